@@ -1,0 +1,12 @@
+//! pindesk: a keyboard-only console for the two-step verification PINs of WhatsApp Business phone numbers.
+//!
+//! The modules below stand in the order of their dependencies: each imports only those above it, and a test
+//! holds them to it.
+
+// Words: what the program speaks of.
+pub mod text;
+pub mod moment;
+pub mod number;
+pub mod pin;
+pub mod outcome;
+pub mod job;

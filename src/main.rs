@@ -1,0 +1,3 @@
+//! The `pindesk` program; all of it is in the library.
+
+fn main() {}

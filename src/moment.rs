@@ -1,0 +1,114 @@
+//! The clock as a value: a monotonic instant plus UTC, passed in everywhere, so that tests own time.
+//!
+//! Rules that reason about time take a [`Moment`] and never ask for one. Only the running edges (the
+//! screen's loop, the batch, the commands) ask, through [`Clock`].
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A point in time as people read it: whole seconds of UTC, in four bytes, good until 2106.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtcTime(u32);
+
+impl UtcTime {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_unix_seconds(seconds: u32) -> Self {
+        Self(seconds)
+    }
+
+    /// What the system's clock says; 1970 if it stands before that.
+    #[must_use]
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Self(u32::try_from(since.as_secs()).unwrap_or(u32::MAX))
+    }
+
+    /// This much later, stopping at the end of the range.
+    #[must_use]
+    pub fn plus(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(u32::try_from(by.as_secs()).unwrap_or(u32::MAX)))
+    }
+
+    fn format(self, pattern: &str) -> String {
+        jiff::Timestamp::from_second(i64::from(self.0)).unwrap_or_default().strftime(pattern).to_string()
+    }
+
+    /// `14:03`, for a narrow column.
+    #[must_use]
+    pub fn hour_minute(self) -> String {
+        self.format("%H:%M")
+    }
+}
+
+impl fmt::Display for UtcTime {
+    /// `14:03:09 UTC`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.format("%H:%M:%S UTC"))
+    }
+}
+
+/// Now, twice: for waiting (monotonic) and for telling (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// For differences and deadlines.
+    pub instant: Instant,
+    /// For people.
+    pub utc: UtcTime,
+}
+
+impl Moment {
+    /// The same moment, this much later.
+    #[must_use]
+    pub fn plus(self, by: Duration) -> Self {
+        Self { instant: self.instant + by, utc: self.utc.plus(by) }
+    }
+}
+
+/// Where moments come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Clock {
+    /// The system's clock.
+    System,
+    /// A clock that starts at a given moment and goes on with the instants it is shown: for tests.
+    From(Moment),
+}
+
+impl Clock {
+    /// The moment that belongs to an instant just taken (from std, or from tokio's clock, which tests pause).
+    #[must_use]
+    pub fn at(&self, instant: Instant) -> Moment {
+        match self {
+            Self::System => Moment { instant, utc: UtcTime::now() },
+            Self::From(start) => {
+                let gone = instant.saturating_duration_since(start.instant);
+                Moment { instant, utc: start.utc.plus(gone) }
+            }
+        }
+    }
+
+    /// The present moment by the system's monotonic clock.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.at(Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_utc_and_say_so() {
+        let time = UtcTime::from_unix_seconds(1_795_356_189);
+        assert_eq!(time.to_string(), "14:03:09 UTC");
+        assert_eq!(time.hour_minute(), "14:03");
+    }
+
+    #[test]
+    fn a_clock_from_a_moment_moves_with_the_instants_it_is_shown() {
+        let start = Moment { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_000) };
+        let later = start.plus(Duration::from_secs(90));
+        assert_eq!(Clock::From(start).at(later.instant), later);
+    }
+}

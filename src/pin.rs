@@ -1,0 +1,225 @@
+//! A two-step verification PIN: six ASCII digits, checked once, wiped when dropped.
+//!
+//! A PIN leaves this type by one exit, [`Pin::expose`]. It has no `Display`, no `Serialize`, no `Clone`, and its
+//! `Debug` says nothing. This module judges how easy a PIN is to guess; it does not decide what follows.
+
+use std::fmt;
+
+use zeroize::Zeroize;
+
+/// The digits of a PIN. Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
+pub const PIN_DIGITS: usize = 6;
+
+/// Six ASCII digits; a leading zero is kept.
+#[derive(PartialEq, Eq)]
+pub struct Pin([u8; PIN_DIGITS]);
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// The bytes are not a PIN. Says nothing of what they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a PIN is exactly {PIN_DIGITS} digits")]
+pub struct NotAPin;
+
+/// The system gave no random bytes, so no random PIN can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the system gives no random numbers")]
+pub struct NoRandomness;
+
+impl Pin {
+    /// Takes exactly six ASCII digits.
+    ///
+    /// # Errors
+    /// Any other bytes, or any other number of them.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NotAPin> {
+        let digits: [u8; PIN_DIGITS] = bytes.try_into().map_err(|_| NotAPin)?;
+        if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(NotAPin) }
+    }
+
+    /// Draws a PIN, all 1,000,000 equally likely, and draws again while [`Pin::weakness`] objects.
+    ///
+    /// # Errors
+    /// When the system's random source fails.
+    pub fn random(display_number: Option<&str>) -> Result<Self, NoRandomness> {
+        loop {
+            let pin = Self::draw()?;
+            if pin.weakness(display_number).is_none() {
+                return Ok(pin);
+            }
+        }
+    }
+
+    fn draw() -> Result<Self, NoRandomness> {
+        // 250 is the largest multiple of ten in a byte: bytes from there on are drawn again, or low digits would be likelier.
+        const FAIR: u8 = 250;
+        let mut digits = [0; PIN_DIGITS];
+        for digit in &mut digits {
+            *digit = loop {
+                let mut byte = [0];
+                getrandom::fill(&mut byte).map_err(|_| NoRandomness)?;
+                if byte[0] < FAIR {
+                    break b'0' + byte[0] % 10;
+                }
+            };
+        }
+        Ok(Self(digits))
+    }
+
+    /// The six digits, for the request body and for a screen that was asked to show them. The only exit.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; PIN_DIGITS] {
+        &self.0
+    }
+
+    /// Why this PIN is easy to guess, if it is; the strictest reason first.
+    #[must_use]
+    pub fn weakness(&self, display_number: Option<&str>) -> Option<Weakness> {
+        let d = &self.0;
+        if d.iter().all(|digit| *digit == d[0]) {
+            Some(Weakness::AllSame)
+        } else if counts_evenly(d) {
+            Some(Weakness::Counts)
+        } else if display_number.is_some_and(|number| ends_with(number, d)) {
+            Some(Weakness::EndOfNumber)
+        } else if repeats(d) {
+            Some(Weakness::Repeats)
+        } else if looks_like_a_date(d) {
+            Some(Weakness::LooksLikeADate)
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pin(******)")
+    }
+}
+
+/// Why a PIN is easy to guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// `111111`.
+    AllSame,
+    /// `123456`, `654321`, `024680`: the same step from each digit to the next.
+    Counts,
+    /// The last six digits of the phone number itself.
+    EndOfNumber,
+    /// `121212`, `123123`, `112233`.
+    Repeats,
+    /// `311299`, `199912`.
+    LooksLikeADate,
+}
+
+impl Weakness {
+    /// True if pindesk refuses the PIN; the others are used when the operator insists.
+    #[must_use]
+    pub const fn is_refused(self) -> bool {
+        match self {
+            Self::AllSame | Self::Counts | Self::EndOfNumber => true,
+            Self::Repeats | Self::LooksLikeADate => false,
+        }
+    }
+
+    /// Says what is easy about it, without the PIN.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::AllSame => "all digits are the same",
+            Self::Counts => "the digits count up or down",
+            Self::EndOfNumber => "these are the last digits of the number",
+            Self::Repeats => "the digits repeat",
+            Self::LooksLikeADate => "this looks like a date",
+        }
+    }
+}
+
+/// The same step, modulo ten, between all neighbours: 123456, 654321, 024680, 890123.
+fn counts_evenly(d: &[u8; PIN_DIGITS]) -> bool {
+    let step = |pair: &[u8]| (pair[1] + 10 - pair[0]) % 10;
+    let first = step(&d[..2]);
+    // Steps of 3, 4, 6 or 7 look random to a person.
+    matches!(first, 1 | 2 | 8 | 9) && d.windows(2).all(|pair| step(pair) == first)
+}
+
+fn ends_with(number: &str, pin: &[u8; PIN_DIGITS]) -> bool {
+    let mut digits = number.bytes().rev().filter(u8::is_ascii_digit);
+    pin.iter().rev().all(|digit| digits.next() == Some(*digit))
+}
+
+fn repeats(d: &[u8; PIN_DIGITS]) -> bool {
+    let pairs = d[0] == d[1] && d[2] == d[3] && d[4] == d[5];
+    let halves = d[..3] == d[3..];
+    let thirds = d[..2] == d[2..4] && d[2..4] == d[4..];
+    let threes = d[0] == d[1] && d[1] == d[2] && d[3] == d[4] && d[4] == d[5];
+    pairs || halves || thirds || threes
+}
+
+/// DDMMYY, MMDDYY, YYMMDD, or a year of the last or this century with a month.
+fn looks_like_a_date(d: &[u8; PIN_DIGITS]) -> bool {
+    let two = |at: usize| (d[at] - b'0') * 10 + (d[at + 1] - b'0');
+    let (a, b, c) = (two(0), two(2), two(4));
+    let is_day = |n| (1..=31).contains(&n);
+    let is_month = |n| (1..=12).contains(&n);
+    let is_century = |n| n == 19 || n == 20;
+    (is_day(a) && is_month(b))
+        || (is_month(a) && is_day(b))
+        || (is_month(b) && is_day(c))
+        || (is_century(a) && is_month(c))
+        || (is_month(a) && is_century(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pin(digits: &str) -> Pin {
+        Pin::parse(digits.as_bytes()).expect("six digits")
+    }
+
+    #[test]
+    fn only_six_ascii_digits_are_a_pin() {
+        assert_eq!(pin("012345").expose(), b"012345");
+        for text in ["", "12345", "1234567", "12345a", " 12345", "-12345", "１２"] {
+            assert_eq!(Pin::parse(text.as_bytes()), Err(NotAPin), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn debug_never_shows_the_digits() {
+        assert_eq!(format!("{:?}", pin("409726")), "Pin(******)");
+    }
+
+    #[test]
+    fn each_weakness_is_told_by_its_reason() {
+        let number = Some("+1 555-010-0143");
+        let cases = [
+            ("111111", Some(Weakness::AllSame)),
+            ("123456", Some(Weakness::Counts)),
+            ("654321", Some(Weakness::Counts)),
+            ("024680", Some(Weakness::Counts)),
+            ("100143", Some(Weakness::EndOfNumber)),
+            ("121212", Some(Weakness::Repeats)),
+            ("123123", Some(Weakness::Repeats)),
+            ("112233", Some(Weakness::Repeats)),
+            ("311299", Some(Weakness::LooksLikeADate)),
+            ("409726", None),
+        ];
+        for (digits, expected) in cases {
+            assert_eq!(pin(digits).weakness(number), expected, "{digits}");
+        }
+    }
+
+    #[test]
+    fn a_random_pin_is_never_a_weak_one() {
+        for _ in 0..2_000 {
+            let pin = Pin::random(Some("+1 555-010-0143")).expect("random bytes");
+            assert_eq!(pin.weakness(Some("+1 555-010-0143")), None);
+        }
+    }
+}
