@@ -10,3 +10,7 @@ pub mod number;
 pub mod pin;
 pub mod outcome;
 pub mod job;
+
+// Rules: pure.
+pub mod catalogue;
+pub mod pacing;
