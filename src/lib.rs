@@ -14,3 +14,4 @@ pub mod job;
 // Rules: pure.
 pub mod catalogue;
 pub mod pacing;
+pub mod config;

@@ -1,0 +1,261 @@
+//! What the operator configured: file, environment and flags, made into one checked [`Config`].
+//!
+//! A [`Config`] that exists has no unknown key, no impossible value and one chosen profile. This module reads no
+//! variable of the process (it gets an [`Env`]), holds no secret (only where to read it, [`TokenSource`]), creates
+//! nothing, and repeats no value in an error that could be a secret pasted by mistake.
+
+pub mod endpoint;
+pub mod guarded;
+mod source;
+pub mod error;
+mod table;
+pub mod token;
+pub mod settings;
+pub mod profile;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use crate::text::Clean;
+
+pub use error::{ConfigError, EXIT_CODE};
+pub use guarded::FileError;
+pub use profile::Profile;
+pub use settings::{ConsoleSettings, GlyphChoice, KeyOverride};
+pub use token::{TokenError, TokenSource};
+
+use error::Refusal;
+use source::Source;
+use table::Table;
+
+/// Read when no file of the user's own is there.
+const SYSTEM_CONFIG: &str = "/etc/pindesk/config.toml";
+
+/// What the command line says; it goes before everything else.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Overrides {
+    /// `--config FILE`
+    pub config: Option<PathBuf>,
+    /// `--state-dir DIR`
+    pub state_dir: Option<PathBuf>,
+    /// `--profile NAME`
+    pub profile: Option<String>,
+    /// `--read-only`; it can switch reading-only on, never off.
+    pub read_only: bool,
+}
+
+/// The environment variables that matter here, as a value. An empty variable counts as unset.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Env {
+    /// `PINDESK_CONFIG`
+    pub config: Option<PathBuf>,
+    /// `PINDESK_STATE_DIR`
+    pub state_dir: Option<PathBuf>,
+    /// `PINDESK_PROFILE`
+    pub profile: Option<String>,
+    /// `PINDESK_TOKEN_FILE`
+    pub token_file: Option<PathBuf>,
+    /// `HOME`; absolute, or ignored.
+    pub home: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`; absolute, or ignored, as the XDG specification demands.
+    pub xdg_config_home: Option<PathBuf>,
+    /// `XDG_STATE_HOME`; absolute, or ignored.
+    pub xdg_state_home: Option<PathBuf>,
+}
+
+impl Env {
+    /// The variables of this process.
+    #[must_use]
+    pub fn from_process() -> Self {
+        Self::read(|name| std::env::var_os(name))
+    }
+
+    /// The variables as `variable` knows them.
+    #[must_use]
+    pub fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let set = |name| variable(name).filter(|value| !value.is_empty());
+        let path = |name| set(name).map(PathBuf::from);
+        let absolute = |name| path(name).filter(|path| path.is_absolute());
+        Self {
+            config: path("PINDESK_CONFIG"),
+            state_dir: path("PINDESK_STATE_DIR"),
+            // A name that is not UTF-8 matches no profile, and the error names it.
+            profile: set("PINDESK_PROFILE").map(|name| name.to_string_lossy().into_owned()),
+            token_file: path("PINDESK_TOKEN_FILE"),
+            home: absolute("HOME"),
+            xdg_config_home: absolute("XDG_CONFIG_HOME"),
+            xdg_state_home: absolute("XDG_STATE_HOME"),
+        }
+    }
+}
+
+/// Everything that was configured, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The file it was read from.
+    pub source: PathBuf,
+    /// The chosen profile.
+    pub profile: Profile,
+    /// How the console behaves.
+    pub console: ConsoleSettings,
+    /// The `[keys]` table in the order of the file, for the keymap to check.
+    pub keys: Vec<KeyOverride>,
+}
+
+impl Config {
+    /// Reads the first file that is there; `None` where there is none. A file named by flag or variable must be there.
+    ///
+    /// # Errors
+    /// A file that is unreadable or that others may change, a mistake in it, or no way to choose a profile.
+    pub fn load(overrides: &Overrides, env: &Env) -> Result<Option<Self>, ConfigError> {
+        let is_named = named_config(overrides, env).is_some();
+        for path in search_path(overrides, env) {
+            match guarded::read(&guarded::CONFIG_FILE, &path) {
+                Ok(text) => return Self::parse(path, &text, overrides, env).map(Some),
+                Err(error) if error.is_missing() && !is_named => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    fn parse(path: PathBuf, text: &str, overrides: &Overrides, env: &Env) -> Result<Self, ConfigError> {
+        let source = Source { path: &path, text, home: env.home.as_deref() };
+        let root = DeTable::parse(text).map_err(|error| Refusal::syntax(&source, &error))?;
+        let top = Table::top(&source, &root)?;
+        let mut profiles = Vec::new();
+        if let Some(table) = top.get("profile") {
+            for field in table.any_table()?.fields() {
+                profiles.push(profile::read(&field)?);
+            }
+        }
+        let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+        let default = default_profile(&top, &names)?;
+        // What the escrow seals to is read where it is sealed; here a mistake in it must not wait that long.
+        settings::check_escrow(&top)?;
+        let console = settings::read_console(&top)?;
+        let keys = settings::read_keys(&top)?;
+
+        let asked = overrides.profile.as_deref().or(env.profile.as_deref());
+        let index = choose(&path, &names, asked, default)?;
+        let mut profile = profiles.swap_remove(index);
+        profile.read_only |= overrides.read_only;
+        if let Some(file) = &env.token_file {
+            profile.token = Some(TokenSource::File(file.clone()));
+        }
+        Ok(Self { profile, console, keys, source: path })
+    }
+}
+
+/// The place of the profile asked for, or of the default one, or of the only one.
+fn choose(file: &Path, names: &[&str], asked: Option<&str>, default: Option<&str>) -> Result<usize, ConfigError> {
+    let known = || names.iter().map(|name| Clean::new(name)).collect();
+    let file = Clean::new(&file.to_string_lossy());
+    match (asked.or(default), names) {
+        (_, []) => Err(ConfigError::NoProfile { file }),
+        (Some(wanted), _) => names.iter().position(|name| *name == wanted).ok_or_else(|| ConfigError::UnknownProfile {
+            file,
+            wanted: Clean::new(wanted),
+            known: known(),
+        }),
+        (None, [_]) => Ok(0),
+        (None, _) => Err(ConfigError::WhichProfile { file, known: known() }),
+    }
+}
+
+/// `default_profile`, which must be one of `names`.
+fn default_profile<'t>(top: &Table<'t>, names: &[&str]) -> Result<Option<&'t str>, ConfigError> {
+    let Some(field) = top.get("default_profile") else { return Ok(None) };
+    let name = field.text("the name of a profile")?;
+    if names.contains(&name) {
+        return Ok(Some(name));
+    }
+    let expected = if names.is_empty() {
+        "a table [profile.NAME] of that name".to_owned()
+    } else {
+        format!("one of: {}", names.join(", "))
+    };
+    Err(field.refuse("there is no profile of this name", expected).suggest(name, names).into())
+}
+
+/// The files that [`Config::load`] looks for, in its order.
+#[must_use]
+pub fn search_path(overrides: &Overrides, env: &Env) -> Vec<PathBuf> {
+    if let Some(path) = named_config(overrides, env) {
+        return vec![path.clone()];
+    }
+    let config_home = env.xdg_config_home.clone().or_else(|| env.home.as_ref().map(|home| home.join(".config")));
+    let of_user = config_home.map(|dir| dir.join("pindesk/config.toml"));
+    of_user.into_iter().chain([PathBuf::from(SYSTEM_CONFIG)]).collect()
+}
+
+fn named_config<'a>(overrides: &'a Overrides, env: &'a Env) -> Option<&'a PathBuf> {
+    overrides.config.as_ref().or(env.config.as_ref())
+}
+
+/// The directory that the journal and the escrow live in. It need not be there yet.
+///
+/// # Errors
+/// When neither flag nor variable says where, and there is no home directory.
+pub fn state_dir(overrides: &Overrides, env: &Env) -> Result<PathBuf, ConfigError> {
+    if let Some(dir) = overrides.state_dir.as_ref().or(env.state_dir.as_ref()) {
+        return Ok(dir.clone());
+    }
+    let state_home = env.xdg_state_home.clone().or_else(|| env.home.as_ref().map(|home| home.join(".local/state")));
+    state_home.map(|dir| dir.join("pindesk")).ok_or(ConfigError::NoHome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_variable_and_a_relative_base_directory_count_as_unset() {
+        let env = Env::read(|name| match name {
+            "PINDESK_CONFIG" | "HOME" => Some(OsString::new()),
+            "XDG_CONFIG_HOME" => Some("relative".into()),
+            "PINDESK_PROFILE" => Some("acme".into()),
+            _ => None,
+        });
+        assert_eq!(env, Env { profile: Some("acme".to_owned()), ..Env::default() });
+    }
+
+    #[test]
+    fn the_search_goes_from_the_user_to_the_system_and_a_named_file_stands_alone() {
+        let none = Overrides::default();
+        let mut env = Env { home: Some("/home/ana".into()), ..Env::default() };
+        let paths = |overrides: &Overrides, env: &Env| -> Vec<String> {
+            search_path(overrides, env).iter().map(|path| path.display().to_string()).collect()
+        };
+        assert_eq!(paths(&none, &env), ["/home/ana/.config/pindesk/config.toml", SYSTEM_CONFIG]);
+        env.xdg_config_home = Some("/xdg".into());
+        assert_eq!(paths(&none, &env), ["/xdg/pindesk/config.toml", SYSTEM_CONFIG]);
+        env.config = Some("/env.toml".into());
+        assert_eq!(paths(&none, &env), ["/env.toml"]);
+        let flag = Overrides { config: Some("flag.toml".into()), ..Overrides::default() };
+        assert_eq!(paths(&flag, &env), ["flag.toml"]);
+        assert_eq!(paths(&none, &Env::default()), [SYSTEM_CONFIG]);
+    }
+
+    #[test]
+    fn the_state_directory_goes_from_flag_to_variable_to_home() {
+        let mut overrides = Overrides { state_dir: Some("/flag".into()), ..Overrides::default() };
+        let mut env = Env {
+            state_dir: Some("/env".into()),
+            xdg_state_home: Some("/xdg".into()),
+            home: Some("/home/ana".into()),
+            ..Env::default()
+        };
+        assert_eq!(state_dir(&overrides, &env).ok(), Some("/flag".into()));
+        overrides.state_dir = None;
+        assert_eq!(state_dir(&overrides, &env).ok(), Some("/env".into()));
+        env.state_dir = None;
+        assert_eq!(state_dir(&overrides, &env).ok(), Some("/xdg/pindesk".into()));
+        env.xdg_state_home = None;
+        assert_eq!(state_dir(&overrides, &env).ok(), Some("/home/ana/.local/state/pindesk".into()));
+        env.home = None;
+        assert!(matches!(state_dir(&overrides, &env), Err(ConfigError::NoHome)));
+    }
+}

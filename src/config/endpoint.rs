@@ -1,0 +1,274 @@
+//! Where requests go, and the access token that opens it.
+//!
+//! An [`Endpoint`] that exists is safe to send a token to: https, or http to this very machine. The token leaves
+//! [`AccessToken`] by one exit.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
+
+/// Where Graph answers when nothing else is configured.
+pub const DEFAULT_GRAPH_URL: &str = "https://graph.facebook.com";
+
+/// Released 2025-10-08, available until 2028-02-18. Source: developers.facebook.com/docs/graph-api/changelog.
+pub const DEFAULT_GRAPH_VERSION: &str = "v24.0";
+
+/// One Graph API to talk to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Scheme, host and port.
+    pub url: GraphUrl,
+    /// The version in each path.
+    pub version: GraphVersion,
+    /// An authority to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The base of a Graph API: https anywhere, or http to a loopback address; no user, no query, no fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphUrl(Url);
+
+/// Why a URL cannot be a [`GraphUrl`]. Repeats no part of it, which may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadGraphUrl {
+    /// Does not parse.
+    #[error("this is not a URL")]
+    NotAUrl,
+    /// Plain http to another machine, or another scheme.
+    #[error("only https is allowed, or http to a loopback address such as http://127.0.0.1:8080")]
+    NotEncrypted,
+    /// A user or password in it.
+    #[error("a user or password in the URL is not allowed")]
+    HasUser,
+    /// A query or a fragment.
+    #[error("a query or a fragment in the URL is not allowed")]
+    HasMore,
+    /// A version in the path, which `graph_version` holds: it would stand there twice.
+    #[error("the version belongs in graph_version, not in the URL")]
+    HasVersion,
+}
+
+impl FromStr for GraphUrl {
+    type Err = BadGraphUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadGraphUrl> {
+        let url = Url::parse(text).map_err(|_| BadGraphUrl::NotAUrl)?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BadGraphUrl::HasUser);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(BadGraphUrl::HasMore);
+        }
+        if url.path_segments().is_some_and(|mut parts| parts.any(|part| part.parse::<GraphVersion>().is_ok())) {
+            return Err(BadGraphUrl::HasVersion);
+        }
+        let url = Self(url);
+        match url.0.scheme() {
+            "https" if url.0.has_host() => Ok(url),
+            "http" if url.is_loopback() => Ok(url),
+            _ => Err(BadGraphUrl::NotEncrypted),
+        }
+    }
+}
+
+impl GraphUrl {
+    /// True if requests stay on this machine. A name such as `localhost` is not taken on trust: it may resolve anywhere.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+            Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+            Some(Host::Domain(_)) | None => false,
+        }
+    }
+
+    /// True for plain http, which only loopback may use, and which never goes through a proxy.
+    #[must_use]
+    pub fn is_plain_http(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+
+    /// The host, for messages.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    /// This base with path segments added.
+    #[must_use]
+    pub fn join<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+        let mut url = self.0.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+}
+
+impl fmt::Display for GraphUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+/// A Graph version, `v24.0`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphVersion(String);
+
+/// The text is not a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a version looks like {DEFAULT_GRAPH_VERSION}")]
+pub struct NotAVersion;
+
+impl FromStr for GraphVersion {
+    type Err = NotAVersion;
+
+    fn from_str(text: &str) -> Result<Self, NotAVersion> {
+        let (major, minor) = text.strip_prefix('v').and_then(|rest| rest.split_once('.')).ok_or(NotAVersion)?;
+        let is_number =
+            |part: &str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number(major) && is_number(minor) { Ok(Self(text.to_owned())) } else { Err(NotAVersion) }
+    }
+}
+
+impl fmt::Display for GraphVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An access token. Wiped when dropped; `Debug` says nothing.
+#[derive(Clone)]
+pub struct AccessToken(SecretString);
+
+/// The text cannot be a token. Says nothing of what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAToken {
+    /// Nothing there.
+    #[error("it is empty")]
+    Empty,
+    /// Blanks, control or non-ASCII characters inside, or more than 4 kB.
+    #[error("it is not one line of ASCII without blanks, of at most 4,096 characters")]
+    NotOneWord,
+}
+
+impl AccessToken {
+    /// Takes one word of visible ASCII; blanks and line ends around it are ignored.
+    ///
+    /// # Errors
+    /// Nothing, several words, or characters that no token has.
+    pub fn parse(text: &str) -> Result<Self, NotAToken> {
+        const MAX_BYTES: usize = 4_096;
+        let word = text.trim();
+        if word.is_empty() {
+            return Err(NotAToken::Empty);
+        }
+        if word.len() > MAX_BYTES || !word.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(NotAToken::NotOneWord);
+        }
+        Ok(Self(word.to_owned().into()))
+    }
+
+    /// The token, for the `Authorization` header. The only exit.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(…)")
+    }
+}
+
+/// The secret of the Meta app, which signs requests (`appsecret_proof`). Wiped when dropped; `Debug` says nothing.
+#[derive(Clone)]
+pub struct AppSecret(SecretString);
+
+impl AppSecret {
+    /// Takes one word of visible ASCII, as [`AccessToken::parse`] does.
+    ///
+    /// # Errors
+    /// Nothing, several words, or characters that no secret has.
+    pub fn parse(text: &str) -> Result<Self, NotAToken> {
+        AccessToken::parse(text).map(|word| Self(word.0))
+    }
+
+    /// The secret, as the key of a proof. The only exit.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for AppSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AppSecret(…)")
+    }
+}
+
+/// What opens the Graph API.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Goes into the `Authorization` header, and nowhere else.
+    pub token: AccessToken,
+    /// Where the app demands signed requests.
+    pub app_secret: Option<AppSecret>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_or_http_to_a_loopback_address_is_taken() {
+        for good in [
+            "https://graph.facebook.com",
+            "https://graph.facebook.com/",
+            "http://127.0.0.1:8080",
+            "http://[::1]:1",
+            "http://127.9.9.9",
+        ] {
+            assert!(good.parse::<GraphUrl>().is_ok(), "{good}");
+        }
+        let bad = [
+            ("http://graph.facebook.com", BadGraphUrl::NotEncrypted),
+            ("http://localhost:1", BadGraphUrl::NotEncrypted),
+            ("http://127.0.0.1.evil.example", BadGraphUrl::NotEncrypted),
+            ("http://10.0.0.1", BadGraphUrl::NotEncrypted),
+            ("ftp://127.0.0.1", BadGraphUrl::NotEncrypted),
+            ("file:///etc/passwd", BadGraphUrl::NotEncrypted),
+            ("https://graph.facebook.com@evil.example", BadGraphUrl::HasUser),
+            ("https://graph.facebook.com/?x=1", BadGraphUrl::HasMore),
+            ("https://graph.facebook.com/v24.0", BadGraphUrl::HasVersion),
+            ("graph.facebook.com", BadGraphUrl::NotAUrl),
+        ];
+        for (text, why) in bad {
+            assert_eq!(text.parse::<GraphUrl>(), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_built_from_segments() {
+        let url: GraphUrl = "https://graph.facebook.com/".parse().expect("a good URL");
+        assert_eq!(
+            url.join(["v24.0", "1", "phone_numbers"]).as_str(),
+            "https://graph.facebook.com/v24.0/1/phone_numbers"
+        );
+        assert_eq!(url.to_string(), "https://graph.facebook.com");
+    }
+
+    #[test]
+    fn a_token_never_shows_itself() {
+        let token = AccessToken::parse(" EAAJfake\n").expect("a token");
+        assert_eq!(token.expose(), "EAAJfake");
+        assert_eq!(format!("{token:?}"), "AccessToken(…)");
+        assert_eq!(AccessToken::parse(" \n").err(), Some(NotAToken::Empty));
+        assert_eq!(AccessToken::parse("two words").err(), Some(NotAToken::NotOneWord));
+    }
+}
