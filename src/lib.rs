@@ -15,3 +15,6 @@ pub mod job;
 pub mod catalogue;
 pub mod pacing;
 pub mod config;
+
+// Edges: I/O.
+pub mod graph;

@@ -1,0 +1,307 @@
+//! The Graph API over HTTP: one call, one typed outcome.
+//!
+//! This module repeats nothing, paces nothing, follows no redirect and no link, and judges no error beyond what is
+//! true of it: those are the work of others. One exception is a read that Graph refuses because of a field's name,
+//! which is asked again with fewer fields.
+
+mod fields;
+mod json;
+mod limits;
+mod line;
+mod reply;
+mod secrets;
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, redirect, retry};
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use crate::config::endpoint::{Credentials, Endpoint, GraphUrl};
+use crate::graph::fields::{Fields, KnownFields, NumberReader};
+use crate::graph::json::Json;
+use crate::graph::line::NoReply;
+use crate::graph::reply::Reply;
+use crate::graph::secrets::Secrets;
+use crate::moment::{Clock, UtcTime};
+use crate::number::{Number, PhoneNumberId, Waba};
+use crate::outcome::{Outcome, ReadFailure};
+use crate::pin::Pin;
+
+/// DNS, TCP and TLS together. Shorter than [`TOTAL_TIMEOUT`], so that a connection that never comes about is told
+/// as "not sent" and not as a doubt.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// From the call to the last byte of the reply. Meta names no limit for setting a PIN; registering a number may take
+/// it 15 s, and its own clients wait 20 s and more.
+pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The most that is read of one reply. A page of 100 numbers is about 40 kB.
+pub const MAX_REPLY_BYTES: usize = 1024 * 1024;
+
+/// A connection that was idle for longer may be closed by the other side just as a PIN is sent over it, which
+/// would leave that PIN in doubt. Load balancers close after 60 s or more.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Numbers asked for in one page, Graph's most.
+/// Source: github.com/facebook/openapi, `business-messaging-api_v23.0.yaml`.
+const PAGE_LIMIT: &str = "100";
+
+/// One Graph API, ready for calls; a clone shares its connections.
+#[derive(Clone)]
+pub struct Graph {
+    inner: Arc<Inner>,
+    clock: Clock,
+}
+
+struct Inner {
+    client: Client,
+    url: GraphUrl,
+    version: String,
+    secrets: Secrets,
+    known_fields: KnownFields,
+}
+
+/// Why no [`Graph`] could be made. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum GraphSetupError {
+    /// The file of extra authorities cannot be read.
+    #[error("cannot read the CA file {}", path.display())]
+    CaFile {
+        /// As configured.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file of extra authorities holds none.
+    #[error("no PEM certificate in the CA file {}", path.display())]
+    NoCertificate {
+        /// As configured.
+        path: PathBuf,
+    },
+    /// No header can carry the token.
+    #[error("the access token holds a character that cannot be sent")]
+    Token,
+    /// The HTTP client could not be made: for https, most often because the system has no certificates.
+    #[error("cannot set up TLS: the system's CA certificates are missing, or one in the CA file is damaged")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Where a list goes on, in Graph's words.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cursor(Box<str>);
+
+impl Cursor {
+    fn new(after: &str) -> Self {
+        Self(after.into())
+    }
+}
+
+/// What came of setting a PIN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What is true of it.
+    pub outcome: Outcome,
+    /// How long Graph asks to wait before the next call, at most 72 hours.
+    pub asked_wait: Option<Duration>,
+}
+
+/// One page of the numbers of a WABA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The numbers, in Graph's order; a page may be empty and yet not the last.
+    pub numbers: Vec<Number>,
+    /// Rows left out because their id is none: no request could name them.
+    pub skipped: usize,
+    /// Where the list goes on; `None` on the last page.
+    pub next: Option<Cursor>,
+}
+
+impl Graph {
+    /// A client for one endpoint, keeping up to `max_in_flight` idle connections. Loads the TLS roots for https,
+    /// which takes some milliseconds; for http it loads nothing.
+    ///
+    /// # Errors
+    /// A CA file that cannot be read or holds no certificate; a system without CA certificates.
+    pub fn new(endpoint: &Endpoint, credentials: Credentials, max_in_flight: usize) -> Result<Self, GraphSetupError> {
+        let inner = Inner {
+            client: client(endpoint, max_in_flight)?,
+            url: endpoint.url.clone(),
+            version: endpoint.version.to_string(),
+            secrets: Secrets::new(credentials).map_err(|_| GraphSetupError::Token)?,
+            known_fields: KnownFields::default(),
+        };
+        Ok(Self { inner: Arc::new(inner), clock: Clock::System })
+    }
+
+    /// The same, but numbers carry the time of this clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Sets the PIN of a number, or replaces it: one request. Takes at most [`TOTAL_TIMEOUT`].
+    ///
+    /// A caller that drops the future before its end must take the outcome for in doubt.
+    ///
+    /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
+    pub async fn set_pin(&self, number: PhoneNumberId, pin: &Pin) -> Answer {
+        let url = self.url(&[number.as_str()], &[]);
+        let request = self.inner.client.post(url).header(CONTENT_TYPE, "application/json").body(secrets::body(pin));
+        match self.exchange(request).await {
+            Ok(reply) => {
+                let outcome = reply::outcome(&reply, |text| self.inner.secrets.clean(text, Some(pin)));
+                Answer { outcome, asked_wait: reply.asked_wait }
+            }
+            Err(end) => Answer { outcome: end.into(), asked_wait: None },
+        }
+    }
+
+    /// Reads one number; its `waba` stays `None`.
+    ///
+    /// # Errors
+    /// Whatever kept Graph from telling of exactly this number.
+    ///
+    /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-account-phone-number-api.
+    pub async fn number(&self, number: PhoneNumberId) -> Result<Number, ReadFailure> {
+        self.read(&[number.as_str()], &[], |json| {
+            let read =
+                NumberReader::new(None, self.now(), |text: &str| self.inner.secrets.clean(text, None)).number(json);
+            read.filter(|read| read.id == number)
+        })
+        .await
+    }
+
+    /// Reads one page of the numbers of a WABA: the first, or the one at `after`.
+    ///
+    /// # Errors
+    /// Whatever kept Graph from telling. A page that leads to itself is one such thing: the list would never end.
+    ///
+    /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers.
+    pub async fn numbers_page(&self, waba: &Arc<Waba>, after: Option<&Cursor>) -> Result<Page, ReadFailure> {
+        let mut query = vec![("limit", PAGE_LIMIT)];
+        query.extend(after.map(|cursor| ("after", &*cursor.0)));
+        self.read(&[waba.id.as_str(), "phone_numbers"], &query, |json| {
+            let clean = |text: &str| self.inner.secrets.clean(text, None);
+            let page = NumberReader::new(Some(waba), self.now(), clean).page(json)?;
+            (page.next.is_none() || page.next.as_ref() != after).then_some(page)
+        })
+        .await
+    }
+
+    /// A read of numbers, repeated only while Graph objects to the name of a field: at most once a field.
+    async fn read<T>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        understand: impl Fn(&Json<'_>) -> Option<T>,
+    ) -> Result<T, ReadFailure> {
+        let mut fields = self.inner.known_fields.get();
+        loop {
+            match self.read_fields(path, query, fields, &understand).await {
+                Err(ReadFailure::Fault(fault)) => match fields.after(&fault) {
+                    Some(fewer) => {
+                        self.inner.known_fields.keep_only(fewer);
+                        fields = fewer;
+                    }
+                    None => return Err(ReadFailure::Fault(fault)),
+                },
+                end => return end,
+            }
+        }
+    }
+
+    async fn read_fields<T>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        fields: Fields,
+        understand: impl Fn(&Json<'_>) -> Option<T>,
+    ) -> Result<T, ReadFailure> {
+        let fields = fields.query();
+        let mut pairs = vec![("fields", fields.as_str())];
+        pairs.extend_from_slice(query);
+        let reply = self.exchange(self.inner.client.get(self.url(path, &pairs))).await?;
+        let json = reply::value(&reply, |text| self.inner.secrets.clean(text, None))?;
+        understand(&json).ok_or(ReadFailure::StrangeReply { http_status: reply.http_status })
+    }
+
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let version = std::iter::once(self.inner.version.as_str());
+        let mut url = self.inner.url.join(version.chain(path.iter().copied()));
+        let proof = self.inner.secrets.proof().map(|proof| ("appsecret_proof", proof));
+        for (name, value) in query.iter().copied().chain(proof) {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        url
+    }
+
+    fn now(&self) -> UtcTime {
+        self.clock.at(Instant::now().into_std()).utc
+    }
+
+    /// Sends one request and reads its whole reply.
+    async fn exchange(&self, request: RequestBuilder) -> Result<Reply, NoReply> {
+        let start = Instant::now();
+        let request = request.header(AUTHORIZATION, self.inner.secrets.authorization());
+        match timeout(TOTAL_TIMEOUT, whole_reply(request, start)).await {
+            Ok(end) => end,
+            Err(_) => Err(NoReply::Silence { waited: start.elapsed() }),
+        }
+    }
+}
+
+async fn whole_reply(request: RequestBuilder, start: Instant) -> Result<Reply, NoReply> {
+    let broke = |error: reqwest::Error| NoReply::from_error(&error, start.elapsed(), CONNECT_TIMEOUT);
+    let mut response = request.send().await.map_err(broke)?;
+    let http_status = response.status().as_u16();
+    let asked_wait = limits::asked_wait(response.headers());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(broke)? {
+        if body.len() + chunk.len() > MAX_REPLY_BYTES {
+            return Err(NoReply::TooLong { http_status });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Reply { http_status, asked_wait, body })
+}
+
+fn client(endpoint: &Endpoint, max_in_flight: usize) -> Result<Client, GraphSetupError> {
+    let mut builder = ClientBuilder::new()
+        .user_agent(concat!("pindesk/", env!("CARGO_PKG_VERSION")))
+        // A redirect would carry the PIN to another host, or turn it into a read that says "success".
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(max_in_flight)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT);
+    if endpoint.url.is_plain_http() || endpoint.url.is_loopback() || endpoint.url.host() == "localhost" {
+        // A proxy from the environment would see the token and the PIN of plain http, and has no business on this
+        // machine otherwise.
+        builder = builder.no_proxy();
+    }
+    if endpoint.url.is_plain_http() {
+        // No TLS roots are loaded: it takes time, and fails where the system has none.
+        builder = builder.tls_certs_only([]);
+    } else {
+        builder = builder.https_only(true).tls_certs_merge(extra_authorities(endpoint)?);
+    }
+    builder.build().map_err(GraphSetupError::Client)
+}
+
+fn extra_authorities(endpoint: &Endpoint) -> Result<Vec<Certificate>, GraphSetupError> {
+    let Some(path) = &endpoint.ca_file else { return Ok(Vec::new()) };
+    let pem = fs::read(path).map_err(|source| GraphSetupError::CaFile { path: path.clone(), source })?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) | Err(_) => Err(GraphSetupError::NoCertificate { path: path.clone() }),
+    }
+}

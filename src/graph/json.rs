@@ -1,0 +1,179 @@
+//! JSON as Graph's replies are read: strictly, whole, and without trust.
+//!
+//! A derived reader takes what it knows and skips the rest, so two readers may find different truths in one
+//! text. This one refuses what could be read in two ways (a key twice in one object), and what no reply of
+//! Graph's looks like (deep nesting, hundreds of keys). It does not judge what the values mean.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// The most keys one object may have; the objects that are read here have about ten. Keeps the search for
+/// doubled keys short.
+const MAX_KEYS: usize = 256;
+
+/// One JSON value; texts borrow from the reply where they can.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Json<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// A number that is no 64-bit integer. Nothing that is asked for is one.
+    OtherNumber,
+    Text(Cow<'a, str>),
+    List(Vec<Self>),
+    Object(Vec<(Cow<'a, str>, Self)>),
+}
+
+impl<'a> Json<'a> {
+    /// Reads a whole text: one value and nothing after it. `None` for anything else, for a key that stands twice
+    /// in one object, and for more than 127 levels (the parser's own limit, which protects the stack).
+    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// The value of a key; `None` if it is absent or this is no object.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        self.pairs()?.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// The keys and values, if it is an object.
+    pub(super) fn pairs(&self) -> Option<&[(Cow<'a, str>, Self)]> {
+        if let Self::Object(pairs) = self { Some(pairs) } else { None }
+    }
+
+    /// The text, if it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The number, if it is a 64-bit integer.
+    pub(super) fn int(&self) -> Option<i64> {
+        if let Self::Int(number) = self { Some(*number) } else { None }
+    }
+
+    /// The boolean, if it is one.
+    pub(super) fn bool(&self) -> Option<bool> {
+        if let Self::Bool(value) = self { Some(*value) } else { None }
+    }
+
+    /// The elements, if it is a list.
+    pub(super) fn list(&self) -> Option<&[Self]> {
+        if let Self::List(values) = self { Some(values) } else { None }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyJson)
+    }
+}
+
+struct AnyJson;
+
+impl<'de> Visitor<'de> for AnyJson {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON with no key twice")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Int(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(i64::try_from(value).map_or(Json::OtherNumber, Json::Int))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Json<'de>, E> {
+        Ok(Json::OtherNumber)
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = seq.next_element()? {
+            values.push(value);
+        }
+        Ok(Json::List(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
+        let mut pairs: Vec<(Cow<'de, str>, Json<'de>)> = Vec::new();
+        while let Some((key, value)) = map.next_entry::<Json<'de>, Json<'de>>()? {
+            let Json::Text(key) = key else { return Err(A::Error::custom("a key that is no text")) };
+            if pairs.len() == MAX_KEYS || pairs.iter().any(|(seen, _)| *seen == key) {
+                return Err(A::Error::custom("a key twice, or too many keys"));
+            }
+            pairs.push((key, value));
+        }
+        Ok(Json::Object(pairs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_stands_twice_makes_the_whole_text_unreadable() {
+        for text in [
+            r#"{"success":true,"success":true}"#,
+            r#"{"success":true,"succ\u0065ss":false}"#,
+            r#"{"success":true,"x":[{"a":1,"a":2}]}"#,
+        ] {
+            assert_eq!(Json::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_levels_are_refused_and_do_not_overflow_the_stack() {
+        for open in ["[", r#"{"a":"#] {
+            assert_eq!(Json::parse(open.repeat(100_000).as_bytes()), None);
+        }
+        let inside = format!(r#"{{"success":true,"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(Json::parse(inside.as_bytes()), None);
+    }
+
+    #[test]
+    fn too_many_keys_are_refused() {
+        let keys: Vec<String> = (0..=MAX_KEYS).map(|n| format!(r#""k{n}":1"#)).collect();
+        assert_eq!(Json::parse(format!("{{{}}}", keys.join(",")).as_bytes()), None);
+        assert!(Json::parse(format!("{{{}}}", keys[1..].join(",")).as_bytes()).is_some());
+    }
+
+    #[test]
+    fn every_kind_of_value_is_told_apart() {
+        let json = Json::parse(
+            r#" {"a":null,"b":true,"c":-7,"d":1.0,"e":9223372036854775808,"f":"\u00e9","g":[1]} "#.as_bytes(),
+        );
+        let pair = |key: &'static str, value| (Cow::Borrowed(key), value);
+        let expected = Json::Object(vec![
+            pair("a", Json::Null),
+            pair("b", Json::Bool(true)),
+            pair("c", Json::Int(-7)),
+            pair("d", Json::OtherNumber),
+            pair("e", Json::OtherNumber),
+            pair("f", Json::Text(Cow::Borrowed("é"))),
+            pair("g", Json::List(vec![Json::Int(1)])),
+        ]);
+        assert_eq!(json, Some(expected));
+    }
+}

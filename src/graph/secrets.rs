@@ -1,0 +1,154 @@
+//! Everything secret in a request: the `Authorization` header, the proof that the app secret makes, the PIN's body.
+//!
+//! Memory of ours that holds a secret is wiped when it is let go of. The buffers of the HTTP and TLS layers below
+//! hold copies that nobody can reach to wipe. Nothing here is ever written to a log or an error.
+
+use bytes::Bytes;
+use hmac::{Hmac, Mac};
+use reqwest::header::{HeaderValue, InvalidHeaderValue};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::config::endpoint::{AppSecret, Credentials};
+use crate::pin::Pin;
+use crate::text::Clean;
+
+/// What opens the Graph API, ready to be sent.
+pub(super) struct Secrets {
+    authorization: HeaderValue,
+    proof: Option<Zeroizing<String>>,
+    credentials: Credentials,
+}
+
+impl Secrets {
+    /// # Errors
+    /// A token that no header can carry; [`crate::config::endpoint::AccessToken`] admits none.
+    pub(super) fn new(credentials: Credentials) -> Result<Self, InvalidHeaderValue> {
+        let token = credentials.token.expose();
+        let mut header = Zeroizing::new(Vec::with_capacity("Bearer ".len() + token.len()));
+        header.extend_from_slice(b"Bearer ");
+        header.extend_from_slice(token.as_bytes());
+        let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(header))?;
+        authorization.set_sensitive(true);
+        let proof = credentials.app_secret.as_ref().map(|secret| appsecret_proof(secret, token));
+        Ok(Self { authorization, proof, credentials })
+    }
+
+    /// The value of the `Authorization` header, marked so that nothing prints it.
+    pub(super) fn authorization(&self) -> HeaderValue {
+        self.authorization.clone()
+    }
+
+    /// `appsecret_proof`, where there is an app secret.
+    pub(super) fn proof(&self) -> Option<&str> {
+        self.proof.as_ref().map(|proof| proof.as_str())
+    }
+
+    /// Makes a text of Graph's fit to be shown and kept. Graph repeats what it was sent ("Malformed access token
+    /// EAAJ…"), so the token, the proof and the PIN are masked in it.
+    pub(super) fn clean(&self, raw: &str, pin: Option<&Pin>) -> Clean {
+        let mut text = raw.replace(self.credentials.token.expose(), "[token]");
+        if let Some(proof) = self.proof() {
+            text = text.replace(proof, "[proof]");
+        }
+        match pin {
+            Some(pin) => Clean::new(&mask_pin(&text, pin)),
+            None => Clean::new(&text),
+        }
+    }
+}
+
+/// Six digits inside a longer number, such as an id, are no PIN and stay.
+fn mask_pin(text: &str, pin: &Pin) -> String {
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len());
+    let mut kept = 0;
+    for at in memchr::memmem::find_iter(bytes, pin.expose()) {
+        let end = at + pin.expose().len();
+        if is_digit(at.checked_sub(1).and_then(|before| bytes.get(before))) || is_digit(bytes.get(end)) {
+            continue;
+        }
+        out.push_str(&text[kept..at]);
+        out.push_str("[PIN]");
+        kept = end;
+    }
+    out.push_str(&text[kept..]);
+    out
+}
+
+/// `{"pin":"…"}` and nothing else: other keys at this address change other things. Written straight to the heap,
+/// so that no copy stays behind on the stack, and wiped with the last owner.
+///
+/// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
+pub(super) fn body(pin: &Pin) -> Bytes {
+    const BEFORE: &[u8] = br#"{"pin":""#;
+    const AFTER: &[u8] = br#""}"#;
+    let mut body = Zeroizing::new(Vec::with_capacity(BEFORE.len() + pin.expose().len() + AFTER.len()));
+    body.extend_from_slice(BEFORE);
+    body.extend_from_slice(pin.expose());
+    body.extend_from_slice(AFTER);
+    Bytes::from_owner(body)
+}
+
+/// Lower-case hex of HMAC-SHA256, the app secret as its key and the token as its message.
+///
+/// Source: developers.facebook.com/docs/graph-api/guides/secure-requests.
+fn appsecret_proof(secret: &AppSecret, token: &str) -> Zeroizing<String> {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    // HMAC takes keys of every length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else {
+        return Zeroizing::default();
+    };
+    mac.update(token.as_bytes());
+    let digest = mac.finalize().into_bytes();
+    let mut hex = Zeroizing::new(String::with_capacity(digest.len() * 2));
+    for byte in digest {
+        hex.push(char::from(HEX[usize::from(byte >> 4)]));
+        hex.push(char::from(HEX[usize::from(byte & 0xf)]));
+    }
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::endpoint::AccessToken;
+
+    use super::*;
+
+    fn secrets() -> Secrets {
+        Secrets::new(Credentials {
+            token: AccessToken::parse("EAAJBfaketoken").expect("a token"),
+            app_secret: Some(AppSecret::parse("secret").expect("a secret")),
+        })
+        .expect("a token that a header can carry")
+    }
+
+    #[test]
+    fn the_proof_is_the_one_that_other_clients_send() {
+        assert_eq!(secrets().proof(), Some("69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e"));
+    }
+
+    #[test]
+    fn the_body_is_the_pin_and_nothing_else() {
+        let pin = Pin::parse(b"012345").expect("a PIN");
+        assert_eq!(&body(&pin)[..], br#"{"pin":"012345"}"#);
+    }
+
+    #[test]
+    fn the_header_does_not_print_itself() {
+        assert_eq!(format!("{:?}", secrets().authorization()), "Sensitive");
+    }
+
+    #[test]
+    fn secrets_that_graph_repeats_are_masked_and_ids_stay() {
+        let pin = Pin::parse(b"409726").expect("a PIN");
+        let raw = "token EAAJBfaketoken, pin '409726', 409726409726, id 1409726, proof \
+                   69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e, é409726";
+        assert_eq!(
+            secrets().clean(raw, Some(&pin)).as_str(),
+            "token [token], pin '[PIN]', 409726409726, id 1409726, proof [proof], é[PIN]"
+        );
+        assert_eq!(secrets().clean("409726", None).as_str(), "409726");
+    }
+}

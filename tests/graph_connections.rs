@@ -1,0 +1,227 @@
+//! The Graph client before a request leaves: certificates it does not trust, and proxies it does not tell.
+//!
+//! What depends on the environment runs in a child process: this test binary, started again with one test named.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum_server::tls_rustls::RustlsConfig;
+use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
+use pindesk::graph::{Graph, GraphSetupError};
+use pindesk::outcome::{NotSent, Outcome};
+use pindesk::pin::Pin;
+use pindesk::text::Clean;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use tempfile::TempDir;
+
+/// Names the URL that a child is to talk to.
+const CHILD_URL: &str = "PINDESK_TEST_URL";
+
+fn graph(url: &str, ca_file: Option<PathBuf>) -> Result<Graph, GraphSetupError> {
+    let endpoint =
+        Endpoint { url: url.parse().expect("a good URL"), version: "v24.0".parse().expect("a version"), ca_file };
+    let token = AccessToken::parse("EAAJBfaketoken").expect("a token");
+    Graph::new(&endpoint, Credentials { token, app_secret: None }, 16)
+}
+
+async fn set_pin(graph: &Graph) -> Outcome {
+    graph.set_pin("1".parse().expect("an id"), &Pin::parse(b"409726").expect("a PIN")).await.outcome
+}
+
+fn tls(why: &str) -> Outcome {
+    Outcome::NotSent(NotSent::Tls(Clean::new(why)))
+}
+
+/// An authority of the test's own.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// Starts a server that says yes to everything, under a certificate for `name`; counts the requests.
+    async fn serve(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> (String, Arc<AtomicUsize>) {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let config = RustlsConfig::from_der(vec![certificate.der().to_vec()], key.serialize_der());
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a socket option");
+        let address = listener.local_addr().expect("an address");
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&requests);
+        let app = Router::new().fallback(move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+            std::future::ready(r#"{"success":true}"#)
+        });
+        let server = axum_server::from_tcp_rustls(listener, config.await.expect("a TLS config"));
+        tokio::spawn(server.expect("a server").serve(app.into_make_service()));
+        (format!("https://{address}"), requests)
+    }
+
+    fn file(&self, dir: &TempDir) -> PathBuf {
+        let path = dir.path().join("ca.pem");
+        fs::write(&path, &self.pem).expect("a file");
+        path
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_keeps_the_request_here() {
+    let dir = TempDir::new().expect("a directory");
+    let authority = Authority::new("ours");
+    let ca_file = authority.file(&dir);
+    let long_ago = |params: &mut CertificateParams| params.not_after = date_time_ymd(2020, 1, 1);
+    let to_come = |params: &mut CertificateParams| params.not_before = date_time_ymd(2090, 1, 1);
+    let as_is = |_: &mut CertificateParams| ();
+    let cases = [
+        (authority.serve("127.0.0.1", as_is).await, Some(&ca_file), Outcome::Confirmed, 1),
+        (authority.serve("127.0.0.1", long_ago).await, Some(&ca_file), tls("the certificate has expired"), 0),
+        (authority.serve("127.0.0.1", to_come).await, Some(&ca_file), tls("the certificate is not valid yet"), 0),
+        (authority.serve("127.0.0.2", as_is).await, Some(&ca_file), tls("the certificate is for another name"), 0),
+        (
+            authority.serve("graph.facebook.com", as_is).await,
+            Some(&ca_file),
+            tls("the certificate is for another name"),
+            0,
+        ),
+        (
+            Authority::new("theirs").serve("127.0.0.1", as_is).await,
+            Some(&ca_file),
+            tls("the certificate is from an unknown authority"),
+            0,
+        ),
+        (
+            Authority::new("ours").serve("127.0.0.1", as_is).await,
+            Some(&ca_file),
+            tls("the certificate was not signed by the authority it names"),
+            0,
+        ),
+        (authority.serve("127.0.0.1", as_is).await, None, tls("the certificate is from an unknown authority"), 0),
+    ];
+    for ((url, requests), ca_file, expected, sent) in cases {
+        let outcome = set_pin(&graph(&url, ca_file.cloned()).expect("a client")).await;
+        assert_eq!((outcome, requests.load(Ordering::SeqCst)), (expected, sent));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_gets_no_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("https://{}", listener.local_addr().expect("an address"));
+    let seen = std::thread::spawn(move || {
+        let (mut line, _) = listener.accept().expect("a connection");
+        let mut seen = vec![0; 4_096];
+        let length = line.read(&mut seen).expect("a greeting");
+        line.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"success\":true}").expect("an answer");
+        seen.truncate(length);
+        seen
+    });
+    let outcome = set_pin(&graph(&url, None).expect("a client")).await;
+    assert!(matches!(outcome, Outcome::NotSent(NotSent::Tls(_))), "{outcome:?}");
+    let seen = seen.join().expect("no panic");
+    assert!(!contains(&seen, b"409726") && !contains(&seen, b"EAAJ"));
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[test]
+fn a_ca_file_that_holds_no_certificate_is_told_by_its_path() {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("ca.pem");
+    let told = |path: &PathBuf| {
+        let error = graph("https://127.0.0.1", Some(path.clone())).err().expect("no client");
+        error.to_string().replace(&path.display().to_string(), "PATH")
+    };
+    assert_eq!(told(&path), "cannot read the CA file PATH");
+    fs::write(&path, "no certificate").expect("a file");
+    assert_eq!(told(&path), "no PEM certificate in the CA file PATH");
+}
+
+/// Runs the test `name` once more in a child with a proxy in its environment; returns what the proxy was sent, one
+/// text a connection. The proxy refuses everything.
+fn what_a_proxy_sees(name: &str, url: &str) -> Vec<String> {
+    let proxy = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = proxy.local_addr().expect("an address");
+    let recorder = std::thread::spawn(move || {
+        let mut seen = Vec::new();
+        loop {
+            let (mut line, _) = proxy.accept().expect("a connection");
+            let mut text = vec![0; 4_096];
+            let length = line.read(&mut text).expect("some bytes");
+            text.truncate(length);
+            if text == b"end" {
+                return seen;
+            }
+            seen.push(String::from_utf8_lossy(&text).into_owned());
+            line.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").expect("an answer");
+        }
+    });
+    let mut child = Command::new(std::env::current_exe().expect("this binary"));
+    child.args(["--exact", name]).env(CHILD_URL, url).env_remove("no_proxy").env_remove("NO_PROXY");
+    for variable in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        child.env(variable, format!("http://{address}"));
+    }
+    let output = child.output().expect("a child");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    let mut line = std::net::TcpStream::connect(address).expect("the proxy still listens");
+    line.write_all(b"end").expect("a last word");
+    recorder.join().expect("no panic")
+}
+
+/// In the child that [`what_a_proxy_sees`] starts: what setting a PIN at its URL comes to. `None` in the parent.
+fn in_a_child_with_a_proxy() -> Option<Outcome> {
+    let url = std::env::var(CHILD_URL).ok()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    Some(runtime.block_on(set_pin(&graph(&url, None).expect("a client"))))
+}
+
+fn no_connection(why: &str) -> Outcome {
+    Outcome::NotSent(NotSent::NoConnection(Clean::new(why)))
+}
+
+#[test]
+fn a_proxy_from_the_environment_never_sees_loopback() {
+    if let Some(outcome) = in_a_child_with_a_proxy() {
+        assert_eq!(outcome, no_connection("Connection refused"));
+        return;
+    }
+    for scheme in ["http", "https"] {
+        // Nobody listens there: a request that arrives anywhere arrives at the proxy.
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
+        let seen = what_a_proxy_sees("a_proxy_from_the_environment_never_sees_loopback", &format!("{scheme}://{free}"));
+        assert_eq!(seen, Vec::<String>::new(), "{scheme}");
+    }
+}
+
+#[test]
+fn a_proxy_from_the_environment_is_asked_for_a_tunnel_and_told_nothing() {
+    if let Some(outcome) = in_a_child_with_a_proxy() {
+        assert_eq!(outcome, no_connection("the proxy gave no tunnel: unsuccessful"));
+        return;
+    }
+    let name = "a_proxy_from_the_environment_is_asked_for_a_tunnel_and_told_nothing";
+    let seen = what_a_proxy_sees(name, "https://graph.example.invalid");
+    let agent = concat!("pindesk/", env!("CARGO_PKG_VERSION"));
+    let connect = "CONNECT graph.example.invalid:443 HTTP/1.1\r\nHost: graph.example.invalid:443\r\n";
+    assert_eq!(seen, [format!("{connect}user-agent: {agent}\r\n\r\n")]);
+}
