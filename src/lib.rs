@@ -18,3 +18,6 @@ pub mod config;
 
 // Edges: I/O.
 pub mod graph;
+
+// Stand-in.
+pub mod simulator;

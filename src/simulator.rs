@@ -1,0 +1,290 @@
+//! A stand-in for Meta's Graph API: serves a made-up [`World`] on loopback, inside the caller's tokio runtime.
+//!
+//! Is not Meta and does not claim to be: [`ABOUT`] says which of its answers nobody has confirmed. Listens on no
+//! address but loopback, starts no thread, sends nothing anywhere, and knows no access token but its own.
+
+mod chance;
+mod faults;
+mod line;
+mod world;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body as HttpBody, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, FromRequest as _, Multipart, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use futures_util::stream;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use self::faults::{BadFaultPlan, FaultPlan};
+pub use self::world::{Body, Delivery, EXPIRED_TOKEN, READ_ONLY_TOKEN, Reply, Request, TOKEN, World, WorldSpec, wabas};
+
+use self::line::{Line, Lines};
+use crate::moment::Clock;
+use crate::number::PhoneNumberId;
+use crate::pin::PIN_DIGITS;
+
+/// What the simulator says of itself in the help.
+pub const ABOUT: &str = "\
+A stand-in for Meta's Graph API, for demos, training and tests. It serves made-up WhatsApp Business phone numbers
+on this machine only, and nothing leaves it. The numbers come from ranges reserved for fiction.
+
+Access tokens: SIMULATOR may do everything, SIMULATOR-READONLY may read, SIMULATOR-EXPIRED has expired.
+
+It follows Meta's public documentation. Where that is silent it had to choose, and Meta may answer differently:
+  - which errors and limits apply to setting a PIN, and whether it counts against the calls per hour;
+  - a number that is not registered (here: refused with 133010);
+  - a PIN that is a JSON number, or empty (here: refused with 100);
+  - the same PIN set twice (here: success), and weak PINs (here: taken);
+  - the HTTP status of 104, 190 and 80008, and the key of the usage header;
+  - the fields that come unasked, and some words of rarely used fields.
+Sorting and filtering of lists are ignored; request_code, verify_code and the business edges are missing.";
+
+/// The most bytes taken of a request. A PIN request has about 20.
+const MAX_BODY_BYTES: usize = 64 * 1_024;
+
+/// Between two bytes of a slow answer: the 16 bytes of `{"success":true}` stay within any sensible deadline.
+const SLOW_BYTE_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a stopped simulator waits for its clients.
+pub const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What a simulator is made from.
+#[derive(Debug, Clone)]
+pub struct SimulatorSpec {
+    /// The numbers, and the rules they follow.
+    pub world: WorldSpec,
+    /// How long each answer takes. Waited on tokio's clock, which tests pause.
+    pub latency: Duration,
+    /// What goes wrong.
+    pub faults: FaultPlan,
+}
+
+/// A running simulator. Stops when dropped.
+pub struct Simulator {
+    address: SocketAddr,
+    desk: Arc<Desk>,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// What the requests share.
+struct Desk {
+    world: Mutex<World>,
+    latency: Duration,
+    stop: CancellationToken,
+}
+
+impl Desk {
+    /// The world. A panic while it was held would be a bug of its own; the state is still of use to the others.
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Simulator {
+    /// Starts serving; port 0 takes a free one. Must be called within a tokio runtime, whose tasks do the work.
+    ///
+    /// # Errors
+    /// The address is not a loopback address, or cannot be listened on.
+    pub async fn start(listen: SocketAddr, spec: SimulatorSpec) -> io::Result<Self> {
+        if !listen.ip().is_loopback() {
+            let why = format!("{} is not a loopback address; the simulator serves this machine only", listen.ip());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let world = Mutex::new(World::new(spec.world, spec.faults));
+        let desk = Arc::new(Desk { world, latency: spec.latency, stop: CancellationToken::new() });
+        let service = Router::new().fallback(serve).with_state(Arc::clone(&desk));
+        let stopped = desk.stop.clone().cancelled_owned();
+        let server = axum::serve(Lines(listener), service.into_make_service_with_connect_info::<Line>())
+            .with_graceful_shutdown(stopped);
+        Ok(Self { address, desk, serving: tokio::spawn(server.into_future()) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base URL for a config, `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Cancelling it stops the simulator: silent and slow answers end at once, the others are finished.
+    #[must_use]
+    pub fn stopper(&self) -> CancellationToken {
+        self.desk.stop.clone()
+    }
+
+    /// Waits until the simulator has been stopped and its connections are closed. Clients that hold a connection
+    /// open without a word are left behind after [`FAREWELL`].
+    ///
+    /// # Errors
+    /// The server failed.
+    pub async fn stopped(mut self) -> io::Result<()> {
+        self.desk.stop.cancelled().await;
+        match tokio::time::timeout(FAREWELL, &mut self.serving).await {
+            Ok(ended) => ended.map_err(io::Error::other)?,
+            Err(_too_long) => {
+                self.serving.abort();
+                Ok(())
+            }
+        }
+    }
+
+    /// The PIN that is in force on a number: the last one set, or the one it had at the start.
+    #[must_use]
+    pub fn pin_in_force(&self, id: &PhoneNumberId) -> Option<[u8; PIN_DIGITS]> {
+        self.desk.world().pin_in_force(id)
+    }
+
+    /// Every well-formed PIN that requests for a number carried, in the order of their arrival, refused ones too.
+    #[must_use]
+    pub fn pins_sent(&self, id: &PhoneNumberId) -> Vec<[u8; PIN_DIGITS]> {
+        self.desk.world().pins_sent(id).to_vec()
+    }
+
+    /// How many requests to set a PIN came, whatever they were answered.
+    #[must_use]
+    pub fn pin_requests(&self) -> usize {
+        self.desk.world().pin_requests()
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.desk.stop.cancel();
+    }
+}
+
+async fn serve(
+    State(desk): State<Arc<Desk>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    request: axum::extract::Request,
+) -> Response {
+    let Ok(request) = read(request).await else {
+        let mut response = Response::new(HttpBody::empty());
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        return response;
+    };
+    if !desk.latency.is_zero() {
+        tokio::time::sleep(desk.latency).await;
+    }
+    let now = Clock::System.at(tokio::time::Instant::now().into_std());
+    let reply = desk.world().answer(&request, now);
+    match reply.delivery {
+        Delivery::Whole | Delivery::Slowly | Delivery::CutShort => {}
+        Delivery::Reset => line.break_off(),
+        Delivery::Never => {
+            desk.stop.cancelled().await;
+            line.break_off();
+        }
+    }
+    respond(reply, desk.stop.clone())
+}
+
+/// The body was too long, or broke off.
+struct Unreadable;
+
+async fn read(request: axum::extract::Request) -> Result<Request, Unreadable> {
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Unreadable)?;
+    let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Request {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        authorization: text(header::AUTHORIZATION),
+        origin: format!("http://{}", text(header::HOST).unwrap_or_default()),
+        body: read_body(text(header::CONTENT_TYPE).unwrap_or_default().as_str(), parts, bytes).await,
+    })
+}
+
+async fn read_body(content_type: &str, parts: Parts, bytes: Bytes) -> Body {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        _ if bytes.is_empty() => Body::Empty,
+        "application/json" => Body::Json(bytes.into()),
+        "multipart/form-data" => Body::Parts(read_parts(parts, bytes).await),
+        _ => Body::Form(bytes.into()),
+    }
+}
+
+/// The text parts up to the first that cannot be read; without a boundary, none.
+async fn read_parts(parts: Parts, bytes: Bytes) -> Vec<(String, String)> {
+    let request = axum::extract::Request::from_parts(parts, HttpBody::from(bytes));
+    let mut found = Vec::new();
+    let Ok(mut multipart) = Multipart::from_request(request, &()).await else { return found };
+    while let Ok(Some(field)) = multipart.next_field().await {
+        let name = field.name().unwrap_or_default().to_owned();
+        let Ok(value) = field.text().await else { break };
+        found.push((name, value));
+    }
+    found
+}
+
+fn respond(reply: Reply, stop: CancellationToken) -> Response {
+    let length = reply.body.len();
+    let body = match reply.delivery {
+        Delivery::Whole | Delivery::Never | Delivery::Reset => HttpBody::from(reply.body),
+        Delivery::CutShort => cut_short(reply.body),
+        Delivery::Slowly => slowly(reply.body, stop),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in reply.headers {
+        // No value can be refused: the texts in them are the world's own, or were made plain there.
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    // Promised for cut and slow bodies too, so that a client can tell that some is missing.
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+/// Half of the body, then an error, on which the server closes the connection.
+fn cut_short(mut body: Vec<u8>) -> HttpBody {
+    body.truncate(body.len() / 2);
+    HttpBody::from_stream(stream::unfold(Some(body), async |half| {
+        if let Some(half) = half {
+            return Some((Ok(Bytes::from(half)), None));
+        }
+        // One turn for the server to send what it has, or the client would see a connection without an answer.
+        tokio::task::yield_now().await;
+        Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), None))
+    }))
+}
+
+/// One byte at a time, until the simulator stops.
+fn slowly(body: Vec<u8>, stop: CancellationToken) -> HttpBody {
+    let bytes = stream::unfold((body.into_iter(), stop), async |(mut rest, stop)| {
+        let byte = rest.next()?;
+        stop.run_until_cancelled(tokio::time::sleep(SLOW_BYTE_EVERY)).await?;
+        Some((Ok::<_, Infallible>(Bytes::from(vec![byte])), (rest, stop)))
+    });
+    HttpBody::from_stream(bytes)
+}
+
+#[cfg(test)]
+mod tests;

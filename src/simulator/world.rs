@@ -1,0 +1,447 @@
+//! A pure pretend Graph API: state and a request give a response.
+//!
+//! Does no I/O and reads no clock: the moment comes with the request. Holds only what was changed; everything else
+//! follows from the seed. Where Meta's behaviour is not known, the strict answer is given (see
+//! [`ABOUT`](super::ABOUT)).
+
+mod access;
+mod fields;
+mod pages;
+mod params;
+mod ranges;
+mod reply;
+mod seed;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+pub use self::access::{EXPIRED_TOKEN, READ_ONLY_TOKEN, TOKEN};
+pub use self::params::Body;
+pub use self::reply::{Delivery, Reply};
+pub use self::seed::wabas;
+
+use self::access::{Access, Rights};
+use self::fields::{NumberView, WabaView};
+use self::params::Params;
+use self::reply::GraphError;
+use self::seed::Seed;
+use super::chance::mix;
+use super::faults::{Answer, Call, FaultPlan, Faults, Subject};
+use crate::config::endpoint::{AppSecret, GraphVersion};
+use crate::moment::Moment;
+use crate::number::PhoneNumberId;
+use crate::pin::PIN_DIGITS;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Meta's limit for register and for deregister, each: 10 a number in any 72 hours.
+const REGISTER_LIMIT: usize = 10;
+const REGISTER_WINDOW: Duration = Duration::from_hours(72);
+
+type Digits = [u8; PIN_DIGITS];
+
+/// What a world is made from.
+#[derive(Debug, Clone)]
+pub struct WorldSpec {
+    /// How many phone numbers there are. Up to 100,000 have display numbers of their own.
+    pub numbers: usize,
+    /// The same seed gives the same world.
+    pub seed: u64,
+    /// The app's secret, if `appsecret_proof` is to be checked where it is sent.
+    pub app_secret: Option<AppSecret>,
+    /// Refuse requests without `appsecret_proof`.
+    pub requires_proof: bool,
+    /// Let the PIN of an unregistered number be set. Meta's behaviour is not known.
+    pub unregistered_may_set_pin: bool,
+    /// How many calls a WABA takes in an hour; without a limit, the usage headers stay low.
+    pub calls_per_hour: Option<usize>,
+}
+
+impl WorldSpec {
+    /// A world without limits and proofs.
+    #[must_use]
+    pub const fn new(numbers: usize, seed: u64) -> Self {
+        Self {
+            numbers,
+            seed,
+            app_secret: None,
+            requires_proof: false,
+            unregistered_may_set_pin: false,
+            calls_per_hour: None,
+        }
+    }
+}
+
+/// One request, as the server has read it. Has no `Debug`: it carries a PIN and an access token.
+#[derive(Clone, Default)]
+pub struct Request {
+    /// `GET`, `POST` …
+    pub method: String,
+    /// The path, from its first slash.
+    pub path: String,
+    /// What follows the question mark, still encoded.
+    pub query: String,
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+    /// Scheme and host, for links to the next page.
+    pub origin: String,
+    /// The body.
+    pub body: Body,
+}
+
+/// What became of one number since the world began.
+#[derive(Default)]
+struct Changes {
+    pin: Option<Digits>,
+    is_registered: Option<bool>,
+    registers: Attempts,
+    deregisters: Attempts,
+    /// Every PIN that a request for this number carried, in order.
+    sent: Vec<Digits>,
+}
+
+#[derive(Default)]
+struct Attempts {
+    at: Vec<Instant>,
+    blocked_until: Option<Instant>,
+}
+
+impl Attempts {
+    fn count(&mut self, now: Instant) -> Result<(), GraphError> {
+        self.at.retain(|at| now.saturating_duration_since(*at) < REGISTER_WINDOW);
+        if self.blocked_until.is_some_and(|until| now < until) {
+            return Err(GraphError::titled(400, 133_016));
+        }
+        if self.at.len() >= REGISTER_LIMIT {
+            self.blocked_until = Some(now + REGISTER_WINDOW);
+            return Err(GraphError::titled(400, 133_016));
+        }
+        self.at.push(now);
+        Ok(())
+    }
+}
+
+/// The pretend Graph API. Has no `Debug`: it remembers PINs, and an operator may try out a real one.
+pub struct World {
+    spec: WorldSpec,
+    seed: Seed,
+    faults: Faults,
+    changes: HashMap<usize, Changes>,
+    /// When each WABA was called, for as long as that counts.
+    calls: Vec<VecDeque<Instant>>,
+    answers: u64,
+    pin_requests: usize,
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    Number(usize),
+    Waba(usize),
+    Numbers(usize),
+    Register(usize),
+    Deregister(usize),
+    DebugToken,
+}
+
+impl Target {
+    fn find(seed: Seed, node: &str, edge: Option<&str>) -> Option<Self> {
+        match (seed.find_number(node), seed::find_waba(node), edge) {
+            (Some(index), _, None) => Some(Self::Number(index)),
+            (Some(index), _, Some("register")) => Some(Self::Register(index)),
+            (Some(index), _, Some("deregister")) => Some(Self::Deregister(index)),
+            (_, Some(waba), None) => Some(Self::Waba(waba)),
+            (_, Some(waba), Some("phone_numbers")) => Some(Self::Numbers(waba)),
+            (None, None, None) if node == "debug_token" => Some(Self::DebugToken),
+            _ => None,
+        }
+    }
+
+    fn waba(self, seed: Seed) -> Option<usize> {
+        match self {
+            Self::Number(index) | Self::Register(index) | Self::Deregister(index) => Some(seed.waba_of(index)),
+            Self::Waba(waba) | Self::Numbers(waba) => Some(waba),
+            Self::DebugToken => None,
+        }
+    }
+}
+
+impl World {
+    /// A world as it begins. Costs the same for one number and for 100,000.
+    #[must_use]
+    pub fn new(spec: WorldSpec, faults: FaultPlan) -> Self {
+        let seed = Seed::new(spec.seed, spec.numbers);
+        Self {
+            seed,
+            faults: Faults::new(faults),
+            changes: HashMap::new(),
+            calls: vec![VecDeque::new(); seed::waba_count()],
+            answers: 0,
+            pin_requests: 0,
+            spec,
+        }
+    }
+
+    /// Answers one request.
+    pub fn answer(&mut self, request: &Request, now: Moment) -> Reply {
+        self.answers += 1;
+        let trace_id = self.trace_id();
+        let mut path = request.path.split('/').filter(|part| !part.is_empty());
+        let version = path.next().unwrap_or_default();
+        let node = path.next().unwrap_or_default();
+        let edge = path.next();
+        let target = if path.next().is_some() { None } else { Target::find(self.seed, node, edge) };
+        let mut regain_minutes = None;
+        let mut reply = if version.parse::<GraphVersion>().is_ok() {
+            self.respond(request, node, target, now).unwrap_or_else(|error| {
+                regain_minutes = error.regain_minutes;
+                error.reply(&trace_id)
+            })
+        } else {
+            GraphError::new(400, 2_500, format!("Unknown path components: {}", request.path)).reply(&trace_id)
+        };
+        if version.parse::<GraphVersion>().is_ok() {
+            reply.headers.push(("facebook-api-version", version.to_owned()));
+        }
+        reply.headers.push(("x-fb-request-id", trace_id.chars().rev().collect()));
+        reply.headers.push(("x-fb-trace-id", trace_id));
+        if let Some(waba) = target.and_then(|target| target.waba(self.seed)) {
+            self.push_usage(&mut reply, waba, regain_minutes);
+        }
+        reply
+    }
+
+    fn respond(
+        &mut self,
+        request: &Request,
+        node: &str,
+        target: Option<Target>,
+        now: Moment,
+    ) -> Result<Reply, GraphError> {
+        let is_post = request.method == "POST";
+        if is_post && matches!(target, Some(Target::Number(_))) {
+            self.pin_requests += 1;
+        }
+        let params = Params::read(&request.body, &request.query)?;
+        let access = Access::check(&self.spec, request.authorization.as_deref(), &params, now)?;
+        let target = target.ok_or_else(|| GraphError::no_such_object(&request.method, node))?;
+        if let Some(waba) = target.waba(self.seed) {
+            self.count_call(waba, now.instant)?;
+        }
+        match (request.method.as_str(), target) {
+            ("GET", Target::Number(index)) => self.read_number(index, &params),
+            ("GET", Target::Waba(waba)) => self.read_waba(waba, &params),
+            ("GET", Target::Numbers(waba)) => self.list(waba, &params, request),
+            ("GET", Target::DebugToken) => Ok(access::debug_token(&params)),
+            ("POST", Target::Number(index)) => self.set_pin(index, &params, &access, request),
+            ("POST", Target::Register(index)) => self.register(index, &params, &access, now.instant),
+            ("POST", Target::Deregister(index)) => self.deregister(index, &access, now.instant),
+            _ => Err(GraphError::no_such_object(&request.method, node)),
+        }
+    }
+
+    fn read_number(&mut self, index: usize, params: &Params) -> Result<Reply, GraphError> {
+        let fields = fields::select::<NumberView>(params.text("fields"))?;
+        let view = self.view(index, self.seed.waba_of(index));
+        let fault = self.fault(Call::Read, Some(index), view.waba);
+        let mut body = Vec::new();
+        fields::write(&mut body, &fields, &view);
+        self.read_with(fault, Reply::json(body))
+    }
+
+    fn read_waba(&mut self, waba: usize, params: &Params) -> Result<Reply, GraphError> {
+        let fields = fields::select::<WabaView>(params.text("fields"))?;
+        let fault = self.fault(Call::Read, None, waba);
+        let mut body = Vec::new();
+        fields::write(&mut body, &fields, &WabaView { waba });
+        self.read_with(fault, Reply::json(body))
+    }
+
+    fn list(&mut self, waba: usize, params: &Params, request: &Request) -> Result<Reply, GraphError> {
+        let fields = fields::select::<NumberView>(params.text("fields"))?;
+        let mut page = pages::Page::read(params, self.seed.numbers_of(waba).len())?;
+        let fault = self.fault(Call::List, None, waba);
+        if fault == Some(Answer::EmptyPage) {
+            page = page.emptied();
+        }
+        let first = self.seed.numbers_of(waba).start;
+        let mut body = br#"{"data":["#.to_vec();
+        for place in page.places() {
+            if place > page.places().start {
+                body.push(b',');
+            }
+            fields::write(&mut body, &fields, &self.view(first + place, waba));
+        }
+        body.push(b']');
+        page.write_paging(&mut body, request);
+        body.push(b'}');
+        self.read_with(fault, Reply::json(body))
+    }
+
+    /// A read's answer, with the fault that is due on it.
+    fn read_with(&self, fault: Option<Answer>, reply: Reply) -> Result<Reply, GraphError> {
+        match fault {
+            None | Some(Answer::EmptyPage) => Ok(reply),
+            Some(fault) => self.faulty(fault, "GET", Ok(reply)),
+        }
+    }
+
+    /// What a fault makes of the honest answer.
+    fn faulty(&self, fault: Answer, method: &str, honest: Result<Reply, GraphError>) -> Result<Reply, GraphError> {
+        match fault {
+            Answer::Error(error) => Err(access::scripted(error, method)),
+            Answer::Html => Ok(Reply::bad_gateway()),
+            Answer::SuccessFalse => Ok(Reply::success(false)),
+            // A path that leads nowhere, so that a client which follows it is noticed and does no harm.
+            Answer::Redirect => Ok(Reply::redirect(format!("/v0.0/redirected-{}", self.answers))),
+            Answer::ResetBefore => Ok(Reply::success(false).delivered(Delivery::Reset)),
+            Answer::ResetAfter => Ok(honest?.delivered(Delivery::Reset)),
+            Answer::Truncate => Ok(honest?.delivered(Delivery::CutShort)),
+            Answer::Timeout => Ok(honest?.delivered(Delivery::Never)),
+            Answer::Slow => Ok(honest?.delivered(Delivery::Slowly)),
+            Answer::EmptyPage => honest,
+        }
+    }
+
+    fn set_pin(
+        &mut self,
+        index: usize,
+        params: &Params,
+        access: &Access,
+        request: &Request,
+    ) -> Result<Reply, GraphError> {
+        access.needs(Rights::Change)?;
+        let pin = six_digits(params)?;
+        self.changes.entry(index).or_default().sent.push(pin);
+        let Some(fault) = self.fault(Call::SetPin, Some(index), self.seed.waba_of(index)) else {
+            return self.put_in_force(index, pin);
+        };
+        let applies = matches!(fault, Answer::ResetAfter | Answer::Truncate | Answer::Timeout | Answer::Slow);
+        let honest = if applies { self.put_in_force(index, pin) } else { Ok(Reply::success(false)) };
+        self.faulty(fault, &request.method, honest)
+    }
+
+    fn put_in_force(&mut self, index: usize, pin: Digits) -> Result<Reply, GraphError> {
+        if !self.is_registered(index) && !self.spec.unregistered_may_set_pin {
+            return Err(GraphError::titled(400, 133_010));
+        }
+        self.changes.entry(index).or_default().pin = Some(pin);
+        Ok(Reply::success(true))
+    }
+
+    fn register(&mut self, index: usize, params: &Params, access: &Access, now: Instant) -> Result<Reply, GraphError> {
+        access.needs(Rights::Change)?;
+        if params.text("messaging_product") != Some("whatsapp") {
+            return Err(GraphError::new(400, 100, "(#100) The parameter messaging_product is required."));
+        }
+        let pin = six_digits(params)?;
+        let in_force = self.pin_at(index);
+        let changes = self.changes.entry(index).or_default();
+        changes.registers.count(now)?;
+        if in_force.is_some_and(|in_force| in_force != pin) {
+            return Err(GraphError::titled(400, 133_005));
+        }
+        changes.pin = Some(pin);
+        changes.is_registered = Some(true);
+        Ok(Reply::success(true))
+    }
+
+    /// Keeps the PIN: a lost one still blocks registering again.
+    fn deregister(&mut self, index: usize, access: &Access, now: Instant) -> Result<Reply, GraphError> {
+        access.needs(Rights::Change)?;
+        let changes = self.changes.entry(index).or_default();
+        changes.deregisters.count(now)?;
+        changes.is_registered = Some(false);
+        Ok(Reply::success(true))
+    }
+
+    fn view(&self, index: usize, waba: usize) -> NumberView {
+        let is_set = self.changes.get(&index).is_some_and(|changes| changes.pin.is_some());
+        let two_step = if is_set { Some(true) } else { self.seed.two_step_field(index) };
+        NumberView { seed: self.seed, index, waba, two_step, is_registered: self.is_registered(index) }
+    }
+
+    fn is_registered(&self, index: usize) -> bool {
+        let changed = self.changes.get(&index).and_then(|changes| changes.is_registered);
+        changed.unwrap_or_else(|| seed::starts_registered(index))
+    }
+
+    fn pin_at(&self, index: usize) -> Option<Digits> {
+        self.changes.get(&index).and_then(|changes| changes.pin).or_else(|| self.seed.first_pin(index))
+    }
+
+    fn fault(&mut self, call: Call, index: Option<usize>, waba: usize) -> Option<Answer> {
+        let number = index.map(|index| (seed::number_id(index), index));
+        let number = number.as_ref().map(|(id, index)| (id.as_str(), *index));
+        self.faults.due(Subject { call, number, waba: &seed::waba_id(waba) })
+    }
+
+    fn count_call(&mut self, waba: usize, now: Instant) -> Result<(), GraphError> {
+        let Some(limit) = self.spec.calls_per_hour else { return Ok(()) };
+        let calls = &mut self.calls[waba];
+        while calls.front().is_some_and(|at| now.saturating_duration_since(*at) >= HOUR) {
+            calls.pop_front();
+        }
+        // Counted even when refused: calling while throttled lengthens the throttle.
+        calls.push_back(now);
+        if calls.len() <= limit {
+            return Ok(());
+        }
+        // The next call is taken when all but `limit - 1` of these have grown an hour old.
+        let wait = calls.get(calls.len() - limit).map_or(HOUR, |at| (*at + HOUR).saturating_duration_since(now));
+        let regain_minutes = u32::try_from(wait.as_secs().div_ceil(60)).ok();
+        Err(GraphError { regain_minutes, ..GraphError::titled(400, 80_008) })
+    }
+
+    fn push_usage(&self, reply: &mut Reply, waba: usize, regain_minutes: Option<u32>) {
+        let calls = self.calls[waba].len();
+        let percent = match (regain_minutes, self.spec.calls_per_hour) {
+            (Some(_), _) => 100,
+            (None, Some(limit)) => (calls * 100 / limit.max(1)).min(100),
+            (None, None) => 1,
+        };
+        let usage = format!(r#""call_count":{percent},"total_cputime":1,"total_time":1"#);
+        let business = format!(
+            r#"{{"{}":[{{"type":"whatsapp_business_management",{usage},"estimated_time_to_regain_access":{}}}]}}"#,
+            seed::waba_id(waba),
+            regain_minutes.unwrap_or(0)
+        );
+        reply.headers.push(("x-app-usage", r#"{"call_count":1,"total_cputime":1,"total_time":1}"#.to_owned()));
+        reply.headers.push(("x-business-use-case-usage", business));
+    }
+
+    /// Differs for each answer, and looks like Meta's.
+    fn trace_id(&self) -> String {
+        use base64::Engine as _;
+        let high = mix(self.spec.seed ^ self.answers);
+        let bytes = [high.to_be_bytes(), mix(high).to_be_bytes()].concat();
+        format!("A{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// The PIN that is in force on a number: the last one set, or the one it had as the world began.
+    #[must_use]
+    pub fn pin_in_force(&self, id: &PhoneNumberId) -> Option<[u8; PIN_DIGITS]> {
+        self.seed.find_number(id.as_str()).and_then(|index| self.pin_at(index))
+    }
+
+    /// Every well-formed PIN that requests for a number carried, in the order of their arrival, refused ones too.
+    #[must_use]
+    pub fn pins_sent(&self, id: &PhoneNumberId) -> &[[u8; PIN_DIGITS]] {
+        let index = self.seed.find_number(id.as_str());
+        index.and_then(|index| self.changes.get(&index)).map_or(&[], |changes| changes.sent.as_slice())
+    }
+
+    /// How many requests to set a PIN came, whatever they were answered.
+    #[must_use]
+    pub const fn pin_requests(&self) -> usize {
+        self.pin_requests
+    }
+}
+
+fn six_digits(params: &Params) -> Result<Digits, GraphError> {
+    let digits: Option<Digits> = params.text("pin").and_then(|pin| pin.as_bytes().try_into().ok());
+    digits.filter(|digits| digits.iter().all(u8::is_ascii_digit)).ok_or_else(GraphError::bad_pin)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! Who may do what: access tokens, proofs of the app's secret, and the errors that scripted faults stand for.
+//!
+//! Only made-up tokens are known here. A real token is answered as unknown and kept nowhere.
+
+use std::time::Duration;
+
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+
+use super::WorldSpec;
+use super::params::Params;
+use super::reply::{GraphError, Reply};
+use super::seed;
+use crate::moment::{Moment, UtcTime};
+use crate::simulator::faults::ErrorAnswer;
+
+/// May do everything.
+pub const TOKEN: &str = "SIMULATOR";
+/// Has expired.
+pub const EXPIRED_TOKEN: &str = "SIMULATOR-EXPIRED";
+/// May read, and set no PIN.
+pub const READ_ONLY_TOKEN: &str = "SIMULATOR-READONLY";
+
+/// How long a proof with a time in it counts. Source: Meta's page on securing requests.
+const PROOF_LIFE: Duration = Duration::from_mins(5);
+
+/// What a token allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rights {
+    Read,
+    Change,
+}
+
+/// A token that was found good.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Access(Rights);
+
+impl Access {
+    pub(super) fn check(
+        spec: &WorldSpec,
+        authorization: Option<&str>,
+        params: &Params,
+        now: Moment,
+    ) -> Result<Self, GraphError> {
+        let token = authorization.and_then(bearer).or_else(|| params.text("access_token")).unwrap_or_default();
+        let rights = match token {
+            "" => return Err(GraphError::new(401, 104, "An access token is required to request this resource.")),
+            TOKEN => Rights::Change,
+            READ_ONLY_TOKEN => Rights::Read,
+            EXPIRED_TOKEN => return Err(expired()),
+            _ => return Err(GraphError::new(401, 190, "Invalid OAuth access token - Cannot parse access token")),
+        };
+        check_proof(spec, token, params, now)?;
+        Ok(Self(rights))
+    }
+
+    pub(super) fn needs(self, rights: Rights) -> Result<(), GraphError> {
+        if self.0 == rights || self.0 == Rights::Change { Ok(()) } else { Err(GraphError::titled(403, 200)) }
+    }
+}
+
+/// The token of an `Authorization` header.
+pub(super) fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth")).then(|| token.trim())
+}
+
+fn expired() -> GraphError {
+    let message = "Error validating access token: Session has expired on Thursday, 01-Jan-26 00:00:00 PST.";
+    GraphError::new(401, 190, message).with_subcode(463)
+}
+
+fn check_proof(spec: &WorldSpec, token: &str, params: &Params, now: Moment) -> Result<(), GraphError> {
+    let Some(proof) = params.text("appsecret_proof") else {
+        let message = "API calls from the server require an appsecret_proof argument";
+        return if spec.requires_proof { Err(GraphError::bad_proof(message)) } else { Ok(()) };
+    };
+    let Some(secret) = &spec.app_secret else { return Ok(()) };
+    let (message, is_fresh) = match params.text("appsecret_time") {
+        None => (token.to_owned(), true),
+        Some(time) => (format!("{token}|{time}"), time.parse().is_ok_and(|time| is_fresh(time, now))),
+    };
+    if is_fresh && proof == hmac_hex(secret.expose(), &message) {
+        Ok(())
+    } else {
+        Err(GraphError::bad_proof("Invalid appsecret_proof provided in the API argument"))
+    }
+}
+
+fn is_fresh(seconds: u32, now: Moment) -> bool {
+    let time = UtcTime::from_unix_seconds(seconds);
+    time <= now.utc.plus(PROOF_LIFE) && now.utc <= time.plus(PROOF_LIFE)
+}
+
+fn hmac_hex(key: &str, message: &str) -> String {
+    // HMAC takes a key of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else { return String::new() };
+    mac.update(message.as_bytes());
+    format!("{:x}", mac.finalize().into_bytes())
+}
+
+/// `GET /debug_token`: what a token may do. Names every WABA in `target_ids`.
+pub(super) fn debug_token(params: &Params) -> Reply {
+    let token = params.text("input_token").unwrap_or_default();
+    let body = match token {
+        TOKEN | READ_ONLY_TOKEN => {
+            let ids: Vec<String> =
+                (0..seed::waba_count()).map(|waba| format!(r#""{}""#, seed::waba_id(waba))).collect();
+            let ids = ids.join(",");
+            let scopes = r#""whatsapp_business_management","whatsapp_business_messaging""#;
+            let scopes = if token == TOKEN { scopes } else { r#""whatsapp_business_management""# };
+            let granular: Vec<String> =
+                scopes.split(',').map(|scope| format!(r#"{{"scope":{scope},"target_ids":[{ids}]}}"#)).collect();
+            format!(
+                r#"{{"data":{{"app_id":"300000000000001","application":"pindesk simulator","type":"SYSTEM_USER","is_valid":true,"issued_at":1767225600,"expires_at":0,"data_access_expires_at":0,"scopes":[{scopes}],"granular_scopes":[{}],"user_id":"400000000000001"}}}}"#,
+                granular.join(",")
+            )
+        }
+        EXPIRED_TOKEN => {
+            let error = expired();
+            format!(
+                r#"{{"data":{{"app_id":"300000000000001","is_valid":false,"expires_at":1767254400,"scopes":[],"error":{{"code":190,"message":"{}","subcode":463}}}}}}"#,
+                error.message
+            )
+        }
+        _ => r#"{"data":{"is_valid":false,"scopes":[],"error":{"code":190,"message":"Invalid OAuth access token."}}}"#
+            .to_owned(),
+    };
+    Reply::json(body.into_bytes())
+}
+
+/// The error that a scripted fault stands for.
+pub(super) fn scripted(answer: ErrorAnswer, method: &str) -> GraphError {
+    let base = match (answer.code, answer.subcode) {
+        (100, Some(33)) => GraphError::no_such_object(method, "…"),
+        (190, Some(463)) => expired(),
+        (code, _) => GraphError::titled(answer.status, code),
+    };
+    GraphError {
+        status: answer.status,
+        subcode: answer.subcode,
+        details: answer.details,
+        is_transient: answer.transient,
+        retry_after: answer.retry_after,
+        regain_minutes: answer.regain_minutes,
+        ..base
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::params::Body;
+    use super::*;
+    use crate::config::endpoint::AppSecret;
+    use crate::moment::Clock;
+
+    fn check(spec: &WorldSpec, authorization: Option<&str>, query: &str) -> Result<(), GraphError> {
+        let params = Params::read(&Body::Empty, query)?;
+        let now = Moment { utc: UtcTime::from_unix_seconds(1_700_000_200), ..Clock::System.now() };
+        Access::check(spec, authorization, &params, now).map(drop)
+    }
+
+    #[test]
+    fn a_token_is_taken_from_the_header_or_from_a_parameter() {
+        let spec = WorldSpec::new(1, 1);
+        assert_eq!(check(&spec, Some("Bearer SIMULATOR"), ""), Ok(()));
+        assert_eq!(check(&spec, None, "access_token=SIMULATOR"), Ok(()));
+        let refused = |authorization, query| {
+            let error = check(&spec, authorization, query).expect_err("refused");
+            (error.status, error.code, error.subcode)
+        };
+        assert_eq!(refused(None, ""), (401, 104, None));
+        assert_eq!(refused(Some("Bearer EAAreal"), ""), (401, 190, None));
+        assert_eq!(refused(Some("Bearer SIMULATOR-EXPIRED"), ""), (401, 190, Some(463)));
+        assert_eq!(refused(Some("Basic SIMULATOR"), ""), (401, 104, None));
+    }
+
+    #[test]
+    fn proofs_match_the_recorded_values() {
+        let hex = |message| hmac_hex("secret", message);
+        assert_eq!(hex("EAAJBfaketoken"), "69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e");
+        assert_eq!(
+            hex("EAAJBfaketoken|1700000000"),
+            "ed9456d907a2858ce3223c32396475b488e1aed5d0852cd7c739f090e7cb664f"
+        );
+    }
+
+    #[test]
+    fn a_required_proof_is_checked_in_both_forms() {
+        let secret = AppSecret::parse("secret").expect("a secret");
+        let spec = WorldSpec { app_secret: Some(secret), requires_proof: true, ..WorldSpec::new(1, 1) };
+        let ask = |query: String| check(&spec, Some("Bearer SIMULATOR"), &query).map_err(|error| error.message);
+        let timed = |time: &str| {
+            let proof = hmac_hex("secret", &format!("SIMULATOR|{time}"));
+            format!("appsecret_proof={proof}&appsecret_time={time}")
+        };
+        assert_eq!(ask(format!("appsecret_proof={}", hmac_hex("secret", "SIMULATOR"))), Ok(()));
+        assert_eq!(ask(timed("1700000000")), Ok(()));
+        let invalid = "Invalid appsecret_proof provided in the API argument";
+        assert_eq!(ask(timed("1699999000")), Err(invalid.into()));
+        assert_eq!(ask("appsecret_proof=00".to_owned()), Err(invalid.into()));
+        assert_eq!(ask(String::new()), Err("API calls from the server require an appsecret_proof argument".into()));
+    }
+}

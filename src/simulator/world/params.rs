@@ -1,0 +1,100 @@
+//! The parameters of a request, which Graph takes as query, JSON, form or multipart alike.
+//!
+//! Says what was sent, and of which JSON type; judges no value.
+
+use super::reply::GraphError;
+
+/// A request's body, as far as the server has understood it. Has no `Debug`: it carries a PIN.
+#[derive(Clone, Default)]
+pub enum Body {
+    /// None.
+    #[default]
+    Empty,
+    /// `application/json`.
+    Json(Vec<u8>),
+    /// `application/x-www-form-urlencoded`.
+    Form(Vec<u8>),
+    /// The text parts of `multipart/form-data`.
+    Parts(Vec<(String, String)>),
+}
+
+enum Param {
+    Text(String),
+    /// A JSON value that is no string.
+    NotText,
+}
+
+/// All parameters, the body's first: where a name comes twice, the first counts.
+pub(super) struct Params(Vec<(String, Param)>);
+
+impl Params {
+    pub(super) fn read(body: &Body, query: &str) -> Result<Self, GraphError> {
+        let mut params = match body {
+            Body::Empty => Vec::new(),
+            Body::Json(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => Vec::new(),
+            Body::Json(bytes) => read_json(bytes)?,
+            Body::Form(bytes) => read_form(bytes),
+            Body::Parts(parts) => {
+                parts.iter().map(|(name, value)| (name.clone(), Param::Text(value.clone()))).collect()
+            }
+        };
+        params.extend(read_form(query.as_bytes()));
+        Ok(Self(params))
+    }
+
+    /// The text with this name; `None` where it is missing or a JSON value of another type.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).and_then(|(_, param)| match param {
+            Param::Text(text) => Some(text.as_str()),
+            Param::NotText => None,
+        })
+    }
+}
+
+fn read_json(bytes: &[u8]) -> Result<Vec<(String, Param)>, GraphError> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes)
+        .map_err(|_| GraphError::new(400, 100, "(#100) The request body is not a JSON object."))?;
+    let param = |value| if let serde_json::Value::String(text) = value { Param::Text(text) } else { Param::NotText };
+    Ok(object.into_iter().map(|(name, value)| (name, param(value))).collect())
+}
+
+fn read_form(bytes: &[u8]) -> Vec<(String, Param)> {
+    url::form_urlencoded::parse(bytes)
+        .map(|(name, value)| (name.into_owned(), Param::Text(value.into_owned())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encoding_says_the_same() {
+        let parts = vec![("pin".to_owned(), "012345".to_owned())];
+        let cases = [
+            (Body::Json(br#" {"pin" : "012345"} "#.to_vec()), ""),
+            (Body::Form(b"pin=012345".to_vec()), ""),
+            (Body::Parts(parts), ""),
+            (Body::Empty, "pin=012345"),
+            (Body::Form(b"pin=012345".to_vec()), "pin=999999"),
+        ];
+        for (index, (body, query)) in cases.into_iter().enumerate() {
+            let params = Params::read(&body, query).expect("good parameters");
+            assert_eq!(params.text("pin"), Some("012345"), "case {index}");
+        }
+    }
+
+    #[test]
+    fn a_json_number_is_no_text_and_does_not_fall_back_to_the_query() {
+        let params = Params::read(&Body::Json(br#"{"pin":123456}"#.to_vec()), "pin=123456").expect("good JSON");
+        assert_eq!(params.text("pin"), None);
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_refused() {
+        for text in ["[]", "{", "\"pin\"", "{} {}"] {
+            let error = Params::read(&Body::Json(text.as_bytes().to_vec()), "").err();
+            assert_eq!(error.map(|error| (error.status, error.code)), Some((400, 100)), "{text}");
+        }
+    }
+}

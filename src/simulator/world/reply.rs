@@ -1,0 +1,242 @@
+//! What goes back to a client: Graph's envelope for errors, its headers, and how the bytes are delivered.
+//!
+//! Every error carries the four keys that strict clients insist on: `message`, `type`, `code`, `fbtrace_id`.
+
+use std::borrow::Cow;
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers besides the length and the date.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// How it reaches the client, if it does.
+    pub delivery: Delivery,
+}
+
+/// How an answer's bytes are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// As they are.
+    Whole,
+    /// The body one byte a second.
+    Slowly,
+    /// The head and half of the body, then the connection breaks.
+    CutShort,
+    /// Never: the connection stays open and silent.
+    Never,
+    /// The connection is reset before the first byte.
+    Reset,
+}
+
+impl Reply {
+    pub(super) fn json(body: Vec<u8>) -> Self {
+        let headers = vec![("content-type", "application/json; charset=UTF-8".to_owned())];
+        Self { status: 200, headers, body, delivery: Delivery::Whole }
+    }
+
+    pub(super) fn success(success: bool) -> Self {
+        Self::json(format!(r#"{{"success":{success}}}"#).into_bytes())
+    }
+
+    /// What a gateway in front of Graph says when Graph does not.
+    pub(super) fn bad_gateway() -> Self {
+        let body = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Sorry, something went wrong.</h1></body></html>".to_vec();
+        let headers = vec![("content-type", "text/html; charset=utf-8".to_owned())];
+        Self { status: 502, headers, body, delivery: Delivery::Whole }
+    }
+
+    /// A redirect that keeps the method: a client that followed it would send the PIN again.
+    pub(super) fn redirect(to: String) -> Self {
+        Self { status: 307, headers: vec![("location", to)], body: Vec::new(), delivery: Delivery::Whole }
+    }
+
+    pub(super) fn delivered(self, delivery: Delivery) -> Self {
+        Self { delivery, ..self }
+    }
+}
+
+/// An error as Graph tells it, before it has a trace id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GraphError {
+    pub status: u16,
+    pub code: i64,
+    pub subcode: Option<i64>,
+    pub kind: &'static str,
+    pub message: Cow<'static, str>,
+    pub details: Option<String>,
+    pub is_transient: bool,
+    /// Seconds, as the `Retry-After` header has them.
+    pub retry_after: Option<u32>,
+    /// Minutes, as `estimated_time_to_regain_access` has them.
+    pub regain_minutes: Option<u32>,
+}
+
+/// The type of nearly every error, whatever went wrong.
+const OAUTH: &str = "OAuthException";
+const METHOD: &str = "GraphMethodException";
+
+impl GraphError {
+    pub(super) fn new(status: u16, code: i64, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            code,
+            subcode: None,
+            kind: OAUTH,
+            message: message.into(),
+            details: None,
+            is_transient: false,
+            retry_after: None,
+            regain_minutes: None,
+        }
+    }
+
+    pub(super) fn with_subcode(self, subcode: i64) -> Self {
+        Self { subcode: Some(subcode), ..self }
+    }
+
+    /// A wrong id, or no access to it: Graph does not tell which.
+    pub(super) fn no_such_object(method: &str, id: &str) -> Self {
+        let message = format!(
+            "Unsupported {} request. Object with ID '{id}' does not exist, cannot be loaded due to missing permissions, or does not support this operation. Please read the Graph API documentation at https://developers.facebook.com/docs/graph-api",
+            method.to_ascii_lowercase()
+        );
+        Self { kind: METHOD, ..Self::new(400, 100, message) }.with_subcode(33)
+    }
+
+    pub(super) fn no_such_field(name: &str) -> Self {
+        Self::new(400, 100, format!("(#100) Tried accessing nonexisting field ({name})"))
+    }
+
+    pub(super) fn bad_pin() -> Self {
+        Self::new(400, 100, "(#100) Param pin must be 6 characters long.")
+    }
+
+    pub(super) fn bad_proof(message: &'static str) -> Self {
+        Self { kind: METHOD, ..Self::new(400, 100, message) }
+    }
+
+    /// An error with the title that Meta's table gives the code.
+    pub(super) fn titled(status: u16, code: i64) -> Self {
+        Self::new(status, code, format!("(#{code}) {}", title(code)))
+    }
+
+    pub(super) fn reply(&self, trace_id: &str) -> Reply {
+        let mut body = br#"{"error":{"message":"#.to_vec();
+        write_text(&mut body, &self.message);
+        body.extend_from_slice(format!(r#","type":"{}","code":{}"#, self.kind, self.code).as_bytes());
+        if let Some(subcode) = self.subcode {
+            body.extend_from_slice(format!(r#","error_subcode":{subcode}"#).as_bytes());
+        }
+        if self.is_transient {
+            body.extend_from_slice(br#","is_transient":true"#);
+        }
+        if let Some(details) = &self.details {
+            body.extend_from_slice(br#","error_data":{"messaging_product":"whatsapp","details":"#);
+            write_text(&mut body, details);
+            body.push(b'}');
+        }
+        body.extend_from_slice(br#","fbtrace_id":"#);
+        write_text(&mut body, trace_id);
+        body.extend_from_slice(b"}}");
+
+        let mut reply = Reply { status: self.status, ..Reply::json(body) };
+        reply.headers.push(("www-authenticate", self.challenge()));
+        if let Some(seconds) = self.retry_after {
+            reply.headers.push(("retry-after", seconds.to_string()));
+        }
+        reply
+    }
+
+    fn challenge(&self) -> String {
+        let reason = if matches!(self.code, 102 | 104 | 190) { "invalid_token" } else { "invalid_request" };
+        let is_plain = |c: char| c == ' ' || c.is_ascii_graphic() && c != '"' && c != '\\';
+        let message: String = self.message.chars().map(|c| if is_plain(c) { c } else { '?' }).collect();
+        format!(r#"OAuth "Facebook Platform" "{reason}" "{message}""#)
+    }
+}
+
+/// The titles of Meta's table of errors, as far as a fault may want them.
+const fn title(code: i64) -> &'static str {
+    match code {
+        0 => "AuthException",
+        1 => "An unknown error occurred",
+        2 => "Service temporarily unavailable",
+        3 => "Application does not have the capability to make this API call",
+        4 => "Application request limit reached",
+        10 => "Application does not have permission for this action",
+        33 => "Parameter value is not valid: the business phone number has been deleted",
+        100 => "Invalid parameter",
+        102 => "Session key invalid or no longer valid",
+        190 => "Access token has expired",
+        200..=299 => "Permissions error",
+        368 => "Temporarily blocked for policies violations",
+        80_007 | 80_008 => "There have been too many calls to this WhatsApp Business account. Wait a bit and try again",
+        130_429 => "Rate limit hit",
+        131_000 => "Something went wrong",
+        131_005 => "Access denied",
+        131_008 => "Required parameter is missing",
+        131_009 => "Parameter value is not valid",
+        131_016 => "Service unavailable",
+        131_031 => "Business Account locked",
+        131_057 => "Account in maintenance mode",
+        133_000 => "Incomplete Deregistration",
+        133_004 => "Server Temporarily Unavailable",
+        133_005 => "Two step verification PIN Mismatch",
+        133_006 => "Phone number Re-Verification Needed",
+        133_008 => "Too Many two step verification PIN Guesses",
+        133_009 => "Two step verification PIN Guessed Too Fast",
+        133_010 => "Phone number Not Registered",
+        133_015 => "Please wait a few minutes before attempting to register this phone number",
+        133_016 => "Account register deregister rate limit exceeded",
+        135_000 => "Generic user error",
+        2_494_100 => "Phone number in maintenance mode",
+        _ => "Simulated error",
+    }
+}
+
+/// Writes a JSON string.
+pub(super) fn write_text(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().all(|byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_the_four_keys_and_only_the_others_it_was_given() {
+        let plain = GraphError::bad_pin().reply("Atrace");
+        assert_eq!(
+            String::from_utf8_lossy(&plain.body),
+            r#"{"error":{"message":"(#100) Param pin must be 6 characters long.","type":"OAuthException","code":100,"fbtrace_id":"Atrace"}}"#
+        );
+        let full = GraphError {
+            details: Some("Wait \"a bit\"".to_owned()),
+            is_transient: true,
+            retry_after: Some(7),
+            ..GraphError::titled(500, 131_016).with_subcode(5)
+        };
+        let reply = full.reply("B");
+        assert_eq!(
+            String::from_utf8_lossy(&reply.body),
+            r#"{"error":{"message":"(#131016) Service unavailable","type":"OAuthException","code":131016,"error_subcode":5,"is_transient":true,"error_data":{"messaging_product":"whatsapp","details":"Wait \"a bit\""},"fbtrace_id":"B"}}"#
+        );
+        assert!(reply.headers.contains(&("retry-after", "7".to_owned())));
+    }
+
+    #[test]
+    fn a_challenge_can_not_be_broken_out_of() {
+        let error = GraphError::new(401, 190, "a\"b\r\nc\u{e9}");
+        assert_eq!(error.challenge(), r#"OAuth "Facebook Platform" "invalid_token" "a?b??c?""#);
+    }
+}

@@ -1,0 +1,306 @@
+//! The pretend Graph API by itself, as a function from requests to replies.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::moment::Clock;
+
+const NUMBER: &str = "/v24.0/200000000000001";
+const SUCCESS: &str = r#"{"success":true}"#;
+
+fn world(numbers: usize) -> World {
+    World::new(WorldSpec::new(numbers, 1), FaultPlan::none())
+}
+
+fn faulty_world(toml: &str) -> World {
+    World::new(WorldSpec::new(300, 1), FaultPlan::parse(toml).expect("a good plan"))
+}
+
+fn now() -> Moment {
+    Clock::System.now()
+}
+
+fn request(method: &str, path: &str) -> Request {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        authorization: Some("Bearer SIMULATOR".to_owned()),
+        origin: "http://127.0.0.1:1".to_owned(),
+        body: Body::Empty,
+    }
+}
+
+fn get(world: &mut World, path: &str) -> (u16, Value) {
+    let reply = world.answer(&request("GET", path), now());
+    (reply.status, serde_json::from_slice(&reply.body).expect("JSON"))
+}
+
+fn post(world: &mut World, path: &str, body: &Value) -> Reply {
+    world.answer(&Request { body: Body::Json(body.to_string().into_bytes()), ..request("POST", path) }, now())
+}
+
+fn text(reply: &Reply) -> String {
+    String::from_utf8_lossy(&reply.body).into_owned()
+}
+
+fn code(reply: &Reply) -> (u16, i64) {
+    let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    (reply.status, body["error"]["code"].as_i64().unwrap_or_default())
+}
+
+fn header<'a>(reply: &'a Reply, name: &str) -> &'a str {
+    reply.headers.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str())
+}
+
+fn id(text: &str) -> PhoneNumberId {
+    text.parse().expect("an id")
+}
+
+#[test]
+fn a_pin_that_was_set_is_in_force_and_two_step_is_on() {
+    let mut world = world(300);
+    // A number without a PIN.
+    let index = (0..300).find(|index| world.seed.two_step_field(*index) == Some(false)).expect("one without");
+    let path = format!("/v24.0/{}", seed::number_id(index));
+    let read = format!("{path}?fields=is_pin_enabled");
+    let id = id(&seed::number_id(index));
+    assert_eq!(get(&mut world, &read).1["is_pin_enabled"], json!(false));
+    assert_eq!(world.pin_in_force(&id), None);
+
+    let reply = post(&mut world, &path, &json!({"pin": "012345"}));
+    assert_eq!((reply.status, text(&reply).as_str()), (200, SUCCESS));
+    assert_eq!(get(&mut world, &read).1["is_pin_enabled"], json!(true));
+    assert_eq!(world.pin_in_force(&id), Some(*b"012345"));
+    assert_eq!((world.pins_sent(&id), world.pin_requests()), (&[*b"012345"][..], 1));
+}
+
+#[test]
+fn what_is_not_six_digits_in_a_string_is_refused() {
+    let mut world = world(1);
+    let before = world.pin_in_force(&id("200000000000001"));
+    for body in
+        [json!({}), json!({"pin": ""}), json!({"pin": "12345"}), json!({"pin": 123_456}), json!({"pin": "12345a"})]
+    {
+        let reply = post(&mut world, NUMBER, &body);
+        assert_eq!(code(&reply), (400, 100), "{body}");
+        assert!(text(&reply).contains("(#100) Param pin must be 6 characters long."), "{body}");
+    }
+    assert_eq!(world.pin_in_force(&id("200000000000001")), before);
+    assert_eq!(world.pin_requests(), 5);
+}
+
+#[test]
+fn an_unregistered_number_takes_no_pin_unless_the_world_says_so() {
+    let path = "/v24.0/200000000000250";
+    assert_eq!(code(&post(&mut world(300), path, &json!({"pin": "409726"}))), (400, 133_010));
+    let lenient = WorldSpec { unregistered_may_set_pin: true, ..WorldSpec::new(300, 1) };
+    let reply = post(&mut World::new(lenient, FaultPlan::none()), path, &json!({"pin": "409726"}));
+    assert_eq!(text(&reply), SUCCESS);
+}
+
+#[test]
+fn a_read_without_fields_gives_the_default_set() {
+    let (status, body) = get(&mut world(1), "/v24.0/200000000000001/");
+    let keys: Vec<&String> = body.as_object().expect("an object").keys().collect();
+    let expected = [
+        "code_verification_status",
+        "display_phone_number",
+        "id",
+        "platform_type",
+        "quality_rating",
+        "throughput",
+        "verified_name",
+    ];
+    assert_eq!((status, keys), (200, expected.map(str::to_owned).iter().collect()));
+}
+
+#[test]
+fn a_waba_tells_its_name() {
+    let (status, body) = get(&mut world(1), "/v19.0/100000000000002?fields=id,name");
+    assert_eq!((status, body), (200, json!({"id": "100000000000002", "name": "Acme Retail UK"})));
+}
+
+#[test]
+fn following_the_cursors_gives_each_number_once() {
+    let mut world = world(500);
+    let mut ids = Vec::new();
+    for waba in wabas() {
+        let mut after = String::new();
+        loop {
+            let path = format!("/v24.0/{}/phone_numbers?fields=id&limit=30&after={after}", waba.id);
+            let (status, page) = get(&mut world, &path);
+            assert_eq!(status, 200);
+            ids.extend(page["data"].as_array().expect("data").iter().map(|number| number["id"].clone()));
+            if page["paging"]["next"].is_null() {
+                break;
+            }
+            page["paging"]["cursors"]["after"].as_str().expect("a cursor").clone_into(&mut after);
+        }
+    }
+    let expected: Vec<Value> = (0..500).map(|index| json!(seed::number_id(index))).collect();
+    assert_eq!(ids, expected);
+}
+
+#[test]
+fn what_does_not_exist_is_100_33_and_says_which_kind_of_request() {
+    let mut world = world(3);
+    let cases = [
+        ("GET", "/v24.0/999", "Unsupported get request. Object with ID '999'"),
+        ("POST", "/v24.0/100000000000001", "Unsupported post request."),
+        ("DELETE", NUMBER, "Unsupported delete request."),
+        ("GET", "/v24.0/200000000000001/phone_numbers", "Unsupported get request."),
+        ("GET", "/v24.0/200000000000001/register/x", "Unsupported get request."),
+        ("GET", "/v24.0", "Unsupported get request."),
+    ];
+    for (method, path, message) in cases {
+        let reply = world.answer(&request(method, path), now());
+        let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+        let error = &body["error"];
+        assert_eq!((reply.status, &error["code"], &error["error_subcode"]), (400, &json!(100), &json!(33)), "{path}");
+        assert!(error["message"].as_str().is_some_and(|text| text.starts_with(message)), "{path}");
+        assert_eq!(error["type"], "GraphMethodException");
+    }
+    assert_eq!(code(&world.answer(&request("GET", "/24/200000000000001"), now())), (400, 2_500));
+}
+
+#[test]
+fn a_read_only_token_reads_and_changes_nothing() {
+    let mut world = world(1);
+    let before = world.pin_in_force(&id("200000000000001"));
+    let token = Some("Bearer SIMULATOR-READONLY".to_owned());
+    let read = Request { authorization: token.clone(), ..request("GET", NUMBER) };
+    assert_eq!(world.answer(&read, now()).status, 200);
+    let body = Body::Form(b"pin=409726".to_vec());
+    let set = Request { authorization: token, body, ..request("POST", NUMBER) };
+    let reply = world.answer(&set, now());
+    assert_eq!(code(&reply), (403, 200));
+    assert!(text(&reply).contains("(#200) Permissions error"));
+    assert_eq!(world.pin_in_force(&id("200000000000001")), before);
+}
+
+#[test]
+fn every_answer_names_its_version_and_a_trace_of_its_own() {
+    let mut world = world(1);
+    let first = world.answer(&request("GET", NUMBER), now());
+    let second = world.answer(&request("GET", "/v24.0/999"), now());
+    assert_eq!(header(&first, "facebook-api-version"), "v24.0");
+    assert_ne!(header(&first, "x-fb-trace-id"), header(&second, "x-fb-trace-id"));
+    let body: Value = serde_json::from_slice(&second.body).expect("JSON");
+    assert_eq!(body["error"]["fbtrace_id"], *header(&second, "x-fb-trace-id"));
+    let usage: Value = serde_json::from_str(header(&first, "x-business-use-case-usage")).expect("JSON");
+    assert_eq!(usage["100000000000001"][0]["estimated_time_to_regain_access"], 0);
+}
+
+#[test]
+fn registering_guesses_at_the_pin_and_ten_guesses_are_all() {
+    let mut world = world(1);
+    let set = post(&mut world, NUMBER, &json!({"pin": "409726"}));
+    assert_eq!(text(&set), SUCCESS);
+    let path = format!("{NUMBER}/register");
+    let start = now();
+    let mut register = |pin: &str, at: Moment| {
+        let body = json!({"messaging_product": "whatsapp", "pin": pin}).to_string();
+        world.answer(&Request { body: Body::Json(body.into_bytes()), ..request("POST", &path) }, at)
+    };
+    assert_eq!(text(&register("409726", start)), SUCCESS);
+    for _ in 0..9 {
+        assert_eq!(code(&register("111111", start)), (400, 133_005));
+    }
+    assert_eq!(code(&register("409726", start)), (400, 133_016));
+    assert_eq!(code(&register("409726", start.plus(REGISTER_WINDOW.saturating_sub(HOUR)))), (400, 133_016));
+    assert_eq!(text(&register("409726", start.plus(REGISTER_WINDOW))), SUCCESS);
+}
+
+#[test]
+fn a_deregistered_number_keeps_its_pin() {
+    let mut world = world(1);
+    post(&mut world, NUMBER, &json!({"pin": "409726"}));
+    assert_eq!(text(&post(&mut world, &format!("{NUMBER}/deregister"), &json!({}))), SUCCESS);
+    assert_eq!(world.pin_in_force(&id("200000000000001")), Some(*b"409726"));
+    assert_eq!(code(&post(&mut world, NUMBER, &json!({"pin": "000000"}))), (400, 133_010));
+}
+
+#[test]
+fn a_waba_that_was_called_too_often_asks_for_a_pause_and_others_go_on() {
+    let spec = WorldSpec { calls_per_hour: Some(4), ..WorldSpec::new(100, 1) };
+    let mut world = World::new(spec, FaultPlan::none());
+    let start = now();
+    let third = (0..3).map(|_| world.answer(&request("GET", NUMBER), start)).last().expect("three answers");
+    assert!(header(&third, "x-business-use-case-usage").contains(r#""call_count":75"#));
+    world.answer(&request("GET", NUMBER), start);
+    let refused = world.answer(&request("GET", NUMBER), start);
+    assert_eq!(code(&refused), (400, 80_008));
+    assert!(header(&refused, "x-business-use-case-usage").contains(r#""estimated_time_to_regain_access":60"#));
+    assert_eq!(world.answer(&request("GET", "/v24.0/100000000000002"), start).status, 200);
+    assert_eq!(world.answer(&request("GET", NUMBER), start.plus(HOUR)).status, 200);
+}
+
+#[test]
+fn faults_that_leave_doubt_put_the_pin_in_force_and_the_others_do_not() {
+    let cases = [
+        ("\"timeout\"", Delivery::Never, 200, true),
+        ("\"reset-after\"", Delivery::Reset, 200, true),
+        ("\"truncate\"", Delivery::CutShort, 200, true),
+        ("\"slow\"", Delivery::Slowly, 200, true),
+        ("\"reset-before\"", Delivery::Reset, 200, false),
+        ("\"html\"", Delivery::Whole, 502, false),
+        ("\"success-false\"", Delivery::Whole, 200, false),
+        ("\"redirect\"", Delivery::Whole, 307, false),
+        ("{ code = 131016, status = 500 }", Delivery::Whole, 500, false),
+    ];
+    for (answer, delivery, status, applies) in cases {
+        let mut world = faulty_world(&format!("[[fault]]\nnumber = \"200000000000001\"\ntimes = 1\nanswer = {answer}"));
+        let id = id("200000000000001");
+        let before = world.pin_in_force(&id);
+        let reply = post(&mut world, NUMBER, &json!({"pin": "409726"}));
+        assert_eq!((reply.delivery, reply.status), (delivery, status), "{answer}");
+        let expected = if applies { Some(*b"409726") } else { before };
+        assert_eq!(world.pin_in_force(&id), expected, "{answer}");
+        assert_eq!(text(&post(&mut world, NUMBER, &json!({"pin": "409726"}))), SUCCESS, "{answer}: the repeat");
+    }
+}
+
+#[test]
+fn a_scripted_throttle_tells_when_to_come_back() {
+    let mut world = faulty_world(
+        "[[fault]]\nwaba = \"100000000000001\"\nanswer = { code = 80008, status = 400, retry_after = 5, regain_minutes = 1, details = \"later\" }",
+    );
+    let reply = post(&mut world, NUMBER, &json!({"pin": "409726"}));
+    assert_eq!((code(&reply), header(&reply, "retry-after")), ((400, 80_008), "5"));
+    assert!(header(&reply, "x-business-use-case-usage").contains(r#""estimated_time_to_regain_access":1"#));
+    assert!(text(&reply).contains(r#""details":"later""#));
+}
+
+#[test]
+fn an_empty_page_still_leads_on() {
+    let mut world = faulty_world("[[fault]]\nevery = 1\ncall = \"list\"\ntimes = 1\nanswer = \"empty-page\"");
+    let (_, page) = get(&mut world, "/v24.0/100000000000001/phone_numbers?limit=10");
+    assert_eq!(page["data"], json!([]));
+    let after = page["paging"]["cursors"]["after"].as_str().expect("a cursor").to_owned();
+    assert!(page["paging"]["next"].is_string());
+    let (_, page) = get(&mut world, &format!("/v24.0/100000000000001/phone_numbers?limit=10&after={after}"));
+    assert_eq!(page["data"][0]["id"], "200000000000001");
+}
+
+#[test]
+fn a_token_tells_its_wabas() {
+    let (_, body) = get(&mut world(1), "/v24.0/debug_token?input_token=SIMULATOR");
+    assert_eq!(body["data"]["is_valid"], true);
+    assert_eq!(body["data"]["granular_scopes"][0]["target_ids"].as_array().map(Vec::len), Some(wabas().len()));
+    let (_, body) = get(&mut world(1), "/v24.0/debug_token?input_token=SIMULATOR-EXPIRED");
+    assert_eq!((&body["data"]["is_valid"], &body["data"]["error"]["subcode"]), (&json!(false), &json!(463)));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_world_and_another_seed_another() {
+    let page = |seed| {
+        let mut world = World::new(WorldSpec::new(500, seed), FaultPlan::none());
+        get(&mut world, "/v24.0/100000000000001/phone_numbers?limit=100&fields=verified_name,status,is_pin_enabled").1
+            ["data"]
+            .clone()
+    };
+    assert_eq!(page(7), page(7));
+    assert_ne!(page(7), page(8));
+}
