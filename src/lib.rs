@@ -19,5 +19,9 @@ pub mod config;
 // Edges: I/O.
 pub mod graph;
 
+// Work.
+pub mod batch;
+pub mod listing;
+
 // Stand-in.
 pub mod simulator;
