@@ -23,5 +23,8 @@ pub mod graph;
 pub mod batch;
 pub mod listing;
 
+// The console.
+pub mod console;
+
 // Stand-in.
 pub mod simulator;

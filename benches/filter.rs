@@ -1,0 +1,92 @@
+//! What typing into the filter line costs among 100,000 numbers, key by key, and what loading and sorting them costs.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use divan::Bencher;
+use pindesk::console::roster::{Direction, Roster, Sort, SortBy};
+use pindesk::job::JobState;
+use pindesk::moment::UtcTime;
+use pindesk::number::{Number, TwoStep, Waba};
+use pindesk::text::Clean;
+
+const NUMBERS: usize = 100_000;
+const PAGE: usize = 100;
+
+fn main() {
+    divan::main();
+}
+
+/// A number that looks like the others and is like none of them; the order of the pages is not that of the numbers.
+fn number(n: usize, wabas: &[Arc<Waba>]) -> Number {
+    const KINDS: [&str; 6] = ["Stores", "Retail", "Support", "Pharmacy", "Outlet", "Returns"];
+    const TOWNS: [&str; 7] = ["London", "Leeds", "Manchester", "São Paulo", "Köln", "Boston", "Santiago"];
+    let spread = n * 7_919 % 10_000_000;
+    let name = format!("Acme {} {} {}", KINDS[n % KINDS.len()], TOWNS[n / 3 % TOWNS.len()], n % 97);
+    let id = format!("{}", 200_000_000_000_001 + n).parse().expect("an id");
+    let mut number = Number::unread(id, Some(Clean::new(&name)));
+    number.display = Some(Clean::new(&format!("+1 {:03}-{:04}", 2_000 + spread / 10_000, spread % 10_000)));
+    number.read_at = Some(UtcTime::from_unix_seconds(0));
+    number.two_step = [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown][n % 3];
+    number.waba = Some(Arc::clone(&wabas[n * wabas.len() / NUMBERS]));
+    number
+}
+
+fn wabas() -> Vec<Arc<Waba>> {
+    let waba = |n| Waba {
+        id: format!("{}", 100_000_000_000_001_u64 + n).parse().expect("an id"),
+        name: Some(Clean::new(&format!("region-{n}"))),
+    };
+    (0..20).map(|n| Arc::new(waba(n))).collect()
+}
+
+fn loaded() -> Roster {
+    let (mut roster, wabas) = (Roster::default(), wabas());
+    for n in 0..NUMBERS {
+        roster.upsert(number(n, &wabas));
+    }
+    for n in 0..1_000 {
+        roster.set_job(number(n * 13, &wabas).id, JobState::Queued);
+    }
+    roster.finish_refresh(&[]);
+    roster.settle();
+    roster
+}
+
+/// The last key of each text: from the text without it.
+#[divan::bench(args = ["5", "55", "551", "5512", "acme", "+1 555-12", "!london", "two-step:not-set waba:region-1 stores", "request:queued", "id:5512"])]
+fn key(bencher: Bencher<'_, '_>, text: &str) {
+    let roster = RefCell::new(loaded());
+    let before = text.char_indices().next_back().map_or("", |(last, _)| &text[..last]);
+    bencher
+        .with_inputs(|| {
+            let mut roster = roster.borrow_mut();
+            // Half a value is not understood; such a key starts from all rows.
+            roster.set_filter(before).or_else(|_| roster.set_filter("")).expect("an empty filter");
+        })
+        .bench_local_values(|()| roster.borrow_mut().set_filter(text));
+}
+
+#[divan::bench(args = [SortBy::Number, SortBy::Name, SortBy::Waba, SortBy::TwoStep, SortBy::Request])]
+fn sort(bencher: Bencher<'_, '_>, by: SortBy) {
+    let roster = RefCell::new(loaded());
+    let other = if by == SortBy::Number { SortBy::Name } else { SortBy::Number };
+    bencher
+        .with_inputs(|| roster.borrow_mut().set_sort(Sort { by: other, direction: Direction::Up }))
+        .bench_local_values(|()| roster.borrow_mut().set_sort(Sort { by, direction: Direction::Up }));
+}
+
+/// A thousand pages, and a settling after each, as if a frame were drawn for every page.
+#[divan::bench(sample_count = 5)]
+fn load_page_by_page(bencher: Bencher<'_, '_>) {
+    let wabas = wabas();
+    bencher.with_inputs(|| (0..NUMBERS).map(|n| number(n, &wabas)).collect::<Vec<_>>()).bench_local_values(|numbers| {
+        let mut roster = Roster::default();
+        let mut numbers = numbers.into_iter().peekable();
+        while numbers.peek().is_some() {
+            numbers.by_ref().take(PAGE).for_each(|number| roster.upsert(number));
+            roster.settle();
+        }
+        roster
+    });
+}

@@ -1,0 +1,11 @@
+//! The console: what the operator sees and does. Pure state first, then what is seen, then what runs.
+//!
+//! Nothing here speaks HTTP.
+
+// Pure.
+pub mod key;
+pub mod keymap;
+pub mod roster;
+pub mod decoder;
+pub mod pin_form;
+pub mod app;

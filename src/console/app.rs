@@ -1,0 +1,372 @@
+//! The console's state and its one rule of change: [`App::update`].
+//!
+//! `update` is synchronous, total and pure: it does no I/O and reads no clock (the moment comes with the message).
+//! It knows no HTTP and no widgets; what is to be done leaves as [`Effect`]s.
+
+use std::time::Instant;
+
+use crate::console::app::confirm::Confirm;
+use crate::console::key::Key;
+use crate::console::keymap::{Action, Keymap, Mode, Typing};
+use crate::console::roster::Roster;
+use crate::job::JobState;
+use crate::moment::Moment;
+use crate::number::PhoneNumberId;
+
+pub mod confirm;
+pub mod guard;
+pub mod msg;
+pub mod screen;
+pub mod status;
+
+mod keys;
+mod leaving;
+mod list;
+mod news;
+mod pages;
+
+pub use msg::{Effect, Msg, Size};
+pub use screen::Screen;
+pub use status::{Link, Messages, Place, Reading, Session};
+
+use screen::{Leaving, TokenTrouble};
+
+/// The smallest window that shows a page; below it a notice takes its place.
+pub const MIN_SIZE: Size = Size { width: 40, height: 10 };
+
+/// From this width on, the details may stand beside the list.
+pub const MIN_PANE_WIDTH: u16 = 100;
+
+/// How the list is laid out, where the window is wide enough for a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Rows only.
+    Rows,
+    /// Rows, and the details of the row under the cursor beside them.
+    RowsAndDetails,
+}
+
+/// The console's state.
+#[derive(Debug)]
+pub struct App {
+    session: Session,
+    keymap: Keymap,
+    roster: Roster,
+    screen: Screen,
+    link: Link,
+    reading: Reading,
+    messages: Messages,
+    layout: Layout,
+    size: Size,
+    filter: String,
+    last_interrupt: Option<Instant>,
+    asked_to_read_all: bool,
+}
+
+impl App {
+    /// The console at its start. `token` says why there is no access token, in words for people.
+    #[must_use]
+    pub fn start(session: Session, token: Result<(), String>, keymap: Keymap, size: Size) -> (Self, Vec<Effect>) {
+        let screen = match (&session.profile, token) {
+            (None, _) => Screen::Welcome,
+            (Some(_), Err(why)) => Screen::Token(TokenTrouble::Missing(why)),
+            (Some(_), Ok(())) => Screen::List,
+        };
+        let is_ready = matches!(screen, Screen::List);
+        let mut app = Self {
+            session,
+            keymap,
+            roster: Roster::default(),
+            screen,
+            link: Link::Unknown,
+            reading: Reading::default(),
+            messages: Messages::default(),
+            layout: Layout::Rows,
+            size,
+            filter: String::new(),
+            last_interrupt: None,
+            asked_to_read_all: false,
+        };
+        let effects = if is_ready { app.read_all() } else { Vec::new() };
+        (app, effects)
+    }
+
+    /// Takes in what happened, and says what is to be done.
+    pub fn update(&mut self, msg: Msg, now: Moment) -> Vec<Effect> {
+        match msg {
+            Msg::KeyPressed(key) => self.key_pressed(key, now),
+            Msg::Pasted(paste) => {
+                self.pasted(&paste, now);
+                Vec::new()
+            }
+            Msg::Resized(size) => {
+                self.resized(size);
+                Vec::new()
+            }
+            Msg::FrameShown { max_scroll } => {
+                self.frame_shown(max_scroll, now.instant);
+                Vec::new()
+            }
+            Msg::Resumed => {
+                self.screen.hidden();
+                Vec::new()
+            }
+            Msg::PageArrived { reading, numbers } => self.page_arrived(reading, numbers),
+            Msg::WabaRead { reading, waba, result } => self.waba_read(reading, waba, result, now),
+            Msg::ListRead { reading } => self.list_read(reading, now),
+            Msg::NumberRead { id, result } => self.number_read(id, result, now),
+            Msg::JobsMoved(news) => self.jobs_moved(news, now),
+            Msg::PinDrawn(pin) => {
+                self.pin_drawn(pin, now.instant);
+                Vec::new()
+            }
+            Msg::TokenRead(result) => self.token_read(result, now),
+            Msg::NoClient(why) => {
+                self.messages.tell(now.utc, why.as_str());
+                Vec::new()
+            }
+            Msg::Ending => {
+                self.screen = Screen::Leaving(Leaving::Signal);
+                Vec::new()
+            }
+            Msg::Woken => self.woken(now),
+        }
+    }
+
+    /// Lets the rows of the list come, go and change places, before a frame is drawn. Under an open page they keep still.
+    pub fn settle(&mut self) {
+        if matches!(self.screen, Screen::List | Screen::Filter(_) | Screen::Sort) {
+            self.roster.settle();
+        }
+    }
+
+    /// When the screen changes, or something is to be tried again, without anybody's doing. `None` if never.
+    #[must_use]
+    pub fn next_wake(&self, now: Instant) -> Option<Instant> {
+        let shown_pin = if let Screen::Form(page) = &self.screen { page.form.next_change(now) } else { None };
+        let retry = if let Link::Offline { retry, .. } = &self.link { Some(retry.instant) } else { None };
+        let countdown =
+            self.roster
+                .jobs()
+                .filter_map(|(_, state)| {
+                    if let JobState::Waiting { until, .. } = state { status::next_tick(*until, now) } else { None }
+                })
+                .min();
+        [shown_pin, retry, countdown].into_iter().flatten().min()
+    }
+
+    /// Keys that are typed ahead rightly: motions anywhere, digits where digits are typed.
+    #[must_use]
+    pub fn is_typed_ahead(&self, key: Key) -> bool {
+        let mode = self.mode();
+        let moves = self.keymap.action(mode, key).is_some_and(Action::only_moves);
+        moves || (mode.typing() == Typing::Digits && matches!(key, Key::Char('0'..='9')))
+    }
+
+    /// True where a single key has something done that cannot be undone.
+    #[must_use]
+    pub fn asks_for_one_key(&self) -> bool {
+        matches!(self.mode(), Mode::Confirm | Mode::Quit)
+    }
+
+    /// Which keys count now.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        if self.is_too_small() { Mode::TooSmall } else { self.mode_of(&self.screen) }
+    }
+
+    /// Which keys count on a page, were it shown.
+    #[must_use]
+    pub fn mode_of(&self, screen: &Screen) -> Mode {
+        if let Some(mode) = screen.fixed_mode() {
+            return mode;
+        }
+        let Screen::Number(page) = screen else {
+            return if self.has_no_numbers() { Mode::NoNumbers } else { Mode::List };
+        };
+        match self.roster.get(&page.id).and_then(|row| row.job) {
+            Some(JobState::Failed(..) | JobState::NotSent(..)) => Mode::Failed,
+            Some(JobState::InDoubt(..)) => Mode::NoAnswer,
+            Some(JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } | JobState::Set(_)) | None => {
+                Mode::Details
+            }
+        }
+    }
+
+    /// True where everything was read and there is nothing to list.
+    #[must_use]
+    pub fn has_no_numbers(&self) -> bool {
+        self.roster.total() == 0 && self.reading.number > 0 && !self.reading.is_running
+    }
+
+    /// True below 40x10, where no page is shown and nothing can be confirmed.
+    #[must_use]
+    pub const fn is_too_small(&self) -> bool {
+        self.size.width < MIN_SIZE.width || self.size.height < MIN_SIZE.height
+    }
+
+    /// True where the details stand beside the list.
+    #[must_use]
+    pub fn has_pane(&self) -> bool {
+        self.layout == Layout::RowsAndDetails && self.size.width >= MIN_PANE_WIDTH
+    }
+
+    /// Rows of numbers that the window shows.
+    #[must_use]
+    pub const fn list_rows(&self) -> u16 {
+        // Title, counts, heading; message, keys. A taller window also has the filter, a rule and the ids.
+        let frame = if self.is_compact() { 5 } else { 8 };
+        self.size.height.saturating_sub(frame)
+    }
+
+    /// True for small windows, which leave out what can be done without.
+    #[must_use]
+    pub const fn is_compact(&self) -> bool {
+        self.size.width < 60 || self.size.height < 16
+    }
+
+    /// Whom the console works for.
+    #[must_use]
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The rows.
+    #[must_use]
+    pub const fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The page.
+    #[must_use]
+    pub const fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// The key table.
+    #[must_use]
+    pub const fn keymap(&self) -> &Keymap {
+        &self.keymap
+    }
+
+    /// How the line to Meta is.
+    #[must_use]
+    pub const fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// How far the reading is.
+    #[must_use]
+    pub const fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// What was said.
+    #[must_use]
+    pub const fn messages(&self) -> &Messages {
+        &self.messages
+    }
+
+    /// The filter in force.
+    #[must_use]
+    pub fn filter(&self) -> &str {
+        &self.filter
+    }
+
+    /// The window's size.
+    #[must_use]
+    pub const fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Changes on their way.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.roster.jobs().filter(|(_, state)| state.is_running()).count()
+    }
+
+    /// Numbers whose PIN may be the one we sent, or not.
+    #[must_use]
+    pub fn in_doubt(&self) -> usize {
+        self.roster.jobs().filter(|(_, state)| state.is_in_doubt()).count()
+    }
+
+    /// Those numbers, in no order.
+    fn ids_in_doubt(&self) -> Vec<PhoneNumberId> {
+        self.roster.jobs().filter(|(_, state)| state.is_in_doubt()).map(|(id, _)| *id).collect()
+    }
+
+    fn go(&mut self, screen: Screen) {
+        self.screen = screen;
+    }
+
+    /// Takes the page out, to build the next one from it.
+    fn take_screen(&mut self) -> Screen {
+        std::mem::replace(&mut self.screen, Screen::List)
+    }
+
+    fn cursor_id(&self) -> Option<PhoneNumberId> {
+        self.roster.cursor_row().map(|row| row.number.id)
+    }
+
+    /// The number under the cursor, on which the cursor stays whatever rows come: something opens for it.
+    fn take_cursor(&mut self) -> Option<PhoneNumberId> {
+        let id = self.cursor_id()?;
+        self.roster.select(&id);
+        Some(id)
+    }
+
+    fn label(&self, id: &PhoneNumberId) -> String {
+        self.roster.get(id).map_or_else(|| id.to_string(), |row| row.number.label().to_owned())
+    }
+
+    /// Starts reading every list; what was read before stays, marked by its time.
+    fn read_all(&mut self) -> Vec<Effect> {
+        self.reading = Reading { number: self.reading.number + 1, is_running: true, ..Reading::default() };
+        self.roster.begin_refresh();
+        vec![Effect::ReadAll { reading: self.reading.number }]
+    }
+
+    fn resized(&mut self, size: Size) {
+        self.size = size;
+        if self.is_too_small() {
+            self.screen.hidden();
+        }
+    }
+
+    fn frame_shown(&mut self, max_scroll: u16, at: Instant) {
+        if self.is_too_small() {
+            return;
+        }
+        match &mut self.screen {
+            Screen::Confirm(page) => page.shown(at),
+            Screen::Quit(page) => page.guard.shown(at),
+            Screen::Number(page) => page.scroll = page.scroll.min(max_scroll),
+            Screen::Help(page) | Screen::Messages(page) => page.scroll = page.scroll.min(max_scroll),
+            Screen::Welcome
+            | Screen::Token(_)
+            | Screen::List
+            | Screen::Filter(_)
+            | Screen::Sort
+            | Screen::Form(_)
+            | Screen::Copy(_)
+            | Screen::Copied(_)
+            | Screen::Leaving(_) => {}
+        }
+    }
+
+    fn open_confirm(&mut self, page: Confirm) {
+        self.go(Screen::Confirm(Box::new(page)));
+    }
+
+    fn nothing_does(&mut self, key: Key) {
+        if let Key::Ctrl('s' | 'q') = key {
+            self.messages.hint(format!("{key} does nothing here."));
+        }
+        if let Key::Char(c) = key
+            && c.is_uppercase()
+        {
+            self.messages.hint("Caps Lock is on. Keys here are lower case.");
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The page that asks before a PIN is sent. It carries the order itself: the frozen number and the PIN.
+
+use std::time::Instant;
+
+use super::guard::Guard;
+use super::msg::Effect;
+use crate::console::keymap::Mode;
+use crate::number::{LastFour, Number, TwoStep};
+use crate::pin::Pin;
+
+/// After so many wrong tries the page closes: somebody is at the wrong number.
+const MAX_WRONG: u8 = 5;
+
+/// What is asked, of one number as it was known when the page opened.
+#[derive(Debug)]
+pub struct Confirm {
+    /// Whom it concerns, frozen.
+    pub target: Number,
+    /// What follows when it is confirmed.
+    pub question: Question,
+    /// What the last key came to, for the line under the question.
+    pub note: Option<&'static str>,
+    guard: Guard,
+}
+
+/// What a confirmation asks.
+#[derive(Debug)]
+pub enum Question {
+    /// Two-step is not set: `y` turns it on.
+    Set(Pin),
+    /// A PIN is set, or may be: the last four digits replace it.
+    Replace {
+        /// The new PIN.
+        pin: Pin,
+        /// What must be typed.
+        asked: LastFour,
+        /// What was typed so far.
+        typed: String,
+        /// How often it was wrong.
+        wrong: u8,
+    },
+    /// The outcome is in doubt: `y` sends the same PIN again.
+    SendSame,
+}
+
+/// What a key on the page came to. The page is consumed by its answer, so an order can be given once only.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The page stays.
+    Stay(Box<Confirm>),
+    /// Cancelled, because the digits were wrong too often.
+    TooManyWrong,
+    /// Confirmed.
+    Go(Effect),
+}
+
+impl Confirm {
+    /// Asks about setting a PIN; a number that is on, or unknown, takes the stronger question.
+    #[must_use]
+    pub fn set(target: Number, pin: Pin) -> Self {
+        let question = match target.two_step {
+            TwoStep::NotSet => Question::Set(pin),
+            TwoStep::On | TwoStep::Unknown => {
+                Question::Replace { pin, asked: target.last_four(), typed: String::new(), wrong: 0 }
+            }
+        };
+        Self { target, question, note: None, guard: Guard::default() }
+    }
+
+    /// Asks about sending the PIN that is in doubt again.
+    #[must_use]
+    pub fn send_same(target: Number) -> Self {
+        Self { target, question: Question::SendSame, note: None, guard: Guard::default() }
+    }
+
+    /// Takes newer word of the number; where it makes the question a stronger one, the page starts afresh.
+    #[must_use]
+    pub fn renewed(self, number: &Number) -> Self {
+        match self.question {
+            Question::Set(pin) if number.two_step != TwoStep::NotSet => {
+                let note = Some("The number was read again, and this is what Meta says now.");
+                Self { note, ..Self::set(number.clone(), pin) }
+            }
+            Question::Set(_) | Question::Replace { .. } | Question::SendSame => self,
+        }
+    }
+
+    /// `y` or digits.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        match self.question {
+            Question::Set(_) | Question::SendSame => Mode::Confirm,
+            Question::Replace { .. } => Mode::ConfirmReplace,
+        }
+    }
+
+    /// The page is on the screen.
+    pub fn shown(&mut self, at: Instant) {
+        self.guard.shown(at);
+    }
+
+    /// The page was covered or away: the quiet time starts anew when it is shown again.
+    pub fn hidden(&mut self) {
+        self.guard = Guard::default();
+    }
+
+    fn admits(&mut self, arrived: Instant) -> bool {
+        let admits = self.guard.admits(arrived);
+        if !admits {
+            self.note = Some("Read this first: keys typed so far were dropped.");
+        }
+        admits
+    }
+
+    /// The key that confirms was pressed (`y`).
+    #[must_use]
+    pub fn press_send(mut self: Box<Self>, arrived: Instant) -> Verdict {
+        if !self.admits(arrived) {
+            return Verdict::Stay(self);
+        }
+        match self.question {
+            Question::Set(_) | Question::SendSame => Verdict::Go(self.order()),
+            Question::Replace { .. } => Verdict::Stay(self),
+        }
+    }
+
+    /// A digit was typed.
+    pub fn type_digit(&mut self, digit: char, arrived: Instant) {
+        if !self.admits(arrived) {
+            return;
+        }
+        if let Question::Replace { asked, typed, .. } = &mut self.question {
+            self.note = None;
+            if typed.len() < asked.digits.len() {
+                typed.push(digit);
+            }
+        }
+    }
+
+    /// Backspace, or the whole field.
+    pub fn delete(&mut self, all: bool, arrived: Instant) {
+        if !self.admits(arrived) {
+            return;
+        }
+        if let Question::Replace { typed, .. } = &mut self.question {
+            typed.pop();
+            if all {
+                typed.clear();
+            }
+        }
+    }
+
+    /// Enter was pressed: it hands over the digits, and does nothing elsewhere.
+    #[must_use]
+    pub fn press_enter(mut self: Box<Self>, arrived: Instant) -> Verdict {
+        if !self.admits(arrived) {
+            return Verdict::Stay(self);
+        }
+        let Question::Replace { asked, typed, wrong, .. } = &mut self.question else {
+            return Verdict::Stay(self);
+        };
+        if typed.len() < asked.digits.len() {
+            self.note = Some("Type the last 4 digits first.");
+            return Verdict::Stay(self);
+        }
+        if *typed == asked.digits {
+            return Verdict::Go(self.order());
+        }
+        typed.clear();
+        *wrong += 1;
+        if *wrong >= MAX_WRONG {
+            return Verdict::TooManyWrong;
+        }
+        self.note = Some(if asked.of_id {
+            "Those are not the last 4 digits of the ID. Try again."
+        } else {
+            "Those are not the last 4 digits. Try again."
+        });
+        Verdict::Stay(self)
+    }
+
+    /// Something was pasted: it confirms nothing, and the keyboard was not quiet.
+    pub fn paste(&mut self, arrived: Instant) {
+        self.admits(arrived);
+    }
+
+    /// Any other key.
+    pub fn press_other(&mut self, arrived: Instant) {
+        if self.admits(arrived) {
+            self.note = Some(match self.question {
+                Question::Set(_) | Question::SendSame => "Press y to send, n to cancel.",
+                Question::Replace { .. } => "Type the 4 digits and Enter, or Esc to cancel.",
+            });
+        }
+    }
+
+    fn order(self) -> Effect {
+        let (number, waba) = (self.target.id, self.target.waba);
+        match self.question {
+            Question::Set(pin) | Question::Replace { pin, .. } => Effect::SetPin { number, waba, pin },
+            Question::SendSame => Effect::SendSamePin(number),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::text::Clean;
+
+    fn number(two_step: TwoStep) -> Number {
+        let mut number = Number::unread("200000000000001".parse().expect("an id"), None);
+        number.display = Some(Clean::new("+1 555-010-0143"));
+        number.two_step = two_step;
+        number
+    }
+
+    fn pin() -> Pin {
+        Pin::parse(b"409726").expect("a PIN")
+    }
+
+    fn shown(two_step: TwoStep) -> (Box<Confirm>, Instant) {
+        let (mut page, at) = (Confirm::set(number(two_step), pin()), Instant::now());
+        page.shown(at);
+        (Box::new(page), at + Duration::from_secs(1))
+    }
+
+    fn order() -> Effect {
+        Effect::SetPin { number: number(TwoStep::On).id, waba: None, pin: pin() }
+    }
+
+    fn stays(verdict: Verdict) -> Box<Confirm> {
+        let Verdict::Stay(page) = verdict else { panic!("the page must stay: {verdict:?}") };
+        page
+    }
+
+    fn typed(mut page: Box<Confirm>, digits: &str, at: Instant) -> Verdict {
+        digits.chars().for_each(|digit| page.type_digit(digit, at));
+        page.press_enter(at)
+    }
+
+    #[test]
+    fn y_sets_a_pin_where_none_is_set_and_enter_does_nothing() {
+        let (page, later) = shown(TwoStep::NotSet);
+        let page = stays(page.press_enter(later));
+        assert!(matches!(page.press_send(later), Verdict::Go(effect) if effect == order()));
+    }
+
+    #[test]
+    fn a_number_that_is_on_or_unknown_needs_its_last_four_digits() {
+        for two_step in [TwoStep::On, TwoStep::Unknown] {
+            let (page, later) = shown(two_step);
+            let page = stays(page.press_send(later));
+            assert!(matches!(typed(page, "0143", later), Verdict::Go(effect) if effect == order()));
+        }
+    }
+
+    #[test]
+    fn wrong_digits_are_told_and_after_five_times_the_page_closes() {
+        let (mut page, later) = shown(TwoStep::On);
+        for _ in 0..4 {
+            page = stays(typed(page, "0144", later));
+            assert_eq!(page.note, Some("Those are not the last 4 digits. Try again."));
+        }
+        assert!(matches!(typed(page, "0144", later), Verdict::TooManyWrong));
+    }
+
+    #[test]
+    fn keys_before_the_page_was_shown_and_quiet_send_nothing() {
+        let (page, at) = (Box::new(Confirm::set(number(TwoStep::NotSet), pin())), Instant::now());
+        let mut page = stays(page.press_send(at));
+        page.shown(at);
+        stays(page.press_send(at + Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn a_number_found_to_be_on_meanwhile_takes_the_stronger_question_unseen() {
+        let (page, later) = shown(TwoStep::NotSet);
+        let page = Box::new(page.renewed(&number(TwoStep::On)));
+        assert!(matches!(page.question, Question::Replace { .. }));
+        stays(typed(stays(page.press_send(later)), "0143", later));
+    }
+}

@@ -1,0 +1,73 @@
+//! The rule that no slip confirms: a confirmation must have been shown, and the keyboard quiet, before any key counts.
+//!
+//! Whatever was typed ahead of the page, at any distance, is dropped: its keys arrived before the quiet time ended.
+//! The guard knows arrival times, not keys; which key confirms is the page's affair.
+
+use std::time::{Duration, Instant};
+
+/// Nobody reads a page and decides in less; a key repeat (30 ms) or a pasted burst never leaves such a gap.
+pub const QUIET_TIME: Duration = Duration::from_millis(400);
+
+/// Stands before a page that confirms something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Guard {
+    /// No frame with the page has reached the terminal yet.
+    #[default]
+    Unseen,
+    /// The page was shown; the keyboard has been quiet since then.
+    Quiet {
+        /// When the page was shown, or the last key came too early.
+        since: Instant,
+    },
+}
+
+impl Guard {
+    /// The page was shown, at this time; only the first time counts.
+    pub fn shown(&mut self, at: Instant) {
+        if *self == Self::Unseen {
+            *self = Self::Quiet { since: at };
+        }
+    }
+
+    /// Whether a key that arrived at this time counts. One that came too early makes the quiet time start again.
+    pub fn admits(&mut self, arrived: Instant) -> bool {
+        match self {
+            Self::Unseen => false,
+            Self::Quiet { since } if arrived >= *since + QUIET_TIME => true,
+            Self::Quiet { since } => {
+                *since = arrived.max(*since);
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_counts_before_the_page_was_shown() {
+        let mut guard = Guard::default();
+        assert!(!guard.admits(Instant::now() + Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn a_key_counts_only_after_a_quiet_time() {
+        let (mut guard, shown) = (Guard::default(), Instant::now());
+        guard.shown(shown);
+        assert!(!guard.admits(shown + Duration::from_millis(399)), "too early");
+        assert!(!guard.admits(shown + Duration::from_millis(798)), "the key before it broke the quiet");
+        assert!(guard.admits(shown + Duration::from_millis(1_198)));
+        assert!(guard.admits(shown + Duration::from_millis(1_199)), "once quiet, keys follow freely");
+    }
+
+    #[test]
+    fn a_key_typed_before_the_page_never_counts_however_late_it_is_read() {
+        let (mut guard, typed) = (Guard::default(), Instant::now());
+        guard.shown(typed + Duration::from_secs(30));
+        assert!(!guard.admits(typed));
+        guard.shown(typed);
+        assert!(!guard.admits(typed + Duration::from_secs(1)), "a second showing does not reach back");
+    }
+}

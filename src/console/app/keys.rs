@@ -1,0 +1,317 @@
+//! What a key does: the table says what it means, the page says what follows.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
+
+use std::time::Duration;
+
+use tui_input::{Input, InputRequest};
+
+use super::confirm::{Confirm, Verdict};
+use super::screen::{CopyPage, Covering};
+use super::{App, Effect, Screen, pages};
+use crate::console::decoder::Pasted;
+use crate::console::key::Key;
+use crate::console::keymap::{Action, Mode};
+use crate::console::pin_form::{Field, Note};
+use crate::moment::Moment;
+
+/// A second Ctrl-C within this time quits.
+const INTERRUPT_TWICE: Duration = Duration::from_secs(2);
+
+/// A filter longer than this is no filter.
+const MAX_FILTER_CHARS: usize = 200;
+
+impl App {
+    pub(super) fn key_pressed(&mut self, key: Key, now: Moment) -> Vec<Effect> {
+        let mode = self.mode();
+        let action = self.keymap.action(mode, key);
+        self.messages.drop_hint();
+        if action != Some(Action::ReadAll) {
+            self.asked_to_read_all = false;
+        }
+        match action {
+            Some(Action::Interrupt) => self.interrupt(now),
+            Some(Action::Redraw) => vec![Effect::Redraw],
+            Some(Action::Suspend) => self.suspend(),
+            Some(action) => self.act(action, now),
+            None => {
+                self.key_typed(key, now);
+                Vec::new()
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+        match self.mode() {
+            Mode::TooSmall => self.ask_to_quit(),
+            Mode::List | Mode::NoNumbers => self.act_on_list(action, now),
+            Mode::Filter => self.act_on_filter(action),
+            Mode::Sort => self.act_on_sort(action),
+            Mode::Details | Mode::Failed | Mode::NoAnswer => self.act_on_number(action, now),
+            Mode::PinForm => self.act_on_form(action, now),
+            Mode::Confirm | Mode::ConfirmReplace => self.act_on_confirm(action, now),
+            Mode::Copy => self.act_on_copy(action),
+            Mode::Messages | Mode::Help | Mode::Copied => self.act_on_covering(action),
+            Mode::Quit | Mode::Leaving => self.act_on_leaving(action, now),
+            Mode::Welcome | Mode::Token => self.act_on_start(action),
+        }
+    }
+
+    /// A key that the table does not bind: text where text is taken, otherwise nothing.
+    fn key_typed(&mut self, key: Key, now: Moment) {
+        match (&mut self.screen, key) {
+            (Screen::Filter(line), _) => {
+                if edit(&mut line.input, key) {
+                    self.filter_changed();
+                }
+            }
+            (Screen::Form(page), Key::Char(c)) => page.form.type_char(c),
+            (Screen::Confirm(page), Key::Char(c)) if c.is_ascii_digit() && page.mode() == Mode::ConfirmReplace => {
+                page.type_digit(c, now.instant);
+            }
+            (Screen::Confirm(page), _) => page.press_other(now.instant),
+            _ => self.nothing_does(key),
+        }
+    }
+
+    pub(super) fn pasted(&mut self, paste: &Pasted, now: Moment) {
+        self.messages.drop_hint();
+        match (self.mode(), &mut self.screen) {
+            (Mode::Confirm | Mode::ConfirmReplace, Screen::Confirm(page)) => {
+                page.paste(now.instant);
+                self.messages.hint("A paste confirms nothing.");
+            }
+            (Mode::PinForm, Screen::Form(page)) => page.form.paste(paste.as_str()),
+            (Mode::Filter, Screen::Filter(line)) => {
+                for c in paste.as_str().chars().filter(|c| !c.is_control()).take(MAX_FILTER_CHARS) {
+                    line.input.handle(InputRequest::InsertChar(c));
+                }
+                self.filter_changed();
+            }
+            (Mode::List, Screen::List) => match pages::number_in(paste.as_str()) {
+                Some(digits) => self.set_filter(&digits),
+                None => self.messages.hint("Paste ignored. Open a field first."),
+            },
+            (Mode::Quit, _) => self.messages.hint("A paste confirms nothing."),
+            _ => self.messages.hint("Paste ignored."),
+        }
+    }
+
+    fn act_on_number(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+        let Screen::Number(mut page) = self.take_screen() else { return Vec::new() };
+        let here = Screen::Number(page);
+        match action {
+            Action::Back => return Vec::new(),
+            Action::SetPin => {
+                self.go(here);
+                return self.open_form(Some(page.id), now);
+            }
+            Action::ReadThis | Action::ReadStatus => {
+                self.go(here);
+                return self.read_this(Some(page.id));
+            }
+            Action::SendSamePin => match self.roster.get(&page.id).map(|row| row.number.clone()) {
+                Some(target) if self.may_send(&page.id, true, now) => self.open_confirm(Confirm::send_same(target)),
+                _ => self.keep(here),
+            },
+            Action::PickCopy => self.go(Screen::Copy(CopyPage { id: page.id, back: Box::new(here) })),
+            Action::Messages => self.go(Screen::Messages(Covering::new(here))),
+            Action::Help => self.go(Screen::Help(Covering::new(here))),
+            Action::Up | Action::Down => {
+                page.scroll = scrolled(page.scroll, action);
+                self.go(Screen::Number(page));
+            }
+            _ => self.go(here),
+        }
+        Vec::new()
+    }
+
+    /// Goes back to a page that was taken out, unless a refusal has led elsewhere meanwhile.
+    fn keep(&mut self, screen: Screen) {
+        if matches!(self.screen, Screen::List) {
+            self.go(screen);
+        }
+    }
+
+    fn act_on_form(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+        let Screen::Form(mut page) = self.take_screen() else { return Vec::new() };
+        let form = &mut page.form;
+        match action {
+            Action::Cancel => {
+                self.messages.tell(now.utc, "Cancelled. Nothing was sent.");
+                return Vec::new();
+            }
+            Action::Help => {
+                form.hide();
+                self.go(Screen::Help(Covering::new(Screen::Form(page))));
+                return Vec::new();
+            }
+            Action::Continue => {
+                match form.submit() {
+                    Some(pin) => self.open_confirm(Confirm::set(page.target, pin)),
+                    None => self.go(Screen::Form(page)),
+                }
+                return Vec::new();
+            }
+            Action::RandomPin if form.can_show() => {
+                let display_number = form.display_number().map(str::to_owned);
+                self.go(Screen::Form(page));
+                return vec![Effect::DrawPin { display_number }];
+            }
+            Action::RandomPin => form.say(Note::ShowingIsOff),
+            Action::ShowPin => form.toggle_shown(now.instant),
+            Action::NextField => form.go_to(Field::Again),
+            Action::PreviousField => form.go_to(Field::New),
+            Action::DeleteDigit => form.delete(),
+            Action::ClearField => form.clear(),
+            _ => {}
+        }
+        self.go(Screen::Form(page));
+        Vec::new()
+    }
+
+    fn act_on_confirm(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+        let Screen::Confirm(mut page) = self.take_screen() else { return Vec::new() };
+        let verdict = match action {
+            Action::Send => page.press_send(now.instant),
+            Action::Continue => page.press_enter(now.instant),
+            Action::Cancel => {
+                self.messages.tell(now.utc, "Cancelled. Nothing was sent.");
+                return Vec::new();
+            }
+            Action::DeleteDigit | Action::ClearField => {
+                page.delete(action == Action::ClearField, now.instant);
+                Verdict::Stay(page)
+            }
+            _ => Verdict::Stay(page),
+        };
+        match verdict {
+            Verdict::Stay(page) => {
+                self.go(Screen::Confirm(page));
+                Vec::new()
+            }
+            Verdict::TooManyWrong => {
+                self.messages.tell(now.utc, "Cancelled: the digits were wrong 5 times. Nothing was sent.");
+                Vec::new()
+            }
+            Verdict::Go(order) => self.give(order, now),
+        }
+    }
+
+    pub(super) fn cover(&mut self, page: fn(Covering) -> Screen) {
+        let below = self.take_screen();
+        self.go(page(Covering::new(below)));
+    }
+
+    fn act_on_covering(&mut self, action: Action) -> Vec<Effect> {
+        let (Screen::Help(page) | Screen::Messages(page)) = &mut self.screen else {
+            if let Screen::Copied(page) = self.take_screen() {
+                self.go(*page.back);
+            }
+            return Vec::new();
+        };
+        let rows = self.size.height.saturating_sub(4).max(1);
+        match action {
+            Action::Up | Action::Down => page.scroll = scrolled(page.scroll, action),
+            Action::PageUp => page.scroll = page.scroll.saturating_sub(rows),
+            Action::PageDown => page.scroll = page.scroll.saturating_add(rows),
+            _ => {
+                let (Screen::Help(page) | Screen::Messages(page)) = self.take_screen() else { return Vec::new() };
+                self.go(*page.below);
+            }
+        }
+        Vec::new()
+    }
+
+    fn act_on_start(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::TryAgain => vec![Effect::ReadToken],
+            Action::Cancel if self.roster.total() == 0 => {
+                self.messages.hint("There is no list yet.");
+                Vec::new()
+            }
+            Action::Cancel => {
+                self.go(Screen::List);
+                Vec::new()
+            }
+            Action::Demo => vec![Effect::OpenDemo],
+            Action::Help => {
+                self.cover(Screen::Help);
+                Vec::new()
+            }
+            Action::Messages => {
+                self.cover(Screen::Messages);
+                Vec::new()
+            }
+            _ => self.ask_to_quit(),
+        }
+    }
+
+    fn suspend(&mut self) -> Vec<Effect> {
+        if self.session.may_suspend {
+            self.screen.hidden();
+            return vec![Effect::Suspend];
+        }
+        self.messages.hint("Ctrl-Z is off here.");
+        Vec::new()
+    }
+
+    /// Ctrl-C: back, also out of fields; on the list as `q`; a second one within two seconds quits.
+    fn interrupt(&mut self, now: Moment) -> Vec<Effect> {
+        let is_second =
+            self.last_interrupt.is_some_and(|before| now.instant.saturating_duration_since(before) < INTERRUPT_TWICE);
+        self.last_interrupt = Some(now.instant);
+        if is_second {
+            return self.quit_at_once();
+        }
+        match self.mode() {
+            Mode::List | Mode::NoNumbers | Mode::Welcome | Mode::Token | Mode::TooSmall => self.ask_to_quit(),
+            Mode::Filter => self.act_on_filter(Action::UndoFilter),
+            Mode::PinForm => self.act_on_form(Action::Cancel, now),
+            Mode::Confirm | Mode::ConfirmReplace => self.act_on_confirm(Action::Cancel, now),
+            Mode::Quit | Mode::Leaving => self.act_on_leaving(Action::Stay, now),
+            Mode::Sort => self.act_on_sort(Action::Back),
+            Mode::Copy => self.act_on_copy(Action::Back),
+            Mode::Details | Mode::Failed | Mode::NoAnswer => self.act_on_number(Action::Back, now),
+            Mode::Messages | Mode::Help | Mode::Copied => self.act_on_covering(Action::Back),
+        }
+    }
+
+    /// Sends a confirmed order on its way, unless something came between the question and the answer.
+    fn give(&mut self, order: Effect, now: Moment) -> Vec<Effect> {
+        let (id, is_same) = match &order {
+            Effect::SetPin { number, .. } => (*number, false),
+            Effect::SendSamePin(number) => (*number, true),
+            _ => return vec![order],
+        };
+        if !self.may_send(&id, is_same, now) {
+            let why = self.messages.answer().unwrap_or("Meta refused the access token.");
+            self.messages.tell(now.utc, format!("Nothing was sent. {why}"));
+            return Vec::new();
+        }
+        self.roster.set_job(id, crate::job::JobState::Queued);
+        let label = self.label(&id);
+        self.messages.tell(now.utc, format!("Set PIN for {label}: sending."));
+        vec![order]
+    }
+}
+
+fn scrolled(scroll: u16, action: Action) -> u16 {
+    if action == Action::Up { scroll.saturating_sub(1) } else { scroll.saturating_add(1) }
+}
+
+/// Edits a text field by the keys of readline. True if the text changed.
+fn edit(input: &mut Input, key: Key) -> bool {
+    let request = match key {
+        Key::Char(c) if input.value().chars().count() < MAX_FILTER_CHARS => InputRequest::InsertChar(c),
+        Key::Backspace => InputRequest::DeletePrevChar,
+        Key::Delete => InputRequest::DeleteNextChar,
+        Key::Ctrl('w') => InputRequest::DeletePrevWord,
+        Key::Left => InputRequest::GoToPrevChar,
+        Key::Right => InputRequest::GoToNextChar,
+        Key::Home => InputRequest::GoToStart,
+        Key::End => InputRequest::GoToEnd,
+        _ => return false,
+    };
+    input.handle(request).is_some_and(|change| change.value)
+}

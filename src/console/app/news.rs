@@ -1,0 +1,248 @@
+//! What comes back: pages of the list, single numbers, the moves of changes, the token, and the time.
+
+use std::sync::Arc;
+
+use super::screen::TokenTrouble;
+use super::status::RETRY_EVERY;
+use super::{App, Effect, Link, Screen};
+use crate::catalogue::{self, Explanation, Scope};
+use crate::job::{JobState, Progress};
+use crate::moment::Moment;
+use crate::number::{Number, PhoneNumberId, Waba};
+use crate::outcome::{Doubt, Fault, NotSent, ReadFailure, Unchanged};
+use crate::text::count;
+
+fn done(label: &str) -> String {
+    format!("Set PIN for {label}: done.")
+}
+
+impl App {
+    pub(super) fn page_arrived(&mut self, reading: u32, numbers: Vec<Number>) -> Vec<Effect> {
+        if reading != self.reading.number {
+            return Vec::new();
+        }
+        // A configured number that could not be read is listed all the same, and proves nothing.
+        for number in numbers {
+            if number.read_at.is_some() {
+                self.link = Link::Online;
+                self.reading.count(&number);
+            }
+            self.roster.upsert(number);
+        }
+        Vec::new()
+    }
+
+    pub(super) fn waba_read(
+        &mut self,
+        reading: u32,
+        waba: Arc<Waba>,
+        result: Result<(), ReadFailure>,
+        now: Moment,
+    ) -> Vec<Effect> {
+        if reading != self.reading.number {
+            return Vec::new();
+        }
+        self.reading.wabas_done += 1;
+        match result {
+            Ok(()) => self.link = Link::Online,
+            Err(failure) => {
+                let told = Explanation::of_read_failure(&failure);
+                self.messages.tell(now.utc, format!("WABA {} could not be read: {}.", waba.label(), told.short));
+                self.note_failure(&failure, now);
+                self.reading.unread.push((waba, failure));
+            }
+        }
+        Vec::new()
+    }
+
+    pub(super) fn list_read(&mut self, reading: u32, now: Moment) -> Vec<Effect> {
+        if reading != self.reading.number {
+            return Vec::new();
+        }
+        self.reading.is_running = false;
+        let unread: Vec<_> = self.reading.unread.iter().map(|(waba, _)| waba.id).collect();
+        let complete: Vec<_> =
+            self.session.wabas.iter().map(|waba| waba.id).filter(|waba| !unread.contains(waba)).collect();
+        self.roster.finish_refresh(&complete);
+        let read = count(self.reading.read);
+        if unread.is_empty() {
+            let noun = if self.reading.read == 1 { "number" } else { "numbers" };
+            self.messages.tell(now.utc, format!("Read {read} {noun}."));
+        } else {
+            let (missing, all) = (unread.len(), self.session.wabas.len());
+            self.messages.tell(now.utc, format!("Read {read} numbers; {missing} of {all} WABAs could not be read."));
+        }
+        Vec::new()
+    }
+
+    pub(super) fn number_read(
+        &mut self,
+        id: PhoneNumberId,
+        result: Result<Number, ReadFailure>,
+        now: Moment,
+    ) -> Vec<Effect> {
+        match result {
+            Ok(number) => {
+                let was_offline = matches!(self.link, Link::Offline { .. });
+                self.link = Link::Online;
+                self.number_renewed(number, now);
+                if was_offline && !self.reading.unread.is_empty() {
+                    return self.read_all();
+                }
+            }
+            Err(failure) => {
+                let told = Explanation::of_read_failure(&failure);
+                let label = self.label(&id);
+                self.messages.tell(now.utc, format!("{label} could not be read: {}.", told.short));
+                self.note_failure(&failure, now);
+            }
+        }
+        Vec::new()
+    }
+
+    fn number_renewed(&mut self, mut number: Number, now: Moment) {
+        if let Some(known) = self.roster.get(&number.id).map(|row| row.number) {
+            // A number read by itself comes without the WABA whose list it was found in.
+            number.waba = number.waba.or_else(|| known.waba.clone());
+            number.name = number.name.or_else(|| known.name.clone());
+        }
+        let (id, label, words) = (number.id, number.label(), number.two_step.words());
+        let done = done(label);
+        // Only the reading that follows the request: a later one has done nothing.
+        let follows = self.messages.newest_first().next().is_some_and(|message| message.text == done);
+        self.messages.tell(
+            now.utc,
+            if follows {
+                format!("{done} Two-step verification is {words}.")
+            } else {
+                format!("{label}: two-step verification is {words}.")
+            },
+        );
+        let screen = self.take_screen().renewed(id, &number);
+        self.go(screen);
+        self.roster.upsert(number);
+    }
+
+    /// What a failed read says of the line and the token.
+    fn note_failure(&mut self, failure: &ReadFailure, now: Moment) {
+        match failure {
+            ReadFailure::Fault(fault) => self.note_fault(fault),
+            ReadFailure::NotSent(NotSent::NoConnection(_) | NotSent::Tls(_)) | ReadFailure::NoAnswer => {
+                self.went_offline(now);
+            }
+            ReadFailure::NotSent(_) | ReadFailure::StrangeReply { .. } => {}
+        }
+    }
+
+    fn note_fault(&mut self, fault: &Fault) {
+        let entry = catalogue::explain(fault);
+        if entry.scope != Scope::Token {
+            return;
+        }
+        self.link = Link::TokenRefused { code: fault.code, reason: entry.reason };
+        if matches!(self.screen, Screen::List | Screen::Token(_)) {
+            self.go(Screen::Token(TokenTrouble::Refused { code: fault.code, reason: entry.reason }));
+        }
+    }
+
+    /// What a request that never left says of the line.
+    fn note_unsent(&mut self, why: &NotSent, now: Moment) {
+        if let NotSent::NoConnection(_) | NotSent::Tls(_) = why {
+            self.went_offline(now);
+        }
+    }
+
+    fn went_offline(&mut self, now: Moment) {
+        let since = match &self.link {
+            Link::Offline { since, .. } => *since,
+            Link::Unknown | Link::Online | Link::TokenRefused { .. } => now.utc,
+        };
+        let retry = now.plus(RETRY_EVERY);
+        self.link = Link::Offline { since, retry };
+        self.messages.tell(now.utc, format!("No connection to {}. Next try at {}.", self.session.host, retry.utc));
+    }
+
+    pub(super) fn jobs_moved(&mut self, news: Vec<Progress>, now: Moment) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for Progress { number, state, .. } in news {
+            effects.extend(self.job_moved(number, &state, now));
+            self.roster.set_job(number, state);
+        }
+        effects.extend(self.leave_when_at_rest());
+        effects
+    }
+
+    fn job_moved(&mut self, id: PhoneNumberId, state: &JobState, now: Moment) -> Vec<Effect> {
+        let label = self.label(&id);
+        let is_bad = match state {
+            JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } => return Vec::new(),
+            JobState::Set(_) => {
+                self.link = Link::Online;
+                self.messages.tell(now.utc, done(&label));
+                false
+            }
+            JobState::Failed(_, fault) => {
+                let short = catalogue::explain(fault).short;
+                self.messages.tell(now.utc, format!("{label} failed: {short}."));
+                self.note_fault(fault);
+                true
+            }
+            JobState::NotSent(_, why) => {
+                let short = Explanation::of_not_sent(why).short;
+                self.messages.tell(now.utc, format!("{label} not sent: {short}."));
+                self.note_unsent(why, now);
+                true
+            }
+            JobState::InDoubt(_, doubt) => {
+                let short = Explanation::of_doubt(doubt).short;
+                let pin = if let Doubt::OlderPin(_) = doubt { "older PIN" } else { "PIN" };
+                self.messages.tell(now.utc, format!("{label} no answer: {short}. Keep the {pin}."));
+                match doubt {
+                    Doubt::MetaFault(fault) | Doubt::OlderPin(Unchanged::Refused(fault)) => self.note_fault(fault),
+                    Doubt::OlderPin(Unchanged::NotSent(why)) => self.note_unsent(why, now),
+                    Doubt::NoAnswer { .. }
+                    | Doubt::LineBroke { .. }
+                    | Doubt::StrangeReply { .. }
+                    | Doubt::SuccessNotTrue => {}
+                }
+                true
+            }
+        };
+        // Meta's word on the number follows at once: "set" is what this request came to, not what is on now.
+        let read = matches!(state, JobState::Set(_)).then_some(Effect::ReadNumber(id));
+        let bell = (is_bad && self.session.bell).then_some(Effect::Bell);
+        read.into_iter().chain(bell).collect()
+    }
+
+    pub(super) fn token_read(&mut self, result: Result<(), String>, now: Moment) -> Vec<Effect> {
+        match result {
+            Ok(()) => {
+                self.link = Link::Unknown;
+                self.messages.tell(now.utc, "The access token was read again.");
+                if matches!(self.screen, Screen::Token(_)) {
+                    self.go(Screen::List);
+                }
+                self.read_all()
+            }
+            Err(why) => {
+                self.messages.tell(now.utc, "There is still no access token.");
+                self.go(Screen::Token(TokenTrouble::Missing(why)));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The time came: a countdown shows another second, or a lost connection is tried again.
+    pub(super) fn woken(&mut self, now: Moment) -> Vec<Effect> {
+        let Link::Offline { since, retry } = &self.link else { return Vec::new() };
+        if now.instant < retry.instant {
+            return Vec::new();
+        }
+        self.link = Link::Offline { since: *since, retry: now.plus(RETRY_EVERY) };
+        // One call finds out whether the line is back; the lists are read only where they were not.
+        match self.cursor_id() {
+            Some(id) => vec![Effect::ReadNumber(id)],
+            None => self.read_all(),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The pages. Each owns its own state; going on consumes one page and returns the next.
+
+use tui_input::Input;
+
+use super::confirm::Confirm;
+use super::guard::Guard;
+use crate::console::keymap::Mode;
+use crate::console::pin_form::PinForm;
+use crate::number::{Number, PhoneNumberId};
+
+/// What the window shows.
+#[derive(Debug)]
+pub enum Screen {
+    /// No config file was found.
+    Welcome,
+    /// There is no access token, or Meta refused it.
+    Token(TokenTrouble),
+    /// The number list.
+    List,
+    /// The list while its filter is typed.
+    Filter(FilterLine),
+    /// The list while its sort column is picked.
+    Sort,
+    /// One number: details, or what became of its request.
+    Number(NumberPage),
+    /// Typing a PIN.
+    Form(Box<FormPage>),
+    /// Asking before something is sent.
+    Confirm(Box<Confirm>),
+    /// Picking what to copy of a number.
+    Copy(CopyPage),
+    /// What was copied, shown as well.
+    Copied(CopiedPage),
+    /// Every message.
+    Messages(Covering),
+    /// The keys of the page below.
+    Help(Covering),
+    /// Asking before the program ends.
+    Quit(QuitPage),
+    /// Waiting for requests on their way before the program ends.
+    Leaving(Leaving),
+}
+
+/// Why there is no access token to work with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenTrouble {
+    /// Its source gave none; the text says why.
+    Missing(String),
+    /// Meta refused it, in these words, by this code.
+    Refused {
+        /// Graph's error code.
+        code: i64,
+        /// What it means, in a sentence.
+        reason: &'static str,
+    },
+}
+
+/// The filter being typed.
+#[derive(Debug)]
+pub struct FilterLine {
+    /// The text field.
+    pub input: Input,
+    /// What the filter was before.
+    pub before: String,
+    /// What is wrong with the words so far.
+    pub error: Option<String>,
+}
+
+/// One number's page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NumberPage {
+    /// Which number.
+    pub id: PhoneNumberId,
+    /// The first line shown, where the window is smaller than the page.
+    pub scroll: u16,
+}
+
+/// The PIN form and whom it is for.
+#[derive(Debug)]
+pub struct FormPage {
+    /// Whom it is for, as last read.
+    pub target: Number,
+    /// The fields.
+    pub form: PinForm,
+}
+
+/// Picking what to copy.
+#[derive(Debug)]
+pub struct CopyPage {
+    /// Of which number.
+    pub id: PhoneNumberId,
+    /// Where it was asked for.
+    pub back: Box<Screen>,
+}
+
+/// What was copied.
+#[derive(Debug)]
+pub struct CopiedPage {
+    /// The bare text, a line each.
+    pub text: String,
+    /// Where to go back to.
+    pub back: Box<Screen>,
+}
+
+/// Who ends the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leaving {
+    /// The operator, who may still stay.
+    Operator {
+        /// The numbers in doubt that the question before told of.
+        told_in_doubt: Vec<PhoneNumberId>,
+    },
+    /// A signal.
+    Signal,
+}
+
+/// A page that lies over another one.
+#[derive(Debug)]
+pub struct Covering {
+    /// The page below.
+    pub below: Box<Screen>,
+    /// The first line shown.
+    pub scroll: u16,
+}
+
+/// The question before the end.
+#[derive(Debug)]
+pub struct QuitPage {
+    /// The page below.
+    pub below: Box<Screen>,
+    /// No slip ends the program either.
+    pub guard: Guard,
+    /// The numbers in doubt that this page told of.
+    pub told_in_doubt: Vec<PhoneNumberId>,
+}
+
+impl Covering {
+    /// Covers a page.
+    #[must_use]
+    pub fn new(below: Screen) -> Self {
+        Self { below: Box::new(below), scroll: 0 }
+    }
+
+    fn renewed(self, id: PhoneNumberId, number: &Number) -> Self {
+        Self { below: Box::new(self.below.renewed(id, number)), ..self }
+    }
+}
+
+impl Screen {
+    /// The mode that is the same whatever the page shows; a number's page and an empty list depend on more.
+    pub(super) fn fixed_mode(&self) -> Option<Mode> {
+        Some(match self {
+            Self::List | Self::Number(_) => return None,
+            Self::Welcome => Mode::Welcome,
+            Self::Token(_) => Mode::Token,
+            Self::Filter(_) => Mode::Filter,
+            Self::Sort => Mode::Sort,
+            Self::Form(_) => Mode::PinForm,
+            Self::Confirm(page) => page.mode(),
+            Self::Copy(_) => Mode::Copy,
+            Self::Copied(_) => Mode::Copied,
+            Self::Messages(_) => Mode::Messages,
+            Self::Help(_) => Mode::Help,
+            Self::Quit(_) => Mode::Quit,
+            Self::Leaving(_) => Mode::Leaving,
+        })
+    }
+
+    /// Takes newer word of a number: a page that asks about it says what is on now.
+    pub(super) fn renewed(self, id: PhoneNumberId, number: &Number) -> Self {
+        match self {
+            Self::Form(mut page) if page.target.id == id => {
+                page.target = number.clone();
+                Self::Form(page)
+            }
+            Self::Confirm(page) if page.target.id == id => Self::Confirm(Box::new(page.renewed(number))),
+            Self::Help(page) => Self::Help(page.renewed(id, number)),
+            Self::Messages(page) => Self::Messages(page.renewed(id, number)),
+            Self::Quit(page) => Self::Quit(QuitPage { below: Box::new(page.below.renewed(id, number)), ..page }),
+            Self::Form(_)
+            | Self::Confirm(_)
+            | Self::Welcome
+            | Self::Token(_)
+            | Self::List
+            | Self::Filter(_)
+            | Self::Sort
+            | Self::Number(_)
+            | Self::Copy(_)
+            | Self::Copied(_)
+            | Self::Leaving(_) => self,
+        }
+    }
+
+    /// The page was covered, or the screen was away: what was shown for a moment is hidden, and what confirms must be seen again.
+    pub(super) fn hidden(&mut self) {
+        match self {
+            Self::Form(page) => page.form.hide(),
+            Self::Confirm(page) => page.hidden(),
+            Self::Quit(page) => {
+                page.guard = Guard::default();
+                page.below.hidden();
+            }
+            Self::Help(page) | Self::Messages(page) => page.below.hidden(),
+            Self::Copy(page) => page.back.hidden(),
+            Self::Copied(page) => page.back.hidden(),
+            Self::Welcome
+            | Self::Token(_)
+            | Self::List
+            | Self::Filter(_)
+            | Self::Sort
+            | Self::Number(_)
+            | Self::Leaving(_) => {}
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What the console knows besides the numbers: whom it works for, how the line is, what it read, what it said.
+
+use std::collections::{HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::moment::{Moment, UtcTime};
+use crate::number::{Number, PhoneNumberId, Waba};
+use crate::outcome::ReadFailure;
+
+/// After a lost connection, the next try comes this much later.
+pub const RETRY_EVERY: Duration = Duration::from_secs(20);
+
+/// Messages kept for the messages page.
+const MAX_MESSAGES: usize = 500;
+
+/// What requests reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Real numbers.
+    Live,
+    /// Real numbers that the config calls a test (`live = false`), or a Graph API on this machine.
+    Test,
+    /// Made-up numbers.
+    Demo,
+}
+
+impl Place {
+    /// The word in the title.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Live => "LIVE",
+            Self::Test => "TEST",
+            Self::Demo => "DEMO",
+        }
+    }
+}
+
+/// Whom the console works for, and within which bounds. Fixed while it runs.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The profile's name; `None` without a config.
+    pub profile: Option<String>,
+    /// What requests reach.
+    pub place: Place,
+    /// Nothing may be changed.
+    pub read_only: bool,
+    /// The operating system's user.
+    pub user: String,
+    /// The Graph host.
+    pub host: String,
+    /// The config file in use, or the places where one was looked for.
+    pub config_places: Vec<PathBuf>,
+    /// Where the access token comes from, in words.
+    pub token_place: String,
+    /// The WABAs whose lists are read.
+    pub wabas: Vec<Arc<Waba>>,
+    /// How long a PIN may be shown; `None` for never.
+    pub show_pin_for: Option<Duration>,
+    /// Whether Ctrl-Z may stop the program.
+    pub may_suspend: bool,
+    /// Whether a failure rings the bell.
+    pub bell: bool,
+}
+
+/// How the line to Meta is, as the last answer showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// Nothing came back yet.
+    Unknown,
+    /// The last request was answered.
+    Online,
+    /// The last request was not.
+    Offline {
+        /// Since when.
+        since: UtcTime,
+        /// When the next try starts.
+        retry: Moment,
+    },
+    /// Meta refused the access token; nothing more is sent with it.
+    TokenRefused {
+        /// Graph's error code.
+        code: i64,
+        /// What it means, in a sentence.
+        reason: &'static str,
+    },
+}
+
+/// How far the reading of the lists is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// Names the present reading; pages of older ones are dropped.
+    pub number: u32,
+    /// True until every list is at its end.
+    pub is_running: bool,
+    /// Numbers that came so far.
+    pub read: usize,
+    /// Those of them that came by themselves: a WABA may list them as well.
+    pub singles: HashSet<PhoneNumberId>,
+    /// WABAs that are done, in whichever way.
+    pub wabas_done: usize,
+    /// WABAs whose list could not be read, and why.
+    pub unread: Vec<(Arc<Waba>, ReadFailure)>,
+}
+
+impl Reading {
+    /// Counts a number, once even if it comes by itself and in a list.
+    pub(super) fn count(&mut self, number: &Number) {
+        let is_new = match &number.waba {
+            Some(_) => !self.singles.contains(&number.id),
+            None => self.singles.insert(number.id),
+        };
+        self.read += usize::from(is_new);
+    }
+}
+
+/// One line that told the operator something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// When.
+    pub at: UtcTime,
+    /// What.
+    pub text: String,
+}
+
+/// Every message so far, the newest last.
+#[derive(Debug, Default)]
+pub struct Messages {
+    told: VecDeque<Message>,
+    hint: Option<String>,
+}
+
+impl Messages {
+    /// Tells something that stays readable on the messages page.
+    pub fn tell(&mut self, at: UtcTime, text: impl Into<String>) {
+        if self.told.len() == MAX_MESSAGES {
+            self.told.pop_front();
+        }
+        self.told.push_back(Message { at, text: text.into() });
+        self.hint = None;
+    }
+
+    /// Answers a key; gone with the next one.
+    pub fn hint(&mut self, text: impl Into<String>) {
+        self.hint = Some(text.into());
+    }
+
+    /// The key was answered.
+    pub fn drop_hint(&mut self) {
+        self.hint = None;
+    }
+
+    /// What the message line shows.
+    #[must_use]
+    pub fn line(&self) -> Option<&str> {
+        self.hint.as_deref().or_else(|| self.told.back().map(|message| message.text.as_str()))
+    }
+
+    /// The answer to the last key, if there is one.
+    #[must_use]
+    pub fn answer(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// All of them, the newest first.
+    #[must_use]
+    pub fn newest_first(&self) -> impl ExactSizeIterator<Item = &Message> {
+        self.told.iter().rev()
+    }
+}
+
+/// The next whole second before a point in time, seen from `now`: when a countdown to it changes.
+#[must_use]
+pub fn next_tick(until: Instant, now: Instant) -> Option<Instant> {
+    let left = until.checked_duration_since(now).filter(|left| !left.is_zero())?;
+    let shown_seconds = u64::try_from(left.as_millis().div_ceil(1_000)).ok()?;
+    until.checked_sub(Duration::from_secs(shown_seconds - 1))
+}

@@ -1,0 +1,150 @@
+//! The order of the rows: by which column, and how slots are put into it.
+//!
+//! Keys are made once for a sort, and for nothing else: an order is kept as slots alone. Equal rows stand by number, then
+//! by id, so that an order is the same each time.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::store::{Jobs, Store, lower, urgency};
+use crate::number::{Number, PhoneNumberId, Waba};
+
+/// What rows are ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SortBy {
+    /// The digits of the phone number, so that a country's numbers stand together.
+    #[default]
+    Number,
+    /// The name, case-blind; numbers without one last.
+    Name,
+    /// The WABA's name, case-blind; numbers without one last.
+    Waba,
+    /// On, not set, unknown.
+    TwoStep,
+    /// What wants a person first: no answer, failed, not sent, then what runs, then set, then none.
+    Request,
+}
+
+/// Which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Direction {
+    /// Smallest first.
+    #[default]
+    Up,
+    /// The same order from its end.
+    Down,
+}
+
+/// The order of the rows on the screen: by number, up, unless the operator chose another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Sort {
+    /// The column.
+    pub by: SortBy,
+    /// The way.
+    pub direction: Direction,
+}
+
+/// What slots are compared by.
+pub(super) struct Keys<'a> {
+    pub(super) store: &'a Store,
+    pub(super) jobs: &'a Jobs,
+    pub(super) by: SortBy,
+}
+
+/// One slot with its keys; what does not fit into eight bytes is looked up on a tie.
+#[derive(Clone, Copy)]
+struct Keyed {
+    column: u64,
+    number: u64,
+    slot: u32,
+}
+
+/// What stands behind every key that a text can give: no text begins with the byte 255.
+const LAST: u64 = u64::MAX;
+
+impl Keys<'_> {
+    fn keyed(&self, slot: u32) -> Keyed {
+        let row = self.store.row(slot);
+        let column = match self.by {
+            SortBy::Number => 0,
+            SortBy::Name if row.name.is_none() => LAST,
+            SortBy::Name => first_bytes(self.store.lower_name(slot).bytes()),
+            SortBy::Waba => row.waba.as_ref().map_or(LAST, |waba| first_bytes(lower(waba.label()).bytes())),
+            SortBy::TwoStep => row.two_step as u64,
+            SortBy::Request => urgency(self.jobs.get(&row.id)) as u64,
+        };
+        Keyed { column, number: packed_digits(row), slot }
+    }
+
+    fn compare(&self, a: &Keyed, b: &Keyed) -> Ordering {
+        let id = |keyed: &Keyed| -> PhoneNumberId { self.store.row(keyed.slot).id };
+        a.column
+            .cmp(&b.column)
+            .then_with(|| match self.by {
+                SortBy::Name => self.store.lower_name(a.slot).cmp(self.store.lower_name(b.slot)),
+                SortBy::Waba => {
+                    compare_wabas(self.store.row(a.slot).waba.as_ref(), self.store.row(b.slot).waba.as_ref())
+                }
+                SortBy::Number | SortBy::TwoStep | SortBy::Request => Ordering::Equal,
+            })
+            .then(a.number.cmp(&b.number))
+            .then_with(|| id(a).cmp(&id(b)))
+    }
+
+    fn sorted(&self, slots: impl Iterator<Item = u32>) -> Vec<Keyed> {
+        let mut keyed: Vec<Keyed> = slots.map(|slot| self.keyed(slot)).collect();
+        keyed.sort_unstable_by(|a, b| self.compare(a, b));
+        keyed
+    }
+
+    /// Every slot of the store, in order.
+    pub(super) fn sort_all(&self, slots: impl Iterator<Item = u32>) -> Vec<u32> {
+        self.sorted(slots).into_iter().map(|keyed| keyed.slot).collect()
+    }
+
+    /// Puts slots into an order that does not hold them: each finds its place by halving, so that a page of a hundred
+    /// among 100,000 needs some two thousand comparisons.
+    pub(super) fn merge(&self, order: &[u32], slots: impl Iterator<Item = u32>) -> Vec<u32> {
+        let new = self.sorted(slots);
+        let mut merged = Vec::with_capacity(order.len() + new.len());
+        let mut rest = order;
+        for keyed in &new {
+            let before = rest.partition_point(|slot| self.compare(&self.keyed(*slot), keyed).is_lt());
+            let (head, tail) = rest.split_at(before);
+            merged.extend_from_slice(head);
+            merged.push(keyed.slot);
+            rest = tail;
+        }
+        merged.extend_from_slice(rest);
+        merged
+    }
+}
+
+fn compare_wabas(a: Option<&Arc<Waba>>, b: Option<&Arc<Waba>>) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) if Arc::ptr_eq(a, b) => Ordering::Equal,
+        (Some(a), Some(b)) => lower(a.label()).cmp(&lower(b.label())).then(a.id.cmp(&b.id)),
+        // Numbers without a WABA have the last key, and only they.
+        (None, _) | (_, None) => Ordering::Equal,
+    }
+}
+
+/// The first eight bytes of a text, as a number in the same order.
+fn first_bytes(text: impl Iterator<Item = u8>) -> u64 {
+    let mut bytes = [0; 8];
+    for (to, from) in bytes.iter_mut().zip(text) {
+        *to = from;
+    }
+    u64::from_be_bytes(bytes)
+}
+
+/// The first 16 digits of what the screen calls the number, as a number in the order of their text. A phone number has
+/// at most 15.
+fn packed_digits(row: &Number) -> u64 {
+    let digits = row.label().bytes().filter(u8::is_ascii_digit).take(16);
+    let (packed, count) =
+        digits.fold((0, 0), |(packed, count), digit| (packed << 4 | u64::from(digit - b'0' + 1), count + 1));
+    // Shifted to the top, so that a number stands before the longer ones that begin with it. Without any digit there is
+    // nothing to shift.
+    packed.checked_shl(64 - 4 * count).unwrap_or(0)
+}

@@ -1,0 +1,280 @@
+//! The numbers themselves, packed, found by id.
+//!
+//! A row's place here, its *slot*, never changes but by [`Store::remove`]. What 100,000 rows share is kept once, and the
+//! text that a filter searches is one string, so that a search is one pass. This module knows no order and no cursor.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
+
+use crate::job::JobState;
+use crate::number::{Facts, Number, PhoneNumberId, TwoStep, Waba};
+use crate::text::Clean;
+
+/// The jobs, by number. Numbers in equal states share one: in a batch of all numbers most are queued, or were set within
+/// the same second.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    states: HashMap<PhoneNumberId, Arc<JobState>>,
+    /// The newest state of each urgency, which the next one is likely to equal.
+    newest: [Option<Arc<JobState>>; URGENCIES],
+}
+
+impl Jobs {
+    pub(super) fn get(&self, id: &PhoneNumberId) -> Option<&JobState> {
+        self.states.get(id).map(Arc::as_ref)
+    }
+
+    /// Puts a state in place of another, and tells which.
+    pub(super) fn insert(&mut self, id: PhoneNumberId, state: JobState) -> Option<Arc<JobState>> {
+        let newest = &mut self.newest[urgency(Some(&state))];
+        let shared = match newest {
+            Some(known) if **known == state => Arc::clone(known),
+            Some(_) | None => Arc::clone(newest.insert(Arc::new(state))),
+        };
+        self.states.insert(id, shared)
+    }
+
+    pub(super) fn remove(&mut self, id: &PhoneNumberId) {
+        self.states.remove(id);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&PhoneNumberId, &JobState)> {
+        self.states.iter().map(|(id, state)| (id, state.as_ref()))
+    }
+}
+
+const URGENCIES: usize = 8;
+
+/// What wants a person first: no answer, failed, not sent; then what runs; then set, and numbers without a job.
+pub(super) fn urgency(job: Option<&JobState>) -> usize {
+    match job {
+        Some(JobState::InDoubt(..)) => 0,
+        Some(JobState::Failed(..)) => 1,
+        Some(JobState::NotSent(..)) => 2,
+        Some(JobState::Waiting { .. }) => 3,
+        Some(JobState::Sending { .. }) => 4,
+        Some(JobState::Queued) => 5,
+        Some(JobState::Set(_)) => 6,
+        None => 7,
+    }
+}
+
+/// How many numbers stand where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Meta says a PIN is set.
+    pub on: usize,
+    /// Meta says none is set.
+    pub not_set: usize,
+    /// Not read yet, or Meta did not say.
+    pub unknown: usize,
+}
+
+impl Counts {
+    fn of(&mut self, two_step: TwoStep) -> &mut usize {
+        match two_step {
+            TwoStep::On => &mut self.on,
+            TwoStep::NotSet => &mut self.not_set,
+            TwoStep::Unknown => &mut self.unknown,
+        }
+    }
+}
+
+/// What an upsert came to.
+pub(super) enum Upserted {
+    New(u32),
+    /// Known before; `moves` if a filter or an order may now see it differently.
+    Known {
+        slot: u32,
+        moves: bool,
+    },
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    rows: Vec<Number>,
+    /// Slots, found by the id of their row: a map would keep every id twice.
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// For each row, in slots' order: name, line end, digits of the number, line end; all in lower case. A cleaned text
+    /// holds no line end, so nothing matches across two of them.
+    text: String,
+    /// Where each row's text ends.
+    ends: Vec<u32>,
+    is_text_stale: bool,
+    /// For each row, whether it was told of since [`Store::forget_seen`].
+    seen: Vec<bool>,
+    wabas: HashSet<Arc<Waba>>,
+    facts: HashSet<Arc<Facts>>,
+    counts: Counts,
+}
+
+impl Store {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn rows(&self) -> &[Number] {
+        &self.rows
+    }
+
+    pub(super) fn row(&self, slot: u32) -> &Number {
+        &self.rows[slot as usize]
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(super) fn wabas(&self) -> impl Iterator<Item = &Arc<Waba>> {
+        self.wabas.iter()
+    }
+
+    pub(super) fn slot(&self, id: &PhoneNumberId) -> Option<u32> {
+        self.index.find(self.hasher.hash_one(id), |slot| self.row(*slot).id == *id).copied()
+    }
+
+    pub(super) fn upsert(&mut self, mut number: Number) -> Upserted {
+        if number.read_at.is_none()
+            && let Some(slot) = self.slot(&number.id)
+        {
+            // A read that failed takes nothing from what an earlier one brought.
+            self.seen[slot as usize] = true;
+            return Upserted::Known { slot, moves: false };
+        }
+        number.waba = number.waba.map(|waba| self.wabas.get_or_insert_with(&waba, Arc::clone).clone());
+        number.facts = self.facts.get_or_insert_with(&number.facts, Arc::clone).clone();
+        *self.counts.of(number.two_step) += 1;
+        let Some(slot) = self.slot(&number.id) else {
+            return Upserted::New(self.append(number));
+        };
+        let old = &mut self.rows[slot as usize];
+        *self.counts.of(old.two_step) -= 1;
+        let has_new_text = old.name != number.name || old.display != number.display;
+        let moves = has_new_text || old.waba != number.waba || old.two_step != number.two_step;
+        *old = number;
+        self.seen[slot as usize] = true;
+        self.is_text_stale |= has_new_text;
+        Upserted::Known { slot, moves }
+    }
+
+    fn append(&mut self, number: Number) -> u32 {
+        let slot = offset(self.rows.len());
+        push_text(&mut self.text, &number);
+        self.ends.push(offset(self.text.len()));
+        self.seen.push(true);
+        self.rows.push(number);
+        self.enter(slot);
+        slot
+    }
+
+    /// Makes a row known to the index.
+    fn enter(&mut self, slot: u32) {
+        let hash = |slot: &u32| self.hasher.hash_one(self.rows[*slot as usize].id);
+        self.index.insert_unique(hash(&slot), slot, hash);
+    }
+
+    pub(super) fn forget_seen(&mut self) {
+        self.seen.fill(false);
+    }
+
+    /// The slots that were not told of since [`Store::forget_seen`].
+    pub(super) fn unseen(&self) -> impl Iterator<Item = u32> {
+        self.seen.iter().enumerate().filter(|(_, is_seen)| !**is_seen).map(|(slot, _)| offset(slot))
+    }
+
+    /// Takes rows out. Later rows move up: a slot then means the row whose slot was as much higher as rows below it went.
+    pub(super) fn remove(&mut self, sorted_slots: &[u32]) {
+        for slot in sorted_slots {
+            *self.counts.of(self.rows[*slot as usize].two_step) -= 1;
+        }
+        retain_others(&mut self.rows, sorted_slots);
+        retain_others(&mut self.seen, sorted_slots);
+        self.wabas.retain(|waba| Arc::strong_count(waba) > 1);
+        self.facts.retain(|facts| Arc::strong_count(facts) > 1);
+        self.is_text_stale = true;
+        self.index.clear();
+        for slot in 0..offset(self.rows.len()) {
+            self.enter(slot);
+        }
+    }
+
+    /// Writes the text anew if a name or a number in it has changed.
+    pub(super) fn freshen_text(&mut self) {
+        if !self.is_text_stale {
+            return;
+        }
+        self.is_text_stale = false;
+        self.text.clear();
+        self.ends.clear();
+        for row in &self.rows {
+            push_text(&mut self.text, row);
+            self.ends.push(offset(self.text.len()));
+        }
+    }
+
+    /// Gives back what growing has taken in advance.
+    pub(super) fn shrink(&mut self) {
+        self.rows.shrink_to_fit();
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The name in lower case, as the text has it.
+    pub(super) fn lower_name(&self, slot: u32) -> &str {
+        let slot = slot as usize;
+        let from = if slot == 0 { 0 } else { self.ends[slot - 1] as usize };
+        self.text.get(from..self.ends[slot] as usize).and_then(|text| text.split('\n').next()).unwrap_or_default()
+    }
+
+    /// The slot in whose text a place lies, and where that text ends. Looks from a slot onwards, by doubling steps, so
+    /// that a search with many hits and one with few are both fast.
+    pub(super) fn slot_at(&self, place: usize, from: usize) -> Option<(usize, usize)> {
+        let is_before = |end: &u32| *end as usize <= place;
+        let (mut from, mut step) = (from, 1);
+        while self.ends.get(from + step - 1).is_some_and(is_before) {
+            from += step;
+            step *= 2;
+        }
+        let to = self.ends.len().min(from + step);
+        let slot = from + self.ends[from..to].partition_point(is_before);
+        self.ends.get(slot).map(|end| (slot, *end as usize))
+    }
+}
+
+/// Slots and places of text fit 32 bits up to 4 GB of names. A roster that large does not fit the machine; if it did,
+/// rows behind the last place would not be found by a filter.
+fn offset(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn retain_others<T>(rows: &mut Vec<T>, sorted_slots: &[u32]) {
+    let mut slots = 0..;
+    rows.retain(|_| slots.next().is_none_or(|slot| sorted_slots.binary_search(&slot).is_err()));
+}
+
+fn push_text(text: &mut String, number: &Number) {
+    push_lower(text, number.name.as_ref().map_or("", Clean::as_str));
+    text.push('\n');
+    text.extend(number.label().chars().filter(char::is_ascii_digit));
+    text.push('\n');
+}
+
+/// Appends a text in lower case, letter by letter: what a letter becomes must not depend on its neighbours (as a Greek
+/// sigma's does at a word's end), or a part of a word would not be found in it.
+pub(super) fn push_lower(out: &mut String, text: &str) {
+    out.extend(text.chars().flat_map(char::to_lowercase));
+}
+
+/// The text in lower case, as [`push_lower`] makes it.
+pub(super) fn lower(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push_lower(&mut out, text);
+    out
+}
