@@ -9,3 +9,7 @@ pub mod roster;
 pub mod decoder;
 pub mod pin_form;
 pub mod app;
+
+// Seen.
+pub mod theme;
+pub mod view;

@@ -1,0 +1,173 @@
+//! What a key costs from its press to the drawn frame among 100,000 numbers, and what a storm of progress costs.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use divan::Bencher;
+use pindesk::console::app::{App, Msg, Place, Session, Size};
+use pindesk::console::key::Key;
+use pindesk::console::keymap::Keymap;
+use pindesk::console::theme::{Surroundings, Theme};
+use pindesk::console::view::View;
+use pindesk::job::{ChangeId, JobState, Progress};
+use pindesk::moment::{Clock, UtcTime};
+use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::text::Clean;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+const NUMBERS: usize = 100_000;
+const PAGE: usize = 100;
+const PROGRESS: usize = 1_000;
+const SIZE: Size = Size { width: 120, height: 36 };
+
+/// The console reads its lists for the first time.
+const READING: u32 = 1;
+
+fn main() {
+    divan::main();
+}
+
+fn id(n: usize) -> PhoneNumberId {
+    format!("{}", 200_000_000_000_001 + n).parse().expect("an id")
+}
+
+/// Numbers from a range that belongs to nobody; there are more of them here than it holds, so the last part is longer.
+fn number(n: usize, waba: &Arc<Waba>) -> Number {
+    let mut number = Number::unread(id(n), Some(Clean::new(&format!("Acme Stores {}", n % 977))));
+    number.display = Some(Clean::new(&format!("+44 7700 900{n:06}")));
+    number.read_at = Some(UtcTime::from_unix_seconds(0));
+    number.two_step = [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown][n % 3];
+    number.waba = Some(Arc::clone(waba));
+    number
+}
+
+fn session(waba: &Arc<Waba>) -> Session {
+    Session {
+        profile: Some("demo".to_owned()),
+        place: Place::Demo,
+        read_only: false,
+        user: "ana".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        config_places: vec![PathBuf::from("/etc/pindesk/config.toml")],
+        token_place: "the demo itself".to_owned(),
+        wabas: vec![Arc::clone(waba)],
+        show_pin_for: Some(Duration::from_secs(10)),
+        may_suspend: true,
+        bell: false,
+    }
+}
+
+/// The console with its screen, as the loop holds them.
+struct Console {
+    app: App,
+    view: View,
+    buffer: Buffer,
+}
+
+impl Console {
+    /// Everything was read and shown once.
+    fn loaded() -> RefCell<Self> {
+        let id = "100000000000001".parse().expect("an id");
+        let waba = Arc::new(Waba { id, name: Some(Clean::new("uk-retail")) });
+        let (app, _) = App::start(session(&waba), Ok(()), Keymap::default(), SIZE);
+        let theme = Theme::new(
+            &Surroundings {
+                term: Some("xterm-256color".to_owned()),
+                locale: Some("C.UTF-8".to_owned()),
+                no_color: false,
+            },
+            None,
+        );
+        let area = Rect::new(0, 0, SIZE.width, SIZE.height);
+        let mut console = Self { app, view: View::new(theme), buffer: Buffer::empty(area) };
+        for page in 0..NUMBERS / PAGE {
+            let numbers = (page * PAGE..(page + 1) * PAGE).map(|n| number(n, &waba)).collect();
+            console.take(Msg::PageArrived { reading: READING, numbers });
+        }
+        console.take(Msg::WabaRead { reading: READING, waba, result: Ok(()) });
+        console.take(Msg::ListRead { reading: READING });
+        console.draw();
+        assert_eq!(console.app.roster().shown(), NUMBERS);
+        RefCell::new(console)
+    }
+
+    fn take(&mut self, msg: Msg) {
+        divan::black_box(self.app.update(msg, Clock::System.now()));
+    }
+
+    fn draw(&mut self) {
+        self.buffer.reset();
+        self.app.settle();
+        let now = Clock::System.now();
+        let area = self.buffer.area;
+        let painted = self.view.paint(&self.app, now.instant, &mut self.buffer, area);
+        self.take(Msg::FrameShown { max_scroll: painted.max_scroll });
+    }
+}
+
+/// A key, and the frame that shows what it did. The second key takes the first one back, so that samples are alike.
+#[divan::bench(args = [(Key::Down, Key::Up), (Key::PageDown, Key::PageUp), (Key::End, Key::Home), (Key::Char('/'), Key::Esc)])]
+fn key_and_frame(bencher: Bencher<'_, '_>, (key, back): (Key, Key)) {
+    let console = Console::loaded();
+    bencher
+        .with_inputs(|| {
+            let mut console = console.borrow_mut();
+            console.take(Msg::KeyPressed(back));
+            console.draw();
+        })
+        .bench_local_values(|()| {
+            let mut console = console.borrow_mut();
+            console.take(Msg::KeyPressed(key));
+            console.draw();
+        });
+}
+
+/// A frame in which nothing has changed.
+#[divan::bench]
+fn frame(bencher: Bencher<'_, '_>) {
+    let console = Console::loaded();
+    bencher.bench_local(|| console.borrow_mut().draw());
+}
+
+/// News of a thousand numbers in one message, and the frame after it.
+#[divan::bench]
+fn progress_and_frame(bencher: Bencher<'_, '_>) {
+    let console = Console::loaded();
+    let changes: Vec<_> = (0..PROGRESS).map(|n| (ChangeId::new(), id(n * 97))).collect();
+    bencher
+        .with_inputs(|| {
+            let state = |(change, number): &(ChangeId, PhoneNumberId)| Progress {
+                change: *change,
+                number: *number,
+                state: JobState::Sending { attempt: 1 },
+            };
+            changes.iter().map(state).collect::<Vec<_>>()
+        })
+        .bench_local_values(|news| {
+            let mut console = console.borrow_mut();
+            console.take(Msg::JobsMoved(news));
+            console.draw();
+        });
+}
+
+/// The same news, one message each, as they come when the network is no faster than the screen.
+#[divan::bench]
+fn progress_one_by_one(bencher: Bencher<'_, '_>) {
+    let console = Console::loaded();
+    let change = ChangeId::new();
+    bencher
+        .with_inputs(|| {
+            let state = |attempt| JobState::Sending { attempt };
+            (0..PROGRESS).map(|n| Progress { change, number: id(n * 97), state: state(1) }).collect::<Vec<_>>()
+        })
+        .bench_local_values(|news| {
+            let mut console = console.borrow_mut();
+            for progress in news {
+                console.take(Msg::JobsMoved(vec![progress]));
+            }
+            console.draw();
+        });
+}

@@ -1,0 +1,175 @@
+//! Puts text into cells: clipped, in the theme's styles, and in ASCII where the terminal shows no more.
+
+use std::borrow::Cow;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthChar;
+
+use super::status;
+use crate::console::app::App;
+use crate::console::keymap::Mode;
+use crate::console::theme::{Role, Theme};
+use crate::text;
+
+/// Columns between two keys of the footer.
+const GAP: usize = 2;
+
+/// Where a frame is drawn.
+pub(super) struct Canvas<'a> {
+    buffer: &'a mut Buffer,
+    area: Rect,
+    pub(super) theme: Theme,
+}
+
+impl<'a> Canvas<'a> {
+    pub(super) fn new(buffer: &'a mut Buffer, area: Rect, theme: Theme) -> Self {
+        Self { buffer, area, theme }
+    }
+
+    pub(super) fn width(&self) -> u16 {
+        self.area.width
+    }
+
+    pub(super) fn height(&self) -> u16 {
+        self.area.height
+    }
+
+    /// Puts text from a column on, clipped at the right edge. Returns the column after it.
+    pub(super) fn put(&mut self, x: u16, y: u16, text: &str, role: Role) -> u16 {
+        self.put_within(x, y, usize::from(self.area.width), text, role)
+    }
+
+    /// Puts text from a column on, cut with `~` so that it takes `columns` at most. Returns the column after it.
+    pub(super) fn put_within(&mut self, x: u16, y: u16, columns: usize, text: &str, role: Role) -> u16 {
+        if x >= self.area.width || y >= self.area.height {
+            return x;
+        }
+        let room = columns.min(usize::from(self.area.width - x));
+        let shown = self.in_face(text);
+        let shown = text::cut(&shown, room);
+        let style = self.theme.style(role);
+        let (left, row) = (self.area.x + x, self.area.y + y);
+        if !shown.is_ascii() {
+            let (end, _) = self.buffer.set_stringn(left, row, &shown, room, style);
+            return end - self.area.x;
+        }
+        // One byte, one cell: finding graphemes in it would be most of a frame's work.
+        let mut end = left;
+        for byte in shown.bytes() {
+            self.buffer[(end, row)].set_char(char::from(byte)).set_style(style);
+            end += 1;
+        }
+        end - self.area.x
+    }
+
+    /// Puts text so that it ends at the right edge.
+    pub(super) fn put_right(&mut self, y: u16, text: &str, role: Role) {
+        let wide = u16::try_from(text::width(text)).unwrap_or(u16::MAX);
+        self.put(self.area.width.saturating_sub(wide), y, text, role);
+    }
+
+    /// Blanks a row.
+    pub(super) fn clear_row(&mut self, y: u16) {
+        self.put(0, y, &" ".repeat(usize::from(self.area.width)), Role::Plain);
+    }
+
+    /// Gives a whole row one style, its blanks included.
+    pub(super) fn fill(&mut self, y: u16, role: Role) {
+        if y < self.area.height {
+            let row = Rect { x: self.area.x, y: self.area.y + y, width: self.area.width, height: 1 };
+            self.buffer.set_style(row, self.theme.style(role));
+        }
+    }
+
+    /// A rule across the window.
+    pub(super) fn rule(&mut self, y: u16) {
+        let rule = self.theme.rule().repeat(usize::from(self.area.width));
+        self.put(0, y, &rule, Role::Plain);
+    }
+
+    /// What surrounds every page: the title, the heading if there is one, the message line and the keys.
+    pub(super) fn frame(&mut self, app: &App, heading: Option<&str>) {
+        let compact = app.is_compact();
+        let mut row = 0;
+        if !compact || heading.is_none() {
+            self.title(app);
+            row = 1;
+        }
+        if let Some(heading) = heading {
+            // Without the title, the heading must say what requests reach.
+            let place = if compact { format!("{} ", app.session().place.word()) } else { String::new() };
+            let mut line = format!("{0}{0} {place}{heading} ", self.theme.rule());
+            let missing = usize::from(self.area.width).saturating_sub(text::width(&line));
+            line.push_str(&self.theme.rule().repeat(missing));
+            self.put(0, row, &line, Role::Title);
+        }
+        self.message(app);
+        self.footer(app);
+    }
+
+    /// The message line. Where something is asked, an old message would look like an answer: only a new one is shown.
+    fn message(&mut self, app: &App) {
+        let asks = matches!(app.mode(), Mode::PinForm | Mode::Confirm | Mode::ConfirmReplace | Mode::Quit);
+        let line = if asks { app.messages().answer() } else { app.messages().line() };
+        let reading = status::reading_words(app).filter(|_| app.messages().answer().is_none() && !asks);
+        if let Some(words) = reading.as_deref().or(line) {
+            self.put(0, self.area.height.saturating_sub(2), words, Role::Plain);
+        }
+    }
+
+    fn title(&mut self, app: &App) {
+        let right = status::link_words(app);
+        let room = usize::from(self.area.width).saturating_sub(text::width(&right) + 2);
+        self.fill(0, Role::Title);
+        let mut x = self.put_within(0, 0, room, "pindesk", Role::Title);
+        for (words, role) in status::title_words(app) {
+            let left = room.saturating_sub(usize::from(x) + 2);
+            if text::width(&words) > left {
+                break;
+            }
+            x = self.put_within(x + 2, 0, left, &words, role);
+        }
+        self.fill(0, Role::Title);
+        self.put_right(0, &right, Role::Title);
+    }
+
+    /// The keys of the page, as many as fit; the way out always does.
+    fn footer(&mut self, app: &App) {
+        let keys: Vec<_> = app.keymap().footer(app.mode()).collect();
+        let all = keys.iter().map(|key| key.width() + GAP).sum::<usize>().saturating_sub(GAP);
+        let is_long = all > usize::from(self.area.width);
+        let has_free_line = is_long && app.is_compact() && self.is_blank(self.area.height.saturating_sub(2));
+        let mut y = self.area.height.saturating_sub(if has_free_line { 2 } else { 1 });
+        let (mut x, mut is_shown) = (0, vec![false; keys.len()]);
+        while y < self.area.height {
+            let is_last = y + 1 == self.area.height;
+            let way_out = keys.iter().enumerate().find(|(at, key)| is_last && key.leaves && !is_shown[*at]);
+            let reserved = way_out.map_or(0, |(_, key)| key.width() + GAP);
+            for (at, key) in keys.iter().enumerate().filter(|(_, key)| !key.leaves) {
+                if !is_shown[at] && x + key.width() + reserved <= usize::from(self.area.width) {
+                    self.put(u16::try_from(x).unwrap_or(u16::MAX), y, &key.text, Role::Plain);
+                    x += key.width() + GAP;
+                    is_shown[at] = true;
+                }
+            }
+            if let Some((at, key)) = way_out {
+                self.put(u16::try_from(x).unwrap_or(u16::MAX), y, &key.text, Role::Plain);
+                is_shown[at] = true;
+            }
+            (x, y) = (0, y + 1);
+        }
+    }
+
+    fn is_blank(&self, y: u16) -> bool {
+        (0..self.area.width).all(|x| self.buffer[(self.area.x + x, self.area.y + y)].symbol() == " ")
+    }
+
+    fn in_face<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if !self.theme.is_ascii() || text.is_ascii() {
+            return Cow::Borrowed(text);
+        }
+        let ascii = |c: char| if c.is_ascii() { c } else { '?' };
+        Cow::Owned(text.chars().flat_map(|c| std::iter::repeat_n(ascii(c), c.width().unwrap_or(0))).collect())
+    }
+}

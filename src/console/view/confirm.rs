@@ -1,0 +1,106 @@
+//! The page that asks before a PIN is sent: which number, what follows, and the one key or the digits that send it.
+
+use super::details::identity;
+use super::sheet::Sheet;
+use super::status;
+use crate::console::app::App;
+use crate::console::app::confirm::{Confirm, Question};
+use crate::console::theme::Role;
+use crate::job::JobState;
+use crate::number::{LastFour, TwoStep};
+use crate::outcome::Doubt;
+
+pub(super) fn sheet(app: &App, page: &Confirm) -> Sheet {
+    let heading = match page.question {
+        Question::Set(_) => "Set the PIN for 1 number?",
+        Question::Replace { .. } => "Replace the PIN of 1 number?",
+        Question::SendSame => "Send the same PIN to 1 number again?",
+    };
+    let mut sheet = Sheet::new(app, heading);
+    if sheet.is_compact() {
+        sheet.text(page.target.label());
+    } else {
+        identity(&mut sheet, &page.target);
+    }
+    let (_, words, role) = status::two_step(page.target.two_step);
+    let words = match page.target.two_step {
+        TwoStep::On => "on (a PIN is already set)",
+        TwoStep::Unknown => "unknown (a PIN may be set)",
+        TwoStep::NotSet => words,
+    };
+    sheet.styled_field("Two-step now", words, role);
+    sheet.extra_gap();
+    match &page.question {
+        Question::Set(_) => set(&mut sheet, app),
+        Question::Replace { asked, typed, .. } => replace(&mut sheet, app, asked, typed),
+        Question::SendSame => {
+            let job = app.roster().get(&page.target.id).and_then(|row| row.job);
+            if let Some(JobState::InDoubt(_, Doubt::OlderPin(_))) = job {
+                sheet.text("The older PIN, which is in doubt, goes out once more: not the one typed last.");
+            } else {
+                sheet.text("The PIN of the last request goes out once more, unchanged.");
+            }
+            sheet.extra("Whether the first request was applied or not: the number ends up with that PIN.");
+        }
+    }
+    match &page.question {
+        Question::Set(_) | Question::SendSame => {
+            sheet.extra_gap();
+            sheet.key("y", "send it");
+            sheet.key("n or Esc", "cancel, nothing is sent");
+            sheet.extra_gap();
+            sheet.extra("Enter does nothing here.");
+        }
+        Question::Replace { .. } => {
+            sheet.extra_gap();
+            sheet.key("Esc", "cancel, nothing is sent");
+        }
+    }
+    if let Some(note) = page.note {
+        sheet.note(note, Role::Strong);
+    }
+    sheet
+}
+
+fn live(sheet: &mut Sheet, app: &App) {
+    let place = app.session().place;
+    let words = match place {
+        crate::console::app::Place::Live => "LIVE: this reaches a real number.",
+        crate::console::app::Place::Test => "TEST: this reaches the Graph API named in the config.",
+        crate::console::app::Place::Demo => "DEMO: a made-up number, nothing leaves this machine.",
+    };
+    sheet.extra(words);
+    sheet.extra_gap();
+}
+
+fn set(sheet: &mut Sheet, app: &App) {
+    sheet.text("This turns two-step verification on for this number.");
+    sheet.extra_gap();
+    sheet.extra(
+        "This tool cannot turn it off again: there is no endpoint for that. To turn it off, someone must use \
+         WhatsApp Manager and a link sent by email. After this, registering the number needs this PIN.",
+    );
+    sheet.extra_gap();
+    live(sheet, app);
+}
+
+fn replace(sheet: &mut Sheet, app: &App, asked: &LastFour, typed: &str) {
+    sheet.text("The old PIN stops working at once.");
+    sheet.extra(
+        "People who know only the old PIN can no longer register this number. This cannot be undone with this tool.",
+    );
+    sheet.extra_gap();
+    live(sheet, app);
+    if asked.of_id {
+        sheet.text("There is no display number, so the digits are the phone number ID's.");
+    }
+    let whose = if asked.of_id { "of the phone number ID" } else { "of the number" };
+    let missing = "_".repeat(asked.digits.len().saturating_sub(typed.len()));
+    let mut label = format!("Type the last 4 digits {whose}, then press Enter:  [");
+    if !sheet.fits(label.len() + asked.digits.len() + 1) {
+        sheet.text(&format!("Type the last 4 digits {whose},"));
+        "then press Enter:  [".clone_into(&mut label);
+    }
+    sheet.cursor_on_next_line(label.len() + typed.len());
+    sheet.line(vec![(format!("{label}{typed}{missing}]"), Role::Plain)]);
+}

@@ -1,0 +1,77 @@
+//! What is known of one number: beside the list, or as a page of its own.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use super::canvas::Canvas;
+use super::sheet::Sheet;
+use super::status;
+use crate::console::app::App;
+use crate::console::theme::Role;
+use crate::job::JobState;
+use crate::number::Number;
+use crate::text::Clean;
+
+/// Draws the details of the row under the cursor into the columns from `left` on.
+pub(super) fn paint_pane(app: &App, now: Instant, canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
+    let wall = canvas.theme.wall();
+    for y in rows.clone() {
+        canvas.put(left, y, wall, Role::Plain);
+    }
+    canvas.put(left + 2, rows.start, "DETAILS", Role::Plain);
+    let Some(number) = app.roster().cursor_row().map(|row| row.number) else { return };
+    let mut sheet = Sheet::column(canvas.width().saturating_sub(left + 2));
+    lines(&mut sheet, app, number, now);
+    sheet.paint_lines(canvas, left + 2, rows.start + 2..rows.end, 0);
+}
+
+/// The lines of a number's details.
+pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, now: Instant) {
+    let known = |value: &Option<Clean>| value.as_ref().map_or("unknown", Clean::as_str).to_owned();
+    identity(sheet, number);
+    sheet.extra_gap();
+    let (_, words, role) = status::two_step(number.two_step);
+    sheet.styled_field("Two-step now", words, role);
+    sheet.field("Read", &number.read_at.map_or_else(|| "not yet".to_owned(), |at| at.to_string()));
+    sheet.extra_gap();
+    sheet.field("Status", &known(&number.facts.status));
+    sheet.field("Ownership code", &known(&number.facts.code_verification_status));
+    sheet.field("Platform", &known(&number.facts.platform_type));
+    sheet.field("Quality", &known(&number.facts.quality_rating));
+    sheet.field("Name status", &known(&number.facts.name_status));
+    sheet.field("Account mode", &known(&number.facts.account_mode));
+    sheet.extra_gap();
+    match app.roster().get(&number.id).and_then(|row| row.job) {
+        None => sheet.field("Last request", "none from this tool"),
+        Some(job) => last_request(sheet, job, now),
+    }
+}
+
+fn last_request(sheet: &mut Sheet, job: &JobState, now: Instant) {
+    let (_, words, role) = status::request(job, now);
+    match job {
+        JobState::Set(finished) => {
+            let tries = if finished.tries == 1 { "1 try".to_owned() } else { format!("{} tries", finished.tries) };
+            sheet.styled_field("Last request", &format!("set at {}, {tries}", finished.at), role);
+            sheet.extra("Last set here. Whether somebody has set another PIN since, nobody can read.");
+        }
+        JobState::Queued
+        | JobState::Sending { .. }
+        | JobState::Waiting { .. }
+        | JobState::Failed(..)
+        | JobState::NotSent(..)
+        | JobState::InDoubt(..) => sheet.styled_field("Last request", &words, role),
+    }
+}
+
+/// The lines that say which number a page is about.
+pub(super) fn identity(sheet: &mut Sheet, number: &Number) {
+    sheet.field("Number", number.label());
+    sheet.field("Name", number.name.as_ref().map_or("unknown", Clean::as_str));
+    sheet.field("phone number ID", number.id.as_str());
+    let waba = number.waba.as_ref().map_or_else(
+        || "not listed under one".to_owned(),
+        |waba| waba.name.as_ref().map_or_else(|| waba.id.to_string(), |name| format!("{name}  {}", waba.id)),
+    );
+    sheet.field("WABA", &waba);
+}

@@ -1,0 +1,47 @@
+//! Help: the keys of the page below from the key table, the signs, a lost PIN, and what a token needs.
+
+use super::sheet::Sheet;
+use crate::catalogue::{RESET_LOST_PIN, TOKEN_PERMISSIONS};
+use crate::console::app::App;
+use crate::console::keymap::{Group, Mode};
+use crate::console::theme::Role;
+
+/// Columns of a group's name and of the keys.
+const KEYS: usize = 20;
+
+pub(super) fn sheet(app: &App, mode: Mode) -> Sheet {
+    let mut sheet = Sheet::new(app, format!("Help: {}", mode.title()));
+    for group in [Group::Move, Group::Find, Group::Act, Group::Look, Group::Tool] {
+        let mut heading = group.heading();
+        for (keys, binding) in app.keymap().rows(mode).filter(|(_, binding)| binding.group == group) {
+            sheet.row(&format!("{heading:<6}{keys}"), KEYS, binding.words);
+            heading = "";
+        }
+    }
+    sheet.gap();
+    sheet.styled("What the columns say", Role::Strong);
+    sheet.text("TWO-STEP is what Meta last said: on, not set, or unknown (not read, or Meta did not say).");
+    sheet.text(
+        "REQUEST is what this program did: queued, sending, retry; set (Meta said yes), failed (Meta said no), \
+         not sent (it never left), no answer (it may be set, or not).",
+    );
+    sheet.gap();
+    sheet.styled("A lost PIN", Role::Strong);
+    sheet.text("Meta never shows a PIN. Setting a new one needs no old one: press p on the number.");
+    sheet.text("Without a working access token, reset it in WhatsApp Manager:");
+    sheet.steps("", RESET_LOST_PIN);
+    sheet.gap();
+    sheet.styled("What an access token needs", Role::Strong);
+    for permission in TOKEN_PERMISSIONS {
+        sheet.text(&format!("{}: {}", permission.name, permission.needed));
+    }
+    sheet.gap();
+    sheet.text("No key needs Alt, a function key, Ctrl-A, Ctrl-B, Ctrl-S or Ctrl-Q.");
+    sheet.text("The mouse is not captured. Select text with your terminal as usual.");
+    sheet.gap();
+    sheet.text(concat!("pindesk ", env!("CARGO_PKG_VERSION")));
+    for place in &app.session().config_places {
+        sheet.text(&format!("config {}", place.display()));
+    }
+    sheet
+}

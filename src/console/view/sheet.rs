@@ -1,0 +1,224 @@
+//! A page of prose: labelled values, paragraphs, steps and keys, wrapped to the window and scrolled where it is small.
+//!
+//! In a compact window a page keeps only what it cannot do without: lines added by `extra` are left out there.
+
+use ratatui::layout::Position;
+
+use super::Painted;
+use super::canvas::Canvas;
+use crate::console::app::App;
+use crate::console::theme::Role;
+use crate::text;
+
+/// Columns before the text, where there is room.
+const INDENT: usize = 2;
+
+/// Columns of a label and the gap after it.
+const LABEL: usize = 18;
+
+/// The same in a compact window.
+const COMPACT_LABEL: usize = 16;
+
+/// A line: pieces of text, each with its role.
+type Line = Vec<(String, Role)>;
+
+/// A page being composed.
+pub(super) struct Sheet {
+    heading: Option<String>,
+    width: usize,
+    compact: bool,
+    indent: usize,
+    lines: Vec<Line>,
+    cursor: Option<(usize, usize)>,
+    note: Option<(String, Role)>,
+}
+
+impl Sheet {
+    /// An empty page under a heading.
+    pub(super) fn new(app: &App, heading: impl Into<String>) -> Self {
+        Self {
+            heading: Some(heading.into()),
+            width: usize::from(app.size().width),
+            compact: app.is_compact(),
+            indent: if app.is_compact() { 0 } else { INDENT },
+            lines: Vec::new(),
+            cursor: None,
+            note: None,
+        }
+    }
+
+    /// Lines for a column of this width, without a heading or an indent.
+    pub(super) fn column(width: u16) -> Self {
+        let width = usize::from(width);
+        Self { heading: None, width, compact: false, indent: 0, lines: Vec::new(), cursor: None, note: None }
+    }
+
+    pub(super) fn heading(&self) -> Option<&str> {
+        self.heading.as_deref()
+    }
+
+    pub(super) fn is_compact(&self) -> bool {
+        self.compact
+    }
+
+    /// True if a line of so many columns is not cut.
+    pub(super) fn fits(&self, columns: usize) -> bool {
+        self.indent + columns <= self.width
+    }
+
+    /// A blank line.
+    pub(super) fn gap(&mut self) {
+        if self.lines.last().is_some_and(|line| !line.is_empty()) {
+            self.lines.push(Line::new());
+        }
+    }
+
+    /// A blank line that a compact window does without.
+    pub(super) fn extra_gap(&mut self) {
+        if !self.compact {
+            self.gap();
+        }
+    }
+
+    /// A paragraph.
+    pub(super) fn text(&mut self, words: &str) {
+        self.styled(words, Role::Plain);
+    }
+
+    /// A paragraph with a meaning.
+    pub(super) fn styled(&mut self, words: &str, role: Role) {
+        self.wrapped(self.indent, &[], words, role);
+    }
+
+    /// A paragraph that a compact window does without.
+    pub(super) fn extra(&mut self, words: &str) {
+        if !self.compact {
+            self.text(words);
+        }
+    }
+
+    /// A label and its value.
+    pub(super) fn field(&mut self, label: &str, value: &str) {
+        self.styled_field(label, value, Role::Plain);
+    }
+
+    /// A label and a value with a meaning.
+    pub(super) fn styled_field(&mut self, label: &str, value: &str, role: Role) {
+        let columns = if self.compact { COMPACT_LABEL } else { LABEL }.max(text::width(label) + 1);
+        let label = format!("{}{label:<columns$}", " ".repeat(self.indent));
+        self.wrapped(text::width(&label), &[(label, Role::Plain)], value, role);
+    }
+
+    /// Numbered steps under a label.
+    pub(super) fn steps<'s>(&mut self, label: &str, steps: impl IntoIterator<Item = &'s str>) {
+        let indent = " ".repeat(self.indent);
+        for (number, step) in (1..).zip(steps) {
+            let label = if number == 1 { label } else { "" };
+            let start = format!("{indent}{label:<7}{number}  ");
+            self.wrapped(text::width(&start), &[(start, Role::Plain)], step, Role::Plain);
+        }
+    }
+
+    /// A row of a table: a first column of this width, and words beside it.
+    pub(super) fn row(&mut self, first: &str, columns: usize, words: &str) {
+        let start = format!("{}{first:<columns$} ", " ".repeat(self.indent));
+        self.wrapped(text::width(&start), &[(start, Role::Plain)], words, Role::Plain);
+    }
+
+    /// A key and what it does.
+    pub(super) fn key(&mut self, key: &str, words: &str) {
+        let start = format!("{}{key}  ", " ".repeat(self.indent));
+        self.wrapped(text::width(&start), &[(start, Role::Plain)], words, Role::Plain);
+    }
+
+    /// A line that is laid out already.
+    pub(super) fn line(&mut self, pieces: Line) {
+        let mut line = vec![(" ".repeat(self.indent), Role::Plain)];
+        line.extend(pieces);
+        self.lines.push(line);
+    }
+
+    /// Puts the terminal's cursor on the line that comes next, after so many columns of its text.
+    pub(super) fn cursor_on_next_line(&mut self, column: usize) {
+        self.cursor = Some((self.lines.len(), self.indent + column));
+    }
+
+    /// What the message line says instead of the newest message.
+    pub(super) fn note(&mut self, words: impl Into<String>, role: Role) {
+        self.note = Some((words.into(), role));
+    }
+
+    fn wrapped(&mut self, indent: usize, start: &[(String, Role)], words: &str, role: Role) {
+        let room = self.width.saturating_sub(indent + 1).max(8);
+        let mut line: Line = if start.is_empty() { vec![(" ".repeat(indent), Role::Plain)] } else { start.to_vec() };
+        let (mut text, mut used) = (String::new(), 0);
+        for word in words.split(' ') {
+            let mut word = word.to_owned();
+            // A word longer than the line is broken, not lost.
+            while text::width(&word) > room {
+                let head: String = word.chars().take(room / 2).collect();
+                word = word.chars().skip(room / 2).collect();
+                if used > 0 {
+                    line.push((std::mem::take(&mut text), role));
+                    self.lines.push(std::mem::replace(&mut line, vec![(" ".repeat(indent), Role::Plain)]));
+                }
+                used = text::width(&head) + 1;
+                text = head;
+            }
+            let wide = text::width(&word);
+            if used > 0 && used + 1 + wide > room {
+                line.push((std::mem::take(&mut text), role));
+                self.lines.push(std::mem::replace(&mut line, vec![(" ".repeat(indent), Role::Plain)]));
+                used = 0;
+            }
+            if used > 0 {
+                text.push(' ');
+                used += 1;
+            }
+            text.push_str(&word);
+            used += wide;
+        }
+        line.push((text, role));
+        self.lines.push(line);
+    }
+
+    /// Draws the page under its heading, from a line on, and the message line; the keys are the frame's.
+    pub(super) fn paint(&self, canvas: &mut Canvas<'_>, scroll: u16) -> Painted {
+        let top = if self.compact { 1 } else { 3 };
+        let bottom = canvas.height().saturating_sub(if self.compact { 2 } else { 3 });
+        let mut painted = self.paint_lines(canvas, 0, top..bottom, scroll);
+        if let Some((words, role)) = &self.note {
+            let row = canvas.height().saturating_sub(2);
+            canvas.clear_row(row);
+            canvas.put(0, row, words, *role);
+        }
+        painted.cursor = painted.cursor.or(Some(Position { x: 0, y: top }));
+        painted
+    }
+
+    /// Draws the lines into a column of the window.
+    pub(super) fn paint_lines(
+        &self,
+        canvas: &mut Canvas<'_>,
+        left: u16,
+        rows: std::ops::Range<u16>,
+        scroll: u16,
+    ) -> Painted {
+        let room = rows.len();
+        let max_scroll = self.lines.len().saturating_sub(room);
+        // A field that takes keys is always in sight.
+        let least = self.cursor.map_or(0, |(line, _)| (line + 1).saturating_sub(room));
+        let first = usize::from(scroll).max(least).min(max_scroll);
+        let mut painted = Painted { cursor: None, max_scroll: u16::try_from(max_scroll).unwrap_or(u16::MAX) };
+        for (row, (index, line)) in rows.zip(self.lines.iter().enumerate().skip(first)) {
+            let mut x = left;
+            for (words, role) in line {
+                x = canvas.put(x, row, words, *role);
+            }
+            if let Some((_, column)) = self.cursor.filter(|(line, _)| *line == index) {
+                painted.cursor = Some(Position { x: left + u16::try_from(column).unwrap_or(0), y: row });
+            }
+        }
+        painted
+    }
+}

@@ -1,0 +1,82 @@
+//! The words of the console's state that more than one page shows.
+
+use std::time::Instant;
+
+use crate::console::app::{App, Link};
+use crate::console::theme::{Role, Sign};
+use crate::job::JobState;
+use crate::number::TwoStep;
+use crate::text::count;
+
+/// What stands after the program's name: where requests go, for whom, by whom.
+pub(super) fn title_words(app: &App) -> Vec<(String, Role)> {
+    let session = app.session();
+    let Some(profile) = &session.profile else { return Vec::new() };
+    let mut words = vec![(session.place.word().to_owned(), Role::Strong)];
+    if session.read_only {
+        words.push(("READ-ONLY".to_owned(), Role::Strong));
+    }
+    if app.is_compact() {
+        words.push((profile.clone(), Role::Plain));
+    } else {
+        words.push((format!("profile {profile}"), Role::Plain));
+        words.push((format!("user {}", session.user), Role::Plain));
+    }
+    words
+}
+
+/// How the line to Meta is.
+pub(super) fn link_words(app: &App) -> String {
+    if app.session().profile.is_none() {
+        return "no config".to_owned();
+    }
+    match app.link() {
+        Link::Unknown if app.reading().number == 0 => "no access token".to_owned(),
+        Link::Unknown => "connecting".to_owned(),
+        Link::Online => "online".to_owned(),
+        Link::Offline { since, .. } => format!("OFFLINE since {}", since.hour_minute()),
+        Link::TokenRefused { .. } => "access token refused".to_owned(),
+    }
+}
+
+/// How far the reading of the lists is, while it goes on.
+pub(super) fn reading_words(app: &App) -> Option<String> {
+    let reading = app.reading();
+    let wabas = app.session().wabas.len();
+    reading.is_running.then(|| {
+        let so_far = count(reading.read);
+        let start = if app.roster().total() > 0 { " You can start now." } else { "" };
+        let waba = (reading.wabas_done + 1).min(wabas.max(1));
+        if wabas > 1 {
+            format!("Reading numbers: {so_far} so far, WABA {waba} of {wabas}.{start}")
+        } else {
+            format!("Reading numbers: {so_far} so far.{start}")
+        }
+    })
+}
+
+/// The cell of the column TWO-STEP.
+pub(super) fn two_step(two_step: TwoStep) -> (Sign, &'static str, Role) {
+    match two_step {
+        TwoStep::On => (Sign::Yes, two_step.words(), Role::Good),
+        TwoStep::NotSet => (Sign::No, two_step.words(), Role::Plain),
+        TwoStep::Unknown => (Sign::Unknown, two_step.words(), Role::Doubt),
+    }
+}
+
+/// The cell of the column REQUEST.
+pub(super) fn request(state: &JobState, now: Instant) -> (Sign, String, Role) {
+    match state {
+        JobState::Queued => (Sign::Queued, "queued".to_owned(), Role::Plain),
+        JobState::Sending { attempt: 1 } => (Sign::Moving, "sending".to_owned(), Role::Plain),
+        JobState::Sending { attempt } => (Sign::Moving, format!("sending {attempt}"), Role::Plain),
+        JobState::Waiting { attempt, until, .. } => {
+            let seconds = until.saturating_duration_since(now).as_millis().div_ceil(1_000);
+            (Sign::Moving, format!("retry {attempt} {seconds}s"), Role::Plain)
+        }
+        JobState::Set(finished) => (Sign::Yes, format!("set {}", finished.at.hour_minute()), Role::Good),
+        JobState::Failed(..) => (Sign::Failed, "failed".to_owned(), Role::Bad),
+        JobState::NotSent(..) => (Sign::No, "not sent".to_owned(), Role::Plain),
+        JobState::InDoubt(..) => (Sign::Doubt, "no answer".to_owned(), Role::Doubt),
+    }
+}
