@@ -1,6 +1,6 @@
 //! The console: what the operator sees and does. Pure state first, then what is seen, then what runs.
 //!
-//! Nothing here speaks HTTP.
+//! Nothing here speaks HTTP, and only [`terminal`] touches the terminal.
 
 // Pure.
 pub mod key;
@@ -13,3 +13,6 @@ pub mod app;
 // Seen.
 pub mod theme;
 pub mod view;
+
+// Running.
+pub mod terminal;

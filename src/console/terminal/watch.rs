@@ -1,0 +1,125 @@
+//! The watch: one thread that learns from signals and from the terminal itself that the program must end.
+//!
+//! It sleeps in `poll(2)` and wakes only for an ending. It decides nothing but one thing: whoever asks twice
+//! is not kept waiting. It reads no keys: it looks at the terminal for a hang-up only.
+
+use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+use super::restore;
+
+/// Why the program must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// The terminal is gone: SIGHUP, or a hang-up without one.
+    Hangup,
+    /// SIGTERM.
+    Terminate,
+    /// SIGINT from outside; in raw mode Ctrl-C is a key.
+    Interrupt,
+    /// SIGQUIT from outside: unwatched, it would end the process with the terminal still taken.
+    Quit,
+}
+
+impl Ending {
+    /// 128 and the number of the signal.
+    #[must_use]
+    pub const fn exit_code(self) -> i32 {
+        match self {
+            Self::Hangup => 128 + SIGHUP,
+            Self::Terminate => 128 + SIGTERM,
+            Self::Interrupt => 128 + SIGINT,
+            Self::Quit => 128 + SIGQUIT,
+        }
+    }
+
+    const fn signal(self) -> i32 {
+        self.exit_code() - 128
+    }
+}
+
+/// The watch could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot watch for signals")]
+pub struct CannotWatch(#[source] io::Error);
+
+/// The signals watched for, and the terminal.
+#[derive(Debug)]
+pub struct Watch {
+    signals: Vec<(Ending, UnixStream)>,
+    terminal: Option<OwnedFd>,
+}
+
+impl Watch {
+    /// Starts the thread, before or after the terminal was entered. It goes on until the process ends.
+    ///
+    /// `on_ending` is called once, on the watch's thread, with the first reason to end. It must return soon,
+    /// or end the process itself by [`super::exit`]: the main thread may hang in a write to a terminal that
+    /// stopped reading, so a message to it alone is not enough. After that call, another signal
+    /// gives the terminal back and ends the process at once; a hang-up does not, as it comes with and after
+    /// other endings.
+    ///
+    /// # Errors
+    /// When the signals cannot be caught or the thread cannot be started.
+    pub fn start(on_ending: impl FnOnce(Ending) + Send + 'static) -> Result<(), CannotWatch> {
+        let watch = Self::catching_signals().map_err(CannotWatch)?;
+        thread::Builder::new().name("watch".into()).spawn(move || watch.run(on_ending)).map_err(CannotWatch)?;
+        Ok(())
+    }
+
+    fn catching_signals() -> io::Result<Self> {
+        let mut signals = Vec::new();
+        for ending in [Ending::Hangup, Ending::Terminate, Ending::Interrupt, Ending::Quit] {
+            let (read, write) = UnixStream::pair()?;
+            read.set_nonblocking(true)?;
+            signal_hook::low_level::pipe::register(ending.signal(), write)?;
+            signals.push((ending, read));
+        }
+        // A hang-up need not bring a signal (nohup), and a signal need not mean a hang-up.
+        let stdin = rustix::stdio::stdin();
+        let terminal = rustix::termios::isatty(stdin).then(|| stdin.try_clone_to_owned()).transpose()?;
+        Ok(Self { signals, terminal })
+    }
+
+    fn run(mut self, on_ending: impl FnOnce(Ending)) {
+        let mut on_ending = Some(on_ending);
+        loop {
+            for ending in self.wait() {
+                if let Some(on_ending) = on_ending.take() {
+                    on_ending(ending);
+                } else if ending != Ending::Hangup {
+                    restore::exit(ending.exit_code());
+                }
+            }
+        }
+    }
+
+    /// Sleeps until there are endings. A hang-up of the terminal is told once: it would wake `poll` for ever.
+    fn wait(&mut self) -> Vec<Ending> {
+        let mut fds: Vec<PollFd<'_>> = self.signals.iter().map(|(_, read)| PollFd::new(read, PollFlags::IN)).collect();
+        // No events asked for: POLLHUP and POLLERR come unasked, and keys are not ours.
+        fds.extend(self.terminal.iter().map(|terminal| PollFd::new(terminal, PollFlags::empty())));
+        match rustix::event::poll(&mut fds, None) {
+            Ok(_) => {}
+            Err(_interrupted) => return Vec::new(),
+        }
+        let is_hung_up = fds.get(self.signals.len()).is_some_and(|terminal| !terminal.revents().is_empty());
+        let mut endings = Vec::new();
+        for (ending, read) in &mut self.signals {
+            let mut bytes = [0; 64];
+            // One byte a signal: two SIGTERMs that came together are still two.
+            let count = read.read(&mut bytes).unwrap_or(0);
+            endings.extend(std::iter::repeat_n(*ending, count));
+        }
+        if is_hung_up {
+            self.terminal = None;
+            endings.push(Ending::Hangup);
+        }
+        endings
+    }
+}
