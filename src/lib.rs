@@ -28,3 +28,6 @@ pub mod console;
 
 // Stand-in.
 pub mod simulator;
+
+// The way in.
+pub mod cli;

@@ -1,0 +1,247 @@
+//! The command line: arguments in, a command run, errors made into words and exit codes.
+//!
+//! Only here does anything print, and only here (and in tests) is it known that a simulator exists.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigError, Env, Overrides};
+use crate::console::keymap::{BadKey, Keymap};
+use crate::text::Clean;
+
+mod console;
+mod numbers;
+mod records;
+mod refusal;
+mod simulate;
+
+/// Examples first: most people look no further.
+const HELP: &str = "\
+{about}
+
+Examples:
+  pindesk --demo                                  made-up numbers
+  pindesk                                         the numbers of your config
+  pindesk numbers list --two-step not-set --json  the same for scripts
+
+{usage-heading} {usage}
+
+{all-args}";
+
+/// Set the two-step verification PINs of WhatsApp Business phone numbers.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pindesk",
+    version,
+    about,
+    max_term_width = 80,
+    help_template = HELP,
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    demo: Demo,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+struct Global {
+    /// The config file, instead of the usual places
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The directory for what pindesk keeps
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// The profile of the config file
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// Change nothing, whatever the config says
+    #[arg(long, global = true)]
+    read_only: bool,
+    /// No colours
+    #[arg(long, global = true)]
+    no_color: bool,
+    /// Never ask anything: fail instead
+    #[arg(long, global = true)]
+    no_input: bool,
+    /// Fewer messages on standard error
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// More messages on standard error
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Fail after the first frame, so that a test sees the terminal given back
+    #[cfg(debug_assertions)]
+    #[arg(long, hide = true)]
+    panic_after_start: bool,
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    /// Made-up numbers on an embedded simulator: nothing leaves this machine
+    #[arg(long = "demo")]
+    is_on: bool,
+    /// How many numbers the demo has
+    #[arg(long = "demo-numbers", requires = "is_on", value_name = "N", default_value_t = simulate::NUMBERS)]
+    numbers: usize,
+    /// Another world of numbers
+    #[arg(long = "demo-seed", requires = "is_on", value_name = "N", default_value_t = simulate::SEED)]
+    seed: u64,
+    /// How long each answer takes, in milliseconds
+    #[arg(long = "demo-latency", requires = "is_on", value_name = "MS", default_value_t = simulate::DEMO_LATENCY_MS)]
+    latency_ms: u64,
+    /// The faults to play, instead of a few of each kind
+    #[arg(long = "demo-faults", requires = "is_on", value_name = "FILE")]
+    faults: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The configured numbers
+    #[command(subcommand)]
+    Numbers(numbers::Command),
+    /// A stand-in for the Graph API on this machine, for trying things out
+    #[command(long_about = crate::simulator::ABOUT)]
+    Simulator(simulate::Options),
+}
+
+/// Why a command ended without having done its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The config cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There is none.
+    #[error("{0}")]
+    NoConfig(String),
+    /// The access token cannot be read, or the client not be set up.
+    #[error("{0}")]
+    NoAccess(String),
+    /// The words or the surroundings are wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// Meta, or the line to it: the text says what, the code how bad.
+    #[error("{text}")]
+    Remote {
+        /// For people.
+        text: String,
+        /// 3, 7 or 8.
+        code: u8,
+    },
+    /// The system failed us.
+    #[error("{what}: {source}")]
+    System {
+        /// What was being done.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Failure {
+    /// The exit code, as the README lists them.
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::NoConfig(_) | Self::NoAccess(_) => config::EXIT_CODE,
+            Self::Usage(_) => 2,
+            Self::Remote { code, .. } => *code,
+            Self::System { .. } => 1,
+        }
+    }
+}
+
+/// Runs the program with the process's own arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            complain(&refusal::words(&error));
+            return ExitCode::from(2);
+        }
+        Err(help) => {
+            // Goes to standard output and is no error; a closed pipe is none either.
+            help.print().ok();
+            return ExitCode::SUCCESS;
+        }
+    };
+    match run(&cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            complain(&format!("pindesk: {failure}"));
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<u8, Failure> {
+    let (overrides, env) = (cli.global.overrides(), Env::from_process());
+    if cli.demo.is_on && cli.command.is_some() {
+        let why = "--demo opens the console; a command would go to the numbers of your config. Leave one of them out.";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    match &cli.command {
+        Some(Command::Numbers(command)) => numbers::run(command, &overrides, &env, &cli.global),
+        Some(Command::Simulator(options)) => simulate::run(options),
+        None if cli.demo.is_on => console::run_demo(&cli.demo, cli.global.no_color),
+        None => console::run(&overrides, &env, &cli.global),
+    }
+}
+
+impl Global {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            config: self.config.clone(),
+            state_dir: self.state_dir.clone(),
+            profile: self.profile.clone(),
+            read_only: self.read_only,
+        }
+    }
+}
+
+/// Says something on standard error. A closed one is no reason to fail.
+fn complain(text: &str) {
+    writeln!(io::stderr(), "{text}").ok();
+}
+
+/// True if the screen can be shown.
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// The config, for a command that cannot do without.
+fn need_config(overrides: &Overrides, env: &Env) -> Result<Config, Failure> {
+    Config::load(overrides, env)?.ok_or_else(|| Failure::NoConfig(no_config(overrides, env)))
+}
+
+/// What is said where no config file was found.
+fn no_config(overrides: &Overrides, env: &Env) -> String {
+    let places: Vec<_> = config::search_path(overrides, env).iter().map(|path| path.display().to_string()).collect();
+    let places = Clean::new(&places.join(", "));
+    format!("no config file found ({places}).\nLook around safely:   pindesk --demo")
+}
+
+/// The key table with the operator's own keys in it.
+fn keymap(config: &Config) -> Result<Keymap, ConfigError> {
+    let mut keymap = Keymap::default();
+    for own in &config.keys {
+        keymap.rebind(&own.action, &own.key).map_err(|bad| {
+            let told = bad.to_string();
+            match bad {
+                BadKey::UnknownAction { .. } | BadKey::Fixed(_) => own.refuse_action(&told, &[]),
+                BadKey::UnknownKey(_)
+                | BadKey::Forbidden(_)
+                | BadKey::Confirms(_)
+                | BadKey::Clash { .. }
+                | BadKey::Typed { .. } => own.refuse_key(&told, "a key that is free on every page of this action"),
+            }
+        })?;
+    }
+    Ok(keymap)
+}

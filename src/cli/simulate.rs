@@ -1,0 +1,83 @@
+//! `pindesk simulator`, and the simulator inside the demo.
+
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::Failure;
+use crate::simulator::{FaultPlan, Simulator, SimulatorSpec, WorldSpec};
+use crate::text::Clean;
+
+/// Numbers in a world, where nothing else is asked for.
+pub(super) const NUMBERS: usize = 12_408;
+
+/// The world that is shown where nothing else is asked for.
+pub(super) const SEED: u64 = 1;
+
+/// What the demo's answers take: about what Meta's do.
+pub(super) const DEMO_LATENCY_MS: u64 = 120;
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The loopback address to serve on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))]
+    listen: SocketAddr,
+    /// How many numbers there are
+    #[arg(long, value_name = "N", default_value_t = NUMBERS)]
+    numbers: usize,
+    /// Another world of numbers
+    #[arg(long, value_name = "N", default_value_t = SEED)]
+    seed: u64,
+    /// How long each answer takes, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
+    /// The faults to play
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+}
+
+/// A world of so many numbers, with these faults.
+pub(super) fn spec(numbers: usize, seed: u64, latency_ms: u64, faults: FaultPlan) -> SimulatorSpec {
+    SimulatorSpec { world: WorldSpec::new(numbers, seed), latency: Duration::from_millis(latency_ms), faults }
+}
+
+/// Reads a file of faults.
+pub(super) fn faults(file: &Path) -> Result<FaultPlan, Failure> {
+    let name = Clean::new(&file.display().to_string());
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::Usage(format!("cannot read the faults file {name}: {error}")))?;
+    FaultPlan::parse(&text).map_err(|error| Failure::Usage(format!("{name}: {error}")))
+}
+
+/// A tokio runtime for one thread.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|source| Failure::System { what: "cannot start the runtime", source })
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn run(options: &Options) -> Result<u8, Failure> {
+    let plan = options.faults.as_deref().map(faults).transpose()?.unwrap_or_else(FaultPlan::none);
+    let spec = spec(options.numbers, options.seed, options.latency, plan);
+    runtime()?.block_on(async {
+        let cannot_serve = |error: io::Error| Failure::Usage(format!("cannot listen on {}: {error}", options.listen));
+        let simulator = Simulator::start(options.listen, spec).await.map_err(cannot_serve)?;
+        let mut signals = Signals::new([SIGTERM, SIGINT])
+            .map_err(|source| Failure::System { what: "cannot watch for signals", source })?;
+        // Whoever started us may have stopped reading; we serve all the same.
+        writeln!(io::stdout(), "listening on {}", simulator.base_url()).ok();
+        io::stdout().flush().ok();
+        let stopper = simulator.stopper();
+        std::thread::spawn(move || {
+            signals.forever().next();
+            stopper.cancel();
+        });
+        simulator.stopped().await.map_err(|source| Failure::System { what: "the simulator failed", source })
+    })?;
+    Ok(0)
+}

@@ -1,0 +1,446 @@
+//! The loop: wait, update, perform, drain what is queued, draw once.
+//!
+//! It waits on one channel, or until something on the screen changes by itself, and on nothing else: there is no tick.
+//! It owns the terminal; keys come from a thread of their own, the network's answers from the work's thread, and the
+//! end may come from the watch's thread while this one hangs in a write.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use crossterm::event::Event as TerminalEvent;
+use tokio::runtime::Runtime;
+
+use super::app::{App, Effect, Msg, Session, Size};
+use super::decoder::{Decoder, Input};
+use super::keymap::Keymap;
+use super::terminal::{self, Abilities, CannotEnter, CannotWatch, Ending, Events, Terminal, Watch};
+use super::theme::Theme;
+use super::view::{Painted, View};
+use super::work::{Assignment, Order, Report, Work};
+use crate::config::endpoint::Credentials;
+use crate::job::{Change, ChangeId};
+use crate::moment::{Clock, Moment};
+use crate::pin::Pin;
+
+/// Events taken in before a frame is drawn: a flood of them must not keep the screen from answering.
+const MAX_EVENTS_PER_FRAME: usize = 4_096;
+
+/// News from the work draw at most this often, so that a storm of progress costs a slow line little. Keys draw at once.
+const PROGRESS_FRAME: Duration = Duration::from_millis(250);
+
+/// Sizes come in bursts while a window is dragged; the frame waits for the last one.
+const RESIZE_SETTLES: Duration = Duration::from_millis(30);
+
+/// After a signal, requests on their way are awaited this long: their deadline is 30 s.
+const LAST_ANSWERS: Duration = Duration::from_secs(35);
+
+/// Terminals drop longer clipboard texts, some with what follows.
+const MAX_COPIED_BYTES: usize = 4 * 1024;
+
+/// Reads the access token from its source. The screen is away meanwhile if the source may ask for something.
+pub struct TokenReader {
+    /// True if a command is run, which may want the terminal.
+    pub may_ask: bool,
+    /// Reads it; the error is for people.
+    pub read: Box<dyn Fn() -> Result<Credentials, String> + Send>,
+}
+
+/// Everything the console is started with.
+pub struct Setup {
+    /// Whom it works for.
+    pub session: Session,
+    /// The keys in force.
+    pub keymap: Keymap,
+    /// The looks.
+    pub theme: Theme,
+    /// What the terminal can do.
+    pub abilities: Abilities,
+    /// How long an Esc is held back, as it may be the head of a cut-off key.
+    pub escape_patience: Duration,
+    /// The access token, or why there is none, in words for people.
+    pub credentials: Result<Credentials, String>,
+    /// Where it is read again from.
+    pub token: TokenReader,
+    /// Whom to talk to; `None` without a config.
+    pub assignment: Option<Assignment>,
+    /// The runtime for the work's thread.
+    pub runtime: Runtime,
+    /// Fails after the first frame: the terminal has to be given back even then.
+    #[cfg(debug_assertions)]
+    pub panics_after_start: bool,
+}
+
+/// How the console ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The operator quit.
+    Quit,
+    /// The operator wants the demo.
+    OpenDemo,
+    /// The terminal took no bytes any more.
+    TerminalLost,
+}
+
+/// The console could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotRun {
+    /// The terminal could not be taken.
+    #[error(transparent)]
+    Enter(#[from] CannotEnter),
+    /// Signals could not be watched for.
+    #[error(transparent)]
+    Watch(#[from] CannotWatch),
+    /// The system gave no thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+enum Event {
+    /// What came in one go, with the instants of arrival. Taken apart, a paste would look like single keys.
+    Terminal(Vec<(TerminalEvent, Instant)>),
+    Report(Report),
+    KeysEnded,
+    Ending,
+}
+
+/// Runs the console until it ends. On a signal the process ends from within, with the signal's exit code.
+///
+/// # Errors
+/// When the terminal cannot be taken, or the system gives no threads.
+///
+/// # Panics
+/// When [`Setup::panics_after_start`] asks for it.
+pub fn run(setup: Setup) -> Result<Ended, CannotRun> {
+    let (events, inbox) = mpsc::channel();
+    // Before the first frame, so that no change of size after it is missed.
+    let keys = Events::listen().map_err(CannotRun::Thread)?;
+    // Before the terminal is taken, so that no signal finds it taken and nobody to give it back.
+    let at_work = Arc::new(OnceLock::new());
+    watch_for_the_end(Arc::clone(&at_work), events.clone())?;
+    let terminal = Terminal::enter(setup.abilities)?;
+    let size = terminal_size(&terminal);
+    let token = setup.credentials.as_ref().map(drop).map_err(Clone::clone);
+    let (app, first) = App::start(setup.session, token, setup.keymap, size);
+    let mut console = Console {
+        app,
+        view: View::new(setup.theme),
+        terminal,
+        decoder: Decoder::new(setup.escape_patience),
+        work: None,
+        token: setup.token,
+        clock: Clock::System,
+        ended: None,
+        is_ending: false,
+        last_progress_frame: None,
+    };
+    // The first frame needs no network, no TLS roots and no answer from the terminal.
+    console.draw();
+    #[cfg(debug_assertions)]
+    assert!(!setup.panics_after_start, "asked to panic after the start");
+    if let Some(assignment) = setup.assignment {
+        let report = {
+            let events = events.clone();
+            move |report| {
+                events.send(Event::Report(report)).ok();
+            }
+        };
+        let work = Work::start(setup.runtime, assignment, report).map_err(CannotRun::Thread)?;
+        if let Ok(credentials) = setup.credentials {
+            work.give(Order::UseCredentials(credentials));
+        }
+        console.work = Some(at_work.get_or_init(|| work).clone());
+    }
+    read_keys(keys, events).map_err(CannotRun::Thread)?;
+    console.perform(first);
+    let ended = console.run(&inbox);
+    if ended == Ended::TerminalLost {
+        await_last_answers(at_work.get());
+    }
+    Ok(ended)
+}
+
+/// Sends nothing new, and waits for the answers to what was sent: a lost screen must not lose an outcome.
+fn await_last_answers(work: Option<&Work>) {
+    let (at_rest, waiter) = mpsc::channel();
+    if let Some(work) = work {
+        work.give(Order::StopThen(at_rest));
+        // If none came in time, there is nothing more to wait for.
+        waiter.recv_timeout(LAST_ANSWERS).ok();
+    }
+}
+
+/// Starts the thread that learns of signals and hang-ups. The process ends from there, so that it ends even while the
+/// screen's thread hangs in a write.
+fn watch_for_the_end(work: Arc<OnceLock<Work>>, events: Sender<Event>) -> Result<(), CannotWatch> {
+    Watch::start(move |ending: Ending| {
+        events.send(Event::Ending).ok();
+        // A thread of its own, so that the watch still hears a second signal.
+        let last = thread::Builder::new().spawn(move || {
+            await_last_answers(work.get());
+            terminal::exit(ending.exit_code());
+        });
+        if last.is_err() {
+            terminal::exit(ending.exit_code());
+        }
+    })
+}
+
+/// Starts the thread that reads keys. It is never joined: it ends with the process.
+fn read_keys(mut keys: Events, events: Sender<Event>) -> std::io::Result<()> {
+    thread::Builder::new().name("keys".to_owned()).spawn(move || {
+        while let Ok(Some(event)) = keys.wait() {
+            let mut typed = vec![(event, Instant::now())];
+            while typed.len() < MAX_EVENTS_PER_FRAME
+                && let Ok(Some(event)) = keys.next_waiting()
+            {
+                typed.push((event, Instant::now()));
+            }
+            if events.send(Event::Terminal(typed)).is_err() {
+                return;
+            }
+        }
+        events.send(Event::KeysEnded).ok();
+    })?;
+    Ok(())
+}
+
+fn terminal_size(terminal: &Terminal) -> Size {
+    let size = terminal.size();
+    Size { width: size.width, height: size.height }
+}
+
+struct Console {
+    app: App,
+    view: View,
+    terminal: Terminal,
+    decoder: Decoder,
+    work: Option<Work>,
+    token: TokenReader,
+    clock: Clock,
+    ended: Option<Ended>,
+    /// The process is about to end: keys no longer count.
+    is_ending: bool,
+    last_progress_frame: Option<Instant>,
+}
+
+/// What a round of events asks of the screen.
+#[derive(Default)]
+struct Round {
+    answers_key: bool,
+    has_news: bool,
+    has_new_size: bool,
+}
+
+impl Console {
+    fn run(mut self, inbox: &Receiver<Event>) -> Ended {
+        let mut frame_due: Option<Instant> = None;
+        loop {
+            let now = Instant::now();
+            let change = self.app.next_wake(now);
+            let wake = [change, self.decoder.deadline(), frame_due].into_iter().flatten().min();
+            let Some(mut round) = self.take_in(inbox, wake) else { return Ended::TerminalLost };
+            if let Some(ended) = self.ended {
+                return ended;
+            }
+            let now = Instant::now();
+            if change.is_some_and(|change| change <= now) {
+                round.answers_key = true;
+                self.update(Msg::Woken, self.clock.at(now));
+            }
+            frame_due = self.next_frame(&round, frame_due, now);
+            if frame_due.is_some_and(|due| due <= now) {
+                frame_due = None;
+                if round.has_news && !round.answers_key {
+                    self.last_progress_frame = Some(now);
+                }
+                self.draw();
+                if let Some(ended) = self.ended {
+                    return ended;
+                }
+            }
+        }
+    }
+
+    /// When the next frame is to be drawn: at once for a key, later for news and while a window is being dragged.
+    fn next_frame(&self, round: &Round, due: Option<Instant>, now: Instant) -> Option<Instant> {
+        let for_news = || self.last_progress_frame.map_or(now, |last| (last + PROGRESS_FRAME).max(now));
+        let asked = if round.has_new_size {
+            return Some(now + RESIZE_SETTLES);
+        } else if round.answers_key {
+            Some(now)
+        } else if round.has_news {
+            Some(for_news())
+        } else {
+            None
+        };
+        due.into_iter().chain(asked).min()
+    }
+
+    /// Waits for events, or until `wake`, and takes in all that wait. `None` if nobody can send any more.
+    fn take_in(&mut self, inbox: &Receiver<Event>, wake: Option<Instant>) -> Option<Round> {
+        let mut round = Round::default();
+        let first = match wake {
+            None => Some(inbox.recv().ok()?),
+            Some(wake) => match inbox.recv_timeout(wake.saturating_duration_since(Instant::now())) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return None,
+            },
+        };
+        let mut typed = Vec::new();
+        for event in first.into_iter().chain(inbox.try_iter().take(MAX_EVENTS_PER_FRAME)) {
+            match event {
+                Event::Terminal(events) => typed.extend(events),
+                Event::Report(Report::Happened(msg)) => {
+                    round.has_news = true;
+                    self.update(msg, self.clock.now());
+                }
+                Event::Report(Report::ProgressWaiting) => {
+                    round.has_news = true;
+                    let news = self.work.as_ref().map(Work::progress).unwrap_or_default();
+                    self.update(Msg::JobsMoved(news), self.clock.now());
+                }
+                Event::KeysEnded => self.ended = Some(Ended::TerminalLost),
+                Event::Ending => {
+                    self.is_ending = true;
+                    round.answers_key = true;
+                    self.update(Msg::Ending, self.clock.now());
+                }
+            }
+        }
+        self.take_in_typed(typed, &mut round);
+        Some(round)
+    }
+
+    fn take_in_typed(&mut self, typed: Vec<(TerminalEvent, Instant)>, round: &mut Round) {
+        let mut inputs = Vec::new();
+        let app = &self.app;
+        self.decoder.be_wary(app.asks_for_one_key());
+        self.decoder.feed(typed, |key| app.is_typed_ahead(key), &mut inputs);
+        self.decoder.expire(Instant::now(), &mut inputs);
+        for (input, at) in inputs {
+            let msg = match input {
+                Input::Key(key) => Msg::KeyPressed(key),
+                Input::Paste(paste) => Msg::Pasted(paste),
+                Input::Resized => {
+                    // Even if the size is the old one again: on the way there the terminal has cut off what did not fit.
+                    self.terminal.redraw();
+                    round.has_new_size = true;
+                    continue;
+                }
+            };
+            if !self.is_ending {
+                round.answers_key = true;
+                self.update(msg, self.clock.at(at));
+            }
+        }
+    }
+
+    fn update(&mut self, msg: Msg, now: Moment) {
+        let effects = self.app.update(msg, now);
+        self.perform(effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::ReadAll { reading } => self.give(Order::ReadAll { reading }),
+                Effect::ReadNumber(id) => self.give(Order::ReadNumber(id)),
+                Effect::SetPin { number, waba, pin } => {
+                    let waba = waba.map(|waba| waba.id);
+                    self.give(Order::Set(Change { id: ChangeId::new(), number, waba, pin }));
+                }
+                Effect::SendSamePin(number) => self.give(Order::SendAgain(number)),
+                Effect::StopWork => self.give(Order::Stop),
+                Effect::DrawPin { display_number } => {
+                    let pin = Pin::random(display_number.as_deref()).ok();
+                    self.update(Msg::PinDrawn(pin), self.clock.now());
+                }
+                Effect::ReadToken => self.read_token(),
+                Effect::Copy(text) => self.copy(&text),
+                Effect::Bell => self.send(b"\x07"),
+                Effect::Redraw => self.terminal.redraw(),
+                Effect::Suspend => {
+                    if self.terminal.suspend().is_err() {
+                        self.ended = Some(Ended::TerminalLost);
+                    }
+                    self.update(Msg::Resumed, self.clock.now());
+                }
+                Effect::OpenDemo => self.ended = Some(Ended::OpenDemo),
+                // After a signal the watch ends the process, with the signal's exit code.
+                Effect::Quit if self.is_ending => {}
+                Effect::Quit => self.ended = Some(Ended::Quit),
+            }
+        }
+    }
+
+    fn give(&self, order: Order) {
+        if let Some(work) = &self.work {
+            work.give(order);
+        }
+    }
+
+    fn read_token(&mut self) {
+        let read = if self.token.may_ask {
+            let Ok(read) = self.terminal.away(&self.token.read) else {
+                self.ended = Some(Ended::TerminalLost);
+                return;
+            };
+            read
+        } else {
+            (self.token.read)()
+        };
+        let told = read.map(|credentials| self.give(Order::UseCredentials(credentials)));
+        self.update(Msg::TokenRead(told), self.clock.now());
+    }
+
+    /// Hands text to the terminal's clipboard (OSC 52). Never called with a PIN.
+    fn copy(&mut self, text: &str) {
+        if text.len() <= MAX_COPIED_BYTES {
+            let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+            self.send(multiplexed(&format!("\x1b]52;c;{encoded}\x07")).as_bytes());
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        if self.terminal.send(bytes).is_err() {
+            self.ended = Some(Ended::TerminalLost);
+        }
+    }
+
+    fn draw(&mut self) {
+        let size = terminal_size(&self.terminal);
+        if size != self.app.size() {
+            self.update(Msg::Resized(size), self.clock.now());
+        }
+        self.app.settle();
+        let (app, view, now) = (&self.app, &mut self.view, Instant::now());
+        let mut painted = Painted::default();
+        let drawn = self.terminal.draw(|buffer, area| {
+            painted = view.paint(app, now, buffer, area);
+            painted.cursor
+        });
+        if drawn.is_err() {
+            self.ended = Some(Ended::TerminalLost);
+            return;
+        }
+        // Only now has the operator had a chance to see what a confirmation asks.
+        let shown = self.clock.now();
+        self.update(Msg::FrameShown { max_scroll: painted.max_scroll }, shown);
+    }
+}
+
+/// Wraps a sequence so that tmux or screen passes it on to the terminal around it.
+fn multiplexed(sequence: &str) -> String {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("TMUX") {
+        format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b"))
+    } else if is_set("STY") {
+        format!("\x1bP{sequence}\x1b\\")
+    } else {
+        sequence.to_owned()
+    }
+}
