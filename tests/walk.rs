@@ -1,0 +1,654 @@
+//! Random walks over the whole console: whatever is pressed, pasted, read, lost or resized, the laws hold.
+//!
+//! Nothing here reads a clock or the network: each step says how much time has passed and what happened. The laws are
+//! stated once more, apart from the code that keeps them: what was painted and when, and which keys came after it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pindesk::console::app::screen::Leaving;
+use pindesk::console::app::{App, Effect, Link, Msg, Place, Screen, Session, Size};
+use pindesk::console::decoder::Pasted;
+use pindesk::console::key::Key;
+use pindesk::console::keymap::{Action, Keymap, Mode};
+use pindesk::console::theme::{Glyphs, Surroundings, Theme};
+use pindesk::console::view::View;
+use pindesk::job::{ChangeId, Finished, JobState, Progress};
+use pindesk::moment::{Moment, UtcTime};
+use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::outcome::{Doubt, Fault, NotSent, ReadFailure, Unchanged};
+use pindesk::pin::Pin;
+use pindesk::text::Clean;
+use proptest::prelude::*;
+use proptest::sample::select;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// The page must have been still for this long before a key counts. Said here once more, not taken from the code.
+const QUIET: Duration = Duration::from_millis(400);
+
+/// Nothing else on the screen holds these digits.
+const PINS: [&str; 2] = ["409726", "838271"];
+const DRAWN_PIN: &str = "571903";
+
+/// What happens next.
+#[derive(Debug, Clone)]
+enum Step {
+    Press(Key),
+    /// Twice the same digits and Enter, where the form is open.
+    TypePin(&'static str),
+    /// The digits that the page asks for, and Enter.
+    TypeLastFour,
+    /// From the list to the answer in one go, before anything is drawn.
+    TypeAhead,
+    Paste(&'static str),
+    Resize(u16, u16),
+    Resume,
+    Wake,
+    Page {
+        reading_is_old: bool,
+        numbers: Vec<(usize, TwoStep)>,
+    },
+    WabaRead(usize, bool, usize),
+    ListRead,
+    NumberRead(usize, Result<TwoStep, usize>),
+    Job(usize, usize),
+    TokenRead(bool),
+    NoClient,
+    Ending,
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    let named = vec![
+        Key::Enter,
+        Key::Enter,
+        Key::Esc,
+        Key::Tab,
+        Key::BackTab,
+        Key::Backspace,
+        Key::Delete,
+        Key::Up,
+        Key::Down,
+        Key::Down,
+        Key::Left,
+        Key::Home,
+        Key::End,
+        Key::PageUp,
+        Key::PageDown,
+        Key::Ctrl('c'),
+        Key::Ctrl('l'),
+        Key::Ctrl('u'),
+        Key::Ctrl('w'),
+        Key::Ctrl('z'),
+        Key::Ctrl('s'),
+    ];
+    prop_oneof![
+        4 => select("pppyyynqsrumcdovg/?1234tw".chars().collect::<Vec<_>>()).prop_map(Key::Char),
+        3 => select(named),
+        1 => any::<char>().prop_filter("keys hold no control characters", |c| !c.is_control()).prop_map(Key::Char),
+        1 => select(('0'..='9').collect::<Vec<_>>()).prop_map(Key::Char),
+    ]
+}
+
+fn two_step() -> impl Strategy<Value = TwoStep> {
+    select(vec![TwoStep::On, TwoStep::NotSet, TwoStep::NotSet, TwoStep::Unknown])
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let number = 0..LABELS.len();
+    let numbers = proptest::collection::vec((number.clone(), two_step()), 0..5);
+    prop_oneof![
+        24 => key().prop_map(Step::Press),
+        8 => select(PINS.to_vec()).prop_map(Step::TypePin),
+        6 => Just(Step::TypeLastFour),
+        2 => Just(Step::TypeAhead),
+        4 => select(vec![PINS[0], "409726\n", "y\r", "+1 555-010-0143", "two-step:on", "\u{202e}x\u{7}", ""])
+            .prop_map(Step::Paste),
+        3 => (1u16..200, 1u16..60).prop_map(|(width, height)| Step::Resize(width, height)),
+        2 => Just(Step::Resize(80, 24)),
+        1 => Just(Step::Resume),
+        4 => Just(Step::Wake),
+        3 => (any::<bool>(), numbers).prop_map(|(reading_is_old, numbers)| Step::Page { reading_is_old, numbers }),
+        1 => (0..2usize, any::<bool>(), 0..FAILURES).prop_map(|(waba, ok, why)| Step::WabaRead(waba, ok, why)),
+        1 => Just(Step::ListRead),
+        4 => (number.clone(), prop_oneof![3 => two_step().prop_map(Ok), 1 => (0..FAILURES).prop_map(Err)])
+            .prop_map(|(number, result)| Step::NumberRead(number, result)),
+        6 => (number, 0..JOBS).prop_map(|(number, job)| Step::Job(number, job)),
+        1 => any::<bool>().prop_map(Step::TokenRead),
+        1 => Just(Step::NoClient),
+    ]
+}
+
+/// A step, what time passes before it, and whether its frame reaches the terminal at once.
+fn walk() -> impl Strategy<Value = Vec<(Step, Duration, bool)>> {
+    let pause = select(vec![0, 1, 30, 200, 399, 400, 401, 700, 2_500, 21_000, 130_000]).prop_map(Duration::from_millis);
+    let walk = proptest::collection::vec((step(), pause, proptest::bool::weighted(0.8)), 1..160);
+    (walk, proptest::bool::weighted(0.1)).prop_map(|(mut walk, ends)| {
+        if ends {
+            walk.push((Step::Ending, Duration::ZERO, true));
+        }
+        walk
+    })
+}
+
+/// What Meta shows of each number: none, short, ordinary, wide.
+const LABELS: [Option<&str>; 6] = [
+    Some("+1 555-010-0143"),
+    None,
+    Some("+44 7700 900112"),
+    Some("n/a"),
+    Some("+1 555-010-0151"),
+    Some("+49 30 23125 001"),
+];
+const NAMES: [&str; 6] =
+    ["Acme Retail UK", "株式会社アクメ", "Acme\u{1b}[2J\u{202e}kcab", "مخبز السلام", "🍞🍞🍞🍞🍞🍞🍞🍞🍞🍞🍞🍞", ""];
+
+fn id(index: usize) -> PhoneNumberId {
+    format!("20000000000{index:04}").parse().expect("an id")
+}
+
+fn wabas() -> Vec<Arc<Waba>> {
+    let waba = |index: usize| Waba { id: format!("1000000{index}").parse().expect("an id"), name: None };
+    (0..2).map(|index| Arc::new(waba(index))).collect()
+}
+
+fn number(index: usize, two_step: TwoStep, wabas: &[Arc<Waba>]) -> Number {
+    let mut number = Number::unread(id(index), Some(Clean::new(NAMES[index])));
+    number.waba = Some(Arc::clone(&wabas[index % wabas.len()]));
+    number.display = LABELS[index].map(Clean::new);
+    number.two_step = two_step;
+    number.read_at = Some(UtcTime::from_unix_seconds(1_795_356_189));
+    number
+}
+
+fn fault(code: i64, http_status: u16) -> Fault {
+    let message = Clean::new("(#100) Something \u{7} that Meta says, in many words that do not fit into one line");
+    Fault { http_status, code, subcode: None, message, details: None, trace_id: None, is_transient: false }
+}
+
+const FAILURES: usize = 5;
+
+fn failure(index: usize) -> ReadFailure {
+    match index {
+        0 => ReadFailure::NoAnswer,
+        1 => ReadFailure::NotSent(NotSent::NoConnection(Clean::new("refused"))),
+        2 => ReadFailure::StrangeReply { http_status: 502 },
+        3 => ReadFailure::Fault(fault(190, 401)),
+        _ => ReadFailure::Fault(fault(100, 400)),
+    }
+}
+
+const JOBS: usize = 12;
+
+fn job(index: usize, now: Moment) -> JobState {
+    let finished = Finished { at: now.utc, tries: 1 };
+    let until = now.instant + Duration::from_millis(3_200);
+    match index {
+        0 => JobState::Queued,
+        1 => JobState::Sending { attempt: 1 },
+        2 => JobState::Waiting { attempt: 2, until, in_doubt: false },
+        3 => JobState::Waiting { attempt: 2, until, in_doubt: true },
+        4 => JobState::Failed(finished, fault(100, 400)),
+        5 => JobState::Failed(finished, fault(190, 401)),
+        6 => JobState::NotSent(finished, NotSent::NoConnection(Clean::new("refused"))),
+        7 => JobState::InDoubt(finished, Doubt::SuccessNotTrue),
+        8 => JobState::InDoubt(finished, Doubt::NoAnswer { waited: Duration::from_secs(30) }),
+        9 => JobState::InDoubt(finished, Doubt::OlderPin(Unchanged::Refused(fault(100, 400)))),
+        10 => JobState::InDoubt(finished, Doubt::OlderPin(Unchanged::NotSent(NotSent::Stopped))),
+        _ => JobState::Set(finished),
+    }
+}
+
+/// A confirmation as somebody in front of the screen knows it.
+#[derive(Debug)]
+struct Asked {
+    number: PhoneNumberId,
+    mode: Mode,
+    /// Since when the page was in sight and no key came; `None` before it was painted.
+    quiet_since: Option<Instant>,
+    /// It was quiet for long enough: keys count from here on.
+    is_read: bool,
+    /// What was typed since then.
+    typed: String,
+    /// Enter was pressed after four digits: if they were wrong, the field is empty again.
+    is_handed_over: bool,
+}
+
+struct Walker {
+    app: App,
+    view: View,
+    now: Moment,
+    wabas: Vec<Arc<Waba>>,
+    asked: Option<Asked>,
+    /// Numbers in doubt that the question before quitting has shown.
+    told: HashSet<PhoneNumberId>,
+    cursor_was_moved: bool,
+    is_over: bool,
+}
+
+impl Walker {
+    fn start(read_only: bool, glyphs: Glyphs) -> Self {
+        let wabas = wabas();
+        let session = Session {
+            profile: Some("acme".to_owned()),
+            place: Place::Live,
+            read_only,
+            user: "ana".to_owned(),
+            host: "graph.example".to_owned(),
+            config_places: Vec::new(),
+            token_place: "/etc/pindesk/token".to_owned(),
+            wabas: wabas.clone(),
+            show_pin_for: Some(Duration::from_secs(10)),
+            may_suspend: true,
+            bell: true,
+        };
+        let (mut app, _) = App::start(session, Ok(()), Keymap::default(), Size { width: 80, height: 24 });
+        let now = Moment { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_795_356_189) };
+        let numbers = (0..4).map(|index| number(index, [TwoStep::NotSet, TwoStep::On][index % 2], &wabas)).collect();
+        app.update(Msg::PageArrived { reading: 1, numbers }, now);
+        let view = View::new(Theme::new(&Surroundings::default(), Some(glyphs)));
+        let told = HashSet::new();
+        let mut walker = Self { app, view, now, wabas, asked: None, told, cursor_was_moved: false, is_over: false };
+        walker.paint(true);
+        walker
+    }
+
+    fn take(&mut self, step: &Step) {
+        let index_of_reading = self.app.reading().number;
+        let msg = match step {
+            Step::Press(key) => return self.press(*key),
+            Step::TypePin(digits) => return self.type_pin(digits),
+            Step::TypeLastFour => return self.type_last_four(),
+            Step::TypeAhead => {
+                self.press(Key::Char('p'));
+                self.type_pin(PINS[0]);
+                self.press(Key::Char('y'));
+                return self.type_last_four();
+            }
+            Step::Paste(text) => return self.paste(text),
+            Step::Resize(width, height) => Msg::Resized(Size { width: *width, height: *height }),
+            Step::Resume => Msg::Resumed,
+            Step::Wake => return self.wake(),
+            Step::Page { reading_is_old, numbers } => Msg::PageArrived {
+                reading: index_of_reading - u32::from(*reading_is_old),
+                numbers: numbers.iter().map(|(index, two_step)| number(*index, *two_step, &self.wabas)).collect(),
+            },
+            Step::WabaRead(waba, ok, why) => Msg::WabaRead {
+                reading: index_of_reading,
+                waba: Arc::clone(&self.wabas[*waba]),
+                result: if *ok { Ok(()) } else { Err(failure(*why)) },
+            },
+            Step::ListRead => Msg::ListRead { reading: index_of_reading },
+            Step::NumberRead(index, result) => Msg::NumberRead {
+                id: id(*index),
+                result: result.map(|two_step| number(*index, two_step, &self.wabas)).map_err(failure),
+            },
+            Step::Job(index, state) => {
+                let state = job(*state, self.now);
+                Msg::JobsMoved(vec![Progress { change: ChangeId::new(), number: id(*index), state }])
+            }
+            Step::TokenRead(ok) => Msg::TokenRead(if *ok { Ok(()) } else { Err("The file is gone.".to_owned()) }),
+            Step::NoClient => Msg::NoClient(Clean::new("no TLS roots")),
+            Step::Ending => Msg::Ending,
+        };
+        if let Msg::Resumed = msg {
+            self.out_of_sight();
+        }
+        self.happen(msg, None);
+    }
+
+    fn type_pin(&mut self, digits: &str) {
+        let keys = digits.chars().chain(digits.chars()).map(Key::Char).chain([Key::Enter]);
+        if self.app.mode() == Mode::PinForm {
+            keys.for_each(|key| self.press(key));
+        }
+    }
+
+    fn type_last_four(&mut self) {
+        if let Screen::Confirm(page) = self.app.screen() {
+            let digits = page.target.last_four().digits;
+            digits.chars().map(Key::Char).chain([Key::Enter]).for_each(|key| self.press(key));
+        }
+    }
+
+    fn press(&mut self, key: Key) {
+        if self.is_over {
+            return;
+        }
+        let mode = self.app.mode();
+        if mode == Mode::List && self.app.keymap().action(mode, key).is_some_and(Action::only_moves) {
+            self.cursor_was_moved |= self.app.roster().shown() > 0;
+        }
+        self.somebody_typed(Some(key));
+        self.happen(Msg::KeyPressed(key), Some(key));
+    }
+
+    fn paste(&mut self, text: &str) {
+        // A field for text shows what is pasted into it, a PIN too.
+        if self.app.mode() == Mode::Filter && text.contains(PINS[0]) {
+            return;
+        }
+        self.somebody_typed(None);
+        self.happen(Msg::Pasted(Pasted::new(text.to_owned())), None);
+    }
+
+    fn wake(&mut self) {
+        let Some(wake) = self.app.next_wake(self.now.instant) else { return };
+        self.now = self.now.plus(wake.saturating_duration_since(self.now.instant));
+        self.happen(Msg::Woken, None);
+        let next = self.app.next_wake(self.now.instant);
+        assert!(next.is_none_or(|next| next > self.now.instant), "woken for nothing, again and again");
+    }
+
+    /// Notes a key or a paste on the page that asks. Ctrl-L only draws it again.
+    fn somebody_typed(&mut self, key: Option<Key>) {
+        let is_in_sight = !self.app.is_too_small() && key != Some(Key::Ctrl('l'));
+        let Some(asked) = self.asked.as_mut().filter(|_| is_in_sight) else { return };
+        let Some(since) = asked.quiet_since else { return };
+        if !asked.is_read && self.now.instant < since + QUIET {
+            asked.quiet_since = Some(self.now.instant);
+            return;
+        }
+        asked.is_read = true;
+        if std::mem::take(&mut asked.is_handed_over) {
+            asked.typed.clear();
+        }
+        match key {
+            Some(Key::Enter) => asked.is_handed_over = asked.typed.len() == 4,
+            Some(Key::Char(digit @ '0'..='9')) if asked.typed.len() < 4 => asked.typed.push(digit),
+            Some(Key::Backspace | Key::Delete) => {
+                asked.typed.pop();
+            }
+            Some(Key::Ctrl('u')) => asked.typed.clear(),
+            _ => {}
+        }
+    }
+
+    fn out_of_sight(&mut self) {
+        self.asked = None;
+    }
+
+    fn happen(&mut self, msg: Msg, key: Option<Key>) {
+        let is_typed = matches!(msg, Msg::KeyPressed(_) | Msg::Pasted(_));
+        let row = self.app.roster().cursor_row().map(|row| row.number.id);
+        let last_four = if let Screen::Confirm(page) = self.app.screen() {
+            Some((page.target.last_four().digits, page.target.two_step))
+        } else {
+            None
+        };
+        let jobs: Vec<_> = self.app.roster().jobs().map(|(id, job)| (*id, job.clone())).collect();
+        let effects = self.app.update(msg, self.now);
+        for effect in effects {
+            match effect {
+                Effect::SetPin { number, .. } => {
+                    self.judge_order(number, key, last_four.as_ref());
+                    self.judge_other_pins(number, &jobs);
+                }
+                Effect::SendSamePin(number) => self.judge_order(number, key, last_four.as_ref()),
+                Effect::Quit => self.judge_quit(),
+                Effect::DrawPin { .. } => {
+                    let pin = Pin::parse(DRAWN_PIN.as_bytes()).expect("a PIN");
+                    self.happen(Msg::PinDrawn(Some(pin)), None);
+                }
+                Effect::Suspend => {
+                    self.out_of_sight();
+                    self.happen(Msg::Resumed, None);
+                }
+                Effect::ReadToken => self.happen(Msg::TokenRead(Ok(())), None),
+                Effect::ReadAll { .. }
+                | Effect::ReadNumber(_)
+                | Effect::StopWork
+                | Effect::Copy(_)
+                | Effect::Bell
+                | Effect::Redraw
+                | Effect::OpenDemo => {}
+            }
+        }
+        if !matches!(self.app.screen(), Screen::Quit(_) | Screen::Leaving { .. }) {
+            self.told.clear();
+        }
+        self.look_for_a_question();
+        if !is_typed {
+            self.judge_cursor(row);
+        }
+        self.judge_wake();
+    }
+
+    fn look_for_a_question(&mut self) {
+        let page =
+            if let Screen::Confirm(page) = self.app.screen() { Some((page.target.id, page.mode())) } else { None };
+        let known = self.asked.as_ref().map(|asked| (asked.number, asked.mode));
+        if page != known || self.app.is_too_small() {
+            self.asked = page.map(|(number, mode)| Asked {
+                number,
+                mode,
+                quiet_since: None,
+                is_read: false,
+                typed: String::new(),
+                is_handed_over: false,
+            });
+        }
+    }
+
+    /// Paints the state as it is; `reaches` if the frame reached the terminal.
+    fn paint(&mut self, reaches: bool) {
+        self.app.settle();
+        let Size { width, height } = self.app.size();
+        let area = Rect { x: 0, y: 0, width, height };
+        let mut buffer = Buffer::empty(area);
+        let painted = self.view.paint(&self.app, self.now.instant, &mut buffer, area);
+        if let Some(cursor) = painted.cursor {
+            assert!(cursor.x < width && cursor.y < height, "the cursor is outside: {cursor:?}");
+        }
+        self.judge_secrets(&buffer);
+        if !reaches {
+            return;
+        }
+        if !self.app.is_too_small() {
+            if let Some(asked) = &mut self.asked {
+                asked.quiet_since.get_or_insert(self.now.instant);
+            }
+            if let Screen::Quit(_) = self.app.screen() {
+                self.told.extend(self.app.roster().jobs().filter(|(_, job)| job.is_in_doubt()).map(|(id, _)| *id));
+            }
+        }
+        self.happen(Msg::FrameShown { max_scroll: painted.max_scroll }, None);
+    }
+
+    // The laws.
+
+    /// No PIN leaves without a confirmation for that number, painted, read, and answered by the right keys.
+    fn judge_order(&mut self, number: PhoneNumberId, key: Option<Key>, page: Option<&(String, TwoStep)>) {
+        assert!(!self.app.session().read_only, "a read-only profile sent something");
+        let asked = self.asked.take().expect("nothing asked about it");
+        assert!(!self.app.is_too_small() && asked.number == number, "asked about {}, sent to {number}", asked.number);
+        assert!(asked.is_read, "nobody had the time to read the question");
+        let (last_four, two_step) = page.expect("no page asked about it");
+        if asked.mode == Mode::ConfirmReplace {
+            assert_eq!((key, &asked.typed), (Some(Key::Enter), last_four), "not the last four digits and Enter");
+        } else {
+            assert_eq!(key, Some(Key::Char('y')), "not y");
+        }
+        assert!(asked.mode == Mode::ConfirmReplace || *two_step == TwoStep::NotSet || self.is_same_pin(number));
+    }
+
+    fn is_same_pin(&self, number: PhoneNumberId) -> bool {
+        // After the order the job is queued; an order for the same PIN follows only a doubt.
+        self.app.roster().get(&number).and_then(|row| row.job).is_some()
+    }
+
+    /// Never a second PIN while the first may still land.
+    fn judge_other_pins(&self, number: PhoneNumberId, jobs: &[(PhoneNumberId, JobState)]) {
+        let job = jobs.iter().find(|(id, _)| *id == number).map(|(_, job)| job);
+        assert!(!job.is_some_and(JobState::is_running), "two PINs on their way to {number}");
+        if let Some(JobState::InDoubt(finished, _)) = job {
+            assert!(self.now.utc >= finished.at.plus(Duration::from_mins(2)), "the one before may still land");
+        }
+    }
+
+    /// The program ends at rest, and forgets no PIN in doubt that it has not told of.
+    fn judge_quit(&mut self) {
+        self.is_over = true;
+        assert_eq!(self.app.running(), 0, "quit while work is on its way");
+        for (id, job) in self.app.roster().jobs() {
+            assert!(!job.is_in_doubt() || self.told.contains(id), "quit without a word of {id}: {job:?}");
+        }
+    }
+
+    /// A PIN is never on the screen unless it was asked for.
+    fn judge_secrets(&self, buffer: &Buffer) {
+        let text: String = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();
+        let digits: String = text.chars().filter(|c| !matches!(c, '[' | ']' | ' ')).collect();
+        let is_shown = self.shows_a_pin();
+        for pin in PINS.iter().chain(&[DRAWN_PIN]) {
+            assert!(is_shown || !digits.contains(pin), "a PIN is on the screen in {:?}", self.app.mode());
+        }
+    }
+
+    fn shows_a_pin(&self) -> bool {
+        let Screen::Form(page) = self.app.screen() else { return false };
+        page.form.seconds_shown(self.now.instant).is_some()
+    }
+
+    /// Only keys move the cursor to another number.
+    fn judge_cursor(&mut self, before: Option<PhoneNumberId>) {
+        self.app.settle();
+        let roster = self.app.roster();
+        self.cursor_was_moved &= roster.shown() > 0;
+        let still_there = before.filter(|id| roster.get(id).is_some() && self.app.filter().is_empty());
+        if let Some(before) = still_there.filter(|_| self.cursor_was_moved) {
+            assert_eq!(
+                roster.cursor_row().map(|row| row.number.id),
+                Some(before),
+                "the cursor went elsewhere by itself"
+            );
+        }
+    }
+
+    /// Nobody is woken while nothing counts.
+    fn judge_wake(&self) {
+        let counts = self.shows_a_pin();
+        let waits = self.app.roster().jobs().any(|(_, job)| matches!(job, JobState::Waiting { .. }));
+        let is_offline = matches!(self.app.link(), Link::Offline { .. });
+        let wake = self.app.next_wake(self.now.instant);
+        assert!(counts || waits || is_offline || wake.is_none(), "woken for nothing");
+    }
+
+    /// Each page can be left, by Ctrl-C if by nothing else, until the program ends or asks whether it may.
+    fn leave(&mut self) {
+        self.happen(Msg::Resized(Size { width: 80, height: 24 }), None);
+        for _ in 0..8 {
+            self.paint(true);
+            let before = self.app.mode();
+            // After a signal no key counts any more: the process ends by itself.
+            let is_ending = matches!(self.app.screen(), Screen::Leaving(Leaving::Signal));
+            if self.is_over || is_ending || before == Mode::Quit {
+                return;
+            }
+            self.now = self.now.plus(Duration::from_secs(3));
+            self.press(Key::Ctrl('c'));
+            assert!(self.is_over || self.app.mode() != before, "{before:?} cannot be left");
+        }
+        panic!("no way out of {:?}", self.app.mode());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_the_laws_hold(
+        walk in walk(),
+        read_only in proptest::bool::weighted(0.05),
+        glyphs in select(vec![Glyphs::Ascii, Glyphs::Unicode]),
+    ) {
+        let mut walker = Walker::start(read_only, glyphs);
+        for (step, pause, reaches) in &walk {
+            walker.now = walker.now.plus(*pause);
+            walker.take(step);
+            if walker.is_over {
+                break;
+            }
+            walker.paint(*reaches);
+        }
+        walker.leave();
+    }
+}
+
+/// A walk that somebody thought of: after each pause a step, each drawn.
+fn scripted(steps: impl IntoIterator<Item = (u64, Step)>) -> Walker {
+    let mut walker = Walker::start(false, Glyphs::Ascii);
+    for (pause, step) in steps {
+        walker.now = walker.now.plus(Duration::from_millis(pause));
+        walker.take(&step);
+        walker.paint(true);
+    }
+    walker
+}
+
+const SENDING: usize = 1;
+const IN_DOUBT: usize = 7;
+const SET: usize = 11;
+
+#[test]
+fn a_pin_in_doubt_since_the_question_is_not_forgotten_when_the_last_request_ends_well() {
+    let press = |key| Step::Press(Key::Char(key));
+    let mut walker = scripted([
+        (0, Step::Job(0, SENDING)),
+        (0, Step::Job(1, SENDING)),
+        (0, press('q')),
+        (500, press('y')),
+        (0, Step::Job(0, IN_DOUBT)),
+        (0, Step::Job(1, SET)),
+    ]);
+    assert!(!walker.is_over && walker.app.mode() == Mode::Quit, "{:?}", walker.app.mode());
+    walker.now = walker.now.plus(QUIET);
+    walker.press(Key::Char('y'));
+    assert!(walker.is_over);
+}
+
+#[test]
+fn a_pin_in_doubt_that_the_question_did_not_name_is_not_forgotten() {
+    let mut walker = Walker::start(false, Glyphs::Ascii);
+    walker.take(&Step::Job(0, IN_DOUBT));
+    walker.press(Key::Char('q'));
+    walker.paint(true);
+    walker.now = walker.now.plus(QUIET);
+    // One is settled and another one in doubt: as many as were told of, but others.
+    walker.take(&Step::Job(0, SET));
+    walker.take(&Step::Job(1, IN_DOUBT));
+    walker.press(Key::Char('y'));
+    assert!(!walker.is_over);
+    walker.paint(true);
+    walker.now = walker.now.plus(QUIET);
+    walker.press(Key::Char('y'));
+    assert!(walker.is_over, "asked again, it quits");
+}
+
+#[test]
+fn a_single_number_that_cannot_be_read_again_keeps_what_was_read_before() {
+    let mut walker = Walker::start(false, Glyphs::Ascii);
+    let known = Number { read_at: Some(walker.now.utc), ..number(0, TwoStep::On, &walker.wabas) };
+    let page = |number: &Number| Msg::PageArrived { reading: 1, numbers: vec![number.clone()] };
+    walker.app.update(page(&known), walker.now);
+    walker.app.update(page(&Number::unread(known.id, None)), walker.now);
+    assert_eq!(walker.app.roster().get(&known.id).map(|row| row.number), Some(&known));
+}
+
+#[test]
+fn any_key_and_any_paste_breaks_the_quiet_before_a_confirmation() {
+    let press = |key| Step::Press(key);
+    let early =
+        [Step::Paste("y"), press(Key::Backspace), press(Key::Ctrl('u')), press(Key::Char('x')), press(Key::Enter)];
+    for early in early {
+        let walker = scripted([
+            (0, Step::NumberRead(0, Ok(TwoStep::On))),
+            (0, press(Key::Char('p'))),
+            (0, Step::TypePin(PINS[0])),
+            (399, early.clone()),
+            (1, Step::TypeLastFour),
+        ]);
+        assert_eq!(walker.app.mode(), Mode::ConfirmReplace, "{early:?}");
+    }
+}
