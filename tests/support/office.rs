@@ -1,0 +1,243 @@
+//! Everything the real program needs to work: a simulator, a config file, an access token, and a terminal.
+//!
+//! The simulator runs in this process, so that a test can ask it what arrived; the program knows only its address.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
+use tempfile::TempDir;
+
+use super::pty::Session;
+
+/// The numbers there are: enough to scroll.
+pub(crate) const NUMBERS: usize = 200;
+
+/// The PIN that tests type.
+pub(crate) const PIN: &str = "409726";
+
+/// Longer than a confirmation wants the keyboard to be quiet.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// A PIN request that is answered with this may have been applied, and is not repeated.
+pub(crate) const DOUBT: &str = "[[fault]]\nevery = 1\nanswer = { code = 190, status = 500 }";
+
+/// A PIN request is never answered.
+pub(crate) const SILENCE: &str = "[[fault]]\nevery = 1\nanswer = \"timeout\"";
+
+/// A simulator and a config that leads to it.
+pub(crate) struct Office {
+    simulator: Simulator,
+    dir: TempDir,
+}
+
+impl Office {
+    /// Starts the simulator: how long each answer takes, and what goes wrong.
+    pub(crate) fn open(latency: Duration, faults: &str) -> Self {
+        let spec = SimulatorSpec {
+            world: WorldSpec::new(NUMBERS, 1),
+            latency,
+            faults: FaultPlan::parse(faults).expect("a plan of faults"),
+        };
+        let simulator = serve(spec);
+        let dir = TempDir::new().expect("a directory");
+        let office = Self { simulator, dir };
+        let token = office.path("token");
+        fs::write(&token, simulator::TOKEN).expect("it is written");
+        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("its mode is set");
+        fs::write(office.path("config.toml"), office.config(&token)).expect("it is written");
+        office
+    }
+
+    /// A simulator that answers at once, and well.
+    pub(crate) fn prompt() -> Self {
+        Self::open(Duration::ZERO, "")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn config(&self, token: &Path) -> String {
+        let head = format!(
+            "default_profile = \"acme\"\n[profile.acme]\ntoken_file = \"{}\"\ngraph_url = \"{}\"\n",
+            token.display(),
+            self.simulator.base_url()
+        );
+        let wabas = simulator::wabas().into_iter().map(|waba| {
+            let name = waba.name.as_ref().map_or("", |name| name.as_str());
+            format!("[[profile.acme.waba]]\nid = \"{}\"\nname = \"{name}\"\n", waba.id)
+        });
+        head + &wabas.collect::<String>()
+    }
+
+    /// From now on the access token comes from a script of this shell, whose `$1` is the office's directory.
+    pub(crate) fn ask_for_token_by(&self, script: &str) {
+        let token = self.path("token");
+        let command = format!("token_command = ['sh', '-c', '''{script}''', 'sh', '{}']", self.dir.path().display());
+        let config = self.config(&token).replace(&format!("token_file = \"{}\"", token.display()), &command);
+        fs::write(self.path("config.toml"), config).expect("it is written");
+    }
+
+    /// How many requests to set a PIN came.
+    pub(crate) fn pin_requests(&self) -> usize {
+        self.simulator.pin_requests()
+    }
+
+    /// On how many numbers the tests' PIN is in force.
+    pub(crate) fn pins_in_force(&self) -> usize {
+        let ids = (0..NUMBERS).map(|n| format!("{}", 200_000_000_000_001 + n).parse().expect("an id"));
+        let pin = PIN.as_bytes();
+        ids.filter(|id| self.simulator.pin_in_force(id).is_some_and(|in_force| in_force == pin)).count()
+    }
+
+    /// Where everything that the program may write lies.
+    pub(crate) fn directory(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Starts the console, with these environment variables besides the usual ones, and waits for its numbers.
+    pub(crate) fn console(&self, env: &[(&str, &str)]) -> Session {
+        self.console_by(None, env)
+    }
+
+    /// The same, started by a shell script as `"$@"`.
+    pub(crate) fn console_by(&self, script: Option<&str>, env: &[(&str, &str)]) -> Session {
+        let session = self.start(script, &[], env);
+        session.wait_for(&format!("Read {NUMBERS} numbers."));
+        session
+    }
+
+    /// Starts the console.
+    pub(crate) fn start(&self, script: Option<&str>, flags: &[&str], env: &[(&str, &str)]) -> Session {
+        let (home, config) = (self.path(""), self.path("config.toml"));
+        let (home, config) = (home.to_str().expect("of UTF-8"), config.to_str().expect("of UTF-8"));
+        let usual = [
+            ("TERM", "xterm-256color"),
+            ("LANG", "C.UTF-8"),
+            ("HOME", home),
+            ("USER", "ana"),
+            ("PATH", "/usr/bin:/bin"),
+        ];
+        let own = |name: &str| env.iter().any(|(set, _)| *set == name);
+        let env: Vec<_> = usual.into_iter().filter(|(name, _)| !own(name)).chain(env.iter().copied()).collect();
+        let program = env!("CARGO_BIN_EXE_pindesk");
+        let arguments = ["--config", config];
+        let arguments = arguments.iter().chain(flags);
+        match script {
+            None => Session::spawn(program, &arguments.copied().collect::<Vec<_>>(), (80, 24), &env),
+            Some(script) => {
+                let shell = ["-c", script, "sh", program];
+                let all: Vec<_> = shell.iter().chain(arguments).copied().collect();
+                Session::spawn("/bin/sh", &all, (80, 24), &env)
+            }
+        }
+    }
+}
+
+/// Runs a simulator in a thread of its own, until it is dropped.
+fn serve(spec: SimulatorSpec) -> Simulator {
+    let (sender, started) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let simulator = Simulator::start(listen, spec).await.expect("it listens");
+            let stopper = simulator.stopper();
+            sender.send(simulator).expect("the test waits");
+            stopper.cancelled().await;
+        });
+    });
+    started.recv().expect("it starts")
+}
+
+/// The console's pages, each with something typed where something can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
+    List,
+    Filter,
+    Form,
+    Confirm,
+    Number,
+    Help,
+    /// Asks whether to quit, because of a PIN in doubt.
+    Quit,
+}
+
+impl Page {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::List, Self::Filter, Self::Form, Self::Confirm, Self::Number, Self::Help, Self::Quit];
+
+    /// Opens the page from the list. Quitting is asked about only where the office answers with [`DOUBT`].
+    pub(crate) fn open(self, session: &mut Session) {
+        match self {
+            Self::List => {}
+            Self::Filter => type_filter(session, "55"),
+            Self::Form => {
+                session.send("p");
+                session.wait_for("PIN again");
+                session.send(&PIN[..4]);
+                session.wait_for("[*] [*] [*] [*] [_]");
+            }
+            Self::Confirm => open_confirmation(session),
+            Self::Number => {
+                session.send("\r");
+                session.wait_for("Details: ");
+            }
+            Self::Help => {
+                session.send("?");
+                session.wait_for("Help: ");
+            }
+            Self::Quit => {
+                open_confirmation(session);
+                confirm(session);
+                session.wait_for("no answer");
+                session.send("q");
+                session.wait_for("Quit while a PIN is in doubt?");
+            }
+        }
+    }
+}
+
+/// Opens the filter and types.
+pub(crate) fn type_filter(session: &mut Session, text: &str) {
+    session.send("/");
+    session.wait_for("Enter keep");
+    session.send(text);
+    session.wait_for(&format!("Filter: {text}"));
+}
+
+/// Leads the cursor to a number on which no PIN is set.
+pub(crate) fn find_unset(session: &mut Session) {
+    type_filter(session, "two-step:not-set");
+    session.send("\r");
+    session.wait_for("Sort: ");
+}
+
+/// Opens the form of a number on which no PIN is set.
+pub(crate) fn open_form(session: &mut Session) {
+    find_unset(session);
+    session.send("p");
+    session.wait_for("PIN again");
+}
+
+/// Types a PIN for such a number, up to the question.
+pub(crate) fn open_confirmation(session: &mut Session) {
+    open_form(session);
+    session.send(format!("{PIN}{PIN}"));
+    session.wait_for("Ready. Press Enter.");
+    session.send("\r");
+    session.wait_for("Set the PIN for 1 number?");
+}
+
+/// Reads the question, and says yes.
+pub(crate) fn confirm(session: &mut Session) {
+    session.wait_quiet(QUIET);
+    session.send("y");
+    session.wait_gone("Set the PIN for 1 number?");
+}

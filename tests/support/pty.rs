@@ -1,0 +1,442 @@
+//! A program on a pseudo-terminal, seen through a terminal's model.
+//!
+//! Tests wait for what the screen shows or for the end of the program, never for a time to pass; each wait
+//! has a deadline, after which the test fails with the screen it saw.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use portable_pty::{CommandBuilder, MasterPty, PtySize};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal};
+
+/// The longest any wait may take; slow machines need some, right programs need none of it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What is known of the program so far.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and most can be true together")]
+struct Seen {
+    bytes: Vec<u8>,
+    terminal: vt100::Parser,
+    is_paused: bool,
+    /// The reader has noticed the pause: what it was reading before is read.
+    is_resting: bool,
+    is_hung_up: bool,
+    is_output_ended: bool,
+    exit: Option<Exit>,
+}
+
+/// What is known, and a bell that rings when it changes.
+struct Shared {
+    seen: Mutex<Seen>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Seen)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+}
+
+/// A program running on a pseudo-terminal. It is killed when dropped.
+pub(crate) struct Session {
+    master: Option<Box<dyn MasterPty + Send>>,
+    writer: Option<Box<dyn Write + Send>>,
+    reader: Option<JoinHandle<()>>,
+    pid: Pid,
+    shared: Arc<Shared>,
+    modes_before: String,
+}
+
+/// A process, which outlives its terminal for a while.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Process(Pid);
+
+impl Process {
+    /// The CPU time it has taken, in hundredths of a second.
+    pub(crate) fn cpu_ticks(self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).expect("it is there");
+        let after_name = stat.rsplit_once(')').expect("a name in parentheses").1;
+        after_name.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().expect("a number")).sum()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn kill(self, signal: Signal) {
+        rustix::process::kill_process(self.0, signal).expect("it is there");
+    }
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exit {
+    /// The exit code.
+    pub(crate) code: u32,
+    /// False if a signal ended it.
+    pub(crate) is_by_itself: bool,
+}
+
+impl Exit {
+    /// The program ended by itself with this code.
+    pub(crate) fn with(code: u32) -> Self {
+        Self { code, is_by_itself: true }
+    }
+}
+
+impl Session {
+    /// Starts a program on a pseudo-terminal of the given columns and rows, with exactly these environment variables.
+    pub(crate) fn spawn(program: &str, args: &[&str], size: (u16, u16), env: &[(&str, &str)]) -> Self {
+        let pair = portable_pty::native_pty_system().openpty(pty_size(size)).expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(program);
+        command.args(args);
+        command.env_clear();
+        for (name, value) in env {
+            command.env(name, value);
+        }
+        let modes_before = modes_of(&*pair.master);
+        let mut child = pair.slave.spawn_command(command).expect("the program starts");
+        drop(pair.slave);
+
+        let shared = Arc::new(Shared {
+            seen: Mutex::new(Seen {
+                bytes: Vec::new(),
+                terminal: vt100::Parser::new(non_zero(size.1), non_zero(size.0), 0),
+                is_paused: false,
+                is_resting: false,
+                is_hung_up: false,
+                is_output_ended: false,
+                exit: None,
+            }),
+            changed: Condvar::new(),
+        });
+        let pid = child.process_id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("it has an id");
+        let reader = pair.master.try_clone_reader().expect("a reader");
+        let writer = pair.master.take_writer().expect("a writer");
+        let reader = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || read_all(reader, &shared)
+        });
+        thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let status = child.wait().expect("the child is ours");
+                let exit = Exit { code: status.exit_code(), is_by_itself: status.signal().is_none() };
+                shared.change(|seen| seen.exit = Some(exit));
+            }
+        });
+        Self { master: Some(pair.master), writer: Some(writer), reader: Some(reader), pid, shared, modes_before }
+    }
+
+    /// Types.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let writer = self.writer.as_mut().expect("the terminal is there");
+        writer.write_all(bytes.as_ref()).expect("it takes keys");
+        writer.flush().expect("it takes keys");
+    }
+
+    /// Waits until the screen shows a text.
+    pub(crate) fn wait_for(&self, text: &str) {
+        self.wait_until(&format!("{text:?}"), |seen| seen.terminal.screen().contents().contains(text));
+    }
+
+    /// Waits until the bytes written so far contain these.
+    pub(crate) fn wait_for_bytes(&self, part: &[u8]) {
+        let what = part.escape_ascii().to_string();
+        self.wait_until(&what, |seen| seen.bytes.windows(part.len()).any(|bytes| bytes == part));
+    }
+
+    /// Waits until the screen no longer shows a text.
+    pub(crate) fn wait_gone(&self, text: &str) {
+        self.wait_until(&format!("end of {text:?}"), |seen| !seen.terminal.screen().contents().contains(text));
+    }
+
+    /// Waits until the screen shows exactly this.
+    pub(crate) fn wait_for_picture(&self, picture: &[String]) {
+        self.wait_until("equal picture", |seen| picture_of(seen.terminal.screen()) == picture);
+    }
+
+    /// Waits until the program has written nothing for this long.
+    pub(crate) fn wait_quiet(&self, quiet: Duration) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.bytes_within(quiet) > 0 {
+            assert!(Instant::now() < deadline, "it does not become quiet:\n{}", self.screen());
+        }
+    }
+
+    /// Waits this long, or until the program writes, and says how many bytes it wrote.
+    pub(crate) fn bytes_within(&self, time: Duration) -> usize {
+        let seen = self.shared.lock();
+        let before = seen.bytes.len();
+        let (seen, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(seen, time, |seen| seen.bytes.len() == before && seen.exit.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        seen.bytes.len() - before
+    }
+
+    /// True if the program ends within this time.
+    pub(crate) fn ends_within(&self, time: Duration) -> bool {
+        let (seen, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(self.shared.lock(), time, |seen| seen.exit.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        seen.exit.is_some()
+    }
+
+    /// Waits for the end of the program, and of its output if somebody reads it.
+    pub(crate) fn wait_exit(&self) -> Exit {
+        let is_over = |seen: &Seen| seen.exit.is_some() && (seen.is_output_ended || seen.is_paused || seen.is_hung_up);
+        self.wait_until("end", is_over);
+        self.shared.lock().exit.expect("it has ended")
+    }
+
+    fn wait_until(&self, what: &str, is_there: impl Fn(&Seen) -> bool) {
+        let is_over = |seen: &Seen| seen.is_output_ended && seen.exit.is_some();
+        let (seen, timeout) = self
+            .shared
+            .changed
+            .wait_timeout_while(self.shared.lock(), PATIENCE, |seen| !is_there(seen) && !is_over(seen))
+            .unwrap_or_else(PoisonError::into_inner);
+        let screen = seen.terminal.screen().contents();
+        let (is_there, exit) = (is_there(&seen), seen.exit);
+        drop(seen);
+        assert!(is_there, "no {what} (timed out: {}, exit: {exit:?}) on this screen:\n{screen}", timeout.timed_out());
+    }
+
+    /// The text on the screen.
+    pub(crate) fn screen(&self) -> String {
+        self.shared.lock().terminal.screen().contents()
+    }
+
+    /// The same without the blanks at the ends of rows, which no eye sees.
+    pub(crate) fn text(&self) -> String {
+        self.screen().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The rows with their looks, and where the cursor is.
+    pub(crate) fn picture(&self) -> Vec<String> {
+        self.terminal(picture_of)
+    }
+
+    /// Looks at the model of the terminal.
+    pub(crate) fn terminal<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(self.shared.lock().terminal.screen())
+    }
+
+    /// All bytes the program wrote.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.shared.lock().bytes.clone()
+    }
+
+    /// True if only a part of the screen would scroll now.
+    pub(crate) fn has_margins(&self) -> bool {
+        let (rows, columns) = self.terminal(vt100::Screen::size);
+        let mut terminal = vt100::Parser::new(rows, columns, 0);
+        terminal.process(&self.bytes());
+        terminal.process(format!("\x1b[2J\x1b[H*\x1b[{rows}H\n").as_bytes());
+        terminal.screen().contents().contains('*')
+    }
+
+    /// False after [`Session::hang_up`].
+    pub(crate) fn is_connected(&self) -> bool {
+        self.master.is_some()
+    }
+
+    /// The process that was started, or if that is a shell, the one it has started.
+    pub(crate) fn program(&self) -> Process {
+        let children = String::from_utf8(self.proc_file(&format!("task/{}/children", self.pid))).expect("numbers");
+        let child = children.split_whitespace().next().and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+        Process(child.unwrap_or(self.pid))
+    }
+
+    /// Gives the terminal another size.
+    pub(crate) fn resize(&self, size: (u16, u16)) {
+        self.shared.lock().terminal.screen_mut().set_size(non_zero(size.1), non_zero(size.0));
+        self.master.as_ref().expect("the terminal is there").resize(pty_size(size)).expect("it resizes");
+    }
+
+    /// Sends a signal to the program, if it is still there.
+    pub(crate) fn kill(&self, signal: Signal) {
+        // Under the lock, so that the id is not given to another process meanwhile.
+        let seen = self.shared.lock();
+        if seen.exit.is_none() {
+            rustix::process::kill_process(self.pid, signal).expect("the program is there");
+        }
+    }
+
+    /// Stops reading what the program writes, as a terminal on a dead line does.
+    pub(crate) fn stop_reading(&self) {
+        self.shared.change(|seen| seen.is_paused = true);
+    }
+
+    /// Waits until the program has filled the line, after [`Session::stop_reading`].
+    pub(crate) fn wait_until_full(&self) {
+        let master = self.master.as_ref().expect("the terminal is there");
+        let line = open_line(&**master).expect("it opens");
+        let deadline = Instant::now() + PATIENCE;
+        while !(self.shared.lock().is_resting && is_full(&line)) {
+            assert!(Instant::now() < deadline, "the line does not fill");
+        }
+    }
+
+    /// Makes the program fill the line: sends a key that is answered with much, until nothing is read any more.
+    pub(crate) fn fill_line(&mut self, key: &str) {
+        self.stop_reading();
+        let line = open_line(&**self.master.as_ref().expect("the terminal is there")).expect("it opens");
+        let deadline = Instant::now() + PATIENCE;
+        // Once is not enough: the system moves on what it holds when it finds the time, which makes room again.
+        let mut times_full = 0;
+        while times_full < 3 {
+            assert!(Instant::now() < deadline, "the line does not fill");
+            let is_full = self.shared.lock().is_resting && is_full(&line);
+            times_full = if is_full { times_full + 1 } else { 0 };
+            self.send(key);
+        }
+    }
+
+    /// Reads again.
+    pub(crate) fn go_on_reading(&self) {
+        self.shared.change(|seen| seen.is_paused = false);
+    }
+
+    /// Takes the terminal away from under the program.
+    pub(crate) fn hang_up(&mut self) {
+        self.shared.change(|seen| seen.is_hung_up = true);
+        if let Some(reader) = self.reader.take() {
+            // The reader holds the terminal, too, and may sit in a read: something has to arrive.
+            let _nudge = self.master.as_ref().and_then(|master| nudge(&**master));
+            reader.join().expect("the reader ends");
+        }
+        self.writer = None;
+        self.master = None;
+    }
+
+    /// What the system tells of the program, for everybody to read.
+    pub(crate) fn proc_file(&self, name: &str) -> Vec<u8> {
+        std::fs::read(format!("/proc/{}/{name}", self.pid)).expect("the program is there")
+    }
+
+    /// The name of the program's side of the terminal.
+    pub(crate) fn terminal_name(&self) -> String {
+        let name = self.master.as_ref().and_then(|master| master.tty_name()).expect("it has a name");
+        name.into_os_string().into_string().expect("of UTF-8")
+    }
+
+    /// The modes of the terminal before the program started, as text.
+    pub(crate) fn modes_before(&self) -> &str {
+        &self.modes_before
+    }
+
+    /// The modes of the terminal now, as text.
+    pub(crate) fn modes(&self) -> String {
+        modes_of(&**self.master.as_ref().expect("the terminal is there"))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.kill(Signal::KILL);
+        self.hang_up();
+    }
+}
+
+fn picture_of(screen: &vt100::Screen) -> Vec<String> {
+    let (rows, columns) = screen.size();
+    let cell = |y, x| {
+        let cell = screen.cell(y, x)?;
+        let text = if cell.contents().is_empty() { " " } else { cell.contents() };
+        let mut marks = String::new();
+        for (is_on, mark) in [(cell.inverse(), '\u{7}'), (cell.bold(), '\u{2}')] {
+            marks.extend(is_on.then_some(mark));
+        }
+        let is_coloured = text != " " && cell.fgcolor() != vt100::Color::Default;
+        let colour = if is_coloured { format!("{:?}", cell.fgcolor()) } else { String::new() };
+        Some(format!("{marks}{colour}{text}"))
+    };
+    let row = |y| (0..columns.into()).filter_map(|x| cell(y, x)).collect::<String>().trim_end().to_owned();
+    let cursor = format!("{:?} hidden: {}", screen.cursor_position(), screen.hide_cursor());
+    (0..rows.into()).map(row).chain([cursor]).collect()
+}
+
+fn modes_of(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios().expect("it has modes"))
+}
+
+/// The program's side of the terminal, opened once more.
+fn open_line(master: &dyn MasterPty) -> Option<File> {
+    let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).expect("flags are small");
+    File::options().write(true).custom_flags(flags).open(master.tty_name()?).ok()
+}
+
+/// True if nothing can be written for a while. One look is not enough: during any write a line takes no other.
+fn is_full(line: &File) -> bool {
+    let a_while = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    rustix::event::poll(&mut [PollFd::new(line, PollFlags::OUT)], Some(&a_while)) == Ok(0)
+}
+
+/// Writes a byte from the program's side. The terminal stays open there as long as the answer lives.
+fn nudge(master: &dyn MasterPty) -> Option<File> {
+    let mut line = open_line(master)?;
+    // A full line needs no nudge: the reader has something to read.
+    line.write_all(b"\0").unwrap_or_default();
+    Some(line)
+}
+
+fn read_all(mut reader: Box<dyn Read + Send>, shared: &Shared) {
+    let mut bytes = [0; 4096];
+    loop {
+        let seen = shared
+            .changed
+            .wait_while(shared.lock(), |seen| {
+                seen.is_resting = seen.is_paused && !seen.is_hung_up;
+                seen.is_resting
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_hung_up = seen.is_hung_up;
+        drop(seen);
+        let count = if is_hung_up { 0 } else { reader.read(&mut bytes).unwrap_or(0) };
+        let mut is_ended = false;
+        shared.change(|seen| {
+            seen.bytes.extend_from_slice(&bytes[..count]);
+            seen.terminal.process(&bytes[..count]);
+            is_ended = count == 0 || seen.is_hung_up;
+            seen.is_output_ended = is_ended;
+        });
+        if is_ended {
+            return;
+        }
+    }
+}
+
+fn pty_size((cols, rows): (u16, u16)) -> PtySize {
+    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+}
+
+fn non_zero(n: u16) -> NonZeroU16 {
+    NonZeroU16::new(n).unwrap_or(NonZeroU16::MIN)
+}
+
+/// The terminal is as it was before the program.
+pub(crate) fn assert_left(session: &Session) {
+    assert_eq!(session.modes(), session.modes_before());
+    session.terminal(|screen| {
+        assert!(!screen.alternate_screen(), "the alternate screen is left");
+        assert!(!screen.hide_cursor(), "the cursor is shown");
+        assert!(!screen.bracketed_paste(), "paste is off");
+        assert!(!screen.inverse() && !screen.bold(), "looks are reset");
+    });
+    assert!(!session.has_margins(), "the whole screen scrolls");
+}

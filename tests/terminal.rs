@@ -1,0 +1,13 @@
+//! The program on a real terminal: what it shows, what it sends, and how it leaves.
+
+mod support {
+    pub(crate) mod office;
+    pub(crate) mod pty;
+}
+
+mod session {
+    mod bytes;
+    mod exits;
+    mod keys;
+    mod small_console;
+}
