@@ -189,7 +189,7 @@ fn run(cli: &Cli) -> Result<u8, Failure> {
     match &cli.command {
         Some(Command::Numbers(command)) => numbers::run(command, &overrides, &env, &cli.global),
         Some(Command::Simulator(options)) => simulate::run(options),
-        None if cli.demo.is_on => console::run_demo(&cli.demo, cli.global.no_color),
+        None if cli.demo.is_on => console::run_demo(&cli.demo, &cli.global),
         None => console::run(&overrides, &env, &cli.global),
     }
 }

@@ -37,14 +37,14 @@ pub(super) fn run(overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8
     #[cfg(debug_assertions)]
     let setup = Setup { panics_after_start: flags.panic_after_start, ..setup };
     match start(setup)? {
-        Ended::OpenDemo => run_demo(&Demo::default(), no_color),
+        Ended::OpenDemo => run_demo(&Demo::default(), flags),
         Ended::Quit => Ok(0),
         Ended::TerminalLost => Ok(129),
     }
 }
 
 /// The console on the embedded simulator.
-pub(super) fn run_demo(demo: &Demo, no_color: bool) -> Result<u8, Failure> {
+pub(super) fn run_demo(demo: &Demo, flags: &Global) -> Result<u8, Failure> {
     need_terminal("pindesk --demo")?;
     let plan = demo.faults.as_deref().map(simulate::faults).transpose()?.unwrap_or_else(FaultPlan::demo);
     let spec = simulate::spec(demo.numbers, demo.seed, demo.latency_ms, plan);
@@ -67,7 +67,7 @@ pub(super) fn run_demo(demo: &Demo, no_color: bool) -> Result<u8, Failure> {
     let session = Session {
         profile: Some("demo".to_owned()),
         place: Place::Demo,
-        read_only: false,
+        read_only: flags.read_only,
         user: user(),
         host: endpoint.url.host().to_owned(),
         config_places: Vec::new(),
@@ -82,7 +82,7 @@ pub(super) fn run_demo(demo: &Demo, no_color: bool) -> Result<u8, Failure> {
         assignment: Some(Assignment { endpoint, sources: Sources { wabas, numbers: Vec::new() }, concurrency }),
         credentials: credentials(),
         token: TokenReader { may_ask: false, read: Box::new(credentials) },
-        ..bare(session, no_color, GlyphChoice::Auto, runtime)
+        ..bare(session, flags.no_color, GlyphChoice::Auto, runtime)
     };
     match start(setup)? {
         Ended::Quit | Ended::OpenDemo => Ok(0),

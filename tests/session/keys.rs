@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::support::office::{Office, PIN, confirm, find_unset, open_confirmation, open_form, type_filter};
+use crate::support::pty::{Exit, Session};
 
 /// Longer than a confirmation wants the keyboard to be quiet.
 const QUIET: Duration = Duration::from_millis(500);
@@ -190,4 +191,17 @@ fn what_is_typed_for_the_token_command_is_no_key_of_the_console() {
     assert!(!session.ends_within(QUIET), "no q of it came to the console");
     let typed = std::fs::read_to_string(office.directory().join("typed")).expect("it was asked for");
     assert_eq!(typed, "qqqq\n".repeat(5));
+}
+
+#[test]
+fn a_demo_that_is_read_only_changes_nothing() {
+    let flags = ["--demo", "--demo-latency", "0", "--demo-numbers", "100", "--read-only"];
+    let mut session =
+        Session::spawn(env!("CARGO_BIN_EXE_pindesk"), &flags, (80, 24), &[("TERM", "xterm"), ("USER", "ana")]);
+    session.wait_for("Read 100 numbers.");
+    session.send("p");
+    session.wait_for("This profile is read-only: nothing can be changed.");
+    assert!(session.screen().starts_with("pindesk  DEMO  READ-ONLY  profile demo  user ana"), "{}", session.screen());
+    session.send("q");
+    assert_eq!(session.wait_exit(), Exit::with(0));
 }
