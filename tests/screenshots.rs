@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
+use std::time::Duration;
 
 use pindesk::console::app::guard::QUIET_TIME;
 use tempfile::TempDir;
@@ -16,6 +16,9 @@ mod support {
     pub(crate) mod pty;
     pub(crate) mod svg;
 }
+
+/// A confirmation takes no key before the keyboard was quiet for a time; nothing on the screen tells when that is over.
+const UNTIL_A_KEY_COUNTS: Duration = QUIET_TIME.saturating_add(Duration::from_millis(100));
 
 /// Four numbers of the demo's world, in sight when it opens and so far without a PIN, behave as four of life do.
 const FAULTS: &str = r#"
@@ -60,7 +63,7 @@ fn the_pages_look_as_in_their_screenshots() {
     demo.session.wait_for("Ready. Press Enter.");
     demo.session.send("\r");
     demo.session.wait_for("Replace the PIN");
-    stay_quiet();
+    demo.session.wait_quiet(UNTIL_A_KEY_COUNTS);
     demo.shoots("confirmation", "01", "[01__]");
     demo.session.send("\x1b");
     demo.session.wait_for("Sort:");
@@ -116,7 +119,7 @@ impl Demo {
         self.session.wait_for("Ready. Press Enter.");
         self.session.send("\r");
         self.session.wait_for("Set the PIN for 1 number?");
-        stay_quiet();
+        self.session.wait_quiet(UNTIL_A_KEY_COUNTS);
         self.session.send("y");
         self.session.wait_for(comes_to);
     }
@@ -156,9 +159,4 @@ impl Demo {
         );
         assert!(file("png").exists(), "screenshots/{name}.png is missing");
     }
-}
-
-/// A confirmation takes no key before the keyboard was quiet for a time; nothing on the screen tells when that is over.
-fn stay_quiet() {
-    thread::sleep(QUIET_TIME + QUIET_TIME / 4);
 }

@@ -23,10 +23,9 @@ const EXITS_OF_SECRETS: [&str; 4] =
     ["src/config/endpoint.rs", "src/console/pin_form.rs", "src/graph/secrets.rs", "src/simulator/world/access.rs"];
 
 /// Tests that let time pass, and why nothing else would do.
-const SLEEPING_TESTS: [(&str, &str); 4] = [
+const SLEEPING_TESTS: [(&str, &str); 3] = [
     ("src/batch/tests.rs", "its clock is paused, so that sleeping is how time passes, and takes none"),
     ("tests/batch.rs", "its clock is paused, too"),
-    ("tests/screenshots.rs", "a confirmation asks for a quiet keyboard, and quiet is time"),
     ("tests/support/faultd.rs", "a server that is slow on purpose, on a clock that tests may pause"),
 ];
 
