@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, ConfigError, Env, Overrides};
 use crate::console::keymap::{BadKey, Keymap};
+use crate::process;
 use crate::text::Clean;
 
 mod console;
@@ -159,6 +160,10 @@ impl Failure {
 /// Runs the program with the process's own arguments.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Err(error) = process::harden() {
+        complain(&format!("pindesk: {error}"));
+        return ExitCode::FAILURE;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {

@@ -17,6 +17,7 @@ pub mod pacing;
 pub mod config;
 
 // Edges: I/O.
+pub mod process;
 pub mod graph;
 
 // Work.

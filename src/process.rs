@@ -1,0 +1,33 @@
+//! Makes this process safe to hold secrets in, before it reads the first one; and stops it, as Ctrl-Z does.
+//!
+//! What it makes is its owner's alone, it leaves no core file, and other processes of the same user can read neither its
+//! memory nor its environment. It undoes nothing: what is set holds until the process ends.
+
+mod stop;
+
+use std::io;
+
+use rustix::fs::Mode;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
+
+pub use self::stop::{ignores, stop};
+
+/// The system refused, so no secret may be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make the process safe for secrets: {what}: {source}")]
+pub struct HardenError {
+    what: &'static str,
+    source: io::Error,
+}
+
+/// Files for their owner only (umask 077), no core files, memory and environment closed to other processes.
+///
+/// # Errors
+/// When the system refuses.
+pub fn harden() -> Result<(), HardenError> {
+    let failed = |what| move |error: rustix::io::Errno| HardenError { what, source: error.into() };
+    umask(Mode::RWXG | Mode::RWXO);
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).map_err(failed("core files cannot be switched off"))?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("its memory cannot be closed"))
+}
