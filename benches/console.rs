@@ -57,6 +57,8 @@ fn session(waba: &Arc<Waba>) -> Session {
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
         bell: false,
+        hide_after: None,
+        start_note: None,
     }
 }
 

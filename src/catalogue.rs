@@ -8,7 +8,7 @@ mod table;
 
 use std::borrow::Cow;
 
-use crate::job::JobState;
+use crate::job::{JobState, Settlement};
 use crate::outcome::{Doubt, Fault, NotSent, ReadFailure, Unchanged};
 
 /// How far a failure reaches: what else will fail for the same reason.
@@ -123,6 +123,7 @@ impl Explanation {
                 SETTLE_DOUBT,
             ),
             Doubt::SuccessNotTrue => ("Meta answered, but did not say that it worked.".into(), SETTLE_DOUBT),
+            Doubt::CutShort => ("The program that sent the request ended before the answer came.".into(), SETTLE_DOUBT),
             Doubt::OlderPin(last) => {
                 let what = match last {
                     Unchanged::Refused(fault) => format!("Meta refused the last request: {}.", explain(fault).short),
@@ -134,16 +135,37 @@ impl Explanation {
                     format!("{what} It changed nothing, but the older PIN of the request before it is in doubt.");
                 (reason.into(), SETTLE_OLDER_PIN)
             }
+            Doubt::Repeated { earlier, last } => return Self::of_repeat(earlier, last),
         };
         let short = match doubt {
             Doubt::NoAnswer { .. } | Doubt::StrangeReply { .. } => doubt.to_string().into(),
             Doubt::LineBroke { .. } => "sent, then the connection was lost".into(),
             Doubt::MetaFault(fault) => explain(fault).short.into(),
             Doubt::SuccessNotTrue => "Meta did not say that it worked".into(),
+            Doubt::CutShort => "the program ended before the answer".into(),
             Doubt::OlderPin(Unchanged::Refused(_)) => "refused, and an older PIN is in doubt".into(),
             Doubt::OlderPin(Unchanged::NotSent(_)) => "not sent, and an older PIN is in doubt".into(),
+            Doubt::Repeated { earlier, .. } => Self::of_doubt(earlier).short,
         };
         Self { short, reason, changed: Changed::MayBe, advice }
+    }
+
+    /// Of a request in doubt whose repeat came to nothing.
+    fn of_repeat(earlier: &Doubt, last: &Unchanged) -> Self {
+        let told = Self::of_doubt(earlier);
+        let (what, refusal) = match last {
+            Unchanged::Refused(fault) => {
+                (format!("Meta refused a repeat: {}.", explain(fault).short), Some(explain(fault)))
+            }
+            Unchanged::NotSent(why) => (format!("A repeat was not sent: {}.", Self::of_not_sent(why).short), None),
+        };
+        // A token that is refused has to be replaced before the doubt can be settled.
+        let advice = refusal.filter(|entry| entry.scope == Scope::Token).map_or(told.advice, |entry| entry.advice);
+        Self {
+            reason: format!("{} {what} That proves nothing about the first one.", told.reason).into(),
+            advice,
+            ..told
+        }
     }
 
     /// Of a request that never left this host.
@@ -164,6 +186,12 @@ impl Explanation {
                 "stopped: Meta refused the access token",
                 "Meta refused the access token before this number's turn came.".into(),
                 table::NEW_TOKEN,
+            ),
+            NotSent::WabaRefused(said) => (
+                "stopped: Meta refuses all numbers of this WABA",
+                format!("Meta refused another number of this WABA for a reason that holds for all of them: {said}.")
+                    .into(),
+                MEND_WABA,
             ),
             NotSent::RefusedHere(said) => {
                 ("refused here, before it was sent", format!("The request was refused here: {said}.").into(), &[])
@@ -206,7 +234,19 @@ impl Explanation {
             }),
             JobState::Failed(_, fault) => Some(Self::of_refusal(fault)),
             JobState::NotSent(_, why) => Some(Self::of_not_sent(why)),
-            JobState::InDoubt(_, doubt) => Some(Self::of_doubt(doubt)),
+            JobState::InDoubt(standing) => Some(Self::of_doubt(&standing.doubt)),
+            JobState::Settled(_, Settlement::NothingInForce) => Some(Self {
+                short: "settled: no PIN is in force".into(),
+                reason: "Two-step verification was still not set 2 minutes after the last try.".into(),
+                changed: Changed::Nothing,
+                advice: &[],
+            }),
+            JobState::Settled(_, Settlement::ByHand) => Some(Self {
+                short: "settled: checked by hand".into(),
+                reason: "Somebody checked this number and left a note.".into(),
+                changed: Changed::MayBe,
+                advice: &[],
+            }),
         }
     }
 }
@@ -233,6 +273,11 @@ const TRUST: &[&str] = &[
 ];
 
 const RESUME: &[&str] = &["Resume the job, or set the PIN of this number again."];
+
+const MEND_WABA: &[&str] = &[
+    "Open the number of this WABA that failed: its page says what to do.",
+    "Then resume the job, or set the PIN of this number again.",
+];
 
 const READ_AGAIN: &[&str] = &["Read again in a minute.", "If it stays, look at metastatus.com/whatsapp-business-api."];
 
@@ -362,7 +407,14 @@ mod tests {
             assert!(!entry.advice.is_empty(), "{}", entry.short);
         }
         let steps = table::all().flat_map(|entry| entry.advice).chain(SETTLE_DOUBT).chain(CONNECT);
-        for line in steps.chain(SETTLE_OLDER_PIN).chain(TRUST).chain(RESUME).chain(READ_AGAIN).chain(&RESET_LOST_PIN) {
+        for line in steps
+            .chain(SETTLE_OLDER_PIN)
+            .chain(TRUST)
+            .chain(RESUME)
+            .chain(MEND_WABA)
+            .chain(READ_AGAIN)
+            .chain(&RESET_LOST_PIN)
+        {
             assert!(width(line) <= 74, "{line}");
             assert!(!line.contains('!'), "{line}");
         }

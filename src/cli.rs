@@ -13,11 +13,26 @@ use crate::console::keymap::{BadKey, Keymap};
 use crate::process;
 use crate::text::Clean;
 
+mod audit;
+mod checks;
 mod console;
+mod demo;
+mod desk;
+mod ending;
+mod escrow;
+mod id_list;
+mod jobs;
+mod lookup;
 mod numbers;
+mod paint;
+mod pin;
+mod pin_file;
 mod records;
 mod refusal;
+mod results;
+mod sending;
 mod simulate;
+mod stops;
 
 /// Examples first: most people look no further.
 const HELP: &str = "\
@@ -27,6 +42,7 @@ Examples:
   pindesk --demo                                  made-up numbers
   pindesk                                         the numbers of your config
   pindesk numbers list --two-step not-set --json  the same for scripts
+  pindesk pin set --from ids.txt --random         PINs without the screen
 
 {usage-heading} {usage}
 
@@ -107,6 +123,18 @@ enum Command {
     /// The configured numbers
     #[command(subcommand)]
     Numbers(numbers::Command),
+    /// Set PINs without the screen
+    #[command(subcommand)]
+    Pin(pin::Command),
+    /// The PINs that were sealed before they were sent
+    #[command(subcommand)]
+    Escrow(escrow::Command),
+    /// What was set, by job, and what is left of one
+    #[command(subcommand)]
+    Jobs(jobs::Command),
+    /// Who did what, and whether the record of it is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// A stand-in for the Graph API on this machine, for trying things out
     #[command(long_about = crate::simulator::ABOUT)]
     Simulator(simulate::Options),
@@ -124,6 +152,12 @@ pub(crate) enum Failure {
     /// The access token cannot be read, or the client not be set up.
     #[error("{0}")]
     NoAccess(String),
+    /// The state directory, the journal, the recipients or the profile keep PINs from being set.
+    #[error("{0}")]
+    NotReady(String),
+    /// Nobody confirmed what would be done.
+    #[error("{0}")]
+    NotConfirmed(String),
     /// The words or the surroundings are wrong.
     #[error("{0}")]
     Usage(String),
@@ -146,10 +180,22 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What keeps PINs from being set, with what lies behind it.
+    fn not_ready(error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut behind = error.source();
+        while let Some(source) = behind {
+            text = format!("{text}: {source}");
+            behind = source.source();
+        }
+        Self::NotReady(text)
+    }
+
     /// The exit code, as the README lists them.
     const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NoConfig(_) | Self::NoAccess(_) => config::EXIT_CODE,
+            Self::Config(_) | Self::NoConfig(_) | Self::NoAccess(_) | Self::NotReady(_) => config::EXIT_CODE,
+            Self::NotConfirmed(_) => 5,
             Self::Usage(_) => 2,
             Self::Remote { code, .. } => *code,
             Self::System { .. } => 1,
@@ -193,8 +239,12 @@ fn run(cli: &Cli) -> Result<u8, Failure> {
     }
     match &cli.command {
         Some(Command::Numbers(command)) => numbers::run(command, &overrides, &env, &cli.global),
+        Some(Command::Pin(command)) => pin::run(command, &overrides, &env, &cli.global),
+        Some(Command::Escrow(command)) => escrow::run(command, &overrides, &env, &cli.global),
+        Some(Command::Jobs(command)) => jobs::run(command, &overrides, &env, &cli.global),
+        Some(Command::Audit(command)) => audit::run(command, &overrides, &env),
         Some(Command::Simulator(options)) => simulate::run(options),
-        None if cli.demo.is_on => console::run_demo(&cli.demo, &cli.global),
+        None if cli.demo.is_on => demo::run(&cli.demo, cli.global.state_dir.as_deref(), &cli.global),
         None => console::run(&overrides, &env, &cli.global),
     }
 }
@@ -213,6 +263,16 @@ impl Global {
 /// Says something on standard error. A closed one is no reason to fail.
 fn complain(text: &str) {
     writeln!(io::stderr(), "{text}").ok();
+}
+
+/// The exit code of what was printed. Nobody reads any more: that is the reader's good right.
+fn closed_pipe(printed: io::Result<()>, code: u8) -> Result<u8, Failure> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::System { what: "cannot write", source: error })
+        }
+        Ok(()) | Err(_) => Ok(code),
+    }
 }
 
 /// True if the screen can be shown.

@@ -23,7 +23,7 @@ use crate::text::Clean;
 pub use error::{ConfigError, EXIT_CODE};
 pub use guarded::FileError;
 pub use profile::Profile;
-pub use settings::{ConsoleSettings, GlyphChoice, KeyOverride};
+pub use settings::{ConsoleSettings, Escrow, GlyphChoice, KeyOverride};
 pub use token::{TokenError, TokenSource};
 
 use error::Refusal;
@@ -98,6 +98,8 @@ pub struct Config {
     pub source: PathBuf,
     /// The chosen profile.
     pub profile: Profile,
+    /// Whom PINs are sealed to.
+    pub escrow: Escrow,
     /// How the console behaves.
     pub console: ConsoleSettings,
     /// The `[keys]` table in the order of the file, for the keymap to check.
@@ -133,8 +135,7 @@ impl Config {
         }
         let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
         let default = default_profile(&top, &names)?;
-        // What the escrow seals to is read where it is sealed; here a mistake in it must not wait that long.
-        settings::check_escrow(&top)?;
+        let escrow = settings::read_escrow(&top)?;
         let console = settings::read_console(&top)?;
         let keys = settings::read_keys(&top)?;
 
@@ -145,7 +146,7 @@ impl Config {
         if let Some(file) = &env.token_file {
             profile.token = Some(TokenSource::File(file.clone()));
         }
-        Ok(Self { profile, console, keys, source: path })
+        Ok(Self { profile, escrow, console, keys, source: path })
     }
 }
 
@@ -157,7 +158,7 @@ fn choose(file: &Path, names: &[&str], asked: Option<&str>, default: Option<&str
         (_, []) => Err(ConfigError::NoProfile { file }),
         (Some(wanted), _) => names.iter().position(|name| *name == wanted).ok_or_else(|| ConfigError::UnknownProfile {
             file,
-            wanted: Clean::new(wanted),
+            wanted: Clean::new(guarded::shown_word(wanted)),
             known: known(),
         }),
         (None, [_]) => Ok(0),

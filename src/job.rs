@@ -4,17 +4,22 @@
 //! A [`JobState`] is what the operator sees of it. This module sends nothing and waits for nothing.
 
 use std::fmt;
-use std::time::Instant;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use crate::moment::UtcTime;
-use crate::number::{PhoneNumberId, WabaId};
+use crate::moment::{Moment, UtcTime};
+use crate::number::{Number, PhoneNumberId, TwoStep, WabaId};
 use crate::outcome::{Doubt, Fault, NotSent, Unchanged};
 use crate::pin::Pin;
 
 /// Tries of one change, the first included.
 pub const MAX_TRIES: u8 = 4;
+
+/// A request that may have been applied can land this late; until then no other PIN goes to the number, and a status read
+/// proves nothing.
+pub const LATE_LANDING: Duration = Duration::from_mins(2);
 
 /// Names one change, in time order (a version 7 UUID).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,9 +39,57 @@ impl Default for ChangeId {
     }
 }
 
+impl FromStr for ChangeId {
+    type Err = uuid::Error;
+    /// # Errors
+    /// Anything but a UUID.
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        text.parse().map(Self)
+    }
+}
+
 impl fmt::Display for ChangeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Names one confirmed piece of work, counted from 1 in one state directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(u32);
+
+impl JobId {
+    /// The number that people say.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// As a number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What was known of a number when a change was confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// What Meta said.
+    pub two_step: TwoStep,
+    /// When it was read; `None` if never.
+    pub read_at: Option<UtcTime>,
+}
+
+impl From<&Number> for Before {
+    fn from(number: &Number) -> Self {
+        Self { two_step: number.two_step, read_at: number.read_at }
     }
 }
 
@@ -45,6 +98,10 @@ impl fmt::Display for ChangeId {
 pub struct Change {
     /// Names this decision.
     pub id: ChangeId,
+    /// The job it belongs to.
+    pub job: JobId,
+    /// What Meta said of the number when the change was confirmed.
+    pub before: Before,
     /// Whose PIN is set.
     pub number: PhoneNumberId,
     /// The WABA it was listed under.
@@ -78,8 +135,38 @@ pub enum JobState {
     Failed(Finished, Fault),
     /// Nothing left this host, nothing was changed.
     NotSent(Finished, NotSent),
-    /// It may be set, or not; the batch keeps the PIN.
-    InDoubt(Finished, Doubt),
+    /// It may be set, or not.
+    InDoubt(Box<InDoubt>),
+    /// It was in doubt, and no longer is.
+    Settled(Finished, Settlement),
+}
+
+/// A number whose PIN in force nobody knows, and what can be done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InDoubt {
+    /// When the last request came to its end, and how many there were of the last PIN.
+    pub finished: Finished,
+    /// Why it is in doubt.
+    pub doubt: Doubt,
+    /// What Meta said of the number before.
+    pub before: TwoStep,
+    /// The PINs that may be in force, as far as this program can know: those in doubt, and the one that was on before.
+    pub candidates: u32,
+    /// True while the PIN sent last is in memory: it can be sent again.
+    pub is_held: bool,
+    /// True if the escrow has every PIN in doubt.
+    pub is_sealed: bool,
+    /// From then on another PIN may be sent: what was sent can land until then.
+    pub new_pin_from: Moment,
+}
+
+/// How a doubt came to its end without a confirmation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Settlement {
+    /// Two-step verification was not set two minutes after the last request: no PIN is in force.
+    NothingInForce,
+    /// Somebody checked it, and left a note.
+    ByHand,
 }
 
 /// When a piece of work came to rest, and after how many tries.
@@ -97,7 +184,7 @@ impl JobState {
     pub const fn is_running(&self) -> bool {
         match self {
             Self::Queued | Self::Sending { .. } | Self::Waiting { .. } => true,
-            Self::Set(_) | Self::Failed(..) | Self::NotSent(..) | Self::InDoubt(..) => false,
+            Self::Set(_) | Self::Failed(..) | Self::NotSent(..) | Self::InDoubt(_) | Self::Settled(..) => false,
         }
     }
 
@@ -105,28 +192,45 @@ impl JobState {
     #[must_use]
     pub const fn is_in_doubt(&self) -> bool {
         match self {
-            Self::InDoubt(..) => true,
+            Self::InDoubt(_) => true,
             Self::Waiting { in_doubt, .. } => *in_doubt,
-            Self::Queued | Self::Sending { .. } | Self::Set(_) | Self::Failed(..) | Self::NotSent(..) => false,
+            Self::Queued
+            | Self::Sending { .. }
+            | Self::Set(_)
+            | Self::Failed(..)
+            | Self::NotSent(..)
+            | Self::Settled(..) => false,
         }
     }
 
     /// What Graph said, where it said something.
     #[must_use]
-    pub const fn fault(&self) -> Option<&Fault> {
+    pub fn fault(&self) -> Option<&Fault> {
         match self {
-            Self::Failed(_, fault)
-            | Self::InDoubt(_, Doubt::MetaFault(fault) | Doubt::OlderPin(Unchanged::Refused(fault))) => Some(fault),
+            Self::Failed(_, fault) => Some(fault),
+            Self::InDoubt(standing) => match &standing.doubt {
+                Doubt::MetaFault(fault)
+                | Doubt::OlderPin(Unchanged::Refused(fault))
+                | Doubt::Repeated { last: Unchanged::Refused(fault), .. } => Some(fault),
+                Doubt::OlderPin(Unchanged::NotSent(_))
+                | Doubt::Repeated { last: Unchanged::NotSent(_), .. }
+                | Doubt::NoAnswer { .. }
+                | Doubt::LineBroke { .. }
+                | Doubt::StrangeReply { .. }
+                | Doubt::SuccessNotTrue
+                | Doubt::CutShort => None,
+            },
             Self::Queued
             | Self::Sending { .. }
             | Self::Waiting { .. }
             | Self::Set(_)
             | Self::NotSent(..)
-            | Self::InDoubt(..) => None,
+            | Self::Settled(..) => None,
         }
     }
 
-    /// The word of JSON, the filter and the screen: `queued`, `sending`, `retry`, `set`, `failed`, `not-sent`, `no-answer`.
+    /// The word of JSON, the filter and the screen: `queued`, `sending`, `retry`, `set`, `failed`, `not-sent`, `no-answer`,
+    /// `settled`.
     #[must_use]
     pub const fn key(&self) -> &'static str {
         match self {
@@ -136,7 +240,8 @@ impl JobState {
             Self::Set(_) => "set",
             Self::Failed(..) => "failed",
             Self::NotSent(..) => "not-sent",
-            Self::InDoubt(..) => "no-answer",
+            Self::InDoubt(_) => "no-answer",
+            Self::Settled(..) => "settled",
         }
     }
 }

@@ -19,6 +19,9 @@ pub mod config;
 // Edges: I/O.
 pub mod process;
 pub mod graph;
+pub mod state;
+pub mod escrow;
+pub mod journal;
 
 // Work.
 pub mod batch;

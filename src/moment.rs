@@ -4,6 +4,7 @@
 //! screen's loop, the batch, the commands) ask, through [`Clock`].
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A point in time as people read it: whole seconds of UTC, in four bytes, good until 2106.
@@ -30,8 +31,45 @@ impl UtcTime {
         Self(self.0.saturating_add(u32::try_from(by.as_secs()).unwrap_or(u32::MAX)))
     }
 
+    /// This much earlier, stopping at the start of the range.
+    #[must_use]
+    pub fn minus(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(u32::try_from(by.as_secs()).unwrap_or(u32::MAX)))
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn unix_seconds(self) -> u32 {
+        self.0
+    }
+
+    /// The time from `self` to `later`, nothing if that is not later.
+    #[must_use]
+    pub fn until(self, later: Self) -> Duration {
+        Duration::from_secs(later.0.saturating_sub(self.0).into())
+    }
+
+    /// `2026-11-22T14:05:02Z`, for machines.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        self.format("%Y-%m-%dT%H:%M:%SZ")
+    }
+
+    /// From `2026-11-22T14:05:02Z`, or another RFC 3339 time; fractions of a second are dropped.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        u32::try_from(time.as_second()).ok().map(Self)
+    }
+
     fn format(self, pattern: &str) -> String {
         jiff::Timestamp::from_second(i64::from(self.0)).unwrap_or_default().strftime(pattern).to_string()
+    }
+
+    /// `22 Nov 2026 14:03 UTC`, for what may lie days back.
+    #[must_use]
+    pub fn date_minute(self) -> String {
+        self.format("%-d %b %Y %H:%M UTC")
     }
 
     /// `14:03`, for a narrow column.
@@ -72,9 +110,59 @@ pub enum Clock {
     System,
     /// A clock that starts at a given moment and goes on with the instants it is shown: for tests.
     From(Moment),
+    /// A clock that is moved by hand, whatever instants it is shown: for tests in which several threads share the time.
+    ByHand(&'static HandClock),
+}
+
+/// What a [`Clock::ByHand`] shows.
+#[derive(Debug)]
+pub struct HandClock(Mutex<Moment>);
+
+impl HandClock {
+    /// A clock for the rest of the process's life.
+    #[must_use]
+    pub fn showing(moment: Moment) -> &'static Self {
+        Box::leak(Box::new(Self(Mutex::new(moment))))
+    }
+
+    /// What it shows.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets it.
+    pub fn set(&self, moment: Moment) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = moment;
+    }
+}
+
+/// Time since the machine started, its sleep included: what passes while this process is stopped, or the lid is closed,
+/// passes here too. For differences only.
+#[must_use]
+pub fn uptime() -> Duration {
+    #[cfg(target_os = "linux")]
+    {
+        let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let (seconds, nanoseconds) = (u64::try_from(since.tv_sec), u32::try_from(since.tv_nsec));
+        Duration::new(seconds.unwrap_or_default(), nanoseconds.unwrap_or_default())
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
 }
 
 impl Clock {
+    /// [`uptime`], which only the system's clock has: the others are not this machine's.
+    #[must_use]
+    pub fn uptime(&self) -> Option<Duration> {
+        match self {
+            Self::System => Some(uptime()),
+            Self::From(_) | Self::ByHand(_) => None,
+        }
+    }
+
     /// The moment that belongs to an instant just taken (from std, or from tokio's clock, which tests pause).
     #[must_use]
     pub fn at(&self, instant: Instant) -> Moment {
@@ -84,6 +172,7 @@ impl Clock {
                 let gone = instant.saturating_duration_since(start.instant);
                 Moment { instant, utc: start.utc.plus(gone) }
             }
+            Self::ByHand(clock) => clock.now(),
         }
     }
 
@@ -103,6 +192,7 @@ mod tests {
         let time = UtcTime::from_unix_seconds(1_795_356_189);
         assert_eq!(time.to_string(), "14:03:09 UTC");
         assert_eq!(time.hour_minute(), "14:03");
+        assert_eq!(time.date_minute(), "22 Nov 2026 14:03 UTC");
     }
 
     #[test]

@@ -4,16 +4,20 @@
 //! list: CONFIRMED needs HTTP 200, the whole body, and a JSON object whose `success` is the boolean `true`.
 //! Not applied for certain: never connected, refused here, or a well-formed Graph error with a 4xx status
 //! whose code is not 1 or 2 and whose `is_transient` is not true. Everything else is IN DOUBT.
+//!
+//! The journal keeps these types as JSON: a field or a variant that is renamed keeps its old name there.
 
 use std::fmt;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::text::Clean;
 
 /// An error as Graph tells it, every text cleaned.
 ///
 /// Source: developers.facebook.com/docs/graph-api/guides/error-handling.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// The HTTP status it came with.
     pub http_status: u16,
@@ -40,7 +44,7 @@ impl Fault {
 }
 
 /// What became of one request that sets a PIN.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// Meta said `success: true`: the PIN is in force.
     Confirmed,
@@ -53,7 +57,7 @@ pub enum Outcome {
 }
 
 /// Why a request never left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotSent {
     /// No connection: refused, unreachable, or the name did not resolve. The text is the system's, cleaned.
     NoConnection(Clean),
@@ -63,6 +67,9 @@ pub enum NotSent {
     Stopped,
     /// The same work's access token was refused before its turn came.
     TokenRefused,
+    /// Meta refused another number of the same WABA, for a reason that holds for all of them. The text says which, in a
+    /// few words.
+    WabaRefused(Clean),
     /// The request could not be built.
     RefusedHere(Clean),
 }
@@ -74,13 +81,14 @@ impl fmt::Display for NotSent {
             Self::Tls(why) => write!(f, "no trusted connection: {why}"),
             Self::Stopped => f.write_str("stopped before it was sent"),
             Self::TokenRefused => f.write_str("Meta refused the access token before this was sent"),
+            Self::WabaRefused(why) => write!(f, "Meta refuses all numbers of this WABA: {why}"),
             Self::RefusedHere(why) => write!(f, "refused here: {why}"),
         }
     }
 }
 
 /// Why nobody can say whether a request was applied. Each cause has its own sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Doubt {
     /// No (whole) answer within the deadline.
     NoAnswer {
@@ -101,13 +109,37 @@ pub enum Doubt {
     },
     /// HTTP 200 and JSON, but `success` was not the boolean `true`.
     SuccessNotTrue,
+    /// The program that sent it ended before an outcome was recorded.
+    CutShort,
     /// The last request changed nothing for certain, but one before it, with an older PIN, is still in doubt. It is
     /// never what one request came to, only what is left of a number's requests.
     OlderPin(Unchanged),
+    /// The last repeat changed nothing for certain, but an earlier try with the same PIN is still in doubt. It is never
+    /// what one request came to, only what is left of a change's requests.
+    Repeated {
+        /// Why the earlier try is in doubt; never itself one of these two.
+        earlier: Box<Self>,
+        /// How the repeat came to nothing.
+        last: Unchanged,
+    },
+}
+
+impl Doubt {
+    /// The same doubt, after a repeat that changed nothing.
+    #[must_use]
+    pub fn repeated(self, last: Unchanged) -> Self {
+        Self::Repeated { earlier: Box::new(self.about_the_request()), last }
+    }
+
+    /// Why the request itself is in doubt, whatever its repeats came to.
+    #[must_use]
+    pub fn about_the_request(self) -> Self {
+        if let Self::Repeated { earlier, .. } = self { *earlier } else { self }
+    }
 }
 
 /// How a request came to change nothing, for certain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unchanged {
     /// Meta refused it.
     Refused(Fault),
@@ -123,7 +155,14 @@ impl fmt::Display for Doubt {
             Self::MetaFault(fault) => write!(f, "Meta had a fault of its own, HTTP {}", fault.http_status),
             Self::StrangeReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
             Self::SuccessNotTrue => f.write_str("Meta answered, but did not say success: true"),
+            Self::CutShort => f.write_str("the program that sent it ended before the answer"),
             Self::OlderPin(_) => f.write_str("an older PIN is in doubt"),
+            Self::Repeated { earlier, last: Unchanged::Refused(fault) } => {
+                write!(f, "{earlier}; then a repeat was refused, code {}", fault.code)
+            }
+            Self::Repeated { earlier, last: Unchanged::NotSent(why) } => {
+                write!(f, "{earlier}; then a repeat was not sent: {why}")
+            }
         }
     }
 }

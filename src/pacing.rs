@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::catalogue::{self, Entry, Scope};
 use crate::job::MAX_TRIES;
-use crate::outcome::{Doubt, NotSent, Outcome, ReadFailure};
+use crate::outcome::{Doubt, NotSent, Outcome, ReadFailure, Unchanged};
 
 /// The ceiling of the first wait; each further one is twice as high.
 const FIRST_CEILING: Duration = Duration::from_secs(1);
@@ -80,7 +80,8 @@ pub fn next_step(
     }
     let stops = stops(&outcome);
     let outcome = match (outcome, earlier_doubt) {
-        (Outcome::Refused(_) | Outcome::NotSent(_), Some(doubt)) => Outcome::InDoubt(doubt.clone()),
+        (Outcome::Refused(fault), Some(doubt)) => Outcome::InDoubt(doubt.clone().repeated(Unchanged::Refused(fault))),
+        (Outcome::NotSent(why), Some(doubt)) => Outcome::InDoubt(doubt.clone().repeated(Unchanged::NotSent(why))),
         (outcome, _) => outcome,
     };
     Step::Rest { outcome, stops }
@@ -113,7 +114,11 @@ fn least_wait(outcome: &Outcome) -> Option<Duration> {
         Outcome::NotSent(why) => match why {
             NotSent::NoConnection(_) => Some(Duration::ZERO),
             // A certificate does not get better in seconds; asking again only hides who answers in Meta's place.
-            NotSent::Tls(_) | NotSent::Stopped | NotSent::TokenRefused | NotSent::RefusedHere(_) => None,
+            NotSent::Tls(_)
+            | NotSent::Stopped
+            | NotSent::TokenRefused
+            | NotSent::WabaRefused(_)
+            | NotSent::RefusedHere(_) => None,
         },
         Outcome::InDoubt(doubt) => match doubt {
             Doubt::MetaFault(fault) => {
@@ -126,7 +131,7 @@ fn least_wait(outcome: &Outcome) -> Option<Duration> {
                 Some(Duration::ZERO)
             }
             // Not about this request: a repeat of it settles nothing.
-            Doubt::OlderPin(_) => None,
+            Doubt::OlderPin(_) | Doubt::Repeated { .. } | Doubt::CutShort => None,
         },
     }
 }
@@ -159,7 +164,9 @@ fn stops(outcome: &Outcome) -> Stops {
             | Doubt::LineBroke { .. }
             | Doubt::StrangeReply { .. }
             | Doubt::SuccessNotTrue
-            | Doubt::OlderPin(_),
+            | Doubt::OlderPin(_)
+            | Doubt::Repeated { .. }
+            | Doubt::CutShort,
         ) => Stops::Nothing,
     }
 }
@@ -279,12 +286,17 @@ mod tests {
 
     #[test]
     fn only_a_confirmation_clears_an_earlier_doubt() {
-        let in_doubt = rest(Outcome::InDoubt(LOST), Stops::Nothing);
-        assert_eq!(next_step(refused(100), 2, Some(&LOST), None, 0), in_doubt);
-        assert_eq!(next_step(no_connection(), 4, Some(&LOST), None, 0), in_doubt);
+        let after = |last: Outcome| match last {
+            Outcome::Refused(fault) => Outcome::InDoubt(LOST.repeated(Unchanged::Refused(fault))),
+            Outcome::NotSent(why) => Outcome::InDoubt(LOST.repeated(Unchanged::NotSent(why))),
+            Outcome::Confirmed | Outcome::InDoubt(_) => unreachable!("it changed nothing"),
+        };
+        let in_doubt = |last| rest(after(last), Stops::Nothing);
+        assert_eq!(next_step(refused(100), 2, Some(&LOST), None, 0), in_doubt(refused(100)));
+        assert_eq!(next_step(no_connection(), 4, Some(&LOST), None, 0), in_doubt(no_connection()));
         assert_eq!(next_step(Outcome::Confirmed, 2, Some(&LOST), None, 0), rest(Outcome::Confirmed, Stops::Nothing));
         let stopped = next_step(refused(190), 2, Some(&LOST), None, 0);
-        assert_eq!(stopped, rest(Outcome::InDoubt(LOST), Stops::All));
+        assert_eq!(stopped, rest(after(refused(190)), Stops::All));
     }
 
     proptest! {

@@ -69,6 +69,12 @@ impl Pin {
         Ok(Self(digits))
     }
 
+    /// The same PIN for another number. A copy has to be asked for by name, so that none is made by the way.
+    #[must_use]
+    pub fn for_another(&self) -> Self {
+        Self(self.0)
+    }
+
     /// The six digits, for the request body and for a screen that was asked to show them. The only exit.
     #[must_use]
     pub fn expose(&self) -> &[u8; PIN_DIGITS] {

@@ -1,10 +1,14 @@
 //! The batch against the simulator: whatever goes wrong, what is told of a number is true of it.
 //!
-//! Batch and simulator share one runtime and one paused clock, so that 30 seconds of silence take no time.
+//! Batch and simulator share one runtime and one paused clock, so that 30 seconds of silence take no time. The journal has
+//! a thread of its own, and real time: the batch waits for it on threads for which a paused clock stands still. Where
+//! journal and batch have to agree on what time it is, the test moves a clock of both by hand.
 
 mod support {
     #[expect(dead_code, reason = "shared with tests that use more of it")]
     pub(crate) mod faultd;
+    #[expect(dead_code, reason = "shared with tests that use more of it")]
+    pub(crate) mod books;
 }
 
 use std::collections::HashMap;
@@ -12,18 +16,20 @@ use std::fmt::Write as _;
 use std::sync::mpsc as blocking;
 use std::time::Duration;
 
-use pindesk::batch::Batch;
+use pindesk::batch::{Batch, Records, StatusRead};
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::graph::Graph;
-use pindesk::job::{Change, ChangeId, JobState, MAX_TRIES, Progress};
-use pindesk::moment::Clock;
-use pindesk::number::PhoneNumberId;
+use pindesk::job::{Before, Change, ChangeId, InDoubt, JobId, JobState, LATE_LANDING, MAX_TRIES, Progress, Settlement};
+use pindesk::journal::{PinSource, Plan, Recovered};
+use pindesk::moment::{Clock, HandClock, Moment, UtcTime};
+use pindesk::number::{PhoneNumberId, TwoStep};
 use pindesk::outcome::{Doubt, NotSent, Unchanged};
 use pindesk::pin::Pin;
 use pindesk::simulator::{EXPIRED_TOKEN, FaultPlan, Simulator, SimulatorSpec, TOKEN, WorldSpec};
 use pindesk::text::Clean;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use support::books::Books;
 use support::faultd::{Faultd, Say};
 
 fn id(n: u64) -> PhoneNumberId {
@@ -40,7 +46,15 @@ fn digits(n: u64) -> [u8; 6] {
 }
 
 fn change(n: u64) -> Change {
-    Change { id: ChangeId::new(), number: id(n), waba: None, pin: Pin::parse(&digits(n)).expect("a PIN") }
+    Change {
+        id: ChangeId::new(),
+        // The first of the test's own journal.
+        job: JobId::new(1),
+        before: Before { two_step: TwoStep::NotSet, read_at: None },
+        number: id(n),
+        waba: None,
+        pin: Pin::parse(&digits(n)).expect("a PIN"),
+    }
 }
 
 fn changes(count: u64) -> Vec<Change> {
@@ -60,21 +74,47 @@ async fn simulator(numbers: usize, latency: Duration, faults: &str) -> Simulator
     Simulator::start("127.0.0.1:0".parse().expect("an address"), spec).await.expect("a simulator")
 }
 
-/// A batch, and everything it told.
+/// A batch, what it records, and everything it told.
 struct Desk {
     batch: Batch,
     progress: UnboundedReceiver<Progress>,
     told: HashMap<PhoneNumberId, Vec<JobState>>,
+    records: Records,
+    books: Books,
 }
 
 impl Desk {
-    fn new(url: &str, token: &str, concurrency: usize) -> Self {
-        let (batch, progress) = Batch::start(graph(url, token), concurrency, Clock::System);
-        Self { batch, progress, told: HashMap::new() }
+    async fn new(url: &str, token: &str, concurrency: usize) -> Self {
+        Self::with(Books::without_recipients(), Clock::System, Some(graph(url, token)), concurrency).await
     }
 
-    fn on(simulator: &Simulator, concurrency: usize) -> Self {
-        Self::new(&simulator.base_url(), TOKEN, concurrency)
+    async fn on(simulator: &Simulator, concurrency: usize) -> Self {
+        Self::new(&simulator.base_url(), TOKEN, concurrency).await
+    }
+
+    async fn with(books: Books, clock: Clock, graph: Option<Graph>, concurrency: usize) -> Self {
+        let (records, recovered) = books.open(clock);
+        let plan = Plan { profile: Clean::new("acme"), pins: PinSource::Given, numbers: Vec::new() };
+        records.journal.begin_job(plan).await.expect("a job");
+        let Recovered { unresolved, .. } = recovered;
+        let (batch, progress) = Batch::start(graph, records.clone(), unresolved, concurrency, clock);
+        Self { batch, progress, told: HashMap::new(), records, books }
+    }
+
+    /// What an earlier run left behind, told before anything else.
+    fn hear_what_is_left(&mut self) -> Vec<InDoubt> {
+        let mut left = Vec::new();
+        while let Ok(progress) = self.progress.try_recv() {
+            left.push(in_doubt(&progress.state).clone());
+        }
+        left
+    }
+
+    /// Ends as a program does, and gives back what it recorded.
+    async fn close(mut self) -> Books {
+        self.settle().await;
+        self.records.journal.close();
+        self.books
     }
 
     /// Hears news until it has heard so many for which this holds.
@@ -125,7 +165,8 @@ fn word(state: &JobState) -> String {
         JobState::Set(finished)
         | JobState::Failed(finished, _)
         | JobState::NotSent(finished, _)
-        | JobState::InDoubt(finished, _) => format!("{} after {}", state.key(), finished.tries),
+        | JobState::Settled(finished, _) => format!("{} after {}", state.key(), finished.tries),
+        JobState::InDoubt(standing) => format!("{} after {}", state.key(), standing.finished.tries),
     }
 }
 
@@ -137,17 +178,50 @@ fn is_token_refused(state: &JobState) -> bool {
     matches!(state, JobState::NotSent(_, NotSent::TokenRefused))
 }
 
+/// A batch of one request at a time, on a clock that is moved by hand.
+async fn by_hand(simulator: &Simulator, books: Books) -> (Desk, &'static HandClock) {
+    let utc = UtcTime::from_unix_seconds(1_795_356_189);
+    let time = HandClock::showing(Moment { instant: tokio::time::Instant::now().into_std(), utc });
+    let graph = graph(&simulator.base_url(), TOKEN);
+    (Desk::with(books, Clock::ByHand(time), Some(graph), 1).await, time)
+}
+
+fn pass(time: &HandClock, by: Duration) {
+    time.set(time.now().plus(by));
+}
+
+/// Another PIN for a number.
+fn newer(n: u64) -> Change {
+    Change { pin: Pin::parse(&digits(n + 1)).expect("a PIN"), ..change(n) }
+}
+
+/// Faults that leave the first change of a number in doubt, applied or not.
+fn four_resets(n: u64, answer: &str) -> String {
+    format!("[[fault]]\nnumber = \"{}\"\ntimes = 4\nanswer = \"{answer}\"\n", id(n))
+}
+
+/// How a number stands that is in doubt.
+#[track_caller]
+fn in_doubt(state: &JobState) -> &InDoubt {
+    let JobState::InDoubt(standing) = state else { panic!("{state:?}") };
+    standing
+}
+
 /// True if the second state may follow the first.
 fn may_follow(before: &JobState, after: &JobState) -> bool {
     match before {
         JobState::Queued => matches!(after, JobState::Sending { attempt: 1 } | JobState::NotSent(..)),
         JobState::Sending { attempt } => match after {
             JobState::Waiting { attempt: next, .. } => *next == attempt + 1,
-            JobState::Queued | JobState::Sending { .. } => false,
+            JobState::Queued | JobState::Sending { .. } | JobState::Settled(..) => false,
             JobState::Set(_) | JobState::Failed(..) | JobState::NotSent(..) | JobState::InDoubt(..) => true,
         },
         JobState::Waiting { attempt, .. } => matches!(after, JobState::Sending { attempt: now } if now == attempt),
-        JobState::Set(_) | JobState::Failed(..) | JobState::NotSent(..) | JobState::InDoubt(..) => false,
+        JobState::Set(_)
+        | JobState::Failed(..)
+        | JobState::NotSent(..)
+        | JobState::InDoubt(..)
+        | JobState::Settled(..) => false,
     }
 }
 
@@ -187,12 +261,12 @@ fn random_faults(numbers: u64) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_goes_wrong_every_try_carries_the_same_pin_and_what_is_told_is_true() {
-    const NUMBERS: u64 = 600;
-    let simulator = simulator(600, Duration::from_millis(20), &random_faults(NUMBERS)).await;
+    const NUMBERS: u64 = 3_000;
+    let simulator = simulator(3_000, Duration::from_millis(20), &random_faults(NUMBERS)).await;
     let before: Vec<_> = (1..=NUMBERS).map(|n| simulator.pin_in_force(&id(n))).collect();
-    let mut desk = Desk::on(&simulator, 16);
+    let mut desk = Desk::on(&simulator, 16).await;
     desk.batch.set(changes(NUMBERS));
-    desk.rest(600).await;
+    desk.rest(3_000).await;
     let mut tries_in_all = 0;
     for (n, before) in (1..).zip(before) {
         let states = &desk.told[&id(n)];
@@ -208,10 +282,12 @@ async fn whatever_goes_wrong_every_try_carries_the_same_pin_and_what_is_told_is_
             }
             JobState::Failed(..) | JobState::NotSent(..) => assert_eq!(in_force, before, "{n}: nothing was changed"),
             JobState::InDoubt(..) => assert!(in_force == before || in_force == Some(digits(n)), "{n}"),
-            JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } => unreachable!("at rest"),
+            JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } | JobState::Settled(..) => {
+                unreachable!("at rest, and nobody settled anything")
+            }
         }
     }
-    assert!(desk.count(is_set) > 500 && tries_in_all > 750, "{tries_in_all} tries");
+    assert!(desk.count(is_set) > 2_500 && tries_in_all > 3_750, "{tries_in_all} tries");
     assert!(desk.count(|state| matches!(state, JobState::InDoubt(..))) > 0);
     assert!(desk.count(|state| matches!(state, JobState::Failed(..))) > 0);
 }
@@ -220,7 +296,7 @@ async fn whatever_goes_wrong_every_try_carries_the_same_pin_and_what_is_told_is_
 async fn a_change_is_tried_four_times_in_all_and_stays_in_doubt() {
     let faults = "[[fault]]\nevery = 1\nanswer = \"reset-before\"";
     let simulator = simulator(10, Duration::ZERO, faults).await;
-    let mut desk = Desk::on(&simulator, 2);
+    let mut desk = Desk::on(&simulator, 2).await;
     desk.batch.set(changes(1));
     desk.rest(1).await;
     let story = "queued sending-1 retry? sending-2 retry? sending-3 retry? sending-4 no-answer after 4";
@@ -236,7 +312,7 @@ async fn a_throttled_number_is_asked_again_later_and_a_refused_one_is_not() {
         id(2)
     );
     let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2);
+    let mut desk = Desk::on(&simulator, 2).await;
     let start = tokio::time::Instant::now();
     desk.batch.set(changes(2));
     desk.rest(2).await;
@@ -248,31 +324,33 @@ async fn a_throttled_number_is_asked_again_later_and_a_refused_one_is_not() {
 #[tokio::test(start_paused = true)]
 async fn no_more_requests_than_allowed_are_on_their_way_at_once() {
     let silent = Faultd::start(vec![vec![Say::Hold]]).await;
-    let mut desk = Desk::new(&silent.url(), TOKEN, 5);
+    let mut desk = Desk::new(&silent.url(), TOKEN, 5).await;
     desk.batch.set(changes(40));
     tokio::time::sleep(Duration::from_secs(29)).await;
     assert_eq!((silent.requests().len(), silent.connections()), (5, 5));
-    // The first five wait for their next try; five others have their places.
+    // The five in doubt keep their places: a crash now must not leave more than five in doubt.
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(silent.requests().len(), 10);
     desk.settle().await;
     let (mut in_doubt, mut not_sent) = (0, 0);
     for n in 1..=40 {
         let state = desk.last(n);
-        if matches!(state, JobState::InDoubt(finished, Doubt::NoAnswer { .. }) if finished.tries == 1) {
+        if matches!(state, JobState::InDoubt(standing)
+            if standing.finished.tries == 2 && matches!(standing.doubt, Doubt::NoAnswer { .. }))
+        {
             in_doubt += 1;
         } else if matches!(state, JobState::NotSent(finished, NotSent::Stopped) if finished.tries == 0) {
             not_sent += 1;
         }
     }
-    assert_eq!((in_doubt, not_sent, silent.requests().len()), (10, 30, 10));
+    assert_eq!((in_doubt, not_sent, silent.requests().len()), (5, 35, 10));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_access_token_stops_the_rest() {
     let faults = "[[fault]]\nevery = 1\nafter = 100\nanswer = { code = 190, status = 401 }";
     let simulator = simulator(5_000, Duration::from_millis(50), faults).await;
-    let mut desk = Desk::on(&simulator, 16);
+    let mut desk = Desk::on(&simulator, 16).await;
     desk.batch.set(changes(5_000));
     desk.rest(5_000).await;
     let requests = simulator.pin_requests();
@@ -292,19 +370,21 @@ async fn a_refused_access_token_ends_the_wait_for_a_repeat_too() {
         id(3)
     );
     let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 1);
+    // What is in doubt keeps its permit while it waits, what Meta refused does not.
+    let mut desk = Desk::on(&simulator, 2).await;
     desk.batch.set(changes(5));
     desk.rest(5).await;
     assert_eq!(desk.story(2), "queued sending-1 retry failed after 1", "Meta refused it: that much is known");
     assert_eq!(desk.story(3), "queued sending-1 failed after 1");
     assert!(is_token_refused(desk.last(4)) && is_token_refused(desk.last(5)));
-    assert!(matches!(desk.last(1), JobState::InDoubt(..)), "{}", desk.story(1));
+    let doubt = &in_doubt(desk.last(1)).doubt;
+    assert!(matches!(doubt, Doubt::Repeated { last: Unchanged::NotSent(NotSent::TokenRefused), .. }), "{doubt:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_sends_nothing_new_and_awaits_what_is_on_its_way() {
     let simulator = simulator(200, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 4);
+    let mut desk = Desk::on(&simulator, 4).await;
     desk.batch.set(changes(100));
     desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
     desk.settle().await;
@@ -320,7 +400,7 @@ async fn a_stop_sends_nothing_new_and_awaits_what_is_on_its_way() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_before_the_first_turn_sends_nothing_at_all() {
     let simulator = simulator(200, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 4);
+    let mut desk = Desk::on(&simulator, 4).await;
     desk.batch.set(changes(100));
     desk.settle().await;
     assert_eq!(simulator.pin_requests(), 0);
@@ -335,7 +415,7 @@ async fn a_stop_brings_waiting_changes_to_rest_with_what_is_known_of_them() {
         id(2)
     );
     let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2);
+    let mut desk = Desk::on(&simulator, 2).await;
     desk.batch.set(changes(2));
     desk.hear(2, |progress| matches!(progress.state, JobState::Waiting { attempt: 2, .. })).await;
     let requests = simulator.pin_requests();
@@ -348,7 +428,7 @@ async fn a_stop_brings_waiting_changes_to_rest_with_what_is_known_of_them() {
 #[tokio::test(start_paused = true)]
 async fn without_a_handle_the_batch_stops_and_ends() {
     let simulator = simulator(200, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 4);
+    let mut desk = Desk::on(&simulator, 4).await;
     desk.batch.set(changes(100));
     desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
     let Desk { batch, mut progress, .. } = desk;
@@ -368,10 +448,14 @@ async fn a_later_refusal_does_not_clear_an_earlier_doubt() {
         id(1)
     );
     let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2);
+    let mut desk = Desk::on(&simulator, 2).await;
     desk.batch.set(changes(1));
     desk.rest(1).await;
     assert_eq!(desk.story(1), "queued sending-1 retry? sending-2 no-answer after 2");
+    let doubt = &in_doubt(desk.last(1)).doubt;
+    let words = matches!(doubt, Doubt::Repeated { earlier, last: Unchanged::Refused(fault) }
+        if matches!(**earlier, Doubt::LineBroke { .. }) && fault.code == 100);
+    assert!(words, "both are told: {doubt:?}");
     assert_eq!(simulator.pin_in_force(&id(1)), Some(digits(1)), "and it was in force indeed");
 }
 
@@ -379,7 +463,7 @@ async fn a_later_refusal_does_not_clear_an_earlier_doubt() {
 async fn the_pin_in_doubt_is_sent_again_by_hand_until_it_is_confirmed() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 5\nanswer = \"reset-before\"", id(1));
     let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2);
+    let mut desk = Desk::on(&simulator, 2).await;
     desk.batch.set(changes(1));
     desk.rest(1).await;
     // Asked for twice, and sent once.
@@ -405,24 +489,23 @@ async fn a_newer_pin_that_came_to_nothing_leaves_the_older_one_in_doubt() {
         id(1)
     );
     let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 1);
-    let newer = || Change { pin: Pin::parse(&digits(2)).expect("a PIN"), ..change(1) };
+    let (mut desk, time) = by_hand(&simulator, Books::without_recipients()).await;
     desk.batch.set(changes(1));
     desk.rest(1).await;
-    let JobState::InDoubt(older, _) = desk.last(1) else { panic!("{:?}", desk.last(1)) };
-    let older = *older;
+    let older = in_doubt(desk.last(1)).clone();
 
-    desk.batch.set(vec![newer()]);
+    pass(time, LATE_LANDING);
+    desk.batch.set(vec![newer(1)]);
     desk.rest(1).await;
-    let refused = matches!(desk.last(1), JobState::InDoubt(at, Doubt::OlderPin(Unchanged::Refused(fault)))
-        if *at == older && fault.code == 133_010);
-    assert!(refused, "{:?}", desk.last(1));
+    let refused = in_doubt(desk.last(1));
+    assert!(matches!(&refused.doubt, Doubt::OlderPin(Unchanged::Refused(fault)) if fault.code == 133_010));
+    assert_eq!(InDoubt { doubt: older.doubt.clone(), ..refused.clone() }, older, "but for the words, nothing changed");
 
-    desk.batch.set(vec![newer()]);
+    desk.batch.set(vec![newer(1)]);
     desk.batch.stop();
     desk.rest(1).await;
-    let not_sent = JobState::InDoubt(older, Doubt::OlderPin(Unchanged::NotSent(NotSent::Stopped)));
-    assert_eq!(*desk.last(1), not_sent);
+    let not_sent = Doubt::OlderPin(Unchanged::NotSent(NotSent::Stopped));
+    assert_eq!(*in_doubt(desk.last(1)), InDoubt { doubt: not_sent, ..older });
 
     desk.batch.send_again(id(1));
     desk.rest(1).await;
@@ -434,7 +517,7 @@ async fn a_newer_pin_that_came_to_nothing_leaves_the_older_one_in_doubt() {
 async fn a_stop_before_the_pin_in_doubt_was_sent_again_keeps_it() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 4\nanswer = \"reset-before\"", id(1));
     let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2);
+    let mut desk = Desk::on(&simulator, 2).await;
     desk.batch.set(changes(1));
     desk.rest(1).await;
     desk.batch.send_again(id(1));
@@ -449,7 +532,7 @@ async fn a_stop_before_the_pin_in_doubt_was_sent_again_keeps_it() {
 #[tokio::test(start_paused = true)]
 async fn a_second_change_for_a_number_on_its_way_is_refused_here() {
     let simulator = simulator(10, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 2);
+    let mut desk = Desk::on(&simulator, 2).await;
     let (first, second) = (change(1), change(1));
     let (first_id, second_id) = (first.id, second.id);
     desk.batch.set(vec![first, second]);
@@ -469,7 +552,7 @@ async fn a_second_change_for_a_number_on_its_way_is_refused_here() {
 #[tokio::test(start_paused = true)]
 async fn a_new_access_token_is_used_from_the_next_request_on_and_the_old_ones_refusal_stops_nothing() {
     let simulator = simulator(100, Duration::from_secs(1), "").await;
-    let mut desk = Desk::new(&simulator.base_url(), EXPIRED_TOKEN, 2);
+    let mut desk = Desk::new(&simulator.base_url(), EXPIRED_TOKEN, 2).await;
     desk.batch.set(changes(20));
     desk.hear(2, |progress| matches!(progress.state, JobState::Sending { .. })).await;
     desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
@@ -482,7 +565,7 @@ async fn a_new_access_token_is_used_from_the_next_request_on_and_the_old_ones_re
 async fn a_repeat_uses_the_access_token_of_its_time() {
     let silent = Faultd::start(vec![vec![Say::Reset]]).await;
     let simulator = simulator(10, Duration::ZERO, "").await;
-    let mut desk = Desk::new(&silent.url(), EXPIRED_TOKEN, 1);
+    let mut desk = Desk::new(&silent.url(), EXPIRED_TOKEN, 1).await;
     desk.batch.set(changes(1));
     desk.hear(1, |progress| matches!(progress.state, JobState::Waiting { .. })).await;
     desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
@@ -499,7 +582,7 @@ async fn a_missing_permission_stops_what_is_left_of_its_waba_and_nothing_else() 
         id(1)
     );
     let simulator = simulator(100, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 1);
+    let mut desk = Desk::on(&simulator, 1).await;
     let of = |n| Change { waba: Some(waba(1 + (n + 1) % 2)), ..change(n) };
     // Even ones are in WABA 2, as is number 1.
     let first = Change { waba: Some(waba(2)), ..change(1) };
@@ -511,6 +594,8 @@ async fn a_missing_permission_stops_what_is_left_of_its_waba_and_nothing_else() 
         let story = if n % 2 == 0 { "queued not-sent after 0" } else { "queued sending-1 set after 1" };
         assert_eq!(desk.story(n), story, "{n}");
     }
+    let JobState::NotSent(_, why) = desk.last(4) else { panic!("{:?}", desk.last(4)) };
+    assert!(matches!(why, NotSent::WabaRefused(_)), "{why:?}");
 }
 
 #[tokio::test]
@@ -524,10 +609,316 @@ async fn three_failed_handshakes_in_a_row_stop_the_work() {
             line.try_write(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("an answer");
         }
     });
-    let mut desk = Desk::new(&url, TOKEN, 1);
+    let mut desk = Desk::new(&url, TOKEN, 1).await;
     desk.batch.set(changes(50));
     desk.rest(50).await;
     let tried = desk.told.values().flatten().filter(|state| matches!(state, JobState::Sending { .. })).count();
     assert_eq!(tried, 3);
     assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, NotSent::Tls(_)))), 50);
+}
+
+/// What the database says, asked without the program.
+fn ask(database: &std::path::Path, question: &str) -> i64 {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let database = rusqlite::Connection::open_with_flags(database, flags).expect("a database");
+    database.query_row(question, [], |row| row.get(0)).expect("an answer")
+}
+
+fn answer(status: &str, body: &str) -> Vec<Say> {
+    vec![Say::Bytes(format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes())]
+}
+
+/// The phone number ID that a request names.
+fn number_of(request: &str) -> String {
+    request.split(['/', ' ', '?']).find(|part| part.starts_with("2000")).expect("a number").to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_request_arrives_before_its_try_is_recorded_and_its_pin_sealed() {
+    let books = Books::default();
+    let (database, escrow) = (books.path().join("journal.db"), books.path().join("escrow.jsonl"));
+    let arrived = std::sync::Mutex::new(HashMap::<String, i64>::new());
+    let watch = move |request: &str| {
+        let number = number_of(request);
+        let mut arrived = arrived.lock().expect("no panic inside");
+        let times = arrived.entry(number.clone()).or_default();
+        *times += 1;
+        let tries = format!("SELECT count(*) FROM tries JOIN changes USING (change) WHERE number = '{number}'");
+        assert!(ask(&database, &tries) >= *times, "try {times} of {number} came before its record");
+        let sealed = std::fs::read_to_string(&escrow).expect("the escrow");
+        assert_eq!(sealed.lines().filter(|line| line.contains(&number)).count(), 1, "{number} is sealed, once");
+    };
+    let mut scripts = vec![vec![Say::Reset]; 15];
+    scripts.push(answer("200 OK", r#"{"success":true}"#));
+    let server = Faultd::start_watched(scripts, watch).await;
+    let graph = graph(&server.url(), TOKEN);
+    let mut desk = Desk::with(books, Clock::System, Some(graph), 4).await;
+    desk.batch.set(changes(20));
+    desk.rest(20).await;
+    // A failed assertion in the server would have broken the line, and so have cost more requests.
+    assert_eq!(server.requests().len(), 15 + desk.count(is_set), "{:?}", desk.told);
+    assert!(desk.count(is_set) >= 15, "{:?}", desk.told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_changes_are_open_than_requests_may_be_on_their_way() {
+    const OPEN: &str = "SELECT count(*) FROM changes c WHERE NOT EXISTS (SELECT 1 FROM outcomes o
+        WHERE o.change = c.change AND o.seq > (SELECT max(t.seq) FROM tries t WHERE t.change = c.change))";
+    let books = Books::without_recipients();
+    let database = books.path().join("journal.db");
+    let most = std::sync::Arc::new(std::sync::Mutex::new(0));
+    let seen = std::sync::Arc::clone(&most);
+    let watch = move |_: &str| {
+        let mut most = seen.lock().expect("no panic inside");
+        *most = ask(&database, OPEN).max(*most);
+    };
+    let throttled = answer("400 Bad Request", r#"{"error":{"code":80008,"message":"slower","type":"OAuthException"}}"#);
+    let mut scripts = vec![throttled; 60];
+    scripts.push(answer("200 OK", r#"{"success":true}"#));
+    let server = Faultd::start_watched(scripts, watch).await;
+    let mut desk = Desk::with(books, Clock::System, Some(graph(&server.url(), TOKEN)), 5).await;
+    desk.batch.set(changes(40));
+    desk.rest(40).await;
+    assert_eq!((desk.count(is_set), server.requests().len()), (40, 100), "60 were throttled first");
+    assert_eq!(*most.lock().expect("no panic inside"), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_while_paused_and_what_was_on_its_way_comes_to_its_end() {
+    let simulator = simulator(10, Duration::from_secs(1), "").await;
+    let mut desk = Desk::on(&simulator, 2).await;
+    desk.batch.set(changes(6));
+    desk.hear(2, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    desk.batch.pause();
+    desk.rest(2).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!((simulator.pin_requests(), desk.count(is_set)), (2, 2));
+    desk.batch.go_on();
+    desk.rest(4).await;
+    assert_eq!(desk.count(is_set), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_holds_repeats_and_a_stop_ends_it() {
+    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
+    let mut desk = Desk::on(&simulator, 2).await;
+    desk.batch.set(changes(2));
+    desk.hear(2, |progress| matches!(progress.state, JobState::Waiting { .. } | JobState::Set(_))).await;
+    desk.batch.pause();
+    let requests = simulator.pin_requests();
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    desk.settle().await;
+    assert_eq!(simulator.pin_requests(), requests);
+    assert!(matches!(desk.last(1), JobState::InDoubt(_)), "{}", desk.story(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_pin_waits_until_nothing_that_was_sent_can_land() {
+    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-after")).await;
+    let (mut desk, time) = by_hand(&simulator, Books::default()).await;
+    let before = TwoStep::On;
+    desk.batch.set(vec![Change { before: Before { two_step: before, read_at: None }, ..change(1) }]);
+    desk.rest(1).await;
+    let standing = in_doubt(desk.last(1)).clone();
+    let new_pin_from = time.now().plus(LATE_LANDING);
+    let told = InDoubt { candidates: 2, is_held: true, is_sealed: true, before, new_pin_from, ..standing.clone() };
+    assert_eq!(standing, told);
+
+    pass(time, LATE_LANDING.saturating_sub(Duration::from_secs(1)));
+    desk.batch.set(vec![newer(1)]);
+    desk.rest(1).await;
+    let why = NotSent::RefusedHere(Clean::new("an earlier PIN could still take effect until 14:05:09 UTC"));
+    assert_eq!(in_doubt(desk.last(1)).doubt, Doubt::OlderPin(Unchanged::NotSent(why)));
+    assert_eq!(simulator.pins_sent(&id(1)), [digits(1); 4]);
+
+    pass(time, Duration::from_secs(1));
+    desk.batch.set(vec![newer(1)]);
+    desk.rest(1).await;
+    assert!(is_set(desk.last(1)), "{}", desk.story(1));
+    assert_eq!(simulator.pin_in_force(&id(1)), Some(digits(2)));
+    // Nothing is left to be sent again, here or at the next start.
+    desk.batch.send_again(id(1));
+    let books = desk.close().await;
+    assert_eq!(simulator.pin_requests(), 5);
+    assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_pin_waits_for_a_doubtful_try_of_a_confirmed_one_too() {
+    let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 1\nanswer = \"reset-before\"\n", id(1));
+    let simulator = simulator(10, Duration::ZERO, &faults).await;
+    let (mut desk, time) = by_hand(&simulator, Books::default()).await;
+    desk.batch.set(changes(1));
+    desk.rest(1).await;
+    assert_eq!(desk.story(1), "queued sending-1 retry? sending-2 set after 2");
+    desk.batch.set(vec![newer(1)]);
+    desk.rest(1).await;
+    assert!(matches!(desk.last(1), JobState::NotSent(_, NotSent::RefusedHere(_))), "the first try can still land");
+    pass(time, LATE_LANDING);
+    desk.batch.set(vec![newer(1)]);
+    desk.rest(1).await;
+    assert!(is_set(desk.last(1)), "{}", desk.story(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_step_still_not_set_settles_a_doubt_and_nothing_else_does() {
+    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
+    let (mut desk, time) = by_hand(&simulator, Books::default()).await;
+    desk.batch.set(changes(1));
+    desk.rest(1).await;
+    let early = time.now().plus(LATE_LANDING.saturating_sub(Duration::from_secs(1)));
+    let late = time.now().plus(LATE_LANDING);
+    time.set(late);
+    let read = |two_step, asked| StatusRead { number: id(1), two_step, asked };
+    for read in [
+        read(TwoStep::NotSet, early),
+        read(TwoStep::On, late),
+        read(TwoStep::Unknown, late),
+        StatusRead { number: id(2), ..read(TwoStep::NotSet, late) },
+    ] {
+        desk.batch.status_read(read);
+    }
+    desk.settle().await;
+    assert!(matches!(desk.last(1), JobState::InDoubt(_)), "{}", desk.story(1));
+    desk.batch.status_read(read(TwoStep::NotSet, late));
+    desk.rest(1).await;
+    assert!(matches!(desk.last(1), JobState::Settled(finished, Settlement::NothingInForce) if finished.tries == 4));
+    let books = desk.close().await;
+    assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_checked_by_hand_is_settled_but_another_pin_still_waits() {
+    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
+    let (mut desk, _time) = by_hand(&simulator, Books::default()).await;
+    desk.batch.set(changes(1));
+    desk.rest(1).await;
+    desk.batch.settle_by_hand(id(1), Clean::new("rang them up"));
+    desk.batch.settle_by_hand(id(2), Clean::new("nothing was in doubt"));
+    desk.rest(1).await;
+    assert!(matches!(desk.last(1), JobState::Settled(finished, Settlement::ByHand) if finished.tries == 4));
+    desk.batch.set(vec![newer(1)]);
+    desk.rest(1).await;
+    assert!(matches!(desk.last(1), JobState::NotSent(_, NotSent::RefusedHere(_))), "{:?}", desk.last(1));
+    let books = desk.close().await;
+    assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_run_left_in_doubt_is_told_at_once_and_ends_with_a_confirmed_pin() {
+    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-after")).await;
+    let (mut desk, _) = by_hand(&simulator, Books::default()).await;
+    desk.batch.set(changes(1));
+    desk.rest(1).await;
+    let known = in_doubt(desk.last(1)).clone();
+    let books = desk.close().await;
+
+    let (mut desk, time) = by_hand(&simulator, books).await;
+    let [left] = &desk.hear_what_is_left()[..] else { panic!("one is left") };
+    let new_pin_from = left.new_pin_from;
+    assert_eq!(*left, InDoubt { is_held: false, new_pin_from, ..known.clone() });
+    assert_eq!(new_pin_from.utc, known.new_pin_from.utc);
+    desk.batch.send_again(id(1));
+    desk.batch.set(vec![newer(1)]);
+    desk.rest(1).await;
+    assert!(matches!(in_doubt(desk.last(1)).doubt, Doubt::OlderPin(_)), "too early");
+    assert_eq!(simulator.pin_requests(), 4);
+    time.set(new_pin_from);
+    desk.batch.set(vec![newer(1)]);
+    desk.rest(1).await;
+    assert!(is_set(desk.last(1)), "{}", desk.story(1));
+    let books = desk.close().await;
+    assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hidden_it_forgets_the_client_and_the_pins_that_the_escrow_has() {
+    for (books, is_kept) in [(Books::default(), false), (Books::without_recipients(), true)] {
+        let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
+        let (mut desk, _) = by_hand(&simulator, books).await;
+        desk.batch.set(vec![change(1), change(2)]);
+        // What waits for its turn goes on.
+        desk.batch.drop_secrets();
+        desk.rest(2).await;
+        assert!(is_set(desk.last(2)), "{}", desk.story(2));
+        assert_eq!(in_doubt(desk.last(1)).is_held, is_kept);
+        desk.batch.set(vec![change(3)]);
+        desk.rest(1).await;
+        let why = NotSent::RefusedHere(Clean::new("there is no access token"));
+        assert!(matches!(desk.last(3), JobState::NotSent(_, not_sent) if *not_sent == why), "{:?}", desk.last(3));
+        desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
+        desk.batch.send_again(id(1));
+        desk.batch.set(vec![change(3)]);
+        desk.rest(1 + usize::from(is_kept)).await;
+        assert_eq!((is_set(desk.last(1)), is_set(desk.last(3))), (is_kept, true));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pin_in_doubt_is_forgotten_when_the_screen_is_hidden_if_the_escrow_has_it() {
+    for (books, is_kept) in [(Books::default(), false), (Books::without_recipients(), true)] {
+        let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
+        let (mut desk, _) = by_hand(&simulator, books).await;
+        desk.batch.set(changes(1));
+        desk.rest(1).await;
+        desk.batch.drop_secrets();
+        desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
+        desk.batch.send_again(id(1));
+        desk.rest(1).await;
+        assert_eq!((is_set(desk.last(1)), simulator.pin_requests()), (is_kept, if is_kept { 5 } else { 4 }));
+        if !is_kept {
+            assert!(!in_doubt(desk.last(1)).is_held, "and told so");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_client_nothing_is_sent_until_there_is_one() {
+    let simulator = simulator(10, Duration::ZERO, "").await;
+    let mut desk = Desk::with(Books::default(), Clock::System, None, 1).await;
+    desk.batch.set(changes(1));
+    desk.rest(1).await;
+    desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
+    desk.batch.set(changes(1));
+    desk.rest(1).await;
+    assert_eq!(desk.story(1), "not-sent after 0 queued sending-1 set after 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_dies_stops_everything_and_says_so_once() {
+    let simulator = simulator(200, Duration::from_secs(1), "").await;
+    let mut desk = Desk::on(&simulator, 4).await;
+    let mut death = desk.batch.records_died();
+    desk.batch.set(changes(100));
+    desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    // Somebody tidies up: what is written from now on would be found by nobody.
+    std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
+    desk.rest(100).await;
+    let words = death.borrow_and_update().clone().expect("it died");
+    assert!(words.as_str().contains(&*desk.books.path().to_string_lossy()), "{words}");
+    assert_eq!((simulator.pin_requests(), desk.count(is_set)), (4, 4), "what Meta said is told all the same");
+    let why = NotSent::RefusedHere(words);
+    assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, not_sent) if *not_sent == why)), 96);
+    desk.batch.set(vec![change(101)]);
+    desk.rest(1).await;
+    assert!(matches!(desk.last(101), JobState::NotSent(_, not_sent) if *not_sent == why), "no new work is taken");
+    assert!(!death.has_changed().expect("the batch goes on"), "told once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn recipients_that_nobody_acknowledged_stop_each_change_before_it_is_sent() {
+    let simulator = simulator(10, Duration::ZERO, "").await;
+    let (mut desk, _) = by_hand(&simulator, Books::default()).await;
+    desk.batch.set(changes(1));
+    desk.rest(1).await;
+    let books = desk.close().await.with_another_recipient();
+    let (mut desk, _) = by_hand(&simulator, books).await;
+    desk.batch.set(vec![change(2)]);
+    desk.rest(1).await;
+    assert_eq!(simulator.pin_requests(), 1);
+    assert!(matches!(desk.last(2), JobState::NotSent(_, NotSent::RefusedHere(_))), "{:?}", desk.last(2));
+    desk.records.journal.acknowledge_recipients().await.expect("acknowledged");
+    desk.batch.set(vec![change(2)]);
+    desk.rest(1).await;
+    assert!(is_set(desk.last(2)), "{}", desk.story(2));
 }

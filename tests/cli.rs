@@ -334,7 +334,8 @@ fn the_screen_needs_a_terminal() {
     for arguments in [&[][..], &["--demo"]] {
         let ended = home.run(arguments);
         assert!(ended.code == Some(2) && ended.out.is_empty(), "{ended:?}");
-        assert!(ended.err.starts_with("pindesk: the screen needs a terminal. For scripts use: pindesk numbers list."));
+        let told = "pindesk: the screen needs a terminal. For scripts use: pindesk numbers list, pindesk pin set, pindesk jobs.";
+        assert!(ended.err.starts_with(told), "{ended:?}");
     }
     let demo = home.run(&["--demo", "numbers", "list"]);
     assert!(demo.code == Some(2) && demo.err.contains("--demo"), "{demo:?}");
@@ -378,8 +379,16 @@ fn wrong_arguments_are_refused_without_repeating_a_value() {
 #[test]
 fn help_leads_with_examples_and_fits_80_columns() {
     let home = Home::empty();
-    for arguments in [&["--help"][..], &["numbers", "--help"], &["numbers", "list", "--help"], &["simulator", "--help"]]
-    {
+    for arguments in [
+        &["--help"][..],
+        &["numbers", "--help"],
+        &["numbers", "list", "--help"],
+        &["pin", "set", "--help"],
+        &["escrow", "open", "--help"],
+        &["jobs", "resume", "--help"],
+        &["audit", "show", "--help"],
+        &["simulator", "--help"],
+    ] {
         let help = home
             .command(arguments)
             .env("COLUMNS", "200")

@@ -1,5 +1,10 @@
 //! The config as an operator meets it: files on a disk, variables, flags, and what is said of a mistake in them.
 
+mod support {
+    #[expect(dead_code, reason = "shared with tests that use more of it")]
+    pub(crate) mod skip;
+}
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -637,6 +642,25 @@ fn a_token_is_read_from_a_file_that_is_its_owners_alone() {
     assert_eq!(source.read().expect("it is safe").expose(), "EAAJfake");
     symlink(home.path("token"), home.path("link")).expect("a link");
     assert_eq!(TokenSource::File(home.path("link")).read().expect("it leads there").expose(), "EAAJfake");
+}
+
+#[test]
+fn a_link_that_somebody_else_made_is_not_followed() {
+    if !rustix::process::geteuid().is_root() {
+        support::skip::not_allowed("giving a link away, as root can");
+        return;
+    }
+    let home = Home::new();
+    home.file("token", 0o600, "EAAJfake");
+    symlink("token", home.path("link")).expect("a link");
+    symlink("link", home.path("first")).expect("a link to a link");
+    std::os::unix::fs::lchown(home.path("link"), Some(4321), None).expect("given away");
+    let told = |name: &str| home.told(TokenSource::File(home.path(name)).read().expect_err("it is not safe"));
+    let refused = "the symbolic link belongs to user 4321. Make it yourself, or name the file that it leads to";
+    assert_eq!(told("link"), format!("access token file ~/link: {refused}"));
+    assert_eq!(told("first"), format!("access token file ~/first: {refused}"));
+    symlink("circle", home.path("circle")).expect("a link");
+    assert_snapshot!(told("circle"), @"access token file ~/circle: it cannot be read: Too many levels of symbolic links (os error 40)");
 }
 
 #[test]

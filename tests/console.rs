@@ -1,6 +1,8 @@
 //! Journeys through the console, in the operator's words: real state, real view, real work, the simulator over HTTP.
 
 mod support {
+    #[expect(dead_code, reason = "shared with tests that use more of it")]
+    pub(crate) mod books;
     pub(crate) mod driver;
 }
 
@@ -13,6 +15,7 @@ use pindesk::console::keymap::Mode;
 use pindesk::console::theme::Glyphs;
 use pindesk::job::MAX_TRIES;
 
+use support::books::Books;
 use support::driver::{Console, Start};
 
 /// Acme Repairs Deliveries: no PIN is set.
@@ -52,13 +55,13 @@ mod list {
     #[test]
     fn a_number_that_is_configured_and_listed_too_counts_once() {
         let mut console = Start { single: Some(ALSO_NOT_SET_ID), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").sees("Showing 60 of 60");
+        console.sees("Read 60 numbers.").opens().sees("Showing 60 of 60");
     }
 
     #[test]
     fn numbers_that_cannot_be_read_again_keep_their_rows() {
         let mut console = Start { single: Some(ALSO_NOT_SET_ID), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").filter(ALSO_NOT_SET).sees("Showing 1 of 60").server_goes();
+        console.sees("Read 60 numbers.").opens().filter(ALSO_NOT_SET).sees("Showing 1 of 60").server_goes();
         console.press('u').sees("could not be read").sees("OFFLINE since").waits(Duration::from_secs(1));
         console.sees_all(&[ALSO_NOT_SET, "Acme Grocers Central", "Showing 1 of 60"]);
     }
@@ -144,7 +147,7 @@ mod list {
     #[test]
     fn details_stand_beside_a_wide_list_by_d() {
         let mut console = Start { size: (120, 36), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").select(ON).sees_no("DETAILS").press('d');
+        console.sees("Read 60 numbers.").opens().select(ON).sees_no("DETAILS").press('d');
         console.sees_all(&["DETAILS", "Ownership code", "none from this tool"]);
         console.resizes(80, 24).sees_no("DETAILS").press('d').sees("Details beside the list need 100 columns.");
     }
@@ -394,7 +397,7 @@ mod setting {
     #[test]
     fn a_read_only_profile_opens_no_form() {
         let mut console = Start { read_only: true, ..Start::default() }.console();
-        console.sees("Read 60 numbers.").sees("READ-ONLY").select(NOT_SET).press('p');
+        console.sees("Read 60 numbers.").opens().sees("READ-ONLY").select(NOT_SET).press('p');
         console.sees("This profile is read-only: nothing can be changed.");
         assert_eq!(console.app().mode(), Mode::List);
     }
@@ -425,7 +428,7 @@ mod failures {
     #[test]
     fn no_answer_keeps_the_pin_and_s_sends_the_same_one_again() {
         let mut console = Console::with_faults(SILENT_FOUR_TIMES);
-        console.set_pin(NOT_SET, PIN).sees("! no answer").sees("Keep the PIN.").enter();
+        console.set_pin(NOT_SET, PIN).sees("! no answer").sees("PIN sealed.").enter();
         console.sees_all(&["No answer: +1 415-555-0114", "The PIN may have been set, or it may not.", "Tries 4"]);
         console.press('s').sees("Send the same PIN to 1 number again?").press('y').sees("Read this first");
         assert_eq!(console.orders(), 1);
@@ -437,17 +440,31 @@ mod failures {
     fn two_different_pins_are_never_on_their_way_to_one_number() {
         let mut console = Console::with_faults(SILENT);
         console.set_pin(NOT_SET, PIN).press('p').sees("A request for this number is on its way already.");
-        console.sees("! no answer").press('p').sees("only the same PIN can go: Enter, then s. It may still land.");
-        console.enter().press('p').sees("only the same PIN can go: s. It may still land.");
+        console.sees("! no answer").press('p').sees("Until then only the same PIN can go: Enter, then s.");
+        console.enter().press('p').sees("Until then only the same PIN can go: s.");
         assert_eq!(console.orders(), 1);
-        console.press('u').sees("two-step verification is on").sees("It says that a PIN is set, not which one.");
+        console.press('u').sees("two-step verification is on").sees("this try set it, or somebody else did.");
         assert!(console.pins_sent(NOT_SET_ID).iter().all(|pin| pin == PIN));
+    }
+
+    /// Without an escrow: a PIN in doubt is nowhere but in memory.
+    fn unsealed(faults: &'static str) -> Console {
+        let books = Some(Books::without_recipients());
+        let mut console = Start { faults, books, ..Start::default() }.console();
+        console.sees("Read 60 numbers.").opens();
+        console
     }
 
     #[test]
     fn quitting_while_work_runs_asks_and_waits() {
         let mut console = Console::with_faults(HANGING);
-        console.set_pin(NOT_SET, PIN).sees("~ sending").press('q').sees("1 request is on the way.").press('y');
+        console
+            .set_pin(NOT_SET, PIN)
+            .sees("recording, then sending.")
+            .sees("~ sending")
+            .press('q')
+            .sees("1 request is on the way.")
+            .press('y');
         assert!(!console.has_quit(), "too early: the page was not read");
         console.press('n').sees("~ sending").press('q').waits(Duration::from_secs(1)).press('y').sees("Quitting");
         console.sees("1 request is on the way. Waiting for the answers").press('n');
@@ -457,7 +474,7 @@ mod failures {
 
     #[test]
     fn a_pin_that_comes_to_be_in_doubt_while_quitting_is_asked_about() {
-        let mut console = Console::with_faults(SILENT);
+        let mut console = unsealed(SILENT);
         console.set_pin(NOT_SET, PIN).sees("~ retry").press('q').waits(Duration::from_secs(1));
         console
             .sees_all(&[
@@ -472,7 +489,7 @@ mod failures {
 
     #[test]
     fn quitting_with_a_pin_in_doubt_asks_names_it_and_needs_a_quiet_time() {
-        let mut console = Console::with_faults(SILENT);
+        let mut console = unsealed(SILENT);
         console.set_pin(NOT_SET, PIN).sees("! no answer").press('q');
         console
             .sees_all(&[
@@ -507,7 +524,7 @@ mod failures {
     #[test]
     fn a_token_that_may_only_read_fails_in_words_that_say_so() {
         let mut console = Start { token: Ok("SIMULATOR-READONLY"), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").set_pin(NOT_SET, PIN).sees("x failed").enter();
+        console.sees("Read 60 numbers.").opens().set_pin(NOT_SET, PIN).sees("x failed").enter();
         console.sees_all(&["Nothing was changed.", "The access token may not", "To do", "Meta said"]);
         assert_eq!(console.pin_in_force(NOT_SET_ID), None);
     }
@@ -562,13 +579,95 @@ mod failures {
     }
 }
 
+mod recovery {
+    use super::*;
+
+    /// The next start on what the last one recorded.
+    fn next(books: Books) -> Console {
+        let mut console = Start { books: Some(books), ..Start::default() }.console();
+        console.sees("Read 60 numbers.").opens();
+        console
+    }
+
+    fn left_in_doubt() -> Console {
+        let mut console = Console::with_faults(SILENT);
+        console.set_pin(NOT_SET, PIN).sees("! no answer").sees("in doubt 1 |");
+        console
+    }
+
+    #[test]
+    fn a_number_in_doubt_comes_before_the_list_at_the_next_start_and_goes_by_a_note() {
+        let mut console = next(left_in_doubt().ends());
+        console.sees("1 number is in doubt").sees_all(&[NOT_SET, "1 PIN", "escrow"]).enter();
+        console.sees("sealed in escrow.jsonl, not in memory").press('s').sees("The PIN is not in memory any more.");
+        console.press('h').types("told by phone: the new one").enter().sees("Record that 1 number").confirm();
+        console.sees("Nothing is in doubt any more.").esc().sees_no("in doubt 1");
+        console.filter(NOT_SET).sees("- settled").resizes(80, 40).enter().sees_all(&[
+            "settled: checked by hand",
+            "told by phone: the new one",
+            "History",
+        ]);
+        let mut console = next(console.ends());
+        console.sees("Showing 60 of 60").sees_no("in doubt");
+        assert_eq!(console.orders(), 0);
+    }
+
+    #[test]
+    fn still_not_set_two_minutes_later_settles_it() {
+        let lost = "[[fault]]\nnumber = \"200000000000002\"\nanswer = \"reset-before\"";
+        let mut console = Console::with_faults(lost);
+        console.set_pin(NOT_SET, PIN).sees("! no answer").enter().press('u').sees("two-step verification is not set.");
+        console.sees("No answer:").waits(Duration::from_secs(121)).press('u').sees("settled: no PIN is in force");
+        console.esc().sees_no("in doubt 1").sees("- settled");
+    }
+
+    #[test]
+    fn a_new_pin_goes_after_the_last_try_can_land_no_more_and_settles_it() {
+        let mut console = Console::with_faults(SILENT_FOUR_TIMES);
+        console.set_pin(NOT_SET, PIN).sees("! no answer").enter().press('p').sees("Until then only the same PIN");
+        console.waits(Duration::from_secs(121)).press('p').sees("Two-step now on").type_pin(OTHER_PIN).enter();
+        console.confirm_by("0114").sees("+ set ").sees_no("in doubt");
+        assert_eq!(console.pin_in_force(NOT_SET_ID).as_deref(), Some(OTHER_PIN));
+    }
+
+    #[test]
+    fn changed_keys_stop_all_setting_until_they_are_confirmed() {
+        let mut console = Console::demo();
+        console.set_pin(NOT_SET, PIN).sees("+ set ").sees("Two-step verification is on.");
+        let mut console = next(console.ends().with_another_recipient());
+        console.sees("KEYS CHANGED").filter(ALSO_NOT_SET).press('p').sees("1 added, 1 removed, 0 kept.").confirm();
+        console.sees("The keys of the escrow are confirmed.").sees_no("KEYS CHANGED").set_pin(ALSO_NOT_SET, PIN);
+        console.sees("+ set ");
+    }
+
+    #[test]
+    fn a_hidden_screen_comes_back_with_the_token_and_can_set_a_pin() {
+        let mut console = Console::demo();
+        console.press('z').sees("Screen hidden").sees_no(NOT_SET).enter().sees("Showing 60 of 60");
+        console.set_pin(NOT_SET, PIN).sees("+ set ");
+    }
+
+    #[test]
+    fn the_numbers_of_the_last_run_are_there_at_once_and_marked_as_old() {
+        let books = Console::demo().ends();
+        let latency = Duration::from_millis(400);
+        let mut console = Start { books: Some(books), latency, ..Start::default() }.console();
+        console
+            .sees("reading them afresh")
+            .sees("? on")
+            .sees("Showing 60 of 60")
+            .sees("Read 60 numbers.")
+            .sees_no("? on");
+    }
+}
+
 mod pages {
     use super::*;
 
     #[test]
     fn help_lists_every_key_of_its_page_and_the_two_texts() {
         let mut console = Start { size: (120, 60), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").press('?').sees("Help: number list");
+        console.sees("Read 60 numbers.").opens().press('?').sees("Help: number list");
         let keymap = console.app().keymap().clone();
         for (keys, binding) in keymap.rows(Mode::List) {
             let line = format!("{keys} {}", binding.words);
@@ -601,7 +700,7 @@ mod pages {
     #[test]
     fn each_page_at_40x10_shows_the_number_and_the_way_out() {
         let mut console = Start { size: (40, 10), faults: REFUSED, ..Start::default() }.console();
-        console.sees("Read 60 numbers.").filter(NOT_SET);
+        console.sees("Read 60 numbers.").opens().filter(NOT_SET);
         let shows = |console: &Console, way_out: &str| {
             let screen = console.screen();
             assert!(screen.contains(NOT_SET) && screen.contains(way_out), "{way_out}:\n{screen}");
@@ -638,6 +737,7 @@ mod looks {
                 (r"since \d\d:\d\d", "since HH:MM"),
                 (r"\bA[\w-]{22}\b", "TRACE-ID"),
                 (r"pindesk \d+\.\d+\.\d+", "pindesk VERSION"),
+                (r"\bage1[0-9a-z]+[~…][0-9a-z]+", "age1-KEY"),
             ],
             prepend_module_to_snapshot => false,
             omit_expression => true,
@@ -659,7 +759,7 @@ mod looks {
         for (size_name, size, glyphs) in SIZES {
             let snap = |page: &str, console: &Console| picture(&format!("{page}-{size_name}"), console);
             let mut console = Start { size, glyphs, faults: REFUSED, ..Start::default() }.console();
-            console.sees("Read 60 numbers.").key(KeyCode::Down);
+            console.sees("Read 60 numbers.").opens().key(KeyCode::Down);
             snap("list", &console);
             console.press('/').types("two-step:not-set waba:us");
             snap("filter", &console);
@@ -703,7 +803,7 @@ mod looks {
         // All four are on their way before the first is looked at: each takes seconds to come to rest.
         let consoles = SIZES.map(|(size_name, size, glyphs)| {
             let mut console = Start { size, glyphs, faults: SILENT, ..Start::default() }.console();
-            console.sees("Read 60 numbers.").filter(NOT_SET).press('p').type_pin(PIN).enter().confirm();
+            console.sees("Read 60 numbers.").opens().filter(NOT_SET).press('p').type_pin(PIN).enter().confirm();
             (size_name, console)
         });
         for (size_name, mut console) in consoles {
@@ -736,7 +836,7 @@ mod looks {
     #[test]
     fn details_beside_the_list_look_as_they_did() {
         let mut console = Start { size: (120, 36), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").press('d');
+        console.sees("Read 60 numbers.").opens().press('d');
         picture("details-pane-120x36", &console);
     }
 }

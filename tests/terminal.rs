@@ -3,10 +3,12 @@
 mod support {
     pub(crate) mod office;
     pub(crate) mod pty;
+    pub(crate) mod served;
 }
 
 mod session {
     mod bytes;
+    mod demo;
     mod exits;
     mod keys;
     mod small_console;

@@ -1,9 +1,20 @@
-//! What cannot be brought about from outside: a task that panics, and a stop between a turn and its first step.
+//! What cannot be brought about from outside: a task that panics, a stop between a turn and its first step, and a process
+//! that was stopped between a record and its request.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::actor::{Ended, Running};
+use super::run::{Rested, Run, Work};
 use super::*;
 use crate::config::endpoint::{AccessToken, Credentials, Endpoint};
-use crate::job::ChangeId;
+use crate::job::{Before, ChangeId, Finished, InDoubt, JobId, JobState};
+use crate::journal::{Kind, Opening, PinSource, Plan};
+use crate::outcome::{Doubt, NotSent, Outcome};
 use crate::pin::Pin;
+use crate::state::StateDir;
 
 /// A client for an address where nobody listens.
 fn graph() -> Graph {
@@ -16,59 +27,125 @@ fn graph() -> Graph {
     Graph::new(&endpoint, Credentials { token, app_secret: None }, 1).expect("a client")
 }
 
-fn actor() -> (Actor, mpsc::UnboundedReceiver<Progress>) {
+fn journal(dir: &TempDir) -> Journal {
+    let opening = Opening {
+        dir: StateDir::open_or_make(&dir.path().join("state")).expect("a directory"),
+        actor: crate::journal::Actor::from_process(),
+        kind: Kind::Real,
+        recipients: None,
+        clock: Clock::System,
+        syncs: true,
+    };
+    Journal::open(opening).expect("a journal").0
+}
+
+/// An actor with a job of its own, and what it tells.
+struct Bench {
+    actor: Actor,
+    progress: mpsc::UnboundedReceiver<Progress>,
+    job: JobId,
+    _dir: TempDir,
+}
+
+async fn bench(uptime: fn() -> Duration) -> Bench {
+    let dir = TempDir::new().expect("a directory");
+    let journal = journal(&dir);
+    let pins = PinSource::Given;
+    let job = journal.begin_job(Plan { profile: Clean::new("acme"), pins, numbers: Vec::new() }).await.expect("a job");
     let (news, progress) = mpsc::unbounded_channel();
-    (Actor::new(graph(), 2, News { news, clock: Clock::System }), progress)
+    let (teller, paused) = (Teller::new(news, Clock::System), Arc::new(watch::Sender::new(false)));
+    let (records, dies) = (Records { journal, recipients: None }, watch::Sender::new(None));
+    let actor = Actor::new(Some(graph()), records, Doubts::default(), 2, teller, paused, dies, uptime);
+    Bench { actor, progress, job, _dir: dir }
 }
 
-fn change(number: &str) -> Arc<Change> {
-    let number = number.parse().expect("an id");
-    Arc::new(Change { id: ChangeId::new(), number, waba: None, pin: Pin::parse(b"409726").expect("a PIN") })
-}
+impl Bench {
+    fn change(&self, number: &str) -> Arc<Change> {
+        Arc::new(Change {
+            id: ChangeId::new(),
+            job: self.job,
+            before: Before { two_step: TwoStep::NotSet, read_at: None },
+            number: number.parse().expect("an id"),
+            waba: None,
+            pin: Pin::parse(b"409726").expect("a PIN"),
+        })
+    }
 
-fn run_of(actor: &Actor) -> (watch::Sender<Option<NotSent>>, Run) {
-    let (stop, stopped) = watch::channel(None);
-    let (line, news, permits) = (actor.line.subscribe(), actor.news.clone(), Arc::clone(&actor.permits));
-    (stop, Run { line, news, permits, stopped })
+    fn run(&self) -> (watch::Sender<Option<NotSent>>, Run) {
+        let (stop, stopped) = watch::channel(None);
+        (stop, self.actor.run_of(stopped))
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_panics_leaves_its_number_in_doubt_while_others_are_still_running() {
-    let (mut actor, mut progress) = actor();
-    let (lost, slow) = (change("200000000000001"), change("200000000000002"));
+    let mut bench = bench(moment::uptime).await;
+    let (lost, slow) = (bench.change("200000000000001"), bench.change("200000000000002"));
     for (change, is_lost) in [(&lost, true), (&slow, false)] {
-        actor.busy.insert(change.number);
+        bench.actor.busy.insert(change.number);
         let running =
             Running { change: Arc::clone(change), tries_before: 2, doubt: None, stop: watch::channel(None).0 };
-        let work = Work { change: Arc::clone(change), tries_before: 2, doubt: None };
-        actor.watch_over(running, async move {
+        let work = Work { tries_before: 2, ..Work::new(Arc::clone(change)) };
+        bench.actor.watch_over(running, async move {
             assert!(!is_lost, "as planned");
             tokio::time::sleep(Duration::from_secs(1)).await;
-            Rested { work, tries: 3, outcome: Outcome::Confirmed, stops: Stops::Nothing, generation: 1 }
+            Ended::Rested(Rested { work, tries: 3, outcome: Outcome::Confirmed })
         });
     }
     let (commands, inbox) = mpsc::unbounded_channel();
     drop(commands);
-    tokio::spawn(actor.run(inbox)).await.expect("the actor comes to its end");
-    let told: Vec<_> = std::iter::from_fn(|| progress.try_recv().ok()).collect();
-    assert!(
-        matches!(&told[..], [
-            Progress { change: first, state: JobState::InDoubt(Finished { tries: 3, .. }, Doubt::LineBroke { .. }), .. },
-            Progress { change: second, state: JobState::Set(_), .. },
-        ] if *first == lost.id && *second == slow.id),
-        "{told:?}"
-    );
+    tokio::spawn(bench.actor.run(inbox)).await.expect("the actor comes to its end");
+    let told: Vec<_> = std::iter::from_fn(|| bench.progress.try_recv().ok()).collect();
+    let [first, second] = &told[..] else { panic!("{told:?}") };
+    let JobState::InDoubt(standing) = &first.state else { panic!("{first:?}") };
+    let InDoubt { finished, doubt, candidates, is_held, .. } = &**standing;
+    assert!(matches!((finished, doubt), (Finished { tries: 3, .. }, Doubt::LineBroke { .. })), "{standing:?}");
+    assert_eq!((first.change, *candidates, *is_held), (lost.id, 1, true));
+    assert!(second.change == slow.id && matches!(second.state, JobState::Set(_)), "{second:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_stop_between_a_turn_and_its_request_keeps_the_request_here() {
-    let (actor, mut progress) = actor();
-    let (stop, run) = run_of(&actor);
-    let work = Work { change: change("200000000000001"), tries_before: 0, doubt: None };
-    let permit = Arc::clone(&actor.permits).acquire_owned().await.expect("a permit");
+    let mut bench = bench(moment::uptime).await;
+    let (stop, run) = bench.run();
+    let work = Work::new(bench.change("200000000000001"));
+    let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
     stop.send_replace(Some(NotSent::TokenRefused));
     let rested = run.until_rest(work, permit).await;
     assert_eq!((rested.tries, rested.outcome), (0, Outcome::NotSent(NotSent::TokenRefused)));
-    assert!(progress.try_recv().is_err(), "nothing was told to be on its way");
-    assert_eq!(actor.permits.available_permits(), 2);
+    assert!(!rested.work.is_recorded && bench.progress.try_recv().is_err(), "nothing was told to be on its way");
+    assert_eq!(bench.actor.permits.available_permits(), 2);
+}
+
+static LOOKS: AtomicU64 = AtomicU64::new(0);
+
+#[tokio::test]
+async fn nothing_is_sent_on_a_record_from_before_the_process_was_stopped() {
+    // Each look is 11 s after the one before: the process is stopped again and again.
+    let mut bench = bench(|| Duration::from_secs(11 * LOOKS.fetch_add(1, Ordering::Relaxed))).await;
+    let (_stop, run) = bench.run();
+    let work = Work::new(bench.change("200000000000001"));
+    let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
+    let rested = run.until_rest(work, permit).await;
+    let why = Clean::new("writing its record took longer than 10 s, 3 times");
+    assert_eq!((rested.tries, rested.outcome), (0, Outcome::NotSent(NotSent::RefusedHere(why))));
+    assert!(rested.work.is_recorded && bench.progress.try_recv().is_err(), "it was recorded, and not sent");
+    assert_eq!(LOOKS.load(Ordering::Relaxed), 6, "recorded three times");
+}
+
+/// The second look is 11 s after the first, and time stands still from then on.
+static STOPPED_ONCE: AtomicU64 = AtomicU64::new(0);
+
+#[tokio::test(start_paused = true)]
+async fn what_was_recorded_before_the_process_was_stopped_is_recorded_again_and_sent() {
+    let mut bench = bench(|| Duration::from_secs(11 * STOPPED_ONCE.fetch_add(1, Ordering::Relaxed).min(1))).await;
+    let (_stop, run) = bench.run();
+    let work = Work::new(bench.change("200000000000001"));
+    let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
+    let rested = run.until_rest(work, permit).await;
+    // Nobody listens there, but every try was made.
+    assert!(rested.tries == 4 && matches!(rested.outcome, Outcome::NotSent(NotSent::NoConnection(_))));
+    let sending = std::iter::from_fn(|| bench.progress.try_recv().ok())
+        .filter(|progress| matches!(progress.state, JobState::Sending { .. }));
+    assert_eq!(sending.count(), 4);
 }

@@ -1,11 +1,9 @@
-//! `pindesk` and `pindesk --demo`: everything the console is started with, put together.
+//! `pindesk`: everything the console is started with, put together.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::{Demo, Failure, Global, has_terminal, keymap, simulate};
-use crate::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
+use super::{Demo, Failure, Global, demo, has_terminal, keymap, simulate};
+use crate::config::endpoint::Credentials;
 use crate::config::{self, Config, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource};
 use crate::console::app::{Place, Session};
 use crate::console::decoder::{ESCAPE_PATIENCE, ESCAPE_PATIENCE_OVER_SSH};
@@ -13,9 +11,9 @@ use crate::console::keymap::Keymap;
 use crate::console::runtime::{self, CannotRun, Ended, Setup, TokenReader};
 use crate::console::terminal::Abilities;
 use crate::console::theme::{Glyphs, Surroundings, Theme};
-use crate::console::work::Assignment;
+use crate::console::work::{Assignment, Recording};
+use crate::journal::{Actor, Kind};
 use crate::listing::Sources;
-use crate::simulator::{self, FaultPlan, Simulator};
 use crate::text::Clean;
 
 /// The console on the configured numbers.
@@ -31,78 +29,18 @@ pub(super) fn run(overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8
     };
     need_terminal("pindesk")?;
     let setup = match config {
-        Some(config) => configured(config, no_color)?,
+        Some(config) => configured(config, config::state_dir(overrides, env)?, no_color)?,
         None => unconfigured(config::search_path(overrides, env), no_color)?,
     };
     #[cfg(debug_assertions)]
     let setup = Setup { panics_after_start: flags.panic_after_start, ..setup };
     match start(setup)? {
-        Ended::OpenDemo => run_demo(&Demo::default(), flags),
-        Ended::Quit => Ok(0),
-        Ended::TerminalLost => Ok(129),
+        Ended::OpenDemo => demo::run(&Demo::default(), None, flags),
+        ended @ (Ended::Quit | Ended::QuitWithoutRecords | Ended::TerminalLost) => Ok(exit_code(ended)),
     }
 }
 
-/// The console on the embedded simulator.
-pub(super) fn run_demo(demo: &Demo, flags: &Global) -> Result<u8, Failure> {
-    need_terminal("pindesk --demo")?;
-    let plan = demo.faults.as_deref().map(simulate::faults).transpose()?.unwrap_or_else(FaultPlan::demo);
-    let spec = simulate::spec(demo.numbers, demo.seed, demo.latency_ms, plan);
-    let runtime = simulate::runtime()?;
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let simulator = runtime
-        .block_on(Simulator::start(listen, spec))
-        .map_err(|source| Failure::System { what: "cannot start the simulator", source })?;
-    let wabas: Vec<_> = simulator::wabas().into_iter().map(Arc::new).collect();
-    let place = |what| Failure::Usage(format!("the simulator's {what} is unusable"));
-    let endpoint = Endpoint {
-        url: simulator.base_url().parse().map_err(|_| place("address"))?,
-        version: DEFAULT_GRAPH_VERSION.parse().map_err(|_| place("version"))?,
-        ca_file: None,
-    };
-    let credentials = || {
-        let token = AccessToken::parse(simulator::TOKEN).map_err(|error| error.to_string())?;
-        Ok(Credentials { token, app_secret: None })
-    };
-    let session = Session {
-        profile: Some("demo".to_owned()),
-        place: Place::Demo,
-        read_only: flags.read_only,
-        user: user(),
-        host: endpoint.url.host().to_owned(),
-        config_places: Vec::new(),
-        token_place: "the demo itself".to_owned(),
-        wabas: wabas.clone(),
-        show_pin_for: ConsoleSettings::default().show_pin,
-        may_suspend: true,
-        bell: false,
-    };
-    let concurrency = config::profile::DEFAULT_CONCURRENCY;
-    let setup = Setup {
-        assignment: Some(Assignment { endpoint, sources: Sources { wabas, numbers: Vec::new() }, concurrency }),
-        credentials: credentials(),
-        token: TokenReader { may_ask: false, read: Box::new(credentials) },
-        ..bare(session, flags.no_color, GlyphChoice::Auto, runtime)
-    };
-    match start(setup)? {
-        Ended::Quit | Ended::OpenDemo => Ok(0),
-        Ended::TerminalLost => Ok(129),
-    }
-}
-
-impl Default for Demo {
-    fn default() -> Self {
-        Self {
-            is_on: true,
-            numbers: simulate::NUMBERS,
-            seed: simulate::SEED,
-            latency_ms: simulate::DEMO_LATENCY_MS,
-            faults: None,
-        }
-    }
-}
-
-fn start(setup: Setup) -> Result<Ended, Failure> {
+pub(super) fn start(setup: Setup) -> Result<Ended, Failure> {
     runtime::run(setup).map_err(|error| match error {
         CannotRun::Enter(error) => Failure::Usage(error.to_string()),
         CannotRun::Watch(error) => Failure::Usage(error.to_string()),
@@ -110,7 +48,16 @@ fn start(setup: Setup) -> Result<Ended, Failure> {
     })
 }
 
-fn need_terminal(command: &str) -> Result<(), Failure> {
+/// The exit code of a console that has ended.
+pub(super) const fn exit_code(ended: Ended) -> u8 {
+    match ended {
+        Ended::Quit | Ended::OpenDemo => 0,
+        Ended::QuitWithoutRecords => config::EXIT_CODE,
+        Ended::TerminalLost => 129,
+    }
+}
+
+pub(super) fn need_terminal(command: &str) -> Result<(), Failure> {
     if has_terminal() {
         let term = std::env::var("TERM").unwrap_or_default();
         if matches!(term.as_str(), "" | "dumb" | "unknown") {
@@ -128,12 +75,13 @@ fn need_terminal(command: &str) -> Result<(), Failure> {
         String::new()
     };
     Err(Failure::Usage(format!(
-        "the screen needs a terminal. For scripts use: pindesk numbers list. See pindesk --help.{ssh}"
+        "the screen needs a terminal. For scripts use: pindesk numbers list, pindesk pin set, pindesk jobs. \
+         See pindesk --help.{ssh}"
     )))
 }
 
 /// What every start has in common.
-fn bare(session: Session, no_color: bool, glyphs: GlyphChoice, runtime: tokio::runtime::Runtime) -> Setup {
+pub(super) fn bare(session: Session, no_color: bool, glyphs: GlyphChoice, runtime: tokio::runtime::Runtime) -> Setup {
     let surroundings = surroundings(no_color);
     let glyphs = match glyphs {
         GlyphChoice::Auto => None,
@@ -150,6 +98,7 @@ fn bare(session: Session, no_color: bool, glyphs: GlyphChoice, runtime: tokio::r
         credentials: Err(String::new()),
         token: TokenReader { may_ask: false, read: Box::new(|| Err("there is no config".to_owned())) },
         assignment: None,
+        temporary: None,
         runtime,
         #[cfg(debug_assertions)]
         panics_after_start: false,
@@ -169,13 +118,15 @@ fn unconfigured(places: Vec<PathBuf>, no_color: bool) -> Result<Setup, Failure> 
         show_pin_for: None,
         may_suspend: ConsoleSettings::default().suspend,
         bell: false,
+        hide_after: None,
+        start_note: None,
     };
     Ok(bare(session, no_color, GlyphChoice::Auto, simulate::runtime()?))
 }
 
-fn configured(config: Config, no_color: bool) -> Result<Setup, Failure> {
+fn configured(config: Config, state_dir: PathBuf, no_color: bool) -> Result<Setup, Failure> {
     let keymap = keymap(&config)?;
-    let Config { source, profile, console, .. } = config;
+    let Config { source, profile, console, escrow, .. } = config;
     let session = Session {
         profile: Some(profile.name.as_str().to_owned()),
         place: if profile.live && !profile.is_test() { Place::Live } else { Place::Test },
@@ -188,11 +139,14 @@ fn configured(config: Config, no_color: bool) -> Result<Setup, Failure> {
         show_pin_for: console.show_pin,
         may_suspend: console.suspend,
         bell: console.bell,
+        hide_after: console.hide_after,
+        start_note: None,
     };
     let assignment = Assignment {
         endpoint: profile.endpoint.clone(),
         sources: Sources { wabas: profile.wabas.clone(), numbers: profile.numbers.clone() },
         concurrency: profile.concurrency,
+        recording: recording(state_dir, Kind::Real, escrow, profile.name.as_str()),
     };
     let may_ask = matches!(profile.token, Some(TokenSource::Command(_)));
     Ok(Setup {
@@ -203,6 +157,19 @@ fn configured(config: Config, no_color: bool) -> Result<Setup, Failure> {
         assignment: Some(assignment),
         ..bare(session, no_color, console.glyphs, simulate::runtime()?)
     })
+}
+
+/// Where what is sent is recorded.
+pub(super) fn recording(state_dir: PathBuf, kind: Kind, escrow: config::Escrow, profile: &str) -> Recording {
+    Recording {
+        state_dir,
+        kind,
+        escrow,
+        profile: Clean::new(profile),
+        actor: Actor::from_process(),
+        #[cfg(debug_assertions)]
+        syncs: true,
+    }
 }
 
 fn credentials(profile: &Profile) -> Result<Credentials, String> {
@@ -232,7 +199,7 @@ fn surroundings(no_color: bool) -> Surroundings {
 }
 
 /// The user as the system calls them, for the title only.
-fn user() -> String {
+pub(super) fn user() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     name.map_or_else(|_| rustix::process::getuid().as_raw().to_string(), |name| Clean::new(&name).to_string())
 }

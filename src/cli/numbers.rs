@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::records::{Form, NumberRecord, Printer, UnreadWaba};
-use super::{Failure, Global, complain, need_config, simulate};
+use super::{Failure, Global, closed_pipe, complain, need_config, paint, simulate};
 use crate::catalogue::{self, Explanation, Scope};
 use crate::config::{Config, Env, Overrides, Profile};
 use crate::graph::Graph;
@@ -89,7 +89,7 @@ pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &G
     }
 }
 
-fn open(profile: &Profile) -> Result<Graph, Failure> {
+pub(super) fn open(profile: &Profile) -> Result<Graph, Failure> {
     let credentials = profile.credentials().map_err(|error| Failure::NoAccess(error.to_string()))?;
     let credentials = credentials.ok_or_else(|| {
         Failure::NoAccess(format!(
@@ -102,7 +102,7 @@ fn open(profile: &Profile) -> Result<Graph, Failure> {
 }
 
 /// What stops a listing, in the order of the exit codes: where several fit, the upper one wins.
-fn exit_code(failure: &ReadFailure) -> u8 {
+pub(super) fn exit_code(failure: &ReadFailure) -> u8 {
     match failure {
         ReadFailure::Fault(fault) if is_about_access(fault) => 8,
         ReadFailure::Fault(fault) if catalogue::explain(fault).scope == Scope::Meta => 7,
@@ -154,7 +154,7 @@ fn list(options: &ListOptions, profile: &Profile, graph: Graph, quiet: bool) -> 
             }
         };
         if let Err(error) = result {
-            return closed_pipe(error);
+            return closed_pipe(Err(error), 0);
         }
     }
     if reader.join().is_err() {
@@ -163,23 +163,15 @@ fn list(options: &ListOptions, profile: &Profile, graph: Graph, quiet: bool) -> 
             source: io::Error::other("the reading ended by a bug"),
         });
     }
-    printer.end(unread).map_or_else(closed_pipe, |()| Ok(code))
+    closed_pipe(printer.end(unread), code)
 }
 
-/// Nobody reads any more: that is the reader's good right.
-fn closed_pipe(error: io::Error) -> Result<u8, Failure> {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        return Ok(0);
-    }
-    Err(Failure::System { what: "cannot write", source: error })
-}
-
-fn told_waba(waba: &Waba) -> String {
+pub(super) fn told_waba(waba: &Waba) -> String {
     waba.name.as_ref().map_or_else(|| waba.id.to_string(), |name| format!("{name} ({})", waba.id))
 }
 
 /// The worse of two exit codes: 3 (failed) before 7 (no connection) before 8 (no access).
-const fn worse(before: u8, now: u8) -> u8 {
+pub(super) const fn worse(before: u8, now: u8) -> u8 {
     if before == 0 || (now != 0 && now < before) { now } else { before }
 }
 
@@ -217,13 +209,11 @@ fn show(id: PhoneNumberId, json: bool, profile: &Profile, graph: &Graph) -> Resu
     } else {
         print_fields(&Number { name: named.or(number.name.clone()), ..number })
     };
-    printed.map_or_else(closed_pipe, |()| Ok(0))
+    closed_pipe(printed, 0)
 }
 
 fn print_json(number: &Number) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, &NumberRecord::from(number))?;
-    writeln!(out)
+    paint::json(&NumberRecord::from(number))
 }
 
 fn print_fields(number: &Number) -> io::Result<()> {

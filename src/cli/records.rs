@@ -7,8 +7,9 @@ use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
+use super::paint;
 use crate::number::{Number, PhoneNumberId, TwoStep};
-use crate::text::{Clean, cut, width};
+use crate::text::Clean;
 
 /// The version of the JSON below.
 const SCHEMA: u8 = 1;
@@ -195,11 +196,5 @@ fn csv_error(error: csv::Error) -> io::Error {
 }
 
 fn table_row(number: &str, id: &str, waba: &str, two_step: &str, status: &str, name: &str) -> String {
-    let cell = |text: &str, columns: usize| {
-        let shown = cut(text, columns);
-        let missing = columns.saturating_sub(width(&shown));
-        format!("{shown}{}", " ".repeat(missing))
-    };
-    let row = [cell(number, 18), cell(id, 18), cell(waba, 17), cell(two_step, 8), cell(status, 12), name.to_owned()];
-    row.join("  ").trim_end().to_owned()
+    paint::row(&[(number, 18), (id, 18), (waba, 17), (two_step, 8), (status, 12)], name)
 }

@@ -7,7 +7,7 @@ use std::error::Error as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-const NO_PIN: &str = "A PIN on the command line can be seen by others. Set PINs in the console: pindesk";
+const NO_PIN: &str = "A PIN on the command line can be seen by others. Use --pin-file, or - for standard input.";
 
 const NO_TOKEN: &str = "An access token on the command line can be seen by others. Put it into a file of mode 0600, \
                         and name that file in the config: token_file = \"FILE\"";

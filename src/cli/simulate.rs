@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::Failure;
+use crate::config::guarded;
 use crate::simulator::{FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use crate::text::Clean;
 
@@ -48,7 +49,7 @@ pub(super) fn spec(numbers: usize, seed: u64, latency_ms: u64, faults: FaultPlan
 
 /// Reads a file of faults.
 pub(super) fn faults(file: &Path) -> Result<FaultPlan, Failure> {
-    let name = Clean::new(&file.display().to_string());
+    let name = Clean::new(&guarded::shown(file));
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::Usage(format!("cannot read the faults file {name}: {error}")))?;
     FaultPlan::parse(&text).map_err(|error| Failure::Usage(format!("{name}: {error}")))

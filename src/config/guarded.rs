@@ -1,16 +1,20 @@
 //! Files that others must not be able to change, or even read, opened once and judged by what was opened.
 //!
-//! A link is followed (`/etc` is often made of them), but the judgement is of the open file, not of its name, so
-//! nothing can be put in its place in between. A file that is not safe is not read at all.
+//! A link that root or the user made is followed (`/etc` is often made of them), but the judgement is of the open file,
+//! not of its name, so nothing can be put in its place in between. A file that is not safe is not read at all.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
+use crate::pin::PIN_DIGITS;
 use crate::text::Clean;
 
 /// What a kind of file must be like.
@@ -23,19 +27,50 @@ pub(crate) struct Rules {
     forbidden: u32,
     /// The mode to give it, as `chmod` takes it.
     chmod: &'static str,
+    /// True if it may be root's instead of the user's.
+    may_be_roots: bool,
+}
+
+/// What was found of an open file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    kind: FileType,
+    owner: u32,
+    mode: u32,
+    links: u64,
 }
 
 /// Holds no secret, so anybody may read it; but who changes it chooses where the token is sent.
 pub(crate) const CONFIG_FILE: Rules =
-    Rules { role: "config file", max_bytes: 4 << 20, forbidden: 0o022, chmod: "go-w" };
+    Rules { role: "config file", max_bytes: 4 << 20, forbidden: 0o022, chmod: "go-w", may_be_roots: true };
+
+/// Holds public keys; but who changes it reads the PINs.
+pub(crate) const RECIPIENTS_FILE: Rules =
+    Rules { role: "recipients file", max_bytes: 1 << 20, forbidden: 0o022, chmod: "go-w", may_be_roots: true };
 
 /// Only the owner may touch it. The group counts as others: who is in it is not seen in the mode.
-pub(crate) const TOKEN_FILE: Rules =
-    Rules { role: "access token file", max_bytes: MAX_SECRET_BYTES, forbidden: 0o077, chmod: "600" };
+pub(crate) const TOKEN_FILE: Rules = Rules {
+    role: "access token file",
+    max_bytes: MAX_SECRET_BYTES,
+    forbidden: 0o077,
+    chmod: "600",
+    may_be_roots: true,
+};
 
 /// As the token file.
-pub(crate) const APP_SECRET_FILE: Rules =
-    Rules { role: "app secret file", max_bytes: MAX_SECRET_BYTES, forbidden: 0o077, chmod: "600" };
+pub(crate) const APP_SECRET_FILE: Rules = Rules { role: "app secret file", ..TOKEN_FILE };
+
+/// As the token file.
+pub(crate) const PIN_FILE: Rules = Rules { role: "PIN file", ..TOKEN_FILE };
+
+/// A private key, that opens what was sealed: as the token file.
+pub(crate) const KEY_FILE: Rules = Rules { role: "key file", ..TOKEN_FILE };
+
+/// What the program keeps is the user's own, root's not excepted: it is written, too.
+pub(crate) const STATE_FILE: Rules = Rules { role: "state file", may_be_roots: false, ..TOKEN_FILE };
+
+/// The directory of these files.
+pub(crate) const STATE_DIR: Rules = Rules { role: "state directory", chmod: "700", ..STATE_FILE };
 
 /// Far more than any token has.
 pub(crate) const MAX_SECRET_BYTES: usize = 64 << 10;
@@ -83,6 +118,22 @@ pub enum FileFault {
         /// The path, quoted for a shell.
         path: Clean,
     },
+    /// It is known under other names, too.
+    #[error(
+        "it has {links} names, so others may reach it by another. Run: cp -p {path} {path}.new && mv {path}.new {path}"
+    )]
+    ManyNames {
+        /// How many.
+        links: u64,
+        /// The path, quoted for a shell.
+        path: Clean,
+    },
+    /// Whoever made the link chooses what is read.
+    #[error("the symbolic link belongs to user {owner}. Make it yourself, or name the file that it leads to")]
+    LinkOfOthers {
+        /// Whose link it is.
+        owner: u32,
+    },
     /// More than such a file can need.
     #[error("it is larger than {max_bytes} bytes")]
     TooLarge {
@@ -104,67 +155,155 @@ impl FileError {
 
 /// The text of a file that keeps the rules. Wiped when dropped.
 pub(crate) fn read(rules: &Rules, path: &Path) -> Result<Zeroizing<String>, FileError> {
-    let me = rustix::process::geteuid().as_raw();
-    read_as(rules, path, me).map_err(|fault| FileError { role: rules.role, path: Clean::new(&shown(path)), fault })
+    let text = read_as_me(rules, path).and_then(|mut bytes| {
+        String::from_utf8(std::mem::take(&mut bytes)).map(Zeroizing::new).map_err(|error| {
+            drop(Zeroizing::new(error.into_bytes()));
+            FileFault::NotText
+        })
+    });
+    text.map_err(|fault| rules.error(path, fault))
 }
 
-fn read_as(rules: &Rules, path: &Path, me: u32) -> Result<Zeroizing<String>, FileFault> {
-    let file = open(path).map_err(|error| {
-        // A file where a directory should be: nothing of that name either.
-        let is_missing = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-        if is_missing { FileFault::Missing } else { FileFault::Unreadable(error) }
-    })?;
-    let found = file.metadata().map_err(FileFault::Unreadable)?;
-    if !found.is_file() {
-        return Err(FileFault::NotAFile);
-    }
-    judge(rules, path, found.uid(), found.mode() & 0o7777, me)?;
+/// The bytes of a file that keeps the rules. Wiped when dropped.
+pub(crate) fn read_bytes(rules: &Rules, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    read_as_me(rules, path).map_err(|fault| rules.error(path, fault))
+}
+
+fn read_as_me(rules: &Rules, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileFault> {
+    let me = rustix::process::geteuid().as_raw();
+    let file = open(path, me)?;
+    let found = Found::of(&file).map_err(FileFault::Unreadable)?;
+    found.judge_file(rules, path, me)?;
     // One allocation that is large enough, so that no copy of a secret stays behind when it grows.
-    let room = usize::try_from(found.len()).map_or(rules.max_bytes, |len| len.min(rules.max_bytes)) + 64;
+    let room = file.metadata().map_err(FileFault::Unreadable)?.len();
+    let room = usize::try_from(room).map_or(rules.max_bytes, |len| len.min(rules.max_bytes)) + 64;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     let most = rules.max_bytes as u64 + 1;
     file.take(most).read_to_end(&mut bytes).map_err(FileFault::Unreadable)?;
     if bytes.len() > rules.max_bytes {
         return Err(FileFault::TooLarge { max_bytes: rules.max_bytes });
     }
-    String::from_utf8(std::mem::take(&mut bytes)).map(Zeroizing::new).map_err(|error| {
-        drop(Zeroizing::new(error.into_bytes()));
-        FileFault::NotText
-    })
+    Ok(bytes)
 }
 
-/// A pipe must not make us wait for its other end, so the open does not block; a terminal must not become ours.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
-    OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)
-}
-
-fn judge(rules: &Rules, path: &Path, owner: u32, mode: u32, me: u32) -> Result<(), FileFault> {
-    const ROOT: u32 = 0;
-    if owner != ROOT && owner != me {
-        return Err(FileFault::WrongOwner { owner, me, path: for_shell(path) });
+/// Opens a file, through the links that root or the user made.
+fn open(path: &Path, me: u32) -> Result<File, FileFault> {
+    const MAX_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match rustix::fs::open(&path, TO_BE_JUDGED | OFlags::RDONLY, Mode::empty()) {
+            Ok(file) => return Ok(file.into()),
+            Err(Errno::LOOP) => {}
+            Err(errno) => return Err(not_opened(errno)),
+        }
+        let link = rustix::fs::open(&path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+            .map_err(not_opened)?;
+        let found = Found::of(&link).map_err(FileFault::Unreadable)?;
+        // What was a link a moment ago and no longer is, is looked at again.
+        if found.kind == FileType::Symlink {
+            if !found.is_owned_by(me) {
+                return Err(FileFault::LinkOfOthers { owner: found.owner });
+            }
+            let target = rustix::fs::readlinkat(&link, "", Vec::new()).map_err(not_opened)?;
+            path = path.parent().unwrap_or(Path::new("")).join(OsString::from_vec(target.into_bytes()));
+        }
     }
-    if mode & rules.forbidden == 0 {
-        return Ok(());
-    }
-    let deed = match (mode & rules.forbidden & 0o044 != 0, mode & rules.forbidden & 0o022 != 0) {
-        (true, true) => "read and write",
-        (false, true) => "write",
-        (true, false) => "read",
-        (false, false) => "run",
-    };
-    Err(FileFault::OpenToOthers { deed, mode, chmod: rules.chmod, path: for_shell(path) })
+    Err(not_opened(Errno::LOOP))
 }
 
-/// The path for a message. A long word without a slash may be a token that somebody took for a path.
+/// A pipe must not make us wait for its other end, a terminal must not become ours, and a link must not lead us away.
+pub(crate) const TO_BE_JUDGED: OFlags =
+    OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
+
+fn not_opened(errno: Errno) -> FileFault {
+    match errno {
+        // A file where a directory should be: nothing of that name either.
+        Errno::NOENT | Errno::NOTDIR => FileFault::Missing,
+        other => FileFault::Unreadable(other.into()),
+    }
+}
+
+impl Found {
+    /// Of an open file, which may be one that can only be looked at.
+    pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
+        Ok(Self::from_stat(&rustix::fs::fstat(file)?))
+    }
+
+    fn from_stat(stat: &rustix::fs::Stat) -> Self {
+        Self {
+            kind: FileType::from_raw_mode(stat.st_mode),
+            owner: stat.st_uid,
+            mode: stat.st_mode & 0o7777,
+            links: stat.st_nlink,
+        }
+    }
+
+    /// What it is.
+    pub(crate) const fn kind(&self) -> FileType {
+        self.kind
+    }
+
+    fn is_owned_by(&self, me: u32) -> bool {
+        self.owner == ROOT || self.owner == me
+    }
+
+    /// Judges a regular file.
+    pub(crate) fn judge_file(&self, rules: &Rules, path: &Path, me: u32) -> Result<(), FileFault> {
+        if self.kind != FileType::RegularFile {
+            return Err(FileFault::NotAFile);
+        }
+        self.judge(rules, path, me)?;
+        // Root's files are root's affair: package managers link them.
+        if self.links > 1 && !(rules.may_be_roots && self.owner == ROOT) {
+            return Err(FileFault::ManyNames { links: self.links, path: for_shell(path) });
+        }
+        Ok(())
+    }
+
+    /// Judges owner and mode.
+    pub(crate) fn judge(&self, rules: &Rules, path: &Path, me: u32) -> Result<(), FileFault> {
+        if self.owner != me && !(rules.may_be_roots && self.owner == ROOT) {
+            return Err(FileFault::WrongOwner { owner: self.owner, me, path: for_shell(path) });
+        }
+        let mode = self.mode;
+        if mode & rules.forbidden == 0 {
+            return Ok(());
+        }
+        let deed = match (mode & rules.forbidden & 0o044 != 0, mode & rules.forbidden & 0o022 != 0) {
+            (true, true) => "read and write",
+            (false, true) => "write",
+            (true, false) => "read",
+            (false, false) => "run",
+        };
+        Err(FileFault::OpenToOthers { deed, mode, chmod: rules.chmod, path: for_shell(path) })
+    }
+}
+
+const ROOT: u32 = 0;
+
+impl Rules {
+    /// What is wrong with a file of this kind.
+    pub(crate) fn error(&self, path: &Path, fault: FileFault) -> FileError {
+        FileError { role: self.role, path: Clean::new(&shown(path)), fault }
+    }
+}
+
+/// The path for a message; see [`shown_word`].
 pub(crate) fn shown(path: &Path) -> String {
+    shown_word(&path.to_string_lossy()).to_owned()
+}
+
+/// What was given on the command line, for a message: not six digits, nor a long word without a slash. Somebody may have
+/// put a PIN or an access token where a name belongs.
+pub(crate) fn shown_word(word: &str) -> &str {
     const MAX_WORD_BYTES: usize = 24;
-    let text = path.to_string_lossy();
-    if text.len() > MAX_WORD_BYTES && !text.contains('/') { "…".to_owned() } else { text.into_owned() }
+    let is_pin = word.len() == PIN_DIGITS && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_long = word.len() > MAX_WORD_BYTES && !word.contains('/');
+    if is_pin || is_long { "…" } else { word }
 }
 
 /// The path as one word for a shell, so that the command can be copied.
-fn for_shell(path: &Path) -> Clean {
+pub(crate) fn for_shell(path: &Path) -> Clean {
     let text = shown(path);
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+@:,".contains(c);
     if text.chars().all(is_plain) && !text.starts_with('-') {
@@ -179,7 +318,9 @@ mod tests {
     use super::*;
 
     fn verdict(rules: &Rules, owner: u32, mode: u32) -> String {
-        judge(rules, Path::new("/etc/pindesk/x"), owner, mode, 1000)
+        let found = Found { kind: FileType::RegularFile, owner, mode, links: 1 };
+        found
+            .judge_file(rules, Path::new("/etc/pindesk/x"), 1000)
             .map_or_else(|fault| fault.to_string(), |()| "fine".to_owned())
     }
 
@@ -202,6 +343,22 @@ mod tests {
         for (rules, owner, mode, expected) in cases {
             assert_eq!(verdict(rules, owner, mode), expected, "{} {owner} {mode:o}", rules.role);
         }
+    }
+
+    #[test]
+    fn a_file_with_a_second_name_is_refused_unless_it_is_roots() {
+        let told = |rules: &Rules, owner| {
+            let found = Found { kind: FileType::RegularFile, owner, mode: 0o600, links: 2 };
+            let verdict = found.judge_file(rules, Path::new("/etc/x"), 1000);
+            verdict.map_or_else(|fault| fault.to_string(), |()| "fine".to_owned())
+        };
+        let refused =
+            "it has 2 names, so others may reach it by another. Run: cp -p /etc/x /etc/x.new && mv /etc/x.new /etc/x";
+        for rules in [&CONFIG_FILE, &TOKEN_FILE, &APP_SECRET_FILE, &RECIPIENTS_FILE, &KEY_FILE] {
+            assert_eq!([told(rules, 1000), told(rules, 0)], [refused, "fine"], "{}", rules.role);
+        }
+        assert_eq!(told(&STATE_FILE, 1000), refused);
+        assert_eq!(told(&STATE_FILE, 0), "it belongs to user 0. Run: sudo chown 1000 /etc/x");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! it answer as precisely as this module does.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::error::{ConfigError, Refusal};
@@ -121,15 +122,26 @@ pub(crate) fn read_keys(top: &Table<'_>) -> Result<Vec<KeyOverride>, ConfigError
     Ok(keys)
 }
 
-/// `[escrow]`: its shape is checked and nothing is kept. The sealing that reads the recipients comes with the escrow.
-pub(crate) fn check_escrow(top: &Table<'_>) -> Result<(), ConfigError> {
-    let Some(field) = top.get("escrow") else { return Ok(()) };
+/// Whom PINs are sealed to, as written: the keys themselves are judged where they are used, by the escrow.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Escrow {
+    /// `recipients`, each with its place for errors.
+    pub recipients: Vec<String>,
+    /// `recipients_file`.
+    pub recipients_file: Option<PathBuf>,
+}
+
+/// `[escrow]`.
+pub(crate) fn read_escrow(top: &Table<'_>) -> Result<Escrow, ConfigError> {
+    let mut escrow = Escrow::default();
+    let Some(field) = top.get("escrow") else { return Ok(escrow) };
     let table = field.table(&ESCROW_KEYS)?;
     if let Some(field) = table.get("recipients") {
-        field.texts("a list of public keys, such as [\"age1…\", \"ssh-ed25519 AAAA…\"]")?;
+        let texts = field.texts("a list of public keys, such as [\"age1…\", \"ssh-ed25519 AAAA…\"]")?;
+        escrow.recipients = texts.into_iter().map(ToString::to_string).collect();
     }
     if let Some(field) = table.get("recipients_file") {
-        field.path()?;
+        escrow.recipients_file = Some(field.path()?);
     }
-    Ok(())
+    Ok(escrow)
 }

@@ -11,24 +11,32 @@ use crate::console::keymap::{Action, Keymap, Mode, Typing};
 use crate::console::roster::Roster;
 use crate::job::JobState;
 use crate::moment::Moment;
-use crate::number::PhoneNumberId;
+use crate::number::{Number, PhoneNumberId, TwoStep};
 
 pub mod confirm;
 pub mod guard;
 pub mod msg;
+pub mod review;
 pub mod screen;
 pub mod status;
 
+mod hiding;
+mod history;
 mod keys;
 mod leaving;
 mod list;
 mod news;
 mod pages;
+mod records;
+mod waking;
 
 pub use msg::{Effect, Msg, Size};
 pub use screen::Screen;
-pub use status::{Link, Messages, Place, Reading, Session};
+pub use status::{Link, Messages, Place, Reading, Records, Session};
 
+use hiding::Idle;
+use history::History;
+use review::Review;
 use screen::{Leaving, TokenTrouble};
 
 /// The smallest window that shows a page; below it a notice takes its place.
@@ -54,6 +62,10 @@ pub struct App {
     roster: Roster,
     screen: Screen,
     link: Link,
+    records: Records,
+    review: Review,
+    history: History,
+    idle: Idle,
     reading: Reading,
     messages: Messages,
     layout: Layout,
@@ -74,13 +86,17 @@ impl App {
         };
         let is_ready = matches!(screen, Screen::List);
         let mut app = Self {
+            messages: Messages::starting_with(session.start_note.clone()),
             session,
             keymap,
             roster: Roster::default(),
             screen,
             link: Link::Unknown,
+            records: Records::Opening,
+            review: Review::default(),
+            history: History::default(),
+            idle: Idle::default(),
             reading: Reading::default(),
-            messages: Messages::default(),
             layout: Layout::Rows,
             size,
             filter: String::new(),
@@ -93,6 +109,17 @@ impl App {
 
     /// Takes in what happened, and says what is to be done.
     pub fn update(&mut self, msg: Msg, now: Moment) -> Vec<Effect> {
+        self.idle.begin(now.instant);
+        let mut effects = self.take_in(msg, now);
+        if self.review.is_due && matches!(self.screen, Screen::List | Screen::Token(_)) {
+            let below = Box::new(self.take_screen());
+            self.go(Screen::Unresolved(below));
+        }
+        effects.extend(self.record_showing());
+        effects
+    }
+
+    fn take_in(&mut self, msg: Msg, now: Moment) -> Vec<Effect> {
         match msg {
             Msg::KeyPressed(key) => self.key_pressed(key, now),
             Msg::Pasted(paste) => {
@@ -121,6 +148,13 @@ impl App {
                 Vec::new()
             }
             Msg::TokenRead(result) => self.token_read(result, now),
+            Msg::RecordsOpened { records, unresolved, findings } => {
+                self.records_opened(records, unresolved, findings, now)
+            }
+            Msg::RecordsDied(why) => self.records_died(why, now),
+            Msg::RecipientsAcknowledged(result) => self.recipients_acknowledged(result, now),
+            Msg::NumbersRemembered(numbers) => self.numbers_remembered(numbers),
+            Msg::HistoryRead { id, lines } => self.history_read(id, lines),
             Msg::NoClient(why) => {
                 self.messages.tell(now.utc, why.as_str());
                 Vec::new()
@@ -135,24 +169,11 @@ impl App {
 
     /// Lets the rows of the list come, go and change places, before a frame is drawn. Under an open page they keep still.
     pub fn settle(&mut self) {
-        if matches!(self.screen, Screen::List | Screen::Filter(_) | Screen::Sort) {
+        let is_list = matches!(self.screen, Screen::List | Screen::Filter(_) | Screen::Sort);
+        // No row is in sight, and what opens from here opens by its number.
+        if is_list || matches!(self.screen, Screen::Unresolved(_) | Screen::Hidden(_)) {
             self.roster.settle();
         }
-    }
-
-    /// When the screen changes, or something is to be tried again, without anybody's doing. `None` if never.
-    #[must_use]
-    pub fn next_wake(&self, now: Instant) -> Option<Instant> {
-        let shown_pin = if let Screen::Form(page) = &self.screen { page.form.next_change(now) } else { None };
-        let retry = if let Link::Offline { retry, .. } = &self.link { Some(retry.instant) } else { None };
-        let countdown =
-            self.roster
-                .jobs()
-                .filter_map(|(_, state)| {
-                    if let JobState::Waiting { until, .. } = state { status::next_tick(*until, now) } else { None }
-                })
-                .min();
-        [shown_pin, retry, countdown].into_iter().flatten().min()
     }
 
     /// Keys that are typed ahead rightly: motions anywhere, digits where digits are typed.
@@ -166,7 +187,7 @@ impl App {
     /// True where a single key has something done that cannot be undone.
     #[must_use]
     pub fn asks_for_one_key(&self) -> bool {
-        matches!(self.mode(), Mode::Confirm | Mode::Quit)
+        matches!(self.mode(), Mode::Confirm | Mode::ConfirmCheck | Mode::Recipients | Mode::Quit)
     }
 
     /// Which keys count now.
@@ -184,12 +205,17 @@ impl App {
         let Screen::Number(page) = screen else {
             return if self.has_no_numbers() { Mode::NoNumbers } else { Mode::List };
         };
-        match self.roster.get(&page.id).and_then(|row| row.job) {
+        match self.roster.job(&page.id) {
             Some(JobState::Failed(..) | JobState::NotSent(..)) => Mode::Failed,
-            Some(JobState::InDoubt(..)) => Mode::NoAnswer,
-            Some(JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } | JobState::Set(_)) | None => {
-                Mode::Details
-            }
+            Some(JobState::InDoubt(_)) => Mode::NoAnswer,
+            Some(
+                JobState::Queued
+                | JobState::Sending { .. }
+                | JobState::Waiting { .. }
+                | JobState::Set(_)
+                | JobState::Settled(..),
+            )
+            | None => Mode::Details,
         }
     }
 
@@ -285,15 +311,29 @@ impl App {
         self.roster.jobs().filter(|(_, state)| state.is_running()).count()
     }
 
-    /// Numbers whose PIN may be the one we sent, or not.
+    /// Those of them that wait for their turn or for their record: nothing of them was sent.
     #[must_use]
-    pub fn in_doubt(&self) -> usize {
-        self.roster.jobs().filter(|(_, state)| state.is_in_doubt()).count()
+    pub fn queued(&self) -> usize {
+        self.roster.jobs().filter(|(_, state)| **state == JobState::Queued).count()
     }
 
-    /// Those numbers, in no order.
-    fn ids_in_doubt(&self) -> Vec<PhoneNumberId> {
-        self.roster.jobs().filter(|(_, state)| state.is_in_doubt()).map(|(id, _)| *id).collect()
+    /// False for a key of the page that could do nothing now: the PIN that it would send again is not in memory.
+    #[must_use]
+    pub fn has_use_for(&self, action: Action) -> bool {
+        let Screen::Number(page) = &self.screen else { return true };
+        let has_pin = matches!(self.roster.job(&page.id), Some(JobState::InDoubt(standing)) if standing.is_held);
+        action != Action::SendSamePin || has_pin
+    }
+
+    /// A number as far as this run knows it: one that only an earlier run read counts as unknown, and one in doubt that
+    /// is not listed is known by its id.
+    #[must_use]
+    pub fn number(&self, id: &PhoneNumberId) -> Option<Number> {
+        match self.roster.get(id) {
+            Some(row) if row.is_old => Some(Number { two_step: TwoStep::Unknown, ..row.number.clone() }),
+            Some(row) => Some(row.number.clone()),
+            None => self.review.standing(id).map(|_| Number::unread(*id, None)),
+        }
     }
 
     fn go(&mut self, screen: Screen) {
@@ -316,7 +356,9 @@ impl App {
         Some(id)
     }
 
-    fn label(&self, id: &PhoneNumberId) -> String {
+    /// What the screen calls a number.
+    #[must_use]
+    pub fn label(&self, id: &PhoneNumberId) -> String {
         self.roster.get(id).map_or_else(|| id.to_string(), |row| row.number.label().to_owned())
     }
 
@@ -341,14 +383,20 @@ impl App {
         match &mut self.screen {
             Screen::Confirm(page) => page.shown(at),
             Screen::Quit(page) => page.guard.shown(at),
+            Screen::Recipients(page) => page.shown(max_scroll, at),
+            Screen::Hidden(page) => page.was_drawn = true,
             Screen::Number(page) => page.scroll = page.scroll.min(max_scroll),
-            Screen::Help(page) | Screen::Messages(page) => page.scroll = page.scroll.min(max_scroll),
+            Screen::Help(page) | Screen::Messages(page) | Screen::Unrecorded(page) => {
+                page.scroll = page.scroll.min(max_scroll);
+            }
             Screen::Welcome
             | Screen::Token(_)
             | Screen::List
             | Screen::Filter(_)
             | Screen::Sort
             | Screen::Form(_)
+            | Screen::CheckNote(_)
+            | Screen::Unresolved(_)
             | Screen::Copy(_)
             | Screen::Copied(_)
             | Screen::Leaving(_) => {}

@@ -8,64 +8,12 @@ use std::collections::HashMap;
 
 use crate::console::key::Key;
 
+mod mode;
 mod readme;
 mod table;
 
+pub use mode::{Mode, Typing};
 pub use readme::readme_table;
-
-/// Which keys count: one mode for each page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// The number list.
-    List,
-    /// The filter line being typed.
-    Filter,
-    /// Picking the column to sort by.
-    Sort,
-    /// One number's details.
-    Details,
-    /// What became of a request that failed or never left.
-    Failed,
-    /// A request nobody can say the outcome of.
-    NoAnswer,
-    /// Typing a PIN.
-    PinForm,
-    /// Confirming by `y`.
-    Confirm,
-    /// Confirming by the last four digits.
-    ConfirmReplace,
-    /// Picking what to copy.
-    Copy,
-    /// A copied text, shown as well.
-    Copied,
-    /// Every message, newest first.
-    Messages,
-    /// The keys of a page, and what to do about a lost PIN.
-    Help,
-    /// Quitting while something is unfinished.
-    Quit,
-    /// Waiting for the requests on their way.
-    Leaving,
-    /// No config file.
-    Welcome,
-    /// No access token, or a refused one.
-    Token,
-    /// The access token works, but there are no numbers.
-    NoNumbers,
-    /// A window below 40x10.
-    TooSmall,
-}
-
-/// What a mode does with printable keys that the table does not bind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Typing {
-    /// Nothing.
-    None,
-    /// Takes digits.
-    Digits,
-    /// Takes any text.
-    Text,
-}
 
 /// What a key means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,6 +40,10 @@ pub enum Action {
     ReadAll,
     ReadStatus,
     SendSamePin,
+    CheckByHand,
+    Record,
+    Acknowledge,
+    Review,
     PickCopy,
     CopyNumber,
     CopyId,
@@ -114,6 +66,8 @@ pub enum Action {
     Stay,
     Demo,
     TryAgain,
+    Hide,
+    Show,
     Back,
     Interrupt,
     Redraw,
@@ -187,82 +141,6 @@ pub struct Binding {
     pub group: Group,
     /// What it may do at worst.
     pub risk: Risk,
-}
-
-impl Mode {
-    /// Every mode.
-    pub const ALL: [Self; 19] = [
-        Self::List,
-        Self::Filter,
-        Self::Sort,
-        Self::Details,
-        Self::Failed,
-        Self::NoAnswer,
-        Self::PinForm,
-        Self::Confirm,
-        Self::ConfirmReplace,
-        Self::Copy,
-        Self::Copied,
-        Self::Messages,
-        Self::Help,
-        Self::Quit,
-        Self::Leaving,
-        Self::Welcome,
-        Self::Token,
-        Self::NoNumbers,
-        Self::TooSmall,
-    ];
-
-    /// The page's name, as the help heads it.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::List => "number list",
-            Self::Filter => "filter line",
-            Self::Sort => "sort",
-            Self::Details => "details",
-            Self::Failed => "failed or not sent",
-            Self::NoAnswer => "no answer",
-            Self::PinForm => "PIN form",
-            Self::Confirm => "confirmation",
-            Self::ConfirmReplace => "confirmation by digits",
-            Self::Copy => "copy",
-            Self::Copied => "copied",
-            Self::Messages => "messages",
-            Self::Help => "help",
-            Self::Quit => "quit",
-            Self::Leaving => "leaving",
-            Self::Welcome => "welcome",
-            Self::Token => "no access token, or refused",
-            Self::NoNumbers => "no numbers",
-            Self::TooSmall => "window too small",
-        }
-    }
-
-    /// What becomes of printable keys that are not bound.
-    #[must_use]
-    pub const fn typing(self) -> Typing {
-        match self {
-            Self::Filter => Typing::Text,
-            Self::PinForm | Self::ConfirmReplace => Typing::Digits,
-            Self::List
-            | Self::Sort
-            | Self::Details
-            | Self::Failed
-            | Self::NoAnswer
-            | Self::Confirm
-            | Self::Copy
-            | Self::Copied
-            | Self::Messages
-            | Self::Help
-            | Self::Quit
-            | Self::Leaving
-            | Self::Welcome
-            | Self::Token
-            | Self::NoNumbers
-            | Self::TooSmall => Typing::None,
-        }
-    }
 }
 
 /// The table in force: the built-in one, with the operator's own keys in it.
@@ -389,13 +267,17 @@ impl Keymap {
         self.own.get(&action).copied().or_else(built_in).map(|key| key.to_string()).unwrap_or_default()
     }
 
-    /// The footer of a mode, in order of need.
-    pub fn footer(&self, mode: Mode) -> impl Iterator<Item = FooterKey> + '_ {
+    /// The footer of a mode, in order of need, without the keys that are of no use now.
+    pub fn footer<'a>(
+        &'a self,
+        mode: Mode,
+        has_use: impl Fn(Action) -> bool + 'a,
+    ) -> impl Iterator<Item = FooterKey> + 'a {
         let typed = match mode.typing() {
             Typing::Digits => Some(FooterKey { text: "Type digits".to_owned(), leaves: false }),
             Typing::None | Typing::Text => None,
         };
-        let bound = table::bindings(mode).filter_map(move |binding| {
+        let bound = table::bindings(mode).filter(move |binding| has_use(binding.action)).filter_map(move |binding| {
             let text = format!("{} {}", self.key_of(mode, binding.action), binding.footer?);
             Some(FooterKey { text, leaves: binding.action.leaves() })
         });
@@ -515,10 +397,10 @@ mod tests {
     #[test]
     fn an_own_key_takes_the_place_of_the_built_in_ones() {
         let mut keymap = Keymap::default();
-        keymap.rebind("set-pin", "w").expect("w is free");
-        assert_eq!(keymap.action(Mode::List, Key::Char('w')), Some(Action::SetPin));
+        keymap.rebind("set-pin", "x").expect("x is free");
+        assert_eq!(keymap.action(Mode::List, Key::Char('x')), Some(Action::SetPin));
         assert_eq!(keymap.action(Mode::List, Key::Char('p')), None);
-        assert!(keymap.footer(Mode::List).any(|key| key.text == "w set PIN"));
+        assert!(keymap.footer(Mode::List, |_| true).any(|key| key.text == "x set PIN"));
     }
 
     #[test]
@@ -532,7 +414,8 @@ mod tests {
         assert_eq!(refused("set-pin", "A"), BadKey::Forbidden(Key::Char('A')));
         assert_eq!(refused("set-pim", "w"), BadKey::UnknownAction { suggestion: Some("set-pin") });
         assert_eq!(refused("send", "w"), BadKey::Fixed("send"));
-        for asking in ["set-pin", "send-same-pin"] {
+        assert_eq!(refused("acknowledge", "w"), BadKey::Fixed("acknowledge"));
+        for asking in ["set-pin", "send-same-pin", "check-by-hand"] {
             assert_eq!(refused(asking, "y"), BadKey::Confirms(Key::Char('y')));
         }
         assert_eq!(refused("show-pin", "5"), BadKey::Typed { key: Key::Char('5'), page: "PIN form" });

@@ -80,8 +80,7 @@ impl Note {
             Self::Refused(weakness) => format!("! {} Choose another PIN.", easy(weakness)),
             Self::Insist(weakness) => format!("! {} Press Enter again to use it anyway.", easy(weakness)),
             Self::RandomMade => {
-                "Random PIN made. Save it in your vault now, then type it again here. Meta never shows a PIN. \
-                 This tool does not keep it."
+                "Random PIN made. Save it in your vault now, then type it again here. Meta never shows a PIN."
                     .to_owned()
             }
             Self::ShowingIsOff => "Showing PINs is off here, so a random PIN could not be saved.".to_owned(),

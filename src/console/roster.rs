@@ -14,6 +14,7 @@ use std::mem;
 use hashbrown::HashSet;
 
 use crate::job::JobState;
+use crate::moment::UtcTime;
 use crate::number::{Number, PhoneNumberId, WabaId};
 
 pub use filter::{FilterError, Key};
@@ -56,6 +57,8 @@ pub struct Row<'a> {
     pub number: &'a Number,
     /// The state of the last work on it, if there was any.
     pub job: Option<&'a JobState>,
+    /// True where the number is as an earlier run read it: what it says of two-step verification is not known to be so now.
+    pub is_old: bool,
 }
 
 impl Roster {
@@ -74,16 +77,27 @@ impl Roster {
         }
     }
 
+    /// Puts in a number as an earlier run read it, unless it is known already. It counts as not read.
+    pub fn remember(&mut self, number: Number) {
+        if let Some(slot) = self.store.remember(number) {
+            self.unplaced.push(slot);
+            self.is_unsettled = true;
+        }
+    }
+
     /// From here on, numbers that are not told of count as missing.
     pub fn begin_refresh(&mut self) {
         self.store.forget_seen();
     }
 
-    /// Lets go of numbers that a WABA, read to its end, no longer lists. Those of a WABA that could not be read stay, and
-    /// so does a number on which something runs or is in doubt.
+    /// Lets go of numbers that a WABA, read to its end, no longer lists, and of those that an earlier run read by
+    /// themselves and this one was not told of: they are not configured any more. Those of a WABA that could not be read
+    /// stay, and so does a number on which something runs or is in doubt.
     pub fn finish_refresh(&mut self, complete_wabas: &[WabaId]) {
-        let is_complete =
-            |slot: &u32| self.store.row(*slot).waba.as_ref().is_some_and(|waba| complete_wabas.contains(&waba.id));
+        let is_complete = |slot: &u32| {
+            let waba = self.store.row(*slot).waba.as_ref();
+            waba.map_or_else(|| self.store.is_old(*slot), |waba| complete_wabas.contains(&waba.id))
+        };
         self.gone.extend(self.store.unseen().filter(is_complete));
         self.is_unsettled |= !self.gone.is_empty();
         self.store.shrink();
@@ -215,6 +229,12 @@ impl Roster {
         self.store.counts()
     }
 
+    /// When the oldest of the numbers was read that only an earlier run has read; `None` if there is none.
+    #[must_use]
+    pub fn oldest_remembered(&self) -> Option<UtcTime> {
+        self.store.oldest_remembered()
+    }
+
     /// All numbers, hidden ones included.
     #[must_use]
     pub fn total(&self) -> usize {
@@ -239,6 +259,12 @@ impl Roster {
         self.store.slot(id).map(|slot| self.row_of(slot))
     }
 
+    /// The state of the last work on a number, listed or not.
+    #[must_use]
+    pub fn job(&self, id: &PhoneNumberId) -> Option<&JobState> {
+        self.jobs.get(id)
+    }
+
     /// Every job there was, in no order.
     pub fn jobs(&self) -> impl Iterator<Item = (&PhoneNumberId, &JobState)> {
         self.jobs.iter()
@@ -246,7 +272,7 @@ impl Roster {
 
     fn row_of(&self, slot: u32) -> Row<'_> {
         let number = self.store.row(slot);
-        Row { number, job: self.jobs.get(&number.id) }
+        Row { number, job: self.jobs.get(&number.id), is_old: self.store.is_old(slot) }
     }
 
     /// Where the cursor stands; `None` if no row is shown.

@@ -4,26 +4,29 @@
 //! It owns the terminal; keys come from a thread of their own, the network's answers from the work's thread, and the
 //! end may come from the watch's thread while this one hangs in a write.
 
+mod ending;
+mod perform;
+
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use crossterm::event::Event as TerminalEvent;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::app::{App, Effect, Msg, Session, Size};
+use self::ending::Temporary;
+use super::app::{App, Msg, Session, Size};
 use super::decoder::{Decoder, Input};
 use super::keymap::Keymap;
-use super::terminal::{self, Abilities, CannotEnter, CannotWatch, Ending, Events, Terminal, Watch};
+use super::terminal::{Abilities, CannotEnter, CannotWatch, Events, Terminal};
 use super::theme::Theme;
 use super::view::{Painted, View};
 use super::work::{Assignment, Order, Report, Work};
 use crate::config::endpoint::Credentials;
-use crate::job::{Change, ChangeId};
 use crate::moment::{Clock, Moment};
-use crate::pin::Pin;
 
 /// Events taken in before a frame is drawn: a flood of them must not keep the screen from answering.
 const MAX_EVENTS_PER_FRAME: usize = 4_096;
@@ -33,12 +36,6 @@ const PROGRESS_FRAME: Duration = Duration::from_millis(250);
 
 /// Sizes come in bursts while a window is dragged; the frame waits for the last one.
 const RESIZE_SETTLES: Duration = Duration::from_millis(30);
-
-/// After a signal, requests on their way are awaited this long: their deadline is 30 s.
-const LAST_ANSWERS: Duration = Duration::from_secs(35);
-
-/// Terminals drop longer clipboard texts, some with what follows.
-const MAX_COPIED_BYTES: usize = 4 * 1024;
 
 /// Reads the access token from its source. The screen is away meanwhile if the source may ask for something.
 pub struct TokenReader {
@@ -66,6 +63,8 @@ pub struct Setup {
     pub token: TokenReader,
     /// Whom to talk to; `None` without a config.
     pub assignment: Option<Assignment>,
+    /// A directory that goes when the console ends, on every way out.
+    pub temporary: Option<TempDir>,
     /// The runtime for the work's thread.
     pub runtime: Runtime,
     /// Fails after the first frame: the terminal has to be given back even then.
@@ -78,6 +77,8 @@ pub struct Setup {
 pub enum Ended {
     /// The operator quit.
     Quit,
+    /// The operator quit, and some of what was done is recorded nowhere: the journal took nothing more.
+    QuitWithoutRecords,
     /// The operator wants the demo.
     OpenDemo,
     /// The terminal took no bytes any more.
@@ -104,6 +105,8 @@ enum Event {
     Report(Report),
     KeysEnded,
     Ending,
+    /// Somebody else stops the program, as Ctrl-Z would.
+    Stopping,
 }
 
 /// Runs the console until it ends. On a signal the process ends from within, with the signal's exit code.
@@ -119,7 +122,8 @@ pub fn run(setup: Setup) -> Result<Ended, CannotRun> {
     let keys = Events::listen().map_err(CannotRun::Thread)?;
     // Before the terminal is taken, so that no signal finds it taken and nobody to give it back.
     let at_work = Arc::new(OnceLock::new());
-    watch_for_the_end(Arc::clone(&at_work), events.clone())?;
+    let temporary = Temporary::new(setup.temporary);
+    let is_told_to_end = ending::watch(Arc::clone(&at_work), temporary.handle(), events.clone())?;
     let terminal = Terminal::enter(setup.abilities)?;
     let size = terminal_size(&terminal);
     let token = setup.credentials.as_ref().map(drop).map_err(Clone::clone);
@@ -133,7 +137,9 @@ pub fn run(setup: Setup) -> Result<Ended, CannotRun> {
         token: setup.token,
         clock: Clock::System,
         ended: None,
+        is_told_to_end,
         is_ending: false,
+        has_lost_records: false,
         last_progress_frame: None,
     };
     // The first frame needs no network, no TLS roots and no answer from the terminal.
@@ -147,7 +153,7 @@ pub fn run(setup: Setup) -> Result<Ended, CannotRun> {
                 events.send(Event::Report(report)).ok();
             }
         };
-        let work = Work::start(setup.runtime, assignment, report).map_err(CannotRun::Thread)?;
+        let work = Work::start(setup.runtime, assignment, Clock::System, report).map_err(CannotRun::Thread)?;
         if let Ok(credentials) = setup.credentials {
             work.give(Order::UseCredentials(credentials));
         }
@@ -156,35 +162,11 @@ pub fn run(setup: Setup) -> Result<Ended, CannotRun> {
     read_keys(keys, events).map_err(CannotRun::Thread)?;
     console.perform(first);
     let ended = console.run(&inbox);
-    if ended == Ended::TerminalLost {
-        await_last_answers(at_work.get());
-    }
-    Ok(ended)
-}
-
-/// Sends nothing new, and waits for the answers to what was sent: a lost screen must not lose an outcome.
-fn await_last_answers(work: Option<&Work>) {
-    let (at_rest, waiter) = mpsc::channel();
-    if let Some(work) = work {
-        work.give(Order::StopThen(at_rest));
-        // If none came in time, there is nothing more to wait for.
-        waiter.recv_timeout(LAST_ANSWERS).ok();
-    }
-}
-
-/// Starts the thread that learns of signals and hang-ups. The process ends from there, so that it ends even while the
-/// screen's thread hangs in a write.
-fn watch_for_the_end(work: Arc<OnceLock<Work>>, events: Sender<Event>) -> Result<(), CannotWatch> {
-    Watch::start(move |ending: Ending| {
-        events.send(Event::Ending).ok();
-        // A thread of its own, so that the watch still hears a second signal.
-        let last = thread::Builder::new().spawn(move || {
-            await_last_answers(work.get());
-            terminal::exit(ending.exit_code());
-        });
-        if last.is_err() {
-            terminal::exit(ending.exit_code());
-        }
+    // Before the terminal is given back: it may be dead, and a write to it must not come before the journal is safe.
+    ending::close(at_work.get());
+    Ok(match ended {
+        Ended::Quit if console.has_lost_records => Ended::QuitWithoutRecords,
+        Ended::Quit | Ended::QuitWithoutRecords | Ended::OpenDemo | Ended::TerminalLost => ended,
     })
 }
 
@@ -221,8 +203,12 @@ struct Console {
     token: TokenReader,
     clock: Clock,
     ended: Option<Ended>,
+    /// Known before the event that says so arrives: a stopped program must not stop again.
+    is_told_to_end: Arc<AtomicBool>,
     /// The process is about to end: keys no longer count.
     is_ending: bool,
+    /// The journal took nothing more while the program ran.
+    has_lost_records: bool,
     last_progress_frame: Option<Instant>,
 }
 
@@ -235,7 +221,7 @@ struct Round {
 }
 
 impl Console {
-    fn run(mut self, inbox: &Receiver<Event>) -> Ended {
+    fn run(&mut self, inbox: &Receiver<Event>) -> Ended {
         let mut frame_due: Option<Instant> = None;
         loop {
             let now = Instant::now();
@@ -296,6 +282,7 @@ impl Console {
                 Event::Terminal(events) => typed.extend(events),
                 Event::Report(Report::Happened(msg)) => {
                     round.has_news = true;
+                    self.has_lost_records |= matches!(msg, Msg::RecordsDied(_));
                     self.update(msg, self.clock.now());
                 }
                 Event::Report(Report::ProgressWaiting) => {
@@ -309,6 +296,8 @@ impl Console {
                     round.answers_key = true;
                     self.update(Msg::Ending, self.clock.now());
                 }
+                Event::Stopping if self.is_ending => {}
+                Event::Stopping => self.suspend(),
             }
         }
         self.take_in_typed(typed, &mut round);
@@ -344,73 +333,6 @@ impl Console {
         self.perform(effects);
     }
 
-    fn perform(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            match effect {
-                Effect::ReadAll { reading } => self.give(Order::ReadAll { reading }),
-                Effect::ReadNumber(id) => self.give(Order::ReadNumber(id)),
-                Effect::SetPin { number, waba, pin } => {
-                    let waba = waba.map(|waba| waba.id);
-                    self.give(Order::Set(Change { id: ChangeId::new(), number, waba, pin }));
-                }
-                Effect::SendSamePin(number) => self.give(Order::SendAgain(number)),
-                Effect::StopWork => self.give(Order::Stop),
-                Effect::DrawPin { display_number } => {
-                    let pin = Pin::random(display_number.as_deref()).ok();
-                    self.update(Msg::PinDrawn(pin), self.clock.now());
-                }
-                Effect::ReadToken => self.read_token(),
-                Effect::Copy(text) => self.copy(&text),
-                Effect::Bell => self.send(b"\x07"),
-                Effect::Redraw => self.terminal.redraw(),
-                Effect::Suspend => {
-                    if self.terminal.suspend().is_err() {
-                        self.ended = Some(Ended::TerminalLost);
-                    }
-                    self.update(Msg::Resumed, self.clock.now());
-                }
-                Effect::OpenDemo => self.ended = Some(Ended::OpenDemo),
-                // After a signal the watch ends the process, with the signal's exit code.
-                Effect::Quit if self.is_ending => {}
-                Effect::Quit => self.ended = Some(Ended::Quit),
-            }
-        }
-    }
-
-    fn give(&self, order: Order) {
-        if let Some(work) = &self.work {
-            work.give(order);
-        }
-    }
-
-    fn read_token(&mut self) {
-        let read = if self.token.may_ask {
-            let Ok(read) = self.terminal.away(&self.token.read) else {
-                self.ended = Some(Ended::TerminalLost);
-                return;
-            };
-            read
-        } else {
-            (self.token.read)()
-        };
-        let told = read.map(|credentials| self.give(Order::UseCredentials(credentials)));
-        self.update(Msg::TokenRead(told), self.clock.now());
-    }
-
-    /// Hands text to the terminal's clipboard (OSC 52). Never called with a PIN.
-    fn copy(&mut self, text: &str) {
-        if text.len() <= MAX_COPIED_BYTES {
-            let encoded = base64::engine::general_purpose::STANDARD.encode(text);
-            self.send(multiplexed(&format!("\x1b]52;c;{encoded}\x07")).as_bytes());
-        }
-    }
-
-    fn send(&mut self, bytes: &[u8]) {
-        if self.terminal.send(bytes).is_err() {
-            self.ended = Some(Ended::TerminalLost);
-        }
-    }
-
     fn draw(&mut self) {
         let size = terminal_size(&self.terminal);
         if size != self.app.size() {
@@ -430,17 +352,5 @@ impl Console {
         // Only now has the operator had a chance to see what a confirmation asks.
         let shown = self.clock.now();
         self.update(Msg::FrameShown { max_scroll: painted.max_scroll }, shown);
-    }
-}
-
-/// Wraps a sequence so that tmux or screen passes it on to the terminal around it.
-fn multiplexed(sequence: &str) -> String {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if is_set("TMUX") {
-        format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b"))
-    } else if is_set("STY") {
-        format!("\x1bP{sequence}\x1b\\")
-    } else {
-        sequence.to_owned()
     }
 }

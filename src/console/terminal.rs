@@ -13,6 +13,7 @@ mod watch;
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::mem;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use ratatui::layout::{Position, Rect, Size};
 use rustix::termios::QueueSelector;
 
 use self::restore::{Entered, Frames, Tty};
+use crate::process;
 
 pub use self::events::Events;
 pub use self::restore::{exit, restore};
@@ -149,18 +151,25 @@ impl Terminal {
     /// Gives the terminal back, stops the process as Ctrl-Z does, and takes the terminal again when the
     /// process goes on in the foreground. The next frame is drawn whole. Call it on the thread that draws.
     ///
+    /// False, with the terminal left to others, if the program `is_ending`: a signal told it so while it was stopped.
+    ///
     /// # Errors
     /// When the terminal cannot be taken again.
-    pub fn suspend(&mut self) -> io::Result<()> {
+    pub fn suspend(&mut self, is_ending: impl Fn() -> bool) -> io::Result<bool> {
+        let reading = events::pause();
         restore();
         let tty = Tty::behind(rustix::stdio::stdout())?;
         loop {
-            // To this thread, not to the process: then it has stopped when this returns.
-            signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
+            if is_ending() {
+                // Whoever types now types for the shell; reading it here would stop the process on its way out.
+                mem::forget(reading);
+                return Ok(false);
+            }
+            process::stop()?;
             // A shell that ends a stopped job continues it in the background. Without this patience the process would
             // stop itself again before the watch has seen the signal.
             let deadline = Instant::now() + BACKGROUND_PATIENCE;
-            while !tty.is_ours() && Instant::now() < deadline {
+            while !tty.is_ours() && !is_ending() && Instant::now() < deadline {
                 thread::sleep(BACKGROUND_PATIENCE / 30);
             }
             if tty.is_ours() {
@@ -169,7 +178,7 @@ impl Terminal {
         }
         take(self.abilities)?;
         self.screen.forget();
-        Ok(())
+        Ok(true)
     }
 
     /// Gives the terminal back.

@@ -15,15 +15,19 @@ mod canvas;
 mod confirm;
 mod copy;
 mod details;
+mod doubt;
 mod form;
 mod help;
+mod hidden;
 mod list;
 mod messages;
 mod number;
 mod quit;
+mod records;
 mod sheet;
 mod start;
 mod status;
+mod unresolved;
 
 use canvas::Canvas;
 use sheet::Sheet;
@@ -70,6 +74,11 @@ impl View {
             Screen::Number(shown) => page(&mut canvas, &number::sheet(app, shown.id, now), shown.scroll),
             Screen::Form(shown) => page(&mut canvas, &form::sheet(app, shown, now), 0),
             Screen::Confirm(shown) => page(&mut canvas, &confirm::sheet(app, shown), 0),
+            Screen::CheckNote(shown) => page(&mut canvas, &doubt::note(app, shown), 0),
+            Screen::Unresolved(_) => page(&mut canvas, &unresolved::sheet(app, self.theme, now), 0),
+            Screen::Recipients(shown) => page(&mut canvas, &records::recipients(app, shown), shown.scroll),
+            Screen::Unrecorded(shown) => page(&mut canvas, &records::unrecorded(app), shown.scroll),
+            Screen::Hidden(shown) => page(&mut canvas, &hidden::sheet(app, shown), 0),
             Screen::Copy(shown) => page(&mut canvas, &copy::choice(app, shown), 0),
             Screen::Copied(shown) => page(&mut canvas, &copy::copied(app, shown), 0),
             Screen::Messages(shown) => page(&mut canvas, &messages::sheet(app), shown.scroll),

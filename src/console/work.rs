@@ -1,28 +1,37 @@
-//! The work's own thread: one tokio runtime for everything that waits for the network.
+//! The work's own thread: one tokio runtime for everything that waits for the network or the disk.
 //!
 //! The screen hands it [`Order`]s and gets [`Msg`]s and a mailbox of progress back. A terminal that stops reading
 //! stops only the screen; a network that hangs stops only this thread's answers.
+
+mod desk;
+mod records;
 
 use std::collections::HashMap;
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use super::app::Msg;
-use crate::batch::Batch;
+pub use self::records::Recording;
+
+use self::desk::Desk;
+use super::app::{Effect, Msg};
 use crate::config::endpoint::{Credentials, Endpoint};
-use crate::graph::Graph;
-use crate::job::{Change, Finished, JobState, Progress};
-use crate::listing::{self, News, Sources};
+use crate::job::{Before, Progress};
+use crate::journal::Paused;
+use crate::listing::Sources;
 use crate::moment::Clock;
-use crate::number::{Number, PhoneNumberId};
-use crate::outcome::{NotSent, ReadFailure};
+use crate::number::{PhoneNumberId, WabaId};
+use crate::pin::Pin;
 use crate::text::Clean;
 
-/// Whom to talk to, and about what.
+/// When the program ends, requests on their way are awaited this long: their deadline is 30 s.
+pub(super) const LAST_ANSWERS: Duration = Duration::from_secs(35);
+
+/// Whom to talk to, about what, and where to record it.
 #[derive(Debug, Clone)]
 pub struct Assignment {
     /// The Graph API.
@@ -31,6 +40,8 @@ pub struct Assignment {
     pub sources: Sources,
     /// Requests on their way at once.
     pub concurrency: usize,
+    /// Where what is sent is recorded.
+    pub recording: Recording,
 }
 
 /// What the screen asks for.
@@ -46,13 +57,101 @@ pub enum Order {
     /// Read one number.
     ReadNumber(PhoneNumberId),
     /// Set a PIN.
-    Set(Change),
+    Set {
+        /// Whose.
+        number: PhoneNumberId,
+        /// The WABA it was listed under.
+        waba: Option<WabaId>,
+        /// What Meta said of it when the change was confirmed.
+        before: Before,
+        /// Which.
+        pin: Pin,
+    },
+    /// Record that what is in doubt on this number was checked by hand.
+    SettleByHand {
+        /// Which number.
+        number: PhoneNumberId,
+        /// What they wrote.
+        note: Clean,
+    },
+    /// Remember the config's recipients in place of those before.
+    AcknowledgeRecipients,
+    /// Read what was done with a number.
+    ReadHistory(PhoneNumberId),
+    /// Drop the access token and the PINs in memory that the escrow has: the screen is hidden.
+    DropSecrets,
+    /// The screen is shown again.
+    RecordShown,
+    /// Send nothing new until [`Order::GoOn`], and tell when nothing is being written.
+    Pause(blocking::Sender<Paused>),
+    /// Go on after a pause.
+    GoOn,
     /// Send the PIN in doubt on a number again.
     SendAgain(PhoneNumberId),
     /// Send nothing new.
     Stop,
-    /// Send nothing new, and tell when nothing is on its way any more.
-    StopThen(blocking::Sender<()>),
+    /// Send nothing new, and tell when nothing is on its way any more and the journal is closed: the program ends.
+    Close(blocking::Sender<()>),
+}
+
+/// Whose an effect is.
+#[derive(Debug)]
+pub enum Errand {
+    /// The work's.
+    Work(Order),
+    /// The screen's.
+    Screen(Chore),
+}
+
+/// What only the screen's side can do; see [`Effect`] for each.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Chore {
+    /// Draw a random PIN.
+    DrawPin {
+        /// Whose end it must not repeat.
+        display_number: Option<String>,
+    },
+    /// Read the access token again.
+    ReadToken,
+    /// Hand text to the clipboard.
+    Copy(String),
+    /// Ring the bell.
+    Bell,
+    /// Draw everything.
+    Redraw,
+    /// Stop, until somebody continues the program.
+    Suspend,
+    /// End, and start the demo.
+    OpenDemo,
+    /// End.
+    Quit,
+}
+
+impl From<Effect> for Errand {
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::ReadAll { reading } => Self::Work(Order::ReadAll { reading }),
+            Effect::ReadNumber(id) => Self::Work(Order::ReadNumber(id)),
+            Effect::SetPin { number, waba, before, pin } => {
+                Self::Work(Order::Set { number, waba: waba.map(|waba| waba.id), before, pin })
+            }
+            Effect::SendSamePin(number) => Self::Work(Order::SendAgain(number)),
+            Effect::SettleByHand { number, note } => Self::Work(Order::SettleByHand { number, note }),
+            Effect::AcknowledgeRecipients => Self::Work(Order::AcknowledgeRecipients),
+            Effect::ReadHistory(number) => Self::Work(Order::ReadHistory(number)),
+            Effect::DropSecrets => Self::Work(Order::DropSecrets),
+            Effect::RecordShown => Self::Work(Order::RecordShown),
+            Effect::StopWork => Self::Work(Order::Stop),
+            Effect::DrawPin { display_number } => Self::Screen(Chore::DrawPin { display_number }),
+            Effect::ReadToken => Self::Screen(Chore::ReadToken),
+            Effect::Copy(text) => Self::Screen(Chore::Copy(text)),
+            Effect::Bell => Self::Screen(Chore::Bell),
+            Effect::Redraw => Self::Screen(Chore::Redraw),
+            Effect::Suspend => Self::Screen(Chore::Suspend),
+            Effect::OpenDemo => Self::Screen(Chore::OpenDemo),
+            Effect::Quit => Self::Screen(Chore::Quit),
+        }
+    }
 }
 
 /// What comes back.
@@ -100,16 +199,12 @@ impl Work {
     pub fn start(
         runtime: Runtime,
         assignment: Assignment,
+        clock: Clock,
         report: impl Fn(Report) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let (orders, inbox) = mpsc::unbounded_channel();
         let mailbox = Mailbox::default();
-        let desk = Desk {
-            assignment,
-            client: Err(no_client("there is no access token yet")),
-            mailbox: mailbox.clone(),
-            report: Arc::new(report),
-        };
+        let desk = Desk::new(assignment, clock, mailbox.clone(), Arc::new(report));
         thread::Builder::new().name("work".to_owned()).spawn(move || runtime.block_on(desk.run(inbox)))?;
         Ok(Self { orders, mailbox })
     }
@@ -127,188 +222,5 @@ impl Work {
     }
 }
 
-/// One access token at work.
-struct Client {
-    graph: Graph,
-    batch: Batch,
-}
-
-/// What the thread holds.
-struct Desk<R> {
-    assignment: Assignment,
-    /// The client, or why there is none: then nothing can be sent.
-    client: Result<Client, NotSent>,
-    mailbox: Mailbox,
-    report: Arc<R>,
-}
-
-impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
-    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Order>) {
-        while let Some(order) = inbox.recv().await {
-            match order {
-                Order::UseCredentials(credentials) => self.use_credentials(credentials),
-                Order::ReadAll { reading } => self.read_all(reading),
-                Order::ReadNumber(id) => self.read_number(id),
-                Order::Set(change) => self.set(change),
-                Order::SendAgain(number) => self.with_batch(|batch| batch.send_again(number)),
-                Order::Stop => self.with_batch(Batch::stop),
-                // Without a batch nothing can be on its way: the sender is dropped, which tells as well.
-                Order::StopThen(at_rest) => self.with_batch(|batch| batch.stop_then(at_rest)),
-            }
-        }
-    }
-
-    fn set(&self, change: Change) {
-        let why = match &self.client {
-            Ok(client) => return client.batch.set(vec![change]),
-            // Nobody else would say a word of it.
-            Err(why) => why.clone(),
-        };
-        let finished = Finished { at: Clock::System.now().utc, tries: 0 };
-        let state = JobState::NotSent(finished, why);
-        if self.mailbox.put(Progress { change: change.id, number: change.number, state }) {
-            (self.report)(Report::ProgressWaiting);
-        }
-    }
-
-    fn with_batch(&self, act: impl FnOnce(&Batch)) {
-        if let Ok(client) = &self.client {
-            act(&client.batch);
-        }
-    }
-
-    fn use_credentials(&mut self, credentials: Credentials) {
-        match Graph::new(&self.assignment.endpoint, credentials, self.assignment.concurrency) {
-            Ok(graph) => match &mut self.client {
-                Ok(client) => {
-                    client.batch.use_graph(graph.clone());
-                    client.graph = graph;
-                }
-                Err(_) => self.client = Ok(Client { batch: self.start_batch(graph.clone()), graph }),
-            },
-            Err(error) => {
-                let told = told_with_sources(&error);
-                self.tell(Msg::NoClient(Clean::new(&told)));
-                if let Err(why) = &mut self.client {
-                    *why = no_client(&told);
-                }
-            }
-        }
-    }
-
-    fn start_batch(&self, graph: Graph) -> Batch {
-        let (batch, mut progress) = Batch::start(graph, self.assignment.concurrency, Clock::System);
-        let (mailbox, report) = (self.mailbox.clone(), Arc::clone(&self.report));
-        tokio::spawn(async move {
-            while let Some(news) = progress.recv().await {
-                if mailbox.put(news) {
-                    report(Report::ProgressWaiting);
-                }
-            }
-        });
-        batch
-    }
-
-    fn read_all(&self, reading: u32) {
-        let graph = match &self.client {
-            Ok(client) => client.graph.clone(),
-            Err(why) => return self.tell_all_unread(reading, &ReadFailure::NotSent(why.clone())),
-        };
-        let (sources, report) = (self.assignment.sources.clone(), Arc::clone(&self.report));
-        tokio::spawn(async move {
-            let tell = |msg| report(Report::Happened(msg));
-            listing::read(&graph, sources, &|news| {
-                tell(match news {
-                    News::Page(numbers) => Msg::PageArrived { reading, numbers },
-                    News::WabaRead(waba, result) => Msg::WabaRead { reading, waba, result },
-                    News::NumberUnread(id, failure) => Msg::NumberRead { id, result: Err(failure) },
-                });
-            })
-            .await;
-            tell(Msg::ListRead { reading });
-        });
-    }
-
-    /// A list that was not read must not look like an empty one.
-    fn tell_all_unread(&self, reading: u32, failure: &ReadFailure) {
-        let Sources { wabas, numbers } = self.assignment.sources.clone();
-        for waba in wabas {
-            self.tell(Msg::WabaRead { reading, waba, result: Err(failure.clone()) });
-        }
-        for (id, name) in numbers {
-            self.tell(Msg::PageArrived { reading, numbers: vec![Number::unread(id, name)] });
-            self.tell(Msg::NumberRead { id, result: Err(failure.clone()) });
-        }
-        self.tell(Msg::ListRead { reading });
-    }
-
-    fn read_number(&self, id: PhoneNumberId) {
-        let graph = match &self.client {
-            Ok(client) => client.graph.clone(),
-            Err(why) => {
-                return self.tell(Msg::NumberRead { id, result: Err(ReadFailure::NotSent(why.clone())) });
-            }
-        };
-        let report = Arc::clone(&self.report);
-        tokio::spawn(async move {
-            let result = graph.number(id).await;
-            report(Report::Happened(Msg::NumberRead { id, result }));
-        });
-    }
-
-    fn tell(&self, msg: Msg) {
-        (self.report)(Report::Happened(msg));
-    }
-}
-
-/// Without a client, nothing leaves.
-fn no_client(why: &str) -> NotSent {
-    NotSent::RefusedHere(Clean::new(why))
-}
-
-/// An error with what lies behind it.
-fn told_with_sources(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
-    let mut behind = error.source();
-    while let Some(source) = behind {
-        told = format!("{told}: {source}");
-        behind = source.source();
-    }
-    told
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::endpoint::AccessToken;
-    use crate::number::Waba;
-
-    #[test]
-    fn a_list_that_could_not_be_asked_for_is_told_as_unread_and_why() {
-        let endpoint = Endpoint {
-            url: "https://127.0.0.1:1".parse().expect("a URL"),
-            version: "v24.0".parse().expect("a version"),
-            ca_file: Some("/no/such/file".into()),
-        };
-        let waba = Arc::new(Waba { id: "1001".parse().expect("an id"), name: None });
-        let sources = Sources { wabas: vec![waba], numbers: Vec::new() };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (told, reports) = blocking::channel();
-        let report = move |report| told.send(report).expect("the test listens");
-        let work = Work::start(runtime, Assignment { endpoint, sources, concurrency: 1 }, report).expect("a thread");
-        let token = AccessToken::parse("SIMULATOR").expect("a token");
-        work.give(Order::UseCredentials(Credentials { token, app_secret: None }));
-        work.give(Order::ReadAll { reading: 7 });
-
-        let why = "cannot read the CA file /no/such/file: No such file or directory (os error 2)";
-        let told: Vec<Report> = reports.iter().take(3).collect();
-        assert!(
-            matches!(&told[..], [
-                Report::Happened(Msg::NoClient(no_client)),
-                Report::Happened(Msg::WabaRead { reading: 7, result: Err(ReadFailure::NotSent(unread)), .. }),
-                Report::Happened(Msg::ListRead { reading: 7 }),
-            ] if no_client.as_str() == why && *unread == NotSent::RefusedHere(Clean::new(why))),
-            "{told:?}"
-        );
-    }
-}
+mod tests;

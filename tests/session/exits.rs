@@ -13,6 +13,10 @@ const PROMPT: Duration = Duration::from_secs(3);
 /// Longer than a confirmation wants the keyboard to be quiet.
 const QUIET: Duration = Duration::from_millis(500);
 
+/// In the row of a number whose request is on its way. The word alone stands in the message of the confirmation as well,
+/// which comes before the request is recorded.
+const SENDING: &str = "~ sending";
+
 /// The shell is the session's leader, which alone gets the signal of a hang-up, and ignores it.
 const NO_SIGHUP: &str = "trap '' HUP; \"$@\"; exit $?";
 
@@ -104,7 +108,7 @@ fn a_signal_waits_for_what_is_on_its_way() {
         let mut session = office.console(&[]);
         open_confirmation(&mut session);
         confirm(&mut session);
-        session.wait_for("sending");
+        session.wait_for(SENDING);
         session.kill(signal);
         session.wait_for("Waiting for the answers");
         assert_eq!(session.wait_exit(), Exit::with(code));
@@ -121,7 +125,7 @@ fn a_hang_up_waits_for_what_is_on_its_way_without_spinning_and_a_signal_ends_tha
         let program = session.program();
         open_confirmation(&mut session);
         confirm(&mut session);
-        session.wait_for("sending");
+        session.wait_for(SENDING);
         session.hang_up();
         let before = program.cpu_ticks();
         assert!(!session.ends_within(Duration::from_secs(1)), "the answer is awaited");
@@ -139,7 +143,7 @@ fn a_second_signal_ends_at_once() {
     let mut session = office.console(&[]);
     open_confirmation(&mut session);
     confirm(&mut session);
-    session.wait_for("sending");
+    session.wait_for(SENDING);
     session.kill(Signal::TERM);
     session.wait_for("Waiting for the answers");
     assert!(!session.ends_within(QUIET), "the answer is awaited");
@@ -155,7 +159,7 @@ fn quitting_waits_for_what_is_on_its_way_and_can_be_taken_back() {
     let mut session = office.console(&[]);
     open_confirmation(&mut session);
     confirm(&mut session);
-    session.wait_for("sending");
+    session.wait_for(SENDING);
     session.send("q");
     session.wait_for("Quit while work is on its way?");
     session.wait_quiet(QUIET);
@@ -189,6 +193,67 @@ fn a_stopped_program_comes_back_with_its_screen() {
     session.send("\x03\x03");
     assert_eq!(session.wait_exit(), Exit::with(0));
     assert_left(&session);
+}
+
+#[test]
+fn a_stop_from_outside_gives_the_terminal_back_and_sends_nothing_until_it_goes_on() {
+    let office = Office::open(Duration::from_millis(700), "");
+    let again = "read -r answer; fg >/dev/null";
+    let script = format!("set -m; \"$@\"; echo stopped once; {again}; echo stopped twice; {again}; exit $?");
+    let mut session = office.console_by(Some(&script), &[]);
+    open_confirmation(&mut session);
+    let program = session.program();
+    program.kill(Signal::TSTP);
+    session.wait_for("stopped once");
+    assert_left(&session);
+    // A stopped program keeps nobody from writing.
+    office.writes_to_the_journal();
+    session.send("\n");
+    session.wait_for("Set the PIN for 1 number?");
+    confirm(&mut session);
+    session.wait_for(SENDING);
+    program.kill(Signal::TSTP);
+    session.wait_for("stopped twice");
+    office.writes_to_the_journal();
+    session.send("\n");
+    session.wait_for("Two-step verification is on");
+    assert_eq!(office.pin_requests(), 1);
+    session.send("\x03\x03");
+    assert_eq!(session.wait_exit(), Exit::with(0));
+}
+
+#[test]
+fn a_stopped_program_that_is_told_to_end_records_what_was_on_its_way_and_ends() {
+    for (signal, code) in [("TERM", 143), ("HUP", 129)] {
+        let office = Office::open(Duration::from_millis(700), "");
+        // As a shell ends a stopped job: it goes on in the background, to hear of it.
+        let script =
+            format!("set -m; \"$@\"; echo stopped; read -r go; kill -{signal} %1; bg %1 >/dev/null; wait %1; exit $?");
+        let mut session = office.console_by(Some(&script), &[]);
+        open_confirmation(&mut session);
+        confirm(&mut session);
+        session.wait_for(SENDING);
+        session.send("\x1a");
+        session.wait_for("stopped");
+        session.send("\n");
+        assert!(session.ends_within(PROMPT), "{signal}: it ends, though it was stopped: {}", session.screen());
+        assert_eq!(session.wait_exit(), Exit::with(code));
+        assert_eq!((office.pin_requests(), office.outcomes()), (1, vec!["set".to_owned()]), "{signal}");
+    }
+}
+
+#[test]
+fn a_console_whose_journal_died_says_so_and_ends_with_6() {
+    let office = Office::prompt();
+    let mut session = office.console(&[]);
+    open_confirmation(&mut session);
+    office.loses_the_journal();
+    confirm(&mut session);
+    session.wait_for("JOURNAL FAILED");
+    session.wait_for("not sent");
+    assert_eq!(office.pin_requests(), 0);
+    session.send("\x03\x03");
+    assert_eq!(session.wait_exit(), Exit::with(6));
 }
 
 #[test]

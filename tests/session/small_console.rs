@@ -37,14 +37,17 @@ fn plays_the_console() {
     let mut events = Events::listen().expect("resizes can be listened for");
     let (sender, news) = mpsc::channel();
     let endings = sender.clone();
-    Watch::start(move |ending| {
-        if part == "patient" {
-            // The loop may be gone already.
-            endings.send(News::Ending(ending)).unwrap_or_default();
-        } else {
-            terminal::exit(ending.exit_code());
-        }
-    })
+    Watch::start(
+        || {},
+        move |ending| {
+            if part == "patient" {
+                // The loop may be gone already.
+                endings.send(News::Ending(ending)).unwrap_or_default();
+            } else {
+                terminal::exit(ending.exit_code());
+            }
+        },
+    )
     .expect("signals can be watched");
     thread::spawn(move || {
         while let Ok(Some(event)) = events.wait() {
@@ -74,10 +77,7 @@ fn plays_the_console() {
                     let failed = thread::spawn(|| panic!("a task failed")).join();
                     word = format!("lost a task: {}", failed.is_err());
                 }
-                KeyCode::Char('z') => {
-                    terminal.suspend().expect("it comes back");
-                    word = "back again".to_owned();
-                }
+                KeyCode::Char('z') => word = suspended(&mut terminal),
                 KeyCode::Char('f') => flood(&mut terminal),
                 code => word = format!("{code:?} {:?}", key.modifiers),
             },
@@ -86,6 +86,12 @@ fn plays_the_console() {
     }
     terminal.leave();
     std::process::exit(7);
+}
+
+/// Stops, until somebody continues it.
+fn suspended(terminal: &mut Terminal) -> String {
+    assert!(terminal.suspend(|| false).expect("it comes back"), "nobody told it to end");
+    "back again".to_owned()
 }
 
 /// Draws until the terminal takes no more, and hangs there.
@@ -283,9 +289,9 @@ fn a_stop_gives_the_terminal_back_and_going_on_takes_it_again() {
 
 #[test]
 fn a_stopped_program_can_be_ended() {
-    // Waiting for a job gives 148 as long as the shell takes it for stopped.
+    // Waiting for a job gives 147 as long as the shell takes it for stopped.
     let script = "set -m; \"$@\"; code=$?; kill -TERM %1; kill -CONT %1; \
-                  while [ $code = 148 ]; do wait %1; code=$?; done; echo ended $code";
+                  while [ $code = 147 ]; do wait %1; code=$?; done; echo ended $code";
     let mut session = console_in_shell(script);
     session.send("z");
     session.wait_for("ended 143");

@@ -10,20 +10,21 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use pindesk::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
-use pindesk::console::app::{App, Effect, Msg, Place, Screen, Session, Size};
+use pindesk::console::app::{App, Effect, Msg, Place, Records, Screen, Session, Size};
 use pindesk::console::decoder::{Decoder, ESCAPE_PATIENCE, Input};
 use pindesk::console::keymap::Keymap;
 use pindesk::console::theme::{Glyphs, Surroundings, Theme};
 use pindesk::console::view::View;
-use pindesk::console::work::{Assignment, Order, Report, Work};
-use pindesk::job::{Change, ChangeId};
+use pindesk::console::work::{Assignment, Chore, Errand, Order, Report, Work};
 use pindesk::listing::Sources;
-use pindesk::moment::{Clock, Moment, UtcTime};
+use pindesk::moment::{Clock, HandClock, Moment, UtcTime};
 use pindesk::number::{PhoneNumberId, Waba};
 use pindesk::pin::Pin;
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+
+use super::books::Books;
 
 /// How long any text may take to appear. Four tries of one change take at most 7 s.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -52,6 +53,8 @@ pub(crate) struct Start {
     pub(crate) offline_at: Option<SocketAddr>,
     /// A number that the config lists by itself.
     pub(crate) single: Option<&'static str>,
+    /// The state directory; one of its own where none is given.
+    pub(crate) books: Option<Books>,
 }
 
 impl Default for Start {
@@ -67,6 +70,7 @@ impl Default for Start {
             read_only: false,
             offline_at: None,
             single: None,
+            books: None,
         }
     }
 }
@@ -78,7 +82,10 @@ pub(crate) struct Console {
     buffer: Buffer,
     decoder: Decoder,
     clock: Clock,
+    /// What the work's thread takes for the time.
+    time: &'static HandClock,
     now: Moment,
+    books: Books,
     inbox: Receiver<Report>,
     work: Option<Work>,
     simulator: Option<Simulator>,
@@ -92,7 +99,7 @@ pub(crate) struct Console {
 }
 
 impl Start {
-    pub(crate) fn console(self) -> Console {
+    pub(crate) fn console(mut self) -> Console {
         let runtime = runtime();
         let simulator = match self.offline_at {
             Some(_) => None,
@@ -110,8 +117,11 @@ impl Start {
         let (report, inbox) = mpsc::channel();
         let numbers = self.single.map(|id| (id.parse().expect("an id"), None)).into_iter().collect();
         let sources = Sources { wabas: wabas.clone(), numbers };
-        let assignment = Assignment { endpoint, sources, concurrency: 4 };
-        let work = Work::start(runtime, assignment, move |news| {
+        let books = self.books.take().unwrap_or_default();
+        let assignment = Assignment { endpoint, sources, concurrency: 4, recording: books.recording() };
+        let now = Moment { instant: Instant::now(), utc: START };
+        let time = HandClock::showing(now);
+        let work = Work::start(runtime, assignment, Clock::ByHand(time), move |news| {
             report.send(news).ok();
         });
         let work = work.expect("a thread");
@@ -121,7 +131,6 @@ impl Start {
         let size = Size { width: self.size.0, height: self.size.1 };
         let token = self.token.map(drop).map_err(str::to_owned);
         let (app, first) = App::start(session(&self, wabas), token, Keymap::default(), size);
-        let now = Moment { instant: Instant::now(), utc: START };
         let surroundings = Surroundings { term: Some("xterm-256color".to_owned()), ..Surroundings::default() };
         let mut console = Console {
             app,
@@ -129,7 +138,9 @@ impl Start {
             buffer: Buffer::default(),
             decoder: Decoder::new(ESCAPE_PATIENCE),
             clock: Clock::From(now),
+            time,
             now,
+            books,
             inbox,
             work: Some(work),
             simulator,
@@ -160,6 +171,8 @@ fn session(start: &Start, wabas: Vec<Arc<Waba>>) -> Session {
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
         bell: false,
+        hide_after: None,
+        start_note: None,
     }
 }
 
@@ -191,8 +204,18 @@ impl Console {
     /// The same, where something goes wrong.
     pub(crate) fn with_faults(faults: &'static str) -> Self {
         let mut console = Start { faults, ..Start::default() }.console();
-        console.sees("Read 60 numbers.");
+        console.sees("Read 60 numbers.").opens();
         console
+    }
+
+    /// Waits until the journal is open, or said to be unusable.
+    #[track_caller]
+    pub(crate) fn opens(&mut self) -> &mut Self {
+        while *self.app.records() == Records::Opening {
+            let report = self.inbox.recv_timeout(DEADLINE).expect("news of the journal");
+            self.hear(report);
+        }
+        self
     }
 
     // What somebody does.
@@ -423,6 +446,16 @@ impl Console {
         pin.map(|pin| String::from_utf8_lossy(&pin).into_owned())
     }
 
+    /// Ends as the program does, and gives back what it recorded, for the next console.
+    pub(crate) fn ends(self) -> Books {
+        if let Some(work) = self.work {
+            let (closed, waiter) = mpsc::channel();
+            work.give(Order::Close(closed));
+            waiter.recv_timeout(DEADLINE).ok();
+        }
+        self.books
+    }
+
     /// The digits that the form shows in its first field.
     #[track_caller]
     pub(crate) fn shown_pin(&self) -> String {
@@ -467,39 +500,36 @@ impl Console {
     }
 
     fn update(&mut self, msg: Msg, now: Moment) {
+        self.time.set(now);
         let effects = self.app.update(msg, now);
         self.perform(effects);
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            match effect {
-                Effect::ReadAll { reading } => self.give(Order::ReadAll { reading }),
-                Effect::ReadNumber(id) => self.give(Order::ReadNumber(id)),
-                Effect::SetPin { number, waba, pin } => {
-                    self.orders += 1;
-                    let waba = waba.map(|waba| waba.id);
-                    self.give(Order::Set(Change { id: ChangeId::new(), number, waba, pin }));
-                }
-                Effect::SendSamePin(number) => {
-                    self.orders += 1;
-                    self.give(Order::SendAgain(number));
-                }
-                Effect::StopWork => self.give(Order::Stop),
-                Effect::DrawPin { display_number } => {
-                    self.update(Msg::PinDrawn(Pin::random(display_number.as_deref()).ok()), self.now);
-                }
-                Effect::ReadToken => {
-                    let read = self.token.map_err(str::to_owned);
-                    let told = read.map(|token| self.give(Order::UseCredentials(credentials(token))));
-                    self.update(Msg::TokenRead(told), self.now);
-                }
-                Effect::Copy(text) => self.copied.push(text),
-                Effect::Bell | Effect::Redraw => {}
-                Effect::Suspend => self.update(Msg::Resumed, self.now),
-                Effect::OpenDemo => self.wants_demo = true,
-                Effect::Quit => self.has_quit = true,
+            self.orders += usize::from(matches!(effect, Effect::SetPin { .. } | Effect::SendSamePin(_)));
+            match Errand::from(effect) {
+                Errand::Work(order) => self.give(order),
+                Errand::Screen(chore) => self.do_here(chore),
             }
+        }
+    }
+
+    fn do_here(&mut self, chore: Chore) {
+        match chore {
+            Chore::DrawPin { display_number } => {
+                self.update(Msg::PinDrawn(Pin::random(display_number.as_deref()).ok()), self.now);
+            }
+            Chore::ReadToken => {
+                let read = self.token.map_err(str::to_owned);
+                let told = read.map(|token| self.give(Order::UseCredentials(credentials(token))));
+                self.update(Msg::TokenRead(told), self.now);
+            }
+            Chore::Copy(text) => self.copied.push(text),
+            Chore::Bell | Chore::Redraw => {}
+            Chore::Suspend => self.update(Msg::Resumed, self.now),
+            Chore::OpenDemo => self.wants_demo = true,
+            Chore::Quit => self.has_quit = true,
         }
     }
 

@@ -35,17 +35,25 @@ struct Seen {
 }
 
 /// A running fault server; it ends with the test's runtime.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Faultd {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Seen>>,
+    /// Called with each request as it comes.
+    watch: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Faultd {
     /// Answers the first request by the first script, and so on; the last script answers all that follow.
     pub(crate) async fn start(scripts: Vec<Vec<Say>>) -> Self {
+        Self::start_watched(scripts, |_| {}).await
+    }
+
+    /// The same, and looks at each request before it is answered.
+    pub(crate) async fn start_watched(scripts: Vec<Vec<Say>>, watch: impl Fn(&str) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let faultd = Self { address: listener.local_addr().expect("an address"), seen: Arc::default() };
+        let address = listener.local_addr().expect("an address");
+        let faultd = Self { address, seen: Arc::default(), watch: Arc::new(watch) };
         let server = faultd.clone();
         tokio::spawn(async move {
             let scripts: Arc<[Vec<Say>]> = scripts.into();
@@ -79,6 +87,7 @@ impl Faultd {
 
     async fn serve(&self, mut line: TcpStream, scripts: &[Vec<Say>]) {
         while let Some(request) = read_request(&mut line).await {
+            (self.watch)(&request);
             let script = {
                 let mut seen = self.seen.lock().expect("no panic inside");
                 seen.requests.push(request);

@@ -3,17 +3,15 @@
 //! The simulator runs in this process, so that a test can ask it what arrived; the program knows only its address.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use tempfile::TempDir;
 
 use super::pty::Session;
+use super::served::serve;
 
 /// The numbers there are: enough to scroll.
 pub(crate) const NUMBERS: usize = 200;
@@ -23,6 +21,12 @@ pub(crate) const PIN: &str = "409726";
 
 /// Longer than a confirmation wants the keyboard to be quiet.
 const QUIET: Duration = Duration::from_millis(500);
+
+/// More than the journal needs to be opened on a busy disk.
+const RECORDS_OPEN: Duration = Duration::from_secs(10);
+
+/// More than passes from the journal's last write at its opening until the screen knows.
+const RECORDS_TOLD: Duration = Duration::from_millis(200);
 
 /// A PIN request that is answered with this may have been applied, and is not repeated.
 pub(crate) const DOUBT: &str = "[[fault]]\nevery = 1\nanswer = { code = 190, status = 500 }";
@@ -108,9 +112,55 @@ impl Office {
 
     /// The same, started by a shell script as `"$@"`.
     pub(crate) fn console_by(&self, script: Option<&str>, env: &[(&str, &str)]) -> Session {
+        let before = self.runs();
         let session = self.start(script, &[], env);
         session.wait_for(&format!("Read {NUMBERS} numbers."));
+        // Until the journal is open, nothing can be set, and a form says so. It shows on the screen only then.
+        let deadline = Instant::now() + RECORDS_OPEN;
+        while self.runs() == before && Instant::now() < deadline {
+            session.bytes_within(RECORDS_OPEN / 100);
+        }
+        session.wait_quiet(RECORDS_TOLD);
         session
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.path(".local/state/pindesk/journal.db")
+    }
+
+    /// Somebody else has something to write, and does not wait for long.
+    pub(crate) fn writes_to_the_journal(&self) {
+        let journal = rusqlite::Connection::open(self.journal()).expect("a journal");
+        journal.busy_timeout(Duration::ZERO).expect("a setting");
+        journal.execute_batch("BEGIN IMMEDIATE; ROLLBACK").expect("nobody holds the lock");
+        let escrow = fs::File::options().append(true).open(self.journal().with_file_name("escrow.jsonl"));
+        let lock = rustix::fs::flock(escrow.expect("an escrow"), rustix::fs::FlockOperation::NonBlockingLockExclusive);
+        lock.expect("nobody holds the lock");
+    }
+
+    /// Somebody tidies up.
+    pub(crate) fn loses_the_journal(&self) {
+        fs::remove_file(self.journal()).expect("it was there");
+    }
+
+    /// What the journal knows of changes that came to rest, oldest first.
+    pub(crate) fn outcomes(&self) -> Vec<String> {
+        let journal = self.look_into_journal().expect("a journal");
+        let mut outcomes = journal.prepare("SELECT kind FROM outcomes ORDER BY seq").expect("a table");
+        let kinds = outcomes.query_map([], |row| row.get(0)).expect("rows");
+        kinds.collect::<Result<_, _>>().expect("words")
+    }
+
+    fn look_into_journal(&self) -> rusqlite::Result<rusqlite::Connection> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        rusqlite::Connection::open_with_flags(self.journal(), flags)
+    }
+
+    /// How many programs have opened the journal so far.
+    fn runs(&self) -> i64 {
+        let journal = self.look_into_journal();
+        let runs = |journal: rusqlite::Connection| journal.query_row("SELECT count(*) FROM runs", [], |row| row.get(0));
+        journal.and_then(runs).unwrap_or_default()
     }
 
     /// Starts the console.
@@ -138,22 +188,6 @@ impl Office {
             }
         }
     }
-}
-
-/// Runs a simulator in a thread of its own, until it is dropped.
-fn serve(spec: SimulatorSpec) -> Simulator {
-    let (sender, started) = mpsc::channel();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            let simulator = Simulator::start(listen, spec).await.expect("it listens");
-            let stopper = simulator.stopper();
-            sender.send(simulator).expect("the test waits");
-            stopper.cancelled().await;
-        });
-    });
-    started.recv().expect("it starts")
 }
 
 /// The console's pages, each with something typed where something can be.

@@ -5,8 +5,10 @@ use std::time::Instant;
 use super::guard::Guard;
 use super::msg::Effect;
 use crate::console::keymap::Mode;
+use crate::job::Before;
 use crate::number::{LastFour, Number, TwoStep};
 use crate::pin::Pin;
+use crate::text::Clean;
 
 /// After so many wrong tries the page closes: somebody is at the wrong number.
 const MAX_WRONG: u8 = 5;
@@ -41,6 +43,8 @@ pub enum Question {
     },
     /// The outcome is in doubt: `y` sends the same PIN again.
     SendSame,
+    /// The outcome was in doubt: `y` records that somebody checked it, in these words.
+    CheckedByHand(Clean),
 }
 
 /// What a key on the page came to. The page is consumed by its answer, so an order can be given once only.
@@ -73,6 +77,12 @@ impl Confirm {
         Self { target, question: Question::SendSame, note: None, guard: Guard::default() }
     }
 
+    /// Asks about recording a check by hand.
+    #[must_use]
+    pub fn checked_by_hand(target: Number, note: Clean) -> Self {
+        Self { target, question: Question::CheckedByHand(note), note: None, guard: Guard::default() }
+    }
+
     /// Takes newer word of the number; where it makes the question a stronger one, the page starts afresh.
     #[must_use]
     pub fn renewed(self, number: &Number) -> Self {
@@ -81,7 +91,7 @@ impl Confirm {
                 let note = Some("The number was read again, and this is what Meta says now.");
                 Self { note, ..Self::set(number.clone(), pin) }
             }
-            Question::Set(_) | Question::Replace { .. } | Question::SendSame => self,
+            Question::Set(_) | Question::Replace { .. } | Question::SendSame | Question::CheckedByHand(_) => self,
         }
     }
 
@@ -90,6 +100,7 @@ impl Confirm {
     pub const fn mode(&self) -> Mode {
         match self.question {
             Question::Set(_) | Question::SendSame => Mode::Confirm,
+            Question::CheckedByHand(_) => Mode::ConfirmCheck,
             Question::Replace { .. } => Mode::ConfirmReplace,
         }
     }
@@ -114,12 +125,12 @@ impl Confirm {
 
     /// The key that confirms was pressed (`y`).
     #[must_use]
-    pub fn press_send(mut self: Box<Self>, arrived: Instant) -> Verdict {
+    pub fn press_yes(mut self: Box<Self>, arrived: Instant) -> Verdict {
         if !self.admits(arrived) {
             return Verdict::Stay(self);
         }
         match self.question {
-            Question::Set(_) | Question::SendSame => Verdict::Go(self.order()),
+            Question::Set(_) | Question::SendSame | Question::CheckedByHand(_) => Verdict::Go(self.order()),
             Question::Replace { .. } => Verdict::Stay(self),
         }
     }
@@ -189,16 +200,19 @@ impl Confirm {
         if self.admits(arrived) {
             self.note = Some(match self.question {
                 Question::Set(_) | Question::SendSame => "Press y to send, n to cancel.",
+                Question::CheckedByHand(_) => "Press y to record it, n to cancel.",
                 Question::Replace { .. } => "Type the 4 digits and Enter, or Esc to cancel.",
             });
         }
     }
 
     fn order(self) -> Effect {
-        let (number, waba) = (self.target.id, self.target.waba);
+        let (number, before) = (self.target.id, Before::from(&self.target));
+        let waba = self.target.waba;
         match self.question {
-            Question::Set(pin) | Question::Replace { pin, .. } => Effect::SetPin { number, waba, pin },
+            Question::Set(pin) | Question::Replace { pin, .. } => Effect::SetPin { number, waba, before, pin },
             Question::SendSame => Effect::SendSamePin(number),
+            Question::CheckedByHand(note) => Effect::SettleByHand { number, note },
         }
     }
 }
@@ -208,7 +222,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::text::Clean;
 
     fn number(two_step: TwoStep) -> Number {
         let mut number = Number::unread("200000000000001".parse().expect("an id"), None);
@@ -227,8 +240,13 @@ mod tests {
         (Box::new(page), at + Duration::from_secs(1))
     }
 
-    fn order() -> Effect {
-        Effect::SetPin { number: number(TwoStep::On).id, waba: None, pin: pin() }
+    fn order(before: TwoStep) -> Effect {
+        Effect::SetPin {
+            number: number(before).id,
+            waba: None,
+            before: Before { two_step: before, read_at: None },
+            pin: pin(),
+        }
     }
 
     fn stays(verdict: Verdict) -> Box<Confirm> {
@@ -245,15 +263,15 @@ mod tests {
     fn y_sets_a_pin_where_none_is_set_and_enter_does_nothing() {
         let (page, later) = shown(TwoStep::NotSet);
         let page = stays(page.press_enter(later));
-        assert!(matches!(page.press_send(later), Verdict::Go(effect) if effect == order()));
+        assert!(matches!(page.press_yes(later), Verdict::Go(effect) if effect == order(TwoStep::NotSet)));
     }
 
     #[test]
     fn a_number_that_is_on_or_unknown_needs_its_last_four_digits() {
         for two_step in [TwoStep::On, TwoStep::Unknown] {
             let (page, later) = shown(two_step);
-            let page = stays(page.press_send(later));
-            assert!(matches!(typed(page, "0143", later), Verdict::Go(effect) if effect == order()));
+            let page = stays(page.press_yes(later));
+            assert!(matches!(typed(page, "0143", later), Verdict::Go(effect) if effect == order(two_step)));
         }
     }
 
@@ -270,9 +288,9 @@ mod tests {
     #[test]
     fn keys_before_the_page_was_shown_and_quiet_send_nothing() {
         let (page, at) = (Box::new(Confirm::set(number(TwoStep::NotSet), pin())), Instant::now());
-        let mut page = stays(page.press_send(at));
+        let mut page = stays(page.press_yes(at));
         page.shown(at);
-        stays(page.press_send(at + Duration::from_millis(100)));
+        stays(page.press_yes(at + Duration::from_millis(100)));
     }
 
     #[test]
@@ -280,6 +298,6 @@ mod tests {
         let (page, later) = shown(TwoStep::NotSet);
         let page = Box::new(page.renewed(&number(TwoStep::On)));
         assert!(matches!(page.question, Question::Replace { .. }));
-        stays(typed(stays(page.press_send(later)), "0143", later));
+        stays(typed(stays(page.press_yes(later)), "0143", later));
     }
 }

@@ -7,22 +7,30 @@ use std::time::Duration;
 use tui_input::{Input, InputRequest};
 
 use super::confirm::{Confirm, Verdict};
-use super::screen::{CopyPage, Covering};
+use super::screen::{CheckNotePage, CopyPage, Covering, NumberPage};
 use super::{App, Effect, Screen, pages};
 use crate::console::decoder::Pasted;
 use crate::console::key::Key;
 use crate::console::keymap::{Action, Mode};
 use crate::console::pin_form::{Field, Note};
 use crate::moment::Moment;
+use crate::pin::PIN_DIGITS;
+use crate::text::Clean;
 
 /// A second Ctrl-C within this time quits.
 const INTERRUPT_TWICE: Duration = Duration::from_secs(2);
 
-/// A filter longer than this is no filter.
-const MAX_FILTER_CHARS: usize = 200;
+/// A filter longer than this is no filter, and a note longer than this is a report.
+const MAX_FIELD_CHARS: usize = 200;
+
+/// A shorter note says nothing.
+const MIN_NOTE_CHARS: usize = 3;
 
 impl App {
     pub(super) fn key_pressed(&mut self, key: Key, now: Moment) -> Vec<Effect> {
+        if self.idle.ends(now.instant) {
+            return Vec::new();
+        }
         let mode = self.mode();
         let action = self.keymap.action(mode, key);
         self.messages.drop_hint();
@@ -42,6 +50,9 @@ impl App {
     }
 
     fn act(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+        if action == Action::Hide {
+            return self.hide(None, now);
+        }
         match self.mode() {
             Mode::TooSmall => self.ask_to_quit(),
             Mode::List | Mode::NoNumbers => self.act_on_list(action, now),
@@ -49,9 +60,13 @@ impl App {
             Mode::Sort => self.act_on_sort(action),
             Mode::Details | Mode::Failed | Mode::NoAnswer => self.act_on_number(action, now),
             Mode::PinForm => self.act_on_form(action, now),
-            Mode::Confirm | Mode::ConfirmReplace => self.act_on_confirm(action, now),
+            Mode::CheckNote => self.act_on_check_note(action),
+            Mode::Confirm | Mode::ConfirmReplace | Mode::ConfirmCheck => self.act_on_confirm(action, now),
+            Mode::Unresolved => self.act_on_unresolved(action),
+            Mode::Recipients => self.act_on_recipients(action, now),
+            Mode::Hidden => self.act_on_hidden(action),
             Mode::Copy => self.act_on_copy(action),
-            Mode::Messages | Mode::Help | Mode::Copied => self.act_on_covering(action),
+            Mode::Messages | Mode::Help | Mode::Unrecorded | Mode::Copied => self.act_on_covering(action),
             Mode::Quit | Mode::Leaving => self.act_on_leaving(action, now),
             Mode::Welcome | Mode::Token => self.act_on_start(action),
         }
@@ -65,27 +80,44 @@ impl App {
                     self.filter_changed();
                 }
             }
+            (Screen::CheckNote(page), _) => {
+                page.note = None;
+                edit(&mut page.input, key);
+            }
             (Screen::Form(page), Key::Char(c)) => page.form.type_char(c),
             (Screen::Confirm(page), Key::Char(c)) if c.is_ascii_digit() && page.mode() == Mode::ConfirmReplace => {
                 page.type_digit(c, now.instant);
             }
             (Screen::Confirm(page), _) => page.press_other(now.instant),
+            (Screen::Recipients(page), _) => {
+                page.guard.admits(now.instant);
+                page.note = Some("Press y if these keys are right, n to go back.");
+            }
             _ => self.nothing_does(key),
         }
     }
 
     pub(super) fn pasted(&mut self, paste: &Pasted, now: Moment) {
+        if self.idle.ends(now.instant) {
+            return;
+        }
         self.messages.drop_hint();
         match (self.mode(), &mut self.screen) {
-            (Mode::Confirm | Mode::ConfirmReplace, Screen::Confirm(page)) => {
+            (Mode::Confirm | Mode::ConfirmReplace | Mode::ConfirmCheck, Screen::Confirm(page)) => {
                 page.paste(now.instant);
                 self.messages.hint("A paste confirms nothing.");
             }
+            (Mode::Recipients, Screen::Recipients(page)) => {
+                page.guard.admits(now.instant);
+                self.messages.hint("A paste confirms nothing.");
+            }
+            (Mode::CheckNote, Screen::CheckNote(page)) => {
+                page.note = None;
+                insert(&mut page.input, paste.as_str());
+            }
             (Mode::PinForm, Screen::Form(page)) => page.form.paste(paste.as_str()),
             (Mode::Filter, Screen::Filter(line)) => {
-                for c in paste.as_str().chars().filter(|c| !c.is_control()).take(MAX_FILTER_CHARS) {
-                    line.input.handle(InputRequest::InsertChar(c));
-                }
+                insert(&mut line.input, paste.as_str());
                 self.filter_changed();
             }
             (Mode::List, Screen::List) => match pages::number_in(paste.as_str()) {
@@ -110,15 +142,25 @@ impl App {
                 self.go(here);
                 return self.read_this(Some(page.id));
             }
-            Action::SendSamePin => match self.roster.get(&page.id).map(|row| row.number.clone()) {
-                Some(target) if self.may_send(&page.id, true, now) => self.open_confirm(Confirm::send_same(target)),
-                _ => self.keep(here),
-            },
+            Action::SendSamePin => {
+                self.go(here);
+                if self.may_send(&page.id, true, now)
+                    && let Some(target) = self.number(&page.id)
+                {
+                    self.open_confirm(Confirm::send_same(target));
+                }
+            }
+            Action::CheckByHand => {
+                self.go(here);
+                if self.may_record(&page.id) {
+                    self.go(Screen::CheckNote(CheckNotePage { id: page.id, input: Input::default(), note: None }));
+                }
+            }
             Action::PickCopy => self.go(Screen::Copy(CopyPage { id: page.id, back: Box::new(here) })),
             Action::Messages => self.go(Screen::Messages(Covering::new(here))),
             Action::Help => self.go(Screen::Help(Covering::new(here))),
             Action::Up | Action::Down => {
-                page.scroll = scrolled(page.scroll, action);
+                page.scroll = self.scrolled(page.scroll, action);
                 self.go(Screen::Number(page));
             }
             _ => self.go(here),
@@ -126,11 +168,26 @@ impl App {
         Vec::new()
     }
 
-    /// Goes back to a page that was taken out, unless a refusal has led elsewhere meanwhile.
-    fn keep(&mut self, screen: Screen) {
-        if matches!(self.screen, Screen::List) {
-            self.go(screen);
+    fn act_on_check_note(&mut self, action: Action) -> Vec<Effect> {
+        let Screen::CheckNote(mut page) = self.take_screen() else { return Vec::new() };
+        match action {
+            Action::Continue => match checked_note(page.input.value()) {
+                Ok(note) => {
+                    if let Some(target) = self.number(&page.id) {
+                        self.open_confirm(Confirm::checked_by_hand(target, note));
+                    }
+                    return Vec::new();
+                }
+                Err(why) => page.note = Some(why),
+            },
+            Action::ClearField => page.input = Input::default(),
+            _ => {
+                self.go(Screen::Number(NumberPage { id: page.id, scroll: 0 }));
+                return Vec::new();
+            }
         }
+        self.go(Screen::CheckNote(page));
+        Vec::new()
     }
 
     fn act_on_form(&mut self, action: Action, now: Moment) -> Vec<Effect> {
@@ -173,8 +230,13 @@ impl App {
     fn act_on_confirm(&mut self, action: Action, now: Moment) -> Vec<Effect> {
         let Screen::Confirm(mut page) = self.take_screen() else { return Vec::new() };
         let verdict = match action {
-            Action::Send => page.press_send(now.instant),
+            Action::Send | Action::Record => page.press_yes(now.instant),
             Action::Continue => page.press_enter(now.instant),
+            Action::Cancel if page.mode() == Mode::ConfirmCheck => {
+                self.messages.tell(now.utc, "Cancelled. Nothing was recorded.");
+                self.go(Screen::Number(NumberPage { id: page.target.id, scroll: 0 }));
+                return Vec::new();
+            }
             Action::Cancel => {
                 self.messages.tell(now.utc, "Cancelled. Nothing was sent.");
                 return Vec::new();
@@ -204,23 +266,38 @@ impl App {
     }
 
     fn act_on_covering(&mut self, action: Action) -> Vec<Effect> {
-        let (Screen::Help(page) | Screen::Messages(page)) = &mut self.screen else {
-            if let Screen::Copied(page) = self.take_screen() {
+        let (mut page, wrap): (Covering, fn(Covering) -> Screen) = match self.take_screen() {
+            Screen::Help(page) => (page, Screen::Help),
+            Screen::Messages(page) => (page, Screen::Messages),
+            Screen::Unrecorded(page) => (page, Screen::Unrecorded),
+            Screen::Copied(page) => {
                 self.go(*page.back);
+                return Vec::new();
             }
-            return Vec::new();
+            other => {
+                self.go(other);
+                return Vec::new();
+            }
         };
-        let rows = self.size.height.saturating_sub(4).max(1);
-        match action {
-            Action::Up | Action::Down => page.scroll = scrolled(page.scroll, action),
-            Action::PageUp => page.scroll = page.scroll.saturating_sub(rows),
-            Action::PageDown => page.scroll = page.scroll.saturating_add(rows),
-            _ => {
-                let (Screen::Help(page) | Screen::Messages(page)) = self.take_screen() else { return Vec::new() };
-                self.go(*page.below);
-            }
+        if action == Action::Back {
+            self.go(*page.below);
+        } else {
+            page.scroll = self.scrolled(page.scroll, action);
+            self.go(wrap(page));
         }
         Vec::new()
+    }
+
+    /// Where a page is scrolled to after a key.
+    pub(super) fn scrolled(&self, scroll: u16, action: Action) -> u16 {
+        let rows = self.size.height.saturating_sub(4).max(1);
+        match action {
+            Action::Up => scroll.saturating_sub(1),
+            Action::Down => scroll.saturating_add(1),
+            Action::PageUp => scroll.saturating_sub(rows),
+            Action::PageDown => scroll.saturating_add(rows),
+            _ => scroll,
+        }
     }
 
     fn act_on_start(&mut self, action: Action) -> Vec<Effect> {
@@ -231,7 +308,7 @@ impl App {
                 Vec::new()
             }
             Action::Cancel => {
-                self.go(Screen::List);
+                self.go(self.page_below_all());
                 Vec::new()
             }
             Action::Demo => vec![Effect::OpenDemo],
@@ -239,6 +316,8 @@ impl App {
                 self.cover(Screen::Help);
                 Vec::new()
             }
+            // They name numbers.
+            Action::Messages if self.conceals() => Vec::new(),
             Action::Messages => {
                 self.cover(Screen::Messages);
                 Vec::new()
@@ -268,12 +347,16 @@ impl App {
             Mode::List | Mode::NoNumbers | Mode::Welcome | Mode::Token | Mode::TooSmall => self.ask_to_quit(),
             Mode::Filter => self.act_on_filter(Action::UndoFilter),
             Mode::PinForm => self.act_on_form(Action::Cancel, now),
-            Mode::Confirm | Mode::ConfirmReplace => self.act_on_confirm(Action::Cancel, now),
+            Mode::CheckNote => self.act_on_check_note(Action::Cancel),
+            Mode::Confirm | Mode::ConfirmReplace | Mode::ConfirmCheck => self.act_on_confirm(Action::Cancel, now),
+            Mode::Unresolved => self.act_on_unresolved(Action::Back),
+            Mode::Recipients => self.act_on_recipients(Action::Cancel, now),
+            Mode::Hidden => self.act_on_hidden(Action::Back),
             Mode::Quit | Mode::Leaving => self.act_on_leaving(Action::Stay, now),
             Mode::Sort => self.act_on_sort(Action::Back),
             Mode::Copy => self.act_on_copy(Action::Back),
             Mode::Details | Mode::Failed | Mode::NoAnswer => self.act_on_number(Action::Back, now),
-            Mode::Messages | Mode::Help | Mode::Copied => self.act_on_covering(Action::Back),
+            Mode::Messages | Mode::Help | Mode::Unrecorded | Mode::Copied => self.act_on_covering(Action::Back),
         }
     }
 
@@ -282,28 +365,50 @@ impl App {
         let (id, is_same) = match &order {
             Effect::SetPin { number, .. } => (*number, false),
             Effect::SendSamePin(number) => (*number, true),
+            Effect::SettleByHand { number, .. } => {
+                let may = self.may_record(number);
+                let told = if may { "Recording the check by hand." } else { "Nothing was recorded." };
+                self.messages.tell(now.utc, told);
+                return if may { vec![order] } else { Vec::new() };
+            }
             _ => return vec![order],
         };
-        if !self.may_send(&id, is_same, now) {
-            let why = self.messages.answer().unwrap_or("Meta refused the access token.");
-            self.messages.tell(now.utc, format!("Nothing was sent. {why}"));
+        if !self.may_still_send(&id, is_same, now) {
             return Vec::new();
         }
         self.roster.set_job(id, crate::job::JobState::Queued);
         let label = self.label(&id);
-        self.messages.tell(now.utc, format!("Set PIN for {label}: sending."));
+        self.messages.tell(now.utc, format!("Set PIN for {label}: recording, then sending."));
         vec![order]
     }
 }
 
-fn scrolled(scroll: u16, action: Action) -> u16 {
-    if action == Action::Up { scroll.saturating_sub(1) } else { scroll.saturating_add(1) }
+/// The note of a check by hand, if it says something and holds nothing that could be a PIN: it is kept in the clear.
+fn checked_note(text: &str) -> Result<Clean, &'static str> {
+    let text = text.trim();
+    if text.chars().count() < MIN_NOTE_CHARS {
+        return Err("Write down what was found, in 3 letters or more.");
+    }
+    // Digits set apart by single signs, as people write a PIN, are one run; a phone number or an ID is a longer one.
+    let mut runs = text.split(char::is_alphabetic).map(|run| run.chars().filter(|c| c.is_numeric()).count());
+    if runs.any(|digits| digits == PIN_DIGITS) {
+        return Err("Leave the PIN out: six digits in a row. The note is kept in the clear.");
+    }
+    Ok(Clean::new(text))
+}
+
+/// Puts pasted text into a text field.
+fn insert(input: &mut Input, text: &str) {
+    let room = MAX_FIELD_CHARS.saturating_sub(input.value().chars().count());
+    for c in text.chars().filter(|c| !c.is_control()).take(room) {
+        input.handle(InputRequest::InsertChar(c));
+    }
 }
 
 /// Edits a text field by the keys of readline. True if the text changed.
 fn edit(input: &mut Input, key: Key) -> bool {
     let request = match key {
-        Key::Char(c) if input.value().chars().count() < MAX_FILTER_CHARS => InputRequest::InsertChar(c),
+        Key::Char(c) if input.value().chars().count() < MAX_FIELD_CHARS => InputRequest::InsertChar(c),
         Key::Backspace => InputRequest::DeletePrevChar,
         Key::Delete => InputRequest::DeleteNextChar,
         Key::Ctrl('w') => InputRequest::DeletePrevWord,

@@ -39,13 +39,22 @@ impl App {
             Action::Open => {
                 if let Some(id) = self.take_cursor() {
                     self.go(Screen::Number(NumberPage { id, scroll: 0 }));
+                    return vec![Effect::ReadHistory(id)];
                 }
             }
             Action::PickCopy => self.pick_copy(),
-            Action::TogglePane => self.toggle_pane(),
+            Action::TogglePane => {
+                self.toggle_pane();
+                let id = self.cursor_id().filter(|_| self.has_pane());
+                return id.map(Effect::ReadHistory).into_iter().collect();
+            }
+            Action::Review => self.open_review(),
             Action::Messages => self.cover(Screen::Messages),
             Action::Help => self.cover(Screen::Help),
-            moving => self.move_cursor(moving),
+            moving => {
+                self.move_cursor(moving);
+                self.cursor_moved(now.instant);
+            }
         }
         Vec::new()
     }

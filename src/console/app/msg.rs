@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::status::Records;
 use crate::console::decoder::Pasted;
 use crate::console::key::Key;
-use crate::job::Progress;
+use crate::job::{Before, Progress};
+use crate::journal::HistoryLine;
 use crate::number::{Number, PhoneNumberId, Waba};
 use crate::outcome::ReadFailure;
 use crate::pin::Pin;
@@ -69,6 +71,28 @@ pub enum Msg {
     PinDrawn(Option<Pin>),
     /// The access token was read again from its source; the error is for people.
     TokenRead(Result<(), String>),
+    /// The journal and the escrow were opened, or could not be.
+    RecordsOpened {
+        /// How they are.
+        records: Records,
+        /// What is unresolved, as the batch knows it now: every state is in doubt.
+        unresolved: Vec<Progress>,
+        /// What has to be looked at, in sentences.
+        findings: Vec<Clean>,
+    },
+    /// The journal takes nothing more in this process; the text is for people.
+    RecordsDied(Clean),
+    /// The recipients were acknowledged, or could not be.
+    RecipientsAcknowledged(Result<Records, Clean>),
+    /// Numbers as an earlier run read them; their `read_at` tells when.
+    NumbersRemembered(Vec<Number>),
+    /// What was done with a number, newest first.
+    HistoryRead {
+        /// Which.
+        id: PhoneNumberId,
+        /// What was done.
+        lines: Vec<HistoryLine>,
+    },
     /// The client could not be set up, so nothing can be read or sent; the text is for people.
     NoClient(Clean),
     /// A signal ends the program; what is on its way is awaited.
@@ -100,11 +124,28 @@ pub enum Effect {
         number: PhoneNumberId,
         /// The WABA it was listed under.
         waba: Option<Arc<Waba>>,
+        /// What Meta said of it when the change was confirmed.
+        before: Before,
         /// Which.
         pin: Pin,
     },
     /// Send again, unchanged, the PIN that is in doubt on this number. Made by a confirmation only.
     SendSamePin(PhoneNumberId),
+    /// Record that what is in doubt on this number was checked by hand. Made by a person's note only.
+    SettleByHand {
+        /// Which number.
+        number: PhoneNumberId,
+        /// What they wrote.
+        note: Clean,
+    },
+    /// Remember the config's recipients in place of those before. Made by a confirmation only.
+    AcknowledgeRecipients,
+    /// Read what was done with a number.
+    ReadHistory(PhoneNumberId),
+    /// The screen is hidden: drop the access token and the PINs in memory that the escrow has, and record it.
+    DropSecrets,
+    /// The screen is shown again: record it.
+    RecordShown,
     /// Send nothing new; what is on its way is awaited.
     StopWork,
     /// Hand text to the terminal's clipboard.

@@ -6,9 +6,9 @@ use super::screen::TokenTrouble;
 use super::status::RETRY_EVERY;
 use super::{App, Effect, Link, Screen};
 use crate::catalogue::{self, Explanation, Scope};
-use crate::job::{JobState, Progress};
+use crate::job::{JobState, Progress, Settlement};
 use crate::moment::Moment;
-use crate::number::{Number, PhoneNumberId, Waba};
+use crate::number::{Number, PhoneNumberId, Waba, WabaId};
 use crate::outcome::{Doubt, Fault, NotSent, ReadFailure, Unchanged};
 use crate::text::count;
 
@@ -30,6 +30,27 @@ impl App {
             self.roster.upsert(number);
         }
         Vec::new()
+    }
+
+    /// Numbers as an earlier run read them: shown, and never counted as read.
+    pub(super) fn numbers_remembered(&mut self, numbers: Vec<Number>) -> Vec<Effect> {
+        let is_over = self.reading.number > 0 && !self.reading.is_running;
+        for mut number in numbers {
+            let of = number.waba.as_ref().map(|waba| waba.id);
+            let waba = self.session.wabas.iter().find(|waba| Some(waba.id) == of).cloned();
+            // What is not configured any more, or was read meanwhile and did not come, is not shown.
+            let is_unread = || waba.as_ref().is_some_and(|waba| self.is_unread(waba.id));
+            let belongs = waba.is_some() || of.is_none();
+            if belongs && (!is_over || is_unread()) {
+                number.waba = waba;
+                self.roster.remember(number);
+            }
+        }
+        Vec::new()
+    }
+
+    fn is_unread(&self, waba: WabaId) -> bool {
+        self.reading.unread.iter().any(|(unread, _)| unread.id == waba)
     }
 
     pub(super) fn waba_read(
@@ -60,17 +81,17 @@ impl App {
             return Vec::new();
         }
         self.reading.is_running = false;
-        let unread: Vec<_> = self.reading.unread.iter().map(|(waba, _)| waba.id).collect();
-        let complete: Vec<_> =
-            self.session.wabas.iter().map(|waba| waba.id).filter(|waba| !unread.contains(waba)).collect();
+        let wabas = self.session.wabas.iter().map(|waba| waba.id);
+        let complete: Vec<_> = wabas.filter(|waba| !self.is_unread(*waba)).collect();
+        let unread = self.reading.unread.len();
         self.roster.finish_refresh(&complete);
         let read = count(self.reading.read);
-        if unread.is_empty() {
+        if unread == 0 {
             let noun = if self.reading.read == 1 { "number" } else { "numbers" };
             self.messages.tell(now.utc, format!("Read {read} {noun}."));
         } else {
-            let (missing, all) = (unread.len(), self.session.wabas.len());
-            self.messages.tell(now.utc, format!("Read {read} numbers; {missing} of {all} WABAs could not be read."));
+            let all = self.session.wabas.len();
+            self.messages.tell(now.utc, format!("Read {read} numbers; {unread} of {all} WABAs could not be read."));
         }
         Vec::new()
     }
@@ -165,11 +186,24 @@ impl App {
     pub(super) fn jobs_moved(&mut self, news: Vec<Progress>, now: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
         for Progress { number, state, .. } in news {
-            effects.extend(self.job_moved(number, &state, now));
+            let state = self.review.take_in(number, state);
+            if !self.is_known_doubt(&number, &state) {
+                effects.extend(self.job_moved(number, &state, now));
+            }
             self.roster.set_job(number, state);
         }
         effects.extend(self.leave_when_at_rest());
         effects
+    }
+
+    /// True for a doubt that was told of already, and of which only less or more can be done now.
+    fn is_known_doubt(&self, id: &PhoneNumberId, state: &JobState) -> bool {
+        match (self.roster.job(id), state) {
+            (Some(JobState::InDoubt(before)), JobState::InDoubt(standing)) => {
+                before.finished == standing.finished && before.doubt == standing.doubt
+            }
+            (_, _) => false,
+        }
     }
 
     fn job_moved(&mut self, id: PhoneNumberId, state: &JobState, now: Moment) -> Vec<Effect> {
@@ -193,17 +227,37 @@ impl App {
                 self.note_unsent(why, now);
                 true
             }
-            JobState::InDoubt(_, doubt) => {
+            JobState::Settled(_, how) => {
+                let how = match how {
+                    Settlement::NothingInForce => "two-step is still not set, so nothing was applied",
+                    Settlement::ByHand => "recorded as checked by hand",
+                };
+                self.messages.tell(now.utc, format!("{label} settled: {how}."));
+                false
+            }
+            JobState::InDoubt(standing) => {
+                let doubt = &standing.doubt;
                 let short = Explanation::of_doubt(doubt).short;
-                let pin = if let Doubt::OlderPin(_) = doubt { "older PIN" } else { "PIN" };
-                self.messages.tell(now.utc, format!("{label} no answer: {short}. Keep the {pin}."));
+                let is_older = matches!(doubt, Doubt::OlderPin(_));
+                // Short, as the line is cut at 80 columns.
+                let kept = match (is_older, standing.is_sealed) {
+                    (true, true) => "Older PIN sealed.",
+                    (true, false) => "Keep the older PIN.",
+                    (false, true) => "PIN sealed.",
+                    (false, false) => "Keep the PIN.",
+                };
+                self.messages.tell(now.utc, format!("{label} no answer: {short}. {kept}"));
                 match doubt {
-                    Doubt::MetaFault(fault) | Doubt::OlderPin(Unchanged::Refused(fault)) => self.note_fault(fault),
-                    Doubt::OlderPin(Unchanged::NotSent(why)) => self.note_unsent(why, now),
+                    Doubt::MetaFault(fault)
+                    | Doubt::OlderPin(Unchanged::Refused(fault))
+                    | Doubt::Repeated { last: Unchanged::Refused(fault), .. } => self.note_fault(fault),
+                    Doubt::OlderPin(Unchanged::NotSent(why))
+                    | Doubt::Repeated { last: Unchanged::NotSent(why), .. } => self.note_unsent(why, now),
                     Doubt::NoAnswer { .. }
                     | Doubt::LineBroke { .. }
                     | Doubt::StrangeReply { .. }
-                    | Doubt::SuccessNotTrue => {}
+                    | Doubt::SuccessNotTrue
+                    | Doubt::CutShort => {}
                 }
                 true
             }
@@ -211,15 +265,21 @@ impl App {
         // Meta's word on the number follows at once: "set" is what this request came to, not what is on now.
         let read = matches!(state, JobState::Set(_)).then_some(Effect::ReadNumber(id));
         let bell = (is_bad && self.session.bell).then_some(Effect::Bell);
-        read.into_iter().chain(bell).collect()
+        let history = self.shows_history_of(&id).then_some(Effect::ReadHistory(id));
+        read.into_iter().chain(bell).chain(history).collect()
     }
 
     pub(super) fn token_read(&mut self, result: Result<(), String>, now: Moment) -> Vec<Effect> {
         match result {
+            Ok(()) if self.is_read_and_hidden() => {
+                self.messages.tell(now.utc, "The screen is shown again.");
+                self.go(Screen::List);
+                Vec::new()
+            }
             Ok(()) => {
                 self.link = Link::Unknown;
                 self.messages.tell(now.utc, "The access token was read again.");
-                if matches!(self.screen, Screen::Token(_)) {
+                if matches!(self.screen, Screen::Token(_) | Screen::Hidden(_)) {
                     self.go(Screen::List);
                 }
                 self.read_all()
@@ -232,17 +292,9 @@ impl App {
         }
     }
 
-    /// The time came: a countdown shows another second, or a lost connection is tried again.
-    pub(super) fn woken(&mut self, now: Moment) -> Vec<Effect> {
-        let Link::Offline { since, retry } = &self.link else { return Vec::new() };
-        if now.instant < retry.instant {
-            return Vec::new();
-        }
-        self.link = Link::Offline { since: *since, retry: now.plus(RETRY_EVERY) };
-        // One call finds out whether the line is back; the lists are read only where they were not.
-        match self.cursor_id() {
-            Some(id) => vec![Effect::ReadNumber(id)],
-            None => self.read_all(),
-        }
+    /// True where only the screen was away: what was read before it was hidden is as good as it was.
+    fn is_read_and_hidden(&self) -> bool {
+        let is_read = self.reading.number > 0 && self.reading.unread.is_empty();
+        matches!(self.screen, Screen::Hidden(_)) && is_read && !matches!(self.link, Link::TokenRefused { .. })
     }
 }

@@ -2,27 +2,21 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
 
-use std::time::Duration;
-
-use super::screen::{CopiedPage, FormPage, TokenTrouble};
+use super::screen::{CopiedPage, FormPage};
 use super::{App, Effect, Link, Screen};
 use crate::catalogue::Explanation;
-use crate::console::keymap::{Action, Mode};
+use crate::console::keymap::Action;
 use crate::console::pin_form::{Note, PinForm};
-use crate::console::roster::Row;
 use crate::job::JobState;
 use crate::moment::Moment;
 use crate::number::{Number, PhoneNumberId};
 use crate::pin::{PIN_DIGITS, Pin};
 use crate::text::Clean;
 
-/// A request that may have been applied can land this late; until then no other PIN goes to the number.
-const LATE_LANDING: Duration = Duration::from_mins(2);
-
 impl App {
     /// Opens the PIN form for a number, and reads the number again, so that the form says what is on now.
     pub(super) fn open_form(&mut self, id: Option<PhoneNumberId>, now: Moment) -> Vec<Effect> {
-        let Some(target) = id.and_then(|id| self.roster.get(&id)).map(|row| row.number.clone()) else {
+        let Some(target) = id.and_then(|id| self.number(&id)) else {
             self.messages.hint("There is no number under the cursor.");
             return Vec::new();
         };
@@ -34,51 +28,6 @@ impl App {
         let form = PinForm::new(display, self.session.show_pin_for);
         self.go(Screen::Form(Box::new(FormPage { target, form })));
         vec![Effect::ReadNumber(id)]
-    }
-
-    /// Whether a request for this number may be made now; if not, the message line says why.
-    pub(super) fn may_send(&mut self, id: &PhoneNumberId, same_pin: bool, now: Moment) -> bool {
-        if let Link::TokenRefused { code, reason } = self.link {
-            self.go(Screen::Token(TokenTrouble::Refused { code, reason }));
-            return false;
-        }
-        let refusal = self.refusal(id, same_pin, now);
-        if let Some(why) = &refusal {
-            self.messages.hint(why.clone());
-        }
-        refusal.is_none()
-    }
-
-    fn refusal(&self, id: &PhoneNumberId, same_pin: bool, now: Moment) -> Option<String> {
-        if self.session.read_only {
-            return Some("This profile is read-only: nothing can be changed.".to_owned());
-        }
-        if let Link::Offline { .. } = self.link {
-            let key = self.keymap.key_of(Mode::List, Action::ReadThis);
-            return Some(format!("There is no connection to {}. Press {key} to try now.", self.session.host));
-        }
-        match self.roster.get(id)?.job? {
-            JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } => {
-                Some("A request for this number is on its way already.".to_owned())
-            }
-            JobState::InDoubt(finished, _) if !same_pin && now.utc < finished.at.plus(LATE_LANDING) => {
-                let from = finished.at.plus(LATE_LANDING);
-                let keys = self.keys_to_send_again();
-                // The time comes first: a narrow window cuts the end.
-                Some(format!("Until {from} only the same PIN can go: {keys}. It may still land."))
-            }
-            JobState::InDoubt(..) | JobState::Set(_) | JobState::Failed(..) | JobState::NotSent(..) => None,
-        }
-    }
-
-    /// How the same PIN is sent again from here.
-    fn keys_to_send_again(&self) -> String {
-        let send = self.keymap.key_of(Mode::NoAnswer, Action::SendSamePin);
-        if matches!(self.screen, Screen::List) {
-            format!("{}, then {send}", self.keymap.key_of(Mode::List, Action::Open))
-        } else {
-            send
-        }
     }
 
     /// Reads one number again. Never sends a PIN.
@@ -105,11 +54,12 @@ impl App {
 
     pub(super) fn act_on_copy(&mut self, action: Action) -> Vec<Effect> {
         let Screen::Copy(page) = self.take_screen() else { return Vec::new() };
-        let text = self.roster.get(&page.id).and_then(|Row { number, job }| match action {
+        let job = self.roster.job(&page.id);
+        let text = self.number(&page.id).and_then(|number| match action {
             Action::CopyNumber => number.display.as_ref().map(|display| display.as_str().to_owned()),
             Action::CopyId => Some(number.id.to_string()),
             Action::CopyWaba => number.waba.as_ref().map(|waba| waba.id.to_string()),
-            Action::CopyAll => Some(ticket(number, job)),
+            Action::CopyAll => Some(ticket(&number, job)),
             _ => None,
         });
         if let Some(text) = text {

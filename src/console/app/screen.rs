@@ -1,5 +1,7 @@
 //! The pages. Each owns its own state; going on consumes one page and returns the next.
 
+use std::time::{Duration, Instant};
+
 use tui_input::Input;
 
 use super::confirm::Confirm;
@@ -27,6 +29,16 @@ pub enum Screen {
     Form(Box<FormPage>),
     /// Asking before something is sent.
     Confirm(Box<Confirm>),
+    /// Writing down what a check by hand found.
+    CheckNote(CheckNotePage),
+    /// What is in doubt, in the place of the page below.
+    Unresolved(Box<Self>),
+    /// Asking whether changed keys of the escrow are right.
+    Recipients(RecipientsPage),
+    /// Why nothing can be set.
+    Unrecorded(Covering),
+    /// Nobody is there: no number is shown.
+    Hidden(HiddenPage),
     /// Picking what to copy of a number.
     Copy(CopyPage),
     /// What was copied, shown as well.
@@ -84,6 +96,51 @@ pub struct FormPage {
     pub form: PinForm,
 }
 
+/// What a check by hand found, being typed.
+#[derive(Debug)]
+pub struct CheckNotePage {
+    /// Which number was checked.
+    pub id: PhoneNumberId,
+    /// The text field.
+    pub input: Input,
+    /// Why it was not taken.
+    pub note: Option<&'static str>,
+}
+
+/// The keys of the escrow, before and now.
+#[derive(Debug)]
+pub struct RecipientsPage {
+    /// The page below.
+    pub below: Box<Screen>,
+    /// The first line shown.
+    pub scroll: u16,
+    /// No slip confirms keys either.
+    pub guard: Guard,
+    /// The last line was in sight.
+    pub was_read_to_the_end: bool,
+    /// What the last key came to.
+    pub note: Option<&'static str>,
+}
+
+impl RecipientsPage {
+    pub(super) fn shown(&mut self, max_scroll: u16, at: Instant) {
+        self.guard.shown(at);
+        self.was_read_to_the_end |= self.scroll >= max_scroll;
+        self.scroll = self.scroll.min(max_scroll);
+    }
+}
+
+/// The screen while nobody is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HiddenPage {
+    /// After how long without a key; `None` if somebody hid it.
+    pub after: Option<Duration>,
+    /// It reached the terminal: keys count from here on.
+    pub was_drawn: bool,
+    /// The access token is being read.
+    pub is_reading: bool,
+}
+
 /// Picking what to copy.
 #[derive(Debug)]
 pub struct CopyPage {
@@ -107,8 +164,8 @@ pub struct CopiedPage {
 pub enum Leaving {
     /// The operator, who may still stay.
     Operator {
-        /// The numbers in doubt that the question before told of.
-        told_in_doubt: Vec<PhoneNumberId>,
+        /// The numbers whose PIN would be lost that the question before told of.
+        told_of: Vec<PhoneNumberId>,
     },
     /// A signal.
     Signal,
@@ -130,8 +187,8 @@ pub struct QuitPage {
     pub below: Box<Screen>,
     /// No slip ends the program either.
     pub guard: Guard,
-    /// The numbers in doubt that this page told of.
-    pub told_in_doubt: Vec<PhoneNumberId>,
+    /// The numbers whose PIN would be lost that this page told of.
+    pub told_of: Vec<PhoneNumberId>,
 }
 
 impl Covering {
@@ -157,6 +214,11 @@ impl Screen {
             Self::Sort => Mode::Sort,
             Self::Form(_) => Mode::PinForm,
             Self::Confirm(page) => page.mode(),
+            Self::CheckNote(_) => Mode::CheckNote,
+            Self::Unresolved(_) => Mode::Unresolved,
+            Self::Recipients(_) => Mode::Recipients,
+            Self::Unrecorded(_) => Mode::Unrecorded,
+            Self::Hidden(_) => Mode::Hidden,
             Self::Copy(_) => Mode::Copy,
             Self::Copied(_) => Mode::Copied,
             Self::Messages(_) => Mode::Messages,
@@ -176,6 +238,7 @@ impl Screen {
             Self::Confirm(page) if page.target.id == id => Self::Confirm(Box::new(page.renewed(number))),
             Self::Help(page) => Self::Help(page.renewed(id, number)),
             Self::Messages(page) => Self::Messages(page.renewed(id, number)),
+            Self::Unrecorded(page) => Self::Unrecorded(page.renewed(id, number)),
             Self::Quit(page) => Self::Quit(QuitPage { below: Box::new(page.below.renewed(id, number)), ..page }),
             Self::Form(_)
             | Self::Confirm(_)
@@ -185,6 +248,10 @@ impl Screen {
             | Self::Filter(_)
             | Self::Sort
             | Self::Number(_)
+            | Self::CheckNote(_)
+            | Self::Unresolved(_)
+            | Self::Recipients(_)
+            | Self::Hidden(_)
             | Self::Copy(_)
             | Self::Copied(_)
             | Self::Leaving(_) => self,
@@ -200,7 +267,9 @@ impl Screen {
                 page.guard = Guard::default();
                 page.below.hidden();
             }
-            Self::Help(page) | Self::Messages(page) => page.below.hidden(),
+            Self::Recipients(page) => page.guard = Guard::default(),
+            Self::Hidden(page) => page.was_drawn = false,
+            Self::Help(page) | Self::Messages(page) | Self::Unrecorded(page) => page.below.hidden(),
             Self::Copy(page) => page.back.hidden(),
             Self::Copied(page) => page.back.hidden(),
             Self::Welcome
@@ -209,6 +278,8 @@ impl Screen {
             | Self::Filter(_)
             | Self::Sort
             | Self::Number(_)
+            | Self::CheckNote(_)
+            | Self::Unresolved(_)
             | Self::Leaving(_) => {}
         }
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::moment::{Moment, UtcTime};
 use crate::number::{Number, PhoneNumberId, Waba};
 use crate::outcome::ReadFailure;
+use crate::text::Clean;
 
 /// After a lost connection, the next try comes this much later.
 pub const RETRY_EVERY: Duration = Duration::from_secs(20);
@@ -63,6 +64,10 @@ pub struct Session {
     pub may_suspend: bool,
     /// Whether a failure rings the bell.
     pub bell: bool,
+    /// After so long without a key the screen is hidden; `None` for never.
+    pub hide_after: Option<Duration>,
+    /// The first message: where the demo's key is.
+    pub start_note: Option<Message>,
 }
 
 /// How the line to Meta is, as the last answer showed.
@@ -86,6 +91,29 @@ pub enum Link {
         /// What it means, in a sentence.
         reason: &'static str,
     },
+}
+
+/// How the journal and the escrow are: without them nothing is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Records {
+    /// They are being opened.
+    Opening,
+    /// What is to be sent is recorded first.
+    Ready {
+        /// Whom PINs are sealed to, in words; nobody, without recipients.
+        recipients: Vec<Clean>,
+    },
+    /// The recipients are others than before, and nobody has acknowledged them.
+    RecipientsChanged {
+        /// Those before.
+        remembered: Vec<Clean>,
+        /// Those of the config now.
+        now: Vec<Clean>,
+    },
+    /// Nothing can be recorded, so nothing can be set; the text says why and what to do.
+    Unusable(Clean),
+    /// A write or a sync failed while the program ran; the text names the directory and the bytes free.
+    Dead(Clean),
 }
 
 /// How far the reading of the lists is.
@@ -133,6 +161,12 @@ pub struct Messages {
 }
 
 impl Messages {
+    /// Those that there are at the start: one or none.
+    #[must_use]
+    pub fn starting_with(first: Option<Message>) -> Self {
+        Self { told: first.into_iter().collect(), hint: None }
+    }
+
     /// Tells something that stays readable on the messages page.
     pub fn tell(&mut self, at: UtcTime, text: impl Into<String>) {
         if self.told.len() == MAX_MESSAGES {

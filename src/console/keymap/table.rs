@@ -34,6 +34,10 @@ const TRY_AGAIN: Binding = row(A::TryAgain, &[Char('r')], "try again", Some("try
 const CANCEL: Binding = row(A::Cancel, &[Key::Esc], "cancel, nothing is sent", Some("cancel"), Tool, Shows);
 const DELETE_DIGIT: Binding = row(A::DeleteDigit, &[Key::Backspace, Key::Delete], "delete a digit", None, Act, Shows);
 
+const HIDE: Binding = row(A::Hide, &[Char('z')], "hide the screen, drop the access token", None, Tool, Shows);
+
+const REVIEW: Binding = row(A::Review, &[Char('w')], "numbers in doubt, and what else to look at", None, Look, Shows);
+
 const LIST: &[Binding] = &[
     HELP,
     row(A::EditFilter, &[Char('/'), Char('f')], "filter", Some("filter"), Find, Shows),
@@ -46,7 +50,9 @@ const LIST: &[Binding] = &[
     row(A::ClearFilter, &[Key::Esc], "clear the filter", None, Find, Shows),
     COPY,
     row(A::TogglePane, &[Char('d')], "details beside the list (100 columns and more)", None, Look, Shows),
+    REVIEW,
     MESSAGES,
+    HIDE,
     UP,
     DOWN,
     PAGE_UP,
@@ -72,7 +78,7 @@ const SORT: &[Binding] = &[
     CLOSE,
 ];
 
-const DETAILS: &[Binding] = &[HELP, SET_PIN, READ_THIS, COPY, UP, DOWN, MESSAGES, CLOSE];
+const DETAILS: &[Binding] = &[HELP, SET_PIN, READ_THIS, COPY, UP, DOWN, MESSAGES, HIDE, CLOSE];
 
 const FAILED: &[Binding] = &[
     row(A::SetPin, &[Char('p')], "set the PIN again", Some("set PIN"), Act, Asks),
@@ -81,21 +87,59 @@ const FAILED: &[Binding] = &[
     CLOSE,
     HELP,
     MESSAGES,
+    HIDE,
     UP,
     DOWN,
 ];
 
 const NO_ANSWER: &[Binding] = &[
+    row(A::SendSamePin, &[Char('s')], "send the same PIN again (asks)", Some("same PIN"), Act, Asks),
     row(A::ReadStatus, &[Char('u'), Char('r')], "read the status of this number", Some("read status"), Act, Reads),
-    row(A::SendSamePin, &[Char('s')], "send the same PIN again (asks)", Some("send same PIN"), Act, Asks),
-    row(A::SetPin, &[Char('p')], "set a new PIN, 2 minutes after the last try", None, Act, Asks),
-    row(A::PickCopy, &[Char('c')], "copy for a ticket", Some("copy for a ticket"), Act, Shows),
+    row(A::SetPin, &[Char('p')], "set a new PIN, 2 minutes after the last try", Some("new PIN"), Act, Asks),
+    row(A::CheckByHand, &[Char('h')], "settle it by a note of a check by hand (asks)", Some("by hand"), Act, Asks),
+    row(A::PickCopy, &[Char('c')], "copy for a ticket", Some("copy"), Act, Shows),
     CLOSE,
     HELP,
     MESSAGES,
+    HIDE,
     UP,
     DOWN,
 ];
+
+const CHECK_NOTE: &[Binding] = &[
+    row(A::Continue, &[Key::Enter], "continue to the question", Some("continue"), Act, Asks),
+    row(A::ClearField, &[Ctrl('u')], "clear the line", Some("clear the line"), Act, Shows),
+    NOT_RECORDED,
+];
+
+const NOT_RECORDED: Binding = row(A::Cancel, &[Key::Esc], "back, nothing is recorded", Some("back"), Tool, Shows);
+
+const CONFIRM_CHECK: &[Binding] = &[
+    row(A::Record, &[Char('y')], "record it as settled", Some("record"), Act, Acts),
+    row(A::Cancel, &[Char('n'), Key::Esc], "cancel, nothing is recorded", Some("cancel"), Tool, Shows),
+];
+
+const UNRESOLVED: &[Binding] = &[
+    row(A::Open, &[Key::Enter], "what is known of it, and what to do", Some("open"), Look, Shows),
+    HELP,
+    row(A::Back, &[Key::Esc, Char('q')], "on to the list, for later", Some("later"), Tool, Shows),
+    MESSAGES,
+    HIDE,
+    UP,
+    DOWN,
+];
+
+const RECIPIENTS: &[Binding] = &[
+    row(A::Acknowledge, &[Char('y')], "these keys are right", Some("these are right"), Act, Acts),
+    UP,
+    DOWN,
+    PAGE_UP,
+    PAGE_DOWN,
+    row(A::Cancel, &[Char('n'), Key::Esc], "back, the keys stay unconfirmed", Some("back"), Tool, Shows),
+];
+
+const HIDDEN: &[Binding] =
+    &[row(A::Show, &[Key::Enter], "show the screen; reads the access token again", Some("show"), Look, Reads), QUIT];
 
 const PIN_FORM: &[Binding] = &[
     row(A::RandomPin, &[Char('g')], "make a random PIN", Some("random"), Act, Shows),
@@ -132,9 +176,9 @@ const COPY_WHAT: &[Binding] = &[
     CLOSE,
 ];
 
-const COPIED: &[Binding] = &[CLOSE];
+const COPIED: &[Binding] = &[CLOSE, HIDE];
 
-const READING: &[Binding] = &[UP, DOWN, PAGE_UP, PAGE_DOWN, CLOSE];
+const READING: &[Binding] = &[UP, DOWN, PAGE_UP, PAGE_DOWN, HIDE, CLOSE];
 
 const QUITTING: &[Binding] = &[
     row(A::Leave, &[Char('y')], "quit", Some("quit"), Tool, Acts),
@@ -154,10 +198,11 @@ const TOKEN: &[Binding] = &[
     row(A::Cancel, &[Key::Esc], "back to the list, if there is one", None, Tool, Shows),
     HELP,
     MESSAGES,
+    HIDE,
     QUIT,
 ];
 
-const NO_NUMBERS: &[Binding] = &[TRY_AGAIN, HELP, MESSAGES, QUIT];
+const NO_NUMBERS: &[Binding] = &[TRY_AGAIN, HELP, MESSAGES, REVIEW, HIDE, QUIT];
 
 const TOO_SMALL: &[Binding] = &[QUIT];
 
@@ -178,11 +223,16 @@ pub(super) fn bindings(mode: Mode) -> impl Iterator<Item = &'static Binding> {
         Mode::Failed => FAILED,
         Mode::NoAnswer => NO_ANSWER,
         Mode::PinForm => PIN_FORM,
+        Mode::CheckNote => CHECK_NOTE,
+        Mode::ConfirmCheck => CONFIRM_CHECK,
+        Mode::Unresolved => UNRESOLVED,
+        Mode::Recipients => RECIPIENTS,
+        Mode::Hidden => HIDDEN,
         Mode::Confirm => CONFIRM,
         Mode::ConfirmReplace => CONFIRM_REPLACE,
         Mode::Copy => COPY_WHAT,
         Mode::Copied => COPIED,
-        Mode::Messages | Mode::Help => READING,
+        Mode::Messages | Mode::Help | Mode::Unrecorded => READING,
         Mode::Quit => QUITTING,
         Mode::Leaving => LEAVING,
         Mode::Welcome => WELCOME,
@@ -204,7 +254,19 @@ pub(super) fn is_everywhere(action: Action) -> bool {
 /// Keys that people must be able to rely on: what confirms, cancels, leaves and restores.
 pub(super) fn is_fixed(action: Action) -> bool {
     is_everywhere(action)
-        || matches!(action, A::Send | A::Cancel | A::Leave | A::Stay | A::Back | A::Continue | A::UndoFilter)
+        || matches!(
+            action,
+            A::Send
+                | A::Record
+                | A::Acknowledge
+                | A::Show
+                | A::Cancel
+                | A::Leave
+                | A::Stay
+                | A::Back
+                | A::Continue
+                | A::UndoFilter
+        )
 }
 
 /// The names of the actions in the config's `[keys]`.
@@ -230,6 +292,12 @@ const NAMES: &[(Action, &str)] = &[
     (A::ReadAll, "read-all"),
     (A::ReadStatus, "read-status"),
     (A::SendSamePin, "send-same-pin"),
+    (A::CheckByHand, "check-by-hand"),
+    (A::Record, "record"),
+    (A::Acknowledge, "acknowledge"),
+    (A::Review, "in-doubt"),
+    (A::Hide, "hide"),
+    (A::Show, "show-screen"),
     (A::PickCopy, "copy"),
     (A::CopyNumber, "copy-number"),
     (A::CopyId, "copy-id"),

@@ -13,7 +13,7 @@ use crate::number::{PhoneNumberId, TwoStep, Waba};
 use crate::text::Clean;
 
 /// What `request:` takes besides `none`: the words of [`crate::job::JobState::key`].
-const REQUESTS: [&str; 7] = ["failed", "no-answer", "queued", "sending", "retry", "set", "not-sent"];
+const REQUESTS: [&str; 8] = ["failed", "no-answer", "queued", "sending", "retry", "set", "not-sent", "settled"];
 const NO_REQUEST: &str = "none";
 
 /// What may stand before a colon.
@@ -49,7 +49,7 @@ impl Key {
         match self {
             Self::TwoStep => "on, not-set or unknown",
             Self::Waba => "a part of a name or of an ID",
-            Self::Request => "failed, no-answer, queued, sending, retry, set, not-sent or none",
+            Self::Request => "failed, no-answer, queued, sending, retry, set, not-sent, settled or none",
             Self::Id => "digits of a phone number ID",
         }
     }
@@ -206,8 +206,8 @@ impl Test {
                 }
             }
             Self::TwoStep(two_step) => {
-                for (hit, row) in hits.iter_mut().zip(store.rows()) {
-                    *hit = row.two_step == *two_step;
+                for (hit, slot) in hits.iter_mut().zip(0..) {
+                    *hit = store.two_step(slot) == *two_step;
                 }
             }
             Self::Waba(part) => mark_wabas(store, hits, |waba| {
@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(told("two-step:off"), "two-step: takes on, not-set or unknown.");
         assert_eq!(
             told("request:"),
-            "request: takes failed, no-answer, queued, sending, retry, set, not-sent or none."
+            "request: takes failed, no-answer, queued, sending, retry, set, not-sent, settled or none."
         );
         assert_eq!(told("waba:"), "waba: takes a part of a name or of an ID.");
         assert_eq!(told("id:12a"), "id: takes digits of a phone number ID.");

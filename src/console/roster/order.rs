@@ -70,7 +70,7 @@ impl Keys<'_> {
             SortBy::Name if row.name.is_none() => LAST,
             SortBy::Name => first_bytes(self.store.lower_name(slot).bytes()),
             SortBy::Waba => row.waba.as_ref().map_or(LAST, |waba| first_bytes(lower(waba.label()).bytes())),
-            SortBy::TwoStep => row.two_step as u64,
+            SortBy::TwoStep => self.store.two_step(slot) as u64,
             SortBy::Request => urgency(self.jobs.get(&row.id)) as u64,
         };
         Keyed { column, number: packed_digits(row), slot }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use crate::job::JobState;
+use crate::moment::UtcTime;
 use crate::number::{Facts, Number, PhoneNumberId, TwoStep, Waba};
 use crate::text::Clean;
 
@@ -56,7 +57,7 @@ pub(super) fn urgency(job: Option<&JobState>) -> usize {
         Some(JobState::Waiting { .. }) => 3,
         Some(JobState::Sending { .. }) => 4,
         Some(JobState::Queued) => 5,
-        Some(JobState::Set(_)) => 6,
+        Some(JobState::Set(_) | JobState::Settled(..)) => 6,
         None => 7,
     }
 }
@@ -106,6 +107,8 @@ pub(super) struct Store {
     is_text_stale: bool,
     /// For each row, whether it was told of since [`Store::forget_seen`].
     seen: Vec<bool>,
+    /// For each row, whether an earlier run read it, and this one has not.
+    old: Vec<bool>,
     wabas: HashSet<Arc<Waba>>,
     facts: HashSet<Arc<Facts>>,
     counts: Counts,
@@ -150,14 +153,44 @@ impl Store {
         let Some(slot) = self.slot(&number.id) else {
             return Upserted::New(self.append(number));
         };
-        let old = &mut self.rows[slot as usize];
-        *self.counts.of(old.two_step) -= 1;
-        let has_new_text = old.name != number.name || old.display != number.display;
-        let moves = has_new_text || old.waba != number.waba || old.two_step != number.two_step;
-        *old = number;
+        let two_step_before = self.two_step(slot);
+        *self.counts.of(two_step_before) -= 1;
+        let before = &mut self.rows[slot as usize];
+        let has_new_text = before.name != number.name || before.display != number.display;
+        let moves = has_new_text || before.waba != number.waba || two_step_before != number.two_step;
+        *before = number;
         self.seen[slot as usize] = true;
+        self.old[slot as usize] = false;
         self.is_text_stale |= has_new_text;
         Upserted::Known { slot, moves }
+    }
+
+    /// Puts in a number as an earlier run read it, unless this one knows it already. Counts as unknown, and as not told of.
+    pub(super) fn remember(&mut self, mut number: Number) -> Option<u32> {
+        if self.slot(&number.id).is_some() {
+            return None;
+        }
+        number.waba = number.waba.map(|waba| self.wabas.get_or_insert_with(&waba, Arc::clone).clone());
+        number.facts = self.facts.get_or_insert_with(&number.facts, Arc::clone).clone();
+        self.counts.unknown += 1;
+        let slot = self.append(number);
+        self.seen[slot as usize] = false;
+        self.old[slot as usize] = true;
+        Some(slot)
+    }
+
+    pub(super) fn oldest_remembered(&self) -> Option<UtcTime> {
+        self.rows.iter().zip(&self.old).filter(|(_, is_old)| **is_old).filter_map(|(row, _)| row.read_at).min()
+    }
+
+    /// True for a number that this run has not read.
+    pub(super) fn is_old(&self, slot: u32) -> bool {
+        self.old[slot as usize]
+    }
+
+    /// What is known of two-step verification now: nothing, where only an earlier run read it.
+    pub(super) fn two_step(&self, slot: u32) -> TwoStep {
+        if self.is_old(slot) { TwoStep::Unknown } else { self.row(slot).two_step }
     }
 
     fn append(&mut self, number: Number) -> u32 {
@@ -165,6 +198,7 @@ impl Store {
         push_text(&mut self.text, &number);
         self.ends.push(offset(self.text.len()));
         self.seen.push(true);
+        self.old.push(false);
         self.rows.push(number);
         self.enter(slot);
         slot
@@ -188,10 +222,12 @@ impl Store {
     /// Takes rows out. Later rows move up: a slot then means the row whose slot was as much higher as rows below it went.
     pub(super) fn remove(&mut self, sorted_slots: &[u32]) {
         for slot in sorted_slots {
-            *self.counts.of(self.rows[*slot as usize].two_step) -= 1;
+            let two_step = self.two_step(*slot);
+            *self.counts.of(two_step) -= 1;
         }
         retain_others(&mut self.rows, sorted_slots);
         retain_others(&mut self.seen, sorted_slots);
+        retain_others(&mut self.old, sorted_slots);
         self.wabas.retain(|waba| Arc::strong_count(waba) > 1);
         self.facts.retain(|facts| Arc::strong_count(facts) > 1);
         self.is_text_stale = true;

@@ -1,14 +1,14 @@
 //! Rows keep still under the hand: filter, order, cursor and what a refresh does to them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::job::Finished;
-use crate::moment::UtcTime;
+use crate::job::{Finished, InDoubt};
+use crate::moment::{Clock, Moment, UtcTime};
 use crate::number::{TwoStep, Waba};
 use crate::outcome::{Doubt, NotSent};
 use crate::text::Clean;
@@ -55,8 +55,39 @@ fn under_cursor(roster: &Roster) -> Option<&str> {
     roster.cursor_row().map(|row| row.number.id.as_str())
 }
 
+static NOW: LazyLock<Moment> = LazyLock::new(|| Clock::System.now());
+
 fn in_doubt() -> JobState {
-    JobState::InDoubt(FINISHED, Doubt::SuccessNotTrue)
+    JobState::InDoubt(Box::new(InDoubt {
+        finished: FINISHED,
+        doubt: Doubt::SuccessNotTrue,
+        before: TwoStep::NotSet,
+        candidates: 1,
+        is_held: true,
+        is_sealed: true,
+        new_pin_from: *NOW,
+    }))
+}
+
+#[test]
+fn a_remembered_number_counts_as_unknown_until_it_is_read() {
+    let mut roster = three();
+    let before = roster.counts();
+    let old = Number { two_step: TwoStep::On, read_at: Some(FINISHED.at), ..Number::unread(id("1009"), None) };
+    roster.remember(old.clone());
+    roster.settle();
+    assert_eq!(roster.counts(), Counts { unknown: before.unknown + 1, ..before });
+    assert_eq!(
+        (roster.get(&old.id).map(|row| row.is_old), roster.oldest_remembered()),
+        (Some(true), Some(FINISHED.at))
+    );
+    roster.set_filter("two-step:on id:1009").expect("a filter");
+    assert_eq!(roster.shown(), 0, "what was on then is not known to be on now");
+    roster.upsert(old.clone());
+    roster.settle();
+    assert_eq!((roster.shown(), roster.counts()), (1, Counts { on: before.on + 1, ..before }));
+    roster.remember(Number { two_step: TwoStep::NotSet, ..old.clone() });
+    assert_eq!(roster.get(&old.id).map(|row| row.number), Some(&old), "nothing old goes over what was read");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! The watch: one thread that learns from signals and from the terminal itself that the program must end.
+//! The watch: one thread that learns from signals and from the terminal itself that the program must end, or stop.
 //!
-//! It sleeps in `poll(2)` and wakes only for an ending. It decides nothing but one thing: whoever asks twice
+//! It sleeps in `poll(2)` and wakes only for these. It decides nothing but one thing: whoever asks twice
 //! is not kept waiting. It reads no keys: it looks at the terminal for a hang-up only.
 
 use std::io::{self, Read as _};
@@ -9,9 +9,10 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 
 use super::restore;
+use crate::process;
 
 /// Why the program must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,11 +53,16 @@ pub struct CannotWatch(#[source] io::Error);
 #[derive(Debug)]
 pub struct Watch {
     signals: Vec<(Ending, UnixStream)>,
+    /// SIGTSTP, unless it was to be ignored.
+    stops: Option<UnixStream>,
     terminal: Option<OwnedFd>,
 }
 
 impl Watch {
     /// Starts the thread, before or after the terminal was entered. It goes on until the process ends.
+    ///
+    /// `on_stop` is called, on the watch's thread, when somebody asks the program to stop as Ctrl-Z does; it must return
+    /// soon. Caught, the signal stops nothing by itself: the terminal would stay taken, and locks held.
     ///
     /// `on_ending` is called once, on the watch's thread, with the first reason to end. It must return soon,
     /// or end the process itself by [`super::exit`]: the main thread may hang in a write to a terminal that
@@ -66,30 +72,38 @@ impl Watch {
     ///
     /// # Errors
     /// When the signals cannot be caught or the thread cannot be started.
-    pub fn start(on_ending: impl FnOnce(Ending) + Send + 'static) -> Result<(), CannotWatch> {
+    pub fn start(
+        on_stop: impl Fn() + Send + 'static,
+        on_ending: impl FnOnce(Ending) + Send + 'static,
+    ) -> Result<(), CannotWatch> {
         let watch = Self::catching_signals().map_err(CannotWatch)?;
-        thread::Builder::new().name("watch".into()).spawn(move || watch.run(on_ending)).map_err(CannotWatch)?;
+        thread::Builder::new()
+            .name("watch".into())
+            .spawn(move || watch.run(on_stop, on_ending))
+            .map_err(CannotWatch)?;
         Ok(())
     }
 
     fn catching_signals() -> io::Result<Self> {
         let mut signals = Vec::new();
         for ending in [Ending::Hangup, Ending::Terminate, Ending::Interrupt, Ending::Quit] {
-            let (read, write) = UnixStream::pair()?;
-            read.set_nonblocking(true)?;
-            signal_hook::low_level::pipe::register(ending.signal(), write)?;
-            signals.push((ending, read));
+            signals.push((ending, caught(ending.signal())?));
         }
+        let stops = (!process::ignores(SIGTSTP)).then(|| caught(SIGTSTP)).transpose()?;
         // A hang-up need not bring a signal (nohup), and a signal need not mean a hang-up.
         let stdin = rustix::stdio::stdin();
         let terminal = rustix::termios::isatty(stdin).then(|| stdin.try_clone_to_owned()).transpose()?;
-        Ok(Self { signals, terminal })
+        Ok(Self { signals, stops, terminal })
     }
 
-    fn run(mut self, on_ending: impl FnOnce(Ending)) {
+    fn run(mut self, on_stop: impl Fn(), on_ending: impl FnOnce(Ending)) {
         let mut on_ending = Some(on_ending);
         loop {
-            for ending in self.wait() {
+            let endings = self.wait();
+            if self.stops.as_mut().is_some_and(|stops| bytes_of(stops) > 0) {
+                on_stop();
+            }
+            for ending in endings {
                 if let Some(on_ending) = on_ending.take() {
                     on_ending(ending);
                 } else if ending != Ending::Hangup {
@@ -102,19 +116,19 @@ impl Watch {
     /// Sleeps until there are endings. A hang-up of the terminal is told once: it would wake `poll` for ever.
     fn wait(&mut self) -> Vec<Ending> {
         let mut fds: Vec<PollFd<'_>> = self.signals.iter().map(|(_, read)| PollFd::new(read, PollFlags::IN)).collect();
+        fds.extend(self.stops.iter().map(|stops| PollFd::new(stops, PollFlags::IN)));
         // No events asked for: POLLHUP and POLLERR come unasked, and keys are not ours.
         fds.extend(self.terminal.iter().map(|terminal| PollFd::new(terminal, PollFlags::empty())));
         match rustix::event::poll(&mut fds, None) {
             Ok(_) => {}
             Err(_interrupted) => return Vec::new(),
         }
-        let is_hung_up = fds.get(self.signals.len()).is_some_and(|terminal| !terminal.revents().is_empty());
+        let before_terminal = self.signals.len() + usize::from(self.stops.is_some());
+        let is_hung_up = fds.get(before_terminal).is_some_and(|terminal| !terminal.revents().is_empty());
         let mut endings = Vec::new();
         for (ending, read) in &mut self.signals {
-            let mut bytes = [0; 64];
             // One byte a signal: two SIGTERMs that came together are still two.
-            let count = read.read(&mut bytes).unwrap_or(0);
-            endings.extend(std::iter::repeat_n(*ending, count));
+            endings.extend(std::iter::repeat_n(*ending, bytes_of(read)));
         }
         if is_hung_up {
             self.terminal = None;
@@ -122,4 +136,17 @@ impl Watch {
         }
         endings
     }
+}
+
+/// From now on, each such signal puts a byte into what is returned.
+fn caught(signal: i32) -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    read.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(signal, write)?;
+    Ok(read)
+}
+
+/// How many bytes wait.
+fn bytes_of(read: &mut UnixStream) -> usize {
+    read.read(&mut [0; 64]).unwrap_or(0)
 }

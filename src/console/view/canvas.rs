@@ -98,7 +98,7 @@ impl<'a> Canvas<'a> {
         }
         if let Some(heading) = heading {
             // Without the title, the heading must say what requests reach.
-            let place = if compact { format!("{} ", app.session().place.word()) } else { String::new() };
+            let place = if compact { compact_place(app) } else { String::new() };
             let mut line = format!("{0}{0} {place}{heading} ", self.theme.rule());
             let missing = usize::from(self.area.width).saturating_sub(text::width(&line));
             line.push_str(&self.theme.rule().repeat(missing));
@@ -110,7 +110,24 @@ impl<'a> Canvas<'a> {
 
     /// The message line. Where something is asked, an old message would look like an answer: only a new one is shown.
     fn message(&mut self, app: &App) {
-        let asks = matches!(app.mode(), Mode::PinForm | Mode::Confirm | Mode::ConfirmReplace | Mode::Quit);
+        if let Some(words) = app.hiding_words() {
+            self.put(0, self.area.height.saturating_sub(2), &words, Role::Strong);
+            return;
+        }
+        // Messages name numbers.
+        if app.conceals() {
+            return;
+        }
+        let asks = matches!(
+            app.mode(),
+            Mode::PinForm
+                | Mode::CheckNote
+                | Mode::Confirm
+                | Mode::ConfirmReplace
+                | Mode::ConfirmCheck
+                | Mode::Recipients
+                | Mode::Quit
+        );
         let line = if asks { app.messages().answer() } else { app.messages().line() };
         let reading = status::reading_words(app).filter(|_| app.messages().answer().is_none() && !asks);
         if let Some(words) = reading.as_deref().or(line) {
@@ -136,7 +153,7 @@ impl<'a> Canvas<'a> {
 
     /// The keys of the page, as many as fit; the way out always does.
     fn footer(&mut self, app: &App) {
-        let keys: Vec<_> = app.keymap().footer(app.mode()).collect();
+        let keys: Vec<_> = app.keymap().footer(app.mode(), |action| app.has_use_for(action)).collect();
         let all = keys.iter().map(|key| key.width() + GAP).sum::<usize>().saturating_sub(GAP);
         let is_long = all > usize::from(self.area.width);
         let has_free_line = is_long && app.is_compact() && self.is_blank(self.area.height.saturating_sub(2));
@@ -169,7 +186,21 @@ impl<'a> Canvas<'a> {
         if !self.theme.is_ascii() || text.is_ascii() {
             return Cow::Borrowed(text);
         }
-        let ascii = |c: char| if c.is_ascii() { c } else { '?' };
+        let ascii = |c: char| match c {
+            // What was cut has a sign of its own.
+            '…' => '~',
+            c if c.is_ascii() => c,
+            _ => '?',
+        };
         Cow::Owned(text.chars().flat_map(|c| std::iter::repeat_n(ascii(c), c.width().unwrap_or(0))).collect())
     }
+}
+
+/// What the heading of a small window says in the title's stead.
+fn compact_place(app: &App) -> String {
+    if app.conceals() {
+        return String::new();
+    }
+    let records = status::records_word(app).map(|word| format!("{word} ")).unwrap_or_default();
+    format!("{} {records}", app.session().place.word())
 }

@@ -2,7 +2,7 @@
 
 use super::details::identity;
 use super::sheet::Sheet;
-use super::status;
+use super::{doubt, records, status};
 use crate::console::app::App;
 use crate::console::app::confirm::{Confirm, Question};
 use crate::console::theme::Role;
@@ -15,6 +15,7 @@ pub(super) fn sheet(app: &App, page: &Confirm) -> Sheet {
         Question::Set(_) => "Set the PIN for 1 number?",
         Question::Replace { .. } => "Replace the PIN of 1 number?",
         Question::SendSame => "Send the same PIN to 1 number again?",
+        Question::CheckedByHand(_) => "Record that 1 number was checked by hand?",
     };
     let mut sheet = Sheet::new(app, heading);
     if sheet.is_compact() {
@@ -29,18 +30,19 @@ pub(super) fn sheet(app: &App, page: &Confirm) -> Sheet {
         TwoStep::NotSet => words,
     };
     sheet.styled_field("Two-step now", words, role);
+    if let Question::Set(_) | Question::Replace { .. } = page.question {
+        records::sealing_by_name(&mut sheet, app);
+    }
     sheet.extra_gap();
     match &page.question {
         Question::Set(_) => set(&mut sheet, app),
         Question::Replace { asked, typed, .. } => replace(&mut sheet, app, asked, typed),
-        Question::SendSame => {
-            let job = app.roster().get(&page.target.id).and_then(|row| row.job);
-            if let Some(JobState::InDoubt(_, Doubt::OlderPin(_))) = job {
-                sheet.text("The older PIN, which is in doubt, goes out once more: not the one typed last.");
-            } else {
-                sheet.text("The PIN of the last request goes out once more, unchanged.");
-            }
-            sheet.extra("Whether the first request was applied or not: the number ends up with that PIN.");
+        Question::SendSame => send_same(&mut sheet, app, page),
+        Question::CheckedByHand(note) => {
+            sheet.field("Note", note.as_str());
+            sheet.extra_gap();
+            sheet.text("The number then counts as settled. Nothing is sent, and nothing changes at Meta.");
+            sheet.extra("If a PIN of this program is in force after all, the escrow still has it, where there is one.");
         }
     }
     match &page.question {
@@ -48,18 +50,37 @@ pub(super) fn sheet(app: &App, page: &Confirm) -> Sheet {
             sheet.extra_gap();
             sheet.key("y", "send it");
             sheet.key("n or Esc", "cancel, nothing is sent");
-            sheet.extra_gap();
             sheet.extra("Enter does nothing here.");
+        }
+        Question::CheckedByHand(_) => {
+            sheet.extra_gap();
+            sheet.key("y", "record it");
+            sheet.key("n or Esc", "cancel, nothing is recorded");
         }
         Question::Replace { .. } => {
             sheet.extra_gap();
             sheet.key("Esc", "cancel, nothing is sent");
         }
     }
-    if let Some(note) = page.note {
+    if let Some(note) = page.note.filter(|_| app.hiding_words().is_none()) {
         sheet.note(note, Role::Strong);
     }
     sheet
+}
+
+fn send_same(sheet: &mut Sheet, app: &App, page: &Confirm) {
+    let job = app.roster().job(&page.target.id);
+    if let Some(JobState::InDoubt(standing)) = job
+        && matches!(standing.doubt, Doubt::OlderPin(_))
+    {
+        sheet.text("The older PIN, which is in doubt, goes out once more: not the one typed last.");
+    } else {
+        sheet.text("The PIN of the last request goes out once more, unchanged.");
+    }
+    sheet.extra("Whether the first request was applied or not: the number ends up with that PIN.");
+    if let Some(kept) = job.and_then(doubt::kept_where) {
+        sheet.field("PIN kept", kept);
+    }
 }
 
 fn live(sheet: &mut Sheet, app: &App) {
@@ -75,10 +96,9 @@ fn live(sheet: &mut Sheet, app: &App) {
 
 fn set(sheet: &mut Sheet, app: &App) {
     sheet.text("This turns two-step verification on for this number.");
-    sheet.extra_gap();
     sheet.extra(
-        "This tool cannot turn it off again: there is no endpoint for that. To turn it off, someone must use \
-         WhatsApp Manager and a link sent by email. After this, registering the number needs this PIN.",
+        "This tool cannot turn it off again: only WhatsApp Manager can, by a link sent by email. After this, \
+         registering the number needs this PIN.",
     );
     sheet.extra_gap();
     live(sheet, app);

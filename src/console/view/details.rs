@@ -6,10 +6,12 @@ use std::time::Instant;
 use super::canvas::Canvas;
 use super::sheet::Sheet;
 use super::status;
+use crate::catalogue::Explanation;
 use crate::console::app::App;
 use crate::console::theme::Role;
 use crate::job::JobState;
-use crate::number::Number;
+use crate::moment::UtcTime;
+use crate::number::{Number, PhoneNumberId};
 use crate::text::Clean;
 
 /// Draws the details of the row under the cursor into the columns from `left` on.
@@ -19,9 +21,11 @@ pub(super) fn paint_pane(app: &App, now: Instant, canvas: &mut Canvas<'_>, left:
         canvas.put(left, y, wall, Role::Plain);
     }
     canvas.put(left + 2, rows.start, "DETAILS", Role::Plain);
-    let Some(number) = app.roster().cursor_row().map(|row| row.number) else { return };
+    let Some(id) = app.roster().cursor_row().map(|row| row.number.id) else { return };
+    let Some(number) = app.number(&id) else { return };
     let mut sheet = Sheet::column(canvas.width().saturating_sub(left + 2));
-    lines(&mut sheet, app, number, now);
+    lines(&mut sheet, app, &number, now);
+    history(&mut sheet, app, id);
     sheet.paint_lines(canvas, left + 2, rows.start + 2..rows.end, 0);
 }
 
@@ -31,8 +35,16 @@ pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, now: Instant)
     identity(sheet, number);
     sheet.extra_gap();
     let (_, words, role) = status::two_step(number.two_step);
-    sheet.styled_field("Two-step now", words, role);
-    sheet.field("Read", &number.read_at.map_or_else(|| "not yet".to_owned(), |at| at.to_string()));
+    let row = app.roster().get(&number.id);
+    if let Some(old) = row.filter(|row| row.is_old) {
+        let (_, was, _) = status::two_step(old.number.two_step);
+        sheet.styled_field("Two-step now", &format!("{words}; it was {was}"), role);
+        let at = number.read_at.map_or_else(|| "never".to_owned(), UtcTime::date_minute);
+        sheet.field("Read", &format!("{at}, not since"));
+    } else {
+        sheet.styled_field("Two-step now", words, role);
+        sheet.field("Read", &number.read_at.map_or_else(|| "not yet".to_owned(), |at| at.to_string()));
+    }
     sheet.extra_gap();
     sheet.field("Status", &known(&number.facts.status));
     sheet.field("Ownership code", &known(&number.facts.code_verification_status));
@@ -41,7 +53,7 @@ pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, now: Instant)
     sheet.field("Name status", &known(&number.facts.name_status));
     sheet.field("Account mode", &known(&number.facts.account_mode));
     sheet.extra_gap();
-    match app.roster().get(&number.id).and_then(|row| row.job) {
+    match app.roster().job(&number.id) {
         None => sheet.field("Last request", "none from this tool"),
         Some(job) => last_request(sheet, job, now),
     }
@@ -55,12 +67,29 @@ fn last_request(sheet: &mut Sheet, job: &JobState, now: Instant) {
             sheet.styled_field("Last request", &format!("set at {}, {tries}", finished.at), role);
             sheet.extra("Last set here. Whether somebody has set another PIN since, nobody can read.");
         }
+        JobState::Settled(finished, _) => {
+            let short = Explanation::of_job(job).map(|told| told.short).unwrap_or_default();
+            sheet.styled_field("Last request", &format!("{short}, {}", finished.at.date_minute()), role);
+        }
         JobState::Queued
         | JobState::Sending { .. }
         | JobState::Waiting { .. }
         | JobState::Failed(..)
         | JobState::NotSent(..)
-        | JobState::InDoubt(..) => sheet.styled_field("Last request", &words, role),
+        | JobState::InDoubt(_) => sheet.styled_field("Last request", &words, role),
+    }
+}
+
+/// What was done with a number, newest first, where it was read.
+pub(super) fn history(sheet: &mut Sheet, app: &App, id: PhoneNumberId) {
+    let Some(history) = app.history(&id) else { return };
+    sheet.gap();
+    sheet.styled("History", Role::Strong);
+    if history.is_empty() {
+        sheet.text("nothing that this journal knows of");
+    }
+    for line in history {
+        sheet.text(&format!("{}  {}  {}", line.at.date_minute(), line.who, line.what));
     }
 }
 

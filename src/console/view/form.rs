@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::details::identity;
 use super::sheet::Sheet;
-use super::status;
+use super::{records, status};
 use crate::console::app::App;
 use crate::console::app::screen::FormPage;
 use crate::console::keymap::{Action, Mode};
@@ -25,7 +25,10 @@ pub(super) fn sheet(app: &App, page: &FormPage, now: Instant) -> Sheet {
     field(&mut sheet, page, Field::New, now);
     sheet.extra_gap();
     field(&mut sheet, page, Field::Again, now);
-    sheet.gap();
+    sheet.extra_gap();
+    if let Some((words, role)) = records::sealing(app) {
+        sheet.styled(&words, role);
+    }
     let note = page.form.note();
     let is_warning = matches!(note, Note::Refused(_) | Note::Insist(_));
     let role = if is_warning { Role::Strong } else { Role::Plain };

@@ -23,7 +23,11 @@ pub(super) fn sheet(app: &App, mode: Mode) -> Sheet {
     sheet.text("TWO-STEP is what Meta last said: on, not set, or unknown (not read, or Meta did not say).");
     sheet.text(
         "REQUEST is what this program did: queued, sending, retry; set (Meta said yes), failed (Meta said no), \
-         not sent (it never left), no answer (it may be set, or not).",
+         not sent (it never left), no answer (it may be set, or not), settled (it was in doubt, and is no longer).",
+    );
+    sheet.text(
+        "Numbers in doubt are counted above the list, and stay in doubt until Meta confirms a PIN or a decision is \
+         recorded. A ? before on or not set: an earlier run read it, this one has not yet.",
     );
     sheet.gap();
     sheet.styled("A lost PIN", Role::Strong);

@@ -98,9 +98,16 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, offset: &m
 
 fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     let counts = app.roster().counts();
+    let in_doubt = app.review().numbers();
+    let mut x = 0;
+    if in_doubt > 0 {
+        // In front, so that no window is too narrow for it.
+        x = canvas.put(x, y, &format!("in doubt {}", count(in_doubt)), Role::Doubt);
+        x = canvas.put(x, y, " | ", Role::Plain);
+    }
     let words =
         format!("on {} | not set {} | unknown {}", count(counts.on), count(counts.not_set), count(counts.unknown));
-    let x = canvas.put(0, y, &words, Role::Plain);
+    let x = canvas.put(x, y, &words, Role::Plain);
     let showing = format!("Showing {} of {}", count(app.roster().shown()), count(app.roster().total()));
     if usize::from(x) + 2 + width(&showing) <= usize::from(canvas.width()) {
         canvas.put_right(y, &showing, Role::Plain);
@@ -128,7 +135,7 @@ fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> 
             let message_row = canvas.height().saturating_sub(2);
             canvas.clear_row(message_row);
             canvas.put(0, message_row, error, Role::Plain);
-        } else if !app.is_compact() {
+        } else if !app.is_compact() && app.hiding_words().is_none() {
             let message_row = canvas.height().saturating_sub(2);
             canvas.clear_row(message_row);
             canvas.put(0, message_row, "Also: two-step: waba: request: id:    ! before a word means not", Role::Plain);
@@ -143,7 +150,7 @@ fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> 
     cursor
 }
 
-fn skip_columns(text: &str, columns: usize) -> String {
+pub(super) fn skip_columns(text: &str, columns: usize) -> String {
     let mut skipped = 0;
     text.chars()
         .skip_while(|c| {
@@ -232,7 +239,8 @@ fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &Row<'_>, is_selected: bool, 
         let x = canvas.put(x, y, sign, role);
         canvas.put(x + 1, y, words, role);
     };
-    let (sign, words, role) = status::two_step(number.two_step);
+    let shown = if row.is_old { status::old_two_step } else { status::two_step };
+    let (sign, words, role) = shown(number.two_step);
     match (columns.request, row.job) {
         (None, Some(job)) => {
             let (sign, words, role) = status::request(job, now);

@@ -2,20 +2,19 @@
 
 use std::time::Instant;
 
-use super::details;
 use super::sheet::Sheet;
+use super::{details, doubt};
 use crate::catalogue::Explanation;
 use crate::console::app::App;
 use crate::console::keymap::{Action, Mode};
-use crate::console::roster::Row;
 use crate::console::theme::Role;
 use crate::job::{Finished, JobState};
-use crate::number::{Number, PhoneNumberId, TwoStep};
-use crate::outcome::Doubt;
+use crate::number::PhoneNumberId;
 use crate::text::Clean;
 
 pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
-    let Some(Row { number, job }) = app.roster().get(&id) else {
+    let job = app.roster().job(&id);
+    let Some(number) = &app.number(&id) else {
         let mut sheet = Sheet::new(app, "Gone");
         sheet.text("This number is no longer listed.");
         return sheet;
@@ -23,17 +22,25 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
     let name = number.name.as_ref().map_or("", Clean::as_str);
     let headed = |what: &str| Sheet::new(app, format!("{what}: {}  {name}", number.label()));
     let (mut sheet, finished) = match job {
-        Some(state @ JobState::Failed(finished, _)) => (came_to(headed("Failed"), state), *finished),
-        Some(state @ JobState::NotSent(finished, _)) => (came_to(headed("Not sent"), state), *finished),
-        Some(state @ JobState::InDoubt(finished, _)) => {
+        Some(state @ JobState::Failed(finished, _)) => (came_to(headed("Failed"), state), Some(*finished)),
+        Some(state @ JobState::NotSent(finished, _)) => (came_to(headed("Not sent"), state), Some(*finished)),
+        Some(JobState::InDoubt(standing)) => {
             let mut sheet = headed("No answer");
-            in_doubt(&mut sheet, app, number, state);
-            (sheet, *finished)
+            doubt::lines(&mut sheet, app, number, standing, now);
+            (sheet, None)
         }
-        Some(JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } | JobState::Set(_)) | None => {
+        Some(
+            JobState::Queued
+            | JobState::Sending { .. }
+            | JobState::Waiting { .. }
+            | JobState::Set(_)
+            | JobState::Settled(..),
+        )
+        | None => {
             let mut sheet = headed("Details");
             details::lines(&mut sheet, app, number, now);
             keys(&mut sheet, app, Mode::Details);
+            details::history(&mut sheet, app, id);
             return sheet;
         }
     };
@@ -42,8 +49,12 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
     if let Some(waba) = &number.waba {
         sheet.field("WABA", &format!("{}  {}", waba.label(), waba.id));
     }
-    meta_said(&mut sheet, job, finished);
+    meta_said(&mut sheet, job);
+    if let Some(finished) = finished {
+        tries(&mut sheet, finished);
+    }
     keys(&mut sheet, app, app.mode_of(app.screen()));
+    details::history(&mut sheet, app, id);
     sheet
 }
 
@@ -62,34 +73,7 @@ fn came_to(mut sheet: Sheet, state: &JobState) -> Sheet {
     sheet
 }
 
-/// A request nobody can say the outcome of.
-fn in_doubt(sheet: &mut Sheet, app: &App, number: &Number, state: &JobState) {
-    let Some(told) = Explanation::of_job(state) else { return };
-    let is_older = matches!(state, JobState::InDoubt(_, Doubt::OlderPin(_)));
-    let (which, again) = if is_older { ("older PIN", "older PIN") } else { ("PIN", "same PIN") };
-    sheet.styled(&format!("The {which} may have been set, or it may not."), Role::Strong);
-    sheet.text(&told.reason);
-    sheet.extra_gap();
-    sheet.text(&format!("Keep the {which}. This program holds it in memory, and nowhere else, until you quit."));
-    sheet.extra_gap();
-    let (_, words, role) = super::status::two_step(number.two_step);
-    let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {at}"));
-    sheet.styled_field("Two-step now", &format!("{words}, {read}"), role);
-    sheet.extra_gap();
-    let key = |action| app.keymap().key_of(Mode::NoAnswer, action);
-    let send = format!("Send the {again} again. This is safe: the number ends up with the {again}.");
-    sheet.key(&key(Action::SendSamePin), &send);
-    let status = match number.two_step {
-        TwoStep::On => "Read the status again. It says that a PIN is set, not which one.",
-        TwoStep::NotSet | TwoStep::Unknown => {
-            "Read the status again. If it is still not set 2 minutes after the last try, nothing was changed. \
-             If it is on, this request set it, or somebody else."
-        }
-    };
-    sheet.key(&key(Action::ReadStatus), status);
-}
-
-fn meta_said(sheet: &mut Sheet, job: Option<&JobState>, finished: Finished) {
+fn meta_said(sheet: &mut Sheet, job: Option<&JobState>) {
     if let Some(fault) = job.and_then(JobState::fault) {
         sheet.field("Meta said", fault.message.as_str());
         if let Some(details) = &fault.details {
@@ -102,7 +86,11 @@ fn meta_said(sheet: &mut Sheet, job: Option<&JobState>, finished: Finished) {
         sheet.field("Code, HTTP", &format!("{code}, {}", fault.http_status));
         sheet.field("Trace ID", fault.trace_id.as_ref().map_or("none", Clean::as_str));
     }
-    sheet.field("Tries", &format!("{}, last at {}", finished.tries, finished.at));
+}
+
+/// How often it was tried, and when last.
+pub(super) fn tries(sheet: &mut Sheet, finished: Finished) {
+    sheet.field("Tries", &format!("{}, last at {}", finished.tries, finished.at.date_minute()));
 }
 
 fn keys(sheet: &mut Sheet, app: &App, mode: Mode) {

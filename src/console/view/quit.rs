@@ -4,6 +4,7 @@ use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::app::screen::{Leaving, QuitPage};
 use crate::console::theme::Role;
+use crate::text::count;
 
 /// Lines of the page besides the numbers it names.
 const FRAME: usize = 17;
@@ -11,44 +12,62 @@ const FRAME: usize = 17;
 /// Numbers that are named in the smallest window too.
 const LEAST_NAMED: usize = 3;
 
-fn requests(count: usize) -> String {
-    if count == 1 { "1 request is".to_owned() } else { format!("{count} requests are") }
+/// How many requests are on the way, and how many have not left: those wait for their turn, or for their record.
+pub(super) fn requests(app: &App) -> String {
+    let queued = app.queued();
+    let requests =
+        |number| if number == 1 { "1 request is".to_owned() } else { format!("{} requests are", count(number)) };
+    match (app.running().saturating_sub(queued), queued) {
+        (sent, 0) => format!("{} on the way.", requests(sent)),
+        (0, 1) => "1 request is queued: it was not sent yet.".to_owned(),
+        (0, queued) => format!("{} queued: they were not sent yet.", requests(queued)),
+        (sent, 1) => format!("{} on the way, 1 more is queued.", requests(sent)),
+        (sent, queued) => format!("{} on the way, {} more are queued.", requests(sent), count(queued)),
+    }
 }
 
-fn numbers_in_doubt(app: &App) -> Vec<String> {
-    let roster = app.roster();
-    let mut labels: Vec<_> = roster
-        .jobs()
-        .filter(|(_, state)| state.is_in_doubt())
-        .map(|(id, _)| roster.get(id).map_or_else(|| id.to_string(), |row| row.number.label().to_owned()))
-        .collect();
+fn numbers_to_lose(app: &App) -> Vec<String> {
+    let mut labels: Vec<_> = app.only_in_memory().iter().map(|id| app.label(id)).collect();
     labels.sort_unstable();
     labels
 }
 
 pub(super) fn question(app: &App, page: &QuitPage) -> Sheet {
     let running = app.running();
-    let heading =
-        if page.told_in_doubt.is_empty() { "Quit while work is on its way?" } else { "Quit while a PIN is in doubt?" };
+    let heading = if page.told_of.is_empty() && running > 0 {
+        "Quit while work is on its way?"
+    } else {
+        "Quit while a PIN is in doubt?"
+    };
     let mut sheet = Sheet::new(app, heading);
     if running > 0 {
-        sheet.text(&format!("{} on the way.", requests(running)));
+        sheet.text(&requests(app));
         sheet.extra("If you quit now, what was sent is waited for (up to 35 s); nothing new is sent.");
         sheet.extra_gap();
     }
-    let doubts = numbers_in_doubt(app);
+    let doubts = numbers_to_lose(app);
     if !doubts.is_empty() {
         // What is lost comes first: a small window shows the beginning only.
         sheet.styled("If you quit, the PINs of these numbers are forgotten:", Role::Strong);
         let room = usize::from(app.size().height).saturating_sub(FRAME).max(LEAST_NAMED);
-        for label in doubts.iter().take(room) {
-            sheet.text(&format!("! {label}"));
-        }
-        if doubts.len() > room {
-            sheet.text(&format!("and {} more: the filter request:no-answer shows them", doubts.len() - room));
+        if app.conceals() {
+            sheet.text(&format!("! {} of them; show the screen to see which", count(doubts.len())));
+        } else {
+            for label in doubts.iter().take(room) {
+                sheet.text(&format!("! {label}"));
+            }
+            if doubts.len() > room {
+                sheet.text(&format!("and {} more: the filter request:no-answer shows them", doubts.len() - room));
+            }
         }
         sheet.text("No answer came: each PIN may be set, or not. They are held in memory only.");
         sheet.extra("Make sure that you have written them down, or send them again first.");
+        sheet.extra_gap();
+    }
+    let shown_again = app.review().numbers().saturating_sub(doubts.len());
+    if shown_again > 0 {
+        let what = if shown_again == 1 { "number in doubt is" } else { "numbers in doubt are" };
+        sheet.text(&format!("{} {what} shown again at the next start.", count(shown_again)));
         sheet.extra_gap();
     }
     sheet.key("y", "quit");
@@ -58,7 +77,8 @@ pub(super) fn question(app: &App, page: &QuitPage) -> Sheet {
 
 pub(super) fn waiting(app: &App, by: &Leaving) -> Sheet {
     let mut sheet = Sheet::new(app, "Quitting");
-    sheet.text(&format!("{} on the way. Waiting for the answers, up to 35 s.", requests(app.running())));
+    let awaited = if app.queued() < app.running() { "the answers" } else { "the journal" };
+    sheet.text(&format!("{} Waiting for {awaited}, up to 35 s.", requests(app)));
     sheet.text("Nothing new is sent.");
     if let Leaving::Operator { .. } = by {
         sheet.extra_gap();

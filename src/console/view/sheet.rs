@@ -131,6 +131,17 @@ impl Sheet {
         self.wrapped(text::width(&start), &[(start, Role::Plain)], words, Role::Plain);
     }
 
+    /// An item of a list that the cursor goes through.
+    pub(super) fn item(&mut self, is_cursor: bool, words: &str) {
+        let role = if is_cursor { Role::Cursor } else { Role::Plain };
+        let start = [(if is_cursor { ">" } else { " " }.to_owned(), role), (" ! ".to_owned(), Role::Strong)];
+        self.wrapped(self.indent + 4, &start, words, Role::Plain);
+        if is_cursor {
+            // Its last line, so that all of it is in sight.
+            self.cursor = Some((self.lines.len() - 1, 0));
+        }
+    }
+
     /// A line that is laid out already.
     pub(super) fn line(&mut self, pieces: Line) {
         let mut line = vec![(" ".repeat(self.indent), Role::Plain)];
@@ -141,6 +152,13 @@ impl Sheet {
     /// Puts the terminal's cursor on the line that comes next, after so many columns of its text.
     pub(super) fn cursor_on_next_line(&mut self, column: usize) {
         self.cursor = Some((self.lines.len(), self.indent + column));
+    }
+
+    /// The same, where the line is the one under the cursor.
+    pub(super) fn cursor_on_next_line_if(&mut self, is_cursor: bool, column: usize) {
+        if is_cursor {
+            self.cursor_on_next_line(column);
+        }
     }
 
     /// What the message line says instead of the newest message.

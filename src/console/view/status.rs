@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::console::app::{App, Link};
+use crate::console::app::{App, Link, Records};
 use crate::console::theme::{Role, Sign};
 use crate::job::JobState;
 use crate::number::TwoStep;
@@ -11,8 +11,9 @@ use crate::text::count;
 /// What stands after the program's name: where requests go, for whom, by whom.
 pub(super) fn title_words(app: &App) -> Vec<(String, Role)> {
     let session = app.session();
-    let Some(profile) = &session.profile else { return Vec::new() };
+    let Some(profile) = session.profile.as_ref().filter(|_| !app.conceals()) else { return Vec::new() };
     let mut words = vec![(session.place.word().to_owned(), Role::Strong)];
+    words.extend(records_word(app).map(|word| (word.to_owned(), Role::Strong)));
     if session.read_only {
         words.push(("READ-ONLY".to_owned(), Role::Strong));
     }
@@ -25,8 +26,21 @@ pub(super) fn title_words(app: &App) -> Vec<(String, Role)> {
     words
 }
 
+/// Why nothing can be set, in a word or two, as long as it is so.
+pub(super) fn records_word(app: &App) -> Option<&'static str> {
+    match app.records() {
+        Records::Opening | Records::Ready { .. } => None,
+        Records::RecipientsChanged { .. } => Some("KEYS CHANGED"),
+        Records::Unusable(_) => Some("NO JOURNAL"),
+        Records::Dead(_) => Some("JOURNAL FAILED"),
+    }
+}
+
 /// How the line to Meta is.
 pub(super) fn link_words(app: &App) -> String {
+    if app.conceals() {
+        return "hidden".to_owned();
+    }
     if app.session().profile.is_none() {
         return "no config".to_owned();
     }
@@ -45,6 +59,9 @@ pub(super) fn reading_words(app: &App) -> Option<String> {
     let wabas = app.session().wabas.len();
     reading.is_running.then(|| {
         let so_far = count(reading.read);
+        if let Some(at) = app.roster().oldest_remembered() {
+            return format!("Showing numbers as read {}; reading them afresh: {so_far} so far.", at.date_minute());
+        }
         let start = if app.roster().total() > 0 { " You can start now." } else { "" };
         let waba = (reading.wabas_done + 1).min(wabas.max(1));
         if wabas > 1 {
@@ -64,6 +81,11 @@ pub(super) fn two_step(two_step: TwoStep) -> (Sign, &'static str, Role) {
     }
 }
 
+/// The cell of the column TWO-STEP for a number that only an earlier run read: what it said then is not what is so now.
+pub(super) fn old_two_step(two_step: TwoStep) -> (Sign, &'static str, Role) {
+    (Sign::Unknown, two_step.words(), Role::Doubt)
+}
+
 /// The cell of the column REQUEST.
 pub(super) fn request(state: &JobState, now: Instant) -> (Sign, String, Role) {
     match state {
@@ -77,6 +99,7 @@ pub(super) fn request(state: &JobState, now: Instant) -> (Sign, String, Role) {
         JobState::Set(finished) => (Sign::Yes, format!("set {}", finished.at.hour_minute()), Role::Good),
         JobState::Failed(..) => (Sign::Failed, "failed".to_owned(), Role::Bad),
         JobState::NotSent(..) => (Sign::No, "not sent".to_owned(), Role::Plain),
+        JobState::Settled(..) => (Sign::No, "settled".to_owned(), Role::Plain),
         JobState::InDoubt(..) => (Sign::Doubt, "no answer".to_owned(), Role::Doubt),
     }
 }

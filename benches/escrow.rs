@@ -1,0 +1,82 @@
+//! What it costs to seal a PIN to a key of each kind, and to append a group of sealed PINs with a sync.
+
+use std::time::Duration;
+
+use divan::Bencher;
+use pindesk::config::Escrow as EscrowSettings;
+use pindesk::escrow::{EscrowFile, Line, Recipients};
+use pindesk::job::{Before, Change, ChangeId, JobId};
+use pindesk::moment::UtcTime;
+use pindesk::number::TwoStep;
+use pindesk::pin::Pin;
+use pindesk::state::StateDir;
+use tempfile::TempDir;
+
+const AT: UtcTime = UtcTime::from_unix_seconds(1_795_356_302);
+
+/// Nobody else has the lock.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// As many as are on their way at once.
+const GROUP: usize = 16;
+
+/// Public keys, as good as any: nobody holds their private halves.
+const X25519: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+const ED25519: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBHvp7aptwxjOph/aTAlMGntAfYMxZHmBu1Hf95T52m3";
+const RSA_3072: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQDVXJzYZF7RAG+QmV8bQvoyJYE74e+4ipi8HVluv9HPAre4IIkDind26KbAA9Z0\
+    byVLKJn8p47gHtyB9+6twj4HLXOpv2kkwgZrJBGYEQ1zIaLNpxFJCxywN/3U60tp3cregD+ELqzocQuj7hgqlIqC4IPdEPpZhsdI\
+    sQnXTMrWwdGDKXVB8KWi3ia+wivKtP0FTvZjXA8IG+1LVs9HqSw83nfPB87Za9HuqidjI3RbeEK4ey2RakxxWm62AO/zVdmXDTNe\
+    McFWOqUDeAHNyEiYYgMj/TusPQBecUKVFh7XX0BAjj/F/aa0mg92FSVDdXiE46Tt26sndkVugvnYlew/EJGuiRqf2al0HRhW8WOV\
+    sAKicSQ7OmDXVwGvOkAQ6sMABkpHZi0ZUXIg2k7i4vMS9QlccpQPaey5U94l6bxkLwGxj9JHUHF27Ppcrk4Bzj12fWf1p3SGn+8P\
+    mXfbaYzz1AKni3WLC3tSk1LKAC0Vx8Enddkb/DgXc24k5T1yoRU=";
+
+fn main() {
+    divan::main();
+}
+
+fn recipients(key: &str) -> Recipients {
+    let settings = EscrowSettings { recipients: vec![key.to_owned()], recipients_file: None };
+    Recipients::load(&settings).expect("a usable key").expect("one key")
+}
+
+fn change() -> Change {
+    Change {
+        id: ChangeId::new(),
+        job: JobId::new(1),
+        before: Before { two_step: TwoStep::NotSet, read_at: None },
+        number: "106540352100143".parse().expect("an id"),
+        waba: Some("102290129340398".parse().expect("an id")),
+        pin: Pin::parse(b"409726").expect("six digits"),
+    }
+}
+
+fn seal(bencher: Bencher<'_, '_>, key: &str) {
+    let recipients = recipients(key);
+    bencher.with_inputs(change).bench_refs(|change| recipients.seal(change, AT));
+}
+
+#[divan::bench]
+fn seal_to_x25519(bencher: Bencher<'_, '_>) {
+    seal(bencher, X25519);
+}
+
+#[divan::bench]
+fn seal_to_ed25519(bencher: Bencher<'_, '_>) {
+    seal(bencher, ED25519);
+}
+
+#[divan::bench]
+fn seal_to_rsa_3072(bencher: Bencher<'_, '_>) {
+    seal(bencher, RSA_3072);
+}
+
+/// Below the build directory, as a temporary one may lie in memory, where a sync costs nothing.
+#[divan::bench]
+fn append_a_group_with_sync(bencher: Bencher<'_, '_>) {
+    let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory");
+    let state = StateDir::open_or_make(&dir.path().join("state")).expect("a state directory");
+    let file = EscrowFile::open(&state).expect("the file");
+    let recipients = recipients(X25519);
+    let group: Vec<Line> = (0..GROUP).map(|_| recipients.seal(&change(), AT).expect("sealed")).collect();
+    bencher.bench_local(|| file.lock(PATIENCE).expect("locked").append(&group).expect("appended"));
+}

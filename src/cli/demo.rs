@@ -1,0 +1,147 @@
+//! `pindesk --demo`: the console on the embedded simulator, with a key of its own, so that escrow, doubt and recovery can
+//! be tried.
+//!
+//! Nothing leaves the machine, and nothing stays on it unless a directory was named for it.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use age::secrecy::ExposeSecret as _;
+use age::x25519;
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+use super::{Demo, Failure, Global, console, simulate};
+use crate::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
+use crate::config::guarded;
+use crate::config::{self, ConsoleSettings, Escrow, GlyphChoice};
+use crate::console::app::status::Message;
+use crate::console::app::{Place, Session};
+use crate::console::runtime::{Setup, TokenReader};
+use crate::console::work::Assignment;
+use crate::journal::Kind;
+use crate::listing::Sources;
+use crate::moment::Clock;
+use crate::simulator::{self, FaultPlan, Simulator};
+use crate::state::{Opening, StateDir};
+use crate::text::Clean;
+
+/// The private key, in the demo's own state directory.
+const KEY_FILE: &str = "key.txt";
+
+/// The console on the embedded simulator.
+pub(super) fn run(demo: &Demo, state_dir: Option<&Path>, flags: &Global) -> Result<u8, Failure> {
+    console::need_terminal("pindesk --demo")?;
+    let desk = DemoDesk::set_up(state_dir)?;
+    let plan = demo.faults.as_deref().map(simulate::faults).transpose()?.unwrap_or_else(FaultPlan::demo);
+    let spec = simulate::spec(demo.numbers, demo.seed, demo.latency_ms, plan);
+    let runtime = simulate::runtime()?;
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let simulator = runtime
+        .block_on(Simulator::start(listen, spec))
+        .map_err(|source| Failure::System { what: "cannot start the simulator", source })?;
+    let wabas: Vec<_> = simulator::wabas().into_iter().map(Arc::new).collect();
+    let place = |what| Failure::Usage(format!("the simulator's {what} is unusable"));
+    let endpoint = Endpoint {
+        url: simulator.base_url().parse().map_err(|_| place("address"))?,
+        version: DEFAULT_GRAPH_VERSION.parse().map_err(|_| place("version"))?,
+        ca_file: None,
+    };
+    let credentials = || {
+        let token = AccessToken::parse(simulator::TOKEN).map_err(|error| error.to_string())?;
+        Ok(Credentials { token, app_secret: None })
+    };
+    let session = Session {
+        profile: Some("demo".to_owned()),
+        place: Place::Demo,
+        read_only: flags.read_only,
+        user: console::user(),
+        host: endpoint.url.host().to_owned(),
+        config_places: Vec::new(),
+        token_place: "the demo itself".to_owned(),
+        wabas: wabas.clone(),
+        show_pin_for: ConsoleSettings::default().show_pin,
+        may_suspend: true,
+        bell: false,
+        hide_after: ConsoleSettings::default().hide_after,
+        start_note: Some(Message { at: Clock::System.now().utc, text: desk.note }),
+    };
+    let concurrency = config::profile::DEFAULT_CONCURRENCY;
+    let recording = console::recording(desk.dir, Kind::Demo, desk.escrow, "demo");
+    let sources = Sources { wabas, numbers: Vec::new() };
+    let setup = Setup {
+        assignment: Some(Assignment { endpoint, sources, concurrency, recording }),
+        credentials: credentials(),
+        token: TokenReader { may_ask: false, read: Box::new(credentials) },
+        temporary: desk.temporary,
+        ..console::bare(session, flags.no_color, GlyphChoice::Auto, runtime)
+    };
+    Ok(console::exit_code(console::start(setup)?))
+}
+
+/// Where the demo records what it does, and the key that opens its escrow.
+struct DemoDesk {
+    dir: PathBuf,
+    /// The directory, if it goes when the demo ends.
+    temporary: Option<TempDir>,
+    escrow: Escrow,
+    /// Says where the key is.
+    note: String,
+}
+
+impl DemoDesk {
+    /// In a directory that the operator named, which stays; or in one that goes with the demo.
+    fn set_up(named: Option<&Path>) -> Result<Self, Failure> {
+        let failed = |source| Failure::System { what: "cannot make a directory for the demo", source };
+        let (dir, temporary) = if let Some(dir) = named {
+            (dir.to_owned(), None)
+        } else {
+            let temporary = tempfile::Builder::new().prefix("pindesk-demo-").tempdir().map_err(failed)?;
+            (temporary.path().to_owned(), Some(temporary))
+        };
+        let recipient = key(&dir)?.to_public().to_string();
+        let key = guarded::for_shell(&dir.join(KEY_FILE));
+        let stays = if temporary.is_some() { " It goes when the demo ends." } else { "" };
+        let shown = guarded::for_shell(&dir);
+        let note = format!(
+            "PINs are sealed to a throw-away key.{stays} To see them, in another terminal: \
+             pindesk escrow open --state-dir {shown} --identity {key}"
+        );
+        Ok(Self { dir, temporary, escrow: Escrow { recipients: vec![recipient], recipients_file: None }, note })
+    }
+}
+
+/// The demo's private key: the one that lies in its directory, or a new one.
+fn key(place: &Path) -> Result<x25519::Identity, Failure> {
+    let dir = StateDir::open_or_make(place).map_err(|error| Failure::not_ready(&error))?;
+    let failed = |source| Failure::System { what: "the demo's key", source };
+    let has = |name| dir.has(name).map_err(|error| Failure::not_ready(&error));
+    let is_old = has(KEY_FILE)?;
+    if !is_old && (has("journal.db")? || has("escrow.jsonl")?) {
+        let why = format!("{} is not a demo's. Name another directory.", Clean::new(&guarded::shown(place)));
+        return Err(Failure::NotReady(why));
+    }
+    let mut file = dir.file(KEY_FILE, Opening::ReadWrite).map_err(|error| Failure::not_ready(&error))?;
+    if is_old {
+        let mut text = Zeroizing::new(String::new());
+        file.read_to_string(&mut text).map_err(failed)?;
+        return text.trim().parse().map_err(|what: &str| failed(io::Error::other(what)));
+    }
+    let key = x25519::Identity::generate();
+    file.write_all(key.to_string().expose_secret().as_bytes()).map_err(failed)?;
+    Ok(key)
+}
+
+impl Default for Demo {
+    fn default() -> Self {
+        Self {
+            is_on: true,
+            numbers: simulate::NUMBERS,
+            seed: simulate::SEED,
+            latency_ms: simulate::DEMO_LATENCY_MS,
+            faults: None,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What a command needs to do changes: the state directory, the journal, the recipients.
+//!
+//! It opens them in the order in which they are refused, and sends nothing. What has to be looked at first stops here.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::stops::Stops;
+use super::{Failure, complain, paint};
+use crate::config::{Escrow, guarded};
+use crate::escrow::{Fingerprint, Line, Recipients};
+use crate::journal::{Actor, Journal, JournalError, Kind, Opening, Reader, Recovered, Standing};
+use crate::moment::Clock;
+use crate::state::StateDir;
+use crate::text::Clean;
+
+/// Everything that is recorded in, and what was found in it.
+pub(super) struct Books {
+    pub(super) journal: Journal,
+    pub(super) recovered: Recovered,
+    pub(super) recipients: Option<Arc<Recipients>>,
+    pub(super) stops: Stops,
+}
+
+/// The recipients of the config; `None` where it names none.
+pub(super) fn recipients(settings: &Escrow) -> Result<Option<Arc<Recipients>>, Failure> {
+    Ok(Recipients::load(settings).map_err(|error| Failure::not_ready(&error))?.map(Arc::new))
+}
+
+/// Opens the books of real numbers.
+pub(super) fn open(place: &Path, settings: &Escrow, syncs: bool) -> Result<Books, Failure> {
+    let dir = StateDir::open_or_make(place).map_err(|error| Failure::not_ready(&error))?;
+    let recipients = recipients(settings)?;
+    let opening = opening(dir, Kind::Real, recipients.clone(), syncs);
+    let stops = Stops::listen()
+        .map_err(|source| Failure::System { what: "cannot watch for signals, so nothing was sent", source })?;
+    let (journal, recovered) = stops.open(|| Journal::open(opening)).map_err(|error| Failure::not_ready(&error))?;
+    Ok(Books { journal, recovered, recipients, stops })
+}
+
+fn opening(dir: StateDir, kind: Kind, recipients: Option<Arc<Recipients>>, syncs: bool) -> Opening {
+    #[cfg(not(debug_assertions))]
+    let _ = syncs;
+    Opening {
+        dir,
+        actor: Actor::from_process(),
+        kind,
+        recipients,
+        clock: Clock::System,
+        #[cfg(debug_assertions)]
+        syncs,
+    }
+}
+
+/// Looks whether the books could be opened, and makes and writes nothing.
+pub(super) fn try_out(place: &Path) -> Result<(), Failure> {
+    match StateDir::open(place) {
+        Ok(dir) if dir.is_writable() => Ok(()),
+        Ok(_) => Err(Failure::NotReady(format!("nothing can be written in the state directory {}.", shown(place)))),
+        Err(error) if error.is_missing() => Ok(()),
+        Err(error) => Err(Failure::not_ready(&error)),
+    }
+}
+
+/// Refuses to set anything while something has to be looked at, or the recipients are not those that were.
+pub(super) fn check(recovered: &Recovered) -> Result<(), Failure> {
+    if !recovered.findings.is_empty() {
+        let mut text = "the state directory has to be looked at first. Nothing was sent.".to_owned();
+        for finding in &recovered.findings {
+            write!(text, "\n  {finding}").unwrap_or_default();
+        }
+        text.push_str("\nWhen you have read this, run the command again.");
+        return Err(Failure::NotReady(text));
+    }
+    match &recovered.recipients {
+        Standing::Known => Ok(()),
+        Standing::Changed { remembered, now } => {
+            let text = format!(
+                "the escrow recipients have changed. Nothing was sent.\n{}If this is right, run: pindesk escrow ack",
+                differences(remembered, now)
+            );
+            Err(Failure::NotReady(text))
+        }
+    }
+}
+
+/// One line for each key that came or went.
+pub(super) fn differences(remembered: &[Fingerprint], now: &[Fingerprint]) -> String {
+    let mut text = String::new();
+    let lines = [("added", now, remembered), ("removed", remembered, now)];
+    for (word, these, others) in lines {
+        for key in these.iter().filter(|key| !others.contains(key)) {
+            writeln!(text, "  {word:<7}  {}", key.as_str()).unwrap_or_default();
+        }
+    }
+    text
+}
+
+/// Says how many numbers are in doubt from before, which a new PIN does not settle by itself.
+pub(super) fn tell_unresolved(recovered: &Recovered, is_quiet: bool) {
+    let count = recovered.unresolved.len();
+    if count > 0 && !is_quiet {
+        let changes = paint::counted(count, "change");
+        complain(&format!("pindesk: {changes} of before in doubt. The console shows them first: pindesk"));
+    }
+}
+
+/// A path for people.
+pub(super) fn shown(place: &Path) -> Clean {
+    Clean::new(&guarded::shown(place))
+}
+
+/// The sealed PINs that the journal has; none where it cannot be read, which is told on standard error.
+pub(super) fn sealed(dir: &StateDir) -> Vec<Line> {
+    match Reader::open(dir).and_then(|reader| reader.escrow_lines()) {
+        Ok(lines) => lines,
+        Err(error) if error.is_missing() => Vec::new(),
+        Err(error) => {
+            complain(&format!("pindesk: only the escrow file is read. {}", Failure::not_ready(&error)));
+            Vec::new()
+        }
+    }
+}
+
+/// The journal, to record in it who opened what. One that is not there is not made: the escrow file may be a copy.
+pub(super) fn auditor(dir: &StateDir) -> Result<Journal, JournalError> {
+    Reader::open(dir)?;
+    let (journal, recovered) = match Journal::open(opening(dir.clone(), Kind::Real, None, true)) {
+        Err(JournalError::OtherKind { .. }) => Journal::open(opening(dir.clone(), Kind::Demo, None, true))?,
+        opened => opened?,
+    };
+    for finding in &recovered.findings {
+        complain(&format!("pindesk: {finding}"));
+    }
+    Ok(journal)
+}
+
+/// A journal for reading.
+pub(super) fn reader(place: &Path) -> Result<Reader, Failure> {
+    let dir = StateDir::open(place).map_err(|error| Failure::not_ready(&error))?;
+    Reader::open(&dir).map_err(|error| Failure::not_ready(&error))
+}

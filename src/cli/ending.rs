@@ -1,0 +1,67 @@
+//! The end of a command that sends PINs, by a signal: nothing new is sent, and what is on its way is awaited.
+//!
+//! A second signal ends it at once; what is on its way is then in doubt, and recorded as such before it left. A signal
+//! that was ignored when the command started stays ignored: `nohup` means what it says.
+
+use std::io;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::batch::Batch;
+use crate::process;
+
+/// Requests on their way are awaited this long: their deadline is 30 s.
+const LAST_ANSWERS: Duration = Duration::from_secs(35);
+
+/// The last lines are waited for this long: whoever reads them may have stopped reading.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// The signal that asked for the end, if one did.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ending(Arc<AtomicI32>);
+
+impl Ending {
+    /// Starts to listen, for as long as the process lives.
+    pub(super) fn of(batch: Batch) -> io::Result<Self> {
+        let heeded = [SIGTERM, SIGINT, SIGHUP].into_iter().filter(|signal| !process::ignores(*signal));
+        let mut signals = Signals::new(heeded)?;
+        let ending = Self::default();
+        let first = Arc::clone(&ending.0);
+        thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let mut batch = Some(batch);
+            for signal in signals.forever() {
+                let Some(batch) = batch.take() else { std::process::exit(128 + signal) };
+                first.store(signal, Ordering::SeqCst);
+                end_by(signal, &batch);
+            }
+        })?;
+        Ok(ending)
+    }
+
+    /// 128 and the number of the signal.
+    pub(super) fn exit_code(&self) -> Option<u8> {
+        let signal = self.0.load(Ordering::SeqCst);
+        if signal == 0 { None } else { u8::try_from(128 + signal).ok() }
+    }
+}
+
+/// Sees to it that the process ends, even if the last lines cannot be written. Returns at once, so that a second signal
+/// is heard.
+fn end_by(signal: i32, batch: &Batch) {
+    let (at_rest, waiter) = mpsc::channel();
+    batch.stop_then(at_rest);
+    let last = thread::Builder::new().spawn(move || {
+        waiter.recv_timeout(LAST_ANSWERS).ok();
+        // The command itself ends before this, unless nobody takes its lines.
+        thread::sleep(LAST_LINES);
+        std::process::exit(128 + signal);
+    });
+    if last.is_err() {
+        std::process::exit(128 + signal);
+    }
+}

@@ -1,0 +1,359 @@
+//! `pindesk escrow`: what was sealed, opening it with a key, and acknowledging other recipients.
+//!
+//! Listing and opening need the escrow file alone: no config, no journal, no network. A PIN is shown by `open` and by
+//! nothing else, and who opened it is recorded before it is shown wherever there is a journal.
+
+use std::collections::HashMap;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::results::SCHEMA;
+use super::{Failure, Global, closed_pipe, complain, desk, id_list, need_config, paint, simulate};
+use crate::config::{self, Env, Overrides};
+use crate::escrow::open::{Identities, OpenError, Opened};
+use crate::escrow::{self, Contents, EscrowFile, Fingerprint, Line};
+use crate::job::ChangeId;
+use crate::journal::{Event, Standing};
+use crate::number::{PhoneNumberId, WabaId};
+use crate::state::StateDir;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// What is sealed, for whom; never a PIN
+    List(ListOptions),
+    /// Open with a private key, and show the PINs
+    Open(OpenOptions),
+    /// Accept that PINs are sealed to other keys than before
+    Ack {
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// How to read the escrow file with the age program alone
+    Recipe,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListOptions {
+    /// Only these numbers
+    #[arg(value_name = "PHONE_NUMBER_ID")]
+    numbers: Vec<PhoneNumberId>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OpenOptions {
+    /// The private key: an age key file, or an ssh-ed25519 key
+    #[arg(long, value_name = "FILE")]
+    identity: PathBuf,
+    #[command(flatten)]
+    list: ListOptions,
+}
+
+pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
+    let place = config::state_dir(overrides, env)?;
+    match command {
+        Command::List(options) => list(options, &place),
+        Command::Open(options) => open(options, &place, flags),
+        Command::Ack { json } => acknowledge(*json, &place, overrides, env, flags),
+        Command::Recipe => closed_pipe(write!(io::stdout(), "{}", escrow::recipe(&place)), 0),
+    }
+}
+
+/// A record as scripts see it.
+#[derive(Serialize)]
+struct Record<'a> {
+    change: String,
+    phone_number_id: &'a str,
+    waba_id: Option<&'a str>,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pin: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl<'a> Record<'a> {
+    fn of(line: &'a Line) -> Self {
+        Self {
+            change: line.change.to_string(),
+            phone_number_id: line.number.as_str(),
+            waba_id: line.waba.as_ref().map(WabaId::as_str),
+            at: line.at.rfc3339(),
+            pin: None,
+            reason: None,
+        }
+    }
+}
+
+/// One change, and every line that there is of it: those of the escrow file, and the journal's if it is another.
+struct Kept {
+    lines: Vec<(Line, Source)>,
+}
+
+/// Where a line stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    EscrowFile,
+    Journal,
+}
+
+impl Kept {
+    /// What is told of the change without a key.
+    fn line(&self) -> &Line {
+        &self.lines[0].0
+    }
+
+    /// Opens the first line that can be: a line that was altered or damaged does not hide another one.
+    fn open(&self, identities: &Identities) -> (&Line, Result<Opened, OpenError>) {
+        let mut why = None;
+        for (line, source) in &self.lines {
+            match identities.open(line) {
+                Ok(opened) => {
+                    if let Some((_, why)) = why {
+                        let place = match source {
+                            Source::EscrowFile => "another line of the escrow file",
+                            Source::Journal => "the journal's copy",
+                        };
+                        let change = line.change;
+                        complain(&format!("pindesk: change {change}: {why}. The PIN that is shown is from {place}."));
+                    }
+                    return (line, Ok(opened));
+                }
+                Err(error) => why = why.or(Some((line, error))),
+            }
+        }
+        let (line, error) = why.unwrap_or((self.line(), OpenError::Damaged));
+        (line, Err(error))
+    }
+}
+
+/// What the escrow file and the journal have, each change once.
+struct Store {
+    dir: StateDir,
+    kept: Vec<Kept>,
+    unreadable: Vec<usize>,
+    is_torn: bool,
+    /// True if nothing is there of a number that was asked for.
+    lacks_some: bool,
+}
+
+impl Store {
+    /// Reads both; of these numbers only, if any are named. Says on standard error what cannot be read.
+    fn read(place: &Path, numbers: &[PhoneNumberId]) -> Result<Self, Failure> {
+        let dir = StateDir::open(place).map_err(|error| Failure::not_ready(&error))?;
+        let Contents { lines, unreadable, is_torn } =
+            EscrowFile::read(&dir).map_err(|error| Failure::not_ready(&error))?;
+        for line in &unreadable {
+            complain(&format!("pindesk: line {line} of the escrow file cannot be read."));
+        }
+        if is_torn {
+            complain("pindesk: the last line of the escrow file is cut off: its PIN was never sent.");
+        }
+        let of_file = lines.into_iter().map(|line| (line, Source::EscrowFile));
+        let of_journal = desk::sealed(&dir).into_iter().map(|line| (line, Source::Journal));
+        let wanted = |line: &Line| numbers.is_empty() || numbers.contains(&line.number);
+        let kept = united(of_file.chain(of_journal).filter(|(line, _)| wanted(line)));
+        let lacks = |number: &&PhoneNumberId| kept.iter().all(|kept| kept.line().number != **number);
+        let lacking: Vec<_> = numbers.iter().filter(lacks).collect();
+        for number in &lacking {
+            complain(&format!("pindesk: nothing is sealed for number {}.", id_list::told(**number)));
+        }
+        Ok(Self { lacks_some: !lacking.is_empty(), dir, kept, unreadable, is_torn })
+    }
+}
+
+/// Each change once, by its time, and of its lines those that differ.
+fn united(lines: impl Iterator<Item = (Line, Source)>) -> Vec<Kept> {
+    let mut changes: HashMap<ChangeId, Kept> = HashMap::new();
+    for (line, source) in lines {
+        let kept = changes.entry(line.change).or_insert(Kept { lines: Vec::new() });
+        if kept.lines.iter().all(|(known, _)| *known != line) {
+            kept.lines.push((line, source));
+        }
+    }
+    let mut changes: Vec<Kept> = changes.into_values().collect();
+    changes.sort_by_key(|kept| (kept.line().at, kept.line().change));
+    changes
+}
+
+fn list(options: &ListOptions, place: &Path) -> Result<u8, Failure> {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        schema: u8,
+        records: Vec<Record<'a>>,
+        unreadable_lines: &'a [usize],
+        is_torn: bool,
+    }
+    let store = Store::read(place, &options.numbers)?;
+    if options.json {
+        let records = store.kept.iter().map(|kept| Record::of(kept.line())).collect();
+        let answer = Answer { schema: SCHEMA, records, unreadable_lines: &store.unreadable, is_torn: store.is_torn };
+        return closed_pipe(paint::json(&answer), 0);
+    }
+    let mut rows = vec![row("SEALED AT", "PHONE NUMBER ID", "CHANGE")];
+    rows.extend(
+        store
+            .kept
+            .iter()
+            .map(Kept::line)
+            .map(|line| row(&line.at.rfc3339(), line.number.as_str(), &line.change.to_string())),
+    );
+    closed_pipe(writeln!(io::stdout(), "{}", rows.join("\n")), 0)
+}
+
+fn row(at: &str, number: &str, last: &str) -> String {
+    paint::row(&[(at, 20), (number, 18)], last)
+}
+
+fn open(options: &OpenOptions, place: &Path, flags: &Global) -> Result<u8, Failure> {
+    if !options.list.json && !io::stdout().is_terminal() {
+        let why = "standard output is no terminal, so no PIN is shown. To write PINs there on purpose, add: --json";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    let store = Store::read(place, &options.list.numbers)?;
+    let ask = |prompt: &str| passphrase(prompt, flags.no_input);
+    let identities = Identities::read(&options.identity, &ask).map_err(|error| Failure::not_ready(&error))?;
+    let opened: Vec<_> = store.kept.iter().map(|kept| kept.open(&identities)).collect();
+    record_openings(&store.dir, opened.iter().filter(|(_, found)| found.is_ok()).map(|(line, _)| *line))?;
+    let printed = if options.list.json { print_json(&store, &opened) } else { print_rows(&opened) };
+    let lacking = if store.lacks_some { config::EXIT_CODE } else { 0 };
+    let code = opened.iter().filter_map(|(_, found)| found.as_ref().err()).map(exit_code).fold(lacking, u8::max);
+    closed_pipe(printed, code)
+}
+
+/// Asks on the terminal, whatever standard input is.
+fn passphrase(prompt: &str, no_input: bool) -> Option<SecretString> {
+    if no_input {
+        return None;
+    }
+    rpassword::prompt_password(prompt).ok().map(SecretString::from)
+}
+
+/// Records what is about to be shown, by one sync for all of it. Where that cannot be, the PINs are shown all the same: they may be needed, and
+/// whoever has the key can open them without this program.
+fn record_openings<'a>(dir: &StateDir, lines: impl Iterator<Item = &'a Line>) -> Result<(), Failure> {
+    let mut lines = lines.peekable();
+    if lines.peek().is_none() {
+        return Ok(());
+    }
+    let journal = match desk::auditor(dir) {
+        Ok(journal) => journal,
+        Err(why) => {
+            complain(&format!("pindesk: this opening is not recorded: {why}"));
+            return Ok(());
+        }
+    };
+    let opened = |line: &Line| Event::Opened { change: line.change, number: line.number, waba: line.waba };
+    let events = lines.map(opened).collect();
+    if let Err(why) = simulate::runtime()?.block_on(journal.note_all(events)) {
+        complain(&format!("pindesk: this opening is not recorded: {why}."));
+    }
+    journal.close();
+    Ok(())
+}
+
+/// A record that is not what was written is worse than one that was written for others.
+const fn exit_code(error: &OpenError) -> u8 {
+    match error {
+        OpenError::NotForThisKey => 3,
+        OpenError::Damaged | OpenError::NotAPin | OpenError::Altered { .. } => config::EXIT_CODE,
+    }
+}
+
+type Openings<'a> = [(&'a Line, Result<Opened, OpenError>)];
+
+fn print_json(store: &Store, openings: &Openings<'_>) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        schema: u8,
+        records: Vec<Record<'a>>,
+        unopened: Vec<Record<'a>>,
+        unreadable_lines: &'a [usize],
+        is_torn: bool,
+    }
+    /// Longer than any record, so that the text never moves and leaves a copy of PINs behind.
+    const RECORD_ROOM: usize = 512;
+    let (mut records, mut unopened) = (Vec::new(), Vec::new());
+    for (line, found) in openings {
+        let record = Record::of(line);
+        match found {
+            Ok(opened) => records.push(Record { pin: Some(digits(opened)), ..record }),
+            Err(error) => unopened.push(Record { reason: Some(error.to_string()), ..record }),
+        }
+    }
+    let (unreadable_lines, is_torn) = (&store.unreadable[..], store.is_torn);
+    let answer = Answer { schema: SCHEMA, records, unopened, unreadable_lines, is_torn };
+    let room = RECORD_ROOM * (openings.len() + store.unreadable.len() + 1);
+    let mut text = Zeroizing::new(Vec::with_capacity(room));
+    serde_json::to_writer(&mut *text, &answer)?;
+    text.push(b'\n');
+    io::stdout().write_all(&text)
+}
+
+fn print_rows(openings: &Openings<'_>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", row("SEALED AT", "PHONE NUMBER ID", "PIN"))?;
+    for (line, found) in openings {
+        let (at, number) = (line.at.rfc3339(), line.number.as_str());
+        match found {
+            Ok(opened) => writeln!(out, "{}", row(&at, number, digits(opened)))?,
+            Err(error) => complain(&format!("pindesk: change {} of number {number}: {error}.", line.change)),
+        }
+    }
+    writeln!(out, "What was sealed last was sent last. Whether it is in force: pindesk jobs list")
+}
+
+/// The PIN, for the screen and for JSON that was asked for.
+fn digits(opened: &Opened) -> &str {
+    std::str::from_utf8(opened.pin.expose()).unwrap_or_default()
+}
+
+fn acknowledge(is_json: bool, place: &Path, overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        schema: u8,
+        changed: bool,
+        added: Vec<&'a str>,
+        removed: Vec<&'a str>,
+    }
+    let config = need_config(overrides, env)?;
+    if flags.read_only {
+        return Err(Failure::NotReady("--read-only: the recipients stay as they were.".to_owned()));
+    }
+    let books = desk::open(place, &config.escrow, true)?;
+    for finding in &books.recovered.findings {
+        complain(&format!("pindesk: {finding}"));
+    }
+    let (remembered, now) = match &books.recovered.recipients {
+        Standing::Known => (&[][..], &[][..]),
+        Standing::Changed { remembered, now } => (&remembered[..], &now[..]),
+    };
+    let changed = remembered != now;
+    if changed {
+        let told = simulate::runtime()?.block_on(books.journal.acknowledge_recipients());
+        told.map_err(|refused| Failure::NotReady(format!("{refused}. The recipients stay as they were.")))?;
+    }
+    let added = now.iter().filter(|key| !remembered.contains(key)).map(Fingerprint::as_str).collect();
+    let removed = remembered.iter().filter(|key| !now.contains(key)).map(Fingerprint::as_str).collect();
+    let printed = if is_json {
+        paint::json(&Answer { schema: SCHEMA, changed, added, removed })
+    } else if changed {
+        writeln!(
+            io::stdout(),
+            "{}From now on PINs are sealed to the present recipients.",
+            desk::differences(remembered, now)
+        )
+    } else {
+        writeln!(io::stdout(), "The recipients are the same as before. There is nothing to acknowledge.")
+    };
+    books.journal.close();
+    closed_pipe(printed, 0)
+}

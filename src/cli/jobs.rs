@@ -1,0 +1,273 @@
+//! `pindesk jobs`: what was set, job by job, and sending what is left of one.
+//!
+//! A job is what somebody confirmed in one go. What is left of it is what was never sent; what failed or is in doubt is
+//! never sent again from here, for somebody has to look at it first.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::checks::{self, Amount, Consent};
+use super::results::{Request, ResultRecord, SCHEMA, Tally};
+use super::sending::{self, Order, Pins, Telling};
+use super::{Failure, Global, closed_pipe, complain, desk, lookup, need_config, numbers, paint, pin, simulate};
+use crate::catalogue::Explanation;
+use crate::config::{self, Env, Overrides};
+use crate::job::JobId;
+use crate::journal::{JobDetail, JobNumber, JobProgress, JobSummary, NumberState, PinSource};
+use crate::number::PhoneNumberId;
+use crate::outcome::Outcome;
+use crate::text::Clean;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Every job, the newest first
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// One job, number by number
+    Show {
+        /// The number of the job
+        #[arg(value_name = "JOB")]
+        job: u32,
+        /// One JSON object a line, and a summary
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send what was never sent of a job
+    Resume(ResumeOptions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeOptions {
+    /// The number of the job
+    #[arg(value_name = "JOB")]
+    job: u32,
+    /// Its PIN, where it is not random: a PIN is stored nowhere in the clear
+    #[arg(long, value_name = "FILE")]
+    pin_file: Option<PathBuf>,
+    /// How many numbers
+    #[arg(long, value_name = "COUNT")]
+    confirm: Option<String>,
+    /// Replace the PIN where two-step verification is on
+    #[arg(long)]
+    replace: bool,
+    /// Requests on their way at once, instead of the config's
+    #[arg(long, value_name = "N", value_parser = pin::concurrency)]
+    concurrency: Option<usize>,
+    /// One JSON object a line, and a summary
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
+    let place = config::state_dir(overrides, env)?;
+    match command {
+        Command::List { json } => list(&place, *json),
+        Command::Show { job, json } => show(&place, JobId::new(*job), *json),
+        Command::Resume(options) => resume(options, &place, overrides, env, flags),
+    }
+}
+
+/// A job as scripts see it. The counts, `settled` and `open` included, add up to `total`.
+#[derive(Serialize)]
+struct JobRecord<'a> {
+    schema: u8,
+    event: &'static str,
+    job: u32,
+    at: String,
+    profile: &'a str,
+    pins: &'static str,
+    state: &'static str,
+    total: usize,
+    set: usize,
+    failed: usize,
+    not_sent: usize,
+    no_answer: usize,
+    settled: usize,
+    /// Not started, or on their way.
+    open: usize,
+}
+
+fn list(place: &Path, is_json: bool) -> Result<u8, Failure> {
+    let jobs = desk::reader(place)?.jobs().map_err(|error| Failure::not_ready(&error))?;
+    let mut out = io::stdout().lock();
+    if is_json {
+        let printed = jobs.iter().try_for_each(|job| {
+            serde_json::to_writer(&mut out, &record(job))?;
+            writeln!(out)
+        });
+        return closed_pipe(printed, 0);
+    }
+    let mut rows = vec![row(["JOB", "CONFIRMED AT", "STATE", "TOTAL", "SET", "FAILED", "NOT SENT", "NO ANSWER"])];
+    for job in &jobs {
+        let JobRecord { at, state, total, set, failed, not_sent, no_answer, open, .. } = record(job);
+        let counts = [total, set, failed, not_sent + open, no_answer].map(|count| count.to_string());
+        let [total, set, failed, not_sent, no_answer] = counts.each_ref().map(String::as_str);
+        rows.push(row([&job.id.to_string(), &at, &state.replace('_', " "), total, set, failed, not_sent, no_answer]));
+    }
+    closed_pipe(writeln!(out, "{}", rows.join("\n")), 0)
+}
+
+fn row([job, at, state, total, set, failed, not_sent, no_answer]: [&str; 8]) -> String {
+    let cells = [(job, 5), (at, 20), (state, 9), (total, 6), (set, 6), (failed, 6), (not_sent, 8)];
+    paint::row(&cells, no_answer)
+}
+
+fn record(job: &JobSummary) -> JobRecord<'_> {
+    let JobSummary { total, set, failed, not_sent, no_answer, settled, .. } = *job;
+    JobRecord {
+        schema: SCHEMA,
+        event: "job",
+        job: job.id.get(),
+        at: job.at.rfc3339(),
+        profile: job.profile.as_str(),
+        pins: match job.pins {
+            PinSource::Given => "given",
+            PinSource::Random => "random",
+        },
+        state: match job.state {
+            JobProgress::Running => "running",
+            JobProgress::Finished => "finished",
+            JobProgress::CutShort => "cut_short",
+        },
+        total,
+        set,
+        failed,
+        not_sent,
+        no_answer,
+        settled,
+        open: total.saturating_sub(set + failed + not_sent + no_answer + settled),
+    }
+}
+
+fn find(place: &Path, id: JobId) -> Result<JobDetail, Failure> {
+    let found = desk::reader(place)?.job(id).map_err(|error| Failure::not_ready(&error))?;
+    found.ok_or_else(|| Failure::Usage(format!("there is no job {id} here. See pindesk jobs list.")))
+}
+
+/// What a number came to, as the end of a job counts it, and in words.
+fn request(state: NumberState) -> (Request, &'static str) {
+    match state {
+        NumberState::NeverStarted => (Request::NotSent, "never started"),
+        NumberState::Running => (Request::NoAnswer, "on its way"),
+        NumberState::Set => (Request::Set, "set"),
+        NumberState::Failed => (Request::Failed, "failed"),
+        NumberState::NotSent => (Request::NotSent, "not sent"),
+        NumberState::NoAnswer => (Request::NoAnswer, "no answer"),
+        NumberState::Settled => (Request::NoAnswer, "settled"),
+    }
+}
+
+fn show(place: &Path, id: JobId, is_json: bool) -> Result<u8, Failure> {
+    let job = find(place, id)?;
+    let mut out = io::stdout().lock();
+    let mut tally = Tally::default();
+    let printed = job.numbers.iter().try_for_each(|number| {
+        let (request, words) = request(number.state);
+        tally.add(request);
+        if is_json {
+            return print_result(&mut out, number, request, words);
+        }
+        let reason = number.reason.as_ref().map_or("", Clean::as_str);
+        writeln!(out, "{}", paint::row(&[(words, 13), (number.number.as_str(), 18)], reason))
+    });
+    let summed_up = printed.and_then(|()| {
+        if is_json {
+            serde_json::to_writer(&mut out, &tally.record(Some(id)))?;
+            return writeln!(out);
+        }
+        writeln!(out, "{}", tally.words(id))?;
+        match left(&job).len() {
+            0 => Ok(()),
+            left => writeln!(out, "To send what was never sent: pindesk jobs resume {id} --confirm {left}"),
+        }
+    });
+    closed_pipe(summed_up, 0)
+}
+
+fn print_result(out: &mut impl io::Write, number: &JobNumber, request: Request, words: &str) -> io::Result<()> {
+    let told = number.outcome.as_ref().and_then(|outcome| match outcome {
+        Outcome::Confirmed => None,
+        Outcome::Refused(fault) => Some(Explanation::of_refusal(fault)),
+        Outcome::NotSent(why) => Some(Explanation::of_not_sent(why)),
+        Outcome::InDoubt(doubt) => Some(Explanation::of_doubt(doubt)),
+    });
+    let is_open = number.state == NumberState::NoAnswer;
+    let record = ResultRecord {
+        code: number.reply.code,
+        subcode: number.reply.subcode,
+        http_status: number.reply.http_status,
+        trace_id: number.reply.trace_id.as_ref().map(Clean::as_str),
+        tries: number.tries,
+        change: number.change.map(|change| change.to_string()),
+        advice: told.as_ref().filter(|_| is_open || request == Request::Failed).map_or(&[], |told| told.advice),
+        ..ResultRecord::new(&number.number, request, told.as_ref().map_or(words, |told| &told.reason))
+    };
+    serde_json::to_writer(&mut *out, &record)?;
+    writeln!(out)
+}
+
+/// The numbers of a job that were never sent.
+fn left(job: &JobDetail) -> Vec<PhoneNumberId> {
+    job.numbers.iter().filter(|number| number.is_left()).map(|number| number.number).collect()
+}
+
+fn resume(
+    options: &ResumeOptions,
+    place: &Path,
+    overrides: &Overrides,
+    env: &Env,
+    flags: &Global,
+) -> Result<u8, Failure> {
+    let id = JobId::new(options.job);
+    let job = find(place, id)?;
+    if job.summary.state == JobProgress::Running {
+        return Err(Failure::NotReady(format!("job {id} is at work in another process. Nothing was sent.")));
+    }
+    let pins = pins(&job.summary, options.pin_file.as_deref())?;
+    let config = need_config(overrides, env)?;
+    let profile = &config.profile;
+    if job.summary.profile != profile.name {
+        let why = format!("job {id} is of the profile {0}. Nothing was sent. Add: --profile {0}", job.summary.profile);
+        return Err(Failure::Usage(why));
+    }
+    checks::permission(profile)?;
+    let ids = left(&job);
+    if ids.is_empty() {
+        complain(&format!("pindesk: nothing is left of job {id}: every number was sent. See pindesk jobs show {id}."));
+        return Ok(0);
+    }
+    let books = desk::open(place, &config.escrow, true)?;
+    desk::check(&books.recovered)?;
+    checks::sealing(&pins, Amount::Many, books.recipients.is_some())?;
+    let graph = numbers::open(profile)?;
+    let runtime = simulate::runtime()?;
+    let found = lookup::look_up(&runtime, &graph, profile, ids.iter().copied());
+    let numbers = found.take(ids.into_iter(), profile.name.as_str())?;
+    let consent = Consent { may_replace: options.replace, confirm: options.confirm.as_deref() };
+    checks::numbers(&pins, &numbers, Amount::Many, consent)?;
+    desk::tell_unresolved(&books.recovered, flags.quiet);
+    let telling = Telling { is_json: options.json, is_quiet: flags.quiet };
+    let concurrency = options.concurrency.unwrap_or(profile.concurrency);
+    let order = Order { profile: config.profile.name, job: Some(id), numbers, pins, graph, books, concurrency };
+    sending::carry_out(order, runtime, telling)
+}
+
+/// New random PINs for a job that drew its own; the PIN again for one that was given it.
+fn pins(job: &JobSummary, file: Option<&Path>) -> Result<Pins, Failure> {
+    let id = job.id;
+    match (job.pins, file) {
+        (PinSource::Random, None) | (PinSource::Given, Some(_)) => pin::pins(file),
+        (PinSource::Random, Some(_)) => {
+            Err(Failure::Usage(format!("job {id} draws a random PIN for each number. Leave out --pin-file.")))
+        }
+        (PinSource::Given, None) => Err(Failure::Usage(format!(
+            "the PIN of job {id} is stored nowhere in the clear. Give it again: --pin-file FILE, or - for standard input."
+        ))),
+    }
+}

@@ -1,0 +1,74 @@
+//! The PIN of a command, from a file of mode 0600 or from standard input.
+//!
+//! There is no flag that takes a PIN: whoever lists the processes would see it. Nothing that was read is repeated.
+
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::Failure;
+use crate::config::guarded::{self, PIN_FILE};
+use crate::pin::{PIN_DIGITS, Pin};
+use crate::text::Clean;
+
+/// Names standard input.
+pub(super) const STDIN: &str = "-";
+
+/// Six digits, a line end of two, and one byte that shows that there is more.
+const MOST_BYTES: usize = PIN_DIGITS + 3;
+
+/// Reads the PIN: exactly six digits, and at most one line end.
+pub(super) fn read(file: &Path) -> Result<Pin, Failure> {
+    if file.as_os_str() == STDIN {
+        return parse(&from_stdin()?, "standard input");
+    }
+    let text = guarded::read(&PIN_FILE, file).map_err(|error| Failure::Usage(format!("{error}. Nothing was sent.")))?;
+    parse(text.as_bytes(), &format!("the PIN file {}", Clean::new(&guarded::shown(file))))
+}
+
+fn from_stdin() -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        let why = "a PIN that is typed here could be seen. Put it into a file of mode 0600, or into a pipe. Nothing \
+                   was sent.";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    // One allocation that is large enough, and no buffer of the standard library's, so that no copy stays behind.
+    let mut bytes = Zeroizing::new(vec![0; MOST_BYTES]);
+    let mut len = 0;
+    while len < MOST_BYTES {
+        match rustix::io::read(rustix::stdio::stdin(), &mut bytes[len..]) {
+            Ok(0) => break,
+            Ok(read) => len += read,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Failure::Usage(format!("standard input cannot be read: {error}"))),
+        }
+    }
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+fn parse(bytes: &[u8], from: &str) -> Result<Pin, Failure> {
+    let line = bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line));
+    Pin::parse(line).map_err(|_| {
+        Failure::Usage(format!("{from} must hold exactly {PIN_DIGITS} digits and nothing else. Nothing was sent."))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_digits_and_one_line_end_are_a_pin_and_nothing_else_is() {
+        for text in ["012345", "012345\n", "012345\r\n"] {
+            assert_eq!(parse(text.as_bytes(), "it").ok(), Pin::parse(b"012345").ok(), "{text:?}");
+        }
+        for text in ["", "\n", "01234", "0123456", " 012345", "012345 ", "012345\n\n", "012345\r", "012345\nx", "１２"]
+        {
+            let error = parse(text.as_bytes(), "it").expect_err("no PIN");
+            assert_eq!(error.to_string(), "it must hold exactly 6 digits and nothing else. Nothing was sent.");
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! What came of each number of a job, as it comes to rest: a table for people, JSON for scripts, and the sum.
+//!
+//! It prints no PIN, and a reader that goes away stops only the printing: the work and its count go on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Stdout, Write as _};
+
+use serde::Serialize;
+
+use super::{complain, paint};
+use crate::catalogue::{Changed, Explanation};
+use crate::job::{JobId, JobState, Progress};
+use crate::number::{Number, PhoneNumberId};
+use crate::outcome::{Doubt, Fault, NotSent, Unchanged};
+use crate::text::Clean;
+
+/// The version of the JSON below.
+pub(super) const SCHEMA: u8 = 1;
+
+/// What one request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Request {
+    Set,
+    Failed,
+    NotSent,
+    NoAnswer,
+}
+
+impl Request {
+    /// `None` while something is still to come.
+    fn of(state: &JobState) -> Option<Self> {
+        match state {
+            JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } => None,
+            JobState::Set(_) => Some(Self::Set),
+            JobState::Failed(..) => Some(Self::Failed),
+            JobState::NotSent(..) => Some(Self::NotSent),
+            JobState::InDoubt(standing) => Some(match older(&standing.doubt) {
+                Some(Unchanged::Refused(_)) => Self::Failed,
+                Some(Unchanged::NotSent(_)) => Self::NotSent,
+                None => Self::NoAnswer,
+            }),
+            JobState::Settled(..) => Some(Self::NoAnswer),
+        }
+    }
+
+    /// For people.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Failed => "failed",
+            Self::NotSent => "not sent",
+            Self::NoAnswer => "no answer",
+        }
+    }
+}
+
+/// One result as scripts see it.
+#[derive(Debug, Serialize)]
+pub(super) struct ResultRecord<'a> {
+    pub(super) schema: u8,
+    pub(super) event: &'static str,
+    pub(super) phone_number_id: &'a str,
+    pub(super) request: Request,
+    pub(super) changed: Option<bool>,
+    pub(super) code: Option<i64>,
+    pub(super) subcode: Option<i64>,
+    pub(super) http_status: Option<u16>,
+    pub(super) trace_id: Option<&'a str>,
+    pub(super) tries: u8,
+    pub(super) change: Option<String>,
+    pub(super) reason: &'a str,
+    pub(super) advice: &'static [&'static str],
+}
+
+impl<'a> ResultRecord<'a> {
+    /// Of a request that reached nobody; what is known of one that did is put in.
+    pub(super) fn new(number: &'a PhoneNumberId, request: Request, reason: &'a str) -> Self {
+        Self {
+            schema: SCHEMA,
+            event: "result",
+            phone_number_id: number.as_str(),
+            request,
+            changed: changed(request, Changed::MayBe),
+            code: None,
+            subcode: None,
+            http_status: None,
+            trace_id: None,
+            tries: 0,
+            change: None,
+            reason,
+            advice: &[],
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SummaryRecord {
+    schema: u8,
+    event: &'static str,
+    job: Option<u32>,
+    total: usize,
+    set: usize,
+    failed: usize,
+    not_sent: usize,
+    no_answer: usize,
+}
+
+/// How many came to what, and what that means for the exit code.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) set: usize,
+    pub(super) failed: usize,
+    pub(super) not_sent: usize,
+    pub(super) no_answer: usize,
+    /// A number is in doubt, if only because of an older PIN.
+    is_in_doubt: bool,
+    /// The exit code of the reasons for which numbers were not sent: the upper one of the table.
+    not_sent_code: u8,
+}
+
+impl Tally {
+    /// Counts one.
+    pub(super) fn add(&mut self, request: Request) {
+        match request {
+            Request::Set => self.set += 1,
+            Request::Failed => self.failed += 1,
+            Request::NotSent => self.not_sent += 1,
+            Request::NoAnswer => self.no_answer += 1,
+        }
+    }
+
+    fn count(&mut self, request: Request, state: &JobState) {
+        self.add(request);
+        self.is_in_doubt |= matches!(state, JobState::InDoubt(_));
+        if let JobState::NotSent(_, why) = state {
+            let code = exit_code_of(why);
+            self.not_sent_code = if self.not_sent_code == 0 { code } else { self.not_sent_code.min(code) };
+        }
+    }
+
+    /// The sum as scripts see it.
+    pub(super) fn record(&self, job: Option<JobId>) -> impl Serialize + use<> {
+        SummaryRecord {
+            schema: SCHEMA,
+            event: "summary",
+            job: job.map(JobId::get),
+            total: self.total(),
+            set: self.set,
+            failed: self.failed,
+            not_sent: self.not_sent,
+            no_answer: self.no_answer,
+        }
+    }
+
+    /// The sum for people.
+    pub(super) fn words(&self, job: JobId) -> String {
+        let Self { set, failed, not_sent, no_answer, .. } = self;
+        let numbers = paint::numbers(self.total());
+        format!("Job {job}, {numbers}: {set} set, {failed} failed, {not_sent} not sent, {no_answer} no answer.")
+    }
+
+    fn total(&self) -> usize {
+        self.set + self.failed + self.not_sent + self.no_answer
+    }
+
+    /// The upper one of those that fit. `ended_by` is the code of a signal, `is_dead` says that nothing more could be
+    /// recorded.
+    pub(super) fn exit_code(&self, ended_by: Option<u8>, is_dead: bool) -> u8 {
+        if self.no_answer > 0 || self.is_in_doubt {
+            4
+        } else if self.failed > 0 {
+            3
+        } else if is_dead {
+            crate::config::EXIT_CODE
+        } else if let Some(code) = ended_by {
+            code
+        } else {
+            self.not_sent_code
+        }
+    }
+}
+
+/// Where no number failed and none is in doubt, why some were not sent decides.
+const fn exit_code_of(why: &NotSent) -> u8 {
+    match why {
+        NotSent::NoConnection(_) | NotSent::Tls(_) => 7,
+        NotSent::TokenRefused => 8,
+        NotSent::Stopped | NotSent::WabaRefused(_) | NotSent::RefusedHere(_) => 3,
+    }
+}
+
+/// Prints results as they come.
+pub(super) struct Results {
+    out: Option<Stdout>,
+    /// Why results were lost that somebody wanted to read.
+    loss: Option<io::Error>,
+    is_json: bool,
+    labels: HashMap<PhoneNumberId, String>,
+    pub(super) tally: Tally,
+    /// What to do, and for how many numbers, for each kind of result.
+    advice: BTreeMap<(&'static str, String), (usize, &'static [&'static str])>,
+}
+
+impl Results {
+    pub(super) fn new(is_json: bool, numbers: &[Number]) -> Self {
+        let labels = numbers.iter().map(|number| (number.id, number.label().to_owned())).collect();
+        let (out, tally, advice) = (Some(io::stdout()), Tally::default(), BTreeMap::new());
+        Self { out, loss: None, is_json, labels, tally, advice }
+    }
+
+    /// Takes in news; true if the change has come to rest.
+    pub(super) fn take_in(&mut self, progress: &Progress) -> bool {
+        let Some(request) = Request::of(&progress.state) else { return false };
+        let Some(told) = Explanation::of_job(&progress.state) else { return false };
+        self.tally.count(request, &progress.state);
+        if self.is_json {
+            self.json(progress, request, &told);
+        } else {
+            self.row(progress.number, request, &told.short);
+        }
+        if !told.advice.is_empty() {
+            let kind = (request.words(), told.short.into_owned());
+            self.advice.entry(kind).or_insert((0, told.advice)).0 += 1;
+        }
+        true
+    }
+
+    fn json(&mut self, progress: &Progress, request: Request, told: &Explanation) {
+        let fault = progress.state.fault();
+        self.print_json(&ResultRecord {
+            changed: changed(request, told.changed),
+            code: fault.map(|fault| fault.code),
+            subcode: fault.and_then(|fault| fault.subcode),
+            http_status: http_status(&progress.state, fault),
+            trace_id: fault.and_then(|fault| fault.trace_id.as_ref()).map(Clean::as_str),
+            tries: tries(&progress.state),
+            change: Some(progress.change.to_string()),
+            advice: told.advice,
+            ..ResultRecord::new(&progress.number, request, &told.reason)
+        });
+    }
+
+    fn row(&mut self, number: PhoneNumberId, request: Request, short: &str) {
+        let label = self.labels.get(&number).cloned().unwrap_or_default();
+        let row = paint::row(&[(request.words(), 9), (&label, 18), (number.as_str(), 18)], short);
+        self.print(&row);
+    }
+
+    /// Tells what would be sent, and that nothing was.
+    pub(super) fn dry(&mut self, number: &Number) {
+        let reason = "This is a dry run: it would be sent, and was not.";
+        self.tally.not_sent += 1;
+        if self.is_json {
+            self.print_json(&ResultRecord::new(&number.id, Request::NotSent, reason));
+        } else {
+            let two_step = format!("two-step {}", number.two_step.words());
+            let cells = [("would send", 10), (number.label(), 18), (number.id.as_str(), 18)];
+            self.print(&paint::row(&cells, &two_step));
+        }
+    }
+
+    /// Prints the sum.
+    pub(super) fn sum_up(&mut self, job: Option<JobId>) {
+        if self.is_json {
+            self.print_json(&self.tally.record(job));
+        } else if let Some(job) = job {
+            self.print(&self.tally.words(job));
+        } else {
+            let numbers = paint::numbers(self.tally.total());
+            self.print(&format!("Dry run: a PIN would be sent to {numbers}. Nothing was sent."));
+        }
+    }
+
+    /// Says on standard error what to do about what did not go well.
+    pub(super) fn advise(&self, job: JobId) {
+        for ((words, short), (count, steps)) in &self.advice {
+            complain(&format!("\npindesk: {}: {words}: {short}. What to do:", paint::numbers(*count)));
+            for step in *steps {
+                complain(&format!("  {step}"));
+            }
+        }
+        if self.tally.is_in_doubt {
+            complain(&format!(
+                "\npindesk: which numbers are in doubt: pindesk jobs show {job}. To settle them: pindesk"
+            ));
+        }
+    }
+
+    fn print_json(&mut self, record: &impl Serialize) {
+        match serde_json::to_string(record) {
+            Ok(line) => self.print(&line),
+            Err(error) => complain(&format!("pindesk: a result cannot be printed: {error}")),
+        }
+    }
+
+    /// The exit code once everything was printed, or says on standard error that it could not be: `where_else` it is told.
+    pub(super) fn end(self, code: u8, where_else: &str) -> u8 {
+        match self.loss {
+            Some(error) => {
+                complain(&format!("pindesk: cannot write: {error}. Results were lost. {where_else}"));
+                code.max(1)
+            }
+            None => code,
+        }
+    }
+
+    /// After the first failure nothing is printed any more. That nobody reads is no loss, but the reader's good right.
+    fn print(&mut self, line: &str) {
+        if let Some(out) = &mut self.out
+            && let Err(error) = writeln!(out, "{line}")
+        {
+            self.out = None;
+            self.loss = Some(error).filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        }
+    }
+}
+
+/// Whether this request changed anything; one that was refused or never left did not, whatever an older one may do.
+const fn changed(request: Request, told: Changed) -> Option<bool> {
+    match (request, told) {
+        (Request::Set, _) => Some(true),
+        (Request::Failed | Request::NotSent, _) | (Request::NoAnswer, Changed::Nothing) => Some(false),
+        (Request::NoAnswer, Changed::MayBe | Changed::Yes) => None,
+    }
+}
+
+fn http_status(state: &JobState, fault: Option<&Fault>) -> Option<u16> {
+    if let Some(fault) = fault {
+        return Some(fault.http_status);
+    }
+    match state {
+        JobState::Set(_) => Some(200),
+        JobState::InDoubt(standing) => http_status_of(&standing.doubt),
+        JobState::Queued
+        | JobState::Sending { .. }
+        | JobState::Waiting { .. }
+        | JobState::Failed(..)
+        | JobState::NotSent(..)
+        | JobState::Settled(..) => None,
+    }
+}
+
+const fn http_status_of(doubt: &Doubt) -> Option<u16> {
+    match doubt {
+        Doubt::StrangeReply { http_status } => Some(*http_status),
+        Doubt::SuccessNotTrue => Some(200),
+        Doubt::Repeated { earlier, .. } => http_status_of(earlier),
+        Doubt::NoAnswer { .. }
+        | Doubt::LineBroke { .. }
+        | Doubt::MetaFault(_)
+        | Doubt::CutShort
+        | Doubt::OlderPin(_) => None,
+    }
+}
+
+/// Requests made of this change. Those of an older PIN are not counted.
+fn tries(state: &JobState) -> u8 {
+    match state {
+        JobState::Queued => 0,
+        JobState::Sending { attempt } | JobState::Waiting { attempt, .. } => *attempt,
+        JobState::Set(finished)
+        | JobState::Failed(finished, _)
+        | JobState::NotSent(finished, _)
+        | JobState::Settled(finished, _) => finished.tries,
+        JobState::InDoubt(standing) => match older(&standing.doubt) {
+            Some(Unchanged::NotSent(_)) => 0,
+            Some(Unchanged::Refused(_)) => 1,
+            None => standing.finished.tries,
+        },
+    }
+}
+
+/// What the last request came to, where the number is in doubt only because of an older PIN.
+const fn older(doubt: &Doubt) -> Option<&Unchanged> {
+    if let Doubt::OlderPin(last) = doubt { Some(last) } else { None }
+}

@@ -1,0 +1,170 @@
+//! Carries out what was checked and confirmed: the same actor as the console's, one result per number as it comes to
+//! rest, and the sum.
+//!
+//! The work runs on a thread of its own: whoever does not read what is printed stops the printing, and neither the
+//! work nor its records. It decides nothing about what may be sent.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::mpsc;
+use std::thread;
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::desk::Books;
+use super::ending::Ending;
+use super::results::Results;
+use super::{Failure, complain, paint};
+use crate::batch::{Batch, Records};
+use crate::graph::Graph;
+use crate::job::{Change, ChangeId, JobId, Progress};
+use crate::journal::{PinSource, Plan, Refused};
+use crate::moment::Clock;
+use crate::number::{Number, WabaId};
+use crate::pin::Pin;
+use crate::text::Clean;
+
+/// Where the PINs of a job come from.
+pub(super) enum Pins {
+    /// The same for all.
+    Given(Pin),
+    /// One for each.
+    Random,
+}
+
+impl Pins {
+    /// The PIN of one number.
+    fn of(&self, number: &Number) -> Result<Pin, Failure> {
+        match self {
+            Self::Given(pin) => Ok(pin.for_another()),
+            Self::Random => {
+                let display = number.display.as_ref().map(Clean::as_str);
+                let failed = |error| Failure::System { what: "nothing was sent", source: io::Error::other(error) };
+                Pin::random(display).map_err(failed)
+            }
+        }
+    }
+}
+
+/// What was checked and confirmed, with everything that carries it out.
+pub(super) struct Order {
+    /// The profile's name.
+    pub(super) profile: Clean,
+    /// The job that is taken up again, or `None` for a new one.
+    pub(super) job: Option<JobId>,
+    pub(super) numbers: Vec<Number>,
+    pub(super) pins: Pins,
+    pub(super) graph: Graph,
+    pub(super) books: Books,
+    pub(super) concurrency: usize,
+}
+
+/// How results are told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Telling {
+    pub(super) is_json: bool,
+    pub(super) is_quiet: bool,
+}
+
+/// Records the job, sends the PINs, and returns the exit code when all are at rest.
+pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Result<u8, Failure> {
+    let Order { profile, job, numbers, pins, graph, books, concurrency } = order;
+    let Books { journal, recovered, recipients, stops } = books;
+    let job = match job {
+        Some(job) => {
+            let ids = numbers.iter().map(|number| number.id).collect();
+            runtime.block_on(journal.resume_job(job, ids)).map(|()| job)
+        }
+        None => runtime.block_on(journal.begin_job(plan(profile, &pins, &numbers))),
+    };
+    let job = job.map_err(|why| refused(&why))?;
+    let mut results = Results::new(telling.is_json, &numbers);
+    let changes = numbers.iter().map(|number| change(job, number, &pins)).collect::<Result<Vec<_>, _>>()?;
+    let where_pins_are = match (&pins, &recipients) {
+        (Pins::Given(_), Some(_)) => None,
+        (Pins::Given(_), None) => {
+            Some("pindesk: no escrow recipients are configured: only you have this PIN. Keep it.")
+        }
+        (Pins::Random, _) => Some("pindesk: the PINs are in the escrow: pindesk escrow open --identity FILE"),
+    };
+    drop(pins);
+    let mut pending: HashSet<ChangeId> = changes.iter().map(|change| change.id).collect();
+    let (batch, progress) = {
+        let _guard = runtime.enter();
+        let records = Records { journal: journal.clone(), recipients };
+        Batch::start(Some(graph), records, recovered.unresolved, concurrency, Clock::System)
+    };
+    let ending = Ending::of(batch.clone())
+        .map_err(|source| Failure::System { what: "cannot watch for signals, so nothing was sent", source })?;
+    stops.mind(batch.clone());
+    batch.set(changes);
+    for progress in work(runtime, progress)? {
+        if pending.contains(&progress.change) && results.take_in(&progress) {
+            pending.remove(&progress.change);
+            if pending.is_empty() {
+                break;
+            }
+        }
+    }
+    let death = batch.records_died().borrow().clone();
+    results.sum_up(Some(job));
+    if let Some(why) = &death {
+        complain(&format!("pindesk: {why}"));
+    }
+    if !telling.is_quiet {
+        results.advise(job);
+        where_pins_are.into_iter().for_each(complain);
+    }
+    let code = results.tally.exit_code(ending.exit_code(), death.is_some());
+    let code = results.end(code, &format!("All of them are recorded: pindesk jobs show {job}"));
+    journal.close();
+    if pending.is_empty() { Ok(code) } else { Err(lost(pending.len())) }
+}
+
+/// Runs the work on a thread of its own, which ends with the process, and gives its news.
+fn work(
+    runtime: Runtime,
+    mut progress: UnboundedReceiver<Progress>,
+) -> Result<impl IntoIterator<Item = Progress>, Failure> {
+    let (tell, news) = mpsc::channel();
+    let work = thread::Builder::new().name("work".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            while let Some(progress) = progress.recv().await {
+                // Nobody listens any more when every number is at rest.
+                tell.send(progress).ok();
+            }
+        });
+    });
+    match work {
+        Ok(_) => Ok(news),
+        Err(source) => Err(Failure::System { what: "cannot start a thread, so nothing was sent", source }),
+    }
+}
+
+fn plan(profile: Clean, pins: &Pins, numbers: &[Number]) -> Plan {
+    let source = match pins {
+        Pins::Given(_) => PinSource::Given,
+        Pins::Random => PinSource::Random,
+    };
+    Plan { profile, pins: source, numbers: numbers.iter().map(|number| (number.id, waba(number))).collect() }
+}
+
+fn change(job: JobId, number: &Number, pins: &Pins) -> Result<Change, Failure> {
+    let pin = pins.of(number)?;
+    Ok(Change { id: ChangeId::new(), job, before: number.into(), number: number.id, waba: waba(number), pin })
+}
+
+fn waba(number: &Number) -> Option<WabaId> {
+    number.waba.as_ref().map(|waba| waba.id)
+}
+
+fn refused(refused: &Refused) -> Failure {
+    Failure::NotReady(format!("{refused}. Nothing was sent."))
+}
+
+/// The actor ended without a word on these.
+fn lost(count: usize) -> Failure {
+    let what = "the work ended by a bug; what it left open is in doubt. See pindesk jobs list";
+    Failure::System { what, source: io::Error::other(paint::counted(count, "number")) }
+}

@@ -1,0 +1,76 @@
+//! Ctrl-Z while a command has the journal: it stops with nothing locked and nothing new sent, as the console does.
+//!
+//! It ends nothing. A stop that comes while the journal is being opened is heard when that is done.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::SIGTSTP;
+use signal_hook::iterator::Signals;
+
+use crate::batch::Batch;
+use crate::journal::Journal;
+use crate::process;
+
+/// A shell that ends a stopped command continues it, so that it hears of it. What it says is heard within this time,
+/// before anything new is sent.
+const LAST_WORD: Duration = Duration::from_millis(100);
+
+/// What has to rest before the process may stop.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stops(Arc<Mutex<AtWork>>);
+
+#[derive(Debug, Default)]
+struct AtWork {
+    journal: Option<Journal>,
+    batch: Option<Batch>,
+}
+
+impl Stops {
+    /// Listens from now on, for as long as the process lives; not where the signal was to be ignored.
+    pub(super) fn listen() -> io::Result<Self> {
+        let stops = Self::default();
+        if process::ignores(SIGTSTP) {
+            return Ok(stops);
+        }
+        let mut signals = Signals::new([SIGTSTP])?;
+        let heeded = stops.clone();
+        thread::Builder::new().name("stops".to_owned()).spawn(move || {
+            for _ in signals.forever() {
+                heeded.stop();
+            }
+        })?;
+        Ok(stops)
+    }
+
+    /// Opens the journal; no stop comes in between.
+    pub(super) fn open<T, E>(&self, open: impl FnOnce() -> Result<(Journal, T), E>) -> Result<(Journal, T), E> {
+        let mut at_work = self.lock();
+        let (journal, more) = open()?;
+        at_work.journal = Some(journal.clone());
+        Ok((journal, more))
+    }
+
+    /// From now on this sends.
+    pub(super) fn mind(&self, batch: Batch) {
+        self.lock().batch = Some(batch);
+    }
+
+    /// Until somebody continues the process.
+    fn stop(&self) {
+        let at_work = self.lock();
+        at_work.batch.iter().for_each(Batch::pause);
+        let paused = at_work.journal.as_ref().map(Journal::pause);
+        // Where nobody could continue it, it goes on, as the kernel has it.
+        process::stop().ok();
+        drop(paused);
+        thread::sleep(LAST_WORD);
+        at_work.batch.iter().for_each(Batch::go_on);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, AtWork> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

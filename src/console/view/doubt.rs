@@ -1,0 +1,142 @@
+//! The page of a number whose PIN in force nobody knows: what is known, where the PIN is, and what settles it.
+
+use std::time::Instant;
+
+use super::details::identity;
+use super::sheet::Sheet;
+use super::status;
+use crate::catalogue::Explanation;
+use crate::console::app::App;
+use crate::console::app::screen::CheckNotePage;
+use crate::console::keymap::{Action, Mode};
+use crate::console::theme::Role;
+use crate::job::{InDoubt, JobState};
+use crate::number::{Number, TwoStep};
+use crate::outcome::Doubt;
+use crate::text::{count, duration};
+
+/// The lines of the page, before what every page about a number ends with.
+pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubt, now: Instant) {
+    let told = Explanation::of_doubt(&standing.doubt);
+    let which = if matches!(standing.doubt, Doubt::OlderPin(_)) { "older PIN" } else { "PIN" };
+    sheet.styled(&format!("The {which} may have been set, or it may not."), Role::Strong);
+    sheet.text(&told.reason);
+    sheet.extra_gap();
+    sheet.styled_field("PIN kept", kept(standing), kept_role(standing));
+    sheet.field("May be in force", &candidates(standing));
+    let (_, before, _) = status::two_step(standing.before);
+    let (_, words, role) = status::two_step(number.two_step);
+    let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {at}"));
+    sheet.styled_field("Two-step", &format!("{before} before; now {words}, {read}"), role);
+    super::number::tries(sheet, standing.finished);
+    sheet.extra_gap();
+    what_to_do(sheet, app, number, standing, now);
+    if standing.is_sealed {
+        sheet.extra_gap();
+        sheet.text("To open the PIN from the escrow, on any machine with a key:");
+        sheet.text(&format!("pindesk escrow open --identity FILE {}", number.id));
+    }
+}
+
+/// The keys, the default first.
+fn what_to_do(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubt, now: Instant) {
+    let key = |action| app.keymap().key_of(Mode::NoAnswer, action);
+    let which = if matches!(standing.doubt, Doubt::OlderPin(_)) { "older PIN" } else { "same PIN" };
+    let left = standing.new_pin_from.instant.saturating_duration_since(now);
+    let new_pin = match (left.is_zero(), standing.is_held) {
+        (true, false) => "Set a new PIN. This is the way: the one that was sent is not in memory.".to_owned(),
+        (true, true) => "Set a new PIN.".to_owned(),
+        (false, _) => format!("A new PIN can be set in {}: the last try may still land.", duration(left)),
+    };
+    if standing.is_held {
+        let words = format!("Send the {which} again. This is safe: the number ends up with the {which}.");
+        sheet.key(&key(Action::SendSamePin), &words);
+        sheet.key(&key(Action::SetPin), &new_pin);
+    } else {
+        sheet.key(&key(Action::SetPin), &new_pin);
+        sheet.key(&key(Action::SendSamePin), "The same PIN cannot go again: it is not in memory any more.");
+    }
+    let status = match (standing.before, number.two_step) {
+        (TwoStep::NotSet, TwoStep::On) => {
+            "Read the status again. On now, and not set before: this try set it, or somebody else did. Reading cannot \
+             settle that."
+        }
+        (_, TwoStep::On) => "Read the status again. It says that a PIN is set, not which one.",
+        (_, TwoStep::NotSet | TwoStep::Unknown) => {
+            "Read the status again. Still not set 2 minutes after the last try: nothing was applied, and it is settled."
+        }
+    };
+    sheet.key(&key(Action::ReadStatus), status);
+    sheet.key(&key(Action::CheckByHand), "Checked by hand: leave a note, and it counts as settled.");
+}
+
+/// How many PINs may be in force. The PINs themselves are never shown.
+fn candidates(standing: &InDoubt) -> String {
+    let pins = |n: u32| if n == 1 { "1 PIN".to_owned() } else { format!("{} PINs", count(n as usize)) };
+    match standing.before {
+        TwoStep::NotSet => format!("{}, or none", pins(standing.candidates)),
+        TwoStep::On => format!("{}, the one before included", pins(standing.candidates)),
+        TwoStep::Unknown => format!("up to {}, or none", pins(standing.candidates)),
+    }
+}
+
+/// Where the PINs in doubt are.
+const fn kept(standing: &InDoubt) -> &'static str {
+    match (standing.is_held, standing.is_sealed) {
+        (true, true) => "in memory, and sealed in escrow.jsonl",
+        (true, false) => "in memory only, until you quit: write it down",
+        (false, true) => "sealed in escrow.jsonl, not in memory",
+        (false, false) => "nowhere here: only where somebody wrote it",
+    }
+}
+
+const fn kept_role(standing: &InDoubt) -> Role {
+    if standing.is_sealed { Role::Plain } else { Role::Strong }
+}
+
+/// The same in few columns, for a table.
+pub(super) const fn kept_in_short(standing: &InDoubt) -> &'static str {
+    match (standing.is_held, standing.is_sealed) {
+        (true, true) => "memory, escrow",
+        (true, false) => "memory only",
+        (false, true) => "escrow",
+        (false, false) => "nowhere here",
+    }
+}
+
+/// How many PINs may be in force, in few columns.
+pub(super) fn candidates_in_short(standing: &InDoubt) -> String {
+    if standing.candidates == 1 { "1 PIN".to_owned() } else { format!("{} PINs", standing.candidates) }
+}
+
+/// The note of a check by hand.
+pub(super) fn note(app: &App, page: &CheckNotePage) -> Sheet {
+    let mut sheet = Sheet::new(app, "Checked by hand");
+    if let Some(number) = app.number(&page.id) {
+        if sheet.is_compact() {
+            sheet.text(number.label());
+        } else {
+            identity(&mut sheet, &number);
+            sheet.gap();
+        }
+    }
+    sheet.text("What was found, and who knows the PIN now? Not the PIN itself.");
+    sheet.extra("The note is kept in the journal, in the clear, with your name and the time.");
+    sheet.extra_gap();
+    let field = "Note: ";
+    let room = usize::from(app.size().width).saturating_sub(field.len() + 4);
+    let scroll = page.input.visual_scroll(room.saturating_sub(1));
+    let shown = super::list::skip_columns(page.input.value(), scroll);
+    sheet.cursor_on_next_line(field.len() + page.input.visual_cursor().saturating_sub(scroll));
+    sheet.line(vec![(format!("{field}{shown}"), Role::Plain)]);
+    if let Some(words) = page.note.filter(|_| app.hiding_words().is_none()) {
+        sheet.note(words, Role::Strong);
+    }
+    sheet
+}
+
+/// Where the PIN of a number in doubt is.
+pub(super) fn kept_where(standing: &JobState) -> Option<&'static str> {
+    let JobState::InDoubt(standing) = standing else { return None };
+    Some(kept(standing))
+}

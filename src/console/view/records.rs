@@ -1,0 +1,101 @@
+//! The pages of the journal and the escrow: changed keys, and why nothing can be set.
+
+use super::sheet::Sheet;
+use crate::console::app::screen::RecipientsPage;
+use crate::console::app::{App, Records};
+use crate::console::theme::Role;
+use crate::text::{Clean, count};
+
+/// Keys that a page names before it only counts them.
+const MAX_NAMED: usize = 3;
+
+pub(super) fn recipients(app: &App, page: &RecipientsPage) -> Sheet {
+    let mut sheet = Sheet::new(app, "The keys of the escrow have changed");
+    let Records::RecipientsChanged { remembered, now } = app.records() else {
+        sheet.text("Nothing is asked any more.");
+        return sheet;
+    };
+    let of = |keys: &[Clean], others: &[Clean], is_in: bool| -> Vec<Clean> {
+        keys.iter().filter(|key| others.contains(key) == is_in).cloned().collect()
+    };
+    let (added, removed) = (of(now, remembered, false), of(remembered, now, false));
+    let kept = of(now, remembered, true);
+    let counts = format!("{} added, {} removed, {} kept.", added.len(), removed.len(), kept.len());
+    sheet.styled(&counts, Role::Strong);
+    sheet.extra(
+        "Whoever holds one of these keys can open every PIN that is set from now on. Until somebody says that they \
+         are right, nothing is set.",
+    );
+    for (label, keys) in [("Added", added), ("Removed", removed), ("Kept", kept)] {
+        sheet.extra_gap();
+        let mut label = label;
+        for key in keys {
+            sheet.field(label, key.as_str());
+            label = "";
+        }
+    }
+    if now.is_empty() {
+        sheet.text("No key is left: PINs would not be sealed at all.");
+    }
+    sheet.extra_gap();
+    sheet.key("y", "these keys are right");
+    sheet.key("n or Esc", "back, nothing is set until then");
+    if let Some(note) = page.note.filter(|_| app.hiding_words().is_none()) {
+        sheet.note(note, Role::Strong);
+    }
+    sheet
+}
+
+pub(super) fn unrecorded(app: &App) -> Sheet {
+    let mut sheet = Sheet::new(app, "Nothing can be set");
+    match app.records() {
+        Records::Dead(why) => {
+            sheet.styled("The journal failed, so nothing more is sent.", Role::Strong);
+            sheet.text(why.as_str());
+            sheet.extra_gap();
+            sheet.text("Every PIN was recorded before it was sent; what came of the last ones may not be.");
+            sheet.text("Mend the cause, then start pindesk again. Numbers can still be read.");
+        }
+        Records::Unusable(why) => {
+            sheet.styled("A PIN is recorded before it is sent, and that is not possible here.", Role::Strong);
+            sheet.text(why.as_str());
+            sheet.extra_gap();
+            sheet.text("Mend the cause, then start pindesk again. Numbers can still be read.");
+        }
+        Records::Opening | Records::Ready { .. } | Records::RecipientsChanged { .. } => {
+            sheet.text("The journal can be written again.");
+        }
+    }
+    sheet
+}
+
+/// Where a new PIN will be, in a line. Nothing is sealed yet where this is read.
+pub(super) fn sealing(app: &App) -> Option<(String, Role)> {
+    let Records::Ready { recipients } = app.records() else { return None };
+    Some(match recipients.len() {
+        0 if app.is_compact() => ("No escrow: only your vault has it.".to_owned(), Role::Strong),
+        0 => ("No escrow: only your vault has this PIN, and this program until you quit.".to_owned(), Role::Strong),
+        keys => {
+            let keys = if keys == 1 { "1 key".to_owned() } else { format!("{} keys", count(keys)) };
+            let place = if app.is_compact() { "" } else { " in escrow.jsonl," };
+            (format!("Will be sealed first,{place} for {keys}."), Role::Plain)
+        }
+    })
+}
+
+/// The same, and whom it is sealed to.
+pub(super) fn sealing_by_name(sheet: &mut Sheet, app: &App) {
+    let Some((words, role)) = sealing(app) else { return };
+    sheet.styled(&words, role);
+    if sheet.is_compact() {
+        return;
+    }
+    if let Records::Ready { recipients } = app.records() {
+        for key in recipients.iter().take(MAX_NAMED) {
+            sheet.line(vec![(format!("  {key}"), Role::Plain)]);
+        }
+        if recipients.len() > MAX_NAMED {
+            sheet.text(&format!("  and {} more", recipients.len() - MAX_NAMED));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What is unresolved, before the list: what has to be looked at, then each number in doubt.
+
+use super::doubt::{candidates_in_short, kept_in_short};
+use super::sheet::Sheet;
+use super::status;
+use crate::console::app::App;
+use crate::console::app::review::Spot;
+use crate::console::keymap::{Action, Mode};
+use crate::console::theme::{Role, Sign, Theme};
+use crate::job::InDoubt;
+use crate::moment::UtcTime;
+use crate::number::PhoneNumberId;
+use crate::text::{count, cut, width};
+
+use std::time::Instant;
+
+/// Columns of the number, of the time and of the count.
+const NUMBER: usize = 18;
+const SINCE: usize = 23;
+const PINS: usize = 8;
+
+pub(super) fn sheet(app: &App, theme: Theme, now: Instant) -> Sheet {
+    let review = app.review();
+    let heading = match review.numbers() {
+        0 => "To look at".to_owned(),
+        1 => "1 number is in doubt".to_owned(),
+        numbers => format!("{} numbers are in doubt", count(numbers)),
+    };
+    let mut sheet = Sheet::new(app, heading);
+    let spots = review.spots();
+    let cursor = review.cursor_index(&spots);
+    if spots.is_empty() {
+        sheet.text("Nothing is in doubt any more.");
+    }
+    let mut is_headed = false;
+    for (index, spot) in spots.iter().enumerate() {
+        let is_cursor = cursor == Some(index);
+        match spot {
+            Spot::Finding(at) => {
+                let words = review.findings().get(*at).map_or("", |finding| finding.as_str());
+                sheet.item(is_cursor, words);
+                sheet.extra_gap();
+            }
+            Spot::Number(since, id) => {
+                if !std::mem::replace(&mut is_headed, true) {
+                    head(&mut sheet, app);
+                }
+                if let Some(standing) = review.standing(id) {
+                    number(&mut sheet, app, theme, now, is_cursor, (*since, *id, standing));
+                }
+            }
+        }
+    }
+    sheet
+}
+
+fn head(sheet: &mut Sheet, app: &App) {
+    if sheet.is_compact() {
+        return;
+    }
+    let key = app.keymap().key_of(Mode::List, Action::Review);
+    sheet.text(&format!(
+        "A PIN was sent to each of these, and nobody knows whether it is in force. A number stays here until Meta \
+         confirms a PIN or a decision is recorded. {key} in the list brings this page back."
+    ));
+    sheet.gap();
+    let heading = format!("    {:<NUMBER$}{:<SINCE$}{:<PINS$}PIN KEPT IN", "NUMBER", "LAST TRY", "MAY BE");
+    sheet.line(vec![(heading, Role::Plain)]);
+}
+
+fn number(
+    sheet: &mut Sheet,
+    app: &App,
+    theme: Theme,
+    now: Instant,
+    is_cursor: bool,
+    (since, id, standing): (UtcTime, PhoneNumberId, &InDoubt),
+) {
+    let role = if is_cursor { Role::Cursor } else { Role::Plain };
+    let marker = if is_cursor { ">" } else { " " };
+    let label = app.label(&id);
+    let label = cut(&label, NUMBER - 1);
+    let gap = " ".repeat(NUMBER.saturating_sub(width(&label)));
+    let start = vec![
+        (marker.to_owned(), role),
+        (" ".to_owned(), Role::Plain),
+        (theme.sign(Sign::Doubt).to_owned(), Role::Doubt),
+        (" ".to_owned(), Role::Plain),
+        (label.into_owned(), role),
+    ];
+    let pins = candidates_in_short(standing);
+    // What runs is told: until it has an end, the number stays.
+    let kept = match app.roster().job(&id) {
+        Some(job) if job.is_running() => status::request(job, now).1,
+        Some(_) | None => kept_in_short(standing).to_owned(),
+    };
+    sheet.cursor_on_next_line_if(is_cursor, 0);
+    if sheet.is_compact() {
+        sheet.line(start.into_iter().chain([(format!("{gap}{kept}"), Role::Plain)]).collect());
+        sheet.line(vec![(format!("    {pins}, {}", since.date_minute()), Role::Plain)]);
+    } else {
+        let rest = format!("{gap}{:<SINCE$}{pins:<PINS$}{kept}", since.date_minute());
+        sheet.line(start.into_iter().chain([(rest, Role::Plain)]).collect());
+    }
+}

@@ -1,0 +1,20 @@
+//! The escrow: each PIN sealed to the team's keys before it is sent, one line a change, in a file of its own.
+//!
+//! Sealing needs public keys only: a program that runs here cannot open what it sealed. Lines are appended and synced,
+//! never altered; the stock `age` program reads them. Opening is for the command that asks for it, with a key file that
+//! it names. It knows no network and no journal.
+
+mod line;
+mod key;
+mod recipients;
+mod lock;
+mod file;
+mod recipe;
+pub mod open;
+
+pub use file::{Appended, Contents, EscrowFile, Locked};
+pub use key::{Fingerprint, Unusable};
+pub use line::{Context, Line, Sealed};
+pub use lock::{Holder, LockError};
+pub use recipe::recipe;
+pub use recipients::{Recipients, RecipientsError, SealError};

@@ -1,0 +1,239 @@
+//! One line of the escrow file, and the text that is sealed in it.
+//!
+//! Both say whose PIN it is, and the sealed text says it where nobody without a key can alter it. What does not read
+//! back exactly is no line; it is never guessed at.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::job::{Change, ChangeId};
+use crate::moment::UtcTime;
+use crate::number::{PhoneNumberId, WabaId};
+use crate::pin::Pin;
+
+/// The version of both texts.
+const VERSION: u8 = 1;
+
+/// Room for the longest sealed text there can be (209 bytes), so that it never moves and leaves a copy of the PIN.
+const TEXT_ROOM: usize = 256;
+
+/// A PIN with its context, sealed: a binary age file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(pub Vec<u8>);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
+
+/// One line of the escrow file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The change whose PIN is sealed.
+    pub change: ChangeId,
+    /// Whose PIN.
+    pub number: PhoneNumberId,
+    /// The WABA it was listed under.
+    pub waba: Option<WabaId>,
+    /// When it was sealed.
+    pub at: UtcTime,
+    /// The PIN, sealed.
+    pub sealed: Sealed,
+}
+
+/// What a line says of its PIN, in the clear and once more in the sealed text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// The change whose PIN is sealed.
+    pub change: ChangeId,
+    /// Whose PIN.
+    pub number: PhoneNumberId,
+    /// The WABA it was listed under.
+    pub waba: Option<WabaId>,
+    /// When it was sealed.
+    pub at: UtcTime,
+}
+
+/// Either text as it is read. The PIN stays where it was read: a copy would have to be wiped as well.
+#[derive(Deserialize)]
+struct Text<'a> {
+    v: u8,
+    #[serde(borrow)]
+    change: Cow<'a, str>,
+    #[serde(borrow)]
+    phone_number_id: Cow<'a, str>,
+    waba_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    at: Cow<'a, str>,
+    sealed: Option<Cow<'a, str>>,
+    pin: Option<&'a str>,
+}
+
+impl Line {
+    /// What the line says in the clear.
+    #[must_use]
+    pub const fn context(&self) -> Context {
+        Context { change: self.change, number: self.number, waba: self.waba, at: self.at }
+    }
+
+    /// From a line of the file, with or without its end; `None` if it is none.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let text: Text<'_> = serde_json::from_slice(text).ok()?;
+        let Context { change, number, waba, at } = text.context()?;
+        let sealed = BASE64_STANDARD.decode(text.sealed?.as_bytes()).ok()?;
+        Some(Self { change, number, waba, at, sealed: Sealed(sealed) })
+    }
+
+    /// Adds the line, with its end.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.context().start().as_bytes());
+        out.extend_from_slice(b",\"sealed\":\"");
+        out.extend_from_slice(BASE64_STANDARD.encode(&self.sealed.0).as_bytes());
+        out.extend_from_slice(b"\"}\n");
+    }
+}
+
+impl Context {
+    pub(super) const fn of(change: &Change, at: UtcTime) -> Self {
+        Self { change: change.id, number: change.number, waba: change.waba, at }
+    }
+
+    /// The object up to what is sealed or the PIN. Nothing in it needs an escape: digits, a UUID, a time.
+    fn start(&self) -> String {
+        let Self { change, number, waba, at } = self;
+        let mut text = format!(r#"{{"v":{VERSION},"change":"{change}","phone_number_id":"{number}","waba_id":"#);
+        // Writing to a String cannot fail.
+        match waba {
+            Some(waba) => write!(text, r#""{waba}""#),
+            None => write!(text, "null"),
+        }
+        .unwrap_or_default();
+        write!(text, r#","at":"{}""#, at.rfc3339()).unwrap_or_default();
+        text
+    }
+
+    /// The text to be sealed.
+    pub(super) fn text_with(&self, pin: &Pin) -> Zeroizing<Vec<u8>> {
+        let mut text = Zeroizing::new(Vec::with_capacity(TEXT_ROOM));
+        text.extend_from_slice(self.start().as_bytes());
+        text.extend_from_slice(b",\"pin\":\"");
+        text.extend_from_slice(pin.expose());
+        text.extend_from_slice(b"\"}");
+        text
+    }
+
+    /// From a text that was sealed; `None` if it is none.
+    pub(super) fn read_with_pin(text: &[u8]) -> Option<(Self, Pin)> {
+        // The parser's error may repeat the PIN, so it ends here.
+        let text: Text<'_> = serde_json::from_slice(text).ok()?;
+        Some((text.context()?, Pin::parse(text.pin?.as_bytes()).ok()?))
+    }
+}
+
+impl Text<'_> {
+    fn context(&self) -> Option<Context> {
+        if self.v != VERSION {
+            return None;
+        }
+        let waba = self.waba_id.as_deref().map(str::parse).transpose().ok()?;
+        Some(Context {
+            change: self.change.parse().ok()?,
+            number: self.phone_number_id.parse().ok()?,
+            waba,
+            at: UtcTime::from_rfc3339(&self.at)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn context() -> impl Strategy<Value = Context> {
+        (any::<[u8; 16]>(), "[0-9]{1,23}", proptest::option::of("[0-9]{1,23}"), any::<u32>()).prop_map(
+            |(change, number, waba, at)| Context {
+                change: uuid::Uuid::from_bytes(change).to_string().parse().expect("a UUID"),
+                number: number.parse().expect("an id"),
+                waba: waba.map(|waba| waba.parse().expect("an id")),
+                at: UtcTime::from_unix_seconds(at),
+            },
+        )
+    }
+
+    #[test]
+    fn a_line_and_its_text_are_written_to_the_letter() {
+        let mut line = Line {
+            change: "01a2050b-82ce-7672-8d2a-2692b77520df".parse().expect("a UUID"),
+            number: "106540352100143".parse().expect("an id"),
+            waba: Some("102290129340398".parse().expect("an id")),
+            at: UtcTime::from_unix_seconds(1_795_356_302),
+            sealed: Sealed(vec![0xfb, 0xff, 0xfe, 0x00]),
+        };
+        let start = r#"{"v":1,"change":"01a2050b-82ce-7672-8d2a-2692b77520df","phone_number_id":"106540352100143","#;
+        let mut text = Vec::new();
+        line.write(&mut text);
+        let rest = r#""waba_id":"102290129340398","at":"2026-11-22T14:05:02Z","sealed":"+//+AA=="}"#;
+        assert_eq!(String::from_utf8(text), Ok(format!("{start}{rest}\n")));
+
+        line.waba = None;
+        let pin = Pin::parse(b"012345").expect("six digits");
+        let rest = r#""waba_id":null,"at":"2026-11-22T14:05:02Z","pin":"012345"}"#;
+        assert_eq!(*line.context().text_with(&pin), format!("{start}{rest}").into_bytes());
+    }
+
+    #[test]
+    fn what_is_not_exactly_a_line_is_none() {
+        let good = r#"{"v":1,"change":"01a2050b-82ce-7672-8d2a-2692b77520df","phone_number_id":"1","waba_id":null,"at":"2026-11-22T14:05:02Z","sealed":"+//+AA=="}"#;
+        assert!(Line::parse(good.as_bytes()).is_some());
+        let changes = [
+            (r#""v":1"#, r#""v":2"#),
+            (r#""v":1,"#, ""),
+            ("01a2050b", "zza2050b"),
+            (r#""phone_number_id":"1""#, r#""phone_number_id":"1a""#),
+            (r#""phone_number_id":"1""#, r#""phone_number_id":1"#),
+            (r#""phone_number_id":"1","#, ""),
+            (r#""waba_id":null"#, r#""waba_id":"x""#),
+            ("2026-11-22T", "2026-13-22T"),
+            ("AA==", "AA="),
+            ("+//", "-__"),
+            (r#","sealed":"+//+AA==""#, ""),
+            ("}", "}}"),
+        ];
+        for (part, other) in changes {
+            assert_eq!(Line::parse(good.replacen(part, other, 1).as_bytes()), None, "{part} as {other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_reads_back_as_it_was(context in context(), sealed in any::<Vec<u8>>()) {
+            let Context { change, number, waba, at } = context;
+            let line = Line { change, number, waba, at, sealed: Sealed(sealed) };
+            let mut text = Vec::new();
+            line.write(&mut text);
+            prop_assert_eq!(text.iter().position(|byte| *byte == b'\n'), Some(text.len() - 1));
+            prop_assert_eq!(Line::parse(&text), Some(line));
+        }
+
+        #[test]
+        fn any_text_that_is_sealed_reads_back_and_never_outgrows_its_room(context in context(), pin in "[0-9]{6}") {
+            let pin = Pin::parse(pin.as_bytes()).expect("six digits");
+            let text = context.text_with(&pin);
+            prop_assert_eq!(text.capacity(), TEXT_ROOM);
+            prop_assert_eq!(Context::read_with_pin(&text), Some((context, pin)));
+        }
+
+        #[test]
+        fn no_bytes_at_all_upset_the_reader(bytes in any::<Vec<u8>>()) {
+            prop_assert_eq!(Line::parse(&bytes), None);
+            prop_assert!(Context::read_with_pin(&bytes).is_none());
+        }
+    }
+}

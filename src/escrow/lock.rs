@@ -1,0 +1,125 @@
+//! The lock that all writers of a state directory share: how long it is waited for, and who has it.
+//!
+//! It waits for no one without end: whoever holds the lock may be stopped, and then never gives it back by itself.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock, major, minor};
+use rustix::io::Errno;
+
+use crate::config::guarded::for_shell;
+use crate::state::StateDir;
+use crate::text::Clean;
+
+/// Between the first tries, and doubled after each.
+const SHORTEST_WAIT: Duration = Duration::from_millis(2);
+
+/// Between tries, however many there were: short enough to come in between the groups of one who writes without a break.
+const LONGEST_WAIT: Duration = Duration::from_millis(32);
+
+/// The lock could not be had. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else held it all the time.
+    #[error("{0}")]
+    Held(Holder),
+    /// The system has no locks to give, or the file is no longer the escrow file.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+/// Who holds the lock: a sentence that says so, and how to get on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process, where the system tells.
+    pid: Option<u32>,
+    /// The locked file, quoted for a shell.
+    file: Clean,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, file } = self;
+        match pid {
+            Some(pid) => write!(
+                f,
+                "process {pid} holds the lock of {file} and may be stopped. To let it go on: kill -CONT {pid}, and to \
+                 end it after that: kill {pid}"
+            ),
+            None => write!(
+                f,
+                "another process holds the lock of {file} and may be stopped. Let it go on, or end it; to find it: \
+                 fuser -v {file}"
+            ),
+        }
+    }
+}
+
+/// Takes the lock of an opened file, and tries again for as long as `patience`.
+pub(super) fn acquire(file: &File, dir: &StateDir, name: &str, patience: Duration) -> Result<(), LockError> {
+    let start = Instant::now();
+    let mut wait = SHORTEST_WAIT;
+    loop {
+        let is_last = start.elapsed() >= patience;
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK) if is_last => {
+                let pid = holder(file)?;
+                return Err(LockError::Held(Holder { pid, file: for_shell(&dir.path().join(name)) }));
+            }
+            Err(Errno::WOULDBLOCK) => thread::sleep(wait.min(patience.saturating_sub(start.elapsed()))),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(io::Error::from(errno).into()),
+        }
+        wait = LONGEST_WAIT.min(wait * 2);
+    }
+}
+
+/// The process that holds the lock of a file, as `/proc/locks` has it. It is not told where that names the file by
+/// another device than a look at it does, or knows nothing of the process: to name the wrong one would be worse.
+///
+/// Source: man7.org/linux/man-pages/man5/proc_locks.5.html.
+fn holder(file: &File) -> io::Result<Option<u32>> {
+    let found = file.metadata()?;
+    let (major, minor, inode) = (major(found.dev()), minor(found.dev()), found.ino());
+    let place = format!("{major:02x}:{minor:02x}:{inode}");
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    Ok(locks.lines().find_map(|line| of_line(line, &place)))
+}
+
+/// The process of a line such as `1: FLOCK  ADVISORY  WRITE 712 fe:00:1016 0 EOF`.
+fn of_line(line: &str, place: &str) -> Option<u32> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    // Who only waits has an arrow before all this.
+    let [_, "FLOCK", _, "WRITE", pid, at, ..] = words[..] else { return None };
+    // Of another container, it has no number here.
+    pid.parse().ok().filter(|pid| at == place && *pid > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_is_read_from_the_line_of_the_file_and_no_other() {
+        let place = "fe:00:1016";
+        let lines = [
+            ("1: FLOCK  ADVISORY  WRITE 712 fe:00:1016 0 EOF", Some(712)),
+            ("1: FLOCK  ADVISORY  WRITE 712 fe:00:10167 0 EOF", None),
+            ("1: FLOCK  ADVISORY  WRITE 712 fe:01:1016 0 EOF", None),
+            ("1: -> FLOCK  ADVISORY  WRITE 712 fe:00:1016 0 EOF", None),
+            ("1: POSIX  ADVISORY  WRITE 712 fe:00:1016 0 EOF", None),
+            ("1: FLOCK  ADVISORY  WRITE 0 fe:00:1016 0 EOF", None),
+            ("1: FLOCK  ADVISORY  WRITE -1 fe:00:1016 0 EOF", None),
+            ("", None),
+        ];
+        for (line, pid) in lines {
+            assert_eq!(of_line(line, place), pid, "{line}");
+        }
+    }
+}

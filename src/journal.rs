@@ -1,0 +1,246 @@
+//! The journal: what was to be sent, before it is sent; what came of it; who did what. One SQLite database.
+//!
+//! One thread writes, and takes everything that waits into one transaction. Rows are appended, never altered; only the
+//! list of numbers last read is a cache. Several processes share it. After a failed write or sync it takes nothing
+//! more. It knows no requests, no retries and no screens, and it never holds a PIN in the clear.
+
+mod audit;
+mod begin;
+mod cache;
+mod error;
+mod history;
+mod jobs;
+mod ledger;
+mod open_changes;
+mod reader;
+mod records;
+mod recovery;
+mod running;
+mod schema;
+mod words;
+mod writer;
+
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{FallocateFlags, fallocate};
+use tokio::sync::oneshot;
+
+use crate::escrow::EscrowFile;
+use crate::job::{ChangeId, JobId, Settlement};
+use crate::number::{Number, PhoneNumberId};
+use crate::state::{self, StateDir};
+use crate::text::Clean;
+
+pub use audit::{Action, AuditRow, Broken, Claimed, Reply};
+pub use error::{JournalError, Refused};
+pub use jobs::{JobDetail, JobNumber, JobProgress, JobSummary, NumberState};
+pub use reader::{Reader, Verified};
+pub use records::{
+    Actor, Event, HistoryLine, Intent, Kind, Opening, PinSource, Plan, Recovered, Rest, Standing, Unresolved,
+};
+
+use audit::HEAD_FILE;
+use error::Failure;
+use ledger::Write;
+use writer::{Gate, RESERVE_FILE, Request, Writer};
+
+/// What is kept free for outcomes on a full disk.
+const RESERVE_BYTES: u64 = 512 << 10;
+
+/// So long another process that writes there is waited for when the journal is opened.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// So long the end of what is being written is waited for: a request's last answer and its record fit in.
+const LAST_WRITES: Duration = Duration::from_secs(38);
+
+/// A handle of the journal; the thread ends with the last one.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    requests: mpsc::Sender<Request>,
+    gate: Arc<Gate>,
+}
+
+impl Journal {
+    /// Opens the journal, makes it where it is missing, migrates it, unites it with the escrow file, and starts its
+    /// thread. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// When the directory is read-only, the database is damaged, foreign, newer than this program, or does not sync, or
+    /// another process that writes there does not come to an end within 5 s.
+    pub fn open(opening: Opening) -> Result<(Self, Recovered), JournalError> {
+        let (dir, clock) = (opening.dir.clone(), opening.clock);
+        if !dir.is_writable() {
+            return Err(JournalError::ReadOnly { dir: Clean::new(&dir.path().to_string_lossy()) });
+        }
+        let escrow = EscrowFile::open(&dir)?;
+        #[cfg(debug_assertions)]
+        let (syncs, escrow) = if opening.syncs { (true, escrow) } else { (false, escrow.without_sync()) };
+        #[cfg(not(debug_assertions))]
+        let syncs = true;
+        let system = |error: std::io::Error| Failure::from(error).into_error(&dir);
+        let lock = escrow.lock(PATIENCE).map_err(|error| Failure::from(error).into_error(&dir))?;
+        let opened = recovery::open(opening, syncs, &lock)?;
+        let head_file = dir.file(HEAD_FILE, state::Opening::ReadWrite)?;
+        // Its blocks are on the disk from now on, so that a power cut leaves an older head there, and never half a one.
+        opened.head.write(&head_file).and_then(|()| head_file.sync_data()).map_err(system)?;
+        make_reserve(&dir)?;
+        // The names of files made just now have to last as well.
+        dir.sync().map_err(system)?;
+        let identity = schema::Identity::now(&dir).map_err(system)?;
+        drop(lock);
+        let writer = Writer::new(opened.db, escrow, dir.clone(), opened.scribe, clock, head_file, identity);
+        let (requests, inbox) = mpsc::channel();
+        let gate = Arc::new(Gate::default());
+        let passed = Arc::clone(&gate);
+        thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(&inbox, &passed)).map_err(system)?;
+        Ok((Self { requests, gate }, opened.recovered))
+    }
+
+    /// Records a confirmed piece of work, durably.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
+    pub async fn begin_job(&self, plan: Plan) -> Result<JobId, Refused> {
+        // Every job that is recorded gets its number.
+        self.write(Write::BeginJob(plan)).await?.ok_or_else(writer::ended)
+    }
+
+    /// Records, durably, that this process sends what is left of a job: these numbers.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`] where another process is at work on the job, or one of the numbers is not left any more.
+    pub async fn resume_job(&self, job: JobId, numbers: Vec<PhoneNumberId>) -> Result<(), Refused> {
+        self.write(Write::ResumeJob { job, numbers }).await.map(drop)
+    }
+
+    /// Records that this PIN is about to be sent: durable, in journal and escrow file, when this returns.
+    ///
+    /// # Errors
+    /// [`Refused`]: nothing may be sent.
+    pub async fn intend(&self, intent: Intent) -> Result<(), Refused> {
+        self.write(Write::Intend(intent)).await.map(drop)
+    }
+
+    /// Records, durably, that the PIN of a change is about to be sent again.
+    ///
+    /// # Errors
+    /// [`Refused`]: nothing may be sent.
+    pub async fn intend_again(&self, change: ChangeId, number: PhoneNumberId, attempt: u8) -> Result<(), Refused> {
+        self.write(Write::IntendAgain { change, number, attempt }).await.map(drop)
+    }
+
+    /// Records what a change came to, durably. A confirmed one settles what was in doubt on its number before.
+    /// On a full disk it is still tried, from a reserve.
+    ///
+    /// # Errors
+    /// [`Refused::Dead`]: the outcome is known to this process only.
+    pub async fn rest(&self, rest: Rest) -> Result<(), Refused> {
+        self.write(Write::Rest(rest)).await.map(drop)
+    }
+
+    /// Records that these changes of a number, which were in doubt, are settled. One that has come to its end meanwhile, or
+    /// that another living process works on, is left as it is.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
+    pub async fn settle(
+        &self,
+        number: PhoneNumberId,
+        changes: Vec<ChangeId>,
+        how: Settlement,
+        note: Option<Clean>,
+    ) -> Result<(), Refused> {
+        self.write(Write::Settle { number, changes, how, note }).await.map(drop)
+    }
+
+    /// Records an event.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
+    pub async fn note(&self, event: Event) -> Result<(), Refused> {
+        self.note_all(vec![event]).await
+    }
+
+    /// Records events, all of them or none, by one sync.
+    ///
+    /// # Errors
+    /// As [`Self::note`].
+    pub async fn note_all(&self, events: Vec<Event>) -> Result<(), Refused> {
+        self.write(Write::Notes(events)).await.map(drop)
+    }
+
+    /// Remembers this process's recipients in place of those before.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
+    pub async fn acknowledge_recipients(&self) -> Result<(), Refused> {
+        self.write(Write::Acknowledge).await.map(drop)
+    }
+
+    /// Remembers numbers as they were read, over what was remembered of them. A cache: nobody waits for it.
+    pub fn remember(&self, profile: &str, numbers: Vec<Number>) {
+        // A journal that has ended remembers nothing.
+        self.requests.send(Request::Remember(profile.to_owned(), numbers)).ok();
+    }
+
+    /// The numbers remembered for a profile.
+    pub async fn remembered(&self, profile: &str) -> Vec<Number> {
+        self.ask(|reply| Request::Remembered(profile.to_owned(), reply)).await.unwrap_or_default()
+    }
+
+    /// What was done with a number, newest first, at most `most` lines.
+    pub async fn history(&self, number: PhoneNumberId, most: usize) -> Vec<HistoryLine> {
+        self.ask(|reply| Request::History(number, most, reply)).await.unwrap_or_default()
+    }
+
+    /// Keeps the thread from writing until the guard is dropped, once what it writes now is done, or 38 s have passed: a
+    /// process that is stopped must not keep the others from writing.
+    #[must_use]
+    pub fn pause(&self) -> Paused {
+        self.gate.close(LAST_WRITES);
+        Paused { gate: Arc::clone(&self.gate) }
+    }
+
+    /// Waits until everything handed over so far is written, for 38 s at most, and gives back what the system holds for
+    /// this process. Other handles are of no use from then on. A pause has to end first.
+    pub fn close(self) {
+        let (done, at_end) = mpsc::channel();
+        if self.requests.send(Request::Close(done)).is_ok() {
+            // An error says that the thread has ended, which is what is waited for, or that it does not.
+            at_end.recv_timeout(LAST_WRITES).ok();
+        }
+    }
+
+    async fn write(&self, write: Write) -> Result<Option<JobId>, Refused> {
+        self.ask(|reply| Request::Write(write, reply)).await.unwrap_or_else(|| Err(writer::ended()))
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).ok()?;
+        answer.await.ok()
+    }
+}
+
+/// The journal writes nothing while this lives.
+#[derive(Debug)]
+pub struct Paused {
+    gate: Arc<Gate>,
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        self.gate.open();
+    }
+}
+
+/// Holds space that is given up when there is no other left. A file system that cannot promise any goes without.
+fn make_reserve(dir: &StateDir) -> Result<(), JournalError> {
+    let file = dir.file(RESERVE_FILE, state::Opening::ReadWrite)?;
+    match fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES) {
+        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+        Err(errno) => Err(Failure::from(std::io::Error::from(errno)).into_error(dir)),
+    }
+}

@@ -1,0 +1,359 @@
+//! The audit trail: one row for each deed, chained by hash, so that an edit, a deletion or a cut shows.
+//!
+//! A row says what the kernel knows of who is at work, and apart from it what the environment claims. It never holds a
+//! PIN or anything made from one, the sealed text included.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
+
+use rusqlite::{Connection, OptionalExtension as _};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::error::Failure;
+use super::records::Actor;
+use crate::job::{ChangeId, JobId};
+use crate::moment::UtcTime;
+use crate::number::{PhoneNumberId, WabaId};
+use crate::state::{Opening, StateDir};
+use crate::text::Clean;
+
+/// The file that says how far the audit goes. It may lag behind the database, never lead.
+pub(super) const HEAD_FILE: &str = "audit.head";
+
+/// What somebody did, or what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// A piece of work was confirmed.
+    Job,
+    /// It was taken up again.
+    Resumed,
+    /// A PIN was about to be sent.
+    Intent,
+    /// It was about to be sent again.
+    Try,
+    /// What it came to.
+    Outcome,
+    /// A doubt was settled.
+    Settled,
+    /// A PIN was opened from the escrow.
+    Opened,
+    /// The escrow's recipients were remembered for the first time.
+    RecipientsFirst,
+    /// Others were acknowledged in their place.
+    RecipientsAcknowledged,
+    /// The screen was hidden.
+    ScreenHidden,
+    /// It was shown again.
+    ScreenShown,
+    /// Something was found when the journal was opened.
+    Found,
+}
+
+/// One row of the audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRow {
+    /// Counted from 1, without a gap.
+    pub sequence: i64,
+    /// When, as RFC 3339.
+    pub at: Clean,
+    /// The host's name.
+    pub host: Clean,
+    /// The real user id.
+    pub uid: u32,
+    /// The effective user id.
+    pub euid: u32,
+    /// The terminal.
+    pub tty: Option<Clean>,
+    /// What only the environment says.
+    pub claimed: Claimed,
+    /// What was done.
+    pub action: Action,
+    /// The WABA.
+    pub waba_id: Option<Clean>,
+    /// The phone number's id.
+    pub phone_number_id: Option<Clean>,
+    /// The change.
+    pub change: Option<Clean>,
+    /// The job.
+    pub job: Option<u32>,
+    /// `set`, `failed`, `not_sent`, `no_answer`, or how a doubt was settled.
+    pub outcome: Option<Clean>,
+    /// Requests made.
+    pub tries: Option<u8>,
+    /// The reply's HTTP status.
+    pub http_status: Option<u16>,
+    /// Graph's error code.
+    pub code: Option<i64>,
+    /// Its subcode.
+    pub subcode: Option<i64>,
+    /// What Meta's support asks for.
+    pub trace_id: Option<Clean>,
+    /// More, in words.
+    pub note: Option<Clean>,
+    /// The version of the program.
+    pub version: Clean,
+}
+
+/// Facts about who is at work that anybody could have made up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimed {
+    /// `USER`.
+    pub user: Option<Clean>,
+    /// `SUDO_USER`.
+    pub sudo_user: Option<Clean>,
+    /// `SSH_CONNECTION`.
+    pub ssh_connection: Option<Clean>,
+}
+
+/// What a row is made from, beside who and where.
+#[derive(Debug, Default)]
+pub(super) struct Entry<'a> {
+    pub(super) number: Option<PhoneNumberId>,
+    pub(super) waba: Option<WabaId>,
+    pub(super) change: Option<ChangeId>,
+    pub(super) job: Option<JobId>,
+    pub(super) outcome: Option<&'a str>,
+    pub(super) tries: Option<u8>,
+    pub(super) reply: Reply,
+    pub(super) note: Option<Clean>,
+}
+
+/// What of a reply is worth a search later.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub http_status: Option<u16>,
+    /// Graph's error code.
+    pub code: Option<i64>,
+    /// Its subcode.
+    pub subcode: Option<i64>,
+    /// `fbtrace_id`, which Meta's support asks for.
+    pub trace_id: Option<Clean>,
+}
+
+/// How far the audit goes: its last row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) sequence: i64,
+    pub(super) hash: [u8; 32],
+}
+
+/// What the head's file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Noted {
+    Missing,
+    Unreadable,
+    Is(Head),
+}
+
+impl AuditRow {
+    pub(super) fn new(sequence: i64, at: UtcTime, actor: &Actor, action: Action, entry: Entry<'_>) -> Self {
+        let text = |shown: &dyn std::fmt::Display| Clean::new(&shown.to_string());
+        Self {
+            sequence,
+            at: Clean::new(&at.rfc3339()),
+            host: actor.host.clone(),
+            uid: actor.uid,
+            euid: actor.euid,
+            tty: actor.tty.clone(),
+            claimed: Claimed {
+                user: actor.user.clone(),
+                sudo_user: actor.sudo_user.clone(),
+                ssh_connection: actor.ssh_connection.clone(),
+            },
+            action,
+            waba_id: entry.waba.map(|id| text(&id)),
+            phone_number_id: entry.number.map(|id| text(&id)),
+            change: entry.change.map(|id| text(&id)),
+            job: entry.job.map(JobId::get),
+            outcome: entry.outcome.map(Clean::new),
+            tries: entry.tries,
+            http_status: entry.reply.http_status,
+            code: entry.reply.code,
+            subcode: entry.reply.subcode,
+            trace_id: entry.reply.trace_id,
+            note: entry.note,
+            version: Clean::new(env!("CARGO_PKG_VERSION")),
+        }
+    }
+
+    /// When.
+    #[must_use]
+    pub fn time(&self) -> Option<UtcTime> {
+        UtcTime::from_rfc3339(self.at.as_str())
+    }
+
+    /// Who: the user id, and in brackets the name that the environment claims (who called sudo before who became by it).
+    #[must_use]
+    pub fn who(&self) -> Clean {
+        let claimed = self.claimed.sudo_user.as_ref().or(self.claimed.user.as_ref());
+        let name = claimed.map(|name| format!(" ({name})")).unwrap_or_default();
+        Clean::new(&format!("uid {}{name}", self.uid))
+    }
+
+    /// The row as one line of JSON, its fields always in the same order.
+    ///
+    /// # Errors
+    /// None that is known: everything in it can be told as JSON.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+}
+
+impl Head {
+    /// Before the first row.
+    pub(super) const NONE: Self = Self { sequence: 0, hash: [0; 32] };
+
+    /// The head after this row.
+    pub(super) fn after(self, row: &str) -> Self {
+        let hash = Sha256::new().chain_update(self.hash).chain_update(row.as_bytes()).finalize();
+        Self { sequence: self.sequence + 1, hash: hash.into() }
+    }
+
+    /// The database's.
+    pub(super) fn of(db: &Connection) -> rusqlite::Result<Self> {
+        let last = db
+            .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")?
+            .query_row([], |row| Ok(Self { sequence: row.get(0)?, hash: row.get(1)? }))
+            .optional()?;
+        Ok(last.unwrap_or(Self::NONE))
+    }
+
+    /// In always as many bytes, so that one write replaces it.
+    fn line(&self) -> String {
+        let mut line = format!("{:020} ", self.sequence);
+        for byte in self.hash {
+            // Writing to a String cannot fail.
+            write!(line, "{byte:02x}").unwrap_or_default();
+        }
+        line.push('\n');
+        line
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let (sequence, digits) = line.strip_suffix('\n')?.split_once(' ')?;
+        let mut hash = [0; 32];
+        for (byte, place) in hash.iter_mut().zip((0..64).step_by(2)) {
+            *byte = u8::from_str_radix(digits.get(place..place + 2)?, 16).ok()?;
+        }
+        let head = Self { sequence: sequence.parse().ok()?, hash };
+        (head.line() == line).then_some(head)
+    }
+
+    pub(super) fn write(&self, file: &File) -> io::Result<()> {
+        file.write_all_at(self.line().as_bytes(), 0)
+    }
+}
+
+impl Noted {
+    pub(super) fn read(dir: &StateDir) -> Result<Self, crate::state::StateError> {
+        let mut file = match dir.file(HEAD_FILE, Opening::Read) {
+            Ok(file) => file,
+            Err(error) if error.is_missing() => return Ok(Self::Missing),
+            Err(error) => return Err(error),
+        };
+        let mut line = String::new();
+        let is_read = file.read_to_string(&mut line).is_ok();
+        Ok(Head::parse(&line).filter(|_| is_read).map_or(Self::Unreadable, Self::Is))
+    }
+
+    /// What is wrong with the database by this head, in a sentence.
+    pub(super) fn compare(self, db: &Connection) -> rusqlite::Result<Option<Clean>> {
+        let last = Head::of(db)?;
+        let what = match self {
+            Self::Missing if last.sequence == 0 => None,
+            Self::Missing => {
+                Some(format!("{HEAD_FILE} is missing, so nobody can tell whether rows were cut off the audit"))
+            }
+            Self::Unreadable => {
+                Some(format!("{HEAD_FILE} cannot be read, so nobody can tell whether rows were cut off the audit"))
+            }
+            Self::Is(head) if head.sequence > last.sequence => Some(format!(
+                "the journal ends at audit row {}, but went on to row {}: an older copy was put in its place, or rows were \
+                 cut off",
+                last.sequence, head.sequence
+            )),
+            Self::Is(head) => {
+                let hash: Option<[u8; 32]> = db
+                    .query_row("SELECT hash FROM audit WHERE seq = ?1", [head.sequence], |row| row.get(0))
+                    .optional()?;
+                let is_same = head.sequence == 0 || hash == Some(head.hash);
+                (!is_same).then(|| format!("audit row {} is not the one that was written", head.sequence))
+            }
+        };
+        Ok(what.map(|what| Clean::new(&what)))
+    }
+}
+
+/// Follows the chain; says how many rows it has, or what is wrong.
+pub(super) fn verify(db: &Connection, noted: Noted) -> Result<Result<i64, Vec<Broken>>, Failure> {
+    let mut broken = Vec::new();
+    let mut head = Head::NONE;
+    let mut rows = 0;
+    let mut statement = db.prepare("SELECT seq, row, hash FROM audit ORDER BY seq")?;
+    let mut cursor = statement.query([])?;
+    while let Some(found) = cursor.next()? {
+        let (sequence, row, hash): (i64, String, [u8; 32]) = (found.get(0)?, found.get(1)?, found.get(2)?);
+        rows += 1;
+        if sequence > head.sequence + 1 {
+            let (from, to) = (head.sequence + 1, sequence - 1);
+            broken.push(Broken::new(
+                from,
+                &if from == to { "it is missing".to_owned() } else { format!("rows {from} to {to} are missing") },
+            ));
+            // What follows the gap cannot be held against a hash that is gone.
+            head = Head { sequence, hash };
+            continue;
+        }
+        let is_its_own = serde_json::from_str::<AuditRow>(&row).is_ok_and(|row| row.sequence == sequence);
+        if head.after(&row).hash != hash || !is_its_own {
+            broken.push(Broken::new(sequence, "it was altered"));
+        }
+        head = Head { sequence, hash };
+    }
+    drop(cursor);
+    broken.extend(against_the_rows(db)?);
+    if let Some(what) = noted.compare(db)? {
+        broken.push(Broken::new(head.sequence, what.as_str()));
+    }
+    Ok(if broken.is_empty() { Ok(rows) } else { Err(broken) })
+}
+
+/// Rows that are gone, or say something else than the audit does.
+fn against_the_rows(db: &Connection) -> rusqlite::Result<Vec<Broken>> {
+    db.prepare(
+        "WITH told AS (SELECT seq, row ->> '$.action' AS action, row ->> '$.change' AS change,
+            row ->> '$.phone_number_id' AS number, row ->> '$.outcome' AS outcome FROM audit WHERE json_valid(row))
+        SELECT seq FROM told WHERE CASE action
+            WHEN 'intent' THEN (change, number) NOT IN (SELECT c.change, c.number FROM changes c WHERE c.seq = told.seq)
+            WHEN 'try' THEN (change, number) NOT IN (SELECT t.change, c.number FROM tries t
+                JOIN changes c USING (change) WHERE t.seq = told.seq)
+            WHEN 'outcome' THEN (change, outcome) NOT IN (
+                SELECT o.change, o.kind FROM outcomes o WHERE o.seq = told.seq)
+            WHEN 'settled' THEN (change, outcome) NOT IN (
+                SELECT s.change, s.how FROM settlements s WHERE s.seq = told.seq)
+            ELSE 0 END
+        ORDER BY seq",
+    )?
+    .query_map([], |row| Ok(Broken::new(row.get(0)?, "what it tells of is gone, or was altered")))?
+    .collect()
+}
+
+/// Where the audit is not as it was written, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The row.
+    pub sequence: i64,
+    /// What is wrong with it.
+    pub what: Clean,
+}
+
+impl Broken {
+    fn new(sequence: i64, what: &str) -> Self {
+        Self { sequence, what: Clean::new(what) }
+    }
+}

@@ -1,0 +1,104 @@
+//! The numbers last read, for the first list of the next start: a cache, the one table whose rows are replaced.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row, params};
+
+use super::open_changes::{parsed, two_step};
+use crate::moment::UtcTime;
+use crate::number::{Facts, Number, Waba};
+use crate::text::Clean;
+
+/// Numbers written in one transaction: few enough that an intent behind them does not wait for long.
+pub(super) const CHUNK: usize = 256;
+
+/// Writes numbers over what was remembered of them.
+pub(super) fn remember(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlite::Result<()> {
+    let mut statement = db.prepare_cached(
+        "INSERT OR REPLACE INTO numbers (profile, number, waba, waba_name, display, name, two_step, status,
+            quality_rating, code_verification_status, name_status, platform_type, account_mode, read_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    )?;
+    let text = |text: &Option<Clean>| text.as_ref().map(|text| text.as_str().to_owned());
+    for number in numbers {
+        let (waba, facts) = (number.waba.as_ref(), &number.facts);
+        statement.execute(params![
+            profile,
+            number.id.as_str(),
+            waba.map(|waba| waba.id.as_str()),
+            waba.and_then(|waba| text(&waba.name)),
+            text(&number.display),
+            text(&number.name),
+            number.two_step.json(),
+            text(&facts.status),
+            text(&facts.quality_rating),
+            text(&facts.code_verification_status),
+            text(&facts.name_status),
+            text(&facts.platform_type),
+            text(&facts.account_mode),
+            number.read_at.map(UtcTime::unix_seconds),
+        ])?;
+    }
+    Ok(())
+}
+
+/// The numbers of a profile, those of one WABA one after the other. What many share is in memory once.
+pub(super) fn remembered(db: &Connection, profile: &str) -> rusqlite::Result<Vec<Number>> {
+    let mut statement = db.prepare_cached(
+        "SELECT number, waba, waba_name, display, name, two_step, status, quality_rating, code_verification_status,
+            name_status, platform_type, account_mode, read_at
+        FROM numbers WHERE profile = ?1 ORDER BY waba, number",
+    )?;
+    let (mut wabas, mut facts) = (Shared::default(), Shared::default());
+    let mut rows = statement.query([profile])?;
+    let mut numbers = Vec::new();
+    while let Some(row) = rows.next()? {
+        let has_waba = row.get_ref(1)? != rusqlite::types::ValueRef::Null;
+        let waba = if has_waba { Some(Waba { id: parsed(row, 1)?, name: clean(row, 2)? }) } else { None };
+        let of_row = Facts {
+            status: clean(row, 6)?,
+            quality_rating: clean(row, 7)?,
+            code_verification_status: clean(row, 8)?,
+            name_status: clean(row, 9)?,
+            platform_type: clean(row, 10)?,
+            account_mode: clean(row, 11)?,
+        };
+        numbers.push(Number {
+            id: parsed(row, 0)?,
+            waba: waba.map(|waba| wabas.get(waba)),
+            display: clean(row, 3)?,
+            name: clean(row, 4)?,
+            two_step: two_step(row.get_ref(5)?.as_str().unwrap_or_default()),
+            facts: facts.get(of_row),
+            read_at: row.get::<_, Option<u32>>(12)?.map(UtcTime::from_unix_seconds),
+        });
+    }
+    Ok(numbers)
+}
+
+fn clean(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Clean>> {
+    Ok(row.get::<_, Option<String>>(column)?.map(|text| Clean::new(&text)))
+}
+
+/// One allocation for each value, however often it comes.
+#[derive(Debug)]
+struct Shared<T>(HashMap<T, Arc<T>>);
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T: Eq + Hash + Clone> Shared<T> {
+    fn get(&mut self, value: T) -> Arc<T> {
+        if let Some(known) = self.0.get(&value) {
+            return Arc::clone(known);
+        }
+        let shared = Arc::new(value.clone());
+        self.0.insert(value, Arc::clone(&shared));
+        shared
+    }
+}

@@ -1,0 +1,344 @@
+//! What became of confirmed pieces of work, number by number, by the rows.
+//!
+//! It only reads. A number's state in a job is that of its latest change there; a doubt that was settled, or made
+//! irrelevant by a later PIN that was confirmed, is told as settled.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::audit::Reply;
+use super::error::Failure;
+use super::open_changes::{self, parsed};
+use super::records::PinSource;
+use super::running;
+use super::words::{reply_of, words_of};
+use crate::job::{ChangeId, JobId};
+use crate::moment::UtcTime;
+use crate::number::{PhoneNumberId, WabaId};
+use crate::outcome::{Doubt, Outcome};
+use crate::state::StateDir;
+use crate::text::Clean;
+
+/// One confirmed piece of work, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSummary {
+    /// Which.
+    pub id: JobId,
+    /// When it was confirmed.
+    pub at: UtcTime,
+    /// The profile it was done for.
+    pub profile: Clean,
+    /// Where the PINs came from.
+    pub pins: PinSource,
+    /// Numbers that were confirmed; the counts below add up to it, with those that were not started or are being sent.
+    pub total: usize,
+    /// Set.
+    pub set: usize,
+    /// Refused by Meta.
+    pub failed: usize,
+    /// Not sent.
+    pub not_sent: usize,
+    /// In doubt now.
+    pub no_answer: usize,
+    /// In doubt once, and no longer.
+    pub settled: usize,
+    /// Whether more is to come.
+    pub state: JobProgress,
+}
+
+/// Whether more is to come of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobProgress {
+    /// The process that works on it is alive.
+    Running,
+    /// Every number has come to rest.
+    Finished,
+    /// The process ended, and left numbers that were never started.
+    CutShort,
+}
+
+/// One confirmed piece of work, number by number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobDetail {
+    /// In numbers.
+    pub summary: JobSummary,
+    /// Every number that was confirmed, in the order of the plan.
+    pub numbers: Vec<JobNumber>,
+}
+
+/// What became of one number of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobNumber {
+    /// Whose PIN.
+    pub number: PhoneNumberId,
+    /// The WABA it was listed under.
+    pub waba: Option<WabaId>,
+    /// What it came to.
+    pub state: NumberState,
+    /// Its latest change in this job.
+    pub change: Option<ChangeId>,
+    /// When that came to rest, or was about to be sent.
+    pub at: Option<UtcTime>,
+    /// Requests made.
+    pub tries: u8,
+    /// Its outcome, where one was recorded, or cut short.
+    pub outcome: Option<Outcome>,
+    /// What of the reply is worth a search.
+    pub reply: Reply,
+    /// Why, in words.
+    pub reason: Option<Clean>,
+}
+
+/// What a number of a job came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NumberState {
+    /// Nothing was ever sent for it.
+    NeverStarted,
+    /// A living process is at work on it.
+    Running,
+    /// Meta said yes.
+    Set,
+    /// Meta said no.
+    Failed,
+    /// Nothing left this host.
+    NotSent,
+    /// In doubt.
+    NoAnswer,
+    /// In doubt once, and no longer.
+    Settled,
+}
+
+/// A change or an outcome of a job, the latest of its number.
+struct Latest {
+    change: ChangeId,
+    at: UtcTime,
+    tries: u8,
+    outcome: Option<Outcome>,
+    run: Option<String>,
+    will_repeat: bool,
+}
+
+/// What is the same for every job that is looked at.
+pub(super) struct Jobs<'a> {
+    db: &'a Connection,
+    dir: &'a StateDir,
+    open: HashSet<ChangeId>,
+}
+
+impl<'a> Jobs<'a> {
+    pub(super) fn new(db: &'a Connection, dir: &'a StateDir) -> Result<Self, Failure> {
+        let open = open_changes::all(db)?.into_iter().map(|open| open.change.change).collect();
+        Ok(Self { db, dir, open })
+    }
+
+    /// Every job, the newest first.
+    pub(super) fn all(&self) -> Result<Vec<JobSummary>, Failure> {
+        let mut statement = self.db.prepare("SELECT job FROM jobs ORDER BY job DESC")?;
+        let ids = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<u32>, _>>()?;
+        let mut summaries = Vec::with_capacity(ids.len());
+        for id in ids {
+            summaries.extend(self.detail(JobId::new(id))?.map(|detail| detail.summary));
+        }
+        Ok(summaries)
+    }
+
+    /// One job; `None` if there is none of that number.
+    pub(super) fn detail(&self, id: JobId) -> Result<Option<JobDetail>, Failure> {
+        let row = |row: &Row<'_>| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
+        };
+        let found = self
+            .db
+            .prepare_cached("SELECT run, at, profile, pins FROM jobs WHERE job = ?1")?
+            .query_row([id.get()], row)
+            .optional()?;
+        let Some((run, at, profile, pins)) = found else { return Ok(None) };
+        let latest = self.latest(id)?;
+        let mut is_at_work = running::is_alive(self.dir, &run)?;
+        let mut numbers = Vec::new();
+        let mut alive = HashMap::from([(run, is_at_work)]);
+        let is_resumed = self.is_resumed(id, &mut alive)?;
+        for (number, waba) in self.plan(id)? {
+            let entry = match latest.get(&number) {
+                Some(latest) => {
+                    let is_alive = match &latest.run {
+                        Some(run) => self.is_alive(run, &mut alive)?,
+                        None => false,
+                    };
+                    is_at_work |= is_alive;
+                    self.entry(number, waba, latest, is_alive)
+                }
+                None => JobNumber::never_started(number, waba),
+            };
+            numbers.push(entry);
+        }
+        let pins = if pins == "random" { PinSource::Random } else { PinSource::Given };
+        let at = UtcTime::from_unix_seconds(at);
+        let mut summary = summary(id, at, Clean::new(&profile), pins, &numbers, is_at_work);
+        if is_resumed {
+            // What was not sent before is sent now, so that rows at rest do not finish it.
+            summary.state = JobProgress::Running;
+        }
+        Ok(Some(JobDetail { summary, numbers }))
+    }
+
+    /// True while a process that took the job up again lives.
+    fn is_resumed(&self, id: JobId, known: &mut HashMap<String, bool>) -> Result<bool, Failure> {
+        let mut statement = self.db.prepare_cached("SELECT run FROM resumptions WHERE job = ?1")?;
+        let mut runs = statement.query([id.get()])?;
+        while let Some(row) = runs.next()? {
+            let run: String = row.get(0)?;
+            if self.is_alive(&run, known)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Asks once for each run.
+    fn is_alive(&self, run: &str, known: &mut HashMap<String, bool>) -> Result<bool, Failure> {
+        if let Some(is_alive) = known.get(run) {
+            return Ok(*is_alive);
+        }
+        let is_alive = running::is_alive(self.dir, run)?;
+        known.insert(run.to_owned(), is_alive);
+        Ok(is_alive)
+    }
+
+    fn plan(&self, id: JobId) -> rusqlite::Result<Vec<(PhoneNumberId, Option<WabaId>)>> {
+        self.db
+            .prepare_cached("SELECT number, waba FROM job_numbers WHERE job = ?1 ORDER BY place")?
+            .query_map([id.get()], |row| Ok((parsed(row, 0)?, waba(row, 1)?)))?
+            .collect()
+    }
+
+    /// The latest of each number: an intent without an outcome, or an outcome.
+    fn latest(&self, id: JobId) -> Result<HashMap<PhoneNumberId, Latest>, Failure> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT number, change, at, tries, detail, run, repeats FROM (
+                SELECT c.number, c.change, t.at, t.attempt AS tries, NULL AS detail, t.run, t.seq, 0 AS repeats
+                FROM changes c JOIN tries t ON t.change = c.change WHERE c.job = ?1
+                UNION ALL SELECT number, change, at, tries, detail, iif(repeats, (
+                    SELECT t.run FROM tries t WHERE t.change = o.change AND t.seq < o.seq ORDER BY t.seq DESC LIMIT 1),
+                    NULL), seq, repeats
+                FROM outcomes o WHERE job = ?1)
+            ORDER BY seq",
+        )?;
+        let mut rows = statement.query([id.get()])?;
+        let mut latest = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let detail: Option<String> = row.get(4)?;
+            let outcome = detail.map(|detail| {
+                // What cannot be read any more says nothing for certain.
+                serde_json::from_str(&detail).unwrap_or(Outcome::InDoubt(Doubt::CutShort))
+            });
+            let of_row = Latest {
+                change: parsed(row, 1)?,
+                at: UtcTime::from_unix_seconds(row.get(2)?),
+                tries: row.get(3)?,
+                outcome,
+                run: row.get(5)?,
+                will_repeat: row.get(6)?,
+            };
+            latest.insert(parsed(row, 0)?, of_row);
+        }
+        Ok(latest)
+    }
+
+    fn entry(&self, number: PhoneNumberId, waba: Option<WabaId>, latest: &Latest, is_alive: bool) -> JobNumber {
+        let is_open = self.open.contains(&latest.change);
+        let (state, outcome) = match &latest.outcome {
+            Some(_) if latest.will_repeat && is_alive => (NumberState::Running, None),
+            // The process that waited to send it again is gone, and nothing is in doubt.
+            Some(outcome) if latest.will_repeat => (NumberState::NotSent, Some(outcome.clone())),
+            Some(Outcome::Confirmed) => (NumberState::Set, latest.outcome.clone()),
+            // An earlier try of the same change may still have been applied.
+            Some(Outcome::Refused(_)) if !is_open => (NumberState::Failed, latest.outcome.clone()),
+            Some(Outcome::NotSent(_)) if !is_open => (NumberState::NotSent, latest.outcome.clone()),
+            Some(Outcome::Refused(_) | Outcome::NotSent(_) | Outcome::InDoubt(_)) => {
+                let state = if is_open { NumberState::NoAnswer } else { NumberState::Settled };
+                (state, latest.outcome.clone())
+            }
+            None if is_open && is_alive => (NumberState::Running, None),
+            None => {
+                let state = if is_open { NumberState::NoAnswer } else { NumberState::Settled };
+                (state, Some(Outcome::InDoubt(Doubt::CutShort)))
+            }
+        };
+        JobNumber {
+            number,
+            waba,
+            state,
+            change: Some(latest.change),
+            at: Some(latest.at),
+            tries: latest.tries,
+            reply: outcome.as_ref().map(reply_of).unwrap_or_default(),
+            reason: outcome.as_ref().and_then(words_of),
+            outcome,
+        }
+    }
+}
+
+impl JobNumber {
+    /// True if it was never sent, so that it is sent when the job is taken up again. What failed or is in doubt is for
+    /// somebody to look at first.
+    #[must_use]
+    pub const fn is_left(&self) -> bool {
+        match self.state {
+            NumberState::NeverStarted | NumberState::NotSent => true,
+            NumberState::Running
+            | NumberState::Set
+            | NumberState::Failed
+            | NumberState::NoAnswer
+            | NumberState::Settled => false,
+        }
+    }
+
+    fn never_started(number: PhoneNumberId, waba: Option<WabaId>) -> Self {
+        Self {
+            number,
+            waba,
+            state: NumberState::NeverStarted,
+            change: None,
+            at: None,
+            tries: 0,
+            outcome: None,
+            reply: Reply::default(),
+            reason: None,
+        }
+    }
+}
+
+fn summary(
+    id: JobId,
+    at: UtcTime,
+    profile: Clean,
+    pins: PinSource,
+    numbers: &[JobNumber],
+    is_at_work: bool,
+) -> JobSummary {
+    let count = |state| numbers.iter().filter(|number| number.state == state).count();
+    let is_done = count(NumberState::NeverStarted) + count(NumberState::Running) == 0;
+    JobSummary {
+        id,
+        at,
+        profile,
+        pins,
+        total: numbers.len(),
+        set: count(NumberState::Set),
+        failed: count(NumberState::Failed),
+        not_sent: count(NumberState::NotSent),
+        no_answer: count(NumberState::NoAnswer),
+        settled: count(NumberState::Settled),
+        state: match (is_done, is_at_work) {
+            (true, _) => JobProgress::Finished,
+            (false, true) => JobProgress::Running,
+            (false, false) => JobProgress::CutShort,
+        },
+    }
+}
+
+fn waba(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<WabaId>> {
+    row.get::<_, Option<String>>(column)?.map(|_| parsed(row, column)).transpose()
+}

@@ -1,0 +1,153 @@
+//! The journal, to be read by commands: while others write, and where nothing can be written.
+//!
+//! It changes no row, takes no lock that a writer waits for, and makes no file that was not there.
+
+use rusqlite::{Connection, OpenFlags};
+use url::Url;
+
+use super::audit::{self, AuditRow, Broken, Noted};
+use super::error::{Failure, JournalError, database};
+use super::jobs::{JobDetail, JobSummary, Jobs};
+use super::recovery::{each_sealed, line_of};
+use super::schema::{self, DATABASE, NEWEST, WRITTEN_AHEAD};
+use crate::escrow::Line;
+use crate::job::JobId;
+use crate::moment::UtcTime;
+use crate::state::StateDir;
+use crate::text::Clean;
+
+/// A journal open for reading.
+#[derive(Debug)]
+pub struct Reader {
+    db: Connection,
+    dir: StateDir,
+}
+
+/// An audit that is as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// How many rows it has.
+    pub rows: i64,
+}
+
+impl Reader {
+    /// Opens a directory's journal.
+    ///
+    /// # Errors
+    /// When there is none ([`JournalError::is_missing`]), it is damaged, foreign, newer or older than this program, or
+    /// lies where nothing can be written and was left in the middle.
+    pub fn open(dir: &StateDir) -> Result<Self, JournalError> {
+        if !schema::judge_files(dir)? {
+            return Err(dir.missing(DATABASE).into());
+        }
+        let of_sqlite = |error: rusqlite::Error| Failure::from(error).into_error(dir);
+        let db = connect(dir)?;
+        let found = schema::look(&db).map_err(of_sqlite)?;
+        if found.is_empty() {
+            return Err(dir.missing(DATABASE).into());
+        }
+        found.judge(dir, None)?;
+        if found.version < NEWEST {
+            return Err(JournalError::Older { path: database(dir.path()) });
+        }
+        Ok(Self { db, dir: dir.clone() })
+    }
+
+    /// Every job, the newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn jobs(&self) -> Result<Vec<JobSummary>, JournalError> {
+        self.read(|db| Jobs::new(db, &self.dir)?.all())
+    }
+
+    /// One job, number by number; `None` if there is none of that number.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn job(&self, id: JobId) -> Result<Option<JobDetail>, JournalError> {
+        self.read(|db| Jobs::new(db, &self.dir)?.detail(id))
+    }
+
+    /// Hands over the audit's rows, the oldest first, from a time on, until `take` fails: an audit grows for years, and
+    /// memory does not. A row that somebody made unreadable is left out here; [`Self::verify`] tells of it.
+    ///
+    /// # Errors
+    /// When the database cannot be read. The inner error is that of `take`.
+    pub fn audit<E>(
+        &self,
+        since: Option<UtcTime>,
+        mut take: impl FnMut(AuditRow) -> Result<(), E>,
+    ) -> Result<Result<(), E>, JournalError> {
+        self.read(|db| {
+            let mut statement = db.prepare("SELECT row FROM audit ORDER BY seq")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                // A row is altered by making it no text as well.
+                let Ok(row) = serde_json::from_slice::<AuditRow>(row.get_ref(0)?.as_bytes().unwrap_or_default()) else {
+                    continue;
+                };
+                let is_recent = since.is_none_or(|since| row.time().is_none_or(|at| at >= since));
+                if is_recent && let Err(error) = take(row) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    /// Follows the audit's chain, holds its end against what was noted of it, and the other rows against the audit. It
+    /// looks at the whole database, however large it is, and keeps no writer waiting.
+    ///
+    /// # Errors
+    /// When the database is damaged or cannot be read. The inner error lists what was edited, deleted or cut off.
+    pub fn verify(&self) -> Result<Result<Verified, Vec<Broken>>, JournalError> {
+        // Read before the rows: it lags behind them, and never leads.
+        let noted = Noted::read(&self.dir)?;
+        schema::check(&self.db, &self.dir)?;
+        self.read(|db| Ok(audit::verify(db, noted)?.map(|rows| Verified { rows })))
+    }
+
+    /// The sealed PINs that the journal has, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn escrow_lines(&self) -> Result<Vec<Line>, JournalError> {
+        self.read(|db| {
+            let mut lines = Vec::new();
+            each_sealed(db, |row| {
+                lines.push(line_of(row)?);
+                Ok(())
+            })?;
+            Ok(lines)
+        })
+    }
+
+    /// Reads within one transaction, so that all of it is of one moment.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, JournalError> {
+        let view = self.db.unchecked_transaction().map_err(|error| Failure::from(error).into_error(&self.dir))?;
+        work(&view).map_err(|failure| failure.into_error(&self.dir))
+    }
+}
+
+fn connect(dir: &StateDir) -> Result<Connection, JournalError> {
+    let path = dir.real_path(DATABASE)?;
+    let of_sqlite = |error: rusqlite::Error| Failure::from(error).into_error(dir);
+    let common = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    if dir.is_writable() {
+        let db = Connection::open_with_flags(path, common | OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(of_sqlite)?;
+        schema::prepare(&db).and_then(|()| db.pragma_update(None, "query_only", true)).map_err(of_sqlite)?;
+        return Ok(db);
+    }
+    let unfinished = || JournalError::Unfinished { dir: Clean::new(&dir.path().to_string_lossy()) };
+    if dir.length(WRITTEN_AHEAD)? > 0 {
+        return Err(unfinished());
+    }
+    // Nobody can write there, so nothing has to be locked, which would need a file to be made.
+    let mut url = Url::from_file_path(&path).map_err(|()| unfinished())?;
+    url.set_query(Some("immutable=1"));
+    let flags = common | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let db = Connection::open_with_flags(url.as_str(), flags).map_err(of_sqlite)?;
+    schema::prepare(&db).map_err(of_sqlite)?;
+    Ok(db)
+}

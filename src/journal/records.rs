@@ -1,0 +1,236 @@
+//! What goes into the journal and what comes out of it, as values.
+//!
+//! Nothing here reads or writes; no value holds a PIN in the clear.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::escrow::{Fingerprint, Line, Recipients};
+use crate::job::{Before, ChangeId, JobId, LATE_LANDING};
+use crate::moment::{Clock, Moment, UtcTime};
+use crate::number::{PhoneNumberId, TwoStep, WabaId};
+use crate::outcome::{Doubt, Outcome};
+use crate::state::StateDir;
+use crate::text::Clean;
+
+/// How long after its record a request can leave at the latest: so long is it waited for an answer.
+pub(crate) const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+
+/// What a journal is opened with.
+#[derive(Debug)]
+pub struct Opening {
+    /// Where it lies.
+    pub dir: StateDir,
+    /// Whose work is recorded.
+    pub actor: Actor,
+    /// Made-up numbers never share a journal with real ones.
+    pub kind: Kind,
+    /// The recipients that this process would seal to.
+    pub recipients: Option<Arc<Recipients>>,
+    /// The clock.
+    pub clock: Clock,
+    /// False in tests only, to show that they notice.
+    #[cfg(debug_assertions)]
+    pub syncs: bool,
+}
+
+/// Real numbers, or made-up ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Numbers at Meta, or at a stand-in that the config names.
+    Real,
+    /// The demo's.
+    Demo,
+}
+
+/// Who is at work, as the kernel knows it, and as the environment claims it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The host's name.
+    pub host: Clean,
+    /// The real user id.
+    pub uid: u32,
+    /// The effective user id.
+    pub euid: u32,
+    /// The terminal, where there is one.
+    pub tty: Option<Clean>,
+    /// `USER`, claimed.
+    pub user: Option<Clean>,
+    /// `SUDO_USER`, claimed.
+    pub sudo_user: Option<Clean>,
+    /// `SSH_CONNECTION`, claimed.
+    pub ssh_connection: Option<Clean>,
+}
+
+/// What was found when the journal was opened.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Changes of which nobody knows whether they were applied, oldest first; not those that another living
+    /// process works on.
+    pub unresolved: Vec<Unresolved>,
+    /// What has to be looked at before anything is set, in sentences: a journal that was missing or rolled back,
+    /// and so on.
+    /// A command that sets PINs stops here once, with exit 6.
+    pub findings: Vec<Clean>,
+    /// How this process's recipients stand to the remembered ones.
+    pub recipients: Standing,
+}
+
+/// A change without an end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unresolved {
+    /// Which.
+    pub change: ChangeId,
+    /// The job it belonged to; `None` where only the escrow file knew of it.
+    pub job: Option<JobId>,
+    /// Whose PIN.
+    pub number: PhoneNumberId,
+    /// The WABA it was listed under.
+    pub waba: Option<WabaId>,
+    /// What Meta said of the number before.
+    pub before: TwoStep,
+    /// Requests that may have been made.
+    pub tries: u8,
+    /// Why it is in doubt.
+    pub doubt: Doubt,
+    /// No request of it can have left after this.
+    pub last_send: UtcTime,
+    /// True if the escrow has its PIN.
+    pub is_sealed: bool,
+}
+
+/// How the recipients of the config stand to those that were remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Standing {
+    /// The same, or the first ever (which are remembered from the first change on).
+    #[default]
+    Known,
+    /// Others: nothing is set until somebody acknowledges them.
+    Changed {
+        /// Those that were remembered.
+        remembered: Vec<Fingerprint>,
+        /// Those of the config now.
+        now: Vec<Fingerprint>,
+    },
+}
+
+/// One confirmed piece of work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The profile it is done for.
+    pub profile: Clean,
+    /// Where the PINs come from.
+    pub pins: PinSource,
+    /// Every number that was confirmed, in order.
+    pub numbers: Vec<(PhoneNumberId, Option<WabaId>)>,
+}
+
+/// Where a job's PINs come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinSource {
+    /// One that somebody typed or that stood in a file, the same for all.
+    Given,
+    /// A random one for each number.
+    Random,
+}
+
+/// A change about to be sent for the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Which change.
+    pub change: ChangeId,
+    /// Its job.
+    pub job: JobId,
+    /// Whose PIN.
+    pub number: PhoneNumberId,
+    /// The WABA it was listed under.
+    pub waba: Option<WabaId>,
+    /// What was known of the number.
+    pub before: Before,
+    /// The sealed PIN, for the escrow file and the journal; `None` without recipients.
+    pub sealed: Option<Line>,
+    /// When.
+    pub at: UtcTime,
+}
+
+/// A change that came to rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// Which change.
+    pub change: ChangeId,
+    /// Its job.
+    pub job: JobId,
+    /// Whose PIN.
+    pub number: PhoneNumberId,
+    /// The WABA it was listed under.
+    pub waba: Option<WabaId>,
+    /// Requests made.
+    pub tries: u8,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// True if it only rests until its time comes again: nothing is in doubt, and this process sends it once more.
+    pub will_repeat: bool,
+    /// When.
+    pub at: UtcTime,
+}
+
+/// Something to be remembered beside the changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The console's screen was hidden.
+    ScreenHidden,
+    /// It was shown again.
+    ScreenShown,
+    /// A PIN was opened from the escrow.
+    Opened {
+        /// Which change's.
+        change: ChangeId,
+        /// Whose.
+        number: PhoneNumberId,
+        /// The WABA it was listed under.
+        waba: Option<WabaId>,
+    },
+}
+
+/// One line of a number's history, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryLine {
+    /// When.
+    pub at: UtcTime,
+    /// Who: the claimed user where there is one, else the user id.
+    pub who: Clean,
+    /// What, in a few words: `set`, `failed: …`, `no answer`, `opened from escrow`, `checked by hand: …`.
+    pub what: Clean,
+}
+
+impl Unresolved {
+    /// From when on another PIN may be sent, seen from now.
+    #[must_use]
+    pub fn new_pin_from(&self, now: Moment) -> Moment {
+        now.plus(time_to_new_pin(self.last_send, now.utc))
+    }
+}
+
+/// How long it takes until nothing that was sent can land any more. Where the clock was set back, nobody knows how long
+/// ago it was: the whole time is waited for.
+pub(crate) fn time_to_new_pin(last_send: UtcTime, now: UtcTime) -> Duration {
+    now.until(last_send.plus(LATE_LANDING)).min(LATE_LANDING + LONGEST_REQUEST)
+}
+
+impl Actor {
+    /// Of this process.
+    #[must_use]
+    pub fn from_process() -> Self {
+        let claimed = |name| std::env::var_os(name).map(|value| Clean::new(&value.to_string_lossy()));
+        let tty = rustix::termios::ttyname(rustix::stdio::stdin(), Vec::new()).ok();
+        Self {
+            host: Clean::new(&rustix::system::uname().nodename().to_string_lossy()),
+            uid: rustix::process::getuid().as_raw(),
+            euid: rustix::process::geteuid().as_raw(),
+            tty: tty.map(|name| Clean::new(&name.to_string_lossy())),
+            user: claimed("USER"),
+            sudo_user: claimed("SUDO_USER"),
+            ssh_connection: claimed("SSH_CONNECTION"),
+        }
+    }
+}

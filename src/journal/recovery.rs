@@ -1,0 +1,372 @@
+//! Opening: the database and the escrow file are made one again, and what was cut short is found.
+//!
+//! Rows that only one of them has are added to the other, and come back as in doubt. What cannot be explained by a
+//! process that died is a finding, told once. It never leads to sending.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
+
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::audit::{Action, Entry, Head, Noted};
+use super::error::{Failure, JournalError};
+use super::ledger::{Ledger, Scribe};
+use super::open_changes;
+use super::records::{Opening, Recovered, Rest, Unresolved};
+use super::running::Running;
+use super::schema;
+use crate::escrow::{EscrowFile, Line, Locked, Sealed};
+use crate::job::{ChangeId, JobId};
+use crate::moment::{Moment, UtcTime};
+use crate::outcome::{Doubt, Outcome};
+use crate::state::StateDir;
+use crate::text::Clean;
+
+/// An opened journal, before its thread is started.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) db: Connection,
+    pub(super) scribe: Scribe,
+    pub(super) head: Head,
+    pub(super) recovered: Recovered,
+}
+
+/// Opens and recovers, with the lock of all writers held.
+pub(super) fn open(opening: Opening, syncs: bool, lock: &Locked<'_>) -> Result<Opened, JournalError> {
+    let Opening { dir, actor, kind, recipients, clock, .. } = opening;
+    let dir = &dir;
+    let is_there = schema::judge_files(dir)?;
+    let noted = Noted::read(dir)?;
+    let escrow = read_escrow(dir, lock)?;
+    let (mut db, found) = schema::open(dir, is_there, syncs)?;
+    let of_sqlite = |error: rusqlite::Error| Failure::from(error).into_error(dir);
+    if !found.is_empty() {
+        found.judge(dir, Some(kind))?;
+    }
+    schema::migrate(&mut db, found, kind).map_err(of_sqlite)?;
+    let run = uuid::Uuid::now_v7().to_string();
+    let running = Running::start(dir, run)?;
+    let recipients = recipients.map(|recipients| recipients.fingerprints()).unwrap_or_default();
+    let scribe = Scribe { clock, actor, running, recipients, free_from: HashMap::new() };
+    let now = clock.now();
+    recover(db, scribe, now, dir, &Evidence { was_empty: found.is_empty(), noted, escrow }, lock)
+        .map_err(|failure| failure.into_error(dir))
+}
+
+/// What stands beside the database.
+struct Evidence {
+    was_empty: bool,
+    noted: Noted,
+    escrow: Escrow,
+}
+
+struct Escrow {
+    /// The changes it has, in its order, and what each line comes to; the lines themselves are too much for memory.
+    lines: Vec<(ChangeId, u64)>,
+    /// With a key of this process alone, so that nobody makes another line that comes to the same.
+    hasher: RandomState,
+    unreadable: Vec<usize>,
+    /// The number of a last line that was torn until now.
+    torn: Option<usize>,
+}
+
+impl Escrow {
+    fn sum(hasher: &RandomState, line: &Line) -> u64 {
+        let Line { change, number, waba, at, sealed } = line;
+        hasher.hash_one((change, number, waba, at.unix_seconds(), &sealed.0))
+    }
+}
+
+fn read_escrow(dir: &StateDir, lock: &Locked<'_>) -> Result<Escrow, JournalError> {
+    let (mut lines, hasher) = (Vec::new(), RandomState::new());
+    let mut contents = EscrowFile::scan(dir, |line| lines.push((line.change, Escrow::sum(&hasher, &line))))?;
+    let mut torn = None;
+    if contents.is_torn {
+        lock.end_torn_line().map_err(|error| Failure::from(error).into_error(dir))?;
+        contents = EscrowFile::scan(dir, |_| {})?;
+        torn = contents.unreadable.last().copied();
+    }
+    Ok(Escrow { lines, hasher, unreadable: contents.unreadable, torn })
+}
+
+fn recover(
+    mut db: Connection,
+    mut scribe: Scribe,
+    now: Moment,
+    dir: &StateDir,
+    evidence: &Evidence,
+    lock: &Locked<'_>,
+) -> Result<Opened, Failure> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let head = Head::of(&tx)?;
+    let mut ledger = Ledger { db: &tx, scribe: &mut scribe, head, now, lines: Vec::new() };
+    ledger.add_run()?;
+    let escrow = &evidence.escrow;
+    let mut findings = ledger.what_is_missing(evidence)?;
+    if evidence.was_empty && !findings.is_empty() {
+        ledger.forget_recipients()?;
+    }
+    findings.extend(ledger.unreadable_lines(escrow)?);
+    for finding in &findings {
+        ledger.audit(Action::Found, now.utc, Entry { note: Some(finding.clone()), ..Entry::default() })?;
+    }
+    ledger.import_unknown(dir, escrow)?;
+    let missing = sealed_but_not_in(ledger.db, escrow)?;
+    for note in missing.findings() {
+        ledger.audit(Action::Found, now.utc, Entry { note: Some(note.clone()), ..Entry::default() })?;
+        findings.push(note);
+    }
+    let unresolved = ledger.not_of_others()?;
+    for open in &unresolved {
+        ledger.scribe.free_from(open.number, open.last_send, now.utc, now.instant);
+    }
+    let recipients = ledger.standing()?;
+    let head = ledger.head;
+    lock.append(&missing.lines)?;
+    tx.commit()?;
+    Ok(Opened { db, scribe, head, recovered: Recovered { unresolved, findings, recipients } })
+}
+
+/// What an audit row says of a line begins so, and goes on with its number.
+const LINE: &str = "escrow.jsonl line ";
+
+/// The lines that were told of before. The index of findings has this very condition.
+fn told_lines(db: &Connection) -> rusqlite::Result<HashSet<usize>> {
+    const FOUND: &str = "SELECT row ->> '$.note' FROM audit
+        WHERE iif(json_valid(row), json_extract(row, '$.action'), NULL) = 'found'";
+    let mut lines = HashSet::new();
+    let mut statement = db.prepare(FOUND)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let note: Option<String> = row.get(0)?;
+        let told: Option<usize> =
+            note.as_deref().and_then(|note| note.strip_prefix(LINE)?.split(' ').next()?.parse().ok());
+        lines.extend(told);
+    }
+    Ok(lines)
+}
+
+/// Sealed PINs as the database has them, and the escrow file does not.
+#[derive(Default)]
+struct Missing {
+    lines: Vec<Line>,
+    /// How many of them the file has otherwise.
+    altered: usize,
+}
+
+impl Missing {
+    fn findings(&self) -> impl Iterator<Item = Clean> {
+        let lost = match self.lines.len() - self.altered {
+            0 => None,
+            1 => Some("a sealed PIN was missing from the escrow file, and was added to it again".to_owned()),
+            count => Some(format!("{count} sealed PINs were missing from the escrow file, and were added to it again")),
+        };
+        let altered = match self.altered {
+            0 => None,
+            1 => Some(
+                "a line of the escrow file is not the one in the journal: one of them was altered or damaged. The \
+                 journal's was added to the file, and `pindesk escrow open` shows the one that opens"
+                    .to_owned(),
+            ),
+            count => Some(format!(
+                "{count} lines of the escrow file are not those in the journal: they were altered or damaged. The \
+                 journal's were added to the file, and `pindesk escrow open` shows those that open"
+            )),
+        };
+        lost.into_iter().chain(altered).map(|text| Clean::new(&text))
+    }
+}
+
+/// What the escrow file lost, or has otherwise. A change may have two lines there: one that is right is enough.
+fn sealed_but_not_in(db: &Connection, escrow: &Escrow) -> rusqlite::Result<Missing> {
+    let changes: HashSet<ChangeId> = escrow.lines.iter().map(|(change, _)| *change).collect();
+    let lines: HashSet<&(ChangeId, u64)> = escrow.lines.iter().collect();
+    let mut missing = Missing::default();
+    each_sealed(db, |row| {
+        let line = line_of(row)?;
+        if !lines.contains(&(line.change, Escrow::sum(&escrow.hasher, &line))) {
+            missing.altered += usize::from(changes.contains(&line.change));
+            missing.lines.push(line);
+        }
+        Ok(())
+    })?;
+    Ok(missing)
+}
+
+/// Every sealed PIN of the database, oldest first, as columns for [`line_of`].
+pub(super) fn each_sealed(
+    db: &Connection,
+    mut take: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut statement =
+        db.prepare("SELECT change, number, waba, at, sealed FROM changes WHERE sealed IS NOT NULL ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        take(row)?;
+    }
+    Ok(())
+}
+
+pub(super) fn line_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Line> {
+    Ok(Line {
+        change: open_changes::parsed(row, 0)?,
+        number: open_changes::parsed(row, 1)?,
+        waba: row.get::<_, Option<String>>(2)?.map(|_| open_changes::parsed(row, 2)).transpose()?,
+        at: UtcTime::from_unix_seconds(row.get(3)?),
+        sealed: Sealed(row.get(4)?),
+    })
+}
+
+impl Ledger<'_> {
+    fn add_run(&self) -> Result<(), Failure> {
+        let actor = &self.scribe.actor;
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        let who = actor.sudo_user.as_ref().or(actor.user.as_ref());
+        let name = who.map(|name| format!(" ({name})")).unwrap_or_default();
+        let who = format!("uid {}{name}", actor.uid);
+        self.db.execute(
+            "INSERT INTO runs (run, at, pid, boot, version, host, uid, euid, who)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                self.scribe.running.run(),
+                self.now.utc.unix_seconds(),
+                std::process::id(),
+                boot.as_deref().map(str::trim),
+                env!("CARGO_PKG_VERSION"),
+                actor.host.as_str(),
+                actor.uid,
+                actor.euid,
+                who,
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// What no death of a process explains.
+    fn what_is_missing(&self, evidence: &Evidence) -> Result<Vec<Clean>, Failure> {
+        let noted = evidence.noted;
+        let had_rows = matches!(noted, Noted::Is(head) if head.sequence > 0) || noted == Noted::Unreadable;
+        if evidence.was_empty && (had_rows || !evidence.escrow.lines.is_empty()) {
+            let text = "journal.db is missing or empty, though there was one: what came of the changes in it is not \
+                known, and each PIN in the escrow file may be in force or not";
+            return Ok(vec![Clean::new(text)]);
+        }
+        Ok(noted.compare(self.db)?.into_iter().collect())
+    }
+
+    /// Whom PINs were sealed to went with the journal: those of the config now may be anybody's.
+    fn forget_recipients(&mut self) -> Result<(), Failure> {
+        let at = self.now.utc;
+        let note = Some(Clean::new("whom PINs were sealed to before is not known any more"));
+        let seq = self.audit(Action::Found, at, Entry { note, ..Entry::default() })?;
+        self.db.execute(
+            "INSERT INTO recipients (seq, at, fingerprints) VALUES (?1, ?2, '[]')",
+            params![seq, at.unix_seconds()],
+        )?;
+        Ok(())
+    }
+
+    /// Lines that cannot be read and were not told of before.
+    fn unreadable_lines(&mut self, escrow: &Escrow) -> Result<Option<Clean>, Failure> {
+        let told = if escrow.unreadable.is_empty() { HashSet::new() } else { told_lines(self.db)? };
+        let mut new = Vec::new();
+        for line in &escrow.unreadable {
+            if told.contains(line) {
+                continue;
+            }
+            let why = if escrow.torn == Some(*line) {
+                "was torn: the program that wrote it died, and its PIN was never sent"
+            } else {
+                new.push(*line);
+                "cannot be read"
+            };
+            let note = Some(Clean::new(&format!("{LINE}{line} {why}")));
+            self.audit(Action::Found, self.now.utc, Entry { note, ..Entry::default() })?;
+        }
+        Ok(new.first().map(|first| {
+            let text = match new.len() {
+                1 => format!("a line of escrow.jsonl cannot be read (line {first}): its PIN may be lost"),
+                count => format!(
+                    "{count} lines of escrow.jsonl cannot be read (the first is line {first}): their PINs may be lost"
+                ),
+            };
+            Clean::new(&text)
+        }))
+    }
+
+    /// Takes in the changes that only the escrow file knows of. It is read again for them, as there are seldom any.
+    fn import_unknown(&mut self, dir: &StateDir, escrow: &Escrow) -> Result<(), Failure> {
+        let mut unknown = HashSet::new();
+        for (change, _) in &escrow.lines {
+            if !open_changes::is_known(self.db, *change)? {
+                unknown.insert(*change);
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        // A change that has two lines is one change.
+        EscrowFile::scan(dir, |line| lines.extend(unknown.remove(&line.change).then_some(line)))
+            .map_err(|error| Failure::new(error.to_string()))?;
+        lines.iter().try_for_each(|line| self.import(line))
+    }
+
+    /// Takes in a change that only the escrow file knows of.
+    fn import(&mut self, line: &Line) -> Result<(), Failure> {
+        let note = Some(Clean::new("found in the escrow file alone"));
+        let entry = Entry {
+            number: Some(line.number),
+            waba: line.waba,
+            change: Some(line.change),
+            outcome: Some("no_answer"),
+            note,
+            ..Entry::default()
+        };
+        let at = self.now.utc;
+        let seq = self.audit(Action::Found, at, entry)?;
+        self.db
+            .prepare_cached(
+                "INSERT INTO changes (seq, change, number, waba, before, at, sealed)
+                VALUES (?1, ?2, ?3, ?4, 'unknown', ?5, ?6)",
+            )?
+            .execute(params![
+                seq,
+                line.change.to_string(),
+                line.number.as_str(),
+                line.waba.as_ref().map(crate::number::WabaId::as_str),
+                line.at.unix_seconds(),
+                line.sealed.0,
+            ])?;
+        // Nobody knows when it was sent last; by now it has been.
+        let rest = Rest {
+            change: line.change,
+            job: JobId::new(0),
+            number: line.number,
+            waba: line.waba,
+            tries: 1,
+            outcome: Outcome::InDoubt(Doubt::CutShort),
+            will_repeat: false,
+            at,
+        };
+        let entry = Entry {
+            change: Some(line.change),
+            number: Some(line.number),
+            outcome: Some("no_answer"),
+            ..Entry::default()
+        };
+        let seq = self.audit(Action::Outcome, at, entry)?;
+        self.add_outcome(seq, &rest, None)
+    }
+
+    fn not_of_others(&self) -> Result<Vec<Unresolved>, Failure> {
+        let mut unresolved = Vec::new();
+        for open in open_changes::all(self.db)? {
+            let is_others = open.run.as_ref().map_or(Ok(false), |run| self.scribe.running.is_another(run))?;
+            if !is_others {
+                unresolved.push(open.change);
+            }
+        }
+        Ok(unresolved)
+    }
+}

@@ -1,0 +1,83 @@
+//! Which processes are alive: each holds a lock on a file of its own, which the kernel gives back when it dies.
+//!
+//! It asks for no process id: another process may have the same one by now.
+
+use std::fs::File;
+use std::io;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::state::{Opening, StateDir, StateError};
+
+const START: &str = "running.";
+
+/// This process's file, locked as long as this lives.
+#[derive(Debug)]
+pub(super) struct Running {
+    dir: StateDir,
+    run: String,
+    _file: File,
+}
+
+impl Running {
+    /// Says that a run has begun, and clears away the files of those that ended without a word. The lock of all
+    /// writers has to be held.
+    pub(super) fn start(dir: &StateDir, run: String) -> Result<Self, StateError> {
+        let system = |error| StateError::System { path: crate::text::Clean::new(&dir.path().to_string_lossy()), error };
+        for name in dir.names(START).map_err(system)? {
+            if !is_held(dir, &name).map_err(system)? {
+                dir.remove(&name).map_err(system)?;
+            }
+        }
+        let file = dir.file(&file_name(&run), Opening::ReadWrite)?;
+        // Waits: somebody may just be looking.
+        flock(&file, FlockOperation::LockExclusive).map_err(|errno| system(errno.into()))?;
+        Ok(Self { dir: dir.clone(), run, _file: file })
+    }
+
+    /// This run.
+    pub(super) fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Where it says so.
+    pub(super) fn dir(&self) -> &StateDir {
+        &self.dir
+    }
+
+    /// True for a living run of another process.
+    pub(super) fn is_another(&self, run: &str) -> io::Result<bool> {
+        Ok(run != self.run && is_alive(&self.dir, run)?)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // What is left behind is cleared away by the next one.
+        self.dir.remove(&file_name(&self.run)).ok();
+    }
+}
+
+fn file_name(run: &str) -> String {
+    format!("{START}{run}")
+}
+
+/// True if the process of this run lives.
+pub(super) fn is_alive(dir: &StateDir, run: &str) -> io::Result<bool> {
+    is_held(dir, &file_name(run))
+}
+
+fn is_held(dir: &StateDir, name: &str) -> io::Result<bool> {
+    let file = match dir.file(name, Opening::Read) {
+        Ok(file) => file,
+        Err(error) if error.is_missing() => return Ok(false),
+        Err(error) => return Err(io::Error::other(error)),
+    };
+    // Shared, so that two who look at once do not take each other for the owner.
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(Errno::WOULDBLOCK) => Ok(true),
+        Err(errno) => Err(errno.into()),
+    }
+}

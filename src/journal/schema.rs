@@ -1,0 +1,214 @@
+//! The database: how it is opened, what it must be like, and its tables.
+//!
+//! Every table but `numbers` is only ever added to; triggers hold everybody to it who does not remove them first. A
+//! database of another program, of the other kind or of a later version is refused, and nothing in it is changed.
+
+use std::io;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::error::{Failure, JournalError, database};
+use super::records::Kind;
+use crate::state::{Opening, StateDir};
+use crate::text::Clean;
+
+/// The database's file.
+pub(super) const DATABASE: &str = "journal.db";
+
+/// What SQLite makes beside it.
+const BESIDE: [&str; 2] = ["journal.db-wal", "journal.db-shm"];
+
+/// Which files the database is: a device and an inode each. Whoever writes to files that have no name any more, or not
+/// this one, writes a history that nobody else sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity([Option<(u64, u64)>; 3]);
+
+impl Identity {
+    const NAMES: [&str; 3] = [DATABASE, BESIDE[0], BESIDE[1]];
+
+    /// Of the files that have the names now.
+    pub(super) fn now(dir: &StateDir) -> io::Result<Self> {
+        let [database, ahead, index] = Self::NAMES.map(|name| dir.identity(name));
+        Ok(Self([database?, ahead?, index?]))
+    }
+
+    /// The first name that is not the opened file's any more.
+    pub(super) fn lost(&self, dir: &StateDir) -> io::Result<Option<&'static str>> {
+        let now = Self::now(dir)?;
+        let names = Self::NAMES.into_iter().zip(self.0.iter().zip(&now.0));
+        Ok(names.into_iter().find_map(|(name, (then, now))| (then != now).then_some(name)))
+    }
+}
+
+/// Written ahead, not yet in the database itself.
+pub(super) const WRITTEN_AHEAD: &str = BESIDE[0];
+
+/// How long another process is waited for, beside the lock that all writers share.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A database up to this size (30,000 audit rows) is looked at as a whole at each start. A larger one would keep every
+/// other writer waiting, as the lock that all share is held meanwhile: 100,000 audit rows (49 MB) took 0.3 s from memory,
+/// and take many times that from a cold disk; without it, the opening takes 3 ms. SQLite still finds damage in whatever
+/// it reads, the end of the audit is held against what was noted of it, and `pindesk audit verify` looks at all of it
+/// without that lock.
+const LARGEST_CHECKED: u64 = 16 << 20;
+
+/// More than the statements there are, so that each is prepared once.
+const STATEMENTS: usize = 48;
+
+/// Each step leads from the version before to its own; the first makes everything.
+const MIGRATIONS: [(i64, &str); 1] = [(1, include_str!("schema.sql"))];
+
+/// What SQLite calls `synchronous = FULL`.
+const FULL: i64 = 2;
+
+/// The version of the newest schema.
+pub(super) const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
+/// What SQLite's header calls a journal of real numbers ("pind"), and one of made-up numbers ("demo").
+const fn application_id(kind: Kind) -> i64 {
+    match kind {
+        Kind::Real => 0x7069_6e64,
+        Kind::Demo => 0x6465_6d6f,
+    }
+}
+
+/// What an opened database turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    application: i64,
+    pub(super) version: i64,
+    tables: i64,
+}
+
+impl Found {
+    /// True if nothing was ever in it.
+    pub(super) const fn is_empty(self) -> bool {
+        self.tables == 0 && self.application == 0
+    }
+
+    /// What it is, and whether this program knows it.
+    pub(super) fn judge(self, dir: &StateDir, kind: Option<Kind>) -> Result<(), JournalError> {
+        let path = || database(dir.path());
+        let (real, demo) = (application_id(Kind::Real), application_id(Kind::Demo));
+        if self.application != real && self.application != demo {
+            return Err(JournalError::foreign(dir.path()));
+        }
+        match kind {
+            Some(Kind::Real) if self.application != real => {
+                return Err(JournalError::OtherKind { path: path(), kind: "a demo's, of made-up numbers" });
+            }
+            Some(Kind::Demo) if self.application != demo => {
+                return Err(JournalError::OtherKind { path: path(), kind: "one of real numbers, not a demo's" });
+            }
+            Some(_) | None => {}
+        }
+        if self.version > NEWEST {
+            return Err(JournalError::Newer { path: path(), found: self.version, known: NEWEST });
+        }
+        Ok(())
+    }
+}
+
+/// Judges the files of the database without opening them: to close one again would lose the locks that SQLite has on
+/// it in this process. True if the database is there.
+pub(super) fn judge_files(dir: &StateDir) -> Result<bool, JournalError> {
+    for name in BESIDE {
+        dir.has(name)?;
+    }
+    Ok(dir.has(DATABASE)?)
+}
+
+/// Opens the database for writing, and makes an empty one where there is none.
+pub(super) fn open(dir: &StateDir, is_there: bool, syncs: bool) -> Result<(Connection, Found), JournalError> {
+    if !is_there {
+        drop(dir.file(DATABASE, Opening::ReadWrite)?);
+    }
+    let path = dir.real_path(DATABASE)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let of_sqlite = |error: rusqlite::Error| Failure::from(error).into_error(dir);
+    let db = Connection::open_with_flags(path, flags).map_err(of_sqlite)?;
+    prepare(&db).map_err(of_sqlite)?;
+    let found = look(&db).map_err(of_sqlite)?;
+    if !found.is_empty() {
+        found.judge(dir, None)?;
+    }
+    if dir.length(DATABASE)? <= LARGEST_CHECKED {
+        check(&db, dir)?;
+    }
+    let not_durable = |setting, found: &str| {
+        Err(JournalError::NotDurable { path: database(dir.path()), setting, found: Clean::new(found) })
+    };
+    let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(of_sqlite)?;
+    if mode != "wal" {
+        return not_durable("journal_mode", &mode);
+    }
+    // The journal's thread does that, and hears of it where it fails.
+    db.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(())).map_err(of_sqlite)?;
+    db.pragma_update(None, "synchronous", if syncs { "FULL" } else { "OFF" }).map_err(of_sqlite)?;
+    let level: i64 = db.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(of_sqlite)?;
+    if syncs && level != FULL {
+        return not_durable("synchronous", &level.to_string());
+    }
+    Ok((db, found))
+}
+
+/// Gives a database back. What was written ahead is taken in if that is sound, but never over another history that goes
+/// by its names by now.
+pub(super) fn close(db: Connection, identity: &Identity, dir: &StateDir, is_sound: bool) {
+    let is_own = identity.lost(dir).is_ok_and(|lost| lost.is_none());
+    // Deleted, and nobody made a new one: what was written ahead is still to be had here, and nowhere else.
+    let is_last = !is_own && dir.identity(DATABASE).is_ok_and(|now| now == identity.0[0]) && {
+        dir.identity(WRITTEN_AHEAD).is_ok_and(|now| now.is_none())
+    };
+    let takes_in = is_sound && (is_own || is_last);
+    if !takes_in && db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).is_err() {
+        // Left open until the process ends, which writes nothing.
+        std::mem::forget(db);
+    }
+}
+
+/// Settings of every connection.
+pub(super) fn prepare(db: &Connection) -> rusqlite::Result<()> {
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // In KiB, as it is negative: the list of numbers is read once, so a large cache would only be memory lost.
+    db.pragma_update(None, "cache_size", -512)?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "trusted_schema", false)
+}
+
+/// What it says of itself.
+pub(super) fn look(db: &Connection) -> rusqlite::Result<Found> {
+    Ok(Found {
+        application: db.pragma_query_value(None, "application_id", |row| row.get(0))?,
+        version: db.pragma_query_value(None, "user_version", |row| row.get(0))?,
+        tables: db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
+    })
+}
+
+/// Whether it is whole.
+pub(super) fn check(db: &Connection, dir: &StateDir) -> Result<(), JournalError> {
+    let verdict: Result<String, rusqlite::Error> = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+    match verdict {
+        Ok(verdict) if verdict == "ok" => Ok(()),
+        Ok(verdict) => Err(JournalError::damaged(dir.path(), &verdict)),
+        Err(error) => Err(Failure::from(error).into_error(dir)),
+    }
+}
+
+/// Brings an opened database to the newest version, in one transaction.
+pub(super) fn migrate(db: &mut Connection, found: Found, kind: Kind) -> rusqlite::Result<()> {
+    if found.version == NEWEST {
+        return Ok(());
+    }
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for (_, step) in MIGRATIONS.iter().filter(|(version, _)| *version > found.version) {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "application_id", application_id(kind))?;
+    tx.pragma_update(None, "user_version", NEWEST)?;
+    tx.commit()
+}

@@ -1,0 +1,894 @@
+//! The pages of doubt, of the journal and of the hidden screen, on the console's state alone: what happened goes in, and
+//! what is asked for and what stands on the screen comes out. No network, no journal, no clock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pindesk::console::app::{App, Effect, Msg, Place, Records, Screen, Session, Size};
+use pindesk::console::decoder::Pasted;
+use pindesk::console::key::Key;
+use pindesk::console::keymap::{Keymap, Mode};
+use pindesk::console::theme::{Glyphs, Surroundings, Theme};
+use pindesk::console::view::View;
+use pindesk::job::{ChangeId, Finished, InDoubt, JobState, Progress, Settlement};
+use pindesk::journal::HistoryLine;
+use pindesk::moment::{Moment, UtcTime};
+use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::outcome::{Doubt, Fault, NotSent, ReadFailure};
+use pindesk::pin::Pin;
+use pindesk::text::Clean;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Color;
+
+const PIN: &str = "409726";
+
+/// Longer than the quiet time before a question.
+const READING: Duration = Duration::from_secs(2);
+
+const HIDE_AFTER: Duration = Duration::from_mins(10);
+
+/// 2026-11-22 14:03:09 UTC.
+const START: UtcTime = UtcTime::from_unix_seconds(1_795_356_189);
+
+fn id(index: usize) -> PhoneNumberId {
+    format!("20000000000{index:04}").parse().expect("an id")
+}
+
+fn clean(texts: &[&str]) -> Vec<Clean> {
+    texts.iter().map(|text| Clean::new(text)).collect()
+}
+
+fn waba() -> Arc<Waba> {
+    Arc::new(Waba { id: "102290129340398".parse().expect("an id"), name: Some(Clean::new("uk-retail")) })
+}
+
+/// Number 1 is on, all others are not set.
+fn number(index: usize) -> Number {
+    let mut number = Number::unread(id(index), Some(Clean::new(["Acme Retail UK", "Acme Support"][index % 2])));
+    number.waba = Some(waba());
+    number.display = Some(Clean::new(&format!("+1 555-010-014{index}")));
+    number.two_step = if index == 1 { TwoStep::On } else { TwoStep::NotSet };
+    number.read_at = Some(START);
+    number
+}
+
+fn escrow() -> Records {
+    Records::Ready { recipients: clean(&["ops-vault age1qjkbnnxfj", "ana@acme SHA256:x7Vq2cTg"]) }
+}
+
+fn no_escrow() -> Records {
+    Records::Ready { recipients: Vec::new() }
+}
+
+fn changed_keys() -> Records {
+    Records::RecipientsChanged {
+        remembered: clean(&["age1ops", "ssh-ed25519 SHA256:gone"]),
+        now: clean(&["age1ops", "ssh-ed25519 SHA256:new"]),
+    }
+}
+
+/// The console on four numbers, and the moment it is at.
+struct Stage {
+    app: App,
+    view: View,
+    buffer: Buffer,
+    now: Moment,
+    effects: Vec<Effect>,
+}
+
+impl Stage {
+    fn new(size: (u16, u16)) -> Self {
+        Self::looking(size, &Surroundings { term: Some("xterm-256color".to_owned()), ..Surroundings::default() })
+    }
+
+    fn looking((width, height): (u16, u16), surroundings: &Surroundings) -> Self {
+        let session = Session {
+            profile: Some("acme-prod".to_owned()),
+            place: Place::Live,
+            read_only: false,
+            user: "ana".to_owned(),
+            host: "graph.example".to_owned(),
+            config_places: Vec::new(),
+            token_place: "/etc/pindesk/token".to_owned(),
+            wabas: vec![waba()],
+            show_pin_for: Some(Duration::from_secs(10)),
+            may_suspend: true,
+            bell: false,
+            hide_after: Some(HIDE_AFTER),
+            start_note: None,
+        };
+        let (app, effects) = App::start(session, Ok(()), Keymap::default(), Size { width, height });
+        let now = Moment { instant: Instant::now(), utc: START };
+        let view = View::new(Theme::new(surroundings, Some(Glyphs::Ascii)));
+        let mut stage = Self { app, view, buffer: Buffer::default(), now, effects };
+        stage.paint();
+        stage
+    }
+
+    /// The list is read, and the journal is open.
+    fn ready(size: (u16, u16), records: Records) -> Self {
+        let mut stage = Self::new(size);
+        stage.reads_the_list().opens(records, Vec::new(), &[]);
+        stage
+    }
+
+    fn reads_the_list(&mut self) -> &mut Self {
+        let numbers = (0..4).map(number).collect();
+        self.tell(Msg::PageArrived { reading: 1, numbers });
+        self.tell(Msg::WabaRead { reading: 1, waba: waba(), result: Ok(()) });
+        self.tell(Msg::ListRead { reading: 1 })
+    }
+
+    fn opens(&mut self, records: Records, unresolved: Vec<Progress>, findings: &[&str]) -> &mut Self {
+        self.tell(Msg::RecordsOpened { records, unresolved, findings: clean(findings) })
+    }
+
+    fn tell(&mut self, msg: Msg) -> &mut Self {
+        self.effects = self.app.update(msg, self.now);
+        self.paint();
+        self
+    }
+
+    fn job(&mut self, index: usize, state: JobState) -> &mut Self {
+        self.tell(Msg::JobsMoved(vec![Progress { change: ChangeId::new(), number: id(index), state }]))
+    }
+
+    fn press(&mut self, key: char) -> &mut Self {
+        self.key(Key::Char(key))
+    }
+
+    fn key(&mut self, key: Key) -> &mut Self {
+        self.tell(Msg::KeyPressed(key))
+    }
+
+    fn types(&mut self, text: &str) -> &mut Self {
+        text.chars().for_each(|key| {
+            self.press(key);
+        });
+        self
+    }
+
+    fn waits(&mut self, time: Duration) -> &mut Self {
+        let end = self.now.plus(time);
+        while let Some(wake) = self.app.next_wake(self.now.instant).filter(|wake| *wake <= end.instant) {
+            self.now = self.now.plus(wake.saturating_duration_since(self.now.instant));
+            self.tell(Msg::Woken);
+        }
+        self.now = end;
+        self.paint();
+        self
+    }
+
+    fn paint(&mut self) {
+        self.app.settle();
+        let Size { width, height } = self.app.size();
+        let area = Rect { x: 0, y: 0, width, height };
+        self.buffer = Buffer::empty(area);
+        let painted = self.view.paint(&self.app, self.now.instant, &mut self.buffer, area);
+        assert_eq!(self.app.update(Msg::FrameShown { max_scroll: painted.max_scroll }, self.now), []);
+    }
+
+    fn screen(&self) -> String {
+        let area = self.buffer.area;
+        let row = |y| (0..area.width).map(|x| self.buffer[(x, y)].symbol()).collect::<String>();
+        (0..area.height).map(row).flat_map(|row| [row.trim_end().to_owned(), "\n".to_owned()]).collect()
+    }
+
+    #[track_caller]
+    fn sees(&mut self, text: &str) -> &mut Self {
+        assert!(squeezed(&self.screen()).contains(text), "no {text:?} on the screen:\n{}", self.screen());
+        self
+    }
+
+    #[track_caller]
+    fn sees_no(&mut self, text: &str) -> &mut Self {
+        assert!(!squeezed(&self.screen()).contains(text), "{text:?} is on the screen:\n{}", self.screen());
+        self
+    }
+
+    #[track_caller]
+    fn asks_for(&mut self, effects: &[Effect]) -> &mut Self {
+        assert_eq!(self.effects, effects, "\n{}", self.screen());
+        self
+    }
+
+    /// Opens the page of the number with this place in the list.
+    fn opens_number(&mut self, index: usize) -> &mut Self {
+        self.key(Key::Home);
+        for _ in 0..index {
+            self.key(Key::Down);
+        }
+        self.key(Key::Enter)
+    }
+
+    /// A PIN typed, and the question answered.
+    fn sets_a_pin(&mut self) -> &mut Self {
+        self.press('p').types(PIN).types(PIN).key(Key::Enter).waits(READING).press('y')
+    }
+
+    fn standing(&self) -> InDoubt {
+        InDoubt {
+            finished: Finished { at: self.now.utc, tries: 4 },
+            doubt: Doubt::NoAnswer { waited: Duration::from_secs(30) },
+            before: TwoStep::NotSet,
+            candidates: 1,
+            is_held: true,
+            is_sealed: true,
+            new_pin_from: self.now.plus(Duration::from_secs(95)),
+        }
+    }
+
+    /// As an earlier run left it: its PIN is in the escrow, and not in memory.
+    fn recovered(&self, index: usize) -> Progress {
+        let standing = InDoubt {
+            doubt: Doubt::CutShort,
+            is_held: false,
+            before: TwoStep::On,
+            candidates: 2,
+            finished: Finished { at: UtcTime::from_unix_seconds(1_795_350_000), tries: 1 },
+            ..self.standing()
+        };
+        Progress { change: ChangeId::new(), number: id(index), state: JobState::InDoubt(Box::new(standing)) }
+    }
+
+    fn in_doubt(&mut self, index: usize, change: impl FnOnce(&mut InDoubt)) -> &mut Self {
+        let mut standing = self.standing();
+        change(&mut standing);
+        self.job(index, JobState::InDoubt(Box::new(standing)))
+    }
+}
+
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn order(index: usize) -> Effect {
+    let pin = Pin::parse(PIN.as_bytes()).expect("a PIN");
+    Effect::SetPin { number: id(index), waba: Some(waba()), before: (&number(index)).into(), pin }
+}
+
+mod records {
+    use super::*;
+
+    #[test]
+    fn nothing_is_sent_until_the_journal_is_open() {
+        let mut stage = Stage::new((80, 24));
+        stage.reads_the_list().press('p').sees("The journal is still being opened.");
+        assert_eq!(stage.app.mode(), Mode::List);
+        stage.opens(escrow(), Vec::new(), &[]).sets_a_pin().asks_for(&[order(0)]);
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_used_leaves_the_list_and_refuses_to_set() {
+        let why = "the state directory /srv/state cannot be written to: read-only file system.";
+        let mut stage = Stage::ready((80, 24), Records::Unusable(Clean::new(why)));
+        stage
+            .sees("NO JOURNAL")
+            .sees("Nothing can be set: the state directory")
+            .sees("+1 555-010-0143")
+            .press('p')
+            .sees("Nothing can be set")
+            .sees(why);
+        stage.key(Key::Esc).sees("Showing 4 of 4").press('r').asks_for(&[Effect::ReadNumber(id(0))]);
+    }
+
+    #[test]
+    fn a_journal_that_dies_is_told_for_good_and_nothing_more_is_sent() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.press('p').types(PIN).types(PIN).key(Key::Enter).waits(READING);
+        let why = "the disk of /srv/state is full, 0 bytes are free.";
+        stage.tell(Msg::RecordsDied(Clean::new(why))).sees("JOURNAL FAILED").press('y').asks_for(&[]);
+        stage.sees("The journal failed, so nothing more is sent.").sees(why);
+        stage.key(Key::Esc).press('m').sees("Nothing was sent. It cannot be recorded.");
+        stage.key(Key::Esc).tell(Msg::RecipientsAcknowledged(Ok(escrow()))).press('p').sees("The journal failed");
+        stage.key(Key::Esc).sees("JOURNAL FAILED");
+    }
+
+    #[test]
+    fn changed_keys_are_shown_and_confirmed_by_y_after_a_quiet_time() {
+        let mut stage = Stage::ready((80, 24), changed_keys());
+        stage.sees("KEYS CHANGED").sees("The keys of the escrow have changed.").press('p');
+        stage.sees("1 added, 1 removed, 1 kept.").sees("Added ssh-ed25519 SHA256:new").sees("Removed ssh-ed25519");
+        stage.press('y').asks_for(&[]).sees("Read this first").press('x').waits(READING);
+        stage.tell(Msg::Pasted(Pasted::new("y".to_owned()))).asks_for(&[]).key(Key::Enter).asks_for(&[]);
+        stage.waits(READING).press('y').asks_for(&[Effect::AcknowledgeRecipients]);
+        stage.press('p').sees("1 added").key(Key::Esc);
+        stage.tell(Msg::RecipientsAcknowledged(Ok(escrow()))).sees_no("KEYS CHANGED").sets_a_pin();
+        stage.asks_for(&[order(0)]);
+    }
+
+    #[test]
+    fn keys_below_the_window_are_read_before_they_are_confirmed() {
+        let names: Vec<String> = (0..9).map(|key| format!("ssh-ed25519 SHA256:{key}")).collect();
+        let now = names.iter().map(|name| Clean::new(name)).collect();
+        let mut stage = Stage::ready((40, 10), Records::RecipientsChanged { remembered: Vec::new(), now });
+        stage.press('p').waits(READING).press('y').asks_for(&[]).sees("There is more below: read on with Down.");
+        for _ in 0..9 {
+            stage.key(Key::PageDown);
+        }
+        stage.press('y').asks_for(&[Effect::AcknowledgeRecipients]);
+    }
+
+    #[test]
+    fn keys_that_could_not_be_confirmed_still_stop_all_setting() {
+        let mut stage = Stage::ready((80, 24), changed_keys());
+        stage.tell(Msg::RecipientsAcknowledged(Err(Clean::new("the disk is full")))).sees("could not be confirmed");
+        stage.press('p').sees("1 added");
+    }
+
+    #[test]
+    fn the_form_and_the_question_say_where_the_pin_will_be() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage
+            .press('p')
+            .sees("Will be sealed first, in escrow.jsonl, for 2 keys.")
+            .types(PIN)
+            .types(PIN)
+            .key(Key::Enter);
+        stage.sees(
+            "Will be sealed first, in escrow.jsonl, for 2 keys. ops-vault age1qjkbnnxfj ana@acme SHA256:x7Vq2cTg",
+        );
+        stage.sees("Enter does nothing here.");
+        let mut stage = Stage::ready((80, 24), no_escrow());
+        stage.press('p').sees("No escrow: only your vault has this PIN").types(PIN).types(PIN).key(Key::Enter);
+        stage.sees("No escrow: only your vault has this PIN, and this program until you quit.");
+        stage.waits(READING).press('y').asks_for(&[order(0)]);
+    }
+}
+
+mod doubt {
+    use super::*;
+
+    #[test]
+    fn the_page_says_what_was_on_where_the_pin_is_and_how_many_may_be_in_force() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.in_doubt(0, |_| {}).opens_number(0).asks_for(&[Effect::ReadHistory(id(0))]);
+        stage.sees("not set before; now not set").sees("May be in force 1 PIN, or none");
+        stage.sees("in memory, and sealed in escrow.jsonl").sees("No answer: +1 555-010-0140");
+        stage.in_doubt(0, |standing| (standing.is_sealed, standing.candidates) = (false, 3));
+        stage.sees("in memory only, until you quit: write it down").sees("3 PINs, or none").sees("s same PIN");
+        stage.in_doubt(0, |standing| (standing.is_held, standing.before) = (false, TwoStep::On));
+        stage.sees("sealed in escrow.jsonl, not in memory").sees("1 PIN, the one before included").sees("on before");
+        stage
+            .sees_no("s same PIN")
+            .sees("s The same PIN cannot go again")
+            .press('s')
+            .sees("The PIN is not in memory any more.");
+        assert_eq!(stage.app.mode(), Mode::NoAnswer);
+    }
+
+    #[test]
+    fn the_same_pin_goes_again_after_a_question() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.in_doubt(0, |_| {}).opens_number(0).press('s').sees("Send the same PIN to 1 number again?");
+        stage.press('y').asks_for(&[]).waits(READING).press('y').asks_for(&[Effect::SendSamePin(id(0))]);
+    }
+
+    #[test]
+    fn another_pin_can_be_set_only_when_the_last_try_can_land_no_more() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.in_doubt(0, |_| {}).opens_number(0).sees("A new PIN can be set in 1 min 35 s");
+        stage.press('p').sees("A new PIN in 1 min 35 s. Until then only the same PIN can go: s.");
+        stage.waits(Duration::from_millis(34_500)).sees("A new PIN can be set in 1 min 1 s");
+        stage.waits(Duration::from_millis(60_499)).press('p').sees("A new PIN in 1 s.").asks_for(&[]);
+        stage.waits(Duration::from_millis(1)).sees("p Set a new PIN.").press('p').sees("Set PIN");
+        stage.asks_for(&[Effect::ReadNumber(id(0))]);
+    }
+
+    #[test]
+    fn the_countdown_wakes_the_screen_once_a_second_and_only_on_its_page() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.in_doubt(0, |_| {});
+        let warning = stage.now.instant + HIDE_AFTER.saturating_sub(Duration::from_secs(30));
+        assert_eq!(stage.app.next_wake(stage.now.instant), Some(warning), "the list counts nothing");
+        stage.opens_number(0);
+        assert_eq!(stage.app.next_wake(stage.now.instant), Some(stage.now.instant + Duration::from_secs(1)));
+        stage.waits(Duration::from_secs(95));
+        assert_eq!(stage.app.next_wake(stage.now.instant), Some(warning));
+    }
+
+    #[test]
+    fn a_recovered_change_has_the_new_pin_as_its_first_way() {
+        let mut stage = Stage::new((80, 24));
+        let unresolved = vec![stage.recovered(1)];
+        stage.reads_the_list().opens(escrow(), unresolved, &[]).sees("1 number is in doubt").key(Key::Enter);
+        stage.waits(Duration::from_secs(95));
+        let screen = stage.screen();
+        assert!(screen.find("p  Set a new PIN. This is the way") < screen.find("s  The same PIN"), "{screen}");
+        stage.sees("pindesk escrow open --identity FILE 200000000000001");
+    }
+
+    #[test]
+    fn a_check_by_hand_needs_a_note_without_a_pin_and_an_answer() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.in_doubt(0, |_| {}).opens_number(0).press('h').sees("Checked by hand");
+        stage.types("ok").key(Key::Enter).sees("Write down what was found");
+        stage.key(Key::Ctrl('u')).types("PIN is 409726 now").key(Key::Enter).sees("Leave the PIN out");
+        stage.key(Key::Ctrl('u')).types("it was 4 0 9-72 6").key(Key::Enter).sees("Leave the PIN out");
+        stage.key(Key::Ctrl('u')).types("registered with the old PIN").key(Key::Enter);
+        stage.sees("Record that 1 number was checked by hand?").sees("registered with the old PIN");
+        stage.press('y').asks_for(&[]).key(Key::Enter).asks_for(&[]).waits(READING).press('y');
+        let note = Clean::new("registered with the old PIN");
+        stage.asks_for(&[Effect::SettleByHand { number: id(0), note }]);
+        let finished = Finished { at: stage.now.utc, tries: 4 };
+        stage.job(0, JobState::Settled(finished, Settlement::ByHand)).sees("settled: recorded as checked by hand.");
+        stage.press('/').types("request:settled").key(Key::Enter).sees("Showing 1 of 4").sees("- settled");
+        stage.key(Key::Enter).sees("Last request settled: checked by hand");
+    }
+
+    #[test]
+    fn esc_leaves_the_note_and_its_question_and_nothing_is_recorded() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.in_doubt(0, |_| {}).opens_number(0).press('h').types("abc").key(Key::Esc).sees("No answer:");
+        stage.press('h').sees("Note:").sees_no("abc").types("abc").key(Key::Enter).waits(READING).press('n');
+        stage.sees("Cancelled. Nothing was recorded.").sees("No answer:").asks_for(&[]);
+    }
+
+    #[test]
+    fn a_decision_is_not_recorded_where_the_journal_is_dead() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.in_doubt(0, |_| {}).opens_number(0).press('h').types("abc").key(Key::Enter).waits(READING);
+        stage.tell(Msg::RecordsDied(Clean::new("the disk is full."))).press('y').asks_for(&[]);
+        stage.sees("Nothing can be set");
+    }
+
+    #[test]
+    fn a_refusal_that_comes_later_clears_no_doubt() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        let finished = Finished { at: stage.now.utc, tries: 1 };
+        stage.in_doubt(0, |_| {}).job(0, JobState::NotSent(finished, NotSent::Stopped)).sees("in doubt 1");
+        stage.opens_number(0).sees("No answer:").sees("The older PIN may have been set");
+    }
+
+    #[test]
+    fn a_doubt_of_which_only_less_can_be_done_is_not_told_again() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        let (finished, from) = (Finished { at: stage.now.utc, tries: 4 }, stage.standing().new_pin_from);
+        stage.in_doubt(0, |_| {}).waits(READING);
+        stage.in_doubt(0, |standing| {
+            (standing.finished, standing.new_pin_from, standing.is_held) = (finished, from, false);
+        });
+        assert_eq!(stage.app.messages().newest_first().filter(|told| told.text.contains("no answer")).count(), 1);
+    }
+}
+
+mod unresolved {
+    use super::*;
+
+    fn with_two(size: (u16, u16)) -> Stage {
+        let mut stage = Stage::new(size);
+        // The second is not configured any more: the list will never hold it.
+        let unresolved = vec![stage.recovered(1), stage.recovered(7)];
+        stage.opens(escrow(), unresolved, &["The journal is older than the escrow file: it may have been put back."]);
+        stage
+    }
+
+    #[test]
+    fn it_comes_before_the_list_and_esc_puts_it_off() {
+        let mut stage = with_two((80, 24));
+        stage.sees("2 numbers are in doubt").sees("The journal is older").sees("200000000000001");
+        stage.reads_the_list().sees("2 numbers are in doubt").sees("+1 555-010-0141").sees("2 PINs");
+        stage.key(Key::Esc).sees("Showing 4 of 4").sees("in doubt 2 | on 1").press('w').sees("2 numbers are in doubt");
+        stage.press('q').sees("Showing 4 of 4");
+    }
+
+    #[test]
+    fn it_waits_until_what_is_typed_is_done() {
+        let mut stage = Stage::new((80, 24));
+        stage.reads_the_list().press('/').types("555");
+        let unresolved = vec![stage.recovered(1)];
+        stage.opens(escrow(), unresolved, &[]).sees("Filter: 555").key(Key::Enter).sees("1 number is in doubt");
+    }
+
+    #[test]
+    fn a_row_goes_only_by_a_confirmation_or_a_decision() {
+        let mut stage = with_two((80, 24));
+        let finished = Finished { at: START, tries: 1 };
+        let fault = Fault {
+            http_status: 400,
+            code: 100,
+            subcode: None,
+            message: Clean::new("no"),
+            details: None,
+            trace_id: None,
+            is_transient: false,
+        };
+        for state in [
+            JobState::Queued,
+            JobState::Sending { attempt: 1 },
+            JobState::NotSent(finished, NotSent::Stopped),
+            JobState::Failed(finished, fault),
+        ] {
+            stage.job(1, state).sees("2 numbers are in doubt").reads_the_list();
+        }
+        stage.job(1, JobState::Set(finished)).sees("1 number is in doubt");
+        stage.job(7, JobState::Settled(finished, Settlement::NothingInForce)).sees("To look at");
+        stage.key(Key::Esc).sees_no("in doubt").press('w').sees("The journal is older");
+    }
+
+    #[test]
+    fn the_cursor_follows_its_number_and_enter_opens_it() {
+        let mut stage = with_two((80, 24));
+        stage.reads_the_list().key(Key::Enter).sees("2 numbers are in doubt").asks_for(&[]);
+        stage.key(Key::Down).key(Key::Down).key(Key::Enter).sees("No answer: 200000000000007");
+        stage.asks_for(&[Effect::ReadHistory(id(7))]).key(Key::Esc).sees("> ! 200000000000007");
+        stage.key(Key::Enter).press('h').types("gone from Meta").key(Key::Enter).waits(READING).press('y');
+        stage.asks_for(&[Effect::SettleByHand { number: id(7), note: Clean::new("gone from Meta") }]);
+        stage.sees("2 numbers are in doubt");
+        stage.job(7, JobState::Settled(Finished { at: START, tries: 1 }, Settlement::ByHand)).sees("> ! +1 555");
+    }
+
+    #[test]
+    fn without_anything_w_says_so() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.press('w').sees("No number is in doubt.").sees("Showing 4 of 4");
+    }
+}
+
+mod remembered {
+    use super::*;
+
+    fn old(index: usize) -> Number {
+        Number { read_at: Some(UtcTime::from_unix_seconds(1_795_269_789)), ..number(index) }
+    }
+
+    #[test]
+    fn numbers_of_an_earlier_run_are_shown_as_old_until_read_afresh() {
+        let mut stage = Stage::new((80, 24));
+        stage.opens(escrow(), Vec::new(), &[]).tell(Msg::NumbersRemembered(vec![old(1), old(5)]));
+        stage.sees("Showing numbers as read 21 Nov 2026 14:03 UTC; reading them afresh: 0 so far.");
+        stage.sees("? on").sees("on 0 | not set 0 | unknown 2");
+        stage.reads_the_list().sees("Read 4 numbers.").sees("Showing 4 of 4").sees("on 1 | not set 3 | unknown 0");
+        stage.sees("+ on").sees_no("? on").sees_no("0145");
+    }
+
+    #[test]
+    fn a_fresh_number_is_never_replaced_by_an_old_one_and_late_old_ones_are_not_shown() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        let on = Number { two_step: TwoStep::On, ..old(0) };
+        stage.tell(Msg::NumbersRemembered(vec![on, old(5)])).sees("on 1 | not set 3 | unknown 0").sees("4 of 4");
+    }
+
+    #[test]
+    fn an_old_status_counts_as_unknown_for_the_question() {
+        let mut stage = Stage::new((80, 24));
+        stage.opens(escrow(), Vec::new(), &[]).tell(Msg::NumbersRemembered(vec![old(0)]));
+        stage.press('p').asks_for(&[Effect::ReadNumber(id(0))]).sees("Two-step now unknown");
+        stage.types(PIN).types(PIN).key(Key::Enter).sees("Replace the PIN of 1 number?").key(Key::Esc);
+        stage.press('p').tell(Msg::NumberRead { id: id(0), result: Ok(number(0)) }).sees("Two-step now not set");
+        stage.types(PIN).types(PIN).key(Key::Enter).sees("Set the PIN for 1 number?");
+    }
+
+    #[test]
+    fn what_is_not_configured_any_more_is_not_shown() {
+        let mut stage = Stage::new((80, 24));
+        let other = Arc::new(Waba { id: "7".parse().expect("an id"), name: None });
+        let elsewhere = Number { waba: Some(other), ..old(2) };
+        let single = Number { waba: None, ..old(3) };
+        stage.tell(Msg::NumbersRemembered(vec![elsewhere, single])).sees("Showing 1 of 1");
+        let numbers = vec![number(0)];
+        stage.tell(Msg::PageArrived { reading: 1, numbers }).tell(Msg::ListRead { reading: 1 });
+        stage.sees("Showing 1 of 1").sees("0140").sees_no("0143");
+    }
+}
+
+mod hiding {
+    use super::*;
+
+    fn asleep(stage: &mut Stage) -> &mut Stage {
+        stage.waits(HIDE_AFTER)
+    }
+
+    #[test]
+    fn it_hides_after_the_time_and_warns_30_s_before() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        let asked = stage.app.next_wake(stage.now.instant);
+        assert_eq!(
+            asked,
+            Some(stage.now.instant + HIDE_AFTER.saturating_sub(Duration::from_secs(30))),
+            "one wake until then"
+        );
+        stage
+            .waits(HIDE_AFTER.saturating_sub(Duration::from_secs(30)))
+            .sees("Hiding the screen in 30 s. Press any key.");
+        stage.waits(Duration::from_millis(29_999)).sees("0143").waits(Duration::from_millis(1));
+        stage.asks_for(&[Effect::DropSecrets]).sees("Screen hidden").sees("Hidden after 10 min without a key.");
+        for word in ["0140", "0143", "Acme", "acme", "2000000", "Read 4"] {
+            stage.sees_no(word);
+        }
+        assert_eq!(stage.app.next_wake(stage.now.instant), None, "a hidden screen costs nothing");
+    }
+
+    #[test]
+    fn the_key_that_answers_the_warning_does_nothing_else() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage
+            .press('p')
+            .types(PIN)
+            .types(PIN)
+            .key(Key::Enter)
+            .waits(HIDE_AFTER.saturating_sub(Duration::from_secs(10)));
+        stage.sees("Hiding the screen").press('y').asks_for(&[]).sees_no("Hiding").sees("Set the PIN for 1 number?");
+        stage.press('y').asks_for(&[order(0)]);
+    }
+
+    #[test]
+    fn what_was_being_typed_is_dropped_and_nothing_is_sent() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.press('p').types(PIN).types(PIN).key(Key::Enter);
+        asleep(&mut stage).sees("Screen hidden").press('y').asks_for(&[]).key(Key::Enter);
+        stage.asks_for(&[Effect::ReadToken]).tell(Msg::TokenRead(Ok(()))).asks_for(&[Effect::RecordShown]);
+        stage.sees("Showing 4 of 4").press('m').sees("What was being typed is cancelled, nothing was sent.");
+    }
+
+    #[test]
+    fn keys_before_it_is_drawn_do_nothing() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.app.update(Msg::KeyPressed(Key::Char('z')), stage.now);
+        for key in [Key::Enter, Key::Ctrl('c'), Key::Char('q')] {
+            assert_eq!(stage.app.update(Msg::KeyPressed(key), stage.now), []);
+            assert_eq!(stage.app.mode(), Mode::Hidden);
+        }
+        stage.paint();
+        stage.key(Key::Enter).asks_for(&[Effect::ReadToken]).key(Key::Enter).asks_for(&[]);
+    }
+
+    #[test]
+    fn without_a_token_the_screen_stays_without_numbers() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.press('z').asks_for(&[Effect::DropSecrets]).key(Key::Enter);
+        stage.tell(Msg::TokenRead(Err("The file is gone.".to_owned()))).asks_for(&[]).sees("No access token");
+        stage.sees_no("0140").press('m').sees("No access token").press('?').sees_no("0140").key(Key::Esc);
+        stage.sees("No access token").key(Key::Esc).asks_for(&[]).sees("Screen hidden").sees_no("0140");
+    }
+
+    #[test]
+    fn whoever_stays_after_all_stays_without_numbers() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.job(0, JobState::Sending { attempt: 1 }).press('z').key(Key::Ctrl('c')).waits(READING).press('y');
+        stage.asks_for(&[Effect::StopWork]).sees_no("0140").press('n').sees("Screen hidden").sees_no("0140");
+    }
+
+    #[test]
+    fn quitting_a_hidden_screen_names_no_number() {
+        let mut stage = Stage::ready((80, 24), no_escrow());
+        stage.in_doubt(0, |standing| standing.is_sealed = false).press('z');
+        stage.sees("PINs in doubt kept in memory: 1. The escrow does not have them.").sees("In doubt: 1.");
+        stage.key(Key::Ctrl('c')).sees("Quit while a PIN is in doubt?").sees_no("0140").sees_no("2000000");
+        stage.press('n').sees("Screen hidden").key(Key::Ctrl('c')).waits(READING).press('y').asks_for(&[Effect::Quit]);
+    }
+
+    #[test]
+    fn pins_that_the_escrow_has_leave_memory_and_can_go_again_no_more() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.in_doubt(0, |_| {}).press('z').sees_no("kept in memory").key(Key::Enter);
+        stage.tell(Msg::TokenRead(Ok(()))).opens_number(0).sees("sealed in escrow.jsonl, not in memory");
+        stage.press('s').asks_for(&[]).sees("The PIN is not in memory any more.");
+    }
+
+    #[test]
+    fn work_goes_on_and_only_its_count_is_shown() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.job(0, JobState::Sending { attempt: 1 }).press('z').sees("Work goes on: 1 request is on the way.");
+        stage.job(1, JobState::Queued).sees("Work goes on: 1 request is on the way, 1 more is queued.");
+        stage.job(0, JobState::Set(Finished { at: START, tries: 1 })).sees("1 request is queued: it was not sent yet.");
+        stage.job(1, JobState::Set(Finished { at: START, tries: 1 })).sees_no("Work goes on").sees_no("0140");
+    }
+
+    #[test]
+    fn neither_a_lost_line_nor_a_repeat_wakes_a_hidden_screen() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        let until = stage.now.instant + Duration::from_secs(8);
+        stage.job(0, JobState::Waiting { attempt: 2, until, in_doubt: true });
+        stage.tell(Msg::NumberRead { id: id(1), result: Err(ReadFailure::NoAnswer) }).sees("OFFLINE").press('z');
+        assert_eq!(stage.app.next_wake(stage.now.instant), None);
+        assert_eq!(stage.app.update(Msg::Woken, stage.now.plus(HIDE_AFTER)), []);
+    }
+
+    #[test]
+    fn after_showing_the_page_of_what_is_unresolved_is_where_it_was() {
+        let mut stage = Stage::new((80, 24));
+        let unresolved = vec![stage.recovered(1)];
+        stage.reads_the_list().opens(escrow(), unresolved, &[]).press('z').sees_no("0141").key(Key::Enter);
+        stage.tell(Msg::TokenRead(Ok(()))).asks_for(&[Effect::RecordShown]).sees("1 number is in doubt");
+    }
+}
+
+mod history {
+    use super::*;
+
+    fn lines() -> Vec<HistoryLine> {
+        let line = |at, what| HistoryLine {
+            at: UtcTime::from_unix_seconds(at),
+            who: Clean::new("ana"),
+            what: Clean::new(what),
+        };
+        vec![line(1_795_356_189, "set"), line(1_795_269_789, "checked by hand: phoned the shop")]
+    }
+
+    #[test]
+    fn the_details_hold_the_history_newest_first() {
+        let mut stage = Stage::ready((80, 36), escrow());
+        stage.opens_number(0).asks_for(&[Effect::ReadHistory(id(0))]).sees_no("History");
+        stage.tell(Msg::HistoryRead { id: id(0), lines: lines() });
+        stage.sees("History 22 Nov 2026 14:03 UTC ana set 21 Nov 2026 14:03 UTC ana checked by hand: phoned the shop");
+        stage.job(0, JobState::Set(Finished { at: START, tries: 1 }));
+        stage.asks_for(&[Effect::ReadNumber(id(0)), Effect::ReadHistory(id(0))]);
+    }
+
+    #[test]
+    fn beside_the_list_it_is_read_once_the_cursor_has_rested() {
+        let mut stage = Stage::ready((120, 36), escrow());
+        stage.key(Key::Down).press('d').asks_for(&[Effect::ReadHistory(id(1))]);
+        stage.tell(Msg::HistoryRead { id: id(1), lines: lines() }).sees("phoned the");
+        stage.key(Key::Down).asks_for(&[]).key(Key::Down).asks_for(&[]).sees_no("phoned the");
+        stage.waits(Duration::from_millis(499)).asks_for(&[]);
+        stage.waits(Duration::from_millis(1)).asks_for(&[Effect::ReadHistory(id(3))]);
+        stage.waits(Duration::from_mins(1)).press('d').key(Key::Up).waits(READING);
+        assert_eq!(stage.effects, [], "nothing is read for a pane that is closed");
+    }
+}
+
+mod quitting {
+    use super::*;
+
+    #[test]
+    fn a_doubt_that_the_escrow_has_is_shown_again_and_is_no_reason_to_insist() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.in_doubt(0, |_| {}).press('q').sees("1 number in doubt is shown again at the next start.");
+        stage.sees_no("forgotten").waits(READING).press('y').asks_for(&[Effect::Quit]);
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.in_doubt(0, |_| {}).key(Key::Ctrl('c')).key(Key::Ctrl('c')).asks_for(&[Effect::Quit]);
+    }
+
+    #[test]
+    fn a_pin_that_is_only_in_memory_is_asked_about_by_name() {
+        let mut stage = Stage::ready((80, 24), no_escrow());
+        stage.in_doubt(0, |standing| standing.is_sealed = false).in_doubt(2, |standing| standing.is_held = false);
+        stage.key(Key::Ctrl('c')).key(Key::Ctrl('c')).asks_for(&[]).sees("! +1 555-010-0140").sees_no("0142");
+        stage.sees("1 number in doubt is shown again at the next start.");
+    }
+}
+
+mod looks {
+    use super::*;
+
+    fn picture(name: &str, stage: &Stage) {
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(name, stage.screen());
+        });
+    }
+
+    const SIZES: [(u16, u16); 2] = [(80, 24), (40, 10)];
+
+    #[test]
+    fn the_pages_look_as_they_did() {
+        for size in SIZES {
+            let snap = |page: &str, stage: &Stage| picture(&format!("{page}-{}x{}", size.0, size.1), stage);
+            let mut stage = Stage::new(size);
+            let unresolved = vec![stage.recovered(1), stage.recovered(7)];
+            let finding = "The journal was missing and is made anew. What the escrow file holds is in doubt.";
+            stage.reads_the_list().opens(escrow(), unresolved, &[finding]).key(Key::Down);
+            snap("unresolved", &stage);
+            stage.key(Key::Enter);
+            snap("doubt-recovered", &stage);
+            stage.key(Key::Esc).key(Key::Esc);
+            snap("list-in-doubt", &stage);
+            stage.in_doubt(0, |_| {}).opens_number(0);
+            snap("doubt-held", &stage);
+            stage.in_doubt(0, |standing| standing.is_sealed = false);
+            snap("doubt-unsealed", &stage);
+            stage.press('h').types("the shop still registers with the old PIN");
+            snap("check-note", &stage);
+            stage.key(Key::Enter);
+            snap("check-question", &stage);
+            stage.key(Key::Esc).key(Key::Esc).press('q');
+            snap("quit-in-doubt", &stage);
+            stage.key(Key::Esc).press('z');
+            snap("hidden", &stage);
+            stage.key(Key::Ctrl('c'));
+            snap("hidden-quit", &stage);
+        }
+    }
+
+    #[test]
+    fn the_pages_of_the_journal_look_as_they_did() {
+        for size in SIZES {
+            let snap = |page: &str, stage: &Stage| picture(&format!("{page}-{}x{}", size.0, size.1), stage);
+            let mut stage = Stage::ready(size, changed_keys());
+            snap("list-keys-changed", &stage);
+            stage.press('p');
+            snap("keys-changed", &stage);
+            let mut stage = Stage::ready(size, escrow());
+            stage.press('p');
+            snap("form-escrow", &stage);
+            stage.types(PIN).types(PIN).key(Key::Enter);
+            snap("confirm-escrow", &stage);
+            let why = "A sync of /srv/pindesk/journal.db failed: no space left on device. 0 bytes are free there.";
+            stage.key(Key::Esc).tell(Msg::RecordsDied(Clean::new(why))).press('p');
+            snap("journal-failed", &stage);
+            stage.key(Key::Esc);
+            snap("list-journal-failed", &stage);
+            let mut stage = Stage::ready(size, no_escrow());
+            stage.press('p');
+            snap("form-no-escrow", &stage);
+            stage.types(PIN).types(PIN).key(Key::Enter);
+            snap("confirm-no-escrow", &stage);
+            let mut stage = Stage::new(size);
+            let old = Number { read_at: Some(UtcTime::from_unix_seconds(1_795_269_789)), ..number(1) };
+            stage.opens(escrow(), Vec::new(), &[]).tell(Msg::NumbersRemembered(vec![old]));
+            snap("list-remembered", &stage);
+            stage.waits(HIDE_AFTER.saturating_sub(Duration::from_secs(1)));
+            snap("list-warning", &stage);
+        }
+    }
+
+    #[test]
+    fn every_page_is_drawn_at_every_size() {
+        let doubt = |stage: &mut Stage| {
+            stage.in_doubt(0, |_| {}).opens_number(0);
+        };
+        let pages: [fn(&mut Stage); 5] = [
+            |stage| {
+                stage.press('w');
+            },
+            |stage| {
+                stage.opens_number(0);
+            },
+            |stage| {
+                stage.opens_number(0).press('h').types(&"a long note ".repeat(20));
+            },
+            |stage| {
+                stage.opens_number(0).press('h').types(&"a long note ".repeat(20)).key(Key::Enter);
+            },
+            |stage| {
+                stage.press('z');
+            },
+        ];
+        let mut stages: Vec<Stage> = pages
+            .iter()
+            .map(|page| {
+                let mut stage = Stage::ready((80, 24), escrow());
+                doubt(&mut stage);
+                page(stage.key(Key::Esc));
+                stage
+            })
+            .collect();
+        for records in [changed_keys(), Records::Unusable(Clean::new(&"why ".repeat(90)))] {
+            let mut stage = Stage::ready((80, 24), records);
+            stage.press('p');
+            stages.push(stage);
+        }
+        let modes: Vec<_> = stages.iter().map(|stage| stage.app.mode()).collect();
+        let expected = [
+            Mode::Unresolved,
+            Mode::NoAnswer,
+            Mode::CheckNote,
+            Mode::ConfirmCheck,
+            Mode::Hidden,
+            Mode::Recipients,
+            Mode::Unrecorded,
+        ];
+        assert_eq!(modes, expected);
+        for stage in &mut stages {
+            for width in [1, 2, 9, 39, 40, 41, 59, 60, 79, 80, 99, 100, 121, 199] {
+                for height in [1, 2, 5, 9, 10, 11, 15, 16, 24, 60] {
+                    stage.tell(Msg::Resized(Size { width, height }));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_colour_the_signs_and_words_stay() {
+        let plain = Surroundings { no_color: true, ..Surroundings::default() };
+        let mut stage = Stage::looking((80, 24), &plain);
+        let unresolved = vec![stage.recovered(1)];
+        stage.reads_the_list().opens(escrow(), unresolved, &[]).sees("> ! +1 555-010-0141");
+        let cells = stage.buffer.content();
+        assert!(cells.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
+        stage.key(Key::Esc).sees("in doubt 1 | on 1");
+        assert!(matches!(stage.app.screen(), Screen::List));
+    }
+}

@@ -1,0 +1,163 @@
+//! Everything a command needs to set PINs: a simulator in this process, a config, an access token, a state directory,
+//! and a key that the escrow is sealed to.
+
+use std::fs::{self, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use age::secrecy::ExposeSecret as _;
+use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::served::serve;
+
+/// The numbers there are.
+const NUMBERS: usize = 40;
+
+/// The PIN in the PIN file.
+pub(crate) const PIN: &str = "409726";
+
+/// A simulator and a home directory with a config that leads to it.
+pub(crate) struct Shop {
+    pub(crate) simulator: Simulator,
+    home: TempDir,
+    recipient: String,
+}
+
+/// How a command ended, without the name of the temporary directory.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Shop {
+    /// How long each answer takes, and what goes wrong. The escrow has one recipient.
+    pub(crate) fn open(latency: Duration, faults: &str) -> Self {
+        let faults = FaultPlan::parse(faults).expect("a plan of faults");
+        let simulator = serve(SimulatorSpec { world: WorldSpec::new(NUMBERS, 1), latency, faults });
+        let key = age::x25519::Identity::generate();
+        let recipient = key.to_public().to_string();
+        let shop = Self { simulator, home: TempDir::new().expect("a directory"), recipient };
+        shop.file("key.txt", 0o600, key.to_string().expose_secret());
+        shop.file("token", 0o600, simulator::TOKEN);
+        shop.file("pin", 0o600, PIN);
+        shop.configure("", &[&shop.recipient]);
+        shop
+    }
+
+    pub(crate) fn prompt() -> Self {
+        Self::open(Duration::ZERO, "")
+    }
+
+    /// Writes the config: these lines in the profile, and these recipients.
+    pub(crate) fn configure(&self, lines: &str, recipients: &[&str]) {
+        let wabas = simulator::wabas();
+        let wabas = wabas.iter().map(|waba| format!("[[profile.acme.waba]]\nid = \"{}\"\n", waba.id));
+        let escrow =
+            if recipients.is_empty() { String::new() } else { format!("[escrow]\nrecipients = {recipients:?}\n") };
+        let config = format!(
+            "{escrow}[profile.acme]\ntoken_file = \"{}\"\ngraph_url = \"{}\"\n{lines}\n{}",
+            self.path("token").display(),
+            self.simulator.base_url(),
+            wabas.collect::<String>()
+        );
+        self.file(".config/pindesk/config.toml", 0o600, &config);
+    }
+
+    /// The public key that PINs are sealed to at first.
+    pub(crate) fn recipient(&self) -> &str {
+        &self.recipient
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Where the journal and the escrow file are.
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
+        self.path(".local/state/pindesk").join(name)
+    }
+
+    /// Writes a file, and gives its path.
+    pub(crate) fn file(&self, name: &str, mode: u32, content: &str) -> String {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("it has one")).expect("its directory");
+        fs::write(&path, content).expect("the file");
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("its mode");
+        path.to_str().expect("UTF-8").to_owned()
+    }
+
+    /// A file of phone number IDs.
+    pub(crate) fn list(&self, ids: &[String]) -> String {
+        self.file("ids.txt", 0o644, &(ids.join("\n") + "\n"))
+    }
+
+    /// The first numbers in this state of two-step verification.
+    pub(crate) fn ids(&self, two_step: &str, count: usize) -> Vec<String> {
+        let listed = self.run(&["numbers", "list", "--json", "--two-step", two_step]);
+        let ids =
+            listed.objects().into_iter().filter_map(|object| Some(object["phone_number_id"].as_str()?.to_owned()));
+        let ids: Vec<String> = ids.take(count).collect();
+        assert_eq!(ids.len(), count, "{listed:?}");
+        ids
+    }
+
+    /// What confirms this number.
+    pub(crate) fn last_four(&self, id: &str) -> String {
+        let shown = self.run(&["numbers", "show", id, "--json"]).objects().remove(0);
+        let display = shown["display_phone_number"].as_str().expect("a display number").to_owned();
+        let digits: String = display.chars().filter(char::is_ascii_digit).collect();
+        digits[digits.len() - 4..].to_owned()
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pindesk"));
+        command.args(arguments).env_clear().env("HOME", self.home.path()).env("USER", "ana").stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        self.ended(&self.command(arguments).output().expect("a process"))
+    }
+
+    pub(crate) fn run_with(&self, arguments: &[&str], stdin: &str) -> Ended {
+        let mut command = self.command(arguments);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
+        // A command that refuses before it reads has closed the pipe.
+        child.stdin.take().expect("a pipe").write_all(stdin.as_bytes()).ok();
+        self.ended(&child.wait_with_output().expect("it ends"))
+    }
+
+    pub(crate) fn ended(&self, output: &Output) -> Ended {
+        let text = |bytes: &[u8]| {
+            let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
+            text.replace(&*self.home.path().to_string_lossy(), "~")
+        };
+        Ended { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// The PIN in force on a number.
+    pub(crate) fn in_force(&self, id: &str) -> Option<String> {
+        let pin = self.simulator.pin_in_force(&id.parse().expect("an id"))?;
+        Some(String::from_utf8(pin.to_vec()).expect("digits"))
+    }
+}
+
+impl Ended {
+    /// The lines of standard output as JSON.
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
+    }
+
+    /// The last of them.
+    pub(crate) fn summary(&self) -> Value {
+        self.objects().pop().unwrap_or_else(|| panic!("a summary: {self:?}"))
+    }
+}
