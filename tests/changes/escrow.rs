@@ -1,0 +1,241 @@
+//! `escrow`: what is listed, what opens it, and what is told of records that do not open.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::shop::{PIN, Shop};
+use crate::support::skip;
+
+/// A shop where one number got the PIN, and that number.
+fn with_one_record() -> (Shop, String) {
+    let shop = Shop::prompt();
+    let id = set(&shop, 0);
+    (shop, id)
+}
+
+/// Sets the PIN of the n-th number.
+fn set(shop: &Shop, n: usize) -> String {
+    let id = shop.ids("not-set", n + 1).remove(n);
+    let (pin, last) = (shop.path("pin"), shop.last_four(&id));
+    let ended =
+        shop.run(&["pin", "set", &id, "--pin-file", pin.to_str().expect("UTF-8"), "--confirm", &last, "--replace"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    id
+}
+
+fn open(shop: &Shop, key: &str, more: &[&str]) -> crate::support::shop::Ended {
+    let key = shop.path(key);
+    shop.run(&[&["escrow", "open", "--identity", key.to_str().expect("UTF-8")][..], more].concat())
+}
+
+#[test]
+fn a_list_says_what_is_sealed_and_never_a_pin() {
+    let (shop, id) = with_one_record();
+    let other = set(&shop, 1);
+    let people = shop.run(&["escrow", "list"]);
+    let lines: Vec<&str> = people.out.lines().collect();
+    assert_eq!(lines[0], "SEALED AT             PHONE NUMBER ID     CHANGE");
+    assert!(lines.len() == 3 && lines[1].contains(&id) && lines.iter().all(|line| line.len() <= 80), "{people:?}");
+    let scripts = shop.run(&["escrow", "list", "--json", &other]).summary();
+    let record = &scripts["records"][0];
+    assert_eq!(record["phone_number_id"], other);
+    assert_eq!(record.as_object().expect("an object").len(), 4);
+    assert_eq!(scripts, json!({"schema": 1, "records": [record], "unreadable_lines": [], "is_torn": false}));
+    let nothing = shop.run(&["escrow", "list", "200000000009999"]);
+    assert_eq!(nothing.err, "pindesk: nothing is sealed for number 200000000009999.\n");
+    assert!(!people.out.contains(PIN));
+}
+
+#[test]
+fn a_key_opens_what_was_sealed_to_it_and_who_opened_it_is_recorded() {
+    let (shop, id) = with_one_record();
+    let opened = open(&shop, "key.txt", &["--json"]);
+    let answer = opened.summary();
+    assert_eq!((opened.code, opened.err.as_str()), (Some(0), ""));
+    assert_eq!((&answer["records"][0]["pin"], &answer["records"][0]["phone_number_id"]), (&json!(PIN), &json!(id)));
+    assert_eq!(answer["unopened"], json!([]));
+    let audit = shop.run(&["audit", "show", "--json"]).summary();
+    let last = audit["rows"].as_array().and_then(|rows| rows.last()).expect("a row");
+    assert_eq!((&last["action"], &last["phone_number_id"]), (&json!("opened"), &json!(id)));
+}
+
+#[test]
+fn the_escrow_file_alone_is_enough_and_it_is_said_that_the_opening_is_not_recorded() {
+    let (shop, _) = with_one_record();
+    fs::create_dir(shop.path("copy")).expect("a directory");
+    fs::set_permissions(shop.path("copy"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("its mode");
+    fs::copy(shop.state("escrow.jsonl"), shop.path("copy/escrow.jsonl")).expect("a copy");
+    fs::remove_file(shop.path(".config/pindesk/config.toml")).expect("it was there");
+    let copy = shop.path("copy");
+    let opened = open(&shop, "key.txt", &["--json", "--state-dir", copy.to_str().expect("UTF-8")]);
+    assert_eq!((opened.code, &opened.summary()["records"][0]["pin"]), (Some(0), &json!(PIN)), "{opened:?}");
+    assert!(opened.err.starts_with("pindesk: this opening is not recorded: "), "{opened:?}");
+    let left: Vec<_> = fs::read_dir(shop.path("copy")).expect("it is there").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn a_pin_is_written_to_no_pipe_unless_asked_for() {
+    let (shop, _) = with_one_record();
+    let refused = open(&shop, "key.txt", &[]);
+    assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""));
+    assert!(refused.err.starts_with("pindesk: standard output is no terminal, so no PIN is shown."), "{refused:?}");
+}
+
+#[test]
+fn an_ssh_key_opens_it_too() {
+    let shop = Shop::prompt();
+    let key = shop.path("id_ed25519");
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "ana@acme", "-f", key.to_str().expect("UTF-8")])
+        .stdin(Stdio::null())
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        skip::missing("ssh-keygen");
+        return;
+    }
+    let public = fs::read_to_string(shop.path("id_ed25519.pub")).expect("the public key");
+    shop.configure("", &[public.trim()]);
+    set(&shop, 0);
+    let opened = open(&shop, "id_ed25519", &["--json"]);
+    assert_eq!((opened.code, &opened.summary()["records"][0]["pin"]), (Some(0), &json!(PIN)), "{opened:?}");
+    let foreign = open(&shop, "key.txt", &["--json"]);
+    let unopened = &foreign.summary()["unopened"][0];
+    assert_eq!((foreign.code, &unopened["reason"]), (Some(3), &json!("it was not sealed to this key")), "{foreign:?}");
+}
+
+#[test]
+fn a_passphrase_is_not_asked_for_where_nothing_may_be_asked() {
+    let (shop, _) = with_one_record();
+    let key = shop.path("locked");
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "made-up words", "-f", key.to_str().expect("UTF-8")])
+        .stdin(Stdio::null())
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        skip::missing("ssh-keygen");
+        return;
+    }
+    let refused = open(&shop, "locked", &["--json", "--no-input"]);
+    assert_eq!((refused.code, refused.out.as_str()), (Some(6), ""), "{refused:?}");
+    assert!(refused.err.contains("it is protected by a passphrase, and none was given"), "{refused:?}");
+}
+
+#[test]
+fn a_record_whose_line_was_altered_is_reported_and_its_pin_not_shown() {
+    let (shop, id) = with_one_record();
+    let file = shop.state("escrow.jsonl");
+    let altered = fs::read_to_string(&file).expect("the file").replace(&id, "200000000009999");
+    let copy = shop.file("copy/escrow.jsonl", 0o600, &(altered + "nonsense\n{\"v\":1,\"cut"));
+    fs::set_permissions(shop.path("copy"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("its mode");
+    let dir = copy.trim_end_matches("/escrow.jsonl");
+    let opened = open(&shop, "key.txt", &["--json", "--state-dir", dir]);
+    assert_eq!((opened.code, &opened.summary()["records"]), (Some(6), &json!([])), "{opened:?}");
+    let reason = opened.summary()["unopened"][0]["reason"].as_str().unwrap_or_default().to_owned();
+    assert!(reason.contains("the line was altered") && !opened.out.contains(PIN), "{reason}");
+    assert_eq!(
+        (&opened.summary()["unreadable_lines"], &opened.summary()["is_torn"]),
+        (&json!([2]), &Value::Bool(true))
+    );
+    assert!(opened.err.contains("line 2 of the escrow file cannot be read."), "{opened:?}");
+    assert!(opened.err.contains("the last line of the escrow file is cut off"), "{opened:?}");
+}
+
+#[test]
+fn the_recipe_names_the_file_and_works_without_a_config() {
+    let shop = Shop::prompt();
+    fs::remove_file(shop.path(".config/pindesk/config.toml")).expect("it was there");
+    let recipe = shop.run(&["escrow", "recipe"]);
+    assert!(recipe.code == Some(0) && recipe.out.contains("~/.local/state/pindesk/escrow.jsonl"), "{recipe:?}");
+    assert!(recipe.out.contains("age -d -i KEY"));
+    let missing = shop.run(&["escrow", "list"]);
+    assert_eq!((missing.code, missing.out.as_str()), (Some(6), ""));
+}
+
+/// Makes another line of the one that there is, and opens this number with the state directory as it is then.
+fn open_after(shop: &Shop, id: &str, alter: impl FnOnce(&str) -> String) -> crate::support::shop::Ended {
+    let file = shop.state("escrow.jsonl");
+    let text = fs::read_to_string(&file).expect("the file");
+    fs::write(&file, alter(&text)).expect("altered");
+    open(shop, "key.txt", &["--json", id])
+}
+
+/// Flips a byte of what is sealed, which stays base64.
+fn damaged(text: &str) -> String {
+    let place = text.find("\"sealed\":\"").expect("it is there") + 300;
+    let other = if text.as_bytes()[place] == b'A' { "B" } else { "A" };
+    format!("{}{other}{}", &text[..place], &text[place + 1..])
+}
+
+/// Makes another text of the escrow file, of this number.
+type Alter = fn(&str, &str) -> String;
+
+#[test]
+fn where_a_line_was_altered_or_damaged_the_journals_copy_is_opened_and_it_is_said() {
+    let other = "200000000009999";
+    let alterations: [(&str, Alter); 3] = [
+        ("what is sealed in it is damaged", |_, text| damaged(text)),
+        ("", |id, text| text.replace(id, "200000000009999")),
+        ("", |_, text| text.replace("\"v\":1", "\"v\":7")),
+    ];
+    for (why, alter) in alterations {
+        let (shop, id) = with_one_record();
+        let opened = open_after(&shop, &id, |text| alter(&id, text));
+        let records = &opened.summary()["records"];
+        assert_eq!((opened.code, &records[0]["pin"]), (Some(0), &json!(PIN)), "{opened:?}");
+        assert_eq!(
+            (&records[0]["phone_number_id"], opened.summary()["unopened"].as_array()),
+            (&json!(id), Some(&vec![]))
+        );
+        if !why.is_empty() {
+            let told = format!("{why}. The PIN that is shown is from the journal's copy.");
+            assert!(opened.err.contains(&told), "{opened:?}");
+        }
+        // Who opened the journal told of it, and added its line to the file: from now on each is enough again.
+        let found =
+            if why.is_empty() { "escrow file" } else { "a line of the escrow file is not the one in the journal" };
+        assert!(opened.err.contains(found), "{opened:?}");
+        fs::remove_file(shop.state("journal.db")).expect("removed");
+        let again = open(&shop, "key.txt", &["--json", &id]);
+        assert_eq!((again.code, &again.summary()["records"][0]["pin"]), (Some(0), &json!(PIN)), "{again:?}");
+        let foreign = open(&shop, "key.txt", &["--json", other]);
+        assert_eq!((foreign.code == Some(0), &foreign.summary()["records"]), (false, &json!([])), "{foreign:?}");
+    }
+}
+
+#[test]
+fn a_number_of_which_nothing_is_there_is_told_and_is_no_success() {
+    let (shop, id) = with_one_record();
+    let opened = open(&shop, "key.txt", &["--json", &id, "200000000009999"]);
+    assert_eq!((opened.code, &opened.summary()["records"][0]["pin"]), (Some(6), &json!(PIN)), "{opened:?}");
+    assert_eq!(opened.err, "pindesk: nothing is sealed for number 200000000009999.\n");
+}
+
+#[test]
+fn each_of_many_openings_is_recorded() {
+    let (shop, _) = with_one_record();
+    set(&shop, 1);
+    let rows = || shop.run(&["audit", "show", "--json"]).summary()["rows"].as_array().expect("rows").clone();
+    let before = rows().len();
+    assert_eq!(open(&shop, "key.txt", &["--json"]).code, Some(0));
+    let actions: Vec<_> = rows()[before..].iter().map(|row| row["action"].clone()).collect();
+    assert_eq!(actions, ["opened", "opened"]);
+}
+
+#[test]
+fn a_writer_that_is_stopped_is_named_after_a_while_and_nothing_is_done() {
+    let (shop, _) = with_one_record();
+    let file = fs::File::options().append(true).open(shop.state("escrow.jsonl")).expect("the file");
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).expect("nobody holds it");
+    let (refused, holder) = (shop.run(&["escrow", "ack"]), std::process::id());
+    assert_eq!((refused.code, refused.out.as_str()), (Some(6), ""), "{refused:?}");
+    let way_on =
+        format!("may be stopped. To let it go on: kill -CONT {holder}, and to end it after that: kill {holder}");
+    assert!(refused.err.contains(&way_on), "{refused:?}");
+    // The PINs can be had all the same, and it is said that this is not recorded.
+    let opened = open(&shop, "key.txt", &["--json"]);
+    assert_eq!((opened.code, &opened.summary()["records"][0]["pin"]), (Some(0), &json!(PIN)), "{opened:?}");
+    assert!(opened.err.contains("this opening is not recorded: ") && opened.err.contains(&way_on), "{opened:?}");
+}

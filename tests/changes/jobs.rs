@@ -1,0 +1,217 @@
+//! `jobs` and `audit`: what is told of what was done, and sending what is left after the program died.
+
+use std::fs;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::support::shop::{Ended, PIN, Shop};
+
+const LATENCY: Duration = Duration::from_millis(300);
+
+/// Starts a job on numbers without a PIN, one after another.
+fn start(shop: &Shop, ids: &[String], pins: &[&str]) -> Child {
+    let list = shop.list(ids);
+    let count = ids.len().to_string();
+    let set = ["pin", "set", "--from", &list, "--confirm", &count, "--concurrency", "1"];
+    let mut command = shop.command(&[&set[..], pins].concat());
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a process")
+}
+
+/// Starts such a job and kills it when its second request has come.
+fn cut_short(shop: &Shop, ids: &[String], pins: &[&str]) {
+    let mut child = start(shop, ids, pins);
+    while shop.simulator.pin_requests() < 2 {
+        assert_eq!(child.try_wait().expect("it can be asked"), None);
+        std::thread::yield_now();
+    }
+    child.kill().expect("it is there");
+    child.wait().expect("it ends");
+}
+
+fn pin(shop: &Shop) -> String {
+    shop.path("pin").to_str().expect("UTF-8").to_owned()
+}
+
+#[track_caller]
+fn refused(shop: &Shop, arguments: &[&str], code: i32, told: &str) {
+    let before = shop.simulator.pin_requests();
+    let ended = shop.run(arguments);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(code), ""), "{ended:?}");
+    assert!(ended.err.contains(told), "{ended:?}");
+    assert_eq!(shop.simulator.pin_requests(), before);
+}
+
+#[test]
+fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number() {
+    let shop = Shop::open(LATENCY, "");
+    let ids = shop.ids("not-set", 4);
+    cut_short(&shop, &ids, &["--pin-file", &pin(&shop)]);
+    let jobs = shop.run(&["jobs", "list", "--json"]).objects();
+    let at = &jobs[0]["at"];
+    assert_eq!(
+        jobs,
+        [json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given",
+                "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0,
+                "open": 2})]
+    );
+    let shown = shop.run(&["jobs", "show", "1"]);
+    let lines: Vec<&str> = shown.out.lines().collect();
+    assert!(lines[0].starts_with(&format!("set            {}", ids[0])), "{shown:?}");
+    assert!(lines[1].starts_with(&format!("no answer      {}", ids[1])), "{shown:?}");
+    assert_eq!(lines[3], format!("never started  {}", ids[3]));
+    assert_eq!(
+        lines[4..],
+        [
+            "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.",
+            "To send what was never sent: pindesk jobs resume 1 --confirm 2"
+        ]
+    );
+    let resume = ["jobs", "resume", "1", "--json"];
+    let pin = pin(&shop);
+    let with_pin = [&resume[..], &["--pin-file", &pin]].concat();
+    refused(&shop, &resume, 2, "the PIN of job 1 is stored nowhere in the clear. Give it again: --pin-file FILE");
+    refused(&shop, &with_pin, 5, "--confirm 2\n");
+    refused(&shop, &[&with_pin[..], &["--confirm", "4"]].concat(), 5, "--confirm 2\n");
+    refused(&shop, &[&with_pin[..], &["--confirm", "2", "--read-only"]].concat(), 6, "read-only");
+    let resumed = shop.run(&[&with_pin[..], &["--confirm", "2"]].concat());
+    let sum = json!({"schema": 1, "event": "summary", "job": 1, "total": 2, "set": 2, "failed": 0, "not_sent": 0,
+                     "no_answer": 0});
+    assert_eq!((resumed.code, resumed.summary()), (Some(0), sum), "{resumed:?}");
+    assert_eq!(shop.in_force(&ids[3]).as_deref(), Some(PIN));
+    let sum = json!({"schema": 1, "event": "summary", "job": 1, "total": 4, "set": 3, "failed": 0, "not_sent": 0,
+                     "no_answer": 1});
+    let shown = shop.run(&["jobs", "show", "1", "--json"]);
+    assert_eq!(shown.summary(), sum);
+    let in_doubt = &shown.objects()[1];
+    assert_eq!((&in_doubt["request"], &in_doubt["changed"]), (&json!("no_answer"), &json!(null)), "{in_doubt}");
+    let again = shop.run(&[&with_pin[..], &["--confirm", "0"]].concat());
+    assert_eq!((again.code, shop.run(&["jobs", "list", "--json"]).objects().len()), (Some(0), 1), "{again:?}");
+}
+
+#[test]
+fn a_random_job_draws_new_pins_when_it_is_taken_up_again() {
+    let shop = Shop::open(LATENCY, "");
+    let ids = shop.ids("not-set", 4);
+    cut_short(&shop, &ids, &["--random"]);
+    let resume = ["jobs", "resume", "1", "--confirm", "2"];
+    refused(&shop, &[&resume[..], &["--pin-file", &pin(&shop)]].concat(), 2, "draws a random PIN for each number");
+    assert_eq!(shop.run(&resume).code, Some(0));
+    let key = shop.path("key.txt");
+    let opened = shop.run(&["escrow", "open", "--identity", key.to_str().expect("UTF-8"), "--json"]).summary();
+    let records = opened["records"].as_array().expect("records");
+    assert_eq!(records.len(), 4);
+    for (id, record) in ids.iter().zip(records) {
+        assert_eq!((&record["phone_number_id"], record["pin"].as_str()), (&json!(id), shop.in_force(id).as_deref()));
+    }
+}
+
+#[test]
+fn a_job_that_another_process_works_on_is_not_taken_up() {
+    let shop = Shop::open(LATENCY, "");
+    let ids = shop.ids("not-set", 4);
+    let mut child = start(&shop, &ids, &["--random"]);
+    while shop.simulator.pin_requests() == 0 {
+        assert_eq!(child.try_wait().expect("it can be asked"), None);
+        std::thread::yield_now();
+    }
+    let ended = shop.run(&["jobs", "resume", "1", "--confirm", "3"]);
+    assert_eq!(ended.code, Some(6), "{ended:?}");
+    assert!(ended.err.contains("job 1 is at work in another process. Nothing was sent."), "{ended:?}");
+    assert!(child.wait().expect("it ends").success());
+    assert_eq!(shop.simulator.pin_requests(), 4);
+}
+
+#[test]
+fn a_job_that_is_taken_up_twice_at_once_is_sent_once() {
+    let shop = Shop::open(LATENCY, "");
+    let ids = shop.ids("not-set", 6);
+    cut_short(&shop, &ids, &["--random"]);
+    let resume = ["jobs", "resume", "1", "--confirm", "4", "--concurrency", "1", "-q"];
+    // Each has read what is left before the other has sent anything: their lists of numbers take longer than that.
+    let both = [(); 2].map(|()| {
+        let mut command = shop.command(&resume);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process")
+    });
+    let [first, second] = both.map(|child| shop.ended(&child.wait_with_output().expect("it ends")));
+    let (sent, refused) = if first.code == Some(0) { (first, second) } else { (second, first) };
+    assert_eq!((sent.code, refused.code, refused.out.as_str()), (Some(0), Some(6), ""), "{sent:?} {refused:?}");
+    assert!(refused.err.contains("job 1 is at work in another process. Nothing was sent."), "{refused:?}");
+    assert_eq!(shop.simulator.pin_requests(), 6, "each number got one request");
+    let audit = shop.run(&["audit", "show", "--json"]).summary();
+    let resumed = audit["rows"].as_array().expect("rows").iter().filter(|row| row["action"] == "resumed").count();
+    assert_eq!(resumed, 1, "{audit}");
+}
+
+#[test]
+fn a_job_that_is_not_there_and_a_state_directory_that_is_not_there_are_told_apart() {
+    let shop = Shop::prompt();
+    refused(&shop, &["jobs", "list"], 6, "there is no such");
+    refused(&shop, &["audit", "verify"], 6, "there is no such");
+    set_one(&shop);
+    refused(&shop, &["jobs", "show", "7"], 2, "there is no job 7 here. See pindesk jobs list.");
+    refused(&shop, &["jobs", "resume", "7", "--confirm", "1"], 2, "there is no job 7 here.");
+}
+
+fn set_one(shop: &Shop) -> Ended {
+    let id = shop.ids("not-set", 1).remove(0);
+    shop.run(&["pin", "set", &id, "--pin-file", &pin(shop), "--confirm", &shop.last_four(&id), "--replace"])
+}
+
+#[test]
+fn the_audit_says_who_did_what_in_order() {
+    let shop = Shop::prompt();
+    assert_eq!(set_one(&shop).code, Some(0));
+    let rows = shop.run(&["audit", "show", "--json"]).summary();
+    let rows = rows["rows"].as_array().expect("rows").clone();
+    let actions: Vec<_> = rows.iter().map(|row| row["action"].as_str().expect("a word")).collect();
+    assert_eq!(actions.last(), Some(&"outcome"), "{actions:?}");
+    assert!(actions.contains(&"job") && actions.contains(&"intent"), "{actions:?}");
+    let last = rows.last().expect("a row");
+    assert_eq!((&last["outcome"], &last["claimed"]["user"], &last["tries"]), (&json!("set"), &json!("ana"), &json!(1)));
+    let people = shop.run(&["audit", "show", "--since", "1h"]);
+    assert_eq!((people.code, people.out.lines().count()), (Some(0), rows.len()));
+    assert!(people.out.lines().all(|line| line.contains(" (ana) ")), "{people:?}");
+    let of_number = people.out.lines().last().expect("a row");
+    assert!(of_number.len() <= 80 && of_number.contains("  outcome: set  "), "{people:?}");
+    refused(&shop, &["audit", "show", "--since", "soon"], 2, "write a number and s, m, h or d");
+}
+
+#[test]
+fn an_audit_that_was_edited_or_cut_is_told_with_its_row() {
+    let shop = Shop::prompt();
+    assert_eq!(set_one(&shop).code, Some(0));
+    let whole = shop.run(&["audit", "verify"]);
+    assert_eq!(whole.code, Some(0), "{whole:?}");
+    assert!(whole.out.starts_with("The audit is as it was written: "), "{whole:?}");
+    let tamper = |sql: &str| {
+        let db = Connection::open(shop.state("journal.db")).expect("the journal");
+        db.execute_batch(&format!(
+            "PRAGMA foreign_keys = OFF; DROP TRIGGER audit_stays; DROP TRIGGER audit_lasts; {sql}"
+        ))
+        .expect("it is changed");
+    };
+    let last = shop.run(&["audit", "show", "--json"]).summary()["rows"].as_array().expect("rows").len();
+    fs::copy(shop.state("journal.db"), shop.path("kept.db")).expect("a copy");
+    tamper(&format!("UPDATE audit SET row = replace(row, '\"set\"', '\"failed\"') WHERE seq = {last}"));
+    let edited = shop.run(&["audit", "verify"]);
+    assert_eq!(edited.code, Some(6), "{edited:?}");
+    assert!(edited.err.contains(&format!("pindesk: audit row {last}: it was altered.")), "{edited:?}");
+    fs::copy(shop.path("kept.db"), shop.state("journal.db")).expect("it is put back");
+    tamper(&format!("DELETE FROM audit WHERE seq = {last}"));
+    let cut = shop.run(&["audit", "verify"]);
+    assert!(cut.code == Some(6) && cut.err.contains("rows were cut off"), "{cut:?}");
+}
+
+#[test]
+fn a_journal_that_was_rolled_back_stops_setting_once() {
+    let shop = Shop::prompt();
+    assert_eq!(set_one(&shop).code, Some(0));
+    fs::remove_file(shop.state("journal.db")).expect("it was there");
+    let stopped = set_one(&shop);
+    assert_eq!(stopped.code, Some(6), "{stopped:?}");
+    assert!(stopped.err.contains("the state directory has to be looked at first. Nothing was sent."), "{stopped:?}");
+    assert_eq!(shop.simulator.pin_requests(), 1);
+}

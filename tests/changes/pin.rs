@@ -1,0 +1,266 @@
+//! `pin set`: what is sent, what is told of it, and where the PIN is found again.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::shop::{Ended, PIN, Shop};
+
+/// One result, without what is different each time.
+fn result(object: &Value) -> Value {
+    let mut object = object.clone();
+    assert!(
+        object["change"].is_null() || object["change"].as_str().is_some_and(|change| change.len() == 36),
+        "{object}"
+    );
+    for key in ["change", "trace_id", "reason", "advice"] {
+        object.as_object_mut().expect("an object").remove(key).unwrap_or_else(|| panic!("no {key}"));
+    }
+    object
+}
+
+fn summary(job: u32, set: usize, failed: usize, not_sent: usize, no_answer: usize) -> Value {
+    let total = set + failed + not_sent + no_answer;
+    json!({"schema": 1, "event": "summary", "job": job, "total": total, "set": set, "failed": failed,
+           "not_sent": not_sent, "no_answer": no_answer})
+}
+
+fn set_one(shop: &Shop, id: &str, more: &[&str]) -> Ended {
+    let (pin, last) = (shop.path("pin"), shop.last_four(id));
+    let start = ["pin", "set", id, "--pin-file", pin.to_str().expect("UTF-8"), "--confirm", &last];
+    shop.run(&[&start[..], more].concat())
+}
+
+#[test]
+fn one_number_gets_the_pin_of_the_file_and_people_read_one_line() {
+    let shop = Shop::prompt();
+    let id = shop.ids("not-set", 1).remove(0);
+    let ended = set_one(&shop, &id, &[]);
+    let mut lines = ended.out.lines();
+    let row = lines.next().expect("a row");
+    assert!(row.starts_with("set        +") && row.ends_with(&format!("{id}     set")), "{ended:?}");
+    assert_eq!(lines.next(), Some("Job 1, 1 number: 1 set, 0 failed, 0 not sent, 0 no answer."));
+    assert_eq!((ended.code, lines.next(), ended.err.as_str()), (Some(0), None, ""));
+    assert_eq!((shop.in_force(&id).as_deref(), shop.simulator.pin_requests()), (Some(PIN), 1));
+}
+
+#[test]
+fn scripts_read_one_object_a_line_and_a_sum() {
+    let shop = Shop::prompt();
+    let id = shop.ids("not-set", 1).remove(0);
+    let ended = set_one(&shop, &id, &["--json"]);
+    let objects = ended.objects();
+    assert_eq!(
+        result(&objects[0]),
+        json!({"schema": 1, "event": "result", "phone_number_id": id, "request": "set", "changed": true, "code": null,
+               "subcode": null, "http_status": 200, "tries": 1})
+    );
+    assert_eq!((objects.len(), &objects[1], ended.code), (2, &summary(1, 1, 0, 0, 0), Some(0)));
+}
+
+#[test]
+fn a_pin_comes_from_standard_input_as_well() {
+    let shop = Shop::prompt();
+    let id = shop.ids("not-set", 1).remove(0);
+    let last = shop.last_four(&id);
+    let set = ["pin", "set", &id, "--pin-file", "-", "--confirm", &last];
+    for wrong in ["", "40972\n", "409726\n409726\n"] {
+        assert_eq!(shop.run_with(&set, wrong).code, Some(2), "{wrong:?}");
+    }
+    assert_eq!(shop.simulator.pin_requests(), 0);
+    assert_eq!(shop.run_with(&set, "409726\r\n").code, Some(0));
+    assert_eq!(shop.in_force(&id).as_deref(), Some(PIN));
+}
+
+#[test]
+fn many_numbers_get_different_random_pins_that_the_escrow_knows() {
+    let shop = Shop::prompt();
+    let ids = shop.ids("not-set", 5);
+    let before: Vec<_> = ids.iter().map(|id| shop.in_force(id)).collect();
+    assert_eq!(before, [None, None, None, None, None]);
+    let set = ["pin", "set", "--from", "-", "--random", "--confirm", "5", "--concurrency", "2", "--json"];
+    let ended = shop.run_with(&set, &ids.join("\n"));
+    assert_eq!((ended.code, ended.summary()), (Some(0), summary(1, 5, 0, 0, 0)), "{ended:?}");
+    let key = shop.path("key.txt");
+    let opened = shop.run(&["escrow", "open", "--identity", key.to_str().expect("UTF-8"), "--json"]).summary();
+    let records = opened["records"].as_array().expect("records");
+    assert_eq!(records.len(), 5);
+    for id in &ids {
+        let sealed: Vec<_> = records.iter().filter(|record| record["phone_number_id"] == **id).collect();
+        assert_eq!(sealed.len(), 1);
+        assert_eq!(sealed[0]["pin"].as_str(), shop.in_force(id).as_deref());
+    }
+    let different: std::collections::HashSet<_> = ids.iter().filter_map(|id| shop.in_force(id)).collect();
+    assert_eq!(different.len(), 5);
+    assert!(!ended.out.contains(records[0]["pin"].as_str().expect("a PIN")));
+}
+
+#[test]
+fn only_the_first_numbers_of_a_list_are_sent_where_that_is_asked_for() {
+    let shop = Shop::prompt();
+    let ids = shop.ids("not-set", 3);
+    let (list, pin) = (shop.list(&ids), shop.path("pin"));
+    let pin = pin.to_str().expect("UTF-8");
+    let ended =
+        shop.run(&["pin", "set", "--from", &list, "--pin-file", pin, "--first", "2", "--confirm", "2", "--json"]);
+    assert_eq!((ended.code, ended.summary()), (Some(0), summary(1, 2, 0, 0, 0)));
+    assert_eq!(ended.err, "pindesk: left for later: 1 number of ~/ids.txt.\n");
+    let in_force: Vec<_> = ids.iter().map(|id| shop.in_force(id)).collect();
+    assert_eq!(in_force, [Some(PIN.to_owned()), Some(PIN.to_owned()), None]);
+}
+
+#[test]
+fn a_dry_run_checks_everything_and_leaves_nothing_behind() {
+    let shop = Shop::prompt();
+    let ids = shop.ids("not-set", 2);
+    let list = shop.list(&ids);
+    let dry = ["pin", "set", "--from", &list, "--random", "--dry-run", "--confirm", "2"];
+    let people = shop.run(&dry);
+    assert!(
+        people.out.starts_with("would send  +") && people.out.contains(&format!("{}     two-step not set\n", ids[0]))
+    );
+    assert!(people.out.ends_with("Dry run: a PIN would be sent to 2 numbers. Nothing was sent.\n"), "{people:?}");
+    let scripts = shop.run(&[&dry[..], &["--json"]].concat());
+    let objects = scripts.objects();
+    assert_eq!(
+        result(&objects[0]),
+        json!({"schema": 1, "event": "result", "phone_number_id": ids[0], "request": "not_sent", "changed": false,
+               "code": null, "subcode": null, "http_status": null, "tries": 0})
+    );
+    let sum = json!({"schema": 1, "event": "summary", "job": null, "total": 2, "set": 0, "failed": 0, "not_sent": 2,
+                     "no_answer": 0});
+    assert_eq!((people.code, scripts.code, &objects[2]), (Some(0), Some(0), &sum));
+    let unconfirmed = shop.run(&dry[..dry.len() - 2]);
+    assert_eq!(unconfirmed.code, Some(5));
+    assert!(!shop.state("").exists() && shop.simulator.pin_requests() == 0);
+}
+
+#[test]
+fn a_pin_that_is_on_is_replaced_where_that_is_asked_for() {
+    let shop = Shop::prompt();
+    let id = shop.ids("on", 1).remove(0);
+    assert_ne!(shop.in_force(&id).as_deref(), Some(PIN));
+    assert_eq!(set_one(&shop, &id, &["--replace"]).code, Some(0));
+    assert_eq!(shop.in_force(&id).as_deref(), Some(PIN));
+}
+
+#[test]
+fn a_pin_without_recipients_is_set_if_it_was_given() {
+    let shop = Shop::prompt();
+    shop.configure("", &[]);
+    let id = shop.ids("not-set", 1).remove(0);
+    assert_eq!(set_one(&shop, &id, &[]).code, Some(0));
+    assert_eq!(shop.in_force(&id).as_deref(), Some(PIN));
+}
+
+#[test]
+fn what_meta_refuses_ends_with_3_and_what_it_does_not_answer_with_4() {
+    let fault = |id: &str, answer: &str| format!("[[fault]]\nnumber = \"{id}\"\nanswer = {answer}\n");
+    let ids = Shop::prompt().ids("not-set", 3);
+    let refused = fault(&ids[0], "{ code = 133010, status = 400 }");
+    let doubtful = fault(&ids[1], "{ code = 190, status = 500 }");
+    let shop = Shop::open(Duration::ZERO, &format!("{refused}{doubtful}"));
+    let set = |count: usize, last: &[String]| {
+        let list = shop.list(last);
+        let pin = shop.path("pin");
+        let (count, pin) = (count.to_string(), pin.to_str().expect("UTF-8"));
+        shop.run(&["pin", "set", "--from", &list, "--pin-file", pin, "--confirm", &count, "--json", "--replace"])
+    };
+    let failed = set(2, &[ids[0].clone(), ids[2].clone()]);
+    assert_eq!((failed.code, failed.summary()), (Some(3), summary(1, 1, 1, 0, 0)), "{failed:?}");
+    let objects = failed.objects();
+    let told = objects.iter().find(|object| object["request"] == "failed").expect("a failed one");
+    assert_eq!(
+        result(told),
+        json!({"schema": 1, "event": "result", "phone_number_id": ids[0], "request": "failed", "changed": false,
+               "code": 133_010, "subcode": null, "http_status": 400, "tries": 1})
+    );
+    assert!(told["trace_id"].is_string() && told["advice"].as_array().is_some_and(|steps| !steps.is_empty()), "{told}");
+    assert!(failed.err.contains("What to do:"), "{failed:?}");
+    let doubt = set(1, &ids[1..2]);
+    assert_eq!((doubt.code, doubt.summary()), (Some(4), summary(2, 0, 0, 0, 1)), "{doubt:?}");
+    let told = doubt.objects().remove(0);
+    assert_eq!(
+        result(&told),
+        json!({"schema": 1, "event": "result", "phone_number_id": ids[1], "request": "no_answer", "changed": null,
+               "code": 190, "subcode": null, "http_status": 500, "tries": told["tries"]})
+    );
+    assert!(doubt.err.contains("Send the same PIN again.") || doubt.err.contains("access token"), "{doubt:?}");
+}
+
+#[test]
+fn a_number_in_doubt_from_before_gets_no_other_pin_while_the_first_could_still_land() {
+    let id = Shop::prompt().ids("not-set", 1).remove(0);
+    let shop =
+        Shop::open(Duration::ZERO, &format!("[[fault]]\nnumber = \"{id}\"\nanswer = {{ code = 190, status = 500 }}"));
+    let first = set_one(&shop, &id, &["--json"]);
+    assert_eq!((first.code, first.summary()), (Some(4), summary(1, 0, 0, 0, 1)));
+    let requests = shop.simulator.pin_requests();
+    let second = set_one(&shop, &id, &["--json", "--replace"]);
+    assert_eq!((second.code, second.summary()), (Some(4), summary(2, 0, 0, 1, 0)), "{second:?}");
+    let told = second.objects().remove(0);
+    assert_eq!((&told["request"], &told["changed"], &told["tries"]), (&json!("not_sent"), &json!(false), &json!(0)));
+    assert!(second.err.contains("1 change of before in doubt"), "{second:?}");
+    assert_eq!(shop.simulator.pin_requests(), requests);
+}
+
+#[test]
+fn results_that_cannot_be_written_are_told_and_the_work_goes_on() {
+    let shop = Shop::prompt();
+    let ids = shop.ids("not-set", 2);
+    let (list, full) = (shop.list(&ids), || fs::File::options().write(true).open("/dev/full").expect("a full device"));
+    let dry = ["pin", "set", "--from", &list, "--random", "--confirm", "2", "--json", "-q", "--dry-run"];
+    let set = &dry[..dry.len() - 1];
+    for (arguments, told) in [(&dry[..], "Nothing was sent."), (set, "All of them are recorded: pindesk jobs show 1")] {
+        let ended = shop.ended(&shop.command(arguments).stdout(full()).output().expect("a process"));
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let words = "pindesk: cannot write: No space left on device (os error 28). Results were lost. ";
+        assert_eq!(ended.err, format!("{words}{told}\n"));
+    }
+    assert!(ids.iter().all(|id| shop.in_force(id).is_some()), "the work was done");
+    let again = shop.run(&["jobs", "show", "1", "--json"]).summary();
+    assert_eq!(again, summary(1, 2, 0, 0, 0));
+}
+
+#[test]
+fn a_reader_that_goes_away_stops_the_printing_and_not_the_work() {
+    let shop = Shop::open(Duration::from_millis(20), "");
+    let ids = shop.ids("not-set", 8);
+    let (list, pin) = (shop.list(&ids), shop.path("pin"));
+    let set = ["pin", "set", "--from", &list, "--pin-file", pin.to_str().expect("UTF-8"), "--confirm", "8", "-q"];
+    let mut command = shop.command(&set);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
+    drop(child.stdout.take());
+    let ended = shop.ended(&child.wait_with_output().expect("it ends"));
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+    assert!(ids.iter().all(|id| shop.in_force(id).as_deref() == Some(PIN)));
+}
+
+#[test]
+fn neither_pin_nor_token_is_seen_from_outside_while_it_runs() {
+    let shop = Shop::open(Duration::from_millis(300), "");
+    let ids = shop.ids("not-set", 2);
+    let (list, pin) = (shop.list(&ids), shop.path("pin"));
+    let set = ["pin", "set", "--from", &list, "--pin-file", pin.to_str().expect("UTF-8"), "--confirm", "2", "-v"];
+    let mut command = shop.command(&set);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
+    let mut seen = String::new();
+    while shop.simulator.pin_requests() == 0 && child.try_wait().expect("it can be asked").is_none() {
+        for name in ["cmdline", "environ", "status", "comm"] {
+            let bytes = fs::read(format!("/proc/{}/{name}", child.id())).unwrap_or_default();
+            seen.push_str(&String::from_utf8_lossy(&bytes));
+        }
+    }
+    let ended = shop.ended(&child.wait_with_output().expect("it ends"));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let mut everything = format!("{seen}{}{}", ended.out, ended.err);
+    for file in fs::read_dir(shop.state("")).expect("the state directory") {
+        let file = file.expect("an entry");
+        everything.push_str(&file.file_name().to_string_lossy());
+        everything.push_str(&String::from_utf8_lossy(&fs::read(file.path()).expect("its content")));
+    }
+    assert!(seen.contains("--pin-file") && everything.contains("phone_number_id"), "{seen}");
+    assert!(!everything.contains(PIN) && !everything.contains("SIMULATOR"));
+}

@@ -1,0 +1,17 @@
+//! The commands that change something, from outside: `pin set`, `escrow`, `audit` and `jobs` against a simulator, what
+//! arrives there, their output and their exit codes.
+
+mod support {
+    pub(crate) mod served;
+    pub(crate) mod shop;
+    #[expect(dead_code, reason = "shared with tests that use more of it")]
+    pub(crate) mod skip;
+}
+
+mod changes {
+    mod escrow;
+    mod pin;
+    mod refusals;
+    mod jobs;
+    mod signals;
+}

@@ -1,0 +1,15 @@
+//! The journal and its directory, as the work and the commands use them: real files, real locks, made-up numbers.
+
+mod support {
+    pub(crate) mod records;
+}
+
+#[cfg(test)]
+mod ledger {
+    mod audit;
+    mod changes;
+    mod company;
+    mod dir;
+    mod failing;
+    mod recovery;
+}

@@ -1,0 +1,187 @@
+//! The audit: who did what, and whether anybody touched it since.
+
+use std::convert::Infallible;
+
+use pindesk::journal::{Action, Actor, AuditRow, Broken, Event, Reader};
+use pindesk::moment::UtcTime;
+use pindesk::outcome::{Doubt, Outcome};
+use pindesk::text::Clean;
+
+use crate::support::records::{Desk, T0, number, plan, rest};
+
+/// A desk whose journal was closed after work of every kind.
+async fn after_work() -> Desk {
+    let mut desk = Desk::new();
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(&[1])).await.expect("recorded");
+    let intent = desk.intent(job, 1, T0);
+    journal.intend(intent.clone()).await.expect("recorded");
+    journal.intend_again(intent.change, intent.number, 2).await.expect("recorded");
+    let doubt = Outcome::InDoubt(Doubt::StrangeReply { http_status: 502 });
+    journal.rest(rest(&intent, doubt, T0)).await.expect("recorded");
+    let opened = Event::Opened { change: intent.change, number: intent.number, waba: None };
+    for event in [Event::ScreenHidden, Event::ScreenShown, opened] {
+        journal.note(event).await.expect("recorded");
+    }
+    let note = Some(Clean::new("asked the shop"));
+    journal.settle(number(1), vec![intent.change], pindesk::job::Settlement::ByHand, note).await.expect("recorded");
+    journal.close();
+    desk.recipients = Some(crate::support::records::recipients());
+    let (journal, _) = desk.open();
+    journal.acknowledge_recipients().await.expect("recorded");
+    journal.close();
+    desk
+}
+
+fn rows(desk: &Desk) -> Vec<AuditRow> {
+    rows_since(desk, None)
+}
+
+fn rows_since(desk: &Desk, since: Option<UtcTime>) -> Vec<AuditRow> {
+    let mut rows = Vec::new();
+    let reader = Reader::open(&desk.state()).expect("a journal");
+    let read = reader.audit(since, |row| {
+        rows.push(row);
+        Ok::<(), Infallible>(())
+    });
+    assert_eq!(read.expect("readable"), Ok(()));
+    rows
+}
+
+fn broken(desk: &Desk) -> Vec<(i64, String)> {
+    let verified = Reader::open(&desk.state()).expect("a journal").verify().expect("readable");
+    let told = |broken: Broken| (broken.sequence, broken.what.to_string());
+    verified.expect_err("it shows").into_iter().map(told).collect()
+}
+
+fn tamper(desk: &Desk, sql: &str) {
+    let db = desk.database();
+    let triggers: Vec<String> = db
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+        .and_then(|mut names| names.query_map([], |row| row.get(0))?.collect())
+        .expect("their names");
+    for name in triggers {
+        db.execute_batch(&format!("DROP TRIGGER {name}")).expect("dropped");
+    }
+    db.execute_batch(&format!("PRAGMA foreign_keys = off; {sql}")).expect("done");
+}
+
+#[tokio::test]
+async fn each_deed_has_a_row_and_none_holds_a_pin_or_what_was_made_of_one() {
+    let desk = after_work().await;
+    let rows = rows(&desk);
+    let expected = [
+        Action::Job,
+        Action::RecipientsFirst,
+        Action::Intent,
+        Action::Try,
+        Action::Outcome,
+        Action::ScreenHidden,
+        Action::ScreenShown,
+        Action::Opened,
+        Action::Settled,
+        Action::RecipientsAcknowledged,
+    ];
+    assert_eq!(rows.iter().map(|row| row.action).collect::<Vec<_>>(), expected);
+    assert_eq!(rows.iter().map(|row| row.sequence).collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
+    assert_eq!(rows[0].note.as_ref().map(Clean::as_str), Some("1 number, profile acme, PINs given"));
+    let outcome = rows[4].json().expect("JSON");
+    let change = rows[4].change.as_ref().expect("one");
+    assert_eq!(
+        outcome,
+        r#"{"sequence":5,"at":"2026-11-22T14:00:00Z","host":"desk-1","uid":1000,"euid":1000,"tty":"/dev/pts/3","#
+            .to_owned()
+            + r#""claimed":{"user":"ana","sudo_user":null,"ssh_connection":null},"action":"outcome","waba_id":null,"#
+            + &format!(
+                r#""phone_number_id":"{}","change":"{change}","job":1,"outcome":"no_answer","tries":1,"#,
+                number(1)
+            )
+            + r#""http_status":502,"code":null,"subcode":null,"trace_id":null,"#
+            + r#""note":"a reply that was not Meta's, HTTP 502","version":"0.1.0"}"#
+    );
+    let sealed = Reader::open(&desk.state()).expect("a journal").escrow_lines().expect("readable");
+    let escrow = std::fs::read_to_string(desk.file("escrow.jsonl")).expect("the file");
+    let sealed_text = escrow.split("\"sealed\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("sealed");
+    assert_eq!(sealed.len(), 1);
+    for row in &rows {
+        let json = row.json().expect("JSON");
+        assert!(!json.contains("271828") && !json.contains(sealed_text), "{json}");
+    }
+}
+
+#[tokio::test]
+async fn an_untouched_audit_verifies_and_can_be_asked_from_a_time_on() {
+    let desk = after_work().await;
+    let reader = Reader::open(&desk.state()).expect("a journal");
+    assert_eq!(reader.verify().expect("readable").map(|verified| verified.rows), Ok(10));
+    let later = T0.plus(std::time::Duration::from_hours(1));
+    assert_eq!(rows_since(&desk, Some(later)), []);
+    assert_eq!(rows_since(&desk, Some(T0)).len(), 10);
+    let mut seen = Vec::new();
+    let stopped = reader.audit(None, |row| {
+        seen.push(row.sequence);
+        if row.sequence == 3 { Err("enough") } else { Ok(()) }
+    });
+    assert_eq!((stopped.expect("readable"), seen), (Err("enough"), vec![1, 2, 3]));
+}
+
+#[tokio::test]
+async fn an_edit_shows() {
+    let desk = after_work().await;
+    tamper(&desk, "UPDATE audit SET row = replace(row, '\"ana\"', '\"bob\"') WHERE seq = 9");
+    assert_eq!(broken(&desk), [(9, "it was altered".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_deletion_shows() {
+    let desk = after_work().await;
+    tamper(&desk, "DELETE FROM audit WHERE seq IN (6, 7)");
+    assert_eq!(broken(&desk), [(6, "rows 6 to 7 are missing".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_row_whose_number_was_changed_to_close_a_gap_shows() {
+    let desk = after_work().await;
+    tamper(
+        &desk,
+        "DELETE FROM audit WHERE seq = 10; UPDATE audit SET seq = 10 WHERE seq = 9; \
+         UPDATE audit SET seq = 9 WHERE seq = 8",
+    );
+    assert!(!broken(&desk).is_empty());
+}
+
+#[tokio::test]
+async fn a_cut_at_the_end_shows_and_is_a_finding_at_the_next_start() {
+    let desk = after_work().await;
+    tamper(&desk, "DELETE FROM audit WHERE seq > 8");
+    let cut = "the journal ends at audit row 8, but went on to row 10: an older copy was put in its place, or rows \
+        were cut off";
+    assert_eq!(broken(&desk), [(8, cut.to_owned())]);
+    let (_, recovered) = desk.open();
+    assert_eq!(recovered.findings.iter().map(ToString::to_string).collect::<Vec<_>>(), [cut]);
+}
+
+#[tokio::test]
+async fn an_end_that_was_written_anew_shows() {
+    let desk = after_work().await;
+    std::fs::remove_file(desk.file("audit.head")).expect("removed");
+    let missing = "audit.head is missing, so nobody can tell whether rows were cut off the audit";
+    assert_eq!(broken(&desk), [(10, missing.to_owned())]);
+}
+
+#[tokio::test]
+async fn a_row_of_another_table_that_was_altered_shows() {
+    let desk = after_work().await;
+    tamper(&desk, "UPDATE outcomes SET kind = 'set'; DELETE FROM tries WHERE attempt = 2; DELETE FROM settlements");
+    let told = "what it tells of is gone, or was altered".to_owned();
+    assert_eq!(broken(&desk), [(4, told.clone()), (5, told.clone()), (9, told)]);
+}
+
+#[test]
+fn an_actor_is_who_the_kernel_says_and_claims_stand_apart() {
+    let actor = Actor::from_process();
+    assert_eq!(actor.uid, rustix::process::getuid().as_raw());
+    assert_eq!(actor.euid, rustix::process::geteuid().as_raw());
+    assert_eq!(actor.user.as_ref().map(Clean::as_str), std::env::var("USER").ok().as_deref());
+    assert!(!actor.host.as_str().is_empty());
+}

@@ -1,0 +1,490 @@
+//! One change after the other: what is open, what closes it, and when another PIN is refused.
+
+use std::time::{Duration, Instant};
+
+use pindesk::job::{Before, JobId, LATE_LANDING, Settlement};
+use pindesk::journal::{Event, Intent, JobProgress, Journal, NumberState, Opening, Reader, Refused, Rest, Standing};
+use pindesk::moment::{Clock, Moment, UtcTime};
+use pindesk::number::{Number, TwoStep, Waba};
+use pindesk::outcome::{Doubt, Fault, NotSent, Outcome};
+use pindesk::text::Clean;
+
+use crate::support::records::{Desk, T0, number, plan, recipients, rest};
+
+fn fault() -> Fault {
+    Fault {
+        http_status: 400,
+        code: 136_025,
+        subcode: Some(2_388_093),
+        message: Clean::new("the number is not registered"),
+        details: None,
+        trace_id: Some(Clean::new("Atrace01")),
+        is_transient: false,
+    }
+}
+
+fn no_answer() -> Outcome {
+    Outcome::InDoubt(Doubt::NoAnswer { waited: Duration::from_secs(30) })
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// Opens the journal of a desk and begins a job of these numbers.
+async fn begin(desk: &Desk, numbers: &[u32]) -> (Journal, JobId) {
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(numbers)).await.expect("recorded");
+    (journal, job)
+}
+
+async fn intend(desk: &Desk, journal: &Journal, job: JobId, n: u32, at: pindesk::moment::UtcTime) -> Intent {
+    let intent = desk.intent(job, n, at);
+    journal.intend(intent.clone()).await.expect("recorded");
+    intent
+}
+
+fn busy(answer: Result<(), Refused>) -> String {
+    match answer {
+        Err(Refused::Busy(why)) => why.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_came_to_its_end_leaves_nothing_open() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1, 2, 3]).await;
+    for (n, outcome) in
+        [(1, Outcome::Confirmed), (2, Outcome::Refused(fault())), (3, Outcome::NotSent(NotSent::Stopped))]
+    {
+        let intent = intend(&desk, &journal, job, n, T0).await;
+        journal.rest(rest(&intent, outcome, T0)).await.expect("recorded");
+    }
+    journal.close();
+    let (journal, recovered) = desk.open();
+    assert_eq!((recovered.unresolved, recovered.findings), (vec![], vec![]));
+    assert_eq!(recovered.recipients, Standing::Known);
+    let mut told = Vec::new();
+    for n in 1..=3 {
+        told.extend(journal.history(number(n), 5).await.into_iter().map(|line| line.what.to_string()));
+    }
+    assert_eq!(told, ["set", "failed: the number is not registered", "not sent: stopped before it was sent"]);
+}
+
+#[tokio::test]
+async fn a_change_cut_short_comes_back_in_doubt() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let intent = intend(&desk, &journal, job, 1, T0).await;
+    journal.intend_again(intent.change, intent.number, 2).await.expect("recorded");
+    journal.close();
+    let (_, recovered) = desk.open();
+    let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
+    assert_eq!((open.change, open.job, open.number), (intent.change, Some(job), number(1)));
+    assert_eq!((open.tries, &open.doubt, open.before), (2, &Doubt::CutShort, TwoStep::On));
+    assert_eq!((open.last_send, open.is_sealed), (T0.plus(seconds(30)), true));
+}
+
+#[tokio::test]
+async fn a_doubt_keeps_its_cause_its_tries_and_its_time() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let intent = intend(&desk, &journal, job, 1, T0).await;
+    let mut rest = rest(&intent, Outcome::InDoubt(Doubt::MetaFault(fault())), T0.plus(seconds(40)));
+    rest.tries = 3;
+    journal.rest(rest).await.expect("recorded");
+    journal.close();
+    let (_, recovered) = desk.open();
+    let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
+    assert_eq!((open.tries, &open.doubt), (3, &Doubt::MetaFault(fault())));
+    assert_eq!(open.last_send, T0.plus(seconds(40)));
+}
+
+#[tokio::test]
+async fn no_other_pin_goes_out_while_one_could_still_land() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    intend(&desk, &journal, job, 1, T0).await;
+    // The request may leave for 30 seconds, and land for 120 more.
+    let why = busy(journal.intend(desk.intent(job, 1, T0.plus(seconds(149)))).await);
+    assert_eq!(why, "an earlier PIN can still land on this number; another is possible from 14:02:30 UTC");
+    intend(&desk, &journal, job, 1, T0.plus(seconds(150))).await;
+    intend(&desk, &journal, job, 2, T0).await;
+}
+
+#[tokio::test]
+async fn the_time_counts_from_the_outcome_where_there_is_one() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let first = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&first, no_answer(), T0.plus(seconds(5)))).await.expect("recorded");
+    busy(journal.intend(desk.intent(job, 1, T0.plus(seconds(124)))).await);
+    intend(&desk, &journal, job, 1, T0.plus(seconds(125))).await;
+}
+
+#[tokio::test]
+async fn the_same_pin_may_be_sent_again_at_once_and_another_then_waits_anew() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let first = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&first, no_answer(), T0.plus(seconds(5)))).await.expect("recorded");
+    journal.intend_again(first.change, first.number, 2).await.expect("the same PIN");
+    journal.rest(rest(&first, no_answer(), T0.plus(seconds(200)))).await.expect("recorded");
+    busy(journal.intend(desk.intent(job, 1, T0.plus(seconds(319)))).await);
+    intend(&desk, &journal, job, 1, T0.plus(seconds(320))).await;
+}
+
+#[tokio::test]
+async fn a_second_try_is_judged_by_the_time_of_the_first_at_least() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let first = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&first, no_answer(), T0.plus(seconds(100)))).await.expect("recorded");
+    let second = intend(&desk, &journal, job, 1, T0.plus(seconds(300))).await;
+    // The journal's own clock still stands at T0.
+    journal.intend_again(second.change, second.number, 2).await.expect("recorded");
+    journal.close();
+    let last_sends: Vec<_> = desk.open().1.unresolved.into_iter().map(|open| open.last_send).collect();
+    assert_eq!(last_sends, [T0.plus(seconds(100)), T0.plus(seconds(330))]);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_lengthens_the_wait_to_its_whole_and_no_more() {
+    let mut desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let first = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&first, no_answer(), T0)).await.expect("recorded");
+    journal.close();
+    desk.now = T0.plus(Duration::ZERO);
+    let (_, recovered) = desk.open();
+    let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
+    let instant = Instant::now();
+    let from = |utc| open.new_pin_from(Moment { instant, utc }).instant.duration_since(instant);
+    assert_eq!(from(T0), LATE_LANDING);
+    assert_eq!(from(T0.plus(seconds(100))), seconds(20));
+    assert_eq!(from(T0.plus(seconds(500))), Duration::ZERO);
+    let an_hour_ago = pindesk::moment::UtcTime::from_unix_seconds(T0.unix_seconds() - 3_600);
+    assert_eq!(from(an_hour_ago), LATE_LANDING + seconds(30));
+}
+
+#[tokio::test]
+async fn a_confirmed_pin_settles_the_doubts_before_it() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let first = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&first, no_answer(), T0)).await.expect("recorded");
+    let later = T0.plus(seconds(600));
+    let second = intend(&desk, &journal, job, 1, later).await;
+    journal.rest(rest(&second, Outcome::Confirmed, later)).await.expect("recorded");
+    journal.close();
+    assert_eq!(desk.open().1.unresolved, []);
+}
+
+#[tokio::test]
+async fn a_later_pin_that_was_refused_settles_no_doubt() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let first = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&first, no_answer(), T0)).await.expect("recorded");
+    let later = T0.plus(seconds(600));
+    for outcome in [Outcome::Refused(fault()), Outcome::NotSent(NotSent::Stopped)] {
+        let second = intend(&desk, &journal, job, 1, later).await;
+        journal.rest(rest(&second, outcome, later)).await.expect("recorded");
+    }
+    journal.close();
+    let open: Vec<_> = desk.open().1.unresolved.into_iter().map(|open| open.change).collect();
+    assert_eq!(open, [first.change]);
+}
+
+#[tokio::test]
+async fn a_change_in_doubt_that_is_then_refused_stays_in_doubt() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let first = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&first, no_answer(), T0)).await.expect("recorded");
+    journal.intend_again(first.change, first.number, 2).await.expect("recorded");
+    journal.rest(rest(&first, Outcome::Refused(fault()), T0.plus(seconds(9)))).await.expect("recorded");
+    journal.close();
+    let unresolved = desk.open().1.unresolved;
+    assert_eq!(
+        unresolved.iter().map(|open| (&open.doubt, open.last_send)).collect::<Vec<_>>(),
+        [(&Doubt::NoAnswer { waited: seconds(30) }, T0.plus(seconds(9)))]
+    );
+}
+
+#[tokio::test]
+async fn what_was_checked_by_hand_is_settled_with_its_note() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1, 2]).await;
+    let mut changes = Vec::new();
+    for n in [1, 2] {
+        let intent = intend(&desk, &journal, job, n, T0).await;
+        journal.rest(rest(&intent, no_answer(), T0)).await.expect("recorded");
+        changes.push(intent.change);
+    }
+    let note = Some(Clean::new("asked the shop"));
+    journal.settle(number(1), vec![changes[0]], Settlement::ByHand, note).await.expect("recorded");
+    // A note keeps nothing from landing.
+    assert_eq!(
+        busy(journal.intend(desk.intent(job, 1, T0)).await),
+        "an earlier PIN can still land on this number; another is possible from 14:02:00 UTC"
+    );
+    intend(&desk, &journal, job, 1, T0.plus(LATE_LANDING)).await;
+    journal.settle(number(2), vec![changes[1]], Settlement::NothingInForce, None).await.expect("recorded");
+    let told = |lines: Vec<pindesk::journal::HistoryLine>| {
+        lines.iter().map(|line| format!("{} {}", line.who, line.what)).collect::<Vec<_>>()
+    };
+    let doubt = "uid 1000 (ana) no answer: sent, no answer in 30 s";
+    assert_eq!(told(journal.history(number(1), 9).await), ["uid 1000 (ana) checked by hand: asked the shop", doubt]);
+    assert_eq!(
+        told(journal.history(number(2), 1).await),
+        ["uid 1000 (ana) no PIN in force: still not set two minutes later"]
+    );
+    journal.close();
+    let open: Vec<_> = desk.open().1.unresolved.into_iter().map(|open| open.number).collect();
+    assert_eq!(open, [number(1)]);
+}
+
+#[tokio::test]
+async fn only_what_was_decided_about_is_settled() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let seen = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&seen, no_answer(), T0)).await.expect("recorded");
+    let unseen = intend(&desk, &journal, job, 1, T0.plus(LATE_LANDING)).await;
+    journal.settle(number(1), vec![seen.change], Settlement::ByHand, None).await.expect("recorded");
+    journal.close();
+    let open: Vec<_> = desk.open().1.unresolved.into_iter().map(|open| open.change).collect();
+    assert_eq!(open, [unseen.change]);
+}
+
+#[tokio::test]
+async fn a_try_without_a_sure_answer_keeps_other_pins_away_whatever_became_of_its_change() {
+    let mut desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let confirmed = intend(&desk, &journal, job, 1, T0).await;
+    journal.intend_again(confirmed.change, confirmed.number, 2).await.expect("recorded");
+    journal.rest(Rest { tries: 2, ..rest(&confirmed, Outcome::Confirmed, T0) }).await.expect("recorded");
+    journal.close();
+
+    // The next process, ten seconds later: the first try can still land.
+    desk.now = T0.plus(seconds(10));
+    let (journal, recovered) = desk.open();
+    assert_eq!(recovered.unresolved, []);
+    let words = busy(journal.intend(desk.intent(job, 1, desk.now)).await);
+    assert_eq!(words, "an earlier PIN can still land on this number; another is possible from 14:02:00 UTC");
+    intend(&desk, &journal, job, 1, T0.plus(LATE_LANDING)).await;
+}
+
+#[tokio::test]
+async fn a_pin_that_another_process_set_since_the_number_was_read_is_not_replaced_unseen() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let (other, others_job) = begin(&desk, &[1]).await;
+    let theirs = intend(&desk, &other, others_job, 1, T0).await;
+    other.rest(rest(&theirs, Outcome::Confirmed, T0.plus(seconds(5)))).await.expect("recorded");
+
+    let ours = |read_at| {
+        let intent = desk.intent(job, 1, T0.plus(seconds(9)));
+        Intent { before: Before { read_at: Some(read_at), ..intent.before }, ..intent }
+    };
+    assert_eq!(
+        busy(journal.intend(ours(T0)).await),
+        "another pindesk set a PIN on this number at 14:00:05 UTC, after its status was read here; read it again before \
+         another is set"
+    );
+    journal.intend(ours(T0.plus(seconds(6)))).await.expect("whoever confirmed saw what was on");
+    // What this process set itself is no news to it.
+    let again = desk.intent(others_job, 1, T0.plus(seconds(9)));
+    journal.close();
+    let again = Intent { before: Before { read_at: Some(T0), ..again.before }, at: T0.plus(LATE_LANDING * 2), ..again };
+    other.intend(again).await.expect("its own PIN");
+}
+
+#[tokio::test]
+async fn a_change_that_waits_for_its_repeat_gives_way_to_what_another_process_sent_meanwhile() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1, 2]).await;
+    let waiting = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&waiting, Outcome::Refused(fault()), T0)).await.expect("recorded");
+    let (other, others_job) = begin(&desk, &[1]).await;
+    let theirs = intend(&desk, &other, others_job, 1, T0.plus(seconds(9))).await;
+    other.rest(rest(&theirs, Outcome::Confirmed, T0.plus(seconds(9)))).await.expect("recorded");
+    let why = busy(journal.intend_again(waiting.change, waiting.number, 2).await);
+    assert_eq!(why, "another pindesk sent another PIN to this number since the last try");
+    // Its own later PIN is no news to a process.
+    let again = other.intend_again(theirs.change, theirs.number, 2).await;
+    assert_eq!(again, Ok(()));
+}
+
+#[tokio::test]
+async fn what_waits_for_its_repeat_is_at_work_and_never_was_sent_once_its_process_is_gone() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let waiting = intend(&desk, &journal, job, 1, T0).await;
+    let slower = Rest { will_repeat: true, ..rest(&waiting, Outcome::Refused(fault()), T0) };
+    journal.rest(slower).await.expect("recorded");
+    let state = || {
+        let detail = Reader::open(&desk.state()).expect("a journal").job(job).expect("readable").expect("there is one");
+        (detail.summary.state, detail.numbers[0].state)
+    };
+    assert_eq!(state(), (JobProgress::Running, NumberState::Running));
+    let (other, others_job) = begin(&desk, &[1]).await;
+    let why = busy(other.intend(desk.intent(others_job, 1, T0)).await);
+    assert!(why.starts_with("another pindesk is at work on this number"), "{why}");
+    journal.close();
+    assert_eq!(state(), (JobProgress::Finished, NumberState::NotSent));
+    intend(&desk, &other, others_job, 1, T0).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_forward_frees_no_number() {
+    let desk = Desk::new();
+    let open = || {
+        let opening = Opening { clock: Clock::System, ..desk.opening() };
+        Journal::open(opening).expect("a good journal").0
+    };
+    let journal = open();
+    let job = journal.begin_job(plan(&[1])).await.expect("recorded");
+    let now = UtcTime::now();
+    let first = intend(&desk, &journal, job, 1, now).await;
+    journal.rest(rest(&first, no_answer(), now)).await.expect("recorded");
+    journal.close();
+
+    let tomorrow = now.plus(Duration::from_hours(24));
+    let words = busy(open().intend(desk.intent(job, 1, tomorrow)).await);
+    assert!(words.starts_with("an earlier PIN can still land on this number; another is possible from "), "{words}");
+}
+
+#[tokio::test]
+async fn the_first_recipients_are_remembered_and_others_stop_all_setting() {
+    let mut desk = Desk::new();
+    desk.recipients = None;
+    let (journal, job) = begin(&desk, &[1]).await;
+    intend(&desk, &journal, job, 1, T0).await;
+    journal.close();
+    // None ever, then some: the first use.
+    desk.recipients = Some(recipients());
+    let first = desk.recipients.as_ref().expect("some").fingerprints();
+    let (journal, recovered) = desk.open();
+    assert_eq!(recovered.recipients, Standing::Known);
+    intend(&desk, &journal, job, 2, T0).await;
+    journal.close();
+
+    desk.recipients = None;
+    let (journal, recovered) = desk.open();
+    assert_eq!(recovered.recipients, Standing::Changed { remembered: first.clone(), now: vec![] });
+    assert_eq!(journal.intend(desk.intent(job, 3, T0)).await, Err(Refused::RecipientsChanged));
+    journal.close();
+
+    desk.recipients = Some(recipients());
+    let second = desk.recipients.as_ref().expect("some").fingerprints();
+    let (journal, recovered) = desk.open();
+    assert_eq!(recovered.recipients, Standing::Changed { remembered: first, now: second });
+    let refused = desk.intent(job, 3, T0);
+    assert_eq!(journal.intend(refused.clone()).await, Err(Refused::RecipientsChanged));
+    let escrow = std::fs::read_to_string(desk.file("escrow.jsonl")).expect("the file");
+    assert!(!escrow.contains(&refused.change.to_string()), "a refused change is not in the escrow");
+    journal.acknowledge_recipients().await.expect("recorded");
+    intend(&desk, &journal, job, 3, T0).await;
+    journal.close();
+    assert_eq!(desk.open().1.recipients, Standing::Known);
+}
+
+#[tokio::test]
+async fn one_that_is_refused_harms_no_other_of_its_group() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1, 2]).await;
+    let (good, again, other) = (desk.intent(job, 1, T0), desk.intent(job, 1, T0), desk.intent(job, 2, T0));
+    let paused = journal.pause();
+    let intents = [&good, &again, &other].map(|intent| journal.intend(intent.clone()));
+    let mut all = Box::pin(futures_util::future::join_all(intents));
+    assert!(futures_util::poll!(&mut all).is_pending(), "nothing is written while it is paused");
+    drop(paused);
+    let answers = all.await;
+    assert_eq!((&answers[0], &answers[2]), (&Ok(()), &Ok(())));
+    busy(answers[1].clone());
+    journal.close();
+    let escrow = std::fs::read_to_string(desk.file("escrow.jsonl")).expect("the file");
+    let is_sealed = [&good, &again, &other].map(|intent| escrow.contains(&intent.change.to_string()));
+    assert_eq!(is_sealed, [true, false, true]);
+}
+
+#[tokio::test]
+async fn a_job_is_told_number_by_number() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1, 2, 3, 4, 5, 6]).await;
+    let outcomes = [Outcome::Confirmed, Outcome::Refused(fault()), Outcome::NotSent(NotSent::Stopped), no_answer()];
+    let mut last = None;
+    for (n, outcome) in (1..).zip(outcomes) {
+        let intent = intend(&desk, &journal, job, n, T0).await;
+        journal.rest(rest(&intent, outcome, T0.plus(seconds(2)))).await.expect("recorded");
+        last = Some(intent.change);
+    }
+    let in_doubt: Vec<_> = last.into_iter().collect();
+    let at_work = intend(&desk, &journal, job, 5, T0).await;
+    let states = |reader: &Reader| {
+        let detail = reader.job(job).expect("readable").expect("there is one");
+        (detail.numbers.iter().map(|number| number.state).collect::<Vec<_>>(), detail.summary)
+    };
+    let reader = Reader::open(&desk.state()).expect("a journal");
+    let (found, summary) = states(&reader);
+    let ended = [NumberState::Set, NumberState::Failed, NumberState::NotSent, NumberState::NoAnswer];
+    assert_eq!(found[..4], ended);
+    assert_eq!(found[4..], [NumberState::Running, NumberState::NeverStarted]);
+    assert_eq!((summary.total, summary.set, summary.failed, summary.not_sent, summary.no_answer), (6, 1, 1, 1, 1));
+    assert_eq!((summary.id, summary.state, summary.profile.as_str()), (job, JobProgress::Running, "acme"));
+
+    journal.settle(number(4), in_doubt, Settlement::ByHand, None).await.expect("recorded");
+    journal.close();
+    let (found, summary) = states(&reader);
+    assert_eq!(found[3..], [NumberState::Settled, NumberState::NoAnswer, NumberState::NeverStarted]);
+    assert_eq!((summary.settled, summary.no_answer, summary.state), (1, 1, JobProgress::CutShort));
+    let detail = reader.job(job).expect("readable").expect("there is one");
+    let failed = &detail.numbers[1];
+    assert_eq!((failed.reply.code, failed.reply.http_status, failed.tries), (Some(136_025), Some(400), 1));
+    assert_eq!(failed.reason.as_ref().map(Clean::as_str), Some("the number is not registered"));
+    let cut = &detail.numbers[4];
+    assert_eq!((cut.change, cut.outcome.clone()), (Some(at_work.change), Some(Outcome::InDoubt(Doubt::CutShort))));
+    assert_eq!(reader.jobs().expect("readable"), [summary]);
+    assert_eq!(reader.job(JobId::new(9)).expect("readable"), None);
+}
+
+#[tokio::test]
+async fn numbers_come_back_as_they_were_read() {
+    let desk = Desk::new();
+    let (journal, _) = desk.open();
+    let waba = std::sync::Arc::new(Waba {
+        id: "100000000000001".parse().expect("an id"),
+        name: Some(Clean::new("uk-retail")),
+    });
+    let numbers: Vec<Number> = (0..600)
+        .map(|n| Number {
+            waba: Some(std::sync::Arc::clone(&waba)),
+            display: Some(Clean::new(&format!("+1 555-555-0{n:03}"))),
+            two_step: TwoStep::On,
+            read_at: Some(T0),
+            ..Number::unread(number(n), None)
+        })
+        .collect();
+    journal.remember("acme", numbers.clone());
+    assert_eq!(journal.remembered("acme").await, numbers);
+    assert_eq!(journal.remembered("other").await, []);
+    let newer = Number { two_step: TwoStep::NotSet, ..numbers[0].clone() };
+    journal.remember("acme", vec![newer.clone()]);
+    journal.close();
+    let remembered = desk.open().0.remembered("acme").await;
+    assert_eq!((remembered.len(), &remembered[0]), (600, &newer));
+    assert!(std::sync::Arc::ptr_eq(&remembered[0].facts, &remembered[599].facts), "shared, for memory's sake");
+}
+
+#[tokio::test]
+async fn an_opening_from_the_escrow_is_in_the_history() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1]).await;
+    let intent = intend(&desk, &journal, job, 1, T0).await;
+    let event = Event::Opened { change: intent.change, number: intent.number, waba: None };
+    journal.note(event).await.expect("recorded");
+    assert_eq!(journal.history(number(1), 9).await[0].what.as_str(), "opened from escrow");
+}

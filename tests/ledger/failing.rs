@@ -1,0 +1,441 @@
+//! When writing fails: nothing more is recorded, and so nothing more is sent.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use pindesk::escrow::EscrowFile;
+use pindesk::job::ChangeId;
+use pindesk::journal::{Event, Refused};
+use pindesk::number::{Number, TwoStep};
+use pindesk::outcome::Outcome;
+
+use crate::support::records::{Desk, T0, child, desk_of_parent, number, plan, rest};
+
+fn dead(desk: &Desk, answer: Result<(), Refused>) -> String {
+    match answer {
+        Err(Refused::Dead(why)) => desk.told(why),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_was_moved_away_takes_nothing_more() {
+    let desk = Desk::new();
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(&[1, 2])).await.expect("recorded");
+    let first = desk.intent(job, 1, T0);
+    journal.intend(first.clone()).await.expect("recorded");
+    std::fs::rename(desk.file("journal.db"), desk.home().join("away")).expect("moved");
+    let why = dead(&desk, journal.intend(desk.intent(job, 2, T0)).await);
+    let start = "the journal in ~/state takes nothing more: journal.db was moved away or replaced meanwhile (";
+    assert!(why.starts_with(start) && why.ends_with(" bytes free)"), "{why}");
+    // Once dead, it stays dead, though the file is back.
+    std::fs::rename(desk.home().join("away"), desk.file("journal.db")).expect("moved back");
+    dead(&desk, journal.intend(desk.intent(job, 2, T0)).await);
+    dead(&desk, journal.rest(rest(&first, Outcome::Confirmed, T0)).await);
+    dead(&desk, journal.begin_job(plan(&[2])).await.map(drop));
+}
+
+#[tokio::test]
+async fn what_is_written_ahead_and_was_deleted_or_replaced_takes_nothing_more_and_is_kept_if_it_can_be() {
+    for (name, is_replaced) in
+        [("journal.db-wal", false), ("journal.db-shm", false), ("journal.db-wal", true), ("journal.db-shm", true)]
+    {
+        let desk = Desk::new();
+        let (journal, _) = desk.open();
+        let job = journal.begin_job(plan(&[1])).await.expect("recorded");
+        std::fs::remove_file(desk.file(name)).expect("it was there");
+        if is_replaced {
+            std::fs::write(desk.file(name), "").expect("another");
+            std::fs::set_permissions(desk.file(name), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+                .expect("a mode");
+        }
+        let why = dead(&desk, journal.intend(desk.intent(job, 1, T0)).await);
+        let start = format!("the journal in ~/state takes nothing more: {name} was moved away or replaced meanwhile (");
+        assert!(why.starts_with(&start), "{why}");
+        journal.close();
+        let (journal, recovered) = desk.open();
+        let is_kept = name == "journal.db-shm" || !is_replaced;
+        assert_eq!(recovered.findings.is_empty(), is_kept, "{name} {is_replaced}: {:?}", recovered.findings);
+        journal.close();
+    }
+}
+
+#[tokio::test]
+async fn of_two_histories_none_is_written_over_the_other() {
+    let desk = Desk::new();
+    let mut first = child("ledger::failing::a_process_whose_files_are_deleted", desk.home());
+    let mut first = first.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("started");
+    let mut lines = BufReader::new(first.stdout.take().expect("its output")).lines();
+    assert!(lines.any(|line| line.is_ok_and(|line| line == "begun")));
+    for name in ["journal.db-wal", "journal.db-shm"] {
+        std::fs::remove_file(desk.file(name)).expect("it was there");
+    }
+    let (second, recovered) = desk.open();
+    assert_eq!(recovered.findings.len(), 1, "{:?}", recovered.findings);
+    let job = second.begin_job(plan(&[2])).await.expect("recorded");
+    second.close();
+    // From here on the first goes on.
+    drop(first.stdin.take());
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("1 passed"))));
+    assert!(first.wait().expect("it ended").success());
+    let reader = pindesk::journal::Reader::open(&desk.state()).expect("a journal");
+    let detail = reader.job(job).expect("readable").expect("it is there");
+    assert_eq!(detail.numbers.iter().map(|of| of.number).collect::<Vec<_>>(), [number(2)]);
+    assert!(reader.verify().expect("readable").is_ok());
+}
+
+/// Works for the test above.
+#[tokio::test]
+async fn a_process_whose_files_are_deleted() {
+    let Some(desk) = desk_of_parent() else { return };
+    let (journal, _) = desk.open();
+    journal.begin_job(plan(&[1])).await.expect("recorded");
+    println!("\nbegun");
+    std::io::stdin().read_to_end(&mut Vec::new()).expect("read");
+    dead(&desk, journal.begin_job(plan(&[3])).await.map(drop));
+    journal.close();
+}
+
+/// The lock of all writers, taken by somebody who does not give it back.
+fn another(desk: &Desk) -> EscrowFile {
+    EscrowFile::open(&desk.state()).expect("opened")
+}
+
+/// How to get on, as it is told of a lock that this process holds.
+fn holder() -> String {
+    let pid = std::process::id();
+    format!(
+        "process {pid} holds the lock of ~/state/escrow.jsonl and may be stopped. To let it go on: kill -CONT {pid}, and \
+         to end it after that: kill {pid}"
+    )
+}
+
+#[tokio::test]
+async fn an_opening_waits_a_while_for_a_writer_that_is_stopped_and_then_names_it() {
+    let desk = Desk::new();
+    let other = another(&desk);
+    let _held = other.lock(Duration::ZERO).expect("it is free");
+    let error = desk.try_open().expect_err("it is held");
+    let expected = format!("journal in ~/state: {}. Nothing was changed, and nothing was sent", holder());
+    assert_eq!(desk.told(error), expected);
+}
+
+#[tokio::test]
+async fn while_another_writer_is_stopped_nothing_is_begun_and_what_is_out_waits() {
+    let desk = Desk::new();
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(&[1, 2])).await.expect("recorded");
+    let first = desk.intent(job, 1, T0);
+    journal.intend(first.clone()).await.expect("recorded");
+    let other = another(&desk);
+    let held = other.lock(Duration::ZERO).expect("it is free");
+    let (intended, rested) = tokio::join!(
+        async {
+            let intended = journal.intend(desk.intent(job, 2, T0)).await;
+            drop(held);
+            intended
+        },
+        journal.rest(rest(&first, Outcome::Confirmed, T0))
+    );
+    match intended {
+        Err(Refused::Busy(why)) => assert_eq!(desk.told(why), format!("nothing can be recorded: {}", holder())),
+        other => panic!("{other:?}"),
+    }
+    rested.expect("it waited");
+    journal.intend(desk.intent(job, 2, T0)).await.expect("nothing is broken");
+    journal.close();
+    let (_, recovered) = desk.open();
+    assert_eq!(recovered.unresolved.iter().map(|open| open.number).collect::<Vec<_>>(), [number(2)]);
+}
+
+#[tokio::test]
+async fn a_closed_journal_refuses() {
+    let desk = Desk::new();
+    let (journal, _) = desk.open();
+    let other = journal.clone();
+    journal.close();
+    assert_eq!(dead(&desk, other.begin_job(plan(&[1])).await.map(drop)), "the journal was closed");
+}
+
+/// Runs `test` of this file in a process whose system calls fail as strace is told to. `None` without strace.
+fn under_strace(desk: &Desk, test: &str, inject: &[&str]) -> Option<Output> {
+    let run = child(&format!("ledger::failing::{test}"), desk.home());
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o"]).arg(desk.home().join("trace")).args(["-e", "signal=none"]);
+    for what in inject {
+        match what.strip_prefix("path=") {
+            Some(path) => command.arg("-P").arg(path),
+            None => command.args(["-e", what]),
+        };
+    }
+    command.arg(run.get_program()).args(run.get_args());
+    command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    match command.output() {
+        Ok(output) => Some(output),
+        Err(error) => {
+            eprintln!("skipped: no strace to make system calls fail with ({error})");
+            None
+        }
+    }
+}
+
+fn assert_passed(output: &Output) {
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn after_a_sync_that_failed_nothing_is_recorded_and_nothing_tried_again() {
+    let desk = Desk::new();
+    desk.open().0.close();
+    // The escrow file is synced by fdatasync, SQLite's files by fsync or fdatasync.
+    let inject = ["inject=fsync,fdatasync:error=EIO:when=40+", "trace=fsync,fdatasync"];
+    if let Some(output) = under_strace(&desk, "a_process_whose_syncs_fail", &inject) {
+        assert_passed(&output);
+    }
+}
+
+/// Works for the test above.
+#[tokio::test]
+async fn a_process_whose_syncs_fail() {
+    let Some(desk) = desk_of_parent() else { return };
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(&[])).await.expect("recorded");
+    let mut last = None;
+    for n in 0..100 {
+        let intent = desk.intent(job, n, T0);
+        if let Err(refused) = journal.intend(intent.clone()).await {
+            let why = dead(&desk, Err(refused));
+            assert!(why.starts_with("the journal in ~/state takes nothing more: "), "{why}");
+            break;
+        }
+        last = Some(intent);
+    }
+    let last = last.expect("some were recorded before");
+    dead(&desk, journal.rest(rest(&last, Outcome::Confirmed, T0)).await);
+    dead(&desk, journal.intend(desk.intent(job, 200, T0)).await);
+}
+
+#[tokio::test]
+async fn a_sync_of_the_remembered_numbers_that_failed_is_the_end_as_well() {
+    let desk = Desk::new();
+    let test = "a_process_that_remembers_numbers";
+    let Some(whole) = under_strace(&desk, test, &["trace=fsync,fdatasync,write"]) else { return };
+    assert!(String::from_utf8_lossy(&whole.stdout).contains("recorded after it: true"));
+    let trace = std::fs::read_to_string(desk.home().join("trace")).expect("what strace wrote");
+    let before = trace.split("begin\\n").next().expect("a start");
+    // strace counts the calls of each thread, and the journal's has most.
+    let mut syncs = HashMap::new();
+    for line in before.lines().filter(|line| line.contains("sync(")) {
+        *syncs.entry(line.split(' ').next()).or_insert(0) += 1;
+    }
+    let nth = syncs.values().max().expect("some") + 1;
+    let fault = format!("inject=fsync,fdatasync:error=EIO:when={nth}");
+    let other = Desk::new();
+    let failed = under_strace(&other, test, &["trace=fsync,fdatasync", &fault]).expect("it is there");
+    let said = String::from_utf8_lossy(&failed.stdout);
+    assert!(said.contains("recorded after it: false"), "{nth}: {said}");
+}
+
+#[tokio::test]
+async fn a_sync_of_what_is_taken_into_the_database_that_failed_is_the_end_as_well() {
+    let desk = Desk::new();
+    desk.open().0.close();
+    let path = format!("path={}", desk.file("journal.db").display());
+    let inject = ["inject=fsync,fdatasync:error=EIO:when=1", "trace=fsync,fdatasync", &path];
+    let Some(output) = under_strace(&desk, "a_process_that_records_much", &inject) else { return };
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("the journal in ") && said.contains(" takes nothing more: "), "{said}");
+    // Nothing was taken for done that was not.
+    let (journal, recovered) = desk.open();
+    assert_eq!(recovered.findings, []);
+    journal.close();
+    let reader = pindesk::journal::Reader::open(&desk.state()).expect("a journal");
+    assert!(reader.verify().expect("readable").is_ok());
+}
+
+/// Works for the test above.
+#[tokio::test]
+async fn a_process_that_records_much() {
+    let Some(desk) = desk_of_parent() else { return };
+    let (journal, _) = desk.open();
+    for _ in 0..600 {
+        if let Err(refused) = journal.note(Event::ScreenHidden).await {
+            println!("{refused}");
+        }
+    }
+    journal.close();
+}
+
+/// Works for the test above.
+#[tokio::test]
+async fn a_process_that_remembers_numbers() {
+    let Some(desk) = desk_of_parent() else { return };
+    let (journal, _) = desk.open();
+    for _ in 0..40 {
+        journal.note(Event::ScreenHidden).await.expect("recorded");
+    }
+    println!("\nbegin");
+    let (id, facts) = (number(1), std::sync::Arc::default());
+    let shown = Number { id, waba: None, display: None, name: None, two_step: TwoStep::On, facts, read_at: Some(T0) };
+    journal.remember("acme", vec![shown]);
+    journal.remembered("acme").await;
+    println!("\nrecorded after it: {}", journal.note(Event::ScreenShown).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_write_that_stopped_half_way_is_a_full_disk_and_outcomes_are_kept() {
+    let desk = Desk::new();
+    let Some(_disk) = SmallDisk::mount(&desk) else { return };
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(&[])).await.expect("recorded");
+    let out: Vec<_> = (0..20).map(|n| desk.intent(job, n, T0)).collect();
+    for intent in &out {
+        journal.intend(intent.clone()).await.expect("recorded");
+    }
+    // Blank lines, so that 100 bytes still fit in the last block.
+    let mut escrow = std::fs::File::options().append(true).open(desk.file("escrow.jsonl")).expect("the file");
+    let len = escrow.metadata().expect("its length").len();
+    let padding = usize::try_from(2 * 4096 - len % 4096 - 100).expect("little");
+    std::io::Write::write_all(&mut escrow, &vec![b'\n'; padding]).expect("written");
+    fill(&desk);
+    let why = dead(&desk, journal.intend(desk.intent(job, 20, T0)).await);
+    assert!(why.starts_with("the journal in ~/state takes nothing more: only 100 of "), "{why}");
+    for intent in &out {
+        journal.rest(rest(intent, Outcome::Confirmed, T0)).await.expect("kept in the reserve");
+    }
+    dead(&desk, journal.intend(desk.intent(job, 20, T0)).await);
+    journal.close();
+    std::fs::remove_file(desk.file("filler")).expect("removed");
+    let (_, recovered) = desk.open();
+    assert_eq!((recovered.unresolved, recovered.findings), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn on_a_full_disk_nothing_is_begun_but_outcomes_are_kept() {
+    let desk = Desk::new();
+    let Some(_disk) = SmallDisk::mount(&desk) else { return };
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(&[])).await.expect("recorded");
+    let first = desk.intent(job, 0, T0);
+    journal.intend(first.clone()).await.expect("recorded");
+    fill(&desk);
+    let mut out = vec![first];
+    let why = loop {
+        let intent = desk.intent(job, u32::try_from(out.len()).expect("few"), T0);
+        match journal.intend(intent.clone()).await {
+            Ok(()) => out.push(intent),
+            Err(refused) => break dead(&desk, Err(refused)),
+        }
+        assert!(out.len() < 5_000, "it never was full");
+    };
+    assert!(why.starts_with("the journal in ~/state takes nothing more: "), "{why}");
+    for intent in &out {
+        journal.rest(rest(intent, Outcome::Confirmed, T0)).await.expect("kept in the reserve");
+    }
+    dead(&desk, journal.intend(desk.intent(job, 6_000, T0)).await);
+    journal.close();
+    let reader = pindesk::journal::Reader::open(&desk.state()).expect("a journal");
+    assert!(reader.verify().expect("readable").is_ok());
+    std::fs::remove_file(desk.file("filler")).expect("removed");
+    let (journal, recovered) = desk.open();
+    assert_eq!((recovered.unresolved, recovered.findings), (vec![], vec![]));
+    journal.close();
+}
+
+/// A small disk of the desk's own, until it is dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None` where that is not allowed.
+    fn mount(desk: &Desk) -> Option<Self> {
+        std::fs::create_dir(desk.path()).expect("a directory");
+        let options = ["-t", "tmpfs", "-o", "size=2m,mode=0700", "none"];
+        let tried = Command::new("mount").args(options).arg(desk.path()).output();
+        if tried.as_ref().is_ok_and(|output| output.status.success()) {
+            return Some(Self(desk.path()));
+        }
+        eprintln!("skipped: no small disk can be mounted here ({tried:?})");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily, as a test that failed may still have files open there.
+        Command::new("umount").arg("-l").arg(&self.0).status().expect("started");
+    }
+}
+
+/// Leaves no byte free.
+fn fill(desk: &Desk) {
+    use std::io::Write as _;
+    let mut file = std::fs::File::create(desk.file("filler")).expect("a file");
+    while file.write_all(&[0; 4096]).is_ok() {}
+}
+
+/// How often a process that records changes syncs while it does so. `None` without strace.
+fn syncs_of(desk: &Desk, test: &str) -> Option<usize> {
+    let output = under_strace(desk, test, &["trace=fsync,fdatasync,write"])?;
+    assert_passed(&output);
+    let trace = std::fs::read_to_string(desk.home().join("trace")).expect("what strace wrote");
+    let at_work =
+        trace.split("\"begin\\n\"").nth(1).and_then(|rest| rest.split("\"end\\n\"").next()).expect("its work");
+    Some(at_work.matches("sync(").count())
+}
+
+#[test]
+fn every_record_is_synced_in_both_files_and_a_build_that_does_not_is_noticed() {
+    let (desk, other) = (Desk::new(), Desk::new());
+    let Some(syncs) = syncs_of(&desk, "a_process_that_records_and_syncs") else { return };
+    // Two an intent, one an outcome.
+    assert!(syncs >= 9, "{syncs}");
+    assert_eq!(syncs_of(&other, "a_process_that_records_and_does_not_sync"), Some(0));
+}
+
+#[test]
+fn openings_are_recorded_by_one_sync_for_all_of_them() {
+    let Some(syncs) = syncs_of(&Desk::new(), "a_process_that_opens_many") else { return };
+    assert!((1..=2).contains(&syncs), "{syncs}");
+}
+
+/// Works for the test above.
+#[tokio::test]
+async fn a_process_that_opens_many() {
+    let Some(desk) = desk_of_parent() else { return };
+    let (journal, _) = desk.open();
+    println!("begin");
+    let opened = |n| Event::Opened { change: ChangeId::new(), number: number(n), waba: None };
+    journal.note_all((0..50).map(opened).collect()).await.expect("recorded");
+    println!("end");
+}
+
+async fn record(syncs: bool) {
+    let Some(desk) = desk_of_parent() else { return };
+    let opening = pindesk::journal::Opening { syncs, ..desk.opening() };
+    let (journal, _) = pindesk::journal::Journal::open(opening).expect("a good journal");
+    let job = journal.begin_job(plan(&[])).await.expect("recorded");
+    println!("begin");
+    for n in 0..3 {
+        let intent = desk.intent(job, n, T0);
+        journal.intend(intent.clone()).await.expect("recorded");
+        journal.rest(rest(&intent, Outcome::Confirmed, T0)).await.expect("recorded");
+    }
+    println!("end");
+}
+
+/// Works for the test above.
+#[tokio::test]
+async fn a_process_that_records_and_syncs() {
+    record(true).await;
+}
+
+/// Works for the test above.
+#[tokio::test]
+async fn a_process_that_records_and_does_not_sync() {
+    record(false).await;
+}

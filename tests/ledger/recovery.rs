@@ -1,0 +1,260 @@
+//! Opening: databases that are not what they should be, and an escrow file that knows more, or less.
+
+use std::fs;
+use std::io::Write as _;
+
+use pindesk::escrow::EscrowFile;
+use pindesk::journal::{JournalError, Kind, Reader, Standing};
+use pindesk::moment::UtcTime;
+use pindesk::number::TwoStep;
+use pindesk::outcome::{Doubt, Outcome};
+
+use crate::support::records::{Desk, T0, number, plan, rest};
+
+/// A desk whose journal was closed after one PIN was confirmed and another left in doubt.
+async fn after_work() -> Desk {
+    let desk = Desk::new();
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(&[1, 2])).await.expect("recorded");
+    let first = desk.intent(job, 1, T0);
+    journal.intend(first.clone()).await.expect("recorded");
+    journal.rest(rest(&first, Outcome::Confirmed, T0)).await.expect("recorded");
+    journal.intend(desk.intent(job, 2, T0)).await.expect("recorded");
+    journal.close();
+    desk
+}
+
+fn refusal(desk: &Desk) -> String {
+    desk.told(desk.try_open().expect_err("it is refused"))
+}
+
+/// What two openings in a row find.
+fn found_twice(desk: &Desk) -> [Vec<String>; 2] {
+    [(); 2].map(|()| {
+        let (journal, recovered) = desk.open();
+        journal.close();
+        recovered.findings.iter().map(ToString::to_string).collect()
+    })
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_refused_and_left_alone() {
+    let desk = Desk::new();
+    desk.state();
+    let db = rusqlite::Connection::open(desk.file("journal.db")).expect("a database");
+    db.execute_batch("CREATE TABLE recipes (name TEXT)").expect("a table");
+    db.close().expect("closed");
+    fs::set_permissions(desk.file("journal.db"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
+    let before = fs::read(desk.file("journal.db")).expect("the file");
+    assert_eq!(
+        refusal(&desk),
+        "journal ~/state/journal.db: it is not a journal of pindesk. Nothing was changed. Move it away, and start \
+         again: mkdir -p ~/state/damaged && mv --backup=numbered ~/state/journal.db* ~/state/damaged"
+    );
+    assert_eq!(fs::read(desk.file("journal.db")).expect("the file"), before);
+    assert!(Reader::open(&desk.state()).is_err());
+}
+
+#[tokio::test]
+async fn made_up_numbers_and_real_ones_share_no_journal() {
+    let desk = after_work().await;
+    let opening = pindesk::journal::Opening { kind: Kind::Demo, ..desk.opening() };
+    let error = pindesk::journal::Journal::open(opening).expect_err("it is refused");
+    assert_eq!(
+        desk.told(error),
+        "journal ~/state/journal.db: it is one of real numbers, not a demo's. Nothing was changed. Name another \
+         directory: --state-dir DIR"
+    );
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused() {
+    let desk = after_work().await;
+    desk.database().execute_batch("PRAGMA user_version = 99").expect("set");
+    assert_eq!(
+        refusal(&desk),
+        "journal ~/state/journal.db: a newer pindesk made it (schema 99, this one knows 1). Nothing was changed. \
+         Use that one"
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_refused_and_what_is_said_then_brings_the_doubts_back() {
+    let desk = after_work().await;
+    let mut bytes = fs::read(desk.file("journal.db")).expect("the file");
+    // From the second page on: the first says what it is.
+    bytes[4096..].fill(0x5a);
+    fs::write(desk.file("journal.db"), bytes).expect("written");
+    let error = desk.try_open().expect_err("it is refused");
+    let JournalError::Damaged { command, .. } = &error else { panic!("{error:?}") };
+    let status = std::process::Command::new("sh").args(["-c", command.as_str()]).status().expect("a shell");
+    assert!(status.success());
+    let (_, recovered) = desk.open();
+    let open: Vec<_> = recovered.unresolved.iter().map(|open| open.number).collect();
+    assert_eq!((open, recovered.findings.len()), (vec![number(1), number(2)], 1));
+}
+
+#[tokio::test]
+async fn of_a_large_database_damage_in_the_middle_is_told_by_those_who_read_it_and_keeps_no_writer_waiting() {
+    let desk = after_work().await;
+    let row = "SELECT row, hash FROM audit WHERE seq = 5";
+    let more = "WITH RECURSIVE n (i) AS (SELECT 6 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)";
+    let db = desk.database();
+    db.execute_batch(&format!(
+        "{more} INSERT INTO audit (seq, row, hash) SELECT i, last.row, last.hash FROM n, ({row}) AS last"
+    ))
+    .expect("filled");
+    db.close().expect("closed");
+    let mut bytes = fs::read(desk.file("journal.db")).expect("the file");
+    assert!(bytes.len() > 16 << 20, "it is small");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 64 * 1024].fill(0x5a);
+    fs::write(desk.file("journal.db"), bytes).expect("written");
+    let (journal, _) = desk.open();
+    journal.begin_job(plan(&[3])).await.expect("recorded");
+    journal.close();
+    let verified = Reader::open(&desk.state()).expect("a journal").verify();
+    assert!(matches!(verified, Err(JournalError::Damaged { .. })), "{verified:?}");
+}
+
+#[tokio::test]
+async fn a_journal_that_is_gone_is_told_once_and_all_comes_back_in_doubt() {
+    let mut desk = after_work().await;
+    for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+        fs::remove_file(desk.file(name)).ok();
+    }
+    desk.now = UtcTime::from_unix_seconds(T0.unix_seconds() + 9_000);
+    let (journal, recovered) = desk.open();
+    assert_eq!(
+        recovered.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["journal.db is missing or empty, though there was one: what came of the changes in it is not known, and \
+             each PIN in the escrow file may be in force or not"]
+    );
+    let of =
+        |open: &pindesk::journal::Unresolved| (open.number, open.job, open.before, open.doubt.clone(), open.last_send);
+    let expected = [1, 2].map(|n| (number(n), None, TwoStep::Unknown, Doubt::CutShort, desk.now));
+    assert_eq!(recovered.unresolved.iter().map(of).collect::<Vec<_>>(), expected);
+    // With the journal went what it knew of the keys: whoever took it away could have put in their own.
+    let now = desk.recipients.as_ref().expect("some").fingerprints();
+    assert_eq!(recovered.recipients, Standing::Changed { remembered: vec![], now });
+    journal.close();
+    let (_, recovered) = desk.open();
+    assert_eq!((recovered.findings, recovered.unresolved.len()), (vec![], 2));
+}
+
+#[tokio::test]
+async fn an_older_copy_put_back_is_noticed_and_what_it_lacks_is_in_doubt() {
+    let desk = after_work().await;
+    let copy = desk.home().join("copy");
+    fs::copy(desk.file("journal.db"), &copy).expect("a copy");
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(&[3])).await.expect("recorded");
+    let third = desk.intent(job, 3, T0);
+    journal.intend(third.clone()).await.expect("recorded");
+    journal.rest(rest(&third, Outcome::Confirmed, T0)).await.expect("recorded");
+    journal.close();
+    fs::copy(&copy, desk.file("journal.db")).expect("put back");
+    let (journal, recovered) = desk.open();
+    assert_eq!(
+        recovered.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["the journal ends at audit row 5, but went on to row 8: an older copy was put in its place, or rows \
+             were cut off"]
+    );
+    let open: Vec<_> = recovered.unresolved.iter().map(|open| open.number).collect();
+    assert_eq!(open, [number(2), number(3)]);
+    journal.close();
+    assert_eq!(found_twice(&desk), [const { Vec::<String>::new() }; 2]);
+}
+
+#[tokio::test]
+async fn a_sealed_pin_that_the_escrow_file_lost_is_added_again() {
+    let desk = after_work().await;
+    let before = EscrowFile::read(&desk.state()).expect("readable").lines;
+    fs::remove_file(desk.file("escrow.jsonl")).expect("removed");
+    let found = found_twice(&desk);
+    assert_eq!(found[0], ["2 sealed PINs were missing from the escrow file, and were added to it again"]);
+    assert_eq!(found[1], [""; 0]);
+    assert_eq!(EscrowFile::read(&desk.state()).expect("readable").lines, before);
+    assert_eq!(Reader::open(&desk.state()).expect("a journal").escrow_lines().expect("readable"), before);
+}
+
+#[tokio::test]
+async fn a_torn_last_line_is_no_finding_and_stays_none() {
+    let desk = after_work().await;
+    let mut file = fs::OpenOptions::new().append(true).open(desk.file("escrow.jsonl")).expect("the file");
+    file.write_all(br#"{"v":1,"change":"0190"#).expect("written");
+    assert_eq!(found_twice(&desk), [const { Vec::<String>::new() }; 2]);
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(&[3])).await.expect("recorded");
+    journal.intend(desk.intent(job, 3, T0)).await.expect("recorded");
+    journal.close();
+    let contents = EscrowFile::read(&desk.state()).expect("readable");
+    assert_eq!((contents.lines.len(), contents.unreadable, contents.is_torn), (3, vec![3], false));
+    assert_eq!(found_twice(&desk), [const { Vec::<String>::new() }; 2]);
+}
+
+#[tokio::test]
+async fn a_line_that_cannot_be_read_is_told_once() {
+    let desk = after_work().await;
+    let text = fs::read_to_string(desk.file("escrow.jsonl")).expect("the file");
+    fs::write(desk.file("escrow.jsonl"), text.replacen("{\"v\"", "x", 1)).expect("written");
+    let found = found_twice(&desk);
+    assert_eq!(
+        found[0],
+        [
+            "a line of escrow.jsonl cannot be read (line 1): its PIN may be lost",
+            "a sealed PIN was missing from the escrow file, and was added to it again"
+        ]
+    );
+    assert_eq!(found[1], [""; 0]);
+}
+
+#[tokio::test]
+async fn a_line_that_is_not_the_journals_is_told_once_and_the_journals_is_added() {
+    let desk = after_work().await;
+    let before = EscrowFile::read(&desk.state()).expect("readable").lines;
+    let text = fs::read_to_string(desk.file("escrow.jsonl")).expect("the file");
+    fs::write(desk.file("escrow.jsonl"), text.replace(&number(1).to_string(), &number(7).to_string()))
+        .expect("altered");
+    let found = found_twice(&desk);
+    assert_eq!(
+        found[0],
+        [
+            "a line of the escrow file is not the one in the journal: one of them was altered or damaged. The journal's was \
+             added to the file, and `pindesk escrow open` shows the one that opens"
+        ]
+    );
+    assert_eq!(found[1], [""; 0]);
+    let lines = EscrowFile::read(&desk.state()).expect("readable").lines;
+    assert_eq!((lines.len(), &lines[2], lines[0].number), (3, &before[0], number(7)));
+}
+
+#[tokio::test]
+async fn what_was_recorded_can_be_neither_altered_nor_deleted() {
+    let desk = after_work().await;
+    let (journal, recovered) = desk.open();
+    let in_doubt = recovered.unresolved.iter().map(|open| open.change).collect();
+    journal.settle(number(2), in_doubt, pindesk::job::Settlement::ByHand, None).await.expect("recorded");
+    journal.close();
+    let db = desk.database();
+    let columns = [
+        ("runs", "at"),
+        ("jobs", "profile"),
+        ("job_numbers", "number"),
+        ("changes", "sealed"),
+        ("tries", "at"),
+        ("outcomes", "kind"),
+        ("settlements", "note"),
+        ("audit", "row"),
+        ("recipients", "fingerprints"),
+    ];
+    for (table, column) in columns {
+        let rows: i64 = db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("counted");
+        assert!(rows > 0, "{table} is empty, so this shows nothing");
+        let update = db.execute_batch(&format!("UPDATE {table} SET {column} = {column}"));
+        let delete = db.execute_batch(&format!("DELETE FROM {table}"));
+        let told = [update, delete].map(|result| result.map_or_else(|error| error.to_string(), |()| "done".to_owned()));
+        let expected = ["altered", "deleted"].map(|deed| format!("rows of {table} are never {deed}"));
+        assert!(told.iter().zip(&expected).all(|(told, expected)| told.contains(expected)), "{told:?}");
+    }
+}
