@@ -13,8 +13,9 @@ use crate::outcome::{Doubt, Outcome};
 use crate::state::StateDir;
 use crate::text::Clean;
 
-/// How long after its record a request can leave at the latest: so long is it waited for an answer.
-pub(crate) const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+/// How long after its record a request can leave at the latest: a record may be 10 s old when its request begins, and that is
+/// given up after 30 s.
+pub(crate) const LONGEST_REQUEST: Duration = Duration::from_secs(40);
 
 /// What a journal is opened with.
 #[derive(Debug)]

@@ -83,7 +83,7 @@ async fn a_change_cut_short_comes_back_in_doubt() {
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
     assert_eq!((open.change, open.job, open.number), (intent.change, Some(job), number(1)));
     assert_eq!((open.tries, &open.doubt, open.before), (2, &Doubt::CutShort, TwoStep::On));
-    assert_eq!((open.last_send, open.is_sealed), (T0.plus(seconds(30)), true));
+    assert_eq!((open.last_send, open.is_sealed), (T0.plus(seconds(40)), true));
 }
 
 #[tokio::test]
@@ -108,8 +108,8 @@ async fn no_other_pin_goes_out_while_one_could_still_land() {
     intend(&desk, &journal, job, 1, T0).await;
     // The request may leave for 30 seconds, and land for 120 more.
     let why = busy(journal.intend(desk.intent(job, 1, T0.plus(seconds(149)))).await);
-    assert_eq!(why, "an earlier PIN can still land on this number; another is possible from 14:02:30 UTC");
-    intend(&desk, &journal, job, 1, T0.plus(seconds(150))).await;
+    assert_eq!(why, "an earlier PIN can still land on this number; another is possible from 14:02:40 UTC");
+    intend(&desk, &journal, job, 1, T0.plus(seconds(160))).await;
     intend(&desk, &journal, job, 2, T0).await;
 }
 
@@ -146,7 +146,7 @@ async fn a_second_try_is_judged_by_the_time_of_the_first_at_least() {
     journal.intend_again(second.change, second.number, 2).await.expect("recorded");
     journal.close();
     let last_sends: Vec<_> = desk.open().1.unresolved.into_iter().map(|open| open.last_send).collect();
-    assert_eq!(last_sends, [T0.plus(seconds(100)), T0.plus(seconds(330))]);
+    assert_eq!(last_sends, [T0.plus(seconds(100)), T0.plus(seconds(340))]);
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn a_clock_that_was_set_back_lengthens_the_wait_to_its_whole_and_no_more()
     assert_eq!(from(T0.plus(seconds(100))), seconds(20));
     assert_eq!(from(T0.plus(seconds(500))), Duration::ZERO);
     let an_hour_ago = pindesk::moment::UtcTime::from_unix_seconds(T0.unix_seconds() - 3_600);
-    assert_eq!(from(an_hour_ago), LATE_LANDING + seconds(30));
+    assert_eq!(from(an_hour_ago), LATE_LANDING + seconds(40));
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn what_a_living_process_works_on_is_busy_and_not_in_doubt() {
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
     assert_eq!(
         (open.number, &open.doubt, open.last_send),
-        (number(1), &Doubt::CutShort, T0.plus(std::time::Duration::from_secs(30)))
+        (number(1), &Doubt::CutShort, T0.plus(std::time::Duration::from_secs(40)))
     );
     drop(second);
     journal.close();
