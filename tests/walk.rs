@@ -716,9 +716,11 @@ impl Walker {
         let waits = self.app.roster().jobs().any(|(_, job)| matches!(job, JobState::Waiting { .. }));
         let is_offline = matches!(self.app.link(), Link::Offline { .. });
         let is_doubt = matches!(self.app.screen(), Screen::Number(_));
-        // Beside the list, the history of a number is read once the cursor has rested.
-        let may_rest = self.app.has_pane() && self.cursor_was_moved;
         let wake = self.app.next_wake(self.now.instant);
+        // Beside the list, the history of the number under the cursor is read once the cursor has rested there, however it
+        // came there.
+        let is_soon = wake.is_some_and(|wake| wake <= self.now.instant + Duration::from_secs(1));
+        let may_rest = self.app.has_pane() && is_soon;
         let reason = counts || waits || is_offline || is_doubt || may_rest;
         let hides = wake.is_some_and(|wake| {
             let idle = wake.saturating_duration_since(self.last_typed);

@@ -2,7 +2,7 @@
 
 use super::sheet::Sheet;
 use crate::console::app::screen::RecipientsPage;
-use crate::console::app::{App, Records};
+use crate::console::app::{App, Place, Records};
 use crate::console::theme::Role;
 use crate::text::{Clean, count};
 
@@ -87,7 +87,8 @@ pub(super) fn sealing(app: &App) -> Option<(String, Role)> {
 pub(super) fn sealing_by_name(sheet: &mut Sheet, app: &App) {
     let Some((words, role)) = sealing(app) else { return };
     sheet.styled(&words, role);
-    if sheet.is_compact() {
+    // The demo's key is another one each time, and nobody's.
+    if sheet.is_compact() || app.session().place == Place::Demo {
         return;
     }
     if let Records::Ready { recipients } = app.records() {
