@@ -9,6 +9,7 @@
 mod actor;
 mod doubts;
 mod news;
+mod queue;
 mod record;
 mod run;
 
@@ -17,15 +18,17 @@ use std::sync::mpsc as blocking;
 
 use tokio::sync::{mpsc, watch};
 
-use self::actor::{Actor, Command};
+use self::actor::Actor;
 use self::doubts::Doubts;
 use self::news::Teller;
+use self::queue::List;
 use crate::escrow::Recipients;
 use crate::graph::Graph;
-use crate::job::{Change, Progress};
+use crate::job::{Change, JobId, Progress};
 use crate::journal::{Journal, Unresolved};
 use crate::moment::{self, Clock, Moment};
-use crate::number::{PhoneNumberId, TwoStep};
+use crate::number::{Number, PhoneNumberId, TwoStep};
+use crate::pin::Pins;
 use crate::text::Clean;
 
 /// The handle of the actor. When the last one is dropped, the actor stops as if asked to.
@@ -54,6 +57,18 @@ pub struct StatusRead {
     pub two_step: TwoStep,
     /// When it was asked: an answer to an earlier question proves nothing.
     pub asked: Moment,
+}
+
+/// What the handle asks for.
+enum Command {
+    Start(Vec<Change>),
+    StartEach(List),
+    SendAgain(PhoneNumberId),
+    Use(Graph),
+    Stop(Option<blocking::Sender<()>>),
+    SettleByHand(PhoneNumberId, Clean),
+    StatusRead(StatusRead),
+    DropSecrets,
 }
 
 impl Batch {
@@ -87,6 +102,12 @@ impl Batch {
     /// Sets these PINs.
     pub fn set(&self, changes: Vec<Change>) {
         self.tell(Command::Start(changes));
+    }
+
+    /// Sets a PIN on each of these numbers, as one job. What waits takes little memory: the change of a number is made when
+    /// its turn comes, and nothing is told of it before that, or before it is let go.
+    pub fn set_each(&self, job: JobId, numbers: Arc<Vec<Number>>, pins: Pins) {
+        self.tell(Command::StartEach(List { job, numbers, pins }));
     }
 
     /// Sends the PIN that is in doubt on this number again; does nothing where none is in memory.

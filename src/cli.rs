@@ -27,6 +27,7 @@ mod numbers;
 mod paint;
 mod pin;
 mod pin_file;
+mod places;
 mod records;
 mod refusal;
 mod results;

@@ -208,6 +208,12 @@ impl Number {
         Self { id, waba: None, display: None, name, two_step: TwoStep::Unknown, facts: Arc::default(), read_at: None }
     }
 
+    /// The id of the WABA whose list it came from.
+    #[must_use]
+    pub fn waba_id(&self) -> Option<WabaId> {
+        self.waba.as_ref().map(|waba| waba.id)
+    }
+
     /// The display number, or the id where Meta gave none.
     #[must_use]
     pub fn label(&self) -> &str {

@@ -107,6 +107,28 @@ impl fmt::Debug for Pin {
     }
 }
 
+/// Where the PINs of many numbers come from.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pins {
+    /// The same for all.
+    Given(Pin),
+    /// One for each, drawn at random.
+    Random,
+}
+
+impl Pins {
+    /// The PIN of one number.
+    ///
+    /// # Errors
+    /// When one has to be drawn and the system's random source fails.
+    pub fn of(&self, display_number: Option<&str>) -> Result<Pin, NoRandomness> {
+        match self {
+            Self::Given(pin) => Ok(pin.for_another()),
+            Self::Random => Pin::random(display_number),
+        }
+    }
+}
+
 /// Why a PIN is easy to guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weakness {

@@ -13,7 +13,7 @@ mod support {
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::mpsc as blocking;
+use std::sync::{Arc, mpsc as blocking};
 use std::time::Duration;
 
 use pindesk::batch::{Batch, Records, StatusRead};
@@ -22,9 +22,9 @@ use pindesk::graph::Graph;
 use pindesk::job::{Before, Change, ChangeId, InDoubt, JobId, JobState, LATE_LANDING, MAX_TRIES, Progress, Settlement};
 use pindesk::journal::{PinSource, Plan, Recovered};
 use pindesk::moment::{Clock, HandClock, Moment, UtcTime};
-use pindesk::number::{PhoneNumberId, TwoStep};
+use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::outcome::{Doubt, NotSent, Unchanged};
-use pindesk::pin::Pin;
+use pindesk::pin::{Pin, Pins};
 use pindesk::simulator::{EXPIRED_TOKEN, FaultPlan, Simulator, SimulatorSpec, TOKEN, WorldSpec};
 use pindesk::text::Clean;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -59,6 +59,13 @@ fn change(n: u64) -> Change {
 
 fn changes(count: u64) -> Vec<Change> {
     (1..=count).map(change).collect()
+}
+
+/// A list of numbers, odd ones of WABA 1 and even ones of WABA 2.
+fn list(count: u64) -> Arc<Vec<Number>> {
+    let wabas = [2, 1].map(|n| Arc::new(Waba { id: waba(n), name: None }));
+    let of = |n: u64| Some(Arc::clone(&wabas[usize::from(n % 2 == 1)]));
+    Arc::new((1..=count).map(|n| Number { waba: of(n), ..Number::unread(id(n), None) }).collect())
 }
 
 fn graph(url: &str, token: &str) -> Graph {
@@ -921,4 +928,120 @@ async fn recipients_that_nobody_acknowledged_stop_each_change_before_it_is_sent(
     desk.batch.set(vec![change(2)]);
     desk.rest(1).await;
     assert!(is_set(desk.last(2)), "{}", desk.story(2));
+}
+
+impl Desk {
+    /// Sets the same PIN on each number of a list, as one job.
+    fn set_each(&self, count: u64) {
+        self.batch.set_each(JobId::new(1), list(count), Pins::Given(Pin::parse(&digits(1)).expect("a PIN")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_number_of_a_list_gets_its_pin_and_is_recorded_as_it_was_read() {
+    let simulator = simulator(1_000, Duration::from_millis(50), "").await;
+    let mut desk = Desk::on(&simulator, 16).await;
+    let start = tokio::time::Instant::now();
+    desk.set_each(200);
+    desk.rest(200).await;
+    // 13 rounds: no place is ever empty.
+    assert_eq!((start.elapsed().as_millis() / 50, simulator.pin_requests()), (13, 200));
+    for n in 1..=200 {
+        assert_eq!(
+            (desk.story(n).as_str(), simulator.pin_in_force(&id(n))),
+            ("sending-1 set after 1", Some(digits(1)))
+        );
+    }
+    let books = desk.close().await;
+    let rows = format!("SELECT count(*) FROM changes WHERE job = 1 AND waba = '{}'", waba(2));
+    assert_eq!(ask(&books.path().join("journal.db"), &rows), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn random_pins_of_a_list_are_drawn_number_by_number() {
+    let simulator = simulator(1_000, Duration::ZERO, "").await;
+    let mut desk = Desk::on(&simulator, 16).await;
+    desk.batch.set_each(JobId::new(1), list(40), Pins::Random);
+    desk.rest(40).await;
+    let drawn: std::collections::HashSet<_> = (1..=40).map(|n| simulator.pin_in_force(&id(n))).collect();
+    assert!(desk.count(is_set) == 40 && drawn.len() >= 39, "{drawn:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_access_token_stops_the_rest_of_a_list() {
+    let faults = "[[fault]]\nevery = 1\nafter = 100\nanswer = { code = 190, status = 401 }";
+    let simulator = simulator(5_000, Duration::from_millis(50), faults).await;
+    let mut desk = Desk::on(&simulator, 16).await;
+    desk.set_each(5_000);
+    desk.rest(5_000).await;
+    let requests = simulator.pin_requests();
+    assert!(requests <= 100 + 16, "{requests} requests");
+    assert_eq!((desk.count(is_set), desk.count(is_token_refused)), (100, 5_000 - requests));
+    assert_eq!(desk.story(5_000), "not-sent after 0");
+    // What was let go is not on its way any more: another request for it may be tried.
+    desk.batch.set(vec![change(5_000)]);
+    desk.rest(1).await;
+    assert_eq!(desk.story(5_000), "not-sent after 0 queued sending-1 failed after 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_permission_stops_its_waba_in_a_list_and_nothing_else() {
+    let faults = format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 200, status = 403 }}", id(2));
+    let simulator = simulator(2_000, Duration::ZERO, &faults).await;
+    let mut desk = Desk::on(&simulator, 1).await;
+    desk.set_each(1_000);
+    desk.rest(1_000).await;
+    assert_eq!((desk.story(2), simulator.pin_requests()), ("sending-1 failed after 1".to_owned(), 501));
+    assert_eq!(desk.count(is_set), 500);
+    assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, NotSent::WabaRefused(_)))), 499);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_dies_stops_a_list_and_takes_no_other() {
+    let simulator = simulator(2_000, Duration::from_secs(1), "").await;
+    let mut desk = Desk::on(&simulator, 4).await;
+    desk.set_each(1_000);
+    desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
+    desk.rest(1_000).await;
+    desk.set_each(1_000);
+    desk.rest(1_000).await;
+    let why = NotSent::RefusedHere(desk.batch.records_died().borrow().clone().expect("it died"));
+    assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, not_sent) if *not_sent == why)), 1_000);
+    assert_eq!((simulator.pin_requests(), desk.story(1_000).as_str()), (4, "not-sent after 0 not-sent after 0"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_go_of_a_list_and_a_pause_holds_it() {
+    let simulator = simulator(2_000, Duration::from_secs(1), "").await;
+    let mut desk = Desk::on(&simulator, 4).await;
+    desk.set_each(1_000);
+    desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    desk.batch.pause();
+    desk.rest(4).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!(simulator.pin_requests(), 4);
+    desk.batch.go_on();
+    desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    desk.settle().await;
+    assert_eq!((simulator.pin_requests(), desk.count(is_set)), (8, 8));
+    assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, NotSent::Stopped))), 992);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_waits_in_a_list_takes_no_other_pin_and_one_on_its_way_waits_in_no_list() {
+    let simulator = simulator(100, Duration::from_secs(1), "").await;
+    let mut desk = Desk::on(&simulator, 2).await;
+    desk.batch.set(vec![change(3)]);
+    desk.set_each(20);
+    desk.batch.set(vec![change(20)]);
+    desk.rest(22).await;
+    let why = NotSent::RefusedHere(Clean::new("another request for this number is on its way"));
+    let is_refused = |state: &JobState| matches!(state, JobState::NotSent(_, not_sent) if *not_sent == why);
+    for (n, states) in [(3, 4), (20, 3)] {
+        let told = &desk.told[&id(n)];
+        assert_eq!((told.len(), told.iter().filter(|state| is_refused(state)).count()), (states, 1), "{told:?}");
+    }
+    assert_eq!((simulator.pin_requests(), simulator.pin_in_force(&id(3))), (20, Some(digits(3))));
+    assert_eq!(simulator.pin_in_force(&id(20)), Some(digits(1)));
 }

@@ -12,11 +12,12 @@ use tokio::task::{self, JoinSet};
 
 use super::doubts::{Doubts, Open};
 use super::news::Teller;
-use super::run::{Line, Notice, Rested, Run, Work, left_with, no_graph};
-use super::{Records, StatusRead};
+use super::queue::Turn;
+use super::run::{Line, Notice, Rested, Run, Running, Work, left_with, no_graph};
+use super::{Command, Records};
 use crate::catalogue;
 use crate::graph::Graph;
-use crate::job::{Change, Finished, JobState, LATE_LANDING, Settlement};
+use crate::job::{ChangeId, Finished, JobState, LATE_LANDING, Settlement};
 use crate::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::outcome::{Doubt, NotSent, Outcome, Unchanged};
 use crate::pacing::Stops;
@@ -25,30 +26,10 @@ use crate::text::Clean;
 /// So many failed handshakes in a row stop the work: whoever answers in Meta's place answers the next request too.
 const MAX_TLS_FAILURES: u8 = 3;
 
-/// What the handle asks for.
-pub(super) enum Command {
-    Start(Vec<Change>),
-    SendAgain(PhoneNumberId),
-    Use(Graph),
-    Stop(Option<blocking::Sender<()>>),
-    SettleByHand(PhoneNumberId, Clean),
-    StatusRead(StatusRead),
-    DropSecrets,
-}
-
 /// A task that came to its end.
 pub(super) enum Ended {
     Rested(Rested),
     Settled { number: PhoneNumberId, how: Settlement, written: Result<(), Clean> },
-}
-
-/// What is known outside a task of the change that it carries out.
-pub(super) struct Running {
-    pub(super) change: Arc<Change>,
-    pub(super) tries_before: u8,
-    pub(super) doubt: Option<Doubt>,
-    /// Why it is to send nothing more.
-    pub(super) stop: watch::Sender<Option<NotSent>>,
 }
 
 pub(super) struct Actor {
@@ -56,7 +37,7 @@ pub(super) struct Actor {
     records: Records,
     pub(super) teller: Teller,
     pub(super) permits: Arc<Semaphore>,
-    queue: VecDeque<Work>,
+    queue: VecDeque<Turn>,
     tasks: JoinSet<Ended>,
     running: HashMap<task::Id, Running>,
     /// Numbers with a change queued or on its way, or being settled: two at once would end in an order that nobody knows.
@@ -140,10 +121,12 @@ impl Actor {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Start(changes) => {
-                for change in changes {
-                    self.enqueue(change);
-                }
+            Command::Start(changes) => changes.into_iter().map(Turn::new).for_each(|turn| self.enqueue(turn)),
+            Command::StartEach(list) => {
+                let turns = list.turns();
+                self.busy.reserve(turns.len());
+                self.queue.reserve(turns.len());
+                turns.for_each(|turn| self.enqueue(turn));
             }
             Command::SendAgain(number) => self.enqueue_again(number),
             Command::Use(graph) => {
@@ -172,23 +155,25 @@ impl Actor {
         }
     }
 
-    fn enqueue(&mut self, change: Change) {
-        if let Some(why) = self.why_not(change.number) {
-            let (id, number, finished) = (change.id, change.number, self.teller.finished(0));
-            drop(change);
+    fn enqueue(&mut self, turn: Turn) {
+        let (change, number) = (turn.change(), turn.number());
+        if let Some(why) = self.why_not(number) {
+            let finished = self.teller.finished(0);
+            drop(turn);
             // What is on its way is what the number's state tells of: it stays so.
             let state = if self.busy.contains(&number) {
                 JobState::NotSent(finished, why)
             } else {
                 self.state_of_unsent(number, finished, why)
             };
-            self.teller.moved(id, number, state);
+            self.teller.moved(change.unwrap_or_default(), number, state);
             return;
         }
-        let change = Arc::new(change);
-        self.busy.insert(change.number);
-        self.teller.moved(change.id, change.number, JobState::Queued);
-        self.queue.push_back(Work::new(change));
+        self.busy.insert(number);
+        if let Some(change) = change {
+            self.teller.moved(change, number, JobState::Queued);
+        }
+        self.queue.push_back(turn);
     }
 
     /// Why a new PIN is not to go to this number now.
@@ -223,21 +208,25 @@ impl Actor {
         self.busy.insert(number);
         let death = self.dies.borrow().clone();
         if let Some(words) = death {
-            self.put_aside(work, NotSent::RefusedHere(words));
+            self.put_aside(Turn::Made(Box::new(work)), NotSent::RefusedHere(words));
         } else {
             self.teller.moved(work.change.id, number, JobState::Queued);
-            self.queue.push_back(work);
+            self.queue.push_back(Turn::Made(Box::new(work)));
         }
     }
 
     fn send_next(&mut self, permit: OwnedSemaphorePermit) {
-        if let Some(work) = self.queue.pop_front() {
-            let (stop, stopped) = watch::channel(None);
-            let run = self.run_of(stopped);
-            let (change, doubt) = (Arc::clone(&work.change), work.doubt.clone());
-            let running = Running { change, tries_before: work.tries_before, doubt, stop };
-            self.watch_over(running, async { Ended::Rested(run.until_rest(work, permit).await) });
-        }
+        let Some(turn) = self.queue.pop_front() else { return };
+        let number = turn.number();
+        let work = match turn.work() {
+            Ok(work) => work,
+            Err(why) => return self.unsent(number, NotSent::RefusedHere(Clean::new(&why.to_string()))),
+        };
+        let (stop, stopped) = watch::channel(None);
+        let run = self.run_of(stopped);
+        let (change, doubt) = (Arc::clone(&work.change), work.doubt.clone());
+        let running = Running { change, tries_before: work.tries_before, doubt, stop };
+        self.watch_over(running, async { Ended::Rested(run.until_rest(work, permit).await) });
     }
 
     pub(super) fn run_of(&self, stopped: watch::Receiver<Option<NotSent>>) -> Run {
@@ -259,22 +248,34 @@ impl Actor {
     }
 
     /// What waits, for its turn or for its next try, is let go; what is on its way goes on.
-    fn let_go(&mut self, why: &NotSent, concerns: impl Fn(&Change) -> bool) {
-        for running in self.running.values().filter(|running| concerns(&running.change)) {
+    fn let_go(&mut self, why: &NotSent, concerns: impl Fn(Option<WabaId>) -> bool) {
+        for running in self.running.values().filter(|running| concerns(running.change.waba)) {
             running.stop.send_replace(Some(why.clone()));
         }
         let (dropped, left): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.queue).into_iter().partition(|work| concerns(&work.change));
+            std::mem::take(&mut self.queue).into_iter().partition(|turn| concerns(turn.waba()));
         self.queue = left;
-        for work in dropped {
-            self.put_aside(work, why.clone());
+        for turn in dropped {
+            self.put_aside(turn, why.clone());
         }
     }
 
     /// Its turn does not come.
-    fn put_aside(&mut self, work: Work, why: NotSent) {
-        let (tries, outcome) = (work.tries_before, left_with(work.doubt.as_ref(), None, why));
-        self.rest(Rested { work, tries, outcome });
+    fn put_aside(&mut self, turn: Turn, why: NotSent) {
+        match turn {
+            Turn::Made(work) => {
+                let (tries, outcome) = (work.tries_before, left_with(work.doubt.as_ref(), None, why));
+                self.rest(Rested { work: *work, tries, outcome });
+            }
+            Turn::Listed(_) => self.unsent(turn.number(), why),
+        }
+    }
+
+    /// No change of this number was made.
+    fn unsent(&mut self, number: PhoneNumberId, why: NotSent) {
+        self.busy.remove(&number);
+        let state = self.state_of_unsent(number, self.teller.finished(0), why);
+        self.teller.moved(ChangeId::new(), number, state);
     }
 
     fn heed(&mut self, notice: Notice) {
@@ -297,7 +298,7 @@ impl Actor {
                     }
                     Outcome::Confirmed | Outcome::NotSent(_) | Outcome::InDoubt(_) => NotSent::Stopped,
                 };
-                self.let_go(&why, |change| change.waba.is_some() && change.waba == waba);
+                self.let_go(&why, |of| of.is_some() && of == waba);
             }
             // The refusal of an access token that was replaced meanwhile says nothing of the new one.
             Stops::All if generation != self.line.borrow().generation => {}

@@ -43,6 +43,15 @@ impl Work {
     }
 }
 
+/// What is known outside a task of the change that it carries out.
+pub(super) struct Running {
+    pub(super) change: Arc<Change>,
+    pub(super) tries_before: u8,
+    pub(super) doubt: Option<Doubt>,
+    /// Why it is to send nothing more.
+    pub(super) stop: watch::Sender<Option<NotSent>>,
+}
+
 /// A change that came to rest.
 pub(super) struct Rested {
     pub(super) work: Work,

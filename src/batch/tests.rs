@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::actor::{Ended, Running};
-use super::run::{Rested, Run, Work};
+use super::actor::Ended;
+use super::run::{Rested, Run, Running, Work};
 use super::*;
 use crate::config::endpoint::{AccessToken, Credentials, Endpoint};
 use crate::job::{Before, ChangeId, Finished, InDoubt, JobId, JobState};

@@ -5,11 +5,10 @@
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 
-use super::sending::Pins;
 use super::{Failure, paint};
 use crate::config::Profile;
 use crate::number::{Number, TwoStep};
-use crate::pin::Weakness;
+use crate::pin::{Pins, Weakness};
 use crate::text::Clean;
 
 /// Numbers that are named where a list of them would be long.

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::checks::{self, Amount, Consent};
 use super::results::{Request, ResultRecord, SCHEMA, Tally};
-use super::sending::{self, Order, Pins, Telling};
+use super::sending::{self, Order, Telling};
 use super::{Failure, Global, closed_pipe, complain, desk, lookup, need_config, numbers, paint, pin, simulate};
 use crate::catalogue::Explanation;
 use crate::config::{self, Env, Overrides};
@@ -19,6 +19,7 @@ use crate::job::JobId;
 use crate::journal::{JobDetail, JobNumber, JobProgress, JobSummary, NumberState, PinSource};
 use crate::number::PhoneNumberId;
 use crate::outcome::Outcome;
+use crate::pin::Pins;
 use crate::text::Clean;
 
 #[derive(Debug, Subcommand)]
@@ -247,8 +248,8 @@ fn resume(
     checks::sealing(&pins, Amount::Many, books.recipients.is_some())?;
     let graph = numbers::open(profile)?;
     let runtime = simulate::runtime()?;
-    let found = lookup::look_up(&runtime, &graph, profile, ids.iter().copied());
-    let numbers = found.take(ids.into_iter(), profile.name.as_str())?;
+    let found = lookup::look_up(&runtime, &graph, profile, ids.into_iter());
+    let numbers = found.take(profile.name.as_str())?;
     let consent = Consent { may_replace: options.replace, confirm: options.confirm.as_deref() };
     checks::numbers(&pins, &numbers, Amount::Many, consent)?;
     desk::tell_unresolved(&books.recovered, flags.quiet);

@@ -3,25 +3,31 @@
 //! A number belongs to the profile if the config names it, or a WABA of the config lists it. Reads no further than it
 //! must, and guesses nothing: a number that could not be looked for is not called unknown.
 
-use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
 use super::numbers::{exit_code, told_waba, worse};
+use super::places::Places;
 use super::{Failure, id_list};
 use crate::catalogue::Explanation;
 use crate::config::Profile;
 use crate::graph::Graph;
 use crate::listing::{self, News, Sources};
-use crate::number::{Number, PhoneNumberId, Waba};
+use crate::number::{Facts, Number, PhoneNumberId, Waba};
 use crate::outcome::ReadFailure;
 
 /// What was found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Found {
-    numbers: HashMap<PhoneNumberId, Number>,
+    /// Each as it was asked for, unread until it is found.
+    numbers: Vec<Number>,
+    places: Places,
+    /// Which of them were told of, by their places.
+    told: Vec<bool>,
+    missing: usize,
     /// Numbers of the config that could not be read.
     unread: Vec<(PhoneNumberId, ReadFailure)>,
     /// WABAs that could not be read to their end.
@@ -34,32 +40,23 @@ pub(super) fn look_up(
     runtime: &Runtime,
     graph: &Graph,
     profile: &Profile,
-    ids: impl Iterator<Item = PhoneNumberId>,
+    ids: impl ExactSizeIterator<Item = PhoneNumberId>,
 ) -> Found {
-    let mut missing: HashSet<_> = ids.collect();
-    let numbers: Vec<_> = profile.numbers.iter().filter(|(id, _)| missing.contains(id)).cloned().collect();
-    let wabas = if numbers.len() == missing.len() { Vec::new() } else { profile.wabas.clone() };
-    if numbers.is_empty() && wabas.is_empty() {
-        return Found::default();
-    }
-    let wanted = missing.clone();
-    let desk = Mutex::new((Found::default(), &mut missing));
+    let found = Found::nothing_of(ids);
+    let numbers: Vec<_> = profile.numbers.iter().filter(|(id, _)| found.place(*id).is_some()).cloned().collect();
+    let wabas = if numbers.len() == found.missing { Vec::new() } else { profile.wabas.clone() };
+    let desk = Mutex::new(found);
     let all_found = Notify::new();
     let tell = |news| {
-        let (found, missing) = &mut *lock(&desk);
+        let found = &mut *lock(&desk);
         match news {
-            News::Page(page) => {
-                for number in page.into_iter().filter(|number| wanted.contains(&number.id)) {
-                    missing.remove(&number.id);
-                    found.numbers.insert(number.id, number);
-                }
-            }
+            News::Page(page) => page.into_iter().for_each(|number| found.put(number)),
             News::WabaRead(_, Ok(())) => {}
             News::WabaRead(waba, Err(failure)) => found.unread_wabas.push((waba, failure)),
             News::NumberUnread(id, failure) => found.unread.push((id, failure)),
         }
         // A number of the config is told as unread before it is told why.
-        if missing.is_empty() && found.numbers.values().all(|number| number.read_at.is_some()) {
+        if found.missing == 0 && found.numbers.iter().all(|number| number.read_at.is_some()) {
             all_found.notify_one();
         }
     };
@@ -69,48 +66,60 @@ pub(super) fn look_up(
             () = all_found.notified() => {}
         }
     });
-    desk.into_inner().unwrap_or_else(PoisonError::into_inner).0
+    desk.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn lock<T>(desk: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock(desk: &Mutex<Found>) -> MutexGuard<'_, Found> {
     desk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Found {
-    /// True if this number is one of the profile's, or might be: a list of the profile could not be read.
-    pub(super) fn may_know(&self, id: PhoneNumberId) -> bool {
-        self.numbers.contains_key(&id) || !self.unread_wabas.is_empty()
+    fn nothing_of(ids: impl ExactSizeIterator<Item = PhoneNumberId>) -> Self {
+        let facts = Arc::<Facts>::default();
+        let unread = |id| Number { facts: Arc::clone(&facts), ..Number::unread(id, None) };
+        let numbers: Vec<_> = ids.map(unread).collect();
+        let (places, missing) = (Places::of(&numbers), numbers.len());
+        let told = vec![false; missing];
+        Self { numbers, places, told, missing, unread: Vec::new(), unread_wabas: Vec::new() }
     }
 
-    /// These numbers as Meta tells them, in this order.
+    fn place(&self, id: PhoneNumberId) -> Option<usize> {
+        self.places.find(&self.numbers, id)
+    }
+
+    /// Keeps of a number that was asked for what is needed to set its PIN, until the last of many is set.
+    fn put(&mut self, number: Number) {
+        let Some(place) = self.place(number.id) else { return };
+        self.missing -= usize::from(!mem::replace(&mut self.told[place], true));
+        let slot = &mut self.numbers[place];
+        *slot = Number { name: None, facts: Arc::clone(&slot.facts), ..number };
+    }
+
+    /// True if this number is one of the profile's, or might be: a list of the profile could not be read.
+    pub(super) fn may_know(&self, id: PhoneNumberId) -> bool {
+        self.place(id).is_some_and(|place| self.told[place]) || !self.unread_wabas.is_empty()
+    }
+
+    /// The numbers as Meta tells them, in the order in which they were asked for.
     ///
     /// # Errors
     /// When one of them could not be read or is none of the profile's.
-    pub(super) fn take(
-        mut self,
-        ids: impl Iterator<Item = PhoneNumberId>,
-        profile: &str,
-    ) -> Result<Vec<Number>, Failure> {
+    pub(super) fn take(self, profile: &str) -> Result<Vec<Number>, Failure> {
         let unread = self.unread.iter().filter(|(id, _)| {
             // A WABA may have listed it all the same.
-            self.numbers.get(id).is_none_or(|number| number.read_at.is_none())
+            self.place(*id).is_none_or(|place| self.numbers[place].read_at.is_none())
         });
         let unread: Vec<_> = unread.map(|(id, failure)| (format!("number {id}"), failure.clone())).collect();
         refuse_unread(&unread)?;
-        let mut numbers = Vec::new();
-        for id in ids {
-            let Some(number) = self.numbers.remove(&id) else {
-                let wabas = self.unread_wabas.iter();
-                let unread: Vec<_> =
-                    wabas.map(|(waba, why)| (format!("WABA {}", told_waba(waba)), why.clone())).collect();
-                refuse_unread(&unread)?;
-                let id = id_list::told(id);
-                let why = format!("{id} is no number of the profile {profile}. Nothing was sent.");
-                return Err(Failure::Usage(why));
-            };
-            numbers.push(number);
+        let mut found = self.numbers.iter().zip(&self.told);
+        if let Some((missing, _)) = found.find(|(_, is_told)| !**is_told) {
+            let wabas = self.unread_wabas.iter();
+            let unread: Vec<_> = wabas.map(|(waba, why)| (format!("WABA {}", told_waba(waba)), why.clone())).collect();
+            refuse_unread(&unread)?;
+            let id = id_list::told(missing.id);
+            return Err(Failure::Usage(format!("{id} is no number of the profile {profile}. Nothing was sent.")));
         }
-        Ok(numbers)
+        Ok(self.numbers)
     }
 }
 

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{ArgGroup, Args, Subcommand};
 use tokio::runtime::Runtime;
@@ -17,12 +18,13 @@ use super::id_list::IdList;
 use super::lookup;
 use super::pin_file::{self, STDIN};
 use super::results::Results;
-use super::sending::{self, Order, Pins, Telling};
+use super::sending::{self, Order, Telling};
 use super::{Failure, Global, complain, need_config, numbers, paint, simulate};
 use crate::config::profile::MAX_CONCURRENCY;
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::graph::Graph;
 use crate::number::{Number, PhoneNumberId};
+use crate::pin::Pins;
 
 /// Room for 100,000 IDs with comments.
 const MAX_LIST_BYTES: u64 = 16 << 20;
@@ -109,12 +111,13 @@ pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &G
     checks::sealing(&pins, asked.amount, is_sealed)?;
     let graph = numbers::open(&config.profile)?;
     let runtime = simulate::runtime()?;
+    let amount = asked.amount;
     let numbers = asked.look_up(&runtime, &graph, &config.profile)?;
     let numbers = asked.first(numbers, options.first, flags.quiet);
     let consent = Consent { may_replace: options.replace, confirm: options.confirm.as_deref() };
-    checks::numbers(&pins, &numbers, asked.amount, consent)?;
+    checks::numbers(&pins, &numbers, amount, consent)?;
     let telling = Telling { is_json: options.json, is_quiet: flags.quiet };
-    let Some(books) = books else { return Ok(tell_dry(&numbers, telling)) };
+    let Some(books) = books else { return Ok(tell_dry(numbers, telling)) };
     desk::tell_unresolved(&books.recovered, flags.quiet);
     let concurrency = options.concurrency.unwrap_or(config.profile.concurrency);
     let order = Order { profile: config.profile.name, job: None, numbers, pins, graph, books, concurrency };
@@ -139,9 +142,10 @@ pub(super) fn pins(file: Option<&Path>) -> Result<Pins, Failure> {
 }
 
 /// Tells what would be sent.
-fn tell_dry(numbers: &[Number], telling: Telling) -> u8 {
-    let mut results = Results::new(telling.is_json, numbers);
-    for number in numbers {
+fn tell_dry(numbers: Vec<Number>, telling: Telling) -> u8 {
+    let numbers = Arc::new(numbers);
+    let mut results = Results::new(telling.is_json, Arc::clone(&numbers));
+    for number in numbers.iter() {
         results.dry(number);
     }
     results.sum_up(None);
@@ -182,7 +186,7 @@ impl Asked {
             self.list.refuse_unknown(profile.name.as_str(), |id| found.may_know(id));
             self.list.check(&self.from)?;
         }
-        found.take(self.list.ids(), profile.name.as_str())
+        found.take(profile.name.as_str())
     }
 
     /// Refuses a list with faults; what is unknown in it is named as well, if Meta can be asked.
@@ -196,8 +200,8 @@ impl Asked {
         self.list.check(&self.from)
     }
 
-    /// Those that are to be sent now.
-    fn first(&self, mut numbers: Vec<Number>, first: Option<NonZeroUsize>, is_quiet: bool) -> Vec<Number> {
+    /// Those that are to be sent now. The list itself is not needed any more.
+    fn first(self, mut numbers: Vec<Number>, first: Option<NonZeroUsize>, is_quiet: bool) -> Vec<Number> {
         if let Some(left) = first.and_then(|first| numbers.len().checked_sub(first.get())).filter(|left| *left > 0) {
             numbers.truncate(numbers.len() - left);
             if !is_quiet {

@@ -2,11 +2,13 @@
 //!
 //! It prints no PIN, and a reader that goes away stops only the printing: the work and its count go on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, Stdout, Write as _};
+use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::places::Places;
 use super::{complain, paint};
 use crate::catalogue::{Changed, Explanation};
 use crate::job::{JobId, JobState, Progress};
@@ -196,17 +198,19 @@ pub(super) struct Results {
     /// Why results were lost that somebody wanted to read.
     loss: Option<io::Error>,
     is_json: bool,
-    labels: HashMap<PhoneNumberId, String>,
+    numbers: Arc<Vec<Number>>,
+    /// For people only: scripts are told no labels.
+    places: Places,
     pub(super) tally: Tally,
     /// What to do, and for how many numbers, for each kind of result.
     advice: BTreeMap<(&'static str, String), (usize, &'static [&'static str])>,
 }
 
 impl Results {
-    pub(super) fn new(is_json: bool, numbers: &[Number]) -> Self {
-        let labels = numbers.iter().map(|number| (number.id, number.label().to_owned())).collect();
+    pub(super) fn new(is_json: bool, numbers: Arc<Vec<Number>>) -> Self {
+        let places = if is_json { Places::default() } else { Places::of(&numbers) };
         let (out, tally, advice) = (Some(io::stdout()), Tally::default(), BTreeMap::new());
-        Self { out, loss: None, is_json, labels, tally, advice }
+        Self { out, loss: None, is_json, numbers, places, tally, advice }
     }
 
     /// Takes in news; true if the change has come to rest.
@@ -242,8 +246,8 @@ impl Results {
     }
 
     fn row(&mut self, number: PhoneNumberId, request: Request, short: &str) {
-        let label = self.labels.get(&number).cloned().unwrap_or_default();
-        let row = paint::row(&[(request.words(), 9), (&label, 18), (number.as_str(), 18)], short);
+        let label = self.places.find(&self.numbers, number).map_or("", |place| self.numbers[place].label());
+        let row = paint::row(&[(request.words(), 9), (label, 18), (number.as_str(), 18)], short);
         self.print(&row);
     }
 

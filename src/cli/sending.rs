@@ -4,9 +4,8 @@
 //! The work runs on a thread of its own: whoever does not read what is printed stops the printing, and neither the
 //! work nor its records. It decides nothing about what may be sent.
 
-use std::collections::HashSet;
 use std::io;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tokio::runtime::Runtime;
@@ -18,34 +17,12 @@ use super::results::Results;
 use super::{Failure, complain, paint};
 use crate::batch::{Batch, Records};
 use crate::graph::Graph;
-use crate::job::{Change, ChangeId, JobId, Progress};
+use crate::job::{JobId, Progress};
 use crate::journal::{PinSource, Plan, Refused};
 use crate::moment::Clock;
-use crate::number::{Number, WabaId};
-use crate::pin::Pin;
+use crate::number::Number;
+use crate::pin::Pins;
 use crate::text::Clean;
-
-/// Where the PINs of a job come from.
-pub(super) enum Pins {
-    /// The same for all.
-    Given(Pin),
-    /// One for each.
-    Random,
-}
-
-impl Pins {
-    /// The PIN of one number.
-    fn of(&self, number: &Number) -> Result<Pin, Failure> {
-        match self {
-            Self::Given(pin) => Ok(pin.for_another()),
-            Self::Random => {
-                let display = number.display.as_ref().map(Clean::as_str);
-                let failed = |error| Failure::System { what: "nothing was sent", source: io::Error::other(error) };
-                Pin::random(display).map_err(failed)
-            }
-        }
-    }
-}
 
 /// What was checked and confirmed, with everything that carries it out.
 pub(super) struct Order {
@@ -79,8 +56,8 @@ pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Res
         None => runtime.block_on(journal.begin_job(plan(profile, &pins, &numbers))),
     };
     let job = job.map_err(|why| refused(&why))?;
-    let mut results = Results::new(telling.is_json, &numbers);
-    let changes = numbers.iter().map(|number| change(job, number, &pins)).collect::<Result<Vec<_>, _>>()?;
+    let numbers = Arc::new(numbers);
+    let mut results = Results::new(telling.is_json, Arc::clone(&numbers));
     let where_pins_are = match (&pins, &recipients) {
         (Pins::Given(_), Some(_)) => None,
         (Pins::Given(_), None) => {
@@ -88,23 +65,23 @@ pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Res
         }
         (Pins::Random, _) => Some("pindesk: the PINs are in the escrow: pindesk escrow open --identity FILE"),
     };
-    drop(pins);
-    let mut pending: HashSet<ChangeId> = changes.iter().map(|change| change.id).collect();
-    let (batch, progress) = {
+    let (batch, mut progress) = {
         let _guard = runtime.enter();
         let records = Records { journal: journal.clone(), recipients };
         Batch::start(Some(graph), records, recovered.unresolved, concurrency, Clock::System)
     };
+    // What is left of before was told before the batch did anything else.
+    while progress.try_recv().is_ok() {}
     let ending = Ending::of(batch.clone())
         .map_err(|source| Failure::System { what: "cannot watch for signals, so nothing was sent", source })?;
     stops.mind(batch.clone());
-    batch.set(changes);
+    // Each comes to rest once: nothing is settled or sent again here.
+    let mut pending = numbers.len();
+    batch.set_each(job, numbers, pins);
     for progress in work(runtime, progress)? {
-        if pending.contains(&progress.change) && results.take_in(&progress) {
-            pending.remove(&progress.change);
-            if pending.is_empty() {
-                break;
-            }
+        pending -= usize::from(results.take_in(&progress));
+        if pending == 0 {
+            break;
         }
     }
     let death = batch.records_died().borrow().clone();
@@ -119,7 +96,7 @@ pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Res
     let code = results.tally.exit_code(ending.exit_code(), death.is_some());
     let code = results.end(code, &format!("All of them are recorded: pindesk jobs show {job}"));
     journal.close();
-    if pending.is_empty() { Ok(code) } else { Err(lost(pending.len())) }
+    if pending == 0 { Ok(code) } else { Err(lost(pending)) }
 }
 
 /// Runs the work on a thread of its own, which ends with the process, and gives its news.
@@ -147,16 +124,7 @@ fn plan(profile: Clean, pins: &Pins, numbers: &[Number]) -> Plan {
         Pins::Given(_) => PinSource::Given,
         Pins::Random => PinSource::Random,
     };
-    Plan { profile, pins: source, numbers: numbers.iter().map(|number| (number.id, waba(number))).collect() }
-}
-
-fn change(job: JobId, number: &Number, pins: &Pins) -> Result<Change, Failure> {
-    let pin = pins.of(number)?;
-    Ok(Change { id: ChangeId::new(), job, before: number.into(), number: number.id, waba: waba(number), pin })
-}
-
-fn waba(number: &Number) -> Option<WabaId> {
-    number.waba.as_ref().map(|waba| waba.id)
+    Plan { profile, pins: source, numbers: numbers.iter().map(|number| (number.id, number.waba_id())).collect() }
 }
 
 fn refused(refused: &Refused) -> Failure {

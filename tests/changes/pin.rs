@@ -98,6 +98,26 @@ fn many_numbers_get_different_random_pins_that_the_escrow_knows() {
 }
 
 #[test]
+fn a_list_is_sent_in_its_own_order_and_each_row_names_its_own_number() {
+    let shop = Shop::prompt();
+    let mut ids = shop.ids("not-set", 5);
+    ids.rotate_left(2);
+    ids.swap(0, 4);
+    let list = shop.list(&ids);
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "5", "--concurrency", "1", "-q"];
+    let ended = shop.run(&set);
+    let row = |id: &String| {
+        let shown = shop.run(&["numbers", "show", id, "--json"]).objects().remove(0);
+        format!("set        {:<18}  {id:<18}  set", shown["display_phone_number"].as_str().expect("a display number"))
+    };
+    let rows: Vec<String> = ids.iter().map(row).collect();
+    assert_eq!(
+        (ended.code, ended.out.lines().take(5).collect::<Vec<_>>()),
+        (Some(0), rows.iter().map(String::as_str).collect())
+    );
+}
+
+#[test]
 fn only_the_first_numbers_of_a_list_are_sent_where_that_is_asked_for() {
     let shop = Shop::prompt();
     let ids = shop.ids("not-set", 3);
