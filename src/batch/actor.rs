@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{self, JoinSet};
 
@@ -226,7 +227,7 @@ impl Actor {
         let run = self.run_of(stopped);
         let (change, doubt) = (Arc::clone(&work.change), work.doubt.clone());
         let running = Running { change, tries_before: work.tries_before, doubt, stop };
-        self.watch_over(running, async { Ended::Rested(run.until_rest(work, permit).await) });
+        self.watch_over(running, run.until_rest(work, permit).map(Ended::Rested));
     }
 
     pub(super) fn run_of(&self, stopped: watch::Receiver<Option<NotSent>>) -> Run {

@@ -95,18 +95,21 @@ pub(super) struct Run {
 
 impl Run {
     /// Sends until the change is at rest, and its outcome is recorded.
+    ///
+    /// What it does in between has a box of its own: where Meta asks everybody to wait, thousands wait for their next try, and
+    /// none of them should take the room of a request on its way.
     pub(super) async fn until_rest(mut self, mut work: Work, permit: OwnedSemaphorePermit) -> Rested {
         let mut permit = Some(permit);
         let (mut attempt, mut last, mut has_new_record) = (0_u8, None, false);
         let outcome = loop {
             let number_of_try = work.tries_before.saturating_add(attempt).saturating_add(1);
-            let (graph, generation) = match self.clear(&mut work, number_of_try, &mut has_new_record).await {
+            let (graph, generation) = match Box::pin(self.clear(&mut work, number_of_try, &mut has_new_record)).await {
                 Ok(line) => line,
                 Err(why) => break left_with(work.doubt.as_ref(), last, why),
             };
             attempt += 1;
             self.teller.moved(work.change.id, work.change.number, JobState::Sending { attempt });
-            let Answer { outcome, asked_wait } = graph.set_pin(work.change.number, &work.change.pin).await;
+            let Answer { outcome, asked_wait } = Box::pin(graph.set_pin(work.change.number, &work.change.pin)).await;
             drop(graph);
             let chance = getrandom::u32().unwrap_or(u32::MAX);
             let step = pacing::next_step(outcome.clone(), attempt, work.doubt.as_ref(), asked_wait, chance);
@@ -121,7 +124,7 @@ impl Run {
                     last = self.note(&mut work, &outcome);
                     if work.doubt.is_none() {
                         // Nothing is in doubt while it waits: if the program dies, the next one must not believe so.
-                        self.write_down(&work, attempt, outcome, true).await;
+                        Box::pin(self.write_down(&work, attempt, outcome, true)).await;
                         drop(permit.take());
                     }
                     permit = self.wait(&work, attempt + 1, after, permit.take()).await;
@@ -129,7 +132,7 @@ impl Run {
             }
         };
         if has_new_record {
-            self.write_down(&work, attempt, outcome.clone(), false).await;
+            Box::pin(self.write_down(&work, attempt, outcome.clone(), false)).await;
         }
         drop(permit);
         let tries = work.tries_before.saturating_add(attempt);
