@@ -5,6 +5,7 @@
 
 mod chance;
 mod faults;
+mod held;
 mod line;
 mod world;
 
@@ -27,8 +28,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::faults::{BadFaultPlan, FaultPlan};
+pub use self::held::Held;
 pub use self::world::{Body, Delivery, EXPIRED_TOKEN, READ_ONLY_TOKEN, Reply, Request, TOKEN, World, WorldSpec, wabas};
 
+use self::held::Keeper;
 use self::line::{Line, Lines};
 use crate::moment::Clock;
 use crate::number::PhoneNumberId;
@@ -87,6 +90,8 @@ impl fmt::Debug for Simulator {
 struct Desk {
     world: Mutex<World>,
     latency: Duration,
+    changes: Arc<Keeper>,
+    reads: Arc<Keeper>,
     stop: CancellationToken,
 }
 
@@ -110,7 +115,8 @@ impl Simulator {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let world = Mutex::new(World::new(spec.world, spec.faults));
-        let desk = Arc::new(Desk { world, latency: spec.latency, stop: CancellationToken::new() });
+        let (changes, reads, stop) = (Arc::default(), Arc::default(), CancellationToken::new());
+        let desk = Arc::new(Desk { world, latency: spec.latency, changes, reads, stop });
         let service = Router::new().fallback(serve).with_state(Arc::clone(&desk));
         let stopped = desk.stop.clone().cancelled_owned();
         let server = axum::serve(Lines(listener), service.into_make_service_with_connect_info::<Line>())
@@ -152,6 +158,19 @@ impl Simulator {
         }
     }
 
+    /// Keeps back the answers to requests that set a PIN, but for the next `after` of them, until what this returns is
+    /// dropped.
+    #[must_use]
+    pub fn hold_changes(&self, after: usize) -> Held {
+        self.desk.changes.hold(after)
+    }
+
+    /// As [`Simulator::hold_changes`], for requests that read.
+    #[must_use]
+    pub fn hold_reads(&self, after: usize) -> Held {
+        self.desk.reads.hold(after)
+    }
+
     /// The PIN that is in force on a number: the last one set, or the one it had at the start.
     #[must_use]
     pub fn pin_in_force(&self, id: &PhoneNumberId) -> Option<[u8; PIN_DIGITS]> {
@@ -191,7 +210,9 @@ async fn serve(
         tokio::time::sleep(desk.latency).await;
     }
     let now = Clock::System.at(tokio::time::Instant::now().into_std());
+    let keeper = if request.method == "GET" { &desk.reads } else { &desk.changes };
     let reply = desk.world().answer(&request, now);
+    desk.stop.run_until_cancelled(keeper.pass()).await;
     match reply.delivery {
         Delivery::Whole | Delivery::Slowly | Delivery::CutShort => {}
         Delivery::Reset => line.break_off(),

@@ -16,7 +16,7 @@ use crate::process;
 
 /// A shell that ends a stopped command continues it, so that it hears of it. What it says is heard within this time,
 /// before anything new is sent.
-const LAST_WORD: Duration = Duration::from_millis(100);
+const LAST_WORD: Duration = Duration::from_millis(200);
 
 /// What has to rest before the process may stop.
 #[derive(Debug, Clone, Default)]

@@ -22,6 +22,10 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(2);
 /// Between tries, however many there were: short enough to come in between the groups of one who writes without a break.
 const LONGEST_WAIT: Duration = Duration::from_millis(32);
 
+/// How often the list of locks is read for the holder of one: while it is read, a lock that anybody gives back makes it
+/// pass over another.
+const READINGS: usize = 8;
+
 /// The lock could not be had. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -88,8 +92,10 @@ fn holder(file: &File) -> io::Result<Option<u32>> {
     let found = file.metadata()?;
     let (major, minor, inode) = (major(found.dev()), minor(found.dev()), found.ino());
     let place = format!("{major:02x}:{minor:02x}:{inode}");
-    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-    Ok(locks.lines().find_map(|line| of_line(line, &place)))
+    Ok((0..READINGS).find_map(|_| {
+        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+        locks.lines().find_map(|line| of_line(line, &place))
+    }))
 }
 
 /// The process of a line such as `1: FLOCK  ADVISORY  WRITE 712 fe:00:1016 0 EOF`.

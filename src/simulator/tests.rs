@@ -196,3 +196,20 @@ async fn a_client_that_says_nothing_does_not_keep_a_stopped_simulator() {
     simulator.stopper().cancel();
     simulator.stopped().await.expect("a clean end");
 }
+
+#[tokio::test]
+async fn an_answer_that_is_kept_back_leaves_when_it_is_let_go_and_others_at_once() {
+    let simulator = start("").await;
+    let held = simulator.hold_changes(1);
+    assert_eq!(answer_of(set_pin(&simulator, "409725")).await.0, 200, "the first one leaves");
+    let answer = tokio::spawn(answer_of(set_pin(&simulator, "409726")));
+    let held =
+        tokio::task::spawn_blocking(|| (held.wait_for(1, Duration::from_mins(1)), held)).await.expect("it waits");
+    assert!(held.0 && !answer.is_finished());
+    assert_eq!(simulator.pin_in_force(&first()), Some(*b"409726"), "it was carried out when it came");
+    let read = client().get(format!("{}/v24.0/200000000000001", simulator.base_url())).bearer_auth(TOKEN);
+    assert_eq!(answer_of(read).await.0, 200);
+    assert!(!held.1.wait_for(2, Duration::ZERO));
+    drop(held);
+    assert_eq!(answer.await.expect("no panic"), (200, json!({"success": true})));
+}

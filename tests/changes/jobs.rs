@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
+use pindesk::simulator;
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::support::shop::{Ended, PIN, Shop};
-
-const LATENCY: Duration = Duration::from_millis(300);
+use crate::support::shop::{Ended, PIN, Shop, await_held};
+use crate::support::watch::Watch;
 
 /// Starts a job on numbers without a PIN, one after another.
 fn start(shop: &Shop, ids: &[String], pins: &[&str]) -> Child {
@@ -20,13 +19,11 @@ fn start(shop: &Shop, ids: &[String], pins: &[&str]) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a process")
 }
 
-/// Starts such a job and kills it when its second request has come.
+/// Starts such a job and kills it while its second request is on its way.
 fn cut_short(shop: &Shop, ids: &[String], pins: &[&str]) {
+    let held = shop.simulator.hold_changes(1);
     let mut child = start(shop, ids, pins);
-    while shop.simulator.pin_requests() < 2 {
-        assert_eq!(child.try_wait().expect("it can be asked"), None);
-        std::thread::yield_now();
-    }
+    await_held(&held, 1);
     child.kill().expect("it is there");
     child.wait().expect("it ends");
 }
@@ -46,7 +43,7 @@ fn refused(shop: &Shop, arguments: &[&str], code: i32, told: &str) {
 
 #[test]
 fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number() {
-    let shop = Shop::open(LATENCY, "");
+    let shop = Shop::prompt();
     let ids = shop.ids("not-set", 4);
     cut_short(&shop, &ids, &["--pin-file", &pin(&shop)]);
     let jobs = shop.run(&["jobs", "list", "--json"]).objects();
@@ -93,7 +90,7 @@ fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number
 
 #[test]
 fn a_random_job_draws_new_pins_when_it_is_taken_up_again() {
-    let shop = Shop::open(LATENCY, "");
+    let shop = Shop::prompt();
     let ids = shop.ids("not-set", 4);
     cut_short(&shop, &ids, &["--random"]);
     let resume = ["jobs", "resume", "1", "--confirm", "2"];
@@ -110,33 +107,55 @@ fn a_random_job_draws_new_pins_when_it_is_taken_up_again() {
 
 #[test]
 fn a_job_that_another_process_works_on_is_not_taken_up() {
-    let shop = Shop::open(LATENCY, "");
+    let shop = Shop::prompt();
     let ids = shop.ids("not-set", 4);
+    let held = shop.simulator.hold_changes(0);
     let mut child = start(&shop, &ids, &["--random"]);
-    while shop.simulator.pin_requests() == 0 {
-        assert_eq!(child.try_wait().expect("it can be asked"), None);
-        std::thread::yield_now();
-    }
+    await_held(&held, 1);
     let ended = shop.run(&["jobs", "resume", "1", "--confirm", "3"]);
     assert_eq!(ended.code, Some(6), "{ended:?}");
     assert!(ended.err.contains("job 1 is at work in another process. Nothing was sent."), "{ended:?}");
+    drop(held);
+    let _watch = Watch::over(&child);
     assert!(child.wait().expect("it ends").success());
     assert_eq!(shop.simulator.pin_requests(), 4);
 }
 
+/// Waits until one of them has ended; true if that is the first.
+fn ends_first(first: &mut Child, second: &mut Child) -> bool {
+    let _watches = [Watch::over(first), Watch::over(second)];
+    let has_ended = |child: &mut Child| child.try_wait().expect("it can be asked").is_some();
+    loop {
+        if has_ended(first) {
+            return true;
+        }
+        if has_ended(second) {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_job_that_is_taken_up_twice_at_once_is_sent_once() {
-    let shop = Shop::open(LATENCY, "");
+    let shop = Shop::prompt();
     let ids = shop.ids("not-set", 6);
     cut_short(&shop, &ids, &["--random"]);
     let resume = ["jobs", "resume", "1", "--confirm", "4", "--concurrency", "1", "-q"];
-    // Each has read what is left before the other has sent anything: their lists of numbers take longer than that.
+    // Each has read what is left before the other can have sent anything.
+    let (reads, changes) = (shop.simulator.hold_reads(0), shop.simulator.hold_changes(0));
     let both = [(); 2].map(|()| {
         let mut command = shop.command(&resume);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process")
     });
-    let [first, second] = both.map(|child| shop.ended(&child.wait_with_output().expect("it ends")));
-    let (sent, refused) = if first.code == Some(0) { (first, second) } else { (second, first) };
+    // Each reads all lists at once.
+    await_held(&reads, 2 * simulator::wabas().len());
+    drop(reads);
+    let [mut first, mut second] = both;
+    let (sends, refused) = if ends_first(&mut first, &mut second) { (second, first) } else { (first, second) };
+    let refused = shop.end_of(refused);
+    drop(changes);
+    let sent = shop.end_of(sends);
     assert_eq!((sent.code, refused.code, refused.out.as_str()), (Some(0), Some(6), ""), "{sent:?} {refused:?}");
     assert!(refused.err.contains("job 1 is at work in another process. Nothing was sent."), "{refused:?}");
     assert_eq!(shop.simulator.pin_requests(), 6, "each number got one request");

@@ -1,7 +1,7 @@
 //! `pin set`: what is sent, what is told of it, and where the PIN is found again.
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -234,7 +234,8 @@ fn results_that_cannot_be_written_are_told_and_the_work_goes_on() {
     let dry = ["pin", "set", "--from", &list, "--random", "--confirm", "2", "--json", "-q", "--dry-run"];
     let set = &dry[..dry.len() - 1];
     for (arguments, told) in [(&dry[..], "Nothing was sent."), (set, "All of them are recorded: pindesk jobs show 1")] {
-        let ended = shop.ended(&shop.command(arguments).stdout(full()).output().expect("a process"));
+        let ended =
+            shop.end_of(shop.command(arguments).stdout(full()).stderr(Stdio::piped()).spawn().expect("a process"));
         assert_eq!(ended.code, Some(1), "{ended:?}");
         let words = "pindesk: cannot write: No space left on device (os error 28). Results were lost. ";
         assert_eq!(ended.err, format!("{words}{told}\n"));
@@ -253,27 +254,35 @@ fn a_reader_that_goes_away_stops_the_printing_and_not_the_work() {
     let mut command = shop.command(&set);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
     drop(child.stdout.take());
-    let ended = shop.ended(&child.wait_with_output().expect("it ends"));
+    let ended = shop.end_of(child);
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
     assert!(ids.iter().all(|id| shop.in_force(id).as_deref() == Some(PIN)));
 }
 
+/// What another user can read of a process.
+fn look_at(child: &Child, seen: &mut String) {
+    for name in ["cmdline", "environ", "status", "comm"] {
+        let bytes = fs::read(format!("/proc/{}/{name}", child.id())).unwrap_or_default();
+        seen.push_str(&String::from_utf8_lossy(&bytes));
+    }
+}
+
 #[test]
 fn neither_pin_nor_token_is_seen_from_outside_while_it_runs() {
-    let shop = Shop::open(Duration::from_millis(300), "");
+    let shop = Shop::prompt();
     let ids = shop.ids("not-set", 2);
     let (list, pin) = (shop.list(&ids), shop.path("pin"));
+    let held = shop.simulator.hold_changes(0);
     let set = ["pin", "set", "--from", &list, "--pin-file", pin.to_str().expect("UTF-8"), "--confirm", "2", "-v"];
     let mut command = shop.command(&set);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
     let mut seen = String::new();
-    while shop.simulator.pin_requests() == 0 && child.try_wait().expect("it can be asked").is_none() {
-        for name in ["cmdline", "environ", "status", "comm"] {
-            let bytes = fs::read(format!("/proc/{}/{name}", child.id())).unwrap_or_default();
-            seen.push_str(&String::from_utf8_lossy(&bytes));
-        }
+    while !held.wait_for(2, Duration::ZERO) {
+        look_at(&child, &mut seen);
     }
-    let ended = shop.ended(&child.wait_with_output().expect("it ends"));
+    look_at(&child, &mut seen);
+    drop(held);
+    let ended = shop.end_of(child);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let mut everything = format!("{seen}{}{}", ended.out, ended.err);
     for file in fs::read_dir(shop.state("")).expect("the state directory") {

@@ -5,18 +5,22 @@ use std::fs::{self, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use age::secrecy::ExposeSecret as _;
-use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
+use pindesk::simulator::{self, FaultPlan, Held, Simulator, SimulatorSpec, WorldSpec};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::served::serve;
+use super::watch::end_of;
 
 /// The numbers there are.
 const NUMBERS: usize = 40;
+
+/// Longer than any command takes, on a busy machine as well.
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// The PIN in the PIN file.
 pub(crate) const PIN: &str = "409726";
@@ -26,6 +30,12 @@ pub(crate) struct Shop {
     pub(crate) simulator: Simulator,
     home: TempDir,
     recipient: String,
+}
+
+/// Waits until so many answers are kept back.
+#[track_caller]
+pub(crate) fn await_held(held: &Held, count: usize) {
+    assert!(held.wait_for(count, LONGEST), "{count} requests should have come");
 }
 
 /// How a command ended, without the name of the temporary directory.
@@ -123,7 +133,8 @@ impl Shop {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
-        self.ended(&self.command(arguments).output().expect("a process"))
+        let mut command = self.command(arguments);
+        self.end_of(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process"))
     }
 
     pub(crate) fn run_with(&self, arguments: &[&str], stdin: &str) -> Ended {
@@ -132,10 +143,14 @@ impl Shop {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
         // A command that refuses before it reads has closed the pipe.
         child.stdin.take().expect("a pipe").write_all(stdin.as_bytes()).ok();
-        self.ended(&child.wait_with_output().expect("it ends"))
+        self.end_of(child)
     }
 
-    pub(crate) fn ended(&self, output: &Output) -> Ended {
+    pub(crate) fn end_of(&self, child: Child) -> Ended {
+        self.ended(&end_of(child))
+    }
+
+    fn ended(&self, output: &Output) -> Ended {
         let text = |bytes: &[u8]| {
             let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
             text.replace(&*self.home.path().to_string_lossy(), "~")

@@ -2,7 +2,7 @@
 //!
 //! Each character stands on its cell by an explicit x, so that no font and no wide character can shift a row. Rules
 //! are drawn as paths, since fonts leave gaps between their pieces. Nothing of the machine goes in: no system font,
-//! and of a time of day only that one stands there.
+//! and of a date or a time of day only that one stands there.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -31,9 +31,9 @@ const STYLE: &str = "text{font:15px 'JetBrains Mono',monospace;fill:#d5d9e0}\
                      .bold{font-weight:700}.rule{stroke:#d5d9e0;fill:none}.turned-rule{stroke:#1c1f26;fill:none}\
                      .back{fill:#d5d9e0}";
 
-/// What a time of day is replaced by.
-const HOUR_MINUTE: &str = "14:03";
-const HOUR_MINUTE_SECOND: &str = "14:03:09";
+/// What dates and times of day look like, digits as 0 and letters as a, and what they are replaced by.
+const TIMES: [(&str, &str); 4] =
+    [("00 Aaa 0000", "22 Nov 2026"), ("0 Aaa 0000", "22 Nov 2026"), ("00:00:00", "14:03:09"), ("00:00", "14:03")];
 
 /// One cell as it is drawn.
 #[derive(Clone, PartialEq, Eq)]
@@ -99,23 +99,38 @@ fn cells(screen: &Screen, row: u16, columns: u16) -> Vec<Cell> {
     cells
 }
 
-/// Gives every time of day a fixed value: what the clock says must not age a screenshot.
-fn mask_times(cells: &mut [Cell]) {
-    let shape = |cells: &[Cell], pattern: &str| {
-        cells.len() >= pattern.len()
-            && cells.iter().zip(pattern.chars()).all(|(cell, wanted)| match wanted {
-                ':' => cell.text == ":",
-                _ => cell.text.len() == 1 && cell.text.as_bytes()[0].is_ascii_digit(),
-            })
-    };
+/// Gives every date and every time of day a fixed value: what the clock says must not age a screenshot.
+fn mask_times(cells: &mut Vec<Cell>) {
     let mut at = 0;
     while at < cells.len() {
-        let found = [HOUR_MINUTE_SECOND, HOUR_MINUTE].into_iter().find(|time| shape(&cells[at..], time));
-        for (cell, digit) in cells[at..].iter_mut().zip(found.unwrap_or_default().chars()) {
-            cell.text = digit.to_string();
+        let found = TIMES.into_iter().find(|(shape, _)| has_shape(&cells[at..], shape));
+        let Some((shape, fixed)) = found else {
+            at += 1;
+            continue;
+        };
+        // The first days of a month are a digit shorter; the row stays as long as it was.
+        for _ in shape.len()..fixed.len() {
+            cells.insert(at, cells[at].clone());
+            cells.pop();
         }
-        at += found.map_or(1, str::len);
+        for (cell, c) in cells[at..].iter_mut().zip(fixed.chars()) {
+            cell.text = c.to_string();
+        }
+        at += fixed.len();
     }
+}
+
+fn has_shape(cells: &[Cell], shape: &str) -> bool {
+    let fits = |cell: &Cell, wanted: char| match (cell.text.as_bytes(), wanted) {
+        ([byte], '0') => byte.is_ascii_digit(),
+        ([byte], 'A') => byte.is_ascii_uppercase(),
+        ([byte], 'a') => byte.is_ascii_lowercase(),
+        // A blank cell may have no text.
+        ([] | [b' '], ' ') => true,
+        ([byte], _) => char::from(*byte) == wanted,
+        _ => false,
+    };
+    cells.len() >= shape.len() && cells.iter().zip(shape.chars()).all(|(cell, wanted)| fits(cell, wanted))
 }
 
 fn draw_row(out: &mut String, row: usize, cells: &[Cell]) {
