@@ -83,6 +83,10 @@ impl Stage {
     }
 
     fn looking((width, height): (u16, u16), surroundings: &Surroundings) -> Self {
+        Self::of((width, height), surroundings, Duration::from_secs(10))
+    }
+
+    fn of((width, height): (u16, u16), surroundings: &Surroundings, show_pin_for: Duration) -> Self {
         let session = Session {
             profile: Some("acme-prod".to_owned()),
             place: Place::Live,
@@ -92,7 +96,7 @@ impl Stage {
             config_places: Vec::new(),
             token_place: "/etc/pindesk/token".to_owned(),
             wabas: vec![waba()],
-            show_pin_for: Some(Duration::from_secs(10)),
+            show_pin_for: Some(show_pin_for),
             may_suspend: true,
             bell: false,
             hide_after: Some(HIDE_AFTER),
@@ -748,6 +752,33 @@ mod quitting {
         stage.in_doubt(0, |standing| standing.is_sealed = false).in_doubt(2, |standing| standing.is_held = false);
         stage.key(Key::Ctrl('c')).key(Key::Ctrl('c')).asks_for(&[]).sees("! +1 555-010-0140").sees_no("0142");
         stage.sees("1 number in doubt is shown again at the next start.");
+    }
+}
+
+mod counts {
+    use super::*;
+
+    #[test]
+    fn one_number_that_was_read_is_told_as_one_whether_all_could_be_read_or_not() {
+        for (result, told) in
+            [(Ok(()), "Read 1 number."), (Err(ReadFailure::NoAnswer), "Read 1 number; 1 of 1 WABAs could not be read.")]
+        {
+            let mut stage = Stage::new((80, 24));
+            stage.tell(Msg::PageArrived { reading: 1, numbers: vec![number(0)] });
+            stage.tell(Msg::WabaRead { reading: 1, waba: waba(), result }).tell(Msg::ListRead { reading: 1 });
+            stage.sees(told);
+        }
+    }
+
+    #[test]
+    fn a_pin_is_shown_for_1_second_or_for_several_seconds() {
+        for (seconds, told) in [(1, "show the PIN for 1 second"), (2, "show the PIN for 2 seconds")] {
+            let surroundings = Surroundings::default();
+            let mut stage = Stage::of((80, 24), &surroundings, Duration::from_secs(seconds));
+            stage.reads_the_list().opens(escrow(), Vec::new(), &[]).press('p');
+            let line = stage.screen().lines().find_map(|line| line.split_once("v  ").map(|(_, told)| told.to_owned()));
+            assert_eq!(line.as_deref(), Some(told));
+        }
     }
 }
 

@@ -24,11 +24,7 @@ impl Ledger<'_> {
             PinSource::Given => "given",
             PinSource::Random => "random",
         };
-        let numbers = match plan.numbers.len() {
-            1 => "1 number".to_owned(),
-            count => format!("{count} numbers"),
-        };
-        let note = format!("{numbers}, profile {}, PINs {pins}", plan.profile);
+        let note = format!("{}, profile {}, PINs {pins}", counted(plan.numbers.len()), plan.profile);
         let entry = Entry { job: Some(job), note: Some(Clean::new(&note)), ..Entry::default() };
         let seq = self.audit(Action::Job, self.now.utc, entry)?;
         self.db
@@ -56,7 +52,7 @@ impl Ledger<'_> {
         if numbers.iter().any(|number| !left.contains(number)) {
             return busy(format!("what is left of job {job} has changed meanwhile"));
         }
-        let note = Some(Clean::new(&format!("taken up again: {} numbers", numbers.len())));
+        let note = Some(Clean::new(&format!("taken up again: {}", counted(numbers.len()))));
         let at = self.now.utc;
         let seq = self.audit(Action::Resumed, at, Entry { job: Some(job), note, ..Entry::default() })?;
         self.db
@@ -64,4 +60,8 @@ impl Ledger<'_> {
             .execute(params![seq, job.get(), self.run(), at.unix_seconds()])?;
         Ok(Ok(()))
     }
+}
+
+fn counted(numbers: usize) -> String {
+    if numbers == 1 { "1 number".to_owned() } else { format!("{numbers} numbers") }
 }

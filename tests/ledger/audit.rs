@@ -110,6 +110,28 @@ async fn each_deed_has_a_row_and_none_holds_a_pin_or_what_was_made_of_one() {
 }
 
 #[tokio::test]
+async fn a_job_and_its_resumption_say_of_how_many_numbers_they_are() {
+    let desk = Desk::new();
+    for count in [1, 2] {
+        let (journal, _) = desk.open();
+        let numbers: Vec<u32> = (1..=count).collect();
+        let job = journal.begin_job(plan(&numbers)).await.expect("recorded");
+        journal.close();
+        let (journal, _) = desk.open();
+        journal.resume_job(job, numbers.into_iter().map(number).collect()).await.expect("recorded");
+        journal.close();
+    }
+    let notes: Vec<_> = rows(&desk).into_iter().filter_map(|row| row.note).collect();
+    let told = [
+        "1 number, profile acme, PINs given",
+        "taken up again: 1 number",
+        "2 numbers, profile acme, PINs given",
+        "taken up again: 2 numbers",
+    ];
+    assert_eq!(notes, told.map(Clean::new));
+}
+
+#[tokio::test]
 async fn an_untouched_audit_verifies_and_can_be_asked_from_a_time_on() {
     let desk = after_work().await;
     let reader = Reader::open(&desk.state()).expect("a journal");

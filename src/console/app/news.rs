@@ -85,13 +85,13 @@ impl App {
         let complete: Vec<_> = wabas.filter(|waba| !self.is_unread(*waba)).collect();
         let unread = self.reading.unread.len();
         self.roster.finish_refresh(&complete);
-        let read = count(self.reading.read);
+        let noun = if self.reading.read == 1 { "number" } else { "numbers" };
+        let read = format!("Read {} {noun}", count(self.reading.read));
         if unread == 0 {
-            let noun = if self.reading.read == 1 { "number" } else { "numbers" };
-            self.messages.tell(now.utc, format!("Read {read} {noun}."));
+            self.messages.tell(now.utc, format!("{read}."));
         } else {
             let all = self.session.wabas.len();
-            self.messages.tell(now.utc, format!("Read {read} numbers; {unread} of {all} WABAs could not be read."));
+            self.messages.tell(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
         }
         Vec::new()
     }

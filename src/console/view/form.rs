@@ -41,6 +41,7 @@ pub(super) fn sheet(app: &App, page: &FormPage, now: Instant) -> Sheet {
         let show = match app.session().show_pin_for {
             None => "showing PINs is off here".to_owned(),
             Some(_) if is_shown => "hide the PIN now".to_owned(),
+            Some(time) if time.as_secs() == 1 => "show the PIN for 1 second".to_owned(),
             Some(time) => format!("show the PIN for {} seconds", time.as_secs()),
         };
         pair(
