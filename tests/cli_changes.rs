@@ -14,4 +14,5 @@ mod changes {
     mod refusals;
     mod jobs;
     mod signals;
+    mod stops;
 }

@@ -55,13 +55,47 @@ impl Ending {
 fn end_by(signal: i32, batch: &Batch) {
     let (at_rest, waiter) = mpsc::channel();
     batch.stop_then(at_rest);
+    end_after(signal, waiter, LAST_ANSWERS, LAST_LINES);
+}
+
+/// Ends the process when the work is at rest and its lines are written, or when either took too long.
+fn end_after(signal: i32, at_rest: mpsc::Receiver<()>, last_answers: Duration, last_lines: Duration) {
     let last = thread::Builder::new().spawn(move || {
-        waiter.recv_timeout(LAST_ANSWERS).ok();
+        at_rest.recv_timeout(last_answers).ok();
         // The command itself ends before this, unless nobody takes its lines.
-        thread::sleep(LAST_LINES);
+        thread::sleep(last_lines);
         std::process::exit(128 + signal);
     });
     if last.is_err() {
         std::process::exit(128 + signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Set for the process that ends.
+    const CHILD: &str = "PINDESK_TEST_CHILD";
+
+    const A_MOMENT: Duration = Duration::from_millis(1);
+
+    /// Far longer than a moment.
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    #[test]
+    fn work_that_never_comes_to_rest_does_not_keep_the_process() {
+        if std::env::var_os(CHILD).is_some() {
+            let (_never_told, at_rest) = mpsc::channel();
+            end_after(SIGTERM, at_rest, A_MOMENT, A_MOMENT);
+            thread::park_timeout(PATIENCE);
+            std::process::exit(1);
+        }
+        let mut child = Command::new(std::env::current_exe().expect("it has a path"));
+        let name = "cli::ending::tests::work_that_never_comes_to_rest_does_not_keep_the_process";
+        let ended = child.args(["--exact", name]).env(CHILD, "1").output().expect("a process");
+        assert_eq!(ended.status.code(), Some(143), "{ended:?}");
     }
 }
