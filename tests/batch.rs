@@ -477,7 +477,9 @@ async fn the_pin_in_doubt_is_sent_again_by_hand_until_it_is_confirmed() {
     desk.batch.send_again(id(1));
     desk.batch.send_again(id(1));
     desk.rest(1).await;
+    // Nothing is in doubt any more.
     desk.batch.send_again(id(1));
+    tokio::time::sleep(Duration::from_mins(1)).await;
     desk.settle().await;
     assert_eq!(
         desk.story(1),
@@ -745,6 +747,7 @@ async fn another_pin_waits_until_nothing_that_was_sent_can_land() {
     assert_eq!(simulator.pin_in_force(&id(1)), Some(digits(2)));
     // Nothing is left to be sent again, here or at the next start.
     desk.batch.send_again(id(1));
+    tokio::time::sleep(Duration::from_mins(1)).await;
     let books = desk.close().await;
     assert_eq!(simulator.pin_requests(), 5);
     assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
@@ -760,7 +763,9 @@ async fn another_pin_waits_for_a_doubtful_try_of_a_confirmed_one_too() {
     assert_eq!(desk.story(1), "queued sending-1 retry? sending-2 set after 2");
     desk.batch.set(vec![newer(1)]);
     desk.rest(1).await;
-    assert!(matches!(desk.last(1), JobState::NotSent(_, NotSent::RefusedHere(_))), "the first try can still land");
+    // Known before the journal is asked.
+    let why = NotSent::RefusedHere(Clean::new("an earlier PIN could still take effect until 14:05:09 UTC"));
+    assert!(matches!(desk.last(1), JobState::NotSent(_, not_sent) if *not_sent == why), "the first try can still land");
     pass(time, LATE_LANDING);
     desk.batch.set(vec![newer(1)]);
     desk.rest(1).await;
@@ -792,6 +797,24 @@ async fn two_step_still_not_set_settles_a_doubt_and_nothing_else_does() {
     assert!(matches!(desk.last(1), JobState::Settled(finished, Settlement::NothingInForce) if finished.tries == 4));
     let books = desk.close().await;
     assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_another_pin_is_on_its_way_nothing_is_settled_and_the_older_one_not_sent() {
+    let simulator = simulator(10, Duration::from_secs(1), &four_resets(1, "reset-before")).await;
+    let (mut desk, time) = by_hand(&simulator, Books::default()).await;
+    desk.batch.set(changes(1));
+    desk.rest(1).await;
+    pass(time, LATE_LANDING);
+    let read = StatusRead { number: id(1), two_step: TwoStep::NotSet, asked: time.now() };
+    desk.batch.set(vec![newer(1)]);
+    desk.hear(1, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    desk.batch.settle_by_hand(id(1), Clean::new("asked the shop"));
+    desk.batch.status_read(read);
+    desk.batch.send_again(id(1));
+    desk.settle().await;
+    assert!(desk.story(1).ends_with("no-answer after 4 queued sending-1 set after 1"), "{}", desk.story(1));
+    assert_eq!(ask(&desk.books.path().join("journal.db"), "SELECT count(*) FROM settlements"), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -909,7 +932,44 @@ async fn a_journal_that_dies_stops_everything_and_says_so_once() {
     desk.batch.set(vec![change(101)]);
     desk.rest(1).await;
     assert!(matches!(desk.last(101), JobState::NotSent(_, not_sent) if *not_sent == why), "no new work is taken");
+    assert_eq!(desk.story(101), "not-sent after 0");
     assert!(!death.has_changed().expect("the batch goes on"), "told once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_dies_ends_the_wait_for_a_repeat_too() {
+    let faults = format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 80008, status = 400 }}", id(1));
+    let simulator = simulator(10, Duration::ZERO, &faults).await;
+    let mut desk = Desk::on(&simulator, 2).await;
+    desk.batch.set(changes(1));
+    desk.hear(1, |progress| matches!(progress.state, JobState::Waiting { .. })).await;
+    let begun = tokio::time::Instant::now();
+    std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
+    desk.batch.set(vec![change(2)]);
+    desk.rest(2).await;
+    assert_eq!(
+        (desk.story(1).as_str(), desk.story(2).as_str()),
+        ("queued sending-1 retry failed after 1", "queued not-sent after 0")
+    );
+    assert!(begun.elapsed() < Duration::from_secs(1), "nothing is waited for that will not be sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_can_be_recorded_a_doubt_stays_and_its_pin_is_not_sent_again() {
+    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
+    let mut desk = Desk::on(&simulator, 2).await;
+    desk.batch.set(changes(1));
+    desk.rest(1).await;
+    let standing = in_doubt(desk.last(1)).clone();
+    std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
+    desk.batch.settle_by_hand(id(1), Clean::new("asked the shop"));
+    desk.rest(1).await;
+    assert_eq!(*in_doubt(desk.last(1)), standing);
+    assert!(desk.batch.records_died().borrow().is_some(), "and it is told why");
+    desk.batch.send_again(id(1));
+    desk.rest(1).await;
+    assert!(desk.story(1).ends_with("no-answer after 4 no-answer after 4 no-answer after 4"), "{}", desk.story(1));
+    assert_eq!(simulator.pin_requests(), 4);
 }
 
 #[tokio::test(start_paused = true)]

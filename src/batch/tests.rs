@@ -1,6 +1,7 @@
 //! What cannot be brought about from outside: a task that panics, a stop between a turn and its first step, and a process
 //! that was stopped between a record and its request.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ fn journal(dir: &TempDir) -> Journal {
 struct Bench {
     actor: Actor,
     progress: mpsc::UnboundedReceiver<Progress>,
+    paused: Arc<watch::Sender<bool>>,
     job: JobId,
     _dir: TempDir,
 }
@@ -55,8 +57,8 @@ async fn bench(uptime: fn() -> Duration) -> Bench {
     let (news, progress) = mpsc::unbounded_channel();
     let (teller, paused) = (Teller::new(news, Clock::System), Arc::new(watch::Sender::new(false)));
     let (records, dies) = (Records { journal, recipients: None }, watch::Sender::new(None));
-    let actor = Actor::new(Some(graph()), records, Doubts::default(), 2, teller, paused, dies, uptime);
-    Bench { actor, progress, job, _dir: dir }
+    let actor = Actor::new(Some(graph()), records, Doubts::default(), 2, teller, Arc::clone(&paused), dies, uptime);
+    Bench { actor, progress, paused, job, _dir: dir }
 }
 
 impl Bench {
@@ -115,6 +117,52 @@ async fn a_stop_between_a_turn_and_its_request_keeps_the_request_here() {
     assert_eq!((rested.tries, rested.outcome), (0, Outcome::NotSent(NotSent::TokenRefused)));
     assert!(!rested.work.is_recorded && bench.progress.try_recv().is_err(), "nothing was told to be on its way");
     assert_eq!(bench.actor.permits.available_permits(), 2);
+}
+
+/// Done once, at the first look at the time: just before the record is written, and after all that comes before it.
+type Meanwhile = Mutex<Option<Box<dyn FnOnce() + Send>>>;
+
+fn happens(meanwhile: &Meanwhile) -> Duration {
+    if let Some(happens) = meanwhile.lock().expect("no panic inside").take() {
+        happens();
+    }
+    Duration::ZERO
+}
+
+static STOPPED_MEANWHILE: Meanwhile = Mutex::new(None);
+
+#[tokio::test]
+async fn a_stop_while_its_record_is_written_keeps_the_request_here() {
+    let mut bench = bench(|| happens(&STOPPED_MEANWHILE)).await;
+    let (stop, run) = bench.run();
+    *STOPPED_MEANWHILE.lock().expect("no panic inside") = Some(Box::new(move || {
+        stop.send_replace(Some(NotSent::Stopped));
+    }));
+    let work = Work::new(bench.change("200000000000001"));
+    let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
+    let rested = run.until_rest(work, permit).await;
+    assert_eq!((rested.tries, rested.outcome), (0, Outcome::NotSent(NotSent::Stopped)));
+    assert!(rested.work.is_recorded && bench.progress.try_recv().is_err(), "it was recorded, and not sent");
+}
+
+static PAUSED_MEANWHILE: Meanwhile = Mutex::new(None);
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_while_its_record_is_written_holds_the_request_until_the_work_goes_on() {
+    let mut bench = bench(|| happens(&PAUSED_MEANWHILE)).await;
+    let (_stop, run) = bench.run();
+    let paused = Arc::clone(&bench.paused);
+    *PAUSED_MEANWHILE.lock().expect("no panic inside") = Some(Box::new(move || {
+        paused.send_replace(true);
+    }));
+    let work = Work::new(bench.change("200000000000001"));
+    let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
+    let mut run = tokio::spawn(run.until_rest(work, permit));
+    assert!(tokio::time::timeout(Duration::from_mins(5), &mut run).await.is_err(), "it waits");
+    assert!(bench.progress.try_recv().is_err(), "nothing was told to be on its way");
+    bench.paused.send_replace(false);
+    // Nobody listens there, but every try was made.
+    assert_eq!(run.await.expect("it comes to its end").tries, 4);
 }
 
 static LOOKS: AtomicU64 = AtomicU64::new(0);
