@@ -1,7 +1,6 @@
 //! The escrow through its public face, and what it wrote through the stock `age` program.
 
 mod support {
-    #[expect(dead_code, reason = "shared with tests that use more of it")]
     pub(crate) mod skip;
 }
 
@@ -646,7 +645,7 @@ fn the_file_is_synced_after_each_group_and_its_name_before_the_first() {
     }
     let Some(mut strace) = tool("strace") else { return };
     if !Command::new("strace").args(["-o", "/dev/null", "true"]).status().expect("it ran").success() {
-        eprintln!("skipped: strace may not trace here");
+        support::skip::not_allowed("strace");
         return;
     }
     let office = Office::new();

@@ -2,6 +2,7 @@
 
 mod support {
     pub(crate) mod records;
+    pub(crate) mod skip;
 }
 
 #[cfg(test)]

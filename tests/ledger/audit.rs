@@ -6,6 +6,7 @@ use pindesk::journal::{Action, Actor, AuditRow, Broken, Event, Reader};
 use pindesk::moment::UtcTime;
 use pindesk::outcome::{Doubt, Outcome};
 use pindesk::text::Clean;
+use sha2::{Digest as _, Sha256};
 
 use crate::support::records::{Desk, T0, number, plan, rest};
 
@@ -169,7 +170,14 @@ async fn a_row_whose_number_was_changed_to_close_a_gap_shows() {
         "DELETE FROM audit WHERE seq = 10; UPDATE audit SET seq = 10 WHERE seq = 9; \
          UPDATE audit SET seq = 9 WHERE seq = 8",
     );
-    assert!(!broken(&desk).is_empty());
+    let told = |sequence, what: &str| (sequence, what.to_owned());
+    let expected = [
+        told(8, "it is missing"),
+        told(10, "it was altered"),
+        told(10, "what it tells of is gone, or was altered"),
+        told(10, "audit row 10 is not the one that was written"),
+    ];
+    assert_eq!(broken(&desk), expected);
 }
 
 #[tokio::test]
@@ -184,11 +192,31 @@ async fn a_cut_at_the_end_shows_and_is_a_finding_at_the_next_start() {
 }
 
 #[tokio::test]
-async fn an_end_that_was_written_anew_shows() {
+async fn a_chain_that_was_written_anew_shows() {
     let desk = after_work().await;
+    tamper(&desk, "UPDATE audit SET row = replace(row, '\"ana\"', '\"bob\"') WHERE seq = 9");
+    let db = desk.database();
+    let of = |column: &str, row: i64| format!("SELECT {column} FROM audit WHERE seq = {row}");
+    for row in 9..=10 {
+        let before: Vec<u8> = db.query_row(&of("hash", row - 1), [], |row| row.get(0)).expect("a hash");
+        let text: String = db.query_row(&of("row", row), [], |row| row.get(0)).expect("a row");
+        let hash = Sha256::new().chain_update(before).chain_update(text).finalize().to_vec();
+        db.execute("UPDATE audit SET hash = ?1 WHERE seq = ?2", (hash, row)).expect("written anew");
+    }
+    let told = "audit row 10 is not the one that was written";
+    assert_eq!(broken(&desk), [(10, told.to_owned())]);
+    let (_, recovered) = desk.open();
+    assert_eq!(recovered.findings, [Clean::new(told)]);
+}
+
+#[tokio::test]
+async fn an_audit_of_which_nobody_knows_the_end_is_told() {
+    let desk = after_work().await;
+    let nobody_knows = "so nobody can tell whether rows were cut off the audit";
+    std::fs::write(desk.file("audit.head"), "00000000000000000010 and no hash\n").expect("written");
+    assert_eq!(broken(&desk), [(10, format!("audit.head cannot be read, {nobody_knows}"))]);
     std::fs::remove_file(desk.file("audit.head")).expect("removed");
-    let missing = "audit.head is missing, so nobody can tell whether rows were cut off the audit";
-    assert_eq!(broken(&desk), [(10, missing.to_owned())]);
+    assert_eq!(broken(&desk), [(10, format!("audit.head is missing, {nobody_knows}"))]);
 }
 
 #[tokio::test]

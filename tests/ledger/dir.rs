@@ -6,7 +6,8 @@ use std::path::Path;
 
 use pindesk::state::StateDir;
 
-use crate::support::records::{Desk, T0, child, desk_of_parent, plan};
+use crate::support::records::{Desk, T0, assert_passed, child, desk_of_parent, plan};
+use crate::support::skip;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("it is there").mode() & 0o7777
@@ -85,7 +86,7 @@ async fn a_journal_opens_below_a_linked_directory() {
 #[test]
 fn a_directory_of_somebody_else_is_refused() {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root can give a directory away");
+        skip::not_allowed("to give a directory away");
         return;
     }
     let desk = Desk::new();
@@ -203,8 +204,8 @@ fn read_only(desk: &Desk, test: &str) {
         run
     };
     match command.output() {
-        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
-        Err(error) => eprintln!("skipped: no setpriv to become somebody else with ({error})"),
+        Ok(output) => assert_passed(&output),
+        Err(_) => skip::missing("setpriv, which runs a program as somebody else,"),
     }
 }
 

@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use pindesk::escrow::EscrowFile;
 use pindesk::job::ChangeId;
 use pindesk::journal::{Event, Refused};
 use pindesk::number::{Number, TwoStep};
 use pindesk::outcome::Outcome;
 
-use crate::support::records::{Desk, T0, child, desk_of_parent, number, plan, rest};
+use crate::support::records::{Desk, T0, assert_passed, child, desk_of_parent, number, plan, rest};
+use crate::support::skip;
 
 fn dead(desk: &Desk, answer: Result<(), Refused>) -> String {
     match answer {
@@ -119,7 +121,9 @@ async fn an_opening_waits_a_while_for_a_writer_that_is_stopped_and_then_names_it
     let desk = Desk::new();
     let other = another(&desk);
     let _held = other.lock(Duration::ZERO).expect("it is free");
+    let begun = Instant::now();
     let error = desk.try_open().expect_err("it is held");
+    assert!(begun.elapsed() >= Duration::from_secs(5), "it may only be slow: {:?}", begun.elapsed());
     let expected = format!("journal in ~/state: {}. Nothing was changed, and nothing was sent", holder());
     assert_eq!(desk.told(error), expected);
 }
@@ -133,9 +137,11 @@ async fn while_another_writer_is_stopped_nothing_is_begun_and_what_is_out_waits(
     journal.intend(first.clone()).await.expect("recorded");
     let other = another(&desk);
     let held = other.lock(Duration::ZERO).expect("it is free");
+    let begun = Instant::now();
     let (intended, rested) = tokio::join!(
         async {
             let intended = journal.intend(desk.intent(job, 2, T0)).await;
+            assert!(begun.elapsed() >= Duration::from_secs(10), "it may only be slow: {:?}", begun.elapsed());
             drop(held);
             intended
         },
@@ -153,6 +159,21 @@ async fn while_another_writer_is_stopped_nothing_is_begun_and_what_is_out_waits(
 }
 
 #[tokio::test]
+async fn while_it_is_paused_it_writes_nothing_and_others_write_before_it() {
+    let desk = Desk::new();
+    let (journal, _) = desk.open();
+    let paused = journal.pause();
+    let (job, others) = tokio::join!(journal.begin_job(plan(&[1])), async {
+        let (other, _) = desk.open();
+        let job = other.begin_job(plan(&[2])).await;
+        other.close();
+        drop(paused);
+        job
+    });
+    assert_eq!([others, job].map(|job| job.expect("recorded").get()), [1, 2]);
+}
+
+#[tokio::test]
 async fn a_closed_journal_refuses() {
     let desk = Desk::new();
     let (journal, _) = desk.open();
@@ -165,7 +186,7 @@ async fn a_closed_journal_refuses() {
 fn under_strace(desk: &Desk, test: &str, inject: &[&str]) -> Option<Output> {
     let run = child(&format!("ledger::failing::{test}"), desk.home());
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o"]).arg(desk.home().join("trace")).args(["-e", "signal=none"]);
+    command.args(["-f", "-qq", "-y", "-o"]).arg(desk.home().join("trace")).args(["-e", "signal=none"]);
     for what in inject {
         match what.strip_prefix("path=") {
             Some(path) => command.arg("-P").arg(path),
@@ -174,18 +195,11 @@ fn under_strace(desk: &Desk, test: &str, inject: &[&str]) -> Option<Output> {
     }
     command.arg(run.get_program()).args(run.get_args());
     command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    match command.output() {
-        Ok(output) => Some(output),
-        Err(error) => {
-            eprintln!("skipped: no strace to make system calls fail with ({error})");
-            None
-        }
+    let output = command.output().ok();
+    if output.is_none() {
+        skip::missing("strace");
     }
-}
-
-fn assert_passed(output: &Output) {
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    output
 }
 
 #[tokio::test]
@@ -354,12 +368,13 @@ impl SmallDisk {
     /// `None` where that is not allowed.
     fn mount(desk: &Desk) -> Option<Self> {
         std::fs::create_dir(desk.path()).expect("a directory");
-        let options = ["-t", "tmpfs", "-o", "size=2m,mode=0700", "none"];
+        // Without what fills it up there is room for everything twice.
+        let options = ["-t", "tmpfs", "-o", "size=4m,mode=0700", "none"];
         let tried = Command::new("mount").args(options).arg(desk.path()).output();
         if tried.as_ref().is_ok_and(|output| output.status.success()) {
             return Some(Self(desk.path()));
         }
-        eprintln!("skipped: no small disk can be mounted here ({tried:?})");
+        skip::not_allowed("a small disk (mount)");
         None
     }
 }
@@ -378,14 +393,18 @@ fn fill(desk: &Desk) {
     while file.write_all(&[0; 4096]).is_ok() {}
 }
 
-/// How often a process that records changes syncs while it does so. `None` without strace.
-fn syncs_of(desk: &Desk, test: &str) -> Option<usize> {
-    let output = under_strace(desk, test, &["trace=fsync,fdatasync,write"])?;
+/// The system calls of a process while it records. `None` without strace.
+fn calls_of(desk: &Desk, test: &str, calls: &str) -> Option<String> {
+    let output = under_strace(desk, test, &[&format!("trace={calls},write")])?;
     assert_passed(&output);
     let trace = std::fs::read_to_string(desk.home().join("trace")).expect("what strace wrote");
-    let at_work =
-        trace.split("\"begin\\n\"").nth(1).and_then(|rest| rest.split("\"end\\n\"").next()).expect("its work");
-    Some(at_work.matches("sync(").count())
+    let at_work = trace.split("\"begin\\n\"").nth(1).and_then(|rest| rest.split("\"end\\n\"").next());
+    Some(at_work.expect("its work").to_owned())
+}
+
+/// How often it syncs.
+fn syncs_of(desk: &Desk, test: &str) -> Option<usize> {
+    calls_of(desk, test, "fsync,fdatasync").map(|calls| calls.matches("sync(").count())
 }
 
 #[test]
@@ -411,6 +430,49 @@ async fn a_process_that_opens_many() {
     println!("begin");
     let opened = |n| Event::Opened { change: ChangeId::new(), number: number(n), waba: None };
     journal.note_all((0..50).map(opened).collect()).await.expect("recorded");
+    println!("end");
+}
+
+#[test]
+fn what_an_opening_makes_is_on_the_disk_with_its_name_when_it_is_done() {
+    let Some(calls) = calls_of(&Desk::new(), "a_process_that_opens", "openat,fsync,fdatasync,pwrite64") else { return };
+    let last = |meant: &dyn Fn(&str) -> bool| calls.lines().rev().position(meant).unwrap_or_else(|| panic!("{calls}"));
+    let of = |name: &'static str, call: &'static str| move |line: &str| line.contains(call) && line.contains(name);
+    let made = last(&|line| line.contains("O_CREAT") && line.contains("/state"));
+    assert!(last(&of("/state>", "fsync(")) < made, "the names: {calls}");
+    assert!(last(&of("/audit.head>", "fdatasync(")) < last(&of("/audit.head>", "pwrite64(")), "the head: {calls}");
+}
+
+/// Works for the test above.
+#[test]
+fn a_process_that_opens() {
+    let Some(desk) = desk_of_parent() else { return };
+    println!("begin");
+    let (journal, _) = desk.open();
+    println!("end");
+    journal.close();
+}
+
+#[test]
+fn what_waits_is_recorded_together_and_256_at_a_time() {
+    let Some(calls) = calls_of(&Desk::new(), "a_process_of_which_much_waits", "pwrite64") else { return };
+    // The number of its last row, in twenty digits, once for each group.
+    let heads = calls.lines().filter_map(|line| line.split_once("\"00000000")?.1.split(' ').next()?.parse().ok());
+    assert_eq!(heads.collect::<Vec<u32>>(), [256, 300], "{calls}");
+}
+
+/// Works for the test above.
+#[tokio::test]
+async fn a_process_of_which_much_waits() {
+    let Some(desk) = desk_of_parent() else { return };
+    let (journal, _) = desk.open();
+    let paused = journal.pause();
+    let all_waits = async {
+        println!("begin");
+        drop(paused);
+    };
+    let (noted, ()) = tokio::join!(join_all((0..300).map(|_| journal.note(Event::ScreenHidden))), all_waits);
+    assert!(noted.iter().all(Result::is_ok));
     println!("end");
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 
 use pindesk::escrow::EscrowFile;
-use pindesk::journal::{JournalError, Kind, Reader, Standing};
+use pindesk::journal::{Journal, JournalError, Kind, Opening, Reader, Standing};
 use pindesk::moment::UtcTime;
 use pindesk::number::TwoStep;
 use pindesk::outcome::{Doubt, Outcome};
@@ -57,14 +57,18 @@ async fn a_database_of_another_program_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn made_up_numbers_and_real_ones_share_no_journal() {
-    let desk = after_work().await;
-    let opening = pindesk::journal::Opening { kind: Kind::Demo, ..desk.opening() };
-    let error = pindesk::journal::Journal::open(opening).expect_err("it is refused");
-    assert_eq!(
-        desk.told(error),
-        "journal ~/state/journal.db: it is one of real numbers, not a demo's. Nothing was changed. Name another \
-         directory: --state-dir DIR"
-    );
+    for (first, second, told) in [
+        (Kind::Real, Kind::Demo, "one of real numbers, not a demo's"),
+        (Kind::Demo, Kind::Real, "a demo's, of made-up numbers"),
+    ] {
+        let desk = Desk::new();
+        let open = |kind| Journal::open(Opening { kind, ..desk.opening() });
+        open(first).expect("a good journal").0.close();
+        let expected = format!(
+            "journal ~/state/journal.db: it is {told}. Nothing was changed. Name another directory: --state-dir DIR"
+        );
+        assert_eq!(desk.told(open(second).expect_err("it is refused")), expected);
+    }
 }
 
 #[tokio::test]

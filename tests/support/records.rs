@@ -136,6 +136,12 @@ pub(crate) fn child(test: &str, dir: &Path) -> std::process::Command {
     command
 }
 
+/// That such a process ran its test, and that it passed.
+pub(crate) fn assert_passed(output: &std::process::Output) {
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Set for a process that works for a test of another one.
 pub(crate) const CHILD: &str = "PINDESK_TEST_CHILD";
 
