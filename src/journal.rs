@@ -155,20 +155,21 @@ impl Journal {
         self.write(Write::Settle { number, changes, how, note }).await.map(drop)
     }
 
-    /// Records an event.
+    /// Records an event. It is handed over when this returns, awaited or not: a [`Journal::close`] after it writes it.
     ///
     /// # Errors
     /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
-    pub async fn note(&self, event: Event) -> Result<(), Refused> {
-        self.note_all(vec![event]).await
+    pub fn note(&self, event: Event) -> impl Future<Output = Result<(), Refused>> + use<> {
+        self.note_all(vec![event])
     }
 
     /// Records events, all of them or none, by one sync.
     ///
     /// # Errors
     /// As [`Self::note`].
-    pub async fn note_all(&self, events: Vec<Event>) -> Result<(), Refused> {
-        self.write(Write::Notes(events)).await.map(drop)
+    pub fn note_all(&self, events: Vec<Event>) -> impl Future<Output = Result<(), Refused>> + use<> {
+        let written = self.write(Write::Notes(events));
+        async { written.await.map(drop) }
     }
 
     /// Remembers this process's recipients in place of those before.
@@ -213,14 +214,20 @@ impl Journal {
         }
     }
 
-    async fn write(&self, write: Write) -> Result<Option<JobId>, Refused> {
-        self.ask(|reply| Request::Write(write, reply)).await.unwrap_or_else(|| Err(writer::ended()))
+    fn write(&self, write: Write) -> impl Future<Output = Result<Option<JobId>, Refused>> + use<> {
+        let answer = self.ask(|reply| Request::Write(write, reply));
+        async { answer.await.unwrap_or_else(|| Err(writer::ended())) }
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+    /// Hands the request over now, and awaits the answer later.
+    fn ask<T, F: FnOnce(oneshot::Sender<T>) -> Request>(
+        &self,
+        request: F,
+    ) -> impl Future<Output = Option<T>> + use<T, F> {
         let (reply, answer) = oneshot::channel();
-        self.requests.send(request(reply)).ok()?;
-        answer.await.ok()
+        // Where nobody takes it, the reply goes with it, and the answer says so.
+        self.requests.send(request(reply)).ok();
+        async { answer.await.ok() }
     }
 }
 

@@ -302,9 +302,10 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
 
     fn note(&self, event: Event) {
         let Books::Open { records, .. } = &self.books else { return };
-        let (journal, inward) = (records.journal.clone(), self.inward.clone());
+        // Handed over now: the program may end before a task's turn comes.
+        let (noted, inward) = (records.journal.note(event), self.inward.clone());
         tokio::spawn(async move {
-            if let Err(refused) = journal.note(event).await {
+            if let Err(refused) = noted.await {
                 inward.send(Inward::Died(Clean::new(&refused.to_string()))).ok();
             }
         });

@@ -1,5 +1,7 @@
 //! What the work tells where something is missing: a client, the records, the time.
 
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -9,17 +11,28 @@ use super::*;
 use crate::config;
 use crate::config::endpoint::AccessToken;
 use crate::console::app::status::Records;
+use crate::escrow::EscrowFile;
 use crate::job::{Before, JobState};
-use crate::journal::{Actor, Kind};
+use crate::journal::{Action, Actor, Kind, Reader};
 use crate::number::Waba;
 use crate::outcome::{NotSent, ReadFailure};
+use crate::state::StateDir;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Work for a number at an address where nobody listens, recorded in this directory.
 fn work(ca_file: Option<&str>, state_dir: std::path::PathBuf) -> (Work, Receiver<Report>) {
+    work_at("https://127.0.0.1:1", ca_file, state_dir, config::Escrow::default())
+}
+
+fn work_at(
+    url: &str,
+    ca_file: Option<&str>,
+    state_dir: std::path::PathBuf,
+    escrow: config::Escrow,
+) -> (Work, Receiver<Report>) {
     let endpoint = Endpoint {
-        url: "https://127.0.0.1:1".parse().expect("a URL"),
+        url: url.parse().expect("a URL"),
         version: "v24.0".parse().expect("a version"),
         ca_file: ca_file.map(Into::into),
     };
@@ -27,7 +40,7 @@ fn work(ca_file: Option<&str>, state_dir: std::path::PathBuf) -> (Work, Receiver
     let recording = Recording {
         state_dir,
         kind: Kind::Real,
-        escrow: config::Escrow::default(),
+        escrow,
         profile: Clean::new("acme"),
         actor: Actor::from_process(),
         syncs: true,
@@ -73,10 +86,15 @@ fn records(report: Report) -> Option<Records> {
 
 /// What became of the only change.
 fn end(work: &Work, reports: &Receiver<Report>) -> JobState {
+    comes_to(work, reports, |state| !state.is_running())
+}
+
+/// Waits until the only change has come to such a state.
+fn comes_to(work: &Work, reports: &Receiver<Report>, is_meant: impl Fn(&JobState) -> bool) -> JobState {
     loop {
         told(reports, |report| matches!(report, Report::ProgressWaiting).then_some(()));
         let moved = work.progress().pop().expect("one number moved");
-        if !moved.state.is_running() {
+        if is_meant(&moved.state) {
             return moved.state;
         }
     }
@@ -162,4 +180,122 @@ fn a_pause_is_told_once_nothing_is_written_and_a_close_once_the_journal_is() {
     let (closed, waiter) = blocking::channel();
     work.give(Order::Close(closed));
     waiter.recv_timeout(PATIENCE).expect("it is closed");
+    let mut names = std::fs::read_dir(dir.path().join("state")).expect("a directory");
+    assert!(!names.any(|entry| is_at_work(&entry.expect("a file").file_name())), "the journal was given back");
+}
+
+/// True for the file of a process that has the journal.
+fn is_at_work(name: &std::ffi::OsStr) -> bool {
+    name.to_string_lossy().starts_with("running.")
+}
+
+/// Work that is paused, with a change whose job is recorded.
+fn paused(state: std::path::PathBuf) -> (Work, Receiver<Report>) {
+    let (work, reports) = work(None, state);
+    told(&reports, records);
+    work.give(credentials());
+    let (paused, guard) = blocking::channel();
+    work.give(Order::Pause(paused));
+    drop(guard.recv_timeout(PATIENCE).expect("a guard"));
+    work.give(set());
+    told(&reports, |report| matches!(report, Report::ProgressWaiting).then_some(()));
+    (work, reports)
+}
+
+#[test]
+fn a_journal_that_dies_is_told_whatever_it_was_to_write() {
+    for order in [Order::GoOn, Order::DropSecrets, Order::RecordShown] {
+        let dir = TempDir::new().expect("a directory");
+        let (work, reports) = paused(dir.path().join("state"));
+        std::fs::remove_file(dir.path().join("state/journal.db")).expect("it was there");
+        work.give(order);
+        told(&reports, |report| matches!(report, Report::Happened(Msg::RecordsDied(_))).then_some(()));
+    }
+}
+
+#[test]
+fn nothing_is_sent_between_a_pause_and_its_end_though_things_are_recorded() {
+    let dir = TempDir::new().expect("a directory");
+    let (work, reports) = paused(dir.path().join("state"));
+    // Each answer leaves time for a record, and for all that comes of one.
+    for _ in 0..50 {
+        work.give(Order::ReadHistory("1002".parse().expect("an id")));
+        told(&reports, |report| matches!(report, Report::Happened(Msg::HistoryRead { .. })).then_some(()));
+    }
+    let states: Vec<_> = work.progress().into_iter().map(|progress| progress.state).collect();
+    assert_eq!(states, [JobState::Queued]);
+    work.give(Order::GoOn);
+    comes_to(&work, &reports, |state| *state != JobState::Queued);
+}
+
+#[test]
+fn a_pause_that_ended_before_the_journal_was_open_holds_nothing() {
+    let dir = TempDir::new().expect("a directory");
+    let state = dir.path().join("state");
+    let escrow = StateDir::open_or_make(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
+    // Until this is given back, the journal cannot be opened.
+    let held = escrow.lock(Duration::ZERO).expect("it is free");
+    let (work, reports) = work(None, state);
+    let (paused, guard) = blocking::channel();
+    work.give(Order::Pause(paused));
+    work.give(Order::GoOn);
+    guard.recv_timeout(PATIENCE).expect_err("nobody waits for it any more");
+    drop(held);
+    told(&reports, records);
+    work.give(credentials());
+    work.give(set());
+    comes_to(&work, &reports, |state| *state != JobState::Queued);
+}
+
+#[test]
+fn that_the_screen_was_hidden_and_shown_is_in_the_audit() {
+    let dir = TempDir::new().expect("a directory");
+    let state = dir.path().join("state");
+    let (work, reports) = work(None, state.clone());
+    told(&reports, records);
+    work.give(Order::DropSecrets);
+    work.give(Order::RecordShown);
+    let (closed, waiter) = blocking::channel();
+    work.give(Order::Close(closed));
+    waiter.recv_timeout(PATIENCE).expect("it is closed");
+    let reader = StateDir::open(&state).map(|dir| Reader::open(&dir)).expect("a directory").expect("a journal");
+    let mut actions = Vec::new();
+    let read = reader.audit(None, |row| {
+        actions.push(row.action);
+        Ok::<(), ()>(())
+    });
+    assert_eq!((read.expect("readable"), actions), (Ok(()), vec![Action::ScreenHidden, Action::ScreenShown]));
+}
+
+/// A server that hangs up on each request.
+fn rude_server() -> String {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", server.local_addr().expect("an address"));
+    thread::spawn(move || {
+        for line in server.incoming().flatten() {
+            // What came is read, so that it is known to have come.
+            BufReader::new(line).read_line(&mut String::new()).ok();
+        }
+    });
+    url
+}
+
+#[test]
+fn a_pin_in_doubt_that_the_escrow_has_leaves_memory_when_the_screen_is_hidden() {
+    let dir = TempDir::new().expect("a directory");
+    let key = age::x25519::Identity::generate().to_public().to_string();
+    let escrow = config::Escrow { recipients: vec![key], recipients_file: None };
+    let (work, reports) = work_at(&rude_server(), None, dir.path().join("state"), escrow);
+    told(&reports, records);
+    work.give(credentials());
+    work.give(set());
+    comes_to(&work, &reports, |state| matches!(state, JobState::Waiting { in_doubt: true, .. }));
+    work.give(Order::Stop);
+    let is_held = |state: JobState| {
+        let JobState::InDoubt(standing) = state else { panic!("{state:?}") };
+        (standing.is_held, standing.is_sealed)
+    };
+    assert_eq!(is_held(end(&work, &reports)), (true, true));
+    work.give(Order::DropSecrets);
+    assert_eq!(is_held(end(&work, &reports)), (false, true));
 }
