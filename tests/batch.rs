@@ -754,6 +754,32 @@ async fn another_pin_waits_until_nothing_that_was_sent_can_land() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_two_pins_in_doubt_it_is_told_what_was_on_before_both_and_whether_both_are_sealed() {
+    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-after").repeat(2)).await;
+    let (mut desk, _) = by_hand(&simulator, Books::without_recipients()).await;
+    desk.batch.set(changes(1));
+    desk.rest(1).await;
+    // From now on there is an escrow.
+    let books = desk.close().await.with_another_recipient();
+    let (mut desk, time) = by_hand(&simulator, books).await;
+    assert_eq!(desk.hear_what_is_left().len(), 1);
+    pass(time, LATE_LANDING);
+    desk.batch.set(vec![Change { before: Before { two_step: TwoStep::On, read_at: None }, ..newer(1) }]);
+    desk.rest(1).await;
+    let standing = in_doubt(desk.last(1));
+    let new_pin_from = time.now().plus(LATE_LANDING);
+    let told = InDoubt {
+        before: TwoStep::NotSet,
+        candidates: 2,
+        is_held: true,
+        is_sealed: false,
+        new_pin_from,
+        ..standing.clone()
+    };
+    assert_eq!(*standing, told);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_pin_waits_for_a_doubtful_try_of_a_confirmed_one_too() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 1\nanswer = \"reset-before\"\n", id(1));
     let simulator = simulator(10, Duration::ZERO, &faults).await;

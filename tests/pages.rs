@@ -722,6 +722,14 @@ mod history {
     }
 
     #[test]
+    fn it_is_forgotten_when_the_screen_is_hidden_and_read_again() {
+        let mut stage = Stage::ready((80, 36), escrow());
+        stage.opens_number(0).tell(Msg::HistoryRead { id: id(0), lines: lines() }).sees("phoned the shop");
+        stage.press('z').key(Key::Enter).tell(Msg::TokenRead(Ok(()))).opens_number(0);
+        stage.asks_for(&[Effect::ReadHistory(id(0))]).sees_no("phoned the shop");
+    }
+
+    #[test]
     fn beside_the_list_it_is_read_once_the_cursor_has_rested() {
         let mut stage = Stage::ready((120, 36), escrow());
         stage.key(Key::Down).press('d').asks_for(&[Effect::ReadHistory(id(1))]);

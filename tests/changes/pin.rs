@@ -227,6 +227,20 @@ fn a_number_in_doubt_from_before_gets_no_other_pin_while_the_first_could_still_l
 }
 
 #[test]
+fn a_number_on_which_an_earlier_try_could_still_land_is_not_sent_and_that_is_no_success() {
+    let shop = Shop::open(Duration::ZERO, "[[fault]]\nevery = 1\ntimes = 1\nanswer = \"reset-before\"");
+    let id = shop.ids("not-set", 1).remove(0);
+    let (pin, digits) = (shop.path("pin"), shop.last_four(&id));
+    let set =
+        ["pin", "set", &id, "--pin-file", pin.to_str().expect("UTF-8"), "--confirm", &digits, "--replace", "--json"];
+    let first = shop.run(&set);
+    assert_eq!((first.code, &first.objects()[0]["tries"]), (Some(0), &json!(2)), "{first:?}");
+    let second = shop.run(&set);
+    assert_eq!((second.code, &second.summary()["not_sent"]), (Some(3), &json!(1)), "{second:?}");
+    assert_eq!(shop.simulator.pin_requests(), 2);
+}
+
+#[test]
 fn results_that_cannot_be_written_are_told_and_the_work_goes_on() {
     let shop = Shop::prompt();
     let ids = shop.ids("not-set", 2);

@@ -358,6 +358,44 @@ async fn a_clock_that_was_set_forward_frees_no_number() {
 }
 
 #[tokio::test]
+async fn a_machine_that_was_started_anew_counts_by_the_clock_on_the_wall_alone() {
+    let desk = Desk::new();
+    let open = || {
+        let opening = Opening { clock: Clock::System, ..desk.opening() };
+        Journal::open(opening).expect("a good journal").0
+    };
+    let journal = open();
+    let job = journal.begin_job(plan(&[1])).await.expect("recorded");
+    let now = UtcTime::now();
+    let first = intend(&desk, &journal, job, 1, now).await;
+    journal.rest(rest(&first, no_answer(), now)).await.expect("recorded");
+    journal.close();
+    // It had been up for much longer than it is now.
+    let db = desk.database();
+    db.execute_batch("DROP TRIGGER runs_stay; DROP TRIGGER tries_stay; DROP TRIGGER outcomes_stay").expect("dropped");
+    db.execute_batch(
+        "UPDATE runs SET boot = 'before'; UPDATE tries SET up = up + 1e6; UPDATE outcomes SET up = up + 1e6",
+    )
+    .expect("altered");
+
+    let tomorrow = now.plus(Duration::from_hours(24));
+    open().intend(desk.intent(job, 1, tomorrow)).await.expect("nothing can land any more");
+}
+
+#[tokio::test]
+async fn a_job_is_taken_up_only_for_numbers_that_are_left_of_it() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1, 2]).await;
+    let first = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&first, Outcome::Confirmed, T0)).await.expect("recorded");
+    journal.close();
+    let (journal, _) = desk.open();
+    let words = busy(journal.resume_job(job, vec![number(1), number(2)]).await);
+    assert_eq!(words, "what is left of job 1 has changed meanwhile");
+    journal.resume_job(job, vec![number(2)]).await.expect("recorded");
+}
+
+#[tokio::test]
 async fn the_first_recipients_are_remembered_and_others_stop_all_setting() {
     let mut desk = Desk::new();
     desk.recipients = None;

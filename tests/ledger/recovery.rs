@@ -83,6 +83,18 @@ async fn a_newer_database_is_refused() {
 }
 
 #[tokio::test]
+async fn damage_that_nobody_would_read_is_refused_as_well() {
+    let desk = after_work().await;
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'numbers'";
+    let root: u32 = desk.database().query_row(root, [], |row| row.get(0)).expect("a page");
+    let end = root as usize * 4096;
+    let mut bytes = fs::read(desk.file("journal.db")).expect("the file");
+    bytes[end - 4096..end].fill(0x5a);
+    fs::write(desk.file("journal.db"), bytes).expect("written");
+    assert!(matches!(desk.try_open(), Err(JournalError::Damaged { .. })));
+}
+
+#[tokio::test]
 async fn a_damaged_database_is_refused_and_what_is_said_then_brings_the_doubts_back() {
     let desk = after_work().await;
     let mut bytes = fs::read(desk.file("journal.db")).expect("the file");
@@ -218,6 +230,12 @@ async fn a_line_that_is_not_the_journals_is_told_once_and_the_journals_is_added(
     let desk = after_work().await;
     let before = EscrowFile::read(&desk.state()).expect("readable").lines;
     let text = fs::read_to_string(desk.file("escrow.jsonl")).expect("the file");
+    for (part, other) in [("\"waba_id\":null", "\"waba_id\":\"7\""), ("T14:00:00Z", "T14:00:01Z"), ("YWdl", "YWdm")] {
+        fs::write(desk.file("escrow.jsonl"), text.replacen(part, other, 1)).expect("altered");
+        assert_eq!(found_twice(&desk).map(|found| found.len()), [1, 0], "{part} as {other}");
+        let lines = EscrowFile::read(&desk.state()).expect("readable").lines;
+        assert_eq!((lines.len(), &lines[2]), (3, &before[0]), "{part} as {other}");
+    }
     fs::write(desk.file("escrow.jsonl"), text.replace(&number(1).to_string(), &number(7).to_string()))
         .expect("altered");
     let found = found_twice(&desk);

@@ -80,8 +80,9 @@ fn output_that_takes_no_bytes_ends_the_program() {
         // Keys come from one terminal, the screen is another one, which goes away: only writing fails.
         let mut screen = Session::spawn("/bin/sh", &["-c", "read -r line"], (80, 24), &[]);
         let script = format!("exec \"$@\" >{}", screen.terminal_name());
+        let before = office.runs();
         let mut keyboard = office.start(Some(&script), &[], &[]);
-        screen.wait_for("Read 200 numbers.");
+        office.wait_until_ready(&screen, before);
         keyboard.send(keys);
         screen.wait_for(shown);
         screen.hang_up();

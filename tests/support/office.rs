@@ -114,14 +114,19 @@ impl Office {
     pub(crate) fn console_by(&self, script: Option<&str>, env: &[(&str, &str)]) -> Session {
         let before = self.runs();
         let session = self.start(script, &[], env);
-        session.wait_for(&format!("Read {NUMBERS} numbers."));
+        self.wait_until_ready(&session, before);
+        session
+    }
+
+    /// Waits for the numbers on this screen, and until the journal was opened once more than so often.
+    pub(crate) fn wait_until_ready(&self, screen: &Session, before: i64) {
+        screen.wait_for(&format!("Read {NUMBERS} numbers."));
         // Until the journal is open, nothing can be set, and a form says so. It shows on the screen only then.
         let deadline = Instant::now() + RECORDS_OPEN;
         while self.runs() == before && Instant::now() < deadline {
-            session.bytes_within(RECORDS_OPEN / 100);
+            screen.bytes_within(RECORDS_OPEN / 100);
         }
-        session.wait_quiet(RECORDS_TOLD);
-        session
+        screen.wait_quiet(RECORDS_TOLD);
     }
 
     fn journal(&self) -> PathBuf {
@@ -157,7 +162,7 @@ impl Office {
     }
 
     /// How many programs have opened the journal so far.
-    fn runs(&self) -> i64 {
+    pub(crate) fn runs(&self) -> i64 {
         let journal = self.look_into_journal();
         let runs = |journal: rusqlite::Connection| journal.query_row("SELECT count(*) FROM runs", [], |row| row.get(0));
         journal.and_then(runs).unwrap_or_default()
