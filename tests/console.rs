@@ -598,7 +598,7 @@ mod recovery {
     #[test]
     fn a_number_in_doubt_comes_before_the_list_at_the_next_start_and_goes_by_a_note() {
         let mut console = next(left_in_doubt().ends());
-        console.sees("1 number is in doubt").sees_all(&[NOT_SET, "1 PIN", "escrow"]).enter();
+        console.sees("1 number is in doubt").sees_all(&[NOT_SET, "1 PIN escrow"]).enter();
         console.sees("sealed in escrow.jsonl, not in memory").press('s').sees("The PIN is not in memory any more.");
         console.press('h').types("told by phone: the new one").enter().sees("Record that 1 number").confirm();
         console.sees("Nothing is in doubt any more.").esc().sees_no("in doubt 1");

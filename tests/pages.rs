@@ -779,6 +779,15 @@ mod counts {
     }
 
     #[test]
+    fn one_try_is_told_as_one() {
+        for (tries, told) in [(1, "14:03:09 UTC, 1 try "), (2, "14:03:09 UTC, 2 tries ")] {
+            let mut stage = Stage::ready((80, 24), escrow());
+            stage.job(0, JobState::Set(Finished { at: UtcTime::from_unix_seconds(1_795_356_189), tries }));
+            stage.opens_number(0).sees(told);
+        }
+    }
+
+    #[test]
     fn a_pin_is_shown_for_1_second_or_for_several_seconds() {
         for (seconds, told) in [(1, "show the PIN for 1 second"), (2, "show the PIN for 2 seconds")] {
             let surroundings = Surroundings::default();

@@ -204,7 +204,7 @@ fn an_audit_that_was_edited_or_cut_is_told_with_its_row() {
     assert_eq!(set_one(&shop).code, Some(0));
     let whole = shop.run(&["audit", "verify"]);
     assert_eq!(whole.code, Some(0), "{whole:?}");
-    assert!(whole.out.starts_with("The audit is as it was written: "), "{whole:?}");
+    assert!(whole.out.starts_with("The audit is as it was written: ") && whole.out.ends_with(" rows.\n"), "{whole:?}");
     let tamper = |sql: &str| {
         let db = Connection::open(shop.state("journal.db")).expect("the journal");
         db.execute_batch(&format!(

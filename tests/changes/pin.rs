@@ -142,6 +142,8 @@ fn a_dry_run_checks_everything_and_leaves_nothing_behind() {
         people.out.starts_with("would send  +") && people.out.contains(&format!("{}     two-step not set\n", ids[0]))
     );
     assert!(people.out.ends_with("Dry run: a PIN would be sent to 2 numbers. Nothing was sent.\n"), "{people:?}");
+    let one = shop.run(&["pin", "set", "--from", &list, "--random", "--dry-run", "--confirm", "1", "--first", "1"]);
+    assert!(one.out.ends_with("Dry run: a PIN would be sent to 1 number. Nothing was sent.\n"), "{one:?}");
     let scripts = shop.run(&[&dry[..], &["--json"]].concat());
     let objects = scripts.objects();
     assert_eq!(
@@ -198,7 +200,7 @@ fn what_meta_refuses_ends_with_3_and_what_it_does_not_answer_with_4() {
                "code": 133_010, "subcode": null, "http_status": 400, "tries": 1})
     );
     assert!(told["trace_id"].is_string() && told["advice"].as_array().is_some_and(|steps| !steps.is_empty()), "{told}");
-    assert!(failed.err.contains("What to do:"), "{failed:?}");
+    assert!(failed.err.contains("pindesk: 1 number: failed: ") && failed.err.contains("What to do:"), "{failed:?}");
     let doubt = set(1, &ids[1..2]);
     assert_eq!((doubt.code, doubt.summary()), (Some(4), summary(2, 0, 0, 0, 1)), "{doubt:?}");
     let told = doubt.objects().remove(0);

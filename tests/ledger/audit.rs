@@ -2,13 +2,13 @@
 
 use std::convert::Infallible;
 
-use pindesk::journal::{Action, Actor, AuditRow, Broken, Event, Reader};
+use pindesk::journal::{Action, Actor, AuditRow, Broken, Claimed, Event, Journal, Opening, Reader};
 use pindesk::moment::UtcTime;
-use pindesk::outcome::{Doubt, Outcome};
+use pindesk::outcome::{Doubt, Fault, Outcome};
 use pindesk::text::Clean;
 use sha2::{Digest as _, Sha256};
 
-use crate::support::records::{Desk, T0, number, plan, rest};
+use crate::support::records::{Desk, T0, ana, number, plan, rest};
 
 /// A desk whose journal was closed after work of every kind.
 async fn after_work() -> Desk {
@@ -108,6 +108,44 @@ async fn each_deed_has_a_row_and_none_holds_a_pin_or_what_was_made_of_one() {
         let json = row.json().expect("JSON");
         assert!(!json.contains("271828") && !json.contains(sealed_text), "{json}");
     }
+}
+
+#[tokio::test]
+async fn a_row_tells_who_it_is_and_apart_from_that_who_they_claim_to_be() {
+    let desk = Desk::new();
+    let claimed = Claimed {
+        user: Some(Clean::new("root")),
+        sudo_user: Some(Clean::new("ana")),
+        ssh_connection: Some(Clean::new("192.0.2.7 50000 192.0.2.1 22")),
+    };
+    let Claimed { user, sudo_user, ssh_connection } = claimed.clone();
+    let actor = Actor { uid: 1000, euid: 0, user, sudo_user, ssh_connection, ..ana() };
+    let (journal, _) = Journal::open(Opening { actor, ..desk.opening() }).expect("a good journal");
+    journal.note(Event::ScreenHidden).await.expect("recorded");
+    let row = rows(&desk).remove(0);
+    assert_eq!((row.uid, row.euid, row.claimed.clone(), row.who().as_str()), (1000, 0, claimed, "uid 1000 (ana)"));
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_with_what_metas_support_asks_for() {
+    let desk = Desk::new();
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(&[1])).await.expect("recorded");
+    let intent = desk.intent(job, 1, T0);
+    journal.intend(intent.clone()).await.expect("recorded");
+    let fault = Fault {
+        http_status: 400,
+        code: 136_025,
+        subcode: Some(2_388_093),
+        message: Clean::new("the number is not registered"),
+        details: None,
+        trace_id: Some(Clean::new("Atrace01")),
+        is_transient: false,
+    };
+    journal.rest(rest(&intent, Outcome::Refused(fault), T0)).await.expect("recorded");
+    let row = rows(&desk).pop().expect("a row");
+    let told = (row.http_status, row.code, row.subcode, row.trace_id);
+    assert_eq!(told, (Some(400), Some(136_025), Some(2_388_093), Some(Clean::new("Atrace01"))));
 }
 
 #[tokio::test]
