@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pindesk::job::{Before, JobId, LATE_LANDING, Settlement};
 use pindesk::journal::{Event, Intent, JobProgress, Journal, NumberState, Opening, Reader, Refused, Rest, Standing};
-use pindesk::moment::{Clock, Moment, UtcTime};
+use pindesk::moment::{Clock, HandClock, Moment, UtcTime};
 use pindesk::number::{Number, TwoStep, Waba};
 use pindesk::outcome::{Doubt, Fault, NotSent, Outcome};
 use pindesk::text::Clean;
@@ -355,6 +355,22 @@ async fn a_clock_that_was_set_forward_frees_no_number() {
     let tomorrow = now.plus(Duration::from_hours(24));
     let words = busy(open().intend(desk.intent(job, 1, tomorrow)).await);
     assert!(words.starts_with("an earlier PIN can still land on this number; another is possible from "), "{words}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_again_and_again_frees_a_number_all_the_same() {
+    let desk = Desk::new();
+    let start = Moment { instant: Instant::now(), utc: T0.plus(Duration::from_hours(24)) };
+    let time = HandClock::showing(start);
+    let opening = Opening { clock: Clock::ByHand(time), ..desk.opening() };
+    let (journal, _) = Journal::open(opening).expect("a good journal");
+    let job = journal.begin_job(plan(&[1])).await.expect("recorded");
+    let first = intend(&desk, &journal, job, 1, start.utc).await;
+    journal.rest(rest(&first, no_answer(), start.utc)).await.expect("recorded");
+    busy(journal.intend(desk.intent(job, 1, start.utc)).await);
+    // The clock on the wall says that an hour before is now.
+    time.set(Moment { instant: start.instant + LATE_LANDING, utc: T0.plus(Duration::from_hours(23)) });
+    journal.intend(desk.intent(job, 1, time.now().utc)).await.expect("nothing can land any more");
 }
 
 #[tokio::test]
