@@ -4,25 +4,33 @@
 //! screen's loop, the batch, the commands) ask, through [`Clock`].
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A point in time as people read it: whole seconds of UTC, in four bytes, good until 2106.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UtcTime(u32);
+/// A point in time as people read it: whole seconds of UTC, in four bytes, good until 2106. It is one second more than
+/// that since 1970, so that "never" takes no byte of its own in a list of 100,000.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtcTime(NonZeroU32);
+
+impl fmt::Debug for UtcTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UtcTime").field(&self.unix_seconds()).finish()
+    }
+}
 
 impl UtcTime {
     /// Seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn from_unix_seconds(seconds: u32) -> Self {
-        Self(seconds)
+        Self(NonZeroU32::MIN.saturating_add(seconds))
     }
 
     /// What the system's clock says; 1970 if it stands before that.
     #[must_use]
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Self(u32::try_from(since.as_secs()).unwrap_or(u32::MAX))
+        Self::from_unix_seconds(u32::try_from(since.as_secs()).unwrap_or(u32::MAX))
     }
 
     /// This much later, stopping at the end of the range.
@@ -34,19 +42,19 @@ impl UtcTime {
     /// This much earlier, stopping at the start of the range.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(u32::try_from(by.as_secs()).unwrap_or(u32::MAX)))
+        Self::from_unix_seconds(self.unix_seconds().saturating_sub(u32::try_from(by.as_secs()).unwrap_or(u32::MAX)))
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn unix_seconds(self) -> u32 {
-        self.0
+        self.0.get() - 1
     }
 
     /// The time from `self` to `later`, nothing if that is not later.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {
-        Duration::from_secs(later.0.saturating_sub(self.0).into())
+        Duration::from_secs(later.unix_seconds().saturating_sub(self.unix_seconds()).into())
     }
 
     /// `2026-11-22T14:05:02Z`, for machines.
@@ -59,11 +67,11 @@ impl UtcTime {
     #[must_use]
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let time: jiff::Timestamp = text.parse().ok()?;
-        u32::try_from(time.as_second()).ok().map(Self)
+        u32::try_from(time.as_second()).ok().map(Self::from_unix_seconds)
     }
 
     fn format(self, pattern: &str) -> String {
-        jiff::Timestamp::from_second(i64::from(self.0)).unwrap_or_default().strftime(pattern).to_string()
+        jiff::Timestamp::from_second(i64::from(self.unix_seconds())).unwrap_or_default().strftime(pattern).to_string()
     }
 
     /// `22 Nov 2026 14:03 UTC`, for what may lie days back.

@@ -268,6 +268,11 @@ mod tests {
     }
 
     #[test]
+    fn a_number_takes_96_bytes_with_most_texts_in_it() {
+        assert_eq!(size_of::<Number>(), 96, "there are 100,000 of them");
+    }
+
+    #[test]
     fn an_absent_field_is_unknown_and_never_off() {
         assert_eq!(TwoStep::from_field(None), TwoStep::Unknown);
     }

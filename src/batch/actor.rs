@@ -29,7 +29,7 @@ const MAX_TLS_FAILURES: u8 = 3;
 
 /// A task that came to its end.
 pub(super) enum Ended {
-    Rested(Rested),
+    Rested(Box<Rested>),
     Settled { number: PhoneNumberId, how: Settlement, written: Result<(), Clean> },
 }
 
@@ -227,7 +227,7 @@ impl Actor {
         let run = self.run_of(stopped);
         let (change, doubt) = (Arc::clone(&work.change), work.doubt.clone());
         let running = Running { change, tries_before: work.tries_before, doubt, stop };
-        self.watch_over(running, run.until_rest(work, permit).map(Ended::Rested));
+        self.watch_over(running, run.until_rest(work, permit).map(|rested| Ended::Rested(Box::new(rested))));
     }
 
     pub(super) fn run_of(&self, stopped: watch::Receiver<Option<NotSent>>) -> Run {
@@ -337,7 +337,7 @@ impl Actor {
             self.heed(notice);
         }
         match ended {
-            Ended::Rested(rested) => self.rest(rested),
+            Ended::Rested(rested) => self.rest(*rested),
             Ended::Settled { number, how, written } => self.settled(number, how, written),
         }
     }

@@ -91,7 +91,7 @@ async fn a_task_that_panics_leaves_its_number_in_doubt_while_others_are_still_ru
         bench.actor.watch_over(running, async move {
             assert!(!is_lost, "as planned");
             tokio::time::sleep(Duration::from_secs(1)).await;
-            Ended::Rested(Rested { work, tries: 3, outcome: Outcome::Confirmed })
+            Ended::Rested(Box::new(Rested { work, tries: 3, outcome: Outcome::Confirmed }))
         });
     }
     let (commands, inbox) = mpsc::unbounded_channel();
