@@ -186,7 +186,7 @@ impl Desk {
         work.give(Order::ReadAll { reading });
         let (mut is_read, mut is_recorded) = (false, false);
         while !(is_read && is_recorded)
-            && let Ok(Report::Happened(msg)) = reports.recv()
+            && let Ok(Report::Happened(msg) | Report::Read(msg, _)) = reports.recv()
         {
             is_read |= matches!(msg, Msg::ListRead { .. });
             is_recorded |= matches!(msg, Msg::RecordsOpened { .. });
@@ -228,7 +228,7 @@ impl Desk {
                     self.app.update(Msg::JobsMoved(news), Clock::System.now());
                     is_due = true;
                 }
-                Some(Report::Happened(msg)) => drop(self.app.update(msg, Clock::System.now())),
+                Some(Report::Happened(msg) | Report::Read(msg, _)) => drop(self.app.update(msg, Clock::System.now())),
                 None => {}
             }
             if is_due && last_frame.elapsed() >= PROGRESS_FRAME {

@@ -43,7 +43,7 @@ fn wabas() -> Vec<Arc<Waba>> {
 fn loaded() -> Roster {
     let (mut roster, wabas) = (Roster::default(), wabas());
     for n in 0..NUMBERS {
-        roster.upsert(number(n, &wabas));
+        roster.upsert(&number(n, &wabas));
     }
     for n in 0..1_000 {
         roster.set_job(number(n * 13, &wabas).id, JobState::Queued);
@@ -84,7 +84,7 @@ fn load_page_by_page(bencher: Bencher<'_, '_>) {
         let mut roster = Roster::default();
         let mut numbers = numbers.into_iter().peekable();
         while numbers.peek().is_some() {
-            numbers.by_ref().take(PAGE).for_each(|number| roster.upsert(number));
+            numbers.by_ref().take(PAGE).for_each(|number| roster.upsert(&number));
             roster.settle();
         }
         roster

@@ -180,15 +180,15 @@ impl Journal {
         self.write(Write::Acknowledge).await.map(drop)
     }
 
-    /// Remembers numbers as they were read, over what was remembered of them. A cache: nobody waits for it.
-    pub fn remember(&self, profile: &str, numbers: Vec<Number>) {
-        // A journal that has ended remembers nothing.
-        self.requests.send(Request::Remember(profile.to_owned(), numbers)).ok();
+    /// Remembers numbers as they were read, over what was remembered of them, in one transaction; once nothing else waits
+    /// to be recorded. A cache: if there is no room or no time for it, it is let go, and whoever waits is not told.
+    pub async fn remember(&self, profile: &str, numbers: Vec<Number>) {
+        self.ask(|reply| Request::Remember(profile.to_owned(), numbers, reply)).await.unwrap_or_default();
     }
 
-    /// The numbers remembered for a profile.
-    pub async fn remembered(&self, profile: &str) -> Vec<Number> {
-        self.ask(|reply| Request::Remembered(profile.to_owned(), reply)).await.unwrap_or_default()
+    /// The numbers remembered for a profile, by their ids: the first of them, or those behind one; none at the end.
+    pub async fn remembered(&self, profile: &str, after: Option<PhoneNumberId>) -> Vec<Number> {
+        self.ask(|reply| Request::Remembered(profile.to_owned(), after, reply)).await.unwrap_or_default()
     }
 
     /// What was done with a number, newest first, at most `most` lines.

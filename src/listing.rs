@@ -6,7 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::{self, BoxFuture};
+use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::graph::Graph;
 use crate::number::{Number, PhoneNumberId, Waba};
@@ -42,11 +43,20 @@ pub enum News {
 /// A single number that a WABA lists as well may be told twice; the last time, it is told as the WABA has it, which
 /// knows more. In both it has the name that the config gives it.
 pub async fn read(graph: &Graph, sources: Sources, tell: &(dyn Fn(News) + Send + Sync)) {
+    let tell = |news| {
+        tell(news);
+        future::ready(()).boxed()
+    };
+    read_as_taken(graph, sources, &tell).await;
+}
+
+/// As [`read`], but nothing more is asked for of a list before what came of it is taken: the telling may wait.
+pub async fn read_as_taken(graph: &Graph, sources: Sources, tell: &Tell<'_>) {
     let singles: HashMap<_, _> = sources.numbers.iter().cloned().collect();
     let desk = Desk { graph, singles, listed: Mutex::default(), tell };
     let wabas = sources.wabas.into_iter().map(|waba| async {
         let result = desk.read_waba(&waba).await;
-        tell(News::WabaRead(waba, result));
+        tell(News::WabaRead(waba, result)).await;
     });
     let numbers = sources.numbers.into_iter().map(|(id, name)| desk.read_single(id, name));
     tokio::join!(side_by_side(wabas), side_by_side(numbers));
@@ -57,13 +67,16 @@ async fn side_by_side<R: Future<Output = ()>>(reads: impl Iterator<Item = R>) {
     stream::iter(reads).buffer_unordered(SIDE_BY_SIDE).collect::<()>().await;
 }
 
+/// Takes what came.
+pub type Tell<'a> = dyn Fn(News) -> BoxFuture<'static, ()> + Send + Sync + 'a;
+
 /// What the reads share.
 struct Desk<'a> {
     graph: &'a Graph,
     singles: HashMap<PhoneNumberId, Option<Clean>>,
     /// Single numbers that were found in the list of a WABA.
     listed: Mutex<HashSet<PhoneNumberId>>,
-    tell: &'a (dyn Fn(News) + Send + Sync),
+    tell: &'a Tell<'a>,
 }
 
 impl Desk<'_> {
@@ -73,7 +86,7 @@ impl Desk<'_> {
         loop {
             let page = patiently(|| self.graph.numbers_page(waba, after.as_ref())).await?;
             let numbers = page.numbers.into_iter().map(|number| self.named(number)).collect();
-            (self.tell)(News::Page(numbers));
+            (self.tell)(News::Page(numbers)).await;
             let Some(next) = page.next else { return Ok(()) };
             if !been.insert(next.clone()) {
                 // It leads in a circle: it would never end, and nobody knows what is missing.
@@ -100,11 +113,11 @@ impl Desk<'_> {
         match result {
             Ok(mut number) => {
                 number.name = name.or(number.name);
-                (self.tell)(News::Page(vec![number]));
+                (self.tell)(News::Page(vec![number])).await;
             }
             Err(failure) => {
-                (self.tell)(News::Page(vec![Number::unread(id, name)]));
-                (self.tell)(News::NumberUnread(id, failure));
+                (self.tell)(News::Page(vec![Number::unread(id, name)])).await;
+                (self.tell)(News::NumberUnread(id, failure)).await;
             }
         }
     }

@@ -649,14 +649,16 @@ mod recovery {
 
     #[test]
     fn the_numbers_of_the_last_run_are_there_at_once_and_marked_as_old() {
-        let books = Console::demo().ends();
+        let mut first = Start { numbers: 600, ..Start::default() }.console();
+        first.sees("Read 600 numbers.").opens().remembers_all();
+        let books = Some(first.ends());
         let latency = Duration::from_millis(400);
-        let mut console = Start { books: Some(books), latency, ..Start::default() }.console();
+        let mut console = Start { numbers: 600, books, latency, ..Start::default() }.console();
         console
             .sees("reading them afresh")
             .sees("? on")
-            .sees("Showing 60 of 60")
-            .sees("Read 60 numbers.")
+            .sees("Showing 600 of 600")
+            .sees("Read 600 numbers.")
             .sees_no("? on");
     }
 }

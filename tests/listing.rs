@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::graph::Graph;
 use pindesk::listing::{self, News, Sources};
@@ -40,11 +41,15 @@ async fn read(simulator: &Simulator, sources: Sources) -> Vec<(Duration, News)> 
     read_at(&simulator.base_url(), sources).await
 }
 
-async fn read_at(url: &str, sources: Sources) -> Vec<(Duration, News)> {
+fn graph(url: &str) -> Graph {
     let endpoint =
         Endpoint { url: url.parse().expect("a URL"), version: "v24.0".parse().expect("a version"), ca_file: None };
     let token = AccessToken::parse(TOKEN).expect("a token");
-    let graph = Graph::new(&endpoint, Credentials { token, app_secret: None }, 16).expect("a client");
+    Graph::new(&endpoint, Credentials { token, app_secret: None }, 16).expect("a client")
+}
+
+async fn read_at(url: &str, sources: Sources) -> Vec<(Duration, News)> {
+    let graph = graph(url);
     let (start, told) = (Instant::now(), Mutex::default());
     listing::read(&graph, sources, &|news| {
         let told: &Mutex<Vec<_>> = &told;
@@ -81,6 +86,29 @@ async fn several_wabas_are_read_side_by_side_and_rows_come_page_by_page() {
     // 280 numbers in the largest WABA are three pages of at most 100; nobody waits for anybody.
     assert_eq!(pages.iter().filter(|at| **at < &(SECOND * 2)).count(), 7, "{pages:?}");
     assert!(told.last().expect("an end").0 < SECOND * 4, "{pages:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_is_not_asked_for_before_the_one_before_it_is_taken() {
+    let simulator = simulator(1_000, Duration::ZERO, "").await;
+    let (told, taken) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+    let tell = |_| {
+        let (told, taken) = (Arc::clone(&told), Arc::clone(&taken));
+        async move {
+            // One WABA only, so nothing else is told meanwhile.
+            assert_eq!(*told.lock().expect("no panic inside"), *taken.lock().expect("no panic inside"));
+            *told.lock().expect("no panic inside") += 1;
+            // Long enough for the next page to come, were it asked for.
+            for _ in 0..1_000 {
+                tokio::task::yield_now().await;
+            }
+            *taken.lock().expect("no panic inside") += 1;
+        }
+        .boxed()
+    };
+    let sources = Sources { wabas: all_wabas()[..1].to_vec(), numbers: Vec::new() };
+    listing::read_as_taken(&graph(&simulator.base_url()), sources, &tell).await;
+    assert_eq!(*taken.lock().expect("no panic inside"), 4, "three pages and the end");
 }
 
 #[tokio::test(start_paused = true)]

@@ -577,6 +577,45 @@ mod remembered {
     }
 }
 
+mod remembering {
+    use super::*;
+
+    /// How many numbers are handed over.
+    fn handed_over(stage: &Stage) -> usize {
+        match &stage.effects[..] {
+            [] => 0,
+            [Effect::RememberPage(numbers)] => numbers.len(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn numbers_are_handed_over_in_full_pages_each_once_the_one_before_is_written() {
+        let mut stage = Stage::new((80, 24));
+        let arrive = |stage: &mut Stage, from: usize, to| {
+            let numbers = (from..to).map(number).collect();
+            stage.tell(Msg::PageArrived { reading: 1, numbers });
+            handed_over(stage)
+        };
+        assert_eq!(arrive(&mut stage, 0, 255), 0, "more are coming");
+        assert_eq!(arrive(&mut stage, 255, 600), 256);
+        assert_eq!(arrive(&mut stage, 600, 601), 0, "the first page is not written yet");
+        assert_eq!(handed_over(stage.tell(Msg::PageRemembered)), 256);
+        assert_eq!(handed_over(stage.tell(Msg::PageRemembered)), 0, "89 are no page");
+        assert_eq!(handed_over(stage.tell(Msg::ListRead { reading: 1 })), 89, "nothing more comes");
+        assert_eq!(handed_over(stage.tell(Msg::PageRemembered)), 0);
+    }
+
+    #[test]
+    fn a_number_read_by_itself_is_handed_over_as_it_is_listed() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        stage.tell(Msg::PageRemembered).asks_for(&[]);
+        let on = Number { two_step: TwoStep::On, waba: None, ..number(0) };
+        stage.tell(Msg::NumberRead { id: id(0), result: Ok(on.clone()) });
+        stage.asks_for(&[Effect::RememberPage(vec![Number { waba: Some(waba()), ..on }])]);
+    }
+}
+
 mod hiding {
     use super::*;
 

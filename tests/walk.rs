@@ -525,6 +525,10 @@ impl Walker {
                     self.happen(Msg::Resumed, None);
                 }
                 Effect::ReadToken => self.happen(Msg::TokenRead(Ok(())), None),
+                Effect::RememberPage(numbers) => {
+                    assert!(!numbers.is_empty() && numbers.iter().all(|number| number.read_at.is_some()));
+                    self.happen(Msg::PageRemembered, None);
+                }
                 Effect::ReadAll { .. }
                 | Effect::ReadNumber(_)
                 | Effect::ReadHistory(_)

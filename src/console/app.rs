@@ -67,6 +67,8 @@ pub struct App {
     history: History,
     idle: Idle,
     reading: Reading,
+    /// Some numbers are on their way into the journal.
+    is_remembering: bool,
     messages: Messages,
     layout: Layout,
     size: Size,
@@ -97,6 +99,7 @@ impl App {
             history: History::default(),
             idle: Idle::default(),
             reading: Reading::default(),
+            is_remembering: false,
             layout: Layout::Rows,
             size,
             filter: String::new(),
@@ -138,7 +141,7 @@ impl App {
                 self.screen.hidden();
                 Vec::new()
             }
-            Msg::PageArrived { reading, numbers } => self.page_arrived(reading, numbers),
+            Msg::PageArrived { reading, numbers } => self.page_arrived(reading, &numbers),
             Msg::WabaRead { reading, waba, result } => self.waba_read(reading, waba, result, now),
             Msg::ListRead { reading } => self.list_read(reading, now),
             Msg::NumberRead { id, result } => self.number_read(id, result, now),
@@ -154,6 +157,7 @@ impl App {
             Msg::RecordsDied(why) => self.records_died(why, now),
             Msg::RecipientsAcknowledged(result) => self.recipients_acknowledged(result, now),
             Msg::NumbersRemembered(numbers) => self.numbers_remembered(numbers),
+            Msg::PageRemembered => self.page_remembered(),
             Msg::HistoryRead { id, lines } => self.history_read(id, lines),
             Msg::NoClient(why) => {
                 self.messages.tell(now.utc, why.as_str());

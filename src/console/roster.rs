@@ -8,6 +8,7 @@ mod filter;
 mod order;
 mod store;
 
+use std::collections::VecDeque;
 use std::iter;
 use std::mem;
 
@@ -25,8 +26,8 @@ use filter::Filter;
 use order::Keys;
 use store::{Jobs, Store, Upserted, urgency};
 
-/// From an eighth of all rows on, sorting everything is faster than putting each in its place.
-const MANY: usize = 8;
+/// From half of all rows on, sorting everything is no slower than putting each in its place.
+const MANY: usize = 2;
 
 /// All numbers, and which of them are on the screen.
 #[derive(Debug, Default)]
@@ -45,6 +46,8 @@ pub struct Roster {
     anchor: Option<PhoneNumberId>,
     /// Slots that are new, or whose place in the order may have changed.
     unplaced: Vec<u32>,
+    /// Slots of numbers that were read and not remembered yet, the first read first.
+    unremembered: VecDeque<u32>,
     /// Slots that go at the next settling.
     gone: HashSet<u32>,
     is_unsettled: bool,
@@ -63,14 +66,26 @@ pub struct Row<'a> {
 
 impl Roster {
     /// Puts a number in, or replaces what is known of it. Nothing moves before [`Roster::settle`].
-    pub fn upsert(&mut self, number: Number) {
+    pub fn upsert(&mut self, number: &Number) {
+        // One that could not be read is no news.
+        let is_read = number.read_at.is_some();
         let (slot, moves) = match self.store.upsert(number) {
             Upserted::New(slot) => (slot, true),
-            Upserted::Known { slot, moves } => {
+            Upserted::Known { slot, changed } => {
                 self.gone.remove(&slot);
+                self.is_unsettled |= changed.waba || changed.two_step;
+                // Equal rows stand by number.
+                let moves = match self.sort.by {
+                    SortBy::Number | SortBy::Name | SortBy::Request => changed.text,
+                    SortBy::Waba => changed.text || changed.waba,
+                    SortBy::TwoStep => changed.text || changed.two_step,
+                };
                 (slot, moves)
             }
         };
+        if is_read {
+            self.unremembered.push_back(slot);
+        }
         if moves {
             self.unplaced.push(slot);
             self.is_unsettled = true;
@@ -78,11 +93,28 @@ impl Roster {
     }
 
     /// Puts in a number as an earlier run read it, unless it is known already. It counts as not read.
-    pub fn remember(&mut self, number: Number) {
+    pub fn remember(&mut self, number: &Number) {
         if let Some(slot) = self.store.remember(number) {
             self.unplaced.push(slot);
             self.is_unsettled = true;
         }
+    }
+
+    /// How many numbers were read and not taken to be remembered yet.
+    #[must_use]
+    pub fn unremembered(&self) -> usize {
+        self.unremembered.len()
+    }
+
+    /// Takes at most so many of them, the first read first.
+    pub fn take_unremembered(&mut self, most: usize) -> Vec<Number> {
+        let slots = self.unremembered.drain(..most.min(self.unremembered.len()));
+        let numbers = slots.map(|slot| self.store.row(slot).clone()).collect();
+        if self.unremembered.is_empty() {
+            // Where a whole list waited there is seldom more than a number afterwards.
+            self.unremembered = VecDeque::new();
+        }
+        numbers
     }
 
     /// From here on, numbers that are not told of count as missing.
@@ -153,7 +185,8 @@ impl Roster {
         }
         self.order.retain(stays);
         self.unplaced.retain(stays);
-        for slot in self.order.iter_mut().chain(&mut self.unplaced) {
+        self.unremembered.retain(stays);
+        for slot in self.order.iter_mut().chain(&mut self.unplaced).chain(&mut self.unremembered) {
             let below = gone.partition_point(|gone| gone < slot);
             *slot -= u32::try_from(below).unwrap_or(u32::MAX);
         }

@@ -280,7 +280,7 @@ impl Console {
         for event in first.into_iter().chain(inbox.try_iter().take(MAX_EVENTS_PER_FRAME)) {
             match event {
                 Event::Terminal(events) => typed.extend(events),
-                Event::Report(Report::Happened(msg)) => {
+                Event::Report(Report::Happened(msg) | Report::Read(msg, _)) => {
                     round.has_news = true;
                     self.has_lost_records |= matches!(msg, Msg::RecordsDied(_));
                     self.update(msg, self.clock.now());

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 pub use self::records::Recording;
 
@@ -24,7 +24,7 @@ use crate::job::{Before, Progress};
 use crate::journal::Paused;
 use crate::listing::Sources;
 use crate::moment::Clock;
-use crate::number::{PhoneNumberId, WabaId};
+use crate::number::{Number, PhoneNumberId, WabaId};
 use crate::pin::Pin;
 use crate::text::Clean;
 
@@ -56,6 +56,8 @@ pub enum Order {
     },
     /// Read one number.
     ReadNumber(PhoneNumberId),
+    /// Remember these numbers for the next start.
+    RememberPage(Vec<Number>),
     /// Set a PIN.
     Set {
         /// Whose.
@@ -132,6 +134,7 @@ impl From<Effect> for Errand {
         match effect {
             Effect::ReadAll { reading } => Self::Work(Order::ReadAll { reading }),
             Effect::ReadNumber(id) => Self::Work(Order::ReadNumber(id)),
+            Effect::RememberPage(numbers) => Self::Work(Order::RememberPage(numbers)),
             Effect::SetPin { number, waba, before, pin } => {
                 Self::Work(Order::Set { number, waba: waba.map(|waba| waba.id), before, pin })
             }
@@ -159,8 +162,16 @@ impl From<Effect> for Errand {
 pub enum Report {
     /// Something happened.
     Happened(Msg),
+    /// The same, as reading brought it. What comes next waits for room, of which this one holds some until it is dropped.
+    Read(Msg, Room),
     /// The mailbox, empty until now, has progress.
     ProgressWaiting,
+}
+
+/// Room for what was read on its way to the screen: no list, however fast it comes, piles up there.
+#[derive(Debug)]
+pub struct Room {
+    _permit: OwnedSemaphorePermit,
 }
 
 /// The newest state of each number that moved, until the screen fetches it: no storm of progress can starve a key.

@@ -8,11 +8,11 @@ use rusqlite::{Connection, Row, params};
 
 use super::open_changes::{parsed, two_step};
 use crate::moment::UtcTime;
-use crate::number::{Facts, Number, Waba};
+use crate::number::{Facts, Number, PhoneNumberId, Waba};
 use crate::text::Clean;
 
-/// Numbers written in one transaction: few enough that an intent behind them does not wait for long.
-pub(super) const CHUNK: usize = 256;
+/// Numbers read at once: few enough that an intent behind them does not wait for long.
+const PAGE: i64 = 256;
 
 /// Writes numbers over what was remembered of them.
 pub(super) fn remember(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlite::Result<()> {
@@ -44,15 +44,20 @@ pub(super) fn remember(db: &Connection, profile: &str, numbers: &[Number]) -> ru
     Ok(())
 }
 
-/// The numbers of a profile, those of one WABA one after the other. What many share is in memory once.
-pub(super) fn remembered(db: &Connection, profile: &str) -> rusqlite::Result<Vec<Number>> {
+/// Some numbers of a profile, by their ids, behind one of them. What many share is in memory once.
+pub(super) fn remembered(
+    db: &Connection,
+    profile: &str,
+    after: Option<PhoneNumberId>,
+) -> rusqlite::Result<Vec<Number>> {
     let mut statement = db.prepare_cached(
         "SELECT number, waba, waba_name, display, name, two_step, status, quality_rating, code_verification_status,
             name_status, platform_type, account_mode, read_at
-        FROM numbers WHERE profile = ?1 ORDER BY waba, number",
+        FROM numbers WHERE profile = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
     )?;
     let (mut wabas, mut facts) = (Shared::default(), Shared::default());
-    let mut rows = statement.query([profile])?;
+    // No id is empty, and each one sorts behind that.
+    let mut rows = statement.query(params![profile, after.as_ref().map_or("", PhoneNumberId::as_str), PAGE])?;
     let mut numbers = Vec::new();
     while let Some(row) = rows.next()? {
         let has_waba = row.get_ref(1)? != rusqlite::types::ValueRef::Null;

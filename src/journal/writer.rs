@@ -9,7 +9,6 @@ use std::fs::File;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
-use std::vec;
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -42,6 +41,9 @@ const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 /// After so many things recorded, what was written ahead is taken into the database: a few MB.
 const CHECKPOINT: usize = 128;
 
+/// So many numbers remembered take as much as one thing recorded, with its audit row and its sealed PIN.
+const NUMBERS_AS_ONE: usize = 16;
+
 /// Given up when the disk is full, so that outcomes find room.
 pub(super) const RESERVE_FILE: &str = "reserve";
 
@@ -49,8 +51,8 @@ pub(super) const RESERVE_FILE: &str = "reserve";
 #[derive(Debug)]
 pub(super) enum Request {
     Write(Write, oneshot::Sender<Answer>),
-    Remember(String, Vec<Number>),
-    Remembered(String, oneshot::Sender<Vec<Number>>),
+    Remember(String, Vec<Number>, oneshot::Sender<()>),
+    Remembered(String, Option<PhoneNumberId>, oneshot::Sender<Vec<Number>>),
     History(PhoneNumberId, usize, oneshot::Sender<Vec<HistoryLine>>),
     Close(mpsc::Sender<()>),
 }
@@ -126,7 +128,7 @@ pub(super) struct Writer {
     death: Option<Death>,
     /// What was recorded since the last checkpoint.
     ahead: usize,
-    to_remember: VecDeque<(String, vec::IntoIter<Number>)>,
+    to_remember: VecDeque<(String, Vec<Number>, oneshot::Sender<()>)>,
 }
 
 impl Writer {
@@ -191,15 +193,15 @@ impl Writer {
                         next = requests.try_recv().ok();
                     }
                 }
-                Request::Remember(profile, numbers) => self.to_remember.push_back((profile, numbers.into_iter())),
+                Request::Remember(profile, numbers, reply) => self.to_remember.push_back((profile, numbers, reply)),
                 // What was handed over before is to be seen.
-                Request::Remembered(profile, reply) => {
+                Request::Remembered(profile, after, reply) => {
                     self.commit(std::mem::take(&mut group));
                     while !self.to_remember.is_empty() {
                         self.remember_some();
                     }
                     // Who asked may be gone; a cache that cannot be read is empty.
-                    reply.send(cache::remembered(&self.db, &profile).unwrap_or_default()).ok();
+                    reply.send(cache::remembered(&self.db, &profile, after).unwrap_or_default()).ok();
                 }
                 Request::History(number, most, reply) => {
                     self.commit(std::mem::take(&mut group));
@@ -319,24 +321,19 @@ impl Writer {
         Ok(self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
     }
 
-    /// Writes a few numbers. A cache for which there is no room or no time is let go; a sync that failed is the end, as it
+    /// Writes some numbers. A cache for which there is no room or no time is let go; a sync that failed is the end, as it
     /// may have been that of rows written before.
     fn remember_some(&mut self) {
-        let Some((profile, mut numbers)) = self.to_remember.pop_front() else { return };
-        let chunk: Vec<Number> = numbers.by_ref().take(cache::CHUNK).collect();
-        if self.death.is_some() {
-            return;
-        }
-        match self.remember_now(&profile, &chunk) {
-            Ok(()) => {
-                self.take_in(chunk.len());
-                if numbers.len() > 0 {
-                    self.to_remember.push_front((profile, numbers));
-                }
+        let Some((profile, numbers, reply)) = self.to_remember.pop_front() else { return };
+        if self.death.is_none() {
+            match self.remember_now(&profile, &numbers) {
+                Ok(()) => self.take_in(numbers.len().div_ceil(NUMBERS_AS_ONE)),
+                Err(Failure { cause: Cause::Full | Cause::Locked, .. }) => {}
+                Err(failure) => self.die(failure),
             }
-            Err(Failure { cause: Cause::Full | Cause::Locked, .. }) => {}
-            Err(failure) => self.die(failure),
         }
+        // Who asked may be gone; the rows stay.
+        reply.send(()).ok();
     }
 
     fn remember_now(&mut self, profile: &str, numbers: &[Number]) -> Result<(), Failure> {

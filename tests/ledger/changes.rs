@@ -522,15 +522,19 @@ async fn numbers_come_back_as_they_were_read() {
             ..Number::unread(number(n), None)
         })
         .collect();
-    journal.remember("acme", numbers.clone());
-    assert_eq!(journal.remembered("acme").await, numbers);
-    assert_eq!(journal.remembered("other").await, []);
+    journal.remember("acme", numbers.clone()).await;
+    let page = journal.remembered("acme", None).await;
+    assert_eq!(page, numbers[..256]);
+    assert!(std::sync::Arc::ptr_eq(&page[0].facts, &page[255].facts), "shared, for memory's sake");
+    assert_eq!(journal.remembered("acme", Some(page[255].id)).await, numbers[256..512]);
+    assert_eq!(journal.remembered("acme", Some(number(511))).await, numbers[512..]);
+    assert_eq!(journal.remembered("acme", Some(number(599))).await, []);
+    assert_eq!(journal.remembered("other", None).await, []);
     let newer = Number { two_step: TwoStep::NotSet, ..numbers[0].clone() };
-    journal.remember("acme", vec![newer.clone()]);
+    journal.remember("acme", vec![newer.clone()]).await;
     journal.close();
-    let remembered = desk.open().0.remembered("acme").await;
-    assert_eq!((remembered.len(), &remembered[0]), (600, &newer));
-    assert!(std::sync::Arc::ptr_eq(&remembered[0].facts, &remembered[599].facts), "shared, for memory's sake");
+    let remembered = desk.open().0.remembered("acme", None).await;
+    assert_eq!((&remembered[0], &remembered[1..]), (&newer, &numbers[1..256]));
 }
 
 #[tokio::test]

@@ -363,6 +363,16 @@ impl Console {
         self
     }
 
+    /// Waits until everything that was read is on its way into the journal, which its end waits for.
+    #[track_caller]
+    pub(crate) fn remembers_all(&mut self) -> &mut Self {
+        while self.app.roster().unremembered() > 0 {
+            let report = self.inbox.recv_timeout(DEADLINE).expect("the journal takes more");
+            self.hear(report);
+        }
+        self
+    }
+
     #[track_caller]
     pub(crate) fn sees_all(&mut self, texts: &[&str]) -> &mut Self {
         for text in texts {
@@ -492,7 +502,7 @@ impl Console {
 
     fn hear(&mut self, report: Report) {
         let msg = match report {
-            Report::Happened(msg) => msg,
+            Report::Happened(msg) | Report::Read(msg, _) => msg,
             Report::ProgressWaiting => Msg::JobsMoved(self.work.as_ref().map(Work::progress).unwrap_or_default()),
         };
         self.update(msg, self.now);

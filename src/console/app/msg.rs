@@ -86,6 +86,8 @@ pub enum Msg {
     RecipientsAcknowledged(Result<Records, Clean>),
     /// Numbers as an earlier run read them; their `read_at` tells when.
     NumbersRemembered(Vec<Number>),
+    /// Those of [`Effect::RememberPage`] are remembered, or there was no room for them.
+    PageRemembered,
     /// What was done with a number, newest first.
     HistoryRead {
         /// Which.
@@ -113,6 +115,8 @@ pub enum Effect {
     },
     /// Read one number.
     ReadNumber(PhoneNumberId),
+    /// Remember these numbers for the next start. No others are handed over before it is told that these are.
+    RememberPage(Vec<Number>),
     /// Draw a random PIN that does not repeat the end of this display number.
     DrawPin {
         /// The display number.

@@ -12,12 +12,15 @@ use crate::number::{Number, PhoneNumberId, Waba, WabaId};
 use crate::outcome::{Doubt, Fault, NotSent, ReadFailure, Unchanged};
 use crate::text::count;
 
+/// Numbers remembered at once: few enough that a change behind them does not wait for long.
+const PAGE: usize = 256;
+
 fn done(label: &str) -> String {
     format!("Set PIN for {label}: done.")
 }
 
 impl App {
-    pub(super) fn page_arrived(&mut self, reading: u32, numbers: Vec<Number>) -> Vec<Effect> {
+    pub(super) fn page_arrived(&mut self, reading: u32, numbers: &[Number]) -> Vec<Effect> {
         if reading != self.reading.number {
             return Vec::new();
         }
@@ -25,17 +28,33 @@ impl App {
         for number in numbers {
             if number.read_at.is_some() {
                 self.link = Link::Online;
-                self.reading.count(&number);
+                self.reading.count(number);
             }
             self.roster.upsert(number);
         }
-        Vec::new()
+        self.remember_page()
+    }
+
+    /// Hands over numbers for the next start, a page at a time: they wait in the list, where they are anyway, and not in a
+    /// queue. A page is full, as each costs a sync, unless nothing more is coming.
+    fn remember_page(&mut self) -> Vec<Effect> {
+        let is_due = self.roster.unremembered() >= if self.reading.is_running { PAGE } else { 1 };
+        if self.is_remembering || !is_due {
+            return Vec::new();
+        }
+        self.is_remembering = true;
+        vec![Effect::RememberPage(self.roster.take_unremembered(PAGE))]
+    }
+
+    pub(super) fn page_remembered(&mut self) -> Vec<Effect> {
+        self.is_remembering = false;
+        self.remember_page()
     }
 
     /// Numbers as an earlier run read them: shown, and never counted as read.
-    pub(super) fn numbers_remembered(&mut self, numbers: Vec<Number>) -> Vec<Effect> {
+    pub(super) fn numbers_remembered(&mut self, mut numbers: Vec<Number>) -> Vec<Effect> {
         let is_over = self.reading.number > 0 && !self.reading.is_running;
-        for mut number in numbers {
+        for number in &mut numbers {
             let of = number.waba.as_ref().map(|waba| waba.id);
             let waba = self.session.wabas.iter().find(|waba| Some(waba.id) == of).cloned();
             // What is not configured any more, or was read meanwhile and did not come, is not shown.
@@ -93,7 +112,7 @@ impl App {
             let all = self.session.wabas.len();
             self.messages.tell(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
         }
-        Vec::new()
+        self.remember_page()
     }
 
     pub(super) fn number_read(
@@ -110,15 +129,16 @@ impl App {
                 if was_offline && !self.reading.unread.is_empty() {
                     return self.read_all();
                 }
+                self.remember_page()
             }
             Err(failure) => {
                 let told = Explanation::of_read_failure(&failure);
                 let label = self.label(&id);
                 self.messages.tell(now.utc, format!("{label} could not be read: {}.", told.short));
                 self.note_failure(&failure, now);
+                Vec::new()
             }
         }
-        Vec::new()
     }
 
     fn number_renewed(&mut self, mut number: Number, now: Moment) {
@@ -141,7 +161,7 @@ impl App {
         );
         let screen = self.take_screen().renewed(id, &number);
         self.go(screen);
-        self.roster.upsert(number);
+        self.roster.upsert(&number);
     }
 
     /// What a failed read says of the line and the token.

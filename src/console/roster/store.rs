@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
+use super::order::first_behind;
 use crate::job::JobState;
 use crate::moment::UtcTime;
 use crate::number::{Facts, Number, PhoneNumberId, TwoStep, Waba};
@@ -86,11 +87,20 @@ impl Counts {
 /// What an upsert came to.
 pub(super) enum Upserted {
     New(u32),
-    /// Known before; `moves` if a filter or an order may now see it differently.
+    /// Known before.
     Known {
         slot: u32,
-        moves: bool,
+        changed: Changed,
     },
+}
+
+/// What a filter or an order may now see differently.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Changed {
+    /// The name or the number.
+    pub(super) text: bool,
+    pub(super) waba: bool,
+    pub(super) two_step: bool,
 }
 
 #[derive(Debug, Default)]
@@ -139,44 +149,55 @@ impl Store {
         self.index.find(self.hasher.hash_one(id), |slot| self.row(*slot).id == *id).copied()
     }
 
-    pub(super) fn upsert(&mut self, mut number: Number) -> Upserted {
-        if number.read_at.is_none()
-            && let Some(slot) = self.slot(&number.id)
-        {
+    pub(super) fn upsert(&mut self, number: &Number) -> Upserted {
+        let slot = self.slot(&number.id);
+        if let (None, Some(slot)) = (number.read_at, slot) {
             // A read that failed takes nothing from what an earlier one brought.
             self.seen[slot as usize] = true;
-            return Upserted::Known { slot, moves: false };
+            return Upserted::Known { slot, changed: Changed::default() };
         }
-        number.waba = number.waba.map(|waba| self.wabas.get_or_insert_with(&waba, Arc::clone).clone());
-        number.facts = self.facts.get_or_insert_with(&number.facts, Arc::clone).clone();
         *self.counts.of(number.two_step) += 1;
-        let Some(slot) = self.slot(&number.id) else {
+        let Some(slot) = slot else {
             return Upserted::New(self.append(number));
         };
         let two_step_before = self.two_step(slot);
         *self.counts.of(two_step_before) -= 1;
-        let before = &mut self.rows[slot as usize];
-        let has_new_text = before.name != number.name || before.display != number.display;
-        let moves = has_new_text || before.waba != number.waba || two_step_before != number.two_step;
-        *before = number;
+        let (waba, facts) = (self.shared_waba(number), self.shared_facts(number));
+        let row = &mut self.rows[slot as usize];
+        let changed = Changed {
+            text: row.name != number.name || row.display != number.display,
+            waba: row.waba != waba,
+            two_step: two_step_before != number.two_step,
+        };
+        if changed.text {
+            row.name.clone_from(&number.name);
+            row.display.clone_from(&number.display);
+        }
+        (row.waba, row.facts, row.two_step, row.read_at) = (waba, facts, number.two_step, number.read_at);
         self.seen[slot as usize] = true;
         self.old[slot as usize] = false;
-        self.is_text_stale |= has_new_text;
-        Upserted::Known { slot, moves }
+        self.is_text_stale |= changed.text;
+        Upserted::Known { slot, changed }
     }
 
     /// Puts in a number as an earlier run read it, unless this one knows it already. Counts as unknown, and as not told of.
-    pub(super) fn remember(&mut self, mut number: Number) -> Option<u32> {
+    pub(super) fn remember(&mut self, number: &Number) -> Option<u32> {
         if self.slot(&number.id).is_some() {
             return None;
         }
-        number.waba = number.waba.map(|waba| self.wabas.get_or_insert_with(&waba, Arc::clone).clone());
-        number.facts = self.facts.get_or_insert_with(&number.facts, Arc::clone).clone();
         self.counts.unknown += 1;
         let slot = self.append(number);
         self.seen[slot as usize] = false;
         self.old[slot as usize] = true;
         Some(slot)
+    }
+
+    fn shared_waba(&mut self, number: &Number) -> Option<Arc<Waba>> {
+        number.waba.as_ref().map(|waba| Arc::clone(self.wabas.get_or_insert_with(waba, Arc::clone)))
+    }
+
+    fn shared_facts(&mut self, number: &Number) -> Arc<Facts> {
+        Arc::clone(self.facts.get_or_insert_with(&number.facts, Arc::clone))
     }
 
     pub(super) fn oldest_remembered(&self) -> Option<UtcTime> {
@@ -193,13 +214,16 @@ impl Store {
         if self.is_old(slot) { TwoStep::Unknown } else { self.row(slot).two_step }
     }
 
-    fn append(&mut self, number: Number) -> u32 {
+    /// The texts are copied, as they stay, and the page they came in does not: each of them would hold on to memory that
+    /// another thread reads with.
+    fn append(&mut self, number: &Number) -> u32 {
         let slot = offset(self.rows.len());
-        push_text(&mut self.text, &number);
+        let (waba, facts) = (self.shared_waba(number), self.shared_facts(number));
+        push_text(&mut self.text, number);
         self.ends.push(offset(self.text.len()));
         self.seen.push(true);
         self.old.push(false);
-        self.rows.push(number);
+        self.rows.push(Number { waba, facts, ..number.clone() });
         self.enter(slot);
         slot
     }
@@ -269,17 +293,9 @@ impl Store {
         self.text.get(from..self.ends[slot] as usize).and_then(|text| text.split('\n').next()).unwrap_or_default()
     }
 
-    /// The slot in whose text a place lies, and where that text ends. Looks from a slot onwards, by doubling steps, so
-    /// that a search with many hits and one with few are both fast.
+    /// The slot in whose text a place lies, and where that text ends. Looks from a slot onwards.
     pub(super) fn slot_at(&self, place: usize, from: usize) -> Option<(usize, usize)> {
-        let is_before = |end: &u32| *end as usize <= place;
-        let (mut from, mut step) = (from, 1);
-        while self.ends.get(from + step - 1).is_some_and(is_before) {
-            from += step;
-            step *= 2;
-        }
-        let to = self.ends.len().min(from + step);
-        let slot = from + self.ends[from..to].partition_point(is_before);
+        let slot = from + first_behind(&self.ends[from..], |end| *end as usize <= place);
         self.ends.get(slot).map(|end| (slot, *end as usize))
     }
 }

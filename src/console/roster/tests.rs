@@ -35,9 +35,9 @@ fn number(digits: &str, display: &str, name: &str, two_step: TwoStep) -> Number 
 /// Three numbers, settled; on the screen in the order 2, 1, 3.
 fn three() -> Roster {
     let mut roster = Roster::default();
-    roster.upsert(number("1001", "+1 555-010-0151", "Acme Support", TwoStep::On));
-    roster.upsert(number("1002", "+1 555-010-0143", "acme retail", TwoStep::NotSet));
-    roster.upsert(number("1003", "+44 7700 900112", "Ωmega Stores", TwoStep::Unknown));
+    roster.upsert(&number("1001", "+1 555-010-0151", "Acme Support", TwoStep::On));
+    roster.upsert(&number("1002", "+1 555-010-0143", "acme retail", TwoStep::NotSet));
+    roster.upsert(&number("1003", "+44 7700 900112", "Ωmega Stores", TwoStep::Unknown));
     roster.settle();
     roster
 }
@@ -74,7 +74,7 @@ fn a_remembered_number_counts_as_unknown_until_it_is_read() {
     let mut roster = three();
     let before = roster.counts();
     let old = Number { two_step: TwoStep::On, read_at: Some(FINISHED.at), ..Number::unread(id("1009"), None) };
-    roster.remember(old.clone());
+    roster.remember(&old);
     roster.settle();
     assert_eq!(roster.counts(), Counts { unknown: before.unknown + 1, ..before });
     assert_eq!(
@@ -83,10 +83,10 @@ fn a_remembered_number_counts_as_unknown_until_it_is_read() {
     );
     roster.set_filter("two-step:on id:1009").expect("a filter");
     assert_eq!(roster.shown(), 0, "what was on then is not known to be on now");
-    roster.upsert(old.clone());
+    roster.upsert(&old);
     roster.settle();
     assert_eq!((roster.shown(), roster.counts()), (1, Counts { on: before.on + 1, ..before }));
-    roster.remember(Number { two_step: TwoStep::NotSet, ..old.clone() });
+    roster.remember(&Number { two_step: TwoStep::NotSet, ..old.clone() });
     assert_eq!(roster.get(&old.id).map(|row| row.number), Some(&old), "nothing old goes over what was read");
 }
 
@@ -110,11 +110,11 @@ fn an_empty_roster_has_no_cursor_and_takes_every_move() {
 #[test]
 fn the_cursor_stays_at_the_top_while_rows_arrive_until_it_is_moved() {
     let mut roster = three();
-    roster.upsert(number("1004", "+1 200", "First", TwoStep::On));
+    roster.upsert(&number("1004", "+1 200", "First", TwoStep::On));
     roster.settle();
     assert_eq!(under_cursor(&roster), Some("1004"));
     roster.move_by(1);
-    roster.upsert(number("1005", "+1 100", "Before all", TwoStep::On));
+    roster.upsert(&number("1005", "+1 100", "Before all", TwoStep::On));
     roster.settle();
     assert_eq!((under_cursor(&roster), roster.cursor_index()), (Some("1002"), Some(2)));
 }
@@ -122,8 +122,8 @@ fn the_cursor_stays_at_the_top_while_rows_arrive_until_it_is_moved() {
 #[test]
 fn news_is_read_at_once_but_no_row_moves_before_settling() {
     let mut roster = three();
-    roster.upsert(number("1003", "+1 100", "Moved", TwoStep::On));
-    roster.upsert(number("1004", "+1 100", "New", TwoStep::On));
+    roster.upsert(&number("1003", "+1 100", "Moved", TwoStep::On));
+    roster.upsert(&number("1004", "+1 100", "New", TwoStep::On));
     assert_eq!(ids(&roster), ["1002", "1001", "1003"]);
     assert_eq!(roster.row(2).and_then(|row| row.number.name.as_ref()).map(Clean::as_str), Some("Moved"));
     assert_eq!(roster.counts(), Counts { on: 3, not_set: 1, unknown: 0 });
@@ -136,7 +136,7 @@ fn a_number_that_could_not_be_read_keeps_what_was_known_of_it() {
     let mut roster = three();
     let known = roster.get(&id("1002")).map(|row| row.number.clone());
     roster.begin_refresh();
-    roster.upsert(Number::unread(id("1002"), None));
+    roster.upsert(&Number::unread(id("1002"), None));
     roster.finish_refresh(&[]);
     roster.settle();
     assert_eq!(roster.get(&id("1002")).map(|row| row.number.clone()), known);
@@ -144,16 +144,37 @@ fn a_number_that_could_not_be_read_keeps_what_was_known_of_it() {
 }
 
 #[test]
+fn numbers_are_taken_to_be_remembered_once_each_as_they_are_then_and_only_if_they_were_read() {
+    let mut roster = three();
+    roster.remember(&number("1004", "+1 100", "Of an earlier run", TwoStep::On));
+    roster.upsert(&Number::unread(id("1005"), None));
+    let taken = |roster: &mut Roster, most| -> Vec<String> {
+        let numbers = roster.take_unremembered(most);
+        numbers.iter().map(|number| format!("{} {}", number.id, number.two_step.words())).collect()
+    };
+    assert_eq!(roster.unremembered(), 3);
+    assert_eq!(taken(&mut roster, 1), ["1001 on"]);
+    roster.begin_refresh();
+    roster.upsert(&number("1003", "+44 7700 900112", "Ωmega Stores", TwoStep::On));
+    roster.upsert(&number("1001", "+1 555-010-0151", "Acme Support", TwoStep::NotSet));
+    // 1002 goes, and those behind it move up.
+    roster.finish_refresh(&["900".parse().expect("an id")]);
+    roster.settle();
+    assert_eq!(taken(&mut roster, 9), ["1003 on", "1003 on", "1001 not set"]);
+    assert_eq!((roster.unremembered(), taken(&mut roster, 9)), (0, Vec::new()));
+}
+
+#[test]
 fn a_refresh_lets_go_of_what_a_whole_waba_no_longer_lists() {
     let mut roster = three();
     let mut lone = number("1004", "+9", "Configured alone", TwoStep::On);
     lone.waba = None;
-    roster.upsert(lone);
+    roster.upsert(&lone);
     let mut other = number("1005", "+8", "Unreadable WABA", TwoStep::On);
     other.waba = Some(waba("901", "eu"));
-    roster.upsert(other);
+    roster.upsert(&other);
     roster.begin_refresh();
-    roster.upsert(number("1002", "+1 555-010-0143", "acme retail", TwoStep::On));
+    roster.upsert(&number("1002", "+1 555-010-0143", "acme retail", TwoStep::On));
     roster.finish_refresh(&["900".parse().expect("an id")]);
     assert_eq!(ids(&roster), ["1002", "1001", "1003"]);
     roster.settle();
@@ -180,7 +201,7 @@ fn a_missing_number_that_is_told_of_before_the_settling_stays() {
     let mut roster = three();
     roster.begin_refresh();
     roster.finish_refresh(&["900".parse().expect("an id")]);
-    roster.upsert(number("1001", "+1 555-010-0151", "Acme Support", TwoStep::On));
+    roster.upsert(&number("1001", "+1 555-010-0151", "Acme Support", TwoStep::On));
     roster.settle();
     assert_eq!(ids(&roster), ["1001"]);
 }
@@ -194,7 +215,7 @@ fn the_nearest_following_row_inherits_the_cursor_of_one_that_goes() {
         roster.begin_refresh();
         for digits in keeps {
             let kept = roster.get(&id(digits)).expect("listed").number.clone();
-            roster.upsert(kept);
+            roster.upsert(&kept);
         }
         roster.finish_refresh(&["900".parse().expect("an id")]);
         roster.settle();
@@ -283,7 +304,7 @@ fn a_job_that_moves_takes_its_row_in_and_out_of_a_filter_for_requests() {
 #[test]
 fn a_changed_name_is_found_by_its_new_letters_only() {
     let mut roster = three();
-    roster.upsert(number("1001", "+1 555-010-0151", "Beta", TwoStep::On));
+    roster.upsert(&number("1001", "+1 555-010-0151", "Beta", TwoStep::On));
     assert_eq!(filtered(&mut roster, "beta"), ["1001"]);
     assert_eq!(filtered(&mut roster, "support"), Vec::<String>::new());
 }
@@ -292,7 +313,7 @@ fn a_changed_name_is_found_by_its_new_letters_only() {
 fn a_job_may_be_told_of_before_its_number() {
     let mut roster = Roster::default();
     roster.set_job(id("1001"), in_doubt());
-    roster.upsert(number("1001", "+1", "Late", TwoStep::On));
+    roster.upsert(&number("1001", "+1", "Late", TwoStep::On));
     roster.settle();
     assert_eq!(roster.row(0).and_then(|row| row.job), Some(&in_doubt()));
 }
@@ -421,7 +442,7 @@ fn apply(event: &Event, roster: &mut Roster, model: &mut Model) {
             let number = any_number(*id, *display, *name, *waba, *two_step);
             model.gone.retain(|gone| *gone != id.to_string());
             model.rows.insert(id.to_string(), number.clone());
-            roster.upsert(number);
+            roster.upsert(&number);
         }
         Event::Job { id, kind } => {
             let state = job(*kind);
@@ -434,7 +455,7 @@ fn apply(event: &Event, roster: &mut Roster, model: &mut Model) {
             let is_told = |row: &Number| told.iter().any(|id| id.to_string() == row.id.as_str());
             for row in model.rows.values().filter(|row| is_told(row)) {
                 model.gone.retain(|gone| *gone != row.id.as_str());
-                roster.upsert(row.clone());
+                roster.upsert(row);
             }
             roster.finish_refresh(&[complete]);
             let goes = |row: &&Number| row.waba.as_ref().is_some_and(|waba| waba.id == complete) && !is_told(row);

@@ -5,10 +5,12 @@
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 
-use tokio::sync::mpsc;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::records::{self, Opened};
-use super::{Assignment, LAST_ANSWERS, Mailbox, Order, Report};
+use super::{Assignment, LAST_ANSWERS, Mailbox, Order, Report, Room};
 use crate::batch::{Batch, Records, StatusRead};
 use crate::config::endpoint::Credentials;
 use crate::console::app::{Msg, status};
@@ -21,8 +23,8 @@ use crate::number::{Number, PhoneNumberId};
 use crate::outcome::{NotSent, ReadFailure};
 use crate::text::Clean;
 
-/// Remembered numbers told at once: as many as are drawn without a hitch.
-const REMEMBERED_AT_ONCE: usize = 1_000;
+/// Pages on their way to the screen: as many as come while it puts a long list in order, and half a megabyte.
+const PAGES_AHEAD: usize = 32;
 
 /// Lines of a number's history that its page has room for.
 const HISTORY_LINES: usize = 20;
@@ -39,6 +41,7 @@ pub(super) struct Desk<R> {
     has_told_death: bool,
     mailbox: Mailbox,
     report: Arc<R>,
+    room: Arc<Semaphore>,
     inward: mpsc::UnboundedSender<Inward>,
     arrivals: mpsc::UnboundedReceiver<Inward>,
 }
@@ -46,8 +49,8 @@ pub(super) struct Desk<R> {
 /// The journal, the escrow, and the batch that needs both.
 enum Books {
     Opening {
-        /// Numbers that were read meanwhile.
-        pages: Vec<Vec<Number>>,
+        /// Numbers to remember; no more come before these are.
+        page: Option<Vec<Number>>,
         /// Who waits for a pause meanwhile.
         pauses: Vec<blocking::Sender<Paused>>,
     },
@@ -62,7 +65,6 @@ enum Books {
 /// What the desk's own tasks bring.
 enum Inward {
     Opened(Box<Result<Opened, Clean>>),
-    PageRead(Vec<Number>),
     /// The job of a change is recorded, or not.
     JobBegun {
         change: Change,
@@ -82,11 +84,12 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             assignment,
             clock,
             graph: Err(refused_here("there is no access token yet")),
-            books: Books::Opening { pages: Vec::new(), pauses: Vec::new() },
+            books: Books::Opening { page: None, pauses: Vec::new() },
             stops: 0,
             has_told_death: false,
             mailbox,
             report,
+            room: Arc::new(Semaphore::new(PAGES_AHEAD)),
             inward,
             arrivals,
         }
@@ -113,6 +116,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             Order::UseCredentials(credentials) => self.use_credentials(credentials),
             Order::ReadAll { reading } => self.read_all(reading),
             Order::ReadNumber(id) => self.read_number(id),
+            Order::RememberPage(numbers) => self.remember(numbers),
             Order::Set { number, waba, before, pin } => {
                 // The job's number is known once the job is recorded.
                 self.set(Change { id: ChangeId::new(), job: JobId::new(0), before, number, waba, pin });
@@ -145,11 +149,6 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
     fn take_in(&mut self, inward: Inward) {
         match inward {
             Inward::Opened(opened) => self.opened(*opened),
-            Inward::PageRead(numbers) => match &mut self.books {
-                Books::Opening { pages, .. } => pages.push(numbers),
-                Books::Open { records, .. } => self.assignment.recording.remember(&records.journal, numbers),
-                Books::Unusable(_) => {}
-            },
             Inward::JobBegun { change, begun, stops } => self.job_begun(change, begun, stops),
             Inward::Acknowledged(result) => {
                 let result = match (result, &self.books) {
@@ -186,10 +185,10 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
         self.watch_for_death(&batch);
         let former = std::mem::replace(&mut self.books, Books::Open { records, batch });
         self.tell(Msg::RecordsOpened { records: told, unresolved, findings });
-        self.recall(journal.clone());
-        if let Books::Opening { pages, pauses } = former {
-            for page in pages {
-                self.assignment.recording.remember(&journal, page);
+        self.recall(journal);
+        if let Books::Opening { page, pauses } = former {
+            if let Some(page) = page {
+                self.remember(page);
             }
             for waiting in pauses {
                 self.pause(waiting);
@@ -220,16 +219,33 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
         });
     }
 
-    /// Tells the numbers as an earlier run read them.
+    /// Tells the numbers as an earlier run read them, page by page.
     fn recall(&self, journal: Journal) {
+        let (profile, tell) = (self.assignment.recording.profile.clone(), self.teller());
+        tokio::spawn(async move {
+            let mut last = None;
+            loop {
+                let numbers = journal.remembered(profile.as_str(), last).await;
+                let Some(number) = numbers.last() else { return };
+                last = Some(number.id);
+                tell(Msg::NumbersRemembered(numbers)).await;
+            }
+        });
+    }
+
+    fn remember(&mut self, numbers: Vec<Number>) {
+        let journal = match &mut self.books {
+            Books::Open { records, .. } => records.journal.clone(),
+            Books::Opening { page, .. } => {
+                *page = Some(numbers);
+                return;
+            }
+            Books::Unusable(_) => return,
+        };
         let (profile, report) = (self.assignment.recording.profile.clone(), Arc::clone(&self.report));
         tokio::spawn(async move {
-            let mut numbers = journal.remembered(profile.as_str()).await;
-            while !numbers.is_empty() {
-                let rest = numbers.split_off(numbers.len().min(REMEMBERED_AT_ONCE));
-                report(Report::Happened(Msg::NumbersRemembered(numbers)));
-                numbers = rest;
-            }
+            journal.remember(profile.as_str(), numbers).await;
+            report(Report::Happened(Msg::PageRemembered));
         });
     }
 
@@ -361,23 +377,32 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             Ok(graph) => graph.clone(),
             Err(why) => return self.tell_all_unread(reading, &ReadFailure::NotSent(why.clone())),
         };
-        let (sources, report, inward) =
-            (self.assignment.sources.clone(), Arc::clone(&self.report), self.inward.clone());
+        let (sources, tell) = (self.assignment.sources.clone(), self.teller());
         tokio::spawn(async move {
-            let tell = |msg| report(Report::Happened(msg));
-            listing::read(&graph, sources, &|news| {
+            listing::read_as_taken(&graph, sources, &|news| {
                 tell(match news {
-                    News::Page(numbers) => {
-                        inward.send(Inward::PageRead(numbers.clone())).ok();
-                        Msg::PageArrived { reading, numbers }
-                    }
+                    News::Page(numbers) => Msg::PageArrived { reading, numbers },
                     News::WabaRead(waba, result) => Msg::WabaRead { reading, waba, result },
                     News::NumberUnread(id, failure) => Msg::NumberRead { id, result: Err(failure) },
-                });
+                })
             })
             .await;
-            tell(Msg::ListRead { reading });
+            tell(Msg::ListRead { reading }).await;
         });
+    }
+
+    /// Tells what reading brings, when the screen has taken enough of what came before.
+    fn teller(&self) -> impl Fn(Msg) -> BoxFuture<'static, ()> + Send + Sync + use<R> {
+        let (room, report) = (Arc::clone(&self.room), Arc::clone(&self.report));
+        move |msg| {
+            let (room, report) = (Arc::clone(&room), Arc::clone(&report));
+            async move {
+                // Nobody closes it.
+                let Ok(permit) = room.acquire_owned().await else { return };
+                report(Report::Read(msg, Room { _permit: permit }));
+            }
+            .boxed()
+        }
     }
 
     /// A list that was not read must not look like an empty one.

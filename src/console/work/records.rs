@@ -11,7 +11,6 @@ use crate::console::app::status;
 use crate::escrow::{Fingerprint, Recipients};
 use crate::journal::{Actor, Journal, Kind, Opening, Recovered, Standing, Unresolved};
 use crate::moment::Clock;
-use crate::number::Number;
 use crate::state::StateDir;
 use crate::text::Clean;
 
@@ -31,14 +30,6 @@ pub struct Recording {
     /// False in tests only, to show that they notice.
     #[cfg(debug_assertions)]
     pub syncs: bool,
-}
-
-impl Recording {
-    /// Remembers numbers that were read, for the next start. One that could not be read is no news.
-    pub(super) fn remember(&self, journal: &Journal, mut numbers: Vec<Number>) {
-        numbers.retain(|number| number.read_at.is_some());
-        journal.remember(self.profile.as_str(), numbers);
-    }
 }
 
 /// The records, open.
