@@ -1,71 +1,113 @@
-//! A command that is stopped or told to end where somebody else is slow: whoever continued it, or whoever reads its lines.
+//! Ctrl-Z, and what follows it; and a command that is told to end where nobody takes its lines.
 
+use std::fs;
 use std::io::{PipeReader, PipeWriter};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
+use serde_json::json;
 
+use super::signals::{PLAIN, start, sum, tell};
 use crate::support::shop::Shop;
-
-const LATENCY: Duration = Duration::from_millis(200);
-
-const PLAIN: &str = "exec \"$@\"";
+use crate::support::watch::Watch;
 
 /// Far less than a command listens for when it goes on, and enough for one that does not listen to send something.
 const A_SHELLS_PAUSE: Duration = Duration::from_millis(40);
 
-/// The last lines are waited for 2 s.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Enough for answers that were let go to have come.
+const A_WAY: Duration = Duration::from_millis(100);
 
-/// Starts a job of six numbers, two at a time, by a shell script as `"$@"`, and waits until both requests have come.
-fn start(shop: &Shop, script: &str, out: Stdio) -> Child {
-    let (list, pin) = (shop.list(&shop.ids("not-set", 6)), shop.path("pin"));
-    let pin = pin.to_str().expect("UTF-8");
-    let set = ["pin", "set", "--from", &list, "--pin-file", pin, "--confirm", "6", "--concurrency", "2", "-q"];
-    let program = shop.command(&set);
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
-    command.env_clear().env("HOME", shop.path("")).stdin(Stdio::null());
-    // A group of its own, as a shell gives each job: there is somebody to continue it.
-    let mut child = command.process_group(0).stdout(out).stderr(Stdio::null()).spawn().expect("a process");
-    wait_until(|| {
-        assert_eq!(child.try_wait().expect("it can be asked"), None);
-        shop.simulator.pin_requests() == 2
-    });
-    child
+/// Waits until it has stopped; false if it has ended.
+fn has_stopped(child: &Child) -> bool {
+    let _watch = Watch::over(child);
+    let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    let status = waitid(WaitId::Pid(Pid::from_child(child)), options).expect("it is asked").expect("it has a status");
+    status.stopped()
 }
 
-/// Lets others work until this holds, for some seconds at most.
-fn wait_until(mut holds: impl FnMut() -> bool) -> bool {
-    let until = Instant::now() + PATIENCE;
+/// Lets others work for a while.
+fn pass(time: Duration) {
+    let until = Instant::now() + time;
     while Instant::now() < until {
-        if holds() {
-            return true;
-        }
         std::thread::yield_now();
     }
-    false
+}
+
+/// Stops it again and again, from before the journal is opened until the last outcome is written, and asks for the lock
+/// of all writers each time. `meanwhile` is done while it is stopped for the first time with the lock in reach.
+fn stop_again_and_again(shop: &Shop, child: &Child, meanwhile: impl FnOnce()) {
+    let mut meanwhile = Some(meanwhile);
+    for moment in 0.. {
+        pass(Duration::from_millis(moment * 7 % 31));
+        tell(child, Signal::TSTP);
+        if !has_stopped(child) {
+            break;
+        }
+        if let Ok(escrow) = fs::File::open(shop.state("escrow.jsonl")) {
+            let lock = flock(&escrow, FlockOperation::NonBlockingLockExclusive);
+            assert!(lock.is_ok(), "moment {moment}: a stopped process holds the lock of all writers");
+            drop(escrow);
+            if let Some(meanwhile) = meanwhile.take() {
+                meanwhile();
+            }
+        }
+        tell(child, Signal::CONT);
+    }
+    assert!(meanwhile.is_none(), "it has ended before it could be stopped");
+}
+
+#[test]
+fn a_stopped_command_locks_nobody_out_and_goes_on_where_it_was() {
+    const NUMBERS: usize = 8;
+    let shop = Shop::open(Duration::from_millis(15), "");
+    let mut ids = shop.ids("not-set", NUMBERS + 1);
+    let other = ids.remove(NUMBERS);
+    let (list, pin, digits) = (shop.list(&ids), shop.path("pin"), shop.last_four(&other));
+    let (pin, count) = (pin.to_str().expect("UTF-8"), NUMBERS.to_string());
+    let set = ["pin", "set", "--from", &list, "--pin-file", pin, "--confirm", &count, "--concurrency", "2", "--json"];
+    let mut command = shop.command(&set);
+    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("a process");
+    stop_again_and_again(&shop, &child, || {
+        let ended = shop.run(&["pin", "set", &other, "--pin-file", pin, "--confirm", &digits]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    });
+    let ended = shop.end_of(child);
+    let in_all = shop.simulator.pin_requests();
+    assert_eq!((ended.code, &ended.summary()["set"], in_all), (Some(0), &json!(NUMBERS), NUMBERS + 1), "{ended:?}");
+}
+
+#[test]
+fn a_stopped_command_that_is_told_to_end_sends_nothing_new() {
+    let shop = Shop::prompt();
+    let (child, held) = start(&shop, PLAIN, Stdio::piped());
+    tell(&child, Signal::TSTP);
+    assert!(has_stopped(&child));
+    // The answers wait for it: it could go on with the next numbers at once.
+    drop(held);
+    // As a shell ends a stopped job.
+    tell(&child, Signal::TERM);
+    tell(&child, Signal::CONT);
+    let ended = shop.end_of(child);
+    assert_eq!((ended.code, ended.summary(), shop.simulator.pin_requests()), (Some(143), sum(2, 4), 2), "{ended:?}");
 }
 
 /// True if a command that was stopped, goes on, and is then told to end, sends nothing in between.
 fn hears_before_it_sends() -> bool {
-    let shop = Shop::open(LATENCY, "");
-    let mut child = start(&shop, PLAIN, Stdio::null());
-    let pid = Pid::from_child(&child);
-    kill_process(pid, Signal::TSTP).expect("it is there");
-    let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).expect("it is asked").expect("it has stopped");
-    assert!(status.stopped(), "{status:?}");
+    let shop = Shop::prompt();
+    let (child, held) = start(&shop, PLAIN, Stdio::piped());
+    tell(&child, Signal::TSTP);
+    assert!(has_stopped(&child));
     // Both answers wait when it goes on: nothing but its own patience keeps the next two here.
-    let answered = Instant::now() + LATENCY;
-    wait_until(|| Instant::now() > answered);
-    kill_process(pid, Signal::CONT).expect("it is there");
-    let told = Instant::now() + A_SHELLS_PAUSE;
-    wait_until(|| Instant::now() > told || shop.simulator.pin_requests() > 2);
-    kill_process(pid, Signal::TERM).expect("it is there");
-    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+    drop(held);
+    pass(A_WAY);
+    tell(&child, Signal::CONT);
+    pass(A_SHELLS_PAUSE);
+    tell(&child, Signal::TERM);
+    assert_eq!(shop.end_of(child).code, Some(143));
     shop.simulator.pin_requests() == 2
 }
 
@@ -77,14 +119,12 @@ fn a_command_that_goes_on_listens_before_it_sends_anything_new() {
 
 #[test]
 fn a_command_that_is_to_ignore_ctrl_z_goes_on() {
-    let shop = Shop::open(LATENCY, "");
-    let mut child = start(&shop, "trap '' TSTP; exec \"$@\"", Stdio::null());
-    kill_process(Pid::from_child(&child), Signal::TSTP).expect("it is there");
-    // A stopped one never ends.
-    let has_ended = wait_until(|| child.try_wait().expect("it can be asked").is_some());
-    child.kill().ok();
-    let code = child.wait().expect("it is reaped").code();
-    assert_eq!((has_ended, code), (true, Some(0)));
+    let shop = Shop::prompt();
+    let (child, held) = start(&shop, "trap '' TSTP; exec \"$@\"", Stdio::piped());
+    tell(&child, Signal::TSTP);
+    drop(held);
+    let ended = shop.end_of(child);
+    assert_eq!((ended.code, ended.summary()), (Some(0), sum(6, 0)), "{ended:?}");
 }
 
 /// A pipe that takes nothing more, and its other end.
@@ -98,16 +138,10 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
 
 #[test]
 fn a_command_that_is_told_to_end_ends_though_nobody_takes_its_lines() {
-    let shop = Shop::open(LATENCY, "");
+    let shop = Shop::prompt();
     let (_read, write) = full_pipe();
-    let mut child = start(&shop, PLAIN, Stdio::from(write));
-    kill_process(Pid::from_child(&child), Signal::TERM).expect("it is there");
-    let mut code = None;
-    wait_until(|| {
-        code = child.try_wait().expect("it can be asked").map(|status| status.code());
-        code.is_some()
-    });
-    child.kill().ok();
-    child.wait().expect("it is reaped");
-    assert_eq!(code, Some(Some(143)));
+    let (child, held) = start(&shop, PLAIN, Stdio::from(write));
+    tell(&child, Signal::TERM);
+    drop(held);
+    assert_eq!(shop.end_of(child).code, Some(143));
 }
