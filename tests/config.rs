@@ -596,7 +596,7 @@ fn outside_text_cannot_steer_the_terminal() {
 
 #[test]
 fn a_profile_is_chosen_or_the_choice_is_told() {
-    assert_snapshot!(refusal(""), @"config.toml has no profile: add a table [profile.NAME], or run: pindesk init");
+    assert_snapshot!(refusal(""), @"config.toml has no profile: add a table [profile.NAME]");
     assert_snapshot!(refusal("[profile.acme-prod]\n[profile.sandbox]\n"), @"config.toml has several profiles: acme-prod, sandbox. Choose one with --profile NAME, PINDESK_PROFILE or default_profile");
     assert_snapshot!(refusal("default_profile = \"acme-prd\"\n[profile.acme-prod]\n[profile.sandbox]\n"), @r#"
     config.toml:1:19: there is no profile of this name

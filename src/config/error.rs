@@ -23,7 +23,7 @@ pub enum ConfigError {
     #[error(transparent)]
     Refused(#[from] Box<Refusal>),
     /// The file has no `[profile.NAME]`.
-    #[error("{file} has no profile: add a table [profile.NAME], or run: pindesk init")]
+    #[error("{file} has no profile: add a table [profile.NAME]")]
     NoProfile {
         /// The config file.
         file: Clean,
