@@ -43,20 +43,18 @@ pub enum News {
 /// A single number that a WABA lists as well may be told twice; the last time, it is told as the WABA has it, which
 /// knows more. In both it has the name that the config gives it.
 pub async fn read(graph: &Graph, sources: Sources, tell: &(dyn Fn(News) + Send + Sync)) {
-    let tell = |news| {
-        tell(news);
-        future::ready(()).boxed()
-    };
-    read_as_taken(graph, sources, &tell).await;
+    let room = || future::ready(Box::new(tell) as Tell<'_>).boxed();
+    read_as_taken(graph, sources, &room).await;
 }
 
-/// As [`read`], but nothing more is asked for of a list before what came of it is taken: the telling may wait.
-pub async fn read_as_taken(graph: &Graph, sources: Sources, tell: &Tell<'_>) {
+/// As [`read`], but nothing more is asked for of a list before there was room for what came of it.
+pub async fn read_as_taken<'a>(graph: &'a Graph, sources: Sources, room: &'a RoomToTell<'a>) {
     let singles: HashMap<_, _> = sources.numbers.iter().cloned().collect();
-    let desk = Desk { graph, singles, listed: Mutex::default(), tell };
+    let desk = Desk { graph, singles, listed: Mutex::default(), room };
     let wabas = sources.wabas.into_iter().map(|waba| async {
         let result = desk.read_waba(&waba).await;
-        tell(News::WabaRead(waba, result)).await;
+        let tell = room().await;
+        tell(News::WabaRead(waba, result));
     });
     let numbers = sources.numbers.into_iter().map(|(id, name)| desk.read_single(id, name));
     tokio::join!(side_by_side(wabas), side_by_side(numbers));
@@ -67,16 +65,19 @@ async fn side_by_side<R: Future<Output = ()>>(reads: impl Iterator<Item = R>) {
     stream::iter(reads).buffer_unordered(SIDE_BY_SIDE).collect::<()>().await;
 }
 
-/// Takes what came.
-pub type Tell<'a> = dyn Fn(News) -> BoxFuture<'static, ()> + Send + Sync + 'a;
+/// Takes one piece, at once.
+pub type Tell<'a> = Box<dyn FnOnce(News) + Send + 'a>;
+
+/// Waits until one piece can be told. What to tell is seen only then: another read may tell its own meanwhile.
+pub type RoomToTell<'a> = dyn Fn() -> BoxFuture<'a, Tell<'a>> + Send + Sync + 'a;
 
 /// What the reads share.
 struct Desk<'a> {
     graph: &'a Graph,
     singles: HashMap<PhoneNumberId, Option<Clean>>,
-    /// Single numbers that were found in the list of a WABA.
+    /// Single numbers that were told as a WABA lists them.
     listed: Mutex<HashSet<PhoneNumberId>>,
-    tell: &'a Tell<'a>,
+    room: &'a RoomToTell<'a>,
 }
 
 impl Desk<'_> {
@@ -85,8 +86,8 @@ impl Desk<'_> {
         let mut been = HashSet::new();
         loop {
             let page = patiently(|| self.graph.numbers_page(waba, after.as_ref())).await?;
-            let numbers = page.numbers.into_iter().map(|number| self.named(number)).collect();
-            (self.tell)(News::Page(numbers)).await;
+            let tell = (self.room)().await;
+            tell(News::Page(page.numbers.into_iter().map(|number| self.named(number)).collect()));
             let Some(next) = page.next else { return Ok(()) };
             if !been.insert(next.clone()) {
                 // It leads in a circle: it would never end, and nobody knows what is missing.
@@ -107,17 +108,19 @@ impl Desk<'_> {
 
     async fn read_single(&self, id: PhoneNumberId, name: Option<Clean>) {
         let result = patiently(|| self.graph.number(id)).await;
+        let tell = (self.room)().await;
         if self.listed.lock().unwrap_or_else(PoisonError::into_inner).contains(&id) {
             return;
         }
         match result {
             Ok(mut number) => {
                 number.name = name.or(number.name);
-                (self.tell)(News::Page(vec![number])).await;
+                tell(News::Page(vec![number]));
             }
             Err(failure) => {
-                (self.tell)(News::Page(vec![Number::unread(id, name)])).await;
-                (self.tell)(News::NumberUnread(id, failure)).await;
+                tell(News::Page(vec![Number::unread(id, name)]));
+                let tell = (self.room)().await;
+                tell(News::NumberUnread(id, failure));
             }
         }
     }

@@ -6,18 +6,20 @@ mod support {
 }
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::graph::Graph;
-use pindesk::listing::{self, News, Sources};
+use pindesk::listing::{self, News, Sources, Tell};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::outcome::ReadFailure;
 use pindesk::simulator::{FaultPlan, Simulator, SimulatorSpec, TOKEN, WorldSpec, wabas};
 use pindesk::text::Clean;
 use support::faultd::{Faultd, Say};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -91,24 +93,22 @@ async fn several_wabas_are_read_side_by_side_and_rows_come_page_by_page() {
 #[tokio::test(start_paused = true)]
 async fn a_page_is_not_asked_for_before_the_one_before_it_is_taken() {
     let simulator = simulator(1_000, Duration::ZERO, "").await;
-    let (told, taken) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
-    let tell = |_| {
-        let (told, taken) = (Arc::clone(&told), Arc::clone(&taken));
+    let (asked, told) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+    let room = || {
         async move {
             // One WABA only, so nothing else is told meanwhile.
-            assert_eq!(*told.lock().expect("no panic inside"), *taken.lock().expect("no panic inside"));
-            *told.lock().expect("no panic inside") += 1;
+            assert_eq!(asked.fetch_add(1, SeqCst), told.load(SeqCst));
             // Long enough for the next page to come, were it asked for.
             for _ in 0..1_000 {
                 tokio::task::yield_now().await;
             }
-            *taken.lock().expect("no panic inside") += 1;
+            Box::new(|_| told.store(told.load(SeqCst) + 1, SeqCst)) as Tell<'_>
         }
         .boxed()
     };
     let sources = Sources { wabas: all_wabas()[..1].to_vec(), numbers: Vec::new() };
-    listing::read_as_taken(&graph(&simulator.base_url()), sources, &tell).await;
-    assert_eq!(*taken.lock().expect("no panic inside"), 4, "three pages and the end");
+    listing::read_as_taken(&graph(&simulator.base_url()), sources, &room).await;
+    assert_eq!(told.load(SeqCst), 4, "three pages and the end");
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,6 +175,32 @@ async fn a_single_number_that_a_waba_lists_too_ends_up_with_its_waba_and_the_nam
         let last = numbers(&told).filter(|number| number.id == id(7)).last().expect("it is told");
         assert_eq!((last.name.as_ref(), last.waba.as_ref().map(|waba| waba.label())), (Some(&name), Some("us-retail")));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_number_that_a_waba_told_of_while_it_waited_to_be_told_is_not_told_without_the_waba() {
+    let late = "[[fault]]\nevery = 1\ntimes = 1\ncall = \"list\"\nanswer = \"timeout\"";
+    let simulator = simulator(100, Duration::ZERO, late).await;
+    let (asked, list_told, told) = (&AtomicUsize::new(0), &Notify::new(), &Mutex::new(Vec::new()));
+    let room = || {
+        async move {
+            // The single number comes first, and there is no room for it before the list is told.
+            if asked.fetch_add(1, SeqCst) == 0 {
+                list_told.notified().await;
+            }
+            Box::new(|news| {
+                told.lock().expect("no panic inside").push((Duration::ZERO, news));
+                list_told.notify_one();
+            }) as Tell<'_>
+        }
+        .boxed()
+    };
+    let wabas = vec![Arc::new(wabas().swap_remove(0))];
+    listing::read_as_taken(&graph(&simulator.base_url()), Sources { wabas, numbers: vec![(id(7), None)] }, &room).await;
+    let told = told.lock().expect("no panic inside");
+    let of_it = numbers(&told).filter(|number| number.id == id(7));
+    let wabas: Vec<_> = of_it.map(|number| number.waba.as_ref().map(|waba| waba.label())).collect();
+    assert_eq!(wabas, [Some("us-retail")]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,29 +2,25 @@
 //!
 //! The batch sends, the listing reads, the journal writes, each in tasks of their own; what they come to arrives here.
 
+mod reading;
+
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::records::{self, Opened};
-use super::{Assignment, LAST_ANSWERS, Mailbox, Order, Report, Room};
-use crate::batch::{Batch, Records, StatusRead};
+use super::{Assignment, LAST_ANSWERS, Mailbox, Order, Report};
+use crate::batch::{Batch, Records};
 use crate::config::endpoint::Credentials;
 use crate::console::app::{Msg, status};
 use crate::graph::Graph;
 use crate::job::{Change, ChangeId, Finished, JobId, JobState, Progress};
-use crate::journal::{Event, Journal, Paused, PinSource, Plan, Refused};
-use crate::listing::{self, News, Sources};
+use crate::journal::{Event, Paused, PinSource, Plan, Refused};
 use crate::moment::Clock;
 use crate::number::{Number, PhoneNumberId};
-use crate::outcome::{NotSent, ReadFailure};
+use crate::outcome::NotSent;
 use crate::text::Clean;
-
-/// Pages on their way to the screen: as many as come while it puts a long list in order, and half a megabyte.
-const PAGES_AHEAD: usize = 32;
 
 /// Lines of a number's history that its page has room for.
 const HISTORY_LINES: usize = 20;
@@ -89,7 +85,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             has_told_death: false,
             mailbox,
             report,
-            room: Arc::new(Semaphore::new(PAGES_AHEAD)),
+            room: Arc::new(Semaphore::new(reading::PAGES_AHEAD)),
             inward,
             arrivals,
         }
@@ -215,20 +211,6 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
                 && let Some(words) = words.clone()
             {
                 inward.send(Inward::Died(words)).ok();
-            }
-        });
-    }
-
-    /// Tells the numbers as an earlier run read them, page by page.
-    fn recall(&self, journal: Journal) {
-        let (profile, tell) = (self.assignment.recording.profile.clone(), self.teller());
-        tokio::spawn(async move {
-            let mut last = None;
-            loop {
-                let numbers = journal.remembered(profile.as_str(), last).await;
-                let Some(number) = numbers.last() else { return };
-                last = Some(number.id);
-                tell(Msg::NumbersRemembered(numbers)).await;
             }
         });
     }
@@ -370,72 +352,6 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
                 }
             }
         }
-    }
-
-    fn read_all(&self, reading: u32) {
-        let graph = match &self.graph {
-            Ok(graph) => graph.clone(),
-            Err(why) => return self.tell_all_unread(reading, &ReadFailure::NotSent(why.clone())),
-        };
-        let (sources, tell) = (self.assignment.sources.clone(), self.teller());
-        tokio::spawn(async move {
-            listing::read_as_taken(&graph, sources, &|news| {
-                tell(match news {
-                    News::Page(numbers) => Msg::PageArrived { reading, numbers },
-                    News::WabaRead(waba, result) => Msg::WabaRead { reading, waba, result },
-                    News::NumberUnread(id, failure) => Msg::NumberRead { id, result: Err(failure) },
-                })
-            })
-            .await;
-            tell(Msg::ListRead { reading }).await;
-        });
-    }
-
-    /// Tells what reading brings, when the screen has taken enough of what came before.
-    fn teller(&self) -> impl Fn(Msg) -> BoxFuture<'static, ()> + Send + Sync + use<R> {
-        let (room, report) = (Arc::clone(&self.room), Arc::clone(&self.report));
-        move |msg| {
-            let (room, report) = (Arc::clone(&room), Arc::clone(&report));
-            async move {
-                // Nobody closes it.
-                let Ok(permit) = room.acquire_owned().await else { return };
-                report(Report::Read(msg, Room { _permit: permit }));
-            }
-            .boxed()
-        }
-    }
-
-    /// A list that was not read must not look like an empty one.
-    fn tell_all_unread(&self, reading: u32, failure: &ReadFailure) {
-        let Sources { wabas, numbers } = self.assignment.sources.clone();
-        for waba in wabas {
-            self.tell(Msg::WabaRead { reading, waba, result: Err(failure.clone()) });
-        }
-        for (id, name) in numbers {
-            self.tell(Msg::PageArrived { reading, numbers: vec![Number::unread(id, name)] });
-            self.tell(Msg::NumberRead { id, result: Err(failure.clone()) });
-        }
-        self.tell(Msg::ListRead { reading });
-    }
-
-    fn read_number(&self, id: PhoneNumberId) {
-        let graph = match &self.graph {
-            Ok(graph) => graph.clone(),
-            Err(why) => {
-                return self.tell(Msg::NumberRead { id, result: Err(ReadFailure::NotSent(why.clone())) });
-            }
-        };
-        let batch = if let Books::Open { batch, .. } = &self.books { Some(batch.clone()) } else { None };
-        // An answer proves nothing about what may have landed after the question left.
-        let (asked, report) = (self.clock.now(), Arc::clone(&self.report));
-        tokio::spawn(async move {
-            let result = graph.number(id).await;
-            let read = result.as_ref().ok().map(|number| StatusRead { number: id, two_step: number.two_step, asked });
-            report(Report::Happened(Msg::NumberRead { id, result }));
-            if let (Some(batch), Some(read)) = (batch, read) {
-                batch.status_read(read);
-            }
-        });
     }
 
     fn tell(&self, msg: Msg) {
