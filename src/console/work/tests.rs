@@ -193,6 +193,56 @@ fn remember(state: &std::path::Path, count: usize) {
     journal.close();
 }
 
+/// A page of one number.
+fn page() -> Order {
+    Order::RememberPage(vec![crate::number::Number::unread("1002".parse().expect("an id"), None)])
+}
+
+#[track_caller]
+fn hears_page_remembered(reports: &Receiver<Report>) {
+    told(reports, |report| matches!(report, Report::Happened(Msg::PageRemembered)).then_some(()));
+}
+
+/// Work that was given a page before its journal could be opened.
+fn with_a_page_ahead(state: std::path::PathBuf) -> (Work, Receiver<Report>) {
+    let escrow = StateDir::open_or_make(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
+    let _held = escrow.lock(Duration::ZERO).expect("it is free");
+    let (work, reports) = work(None, state);
+    work.give(page());
+    // The page is there by the time this is answered.
+    work.give(Order::ReadHistory("1002".parse().expect("an id")));
+    told(&reports, |report| match report {
+        Report::Happened(Msg::HistoryRead { .. }) => Some(()),
+        Report::Happened(Msg::RecordsOpened { .. }) => panic!("opened too early"),
+        Report::Happened(_) | Report::Read(..) | Report::ProgressWaiting => None,
+    });
+    (work, reports)
+}
+
+#[test]
+fn a_page_that_came_before_the_journal_was_open_is_remembered_once_it_is() {
+    let dir = TempDir::new().expect("a directory");
+    let state = dir.path().join("state");
+    let (work, reports) = with_a_page_ahead(state.clone());
+    hears_page_remembered(&reports);
+    let (closed, waiter) = blocking::channel();
+    work.give(Order::Close(closed));
+    waiter.recv_timeout(PATIENCE).expect("it is closed");
+    assert_eq!(remembered(&state), ["1002"]);
+}
+
+/// What the next start recalls.
+fn remembered(state: &std::path::Path) -> Vec<String> {
+    let (_work, reports) = work(None, state.to_owned());
+    told(&reports, |report| match report {
+        Report::Read(Msg::NumbersRemembered(numbers), _) => Some(numbers),
+        Report::Read(..) | Report::Happened(_) | Report::ProgressWaiting => None,
+    })
+    .iter()
+    .map(|number| number.id.to_string())
+    .collect()
+}
+
 #[test]
 fn what_was_asked_for_before_a_stop_is_not_sent_after_it() {
     let dir = TempDir::new().expect("a directory");
