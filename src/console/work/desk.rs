@@ -167,8 +167,9 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             Ok(opened) => opened,
             Err(why) => {
                 let records = status::Records::Unusable(why.clone());
-                self.books = Books::Unusable(why);
-                return self.tell(Msg::RecordsOpened { records, unresolved: Vec::new(), findings: Vec::new() });
+                let former = std::mem::replace(&mut self.books, Books::Unusable(why));
+                self.tell(Msg::RecordsOpened { records, unresolved: Vec::new(), findings: Vec::new() });
+                return self.catch_up(former);
             }
         };
         let Opened { records, unresolved, findings, told } = opened;
@@ -182,6 +183,11 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
         let former = std::mem::replace(&mut self.books, Books::Open { records, batch });
         self.tell(Msg::RecordsOpened { records: told, unresolved, findings });
         self.recall(journal);
+        self.catch_up(former);
+    }
+
+    /// Takes up what waited for the journal.
+    fn catch_up(&mut self, former: Books) {
         if let Books::Opening { page, pauses } = former {
             if let Some(page) = page {
                 self.remember(page);
@@ -222,7 +228,8 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
                 *page = Some(numbers);
                 return;
             }
-            Books::Unusable(_) => return,
+            // Whoever reads on hands over the next page only then.
+            Books::Unusable(_) => return self.tell(Msg::PageRemembered),
         };
         let (profile, report) = (self.assignment.recording.profile.clone(), Arc::clone(&self.report));
         tokio::spawn(async move {

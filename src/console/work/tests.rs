@@ -244,6 +244,20 @@ fn remembered(state: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
+fn each_page_is_answered_though_the_journal_cannot_be_used() {
+    let dir = TempDir::new().expect("a directory");
+    let state = dir.path().join("state");
+    StateDir::open_or_make(&state).expect("a state directory");
+    std::fs::write(state.join("journal.db"), "no journal").expect("written");
+    let (work, reports) = with_a_page_ahead(state);
+    let records = told(&reports, records);
+    assert!(matches!(records, Records::Unusable(_)), "{records:?}");
+    hears_page_remembered(&reports);
+    work.give(page());
+    hears_page_remembered(&reports);
+}
+
+#[test]
 fn what_was_asked_for_before_a_stop_is_not_sent_after_it() {
     let dir = TempDir::new().expect("a directory");
     let (work, reports) = work(None, dir.path().join("state"));
