@@ -589,14 +589,15 @@ mod remembering {
         }
     }
 
+    /// How many are handed over when these have come.
+    fn arrive(stage: &mut Stage, from: usize, to: usize) -> usize {
+        let numbers = (from..to).map(number).collect();
+        handed_over(stage.tell(Msg::PageArrived { reading: 1, numbers }))
+    }
+
     #[test]
     fn numbers_are_handed_over_in_full_pages_each_once_the_one_before_is_written() {
         let mut stage = Stage::new((80, 24));
-        let arrive = |stage: &mut Stage, from: usize, to| {
-            let numbers = (from..to).map(number).collect();
-            stage.tell(Msg::PageArrived { reading: 1, numbers });
-            handed_over(stage)
-        };
         assert_eq!(arrive(&mut stage, 0, 255), 0, "more are coming");
         assert_eq!(arrive(&mut stage, 255, 600), 256);
         assert_eq!(arrive(&mut stage, 600, 601), 0, "the first page is not written yet");
@@ -604,6 +605,21 @@ mod remembering {
         assert_eq!(handed_over(stage.tell(Msg::PageRemembered)), 0, "89 are no page");
         assert_eq!(handed_over(stage.tell(Msg::ListRead { reading: 1 })), 89, "nothing more comes");
         assert_eq!(handed_over(stage.tell(Msg::PageRemembered)), 0);
+    }
+
+    #[test]
+    fn what_came_before_a_waba_was_at_its_end_waits_for_no_other() {
+        let mut stage = Stage::new((80, 24));
+        let end = || Msg::WabaRead { reading: 1, waba: waba(), result: Ok(()) };
+        assert_eq!((arrive(&mut stage, 0, 3), handed_over(stage.tell(end()))), (0, 3));
+        // What comes while the page before is written waits for that, and what comes after the end for a full page.
+        assert_eq!(
+            (arrive(&mut stage, 3, 300), handed_over(stage.tell(end())), arrive(&mut stage, 300, 310)),
+            (0, 0, 0)
+        );
+        assert_eq!(handed_over(stage.tell(Msg::PageRemembered)), 256);
+        assert_eq!(handed_over(stage.tell(Msg::PageRemembered)), 51);
+        assert_eq!((arrive(&mut stage, 310, 320), handed_over(stage.tell(Msg::PageRemembered))), (0, 0));
     }
 
     #[test]

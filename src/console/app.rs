@@ -69,6 +69,8 @@ pub struct App {
     reading: Reading,
     /// Some numbers are on their way into the journal.
     is_remembering: bool,
+    /// How many numbers waited to be remembered when a WABA's list was last at its end, and still do.
+    due: usize,
     messages: Messages,
     layout: Layout,
     size: Size,
@@ -100,6 +102,7 @@ impl App {
             idle: Idle::default(),
             reading: Reading::default(),
             is_remembering: false,
+            due: 0,
             layout: Layout::Rows,
             size,
             filter: String::new(),

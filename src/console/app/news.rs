@@ -1,4 +1,7 @@
 //! What comes back: pages of the list, single numbers, the moves of changes, the token, and the time.
+//!
+//! What was read is handed over to be remembered, but no end waits for that: what was read in the last moment may be missing
+//! from what the next start shows first.
 
 use std::sync::Arc;
 
@@ -36,13 +39,16 @@ impl App {
     }
 
     /// Hands over numbers for the next start, a page at a time: they wait in the list, where they are anyway, and not in a
-    /// queue. A page is full, as each costs a sync, unless nothing more is coming.
+    /// queue. A page is full, as each costs a sync, unless nothing more is coming or a WABA's list is at its end: another's
+    /// may hang.
     fn remember_page(&mut self) -> Vec<Effect> {
-        let is_due = self.roster.unremembered() >= if self.reading.is_running { PAGE } else { 1 };
+        let waits_for_more = self.reading.is_running && self.due == 0;
+        let is_due = self.roster.unremembered() >= if waits_for_more { PAGE } else { 1 };
         if self.is_remembering || !is_due {
             return Vec::new();
         }
         self.is_remembering = true;
+        self.due = self.due.saturating_sub(PAGE);
         vec![Effect::RememberPage(self.roster.take_unremembered(PAGE))]
     }
 
@@ -92,7 +98,8 @@ impl App {
                 self.reading.unread.push((waba, failure));
             }
         }
-        Vec::new()
+        self.due = self.roster.unremembered();
+        self.remember_page()
     }
 
     pub(super) fn list_read(&mut self, reading: u32, now: Moment) -> Vec<Effect> {
