@@ -46,7 +46,7 @@ pub struct Roster {
     anchor: Option<PhoneNumberId>,
     /// Slots that are new, or whose place in the order may have changed.
     unplaced: Vec<u32>,
-    /// Slots of numbers that were read and not remembered yet, the first read first.
+    /// Slots of numbers that were read and not taken to be remembered yet, each once, the first read first.
     unremembered: VecDeque<u32>,
     /// Slots that go at the next settling.
     gone: HashSet<u32>,
@@ -83,7 +83,7 @@ impl Roster {
                 (slot, moves)
             }
         };
-        if is_read {
+        if is_read && self.store.await_remembering(slot) {
             self.unremembered.push_back(slot);
         }
         if moves {
@@ -109,7 +109,7 @@ impl Roster {
     /// Takes at most so many of them, the first read first.
     pub fn take_unremembered(&mut self, most: usize) -> Vec<Number> {
         let slots = self.unremembered.drain(..most.min(self.unremembered.len()));
-        let numbers = slots.map(|slot| self.store.row(slot).clone()).collect();
+        let numbers = slots.map(|slot| self.store.take_unremembered(slot)).collect();
         if self.unremembered.is_empty() {
             // Where a whole list waited there is seldom more than a number afterwards.
             self.unremembered = VecDeque::new();

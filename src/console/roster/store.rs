@@ -4,6 +4,7 @@
 //! text that a filter searches is one string, so that a search is one pass. This module knows no order and no cursor.
 
 use std::hash::BuildHasher;
+use std::mem;
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
@@ -119,6 +120,8 @@ pub(super) struct Store {
     seen: Vec<bool>,
     /// For each row, whether an earlier run read it, and this one has not.
     old: Vec<bool>,
+    /// For each row, whether it waits to be remembered.
+    waiting: Vec<bool>,
     wabas: HashSet<Arc<Waba>>,
     facts: HashSet<Arc<Facts>>,
     counts: Counts,
@@ -192,6 +195,17 @@ impl Store {
         Some(slot)
     }
 
+    /// From here on a row waits to be remembered. False if it did already.
+    pub(super) fn await_remembering(&mut self, slot: u32) -> bool {
+        !mem::replace(&mut self.waiting[slot as usize], true)
+    }
+
+    /// What is to be remembered of a row, which waits no more.
+    pub(super) fn take_unremembered(&mut self, slot: u32) -> Number {
+        self.waiting[slot as usize] = false;
+        self.row(slot).clone()
+    }
+
     fn shared_waba(&mut self, number: &Number) -> Option<Arc<Waba>> {
         number.waba.as_ref().map(|waba| Arc::clone(self.wabas.get_or_insert_with(waba, Arc::clone)))
     }
@@ -223,6 +237,7 @@ impl Store {
         self.ends.push(offset(self.text.len()));
         self.seen.push(true);
         self.old.push(false);
+        self.waiting.push(false);
         self.rows.push(Number { waba, facts, ..number.clone() });
         self.enter(slot);
         slot
@@ -252,6 +267,7 @@ impl Store {
         retain_others(&mut self.rows, sorted_slots);
         retain_others(&mut self.seen, sorted_slots);
         retain_others(&mut self.old, sorted_slots);
+        retain_others(&mut self.waiting, sorted_slots);
         self.wabas.retain(|waba| Arc::strong_count(waba) > 1);
         self.facts.retain(|facts| Arc::strong_count(facts) > 1);
         self.is_text_stale = true;

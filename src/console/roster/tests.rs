@@ -160,8 +160,12 @@ fn numbers_are_taken_to_be_remembered_once_each_as_they_are_then_and_only_if_the
     // 1002 goes, and those behind it move up.
     roster.finish_refresh(&["900".parse().expect("an id")]);
     roster.settle();
-    assert_eq!(taken(&mut roster, 9), ["1003 on", "1003 on", "1001 not set"]);
+    assert_eq!(taken(&mut roster, 9), ["1003 on", "1001 not set"]);
     assert_eq!((roster.unremembered(), taken(&mut roster, 9)), (0, Vec::new()));
+    // What was taken may wait again, and so may 1005, in the place of one that waited.
+    roster.upsert(&number("1003", "+44 7700 900112", "Ωmega Stores", TwoStep::NotSet));
+    roster.upsert(&number("1005", "+1 555-010-0146", "Read at last", TwoStep::On));
+    assert_eq!(taken(&mut roster, 9), ["1003 not set", "1005 on"]);
 }
 
 #[test]
