@@ -8,8 +8,8 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A point in time as people read it: whole seconds of UTC, in four bytes, good until 2106. It is one second more than
-/// that since 1970, so that "never" takes no byte of its own in a list of 100,000.
+/// A point in time as people read it: whole seconds of UTC, in four bytes, good until 2106. Kept plus one, so that `None`
+/// takes no byte; the last second of the range is lost.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UtcTime(NonZeroU32);
 

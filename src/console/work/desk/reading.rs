@@ -16,7 +16,8 @@ use crate::listing::{self, News, Sources};
 use crate::number::{Number, PhoneNumberId};
 use crate::outcome::ReadFailure;
 
-/// Pages on their way to the screen: as many as come while it puts a long list in order, and half a megabyte.
+/// Pages on their way to the screen: as many as come while it puts a long list in order. Where each has 256 numbers, as
+/// the journal reads them, that is less than a megabyte.
 pub(super) const PAGES_AHEAD: usize = 32;
 
 /// Tells the screen one thing, for which there is room.
