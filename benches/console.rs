@@ -142,7 +142,7 @@ fn progress_and_frame(bencher: Bencher<'_, '_>) {
     bencher
         .with_inputs(|| {
             let state = |(change, number): &(ChangeId, PhoneNumberId)| Progress {
-                change: *change,
+                change: Some(*change),
                 number: *number,
                 state: JobState::Sending { attempt: 1 },
             };
@@ -163,7 +163,9 @@ fn progress_one_by_one(bencher: Bencher<'_, '_>) {
     bencher
         .with_inputs(|| {
             let state = |attempt| JobState::Sending { attempt };
-            (0..PROGRESS).map(|n| Progress { change, number: id(n * 97), state: state(1) }).collect::<Vec<_>>()
+            (0..PROGRESS)
+                .map(|n| Progress { change: Some(change), number: id(n * 97), state: state(1) })
+                .collect::<Vec<_>>()
         })
         .bench_local_values(|news| {
             let mut console = console.borrow_mut();

@@ -249,8 +249,8 @@ impl JobState {
 /// News of one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// Which change.
-    pub change: ChangeId,
+    /// Which change; `None` if none was made, as its turn did not come.
+    pub change: Option<ChangeId>,
     /// Whose.
     pub number: PhoneNumberId,
     /// What it is now.

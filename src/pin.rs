@@ -108,7 +108,7 @@ impl fmt::Debug for Pin {
 }
 
 /// Where the PINs of many numbers come from.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Pins {
     /// The same for all.
     Given(Pin),

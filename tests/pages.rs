@@ -135,7 +135,7 @@ impl Stage {
     }
 
     fn job(&mut self, index: usize, state: JobState) -> &mut Self {
-        self.tell(Msg::JobsMoved(vec![Progress { change: ChangeId::new(), number: id(index), state }]))
+        self.tell(Msg::JobsMoved(vec![Progress { change: Some(ChangeId::new()), number: id(index), state }]))
     }
 
     fn press(&mut self, key: char) -> &mut Self {
@@ -233,7 +233,7 @@ impl Stage {
             finished: Finished { at: UtcTime::from_unix_seconds(1_795_350_000), tries: 1 },
             ..self.standing()
         };
-        Progress { change: ChangeId::new(), number: id(index), state: JobState::InDoubt(Box::new(standing)) }
+        Progress { change: Some(ChangeId::new()), number: id(index), state: JobState::InDoubt(Box::new(standing)) }
     }
 
     fn in_doubt(&mut self, index: usize, change: impl FnOnce(&mut InDoubt)) -> &mut Self {

@@ -368,12 +368,12 @@ impl Walker {
             },
             Step::Job(index, state) => {
                 let state = job(*state, self.now);
-                Msg::JobsMoved(vec![Progress { change: ChangeId::new(), number: id(*index), state }])
+                Msg::JobsMoved(vec![Progress { change: Some(ChangeId::new()), number: id(*index), state }])
             }
             Step::TokenRead(ok) => Msg::TokenRead(if *ok { Ok(()) } else { Err("The file is gone.".to_owned()) }),
             Step::Opened(index, unresolved, has_finding) => {
                 let progress = |(index, state): &(usize, usize)| Progress {
-                    change: ChangeId::new(),
+                    change: Some(ChangeId::new()),
                     number: id(*index),
                     state: job(*state, self.now),
                 };

@@ -18,7 +18,7 @@ use super::run::{Line, Notice, Rested, Run, Running, Work, left_with, no_graph};
 use super::{Command, Records};
 use crate::catalogue;
 use crate::graph::Graph;
-use crate::job::{ChangeId, Finished, JobState, LATE_LANDING, Settlement};
+use crate::job::{Finished, JobState, LATE_LANDING, Settlement};
 use crate::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::outcome::{Doubt, NotSent, Outcome, Unchanged};
 use crate::pacing::Stops;
@@ -167,7 +167,7 @@ impl Actor {
             } else {
                 self.state_of_unsent(number, finished, why)
             };
-            self.teller.moved(change.unwrap_or_default(), number, state);
+            self.teller.moved(change, number, state);
             return;
         }
         self.busy.insert(number);
@@ -268,7 +268,12 @@ impl Actor {
                 let (tries, outcome) = (work.tries_before, left_with(work.doubt.as_ref(), None, why));
                 self.rest(Rested { work: *work, tries, outcome });
             }
-            Turn::Listed(_) => self.unsent(turn.number(), why),
+            Turn::Listed(listed) => {
+                // A PIN is wiped before its end is told.
+                let number = listed.number().id;
+                drop(listed);
+                self.unsent(number, why);
+            }
         }
     }
 
@@ -276,7 +281,7 @@ impl Actor {
     fn unsent(&mut self, number: PhoneNumberId, why: NotSent) {
         self.busy.remove(&number);
         let state = self.state_of_unsent(number, self.teller.finished(0), why);
-        self.teller.moved(ChangeId::new(), number, state);
+        self.teller.moved(None, number, state);
     }
 
     fn heed(&mut self, notice: Notice) {

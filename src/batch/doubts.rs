@@ -134,7 +134,7 @@ impl Doubts {
     /// How one number stands, as news.
     pub(super) fn news(&self, number: PhoneNumberId) -> Option<Progress> {
         let state = JobState::InDoubt(Box::new(self.standing(number)?));
-        Some(Progress { change: self.newest(number)?.change, number, state })
+        Some(Progress { change: Some(self.newest(number)?.change), number, state })
     }
 
     /// How every number in doubt stands.

@@ -19,8 +19,8 @@ impl Teller {
         Self { news, clock }
     }
 
-    pub(super) fn moved(&self, change: ChangeId, number: PhoneNumberId, state: JobState) {
-        self.tell(Progress { change, number, state });
+    pub(super) fn moved(&self, change: impl Into<Option<ChangeId>>, number: PhoneNumberId, state: JobState) {
+        self.tell(Progress { change: change.into(), number, state });
     }
 
     pub(super) fn tell(&self, progress: Progress) {

@@ -41,7 +41,7 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    fn number(&self) -> &Number {
+    pub(super) fn number(&self) -> &Number {
         &self.list.numbers[self.place]
     }
 }

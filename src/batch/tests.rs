@@ -102,8 +102,8 @@ async fn a_task_that_panics_leaves_its_number_in_doubt_while_others_are_still_ru
     let JobState::InDoubt(standing) = &first.state else { panic!("{first:?}") };
     let InDoubt { finished, doubt, candidates, is_held, .. } = &**standing;
     assert!(matches!((finished, doubt), (Finished { tries: 3, .. }, Doubt::LineBroke { .. })), "{standing:?}");
-    assert_eq!((first.change, *candidates, *is_held), (lost.id, 1, true));
-    assert!(second.change == slow.id && matches!(second.state, JobState::Set(_)), "{second:?}");
+    assert_eq!((first.change, *candidates, *is_held), (Some(lost.id), 1, true));
+    assert!(second.change == Some(slow.id) && matches!(second.state, JobState::Set(_)), "{second:?}");
 }
 
 #[tokio::test]

@@ -239,7 +239,7 @@ impl Results {
             http_status: http_status(&progress.state, fault),
             trace_id: fault.and_then(|fault| fault.trace_id.as_ref()).map(Clean::as_str),
             tries: tries(&progress.state),
-            change: Some(progress.change.to_string()),
+            change: progress.change.map(|change| change.to_string()),
             advice: told.advice,
             ..ResultRecord::new(&progress.number, request, &told.reason)
         });

@@ -78,6 +78,10 @@ pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Res
     // Each comes to rest once: nothing is settled or sent again here.
     let mut pending = numbers.len();
     batch.set_each(job, numbers, pins);
+    // Who was told to end before this had nothing to stop.
+    if ending.exit_code().is_some() {
+        batch.stop();
+    }
     for progress in work(runtime, progress)? {
         pending -= usize::from(results.take_in(&progress));
         if pending == 0 {

@@ -41,7 +41,7 @@ pub(super) fn tell(child: &Child, signal: Signal) {
 }
 
 /// Reads so many of its results, as they come.
-fn results(child: &mut Child, count: usize) -> Vec<Value> {
+pub(super) fn results(child: &mut Child, count: usize) -> Vec<Value> {
     let _watch = Watch::over(child);
     let out = BufReader::with_capacity(1, child.stdout.as_mut().expect("a pipe"));
     let lines = out.lines().take(count).map(|line| line.expect("text"));

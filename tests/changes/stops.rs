@@ -10,8 +10,8 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use serde_json::json;
 
-use super::signals::{PLAIN, start, sum, tell};
-use crate::support::shop::Shop;
+use super::signals::{PLAIN, results, start, sum, tell};
+use crate::support::shop::{Shop, await_held};
 use crate::support::watch::Watch;
 
 /// Far less than a command listens for when it goes on, and enough for one that does not listen to send something.
@@ -93,6 +93,48 @@ fn a_stopped_command_that_is_told_to_end_sends_nothing_new() {
     tell(&child, Signal::CONT);
     let ended = shop.end_of(child);
     assert_eq!((ended.code, ended.summary(), shop.simulator.pin_requests()), (Some(143), sum(2, 4), 2), "{ended:?}");
+}
+
+/// Waits until a process catches a signal.
+fn await_catching(child: &Child, signal: Signal) {
+    let _watch = Watch::over(child);
+    let bit = 1 << (signal.as_raw() - 1);
+    let caught = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it is there");
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("it is told").trim().to_owned();
+        u64::from_str_radix(&mask, 16).expect("a mask")
+    };
+    while caught() & bit == 0 {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_command_that_is_told_to_end_before_it_sends_anything_sends_nothing() {
+    let shop = Shop::prompt();
+    let (list, pin) = (shop.list(&shop.ids("not-set", 6)), shop.path("pin"));
+    let pin = pin.to_str().expect("UTF-8");
+    let (reads, changes) = (shop.simulator.hold_reads(0), shop.simulator.hold_changes(0));
+    let set =
+        ["pin", "set", "--from", &list, "--pin-file", pin, "--confirm", "6", "--concurrency", "2", "--json", "-q"];
+    let mut command = shop.command(&set);
+    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("a process");
+    await_held(&reads, 1);
+    tell(&child, Signal::TSTP);
+    assert!(has_stopped(&child));
+    drop(reads);
+    // It hears of the end while it still listens what comes after the stop, and before its list is handed over.
+    tell(&child, Signal::CONT);
+    await_catching(&child, Signal::TERM);
+    tell(&child, Signal::TERM);
+    let told: Vec<_> = results(&mut child, 4).iter().map(|result| result["request"].clone()).collect();
+    assert_eq!(told, ["not_sent"; 4]);
+    drop(changes);
+    let ended = shop.end_of(child);
+    // On a machine that is very late, the first two have left before it hears.
+    let requests = shop.simulator.pin_requests();
+    assert_eq!((ended.code, ended.summary()), (Some(143), sum(requests, 6 - requests)), "{ended:?}");
 }
 
 /// True if a command that was stopped, goes on, and is then told to end, sends nothing in between.

@@ -275,7 +275,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
     fn tell_unsent(&self, change: &Change, why: NotSent) {
         let finished = Finished { at: self.clock.now().utc, tries: 0 };
         let state = JobState::NotSent(finished, why);
-        if self.mailbox.put(Progress { change: change.id, number: change.number, state }) {
+        if self.mailbox.put(Progress { change: Some(change.id), number: change.number, state }) {
             (self.report)(Report::ProgressWaiting);
         }
     }
