@@ -35,6 +35,7 @@ fn journal(dir: &TempDir) -> Journal {
         kind: Kind::Real,
         recipients: None,
         clock: Clock::System,
+        #[cfg(debug_assertions)]
         syncs: true,
     };
     Journal::open(opening).expect("a journal").0

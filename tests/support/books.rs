@@ -60,6 +60,7 @@ impl Books {
             escrow: self.escrow(),
             profile: Clean::new("demo"),
             actor: Actor::from_process(),
+            #[cfg(debug_assertions)]
             syncs: true,
         }
     }
@@ -73,6 +74,7 @@ impl Books {
             kind: Kind::Real,
             recipients: recipients.clone(),
             clock,
+            #[cfg(debug_assertions)]
             syncs: true,
         };
         let (journal, recovered) = Journal::open(opening).expect("a journal");

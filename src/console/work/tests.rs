@@ -43,6 +43,7 @@ fn work_at(
         escrow,
         profile: Clean::new("acme"),
         actor: Actor::from_process(),
+        #[cfg(debug_assertions)]
         syncs: true,
     };
     let sources = Sources { wabas: vec![waba], numbers: Vec::new() };
@@ -183,6 +184,7 @@ fn remember(state: &std::path::Path, count: usize) {
         kind: Kind::Real,
         recipients: None,
         clock: Clock::System,
+        #[cfg(debug_assertions)]
         syncs: false,
     };
     let (journal, _) = Journal::open(opening).expect("a journal");
