@@ -565,6 +565,18 @@ mod remembered {
     }
 
     #[test]
+    fn a_question_is_asked_anew_when_the_list_says_otherwise_meanwhile_and_not_when_it_is_older() {
+        let page = |number: Number| Msg::PageArrived { reading: 1, numbers: vec![number] };
+        let on = || Number { two_step: TwoStep::On, ..number(0) };
+        let mut stage = Stage::new((80, 24));
+        stage.opens(escrow(), Vec::new(), &[]).tell(page(number(0))).press('p');
+        stage.types(PIN).types(PIN).key(Key::Enter).sees("Set the PIN for 1 number?");
+        stage.tell(page(Number { read_at: Some(UtcTime::from_unix_seconds(1)), ..on() })).sees("Set the PIN for 1");
+        stage.tell(page(on())).sees("Replace the PIN of 1 number?").sees("this is what Meta says now");
+        stage.tell(page(Number { display: Some(Clean::new("+1 555-010-0199")), ..on() })).sees("+1 555-010-0199");
+    }
+
+    #[test]
     fn what_is_not_configured_any_more_is_not_shown() {
         let mut stage = Stage::new((80, 24));
         let other = Arc::new(Waba { id: "7".parse().expect("an id"), name: None });

@@ -258,6 +258,8 @@ fn would_be_lost(job: &JobState, seals: bool) -> bool {
 #[derive(Debug)]
 struct Asked {
     number: PhoneNumberId,
+    /// What the page calls it: under another name it is another question.
+    names: [Option<Clean>; 2],
     mode: Mode,
     /// Since when the page was in sight and no key came; `None` before it was painted.
     quiet_since: Option<Instant>,
@@ -571,12 +573,17 @@ impl Walker {
     }
 
     fn look_for_a_question(&mut self) {
-        let page =
-            if let Screen::Confirm(page) = self.app.screen() { Some((page.target.id, page.mode())) } else { None };
-        let known = self.asked.as_ref().map(|asked| (asked.number, asked.mode));
+        let page = if let Screen::Confirm(page) = self.app.screen() {
+            let Number { id, display, name, .. } = &page.target;
+            Some((*id, [display, name].map(Clone::clone), page.mode()))
+        } else {
+            None
+        };
+        let known = self.asked.as_ref().map(|asked| (asked.number, asked.names.clone(), asked.mode));
         if page != known || self.app.is_too_small() {
-            self.asked = page.map(|(number, mode)| Asked {
+            self.asked = page.map(|(number, names, mode)| Asked {
                 number,
+                names,
                 mode,
                 quiet_since: None,
                 is_read: false,

@@ -83,13 +83,20 @@ impl Confirm {
         Self { target, question: Question::CheckedByHand(note), note: None, guard: Guard::default() }
     }
 
-    /// Takes newer word of the number; where it makes the question a stronger one, the page starts afresh.
+    /// Takes newer word of the number; where it makes the question a stronger one, or the number is called otherwise now, the
+    /// page starts afresh.
     #[must_use]
     pub fn renewed(self, number: &Number) -> Self {
+        let is_named_otherwise = (&self.target.display, &self.target.name) != (&number.display, &number.name);
+        let note = Some("The number was read again, and this is what Meta says now.");
         match self.question {
-            Question::Set(pin) if number.two_step != TwoStep::NotSet => {
-                let note = Some("The number was read again, and this is what Meta says now.");
+            Question::Set(pin) if is_named_otherwise || number.two_step != TwoStep::NotSet => {
                 Self { note, ..Self::set(number.clone(), pin) }
+            }
+            Question::Replace { pin, .. } if is_named_otherwise => Self { note, ..Self::set(number.clone(), pin) },
+            Question::SendSame if is_named_otherwise => Self { note, ..Self::send_same(number.clone()) },
+            Question::CheckedByHand(text) if is_named_otherwise => {
+                Self { note, ..Self::checked_by_hand(number.clone(), text) }
             }
             Question::Set(_) | Question::Replace { .. } | Question::SendSame | Question::CheckedByHand(_) => self,
         }
@@ -299,5 +306,18 @@ mod tests {
         let page = Box::new(page.renewed(&number(TwoStep::On)));
         assert!(matches!(page.question, Question::Replace { .. }));
         stays(typed(stays(page.press_yes(later)), "0143", later));
+    }
+
+    #[test]
+    fn a_number_that_is_called_otherwise_now_is_asked_about_again_unseen() {
+        let (page, later) = shown(TwoStep::On);
+        let page = stays(typed(page, "014", later));
+        let other = Number { display: Some(Clean::new("+1 555-010-0199")), ..number(TwoStep::On) };
+        let page = Box::new(page.renewed(&other));
+        assert_eq!((&page.target, page.note.is_some()), (&other, true));
+        let page = stays(typed(page, "3", later));
+        assert!(
+            matches!(&page.question, Question::Replace { typed, asked, .. } if typed.is_empty() && asked.digits == "0199")
+        );
     }
 }

@@ -32,6 +32,7 @@ impl App {
             if number.read_at.is_some() {
                 self.link = Link::Online;
                 self.reading.count(number);
+                self.tell_page_below(number);
             }
             self.roster.upsert(number);
         }
@@ -169,6 +170,15 @@ impl App {
         let screen = self.take_screen().renewed(id, &number);
         self.go(screen);
         self.roster.upsert(&number);
+    }
+
+    /// A page that asks about this number says what the list now says of it, unless a later reading of its own did.
+    fn tell_page_below(&mut self, number: &Number) {
+        let is_news = |known: &Number| known.id == number.id && known.read_at <= number.read_at;
+        if self.screen.target().is_some_and(is_news) {
+            let screen = self.take_screen().renewed(number.id, number);
+            self.go(screen);
+        }
     }
 
     /// What a failed read says of the line and the token.

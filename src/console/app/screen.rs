@@ -228,6 +228,29 @@ impl Screen {
         })
     }
 
+    /// The number that a PIN is asked for, or that a confirmation is about, also below another page.
+    pub(super) fn target(&self) -> Option<&Number> {
+        match self {
+            Self::Form(page) => Some(&page.target),
+            Self::Confirm(page) => Some(&page.target),
+            Self::Help(page) | Self::Messages(page) | Self::Unrecorded(page) => page.below.target(),
+            Self::Quit(page) => page.below.target(),
+            Self::Welcome
+            | Self::Token(_)
+            | Self::List
+            | Self::Filter(_)
+            | Self::Sort
+            | Self::Number(_)
+            | Self::CheckNote(_)
+            | Self::Unresolved(_)
+            | Self::Recipients(_)
+            | Self::Hidden(_)
+            | Self::Copy(_)
+            | Self::Copied(_)
+            | Self::Leaving(_) => None,
+        }
+    }
+
     /// Takes newer word of a number: a page that asks about it says what is on now.
     pub(super) fn renewed(self, id: PhoneNumberId, number: &Number) -> Self {
         match self {
