@@ -46,8 +46,9 @@ use error::Failure;
 use ledger::Write;
 use writer::{Gate, RESERVE_FILE, Request, Writer};
 
-/// What is kept free for outcomes on a full disk.
-const RESERVE_BYTES: u64 = 512 << 10;
+/// What is kept free for outcomes on a full disk: as many as requests can be on their way at once, each in a transaction of
+/// its own.
+const RESERVE_BYTES: u64 = 64 * (64 << 10);
 
 /// So long another process that writes there is waited for when the journal is opened.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -577,6 +577,14 @@ mod remembered {
     }
 
     #[test]
+    fn a_hidden_screen_says_that_a_list_is_still_being_read_with_the_access_token() {
+        let mut stage = Stage::new((80, 24));
+        stage.tell(Msg::PageArrived { reading: 1, numbers: vec![number(0)] }).press('z');
+        stage.sees("The list is read to its end. Then the access token is dropped").sees_no("0140");
+        stage.tell(Msg::ListRead { reading: 1 }).sees("The access token was dropped");
+    }
+
+    #[test]
     fn what_is_not_configured_any_more_is_not_shown() {
         let mut stage = Stage::new((80, 24));
         let other = Arc::new(Waba { id: "7".parse().expect("an id"), name: None });

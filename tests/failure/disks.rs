@@ -126,7 +126,7 @@ fn when_the_disk_fills_up_nothing_more_is_sent_and_what_is_out_is_still_recorded
     let manners = Manners { slowest: Duration::from_millis(30), ..PROMPT };
     let company = Company::found(manners);
     let command = company.setting(0, judge::NUMBERS_A_WABA, &["--concurrency", "8"]);
-    let script = "mkdir -m 700 $1 && mount -t tmpfs -o size=1500k,mode=700 none $1 && state=$1 copy=$2 && shift 2 \
+    let script = "mkdir -m 700 $1 && mount -t tmpfs -o size=5084k,mode=700 none $1 && state=$1 copy=$2 && shift 2 \
         && \"$@\"; code=$?; cp -r $state $copy; exit $code";
     let Some(output) = in_own_mounts(&company, script, &command) else { return };
     assert_eq!(output.status.code(), Some(6), "{}", told(&output));

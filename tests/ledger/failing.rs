@@ -379,7 +379,7 @@ impl SmallDisk {
     fn mount(desk: &Desk) -> Option<Self> {
         std::fs::create_dir(desk.path()).expect("a directory");
         // Without what fills it up there is room for everything twice.
-        let options = ["-t", "tmpfs", "-o", "size=4m,mode=0700", "none"];
+        let options = ["-t", "tmpfs", "-o", "size=7680k,mode=0700", "none"];
         let tried = Command::new("mount").args(options).arg(desk.path()).output();
         if tried.as_ref().is_ok_and(|output| output.status.success()) {
             return Some(Self(desk.path()));

@@ -25,6 +25,8 @@ pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
     }
     sheet.text(if page.is_reading {
         "Reading the access token from its source."
+    } else if app.reading().is_running {
+        "The list is read to its end. Then the access token is dropped: to show the screen, it is read again."
     } else {
         "The access token was dropped: to show the screen, it is read again."
     });
