@@ -429,7 +429,9 @@ impl Walker {
             return;
         }
         let mode = self.app.mode();
-        if mode == Mode::List && self.app.keymap().action(mode, key).is_some_and(Action::only_moves) {
+        // The key that answers the warning answers nothing else.
+        let is_meant = self.app.hiding_words().is_none();
+        if is_meant && mode == Mode::List && self.app.keymap().action(mode, key).is_some_and(Action::only_moves) {
             self.cursor_was_moved |= self.app.roster().shown() > 0;
         }
         self.somebody_typed(Some(key));

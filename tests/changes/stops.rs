@@ -17,6 +17,9 @@ use crate::support::watch::Watch;
 /// Far less than a command listens for when it goes on, and enough for one that does not listen to send something.
 const A_SHELLS_PAUSE: Duration = Duration::from_millis(40);
 
+/// So often the lock of all writers is asked for: a command that is stopped for ever would never end.
+const LOOKS: usize = 24;
+
 /// Enough for answers that were let go to have come.
 const A_WAY: Duration = Duration::from_millis(100);
 
@@ -36,12 +39,12 @@ fn pass(time: Duration) {
     }
 }
 
-/// Stops it again and again, from before the journal is opened until the last outcome is written, and asks for the lock
-/// of all writers each time. `meanwhile` is done while it is stopped for the first time with the lock in reach.
+/// Stops it again and again, from before the journal is opened on, and asks for the lock of all writers each time. `meanwhile` is done while it is stopped for the first time with the lock in reach.
 fn stop_again_and_again(shop: &Shop, child: &Child, meanwhile: impl FnOnce()) {
-    let mut meanwhile = Some(meanwhile);
+    let (mut meanwhile, mut looks) = (Some(meanwhile), 0);
     for moment in 0.. {
-        pass(Duration::from_millis(moment * 7 % 31));
+        // Some come while it still listens what follows the last one, and some when it sends again.
+        pass(Duration::from_millis(moment * 37 % 300));
         tell(child, Signal::TSTP);
         if !has_stopped(child) {
             break;
@@ -53,15 +56,19 @@ fn stop_again_and_again(shop: &Shop, child: &Child, meanwhile: impl FnOnce()) {
             if let Some(meanwhile) = meanwhile.take() {
                 meanwhile();
             }
+            looks += 1;
         }
         tell(child, Signal::CONT);
+        if looks == LOOKS {
+            break;
+        }
     }
     assert!(meanwhile.is_none(), "it has ended before it could be stopped");
 }
 
 #[test]
 fn a_stopped_command_locks_nobody_out_and_goes_on_where_it_was() {
-    const NUMBERS: usize = 8;
+    const NUMBERS: usize = 14;
     let shop = Shop::open(Duration::from_millis(15), "");
     let mut ids = shop.ids("not-set", NUMBERS + 1);
     let other = ids.remove(NUMBERS);
