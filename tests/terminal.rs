@@ -4,6 +4,8 @@ mod support {
     pub(crate) mod office;
     pub(crate) mod pty;
     pub(crate) mod served;
+    #[expect(dead_code, reason = "shared with tests that use more of it")]
+    pub(crate) mod skip;
 }
 
 mod session {

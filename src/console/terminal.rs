@@ -158,7 +158,6 @@ impl Terminal {
     pub fn suspend(&mut self, is_ending: impl Fn() -> bool) -> io::Result<bool> {
         let reading = events::pause();
         restore();
-        let tty = Tty::behind(rustix::stdio::stdout())?;
         loop {
             if is_ending() {
                 // Whoever types now types for the shell; reading it here would stop the process on its way out.
@@ -169,10 +168,10 @@ impl Terminal {
             // A shell that ends a stopped job continues it in the background. Without this patience the process would
             // stop itself again before the watch has seen the signal.
             let deadline = Instant::now() + BACKGROUND_PATIENCE;
-            while !tty.is_ours() && !is_ending() && Instant::now() < deadline {
+            while !process::is_in_foreground() && !is_ending() && Instant::now() < deadline {
                 thread::sleep(BACKGROUND_PATIENCE / 30);
             }
-            if tty.is_ours() {
+            if process::is_in_foreground() {
                 break;
             }
         }

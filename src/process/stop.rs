@@ -3,10 +3,9 @@
 //! The signal of Ctrl-Z itself cannot be used: it is caught, so that what comes from outside stops the program as well
 //! as the key does. The one that cannot be caught stops without asking, so the kernel's own rules are kept here.
 
-use std::fs;
-use std::io;
+use std::fmt::Display;
+use std::{fs, io, iter};
 
-use rustix::process::Pid;
 use signal_hook::consts::SIGSTOP;
 
 /// Stops the process; returns when it goes on. Does nothing where nobody could continue it.
@@ -31,27 +30,46 @@ pub fn ignores(signal: i32) -> bool {
     mask & (1 << (signal - 1)) != 0
 }
 
+/// False if a shell has given the terminal to another job.
+#[must_use]
+pub fn is_in_foreground() -> bool {
+    // Without a terminal of its own it is in nobody's way.
+    Kin::of("self").is_none_or(|this| this.foreground == -1 || this.foreground == this.group)
+}
+
 /// True if no ancestor outside this process group belongs to the same session: then no shell would continue the group,
 /// and the kernel does not stop it either.
 fn is_orphaned() -> bool {
-    let (session, group) = (rustix::process::getsid(None), rustix::process::getpgrp());
-    let mut ancestor = rustix::process::getppid();
-    while let Some(pid) = ancestor {
-        if session.is_err() || rustix::process::getsid(Some(pid)) != session {
-            return true;
-        }
-        if rustix::process::getpgid(Some(pid)) != Ok(group) {
-            return false;
-        }
-        ancestor = parent_of(pid);
-    }
-    true
+    let Some(this) = Kin::of("self") else { return true };
+    let ancestors = iter::successors(this.parent(), Kin::parent);
+    !ancestors.take_while(|ancestor| ancestor.session == this.session).any(|ancestor| ancestor.group != this.group)
 }
 
-/// The parent of another process.
-fn parent_of(pid: Pid) -> Option<Pid> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    // The name, in parentheses, may hold anything.
-    let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?;
-    Pid::from_raw(parent.parse().ok()?)
+/// What the system tells of a process: whom it belongs to, by process ids.
+///
+/// In a container, whoever leads a group or session from outside has the id 0, which the library for the system's own
+/// calls does not expect; so they are read from `/proc`.
+struct Kin {
+    parent: i32,
+    group: i32,
+    session: i32,
+    /// The group that has its terminal; -1 where there is none.
+    foreground: i32,
+}
+
+impl Kin {
+    fn of(pid: impl Display) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name, in parentheses, may hold anything.
+        let mut ids = stat.rsplit(')').next()?.split_whitespace().skip(1).map(str::parse);
+        let mut next = || ids.next()?.ok();
+        let (parent, group, session) = (next()?, next()?, next()?);
+        // After the terminal itself.
+        next()?;
+        Some(Self { parent, group, session, foreground: next()? })
+    }
+
+    fn parent(&self) -> Option<Self> {
+        Self::of(self.parent)
+    }
 }

@@ -12,6 +12,7 @@ use ratatui::style::Style;
 use rustix::process::Signal;
 
 use crate::support::pty::{Exit, Session, assert_left};
+use crate::support::skip;
 
 const PART: &str = "PINDESK_TEST_PART";
 
@@ -107,6 +108,9 @@ fn flood(terminal: &mut Terminal) {
             .expect("it hangs rather than fails");
     }
 }
+
+/// Where programs are found that are not started by their path.
+const PATH: (&str, &str) = ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
 
 const HARNESS: [&str; 4] = ["--exact", "session::small_console::plays_the_console", "--nocapture", "--test-threads=1"];
 
@@ -308,6 +312,50 @@ fn a_stop_without_a_shell_goes_on_at_once() {
     session.terminal(|screen| assert!(screen.alternate_screen()));
     session.send("q");
     assert_eq!(session.wait_exit(), Exit::with(7));
+    assert_left(&session);
+}
+
+/// The small console in a container, whose terminal's session is led from outside of it, run by a shell script there.
+fn console_in_container(script: &str) -> Option<Session> {
+    let user: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["--map-root-user"] };
+    let options = [user, &["--pid", "--fork", "--kill-child"]].concat();
+    let may = std::process::Command::new("unshare").args(&options).arg("true").output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        skip::not_allowed("processes in a namespace of their own (unshare)");
+        return None;
+    }
+    let program = this_program();
+    let args = [&options, &["/bin/sh", "-c", script, "sh", &program][..], &HARNESS].concat();
+    let session = Session::spawn("unshare", &args, (80, 24), &[(PART, "prompt"), ("TERM", "xterm"), PATH]);
+    session.wait_for("ready");
+    Some(session)
+}
+
+#[test]
+fn a_stop_in_a_container_without_a_shell_goes_on_at_once() {
+    let Some(mut session) = console_in_container("exec \"$@\"") else { return };
+    session.send("z");
+    session.wait_for("back again");
+    session.terminal(|screen| assert!(screen.alternate_screen()));
+    session.send("q");
+    assert_eq!(session.wait_exit(), Exit::with(7));
+    assert_left(&session);
+}
+
+#[test]
+fn a_shell_in_a_container_stops_the_program_and_continues_it() {
+    let script = "set -m; \"$@\"; echo stopped; read -r answer; fg; echo ended $?";
+    let Some(mut session) = console_in_container(script) else { return };
+    session.send("z");
+    session.wait_for("stopped");
+    assert_left(&session);
+    session.send("\n");
+    session.wait_for("back again");
+    session.terminal(|screen| assert!(screen.alternate_screen()));
+    session.send("q");
+    // The shell itself fails to give the terminal back to a group that it cannot see.
+    session.wait_for("ended 7");
+    session.wait_exit();
     assert_left(&session);
 }
 

@@ -17,6 +17,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::termios::{OptionalActions, Termios};
 
 use super::Abilities;
+use crate::process;
 
 /// How long a terminal may take to accept the farewell. Beyond that it has stopped reading, and only its
 /// modes are put back.
@@ -91,12 +92,6 @@ impl Tty {
             }
         }
     }
-
-    /// False if a shell has taken the terminal for another job. Changing its modes would then stop this
-    /// process instead of ending it.
-    pub(super) fn is_ours(&self) -> bool {
-        rustix::termios::tcgetpgrp(&self.fd).map_or(true, |group| group == rustix::process::getpgrp())
-    }
 }
 
 fn is_writable(fd: BorrowedFd<'_>, deadline: Instant) -> bool {
@@ -129,7 +124,8 @@ pub fn restore() {
     // Held to the end: a second thread on its way to end the process waits until the terminal is right.
     let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(Entered { tty, before, abilities, .. }) = entered.take() else { return };
-    if tty.is_ours() {
+    // Changing the modes of another job's terminal would stop this process instead of ending it.
+    if process::is_in_foreground() {
         tty.write_for(farewell(abilities).as_bytes(), FAREWELL_PATIENCE);
         // A terminal that is gone has no modes left to mind.
         drop(tty.set_modes(&before));
