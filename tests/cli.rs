@@ -1,5 +1,9 @@
 //! The program from outside: its commands against `pindesk simulator`, their output, and their exit codes.
 
+mod support {
+    pub(crate) mod signals;
+}
+
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,6 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use support::signals;
 use tempfile::TempDir;
 
 /// A simulator in a process of its own.
@@ -17,6 +22,7 @@ struct Simulator {
 
 impl Simulator {
     fn start(options: &[&str]) -> Self {
+        signals::start_as_from_a_shell();
         let mut child = Command::new(env!("CARGO_BIN_EXE_pindesk"))
             .arg("simulator")
             .args(options)

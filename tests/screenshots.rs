@@ -14,6 +14,7 @@ use self::support::pty::Session;
 mod support {
     #[expect(dead_code, reason = "screenshots need no signals, no hang-ups and no modes")]
     pub(crate) mod pty;
+    pub(crate) mod signals;
     pub(crate) mod svg;
 }
 

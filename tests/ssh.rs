@@ -9,6 +9,7 @@ mod support {
     #[expect(dead_code, reason = "shared with tests that use more of it")]
     pub(crate) mod pty;
     pub(crate) mod served;
+    pub(crate) mod signals;
     #[expect(dead_code, reason = "shared with tests that use more of it")]
     pub(crate) mod skip;
 }
@@ -28,6 +29,7 @@ use tempfile::TempDir;
 
 use support::office::{Office, confirm, open_confirmation};
 use support::pty::Session;
+use support::signals;
 use support::skip;
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -79,6 +81,7 @@ impl Ssh {
             let (line, _) = listener.accept().expect("the client comes");
             let line = OwnedFd::from(line);
             let copy = line.try_clone().expect("a descriptor");
+            signals::start_as_from_a_shell();
             let mut sshd = Command::new(SSHD);
             sshd.args(["-i", "-f"]).arg(settings).arg("-E").arg(log).stdin(Stdio::from(line)).stdout(Stdio::from(copy));
             let mut child: Child = sshd.spawn().expect("sshd starts");

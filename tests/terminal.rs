@@ -4,6 +4,7 @@ mod support {
     pub(crate) mod office;
     pub(crate) mod pty;
     pub(crate) mod served;
+    pub(crate) mod signals;
     #[expect(dead_code, reason = "shared with tests that use more of it")]
     pub(crate) mod skip;
 }

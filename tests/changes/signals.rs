@@ -5,13 +5,11 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
-use pindesk::process;
 use pindesk::simulator::Held;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::shop::{PIN, Shop, await_held};
-use crate::support::skip;
 use crate::support::watch::Watch;
 
 /// A shell script that runs a command as it is.
@@ -56,10 +54,6 @@ pub(super) fn sum(set: usize, not_sent: usize) -> Value {
 #[test]
 fn a_signal_stops_what_was_not_sent_and_awaits_what_was() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
-        if process::ignores(signal.as_raw()) {
-            skip::not_allowed(&format!("whoever started this test has signal {} ignored", signal.as_raw()));
-            continue;
-        }
         let shop = Shop::prompt();
         let (mut child, held) = start(&shop, PLAIN, Stdio::piped());
         tell(&child, signal);

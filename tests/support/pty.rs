@@ -16,6 +16,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal};
 
+use super::signals;
+
 /// The longest any wait may take; slow machines need some, right programs need none of it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -96,6 +98,7 @@ impl Exit {
 impl Session {
     /// Starts a program on a pseudo-terminal of the given columns and rows, with exactly these environment variables.
     pub(crate) fn spawn(program: &str, args: &[&str], size: (u16, u16), env: &[(&str, &str)]) -> Self {
+        signals::start_as_from_a_shell();
         let pair = portable_pty::native_pty_system().openpty(pty_size(size)).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(program);
         command.args(args);

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::served::serve;
+use super::signals;
 use super::watch::end_of;
 
 /// The numbers there are.
@@ -127,6 +128,7 @@ impl Shop {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        signals::start_as_from_a_shell();
         let mut command = Command::new(env!("CARGO_BIN_EXE_pindesk"));
         command.args(arguments).env_clear().env("HOME", self.home.path()).env("USER", "ana").stdin(Stdio::null());
         command
