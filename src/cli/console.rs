@@ -14,6 +14,7 @@ use crate::console::theme::{Glyphs, Surroundings, Theme};
 use crate::console::work::{Assignment, Recording};
 use crate::journal::{Actor, Kind};
 use crate::listing::Sources;
+use crate::process;
 use crate::text::Clean;
 
 /// The console on the configured numbers.
@@ -116,7 +117,7 @@ fn unconfigured(places: Vec<PathBuf>, no_color: bool) -> Result<Setup, Failure> 
         token_place: String::new(),
         wabas: Vec::new(),
         show_pin_for: None,
-        may_suspend: ConsoleSettings::default().suspend,
+        may_suspend: ConsoleSettings::default().suspend && process::may_stop(),
         bell: false,
         hide_after: None,
         start_note: None,
@@ -137,7 +138,7 @@ fn configured(config: Config, state_dir: PathBuf, no_color: bool) -> Result<Setu
         token_place: profile.token.as_ref().map(token_place).unwrap_or_default(),
         wabas: profile.wabas.clone(),
         show_pin_for: console.show_pin,
-        may_suspend: console.suspend,
+        may_suspend: console.suspend && process::may_stop(),
         bell: console.bell,
         hide_after: console.hide_after,
         start_note: None,

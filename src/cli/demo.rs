@@ -24,6 +24,7 @@ use crate::console::work::Assignment;
 use crate::journal::Kind;
 use crate::listing::Sources;
 use crate::moment::Clock;
+use crate::process;
 use crate::simulator::{self, FaultPlan, Simulator};
 use crate::state::{Opening, StateDir};
 use crate::text::Clean;
@@ -63,7 +64,7 @@ pub(super) fn run(demo: &Demo, state_dir: Option<&Path>, flags: &Global) -> Resu
         token_place: "the demo itself".to_owned(),
         wabas: wabas.clone(),
         show_pin_for: ConsoleSettings::default().show_pin,
-        may_suspend: true,
+        may_suspend: ConsoleSettings::default().suspend && process::may_stop(),
         bell: false,
         hide_after: ConsoleSettings::default().hide_after,
         start_note: Some(Message { at: Clock::System.now().utc, text: desk.note }),

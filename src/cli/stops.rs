@@ -32,7 +32,7 @@ impl Stops {
     /// Listens from now on, for as long as the process lives; not where the signal was to be ignored.
     pub(super) fn listen() -> io::Result<Self> {
         let stops = Self::default();
-        if process::ignores(SIGTSTP) {
+        if !process::may_stop() {
             return Ok(stops);
         }
         let mut signals = Signals::new([SIGTSTP])?;

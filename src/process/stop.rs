@@ -6,7 +6,7 @@
 use std::fmt::Display;
 use std::{fs, io, iter};
 
-use signal_hook::consts::SIGSTOP;
+use signal_hook::consts::{SIGSTOP, SIGTSTP};
 
 /// Stops the process; returns when it goes on. Does nothing where nobody could continue it.
 ///
@@ -18,6 +18,12 @@ pub fn stop() -> io::Result<()> {
     }
     // To this thread, not to the process: then it has stopped when this returns.
     signal_hook::low_level::raise(SIGSTOP)
+}
+
+/// False if Ctrl-Z was to be ignored when the program started. Asked before anybody catches its signal.
+#[must_use]
+pub fn may_stop() -> bool {
+    !ignores(SIGTSTP)
 }
 
 /// True if this signal was to be ignored when the program started: as under `nohup`, or in a shell that lets nobody out.

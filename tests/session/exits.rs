@@ -37,6 +37,16 @@ fn leave_every_page(script: Option<&str>, leave: impl Fn(&mut Session, Page), ex
 }
 
 #[test]
+fn ctrl_z_is_off_where_it_was_to_be_ignored() {
+    let office = Office::prompt();
+    let mut session = office.console_by(Some("trap '' TSTP; exec \"$@\""), &[]);
+    session.send("\x1a");
+    session.wait_for("Ctrl-Z is off here.");
+    session.send("q");
+    assert_eq!(session.wait_exit(), Exit::with(0));
+}
+
+#[test]
 fn q_or_ctrl_c_twice_leaves_every_page() {
     let quit = |session: &mut Session, page: Page| match page {
         Page::List => session.send("q"),

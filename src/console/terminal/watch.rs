@@ -89,7 +89,7 @@ impl Watch {
         for ending in [Ending::Hangup, Ending::Terminate, Ending::Interrupt, Ending::Quit] {
             signals.push((ending, caught(ending.signal())?));
         }
-        let stops = (!process::ignores(SIGTSTP)).then(|| caught(SIGTSTP)).transpose()?;
+        let stops = process::may_stop().then(|| caught(SIGTSTP)).transpose()?;
         // A hang-up need not bring a signal (nohup), and a signal need not mean a hang-up.
         let stdin = rustix::stdio::stdin();
         let terminal = rustix::termios::isatty(stdin).then(|| stdin.try_clone_to_owned()).transpose()?;
