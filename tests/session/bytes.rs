@@ -134,6 +134,7 @@ fn a_whole_session_asks_the_terminal_for_nothing_and_keeps_its_secrets() {
     quit(&mut session);
     let bytes = session.bytes();
     assert_no_secret(&bytes, "the screen");
+    assert_no_pin_in_boxes(&bytes);
     let text = String::from_utf8_lossy(&bytes);
     for mode in ["?1000h", "?1002h", "?1003h", "?1006h", "?1004h", "?1l", "?1h", "?7l", ">1u"] {
         assert!(!text.contains(&format!("\x1b[{mode}")), "{mode}");
@@ -149,6 +150,20 @@ fn a_whole_session_asks_the_terminal_for_nothing_and_keeps_its_secrets() {
 fn assert_no_secret(bytes: &[u8], place: &str) {
     assert!(!contains(bytes, PIN.as_bytes()), "the PIN is in {place}");
     assert!(!contains(bytes, pindesk::simulator::TOKEN.as_bytes()), "the access token is in {place}");
+}
+
+/// The fields of a PIN have a box for each digit, so that its digits do not follow each other in the bytes.
+fn assert_no_pin_in_boxes(bytes: &[u8]) {
+    let mut terminal = vt100::Parser::default();
+    let mut boxes = 0;
+    for part in bytes.chunks(16) {
+        terminal.process(part);
+        for row in terminal.screen().rows(0, 80) {
+            boxes += row.matches("[*]").count();
+            assert!(!row.replace(['[', ']', ' '], "").contains(PIN), "the PIN is on the screen: {row}");
+        }
+    }
+    assert!(boxes > 0, "the fields were seen");
 }
 
 /// Nothing that was written holds the PIN; the access token stands in its own file only.
