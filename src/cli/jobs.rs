@@ -238,12 +238,13 @@ fn resume(
         return Err(Failure::Usage(why));
     }
     checks::permission(profile)?;
-    let ids = left(&job);
+    let books = desk::open(place, &config.escrow, true)?;
+    // Only now: the opening takes in what the escrow file alone knew of.
+    let ids = left(&find(place, id)?);
     if ids.is_empty() {
         complain(&format!("pindesk: nothing is left of job {id}: every number was sent. See pindesk jobs show {id}."));
         return Ok(0);
     }
-    let books = desk::open(place, &config.escrow, true)?;
     desk::check(&books.recovered)?;
     checks::sealing(&pins, Amount::Many, books.recipients.is_some())?;
     let graph = numbers::open(profile)?;

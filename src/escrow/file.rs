@@ -251,6 +251,7 @@ mod tests {
             number: "106540352100143".parse().expect("an id"),
             waba: None,
             at: UtcTime::from_unix_seconds(0),
+            job: None,
             sealed: Sealed(sealed),
         }
     }

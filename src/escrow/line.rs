@@ -1,7 +1,7 @@
 //! One line of the escrow file, and the text that is sealed in it.
 //!
-//! Both say whose PIN it is, and the sealed text says it where nobody without a key can alter it. What does not read
-//! back exactly is no line; it is never guessed at.
+//! Both say whose PIN it is, and the sealed text says it where nobody without a key can alter it. The line alone names the
+//! job, which says nothing of the PIN. What does not read back exactly is no line; it is never guessed at.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -10,7 +10,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::job::{Change, ChangeId};
+use crate::job::{Change, ChangeId, JobId};
 use crate::moment::UtcTime;
 use crate::number::{PhoneNumberId, WabaId};
 use crate::pin::Pin;
@@ -42,6 +42,8 @@ pub struct Line {
     pub waba: Option<WabaId>,
     /// When it was sealed.
     pub at: UtcTime,
+    /// The job it belongs to, for a journal that was cut short before it knew of the change; `None` in older lines.
+    pub job: Option<JobId>,
     /// The PIN, sealed.
     pub sealed: Sealed,
 }
@@ -70,6 +72,7 @@ struct Text<'a> {
     waba_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     at: Cow<'a, str>,
+    job: Option<u32>,
     sealed: Option<Cow<'a, str>>,
     pin: Option<&'a str>,
 }
@@ -86,12 +89,15 @@ impl Line {
         let text: Text<'_> = serde_json::from_slice(text).ok()?;
         let Context { change, number, waba, at } = text.context()?;
         let sealed = BASE64_STANDARD.decode(text.sealed?.as_bytes()).ok()?;
-        Some(Self { change, number, waba, at, sealed: Sealed(sealed) })
+        Some(Self { change, number, waba, at, job: text.job.map(JobId::new), sealed: Sealed(sealed) })
     }
 
     /// Adds the line, with its end.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.context().start().as_bytes());
+        if let Some(job) = self.job {
+            out.extend_from_slice(format!(",\"job\":{job}").as_bytes());
+        }
         out.extend_from_slice(b",\"sealed\":\"");
         out.extend_from_slice(BASE64_STANDARD.encode(&self.sealed.0).as_bytes());
         out.extend_from_slice(b"\"}\n");
@@ -174,12 +180,13 @@ mod tests {
             number: "106540352100143".parse().expect("an id"),
             waba: Some("102290129340398".parse().expect("an id")),
             at: UtcTime::from_unix_seconds(1_795_356_302),
+            job: Some(JobId::new(12)),
             sealed: Sealed(vec![0xfb, 0xff, 0xfe, 0x00]),
         };
         let start = r#"{"v":1,"change":"01a2050b-82ce-7672-8d2a-2692b77520df","phone_number_id":"106540352100143","#;
         let mut text = Vec::new();
         line.write(&mut text);
-        let rest = r#""waba_id":"102290129340398","at":"2026-11-22T14:05:02Z","sealed":"+//+AA=="}"#;
+        let rest = r#""waba_id":"102290129340398","at":"2026-11-22T14:05:02Z","job":12,"sealed":"+//+AA=="}"#;
         assert_eq!(String::from_utf8(text), Ok(format!("{start}{rest}\n")));
 
         line.waba = None;
@@ -204,6 +211,7 @@ mod tests {
             ("AA==", "AA="),
             ("+//", "-__"),
             (r#","sealed":"+//+AA==""#, ""),
+            (r#","sealed""#, r#","job":"12","sealed""#),
             ("}", "}}"),
         ];
         for (part, other) in changes {
@@ -213,9 +221,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_line_reads_back_as_it_was(context in context(), sealed in any::<Vec<u8>>()) {
+        fn any_line_reads_back_as_it_was(
+            context in context(), job in any::<Option<u32>>(), sealed in any::<Vec<u8>>(),
+        ) {
             let Context { change, number, waba, at } = context;
-            let line = Line { change, number, waba, at, sealed: Sealed(sealed) };
+            let line = Line { change, number, waba, at, job: job.map(JobId::new), sealed: Sealed(sealed) };
             let mut text = Vec::new();
             line.write(&mut text);
             prop_assert_eq!(text.iter().position(|byte| *byte == b'\n'), Some(text.len() - 1));

@@ -106,11 +106,11 @@ impl Recipients {
     ///
     /// # Errors
     /// When a key does not take it, or the system has no random numbers.
-    pub fn seal(&self, change: &Change, at: UtcTime) -> Result<Line, SealError> {
-        let context = Context::of(change, at);
-        let sealed = self.seal_text(&context.text_with(&change.pin))?;
+    pub fn seal(&self, of: &Change, at: UtcTime) -> Result<Line, SealError> {
+        let context = Context::of(of, at);
+        let sealed = self.seal_text(&context.text_with(&of.pin))?;
         let Context { change, number, waba, at } = context;
-        Ok(Line { change, number, waba, at, sealed: Sealed(sealed) })
+        Ok(Line { change, number, waba, at, job: Some(of.job), sealed: Sealed(sealed) })
     }
 
     fn seal_text(&self, text: &[u8]) -> Result<Vec<u8>, SealError> {

@@ -82,7 +82,7 @@ pub struct Recovered {
 pub struct Unresolved {
     /// Which.
     pub change: ChangeId,
-    /// The job it belonged to; `None` where only the escrow file knew of it.
+    /// The job it belonged to; `None` where only the escrow file knew of it, and the journal has no such job.
     pub job: Option<JobId>,
     /// Whose PIN.
     pub number: PhoneNumberId,

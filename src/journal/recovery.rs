@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::audit::{Action, Entry, Head, Noted};
 use super::error::{Failure, JournalError};
@@ -72,7 +72,8 @@ struct Escrow {
 
 impl Escrow {
     fn sum(hasher: &RandomState, line: &Line) -> u64 {
-        let Line { change, number, waba, at, sealed } = line;
+        // Its job says nothing of its PIN, and may be one that the journal has lost.
+        let Line { change, number, waba, at, job: _, sealed } = line;
         hasher.hash_one((change, number, waba, at.unix_seconds(), &sealed.0))
     }
 }
@@ -199,7 +200,7 @@ pub(super) fn each_sealed(
     mut take: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let mut statement =
-        db.prepare("SELECT change, number, waba, at, sealed FROM changes WHERE sealed IS NOT NULL ORDER BY seq")?;
+        db.prepare("SELECT change, number, waba, at, job, sealed FROM changes WHERE sealed IS NOT NULL ORDER BY seq")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         take(row)?;
@@ -213,7 +214,8 @@ pub(super) fn line_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Line> {
         number: open_changes::parsed(row, 1)?,
         waba: row.get::<_, Option<String>>(2)?.map(|_| open_changes::parsed(row, 2)).transpose()?,
         at: UtcTime::from_unix_seconds(row.get(3)?),
-        sealed: Sealed(row.get(4)?),
+        job: row.get::<_, Option<u32>>(4)?.map(JobId::new),
+        sealed: Sealed(row.get(5)?),
     })
 }
 
@@ -312,13 +314,16 @@ impl Ledger<'_> {
         lines.iter().try_for_each(|line| self.import(line))
     }
 
-    /// Takes in a change that only the escrow file knows of.
+    /// Takes in a change that only the escrow file knows of. It counts to its job, so that nobody takes its number for one
+    /// that was never sent.
     fn import(&mut self, line: &Line) -> Result<(), Failure> {
+        let job = self.known_job(line.job)?;
         let note = Some(Clean::new("found in the escrow file alone"));
         let entry = Entry {
             number: Some(line.number),
             waba: line.waba,
             change: Some(line.change),
+            job,
             outcome: Some("no_answer"),
             note,
             ..Entry::default()
@@ -327,12 +332,13 @@ impl Ledger<'_> {
         let seq = self.audit(Action::Found, at, entry)?;
         self.db
             .prepare_cached(
-                "INSERT INTO changes (seq, change, number, waba, before, at, sealed)
-                VALUES (?1, ?2, ?3, ?4, 'unknown', ?5, ?6)",
+                "INSERT INTO changes (seq, change, job, number, waba, before, at, sealed)
+                VALUES (?1, ?2, ?3, ?4, ?5, 'unknown', ?6, ?7)",
             )?
             .execute(params![
                 seq,
                 line.change.to_string(),
+                job.map(JobId::get),
                 line.number.as_str(),
                 line.waba.as_ref().map(crate::number::WabaId::as_str),
                 line.at.unix_seconds(),
@@ -352,11 +358,18 @@ impl Ledger<'_> {
         let entry = Entry {
             change: Some(line.change),
             number: Some(line.number),
+            job,
             outcome: Some("no_answer"),
             ..Entry::default()
         };
         let seq = self.audit(Action::Outcome, at, entry)?;
-        self.add_outcome(seq, &rest, None)
+        self.add_outcome(seq, &rest, job)
+    }
+
+    /// A job by the number that a line gives it, if the journal has it: an older copy of the journal may not.
+    fn known_job(&self, job: Option<JobId>) -> rusqlite::Result<Option<JobId>> {
+        let mut known = self.db.prepare_cached("SELECT job FROM jobs WHERE job = ?1")?;
+        known.query_row([job.map(JobId::get)], |row| row.get(0).map(JobId::new)).optional()
     }
 
     fn not_of_others(&self) -> Result<Vec<Unresolved>, Failure> {

@@ -29,7 +29,7 @@ CREATE TABLE resumptions (
 ) STRICT;
 CREATE INDEX resumptions_of_job ON resumptions (job);
 
--- Without a job and a run where only the escrow file knew of it.
+-- Without a run where only the escrow file knew of it, and without a job where nobody knows it.
 CREATE TABLE changes (
     seq INTEGER PRIMARY KEY REFERENCES audit, change TEXT NOT NULL UNIQUE, job INTEGER REFERENCES jobs,
     run TEXT REFERENCES runs, number TEXT NOT NULL, waba TEXT,

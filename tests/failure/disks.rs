@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::company::Company;
 use crate::support::judge::{self, Manners};
@@ -83,6 +83,39 @@ fn after_a_sync_that_failed_nothing_more_is_sent() {
         let state = company.path("state");
         assert!(told(&output).contains(&*state.to_string_lossy()), "{nth}: {}", told(&output));
     }
+}
+
+#[test]
+fn a_pin_that_was_sealed_and_not_journalled_when_the_program_died_is_in_doubt_in_its_job() {
+    // The escrow file's are the only ones of this kind that the journal's thread makes; the opening makes some, too.
+    for nth in 1..20 {
+        let mut company = Company::found(PROMPT);
+        let command = company.setting(0, A_FEW, &["--concurrency", "1"]);
+        let kill = format!("inject=fdatasync:signal=KILL:when={nth}");
+        if traced(&company, &command, &["-e", &kill]).is_none() {
+            return;
+        }
+        let sealed = company.newly_sealed();
+        let sent = company.judge.pin_requests();
+        // One request is on its way at a time: each before it was answered.
+        if sealed.len() <= sent {
+            continue;
+        }
+        let [never_sent] = &sealed[sent..] else { panic!("{nth}: {} sealed, {sent} sent", sealed.len()) };
+        let told = |company: &Company| {
+            let lines = company.json_lines(0, &["jobs", "show", "1", "--json"]);
+            let of_number = |line: &&Value| line["phone_number_id"] == never_sent.number;
+            let line = lines.iter().find(of_number).expect("it is of the job");
+            (line["request"].clone(), line["change"].clone())
+        };
+        let left = (A_FEW - sealed.len()).to_string();
+        company.json_lines(0, &["jobs", "resume", "1", "--confirm", &left, "--json"]);
+        assert_eq!(told(&company), (json!("no_answer"), json!(never_sent.change)));
+        assert_eq!(company.judge.pin_requests(), A_FEW - 1);
+        assert_eq!(company.judge.in_force(&never_sent.number), None);
+        return;
+    }
+    panic!("no kill came between the two records");
 }
 
 /// Runs a script as root of a mount namespace of its own, with the state directory as `$1` and a free one as `$2`.

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::time::Duration;
 
 use pindesk::escrow::EscrowFile;
-use pindesk::journal::{Journal, JournalError, Kind, Opening, Reader, Standing};
+use pindesk::job::JobId;
+use pindesk::journal::{Journal, JournalError, Kind, NumberState, Opening, Reader, Standing};
 use pindesk::moment::UtcTime;
 use pindesk::number::TwoStep;
 use pindesk::outcome::{Doubt, Outcome};
@@ -279,4 +281,27 @@ async fn what_was_recorded_can_be_neither_altered_nor_deleted() {
         let expected = ["altered", "deleted"].map(|deed| format!("rows of {table} are never {deed}"));
         assert!(told.iter().zip(&expected).all(|(told, expected)| told.contains(expected)), "{told:?}");
     }
+}
+
+#[tokio::test]
+async fn a_change_that_only_the_escrow_file_knows_counts_to_its_job() {
+    let desk = Desk::new();
+    let (journal, _) = desk.open();
+    let job = journal.begin_job(plan(&[1, 2, 3])).await.expect("recorded");
+    journal.close();
+    let cut_short = desk.intent(job, 2, T0).sealed.expect("a line");
+    let lost_job = desk.intent(JobId::new(9), 7, T0).sealed.expect("a line");
+    let escrow = EscrowFile::open(&desk.state()).expect("the file");
+    escrow.lock(Duration::ZERO).expect("nobody has it").append(&[cut_short, lost_job]).expect("appended");
+
+    let (journal, recovered) = desk.open();
+    let jobs: Vec<_> = recovered.unresolved.iter().map(|open| (open.number, open.job)).collect();
+    assert_eq!(jobs, [(number(2), Some(job)), (number(7), None)]);
+    let detail = Reader::open(&desk.state()).expect("a journal").job(job).expect("readable").expect("there is one");
+    let states: Vec<_> = detail.numbers.iter().map(|number| number.state).collect();
+    assert_eq!(states, [NumberState::NeverStarted, NumberState::NoAnswer, NumberState::NeverStarted]);
+    journal.resume_job(job, vec![number(1), number(2), number(3)]).await.expect_err("number 2 is not left");
+    journal.resume_job(job, vec![number(1), number(3)]).await.expect("recorded");
+    journal.close();
+    assert_eq!(found_twice(&desk), [const { Vec::<String>::new() }; 2]);
 }
