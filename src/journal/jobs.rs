@@ -128,7 +128,7 @@ pub(super) struct Jobs<'a> {
 
 impl<'a> Jobs<'a> {
     pub(super) fn new(db: &'a Connection, dir: &'a StateDir) -> Result<Self, Failure> {
-        let open = open_changes::all(db)?.into_iter().map(|open| open.change.change).collect();
+        let open = open_changes::all(db, None)?.into_iter().map(|open| open.change.change).collect();
         Ok(Self { db, dir, open })
     }
 

@@ -10,11 +10,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::audit::{Action, AuditRow, Entry, Head};
 use super::error::{Failure, Refused};
 use super::open_changes;
-use super::records::{Actor, Event, Intent, Plan, Rest, Standing, time_to_new_pin};
+use super::records::{Actor, Event, Intent, Plan, Recorded, Rest, Standing, lies_ahead, time_to_new_pin};
 use super::running::Running;
 use super::words::{kind_of, reply_of, settlement_word, words_of};
 use crate::escrow::{Fingerprint, Line};
-use crate::job::{ChangeId, JobId, LATE_LANDING, Settlement};
+use crate::job::{ChangeId, JobId, Settlement};
 use crate::moment::{Clock, Moment, UtcTime};
 use crate::number::{PhoneNumberId, WabaId};
 use crate::text::Clean;
@@ -43,9 +43,9 @@ pub(super) struct Scribe {
     pub(super) running: Running,
     /// Those that this process would seal to, sorted.
     pub(super) recipients: Vec<Fingerprint>,
-    /// From when on a request without a sure answer is no hindrance, whatever the clock on the wall says: for each
-    /// number where this process saw one, by its last possible send.
-    pub(super) free_from: HashMap<PhoneNumberId, (UtcTime, Instant)>,
+    /// From when on a request without a sure answer is no hindrance, whatever the clock on the wall says: for each that
+    /// this process saw.
+    pub(super) free_from: HashMap<(PhoneNumberId, Recorded), Instant>,
 }
 
 impl Scribe {
@@ -54,18 +54,12 @@ impl Scribe {
         self.clock.uptime().map(|up| up.as_secs().cast_signed())
     }
 
-    /// From when on nothing that was sent to this number can land any more, by the clock that nobody sets.
-    pub(super) fn free_from(
-        &mut self,
-        number: PhoneNumberId,
-        last_send: UtcTime,
-        at: UtcTime,
-        now: Instant,
-    ) -> Instant {
-        let known = self.free_from.get(&number).filter(|(known, _)| *known == last_send);
-        let until = known.map_or(now + time_to_new_pin(last_send, at), |(_, until)| *until);
-        self.free_from.insert(number, (last_send, until));
-        until
+    /// How long this request of a number can still land: never longer than this process, whose own clock nobody sets, has
+    /// it before it.
+    pub(super) fn time_left(&mut self, number: PhoneNumberId, sent: Recorded, now: Moment) -> Duration {
+        let left = time_to_new_pin(sent.seen_from(now.utc, self.clock.uptime()), now.utc);
+        let until = *self.free_from.entry((number, sent)).or_insert(now.instant + left);
+        left.min(until.saturating_duration_since(now.instant))
     }
 }
 
@@ -139,7 +133,7 @@ impl Ledger<'_> {
 
     /// Whether another PIN may go to the number.
     fn check(&mut self, change: ChangeId, number: PhoneNumberId, at: UtcTime) -> Result<Result<(), Refused>, Failure> {
-        for open in open_changes::of_number(self.db, number)? {
+        for open in open_changes::of_number(self.db, number, self.run())? {
             if open.change.change == change {
                 continue;
             }
@@ -155,37 +149,36 @@ impl Ledger<'_> {
             }
         }
         // Of changes that came to their end as well: a confirmed PIN, or a note, keeps nothing from landing.
-        if let Some(last) = open_changes::last_unsure_send(self.db, number, change, self.run())? {
-            let wait = time_to_new_pin(last.at, at);
-            // The clock on the wall may have been set since, by a process that saw nothing of it.
-            let since_start =
-                self.scribe.clock.uptime().zip(last.up).map_or(Duration::ZERO, |(now, last)| {
-                    (Duration::from_secs(last) + LATE_LANDING).saturating_sub(now)
-                });
-            let is_early =
-                !wait.is_zero() && self.now.instant < self.scribe.free_from(number, last.at, at, self.now.instant);
-            if is_early || !since_start.is_zero() {
-                let from = at.plus(wait.max(since_start));
-                let text = format!("an earlier PIN can still land on this number; another is possible from {from}");
-                return Ok(Err(Refused::Busy(Clean::new(&text))));
-            }
+        let now = Moment { utc: at, ..self.now };
+        let unsure = open_changes::unsure_sends(self.db, number, change, self.run())?;
+        let left = unsure.into_iter().map(|sent| self.scribe.time_left(number, sent, now)).max().unwrap_or_default();
+        if left.is_zero() {
+            return Ok(Ok(()));
         }
-        Ok(Ok(()))
+        let from = at.plus(left);
+        let text = format!("an earlier PIN can still land on this number; another is possible from {from}");
+        Ok(Err(Refused::Busy(Clean::new(&text))))
     }
 
     /// Whether another process set a PIN since the number was read: whoever confirmed did not know of it.
     fn check_news(&self, intent: &Intent) -> Result<Result<(), Refused>, Failure> {
         let Some(read_at) = intent.before.read_at else { return Ok(Ok(())) };
-        Ok(match open_changes::set_elsewhere(self.db, intent.number, read_at, self.run())? {
-            Some(at) => {
-                let text = format!(
-                    "another pindesk set a PIN on this number at {at}, after its status was read here; read it again \
-                     before another is set"
-                );
-                Err(Refused::Busy(Clean::new(&text)))
-            }
-            None => Ok(()),
-        })
+        let Some(set) = open_changes::last_set_elsewhere(self.db, intent.number, self.run())? else {
+            return Ok(Ok(()));
+        };
+        let set_at = set.seen_from(intent.at, self.scribe.clock.uptime());
+        let when = if lies_ahead(read_at, intent.at) {
+            format!("and its status was read by a clock that said {}", read_at.date_minute())
+        } else if read_at <= set_at {
+            "after its status was read here".to_owned()
+        } else {
+            return Ok(Ok(()));
+        };
+        let text = format!(
+            "another pindesk set a PIN on this number at {}, {when}; read it again before another is set",
+            set_at.date_minute()
+        );
+        Ok(Err(Refused::Busy(Clean::new(&text))))
     }
 
     fn who_runs(&self, run: &str) -> Result<Clean, Failure> {
@@ -287,7 +280,7 @@ impl Ledger<'_> {
         note: Option<&Clean>,
     ) -> Result<(), Failure> {
         let word = settlement_word(how);
-        for open in open_changes::of_number(self.db, number)? {
+        for open in open_changes::of_number(self.db, number, self.run())? {
             let is_others = open.run.as_ref().map_or(Ok(false), |run| self.scribe.running.is_another(run))?;
             if is_others || !changes.contains(&open.change.change) {
                 continue;

@@ -3,9 +3,11 @@
 //! A change is open from its intent until it is confirmed, refused or not sent for certain without an earlier doubt,
 //! settled, or followed by a confirmed change of the same number. It decides nothing about sending.
 
-use rusqlite::{Connection, Row, params, types::Type};
+use std::time::Duration;
 
-use super::records::{LONGEST_REQUEST, Unresolved};
+use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
+
+use super::records::{LONGEST_REQUEST, Recorded, Unresolved};
 use crate::job::{ChangeId, JobId};
 use crate::moment::UtcTime;
 use crate::number::{PhoneNumberId, TwoStep};
@@ -17,6 +19,8 @@ pub(super) struct OpenChange {
     pub(super) change: Unresolved,
     /// The run that sent it last; `None` where only the escrow file knew of it.
     pub(super) run: Option<String>,
+    /// No request of it can have left after this, unless that run lives.
+    pub(super) last_send: Recorded,
 }
 
 const OPEN: &str = "
@@ -24,7 +28,8 @@ const OPEN: &str = "
         SELECT c.*, coalesce((SELECT max(t.seq) FROM tries t WHERE t.change = c.change), c.seq) AS last_sent
         FROM changes c)
     SELECT c.change, c.job, c.number, c.waba, c.before, c.sealed IS NOT NULL, c.at,
-        coalesce(t.run, c.run), t.at, t.attempt, last.at, last.tries, doubt.detail
+        coalesce(t.run, c.run), t.at, t.attempt, last.at, last.tries, doubt.detail, iif(last.seq, last.up, t.up),
+        coalesce((SELECT boot FROM runs WHERE run = coalesce(t.run, c.run)) = (SELECT boot FROM runs WHERE run = ?1), 0)
     FROM sent c
     LEFT JOIN tries t ON t.seq = c.last_sent
     LEFT JOIN outcomes last ON last.seq = (
@@ -35,39 +40,30 @@ const OPEN: &str = "
         AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.number = c.number AND o.kind = 'set' AND o.seq > c.last_sent)
         AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.change = c.change AND s.seq > c.last_sent)";
 
-/// Every open change, oldest first.
-pub(super) fn all(db: &Connection) -> rusqlite::Result<Vec<OpenChange>> {
-    db.prepare(&format!("{OPEN} ORDER BY c.seq"))?.query_map([], read)?.collect()
+/// Every open change, oldest first. Whoever has no run of its own learns nothing of when the machine was started.
+pub(super) fn all(db: &Connection, run: Option<&str>) -> rusqlite::Result<Vec<OpenChange>> {
+    db.prepare(&format!("{OPEN} ORDER BY c.seq"))?.query_map([run], read)?.collect()
 }
 
 /// The open changes of one number, oldest first.
-pub(super) fn of_number(db: &Connection, number: PhoneNumberId) -> rusqlite::Result<Vec<OpenChange>> {
-    let sql = format!("{OPEN} AND c.number = ?1 ORDER BY c.seq");
-    db.prepare_cached(&sql)?.query_map([number.as_str()], read)?.collect()
+pub(super) fn of_number(db: &Connection, number: PhoneNumberId, run: &str) -> rusqlite::Result<Vec<OpenChange>> {
+    let sql = format!("{OPEN} AND c.number = ?2 ORDER BY c.seq");
+    db.prepare_cached(&sql)?.query_map([run, number.as_str()], read)?.collect()
 }
 
-/// When the last request without a sure answer can have left at the latest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct UnsureSend {
-    pub(super) at: UtcTime,
-    /// The same, in seconds since the machine started, if it has not been started anew since.
-    pub(super) up: Option<u64>,
-}
-
-/// The last request of another change of this number that no sure answer is known of, whatever became of its change: a
-/// try that was repeated without an outcome of its own, one in doubt, or one without an end.
-pub(super) fn last_unsure_send(
+/// The requests of other changes of this number that no sure answer is known of, whatever became of their changes: tries
+/// that were repeated without an outcome of their own, in doubt, or without an end.
+pub(super) fn unsure_sends(
     db: &Connection,
     number: PhoneNumberId,
     except: ChangeId,
     run: &str,
-) -> rusqlite::Result<Option<UnsureSend>> {
-    const LAST: &str = "
+) -> rusqlite::Result<Vec<Recorded>> {
+    const UNSURE: &str = "
         WITH unsure AS (
-            SELECT o.at AS o_at, n.at AS n_at, coalesce(t.at, c.at) + ?3 AS t_at,
-                o.up AS o_up, n.up AS n_up, t.up + ?3 AS t_up,
-                o.seq < coalesce(n.seq, o.seq + 1) AS has_outcome,
-                (SELECT boot FROM runs WHERE run = t.run) = (SELECT boot FROM runs WHERE run = ?4) AS is_same_boot
+            SELECT o.at AS o_at, n.at AS n_at, coalesce(t.at, c.at) AS t_at, o.up AS o_up, n.up AS n_up, t.up AS t_up,
+                n.seq AS n_seq, o.seq < coalesce(n.seq, o.seq + 1) AS has_outcome,
+                (SELECT boot FROM runs WHERE run = t.run) = (SELECT boot FROM runs WHERE run = ?3) AS is_same_boot
             FROM changes c
             LEFT JOIN tries t ON t.change = c.change
             LEFT JOIN tries n ON n.seq = (
@@ -75,14 +71,18 @@ pub(super) fn last_unsure_send(
             LEFT JOIN outcomes o ON o.seq = (
                 SELECT min(seq) FROM outcomes WHERE change = c.change AND seq > coalesce(t.seq, c.seq))
             WHERE c.number = ?1 AND c.change <> ?2 AND (o.seq IS NULL OR o.kind = 'no_answer' OR o.seq > n.seq))
-        SELECT max(iif(has_outcome, o_at, coalesce(n_at, t_at))),
-            max(iif(is_same_boot, iif(has_outcome, o_up, coalesce(n_up, t_up)), NULL))
+        SELECT iif(has_outcome, o_at, coalesce(n_at, t_at)), iif(has_outcome, o_up, iif(n_seq, n_up, t_up)),
+            coalesce(has_outcome, 0) OR n_seq IS NOT NULL, coalesce(is_same_boot, 0)
         FROM unsure";
-    let longest = LONGEST_REQUEST.as_secs().cast_signed();
-    let mut last = db.prepare_cached(LAST)?;
-    let (at, up): (Option<u32>, Option<i64>) = last
-        .query_row(params![number.as_str(), except.to_string(), longest, run], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(at.map(|at| UnsureSend { at: UtcTime::from_unix_seconds(at), up: up.and_then(|up| up.try_into().ok()) }))
+    let row = |row: &Row<'_>| Ok(recorded(row.get(0)?, row.get(1)?, row.get(3)?, row.get(2)?));
+    db.prepare_cached(UNSURE)?.query_map([number.as_str(), &except.to_string(), run], row)?.collect()
+}
+
+/// From the columns of a row: of a try, unless something was recorded after it.
+fn recorded(at: u32, up: Option<u32>, is_of_this_boot: bool, is_over: bool) -> Recorded {
+    let slack = if is_over { Duration::ZERO } else { LONGEST_REQUEST };
+    let (at, up) = (UtcTime::from_unix_seconds(at), up.map(|up| Duration::from_secs(up.into())));
+    Recorded { at, up, is_of_this_boot, slack }
 }
 
 /// The runs that wait to send a change of this number again, of which nothing is in doubt.
@@ -110,27 +110,26 @@ pub(super) fn is_overtaken(
     db.prepare_cached(LATER)?.exists(params![number.as_str(), change.to_string(), run])
 }
 
-/// When a run other than this one had a PIN of this number confirmed, at that time or later.
-pub(super) fn set_elsewhere(
+/// When a run other than this one last had a PIN of this number confirmed.
+pub(super) fn last_set_elsewhere(
     db: &Connection,
     number: PhoneNumberId,
-    since: UtcTime,
     run: &str,
-) -> rusqlite::Result<Option<UtcTime>> {
+) -> rusqlite::Result<Option<Recorded>> {
     const SET: &str = "
-        SELECT max(o.at) FROM outcomes o
-        WHERE o.number = ?1 AND o.kind = 'set' AND o.at >= ?2
-            AND ?3 <> (SELECT t.run FROM tries t WHERE t.change = o.change ORDER BY t.seq DESC LIMIT 1)";
-    let seconds: Option<u32> =
-        db.prepare_cached(SET)?.query_row(params![number.as_str(), since.unix_seconds(), run], |row| row.get(0))?;
-    Ok(seconds.map(UtcTime::from_unix_seconds))
+        SELECT o.at, o.up FROM outcomes o
+        WHERE o.number = ?1 AND o.kind = 'set'
+            AND ?2 <> (SELECT t.run FROM tries t WHERE t.change = o.change ORDER BY t.seq DESC LIMIT 1)
+        ORDER BY o.seq DESC LIMIT 1";
+    let row = |row: &Row<'_>| Ok(recorded(row.get(0)?, row.get(1)?, false, true));
+    db.prepare_cached(SET)?.query_row([number.as_str(), run], row).optional()
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
-    let intended = UtcTime::from_unix_seconds(row.get(6)?);
+    let intended: u32 = row.get(6)?;
     let sent: Option<u32> = row.get(8)?;
     let ended: Option<u32> = row.get(10)?;
-    let sent = sent.map_or(intended, UtcTime::from_unix_seconds);
+    let last_send = recorded(ended.or(sent).unwrap_or(intended), row.get(13)?, row.get(14)?, ended.is_some());
     let attempts: Option<u8> = row.get(9)?;
     let tries: Option<u8> = row.get(11)?;
     let detail: Option<String> = row.get(12)?;
@@ -150,10 +149,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
             before: two_step(&row.get::<_, String>(4)?),
             tries: tries.or(attempts).unwrap_or(1),
             doubt,
-            last_send: ended.map_or(sent.plus(LONGEST_REQUEST), UtcTime::from_unix_seconds),
+            last_send: last_send.latest(),
             is_sealed: row.get(5)?,
         },
         run: row.get(7)?,
+        last_send,
     })
 }
 

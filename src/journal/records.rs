@@ -212,8 +212,48 @@ impl Unresolved {
     }
 }
 
-/// How long it takes until nothing that was sent can land any more. Where the clock was set back, nobody knows how long
-/// ago it was: the whole time is waited for.
+/// True for a time that no clock can have told so far, unless it was wrong then, or is wrong now.
+pub(super) fn lies_ahead(at: UtcTime, now: UtcTime) -> bool {
+    at > now.plus(LONGEST_REQUEST)
+}
+
+/// When something happened at the latest, as a row tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Recorded {
+    /// When the row was written.
+    pub(super) at: UtcTime,
+    /// The same, as time since the machine was started.
+    pub(super) up: Option<Duration>,
+    /// True if the machine is known not to have been started anew since.
+    pub(super) is_of_this_boot: bool,
+    /// So much later it can have been.
+    pub(super) slack: Duration,
+}
+
+impl Recorded {
+    /// By the clock of that time.
+    pub(super) fn latest(&self) -> UtcTime {
+        self.at.plus(self.slack)
+    }
+
+    /// By the clock of now. Both may have been wrong, or set since; the time since the machine was started cannot be set.
+    pub(super) fn seen_from(&self, now: UtcTime, uptime: Option<Duration>) -> UtcTime {
+        let by_uptime = uptime.zip(self.up).map(|(uptime, up)| {
+            // It was before the machine was started anew. Where that is not seen, it only seems later than it was.
+            now.minus(uptime.checked_sub(up).unwrap_or(uptime)).plus(self.slack)
+        });
+        match (by_uptime, lies_ahead(self.latest(), now)) {
+            (Some(seen), true) => seen,
+            (Some(seen), false) if self.is_of_this_boot => seen.max(self.latest()),
+            (Some(_) | None, false) => self.latest(),
+            // Nobody knows: no later than now.
+            (None, true) => now.plus(self.slack),
+        }
+    }
+}
+
+/// How long it takes until nothing that was sent can land any more. Where the clock was set back meanwhile, nobody knows
+/// how long ago it was: the whole time is waited for.
 pub(crate) fn time_to_new_pin(last_send: UtcTime, now: UtcTime) -> Duration {
     now.until(last_send.plus(LATE_LANDING)).min(LATE_LANDING + LONGEST_REQUEST)
 }

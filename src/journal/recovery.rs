@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use super::audit::{Action, Entry, Head, Noted};
 use super::error::{Failure, JournalError};
 use super::ledger::{Ledger, Scribe};
-use super::open_changes;
+use super::open_changes::{self, OpenChange};
 use super::records::{Opening, Recovered, Rest, Unresolved};
 use super::running::Running;
 use super::schema;
@@ -118,9 +118,6 @@ fn recover(
         findings.push(note);
     }
     let unresolved = ledger.not_of_others()?;
-    for open in &unresolved {
-        ledger.scribe.free_from(open.number, open.last_send, now.utc, now.instant);
-    }
     let recipients = ledger.standing()?;
     let head = ledger.head;
     lock.append(&missing.lines)?;
@@ -372,12 +369,14 @@ impl Ledger<'_> {
         known.query_row([job.map(JobId::get)], |row| row.get(0).map(JobId::new)).optional()
     }
 
-    fn not_of_others(&self) -> Result<Vec<Unresolved>, Failure> {
+    fn not_of_others(&mut self) -> Result<Vec<Unresolved>, Failure> {
         let mut unresolved = Vec::new();
-        for open in open_changes::all(self.db)? {
-            let is_others = open.run.as_ref().map_or(Ok(false), |run| self.scribe.running.is_another(run))?;
+        for OpenChange { change, run, last_send } in open_changes::all(self.db, Some(self.run()))? {
+            let is_others = run.as_ref().map_or(Ok(false), |run| self.scribe.running.is_another(run))?;
             if !is_others {
-                unresolved.push(open.change);
+                self.scribe.time_left(change.number, last_send, self.now);
+                let last_send = last_send.seen_from(self.now.utc, self.scribe.clock.uptime());
+                unresolved.push(Unresolved { last_send, ..change });
             }
         }
         Ok(unresolved)

@@ -106,6 +106,21 @@ fn a_random_job_draws_new_pins_when_it_is_taken_up_again() {
 }
 
 #[test]
+fn a_clock_that_was_a_year_ahead_blocks_no_number_for_a_year() {
+    let shop = Shop::prompt();
+    let ids = shop.ids("not-set", 4);
+    cut_short(&shop, &ids, &["--random"]);
+    // One was set, one is in doubt, and all of it seems to be yet to come; it was almost three minutes ago.
+    let later = ["tries", "outcomes"]
+        .map(|table| format!("DROP TRIGGER {table}_stay; UPDATE {table} SET at = at + 365 * 86400, up = up - 165;"));
+    Connection::open(shop.state("journal.db")).expect("the journal").execute_batch(&later.concat()).expect("altered");
+    assert_eq!(shop.run(&["jobs", "resume", "1", "--confirm", "2"]).code, Some(0));
+    let list = shop.list(&ids[..2]);
+    let set = shop.run(&["pin", "set", "--from", &list, "--random", "--confirm", "2", "--replace", "--json"]);
+    assert_eq!((set.code, &set.summary()["set"]), (Some(0), &json!(2)), "{set:?}");
+}
+
+#[test]
 fn a_job_that_another_process_works_on_is_not_taken_up() {
     let shop = Shop::prompt();
     let ids = shop.ids("not-set", 4);

@@ -3,13 +3,17 @@
 use std::time::{Duration, Instant};
 
 use pindesk::job::{Before, JobId, LATE_LANDING, Settlement};
-use pindesk::journal::{Event, Intent, JobProgress, Journal, NumberState, Opening, Reader, Refused, Rest, Standing};
+use pindesk::journal::{
+    Event, Intent, JobProgress, Journal, NumberState, Opening, Reader, Recovered, Refused, Rest, Standing,
+};
 use pindesk::moment::{Clock, HandClock, Moment, UtcTime};
 use pindesk::number::{Number, TwoStep, Waba};
 use pindesk::outcome::{Doubt, Fault, NotSent, Outcome};
 use pindesk::text::Clean;
 
 use crate::support::records::{Desk, T0, number, plan, recipients, rest};
+
+const A_YEAR: Duration = Duration::from_hours(365 * 24);
 
 fn fault() -> Fault {
     Fault {
@@ -137,7 +141,7 @@ async fn the_same_pin_may_be_sent_again_at_once_and_another_then_waits_anew() {
 
 #[tokio::test]
 async fn a_second_try_is_judged_by_the_time_of_the_first_at_least() {
-    let desk = Desk::new();
+    let mut desk = Desk::new();
     let (journal, job) = begin(&desk, &[1]).await;
     let first = intend(&desk, &journal, job, 1, T0).await;
     journal.rest(rest(&first, no_answer(), T0.plus(seconds(100)))).await.expect("recorded");
@@ -145,6 +149,7 @@ async fn a_second_try_is_judged_by_the_time_of_the_first_at_least() {
     // The journal's own clock still stands at T0.
     journal.intend_again(second.change, second.number, 2).await.expect("recorded");
     journal.close();
+    desk.now = T0.plus(seconds(300));
     let last_sends: Vec<_> = desk.open().1.unresolved.into_iter().map(|open| open.last_send).collect();
     assert_eq!(last_sends, [T0.plus(seconds(100)), T0.plus(seconds(340))]);
 }
@@ -291,8 +296,8 @@ async fn a_pin_that_another_process_set_since_the_number_was_read_is_not_replace
     };
     assert_eq!(
         busy(journal.intend(ours(T0)).await),
-        "another pindesk set a PIN on this number at 14:00:05 UTC, after its status was read here; read it again before \
-         another is set"
+        "another pindesk set a PIN on this number at 22 Nov 2026 14:00 UTC, after its status was read here; read it again \
+         before another is set"
     );
     journal.intend(ours(T0.plus(seconds(6)))).await.expect("whoever confirmed saw what was on");
     // What this process set itself is no news to it.
@@ -338,22 +343,100 @@ async fn what_waits_for_its_repeat_is_at_work_and_never_was_sent_once_its_proces
     intend(&desk, &other, others_job, 1, T0).await;
 }
 
+/// Opens the journal of a desk by the system's clock.
+fn open_now(desk: &Desk) -> (Journal, Recovered) {
+    let opening = Opening { clock: Clock::System, ..desk.opening() };
+    Journal::open(opening).expect("a good journal")
+}
+
+/// Leaves number 1 in doubt when the clock shows this time.
+async fn leave_in_doubt(desk: &Desk, at: UtcTime) -> JobId {
+    let (journal, _) = open_now(desk);
+    let job = journal.begin_job(plan(&[1])).await.expect("recorded");
+    let intent = intend(desk, &journal, job, 1, at).await;
+    journal.rest(rest(&intent, no_answer(), at)).await.expect("recorded");
+    journal.close();
+    job
+}
+
+/// Alters what was recorded of the time since the machine was started.
+fn shift_uptimes(desk: &Desk, by: &str) {
+    let db = desk.database();
+    db.execute_batch("DROP TRIGGER IF EXISTS tries_stay; DROP TRIGGER IF EXISTS outcomes_stay").expect("dropped");
+    db.execute_batch(&format!("UPDATE tries SET up = up {by}; UPDATE outcomes SET up = up {by}")).expect("altered");
+}
+
+/// How long after an opening now no new PIN goes to the number in doubt.
+fn time_to_new_pin(desk: &Desk) -> Duration {
+    let [open] = &open_now(desk).1.unresolved[..] else { panic!("one is in doubt") };
+    let now = Clock::System.now();
+    open.new_pin_from(now).instant - now.instant
+}
+
+#[tokio::test]
+async fn a_clock_that_was_a_year_ahead_keeps_a_number_no_longer_than_a_right_one() {
+    let desk = Desk::new();
+    let now = UtcTime::now();
+    let job = leave_in_doubt(&desk, now.plus(A_YEAR)).await;
+    let left = time_to_new_pin(&desk);
+    assert!(left > seconds(60) && left <= LATE_LANDING, "{left:?}");
+    let words = busy(open_now(&desk).0.intend(desk.intent(job, 1, now)).await);
+    assert!(words.starts_with("an earlier PIN can still land on this number; another is possible from "), "{words}");
+    // Two minutes later, whatever process asks.
+    shift_uptimes(&desk, "- 125");
+    assert_eq!(time_to_new_pin(&desk), Duration::ZERO);
+    open_now(&desk).0.intend(desk.intent(job, 1, UtcTime::now())).await.expect("nothing can land any more");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_a_year_ahead_before_the_machine_was_started_anew_keeps_no_number() {
+    let desk = Desk::new();
+    let job = leave_in_doubt(&desk, UtcTime::now().plus(A_YEAR)).await;
+    desk.database().execute_batch("DROP TRIGGER runs_stay; UPDATE runs SET boot = 'before'").expect("altered");
+    shift_uptimes(&desk, "+ 1e6");
+    assert_eq!(time_to_new_pin(&desk), Duration::ZERO);
+    open_now(&desk).0.intend(desk.intent(job, 1, UtcTime::now())).await.expect("nothing can land any more");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_a_day_behind_settles_no_doubt_early() {
+    let desk = Desk::new();
+    leave_in_doubt(&desk, UtcTime::now().minus(Duration::from_hours(24))).await;
+    let left = time_to_new_pin(&desk);
+    assert!(left > seconds(60) && left <= LATE_LANDING, "{left:?}");
+}
+
+#[tokio::test]
+async fn a_pin_that_was_set_by_a_clock_a_year_ahead_is_news_to_nobody_who_read_the_number_since() {
+    let desk = Desk::new();
+    let now = UtcTime::now();
+    let (other, _) = open_now(&desk);
+    let job = other.begin_job(plan(&[1])).await.expect("recorded");
+    let theirs = intend(&desk, &other, job, 1, now.plus(A_YEAR)).await;
+    other.rest(rest(&theirs, Outcome::Confirmed, now.plus(A_YEAR))).await.expect("recorded");
+    let (journal, _) = open_now(&desk);
+    let ours = |read_at| {
+        let intent = desk.intent(job, 1, UtcTime::now());
+        Intent { before: Before { read_at: Some(read_at), ..intent.before }, ..intent }
+    };
+    let words = busy(journal.intend(ours(now.minus(seconds(9)))).await);
+    let start = "another pindesk set a PIN on this number at ";
+    assert!(words.starts_with(start) && words.contains(", after its status was read here; read it again"), "{words}");
+    assert!(!words.contains(&now.plus(A_YEAR).date_minute()), "it is told by the clock of now: {words}");
+    // The clock was set back since the number was read: before or after, nobody knows.
+    let words = busy(journal.intend(ours(now.plus(A_YEAR))).await);
+    let told = format!(", and its status was read by a clock that said {}; ", now.plus(A_YEAR).date_minute());
+    assert!(words.starts_with(start) && words.contains(&told), "{words}");
+    journal.intend(ours(now.plus(seconds(20)))).await.expect("it was read since");
+}
+
 #[tokio::test]
 async fn a_clock_that_was_set_forward_frees_no_number() {
     let desk = Desk::new();
-    let open = || {
-        let opening = Opening { clock: Clock::System, ..desk.opening() };
-        Journal::open(opening).expect("a good journal").0
-    };
-    let journal = open();
-    let job = journal.begin_job(plan(&[1])).await.expect("recorded");
     let now = UtcTime::now();
-    let first = intend(&desk, &journal, job, 1, now).await;
-    journal.rest(rest(&first, no_answer(), now)).await.expect("recorded");
-    journal.close();
-
+    let job = leave_in_doubt(&desk, now).await;
     let tomorrow = now.plus(Duration::from_hours(24));
-    let words = busy(open().intend(desk.intent(job, 1, tomorrow)).await);
+    let words = busy(open_now(&desk).0.intend(desk.intent(job, 1, tomorrow)).await);
     assert!(words.starts_with("an earlier PIN can still land on this number; another is possible from "), "{words}");
 }
 
@@ -376,26 +459,13 @@ async fn a_clock_that_is_set_back_again_and_again_frees_a_number_all_the_same() 
 #[tokio::test]
 async fn a_machine_that_was_started_anew_counts_by_the_clock_on_the_wall_alone() {
     let desk = Desk::new();
-    let open = || {
-        let opening = Opening { clock: Clock::System, ..desk.opening() };
-        Journal::open(opening).expect("a good journal").0
-    };
-    let journal = open();
-    let job = journal.begin_job(plan(&[1])).await.expect("recorded");
     let now = UtcTime::now();
-    let first = intend(&desk, &journal, job, 1, now).await;
-    journal.rest(rest(&first, no_answer(), now)).await.expect("recorded");
-    journal.close();
+    let job = leave_in_doubt(&desk, now).await;
     // It had been up for much longer than it is now.
-    let db = desk.database();
-    db.execute_batch("DROP TRIGGER runs_stay; DROP TRIGGER tries_stay; DROP TRIGGER outcomes_stay").expect("dropped");
-    db.execute_batch(
-        "UPDATE runs SET boot = 'before'; UPDATE tries SET up = up + 1e6; UPDATE outcomes SET up = up + 1e6",
-    )
-    .expect("altered");
-
+    desk.database().execute_batch("DROP TRIGGER runs_stay; UPDATE runs SET boot = 'before'").expect("altered");
+    shift_uptimes(&desk, "+ 1e6");
     let tomorrow = now.plus(Duration::from_hours(24));
-    open().intend(desk.intent(job, 1, tomorrow)).await.expect("nothing can land any more");
+    open_now(&desk).0.intend(desk.intent(job, 1, tomorrow)).await.expect("nothing can land any more");
 }
 
 #[tokio::test]
