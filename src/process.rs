@@ -10,7 +10,7 @@ use std::io;
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
 
-pub use self::stop::{ignores, is_in_foreground, may_stop, stop};
+pub use self::stop::{ENDINGS, STRAYS, ignores, is_in_foreground, may_stop, stop};
 
 /// The system refused, so no secret may be read.
 #[derive(Debug, thiserror::Error)]

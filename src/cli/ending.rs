@@ -9,7 +9,6 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::batch::Batch;
@@ -28,8 +27,8 @@ pub(super) struct Ending(Arc<AtomicI32>);
 impl Ending {
     /// Starts to listen, for as long as the process lives.
     pub(super) fn of(batch: Batch) -> io::Result<Self> {
-        let heeded = [SIGTERM, SIGINT, SIGHUP].into_iter().filter(|signal| !process::ignores(*signal));
-        let mut signals = Signals::new(heeded)?;
+        let heeded = process::ENDINGS.into_iter().chain(process::STRAYS);
+        let mut signals = Signals::new(heeded.filter(|signal| !process::ignores(*signal)))?;
         let ending = Self::default();
         let first = Arc::clone(&ending.0);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -74,6 +73,8 @@ fn end_after(signal: i32, at_rest: mpsc::Receiver<()>, last_answers: Duration, l
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+
+    use signal_hook::consts::SIGTERM;
 
     use super::*;
 

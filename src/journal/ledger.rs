@@ -54,8 +54,8 @@ impl Scribe {
         self.clock.uptime().map(|up| up.as_secs().cast_signed())
     }
 
-    /// How long this request of a number can still land: never longer than this process, whose own clock nobody sets, has
-    /// it before it.
+    /// How long this request of a number can still land: no later than was reckoned when this process first saw it, by the
+    /// clock that nobody sets.
     pub(super) fn time_left(&mut self, number: PhoneNumberId, sent: Recorded, now: Moment) -> Duration {
         let left = time_to_new_pin(sent.seen_from(now.utc, self.clock.uptime()), now.utc);
         let until = *self.free_from.entry((number, sent)).or_insert(now.instant + left);

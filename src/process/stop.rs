@@ -1,4 +1,4 @@
-//! Stops the process as Ctrl-Z does: only where somebody is there to continue it.
+//! Which signals end the process; and its stop, as by Ctrl-Z: only where somebody is there to continue it.
 //!
 //! The signal of Ctrl-Z itself cannot be used: it is caught, so that what comes from outside stops the program as well
 //! as the key does. The one that cannot be caught stops without asking, so the kernel's own rules are kept here.
@@ -6,7 +6,17 @@
 use std::fmt::Display;
 use std::{fs, io, iter};
 
-use signal_hook::consts::{SIGSTOP, SIGTSTP};
+use signal_hook::consts::{
+    SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU,
+    SIGXFSZ,
+};
+
+/// Signals that ask a program for its end.
+pub const ENDINGS: [i32; 4] = [SIGHUP, SIGTERM, SIGINT, SIGQUIT];
+
+/// Signals that mean nothing here, and would end a program at once all the same. Those that a fault of its own raises are
+/// not among them: to catch them helps nobody.
+pub const STRAYS: [i32; 8] = [SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGXFSZ];
 
 /// Stops the process; returns when it goes on. Does nothing where nobody could continue it.
 ///

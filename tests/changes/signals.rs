@@ -53,7 +53,8 @@ pub(super) fn sum(set: usize, not_sent: usize) -> Value {
 
 #[test]
 fn a_signal_stops_what_was_not_sent_and_awaits_what_was() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
+    let signals = [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)];
+    for (signal, code) in signals.into_iter().chain([(Signal::USR1, 138), (Signal::XCPU, 152)]) {
         let shop = Shop::prompt();
         let (mut child, held) = start(&shop, PLAIN, Stdio::piped());
         tell(&child, signal);

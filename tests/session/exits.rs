@@ -72,6 +72,18 @@ fn signals_leave_every_page() {
 }
 
 #[test]
+fn a_signal_that_means_nothing_leaves_the_terminal_as_it_was() {
+    let office = Office::prompt();
+    let strays = [Signal::USR1, Signal::USR2, Signal::ALARM, Signal::VTALARM, Signal::PROF, Signal::IO, Signal::XCPU];
+    for signal in strays.into_iter().chain([Signal::XFSZ]) {
+        let session = office.console(&[]);
+        session.kill(signal);
+        assert_eq!(session.wait_exit(), Exit::with(128 + signal.as_raw().cast_unsigned()));
+        assert_left(&session);
+    }
+}
+
+#[test]
 fn a_hang_up_leaves_every_page() {
     leave_every_page(None, |session, _| session.hang_up(), Exit::with(129));
 }

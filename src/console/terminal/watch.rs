@@ -9,38 +9,25 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGTSTP};
 
 use super::restore;
 use crate::process;
 
-/// Why the program must end.
+/// Why the program must end: a signal. That of a hang-up stands for a terminal that is gone without one as well.
+///
+/// Ctrl-C is a key in raw mode: SIGINT comes from outside. Whatever would end the process is watched for: else it would
+/// end with the terminal still taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Ending {
-    /// The terminal is gone: SIGHUP, or a hang-up without one.
-    Hangup,
-    /// SIGTERM.
-    Terminate,
-    /// SIGINT from outside; in raw mode Ctrl-C is a key.
-    Interrupt,
-    /// SIGQUIT from outside: unwatched, it would end the process with the terminal still taken.
-    Quit,
-}
+pub struct Ending(i32);
 
 impl Ending {
+    const HANG_UP: Self = Self(SIGHUP);
+
     /// 128 and the number of the signal.
     #[must_use]
     pub const fn exit_code(self) -> i32 {
-        match self {
-            Self::Hangup => 128 + SIGHUP,
-            Self::Terminate => 128 + SIGTERM,
-            Self::Interrupt => 128 + SIGINT,
-            Self::Quit => 128 + SIGQUIT,
-        }
-    }
-
-    const fn signal(self) -> i32 {
-        self.exit_code() - 128
+        128 + self.0
     }
 }
 
@@ -85,9 +72,10 @@ impl Watch {
     }
 
     fn catching_signals() -> io::Result<Self> {
+        let strays = process::STRAYS.into_iter().filter(|signal| !process::ignores(*signal));
         let mut signals = Vec::new();
-        for ending in [Ending::Hangup, Ending::Terminate, Ending::Interrupt, Ending::Quit] {
-            signals.push((ending, caught(ending.signal())?));
+        for signal in process::ENDINGS.into_iter().chain(strays) {
+            signals.push((Ending(signal), caught(signal)?));
         }
         let stops = process::may_stop().then(|| caught(SIGTSTP)).transpose()?;
         // A hang-up need not bring a signal (nohup), and a signal need not mean a hang-up.
@@ -106,7 +94,7 @@ impl Watch {
             for ending in endings {
                 if let Some(on_ending) = on_ending.take() {
                     on_ending(ending);
-                } else if ending != Ending::Hangup {
+                } else if ending != Ending::HANG_UP {
                     restore::exit(ending.exit_code());
                 }
             }
@@ -132,7 +120,7 @@ impl Watch {
         }
         if is_hung_up {
             self.terminal = None;
-            endings.push(Ending::Hangup);
+            endings.push(Ending::HANG_UP);
         }
         endings
     }
