@@ -178,11 +178,12 @@ impl StateDir {
         }
     }
 
-    /// Says which file has this name now: its device and its inode. `None` where there is none.
+    /// Says which file has this name now: its device and its inode. `None` where there is none. It goes by the path, as
+    /// whoever comes next does: the directory may have been moved away, or replaced.
     pub(crate) fn identity(&self, name: &str) -> io::Result<Option<(u64, u64)>> {
-        match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match rustix::fs::lstat(self.path.join(name)) {
             Ok(found) => Ok(Some((found.st_dev, found.st_ino))),
-            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
     }

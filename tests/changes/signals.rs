@@ -92,13 +92,15 @@ fn a_second_signal_ends_it_at_once_and_the_next_start_knows_what_is_in_doubt() {
 
 #[test]
 fn a_journal_that_dies_stops_what_was_not_sent_and_says_where() {
-    let shop = Shop::prompt();
-    let (child, held) = start(&shop, PLAIN, Stdio::piped());
-    fs::remove_file(shop.state("journal.db")).expect("it was there");
-    drop(held);
-    let ended = shop.end_of(child);
-    assert_eq!((ended.code, ended.summary(), shop.simulator.pin_requests()), (Some(6), sum(2, 4), 2), "{ended:?}");
-    assert!(ended.err.contains("~/.local/state/pindesk") && ended.err.contains("free"), "{ended:?}");
+    for moved in ["journal.db", ""] {
+        let shop = Shop::prompt();
+        let (child, held) = start(&shop, PLAIN, Stdio::piped());
+        fs::rename(shop.state(moved), shop.path("away")).expect("it was there");
+        drop(held);
+        let ended = shop.end_of(child);
+        assert_eq!((ended.code, ended.summary(), shop.simulator.pin_requests()), (Some(6), sum(2, 4), 2), "{ended:?}");
+        assert!(ended.err.contains("~/.local/state/pindesk") && ended.err.contains("free"), "{ended:?}");
+    }
 }
 
 #[test]

@@ -45,6 +45,36 @@ async fn a_database_that_was_moved_away_takes_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_directory_that_was_moved_away_takes_nothing_more_and_harms_none_in_its_place() {
+    for is_at_work in [false, true] {
+        let desk = Desk::new();
+        let (journal, _) = desk.open();
+        let job = journal.begin_job(plan(&[1, 2])).await.expect("recorded");
+        journal.intend(desk.intent(job, 1, T0)).await.expect("recorded");
+        let away = desk.home().join("away");
+        std::fs::rename(desk.path(), &away).expect("moved");
+        let (second, recovered) = desk.open();
+        assert_eq!((recovered.unresolved, recovered.findings), (vec![], vec![]));
+        second.begin_job(plan(&[3])).await.expect("recorded");
+        if is_at_work {
+            let why = dead(&desk, journal.intend(desk.intent(job, 2, T0)).await);
+            let start =
+                "the journal in ~/state takes nothing more: escrow.jsonl was moved away or replaced meanwhile (";
+            assert!(why.starts_with(start), "{why}");
+        }
+        journal.close();
+        second.begin_job(plan(&[4])).await.expect("its files are its own");
+        second.close();
+        // Whoever puts it back finds all that was recorded before.
+        std::fs::remove_dir_all(desk.path()).expect("removed");
+        std::fs::rename(&away, desk.path()).expect("moved back");
+        let (_, recovered) = desk.open();
+        let open: Vec<_> = recovered.unresolved.iter().map(|open| (open.job, open.number)).collect();
+        assert_eq!((open, recovered.findings), (vec![(Some(job), number(1))], vec![]));
+    }
+}
+
+#[tokio::test]
 async fn what_is_written_ahead_and_was_deleted_or_replaced_takes_nothing_more_and_is_kept_if_it_can_be() {
     for (name, is_replaced) in
         [("journal.db-wal", false), ("journal.db-shm", false), ("journal.db-wal", true), ("journal.db-shm", true)]
