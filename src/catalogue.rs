@@ -127,9 +127,7 @@ impl Explanation {
             Doubt::OlderPin(last) => {
                 let what = match last {
                     Unchanged::Refused(fault) => format!("Meta refused the last request: {}.", explain(fault).short),
-                    Unchanged::NotSent(why) => {
-                        format!("The last request was not sent: {}.", Self::of_not_sent(why).short)
-                    }
+                    Unchanged::NotSent(why) => Self::unsent("The last request", why),
                 };
                 let reason =
                     format!("{what} It changed nothing, but the older PIN of the request before it is in doubt.");
@@ -150,6 +148,14 @@ impl Explanation {
         Self { short, reason, changed: Changed::MayBe, advice }
     }
 
+    /// That a request was not sent. Only what was refused here says by itself when it may be.
+    fn unsent(request: &str, why: &NotSent) -> String {
+        if let NotSent::RefusedHere(said) = why {
+            return format!("{request} was refused here: {said}.");
+        }
+        format!("{request} was not sent: {}.", Self::of_not_sent(why).short)
+    }
+
     /// Of a request in doubt whose repeat came to nothing.
     fn of_repeat(earlier: &Doubt, last: &Unchanged) -> Self {
         let told = Self::of_doubt(earlier);
@@ -157,7 +163,7 @@ impl Explanation {
             Unchanged::Refused(fault) => {
                 (format!("Meta refused a repeat: {}.", explain(fault).short), Some(explain(fault)))
             }
-            Unchanged::NotSent(why) => (format!("A repeat was not sent: {}.", Self::of_not_sent(why).short), None),
+            Unchanged::NotSent(why) => (Self::unsent("A repeat", why), None),
         };
         // A token that is refused has to be replaced before the doubt can be settled.
         let advice = refusal.filter(|entry| entry.scope == Scope::Token).map_or(told.advice, |entry| entry.advice);
@@ -441,8 +447,14 @@ mod tests {
 
     #[test]
     fn an_older_pin_in_doubt_is_told_apart_from_the_one_that_came_to_nothing() {
-        let told = [Unchanged::Refused(fault(400, 133_010, None, "")), Unchanged::NotSent(NotSent::Stopped)]
-            .map(|last| Explanation::of_doubt(&Doubt::OlderPin(last)));
+        let refused_here =
+            NotSent::RefusedHere(Clean::new("an earlier PIN could still take effect until 14:02:40 UTC"));
+        let told = [
+            Unchanged::Refused(fault(400, 133_010, None, "")),
+            Unchanged::NotSent(NotSent::Stopped),
+            Unchanged::NotSent(refused_here),
+        ]
+        .map(|last| Explanation::of_doubt(&Doubt::OlderPin(last)));
         assert_eq!(
             told.each_ref().map(|told| told.reason.as_ref()),
             [
@@ -450,6 +462,8 @@ mod tests {
                  the request before it is in doubt.",
                 "The last request was not sent: stopped before it was sent. It changed nothing, but the older PIN of \
                  the request before it is in doubt.",
+                "The last request was refused here: an earlier PIN could still take effect until 14:02:40 UTC. It \
+                 changed nothing, but the older PIN of the request before it is in doubt.",
             ]
         );
         for told in told {
