@@ -3,14 +3,14 @@
 //! What it makes is its owner's alone, it leaves no core file, and other processes of the same user can read neither its
 //! memory nor its environment. It undoes nothing: what is set holds until the process ends.
 
-mod stop;
+mod signals;
 
 use std::io;
 
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
 
-pub use self::stop::{ENDINGS, STRAYS, ignores, is_in_foreground, may_stop, stop};
+pub use self::signals::{ENDINGS, STRAYS, ignores, is_in_foreground, may_stop, stop};
 
 /// The system refused, so no secret may be read.
 #[derive(Debug, thiserror::Error)]
