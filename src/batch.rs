@@ -7,6 +7,7 @@
 //! it is settled, the secrets are dropped, or the actor ends.
 
 mod actor;
+mod breaker;
 mod doubts;
 mod news;
 mod queue;

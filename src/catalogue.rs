@@ -199,6 +199,11 @@ impl Explanation {
                     .into(),
                 MEND_WABA,
             ),
+            NotSent::NoSureAnswers => (
+                "stopped: no sure answers came",
+                "Too many requests in a row got no sure answer before this number's turn came.".into(),
+                MEND_LINE,
+            ),
             NotSent::RefusedHere(said) => {
                 ("refused here, before it was sent", format!("The request was refused here: {said}.").into(), &[])
             }
@@ -282,6 +287,12 @@ const RESUME: &[&str] = &["Resume the job, or set the PIN of this number again."
 
 const MEND_WABA: &[&str] = &[
     "Open the number of this WABA that failed: its page says what to do.",
+    "Then resume the job, or set the PIN of this number again.",
+];
+
+const MEND_LINE: &[&str] = &[
+    "Open a number without an answer: its page says why.",
+    "Check the network and the proxy of this server.",
     "Then resume the job, or set the PIN of this number again.",
 ];
 
@@ -418,6 +429,7 @@ mod tests {
             .chain(TRUST)
             .chain(RESUME)
             .chain(MEND_WABA)
+            .chain(MEND_LINE)
             .chain(READ_AGAIN)
             .chain(&RESET_LOST_PIN)
         {

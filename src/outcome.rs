@@ -70,6 +70,8 @@ pub enum NotSent {
     /// Meta refused another number of the same WABA, for a reason that holds for all of them. The text says which, in a
     /// few words.
     WabaRefused(Clean),
+    /// Too many requests of the same work in a row got no sure answer before its turn came.
+    NoSureAnswers,
     /// The request could not be built.
     RefusedHere(Clean),
 }
@@ -82,6 +84,7 @@ impl fmt::Display for NotSent {
             Self::Stopped => f.write_str("stopped before it was sent"),
             Self::TokenRefused => f.write_str("Meta refused the access token before this was sent"),
             Self::WabaRefused(why) => write!(f, "Meta refuses all numbers of this WABA: {why}"),
+            Self::NoSureAnswers => f.write_str("too many requests in a row got no sure answer before this was sent"),
             Self::RefusedHere(why) => write!(f, "refused here: {why}"),
         }
     }

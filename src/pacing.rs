@@ -36,6 +36,17 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// What else is not to be sent: nothing, while the same PIN goes again.
+    #[must_use]
+    pub const fn stops(&self) -> Stops {
+        match self {
+            Self::Rest { stops, .. } => *stops,
+            Self::Repeat { .. } => Stops::Nothing,
+        }
+    }
+}
+
 /// How much of a batch stops with a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stops {
@@ -118,6 +129,7 @@ fn least_wait(outcome: &Outcome) -> Option<Duration> {
             | NotSent::Stopped
             | NotSent::TokenRefused
             | NotSent::WabaRefused(_)
+            | NotSent::NoSureAnswers
             | NotSent::RefusedHere(_) => None,
         },
         Outcome::InDoubt(doubt) => match doubt {

@@ -631,6 +631,105 @@ async fn three_failed_handshakes_in_a_row_stop_the_work() {
     assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, NotSent::Tls(_)))), 50);
 }
 
+fn has_no_sure_answers(state: &JobState) -> bool {
+    matches!(state, JobState::NotSent(finished, NotSent::NoSureAnswers) if finished.tries == 0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_never_brings_a_sure_answer_stops_the_rest() {
+    const ANSWERS: [&str; 6] =
+        ["\"reset-after\"", "\"timeout\"", "\"html\"", "\"truncate\"", "\"redirect\"", "{ code = 2, status = 503 }"];
+    for answer in ANSWERS {
+        let simulator = simulator(2_000, Duration::ZERO, &format!("[[fault]]\nevery = 1\nanswer = {answer}")).await;
+        for is_listed in [false, true] {
+            let mut desk = Desk::on(&simulator, 4).await;
+            let sent_before = simulator.pin_requests();
+            if is_listed {
+                desk.set_each(2_000);
+            } else {
+                desk.batch.set(changes(2_000));
+            }
+            desk.rest(2_000).await;
+            let sent = simulator.pin_requests() - sent_before;
+            let doubts = desk.count(|state| matches!(state, JobState::InDoubt(_)));
+            // Two for each that may be on its way, with all their tries, and what was on its way by then.
+            assert!(
+                (32..=35).contains(&sent) && (8..=11).contains(&doubts),
+                "{answer}: {sent} sent, {doubts} in doubt"
+            );
+            assert_eq!(desk.count(has_no_sure_answers), 2_000 - doubts, "{answer}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_hiccup_of_the_line_stops_nothing() {
+    for (concurrency, most) in [(1, 19), (2, 19), (4, 31), (16, 127)] {
+        let faults = format!("[[fault]]\nevery = 1\ntimes = {most}\nanswer = \"reset-before\"");
+        let simulator = simulator(200, Duration::ZERO, &faults).await;
+        let mut desk = Desk::on(&simulator, concurrency).await;
+        desk.batch.set(changes(200));
+        desk.rest(200).await;
+        let doubts = desk.count(|state| matches!(state, JobState::InDoubt(_)));
+        assert!(doubts <= most / usize::from(MAX_TRIES), "{doubts} in doubt");
+        assert_eq!(desk.count(is_set), 200 - doubts, "one more request would have stopped the rest");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_sure_answer_shows_that_the_line_is_whole_again() {
+    // The tries of each fifth number; the others get no sure answer at all.
+    const YES: &[&str] = &["\"html\""];
+    const NO: &[&str] = &["\"html\"", "{ code = 100, status = 400 }"];
+    const LATER: &[&str] = &["\"html\"", "{ code = 80008, status = 400 }", "\"html\"", "\"html\""];
+    for (answers, in_doubt) in [(YES, 80), (NO, 100), (LATER, 100)] {
+        let of_five = |n: u64| {
+            let fault = |answer| format!("[[fault]]\nnumber = \"{}\"\ntimes = 1\nanswer = {answer}\n", id(5 * n));
+            let others = (1..=4).map(|k| four_resets(5 * n - k, "html"));
+            others.chain(answers.iter().map(fault)).collect::<String>()
+        };
+        let simulator = simulator(200, Duration::ZERO, &(1..=20).map(of_five).collect::<String>()).await;
+        let mut desk = Desk::on(&simulator, 1).await;
+        desk.batch.set(changes(100));
+        desk.rest(100).await;
+        let doubts = desk.count(|state| matches!(state, JobState::InDoubt(_)));
+        assert_eq!((doubts, desk.count(has_no_sure_answers)), (in_doubt, 0), "{answers:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_started_after_a_rest_is_not_stopped_by_doubts_from_before_it() {
+    let simulator = simulator(200, Duration::ZERO, "[[fault]]\nevery = 1\nanswer = \"html\"").await;
+    let mut desk = Desk::on(&simulator, 1).await;
+    desk.batch.set(changes(4));
+    desk.rest(4).await;
+    desk.settle().await;
+    for from in [5, 105] {
+        desk.batch.set((from..from + 50).map(change).collect());
+        desk.rest(50).await;
+        let sent = (from..from + 50).filter(|n| matches!(desk.last(*n), JobState::InDoubt(_))).count();
+        assert_eq!(sent, 5, "the same as at the first time, from {from} on");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_to_be_sent_again_over_a_broken_line_stays_in_doubt_and_says_so() {
+    let faults = format!(
+        "[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 4, status = 500, regain_minutes = 60 }}\n\
+         [[fault]]\nevery = 1\nanswer = \"html\"",
+        id(1)
+    );
+    let simulator = simulator(200, Duration::ZERO, &faults).await;
+    let mut desk = Desk::on(&simulator, 2).await;
+    desk.batch.set(changes(50));
+    desk.rest(50).await;
+    assert_eq!(desk.story(1), "queued sending-1 retry? no-answer after 1");
+    let doubt = &in_doubt(desk.last(1)).doubt;
+    assert!(matches!(doubt, Doubt::Repeated { last: Unchanged::NotSent(NotSent::NoSureAnswers), .. }), "{doubt:?}");
+    let said = simulator.pins_sent(&id(1)).len();
+    assert_eq!((said, desk.count(has_no_sure_answers)), (1, 44), "1, and five others with their four tries");
+}
+
 /// What the database says, asked without the program.
 fn ask(database: &std::path::Path, question: &str) -> i64 {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;

@@ -446,6 +446,15 @@ mod doubt {
     }
 
     #[test]
+    fn what_was_stopped_as_no_sure_answers_came_says_so_on_its_row_and_its_page() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        let finished = Finished { at: stage.now.utc, tries: 0 };
+        stage.job(0, JobState::NotSent(finished, NotSent::NoSureAnswers)).sees("- not sent").sees_no("No connection");
+        stage.opens_number(0).sees("Not sent:").sees("Too many requests in a row got no sure answer before this");
+        stage.sees("Nothing was changed.").sees("Check the network and the proxy of this server.");
+    }
+
+    #[test]
     fn a_doubt_of_which_only_less_can_be_done_is_not_told_again() {
         let mut stage = Stage::ready((80, 24), escrow());
         let (finished, from) = (Finished { at: stage.now.utc, tries: 4 }, stage.standing().new_pin_from);

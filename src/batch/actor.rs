@@ -11,6 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{self, JoinSet};
 
+use super::breaker::Breaker;
 use super::doubts::{Doubts, Open};
 use super::news::Teller;
 use super::queue::Turn;
@@ -23,9 +24,6 @@ use crate::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::outcome::{Doubt, NotSent, Outcome, Unchanged};
 use crate::pacing::Stops;
 use crate::text::Clean;
-
-/// So many failed handshakes in a row stop the work: whoever answers in Meta's place answers the next request too.
-const MAX_TLS_FAILURES: u8 = 3;
 
 /// A task that came to its end.
 pub(super) enum Ended {
@@ -44,8 +42,7 @@ pub(super) struct Actor {
     /// Numbers with a change queued or on its way, or being settled: two at once would end in an order that nobody knows.
     pub(super) busy: HashSet<PhoneNumberId>,
     doubts: Doubts,
-    /// In a row.
-    tls_failures: u8,
+    breaker: Breaker,
     waiting_for_rest: Vec<blocking::Sender<()>>,
     paused: Arc<watch::Sender<bool>>,
     notices: (mpsc::UnboundedSender<Notice>, mpsc::UnboundedReceiver<Notice>),
@@ -78,7 +75,7 @@ impl Actor {
             running: HashMap::new(),
             busy: HashSet::new(),
             doubts,
-            tls_failures: 0,
+            breaker: Breaker::new(concurrency),
             waiting_for_rest: Vec::new(),
             paused,
             notices: mpsc::unbounded_channel(),
@@ -288,7 +285,9 @@ impl Actor {
         match notice {
             Notice::Answered { outcome, waba, stops, generation } => {
                 self.stop_what_would_fail(&outcome, waba, stops, generation);
-                self.count_handshakes(&outcome);
+                if let Some(why) = self.breaker.hear(&outcome) {
+                    self.let_go(&why, |_| true);
+                }
             }
             Notice::RecordsDied(words) => self.records_died(words),
         }
@@ -309,22 +308,6 @@ impl Actor {
             // The refusal of an access token that was replaced meanwhile says nothing of the new one.
             Stops::All if generation != self.line.borrow().generation => {}
             Stops::All => self.let_go(&NotSent::TokenRefused, |_| true),
-        }
-    }
-
-    fn count_handshakes(&mut self, outcome: &Outcome) {
-        match outcome {
-            Outcome::NotSent(NotSent::Tls(why)) => {
-                self.tls_failures = self.tls_failures.saturating_add(1);
-                if self.tls_failures >= MAX_TLS_FAILURES {
-                    // What the operator starts next gets its own chance.
-                    self.tls_failures = 0;
-                    self.let_go(&NotSent::Tls(why.clone()), |_| true);
-                }
-            }
-            Outcome::Confirmed | Outcome::Refused(_) | Outcome::NotSent(_) | Outcome::InDoubt(_) => {
-                self.tls_failures = 0;
-            }
         }
     }
 
@@ -439,6 +422,7 @@ impl Actor {
         if !self.busy.is_empty() {
             return;
         }
+        self.breaker.rest();
         for waiter in self.waiting_for_rest.drain(..) {
             // Whoever waited may have given up.
             waiter.send(()).ok();

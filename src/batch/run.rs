@@ -61,7 +61,7 @@ pub(super) struct Rested {
 
 /// What concerns other changes too. Told at once, as writing a change's own outcome takes its time.
 pub(super) enum Notice {
-    /// The last answer to a change.
+    /// The answer to one try.
     Answered {
         outcome: Outcome,
         waba: Option<WabaId>,
@@ -113,15 +113,12 @@ impl Run {
             drop(graph);
             let chance = getrandom::u32().unwrap_or(u32::MAX);
             let step = pacing::next_step(outcome.clone(), attempt, work.doubt.as_ref(), asked_wait, chance);
+            last = self.note(&mut work, &outcome);
+            let (waba, stops) = (work.change.waba, step.stops());
+            self.notices.send(Notice::Answered { outcome: outcome.clone(), waba, stops, generation }).ok();
             match step {
-                Step::Rest { outcome: in_all, stops } => {
-                    self.note(&mut work, &outcome);
-                    let waba = work.change.waba;
-                    self.notices.send(Notice::Answered { outcome, waba, stops, generation }).ok();
-                    break in_all;
-                }
+                Step::Rest { outcome: in_all, .. } => break in_all,
                 Step::Repeat { after } => {
-                    last = self.note(&mut work, &outcome);
                     if work.doubt.is_none() {
                         // Nothing is in doubt while it waits: if the program dies, the next one must not believe so.
                         Box::pin(self.write_down(&work, attempt, outcome, true)).await;

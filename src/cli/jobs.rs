@@ -183,10 +183,7 @@ fn show(place: &Path, id: JobId, is_json: bool) -> Result<u8, Failure> {
             return writeln!(out);
         }
         writeln!(out, "{}", tally.words(id))?;
-        match left(&job).len() {
-            0 => Ok(()),
-            left => writeln!(out, "To send what was never sent: pindesk jobs resume {id} --confirm {left}"),
-        }
+        tally.how_to_resume(id).iter().try_for_each(|how| writeln!(out, "{how}"))
     });
     closed_pipe(summed_up, 0)
 }

@@ -162,6 +162,12 @@ impl Tally {
         format!("Job {job}, {numbers}: {set} set, {failed} failed, {not_sent} not sent, {no_answer} no answer.")
     }
 
+    /// How to send what was not sent, if there is any.
+    pub(super) fn how_to_resume(&self, job: JobId) -> Option<String> {
+        let left = self.not_sent;
+        (left > 0).then(|| format!("To send what was never sent: pindesk jobs resume {job} --confirm {left}"))
+    }
+
     fn total(&self) -> usize {
         self.set + self.failed + self.not_sent + self.no_answer
     }
@@ -186,7 +192,7 @@ impl Tally {
 /// Where no number failed and none is in doubt, why some were not sent decides.
 const fn exit_code_of(why: &NotSent) -> u8 {
     match why {
-        NotSent::NoConnection(_) | NotSent::Tls(_) => 7,
+        NotSent::NoConnection(_) | NotSent::Tls(_) | NotSent::NoSureAnswers => 7,
         NotSent::TokenRefused => 8,
         NotSent::Stopped | NotSent::WabaRefused(_) | NotSent::RefusedHere(_) => 3,
     }
@@ -283,6 +289,9 @@ impl Results {
             for step in *steps {
                 complain(&format!("  {step}"));
             }
+        }
+        if let Some(how) = self.tally.how_to_resume(job) {
+            complain(&format!("\n{how}"));
         }
         if self.tally.is_in_doubt {
             complain(&format!(

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use pindesk::simulator;
 use rusqlite::Connection;
@@ -118,6 +119,54 @@ fn a_clock_that_was_a_year_ahead_blocks_no_number_for_a_year() {
     let list = shop.list(&ids[..2]);
     let set = shop.run(&["pin", "set", "--from", &list, "--random", "--confirm", "2", "--replace", "--json"]);
     assert_eq!((set.code, &set.summary()["set"]), (Some(0), &json!(2)), "{set:?}");
+}
+
+#[test]
+fn what_a_broken_line_left_unsent_is_told_and_sent_when_the_job_is_taken_up_again() {
+    // Each of two rounds of three fails with all its tries.
+    let shop = Shop::open(Duration::ZERO, "[[fault]]\nevery = 1\ntimes = 24\nanswer = \"html\"");
+    let list = shop.list(&shop.ids("not-set", 12));
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "12", "--concurrency", "3"];
+    let stopped = shop.run(&set);
+    assert_eq!(stopped.code, Some(4), "{stopped:?}");
+    let sum = stopped.out.lines().last().expect("a sum");
+    let words: Vec<&str> = sum.split(' ').collect();
+    let ["Job", "1,", "12", "numbers:", set, "set,", "0", "failed,", left, "not", "sent,", doubts, "no", "answer."] =
+        words[..]
+    else {
+        panic!("{sum}")
+    };
+    let [set, left, doubts] = [set, left, doubts].map(|count| count.parse::<usize>().expect("a count"));
+    assert!((6..=8).contains(&doubts) && set <= 2 && set + left + doubts == 12, "{sum}");
+    assert!(
+        stopped.err.contains(&format!(
+            "pindesk: {left} numbers: not sent: stopped: no sure answers came. What to do:\n  \
+             Open a number without an answer: its page says why.\n  \
+             Check the network and the proxy of this server.\n  \
+             Then resume the job, or set the PIN of this number again.\n"
+        )),
+        "{stopped:?}"
+    );
+    let resume = format!("pindesk jobs resume 1 --confirm {left}");
+    assert!(stopped.err.contains(&format!("\nTo send what was never sent: {resume}\n")), "{stopped:?}");
+    let resumed = shop.run(&resume.split(' ').skip(1).collect::<Vec<_>>());
+    let sum = format!("Job 1, {left} numbers: {left} set, 0 failed, 0 not sent, 0 no answer.");
+    assert_eq!((resumed.code, resumed.out.lines().last()), (Some(0), Some(&*sum)), "{resumed:?}");
+    assert!(!resumed.err.contains("resume"), "{resumed:?}");
+}
+
+#[test]
+fn a_job_that_is_taken_up_again_stops_at_a_broken_line_as_well() {
+    let shop = Shop::open(Duration::ZERO, "[[fault]]\nevery = 1\nafter = 2\nanswer = \"html\"");
+    cut_short(&shop, &shop.ids("not-set", 14), &["--random"]);
+    let resumed = shop.run(&["jobs", "resume", "1", "--confirm", "12", "--concurrency", "3", "--json"]);
+    let count = |key: &str| resumed.summary()[key].as_u64().expect("a count");
+    assert_eq!(
+        (resumed.code, count("total"), count("no_answer") + count("not_sent")),
+        (Some(4), 12, 12),
+        "{resumed:?}"
+    );
+    assert!((6..=8).contains(&count("no_answer")), "{resumed:?}");
 }
 
 #[test]
