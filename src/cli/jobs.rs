@@ -74,7 +74,7 @@ pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &G
     }
 }
 
-/// A job as scripts see it. The counts, `settled` and `open` included, add up to `total`.
+/// A job as scripts see it. The counts of `set` to `no_answer` add up to `total`.
 #[derive(Serialize)]
 struct JobRecord<'a> {
     schema: u8,
@@ -89,8 +89,9 @@ struct JobRecord<'a> {
     failed: usize,
     not_sent: usize,
     no_answer: usize,
+    /// Of those with no answer: in doubt no longer.
     settled: usize,
-    /// Not started, or on their way.
+    /// Of those not sent and those with no answer: never started, or on their way.
     open: usize,
 }
 
@@ -99,15 +100,15 @@ fn list(place: &Path, is_json: bool) -> Result<u8, Failure> {
     let mut out = io::stdout().lock();
     if is_json {
         let printed = jobs.iter().try_for_each(|job| {
-            serde_json::to_writer(&mut out, &record(job))?;
+            serde_json::to_writer(&mut out, &record(job, "job"))?;
             writeln!(out)
         });
         return closed_pipe(printed, 0);
     }
     let mut rows = vec![row(["JOB", "CONFIRMED AT", "STATE", "TOTAL", "SET", "FAILED", "NOT SENT", "NO ANSWER"])];
     for job in &jobs {
-        let JobRecord { at, state, total, set, failed, not_sent, no_answer, open, .. } = record(job);
-        let counts = [total, set, failed, not_sent + open, no_answer].map(|count| count.to_string());
+        let JobRecord { at, state, total, set, failed, not_sent, no_answer, .. } = record(job, "job");
+        let counts = [total, set, failed, not_sent, no_answer].map(|count| count.to_string());
         let [total, set, failed, not_sent, no_answer] = counts.each_ref().map(String::as_str);
         rows.push(row([&job.id.to_string(), &at, &state.replace('_', " "), total, set, failed, not_sent, no_answer]));
     }
@@ -119,11 +120,11 @@ fn row([job, at, state, total, set, failed, not_sent, no_answer]: [&str; 8]) -> 
     paint::row(&cells, no_answer)
 }
 
-fn record(job: &JobSummary) -> JobRecord<'_> {
-    let JobSummary { total, set, failed, not_sent, no_answer, settled, .. } = *job;
+fn record<'a>(job: &'a JobSummary, event: &'static str) -> JobRecord<'a> {
+    let tally = tally(job);
     JobRecord {
         schema: SCHEMA,
-        event: "job",
+        event,
         job: job.id.get(),
         at: job.at.rfc3339(),
         profile: job.profile.as_str(),
@@ -136,14 +137,22 @@ fn record(job: &JobSummary) -> JobRecord<'_> {
             JobProgress::Finished => "finished",
             JobProgress::CutShort => "cut_short",
         },
-        total,
-        set,
-        failed,
-        not_sent,
-        no_answer,
-        settled,
-        open: total.saturating_sub(set + failed + not_sent + no_answer + settled),
+        total: tally.total(),
+        set: tally.set,
+        failed: tally.failed,
+        not_sent: tally.not_sent,
+        no_answer: tally.no_answer,
+        settled: job.count(NumberState::Settled),
+        open: job.count(NumberState::NeverStarted) + job.count(NumberState::Running),
     }
+}
+
+fn tally(job: &JobSummary) -> Tally {
+    let mut tally = Tally::default();
+    for (state, count) in &job.counts {
+        tally.add(request(*state).0, *count);
+    }
+    tally
 }
 
 fn find(place: &Path, id: JobId) -> Result<JobDetail, Failure> {
@@ -167,25 +176,28 @@ fn request(state: NumberState) -> (Request, &'static str) {
 fn show(place: &Path, id: JobId, is_json: bool) -> Result<u8, Failure> {
     let job = find(place, id)?;
     let mut out = io::stdout().lock();
-    let mut tally = Tally::default();
     let printed = job.numbers.iter().try_for_each(|number| {
         let (request, words) = request(number.state);
-        tally.add(request);
         if is_json {
             return print_result(&mut out, number, request, words);
         }
         let reason = number.reason.as_ref().map_or("", Clean::as_str);
         writeln!(out, "{}", paint::row(&[(words, 13), (number.number.as_str(), 18)], reason))
     });
-    let summed_up = printed.and_then(|()| {
-        if is_json {
-            serde_json::to_writer(&mut out, &tally.record(Some(id)))?;
-            return writeln!(out);
-        }
-        writeln!(out, "{}", tally.words(id))?;
-        tally.how_to_resume(id).iter().try_for_each(|how| writeln!(out, "{how}"))
-    });
-    closed_pipe(summed_up, 0)
+    closed_pipe(printed.and_then(|()| print_sum(&mut out, &job.summary, is_json)), 0)
+}
+
+fn print_sum(out: &mut impl io::Write, job: &JobSummary, is_json: bool) -> io::Result<()> {
+    if is_json {
+        serde_json::to_writer(&mut *out, &record(job, "summary"))?;
+        return writeln!(out);
+    }
+    let tally = tally(job);
+    writeln!(out, "{}", tally.words(job.id))?;
+    if job.state == JobProgress::Running {
+        return writeln!(out, "The process that works on it still runs: more may be sent and answered.");
+    }
+    tally.how_to_resume(job.id).iter().try_for_each(|how| writeln!(out, "{how}"))
 }
 
 fn print_result(out: &mut impl io::Write, number: &JobNumber, request: Request, words: &str) -> io::Result<()> {

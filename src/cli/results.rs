@@ -122,18 +122,18 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts one.
-    pub(super) fn add(&mut self, request: Request) {
-        match request {
-            Request::Set => self.set += 1,
-            Request::Failed => self.failed += 1,
-            Request::NotSent => self.not_sent += 1,
-            Request::NoAnswer => self.no_answer += 1,
-        }
+    /// Counts so many.
+    pub(super) fn add(&mut self, request: Request, count: usize) {
+        *match request {
+            Request::Set => &mut self.set,
+            Request::Failed => &mut self.failed,
+            Request::NotSent => &mut self.not_sent,
+            Request::NoAnswer => &mut self.no_answer,
+        } += count;
     }
 
     fn count(&mut self, request: Request, state: &JobState) {
-        self.add(request);
+        self.add(request, 1);
         self.is_in_doubt |= matches!(state, JobState::InDoubt(_));
         if let JobState::NotSent(_, why) = state {
             let code = exit_code_of(why);
@@ -168,7 +168,7 @@ impl Tally {
         (left > 0).then(|| format!("To send what was never sent: pindesk jobs resume {job} --confirm {left}"))
     }
 
-    fn total(&self) -> usize {
+    pub(super) fn total(&self) -> usize {
         self.set + self.failed + self.not_sent + self.no_answer
     }
 
@@ -260,7 +260,7 @@ impl Results {
     /// Tells what would be sent, and that nothing was.
     pub(super) fn dry(&mut self, number: &Number) {
         let reason = "This is a dry run: it would be sent, and was not.";
-        self.tally.not_sent += 1;
+        self.tally.add(Request::NotSent, 1);
         if self.is_json {
             self.print_json(&ResultRecord::new(&number.id, Request::NotSent, reason));
         } else {

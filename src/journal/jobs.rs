@@ -31,20 +31,18 @@ pub struct JobSummary {
     pub profile: Clean,
     /// Where the PINs came from.
     pub pins: PinSource,
-    /// Numbers that were confirmed; the counts below add up to it, with those that were not started or are being sent.
-    pub total: usize,
-    /// Set.
-    pub set: usize,
-    /// Refused by Meta.
-    pub failed: usize,
-    /// Not sent.
-    pub not_sent: usize,
-    /// In doubt now.
-    pub no_answer: usize,
-    /// In doubt once, and no longer.
-    pub settled: usize,
+    /// Numbers that came to each state, where there are any. They add up to those that were confirmed.
+    pub counts: HashMap<NumberState, usize>,
     /// Whether more is to come.
     pub state: JobProgress,
+}
+
+impl JobSummary {
+    /// Numbers that came to this.
+    #[must_use]
+    pub fn count(&self, state: NumberState) -> usize {
+        self.counts.get(&state).copied().unwrap_or_default()
+    }
 }
 
 /// Whether more is to come of a job.
@@ -318,25 +316,17 @@ fn summary(
     numbers: &[JobNumber],
     is_at_work: bool,
 ) -> JobSummary {
-    let count = |state| numbers.iter().filter(|number| number.state == state).count();
-    let is_done = count(NumberState::NeverStarted) + count(NumberState::Running) == 0;
-    JobSummary {
-        id,
-        at,
-        profile,
-        pins,
-        total: numbers.len(),
-        set: count(NumberState::Set),
-        failed: count(NumberState::Failed),
-        not_sent: count(NumberState::NotSent),
-        no_answer: count(NumberState::NoAnswer),
-        settled: count(NumberState::Settled),
-        state: match (is_done, is_at_work) {
-            (true, _) => JobProgress::Finished,
-            (false, true) => JobProgress::Running,
-            (false, false) => JobProgress::CutShort,
-        },
+    let mut counts = HashMap::new();
+    for number in numbers {
+        *counts.entry(number.state).or_default() += 1;
     }
+    let is_done = ![NumberState::NeverStarted, NumberState::Running].iter().any(|state| counts.contains_key(state));
+    let state = match (is_done, is_at_work) {
+        (true, _) => JobProgress::Finished,
+        (false, true) => JobProgress::Running,
+        (false, false) => JobProgress::CutShort,
+    };
+    JobSummary { id, at, profile, pins, counts, state }
 }
 
 fn waba(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<WabaId>> {

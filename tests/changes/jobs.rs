@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pindesk::simulator;
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::shop::{Ended, PIN, Shop, await_held};
 use crate::support::watch::Watch;
@@ -42,6 +42,42 @@ fn refused(shop: &Shop, arguments: &[&str], code: i32, told: &str) {
     assert_eq!(shop.simulator.pin_requests(), before);
 }
 
+/// What `jobs list` and `jobs show` say of the first job, which is the same.
+#[track_caller]
+fn job_one(shop: &Shop) -> Value {
+    let (listed, shown) = (shop.run(&["jobs", "list", "--json"]), shop.run(&["jobs", "show", "1", "--json"]).summary());
+    let listed = listed.objects().pop().expect("a job");
+    let count = |key: &str| shown[key].as_u64().expect("a count");
+    assert_eq!(["set", "failed", "not_sent", "no_answer"].map(count).iter().sum::<u64>(), count("total"), "{shown}");
+    let shown = shown.as_object().expect("an object");
+    assert!(shown.iter().all(|(key, value)| key == "event" || listed[key] == *value), "{listed} {shown:?}");
+    listed
+}
+
+#[test]
+fn list_and_show_count_a_job_alike_while_it_is_at_work_and_when_it_is_over() {
+    let shop = Shop::prompt();
+    let held = shop.simulator.hold_changes(1);
+    let mut child = start(&shop, &shop.ids("not-set", 4), &["--random"]);
+    await_held(&held, 1);
+    let job = job_one(&shop);
+    let counts = |job: &Value| ["set", "not_sent", "no_answer", "open"].map(|key| job[key].as_u64());
+    assert_eq!((&job["state"], counts(&job)), (&json!("running"), [1, 2, 1, 3].map(Some)), "{job}");
+    let shown = shop.run(&["jobs", "show", "1"]);
+    assert!(
+        shown.out.ends_with(
+            "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.\n\
+             The process that works on it still runs: more may be sent and answered.\n"
+        ),
+        "{shown:?}"
+    );
+    drop(held);
+    let _watch = Watch::over(&child);
+    assert!(child.wait().expect("it ends").success());
+    let job = job_one(&shop);
+    assert_eq!((&job["state"], counts(&job)), (&json!("finished"), [4, 0, 0, 0].map(Some)), "{job}");
+}
+
 #[test]
 fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number() {
     let shop = Shop::prompt();
@@ -52,7 +88,7 @@ fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number
     assert_eq!(
         jobs,
         [json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given",
-                "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0,
+                "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0,
                 "open": 2})]
     );
     let shown = shop.run(&["jobs", "show", "1"]);
@@ -79,10 +115,12 @@ fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number
                      "no_answer": 0});
     assert_eq!((resumed.code, resumed.summary()), (Some(0), sum), "{resumed:?}");
     assert_eq!(shop.in_force(&ids[3]).as_deref(), Some(PIN));
-    let sum = json!({"schema": 1, "event": "summary", "job": 1, "total": 4, "set": 3, "failed": 0, "not_sent": 0,
-                     "no_answer": 1});
+    assert_eq!(
+        job_one(&shop),
+        json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given", "state": "finished",
+               "total": 4, "set": 3, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0, "open": 0})
+    );
     let shown = shop.run(&["jobs", "show", "1", "--json"]);
-    assert_eq!(shown.summary(), sum);
     let in_doubt = &shown.objects()[1];
     assert_eq!((&in_doubt["request"], &in_doubt["changed"]), (&json!("no_answer"), &json!(null)), "{in_doubt}");
     let again = shop.run(&[&with_pin[..], &["--confirm", "0"]].concat());

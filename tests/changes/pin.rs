@@ -258,7 +258,11 @@ fn results_that_cannot_be_written_are_told_and_the_work_goes_on() {
     }
     assert!(ids.iter().all(|id| shop.in_force(id).is_some()), "the work was done");
     let again = shop.run(&["jobs", "show", "1", "--json"]).summary();
-    assert_eq!(again, summary(1, 2, 0, 0, 0));
+    let mut told = summary(1, 2, 0, 0, 0);
+    let of_job = json!({"at": again["at"], "profile": "acme", "pins": "random", "state": "finished", "settled": 0,
+                        "open": 0});
+    told.as_object_mut().expect("an object").extend(of_job.as_object().expect("an object").clone());
+    assert_eq!(again, told);
 }
 
 #[test]
