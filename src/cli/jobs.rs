@@ -5,12 +5,13 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::checks::{self, Amount, Consent};
-use super::results::{Request, ResultRecord, SCHEMA, Tally};
+use super::results::{Request, ResultRecord, Results, SCHEMA, Tally};
 use super::sending::{self, Order, Telling};
 use super::{Failure, Global, closed_pipe, complain, desk, lookup, need_config, numbers, paint, pin, simulate};
 use crate::catalogue::Explanation;
@@ -223,8 +224,8 @@ fn print_result(out: &mut impl io::Write, number: &JobNumber, request: Request, 
 }
 
 /// The numbers of a job that were never sent.
-fn left(job: &JobDetail) -> Vec<PhoneNumberId> {
-    job.numbers.iter().filter(|number| number.is_left()).map(|number| number.number).collect()
+fn left(numbers: &[JobNumber]) -> Vec<PhoneNumberId> {
+    numbers.iter().filter(|number| number.is_left()).map(|number| number.number).collect()
 }
 
 fn resume(
@@ -235,24 +236,28 @@ fn resume(
     flags: &Global,
 ) -> Result<u8, Failure> {
     let id = JobId::new(options.job);
-    let job = find(place, id)?;
-    if job.summary.state == JobProgress::Running {
+    let JobDetail { summary: job, numbers } = find(place, id)?;
+    if job.state == JobProgress::Running {
         return Err(Failure::NotReady(format!("job {id} is at work in another process. Nothing was sent.")));
     }
-    let pins = pins(&job.summary, options.pin_file.as_deref())?;
+    if left(&numbers).is_empty() {
+        return Ok(nothing_left(id, options.json));
+    }
+    // What became of each number is not needed while the rest is sent.
+    drop(numbers);
+    let pins = pins(&job, options.pin_file.as_deref())?;
     let config = need_config(overrides, env)?;
     let profile = &config.profile;
-    if job.summary.profile != profile.name {
-        let why = format!("job {id} is of the profile {0}. Nothing was sent. Add: --profile {0}", job.summary.profile);
+    if job.profile != profile.name {
+        let why = format!("job {id} is of the profile {0}. Nothing was sent. Add: --profile {0}", job.profile);
         return Err(Failure::Usage(why));
     }
     checks::permission(profile)?;
     let books = desk::open(place, &config.escrow, true)?;
-    // Only now: the opening takes in what the escrow file alone knew of.
-    let ids = left(&find(place, id)?);
+    // Once more: the opening takes in what the escrow file alone knew of.
+    let ids = left(&find(place, id)?.numbers);
     if ids.is_empty() {
-        complain(&format!("pindesk: nothing is left of job {id}: every number was sent. See pindesk jobs show {id}."));
-        return Ok(0);
+        return Ok(nothing_left(id, options.json));
     }
     desk::check(&books.recovered)?;
     checks::sealing(&pins, Amount::Many, books.recipients.is_some())?;
@@ -267,6 +272,15 @@ fn resume(
     let concurrency = options.concurrency.unwrap_or(profile.concurrency);
     let order = Order { profile: config.profile.name, job: Some(id), numbers, pins, graph, books, concurrency };
     sending::carry_out(order, runtime, telling)
+}
+
+fn nothing_left(id: JobId, is_json: bool) -> u8 {
+    let mut results = Results::new(is_json, Arc::default());
+    if is_json {
+        results.sum_up(Some(id));
+    }
+    complain(&format!("pindesk: nothing is left of job {id}: every number was sent. See pindesk jobs show {id}."));
+    results.end(0, "Nothing was sent.")
 }
 
 /// New random PINs for a job that drew its own; the PIN again for one that was given it.

@@ -123,8 +123,16 @@ fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number
     let shown = shop.run(&["jobs", "show", "1", "--json"]);
     let in_doubt = &shown.objects()[1];
     assert_eq!((&in_doubt["request"], &in_doubt["changed"]), (&json!("no_answer"), &json!(null)), "{in_doubt}");
-    let again = shop.run(&[&with_pin[..], &["--confirm", "0"]].concat());
-    assert_eq!((again.code, shop.run(&["jobs", "list", "--json"]).objects().len()), (Some(0), 1), "{again:?}");
+    // Where nothing is left, nothing is asked for, and the sum is told all the same.
+    let sum = json!({"schema": 1, "event": "summary", "job": 1, "total": 0, "set": 0, "failed": 0, "not_sent": 0,
+                     "no_answer": 0});
+    for again in [&resume[..], &[&with_pin[..], &["--confirm", "0"]].concat()] {
+        let again = shop.run(again);
+        assert_eq!((again.code, again.objects()), (Some(0), vec![sum.clone()]), "{again:?}");
+        assert!(again.err.contains("nothing is left of job 1"), "{again:?}");
+    }
+    assert_eq!(shop.run(&resume[..3]).out, "", "people are told on standard error");
+    assert_eq!(shop.run(&["jobs", "list", "--json"]).objects().len(), 1);
 }
 
 #[test]
