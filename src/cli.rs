@@ -34,6 +34,7 @@ mod results;
 mod sending;
 mod simulate;
 mod stops;
+mod values;
 
 /// Examples first: most people look no further.
 const HELP: &str = "\
@@ -106,13 +107,31 @@ struct Demo {
     #[arg(long = "demo")]
     is_on: bool,
     /// How many numbers the demo has
-    #[arg(long = "demo-numbers", requires = "is_on", value_name = "N", default_value_t = simulate::NUMBERS)]
+    #[arg(
+        long = "demo-numbers",
+        requires = "is_on",
+        value_name = "N",
+        default_value_t = simulate::NUMBERS,
+        value_parser = values::whole(0_usize)
+    )]
     numbers: usize,
     /// Another world of numbers
-    #[arg(long = "demo-seed", requires = "is_on", value_name = "N", default_value_t = simulate::SEED)]
+    #[arg(
+        long = "demo-seed",
+        requires = "is_on",
+        value_name = "N",
+        default_value_t = simulate::SEED,
+        value_parser = values::whole(0_u64)
+    )]
     seed: u64,
     /// How long each answer takes, in milliseconds
-    #[arg(long = "demo-latency", requires = "is_on", value_name = "MS", default_value_t = simulate::DEMO_LATENCY_MS)]
+    #[arg(
+        long = "demo-latency",
+        requires = "is_on",
+        value_name = "MS",
+        default_value_t = simulate::DEMO_LATENCY_MS,
+        value_parser = values::whole(0_u64)
+    )]
     latency_ms: u64,
     /// The faults to play, instead of a few of each kind
     #[arg(long = "demo-faults", requires = "is_on", value_name = "FILE")]

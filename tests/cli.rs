@@ -348,6 +348,44 @@ fn the_screen_needs_a_terminal() {
 }
 
 #[test]
+fn a_number_that_cannot_be_used_is_refused_with_what_would_be() {
+    const LONG: &str = "99999999999999999999999";
+    let home = Home::empty();
+    let whole = |least| format!("this must be a whole number, {least} or more.\n");
+    let (any, some) = (whole(0), whole(1));
+    let up_to_64 = "this must be a number from 1 to 64.\n".to_owned();
+    let address = "write an address and a port, such as 127.0.0.1:8080.\n".to_owned();
+    let list = ["pin", "set", "--from", "ids.txt", "--random"];
+    for (arguments, name, bad, told) in [
+        (&list[..], "--first", &["0", "x", "", "1.5"][..], &some),
+        (&list, "--concurrency", &["0", "65", "x", "", LONG], &up_to_64),
+        (&["jobs", "resume", "1"], "--concurrency", &["0", "65", "x", "", LONG], &up_to_64),
+        (&["jobs", "show"], "", &["0", "x", ""], &some),
+        (&["jobs", "resume"], "", &["0", "x", ""], &some),
+        (&["simulator"], "--numbers", &["x", ""], &any),
+        (&["simulator"], "--seed", &["x", ""], &any),
+        (&["simulator"], "--latency", &["x", ""], &any),
+        (&["simulator"], "--listen", &["x", "", "localhost:1", "127.0.0.1"], &address),
+        (&["--demo"], "--demo-numbers", &["x", ""], &any),
+        (&["--demo"], "--demo-seed", &["x", ""], &any),
+        (&["--demo"], "--demo-latency", &["x", ""], &any),
+    ] {
+        let run = |value: &str| {
+            let name = Some(name).filter(|name| !name.is_empty());
+            home.run(&arguments.iter().copied().chain(name).chain([value]).collect::<Vec<_>>())
+        };
+        for value in bad {
+            let ended = run(value);
+            assert!(ended.code == Some(2) && ended.err.contains(told), "{arguments:?} {name} {value}: {ended:?}");
+        }
+        let ended = run(LONG);
+        assert!(ended.code == Some(2) && !ended.err.contains(LONG), "{arguments:?} {name}: {ended:?}");
+        let is_number = told == &some || told == &any;
+        assert!(!is_number || ended.err.contains("this number is too large.\n"), "{arguments:?} {name}: {ended:?}");
+    }
+}
+
+#[test]
 fn wrong_arguments_are_refused_without_repeating_a_value() {
     let home = Home::empty();
     for arguments in [

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::checks::{self, Amount, Consent};
 use super::results::{Request, ResultRecord, Results, SCHEMA, Tally};
 use super::sending::{self, Order, Telling};
-use super::{Failure, Global, closed_pipe, complain, desk, lookup, need_config, numbers, paint, pin, simulate};
+use super::{Failure, Global, closed_pipe, complain, desk, lookup, need_config, numbers, paint, pin, simulate, values};
 use crate::catalogue::Explanation;
 use crate::config::{self, Env, Overrides};
 use crate::job::JobId;
@@ -34,7 +34,7 @@ pub(super) enum Command {
     /// One job, number by number
     Show {
         /// The number of the job
-        #[arg(value_name = "JOB")]
+        #[arg(value_name = "JOB", value_parser = values::whole(1_u32))]
         job: u32,
         /// One JSON object a line, and a summary
         #[arg(long)]
@@ -47,7 +47,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct ResumeOptions {
     /// The number of the job
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", value_parser = values::whole(1_u32))]
     job: u32,
     /// Its PIN, where it is not random: a PIN is stored nowhere in the clear
     #[arg(long, value_name = "FILE")]
@@ -59,7 +59,7 @@ pub(super) struct ResumeOptions {
     #[arg(long)]
     replace: bool,
     /// Requests on their way at once, instead of the config's
-    #[arg(long, value_name = "N", value_parser = pin::concurrency)]
+    #[arg(long, value_name = "N", value_parser = values::concurrency)]
     concurrency: Option<usize>,
     /// One JSON object a line, and a summary
     #[arg(long)]

@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,8 +18,7 @@ use super::lookup;
 use super::pin_file::{self, STDIN};
 use super::results::Results;
 use super::sending::{self, Order, Telling};
-use super::{Failure, Global, complain, need_config, numbers, paint, simulate};
-use crate::config::profile::MAX_CONCURRENCY;
+use super::{Failure, Global, complain, need_config, numbers, paint, simulate, values};
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::graph::Graph;
 use crate::number::{Number, PhoneNumberId};
@@ -67,10 +65,10 @@ pub(super) struct SetOptions {
     #[arg(long)]
     replace: bool,
     /// Only the first N numbers of the file
-    #[arg(long, value_name = "N", conflicts_with = "number")]
-    first: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", conflicts_with = "number", value_parser = values::whole(1_usize))]
+    first: Option<usize>,
     /// Requests on their way at once, instead of the config's
-    #[arg(long, value_name = "N", conflicts_with = "number", value_parser = concurrency)]
+    #[arg(long, value_name = "N", conflicts_with = "number", value_parser = values::concurrency)]
     concurrency: Option<usize>,
     /// Check everything, say what would be sent, and send nothing
     #[arg(long)]
@@ -82,11 +80,6 @@ pub(super) struct SetOptions {
     #[cfg(debug_assertions)]
     #[arg(long, hide = true)]
     without_sync: bool,
-}
-
-pub(super) fn concurrency(text: &str) -> Result<usize, String> {
-    let wanted = text.parse().ok().filter(|wanted| (1..=MAX_CONCURRENCY).contains(wanted));
-    wanted.ok_or_else(|| format!("this must be a number from 1 to {MAX_CONCURRENCY}"))
 }
 
 pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
@@ -201,8 +194,8 @@ impl Asked {
     }
 
     /// Those that are to be sent now. The list itself is not needed any more.
-    fn first(self, mut numbers: Vec<Number>, first: Option<NonZeroUsize>, is_quiet: bool) -> Vec<Number> {
-        if let Some(left) = first.and_then(|first| numbers.len().checked_sub(first.get())).filter(|left| *left > 0) {
+    fn first(self, mut numbers: Vec<Number>, first: Option<usize>, is_quiet: bool) -> Vec<Number> {
+        if let Some(left) = first.and_then(|first| numbers.len().checked_sub(first)).filter(|left| *left > 0) {
             numbers.truncate(numbers.len() - left);
             if !is_quiet {
                 complain(&format!("pindesk: left for later: {} of {}.", paint::numbers(left), self.from));

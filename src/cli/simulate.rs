@@ -9,7 +9,7 @@ use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::Failure;
+use super::{Failure, values};
 use crate::config::guarded;
 use crate::simulator::{FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use crate::text::Clean;
@@ -26,16 +26,21 @@ pub(super) const DEMO_LATENCY_MS: u64 = 120;
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// The loopback address to serve on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        value_parser = values::address
+    )]
     listen: SocketAddr,
     /// How many numbers there are
-    #[arg(long, value_name = "N", default_value_t = NUMBERS)]
+    #[arg(long, value_name = "N", default_value_t = NUMBERS, value_parser = values::whole(0_usize))]
     numbers: usize,
     /// Another world of numbers
-    #[arg(long, value_name = "N", default_value_t = SEED)]
+    #[arg(long, value_name = "N", default_value_t = SEED, value_parser = values::whole(0_u64))]
     seed: u64,
     /// How long each answer takes, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 0)]
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = values::whole(0_u64))]
     latency: u64,
     /// The faults to play
     #[arg(long, value_name = "FILE")]
