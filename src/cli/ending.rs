@@ -1,7 +1,7 @@
 //! The end of a command that sends PINs, by a signal: nothing new is sent, and what is on its way is awaited.
 //!
-//! A second signal ends it at once; what is on its way is then in doubt, and recorded as such before it left. A signal
-//! that was ignored when the command started stays ignored: `nohup` means what it says.
+//! A second signal ends it at once, and says so; what is on its way is then in doubt, and recorded as such before it left.
+//! A signal that was ignored when the command started stays ignored: `nohup` means what it says.
 
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use signal_hook::iterator::Signals;
 
+use super::complain;
 use crate::batch::Batch;
+use crate::job::JobId;
 use crate::process;
 
 /// Requests on their way are awaited this long: their deadline is 30 s.
@@ -20,13 +22,16 @@ const LAST_ANSWERS: Duration = Duration::from_secs(35);
 /// The last lines are waited for this long: whoever reads them may have stopped reading.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
+/// So long the last word of a command that is ended at once is waited for: a full pipe does not hold up the end.
+const LAST_WORD: Duration = Duration::from_millis(200);
+
 /// The signal that asked for the end, if one did.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ending(Arc<AtomicI32>);
 
 impl Ending {
-    /// Starts to listen, for as long as the process lives.
-    pub(super) fn of(batch: Batch) -> io::Result<Self> {
+    /// Starts to listen, for as long as the process lives, which works on this job.
+    pub(super) fn of(batch: Batch, job: JobId) -> io::Result<Self> {
         let heeded = process::ENDINGS.into_iter().chain(process::STRAYS);
         let mut signals = Signals::new(heeded.filter(|signal| !process::ignores(*signal)))?;
         let ending = Self::default();
@@ -34,7 +39,7 @@ impl Ending {
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             let mut batch = Some(batch);
             for signal in signals.forever() {
-                let Some(batch) = batch.take() else { std::process::exit(128 + signal) };
+                let Some(batch) = batch.take() else { end_at_once(signal, job) };
                 first.store(signal, Ordering::SeqCst);
                 end_by(signal, &batch);
             }
@@ -55,6 +60,22 @@ fn end_by(signal: i32, batch: &Batch) {
     let (at_rest, waiter) = mpsc::channel();
     batch.stop_then(at_rest);
     end_after(signal, waiter, LAST_ANSWERS, LAST_LINES);
+}
+
+/// Ends the process, whatever is on its way, and says what that means, if somebody takes it.
+fn end_at_once(signal: i32, job: JobId) -> ! {
+    let (told, is_told) = mpsc::channel();
+    let tell = move || {
+        complain(&format!(
+            "pindesk: ended at once: what was still on its way is in doubt. Which numbers: pindesk jobs show {job}. \
+             To settle them: pindesk"
+        ));
+        told.send(()).ok();
+    };
+    // Without a thread, nothing is said, nor waited for.
+    thread::Builder::new().spawn(tell).ok();
+    is_told.recv_timeout(LAST_WORD).ok();
+    std::process::exit(128 + signal)
 }
 
 /// Ends the process when the work is at rest and its lines are written, or when either took too long.

@@ -72,7 +72,7 @@ pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Res
     };
     // What is left of before was told before the batch did anything else.
     while progress.try_recv().is_ok() {}
-    let ending = Ending::of(batch.clone())
+    let ending = Ending::of(batch.clone(), job)
         .map_err(|source| Failure::System { what: "cannot watch for signals, so nothing was sent", source })?;
     stops.mind(batch.clone());
     // Each comes to rest once: nothing is settled or sent again here.

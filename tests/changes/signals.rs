@@ -72,20 +72,28 @@ fn a_signal_stops_what_was_not_sent_and_awaits_what_was() {
     }
 }
 
+/// Tells it to end again and again: the second time may come before the first was heard, and is the first then.
+pub(super) fn tell_until_it_ends(child: &mut Child) {
+    let _watch = Watch::over(child);
+    while child.try_wait().expect("it can be asked").is_none() {
+        tell(child, Signal::TERM);
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once_and_the_next_start_knows_what_is_in_doubt() {
     let shop = Shop::prompt();
     let (mut child, held) = start(&shop, PLAIN, Stdio::piped());
-    // The second one may come before the first was heard: then it is the first.
-    let watch = Watch::over(&child);
-    while child.try_wait().expect("it can be asked").is_none() {
-        tell(&child, Signal::TERM);
-        std::thread::yield_now();
-    }
-    drop(watch);
+    tell_until_it_ends(&mut child);
     drop(held);
     let ended = shop.end_of(child);
     assert_eq!((ended.code, shop.simulator.pin_requests()), (Some(143), 2), "{ended:?}");
+    assert_eq!(
+        ended.err,
+        "pindesk: ended at once: what was still on its way is in doubt. Which numbers: pindesk jobs show 1. \
+         To settle them: pindesk\n"
+    );
     let jobs = shop.run(&["jobs", "list", "--json"]).objects();
     assert_eq!((&jobs[0]["total"], &jobs[0]["no_answer"]), (&json!(6), &json!(2)), "{jobs:?}");
 }

@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use serde_json::json;
 
-use super::signals::{PLAIN, results, start, sum, tell};
+use super::signals::{PLAIN, results, start, sum, tell, tell_until_it_ends};
 use crate::support::shop::{Shop, await_held};
 use crate::support::watch::Watch;
 
@@ -22,6 +22,9 @@ const LOOKS: usize = 24;
 
 /// Enough for answers that were let go to have come.
 const A_WAY: Duration = Duration::from_millis(100);
+
+/// Far longer than an end at once takes on a busy machine, and far shorter than an answer is waited for: 30 s.
+const AT_ONCE: Duration = Duration::from_secs(15);
 
 /// Waits until it has stopped; false if it has ended.
 fn has_stopped(child: &Child) -> bool {
@@ -193,4 +196,15 @@ fn a_command_that_is_told_to_end_ends_though_nobody_takes_its_lines() {
     tell(&child, Signal::TERM);
     drop(held);
     assert_eq!(shop.end_of(child).code, Some(143));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_though_nobody_takes_its_last_word() {
+    let shop = Shop::prompt();
+    let (_read, write) = full_pipe();
+    let (mut child, _held) = start(&shop, "exec \"$@\" 2>&1", Stdio::from(write));
+    let told = Instant::now();
+    tell_until_it_ends(&mut child);
+    assert_eq!(shop.end_of(child).code, Some(143));
+    assert!(told.elapsed() < AT_ONCE, "it waited for its answers, or for its reader");
 }
