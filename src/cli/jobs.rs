@@ -108,10 +108,11 @@ fn list(place: &Path, is_json: bool) -> Result<u8, Failure> {
     }
     let mut rows = vec![row(["JOB", "CONFIRMED AT", "STATE", "TOTAL", "SET", "FAILED", "NOT SENT", "NO ANSWER"])];
     for job in &jobs {
-        let JobRecord { at, state, total, set, failed, not_sent, no_answer, .. } = record(job, "job");
-        let counts = [total, set, failed, not_sent, no_answer].map(|count| count.to_string());
-        let [total, set, failed, not_sent, no_answer] = counts.each_ref().map(String::as_str);
-        rows.push(row([&job.id.to_string(), &at, &state.replace('_', " "), total, set, failed, not_sent, no_answer]));
+        let JobRecord { at, state, total, set, failed, not_sent, no_answer, settled, .. } = record(job, "job");
+        let counts = [total, set, failed, not_sent].map(|count| count.to_string());
+        let [total, set, failed, not_sent] = counts.each_ref().map(String::as_str);
+        let no_answer = if settled > 0 { format!("{no_answer} ({settled} settled)") } else { no_answer.to_string() };
+        rows.push(row([&job.id.to_string(), &at, &state.replace('_', " "), total, set, failed, not_sent, &no_answer]));
     }
     closed_pipe(writeln!(out, "{}", rows.join("\n")), 0)
 }

@@ -4,7 +4,11 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use pindesk::job::Settlement;
+use pindesk::journal::{Actor, Journal, Kind, Opening};
+use pindesk::moment::Clock;
 use pindesk::simulator;
+use pindesk::state::StateDir;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -76,6 +80,38 @@ fn list_and_show_count_a_job_alike_while_it_is_at_work_and_when_it_is_over() {
     assert!(child.wait().expect("it ends").success());
     let job = job_one(&shop);
     assert_eq!((&job["state"], counts(&job)), (&json!("finished"), [4, 0, 0, 0].map(Some)), "{job}");
+}
+
+/// Records that a number was checked by hand, as the console does.
+fn settle(shop: &Shop, result: &Value) {
+    let text = |key: &str| result[key].as_str().expect("a text");
+    let opening = Opening {
+        dir: StateDir::open_or_make(&shop.state("")).expect("a state directory"),
+        actor: Actor::from_process(),
+        kind: Kind::Real,
+        recipients: None,
+        clock: Clock::System,
+        #[cfg(debug_assertions)]
+        syncs: true,
+    };
+    let (journal, _) = Journal::open(opening).expect("a journal");
+    let (number, change) = (text("phone_number_id").parse().expect("an ID"), text("change").parse().expect("an id"));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(journal.settle(number, vec![change], Settlement::ByHand, None)).expect("it is recorded");
+    journal.close();
+}
+
+#[test]
+fn a_number_that_was_settled_counts_among_those_without_an_answer_and_is_told_apart() {
+    let shop = Shop::prompt();
+    cut_short(&shop, &shop.ids("not-set", 4), &["--random"]);
+    let list = || shop.run(&["jobs", "list"]).out.lines().last().expect("a job").to_owned();
+    assert!(list().ends_with("cut short  4       1       0       2         1"), "{}", list());
+    settle(&shop, &shop.run(&["jobs", "show", "1", "--json"]).objects()[1]);
+    let job = job_one(&shop);
+    assert_eq!((&job["no_answer"], &job["settled"], &job["open"]), (&json!(1), &json!(1), &json!(2)), "{job}");
+    assert!(list().ends_with("cut short  4       1       0       2         1 (1 settled)"), "{}", list());
+    assert!(shop.run(&["jobs", "show", "1"]).out.contains("\nsettled        "));
 }
 
 #[test]
