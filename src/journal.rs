@@ -29,6 +29,7 @@ use tokio::sync::oneshot;
 
 use crate::escrow::EscrowFile;
 use crate::job::{ChangeId, JobId, Settlement};
+use crate::moment::UtcTime;
 use crate::number::{Number, PhoneNumberId};
 use crate::state::{self, StateDir};
 use crate::text::Clean;
@@ -42,6 +43,7 @@ pub use records::{
 };
 
 use audit::HEAD_FILE;
+use cache::Update;
 use error::Failure;
 use ledger::Write;
 use writer::{Gate, RESERVE_FILE, Request, Writer};
@@ -182,9 +184,21 @@ impl Journal {
     }
 
     /// Remembers numbers as they were read, over what was remembered of them, in one transaction; once nothing else waits
-    /// to be recorded. A cache: if there is no room or no time for it, it is let go, and whoever waits is not told.
-    pub async fn remember(&self, profile: &str, numbers: Vec<Number>) {
-        self.ask(|reply| Request::Remember(profile.to_owned(), numbers, reply)).await.unwrap_or_default();
+    /// to be recorded. It is handed over when this returns. A cache: if there is no room or no time for it, it is let go, and
+    /// whoever waits is not told.
+    pub fn remember(&self, profile: &str, numbers: Vec<Number>) -> impl Future<Output = ()> + use<> {
+        self.cache(Update::Remember(profile.to_owned(), numbers))
+    }
+
+    /// Forgets numbers that Meta lists no more, after what was handed over before; but for those that were read after
+    /// this time: another process may have found them again. Of the same cache.
+    pub fn forget(
+        &self,
+        profile: &str,
+        numbers: Vec<PhoneNumberId>,
+        read_until: UtcTime,
+    ) -> impl Future<Output = ()> + use<> {
+        self.cache(Update::Forget(profile.to_owned(), numbers, read_until))
     }
 
     /// The numbers remembered for a profile, by their ids: the first of them, or those behind one; none at the end.
@@ -218,6 +232,11 @@ impl Journal {
     fn write(&self, write: Write) -> impl Future<Output = Result<Option<JobId>, Refused>> + use<> {
         let answer = self.ask(|reply| Request::Write(write, reply));
         async { answer.await.unwrap_or_else(|| Err(writer::ended())) }
+    }
+
+    fn cache(&self, update: Update) -> impl Future<Output = ()> + use<> {
+        let done = self.ask(|reply| Request::Cache(update, reply));
+        async { done.await.unwrap_or_default() }
     }
 
     /// Hands the request over now, and awaits the answer later.

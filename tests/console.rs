@@ -648,6 +648,24 @@ mod recovery {
     }
 
     #[test]
+    fn a_number_that_meta_lists_no_more_comes_back_in_no_later_run() {
+        let mut first = Console::demo();
+        first.sees("Read 60 numbers.").remembers_all();
+        let offline = |books, host: &str| {
+            let address: SocketAddr = format!("{host}:61062").parse().expect("an address");
+            (
+                Start { numbers: 59, offline_at: Some(address), books: Some(books), ..Start::default() }.console(),
+                address,
+            )
+        };
+        let (mut second, address) = offline(first.ends(), "127.0.0.62");
+        second.sees_all(&["Showing 60 of 60", "OFFLINE since"]).server_comes(address).waits(Duration::from_secs(20));
+        second.sees_all(&["Read 59 numbers.", "Showing 59 of 59"]).remembers_all();
+        let (mut third, _) = offline(second.ends(), "127.0.0.63");
+        third.sees("? on").sees("Showing 59 of 59");
+    }
+
+    #[test]
     fn the_numbers_of_the_last_run_are_there_at_once_and_marked_as_old() {
         let mut first = Start { numbers: 600, ..Start::default() }.console();
         first.sees("Read 600 numbers.").opens().remembers_all();

@@ -303,7 +303,7 @@ mod records {
     }
 
     #[test]
-    fn keys_below_the_window_are_read_before_they_are_confirmed() {
+    fn keys_below_the_window_are_read_until_they_are_confirmed() {
         let names: Vec<String> = (0..9).map(|key| format!("ssh-ed25519 SHA256:{key}")).collect();
         let now = names.iter().map(|name| Clean::new(name)).collect();
         let mut stage = Stage::ready((40, 10), Records::RecipientsChanged { remembered: Vec::new(), now });
@@ -603,6 +603,57 @@ mod remembered {
         let numbers = vec![number(0)];
         stage.tell(Msg::PageArrived { reading: 1, numbers }).tell(Msg::ListRead { reading: 1 });
         stage.sees("Showing 1 of 1").sees("0140").sees_no("0143");
+    }
+}
+
+mod forgetting {
+    use super::*;
+
+    fn old(index: usize) -> Number {
+        Number { read_at: Some(UtcTime::from_unix_seconds(1_795_269_789)), ..number(index) }
+    }
+
+    fn forgets(indices: &[usize]) -> Effect {
+        Effect::ForgetPage { numbers: indices.iter().map(|index| id(*index)).collect(), read_until: START }
+    }
+
+    #[test]
+    fn what_a_waba_read_to_its_end_no_longer_lists_is_forgotten_and_nothing_else() {
+        let mut stage = Stage::new((80, 24));
+        let single = Number { waba: None, ..old(6) };
+        let elsewhere = Arc::new(Waba { id: "7".parse().expect("an id"), name: None });
+        let elsewhere = Number { waba: Some(elsewhere), ..old(7) };
+        let unresolved = vec![stage.recovered(8)];
+        stage.opens(escrow(), unresolved, &[]).key(Key::Esc);
+        stage.tell(Msg::NumbersRemembered(vec![old(1), old(5), single, elsewhere, old(8)]));
+        stage.reads_the_list().asks_for(&[forgets(&[5])]);
+    }
+
+    #[test]
+    fn what_came_too_late_from_the_journal_is_forgotten_as_well() {
+        let mut stage = Stage::ready((80, 24), escrow());
+        let single = Number { waba: None, ..old(6) };
+        stage.tell(Msg::NumbersRemembered(vec![old(1), old(5), single])).asks_for(&[forgets(&[5])]);
+    }
+
+    #[test]
+    fn a_list_that_was_not_read_to_its_end_has_nothing_forgotten() {
+        let mut stage = Stage::new((80, 24));
+        stage.opens(escrow(), Vec::new(), &[]).tell(Msg::NumbersRemembered(vec![old(1), old(5)]));
+        stage.tell(Msg::PageArrived { reading: 1, numbers: vec![number(0)] });
+        let result = Err(ReadFailure::NoAnswer);
+        stage.tell(Msg::WabaRead { reading: 1, waba: waba(), result });
+        stage.tell(Msg::PageRemembered).tell(Msg::ListRead { reading: 1 }).asks_for(&[]).sees("Showing 3 of 3");
+        stage.tell(Msg::NumbersRemembered(vec![old(6)])).asks_for(&[]).sees("Showing 4 of 4");
+    }
+
+    #[test]
+    fn an_empty_list_has_all_forgotten_that_was_read_until_its_end() {
+        let mut stage = Stage::new((80, 24));
+        stage.opens(escrow(), Vec::new(), &[]).tell(Msg::NumbersRemembered((0..300).map(old).collect()));
+        stage.tell(Msg::WabaRead { reading: 1, waba: waba(), result: Ok(()) }).tell(Msg::ListRead { reading: 1 });
+        let (first, second): (Vec<usize>, Vec<usize>) = ((0..256).collect(), (256..300).collect());
+        stage.asks_for(&[forgets(&first), forgets(&second)]).sees("Press r to look again.");
     }
 }
 

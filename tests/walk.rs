@@ -533,6 +533,9 @@ impl Walker {
                     assert!(!numbers.is_empty() && numbers.iter().all(|number| number.read_at.is_some()));
                     self.happen(Msg::PageRemembered, None);
                 }
+                Effect::ForgetPage { numbers, .. } => {
+                    assert!(!numbers.is_empty() && !numbers.iter().any(|number| self.app.roster().is_held(number)));
+                }
                 Effect::ReadAll { .. }
                 | Effect::ReadNumber(_)
                 | Effect::ReadHistory(_)
@@ -840,7 +843,7 @@ fn a_pin_in_doubt_that_the_question_did_not_name_is_not_forgotten() {
 }
 
 #[test]
-fn a_single_number_that_cannot_be_read_again_keeps_what_was_read_before() {
+fn a_single_number_that_cannot_be_read_again_keeps_what_was_read_until() {
     let mut walker = Walker::start(false, true, Glyphs::Ascii);
     let known = Number { read_at: Some(walker.now.utc), ..number(0, TwoStep::On, &walker.wabas) };
     let page = |number: &Number| Msg::PageArrived { reading: 1, numbers: vec![number.clone()] };

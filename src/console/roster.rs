@@ -124,15 +124,29 @@ impl Roster {
 
     /// Lets go of numbers that a WABA, read to its end, no longer lists, and of those that an earlier run read by
     /// themselves and this one was not told of: they are not configured any more. Those of a WABA that could not be read
-    /// stay, and so does a number on which something runs or is in doubt.
-    pub fn finish_refresh(&mut self, complete_wabas: &[WabaId]) {
-        let is_complete = |slot: &u32| {
-            let waba = self.store.row(*slot).waba.as_ref();
-            waba.map_or_else(|| self.store.is_old(*slot), |waba| complete_wabas.contains(&waba.id))
-        };
-        self.gone.extend(self.store.unseen().filter(is_complete));
+    /// stay, and so does a number on which something runs or is in doubt. Gives back those that are let
+    /// go because a WABA no longer lists them.
+    pub fn finish_refresh(&mut self, complete_wabas: &[WabaId]) -> Vec<PhoneNumberId> {
+        let mut unlisted = Vec::new();
+        for slot in self.store.unseen() {
+            let number = self.store.row(slot);
+            let is_unlisted = number.waba_id().is_some_and(|waba| complete_wabas.contains(&waba));
+            if is_unlisted || (number.waba.is_none() && self.store.is_old(slot)) {
+                self.gone.insert(slot);
+            }
+            if is_unlisted && !self.is_held(&number.id) {
+                unlisted.push(number.id);
+            }
+        }
         self.is_unsettled |= !self.gone.is_empty();
         self.store.shrink();
+        unlisted
+    }
+
+    /// True for a number that stays whoever lists it: something runs on it or is in doubt.
+    #[must_use]
+    pub fn is_held(&self, id: &PhoneNumberId) -> bool {
+        self.job(id).is_some_and(|job| job.is_running() || job.is_in_doubt())
     }
 
     /// Tells of a job. That of a number not listed (yet) is kept until it is.
@@ -162,11 +176,8 @@ impl Roster {
     }
 
     fn drop_gone(&mut self) {
-        let is_held = |job: &JobState| job.is_running() || job.is_in_doubt();
-        let mut gone: Vec<u32> = mem::take(&mut self.gone)
-            .into_iter()
-            .filter(|slot| !self.jobs.get(&self.store.row(*slot).id).is_some_and(is_held))
-            .collect();
+        let gone = mem::take(&mut self.gone);
+        let mut gone: Vec<u32> = gone.into_iter().filter(|slot| !self.is_held(&self.store.row(*slot).id)).collect();
         if gone.is_empty() {
             return;
         }

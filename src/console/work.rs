@@ -23,7 +23,7 @@ use crate::config::endpoint::{Credentials, Endpoint};
 use crate::job::{Before, Progress};
 use crate::journal::Paused;
 use crate::listing::Sources;
-use crate::moment::Clock;
+use crate::moment::{Clock, UtcTime};
 use crate::number::{Number, PhoneNumberId, WabaId};
 use crate::pin::Pin;
 use crate::text::Clean;
@@ -58,6 +58,13 @@ pub enum Order {
     ReadNumber(PhoneNumberId),
     /// Remember these numbers for the next start.
     RememberPage(Vec<Number>),
+    /// Forget these numbers, unless they were read after this time.
+    ForgetPage {
+        /// Which.
+        numbers: Vec<PhoneNumberId>,
+        /// Up to when.
+        read_until: UtcTime,
+    },
     /// Set a PIN.
     Set {
         /// Whose.
@@ -135,6 +142,7 @@ impl From<Effect> for Errand {
             Effect::ReadAll { reading } => Self::Work(Order::ReadAll { reading }),
             Effect::ReadNumber(id) => Self::Work(Order::ReadNumber(id)),
             Effect::RememberPage(numbers) => Self::Work(Order::RememberPage(numbers)),
+            Effect::ForgetPage { numbers, read_until } => Self::Work(Order::ForgetPage { numbers, read_until }),
             Effect::SetPin { number, waba, before, pin } => {
                 Self::Work(Order::Set { number, waba: waba.map(|waba| waba.id), before, pin })
             }

@@ -1,4 +1,4 @@
-//! The numbers last read, for the first list of the next start: a cache, the one table whose rows are replaced.
+//! The numbers last read, for the first list of the next start: a cache, the one table whose rows are replaced and deleted.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,8 +14,42 @@ use crate::text::Clean;
 /// Numbers read at once: few enough that an intent behind them does not wait for long.
 const PAGE: i64 = 256;
 
-/// Writes numbers over what was remembered of them.
-pub(super) fn remember(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlite::Result<()> {
+/// What is to be changed in the cache, of one profile.
+#[derive(Debug)]
+pub(super) enum Update {
+    /// Write numbers over what was remembered of them.
+    Remember(String, Vec<Number>),
+    /// Delete numbers, but for those that were read after this time.
+    Forget(String, Vec<PhoneNumberId>, UtcTime),
+}
+
+impl Update {
+    /// How many numbers it touches.
+    pub(super) const fn numbers(&self) -> usize {
+        match self {
+            Self::Remember(_, numbers) => numbers.len(),
+            Self::Forget(_, numbers, _) => numbers.len(),
+        }
+    }
+
+    pub(super) fn carry_out(&self, db: &Connection) -> rusqlite::Result<()> {
+        match self {
+            Self::Remember(profile, numbers) => remember(db, profile, numbers),
+            Self::Forget(profile, numbers, read_until) => forget(db, profile, numbers, *read_until),
+        }
+    }
+}
+
+fn forget(db: &Connection, profile: &str, numbers: &[PhoneNumberId], read_until: UtcTime) -> rusqlite::Result<()> {
+    let mut statement =
+        db.prepare_cached("DELETE FROM numbers WHERE profile = ?1 AND number = ?2 AND read_at <= ?3")?;
+    for number in numbers {
+        statement.execute(params![profile, number.as_str(), read_until.unix_seconds()])?;
+    }
+    Ok(())
+}
+
+fn remember(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlite::Result<()> {
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO numbers (profile, number, waba, waba_name, display, name, two_step, status,
             quality_rating, code_verification_status, name_status, platform_type, account_mode, read_at)

@@ -51,7 +51,7 @@ pub(super) const RESERVE_FILE: &str = "reserve";
 #[derive(Debug)]
 pub(super) enum Request {
     Write(Write, oneshot::Sender<Answer>),
-    Remember(String, Vec<Number>, oneshot::Sender<()>),
+    Cache(cache::Update, oneshot::Sender<()>),
     Remembered(String, Option<PhoneNumberId>, oneshot::Sender<Vec<Number>>),
     History(PhoneNumberId, usize, oneshot::Sender<Vec<HistoryLine>>),
     Close(mpsc::Sender<()>),
@@ -128,7 +128,7 @@ pub(super) struct Writer {
     death: Option<Death>,
     /// What was recorded since the last checkpoint.
     ahead: usize,
-    to_remember: VecDeque<(String, Vec<Number>, oneshot::Sender<()>)>,
+    to_cache: VecDeque<(cache::Update, oneshot::Sender<()>)>,
 }
 
 impl Writer {
@@ -141,39 +141,28 @@ impl Writer {
         head_file: File,
         identity: schema::Identity,
     ) -> Self {
-        Self {
-            db,
-            escrow,
-            dir,
-            scribe,
-            clock,
-            head_file,
-            identity,
-            death: None,
-            ahead: 0,
-            to_remember: VecDeque::new(),
-        }
+        Self { db, escrow, dir, scribe, clock, head_file, identity, death: None, ahead: 0, to_cache: VecDeque::new() }
     }
 
     /// Works until the last handle is gone, or until it is closed.
     pub(super) fn run(mut self, requests: &Receiver<Request>, gate: &Arc<Gate>) {
         let mut closed = None;
         while closed.is_none() {
-            // Numbers are remembered only while nothing else waits.
-            let first = if self.to_remember.is_empty() {
+            // The cache is changed only while nothing else waits.
+            let first = if self.to_cache.is_empty() {
                 requests.recv().map_err(|_| TryRecvError::Disconnected)
             } else {
                 requests.try_recv()
             };
             match first {
                 Ok(first) => closed = gate.pass(|| self.serve(first, requests)),
-                Err(TryRecvError::Empty) => gate.pass(|| self.remember_some()),
+                Err(TryRecvError::Empty) => gate.pass(|| self.cache_some()),
                 Err(TryRecvError::Disconnected) => break,
             }
         }
         gate.pass(|| {
-            while !self.to_remember.is_empty() {
-                self.remember_some();
+            while !self.to_cache.is_empty() {
+                self.cache_some();
             }
             self.finish();
         });
@@ -193,12 +182,12 @@ impl Writer {
                         next = requests.try_recv().ok();
                     }
                 }
-                Request::Remember(profile, numbers, reply) => self.to_remember.push_back((profile, numbers, reply)),
+                Request::Cache(update, reply) => self.to_cache.push_back((update, reply)),
                 // What was handed over before is to be seen.
                 Request::Remembered(profile, after, reply) => {
                     self.commit(std::mem::take(&mut group));
-                    while !self.to_remember.is_empty() {
-                        self.remember_some();
+                    while !self.to_cache.is_empty() {
+                        self.cache_some();
                     }
                     // Who asked may be gone; a cache that cannot be read is empty.
                     reply.send(cache::remembered(&self.db, &profile, after).unwrap_or_default()).ok();
@@ -321,13 +310,13 @@ impl Writer {
         Ok(self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
     }
 
-    /// Writes some numbers. A cache for which there is no room or no time is let go; a sync that failed is the end, as it
+    /// Changes the cache. One for which there is no room or no time is let go; a sync that failed is the end, as it
     /// may have been that of rows written before.
-    fn remember_some(&mut self) {
-        let Some((profile, numbers, reply)) = self.to_remember.pop_front() else { return };
+    fn cache_some(&mut self) {
+        let Some((update, reply)) = self.to_cache.pop_front() else { return };
         if self.death.is_none() {
-            match self.remember_now(&profile, &numbers) {
-                Ok(()) => self.take_in(numbers.len().div_ceil(NUMBERS_AS_ONE)),
+            match self.cache_now(&update) {
+                Ok(()) => self.take_in(update.numbers().div_ceil(NUMBERS_AS_ONE)),
                 Err(Failure { cause: Cause::Full | Cause::Locked, .. }) => {}
                 Err(failure) => self.die(failure),
             }
@@ -336,11 +325,11 @@ impl Writer {
         reply.send(()).ok();
     }
 
-    fn remember_now(&mut self, profile: &str, numbers: &[Number]) -> Result<(), Failure> {
+    fn cache_now(&mut self, update: &cache::Update) -> Result<(), Failure> {
         let _lock = self.escrow.lock(PATIENCE)?;
         judge_names(&self.identity, &self.dir)?;
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        cache::remember(&tx, profile, numbers)?;
+        update.carry_out(&tx)?;
         Ok(tx.commit()?)
     }
 

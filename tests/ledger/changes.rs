@@ -609,6 +609,21 @@ async fn numbers_come_back_as_they_were_read() {
 }
 
 #[tokio::test]
+async fn a_number_is_forgotten_in_its_profile_unless_another_process_read_it_since() {
+    let desk = Desk::new();
+    let ((journal, _), (other, _)) = (desk.open(), desk.open());
+    let read = |n, read_at| Number { read_at: Some(read_at), ..Number::unread(number(n), None) };
+    let since = T0.plus(Duration::from_secs(1));
+    for profile in ["acme", "other"] {
+        journal.remember(profile, vec![read(1, T0), read(2, T0), read(3, T0)]).await;
+    }
+    other.remember("acme", vec![read(2, since)]).await;
+    journal.forget("acme", vec![number(1), number(2), number(9)], T0).await;
+    assert_eq!(other.remembered("acme", None).await, [read(2, since), read(3, T0)]);
+    assert_eq!(other.remembered("other", None).await, [read(1, T0), read(2, T0), read(3, T0)]);
+}
+
+#[tokio::test]
 async fn an_opening_from_the_escrow_is_in_the_history() {
     let desk = Desk::new();
     let (journal, job) = begin(&desk, &[1]).await;

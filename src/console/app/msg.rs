@@ -7,6 +7,7 @@ use crate::console::decoder::Pasted;
 use crate::console::key::Key;
 use crate::job::{Before, Progress};
 use crate::journal::HistoryLine;
+use crate::moment::UtcTime;
 use crate::number::{Number, PhoneNumberId, Waba};
 use crate::outcome::ReadFailure;
 use crate::pin::Pin;
@@ -117,6 +118,13 @@ pub enum Effect {
     ReadNumber(PhoneNumberId),
     /// Remember these numbers for the next start. No others are handed over before it is told that these are.
     RememberPage(Vec<Number>),
+    /// Forget these numbers, which Meta lists no more, unless they were read after this time.
+    ForgetPage {
+        /// Which.
+        numbers: Vec<PhoneNumberId>,
+        /// Up to when: another process may have found them again since.
+        read_until: UtcTime,
+    },
     /// Draw a random PIN that does not repeat the end of this display number.
     DrawPin {
         /// The display number.

@@ -15,7 +15,7 @@ use crate::number::{Number, PhoneNumberId, Waba, WabaId};
 use crate::outcome::{Doubt, Fault, NotSent, ReadFailure, Unchanged};
 use crate::text::count;
 
-/// Numbers remembered at once: few enough that a change behind them does not wait for long.
+/// Numbers remembered or forgotten at once: few enough that a change behind them does not wait for long.
 const PAGE: usize = 256;
 
 fn done(label: &str) -> String {
@@ -61,8 +61,9 @@ impl App {
     /// Numbers as an earlier run read them: shown, and never counted as read.
     pub(super) fn numbers_remembered(&mut self, mut numbers: Vec<Number>) -> Vec<Effect> {
         let is_over = self.reading.number > 0 && !self.reading.is_running;
+        let mut unlisted = Vec::new();
         for number in &mut numbers {
-            let of = number.waba.as_ref().map(|waba| waba.id);
+            let of = number.waba_id();
             let waba = self.session.wabas.iter().find(|waba| Some(waba.id) == of).cloned();
             // What is not configured any more, or was read meanwhile and did not come, is not shown.
             let is_unread = || waba.as_ref().is_some_and(|waba| self.is_unread(waba.id));
@@ -70,9 +71,17 @@ impl App {
             if belongs && (!is_over || is_unread()) {
                 number.waba = waba;
                 self.roster.remember(number);
+            } else if waba.is_some() && self.roster.get(&number.id).is_none() && !self.roster.is_held(&number.id) {
+                unlisted.push(number.id);
             }
         }
-        Vec::new()
+        self.forget(&unlisted)
+    }
+
+    /// Has numbers forgotten that a WABA, read to its end, no longer lists, a page at a time.
+    fn forget(&self, unlisted: &[PhoneNumberId]) -> Vec<Effect> {
+        let Some(read_until) = self.reading.since else { return Vec::new() };
+        unlisted.chunks(PAGE).map(|page| Effect::ForgetPage { numbers: page.to_vec(), read_until }).collect()
     }
 
     fn is_unread(&self, waba: WabaId) -> bool {
@@ -111,7 +120,8 @@ impl App {
         let wabas = self.session.wabas.iter().map(|waba| waba.id);
         let complete: Vec<_> = wabas.filter(|waba| !self.is_unread(*waba)).collect();
         let unread = self.reading.unread.len();
-        self.roster.finish_refresh(&complete);
+        self.reading.since.get_or_insert(now.utc);
+        let unlisted = self.roster.finish_refresh(&complete);
         let noun = if self.reading.read == 1 { "number" } else { "numbers" };
         let read = format!("Read {} {noun}", count(self.reading.read));
         if unread == 0 {
@@ -120,7 +130,9 @@ impl App {
             let all = self.session.wabas.len();
             self.messages.tell(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
         }
-        self.remember_page()
+        let mut effects = self.forget(&unlisted);
+        effects.extend(self.remember_page());
+        effects
     }
 
     pub(super) fn number_read(

@@ -129,6 +129,8 @@ pub struct Reading {
     pub singles: HashSet<PhoneNumberId>,
     /// WABAs that are done, in whichever way.
     pub wabas_done: usize,
+    /// The earliest time at which one of them was read, or when every list was at its end, if nothing came.
+    pub since: Option<UtcTime>,
     /// WABAs whose list could not be read, and why.
     pub unread: Vec<(Arc<Waba>, ReadFailure)>,
 }
@@ -136,6 +138,8 @@ pub struct Reading {
 impl Reading {
     /// Counts a number, once even if it comes by itself and in a list.
     pub(super) fn count(&mut self, number: &Number) {
+        // Not simply that of the first one: somebody may set the clock back meanwhile.
+        self.since = self.since.into_iter().chain(number.read_at).min();
         let is_new = match &number.waba {
             Some(_) => !self.singles.contains(&number.id),
             None => self.singles.insert(number.id),

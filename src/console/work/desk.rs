@@ -17,7 +17,7 @@ use crate::console::app::{Msg, status};
 use crate::graph::Graph;
 use crate::job::{Change, ChangeId, Finished, JobId, JobState, Progress};
 use crate::journal::{Event, Paused, PinSource, Plan, Refused};
-use crate::moment::Clock;
+use crate::moment::{Clock, UtcTime};
 use crate::number::{Number, PhoneNumberId};
 use crate::outcome::NotSent;
 use crate::text::Clean;
@@ -113,6 +113,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             Order::ReadAll { reading } => self.read_all(reading),
             Order::ReadNumber(id) => self.read_number(id),
             Order::RememberPage(numbers) => self.remember(numbers),
+            Order::ForgetPage { numbers, read_until } => self.forget(numbers, read_until),
             Order::Set { number, waba, before, pin } => {
                 // The job's number is known once the job is recorded.
                 self.set(Change { id: ChangeId::new(), job: JobId::new(0), before, number, waba, pin });
@@ -231,11 +232,19 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             // Whoever reads on hands over the next page only then.
             Books::Unusable(_) => return self.tell(Msg::PageRemembered),
         };
-        let (profile, report) = (self.assignment.recording.profile.clone(), Arc::clone(&self.report));
+        let report = Arc::clone(&self.report);
+        let remembered = journal.remember(self.assignment.recording.profile.as_str(), numbers);
         tokio::spawn(async move {
-            journal.remember(profile.as_str(), numbers).await;
+            remembered.await;
             report(Report::Happened(Msg::PageRemembered));
         });
+    }
+
+    fn forget(&self, numbers: Vec<PhoneNumberId>, read_until: UtcTime) {
+        // While the journal is being opened there is nothing to forget: what it holds is recalled after that.
+        let Books::Open { records, .. } = &self.books else { return };
+        // Nobody waits for it.
+        drop(records.journal.forget(self.assignment.recording.profile.as_str(), numbers, read_until));
     }
 
     fn set(&self, change: Change) {
