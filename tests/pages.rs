@@ -546,6 +546,10 @@ mod remembered {
         Number { read_at: Some(UtcTime::from_unix_seconds(1_795_269_789)), ..number(index) }
     }
 
+    fn ends(reading: u32, result: Result<(), ReadFailure>) -> Msg {
+        Msg::WabaRead { reading, waba: waba(), result }
+    }
+
     #[test]
     fn numbers_of_an_earlier_run_are_shown_as_old_until_read_afresh() {
         let mut stage = Stage::new((80, 24));
@@ -583,6 +587,29 @@ mod remembered {
         stage.tell(page(Number { read_at: Some(UtcTime::from_unix_seconds(1)), ..on() })).sees("Set the PIN for 1");
         stage.tell(page(on())).sees("Replace the PIN of 1 number?").sees("this is what Meta says now");
         stage.tell(page(Number { display: Some(Clean::new("+1 555-010-0199")), ..on() })).sees("+1 555-010-0199");
+    }
+
+    #[test]
+    fn numbers_that_could_not_be_read_afresh_go_on_to_be_shown_as_of_then() {
+        for size in [(80, 24), (40, 10)] {
+            let mut stage = Stage::new(size);
+            stage.opens(escrow(), Vec::new(), &[]).tell(Msg::NumbersRemembered(vec![old(0), old(1)]));
+            stage.tell(ends(1, Err(ReadFailure::NoAnswer))).tell(Msg::ListRead { reading: 1 });
+            stage.sees("as read 21 Nov 2026 14:03 UTC").key(Key::Down).sees("as read 21 Nov 2026 14:03 UTC");
+            stage.press('u').tell(Msg::PageArrived { reading: 2, numbers: vec![number(0)] });
+            stage.tell(ends(2, Err(ReadFailure::NoAnswer))).tell(Msg::ListRead { reading: 2 });
+            stage.sees("on 0 | not set 1 | unknown 1");
+            stage.tell(Msg::NumberRead { id: id(1), result: Ok(number(1)) }).sees_no("as read");
+        }
+    }
+
+    #[test]
+    fn one_number_that_could_not_be_read_afresh_is_told_as_one() {
+        let mut stage = Stage::new((80, 24));
+        stage.opens(escrow(), Vec::new(), &[]).tell(Msg::NumbersRemembered(vec![old(0)]));
+        stage.tell(ends(1, Err(ReadFailure::NoAnswer))).tell(Msg::ListRead { reading: 1 });
+        stage.sees("-- 1 number as read 21 Nov 2026 14:03 UTC --").press('u');
+        stage.tell(ends(2, Ok(()))).tell(Msg::ListRead { reading: 2 }).sees_no("as read");
     }
 
     #[test]

@@ -15,12 +15,11 @@ use std::mem;
 use hashbrown::HashSet;
 
 use crate::job::JobState;
-use crate::moment::UtcTime;
 use crate::number::{Number, PhoneNumberId, WabaId};
 
 pub use filter::{FilterError, Key};
 pub use order::{Direction, Sort, SortBy};
-pub use store::Counts;
+pub use store::{Counts, Remembered};
 
 use filter::Filter;
 use order::Keys;
@@ -273,10 +272,10 @@ impl Roster {
         self.store.counts()
     }
 
-    /// When the oldest of the numbers was read that only an earlier run has read; `None` if there is none.
+    /// The numbers that only an earlier run has read; `None` if there is none.
     #[must_use]
-    pub fn oldest_remembered(&self) -> Option<UtcTime> {
-        self.store.oldest_remembered()
+    pub fn remembered(&self) -> Option<Remembered> {
+        self.store.remembered()
     }
 
     /// All numbers, hidden ones included.

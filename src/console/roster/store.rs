@@ -3,6 +3,8 @@
 //! A row's place here, its *slot*, never changes but by [`Store::remove`]. What 100,000 rows share is kept once, and the
 //! text that a filter searches is one string, so that a search is one pass. This module knows no order and no cursor.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::hash::BuildHasher;
 use std::mem;
 use std::sync::Arc;
@@ -85,6 +87,15 @@ impl Counts {
     }
 }
 
+/// Numbers that only an earlier run has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    /// How many: at least one.
+    pub numbers: usize,
+    /// When the first of them was read.
+    pub oldest: UtcTime,
+}
+
 /// What an upsert came to.
 pub(super) enum Upserted {
     New(u32),
@@ -120,6 +131,8 @@ pub(super) struct Store {
     seen: Vec<bool>,
     /// For each row, whether an earlier run read it, and this one has not.
     old: Vec<bool>,
+    /// How many of those were read when: many in the same second.
+    old_reads: BTreeMap<UtcTime, usize>,
     /// For each row, whether it waits to be remembered.
     waiting: Vec<bool>,
     wabas: HashSet<Arc<Waba>>,
@@ -165,6 +178,7 @@ impl Store {
         };
         let two_step_before = self.two_step(slot);
         *self.counts.of(two_step_before) -= 1;
+        self.end_old(slot);
         let (waba, facts) = (self.shared_waba(number), self.shared_facts(number));
         let row = &mut self.rows[slot as usize];
         let changed = Changed {
@@ -178,7 +192,6 @@ impl Store {
         }
         (row.waba, row.facts, row.two_step, row.read_at) = (waba, facts, number.two_step, number.read_at);
         self.seen[slot as usize] = true;
-        self.old[slot as usize] = false;
         self.is_text_stale |= changed.text;
         Upserted::Known { slot, changed }
     }
@@ -192,7 +205,22 @@ impl Store {
         let slot = self.append(number);
         self.seen[slot as usize] = false;
         self.old[slot as usize] = true;
+        if let Some(at) = number.read_at {
+            *self.old_reads.entry(at).or_default() += 1;
+        }
         Some(slot)
+    }
+
+    /// From here on a row is not an earlier run's.
+    fn end_old(&mut self, slot: u32) {
+        let was_old = mem::replace(&mut self.old[slot as usize], false);
+        let Some(at) = self.row(slot).read_at.filter(|_| was_old) else { return };
+        if let Entry::Occupied(mut rows) = self.old_reads.entry(at) {
+            *rows.get_mut() -= 1;
+            if *rows.get() == 0 {
+                rows.remove();
+            }
+        }
     }
 
     /// From here on a row waits to be remembered. False if it did already.
@@ -214,8 +242,9 @@ impl Store {
         Arc::clone(self.facts.get_or_insert_with(&number.facts, Arc::clone))
     }
 
-    pub(super) fn oldest_remembered(&self) -> Option<UtcTime> {
-        self.rows.iter().zip(&self.old).filter(|(_, is_old)| **is_old).filter_map(|(row, _)| row.read_at).min()
+    pub(super) fn remembered(&self) -> Option<Remembered> {
+        let (oldest, _) = self.old_reads.first_key_value()?;
+        Some(Remembered { numbers: self.old_reads.values().sum(), oldest: *oldest })
     }
 
     /// True for a number that this run has not read.
@@ -263,6 +292,7 @@ impl Store {
         for slot in sorted_slots {
             let two_step = self.two_step(*slot);
             *self.counts.of(two_step) -= 1;
+            self.end_old(*slot);
         }
         retain_others(&mut self.rows, sorted_slots);
         retain_others(&mut self.seen, sorted_slots);

@@ -78,8 +78,8 @@ fn a_remembered_number_counts_as_unknown_until_it_is_read() {
     roster.settle();
     assert_eq!(roster.counts(), Counts { unknown: before.unknown + 1, ..before });
     assert_eq!(
-        (roster.get(&old.id).map(|row| row.is_old), roster.oldest_remembered()),
-        (Some(true), Some(FINISHED.at))
+        (roster.get(&old.id).map(|row| row.is_old), roster.remembered()),
+        (Some(true), Some(Remembered { numbers: 1, oldest: FINISHED.at }))
     );
     roster.set_filter("two-step:on id:1009").expect("a filter");
     assert_eq!(roster.shown(), 0, "what was on then is not known to be on now");
@@ -88,6 +88,29 @@ fn a_remembered_number_counts_as_unknown_until_it_is_read() {
     assert_eq!((roster.shown(), roster.counts()), (1, Counts { on: before.on + 1, ..before }));
     roster.remember(&Number { two_step: TwoStep::NotSet, ..old.clone() });
     assert_eq!(roster.get(&old.id).map(|row| row.number), Some(&old), "nothing old goes over what was read");
+}
+
+#[test]
+fn remembered_numbers_are_counted_with_the_time_of_the_oldest_until_they_are_read_or_go() {
+    let mut roster = three();
+    let old = |digits, seconds| {
+        let number = number(digits, "+1 555-010-0199", "Of an earlier run", TwoStep::On);
+        Number { read_at: Some(UtcTime::from_unix_seconds(seconds)), ..number }
+    };
+    let remembered = |numbers, seconds| Some(Remembered { numbers, oldest: UtcTime::from_unix_seconds(seconds) });
+    for (digits, seconds) in [("1004", 7), ("1005", 8), ("1006", 8), ("1007", 9)] {
+        roster.remember(&old(digits, seconds));
+    }
+    assert_eq!(roster.remembered(), remembered(4, 7));
+    roster.upsert(&Number::unread(id("1004"), None));
+    assert_eq!(roster.remembered(), remembered(4, 7), "it could not be read");
+    roster.begin_refresh();
+    roster.upsert(&old("1004", 10));
+    roster.upsert(&old("1005", 10));
+    assert_eq!(roster.remembered(), remembered(2, 8));
+    roster.finish_refresh(&["900".parse().expect("an id")]);
+    roster.settle();
+    assert_eq!(roster.remembered(), None);
 }
 
 #[test]

@@ -91,13 +91,18 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, offset: &m
     }
     if !compact {
         canvas.rule(row + rows);
+        if let Some(old) = status::unrenewed(app) {
+            let noun = if old.numbers == 1 { "number" } else { "numbers" };
+            let words = format!(" {} {noun} as read {} ", count(old.numbers), old.oldest.date_minute());
+            canvas.put(2, row + rows, &words, Role::Plain);
+        }
         paint_ids(app, canvas, row + rows + 1);
     }
     Painted { cursor: cursor.or(selected), max_scroll: 0 }
 }
 
 fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
-    let counts = app.roster().counts();
+    let (counts, total) = (app.roster().counts(), app.roster().total());
     let in_doubt = app.review().numbers();
     let mut x = 0;
     if in_doubt > 0 {
@@ -105,10 +110,15 @@ fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
         x = canvas.put(x, y, &format!("in doubt {}", count(in_doubt)), Role::Doubt);
         x = canvas.put(x, y, " | ", Role::Plain);
     }
-    let words =
-        format!("on {} | not set {} | unknown {}", count(counts.on), count(counts.not_set), count(counts.unknown));
+    let words = match status::unrenewed(app) {
+        // A small window has no line to spare, and of such a list there is nothing to count.
+        Some(old) if app.is_compact() && old.numbers == total => format!("as read {}", old.oldest.date_minute()),
+        Some(_) | None => {
+            format!("on {} | not set {} | unknown {}", count(counts.on), count(counts.not_set), count(counts.unknown))
+        }
+    };
     let x = canvas.put(x, y, &words, Role::Plain);
-    let showing = format!("Showing {} of {}", count(app.roster().shown()), count(app.roster().total()));
+    let showing = format!("Showing {} of {}", count(app.roster().shown()), count(total));
     if usize::from(x) + 2 + width(&showing) <= usize::from(canvas.width()) {
         canvas.put_right(y, &showing, Role::Plain);
     }

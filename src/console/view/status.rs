@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::console::app::{App, Link, Records};
+use crate::console::roster::Remembered;
 use crate::console::theme::{Role, Sign};
 use crate::job::JobState;
 use crate::number::TwoStep;
@@ -59,8 +60,9 @@ pub(super) fn reading_words(app: &App) -> Option<String> {
     let wabas = app.session().wabas.len();
     reading.is_running.then(|| {
         let so_far = count(reading.read);
-        if let Some(at) = app.roster().oldest_remembered() {
-            return format!("Showing numbers as read {}; reading them afresh: {so_far} so far.", at.date_minute());
+        if let Some(old) = app.roster().remembered() {
+            let date = old.oldest.date_minute();
+            return format!("Showing numbers as read {date}; reading them afresh: {so_far} so far.");
         }
         let start = if app.roster().total() > 0 { " You can start now." } else { "" };
         let waba = (reading.wabas_done + 1).min(wabas.max(1));
@@ -70,6 +72,11 @@ pub(super) fn reading_words(app: &App) -> Option<String> {
             format!("Reading numbers: {so_far} so far.{start}")
         }
     })
+}
+
+/// The numbers that only an earlier run has read, where nothing is being read: reading them failed, or was not tried.
+pub(super) fn unrenewed(app: &App) -> Option<Remembered> {
+    app.roster().remembered().filter(|_| !app.reading().is_running)
 }
 
 /// The cell of the column TWO-STEP.
