@@ -220,6 +220,12 @@ impl Number {
         self.display.as_ref().map_or(self.id.as_str(), Clean::as_str)
     }
 
+    /// True if people would take it for another number than they knew: its display number or its name is another one.
+    #[must_use]
+    pub fn is_named_otherwise(&self, known: &Self) -> bool {
+        (&self.display, &self.name) != (&known.display, &known.name)
+    }
+
     /// The last four digits, which a confirmation asks for: of the display number, or of the id where
     /// Meta gave no display number with four digits in it.
     #[must_use]

@@ -633,6 +633,80 @@ mod remembered {
     }
 }
 
+mod changed_meanwhile {
+    use super::*;
+
+    const UNLISTED: &str = "Its WABA lists this number no more.";
+
+    /// What a second reading brings, and how its WABA ends.
+    fn reads_again(stage: &mut Stage, numbers: Vec<Number>, result: Result<(), ReadFailure>) -> &mut Stage {
+        stage.tell(Msg::PageArrived { reading: 2, numbers });
+        stage.tell(Msg::WabaRead { reading: 2, waba: waba(), result }).tell(Msg::ListRead { reading: 2 })
+    }
+
+    /// The list is being read once more.
+    fn reading(size: (u16, u16)) -> Stage {
+        let mut stage = Stage::ready(size, escrow());
+        stage.press('u').key(Key::Home);
+        stage
+    }
+
+    #[test]
+    fn a_question_about_a_number_that_is_listed_no_more_is_asked_anew_and_more_strongly() {
+        for size in [(80, 24), (40, 10)] {
+            let mut stage = reading(size);
+            stage.press('p').types(PIN).types(PIN).key(Key::Enter).waits(READING).sees("Set the PIN for 1 number?");
+            reads_again(&mut stage, vec![number(1)], Ok(())).sees(UNLISTED).press('y').asks_for(&[]);
+            stage.sees("Replace the PIN of 1 number?").sees("unknown (its WABA lists it no more)").waits(READING);
+            stage.types("0140").key(Key::Enter);
+            let Effect::SetPin { before, .. } = &stage.effects[0] else { panic!("{:?}", stage.effects) };
+            assert_eq!(before.two_step, TwoStep::Unknown);
+        }
+    }
+
+    #[test]
+    fn a_question_in_doubt_about_a_number_that_is_listed_no_more_is_asked_anew() {
+        let mut stage = reading((80, 24));
+        stage
+            .in_doubt(0, |_| {})
+            .opens_number(0)
+            .press('s')
+            .waits(READING)
+            .sees("Send the same PIN to 1 number again?");
+        reads_again(&mut stage, vec![number(1)], Ok(())).sees(UNLISTED).press('y').asks_for(&[]);
+        stage.waits(READING).press('y').asks_for(&[Effect::SendSamePin(id(0))]);
+    }
+
+    #[test]
+    fn a_question_stays_as_it_is_where_the_number_came_or_its_waba_was_not_read_to_its_end() {
+        for (numbers, result) in
+            [(vec![number(0)], Ok(())), (vec![number(1)], Err(ReadFailure::StrangeReply { http_status: 200 }))]
+        {
+            let mut stage = reading((80, 24));
+            stage.press('p').types(PIN).types(PIN).key(Key::Enter).waits(READING);
+            reads_again(&mut stage, numbers, result).sees_no(UNLISTED).sees("Set the PIN for 1 number?");
+            stage.press('y').asks_for(&[order(0)]);
+        }
+    }
+
+    #[test]
+    fn a_form_for_a_number_that_is_listed_no_more_says_so_until_it_is_read() {
+        let mut stage = reading((80, 24));
+        stage.press('p').types(PIN).press('?').sees("Help");
+        reads_again(&mut stage, vec![number(1)], Ok(())).key(Key::Esc).sees(UNLISTED).sees("Two-step now unknown");
+        stage.types(PIN).sees(UNLISTED).tell(Msg::NumberRead { id: id(0), result: Ok(number(0)) }).sees_no(UNLISTED);
+        stage.sees("Two-step now not set").key(Key::Enter).sees("Set the PIN for 1 number?").sees_no(UNLISTED);
+    }
+
+    #[test]
+    fn a_form_for_a_number_that_was_listed_no_more_when_it_opened_says_so() {
+        let mut stage = reading((80, 24));
+        stage.key(Key::Enter);
+        reads_again(&mut stage, vec![number(1)], Ok(())).press('p').sees(UNLISTED);
+        stage.types(PIN).types(PIN).key(Key::Enter).sees("Replace the PIN of 1 number?").sees("lists it no more");
+    }
+}
+
 mod forgetting {
     use super::*;
 

@@ -332,12 +332,14 @@ impl App {
         action != Action::SendSamePin || has_pin
     }
 
-    /// A number as far as this run knows it: one that only an earlier run read counts as unknown, and one in doubt that
-    /// is not listed is known by its id.
+    /// A number as far as this run knows it: one that only an earlier run read, or that its WABA lists no more, counts as
+    /// unknown, and one in doubt that is not listed is known by its id.
     #[must_use]
     pub fn number(&self, id: &PhoneNumberId) -> Option<Number> {
         match self.roster.get(id) {
-            Some(row) if row.is_old => Some(Number { two_step: TwoStep::Unknown, ..row.number.clone() }),
+            Some(row) if row.is_old || self.is_unlisted(row.number) => {
+                Some(Number { two_step: TwoStep::Unknown, ..row.number.clone() })
+            }
             Some(row) => Some(row.number.clone()),
             None => self.review.standing(id).map(|_| Number::unread(*id, None)),
         }

@@ -142,6 +142,12 @@ impl Roster {
         unlisted
     }
 
+    /// True for a number that was told of since the last [`Roster::begin_refresh`].
+    #[must_use]
+    pub fn is_told_of(&self, id: &PhoneNumberId) -> bool {
+        self.store.slot(id).is_some_and(|slot| self.store.is_seen(slot))
+    }
+
     /// True for a number that stays whoever lists it: something runs on it or is in doubt.
     #[must_use]
     pub fn is_held(&self, id: &PhoneNumberId) -> bool {

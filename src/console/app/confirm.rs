@@ -1,5 +1,6 @@
 //! The page that asks before a PIN is sent. It carries the order itself: the frozen number and the PIN.
 
+use std::mem;
 use std::time::Instant;
 
 use super::guard::Guard;
@@ -12,6 +13,9 @@ use crate::text::Clean;
 
 /// After so many wrong tries the page closes: somebody is at the wrong number.
 const MAX_WRONG: u8 = 5;
+
+/// What a page says of a number that a reading of its WABA did not bring any more.
+pub const UNLISTED: &str = "Its WABA lists this number no more.";
 
 /// What is asked, of one number as it was known when the page opened.
 #[derive(Debug)]
@@ -85,21 +89,26 @@ impl Confirm {
 
     /// Takes newer word of the number; where it makes the question a stronger one, or the number is called otherwise now, the
     /// page starts afresh.
-    #[must_use]
-    pub fn renewed(self, number: &Number) -> Self {
-        let is_named_otherwise = (&self.target.display, &self.target.name) != (&number.display, &number.name);
-        let note = Some("The number was read again, and this is what Meta says now.");
-        match self.question {
-            Question::Set(pin) if is_named_otherwise || number.two_step != TwoStep::NotSet => {
-                Self { note, ..Self::set(number.clone(), pin) }
-            }
-            Question::Replace { pin, .. } if is_named_otherwise => Self { note, ..Self::set(number.clone(), pin) },
-            Question::SendSame if is_named_otherwise => Self { note, ..Self::send_same(number.clone()) },
-            Question::CheckedByHand(text) if is_named_otherwise => {
-                Self { note, ..Self::checked_by_hand(number.clone(), text) }
-            }
-            Question::Set(_) | Question::Replace { .. } | Question::SendSame | Question::CheckedByHand(_) => self,
+    pub fn renew(&mut self, number: &Number) {
+        let is_stronger = matches!(self.question, Question::Set(_)) && number.two_step != TwoStep::NotSet;
+        if is_stronger || number.is_named_otherwise(&self.target) {
+            self.ask_again(number.clone(), "The number was read again, and this is what Meta says now.");
         }
+    }
+
+    /// Takes the word that the number's WABA lists it no more: the page starts afresh, with the stronger question.
+    pub fn miss(&mut self) {
+        self.ask_again(Number { two_step: TwoStep::Unknown, ..self.target.clone() }, UNLISTED);
+    }
+
+    fn ask_again(&mut self, target: Number, note: &'static str) {
+        // A question without a PIN stands in for the moment.
+        let again = match mem::replace(&mut self.question, Question::SendSame) {
+            Question::Set(pin) | Question::Replace { pin, .. } => Self::set(target, pin),
+            Question::SendSame => Self::send_same(target),
+            Question::CheckedByHand(text) => Self::checked_by_hand(target, text),
+        };
+        *self = Self { note: Some(note), ..again };
     }
 
     /// `y` or digits.
@@ -302,18 +311,27 @@ mod tests {
 
     #[test]
     fn a_number_found_to_be_on_meanwhile_takes_the_stronger_question_unseen() {
-        let (page, later) = shown(TwoStep::NotSet);
-        let page = Box::new(page.renewed(&number(TwoStep::On)));
+        let (mut page, later) = shown(TwoStep::NotSet);
+        page.renew(&number(TwoStep::On));
         assert!(matches!(page.question, Question::Replace { .. }));
         stays(typed(stays(page.press_yes(later)), "0143", later));
     }
 
     #[test]
+    fn a_number_that_is_listed_no_more_is_asked_about_again_unseen_and_by_its_digits() {
+        let (mut page, later) = shown(TwoStep::NotSet);
+        page.miss();
+        assert_eq!((page.target.two_step, page.note), (TwoStep::Unknown, Some(UNLISTED)));
+        let page = stays(typed(stays(page.press_yes(later)), "0143", later));
+        assert!(matches!(&page.question, Question::Replace { typed, .. } if typed.is_empty()));
+    }
+
+    #[test]
     fn a_number_that_is_called_otherwise_now_is_asked_about_again_unseen() {
         let (page, later) = shown(TwoStep::On);
-        let page = stays(typed(page, "014", later));
+        let mut page = stays(typed(page, "014", later));
         let other = Number { display: Some(Clean::new("+1 555-010-0199")), ..number(TwoStep::On) };
-        let page = Box::new(page.renewed(&other));
+        page.renew(&other);
         assert_eq!((&page.target, page.note.is_some()), (&other, true));
         let page = stays(typed(page, "3", later));
         assert!(

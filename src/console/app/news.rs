@@ -60,18 +60,17 @@ impl App {
 
     /// Numbers as an earlier run read them: shown, and never counted as read.
     pub(super) fn numbers_remembered(&mut self, mut numbers: Vec<Number>) -> Vec<Effect> {
-        let is_over = self.reading.number > 0 && !self.reading.is_running;
         let mut unlisted = Vec::new();
         for number in &mut numbers {
             let of = number.waba_id();
             let waba = self.session.wabas.iter().find(|waba| Some(waba.id) == of).cloned();
             // What is not configured any more, or was read meanwhile and did not come, is not shown.
-            let is_unread = || waba.as_ref().is_some_and(|waba| self.is_unread(waba.id));
             let belongs = waba.is_some() || of.is_none();
-            if belongs && (!is_over || is_unread()) {
+            let is_late = of.map_or_else(|| self.is_over(), |of| self.is_complete(of));
+            if belongs && !is_late {
                 number.waba = waba;
                 self.roster.remember(number);
-            } else if waba.is_some() && self.roster.get(&number.id).is_none() && !self.roster.is_held(&number.id) {
+            } else if waba.is_some() && self.is_unlisted(number) && !self.roster.is_held(&number.id) {
                 unlisted.push(number.id);
             }
         }
@@ -84,8 +83,19 @@ impl App {
         unlisted.chunks(PAGE).map(|page| Effect::ForgetPage { numbers: page.to_vec(), read_until }).collect()
     }
 
-    fn is_unread(&self, waba: WabaId) -> bool {
-        self.reading.unread.iter().any(|(unread, _)| unread.id == waba)
+    /// True for a number without which its WABA was last read to its end.
+    #[must_use]
+    pub fn is_unlisted(&self, number: &Number) -> bool {
+        number.waba_id().is_some_and(|waba| self.is_complete(waba)) && !self.roster.is_told_of(&number.id)
+    }
+
+    /// True for a WABA of the config that was last read to its end.
+    fn is_complete(&self, waba: WabaId) -> bool {
+        self.is_over() && !self.reading.unread.iter().any(|(unread, _)| unread.id == waba)
+    }
+
+    const fn is_over(&self) -> bool {
+        self.reading.number > 0 && !self.reading.is_running
     }
 
     pub(super) fn waba_read(
@@ -118,7 +128,7 @@ impl App {
         }
         self.reading.is_running = false;
         let wabas = self.session.wabas.iter().map(|waba| waba.id);
-        let complete: Vec<_> = wabas.filter(|waba| !self.is_unread(*waba)).collect();
+        let complete: Vec<_> = wabas.filter(|waba| self.is_complete(*waba)).collect();
         let unread = self.reading.unread.len();
         self.reading.since.get_or_insert(now.utc);
         let unlisted = self.roster.finish_refresh(&complete);
@@ -130,6 +140,7 @@ impl App {
             let all = self.session.wabas.len();
             self.messages.tell(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
         }
+        self.tell_page_below_if_unlisted();
         let mut effects = self.forget(&unlisted);
         effects.extend(self.remember_page());
         effects
@@ -179,17 +190,27 @@ impl App {
                 format!("{label}: two-step verification is {words}.")
             },
         );
-        let screen = self.take_screen().renewed(id, &number);
-        self.go(screen);
+        if let Some(asking) = self.screen.asking().filter(|asking| asking.target().id == id) {
+            asking.renew(&number);
+        }
         self.roster.upsert(&number);
     }
 
     /// A page that asks about this number says what the list now says of it, unless a later reading of its own did.
     fn tell_page_below(&mut self, number: &Number) {
         let is_news = |known: &Number| known.id == number.id && known.read_at <= number.read_at;
-        if self.screen.target().is_some_and(is_news) {
-            let screen = self.take_screen().renewed(number.id, number);
-            self.go(screen);
+        if let Some(asking) = self.screen.asking().filter(|asking| is_news(asking.target())) {
+            asking.renew(number);
+        }
+    }
+
+    /// The same, where the number did not come any more.
+    fn tell_page_below_if_unlisted(&mut self) {
+        let Some(target) = self.screen.asking().map(|asking| asking.target().clone()) else { return };
+        if self.is_unlisted(&target)
+            && let Some(asking) = self.screen.asking()
+        {
+            asking.miss();
         }
     }
 

@@ -24,8 +24,7 @@ impl App {
         if !self.may_send(&id, false, now) {
             return Vec::new();
         }
-        let display = target.display.as_ref().map(|display| display.as_str().to_owned());
-        let form = PinForm::new(display, self.session.show_pin_for);
+        let form = PinForm::new(target.display.as_ref().map(Clean::to_string), self.session.show_pin_for);
         self.go(Screen::Form(Box::new(FormPage { target, form })));
         vec![Effect::ReadNumber(id)]
     }

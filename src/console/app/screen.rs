@@ -8,7 +8,7 @@ use super::confirm::Confirm;
 use super::guard::Guard;
 use crate::console::keymap::Mode;
 use crate::console::pin_form::PinForm;
-use crate::number::{Number, PhoneNumberId};
+use crate::number::{Number, PhoneNumberId, TwoStep};
 
 /// What the window shows.
 #[derive(Debug)]
@@ -94,6 +94,40 @@ pub struct FormPage {
     pub target: Number,
     /// The fields.
     pub form: PinForm,
+}
+
+/// A page that asks something about one number.
+pub(super) enum Asking<'s> {
+    /// For a PIN.
+    Form(&'s mut FormPage),
+    /// For a confirmation.
+    Confirm(&'s mut Confirm),
+}
+
+impl Asking<'_> {
+    /// Whom it is about.
+    pub(super) const fn target(&self) -> &Number {
+        match self {
+            Self::Form(page) => &page.target,
+            Self::Confirm(page) => &page.target,
+        }
+    }
+
+    /// Takes newer word of the number.
+    pub(super) fn renew(self, number: &Number) {
+        match self {
+            Self::Form(page) => page.target = number.clone(),
+            Self::Confirm(page) => page.renew(number),
+        }
+    }
+
+    /// Takes the word that the number's WABA lists it no more: what is on there now is not known.
+    pub(super) fn miss(self) {
+        match self {
+            Self::Form(page) => page.target.two_step = TwoStep::Unknown,
+            Self::Confirm(page) => page.miss(),
+        }
+    }
 }
 
 /// What a check by hand found, being typed.
@@ -197,10 +231,6 @@ impl Covering {
     pub fn new(below: Screen) -> Self {
         Self { below: Box::new(below), scroll: 0 }
     }
-
-    fn renewed(self, id: PhoneNumberId, number: &Number) -> Self {
-        Self { below: Box::new(self.below.renewed(id, number)), ..self }
-    }
 }
 
 impl Screen {
@@ -228,13 +258,13 @@ impl Screen {
         })
     }
 
-    /// The number that a PIN is asked for, or that a confirmation is about, also below another page.
-    pub(super) fn target(&self) -> Option<&Number> {
+    /// The page that asks for a PIN or for a confirmation, also below another page.
+    pub(super) fn asking(&mut self) -> Option<Asking<'_>> {
         match self {
-            Self::Form(page) => Some(&page.target),
-            Self::Confirm(page) => Some(&page.target),
-            Self::Help(page) | Self::Messages(page) | Self::Unrecorded(page) => page.below.target(),
-            Self::Quit(page) => page.below.target(),
+            Self::Form(page) => Some(Asking::Form(page)),
+            Self::Confirm(page) => Some(Asking::Confirm(page)),
+            Self::Help(page) | Self::Messages(page) | Self::Unrecorded(page) => page.below.asking(),
+            Self::Quit(page) => page.below.asking(),
             Self::Welcome
             | Self::Token(_)
             | Self::List
@@ -248,36 +278,6 @@ impl Screen {
             | Self::Copy(_)
             | Self::Copied(_)
             | Self::Leaving(_) => None,
-        }
-    }
-
-    /// Takes newer word of a number: a page that asks about it says what is on now.
-    pub(super) fn renewed(self, id: PhoneNumberId, number: &Number) -> Self {
-        match self {
-            Self::Form(mut page) if page.target.id == id => {
-                page.target = number.clone();
-                Self::Form(page)
-            }
-            Self::Confirm(page) if page.target.id == id => Self::Confirm(Box::new(page.renewed(number))),
-            Self::Help(page) => Self::Help(page.renewed(id, number)),
-            Self::Messages(page) => Self::Messages(page.renewed(id, number)),
-            Self::Unrecorded(page) => Self::Unrecorded(page.renewed(id, number)),
-            Self::Quit(page) => Self::Quit(QuitPage { below: Box::new(page.below.renewed(id, number)), ..page }),
-            Self::Form(_)
-            | Self::Confirm(_)
-            | Self::Welcome
-            | Self::Token(_)
-            | Self::List
-            | Self::Filter(_)
-            | Self::Sort
-            | Self::Number(_)
-            | Self::CheckNote(_)
-            | Self::Unresolved(_)
-            | Self::Recipients(_)
-            | Self::Hidden(_)
-            | Self::Copy(_)
-            | Self::Copied(_)
-            | Self::Leaving(_) => self,
         }
     }
 

@@ -282,6 +282,11 @@ impl Store {
         self.seen.fill(false);
     }
 
+    /// True for a number that was told of since [`Store::forget_seen`].
+    pub(super) fn is_seen(&self, slot: u32) -> bool {
+        self.seen[slot as usize]
+    }
+
     /// The slots that were not told of since [`Store::forget_seen`].
     pub(super) fn unseen(&self) -> impl Iterator<Item = u32> {
         self.seen.iter().enumerate().filter(|(_, is_seen)| !**is_seen).map(|(slot, _)| offset(slot))

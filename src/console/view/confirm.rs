@@ -26,6 +26,7 @@ pub(super) fn sheet(app: &App, page: &Confirm) -> Sheet {
     let (_, words, role) = status::two_step(page.target.two_step);
     let words = match page.target.two_step {
         TwoStep::On => "on (a PIN is already set)",
+        TwoStep::Unknown if app.is_unlisted(&page.target) => "unknown (its WABA lists it no more)",
         TwoStep::Unknown => "unknown (a PIN may be set)",
         TwoStep::NotSet => words,
     };

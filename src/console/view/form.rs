@@ -6,6 +6,7 @@ use super::details::identity;
 use super::sheet::Sheet;
 use super::{records, status};
 use crate::console::app::App;
+use crate::console::app::confirm::UNLISTED;
 use crate::console::app::screen::FormPage;
 use crate::console::keymap::{Action, Mode};
 use crate::console::pin_form::{Cell, Field, Note};
@@ -33,6 +34,10 @@ pub(super) fn sheet(app: &App, page: &FormPage, now: Instant) -> Sheet {
     let is_warning = matches!(note, Note::Refused(_) | Note::Insist(_));
     let role = if is_warning { Role::Strong } else { Role::Plain };
     sheet.styled(&note.words(), role);
+    let news = app.is_unlisted(&page.target).then_some(UNLISTED);
+    if let Some(news) = news.filter(|_| app.messages().answer().is_none() && app.hiding_words().is_none()) {
+        sheet.note(news, Role::Strong);
+    }
     sheet.extra_gap();
     if !sheet.is_compact() {
         let key = |action| app.keymap().key_of(Mode::PinForm, action);
