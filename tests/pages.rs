@@ -705,6 +705,32 @@ mod changed_meanwhile {
         reads_again(&mut stage, vec![number(1)], Ok(())).press('p').sees(UNLISTED);
         stage.types(PIN).types(PIN).key(Key::Enter).sees("Replace the PIN of 1 number?").sees("lists it no more");
     }
+
+    #[test]
+    fn a_form_says_that_its_number_is_called_otherwise_now() {
+        const RENAMED: &str = "This number is called otherwise now. Is it the one you mean?";
+        let display = Some(Clean::new("+1 555-040-9726"));
+        for other in [Number { display, ..number(0) }, Number { name: Some(Clean::new("Globex")), ..number(0) }] {
+            for news in [
+                Msg::NumberRead { id: id(0), result: Ok(other.clone()) },
+                Msg::PageArrived { reading: 2, numbers: vec![other.clone()] },
+            ] {
+                let mut stage = reading((80, 24));
+                stage.press('p').tell(Msg::NumberRead { id: id(0), result: Ok(number(0)) }).sees_no(RENAMED);
+                stage.types("60").tell(news).sees(RENAMED).types("5814").sees(RENAMED);
+                stage.types("605814").key(Key::Enter).sees("Set the PIN for 1 number?").sees(RENAMED);
+            }
+        }
+    }
+
+    #[test]
+    fn a_pin_that_repeats_the_end_of_the_display_number_that_came_meanwhile_is_refused() {
+        let other = Number { display: Some(Clean::new("+1 555-040-9726")), ..number(0) };
+        let mut stage = reading((80, 24));
+        stage.press('p').types(PIN).types(PIN).tell(Msg::NumberRead { id: id(0), result: Ok(other) });
+        stage.key(Key::Enter).sees_no("Set the PIN for 1 number?");
+        assert_eq!(stage.app.mode(), Mode::PinForm);
+    }
 }
 
 mod forgetting {

@@ -179,6 +179,11 @@ impl PinForm {
         }
     }
 
+    /// From now on the number is displayed like this: a PIN that was typed already must not repeat its end either.
+    pub fn is_for(&mut self, display_number: Option<String>) {
+        self.display_number = display_number;
+    }
+
     /// The field that takes the next digit.
     #[must_use]
     pub const fn field(&self) -> Field {

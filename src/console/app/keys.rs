@@ -205,7 +205,11 @@ impl App {
             }
             Action::Continue => {
                 match form.submit() {
-                    Some(pin) => self.open_confirm(Confirm::set(page.target, pin)),
+                    Some(pin) => {
+                        let mut question = Confirm::set(page.target, pin);
+                        question.note = page.news;
+                        self.open_confirm(question);
+                    }
                     None => self.go(Screen::Form(page)),
                 }
                 return Vec::new();

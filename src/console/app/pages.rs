@@ -25,7 +25,7 @@ impl App {
             return Vec::new();
         }
         let form = PinForm::new(target.display.as_ref().map(Clean::to_string), self.session.show_pin_for);
-        self.go(Screen::Form(Box::new(FormPage { target, form })));
+        self.go(Screen::Form(Box::new(FormPage { target, form, news: None })));
         vec![Effect::ReadNumber(id)]
     }
 

@@ -9,6 +9,7 @@ use super::guard::Guard;
 use crate::console::keymap::Mode;
 use crate::console::pin_form::PinForm;
 use crate::number::{Number, PhoneNumberId, TwoStep};
+use crate::text::Clean;
 
 /// What the window shows.
 #[derive(Debug)]
@@ -94,6 +95,18 @@ pub struct FormPage {
     pub target: Number,
     /// The fields.
     pub form: PinForm,
+    /// What the message line says of the number since it changed under the page.
+    pub news: Option<&'static str>,
+}
+
+impl FormPage {
+    fn renew(&mut self, number: &Number) {
+        if number.is_named_otherwise(&self.target) {
+            self.news = Some("This number is called otherwise now. Is it the one you mean?");
+            self.form.is_for(number.display.as_ref().map(Clean::to_string));
+        }
+        self.target = number.clone();
+    }
 }
 
 /// A page that asks something about one number.
@@ -116,7 +129,7 @@ impl Asking<'_> {
     /// Takes newer word of the number.
     pub(super) fn renew(self, number: &Number) {
         match self {
-            Self::Form(page) => page.target = number.clone(),
+            Self::Form(page) => page.renew(number),
             Self::Confirm(page) => page.renew(number),
         }
     }

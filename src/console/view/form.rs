@@ -34,7 +34,7 @@ pub(super) fn sheet(app: &App, page: &FormPage, now: Instant) -> Sheet {
     let is_warning = matches!(note, Note::Refused(_) | Note::Insist(_));
     let role = if is_warning { Role::Strong } else { Role::Plain };
     sheet.styled(&note.words(), role);
-    let news = app.is_unlisted(&page.target).then_some(UNLISTED);
+    let news = if app.is_unlisted(&page.target) { Some(UNLISTED) } else { page.news };
     if let Some(news) = news.filter(|_| app.messages().answer().is_none() && app.hiding_words().is_none()) {
         sheet.note(news, Role::Strong);
     }
