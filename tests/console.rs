@@ -54,13 +54,22 @@ mod list {
 
     #[test]
     fn a_number_that_is_configured_and_listed_too_counts_once() {
-        let mut console = Start { single: Some(ALSO_NOT_SET_ID), ..Start::default() }.console();
+        let mut console = Start { single: Some((ALSO_NOT_SET_ID, None)), ..Start::default() }.console();
         console.sees("Read 60 numbers.").opens().sees("Showing 60 of 60");
     }
 
     #[test]
+    fn a_number_that_the_config_names_keeps_that_name_when_it_is_read_by_itself() {
+        let named = Some((NOT_SET_ID, Some("Shop at the station")));
+        let mut console = Start { single: named, ..Start::default() }.console();
+        console.sees("Read 60 numbers.").opens().filter(NOT_SET).sees("Shop at the station").press('r');
+        console.sees("two-step verification is not set.").sees("Shop at the station");
+        console.press('p').sees("Two-step now not set").sees("Shop at the station").sees_no("called otherwise");
+    }
+
+    #[test]
     fn numbers_that_cannot_be_read_again_keep_their_rows() {
-        let mut console = Start { single: Some(ALSO_NOT_SET_ID), ..Start::default() }.console();
+        let mut console = Start { single: Some((ALSO_NOT_SET_ID, None)), ..Start::default() }.console();
         console.sees("Read 60 numbers.").opens().filter(ALSO_NOT_SET).sees("Showing 1 of 60").server_goes();
         console.press('u').sees("could not be read").sees("OFFLINE since").waits(Duration::from_secs(1));
         console.sees_all(&[ALSO_NOT_SET, "Acme Grocers Central", "Showing 1 of 60"]);

@@ -21,6 +21,7 @@ use pindesk::moment::{Clock, HandClock, Moment, UtcTime};
 use pindesk::number::{PhoneNumberId, Waba};
 use pindesk::pin::Pin;
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
+use pindesk::text::Clean;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -51,8 +52,8 @@ pub(crate) struct Start {
     pub(crate) read_only: bool,
     /// Nothing listens at first, at this address.
     pub(crate) offline_at: Option<SocketAddr>,
-    /// A number that the config lists by itself.
-    pub(crate) single: Option<&'static str>,
+    /// A number that the config lists by itself, and the name that it has there.
+    pub(crate) single: Option<(&'static str, Option<&'static str>)>,
     /// The state directory; one of its own where none is given.
     pub(crate) books: Option<Books>,
 }
@@ -115,7 +116,8 @@ impl Start {
             ca_file: None,
         };
         let (report, inbox) = mpsc::channel();
-        let numbers = self.single.map(|id| (id.parse().expect("an id"), None)).into_iter().collect();
+        let single = self.single.map(|(id, name)| (id.parse().expect("an id"), name.map(Clean::new)));
+        let numbers = single.into_iter().collect();
         let sources = Sources { wabas: wabas.clone(), numbers };
         let books = self.books.take().unwrap_or_default();
         let assignment = Assignment { endpoint, sources, concurrency: 4, recording: books.recording() };

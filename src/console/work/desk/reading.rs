@@ -102,10 +102,12 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             }
         };
         let batch = if let Books::Open { batch, .. } = &self.books { Some(batch.clone()) } else { None };
+        let single = self.assignment.sources.numbers.iter().find(|(single, _)| *single == id);
+        let name = single.and_then(|(_, name)| name.clone());
         // An answer proves nothing about what may have landed after the question left.
         let (asked, report) = (self.clock.now(), Arc::clone(&self.report));
         tokio::spawn(async move {
-            let result = graph.number(id).await;
+            let result = graph.number(id).await.map(|number| Number { name: name.or(number.name), ..number });
             let read = result.as_ref().ok().map(|number| StatusRead { number: id, two_step: number.two_step, asked });
             report(Report::Happened(Msg::NumberRead { id, result }));
             if let (Some(batch), Some(read)) = (batch, read) {
