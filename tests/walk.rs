@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pindesk::console::app::confirm::Question;
 use pindesk::console::app::screen::Leaving;
 use pindesk::console::app::{App, Effect, Link, Msg, Place, Records, Screen, Session, Size};
 use pindesk::console::decoder::Pasted;
@@ -501,6 +502,7 @@ impl Walker {
         if !matches!(&msg, Msg::RecordsOpened { .. } if *self.app.records() != Records::Opening) {
             self.note_doubts(&msg);
         }
+        let is_end = matches!(msg, Msg::ListRead { .. });
         let effects = self.app.update(msg, self.now);
         for effect in effects {
             match effect {
@@ -549,7 +551,7 @@ impl Walker {
         if !matches!(self.app.screen(), Screen::Quit(_) | Screen::Leaving { .. }) {
             self.told.clear();
         }
-        self.look_for_a_question();
+        self.look_for_a_question(is_end);
         if !is_typed {
             self.judge_cursor(row);
         }
@@ -577,15 +579,20 @@ impl Walker {
         }
     }
 
-    fn look_for_a_question(&mut self) {
+    /// Looks what is asked now; `is_end` where a list has just been read to its end.
+    fn look_for_a_question(&mut self, is_end: bool) {
+        let mut is_anew = false;
         let page = if let Screen::Confirm(page) = self.app.screen() {
+            let is_unlisted = self.app.is_unlisted(&page.target);
+            assert!(!is_unlisted || !matches!(page.question, Question::Set(_)), "nobody knows what is on there now");
+            is_anew = is_end && is_unlisted;
             let Number { id, display, name, .. } = &page.target;
             Some((*id, [display, name].map(Clone::clone), page.mode()))
         } else {
             None
         };
         let known = self.asked.as_ref().map(|asked| (asked.number, asked.names.clone(), asked.mode));
-        if page != known || self.app.is_too_small() {
+        if is_anew || page != known || self.app.is_too_small() {
             self.asked = page.map(|(number, names, mode)| Asked {
                 number,
                 names,
