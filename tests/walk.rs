@@ -492,7 +492,9 @@ impl Walker {
         if is_typed {
             self.last_typed = self.now.instant;
         }
-        let row = self.app.roster().cursor_row().map(|row| row.number.id);
+        // Whoever leaves a filter comes back to where they were before it.
+        let is_all = self.app.filter().is_empty();
+        let row = self.app.roster().cursor_row().map(|row| row.number.id).filter(|_| is_all);
         let last_four = if let Screen::Confirm(page) = self.app.screen() {
             Some((page.target.last_four().digits, page.target.two_step))
         } else {
@@ -654,7 +656,7 @@ impl Walker {
 
     fn is_same_pin(&self, number: PhoneNumberId) -> bool {
         // After the order the job is queued; an order for the same PIN follows only a doubt.
-        self.app.roster().get(&number).and_then(|row| row.job).is_some()
+        self.app.roster().job(&number).is_some()
     }
 
     /// Never a second PIN while the first may still land.
@@ -850,7 +852,7 @@ fn a_pin_in_doubt_that_the_question_did_not_name_is_not_forgotten() {
 }
 
 #[test]
-fn a_single_number_that_cannot_be_read_again_keeps_what_was_read_until() {
+fn a_single_number_that_cannot_be_read_again_keeps_what_was_read_before() {
     let mut walker = Walker::start(false, true, Glyphs::Ascii);
     let known = Number { read_at: Some(walker.now.utc), ..number(0, TwoStep::On, &walker.wabas) };
     let page = |number: &Number| Msg::PageArrived { reading: 1, numbers: vec![number.clone()] };

@@ -126,9 +126,12 @@ impl Confirm {
         self.guard.shown(at);
     }
 
-    /// The page was covered or away: the quiet time starts anew when it is shown again.
+    /// The page was covered or away: the quiet time starts anew when it is shown again, and so do the digits.
     pub fn hidden(&mut self) {
         self.guard = Guard::default();
+        if let Question::Replace { typed, .. } = &mut self.question {
+            typed.clear();
+        }
     }
 
     fn admits(&mut self, arrived: Instant) -> bool {
@@ -315,6 +318,16 @@ mod tests {
         page.renew(&number(TwoStep::On));
         assert!(matches!(page.question, Question::Replace { .. }));
         stays(typed(stays(page.press_yes(later)), "0143", later));
+    }
+
+    #[test]
+    fn digits_that_were_typed_before_the_page_was_away_are_no_part_of_the_answer() {
+        let (mut page, later) = shown(TwoStep::On);
+        "01".chars().for_each(|digit| page.type_digit(digit, later));
+        page.hidden();
+        page.shown(later);
+        let page = stays(typed(page, "43", later + Duration::from_secs(1)));
+        assert_eq!(page.note, Some("Type the last 4 digits first."));
     }
 
     #[test]
