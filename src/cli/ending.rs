@@ -1,14 +1,15 @@
 //! The end of a command that sends PINs, by a signal: nothing new is sent, and what is on its way is awaited.
 //!
-//! A second signal ends it at once, and says so; what is on its way is then in doubt, and recorded as such before it left.
-//! A signal that was ignored when the command started stays ignored: `nohup` means what it says.
+//! Asked a second time it ends at once, and says so; what is on its way is then in doubt, and recorded as such before it
+//! left. A signal that was ignored when the command started stays ignored: `nohup` means what it says.
 
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 
 use super::complain;
@@ -25,6 +26,9 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// So long the last word of a command that is ended at once is waited for: a full pipe does not hold up the end.
 const LAST_WORD: Duration = Duration::from_millis(200);
 
+/// What comes so soon after the first signal is the same asking: `timeout` tells a command, and then its group.
+const SAME_ASKING: Duration = Duration::from_millis(50);
+
 /// The signal that asked for the end, if one did.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ending(Arc<AtomicI32>);
@@ -37,11 +41,17 @@ impl Ending {
         let ending = Self::default();
         let first = Arc::clone(&ending.0);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let mut batch = Some(batch);
+            let mut asked: Option<Instant> = None;
             for signal in signals.forever() {
-                let Some(batch) = batch.take() else { end_at_once(signal, job) };
-                first.store(signal, Ordering::SeqCst);
-                end_by(signal, &batch);
+                match asked {
+                    None => {
+                        asked = Some(Instant::now());
+                        first.store(signal, Ordering::SeqCst);
+                        end_by(signal, &batch);
+                    }
+                    Some(asked) if asks_again(signal, asked.elapsed()) => end_at_once(signal, job),
+                    Some(_) => {}
+                }
             }
         })?;
         Ok(ending)
@@ -52,6 +62,12 @@ impl Ending {
         let signal = self.0.load(Ordering::SeqCst);
         if signal == 0 { None } else { u8::try_from(128 + signal).ok() }
     }
+}
+
+/// True if somebody does not want to wait. A hang-up comes with and after other endings, and twice: from the shell, and
+/// from the system when the shell has ended.
+fn asks_again(signal: i32, since_first: Duration) -> bool {
+    signal != SIGHUP && since_first > SAME_ASKING
 }
 
 /// Sees to it that the process ends, even if the last lines cannot be written. Returns at once, so that a second signal
@@ -95,7 +111,7 @@ fn end_after(signal: i32, at_rest: mpsc::Receiver<()>, last_answers: Duration, l
 mod tests {
     use std::process::Command;
 
-    use signal_hook::consts::SIGTERM;
+    use signal_hook::consts::{SIGINT, SIGTERM};
 
     use super::*;
 
@@ -103,6 +119,13 @@ mod tests {
     const CHILD: &str = "PINDESK_TEST_CHILD";
 
     const A_MOMENT: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_signal_that_comes_with_the_first_one_and_a_hang_up_ask_for_nothing_more() {
+        let later = SAME_ASKING + A_MOMENT;
+        let asked = [(SIGTERM, A_MOMENT), (SIGINT, A_MOMENT), (SIGHUP, later), (SIGTERM, later), (SIGINT, later)];
+        assert_eq!(asked.map(|(signal, since)| asks_again(signal, since)), [false, false, false, true, true]);
+    }
 
     #[test]
     fn work_that_never_comes_to_rest_does_not_keep_the_process() {

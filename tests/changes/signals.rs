@@ -9,6 +9,7 @@ use pindesk::simulator::Held;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use super::stops::{A_WAY, pass};
 use crate::support::shop::{PIN, Shop, await_held};
 use crate::support::watch::Watch;
 
@@ -119,4 +120,18 @@ fn under_nohup_a_lost_terminal_does_not_stop_it() {
     drop(held);
     let ended = shop.end_of(child);
     assert_eq!((ended.code, ended.summary()), (Some(0), sum(6, 0)), "{ended:?}");
+}
+
+#[test]
+fn a_terminal_that_is_lost_tells_it_twice_and_what_was_sent_is_awaited_all_the_same() {
+    let shop = Shop::prompt();
+    let (mut child, held) = start(&shop, PLAIN, Stdio::piped());
+    // By the shell, to its jobs; and by the system, when the shell has ended.
+    tell(&child, Signal::HUP);
+    assert_eq!(results(&mut child, 4).len(), 4);
+    tell(&child, Signal::HUP);
+    pass(A_WAY);
+    drop(held);
+    let ended = shop.end_of(child);
+    assert_eq!((ended.code, ended.summary()), (Some(129), sum(2, 4)), "{ended:?}");
 }

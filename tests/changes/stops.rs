@@ -20,8 +20,8 @@ const A_SHELLS_PAUSE: Duration = Duration::from_millis(40);
 /// So often the lock of all writers is asked for: a command that is stopped for ever would never end.
 const LOOKS: usize = 24;
 
-/// Enough for answers that were let go to have come.
-const A_WAY: Duration = Duration::from_millis(100);
+/// Enough for answers that were let go to have come, and for a signal to have been heard.
+pub(super) const A_WAY: Duration = Duration::from_millis(100);
 
 /// Far longer than an end at once takes on a busy machine, and far shorter than an answer is waited for: 30 s.
 const AT_ONCE: Duration = Duration::from_secs(15);
@@ -35,7 +35,7 @@ fn has_stopped(child: &Child) -> bool {
 }
 
 /// Lets others work for a while.
-fn pass(time: Duration) {
+pub(super) fn pass(time: Duration) {
     let until = Instant::now() + time;
     while Instant::now() < until {
         std::thread::yield_now();
