@@ -314,7 +314,7 @@ impl Ledger<'_> {
     /// Takes in a change that only the escrow file knows of. It counts to its job, so that nobody takes its number for one
     /// that was never sent.
     fn import(&mut self, line: &Line) -> Result<(), Failure> {
-        let job = self.known_job(line.job)?;
+        let job = self.known_job(line)?;
         let note = Some(Clean::new("found in the escrow file alone"));
         let entry = Entry {
             number: Some(line.number),
@@ -363,10 +363,13 @@ impl Ledger<'_> {
         self.add_outcome(seq, &rest, job)
     }
 
-    /// A job by the number that a line gives it, if the journal has it: an older copy of the journal may not.
-    fn known_job(&self, job: Option<JobId>) -> rusqlite::Result<Option<JobId>> {
-        let mut known = self.db.prepare_cached("SELECT job FROM jobs WHERE job = ?1")?;
-        known.query_row([job.map(JobId::get)], |row| row.get(0).map(JobId::new)).optional()
+    /// The job that a line names, if the journal has it with this number in it: an older copy of the journal may have none
+    /// of that name, or another.
+    fn known_job(&self, line: &Line) -> rusqlite::Result<Option<JobId>> {
+        let mut known = self.db.prepare_cached("SELECT job FROM job_numbers WHERE job = ?1 AND number = ?2")?;
+        known
+            .query_row(params![line.job.map(JobId::get), line.number.as_str()], |row| row.get(0).map(JobId::new))
+            .optional()
     }
 
     fn not_of_others(&mut self) -> Result<Vec<Unresolved>, Failure> {

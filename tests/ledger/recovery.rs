@@ -290,13 +290,15 @@ async fn a_change_that_only_the_escrow_file_knows_counts_to_its_job() {
     let job = journal.begin_job(plan(&[1, 2, 3])).await.expect("recorded");
     journal.close();
     let cut_short = desk.intent(job, 2, T0).sealed.expect("a line");
+    // Of jobs that this journal lost; of one it has given the number to another since.
     let lost_job = desk.intent(JobId::new(9), 7, T0).sealed.expect("a line");
+    let namesake = desk.intent(job, 8, T0).sealed.expect("a line");
     let escrow = EscrowFile::open(&desk.state()).expect("the file");
-    escrow.lock(Duration::ZERO).expect("nobody has it").append(&[cut_short, lost_job]).expect("appended");
+    escrow.lock(Duration::ZERO).expect("nobody has it").append(&[cut_short, lost_job, namesake]).expect("appended");
 
     let (journal, recovered) = desk.open();
     let jobs: Vec<_> = recovered.unresolved.iter().map(|open| (open.number, open.job)).collect();
-    assert_eq!(jobs, [(number(2), Some(job)), (number(7), None)]);
+    assert_eq!(jobs, [(number(2), Some(job)), (number(7), None), (number(8), None)]);
     let detail = Reader::open(&desk.state()).expect("a journal").job(job).expect("readable").expect("there is one");
     let states: Vec<_> = detail.numbers.iter().map(|number| number.state).collect();
     assert_eq!(states, [NumberState::NeverStarted, NumberState::NoAnswer, NumberState::NeverStarted]);
