@@ -162,11 +162,12 @@ pub fn uptime() -> Duration {
 }
 
 impl Clock {
-    /// [`uptime`], which only the system's clock has: the others are not this machine's.
+    /// [`uptime`], where it is not read off the clock on the wall, which somebody may set. Only the system's clock has it: the
+    /// others are not this machine's.
     #[must_use]
     pub fn uptime(&self) -> Option<Duration> {
         match self {
-            Self::System => Some(uptime()),
+            Self::System => cfg!(target_os = "linux").then(uptime),
             Self::From(_) | Self::ByHand(_) => None,
         }
     }
