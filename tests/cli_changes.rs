@@ -5,7 +5,6 @@ mod support {
     pub(crate) mod served;
     pub(crate) mod shop;
     pub(crate) mod signals;
-    #[expect(dead_code, reason = "shared with tests that use more of it")]
     pub(crate) mod skip;
     pub(crate) mod watch;
 }

@@ -7,6 +7,7 @@
 mod support {
     pub(crate) mod company;
     pub(crate) mod judge;
+    #[expect(dead_code, reason = "shared with tests that use more of it")]
     pub(crate) mod skip;
     pub(crate) mod trace;
 }

@@ -1,6 +1,7 @@
 //! The escrow through its public face, and what it wrote through the stock `age` program.
 
 mod support {
+    #[expect(dead_code, reason = "shared with tests that use more of it")]
     pub(crate) mod skip;
 }
 
