@@ -3,7 +3,8 @@
 //! Listing and opening need the escrow file alone: no config, no journal, no network. A PIN is shown by `open` and by
 //! nothing else, and who opened it is recorded before it is shown wherever there is a journal.
 
-use std::collections::HashMap;
+mod store;
+
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -13,14 +14,15 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::results::SCHEMA;
-use super::{Failure, Global, closed_pipe, complain, desk, id_list, need_config, paint, simulate};
+use super::{Failure, Global, closed_pipe, complain, desk, need_config, paint, simulate};
 use crate::config::{self, Env, Overrides};
 use crate::escrow::open::{Identities, OpenError, Opened};
-use crate::escrow::{self, Contents, EscrowFile, Fingerprint, Line};
-use crate::job::ChangeId;
+use crate::escrow::{self, Fingerprint, Line};
 use crate::journal::{Event, Standing};
 use crate::number::{PhoneNumberId, WabaId};
 use crate::state::StateDir;
+
+use store::{Kept, Opening, Source, Store};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -77,6 +79,8 @@ struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pin: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
@@ -88,100 +92,10 @@ impl<'a> Record<'a> {
             waba_id: line.waba.as_ref().map(WabaId::as_str),
             at: line.at.rfc3339(),
             pin: None,
+            source: None,
             reason: None,
         }
     }
-}
-
-/// One change, and every line that there is of it: those of the escrow file, and the journal's if it is another.
-struct Kept {
-    lines: Vec<(Line, Source)>,
-}
-
-/// Where a line stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
-    EscrowFile,
-    Journal,
-}
-
-impl Kept {
-    /// What is told of the change without a key.
-    fn line(&self) -> &Line {
-        &self.lines[0].0
-    }
-
-    /// Opens the first line that can be: a line that was altered or damaged does not hide another one.
-    fn open(&self, identities: &Identities) -> (&Line, Result<Opened, OpenError>) {
-        let mut why = None;
-        for (line, source) in &self.lines {
-            match identities.open(line) {
-                Ok(opened) => {
-                    if let Some((_, why)) = why {
-                        let place = match source {
-                            Source::EscrowFile => "another line of the escrow file",
-                            Source::Journal => "the journal's copy",
-                        };
-                        let change = line.change;
-                        complain(&format!("pindesk: change {change}: {why}. The PIN that is shown is from {place}."));
-                    }
-                    return (line, Ok(opened));
-                }
-                Err(error) => why = why.or(Some((line, error))),
-            }
-        }
-        let (line, error) = why.unwrap_or((self.line(), OpenError::Damaged));
-        (line, Err(error))
-    }
-}
-
-/// What the escrow file and the journal have, each change once.
-struct Store {
-    dir: StateDir,
-    kept: Vec<Kept>,
-    unreadable: Vec<usize>,
-    is_torn: bool,
-    /// True if nothing is there of a number that was asked for.
-    lacks_some: bool,
-}
-
-impl Store {
-    /// Reads both; of these numbers only, if any are named. Says on standard error what cannot be read.
-    fn read(place: &Path, numbers: &[PhoneNumberId]) -> Result<Self, Failure> {
-        let dir = StateDir::open(place).map_err(|error| Failure::not_ready(&error))?;
-        let Contents { lines, unreadable, is_torn } =
-            EscrowFile::read(&dir).map_err(|error| Failure::not_ready(&error))?;
-        for line in &unreadable {
-            complain(&format!("pindesk: line {line} of the escrow file cannot be read."));
-        }
-        if is_torn {
-            complain("pindesk: the last line of the escrow file is cut off: its PIN was never sent.");
-        }
-        let of_file = lines.into_iter().map(|line| (line, Source::EscrowFile));
-        let of_journal = desk::sealed(&dir).into_iter().map(|line| (line, Source::Journal));
-        let wanted = |line: &Line| numbers.is_empty() || numbers.contains(&line.number);
-        let kept = united(of_file.chain(of_journal).filter(|(line, _)| wanted(line)));
-        let lacks = |number: &&PhoneNumberId| kept.iter().all(|kept| kept.line().number != **number);
-        let lacking: Vec<_> = numbers.iter().filter(lacks).collect();
-        for number in &lacking {
-            complain(&format!("pindesk: nothing is sealed for number {}.", id_list::told(**number)));
-        }
-        Ok(Self { lacks_some: !lacking.is_empty(), dir, kept, unreadable, is_torn })
-    }
-}
-
-/// Each change once, by its time, and of its lines those that differ.
-fn united(lines: impl Iterator<Item = (Line, Source)>) -> Vec<Kept> {
-    let mut changes: HashMap<ChangeId, Kept> = HashMap::new();
-    for (line, source) in lines {
-        let kept = changes.entry(line.change).or_insert(Kept { lines: Vec::new() });
-        if kept.lines.iter().all(|(known, _)| *known != line) {
-            kept.lines.push((line, source));
-        }
-    }
-    let mut changes: Vec<Kept> = changes.into_values().collect();
-    changes.sort_by_key(|kept| (kept.line().at, kept.line().change));
-    changes
 }
 
 fn list(options: &ListOptions, place: &Path) -> Result<u8, Failure> {
@@ -221,11 +135,10 @@ fn open(options: &OpenOptions, place: &Path, flags: &Global) -> Result<u8, Failu
     let store = Store::read(place, &options.list.numbers)?;
     let ask = |prompt: &str| passphrase(prompt, flags.no_input);
     let identities = Identities::read(&options.identity, &ask).map_err(|error| Failure::not_ready(&error))?;
-    let opened: Vec<_> = store.kept.iter().map(|kept| kept.open(&identities)).collect();
-    record_openings(&store.dir, opened.iter().filter(|(_, found)| found.is_ok()).map(|(line, _)| *line))?;
-    let printed = if options.list.json { print_json(&store, &opened) } else { print_rows(&opened) };
-    let lacking = if store.lacks_some { config::EXIT_CODE } else { 0 };
-    let code = opened.iter().filter_map(|(_, found)| found.as_ref().err()).map(exit_code).fold(lacking, u8::max);
+    let openings: Vec<_> = store.kept.iter().flat_map(|kept| kept.open(&identities)).collect();
+    record_openings(&store.dir, openings.iter().filter(|opening| opening.found.is_ok()).map(|opening| opening.line))?;
+    let printed = if options.list.json { print_json(&store, &openings) } else { print_rows(&openings) };
+    let code = openings.iter().map(exit_code).fold(store.exit_code(), u8::max);
     closed_pipe(printed, code)
 }
 
@@ -261,16 +174,16 @@ fn record_openings<'a>(dir: &StateDir, lines: impl Iterator<Item = &'a Line>) ->
 }
 
 /// A record that is not what was written is worse than one that was written for others.
-const fn exit_code(error: &OpenError) -> u8 {
-    match error {
-        OpenError::NotForThisKey => 3,
-        OpenError::Damaged | OpenError::NotAPin | OpenError::Altered { .. } => config::EXIT_CODE,
+const fn exit_code(opening: &Opening<'_>) -> u8 {
+    match opening.found {
+        Ok(_) if opening.is_disputed => config::EXIT_CODE,
+        Ok(_) => 0,
+        Err(OpenError::NotForThisKey) => 3,
+        Err(OpenError::Damaged | OpenError::NotAPin | OpenError::Altered { .. }) => config::EXIT_CODE,
     }
 }
 
-type Openings<'a> = [(&'a Line, Result<Opened, OpenError>)];
-
-fn print_json(store: &Store, openings: &Openings<'_>) -> io::Result<()> {
+fn print_json(store: &Store, openings: &[Opening<'_>]) -> io::Result<()> {
     #[derive(Serialize)]
     struct Answer<'a> {
         schema: u8,
@@ -282,8 +195,8 @@ fn print_json(store: &Store, openings: &Openings<'_>) -> io::Result<()> {
     /// Longer than any record, so that the text never moves and leaves a copy of PINs behind.
     const RECORD_ROOM: usize = 512;
     let (mut records, mut unopened) = (Vec::new(), Vec::new());
-    for (line, found) in openings {
-        let record = Record::of(line);
+    for Opening { line, source, found, .. } in openings {
+        let record = Record { source: Some(*source), ..Record::of(line) };
         match found {
             Ok(opened) => records.push(Record { pin: Some(digits(opened)), ..record }),
             Err(error) => unopened.push(Record { reason: Some(error.to_string()), ..record }),
@@ -298,12 +211,15 @@ fn print_json(store: &Store, openings: &Openings<'_>) -> io::Result<()> {
     io::stdout().write_all(&text)
 }
 
-fn print_rows(openings: &Openings<'_>) -> io::Result<()> {
+fn print_rows(openings: &[Opening<'_>]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", row("SEALED AT", "PHONE NUMBER ID", "PIN"))?;
-    for (line, found) in openings {
+    for Opening { line, source, found, is_disputed } in openings {
         let (at, number) = (line.at.rfc3339(), line.number.as_str());
         match found {
+            Ok(opened) if *is_disputed => {
+                writeln!(out, "{}  {}", row(&at, number, digits(opened)), source.words())?;
+            }
             Ok(opened) => writeln!(out, "{}", row(&at, number, digits(opened)))?,
             Err(error) => complain(&format!("pindesk: change {} of number {number}: {error}.", line.change)),
         }

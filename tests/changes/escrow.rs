@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
 use crate::support::shop::{PIN, Shop};
@@ -203,6 +204,37 @@ fn where_a_line_was_altered_or_damaged_the_journals_copy_is_opened_and_it_is_sai
         let foreign = open(&shop, "key.txt", &["--json", other]);
         assert_eq!((foreign.code == Some(0), &foreign.summary()["records"]), (false, &json!([])), "{foreign:?}");
     }
+}
+
+/// The first line of the escrow file with another PIN sealed in it, as anybody can make it who may write there.
+fn forged(shop: &Shop, text: &str, pin: &str) -> String {
+    let (context, sealed) = text.lines().next().and_then(|line| line.split_once(",\"sealed\":")).expect("a line");
+    let (start, _) = context.split_once(",\"job\":").unwrap_or((context, ""));
+    let key: age::x25519::Recipient = shop.recipient().parse().expect("a key");
+    let other = age::encrypt(&key, format!("{start},\"pin\":\"{pin}\"}}").as_bytes()).expect("sealed");
+    text.replace(sealed, &format!("\"{}\"}}", BASE64_STANDARD.encode(other)))
+}
+
+#[test]
+fn where_the_lines_of_one_change_hold_different_pins_each_of_them_is_shown_with_its_place_and_that_is_no_success() {
+    let (shop, id) = with_one_record();
+    let opened = open_after(&shop, &id, |text| forged(&shop, text, "135790"));
+    let shown = |ended: &crate::support::shop::Ended| -> Vec<(Value, Value)> {
+        let records = ended.summary()["records"].as_array().expect("records").clone();
+        records.into_iter().map(|record| (record["pin"].clone(), record["source"].clone())).collect()
+    };
+    assert_eq!(opened.code, Some(6), "{opened:?}");
+    assert_eq!(shown(&opened), [(json!("135790"), json!("escrow_file")), (json!(PIN), json!("journal"))]);
+    let change = opened.summary()["records"][0]["change"].as_str().expect("an id").to_owned();
+    let told = format!(
+        "pindesk: change {change}: 2 PINs are sealed for it, and only one was ever sent: somebody altered the escrow \
+         file or the journal. Each is shown.\n"
+    );
+    assert!(opened.err.starts_with(&told), "{opened:?}");
+    // By now the journal's line was added to the file.
+    let again = open(&shop, "key.txt", &["--json"]);
+    assert_eq!(again.code, Some(6), "{again:?}");
+    assert_eq!(shown(&again), [(json!("135790"), json!("escrow_file")), (json!(PIN), json!("both"))]);
 }
 
 #[test]

@@ -1,0 +1,160 @@
+//! What is sealed, by the escrow file and the journal together: each change once, and every line that there is of it.
+//!
+//! It believes no line more than another: what differs is handed over, and told on standard error.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::super::{Failure, complain, desk, id_list};
+use crate::config;
+use crate::escrow::open::{Identities, OpenError, Opened};
+use crate::escrow::{Contents, EscrowFile, Line};
+use crate::job::ChangeId;
+use crate::number::PhoneNumberId;
+use crate::state::StateDir;
+
+/// What the escrow file and the journal have.
+pub(super) struct Store {
+    pub(super) dir: StateDir,
+    pub(super) kept: Vec<Kept>,
+    pub(super) unreadable: Vec<usize>,
+    pub(super) is_torn: bool,
+    /// True if nothing is there of a number that was asked for.
+    lacks_some: bool,
+}
+
+/// One change, and every line that there is of it: those of the escrow file, and the journal's if it is another.
+pub(super) struct Kept {
+    lines: Vec<(Line, Source)>,
+}
+
+/// Where a line stands, or a PIN.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Source {
+    EscrowFile,
+    Journal,
+    Both,
+}
+
+impl Source {
+    fn and(self, other: Self) -> Self {
+        if self == other { self } else { Self::Both }
+    }
+
+    /// For people.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::EscrowFile => "in the escrow file alone",
+            Self::Journal => "in the journal alone",
+            Self::Both => "in the escrow file and in the journal",
+        }
+    }
+}
+
+/// A PIN of a change, or why there is none.
+pub(super) struct Opening<'a> {
+    pub(super) line: &'a Line,
+    pub(super) source: Source,
+    pub(super) found: Result<Opened, OpenError>,
+    /// True if another PIN is sealed for the same change.
+    pub(super) is_disputed: bool,
+}
+
+impl Opening<'_> {
+    /// True if both are the same PIN of the same number.
+    fn is_same(&self, other: &Self) -> bool {
+        match (&self.found, &other.found) {
+            (Ok(one), Ok(other)) => one.context.number == other.context.number && one.pin == other.pin,
+            (Ok(_) | Err(_), Err(_)) | (Err(_), Ok(_)) => false,
+        }
+    }
+}
+
+impl Kept {
+    /// What is told of the change without a key.
+    pub(super) fn line(&self) -> &Line {
+        &self.lines[0].0
+    }
+
+    /// Opens every line that can be: neither a line that was altered or damaged nor a forged one hides another. Each PIN
+    /// once; an error only where there is no PIN.
+    pub(super) fn open(&self, identities: &Identities) -> Vec<Opening<'_>> {
+        let (mut pins, mut failed): (Vec<Opening<'_>>, Option<Opening<'_>>) = (Vec::new(), None);
+        for &(ref line, source) in &self.lines {
+            let opening = Opening { line, source, found: identities.open(line), is_disputed: false };
+            if opening.found.is_err() {
+                failed.get_or_insert(opening);
+            } else if let Some(same) = pins.iter_mut().find(|known| known.is_same(&opening)) {
+                same.source = same.source.and(source);
+            } else {
+                pins.push(opening);
+            }
+        }
+        let change = self.line().change;
+        if pins.len() > 1 {
+            let count = pins.len();
+            complain(&format!(
+                "pindesk: change {change}: {count} PINs are sealed for it, and only one was ever sent: somebody \
+                 altered the escrow file or the journal. Each is shown."
+            ));
+            for opening in &mut pins {
+                opening.is_disputed = true;
+            }
+        } else if let (Some(Opening { found: Err(why), .. }), [opened]) = (&failed, &pins[..]) {
+            let place = match opened.source {
+                Source::EscrowFile | Source::Both => "another line of the escrow file",
+                Source::Journal => "the journal's copy",
+            };
+            complain(&format!("pindesk: change {change}: {why}. The PIN that is shown is from {place}."));
+        }
+        if pins.is_empty() { failed.into_iter().collect() } else { pins }
+    }
+}
+
+impl Store {
+    /// Reads both; of these numbers only, if any are named. Says on standard error what cannot be read.
+    pub(super) fn read(place: &Path, numbers: &[PhoneNumberId]) -> Result<Self, Failure> {
+        let dir = StateDir::open(place).map_err(|error| Failure::not_ready(&error))?;
+        let Contents { lines, unreadable, is_torn } =
+            EscrowFile::read(&dir).map_err(|error| Failure::not_ready(&error))?;
+        for line in &unreadable {
+            complain(&format!("pindesk: line {line} of the escrow file cannot be read."));
+        }
+        if is_torn {
+            complain("pindesk: the last line of the escrow file is cut off: its PIN was never sent.");
+        }
+        let of_file = lines.into_iter().map(|line| (line, Source::EscrowFile));
+        let of_journal = desk::sealed(&dir).into_iter().map(|line| (line, Source::Journal));
+        let wanted = |line: &Line| numbers.is_empty() || numbers.contains(&line.number);
+        let kept = united(of_file.chain(of_journal).filter(|(line, _)| wanted(line)));
+        let lacks = |number: &&PhoneNumberId| kept.iter().all(|kept| kept.line().number != **number);
+        let lacking: Vec<_> = numbers.iter().filter(lacks).collect();
+        for number in &lacking {
+            complain(&format!("pindesk: nothing is sealed for number {}.", id_list::told(**number)));
+        }
+        Ok(Self { lacks_some: !lacking.is_empty(), dir, kept, unreadable, is_torn })
+    }
+
+    /// The exit code of whoever shows all that there is.
+    pub(super) const fn exit_code(&self) -> u8 {
+        if self.lacks_some { config::EXIT_CODE } else { 0 }
+    }
+}
+
+/// Each change once, by its time, and of its lines those that differ.
+fn united(lines: impl Iterator<Item = (Line, Source)>) -> Vec<Kept> {
+    let mut changes: HashMap<ChangeId, Kept> = HashMap::new();
+    for (line, source) in lines {
+        let kept = changes.entry(line.change).or_insert(Kept { lines: Vec::new() });
+        match kept.lines.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, known)) => *known = known.and(source),
+            None => kept.lines.push((line, source)),
+        }
+    }
+    let mut changes: Vec<Kept> = changes.into_values().collect();
+    changes.sort_by_key(|kept| (kept.line().at, kept.line().change));
+    changes
+}
