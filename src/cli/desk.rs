@@ -111,14 +111,23 @@ pub(super) fn shown(place: &Path) -> Clean {
     Clean::new(&guarded::shown(place))
 }
 
+/// What the journal has of sealed PINs.
+#[derive(Default)]
+pub(super) struct Sealed {
+    pub(super) lines: Vec<Line>,
+    /// True if it has every PIN that was sealed and sent.
+    pub(super) is_whole: bool,
+}
+
 /// The sealed PINs that the journal has; none where it cannot be read, which is told on standard error.
-pub(super) fn sealed(dir: &StateDir) -> Vec<Line> {
-    match Reader::open(dir).and_then(|reader| reader.escrow_lines()) {
-        Ok(lines) => lines,
-        Err(error) if error.is_missing() => Vec::new(),
+pub(super) fn sealed(dir: &StateDir) -> Sealed {
+    let read = |reader: Reader| Ok(Sealed { is_whole: reader.is_whole()?, lines: reader.escrow_lines()? });
+    match Reader::open(dir).and_then(read) {
+        Ok(sealed) => sealed,
+        Err(error) if error.is_missing() => Sealed::default(),
         Err(error) => {
             complain(&format!("pindesk: only the escrow file is read. {}", Failure::not_ready(&error)));
-            Vec::new()
+            Sealed::default()
         }
     }
 }

@@ -110,7 +110,7 @@ fn list(options: &ListOptions, place: &Path) -> Result<u8, Failure> {
     if options.json {
         let records = store.kept.iter().map(|kept| Record::of(kept.line())).collect();
         let answer = Answer { schema: SCHEMA, records, unreadable_lines: &store.unreadable, is_torn: store.is_torn };
-        return closed_pipe(paint::json(&answer), 0);
+        return closed_pipe(paint::json(&answer), store.exit_code());
     }
     let mut rows = vec![row("SEALED AT", "PHONE NUMBER ID", "CHANGE")];
     rows.extend(
@@ -120,7 +120,7 @@ fn list(options: &ListOptions, place: &Path) -> Result<u8, Failure> {
             .map(Kept::line)
             .map(|line| row(&line.at.rfc3339(), line.number.as_str(), &line.change.to_string())),
     );
-    closed_pipe(writeln!(io::stdout(), "{}", rows.join("\n")), 0)
+    closed_pipe(writeln!(io::stdout(), "{}", rows.join("\n")), store.exit_code())
 }
 
 fn row(at: &str, number: &str, last: &str) -> String {

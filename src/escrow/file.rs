@@ -29,8 +29,8 @@ pub struct Contents {
     pub lines: Vec<Line>,
     /// The numbers of lines that could not be read, the first being 1; a torn last line is not among them.
     pub unreadable: Vec<usize>,
-    /// True if the last line ends in the middle: the program that wrote it died, and its PIN was never sent. Without the
-    /// lock it may also be a line that is just being written.
+    /// True if the last line ends in the middle. The program that wrote it died before its PIN was sent, or the file was cut
+    /// since: a whole journal has the PIN if it was sent. Without the lock it may also be a line that is just being written.
     pub is_torn: bool,
 }
 

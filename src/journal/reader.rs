@@ -108,6 +108,17 @@ impl Reader {
         self.read(|db| Ok(audit::verify(db, noted)?.map(|rows| Verified { rows })))
     }
 
+    /// True if the journal reaches as far as was noted of it, so that no change is missing from it that was sent: none was
+    /// before it was recorded there.
+    ///
+    /// # Errors
+    /// When the database, or what was noted, cannot be read.
+    pub fn is_whole(&self) -> Result<bool, JournalError> {
+        // Read before the rows: it lags behind them, and never leads.
+        let noted = Noted::read(&self.dir)?;
+        self.read(|db| Ok(noted.compare(db)?.is_none()))
+    }
+
     /// The sealed PINs that the journal has, oldest first.
     ///
     /// # Errors

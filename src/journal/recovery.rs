@@ -107,7 +107,8 @@ fn recover(
     if evidence.was_empty && !findings.is_empty() {
         ledger.forget_recipients()?;
     }
-    findings.extend(ledger.unreadable_lines(escrow)?);
+    let is_whole = !evidence.was_empty && findings.is_empty();
+    findings.extend(ledger.unreadable_lines(escrow, is_whole)?);
     for finding in &findings {
         ledger.audit(Action::Found, now.utc, Entry { note: Some(finding.clone()), ..Entry::default() })?;
     }
@@ -265,16 +266,16 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    /// Lines that cannot be read and were not told of before.
-    fn unreadable_lines(&mut self, escrow: &Escrow) -> Result<Option<Clean>, Failure> {
+    /// Lines that cannot be read and were not told of before. A torn one loses nothing if the journal is whole.
+    fn unreadable_lines(&mut self, escrow: &Escrow, is_whole: bool) -> Result<Option<Clean>, Failure> {
         let told = if escrow.unreadable.is_empty() { HashSet::new() } else { told_lines(self.db)? };
         let mut new = Vec::new();
         for line in &escrow.unreadable {
             if told.contains(line) {
                 continue;
             }
-            let why = if escrow.torn == Some(*line) {
-                "was torn: the program that wrote it died, and its PIN was never sent"
+            let why = if is_whole && escrow.torn == Some(*line) {
+                "was torn: its PIN was never sent, or the journal has it"
             } else {
                 new.push(*line);
                 "cannot be read"

@@ -206,6 +206,38 @@ fn where_a_line_was_altered_or_damaged_the_journals_copy_is_opened_and_it_is_sai
     }
 }
 
+/// Cuts the last line of the escrow file in the middle.
+fn cut(text: &str) -> &str {
+    &text[..text.len() - 50]
+}
+
+#[test]
+fn a_last_line_that_is_cut_off_may_have_been_sent_unless_a_whole_journal_says_otherwise() {
+    let (shop, first) = with_one_record();
+    let older = fs::read(shop.state("journal.db")).expect("the journal");
+    let second = set(&shop, 1);
+    let whole = fs::read_to_string(shop.state("escrow.jsonl")).expect("the file");
+    fs::write(shop.state("escrow.jsonl"), cut(&whole)).expect("cut");
+
+    let certain = "pindesk: the last line of the escrow file is cut off, or just being written. No PIN that was sent is \
+                   lost with it: the journal has each.\n";
+    let listed = shop.run(&["escrow", "list", "--json"]);
+    assert_eq!((listed.code, listed.err.as_str(), &listed.summary()["is_torn"]), (Some(0), certain, &json!(true)));
+    let numbers: Vec<_> = (0..2).map(|n| listed.summary()["records"][n]["phone_number_id"].clone()).collect();
+    assert_eq!(numbers, [json!(first), json!(second)]);
+
+    fs::write(shop.state("journal.db"), older).expect("put back");
+    let uncertain = "pindesk: the last line of the escrow file is cut off. Its PIN may have been sent, and there is no \
+                     whole journal here that says so or has it. Look for it in a whole copy of either.\n";
+    let listed = shop.run(&["escrow", "list", "--json"]);
+    assert_eq!((listed.code, listed.err.as_str(), &listed.summary()["is_torn"]), (Some(6), uncertain, &json!(true)));
+    fs::remove_file(shop.state("journal.db")).expect("removed");
+    for command in [&["list"][..], &["open", "--identity", shop.path("key.txt").to_str().expect("UTF-8")]] {
+        let ended = shop.run(&[&["escrow"], command, &["--json"]].concat());
+        assert!(ended.code == Some(6) && ended.err.starts_with(uncertain), "{ended:?}");
+    }
+}
+
 /// The first line of the escrow file with another PIN sealed in it, as anybody can make it who may write there.
 fn forged(shop: &Shop, text: &str, pin: &str) -> String {
     let (context, sealed) = text.lines().next().and_then(|line| line.split_once(",\"sealed\":")).expect("a line");

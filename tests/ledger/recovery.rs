@@ -212,6 +212,18 @@ async fn a_torn_last_line_is_no_finding_and_stays_none() {
 }
 
 #[tokio::test]
+async fn a_torn_last_line_is_a_finding_where_no_journal_shows_that_its_pin_was_never_sent() {
+    let desk = after_work().await;
+    let text = fs::read_to_string(desk.file("escrow.jsonl")).expect("the file");
+    fs::write(desk.file("escrow.jsonl"), &text[..text.len() - 50]).expect("cut");
+    fs::remove_file(desk.file("journal.db")).expect("removed");
+    let found = found_twice(&desk);
+    assert_eq!(found[0].len(), 2, "{found:?}");
+    assert_eq!(found[0][1], "a line of escrow.jsonl cannot be read (line 2): its PIN may be lost");
+    assert_eq!(found[1], [""; 0]);
+}
+
+#[tokio::test]
 async fn a_line_that_cannot_be_read_is_told_once() {
     let desk = after_work().await;
     let text = fs::read_to_string(desk.file("escrow.jsonl")).expect("the file");

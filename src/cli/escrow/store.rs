@@ -21,8 +21,8 @@ pub(super) struct Store {
     pub(super) kept: Vec<Kept>,
     pub(super) unreadable: Vec<usize>,
     pub(super) is_torn: bool,
-    /// True if nothing is there of a number that was asked for.
-    lacks_some: bool,
+    /// True if nothing is there of a number that was asked for, or a PIN that was sent may be missing.
+    may_lack_some: bool,
 }
 
 /// One change, and every line that there is of it: those of the escrow file, and the journal's if it is another.
@@ -123,11 +123,18 @@ impl Store {
         for line in &unreadable {
             complain(&format!("pindesk: line {line} of the escrow file cannot be read."));
         }
+        let journal = desk::sealed(&dir);
         if is_torn {
-            complain("pindesk: the last line of the escrow file is cut off: its PIN was never sent.");
+            complain(if journal.is_whole {
+                "pindesk: the last line of the escrow file is cut off, or just being written. No PIN that was sent is lost \
+                 with it: the journal has each."
+            } else {
+                "pindesk: the last line of the escrow file is cut off. Its PIN may have been sent, and there is no whole \
+                 journal here that says so or has it. Look for it in a whole copy of either."
+            });
         }
         let of_file = lines.into_iter().map(|line| (line, Source::EscrowFile));
-        let of_journal = desk::sealed(&dir).into_iter().map(|line| (line, Source::Journal));
+        let of_journal = journal.lines.into_iter().map(|line| (line, Source::Journal));
         let wanted = |line: &Line| numbers.is_empty() || numbers.contains(&line.number);
         let kept = united(of_file.chain(of_journal).filter(|(line, _)| wanted(line)));
         let lacks = |number: &&PhoneNumberId| kept.iter().all(|kept| kept.line().number != **number);
@@ -135,12 +142,13 @@ impl Store {
         for number in &lacking {
             complain(&format!("pindesk: nothing is sealed for number {}.", id_list::told(**number)));
         }
-        Ok(Self { lacks_some: !lacking.is_empty(), dir, kept, unreadable, is_torn })
+        let may_lack_some = !lacking.is_empty() || (is_torn && !journal.is_whole);
+        Ok(Self { dir, kept, unreadable, is_torn, may_lack_some })
     }
 
     /// The exit code of whoever shows all that there is.
     pub(super) const fn exit_code(&self) -> u8 {
-        if self.lacks_some { config::EXIT_CODE } else { 0 }
+        if self.may_lack_some { config::EXIT_CODE } else { 0 }
     }
 }
 
