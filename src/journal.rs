@@ -17,6 +17,7 @@ mod records;
 mod recovery;
 mod running;
 mod schema;
+mod sealed;
 mod words;
 mod writer;
 
@@ -41,6 +42,7 @@ pub use reader::{Reader, Verified};
 pub use records::{
     Actor, Event, HistoryLine, Intent, Kind, Opening, PinSource, Plan, Recovered, Rest, Standing, Unresolved,
 };
+pub use sealed::SealedPin;
 
 use audit::HEAD_FILE;
 use cache::Update;

@@ -2,6 +2,8 @@
 //! arrives there, their output and their exit codes.
 
 mod support {
+    #[expect(dead_code, reason = "shared with tests that use more of it")]
+    pub(crate) mod pty;
     pub(crate) mod served;
     pub(crate) mod shop;
     pub(crate) mod signals;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::stops::Stops;
 use super::{Failure, complain, paint};
 use crate::config::{Escrow, guarded};
-use crate::escrow::{Fingerprint, Line, Recipients};
-use crate::journal::{Actor, Journal, JournalError, Kind, Opening, Reader, Recovered, Standing};
+use crate::escrow::{Fingerprint, Recipients};
+use crate::journal::{Actor, Journal, JournalError, Kind, Opening, Reader, Recovered, SealedPin, Standing};
 use crate::moment::Clock;
 use crate::state::StateDir;
 use crate::text::Clean;
@@ -114,14 +114,15 @@ pub(super) fn shown(place: &Path) -> Clean {
 /// What the journal has of sealed PINs.
 #[derive(Default)]
 pub(super) struct Sealed {
-    pub(super) lines: Vec<Line>,
+    /// The one that was sent last at the end.
+    pub(super) pins: Vec<SealedPin>,
     /// True if it has every PIN that was sealed and sent.
     pub(super) is_whole: bool,
 }
 
 /// The sealed PINs that the journal has; none where it cannot be read, which is told on standard error.
 pub(super) fn sealed(dir: &StateDir) -> Sealed {
-    let read = |reader: Reader| Ok(Sealed { is_whole: reader.is_whole()?, lines: reader.escrow_lines()? });
+    let read = |reader: Reader| Ok(Sealed { is_whole: reader.is_whole()?, pins: reader.sealed_pins()? });
     match Reader::open(dir).and_then(read) {
         Ok(sealed) => sealed,
         Err(error) if error.is_missing() => Sealed::default(),

@@ -13,16 +13,17 @@ use secrecy::SecretString;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::results::SCHEMA;
-use super::{Failure, Global, closed_pipe, complain, desk, need_config, paint, simulate};
+use super::results::{Request, SCHEMA};
+use super::{Failure, Global, closed_pipe, complain, desk, jobs, need_config, paint, simulate};
 use crate::config::{self, Env, Overrides};
 use crate::escrow::open::{Identities, OpenError, Opened};
 use crate::escrow::{self, Fingerprint, Line};
-use crate::journal::{Event, Standing};
+use crate::journal::{Event, NumberState, Standing};
+use crate::moment::UtcTime;
 use crate::number::{PhoneNumberId, WabaId};
 use crate::state::StateDir;
 
-use store::{Kept, Opening, Source, Store};
+use store::{Fate, Kept, Opening, Source, Store};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -76,6 +77,12 @@ struct Record<'a> {
     phone_number_id: &'a str,
     waba_id: Option<&'a str>,
     at: String,
+    /// What its change came to, as in a result; null where the journal does not know of it.
+    request: Option<Request>,
+    /// Of those with no answer: in doubt no longer.
+    settled: bool,
+    /// Null where nobody knows it.
+    last_try_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pin: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,12 +92,16 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn of(line: &'a Line) -> Self {
+    fn of(line: &'a Line, fate: Option<Fate>) -> Self {
+        let state = fate.map(|fate| fate.state);
         Self {
             change: line.change.to_string(),
             phone_number_id: line.number.as_str(),
             waba_id: line.waba.as_ref().map(WabaId::as_str),
             at: line.at.rfc3339(),
+            request: state.map(|state| jobs::request(state).0),
+            settled: state == Some(NumberState::Settled),
+            last_try_at: fate.and_then(|fate| fate.last_try).map(UtcTime::rfc3339),
             pin: None,
             source: None,
             reason: None,
@@ -108,7 +119,7 @@ fn list(options: &ListOptions, place: &Path) -> Result<u8, Failure> {
     }
     let store = Store::read(place, &options.numbers)?;
     if options.json {
-        let records = store.kept.iter().map(|kept| Record::of(kept.line())).collect();
+        let records = store.kept.iter().map(|kept| Record::of(kept.line(), kept.fate)).collect();
         let answer = Answer { schema: SCHEMA, records, unreadable_lines: &store.unreadable, is_torn: store.is_torn };
         return closed_pipe(paint::json(&answer), store.exit_code());
     }
@@ -193,10 +204,10 @@ fn print_json(store: &Store, openings: &[Opening<'_>]) -> io::Result<()> {
         is_torn: bool,
     }
     /// Longer than any record, so that the text never moves and leaves a copy of PINs behind.
-    const RECORD_ROOM: usize = 512;
+    const RECORD_ROOM: usize = 1 << 10;
     let (mut records, mut unopened) = (Vec::new(), Vec::new());
-    for Opening { line, source, found, .. } in openings {
-        let record = Record { source: Some(*source), ..Record::of(line) };
+    for Opening { line, fate, source, found, .. } in openings {
+        let record = Record { source: Some(*source), ..Record::of(line, *fate) };
         match found {
             Ok(opened) => records.push(Record { pin: Some(digits(opened)), ..record }),
             Err(error) => unopened.push(Record { reason: Some(error.to_string()), ..record }),
@@ -213,18 +224,37 @@ fn print_json(store: &Store, openings: &[Opening<'_>]) -> io::Result<()> {
 
 fn print_rows(openings: &[Opening<'_>]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", row("SEALED AT", "PHONE NUMBER ID", "PIN"))?;
-    for Opening { line, source, found, is_disputed } in openings {
+    let row = |at: &str, number: &str, pin: &str, last: &str| paint::row(&[(at, 20), (number, 18), (pin, 6)], last);
+    writeln!(out, "{}", row("SEALED AT", "PHONE NUMBER ID", "PIN", "REQUEST"))?;
+    for Opening { line, fate, source, found, is_disputed } in openings {
         let (at, number) = (line.at.rfc3339(), line.number.as_str());
-        match found {
-            Ok(opened) if *is_disputed => {
-                writeln!(out, "{}  {}", row(&at, number, digits(opened)), source.words())?;
+        let opened = match found {
+            Ok(opened) => opened,
+            Err(error) => {
+                complain(&format!("pindesk: change {} of number {number}: {error}.", line.change));
+                continue;
             }
-            Ok(opened) => writeln!(out, "{}", row(&at, number, digits(opened)))?,
-            Err(error) => complain(&format!("pindesk: change {} of number {number}: {error}.", line.change)),
+        };
+        let mut request = told(*fate);
+        if *is_disputed {
+            request = format!("{request}, {}", source.words());
         }
+        writeln!(out, "{}", row(&at, number, digits(opened), &request))?;
     }
-    writeln!(out, "What was sealed last was sent last. Whether it is in force: pindesk jobs list")
+    let is_in_order = openings.iter().all(|opening| opening.fate.is_some_and(|fate| fate.last_try.is_some()));
+    writeln!(out, "{}", if is_in_order { IN_ORDER } else { NOT_IN_ORDER })
+}
+
+const IN_ORDER: &str = "What was sent last stands last. Where a later PIN failed, an earlier one may be in force.";
+
+const NOT_IN_ORDER: &str =
+    "When each was sent, if ever, is not known of all of them: the last one need not be the one in force.";
+
+/// What became of a PIN, for people.
+fn told(fate: Option<Fate>) -> String {
+    let Some(Fate { state, last_try, .. }) = fate else { return "not known".to_owned() };
+    let words = jobs::request(state).1;
+    if last_try.is_some() { words.to_owned() } else { format!("{words}, time not known") }
 }
 
 /// The PIN, for the screen and for JSON that was asked for.

@@ -163,7 +163,7 @@ fn find(place: &Path, id: JobId) -> Result<JobDetail, Failure> {
 }
 
 /// What a number came to, as the end of a job counts it, and in words.
-fn request(state: NumberState) -> (Request, &'static str) {
+pub(super) fn request(state: NumberState) -> (Request, &'static str) {
     match state {
         NumberState::NeverStarted => (Request::NotSent, "never started"),
         NumberState::Running => (Request::NoAnswer, "on its way"),

@@ -115,6 +115,8 @@ struct Latest {
     outcome: Option<Outcome>,
     run: Option<String>,
     will_repeat: bool,
+    /// True if an earlier try of the same change was in doubt.
+    was_in_doubt: bool,
 }
 
 /// What is the same for every job that is looked at.
@@ -160,10 +162,7 @@ impl<'a> Jobs<'a> {
         for (number, waba) in self.plan(id)? {
             let entry = match latest.get(&number) {
                 Some(latest) => {
-                    let is_alive = match &latest.run {
-                        Some(run) => self.is_alive(run, &mut alive)?,
-                        None => false,
-                    };
+                    let is_alive = self.is_at_work(latest, &mut alive)?;
                     is_at_work |= is_alive;
                     self.entry(number, waba, latest, is_alive)
                 }
@@ -213,18 +212,38 @@ impl<'a> Jobs<'a> {
 
     /// The latest of each number: an intent without an outcome, or an outcome.
     fn latest(&self, id: JobId) -> Result<HashMap<PhoneNumberId, Latest>, Failure> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT number, change, at, tries, detail, run, repeats FROM (
+        Ok(self.rows(Some(id))?.into_iter().collect())
+    }
+
+    /// What each change came to, of every job and of none.
+    pub(super) fn states_of_changes(&self) -> Result<HashMap<ChangeId, NumberState>, Failure> {
+        let latest: HashMap<_, _> = self.rows(None)?.into_iter().map(|(_, latest)| (latest.change, latest)).collect();
+        let mut alive = HashMap::new();
+        let state = |(change, latest): (ChangeId, Latest)| {
+            let is_alive = self.is_at_work(&latest, &mut alive)?;
+            Ok((change, self.state(&latest, is_alive).0))
+        };
+        latest.into_iter().map(state).collect()
+    }
+
+    /// Every try and every outcome, oldest first; of one job if it is named.
+    fn rows(&self, job: Option<JobId>) -> Result<Vec<(PhoneNumberId, Latest)>, Failure> {
+        // Two texts, so that the index of jobs serves where there is one.
+        let of_job = if job.is_some() { "job = ?1" } else { "?1 IS NULL" };
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT number, change, at, tries, detail, run, repeats, EXISTS (
+                SELECT 1 FROM outcomes d WHERE d.change = o.change AND d.kind = 'no_answer' AND d.seq < o.seq)
+            FROM (
                 SELECT c.number, c.change, t.at, t.attempt AS tries, NULL AS detail, t.run, t.seq, 0 AS repeats
-                FROM changes c JOIN tries t ON t.change = c.change WHERE c.job = ?1
+                FROM changes c JOIN tries t ON t.change = c.change WHERE {of_job}
                 UNION ALL SELECT number, change, at, tries, detail, iif(repeats, (
                     SELECT t.run FROM tries t WHERE t.change = o.change AND t.seq < o.seq ORDER BY t.seq DESC LIMIT 1),
                     NULL), seq, repeats
-                FROM outcomes o WHERE job = ?1)
-            ORDER BY seq",
-        )?;
-        let mut rows = statement.query([id.get()])?;
-        let mut latest = HashMap::new();
+                FROM outcomes o WHERE {of_job}) o
+            ORDER BY seq"
+        ))?;
+        let mut rows = statement.query([job.map(JobId::get)])?;
+        let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let detail: Option<String> = row.get(4)?;
             let outcome = detail.map(|detail| {
@@ -238,22 +257,30 @@ impl<'a> Jobs<'a> {
                 outcome,
                 run: row.get(5)?,
                 will_repeat: row.get(6)?,
+                was_in_doubt: row.get(7)?,
             };
-            latest.insert(parsed(row, 0)?, of_row);
+            found.push((parsed(row, 0)?, of_row));
         }
-        Ok(latest)
+        Ok(found)
     }
 
-    fn entry(&self, number: PhoneNumberId, waba: Option<WabaId>, latest: &Latest, is_alive: bool) -> JobNumber {
+    /// True if a living process is at work on it.
+    fn is_at_work(&self, latest: &Latest, known: &mut HashMap<String, bool>) -> Result<bool, Failure> {
+        latest.run.as_ref().map_or(Ok(false), |run| self.is_alive(run, known))
+    }
+
+    /// What it came to, and its outcome, recorded or cut short.
+    fn state(&self, latest: &Latest, is_alive: bool) -> (NumberState, Option<Outcome>) {
         let is_open = self.open.contains(&latest.change);
-        let (state, outcome) = match &latest.outcome {
+        // An earlier try of the same change may have been applied.
+        let is_sure = !is_open && !latest.was_in_doubt;
+        match &latest.outcome {
             Some(_) if latest.will_repeat && is_alive => (NumberState::Running, None),
             // The process that waited to send it again is gone, and nothing is in doubt.
             Some(outcome) if latest.will_repeat => (NumberState::NotSent, Some(outcome.clone())),
             Some(Outcome::Confirmed) => (NumberState::Set, latest.outcome.clone()),
-            // An earlier try of the same change may still have been applied.
-            Some(Outcome::Refused(_)) if !is_open => (NumberState::Failed, latest.outcome.clone()),
-            Some(Outcome::NotSent(_)) if !is_open => (NumberState::NotSent, latest.outcome.clone()),
+            Some(Outcome::Refused(_)) if is_sure => (NumberState::Failed, latest.outcome.clone()),
+            Some(Outcome::NotSent(_)) if is_sure => (NumberState::NotSent, latest.outcome.clone()),
             Some(Outcome::Refused(_) | Outcome::NotSent(_) | Outcome::InDoubt(_)) => {
                 let state = if is_open { NumberState::NoAnswer } else { NumberState::Settled };
                 (state, latest.outcome.clone())
@@ -263,7 +290,11 @@ impl<'a> Jobs<'a> {
                 let state = if is_open { NumberState::NoAnswer } else { NumberState::Settled };
                 (state, Some(Outcome::InDoubt(Doubt::CutShort)))
             }
-        };
+        }
+    }
+
+    fn entry(&self, number: PhoneNumberId, waba: Option<WabaId>, latest: &Latest, is_alive: bool) -> JobNumber {
+        let (state, outcome) = self.state(latest, is_alive);
         JobNumber {
             number,
             waba,

@@ -8,9 +8,8 @@ use url::Url;
 use super::audit::{self, AuditRow, Broken, Noted};
 use super::error::{Failure, JournalError, database};
 use super::jobs::{JobDetail, JobSummary, Jobs};
-use super::recovery::{each_sealed, line_of};
 use super::schema::{self, DATABASE, NEWEST, WRITTEN_AHEAD};
-use crate::escrow::Line;
+use super::sealed::{self, SealedPin};
 use crate::job::JobId;
 use crate::moment::UtcTime;
 use crate::state::StateDir;
@@ -119,19 +118,13 @@ impl Reader {
         self.read(|db| Ok(noted.compare(db)?.is_none()))
     }
 
-    /// The sealed PINs that the journal has, oldest first.
+    /// The sealed PINs that the journal has, and what became of each; the one that was sent last at the end, whatever the
+    /// clock said. Where only the escrow file knew of some, they stand where they were taken in.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn escrow_lines(&self) -> Result<Vec<Line>, JournalError> {
-        self.read(|db| {
-            let mut lines = Vec::new();
-            each_sealed(db, |row| {
-                lines.push(line_of(row)?);
-                Ok(())
-            })?;
-            Ok(lines)
-        })
+    pub fn sealed_pins(&self) -> Result<Vec<SealedPin>, JournalError> {
+        self.read(|db| sealed::all(db, &self.dir))
     }
 
     /// Reads within one transaction, so that all of it is of one moment.

@@ -14,10 +14,10 @@ use super::ledger::{Ledger, Scribe};
 use super::open_changes::{self, OpenChange};
 use super::records::{Opening, Recovered, Rest, Unresolved};
 use super::running::Running;
-use super::schema;
-use crate::escrow::{EscrowFile, Line, Locked, Sealed};
+use super::{schema, sealed};
+use crate::escrow::{EscrowFile, Line, Locked};
 use crate::job::{ChangeId, JobId};
-use crate::moment::{Moment, UtcTime};
+use crate::moment::Moment;
 use crate::outcome::{Doubt, Outcome};
 use crate::state::StateDir;
 use crate::text::Clean;
@@ -181,40 +181,13 @@ fn sealed_but_not_in(db: &Connection, escrow: &Escrow) -> rusqlite::Result<Missi
     let changes: HashSet<ChangeId> = escrow.lines.iter().map(|(change, _)| *change).collect();
     let lines: HashSet<&(ChangeId, u64)> = escrow.lines.iter().collect();
     let mut missing = Missing::default();
-    each_sealed(db, |row| {
-        let line = line_of(row)?;
+    sealed::each(db, |line, _| {
         if !lines.contains(&(line.change, Escrow::sum(&escrow.hasher, &line))) {
             missing.altered += usize::from(changes.contains(&line.change));
             missing.lines.push(line);
         }
-        Ok(())
     })?;
     Ok(missing)
-}
-
-/// Every sealed PIN of the database, oldest first, as columns for [`line_of`].
-pub(super) fn each_sealed(
-    db: &Connection,
-    mut take: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<()>,
-) -> rusqlite::Result<()> {
-    let mut statement =
-        db.prepare("SELECT change, number, waba, at, job, sealed FROM changes WHERE sealed IS NOT NULL ORDER BY seq")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(row)?;
-    }
-    Ok(())
-}
-
-pub(super) fn line_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Line> {
-    Ok(Line {
-        change: open_changes::parsed(row, 0)?,
-        number: open_changes::parsed(row, 1)?,
-        waba: row.get::<_, Option<String>>(2)?.map(|_| open_changes::parsed(row, 2)).transpose()?,
-        at: UtcTime::from_unix_seconds(row.get(3)?),
-        job: row.get::<_, Option<u32>>(4)?.map(JobId::new),
-        sealed: Sealed(row.get(5)?),
-    })
 }
 
 impl Ledger<'_> {

@@ -1,11 +1,14 @@
 //! `escrow`: what is listed, what opens it, and what is told of records that do not open.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
+use crate::support::pty::Session;
 use crate::support::shop::{PIN, Shop};
 use crate::support::skip;
 
@@ -42,7 +45,7 @@ fn a_list_says_what_is_sealed_and_never_a_pin() {
     let scripts = shop.run(&["escrow", "list", "--json", &other]).summary();
     let record = &scripts["records"][0];
     assert_eq!(record["phone_number_id"], other);
-    assert_eq!(record.as_object().expect("an object").len(), 4);
+    assert_eq!(record.as_object().expect("an object").len(), 7);
     assert_eq!(scripts, json!({"schema": 1, "records": [record], "unreadable_lines": [], "is_torn": false}));
     let nothing = shop.run(&["escrow", "list", "200000000009999"]);
     assert_eq!(nothing.err, "pindesk: nothing is sealed for number 200000000009999.\n");
@@ -238,6 +241,47 @@ fn a_last_line_that_is_cut_off_may_have_been_sent_unless_a_whole_journal_says_ot
     }
 }
 
+/// What `escrow open` shows on a terminal of 80 columns.
+fn shown(shop: &Shop, state_dir: &Path) -> String {
+    let (home, key) = (shop.path(""), shop.path("key.txt"));
+    let utf8 = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let args = ["escrow", "open", "--identity", &utf8(&key), "--state-dir", &utf8(state_dir)];
+    let session = Session::spawn(env!("CARGO_BIN_EXE_pindesk"), &args, (80, 24), &[("HOME", &utf8(&home))]);
+    session.wait_exit();
+    session.screen()
+}
+
+#[test]
+fn what_is_opened_says_what_became_of_each_pin_and_claims_no_order_that_nobody_knows() {
+    let shop = Shop::open(Duration::ZERO, "[[fault]]\nevery = 2\nanswer = { code = 100, status = 400 }");
+    set(&shop, 0);
+    let id = shop.ids("not-set", 1).remove(0);
+    let (pin, last) = (shop.file("other", 0o600, "135790"), shop.last_four(&id));
+    let failed = shop.run(&["pin", "set", &id, "--pin-file", &pin, "--confirm", &last]);
+    assert_eq!(failed.code, Some(3), "{failed:?}");
+    let records = open(&shop, "key.txt", &["--json"]).summary()["records"].clone();
+    let of = |n: usize| ["pin", "request", "settled"].map(|name| records[n][name].clone());
+    assert_eq!(of(0), [json!(PIN), json!("set"), json!(false)]);
+    assert_eq!(of(1), [json!("135790"), json!("failed"), json!(false)]);
+    assert!(records[1]["last_try_at"].is_string(), "{records}");
+    let screen = shown(&shop, &shop.state(""));
+    let ends = |part: &str| screen.lines().any(|line| line.trim_end().ends_with(part));
+    assert!(ends(&format!("{PIN}  set")) && ends("135790  failed"), "{screen}");
+    assert!(screen.contains("What was sent last stands last. Where a later PIN failed, an earlier one"), "{screen}");
+
+    fs::create_dir(shop.path("copy")).expect("a directory");
+    fs::set_permissions(shop.path("copy"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("its mode");
+    fs::copy(shop.state("escrow.jsonl"), shop.path("copy/escrow.jsonl")).expect("a copy");
+    let screen = shown(&shop, &shop.path("copy"));
+    let ends = |part: &str| screen.lines().any(|line| line.trim_end().ends_with(part));
+    assert!(ends(&format!("{PIN}  not known")) && ends("135790  not known"), "{screen}");
+    assert!(screen.contains("When each was sent, if ever, is not known of all of them"), "{screen}");
+    let copy = shop.path("copy");
+    let alone = open(&shop, "key.txt", &["--json", "--state-dir", copy.to_str().expect("UTF-8")]);
+    let record = alone.summary()["records"][1].clone();
+    assert_eq!((&record["request"], &record["last_try_at"]), (&Value::Null, &Value::Null));
+}
+
 /// The first line of the escrow file with another PIN sealed in it, as anybody can make it who may write there.
 fn forged(shop: &Shop, text: &str, pin: &str) -> String {
     let (context, sealed) = text.lines().next().and_then(|line| line.split_once(",\"sealed\":")).expect("a line");
@@ -253,6 +297,7 @@ fn where_the_lines_of_one_change_hold_different_pins_each_of_them_is_shown_with_
     let opened = open_after(&shop, &id, |text| forged(&shop, text, "135790"));
     let shown = |ended: &crate::support::shop::Ended| -> Vec<(Value, Value)> {
         let records = ended.summary()["records"].as_array().expect("records").clone();
+        assert!(records.iter().all(|record| record["request"] == Value::Null), "{records:?}");
         records.into_iter().map(|record| (record["pin"].clone(), record["source"].clone())).collect()
     };
     assert_eq!(opened.code, Some(6), "{opened:?}");

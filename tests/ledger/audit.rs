@@ -100,7 +100,7 @@ async fn each_deed_has_a_row_and_none_holds_a_pin_or_what_was_made_of_one() {
             + r#""http_status":502,"code":null,"subcode":null,"trace_id":null,"#
             + r#""note":"a reply that was not Meta's, HTTP 502","version":"0.1.0"}"#
     );
-    let sealed = Reader::open(&desk.state()).expect("a journal").escrow_lines().expect("readable");
+    let sealed = Reader::open(&desk.state()).expect("a journal").sealed_pins().expect("readable");
     let escrow = std::fs::read_to_string(desk.file("escrow.jsonl")).expect("the file");
     let sealed_text = escrow.split("\"sealed\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("sealed");
     assert_eq!(sealed.len(), 1);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use pindesk::escrow::EscrowFile;
 use pindesk::job::{Before, JobId, LATE_LANDING, Settlement};
 use pindesk::journal::{
     Event, Intent, JobProgress, Journal, NumberState, Opening, Reader, Recovered, Refused, Rest, Standing,
@@ -250,6 +251,48 @@ async fn what_was_checked_by_hand_is_settled_with_its_note() {
     journal.close();
     let open: Vec<_> = desk.open().1.unresolved.into_iter().map(|open| open.number).collect();
     assert_eq!(open, [number(1)]);
+}
+
+#[tokio::test]
+async fn sealed_pins_stand_as_they_were_last_sent_whatever_the_clock_said_and_with_what_became_of_each() {
+    let desk = Desk::new();
+    let (journal, job) = begin(&desk, &[1, 2, 3]).await;
+    let (later, back) = (T0.plus(LATE_LANDING), T0.minus(seconds(3600)));
+    let first = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&first, no_answer(), T0)).await.expect("recorded");
+    let second = intend(&desk, &journal, job, 1, later).await;
+    journal.rest(rest(&second, Outcome::Refused(fault()), later)).await.expect("recorded");
+    journal.intend_again(first.change, first.number, 2).await.expect("recorded");
+    journal.rest(rest(&first, Outcome::Confirmed, later)).await.expect("recorded");
+    // The clock was set back.
+    let third = intend(&desk, &journal, job, 2, back).await;
+    journal.rest(rest(&third, Outcome::Confirmed, back)).await.expect("recorded");
+    // What was refused in the end may have been applied before.
+    let fourth = intend(&desk, &journal, job, 3, T0).await;
+    journal.rest(rest(&fourth, no_answer(), T0)).await.expect("recorded");
+    journal.intend_again(fourth.change, fourth.number, 2).await.expect("recorded");
+    journal.rest(rest(&fourth, Outcome::Refused(fault()), T0)).await.expect("recorded");
+    journal.settle(number(3), vec![fourth.change], Settlement::ByHand, None).await.expect("recorded");
+    journal.close();
+    // Only the escrow file knows of this one.
+    let fifth = desk.intent(job, 3, back);
+    let escrow = EscrowFile::open(&desk.state()).expect("the file");
+    let found = fifth.sealed.clone().expect("a line");
+    escrow.lock(Duration::ZERO).expect("nobody has it").append(&[found]).expect("appended");
+    desk.open().0.close();
+
+    let pins = Reader::open(&desk.state()).expect("a journal").sealed_pins().expect("readable");
+    let told: Vec<_> = pins.iter().map(|pin| (pin.line.change, pin.state, pin.last_try)).collect();
+    assert_eq!(
+        told,
+        [
+            (second.change, NumberState::Failed, Some(later)),
+            (first.change, NumberState::Set, Some(T0)),
+            (third.change, NumberState::Set, Some(back)),
+            (fourth.change, NumberState::Settled, Some(T0)),
+            (fifth.change, NumberState::NoAnswer, None),
+        ]
+    );
 }
 
 #[tokio::test]

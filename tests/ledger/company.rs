@@ -124,7 +124,7 @@ fn several_at_once_see_no_lock_error_and_lose_nothing() {
         }
     });
     let reader = Reader::open(&desk.state()).expect("a journal");
-    assert_eq!(reader.escrow_lines().expect("readable").len(), (JOURNALS * EACH) as usize);
+    assert_eq!(reader.sealed_pins().expect("readable").len(), (JOURNALS * EACH) as usize);
     assert!(reader.verify().expect("readable").is_ok());
     let (_, recovered) = desk.open();
     assert_eq!((recovered.unresolved, recovered.findings), (vec![], vec![]));

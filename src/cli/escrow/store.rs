@@ -12,6 +12,8 @@ use crate::config;
 use crate::escrow::open::{Identities, OpenError, Opened};
 use crate::escrow::{Contents, EscrowFile, Line};
 use crate::job::ChangeId;
+use crate::journal::{NumberState, SealedPin};
+use crate::moment::UtcTime;
 use crate::number::PhoneNumberId;
 use crate::state::StateDir;
 
@@ -26,8 +28,21 @@ pub(super) struct Store {
 }
 
 /// One change, and every line that there is of it: those of the escrow file, and the journal's if it is another.
+#[derive(Default)]
 pub(super) struct Kept {
     lines: Vec<(Line, Source)>,
+    /// What became of it; `None` where the journal does not know of it.
+    pub(super) fate: Option<Fate>,
+}
+
+/// What became of a change, by the journal.
+#[derive(Clone, Copy)]
+pub(super) struct Fate {
+    /// The greater, the later it was sent.
+    rank: usize,
+    pub(super) state: NumberState,
+    /// `None` where only the escrow file knew of it.
+    pub(super) last_try: Option<UtcTime>,
 }
 
 /// Where a line stands, or a PIN.
@@ -57,6 +72,7 @@ impl Source {
 /// A PIN of a change, or why there is none.
 pub(super) struct Opening<'a> {
     pub(super) line: &'a Line,
+    pub(super) fate: Option<Fate>,
     pub(super) source: Source,
     pub(super) found: Result<Opened, OpenError>,
     /// True if another PIN is sealed for the same change.
@@ -74,6 +90,13 @@ impl Opening<'_> {
 }
 
 impl Kept {
+    fn add(&mut self, line: Line, source: Source) {
+        match self.lines.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, known)) => *known = known.and(source),
+            None => self.lines.push((line, source)),
+        }
+    }
+
     /// What is told of the change without a key.
     pub(super) fn line(&self) -> &Line {
         &self.lines[0].0
@@ -84,7 +107,8 @@ impl Kept {
     pub(super) fn open(&self, identities: &Identities) -> Vec<Opening<'_>> {
         let (mut pins, mut failed): (Vec<Opening<'_>>, Option<Opening<'_>>) = (Vec::new(), None);
         for &(ref line, source) in &self.lines {
-            let opening = Opening { line, source, found: identities.open(line), is_disputed: false };
+            let found = identities.open(line);
+            let opening = Opening { line, fate: self.fate, source, found, is_disputed: false };
             if opening.found.is_err() {
                 failed.get_or_insert(opening);
             } else if let Some(same) = pins.iter_mut().find(|known| known.is_same(&opening)) {
@@ -102,6 +126,8 @@ impl Kept {
             ));
             for opening in &mut pins {
                 opening.is_disputed = true;
+                // One of them came to it, and nobody knows which.
+                opening.fate = None;
             }
         } else if let (Some(Opening { found: Err(why), .. }), [opened]) = (&failed, &pins[..]) {
             let place = match opened.source {
@@ -133,10 +159,10 @@ impl Store {
                  journal here that says so or has it. Look for it in a whole copy of either."
             });
         }
-        let of_file = lines.into_iter().map(|line| (line, Source::EscrowFile));
-        let of_journal = journal.lines.into_iter().map(|line| (line, Source::Journal));
-        let wanted = |line: &Line| numbers.is_empty() || numbers.contains(&line.number);
-        let kept = united(of_file.chain(of_journal).filter(|(line, _)| wanted(line)));
+        let wanted = |number: PhoneNumberId| numbers.is_empty() || numbers.contains(&number);
+        let lines = lines.into_iter().filter(|line| wanted(line.number));
+        let pins = journal.pins.into_iter().filter(|pin| wanted(pin.line.number));
+        let kept = united(lines, pins);
         let lacks = |number: &&PhoneNumberId| kept.iter().all(|kept| kept.line().number != **number);
         let lacking: Vec<_> = numbers.iter().filter(lacks).collect();
         for number in &lacking {
@@ -152,17 +178,22 @@ impl Store {
     }
 }
 
-/// Each change once, by its time, and of its lines those that differ.
-fn united(lines: impl Iterator<Item = (Line, Source)>) -> Vec<Kept> {
+/// Each change once, and of its lines those that differ: as they were last sent, which the journal knows, and what it does
+/// not know of behind them, by the time of sealing.
+fn united(of_file: impl Iterator<Item = Line>, of_journal: impl Iterator<Item = SealedPin>) -> Vec<Kept> {
     let mut changes: HashMap<ChangeId, Kept> = HashMap::new();
-    for (line, source) in lines {
-        let kept = changes.entry(line.change).or_insert(Kept { lines: Vec::new() });
-        match kept.lines.iter_mut().find(|(known, _)| *known == line) {
-            Some((_, known)) => *known = known.and(source),
-            None => kept.lines.push((line, source)),
-        }
+    for line in of_file {
+        changes.entry(line.change).or_default().add(line, Source::EscrowFile);
+    }
+    for (rank, SealedPin { line, state, last_try }) in of_journal.enumerate() {
+        let kept = changes.entry(line.change).or_default();
+        kept.fate = Some(Fate { rank, state, last_try });
+        kept.add(line, Source::Journal);
     }
     let mut changes: Vec<Kept> = changes.into_values().collect();
-    changes.sort_by_key(|kept| (kept.line().at, kept.line().change));
+    changes.sort_by_key(|kept| {
+        let rank = kept.fate.map_or(usize::MAX, |fate| fate.rank);
+        (rank, kept.line().at, kept.line().change)
+    });
     changes
 }

@@ -1,0 +1,57 @@
+//! The sealed PINs that the journal has, and what became of each. It only reads, and opens none.
+
+use rusqlite::Connection;
+
+use super::error::Failure;
+use super::jobs::{Jobs, NumberState};
+use super::open_changes::parsed;
+use crate::escrow::{Line, Sealed};
+use crate::job::JobId;
+use crate::moment::UtcTime;
+use crate::state::StateDir;
+
+/// A PIN as it was sealed, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedPin {
+    /// As the journal has it.
+    pub line: Line,
+    /// What its change came to.
+    pub state: NumberState,
+    /// When its last request was about to be sent; `None` where only the escrow file knew of it.
+    pub last_try: Option<UtcTime>,
+}
+
+/// Every sealed PIN, the one that was sent last at the end.
+pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<SealedPin>, Failure> {
+    let mut states = Jobs::new(db, dir)?.states_of_changes()?;
+    let mut pins = Vec::new();
+    each(db, |line, last_try| {
+        // Nothing is known of what has neither a try nor an outcome, which no journal of this program has.
+        let state = states.remove(&line.change).unwrap_or(NumberState::NoAnswer);
+        pins.push(SealedPin { line, state, last_try });
+    })?;
+    Ok(pins)
+}
+
+/// Hands over every sealed PIN, and when it was last sent. They come in that order, which no clock has a say in; one that
+/// only the escrow file knew of comes where it was taken in.
+pub(super) fn each(db: &Connection, mut take: impl FnMut(Line, Option<UtcTime>)) -> rusqlite::Result<()> {
+    let mut statement = db.prepare(
+        "SELECT c.change, c.number, c.waba, c.at, c.job, c.sealed, t.at FROM changes c
+        LEFT JOIN tries t ON t.seq = (SELECT max(seq) FROM tries WHERE change = c.change)
+        WHERE c.sealed IS NOT NULL ORDER BY coalesce(t.seq, c.seq)",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let line = Line {
+            change: parsed(row, 0)?,
+            number: parsed(row, 1)?,
+            waba: row.get::<_, Option<String>>(2)?.map(|_| parsed(row, 2)).transpose()?,
+            at: UtcTime::from_unix_seconds(row.get(3)?),
+            job: row.get::<_, Option<u32>>(4)?.map(JobId::new),
+            sealed: Sealed(row.get(5)?),
+        };
+        take(line, row.get::<_, Option<u32>>(6)?.map(UtcTime::from_unix_seconds));
+    }
+    Ok(())
+}
