@@ -364,6 +364,29 @@ fn the_printed_recipe_opens_every_line_with_the_stock_age_program() {
 }
 
 #[test]
+fn the_recipe_goes_by_the_times_in_the_lines_as_a_repair_adds_old_ones_behind_newer_ones() {
+    let office = Office::new();
+    if tool("age").is_none() {
+        return;
+    }
+    let (key, public) = office.age_key("key.txt");
+    let team = recipients(&[&public]);
+    let sealed = |pin: &str, at: UtcTime| team.seal(&change(NUMBER, pin), at).expect("sealed");
+    // The last two are of one second, as scripts set them.
+    let (old, middle, new) =
+        (sealed("111213", AT), sealed("222324", AT.plus(A_WHILE)), sealed("333435", AT.plus(A_WHILE)));
+    office.append(&[new, middle, old]);
+    let recipe = recipe(office.state.path());
+    let pins = |command: &str| -> Vec<String> {
+        let text = run("sh", command, &key, NUMBER);
+        text.split("\"pin\":\"").skip(1).map(|rest| rest[..6].to_owned()).collect()
+    };
+    let found: Vec<_> = recipe.lines().filter(|line| !line.starts_with('#')).map(pins).collect();
+    assert_eq!(found, [vec!["333435"], vec!["333435"], vec!["111213", "222324", "333435"]]);
+    assert!(recipe.contains("by the times in the file") && recipe.contains("pindesk escrow open"), "{recipe}");
+}
+
+#[test]
 fn fingerprints_are_what_ssh_keygen_prints_and_an_age_key_is_its_own() {
     let office = Office::new();
     let (_, age) = office.age_key("age.txt");
