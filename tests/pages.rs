@@ -410,7 +410,15 @@ mod doubt {
         stage.types("ok").key(Key::Enter).sees("Write down what was found");
         stage.key(Key::Ctrl('u')).types("PIN is 409726 now").key(Key::Enter).sees("Leave the PIN out");
         stage.key(Key::Ctrl('u')).types("it was 4 0 9-72 6").key(Key::Enter).sees("Leave the PIN out");
-        stage.key(Key::Ctrl('u')).types("registered with the old PIN").key(Key::Enter);
+        for note in ["set 23.11. 14:05 409726", "ticket 4711 409726", "23.11.2026 409726", "409726 4711"] {
+            stage.key(Key::Ctrl('u')).types(note).key(Key::Enter).sees("Leave the PIN out");
+        }
+        stage
+            .key(Key::Ctrl('u'))
+            .types("asked +1 555 555 0100 on 23.11.2026 at 14:05, ticket 47114711")
+            .key(Key::Enter);
+        stage.sees("Record that").press('n').press('h');
+        stage.types("registered with the old PIN").key(Key::Enter);
         stage.sees("Record that 1 number was checked by hand?").sees("registered with the old PIN");
         stage.press('y').asks_for(&[]).key(Key::Enter).asks_for(&[]).waits(READING).press('y');
         let note = Clean::new("registered with the old PIN");

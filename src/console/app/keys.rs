@@ -393,9 +393,11 @@ fn checked_note(text: &str) -> Result<Clean, &'static str> {
     if text.chars().count() < MIN_NOTE_CHARS {
         return Err("Write down what was found, in 3 letters or more.");
     }
-    // Digits set apart by single signs, as people write a PIN, are one run; a phone number or an ID is a longer one.
-    let mut runs = text.split(char::is_alphabetic).map(|run| run.chars().filter(|c| c.is_numeric()).count());
-    if runs.any(|digits| digits == PIN_DIGITS) {
+    let digits = |part: &str| part.chars().filter(|c| c.is_numeric()).count();
+    // Digits set apart by single signs, as people write a PIN, are one run; a phone number or an ID is a longer one. Behind a
+    // date or another number, a PIN in one piece still stands out.
+    let mut runs = text.split(char::is_alphabetic).chain(text.split(|c: char| !c.is_numeric()));
+    if runs.any(|run| digits(run) == PIN_DIGITS) {
         return Err("Leave the PIN out: six digits in a row. The note is kept in the clear.");
     }
     Ok(Clean::new(text))
