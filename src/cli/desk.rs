@@ -76,8 +76,9 @@ pub(super) fn check(recovered: &Recovered) -> Result<(), Failure> {
     match &recovered.recipients {
         Standing::Known => Ok(()),
         Standing::Changed { remembered, now } => {
+            let left = if now.is_empty() { "No key is left: PINs would not be sealed at all.\n" } else { "" };
             let text = format!(
-                "the escrow recipients have changed. Nothing was sent.\n{}If this is right, run: pindesk escrow ack",
+                "the escrow recipients have changed. Nothing was sent.\n{}{left}If this is right, run: pindesk escrow ack",
                 differences(remembered, now)
             );
             Err(Failure::NotReady(text))

@@ -292,11 +292,12 @@ fn acknowledge(is_json: bool, place: &Path, overrides: &Overrides, env: &Env, fl
     let printed = if is_json {
         paint::json(&Answer { schema: SCHEMA, changed, added, removed })
     } else if changed {
-        writeln!(
-            io::stdout(),
-            "{}From now on PINs are sealed to the present recipients.",
-            desk::differences(remembered, now)
-        )
+        let to = if now.is_empty() {
+            "nobody, as no recipient is left: there is no escrow"
+        } else {
+            "the present recipients"
+        };
+        writeln!(io::stdout(), "{}From now on PINs are sealed to {to}.", desk::differences(remembered, now))
     } else {
         writeln!(io::stdout(), "The recipients are the same as before. There is nothing to acknowledge.")
     };

@@ -218,3 +218,26 @@ fn recipients_that_changed_stop_everything_until_they_are_acknowledged() {
     );
     assert_eq!(set(&ids[1]).code, Some(0));
 }
+
+#[test]
+fn where_no_recipient_is_left_it_is_said_that_nothing_is_sealed_before_and_after_that_is_acknowledged() {
+    let shop = Shop::prompt();
+    let ids = shop.ids("not-set", 2);
+    let pin = shop.path("pin").to_str().expect("UTF-8").to_owned();
+    let set = |id: &str| shop.run(&["pin", "set", id, "--pin-file", &pin, "--confirm", &shop.last_four(id)]);
+    assert_eq!(set(&ids[0]).code, Some(0));
+    shop.configure("", &[]);
+    let stopped = set(&ids[1]);
+    let told = format!(
+        "pindesk: the escrow recipients have changed. Nothing was sent.\n  removed  {}\nNo key is left: PINs would not be \
+         sealed at all.\nIf this is right, run: pindesk escrow ack\n",
+        shop.recipient()
+    );
+    assert_eq!((stopped.code, stopped.err), (Some(6), told));
+    let acknowledged = shop.run(&["escrow", "ack"]);
+    let told = format!(
+        "  removed  {}\nFrom now on PINs are sealed to nobody, as no recipient is left: there is no escrow.\n",
+        shop.recipient()
+    );
+    assert_eq!((acknowledged.code, acknowledged.out), (Some(0), told));
+}
