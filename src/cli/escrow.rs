@@ -235,10 +235,7 @@ fn print_rows(openings: &[Opening<'_>]) -> io::Result<()> {
                 continue;
             }
         };
-        let mut request = told(*fate);
-        if *is_disputed {
-            request = format!("{request}, {}", source.words());
-        }
+        let request = if *is_disputed { source.words().to_owned() } else { told(*fate) };
         writeln!(out, "{}", row(&at, number, digits(opened), &request))?;
     }
     let is_in_order = openings.iter().all(|opening| opening.fate.is_some_and(|fate| fate.last_try.is_some()));

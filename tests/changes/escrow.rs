@@ -242,7 +242,7 @@ fn a_last_line_that_is_cut_off_may_have_been_sent_unless_a_whole_journal_says_ot
 }
 
 /// What `escrow open` shows on a terminal of 80 columns.
-fn shown(shop: &Shop, state_dir: &Path) -> String {
+fn on_a_terminal(shop: &Shop, state_dir: &Path) -> String {
     let (home, key) = (shop.path(""), shop.path("key.txt"));
     let utf8 = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let args = ["escrow", "open", "--identity", &utf8(&key), "--state-dir", &utf8(state_dir)];
@@ -264,7 +264,7 @@ fn what_is_opened_says_what_became_of_each_pin_and_claims_no_order_that_nobody_k
     assert_eq!(of(0), [json!(PIN), json!("set"), json!(false)]);
     assert_eq!(of(1), [json!("135790"), json!("failed"), json!(false)]);
     assert!(records[1]["last_try_at"].is_string(), "{records}");
-    let screen = shown(&shop, &shop.state(""));
+    let screen = on_a_terminal(&shop, &shop.state(""));
     let ends = |part: &str| screen.lines().any(|line| line.trim_end().ends_with(part));
     assert!(ends(&format!("{PIN}  set")) && ends("135790  failed"), "{screen}");
     assert!(screen.contains("What was sent last stands last. Where a later PIN failed, an earlier one"), "{screen}");
@@ -272,7 +272,7 @@ fn what_is_opened_says_what_became_of_each_pin_and_claims_no_order_that_nobody_k
     fs::create_dir(shop.path("copy")).expect("a directory");
     fs::set_permissions(shop.path("copy"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("its mode");
     fs::copy(shop.state("escrow.jsonl"), shop.path("copy/escrow.jsonl")).expect("a copy");
-    let screen = shown(&shop, &shop.path("copy"));
+    let screen = on_a_terminal(&shop, &shop.path("copy"));
     let ends = |part: &str| screen.lines().any(|line| line.trim_end().ends_with(part));
     assert!(ends(&format!("{PIN}  not known")) && ends("135790  not known"), "{screen}");
     assert!(screen.contains("When each was sent, if ever, is not known of all of them"), "{screen}");
@@ -312,6 +312,21 @@ fn where_the_lines_of_one_change_hold_different_pins_each_of_them_is_shown_with_
     let again = open(&shop, "key.txt", &["--json"]);
     assert_eq!(again.code, Some(6), "{again:?}");
     assert_eq!(shown(&again), [(json!("135790"), json!("escrow_file")), (json!(PIN), json!("both"))]);
+    let screen = on_a_terminal(&shop, &shop.state(""));
+    assert!(screen.contains("135790  in the escrow file only"), "{screen}");
+    assert!(screen.contains(&format!("{PIN}  in both file and journal")), "{screen}");
+}
+
+#[test]
+fn a_line_that_opens_beside_one_that_was_sealed_to_others_is_shown_and_is_no_success() {
+    let shop = Shop::prompt();
+    shop.configure("", &[&age::x25519::Identity::generate().to_public().to_string()]);
+    let id = set(&shop, 0);
+    let opened = open_after(&shop, &id, |text| forged(&shop, text, "135790"));
+    let record = &opened.summary()["records"][0];
+    assert_eq!((opened.code, &record["pin"], &record["request"]), (Some(6), &json!("135790"), &Value::Null));
+    let told = "it was not sealed to this key. The PIN that is shown is from a line of the escrow file.";
+    assert!(opened.err.contains(told), "{opened:?}");
 }
 
 #[test]

@@ -62,9 +62,9 @@ impl Source {
     /// For people.
     pub(super) const fn words(self) -> &'static str {
         match self {
-            Self::EscrowFile => "in the escrow file alone",
-            Self::Journal => "in the journal alone",
-            Self::Both => "in the escrow file and in the journal",
+            Self::EscrowFile => "in the escrow file only",
+            Self::Journal => "in the journal only",
+            Self::Both => "in both file and journal",
         }
     }
 }
@@ -75,7 +75,7 @@ pub(super) struct Opening<'a> {
     pub(super) fate: Option<Fate>,
     pub(super) source: Source,
     pub(super) found: Result<Opened, OpenError>,
-    /// True if another PIN is sealed for the same change.
+    /// True if another PIN is sealed for the same change, or may be, in a line that does not open.
     pub(super) is_disputed: bool,
 }
 
@@ -105,38 +105,48 @@ impl Kept {
     /// Opens every line that can be: neither a line that was altered or damaged nor a forged one hides another. Each PIN
     /// once; an error only where there is no PIN.
     pub(super) fn open(&self, identities: &Identities) -> Vec<Opening<'_>> {
-        let (mut pins, mut failed): (Vec<Opening<'_>>, Option<Opening<'_>>) = (Vec::new(), None);
+        let (mut pins, mut failed): (Vec<Opening<'_>>, Vec<Opening<'_>>) = (Vec::new(), Vec::new());
         for &(ref line, source) in &self.lines {
             let found = identities.open(line);
             let opening = Opening { line, fate: self.fate, source, found, is_disputed: false };
             if opening.found.is_err() {
-                failed.get_or_insert(opening);
+                failed.push(opening);
             } else if let Some(same) = pins.iter_mut().find(|known| known.is_same(&opening)) {
                 same.source = same.source.and(source);
             } else {
                 pins.push(opening);
             }
         }
+        self.tell(&pins, &failed);
+        let is_in_file_alone = |opening: &Opening<'_>| opening.source == Source::EscrowFile;
+        let is_not_the_journals = pins.iter().all(is_in_file_alone) && !failed.iter().all(is_in_file_alone);
+        if pins.len() > 1 || is_not_the_journals {
+            for opening in &mut pins {
+                opening.is_disputed = true;
+                // Nobody knows which PIN came to it.
+                opening.fate = None;
+            }
+        }
+        failed.truncate(1);
+        if pins.is_empty() { failed } else { pins }
+    }
+
+    /// Says on standard error what makes the PINs that are shown less than certain.
+    fn tell(&self, pins: &[Opening<'_>], failed: &[Opening<'_>]) {
         let change = self.line().change;
         if pins.len() > 1 {
             let count = pins.len();
             complain(&format!(
-                "pindesk: change {change}: {count} PINs are sealed for it, and only one was ever sent: somebody \
-                 altered the escrow file or the journal. Each is shown."
+                "pindesk: change {change}: {count} PINs are sealed for it, and only one was ever sent: somebody altered the \
+                 escrow file or the journal. Each is shown."
             ));
-            for opening in &mut pins {
-                opening.is_disputed = true;
-                // One of them came to it, and nobody knows which.
-                opening.fate = None;
-            }
-        } else if let (Some(Opening { found: Err(why), .. }), [opened]) = (&failed, &pins[..]) {
+        } else if let ([Opening { found: Err(why), .. }, ..], [opened]) = (failed, pins) {
             let place = match opened.source {
-                Source::EscrowFile | Source::Both => "another line of the escrow file",
+                Source::EscrowFile | Source::Both => "a line of the escrow file",
                 Source::Journal => "the journal's copy",
             };
             complain(&format!("pindesk: change {change}: {why}. The PIN that is shown is from {place}."));
         }
-        if pins.is_empty() { failed.into_iter().collect() } else { pins }
     }
 }
 
