@@ -264,15 +264,14 @@ impl Explanation {
 
 const SETTLE_DOUBT: &[&str] = &[
     "Keep the PIN.",
-    "Send the same PIN again. This is safe: the number ends up with it.",
-    "Or read the status after 2 minutes. Still not set: nothing was changed.",
+    "Set a PIN again 2 minutes after the last try: then it is known.",
+    "Or read the status then. Still not set: nothing was changed.",
     "On now, and not set before: this request set it, or somebody else.",
 ];
 
 const SETTLE_OLDER_PIN: &[&str] = &[
-    "Keep the older PIN: the one typed last is not in force.",
-    "Send the older PIN again. This is safe: the number ends up with it.",
-    "Or set a new PIN.",
+    "Keep the older PIN: the newer one is not in force.",
+    "Set a PIN again 2 minutes after the last try: then it is known.",
 ];
 
 const CONNECT: &[&str] = &["Check the network and the proxy of this server.", "Then try again."];

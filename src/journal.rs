@@ -145,6 +145,16 @@ impl Journal {
         self.write(Write::Rest(rest)).await.map(drop)
     }
 
+    /// Records that a change was refused before its first record, and why. It is handed over when this returns, awaited or
+    /// not. Unlike what a request came to, it takes nothing from the reserve, and no lock is waited for longer.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
+    pub fn refuse(&self, rest: Rest) -> impl Future<Output = Result<(), Refused>> + use<> {
+        let written = self.write(Write::Refusal(rest));
+        async { written.await.map(drop) }
+    }
+
     /// Records that these changes of a number, which were in doubt, are settled. One that has come to its end meanwhile, or
     /// that another living process works on, is left as it is.
     ///

@@ -157,7 +157,10 @@ impl Actor {
         let (change, number) = (turn.change(), turn.number());
         if let Some(why) = self.why_not(number) {
             let finished = self.teller.finished(0);
+            let refusal = turn.refused(finished, why.clone());
             drop(turn);
+            let change = refusal.change;
+            self.records.refuse(refusal);
             // What is on its way is what the number's state tells of: it stays so.
             let state = if self.busy.contains(&number) {
                 JobState::NotSent(finished, why)

@@ -5,9 +5,12 @@
 
 use std::sync::Arc;
 
+use super::record::rest_of;
 use super::run::Work;
-use crate::job::{Change, ChangeId, JobId};
+use crate::job::{Change, ChangeId, Finished, JobId};
+use crate::journal::Rest;
 use crate::number::{Number, PhoneNumberId, WabaId};
+use crate::outcome::{NotSent, Outcome};
 use crate::pin::{NoRandomness, Pins};
 use crate::text::Clean;
 
@@ -70,6 +73,19 @@ impl Turn {
         match self {
             Self::Made(work) => Some(work.change.id),
             Self::Listed(_) => None,
+        }
+    }
+
+    /// How it ends if it is refused before its turn. A number of a list gets its change's name for that.
+    pub(super) fn refused(&self, finished: Finished, why: NotSent) -> Rest {
+        let outcome = Outcome::NotSent(why);
+        match self {
+            Self::Made(work) => rest_of(&work.change, finished, outcome),
+            Self::Listed(listed) => {
+                let (number, waba) = (self.number(), self.waba());
+                let (change, job, Finished { at, tries }) = (ChangeId::new(), listed.list.job, finished);
+                Rest { change, job, number, waba, tries, outcome, will_repeat: false, at }
+            }
         }
     }
 

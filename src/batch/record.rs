@@ -77,6 +77,12 @@ impl Records {
         Ok(())
     }
 
+    /// Has it recorded why nothing was sent of a change. Nobody waits for that: where it cannot be written, its job tells
+    /// the number as never started, and whatever is recorded next says what is wrong with the journal.
+    pub(super) fn refuse(&self, rest: Rest) {
+        drop(self.journal.refuse(rest));
+    }
+
     /// Records durably what a change came to; the error says why it is known to this process only.
     pub(super) async fn rest(
         &self,
@@ -86,9 +92,7 @@ impl Records {
         will_repeat: bool,
     ) -> Result<(), Clean> {
         let journal = self.journal.clone();
-        let Finished { at, tries } = finished;
-        let Change { id, job, number, waba, .. } = *change;
-        let rest = Rest { change: id, job, number, waba, tries, outcome, will_repeat, at };
+        let rest = Rest { will_repeat, ..rest_of(change, finished, outcome) };
         settled(on_waiting_thread(move |runtime| runtime.block_on(journal.rest(rest))).await)
     }
 
@@ -103,6 +107,13 @@ impl Records {
         let journal = self.journal;
         settled(on_waiting_thread(move |runtime| runtime.block_on(journal.settle(number, changes, how, note))).await)
     }
+}
+
+/// The end of a change.
+pub(super) fn rest_of(change: &Change, finished: Finished, outcome: Outcome) -> Rest {
+    let Finished { at, tries } = finished;
+    let Change { id, job, number, waba, .. } = *change;
+    Rest { change: id, job, number, waba, tries, outcome, will_repeat: false, at }
 }
 
 /// What is written of an end is refused for one reason only.

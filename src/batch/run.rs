@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::Records;
 use super::news::Teller;
-use super::record::{MAX_AGE, Unrecorded};
+use super::record::{MAX_AGE, Unrecorded, rest_of};
 use crate::graph::{Answer, Graph};
 use crate::job::{Change, JobState, LATE_LANDING};
 use crate::moment::Moment;
@@ -209,7 +209,13 @@ impl Run {
             })
         };
         recorded.map_err(|unrecorded| match unrecorded {
-            Unrecorded::Refused(why) => why,
+            Unrecorded::Refused(why) => {
+                if !work.is_recorded {
+                    let (finished, outcome) = (self.teller.finished(0), Outcome::NotSent(why.clone()));
+                    self.records.refuse(rest_of(&work.change, finished, outcome));
+                }
+                why
+            }
             Unrecorded::Dead(words) => {
                 self.notices.send(Notice::RecordsDied(words.clone())).ok();
                 NotSent::RefusedHere(words)

@@ -115,8 +115,8 @@ pub(super) struct Tally {
     pub(super) failed: usize,
     pub(super) not_sent: usize,
     pub(super) no_answer: usize,
-    /// A number is in doubt, if only because of an older PIN.
-    is_in_doubt: bool,
+    /// Of those that failed or were not sent: in doubt because of an older PIN.
+    older_in_doubt: usize,
     /// The exit code of the reasons for which numbers were not sent: the upper one of the table.
     not_sent_code: u8,
 }
@@ -134,7 +134,9 @@ impl Tally {
 
     fn count(&mut self, request: Request, state: &JobState) {
         self.add(request, 1);
-        self.is_in_doubt |= matches!(state, JobState::InDoubt(_));
+        if let JobState::InDoubt(standing) = state {
+            self.older_in_doubt += usize::from(older(&standing.doubt).is_some());
+        }
         if let JobState::NotSent(_, why) = state {
             let code = exit_code_of(why);
             self.not_sent_code = if self.not_sent_code == 0 { code } else { self.not_sent_code.min(code) };
@@ -168,6 +170,11 @@ impl Tally {
         (left > 0).then(|| format!("To send what was never sent: pindesk jobs resume {job} --confirm {left}"))
     }
 
+    /// True if a PIN may have left this host.
+    pub(super) const fn was_sent(&self) -> bool {
+        self.set + self.failed + self.no_answer > 0
+    }
+
     pub(super) fn total(&self) -> usize {
         self.set + self.failed + self.not_sent + self.no_answer
     }
@@ -175,7 +182,7 @@ impl Tally {
     /// The upper one of those that fit. `ended_by` is the code of a signal, `is_dead` says that nothing more could be
     /// recorded.
     pub(super) fn exit_code(&self, ended_by: Option<u8>, is_dead: bool) -> u8 {
-        if self.no_answer > 0 || self.is_in_doubt {
+        if self.no_answer + self.older_in_doubt > 0 {
             4
         } else if self.failed > 0 {
             3
@@ -198,6 +205,9 @@ const fn exit_code_of(why: &NotSent) -> u8 {
     }
 }
 
+/// Reasons of refusals here that are told: those of many numbers can differ by a second each.
+const MAX_REASONS: usize = 5;
+
 /// Prints results as they come.
 pub(super) struct Results {
     out: Option<Stdout>,
@@ -210,13 +220,16 @@ pub(super) struct Results {
     pub(super) tally: Tally,
     /// What to do, and for how many numbers, for each kind of result.
     advice: BTreeMap<(&'static str, String), (usize, &'static [&'static str])>,
+    /// Why numbers were refused here, and how many for each reason.
+    refusals: BTreeMap<Clean, usize>,
 }
 
 impl Results {
     pub(super) fn new(is_json: bool, numbers: Arc<Vec<Number>>) -> Self {
         let places = if is_json { Places::default() } else { Places::of(&numbers) };
-        let (out, tally, advice) = (Some(io::stdout()), Tally::default(), BTreeMap::new());
-        Self { out, loss: None, is_json, numbers, places, tally, advice }
+        let (out, tally) = (Some(io::stdout()), Tally::default());
+        let (advice, refusals) = (BTreeMap::new(), BTreeMap::new());
+        Self { out, loss: None, is_json, numbers, places, tally, advice, refusals }
     }
 
     /// Takes in news; true if the change has come to rest.
@@ -232,6 +245,9 @@ impl Results {
         if !told.advice.is_empty() {
             let kind = (request.words(), told.short.into_owned());
             self.advice.entry(kind).or_insert((0, told.advice)).0 += 1;
+        }
+        if let Some(why) = refused_here(&progress.state) {
+            *self.refusals.entry(why.clone()).or_default() += 1;
         }
         true
     }
@@ -290,13 +306,26 @@ impl Results {
                 complain(&format!("  {step}"));
             }
         }
+        for (why, count) in self.refusals.iter().take(MAX_REASONS) {
+            complain(&format!("\npindesk: {}: not sent: refused here: {why}.", paint::numbers(*count)));
+        }
+        let others = self.refusals.values().skip(MAX_REASONS).sum();
+        if others > 0 {
+            let others = paint::numbers(others);
+            complain(&format!("\npindesk: {others}: not sent: refused here. Why: pindesk jobs show {job}"));
+        }
         if let Some(how) = self.tally.how_to_resume(job) {
             complain(&format!("\n{how}"));
         }
-        if self.tally.is_in_doubt {
+        if self.tally.no_answer > 0 {
             complain(&format!(
                 "\npindesk: which numbers are in doubt: pindesk jobs show {job}. To settle them: pindesk"
             ));
+        }
+        let (be, them) = if self.tally.older_in_doubt == 1 { ("is", "it") } else { ("are", "them") };
+        if self.tally.older_in_doubt > 0 {
+            let numbers = paint::numbers(self.tally.older_in_doubt);
+            complain(&format!("\npindesk: {numbers} {be} in doubt because of an older PIN. To settle {them}: pindesk"));
         }
     }
 
@@ -381,6 +410,32 @@ fn tries(state: &JobState) -> u8 {
             Some(Unchanged::Refused(_)) => 1,
             None => standing.finished.tries,
         },
+    }
+}
+
+/// Why the request was refused here, if it was.
+fn refused_here(state: &JobState) -> Option<&Clean> {
+    let why = match state {
+        JobState::NotSent(_, why) => Some(why),
+        JobState::InDoubt(standing) => match older(&standing.doubt) {
+            Some(Unchanged::NotSent(why)) => Some(why),
+            Some(Unchanged::Refused(_)) | None => None,
+        },
+        JobState::Queued
+        | JobState::Sending { .. }
+        | JobState::Waiting { .. }
+        | JobState::Set(_)
+        | JobState::Failed(..)
+        | JobState::Settled(..) => None,
+    };
+    match why? {
+        NotSent::RefusedHere(why) => Some(why),
+        NotSent::NoConnection(_)
+        | NotSent::Tls(_)
+        | NotSent::Stopped
+        | NotSent::TokenRefused
+        | NotSent::WabaRefused(_)
+        | NotSent::NoSureAnswers => None,
     }
 }
 

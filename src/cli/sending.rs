@@ -95,7 +95,7 @@ pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Res
     }
     if !telling.is_quiet {
         results.advise(job);
-        where_pins_are.into_iter().for_each(complain);
+        where_pins_are.into_iter().filter(|_| results.tally.was_sent()).for_each(complain);
     }
     let code = results.tally.exit_code(ending.exit_code(), death.is_some());
     let code = results.end(code, &format!("All of them are recorded: pindesk jobs show {job}"));

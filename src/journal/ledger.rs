@@ -27,6 +27,7 @@ pub(super) enum Write {
     Intend(Intent),
     IntendAgain { change: ChangeId, number: PhoneNumberId, attempt: u8 },
     Rest(Rest),
+    Refusal(Rest),
     Settle { number: PhoneNumberId, changes: Vec<ChangeId>, how: Settlement, note: Option<Clean> },
     Notes(Vec<Event>),
     Acknowledge,
@@ -110,7 +111,7 @@ impl Ledger<'_> {
                 let seq = self.audit(Action::Try, at, entry)?;
                 self.add_try(seq, *change, *attempt, at)?;
             }
-            Write::Rest(rest) => self.rest(rest)?,
+            Write::Rest(rest) | Write::Refusal(rest) => self.rest(rest)?,
             Write::Settle { number, changes, how, note } => self.settle(*number, changes, *how, note.as_ref())?,
             Write::Notes(events) => events.iter().try_for_each(|event| self.event(event))?,
             Write::Acknowledge => self.acknowledge()?,

@@ -209,7 +209,7 @@ fn what_meta_refuses_ends_with_3_and_what_it_does_not_answer_with_4() {
         json!({"schema": 1, "event": "result", "phone_number_id": ids[1], "request": "no_answer", "changed": null,
                "code": 190, "subcode": null, "http_status": 500, "tries": told["tries"]})
     );
-    assert!(doubt.err.contains("Send the same PIN again.") || doubt.err.contains("access token"), "{doubt:?}");
+    assert!(doubt.err.contains("Set a PIN again ") || doubt.err.contains("access token"), "{doubt:?}");
 }
 
 #[test]
@@ -229,6 +229,47 @@ fn a_number_in_doubt_from_before_gets_no_other_pin_while_the_first_could_still_l
 }
 
 #[test]
+fn what_was_refused_here_is_told_by_its_reason_and_by_the_job_that_has_come_to_its_end() {
+    let ids = Shop::prompt().ids("not-set", 3);
+    let shop = Shop::open(Duration::ZERO, &format!("[[fault]]\nnumber = \"{}\"\nanswer = \"success-false\"", ids[0]));
+    let set = |ids: &[String]| {
+        let (list, count) = (shop.list(ids), ids.len().to_string());
+        shop.run(&["pin", "set", "--from", &list, "--random", "--confirm", &count, "--replace"])
+    };
+    let first = set(&ids[..1]);
+    let advice = "What to do:\n  Keep the PIN.\n  Set a PIN again 2 minutes after the last try: then it is known.\n";
+    assert!(first.code == Some(4) && first.err.contains(advice), "{first:?}");
+    let second = set(&ids[..1]);
+    let (_, after) = second.err.split_once("could still take effect until ").expect("a reason");
+    let until = &after[..after.find(" UTC").expect("a time")];
+    let why = format!("refused here: an earlier PIN could still take effect until {until} UTC");
+    assert_eq!(
+        (second.code, second.err.split_once("\n\n").expect("some parts").1),
+        (
+            Some(4),
+            &*format!(
+                "pindesk: 1 number: not sent: not sent, and an older PIN is in doubt. What to do:\n  \
+                 Keep the older PIN: the newer one is not in force.\n  \
+                 Set a PIN again 2 minutes after the last try: then it is known.\n\n\
+                 pindesk: 1 number: not sent: {why}.\n\n\
+                 To send what was never sent: pindesk jobs resume 2 --confirm 1\n\n\
+                 pindesk: 1 number is in doubt because of an older PIN. To settle it: pindesk\n"
+            )
+        )
+    );
+    let third = set(&ids);
+    assert!(third.code == Some(4) && third.err.contains("the PINs are in the escrow"), "{third:?}");
+    let shown = shop.run(&["jobs", "show", "2"]);
+    assert_eq!(shown.out.lines().next(), Some(&*format!("not sent       {}     {why}", ids[0])));
+    let states = shop.run(&["jobs", "list", "--json"]).objects();
+    let states: Vec<_> = states.iter().map(|job| (&job["job"], &job["state"], &job["not_sent"])).collect();
+    let job = |job: u32, not_sent: usize| (json!(job), json!("finished"), json!(not_sent));
+    let expected = [job(3, 1), job(2, 1), job(1, 0)];
+    assert!(states.into_iter().eq(expected.iter().map(|(job, state, count)| (job, state, count))), "{shown:?}");
+    assert_eq!(shop.run(&["audit", "verify"]).code, Some(0));
+}
+
+#[test]
 fn a_number_on_which_an_earlier_try_could_still_land_is_not_sent_and_that_is_no_success() {
     let shop = Shop::open(Duration::ZERO, "[[fault]]\nevery = 1\ntimes = 1\nanswer = \"reset-before\"");
     let id = shop.ids("not-set", 1).remove(0);
@@ -239,6 +280,7 @@ fn a_number_on_which_an_earlier_try_could_still_land_is_not_sent_and_that_is_no_
     assert_eq!((first.code, &first.objects()[0]["tries"]), (Some(0), &json!(2)), "{first:?}");
     let second = shop.run(&set);
     assert_eq!((second.code, &second.summary()["not_sent"]), (Some(3), &json!(1)), "{second:?}");
+    assert_eq!(shop.run(&["jobs", "show", "2", "--json"]).objects()[0], second.objects()[0], "its job tells the same");
     assert_eq!(shop.simulator.pin_requests(), 2);
 }
 
