@@ -23,6 +23,9 @@ use crate::text::Clean;
 /// The file that says how far the audit goes. It may lag behind the database, never lead.
 pub(super) const HEAD_FILE: &str = "audit.head";
 
+/// The outcome of a finding that rows are lost, or that nobody can tell whether they are.
+pub(super) const ROWS_LOST: &str = "rows_lost";
+
 /// What somebody did, or what was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -80,7 +83,7 @@ pub struct AuditRow {
     pub change: Option<Clean>,
     /// The job.
     pub job: Option<u32>,
-    /// `set`, `failed`, `not_sent`, `no_answer`, or how a doubt was settled.
+    /// `set`, `failed`, `not_sent`, `no_answer`, how a doubt was settled, or `rows_lost`.
     pub outcome: Option<Clean>,
     /// Requests made.
     pub tries: Option<u8>,
@@ -193,6 +196,14 @@ impl AuditRow {
         let claimed = self.claimed.sudo_user.as_ref().or(self.claimed.user.as_ref());
         let name = claimed.map(|name| format!(" ({name})")).unwrap_or_default();
         Clean::new(&format!("uid {}{name}", self.uid))
+    }
+
+    /// That rows were lost before this one, if it says so: what follows a loss does not make it good.
+    fn loss(self) -> Option<Broken> {
+        let tells_of_it =
+            self.action == Action::Found && self.outcome.is_some_and(|outcome| outcome.as_str() == ROWS_LOST);
+        let note = self.note.filter(|_| tells_of_it)?;
+        Some(Broken::new(self.sequence, &format!("at {} it was found that {note}", self.at)))
     }
 
     /// The row as one line of JSON, its fields always in the same order.
@@ -309,10 +320,11 @@ pub(super) fn verify(db: &Connection, noted: Noted) -> Result<Result<i64, Vec<Br
             head = Head { sequence, hash };
             continue;
         }
-        let is_its_own = serde_json::from_str::<AuditRow>(&row).is_ok_and(|row| row.sequence == sequence);
-        if head.after(&row).hash != hash || !is_its_own {
+        let told = serde_json::from_str::<AuditRow>(&row).ok().filter(|told| told.sequence == sequence);
+        if head.after(&row).hash != hash || told.is_none() {
             broken.push(Broken::new(sequence, "it was altered"));
         }
+        broken.extend(told.and_then(AuditRow::loss));
         head = Head { sequence, hash };
     }
     drop(cursor);
@@ -343,7 +355,7 @@ fn against_the_rows(db: &Connection) -> rusqlite::Result<Vec<Broken>> {
     .collect()
 }
 
-/// Where the audit is not as it was written, and how.
+/// Where the audit is not as it was written, or says that it was not, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
     /// The row.

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-use super::audit::{Action, Entry, Head, Noted};
+use super::audit::{Action, Entry, Head, Noted, ROWS_LOST};
 use super::error::{Failure, JournalError};
 use super::ledger::{Ledger, Scribe};
 use super::open_changes::{self, OpenChange};
@@ -108,9 +108,13 @@ fn recover(
         ledger.forget_recipients()?;
     }
     let is_whole = !evidence.was_empty && findings.is_empty();
-    findings.extend(ledger.unreadable_lines(escrow, is_whole)?);
     for finding in &findings {
+        let entry = Entry { outcome: Some(ROWS_LOST), note: Some(finding.clone()), ..Entry::default() };
+        ledger.audit(Action::Found, now.utc, entry)?;
+    }
+    if let Some(finding) = ledger.unreadable_lines(escrow, is_whole)? {
         ledger.audit(Action::Found, now.utc, Entry { note: Some(finding.clone()), ..Entry::default() })?;
+        findings.push(finding);
     }
     ledger.import_unknown(dir, escrow)?;
     let missing = sealed_but_not_in(ledger.db, escrow)?;

@@ -388,4 +388,9 @@ fn a_journal_that_was_rolled_back_stops_setting_once() {
     assert_eq!(stopped.code, Some(6), "{stopped:?}");
     assert!(stopped.err.contains("the state directory has to be looked at first. Nothing was sent."), "{stopped:?}");
     assert_eq!(shop.simulator.pin_requests(), 1);
+    let verified = shop.run(&["audit", "verify"]);
+    assert!(
+        verified.code == Some(6) && verified.err.contains("it was found that journal.db is missing"),
+        "{verified:?}"
+    );
 }

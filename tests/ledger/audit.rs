@@ -230,6 +230,36 @@ async fn a_cut_at_the_end_shows_and_is_a_finding_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn rows_that_were_lost_once_are_told_ever_after() {
+    let desk = after_work().await;
+    tamper(&desk, "DELETE FROM audit WHERE seq > 8");
+    for _ in 0..2 {
+        let (journal, _) = desk.open();
+        journal.note(Event::ScreenHidden).await.expect("recorded");
+        journal.close();
+    }
+    std::fs::remove_file(desk.file("audit.head")).expect("removed");
+    desk.open().0.close();
+    let told = |row, what: &str| (row, format!("at 2026-11-22T14:00:00Z it was found that {what}"));
+    let expected = [
+        told(
+            9,
+            "the journal ends at audit row 8, but went on to row 10: an older copy was put in its place, or rows were \
+             cut off",
+        ),
+        told(12, "audit.head is missing, so nobody can tell whether rows were cut off the audit"),
+    ];
+    assert_eq!(broken(&desk), expected);
+    for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+        std::fs::remove_file(desk.file(name)).ok();
+    }
+    desk.open().0.close();
+    let expected = "journal.db is missing or empty, though there was one: what came of the changes in it is not known, \
+        and each PIN in the escrow file may be in force or not";
+    assert_eq!(broken(&desk)[0], told(2, expected));
+}
+
+#[tokio::test]
 async fn a_chain_that_was_written_anew_shows() {
     let desk = after_work().await;
     tamper(&desk, "UPDATE audit SET row = replace(row, '\"ana\"', '\"bob\"') WHERE seq = 9");

@@ -120,7 +120,9 @@ async fn of_two_histories_none_is_written_over_the_other() {
     let reader = pindesk::journal::Reader::open(&desk.state()).expect("a journal");
     let detail = reader.job(job).expect("readable").expect("it is there");
     assert_eq!(detail.numbers.iter().map(|of| of.number).collect::<Vec<_>>(), [number(2)]);
-    assert!(reader.verify().expect("readable").is_ok());
+    let broken = reader.verify().expect("readable").expect_err("the rows of the first are lost");
+    let told: Vec<_> = broken.iter().map(|broken| broken.what.as_str()).collect();
+    assert_eq!(told, [format!("at 2026-11-22T14:00:00Z it was found that {}", recovered.findings[0])]);
 }
 
 /// Works for the test above.
