@@ -8,6 +8,7 @@ mod audit;
 mod begin;
 mod cache;
 mod error;
+mod findings;
 mod history;
 mod jobs;
 mod ledger;
@@ -28,7 +29,7 @@ use std::time::Duration;
 use rustix::fs::{FallocateFlags, fallocate};
 use tokio::sync::oneshot;
 
-use crate::escrow::EscrowFile;
+use crate::escrow::{EscrowFile, Recipients};
 use crate::job::{ChangeId, JobId, Settlement};
 use crate::moment::UtcTime;
 use crate::number::{Number, PhoneNumberId};
@@ -101,6 +102,15 @@ impl Journal {
         let passed = Arc::clone(&gate);
         thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(&inbox, &passed)).map_err(system)?;
         Ok((Self { requests, gate }, opened.recovered))
+    }
+
+    /// What [`Journal::open`] would find with these recipients, but for PINs that only the escrow file knows of. It makes and
+    /// writes nothing, and what it finds is found again by who opens the journal.
+    ///
+    /// # Errors
+    /// When the database or the escrow file cannot be read.
+    pub fn look(dir: &StateDir, recipients: Option<&Recipients>) -> Result<Recovered, JournalError> {
+        findings::look(dir, &recipients.map(Recipients::fingerprints).unwrap_or_default())
     }
 
     /// Records a confirmed piece of work, durably.

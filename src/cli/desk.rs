@@ -53,14 +53,22 @@ fn opening(dir: StateDir, kind: Kind, recipients: Option<Arc<Recipients>>, syncs
     }
 }
 
-/// Looks whether the books could be opened, and makes and writes nothing.
-pub(super) fn try_out(place: &Path) -> Result<(), Failure> {
-    match StateDir::open(place) {
-        Ok(dir) if dir.is_writable() => Ok(()),
-        Ok(_) => Err(Failure::NotReady(format!("nothing can be written in the state directory {}.", shown(place)))),
-        Err(error) if error.is_missing() => Ok(()),
-        Err(error) => Err(Failure::not_ready(&error)),
-    }
+/// Looks whether the books could be opened and would let anything be set, and makes and writes nothing. Gives what would be
+/// found in them, and whom PINs would be sealed to.
+pub(super) fn try_out(place: &Path, settings: &Escrow) -> Result<(Recovered, Option<Arc<Recipients>>), Failure> {
+    let dir = match StateDir::open(place) {
+        Ok(dir) if dir.is_writable() => Some(dir),
+        Ok(_) => {
+            let why = format!("nothing can be written in the state directory {}.", shown(place));
+            return Err(Failure::NotReady(why));
+        }
+        Err(error) if error.is_missing() => None,
+        Err(error) => return Err(Failure::not_ready(&error)),
+    };
+    let recipients = recipients(settings)?;
+    let looked = dir.map(|dir| Journal::look(&dir, recipients.as_deref())).transpose();
+    let recovered = looked.map_err(|error| Failure::not_ready(&error))?.unwrap_or_default();
+    Ok((recovered, recipients))
 }
 
 /// Refuses to set anything while something has to be looked at, or the recipients are not those that were.

@@ -93,13 +93,16 @@ pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &G
     let place = config::state_dir(overrides, env)?;
     let config = need_config(overrides, env)?;
     checks::permission(&config.profile)?;
-    let books = if options.dry_run { None } else { Some(desk::open(&place, &config.escrow, syncs(options))?) };
-    let is_sealed = if let Some(books) = &books {
-        desk::check(&books.recovered)?;
-        books.recipients.is_some()
+    let (books, is_sealed) = if options.dry_run {
+        let (found, recipients) = desk::try_out(&place, &config.escrow)?;
+        desk::check(&found)?;
+        desk::tell_unresolved(&found, flags.quiet);
+        (None, recipients.is_some())
     } else {
-        desk::try_out(&place)?;
-        desk::recipients(&config.escrow)?.is_some()
+        let books = desk::open(&place, &config.escrow, syncs(options))?;
+        desk::check(&books.recovered)?;
+        let is_sealed = books.recipients.is_some();
+        (Some(books), is_sealed)
     };
     checks::sealing(&pins, asked.amount, is_sealed)?;
     let graph = numbers::open(&config.profile)?;

@@ -191,7 +191,7 @@ impl Ledger<'_> {
     }
 
     fn intend(&mut self, intent: &Intent) -> Result<(), Failure> {
-        if self.remembered_recipients()?.is_none() && !self.scribe.recipients.is_empty() {
+        if remembered_recipients(self.db)?.is_none() && !self.scribe.recipients.is_empty() {
             self.remember_recipients(Action::RecipientsFirst)?;
         }
         let entry = Entry {
@@ -319,27 +319,12 @@ impl Ledger<'_> {
 
     /// How this process's recipients stand to the remembered ones.
     pub(super) fn standing(&self) -> Result<Standing, Failure> {
-        let now = &self.scribe.recipients;
-        Ok(match self.remembered_recipients()? {
-            Some(remembered) if remembered != *now => Standing::Changed { remembered, now: now.clone() },
-            Some(_) | None => Standing::Known,
-        })
-    }
-
-    fn remembered_recipients(&self) -> Result<Option<Vec<Fingerprint>>, Failure> {
-        let last: Option<String> = self
-            .db
-            .prepare_cached("SELECT fingerprints FROM recipients ORDER BY seq DESC LIMIT 1")?
-            .query_row([], |row| row.get(0))
-            .optional()?;
-        let Some(last) = last else { return Ok(None) };
-        let texts: Vec<String> = serde_json::from_str(&last).map_err(|error| Failure::new(error.to_string()))?;
-        Ok(Some(texts.iter().map(|text| Fingerprint::new(text)).collect()))
+        standing(self.db, &self.scribe.recipients)
     }
 
     fn acknowledge(&mut self) -> Result<(), Failure> {
         match self.standing()? {
-            Standing::Known if self.remembered_recipients()?.is_none() && !self.scribe.recipients.is_empty() => {
+            Standing::Known if remembered_recipients(self.db)?.is_none() && !self.scribe.recipients.is_empty() => {
                 self.remember_recipients(Action::RecipientsFirst)
             }
             Standing::Known => Ok(()),
@@ -386,4 +371,22 @@ impl Ledger<'_> {
     pub(super) fn run(&self) -> &str {
         self.scribe.running.run()
     }
+}
+
+/// How these recipients stand to the remembered ones.
+pub(super) fn standing(db: &Connection, now: &[Fingerprint]) -> Result<Standing, Failure> {
+    Ok(match remembered_recipients(db)? {
+        Some(remembered) if remembered != now => Standing::Changed { remembered, now: now.to_vec() },
+        Some(_) | None => Standing::Known,
+    })
+}
+
+fn remembered_recipients(db: &Connection) -> Result<Option<Vec<Fingerprint>>, Failure> {
+    let last: Option<String> = db
+        .prepare_cached("SELECT fingerprints FROM recipients ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    let Some(last) = last else { return Ok(None) };
+    let texts: Vec<String> = serde_json::from_str(&last).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(Some(texts.iter().map(|text| Fingerprint::new(text)).collect()))
 }

@@ -128,7 +128,7 @@ impl Reader {
     }
 
     /// Reads within one transaction, so that all of it is of one moment.
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, JournalError> {
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, JournalError> {
         let view = self.db.unchecked_transaction().map_err(|error| Failure::from(error).into_error(&self.dir))?;
         work(&view).map_err(|failure| failure.into_error(&self.dir))
     }

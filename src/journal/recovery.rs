@@ -4,19 +4,19 @@
 //! process that died is a finding, told once. It never leads to sending.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, RandomState};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::audit::{Action, Entry, Head, Noted, ROWS_LOST};
 use super::error::{Failure, JournalError};
+use super::findings::{self, Escrow, Evidence, LINE};
 use super::ledger::{Ledger, Scribe};
 use super::open_changes::{self, OpenChange};
 use super::records::{Opening, Recovered, Rest, Unresolved};
 use super::running::Running;
-use super::{schema, sealed};
+use super::schema;
 use crate::escrow::{EscrowFile, Line, Locked};
-use crate::job::{ChangeId, JobId};
+use crate::job::JobId;
 use crate::moment::Moment;
 use crate::outcome::{Doubt, Outcome};
 use crate::state::StateDir;
@@ -53,41 +53,16 @@ pub(super) fn open(opening: Opening, syncs: bool, lock: &Locked<'_>) -> Result<O
         .map_err(|failure| failure.into_error(dir))
 }
 
-/// What stands beside the database.
-struct Evidence {
-    was_empty: bool,
-    noted: Noted,
-    escrow: Escrow,
-}
-
-struct Escrow {
-    /// The changes it has, in its order, and what each line comes to; the lines themselves are too much for memory.
-    lines: Vec<(ChangeId, u64)>,
-    /// With a key of this process alone, so that nobody makes another line that comes to the same.
-    hasher: RandomState,
-    unreadable: Vec<usize>,
-    /// The number of a last line that was torn until now.
-    torn: Option<usize>,
-}
-
-impl Escrow {
-    fn sum(hasher: &RandomState, line: &Line) -> u64 {
-        // Its job says nothing of its PIN, and may be one that the journal has lost.
-        let Line { change, number, waba, at, job: _, sealed } = line;
-        hasher.hash_one((change, number, waba, at.unix_seconds(), &sealed.0))
-    }
-}
-
+/// Reads the escrow file; a line that was torn until now is ended first.
 fn read_escrow(dir: &StateDir, lock: &Locked<'_>) -> Result<Escrow, JournalError> {
-    let (mut lines, hasher) = (Vec::new(), RandomState::new());
-    let mut contents = EscrowFile::scan(dir, |line| lines.push((line.change, Escrow::sum(&hasher, &line))))?;
-    let mut torn = None;
-    if contents.is_torn {
-        lock.end_torn_line().map_err(|error| Failure::from(error).into_error(dir))?;
-        contents = EscrowFile::scan(dir, |_| {})?;
-        torn = contents.unreadable.last().copied();
+    let escrow = Escrow::read(dir)?;
+    if !escrow.is_torn {
+        return Ok(escrow);
     }
-    Ok(Escrow { lines, hasher, unreadable: contents.unreadable, torn })
+    lock.end_torn_line().map_err(|error| Failure::from(error).into_error(dir))?;
+    let mut escrow = Escrow::read(dir)?;
+    escrow.torn = escrow.unreadable.last().copied();
+    Ok(escrow)
 }
 
 fn recover(
@@ -103,7 +78,7 @@ fn recover(
     let mut ledger = Ledger { db: &tx, scribe: &mut scribe, head, now, lines: Vec::new() };
     ledger.add_run()?;
     let escrow = &evidence.escrow;
-    let mut findings = ledger.what_is_missing(evidence)?;
+    let mut findings = evidence.findings(ledger.db)?;
     if evidence.was_empty && !findings.is_empty() {
         ledger.forget_recipients()?;
     }
@@ -117,7 +92,7 @@ fn recover(
         findings.push(finding);
     }
     ledger.import_unknown(dir, escrow)?;
-    let missing = sealed_but_not_in(ledger.db, escrow)?;
+    let missing = escrow.lacks(ledger.db)?;
     for note in missing.findings() {
         ledger.audit(Action::Found, now.utc, Entry { note: Some(note.clone()), ..Entry::default() })?;
         findings.push(note);
@@ -128,70 +103,6 @@ fn recover(
     lock.append(&missing.lines)?;
     tx.commit()?;
     Ok(Opened { db, scribe, head, recovered: Recovered { unresolved, findings, recipients } })
-}
-
-/// What an audit row says of a line begins so, and goes on with its number.
-const LINE: &str = "escrow.jsonl line ";
-
-/// The lines that were told of before. The index of findings has this very condition.
-fn told_lines(db: &Connection) -> rusqlite::Result<HashSet<usize>> {
-    const FOUND: &str = "SELECT row ->> '$.note' FROM audit
-        WHERE iif(json_valid(row), json_extract(row, '$.action'), NULL) = 'found'";
-    let mut lines = HashSet::new();
-    let mut statement = db.prepare(FOUND)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let note: Option<String> = row.get(0)?;
-        let told: Option<usize> =
-            note.as_deref().and_then(|note| note.strip_prefix(LINE)?.split(' ').next()?.parse().ok());
-        lines.extend(told);
-    }
-    Ok(lines)
-}
-
-/// Sealed PINs as the database has them, and the escrow file does not.
-#[derive(Default)]
-struct Missing {
-    lines: Vec<Line>,
-    /// How many of them the file has otherwise.
-    altered: usize,
-}
-
-impl Missing {
-    fn findings(&self) -> impl Iterator<Item = Clean> {
-        let lost = match self.lines.len() - self.altered {
-            0 => None,
-            1 => Some("a sealed PIN was missing from the escrow file, and was added to it again".to_owned()),
-            count => Some(format!("{count} sealed PINs were missing from the escrow file, and were added to it again")),
-        };
-        let altered = match self.altered {
-            0 => None,
-            1 => Some(
-                "a line of the escrow file is not the one in the journal: one of them was altered or damaged. The \
-                 journal's was added to the file, and `pindesk escrow open` shows the one that opens"
-                    .to_owned(),
-            ),
-            count => Some(format!(
-                "{count} lines of the escrow file are not those in the journal: they were altered or damaged. The \
-                 journal's were added to the file, and `pindesk escrow open` shows those that open"
-            )),
-        };
-        lost.into_iter().chain(altered).map(|text| Clean::new(&text))
-    }
-}
-
-/// What the escrow file lost, or has otherwise. A change may have two lines there: one that is right is enough.
-fn sealed_but_not_in(db: &Connection, escrow: &Escrow) -> rusqlite::Result<Missing> {
-    let changes: HashSet<ChangeId> = escrow.lines.iter().map(|(change, _)| *change).collect();
-    let lines: HashSet<&(ChangeId, u64)> = escrow.lines.iter().collect();
-    let mut missing = Missing::default();
-    sealed::each(db, |line, _| {
-        if !lines.contains(&(line.change, Escrow::sum(&escrow.hasher, &line))) {
-            missing.altered += usize::from(changes.contains(&line.change));
-            missing.lines.push(line);
-        }
-    })?;
-    Ok(missing)
 }
 
 impl Ledger<'_> {
@@ -219,18 +130,6 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    /// What no death of a process explains.
-    fn what_is_missing(&self, evidence: &Evidence) -> Result<Vec<Clean>, Failure> {
-        let noted = evidence.noted;
-        let had_rows = matches!(noted, Noted::Is(head) if head.sequence > 0) || noted == Noted::Unreadable;
-        if evidence.was_empty && (had_rows || !evidence.escrow.lines.is_empty()) {
-            let text = "journal.db is missing or empty, though there was one: what came of the changes in it is not \
-                known, and each PIN in the escrow file may be in force or not";
-            return Ok(vec![Clean::new(text)]);
-        }
-        Ok(noted.compare(self.db)?.into_iter().collect())
-    }
-
     /// Whom PINs were sealed to went with the journal: those of the config now may be anybody's.
     fn forget_recipients(&mut self) -> Result<(), Failure> {
         let at = self.now.utc;
@@ -245,30 +144,18 @@ impl Ledger<'_> {
 
     /// Lines that cannot be read and were not told of before. A torn one loses nothing if the journal is whole.
     fn unreadable_lines(&mut self, escrow: &Escrow, is_whole: bool) -> Result<Option<Clean>, Failure> {
-        let told = if escrow.unreadable.is_empty() { HashSet::new() } else { told_lines(self.db)? };
         let mut new = Vec::new();
-        for line in &escrow.unreadable {
-            if told.contains(line) {
-                continue;
-            }
-            let why = if is_whole && escrow.torn == Some(*line) {
+        for line in escrow.not_told(self.db)? {
+            let why = if is_whole && escrow.torn == Some(line) {
                 "was torn: its PIN was never sent, or the journal has it"
             } else {
-                new.push(*line);
+                new.push(line);
                 "cannot be read"
             };
             let note = Some(Clean::new(&format!("{LINE}{line} {why}")));
             self.audit(Action::Found, self.now.utc, Entry { note, ..Entry::default() })?;
         }
-        Ok(new.first().map(|first| {
-            let text = match new.len() {
-                1 => format!("a line of escrow.jsonl cannot be read (line {first}): its PIN may be lost"),
-                count => format!(
-                    "{count} lines of escrow.jsonl cannot be read (the first is line {first}): their PINs may be lost"
-                ),
-            };
-            Clean::new(&text)
-        }))
+        Ok(findings::unreadable(&new))
     }
 
     /// Takes in the changes that only the escrow file knows of. It is read again for them, as there are seldom any.

@@ -1,6 +1,8 @@
 //! `pin set`: what is sent, what is told of it, and where the PIN is found again.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -159,6 +161,47 @@ fn a_dry_run_checks_everything_and_leaves_nothing_behind() {
     assert!(!shop.state("").exists() && shop.simulator.pin_requests() == 0);
 }
 
+/// Everything in the state directory.
+fn state_of(shop: &Shop) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(shop.state("")).expect("a directory").map(|entry| entry.expect("an entry").path());
+    entries.map(|path| (path.clone(), fs::read(path).expect("its content"))).collect()
+}
+
+#[test]
+fn a_dry_run_is_refused_where_the_run_itself_would_be_and_leaves_the_records_as_they_are() {
+    let shop = Shop::prompt();
+    let id = shop.ids("not-set", 1).remove(0);
+    assert_eq!(set_one(&shop, &id, &[]).code, Some(0));
+    let dry = |told: &str| {
+        let before = state_of(&shop);
+        let ended = set_one(&shop, &id, &["--replace", "--dry-run"]);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(6), ""), "{ended:?}");
+        assert!(ended.err.contains(told), "{ended:?}");
+        assert_eq!(state_of(&shop).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+        assert!(state_of(&shop) == before, "something was written");
+    };
+    let ready = || set_one(&shop, &id, &["--replace", "--dry-run"]).code;
+    assert_eq!(ready(), Some(0));
+    let other = age::x25519::Identity::generate().to_public().to_string();
+    shop.configure("", &[&other]);
+    dry("the escrow recipients have changed. Nothing was sent.");
+    shop.configure("", &[shop.recipient()]);
+    assert_eq!(ready(), Some(0));
+    for (name, told) in [
+        ("escrow.jsonl", "\n  1 sealed PIN of the journal is not in the escrow file, or stands there otherwise\n"),
+        ("audit.head", "\n  audit.head is missing, so nobody can tell whether rows were cut off the audit\n"),
+        ("journal.db", "\n  journal.db is missing or empty, though there was one: "),
+    ] {
+        fs::rename(shop.state(name), shop.path("aside")).expect("moved away");
+        dry(&format!("the state directory has to be looked at first. Nothing was sent.{told}"));
+        fs::rename(shop.path("aside"), shop.state(name)).expect("put back");
+    }
+    assert_eq!(ready(), Some(0));
+    fs::write(shop.state("journal.db"), "no database").expect("written");
+    dry("journal ~/.local/state/pindesk/journal.db");
+    assert_eq!(shop.simulator.pin_requests(), 1);
+}
+
 #[test]
 fn a_pin_that_is_on_is_replaced_where_that_is_asked_for() {
     let shop = Shop::prompt();
@@ -224,7 +267,10 @@ fn a_number_in_doubt_from_before_gets_no_other_pin_while_the_first_could_still_l
     assert_eq!((second.code, second.summary()), (Some(4), summary(2, 0, 0, 1, 0)), "{second:?}");
     let told = second.objects().remove(0);
     assert_eq!((&told["request"], &told["changed"], &told["tries"]), (&json!("not_sent"), &json!(false), &json!(0)));
-    assert!(second.err.contains("1 change of before in doubt"), "{second:?}");
+    let dry = set_one(&shop, &id, &["--replace", "--dry-run"]);
+    for told in [second.err, dry.err] {
+        assert!(told.contains("1 change of before in doubt"), "{told}");
+    }
     assert_eq!(shop.simulator.pin_requests(), requests);
 }
 
