@@ -530,6 +530,29 @@ async fn a_row_without_an_id_is_counted_and_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn half_a_character_in_a_name_is_shown_as_a_sign_and_costs_nothing_else() {
+    let named = |name: &str| {
+        let body = r#"{"data":[{"id":"1","verified_name":"NAME"},{"id":"2","verified_name":"caf\u00e9"}]}"#;
+        body.replace("NAME", name)
+    };
+    let of = |number: &str, name: &str| Number { name: Some(Clean::new(name)), ..bare(number, Some(waba())) };
+    for (name, shown) in [
+        (r"\ud800", "\u{fffd}"),
+        (r"Acme \uDBFF!", "Acme \u{fffd}!"),
+        (r"\udc00\ud83d", "\u{fffd}\u{fffd}"),
+        (r"\ud83d\ud83d\ude00", "\u{fffd}\u{1f600}"),
+        (r"\ud83d\\ude00", "\u{fffd}\\ude00"),
+        (r"\\ud800 \ud83d\u0041", "\\ud800 \u{fffd}A"),
+    ] {
+        let page = Page { numbers: vec![of("1", shown), of("2", "café")], skipped: 0, next: None };
+        assert_eq!(read_page(&named(name)).await, Ok(page), "{name}");
+    }
+    for name in [r"\ud8", r"\ud800\", r"\ud800\x", "\\ud800\n"] {
+        assert_eq!(read_page(&named(name)).await, Err(ReadFailure::StrangeReply { http_status: 200 }), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn numbers_of_one_page_share_equal_facts() {
     let body =
         r#"{"data":[{"id":"1","status":"CONNECTED"},{"id":"2","status":"BANNED"},{"id":"3","status":"CONNECTED"}]}"#;

@@ -29,8 +29,29 @@ pub(super) enum Json<'a> {
 impl<'a> Json<'a> {
     /// Reads a whole text: one value and nothing after it. `None` for anything else, for a key that stands twice
     /// in one object, and for more than 127 levels (the parser's own limit, which protects the stack).
+    ///
+    /// An escaped half of a character, as is left of a name that was cut in its middle, becomes U+FFFD. The text is looked
+    /// through for those only where it cannot be read as it is: there is seldom any.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
+        serde_json::from_slice(bytes).ok().or_else(|| {
+            let whole = without_halves(bytes)?;
+            serde_json::from_slice::<Json<'_>>(&whole).ok().map(Json::into_owned)
+        })
+    }
+
+    fn into_owned<'b>(self) -> Json<'b> {
+        let own = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => Json::Bool(value),
+            Self::Int(number) => Json::Int(number),
+            Self::OtherNumber => Json::OtherNumber,
+            Self::Text(text) => Json::Text(own(text)),
+            Self::List(values) => Json::List(values.into_iter().map(Self::into_owned).collect()),
+            Self::Object(pairs) => {
+                Json::Object(pairs.into_iter().map(|(key, value)| (own(key), value.into_owned())).collect())
+            }
+        }
     }
 
     /// The value of a key; `None` if it is absent or this is no object.
@@ -126,6 +147,33 @@ impl<'de> Visitor<'de> for AnyJson {
         }
         Ok(Json::Object(pairs))
     }
+}
+
+/// The same text with U+FFFD for each escaped surrogate that is not one of a pair; `None` if there is none.
+fn without_halves(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = bytes.to_vec();
+    let (mut place, mut has_changed) = (0, false);
+    while let Some(&byte) = bytes.get(place) {
+        place += match (byte, escaped(bytes, place)) {
+            (_, Some(0xd800..0xdc00)) if matches!(escaped(bytes, place + 6), Some(0xdc00..0xe000)) => 12,
+            (_, Some(0xd800..0xe000)) => {
+                whole[place + 2..place + 6].copy_from_slice(b"fffd");
+                has_changed = true;
+                6
+            }
+            (_, Some(_)) => 6,
+            // What is escaped begins no escape.
+            (b'\\', None) => 2,
+            (_, None) => 1,
+        };
+    }
+    has_changed.then_some(whole)
+}
+
+/// The number behind a `\u` that stands here.
+fn escaped(bytes: &[u8], place: usize) -> Option<u16> {
+    let digits = bytes.get(place..place + 6)?.strip_prefix(b"\\u")?;
+    u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
 }
 
 #[cfg(test)]
