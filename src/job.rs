@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use crate::moment::{Moment, UtcTime};
+use crate::moment::{self, Moment, UtcTime};
 use crate::number::{Number, PhoneNumberId, TwoStep, WabaId};
 use crate::outcome::{Doubt, Fault, NotSent, Unchanged};
 use crate::pin::Pin;
@@ -29,7 +29,7 @@ impl ChangeId {
     /// A new id, later than all before it.
     #[must_use]
     pub fn new() -> Self {
-        Self(Uuid::now_v7())
+        Self(moment::ordered_id())
     }
 }
 

@@ -5,8 +5,11 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use uuid::{ContextV7, Timestamp, Uuid};
 
 /// A point in time as people read it: whole seconds of UTC, in four bytes, good until 2106. Kept plus one, so that `None`
 /// takes no byte; the last second of the range is lost.
@@ -29,8 +32,7 @@ impl UtcTime {
     /// What the system's clock says; 1970 if it stands before that.
     #[must_use]
     pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Self::from_unix_seconds(u32::try_from(since.as_secs()).unwrap_or(u32::MAX))
+        Self::from_unix_seconds(u32::try_from(since_1970().as_secs()).unwrap_or(u32::MAX))
     }
 
     /// This much later, stopping at the end of the range.
@@ -157,8 +159,21 @@ pub fn uptime() -> Duration {
     }
     #[cfg(not(target_os = "linux"))]
     {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+        since_1970()
     }
+}
+
+/// By the system's clock; nothing if it stands before that.
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// A new name for something, later in order than all that this process made before: a version 7 UUID.
+#[must_use]
+pub(crate) fn ordered_id() -> Uuid {
+    static ORDER: Mutex<AssertUnwindSafe<ContextV7>> = Mutex::new(AssertUnwindSafe(ContextV7::new()));
+    let since = since_1970();
+    Uuid::new_v7(Timestamp::from_unix(&ORDER, since.as_secs(), since.subsec_nanos()))
 }
 
 impl Clock {

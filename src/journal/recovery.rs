@@ -17,7 +17,7 @@ use super::running::Running;
 use super::schema;
 use crate::escrow::{EscrowFile, Line, Locked};
 use crate::job::JobId;
-use crate::moment::Moment;
+use crate::moment::{self, Moment};
 use crate::outcome::{Doubt, Outcome};
 use crate::state::StateDir;
 use crate::text::Clean;
@@ -44,7 +44,7 @@ pub(super) fn open(opening: Opening, syncs: bool, lock: &Locked<'_>) -> Result<O
         found.judge(dir, Some(kind))?;
     }
     schema::migrate(&mut db, found, kind).map_err(of_sqlite)?;
-    let run = uuid::Uuid::now_v7().to_string();
+    let run = moment::ordered_id().to_string();
     let running = Running::start(dir, run)?;
     let recipients = recipients.map(|recipients| recipients.fingerprints()).unwrap_or_default();
     let scribe = Scribe { clock, actor, running, recipients, free_from: HashMap::new() };

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::shop::{Ended, PIN, Shop};
+use crate::support::skip;
 
 /// One result, without what is different each time.
 fn result(object: &Value) -> Value {
@@ -328,6 +330,30 @@ fn a_number_on_which_an_earlier_try_could_still_land_is_not_sent_and_that_is_no_
     assert_eq!((second.code, &second.summary()["not_sent"]), (Some(3), &json!(1)), "{second:?}");
     assert_eq!(shop.run(&["jobs", "show", "2", "--json"]).objects()[0], second.objects()[0], "its job tells the same");
     assert_eq!(shop.simulator.pin_requests(), 2);
+}
+
+#[test]
+fn under_a_clock_before_1970_numbers_are_set_and_found_again_all_the_same() {
+    let shop = Shop::prompt();
+    let ids = shop.ids("not-set", 2);
+    let list = shop.list(&ids);
+    let usual = shop.command(&["pin", "set", "--from", &list, "--random", "--confirm", "2", "-q"]);
+    let mut command = Command::new("faketime");
+    command.args(["-f", "@1969-12-31 22:00:00"]).arg(usual.get_program()).args(usual.get_args());
+    command.env_clear().env("HOME", shop.path("")).env("TZ", "UTC").env("DONT_FAKE_MONOTONIC", "1");
+    let child = match command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return skip::missing("faketime"),
+        child => child.expect("a process"),
+    };
+    let ended = shop.end_of(child);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
+    let key = shop.path("key.txt");
+    let opened = shop.run(&["escrow", "open", "--identity", key.to_str().expect("UTF-8"), "--json"]).summary();
+    for id in &ids {
+        let has_pin = |record: &&Value| record["phone_number_id"] == **id;
+        let record = opened["records"].as_array().expect("records").iter().find(has_pin).expect("its PIN");
+        assert_eq!(record["pin"].as_str(), shop.in_force(id).as_deref());
+    }
 }
 
 #[test]
