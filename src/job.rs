@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::moment::{self, Moment, UtcTime};
 use crate::number::{Number, PhoneNumberId, TwoStep, WabaId};
-use crate::outcome::{Doubt, Fault, NotSent, Unchanged};
+use crate::outcome::{Doubt, Fault, NotSent};
 use crate::pin::Pin;
 
 /// Tries of one change, the first included.
@@ -208,18 +208,7 @@ impl JobState {
     pub fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Failed(_, fault) => Some(fault),
-            Self::InDoubt(standing) => match &standing.doubt {
-                Doubt::MetaFault(fault)
-                | Doubt::OlderPin(Unchanged::Refused(fault))
-                | Doubt::Repeated { last: Unchanged::Refused(fault), .. } => Some(fault),
-                Doubt::OlderPin(Unchanged::NotSent(_))
-                | Doubt::Repeated { last: Unchanged::NotSent(_), .. }
-                | Doubt::NoAnswer { .. }
-                | Doubt::LineBroke { .. }
-                | Doubt::StrangeReply { .. }
-                | Doubt::SuccessNotTrue
-                | Doubt::CutShort => None,
-            },
+            Self::InDoubt(standing) => standing.doubt.fault(),
             Self::Queued
             | Self::Sending { .. }
             | Self::Waiting { .. }

@@ -134,6 +134,41 @@ impl Doubt {
         Self::Repeated { earlier: Box::new(self.about_the_request()), last }
     }
 
+    /// What Graph said last, where it said something: of the repeat, or of the try before one that never left.
+    #[must_use]
+    pub const fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::MetaFault(fault)
+            | Self::OlderPin(Unchanged::Refused(fault))
+            | Self::Repeated { last: Unchanged::Refused(fault), .. } => Some(fault),
+            Self::Repeated { earlier, last: Unchanged::NotSent(_) } => earlier.fault(),
+            Self::OlderPin(Unchanged::NotSent(_))
+            | Self::NoAnswer { .. }
+            | Self::LineBroke { .. }
+            | Self::StrangeReply { .. }
+            | Self::SuccessNotTrue
+            | Self::CutShort => None,
+        }
+    }
+
+    /// The HTTP status of the reply that this tells of, if one came.
+    #[must_use]
+    pub const fn http_status(&self) -> Option<u16> {
+        if let Some(fault) = self.fault() {
+            return Some(fault.http_status);
+        }
+        match self {
+            Self::StrangeReply { http_status } => Some(*http_status),
+            Self::SuccessNotTrue => Some(200),
+            Self::Repeated { earlier, .. } => earlier.http_status(),
+            Self::NoAnswer { .. }
+            | Self::LineBroke { .. }
+            | Self::MetaFault(_)
+            | Self::CutShort
+            | Self::OlderPin(_) => None,
+        }
+    }
+
     /// Why the request itself is in doubt, whatever its repeats came to.
     #[must_use]
     pub fn about_the_request(self) -> Self {

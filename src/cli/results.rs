@@ -13,7 +13,7 @@ use super::{complain, paint};
 use crate::catalogue::{Changed, Explanation};
 use crate::job::{JobId, JobState, Progress};
 use crate::number::{Number, PhoneNumberId};
-use crate::outcome::{Doubt, Fault, NotSent, Unchanged};
+use crate::outcome::{Doubt, NotSent, Unchanged};
 use crate::text::Clean;
 
 /// The version of the JSON below.
@@ -258,7 +258,7 @@ impl Results {
             changed: changed(request, told.changed),
             code: fault.map(|fault| fault.code),
             subcode: fault.and_then(|fault| fault.subcode),
-            http_status: http_status(&progress.state, fault),
+            http_status: http_status(&progress.state),
             trace_id: fault.and_then(|fault| fault.trace_id.as_ref()).map(Clean::as_str),
             tries: tries(&progress.state),
             change: progress.change.map(|change| change.to_string()),
@@ -367,32 +367,16 @@ const fn changed(request: Request, told: Changed) -> Option<bool> {
     }
 }
 
-fn http_status(state: &JobState, fault: Option<&Fault>) -> Option<u16> {
-    if let Some(fault) = fault {
-        return Some(fault.http_status);
-    }
+fn http_status(state: &JobState) -> Option<u16> {
     match state {
         JobState::Set(_) => Some(200),
-        JobState::InDoubt(standing) => http_status_of(&standing.doubt),
+        JobState::Failed(_, fault) => Some(fault.http_status),
+        JobState::InDoubt(standing) => standing.doubt.http_status(),
         JobState::Queued
         | JobState::Sending { .. }
         | JobState::Waiting { .. }
-        | JobState::Failed(..)
         | JobState::NotSent(..)
         | JobState::Settled(..) => None,
-    }
-}
-
-const fn http_status_of(doubt: &Doubt) -> Option<u16> {
-    match doubt {
-        Doubt::StrangeReply { http_status } => Some(*http_status),
-        Doubt::SuccessNotTrue => Some(200),
-        Doubt::Repeated { earlier, .. } => http_status_of(earlier),
-        Doubt::NoAnswer { .. }
-        | Doubt::LineBroke { .. }
-        | Doubt::MetaFault(_)
-        | Doubt::CutShort
-        | Doubt::OlderPin(_) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::audit::Reply;
 use crate::job::Settlement;
-use crate::outcome::{Doubt, Fault, Outcome, Unchanged};
+use crate::outcome::{Fault, Outcome};
 use crate::text::Clean;
 
 /// The word for an outcome, in the rows and in the audit.
@@ -42,25 +42,12 @@ pub(super) fn reply_of(outcome: &Outcome) -> Reply {
         trace_id: fault.trace_id.clone(),
     };
     match outcome {
-        Outcome::Refused(fault)
-        | Outcome::InDoubt(
-            Doubt::MetaFault(fault)
-            | Doubt::OlderPin(Unchanged::Refused(fault))
-            | Doubt::Repeated { last: Unchanged::Refused(fault), .. },
-        ) => of_fault(fault),
-        Outcome::InDoubt(Doubt::StrangeReply { http_status }) => {
-            Reply { http_status: Some(*http_status), ..Reply::default() }
+        Outcome::Confirmed => Reply { http_status: Some(200), ..Reply::default() },
+        Outcome::Refused(fault) => of_fault(fault),
+        Outcome::NotSent(_) => Reply::default(),
+        Outcome::InDoubt(doubt) => {
+            let of_status = || Reply { http_status: doubt.http_status(), ..Reply::default() };
+            doubt.fault().map_or_else(of_status, of_fault)
         }
-        Outcome::Confirmed | Outcome::InDoubt(Doubt::SuccessNotTrue) => {
-            Reply { http_status: Some(200), ..Reply::default() }
-        }
-        Outcome::NotSent(_)
-        | Outcome::InDoubt(
-            Doubt::NoAnswer { .. }
-            | Doubt::LineBroke { .. }
-            | Doubt::CutShort
-            | Doubt::OlderPin(Unchanged::NotSent(_))
-            | Doubt::Repeated { last: Unchanged::NotSent(_), .. },
-        ) => Reply::default(),
     }
 }

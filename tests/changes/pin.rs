@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::shop::{Ended, PIN, Shop};
+use crate::support::shop::{Ended, PIN, Shop, await_held};
 use crate::support::skip;
 
 /// One result, without what is different each time.
@@ -255,6 +255,37 @@ fn what_meta_refuses_ends_with_3_and_what_it_does_not_answer_with_4() {
                "code": 190, "subcode": null, "http_status": 500, "tries": told["tries"]})
     );
     assert!(doubt.err.contains("Set a PIN again ") || doubt.err.contains("access token"), "{doubt:?}");
+}
+
+#[test]
+fn what_metas_support_asks_for_stays_with_a_doubt_whose_repeat_was_stopped() {
+    let ids = Shop::prompt().ids("not-set", 2);
+    let fault = |id: &str, answer: &str| format!("[[fault]]\nnumber = \"{id}\"\nanswer = {{ {answer} }}\n");
+    let (doubtful, refused) = (fault(&ids[0], "code = 2, status = 503"), fault(&ids[1], "code = 190, status = 401"));
+    let shop = Shop::open(Duration::ZERO, &(doubtful + &refused));
+    let list = shop.list(&ids);
+    let held = shop.simulator.hold_changes(0);
+    let mut command = shop.command(&["pin", "set", "--from", &list, "--random", "--confirm", "2", "--json", "-q"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
+    await_held(&held, 2);
+    drop(held);
+    let set = shop.end_of(child).objects();
+    let told = set.iter().find(|object| object["phone_number_id"] == *ids[0]).expect("its result");
+    assert_eq!(
+        result(told),
+        json!({"schema": 1, "event": "result", "phone_number_id": ids[0], "request": "no_answer", "changed": null,
+               "code": 2, "subcode": null, "http_status": 503, "tries": told["tries"]})
+    );
+    assert!(told["trace_id"].is_string(), "{told}");
+    let kept = shop.run(&["jobs", "show", "1", "--json"]).objects().remove(0);
+    let rows = shop.run(&["audit", "show", "--json"]).summary();
+    let rows = rows["rows"].as_array().expect("rows");
+    let row = rows.iter().rfind(|row| row["action"] == "outcome" && row["phone_number_id"] == *ids[0]);
+    for other in [&kept, row.expect("a row")] {
+        for key in ["code", "subcode", "http_status", "trace_id", "tries"] {
+            assert_eq!(other[key], told[key], "{key} of {other}");
+        }
+    }
 }
 
 #[test]
