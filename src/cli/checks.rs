@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 
-use super::{Failure, paint};
+use super::{Failure, Global, paint};
 use crate::config::Profile;
 use crate::number::{Number, TwoStep};
 use crate::pin::{Pins, Weakness};
@@ -23,8 +23,11 @@ pub(super) enum Amount {
     Many,
 }
 
-/// A profile that is for reading changes nothing.
-pub(super) fn permission(profile: &Profile) -> Result<(), Failure> {
+/// A profile that is for reading changes nothing, and neither does a command that is told so.
+pub(super) fn permission(profile: &Profile, flags: &Global) -> Result<(), Failure> {
+    if flags.read_only {
+        return Err(Failure::NotReady("--read-only was given. Nothing was sent.".to_owned()));
+    }
     if profile.read_only {
         return Err(Failure::NotReady(format!("the profile {} is read-only. Nothing was sent.", profile.name)));
     }

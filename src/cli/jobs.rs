@@ -253,7 +253,7 @@ fn resume(
         let why = format!("job {id} is of the profile {0}. Nothing was sent. Add: --profile {0}", job.profile);
         return Err(Failure::Usage(why));
     }
-    checks::permission(profile)?;
+    checks::permission(profile, flags)?;
     let books = desk::open(place, &config.escrow, true)?;
     // Once more: the opening takes in what the escrow file alone knew of.
     let ids = left(&find(place, id)?.numbers);

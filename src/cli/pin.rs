@@ -92,7 +92,7 @@ pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &G
     let pins = pins(options.pin_file.as_deref())?;
     let place = config::state_dir(overrides, env)?;
     let config = need_config(overrides, env)?;
-    checks::permission(&config.profile)?;
+    checks::permission(&config.profile, flags)?;
     let (books, is_sealed) = if options.dry_run {
         let (found, recipients) = desk::try_out(&place, &config.escrow)?;
         desk::check(&found)?;

@@ -23,7 +23,11 @@ pub(super) fn read(file: &Path) -> Result<Pin, Failure> {
     if file.as_os_str() == STDIN {
         return parse(&from_stdin()?, "standard input");
     }
-    let text = guarded::read(&PIN_FILE, file).map_err(|error| Failure::Usage(format!("{error}. Nothing was sent.")))?;
+    let text = guarded::read(&PIN_FILE, file).map_err(|error| {
+        let is_special = error.is_no_regular_file();
+        let hint = if is_special { " A PIN from a pipe is read from standard input: --pin-file -" } else { "" };
+        Failure::Usage(format!("{error}. Nothing was sent.{hint}"))
+    })?;
     parse(text.as_bytes(), &format!("the PIN file {}", Clean::new(&guarded::shown(file))))
 }
 

@@ -151,6 +151,12 @@ impl FileError {
     pub fn is_missing(&self) -> bool {
         matches!(self.fault, FileFault::Missing)
     }
+
+    /// True for a directory, a pipe, a device.
+    #[must_use]
+    pub fn is_no_regular_file(&self) -> bool {
+        matches!(self.fault, FileFault::NotAFile)
+    }
 }
 
 /// The text of a file that keeps the rules. Wiped when dropped.
@@ -205,6 +211,10 @@ fn open(path: &Path, me: u32) -> Result<File, FileFault> {
                 return Err(FileFault::LinkOfOthers { owner: found.owner });
             }
             let target = rustix::fs::readlinkat(&link, "", Vec::new()).map_err(not_opened)?;
+            // So the system names what is open and has no name, as /dev/stdin is where it is a pipe.
+            if ["pipe:[", "socket:["].iter().any(|kind| target.as_bytes().starts_with(kind.as_bytes())) {
+                return Err(FileFault::NotAFile);
+            }
             path = path.parent().unwrap_or(Path::new("")).join(OsString::from_vec(target.into_bytes()));
         }
     }

@@ -78,6 +78,14 @@ fn a_pin_file_holds_six_digits_for_its_owner_alone() {
     let open = shop.file("open", 0o644, PIN);
     refused(&shop, &["pin", "set", "200000000000001", "--pin-file", &open], 2, "chmod 600 ~/open");
     refused(&shop, &["pin", "set", "200000000000001", "--pin-file", "/no/such/pin"], 2, "there is no such file");
+    for special in ["/dev/stdin", "/dev"] {
+        let piped = shop.run_with(&["pin", "set", "200000000000001", "--pin-file", special], PIN);
+        let told = format!(
+            "pindesk: PIN file {special}: it is not a regular file. Nothing was sent. A PIN from a pipe is read from \
+             standard input: --pin-file -\n"
+        );
+        assert_eq!((piped.code, piped.err), (Some(2), told));
+    }
 }
 
 #[test]
@@ -161,7 +169,7 @@ fn what_is_not_ready_is_refused_with_6() {
     let id = shop.ids("not-set", 1).remove(0);
     let last = shop.last_four(&id);
     let set = ["pin", "set", &id, "--random", "--confirm", &last];
-    refused(&shop, &[&set[..], &["--read-only"]].concat(), 6, "the profile acme is read-only. Nothing was sent.");
+    refused(&shop, &[&set[..], &["--read-only"]].concat(), 6, "pindesk: --read-only was given. Nothing was sent.\n");
     shop.configure("read_only = true", &[shop.recipient()]);
     refused(&shop, &set, 6, "the profile acme is read-only. Nothing was sent.");
     shop.configure("", &[]);
