@@ -1199,6 +1199,45 @@ mod looks {
     }
 
     #[test]
+    fn a_question_and_a_form_say_of_which_number_they_are_at_every_size() {
+        type Page = fn(&mut Stage) -> &mut Stage;
+        let pages: [(Page, Mode); 6] = [
+            (|stage| stage.press('p'), Mode::PinForm),
+            (|stage| stage.press('p').types(PIN), Mode::PinForm),
+            (|stage| stage.press('p').types(PIN).types(PIN).key(Key::Enter), Mode::ConfirmReplace),
+            (|stage| stage.in_doubt(1, |_| {}).key(Key::Enter).press('s'), Mode::Confirm),
+            (|stage| stage.in_doubt(1, |_| {}).key(Key::Enter).press('h'), Mode::CheckNote),
+            (
+                |stage| stage.in_doubt(1, |_| {}).key(Key::Enter).press('h').types("note").key(Key::Enter),
+                Mode::ConfirmCheck,
+            ),
+        ];
+        let clean = |text: &str| Some(Clean::new(text));
+        let numbers = [
+            (number(1), "+1 555-010-0141", "[____]"),
+            (Number { display: None, ..number(1) }, "200000000000001", "[____]"),
+            (Number { display: clean("none"), ..number(1) }, "none", "ID 200000000000001."),
+            (Number { name: clean(&"A long name ".repeat(20)), ..number(1) }, "+1 555-010-0141", "[____]"),
+            (Number { display: clean(&"+1 555 ".repeat(60)), ..number(1) }, "+1 555 +1 555", "[____]"),
+        ];
+        for (number, told, asked) in numbers {
+            for (page, mode) in pages {
+                let mut stage = Stage::new((80, 24));
+                stage.tell(Msg::PageArrived { reading: 1, numbers: vec![number.clone()] });
+                stage.tell(Msg::ListRead { reading: 1 }).opens(escrow(), Vec::new(), &[]);
+                page(&mut stage);
+                assert_eq!(stage.app.mode(), mode);
+                let asked = if mode == Mode::ConfirmReplace { asked } else { "" };
+                for width in [40, 41, 59, 60, 61, 79, 80, 100, 120] {
+                    for height in 10..=40 {
+                        stage.tell(Msg::Resized(Size { width, height })).sees(told).sees(asked);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn without_colour_the_signs_and_words_stay() {
         let plain = Surroundings { no_color: true, ..Surroundings::default() };
         let mut stage = Stage::looking((80, 24), &plain);

@@ -1,6 +1,6 @@
 //! The page that asks before a PIN is sent: which number, what follows, and the one key or the digits that send it.
 
-use super::details::identity;
+use super::details::target;
 use super::sheet::Sheet;
 use super::{doubt, records, status};
 use crate::console::app::App;
@@ -18,11 +18,7 @@ pub(super) fn sheet(app: &App, page: &Confirm) -> Sheet {
         Question::CheckedByHand(_) => "Record that 1 number was checked by hand?",
     };
     let mut sheet = Sheet::new(app, heading);
-    if sheet.is_compact() {
-        sheet.text(page.target.label());
-    } else {
-        identity(&mut sheet, &page.target);
-    }
+    target(&mut sheet, &page.target);
     let (_, words, role) = status::two_step(page.target.two_step);
     let words = match page.target.two_step {
         TwoStep::On => "on (a PIN is already set)",
@@ -37,7 +33,7 @@ pub(super) fn sheet(app: &App, page: &Confirm) -> Sheet {
     sheet.extra_gap();
     match &page.question {
         Question::Set(_) => set(&mut sheet, app),
-        Question::Replace { asked, typed, .. } => replace(&mut sheet, app, asked, typed),
+        Question::Replace { asked, typed, .. } => replace(&mut sheet, app, page, asked, typed),
         Question::SendSame => send_same(&mut sheet, app, page),
         Question::CheckedByHand(note) => {
             sheet.field("Note", note.as_str());
@@ -105,7 +101,7 @@ fn set(sheet: &mut Sheet, app: &App) {
     live(sheet, app);
 }
 
-fn replace(sheet: &mut Sheet, app: &App, asked: &LastFour, typed: &str) {
+fn replace(sheet: &mut Sheet, app: &App, page: &Confirm, asked: &LastFour, typed: &str) {
     sheet.text("The old PIN stops working at once.");
     sheet.extra(
         "People who know only the old PIN can no longer register this number. This cannot be undone with this tool.",
@@ -113,7 +109,8 @@ fn replace(sheet: &mut Sheet, app: &App, asked: &LastFour, typed: &str) {
     sheet.extra_gap();
     live(sheet, app);
     if asked.of_id {
-        sheet.text("There is no display number, so the digits are the phone number ID's.");
+        let id = page.target.id;
+        sheet.text(&format!("There is no display number, so the digits are those of the phone number ID {id}."));
     }
     let whose = if asked.of_id { "of the phone number ID" } else { "of the number" };
     let missing = "_".repeat(asked.digits.len().saturating_sub(typed.len()));

@@ -1,6 +1,6 @@
 //! What to copy of a number, and what was copied, on lines of its own, in case the terminal took nothing.
 
-use super::details::identity;
+use super::details::target;
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::app::screen::{CopiedPage, CopyPage};
@@ -9,12 +9,8 @@ use crate::console::keymap::{Action, Mode};
 pub(super) fn choice(app: &App, page: &CopyPage) -> Sheet {
     let mut sheet = Sheet::new(app, "Copy");
     if let Some(number) = app.roster().get(&page.id).map(|row| row.number) {
-        if sheet.is_compact() {
-            sheet.text(number.label());
-        } else {
-            identity(&mut sheet, number);
-            sheet.gap();
-        }
+        target(&mut sheet, number);
+        sheet.extra_gap();
     }
     let copies = [Action::CopyNumber, Action::CopyId, Action::CopyWaba, Action::CopyAll];
     for (keys, binding) in app.keymap().rows(Mode::Copy).filter(|(_, binding)| copies.contains(&binding.action)) {

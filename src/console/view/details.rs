@@ -93,8 +93,13 @@ pub(super) fn history(sheet: &mut Sheet, app: &App, id: PhoneNumberId) {
     }
 }
 
+/// Which number a page is about, where it asks for something. It stays in sight.
+pub(super) fn target(sheet: &mut Sheet, number: &Number) {
+    sheet.keep(|sheet| if sheet.is_compact() { sheet.text(number.label()) } else { identity(sheet, number) });
+}
+
 /// The lines that say which number a page is about.
-pub(super) fn identity(sheet: &mut Sheet, number: &Number) {
+fn identity(sheet: &mut Sheet, number: &Number) {
     sheet.field("Number", number.label());
     sheet.field("Name", number.name.as_ref().map_or("unknown", Clean::as_str));
     sheet.field("phone number ID", number.id.as_str());

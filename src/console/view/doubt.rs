@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::details::identity;
+use super::details::target;
 use super::sheet::Sheet;
 use super::status;
 use crate::catalogue::Explanation;
@@ -113,12 +113,8 @@ pub(super) fn candidates_in_short(standing: &InDoubt) -> String {
 pub(super) fn note(app: &App, page: &CheckNotePage) -> Sheet {
     let mut sheet = Sheet::new(app, "Checked by hand");
     if let Some(number) = app.number(&page.id) {
-        if sheet.is_compact() {
-            sheet.text(number.label());
-        } else {
-            identity(&mut sheet, &number);
-            sheet.gap();
-        }
+        target(&mut sheet, &number);
+        sheet.extra_gap();
     }
     sheet.text("What was found, and who knows the PIN now? Not the PIN itself.");
     sheet.extra("The note is kept in the journal, in the clear, with your name and the time.");

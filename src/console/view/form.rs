@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::details::identity;
+use super::details::target;
 use super::sheet::Sheet;
 use super::{records, status};
 use crate::console::app::App;
@@ -15,11 +15,10 @@ use crate::console::theme::Role;
 pub(super) fn sheet(app: &App, page: &FormPage, now: Instant) -> Sheet {
     let mut sheet = Sheet::new(app, "Set PIN");
     let (_, words, role) = status::two_step(page.target.two_step);
+    target(&mut sheet, &page.target);
     if sheet.is_compact() {
-        sheet.text(page.target.label());
         sheet.styled(&format!("Two-step now: {words}"), role);
     } else {
-        identity(&mut sheet, &page.target);
         sheet.styled_field("Two-step now", words, role);
     }
     sheet.extra_gap();

@@ -29,6 +29,8 @@ pub(super) struct Sheet {
     compact: bool,
     indent: usize,
     lines: Vec<Line>,
+    /// Those that are not cut off where the page is longer than the window.
+    kept: Vec<usize>,
     cursor: Option<(usize, usize)>,
     note: Option<(String, Role)>,
 }
@@ -42,6 +44,7 @@ impl Sheet {
             compact: app.is_compact(),
             indent: if app.is_compact() { 0 } else { INDENT },
             lines: Vec::new(),
+            kept: Vec::new(),
             cursor: None,
             note: None,
         }
@@ -50,7 +53,8 @@ impl Sheet {
     /// Lines for a column of this width, without a heading or an indent.
     pub(super) fn column(width: u16) -> Self {
         let width = usize::from(width);
-        Self { heading: None, width, compact: false, indent: 0, lines: Vec::new(), cursor: None, note: None }
+        let (lines, kept) = (Vec::new(), Vec::new());
+        Self { heading: None, width, compact: false, indent: 0, lines, kept, cursor: None, note: None }
     }
 
     pub(super) fn heading(&self) -> Option<&str> {
@@ -78,6 +82,13 @@ impl Sheet {
         if !self.compact {
             self.gap();
         }
+    }
+
+    /// What is added here stays in sight, up to half of the window, where what follows takes more than its room.
+    pub(super) fn keep(&mut self, add: impl FnOnce(&mut Self)) {
+        let first = self.lines.len();
+        add(self);
+        self.kept.extend(first..self.lines.len());
     }
 
     /// A paragraph.
@@ -226,9 +237,15 @@ impl Sheet {
         let max_scroll = self.lines.len().saturating_sub(room);
         // A field that takes keys is always in sight.
         let least = self.cursor.map_or(0, |(line, _)| (line + 1).saturating_sub(room));
-        let first = usize::from(scroll).max(least).min(max_scroll);
+        let mut to_cut = usize::from(scroll).max(least).min(max_scroll);
+        let kept = &self.kept[..self.kept.len().min(room / 2)];
+        let shown = self.lines.iter().enumerate().filter(|(index, _)| {
+            let is_cut = to_cut > 0 && !kept.contains(index);
+            to_cut -= usize::from(is_cut);
+            !is_cut
+        });
         let mut painted = Painted { cursor: None, max_scroll: u16::try_from(max_scroll).unwrap_or(u16::MAX) };
-        for (row, (index, line)) in rows.zip(self.lines.iter().enumerate().skip(first)) {
+        for (row, (index, line)) in rows.zip(shown) {
             let mut x = left;
             for (words, role) in line {
                 x = canvas.put(x, row, words, *role);
