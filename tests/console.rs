@@ -657,6 +657,13 @@ mod recovery {
     }
 
     #[test]
+    fn hiding_the_screen_right_after_the_answer_lets_the_request_go_on() {
+        let mut console = Console::demo();
+        console.set_pin(NOT_SET, PIN).press('z').sees("Screen hidden").enter().sees("+ set ");
+        assert_eq!(console.pin_in_force(NOT_SET_ID).as_deref(), Some(PIN));
+    }
+
+    #[test]
     fn a_number_that_meta_lists_no_more_comes_back_in_no_later_run() {
         let mut first = Console::demo();
         first.sees("Read 60 numbers.").remembers_all();

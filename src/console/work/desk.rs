@@ -65,6 +65,8 @@ enum Inward {
     JobBegun {
         change: Change,
         begun: Result<JobId, Refused>,
+        /// The client that it was asked for with.
+        graph: Graph,
         /// How often the work had been stopped when it was asked for.
         stops: u64,
     },
@@ -146,7 +148,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
     fn take_in(&mut self, inward: Inward) {
         match inward {
             Inward::Opened(opened) => self.opened(*opened),
-            Inward::JobBegun { change, begun, stops } => self.job_begun(change, begun, stops),
+            Inward::JobBegun { change, begun, graph, stops } => self.job_begun(change, begun, graph, stops),
             Inward::Acknowledged(result) => {
                 let result = match (result, &self.books) {
                     (Ok(()), Books::Open { records, .. }) => Ok(records::ready(records.recipients.as_deref())),
@@ -256,22 +258,34 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             Books::Unusable(why) => return self.tell_unsent(&change, NotSent::RefusedHere(why.clone())),
         };
         // Nobody else would say a word of it.
-        if let Err(why) = &self.graph {
-            return self.tell_unsent(&change, why.clone());
-        }
+        let graph = match &self.graph {
+            Ok(graph) => graph.clone(),
+            Err(why) => return self.tell_unsent(&change, why.clone()),
+        };
         let profile = self.assignment.recording.profile.clone();
         let plan = Plan { profile, pins: PinSource::Given, numbers: vec![(change.number, change.waba)] };
         let (stops, inward) = (self.stops, self.inward.clone());
         tokio::spawn(async move {
             let begun = journal.begin_job(plan).await;
-            inward.send(Inward::JobBegun { change, begun, stops }).ok();
+            inward.send(Inward::JobBegun { change, begun, graph, stops }).ok();
         });
     }
 
-    fn job_begun(&mut self, change: Change, begun: Result<JobId, Refused>, stops: u64) {
+    fn job_begun(&mut self, change: Change, begun: Result<JobId, Refused>, graph: Graph, stops: u64) {
         match begun {
             Ok(_) if stops != self.stops => self.tell_unsent(&change, NotSent::Stopped),
-            Ok(job) => self.with_batch(|batch| batch.set(vec![Change { job, ..change }])),
+            Ok(job) => {
+                let changes = vec![Change { job, ..change }];
+                match &self.graph {
+                    Ok(_) => self.with_batch(|batch| batch.set(changes)),
+                    // The screen was hidden meanwhile. What was confirmed before that goes on.
+                    Err(_) => self.with_batch(|batch| {
+                        batch.use_graph(graph);
+                        batch.set(changes);
+                        batch.drop_secrets();
+                    }),
+                }
+            }
             Err(refused) => {
                 if let Refused::Dead(words) = &refused {
                     self.take_in(Inward::Died(words.clone()));

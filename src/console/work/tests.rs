@@ -377,6 +377,24 @@ fn that_the_screen_was_hidden_and_shown_is_in_the_audit() {
     assert_eq!((read.expect("readable"), actions), (Ok(()), vec![Action::ScreenHidden, Action::ScreenShown]));
 }
 
+#[test]
+fn what_was_asked_for_before_the_screen_was_hidden_is_sent_with_the_access_token_of_then() {
+    let dir = TempDir::new().expect("a directory");
+    let (work, reports) = work(None, dir.path().join("state"));
+    told(&reports, records);
+    work.give(credentials());
+    // The job is still being recorded when the secrets are dropped.
+    work.give(set());
+    work.give(Order::DropSecrets);
+    let sent = end(&work, &reports);
+    assert!(matches!(sent, JobState::NotSent(_, NotSent::NoConnection(_))), "{sent:?}");
+    // Nothing needs it any more.
+    work.give(set());
+    let unsent = end(&work, &reports);
+    let why = Clean::new("the screen is hidden, and the access token was dropped");
+    assert!(matches!(&unsent, JobState::NotSent(_, NotSent::RefusedHere(told)) if *told == why), "{unsent:?}");
+}
+
 /// A server that hangs up on each request.
 fn rude_server() -> String {
     let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
