@@ -157,7 +157,7 @@ mod list {
     fn details_stand_beside_a_wide_list_by_d() {
         let mut console = Start { size: (120, 36), ..Start::default() }.console();
         console.sees("Read 60 numbers.").opens().select(ON).sees_no("DETAILS").press('d');
-        console.sees_all(&["DETAILS", "Ownership code", "none from this tool"]);
+        console.sees_all(&["DETAILS", "Ownership code", "none since this start"]);
         console.resizes(80, 24).sees_no("DETAILS").press('d').sees("Details beside the list need 100 columns.");
     }
 

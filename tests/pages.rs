@@ -976,6 +976,7 @@ mod history {
         let line = |at, what| HistoryLine {
             at: UtcTime::from_unix_seconds(at),
             who: Clean::new("ana"),
+            is_of_request: true,
             what: Clean::new(what),
         };
         vec![line(1_795_356_189, "set"), line(1_795_269_789, "checked by hand: phoned the shop")]
@@ -989,6 +990,26 @@ mod history {
         stage.sees("History 22 Nov 2026 14:03 UTC ana set 21 Nov 2026 14:03 UTC ana checked by hand: phoned the shop");
         stage.job(0, JobState::Set(Finished { at: START, tries: 1 }));
         stage.asks_for(&[Effect::ReadNumber(id(0)), Effect::ReadHistory(id(0))]);
+    }
+
+    #[test]
+    fn the_last_request_of_an_earlier_run_is_the_one_that_the_journal_knows_of() {
+        let opened = HistoryLine {
+            is_of_request: false,
+            what: Clean::new("opened from escrow"),
+            at: UtcTime::from_unix_seconds(1_795_370_000),
+            who: Clean::new("ana"),
+        };
+        for size in [(80, 36), (120, 36)] {
+            let mut stage = Stage::ready(size, escrow());
+            stage.opens_number(0).sees("Last request none since this start");
+            stage.tell(Msg::HistoryRead { id: id(0), lines: Vec::new() }).sees("Last request none since this start");
+            stage.tell(Msg::HistoryRead { id: id(0), lines: vec![opened.clone()] });
+            stage.sees("Last request none since this start");
+            let lines = [opened.clone()].into_iter().chain(lines()).collect();
+            stage.tell(Msg::HistoryRead { id: id(0), lines }).sees("Last request 22 Nov 2026 14:03 UTC: set ");
+            stage.job(0, JobState::Sending { attempt: 1 }).sees("Last request sending");
+        }
     }
 
     #[test]

@@ -399,7 +399,8 @@ impl Walker {
                 numbers.iter().map(|(index, two_step)| number(*index, *two_step, &self.wabas)).collect(),
             ),
             Step::History(index) => {
-                let line = HistoryLine { at: self.now.utc, who: Clean::new("ana"), what: Clean::new("set") };
+                let (who, what) = (Clean::new("ana"), Clean::new("set"));
+                let line = HistoryLine { at: self.now.utc, who, is_of_request: true, what };
                 Msg::HistoryRead { id: id(*index), lines: vec![line; 3] }
             }
             Step::NoClient => Msg::NoClient(Clean::new("no TLS roots")),

@@ -24,7 +24,8 @@ pub(super) fn of_number(db: &Connection, number: PhoneNumberId, most: usize) -> 
             && let Some(what) = words(&row)
         {
             let at = row.time().unwrap_or(UtcTime::from_unix_seconds(0));
-            lines.push(HistoryLine { at, who: row.who(), what: Clean::new(&what) });
+            let is_of_request = row.action != Action::Opened;
+            lines.push(HistoryLine { at, who: row.who(), is_of_request, what: Clean::new(&what) });
         }
     }
     Ok(lines)

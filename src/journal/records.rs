@@ -200,6 +200,8 @@ pub struct HistoryLine {
     pub at: UtcTime,
     /// Who: the claimed user where there is one, else the user id.
     pub who: Clean,
+    /// True if it tells of a request; false where a PIN was only opened from the escrow.
+    pub is_of_request: bool,
     /// What, in a few words: `set`, `failed: …`, `no answer`, `opened from escrow`, `checked by hand: …`.
     pub what: Clean,
 }

@@ -674,11 +674,14 @@ async fn a_number_is_forgotten_in_its_profile_unless_another_process_read_it_sin
 }
 
 #[tokio::test]
-async fn an_opening_from_the_escrow_is_in_the_history() {
+async fn an_opening_from_the_escrow_is_in_the_history_and_is_no_request() {
     let desk = Desk::new();
     let (journal, job) = begin(&desk, &[1]).await;
     let intent = intend(&desk, &journal, job, 1, T0).await;
+    journal.rest(rest(&intent, Outcome::Confirmed, T0)).await.expect("recorded");
     let event = Event::Opened { change: intent.change, number: intent.number, waba: None };
     journal.note(event).await.expect("recorded");
-    assert_eq!(journal.history(number(1), 9).await[0].what.as_str(), "opened from escrow");
+    let lines = journal.history(number(1), 9).await;
+    let told: Vec<_> = lines.iter().map(|line| (line.what.as_str(), line.is_of_request)).collect();
+    assert_eq!(told, [("opened from escrow", false), ("set", true)]);
 }

@@ -54,9 +54,16 @@ pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, now: Instant)
     sheet.field("Account mode", &known(&number.facts.account_mode));
     sheet.extra_gap();
     match app.roster().job(&number.id) {
-        None => sheet.field("Last request", "none from this tool"),
+        None => last_recorded(sheet, app, &number.id),
         Some(job) => last_request(sheet, job, now),
     }
+}
+
+/// The last request of an earlier run, or of another program that has this journal, where it was read.
+fn last_recorded(sheet: &mut Sheet, app: &App, id: &PhoneNumberId) {
+    let recorded = app.history(id).and_then(|lines| lines.iter().find(|line| line.is_of_request));
+    let words = recorded.map(|line| format!("{}: {}", line.at.date_minute(), line.what));
+    sheet.field("Last request", words.as_deref().unwrap_or("none since this start"));
 }
 
 fn last_request(sheet: &mut Sheet, job: &JobState, now: Instant) {
