@@ -144,8 +144,8 @@ pub enum JobState {
 /// A number whose PIN in force nobody knows, and what can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InDoubt {
-    /// When the last request came to its end, and how many there were of the last PIN.
-    pub finished: Finished,
+    /// What is known of the requests of the last PIN.
+    pub sent: Sent,
     /// Why it is in doubt.
     pub doubt: Doubt,
     /// What Meta said of the number before.
@@ -158,6 +158,18 @@ pub struct InDoubt {
     pub is_sealed: bool,
     /// From then on another PIN may be sent: what was sent can land until then.
     pub new_pin_from: Moment,
+}
+
+/// What is known of the requests that a PIN in doubt went out with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// When the last one came to its end, and how many there were.
+    Recorded(Finished),
+    /// Only the escrow file knows of the PIN, which was sealed then; whether and when it went out, nobody knows.
+    Unrecorded {
+        /// When.
+        sealed_at: UtcTime,
+    },
 }
 
 /// How a doubt came to its end without a confirmation.
@@ -176,6 +188,26 @@ pub struct Finished {
     pub at: UtcTime,
     /// Requests made, counting those of which nobody knows whether they arrived.
     pub tries: u8,
+}
+
+impl Sent {
+    /// Requests that may have been made. Where nobody knows, one is taken for granted.
+    #[must_use]
+    pub const fn tries(self) -> u8 {
+        match self {
+            Self::Recorded(finished) => finished.tries,
+            Self::Unrecorded { .. } => 1,
+        }
+    }
+
+    /// The last that is known of it.
+    #[must_use]
+    pub const fn at(self) -> UtcTime {
+        match self {
+            Self::Recorded(finished) => finished.at,
+            Self::Unrecorded { sealed_at } => sealed_at,
+        }
+    }
 }
 
 impl JobState {

@@ -82,6 +82,12 @@ impl UtcTime {
         self.format("%-d %b %Y %H:%M UTC")
     }
 
+    /// `22 Nov 2026`, where the time of the day matters less.
+    #[must_use]
+    pub fn date(self) -> String {
+        self.format("%-d %b %Y")
+    }
+
     /// `14:03`, for a narrow column.
     #[must_use]
     pub fn hour_minute(self) -> String {

@@ -178,7 +178,7 @@ fn word(state: &JobState) -> String {
         | JobState::Failed(finished, _)
         | JobState::NotSent(finished, _)
         | JobState::Settled(finished, _) => format!("{} after {}", state.key(), finished.tries),
-        JobState::InDoubt(standing) => format!("{} after {}", state.key(), standing.finished.tries),
+        JobState::InDoubt(standing) => format!("{} after {}", state.key(), standing.sent.tries()),
     }
 }
 
@@ -348,7 +348,7 @@ async fn no_more_requests_than_allowed_are_on_their_way_at_once() {
     for n in 1..=40 {
         let state = desk.last(n);
         if matches!(state, JobState::InDoubt(standing)
-            if standing.finished.tries == 2 && matches!(standing.doubt, Doubt::NoAnswer { .. }))
+            if standing.sent.tries() == 2 && matches!(standing.doubt, Doubt::NoAnswer { .. }))
         {
             in_doubt += 1;
         } else if matches!(state, JobState::NotSent(finished, NotSent::Stopped) if finished.tries == 0) {

@@ -10,7 +10,7 @@ use pindesk::console::key::Key;
 use pindesk::console::keymap::{Keymap, Mode};
 use pindesk::console::theme::{Glyphs, Surroundings, Theme};
 use pindesk::console::view::View;
-use pindesk::job::{ChangeId, Finished, InDoubt, JobState, Progress, Settlement};
+use pindesk::job::{ChangeId, Finished, InDoubt, JobState, Progress, Sent, Settlement};
 use pindesk::journal::HistoryLine;
 use pindesk::moment::{Moment, UtcTime};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
@@ -213,7 +213,7 @@ impl Stage {
 
     fn standing(&self) -> InDoubt {
         InDoubt {
-            finished: Finished { at: self.now.utc, tries: 4 },
+            sent: Sent::Recorded(Finished { at: self.now.utc, tries: 4 }),
             doubt: Doubt::NoAnswer { waited: Duration::from_secs(30) },
             before: TwoStep::NotSet,
             candidates: 1,
@@ -230,7 +230,7 @@ impl Stage {
             is_held: false,
             before: TwoStep::On,
             candidates: 2,
-            finished: Finished { at: UtcTime::from_unix_seconds(1_795_350_000), tries: 1 },
+            sent: Sent::Recorded(Finished { at: UtcTime::from_unix_seconds(1_795_350_000), tries: 1 }),
             ..self.standing()
         };
         Progress { change: Some(ChangeId::new()), number: id(index), state: JobState::InDoubt(Box::new(standing)) }
@@ -465,10 +465,10 @@ mod doubt {
     #[test]
     fn a_doubt_of_which_only_less_can_be_done_is_not_told_again() {
         let mut stage = Stage::ready((80, 24), escrow());
-        let (finished, from) = (Finished { at: stage.now.utc, tries: 4 }, stage.standing().new_pin_from);
+        let (sent, from) = (stage.standing().sent, stage.standing().new_pin_from);
         stage.in_doubt(0, |_| {}).waits(READING);
         stage.in_doubt(0, |standing| {
-            (standing.finished, standing.new_pin_from, standing.is_held) = (finished, from, false);
+            (standing.sent, standing.new_pin_from, standing.is_held) = (sent, from, false);
         });
         assert_eq!(stage.app.messages().newest_first().filter(|told| told.text.contains("no answer")).count(), 1);
     }
@@ -492,6 +492,27 @@ mod unresolved {
         stage.reads_the_list().sees("2 numbers are in doubt").sees("+1 555-010-0141").sees("2 PINs");
         stage.key(Key::Esc).sees("Showing 4 of 4").sees("in doubt 2 | on 1").press('w').sees("2 numbers are in doubt");
         stage.press('q').sees("Showing 4 of 4");
+    }
+
+    #[test]
+    fn a_doubt_that_only_the_escrow_file_knew_of_says_when_it_was_sealed_and_of_no_try() {
+        const SEALED: UtcTime = UtcTime::from_unix_seconds(1_795_269_789);
+        for size in [(80, 24), (60, 16), (40, 10)] {
+            let mut stage = Stage::new(size);
+            let mut left = stage.recovered(1);
+            let JobState::InDoubt(standing) = &mut left.state else { panic!("{left:?}") };
+            standing.sent = Sent::Unrecorded { sealed_at: SEALED };
+            let unresolved = vec![left, stage.recovered(7)];
+            stage.reads_the_list().opens(escrow(), unresolved, &[]);
+            stage.sees("sealed 21 Nov 2026").sees_no("21 Nov 2026 14:03").key(Key::Enter).sees_no("Tries");
+            let told = "Last try not known: the PIN was sealed at 21 Nov 2026 14:03 UTC";
+            for _ in 0..20 {
+                if !squeezed(&stage.screen()).contains(told) {
+                    stage.key(Key::Down).sees_no("Tries");
+                }
+            }
+            stage.sees(told);
+        }
     }
 
     #[test]

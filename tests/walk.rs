@@ -15,7 +15,7 @@ use pindesk::console::key::Key;
 use pindesk::console::keymap::{Action, Keymap, Mode};
 use pindesk::console::theme::{Glyphs, Surroundings, Theme};
 use pindesk::console::view::View;
-use pindesk::job::{ChangeId, Finished, InDoubt, JobState, LATE_LANDING, Progress, Settlement};
+use pindesk::job::{ChangeId, Finished, InDoubt, JobState, LATE_LANDING, Progress, Sent, Settlement};
 use pindesk::journal::HistoryLine;
 use pindesk::moment::{Moment, UtcTime};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
@@ -230,8 +230,13 @@ fn job(index: usize, now: Moment) -> JobState {
 }
 
 fn in_doubt(doubt: Doubt, now: Moment, (is_held, is_sealed): (bool, bool)) -> JobState {
+    let sent = if doubt == Doubt::CutShort {
+        Sent::Unrecorded { sealed_at: now.utc }
+    } else {
+        Sent::Recorded(Finished { at: now.utc, tries: 4 })
+    };
     JobState::InDoubt(Box::new(InDoubt {
-        finished: Finished { at: now.utc, tries: 4 },
+        sent,
         doubt,
         before: TwoStep::NotSet,
         candidates: 1,

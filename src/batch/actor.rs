@@ -19,7 +19,7 @@ use super::run::{Line, Notice, Rested, Run, Running, Work, left_with, no_graph};
 use super::{Command, Records};
 use crate::catalogue;
 use crate::graph::Graph;
-use crate::job::{Finished, JobState, LATE_LANDING, Settlement};
+use crate::job::{Finished, JobState, LATE_LANDING, Sent, Settlement};
 use crate::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::outcome::{Doubt, NotSent, Outcome, Unchanged};
 use crate::pacing::Stops;
@@ -200,7 +200,7 @@ impl Actor {
         let Some((change, open)) = self.doubts.take_held(number) else { return };
         let work = Work {
             change,
-            tries_before: open.finished.tries,
+            tries_before: open.sent.tries(),
             doubt: Some(open.doubt.about_the_request()),
             is_recorded: true,
             is_sealed: open.is_sealed,
@@ -357,10 +357,11 @@ impl Actor {
             Outcome::NotSent(why) => self.state_of_unsent(number, finished, why),
             Outcome::InDoubt(doubt) => {
                 let held = held.filter(|_| !(self.is_hidden && is_sealed));
+                let sent = Sent::Recorded(finished);
                 let lands_until = lands_until.unwrap_or_else(|| self.teller.now().plus(LATE_LANDING));
                 self.doubts.add(
                     number,
-                    Open { change: id, held, before: before.two_step, is_sealed, doubt, finished, lands_until },
+                    Open { change: id, held, before: before.two_step, is_sealed, doubt, sent, lands_until },
                 );
                 return self.tell_doubt(number);
             }
@@ -398,7 +399,7 @@ impl Actor {
             // It stays in doubt, here and at the next start.
             self.records_died(words);
             self.tell_doubt(number);
-        } else if let Some((id, tries)) = self.doubts.newest(number).map(|open| (open.change, open.finished.tries)) {
+        } else if let Some((id, tries)) = self.doubts.newest(number).map(|open| (open.change, open.sent.tries())) {
             self.doubts.clear(number);
             self.teller.moved(id, number, JobState::Settled(self.teller.finished(tries), how));
         }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::job::{Change, ChangeId, Finished, InDoubt, JobState, Progress};
+use crate::job::{Change, ChangeId, InDoubt, JobState, Progress, Sent};
 use crate::journal::Unresolved;
 use crate::moment::Moment;
 use crate::number::{PhoneNumberId, TwoStep};
@@ -21,7 +21,7 @@ pub(super) struct Open {
     /// True if the escrow has its PIN.
     pub(super) is_sealed: bool,
     pub(super) doubt: Doubt,
-    pub(super) finished: Finished,
+    pub(super) sent: Sent,
     /// Its last request can land until then.
     pub(super) lands_until: Moment,
 }
@@ -41,7 +41,7 @@ impl Doubts {
     pub(super) fn recovered(unresolved: Vec<Unresolved>, now: Moment) -> Self {
         let mut doubts = Self::default();
         for left in unresolved {
-            let lands_until = left.new_pin_from(now);
+            let (sent, lands_until) = (left.sent(), left.new_pin_from(now));
             doubts.add(
                 left.number,
                 Open {
@@ -50,7 +50,7 @@ impl Doubts {
                     before: left.before,
                     is_sealed: left.is_sealed,
                     doubt: left.doubt,
-                    finished: Finished { at: left.last_send, tries: left.tries },
+                    sent,
                     lands_until,
                 },
             );
@@ -116,7 +116,7 @@ impl Doubts {
             TwoStep::NotSet => 0,
         };
         Some(InDoubt {
-            finished: newest.finished,
+            sent: newest.sent,
             doubt: newest.doubt.clone(),
             before: oldest.before,
             candidates: u32::try_from(open.len()).unwrap_or(u32::MAX).saturating_add(was_on),

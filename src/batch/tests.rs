@@ -11,7 +11,7 @@ use super::actor::Ended;
 use super::run::{Rested, Run, Running, Work};
 use super::*;
 use crate::config::endpoint::{AccessToken, Credentials, Endpoint};
-use crate::job::{Before, ChangeId, Finished, InDoubt, JobId, JobState};
+use crate::job::{Before, ChangeId, InDoubt, JobId, JobState};
 use crate::journal::{Kind, Opening, PinSource, Plan};
 use crate::outcome::{Doubt, NotSent, Outcome};
 use crate::pin::Pin;
@@ -101,8 +101,8 @@ async fn a_task_that_panics_leaves_its_number_in_doubt_while_others_are_still_ru
     let told: Vec<_> = std::iter::from_fn(|| bench.progress.try_recv().ok()).collect();
     let [first, second] = &told[..] else { panic!("{told:?}") };
     let JobState::InDoubt(standing) = &first.state else { panic!("{first:?}") };
-    let InDoubt { finished, doubt, candidates, is_held, .. } = &**standing;
-    assert!(matches!((finished, doubt), (Finished { tries: 3, .. }, Doubt::LineBroke { .. })), "{standing:?}");
+    let InDoubt { sent, doubt, candidates, is_held, .. } = &**standing;
+    assert!(matches!((sent.tries(), doubt), (3, Doubt::LineBroke { .. })), "{standing:?}");
     assert_eq!((first.change, *candidates, *is_held), (Some(lost.id), 1, true));
     assert!(second.change == Some(slow.id) && matches!(second.state, JobState::Set(_)), "{second:?}");
 }

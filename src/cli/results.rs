@@ -392,7 +392,7 @@ fn tries(state: &JobState) -> u8 {
         JobState::InDoubt(standing) => match older(&standing.doubt) {
             Some(Unchanged::NotSent(_)) => 0,
             Some(Unchanged::Refused(_)) => 1,
-            None => standing.finished.tries,
+            None => standing.sent.tries(),
         },
     }
 }

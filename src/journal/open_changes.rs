@@ -130,7 +130,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
     let sent: Option<u32> = row.get(8)?;
     let ended: Option<u32> = row.get(10)?;
     let last_send = recorded(ended.or(sent).unwrap_or(intended), row.get(13)?, row.get(14)?, ended.is_some());
-    let attempts: Option<u8> = row.get(9)?;
+    let (run, attempts): (Option<String>, Option<u8>) = (row.get(7)?, row.get(9)?);
     let tries: Option<u8> = row.get(11)?;
     let detail: Option<String> = row.get(12)?;
     let doubt = match (ended, detail) {
@@ -147,12 +147,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
             number: parsed(row, 2)?,
             waba: row.get::<_, Option<String>>(3)?.map(|_| parsed(row, 3)).transpose()?,
             before: two_step(&row.get::<_, String>(4)?),
-            tries: tries.or(attempts).unwrap_or(1),
+            at: UtcTime::from_unix_seconds(intended),
+            tries: run.as_ref().map(|_| tries.or(attempts).unwrap_or(1)),
             doubt,
             last_send: last_send.latest(),
             is_sealed: row.get(5)?,
         },
-        run: row.get(7)?,
+        run,
         last_send,
     })
 }

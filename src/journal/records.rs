@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::escrow::{Fingerprint, Line, Recipients};
-use crate::job::{Before, ChangeId, JobId, LATE_LANDING};
+use crate::job::{Before, ChangeId, Finished, JobId, LATE_LANDING, Sent};
 use crate::moment::{Clock, Moment, UtcTime};
 use crate::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::outcome::{Doubt, Outcome};
@@ -90,8 +90,10 @@ pub struct Unresolved {
     pub waba: Option<WabaId>,
     /// What Meta said of the number before.
     pub before: TwoStep,
-    /// Requests that may have been made.
-    pub tries: u8,
+    /// When it was recorded, and so when its PIN was sealed.
+    pub at: UtcTime,
+    /// Requests that may have been made; `None` where only the escrow file knew of it.
+    pub tries: Option<u8>,
     /// Why it is in doubt.
     pub doubt: Doubt,
     /// No request of it can have left after this.
@@ -207,6 +209,14 @@ pub struct HistoryLine {
 }
 
 impl Unresolved {
+    /// What is known of its requests.
+    #[must_use]
+    pub fn sent(&self) -> Sent {
+        self.tries.map_or(Sent::Unrecorded { sealed_at: self.at }, |tries| {
+            Sent::Recorded(Finished { at: self.last_send, tries })
+        })
+    }
+
     /// From when on another PIN may be sent, seen from now.
     #[must_use]
     pub fn new_pin_from(&self, now: Moment) -> Moment {

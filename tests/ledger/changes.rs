@@ -88,7 +88,7 @@ async fn a_change_cut_short_comes_back_in_doubt() {
     let (_, recovered) = desk.open();
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
     assert_eq!((open.change, open.job, open.number), (intent.change, Some(job), number(1)));
-    assert_eq!((open.tries, &open.doubt, open.before), (2, &Doubt::CutShort, TwoStep::On));
+    assert_eq!((open.tries, &open.doubt, open.before), (Some(2), &Doubt::CutShort, TwoStep::On));
     assert_eq!((open.last_send, open.is_sealed), (T0.plus(seconds(40)), true));
 }
 
@@ -103,7 +103,7 @@ async fn a_doubt_keeps_its_cause_its_tries_and_its_time() {
     journal.close();
     let (_, recovered) = desk.open();
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
-    assert_eq!((open.tries, &open.doubt), (3, &Doubt::MetaFault(fault())));
+    assert_eq!((open.tries, &open.doubt), (Some(3), &Doubt::MetaFault(fault())));
     assert_eq!(open.last_send, T0.plus(seconds(40)));
 }
 

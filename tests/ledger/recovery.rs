@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use pindesk::escrow::EscrowFile;
-use pindesk::job::JobId;
-use pindesk::journal::{Journal, JournalError, Kind, NumberState, Opening, Reader, Standing};
+use pindesk::job::{JobId, Sent};
+use pindesk::journal::{Journal, JournalError, Kind, NumberState, Opening, Reader, Standing, Unresolved};
 use pindesk::moment::UtcTime;
 use pindesk::number::TwoStep;
 use pindesk::outcome::{Doubt, Outcome};
@@ -148,10 +148,12 @@ async fn a_journal_that_is_gone_is_told_once_and_all_comes_back_in_doubt() {
         ["journal.db is missing or empty, though there was one: what came of the changes in it is not known, and \
              each PIN in the escrow file may be in force or not"]
     );
-    let of =
-        |open: &pindesk::journal::Unresolved| (open.number, open.job, open.before, open.doubt.clone(), open.last_send);
+    let of = |open: &Unresolved| (open.number, open.job, open.before, open.doubt.clone(), open.last_send);
     let expected = [1, 2].map(|n| (number(n), None, TwoStep::Unknown, Doubt::CutShort, desk.now));
     assert_eq!(recovered.unresolved.iter().map(of).collect::<Vec<_>>(), expected);
+    // When they were sent went with the journal; when their PINs were sealed did not.
+    let sent: Vec<_> = recovered.unresolved.iter().map(Unresolved::sent).collect();
+    assert_eq!(sent, [Sent::Unrecorded { sealed_at: T0 }; 2]);
     // With the journal went what it knew of the keys: whoever took it away could have put in their own.
     let now = desk.recipients.as_ref().expect("some").fingerprints();
     assert_eq!(recovered.recipients, Standing::Changed { remembered: vec![], now });

@@ -270,7 +270,7 @@ impl App {
     fn is_known_doubt(&self, id: &PhoneNumberId, state: &JobState) -> bool {
         match (self.roster.job(id), state) {
             (Some(JobState::InDoubt(before)), JobState::InDoubt(standing)) => {
-                before.finished == standing.finished && before.doubt == standing.doubt
+                before.sent == standing.sent && before.doubt == standing.doubt
             }
             (_, _) => false,
         }

@@ -62,7 +62,7 @@ impl Review {
     /// Everything on the page, from the top.
     #[must_use]
     pub fn spots(&self) -> Vec<Spot> {
-        let numbers = self.numbers.iter().map(|(id, standing)| Spot::Number(standing.finished.at, *id));
+        let numbers = self.numbers.iter().map(|(id, standing)| Spot::Number(standing.sent.at(), *id));
         let mut spots: Vec<_> = (0..self.findings.len()).map(Spot::Finding).chain(numbers).collect();
         spots.sort_unstable();
         spots

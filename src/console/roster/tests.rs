@@ -7,7 +7,7 @@ use std::time::Instant;
 use proptest::prelude::*;
 
 use super::*;
-use crate::job::{Finished, InDoubt};
+use crate::job::{Finished, InDoubt, Sent};
 use crate::moment::{Clock, Moment, UtcTime};
 use crate::number::{TwoStep, Waba};
 use crate::outcome::{Doubt, NotSent};
@@ -59,7 +59,7 @@ static NOW: LazyLock<Moment> = LazyLock::new(|| Clock::System.now());
 
 fn in_doubt() -> JobState {
     JobState::InDoubt(Box::new(InDoubt {
-        finished: FINISHED,
+        sent: Sent::Recorded(FINISHED),
         doubt: Doubt::SuccessNotTrue,
         before: TwoStep::NotSet,
         candidates: 1,

@@ -10,7 +10,7 @@ use crate::console::app::App;
 use crate::console::app::screen::CheckNotePage;
 use crate::console::keymap::{Action, Mode};
 use crate::console::theme::Role;
-use crate::job::{InDoubt, JobState};
+use crate::job::{InDoubt, JobState, Sent};
 use crate::number::{Number, TwoStep};
 use crate::outcome::Doubt;
 use crate::text::{count, duration};
@@ -28,7 +28,12 @@ pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, standing: &In
     let (_, words, role) = status::two_step(number.two_step);
     let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {at}"));
     sheet.styled_field("Two-step", &format!("{before} before; now {words}, {read}"), role);
-    super::number::tries(sheet, standing.finished);
+    match standing.sent {
+        Sent::Recorded(finished) => super::number::tries(sheet, finished),
+        Sent::Unrecorded { sealed_at } => {
+            sheet.field("Last try", &format!("not known: the PIN was sealed at {}", sealed_at.date_minute()));
+        }
+    }
     sheet.extra_gap();
     what_to_do(sheet, app, number, standing, now);
     if standing.is_sealed {

@@ -7,8 +7,7 @@ use crate::console::app::App;
 use crate::console::app::review::Spot;
 use crate::console::keymap::{Action, Mode};
 use crate::console::theme::{Role, Sign, Theme};
-use crate::job::InDoubt;
-use crate::moment::UtcTime;
+use crate::job::{InDoubt, Sent};
 use crate::number::PhoneNumberId;
 use crate::text::{count, cut, width};
 
@@ -41,12 +40,12 @@ pub(super) fn sheet(app: &App, theme: Theme, now: Instant) -> Sheet {
                 sheet.item(is_cursor, words);
                 sheet.extra_gap();
             }
-            Spot::Number(since, id) => {
+            Spot::Number(_, id) => {
                 if !std::mem::replace(&mut is_headed, true) {
                     head(&mut sheet, app);
                 }
                 if let Some(standing) = review.standing(id) {
-                    number(&mut sheet, app, theme, now, is_cursor, (*since, *id, standing));
+                    number(&mut sheet, app, theme, now, is_cursor, *id, standing);
                 }
             }
         }
@@ -60,7 +59,7 @@ fn head(sheet: &mut Sheet, app: &App) {
     }
     let key = app.keymap().key_of(Mode::List, Action::Review);
     sheet.text(&format!(
-        "A PIN was sent to each of these, and nobody knows whether it is in force. A number stays here until Meta \
+        "A PIN was sent to each of these, or may have been, and nobody knows whether it is in force. A number stays here until Meta \
          confirms a PIN or a decision is recorded. {key} in the list brings this page back."
     ));
     sheet.gap();
@@ -74,7 +73,8 @@ fn number(
     theme: Theme,
     now: Instant,
     is_cursor: bool,
-    (since, id, standing): (UtcTime, PhoneNumberId, &InDoubt),
+    id: PhoneNumberId,
+    standing: &InDoubt,
 ) {
     let role = if is_cursor { Role::Cursor } else { Role::Plain };
     let marker = if is_cursor { ">" } else { " " };
@@ -89,6 +89,10 @@ fn number(
         (label.into_owned(), role),
     ];
     let pins = candidates_in_short(standing);
+    let since = match standing.sent {
+        Sent::Recorded(finished) => finished.at.date_minute(),
+        Sent::Unrecorded { sealed_at } => format!("sealed {}", sealed_at.date()),
+    };
     // What runs is told: until it has an end, the number stays.
     let kept = match app.roster().job(&id) {
         Some(job) if job.is_running() => status::request(job, now).1,
@@ -97,9 +101,9 @@ fn number(
     sheet.cursor_on_next_line_if(is_cursor, 0);
     if sheet.is_compact() {
         sheet.line(start.into_iter().chain([(format!("{gap}{kept}"), Role::Plain)]).collect());
-        sheet.line(vec![(format!("    {pins}, {}", since.date_minute()), Role::Plain)]);
+        sheet.line(vec![(format!("    {pins}, {since}"), Role::Plain)]);
     } else {
-        let rest = format!("{gap}{:<SINCE$}{pins:<PINS$}{kept}", since.date_minute());
+        let rest = format!("{gap}{since:<SINCE$}{pins:<PINS$}{kept}");
         sheet.line(start.into_iter().chain([(rest, Role::Plain)]).collect());
     }
 }
