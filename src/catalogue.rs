@@ -124,6 +124,9 @@ impl Explanation {
             ),
             Doubt::SuccessNotTrue => ("Meta answered, but did not say that it worked.".into(), SETTLE_DOUBT),
             Doubt::CutShort => ("The program that sent the request ended before the answer came.".into(), SETTLE_DOUBT),
+            Doubt::Unrecorded => {
+                ("Only the escrow file knows of this PIN: whether it was sent, nobody knows.".into(), SETTLE_DOUBT)
+            }
             Doubt::OlderPin(last) => {
                 let what = match last {
                     Unchanged::Refused(fault) => format!("Meta refused the last request: {}.", explain(fault).short),
@@ -141,6 +144,7 @@ impl Explanation {
             Doubt::MetaFault(fault) => explain(fault).short.into(),
             Doubt::SuccessNotTrue => "Meta did not say that it worked".into(),
             Doubt::CutShort => "the program ended before the answer".into(),
+            Doubt::Unrecorded => "known from the escrow file alone".into(),
             Doubt::OlderPin(Unchanged::Refused(_)) => "refused, and an older PIN is in doubt".into(),
             Doubt::OlderPin(Unchanged::NotSent(_)) => "not sent, and an older PIN is in doubt".into(),
             Doubt::Repeated { earlier, .. } => Self::of_doubt(earlier).short,
@@ -445,6 +449,8 @@ mod tests {
             Doubt::MetaFault(fault(503, 2, None, "")),
             Doubt::StrangeReply { http_status: 502 },
             Doubt::SuccessNotTrue,
+            Doubt::CutShort,
+            Doubt::Unrecorded,
         ];
         let told = doubts.map(|doubt| Explanation::of_doubt(&doubt));
         for (index, one) in told.iter().enumerate() {

@@ -165,9 +165,9 @@ pub struct InDoubt {
 pub enum Sent {
     /// When the last one came to its end, and how many there were.
     Recorded(Finished),
-    /// Only the escrow file knows of the PIN, which was sealed then; whether and when it went out, nobody knows.
+    /// Only the escrow file knew of the PIN: whether and when it went out, nobody knows.
     Unrecorded {
-        /// When.
+        /// When the PIN was sealed.
         sealed_at: UtcTime,
     },
 }

@@ -114,6 +114,8 @@ pub enum Doubt {
     SuccessNotTrue,
     /// The program that sent it ended before an outcome was recorded.
     CutShort,
+    /// Only the escrow file knows of the PIN. It is never what a request came to, only what is left of what is not known.
+    Unrecorded,
     /// The last request changed nothing for certain, but one before it, with an older PIN, is still in doubt. It is
     /// never what one request came to, only what is left of a number's requests.
     OlderPin(Unchanged),
@@ -147,7 +149,8 @@ impl Doubt {
             | Self::LineBroke { .. }
             | Self::StrangeReply { .. }
             | Self::SuccessNotTrue
-            | Self::CutShort => None,
+            | Self::CutShort
+            | Self::Unrecorded => None,
         }
     }
 
@@ -165,6 +168,7 @@ impl Doubt {
             | Self::LineBroke { .. }
             | Self::MetaFault(_)
             | Self::CutShort
+            | Self::Unrecorded
             | Self::OlderPin(_) => None,
         }
     }
@@ -194,6 +198,7 @@ impl fmt::Display for Doubt {
             Self::StrangeReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
             Self::SuccessNotTrue => f.write_str("Meta answered, but did not say success: true"),
             Self::CutShort => f.write_str("the program that sent it ended before the answer"),
+            Self::Unrecorded => f.write_str("known from the escrow file alone"),
             Self::OlderPin(_) => f.write_str("an older PIN is in doubt"),
             Self::Repeated { earlier, last: Unchanged::Refused(fault) } => {
                 write!(f, "{earlier}; then a repeat was refused, code {}", fault.code)

@@ -143,7 +143,7 @@ fn least_wait(outcome: &Outcome) -> Option<Duration> {
                 Some(Duration::ZERO)
             }
             // Not about this request: a repeat of it settles nothing.
-            Doubt::OlderPin(_) | Doubt::Repeated { .. } | Doubt::CutShort => None,
+            Doubt::OlderPin(_) | Doubt::Repeated { .. } | Doubt::CutShort | Doubt::Unrecorded => None,
         },
     }
 }
@@ -178,7 +178,8 @@ fn stops(outcome: &Outcome) -> Stops {
             | Doubt::SuccessNotTrue
             | Doubt::OlderPin(_)
             | Doubt::Repeated { .. }
-            | Doubt::CutShort,
+            | Doubt::CutShort
+            | Doubt::Unrecorded,
         ) => Stops::Nothing,
     }
 }

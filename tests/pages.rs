@@ -501,10 +501,11 @@ mod unresolved {
             let mut stage = Stage::new(size);
             let mut left = stage.recovered(1);
             let JobState::InDoubt(standing) = &mut left.state else { panic!("{left:?}") };
-            standing.sent = Sent::Unrecorded { sealed_at: SEALED };
+            (standing.sent, standing.doubt) = (Sent::Unrecorded { sealed_at: SEALED }, Doubt::Unrecorded);
             let unresolved = vec![left, stage.recovered(7)];
             stage.reads_the_list().opens(escrow(), unresolved, &[]);
-            stage.sees("sealed 21 Nov 2026").sees_no("21 Nov 2026 14:03").key(Key::Enter).sees_no("Tries");
+            stage.sees("sealed 21 Nov 2026").sees_no("21 Nov 2026 14:03").key(Key::Enter);
+            stage.sees("Only the escrow file knows of this PIN: whether it was sent, nobody knows.").sees_no("Tries");
             let told = "Last try not known: the PIN was sealed at 21 Nov 2026 14:03 UTC";
             for _ in 0..20 {
                 if !squeezed(&stage.screen()).contains(told) {

@@ -223,14 +223,14 @@ fn job(index: usize, now: Moment) -> JobState {
         8 => in_doubt(Doubt::NoAnswer { waited: Duration::from_secs(30) }, now, (true, true)),
         9 => in_doubt(Doubt::OlderPin(Unchanged::Refused(fault(100, 400))), now, (true, false)),
         10 => in_doubt(Doubt::OlderPin(Unchanged::NotSent(NotSent::Stopped)), now, (false, false)),
-        11 => in_doubt(Doubt::CutShort, now, (false, true)),
+        11 => in_doubt(Doubt::Unrecorded, now, (false, true)),
         12 => JobState::Settled(finished, Settlement::NothingInForce),
         _ => JobState::Set(finished),
     }
 }
 
 fn in_doubt(doubt: Doubt, now: Moment, (is_held, is_sealed): (bool, bool)) -> JobState {
-    let sent = if doubt == Doubt::CutShort {
+    let sent = if doubt == Doubt::Unrecorded {
         Sent::Unrecorded { sealed_at: now.utc }
     } else {
         Sent::Recorded(Finished { at: now.utc, tries: 4 })

@@ -213,7 +213,7 @@ impl Ledger<'_> {
             number: line.number,
             waba: line.waba,
             tries: 1,
-            outcome: Outcome::InDoubt(Doubt::CutShort),
+            outcome: Outcome::InDoubt(Doubt::Unrecorded),
             will_repeat: false,
             at,
         };

@@ -149,7 +149,7 @@ async fn a_journal_that_is_gone_is_told_once_and_all_comes_back_in_doubt() {
              each PIN in the escrow file may be in force or not"]
     );
     let of = |open: &Unresolved| (open.number, open.job, open.before, open.doubt.clone(), open.last_send);
-    let expected = [1, 2].map(|n| (number(n), None, TwoStep::Unknown, Doubt::CutShort, desk.now));
+    let expected = [1, 2].map(|n| (number(n), None, TwoStep::Unknown, Doubt::Unrecorded, desk.now));
     assert_eq!(recovered.unresolved.iter().map(of).collect::<Vec<_>>(), expected);
     // When they were sent went with the journal; when their PINs were sealed did not.
     let sent: Vec<_> = recovered.unresolved.iter().map(Unresolved::sent).collect();

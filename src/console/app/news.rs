@@ -327,7 +327,8 @@ impl App {
                     | Doubt::LineBroke { .. }
                     | Doubt::StrangeReply { .. }
                     | Doubt::SuccessNotTrue
-                    | Doubt::CutShort => {}
+                    | Doubt::CutShort
+                    | Doubt::Unrecorded => {}
                 }
                 true
             }
