@@ -1281,6 +1281,15 @@ mod looks {
     }
 
     #[test]
+    fn a_question_in_a_small_window_goes_without_blank_lines_before_it_goes_without_words() {
+        for size in [(80, 16), (60, 17), (120, 16)] {
+            let mut stage = Stage::ready(size, no_escrow());
+            stage.key(Key::Down).press('p').types(PIN).types(PIN).key(Key::Enter);
+            stage.sees("The old PIN stops working at once. People who know").sees("This cannot be undone");
+        }
+    }
+
+    #[test]
     fn without_colour_the_signs_and_words_stay() {
         let plain = Surroundings { no_color: true, ..Surroundings::default() };
         let mut stage = Stage::looking((80, 24), &plain);

@@ -225,6 +225,20 @@ impl Sheet {
         painted
     }
 
+    /// The lines without so many of the first. Where some are kept, blank ones are left out before any other.
+    fn without(&self, count: usize, kept: &[usize]) -> impl Iterator<Item = (usize, &Line)> {
+        let is_gap = |line: &Line| line.is_empty() && !kept.is_empty();
+        let above = self.cursor.map_or(0, |(line, _)| line);
+        let mut gaps = self.lines[..above].iter().filter(|line| is_gap(line)).count().min(count);
+        let mut others = count - gaps;
+        self.lines.iter().enumerate().filter(move |(index, line)| {
+            let left = if is_gap(line) { &mut gaps } else { &mut others };
+            let is_left_out = *left > 0 && !kept.contains(index);
+            *left -= usize::from(is_left_out);
+            !is_left_out
+        })
+    }
+
     /// Draws the lines into a column of the window.
     pub(super) fn paint_lines(
         &self,
@@ -237,13 +251,8 @@ impl Sheet {
         let max_scroll = self.lines.len().saturating_sub(room);
         // A field that takes keys is always in sight.
         let least = self.cursor.map_or(0, |(line, _)| (line + 1).saturating_sub(room));
-        let mut to_cut = usize::from(scroll).max(least).min(max_scroll);
-        let kept = &self.kept[..self.kept.len().min(room / 2)];
-        let shown = self.lines.iter().enumerate().filter(|(index, _)| {
-            let is_cut = to_cut > 0 && !kept.contains(index);
-            to_cut -= usize::from(is_cut);
-            !is_cut
-        });
+        let first = usize::from(scroll).max(least).min(max_scroll);
+        let shown = self.without(first, &self.kept[..self.kept.len().min(room / 2)]);
         let mut painted = Painted { cursor: None, max_scroll: u16::try_from(max_scroll).unwrap_or(u16::MAX) };
         for (row, (index, line)) in rows.zip(shown) {
             let mut x = left;
