@@ -967,9 +967,11 @@ mod hiding {
     fn work_goes_on_and_only_its_count_is_shown() {
         let mut stage = Stage::ready((80, 24), escrow());
         stage.job(0, JobState::Sending { attempt: 1 }).press('z').sees("Work goes on: 1 request is on the way.");
+        stage.sees("The access token is dropped when that is done: to show the screen, it is read again.");
         stage.job(1, JobState::Queued).sees("Work goes on: 1 request is on the way, 1 more is queued.");
         stage.job(0, JobState::Set(Finished { at: START, tries: 1 })).sees("1 request is queued: it was not sent yet.");
         stage.job(1, JobState::Set(Finished { at: START, tries: 1 })).sees_no("Work goes on").sees_no("0140");
+        stage.sees("The access token was dropped: to show the screen, it is read again.");
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
         "Reading the access token from its source."
     } else if app.reading().is_running {
         "The list is read to its end. Then the access token is dropped: to show the screen, it is read again."
+    } else if app.running() > 0 {
+        "The access token is dropped when that is done: to show the screen, it is read again."
     } else {
         "The access token was dropped: to show the screen, it is read again."
     });
