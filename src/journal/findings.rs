@@ -153,12 +153,12 @@ impl Missing {
             0 => None,
             1 => Some(
                 "a line of the escrow file is not the one in the journal: one of them was altered or damaged. The \
-                 journal's was added to the file, and `pindesk escrow open` shows the one that opens"
+                 journal's was added to the file, and `pindesk escrow open` shows every PIN that opens"
                     .to_owned(),
             ),
             count => Some(format!(
                 "{count} lines of the escrow file are not those in the journal: they were altered or damaged. The \
-                 journal's were added to the file, and `pindesk escrow open` shows those that open"
+                 journal's were added to the file, and `pindesk escrow open` shows every PIN that opens"
             )),
         };
         lost.into_iter().chain(altered).map(|text| Clean::new(&text))

@@ -260,7 +260,7 @@ async fn a_line_that_is_not_the_journals_is_told_once_and_the_journals_is_added(
         found[0],
         [
             "a line of the escrow file is not the one in the journal: one of them was altered or damaged. The journal's was \
-             added to the file, and `pindesk escrow open` shows the one that opens"
+             added to the file, and `pindesk escrow open` shows every PIN that opens"
         ]
     );
     assert_eq!(found[1], [""; 0]);
