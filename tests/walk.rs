@@ -294,6 +294,8 @@ struct Walker {
     /// When the last key or paste came.
     last_typed: Instant,
     cursor_was_moved: bool,
+    /// What the list showed when it was settled last.
+    listed: Vec<PhoneNumberId>,
     is_over: bool,
 }
 
@@ -337,6 +339,7 @@ impl Walker {
             is_dead: false,
             last_typed: now.instant,
             cursor_was_moved: false,
+            listed: Vec::new(),
             is_over: false,
         };
         walker.paint(true);
@@ -615,7 +618,7 @@ impl Walker {
 
     /// Paints the state as it is; `reaches` if the frame reached the terminal.
     fn paint(&mut self, reaches: bool) {
-        self.app.settle();
+        self.settle();
         let Size { width, height } = self.app.size();
         let area = Rect { x: 0, y: 0, width, height };
         let mut buffer = Buffer::empty(area);
@@ -726,11 +729,19 @@ impl Walker {
         page.form.seconds_shown(self.now.instant).is_some()
     }
 
-    /// Only keys move the cursor to another number.
-    fn judge_cursor(&mut self, before: Option<PhoneNumberId>) {
+    /// Settles the list. Where nothing is left of it, the cursor stands nowhere: nobody has moved it in what came instead.
+    fn settle(&mut self) {
         self.app.settle();
         let roster = self.app.roster();
-        self.cursor_was_moved &= roster.shown() > 0;
+        let is_another = !self.listed.is_empty() && self.listed.iter().all(|id| roster.get(id).is_none());
+        self.cursor_was_moved &= roster.shown() > 0 && !is_another;
+        self.listed = (0..roster.shown()).filter_map(|index| roster.row(index)).map(|row| row.number.id).collect();
+    }
+
+    /// Only keys move the cursor to another number.
+    fn judge_cursor(&mut self, before: Option<PhoneNumberId>) {
+        self.settle();
+        let roster = self.app.roster();
         let still_there = before.filter(|id| roster.get(id).is_some() && self.app.filter().is_empty());
         if let Some(before) = still_there.filter(|_| self.cursor_was_moved) {
             assert_eq!(
