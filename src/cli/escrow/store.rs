@@ -74,7 +74,8 @@ pub(super) struct Opening<'a> {
     pub(super) line: &'a Line,
     pub(super) fate: Option<Fate>,
     pub(super) source: Source,
-    pub(super) found: Result<Opened, OpenError>,
+    /// In one place on the heap, so that no copy of the PIN stays behind where a list of them grew.
+    pub(super) found: Result<Box<Opened>, OpenError>,
     /// True if another PIN is sealed for the same change, or may be, in a line that does not open.
     pub(super) is_disputed: bool,
 }
@@ -107,7 +108,7 @@ impl Kept {
     pub(super) fn open(&self, identities: &Identities) -> Vec<Opening<'_>> {
         let (mut pins, mut failed): (Vec<Opening<'_>>, Vec<Opening<'_>>) = (Vec::new(), Vec::new());
         for &(ref line, source) in &self.lines {
-            let found = identities.open(line);
+            let found = identities.open(line).map(Box::new);
             let opening = Opening { line, fate: self.fate, source, found, is_disputed: false };
             if opening.found.is_err() {
                 failed.push(opening);
