@@ -71,14 +71,21 @@ pub(super) fn try_out(place: &Path, settings: &Escrow) -> Result<(Recovered, Opt
     Ok((recovered, recipients))
 }
 
+/// How a run goes on when what was found has been read.
+pub(super) const RUN_AGAIN: &str = "When you have read this, run the command again.";
+
+/// The same of a dry run, which leaves no record of what it told.
+pub(super) const RUN_DRY_AGAIN: &str =
+    "A dry run says this each time. The run itself says it once: run it again after that.";
+
 /// Refuses to set anything while something has to be looked at, or the recipients are not those that were.
-pub(super) fn check(recovered: &Recovered) -> Result<(), Failure> {
+pub(super) fn check(recovered: &Recovered, how_to_go_on: &str) -> Result<(), Failure> {
     if !recovered.findings.is_empty() {
         let mut text = "the state directory has to be looked at first. Nothing was sent.".to_owned();
         for finding in &recovered.findings {
             write!(text, "\n  {finding}").unwrap_or_default();
         }
-        text.push_str("\nWhen you have read this, run the command again.");
+        write!(text, "\n{how_to_go_on}").unwrap_or_default();
         return Err(Failure::NotReady(text));
     }
     match &recovered.recipients {

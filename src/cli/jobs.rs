@@ -260,7 +260,7 @@ fn resume(
     if ids.is_empty() {
         return Ok(nothing_left(id, options.json));
     }
-    desk::check(&books.recovered)?;
+    desk::check(&books.recovered, desk::RUN_AGAIN)?;
     checks::sealing(&pins, Amount::Many, books.recipients.is_some())?;
     let graph = numbers::open(profile)?;
     let runtime = simulate::runtime()?;

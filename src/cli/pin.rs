@@ -95,12 +95,12 @@ pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &G
     checks::permission(&config.profile, flags)?;
     let (books, is_sealed) = if options.dry_run {
         let (found, recipients) = desk::try_out(&place, &config.escrow)?;
-        desk::check(&found)?;
+        desk::check(&found, desk::RUN_DRY_AGAIN)?;
         desk::tell_unresolved(&found, flags.quiet);
         (None, recipients.is_some())
     } else {
         let books = desk::open(&place, &config.escrow, syncs(options))?;
-        desk::check(&books.recovered)?;
+        desk::check(&books.recovered, desk::RUN_AGAIN)?;
         let is_sealed = books.recipients.is_some();
         (Some(books), is_sealed)
     };

@@ -88,6 +88,11 @@ impl Escrow {
         Ok(self.unreadable.iter().copied().filter(|line| !told.contains(line)).collect())
     }
 
+    /// That the last line has no end, where no journal shows that its PIN was never sent.
+    fn cut_off(&self) -> Option<Clean> {
+        self.is_torn.then(|| Clean::new("the last line of escrow.jsonl is cut off: its PIN may be lost"))
+    }
+
     /// What of the database it lost, or has otherwise. A change may have two lines there: one that is right is enough.
     pub(super) fn lacks(&self, db: &Connection) -> rusqlite::Result<Missing> {
         let changes: HashSet<ChangeId> = self.lines.iter().map(|(change, _)| *change).collect();
@@ -185,8 +190,10 @@ pub(super) fn look(dir: &StateDir, recipients: &[Fingerprint]) -> Result<Recover
             Ok(Recovered { unresolved, findings, recipients: ledger::standing(db, recipients)? })
         }),
         Err(error) if error.is_missing() => {
-            let gone = Evidence { was_empty: true, noted, escrow: Escrow::read(dir)? }.journal_is_gone();
-            Ok(Recovered { findings: gone.into_iter().collect(), ..Recovered::default() })
+            let evidence = Evidence { was_empty: true, noted, escrow: Escrow::read(dir)? };
+            let escrow = &evidence.escrow;
+            let findings = [evidence.journal_is_gone(), unreadable(&escrow.unreadable), escrow.cut_off()];
+            Ok(Recovered { findings: findings.into_iter().flatten().collect(), ..Recovered::default() })
         }
         Err(error) => Err(error),
     }

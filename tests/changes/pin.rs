@@ -1,8 +1,9 @@
 //! `pin set`: what is sent, what is told of it, and where the PIN is found again.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -201,6 +202,48 @@ fn a_dry_run_is_refused_where_the_run_itself_would_be_and_leaves_the_records_as_
     assert_eq!(ready(), Some(0));
     fs::write(shop.state("journal.db"), "no database").expect("written");
     dry("journal ~/.local/state/pindesk/journal.db");
+    assert_eq!(shop.simulator.pin_requests(), 1);
+}
+
+#[test]
+fn a_dry_run_is_refused_as_the_run_is_where_only_a_bad_escrow_file_is_left() {
+    let shop = Shop::prompt();
+    let id = shop.ids("not-set", 1).remove(0);
+    assert_eq!(set_one(&shop, &id, &[]).code, Some(0));
+    let whole = fs::read_to_string(shop.state("escrow.jsonl")).expect("the file");
+    let empty = || state_of(&shop).into_keys().for_each(|entry| fs::remove_file(entry).expect("removed"));
+    empty();
+    let gone = "journal.db is missing or empty, though there was one: ";
+    let (damaged, torn) = (
+        "a line of escrow.jsonl cannot be read (line 1): its PIN may be lost",
+        "the last line of escrow.jsonl is cut off: its PIN may be lost",
+    );
+    for (text, told) in [
+        ("x\n".to_owned(), vec![damaged]),
+        (whole[..whole.len() - 50].to_owned(), vec![torn]),
+        (format!("x\n{whole}"), vec![gone, damaged]),
+        (format!("{whole}{{"), vec![gone, torn]),
+    ] {
+        fs::write(shop.state("escrow.jsonl"), text).expect("written");
+        fs::set_permissions(shop.state("escrow.jsonl"), Permissions::from_mode(0o600)).expect("its owner's alone");
+        let before = state_of(&shop);
+        let dry = set_one(&shop, &id, &["--replace", "--dry-run"]);
+        assert_eq!((dry.code, dry.out.as_str()), (Some(6), ""), "{dry:?}");
+        assert!(state_of(&shop) == before, "something was written");
+        let run = set_one(&shop, &id, &["--replace"]);
+        assert_eq!((run.code, run.out.as_str()), (Some(6), ""), "{run:?}");
+        let lines = dry.err.lines().filter_map(|line| line.strip_prefix("  "));
+        assert!(
+            lines.clone().count() == told.len() && lines.zip(told).all(|(line, told)| line.starts_with(told)),
+            "{dry:?}"
+        );
+        assert_eq!(dry.err.lines().count(), run.err.lines().count(), "{run:?}");
+        let last = |ended: &Ended| ended.err.lines().last().map(str::to_owned);
+        assert_eq!(last(&run).as_deref(), Some("When you have read this, run the command again."));
+        let then = "A dry run says this each time. The run itself says it once: run it again after that.";
+        assert_eq!(last(&dry).as_deref(), Some(then));
+        empty();
+    }
     assert_eq!(shop.simulator.pin_requests(), 1);
 }
 
