@@ -11,7 +11,7 @@ use pindesk::escrow::EscrowFile;
 use pindesk::job::ChangeId;
 use pindesk::journal::{Event, Refused};
 use pindesk::number::{Number, TwoStep};
-use pindesk::outcome::Outcome;
+use pindesk::outcome::{NotSent, Outcome};
 
 use crate::support::records::{Desk, T0, assert_passed, child, desk_of_parent, number, plan, rest};
 use crate::support::skip;
@@ -173,18 +173,25 @@ async fn while_another_writer_is_stopped_nothing_is_begun_and_what_is_out_waits(
     let other = another(&desk);
     let held = other.lock(Duration::ZERO).expect("it is free");
     let begun = Instant::now();
-    let (intended, rested) = tokio::join!(
+    let refusal = rest(&desk.intent(job, 2, T0), Outcome::NotSent(NotSent::Stopped), T0);
+    let (intended, refused, rested) = tokio::join!(
         async {
             let intended = journal.intend(desk.intent(job, 2, T0)).await;
             assert!(begun.elapsed() >= Duration::from_secs(10), "it may only be slow: {:?}", begun.elapsed());
-            drop(held);
             intended
+        },
+        async {
+            let refused = journal.refuse(refusal).await;
+            drop(held);
+            refused
         },
         journal.rest(rest(&first, Outcome::Confirmed, T0))
     );
-    match intended {
-        Err(Refused::Busy(why)) => assert_eq!(desk.told(why), format!("nothing can be recorded: {}", holder())),
-        other => panic!("{other:?}"),
+    for answer in [intended, refused] {
+        match answer {
+            Err(Refused::Busy(why)) => assert_eq!(desk.told(why), format!("nothing can be recorded: {}", holder())),
+            other => panic!("{other:?}"),
+        }
     }
     rested.expect("it waited");
     journal.intend(desk.intent(job, 2, T0)).await.expect("nothing is broken");
@@ -390,7 +397,11 @@ async fn on_a_full_disk_nothing_is_begun_but_outcomes_are_kept() {
         assert!(out.len() < 5_000, "it never was full");
     };
     assert!(why.starts_with("the journal in ~/state takes nothing more: "), "{why}");
-    for intent in &out {
+    let refused = journal.refuse(rest(&desk.intent(job, 6_000, T0), Outcome::NotSent(NotSent::Stopped), T0));
+    let (refused, first) = tokio::join!(refused, journal.rest(rest(&out[0], Outcome::Confirmed, T0)));
+    dead(&desk, refused);
+    first.expect("kept in the reserve");
+    for intent in &out[1..] {
         journal.rest(rest(intent, Outcome::Confirmed, T0)).await.expect("kept in the reserve");
     }
     dead(&desk, journal.intend(desk.intent(job, 6_000, T0)).await);
