@@ -118,6 +118,7 @@ fn list(options: &ListOptions, place: &Path) -> Result<u8, Failure> {
         is_torn: bool,
     }
     let store = Store::read(place, &options.numbers)?;
+    store.kept.iter().for_each(Kept::tell_if_lines_differ);
     if options.json {
         let records = store.kept.iter().map(|kept| Record::of(kept.line(), kept.fate)).collect();
         let answer = Answer { schema: SCHEMA, records, unreadable_lines: &store.unreadable, is_torn: store.is_torn };

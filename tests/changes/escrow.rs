@@ -209,6 +209,31 @@ fn where_a_line_was_altered_or_damaged_the_journals_copy_is_opened_and_it_is_sai
     }
 }
 
+#[test]
+fn a_list_says_of_which_change_there_are_lines_that_differ() {
+    let (shop, id) = with_one_record();
+    let whole = shop.run(&["escrow", "list", "--json"]);
+    assert_eq!(whole.err, "");
+    let change = whole.summary()["records"][0]["change"].as_str().expect("one").to_owned();
+    let file = shop.state("escrow.jsonl");
+    let text = fs::read_to_string(&file).expect("the file");
+    fs::write(&file, text.replace(&id, "200000000009999")).expect("altered");
+    let told = format!(
+        "pindesk: change {change}: 2 lines are kept of it that differ, and one is listed. What opens of them is shown by: \
+         pindesk escrow open\n"
+    );
+    for arguments in [&["escrow", "list"][..], &["escrow", "list", "--json"]] {
+        assert_eq!(shop.run(arguments).err, told);
+    }
+    // A journal that was begun anew knows of no job that a line names: that is no difference.
+    fs::write(&file, text).expect("as it was");
+    fs::remove_file(shop.state("journal.db")).expect("removed");
+    assert!(open(&shop, "key.txt", &["--json"]).err.contains("pindesk: this opening is not recorded"));
+    assert_eq!(shop.run(&["escrow", "ack"]).code, Some(0));
+    let anew = shop.run(&["escrow", "list", "--json"]);
+    assert_eq!((anew.err.as_str(), &anew.summary()["records"][0]["request"]), ("", &json!("no_answer")));
+}
+
 /// Cuts the last line of the escrow file in the middle.
 fn cut(text: &str) -> &str {
     &text[..text.len() - 50]

@@ -92,7 +92,9 @@ impl Opening<'_> {
 
 impl Kept {
     fn add(&mut self, line: Line, source: Source) {
-        match self.lines.iter_mut().find(|(known, _)| *known == line) {
+        // The job says nothing of the PIN, and a journal that was begun anew does not know it.
+        let is_same = |known: &Line| known.context() == line.context() && known.sealed == line.sealed;
+        match self.lines.iter_mut().find(|(known, _)| is_same(known)) {
             Some((_, known)) => *known = known.and(source),
             None => self.lines.push((line, source)),
         }
@@ -101,6 +103,18 @@ impl Kept {
     /// What is told of the change without a key.
     pub(super) fn line(&self) -> &Line {
         &self.lines[0].0
+    }
+
+    /// Says on standard error what makes the line that is told without a key less than certain.
+    pub(super) fn tell_if_lines_differ(&self) {
+        let count = self.lines.len();
+        if count > 1 {
+            complain(&format!(
+                "pindesk: change {}: {count} lines are kept of it that differ, and one is listed. What opens of them is shown \
+                 by: pindesk escrow open",
+                self.line().change
+            ));
+        }
     }
 
     /// Opens every line that can be: neither a line that was altered or damaged nor a forged one hides another. Each PIN
