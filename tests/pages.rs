@@ -708,6 +708,15 @@ mod changed_meanwhile {
     }
 
     #[test]
+    fn a_number_in_doubt_that_is_listed_no_more_is_not_told_as_read_so() {
+        let mut stage = reading((80, 24));
+        stage.in_doubt(0, |standing| standing.before = TwoStep::On);
+        reads_again(&mut stage, vec![number(1)], Ok(())).opens_number(0);
+        stage.sees("on before; now unknown, its WABA lists it no more").sees_no("Still not set");
+        stage.sees("If it is not set 2 minutes after the last try, nothing was");
+    }
+
+    #[test]
     fn a_question_stays_as_it_is_where_the_number_came_or_its_waba_was_not_read_to_its_end() {
         for (numbers, result) in
             [(vec![number(0)], Ok(())), (vec![number(1)], Err(ReadFailure::StrangeReply { http_status: 200 }))]

@@ -267,7 +267,9 @@ impl Recorded {
 /// How long it takes until nothing that was sent can land any more. Where the clock was set back meanwhile, nobody knows
 /// how long ago it was: the whole time is waited for.
 pub(crate) fn time_to_new_pin(last_send: UtcTime, now: UtcTime) -> Duration {
-    now.until(last_send.plus(LATE_LANDING)).min(LATE_LANDING + LONGEST_REQUEST)
+    // Not by the time of the landing: a clock may stand at the end of what can be told.
+    let left = LATE_LANDING.saturating_sub(last_send.until(now)) + now.until(last_send);
+    left.min(LATE_LANDING + LONGEST_REQUEST)
 }
 
 impl Actor {

@@ -418,6 +418,15 @@ fn time_to_new_pin(desk: &Desk) -> Duration {
 }
 
 #[tokio::test]
+async fn a_clock_at_the_end_of_what_can_be_told_frees_no_number_early() {
+    let desk = Desk::new();
+    let end = UtcTime::from_unix_seconds(u32::MAX);
+    let job = leave_in_doubt(&desk, end).await;
+    let words = busy(open_now(&desk).0.intend(desk.intent(job, 1, end)).await);
+    assert!(words.starts_with("an earlier PIN can still land on this number"), "{words}");
+}
+
+#[tokio::test]
 async fn a_clock_that_was_a_year_ahead_keeps_a_number_no_longer_than_a_right_one() {
     if skip::on_a_machine_younger_than(200) {
         return;

@@ -26,7 +26,14 @@ pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, standing: &In
     sheet.field("May be in force", &candidates(standing));
     let (_, before, _) = status::two_step(standing.before);
     let (_, words, role) = status::two_step(number.two_step);
-    let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {at}"));
+    let is_old = app.roster().get(&number.id).is_some_and(|row| row.is_old);
+    let read = match number.read_at {
+        // What was read then is not what stands here.
+        Some(_) if app.is_unlisted(number) => "its WABA lists it no more".to_owned(),
+        None => "not read yet".to_owned(),
+        Some(_) if is_old => "not read since this start".to_owned(),
+        Some(at) => format!("read {at}"),
+    };
     sheet.styled_field("Two-step", &format!("{before} before; now {words}, {read}"), role);
     match standing.sent {
         Sent::Recorded(finished) => super::number::tries(sheet, finished),
@@ -67,6 +74,9 @@ fn what_to_do(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubt,
              settle that."
         }
         (_, TwoStep::On) => "Read the status again. It says that a PIN is set, not which one.",
+        (TwoStep::On, TwoStep::NotSet | TwoStep::Unknown) => {
+            "Read the status again. If it is not set 2 minutes after the last try, nothing was applied, and it is settled."
+        }
         (_, TwoStep::NotSet | TwoStep::Unknown) => {
             "Read the status again. Still not set 2 minutes after the last try: nothing was applied, and it is settled."
         }
