@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use divan::Bencher;
-use pindesk::config::Escrow;
+use pindesk::config::EscrowSettings;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::console::app::{App, Msg, Place, Session, Size};
 use pindesk::console::keymap::Keymap;
@@ -16,14 +16,14 @@ use pindesk::console::terminal::{Abilities, Screen};
 use pindesk::console::theme::{Surroundings, Theme};
 use pindesk::console::view::View;
 use pindesk::console::work::{Assignment, Order, Recording, Report, Work};
-use pindesk::job::Before;
+use pindesk::job::StatusBefore;
 use pindesk::journal::{Actor, Kind};
-use pindesk::listing::Sources;
+use pindesk::listing::NumberSources;
 use pindesk::moment::Clock;
 use pindesk::number::{PhoneNumberId, TwoStep};
 use pindesk::pin::Pin;
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -85,8 +85,8 @@ fn recording(state: &TempDir) -> Recording {
     Recording {
         state_dir: state.path().join("state"),
         kind: Kind::Real,
-        escrow: Escrow { recipients, recipients_file: None },
-        profile: Clean::new("bench"),
+        escrow: EscrowSettings { recipients, recipients_file: None },
+        profile: CleanText::new("bench"),
         actor: Actor::from_process(),
         #[cfg(debug_assertions)]
         syncs: true,
@@ -173,7 +173,7 @@ impl Desk {
             Endpoint { url: url.parse().expect("a URL"), version: "v24.0".parse().expect("a version"), ca_file: None };
         let (report, reports) = mpsc::channel();
         let state = TempDir::new().expect("a directory");
-        let sources = Sources { wabas, numbers: Vec::new() };
+        let sources = NumberSources { wabas, numbers: Vec::new() };
         let recording = recording(&state);
         let assignment = Assignment { endpoint, sources, concurrency: IN_FLIGHT, recording };
         let work = Work::start(runtime, assignment, Clock::System, move |said| {
@@ -209,7 +209,7 @@ impl Desk {
             self.work.give(Order::Set {
                 number: id(n),
                 waba: None,
-                before: Before { two_step: TwoStep::NotSet, read_at: None },
+                before: StatusBefore { two_step: TwoStep::NotSet, read_at: None },
                 pin,
             });
         }

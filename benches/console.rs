@@ -11,10 +11,10 @@ use pindesk::console::key::Key;
 use pindesk::console::keymap::Keymap;
 use pindesk::console::theme::{Surroundings, Theme};
 use pindesk::console::view::View;
-use pindesk::job::{ChangeId, JobState, Progress};
+use pindesk::job::{ChangeId, ChangeState, Progress};
 use pindesk::moment::{Clock, UtcTime};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -36,8 +36,8 @@ fn id(n: usize) -> PhoneNumberId {
 
 /// Numbers from a range that belongs to nobody; there are more of them here than it holds, so the last part is longer.
 fn number(n: usize, waba: &Arc<Waba>) -> Number {
-    let mut number = Number::unread(id(n), Some(Clean::new(&format!("Acme Stores {}", n % 977))));
-    number.display = Some(Clean::new(&format!("+44 7700 900{n:06}")));
+    let mut number = Number::from_config(id(n), Some(CleanText::new(&format!("Acme Stores {}", n % 977))));
+    number.display_number = Some(CleanText::new(&format!("+44 7700 900{n:06}")));
     number.read_at = Some(UtcTime::from_unix_seconds(0));
     number.two_step = [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown][n % 3];
     number.waba = Some(Arc::clone(waba));
@@ -73,7 +73,7 @@ impl Console {
     /// Everything was read and shown once.
     fn loaded() -> RefCell<Self> {
         let id = "100000000000001".parse().expect("an id");
-        let waba = Arc::new(Waba { id, name: Some(Clean::new("uk-retail")) });
+        let waba = Arc::new(Waba { id, name: Some(CleanText::new("uk-retail")) });
         let (app, _) = App::start(session(&waba), Ok(()), Keymap::default(), SIZE);
         let theme = Theme::new(
             &Surroundings {
@@ -144,7 +144,7 @@ fn progress_and_frame(bencher: Bencher<'_, '_>) {
             let state = |(change, number): &(ChangeId, PhoneNumberId)| Progress {
                 change: Some(*change),
                 number: *number,
-                state: JobState::Sending { attempt: 1 },
+                state: ChangeState::Sending { attempt: 1 },
             };
             changes.iter().map(state).collect::<Vec<_>>()
         })
@@ -162,7 +162,7 @@ fn progress_one_by_one(bencher: Bencher<'_, '_>) {
     let change = ChangeId::new();
     bencher
         .with_inputs(|| {
-            let state = |attempt| JobState::Sending { attempt };
+            let state = |attempt| ChangeState::Sending { attempt };
             (0..PROGRESS)
                 .map(|n| Progress { change: Some(change), number: id(n * 97), state: state(1) })
                 .collect::<Vec<_>>()

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use divan::Bencher;
-use pindesk::config::Escrow as EscrowSettings;
-use pindesk::escrow::{EscrowFile, Line, Recipients};
-use pindesk::job::{Before, Change, ChangeId, JobId};
+use pindesk::config::EscrowSettings as EscrowSettings;
+use pindesk::escrow::{EscrowFile, EscrowEntry, Recipients};
+use pindesk::job::{StatusBefore, Change, ChangeId, JobId};
 use pindesk::moment::UtcTime;
 use pindesk::number::TwoStep;
 use pindesk::pin::Pin;
@@ -43,7 +43,7 @@ fn change() -> Change {
     Change {
         id: ChangeId::new(),
         job: JobId::new(1),
-        before: Before { two_step: TwoStep::NotSet, read_at: None },
+        status_before: StatusBefore { two_step: TwoStep::NotSet, read_at: None },
         number: "106540352100143".parse().expect("an id"),
         waba: Some("102290129340398".parse().expect("an id")),
         pin: Pin::parse(b"409726").expect("six digits"),
@@ -52,7 +52,7 @@ fn change() -> Change {
 
 fn seal(bencher: Bencher<'_, '_>, key: &str) {
     let recipients = recipients(key);
-    bencher.with_inputs(change).bench_refs(|change| recipients.seal(change, AT));
+    bencher.with_inputs(change).bench_refs(|change| recipients.encrypt(change, AT));
 }
 
 #[divan::bench]
@@ -74,9 +74,9 @@ fn seal_to_rsa_3072(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn append_a_group_with_sync(bencher: Bencher<'_, '_>) {
     let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory");
-    let state = StateDir::open_or_make(&dir.path().join("state")).expect("a state directory");
+    let state = StateDir::open_or_create(&dir.path().join("state")).expect("a state directory");
     let file = EscrowFile::open(&state).expect("the file");
     let recipients = recipients(X25519);
-    let group: Vec<Line> = (0..GROUP).map(|_| recipients.seal(&change(), AT).expect("sealed")).collect();
+    let group: Vec<EscrowEntry> = (0..GROUP).map(|_| recipients.encrypt(&change(), AT).expect("sealed")).collect();
     bencher.bench_local(|| file.lock(PATIENCE).expect("locked").append(&group).expect("appended"));
 }

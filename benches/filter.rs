@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use pindesk::console::roster::{Direction, Roster, Sort, SortBy};
-use pindesk::job::JobState;
+use pindesk::job::ChangeState;
 use pindesk::moment::UtcTime;
 use pindesk::number::{Number, TwoStep, Waba};
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 
 const NUMBERS: usize = 100_000;
 const PAGE: usize = 100;
@@ -24,8 +24,8 @@ fn number(n: usize, wabas: &[Arc<Waba>]) -> Number {
     let spread = n * 7_919 % 10_000_000;
     let name = format!("Acme {} {} {}", KINDS[n % KINDS.len()], TOWNS[n / 3 % TOWNS.len()], n % 97);
     let id = format!("{}", 200_000_000_000_001 + n).parse().expect("an id");
-    let mut number = Number::unread(id, Some(Clean::new(&name)));
-    number.display = Some(Clean::new(&format!("+1 {:03}-{:04}", 2_000 + spread / 10_000, spread % 10_000)));
+    let mut number = Number::from_config(id, Some(CleanText::new(&name)));
+    number.display_number = Some(CleanText::new(&format!("+1 {:03}-{:04}", 2_000 + spread / 10_000, spread % 10_000)));
     number.read_at = Some(UtcTime::from_unix_seconds(0));
     number.two_step = [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown][n % 3];
     number.waba = Some(Arc::clone(&wabas[n * wabas.len() / NUMBERS]));
@@ -35,7 +35,7 @@ fn number(n: usize, wabas: &[Arc<Waba>]) -> Number {
 fn wabas() -> Vec<Arc<Waba>> {
     let waba = |n| Waba {
         id: format!("{}", 100_000_000_000_001_u64 + n).parse().expect("an id"),
-        name: Some(Clean::new(&format!("region-{n}"))),
+        name: Some(CleanText::new(&format!("region-{n}"))),
     };
     (0..20).map(|n| Arc::new(waba(n))).collect()
 }
@@ -46,7 +46,7 @@ fn loaded() -> Roster {
         roster.upsert(&number(n, &wabas));
     }
     for n in 0..1_000 {
-        roster.set_job(number(n * 13, &wabas).id, JobState::Queued);
+        roster.set_job(number(n * 13, &wabas).id, ChangeState::Queued);
     }
     roster.finish_refresh(&[]);
     roster.settle();

@@ -19,30 +19,30 @@ use std::sync::mpsc as blocking;
 
 use tokio::sync::{mpsc, watch};
 
-use self::actor::Actor;
-use self::doubts::Doubts;
-use self::news::Teller;
-use self::queue::List;
+use self::actor::JobsActor;
+use self::doubts::InDoubtChanges;
+use self::news::ProgressSender;
+use self::queue::NumberList;
 use crate::escrow::Recipients;
 use crate::graph::Graph;
 use crate::job::{Change, JobId, Progress};
 use crate::journal::{Journal, Unresolved};
-use crate::moment::{self, Clock, Moment};
+use crate::moment::{self, Clock, TimePoint};
 use crate::number::{Number, PhoneNumberId, TwoStep};
-use crate::pin::Pins;
-use crate::text::Clean;
+use crate::pin::PinChoice;
+use crate::text::CleanText;
 
 /// The handle of the actor. When the last one is dropped, the actor stops as if asked to.
 #[derive(Debug, Clone)]
-pub struct Batch {
-    commands: mpsc::UnboundedSender<Command>,
+pub struct JobsHandle {
+    commands: mpsc::UnboundedSender<ActorCommand>,
     paused: Arc<watch::Sender<bool>>,
-    death: watch::Receiver<Option<Clean>>,
+    journal_failure: watch::Receiver<Option<CleanText>>,
 }
 
 /// What makes a PIN that is sent one that cannot be lost.
 #[derive(Debug, Clone)]
-pub struct Records {
+pub struct Recorder {
     /// Written before and after each request.
     pub journal: Journal,
     /// Whom PINs are sealed to; without any there is no escrow.
@@ -57,22 +57,22 @@ pub struct StatusRead {
     /// What Meta said.
     pub two_step: TwoStep,
     /// When it was asked: an answer to an earlier question proves nothing.
-    pub asked: Moment,
+    pub asked_at: TimePoint,
 }
 
 /// What the handle asks for.
-enum Command {
-    Start(Vec<Change>),
-    StartEach(List),
-    SendAgain(PhoneNumberId),
-    Use(Graph),
+enum ActorCommand {
+    SetPins(Vec<Change>),
+    SetPinOfEach(NumberList),
+    Resend(PhoneNumberId),
+    UseGraph(Graph),
     Stop(Option<blocking::Sender<()>>),
-    SettleByHand(PhoneNumberId, Clean),
+    ResolveManually(PhoneNumberId, CleanText),
     StatusRead(StatusRead),
     DropSecrets,
 }
 
-impl Batch {
+impl JobsHandle {
     /// Starts the actor on the current tokio runtime, with at most `concurrency` requests on their way at once.
     /// The receiver gets news of every move, in order for each number.
     ///
@@ -81,7 +81,7 @@ impl Batch {
     #[must_use]
     pub fn start(
         graph: Option<Graph>,
-        records: Records,
+        records: Recorder,
         unresolved: Vec<Unresolved>,
         concurrency: usize,
         clock: Clock,
@@ -90,63 +90,63 @@ impl Batch {
         let (news, progress) = mpsc::unbounded_channel();
         let (dies, death) = watch::channel(None);
         let paused = Arc::new(watch::Sender::new(false));
-        let teller = Teller::new(news, clock);
-        let doubts = Doubts::recovered(unresolved, teller.now());
-        for doubt in doubts.all() {
-            teller.tell(doubt);
+        let teller = ProgressSender::new(news, clock);
+        let doubts = InDoubtChanges::from_unresolved(unresolved, teller.now());
+        for doubt in doubts.all_progress() {
+            teller.send(doubt);
         }
-        let actor = Actor::new(graph, records, doubts, concurrency, teller, Arc::clone(&paused), dies, moment::uptime);
+        let actor = JobsActor::new(graph, records, doubts, concurrency, teller, Arc::clone(&paused), dies, moment::uptime);
         tokio::spawn(actor.run(inbox));
-        (Self { commands, paused, death }, progress)
+        (Self { commands, paused, journal_failure: death }, progress)
     }
 
     /// Sets these PINs.
-    pub fn set(&self, changes: Vec<Change>) {
-        self.tell(Command::Start(changes));
+    pub fn set_pins(&self, changes: Vec<Change>) {
+        self.send(ActorCommand::SetPins(changes));
     }
 
     /// Sets a PIN on each of these numbers, as one job. What waits takes little memory: the change of a number is made when
     /// its turn comes, and nothing is told of it before that, or before it is let go.
-    pub fn set_each(&self, job: JobId, numbers: Arc<Vec<Number>>, pins: Pins) {
-        self.tell(Command::StartEach(List { job, numbers, pins }));
+    pub fn set_pin_of_each(&self, job: JobId, numbers: Arc<Vec<Number>>, pins: PinChoice) {
+        self.send(ActorCommand::SetPinOfEach(NumberList { job, numbers, pins }));
     }
 
     /// Sends the PIN that is in doubt on this number again; does nothing where none is in memory.
-    pub fn send_again(&self, number: PhoneNumberId) {
-        self.tell(Command::SendAgain(number));
+    pub fn resend(&self, number: PhoneNumberId) {
+        self.send(ActorCommand::Resend(number));
     }
 
     /// Uses another client from the next request on, repeats included: the access token was read again.
     pub fn use_graph(&self, graph: Graph) {
-        self.tell(Command::Use(graph));
+        self.send(ActorCommand::UseGraph(graph));
     }
 
     /// Sends nothing new: what waits ends as not sent (or stays in doubt), what is on its way is awaited.
     pub fn stop(&self) {
-        self.tell(Command::Stop(None));
+        self.send(ActorCommand::Stop(None));
     }
 
     /// As [`Batch::stop`], and tells `at_rest` when nothing is on its way any more and every outcome is recorded.
-    pub fn stop_then(&self, at_rest: blocking::Sender<()>) {
-        self.tell(Command::Stop(Some(at_rest)));
+    pub fn stop_and_notify(&self, at_rest: blocking::Sender<()>) {
+        self.send(ActorCommand::Stop(Some(at_rest)));
     }
 
     /// Records that what is in doubt on this number was checked by hand, and tells it as settled. Does nothing where
     /// nothing is in doubt, or a request is on its way.
-    pub fn settle_by_hand(&self, number: PhoneNumberId, note: Clean) {
-        self.tell(Command::SettleByHand(number, note));
+    pub fn resolve_manually(&self, number: PhoneNumberId, note: CleanText) {
+        self.send(ActorCommand::ResolveManually(number, note));
     }
 
     /// Takes in what a read said: still not set, [`LATE_LANDING`](crate::job::LATE_LANDING) after the last request that may
     /// have been applied, settles the doubt; anything else settles nothing.
-    pub fn status_read(&self, read: StatusRead) {
-        self.tell(Command::StatusRead(read));
+    pub fn handle_status_read(&self, read: StatusRead) {
+        self.send(ActorCommand::StatusRead(read));
     }
 
     /// Forgets the client as soon as nothing needs it any more, and every PIN in doubt that the escrow has: the screen is
     /// hidden. What is on its way or waits for its turn goes on. Holds until [`Batch::use_graph`].
     pub fn drop_secrets(&self) {
-        self.tell(Command::DropSecrets);
+        self.send(ActorCommand::DropSecrets);
     }
 
     /// Sends nothing new until [`Batch::go_on`], from the moment this returns on; what is on its way goes on.
@@ -155,18 +155,18 @@ impl Batch {
     }
 
     /// Goes on after a pause.
-    pub fn go_on(&self) {
+    pub fn resume(&self) {
         self.paused.send_replace(false);
     }
 
     /// Why the journal takes nothing more in this process, once it does not: then no work is taken any more. Told before
     /// the states that come of it.
     #[must_use]
-    pub fn records_died(&self) -> watch::Receiver<Option<Clean>> {
-        self.death.clone()
+    pub fn journal_failure(&self) -> watch::Receiver<Option<CleanText>> {
+        self.journal_failure.clone()
     }
 
-    fn tell(&self, command: Command) {
+    fn send(&self, command: ActorCommand) {
         // The actor outlives every handle, unless its runtime ended: then nothing can be sent any more, as wished.
         self.commands.send(command).ok();
     }

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{self, Config, ConfigError, Env, Overrides};
 use crate::console::keymap::{BadKey, Keymap};
 use crate::process;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 mod audit;
 mod checks;
@@ -307,24 +307,24 @@ fn need_config(overrides: &Overrides, env: &Env) -> Result<Config, Failure> {
 
 /// What is said where no config file was found.
 fn no_config(overrides: &Overrides, env: &Env) -> String {
-    let places: Vec<_> = config::search_path(overrides, env).iter().map(|path| path.display().to_string()).collect();
-    let places = Clean::new(&places.join(", "));
+    let places: Vec<_> = config::search_paths(overrides, env).iter().map(|path| path.display().to_string()).collect();
+    let places = CleanText::new(&places.join(", "));
     format!("no config file found ({places}).\nLook around safely:   pindesk --demo")
 }
 
 /// The key table with the operator's own keys in it.
 fn keymap(config: &Config) -> Result<Keymap, ConfigError> {
     let mut keymap = Keymap::default();
-    for own in &config.keys {
+    for own in &config.key_overrides {
         keymap.rebind(&own.action, &own.key).map_err(|bad| {
             let told = bad.to_string();
             match bad {
-                BadKey::UnknownAction { .. } | BadKey::Fixed(_) => own.refuse_action(&told, &[]),
+                BadKey::UnknownAction { .. } | BadKey::Fixed(_) => own.action_error(&told, &[]),
                 BadKey::UnknownKey(_)
                 | BadKey::Forbidden(_)
                 | BadKey::Confirms(_)
                 | BadKey::Clash { .. }
-                | BadKey::Typed { .. } => own.refuse_key(&told, "a key that is free on every page of this action"),
+                | BadKey::Typed { .. } => own.key_error(&told, "a key that is free on every page of this action"),
             }
         })?;
     }

@@ -18,20 +18,20 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use crate::text::Clean;
+use crate::text::CleanText;
 
 pub use error::{ConfigError, EXIT_CODE};
 pub use guarded::FileError;
 pub use profile::Profile;
-pub use settings::{ConsoleSettings, Escrow, GlyphChoice, KeyOverride};
+pub use settings::{ConsoleSettings, EscrowSettings, GlyphChoice, KeyOverride};
 pub use token::{TokenError, TokenSource};
 
-use error::Refusal;
-use source::Source;
-use table::Table;
+use error::ConfigDiagnostic;
+use source::ConfigText;
+use table::ConfigTable;
 
 /// Read when no file of the user's own is there.
-const SYSTEM_CONFIG: &str = "/etc/pindesk/config.toml";
+const SYSTEM_CONFIG_PATH: &str = "/etc/pindesk/config.toml";
 
 /// What the command line says; it goes before everything else.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -69,12 +69,12 @@ impl Env {
     /// The variables of this process.
     #[must_use]
     pub fn from_process() -> Self {
-        Self::read(|name| std::env::var_os(name))
+        Self::from_lookup(|name| std::env::var_os(name))
     }
 
     /// The variables as `variable` knows them.
     #[must_use]
-    pub fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+    pub fn from_lookup(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name| variable(name).filter(|value| !value.is_empty());
         let path = |name| set(name).map(PathBuf::from);
         let absolute = |name| path(name).filter(|path| path.is_absolute());
@@ -95,15 +95,15 @@ impl Env {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The file it was read from.
-    pub source: PathBuf,
+    pub path: PathBuf,
     /// The chosen profile.
     pub profile: Profile,
     /// Whom PINs are sealed to.
-    pub escrow: Escrow,
+    pub escrow: EscrowSettings,
     /// How the console behaves.
     pub console: ConsoleSettings,
     /// The `[keys]` table in the order of the file, for the keymap to check.
-    pub keys: Vec<KeyOverride>,
+    pub key_overrides: Vec<KeyOverride>,
 }
 
 impl Config {
@@ -112,9 +112,9 @@ impl Config {
     /// # Errors
     /// A file that is unreadable or that others may change, a mistake in it, or no way to choose a profile.
     pub fn load(overrides: &Overrides, env: &Env) -> Result<Option<Self>, ConfigError> {
-        let is_named = named_config(overrides, env).is_some();
-        for path in search_path(overrides, env) {
-            match guarded::read(&guarded::CONFIG_FILE, &path) {
+        let is_named = explicit_config_path(overrides, env).is_some();
+        for path in search_paths(overrides, env) {
+            match guarded::read_text(&guarded::CONFIG_FILE, &path) {
                 Ok(text) => return Self::parse(path, &text, overrides, env).map(Some),
                 Err(error) if error.is_missing() && !is_named => {}
                 Err(error) => return Err(error.into()),
@@ -124,52 +124,52 @@ impl Config {
     }
 
     fn parse(path: PathBuf, text: &str, overrides: &Overrides, env: &Env) -> Result<Self, ConfigError> {
-        let source = Source { path: &path, text, home: env.home.as_deref() };
-        let root = DeTable::parse(text).map_err(|error| Refusal::syntax(&source, &error))?;
-        let top = Table::top(&source, &root)?;
+        let source = ConfigText { path: &path, text, home: env.home.as_deref() };
+        let root = DeTable::parse(text).map_err(|error| ConfigDiagnostic::from_toml_error(&source, &error))?;
+        let top = ConfigTable::root(&source, &root)?;
         let mut profiles = Vec::new();
         if let Some(table) = top.get("profile") {
             for field in table.any_table()?.fields() {
-                profiles.push(profile::read(&field)?);
+                profiles.push(profile::parse_profile(&field)?);
             }
         }
         let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
-        let default = default_profile(&top, &names)?;
-        let escrow = settings::read_escrow(&top)?;
-        let console = settings::read_console(&top)?;
-        let keys = settings::read_keys(&top)?;
+        let default = default_profile_name(&top, &names)?;
+        let escrow = settings::parse_escrow(&top)?;
+        let console = settings::parse_console(&top)?;
+        let keys = settings::parse_key_overrides(&top)?;
 
         let asked = overrides.profile.as_deref().or(env.profile.as_deref());
-        let index = choose(&path, &names, asked, default)?;
+        let index = select_profile(&path, &names, asked, default)?;
         let mut profile = profiles.swap_remove(index);
         profile.read_only |= overrides.read_only;
         if let Some(file) = &env.token_file {
             profile.token = Some(TokenSource::File(file.clone()));
         }
-        Ok(Self { profile, escrow, console, keys, source: path })
+        Ok(Self { profile, escrow, console, key_overrides: keys, path })
     }
 }
 
 /// The place of the profile asked for, or of the default one, or of the only one.
-fn choose(file: &Path, names: &[&str], asked: Option<&str>, default: Option<&str>) -> Result<usize, ConfigError> {
-    let known = || names.iter().map(|name| Clean::new(name)).collect();
-    let file = Clean::new(&file.to_string_lossy());
+fn select_profile(file: &Path, names: &[&str], asked: Option<&str>, default: Option<&str>) -> Result<usize, ConfigError> {
+    let known = || names.iter().map(|name| CleanText::new(name)).collect();
+    let file = CleanText::new(&file.to_string_lossy());
     match (asked.or(default), names) {
         (_, []) => Err(ConfigError::NoProfile { file }),
         (Some(wanted), _) => names.iter().position(|name| *name == wanted).ok_or_else(|| ConfigError::UnknownProfile {
             file,
-            wanted: Clean::new(guarded::shown_word(wanted)),
-            known: known(),
+            requested: CleanText::new(guarded::redacted_word(wanted)),
+            available: known(),
         }),
         (None, [_]) => Ok(0),
-        (None, _) => Err(ConfigError::WhichProfile { file, known: known() }),
+        (None, _) => Err(ConfigError::AmbiguousProfile { file, available: known() }),
     }
 }
 
 /// `default_profile`, which must be one of `names`.
-fn default_profile<'t>(top: &Table<'t>, names: &[&str]) -> Result<Option<&'t str>, ConfigError> {
+fn default_profile_name<'t>(top: &ConfigTable<'t>, names: &[&str]) -> Result<Option<&'t str>, ConfigError> {
     let Some(field) = top.get("default_profile") else { return Ok(None) };
-    let name = field.text("the name of a profile")?;
+    let name = field.string("the name of a profile")?;
     if names.contains(&name) {
         return Ok(Some(name));
     }
@@ -178,21 +178,21 @@ fn default_profile<'t>(top: &Table<'t>, names: &[&str]) -> Result<Option<&'t str
     } else {
         format!("one of: {}", names.join(", "))
     };
-    Err(field.refuse("there is no profile of this name", expected).suggest(name, names).into())
+    Err(field.value_error("there is no profile of this name", expected).with_suggestion(name, names).into())
 }
 
 /// The files that [`Config::load`] looks for, in its order.
 #[must_use]
-pub fn search_path(overrides: &Overrides, env: &Env) -> Vec<PathBuf> {
-    if let Some(path) = named_config(overrides, env) {
+pub fn search_paths(overrides: &Overrides, env: &Env) -> Vec<PathBuf> {
+    if let Some(path) = explicit_config_path(overrides, env) {
         return vec![path.clone()];
     }
     let config_home = env.xdg_config_home.clone().or_else(|| env.home.as_ref().map(|home| home.join(".config")));
     let of_user = config_home.map(|dir| dir.join("pindesk/config.toml"));
-    of_user.into_iter().chain([PathBuf::from(SYSTEM_CONFIG)]).collect()
+    of_user.into_iter().chain([PathBuf::from(SYSTEM_CONFIG_PATH)]).collect()
 }
 
-fn named_config<'a>(overrides: &'a Overrides, env: &'a Env) -> Option<&'a PathBuf> {
+fn explicit_config_path<'a>(overrides: &'a Overrides, env: &'a Env) -> Option<&'a PathBuf> {
     overrides.config.as_ref().or(env.config.as_ref())
 }
 
@@ -200,7 +200,7 @@ fn named_config<'a>(overrides: &'a Overrides, env: &'a Env) -> Option<&'a PathBu
 ///
 /// # Errors
 /// When neither flag nor variable says where, and there is no home directory.
-pub fn state_dir(overrides: &Overrides, env: &Env) -> Result<PathBuf, ConfigError> {
+pub fn resolve_state_dir(overrides: &Overrides, env: &Env) -> Result<PathBuf, ConfigError> {
     if let Some(dir) = overrides.state_dir.as_ref().or(env.state_dir.as_ref()) {
         return Ok(dir.clone());
     }
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn an_empty_variable_and_a_relative_base_directory_count_as_unset() {
-        let env = Env::read(|name| match name {
+        let env = Env::from_lookup(|name| match name {
             "PINDESK_CONFIG" | "HOME" => Some(OsString::new()),
             "XDG_CONFIG_HOME" => Some("relative".into()),
             "PINDESK_PROFILE" => Some("acme".into()),
@@ -228,16 +228,16 @@ mod tests {
         let none = Overrides::default();
         let mut env = Env { home: Some("/home/ana".into()), ..Env::default() };
         let paths = |overrides: &Overrides, env: &Env| -> Vec<String> {
-            search_path(overrides, env).iter().map(|path| path.display().to_string()).collect()
+            search_paths(overrides, env).iter().map(|path| path.display().to_string()).collect()
         };
-        assert_eq!(paths(&none, &env), ["/home/ana/.config/pindesk/config.toml", SYSTEM_CONFIG]);
+        assert_eq!(paths(&none, &env), ["/home/ana/.config/pindesk/config.toml", SYSTEM_CONFIG_PATH]);
         env.xdg_config_home = Some("/xdg".into());
-        assert_eq!(paths(&none, &env), ["/xdg/pindesk/config.toml", SYSTEM_CONFIG]);
+        assert_eq!(paths(&none, &env), ["/xdg/pindesk/config.toml", SYSTEM_CONFIG_PATH]);
         env.config = Some("/env.toml".into());
         assert_eq!(paths(&none, &env), ["/env.toml"]);
         let flag = Overrides { config: Some("flag.toml".into()), ..Overrides::default() };
         assert_eq!(paths(&flag, &env), ["flag.toml"]);
-        assert_eq!(paths(&none, &Env::default()), [SYSTEM_CONFIG]);
+        assert_eq!(paths(&none, &Env::default()), [SYSTEM_CONFIG_PATH]);
     }
 
     #[test]
@@ -249,14 +249,14 @@ mod tests {
             home: Some("/home/ana".into()),
             ..Env::default()
         };
-        assert_eq!(state_dir(&overrides, &env).ok(), Some("/flag".into()));
+        assert_eq!(resolve_state_dir(&overrides, &env).ok(), Some("/flag".into()));
         overrides.state_dir = None;
-        assert_eq!(state_dir(&overrides, &env).ok(), Some("/env".into()));
+        assert_eq!(resolve_state_dir(&overrides, &env).ok(), Some("/env".into()));
         env.state_dir = None;
-        assert_eq!(state_dir(&overrides, &env).ok(), Some("/xdg/pindesk".into()));
+        assert_eq!(resolve_state_dir(&overrides, &env).ok(), Some("/xdg/pindesk".into()));
         env.xdg_state_home = None;
-        assert_eq!(state_dir(&overrides, &env).ok(), Some("/home/ana/.local/state/pindesk".into()));
+        assert_eq!(resolve_state_dir(&overrides, &env).ok(), Some("/home/ana/.local/state/pindesk".into()));
         env.home = None;
-        assert!(matches!(state_dir(&overrides, &env), Err(ConfigError::NoHome)));
+        assert!(matches!(resolve_state_dir(&overrides, &env), Err(ConfigError::NoHome)));
     }
 }

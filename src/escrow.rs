@@ -12,9 +12,9 @@ mod file;
 mod recipe;
 pub mod open;
 
-pub use file::{Appended, Contents, EscrowFile, Locked};
-pub use key::{Fingerprint, Unusable};
-pub use line::{Context, Line, Sealed};
-pub use lock::{Holder, LockError};
+pub use file::{AppendReceipt, EscrowContents, EscrowFile, EscrowLock};
+pub use key::{Fingerprint, RecipientKeyError};
+pub use line::{PinContext, EscrowEntry, Ciphertext};
+pub use lock::{LockHolder, LockError};
 pub use recipe::recipe;
-pub use recipients::{Recipients, RecipientsError, SealError};
+pub use recipients::{Recipients, RecipientsError, EncryptError};

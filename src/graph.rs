@@ -23,11 +23,11 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use crate::config::endpoint::{Credentials, Endpoint, GraphUrl};
-use crate::graph::fields::{Fields, KnownFields, NumberReader};
+use crate::graph::fields::{FieldSet, KnownFields, NumberParser};
 use crate::graph::json::Json;
-use crate::graph::line::NoReply;
-use crate::graph::reply::Reply;
-use crate::graph::secrets::Secrets;
+use crate::graph::line::TransportError;
+use crate::graph::reply::HttpReply;
+use crate::graph::secrets::RequestSecrets;
 use crate::moment::{Clock, UtcTime};
 use crate::number::{Number, PhoneNumberId, Waba};
 use crate::outcome::{Outcome, ReadFailure};
@@ -63,7 +63,7 @@ struct Inner {
     client: Client,
     url: GraphUrl,
     version: String,
-    secrets: Secrets,
+    secrets: RequestSecrets,
     known_fields: KnownFields,
 }
 
@@ -87,17 +87,17 @@ pub enum GraphSetupError {
     },
     /// No header can carry the token.
     #[error("the access token holds a character that cannot be sent")]
-    Token,
+    InvalidToken,
     /// The HTTP client could not be made: for https, most often because the system has no certificates.
     #[error("cannot set up TLS: the system's CA certificates are missing, or one in the CA file is damaged")]
-    Client(#[source] reqwest::Error),
+    HttpClient(#[source] reqwest::Error),
 }
 
 /// Where a list goes on, in Graph's words.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Cursor(Box<str>);
+pub struct PageCursor(Box<str>);
 
-impl Cursor {
+impl PageCursor {
     fn new(after: &str) -> Self {
         Self(after.into())
     }
@@ -105,22 +105,22 @@ impl Cursor {
 
 /// What came of setting a PIN.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct SetPinAnswer {
     /// What is true of it.
     pub outcome: Outcome,
     /// How long Graph asks to wait before the next call, at most 72 hours.
-    pub asked_wait: Option<Duration>,
+    pub retry_after: Option<Duration>,
 }
 
 /// One page of the numbers of a WABA.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct GraphPage {
     /// The numbers, in Graph's order; a page may be empty and yet not the last.
     pub numbers: Vec<Number>,
     /// Rows left out because their id is none: no request could name them.
     pub skipped: usize,
     /// Where the list goes on; `None` on the last page.
-    pub next: Option<Cursor>,
+    pub next: Option<PageCursor>,
 }
 
 impl Graph {
@@ -131,10 +131,10 @@ impl Graph {
     /// A CA file that cannot be read or holds no certificate; a system without CA certificates.
     pub fn new(endpoint: &Endpoint, credentials: Credentials, max_in_flight: usize) -> Result<Self, GraphSetupError> {
         let inner = Inner {
-            client: client(endpoint, max_in_flight)?,
+            client: build_client(endpoint, max_in_flight)?,
             url: endpoint.url.clone(),
             version: endpoint.version.to_string(),
-            secrets: Secrets::new(credentials).map_err(|_| GraphSetupError::Token)?,
+            secrets: RequestSecrets::new(credentials).map_err(|_| GraphSetupError::InvalidToken)?,
             known_fields: KnownFields::default(),
         };
         Ok(Self { inner: Arc::new(inner), clock: Clock::System })
@@ -151,15 +151,15 @@ impl Graph {
     /// A caller that drops the future before its end must take the outcome for in doubt.
     ///
     /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
-    pub async fn set_pin(&self, number: PhoneNumberId, pin: &Pin) -> Answer {
+    pub async fn set_pin(&self, number: PhoneNumberId, pin: &Pin) -> SetPinAnswer {
         let url = self.url(&[number.as_str()], &[]);
-        let request = self.inner.client.post(url).header(CONTENT_TYPE, "application/json").body(secrets::body(pin));
-        match self.exchange(request).await {
+        let request = self.inner.client.post(url).header(CONTENT_TYPE, "application/json").body(secrets::set_pin_body(pin));
+        match self.send_request(request).await {
             Ok(reply) => {
-                let outcome = reply::outcome(&reply, |text| self.inner.secrets.clean(text, Some(pin)));
-                Answer { outcome, asked_wait: reply.asked_wait }
+                let outcome = reply::set_pin_outcome(&reply, |text| self.inner.secrets.redact(text, Some(pin)));
+                SetPinAnswer { outcome, retry_after: reply.retry_after }
             }
-            Err(end) => Answer { outcome: end.into(), asked_wait: None },
+            Err(end) => SetPinAnswer { outcome: end.into(), retry_after: None },
         }
     }
 
@@ -169,10 +169,10 @@ impl Graph {
     /// Whatever kept Graph from telling of exactly this number.
     ///
     /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-account-phone-number-api.
-    pub async fn number(&self, number: PhoneNumberId) -> Result<Number, ReadFailure> {
-        self.read(&[number.as_str()], &[], |json| {
+    pub async fn read_number(&self, number: PhoneNumberId) -> Result<Number, ReadFailure> {
+        self.read_with_known_fields(&[number.as_str()], &[], |json| {
             let read =
-                NumberReader::new(None, self.now(), |text: &str| self.inner.secrets.clean(text, None)).number(json);
+                NumberParser::new(None, self.now(), |text: &str| self.inner.secrets.redact(text, None)).parse_number(json);
             read.filter(|read| read.id == number)
         })
         .await
@@ -184,19 +184,19 @@ impl Graph {
     /// Whatever kept Graph from telling. A page that leads to itself is one such thing: the list would never end.
     ///
     /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers.
-    pub async fn numbers_page(&self, waba: &Arc<Waba>, after: Option<&Cursor>) -> Result<Page, ReadFailure> {
+    pub async fn read_numbers_page(&self, waba: &Arc<Waba>, after: Option<&PageCursor>) -> Result<GraphPage, ReadFailure> {
         let mut query = vec![("limit", PAGE_LIMIT)];
         query.extend(after.map(|cursor| ("after", &*cursor.0)));
-        self.read(&[waba.id.as_str(), "phone_numbers"], &query, |json| {
-            let clean = |text: &str| self.inner.secrets.clean(text, None);
-            let page = NumberReader::new(Some(waba), self.now(), clean).page(json)?;
+        self.read_with_known_fields(&[waba.id.as_str(), "phone_numbers"], &query, |json| {
+            let clean = |text: &str| self.inner.secrets.redact(text, None);
+            let page = NumberParser::new(Some(waba), self.now(), clean).parse_page(json)?;
             (page.next.is_none() || page.next.as_ref() != after).then_some(page)
         })
         .await
     }
 
     /// A read of numbers, repeated only while Graph objects to the name of a field: at most once a field.
-    async fn read<T>(
+    async fn read_with_known_fields<T>(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
@@ -204,32 +204,32 @@ impl Graph {
     ) -> Result<T, ReadFailure> {
         let mut fields = self.inner.known_fields.get();
         loop {
-            match self.read_fields(path, query, fields, &understand).await {
-                Err(ReadFailure::Fault(fault)) => match fields.after(&fault) {
+            match self.read_once(path, query, fields, &understand).await {
+                Err(ReadFailure::Api(fault)) => match fields.without_refused(&fault) {
                     Some(fewer) => {
-                        self.inner.known_fields.keep_only(fewer);
+                        self.inner.known_fields.retain(fewer);
                         fields = fewer;
                     }
-                    None => return Err(ReadFailure::Fault(fault)),
+                    None => return Err(ReadFailure::Api(fault)),
                 },
                 end => return end,
             }
         }
     }
 
-    async fn read_fields<T>(
+    async fn read_once<T>(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
-        fields: Fields,
+        fields: FieldSet,
         understand: impl Fn(&Json<'_>) -> Option<T>,
     ) -> Result<T, ReadFailure> {
-        let fields = fields.query();
+        let fields = fields.query_value();
         let mut pairs = vec![("fields", fields.as_str())];
         pairs.extend_from_slice(query);
-        let reply = self.exchange(self.inner.client.get(self.url(path, &pairs))).await?;
-        let json = reply::value(&reply, |text| self.inner.secrets.clean(text, None))?;
-        understand(&json).ok_or(ReadFailure::StrangeReply { http_status: reply.http_status })
+        let reply = self.send_request(self.inner.client.get(self.url(path, &pairs))).await?;
+        let json = reply::read_result(&reply, |text| self.inner.secrets.redact(text, None))?;
+        understand(&json).ok_or(ReadFailure::UnexpectedReply { http_status: reply.http_status })
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
@@ -247,32 +247,32 @@ impl Graph {
     }
 
     /// Sends one request and reads its whole reply.
-    async fn exchange(&self, request: RequestBuilder) -> Result<Reply, NoReply> {
+    async fn send_request(&self, request: RequestBuilder) -> Result<HttpReply, TransportError> {
         let start = Instant::now();
         let request = request.header(AUTHORIZATION, self.inner.secrets.authorization());
-        match timeout(TOTAL_TIMEOUT, whole_reply(request, start)).await {
+        match timeout(TOTAL_TIMEOUT, send_and_read_body(request, start)).await {
             Ok(end) => end,
-            Err(_) => Err(NoReply::Silence { waited: start.elapsed() }),
+            Err(_) => Err(TransportError::Timeout { waited: start.elapsed() }),
         }
     }
 }
 
-async fn whole_reply(request: RequestBuilder, start: Instant) -> Result<Reply, NoReply> {
-    let broke = |error: reqwest::Error| NoReply::from_error(&error, start.elapsed(), CONNECT_TIMEOUT);
+async fn send_and_read_body(request: RequestBuilder, start: Instant) -> Result<HttpReply, TransportError> {
+    let broke = |error: reqwest::Error| TransportError::from_reqwest(&error, start.elapsed(), CONNECT_TIMEOUT);
     let mut response = request.send().await.map_err(broke)?;
     let http_status = response.status().as_u16();
-    let asked_wait = limits::asked_wait(response.headers());
+    let asked_wait = limits::retry_after(response.headers());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(broke)? {
         if body.len() + chunk.len() > MAX_REPLY_BYTES {
-            return Err(NoReply::TooLong { http_status });
+            return Err(TransportError::BodyTooLarge { http_status });
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Reply { http_status, asked_wait, body })
+    Ok(HttpReply { http_status, retry_after: asked_wait, body })
 }
 
-fn client(endpoint: &Endpoint, max_in_flight: usize) -> Result<Client, GraphSetupError> {
+fn build_client(endpoint: &Endpoint, max_in_flight: usize) -> Result<Client, GraphSetupError> {
     let mut builder = ClientBuilder::new()
         .user_agent(concat!("pindesk/", env!("CARGO_PKG_VERSION")))
         // A redirect would carry the PIN to another host, or turn it into a read that says "success".
@@ -292,12 +292,12 @@ fn client(endpoint: &Endpoint, max_in_flight: usize) -> Result<Client, GraphSetu
         // No TLS roots are loaded: it takes time, and fails where the system has none.
         builder = builder.tls_certs_only([]);
     } else {
-        builder = builder.https_only(true).tls_certs_merge(extra_authorities(endpoint)?);
+        builder = builder.https_only(true).tls_certs_merge(extra_ca_certificates(endpoint)?);
     }
-    builder.build().map_err(GraphSetupError::Client)
+    builder.build().map_err(GraphSetupError::HttpClient)
 }
 
-fn extra_authorities(endpoint: &Endpoint) -> Result<Vec<Certificate>, GraphSetupError> {
+fn extra_ca_certificates(endpoint: &Endpoint) -> Result<Vec<Certificate>, GraphSetupError> {
     let Some(path) = &endpoint.ca_file else { return Ok(Vec::new()) };
     let pem = fs::read(path).map_err(|source| GraphSetupError::CaFile { path: path.clone(), source })?;
     match Certificate::from_pem_bundle(&pem) {

@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use crate::moment::{self, Moment, UtcTime};
+use crate::moment::{self, TimePoint, UtcTime};
 use crate::number::{Number, PhoneNumberId, TwoStep, WabaId};
-use crate::outcome::{Doubt, Fault, NotSent};
+use crate::outcome::{DoubtReason, ApiError, NotSentReason};
 use crate::pin::Pin;
 
 /// Tries of one change, the first included.
-pub const MAX_TRIES: u8 = 4;
+pub const MAX_ATTEMPTS: u8 = 4;
 
 /// A request that may have been applied can land this late; until then no other PIN goes to the number, and a status read
 /// proves nothing.
-pub const LATE_LANDING: Duration = Duration::from_mins(2);
+pub const LATE_ARRIVAL_WINDOW: Duration = Duration::from_mins(2);
 
 /// Names one change, in time order (a version 7 UUID).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,7 +29,7 @@ impl ChangeId {
     /// A new id, later than all before it.
     #[must_use]
     pub fn new() -> Self {
-        Self(moment::ordered_id())
+        Self(moment::new_uuid_v7())
     }
 }
 
@@ -80,14 +80,14 @@ impl fmt::Display for JobId {
 
 /// What was known of a number when a change was confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Before {
+pub struct StatusBefore {
     /// What Meta said.
     pub two_step: TwoStep,
     /// When it was read; `None` if never.
     pub read_at: Option<UtcTime>,
 }
 
-impl From<&Number> for Before {
+impl From<&Number> for StatusBefore {
     fn from(number: &Number) -> Self {
         Self { two_step: number.two_step, read_at: number.read_at }
     }
@@ -101,7 +101,7 @@ pub struct Change {
     /// The job it belongs to.
     pub job: JobId,
     /// What Meta said of the number when the change was confirmed.
-    pub before: Before,
+    pub status_before: StatusBefore,
     /// Whose PIN is set.
     pub number: PhoneNumberId,
     /// The WABA it was listed under.
@@ -112,7 +112,7 @@ pub struct Change {
 
 /// The state of the work on one change, with exactly its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JobState {
+pub enum ChangeState {
     /// Waits here for its turn.
     Queued,
     /// A request is on its way.
@@ -130,93 +130,93 @@ pub enum JobState {
         in_doubt: bool,
     },
     /// Meta said yes.
-    Set(Finished),
+    Set(Completion),
     /// Meta said no; nothing was changed.
-    Failed(Finished, Fault),
+    Failed(Completion, ApiError),
     /// Nothing left this host, nothing was changed.
-    NotSent(Finished, NotSent),
+    NotSent(Completion, NotSentReason),
     /// It may be set, or not.
-    InDoubt(Box<InDoubt>),
+    InDoubt(Box<InDoubtDetails>),
     /// It was in doubt, and no longer is.
-    Settled(Finished, Settlement),
+    Resolved(Completion, Resolution),
 }
 
 /// A number whose PIN in force nobody knows, and what can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InDoubt {
+pub struct InDoubtDetails {
     /// What is known of the requests of the last PIN.
-    pub sent: Sent,
+    pub send_history: SendHistory,
     /// Why it is in doubt.
-    pub doubt: Doubt,
+    pub reason: DoubtReason,
     /// What Meta said of the number before.
-    pub before: TwoStep,
+    pub two_step_before: TwoStep,
     /// The PINs that may be in force, as far as this program can know: those in doubt, and the one that was on before.
-    pub candidates: u32,
+    pub candidate_count: u32,
     /// True while the PIN sent last is in memory: it can be sent again.
-    pub is_held: bool,
+    pub is_pin_in_memory: bool,
     /// True if the escrow has every PIN in doubt.
-    pub is_sealed: bool,
+    pub is_in_escrow: bool,
     /// From then on another PIN may be sent: what was sent can land until then.
-    pub new_pin_from: Moment,
+    pub new_pin_allowed_from: TimePoint,
 }
 
 /// What is known of the requests that a PIN in doubt went out with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
+pub enum SendHistory {
     /// When the last one came to its end, and how many there were.
-    Recorded(Finished),
+    Recorded(Completion),
     /// Only the escrow file knew of the PIN: whether and when it went out, nobody knows.
-    Unrecorded {
+    EscrowOnly {
         /// When the PIN was sealed.
-        sealed_at: UtcTime,
+        encrypted_at: UtcTime,
     },
 }
 
 /// How a doubt came to its end without a confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Settlement {
+pub enum Resolution {
     /// Two-step verification was not set two minutes after the last request: no PIN is in force.
-    NothingInForce,
+    NoPinInForce,
     /// Somebody checked it, and left a note.
-    ByHand,
+    Manual,
 }
 
 /// When a piece of work came to rest, and after how many tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Finished {
+pub struct Completion {
     /// When the last answer came, or failed to.
     pub at: UtcTime,
     /// Requests made, counting those of which nobody knows whether they arrived.
-    pub tries: u8,
+    pub attempts: u8,
 }
 
-impl Sent {
+impl SendHistory {
     /// Requests that may have been made. Where nobody knows, one is taken for granted.
     #[must_use]
-    pub const fn tries(self) -> u8 {
+    pub const fn attempts(self) -> u8 {
         match self {
-            Self::Recorded(finished) => finished.tries,
-            Self::Unrecorded { .. } => 1,
+            Self::Recorded(finished) => finished.attempts,
+            Self::EscrowOnly { .. } => 1,
         }
     }
 
     /// The last that is known of it.
     #[must_use]
-    pub const fn at(self) -> UtcTime {
+    pub const fn last_known_at(self) -> UtcTime {
         match self {
             Self::Recorded(finished) => finished.at,
-            Self::Unrecorded { sealed_at } => sealed_at,
+            Self::EscrowOnly { encrypted_at: sealed_at } => sealed_at,
         }
     }
 }
 
-impl JobState {
+impl ChangeState {
     /// True while something is still to come without anybody's doing.
     #[must_use]
     pub const fn is_running(&self) -> bool {
         match self {
             Self::Queued | Self::Sending { .. } | Self::Waiting { .. } => true,
-            Self::Set(_) | Self::Failed(..) | Self::NotSent(..) | Self::InDoubt(_) | Self::Settled(..) => false,
+            Self::Set(_) | Self::Failed(..) | Self::NotSent(..) | Self::InDoubt(_) | Self::Resolved(..) => false,
         }
     }
 
@@ -231,29 +231,29 @@ impl JobState {
             | Self::Set(_)
             | Self::Failed(..)
             | Self::NotSent(..)
-            | Self::Settled(..) => false,
+            | Self::Resolved(..) => false,
         }
     }
 
     /// What Graph said, where it said something.
     #[must_use]
-    pub fn fault(&self) -> Option<&Fault> {
+    pub fn api_error(&self) -> Option<&ApiError> {
         match self {
             Self::Failed(_, fault) => Some(fault),
-            Self::InDoubt(standing) => standing.doubt.fault(),
+            Self::InDoubt(standing) => standing.reason.api_error(),
             Self::Queued
             | Self::Sending { .. }
             | Self::Waiting { .. }
             | Self::Set(_)
             | Self::NotSent(..)
-            | Self::Settled(..) => None,
+            | Self::Resolved(..) => None,
         }
     }
 
     /// The word of JSON, the filter and the screen: `queued`, `sending`, `retry`, `set`, `failed`, `not-sent`, `no-answer`,
     /// `settled`.
     #[must_use]
-    pub const fn key(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Sending { .. } => "sending",
@@ -262,7 +262,7 @@ impl JobState {
             Self::Failed(..) => "failed",
             Self::NotSent(..) => "not-sent",
             Self::InDoubt(_) => "no-answer",
-            Self::Settled(..) => "settled",
+            Self::Resolved(..) => "settled",
         }
     }
 }
@@ -275,5 +275,5 @@ pub struct Progress {
     /// Whose.
     pub number: PhoneNumberId,
     /// What it is now.
-    pub state: JobState,
+    pub state: ChangeState,
 }

@@ -30,11 +30,11 @@ use rustix::fs::{FallocateFlags, fallocate};
 use tokio::sync::oneshot;
 
 use crate::escrow::{EscrowFile, Recipients};
-use crate::job::{ChangeId, JobId, Settlement};
+use crate::job::{ChangeId, JobId, Resolution};
 use crate::moment::UtcTime;
 use crate::number::{Number, PhoneNumberId};
 use crate::state::{self, StateDir};
-use crate::text::Clean;
+use crate::text::CleanText;
 
 pub use audit::{Action, AuditRow, Broken, Claimed, Reply};
 pub use error::{JournalError, Refused};
@@ -78,7 +78,7 @@ impl Journal {
     pub fn open(opening: Opening) -> Result<(Self, Recovered), JournalError> {
         let (dir, clock) = (opening.dir.clone(), opening.clock);
         if !dir.is_writable() {
-            return Err(JournalError::ReadOnly { dir: Clean::new(&dir.path().to_string_lossy()) });
+            return Err(JournalError::ReadOnly { dir: CleanText::new(&dir.path().to_string_lossy()) });
         }
         let escrow = EscrowFile::open(&dir)?;
         #[cfg(debug_assertions)]
@@ -88,7 +88,7 @@ impl Journal {
         let system = |error: std::io::Error| Failure::from(error).into_error(&dir);
         let lock = escrow.lock(PATIENCE).map_err(|error| Failure::from(error).into_error(&dir))?;
         let opened = recovery::open(opening, syncs, &lock)?;
-        let head_file = dir.file(HEAD_FILE, state::Opening::ReadWrite)?;
+        let head_file = dir.open_file(HEAD_FILE, state::OpenMode::ReadWrite)?;
         // Its blocks are on the disk from now on, so that a power cut leaves an older head there, and never half a one.
         opened.head.write(&head_file).and_then(|()| head_file.sync_data()).map_err(system)?;
         make_reserve(&dir)?;
@@ -174,8 +174,8 @@ impl Journal {
         &self,
         number: PhoneNumberId,
         changes: Vec<ChangeId>,
-        how: Settlement,
-        note: Option<Clean>,
+        how: Resolution,
+        note: Option<CleanText>,
     ) -> Result<(), Refused> {
         self.write(Write::Settle { number, changes, how, note }).await.map(drop)
     }
@@ -287,7 +287,7 @@ impl Drop for Paused {
 
 /// Holds space that is given up when there is no other left. A file system that cannot promise any goes without.
 fn make_reserve(dir: &StateDir) -> Result<(), JournalError> {
-    let file = dir.file(RESERVE_FILE, state::Opening::ReadWrite)?;
+    let file = dir.open_file(RESERVE_FILE, state::OpenMode::ReadWrite)?;
     match fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES) {
         Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
         Err(errno) => Err(Failure::from(std::io::Error::from(errno)).into_error(dir)),

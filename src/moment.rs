@@ -32,7 +32,7 @@ impl UtcTime {
     /// What the system's clock says; 1970 if it stands before that.
     #[must_use]
     pub fn now() -> Self {
-        Self::from_unix_seconds(u32::try_from(since_1970().as_secs()).unwrap_or(u32::MAX))
+        Self::from_unix_seconds(u32::try_from(unix_time().as_secs()).unwrap_or(u32::MAX))
     }
 
     /// This much later, stopping at the end of the range.
@@ -61,7 +61,7 @@ impl UtcTime {
 
     /// `2026-11-22T14:05:02Z`, for machines.
     #[must_use]
-    pub fn rfc3339(self) -> String {
+    pub fn to_rfc3339(self) -> String {
         self.format("%Y-%m-%dT%H:%M:%SZ")
     }
 
@@ -78,19 +78,19 @@ impl UtcTime {
 
     /// `22 Nov 2026 14:03 UTC`, for what may lie days back.
     #[must_use]
-    pub fn date_minute(self) -> String {
+    pub fn format_date_time(self) -> String {
         self.format("%-d %b %Y %H:%M UTC")
     }
 
     /// `22 Nov 2026`, where the time of the day matters less.
     #[must_use]
-    pub fn date(self) -> String {
+    pub fn format_date(self) -> String {
         self.format("%-d %b %Y")
     }
 
     /// `14:03`, for a narrow column.
     #[must_use]
-    pub fn hour_minute(self) -> String {
+    pub fn format_hour_minute(self) -> String {
         self.format("%H:%M")
     }
 }
@@ -104,14 +104,14 @@ impl fmt::Display for UtcTime {
 
 /// Now, twice: for waiting (monotonic) and for telling (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct TimePoint {
     /// For differences and deadlines.
     pub instant: Instant,
     /// For people.
     pub utc: UtcTime,
 }
 
-impl Moment {
+impl TimePoint {
     /// The same moment, this much later.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
@@ -125,30 +125,30 @@ pub enum Clock {
     /// The system's clock.
     System,
     /// A clock that starts at a given moment and goes on with the instants it is shown: for tests.
-    From(Moment),
+    Anchored(TimePoint),
     /// A clock that is moved by hand, whatever instants it is shown: for tests in which several threads share the time.
-    ByHand(&'static HandClock),
+    Manual(&'static ManualClock),
 }
 
 /// What a [`Clock::ByHand`] shows.
 #[derive(Debug)]
-pub struct HandClock(Mutex<Moment>);
+pub struct ManualClock(Mutex<TimePoint>);
 
-impl HandClock {
+impl ManualClock {
     /// A clock for the rest of the process's life.
     #[must_use]
-    pub fn showing(moment: Moment) -> &'static Self {
+    pub fn new_leaked(moment: TimePoint) -> &'static Self {
         Box::leak(Box::new(Self(Mutex::new(moment))))
     }
 
     /// What it shows.
     #[must_use]
-    pub fn now(&self) -> Moment {
+    pub fn now(&self) -> TimePoint {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets it.
-    pub fn set(&self, moment: Moment) {
+    pub fn set(&self, moment: TimePoint) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = moment;
     }
 }
@@ -165,20 +165,20 @@ pub fn uptime() -> Duration {
     }
     #[cfg(not(target_os = "linux"))]
     {
-        since_1970()
+        unix_time()
     }
 }
 
 /// By the system's clock; nothing if it stands before that.
-fn since_1970() -> Duration {
+fn unix_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A new name for something, later in order than all that this process made before: a version 7 UUID.
 #[must_use]
-pub(crate) fn ordered_id() -> Uuid {
+pub(crate) fn new_uuid_v7() -> Uuid {
     static ORDER: Mutex<AssertUnwindSafe<ContextV7>> = Mutex::new(AssertUnwindSafe(ContextV7::new()));
-    let since = since_1970();
+    let since = unix_time();
     Uuid::new_v7(Timestamp::from_unix(&ORDER, since.as_secs(), since.subsec_nanos()))
 }
 
@@ -189,26 +189,26 @@ impl Clock {
     pub fn uptime(&self) -> Option<Duration> {
         match self {
             Self::System => cfg!(target_os = "linux").then(uptime),
-            Self::From(_) | Self::ByHand(_) => None,
+            Self::Anchored(_) | Self::Manual(_) => None,
         }
     }
 
     /// The moment that belongs to an instant just taken (from std, or from tokio's clock, which tests pause).
     #[must_use]
-    pub fn at(&self, instant: Instant) -> Moment {
+    pub fn at(&self, instant: Instant) -> TimePoint {
         match self {
-            Self::System => Moment { instant, utc: UtcTime::now() },
-            Self::From(start) => {
+            Self::System => TimePoint { instant, utc: UtcTime::now() },
+            Self::Anchored(start) => {
                 let gone = instant.saturating_duration_since(start.instant);
-                Moment { instant, utc: start.utc.plus(gone) }
+                TimePoint { instant, utc: start.utc.plus(gone) }
             }
-            Self::ByHand(clock) => clock.now(),
+            Self::Manual(clock) => clock.now(),
         }
     }
 
     /// The present moment by the system's monotonic clock.
     #[must_use]
-    pub fn now(&self) -> Moment {
+    pub fn now(&self) -> TimePoint {
         self.at(Instant::now())
     }
 }
@@ -221,14 +221,14 @@ mod tests {
     fn times_are_told_in_utc_and_say_so() {
         let time = UtcTime::from_unix_seconds(1_795_356_189);
         assert_eq!(time.to_string(), "14:03:09 UTC");
-        assert_eq!(time.hour_minute(), "14:03");
-        assert_eq!(time.date_minute(), "22 Nov 2026 14:03 UTC");
+        assert_eq!(time.format_hour_minute(), "14:03");
+        assert_eq!(time.format_date_time(), "22 Nov 2026 14:03 UTC");
     }
 
     #[test]
     fn a_clock_from_a_moment_moves_with_the_instants_it_is_shown() {
-        let start = Moment { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_000) };
+        let start = TimePoint { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_000) };
         let later = start.plus(Duration::from_secs(90));
-        assert_eq!(Clock::From(start).at(later.instant), later);
+        assert_eq!(Clock::Anchored(start).at(later.instant), later);
     }
 }

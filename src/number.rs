@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::moment::UtcTime;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// The most digits an id may have. Graph's ids are 64-bit, so 20 digits at most; 23 and a length fill
 /// three machine words, which keeps 100,000 of them off the heap.
@@ -25,17 +25,17 @@ struct GraphId {
 /// The text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an ID has 1 to {MAX_ID_DIGITS} digits and nothing else")]
-pub struct NotAnId;
+pub struct ParseIdError;
 
 impl GraphId {
-    fn parse(text: &str) -> Result<Self, NotAnId> {
+    fn parse(text: &str) -> Result<Self, ParseIdError> {
         let bytes = text.as_bytes();
         if bytes.is_empty() || bytes.len() > MAX_ID_DIGITS || !bytes.iter().all(u8::is_ascii_digit) {
-            return Err(NotAnId);
+            return Err(ParseIdError);
         }
         let mut digits = [0; MAX_ID_DIGITS];
         digits[..bytes.len()].copy_from_slice(bytes);
-        Ok(Self { digits, len: u8::try_from(bytes.len()).map_err(|_| NotAnId)? })
+        Ok(Self { digits, len: u8::try_from(bytes.len()).map_err(|_| ParseIdError)? })
     }
 
     fn as_str(&self) -> &str {
@@ -59,10 +59,10 @@ macro_rules! graph_id {
         }
 
         impl FromStr for $name {
-            type Err = NotAnId;
+            type Err = ParseIdError;
             /// # Errors
             /// Anything but 1 to 23 ASCII digits.
-            fn from_str(text: &str) -> Result<Self, NotAnId> {
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
                 GraphId::parse(text).map(Self)
             }
         }
@@ -96,14 +96,14 @@ pub struct Waba {
     /// Its id at Meta.
     pub id: WabaId,
     /// The short name the config gives it, if any.
-    pub name: Option<Clean>,
+    pub name: Option<CleanText>,
 }
 
 impl Waba {
     /// The short name, or the id where there is none.
     #[must_use]
     pub fn label(&self) -> &str {
-        self.name.as_ref().map_or(self.id.as_str(), Clean::as_str)
+        self.name.as_ref().map_or(self.id.as_str(), CleanText::as_str)
     }
 }
 
@@ -122,7 +122,7 @@ pub enum TwoStep {
 impl TwoStep {
     /// From `is_pin_enabled`; an absent field is unknown.
     #[must_use]
-    pub const fn from_field(is_pin_enabled: Option<bool>) -> Self {
+    pub const fn from_is_pin_enabled(is_pin_enabled: Option<bool>) -> Self {
         match is_pin_enabled {
             Some(true) => Self::On,
             Some(false) => Self::NotSet,
@@ -132,7 +132,7 @@ impl TwoStep {
 
     /// The word on the screen.
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::On => "on",
             Self::NotSet => "not set",
@@ -142,7 +142,7 @@ impl TwoStep {
 
     /// The word in the filter.
     #[must_use]
-    pub const fn key(self) -> &'static str {
+    pub const fn filter_value(self) -> &'static str {
         match self {
             Self::On => "on",
             Self::NotSet => "not-set",
@@ -152,7 +152,7 @@ impl TwoStep {
 
     /// The word in JSON and CSV.
     #[must_use]
-    pub const fn json(self) -> &'static str {
+    pub const fn json_value(self) -> &'static str {
         match self {
             Self::On => "on",
             Self::NotSet => "not_set",
@@ -167,19 +167,19 @@ impl TwoStep {
 /// Many numbers share the same facts, so a list keeps them behind one [`Arc`].
 /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Facts {
+pub struct NumberDetails {
     /// `CONNECTED`, `PENDING`, `BANNED`, … A number must be `CONNECTED` to send messages.
-    pub status: Option<Clean>,
+    pub status: Option<CleanText>,
     /// `GREEN`, `YELLOW`, `RED`, `NA` or `UNKNOWN`.
-    pub quality_rating: Option<Clean>,
+    pub quality_rating: Option<CleanText>,
     /// The state of the SMS or voice ownership code, not of the PIN.
-    pub code_verification_status: Option<Clean>,
+    pub code_verification_status: Option<CleanText>,
     /// `APPROVED`, `PENDING_REVIEW`, …
-    pub name_status: Option<Clean>,
+    pub name_status: Option<CleanText>,
     /// `CLOUD_API`, `ON_PREMISE`, `NOT_APPLICABLE`.
-    pub platform_type: Option<Clean>,
+    pub platform_type: Option<CleanText>,
     /// `LIVE` or `SANDBOX`.
-    pub account_mode: Option<Clean>,
+    pub account_mode: Option<CleanText>,
 }
 
 /// One business phone number as last read.
@@ -190,13 +190,13 @@ pub struct Number {
     /// The WABA whose list it came from; `None` for a number configured alone.
     pub waba: Option<Arc<Waba>>,
     /// `display_phone_number`, normally `+1 631-555-5555`.
-    pub display: Option<Clean>,
+    pub display_number: Option<CleanText>,
     /// `verified_name`, or the name the config gives; may not be approved yet.
-    pub name: Option<Clean>,
+    pub name: Option<CleanText>,
     /// What Meta said of two-step verification.
     pub two_step: TwoStep,
     /// The rest of what Meta said.
-    pub facts: Arc<Facts>,
+    pub details: Arc<NumberDetails>,
     /// When it was read; `None` for a configured number that was not read yet.
     pub read_at: Option<UtcTime>,
 }
@@ -204,8 +204,8 @@ pub struct Number {
 impl Number {
     /// A configured number of which nothing is known yet.
     #[must_use]
-    pub fn unread(id: PhoneNumberId, name: Option<Clean>) -> Self {
-        Self { id, waba: None, display: None, name, two_step: TwoStep::Unknown, facts: Arc::default(), read_at: None }
+    pub fn from_config(id: PhoneNumberId, name: Option<CleanText>) -> Self {
+        Self { id, waba: None, display_number: None, name, two_step: TwoStep::Unknown, details: Arc::default(), read_at: None }
     }
 
     /// The id of the WABA whose list it came from.
@@ -217,25 +217,25 @@ impl Number {
     /// The display number, or the id where Meta gave none.
     #[must_use]
     pub fn label(&self) -> &str {
-        self.display.as_ref().map_or(self.id.as_str(), Clean::as_str)
+        self.display_number.as_ref().map_or(self.id.as_str(), CleanText::as_str)
     }
 
     /// True if people would take it for another number than they knew: its display number or its name is another one.
     #[must_use]
-    pub fn is_named_otherwise(&self, known: &Self) -> bool {
-        (&self.display, &self.name) != (&known.display, &known.name)
+    pub fn is_renamed_from(&self, known: &Self) -> bool {
+        (&self.display_number, &self.name) != (&known.display_number, &known.name)
     }
 
     /// The last four digits, which a confirmation asks for: of the display number, or of the id where
     /// Meta gave no display number with four digits in it.
     #[must_use]
     pub fn last_four(&self) -> LastFour {
-        let of_display = self.display.as_ref().and_then(|display| last_four_digits(display.as_str()));
+        let of_display = self.display_number.as_ref().and_then(|display| last_four_digits(display.as_str()));
         match of_display {
-            Some(digits) => LastFour { digits, of_id: false },
+            Some(digits) => LastFour { digits, is_from_id: false },
             None => LastFour {
                 digits: last_four_digits(self.id.as_str()).unwrap_or_else(|| self.id.to_string()),
-                of_id: true,
+                is_from_id: true,
             },
         }
     }
@@ -247,7 +247,7 @@ pub struct LastFour {
     /// Four digits (fewer only where an id is shorter than that).
     pub digits: String,
     /// True if they are the id's, because there is no display number.
-    pub of_id: bool,
+    pub is_from_id: bool,
 }
 
 fn last_four_digits(text: &str) -> Option<String> {
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn what_is_not_all_digits_is_no_id() {
         for text in ["", "12a", "+1555", " 1", "１２", "123456789012345678901234", "../1", "1/register"] {
-            assert_eq!(text.parse::<PhoneNumberId>(), Err(NotAnId), "{text:?}");
+            assert_eq!(text.parse::<PhoneNumberId>(), Err(ParseIdError), "{text:?}");
         }
     }
 
@@ -280,16 +280,16 @@ mod tests {
 
     #[test]
     fn an_absent_field_is_unknown_and_never_off() {
-        assert_eq!(TwoStep::from_field(None), TwoStep::Unknown);
+        assert_eq!(TwoStep::from_is_pin_enabled(None), TwoStep::Unknown);
     }
 
     #[test]
     fn the_last_four_digits_skip_the_signs_between_them() {
-        let mut number = Number::unread("106540352100143".parse().expect("an id"), None);
-        assert_eq!(number.last_four(), LastFour { digits: "0143".to_owned(), of_id: true });
-        number.display = Some(Clean::new("+1 555-010-01 5-1"));
-        assert_eq!(number.last_four(), LastFour { digits: "0151".to_owned(), of_id: false });
-        number.display = Some(Clean::new("n/a"));
-        assert!(number.last_four().of_id);
+        let mut number = Number::from_config("106540352100143".parse().expect("an id"), None);
+        assert_eq!(number.last_four(), LastFour { digits: "0143".to_owned(), is_from_id: true });
+        number.display_number = Some(CleanText::new("+1 555-010-01 5-1"));
+        assert_eq!(number.last_four(), LastFour { digits: "0151".to_owned(), is_from_id: false });
+        number.display_number = Some(CleanText::new("n/a"));
+        assert!(number.last_four().is_from_id);
     }
 }

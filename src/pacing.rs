@@ -6,50 +6,50 @@
 use std::iter;
 use std::time::Duration;
 
-use crate::catalogue::{self, Entry, Scope};
-use crate::job::MAX_TRIES;
-use crate::outcome::{Doubt, NotSent, Outcome, ReadFailure, Unchanged};
+use crate::catalogue::{self, CatalogEntry, ErrorScope};
+use crate::job::MAX_ATTEMPTS;
+use crate::outcome::{DoubtReason, NotSentReason, Outcome, ReadFailure, NotApplied};
 
 /// The ceiling of the first wait; each further one is twice as high.
-const FIRST_CEILING: Duration = Duration::from_secs(1);
+const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
 /// Longer waits only make an operator think that nothing happens.
-const HIGHEST_CEILING: Duration = Duration::from_mins(1);
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 /// Reads of one page, the first included: each may take the whole deadline.
-const MAX_READS: u8 = 3;
+const MAX_READ_ATTEMPTS: u8 = 3;
 /// After a 429 that is not Graph's: some proxy asks to go slower.
-const FOREIGN_THROTTLE_WAIT: Duration = Duration::from_secs(5);
+const PROXY_THROTTLE_WAIT: Duration = Duration::from_secs(5);
 
 /// What follows one try.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum NextStep {
     /// The change has come to rest.
-    Rest {
+    Finish {
         /// What the change as a whole came to: doubt about an earlier try is still in it.
         outcome: Outcome,
         /// What else would fail for the same reason, and is not to be sent.
-        stops: Stops,
+        stop_scope: StopScope,
     },
     /// The same PIN again.
-    Repeat {
+    Retry {
         /// How long to wait first.
         after: Duration,
     },
 }
 
-impl Step {
+impl NextStep {
     /// What else is not to be sent: nothing, while the same PIN goes again.
     #[must_use]
-    pub const fn stops(&self) -> Stops {
+    pub const fn stop_scope(&self) -> StopScope {
         match self {
-            Self::Rest { stops, .. } => *stops,
-            Self::Repeat { .. } => Stops::Nothing,
+            Self::Finish { stop_scope: stops, .. } => *stops,
+            Self::Retry { .. } => StopScope::Nothing,
         }
     }
 }
 
 /// How much of a batch stops with a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stops {
+pub enum StopScope {
     /// The others go on.
     Nothing,
     /// What is left of the same WABA.
@@ -59,8 +59,8 @@ pub enum Stops {
 }
 
 /// The ceilings of the waits between tries: 1, 2, 4, … 60 s, without end.
-pub fn ceilings() -> impl Iterator<Item = Duration> {
-    iter::successors(Some(FIRST_CEILING), |ceiling| Some(ceiling.saturating_mul(2).min(HIGHEST_CEILING)))
+pub fn backoff_ceilings() -> impl Iterator<Item = Duration> {
+    iter::successors(Some(INITIAL_BACKOFF), |ceiling| Some(ceiling.saturating_mul(2).min(MAX_BACKOFF)))
 }
 
 /// Anything from nothing to the ceiling, all equally likely ("full jitter"): what failed together must not come back
@@ -79,108 +79,108 @@ pub fn full_jitter(ceiling: Duration, random: u32) -> Duration {
 pub fn next_step(
     outcome: Outcome,
     attempt: u8,
-    earlier_doubt: Option<&Doubt>,
+    earlier_doubt: Option<&DoubtReason>,
     asked: Option<Duration>,
     random: u32,
-) -> Step {
+) -> NextStep {
     let asked = asked.filter(|_| is_throttle(&outcome)).unwrap_or_default();
-    let least = if attempt < MAX_TRIES { least_wait(&outcome).map(|least| least.max(asked)) } else { None };
+    let least = if attempt < MAX_ATTEMPTS { min_retry_wait(&outcome).map(|least| least.max(asked)) } else { None };
     if let Some(least) = least {
-        let ceiling = ceilings().nth(usize::from(attempt.saturating_sub(1))).unwrap_or(HIGHEST_CEILING);
-        return Step::Repeat { after: least + full_jitter(ceiling, random) };
+        let ceiling = backoff_ceilings().nth(usize::from(attempt.saturating_sub(1))).unwrap_or(MAX_BACKOFF);
+        return NextStep::Retry { after: least + full_jitter(ceiling, random) };
     }
-    let stops = stops(&outcome);
+    let stops = stop_scope(&outcome);
     let outcome = match (outcome, earlier_doubt) {
-        (Outcome::Refused(fault), Some(doubt)) => Outcome::InDoubt(doubt.clone().repeated(Unchanged::Refused(fault))),
-        (Outcome::NotSent(why), Some(doubt)) => Outcome::InDoubt(doubt.clone().repeated(Unchanged::NotSent(why))),
+        (Outcome::Refused(fault), Some(doubt)) => Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::Refused(fault))),
+        (Outcome::NotSent(why), Some(doubt)) => Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::NotSent(why))),
         (outcome, _) => outcome,
     };
-    Step::Rest { outcome, stops }
+    NextStep::Finish { outcome, stop_scope: stops }
 }
 
 /// How long to wait before a read that failed is tried again; `None` where that is useless. A read changes nothing, so
 /// any answer but Meta's own "no" is worth another look; without a connection the operator is told at once instead.
 #[must_use]
-pub fn next_read(failure: &ReadFailure, attempt: u8, random: u32) -> Option<Duration> {
+pub fn read_retry_delay(failure: &ReadFailure, attempt: u8, random: u32) -> Option<Duration> {
     let is_worth_it = match failure {
-        ReadFailure::NoAnswer | ReadFailure::StrangeReply { .. } => true,
-        ReadFailure::Fault(fault) => catalogue::explain(fault).scope == Scope::Meta,
+        ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. } => true,
+        ReadFailure::Api(fault) => catalogue::lookup(fault).scope == ErrorScope::ServerError,
         ReadFailure::NotSent(_) => false,
     };
-    let ceiling = ceilings().nth(usize::from(attempt.saturating_sub(1)))?;
-    (is_worth_it && attempt < MAX_READS).then(|| full_jitter(ceiling, random))
+    let ceiling = backoff_ceilings().nth(usize::from(attempt.saturating_sub(1)))?;
+    (is_worth_it && attempt < MAX_READ_ATTEMPTS).then(|| full_jitter(ceiling, random))
 }
 
 /// The least wait before a repeat, or `None` where a repeat is useless or wrong.
-fn least_wait(outcome: &Outcome) -> Option<Duration> {
+fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
     match outcome {
         Outcome::Confirmed => None,
         Outcome::Refused(fault) => {
-            let entry = catalogue::explain(fault);
+            let entry = catalogue::lookup(fault);
             match entry.scope {
-                Scope::Pace | Scope::Meta => Some(wait_of(entry)),
-                Scope::Token | Scope::Waba | Scope::Number => None,
+                ErrorScope::Throttle | ErrorScope::ServerError => Some(min_wait(entry)),
+                ErrorScope::Token | ErrorScope::Waba | ErrorScope::Number => None,
             }
         }
         Outcome::NotSent(why) => match why {
-            NotSent::NoConnection(_) => Some(Duration::ZERO),
+            NotSentReason::NoConnection(_) => Some(Duration::ZERO),
             // A certificate does not get better in seconds; asking again only hides who answers in Meta's place.
-            NotSent::Tls(_)
-            | NotSent::Stopped
-            | NotSent::TokenRefused
-            | NotSent::WabaRefused(_)
-            | NotSent::NoSureAnswers
-            | NotSent::RefusedHere(_) => None,
+            NotSentReason::Tls(_)
+            | NotSentReason::Stopped
+            | NotSentReason::TokenRefused
+            | NotSentReason::WabaRefused(_)
+            | NotSentReason::TooManyInDoubt
+            | NotSentReason::RefusedLocally(_) => None,
         },
         Outcome::InDoubt(doubt) => match doubt {
-            Doubt::MetaFault(fault) => {
-                let entry = catalogue::explain(fault);
+            DoubtReason::ServerError(fault) => {
+                let entry = catalogue::lookup(fault);
                 // Whatever Meta's trouble was, with a refused token it would not tell us.
-                (entry.scope != Scope::Token).then(|| wait_of(entry))
+                (entry.scope != ErrorScope::Token).then(|| min_wait(entry))
             }
-            Doubt::StrangeReply { http_status: 429 } => Some(FOREIGN_THROTTLE_WAIT),
-            Doubt::NoAnswer { .. } | Doubt::LineBroke { .. } | Doubt::StrangeReply { .. } | Doubt::SuccessNotTrue => {
+            DoubtReason::UnexpectedReply { http_status: 429 } => Some(PROXY_THROTTLE_WAIT),
+            DoubtReason::TimedOut { .. } | DoubtReason::ConnectionLost { .. } | DoubtReason::UnexpectedReply { .. } | DoubtReason::SuccessNotTrue => {
                 Some(Duration::ZERO)
             }
             // Not about this request: a repeat of it settles nothing.
-            Doubt::OlderPin(_) | Doubt::Repeated { .. } | Doubt::CutShort | Doubt::Unrecorded => None,
+            DoubtReason::OlderPinInDoubt(_) | DoubtReason::EarlierAttemptInDoubt { .. } | DoubtReason::ProcessEnded | DoubtReason::EscrowOnly => None,
         },
     }
 }
 
 fn is_throttle(outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Refused(fault) | Outcome::InDoubt(Doubt::MetaFault(fault)) => {
-            catalogue::explain(fault).scope == Scope::Pace
+        Outcome::Refused(fault) | Outcome::InDoubt(DoubtReason::ServerError(fault)) => {
+            catalogue::lookup(fault).scope == ErrorScope::Throttle
         }
-        Outcome::InDoubt(doubt) => matches!(doubt, Doubt::StrangeReply { http_status: 429 }),
+        Outcome::InDoubt(doubt) => matches!(doubt, DoubtReason::UnexpectedReply { http_status: 429 }),
         Outcome::Confirmed | Outcome::NotSent(_) => false,
     }
 }
 
-fn wait_of(entry: &Entry) -> Duration {
-    Duration::from_secs(entry.least_wait_seconds)
+fn min_wait(entry: &CatalogEntry) -> Duration {
+    Duration::from_secs(entry.min_wait_seconds)
 }
 
-fn stops(outcome: &Outcome) -> Stops {
+fn stop_scope(outcome: &Outcome) -> StopScope {
     match outcome {
-        Outcome::Refused(fault) | Outcome::InDoubt(Doubt::MetaFault(fault)) => match catalogue::explain(fault).scope {
-            Scope::Token => Stops::All,
-            Scope::Waba => Stops::Waba,
-            Scope::Number | Scope::Pace | Scope::Meta => Stops::Nothing,
+        Outcome::Refused(fault) | Outcome::InDoubt(DoubtReason::ServerError(fault)) => match catalogue::lookup(fault).scope {
+            ErrorScope::Token => StopScope::All,
+            ErrorScope::Waba => StopScope::Waba,
+            ErrorScope::Number | ErrorScope::Throttle | ErrorScope::ServerError => StopScope::Nothing,
         },
         Outcome::Confirmed
         | Outcome::NotSent(_)
         | Outcome::InDoubt(
-            Doubt::NoAnswer { .. }
-            | Doubt::LineBroke { .. }
-            | Doubt::StrangeReply { .. }
-            | Doubt::SuccessNotTrue
-            | Doubt::OlderPin(_)
-            | Doubt::Repeated { .. }
-            | Doubt::CutShort
-            | Doubt::Unrecorded,
-        ) => Stops::Nothing,
+            DoubtReason::TimedOut { .. }
+            | DoubtReason::ConnectionLost { .. }
+            | DoubtReason::UnexpectedReply { .. }
+            | DoubtReason::SuccessNotTrue
+            | DoubtReason::OlderPinInDoubt(_)
+            | DoubtReason::EarlierAttemptInDoubt { .. }
+            | DoubtReason::ProcessEnded
+            | DoubtReason::EscrowOnly,
+        ) => StopScope::Nothing,
     }
 }
 
@@ -189,18 +189,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::outcome::Fault;
-    use crate::text::Clean;
+    use crate::outcome::ApiError;
+    use crate::text::CleanText;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const LOST: Doubt = Doubt::LineBroke { after: SECOND };
+    const LOST: DoubtReason = DoubtReason::ConnectionLost { after: SECOND };
 
-    fn fault(http_status: u16, code: i64) -> Fault {
-        Fault {
+    fn fault(http_status: u16, code: i64) -> ApiError {
+        ApiError {
             http_status,
             code,
             subcode: None,
-            message: Clean::new("?"),
+            message: CleanText::new("?"),
             details: None,
             trace_id: None,
             is_transient: false,
@@ -212,16 +212,16 @@ mod tests {
     }
 
     fn no_connection() -> Outcome {
-        Outcome::NotSent(NotSent::NoConnection(Clean::new("refused")))
+        Outcome::NotSent(NotSentReason::NoConnection(CleanText::new("refused")))
     }
 
-    fn rest(outcome: Outcome, stops: Stops) -> Step {
-        Step::Rest { outcome, stops }
+    fn rest(outcome: Outcome, stops: StopScope) -> NextStep {
+        NextStep::Finish { outcome, stop_scope: stops }
     }
 
     #[test]
     fn waits_double_up_to_a_minute() {
-        let seconds: Vec<u64> = ceilings().take(9).map(|ceiling| ceiling.as_secs()).collect();
+        let seconds: Vec<u64> = backoff_ceilings().take(9).map(|ceiling| ceiling.as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     }
 
@@ -233,12 +233,12 @@ mod tests {
 
     #[test]
     fn what_is_in_doubt_or_never_left_is_repeated_until_the_fourth_try() {
-        for outcome in [Outcome::InDoubt(LOST), Outcome::InDoubt(Doubt::SuccessNotTrue), no_connection()] {
+        for outcome in [Outcome::InDoubt(LOST), Outcome::InDoubt(DoubtReason::SuccessNotTrue), no_connection()] {
             for (attempt, seconds) in [(1, 1), (2, 2), (3, 4)] {
                 let step = next_step(outcome.clone(), attempt, None, None, u32::MAX);
-                assert_eq!(step, Step::Repeat { after: Duration::from_secs(seconds) }, "{outcome:?}");
+                assert_eq!(step, NextStep::Retry { after: Duration::from_secs(seconds) }, "{outcome:?}");
             }
-            assert_eq!(next_step(outcome.clone(), 4, None, None, 7), rest(outcome, Stops::Nothing));
+            assert_eq!(next_step(outcome.clone(), 4, None, None, 7), rest(outcome, StopScope::Nothing));
         }
     }
 
@@ -248,34 +248,34 @@ mod tests {
             (refused(80_008), 5),
             (Outcome::Refused(fault(429, 987_654)), 5),
             (refused(131_016), 0),
-            (Outcome::InDoubt(Doubt::MetaFault(fault(500, 131_057))), 60),
-            (Outcome::InDoubt(Doubt::MetaFault(fault(503, 2))), 0),
-            (Outcome::InDoubt(Doubt::StrangeReply { http_status: 429 }), 5),
+            (Outcome::InDoubt(DoubtReason::ServerError(fault(500, 131_057))), 60),
+            (Outcome::InDoubt(DoubtReason::ServerError(fault(503, 2))), 0),
+            (Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429 }), 5),
         ];
         for (outcome, seconds) in cases {
             let step = next_step(outcome.clone(), 1, None, None, 0);
-            assert_eq!(step, Step::Repeat { after: Duration::from_secs(seconds) }, "{outcome:?}");
+            assert_eq!(step, NextStep::Retry { after: Duration::from_secs(seconds) }, "{outcome:?}");
         }
     }
 
     #[test]
     fn a_throttle_is_waited_out_as_long_as_meta_asks_and_nothing_else_is() {
         let asked = Some(Duration::from_mins(19));
-        assert_eq!(next_step(refused(80_008), 1, None, asked, 0), Step::Repeat { after: Duration::from_mins(19) });
-        assert_eq!(next_step(Outcome::InDoubt(LOST), 1, None, asked, 0), Step::Repeat { after: Duration::ZERO });
-        assert_eq!(next_step(refused(100), 1, None, asked, 0), rest(refused(100), Stops::Nothing));
+        assert_eq!(next_step(refused(80_008), 1, None, asked, 0), NextStep::Retry { after: Duration::from_mins(19) });
+        assert_eq!(next_step(Outcome::InDoubt(LOST), 1, None, asked, 0), NextStep::Retry { after: Duration::ZERO });
+        assert_eq!(next_step(refused(100), 1, None, asked, 0), rest(refused(100), StopScope::Nothing));
     }
 
     #[test]
     fn a_refusal_is_final_and_stops_what_would_fail_too() {
         for (code, stops) in [
-            (100, Stops::Nothing),
-            (133_010, Stops::Nothing),
-            (133_016, Stops::Nothing),
-            (200, Stops::Waba),
-            (368, Stops::Waba),
-            (190, Stops::All),
-            (102, Stops::All),
+            (100, StopScope::Nothing),
+            (133_010, StopScope::Nothing),
+            (133_016, StopScope::Nothing),
+            (200, StopScope::Waba),
+            (368, StopScope::Waba),
+            (190, StopScope::All),
+            (102, StopScope::All),
         ] {
             assert_eq!(next_step(refused(code), 1, None, None, 0), rest(refused(code), stops), "{code}");
         }
@@ -283,33 +283,33 @@ mod tests {
 
     #[test]
     fn a_failed_handshake_and_what_was_refused_here_are_not_repeated() {
-        let why = Clean::new("certificate expired");
-        for not_sent in [NotSent::Tls(why.clone()), NotSent::RefusedHere(why), NotSent::Stopped, NotSent::TokenRefused]
+        let why = CleanText::new("certificate expired");
+        for not_sent in [NotSentReason::Tls(why.clone()), NotSentReason::RefusedLocally(why), NotSentReason::Stopped, NotSentReason::TokenRefused]
         {
             let outcome = Outcome::NotSent(not_sent);
-            assert_eq!(next_step(outcome.clone(), 1, None, None, 0), rest(outcome, Stops::Nothing));
+            assert_eq!(next_step(outcome.clone(), 1, None, None, 0), rest(outcome, StopScope::Nothing));
         }
     }
 
     #[test]
     fn a_refused_token_in_a_doubtful_answer_stops_all_and_stays_in_doubt() {
-        let outcome = Outcome::InDoubt(Doubt::MetaFault(fault(500, 190)));
-        assert_eq!(next_step(outcome.clone(), 1, None, None, 0), rest(outcome, Stops::All));
+        let outcome = Outcome::InDoubt(DoubtReason::ServerError(fault(500, 190)));
+        assert_eq!(next_step(outcome.clone(), 1, None, None, 0), rest(outcome, StopScope::All));
     }
 
     #[test]
     fn only_a_confirmation_clears_an_earlier_doubt() {
         let after = |last: Outcome| match last {
-            Outcome::Refused(fault) => Outcome::InDoubt(LOST.repeated(Unchanged::Refused(fault))),
-            Outcome::NotSent(why) => Outcome::InDoubt(LOST.repeated(Unchanged::NotSent(why))),
+            Outcome::Refused(fault) => Outcome::InDoubt(LOST.after_failed_retry(NotApplied::Refused(fault))),
+            Outcome::NotSent(why) => Outcome::InDoubt(LOST.after_failed_retry(NotApplied::NotSent(why))),
             Outcome::Confirmed | Outcome::InDoubt(_) => unreachable!("it changed nothing"),
         };
-        let in_doubt = |last| rest(after(last), Stops::Nothing);
+        let in_doubt = |last| rest(after(last), StopScope::Nothing);
         assert_eq!(next_step(refused(100), 2, Some(&LOST), None, 0), in_doubt(refused(100)));
         assert_eq!(next_step(no_connection(), 4, Some(&LOST), None, 0), in_doubt(no_connection()));
-        assert_eq!(next_step(Outcome::Confirmed, 2, Some(&LOST), None, 0), rest(Outcome::Confirmed, Stops::Nothing));
+        assert_eq!(next_step(Outcome::Confirmed, 2, Some(&LOST), None, 0), rest(Outcome::Confirmed, StopScope::Nothing));
         let stopped = next_step(refused(190), 2, Some(&LOST), None, 0);
-        assert_eq!(stopped, rest(after(refused(190)), Stops::All));
+        assert_eq!(stopped, rest(after(refused(190)), StopScope::All));
     }
 
     proptest! {
@@ -317,19 +317,19 @@ mod tests {
         fn no_change_is_ever_tried_a_fifth_time(code in any::<i64>(), http_status in 100u16..600, attempt in 4u8.., random: u32) {
             let outcomes = [
                 Outcome::Refused(fault(http_status, code)),
-                Outcome::InDoubt(Doubt::MetaFault(fault(http_status, code))),
+                Outcome::InDoubt(DoubtReason::ServerError(fault(http_status, code))),
                 Outcome::InDoubt(LOST),
                 no_connection(),
             ];
             for outcome in outcomes {
-                let is_rest = matches!(next_step(outcome, attempt, None, None, random), Step::Rest { .. });
+                let is_rest = matches!(next_step(outcome, attempt, None, None, random), NextStep::Finish { .. });
                 prop_assert!(is_rest);
             }
         }
 
         #[test]
         fn a_wait_is_never_longer_than_its_least_and_its_ceiling(attempt in 1u8..4, random: u32, code in any::<i64>()) {
-            if let Step::Repeat { after } = next_step(refused(code), attempt, None, None, random) {
+            if let NextStep::Retry { after } = next_step(refused(code), attempt, None, None, random) {
                 prop_assert!(after <= Duration::from_secs(64));
             }
         }

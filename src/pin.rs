@@ -23,44 +23,44 @@ impl Drop for Pin {
 /// The bytes are not a PIN. Says nothing of what they were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a PIN is exactly {PIN_DIGITS} digits")]
-pub struct NotAPin;
+pub struct ParsePinError;
 
 /// The system gave no random bytes, so no random PIN can be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the system gives no random numbers")]
-pub struct NoRandomness;
+pub struct RandomSourceError;
 
 impl Pin {
     /// Takes exactly six ASCII digits.
     ///
     /// # Errors
     /// Any other bytes, or any other number of them.
-    pub fn parse(bytes: &[u8]) -> Result<Self, NotAPin> {
-        let digits: [u8; PIN_DIGITS] = bytes.try_into().map_err(|_| NotAPin)?;
-        if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(NotAPin) }
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParsePinError> {
+        let digits: [u8; PIN_DIGITS] = bytes.try_into().map_err(|_| ParsePinError)?;
+        if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(ParsePinError) }
     }
 
     /// Draws a PIN, all 1,000,000 equally likely, and draws again while [`Pin::weakness`] objects.
     ///
     /// # Errors
     /// When the system's random source fails.
-    pub fn random(display_number: Option<&str>) -> Result<Self, NoRandomness> {
+    pub fn random(display_number: Option<&str>) -> Result<Self, RandomSourceError> {
         loop {
-            let pin = Self::draw()?;
+            let pin = Self::draw_digits()?;
             if pin.weakness(display_number).is_none() {
                 return Ok(pin);
             }
         }
     }
 
-    fn draw() -> Result<Self, NoRandomness> {
+    fn draw_digits() -> Result<Self, RandomSourceError> {
         // 250 is the largest multiple of ten in a byte: bytes from there on are drawn again, or low digits would be likelier.
         const FAIR: u8 = 250;
         let mut digits = [0; PIN_DIGITS];
         for digit in &mut digits {
             *digit = loop {
                 let mut byte = [0];
-                getrandom::fill(&mut byte).map_err(|_| NoRandomness)?;
+                getrandom::fill(&mut byte).map_err(|_| RandomSourceError)?;
                 if byte[0] < FAIR {
                     break b'0' + byte[0] % 10;
                 }
@@ -71,7 +71,7 @@ impl Pin {
 
     /// The same PIN for another number. A copy has to be asked for by name, so that none is made by the way.
     #[must_use]
-    pub fn for_another(&self) -> Self {
+    pub fn duplicate(&self) -> Self {
         Self(self.0)
     }
 
@@ -87,14 +87,14 @@ impl Pin {
         let d = &self.0;
         if d.iter().all(|digit| *digit == d[0]) {
             Some(Weakness::AllSame)
-        } else if counts_evenly(d) {
-            Some(Weakness::Counts)
-        } else if display_number.is_some_and(|number| ends_with(number, d)) {
-            Some(Weakness::EndOfNumber)
-        } else if repeats(d) {
-            Some(Weakness::Repeats)
-        } else if looks_like_a_date(d) {
-            Some(Weakness::LooksLikeADate)
+        } else if is_sequence(d) {
+            Some(Weakness::Sequence)
+        } else if display_number.is_some_and(|number| is_number_suffix(number, d)) {
+            Some(Weakness::NumberSuffix)
+        } else if is_repeated_pattern(d) {
+            Some(Weakness::RepeatedPattern)
+        } else if looks_like_date(d) {
+            Some(Weakness::LooksLikeDate)
         } else {
             None
         }
@@ -109,21 +109,21 @@ impl fmt::Debug for Pin {
 
 /// Where the PINs of many numbers come from.
 #[derive(Debug)]
-pub enum Pins {
+pub enum PinChoice {
     /// The same for all.
-    Given(Pin),
+    Fixed(Pin),
     /// One for each, drawn at random.
     Random,
 }
 
-impl Pins {
+impl PinChoice {
     /// The PIN of one number.
     ///
     /// # Errors
     /// When one has to be drawn and the system's random source fails.
-    pub fn of(&self, display_number: Option<&str>) -> Result<Pin, NoRandomness> {
+    pub fn pin_for(&self, display_number: Option<&str>) -> Result<Pin, RandomSourceError> {
         match self {
-            Self::Given(pin) => Ok(pin.for_another()),
+            Self::Fixed(pin) => Ok(pin.duplicate()),
             Self::Random => Pin::random(display_number),
         }
     }
@@ -135,13 +135,13 @@ pub enum Weakness {
     /// `111111`.
     AllSame,
     /// `123456`, `654321`, `024680`: the same step from each digit to the next.
-    Counts,
+    Sequence,
     /// The last six digits of the phone number itself.
-    EndOfNumber,
+    NumberSuffix,
     /// `121212`, `123123`, `112233`.
-    Repeats,
+    RepeatedPattern,
     /// `311299`, `199912`.
-    LooksLikeADate,
+    LooksLikeDate,
 }
 
 impl Weakness {
@@ -149,38 +149,38 @@ impl Weakness {
     #[must_use]
     pub const fn is_refused(self) -> bool {
         match self {
-            Self::AllSame | Self::Counts | Self::EndOfNumber => true,
-            Self::Repeats | Self::LooksLikeADate => false,
+            Self::AllSame | Self::Sequence | Self::NumberSuffix => true,
+            Self::RepeatedPattern | Self::LooksLikeDate => false,
         }
     }
 
     /// Says what is easy about it, without the PIN.
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
             Self::AllSame => "all digits are the same",
-            Self::Counts => "the digits count up or down",
-            Self::EndOfNumber => "these are the last digits of the number",
-            Self::Repeats => "the digits repeat",
-            Self::LooksLikeADate => "this looks like a date",
+            Self::Sequence => "the digits count up or down",
+            Self::NumberSuffix => "these are the last digits of the number",
+            Self::RepeatedPattern => "the digits repeat",
+            Self::LooksLikeDate => "this looks like a date",
         }
     }
 }
 
 /// The same step, modulo ten, between all neighbours: 123456, 654321, 024680, 890123.
-fn counts_evenly(d: &[u8; PIN_DIGITS]) -> bool {
+fn is_sequence(d: &[u8; PIN_DIGITS]) -> bool {
     let step = |pair: &[u8]| (pair[1] + 10 - pair[0]) % 10;
     let first = step(&d[..2]);
     // Steps of 3, 4, 6 or 7 look random to a person.
     matches!(first, 1 | 2 | 8 | 9) && d.windows(2).all(|pair| step(pair) == first)
 }
 
-fn ends_with(number: &str, pin: &[u8; PIN_DIGITS]) -> bool {
+fn is_number_suffix(number: &str, pin: &[u8; PIN_DIGITS]) -> bool {
     let mut digits = number.bytes().rev().filter(u8::is_ascii_digit);
     pin.iter().rev().all(|digit| digits.next() == Some(*digit))
 }
 
-fn repeats(d: &[u8; PIN_DIGITS]) -> bool {
+fn is_repeated_pattern(d: &[u8; PIN_DIGITS]) -> bool {
     let pairs = d[0] == d[1] && d[2] == d[3] && d[4] == d[5];
     let halves = d[..3] == d[3..];
     let thirds = d[..2] == d[2..4] && d[2..4] == d[4..];
@@ -189,7 +189,7 @@ fn repeats(d: &[u8; PIN_DIGITS]) -> bool {
 }
 
 /// DDMMYY, MMDDYY, YYMMDD, or a year of the last or this century with a month.
-fn looks_like_a_date(d: &[u8; PIN_DIGITS]) -> bool {
+fn looks_like_date(d: &[u8; PIN_DIGITS]) -> bool {
     let two = |at: usize| (d[at] - b'0') * 10 + (d[at + 1] - b'0');
     let (a, b, c) = (two(0), two(2), two(4));
     let is_day = |n| (1..=31).contains(&n);
@@ -214,7 +214,7 @@ mod tests {
     fn only_six_ascii_digits_are_a_pin() {
         assert_eq!(pin("012345").expose(), b"012345");
         for text in ["", "12345", "1234567", "12345a", " 12345", "-12345", "１２"] {
-            assert_eq!(Pin::parse(text.as_bytes()), Err(NotAPin), "{text:?}");
+            assert_eq!(Pin::parse(text.as_bytes()), Err(ParsePinError), "{text:?}");
         }
     }
 
@@ -228,14 +228,14 @@ mod tests {
         let number = Some("+1 555-010-0143");
         let cases = [
             ("111111", Some(Weakness::AllSame)),
-            ("123456", Some(Weakness::Counts)),
-            ("654321", Some(Weakness::Counts)),
-            ("024680", Some(Weakness::Counts)),
-            ("100143", Some(Weakness::EndOfNumber)),
-            ("121212", Some(Weakness::Repeats)),
-            ("123123", Some(Weakness::Repeats)),
-            ("112233", Some(Weakness::Repeats)),
-            ("311299", Some(Weakness::LooksLikeADate)),
+            ("123456", Some(Weakness::Sequence)),
+            ("654321", Some(Weakness::Sequence)),
+            ("024680", Some(Weakness::Sequence)),
+            ("100143", Some(Weakness::NumberSuffix)),
+            ("121212", Some(Weakness::RepeatedPattern)),
+            ("123123", Some(Weakness::RepeatedPattern)),
+            ("112233", Some(Weakness::RepeatedPattern)),
+            ("311299", Some(Weakness::LooksLikeDate)),
             ("409726", None),
         ];
         for (digits, expected) in cases {

@@ -10,13 +10,13 @@ use std::io;
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
 
-pub use self::signals::{ENDINGS, STRAYS, ignores, is_in_foreground, may_stop, stop};
+pub use self::signals::{TERMINATION_SIGNALS, UNUSED_FATAL_SIGNALS, is_ignored, is_in_foreground, can_suspend, suspend};
 
 /// The system refused, so no secret may be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make the process safe for secrets: {what}: {source}")]
+#[error("cannot make the process safe for secrets: {action}: {source}")]
 pub struct HardenError {
-    what: &'static str,
+    action: &'static str,
     source: io::Error,
 }
 
@@ -25,7 +25,7 @@ pub struct HardenError {
 /// # Errors
 /// When the system refuses.
 pub fn harden() -> Result<(), HardenError> {
-    let failed = |what| move |error: rustix::io::Errno| HardenError { what, source: error.into() };
+    let failed = |what| move |error: rustix::io::Errno| HardenError { action: what, source: error.into() };
     umask(Mode::RWXG | Mode::RWXO);
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Core, none).map_err(failed("core files cannot be switched off"))?;

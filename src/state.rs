@@ -13,8 +13,8 @@ use std::sync::Arc;
 use rustix::fs::{Access, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::config::guarded::{FileError, FileFault, Found, STATE_DIR, STATE_FILE, TO_BE_JUDGED, for_shell, shown};
-use crate::text::Clean;
+use crate::config::guarded::{FileError, FileProblem, FileAttributes, STATE_DIR, STATE_FILE, SAFE_OPEN_FLAGS, shell_quote, redacted_path};
+use crate::text::CleanText;
 
 /// An opened state directory that only its owner can enter.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub struct StateDir {
 
 /// What a file of the state directory is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Opening {
+pub(crate) enum OpenMode {
     /// To read; it has to be there.
     Read,
     /// To read and write; made, 0600, where it is missing.
@@ -37,46 +37,46 @@ pub(crate) enum Opening {
 
 /// The state directory, or a file in it, cannot be used. Ends the program with [`EXIT_CODE`](crate::config::EXIT_CODE).
 #[derive(Debug, thiserror::Error)]
-pub enum StateError {
+pub enum StateDirError {
     /// It is missing, or owner, mode or names are not as they must be.
     #[error(transparent)]
     Unsafe(#[from] FileError),
     /// The directory is a symbolic link.
     #[error("state directory {path}: it is a symbolic link. Name the directory itself: --state-dir {target}")]
-    Link {
+    Symlink {
         /// The path.
-        path: Clean,
+        path: CleanText,
         /// Where it leads, quoted for a shell.
-        target: Clean,
+        target: CleanText,
     },
     /// A file in it is a symbolic link.
     #[error("state file {path}: it is a symbolic link. Move the file itself here, or remove the link: rm {path}")]
-    FileLink {
+    FileSymlink {
         /// The path, quoted for a shell.
-        path: Clean,
+        path: CleanText,
     },
     /// Something else has that name.
     #[error("state directory {path}: it is not a directory")]
     NotADirectory {
         /// The path.
-        path: Clean,
+        path: CleanText,
     },
     /// Locks and syncs cannot be relied on there.
     #[error(
-        "state directory {path}: it lies on a network file system ({kind}), where a record may be lost. Name a \
+        "state directory {path}: it lies on a network file system ({file_system}), where a record may be lost. Name a \
          directory on a local disk: --state-dir DIR"
     )]
-    Network {
+    NetworkFileSystem {
         /// The path.
-        path: Clean,
+        path: CleanText,
         /// Which one.
-        kind: &'static str,
+        file_system: &'static str,
     },
     /// It could not be made, entered or opened.
     #[error("{path}: {error}")]
-    System {
+    Io {
         /// The path.
-        path: Clean,
+        path: CleanText,
         /// What the system said.
         error: io::Error,
     },
@@ -88,11 +88,11 @@ impl StateDir {
     /// # Errors
     /// When it cannot be made or entered, is a symbolic link or no directory, belongs to somebody else, lets others in
     /// (the error names the `chmod`), or lies on a network file system, where locks and syncs cannot be relied on.
-    pub fn open_or_make(path: &Path) -> Result<Self, StateError> {
+    pub fn open_or_create(path: &Path) -> Result<Self, StateDirError> {
         match Self::open(path) {
             Err(error) if error.is_missing() => {
                 let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-                made.map_err(|error| StateError::System { path: Clean::new(&shown(path)), error })?;
+                made.map_err(|error| StateDirError::Io { path: CleanText::new(&redacted_path(path)), error })?;
                 Self::open(path)
             }
             other => other,
@@ -103,14 +103,14 @@ impl StateDir {
     ///
     /// # Errors
     /// As [`Self::open_or_make`], and when it is missing.
-    pub fn open(path: &Path) -> Result<Self, StateError> {
+    pub fn open(path: &Path) -> Result<Self, StateDirError> {
         let dir = open_directory(path)?;
-        let found = Found::of(&dir).map_err(|error| StateError::System { path: Clean::new(&shown(path)), error })?;
-        found.judge(&STATE_DIR, path, me()).map_err(|fault| STATE_DIR.error(path, fault))?;
-        let of_system = |errno: Errno| StateError::System { path: Clean::new(&shown(path)), error: errno.into() };
+        let found = FileAttributes::from_fd(&dir).map_err(|error| StateDirError::Io { path: CleanText::new(&redacted_path(path)), error })?;
+        found.check_owner_and_mode(&STATE_DIR, path, effective_uid()).map_err(|fault| STATE_DIR.error(path, fault))?;
+        let of_system = |errno: Errno| StateDirError::Io { path: CleanText::new(&redacted_path(path)), error: errno.into() };
         let kind = rustix::fs::fstatfs(&dir).map_err(of_system)?.f_type;
-        if let Some(kind) = network_name(i128::from(kind)) {
-            return Err(StateError::Network { path: Clean::new(&shown(path)), kind });
+        if let Some(kind) = network_file_system_name(i128::from(kind)) {
+            return Err(StateDirError::NetworkFileSystem { path: CleanText::new(&redacted_path(path)), file_system: kind });
         }
         let access = Access::WRITE_OK | Access::EXEC_OK;
         let is_writable = match rustix::fs::accessat(&dir, ".", access, AtFlags::EACCESS) {
@@ -141,46 +141,46 @@ impl StateDir {
     }
 
     /// Opens a file of the directory: no symbolic link, a regular file with one name, its owner's alone.
-    pub(crate) fn file(&self, name: &str, opening: Opening) -> Result<File, StateError> {
+    pub(crate) fn open_file(&self, name: &str, opening: OpenMode) -> Result<File, StateDirError> {
         let flags = match opening {
-            Opening::Read => OFlags::RDONLY,
-            Opening::ReadWrite => OFlags::RDWR | OFlags::CREATE,
-            Opening::Append => OFlags::RDWR | OFlags::CREATE | OFlags::APPEND,
+            OpenMode::Read => OFlags::RDONLY,
+            OpenMode::ReadWrite => OFlags::RDWR | OFlags::CREATE,
+            OpenMode::Append => OFlags::RDWR | OFlags::CREATE | OFlags::APPEND,
         };
-        let file = self.open_at(name, flags | TO_BE_JUDGED)?;
-        self.judge(name, &file)?;
+        let file = self.open_at(name, flags | SAFE_OPEN_FLAGS)?;
+        self.check_file(name, &file)?;
         // Reads and writes of a regular file wait as they should, whatever the flag says, but a lock might not.
-        rustix::fs::fcntl_setfl(&file, flags & OFlags::APPEND).map_err(|errno| self.system(name, errno))?;
+        rustix::fs::fcntl_setfl(&file, flags & OFlags::APPEND).map_err(|errno| self.errno_error(name, errno))?;
         Ok(file.into())
     }
 
     /// Judges a file without opening it for anything, so that no lock on it is lost when it is closed again. False if
     /// there is none.
-    pub(crate) fn has(&self, name: &str) -> Result<bool, StateError> {
+    pub(crate) fn has_file(&self, name: &str) -> Result<bool, StateDirError> {
         match self.open_at(name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
-            Ok(file) => self.judge(name, &file).map(|()| true),
+            Ok(file) => self.check_file(name, &file).map(|()| true),
             Err(error) if error.is_missing() => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// That there is no such file.
-    pub(crate) fn missing(&self, name: &str) -> StateError {
-        STATE_FILE.error(&self.path.join(name), FileFault::Missing).into()
+    pub(crate) fn missing_file_error(&self, name: &str) -> StateDirError {
+        STATE_FILE.error(&self.path.join(name), FileProblem::Missing).into()
     }
 
     /// How many bytes a file has; none where it is missing.
-    pub(crate) fn length(&self, name: &str) -> Result<u64, StateError> {
+    pub(crate) fn file_len(&self, name: &str) -> Result<u64, StateDirError> {
         match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) => Ok(u64::try_from(found.st_size).unwrap_or_default()),
             Err(Errno::NOENT) => Ok(0),
-            Err(errno) => Err(self.system(name, errno)),
+            Err(errno) => Err(self.errno_error(name, errno)),
         }
     }
 
     /// Says which file has this name now: its device and its inode. `None` where there is none. It goes by the path, as
     /// whoever comes next does: the directory may have been moved away, or replaced.
-    pub(crate) fn identity(&self, name: &str) -> io::Result<Option<(u64, u64)>> {
+    pub(crate) fn file_identity(&self, name: &str) -> io::Result<Option<(u64, u64)>> {
         match rustix::fs::lstat(self.path.join(name)) {
             Ok(found) => Ok(Some((found.st_dev, found.st_ino))),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
@@ -189,7 +189,7 @@ impl StateDir {
     }
 
     /// Removes a file; that it is gone already is as good.
-    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+    pub(crate) fn remove_file(&self, name: &str) -> io::Result<()> {
         match rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno.into()),
@@ -197,7 +197,7 @@ impl StateDir {
     }
 
     /// The names of its files that begin so.
-    pub(crate) fn names(&self, start: &str) -> io::Result<Vec<String>> {
+    pub(crate) fn file_names_with_prefix(&self, start: &str) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.dir)? {
             let entry = entry?;
@@ -211,8 +211,8 @@ impl StateDir {
     }
 
     /// The path of a file without any symbolic link in it, for those who cannot open by descriptor.
-    pub(crate) fn real_path(&self, name: &str) -> Result<PathBuf, StateError> {
-        let of_system = |error| StateError::System { path: Clean::new(&shown(&self.path)), error };
+    pub(crate) fn canonical_path(&self, name: &str) -> Result<PathBuf, StateDirError> {
+        let of_system = |error| StateDirError::Io { path: CleanText::new(&redacted_path(&self.path)), error };
         let real = self.path.canonicalize().map_err(of_system)?;
         let opened = rustix::fs::fstat(&self.dir).map_err(|errno| of_system(errno.into()))?;
         let named = rustix::fs::stat(&real).map_err(|errno| of_system(errno.into()))?;
@@ -228,79 +228,79 @@ impl StateDir {
         Ok(rustix::fs::fsync(&self.dir)?)
     }
 
-    fn open_at(&self, name: &str, flags: OFlags) -> Result<OwnedFd, StateError> {
+    fn open_at(&self, name: &str, flags: OFlags) -> Result<OwnedFd, StateDirError> {
         let path = self.path.join(name);
         rustix::fs::openat(&self.dir, name, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| match errno {
-            Errno::NOENT => self.missing(name),
-            Errno::LOOP => StateError::FileLink { path: for_shell(&path) },
-            other => self.system(name, other),
+            Errno::NOENT => self.missing_file_error(name),
+            Errno::LOOP => StateDirError::FileSymlink { path: shell_quote(&path) },
+            other => self.errno_error(name, other),
         })
     }
 
-    fn judge(&self, name: &str, file: &OwnedFd) -> Result<(), StateError> {
+    fn check_file(&self, name: &str, file: &OwnedFd) -> Result<(), StateDirError> {
         let path = self.path.join(name);
-        let found = Found::of(file.as_fd()).map_err(|error| StateError::System { path: shown_clean(&path), error })?;
+        let found = FileAttributes::from_fd(file.as_fd()).map_err(|error| StateDirError::Io { path: clean_redacted_path(&path), error })?;
         if found.kind() == FileType::Symlink {
-            return Err(StateError::FileLink { path: for_shell(&path) });
+            return Err(StateDirError::FileSymlink { path: shell_quote(&path) });
         }
-        found.judge_file(&STATE_FILE, &path, me()).map_err(|fault| STATE_FILE.error(&path, fault).into())
+        found.check_file(&STATE_FILE, &path, effective_uid()).map_err(|fault| STATE_FILE.error(&path, fault).into())
     }
 
-    fn system(&self, name: &str, errno: Errno) -> StateError {
-        self.failed(name, errno.into())
+    fn errno_error(&self, name: &str, errno: Errno) -> StateDirError {
+        self.io_error(name, errno.into())
     }
 
     /// The system refused something with a file of the directory.
-    pub(crate) fn failed(&self, name: &str, error: io::Error) -> StateError {
-        StateError::System { path: shown_clean(&self.path.join(name)), error }
+    pub(crate) fn io_error(&self, name: &str, error: io::Error) -> StateDirError {
+        StateDirError::Io { path: clean_redacted_path(&self.path.join(name)), error }
     }
 }
 
-impl StateError {
+impl StateDirError {
     /// True if there is no such directory or file, which is no fault where it was only looked for.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         match self {
             Self::Unsafe(error) => error.is_missing(),
-            Self::Link { .. }
-            | Self::FileLink { .. }
+            Self::Symlink { .. }
+            | Self::FileSymlink { .. }
             | Self::NotADirectory { .. }
-            | Self::Network { .. }
-            | Self::System { .. } => false,
+            | Self::NetworkFileSystem { .. }
+            | Self::Io { .. } => false,
         }
     }
 }
 
-fn me() -> u32 {
+fn effective_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-fn shown_clean(path: &Path) -> Clean {
-    Clean::new(&shown(path))
+fn clean_redacted_path(path: &Path) -> CleanText {
+    CleanText::new(&redacted_path(path))
 }
 
-fn open_directory(path: &Path) -> Result<OwnedFd, StateError> {
+fn open_directory(path: &Path) -> Result<OwnedFd, StateDirError> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
     // With a slash at its end, the name of a link would lead us away.
     let path: &Path = &path.components().collect::<PathBuf>();
     rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::NOENT => STATE_DIR.error(path, FileFault::Missing).into(),
+        Errno::NOENT => STATE_DIR.error(path, FileProblem::Missing).into(),
         // The system says either of a link, and the latter of anything else that is no directory.
         Errno::LOOP | Errno::NOTDIR => match std::fs::read_link(path) {
             Ok(target) => {
                 let target = path.parent().unwrap_or(Path::new("")).join(target);
-                StateError::Link { path: shown_clean(path), target: for_shell(&target) }
+                StateDirError::Symlink { path: clean_redacted_path(path), target: shell_quote(&target) }
             }
-            Err(_) => StateError::NotADirectory { path: shown_clean(path) },
+            Err(_) => StateDirError::NotADirectory { path: clean_redacted_path(path) },
         },
-        other => StateError::System { path: shown_clean(path), error: other.into() },
+        other => StateDirError::Io { path: clean_redacted_path(path), error: other.into() },
     })
 }
 
 /// The name of a file system whose files lie on another machine.
 ///
 /// Source: man7.org/linux/man-pages/man2/statfs.2.html.
-fn network_name(kind: i128) -> Option<&'static str> {
+fn network_file_system_name(kind: i128) -> Option<&'static str> {
     // The system's type is signed on some machines, so that the upper half is cut off.
     match kind & 0xffff_ffff {
         0x6969 => Some("NFS"),
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_network_file_system_is_known_by_its_type() {
-        let found = [0x6969, 0x517b, 0xfe53_4d42, i128::from(0xff53_4d42_u32.cast_signed()), 0xef53].map(network_name);
+        let found = [0x6969, 0x517b, 0xfe53_4d42, i128::from(0xff53_4d42_u32.cast_signed()), 0xef53].map(network_file_system_name);
         assert_eq!(found, [Some("NFS"), Some("SMB"), Some("SMB"), Some("SMB"), None]);
     }
 }

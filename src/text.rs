@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// More marks than this on one letter are a defacement, not a language.
-const MAX_STACKED_MARKS: usize = 4;
+const MAX_COMBINING_MARKS: usize = 4;
 
 /// The most characters kept of one outside string; what follows is cut, and `…` says so. Meta's own longest
 /// documented texts (error details) stay far below.
@@ -21,41 +21,41 @@ const MAX_CHARS: usize = 1_000;
 
 /// The most bytes of a text that is kept in place. With their number and the kind they fill three machine words, which
 /// keeps most texts of 100,000 numbers off the heap: there each would cost twice as much.
-const MAX_IN_PLACE: usize = 22;
+const MAX_INLINE_BYTES: usize = 22;
 
 /// Text from outside that can no longer control a terminal.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Clean(Text);
+pub struct CleanText(TextRepr);
 
 /// Each text is kept in one way only, so that equal ones are equal here as well.
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Text {
+enum TextRepr {
     /// Blank behind its end.
-    InPlace { len: u8, bytes: [u8; MAX_IN_PLACE] },
+    Inline { len: u8, bytes: [u8; MAX_INLINE_BYTES] },
     /// Any that is longer.
     Boxed(Box<str>),
 }
 
-impl Text {
+impl TextRepr {
     fn new(text: &str) -> Self {
-        let mut bytes = [0; MAX_IN_PLACE];
+        let mut bytes = [0; MAX_INLINE_BYTES];
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
             (Some(place), Ok(len)) => {
                 place.copy_from_slice(text.as_bytes());
-                Self::InPlace { len, bytes }
+                Self::Inline { len, bytes }
             }
             (_, _) => Self::Boxed(text.into()),
         }
     }
 }
 
-impl Clean {
+impl CleanText {
     /// Cleans a string: control characters, bidirectional marks, tags, invisible characters and more than
     /// four stacked marks become visible escapes such as `\u{1b}`; at most 1,000 characters are kept.
     #[must_use]
     pub fn new(raw: &str) -> Self {
         if raw.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) && raw.len() <= MAX_CHARS {
-            return Self(Text::new(raw));
+            return Self(TextRepr::new(raw));
         }
         let mut out = String::with_capacity(raw.len());
         let mut marks = 0;
@@ -65,16 +65,16 @@ impl Clean {
                 break;
             }
             // A mark with nothing to stand on would join our own text beside it.
-            let is_mark = !is_harmful(c) && c.width() == Some(0);
+            let is_mark = !needs_escape(c) && c.width() == Some(0);
             marks = if is_mark { marks + 1 } else { 0 };
-            let is_loose = is_mark && (index == 0 || marks > MAX_STACKED_MARKS);
-            if is_harmful(c) || is_loose {
+            let is_loose = is_mark && (index == 0 || marks > MAX_COMBINING_MARKS);
+            if needs_escape(c) || is_loose {
                 push_escape(&mut out, c);
             } else {
                 out.push(c);
             }
         }
-        Self(Text::new(&out))
+        Self(TextRepr::new(&out))
     }
 
     /// The cleaned text.
@@ -82,50 +82,50 @@ impl Clean {
     pub fn as_str(&self) -> &str {
         match &self.0 {
             // Only `Text::new` makes one, of a whole text.
-            Text::InPlace { len, bytes } => std::str::from_utf8(&bytes[..usize::from(*len)]).unwrap_or_default(),
-            Text::Boxed(text) => text,
+            TextRepr::Inline { len, bytes } => std::str::from_utf8(&bytes[..usize::from(*len)]).unwrap_or_default(),
+            TextRepr::Boxed(text) => text,
         }
     }
 }
 
-impl Default for Clean {
+impl Default for CleanText {
     fn default() -> Self {
         Self::new("")
     }
 }
 
-impl Ord for Clean {
+impl Ord for CleanText {
     fn cmp(&self, other: &Self) -> Ordering {
         self.as_str().cmp(other.as_str())
     }
 }
 
-impl PartialOrd for Clean {
+impl PartialOrd for CleanText {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl fmt::Display for Clean {
+impl fmt::Display for CleanText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl Serialize for Clean {
+impl Serialize for CleanText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
 
-impl<'de> Deserialize<'de> for Clean {
+impl<'de> Deserialize<'de> for CleanText {
     /// What comes back from a file may have been altered there, so it is cleaned again.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self::new(&text))
     }
 }
 
-impl fmt::Debug for Clean {
+impl fmt::Debug for CleanText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
     }
@@ -142,7 +142,7 @@ fn push_escape(out: &mut String, c: char) {
 }
 
 /// Characters that steer the terminal, turn the reading direction, or take no visible place.
-fn is_harmful(c: char) -> bool {
+fn needs_escape(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -157,7 +157,7 @@ fn is_harmful(c: char) -> bool {
 
 /// A time in words, rounded up to whole seconds: `1 min 35 s`.
 #[must_use]
-pub fn duration(time: std::time::Duration) -> String {
+pub fn format_duration(time: std::time::Duration) -> String {
     let seconds = time.as_millis().div_ceil(1_000);
     match (seconds / 60, seconds % 60) {
         (0, seconds) => format!("{seconds} s"),
@@ -175,7 +175,7 @@ pub fn width(text: &str) -> usize {
 
 /// The text, cut to at most `columns` columns; what was cut is told by a `~` in the last column.
 #[must_use]
-pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
+pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
     }
@@ -197,7 +197,7 @@ pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
 
 /// A count with a comma between thousands: `12,408`.
 #[must_use]
-pub fn count(n: usize) -> String {
+pub fn format_count(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -227,70 +227,70 @@ mod tests {
             ("del\u{7f}", "del\\u{7f}"),
         ];
         for (raw, expected) in cases {
-            assert_eq!(Clean::new(raw).as_str(), expected);
+            assert_eq!(CleanText::new(raw).as_str(), expected);
         }
     }
 
     #[test]
     fn names_in_any_language_stay_as_they_are() {
         for name in ["Bäckerei Öz", "株式会社テスト", "مخبز", "e\u{301}cole", "Acme 🍞"] {
-            assert_eq!(Clean::new(name).as_str(), name);
+            assert_eq!(CleanText::new(name).as_str(), name);
         }
     }
 
     #[test]
     fn texts_of_any_length_come_back_whole_and_sort_as_texts_do() {
         let texts = ["", "a", "ab", "b", "株式会社テストa", "株式会社テストab", "株式会社テストabc"];
-        let mut cleaned = texts.map(Clean::new);
-        assert_eq!(cleaned.each_ref().map(Clean::as_str), texts);
+        let mut cleaned = texts.map(CleanText::new);
+        assert_eq!(cleaned.each_ref().map(CleanText::as_str), texts);
         cleaned.reverse();
         cleaned.sort();
-        assert_eq!(cleaned.each_ref().map(Clean::as_str), texts);
-        assert_eq!((Clean::default(), size_of::<Option<Clean>>()), (Clean::new(""), 24));
+        assert_eq!(cleaned.each_ref().map(CleanText::as_str), texts);
+        assert_eq!((CleanText::default(), size_of::<Option<CleanText>>()), (CleanText::new(""), 24));
     }
 
     #[test]
     fn a_fifth_stacked_mark_and_a_mark_at_the_start_are_shown() {
         assert_eq!(
-            Clean::new("a\u{301}\u{301}\u{301}\u{301}\u{301}").as_str(),
+            CleanText::new("a\u{301}\u{301}\u{301}\u{301}\u{301}").as_str(),
             "a\u{301}\u{301}\u{301}\u{301}\\u{301}"
         );
-        assert_eq!(Clean::new("\u{301}a").as_str(), "\\u{301}a");
+        assert_eq!(CleanText::new("\u{301}a").as_str(), "\\u{301}a");
     }
 
     #[test]
     fn an_endless_text_is_cut_and_says_so() {
-        let cleaned = Clean::new(&"x".repeat(5_000));
+        let cleaned = CleanText::new(&"x".repeat(5_000));
         assert_eq!(cleaned.as_str().chars().count(), MAX_CHARS + 1);
         assert!(cleaned.as_str().ends_with('…'));
     }
 
     #[test]
     fn a_cut_text_ends_with_a_tilde_and_never_halves_a_wide_letter() {
-        assert_eq!(cut("Acme Stores", 20), "Acme Stores");
-        assert_eq!(cut("Acme Stores", 6), "Acme ~");
-        assert_eq!(cut("株式会社", 4), "株~");
-        assert_eq!(cut("Acme", 0), "");
+        assert_eq!(truncate("Acme Stores", 20), "Acme Stores");
+        assert_eq!(truncate("Acme Stores", 6), "Acme ~");
+        assert_eq!(truncate("株式会社", 4), "株~");
+        assert_eq!(truncate("Acme", 0), "");
     }
 
     #[test]
     fn counts_have_commas() {
-        assert_eq!([count(0), count(999), count(12_408), count(1_000_000)], ["0", "999", "12,408", "1,000,000"]);
+        assert_eq!([format_count(0), format_count(999), format_count(12_408), format_count(1_000_000)], ["0", "999", "12,408", "1,000,000"]);
     }
 
     proptest! {
         #[test]
         fn nothing_that_was_cleaned_can_steer_a_terminal(raw in any::<String>()) {
-            let cleaned = Clean::new(&raw);
-            prop_assert!(!cleaned.as_str().chars().any(is_harmful));
-            prop_assert_eq!(Clean::new(cleaned.as_str()).as_str().chars().take(MAX_CHARS).collect::<String>(),
+            let cleaned = CleanText::new(&raw);
+            prop_assert!(!cleaned.as_str().chars().any(needs_escape));
+            prop_assert_eq!(CleanText::new(cleaned.as_str()).as_str().chars().take(MAX_CHARS).collect::<String>(),
                 cleaned.as_str().chars().take(MAX_CHARS).collect::<String>());
         }
 
         #[test]
         fn a_cut_text_fits_its_columns(raw in any::<String>(), columns in 0usize..40) {
-            let cleaned = Clean::new(&raw);
-            prop_assert!(width(&cut(cleaned.as_str(), columns)) <= columns);
+            let cleaned = CleanText::new(&raw);
+            prop_assert!(width(&truncate(cleaned.as_str(), columns)) <= columns);
         }
     }
 }

@@ -16,17 +16,17 @@ use std::fmt::Write as _;
 use std::sync::{Arc, mpsc as blocking};
 use std::time::Duration;
 
-use pindesk::batch::{Batch, Records, StatusRead};
+use pindesk::batch::{JobsHandle, Recorder, StatusRead};
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::graph::Graph;
-use pindesk::job::{Before, Change, ChangeId, InDoubt, JobId, JobState, LATE_LANDING, MAX_TRIES, Progress, Settlement};
+use pindesk::job::{StatusBefore, Change, ChangeId, InDoubtDetails, JobId, ChangeState, LATE_ARRIVAL_WINDOW, MAX_ATTEMPTS, Progress, Resolution};
 use pindesk::journal::{PinSource, Plan, Recovered};
-use pindesk::moment::{Clock, HandClock, Moment, UtcTime};
+use pindesk::moment::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{Doubt, NotSent, Unchanged};
-use pindesk::pin::{Pin, Pins};
+use pindesk::outcome::{DoubtReason, NotSentReason, NotApplied};
+use pindesk::pin::{Pin, PinChoice};
 use pindesk::simulator::{EXPIRED_TOKEN, FaultPlan, Simulator, SimulatorSpec, TOKEN, WorldSpec};
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use support::books::Books;
@@ -50,7 +50,7 @@ fn change(n: u64) -> Change {
         id: ChangeId::new(),
         // The first of the test's own journal.
         job: JobId::new(1),
-        before: Before { two_step: TwoStep::NotSet, read_at: None },
+        status_before: StatusBefore { two_step: TwoStep::NotSet, read_at: None },
         number: id(n),
         waba: None,
         pin: Pin::parse(&digits(n)).expect("a PIN"),
@@ -68,7 +68,7 @@ fn list(count: u64) -> Arc<Vec<Number>> {
         waba: Some(Arc::clone(&wabas[usize::from(n % 2 == 1)])),
         two_step: if n.is_multiple_of(5) { TwoStep::On } else { TwoStep::NotSet },
         read_at: Some(UtcTime::from_unix_seconds(1_795_356_189)),
-        ..Number::unread(id(n), None)
+        ..Number::from_config(id(n), None)
     };
     Arc::new((1..=count).map(number).collect())
 }
@@ -88,10 +88,10 @@ async fn simulator(numbers: usize, latency: Duration, faults: &str) -> Simulator
 
 /// A batch, what it records, and everything it told.
 struct Desk {
-    batch: Batch,
+    batch: JobsHandle,
     progress: UnboundedReceiver<Progress>,
-    told: HashMap<PhoneNumberId, Vec<JobState>>,
-    records: Records,
+    told: HashMap<PhoneNumberId, Vec<ChangeState>>,
+    records: Recorder,
     books: Books,
 }
 
@@ -106,15 +106,15 @@ impl Desk {
 
     async fn with(books: Books, clock: Clock, graph: Option<Graph>, concurrency: usize) -> Self {
         let (records, recovered) = books.open(clock);
-        let plan = Plan { profile: Clean::new("acme"), pins: PinSource::Given, numbers: Vec::new() };
+        let plan = Plan { profile: CleanText::new("acme"), pins: PinSource::Given, numbers: Vec::new() };
         records.journal.begin_job(plan).await.expect("a job");
         let Recovered { unresolved, .. } = recovered;
-        let (batch, progress) = Batch::start(graph, records.clone(), unresolved, concurrency, clock);
+        let (batch, progress) = JobsHandle::start(graph, records.clone(), unresolved, concurrency, clock);
         Self { batch, progress, told: HashMap::new(), records, books }
     }
 
     /// What an earlier run left behind, told before anything else.
-    fn hear_what_is_left(&mut self) -> Vec<InDoubt> {
+    fn hear_what_is_left(&mut self) -> Vec<InDoubtDetails> {
         let mut left = Vec::new();
         while let Ok(progress) = self.progress.try_recv() {
             left.push(in_doubt(&progress.state).clone());
@@ -145,7 +145,7 @@ impl Desk {
     /// Waits until nothing is on its way, and hears what is left to hear.
     async fn settle(&mut self) {
         let (at_rest, waiter) = blocking::channel();
-        self.batch.stop_then(at_rest);
+        self.batch.stop_and_notify(at_rest);
         while waiter.try_recv() == Err(blocking::TryRecvError::Empty) {
             // Pretended time: the clock only moves on while nobody has anything to do.
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -160,45 +160,45 @@ impl Desk {
         self.told[&id(n)].iter().map(word).collect::<Vec<_>>().join(" ")
     }
 
-    fn last(&self, n: u64) -> &JobState {
+    fn last(&self, n: u64) -> &ChangeState {
         self.told[&id(n)].last().expect("a state")
     }
 
-    fn count(&self, is_meant: impl Fn(&JobState) -> bool) -> usize {
+    fn count(&self, is_meant: impl Fn(&ChangeState) -> bool) -> usize {
         self.told.values().filter(|states| states.last().is_some_and(&is_meant)).count()
     }
 }
 
-fn word(state: &JobState) -> String {
+fn word(state: &ChangeState) -> String {
     match state {
-        JobState::Queued | JobState::Waiting { in_doubt: false, .. } => state.key().to_owned(),
-        JobState::Waiting { in_doubt: true, .. } => "retry?".to_owned(),
-        JobState::Sending { attempt } => format!("sending-{attempt}"),
-        JobState::Set(finished)
-        | JobState::Failed(finished, _)
-        | JobState::NotSent(finished, _)
-        | JobState::Settled(finished, _) => format!("{} after {}", state.key(), finished.tries),
-        JobState::InDoubt(standing) => format!("{} after {}", state.key(), standing.sent.tries()),
+        ChangeState::Queued | ChangeState::Waiting { in_doubt: false, .. } => state.as_str().to_owned(),
+        ChangeState::Waiting { in_doubt: true, .. } => "retry?".to_owned(),
+        ChangeState::Sending { attempt } => format!("sending-{attempt}"),
+        ChangeState::Set(finished)
+        | ChangeState::Failed(finished, _)
+        | ChangeState::NotSent(finished, _)
+        | ChangeState::Resolved(finished, _) => format!("{} after {}", state.as_str(), finished.attempts),
+        ChangeState::InDoubt(standing) => format!("{} after {}", state.as_str(), standing.send_history.attempts()),
     }
 }
 
-fn is_set(state: &JobState) -> bool {
-    matches!(state, JobState::Set(_))
+fn is_set(state: &ChangeState) -> bool {
+    matches!(state, ChangeState::Set(_))
 }
 
-fn is_token_refused(state: &JobState) -> bool {
-    matches!(state, JobState::NotSent(_, NotSent::TokenRefused))
+fn is_token_refused(state: &ChangeState) -> bool {
+    matches!(state, ChangeState::NotSent(_, NotSentReason::TokenRefused))
 }
 
 /// A batch of one request at a time, on a clock that is moved by hand.
-async fn by_hand(simulator: &Simulator, books: Books) -> (Desk, &'static HandClock) {
+async fn by_hand(simulator: &Simulator, books: Books) -> (Desk, &'static ManualClock) {
     let utc = UtcTime::from_unix_seconds(1_795_356_189);
-    let time = HandClock::showing(Moment { instant: tokio::time::Instant::now().into_std(), utc });
+    let time = ManualClock::new_leaked(TimePoint { instant: tokio::time::Instant::now().into_std(), utc });
     let graph = graph(&simulator.base_url(), TOKEN);
-    (Desk::with(books, Clock::ByHand(time), Some(graph), 1).await, time)
+    (Desk::with(books, Clock::Manual(time), Some(graph), 1).await, time)
 }
 
-fn pass(time: &HandClock, by: Duration) {
+fn pass(time: &ManualClock, by: Duration) {
     time.set(time.now().plus(by));
 }
 
@@ -214,26 +214,26 @@ fn four_resets(n: u64, answer: &str) -> String {
 
 /// How a number stands that is in doubt.
 #[track_caller]
-fn in_doubt(state: &JobState) -> &InDoubt {
-    let JobState::InDoubt(standing) = state else { panic!("{state:?}") };
+fn in_doubt(state: &ChangeState) -> &InDoubtDetails {
+    let ChangeState::InDoubt(standing) = state else { panic!("{state:?}") };
     standing
 }
 
 /// True if the second state may follow the first.
-fn may_follow(before: &JobState, after: &JobState) -> bool {
+fn may_follow(before: &ChangeState, after: &ChangeState) -> bool {
     match before {
-        JobState::Queued => matches!(after, JobState::Sending { attempt: 1 } | JobState::NotSent(..)),
-        JobState::Sending { attempt } => match after {
-            JobState::Waiting { attempt: next, .. } => *next == attempt + 1,
-            JobState::Queued | JobState::Sending { .. } | JobState::Settled(..) => false,
-            JobState::Set(_) | JobState::Failed(..) | JobState::NotSent(..) | JobState::InDoubt(..) => true,
+        ChangeState::Queued => matches!(after, ChangeState::Sending { attempt: 1 } | ChangeState::NotSent(..)),
+        ChangeState::Sending { attempt } => match after {
+            ChangeState::Waiting { attempt: next, .. } => *next == attempt + 1,
+            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Resolved(..) => false,
+            ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::InDoubt(..) => true,
         },
-        JobState::Waiting { attempt, .. } => matches!(after, JobState::Sending { attempt: now } if now == attempt),
-        JobState::Set(_)
-        | JobState::Failed(..)
-        | JobState::NotSent(..)
-        | JobState::InDoubt(..)
-        | JobState::Settled(..) => false,
+        ChangeState::Waiting { attempt, .. } => matches!(after, ChangeState::Sending { attempt: now } if now == attempt),
+        ChangeState::Set(_)
+        | ChangeState::Failed(..)
+        | ChangeState::NotSent(..)
+        | ChangeState::InDoubt(..)
+        | ChangeState::Resolved(..) => false,
     }
 }
 
@@ -277,31 +277,31 @@ async fn whatever_goes_wrong_every_try_carries_the_same_pin_and_what_is_told_is_
     let simulator = simulator(3_000, Duration::from_millis(20), &random_faults(NUMBERS)).await;
     let before: Vec<_> = (1..=NUMBERS).map(|n| simulator.pin_in_force(&id(n))).collect();
     let mut desk = Desk::on(&simulator, 16).await;
-    desk.batch.set(changes(NUMBERS));
+    desk.batch.set_pins(changes(NUMBERS));
     desk.rest(3_000).await;
     let mut tries_in_all = 0;
     for (n, before) in (1..).zip(before) {
         let states = &desk.told[&id(n)];
-        assert_eq!(states[0], JobState::Queued);
+        assert_eq!(states[0], ChangeState::Queued);
         assert!(states.windows(2).all(|pair| may_follow(&pair[0], &pair[1])), "{}", desk.story(n));
         let sent = simulator.pins_sent(&id(n));
-        assert!(sent.len() <= usize::from(MAX_TRIES) && sent.iter().all(|pin| *pin == digits(n)), "{n}: {sent:?}");
+        assert!(sent.len() <= usize::from(MAX_ATTEMPTS) && sent.iter().all(|pin| *pin == digits(n)), "{n}: {sent:?}");
         tries_in_all += sent.len();
         let in_force = simulator.pin_in_force(&id(n));
         match desk.last(n) {
-            JobState::Set(finished) => {
-                assert_eq!((in_force, usize::from(finished.tries)), (Some(digits(n)), sent.len()), "{n}");
+            ChangeState::Set(finished) => {
+                assert_eq!((in_force, usize::from(finished.attempts)), (Some(digits(n)), sent.len()), "{n}");
             }
-            JobState::Failed(..) | JobState::NotSent(..) => assert_eq!(in_force, before, "{n}: nothing was changed"),
-            JobState::InDoubt(..) => assert!(in_force == before || in_force == Some(digits(n)), "{n}"),
-            JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } | JobState::Settled(..) => {
+            ChangeState::Failed(..) | ChangeState::NotSent(..) => assert_eq!(in_force, before, "{n}: nothing was changed"),
+            ChangeState::InDoubt(..) => assert!(in_force == before || in_force == Some(digits(n)), "{n}"),
+            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } | ChangeState::Resolved(..) => {
                 unreachable!("at rest, and nobody settled anything")
             }
         }
     }
     assert!(desk.count(is_set) > 2_500 && tries_in_all > 3_750, "{tries_in_all} tries");
-    assert!(desk.count(|state| matches!(state, JobState::InDoubt(..))) > 0);
-    assert!(desk.count(|state| matches!(state, JobState::Failed(..))) > 0);
+    assert!(desk.count(|state| matches!(state, ChangeState::InDoubt(..))) > 0);
+    assert!(desk.count(|state| matches!(state, ChangeState::Failed(..))) > 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,7 +309,7 @@ async fn a_change_is_tried_four_times_in_all_and_stays_in_doubt() {
     let faults = "[[fault]]\nevery = 1\nanswer = \"reset-before\"";
     let simulator = simulator(10, Duration::ZERO, faults).await;
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
     let story = "queued sending-1 retry? sending-2 retry? sending-3 retry? sending-4 no-answer after 4";
     assert_eq!((desk.story(1).as_str(), simulator.pin_requests()), (story, 4));
@@ -326,7 +326,7 @@ async fn a_throttled_number_is_asked_again_later_and_a_refused_one_is_not() {
     let simulator = simulator(10, Duration::ZERO, &faults).await;
     let mut desk = Desk::on(&simulator, 2).await;
     let start = tokio::time::Instant::now();
-    desk.batch.set(changes(2));
+    desk.batch.set_pins(changes(2));
     desk.rest(2).await;
     assert_eq!(desk.story(1), "queued sending-1 retry sending-2 retry sending-3 set after 3");
     assert_eq!(desk.story(2), "queued sending-1 failed after 1");
@@ -337,7 +337,7 @@ async fn a_throttled_number_is_asked_again_later_and_a_refused_one_is_not() {
 async fn no_more_requests_than_allowed_are_on_their_way_at_once() {
     let silent = Faultd::start(vec![vec![Say::Hold]]).await;
     let mut desk = Desk::new(&silent.url(), TOKEN, 5).await;
-    desk.batch.set(changes(40));
+    desk.batch.set_pins(changes(40));
     tokio::time::sleep(Duration::from_secs(29)).await;
     assert_eq!((silent.requests().len(), silent.connections()), (5, 5));
     // The five in doubt keep their places: a crash now must not leave more than five in doubt.
@@ -347,11 +347,11 @@ async fn no_more_requests_than_allowed_are_on_their_way_at_once() {
     let (mut in_doubt, mut not_sent) = (0, 0);
     for n in 1..=40 {
         let state = desk.last(n);
-        if matches!(state, JobState::InDoubt(standing)
-            if standing.sent.tries() == 2 && matches!(standing.doubt, Doubt::NoAnswer { .. }))
+        if matches!(state, ChangeState::InDoubt(standing)
+            if standing.send_history.attempts() == 2 && matches!(standing.reason, DoubtReason::TimedOut { .. }))
         {
             in_doubt += 1;
-        } else if matches!(state, JobState::NotSent(finished, NotSent::Stopped) if finished.tries == 0) {
+        } else if matches!(state, ChangeState::NotSent(finished, NotSentReason::Stopped) if finished.attempts == 0) {
             not_sent += 1;
         }
     }
@@ -363,13 +363,13 @@ async fn a_refused_access_token_stops_the_rest() {
     let faults = "[[fault]]\nevery = 1\nafter = 100\nanswer = { code = 190, status = 401 }";
     let simulator = simulator(5_000, Duration::from_millis(50), faults).await;
     let mut desk = Desk::on(&simulator, 16).await;
-    desk.batch.set(changes(5_000));
+    desk.batch.set_pins(changes(5_000));
     desk.rest(5_000).await;
     let requests = simulator.pin_requests();
     assert!(requests <= 100 + 16, "{requests} requests");
     assert_eq!(desk.count(is_set), 100);
     assert_eq!(desk.count(is_token_refused), 5_000 - requests);
-    assert_eq!(desk.count(|state| matches!(state, JobState::Failed(..))), requests - 100);
+    assert_eq!(desk.count(|state| matches!(state, ChangeState::Failed(..))), requests - 100);
 }
 
 #[tokio::test(start_paused = true)]
@@ -384,27 +384,27 @@ async fn a_refused_access_token_ends_the_wait_for_a_repeat_too() {
     let simulator = simulator(10, Duration::ZERO, &faults).await;
     // What is in doubt keeps its permit while it waits, what Meta refused does not.
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(changes(5));
+    desk.batch.set_pins(changes(5));
     desk.rest(5).await;
     assert_eq!(desk.story(2), "queued sending-1 retry failed after 1", "Meta refused it: that much is known");
     assert_eq!(desk.story(3), "queued sending-1 failed after 1");
     assert!(is_token_refused(desk.last(4)) && is_token_refused(desk.last(5)));
-    let doubt = &in_doubt(desk.last(1)).doubt;
-    assert!(matches!(doubt, Doubt::Repeated { last: Unchanged::NotSent(NotSent::TokenRefused), .. }), "{doubt:?}");
+    let doubt = &in_doubt(desk.last(1)).reason;
+    assert!(matches!(doubt, DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(NotSentReason::TokenRefused), .. }), "{doubt:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_sends_nothing_new_and_awaits_what_is_on_its_way() {
     let simulator = simulator(200, Duration::from_secs(1), "").await;
     let mut desk = Desk::on(&simulator, 4).await;
-    desk.batch.set(changes(100));
-    desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    desk.batch.set_pins(changes(100));
+    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     desk.settle().await;
     assert_eq!(simulator.pin_requests(), 4);
     assert_eq!(desk.count(is_set), 4);
-    assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, NotSent::Stopped))), 96);
+    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))), 96);
     // A stop is no end: what comes later is sent.
-    desk.batch.set(vec![change(50)]);
+    desk.batch.set_pins(vec![change(50)]);
     desk.rest(1).await;
     assert_eq!(desk.story(50), "queued not-sent after 0 queued sending-1 set after 1");
 }
@@ -413,10 +413,10 @@ async fn a_stop_sends_nothing_new_and_awaits_what_is_on_its_way() {
 async fn a_stop_before_the_first_turn_sends_nothing_at_all() {
     let simulator = simulator(200, Duration::from_secs(1), "").await;
     let mut desk = Desk::on(&simulator, 4).await;
-    desk.batch.set(changes(100));
+    desk.batch.set_pins(changes(100));
     desk.settle().await;
     assert_eq!(simulator.pin_requests(), 0);
-    assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, NotSent::Stopped))), 100);
+    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))), 100);
 }
 
 #[tokio::test(start_paused = true)]
@@ -428,12 +428,12 @@ async fn a_stop_brings_waiting_changes_to_rest_with_what_is_known_of_them() {
     );
     let simulator = simulator(10, Duration::ZERO, &faults).await;
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(changes(2));
-    desk.hear(2, |progress| matches!(progress.state, JobState::Waiting { attempt: 2, .. })).await;
+    desk.batch.set_pins(changes(2));
+    desk.hear(2, |progress| matches!(progress.state, ChangeState::Waiting { attempt: 2, .. })).await;
     let requests = simulator.pin_requests();
     desk.settle().await;
     assert_eq!(simulator.pin_requests(), requests);
-    assert!(matches!(desk.last(1), JobState::InDoubt(..)), "{}", desk.story(1));
+    assert!(matches!(desk.last(1), ChangeState::InDoubt(..)), "{}", desk.story(1));
     assert_eq!(desk.story(2), "queued sending-1 retry failed after 1");
 }
 
@@ -441,8 +441,8 @@ async fn a_stop_brings_waiting_changes_to_rest_with_what_is_known_of_them() {
 async fn without_a_handle_the_batch_stops_and_ends() {
     let simulator = simulator(200, Duration::from_secs(1), "").await;
     let mut desk = Desk::on(&simulator, 4).await;
-    desk.batch.set(changes(100));
-    desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    desk.batch.set_pins(changes(100));
+    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     let Desk { batch, mut progress, .. } = desk;
     drop(batch);
     let mut ends = HashMap::<_, usize>::new();
@@ -461,12 +461,12 @@ async fn a_later_refusal_does_not_clear_an_earlier_doubt() {
     );
     let simulator = simulator(10, Duration::ZERO, &faults).await;
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
     assert_eq!(desk.story(1), "queued sending-1 retry? sending-2 no-answer after 2");
-    let doubt = &in_doubt(desk.last(1)).doubt;
-    let words = matches!(doubt, Doubt::Repeated { earlier, last: Unchanged::Refused(fault) }
-        if matches!(**earlier, Doubt::LineBroke { .. }) && fault.code == 100);
+    let doubt = &in_doubt(desk.last(1)).reason;
+    let words = matches!(doubt, DoubtReason::EarlierAttemptInDoubt { earlier, last: NotApplied::Refused(fault) }
+        if matches!(**earlier, DoubtReason::ConnectionLost { .. }) && fault.code == 100);
     assert!(words, "both are told: {doubt:?}");
     assert_eq!(simulator.pin_in_force(&id(1)), Some(digits(1)), "and it was in force indeed");
 }
@@ -476,14 +476,14 @@ async fn the_pin_in_doubt_is_sent_again_by_hand_until_it_is_confirmed() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 5\nanswer = \"reset-before\"", id(1));
     let simulator = simulator(10, Duration::ZERO, &faults).await;
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
     // Asked for twice, and sent once.
-    desk.batch.send_again(id(1));
-    desk.batch.send_again(id(1));
+    desk.batch.resend(id(1));
+    desk.batch.resend(id(1));
     desk.rest(1).await;
     // Nothing is in doubt any more.
-    desk.batch.send_again(id(1));
+    desk.batch.resend(id(1));
     tokio::time::sleep(Duration::from_mins(1)).await;
     desk.settle().await;
     assert_eq!(
@@ -504,24 +504,24 @@ async fn a_newer_pin_that_came_to_nothing_leaves_the_older_one_in_doubt() {
     );
     let simulator = simulator(10, Duration::ZERO, &faults).await;
     let (mut desk, time) = by_hand(&simulator, Books::without_recipients()).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
     let older = in_doubt(desk.last(1)).clone();
 
-    pass(time, LATE_LANDING);
-    desk.batch.set(vec![newer(1)]);
+    pass(time, LATE_ARRIVAL_WINDOW);
+    desk.batch.set_pins(vec![newer(1)]);
     desk.rest(1).await;
     let refused = in_doubt(desk.last(1));
-    assert!(matches!(&refused.doubt, Doubt::OlderPin(Unchanged::Refused(fault)) if fault.code == 133_010));
-    assert_eq!(InDoubt { doubt: older.doubt.clone(), ..refused.clone() }, older, "but for the words, nothing changed");
+    assert!(matches!(&refused.reason, DoubtReason::OlderPinInDoubt(NotApplied::Refused(fault)) if fault.code == 133_010));
+    assert_eq!(InDoubtDetails { reason: older.reason.clone(), ..refused.clone() }, older, "but for the words, nothing changed");
 
-    desk.batch.set(vec![newer(1)]);
+    desk.batch.set_pins(vec![newer(1)]);
     desk.batch.stop();
     desk.rest(1).await;
-    let not_sent = Doubt::OlderPin(Unchanged::NotSent(NotSent::Stopped));
-    assert_eq!(*in_doubt(desk.last(1)), InDoubt { doubt: not_sent, ..older });
+    let not_sent = DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped));
+    assert_eq!(*in_doubt(desk.last(1)), InDoubtDetails { reason: not_sent, ..older });
 
-    desk.batch.send_again(id(1));
+    desk.batch.resend(id(1));
     desk.rest(1).await;
     assert!(desk.story(1).ends_with("queued sending-1 set after 5"), "{}", desk.story(1));
     assert_eq!(simulator.pin_in_force(&id(1)), Some(digits(1)));
@@ -532,13 +532,13 @@ async fn a_stop_before_the_pin_in_doubt_was_sent_again_keeps_it() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 4\nanswer = \"reset-before\"", id(1));
     let simulator = simulator(10, Duration::ZERO, &faults).await;
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
-    desk.batch.send_again(id(1));
+    desk.batch.resend(id(1));
     desk.batch.stop();
     desk.rest(1).await;
     assert!(desk.story(1).ends_with("no-answer after 4 queued no-answer after 4"), "{}", desk.story(1));
-    desk.batch.send_again(id(1));
+    desk.batch.resend(id(1));
     desk.rest(1).await;
     assert!(desk.story(1).ends_with("queued sending-1 set after 5"), "{}", desk.story(1));
 }
@@ -549,7 +549,7 @@ async fn a_second_change_for_a_number_on_its_way_is_refused_here() {
     let mut desk = Desk::on(&simulator, 2).await;
     let (first, second) = (change(1), change(1));
     let (first_id, second_id) = (first.id, second.id);
-    desk.batch.set(vec![first, second]);
+    desk.batch.set_pins(vec![first, second]);
     let mut ends = Vec::new();
     while ends.len() < 2 {
         let progress = desk.progress.recv().await.expect("the batch goes on");
@@ -557,9 +557,9 @@ async fn a_second_change_for_a_number_on_its_way_is_refused_here() {
             ends.push((progress.change, progress.state));
         }
     }
-    let why = NotSent::RefusedHere(Clean::new("another request for this number is on its way"));
-    assert!(matches!(&ends[0], (id, JobState::NotSent(_, not_sent)) if *id == Some(second_id) && *not_sent == why));
-    assert!(matches!(&ends[1], (id, JobState::Set(_)) if *id == Some(first_id)));
+    let why = NotSentReason::RefusedLocally(CleanText::new("another request for this number is on its way"));
+    assert!(matches!(&ends[0], (id, ChangeState::NotSent(_, not_sent)) if *id == Some(second_id) && *not_sent == why));
+    assert!(matches!(&ends[1], (id, ChangeState::Set(_)) if *id == Some(first_id)));
     assert_eq!(simulator.pin_requests(), 1);
 }
 
@@ -567,11 +567,11 @@ async fn a_second_change_for_a_number_on_its_way_is_refused_here() {
 async fn a_new_access_token_is_used_from_the_next_request_on_and_the_old_ones_refusal_stops_nothing() {
     let simulator = simulator(100, Duration::from_secs(1), "").await;
     let mut desk = Desk::new(&simulator.base_url(), EXPIRED_TOKEN, 2).await;
-    desk.batch.set(changes(20));
-    desk.hear(2, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    desk.batch.set_pins(changes(20));
+    desk.hear(2, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
     desk.rest(20).await;
-    assert_eq!(desk.count(|state| matches!(state, JobState::Failed(_, fault) if fault.code == 190)), 2);
+    assert_eq!(desk.count(|state| matches!(state, ChangeState::Failed(_, fault) if fault.code == 190)), 2);
     assert_eq!(desk.count(is_set), 18);
 }
 
@@ -580,8 +580,8 @@ async fn a_repeat_uses_the_access_token_of_its_time() {
     let silent = Faultd::start(vec![vec![Say::Reset]]).await;
     let simulator = simulator(10, Duration::ZERO, "").await;
     let mut desk = Desk::new(&silent.url(), EXPIRED_TOKEN, 1).await;
-    desk.batch.set(changes(1));
-    desk.hear(1, |progress| matches!(progress.state, JobState::Waiting { .. })).await;
+    desk.batch.set_pins(changes(1));
+    desk.hear(1, |progress| matches!(progress.state, ChangeState::Waiting { .. })).await;
     desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
     desk.rest(1).await;
     assert_eq!(desk.story(1), "queued sending-1 retry? sending-2 set after 2");
@@ -600,7 +600,7 @@ async fn a_missing_permission_stops_what_is_left_of_its_waba_and_nothing_else() 
     let of = |n| Change { waba: Some(waba(1 + (n + 1) % 2)), ..change(n) };
     // Even ones are in WABA 2, as is number 1.
     let first = Change { waba: Some(waba(2)), ..change(1) };
-    desk.batch.set(std::iter::once(first).chain((2..=20).map(of)).collect());
+    desk.batch.set_pins(std::iter::once(first).chain((2..=20).map(of)).collect());
     desk.rest(20).await;
     assert_eq!(desk.story(1), "queued sending-1 retry failed after 1");
     assert_eq!(desk.story(2), "queued sending-1 failed after 1");
@@ -608,8 +608,8 @@ async fn a_missing_permission_stops_what_is_left_of_its_waba_and_nothing_else() 
         let story = if n % 2 == 0 { "queued not-sent after 0" } else { "queued sending-1 set after 1" };
         assert_eq!(desk.story(n), story, "{n}");
     }
-    let JobState::NotSent(_, why) = desk.last(4) else { panic!("{:?}", desk.last(4)) };
-    assert!(matches!(why, NotSent::WabaRefused(_)), "{why:?}");
+    let ChangeState::NotSent(_, why) = desk.last(4) else { panic!("{:?}", desk.last(4)) };
+    assert!(matches!(why, NotSentReason::WabaRefused(_)), "{why:?}");
 }
 
 #[tokio::test]
@@ -624,15 +624,15 @@ async fn three_failed_handshakes_in_a_row_stop_the_work() {
         }
     });
     let mut desk = Desk::new(&url, TOKEN, 1).await;
-    desk.batch.set(changes(50));
+    desk.batch.set_pins(changes(50));
     desk.rest(50).await;
-    let tried = desk.told.values().flatten().filter(|state| matches!(state, JobState::Sending { .. })).count();
+    let tried = desk.told.values().flatten().filter(|state| matches!(state, ChangeState::Sending { .. })).count();
     assert_eq!(tried, 3);
-    assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, NotSent::Tls(_)))), 50);
+    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Tls(_)))), 50);
 }
 
-fn has_no_sure_answers(state: &JobState) -> bool {
-    matches!(state, JobState::NotSent(finished, NotSent::NoSureAnswers) if finished.tries == 0)
+fn has_no_sure_answers(state: &ChangeState) -> bool {
+    matches!(state, ChangeState::NotSent(finished, NotSentReason::TooManyInDoubt) if finished.attempts == 0)
 }
 
 #[tokio::test(start_paused = true)]
@@ -647,11 +647,11 @@ async fn a_line_that_never_brings_a_sure_answer_stops_the_rest() {
             if is_listed {
                 desk.set_each(2_000);
             } else {
-                desk.batch.set(changes(2_000));
+                desk.batch.set_pins(changes(2_000));
             }
             desk.rest(2_000).await;
             let sent = simulator.pin_requests() - sent_before;
-            let doubts = desk.count(|state| matches!(state, JobState::InDoubt(_)));
+            let doubts = desk.count(|state| matches!(state, ChangeState::InDoubt(_)));
             // Two for each that may be on its way, with all their tries, and what was on its way by then.
             assert!(
                 (32..=35).contains(&sent) && (8..=11).contains(&doubts),
@@ -668,10 +668,10 @@ async fn one_hiccup_of_the_line_stops_nothing() {
         let faults = format!("[[fault]]\nevery = 1\ntimes = {most}\nanswer = \"reset-before\"");
         let simulator = simulator(200, Duration::ZERO, &faults).await;
         let mut desk = Desk::on(&simulator, concurrency).await;
-        desk.batch.set(changes(200));
+        desk.batch.set_pins(changes(200));
         desk.rest(200).await;
-        let doubts = desk.count(|state| matches!(state, JobState::InDoubt(_)));
-        assert!(doubts <= most / usize::from(MAX_TRIES), "{doubts} in doubt");
+        let doubts = desk.count(|state| matches!(state, ChangeState::InDoubt(_)));
+        assert!(doubts <= most / usize::from(MAX_ATTEMPTS), "{doubts} in doubt");
         assert_eq!(desk.count(is_set), 200 - doubts, "one more request would have stopped the rest");
     }
 }
@@ -690,9 +690,9 @@ async fn any_sure_answer_shows_that_the_line_is_whole_again() {
         };
         let simulator = simulator(200, Duration::ZERO, &(1..=20).map(of_five).collect::<String>()).await;
         let mut desk = Desk::on(&simulator, 1).await;
-        desk.batch.set(changes(100));
+        desk.batch.set_pins(changes(100));
         desk.rest(100).await;
-        let doubts = desk.count(|state| matches!(state, JobState::InDoubt(_)));
+        let doubts = desk.count(|state| matches!(state, ChangeState::InDoubt(_)));
         assert_eq!((doubts, desk.count(has_no_sure_answers)), (in_doubt, 0), "{answers:?}");
     }
 }
@@ -701,13 +701,13 @@ async fn any_sure_answer_shows_that_the_line_is_whole_again() {
 async fn what_is_started_after_a_rest_is_not_stopped_by_doubts_from_before_it() {
     let simulator = simulator(200, Duration::ZERO, "[[fault]]\nevery = 1\nanswer = \"html\"").await;
     let mut desk = Desk::on(&simulator, 1).await;
-    desk.batch.set(changes(4));
+    desk.batch.set_pins(changes(4));
     desk.rest(4).await;
     desk.settle().await;
     for from in [5, 105] {
-        desk.batch.set((from..from + 50).map(change).collect());
+        desk.batch.set_pins((from..from + 50).map(change).collect());
         desk.rest(50).await;
-        let sent = (from..from + 50).filter(|n| matches!(desk.last(*n), JobState::InDoubt(_))).count();
+        let sent = (from..from + 50).filter(|n| matches!(desk.last(*n), ChangeState::InDoubt(_))).count();
         assert_eq!(sent, 5, "the same as at the first time, from {from} on");
     }
 }
@@ -721,11 +721,11 @@ async fn what_waits_to_be_sent_again_over_a_broken_line_stays_in_doubt_and_says_
     );
     let simulator = simulator(200, Duration::ZERO, &faults).await;
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(changes(50));
+    desk.batch.set_pins(changes(50));
     desk.rest(50).await;
     assert_eq!(desk.story(1), "queued sending-1 retry? no-answer after 1");
-    let doubt = &in_doubt(desk.last(1)).doubt;
-    assert!(matches!(doubt, Doubt::Repeated { last: Unchanged::NotSent(NotSent::NoSureAnswers), .. }), "{doubt:?}");
+    let doubt = &in_doubt(desk.last(1)).reason;
+    assert!(matches!(doubt, DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(NotSentReason::TooManyInDoubt), .. }), "{doubt:?}");
     let said = simulator.pins_sent(&id(1)).len();
     assert_eq!((said, desk.count(has_no_sure_answers)), (1, 44), "1, and five others with their four tries");
 }
@@ -766,7 +766,7 @@ async fn no_request_arrives_before_its_try_is_recorded_and_its_pin_sealed() {
     let server = Faultd::start_watched(scripts, watch).await;
     let graph = graph(&server.url(), TOKEN);
     let mut desk = Desk::with(books, Clock::System, Some(graph), 4).await;
-    desk.batch.set(changes(20));
+    desk.batch.set_pins(changes(20));
     desk.rest(20).await;
     // A failed assertion in the server would have broken the line, and so have cost more requests.
     assert_eq!(server.requests().len(), 15 + desk.count(is_set), "{:?}", desk.told);
@@ -790,7 +790,7 @@ async fn no_more_changes_are_open_than_requests_may_be_on_their_way() {
     scripts.push(answer("200 OK", r#"{"success":true}"#));
     let server = Faultd::start_watched(scripts, watch).await;
     let mut desk = Desk::with(books, Clock::System, Some(graph(&server.url(), TOKEN)), 5).await;
-    desk.batch.set(changes(40));
+    desk.batch.set_pins(changes(40));
     desk.rest(40).await;
     assert_eq!((desk.count(is_set), server.requests().len()), (40, 100), "60 were throttled first");
     assert_eq!(*most.lock().expect("no panic inside"), 5);
@@ -800,13 +800,13 @@ async fn no_more_changes_are_open_than_requests_may_be_on_their_way() {
 async fn nothing_is_sent_while_paused_and_what_was_on_its_way_comes_to_its_end() {
     let simulator = simulator(10, Duration::from_secs(1), "").await;
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(changes(6));
-    desk.hear(2, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    desk.batch.set_pins(changes(6));
+    desk.hear(2, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     desk.batch.pause();
     desk.rest(2).await;
     tokio::time::sleep(Duration::from_mins(5)).await;
     assert_eq!((simulator.pin_requests(), desk.count(is_set)), (2, 2));
-    desk.batch.go_on();
+    desk.batch.resume();
     desk.rest(4).await;
     assert_eq!(desk.count(is_set), 6);
 }
@@ -815,14 +815,14 @@ async fn nothing_is_sent_while_paused_and_what_was_on_its_way_comes_to_its_end()
 async fn a_pause_holds_repeats_and_a_stop_ends_it() {
     let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(changes(2));
-    desk.hear(2, |progress| matches!(progress.state, JobState::Waiting { .. } | JobState::Set(_))).await;
+    desk.batch.set_pins(changes(2));
+    desk.hear(2, |progress| matches!(progress.state, ChangeState::Waiting { .. } | ChangeState::Set(_))).await;
     desk.batch.pause();
     let requests = simulator.pin_requests();
     tokio::time::sleep(Duration::from_mins(5)).await;
     desk.settle().await;
     assert_eq!(simulator.pin_requests(), requests);
-    assert!(matches!(desk.last(1), JobState::InDoubt(_)), "{}", desk.story(1));
+    assert!(matches!(desk.last(1), ChangeState::InDoubt(_)), "{}", desk.story(1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -830,27 +830,27 @@ async fn another_pin_waits_until_nothing_that_was_sent_can_land() {
     let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-after")).await;
     let (mut desk, time) = by_hand(&simulator, Books::default()).await;
     let before = TwoStep::On;
-    desk.batch.set(vec![Change { before: Before { two_step: before, read_at: None }, ..change(1) }]);
+    desk.batch.set_pins(vec![Change { status_before: StatusBefore { two_step: before, read_at: None }, ..change(1) }]);
     desk.rest(1).await;
     let standing = in_doubt(desk.last(1)).clone();
-    let new_pin_from = time.now().plus(LATE_LANDING);
-    let told = InDoubt { candidates: 2, is_held: true, is_sealed: true, before, new_pin_from, ..standing.clone() };
+    let new_pin_allowed_from = time.now().plus(LATE_ARRIVAL_WINDOW);
+    let told = InDoubtDetails { candidate_count: 2, is_pin_in_memory: true, is_in_escrow: true, two_step_before: before, new_pin_allowed_from, ..standing.clone() };
     assert_eq!(standing, told);
 
-    pass(time, LATE_LANDING.saturating_sub(Duration::from_secs(1)));
-    desk.batch.set(vec![newer(1)]);
+    pass(time, LATE_ARRIVAL_WINDOW.saturating_sub(Duration::from_secs(1)));
+    desk.batch.set_pins(vec![newer(1)]);
     desk.rest(1).await;
-    let why = NotSent::RefusedHere(Clean::new("an earlier PIN could still take effect until 14:05:09 UTC"));
-    assert_eq!(in_doubt(desk.last(1)).doubt, Doubt::OlderPin(Unchanged::NotSent(why)));
+    let why = NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
+    assert_eq!(in_doubt(desk.last(1)).reason, DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why)));
     assert_eq!(simulator.pins_sent(&id(1)), [digits(1); 4]);
 
     pass(time, Duration::from_secs(1));
-    desk.batch.set(vec![newer(1)]);
+    desk.batch.set_pins(vec![newer(1)]);
     desk.rest(1).await;
     assert!(is_set(desk.last(1)), "{}", desk.story(1));
     assert_eq!(simulator.pin_in_force(&id(1)), Some(digits(2)));
     // Nothing is left to be sent again, here or at the next start.
-    desk.batch.send_again(id(1));
+    desk.batch.resend(id(1));
     tokio::time::sleep(Duration::from_mins(1)).await;
     let books = desk.close().await;
     assert_eq!(simulator.pin_requests(), 5);
@@ -861,23 +861,23 @@ async fn another_pin_waits_until_nothing_that_was_sent_can_land() {
 async fn of_two_pins_in_doubt_it_is_told_what_was_on_before_both_and_whether_both_are_sealed() {
     let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-after").repeat(2)).await;
     let (mut desk, _) = by_hand(&simulator, Books::without_recipients()).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
     // From now on there is an escrow.
     let books = desk.close().await.with_another_recipient();
     let (mut desk, time) = by_hand(&simulator, books).await;
     assert_eq!(desk.hear_what_is_left().len(), 1);
-    pass(time, LATE_LANDING);
-    desk.batch.set(vec![Change { before: Before { two_step: TwoStep::On, read_at: None }, ..newer(1) }]);
+    pass(time, LATE_ARRIVAL_WINDOW);
+    desk.batch.set_pins(vec![Change { status_before: StatusBefore { two_step: TwoStep::On, read_at: None }, ..newer(1) }]);
     desk.rest(1).await;
     let standing = in_doubt(desk.last(1));
-    let new_pin_from = time.now().plus(LATE_LANDING);
-    let told = InDoubt {
-        before: TwoStep::NotSet,
-        candidates: 2,
-        is_held: true,
-        is_sealed: false,
-        new_pin_from,
+    let new_pin_allowed_from = time.now().plus(LATE_ARRIVAL_WINDOW);
+    let told = InDoubtDetails {
+        two_step_before: TwoStep::NotSet,
+        candidate_count: 2,
+        is_pin_in_memory: true,
+        is_in_escrow: false,
+        new_pin_allowed_from,
         ..standing.clone()
     };
     assert_eq!(*standing, told);
@@ -888,16 +888,16 @@ async fn another_pin_waits_for_a_doubtful_try_of_a_confirmed_one_too() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 1\nanswer = \"reset-before\"\n", id(1));
     let simulator = simulator(10, Duration::ZERO, &faults).await;
     let (mut desk, time) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
     assert_eq!(desk.story(1), "queued sending-1 retry? sending-2 set after 2");
-    desk.batch.set(vec![newer(1)]);
+    desk.batch.set_pins(vec![newer(1)]);
     desk.rest(1).await;
     // Known before the journal is asked.
-    let why = NotSent::RefusedHere(Clean::new("an earlier PIN could still take effect until 14:05:09 UTC"));
-    assert!(matches!(desk.last(1), JobState::NotSent(_, not_sent) if *not_sent == why), "the first try can still land");
-    pass(time, LATE_LANDING);
-    desk.batch.set(vec![newer(1)]);
+    let why = NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
+    assert!(matches!(desk.last(1), ChangeState::NotSent(_, not_sent) if *not_sent == why), "the first try can still land");
+    pass(time, LATE_ARRIVAL_WINDOW);
+    desk.batch.set_pins(vec![newer(1)]);
     desk.rest(1).await;
     assert!(is_set(desk.last(1)), "{}", desk.story(1));
 }
@@ -906,25 +906,25 @@ async fn another_pin_waits_for_a_doubtful_try_of_a_confirmed_one_too() {
 async fn two_step_still_not_set_settles_a_doubt_and_nothing_else_does() {
     let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
     let (mut desk, time) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
-    let early = time.now().plus(LATE_LANDING.saturating_sub(Duration::from_secs(1)));
-    let late = time.now().plus(LATE_LANDING);
+    let early = time.now().plus(LATE_ARRIVAL_WINDOW.saturating_sub(Duration::from_secs(1)));
+    let late = time.now().plus(LATE_ARRIVAL_WINDOW);
     time.set(late);
-    let read = |two_step, asked| StatusRead { number: id(1), two_step, asked };
+    let read = |two_step, asked| StatusRead { number: id(1), two_step, asked_at };
     for read in [
         read(TwoStep::NotSet, early),
         read(TwoStep::On, late),
         read(TwoStep::Unknown, late),
         StatusRead { number: id(2), ..read(TwoStep::NotSet, late) },
     ] {
-        desk.batch.status_read(read);
+        desk.batch.handle_status_read(read);
     }
     desk.settle().await;
-    assert!(matches!(desk.last(1), JobState::InDoubt(_)), "{}", desk.story(1));
-    desk.batch.status_read(read(TwoStep::NotSet, late));
+    assert!(matches!(desk.last(1), ChangeState::InDoubt(_)), "{}", desk.story(1));
+    desk.batch.handle_status_read(read(TwoStep::NotSet, late));
     desk.rest(1).await;
-    assert!(matches!(desk.last(1), JobState::Settled(finished, Settlement::NothingInForce) if finished.tries == 4));
+    assert!(matches!(desk.last(1), ChangeState::Resolved(finished, Resolution::NoPinInForce) if finished.attempts == 4));
     let books = desk.close().await;
     assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
 }
@@ -933,15 +933,15 @@ async fn two_step_still_not_set_settles_a_doubt_and_nothing_else_does() {
 async fn while_another_pin_is_on_its_way_nothing_is_settled_and_the_older_one_not_sent() {
     let simulator = simulator(10, Duration::from_secs(1), &four_resets(1, "reset-before")).await;
     let (mut desk, time) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
-    pass(time, LATE_LANDING);
-    let read = StatusRead { number: id(1), two_step: TwoStep::NotSet, asked: time.now() };
-    desk.batch.set(vec![newer(1)]);
-    desk.hear(1, |progress| matches!(progress.state, JobState::Sending { .. })).await;
-    desk.batch.settle_by_hand(id(1), Clean::new("asked the shop"));
-    desk.batch.status_read(read);
-    desk.batch.send_again(id(1));
+    pass(time, LATE_ARRIVAL_WINDOW);
+    let read = StatusRead { number: id(1), two_step: TwoStep::NotSet, asked_at: time.now() };
+    desk.batch.set_pins(vec![newer(1)]);
+    desk.hear(1, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    desk.batch.resolve_manually(id(1), CleanText::new("asked the shop"));
+    desk.batch.handle_status_read(read);
+    desk.batch.resend(id(1));
     desk.settle().await;
     assert!(desk.story(1).ends_with("no-answer after 4 queued sending-1 set after 1"), "{}", desk.story(1));
     assert_eq!(ask(&desk.books.path().join("journal.db"), "SELECT count(*) FROM settlements"), 0);
@@ -951,15 +951,15 @@ async fn while_another_pin_is_on_its_way_nothing_is_settled_and_the_older_one_no
 async fn what_was_checked_by_hand_is_settled_but_another_pin_still_waits() {
     let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
     let (mut desk, _time) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
-    desk.batch.settle_by_hand(id(1), Clean::new("rang them up"));
-    desk.batch.settle_by_hand(id(2), Clean::new("nothing was in doubt"));
+    desk.batch.resolve_manually(id(1), CleanText::new("rang them up"));
+    desk.batch.resolve_manually(id(2), CleanText::new("nothing was in doubt"));
     desk.rest(1).await;
-    assert!(matches!(desk.last(1), JobState::Settled(finished, Settlement::ByHand) if finished.tries == 4));
-    desk.batch.set(vec![newer(1)]);
+    assert!(matches!(desk.last(1), ChangeState::Resolved(finished, Resolution::Manual) if finished.attempts == 4));
+    desk.batch.set_pins(vec![newer(1)]);
     desk.rest(1).await;
-    assert!(matches!(desk.last(1), JobState::NotSent(_, NotSent::RefusedHere(_))), "{:?}", desk.last(1));
+    assert!(matches!(desk.last(1), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))), "{:?}", desk.last(1));
     let books = desk.close().await;
     assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
 }
@@ -968,23 +968,23 @@ async fn what_was_checked_by_hand_is_settled_but_another_pin_still_waits() {
 async fn what_an_earlier_run_left_in_doubt_is_told_at_once_and_ends_with_a_confirmed_pin() {
     let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-after")).await;
     let (mut desk, _) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
     let known = in_doubt(desk.last(1)).clone();
     let books = desk.close().await;
 
     let (mut desk, time) = by_hand(&simulator, books).await;
     let [left] = &desk.hear_what_is_left()[..] else { panic!("one is left") };
-    let new_pin_from = left.new_pin_from;
-    assert_eq!(*left, InDoubt { is_held: false, new_pin_from, ..known.clone() });
-    assert_eq!(new_pin_from.utc, known.new_pin_from.utc);
-    desk.batch.send_again(id(1));
-    desk.batch.set(vec![newer(1)]);
+    let new_pin_allowed_from = left.new_pin_allowed_from;
+    assert_eq!(*left, InDoubtDetails { is_pin_in_memory: false, new_pin_allowed_from, ..known.clone() });
+    assert_eq!(new_pin_allowed_from.utc, known.new_pin_allowed_from.utc);
+    desk.batch.resend(id(1));
+    desk.batch.set_pins(vec![newer(1)]);
     desk.rest(1).await;
-    assert!(matches!(in_doubt(desk.last(1)).doubt, Doubt::OlderPin(_)), "too early");
+    assert!(matches!(in_doubt(desk.last(1)).reason, DoubtReason::OlderPinInDoubt(_)), "too early");
     assert_eq!(simulator.pin_requests(), 4);
-    time.set(new_pin_from);
-    desk.batch.set(vec![newer(1)]);
+    time.set(new_pin_allowed_from);
+    desk.batch.set_pins(vec![newer(1)]);
     desk.rest(1).await;
     assert!(is_set(desk.last(1)), "{}", desk.story(1));
     let books = desk.close().await;
@@ -996,19 +996,19 @@ async fn hidden_it_forgets_the_client_and_the_pins_that_the_escrow_has() {
     for (books, is_kept) in [(Books::default(), false), (Books::without_recipients(), true)] {
         let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
         let (mut desk, _) = by_hand(&simulator, books).await;
-        desk.batch.set(vec![change(1), change(2)]);
+        desk.batch.set_pins(vec![change(1), change(2)]);
         // What waits for its turn goes on.
         desk.batch.drop_secrets();
         desk.rest(2).await;
         assert!(is_set(desk.last(2)), "{}", desk.story(2));
-        assert_eq!(in_doubt(desk.last(1)).is_held, is_kept);
-        desk.batch.set(vec![change(3)]);
+        assert_eq!(in_doubt(desk.last(1)).is_pin_in_memory, is_kept);
+        desk.batch.set_pins(vec![change(3)]);
         desk.rest(1).await;
-        let why = NotSent::RefusedHere(Clean::new("there is no access token"));
-        assert!(matches!(desk.last(3), JobState::NotSent(_, not_sent) if *not_sent == why), "{:?}", desk.last(3));
+        let why = NotSentReason::RefusedLocally(CleanText::new("there is no access token"));
+        assert!(matches!(desk.last(3), ChangeState::NotSent(_, not_sent) if *not_sent == why), "{:?}", desk.last(3));
         desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
-        desk.batch.send_again(id(1));
-        desk.batch.set(vec![change(3)]);
+        desk.batch.resend(id(1));
+        desk.batch.set_pins(vec![change(3)]);
         desk.rest(1 + usize::from(is_kept)).await;
         assert_eq!((is_set(desk.last(1)), is_set(desk.last(3))), (is_kept, true));
     }
@@ -1019,15 +1019,15 @@ async fn a_pin_in_doubt_is_forgotten_when_the_screen_is_hidden_if_the_escrow_has
     for (books, is_kept) in [(Books::default(), false), (Books::without_recipients(), true)] {
         let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
         let (mut desk, _) = by_hand(&simulator, books).await;
-        desk.batch.set(changes(1));
+        desk.batch.set_pins(changes(1));
         desk.rest(1).await;
         desk.batch.drop_secrets();
         desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
-        desk.batch.send_again(id(1));
+        desk.batch.resend(id(1));
         desk.rest(1).await;
         assert_eq!((is_set(desk.last(1)), simulator.pin_requests()), (is_kept, if is_kept { 5 } else { 4 }));
         if !is_kept {
-            assert!(!in_doubt(desk.last(1)).is_held, "and told so");
+            assert!(!in_doubt(desk.last(1)).is_pin_in_memory, "and told so");
         }
     }
 }
@@ -1036,10 +1036,10 @@ async fn a_pin_in_doubt_is_forgotten_when_the_screen_is_hidden_if_the_escrow_has
 async fn without_a_client_nothing_is_sent_until_there_is_one() {
     let simulator = simulator(10, Duration::ZERO, "").await;
     let mut desk = Desk::with(Books::default(), Clock::System, None, 1).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
     desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
     assert_eq!(desk.story(1), "not-sent after 0 queued sending-1 set after 1");
 }
@@ -1048,20 +1048,20 @@ async fn without_a_client_nothing_is_sent_until_there_is_one() {
 async fn a_journal_that_dies_stops_everything_and_says_so_once() {
     let simulator = simulator(200, Duration::from_secs(1), "").await;
     let mut desk = Desk::on(&simulator, 4).await;
-    let mut death = desk.batch.records_died();
-    desk.batch.set(changes(100));
-    desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    let mut death = desk.batch.journal_failure();
+    desk.batch.set_pins(changes(100));
+    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     // Somebody tidies up: what is written from now on would be found by nobody.
     std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
     desk.rest(100).await;
     let words = death.borrow_and_update().clone().expect("it died");
     assert!(words.as_str().contains(&*desk.books.path().to_string_lossy()), "{words}");
     assert_eq!((simulator.pin_requests(), desk.count(is_set)), (4, 4), "what Meta said is told all the same");
-    let why = NotSent::RefusedHere(words);
-    assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, not_sent) if *not_sent == why)), 96);
-    desk.batch.set(vec![change(101)]);
+    let why = NotSentReason::RefusedLocally(words);
+    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)), 96);
+    desk.batch.set_pins(vec![change(101)]);
     desk.rest(1).await;
-    assert!(matches!(desk.last(101), JobState::NotSent(_, not_sent) if *not_sent == why), "no new work is taken");
+    assert!(matches!(desk.last(101), ChangeState::NotSent(_, not_sent) if *not_sent == why), "no new work is taken");
     assert_eq!(desk.story(101), "not-sent after 0");
     assert!(!death.has_changed().expect("the batch goes on"), "told once");
 }
@@ -1071,11 +1071,11 @@ async fn a_journal_that_dies_ends_the_wait_for_a_repeat_too() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 80008, status = 400 }}", id(1));
     let simulator = simulator(10, Duration::ZERO, &faults).await;
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(changes(1));
-    desk.hear(1, |progress| matches!(progress.state, JobState::Waiting { .. })).await;
+    desk.batch.set_pins(changes(1));
+    desk.hear(1, |progress| matches!(progress.state, ChangeState::Waiting { .. })).await;
     let begun = tokio::time::Instant::now();
     std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
-    desk.batch.set(vec![change(2)]);
+    desk.batch.set_pins(vec![change(2)]);
     desk.rest(2).await;
     assert_eq!(
         (desk.story(1).as_str(), desk.story(2).as_str()),
@@ -1088,15 +1088,15 @@ async fn a_journal_that_dies_ends_the_wait_for_a_repeat_too() {
 async fn where_nothing_can_be_recorded_a_doubt_stays_and_its_pin_is_not_sent_again() {
     let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
     let standing = in_doubt(desk.last(1)).clone();
     std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
-    desk.batch.settle_by_hand(id(1), Clean::new("asked the shop"));
+    desk.batch.resolve_manually(id(1), CleanText::new("asked the shop"));
     desk.rest(1).await;
     assert_eq!(*in_doubt(desk.last(1)), standing);
-    assert!(desk.batch.records_died().borrow().is_some(), "and it is told why");
-    desk.batch.send_again(id(1));
+    assert!(desk.batch.journal_failure().borrow().is_some(), "and it is told why");
+    desk.batch.resend(id(1));
     desk.rest(1).await;
     assert!(desk.story(1).ends_with("no-answer after 4 no-answer after 4 no-answer after 4"), "{}", desk.story(1));
     assert_eq!(simulator.pin_requests(), 4);
@@ -1106,16 +1106,16 @@ async fn where_nothing_can_be_recorded_a_doubt_stays_and_its_pin_is_not_sent_aga
 async fn recipients_that_nobody_acknowledged_stop_each_change_before_it_is_sent() {
     let simulator = simulator(10, Duration::ZERO, "").await;
     let (mut desk, _) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set(changes(1));
+    desk.batch.set_pins(changes(1));
     desk.rest(1).await;
     let books = desk.close().await.with_another_recipient();
     let (mut desk, _) = by_hand(&simulator, books).await;
-    desk.batch.set(vec![change(2)]);
+    desk.batch.set_pins(vec![change(2)]);
     desk.rest(1).await;
     assert_eq!(simulator.pin_requests(), 1);
-    assert!(matches!(desk.last(2), JobState::NotSent(_, NotSent::RefusedHere(_))), "{:?}", desk.last(2));
+    assert!(matches!(desk.last(2), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))), "{:?}", desk.last(2));
     desk.records.journal.acknowledge_recipients().await.expect("acknowledged");
-    desk.batch.set(vec![change(2)]);
+    desk.batch.set_pins(vec![change(2)]);
     desk.rest(1).await;
     assert!(is_set(desk.last(2)), "{}", desk.story(2));
 }
@@ -1123,7 +1123,7 @@ async fn recipients_that_nobody_acknowledged_stop_each_change_before_it_is_sent(
 impl Desk {
     /// Sets the same PIN on each number of a list, as one job.
     fn set_each(&self, count: u64) {
-        self.batch.set_each(JobId::new(1), list(count), Pins::Given(Pin::parse(&digits(1)).expect("a PIN")));
+        self.batch.set_pin_of_each(JobId::new(1), list(count), PinChoice::Fixed(Pin::parse(&digits(1)).expect("a PIN")));
     }
 }
 
@@ -1154,7 +1154,7 @@ async fn each_number_of_a_list_gets_its_pin_and_is_recorded_as_it_was_read() {
 async fn random_pins_of_a_list_are_drawn_number_by_number() {
     let simulator = simulator(1_000, Duration::ZERO, "").await;
     let mut desk = Desk::on(&simulator, 16).await;
-    desk.batch.set_each(JobId::new(1), list(40), Pins::Random);
+    desk.batch.set_pin_of_each(JobId::new(1), list(40), PinChoice::Random);
     desk.rest(40).await;
     let drawn: std::collections::HashSet<_> = (1..=40).map(|n| simulator.pin_in_force(&id(n))).collect();
     assert!(desk.count(is_set) == 40 && drawn.len() >= 39, "{drawn:?}");
@@ -1172,7 +1172,7 @@ async fn a_refused_access_token_stops_the_rest_of_a_list() {
     assert_eq!((desk.count(is_set), desk.count(is_token_refused)), (100, 5_000 - requests));
     assert_eq!(desk.story(5_000), "not-sent after 0");
     // What was let go is not on its way any more: another request for it may be tried.
-    desk.batch.set(vec![change(5_000)]);
+    desk.batch.set_pins(vec![change(5_000)]);
     desk.rest(1).await;
     assert_eq!(desk.story(5_000), "not-sent after 0 queued sending-1 failed after 1");
 }
@@ -1186,7 +1186,7 @@ async fn a_missing_permission_stops_its_waba_in_a_list_and_nothing_else() {
     desk.rest(1_000).await;
     assert_eq!((desk.story(2), simulator.pin_requests()), ("sending-1 failed after 1".to_owned(), 501));
     assert_eq!(desk.count(is_set), 500);
-    assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, NotSent::WabaRefused(_)))), 499);
+    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::WabaRefused(_)))), 499);
 }
 
 #[tokio::test(start_paused = true)]
@@ -1194,13 +1194,13 @@ async fn a_journal_that_dies_stops_a_list_and_takes_no_other() {
     let simulator = simulator(2_000, Duration::from_secs(1), "").await;
     let mut desk = Desk::on(&simulator, 4).await;
     desk.set_each(1_000);
-    desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
     desk.rest(1_000).await;
     desk.set_each(1_000);
     desk.rest(1_000).await;
-    let why = NotSent::RefusedHere(desk.batch.records_died().borrow().clone().expect("it died"));
-    assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, not_sent) if *not_sent == why)), 1_000);
+    let why = NotSentReason::RefusedLocally(desk.batch.journal_failure().borrow().clone().expect("it died"));
+    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)), 1_000);
     assert_eq!((simulator.pin_requests(), desk.story(1_000).as_str()), (4, "not-sent after 0 not-sent after 0"));
 }
 
@@ -1209,28 +1209,28 @@ async fn a_stop_lets_go_of_a_list_and_a_pause_holds_it() {
     let simulator = simulator(2_000, Duration::from_secs(1), "").await;
     let mut desk = Desk::on(&simulator, 4).await;
     desk.set_each(1_000);
-    desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     desk.batch.pause();
     desk.rest(4).await;
     tokio::time::sleep(Duration::from_mins(5)).await;
     assert_eq!(simulator.pin_requests(), 4);
-    desk.batch.go_on();
-    desk.hear(4, |progress| matches!(progress.state, JobState::Sending { .. })).await;
+    desk.batch.resume();
+    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     desk.settle().await;
     assert_eq!((simulator.pin_requests(), desk.count(is_set)), (8, 8));
-    assert_eq!(desk.count(|state| matches!(state, JobState::NotSent(_, NotSent::Stopped))), 992);
+    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))), 992);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_number_that_waits_in_a_list_takes_no_other_pin_and_one_on_its_way_waits_in_no_list() {
     let simulator = simulator(100, Duration::from_secs(1), "").await;
     let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set(vec![change(3)]);
+    desk.batch.set_pins(vec![change(3)]);
     desk.set_each(20);
-    desk.batch.set(vec![change(20)]);
+    desk.batch.set_pins(vec![change(20)]);
     desk.rest(22).await;
-    let why = NotSent::RefusedHere(Clean::new("another request for this number is on its way"));
-    let is_refused = |state: &JobState| matches!(state, JobState::NotSent(_, not_sent) if *not_sent == why);
+    let why = NotSentReason::RefusedLocally(CleanText::new("another request for this number is on its way"));
+    let is_refused = |state: &ChangeState| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why);
     for (n, states) in [(3, 4), (20, 3)] {
         let told = &desk.told[&id(n)];
         assert_eq!((told.len(), told.iter().filter(|state| is_refused(state)).count()), (states, 1), "{told:?}");

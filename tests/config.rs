@@ -14,10 +14,10 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use pindesk::config::endpoint::{AppSecret, Endpoint};
 use pindesk::config::{
-    Config, ConfigError, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource, search_path,
+    Config, ConfigError, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource, search_paths,
 };
 use pindesk::number::Waba;
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 use tempfile::TempDir;
 
 /// A home directory that goes when the test ends.
@@ -125,11 +125,11 @@ back = "backspace"
 fn a_whole_config_is_read_as_it_is_written() {
     let home = Home::new();
     let config = home.load(WHOLE, &Overrides::default(), &home.env()).expect("it is good");
-    assert_eq!(config.source, home.path(".config/pindesk/config.toml"));
+    assert_eq!(config.path, home.path(".config/pindesk/config.toml"));
     assert_eq!(
         config.profile,
         Profile {
-            name: Clean::new("acme-prod"),
+            name: CleanText::new("acme-prod"),
             live: true,
             token: Some(TokenSource::File(home.path("token"))),
             app_secret_file: Some("/etc/pindesk/app-secret".into()),
@@ -137,10 +137,10 @@ fn a_whole_config_is_read_as_it_is_written() {
             read_only: false,
             concurrency: 64,
             wabas: vec![
-                Arc::new(Waba { id: "102290129340398".parse().unwrap(), name: Some(Clean::new("uk-retail")) }),
+                Arc::new(Waba { id: "102290129340398".parse().unwrap(), name: Some(CleanText::new("uk-retail")) }),
                 Arc::new(Waba { id: "102290129340399".parse().unwrap(), name: None }),
             ],
-            numbers: vec![("106540352100143".parse().unwrap(), Some(Clean::new("Acme Retail UK")))],
+            numbers: vec![("106540352100143".parse().unwrap(), Some(CleanText::new("Acme Retail UK")))],
         }
     );
     assert!(!config.profile.is_test());
@@ -154,7 +154,7 @@ fn a_whole_config_is_read_as_it_is_written() {
             hide_after: Some(Duration::from_mins(2)),
         }
     );
-    let keys: Vec<_> = config.keys.iter().map(|key| (key.action.as_str(), key.key.as_str())).collect();
+    let keys: Vec<_> = config.key_overrides.iter().map(|key| (key.action.as_str(), key.key.as_str())).collect();
     assert_eq!(keys, [("set_pin", "S"), ("back", "backspace")]);
 }
 
@@ -164,7 +164,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(
         config.profile,
         Profile {
-            name: Clean::new("acme"),
+            name: CleanText::new("acme"),
             live: true,
             token: None,
             app_secret_file: None,
@@ -176,7 +176,7 @@ fn what_is_left_out_has_its_default() {
         }
     );
     assert!(config.profile.is_empty());
-    assert_eq!((config.console, config.keys), (ConsoleSettings::default(), vec![]));
+    assert_eq!((config.console, config.key_overrides), (ConsoleSettings::default(), vec![]));
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_named_file_is_read_instead_of_the_users_own() {
 #[test]
 fn no_file_at_all_is_no_error_but_a_named_one_must_be_there() {
     let home = Home::new();
-    let places = search_path(&Overrides::default(), &home.env());
+    let places = search_paths(&Overrides::default(), &home.env());
     assert_eq!(places, [home.path(".config/pindesk/config.toml"), "/etc/pindesk/config.toml".into()]);
     // Says nothing on a machine that has a config for all its users.
     if !Path::new("/etc/pindesk/config.toml").exists() {
@@ -616,7 +616,7 @@ fn the_keymap_can_refuse_a_key_as_precisely() {
     let home = Home::new();
     let content = "[profile.a]\n[keys]\nset_pn = \"p\"\nback = \"ctrl-c\"\n";
     let config = home.load(content, &Overrides::default(), &home.env()).expect("it is good so far");
-    let action = config.keys[0].refuse_action("there is no such action", &["set_pin", "back"]);
+    let action = config.key_overrides[0].action_error("there is no such action", &["set_pin", "back"]);
     assert_snapshot!(home.told(action), @r#"
     config.toml:3:1: there is no such action
       |
@@ -625,7 +625,7 @@ fn the_keymap_can_refuse_a_key_as_precisely() {
       = expected one of: set_pin, back
       = did you mean "set_pin"?
     "#);
-    let key = config.keys[1].refuse_key("ctrl-c quits, and cannot be bound", "another key");
+    let key = config.key_overrides[1].key_error("ctrl-c quits, and cannot be bound", "another key");
     assert_snapshot!(home.told(key), @r#"
     config.toml:4:8: ctrl-c quits, and cannot be bound
       |
@@ -703,12 +703,12 @@ fn credentials_are_the_token_and_the_app_secret() {
     let secret = home.file("secret", 0o600, "0123abcd\n");
     let content = "[profile.a]\ntoken_file = \"~/token\"\napp_secret_file = \"~/secret\"\n";
     let profile = home.load(content, &Overrides::default(), &home.env()).expect("it is good").profile;
-    let credentials = profile.credentials().expect("they are safe").expect("there is a token");
+    let credentials = profile.load_credentials().expect("they are safe").expect("there is a token");
     assert_eq!(
         (credentials.token.expose(), credentials.app_secret.as_ref().map(AppSecret::expose)),
         ("EAAJfake", Some("0123abcd"))
     );
     fs::set_permissions(secret, Permissions::from_mode(0o640)).expect("its mode");
-    assert_snapshot!(home.told(profile.credentials().expect_err("the group can read it")), @"app secret file ~/secret: others can read it (mode 0640). Run: chmod 600 ~/secret");
-    assert!(config("[profile.a]").profile.credentials().expect("nothing to read").is_none());
+    assert_snapshot!(home.told(profile.load_credentials().expect_err("the group can read it")), @"app secret file ~/secret: others can read it (mode 0640). Run: chmod 600 ~/secret");
+    assert!(config("[profile.a]").profile.load_credentials().expect("nothing to read").is_none());
 }

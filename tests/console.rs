@@ -10,10 +10,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
-use pindesk::catalogue::{RESET_LOST_PIN, TOKEN_PERMISSIONS};
+use pindesk::catalogue::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 use pindesk::console::keymap::Mode;
 use pindesk::console::theme::Glyphs;
-use pindesk::job::MAX_TRIES;
+use pindesk::job::MAX_ATTEMPTS;
 
 use support::books::Books;
 use support::driver::{Console, Start};
@@ -442,7 +442,7 @@ mod failures {
         console.press('s').sees("Send the same PIN to 1 number again?").press('y').sees("Read this first");
         assert_eq!(console.orders(), 1);
         console.enter().confirm().sees("+ set ").enter().sees("Last request set at").sees("5 tries").esc();
-        assert_eq!(console.pins_sent(NOT_SET_ID), vec![PIN.to_owned(); usize::from(MAX_TRIES) + 1]);
+        assert_eq!(console.pins_sent(NOT_SET_ID), vec![PIN.to_owned(); usize::from(MAX_ATTEMPTS) + 1]);
     }
 
     #[test]
@@ -709,7 +709,7 @@ mod pages {
             let line = format!("{keys} {}", binding.words);
             console.sees(&line);
         }
-        for step in RESET_LOST_PIN {
+        for step in RESET_LOST_PIN_STEPS {
             console.sees(step);
         }
         for permission in TOKEN_PERMISSIONS {

@@ -15,10 +15,10 @@ use std::time::Duration;
 use age::secrecy::SecretString;
 use age::x25519;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use pindesk::config::Escrow as EscrowSettings;
-use pindesk::escrow::open::{Identities, IdentityError, KeyFault, OpenError, Opened};
-use pindesk::escrow::{Contents, EscrowFile, Line, Recipients, RecipientsError, Sealed, Unusable, recipe};
-use pindesk::job::{Before, Change, ChangeId, JobId};
+use pindesk::config::EscrowSettings as EscrowSettings;
+use pindesk::escrow::open::{Identities, IdentityError, KeyFileProblem, DecryptPinError, DecryptedPin};
+use pindesk::escrow::{EscrowContents, EscrowFile, EscrowEntry, Recipients, RecipientsError, Ciphertext, RecipientKeyError, recipe};
+use pindesk::job::{StatusBefore, Change, ChangeId, JobId};
 use pindesk::moment::UtcTime;
 use pindesk::number::TwoStep;
 use pindesk::pin::Pin;
@@ -40,7 +40,7 @@ fn change(number: &str, pin: &str) -> Change {
     Change {
         id: ChangeId::new(),
         job: JobId::new(1),
-        before: Before { two_step: TwoStep::NotSet, read_at: None },
+        status_before: StatusBefore { two_step: TwoStep::NotSet, read_at: None },
         number: number.parse().expect("an id"),
         waba: Some("102290129340398".parse().expect("an id")),
         pin: Pin::parse(pin.as_bytes()).expect("six digits"),
@@ -56,7 +56,7 @@ struct Office {
 impl Office {
     fn new() -> Self {
         let dir = TempDir::new().expect("a temporary directory");
-        let state = StateDir::open_or_make(&dir.path().join("Ana's state (1)/$HOME")).expect("a state directory");
+        let state = StateDir::open_or_create(&dir.path().join("Ana's state (1)/$HOME")).expect("a state directory");
         Self { dir, state }
     }
 
@@ -93,12 +93,12 @@ impl Office {
         Some((path, public.trim().to_owned()))
     }
 
-    fn append(&self, lines: &[Line]) {
+    fn append(&self, lines: &[EscrowEntry]) {
         let file = EscrowFile::open(&self.state).expect("opened");
         file.lock(A_WHILE).expect("locked").append(lines).expect("appended");
     }
 
-    fn contents(&self) -> Contents {
+    fn contents(&self) -> EscrowContents {
         EscrowFile::read(&self.state).expect("read")
     }
 }
@@ -128,8 +128,8 @@ fn load_file(path: &Path) -> Result<Option<Recipients>, RecipientsError> {
     Recipients::load(&EscrowSettings { recipients: Vec::new(), recipients_file: Some(path.to_owned()) })
 }
 
-fn seal(recipients: &Recipients, number: &str, pin: &str) -> Line {
-    recipients.seal(&change(number, pin), AT).expect("sealed")
+fn seal(recipients: &Recipients, number: &str, pin: &str) -> EscrowEntry {
+    recipients.encrypt(&change(number, pin), AT).expect("sealed")
 }
 
 fn nobody_is_asked(prompt: &str) -> Option<SecretString> {
@@ -140,15 +140,15 @@ fn keys(path: &Path) -> Identities {
     Identities::read(path, &nobody_is_asked).expect("a key file")
 }
 
-fn key_fault(path: &Path, answer: Option<&str>) -> KeyFault {
+fn key_fault(path: &Path, answer: Option<&str>) -> KeyFileProblem {
     match Identities::read(path, &|_| answer.map(|answer| SecretString::from(answer.to_owned()))) {
-        Err(IdentityError::Fault { fault, .. }) => fault,
+        Err(IdentityError::InvalidKeyFile { problem: fault, .. }) => fault,
         other => panic!("{other:?}"),
     }
 }
 
-fn opened(line: &Line, pin: &str) -> Opened {
-    Opened { context: line.context(), pin: Pin::parse(pin.as_bytes()).expect("six digits") }
+fn opened(line: &EscrowEntry, pin: &str) -> DecryptedPin {
+    DecryptedPin { context: line.context(), pin: Pin::parse(pin.as_bytes()).expect("six digits") }
 }
 
 #[test]
@@ -168,10 +168,10 @@ fn a_pin_sealed_to_the_team_opens_with_each_ones_key() {
     for (path, _, passphrase) in &team {
         let ask = |_: &str| Some(SecretString::from((*passphrase)?.to_owned()));
         let keys = Identities::read(path, &ask).expect("a key file");
-        assert_eq!(keys.open(&line), Ok(opened(&line, "012345")), "{}", path.display());
+        assert_eq!(keys.decrypt(&line), Ok(opened(&line, "012345")), "{}", path.display());
     }
     let (stranger, _) = office.age_key("stranger.txt");
-    assert_eq!(keys(&stranger).open(&line), Err(OpenError::NotForThisKey));
+    assert_eq!(keys(&stranger).decrypt(&line), Err(DecryptPinError::NoMatchingKey));
 }
 
 /// An age key file as `age -p` protects it: only `age` itself asks for a passphrase, on a terminal.
@@ -200,10 +200,10 @@ fn an_age_key_file_that_a_passphrase_protects_opens_with_it() {
             Some(SecretString::from(PASSPHRASE.to_owned()))
         };
         let keys = Identities::read(&path, &ask).expect("a key file");
-        assert_eq!(keys.open(&line), Ok(opened(&line, "012345")));
+        assert_eq!(keys.decrypt(&line), Ok(opened(&line, "012345")));
         assert_eq!(*asked.borrow(), [format!("Passphrase of {}: ", path.display())]);
-        assert_eq!(key_fault(&path, Some("wrong")), KeyFault::WrongPassphrase);
-        assert_eq!(key_fault(&path, None), KeyFault::NoPassphrase);
+        assert_eq!(key_fault(&path, Some("wrong")), KeyFileProblem::WrongPassphrase);
+        assert_eq!(key_fault(&path, None), KeyFileProblem::NoPassphrase);
     }
 }
 
@@ -211,21 +211,21 @@ fn an_age_key_file_that_a_passphrase_protects_opens_with_it() {
 fn a_key_file_that_is_of_no_use_is_refused_by_its_reason() {
     let office = Office::new();
     let (_, public) = office.age_key("a.txt");
-    let cases: [(&str, KeyFault); 9] = [
-        ("", KeyFault::NoKey),
-        ("# only a comment\n", KeyFault::NoKey),
-        (&public, KeyFault::Public),
-        ("ssh-ed25519 AAAA ana@acme", KeyFault::Public),
-        ("# x\nAGE-SECRET-KEY-1QQQQ", KeyFault::NotAKey(2)),
-        ("AGE-PLUGIN-YUBIKEY-1QQQQ", KeyFault::OtherAge(1)),
-        ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", KeyFault::Unreadable),
-        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", KeyFault::Unreadable),
-        ("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", KeyFault::OtherSsh),
+    let cases: [(&str, KeyFileProblem); 9] = [
+        ("", KeyFileProblem::NoKey),
+        ("# only a comment\n", KeyFileProblem::NoKey),
+        (&public, KeyFileProblem::PublicKey),
+        ("ssh-ed25519 AAAA ana@acme", KeyFileProblem::PublicKey),
+        ("# x\nAGE-SECRET-KEY-1QQQQ", KeyFileProblem::MalformedLine(2)),
+        ("AGE-PLUGIN-YUBIKEY-1QQQQ", KeyFileProblem::UnsupportedAge(1)),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", KeyFileProblem::Unreadable),
+        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", KeyFileProblem::Unreadable),
+        ("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", KeyFileProblem::UnsupportedSsh),
     ];
     for (text, fault) in cases {
         assert_eq!(key_fault(&office.file("key", text, 0o600), None), fault, "{text}");
     }
-    assert_eq!(key_fault(&office.file("key", b"\xff\xfe\x00", 0o600), None), KeyFault::Unreadable);
+    assert_eq!(key_fault(&office.file("key", b"\xff\xfe\x00", 0o600), None), KeyFileProblem::Unreadable);
 
     let (open, _) = office.age_key("open.txt");
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).expect("its mode");
@@ -234,11 +234,11 @@ fn a_key_file_that_is_of_no_use_is_refused_by_its_reason() {
     assert_eq!(error, format!("key file {path}: others can read it (mode 0644). Run: chmod 600 {path}"));
 
     if let Some((ecdsa, _)) = office.ssh_key("ecdsa", &["-t", "ecdsa"], "") {
-        assert_eq!(key_fault(&ecdsa, None), KeyFault::OtherSsh);
+        assert_eq!(key_fault(&ecdsa, None), KeyFileProblem::UnsupportedSsh);
     }
     if let Some((ed25519, _)) = office.ssh_key("ed25519", &["-t", "ed25519"], PASSPHRASE) {
-        assert_eq!(key_fault(&ed25519, Some("wrong")), KeyFault::WrongPassphrase);
-        assert_eq!(key_fault(&ed25519, None), KeyFault::NoPassphrase);
+        assert_eq!(key_fault(&ed25519, Some("wrong")), KeyFileProblem::WrongPassphrase);
+        assert_eq!(key_fault(&ed25519, None), KeyFileProblem::NoPassphrase);
     }
 }
 
@@ -254,7 +254,7 @@ fn an_rsa_key_seals_and_is_refused_for_opening_before_any_passphrase() {
         let Some((key, public)) = office.ssh_key(name, options, passphrase) else { return };
         seal(&recipients(&[&public]), NUMBER, "012345");
         let error = Identities::read(&key, &nobody_is_asked).expect_err("RSA is refused");
-        assert!(matches!(error, IdentityError::Fault { fault: KeyFault::Rsa, .. }), "{error:?}");
+        assert!(matches!(error, IdentityError::InvalidKeyFile { problem: KeyFileProblem::Rsa, .. }), "{error:?}");
         assert!(error.to_string().contains("`pindesk escrow recipe` prints the command"), "{error}");
     }
 }
@@ -266,31 +266,31 @@ fn what_was_altered_or_damaged_is_told_apart_and_gives_no_pin() {
     let (keys, team) = (keys(&key), recipients(&[&public]));
     let (line, other) = (seal(&team, NUMBER, "012345"), seal(&team, "106540352100144", "543210"));
 
-    let swapped = Line { sealed: other.sealed.clone(), ..line.clone() };
-    let altered = OpenError::Altered { said: Box::new(line.context()), sealed: Box::new(other.context()) };
-    assert_eq!(keys.open(&swapped), Err(altered.clone()));
+    let swapped = EscrowEntry { ciphertext: other.ciphertext.clone(), ..line.clone() };
+    let altered = DecryptPinError::ContextMismatch { claimed: Box::new(line.context()), encrypted: Box::new(other.context()) };
+    assert_eq!(keys.decrypt(&swapped), Err(altered.clone()));
     assert!(altered.to_string().contains("it says number 106540352100143"), "{altered}");
     for line in [
-        Line { change: other.change, ..line.clone() },
-        Line { number: other.number, ..line.clone() },
-        Line { waba: None, ..line.clone() },
-        Line { at: UtcTime::from_unix_seconds(1_795_356_303), ..line.clone() },
+        EscrowEntry { change: other.change, ..line.clone() },
+        EscrowEntry { number: other.number, ..line.clone() },
+        EscrowEntry { waba: None, ..line.clone() },
+        EscrowEntry { at: UtcTime::from_unix_seconds(1_795_356_303), ..line.clone() },
     ] {
-        assert!(matches!(keys.open(&line), Err(OpenError::Altered { .. })), "{line:?}");
+        assert!(matches!(keys.decrypt(&line), Err(DecryptPinError::ContextMismatch { .. })), "{line:?}");
     }
-    for (place, byte) in line.sealed.0.iter().enumerate() {
-        let mut sealed = line.sealed.clone();
+    for (place, byte) in line.ciphertext.0.iter().enumerate() {
+        let mut sealed = line.ciphertext.clone();
         sealed.0[place] = byte ^ 1;
-        assert!(keys.open(&Line { sealed, ..line.clone() }).is_err(), "byte {place} is not looked at");
+        assert!(keys.decrypt(&EscrowEntry { ciphertext, ..line.clone() }).is_err(), "byte {place} is not looked at");
     }
-    let cut = Sealed(line.sealed.0[..line.sealed.0.len() - 1].to_vec());
-    assert_eq!(keys.open(&Line { sealed: cut, ..line.clone() }), Err(OpenError::Damaged));
+    let cut = Ciphertext(line.ciphertext.0[..line.ciphertext.0.len() - 1].to_vec());
+    assert_eq!(keys.decrypt(&EscrowEntry { ciphertext: cut, ..line.clone() }), Err(DecryptPinError::Damaged));
     let key: x25519::Recipient = public.parse().expect("a key");
     for text in [b"hello".to_vec(), vec![b' '; 100_000]] {
-        let foreign = Sealed(age::encrypt(&key, &text).expect("sealed"));
-        assert_eq!(keys.open(&Line { sealed: foreign, ..line.clone() }), Err(OpenError::NotAPin));
+        let foreign = Ciphertext(age::encrypt(&key, &text).expect("sealed"));
+        assert_eq!(keys.decrypt(&EscrowEntry { ciphertext: foreign, ..line.clone() }), Err(DecryptPinError::InvalidPlaintext));
     }
-    assert_eq!(keys.open(&line), Ok(opened(&line, "012345")));
+    assert_eq!(keys.decrypt(&line), Ok(opened(&line, "012345")));
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn neither_keys_nor_pins_are_in_what_is_printed_for_debugging() {
     let line = seal(&recipients(&[&public]), NUMBER, "908172");
     let keys = keys(&key);
     assert_eq!(format!("{keys:?}"), "Identities(1 redacted)");
-    let opened = format!("{:?}", keys.open(&line).expect("opened"));
+    let opened = format!("{:?}", keys.decrypt(&line).expect("opened"));
     assert!(opened.contains("Pin(******)") && !opened.contains("908172"), "{opened}");
 }
 
@@ -331,7 +331,7 @@ fn the_printed_recipe_opens_every_line_with_the_stock_age_program() {
     }
     let publics: Vec<&str> = team.iter().map(|(_, public)| public.as_str()).collect();
     let all = recipients(&publics);
-    let lines: Vec<Line> = (0..3).map(|n| seal(&all, &format!("10654035210014{n}"), &format!("01234{n}"))).collect();
+    let lines: Vec<EscrowEntry> = (0..3).map(|n| seal(&all, &format!("10654035210014{n}"), &format!("01234{n}"))).collect();
     office.append(&lines[..2]);
     // What a dying writer left behind, and then a line of the next one: neither may spoil the recipe.
     let whole = fs::read(office.escrow_path()).expect("the file");
@@ -342,7 +342,7 @@ fn the_printed_recipe_opens_every_line_with_the_stock_age_program() {
     file.write_all(torn).expect("torn");
 
     let text = |n: usize| {
-        let Line { change, number, .. } = &lines[n];
+        let EscrowEntry { change, number, .. } = &lines[n];
         format!(
             r#"{{"v":1,"change":"{change}","phone_number_id":"{number}","waba_id":"102290129340398","at":"2026-11-22T14:05:02Z","pin":"01234{n}"}}"#
         )
@@ -371,7 +371,7 @@ fn the_recipe_goes_by_the_times_in_the_lines_as_a_repair_adds_old_ones_behind_ne
     }
     let (key, public) = office.age_key("key.txt");
     let team = recipients(&[&public]);
-    let sealed = |pin: &str, at: UtcTime| team.seal(&change(NUMBER, pin), at).expect("sealed");
+    let sealed = |pin: &str, at: UtcTime| team.encrypt(&change(NUMBER, pin), at).expect("sealed");
     // The last two are of one second, as scripts set them.
     let (old, middle, new) =
         (sealed("111213", AT), sealed("222324", AT.plus(A_WHILE)), sealed("333435", AT.plus(A_WHILE)));
@@ -430,11 +430,11 @@ fn rsa(bits: usize) -> String {
 
 #[test]
 fn a_line_that_cannot_be_sealed_to_is_refused_by_its_reason_and_takes_the_others_with_it() {
-    use Unusable as U;
+    use RecipientKeyError as U;
     let (e, r) = (&ED25519["ssh-ed25519 ".len()..], rsa(2048));
     let secret = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
     let with_rest = |kind: &str, point: &[u8]| format!("{kind} {}", blob(&[kind.as_bytes(), point]));
-    let cases: &[(String, Unusable)] = &[
+    let cases: &[(String, RecipientKeyError)] = &[
         (format!("ecdsa-sha2-nistp256 {e} ana@acme"), U::Ecdsa),
         (format!("sk-ssh-ed25519@openssh.com {e}"), U::SecurityKey),
         (format!("sk-ecdsa-sha2-nistp256@openssh.com {e}"), U::SecurityKey),
@@ -454,21 +454,21 @@ fn a_line_that_cannot_be_sealed_to_is_refused_by_its_reason_and_takes_the_others
         ("age1pq1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq".to_owned(), U::PostQuantum),
         ("age1yubikey1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq".to_owned(), U::Plugin),
         (format!("ssh-ed25519-cert-v01@openssh.com {e}"), U::Certificate),
-        (format!("command=\"true\",no-pty {ED25519} ana@acme"), U::NotAtStart),
-        (format!("{AGE} {ED25519}"), U::SeveralKeys),
-        (format!("{ED25519} ana@acme # {AGE}"), U::SeveralKeys),
-        (format!("backup.example.com {r}"), U::NotAtStart),
-        (format!("restrict ecdsa-sha2-nistp256 {e}"), U::NotAtStart),
-        ("ssh-ed25519".to_owned(), U::BrokenSsh),
-        (ED25519[..ED25519.len() - 4].to_owned(), U::BrokenSsh),
-        (format!("{ED25519}AAAA"), U::BrokenSsh),
-        (format!("ssh-rsa {e}"), U::BrokenSsh),
-        (format!("ssh-rsa {}", blob(&[b"ssh-rsa", &[1, 0, 1], &[0xc5; 256], b"more"])), U::BrokenSsh),
-        (r[..r.len() - 8].to_owned(), U::BrokenSsh),
-        (with_rest("ssh-ed25519", &[0; 32]), U::OpenToAll),
-        ("github:ana".to_owned(), U::Unknown),
-        ("ana@acme.example".to_owned(), U::Unknown),
-        ("\u{1b}[2J\u{0}".to_owned(), U::Unknown),
+        (format!("command=\"true\",no-pty {ED25519} ana@acme"), U::TextBeforeKey),
+        (format!("{AGE} {ED25519}"), U::MultipleKeys),
+        (format!("{ED25519} ana@acme # {AGE}"), U::MultipleKeys),
+        (format!("backup.example.com {r}"), U::TextBeforeKey),
+        (format!("restrict ecdsa-sha2-nistp256 {e}"), U::TextBeforeKey),
+        ("ssh-ed25519".to_owned(), U::MalformedSsh),
+        (ED25519[..ED25519.len() - 4].to_owned(), U::MalformedSsh),
+        (format!("{ED25519}AAAA"), U::MalformedSsh),
+        (format!("ssh-rsa {e}"), U::MalformedSsh),
+        (format!("ssh-rsa {}", blob(&[b"ssh-rsa", &[1, 0, 1], &[0xc5; 256], b"more"])), U::MalformedSsh),
+        (r[..r.len() - 8].to_owned(), U::MalformedSsh),
+        (with_rest("ssh-ed25519", &[0; 32]), U::SmallOrderPoint),
+        ("github:ana".to_owned(), U::UnknownFormat),
+        ("ana@acme.example".to_owned(), U::UnknownFormat),
+        ("\u{1b}[2J\u{0}".to_owned(), U::UnknownFormat),
     ];
     let office = Office::new();
     for (line, expected) in cases {
@@ -478,7 +478,7 @@ fn a_line_that_cannot_be_sealed_to_is_refused_by_its_reason_and_takes_the_others
         let file = format!("recipients file {}, line 4", path.display());
         for (error, place) in [(of_file, file.as_str()), (of_config, "recipients of the config, entry 2")] {
             let told = format!("{error} {error:?}");
-            assert!(matches!(error, RecipientsError::Unusable { why, .. } if why == *expected), "{line}: {told}");
+            assert!(matches!(error, RecipientsError::InvalidKey { reason, .. } if why == *expected), "{line}: {told}");
             assert!(told.starts_with(&format!("{place}: {expected}. ")), "{told}");
             let is_echoed = line.as_bytes().windows(17).any(|part| {
                 let part = String::from_utf8_lossy(part).into_owned();
@@ -506,11 +506,11 @@ fn a_recipients_file_that_names_no_key_or_that_others_may_write_is_refused() {
     let error = load_file(&office.path("none")).map(|_| ()).expect_err("there is none");
     assert_eq!(error.to_string(), format!("recipients file {}: there is no such file", office.path("none").display()));
     assert!(load(&[]).expect("nothing is wrong").is_none());
-    assert!(matches!(load(&[""]), Err(RecipientsError::Unusable { why: Unusable::Empty, .. })));
+    assert!(matches!(load(&[""]), Err(RecipientsError::InvalidKey { reason: RecipientKeyError::Empty, .. })));
     let many: Vec<String> = (0..101).map(|_| x25519::Identity::generate().to_public().to_string()).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert!(load(&many[1..]).is_ok());
-    assert!(matches!(load(&many), Err(RecipientsError::TooMany)));
+    assert!(matches!(load(&many), Err(RecipientsError::TooManyKeys)));
 }
 
 #[test]
@@ -536,7 +536,7 @@ fn a_key_counts_once_wherever_it_stands_and_is_called_by_its_comment() {
 }
 
 /// Lines that nobody can open: enough for a file.
-fn lines(count: usize) -> Vec<Line> {
+fn lines(count: usize) -> Vec<EscrowEntry> {
     let team = recipients(&[AGE]);
     (0..count).map(|_| seal(&team, NUMBER, "012345")).collect()
 }
@@ -544,7 +544,7 @@ fn lines(count: usize) -> Vec<Line> {
 #[test]
 fn a_directory_without_an_escrow_file_has_nothing_and_none_is_made_by_reading() {
     let office = Office::new();
-    assert_eq!(office.contents(), Contents::default());
+    assert_eq!(office.contents(), EscrowContents::default());
     assert!(!office.escrow_path().exists());
 }
 
@@ -561,14 +561,14 @@ fn a_file_that_ends_anywhere_harms_no_line_but_its_last() {
         // A line without its end is whole if all of its text is there.
         let kept = usize::from(end >= first - 1) + usize::from(end >= whole.len() - 1);
         let is_torn = ![0, first - 1, first, whole.len() - 1, whole.len()].contains(&end);
-        let expected = Contents { lines: lines[..kept].to_vec(), unreadable: Vec::new(), is_torn };
+        let expected = EscrowContents { entries: lines[..kept].to_vec(), unreadable_lines: Vec::new(), is_torn };
         assert_eq!(office.contents(), expected, "ends at {end}");
 
         office.append(&lines[2..]);
         let unreadable = if is_torn { vec![kept + 1] } else { Vec::new() };
         let mut lines_then = lines[..kept].to_vec();
         lines_then.push(lines[2].clone());
-        let expected = Contents { lines: lines_then, unreadable, is_torn: false };
+        let expected = EscrowContents { entries: lines_then, unreadable_lines: unreadable, is_torn: false };
         assert_eq!(office.contents(), expected, "ended at {end}");
         assert!(fs::read(office.escrow_path()).expect("the file").starts_with(&whole[..end]), "altered at {end}");
     }
@@ -586,7 +586,7 @@ fn damaged_lines_are_counted_by_number_and_the_others_are_read() {
     let longer = format!("{first}{}x", " ".repeat((256 << 10) - first.len()));
     let text = format!("{first}\r\n{endless}\n\n\u{0}\n{second}{longer}\nnot json\n{endless}");
     fs::write(office.escrow_path(), text).expect("damaged");
-    assert_eq!(office.contents(), Contents { lines, unreadable: vec![2, 4, 6, 7], is_torn: true });
+    assert_eq!(office.contents(), EscrowContents { entries, unreadable_lines: vec![2, 4, 6, 7], is_torn: true });
 }
 
 #[test]
@@ -595,7 +595,7 @@ fn a_hundred_thousand_lines_are_read() {
     office.append(&lines(1));
     let line = fs::read(office.escrow_path()).expect("the file");
     fs::write(office.escrow_path(), line.repeat(100_000)).expect("written");
-    assert_eq!(office.contents().lines.len(), 100_000);
+    assert_eq!(office.contents().entries.len(), 100_000);
 }
 
 /// Runs one test of this program once more, in a process of its own.
@@ -635,7 +635,7 @@ fn groups_written_by_processes_and_threads_at_once_stay_whole_and_together() {
     for mut child in children {
         assert!(child.wait().expect("it ended").success());
     }
-    let Contents { lines, unreadable, is_torn } = office.contents();
+    let EscrowContents { entries: lines, unreadable_lines: unreadable, is_torn } = office.contents();
     assert_eq!((lines.len(), unreadable, is_torn), (6 * ROUNDS * GROUP, Vec::new(), false));
     for group in lines.chunks(GROUP) {
         assert!(group.iter().all(|line| *line == group[0]), "another writer came in between");
@@ -651,10 +651,10 @@ fn a_torn_line_can_be_ended_by_itself_and_is_ended_once() {
     fs::write(office.escrow_path(), [&whole[..], &whole[..40]].concat()).expect("torn");
     let file = EscrowFile::open(&office.state).expect("opened");
     for _ in 0..2 {
-        file.lock(A_WHILE).expect("locked").end_torn_line().expect("ended");
+        file.lock(A_WHILE).expect("locked").terminate_torn_line().expect("ended");
         assert_eq!(fs::read(office.escrow_path()).expect("the file"), [&whole[..], &whole[..40], b"\n"].concat());
     }
-    assert_eq!(office.contents(), Contents { lines, unreadable: vec![2], is_torn: false });
+    assert_eq!(office.contents(), EscrowContents { entries, unreadable_lines: vec![2], is_torn: false });
 }
 
 #[test]
@@ -707,7 +707,7 @@ fn nothing_is_written_to_a_file_that_is_no_longer_the_escrow_file() {
     assert_eq!(fs::read(&elsewhere).expect("the old file"), b"");
     fs::rename(&elsewhere, office.escrow_path()).expect("moved back");
     file.lock(A_WHILE).expect("locked").append(&lines(1)).expect("it is the escrow file again");
-    assert_eq!(office.contents().lines.len(), 1);
+    assert_eq!(office.contents().entries.len(), 1);
 }
 
 #[test]

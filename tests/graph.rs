@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pindesk::config::endpoint::{AccessToken, AppSecret, Credentials, Endpoint};
-use pindesk::graph::{Answer, CONNECT_TIMEOUT, Cursor, Graph, MAX_REPLY_BYTES, Page, TOTAL_TIMEOUT};
-use pindesk::moment::{Clock, Moment, UtcTime};
-use pindesk::number::{Facts, Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{Doubt, Fault, NotSent, Outcome, ReadFailure};
+use pindesk::graph::{SetPinAnswer, CONNECT_TIMEOUT, PageCursor, Graph, MAX_REPLY_BYTES, GraphPage, TOTAL_TIMEOUT};
+use pindesk::moment::{Clock, TimePoint, UtcTime};
+use pindesk::number::{NumberDetails, Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::outcome::{DoubtReason, ApiError, NotSentReason, Outcome, ReadFailure};
 use pindesk::pin::Pin;
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 
 use support::faultd::{Faultd, Say};
 
@@ -37,8 +37,8 @@ fn credentials(app_secret: Option<&str>) -> Credentials {
 }
 
 fn graph(url: &str) -> Graph {
-    let start = Moment { instant: Instant::now(), utc: READ_AT };
-    Graph::new(&endpoint(url), credentials(None), 16).expect("a client").with_clock(Clock::From(start))
+    let start = TimePoint { instant: Instant::now(), utc: READ_AT };
+    Graph::new(&endpoint(url), credentials(None), 16).expect("a client").with_clock(Clock::Anchored(start))
 }
 
 fn id(text: &str) -> PhoneNumberId {
@@ -71,28 +71,28 @@ fn reply(status: u16, body: &str) -> Say {
     ))
 }
 
-fn fault(http_status: u16, code: i64) -> Fault {
-    Fault {
+fn fault(http_status: u16, code: i64) -> ApiError {
+    ApiError {
         http_status,
         code,
         subcode: None,
-        message: Clean::new("m"),
+        message: CleanText::new("m"),
         details: None,
         trace_id: None,
         is_transient: false,
     }
 }
 
-fn meta(fault: Fault) -> Outcome {
-    Outcome::InDoubt(Doubt::MetaFault(fault))
+fn meta(fault: ApiError) -> Outcome {
+    Outcome::InDoubt(DoubtReason::ServerError(fault))
 }
 
 fn strange(http_status: u16) -> Outcome {
-    Outcome::InDoubt(Doubt::StrangeReply { http_status })
+    Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status })
 }
 
-const NOT_TRUE: Outcome = Outcome::InDoubt(Doubt::SuccessNotTrue);
-const BROKE: Outcome = Outcome::InDoubt(Doubt::LineBroke { after: Duration::ZERO });
+const NOT_TRUE: Outcome = Outcome::InDoubt(DoubtReason::SuccessNotTrue);
+const BROKE: Outcome = Outcome::InDoubt(DoubtReason::ConnectionLost { after: Duration::ZERO });
 
 fn error(code: i64) -> String {
     format!(r#"{{"error":{{"message":"m","type":"OAuthException","code":{code}}}}}"#)
@@ -188,16 +188,16 @@ async fn a_fault_keeps_every_text_of_graph_s_cleaned_and_no_secret() {
     let full = r#"{"error":{"message":"(#100) PIN 409726\u001b[2J of EAAJBfaketoken","type":"OAuthException","code":100,
         "error_subcode":2388092,"is_transient":false,"error_user_title":"t","error_data":{"messaging_product":"whatsapp",
         "details":"evil\u202etxt"},"fbtrace_id":"AbC"}}"#;
-    let expected = Fault {
+    let expected = ApiError {
         subcode: Some(2_388_092),
-        message: Clean::new("(#100) PIN [PIN]\u{1b}[2J of [token]"),
-        details: Some(Clean::new("evil\u{202e}txt")),
-        trace_id: Some(Clean::new("AbC")),
+        message: CleanText::new("(#100) PIN [PIN]\u{1b}[2J of [token]"),
+        details: Some(CleanText::new("evil\u{202e}txt")),
+        trace_id: Some(CleanText::new("AbC")),
         ..fault(400, 100)
     };
     assert_eq!(after(vec![reply(400, full)]).await.0, Outcome::Refused(expected));
     let cases = [
-        (r#""error_data":"plain""#, Fault { details: Some(Clean::new("plain")), ..fault(400, 100) }),
+        (r#""error_data":"plain""#, ApiError { details: Some(CleanText::new("plain")), ..fault(400, 100) }),
         (r#""error_data":[7],"error_subcode":"x","fbtrace_id":7"#, fault(400, 100)),
         (r#""error_data":{"details":{}}"#, fault(400, 100)),
         (r#""is_transient":null"#, fault(400, 100)),
@@ -208,7 +208,7 @@ async fn a_fault_keeps_every_text_of_graph_s_cleaned_and_no_secret() {
     }
     for more in ["true", r#""true""#, r#""false""#, "1"] {
         let body = format!(r#"{{"error":{{"message":"m","code":100,"is_transient":{more}}}}}"#);
-        let expected = Fault { is_transient: true, ..fault(400, 100) };
+        let expected = ApiError { is_transient: true, ..fault(400, 100) };
         assert_eq!(after(vec![reply(400, &body)]).await.0, meta(expected), "{more}");
     }
 }
@@ -296,7 +296,7 @@ async fn headers_that_never_end_end_the_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_and_a_trickle_both_end_at_the_total_deadline() {
-    let no_answer = Outcome::InDoubt(Doubt::NoAnswer { waited: TOTAL_TIMEOUT });
+    let no_answer = Outcome::InDoubt(DoubtReason::TimedOut { waited: TOTAL_TIMEOUT });
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
     for script in [
         vec![Say::Hold],
@@ -324,7 +324,7 @@ async fn one_silent_reply_delays_no_other() {
         (set_pin(&graph).await, start.elapsed())
     };
     let expected = (
-        (Outcome::InDoubt(Doubt::NoAnswer { waited: TOTAL_TIMEOUT }), TOTAL_TIMEOUT),
+        (Outcome::InDoubt(DoubtReason::TimedOut { waited: TOTAL_TIMEOUT }), TOTAL_TIMEOUT),
         (Outcome::Confirmed, Duration::ZERO),
     );
     assert_eq!(tokio::join!(silent, quick), expected);
@@ -334,7 +334,7 @@ async fn one_silent_reply_delays_no_other() {
 async fn a_refused_connection_sent_nothing() {
     let free = StdListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
     let outcome = set_pin(&graph(&format!("http://{free}"))).await;
-    assert_eq!(outcome, Outcome::NotSent(NotSent::NoConnection(Clean::new("Connection refused"))));
+    assert_eq!(outcome, Outcome::NotSent(NotSentReason::NoConnection(CleanText::new("Connection refused"))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -353,7 +353,7 @@ async fn a_connection_that_never_comes_about_sent_nothing() {
     connected.push(waiting.join_next().await);
     let start = tokio::time::Instant::now();
     let outcome = set_pin(&graph(&format!("http://{address}"))).await;
-    let expected = Outcome::NotSent(NotSent::NoConnection(Clean::new("none within 10 s")));
+    let expected = Outcome::NotSent(NotSentReason::NoConnection(CleanText::new("none within 10 s")));
     assert_eq!((outcome, start.elapsed()), (expected, CONNECT_TIMEOUT));
 }
 
@@ -364,9 +364,9 @@ async fn these_bytes_go_over_the_wire_and_no_others() {
     let graph = Graph::new(&endpoint(&faultd.url()), credentials(secret), 1).expect("a client");
     assert_eq!(set_pin(&graph).await, Outcome::Confirmed);
     let waba = Arc::new(Waba { id: "102290129340398".parse().expect("an id"), name: None });
-    let failure = Err(ReadFailure::StrangeReply { http_status: 200 });
-    assert_eq!(graph.number(id("106540352100143")).await.map(drop), failure);
-    assert_eq!(graph.numbers_page(&waba, None).await.map(drop), failure);
+    let failure = Err(ReadFailure::UnexpectedReply { http_status: 200 });
+    assert_eq!(graph.read_number(id("106540352100143")).await.map(drop), failure);
+    assert_eq!(graph.read_numbers_page(&waba, None).await.map(drop), failure);
 
     let proof = "appsecret_proof=69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e";
     let agent = concat!("user-agent: pindesk/", env!("CARGO_PKG_VERSION"));
@@ -407,8 +407,8 @@ async fn the_wait_that_a_reply_asks_for_comes_with_the_outcome() {
     let script = vec![text(&format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()))];
     let faultd = Faultd::start(vec![script]).await;
     let told = graph(&faultd.url()).set_pin(id("1"), &pin()).await;
-    let asked_wait = Some(Duration::from_mins(1));
-    assert_eq!(told, Answer { outcome: Outcome::Refused(fault(400, 4)), asked_wait });
+    let retry_after = Some(Duration::from_mins(1));
+    assert_eq!(told, SetPinAnswer { outcome: Outcome::Refused(fault(400, 4)), retry_after });
 }
 
 #[tokio::test(start_paused = true)]
@@ -434,17 +434,17 @@ async fn calls_can_be_made_from_many_tasks_at_once_over_few_connections() {
 // Reads.
 
 fn waba() -> Arc<Waba> {
-    Arc::new(Waba { id: "102290129340398".parse().expect("an id"), name: Some(Clean::new("Stores")) })
+    Arc::new(Waba { id: "102290129340398".parse().expect("an id"), name: Some(CleanText::new("Stores")) })
 }
 
 /// A number of which only the id came back.
 fn bare(number: &str, waba: Option<Arc<Waba>>) -> Number {
-    Number { waba, read_at: Some(READ_AT), ..Number::unread(id(number), None) }
+    Number { waba, read_at: Some(READ_AT), ..Number::from_config(id(number), None) }
 }
 
 async fn read_number(number: &str, body: &str) -> Result<Number, ReadFailure> {
     let faultd = Faultd::start(vec![vec![reply(200, body)]]).await;
-    graph(&faultd.url()).number(id(number)).await
+    graph(&faultd.url()).read_number(id(number)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -452,21 +452,21 @@ async fn a_number_is_told_in_meta_s_own_words() {
     let body = r#"{"id":"106540352100143","display_phone_number":"+1 555-010-0143","verified_name":"Acme\u001b[2J",
         "status":"CONNECTED","is_pin_enabled":true,"code_verification_status":"VERIFIED","quality_rating":"PURPLE",
         "name_status":"APPROVED","platform_type":"CLOUD_API","account_mode":"LIVE","throughput":{"level":"STANDARD"}}"#;
-    let facts = Facts {
-        status: Some(Clean::new("CONNECTED")),
-        quality_rating: Some(Clean::new("PURPLE")),
-        code_verification_status: Some(Clean::new("VERIFIED")),
-        name_status: Some(Clean::new("APPROVED")),
-        platform_type: Some(Clean::new("CLOUD_API")),
-        account_mode: Some(Clean::new("LIVE")),
+    let facts = NumberDetails {
+        status: Some(CleanText::new("CONNECTED")),
+        quality_rating: Some(CleanText::new("PURPLE")),
+        code_verification_status: Some(CleanText::new("VERIFIED")),
+        name_status: Some(CleanText::new("APPROVED")),
+        platform_type: Some(CleanText::new("CLOUD_API")),
+        account_mode: Some(CleanText::new("LIVE")),
     };
     let expected = Number {
         id: id("106540352100143"),
         waba: None,
-        display: Some(Clean::new("+1 555-010-0143")),
-        name: Some(Clean::new("Acme\u{1b}[2J")),
+        display_number: Some(CleanText::new("+1 555-010-0143")),
+        name: Some(CleanText::new("Acme\u{1b}[2J")),
         two_step: TwoStep::On,
-        facts: Arc::new(facts),
+        details: Arc::new(facts),
         read_at: Some(READ_AT),
     };
     assert_eq!(read_number("106540352100143", body).await, Ok(expected));
@@ -485,7 +485,7 @@ async fn an_absent_or_wrongly_typed_field_is_unknown_and_costs_nothing_else() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_about_another_number_is_no_answer() {
-    let failure = Err(ReadFailure::StrangeReply { http_status: 200 });
+    let failure = Err(ReadFailure::UnexpectedReply { http_status: 200 });
     for body in [r#"{"id":"2"}"#, r#"{"id":1}"#, r#"{"id":"01"}"#, "{}", "[]", r#"{"id":"1","id":"1"}"#] {
         assert_eq!(read_number("1", body).await, failure, "{body}");
     }
@@ -494,38 +494,38 @@ async fn an_answer_about_another_number_is_no_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_read_tells_why() {
     let cases = [
-        (vec![reply(401, &error(190))], ReadFailure::Fault(fault(401, 190))),
-        (vec![reply(200, &error(190))], ReadFailure::Fault(fault(200, 190))),
-        (vec![reply(500, &error(2))], ReadFailure::Fault(fault(500, 2))),
-        (vec![reply(502, "<html>")], ReadFailure::StrangeReply { http_status: 502 }),
-        (vec![reply(302, "{}")], ReadFailure::StrangeReply { http_status: 302 }),
-        (vec![reply(200, &" ".repeat(MAX_REPLY_BYTES + 1))], ReadFailure::StrangeReply { http_status: 200 }),
+        (vec![reply(401, &error(190))], ReadFailure::Api(fault(401, 190))),
+        (vec![reply(200, &error(190))], ReadFailure::Api(fault(200, 190))),
+        (vec![reply(500, &error(2))], ReadFailure::Api(fault(500, 2))),
+        (vec![reply(502, "<html>")], ReadFailure::UnexpectedReply { http_status: 502 }),
+        (vec![reply(302, "{}")], ReadFailure::UnexpectedReply { http_status: 302 }),
+        (vec![reply(200, &" ".repeat(MAX_REPLY_BYTES + 1))], ReadFailure::UnexpectedReply { http_status: 200 }),
         (vec![Say::Hold], ReadFailure::NoAnswer),
         (vec![Say::Close], ReadFailure::NoAnswer),
     ];
     for (script, expected) in cases {
         let faultd = Faultd::start(vec![script]).await;
-        assert_eq!(graph(&faultd.url()).number(id("1")).await, Err(expected));
+        assert_eq!(graph(&faultd.url()).read_number(id("1")).await, Err(expected));
         assert_eq!(faultd.requests().len(), 1, "a read is not repeated");
     }
 }
 
-async fn read_page(body: &str) -> Result<Page, ReadFailure> {
+async fn read_page(body: &str) -> Result<GraphPage, ReadFailure> {
     let faultd = Faultd::start(vec![vec![reply(200, body)]]).await;
-    graph(&faultd.url()).numbers_page(&waba(), None).await
+    graph(&faultd.url()).read_numbers_page(&waba(), None).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_row_without_an_id_is_counted_and_left_out() {
     let body = r#"{"data":[{"id":"1"},{"id":2},{"id":"../3"},{"id":""},{},7,null,{"id":"4","is_pin_enabled":false}]}"#;
-    let page = Page {
+    let page = GraphPage {
         numbers: vec![bare("1", Some(waba())), Number { two_step: TwoStep::NotSet, ..bare("4", Some(waba())) }],
         skipped: 6,
         next: None,
     };
     assert_eq!(read_page(body).await, Ok(page));
     for body in ["{}", r#"{"data":null}"#, r#"{"data":{}}"#, "[]", "{\"data\":["] {
-        assert_eq!(read_page(body).await, Err(ReadFailure::StrangeReply { http_status: 200 }), "{body}");
+        assert_eq!(read_page(body).await, Err(ReadFailure::UnexpectedReply { http_status: 200 }), "{body}");
     }
 }
 
@@ -535,7 +535,7 @@ async fn half_a_character_in_a_name_is_shown_as_a_sign_and_costs_nothing_else() 
         let body = r#"{"data":[{"id":"1","verified_name":"NAME"},{"id":"2","verified_name":"caf\u00e9"}]}"#;
         body.replace("NAME", name)
     };
-    let of = |number: &str, name: &str| Number { name: Some(Clean::new(name)), ..bare(number, Some(waba())) };
+    let of = |number: &str, name: &str| Number { name: Some(CleanText::new(name)), ..bare(number, Some(waba())) };
     for (name, shown) in [
         (r"\ud800", "\u{fffd}"),
         (r"Acme \uDBFF!", "Acme \u{fffd}!"),
@@ -544,11 +544,11 @@ async fn half_a_character_in_a_name_is_shown_as_a_sign_and_costs_nothing_else() 
         (r"\ud83d\\ude00", "\u{fffd}\\ude00"),
         (r"\\ud800 \ud83d\u0041", "\\ud800 \u{fffd}A"),
     ] {
-        let page = Page { numbers: vec![of("1", shown), of("2", "café")], skipped: 0, next: None };
+        let page = GraphPage { numbers: vec![of("1", shown), of("2", "café")], skipped: 0, next: None };
         assert_eq!(read_page(&named(name)).await, Ok(page), "{name}");
     }
     for name in [r"\ud8", r"\ud800\", r"\ud800\x", "\\ud800\n"] {
-        assert_eq!(read_page(&named(name)).await, Err(ReadFailure::StrangeReply { http_status: 200 }), "{name}");
+        assert_eq!(read_page(&named(name)).await, Err(ReadFailure::UnexpectedReply { http_status: 200 }), "{name}");
     }
 }
 
@@ -557,8 +557,8 @@ async fn numbers_of_one_page_share_equal_facts() {
     let body =
         r#"{"data":[{"id":"1","status":"CONNECTED"},{"id":"2","status":"BANNED"},{"id":"3","status":"CONNECTED"}]}"#;
     let numbers = read_page(body).await.expect("a page").numbers;
-    assert!(Arc::ptr_eq(&numbers[0].facts, &numbers[2].facts));
-    assert_ne!(numbers[0].facts, numbers[1].facts);
+    assert!(Arc::ptr_eq(&numbers[0].details, &numbers[2].details));
+    assert_ne!(numbers[0].details, numbers[1].details);
 }
 
 #[tokio::test(start_paused = true)]
@@ -570,11 +570,11 @@ async fn a_list_goes_on_only_with_a_cursor_and_a_next_link_and_never_follows_the
     let last = r#"{"data":[{"id":"1"}],"paging":{"cursors":{"before":"b","after":"c"}}}"#;
     let faultd = Faultd::start(vec![vec![reply(200, &goes_on)], vec![reply(200, last)]]).await;
     let graph = graph(&faultd.url());
-    let first = graph.numbers_page(&waba(), None).await.expect("a page");
+    let first = graph.read_numbers_page(&waba(), None).await.expect("a page");
     assert_eq!((first.numbers, first.skipped), (vec![], 0));
     let cursor = first.next.expect("more to come");
-    let second = graph.numbers_page(&waba(), Some(&cursor)).await;
-    assert_eq!(second, Ok(Page { numbers: vec![bare("1", Some(waba()))], skipped: 0, next: None }));
+    let second = graph.read_numbers_page(&waba(), Some(&cursor)).await;
+    assert_eq!(second, Ok(GraphPage { numbers: vec![bare("1", Some(waba()))], skipped: 0, next: None }));
     assert!(faultd.requests()[1].contains("&limit=100&after=b%26limit%3D1+%C3%BC HTTP/1.1\r\n"));
     assert_eq!(elsewhere.connections(), 0);
 
@@ -587,7 +587,7 @@ async fn a_list_goes_on_only_with_a_cursor_and_a_next_link_and_never_follows_the
         r#"{"cursors":{"after":"b"},"next":null}"#,
     ] {
         let page = read_page(&format!(r#"{{"data":[],"paging":{paging}}}"#)).await;
-        assert_eq!(page, Ok(Page { numbers: vec![], skipped: 0, next: None }), "{paging}");
+        assert_eq!(page, Ok(GraphPage { numbers: vec![], skipped: 0, next: None }), "{paging}");
     }
 }
 
@@ -596,9 +596,9 @@ async fn a_page_that_leads_to_itself_does_not_make_an_endless_list() {
     let body = r#"{"data":[],"paging":{"cursors":{"after":"b"},"next":"x"}}"#;
     let faultd = Faultd::start(vec![vec![reply(200, body)]]).await;
     let graph = graph(&faultd.url());
-    let cursor: Option<Cursor> = graph.numbers_page(&waba(), None).await.expect("a page").next;
-    let again = graph.numbers_page(&waba(), cursor.as_ref()).await;
-    assert_eq!(again, Err(ReadFailure::StrangeReply { http_status: 200 }));
+    let cursor: Option<PageCursor> = graph.read_numbers_page(&waba(), None).await.expect("a page").next;
+    let again = graph.read_numbers_page(&waba(), cursor.as_ref()).await;
+    assert_eq!(again, Err(ReadFailure::UnexpectedReply { http_status: 200 }));
 }
 
 /// The `fields` of each request that the server saw.
@@ -629,7 +629,7 @@ async fn a_field_that_graph_does_not_have_is_asked_for_once() {
     .await;
     let graph = graph(&faultd.url());
     for _ in 0..2 {
-        assert_eq!(graph.clone().number(id("1")).await, Ok(bare("1", None)));
+        assert_eq!(graph.clone().read_number(id("1")).await, Ok(bare("1", None)));
     }
     let without_mode = ALL_FIELDS.replace(",account_mode", "");
     let without_both = without_mode.replace(",is_pin_enabled", "");
@@ -640,7 +640,7 @@ async fn a_field_that_graph_does_not_have_is_asked_for_once() {
 async fn an_objection_to_a_field_that_was_not_asked_for_leaves_the_few_that_matter() {
     for words in [" (throughput)", " (id)", "", " ("] {
         let faultd = Faultd::start(vec![vec![nonexisting(words)], vec![reply(200, r#"{"id":"1"}"#)]]).await;
-        assert_eq!(graph(&faultd.url()).number(id("1")).await, Ok(bare("1", None)));
+        assert_eq!(graph(&faultd.url()).read_number(id("1")).await, Ok(bare("1", None)));
         assert_eq!(asked(&faultd), [ALL_FIELDS, FEW_FIELDS], "{words}");
     }
 }
@@ -648,8 +648,8 @@ async fn an_objection_to_a_field_that_was_not_asked_for_leaves_the_few_that_matt
 #[tokio::test(start_paused = true)]
 async fn objections_that_never_end_are_told() {
     let faultd = Faultd::start(vec![vec![nonexisting(" (x)")]]).await;
-    let message = Clean::new("(#100) Tried accessing nonexisting field (x)");
-    let failure = ReadFailure::Fault(Fault { message, ..fault(400, 100) });
-    assert_eq!(graph(&faultd.url()).number(id("1")).await, Err(failure));
+    let message = CleanText::new("(#100) Tried accessing nonexisting field (x)");
+    let failure = ReadFailure::Api(ApiError { message, ..fault(400, 100) });
+    assert_eq!(graph(&faultd.url()).read_number(id("1")).await, Err(failure));
     assert_eq!(asked(&faultd), [ALL_FIELDS, FEW_FIELDS]);
 }

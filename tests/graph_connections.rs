@@ -14,9 +14,9 @@ use axum::Router;
 use axum_server::tls_rustls::RustlsConfig;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::graph::{Graph, GraphSetupError};
-use pindesk::outcome::{NotSent, Outcome};
+use pindesk::outcome::{NotSentReason, Outcome};
 use pindesk::pin::Pin;
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ async fn set_pin(graph: &Graph) -> Outcome {
 }
 
 fn tls(why: &str) -> Outcome {
-    Outcome::NotSent(NotSent::Tls(Clean::new(why)))
+    Outcome::NotSent(NotSentReason::Tls(CleanText::new(why)))
 }
 
 /// An authority of the test's own.
@@ -134,7 +134,7 @@ async fn a_server_that_speaks_no_tls_gets_no_request() {
         seen
     });
     let outcome = set_pin(&graph(&url, None).expect("a client")).await;
-    assert!(matches!(outcome, Outcome::NotSent(NotSent::Tls(_))), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::NotSent(NotSentReason::Tls(_))), "{outcome:?}");
     let seen = seen.join().expect("no panic");
     assert!(!contains(&seen, b"409726") && !contains(&seen, b"EAAJ"));
 }
@@ -196,7 +196,7 @@ fn in_a_child_with_a_proxy() -> Option<Outcome> {
 }
 
 fn no_connection(why: &str) -> Outcome {
-    Outcome::NotSent(NotSent::NoConnection(Clean::new(why)))
+    Outcome::NotSent(NotSentReason::NoConnection(CleanText::new(why)))
 }
 
 #[test]

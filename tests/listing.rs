@@ -13,11 +13,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::graph::Graph;
-use pindesk::listing::{self, News, Sources, Tell};
+use pindesk::listing::{self, NumbersEvent, NumberSources, SendPermit};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::outcome::ReadFailure;
 use pindesk::simulator::{FaultPlan, Simulator, SimulatorSpec, TOKEN, WorldSpec, wabas};
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 use support::faultd::{Faultd, Say};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -39,7 +39,7 @@ fn all_wabas() -> Vec<Arc<Waba>> {
 }
 
 /// What was told, and how long after the start.
-async fn read(simulator: &Simulator, sources: Sources) -> Vec<(Duration, News)> {
+async fn read(simulator: &Simulator, sources: NumberSources) -> Vec<(Duration, NumbersEvent)> {
     read_at(&simulator.base_url(), sources).await
 }
 
@@ -50,10 +50,10 @@ fn graph(url: &str) -> Graph {
     Graph::new(&endpoint, Credentials { token, app_secret: None }, 16).expect("a client")
 }
 
-async fn read_at(url: &str, sources: Sources) -> Vec<(Duration, News)> {
+async fn read_at(url: &str, sources: NumberSources) -> Vec<(Duration, NumbersEvent)> {
     let graph = graph(url);
     let (start, told) = (Instant::now(), Mutex::default());
-    listing::read(&graph, sources, &|news| {
+    listing::read_numbers(&graph, sources, &|news| {
         let told: &Mutex<Vec<_>> = &told;
         told.lock().expect("no panic inside").push((start.elapsed(), news));
     })
@@ -61,19 +61,19 @@ async fn read_at(url: &str, sources: Sources) -> Vec<(Duration, News)> {
     told.into_inner().expect("no panic inside")
 }
 
-fn numbers(told: &[(Duration, News)]) -> impl Iterator<Item = &Number> {
+fn numbers(told: &[(Duration, NumbersEvent)]) -> impl Iterator<Item = &Number> {
     told.iter().flat_map(|(_, news)| match news {
-        News::Page(numbers) => numbers.as_slice(),
-        News::WabaRead(..) | News::NumberUnread(..) => &[],
+        NumbersEvent::Page(numbers) => numbers.as_slice(),
+        NumbersEvent::WabaFinished(..) | NumbersEvent::NumberFailed(..) => &[],
     })
 }
 
 /// How each WABA's reading ended, by its short name.
-fn ends(told: &[(Duration, News)]) -> HashMap<&str, &Result<(), ReadFailure>> {
+fn ends(told: &[(Duration, NumbersEvent)]) -> HashMap<&str, &Result<(), ReadFailure>> {
     told.iter()
         .filter_map(|(_, news)| match news {
-            News::WabaRead(waba, result) => Some((waba.label(), result)),
-            News::Page(_) | News::NumberUnread(..) => None,
+            NumbersEvent::WabaFinished(waba, result) => Some((waba.label(), result)),
+            NumbersEvent::Page(_) | NumbersEvent::NumberFailed(..) => None,
         })
         .collect()
 }
@@ -81,10 +81,10 @@ fn ends(told: &[(Duration, News)]) -> HashMap<&str, &Result<(), ReadFailure>> {
 #[tokio::test(start_paused = true)]
 async fn several_wabas_are_read_side_by_side_and_rows_come_page_by_page() {
     let simulator = simulator(1_000, SECOND, "").await;
-    let told = read(&simulator, Sources { wabas: all_wabas(), numbers: Vec::new() }).await;
+    let told = read(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
     assert_eq!(numbers(&told).count(), 1_000);
     assert!(ends(&told).len() == 7 && ends(&told).values().all(|end| end.is_ok()));
-    let pages: Vec<_> = told.iter().filter(|(_, news)| matches!(news, News::Page(_))).map(|(at, _)| at).collect();
+    let pages: Vec<_> = told.iter().filter(|(_, news)| matches!(news, NumbersEvent::Page(_))).map(|(at, _)| at).collect();
     // 280 numbers in the largest WABA are three pages of at most 100; nobody waits for anybody.
     assert_eq!(pages.iter().filter(|at| **at < &(SECOND * 2)).count(), 7, "{pages:?}");
     assert!(told.last().expect("an end").0 < SECOND * 4, "{pages:?}");
@@ -102,12 +102,12 @@ async fn a_page_is_not_asked_for_before_the_one_before_it_is_taken() {
             for _ in 0..1_000 {
                 tokio::task::yield_now().await;
             }
-            Box::new(|_| told.store(told.load(SeqCst) + 1, SeqCst)) as Tell<'_>
+            Box::new(|_| told.store(told.load(SeqCst) + 1, SeqCst)) as SendPermit<'_>
         }
         .boxed()
     };
-    let sources = Sources { wabas: all_wabas()[..1].to_vec(), numbers: Vec::new() };
-    listing::read_as_taken(&graph(&simulator.base_url()), sources, &room).await;
+    let sources = NumberSources { wabas: all_wabas()[..1].to_vec(), numbers: Vec::new() };
+    listing::read_with_backpressure(&graph(&simulator.base_url()), sources, &room).await;
     assert_eq!(told.load(SeqCst), 4, "three pages and the end");
 }
 
@@ -115,9 +115,9 @@ async fn a_page_is_not_asked_for_before_the_one_before_it_is_taken() {
 async fn a_waba_that_fails_leaves_the_others() {
     let faults = "[[fault]]\nwaba = \"100000000000002\"\ncall = \"list\"\nanswer = { code = 200, status = 403 }";
     let simulator = simulator(1_000, Duration::ZERO, faults).await;
-    let told = read(&simulator, Sources { wabas: all_wabas(), numbers: Vec::new() }).await;
+    let told = read(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
     let ends = ends(&told);
-    assert!(matches!(ends["uk-retail"], Err(ReadFailure::Fault(fault)) if fault.code == 200), "{ends:?}");
+    assert!(matches!(ends["uk-retail"], Err(ReadFailure::Api(fault)) if fault.code == 200), "{ends:?}");
     assert_eq!(ends.values().filter(|end| end.is_ok()).count(), 6);
     assert_eq!(numbers(&told).count(), 830, "all but its 17 in 100");
 }
@@ -127,7 +127,7 @@ async fn a_page_that_is_lost_is_read_again_and_no_number_is_missing_or_double() 
     for answer in ["\"reset-before\"", "\"truncate\"", "\"html\"", "\"timeout\"", "{ code = 2, status = 503 }"] {
         let faults = format!("[[fault]]\nevery = 3\ntimes = 2\ncall = \"list\"\nanswer = {answer}");
         let simulator = simulator(1_000, Duration::ZERO, &faults).await;
-        let told = read(&simulator, Sources { wabas: all_wabas(), numbers: Vec::new() }).await;
+        let told = read(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
         assert!(ends(&told).values().all(|end| end.is_ok()), "{answer}: {:?}", ends(&told));
         let mut ids: Vec<_> = numbers(&told).map(|number| number.id.to_string()).collect();
         ids.sort();
@@ -140,7 +140,7 @@ async fn a_page_that_is_lost_is_read_again_and_no_number_is_missing_or_double() 
 async fn a_waba_that_stays_silent_is_given_up_after_three_reads() {
     let faults = "[[fault]]\nwaba = \"100000000000001\"\ncall = \"list\"\nanswer = \"timeout\"";
     let simulator = simulator(100, Duration::ZERO, faults).await;
-    let told = read(&simulator, Sources { wabas: all_wabas(), numbers: Vec::new() }).await;
+    let told = read(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
     assert_eq!(ends(&told)["us-retail"], &Err(ReadFailure::NoAnswer));
     let (at, _) = told.last().expect("an end");
     assert!((SECOND * 90..SECOND * 94).contains(at), "{at:?}");
@@ -149,29 +149,29 @@ async fn a_waba_that_stays_silent_is_given_up_after_three_reads() {
 #[tokio::test(start_paused = true)]
 async fn a_single_number_has_the_name_of_the_config_and_one_that_fails_is_listed_as_unknown() {
     let simulator = simulator(100, Duration::ZERO, "").await;
-    let name = Clean::new("Front desk");
+    let name = CleanText::new("Front desk");
     let nobody = id(900);
-    let sources = Sources { wabas: Vec::new(), numbers: vec![(id(7), Some(name.clone())), (nobody, None)] };
+    let sources = NumberSources { wabas: Vec::new(), numbers: vec![(id(7), Some(name.clone())), (nobody, None)] };
     let told = read(&simulator, sources).await;
     let found: HashMap<_, _> = numbers(&told).map(|number| (number.id, number)).collect();
-    assert_eq!((found[&id(7)].name.as_ref(), found[&id(7)].display.is_some()), (Some(&name), true));
-    assert_eq!(found[&nobody], &Number::unread(nobody, None));
+    assert_eq!((found[&id(7)].name.as_ref(), found[&id(7)].display_number.is_some()), (Some(&name), true));
+    assert_eq!(found[&nobody], &Number::from_config(nobody, None));
     assert_eq!(found[&nobody].two_step, TwoStep::Unknown);
     let failed = told.iter().any(|(_, news)| {
-        matches!(news, News::NumberUnread(id, ReadFailure::Fault(fault)) if *id == nobody && fault.code == 100)
+        matches!(news, NumbersEvent::NumberFailed(id, ReadFailure::Api(fault)) if *id == nobody && fault.code == 100)
     });
     assert!(failed, "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_single_number_that_a_waba_lists_too_ends_up_with_its_waba_and_the_name_of_the_config() {
-    let name = Clean::new("Front desk");
+    let name = CleanText::new("Front desk");
     // Whichever comes first: the lists wait, or the single number does.
     for late in ["list", "read"] {
         let faults = format!("[[fault]]\nevery = 1\ntimes = 1\ncall = \"{late}\"\nanswer = \"timeout\"");
         let simulator = simulator(100, Duration::ZERO, &faults).await;
         let wabas = vec![Arc::new(wabas().swap_remove(0))];
-        let told = read(&simulator, Sources { wabas, numbers: vec![(id(7), Some(name.clone()))] }).await;
+        let told = read(&simulator, NumberSources { wabas, numbers: vec![(id(7), Some(name.clone()))] }).await;
         let last = numbers(&told).filter(|number| number.id == id(7)).last().expect("it is told");
         assert_eq!((last.name.as_ref(), last.waba.as_ref().map(|waba| waba.label())), (Some(&name), Some("us-retail")));
     }
@@ -191,12 +191,12 @@ async fn a_single_number_that_a_waba_told_of_while_it_waited_to_be_told_is_not_t
             Box::new(|news| {
                 told.lock().expect("no panic inside").push((Duration::ZERO, news));
                 list_told.notify_one();
-            }) as Tell<'_>
+            }) as SendPermit<'_>
         }
         .boxed()
     };
     let wabas = vec![Arc::new(wabas().swap_remove(0))];
-    listing::read_as_taken(&graph(&simulator.base_url()), Sources { wabas, numbers: vec![(id(7), None)] }, &room).await;
+    listing::read_with_backpressure(&graph(&simulator.base_url()), NumberSources { wabas, numbers: vec![(id(7), None)] }, &room).await;
     let told = told.lock().expect("no panic inside");
     let of_it = numbers(&told).filter(|number| number.id == id(7));
     let wabas: Vec<_> = of_it.map(|number| number.waba.as_ref().map(|waba| waba.label())).collect();
@@ -215,7 +215,7 @@ async fn a_list_that_leads_in_a_circle_is_not_taken_for_a_whole_one() {
     let round = ["a", "b", "c", "a", "b", "c", "a", "b", "c"];
     let circle = Faultd::start(round.into_iter().map(page).collect()).await;
     let wabas = vec![Arc::new(wabas().swap_remove(0))];
-    let told = read_at(&circle.url(), Sources { wabas, numbers: Vec::new() }).await;
-    assert_eq!(ends(&told)["us-retail"], &Err(ReadFailure::StrangeReply { http_status: 200 }));
+    let told = read_at(&circle.url(), NumberSources { wabas, numbers: Vec::new() }).await;
+    assert_eq!(ends(&told)["us-retail"], &Err(ReadFailure::UnexpectedReply { http_status: 200 }));
     assert_eq!(circle.requests().len(), 4);
 }

@@ -10,13 +10,13 @@ use pindesk::console::key::Key;
 use pindesk::console::keymap::{Keymap, Mode};
 use pindesk::console::theme::{Glyphs, Surroundings, Theme};
 use pindesk::console::view::View;
-use pindesk::job::{ChangeId, Finished, InDoubt, JobState, Progress, Sent, Settlement};
+use pindesk::job::{ChangeId, Completion, InDoubtDetails, ChangeState, Progress, SendHistory, Resolution};
 use pindesk::journal::HistoryLine;
-use pindesk::moment::{Moment, UtcTime};
+use pindesk::moment::{TimePoint, UtcTime};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{Doubt, Fault, NotSent, ReadFailure};
+use pindesk::outcome::{DoubtReason, ApiError, NotSentReason, ReadFailure};
 use pindesk::pin::Pin;
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
@@ -35,19 +35,19 @@ fn id(index: usize) -> PhoneNumberId {
     format!("20000000000{index:04}").parse().expect("an id")
 }
 
-fn clean(texts: &[&str]) -> Vec<Clean> {
-    texts.iter().map(|text| Clean::new(text)).collect()
+fn clean(texts: &[&str]) -> Vec<CleanText> {
+    texts.iter().map(|text| CleanText::new(text)).collect()
 }
 
 fn waba() -> Arc<Waba> {
-    Arc::new(Waba { id: "102290129340398".parse().expect("an id"), name: Some(Clean::new("uk-retail")) })
+    Arc::new(Waba { id: "102290129340398".parse().expect("an id"), name: Some(CleanText::new("uk-retail")) })
 }
 
 /// Number 1 is on, all others are not set.
 fn number(index: usize) -> Number {
-    let mut number = Number::unread(id(index), Some(Clean::new(["Acme Retail UK", "Acme Support"][index % 2])));
+    let mut number = Number::from_config(id(index), Some(CleanText::new(["Acme Retail UK", "Acme Support"][index % 2])));
     number.waba = Some(waba());
-    number.display = Some(Clean::new(&format!("+1 555-010-014{index}")));
+    number.display_number = Some(CleanText::new(&format!("+1 555-010-014{index}")));
     number.two_step = if index == 1 { TwoStep::On } else { TwoStep::NotSet };
     number.read_at = Some(START);
     number
@@ -73,7 +73,7 @@ struct Stage {
     app: App,
     view: View,
     buffer: Buffer,
-    now: Moment,
+    now: TimePoint,
     effects: Vec<Effect>,
 }
 
@@ -103,7 +103,7 @@ impl Stage {
             start_note: None,
         };
         let (app, effects) = App::start(session, Ok(()), Keymap::default(), Size { width, height });
-        let now = Moment { instant: Instant::now(), utc: START };
+        let now = TimePoint { instant: Instant::now(), utc: START };
         let view = View::new(Theme::new(surroundings, Some(Glyphs::Ascii)));
         let mut stage = Self { app, view, buffer: Buffer::default(), now, effects };
         stage.paint();
@@ -134,7 +134,7 @@ impl Stage {
         self
     }
 
-    fn job(&mut self, index: usize, state: JobState) -> &mut Self {
+    fn job(&mut self, index: usize, state: ChangeState) -> &mut Self {
         self.tell(Msg::JobsMoved(vec![Progress { change: Some(ChangeId::new()), number: id(index), state }]))
     }
 
@@ -211,35 +211,35 @@ impl Stage {
         self.press('p').types(PIN).types(PIN).key(Key::Enter).waits(READING).press('y')
     }
 
-    fn standing(&self) -> InDoubt {
-        InDoubt {
-            sent: Sent::Recorded(Finished { at: self.now.utc, tries: 4 }),
-            doubt: Doubt::NoAnswer { waited: Duration::from_secs(30) },
-            before: TwoStep::NotSet,
-            candidates: 1,
-            is_held: true,
-            is_sealed: true,
-            new_pin_from: self.now.plus(Duration::from_secs(95)),
+    fn standing(&self) -> InDoubtDetails {
+        InDoubtDetails {
+            send_history: SendHistory::Recorded(Completion { at: self.now.utc, attempts: 4 }),
+            reason: DoubtReason::TimedOut { waited: Duration::from_secs(30) },
+            two_step_before: TwoStep::NotSet,
+            candidate_count: 1,
+            is_pin_in_memory: true,
+            is_in_escrow: true,
+            new_pin_allowed_from: self.now.plus(Duration::from_secs(95)),
         }
     }
 
     /// As an earlier run left it: its PIN is in the escrow, and not in memory.
     fn recovered(&self, index: usize) -> Progress {
-        let standing = InDoubt {
-            doubt: Doubt::CutShort,
-            is_held: false,
-            before: TwoStep::On,
-            candidates: 2,
-            sent: Sent::Recorded(Finished { at: UtcTime::from_unix_seconds(1_795_350_000), tries: 1 }),
+        let standing = InDoubtDetails {
+            reason: DoubtReason::ProcessEnded,
+            is_pin_in_memory: false,
+            two_step_before: TwoStep::On,
+            candidate_count: 2,
+            send_history: SendHistory::Recorded(Completion { at: UtcTime::from_unix_seconds(1_795_350_000), attempts: 1 }),
             ..self.standing()
         };
-        Progress { change: Some(ChangeId::new()), number: id(index), state: JobState::InDoubt(Box::new(standing)) }
+        Progress { change: Some(ChangeId::new()), number: id(index), state: ChangeState::InDoubt(Box::new(standing)) }
     }
 
-    fn in_doubt(&mut self, index: usize, change: impl FnOnce(&mut InDoubt)) -> &mut Self {
+    fn in_doubt(&mut self, index: usize, change: impl FnOnce(&mut InDoubtDetails)) -> &mut Self {
         let mut standing = self.standing();
         change(&mut standing);
-        self.job(index, JobState::InDoubt(Box::new(standing)))
+        self.job(index, ChangeState::InDoubt(Box::new(standing)))
     }
 }
 
@@ -266,7 +266,7 @@ mod records {
     #[test]
     fn a_journal_that_cannot_be_used_leaves_the_list_and_refuses_to_set() {
         let why = "the state directory /srv/state cannot be written to: read-only file system.";
-        let mut stage = Stage::ready((80, 24), Records::Unusable(Clean::new(why)));
+        let mut stage = Stage::ready((80, 24), Records::Unusable(CleanText::new(why)));
         stage
             .sees("NO JOURNAL")
             .sees("Nothing can be set: the state directory")
@@ -282,7 +282,7 @@ mod records {
         let mut stage = Stage::ready((80, 24), escrow());
         stage.press('p').types(PIN).types(PIN).key(Key::Enter).waits(READING);
         let why = "the disk of /srv/state is full, 0 bytes are free.";
-        stage.tell(Msg::RecordsDied(Clean::new(why))).sees("JOURNAL FAILED").press('y').asks_for(&[]);
+        stage.tell(Msg::RecordsDied(CleanText::new(why))).sees("JOURNAL FAILED").press('y').asks_for(&[]);
         stage.sees("The journal failed, so nothing more is sent.").sees(why);
         stage.key(Key::Esc).press('m').sees("Nothing was sent. It cannot be recorded.");
         stage.key(Key::Esc).tell(Msg::RecipientsAcknowledged(Ok(escrow()))).press('p').sees("The journal failed");
@@ -305,7 +305,7 @@ mod records {
     #[test]
     fn keys_below_the_window_are_read_until_they_are_confirmed() {
         let names: Vec<String> = (0..9).map(|key| format!("ssh-ed25519 SHA256:{key}")).collect();
-        let now = names.iter().map(|name| Clean::new(name)).collect();
+        let now = names.iter().map(|name| CleanText::new(name)).collect();
         let mut stage = Stage::ready((40, 10), Records::RecipientsChanged { remembered: Vec::new(), now });
         stage.press('p').waits(READING).press('y').asks_for(&[]).sees("There is more below: read on with Down.");
         for _ in 0..9 {
@@ -317,7 +317,7 @@ mod records {
     #[test]
     fn keys_that_could_not_be_confirmed_still_stop_all_setting() {
         let mut stage = Stage::ready((80, 24), changed_keys());
-        stage.tell(Msg::RecipientsAcknowledged(Err(Clean::new("the disk is full")))).sees("could not be confirmed");
+        stage.tell(Msg::RecipientsAcknowledged(Err(CleanText::new("the disk is full")))).sees("could not be confirmed");
         stage.press('p').sees("1 added");
     }
 
@@ -350,9 +350,9 @@ mod doubt {
         stage.in_doubt(0, |_| {}).opens_number(0).asks_for(&[Effect::ReadHistory(id(0))]);
         stage.sees("not set before; now not set").sees("May be in force 1 PIN, or none");
         stage.sees("in memory, and sealed in escrow.jsonl").sees("No answer: +1 555-010-0140");
-        stage.in_doubt(0, |standing| (standing.is_sealed, standing.candidates) = (false, 3));
+        stage.in_doubt(0, |standing| (standing.is_in_escrow, standing.candidate_count) = (false, 3));
         stage.sees("in memory only, until you quit: write it down").sees("3 PINs, or none").sees("s same PIN");
-        stage.in_doubt(0, |standing| (standing.is_held, standing.before) = (false, TwoStep::On));
+        stage.in_doubt(0, |standing| (standing.is_pin_in_memory, standing.two_step_before) = (false, TwoStep::On));
         stage.sees("sealed in escrow.jsonl, not in memory").sees("1 PIN, the one before included").sees("on before");
         stage
             .sees_no("s same PIN")
@@ -421,10 +421,10 @@ mod doubt {
         stage.types("registered with the old PIN").key(Key::Enter);
         stage.sees("Record that 1 number was checked by hand?").sees("registered with the old PIN");
         stage.press('y').asks_for(&[]).key(Key::Enter).asks_for(&[]).waits(READING).press('y');
-        let note = Clean::new("registered with the old PIN");
+        let note = CleanText::new("registered with the old PIN");
         stage.asks_for(&[Effect::SettleByHand { number: id(0), note }]);
-        let finished = Finished { at: stage.now.utc, tries: 4 };
-        stage.job(0, JobState::Settled(finished, Settlement::ByHand)).sees("settled: recorded as checked by hand.");
+        let finished = Completion { at: stage.now.utc, attempts: 4 };
+        stage.job(0, ChangeState::Resolved(finished, Resolution::Manual)).sees("settled: recorded as checked by hand.");
         stage.press('/').types("request:settled").key(Key::Enter).sees("Showing 1 of 4").sees("- settled");
         stage.key(Key::Enter).sees("Last request settled: checked by hand");
     }
@@ -441,23 +441,23 @@ mod doubt {
     fn a_decision_is_not_recorded_where_the_journal_is_dead() {
         let mut stage = Stage::ready((80, 24), escrow());
         stage.in_doubt(0, |_| {}).opens_number(0).press('h').types("abc").key(Key::Enter).waits(READING);
-        stage.tell(Msg::RecordsDied(Clean::new("the disk is full."))).press('y').asks_for(&[]);
+        stage.tell(Msg::RecordsDied(CleanText::new("the disk is full."))).press('y').asks_for(&[]);
         stage.sees("Nothing can be set");
     }
 
     #[test]
     fn a_refusal_that_comes_later_clears_no_doubt() {
         let mut stage = Stage::ready((80, 24), escrow());
-        let finished = Finished { at: stage.now.utc, tries: 1 };
-        stage.in_doubt(0, |_| {}).job(0, JobState::NotSent(finished, NotSent::Stopped)).sees("in doubt 1");
+        let finished = Completion { at: stage.now.utc, attempts: 1 };
+        stage.in_doubt(0, |_| {}).job(0, ChangeState::NotSent(finished, NotSentReason::Stopped)).sees("in doubt 1");
         stage.opens_number(0).sees("No answer:").sees("The older PIN may have been set");
     }
 
     #[test]
     fn what_was_stopped_as_no_sure_answers_came_says_so_on_its_row_and_its_page() {
         let mut stage = Stage::ready((80, 24), escrow());
-        let finished = Finished { at: stage.now.utc, tries: 0 };
-        stage.job(0, JobState::NotSent(finished, NotSent::NoSureAnswers)).sees("- not sent").sees_no("No connection");
+        let finished = Completion { at: stage.now.utc, attempts: 0 };
+        stage.job(0, ChangeState::NotSent(finished, NotSentReason::TooManyInDoubt)).sees("- not sent").sees_no("No connection");
         stage.opens_number(0).sees("Not sent:").sees("Too many requests in a row got no sure answer before this");
         stage.sees("Nothing was changed.").sees("Check the network and the proxy of this server.");
     }
@@ -465,10 +465,10 @@ mod doubt {
     #[test]
     fn a_doubt_of_which_only_less_can_be_done_is_not_told_again() {
         let mut stage = Stage::ready((80, 24), escrow());
-        let (sent, from) = (stage.standing().sent, stage.standing().new_pin_from);
+        let (sent, from) = (stage.standing().send_history, stage.standing().new_pin_allowed_from);
         stage.in_doubt(0, |_| {}).waits(READING);
         stage.in_doubt(0, |standing| {
-            (standing.sent, standing.new_pin_from, standing.is_held) = (sent, from, false);
+            (standing.send_history, standing.new_pin_allowed_from, standing.is_pin_in_memory) = (sent, from, false);
         });
         assert_eq!(stage.app.messages().newest_first().filter(|told| told.text.contains("no answer")).count(), 1);
     }
@@ -500,8 +500,8 @@ mod unresolved {
         for size in [(80, 24), (60, 16), (40, 10)] {
             let mut stage = Stage::new(size);
             let mut left = stage.recovered(1);
-            let JobState::InDoubt(standing) = &mut left.state else { panic!("{left:?}") };
-            (standing.sent, standing.doubt) = (Sent::Unrecorded { sealed_at: SEALED }, Doubt::Unrecorded);
+            let ChangeState::InDoubt(standing) = &mut left.state else { panic!("{left:?}") };
+            (standing.send_history, standing.reason) = (SendHistory::EscrowOnly { encrypted_at: SEALED }, DoubtReason::EscrowOnly);
             let unresolved = vec![left, stage.recovered(7)];
             stage.reads_the_list().opens(escrow(), unresolved, &[]);
             stage.sees("sealed 21 Nov 2026").sees_no("21 Nov 2026 14:03").key(Key::Enter);
@@ -527,26 +527,26 @@ mod unresolved {
     #[test]
     fn a_row_goes_only_by_a_confirmation_or_a_decision() {
         let mut stage = with_two((80, 24));
-        let finished = Finished { at: START, tries: 1 };
-        let fault = Fault {
+        let finished = Completion { at: START, attempts: 1 };
+        let fault = ApiError {
             http_status: 400,
             code: 100,
             subcode: None,
-            message: Clean::new("no"),
+            message: CleanText::new("no"),
             details: None,
             trace_id: None,
             is_transient: false,
         };
         for state in [
-            JobState::Queued,
-            JobState::Sending { attempt: 1 },
-            JobState::NotSent(finished, NotSent::Stopped),
-            JobState::Failed(finished, fault),
+            ChangeState::Queued,
+            ChangeState::Sending { attempt: 1 },
+            ChangeState::NotSent(finished, NotSentReason::Stopped),
+            ChangeState::Failed(finished, fault),
         ] {
             stage.job(1, state).sees("2 numbers are in doubt").reads_the_list();
         }
-        stage.job(1, JobState::Set(finished)).sees("1 number is in doubt");
-        stage.job(7, JobState::Settled(finished, Settlement::NothingInForce)).sees("To look at");
+        stage.job(1, ChangeState::Set(finished)).sees("1 number is in doubt");
+        stage.job(7, ChangeState::Resolved(finished, Resolution::NoPinInForce)).sees("To look at");
         stage.key(Key::Esc).sees_no("in doubt").press('w').sees("The journal is older");
     }
 
@@ -557,9 +557,9 @@ mod unresolved {
         stage.key(Key::Down).key(Key::Down).key(Key::Enter).sees("No answer: 200000000000007");
         stage.asks_for(&[Effect::ReadHistory(id(7))]).key(Key::Esc).sees("> ! 200000000000007");
         stage.key(Key::Enter).press('h').types("gone from Meta").key(Key::Enter).waits(READING).press('y');
-        stage.asks_for(&[Effect::SettleByHand { number: id(7), note: Clean::new("gone from Meta") }]);
+        stage.asks_for(&[Effect::SettleByHand { number: id(7), note: CleanText::new("gone from Meta") }]);
         stage.sees("2 numbers are in doubt");
-        stage.job(7, JobState::Settled(Finished { at: START, tries: 1 }, Settlement::ByHand)).sees("> ! +1 555");
+        stage.job(7, ChangeState::Resolved(Completion { at: START, attempts: 1 }, Resolution::Manual)).sees("> ! +1 555");
     }
 
     #[test]
@@ -616,7 +616,7 @@ mod remembered {
         stage.types(PIN).types(PIN).key(Key::Enter).sees("Set the PIN for 1 number?");
         stage.tell(page(Number { read_at: Some(UtcTime::from_unix_seconds(1)), ..on() })).sees("Set the PIN for 1");
         stage.tell(page(on())).sees("Replace the PIN of 1 number?").sees("this is what Meta says now");
-        stage.tell(page(Number { display: Some(Clean::new("+1 555-010-0199")), ..on() })).sees("+1 555-010-0199");
+        stage.tell(page(Number { display_number: Some(CleanText::new("+1 555-010-0199")), ..on() })).sees("+1 555-010-0199");
     }
 
     #[test]
@@ -710,7 +710,7 @@ mod changed_meanwhile {
     #[test]
     fn a_number_in_doubt_that_is_listed_no_more_is_not_told_as_read_so() {
         let mut stage = reading((80, 24));
-        stage.in_doubt(0, |standing| standing.before = TwoStep::On);
+        stage.in_doubt(0, |standing| standing.two_step_before = TwoStep::On);
         reads_again(&mut stage, vec![number(1)], Ok(())).opens_number(0);
         stage.sees("on before; now unknown, its WABA lists it no more").sees_no("Still not set");
         stage.sees("If it is not set 2 minutes after the last try, nothing was");
@@ -719,7 +719,7 @@ mod changed_meanwhile {
     #[test]
     fn a_question_stays_as_it_is_where_the_number_came_or_its_waba_was_not_read_to_its_end() {
         for (numbers, result) in
-            [(vec![number(0)], Ok(())), (vec![number(1)], Err(ReadFailure::StrangeReply { http_status: 200 }))]
+            [(vec![number(0)], Ok(())), (vec![number(1)], Err(ReadFailure::UnexpectedReply { http_status: 200 }))]
         {
             let mut stage = reading((80, 24));
             stage.press('p').types(PIN).types(PIN).key(Key::Enter).waits(READING);
@@ -748,8 +748,8 @@ mod changed_meanwhile {
     #[test]
     fn a_form_says_that_its_number_is_called_otherwise_now() {
         const RENAMED: &str = "This number is called otherwise now. Is it the one you mean?";
-        let display = Some(Clean::new("+1 555-040-9726"));
-        for other in [Number { display, ..number(0) }, Number { name: Some(Clean::new("Globex")), ..number(0) }] {
+        let display = Some(CleanText::new("+1 555-040-9726"));
+        for other in [Number { display_number: display, ..number(0) }, Number { name: Some(CleanText::new("Globex")), ..number(0) }] {
             for news in [
                 Msg::NumberRead { id: id(0), result: Ok(other.clone()) },
                 Msg::PageArrived { reading: 2, numbers: vec![other.clone()] },
@@ -764,7 +764,7 @@ mod changed_meanwhile {
 
     #[test]
     fn a_pin_that_repeats_the_end_of_the_display_number_that_came_meanwhile_is_refused() {
-        let other = Number { display: Some(Clean::new("+1 555-040-9726")), ..number(0) };
+        let other = Number { display_number: Some(CleanText::new("+1 555-040-9726")), ..number(0) };
         let mut stage = reading((80, 24));
         stage.press('p').types(PIN).types(PIN).tell(Msg::NumberRead { id: id(0), result: Ok(other) });
         stage.key(Key::Enter).sees_no("Set the PIN for 1 number?");
@@ -951,14 +951,14 @@ mod hiding {
     #[test]
     fn whoever_stays_after_all_stays_without_numbers() {
         let mut stage = Stage::ready((80, 24), escrow());
-        stage.job(0, JobState::Sending { attempt: 1 }).press('z').key(Key::Ctrl('c')).waits(READING).press('y');
+        stage.job(0, ChangeState::Sending { attempt: 1 }).press('z').key(Key::Ctrl('c')).waits(READING).press('y');
         stage.asks_for(&[Effect::StopWork]).sees_no("0140").press('n').sees("Screen hidden").sees_no("0140");
     }
 
     #[test]
     fn quitting_a_hidden_screen_names_no_number() {
         let mut stage = Stage::ready((80, 24), no_escrow());
-        stage.in_doubt(0, |standing| standing.is_sealed = false).press('z');
+        stage.in_doubt(0, |standing| standing.is_in_escrow = false).press('z');
         stage.sees("PINs in doubt kept in memory: 1. The escrow does not have them.").sees("In doubt: 1.");
         stage.key(Key::Ctrl('c')).sees("Quit while a PIN is in doubt?").sees_no("0140").sees_no("2000000");
         stage.press('n').sees("Screen hidden").key(Key::Ctrl('c')).waits(READING).press('y').asks_for(&[Effect::Quit]);
@@ -975,11 +975,11 @@ mod hiding {
     #[test]
     fn work_goes_on_and_only_its_count_is_shown() {
         let mut stage = Stage::ready((80, 24), escrow());
-        stage.job(0, JobState::Sending { attempt: 1 }).press('z').sees("Work goes on: 1 request is on the way.");
+        stage.job(0, ChangeState::Sending { attempt: 1 }).press('z').sees("Work goes on: 1 request is on the way.");
         stage.sees("The access token is dropped when that is done: to show the screen, it is read again.");
-        stage.job(1, JobState::Queued).sees("Work goes on: 1 request is on the way, 1 more is queued.");
-        stage.job(0, JobState::Set(Finished { at: START, tries: 1 })).sees("1 request is queued: it was not sent yet.");
-        stage.job(1, JobState::Set(Finished { at: START, tries: 1 })).sees_no("Work goes on").sees_no("0140");
+        stage.job(1, ChangeState::Queued).sees("Work goes on: 1 request is on the way, 1 more is queued.");
+        stage.job(0, ChangeState::Set(Completion { at: START, attempts: 1 })).sees("1 request is queued: it was not sent yet.");
+        stage.job(1, ChangeState::Set(Completion { at: START, attempts: 1 })).sees_no("Work goes on").sees_no("0140");
         stage.sees("The access token was dropped: to show the screen, it is read again.");
     }
 
@@ -987,7 +987,7 @@ mod hiding {
     fn neither_a_lost_line_nor_a_repeat_wakes_a_hidden_screen() {
         let mut stage = Stage::ready((80, 24), escrow());
         let until = stage.now.instant + Duration::from_secs(8);
-        stage.job(0, JobState::Waiting { attempt: 2, until, in_doubt: true });
+        stage.job(0, ChangeState::Waiting { attempt: 2, until, in_doubt: true });
         stage.tell(Msg::NumberRead { id: id(1), result: Err(ReadFailure::NoAnswer) }).sees("OFFLINE").press('z');
         assert_eq!(stage.app.next_wake(stage.now.instant), None);
         assert_eq!(stage.app.update(Msg::Woken, stage.now.plus(HIDE_AFTER)), []);
@@ -1008,9 +1008,9 @@ mod history {
     fn lines() -> Vec<HistoryLine> {
         let line = |at, what| HistoryLine {
             at: UtcTime::from_unix_seconds(at),
-            who: Clean::new("ana"),
+            who: CleanText::new("ana"),
             is_of_request: true,
-            what: Clean::new(what),
+            what: CleanText::new(what),
         };
         vec![line(1_795_356_189, "set"), line(1_795_269_789, "checked by hand: phoned the shop")]
     }
@@ -1021,7 +1021,7 @@ mod history {
         stage.opens_number(0).asks_for(&[Effect::ReadHistory(id(0))]).sees_no("History");
         stage.tell(Msg::HistoryRead { id: id(0), lines: lines() });
         stage.sees("History 22 Nov 2026 14:03 UTC ana set 21 Nov 2026 14:03 UTC ana checked by hand: phoned the shop");
-        stage.job(0, JobState::Set(Finished { at: START, tries: 1 }));
+        stage.job(0, ChangeState::Set(Completion { at: START, attempts: 1 }));
         stage.asks_for(&[Effect::ReadNumber(id(0)), Effect::ReadHistory(id(0))]);
     }
 
@@ -1029,9 +1029,9 @@ mod history {
     fn the_last_request_of_an_earlier_run_is_the_one_that_the_journal_knows_of() {
         let opened = HistoryLine {
             is_of_request: false,
-            what: Clean::new("opened from escrow"),
+            what: CleanText::new("opened from escrow"),
             at: UtcTime::from_unix_seconds(1_795_370_000),
-            who: Clean::new("ana"),
+            who: CleanText::new("ana"),
         };
         for size in [(80, 36), (120, 36)] {
             let mut stage = Stage::ready(size, escrow());
@@ -1041,7 +1041,7 @@ mod history {
             stage.sees("Last request none since this start");
             let lines = [opened.clone()].into_iter().chain(lines()).collect();
             stage.tell(Msg::HistoryRead { id: id(0), lines }).sees("Last request 22 Nov 2026 14:03 UTC: set ");
-            stage.job(0, JobState::Sending { attempt: 1 }).sees("Last request sending");
+            stage.job(0, ChangeState::Sending { attempt: 1 }).sees("Last request sending");
         }
     }
 
@@ -1081,7 +1081,7 @@ mod quitting {
     #[test]
     fn a_pin_that_is_only_in_memory_is_asked_about_by_name() {
         let mut stage = Stage::ready((80, 24), no_escrow());
-        stage.in_doubt(0, |standing| standing.is_sealed = false).in_doubt(2, |standing| standing.is_held = false);
+        stage.in_doubt(0, |standing| standing.is_in_escrow = false).in_doubt(2, |standing| standing.is_pin_in_memory = false);
         stage.key(Key::Ctrl('c')).key(Key::Ctrl('c')).asks_for(&[]).sees("! +1 555-010-0140").sees_no("0142");
         stage.sees("1 number in doubt is shown again at the next start.");
     }
@@ -1106,7 +1106,7 @@ mod counts {
     fn one_try_is_told_as_one() {
         for (tries, told) in [(1, "14:03:09 UTC, 1 try "), (2, "14:03:09 UTC, 2 tries ")] {
             let mut stage = Stage::ready((80, 24), escrow());
-            stage.job(0, JobState::Set(Finished { at: UtcTime::from_unix_seconds(1_795_356_189), tries }));
+            stage.job(0, ChangeState::Set(Completion { at: UtcTime::from_unix_seconds(1_795_356_189), attempts: tries }));
             stage.opens_number(0).sees(told);
         }
     }
@@ -1149,7 +1149,7 @@ mod looks {
             snap("list-in-doubt", &stage);
             stage.in_doubt(0, |_| {}).opens_number(0);
             snap("doubt-held", &stage);
-            stage.in_doubt(0, |standing| standing.is_sealed = false);
+            stage.in_doubt(0, |standing| standing.is_in_escrow = false);
             snap("doubt-unsealed", &stage);
             stage.press('h').types("the shop still registers with the old PIN");
             snap("check-note", &stage);
@@ -1178,7 +1178,7 @@ mod looks {
             stage.types(PIN).types(PIN).key(Key::Enter);
             snap("confirm-escrow", &stage);
             let why = "A sync of /srv/pindesk/journal.db failed: no space left on device. 0 bytes are free there.";
-            stage.key(Key::Esc).tell(Msg::RecordsDied(Clean::new(why))).press('p');
+            stage.key(Key::Esc).tell(Msg::RecordsDied(CleanText::new(why))).press('p');
             snap("journal-failed", &stage);
             stage.key(Key::Esc);
             snap("list-journal-failed", &stage);
@@ -1227,7 +1227,7 @@ mod looks {
                 stage
             })
             .collect();
-        for records in [changed_keys(), Records::Unusable(Clean::new(&"why ".repeat(90)))] {
+        for records in [changed_keys(), Records::Unusable(CleanText::new(&"why ".repeat(90)))] {
             let mut stage = Stage::ready((80, 24), records);
             stage.press('p');
             stages.push(stage);
@@ -1266,13 +1266,13 @@ mod looks {
                 Mode::ConfirmCheck,
             ),
         ];
-        let clean = |text: &str| Some(Clean::new(text));
+        let clean = |text: &str| Some(CleanText::new(text));
         let numbers = [
             (number(1), "+1 555-010-0141", "[____]"),
-            (Number { display: None, ..number(1) }, "200000000000001", "[____]"),
-            (Number { display: clean("none"), ..number(1) }, "none", "ID 200000000000001."),
+            (Number { display_number: None, ..number(1) }, "200000000000001", "[____]"),
+            (Number { display_number: clean("none"), ..number(1) }, "none", "ID 200000000000001."),
             (Number { name: clean(&"A long name ".repeat(20)), ..number(1) }, "+1 555-010-0141", "[____]"),
-            (Number { display: clean(&"+1 555 ".repeat(60)), ..number(1) }, "+1 555 +1 555", "[____]"),
+            (Number { display_number: clean(&"+1 555 ".repeat(60)), ..number(1) }, "+1 555 +1 555", "[____]"),
         ];
         for (number, told, asked) in numbers {
             for (page, mode) in pages {

@@ -15,13 +15,13 @@ use pindesk::console::key::Key;
 use pindesk::console::keymap::{Action, Keymap, Mode};
 use pindesk::console::theme::{Glyphs, Surroundings, Theme};
 use pindesk::console::view::View;
-use pindesk::job::{ChangeId, Finished, InDoubt, JobState, LATE_LANDING, Progress, Sent, Settlement};
+use pindesk::job::{ChangeId, Completion, InDoubtDetails, ChangeState, LATE_ARRIVAL_WINDOW, Progress, SendHistory, Resolution};
 use pindesk::journal::HistoryLine;
-use pindesk::moment::{Moment, UtcTime};
+use pindesk::moment::{TimePoint, UtcTime};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{Doubt, Fault, NotSent, ReadFailure, Unchanged};
+use pindesk::outcome::{DoubtReason, ApiError, NotSentReason, ReadFailure, NotApplied};
 use pindesk::pin::Pin;
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 use proptest::prelude::*;
 use proptest::sample::select;
 use ratatui::buffer::Buffer;
@@ -169,17 +169,17 @@ fn wabas() -> Vec<Arc<Waba>> {
 }
 
 fn number(index: usize, two_step: TwoStep, wabas: &[Arc<Waba>]) -> Number {
-    let mut number = Number::unread(id(index), Some(Clean::new(NAMES[index])));
+    let mut number = Number::from_config(id(index), Some(CleanText::new(NAMES[index])));
     number.waba = Some(Arc::clone(&wabas[index % wabas.len()]));
-    number.display = LABELS[index].map(Clean::new);
+    number.display_number = LABELS[index].map(CleanText::new);
     number.two_step = two_step;
     number.read_at = Some(UtcTime::from_unix_seconds(1_795_356_189));
     number
 }
 
-fn fault(code: i64, http_status: u16) -> Fault {
-    let message = Clean::new("(#100) Something \u{7} that Meta says, in many words that do not fit into one line");
-    Fault { http_status, code, subcode: None, message, details: None, trace_id: None, is_transient: false }
+fn fault(code: i64, http_status: u16) -> ApiError {
+    let message = CleanText::new("(#100) Something \u{7} that Meta says, in many words that do not fit into one line");
+    ApiError { http_status, code, subcode: None, message, details: None, trace_id: None, is_transient: false }
 }
 
 const FAILURES: usize = 5;
@@ -187,20 +187,20 @@ const FAILURES: usize = 5;
 fn failure(index: usize) -> ReadFailure {
     match index {
         0 => ReadFailure::NoAnswer,
-        1 => ReadFailure::NotSent(NotSent::NoConnection(Clean::new("refused"))),
-        2 => ReadFailure::StrangeReply { http_status: 502 },
-        3 => ReadFailure::Fault(fault(190, 401)),
-        _ => ReadFailure::Fault(fault(100, 400)),
+        1 => ReadFailure::NotSent(NotSentReason::NoConnection(CleanText::new("refused"))),
+        2 => ReadFailure::UnexpectedReply { http_status: 502 },
+        3 => ReadFailure::Api(fault(190, 401)),
+        _ => ReadFailure::Api(fault(100, 400)),
     }
 }
 
 const RECORDS: usize = 5;
 
 fn records(index: usize) -> Records {
-    let keys = |names: &[&str]| names.iter().map(|name| Clean::new(name)).collect();
+    let keys = |names: &[&str]| names.iter().map(|name| CleanText::new(name)).collect();
     match index {
         0 => Records::RecipientsChanged { remembered: keys(&["age1old"]), now: keys(&["age1new", "age1newer"]) },
-        1 => Records::Unusable(Clean::new("the state directory cannot be written to")),
+        1 => Records::Unusable(CleanText::new("the state directory cannot be written to")),
         2 => Records::Ready { recipients: Vec::new() },
         _ => Records::Ready { recipients: keys(&["age1ops", "ana@acme SHA256:x"]) },
     }
@@ -208,55 +208,55 @@ fn records(index: usize) -> Records {
 
 const JOBS: usize = 14;
 
-fn job(index: usize, now: Moment) -> JobState {
-    let finished = Finished { at: now.utc, tries: 1 };
+fn job(index: usize, now: TimePoint) -> ChangeState {
+    let finished = Completion { at: now.utc, attempts: 1 };
     let until = now.instant + Duration::from_millis(3_200);
     match index {
-        0 => JobState::Queued,
-        1 => JobState::Sending { attempt: 1 },
-        2 => JobState::Waiting { attempt: 2, until, in_doubt: false },
-        3 => JobState::Waiting { attempt: 2, until, in_doubt: true },
-        4 => JobState::Failed(finished, fault(100, 400)),
-        5 => JobState::Failed(finished, fault(190, 401)),
-        6 => JobState::NotSent(finished, NotSent::NoConnection(Clean::new("refused"))),
-        7 => in_doubt(Doubt::SuccessNotTrue, now, (true, false)),
-        8 => in_doubt(Doubt::NoAnswer { waited: Duration::from_secs(30) }, now, (true, true)),
-        9 => in_doubt(Doubt::OlderPin(Unchanged::Refused(fault(100, 400))), now, (true, false)),
-        10 => in_doubt(Doubt::OlderPin(Unchanged::NotSent(NotSent::Stopped)), now, (false, false)),
-        11 => in_doubt(Doubt::Unrecorded, now, (false, true)),
-        12 => JobState::Settled(finished, Settlement::NothingInForce),
-        _ => JobState::Set(finished),
+        0 => ChangeState::Queued,
+        1 => ChangeState::Sending { attempt: 1 },
+        2 => ChangeState::Waiting { attempt: 2, until, in_doubt: false },
+        3 => ChangeState::Waiting { attempt: 2, until, in_doubt: true },
+        4 => ChangeState::Failed(finished, fault(100, 400)),
+        5 => ChangeState::Failed(finished, fault(190, 401)),
+        6 => ChangeState::NotSent(finished, NotSentReason::NoConnection(CleanText::new("refused"))),
+        7 => in_doubt(DoubtReason::SuccessNotTrue, now, (true, false)),
+        8 => in_doubt(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, now, (true, true)),
+        9 => in_doubt(DoubtReason::OlderPinInDoubt(NotApplied::Refused(fault(100, 400))), now, (true, false)),
+        10 => in_doubt(DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped)), now, (false, false)),
+        11 => in_doubt(DoubtReason::EscrowOnly, now, (false, true)),
+        12 => ChangeState::Resolved(finished, Resolution::NoPinInForce),
+        _ => ChangeState::Set(finished),
     }
 }
 
-fn in_doubt(doubt: Doubt, now: Moment, (is_held, is_sealed): (bool, bool)) -> JobState {
-    let sent = if doubt == Doubt::Unrecorded {
-        Sent::Unrecorded { sealed_at: now.utc }
+fn in_doubt(doubt: DoubtReason, now: TimePoint, (is_held, is_sealed): (bool, bool)) -> ChangeState {
+    let sent = if doubt == DoubtReason::EscrowOnly {
+        SendHistory::EscrowOnly { encrypted_at: now.utc }
     } else {
-        Sent::Recorded(Finished { at: now.utc, tries: 4 })
+        SendHistory::Recorded(Completion { at: now.utc, attempts: 4 })
     };
-    JobState::InDoubt(Box::new(InDoubt {
-        sent,
-        doubt,
-        before: TwoStep::NotSet,
-        candidates: 1,
-        is_held,
-        is_sealed,
-        new_pin_from: now.plus(LATE_LANDING),
+    ChangeState::InDoubt(Box::new(InDoubtDetails {
+        send_history: sent,
+        reason: doubt,
+        two_step_before: TwoStep::NotSet,
+        candidate_count: 1,
+        is_pin_in_memory: is_held,
+        is_in_escrow: is_sealed,
+        new_pin_allowed_from: now.plus(LATE_ARRIVAL_WINDOW),
     }))
 }
 
 /// A PIN that is nowhere but in this program's memory.
-fn would_be_lost(job: &JobState, seals: bool) -> bool {
+fn would_be_lost(job: &ChangeState, seals: bool) -> bool {
     match job {
-        JobState::InDoubt(standing) => standing.is_held && !standing.is_sealed,
-        JobState::Waiting { in_doubt, .. } => *in_doubt && !seals,
-        JobState::Queued
-        | JobState::Sending { .. }
-        | JobState::Set(_)
-        | JobState::Failed(..)
-        | JobState::NotSent(..)
-        | JobState::Settled(..) => false,
+        ChangeState::InDoubt(standing) => standing.is_pin_in_memory && !standing.is_in_escrow,
+        ChangeState::Waiting { in_doubt, .. } => *in_doubt && !seals,
+        ChangeState::Queued
+        | ChangeState::Sending { .. }
+        | ChangeState::Set(_)
+        | ChangeState::Failed(..)
+        | ChangeState::NotSent(..)
+        | ChangeState::Resolved(..) => false,
     }
 }
 
@@ -265,7 +265,7 @@ fn would_be_lost(job: &JobState, seals: bool) -> bool {
 struct Asked {
     number: PhoneNumberId,
     /// What the page calls it: under another name it is another question.
-    names: [Option<Clean>; 2],
+    names: [Option<CleanText>; 2],
     mode: Mode,
     /// Since when the page was in sight and no key came; `None` before it was painted.
     quiet_since: Option<Instant>,
@@ -281,7 +281,7 @@ struct Asked {
 struct Walker {
     app: App,
     view: View,
-    now: Moment,
+    now: TimePoint,
     wabas: Vec<Arc<Waba>>,
     asked: Option<Asked>,
     /// Numbers whose PIN would be lost that the question before quitting has shown.
@@ -318,7 +318,7 @@ impl Walker {
             start_note: None,
         };
         let (mut app, _) = App::start(session, Ok(()), Keymap::default(), Size { width: 80, height: 24 });
-        let now = Moment { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_795_356_189) };
+        let now = TimePoint { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_795_356_189) };
         let numbers = (0..4).map(|index| number(index, [TwoStep::NotSet, TwoStep::On][index % 2], &wabas)).collect();
         app.update(Msg::PageArrived { reading: 1, numbers }, now);
         if opens {
@@ -391,27 +391,27 @@ impl Walker {
                 Msg::RecordsOpened {
                     records: records(*index),
                     unresolved: unresolved.iter().map(progress).collect(),
-                    findings: has_finding.then(|| Clean::new("the journal was put back")).into_iter().collect(),
+                    findings: has_finding.then(|| CleanText::new("the journal was put back")).into_iter().collect(),
                 }
             }
             Step::Died => {
                 self.is_dead = true;
-                Msg::RecordsDied(Clean::new("the disk of /srv/state is full, 0 bytes are free"))
+                Msg::RecordsDied(CleanText::new("the disk of /srv/state is full, 0 bytes are free"))
             }
             Step::Acknowledged(ok) => Msg::RecipientsAcknowledged(if *ok {
                 Ok(records(RECORDS))
             } else {
-                Err(Clean::new("the disk is full"))
+                Err(CleanText::new("the disk is full"))
             }),
             Step::Remembered(numbers) => Msg::NumbersRemembered(
                 numbers.iter().map(|(index, two_step)| number(*index, *two_step, &self.wabas)).collect(),
             ),
             Step::History(index) => {
-                let (who, what) = (Clean::new("ana"), Clean::new("set"));
+                let (who, what) = (CleanText::new("ana"), CleanText::new("set"));
                 let line = HistoryLine { at: self.now.utc, who, is_of_request: true, what };
                 Msg::HistoryRead { id: id(*index), lines: vec![line; 3] }
             }
-            Step::NoClient => Msg::NoClient(Clean::new("no TLS roots")),
+            Step::NoClient => Msg::NoClient(CleanText::new("no TLS roots")),
             Step::Ending => Msg::Ending,
         };
         if let Msg::Resumed = msg {
@@ -575,17 +575,17 @@ impl Walker {
         let (Msg::JobsMoved(news) | Msg::RecordsOpened { unresolved: news, .. }) = msg else { return };
         for Progress { number, state, .. } in news {
             match state {
-                JobState::InDoubt(_) => {
+                ChangeState::InDoubt(_) => {
                     self.in_doubt.insert(*number);
                 }
-                JobState::Set(_) | JobState::Settled(..) => {
+                ChangeState::Set(_) | ChangeState::Resolved(..) => {
                     self.in_doubt.remove(number);
                 }
-                JobState::Queued
-                | JobState::Sending { .. }
-                | JobState::Waiting { .. }
-                | JobState::Failed(..)
-                | JobState::NotSent(..) => {}
+                ChangeState::Queued
+                | ChangeState::Sending { .. }
+                | ChangeState::Waiting { .. }
+                | ChangeState::Failed(..)
+                | ChangeState::NotSent(..) => {}
             }
         }
     }
@@ -597,7 +597,7 @@ impl Walker {
             let is_unlisted = self.app.is_unlisted(&page.target);
             assert!(!is_unlisted || !matches!(page.question, Question::Set(_)), "nobody knows what is on there now");
             is_anew = is_end && is_unlisted;
-            let Number { id, display, name, .. } = &page.target;
+            let Number { id, display_number: display, name, .. } = &page.target;
             Some((*id, [display, name].map(Clone::clone), page.mode()))
         } else {
             None
@@ -669,11 +669,11 @@ impl Walker {
     }
 
     /// Never a second PIN while the first may still land.
-    fn judge_other_pins(&self, number: PhoneNumberId, jobs: &[(PhoneNumberId, JobState)]) {
+    fn judge_other_pins(&self, number: PhoneNumberId, jobs: &[(PhoneNumberId, ChangeState)]) {
         let job = jobs.iter().find(|(id, _)| *id == number).map(|(_, job)| job);
-        assert!(!job.is_some_and(JobState::is_running), "two PINs on their way to {number}");
-        if let Some(JobState::InDoubt(standing)) = job {
-            assert!(self.now.instant >= standing.new_pin_from.instant, "the one before may still land");
+        assert!(!job.is_some_and(ChangeState::is_running), "two PINs on their way to {number}");
+        if let Some(ChangeState::InDoubt(standing)) = job {
+            assert!(self.now.instant >= standing.new_pin_allowed_from.instant, "the one before may still land");
         }
     }
 
@@ -698,9 +698,9 @@ impl Walker {
     /// The page of a doubt offers no other PIN while the last one may still land.
     fn judge_offer(&self, buffer: &Buffer) {
         let Screen::Number(page) = self.app.screen() else { return };
-        let Some(JobState::InDoubt(standing)) = self.app.roster().job(&page.id) else { return };
+        let Some(ChangeState::InDoubt(standing)) = self.app.roster().job(&page.id) else { return };
         let text: String = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();
-        let may_land = self.now.instant < standing.new_pin_from.instant;
+        let may_land = self.now.instant < standing.new_pin_allowed_from.instant;
         assert!(!(may_land && text.contains("Set a new PIN")), "another PIN is offered:\n{text}");
     }
 
@@ -755,7 +755,7 @@ impl Walker {
     /// Nobody is woken while nothing counts.
     fn judge_wake(&self) {
         let counts = self.shows_a_pin();
-        let waits = self.app.roster().jobs().any(|(_, job)| matches!(job, JobState::Waiting { .. }));
+        let waits = self.app.roster().jobs().any(|(_, job)| matches!(job, ChangeState::Waiting { .. }));
         let is_offline = matches!(self.app.link(), Link::Offline { .. });
         let is_doubt = matches!(self.app.screen(), Screen::Number(_));
         let wake = self.app.next_wake(self.now.instant);
@@ -874,7 +874,7 @@ fn a_single_number_that_cannot_be_read_again_keeps_what_was_read_before() {
     let known = Number { read_at: Some(walker.now.utc), ..number(0, TwoStep::On, &walker.wabas) };
     let page = |number: &Number| Msg::PageArrived { reading: 1, numbers: vec![number.clone()] };
     walker.app.update(page(&known), walker.now);
-    walker.app.update(page(&Number::unread(known.id, None)), walker.now);
+    walker.app.update(page(&Number::from_config(known.id, None)), walker.now);
     assert_eq!(walker.app.roster().get(&known.id).map(|row| row.number), Some(&known));
 }
 

@@ -12,80 +12,80 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{self, JoinSet};
 
 use super::breaker::Breaker;
-use super::doubts::{Doubts, Open};
-use super::news::Teller;
-use super::queue::Turn;
-use super::run::{Line, Notice, Rested, Run, Running, Work, left_with, no_graph};
-use super::{Command, Records};
+use super::doubts::{InDoubtChanges, InDoubtChange};
+use super::news::ProgressSender;
+use super::queue::QueueItem;
+use super::run::{Client, Notice, TaskResult, SendTask, RunningTask, PendingChange, outcome_if_not_sent, no_access_token};
+use super::{ActorCommand, Recorder};
 use crate::catalogue;
 use crate::graph::Graph;
-use crate::job::{Finished, JobState, LATE_LANDING, Sent, Settlement};
+use crate::job::{Completion, ChangeState, LATE_ARRIVAL_WINDOW, SendHistory, Resolution};
 use crate::number::{PhoneNumberId, TwoStep, WabaId};
-use crate::outcome::{Doubt, NotSent, Outcome, Unchanged};
-use crate::pacing::Stops;
-use crate::text::Clean;
+use crate::outcome::{DoubtReason, NotSentReason, Outcome, NotApplied};
+use crate::pacing::StopScope;
+use crate::text::CleanText;
 
 /// A task that came to its end.
-pub(super) enum Ended {
-    Rested(Box<Rested>),
-    Settled { number: PhoneNumberId, how: Settlement, written: Result<(), Clean> },
+pub(super) enum TaskOutput {
+    Completed(Box<TaskResult>),
+    Resolved { number: PhoneNumberId, resolution: Resolution, result: Result<(), CleanText> },
 }
 
-pub(super) struct Actor {
-    line: watch::Sender<Line>,
-    records: Records,
-    pub(super) teller: Teller,
+pub(super) struct JobsActor {
+    client: watch::Sender<Client>,
+    recorder: Recorder,
+    pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
-    queue: VecDeque<Turn>,
-    tasks: JoinSet<Ended>,
-    running: HashMap<task::Id, Running>,
+    queue: VecDeque<QueueItem>,
+    tasks: JoinSet<TaskOutput>,
+    running: HashMap<task::Id, RunningTask>,
     /// Numbers with a change queued or on its way, or being settled: two at once would end in an order that nobody knows.
     pub(super) busy: HashSet<PhoneNumberId>,
-    doubts: Doubts,
+    in_doubt: InDoubtChanges,
     breaker: Breaker,
-    waiting_for_rest: Vec<blocking::Sender<()>>,
+    idle_waiters: Vec<blocking::Sender<()>>,
     paused: Arc<watch::Sender<bool>>,
     notices: (mpsc::UnboundedSender<Notice>, mpsc::UnboundedReceiver<Notice>),
     /// Why the journal takes nothing more, if it does not.
-    dies: watch::Sender<Option<Clean>>,
+    journal_failure: watch::Sender<Option<CleanText>>,
     /// The secrets are to be dropped once nothing needs them.
-    is_hidden: bool,
+    should_drop_secrets: bool,
     uptime: fn() -> Duration,
 }
 
-impl Actor {
+impl JobsActor {
     #[expect(clippy::too_many_arguments, reason = "called once; a struct of the same parts would say it twice")]
     pub(super) fn new(
         graph: Option<Graph>,
-        records: Records,
-        doubts: Doubts,
+        recorder: Recorder,
+        in_doubt: InDoubtChanges,
         concurrency: usize,
-        teller: Teller,
+        progress: ProgressSender,
         paused: Arc<watch::Sender<bool>>,
-        dies: watch::Sender<Option<Clean>>,
+        journal_failure: watch::Sender<Option<CleanText>>,
         uptime: fn() -> Duration,
     ) -> Self {
         Self {
-            line: watch::Sender::new(Line { graph, generation: 1 }),
-            records,
-            teller,
+            client: watch::Sender::new(Client { graph, generation: 1 }),
+            recorder,
+            progress,
             permits: Arc::new(Semaphore::new(concurrency)),
             queue: VecDeque::new(),
             tasks: JoinSet::new(),
             running: HashMap::new(),
             busy: HashSet::new(),
-            doubts,
+            in_doubt,
             breaker: Breaker::new(concurrency),
-            waiting_for_rest: Vec::new(),
+            idle_waiters: Vec::new(),
             paused,
             notices: mpsc::unbounded_channel(),
-            dies,
-            is_hidden: false,
+            journal_failure,
+            should_drop_secrets: false,
             uptime,
         }
     }
 
-    pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) {
+    pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<ActorCommand>) {
         let mut is_open = true;
         let mut paused = self.paused.subscribe();
         while is_open || !self.busy.is_empty() {
@@ -96,343 +96,343 @@ impl Actor {
                 biased;
                 command = inbox.recv(), if is_open => {
                     if let Some(command) = command {
-                        self.obey(command);
+                        self.handle_command(command);
                     } else {
                         is_open = false;
-                        self.let_go(&NotSent::Stopped, |_| true);
+                        self.cancel(&NotSentReason::Stopped, |_| true);
                     }
                 },
-                Some(notice) = self.notices.1.recv() => self.heed(notice),
+                Some(notice) = self.notices.1.recv() => self.handle_notice(notice),
                 Some(ended) = self.tasks.join_next_with_id() => match ended {
                     Ok((task, ended)) => {
                         self.running.remove(&task);
-                        self.take_in(ended);
+                        self.handle_task_output(ended);
                     }
-                    Err(failure) => self.lost(failure.id()),
+                    Err(failure) => self.handle_panicked_task(failure.id()),
                 },
                 _ = paused.changed() => {}
                 Ok(permit) = permits.acquire_owned(), if may_send => self.send_next(permit),
             }
-            self.come_to_rest();
+            self.on_idle();
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn handle_command(&mut self, command: ActorCommand) {
         match command {
-            Command::Start(changes) => changes.into_iter().map(Turn::new).for_each(|turn| self.enqueue(turn)),
-            Command::StartEach(list) => {
-                let turns = list.turns();
+            ActorCommand::SetPins(changes) => changes.into_iter().map(QueueItem::new).for_each(|turn| self.enqueue(turn)),
+            ActorCommand::SetPinOfEach(list) => {
+                let turns = list.into_items();
                 self.busy.reserve(turns.len());
                 self.queue.reserve(turns.len());
                 turns.for_each(|turn| self.enqueue(turn));
             }
-            Command::SendAgain(number) => self.enqueue_again(number),
-            Command::Use(graph) => {
-                self.is_hidden = false;
-                self.line.send_modify(|line| {
-                    *line = Line { graph: Some(graph), generation: line.generation.saturating_add(1) };
+            ActorCommand::Resend(number) => self.enqueue_resend(number),
+            ActorCommand::UseGraph(graph) => {
+                self.should_drop_secrets = false;
+                self.client.send_modify(|line| {
+                    *line = Client { graph: Some(graph), generation: line.generation.saturating_add(1) };
                 });
             }
-            Command::Stop(waiter) => {
-                self.let_go(&NotSent::Stopped, |_| true);
-                self.waiting_for_rest.extend(waiter);
+            ActorCommand::Stop(waiter) => {
+                self.cancel(&NotSentReason::Stopped, |_| true);
+                self.idle_waiters.extend(waiter);
             }
-            Command::SettleByHand(number, note) => self.settle(number, Settlement::ByHand, Some(note)),
-            Command::StatusRead(read) => {
-                let proves_it = self.doubts.standing(read.number).is_some_and(|standing| {
-                    read.two_step == TwoStep::NotSet && read.asked.instant >= standing.new_pin_from.instant
+            ActorCommand::ResolveManually(number, note) => self.resolve(number, Resolution::Manual, Some(note)),
+            ActorCommand::StatusRead(read) => {
+                let proves_it = self.in_doubt.state(read.number).is_some_and(|standing| {
+                    read.two_step == TwoStep::NotSet && read.asked_at.instant >= standing.new_pin_allowed_from.instant
                 });
                 if proves_it {
-                    self.settle(read.number, Settlement::NothingInForce, None);
+                    self.resolve(read.number, Resolution::NoPinInForce, None);
                 }
             }
-            Command::DropSecrets => {
-                self.is_hidden = true;
-                self.drop_sealed();
+            ActorCommand::DropSecrets => {
+                self.should_drop_secrets = true;
+                self.drop_escrowed_pins();
             }
         }
     }
 
-    fn enqueue(&mut self, turn: Turn) {
-        let (change, number) = (turn.change(), turn.number());
-        if let Some(why) = self.why_not(number) {
-            let finished = self.teller.finished(0);
-            let refusal = turn.refused(finished, why.clone());
+    fn enqueue(&mut self, turn: QueueItem) {
+        let (change, number) = (turn.change_id(), turn.number());
+        if let Some(why) = self.reason_to_refuse(number) {
+            let finished = self.progress.finished_now(0);
+            let refusal = turn.refusal_record(finished, why.clone());
             drop(turn);
             let change = refusal.change;
-            self.records.refuse(refusal);
+            self.recorder.record_refusal(refusal);
             // What is on its way is what the number's state tells of: it stays so.
             let state = if self.busy.contains(&number) {
-                JobState::NotSent(finished, why)
+                ChangeState::NotSent(finished, why)
             } else {
-                self.state_of_unsent(number, finished, why)
+                self.not_sent_state(number, finished, why)
             };
-            self.teller.moved(change, number, state);
+            self.progress.send_state(change, number, state);
             return;
         }
         self.busy.insert(number);
         if let Some(change) = change {
-            self.teller.moved(change, number, JobState::Queued);
+            self.progress.send_state(change, number, ChangeState::Queued);
         }
         self.queue.push_back(turn);
     }
 
     /// Why a new PIN is not to go to this number now.
-    fn why_not(&mut self, number: PhoneNumberId) -> Option<NotSent> {
+    fn reason_to_refuse(&mut self, number: PhoneNumberId) -> Option<NotSentReason> {
         let why = if self.busy.contains(&number) {
-            Clean::new("another request for this number is on its way")
-        } else if let Some(words) = self.dies.borrow().clone() {
+            CleanText::new("another request for this number is on its way")
+        } else if let Some(words) = self.journal_failure.borrow().clone() {
             words
-        } else if let Some(until) = self.doubts.landing(number, self.teller.now()) {
-            Clean::new(&format!("an earlier PIN could still take effect until {}", until.utc))
-        } else if self.line.borrow().graph.is_none() {
-            return Some(no_graph());
+        } else if let Some(until) = self.in_doubt.arrival_deadline(number, self.progress.now()) {
+            CleanText::new(&format!("an earlier PIN could still take effect until {}", until.utc))
+        } else if self.client.borrow().graph.is_none() {
+            return Some(no_access_token());
         } else {
             return None;
         };
-        Some(NotSent::RefusedHere(why))
+        Some(NotSentReason::RefusedLocally(why))
     }
 
-    fn enqueue_again(&mut self, number: PhoneNumberId) {
+    fn enqueue_resend(&mut self, number: PhoneNumberId) {
         if self.busy.contains(&number) {
             return;
         }
-        let Some((change, open)) = self.doubts.take_held(number) else { return };
-        let work = Work {
+        let Some((change, open)) = self.in_doubt.take_resendable(number) else { return };
+        let work = PendingChange {
             change,
-            tries_before: open.sent.tries(),
-            doubt: Some(open.doubt.about_the_request()),
+            attempts_before: open.sent.attempts(),
+            doubt: Some(open.doubt.without_retries()),
             is_recorded: true,
-            is_sealed: open.is_sealed,
-            lands_until: Some(open.lands_until),
+            is_in_escrow: open.is_in_escrow,
+            arrival_deadline: Some(open.arrival_deadline),
         };
         self.busy.insert(number);
-        let death = self.dies.borrow().clone();
+        let death = self.journal_failure.borrow().clone();
         if let Some(words) = death {
-            self.put_aside(Turn::Made(Box::new(work)), NotSent::RefusedHere(words));
+            self.drop_queued(QueueItem::Prepared(Box::new(work)), NotSentReason::RefusedLocally(words));
         } else {
-            self.teller.moved(work.change.id, number, JobState::Queued);
-            self.queue.push_back(Turn::Made(Box::new(work)));
+            self.progress.send_state(work.change.id, number, ChangeState::Queued);
+            self.queue.push_back(QueueItem::Prepared(Box::new(work)));
         }
     }
 
     fn send_next(&mut self, permit: OwnedSemaphorePermit) {
         let Some(turn) = self.queue.pop_front() else { return };
         let number = turn.number();
-        let work = match turn.work() {
+        let work = match turn.into_pending() {
             Ok(work) => work,
-            Err(why) => return self.unsent(number, NotSent::RefusedHere(Clean::new(&why.to_string()))),
+            Err(why) => return self.report_not_sent(number, NotSentReason::RefusedLocally(CleanText::new(&why.to_string()))),
         };
         let (stop, stopped) = watch::channel(None);
-        let run = self.run_of(stopped);
+        let run = self.new_send_task(stopped);
         let (change, doubt) = (Arc::clone(&work.change), work.doubt.clone());
-        let running = Running { change, tries_before: work.tries_before, doubt, stop };
-        self.watch_over(running, run.until_rest(work, permit).map(|rested| Ended::Rested(Box::new(rested))));
+        let running = RunningTask { change, attempts_before: work.attempts_before, doubt, cancel: stop };
+        self.spawn_watched(running, run.run(work, permit).map(|rested| TaskOutput::Completed(Box::new(rested))));
     }
 
-    pub(super) fn run_of(&self, stopped: watch::Receiver<Option<NotSent>>) -> Run {
-        Run {
-            line: self.line.subscribe(),
-            records: self.records.clone(),
-            teller: self.teller.clone(),
+    pub(super) fn new_send_task(&self, stopped: watch::Receiver<Option<NotSentReason>>) -> SendTask {
+        SendTask {
+            client: self.client.subscribe(),
+            recorder: self.recorder.clone(),
+            progress: self.progress.clone(),
             permits: Arc::clone(&self.permits),
-            stopped,
+            cancelled: stopped,
             paused: self.paused.subscribe(),
             notices: self.notices.0.clone(),
             uptime: self.uptime,
         }
     }
 
-    pub(super) fn watch_over(&mut self, running: Running, task: impl Future<Output = Ended> + Send + 'static) {
+    pub(super) fn spawn_watched(&mut self, running: RunningTask, task: impl Future<Output = TaskOutput> + Send + 'static) {
         let id = self.tasks.spawn(task).id();
         self.running.insert(id, running);
     }
 
     /// What waits, for its turn or for its next try, is let go; what is on its way goes on.
-    fn let_go(&mut self, why: &NotSent, concerns: impl Fn(Option<WabaId>) -> bool) {
+    fn cancel(&mut self, why: &NotSentReason, concerns: impl Fn(Option<WabaId>) -> bool) {
         for running in self.running.values().filter(|running| concerns(running.change.waba)) {
-            running.stop.send_replace(Some(why.clone()));
+            running.cancel.send_replace(Some(why.clone()));
         }
         let (dropped, left): (VecDeque<_>, VecDeque<_>) =
             std::mem::take(&mut self.queue).into_iter().partition(|turn| concerns(turn.waba()));
         self.queue = left;
         for turn in dropped {
-            self.put_aside(turn, why.clone());
+            self.drop_queued(turn, why.clone());
         }
     }
 
     /// Its turn does not come.
-    fn put_aside(&mut self, turn: Turn, why: NotSent) {
+    fn drop_queued(&mut self, turn: QueueItem, why: NotSentReason) {
         match turn {
-            Turn::Made(work) => {
-                let (tries, outcome) = (work.tries_before, left_with(work.doubt.as_ref(), None, why));
-                self.rest(Rested { work: *work, tries, outcome });
+            QueueItem::Prepared(work) => {
+                let (tries, outcome) = (work.attempts_before, outcome_if_not_sent(work.doubt.as_ref(), None, why));
+                self.handle_task_result(TaskResult { pending: *work, total_attempts: tries, outcome });
             }
-            Turn::Listed(listed) => {
+            QueueItem::Listed(listed) => {
                 // A PIN is wiped before its end is told.
                 let number = listed.number().id;
                 drop(listed);
-                self.unsent(number, why);
+                self.report_not_sent(number, why);
             }
         }
     }
 
     /// No change of this number was made.
-    fn unsent(&mut self, number: PhoneNumberId, why: NotSent) {
+    fn report_not_sent(&mut self, number: PhoneNumberId, why: NotSentReason) {
         self.busy.remove(&number);
-        let state = self.state_of_unsent(number, self.teller.finished(0), why);
-        self.teller.moved(None, number, state);
+        let state = self.not_sent_state(number, self.progress.finished_now(0), why);
+        self.progress.send_state(None, number, state);
     }
 
-    fn heed(&mut self, notice: Notice) {
+    fn handle_notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Answered { outcome, waba, stops, generation } => {
-                self.stop_what_would_fail(&outcome, waba, stops, generation);
-                if let Some(why) = self.breaker.hear(&outcome) {
-                    self.let_go(&why, |_| true);
+            Notice::Answered { outcome, waba, stop_scope: stops, generation } => {
+                self.cancel_stop_scope(&outcome, waba, stops, generation);
+                if let Some(why) = self.breaker.record_outcome(&outcome) {
+                    self.cancel(&why, |_| true);
                 }
             }
-            Notice::RecordsDied(words) => self.records_died(words),
+            Notice::JournalFailed(words) => self.handle_journal_failure(words),
         }
     }
 
-    fn stop_what_would_fail(&mut self, outcome: &Outcome, waba: Option<WabaId>, stops: Stops, generation: u32) {
+    fn cancel_stop_scope(&mut self, outcome: &Outcome, waba: Option<WabaId>, stops: StopScope, generation: u32) {
         match stops {
-            Stops::Nothing => {}
-            Stops::Waba => {
+            StopScope::Nothing => {}
+            StopScope::Waba => {
                 let why = match outcome {
-                    Outcome::Refused(fault) | Outcome::InDoubt(Doubt::MetaFault(fault)) => {
-                        NotSent::WabaRefused(Clean::new(catalogue::explain(fault).short))
+                    Outcome::Refused(fault) | Outcome::InDoubt(DoubtReason::ServerError(fault)) => {
+                        NotSentReason::WabaRefused(CleanText::new(catalogue::lookup(fault).summary))
                     }
-                    Outcome::Confirmed | Outcome::NotSent(_) | Outcome::InDoubt(_) => NotSent::Stopped,
+                    Outcome::Confirmed | Outcome::NotSent(_) | Outcome::InDoubt(_) => NotSentReason::Stopped,
                 };
-                self.let_go(&why, |of| of.is_some() && of == waba);
+                self.cancel(&why, |of| of.is_some() && of == waba);
             }
             // The refusal of an access token that was replaced meanwhile says nothing of the new one.
-            Stops::All if generation != self.line.borrow().generation => {}
-            Stops::All => self.let_go(&NotSent::TokenRefused, |_| true),
+            StopScope::All if generation != self.client.borrow().generation => {}
+            StopScope::All => self.cancel(&NotSentReason::TokenRefused, |_| true),
         }
     }
 
     /// Told once, before what comes of it.
-    fn records_died(&mut self, words: Clean) {
-        if self.dies.borrow().is_none() {
-            self.dies.send_replace(Some(words.clone()));
-            self.let_go(&NotSent::RefusedHere(words), |_| true);
+    fn handle_journal_failure(&mut self, words: CleanText) {
+        if self.journal_failure.borrow().is_none() {
+            self.journal_failure.send_replace(Some(words.clone()));
+            self.cancel(&NotSentReason::RefusedLocally(words), |_| true);
         }
     }
 
-    fn take_in(&mut self, ended: Ended) {
+    fn handle_task_output(&mut self, ended: TaskOutput) {
         // A task speaks of what concerns others before it ends.
         while let Ok(notice) = self.notices.1.try_recv() {
-            self.heed(notice);
+            self.handle_notice(notice);
         }
         match ended {
-            Ended::Rested(rested) => self.rest(*rested),
-            Ended::Settled { number, how, written } => self.settled(number, how, written),
+            TaskOutput::Completed(rested) => self.handle_task_result(*rested),
+            TaskOutput::Resolved { number, resolution: how, result: written } => self.handle_resolved(number, how, written),
         }
     }
 
-    fn rest(&mut self, rested: Rested) {
-        let Rested { work, tries, outcome } = rested;
-        let Work { change, is_sealed, lands_until, .. } = work;
-        let (id, number, before) = (change.id, change.number, change.before);
-        let finished = self.teller.finished(tries);
+    fn handle_task_result(&mut self, rested: TaskResult) {
+        let TaskResult { pending: work, total_attempts: tries, outcome } = rested;
+        let PendingChange { change, is_in_escrow: is_sealed, arrival_deadline: lands_until, .. } = work;
+        let (id, number, before) = (change.id, change.number, change.status_before);
+        let finished = self.progress.finished_now(tries);
         self.busy.remove(&number);
         if let Some(until) = lands_until {
-            self.doubts.can_land(number, until);
+            self.in_doubt.extend_arrival_deadline(number, until);
         }
         // Unless it is in doubt, the PIN is wiped before its end is told.
         let held = matches!(outcome, Outcome::InDoubt(_)).then_some(change);
         let state = match outcome {
             Outcome::Confirmed => {
                 // Whatever was in doubt before, this PIN is in force now.
-                self.doubts.clear(number);
-                JobState::Set(finished)
+                self.in_doubt.clear(number);
+                ChangeState::Set(finished)
             }
-            Outcome::Refused(fault) => match self.doubts.standing_after(number, Unchanged::Refused(fault.clone())) {
-                Some(standing) => JobState::InDoubt(Box::new(standing)),
-                None => JobState::Failed(finished, fault),
+            Outcome::Refused(fault) => match self.in_doubt.state_after(number, NotApplied::Refused(fault.clone())) {
+                Some(standing) => ChangeState::InDoubt(Box::new(standing)),
+                None => ChangeState::Failed(finished, fault),
             },
-            Outcome::NotSent(why) => self.state_of_unsent(number, finished, why),
+            Outcome::NotSent(why) => self.not_sent_state(number, finished, why),
             Outcome::InDoubt(doubt) => {
-                let held = held.filter(|_| !(self.is_hidden && is_sealed));
-                let sent = Sent::Recorded(finished);
-                let lands_until = lands_until.unwrap_or_else(|| self.teller.now().plus(LATE_LANDING));
-                self.doubts.add(
+                let held = held.filter(|_| !(self.should_drop_secrets && is_sealed));
+                let sent = SendHistory::Recorded(finished);
+                let lands_until = lands_until.unwrap_or_else(|| self.progress.now().plus(LATE_ARRIVAL_WINDOW));
+                self.in_doubt.add(
                     number,
-                    Open { change: id, held, before: before.two_step, is_sealed, doubt, sent, lands_until },
+                    InDoubtChange { change: id, change_with_pin: held, before: before.two_step, is_in_escrow: is_sealed, doubt, sent, arrival_deadline: lands_until },
                 );
-                return self.tell_doubt(number);
+                return self.send_in_doubt(number);
             }
         };
-        self.teller.moved(id, number, state);
+        self.progress.send_state(id, number, state);
     }
 
-    fn tell_doubt(&self, number: PhoneNumberId) {
-        if let Some(news) = self.doubts.news(number) {
-            self.teller.tell(news);
+    fn send_in_doubt(&self, number: PhoneNumberId) {
+        if let Some(news) = self.in_doubt.progress(number) {
+            self.progress.send(news);
         }
     }
 
     /// A newer PIN that came to nothing does not settle the doubt about an older one.
-    fn state_of_unsent(&self, number: PhoneNumberId, finished: Finished, why: NotSent) -> JobState {
-        match self.doubts.standing_after(number, Unchanged::NotSent(why.clone())) {
-            Some(standing) => JobState::InDoubt(Box::new(standing)),
-            None => JobState::NotSent(finished, why),
+    fn not_sent_state(&self, number: PhoneNumberId, finished: Completion, why: NotSentReason) -> ChangeState {
+        match self.in_doubt.state_after(number, NotApplied::NotSent(why.clone())) {
+            Some(standing) => ChangeState::InDoubt(Box::new(standing)),
+            None => ChangeState::NotSent(finished, why),
         }
     }
 
-    fn settle(&mut self, number: PhoneNumberId, how: Settlement, note: Option<Clean>) {
+    fn resolve(&mut self, number: PhoneNumberId, how: Resolution, note: Option<CleanText>) {
         // While a request is on its way, nothing about the number can be settled.
-        let changes = self.doubts.changes(number);
+        let changes = self.in_doubt.change_ids(number);
         if changes.is_empty() || !self.busy.insert(number) {
             return;
         }
-        let written = self.records.clone().settle(number, changes, how, note);
-        self.tasks.spawn(async move { Ended::Settled { number, how, written: written.await } });
+        let written = self.recorder.clone().record_resolution(number, changes, how, note);
+        self.tasks.spawn(async move { TaskOutput::Resolved { number, resolution: how, result: written.await } });
     }
 
-    fn settled(&mut self, number: PhoneNumberId, how: Settlement, written: Result<(), Clean>) {
+    fn handle_resolved(&mut self, number: PhoneNumberId, how: Resolution, written: Result<(), CleanText>) {
         self.busy.remove(&number);
         if let Err(words) = written {
             // It stays in doubt, here and at the next start.
-            self.records_died(words);
-            self.tell_doubt(number);
-        } else if let Some((id, tries)) = self.doubts.newest(number).map(|open| (open.change, open.sent.tries())) {
-            self.doubts.clear(number);
-            self.teller.moved(id, number, JobState::Settled(self.teller.finished(tries), how));
+            self.handle_journal_failure(words);
+            self.send_in_doubt(number);
+        } else if let Some((id, tries)) = self.in_doubt.newest(number).map(|open| (open.change, open.sent.attempts())) {
+            self.in_doubt.clear(number);
+            self.progress.send_state(id, number, ChangeState::Resolved(self.progress.finished_now(tries), how));
         }
     }
 
     /// A task that ended without a word, by a panic: whether its request was applied, nobody knows.
-    fn lost(&mut self, task: task::Id) {
-        let Some(Running { change, tries_before, doubt, .. }) = self.running.remove(&task) else { return };
-        let doubt = doubt.unwrap_or(Doubt::LineBroke { after: Duration::ZERO });
+    fn handle_panicked_task(&mut self, task: task::Id) {
+        let Some(RunningTask { change, attempts_before: tries_before, doubt, .. }) = self.running.remove(&task) else { return };
+        let doubt = doubt.unwrap_or(DoubtReason::ConnectionLost { after: Duration::ZERO });
         let tries = tries_before.saturating_add(1);
         let outcome = Outcome::InDoubt(doubt);
-        self.rest(Rested { work: Work { tries_before, ..Work::new(change) }, tries, outcome });
+        self.handle_task_result(TaskResult { pending: PendingChange { attempts_before: tries_before, ..PendingChange::new(change) }, total_attempts: tries, outcome });
     }
 
-    fn drop_sealed(&mut self) {
-        for number in self.doubts.drop_sealed() {
+    fn drop_escrowed_pins(&mut self) {
+        for number in self.in_doubt.drop_escrowed_pins() {
             if !self.busy.contains(&number) {
-                self.tell_doubt(number);
+                self.send_in_doubt(number);
             }
         }
     }
 
-    fn come_to_rest(&mut self) {
+    fn on_idle(&mut self) {
         if !self.busy.is_empty() {
             return;
         }
-        self.breaker.rest();
-        for waiter in self.waiting_for_rest.drain(..) {
+        self.breaker.on_idle();
+        for waiter in self.idle_waiters.drain(..) {
             // Whoever waited may have given up.
             waiter.send(()).ok();
         }
-        if self.is_hidden {
-            self.line.send_if_modified(|line| line.graph.take().is_some());
+        if self.should_drop_secrets {
+            self.client.send_if_modified(|line| line.graph.take().is_some());
         }
     }
 }

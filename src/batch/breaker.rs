@@ -2,8 +2,8 @@
 //!
 //! It counts, and stops nothing itself. It knows no numbers: whom a refusal concerns, `pacing` knows.
 
-use crate::job::MAX_TRIES;
-use crate::outcome::{NotSent, Outcome};
+use crate::job::MAX_ATTEMPTS;
+use crate::outcome::{NotSentReason, Outcome};
 
 /// So many failed handshakes in a row stop the work: whoever answers in Meta's place answers the next request too.
 const MAX_TLS_FAILURES: usize = 3;
@@ -16,7 +16,7 @@ const MAX_TLS_FAILURES: usize = 3;
 const MAX_ROUNDS_IN_DOUBT: usize = 2;
 
 /// Fewer numbers in doubt than these say nothing of the line: Meta may have trouble with just them.
-const LEAST_NUMBERS_IN_DOUBT: usize = 5;
+const MIN_NUMBERS_IN_DOUBT: usize = 5;
 
 /// The answers in a row.
 pub(super) struct Breaker {
@@ -29,13 +29,13 @@ pub(super) struct Breaker {
 impl Breaker {
     /// For work of which so much can be on its way at once.
     pub(super) fn new(concurrency: usize) -> Self {
-        let numbers = (MAX_ROUNDS_IN_DOUBT * concurrency).max(LEAST_NUMBERS_IN_DOUBT);
-        Self { tls_failures: 0, in_doubt: 0, max_in_doubt: numbers * usize::from(MAX_TRIES) }
+        let numbers = (MAX_ROUNDS_IN_DOUBT * concurrency).max(MIN_NUMBERS_IN_DOUBT);
+        Self { tls_failures: 0, in_doubt: 0, max_in_doubt: numbers * usize::from(MAX_ATTEMPTS) }
     }
 
     /// Takes in the answer to one try, whosever it was; says why nothing more is to be sent, if so. What is started
     /// after that gets its own chance.
-    pub(super) fn hear(&mut self, answer: &Outcome) -> Option<NotSent> {
+    pub(super) fn record_outcome(&mut self, answer: &Outcome) -> Option<NotSentReason> {
         match answer {
             Outcome::Confirmed | Outcome::Refused(_) => {
                 (self.tls_failures, self.in_doubt) = (0, 0);
@@ -43,10 +43,10 @@ impl Breaker {
             }
             Outcome::InDoubt(_) => {
                 self.tls_failures = 0;
-                is_last_of(self.max_in_doubt, &mut self.in_doubt).then_some(NotSent::NoSureAnswers)
+                reaches_limit(self.max_in_doubt, &mut self.in_doubt).then_some(NotSentReason::TooManyInDoubt)
             }
-            Outcome::NotSent(why @ NotSent::Tls(_)) => {
-                is_last_of(MAX_TLS_FAILURES, &mut self.tls_failures).then(|| why.clone())
+            Outcome::NotSent(why @ NotSentReason::Tls(_)) => {
+                reaches_limit(MAX_TLS_FAILURES, &mut self.tls_failures).then(|| why.clone())
             }
             // It did not come so far that it could say anything of the line.
             Outcome::NotSent(_) => None,
@@ -54,13 +54,13 @@ impl Breaker {
     }
 
     /// Nothing is on its way, and nothing waits: doubts about single numbers, hours apart, are no run.
-    pub(super) const fn rest(&mut self) {
+    pub(super) const fn on_idle(&mut self) {
         self.in_doubt = 0;
     }
 }
 
 /// Counts one more; the last of so many starts the count anew.
-const fn is_last_of(most: usize, count: &mut usize) -> bool {
+const fn reaches_limit(most: usize, count: &mut usize) -> bool {
     *count += 1;
     let is_last = *count >= most;
     if is_last {
@@ -76,15 +76,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::outcome::{Doubt, Fault};
-    use crate::text::Clean;
+    use crate::outcome::{DoubtReason, ApiError};
+    use crate::text::CleanText;
 
     fn answer() -> impl Strategy<Value = Outcome> {
-        let fault = Fault {
+        let fault = ApiError {
             http_status: 400,
             code: 100,
             subcode: None,
-            message: Clean::new("?"),
+            message: CleanText::new("?"),
             details: None,
             trace_id: None,
             is_transient: false,
@@ -92,9 +92,9 @@ mod tests {
         prop_oneof![
             1 => Just(Outcome::Confirmed),
             1 => Just(Outcome::Refused(fault)),
-            2 => Just(Outcome::NotSent(NotSent::NoConnection(Clean::new("refused")))),
-            8 => Just(Outcome::NotSent(NotSent::Tls(Clean::new("expired")))),
-            150 => Just(Outcome::InDoubt(Doubt::LineBroke { after: Duration::ZERO })),
+            2 => Just(Outcome::NotSent(NotSentReason::NoConnection(CleanText::new("refused")))),
+            8 => Just(Outcome::NotSent(NotSentReason::Tls(CleanText::new("expired")))),
+            150 => Just(Outcome::InDoubt(DoubtReason::ConnectionLost { after: Duration::ZERO })),
         ]
     }
 
@@ -114,21 +114,21 @@ mod tests {
             let (mut since_doubts, mut since_tls) = (0, 0);
             for (at, answer) in answers.iter().enumerate() {
                 let is_doubt = |answer: &Outcome| matches!(answer, Outcome::InDoubt(_));
-                let is_tls = |answer: &Outcome| matches!(answer, Outcome::NotSent(NotSent::Tls(_)));
+                let is_tls = |answer: &Outcome| matches!(answer, Outcome::NotSent(NotSentReason::Tls(_)));
                 let has_left = |answer: &Outcome| !matches!(answer, Outcome::NotSent(_));
-                let has_met = |answer: &Outcome| !matches!(answer, Outcome::NotSent(NotSent::NoConnection(_)));
+                let has_met = |answer: &Outcome| !matches!(answer, Outcome::NotSent(NotSentReason::NoConnection(_)));
                 let doubts = in_a_row(&answers[since_doubts..=at], has_left, is_doubt);
                 let failures = in_a_row(&answers[since_tls..=at], has_met, is_tls);
                 let expected = if is_doubt(answer) && doubts == 4 * (2 * concurrency).max(5) {
                     since_doubts = at + 1;
-                    Some(NotSent::NoSureAnswers)
+                    Some(NotSentReason::TooManyInDoubt)
                 } else if is_tls(answer) && failures == 3 {
                     since_tls = at + 1;
-                    Some(NotSent::Tls(Clean::new("expired")))
+                    Some(NotSentReason::Tls(CleanText::new("expired")))
                 } else {
                     None
                 };
-                prop_assert_eq!(breaker.hear(answer), expected, "answer {}", at);
+                prop_assert_eq!(breaker.record_outcome(answer), expected, "answer {}", at);
             }
         }
     }

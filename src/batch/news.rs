@@ -3,37 +3,37 @@
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::job::{ChangeId, Finished, JobState, Progress};
-use crate::moment::{Clock, Moment};
+use crate::job::{ChangeId, Completion, ChangeState, Progress};
+use crate::moment::{Clock, TimePoint};
 use crate::number::PhoneNumberId;
 
 /// Tells the news, and the time of it.
 #[derive(Clone)]
-pub(super) struct Teller {
-    news: mpsc::UnboundedSender<Progress>,
+pub(super) struct ProgressSender {
+    sender: mpsc::UnboundedSender<Progress>,
     clock: Clock,
 }
 
-impl Teller {
-    pub(super) const fn new(news: mpsc::UnboundedSender<Progress>, clock: Clock) -> Self {
-        Self { news, clock }
+impl ProgressSender {
+    pub(super) const fn new(sender: mpsc::UnboundedSender<Progress>, clock: Clock) -> Self {
+        Self { sender, clock }
     }
 
-    pub(super) fn moved(&self, change: impl Into<Option<ChangeId>>, number: PhoneNumberId, state: JobState) {
-        self.tell(Progress { change: change.into(), number, state });
+    pub(super) fn send_state(&self, change: impl Into<Option<ChangeId>>, number: PhoneNumberId, state: ChangeState) {
+        self.send(Progress { change: change.into(), number, state });
     }
 
-    pub(super) fn tell(&self, progress: Progress) {
+    pub(super) fn send(&self, progress: Progress) {
         // Nobody may listen any more; the work goes on all the same.
-        self.news.send(progress).ok();
+        self.sender.send(progress).ok();
     }
 
     /// Now, by tokio's clock, which tests pause.
-    pub(super) fn now(&self) -> Moment {
+    pub(super) fn now(&self) -> TimePoint {
         self.clock.at(Instant::now().into_std())
     }
 
-    pub(super) fn finished(&self, tries: u8) -> Finished {
-        Finished { at: self.now().utc, tries }
+    pub(super) fn finished_now(&self, tries: u8) -> Completion {
+        Completion { at: self.now().utc, attempts: tries }
     }
 }

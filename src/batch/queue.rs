@@ -5,104 +5,104 @@
 
 use std::sync::Arc;
 
-use super::record::rest_of;
-use super::run::Work;
-use crate::job::{Change, ChangeId, Finished, JobId};
+use super::record::outcome_record;
+use super::run::PendingChange;
+use crate::job::{Change, ChangeId, Completion, JobId};
 use crate::journal::Rest;
 use crate::number::{Number, PhoneNumberId, WabaId};
-use crate::outcome::{NotSent, Outcome};
-use crate::pin::{NoRandomness, Pins};
-use crate::text::Clean;
+use crate::outcome::{NotSentReason, Outcome};
+use crate::pin::{RandomSourceError, PinChoice};
+use crate::text::CleanText;
 
 /// A job of many numbers, shared by those of them that wait.
-pub(super) struct List {
+pub(super) struct NumberList {
     pub(super) job: JobId,
     pub(super) numbers: Arc<Vec<Number>>,
-    pub(super) pins: Pins,
+    pub(super) pins: PinChoice,
 }
 
-impl List {
+impl NumberList {
     /// All of them, in their order.
-    pub(super) fn turns(self) -> impl ExactSizeIterator<Item = Turn> {
+    pub(super) fn into_items(self) -> impl ExactSizeIterator<Item = QueueItem> {
         let list = Arc::new(self);
-        (0..list.numbers.len()).map(move |place| Turn::Listed(Listed { list: Arc::clone(&list), place }))
+        (0..list.numbers.len()).map(move |place| QueueItem::Listed(ListedNumber { list: Arc::clone(&list), index: place }))
     }
 }
 
 /// Something that waits.
-pub(super) enum Turn {
+pub(super) enum QueueItem {
     /// A change that was made before.
-    Made(Box<Work>),
+    Prepared(Box<PendingChange>),
     /// A number whose change is yet to be made.
-    Listed(Listed),
+    Listed(ListedNumber),
 }
 
 /// One number of a list.
-pub(super) struct Listed {
-    list: Arc<List>,
-    place: usize,
+pub(super) struct ListedNumber {
+    list: Arc<NumberList>,
+    index: usize,
 }
 
-impl Listed {
+impl ListedNumber {
     pub(super) fn number(&self) -> &Number {
-        &self.list.numbers[self.place]
+        &self.list.numbers[self.index]
     }
 }
 
-impl Turn {
+impl QueueItem {
     pub(super) fn new(change: Change) -> Self {
-        Self::Made(Box::new(Work::new(Arc::new(change))))
+        Self::Prepared(Box::new(PendingChange::new(Arc::new(change))))
     }
 
     pub(super) fn number(&self) -> PhoneNumberId {
         match self {
-            Self::Made(work) => work.change.number,
+            Self::Prepared(work) => work.change.number,
             Self::Listed(listed) => listed.number().id,
         }
     }
 
     pub(super) fn waba(&self) -> Option<WabaId> {
         match self {
-            Self::Made(work) => work.change.waba,
+            Self::Prepared(work) => work.change.waba,
             Self::Listed(listed) => listed.number().waba_id(),
         }
     }
 
     /// The change's name, if it was made.
-    pub(super) fn change(&self) -> Option<ChangeId> {
+    pub(super) fn change_id(&self) -> Option<ChangeId> {
         match self {
-            Self::Made(work) => Some(work.change.id),
+            Self::Prepared(work) => Some(work.change.id),
             Self::Listed(_) => None,
         }
     }
 
     /// How it ends if it is refused before its turn. A number of a list gets its change's name for that.
-    pub(super) fn refused(&self, finished: Finished, why: NotSent) -> Rest {
+    pub(super) fn refusal_record(&self, finished: Completion, why: NotSentReason) -> Rest {
         let outcome = Outcome::NotSent(why);
         match self {
-            Self::Made(work) => rest_of(&work.change, finished, outcome),
+            Self::Prepared(work) => outcome_record(&work.change, finished, outcome),
             Self::Listed(listed) => {
                 let (number, waba) = (self.number(), self.waba());
-                let (change, job, Finished { at, tries }) = (ChangeId::new(), listed.list.job, finished);
+                let (change, job, Completion { at, attempts: tries }) = (ChangeId::new(), listed.list.job, finished);
                 Rest { change, job, number, waba, tries, outcome, will_repeat: false, at }
             }
         }
     }
 
     /// The work, now that its turn has come.
-    pub(super) fn work(self) -> Result<Work, NoRandomness> {
+    pub(super) fn into_pending(self) -> Result<PendingChange, RandomSourceError> {
         let listed = match self {
-            Self::Made(work) => return Ok(*work),
+            Self::Prepared(work) => return Ok(*work),
             Self::Listed(listed) => listed,
         };
         let number = listed.number();
-        Ok(Work::new(Arc::new(Change {
+        Ok(PendingChange::new(Arc::new(Change {
             id: ChangeId::new(),
             job: listed.list.job,
-            before: number.into(),
+            status_before: number.into(),
             number: number.id,
             waba: number.waba_id(),
-            pin: listed.list.pins.of(number.display.as_ref().map(Clean::as_str))?,
+            pin: listed.list.pins.pin_for(number.display_number.as_ref().map(CleanText::as_str))?,
         })))
     }
 }

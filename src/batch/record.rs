@@ -7,48 +7,48 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::Records;
-use crate::job::{Change, ChangeId, Finished, Settlement};
+use super::Recorder;
+use crate::job::{Change, ChangeId, Completion, Resolution};
 use crate::journal::{Intent, Refused, Rest};
 use crate::moment::UtcTime;
 use crate::number::PhoneNumberId;
-use crate::outcome::{NotSent, Outcome};
-use crate::text::Clean;
+use crate::outcome::{NotSentReason, Outcome};
+use crate::text::CleanText;
 
 /// A record older than this says nothing of when its request left: the process was stopped in between, and whoever reads
 /// the record counts the time that the request can still land from it.
-pub(super) const MAX_AGE: Duration = Duration::from_secs(10);
+pub(super) const MAX_RECORD_AGE: Duration = Duration::from_secs(10);
 
 /// Why a try was not recorded, so that it must not be sent.
-pub(super) enum Unrecorded {
+pub(super) enum RecordIntentError {
     /// For this number.
-    Refused(NotSent),
+    Refused(NotSentReason),
     /// The journal takes nothing more.
-    Dead(Clean),
+    JournalFailed(CleanText),
 }
 
-impl From<Refused> for Unrecorded {
+impl From<Refused> for RecordIntentError {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Dead(words) => Self::Dead(words),
-            Refused::Busy(words) => Self::Refused(NotSent::RefusedHere(words)),
+            Refused::Dead(words) => Self::JournalFailed(words),
+            Refused::Busy(words) => Self::Refused(NotSentReason::RefusedLocally(words)),
             Refused::RecipientsChanged => {
-                Self::Refused(NotSent::RefusedHere(Clean::new(&Refused::RecipientsChanged.to_string())))
+                Self::Refused(NotSentReason::RefusedLocally(CleanText::new(&Refused::RecipientsChanged.to_string())))
             }
         }
     }
 }
 
-impl Records {
+impl Recorder {
     /// Seals the PIN where there are recipients, and records durably that it is about to be sent. True if it was sealed.
-    pub(super) async fn intend(&self, change: Arc<Change>, at: UtcTime) -> Result<bool, Unrecorded> {
+    pub(super) async fn record_intent(&self, change: Arc<Change>, at: UtcTime) -> Result<bool, RecordIntentError> {
         let records = self.clone();
-        on_waiting_thread(move |runtime| {
+        on_blocking_thread(move |runtime| {
             let sealed = match &records.recipients {
                 Some(recipients) => Some(
                     recipients
-                        .seal(&change, at)
-                        .map_err(|error| Unrecorded::Refused(NotSent::RefusedHere(Clean::new(&error.to_string()))))?,
+                        .encrypt(&change, at)
+                        .map_err(|error| RecordIntentError::Refused(NotSentReason::RefusedLocally(CleanText::new(&error.to_string()))))?,
                 ),
                 None => None,
             };
@@ -58,7 +58,7 @@ impl Records {
                 job: change.job,
                 number: change.number,
                 waba: change.waba,
-                before: change.before,
+                before: change.status_before,
                 sealed,
                 at,
             };
@@ -71,62 +71,62 @@ impl Records {
     }
 
     /// Records durably that a PIN is about to be sent again.
-    pub(super) async fn intend_again(&self, change: &Change, attempt: u8) -> Result<(), Unrecorded> {
+    pub(super) async fn record_retry(&self, change: &Change, attempt: u8) -> Result<(), RecordIntentError> {
         let (journal, id, number) = (self.journal.clone(), change.id, change.number);
-        on_waiting_thread(move |runtime| runtime.block_on(journal.intend_again(id, number, attempt))).await??;
+        on_blocking_thread(move |runtime| runtime.block_on(journal.intend_again(id, number, attempt))).await??;
         Ok(())
     }
 
     /// Has it recorded why nothing was sent of a change. Nobody waits for that: where it cannot be written, its job tells
     /// the number as never started, and whatever is recorded next says what is wrong with the journal.
-    pub(super) fn refuse(&self, rest: Rest) {
+    pub(super) fn record_refusal(&self, rest: Rest) {
         drop(self.journal.refuse(rest));
     }
 
     /// Records durably what a change came to; the error says why it is known to this process only.
-    pub(super) async fn rest(
+    pub(super) async fn record_outcome(
         &self,
         change: &Change,
-        finished: Finished,
+        finished: Completion,
         outcome: Outcome,
         will_repeat: bool,
-    ) -> Result<(), Clean> {
+    ) -> Result<(), CleanText> {
         let journal = self.journal.clone();
-        let rest = Rest { will_repeat, ..rest_of(change, finished, outcome) };
-        settled(on_waiting_thread(move |runtime| runtime.block_on(journal.rest(rest))).await)
+        let rest = Rest { will_repeat, ..outcome_record(change, finished, outcome) };
+        flatten_write_result(on_blocking_thread(move |runtime| runtime.block_on(journal.rest(rest))).await)
     }
 
     /// Records durably that what is in doubt on a number is settled.
-    pub(super) async fn settle(
+    pub(super) async fn record_resolution(
         self,
         number: PhoneNumberId,
         changes: Vec<ChangeId>,
-        how: Settlement,
-        note: Option<Clean>,
-    ) -> Result<(), Clean> {
+        how: Resolution,
+        note: Option<CleanText>,
+    ) -> Result<(), CleanText> {
         let journal = self.journal;
-        settled(on_waiting_thread(move |runtime| runtime.block_on(journal.settle(number, changes, how, note))).await)
+        flatten_write_result(on_blocking_thread(move |runtime| runtime.block_on(journal.settle(number, changes, how, note))).await)
     }
 }
 
 /// The end of a change.
-pub(super) fn rest_of(change: &Change, finished: Finished, outcome: Outcome) -> Rest {
-    let Finished { at, tries } = finished;
+pub(super) fn outcome_record(change: &Change, finished: Completion, outcome: Outcome) -> Rest {
+    let Completion { at, attempts: tries } = finished;
     let Change { id, job, number, waba, .. } = *change;
     Rest { change: id, job, number, waba, tries, outcome, will_repeat: false, at }
 }
 
 /// What is written of an end is refused for one reason only.
-fn settled(written: Result<Result<(), Refused>, Refused>) -> Result<(), Clean> {
-    written.flatten().map_err(|refused| Clean::new(&refused.to_string()))
+fn flatten_write_result(written: Result<Result<(), Refused>, Refused>) -> Result<(), CleanText> {
+    written.flatten().map_err(|refused| CleanText::new(&refused.to_string()))
 }
 
 /// Does something that keeps a thread waiting, sealing and the disk, on a thread made for that.
 ///
 /// The journal's answers could be awaited without one. But while such a thread is at work, a paused clock stands still
 /// (see `tokio::time::advance`); awaited otherwise, a test's clock would run over every deadline during one real sync.
-async fn on_waiting_thread<T: Send + 'static>(work: impl FnOnce(&Handle) -> T + Send + 'static) -> Result<T, Refused> {
+async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce(&Handle) -> T + Send + 'static) -> Result<T, Refused> {
     let runtime = Handle::current();
     let done = tokio::task::spawn_blocking(move || work(&runtime)).await;
-    done.map_err(|failure| Refused::Dead(Clean::new(&format!("the journal failed: {failure}"))))
+    done.map_err(|failure| Refused::Dead(CleanText::new(&format!("the journal failed: {failure}"))))
 }

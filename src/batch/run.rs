@@ -10,52 +10,52 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
-use super::Records;
-use super::news::Teller;
-use super::record::{MAX_AGE, Unrecorded, rest_of};
-use crate::graph::{Answer, Graph};
-use crate::job::{Change, JobState, LATE_LANDING};
-use crate::moment::Moment;
+use super::Recorder;
+use super::news::ProgressSender;
+use super::record::{MAX_RECORD_AGE, RecordIntentError, outcome_record};
+use crate::graph::{SetPinAnswer, Graph};
+use crate::job::{Change, ChangeState, LATE_ARRIVAL_WINDOW};
+use crate::moment::TimePoint;
 use crate::number::WabaId;
-use crate::outcome::{Doubt, NotSent, Outcome, Unchanged};
-use crate::pacing::{self, Step, Stops};
-use crate::text::Clean;
+use crate::outcome::{DoubtReason, NotSentReason, Outcome, NotApplied};
+use crate::pacing::{self, NextStep, StopScope};
+use crate::text::CleanText;
 
 /// Records of one try. Where each was too old by the time it could be sent, the disk is too slow to set anything safely.
-const MAX_RECORDS_A_TRY: usize = 3;
+const MAX_RECORDS_PER_ATTEMPT: usize = 3;
 
 /// One change on its way, with what its earlier tries left behind.
-pub(super) struct Work {
+pub(super) struct PendingChange {
     pub(super) change: Arc<Change>,
     /// Tries before this round: a PIN in doubt may be sent again by hand.
-    pub(super) tries_before: u8,
-    pub(super) doubt: Option<Doubt>,
+    pub(super) attempts_before: u8,
+    pub(super) doubt: Option<DoubtReason>,
     /// True once the journal knows of it.
     pub(super) is_recorded: bool,
-    pub(super) is_sealed: bool,
+    pub(super) is_in_escrow: bool,
     /// Until then a try of it can land that had no sure answer.
-    pub(super) lands_until: Option<Moment>,
+    pub(super) arrival_deadline: Option<TimePoint>,
 }
 
-impl Work {
+impl PendingChange {
     pub(super) const fn new(change: Arc<Change>) -> Self {
-        Self { change, tries_before: 0, doubt: None, is_recorded: false, is_sealed: false, lands_until: None }
+        Self { change, attempts_before: 0, doubt: None, is_recorded: false, is_in_escrow: false, arrival_deadline: None }
     }
 }
 
 /// What is known outside a task of the change that it carries out.
-pub(super) struct Running {
+pub(super) struct RunningTask {
     pub(super) change: Arc<Change>,
-    pub(super) tries_before: u8,
-    pub(super) doubt: Option<Doubt>,
+    pub(super) attempts_before: u8,
+    pub(super) doubt: Option<DoubtReason>,
     /// Why it is to send nothing more.
-    pub(super) stop: watch::Sender<Option<NotSent>>,
+    pub(super) cancel: watch::Sender<Option<NotSentReason>>,
 }
 
 /// A change that came to rest.
-pub(super) struct Rested {
-    pub(super) work: Work,
-    pub(super) tries: u8,
+pub(super) struct TaskResult {
+    pub(super) pending: PendingChange,
+    pub(super) total_attempts: u8,
     pub(super) outcome: Outcome,
 }
 
@@ -65,176 +65,176 @@ pub(super) enum Notice {
     Answered {
         outcome: Outcome,
         waba: Option<WabaId>,
-        stops: Stops,
+        stop_scope: StopScope,
         /// The client it was sent with.
         generation: u32,
     },
     /// The journal takes nothing more.
-    RecordsDied(Clean),
+    JournalFailed(CleanText),
 }
 
 /// A client, and how many there were before it, this one included.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(super) struct Client {
     pub(super) graph: Option<Graph>,
     pub(super) generation: u32,
 }
 
 /// What one change's task needs.
-pub(super) struct Run {
-    pub(super) line: watch::Receiver<Line>,
-    pub(super) records: Records,
-    pub(super) teller: Teller,
+pub(super) struct SendTask {
+    pub(super) client: watch::Receiver<Client>,
+    pub(super) recorder: Recorder,
+    pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
-    pub(super) stopped: watch::Receiver<Option<NotSent>>,
+    pub(super) cancelled: watch::Receiver<Option<NotSentReason>>,
     pub(super) paused: watch::Receiver<bool>,
     pub(super) notices: mpsc::UnboundedSender<Notice>,
     /// Time since the machine started, sleep included.
     pub(super) uptime: fn() -> Duration,
 }
 
-impl Run {
+impl SendTask {
     /// Sends until the change is at rest, and its outcome is recorded.
     ///
     /// What it does in between has a box of its own: where Meta asks everybody to wait, thousands wait for their next try, and
     /// none of them should take the room of a request on its way.
-    pub(super) async fn until_rest(mut self, mut work: Work, permit: OwnedSemaphorePermit) -> Rested {
+    pub(super) async fn run(mut self, mut work: PendingChange, permit: OwnedSemaphorePermit) -> TaskResult {
         let mut permit = Some(permit);
         let (mut attempt, mut last, mut has_new_record) = (0_u8, None, false);
         let outcome = loop {
-            let number_of_try = work.tries_before.saturating_add(attempt).saturating_add(1);
-            let (graph, generation) = match Box::pin(self.clear(&mut work, number_of_try, &mut has_new_record)).await {
+            let number_of_try = work.attempts_before.saturating_add(attempt).saturating_add(1);
+            let (graph, generation) = match Box::pin(self.prepare_request(&mut work, number_of_try, &mut has_new_record)).await {
                 Ok(line) => line,
-                Err(why) => break left_with(work.doubt.as_ref(), last, why),
+                Err(why) => break outcome_if_not_sent(work.doubt.as_ref(), last, why),
             };
             attempt += 1;
-            self.teller.moved(work.change.id, work.change.number, JobState::Sending { attempt });
-            let Answer { outcome, asked_wait } = Box::pin(graph.set_pin(work.change.number, &work.change.pin)).await;
+            self.progress.send_state(work.change.id, work.change.number, ChangeState::Sending { attempt });
+            let SetPinAnswer { outcome, retry_after: asked_wait } = Box::pin(graph.set_pin(work.change.number, &work.change.pin)).await;
             drop(graph);
             let chance = getrandom::u32().unwrap_or(u32::MAX);
             let step = pacing::next_step(outcome.clone(), attempt, work.doubt.as_ref(), asked_wait, chance);
-            last = self.note(&mut work, &outcome);
-            let (waba, stops) = (work.change.waba, step.stops());
-            self.notices.send(Notice::Answered { outcome: outcome.clone(), waba, stops, generation }).ok();
+            last = self.track_outcome(&mut work, &outcome);
+            let (waba, stops) = (work.change.waba, step.stop_scope());
+            self.notices.send(Notice::Answered { outcome: outcome.clone(), waba, stop_scope: stops, generation }).ok();
             match step {
-                Step::Rest { outcome: in_all, .. } => break in_all,
-                Step::Repeat { after } => {
+                NextStep::Finish { outcome: in_all, .. } => break in_all,
+                NextStep::Retry { after } => {
                     if work.doubt.is_none() {
                         // Nothing is in doubt while it waits: if the program dies, the next one must not believe so.
-                        Box::pin(self.write_down(&work, attempt, outcome, true)).await;
+                        Box::pin(self.record_outcome(&work, attempt, outcome, true)).await;
                         drop(permit.take());
                     }
-                    permit = self.wait(&work, attempt + 1, after, permit.take()).await;
+                    permit = self.wait_for_retry(&work, attempt + 1, after, permit.take()).await;
                 }
             }
         };
         if has_new_record {
-            Box::pin(self.write_down(&work, attempt, outcome.clone(), false)).await;
+            Box::pin(self.record_outcome(&work, attempt, outcome.clone(), false)).await;
         }
         drop(permit);
-        let tries = work.tries_before.saturating_add(attempt);
-        Rested { work, tries, outcome }
+        let tries = work.attempts_before.saturating_add(attempt);
+        TaskResult { pending: work, total_attempts: tries, outcome }
     }
 
     /// Records what it came to; where that fails, nothing more is sent by anybody, and only this process knows it.
-    async fn write_down(&self, work: &Work, attempt: u8, outcome: Outcome, will_repeat: bool) {
-        let finished = self.teller.finished(work.tries_before.saturating_add(attempt));
-        if let Err(words) = self.records.rest(&work.change, finished, outcome, will_repeat).await {
-            self.notices.send(Notice::RecordsDied(words)).ok();
+    async fn record_outcome(&self, work: &PendingChange, attempt: u8, outcome: Outcome, will_repeat: bool) {
+        let finished = self.progress.finished_now(work.attempts_before.saturating_add(attempt));
+        if let Err(words) = self.recorder.record_outcome(&work.change, finished, outcome, will_repeat).await {
+            self.notices.send(Notice::JournalFailed(words)).ok();
         }
     }
 
     /// Keeps what an answer leaves behind: a doubt, and how long its request can land; or that nothing was changed.
-    fn note(&self, work: &mut Work, outcome: &Outcome) -> Option<Unchanged> {
+    fn track_outcome(&self, work: &mut PendingChange, outcome: &Outcome) -> Option<NotApplied> {
         match outcome {
             Outcome::Confirmed => None,
-            Outcome::Refused(fault) => Some(Unchanged::Refused(fault.clone())),
-            Outcome::NotSent(why) => Some(Unchanged::NotSent(why.clone())),
+            Outcome::Refused(fault) => Some(NotApplied::Refused(fault.clone())),
+            Outcome::NotSent(why) => Some(NotApplied::NotSent(why.clone())),
             Outcome::InDoubt(doubt) => {
                 work.doubt = Some(doubt.clone());
-                work.lands_until = Some(self.teller.now().plus(LATE_LANDING));
+                work.arrival_deadline = Some(self.progress.now().plus(LATE_ARRIVAL_WINDOW));
                 None
             }
         }
     }
 
     /// The client to send with, once the record of this try is durable, and still fresh; or why nothing is to be sent.
-    async fn clear(
+    async fn prepare_request(
         &mut self,
-        work: &mut Work,
+        work: &mut PendingChange,
         number_of_try: u8,
         has_new_record: &mut bool,
-    ) -> Result<(Graph, u32), NotSent> {
-        for _ in 0..MAX_RECORDS_A_TRY {
-            self.may_go_on().await?;
+    ) -> Result<(Graph, u32), NotSentReason> {
+        for _ in 0..MAX_RECORDS_PER_ATTEMPT {
+            self.wait_while_paused().await?;
             let since = (self.uptime)();
-            self.record(work, number_of_try).await?;
+            self.record_attempt(work, number_of_try).await?;
             *has_new_record = true;
             // The work may have been stopped, or paused, while the disk was at work.
-            let line = self.may_go_on().await?;
-            if (self.uptime)().saturating_sub(since) <= MAX_AGE {
+            let line = self.wait_while_paused().await?;
+            if (self.uptime)().saturating_sub(since) <= MAX_RECORD_AGE {
                 return Ok(line);
             }
         }
-        let why = format!("writing its record took longer than {} s, {MAX_RECORDS_A_TRY} times", MAX_AGE.as_secs());
-        Err(NotSent::RefusedHere(Clean::new(&why)))
+        let why = format!("writing its record took longer than {} s, {MAX_RECORDS_PER_ATTEMPT} times", MAX_RECORD_AGE.as_secs());
+        Err(NotSentReason::RefusedLocally(CleanText::new(&why)))
     }
 
     /// Waits while the work is paused.
-    async fn may_go_on(&mut self) -> Result<(Graph, u32), NotSent> {
+    async fn wait_while_paused(&mut self) -> Result<(Graph, u32), NotSentReason> {
         loop {
             // Its turn may have come just before the work was stopped.
-            if let Some(why) = self.stopped.borrow().clone() {
+            if let Some(why) = self.cancelled.borrow().clone() {
                 return Err(why);
             }
             if !*self.paused.borrow_and_update() {
-                let Line { graph, generation } = self.line.borrow().clone();
-                return graph.map(|graph| (graph, generation)).ok_or_else(no_graph);
+                let Client { graph, generation } = self.client.borrow().clone();
+                return graph.map(|graph| (graph, generation)).ok_or_else(no_access_token);
             }
             tokio::select! {
                 biased;
-                _ = self.stopped.wait_for(Option::is_some) => {}
+                _ = self.cancelled.wait_for(Option::is_some) => {}
                 _ = self.paused.changed() => {}
             }
         }
     }
 
-    async fn record(&self, work: &mut Work, number_of_try: u8) -> Result<(), NotSent> {
+    async fn record_attempt(&self, work: &mut PendingChange, number_of_try: u8) -> Result<(), NotSentReason> {
         let recorded = if work.is_recorded {
-            self.records.intend_again(&work.change, number_of_try).await
+            self.recorder.record_retry(&work.change, number_of_try).await
         } else {
-            let at = self.teller.now().utc;
-            self.records.intend(Arc::clone(&work.change), at).await.map(|is_sealed| {
-                (work.is_recorded, work.is_sealed) = (true, is_sealed);
+            let at = self.progress.now().utc;
+            self.recorder.record_intent(Arc::clone(&work.change), at).await.map(|is_sealed| {
+                (work.is_recorded, work.is_in_escrow) = (true, is_sealed);
             })
         };
         recorded.map_err(|unrecorded| match unrecorded {
-            Unrecorded::Refused(why) => {
+            RecordIntentError::Refused(why) => {
                 if !work.is_recorded {
-                    let (finished, outcome) = (self.teller.finished(0), Outcome::NotSent(why.clone()));
-                    self.records.refuse(rest_of(&work.change, finished, outcome));
+                    let (finished, outcome) = (self.progress.finished_now(0), Outcome::NotSent(why.clone()));
+                    self.recorder.record_refusal(outcome_record(&work.change, finished, outcome));
                 }
                 why
             }
-            Unrecorded::Dead(words) => {
-                self.notices.send(Notice::RecordsDied(words.clone())).ok();
-                NotSent::RefusedHere(words)
+            RecordIntentError::JournalFailed(words) => {
+                self.notices.send(Notice::JournalFailed(words.clone())).ok();
+                NotSentReason::RefusedLocally(words)
             }
         })
     }
 
     /// Waits for the next try's time and, without a permit, its turn; ends early, without a permit, if the work is stopped.
-    async fn wait(
+    async fn wait_for_retry(
         &mut self,
-        work: &Work,
+        work: &PendingChange,
         attempt: u8,
         after: Duration,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Option<OwnedSemaphorePermit> {
         let until = Instant::now() + after;
         let in_doubt = work.doubt.is_some();
-        let state = JobState::Waiting { attempt, until: until.into_std(), in_doubt };
-        self.teller.moved(work.change.id, work.change.number, state);
+        let state = ChangeState::Waiting { attempt, until: until.into_std(), in_doubt };
+        self.progress.send_state(work.change.id, work.change.number, state);
         let permits = Arc::clone(&self.permits);
         let turn = async {
             tokio::time::sleep_until(until).await;
@@ -245,25 +245,25 @@ impl Run {
         };
         tokio::select! {
             biased;
-            _ = self.stopped.wait_for(Option::is_some) => None,
+            _ = self.cancelled.wait_for(Option::is_some) => None,
             permit = turn => permit,
         }
     }
 }
 
 /// Without a client, nothing leaves.
-pub(super) fn no_graph() -> NotSent {
-    NotSent::RefusedHere(Clean::new("there is no access token"))
+pub(super) fn no_access_token() -> NotSentReason {
+    NotSentReason::RefusedLocally(CleanText::new("there is no access token"))
 }
 
 /// What a change came to that is not sent any more, for this reason.
-pub(super) fn left_with(doubt: Option<&Doubt>, last: Option<Unchanged>, why: NotSent) -> Outcome {
+pub(super) fn outcome_if_not_sent(doubt: Option<&DoubtReason>, last: Option<NotApplied>, why: NotSentReason) -> Outcome {
     match (doubt, last) {
-        (Some(doubt), Some(last)) => Outcome::InDoubt(doubt.clone().repeated(last)),
+        (Some(doubt), Some(last)) => Outcome::InDoubt(doubt.clone().after_failed_retry(last)),
         // Whoever stopped it knows that it was stopped.
-        (Some(doubt), None) if why == NotSent::Stopped => Outcome::InDoubt(doubt.clone()),
-        (Some(doubt), None) => Outcome::InDoubt(doubt.clone().repeated(Unchanged::NotSent(why))),
-        (None, Some(Unchanged::Refused(fault))) => Outcome::Refused(fault),
-        (None, Some(Unchanged::NotSent(_)) | None) => Outcome::NotSent(why),
+        (Some(doubt), None) if why == NotSentReason::Stopped => Outcome::InDoubt(doubt.clone()),
+        (Some(doubt), None) => Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::NotSent(why))),
+        (None, Some(NotApplied::Refused(fault))) => Outcome::Refused(fault),
+        (None, Some(NotApplied::NotSent(_)) | None) => Outcome::NotSent(why),
     }
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::actor::Ended;
-use super::run::{Rested, Run, Running, Work};
+use super::actor::TaskOutput;
+use super::run::{TaskResult, SendTask, RunningTask, PendingChange};
 use super::*;
 use crate::config::endpoint::{AccessToken, Credentials, Endpoint};
-use crate::job::{Before, ChangeId, InDoubt, JobId, JobState};
+use crate::job::{StatusBefore, ChangeId, InDoubtDetails, JobId, ChangeState};
 use crate::journal::{Kind, Opening, PinSource, Plan};
-use crate::outcome::{Doubt, NotSent, Outcome};
+use crate::outcome::{DoubtReason, NotSentReason, Outcome};
 use crate::pin::Pin;
 use crate::state::StateDir;
 
@@ -30,7 +30,7 @@ fn graph() -> Graph {
 
 fn journal(dir: &TempDir) -> Journal {
     let opening = Opening {
-        dir: StateDir::open_or_make(&dir.path().join("state")).expect("a directory"),
+        dir: StateDir::open_or_create(&dir.path().join("state")).expect("a directory"),
         actor: crate::journal::Actor::from_process(),
         kind: Kind::Real,
         recipients: None,
@@ -43,7 +43,7 @@ fn journal(dir: &TempDir) -> Journal {
 
 /// An actor with a job of its own, and what it tells.
 struct Bench {
-    actor: Actor,
+    actor: JobsActor,
     progress: mpsc::UnboundedReceiver<Progress>,
     paused: Arc<watch::Sender<bool>>,
     job: JobId,
@@ -54,11 +54,11 @@ async fn bench(uptime: fn() -> Duration) -> Bench {
     let dir = TempDir::new().expect("a directory");
     let journal = journal(&dir);
     let pins = PinSource::Given;
-    let job = journal.begin_job(Plan { profile: Clean::new("acme"), pins, numbers: Vec::new() }).await.expect("a job");
+    let job = journal.begin_job(Plan { profile: CleanText::new("acme"), pins, numbers: Vec::new() }).await.expect("a job");
     let (news, progress) = mpsc::unbounded_channel();
-    let (teller, paused) = (Teller::new(news, Clock::System), Arc::new(watch::Sender::new(false)));
-    let (records, dies) = (Records { journal, recipients: None }, watch::Sender::new(None));
-    let actor = Actor::new(Some(graph()), records, Doubts::default(), 2, teller, Arc::clone(&paused), dies, uptime);
+    let (teller, paused) = (ProgressSender::new(news, Clock::System), Arc::new(watch::Sender::new(false)));
+    let (records, dies) = (Recorder { journal, recipients: None }, watch::Sender::new(None));
+    let actor = JobsActor::new(Some(graph()), records, InDoubtChanges::default(), 2, teller, Arc::clone(&paused), dies, uptime);
     Bench { actor, progress, paused, job, _dir: dir }
 }
 
@@ -67,16 +67,16 @@ impl Bench {
         Arc::new(Change {
             id: ChangeId::new(),
             job: self.job,
-            before: Before { two_step: TwoStep::NotSet, read_at: None },
+            status_before: StatusBefore { two_step: TwoStep::NotSet, read_at: None },
             number: number.parse().expect("an id"),
             waba: None,
             pin: Pin::parse(b"409726").expect("a PIN"),
         })
     }
 
-    fn run(&self) -> (watch::Sender<Option<NotSent>>, Run) {
+    fn run(&self) -> (watch::Sender<Option<NotSentReason>>, SendTask) {
         let (stop, stopped) = watch::channel(None);
-        (stop, self.actor.run_of(stopped))
+        (stop, self.actor.new_send_task(stopped))
     }
 }
 
@@ -87,12 +87,12 @@ async fn a_task_that_panics_leaves_its_number_in_doubt_while_others_are_still_ru
     for (change, is_lost) in [(&lost, true), (&slow, false)] {
         bench.actor.busy.insert(change.number);
         let running =
-            Running { change: Arc::clone(change), tries_before: 2, doubt: None, stop: watch::channel(None).0 };
-        let work = Work { tries_before: 2, ..Work::new(Arc::clone(change)) };
-        bench.actor.watch_over(running, async move {
+            RunningTask { change: Arc::clone(change), attempts_before: 2, doubt: None, cancel: watch::channel(None).0 };
+        let work = PendingChange { attempts_before: 2, ..PendingChange::new(Arc::clone(change)) };
+        bench.actor.spawn_watched(running, async move {
             assert!(!is_lost, "as planned");
             tokio::time::sleep(Duration::from_secs(1)).await;
-            Ended::Rested(Box::new(Rested { work, tries: 3, outcome: Outcome::Confirmed }))
+            TaskOutput::Completed(Box::new(TaskResult { pending: work, total_attempts: 3, outcome: Outcome::Confirmed }))
         });
     }
     let (commands, inbox) = mpsc::unbounded_channel();
@@ -100,23 +100,23 @@ async fn a_task_that_panics_leaves_its_number_in_doubt_while_others_are_still_ru
     tokio::spawn(bench.actor.run(inbox)).await.expect("the actor comes to its end");
     let told: Vec<_> = std::iter::from_fn(|| bench.progress.try_recv().ok()).collect();
     let [first, second] = &told[..] else { panic!("{told:?}") };
-    let JobState::InDoubt(standing) = &first.state else { panic!("{first:?}") };
-    let InDoubt { sent, doubt, candidates, is_held, .. } = &**standing;
-    assert!(matches!((sent.tries(), doubt), (3, Doubt::LineBroke { .. })), "{standing:?}");
-    assert_eq!((first.change, *candidates, *is_held), (Some(lost.id), 1, true));
-    assert!(second.change == Some(slow.id) && matches!(second.state, JobState::Set(_)), "{second:?}");
+    let ChangeState::InDoubt(standing) = &first.state else { panic!("{first:?}") };
+    let InDoubtDetails { send_history, reason, candidate_count, is_pin_in_memory, .. } = &**standing;
+    assert!(matches!((send_history.attempts(), reason), (3, DoubtReason::ConnectionLost { .. })), "{standing:?}");
+    assert_eq!((first.change, *candidate_count, *is_pin_in_memory), (Some(lost.id), 1, true));
+    assert!(second.change == Some(slow.id) && matches!(second.state, ChangeState::Set(_)), "{second:?}");
 }
 
 #[tokio::test]
 async fn a_stop_between_a_turn_and_its_request_keeps_the_request_here() {
     let mut bench = bench(moment::uptime).await;
     let (stop, run) = bench.run();
-    let work = Work::new(bench.change("200000000000001"));
+    let work = PendingChange::new(bench.change("200000000000001"));
     let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
-    stop.send_replace(Some(NotSent::TokenRefused));
-    let rested = run.until_rest(work, permit).await;
-    assert_eq!((rested.tries, rested.outcome), (0, Outcome::NotSent(NotSent::TokenRefused)));
-    assert!(!rested.work.is_recorded && bench.progress.try_recv().is_err(), "nothing was told to be on its way");
+    stop.send_replace(Some(NotSentReason::TokenRefused));
+    let rested = run.run(work, permit).await;
+    assert_eq!((rested.total_attempts, rested.outcome), (0, Outcome::NotSent(NotSentReason::TokenRefused)));
+    assert!(!rested.pending.is_recorded && bench.progress.try_recv().is_err(), "nothing was told to be on its way");
     assert_eq!(bench.actor.permits.available_permits(), 2);
 }
 
@@ -137,13 +137,13 @@ async fn a_stop_while_its_record_is_written_keeps_the_request_here() {
     let mut bench = bench(|| happens(&STOPPED_MEANWHILE)).await;
     let (stop, run) = bench.run();
     *STOPPED_MEANWHILE.lock().expect("no panic inside") = Some(Box::new(move || {
-        stop.send_replace(Some(NotSent::Stopped));
+        stop.send_replace(Some(NotSentReason::Stopped));
     }));
-    let work = Work::new(bench.change("200000000000001"));
+    let work = PendingChange::new(bench.change("200000000000001"));
     let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
-    let rested = run.until_rest(work, permit).await;
-    assert_eq!((rested.tries, rested.outcome), (0, Outcome::NotSent(NotSent::Stopped)));
-    assert!(rested.work.is_recorded && bench.progress.try_recv().is_err(), "it was recorded, and not sent");
+    let rested = run.run(work, permit).await;
+    assert_eq!((rested.total_attempts, rested.outcome), (0, Outcome::NotSent(NotSentReason::Stopped)));
+    assert!(rested.pending.is_recorded && bench.progress.try_recv().is_err(), "it was recorded, and not sent");
 }
 
 static PAUSED_MEANWHILE: Meanwhile = Mutex::new(None);
@@ -156,14 +156,14 @@ async fn a_pause_while_its_record_is_written_holds_the_request_until_the_work_go
     *PAUSED_MEANWHILE.lock().expect("no panic inside") = Some(Box::new(move || {
         paused.send_replace(true);
     }));
-    let work = Work::new(bench.change("200000000000001"));
+    let work = PendingChange::new(bench.change("200000000000001"));
     let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
-    let mut run = tokio::spawn(run.until_rest(work, permit));
+    let mut run = tokio::spawn(run.run(work, permit));
     assert!(tokio::time::timeout(Duration::from_mins(5), &mut run).await.is_err(), "it waits");
     assert!(bench.progress.try_recv().is_err(), "nothing was told to be on its way");
     bench.paused.send_replace(false);
     // Nobody listens there, but every try was made.
-    assert_eq!(run.await.expect("it comes to its end").tries, 4);
+    assert_eq!(run.await.expect("it comes to its end").total_attempts, 4);
 }
 
 static LOOKS: AtomicU64 = AtomicU64::new(0);
@@ -173,12 +173,12 @@ async fn nothing_is_sent_on_a_record_from_before_the_process_was_stopped() {
     // Each look is 11 s after the one before: the process is stopped again and again.
     let mut bench = bench(|| Duration::from_secs(11 * LOOKS.fetch_add(1, Ordering::Relaxed))).await;
     let (_stop, run) = bench.run();
-    let work = Work::new(bench.change("200000000000001"));
+    let work = PendingChange::new(bench.change("200000000000001"));
     let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
-    let rested = run.until_rest(work, permit).await;
-    let why = Clean::new("writing its record took longer than 10 s, 3 times");
-    assert_eq!((rested.tries, rested.outcome), (0, Outcome::NotSent(NotSent::RefusedHere(why))));
-    assert!(rested.work.is_recorded && bench.progress.try_recv().is_err(), "it was recorded, and not sent");
+    let rested = run.run(work, permit).await;
+    let why = CleanText::new("writing its record took longer than 10 s, 3 times");
+    assert_eq!((rested.total_attempts, rested.outcome), (0, Outcome::NotSent(NotSentReason::RefusedLocally(why))));
+    assert!(rested.pending.is_recorded && bench.progress.try_recv().is_err(), "it was recorded, and not sent");
     assert_eq!(LOOKS.load(Ordering::Relaxed), 6, "recorded three times");
 }
 
@@ -189,12 +189,12 @@ static STOPPED_ONCE: AtomicU64 = AtomicU64::new(0);
 async fn what_was_recorded_before_the_process_was_stopped_is_recorded_again_and_sent() {
     let mut bench = bench(|| Duration::from_secs(11 * STOPPED_ONCE.fetch_add(1, Ordering::Relaxed).min(1))).await;
     let (_stop, run) = bench.run();
-    let work = Work::new(bench.change("200000000000001"));
+    let work = PendingChange::new(bench.change("200000000000001"));
     let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
-    let rested = run.until_rest(work, permit).await;
+    let rested = run.run(work, permit).await;
     // Nobody listens there, but every try was made.
-    assert!(rested.tries == 4 && matches!(rested.outcome, Outcome::NotSent(NotSent::NoConnection(_))));
+    assert!(rested.total_attempts == 4 && matches!(rested.outcome, Outcome::NotSent(NotSentReason::NoConnection(_))));
     let sending = std::iter::from_fn(|| bench.progress.try_recv().ok())
-        .filter(|progress| matches!(progress.state, JobState::Sending { .. }));
+        .filter(|progress| matches!(progress.state, ChangeState::Sending { .. }));
     assert_eq!(sending.count(), 4);
 }

@@ -13,7 +13,7 @@ use super::{Failure, closed_pipe, complain, desk, paint};
 use crate::config::{self, Env, Overrides};
 use crate::journal::{AuditRow, JournalError, Reader};
 use crate::moment::{Clock, UtcTime};
-use crate::text::Clean;
+use crate::text::CleanText;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -31,7 +31,7 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env) -> Result<u8, Failure> {
-    let place = config::state_dir(overrides, env)?;
+    let place = config::resolve_state_dir(overrides, env)?;
     match command {
         Command::Show { since, json } => show(&place, *since, *json),
         Command::Verify => verify(&place),
@@ -70,7 +70,7 @@ fn told(row: &AuditRow) -> String {
         Some(outcome) => format!("{action}: {outcome}"),
         None => action.to_owned(),
     };
-    let whose = row.phone_number_id.as_ref().or(row.note.as_ref()).map_or("", Clean::as_str);
+    let whose = row.phone_number_id.as_ref().or(row.note.as_ref()).map_or("", CleanText::as_str);
     let (sequence, who) = (row.sequence.to_string(), row.who());
     paint::row(&[(&sequence, 5), (row.at.as_str(), 20), (who.as_str(), 14), (&what, 18)], whose)
 }

@@ -8,8 +8,8 @@ use std::num::NonZeroUsize;
 use super::{Failure, Global, paint};
 use crate::config::Profile;
 use crate::number::{Number, TwoStep};
-use crate::pin::{Pins, Weakness};
-use crate::text::Clean;
+use crate::pin::{PinChoice, Weakness};
+use crate::text::CleanText;
 
 /// Numbers that are named where a list of them would be long.
 const MAX_NAMED: usize = 5;
@@ -44,12 +44,12 @@ pub(super) struct Consent<'a> {
 }
 
 /// Refuses a PIN that is easy to guess on one of these numbers, or on any.
-pub(super) fn strength(pins: &Pins, numbers: &[Number]) -> Result<(), Failure> {
-    let Pins::Given(pin) = pins else { return Ok(()) };
+pub(super) fn strength(pins: &PinChoice, numbers: &[Number]) -> Result<(), Failure> {
+    let PinChoice::Fixed(pin) = pins else { return Ok(()) };
     if let Some(weakness) = pin.weakness(None).filter(|weakness| weakness.is_refused()) {
         return Err(weak(weakness, ""));
     }
-    let display = |number: &Number| number.display.as_ref().map(Clean::to_string);
+    let display = |number: &Number| number.display_number.as_ref().map(CleanText::to_string);
     let weakness = |number: &Number| pin.weakness(display(number).as_deref()).filter(|found| found.is_refused());
     match numbers.iter().find_map(|number| weakness(number).map(|weakness| (number, weakness))) {
         Some((number, weakness)) => Err(weak(weakness, &format!(" {}", number.label()))),
@@ -58,8 +58,8 @@ pub(super) fn strength(pins: &Pins, numbers: &[Number]) -> Result<(), Failure> {
 }
 
 /// Random PINs that nobody could ever read again are refused.
-pub(super) fn sealing(pins: &Pins, amount: Amount, is_sealed: bool) -> Result<(), Failure> {
-    if is_sealed || matches!(pins, Pins::Given(_)) {
+pub(super) fn sealing(pins: &PinChoice, amount: Amount, is_sealed: bool) -> Result<(), Failure> {
+    if is_sealed || matches!(pins, PinChoice::Fixed(_)) {
         return Ok(());
     }
     let why = match amount {
@@ -75,12 +75,12 @@ pub(super) fn sealing(pins: &Pins, amount: Amount, is_sealed: bool) -> Result<()
 fn weak(weakness: Weakness, of: &str) -> Failure {
     Failure::Usage(format!(
         "this PIN is easy to guess: {}{of}. Choose another one. Nothing was sent.",
-        weakness.words()
+        weakness.description()
     ))
 }
 
 /// Everything about the numbers as Meta tells them now.
-pub(super) fn numbers(pins: &Pins, numbers: &[Number], amount: Amount, consent: Consent<'_>) -> Result<(), Failure> {
+pub(super) fn numbers(pins: &PinChoice, numbers: &[Number], amount: Amount, consent: Consent<'_>) -> Result<(), Failure> {
     strength(pins, numbers)?;
     replacement(numbers, consent.may_replace)?;
     confirmation(amount, numbers, consent.confirm)
@@ -106,7 +106,7 @@ fn replacement(numbers: &[Number], may_replace: bool) -> Result<(), Failure> {
     );
     for number in taken.iter().take(MAX_NAMED) {
         text.push_str("\n  ");
-        text.push_str(&paint::row(&[(number.label(), 18), (number.id.as_str(), 18)], number.two_step.words()));
+        text.push_str(&paint::row(&[(number.label(), 18), (number.id.as_str(), 18)], number.two_step.label()));
     }
     if let Some(more) = taken.len().checked_sub(MAX_NAMED).and_then(NonZeroUsize::new) {
         write!(text, "\n  and {more} more").unwrap_or_default();
@@ -124,7 +124,7 @@ fn confirmation(amount: Amount, numbers: &[Number], given: Option<&str>) -> Resu
             if given == Some(&wanted.digits) {
                 return Ok(());
             }
-            let whose = if wanted.of_id {
+            let whose = if wanted.is_from_id {
                 format!("the last digits of the phone number ID {}", number.id)
             } else {
                 format!("the last digits of {}", number.label())

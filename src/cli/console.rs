@@ -13,9 +13,9 @@ use crate::console::terminal::Abilities;
 use crate::console::theme::{Glyphs, Surroundings, Theme};
 use crate::console::work::{Assignment, Recording};
 use crate::journal::{Actor, Kind};
-use crate::listing::Sources;
+use crate::listing::NumberSources;
 use crate::process;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// The console on the configured numbers.
 pub(super) fn run(overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
@@ -30,8 +30,8 @@ pub(super) fn run(overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8
     };
     need_terminal("pindesk")?;
     let setup = match config {
-        Some(config) => configured(config, config::state_dir(overrides, env)?, no_color)?,
-        None => unconfigured(config::search_path(overrides, env), no_color)?,
+        Some(config) => configured(config, config::resolve_state_dir(overrides, env)?, no_color)?,
+        None => unconfigured(config::search_paths(overrides, env), no_color)?,
     };
     #[cfg(debug_assertions)]
     let setup = Setup { panics_after_start: flags.panic_after_start, ..setup };
@@ -117,7 +117,7 @@ fn unconfigured(places: Vec<PathBuf>, no_color: bool) -> Result<Setup, Failure> 
         token_place: String::new(),
         wabas: Vec::new(),
         show_pin_for: None,
-        may_suspend: ConsoleSettings::default().suspend && process::may_stop(),
+        may_suspend: ConsoleSettings::default().suspend && process::can_suspend(),
         bell: false,
         hide_after: None,
         start_note: None,
@@ -127,7 +127,7 @@ fn unconfigured(places: Vec<PathBuf>, no_color: bool) -> Result<Setup, Failure> 
 
 fn configured(config: Config, state_dir: PathBuf, no_color: bool) -> Result<Setup, Failure> {
     let keymap = keymap(&config)?;
-    let Config { source, profile, console, escrow, .. } = config;
+    let Config { path: source, profile, console, escrow, .. } = config;
     let session = Session {
         profile: Some(profile.name.as_str().to_owned()),
         place: if profile.live && !profile.is_test() { Place::Live } else { Place::Test },
@@ -138,14 +138,14 @@ fn configured(config: Config, state_dir: PathBuf, no_color: bool) -> Result<Setu
         token_place: profile.token.as_ref().map(token_place).unwrap_or_default(),
         wabas: profile.wabas.clone(),
         show_pin_for: console.show_pin,
-        may_suspend: console.suspend && process::may_stop(),
+        may_suspend: console.suspend && process::can_suspend(),
         bell: console.bell,
         hide_after: console.hide_after,
         start_note: None,
     };
     let assignment = Assignment {
         endpoint: profile.endpoint.clone(),
-        sources: Sources { wabas: profile.wabas.clone(), numbers: profile.numbers.clone() },
+        sources: NumberSources { wabas: profile.wabas.clone(), numbers: profile.numbers.clone() },
         concurrency: profile.concurrency,
         recording: recording(state_dir, Kind::Real, escrow, profile.name.as_str()),
     };
@@ -161,12 +161,12 @@ fn configured(config: Config, state_dir: PathBuf, no_color: bool) -> Result<Setu
 }
 
 /// Where what is sent is recorded.
-pub(super) fn recording(state_dir: PathBuf, kind: Kind, escrow: config::Escrow, profile: &str) -> Recording {
+pub(super) fn recording(state_dir: PathBuf, kind: Kind, escrow: config::EscrowSettings, profile: &str) -> Recording {
     Recording {
         state_dir,
         kind,
         escrow,
-        profile: Clean::new(profile),
+        profile: CleanText::new(profile),
         actor: Actor::from_process(),
         #[cfg(debug_assertions)]
         syncs: true,
@@ -174,7 +174,7 @@ pub(super) fn recording(state_dir: PathBuf, kind: Kind, escrow: config::Escrow, 
 }
 
 fn credentials(profile: &Profile) -> Result<Credentials, String> {
-    match profile.credentials() {
+    match profile.load_credentials() {
         Ok(Some(credentials)) => Ok(credentials),
         Ok(None) => Err("The config file names no access token.".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -183,9 +183,9 @@ fn credentials(profile: &Profile) -> Result<Credentials, String> {
 
 fn token_place(source: &TokenSource) -> String {
     match source {
-        TokenSource::File(file) => Clean::new(&file.display().to_string()).to_string(),
+        TokenSource::File(file) => CleanText::new(&file.display().to_string()).to_string(),
         TokenSource::Command(words) => {
-            format!("the command {}", Clean::new(words.first().map_or("", String::as_str)))
+            format!("the command {}", CleanText::new(words.first().map_or("", String::as_str)))
         }
     }
 }
@@ -202,5 +202,5 @@ fn surroundings(no_color: bool) -> Surroundings {
 /// The user as the system calls them, for the title only.
 pub(super) fn user() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    name.map_or_else(|_| rustix::process::getuid().as_raw().to_string(), |name| Clean::new(&name).to_string())
+    name.map_or_else(|_| rustix::process::getuid().as_raw().to_string(), |name| CleanText::new(&name).to_string())
 }

@@ -16,18 +16,18 @@ use zeroize::Zeroizing;
 use super::{Demo, Failure, Global, console, simulate};
 use crate::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
 use crate::config::guarded;
-use crate::config::{self, ConsoleSettings, Escrow, GlyphChoice};
+use crate::config::{self, ConsoleSettings, EscrowSettings, GlyphChoice};
 use crate::console::app::status::Message;
 use crate::console::app::{Place, Session};
 use crate::console::runtime::{Setup, TokenReader};
 use crate::console::work::Assignment;
 use crate::journal::Kind;
-use crate::listing::Sources;
+use crate::listing::NumberSources;
 use crate::moment::Clock;
 use crate::process;
 use crate::simulator::{self, FaultPlan, Simulator};
-use crate::state::{Opening, StateDir};
-use crate::text::Clean;
+use crate::state::{OpenMode, StateDir};
+use crate::text::CleanText;
 
 /// The private key, in the demo's own state directory.
 const KEY_FILE: &str = "key.txt";
@@ -64,14 +64,14 @@ pub(super) fn run(demo: &Demo, state_dir: Option<&Path>, flags: &Global) -> Resu
         token_place: "the demo itself".to_owned(),
         wabas: wabas.clone(),
         show_pin_for: ConsoleSettings::default().show_pin,
-        may_suspend: ConsoleSettings::default().suspend && process::may_stop(),
+        may_suspend: ConsoleSettings::default().suspend && process::can_suspend(),
         bell: false,
         hide_after: ConsoleSettings::default().hide_after,
         start_note: Some(Message { at: Clock::System.now().utc, text: desk.note }),
     };
     let concurrency = config::profile::DEFAULT_CONCURRENCY;
     let recording = console::recording(desk.dir, Kind::Demo, desk.escrow, "demo");
-    let sources = Sources { wabas, numbers: Vec::new() };
+    let sources = NumberSources { wabas, numbers: Vec::new() };
     let setup = Setup {
         assignment: Some(Assignment { endpoint, sources, concurrency, recording }),
         credentials: credentials(),
@@ -87,7 +87,7 @@ struct DemoDesk {
     dir: PathBuf,
     /// The directory, if it goes when the demo ends.
     temporary: Option<TempDir>,
-    escrow: Escrow,
+    escrow: EscrowSettings,
     /// Says where the key is.
     note: String,
 }
@@ -103,28 +103,28 @@ impl DemoDesk {
             (temporary.path().to_owned(), Some(temporary))
         };
         let recipient = key(&dir)?.to_public().to_string();
-        let key = guarded::for_shell(&dir.join(KEY_FILE));
+        let key = guarded::shell_quote(&dir.join(KEY_FILE));
         let stays = if temporary.is_some() { " It goes when the demo ends." } else { "" };
-        let shown = guarded::for_shell(&dir);
+        let shown = guarded::shell_quote(&dir);
         let note = format!(
             "PINs are sealed to a throw-away key.{stays} To see them, in another terminal: \
              pindesk escrow open --state-dir {shown} --identity {key}"
         );
-        Ok(Self { dir, temporary, escrow: Escrow { recipients: vec![recipient], recipients_file: None }, note })
+        Ok(Self { dir, temporary, escrow: EscrowSettings { recipients: vec![recipient], recipients_file: None }, note })
     }
 }
 
 /// The demo's private key: the one that lies in its directory, or a new one.
 fn key(place: &Path) -> Result<x25519::Identity, Failure> {
-    let dir = StateDir::open_or_make(place).map_err(|error| Failure::not_ready(&error))?;
+    let dir = StateDir::open_or_create(place).map_err(|error| Failure::not_ready(&error))?;
     let failed = |source| Failure::System { what: "the demo's key", source };
-    let has = |name| dir.has(name).map_err(|error| Failure::not_ready(&error));
+    let has = |name| dir.has_file(name).map_err(|error| Failure::not_ready(&error));
     let is_old = has(KEY_FILE)?;
     if !is_old && (has("journal.db")? || has("escrow.jsonl")?) {
-        let why = format!("{} is not a demo's. Name another directory.", Clean::new(&guarded::shown(place)));
+        let why = format!("{} is not a demo's. Name another directory.", CleanText::new(&guarded::redacted_path(place)));
         return Err(Failure::NotReady(why));
     }
-    let mut file = dir.file(KEY_FILE, Opening::ReadWrite).map_err(|error| Failure::not_ready(&error))?;
+    let mut file = dir.open_file(KEY_FILE, OpenMode::ReadWrite).map_err(|error| Failure::not_ready(&error))?;
     if is_old {
         let mut text = Zeroizing::new(String::new());
         file.read_to_string(&mut text).map_err(failed)?;

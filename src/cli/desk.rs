@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use super::stops::Stops;
 use super::{Failure, complain, paint};
-use crate::config::{Escrow, guarded};
+use crate::config::{EscrowSettings, guarded};
 use crate::escrow::{Fingerprint, Recipients};
 use crate::journal::{Actor, Journal, JournalError, Kind, Opening, Reader, Recovered, SealedPin, Standing};
 use crate::moment::Clock;
 use crate::state::StateDir;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// Everything that is recorded in, and what was found in it.
 pub(super) struct Books {
@@ -24,13 +24,13 @@ pub(super) struct Books {
 }
 
 /// The recipients of the config; `None` where it names none.
-pub(super) fn recipients(settings: &Escrow) -> Result<Option<Arc<Recipients>>, Failure> {
+pub(super) fn recipients(settings: &EscrowSettings) -> Result<Option<Arc<Recipients>>, Failure> {
     Ok(Recipients::load(settings).map_err(|error| Failure::not_ready(&error))?.map(Arc::new))
 }
 
 /// Opens the books of real numbers.
-pub(super) fn open(place: &Path, settings: &Escrow, syncs: bool) -> Result<Books, Failure> {
-    let dir = StateDir::open_or_make(place).map_err(|error| Failure::not_ready(&error))?;
+pub(super) fn open(place: &Path, settings: &EscrowSettings, syncs: bool) -> Result<Books, Failure> {
+    let dir = StateDir::open_or_create(place).map_err(|error| Failure::not_ready(&error))?;
     let recipients = recipients(settings)?;
     let opening = opening(dir, Kind::Real, recipients.clone(), syncs);
     let stops = Stops::listen()
@@ -55,7 +55,7 @@ fn opening(dir: StateDir, kind: Kind, recipients: Option<Arc<Recipients>>, syncs
 
 /// Looks whether the books could be opened and would let anything be set, and makes and writes nothing. Gives what would be
 /// found in them, and whom PINs would be sealed to.
-pub(super) fn try_out(place: &Path, settings: &Escrow) -> Result<(Recovered, Option<Arc<Recipients>>), Failure> {
+pub(super) fn try_out(place: &Path, settings: &EscrowSettings) -> Result<(Recovered, Option<Arc<Recipients>>), Failure> {
     let dir = match StateDir::open(place) {
         Ok(dir) if dir.is_writable() => Some(dir),
         Ok(_) => {
@@ -123,8 +123,8 @@ pub(super) fn tell_unresolved(recovered: &Recovered, is_quiet: bool) {
 }
 
 /// A path for people.
-pub(super) fn shown(place: &Path) -> Clean {
-    Clean::new(&guarded::shown(place))
+pub(super) fn shown(place: &Path) -> CleanText {
+    CleanText::new(&guarded::redacted_path(place))
 }
 
 /// What the journal has of sealed PINs.

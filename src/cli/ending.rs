@@ -13,7 +13,7 @@ use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 
 use super::complain;
-use crate::batch::Batch;
+use crate::batch::JobsHandle;
 use crate::job::JobId;
 use crate::process;
 
@@ -35,9 +35,9 @@ pub(super) struct Ending(Arc<AtomicI32>);
 
 impl Ending {
     /// Starts to listen, for as long as the process lives, which works on this job.
-    pub(super) fn of(batch: Batch, job: JobId) -> io::Result<Self> {
-        let heeded = process::ENDINGS.into_iter().chain(process::STRAYS);
-        let mut signals = Signals::new(heeded.filter(|signal| !process::ignores(*signal)))?;
+    pub(super) fn of(batch: JobsHandle, job: JobId) -> io::Result<Self> {
+        let heeded = process::TERMINATION_SIGNALS.into_iter().chain(process::UNUSED_FATAL_SIGNALS);
+        let mut signals = Signals::new(heeded.filter(|signal| !process::is_ignored(*signal)))?;
         let ending = Self::default();
         let first = Arc::clone(&ending.0);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -72,9 +72,9 @@ fn asks_again(signal: i32, since_first: Duration) -> bool {
 
 /// Sees to it that the process ends, even if the last lines cannot be written. Returns at once, so that a second signal
 /// is heard.
-fn end_by(signal: i32, batch: &Batch) {
+fn end_by(signal: i32, batch: &JobsHandle) {
     let (at_rest, waiter) = mpsc::channel();
-    batch.stop_then(at_rest);
+    batch.stop_and_notify(at_rest);
     end_after(signal, waiter, LAST_ANSWERS, LAST_LINES);
 }
 

@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 use super::results::{Request, SCHEMA};
 use super::{Failure, Global, closed_pipe, complain, desk, jobs, need_config, paint, simulate};
 use crate::config::{self, Env, Overrides};
-use crate::escrow::open::{Identities, OpenError, Opened};
-use crate::escrow::{self, Fingerprint, Line};
+use crate::escrow::open::{Identities, DecryptPinError, DecryptedPin};
+use crate::escrow::{self, Fingerprint, EscrowEntry};
 use crate::journal::{Event, NumberState, Standing};
 use crate::moment::UtcTime;
 use crate::number::{PhoneNumberId, WabaId};
@@ -61,7 +61,7 @@ pub(super) struct OpenOptions {
 }
 
 pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
-    let place = config::state_dir(overrides, env)?;
+    let place = config::resolve_state_dir(overrides, env)?;
     match command {
         Command::List(options) => list(options, &place),
         Command::Open(options) => open(options, &place, flags),
@@ -92,16 +92,16 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn of(line: &'a Line, fate: Option<Fate>) -> Self {
+    fn of(line: &'a EscrowEntry, fate: Option<Fate>) -> Self {
         let state = fate.map(|fate| fate.state);
         Self {
             change: line.change.to_string(),
             phone_number_id: line.number.as_str(),
             waba_id: line.waba.as_ref().map(WabaId::as_str),
-            at: line.at.rfc3339(),
+            at: line.at.to_rfc3339(),
             request: state.map(|state| jobs::request(state).0),
             settled: state == Some(NumberState::Settled),
-            last_try_at: fate.and_then(|fate| fate.last_try).map(UtcTime::rfc3339),
+            last_try_at: fate.and_then(|fate| fate.last_try).map(UtcTime::to_rfc3339),
             pin: None,
             source: None,
             reason: None,
@@ -130,7 +130,7 @@ fn list(options: &ListOptions, place: &Path) -> Result<u8, Failure> {
             .kept
             .iter()
             .map(Kept::line)
-            .map(|line| row(&line.at.rfc3339(), line.number.as_str(), &line.change.to_string())),
+            .map(|line| row(&line.at.to_rfc3339(), line.number.as_str(), &line.change.to_string())),
     );
     closed_pipe(writeln!(io::stdout(), "{}", rows.join("\n")), store.exit_code())
 }
@@ -164,7 +164,7 @@ fn passphrase(prompt: &str, no_input: bool) -> Option<SecretString> {
 
 /// Records what is about to be shown, by one sync for all of it. Where that cannot be, the PINs are shown all the same: they may be needed, and
 /// whoever has the key can open them without this program.
-fn record_openings<'a>(dir: &StateDir, lines: impl Iterator<Item = &'a Line>) -> Result<(), Failure> {
+fn record_openings<'a>(dir: &StateDir, lines: impl Iterator<Item = &'a EscrowEntry>) -> Result<(), Failure> {
     let mut lines = lines.peekable();
     if lines.peek().is_none() {
         return Ok(());
@@ -176,7 +176,7 @@ fn record_openings<'a>(dir: &StateDir, lines: impl Iterator<Item = &'a Line>) ->
             return Ok(());
         }
     };
-    let opened = |line: &Line| Event::Opened { change: line.change, number: line.number, waba: line.waba };
+    let opened = |line: &EscrowEntry| Event::Opened { change: line.change, number: line.number, waba: line.waba };
     let events = lines.map(opened).collect();
     if let Err(why) = simulate::runtime()?.block_on(journal.note_all(events)) {
         complain(&format!("pindesk: this opening is not recorded: {why}."));
@@ -190,8 +190,8 @@ const fn exit_code(opening: &Opening<'_>) -> u8 {
     match opening.found {
         Ok(_) if opening.is_disputed => config::EXIT_CODE,
         Ok(_) => 0,
-        Err(OpenError::NotForThisKey) => 3,
-        Err(OpenError::Damaged | OpenError::NotAPin | OpenError::Altered { .. }) => config::EXIT_CODE,
+        Err(DecryptPinError::NoMatchingKey) => 3,
+        Err(DecryptPinError::Damaged | DecryptPinError::InvalidPlaintext | DecryptPinError::ContextMismatch { .. }) => config::EXIT_CODE,
     }
 }
 
@@ -228,7 +228,7 @@ fn print_rows(openings: &[Opening<'_>]) -> io::Result<()> {
     let row = |at: &str, number: &str, pin: &str, last: &str| paint::row(&[(at, 20), (number, 18), (pin, 6)], last);
     writeln!(out, "{}", row("SEALED AT", "PHONE NUMBER ID", "PIN", "REQUEST"))?;
     for Opening { line, fate, source, found, is_disputed } in openings {
-        let (at, number) = (line.at.rfc3339(), line.number.as_str());
+        let (at, number) = (line.at.to_rfc3339(), line.number.as_str());
         let opened = match found {
             Ok(opened) => opened,
             Err(error) => {
@@ -256,7 +256,7 @@ fn told(fate: Option<Fate>) -> String {
 }
 
 /// The PIN, for the screen and for JSON that was asked for.
-fn digits(opened: &Opened) -> &str {
+fn digits(opened: &DecryptedPin) -> &str {
     std::str::from_utf8(opened.pin.expose()).unwrap_or_default()
 }
 

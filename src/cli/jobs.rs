@@ -20,8 +20,8 @@ use crate::job::JobId;
 use crate::journal::{JobDetail, JobNumber, JobProgress, JobSummary, NumberState, PinSource};
 use crate::number::PhoneNumberId;
 use crate::outcome::Outcome;
-use crate::pin::Pins;
-use crate::text::Clean;
+use crate::pin::PinChoice;
+use crate::text::CleanText;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -67,7 +67,7 @@ pub(super) struct ResumeOptions {
 }
 
 pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
-    let place = config::state_dir(overrides, env)?;
+    let place = config::resolve_state_dir(overrides, env)?;
     match command {
         Command::List { json } => list(&place, *json),
         Command::Show { job, json } => show(&place, JobId::new(*job), *json),
@@ -128,7 +128,7 @@ fn record<'a>(job: &'a JobSummary, event: &'static str) -> JobRecord<'a> {
         schema: SCHEMA,
         event,
         job: job.id.get(),
-        at: job.at.rfc3339(),
+        at: job.at.to_rfc3339(),
         profile: job.profile.as_str(),
         pins: match job.pins {
             PinSource::Given => "given",
@@ -183,7 +183,7 @@ fn show(place: &Path, id: JobId, is_json: bool) -> Result<u8, Failure> {
         if is_json {
             return print_result(&mut out, number, request, words);
         }
-        let reason = number.reason.as_ref().map_or("", Clean::as_str);
+        let reason = number.reason.as_ref().map_or("", CleanText::as_str);
         writeln!(out, "{}", paint::row(&[(words, 13), (number.number.as_str(), 18)], reason))
     });
     closed_pipe(printed.and_then(|()| print_sum(&mut out, &job.summary, is_json)), 0)
@@ -205,16 +205,16 @@ fn print_sum(out: &mut impl io::Write, job: &JobSummary, is_json: bool) -> io::R
 fn print_result(out: &mut impl io::Write, number: &JobNumber, request: Request, words: &str) -> io::Result<()> {
     let told = number.outcome.as_ref().and_then(|outcome| match outcome {
         Outcome::Confirmed => None,
-        Outcome::Refused(fault) => Some(Explanation::of_refusal(fault)),
-        Outcome::NotSent(why) => Some(Explanation::of_not_sent(why)),
-        Outcome::InDoubt(doubt) => Some(Explanation::of_doubt(doubt)),
+        Outcome::Refused(fault) => Some(Explanation::for_refusal(fault)),
+        Outcome::NotSent(why) => Some(Explanation::for_not_sent(why)),
+        Outcome::InDoubt(doubt) => Some(Explanation::for_doubt(doubt)),
     });
     let is_open = number.state == NumberState::NoAnswer;
     let record = ResultRecord {
         code: number.reply.code,
         subcode: number.reply.subcode,
         http_status: number.reply.http_status,
-        trace_id: number.reply.trace_id.as_ref().map(Clean::as_str),
+        trace_id: number.reply.trace_id.as_ref().map(CleanText::as_str),
         tries: number.tries,
         change: number.change.map(|change| change.to_string()),
         advice: told.as_ref().filter(|_| is_open || request == Request::Failed).map_or(&[], |told| told.advice),
@@ -285,7 +285,7 @@ fn nothing_left(id: JobId, is_json: bool) -> u8 {
 }
 
 /// New random PINs for a job that drew its own; the PIN again for one that was given it.
-fn pins(job: &JobSummary, file: Option<&Path>) -> Result<Pins, Failure> {
+fn pins(job: &JobSummary, file: Option<&Path>) -> Result<PinChoice, Failure> {
     let id = job.id;
     match (job.pins, file) {
         (PinSource::Random, None) | (PinSource::Given, Some(_)) => pin::pins(file),

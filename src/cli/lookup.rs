@@ -15,8 +15,8 @@ use super::{Failure, id_list};
 use crate::catalogue::Explanation;
 use crate::config::Profile;
 use crate::graph::Graph;
-use crate::listing::{self, News, Sources};
-use crate::number::{Facts, Number, PhoneNumberId, Waba};
+use crate::listing::{self, NumbersEvent, NumberSources};
+use crate::number::{NumberDetails, Number, PhoneNumberId, Waba};
 use crate::outcome::ReadFailure;
 
 /// What was found.
@@ -50,10 +50,10 @@ pub(super) fn look_up(
     let tell = |news| {
         let found = &mut *lock(&desk);
         match news {
-            News::Page(page) => page.into_iter().for_each(|number| found.put(number)),
-            News::WabaRead(_, Ok(())) => {}
-            News::WabaRead(waba, Err(failure)) => found.unread_wabas.push((waba, failure)),
-            News::NumberUnread(id, failure) => found.unread.push((id, failure)),
+            NumbersEvent::Page(page) => page.into_iter().for_each(|number| found.put(number)),
+            NumbersEvent::WabaFinished(_, Ok(())) => {}
+            NumbersEvent::WabaFinished(waba, Err(failure)) => found.unread_wabas.push((waba, failure)),
+            NumbersEvent::NumberFailed(id, failure) => found.unread.push((id, failure)),
         }
         // A number of the config is told as unread before it is told why.
         if found.missing == 0 && found.numbers.iter().all(|number| number.read_at.is_some()) {
@@ -62,7 +62,7 @@ pub(super) fn look_up(
     };
     runtime.block_on(async {
         tokio::select! {
-            () = listing::read(graph, Sources { wabas, numbers }, &tell) => {}
+            () = listing::read_numbers(graph, NumberSources { wabas, numbers }, &tell) => {}
             () = all_found.notified() => {}
         }
     });
@@ -75,8 +75,8 @@ fn lock(desk: &Mutex<Found>) -> MutexGuard<'_, Found> {
 
 impl Found {
     fn nothing_of(ids: impl ExactSizeIterator<Item = PhoneNumberId>) -> Self {
-        let facts = Arc::<Facts>::default();
-        let unread = |id| Number { facts: Arc::clone(&facts), ..Number::unread(id, None) };
+        let facts = Arc::<NumberDetails>::default();
+        let unread = |id| Number { details: Arc::clone(&facts), ..Number::from_config(id, None) };
         let numbers: Vec<_> = ids.map(unread).collect();
         let (places, missing) = (Places::of(&numbers), numbers.len());
         let told = vec![false; missing];
@@ -92,7 +92,7 @@ impl Found {
         let Some(place) = self.place(number.id) else { return };
         self.missing -= usize::from(!mem::replace(&mut self.told[place], true));
         let slot = &mut self.numbers[place];
-        *slot = Number { name: None, facts: Arc::clone(&slot.facts), ..number };
+        *slot = Number { name: None, details: Arc::clone(&slot.details), ..number };
     }
 
     /// True if this number is one of the profile's, or might be: a list of the profile could not be read.
@@ -126,7 +126,7 @@ impl Found {
 /// Without the present status nothing is sent.
 fn refuse_unread(unread: &[(String, ReadFailure)]) -> Result<(), Failure> {
     let Some((first, failure)) = unread.first() else { return Ok(()) };
-    let told = Explanation::of_read_failure(failure);
+    let told = Explanation::for_read_failure(failure);
     let mut text = format!("{first} could not be read. {} Nothing was sent.", told.reason);
     if unread.len() > 1 {
         let more = unread.len() - 1;

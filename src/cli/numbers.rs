@@ -8,13 +8,13 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::records::{Form, NumberRecord, Printer, UnreadWaba};
 use super::{Failure, Global, closed_pipe, complain, need_config, paint, simulate};
-use crate::catalogue::{self, Explanation, Scope};
+use crate::catalogue::{self, Explanation, ErrorScope};
 use crate::config::{Config, Env, Overrides, Profile};
 use crate::graph::Graph;
-use crate::listing::{self, News, Sources};
+use crate::listing::{self, NumbersEvent, NumberSources};
 use crate::number::{Number, PhoneNumberId, TwoStep, Waba, WabaId};
-use crate::outcome::{Fault, ReadFailure};
-use crate::text::Clean;
+use crate::outcome::{ApiError, ReadFailure};
+use crate::text::CleanText;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -77,9 +77,9 @@ impl From<TwoStepState> for TwoStep {
 }
 
 pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
-    let Config { source, profile, .. } = need_config(overrides, env)?;
+    let Config { path: source, profile, .. } = need_config(overrides, env)?;
     if flags.verbose {
-        let source = Clean::new(&source.display().to_string());
+        let source = CleanText::new(&source.display().to_string());
         complain(&format!("pindesk: config {source}, profile {}, {}", profile.name, profile.endpoint.url));
     }
     let graph = open(&profile)?;
@@ -90,7 +90,7 @@ pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &G
 }
 
 pub(super) fn open(profile: &Profile) -> Result<Graph, Failure> {
-    let credentials = profile.credentials().map_err(|error| Failure::NoAccess(error.to_string()))?;
+    let credentials = profile.load_credentials().map_err(|error| Failure::NoAccess(error.to_string()))?;
     let credentials = credentials.ok_or_else(|| {
         Failure::NoAccess(format!(
             "the config names no access token: add token_file or token_command under [profile.{}].",
@@ -104,16 +104,16 @@ pub(super) fn open(profile: &Profile) -> Result<Graph, Failure> {
 /// What stops a listing, in the order of the exit codes: where several fit, the upper one wins.
 pub(super) fn exit_code(failure: &ReadFailure) -> u8 {
     match failure {
-        ReadFailure::Fault(fault) if is_about_access(fault) => 8,
-        ReadFailure::Fault(fault) if catalogue::explain(fault).scope == Scope::Meta => 7,
-        ReadFailure::Fault(_) => 3,
-        ReadFailure::NotSent(_) | ReadFailure::NoAnswer | ReadFailure::StrangeReply { .. } => 7,
+        ReadFailure::Api(fault) if is_about_access(fault) => 8,
+        ReadFailure::Api(fault) if catalogue::lookup(fault).scope == ErrorScope::ServerError => 7,
+        ReadFailure::Api(_) => 3,
+        ReadFailure::NotSent(_) | ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. } => 7,
     }
 }
 
 /// The access token was refused, or a permission is missing.
-fn is_about_access(fault: &Fault) -> bool {
-    catalogue::explain(fault).scope == Scope::Token || matches!(fault.code, 3 | 10 | 200..=299)
+fn is_about_access(fault: &ApiError) -> bool {
+    catalogue::lookup(fault).scope == ErrorScope::Token || matches!(fault.code, 3 | 10 | 200..=299)
 }
 
 fn list(options: &ListOptions, profile: &Profile, graph: Graph, quiet: bool) -> Result<u8, Failure> {
@@ -124,7 +124,7 @@ fn list(options: &ListOptions, profile: &Profile, graph: Graph, quiet: bool) -> 
     let (tell, news) = mpsc::channel();
     let runtime = simulate::runtime()?;
     let reader = std::thread::spawn(move || {
-        runtime.block_on(listing::read(&graph, sources, &|news| {
+        runtime.block_on(listing::read_numbers(&graph, sources, &|news| {
             // Whoever printed is gone: a closed pipe.
             tell.send(news).ok();
         }));
@@ -133,20 +133,20 @@ fn list(options: &ListOptions, profile: &Profile, graph: Graph, quiet: bool) -> 
     let (mut unread, mut code) = (Vec::new(), 0);
     for piece in news {
         let result = match piece {
-            News::Page(numbers) => printer.numbers(numbers),
-            News::WabaRead(_, Ok(())) => Ok(()),
-            News::WabaRead(waba, Err(failure)) => {
+            NumbersEvent::Page(numbers) => printer.numbers(numbers),
+            NumbersEvent::WabaFinished(_, Ok(())) => Ok(()),
+            NumbersEvent::WabaFinished(waba, Err(failure)) => {
                 code = worse(code, exit_code(&failure));
-                let told = Explanation::of_read_failure(&failure);
+                let told = Explanation::for_read_failure(&failure);
                 if !quiet {
                     complain(&format!("pindesk: WABA {} could not be read. {}", told_waba(&waba), told.reason));
                 }
                 unread.push(UnreadWaba { id: waba.id.to_string(), reason: told.reason.into_owned() });
                 Ok(())
             }
-            News::NumberUnread(id, failure) => {
+            NumbersEvent::NumberFailed(id, failure) => {
                 code = worse(code, exit_code(&failure));
-                let told = Explanation::of_read_failure(&failure);
+                let told = Explanation::for_read_failure(&failure);
                 if !quiet {
                     complain(&format!("pindesk: number {id} could not be read. {}", told.reason));
                 }
@@ -175,7 +175,7 @@ pub(super) const fn worse(before: u8, now: u8) -> u8 {
     if before == 0 || (now != 0 && now < before) { now } else { before }
 }
 
-fn sources(options: &ListOptions, profile: &Profile) -> Result<Sources, Failure> {
+fn sources(options: &ListOptions, profile: &Profile) -> Result<NumberSources, Failure> {
     let Some(only) = options.waba else {
         let mut numbers = profile.numbers.clone();
         if options.json || options.csv {
@@ -184,18 +184,18 @@ fn sources(options: &ListOptions, profile: &Profile) -> Result<Sources, Failure>
                 *name = None;
             }
         }
-        return Ok(Sources { wabas: profile.wabas.clone(), numbers });
+        return Ok(NumberSources { wabas: profile.wabas.clone(), numbers });
     };
     let wabas: Vec<_> = profile.wabas.iter().filter(|waba| waba.id == only).cloned().collect();
     if wabas.is_empty() {
         return Err(Failure::Usage(format!("WABA {only} is not in the profile {}.", profile.name)));
     }
-    Ok(Sources { wabas, numbers: Vec::new() })
+    Ok(NumberSources { wabas, numbers: Vec::new() })
 }
 
 fn show(id: PhoneNumberId, json: bool, profile: &Profile, graph: &Graph) -> Result<u8, Failure> {
-    let number = simulate::runtime()?.block_on(graph.number(id)).map_err(|failure| {
-        let told = Explanation::of_read_failure(&failure);
+    let number = simulate::runtime()?.block_on(graph.read_number(id)).map_err(|failure| {
+        let told = Explanation::for_read_failure(&failure);
         let mut text = format!("number {id} could not be read. {}", told.reason);
         for step in told.advice {
             text.push_str("\n  ");
@@ -225,7 +225,7 @@ fn print_fields(number: &Number) -> io::Result<()> {
         ("Name", record.verified_name),
         ("phone number ID", Some(record.phone_number_id)),
         ("WABA", Some(waba)),
-        ("Two-step", Some(number.two_step.words())),
+        ("Two-step", Some(number.two_step.label())),
         ("Status", record.status),
         ("Ownership code", record.code_verification_status),
         ("Platform", record.platform_type),

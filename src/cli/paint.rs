@@ -4,13 +4,13 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use crate::text::{cut, width};
+use crate::text::{truncate, width};
 
 /// Cells of so many columns, two blanks between them, and a last one that may be as long as it is.
 pub(super) fn row(cells: &[(&str, usize)], last: &str) -> String {
     let mut row = String::new();
     for (text, columns) in cells {
-        let shown = cut(text, *columns);
+        let shown = truncate(text, *columns);
         row.push_str(&shown);
         row.push_str(&" ".repeat(columns.saturating_sub(width(&shown)) + 2));
     }

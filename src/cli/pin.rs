@@ -22,7 +22,7 @@ use super::{Failure, Global, complain, need_config, numbers, paint, simulate, va
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::graph::Graph;
 use crate::number::{Number, PhoneNumberId};
-use crate::pin::Pins;
+use crate::pin::PinChoice;
 
 /// Room for 100,000 IDs with comments.
 const MAX_LIST_BYTES: u64 = 16 << 20;
@@ -90,7 +90,7 @@ pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &G
         asked.refuse(need_config(overrides, env).ok().as_ref())?;
     }
     let pins = pins(options.pin_file.as_deref())?;
-    let place = config::state_dir(overrides, env)?;
+    let place = config::resolve_state_dir(overrides, env)?;
     let config = need_config(overrides, env)?;
     checks::permission(&config.profile, flags)?;
     let (books, is_sealed) = if options.dry_run {
@@ -131,8 +131,8 @@ fn syncs(_options: &SetOptions) -> bool {
 }
 
 /// Where the PINs come from.
-pub(super) fn pins(file: Option<&Path>) -> Result<Pins, Failure> {
-    let pins = file.map(pin_file::read).transpose()?.map_or(Pins::Random, Pins::Given);
+pub(super) fn pins(file: Option<&Path>) -> Result<PinChoice, Failure> {
+    let pins = file.map(pin_file::read).transpose()?.map_or(PinChoice::Random, PinChoice::Fixed);
     checks::strength(&pins, &[])?;
     Ok(pins)
 }

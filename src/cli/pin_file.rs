@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::Failure;
 use crate::config::guarded::{self, PIN_FILE};
 use crate::pin::{PIN_DIGITS, Pin};
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// Names standard input.
 pub(super) const STDIN: &str = "-";
@@ -23,12 +23,12 @@ pub(super) fn read(file: &Path) -> Result<Pin, Failure> {
     if file.as_os_str() == STDIN {
         return parse(&from_stdin()?, "standard input");
     }
-    let text = guarded::read(&PIN_FILE, file).map_err(|error| {
-        let is_special = error.is_no_regular_file();
+    let text = guarded::read_text(&PIN_FILE, file).map_err(|error| {
+        let is_special = error.is_not_regular_file();
         let hint = if is_special { " A PIN from a pipe is read from standard input: --pin-file -" } else { "" };
         Failure::Usage(format!("{error}. Nothing was sent.{hint}"))
     })?;
-    parse(text.as_bytes(), &format!("the PIN file {}", Clean::new(&guarded::shown(file))))
+    parse(text.as_bytes(), &format!("the PIN file {}", CleanText::new(&guarded::redacted_path(file))))
 }
 
 fn from_stdin() -> Result<Zeroizing<Vec<u8>>, Failure> {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::paint;
 use crate::number::{Number, PhoneNumberId, TwoStep};
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// The version of the JSON below.
 const SCHEMA: u8 = 1;
@@ -34,22 +34,22 @@ pub(super) struct NumberRecord<'a> {
 
 impl<'a> From<&'a Number> for NumberRecord<'a> {
     fn from(number: &'a Number) -> Self {
-        let text = |value: &'a Option<Clean>| value.as_ref().map(Clean::as_str);
+        let text = |value: &'a Option<CleanText>| value.as_ref().map(CleanText::as_str);
         let waba = number.waba.as_deref();
         Self {
             schema: SCHEMA,
             phone_number_id: number.id.as_str(),
             waba_id: waba.map(|waba| waba.id.as_str()),
-            waba_name: waba.and_then(|waba| waba.name.as_ref()).map(Clean::as_str),
-            display_phone_number: text(&number.display),
+            waba_name: waba.and_then(|waba| waba.name.as_ref()).map(CleanText::as_str),
+            display_phone_number: text(&number.display_number),
             verified_name: text(&number.name),
-            two_step: number.two_step.json(),
-            status: text(&number.facts.status),
-            quality_rating: text(&number.facts.quality_rating),
-            code_verification_status: text(&number.facts.code_verification_status),
-            name_status: text(&number.facts.name_status),
-            platform_type: text(&number.facts.platform_type),
-            account_mode: text(&number.facts.account_mode),
+            two_step: number.two_step.json_value(),
+            status: text(&number.details.status),
+            quality_rating: text(&number.details.quality_rating),
+            code_verification_status: text(&number.details.code_verification_status),
+            name_status: text(&number.details.name_status),
+            platform_type: text(&number.details.platform_type),
+            account_mode: text(&number.details.account_mode),
         }
     }
 }
@@ -108,10 +108,10 @@ impl Form {
                 if is_first {
                     writeln!(out, "{}", table_row("NUMBER", "PHONE NUMBER ID", "WABA", "TWO-STEP", "STATUS", "NAME"))?;
                 }
-                let text = |value: &Option<Clean>| value.as_ref().map_or("-", Clean::as_str).to_owned();
+                let text = |value: &Option<CleanText>| value.as_ref().map_or("-", CleanText::as_str).to_owned();
                 let waba = number.waba.as_ref().map_or("-", |waba| waba.label());
-                let (status, name) = (text(&number.facts.status), text(&number.name));
-                let two_step = number.two_step.words();
+                let (status, name) = (text(&number.details.status), text(&number.name));
+                let two_step = number.two_step.label();
                 writeln!(out, "{}", table_row(number.label(), number.id.as_str(), waba, two_step, &status, &name))
             }
         }

@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::places::Places;
 use super::{complain, paint};
-use crate::catalogue::{Changed, Explanation};
-use crate::job::{JobId, JobState, Progress};
+use crate::catalogue::{Applied, Explanation};
+use crate::job::{JobId, ChangeState, Progress};
 use crate::number::{Number, PhoneNumberId};
-use crate::outcome::{Doubt, NotSent, Unchanged};
-use crate::text::Clean;
+use crate::outcome::{DoubtReason, NotSentReason, NotApplied};
+use crate::text::CleanText;
 
 /// The version of the JSON below.
 pub(super) const SCHEMA: u8 = 1;
@@ -31,18 +31,18 @@ pub(super) enum Request {
 
 impl Request {
     /// `None` while something is still to come.
-    fn of(state: &JobState) -> Option<Self> {
+    fn of(state: &ChangeState) -> Option<Self> {
         match state {
-            JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } => None,
-            JobState::Set(_) => Some(Self::Set),
-            JobState::Failed(..) => Some(Self::Failed),
-            JobState::NotSent(..) => Some(Self::NotSent),
-            JobState::InDoubt(standing) => Some(match older(&standing.doubt) {
-                Some(Unchanged::Refused(_)) => Self::Failed,
-                Some(Unchanged::NotSent(_)) => Self::NotSent,
+            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => None,
+            ChangeState::Set(_) => Some(Self::Set),
+            ChangeState::Failed(..) => Some(Self::Failed),
+            ChangeState::NotSent(..) => Some(Self::NotSent),
+            ChangeState::InDoubt(standing) => Some(match older(&standing.reason) {
+                Some(NotApplied::Refused(_)) => Self::Failed,
+                Some(NotApplied::NotSent(_)) => Self::NotSent,
                 None => Self::NoAnswer,
             }),
-            JobState::Settled(..) => Some(Self::NoAnswer),
+            ChangeState::Resolved(..) => Some(Self::NoAnswer),
         }
     }
 
@@ -83,7 +83,7 @@ impl<'a> ResultRecord<'a> {
             event: "result",
             phone_number_id: number.as_str(),
             request,
-            changed: changed(request, Changed::MayBe),
+            changed: changed(request, Applied::Maybe),
             code: None,
             subcode: None,
             http_status: None,
@@ -132,12 +132,12 @@ impl Tally {
         } += count;
     }
 
-    fn count(&mut self, request: Request, state: &JobState) {
+    fn count(&mut self, request: Request, state: &ChangeState) {
         self.add(request, 1);
-        if let JobState::InDoubt(standing) = state {
-            self.older_in_doubt += usize::from(older(&standing.doubt).is_some());
+        if let ChangeState::InDoubt(standing) = state {
+            self.older_in_doubt += usize::from(older(&standing.reason).is_some());
         }
-        if let JobState::NotSent(_, why) = state {
+        if let ChangeState::NotSent(_, why) = state {
             let code = exit_code_of(why);
             self.not_sent_code = if self.not_sent_code == 0 { code } else { self.not_sent_code.min(code) };
         }
@@ -197,11 +197,11 @@ impl Tally {
 }
 
 /// Where no number failed and none is in doubt, why some were not sent decides.
-const fn exit_code_of(why: &NotSent) -> u8 {
+const fn exit_code_of(why: &NotSentReason) -> u8 {
     match why {
-        NotSent::NoConnection(_) | NotSent::Tls(_) | NotSent::NoSureAnswers => 7,
-        NotSent::TokenRefused => 8,
-        NotSent::Stopped | NotSent::WabaRefused(_) | NotSent::RefusedHere(_) => 3,
+        NotSentReason::NoConnection(_) | NotSentReason::Tls(_) | NotSentReason::TooManyInDoubt => 7,
+        NotSentReason::TokenRefused => 8,
+        NotSentReason::Stopped | NotSentReason::WabaRefused(_) | NotSentReason::RefusedLocally(_) => 3,
     }
 }
 
@@ -221,7 +221,7 @@ pub(super) struct Results {
     /// What to do, and for how many numbers, for each kind of result.
     advice: BTreeMap<(&'static str, String), (usize, &'static [&'static str])>,
     /// Why numbers were refused here, and how many for each reason.
-    refusals: BTreeMap<Clean, usize>,
+    refusals: BTreeMap<CleanText, usize>,
 }
 
 impl Results {
@@ -235,15 +235,15 @@ impl Results {
     /// Takes in news; true if the change has come to rest.
     pub(super) fn take_in(&mut self, progress: &Progress) -> bool {
         let Some(request) = Request::of(&progress.state) else { return false };
-        let Some(told) = Explanation::of_job(&progress.state) else { return false };
+        let Some(told) = Explanation::for_change(&progress.state) else { return false };
         self.tally.count(request, &progress.state);
         if self.is_json {
             self.json(progress, request, &told);
         } else {
-            self.row(progress.number, request, &told.short);
+            self.row(progress.number, request, &told.summary);
         }
         if !told.advice.is_empty() {
-            let kind = (request.words(), told.short.into_owned());
+            let kind = (request.words(), told.summary.into_owned());
             self.advice.entry(kind).or_insert((0, told.advice)).0 += 1;
         }
         if let Some(why) = refused_here(&progress.state) {
@@ -253,13 +253,13 @@ impl Results {
     }
 
     fn json(&mut self, progress: &Progress, request: Request, told: &Explanation) {
-        let fault = progress.state.fault();
+        let fault = progress.state.api_error();
         self.print_json(&ResultRecord {
-            changed: changed(request, told.changed),
+            changed: changed(request, told.applied),
             code: fault.map(|fault| fault.code),
             subcode: fault.and_then(|fault| fault.subcode),
             http_status: http_status(&progress.state),
-            trace_id: fault.and_then(|fault| fault.trace_id.as_ref()).map(Clean::as_str),
+            trace_id: fault.and_then(|fault| fault.trace_id.as_ref()).map(CleanText::as_str),
             tries: tries(&progress.state),
             change: progress.change.map(|change| change.to_string()),
             advice: told.advice,
@@ -280,7 +280,7 @@ impl Results {
         if self.is_json {
             self.print_json(&ResultRecord::new(&number.id, Request::NotSent, reason));
         } else {
-            let two_step = format!("two-step {}", number.two_step.words());
+            let two_step = format!("two-step {}", number.two_step.label());
             let cells = [("would send", 10), (number.label(), 18), (number.id.as_str(), 18)];
             self.print(&paint::row(&cells, &two_step));
         }
@@ -359,71 +359,71 @@ impl Results {
 }
 
 /// Whether this request changed anything; one that was refused or never left did not, whatever an older one may do.
-const fn changed(request: Request, told: Changed) -> Option<bool> {
+const fn changed(request: Request, told: Applied) -> Option<bool> {
     match (request, told) {
         (Request::Set, _) => Some(true),
-        (Request::Failed | Request::NotSent, _) | (Request::NoAnswer, Changed::Nothing) => Some(false),
-        (Request::NoAnswer, Changed::MayBe | Changed::Yes) => None,
+        (Request::Failed | Request::NotSent, _) | (Request::NoAnswer, Applied::No) => Some(false),
+        (Request::NoAnswer, Applied::Maybe | Applied::Yes) => None,
     }
 }
 
-fn http_status(state: &JobState) -> Option<u16> {
+fn http_status(state: &ChangeState) -> Option<u16> {
     match state {
-        JobState::Set(_) => Some(200),
-        JobState::Failed(_, fault) => Some(fault.http_status),
-        JobState::InDoubt(standing) => standing.doubt.http_status(),
-        JobState::Queued
-        | JobState::Sending { .. }
-        | JobState::Waiting { .. }
-        | JobState::NotSent(..)
-        | JobState::Settled(..) => None,
+        ChangeState::Set(_) => Some(200),
+        ChangeState::Failed(_, fault) => Some(fault.http_status),
+        ChangeState::InDoubt(standing) => standing.reason.http_status(),
+        ChangeState::Queued
+        | ChangeState::Sending { .. }
+        | ChangeState::Waiting { .. }
+        | ChangeState::NotSent(..)
+        | ChangeState::Resolved(..) => None,
     }
 }
 
 /// Requests made of this change. Those of an older PIN are not counted.
-fn tries(state: &JobState) -> u8 {
+fn tries(state: &ChangeState) -> u8 {
     match state {
-        JobState::Queued => 0,
-        JobState::Sending { attempt } | JobState::Waiting { attempt, .. } => *attempt,
-        JobState::Set(finished)
-        | JobState::Failed(finished, _)
-        | JobState::NotSent(finished, _)
-        | JobState::Settled(finished, _) => finished.tries,
-        JobState::InDoubt(standing) => match older(&standing.doubt) {
-            Some(Unchanged::NotSent(_)) => 0,
-            Some(Unchanged::Refused(_)) => 1,
-            None => standing.sent.tries(),
+        ChangeState::Queued => 0,
+        ChangeState::Sending { attempt } | ChangeState::Waiting { attempt, .. } => *attempt,
+        ChangeState::Set(finished)
+        | ChangeState::Failed(finished, _)
+        | ChangeState::NotSent(finished, _)
+        | ChangeState::Resolved(finished, _) => finished.attempts,
+        ChangeState::InDoubt(standing) => match older(&standing.reason) {
+            Some(NotApplied::NotSent(_)) => 0,
+            Some(NotApplied::Refused(_)) => 1,
+            None => standing.send_history.attempts(),
         },
     }
 }
 
 /// Why the request was refused here, if it was.
-fn refused_here(state: &JobState) -> Option<&Clean> {
+fn refused_here(state: &ChangeState) -> Option<&CleanText> {
     let why = match state {
-        JobState::NotSent(_, why) => Some(why),
-        JobState::InDoubt(standing) => match older(&standing.doubt) {
-            Some(Unchanged::NotSent(why)) => Some(why),
-            Some(Unchanged::Refused(_)) | None => None,
+        ChangeState::NotSent(_, why) => Some(why),
+        ChangeState::InDoubt(standing) => match older(&standing.reason) {
+            Some(NotApplied::NotSent(why)) => Some(why),
+            Some(NotApplied::Refused(_)) | None => None,
         },
-        JobState::Queued
-        | JobState::Sending { .. }
-        | JobState::Waiting { .. }
-        | JobState::Set(_)
-        | JobState::Failed(..)
-        | JobState::Settled(..) => None,
+        ChangeState::Queued
+        | ChangeState::Sending { .. }
+        | ChangeState::Waiting { .. }
+        | ChangeState::Set(_)
+        | ChangeState::Failed(..)
+        | ChangeState::Resolved(..) => None,
     };
     match why? {
-        NotSent::RefusedHere(why) => Some(why),
-        NotSent::NoConnection(_)
-        | NotSent::Tls(_)
-        | NotSent::Stopped
-        | NotSent::TokenRefused
-        | NotSent::WabaRefused(_)
-        | NotSent::NoSureAnswers => None,
+        NotSentReason::RefusedLocally(why) => Some(why),
+        NotSentReason::NoConnection(_)
+        | NotSentReason::Tls(_)
+        | NotSentReason::Stopped
+        | NotSentReason::TokenRefused
+        | NotSentReason::WabaRefused(_)
+        | NotSentReason::TooManyInDoubt => None,
     }
 }
 
 /// What the last request came to, where the number is in doubt only because of an older PIN.
-const fn older(doubt: &Doubt) -> Option<&Unchanged> {
-    if let Doubt::OlderPin(last) = doubt { Some(last) } else { None }
+const fn older(doubt: &DoubtReason) -> Option<&NotApplied> {
+    if let DoubtReason::OlderPinInDoubt(last) = doubt { Some(last) } else { None }
 }

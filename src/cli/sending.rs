@@ -15,23 +15,23 @@ use super::desk::Books;
 use super::ending::Ending;
 use super::results::Results;
 use super::{Failure, complain, paint};
-use crate::batch::{Batch, Records};
+use crate::batch::{JobsHandle, Recorder};
 use crate::graph::Graph;
 use crate::job::{JobId, Progress};
 use crate::journal::{PinSource, Plan, Refused};
 use crate::moment::Clock;
 use crate::number::Number;
-use crate::pin::Pins;
-use crate::text::Clean;
+use crate::pin::PinChoice;
+use crate::text::CleanText;
 
 /// What was checked and confirmed, with everything that carries it out.
 pub(super) struct Order {
     /// The profile's name.
-    pub(super) profile: Clean,
+    pub(super) profile: CleanText,
     /// The job that is taken up again, or `None` for a new one.
     pub(super) job: Option<JobId>,
     pub(super) numbers: Vec<Number>,
-    pub(super) pins: Pins,
+    pub(super) pins: PinChoice,
     pub(super) graph: Graph,
     pub(super) books: Books,
     pub(super) concurrency: usize,
@@ -59,16 +59,16 @@ pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Res
     let numbers = Arc::new(numbers);
     let mut results = Results::new(telling.is_json, Arc::clone(&numbers));
     let where_pins_are = match (&pins, &recipients) {
-        (Pins::Given(_), Some(_)) => None,
-        (Pins::Given(_), None) => {
+        (PinChoice::Fixed(_), Some(_)) => None,
+        (PinChoice::Fixed(_), None) => {
             Some("pindesk: no escrow recipients are configured: only you have this PIN. Keep it.")
         }
-        (Pins::Random, _) => Some("pindesk: the PINs are in the escrow: pindesk escrow open --identity FILE"),
+        (PinChoice::Random, _) => Some("pindesk: the PINs are in the escrow: pindesk escrow open --identity FILE"),
     };
     let (batch, mut progress) = {
         let _guard = runtime.enter();
-        let records = Records { journal: journal.clone(), recipients };
-        Batch::start(Some(graph), records, recovered.unresolved, concurrency, Clock::System)
+        let records = Recorder { journal: journal.clone(), recipients };
+        JobsHandle::start(Some(graph), records, recovered.unresolved, concurrency, Clock::System)
     };
     // What is left of before was told before the batch did anything else.
     while progress.try_recv().is_ok() {}
@@ -77,7 +77,7 @@ pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Res
     stops.mind(batch.clone());
     // Each comes to rest once: nothing is settled or sent again here.
     let mut pending = numbers.len();
-    batch.set_each(job, numbers, pins);
+    batch.set_pin_of_each(job, numbers, pins);
     // Who was told to end before this had nothing to stop.
     if ending.exit_code().is_some() {
         batch.stop();
@@ -88,7 +88,7 @@ pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Res
             break;
         }
     }
-    let death = batch.records_died().borrow().clone();
+    let death = batch.journal_failure().borrow().clone();
     results.sum_up(Some(job));
     if let Some(why) = &death {
         complain(&format!("pindesk: {why}"));
@@ -123,10 +123,10 @@ fn work(
     }
 }
 
-fn plan(profile: Clean, pins: &Pins, numbers: &[Number]) -> Plan {
+fn plan(profile: CleanText, pins: &PinChoice, numbers: &[Number]) -> Plan {
     let source = match pins {
-        Pins::Given(_) => PinSource::Given,
-        Pins::Random => PinSource::Random,
+        PinChoice::Fixed(_) => PinSource::Given,
+        PinChoice::Random => PinSource::Random,
     };
     Plan { profile, pins: source, numbers: numbers.iter().map(|number| (number.id, number.waba_id())).collect() }
 }

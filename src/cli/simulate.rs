@@ -12,7 +12,7 @@ use signal_hook::iterator::Signals;
 use super::{Failure, values};
 use crate::config::guarded;
 use crate::simulator::{FaultPlan, Simulator, SimulatorSpec, WorldSpec};
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// Numbers in a world, where nothing else is asked for.
 pub(super) const NUMBERS: usize = 12_408;
@@ -54,7 +54,7 @@ pub(super) fn spec(numbers: usize, seed: u64, latency_ms: u64, faults: FaultPlan
 
 /// Reads a file of faults.
 pub(super) fn faults(file: &Path) -> Result<FaultPlan, Failure> {
-    let name = Clean::new(&guarded::shown(file));
+    let name = CleanText::new(&guarded::redacted_path(file));
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::Usage(format!("cannot read the faults file {name}: {error}")))?;
     FaultPlan::parse(&text).map_err(|error| Failure::Usage(format!("{name}: {error}")))

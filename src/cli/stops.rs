@@ -10,7 +10,7 @@ use std::time::Duration;
 use signal_hook::consts::SIGTSTP;
 use signal_hook::iterator::Signals;
 
-use crate::batch::Batch;
+use crate::batch::JobsHandle;
 use crate::journal::Journal;
 use crate::process;
 
@@ -25,14 +25,14 @@ pub(super) struct Stops(Arc<Mutex<AtWork>>);
 #[derive(Debug, Default)]
 struct AtWork {
     journal: Option<Journal>,
-    batch: Option<Batch>,
+    batch: Option<JobsHandle>,
 }
 
 impl Stops {
     /// Listens from now on, for as long as the process lives; not where the signal was to be ignored.
     pub(super) fn listen() -> io::Result<Self> {
         let stops = Self::default();
-        if !process::may_stop() {
+        if !process::can_suspend() {
             return Ok(stops);
         }
         let mut signals = Signals::new([SIGTSTP])?;
@@ -54,20 +54,20 @@ impl Stops {
     }
 
     /// From now on this sends.
-    pub(super) fn mind(&self, batch: Batch) {
+    pub(super) fn mind(&self, batch: JobsHandle) {
         self.lock().batch = Some(batch);
     }
 
     /// Until somebody continues the process.
     fn stop(&self) {
         let at_work = self.lock();
-        at_work.batch.iter().for_each(Batch::pause);
+        at_work.batch.iter().for_each(JobsHandle::pause);
         let paused = at_work.journal.as_ref().map(Journal::pause);
         // Where nobody could continue it, it goes on, as the kernel has it.
-        process::stop().ok();
+        process::suspend().ok();
         drop(paused);
         thread::sleep(LAST_WORD);
-        at_work.batch.iter().for_each(Batch::go_on);
+        at_work.batch.iter().for_each(JobsHandle::resume);
     }
 
     fn lock(&self) -> MutexGuard<'_, AtWork> {

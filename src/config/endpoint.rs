@@ -34,43 +34,43 @@ pub struct GraphUrl(Url);
 
 /// Why a URL cannot be a [`GraphUrl`]. Repeats no part of it, which may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadGraphUrl {
+pub enum ParseGraphUrlError {
     /// Does not parse.
     #[error("this is not a URL")]
-    NotAUrl,
+    InvalidUrl,
     /// Plain http to another machine, or another scheme.
     #[error("only https is allowed, or http to a loopback address such as http://127.0.0.1:8080")]
     NotEncrypted,
     /// A user or password in it.
     #[error("a user or password in the URL is not allowed")]
-    HasUser,
+    HasCredentials,
     /// A query or a fragment.
     #[error("a query or a fragment in the URL is not allowed")]
-    HasMore,
+    HasQueryOrFragment,
     /// A version in the path, which `graph_version` holds: it would stand there twice.
     #[error("the version belongs in graph_version, not in the URL")]
     HasVersion,
 }
 
 impl FromStr for GraphUrl {
-    type Err = BadGraphUrl;
+    type Err = ParseGraphUrlError;
 
-    fn from_str(text: &str) -> Result<Self, BadGraphUrl> {
-        let url = Url::parse(text).map_err(|_| BadGraphUrl::NotAUrl)?;
+    fn from_str(text: &str) -> Result<Self, ParseGraphUrlError> {
+        let url = Url::parse(text).map_err(|_| ParseGraphUrlError::InvalidUrl)?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(BadGraphUrl::HasUser);
+            return Err(ParseGraphUrlError::HasCredentials);
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(BadGraphUrl::HasMore);
+            return Err(ParseGraphUrlError::HasQueryOrFragment);
         }
         if url.path_segments().is_some_and(|mut parts| parts.any(|part| part.parse::<GraphVersion>().is_ok())) {
-            return Err(BadGraphUrl::HasVersion);
+            return Err(ParseGraphUrlError::HasVersion);
         }
         let url = Self(url);
         match url.0.scheme() {
             "https" if url.0.has_host() => Ok(url),
             "http" if url.is_loopback() => Ok(url),
-            _ => Err(BadGraphUrl::NotEncrypted),
+            _ => Err(ParseGraphUrlError::NotEncrypted),
         }
     }
 }
@@ -122,16 +122,16 @@ pub struct GraphVersion(String);
 /// The text is not a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a version looks like {DEFAULT_GRAPH_VERSION}")]
-pub struct NotAVersion;
+pub struct ParseVersionError;
 
 impl FromStr for GraphVersion {
-    type Err = NotAVersion;
+    type Err = ParseVersionError;
 
-    fn from_str(text: &str) -> Result<Self, NotAVersion> {
-        let (major, minor) = text.strip_prefix('v').and_then(|rest| rest.split_once('.')).ok_or(NotAVersion)?;
+    fn from_str(text: &str) -> Result<Self, ParseVersionError> {
+        let (major, minor) = text.strip_prefix('v').and_then(|rest| rest.split_once('.')).ok_or(ParseVersionError)?;
         let is_number =
             |part: &str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit());
-        if is_number(major) && is_number(minor) { Ok(Self(text.to_owned())) } else { Err(NotAVersion) }
+        if is_number(major) && is_number(minor) { Ok(Self(text.to_owned())) } else { Err(ParseVersionError) }
     }
 }
 
@@ -147,13 +147,13 @@ pub struct AccessToken(SecretString);
 
 /// The text cannot be a token. Says nothing of what it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotAToken {
+pub enum ParseSecretError {
     /// Nothing there.
     #[error("it is empty")]
     Empty,
     /// Blanks, control or non-ASCII characters inside, or more than 4 kB.
     #[error("it is not one line of ASCII without blanks, of at most 4,096 characters")]
-    NotOneWord,
+    InvalidFormat,
 }
 
 impl AccessToken {
@@ -161,14 +161,14 @@ impl AccessToken {
     ///
     /// # Errors
     /// Nothing, several words, or characters that no token has.
-    pub fn parse(text: &str) -> Result<Self, NotAToken> {
+    pub fn parse(text: &str) -> Result<Self, ParseSecretError> {
         const MAX_BYTES: usize = 4_096;
         let word = text.trim();
         if word.is_empty() {
-            return Err(NotAToken::Empty);
+            return Err(ParseSecretError::Empty);
         }
         if word.len() > MAX_BYTES || !word.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(NotAToken::NotOneWord);
+            return Err(ParseSecretError::InvalidFormat);
         }
         Ok(Self(word.to_owned().into()))
     }
@@ -195,7 +195,7 @@ impl AppSecret {
     ///
     /// # Errors
     /// Nothing, several words, or characters that no secret has.
-    pub fn parse(text: &str) -> Result<Self, NotAToken> {
+    pub fn parse(text: &str) -> Result<Self, ParseSecretError> {
         AccessToken::parse(text).map(|word| Self(word.0))
     }
 
@@ -237,16 +237,16 @@ mod tests {
             assert!(good.parse::<GraphUrl>().is_ok(), "{good}");
         }
         let bad = [
-            ("http://graph.facebook.com", BadGraphUrl::NotEncrypted),
-            ("http://localhost:1", BadGraphUrl::NotEncrypted),
-            ("http://127.0.0.1.evil.example", BadGraphUrl::NotEncrypted),
-            ("http://10.0.0.1", BadGraphUrl::NotEncrypted),
-            ("ftp://127.0.0.1", BadGraphUrl::NotEncrypted),
-            ("file:///etc/passwd", BadGraphUrl::NotEncrypted),
-            ("https://graph.facebook.com@evil.example", BadGraphUrl::HasUser),
-            ("https://graph.facebook.com/?x=1", BadGraphUrl::HasMore),
-            ("https://graph.facebook.com/v24.0", BadGraphUrl::HasVersion),
-            ("graph.facebook.com", BadGraphUrl::NotAUrl),
+            ("http://graph.facebook.com", ParseGraphUrlError::NotEncrypted),
+            ("http://localhost:1", ParseGraphUrlError::NotEncrypted),
+            ("http://127.0.0.1.evil.example", ParseGraphUrlError::NotEncrypted),
+            ("http://10.0.0.1", ParseGraphUrlError::NotEncrypted),
+            ("ftp://127.0.0.1", ParseGraphUrlError::NotEncrypted),
+            ("file:///etc/passwd", ParseGraphUrlError::NotEncrypted),
+            ("https://graph.facebook.com@evil.example", ParseGraphUrlError::HasCredentials),
+            ("https://graph.facebook.com/?x=1", ParseGraphUrlError::HasQueryOrFragment),
+            ("https://graph.facebook.com/v24.0", ParseGraphUrlError::HasVersion),
+            ("graph.facebook.com", ParseGraphUrlError::InvalidUrl),
         ];
         for (text, why) in bad {
             assert_eq!(text.parse::<GraphUrl>(), Err(why), "{text}");
@@ -268,7 +268,7 @@ mod tests {
         let token = AccessToken::parse(" EAAJfake\n").expect("a token");
         assert_eq!(token.expose(), "EAAJfake");
         assert_eq!(format!("{token:?}"), "AccessToken(…)");
-        assert_eq!(AccessToken::parse(" \n").err(), Some(NotAToken::Empty));
-        assert_eq!(AccessToken::parse("two words").err(), Some(NotAToken::NotOneWord));
+        assert_eq!(AccessToken::parse(" \n").err(), Some(ParseSecretError::Empty));
+        assert_eq!(AccessToken::parse("two words").err(), Some(ParseSecretError::InvalidFormat));
     }
 }

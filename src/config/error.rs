@@ -6,8 +6,8 @@
 use std::fmt;
 
 use crate::config::guarded::FileError;
-use crate::config::source::{Place, Source, Trust};
-use crate::text::{self, Clean};
+use crate::config::source::{ConfigLocation, ConfigText, RedactionRule};
+use crate::text::{self, CleanText};
 
 /// The exit code of every error of this module, [`FileError`] and [`TokenError`](crate::config::TokenError) included:
 /// config, access token or state directory missing, unreadable or unsafe.
@@ -21,48 +21,48 @@ pub enum ConfigError {
     File(#[from] FileError),
     /// Something in the file is wrong.
     #[error(transparent)]
-    Refused(#[from] Box<Refusal>),
+    Invalid(#[from] Box<ConfigDiagnostic>),
     /// The file has no `[profile.NAME]`.
     #[error("{file} has no profile: add a table [profile.NAME]")]
     NoProfile {
         /// The config file.
-        file: Clean,
+        file: CleanText,
     },
     /// Flag or variable ask for a profile that is not there.
-    #[error("{file} has no profile {wanted:?}; there is: {}", List(known))]
+    #[error("{file} has no profile {requested:?}; there is: {}", CommaSeparated(available))]
     UnknownProfile {
         /// The config file.
-        file: Clean,
+        file: CleanText,
         /// What was asked for.
-        wanted: Clean,
+        requested: CleanText,
         /// What is there.
-        known: Vec<Clean>,
+        available: Vec<CleanText>,
     },
     /// Several profiles, and nothing says which.
     #[error(
         "{file} has several profiles: {}. Choose one with --profile NAME, PINDESK_PROFILE or default_profile",
-        List(known)
+        CommaSeparated(available)
     )]
-    WhichProfile {
+    AmbiguousProfile {
         /// The config file.
-        file: Clean,
+        file: CleanText,
         /// What is there.
-        known: Vec<Clean>,
+        available: Vec<CleanText>,
     },
     /// There is no place for the state.
     #[error("no state directory: HOME is not set; use --state-dir DIR or PINDESK_STATE_DIR")]
     NoHome,
 }
 
-impl From<Refusal> for ConfigError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(Box::new(refusal))
+impl From<ConfigDiagnostic> for ConfigError {
+    fn from(refusal: ConfigDiagnostic) -> Self {
+        Self::Invalid(Box::new(refusal))
     }
 }
 
-struct List<'a>(&'a [Clean]);
+struct CommaSeparated<'a>(&'a [CleanText]);
 
-impl fmt::Display for List<'_> {
+impl fmt::Display for CommaSeparated<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, name) in self.0.iter().enumerate() {
             write!(f, "{}{name}", if index == 0 { "" } else { ", " })?;
@@ -73,46 +73,46 @@ impl fmt::Display for List<'_> {
 
 /// One place in the file that is wrong: what, where, the line, and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Refusal {
-    place: Place,
-    what: Clean,
-    expected: Clean,
-    meant: Option<Clean>,
+pub struct ConfigDiagnostic {
+    location: ConfigLocation,
+    message: CleanText,
+    expected: CleanText,
+    suggestion: Option<CleanText>,
 }
 
-impl Refusal {
+impl ConfigDiagnostic {
     /// Something wrong at a place.
-    pub(crate) fn new(place: Place, what: impl AsRef<str>, expected: impl AsRef<str>) -> Self {
-        Self { place, what: Clean::new(what.as_ref()), expected: Clean::new(expected.as_ref()), meant: None }
+    pub(crate) fn new(location: ConfigLocation, what: impl AsRef<str>, expected: impl AsRef<str>) -> Self {
+        Self { location, message: CleanText::new(what.as_ref()), expected: CleanText::new(expected.as_ref()), suggestion: None }
     }
 
     /// What the parser of TOML refuses. Its own message speaks of the grammar and repeats no value.
-    pub(crate) fn syntax(source: &Source<'_>, error: &toml::de::Error) -> Self {
+    pub(crate) fn from_toml_error(source: &ConfigText<'_>, error: &toml::de::Error) -> Self {
         let message = error.message();
         let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
         let what = if what.is_empty() { "this is not TOML" } else { what };
-        Self::new(source.place(&error.span().unwrap_or_default(), Trust::ByKey), what, expected)
+        Self::new(source.location(&error.span().unwrap_or_default(), RedactionRule::ByKey), what, expected)
     }
 
     /// Adds the candidate that `written` comes close to, if one does.
-    pub(crate) fn suggest(mut self, written: &str, candidates: &[&str]) -> Self {
-        self.meant = nearest(written, candidates).map(Clean::new);
+    pub(crate) fn with_suggestion(mut self, written: &str, candidates: &[&str]) -> Self {
+        self.suggestion = closest_match(written, candidates).map(CleanText::new);
         self
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ConfigDiagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { file, line, column, shown, caret, caret_width } = &self.place;
+        let ConfigLocation { file, line, column, redacted_line: shown, caret_column: caret, caret_width } = &self.location;
         let margin = line.to_string().len();
-        writeln!(f, "{file}:{line}:{column}: {}", self.what)?;
+        writeln!(f, "{file}:{line}:{column}: {}", self.message)?;
         writeln!(f, "{:margin$} |", "")?;
         writeln!(f, "{line} | {shown}")?;
         write!(f, "{:margin$} | {:caret$}{:^<caret_width$}", "", "", "")?;
         if !self.expected.as_str().is_empty() {
             write!(f, "\n{:margin$} = expected {}", "", self.expected)?;
         }
-        if let Some(meant) = &self.meant {
+        if let Some(meant) = &self.suggestion {
             write!(f, "\n{:margin$} = did you mean \"{meant}\"?", "")?;
         }
         Ok(())
@@ -120,9 +120,9 @@ impl fmt::Display for Refusal {
 }
 
 /// The candidate that a slip of the finger explains: at most a third of its characters differ.
-fn nearest<'a>(written: &str, candidates: &[&'a str]) -> Option<&'a str> {
+fn closest_match<'a>(written: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
-    let written = plain(text::cut(written, 100).as_ref());
+    let written = plain(text::truncate(written, 100).as_ref());
     candidates
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(&written, &plain(candidate)), *candidate))

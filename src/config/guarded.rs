@@ -15,25 +15,25 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::pin::PIN_DIGITS;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// What a kind of file must be like.
 #[derive(Debug)]
-pub(crate) struct Rules {
+pub(crate) struct FilePolicy {
     /// What it is called in errors.
     role: &'static str,
     max_bytes: usize,
     /// Mode bits that it must not have.
-    forbidden: u32,
+    forbidden_mode_bits: u32,
     /// The mode to give it, as `chmod` takes it.
     chmod: &'static str,
     /// True if it may be root's instead of the user's.
-    may_be_roots: bool,
+    allow_root_owner: bool,
 }
 
 /// What was found of an open file.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Found {
+pub(crate) struct FileAttributes {
     kind: FileType,
     owner: u32,
     mode: u32,
@@ -41,52 +41,52 @@ pub(crate) struct Found {
 }
 
 /// Holds no secret, so anybody may read it; but who changes it chooses where the token is sent.
-pub(crate) const CONFIG_FILE: Rules =
-    Rules { role: "config file", max_bytes: 4 << 20, forbidden: 0o022, chmod: "go-w", may_be_roots: true };
+pub(crate) const CONFIG_FILE: FilePolicy =
+    FilePolicy { role: "config file", max_bytes: 4 << 20, forbidden_mode_bits: 0o022, chmod: "go-w", allow_root_owner: true };
 
 /// Holds public keys; but who changes it reads the PINs.
-pub(crate) const RECIPIENTS_FILE: Rules =
-    Rules { role: "recipients file", max_bytes: 1 << 20, forbidden: 0o022, chmod: "go-w", may_be_roots: true };
+pub(crate) const RECIPIENTS_FILE: FilePolicy =
+    FilePolicy { role: "recipients file", max_bytes: 1 << 20, forbidden_mode_bits: 0o022, chmod: "go-w", allow_root_owner: true };
 
 /// Only the owner may touch it. The group counts as others: who is in it is not seen in the mode.
-pub(crate) const TOKEN_FILE: Rules = Rules {
+pub(crate) const TOKEN_FILE: FilePolicy = FilePolicy {
     role: "access token file",
     max_bytes: MAX_SECRET_BYTES,
-    forbidden: 0o077,
+    forbidden_mode_bits: 0o077,
     chmod: "600",
-    may_be_roots: true,
+    allow_root_owner: true,
 };
 
 /// As the token file.
-pub(crate) const APP_SECRET_FILE: Rules = Rules { role: "app secret file", ..TOKEN_FILE };
+pub(crate) const APP_SECRET_FILE: FilePolicy = FilePolicy { role: "app secret file", ..TOKEN_FILE };
 
 /// As the token file.
-pub(crate) const PIN_FILE: Rules = Rules { role: "PIN file", ..TOKEN_FILE };
+pub(crate) const PIN_FILE: FilePolicy = FilePolicy { role: "PIN file", ..TOKEN_FILE };
 
 /// A private key, that opens what was sealed: as the token file.
-pub(crate) const KEY_FILE: Rules = Rules { role: "key file", ..TOKEN_FILE };
+pub(crate) const KEY_FILE: FilePolicy = FilePolicy { role: "key file", ..TOKEN_FILE };
 
 /// What the program keeps is the user's own, root's not excepted: it is written, too.
-pub(crate) const STATE_FILE: Rules = Rules { role: "state file", may_be_roots: false, ..TOKEN_FILE };
+pub(crate) const STATE_FILE: FilePolicy = FilePolicy { role: "state file", allow_root_owner: false, ..TOKEN_FILE };
 
 /// The directory of these files.
-pub(crate) const STATE_DIR: Rules = Rules { role: "state directory", chmod: "700", ..STATE_FILE };
+pub(crate) const STATE_DIR: FilePolicy = FilePolicy { role: "state directory", chmod: "700", ..STATE_FILE };
 
 /// Far more than any token has.
 pub(crate) const MAX_SECRET_BYTES: usize = 64 << 10;
 
 /// A file cannot be used. Ends the program with [`EXIT_CODE`](crate::config::EXIT_CODE).
 #[derive(Debug, thiserror::Error)]
-#[error("{role} {path}: {fault}")]
+#[error("{role} {path}: {problem}")]
 pub struct FileError {
     role: &'static str,
-    path: Clean,
-    fault: FileFault,
+    path: CleanText,
+    problem: FileProblem,
 }
 
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
-pub enum FileFault {
+pub enum FileProblem {
     /// Nothing of that name.
     #[error("there is no such file")]
     Missing,
@@ -95,42 +95,42 @@ pub enum FileFault {
     Unreadable(io::Error),
     /// A directory, a pipe, a device.
     #[error("it is not a regular file")]
-    NotAFile,
+    NotRegularFile,
     /// It belongs to somebody else.
-    #[error("it belongs to user {owner}. Run: sudo chown {me} {path}")]
+    #[error("it belongs to user {owner}. Run: sudo chown {expected_owner} {path}")]
     WrongOwner {
         /// Whose it is.
         owner: u32,
         /// Whose it should be.
-        me: u32,
+        expected_owner: u32,
         /// The path, quoted for a shell.
-        path: Clean,
+        path: CleanText,
     },
     /// Its mode lets others read or write it.
-    #[error("others can {deed} it (mode {mode:04o}). Run: chmod {chmod} {path}")]
-    OpenToOthers {
+    #[error("others can {access} it (mode {mode:04o}). Run: chmod {chmod} {path}")]
+    ModeTooOpen {
         /// What they can do.
-        deed: &'static str,
+        access: &'static str,
         /// The mode it has.
         mode: u32,
         /// The mode to give it.
         chmod: &'static str,
         /// The path, quoted for a shell.
-        path: Clean,
+        path: CleanText,
     },
     /// It is known under other names, too.
     #[error(
         "it has {links} names, so others may reach it by another. Run: cp -p {path} {path}.new && mv {path}.new {path}"
     )]
-    ManyNames {
+    HardLinked {
         /// How many.
         links: u64,
         /// The path, quoted for a shell.
-        path: Clean,
+        path: CleanText,
     },
     /// Whoever made the link chooses what is read.
     #[error("the symbolic link belongs to user {owner}. Make it yourself, or name the file that it leads to")]
-    LinkOfOthers {
+    UntrustedSymlink {
         /// Whose link it is.
         owner: u32,
     },
@@ -142,100 +142,100 @@ pub enum FileFault {
     },
     /// Not UTF-8.
     #[error("it is not UTF-8 text")]
-    NotText,
+    NotUtf8,
 }
 
 impl FileError {
     /// True if there is no such file, which is no fault where it was only looked for.
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        matches!(self.fault, FileFault::Missing)
+        matches!(self.problem, FileProblem::Missing)
     }
 
     /// True for a directory, a pipe, a device.
     #[must_use]
-    pub fn is_no_regular_file(&self) -> bool {
-        matches!(self.fault, FileFault::NotAFile)
+    pub fn is_not_regular_file(&self) -> bool {
+        matches!(self.problem, FileProblem::NotRegularFile)
     }
 }
 
 /// The text of a file that keeps the rules. Wiped when dropped.
-pub(crate) fn read(rules: &Rules, path: &Path) -> Result<Zeroizing<String>, FileError> {
-    let text = read_as_me(rules, path).and_then(|mut bytes| {
+pub(crate) fn read_text(rules: &FilePolicy, path: &Path) -> Result<Zeroizing<String>, FileError> {
+    let text = read_checked(rules, path).and_then(|mut bytes| {
         String::from_utf8(std::mem::take(&mut bytes)).map(Zeroizing::new).map_err(|error| {
             drop(Zeroizing::new(error.into_bytes()));
-            FileFault::NotText
+            FileProblem::NotUtf8
         })
     });
     text.map_err(|fault| rules.error(path, fault))
 }
 
 /// The bytes of a file that keeps the rules. Wiped when dropped.
-pub(crate) fn read_bytes(rules: &Rules, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    read_as_me(rules, path).map_err(|fault| rules.error(path, fault))
+pub(crate) fn read_bytes(rules: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    read_checked(rules, path).map_err(|fault| rules.error(path, fault))
 }
 
-fn read_as_me(rules: &Rules, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileFault> {
+fn read_checked(rules: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
     let me = rustix::process::geteuid().as_raw();
-    let file = open(path, me)?;
-    let found = Found::of(&file).map_err(FileFault::Unreadable)?;
-    found.judge_file(rules, path, me)?;
+    let file = open_trusted(path, me)?;
+    let found = FileAttributes::from_fd(&file).map_err(FileProblem::Unreadable)?;
+    found.check_file(rules, path, me)?;
     // One allocation that is large enough, so that no copy of a secret stays behind when it grows.
-    let room = file.metadata().map_err(FileFault::Unreadable)?.len();
+    let room = file.metadata().map_err(FileProblem::Unreadable)?.len();
     let room = usize::try_from(room).map_or(rules.max_bytes, |len| len.min(rules.max_bytes)) + 64;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     let most = rules.max_bytes as u64 + 1;
-    file.take(most).read_to_end(&mut bytes).map_err(FileFault::Unreadable)?;
+    file.take(most).read_to_end(&mut bytes).map_err(FileProblem::Unreadable)?;
     if bytes.len() > rules.max_bytes {
-        return Err(FileFault::TooLarge { max_bytes: rules.max_bytes });
+        return Err(FileProblem::TooLarge { max_bytes: rules.max_bytes });
     }
     Ok(bytes)
 }
 
 /// Opens a file, through the links that root or the user made.
-fn open(path: &Path, me: u32) -> Result<File, FileFault> {
+fn open_trusted(path: &Path, me: u32) -> Result<File, FileProblem> {
     const MAX_LINKS: usize = 40;
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
-        match rustix::fs::open(&path, TO_BE_JUDGED | OFlags::RDONLY, Mode::empty()) {
+        match rustix::fs::open(&path, SAFE_OPEN_FLAGS | OFlags::RDONLY, Mode::empty()) {
             Ok(file) => return Ok(file.into()),
             Err(Errno::LOOP) => {}
-            Err(errno) => return Err(not_opened(errno)),
+            Err(errno) => return Err(open_problem(errno)),
         }
         let link = rustix::fs::open(&path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-            .map_err(not_opened)?;
-        let found = Found::of(&link).map_err(FileFault::Unreadable)?;
+            .map_err(open_problem)?;
+        let found = FileAttributes::from_fd(&link).map_err(FileProblem::Unreadable)?;
         // What was a link a moment ago and no longer is, is looked at again.
         if found.kind == FileType::Symlink {
-            if !found.is_owned_by(me) {
-                return Err(FileFault::LinkOfOthers { owner: found.owner });
+            if !found.is_trusted_owner(me) {
+                return Err(FileProblem::UntrustedSymlink { owner: found.owner });
             }
-            let target = rustix::fs::readlinkat(&link, "", Vec::new()).map_err(not_opened)?;
+            let target = rustix::fs::readlinkat(&link, "", Vec::new()).map_err(open_problem)?;
             // So the system names what is open and has no name, as /dev/stdin is where it is a pipe.
             if ["pipe:[", "socket:["].iter().any(|kind| target.as_bytes().starts_with(kind.as_bytes())) {
-                return Err(FileFault::NotAFile);
+                return Err(FileProblem::NotRegularFile);
             }
             path = path.parent().unwrap_or(Path::new("")).join(OsString::from_vec(target.into_bytes()));
         }
     }
-    Err(not_opened(Errno::LOOP))
+    Err(open_problem(Errno::LOOP))
 }
 
 /// A pipe must not make us wait for its other end, a terminal must not become ours, and a link must not lead us away.
-pub(crate) const TO_BE_JUDGED: OFlags =
+pub(crate) const SAFE_OPEN_FLAGS: OFlags =
     OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
-fn not_opened(errno: Errno) -> FileFault {
+fn open_problem(errno: Errno) -> FileProblem {
     match errno {
         // A file where a directory should be: nothing of that name either.
-        Errno::NOENT | Errno::NOTDIR => FileFault::Missing,
-        other => FileFault::Unreadable(other.into()),
+        Errno::NOENT | Errno::NOTDIR => FileProblem::Missing,
+        other => FileProblem::Unreadable(other.into()),
     }
 }
 
-impl Found {
+impl FileAttributes {
     /// Of an open file, which may be one that can only be looked at.
-    pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
+    pub(crate) fn from_fd(file: impl AsFd) -> io::Result<Self> {
         Ok(Self::from_stat(&rustix::fs::fstat(file)?))
     }
 
@@ -253,59 +253,59 @@ impl Found {
         self.kind
     }
 
-    fn is_owned_by(&self, me: u32) -> bool {
-        self.owner == ROOT || self.owner == me
+    fn is_trusted_owner(&self, me: u32) -> bool {
+        self.owner == ROOT_UID || self.owner == me
     }
 
     /// Judges a regular file.
-    pub(crate) fn judge_file(&self, rules: &Rules, path: &Path, me: u32) -> Result<(), FileFault> {
+    pub(crate) fn check_file(&self, rules: &FilePolicy, path: &Path, me: u32) -> Result<(), FileProblem> {
         if self.kind != FileType::RegularFile {
-            return Err(FileFault::NotAFile);
+            return Err(FileProblem::NotRegularFile);
         }
-        self.judge(rules, path, me)?;
+        self.check_owner_and_mode(rules, path, me)?;
         // Root's files are root's affair: package managers link them.
-        if self.links > 1 && !(rules.may_be_roots && self.owner == ROOT) {
-            return Err(FileFault::ManyNames { links: self.links, path: for_shell(path) });
+        if self.links > 1 && !(rules.allow_root_owner && self.owner == ROOT_UID) {
+            return Err(FileProblem::HardLinked { links: self.links, path: shell_quote(path) });
         }
         Ok(())
     }
 
     /// Judges owner and mode.
-    pub(crate) fn judge(&self, rules: &Rules, path: &Path, me: u32) -> Result<(), FileFault> {
-        if self.owner != me && !(rules.may_be_roots && self.owner == ROOT) {
-            return Err(FileFault::WrongOwner { owner: self.owner, me, path: for_shell(path) });
+    pub(crate) fn check_owner_and_mode(&self, rules: &FilePolicy, path: &Path, me: u32) -> Result<(), FileProblem> {
+        if self.owner != me && !(rules.allow_root_owner && self.owner == ROOT_UID) {
+            return Err(FileProblem::WrongOwner { owner: self.owner, expected_owner: me, path: shell_quote(path) });
         }
         let mode = self.mode;
-        if mode & rules.forbidden == 0 {
+        if mode & rules.forbidden_mode_bits == 0 {
             return Ok(());
         }
-        let deed = match (mode & rules.forbidden & 0o044 != 0, mode & rules.forbidden & 0o022 != 0) {
+        let deed = match (mode & rules.forbidden_mode_bits & 0o044 != 0, mode & rules.forbidden_mode_bits & 0o022 != 0) {
             (true, true) => "read and write",
             (false, true) => "write",
             (true, false) => "read",
             (false, false) => "run",
         };
-        Err(FileFault::OpenToOthers { deed, mode, chmod: rules.chmod, path: for_shell(path) })
+        Err(FileProblem::ModeTooOpen { access: deed, mode, chmod: rules.chmod, path: shell_quote(path) })
     }
 }
 
-const ROOT: u32 = 0;
+const ROOT_UID: u32 = 0;
 
-impl Rules {
+impl FilePolicy {
     /// What is wrong with a file of this kind.
-    pub(crate) fn error(&self, path: &Path, fault: FileFault) -> FileError {
-        FileError { role: self.role, path: Clean::new(&shown(path)), fault }
+    pub(crate) fn error(&self, path: &Path, fault: FileProblem) -> FileError {
+        FileError { role: self.role, path: CleanText::new(&redacted_path(path)), problem: fault }
     }
 }
 
 /// The path for a message; see [`shown_word`].
-pub(crate) fn shown(path: &Path) -> String {
-    shown_word(&path.to_string_lossy()).to_owned()
+pub(crate) fn redacted_path(path: &Path) -> String {
+    redacted_word(&path.to_string_lossy()).to_owned()
 }
 
 /// What was given on the command line, for a message: not six digits, nor a long word without a slash. Somebody may have
 /// put a PIN or an access token where a name belongs.
-pub(crate) fn shown_word(word: &str) -> &str {
+pub(crate) fn redacted_word(word: &str) -> &str {
     const MAX_WORD_BYTES: usize = 24;
     let is_pin = word.len() == PIN_DIGITS && word.bytes().all(|byte| byte.is_ascii_digit());
     let is_long = word.len() > MAX_WORD_BYTES && !word.contains('/');
@@ -313,24 +313,24 @@ pub(crate) fn shown_word(word: &str) -> &str {
 }
 
 /// The path as one word for a shell, so that the command can be copied.
-pub(crate) fn for_shell(path: &Path) -> Clean {
-    let text = shown(path);
+pub(crate) fn shell_quote(path: &Path) -> CleanText {
+    let text = redacted_path(path);
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+@:,".contains(c);
     if text.chars().all(is_plain) && !text.starts_with('-') {
-        return Clean::new(&text);
+        return CleanText::new(&text);
     }
     let start = if text.starts_with('-') { "./" } else { "" };
-    Clean::new(&format!("'{start}{}'", text.replace('\'', r"'\''")))
+    CleanText::new(&format!("'{start}{}'", text.replace('\'', r"'\''")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn verdict(rules: &Rules, owner: u32, mode: u32) -> String {
-        let found = Found { kind: FileType::RegularFile, owner, mode, links: 1 };
+    fn verdict(rules: &FilePolicy, owner: u32, mode: u32) -> String {
+        let found = FileAttributes { kind: FileType::RegularFile, owner, mode, links: 1 };
         found
-            .judge_file(rules, Path::new("/etc/pindesk/x"), 1000)
+            .check_file(rules, Path::new("/etc/pindesk/x"), 1000)
             .map_or_else(|fault| fault.to_string(), |()| "fine".to_owned())
     }
 
@@ -357,9 +357,9 @@ mod tests {
 
     #[test]
     fn a_file_with_a_second_name_is_refused_unless_it_is_roots() {
-        let told = |rules: &Rules, owner| {
-            let found = Found { kind: FileType::RegularFile, owner, mode: 0o600, links: 2 };
-            let verdict = found.judge_file(rules, Path::new("/etc/x"), 1000);
+        let told = |rules: &FilePolicy, owner| {
+            let found = FileAttributes { kind: FileType::RegularFile, owner, mode: 0o600, links: 2 };
+            let verdict = found.check_file(rules, Path::new("/etc/x"), 1000);
             verdict.map_or_else(|fault| fault.to_string(), |()| "fine".to_owned())
         };
         let refused =
@@ -374,13 +374,13 @@ mod tests {
     #[test]
     fn a_path_in_a_command_is_one_word() {
         let words =
-            ["/etc/a b", "it's", "-f", "$HOME/x", "/plain/ä.txt"].map(|path| for_shell(Path::new(path)).to_string());
+            ["/etc/a b", "it's", "-f", "$HOME/x", "/plain/ä.txt"].map(|path| shell_quote(Path::new(path)).to_string());
         assert_eq!(words, ["'/etc/a b'", r"'it'\''s'", "'./-f'", "'$HOME/x'", "/plain/ä.txt"]);
     }
 
     #[test]
     fn a_token_taken_for_a_path_is_not_repeated() {
-        let error = read(&TOKEN_FILE, Path::new("EAAJfakeTokenFakeTokenFakeToken")).expect_err("there is none");
+        let error = read_text(&TOKEN_FILE, Path::new("EAAJfakeTokenFakeTokenFakeToken")).expect_err("there is none");
         assert_eq!(error.to_string(), "access token file …: there is no such file");
     }
 }

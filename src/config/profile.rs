@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use crate::config::endpoint::{Credentials, DEFAULT_GRAPH_URL, DEFAULT_GRAPH_VERSION, Endpoint};
 use crate::config::error::ConfigError;
-use crate::config::table::{Field, NAMED_ID_KEYS, PROFILE_KEYS, Table};
+use crate::config::table::{ConfigField, NAMED_ID_KEYS, PROFILE_KEYS, ConfigTable};
 use crate::config::token::{self, TokenError, TokenSource};
-use crate::number::{NotAnId, PhoneNumberId, Waba};
-use crate::text::Clean;
+use crate::number::{ParseIdError, PhoneNumberId, Waba};
+use crate::text::CleanText;
 
 /// Requests in flight when nothing is configured.
 pub const DEFAULT_CONCURRENCY: usize = 8;
@@ -26,7 +26,7 @@ pub const MAX_CONCURRENCY: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// Its name in the file.
-    pub name: Clean,
+    pub name: CleanText,
     /// The operator calls it live, and confirmations say so.
     pub live: bool,
     /// Where the access token is read from.
@@ -42,7 +42,7 @@ pub struct Profile {
     /// Every number of these is listed. No id twice.
     pub wabas: Vec<Arc<Waba>>,
     /// Single numbers, with the name the file gives them. No id twice.
-    pub numbers: Vec<(PhoneNumberId, Option<Clean>)>,
+    pub numbers: Vec<(PhoneNumberId, Option<CleanText>)>,
 }
 
 impl Profile {
@@ -62,7 +62,7 @@ impl Profile {
     ///
     /// # Errors
     /// A source that is missing, unsafe, too slow, or that holds no token.
-    pub fn credentials(&self) -> Result<Option<Credentials>, TokenError> {
+    pub fn load_credentials(&self) -> Result<Option<Credentials>, TokenError> {
         let Some(source) = &self.token else { return Ok(None) };
         // The file first: a mistake in it is found before a command asks somebody for a passphrase.
         let app_secret = self.app_secret_file.as_deref().map(token::read_app_secret).transpose()?;
@@ -71,68 +71,68 @@ impl Profile {
 }
 
 /// One `[profile.NAME]`.
-pub(crate) fn read(field: &Field<'_>) -> Result<Profile, ConfigError> {
+pub(crate) fn parse_profile(field: &ConfigField<'_>) -> Result<Profile, ConfigError> {
     let table = field.table(&PROFILE_KEYS)?;
     if field.key.is_empty() {
-        return Err(field.refuse_key("this name is empty", "[profile.NAME]").into());
+        return Err(field.key_error("this name is empty", "[profile.NAME]").into());
     }
-    let flag = |key, default| table.get(key).map_or(Ok(default), |field| field.flag());
+    let flag = |key, default| table.get(key).map_or(Ok(default), |field| field.boolean());
     let path = |key| table.get(key).map(|field| field.path()).transpose();
-    let numbers = named_ids(&table, "number")?;
-    let wabas = named_ids(&table, "waba")?;
+    let numbers = parse_named_ids(&table, "number")?;
+    let wabas = parse_named_ids(&table, "waba")?;
     Ok(Profile {
-        name: Clean::new(field.key),
+        name: CleanText::new(field.key),
         live: flag("live", true)?,
-        token: token_source(&table)?,
+        token: parse_token_source(&table)?,
         app_secret_file: path("app_secret_file")?,
         endpoint: Endpoint {
-            url: table.parsed_or("graph_url", DEFAULT_GRAPH_URL, "a URL such as https://graph.facebook.com")?,
-            version: table.parsed_or("graph_version", DEFAULT_GRAPH_VERSION, "a version such as v24.0")?,
+            url: table.parse_or_default("graph_url", DEFAULT_GRAPH_URL, "a URL such as https://graph.facebook.com")?,
+            version: table.parse_or_default("graph_version", DEFAULT_GRAPH_VERSION, "a version such as v24.0")?,
             ca_file: path("ca_file")?,
         },
         read_only: flag("read_only", false)?,
         concurrency: table
             .get("concurrency")
-            .map_or(Ok(DEFAULT_CONCURRENCY), |field| field.whole(&(1..=MAX_CONCURRENCY)))?,
+            .map_or(Ok(DEFAULT_CONCURRENCY), |field| field.integer(&(1..=MAX_CONCURRENCY)))?,
         wabas: wabas.into_iter().map(|(id, name)| Arc::new(Waba { id, name })).collect(),
         numbers,
     })
 }
 
-fn token_source(table: &Table<'_>) -> Result<Option<TokenSource>, ConfigError> {
+fn parse_token_source(table: &ConfigTable<'_>) -> Result<Option<TokenSource>, ConfigError> {
     match (table.get("token_file"), table.get("token_command")) {
         (None, None) => Ok(None),
         (Some(file), None) => Ok(Some(TokenSource::File(file.path()?))),
         (None, Some(command)) => {
-            let words = command.texts("a program and its arguments, such as [\"pass\", \"show\", \"meta/acme\"]")?;
+            let words = command.strings("a program and its arguments, such as [\"pass\", \"show\", \"meta/acme\"]")?;
             Ok(Some(TokenSource::Command(words.into_iter().map(str::to_owned).collect())))
         }
         (Some(file), Some(command)) => {
             let (first, second) = if file.line() < command.line() { (file, command) } else { (command, file) };
             let what = format!("there is {} already, on line {}", first.key, first.line());
-            Err(second.refuse_key(what, "either token_file or token_command").into())
+            Err(second.key_error(what, "either token_file or token_command").into())
         }
     }
 }
 
 /// `[[profile.NAME.waba]]` or `[[profile.NAME.number]]`: ids, each once, with or without a name.
-fn named_ids<Id>(table: &Table<'_>, key: &str) -> Result<Vec<(Id, Option<Clean>)>, ConfigError>
+fn parse_named_ids<Id>(table: &ConfigTable<'_>, key: &str) -> Result<Vec<(Id, Option<CleanText>)>, ConfigError>
 where
-    Id: FromStr<Err = NotAnId> + Copy + Eq + Hash,
+    Id: FromStr<Err = ParseIdError> + Copy + Eq + Hash,
 {
     const EXPECTED: &str = "the ID as Meta shows it, digits only";
     let Some(field) = table.get(key) else { return Ok(Vec::new()) };
     let mut lines = HashMap::new();
     let mut found = Vec::new();
-    for item in field.each_table()? {
+    for item in field.tables()? {
         let entry = item.table(&NAMED_ID_KEYS)?;
         let id_field =
-            entry.get("id").ok_or_else(|| item.refuse_key("there is no id", "id = \"…\" below this line"))?;
-        let id: Id = id_field.parsed(EXPECTED)?;
+            entry.get("id").ok_or_else(|| item.key_error("there is no id", "id = \"…\" below this line"))?;
+        let id: Id = id_field.parse(EXPECTED)?;
         if let Some(line) = lines.insert(id, id_field.line()) {
             let noun = if key == "waba" { "WABA" } else { key };
             let what = format!("this {noun} is listed already, on line {line}");
-            return Err(id_field.refuse(what, "each ID once in a profile").into());
+            return Err(id_field.value_error(what, "each ID once in a profile").into());
         }
         found.push((id, entry.get("name").map(|field| field.name()).transpose()?));
     }

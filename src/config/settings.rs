@@ -7,9 +7,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::error::{ConfigError, Refusal};
-use crate::config::source::Place;
-use crate::config::table::{CONSOLE_KEYS, ESCROW_KEYS, Table};
+use crate::config::error::{ConfigError, ConfigDiagnostic};
+use crate::config::source::ConfigLocation;
+use crate::config::table::{CONSOLE_KEYS, ESCROW_KEYS, ConfigTable};
 
 /// Less cannot be read, and a PIN shown for longer is a PIN on a screen that nobody watches.
 const SHOW_PIN_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(5);
@@ -63,28 +63,28 @@ pub struct KeyOverride {
     pub action: String,
     /// The name of the key.
     pub key: String,
-    action_place: Place,
-    key_place: Place,
+    action_location: ConfigLocation,
+    key_location: ConfigLocation,
 }
 
 impl KeyOverride {
     /// There is no such action; `actions` are those there are. The line is shown, so `what` need not repeat the name,
     /// which may be anything that was pasted.
     #[must_use]
-    pub fn refuse_action(&self, what: &str, actions: &[&str]) -> ConfigError {
+    pub fn action_error(&self, what: &str, actions: &[&str]) -> ConfigError {
         let expected = format!("one of: {}", actions.join(", "));
-        Refusal::new(self.action_place.clone(), what, expected).suggest(&self.action, actions).into()
+        ConfigDiagnostic::new(self.action_location.clone(), what, expected).with_suggestion(&self.action, actions).into()
     }
 
     /// The key is no key, is forbidden, or clashes with another.
     #[must_use]
-    pub fn refuse_key(&self, what: &str, expected: &str) -> ConfigError {
-        Refusal::new(self.key_place.clone(), what, expected).into()
+    pub fn key_error(&self, what: &str, expected: &str) -> ConfigError {
+        ConfigDiagnostic::new(self.key_location.clone(), what, expected).into()
     }
 }
 
 /// `[console]`; what is left out is as [`ConsoleSettings::default`] has it.
-pub(crate) fn read_console(top: &Table<'_>) -> Result<ConsoleSettings, ConfigError> {
+pub(crate) fn parse_console(top: &ConfigTable<'_>) -> Result<ConsoleSettings, ConfigError> {
     let mut settings = ConsoleSettings::default();
     let Some(field) = top.get("console") else { return Ok(settings) };
     let table = field.table(&CONSOLE_KEYS)?;
@@ -96,35 +96,35 @@ pub(crate) fn read_console(top: &Table<'_>) -> Result<ConsoleSettings, ConfigErr
         ])?;
     }
     if let Some(field) = table.get("show_pin") {
-        settings.show_pin = field.time_or_never(&SHOW_PIN_BOUNDS)?;
+        settings.show_pin = field.duration_or_never(&SHOW_PIN_BOUNDS)?;
     }
     if let Some(field) = table.get("suspend") {
-        settings.suspend = field.flag()?;
+        settings.suspend = field.boolean()?;
     }
     if let Some(field) = table.get("bell") {
-        settings.bell = field.flag()?;
+        settings.bell = field.boolean()?;
     }
     if let Some(field) = table.get("hide_after") {
-        settings.hide_after = field.time_or_never(&HIDE_AFTER_BOUNDS)?;
+        settings.hide_after = field.duration_or_never(&HIDE_AFTER_BOUNDS)?;
     }
     Ok(settings)
 }
 
 /// `[keys]`, in the order of the file.
-pub(crate) fn read_keys(top: &Table<'_>) -> Result<Vec<KeyOverride>, ConfigError> {
+pub(crate) fn parse_key_overrides(top: &ConfigTable<'_>) -> Result<Vec<KeyOverride>, ConfigError> {
     let Some(field) = top.get("keys") else { return Ok(Vec::new()) };
     let mut keys = Vec::new();
     for field in field.any_table()?.fields() {
-        let key = field.text("the name of a key")?.to_owned();
-        let (action_place, key_place) = field.places();
-        keys.push(KeyOverride { action: field.key.to_owned(), key, action_place, key_place });
+        let key = field.string("the name of a key")?.to_owned();
+        let (action_place, key_place) = field.locations();
+        keys.push(KeyOverride { action: field.key.to_owned(), key, action_location: action_place, key_location: key_place });
     }
     Ok(keys)
 }
 
 /// Whom PINs are sealed to, as written: the keys themselves are judged where they are used, by the escrow.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Escrow {
+pub struct EscrowSettings {
     /// `recipients`, each with its place for errors.
     pub recipients: Vec<String>,
     /// `recipients_file`.
@@ -132,12 +132,12 @@ pub struct Escrow {
 }
 
 /// `[escrow]`.
-pub(crate) fn read_escrow(top: &Table<'_>) -> Result<Escrow, ConfigError> {
-    let mut escrow = Escrow::default();
+pub(crate) fn parse_escrow(top: &ConfigTable<'_>) -> Result<EscrowSettings, ConfigError> {
+    let mut escrow = EscrowSettings::default();
     let Some(field) = top.get("escrow") else { return Ok(escrow) };
     let table = field.table(&ESCROW_KEYS)?;
     if let Some(field) = table.get("recipients") {
-        let texts = field.texts("a list of public keys, such as [\"age1…\", \"ssh-ed25519 AAAA…\"]")?;
+        let texts = field.strings("a list of public keys, such as [\"age1…\", \"ssh-ed25519 AAAA…\"]")?;
         escrow.recipients = texts.into_iter().map(ToString::to_string).collect();
     }
     if let Some(field) = table.get("recipients_file") {

@@ -9,8 +9,8 @@ use crate::console::app::confirm::Confirm;
 use crate::console::key::Key;
 use crate::console::keymap::{Action, Keymap, Mode, Typing};
 use crate::console::roster::Roster;
-use crate::job::JobState;
-use crate::moment::Moment;
+use crate::job::ChangeState;
+use crate::moment::TimePoint;
 use crate::number::{Number, PhoneNumberId, TwoStep};
 
 pub mod confirm;
@@ -114,7 +114,7 @@ impl App {
     }
 
     /// Takes in what happened, and says what is to be done.
-    pub fn update(&mut self, msg: Msg, now: Moment) -> Vec<Effect> {
+    pub fn update(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
         self.idle.begin(now.instant);
         let mut effects = self.take_in(msg, now);
         if self.review.is_due && matches!(self.screen, Screen::List | Screen::Token(_)) {
@@ -125,7 +125,7 @@ impl App {
         effects
     }
 
-    fn take_in(&mut self, msg: Msg, now: Moment) -> Vec<Effect> {
+    fn take_in(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
         match msg {
             Msg::KeyPressed(key) => self.key_pressed(key, now),
             Msg::Pasted(paste) => {
@@ -213,14 +213,14 @@ impl App {
             return if self.has_no_numbers() { Mode::NoNumbers } else { Mode::List };
         };
         match self.roster.job(&page.id) {
-            Some(JobState::Failed(..) | JobState::NotSent(..)) => Mode::Failed,
-            Some(JobState::InDoubt(_)) => Mode::NoAnswer,
+            Some(ChangeState::Failed(..) | ChangeState::NotSent(..)) => Mode::Failed,
+            Some(ChangeState::InDoubt(_)) => Mode::NoAnswer,
             Some(
-                JobState::Queued
-                | JobState::Sending { .. }
-                | JobState::Waiting { .. }
-                | JobState::Set(_)
-                | JobState::Settled(..),
+                ChangeState::Queued
+                | ChangeState::Sending { .. }
+                | ChangeState::Waiting { .. }
+                | ChangeState::Set(_)
+                | ChangeState::Resolved(..),
             )
             | None => Mode::Details,
         }
@@ -321,14 +321,14 @@ impl App {
     /// Those of them that wait for their turn or for their record: nothing of them was sent.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.roster.jobs().filter(|(_, state)| **state == JobState::Queued).count()
+        self.roster.jobs().filter(|(_, state)| **state == ChangeState::Queued).count()
     }
 
     /// False for a key of the page that could do nothing now: the PIN that it would send again is not in memory.
     #[must_use]
     pub fn has_use_for(&self, action: Action) -> bool {
         let Screen::Number(page) = &self.screen else { return true };
-        let has_pin = matches!(self.roster.job(&page.id), Some(JobState::InDoubt(standing)) if standing.is_held);
+        let has_pin = matches!(self.roster.job(&page.id), Some(ChangeState::InDoubt(standing)) if standing.is_pin_in_memory);
         action != Action::SendSamePin || has_pin
     }
 
@@ -341,7 +341,7 @@ impl App {
                 Some(Number { two_step: TwoStep::Unknown, ..row.number.clone() })
             }
             Some(row) => Some(row.number.clone()),
-            None => self.review.standing(id).map(|_| Number::unread(*id, None)),
+            None => self.review.standing(id).map(|_| Number::from_config(*id, None)),
         }
     }
 

@@ -68,7 +68,7 @@ impl Note {
     /// The line, as the screen says it.
     #[must_use]
     pub fn words(self) -> String {
-        let easy = |weakness: Weakness| format!("Easy to guess: {}.", weakness.words());
+        let easy = |weakness: Weakness| format!("Easy to guess: {}.", weakness.description());
         match self {
             Self::TypeDigits => "Type 6 digits.".to_owned(),
             Self::Typed(count) => format!("{count} of {PIN_DIGITS} digits."),
@@ -473,11 +473,11 @@ mod tests {
         typed(&mut form, "12345");
         assert_eq!(form.note(), Note::Typed(5));
         typed(&mut form, "6");
-        assert_eq!((form.field(), form.note()), (Field::New, Note::Refused(Weakness::Counts)));
+        assert_eq!((form.field(), form.note()), (Field::New, Note::Refused(Weakness::Sequence)));
         form.go_to(Field::Again);
         typed(&mut form, "123456");
         assert_eq!(form.submit(), None);
-        assert_eq!(form.note(), Note::Refused(Weakness::Counts));
+        assert_eq!(form.note(), Note::Refused(Weakness::Sequence));
     }
 
     #[test]
@@ -485,7 +485,7 @@ mod tests {
         let mut form = form();
         typed(&mut form, "121212121212");
         assert_eq!(form.submit(), None);
-        assert_eq!(form.note(), Note::Insist(Weakness::Repeats));
+        assert_eq!(form.note(), Note::Insist(Weakness::RepeatedPattern));
         assert_eq!(form.submit(), Pin::parse(b"121212").ok());
     }
 

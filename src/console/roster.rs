@@ -14,7 +14,7 @@ use std::mem;
 
 use hashbrown::HashSet;
 
-use crate::job::JobState;
+use crate::job::ChangeState;
 use crate::number::{Number, PhoneNumberId, WabaId};
 
 pub use filter::{FilterError, Key};
@@ -58,7 +58,7 @@ pub struct Row<'a> {
     /// The number.
     pub number: &'a Number,
     /// The state of the last work on it, if there was any.
-    pub job: Option<&'a JobState>,
+    pub job: Option<&'a ChangeState>,
     /// True where the number is as an earlier run read it: what it says of two-step verification is not known to be so now.
     pub is_old: bool,
 }
@@ -155,7 +155,7 @@ impl Roster {
     }
 
     /// Tells of a job. That of a number not listed (yet) is kept until it is.
-    pub fn set_job(&mut self, id: PhoneNumberId, state: JobState) {
+    pub fn set_job(&mut self, id: PhoneNumberId, state: ChangeState) {
         let is_now = urgency(Some(&state));
         let was = urgency(self.jobs.insert(id, state).as_deref());
         if is_now == was {
@@ -310,12 +310,12 @@ impl Roster {
 
     /// The state of the last work on a number, listed or not.
     #[must_use]
-    pub fn job(&self, id: &PhoneNumberId) -> Option<&JobState> {
+    pub fn job(&self, id: &PhoneNumberId) -> Option<&ChangeState> {
         self.jobs.get(id)
     }
 
     /// Every job there was, in no order.
-    pub fn jobs(&self) -> impl Iterator<Item = (&PhoneNumberId, &JobState)> {
+    pub fn jobs(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
         self.jobs.iter()
     }
 

@@ -26,7 +26,7 @@ use super::theme::Theme;
 use super::view::{Painted, View};
 use super::work::{Assignment, Order, Report, Work};
 use crate::config::endpoint::Credentials;
-use crate::moment::{Clock, Moment};
+use crate::moment::{Clock, TimePoint};
 
 /// Events taken in before a frame is drawn: a flood of them must not keep the screen from answering.
 const MAX_EVENTS_PER_FRAME: usize = 4_096;
@@ -328,7 +328,7 @@ impl Console {
         }
     }
 
-    fn update(&mut self, msg: Msg, now: Moment) {
+    fn update(&mut self, msg: Msg, now: TimePoint) {
         let effects = self.app.update(msg, now);
         self.perform(effects);
     }

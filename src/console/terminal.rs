@@ -164,7 +164,7 @@ impl Terminal {
                 mem::forget(reading);
                 return Ok(false);
             }
-            process::stop()?;
+            process::suspend()?;
             // A shell that ends a stopped job continues it in the background. Without this patience the process would
             // stop itself again before the watch has seen the signal.
             let deadline = Instant::now() + BACKGROUND_PATIENCE;

@@ -20,13 +20,13 @@ pub use self::records::Recording;
 use self::desk::Desk;
 use super::app::{Effect, Msg};
 use crate::config::endpoint::{Credentials, Endpoint};
-use crate::job::{Before, Progress};
+use crate::job::{StatusBefore, Progress};
 use crate::journal::Paused;
-use crate::listing::Sources;
+use crate::listing::NumberSources;
 use crate::moment::{Clock, UtcTime};
 use crate::number::{Number, PhoneNumberId, WabaId};
 use crate::pin::Pin;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// When the program ends, requests on their way are awaited this long: their deadline is 30 s.
 pub(super) const LAST_ANSWERS: Duration = Duration::from_secs(35);
@@ -37,7 +37,7 @@ pub struct Assignment {
     /// The Graph API.
     pub endpoint: Endpoint,
     /// What is read.
-    pub sources: Sources,
+    pub sources: NumberSources,
     /// Requests on their way at once.
     pub concurrency: usize,
     /// Where what is sent is recorded.
@@ -72,7 +72,7 @@ pub enum Order {
         /// The WABA it was listed under.
         waba: Option<WabaId>,
         /// What Meta said of it when the change was confirmed.
-        before: Before,
+        before: StatusBefore,
         /// Which.
         pin: Pin,
     },
@@ -81,7 +81,7 @@ pub enum Order {
         /// Which number.
         number: PhoneNumberId,
         /// What they wrote.
-        note: Clean,
+        note: CleanText,
     },
     /// Remember the config's recipients in place of those before.
     AcknowledgeRecipients,

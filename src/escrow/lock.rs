@@ -12,41 +12,41 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock, major, minor};
 use rustix::io::Errno;
 
-use crate::config::guarded::for_shell;
+use crate::config::guarded::shell_quote;
 use crate::state::StateDir;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// Between the first tries, and doubled after each.
-const SHORTEST_WAIT: Duration = Duration::from_millis(2);
+const MIN_RETRY_DELAY: Duration = Duration::from_millis(2);
 
 /// Between tries, however many there were: short enough to come in between the groups of one who writes without a break.
-const LONGEST_WAIT: Duration = Duration::from_millis(32);
+const MAX_RETRY_DELAY: Duration = Duration::from_millis(32);
 
 /// How often the list of locks is read for the holder of one: while it is read, a lock that anybody gives back makes it
 /// pass over another.
-const READINGS: usize = 8;
+const MAX_HOLDER_LOOKUPS: usize = 8;
 
 /// The lock could not be had. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else held it all the time.
     #[error("{0}")]
-    Held(Holder),
+    Held(LockHolder),
     /// The system has no locks to give, or the file is no longer the escrow file.
     #[error(transparent)]
-    System(#[from] io::Error),
+    Io(#[from] io::Error),
 }
 
 /// Who holds the lock: a sentence that says so, and how to get on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct LockHolder {
     /// Its process, where the system tells.
     pid: Option<u32>,
     /// The locked file, quoted for a shell.
-    file: Clean,
+    file: CleanText,
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pid, file } = self;
         match pid {
@@ -67,20 +67,20 @@ impl fmt::Display for Holder {
 /// Takes the lock of an opened file, and tries again for as long as `patience`.
 pub(super) fn acquire(file: &File, dir: &StateDir, name: &str, patience: Duration) -> Result<(), LockError> {
     let start = Instant::now();
-    let mut wait = SHORTEST_WAIT;
+    let mut wait = MIN_RETRY_DELAY;
     loop {
         let is_last = start.elapsed() >= patience;
         match flock(file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(()),
             Err(Errno::WOULDBLOCK) if is_last => {
-                let pid = holder(file)?;
-                return Err(LockError::Held(Holder { pid, file: for_shell(&dir.path().join(name)) }));
+                let pid = find_holder_pid(file)?;
+                return Err(LockError::Held(LockHolder { pid, file: shell_quote(&dir.path().join(name)) }));
             }
             Err(Errno::WOULDBLOCK) => thread::sleep(wait.min(patience.saturating_sub(start.elapsed()))),
             Err(Errno::INTR) => {}
             Err(errno) => return Err(io::Error::from(errno).into()),
         }
-        wait = LONGEST_WAIT.min(wait * 2);
+        wait = MAX_RETRY_DELAY.min(wait * 2);
     }
 }
 
@@ -88,18 +88,18 @@ pub(super) fn acquire(file: &File, dir: &StateDir, name: &str, patience: Duratio
 /// another device than a look at it does, or knows nothing of the process: to name the wrong one would be worse.
 ///
 /// Source: man7.org/linux/man-pages/man5/proc_locks.5.html.
-fn holder(file: &File) -> io::Result<Option<u32>> {
+fn find_holder_pid(file: &File) -> io::Result<Option<u32>> {
     let found = file.metadata()?;
     let (major, minor, inode) = (major(found.dev()), minor(found.dev()), found.ino());
     let place = format!("{major:02x}:{minor:02x}:{inode}");
-    Ok((0..READINGS).find_map(|_| {
+    Ok((0..MAX_HOLDER_LOOKUPS).find_map(|_| {
         let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-        locks.lines().find_map(|line| of_line(line, &place))
+        locks.lines().find_map(|line| parse_holder_pid(line, &place))
     }))
 }
 
 /// The process of a line such as `1: FLOCK  ADVISORY  WRITE 712 fe:00:1016 0 EOF`.
-fn of_line(line: &str, place: &str) -> Option<u32> {
+fn parse_holder_pid(line: &str, place: &str) -> Option<u32> {
     let words: Vec<&str> = line.split_whitespace().collect();
     // Who only waits has an arrow before all this.
     let [_, "FLOCK", _, "WRITE", pid, at, ..] = words[..] else { return None };
@@ -125,7 +125,7 @@ mod tests {
             ("", None),
         ];
         for (line, pid) in lines {
-            assert_eq!(of_line(line, place), pid, "{line}");
+            assert_eq!(parse_holder_pid(line, place), pid, "{line}");
         }
     }
 }

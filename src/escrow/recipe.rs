@@ -4,32 +4,32 @@ use std::path::{Path, absolute};
 
 use crate::config::guarded;
 
-use super::file::NAME;
+use super::file::FILE_NAME;
 
 /// Picks the time, the change and what is sealed out of every whole line; a torn end and what is damaged fall through.
-const PICK: &str =
+const EXTRACT_FIELDS: &str =
     r#"sed -n 's/.*"change":"\([^"]*\)".*"at":"\([^"]*\)".*"sealed":"\([A-Za-z0-9+/=]*\)"}$/\2 \1 \3/p'"#;
 
 /// By time, as a repair adds old lines behind newer ones. Within a second the ids of changes tell which came first; lines
 /// of one change stay as they are, so that the one that was added to repair another comes last.
-const SORT: &str = "sort -s -k 1,2 | cut -d ' ' -f 3";
+const SORT_BY_TIME: &str = "sort -s -k 1,2 | cut -d ' ' -f 3";
 
 /// The one-line commands that read the escrow file with the stock `age` program alone, each behind a line that says
 /// what it does. They stand for themselves: any shell, from any directory.
 #[must_use]
 pub fn recipe(dir: &Path) -> String {
-    let file = dir.join(NAME);
+    let file = dir.join(FILE_NAME);
     // Only where the present directory is gone is there no absolute path, and then the given one says as much.
-    let file = guarded::for_shell(&absolute(&file).unwrap_or(file));
+    let file = guarded::shell_quote(&absolute(&file).unwrap_or(file));
     format!(
         "# Put your private key file in place of KEY: an age key file, or an ssh-ed25519 or ssh-rsa private key.\n\
          # The file says when each PIN was sealed, by the clock of then, and not what became of it: one that was sealed last\n\
          # may have been refused, or never sent. Where the journal is, this tells more: pindesk escrow open\n\
          # The PIN sealed last, by the times in the file:\n\
-         {PICK} {file} | {SORT} | tail -n 1 | base64 -d | age -d -i KEY\n\
+         {EXTRACT_FIELDS} {file} | {SORT_BY_TIME} | tail -n 1 | base64 -d | age -d -i KEY\n\
          # The same for one number; put its phone number ID in place of ID:\n\
-         grep '\"phone_number_id\":\"ID\"' {file} | {PICK} | {SORT} | tail -n 1 | base64 -d | age -d -i KEY\n\
+         grep '\"phone_number_id\":\"ID\"' {file} | {EXTRACT_FIELDS} | {SORT_BY_TIME} | tail -n 1 | base64 -d | age -d -i KEY\n\
          # Every PIN, in the order of these times:\n\
-         {PICK} {file} | {SORT} | while read -r line; do echo \"$line\" | base64 -d | age -d -i KEY; echo; done\n"
+         {EXTRACT_FIELDS} {file} | {SORT_BY_TIME} | while read -r line; do echo \"$line\" | base64 -d | age -d -i KEY; echo; done\n"
     )
 }

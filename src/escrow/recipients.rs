@@ -5,22 +5,22 @@
 use std::collections::HashSet;
 use std::io::Write as _;
 
-use crate::config::{Escrow as EscrowSettings, FileError, guarded};
+use crate::config::{EscrowSettings as EscrowSettings, FileError, guarded};
 use crate::job::Change;
 use crate::moment::UtcTime;
-use crate::text::Clean;
+use crate::text::CleanText;
 
-use super::key::{Fingerprint, Key, Unusable};
-use super::line::{Context, Line, Sealed};
+use super::key::{Fingerprint, RecipientKey, RecipientKeyError};
+use super::line::{PinContext, EscrowEntry, Ciphertext};
 
 /// More than any team has. A line of the file stays below 110,000 bytes with so many RSA keys of 4,096 bits.
-const MAX_KEYS: usize = 100;
+const MAX_RECIPIENTS: usize = 100;
 
 /// The keys that PINs are sealed to: at least one, none of them unusable.
 #[derive(Debug, Clone)]
 pub struct Recipients {
     /// In the order they were written, each once.
-    keys: Vec<Key>,
+    keys: Vec<RecipientKey>,
 }
 
 /// The recipients cannot be used, so none is. Never repeats a line: it may be a private key. Ends the program with
@@ -31,28 +31,28 @@ pub enum RecipientsError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A line of the file or an entry of the config is no key that can be sealed to.
-    #[error("{place}: {why}. Until that is mended no recipient is used, and nothing is sealed")]
-    Unusable {
+    #[error("{location}: {reason}. Until that is mended no recipient is used, and nothing is sealed")]
+    InvalidKey {
         /// The file and the line, or the entry of the config.
-        place: Clean,
+        location: CleanText,
         /// What is wrong with it.
-        why: Unusable,
+        reason: RecipientKeyError,
     },
     /// The file has blank lines and comments only.
     #[error("recipients file {file}: it names no key")]
-    NoKey {
+    NoKeys {
         /// The file.
-        file: Clean,
+        file: CleanText,
     },
     /// Too many to seal to.
-    #[error("there are more than {MAX_KEYS} recipients")]
-    TooMany,
+    #[error("there are more than {MAX_RECIPIENTS} recipients")]
+    TooManyKeys,
 }
 
 /// Sealing failed, so nothing may be sent.
 #[derive(Debug, thiserror::Error)]
 #[error("the PIN could not be sealed: {0}")]
-pub struct SealError(pub Clean);
+pub struct EncryptError(pub CleanText);
 
 impl Recipients {
     /// The recipients of the config and of the recipients file; `None` where neither names any.
@@ -62,25 +62,25 @@ impl Recipients {
     pub fn load(settings: &EscrowSettings) -> Result<Option<Self>, RecipientsError> {
         let mut keys = Vec::new();
         for (number, entry) in (1..).zip(&settings.recipients) {
-            keys.push(parse(entry, || format!("recipients of the config, entry {number}"))?);
+            keys.push(parse_key(entry, || format!("recipients of the config, entry {number}"))?);
         }
         if let Some(path) = &settings.recipients_file {
-            let text = guarded::read(&guarded::RECIPIENTS_FILE, path)?;
-            let (file, before) = (guarded::shown(path), keys.len());
+            let text = guarded::read_text(&guarded::RECIPIENTS_FILE, path)?;
+            let (file, before) = (guarded::redacted_path(path), keys.len());
             for (number, line) in (1..).zip(text.lines()) {
                 let line = line.trim();
                 if !line.is_empty() && !line.starts_with('#') {
-                    keys.push(parse(line, || format!("recipients file {file}, line {number}"))?);
+                    keys.push(parse_key(line, || format!("recipients file {file}, line {number}"))?);
                 }
             }
             if keys.len() == before {
-                return Err(RecipientsError::NoKey { file: Clean::new(&file) });
+                return Err(RecipientsError::NoKeys { file: CleanText::new(&file) });
             }
         }
         let mut seen = HashSet::new();
-        keys.retain(|key: &Key| seen.insert(key.fingerprint.clone()));
-        if keys.len() > MAX_KEYS {
-            return Err(RecipientsError::TooMany);
+        keys.retain(|key: &RecipientKey| seen.insert(key.fingerprint.clone()));
+        if keys.len() > MAX_RECIPIENTS {
+            return Err(RecipientsError::TooManyKeys);
         }
         Ok((!keys.is_empty()).then_some(Self { keys }))
     }
@@ -96,8 +96,8 @@ impl Recipients {
     /// Each key in words for people, in the order they were written: its comment where it has one, and its fingerprint,
     /// shortened.
     #[must_use]
-    pub fn labels(&self) -> Vec<Clean> {
-        self.keys.iter().map(Key::label).collect()
+    pub fn labels(&self) -> Vec<CleanText> {
+        self.keys.iter().map(RecipientKey::label).collect()
     }
 
     /// Seals the PIN of a change with its context. Takes 0.2 to 2 ms a key.
@@ -106,18 +106,18 @@ impl Recipients {
     ///
     /// # Errors
     /// When a key does not take it, or the system has no random numbers.
-    pub fn seal(&self, of: &Change, at: UtcTime) -> Result<Line, SealError> {
-        let context = Context::of(of, at);
-        let sealed = self.seal_text(&context.text_with(&of.pin))?;
-        let Context { change, number, waba, at } = context;
-        Ok(Line { change, number, waba, at, job: Some(of.job), sealed: Sealed(sealed) })
+    pub fn encrypt(&self, of: &Change, at: UtcTime) -> Result<EscrowEntry, EncryptError> {
+        let context = PinContext::for_change(of, at);
+        let sealed = self.encrypt_bytes(&context.plaintext_with(&of.pin))?;
+        let PinContext { change, number, waba, at } = context;
+        Ok(EscrowEntry { change, number, waba, at, job: Some(of.job), ciphertext: Ciphertext(sealed) })
     }
 
-    fn seal_text(&self, text: &[u8]) -> Result<Vec<u8>, SealError> {
-        let failed = |why: &dyn std::fmt::Display| SealError(Clean::new(&why.to_string()));
+    fn encrypt_bytes(&self, text: &[u8]) -> Result<Vec<u8>, EncryptError> {
+        let failed = |why: &dyn std::fmt::Display| EncryptError(CleanText::new(&why.to_string()));
         // Where the system has none, the library would end the program.
         getrandom::fill(&mut [0]).map_err(|_| failed(&"the system gives no random numbers"))?;
-        let recipients = self.keys.iter().map(Key::recipient);
+        let recipients = self.keys.iter().map(RecipientKey::recipient);
         let encryptor = age::Encryptor::with_recipients(recipients).map_err(|error| failed(&error))?;
         let mut writer = encryptor.wrap_output(Vec::new()).map_err(|error| failed(&error))?;
         writer.write_all(text).map_err(|error| failed(&error))?;
@@ -125,6 +125,6 @@ impl Recipients {
     }
 }
 
-fn parse(line: &str, place: impl Fn() -> String) -> Result<Key, RecipientsError> {
-    Key::parse(line).map_err(|why| RecipientsError::Unusable { place: Clean::new(&place()), why })
+fn parse_key(line: &str, place: impl Fn() -> String) -> Result<RecipientKey, RecipientsError> {
+    RecipientKey::parse(line).map_err(|why| RecipientsError::InvalidKey { location: CleanText::new(&place()), reason: why })
 }

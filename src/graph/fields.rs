@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::graph::json::Json;
-use crate::graph::{Cursor, Page};
+use crate::graph::{PageCursor, GraphPage};
 use crate::moment::UtcTime;
-use crate::number::{Facts, Number, PhoneNumberId, TwoStep, Waba};
-use crate::outcome::Fault;
-use crate::text::Clean;
+use crate::number::{NumberDetails, Number, PhoneNumberId, TwoStep, Waba};
+use crate::outcome::ApiError;
+use crate::text::CleanText;
 
 /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-account-phone-number-api.
-const FIELDS: [&str; 10] = [
+const FIELD_NAMES: [&str; 10] = [
     "id",
     "display_phone_number",
     "verified_name",
@@ -29,40 +29,40 @@ const FIELDS: [&str; 10] = [
     "account_mode",
 ];
 
-const ALL: u16 = (1 << FIELDS.len()) - 1;
+const ALL_FIELDS: u16 = (1 << FIELD_NAMES.len()) - 1;
 
 /// The first four, without which a list is of no use; asked for alone when Graph objects to a field but does not
 /// say to which.
-const MINIMAL: u16 = 0b1111;
+const MINIMAL_FIELDS: u16 = 0b1111;
 
 /// `id` comes back whether it is asked for or not, so nothing can object to it.
-const ID: u16 = 1;
+const ID_FIELD: u16 = 1;
 
 /// A set of fields, one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fields(u16);
+pub(super) struct FieldSet(u16);
 
-impl Fields {
+impl FieldSet {
     /// The value of the `fields` parameter.
-    pub(super) fn query(self) -> String {
+    pub(super) fn query_value(self) -> String {
         let asked: Vec<&str> =
-            FIELDS.iter().enumerate().filter(|(bit, _)| self.0 & (1 << bit) != 0).map(|(_, name)| *name).collect();
+            FIELD_NAMES.iter().enumerate().filter(|(bit, _)| self.0 & (1 << bit) != 0).map(|(_, name)| *name).collect();
         asked.join(",")
     }
 
     /// What to ask for after this refusal: a smaller set, or `None` if fewer fields would not help.
     ///
     /// Graph's words are `(#100) Tried accessing nonexisting field (x) on node type (y)`.
-    pub(super) fn after(self, refusal: &Fault) -> Option<Self> {
+    pub(super) fn without_refused(self, refusal: &ApiError) -> Option<Self> {
         const SIGN: &str = "nonexisting field (";
         let message = refusal.message.as_str();
         if refusal.code != 100 || !message.contains("nonexisting field") {
             return None;
         }
         let named = message.split_once(SIGN).and_then(|(_, rest)| rest.split_once(')')).map(|(name, _)| name);
-        let bit = FIELDS.iter().position(|field| Some(*field) == named).map_or(0, |at| 1 << at);
-        let without_named = self.0 & !(bit & !ID);
-        let fewer = if without_named == self.0 { self.0 & MINIMAL } else { without_named };
+        let bit = FIELD_NAMES.iter().position(|field| Some(*field) == named).map_or(0, |at| 1 << at);
+        let without_named = self.0 & !(bit & !ID_FIELD);
+        let fewer = if without_named == self.0 { self.0 & MINIMAL_FIELDS } else { without_named };
         (fewer != self.0).then_some(Self(fewer))
     }
 }
@@ -73,43 +73,43 @@ pub(super) struct KnownFields(AtomicU16);
 
 impl Default for KnownFields {
     fn default() -> Self {
-        Self(AtomicU16::new(ALL))
+        Self(AtomicU16::new(ALL_FIELDS))
     }
 }
 
 impl KnownFields {
-    pub(super) fn get(&self) -> Fields {
-        Fields(self.0.load(Ordering::Relaxed))
+    pub(super) fn get(&self) -> FieldSet {
+        FieldSet(self.0.load(Ordering::Relaxed))
     }
 
-    pub(super) fn keep_only(&self, fields: Fields) {
+    pub(super) fn retain(&self, fields: FieldSet) {
         self.0.fetch_and(fields.0, Ordering::Relaxed);
     }
 }
 
 /// Reads numbers; those of one page share equal facts.
-pub(super) struct NumberReader<'a, F> {
+pub(super) struct NumberParser<'a, F> {
     pub(super) waba: Option<&'a Arc<Waba>>,
     pub(super) read_at: UtcTime,
-    pub(super) clean: F,
-    facts: HashSet<Arc<Facts>>,
+    pub(super) redact: F,
+    interned_facts: HashSet<Arc<NumberDetails>>,
 }
 
-impl<'a, F: Fn(&str) -> Clean> NumberReader<'a, F> {
-    pub(super) fn new(waba: Option<&'a Arc<Waba>>, read_at: UtcTime, clean: F) -> Self {
-        Self { waba, read_at, clean, facts: HashSet::new() }
+impl<'a, F: Fn(&str) -> CleanText> NumberParser<'a, F> {
+    pub(super) fn new(waba: Option<&'a Arc<Waba>>, read_at: UtcTime, redact: F) -> Self {
+        Self { waba, read_at, redact, interned_facts: HashSet::new() }
     }
 
     /// One number; `None` if it has no id of 1 to 23 digits as text.
-    pub(super) fn number(&mut self, row: &Json<'_>) -> Option<Number> {
-        let id: PhoneNumberId = row.get("id")?.text()?.parse().ok()?;
+    pub(super) fn parse_number(&mut self, row: &Json<'_>) -> Option<Number> {
+        let id: PhoneNumberId = row.get("id")?.as_str()?.parse().ok()?;
         Some(Number {
             id,
             waba: self.waba.cloned(),
-            display: self.text(row, "display_phone_number"),
-            name: self.text(row, "verified_name"),
-            two_step: TwoStep::from_field(row.get("is_pin_enabled").and_then(Json::bool)),
-            facts: self.facts(row),
+            display_number: self.text_field(row, "display_phone_number"),
+            name: self.text_field(row, "verified_name"),
+            two_step: TwoStep::from_is_pin_enabled(row.get("is_pin_enabled").and_then(Json::as_bool)),
+            details: self.intern_facts(row),
             read_at: Some(self.read_at),
         })
     }
@@ -117,31 +117,31 @@ impl<'a, F: Fn(&str) -> Clean> NumberReader<'a, F> {
     /// A page of a list; `None` if it is not one.
     ///
     /// A row without a usable id is counted and left out: no request could name it.
-    pub(super) fn page(&mut self, json: &Json<'_>) -> Option<Page> {
-        let rows = json.get("data")?.list()?;
-        let numbers: Vec<Number> = rows.iter().filter_map(|row| self.number(row)).collect();
-        Some(Page { skipped: rows.len() - numbers.len(), numbers, next: next(json) })
+    pub(super) fn parse_page(&mut self, json: &Json<'_>) -> Option<GraphPage> {
+        let rows = json.get("data")?.as_array()?;
+        let numbers: Vec<Number> = rows.iter().filter_map(|row| self.parse_number(row)).collect();
+        Some(GraphPage { skipped: rows.len() - numbers.len(), numbers, next: next_cursor(json) })
     }
 
     /// An empty text says as little as an absent one.
-    fn text(&self, row: &Json<'_>, field: &str) -> Option<Clean> {
-        row.get(field).and_then(Json::text).filter(|text| !text.is_empty()).map(&self.clean)
+    fn text_field(&self, row: &Json<'_>, field: &str) -> Option<CleanText> {
+        row.get(field).and_then(Json::as_str).filter(|text| !text.is_empty()).map(&self.redact)
     }
 
-    fn facts(&mut self, row: &Json<'_>) -> Arc<Facts> {
-        let facts = Facts {
-            status: self.text(row, "status"),
-            quality_rating: self.text(row, "quality_rating"),
-            code_verification_status: self.text(row, "code_verification_status"),
-            name_status: self.text(row, "name_status"),
-            platform_type: self.text(row, "platform_type"),
-            account_mode: self.text(row, "account_mode"),
+    fn intern_facts(&mut self, row: &Json<'_>) -> Arc<NumberDetails> {
+        let facts = NumberDetails {
+            status: self.text_field(row, "status"),
+            quality_rating: self.text_field(row, "quality_rating"),
+            code_verification_status: self.text_field(row, "code_verification_status"),
+            name_status: self.text_field(row, "name_status"),
+            platform_type: self.text_field(row, "platform_type"),
+            account_mode: self.text_field(row, "account_mode"),
         };
-        if let Some(known) = self.facts.get(&facts) {
+        if let Some(known) = self.interned_facts.get(&facts) {
             return Arc::clone(known);
         }
         let facts = Arc::new(facts);
-        self.facts.insert(Arc::clone(&facts));
+        self.interned_facts.insert(Arc::clone(&facts));
         facts
     }
 }
@@ -150,9 +150,9 @@ impl<'a, F: Fn(&str) -> Clean> NumberReader<'a, F> {
 /// followed, since it may lead elsewhere and may carry the token.
 ///
 /// Source: developers.facebook.com/docs/graph-api/results.
-fn next(json: &Json<'_>) -> Option<Cursor> {
+fn next_cursor(json: &Json<'_>) -> Option<PageCursor> {
     let paging = json.get("paging")?;
     let is_text = |json: &&str| !json.is_empty();
-    paging.get("next")?.text().filter(is_text)?;
-    paging.get("cursors")?.get("after")?.text().filter(is_text).map(Cursor::new)
+    paging.get("next")?.as_str().filter(is_text)?;
+    paging.get("cursors")?.get("after")?.as_str().filter(is_text).map(PageCursor::new)
 }

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 /// The most keys one object may have; the objects that are read here have about ten. Keeps the search for
 /// doubled keys short.
-const MAX_KEYS: usize = 256;
+const MAX_OBJECT_KEYS: usize = 256;
 
 /// One JSON value; texts borrow from the reply where they can.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,8 +21,8 @@ pub(super) enum Json<'a> {
     Int(i64),
     /// A number that is no 64-bit integer. Nothing that is asked for is one.
     OtherNumber,
-    Text(Cow<'a, str>),
-    List(Vec<Self>),
+    String(Cow<'a, str>),
+    Array(Vec<Self>),
     Object(Vec<(Cow<'a, str>, Self)>),
 }
 
@@ -34,7 +34,7 @@ impl<'a> Json<'a> {
     /// through for those only where it cannot be read as it is: there is seldom any.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok().or_else(|| {
-            let whole = without_halves(bytes)?;
+            let whole = replace_lone_surrogates(bytes)?;
             serde_json::from_slice::<Json<'_>>(&whole).ok().map(Json::into_owned)
         })
     }
@@ -46,8 +46,8 @@ impl<'a> Json<'a> {
             Self::Bool(value) => Json::Bool(value),
             Self::Int(number) => Json::Int(number),
             Self::OtherNumber => Json::OtherNumber,
-            Self::Text(text) => Json::Text(own(text)),
-            Self::List(values) => Json::List(values.into_iter().map(Self::into_owned).collect()),
+            Self::String(text) => Json::String(own(text)),
+            Self::Array(values) => Json::Array(values.into_iter().map(Self::into_owned).collect()),
             Self::Object(pairs) => {
                 Json::Object(pairs.into_iter().map(|(key, value)| (own(key), value.into_owned())).collect())
             }
@@ -56,44 +56,44 @@ impl<'a> Json<'a> {
 
     /// The value of a key; `None` if it is absent or this is no object.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
-        self.pairs()?.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.as_object()?.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     /// The keys and values, if it is an object.
-    pub(super) fn pairs(&self) -> Option<&[(Cow<'a, str>, Self)]> {
+    pub(super) fn as_object(&self) -> Option<&[(Cow<'a, str>, Self)]> {
         if let Self::Object(pairs) = self { Some(pairs) } else { None }
     }
 
     /// The text, if it is one.
-    pub(super) fn text(&self) -> Option<&str> {
-        if let Self::Text(text) = self { Some(text) } else { None }
+    pub(super) fn as_str(&self) -> Option<&str> {
+        if let Self::String(text) = self { Some(text) } else { None }
     }
 
     /// The number, if it is a 64-bit integer.
-    pub(super) fn int(&self) -> Option<i64> {
+    pub(super) fn as_i64(&self) -> Option<i64> {
         if let Self::Int(number) = self { Some(*number) } else { None }
     }
 
     /// The boolean, if it is one.
-    pub(super) fn bool(&self) -> Option<bool> {
+    pub(super) fn as_bool(&self) -> Option<bool> {
         if let Self::Bool(value) = self { Some(*value) } else { None }
     }
 
     /// The elements, if it is a list.
-    pub(super) fn list(&self) -> Option<&[Self]> {
-        if let Self::List(values) = self { Some(values) } else { None }
+    pub(super) fn as_array(&self) -> Option<&[Self]> {
+        if let Self::Array(values) = self { Some(values) } else { None }
     }
 }
 
 impl<'de> Deserialize<'de> for Json<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyJson)
+        deserializer.deserialize_any(JsonVisitor)
     }
 }
 
-struct AnyJson;
+struct JsonVisitor;
 
-impl<'de> Visitor<'de> for AnyJson {
+impl<'de> Visitor<'de> for JsonVisitor {
     type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,11 +121,11 @@ impl<'de> Visitor<'de> for AnyJson {
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
-        Ok(Json::Text(Cow::Borrowed(value)))
+        Ok(Json::String(Cow::Borrowed(value)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
-        Ok(Json::Text(Cow::Owned(value.to_owned())))
+        Ok(Json::String(Cow::Owned(value.to_owned())))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
@@ -133,14 +133,14 @@ impl<'de> Visitor<'de> for AnyJson {
         while let Some(value) = seq.next_element()? {
             values.push(value);
         }
-        Ok(Json::List(values))
+        Ok(Json::Array(values))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
         let mut pairs: Vec<(Cow<'de, str>, Json<'de>)> = Vec::new();
         while let Some((key, value)) = map.next_entry::<Json<'de>, Json<'de>>()? {
-            let Json::Text(key) = key else { return Err(A::Error::custom("a key that is no text")) };
-            if pairs.len() == MAX_KEYS || pairs.iter().any(|(seen, _)| *seen == key) {
+            let Json::String(key) = key else { return Err(A::Error::custom("a key that is no text")) };
+            if pairs.len() == MAX_OBJECT_KEYS || pairs.iter().any(|(seen, _)| *seen == key) {
                 return Err(A::Error::custom("a key twice, or too many keys"));
             }
             pairs.push((key, value));
@@ -150,12 +150,12 @@ impl<'de> Visitor<'de> for AnyJson {
 }
 
 /// The same text with U+FFFD for each escaped surrogate that is not one of a pair; `None` if there is none.
-fn without_halves(bytes: &[u8]) -> Option<Vec<u8>> {
+fn replace_lone_surrogates(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut whole = bytes.to_vec();
     let (mut place, mut has_changed) = (0, false);
     while let Some(&byte) = bytes.get(place) {
-        place += match (byte, escaped(bytes, place)) {
-            (_, Some(0xd800..0xdc00)) if matches!(escaped(bytes, place + 6), Some(0xdc00..0xe000)) => 12,
+        place += match (byte, unicode_escape_at(bytes, place)) {
+            (_, Some(0xd800..0xdc00)) if matches!(unicode_escape_at(bytes, place + 6), Some(0xdc00..0xe000)) => 12,
             (_, Some(0xd800..0xe000)) => {
                 whole[place + 2..place + 6].copy_from_slice(b"fffd");
                 has_changed = true;
@@ -171,7 +171,7 @@ fn without_halves(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The number behind a `\u` that stands here.
-fn escaped(bytes: &[u8], place: usize) -> Option<u16> {
+fn unicode_escape_at(bytes: &[u8], place: usize) -> Option<u16> {
     let digits = bytes.get(place..place + 6)?.strip_prefix(b"\\u")?;
     u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
 }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn too_many_keys_are_refused() {
-        let keys: Vec<String> = (0..=MAX_KEYS).map(|n| format!(r#""k{n}":1"#)).collect();
+        let keys: Vec<String> = (0..=MAX_OBJECT_KEYS).map(|n| format!(r#""k{n}":1"#)).collect();
         assert_eq!(Json::parse(format!("{{{}}}", keys.join(",")).as_bytes()), None);
         assert!(Json::parse(format!("{{{}}}", keys[1..].join(",")).as_bytes()).is_some());
     }
@@ -219,8 +219,8 @@ mod tests {
             pair("c", Json::Int(-7)),
             pair("d", Json::OtherNumber),
             pair("e", Json::OtherNumber),
-            pair("f", Json::Text(Cow::Borrowed("é"))),
-            pair("g", Json::List(vec![Json::Int(1)])),
+            pair("f", Json::String(Cow::Borrowed("é"))),
+            pair("g", Json::Array(vec![Json::Int(1)])),
         ]);
         assert_eq!(json, Some(expected));
     }

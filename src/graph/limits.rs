@@ -7,32 +7,32 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use crate::graph::json::Json;
 
 /// No limit of Meta's that this program meets lasts longer; a header that asks for more is not believed.
-const MAX_WAIT: Duration = Duration::from_hours(72);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(72);
 
 /// How long a reply asks to wait before the next call, by `X-App-Usage`, `X-Business-Use-Case-Usage` and `Retry-After`;
 /// of several waits the longest, at most 72 hours. What does not read as Meta documents it is left out.
 ///
 /// Source: developers.facebook.com/docs/graph-api/overview/rate-limiting.
-pub(super) fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = text(headers, RETRY_AFTER.as_str()).and_then(|seconds| seconds.parse().ok());
-    let app = text(headers, "x-app-usage").and_then(|text| Json::parse(text.as_bytes()));
-    let business = text(headers, "x-business-use-case-usage").and_then(|text| Json::parse(text.as_bytes()));
-    let limits = business.as_ref().and_then(Json::pairs).unwrap_or_default();
-    let limits = limits.iter().flat_map(|(_, limits)| limits.list().unwrap_or_default());
-    limits.chain(&app).filter_map(minutes_of).chain(wait(seconds, 1)).max()
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = header_text(headers, RETRY_AFTER.as_str()).and_then(|seconds| seconds.parse().ok());
+    let app = header_text(headers, "x-app-usage").and_then(|text| Json::parse(text.as_bytes()));
+    let business = header_text(headers, "x-business-use-case-usage").and_then(|text| Json::parse(text.as_bytes()));
+    let limits = business.as_ref().and_then(Json::as_object).unwrap_or_default();
+    let limits = limits.iter().flat_map(|(_, limits)| limits.as_array().unwrap_or_default());
+    limits.chain(&app).filter_map(time_to_regain_access).chain(capped_duration(seconds, 1)).max()
 }
 
-fn minutes_of(limit: &Json<'_>) -> Option<Duration> {
-    let minutes = limit.get("estimated_time_to_regain_access").and_then(Json::int)?;
-    wait(u64::try_from(minutes).ok(), 60)
+fn time_to_regain_access(limit: &Json<'_>) -> Option<Duration> {
+    let minutes = limit.get("estimated_time_to_regain_access").and_then(Json::as_i64)?;
+    capped_duration(u64::try_from(minutes).ok(), 60)
 }
 
-fn wait(count: Option<u64>, unit_seconds: u64) -> Option<Duration> {
+fn capped_duration(count: Option<u64>, unit_seconds: u64) -> Option<Duration> {
     let count = count.filter(|count| *count > 0)?;
-    Some(Duration::from_secs(count.saturating_mul(unit_seconds)).min(MAX_WAIT))
+    Some(Duration::from_secs(count.saturating_mul(unit_seconds)).min(MAX_RETRY_AFTER))
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
@@ -46,7 +46,7 @@ mod tests {
         let pair = |(name, value): &(&'static str, &'static str)| {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
-        asked_wait(&headers.iter().map(pair).collect())
+        retry_after(&headers.iter().map(pair).collect())
     }
 
     #[test]
@@ -68,6 +68,6 @@ mod tests {
         assert_eq!(read(&[("x-app-usage", "much"), ("retry-after", "Fri, 31 Dec 2027 23:59:59 GMT")]), None);
         assert_eq!(read(&[("x-app-usage", r#"{"call_count":-1}"#), ("x-business-use-case-usage", "[7]")]), None);
         let long = ("x-app-usage", r#"{"estimated_time_to_regain_access":9223372036854775807}"#);
-        assert_eq!(read(&[long]), Some(MAX_WAIT));
+        assert_eq!(read(&[long]), Some(MAX_RETRY_AFTER));
     }
 }

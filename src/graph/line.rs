@@ -8,70 +8,70 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
-use crate::outcome::{Doubt, NotSent, Outcome, ReadFailure};
-use crate::text::Clean;
+use crate::outcome::{DoubtReason, NotSentReason, Outcome, ReadFailure};
+use crate::text::CleanText;
 
 /// How an exchange ended without a whole reply.
 #[derive(Debug)]
-pub(super) enum NoReply {
+pub(super) enum TransportError {
     /// No byte of the request left.
-    NotSent(NotSent),
+    NotSent(NotSentReason),
     /// The deadline passed.
-    Silence {
+    Timeout {
         /// How long it was waited for.
         waited: Duration,
     },
     /// The connection was lost, or what came over it was no HTTP.
-    LineBroke {
+    ConnectionLost {
         /// How long after the start.
         after: Duration,
     },
     /// The body is longer than any reply of Graph's.
-    TooLong {
+    BodyTooLarge {
         /// The status it came with.
         http_status: u16,
     },
 }
 
-impl NoReply {
+impl TransportError {
     /// From an error of the HTTP client, `after` the start of the exchange.
-    pub(super) fn from_error(error: &reqwest::Error, after: Duration, connect_timeout: Duration) -> Self {
+    pub(super) fn from_reqwest(error: &reqwest::Error, after: Duration, connect_timeout: Duration) -> Self {
         if error.is_builder() {
-            Self::NotSent(NotSent::RefusedHere(Clean::new("the request could not be built")))
+            Self::NotSent(NotSentReason::RefusedLocally(CleanText::new("the request could not be built")))
         } else if error.is_connect() {
-            Self::NotSent(why_not_connected(error, connect_timeout))
+            Self::NotSent(connect_failure(error, connect_timeout))
         } else {
-            Self::LineBroke { after }
+            Self::ConnectionLost { after }
         }
     }
 }
 
-impl From<NoReply> for Outcome {
-    fn from(end: NoReply) -> Self {
+impl From<TransportError> for Outcome {
+    fn from(end: TransportError) -> Self {
         match end {
-            NoReply::NotSent(why) => Self::NotSent(why),
-            NoReply::Silence { waited } => Self::InDoubt(Doubt::NoAnswer { waited }),
-            NoReply::LineBroke { after } => Self::InDoubt(Doubt::LineBroke { after }),
-            NoReply::TooLong { http_status } => Self::InDoubt(Doubt::StrangeReply { http_status }),
+            TransportError::NotSent(why) => Self::NotSent(why),
+            TransportError::Timeout { waited } => Self::InDoubt(DoubtReason::TimedOut { waited }),
+            TransportError::ConnectionLost { after } => Self::InDoubt(DoubtReason::ConnectionLost { after }),
+            TransportError::BodyTooLarge { http_status } => Self::InDoubt(DoubtReason::UnexpectedReply { http_status }),
         }
     }
 }
 
-impl From<NoReply> for ReadFailure {
-    fn from(end: NoReply) -> Self {
+impl From<TransportError> for ReadFailure {
+    fn from(end: TransportError) -> Self {
         match end {
-            NoReply::NotSent(why) => Self::NotSent(why),
-            NoReply::Silence { .. } | NoReply::LineBroke { .. } => Self::NoAnswer,
-            NoReply::TooLong { http_status } => Self::StrangeReply { http_status },
+            TransportError::NotSent(why) => Self::NotSent(why),
+            TransportError::Timeout { .. } | TransportError::ConnectionLost { .. } => Self::NoAnswer,
+            TransportError::BodyTooLarge { http_status } => Self::UnexpectedReply { http_status },
         }
     }
 }
 
-fn why_not_connected(error: &reqwest::Error, connect_timeout: Duration) -> NotSent {
+fn connect_failure(error: &reqwest::Error, connect_timeout: Duration) -> NotSentReason {
     let mut deepest: &(dyn Error + 'static) = error;
     loop {
-        if let Some(tls) = tls_error(deepest) {
-            return NotSent::Tls(Clean::new(&tls_words(tls)));
+        if let Some(tls) = find_tls_error(deepest) {
+            return NotSentReason::Tls(CleanText::new(&tls_error_text(tls)));
         }
         match deepest.source() {
             Some(source) => deepest = source,
@@ -79,18 +79,18 @@ fn why_not_connected(error: &reqwest::Error, connect_timeout: Duration) -> NotSe
         }
     }
     if error.is_timeout() {
-        return NotSent::NoConnection(Clean::new(&format!("none within {} s", connect_timeout.as_secs())));
+        return NotSentReason::NoConnection(CleanText::new(&format!("none within {} s", connect_timeout.as_secs())));
     }
     let words = deepest.to_string();
     let words = words.split(" (os error").next().unwrap_or_default();
-    NotSent::NoConnection(match words.strip_prefix("tunnel error: ") {
-        Some(why) => Clean::new(&format!("the proxy gave no tunnel: {why}")),
-        None => Clean::new(words),
+    NotSentReason::NoConnection(match words.strip_prefix("tunnel error: ") {
+        Some(why) => CleanText::new(&format!("the proxy gave no tunnel: {why}")),
+        None => CleanText::new(words),
     })
 }
 
 /// An I/O error keeps what it wraps to itself (`source()` passes it by), and here one may wrap another.
-fn tls_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+fn find_tls_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     while let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         error = wrapped;
     }
@@ -98,7 +98,7 @@ fn tls_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Err
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "not our enum, and open: rustls has words for the rest")]
-fn tls_words(error: &rustls::Error) -> String {
+fn tls_error_text(error: &rustls::Error) -> String {
     let rustls::Error::InvalidCertificate(certificate) = error else { return error.to_string() };
     let words = match certificate {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired",

@@ -6,72 +6,72 @@
 use std::time::Duration;
 
 use crate::graph::json::Json;
-use crate::outcome::{Doubt, Fault, Outcome, ReadFailure};
-use crate::text::Clean;
+use crate::outcome::{DoubtReason, ApiError, Outcome, ReadFailure};
+use crate::text::CleanText;
 
 /// A reply whose body was read to its end.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct HttpReply {
     pub(super) http_status: u16,
-    pub(super) asked_wait: Option<Duration>,
+    pub(super) retry_after: Option<Duration>,
     pub(super) body: Vec<u8>,
 }
 
-enum Said<'a> {
+enum ParsedReply<'a> {
     /// A well-formed Graph error.
-    No(Fault),
+    GraphError(ApiError),
     /// HTTP 200 and JSON without an `error`.
     Value(Json<'a>),
     /// Anything else.
-    Strange,
+    Unexpected,
 }
 
 /// What became of a request that sets a PIN. `clean` makes texts fit to be shown.
-pub(super) fn outcome(reply: &Reply, clean: impl Fn(&str) -> Clean) -> Outcome {
-    match read(reply, clean) {
-        Said::No(fault) if fault.proves_nothing_changed() => Outcome::Refused(fault),
-        Said::No(fault) => Outcome::InDoubt(Doubt::MetaFault(fault)),
-        Said::Value(json) if json.get("success").and_then(Json::bool) == Some(true) => Outcome::Confirmed,
-        Said::Value(_) => Outcome::InDoubt(Doubt::SuccessNotTrue),
-        Said::Strange => Outcome::InDoubt(Doubt::StrangeReply { http_status: reply.http_status }),
+pub(super) fn set_pin_outcome(reply: &HttpReply, clean: impl Fn(&str) -> CleanText) -> Outcome {
+    match parse_reply(reply, clean) {
+        ParsedReply::GraphError(fault) if fault.is_definite_refusal() => Outcome::Refused(fault),
+        ParsedReply::GraphError(fault) => Outcome::InDoubt(DoubtReason::ServerError(fault)),
+        ParsedReply::Value(json) if json.get("success").and_then(Json::as_bool) == Some(true) => Outcome::Confirmed,
+        ParsedReply::Value(_) => Outcome::InDoubt(DoubtReason::SuccessNotTrue),
+        ParsedReply::Unexpected => Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: reply.http_status }),
     }
 }
 
 /// The JSON that a read brought.
-pub(super) fn value(reply: &Reply, clean: impl Fn(&str) -> Clean) -> Result<Json<'_>, ReadFailure> {
-    match read(reply, clean) {
-        Said::No(fault) => Err(ReadFailure::Fault(fault)),
-        Said::Value(json) => Ok(json),
-        Said::Strange => Err(ReadFailure::StrangeReply { http_status: reply.http_status }),
+pub(super) fn read_result(reply: &HttpReply, clean: impl Fn(&str) -> CleanText) -> Result<Json<'_>, ReadFailure> {
+    match parse_reply(reply, clean) {
+        ParsedReply::GraphError(fault) => Err(ReadFailure::Api(fault)),
+        ParsedReply::Value(json) => Ok(json),
+        ParsedReply::Unexpected => Err(ReadFailure::UnexpectedReply { http_status: reply.http_status }),
     }
 }
 
-fn read(reply: &Reply, clean: impl Fn(&str) -> Clean) -> Said<'_> {
+fn parse_reply(reply: &HttpReply, clean: impl Fn(&str) -> CleanText) -> ParsedReply<'_> {
     if !matches!(reply.http_status, 200 | 400..=599) {
-        return Said::Strange;
+        return ParsedReply::Unexpected;
     }
-    let Some(json) = Json::parse(&reply.body) else { return Said::Strange };
+    let Some(json) = Json::parse(&reply.body) else { return ParsedReply::Unexpected };
     match (json.get("error"), json.get("success")) {
         (Some(error), None | Some(Json::Bool(false))) => {
-            fault(reply.http_status, error, clean).map_or(Said::Strange, Said::No)
+            parse_fault(reply.http_status, error, clean).map_or(ParsedReply::Unexpected, ParsedReply::GraphError)
         }
-        (None, _) if reply.http_status == 200 => Said::Value(json),
+        (None, _) if reply.http_status == 200 => ParsedReply::Value(json),
         // Yes and no at once, or an error status without an error.
-        (Some(_), Some(_)) | (None, _) => Said::Strange,
+        (Some(_), Some(_)) | (None, _) => ParsedReply::Unexpected,
     }
 }
 
 /// A Graph error: an object with at least an integer `code` and a text `message`.
 ///
 /// Source: developers.facebook.com/docs/graph-api/guides/error-handling.
-fn fault(http_status: u16, error: &Json<'_>, clean: impl Fn(&str) -> Clean) -> Option<Fault> {
-    let text = |json: Option<&Json<'_>>| json.and_then(Json::text).map(&clean);
+fn parse_fault(http_status: u16, error: &Json<'_>, clean: impl Fn(&str) -> CleanText) -> Option<ApiError> {
+    let text = |json: Option<&Json<'_>>| json.and_then(Json::as_str).map(&clean);
     let data = error.get("error_data");
-    Some(Fault {
+    Some(ApiError {
         http_status,
-        code: error.get("code")?.int()?,
-        subcode: error.get("error_subcode").and_then(Json::int),
-        message: clean(error.get("message")?.text()?),
+        code: error.get("code")?.as_i64()?,
+        subcode: error.get("error_subcode").and_then(Json::as_i64),
+        message: clean(error.get("message")?.as_str()?),
         details: text(data.and_then(|data| data.get("details"))).or_else(|| text(data)),
         trace_id: text(error.get("fbtrace_id")),
         is_transient: is_transient(error),
@@ -82,7 +82,7 @@ fn fault(http_status: u16, error: &Json<'_>, clean: impl Fn(&str) -> Clean) -> O
 fn is_transient(error: &Json<'_>) -> bool {
     match error.get("is_transient") {
         None | Some(Json::Null) => false,
-        Some(value) => value.bool() != Some(false),
+        Some(value) => value.as_bool() != Some(false),
     }
 }
 
@@ -130,9 +130,9 @@ mod tests {
             http_status in prop::sample::select(vec![100u16, 200, 200, 200, 201, 204, 302, 400, 400, 404, 429, 500, 503]),
             body in body(),
         ) {
-            let reply = Reply { http_status, asked_wait: None, body: body.clone().into_bytes() };
+            let reply = HttpReply { http_status, retry_after: None, body: body.clone().into_bytes() };
             let json: Value = serde_json::from_str(&body).unwrap_or_default();
-            match outcome(&reply, Clean::new) {
+            match set_pin_outcome(&reply, CleanText::new) {
                 Outcome::Confirmed => {
                     prop_assert_eq!((http_status, &json["success"], json.get("error")), (200, &Value::Bool(true), None));
                 }

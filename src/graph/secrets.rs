@@ -11,16 +11,16 @@ use zeroize::Zeroizing;
 
 use crate::config::endpoint::{AppSecret, Credentials};
 use crate::pin::Pin;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// What opens the Graph API, ready to be sent.
-pub(super) struct Secrets {
+pub(super) struct RequestSecrets {
     authorization: HeaderValue,
     proof: Option<Zeroizing<String>>,
     credentials: Credentials,
 }
 
-impl Secrets {
+impl RequestSecrets {
     /// # Errors
     /// A token that no header can carry; [`crate::config::endpoint::AccessToken`] admits none.
     pub(super) fn new(credentials: Credentials) -> Result<Self, InvalidHeaderValue> {
@@ -46,14 +46,14 @@ impl Secrets {
 
     /// Makes a text of Graph's fit to be shown and kept. Graph repeats what it was sent ("Malformed access token
     /// EAAJ…"), so the token, the proof and the PIN are masked in it.
-    pub(super) fn clean(&self, raw: &str, pin: Option<&Pin>) -> Clean {
+    pub(super) fn redact(&self, raw: &str, pin: Option<&Pin>) -> CleanText {
         let mut text = raw.replace(self.credentials.token.expose(), "[token]");
         if let Some(proof) = self.proof() {
             text = text.replace(proof, "[proof]");
         }
         match pin {
-            Some(pin) => Clean::new(&mask_pin(&text, pin)),
-            None => Clean::new(&text),
+            Some(pin) => CleanText::new(&mask_pin(&text, pin)),
+            None => CleanText::new(&text),
         }
     }
 }
@@ -81,7 +81,7 @@ fn mask_pin(text: &str, pin: &Pin) -> String {
 /// so that no copy stays behind on the stack, and wiped with the last owner.
 ///
 /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
-pub(super) fn body(pin: &Pin) -> Bytes {
+pub(super) fn set_pin_body(pin: &Pin) -> Bytes {
     const BEFORE: &[u8] = br#"{"pin":""#;
     const AFTER: &[u8] = br#""}"#;
     let mut body = Zeroizing::new(Vec::with_capacity(BEFORE.len() + pin.expose().len() + AFTER.len()));
@@ -116,8 +116,8 @@ mod tests {
 
     use super::*;
 
-    fn secrets() -> Secrets {
-        Secrets::new(Credentials {
+    fn secrets() -> RequestSecrets {
+        RequestSecrets::new(Credentials {
             token: AccessToken::parse("EAAJBfaketoken").expect("a token"),
             app_secret: Some(AppSecret::parse("secret").expect("a secret")),
         })
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn the_body_is_the_pin_and_nothing_else() {
         let pin = Pin::parse(b"012345").expect("a PIN");
-        assert_eq!(&body(&pin)[..], br#"{"pin":"012345"}"#);
+        assert_eq!(&set_pin_body(&pin)[..], br#"{"pin":"012345"}"#);
     }
 
     #[test]
@@ -146,9 +146,9 @@ mod tests {
         let raw = "token EAAJBfaketoken, pin '409726', 409726409726, id 1409726, proof \
                    69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e, é409726";
         assert_eq!(
-            secrets().clean(raw, Some(&pin)).as_str(),
+            secrets().redact(raw, Some(&pin)).as_str(),
             "token [token], pin '[PIN]', 409726409726, id 1409726, proof [proof], é[PIN]"
         );
-        assert_eq!(secrets().clean("409726", None).as_str(), "409726");
+        assert_eq!(secrets().redact("409726", None).as_str(), "409726");
     }
 }

@@ -17,8 +17,8 @@ use super::records::Actor;
 use crate::job::{ChangeId, JobId};
 use crate::moment::UtcTime;
 use crate::number::{PhoneNumberId, WabaId};
-use crate::state::{Opening, StateDir};
-use crate::text::Clean;
+use crate::state::{OpenMode, StateDir};
+use crate::text::CleanText;
 
 /// The file that says how far the audit goes. It may lag behind the database, never lead.
 pub(super) const HEAD_FILE: &str = "audit.head";
@@ -62,29 +62,29 @@ pub struct AuditRow {
     /// Counted from 1, without a gap.
     pub sequence: i64,
     /// When, as RFC 3339.
-    pub at: Clean,
+    pub at: CleanText,
     /// The host's name.
-    pub host: Clean,
+    pub host: CleanText,
     /// The real user id.
     pub uid: u32,
     /// The effective user id.
     pub euid: u32,
     /// The terminal.
-    pub tty: Option<Clean>,
+    pub tty: Option<CleanText>,
     /// What only the environment says.
     pub claimed: Claimed,
     /// What was done.
     pub action: Action,
     /// The WABA.
-    pub waba_id: Option<Clean>,
+    pub waba_id: Option<CleanText>,
     /// The phone number's id.
-    pub phone_number_id: Option<Clean>,
+    pub phone_number_id: Option<CleanText>,
     /// The change.
-    pub change: Option<Clean>,
+    pub change: Option<CleanText>,
     /// The job.
     pub job: Option<u32>,
     /// `set`, `failed`, `not_sent`, `no_answer`, how a doubt was settled, or `rows_lost`.
-    pub outcome: Option<Clean>,
+    pub outcome: Option<CleanText>,
     /// Requests made.
     pub tries: Option<u8>,
     /// The reply's HTTP status.
@@ -94,22 +94,22 @@ pub struct AuditRow {
     /// Its subcode.
     pub subcode: Option<i64>,
     /// What Meta's support asks for.
-    pub trace_id: Option<Clean>,
+    pub trace_id: Option<CleanText>,
     /// More, in words.
-    pub note: Option<Clean>,
+    pub note: Option<CleanText>,
     /// The version of the program.
-    pub version: Clean,
+    pub version: CleanText,
 }
 
 /// Facts about who is at work that anybody could have made up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claimed {
     /// `USER`.
-    pub user: Option<Clean>,
+    pub user: Option<CleanText>,
     /// `SUDO_USER`.
-    pub sudo_user: Option<Clean>,
+    pub sudo_user: Option<CleanText>,
     /// `SSH_CONNECTION`.
-    pub ssh_connection: Option<Clean>,
+    pub ssh_connection: Option<CleanText>,
 }
 
 /// What a row is made from, beside who and where.
@@ -122,7 +122,7 @@ pub(super) struct Entry<'a> {
     pub(super) outcome: Option<&'a str>,
     pub(super) tries: Option<u8>,
     pub(super) reply: Reply,
-    pub(super) note: Option<Clean>,
+    pub(super) note: Option<CleanText>,
 }
 
 /// What of a reply is worth a search later.
@@ -135,7 +135,7 @@ pub struct Reply {
     /// Its subcode.
     pub subcode: Option<i64>,
     /// `fbtrace_id`, which Meta's support asks for.
-    pub trace_id: Option<Clean>,
+    pub trace_id: Option<CleanText>,
 }
 
 /// How far the audit goes: its last row.
@@ -155,10 +155,10 @@ pub(super) enum Noted {
 
 impl AuditRow {
     pub(super) fn new(sequence: i64, at: UtcTime, actor: &Actor, action: Action, entry: Entry<'_>) -> Self {
-        let text = |shown: &dyn std::fmt::Display| Clean::new(&shown.to_string());
+        let text = |shown: &dyn std::fmt::Display| CleanText::new(&shown.to_string());
         Self {
             sequence,
-            at: Clean::new(&at.rfc3339()),
+            at: CleanText::new(&at.to_rfc3339()),
             host: actor.host.clone(),
             uid: actor.uid,
             euid: actor.euid,
@@ -173,14 +173,14 @@ impl AuditRow {
             phone_number_id: entry.number.map(|id| text(&id)),
             change: entry.change.map(|id| text(&id)),
             job: entry.job.map(JobId::get),
-            outcome: entry.outcome.map(Clean::new),
+            outcome: entry.outcome.map(CleanText::new),
             tries: entry.tries,
             http_status: entry.reply.http_status,
             code: entry.reply.code,
             subcode: entry.reply.subcode,
             trace_id: entry.reply.trace_id,
             note: entry.note,
-            version: Clean::new(env!("CARGO_PKG_VERSION")),
+            version: CleanText::new(env!("CARGO_PKG_VERSION")),
         }
     }
 
@@ -192,10 +192,10 @@ impl AuditRow {
 
     /// Who: the user id, and in brackets the name that the environment claims (who called sudo before who became by it).
     #[must_use]
-    pub fn who(&self) -> Clean {
+    pub fn who(&self) -> CleanText {
         let claimed = self.claimed.sudo_user.as_ref().or(self.claimed.user.as_ref());
         let name = claimed.map(|name| format!(" ({name})")).unwrap_or_default();
-        Clean::new(&format!("uid {}{name}", self.uid))
+        CleanText::new(&format!("uid {}{name}", self.uid))
     }
 
     /// That rows were lost before this one, if it says so: what follows a loss does not make it good.
@@ -261,8 +261,8 @@ impl Head {
 }
 
 impl Noted {
-    pub(super) fn read(dir: &StateDir) -> Result<Self, crate::state::StateError> {
-        let mut file = match dir.file(HEAD_FILE, Opening::Read) {
+    pub(super) fn read(dir: &StateDir) -> Result<Self, crate::state::StateDirError> {
+        let mut file = match dir.open_file(HEAD_FILE, OpenMode::Read) {
             Ok(file) => file,
             Err(error) if error.is_missing() => return Ok(Self::Missing),
             Err(error) => return Err(error),
@@ -273,7 +273,7 @@ impl Noted {
     }
 
     /// What is wrong with the database by this head, in a sentence.
-    pub(super) fn compare(self, db: &Connection) -> rusqlite::Result<Option<Clean>> {
+    pub(super) fn compare(self, db: &Connection) -> rusqlite::Result<Option<CleanText>> {
         let last = Head::of(db)?;
         let what = match self {
             Self::Missing if last.sequence == 0 => None,
@@ -296,7 +296,7 @@ impl Noted {
                 (!is_same).then(|| format!("audit row {} is not the one that was written", head.sequence))
             }
         };
-        Ok(what.map(|what| Clean::new(&what)))
+        Ok(what.map(|what| CleanText::new(&what)))
     }
 }
 
@@ -361,11 +361,11 @@ pub struct Broken {
     /// The row.
     pub sequence: i64,
     /// What is wrong with it.
-    pub what: Clean,
+    pub what: CleanText,
 }
 
 impl Broken {
     fn new(sequence: i64, what: &str) -> Self {
-        Self { sequence, what: Clean::new(what) }
+        Self { sequence, what: CleanText::new(what) }
     }
 }

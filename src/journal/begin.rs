@@ -14,7 +14,7 @@ use super::ledger::Ledger;
 use super::records::{PinSource, Plan};
 use crate::job::JobId;
 use crate::number::{PhoneNumberId, WabaId};
-use crate::text::Clean;
+use crate::text::CleanText;
 
 impl Ledger<'_> {
     pub(super) fn begin_job(&mut self, plan: &Plan) -> Result<JobId, Failure> {
@@ -25,7 +25,7 @@ impl Ledger<'_> {
             PinSource::Random => "random",
         };
         let note = format!("{}, profile {}, PINs {pins}", counted(plan.numbers.len()), plan.profile);
-        let entry = Entry { job: Some(job), note: Some(Clean::new(&note)), ..Entry::default() };
+        let entry = Entry { job: Some(job), note: Some(CleanText::new(&note)), ..Entry::default() };
         let seq = self.audit(Action::Job, self.now.utc, entry)?;
         self.db
             .prepare_cached("INSERT INTO jobs (job, seq, run, at, profile, pins) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
@@ -40,7 +40,7 @@ impl Ledger<'_> {
 
     /// Records that this process takes up what is left of a job, unless another one is at work on it.
     pub(super) fn resume_job(&mut self, job: JobId, numbers: &[PhoneNumberId]) -> Result<Result<(), Refused>, Failure> {
-        let busy = |text: String| Ok(Err(Refused::Busy(Clean::new(&text))));
+        let busy = |text: String| Ok(Err(Refused::Busy(CleanText::new(&text))));
         let Some(detail) = Jobs::new(self.db, self.scribe.running.dir())?.detail(job)? else {
             return busy(format!("there is no job {job} any more"));
         };
@@ -52,7 +52,7 @@ impl Ledger<'_> {
         if numbers.iter().any(|number| !left.contains(number)) {
             return busy(format!("what is left of job {job} has changed meanwhile"));
         }
-        let note = Some(Clean::new(&format!("taken up again: {}", counted(numbers.len()))));
+        let note = Some(CleanText::new(&format!("taken up again: {}", counted(numbers.len()))));
         let at = self.now.utc;
         let seq = self.audit(Action::Resumed, at, Entry { job: Some(job), note, ..Entry::default() })?;
         self.db

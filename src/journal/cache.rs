@@ -8,8 +8,8 @@ use rusqlite::{Connection, Row, params};
 
 use super::open_changes::{parsed, two_step};
 use crate::moment::UtcTime;
-use crate::number::{Facts, Number, PhoneNumberId, Waba};
-use crate::text::Clean;
+use crate::number::{NumberDetails, Number, PhoneNumberId, Waba};
+use crate::text::CleanText;
 
 /// Numbers read at once: few enough that an intent behind them does not wait for long.
 const PAGE: i64 = 256;
@@ -55,17 +55,17 @@ fn remember(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlite::Res
             quality_rating, code_verification_status, name_status, platform_type, account_mode, read_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
-    let text = |text: &Option<Clean>| text.as_ref().map(|text| text.as_str().to_owned());
+    let text = |text: &Option<CleanText>| text.as_ref().map(|text| text.as_str().to_owned());
     for number in numbers {
-        let (waba, facts) = (number.waba.as_ref(), &number.facts);
+        let (waba, facts) = (number.waba.as_ref(), &number.details);
         statement.execute(params![
             profile,
             number.id.as_str(),
             waba.map(|waba| waba.id.as_str()),
             waba.and_then(|waba| text(&waba.name)),
-            text(&number.display),
+            text(&number.display_number),
             text(&number.name),
-            number.two_step.json(),
+            number.two_step.json_value(),
             text(&facts.status),
             text(&facts.quality_rating),
             text(&facts.code_verification_status),
@@ -96,7 +96,7 @@ pub(super) fn remembered(
     while let Some(row) = rows.next()? {
         let has_waba = row.get_ref(1)? != rusqlite::types::ValueRef::Null;
         let waba = if has_waba { Some(Waba { id: parsed(row, 1)?, name: clean(row, 2)? }) } else { None };
-        let of_row = Facts {
+        let of_row = NumberDetails {
             status: clean(row, 6)?,
             quality_rating: clean(row, 7)?,
             code_verification_status: clean(row, 8)?,
@@ -107,18 +107,18 @@ pub(super) fn remembered(
         numbers.push(Number {
             id: parsed(row, 0)?,
             waba: waba.map(|waba| wabas.get(waba)),
-            display: clean(row, 3)?,
+            display_number: clean(row, 3)?,
             name: clean(row, 4)?,
             two_step: two_step(row.get_ref(5)?.as_str().unwrap_or_default()),
-            facts: facts.get(of_row),
+            details: facts.get(of_row),
             read_at: row.get::<_, Option<u32>>(12)?.map(UtcTime::from_unix_seconds),
         });
     }
     Ok(numbers)
 }
 
-fn clean(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Clean>> {
-    Ok(row.get::<_, Option<String>>(column)?.map(|text| Clean::new(&text)))
+fn clean(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<CleanText>> {
+    Ok(row.get::<_, Option<String>>(column)?.map(|text| CleanText::new(&text)))
 }
 
 /// One allocation for each value, however often it comes.

@@ -8,22 +8,22 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
-use crate::config::guarded::for_shell;
+use crate::config::guarded::shell_quote;
 use crate::escrow::LockError;
-use crate::state::{StateDir, StateError};
-use crate::text::Clean;
+use crate::state::{StateDir, StateDirError};
+use crate::text::CleanText;
 
 /// The journal cannot be used. Ends the program with [`EXIT_CODE`](crate::config::EXIT_CODE).
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The directory or a file in it is missing or not safe.
     #[error(transparent)]
-    State(#[from] StateError),
+    State(#[from] StateDirError),
     /// Nothing can be recorded, so nothing may be sent.
     #[error("state directory {dir}: it cannot be written, so nothing can be set. Numbers can still be listed")]
     ReadOnly {
         /// The directory.
-        dir: Clean,
+        dir: CleanText,
     },
     /// What is read only cannot be read while parts of it are in a file that has to be written first.
     #[error(
@@ -32,7 +32,7 @@ pub enum JournalError {
     )]
     Unfinished {
         /// The directory.
-        dir: Clean,
+        dir: CleanText,
     },
     /// The database is not whole.
     #[error(
@@ -41,11 +41,11 @@ pub enum JournalError {
     )]
     Damaged {
         /// The database.
-        path: Clean,
+        path: CleanText,
         /// What SQLite says of it.
-        what: Clean,
+        what: CleanText,
         /// The command that moves it away.
-        command: Clean,
+        command: CleanText,
     },
     /// Some other program's database.
     #[error(
@@ -53,15 +53,15 @@ pub enum JournalError {
     )]
     Foreign {
         /// The database.
-        path: Clean,
+        path: CleanText,
         /// The command that moves it away.
-        command: Clean,
+        command: CleanText,
     },
     /// Made-up numbers in a journal of real ones, or the other way round.
     #[error("journal {path}: it is {kind}. Nothing was changed. Name another directory: --state-dir DIR")]
     OtherKind {
         /// The database.
-        path: Clean,
+        path: CleanText,
         /// What it is.
         kind: &'static str,
     },
@@ -72,7 +72,7 @@ pub enum JournalError {
     )]
     Newer {
         /// The database.
-        path: Clean,
+        path: CleanText,
         /// Its schema.
         found: i64,
         /// The newest that this program knows.
@@ -82,7 +82,7 @@ pub enum JournalError {
     #[error("journal {path}: an older pindesk made it. Start the console once, and it is brought up to date")]
     Older {
         /// The database.
-        path: Clean,
+        path: CleanText,
     },
     /// A setting that makes records durable was not taken.
     #[error(
@@ -91,29 +91,29 @@ pub enum JournalError {
     )]
     NotDurable {
         /// The database.
-        path: Clean,
+        path: CleanText,
         /// Which setting.
         setting: &'static str,
         /// What it is instead.
-        found: Clean,
+        found: CleanText,
     },
     /// Another process writes there and does not come to an end. The text says which, and how to get on.
     #[error("journal in {dir}: {what}. Nothing was changed, and nothing was sent")]
     Locked {
         /// The directory.
-        dir: Clean,
+        dir: CleanText,
         /// Who has the lock.
-        what: Clean,
+        what: CleanText,
     },
     /// Reading or writing failed.
     #[error("journal in {dir}: {what}. Nothing may be set until this is mended{free}")]
     Failed {
         /// The directory.
-        dir: Clean,
+        dir: CleanText,
         /// What went wrong.
-        what: Clean,
+        what: CleanText,
         /// The bytes free, in words.
-        free: Clean,
+        free: CleanText,
     },
 }
 
@@ -137,7 +137,7 @@ impl JournalError {
     }
 
     pub(super) fn damaged(dir: &Path, what: &str) -> Self {
-        Self::Damaged { path: database(dir), what: Clean::new(what), command: move_away(dir) }
+        Self::Damaged { path: database(dir), what: CleanText::new(what), command: move_away(dir) }
     }
 
     pub(super) fn foreign(dir: &Path) -> Self {
@@ -145,14 +145,14 @@ impl JournalError {
     }
 }
 
-pub(super) fn database(dir: &Path) -> Clean {
-    Clean::new(&dir.join(super::schema::DATABASE).to_string_lossy())
+pub(super) fn database(dir: &Path) -> CleanText {
+    CleanText::new(&dir.join(super::schema::DATABASE).to_string_lossy())
 }
 
 /// The files beside the database belong to it: left behind, they would be taken for the next one's.
-fn move_away(dir: &Path) -> Clean {
-    let (from, to) = (for_shell(&dir.join(super::schema::DATABASE)), for_shell(&dir.join("damaged")));
-    Clean::new(&format!("mkdir -p {to} && mv --backup=numbered {from}* {to}"))
+fn move_away(dir: &Path) -> CleanText {
+    let (from, to) = (shell_quote(&dir.join(super::schema::DATABASE)), shell_quote(&dir.join("damaged")));
+    CleanText::new(&format!("mkdir -p {to} && mv --backup=numbered {from}* {to}"))
 }
 
 /// Nothing was recorded, so nothing may be sent.
@@ -161,14 +161,14 @@ pub enum Refused {
     /// An earlier PIN of this number could still land, another process is at work on it, or one keeps all others from
     /// writing. The text is a sentence's end.
     #[error("{0}")]
-    Busy(Clean),
+    Busy(CleanText),
     /// The recipients are not those that were remembered.
     #[error("the escrow recipients have changed and nobody has acknowledged them")]
     RecipientsChanged,
     /// The journal takes nothing more in this process: a write or a sync failed, the disk is full. Names the directory
     /// and the bytes free.
     #[error("{0}")]
-    Dead(Clean),
+    Dead(CleanText),
 }
 
 /// Something that the journal wanted to read or write failed.
@@ -201,12 +201,12 @@ impl Failure {
 
     /// As an error of opening.
     pub(super) fn into_error(self, dir: &StateDir) -> JournalError {
-        let (path, what) = (Clean::new(&dir.path().to_string_lossy()), Clean::new(&self.what));
+        let (path, what) = (CleanText::new(&dir.path().to_string_lossy()), CleanText::new(&self.what));
         match self.cause {
             Cause::Damage => JournalError::damaged(dir.path(), &self.what),
             Cause::Locked => JournalError::Locked { dir: path, what },
             Cause::Full | Cause::Renamed | Cause::Other => {
-                JournalError::Failed { dir: path, what, free: Clean::new(&format!(" ({})", free_words(dir))) }
+                JournalError::Failed { dir: path, what, free: CleanText::new(&format!(" ({})", free_words(dir))) }
             }
         }
     }
@@ -214,7 +214,7 @@ impl Failure {
     /// As the end of this process's journal.
     pub(super) fn into_death(self, dir: &StateDir) -> Refused {
         let (path, what, free) = (dir.path().display(), self.what, free_words(dir));
-        Refused::Dead(Clean::new(&format!("the journal in {path} takes nothing more: {what} ({free})")))
+        Refused::Dead(CleanText::new(&format!("the journal in {path} takes nothing more: {what} ({free})")))
     }
 }
 
@@ -254,7 +254,7 @@ impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
         match error {
             LockError::Held(holder) => Self { what: holder.to_string(), cause: Cause::Locked },
-            LockError::System(error) => error.into(),
+            LockError::Io(error) => error.into(),
         }
     }
 }

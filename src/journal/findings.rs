@@ -13,10 +13,10 @@ use super::open_changes::{self, OpenChange};
 use super::reader::Reader;
 use super::records::Recovered;
 use super::{ledger, running, sealed};
-use crate::escrow::{EscrowFile, Fingerprint, Line};
+use crate::escrow::{EscrowFile, Fingerprint, EscrowEntry};
 use crate::job::ChangeId;
-use crate::state::{StateDir, StateError};
-use crate::text::Clean;
+use crate::state::{StateDir, StateDirError};
+use crate::text::CleanText;
 
 /// What stands beside the database.
 pub(super) struct Evidence {
@@ -44,17 +44,17 @@ pub(super) const LINE: &str = "escrow.jsonl line ";
 
 impl Evidence {
     /// What no death of a process explains.
-    pub(super) fn findings(&self, db: &Connection) -> Result<Vec<Clean>, Failure> {
+    pub(super) fn findings(&self, db: &Connection) -> Result<Vec<CleanText>, Failure> {
         if let Some(gone) = self.journal_is_gone() {
             return Ok(vec![gone]);
         }
         Ok(self.noted.compare(db)?.into_iter().collect())
     }
 
-    fn journal_is_gone(&self) -> Option<Clean> {
+    fn journal_is_gone(&self) -> Option<CleanText> {
         let had_rows = matches!(self.noted, Noted::Is(head) if head.sequence > 0) || self.noted == Noted::Unreadable;
         (self.was_empty && (had_rows || !self.escrow.lines.is_empty())).then(|| {
-            Clean::new(
+            CleanText::new(
                 "journal.db is missing or empty, though there was one: what came of the changes in it is not known, and \
                  each PIN in the escrow file may be in force or not",
             )
@@ -63,10 +63,10 @@ impl Evidence {
 }
 
 impl Escrow {
-    pub(super) fn read(dir: &StateDir) -> Result<Self, StateError> {
+    pub(super) fn read(dir: &StateDir) -> Result<Self, StateDirError> {
         let (mut lines, hasher) = (Vec::new(), RandomState::new());
-        let contents = EscrowFile::scan(dir, |line| lines.push((line.change, sum(&hasher, &line))))?;
-        Ok(Self { lines, hasher, unreadable: contents.unreadable, is_torn: contents.is_torn, torn: None })
+        let contents = EscrowFile::scan_entries(dir, |line| lines.push((line.change, sum(&hasher, &line))))?;
+        Ok(Self { lines, hasher, unreadable: contents.unreadable_lines, is_torn: contents.is_torn, torn: None })
     }
 
     /// The lines that cannot be read and were not told of before. The index of findings has this very condition.
@@ -89,8 +89,8 @@ impl Escrow {
     }
 
     /// That the last line has no end, where no journal shows that its PIN was never sent.
-    fn cut_off(&self) -> Option<Clean> {
-        self.is_torn.then(|| Clean::new("the last line of escrow.jsonl is cut off: its PIN may be lost"))
+    fn cut_off(&self) -> Option<CleanText> {
+        self.is_torn.then(|| CleanText::new("the last line of escrow.jsonl is cut off: its PIN may be lost"))
     }
 
     /// What of the database it lost, or has otherwise. A change may have two lines there: one that is right is enough.
@@ -108,14 +108,14 @@ impl Escrow {
     }
 }
 
-fn sum(hasher: &RandomState, line: &Line) -> u64 {
+fn sum(hasher: &RandomState, line: &EscrowEntry) -> u64 {
     // Its job says nothing of its PIN, and may be one that the journal has lost.
-    let Line { change, number, waba, at, job: _, sealed } = line;
+    let EscrowEntry { change, number, waba, at, job: _, ciphertext: sealed } = line;
     hasher.hash_one((change, number, waba, at.unix_seconds(), &sealed.0))
 }
 
 /// That these lines cannot be read, if there are any.
-pub(super) fn unreadable(lines: &[usize]) -> Option<Clean> {
+pub(super) fn unreadable(lines: &[usize]) -> Option<CleanText> {
     let first = lines.first()?;
     let text = match lines.len() {
         1 => format!("a line of escrow.jsonl cannot be read (line {first}): its PIN may be lost"),
@@ -123,20 +123,20 @@ pub(super) fn unreadable(lines: &[usize]) -> Option<Clean> {
             format!("{count} lines of escrow.jsonl cannot be read (the first is line {first}): their PINs may be lost")
         }
     };
-    Some(Clean::new(&text))
+    Some(CleanText::new(&text))
 }
 
 /// Sealed PINs as the database has them, and the escrow file does not.
 #[derive(Default)]
 pub(super) struct Missing {
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<EscrowEntry>,
     /// How many of them the file has otherwise.
     altered: usize,
 }
 
 impl Missing {
     /// That there are any, while nothing was done about it.
-    fn told(&self) -> Option<Clean> {
+    fn told(&self) -> Option<CleanText> {
         match self.lines.len() {
             0 => None,
             1 => Some("1 sealed PIN of the journal is not in the escrow file, or stands there otherwise".to_owned()),
@@ -144,11 +144,11 @@ impl Missing {
                 Some(format!("{count} sealed PINs of the journal are not in the escrow file, or stand there otherwise"))
             }
         }
-        .map(|text| Clean::new(&text))
+        .map(|text| CleanText::new(&text))
     }
 
     /// What is told of them once they were added to the file.
-    pub(super) fn findings(&self) -> impl Iterator<Item = Clean> {
+    pub(super) fn findings(&self) -> impl Iterator<Item = CleanText> {
         let lost = match self.lines.len() - self.altered {
             0 => None,
             1 => Some("a sealed PIN was missing from the escrow file, and was added to it again".to_owned()),
@@ -166,7 +166,7 @@ impl Missing {
                  journal's were added to the file, and `pindesk escrow open` shows every PIN that opens"
             )),
         };
-        lost.into_iter().chain(altered).map(|text| Clean::new(&text))
+        lost.into_iter().chain(altered).map(|text| CleanText::new(&text))
     }
 }
 

@@ -6,7 +6,7 @@ use super::audit::{Action, AuditRow};
 use super::records::HistoryLine;
 use crate::moment::UtcTime;
 use crate::number::PhoneNumberId;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// The newest lines of a number's history, newest first.
 pub(super) fn of_number(db: &Connection, number: PhoneNumberId, most: usize) -> rusqlite::Result<Vec<HistoryLine>> {
@@ -25,7 +25,7 @@ pub(super) fn of_number(db: &Connection, number: PhoneNumberId, most: usize) -> 
         {
             let at = row.time().unwrap_or(UtcTime::from_unix_seconds(0));
             let is_of_request = row.action != Action::Opened;
-            lines.push(HistoryLine { at, who: row.who(), is_of_request, what: Clean::new(&what) });
+            lines.push(HistoryLine { at, who: row.who(), is_of_request, what: CleanText::new(&what) });
         }
     }
     Ok(lines)

@@ -16,9 +16,9 @@ use super::words::{reply_of, words_of};
 use crate::job::{ChangeId, JobId};
 use crate::moment::UtcTime;
 use crate::number::{PhoneNumberId, WabaId};
-use crate::outcome::{Doubt, Outcome};
+use crate::outcome::{DoubtReason, Outcome};
 use crate::state::StateDir;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// One confirmed piece of work, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct JobSummary {
     /// When it was confirmed.
     pub at: UtcTime,
     /// The profile it was done for.
-    pub profile: Clean,
+    pub profile: CleanText,
     /// Where the PINs came from.
     pub pins: PinSource,
     /// Numbers that came to each state, where there are any. They add up to those that were confirmed.
@@ -85,7 +85,7 @@ pub struct JobNumber {
     /// What of the reply is worth a search.
     pub reply: Reply,
     /// Why, in words.
-    pub reason: Option<Clean>,
+    pub reason: Option<CleanText>,
 }
 
 /// What a number of a job came to.
@@ -172,7 +172,7 @@ impl<'a> Jobs<'a> {
         }
         let pins = if pins == "random" { PinSource::Random } else { PinSource::Given };
         let at = UtcTime::from_unix_seconds(at);
-        let mut summary = summary(id, at, Clean::new(&profile), pins, &numbers, is_at_work);
+        let mut summary = summary(id, at, CleanText::new(&profile), pins, &numbers, is_at_work);
         if is_resumed {
             // What was not sent before is sent now, so that rows at rest do not finish it.
             summary.state = JobProgress::Running;
@@ -248,7 +248,7 @@ impl<'a> Jobs<'a> {
             let detail: Option<String> = row.get(4)?;
             let outcome = detail.map(|detail| {
                 // What cannot be read any more says nothing for certain.
-                serde_json::from_str(&detail).unwrap_or(Outcome::InDoubt(Doubt::CutShort))
+                serde_json::from_str(&detail).unwrap_or(Outcome::InDoubt(DoubtReason::ProcessEnded))
             });
             let of_row = Latest {
                 change: parsed(row, 1)?,
@@ -288,7 +288,7 @@ impl<'a> Jobs<'a> {
             None if is_open && is_alive => (NumberState::Running, None),
             None => {
                 let state = if is_open { NumberState::NoAnswer } else { NumberState::Settled };
-                (state, Some(Outcome::InDoubt(Doubt::CutShort)))
+                (state, Some(Outcome::InDoubt(DoubtReason::ProcessEnded)))
             }
         }
     }
@@ -342,7 +342,7 @@ impl JobNumber {
 fn summary(
     id: JobId,
     at: UtcTime,
-    profile: Clean,
+    profile: CleanText,
     pins: PinSource,
     numbers: &[JobNumber],
     is_at_work: bool,

@@ -13,11 +13,11 @@ use super::open_changes;
 use super::records::{Actor, Event, Intent, Plan, Recorded, Rest, Standing, lies_ahead, time_to_new_pin};
 use super::running::Running;
 use super::words::{kind_of, reply_of, settlement_word, words_of};
-use crate::escrow::{Fingerprint, Line};
-use crate::job::{ChangeId, JobId, Settlement};
-use crate::moment::{Clock, Moment, UtcTime};
+use crate::escrow::{Fingerprint, EscrowEntry};
+use crate::job::{ChangeId, JobId, Resolution};
+use crate::moment::{Clock, TimePoint, UtcTime};
 use crate::number::{PhoneNumberId, WabaId};
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// One thing to be recorded.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) enum Write {
     IntendAgain { change: ChangeId, number: PhoneNumberId, attempt: u8 },
     Rest(Rest),
     Refusal(Rest),
-    Settle { number: PhoneNumberId, changes: Vec<ChangeId>, how: Settlement, note: Option<Clean> },
+    Settle { number: PhoneNumberId, changes: Vec<ChangeId>, how: Resolution, note: Option<CleanText> },
     Notes(Vec<Event>),
     Acknowledge,
 }
@@ -57,7 +57,7 @@ impl Scribe {
 
     /// How long this request of a number can still land: no later than was reckoned when this process first saw it, by the
     /// clock that nobody sets.
-    pub(super) fn time_left(&mut self, number: PhoneNumberId, sent: Recorded, now: Moment) -> Duration {
+    pub(super) fn time_left(&mut self, number: PhoneNumberId, sent: Recorded, now: TimePoint) -> Duration {
         let left = time_to_new_pin(sent.seen_from(now.utc, self.clock.uptime()), now.utc);
         let until = *self.free_from.entry((number, sent)).or_insert(now.instant + left);
         left.min(until.saturating_duration_since(now.instant))
@@ -70,9 +70,9 @@ pub(super) struct Ledger<'t> {
     pub(super) db: &'t Connection,
     pub(super) scribe: &'t mut Scribe,
     pub(super) head: Head,
-    pub(super) now: Moment,
+    pub(super) now: TimePoint,
     /// For the escrow file, to be synced there before the rows are.
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<EscrowEntry>,
 }
 
 impl Ledger<'_> {
@@ -105,7 +105,7 @@ impl Ledger<'_> {
                 }
                 if open_changes::is_overtaken(self.db, *number, *change, self.run())? {
                     let why = "another pindesk sent another PIN to this number since the last try";
-                    return Ok(Err(Refused::Busy(Clean::new(why))));
+                    return Ok(Err(Refused::Busy(CleanText::new(why))));
                 }
                 let entry = Entry { number: Some(*number), tries: Some(*attempt), ..self.of_change(*change)? };
                 let seq = self.audit(Action::Try, at, entry)?;
@@ -150,7 +150,7 @@ impl Ledger<'_> {
             }
         }
         // Of changes that came to their end as well: a confirmed PIN, or a note, keeps nothing from landing.
-        let now = Moment { utc: at, ..self.now };
+        let now = TimePoint { utc: at, ..self.now };
         let unsure = open_changes::unsure_sends(self.db, number, change, self.run())?;
         let left = unsure.into_iter().map(|sent| self.scribe.time_left(number, sent, now)).max().unwrap_or_default();
         if left.is_zero() {
@@ -158,7 +158,7 @@ impl Ledger<'_> {
         }
         let from = at.plus(left);
         let text = format!("an earlier PIN can still land on this number; another is possible from {from}");
-        Ok(Err(Refused::Busy(Clean::new(&text))))
+        Ok(Err(Refused::Busy(CleanText::new(&text))))
     }
 
     /// Whether another process set a PIN since the number was read: whoever confirmed did not know of it.
@@ -169,7 +169,7 @@ impl Ledger<'_> {
         };
         let set_at = set.seen_from(intent.at, self.scribe.clock.uptime());
         let when = if lies_ahead(read_at, intent.at) {
-            format!("and its status was read by a clock that said {}", read_at.date_minute())
+            format!("and its status was read by a clock that said {}", read_at.format_date_time())
         } else if read_at <= set_at {
             "after its status was read here".to_owned()
         } else {
@@ -177,17 +177,17 @@ impl Ledger<'_> {
         };
         let text = format!(
             "another pindesk set a PIN on this number at {}, {when}; read it again before another is set",
-            set_at.date_minute()
+            set_at.format_date_time()
         );
-        Ok(Err(Refused::Busy(Clean::new(&text))))
+        Ok(Err(Refused::Busy(CleanText::new(&text))))
     }
 
-    fn who_runs(&self, run: &str) -> Result<Clean, Failure> {
+    fn who_runs(&self, run: &str) -> Result<CleanText, Failure> {
         let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         let (pid, host, who): (u32, String, String) =
             self.db.prepare_cached("SELECT pid, host, who FROM runs WHERE run = ?1")?.query_row([run], row)?;
         let text = format!("another pindesk is at work on this number: process {pid} on {host}, {who}");
-        Ok(Clean::new(&text))
+        Ok(CleanText::new(&text))
     }
 
     fn intend(&mut self, intent: &Intent) -> Result<(), Failure> {
@@ -203,7 +203,7 @@ impl Ledger<'_> {
             ..Entry::default()
         };
         let seq = self.audit(Action::Intent, intent.at, entry)?;
-        let sealed = intent.sealed.as_ref().map(|line| line.sealed.0.as_slice());
+        let sealed = intent.sealed.as_ref().map(|line| line.ciphertext.0.as_slice());
         self.db
             .prepare_cached(
                 "INSERT INTO changes (seq, change, job, run, number, waba, before, at, sealed)
@@ -216,7 +216,7 @@ impl Ledger<'_> {
                 self.run(),
                 intent.number.as_str(),
                 intent.waba.as_ref().map(WabaId::as_str),
-                intent.before.two_step.json(),
+                intent.before.two_step.json_value(),
                 intent.at.unix_seconds(),
                 sealed,
             ])?;
@@ -277,8 +277,8 @@ impl Ledger<'_> {
         &mut self,
         number: PhoneNumberId,
         changes: &[ChangeId],
-        how: Settlement,
-        note: Option<&Clean>,
+        how: Resolution,
+        note: Option<&CleanText>,
     ) -> Result<(), Failure> {
         let word = settlement_word(how);
         for open in open_changes::of_number(self.db, number, self.run())? {
@@ -300,7 +300,7 @@ impl Ledger<'_> {
             let seq = self.audit(Action::Settled, at, entry)?;
             self.db
                 .prepare_cached("INSERT INTO settlements (seq, change, at, how, note) VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![seq, change.change.to_string(), at.unix_seconds(), word, note.map(Clean::as_str)])?;
+                .execute(params![seq, change.change.to_string(), at.unix_seconds(), word, note.map(CleanText::as_str)])?;
         }
         Ok(())
     }
@@ -336,7 +336,7 @@ impl Ledger<'_> {
         let texts: Vec<&str> = self.scribe.recipients.iter().map(Fingerprint::as_str).collect();
         let note = if texts.is_empty() { "none".to_owned() } else { texts.join(", ") };
         let fingerprints = serde_json::to_string(&texts).map_err(|error| Failure::new(error.to_string()))?;
-        let seq = self.audit(action, self.now.utc, Entry { note: Some(Clean::new(&note)), ..Entry::default() })?;
+        let seq = self.audit(action, self.now.utc, Entry { note: Some(CleanText::new(&note)), ..Entry::default() })?;
         self.db
             .prepare_cached("INSERT INTO recipients (seq, at, fingerprints) VALUES (?1, ?2, ?3)")?
             .execute(params![seq, self.now.utc.unix_seconds(), fingerprints])?;

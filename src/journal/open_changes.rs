@@ -11,7 +11,7 @@ use super::records::{LONGEST_REQUEST, Recorded, Unresolved};
 use crate::job::{ChangeId, JobId};
 use crate::moment::UtcTime;
 use crate::number::{PhoneNumberId, TwoStep};
-use crate::outcome::{Doubt, Outcome};
+use crate::outcome::{DoubtReason, Outcome};
 
 /// A change without an end, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,9 +136,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
     let doubt = match (ended, detail) {
         (Some(_), Some(detail)) => match serde_json::from_str(&detail) {
             Ok(Outcome::InDoubt(doubt)) => doubt,
-            Ok(Outcome::Confirmed | Outcome::Refused(_) | Outcome::NotSent(_)) | Err(_) => Doubt::CutShort,
+            Ok(Outcome::Confirmed | Outcome::Refused(_) | Outcome::NotSent(_)) | Err(_) => DoubtReason::ProcessEnded,
         },
-        (Some(_) | None, Some(_) | None) => Doubt::CutShort,
+        (Some(_) | None, Some(_) | None) => DoubtReason::ProcessEnded,
     };
     Ok(OpenChange {
         change: Unresolved {
@@ -169,7 +169,7 @@ where
 
 /// From the word that [`TwoStep::json`] makes.
 pub(super) fn two_step(word: &str) -> TwoStep {
-    [TwoStep::On, TwoStep::NotSet].into_iter().find(|two_step| two_step.json() == word).unwrap_or_default()
+    [TwoStep::On, TwoStep::NotSet].into_iter().find(|two_step| two_step.json_value() == word).unwrap_or_default()
 }
 
 /// True if the journal has this change.

@@ -13,7 +13,7 @@ use super::sealed::{self, SealedPin};
 use crate::job::JobId;
 use crate::moment::UtcTime;
 use crate::state::StateDir;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// A journal open for reading.
 #[derive(Debug)]
@@ -37,13 +37,13 @@ impl Reader {
     /// lies where nothing can be written and was left in the middle.
     pub fn open(dir: &StateDir) -> Result<Self, JournalError> {
         if !schema::judge_files(dir)? {
-            return Err(dir.missing(DATABASE).into());
+            return Err(dir.missing_file_error(DATABASE).into());
         }
         let of_sqlite = |error: rusqlite::Error| Failure::from(error).into_error(dir);
         let db = connect(dir)?;
         let found = schema::look(&db).map_err(of_sqlite)?;
         if found.is_empty() {
-            return Err(dir.missing(DATABASE).into());
+            return Err(dir.missing_file_error(DATABASE).into());
         }
         found.judge(dir, None)?;
         if found.version < NEWEST {
@@ -135,7 +135,7 @@ impl Reader {
 }
 
 fn connect(dir: &StateDir) -> Result<Connection, JournalError> {
-    let path = dir.real_path(DATABASE)?;
+    let path = dir.canonical_path(DATABASE)?;
     let of_sqlite = |error: rusqlite::Error| Failure::from(error).into_error(dir);
     let common = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     if dir.is_writable() {
@@ -143,8 +143,8 @@ fn connect(dir: &StateDir) -> Result<Connection, JournalError> {
         schema::prepare(&db).and_then(|()| db.pragma_update(None, "query_only", true)).map_err(of_sqlite)?;
         return Ok(db);
     }
-    let unfinished = || JournalError::Unfinished { dir: Clean::new(&dir.path().to_string_lossy()) };
-    if dir.length(WRITTEN_AHEAD)? > 0 {
+    let unfinished = || JournalError::Unfinished { dir: CleanText::new(&dir.path().to_string_lossy()) };
+    if dir.file_len(WRITTEN_AHEAD)? > 0 {
         return Err(unfinished());
     }
     // Nobody can write there, so nothing has to be locked, which would need a file to be made.

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::escrow::{Fingerprint, Line, Recipients};
-use crate::job::{Before, ChangeId, Finished, JobId, LATE_LANDING, Sent};
-use crate::moment::{Clock, Moment, UtcTime};
+use crate::escrow::{Fingerprint, EscrowEntry, Recipients};
+use crate::job::{StatusBefore, ChangeId, Completion, JobId, LATE_ARRIVAL_WINDOW, SendHistory};
+use crate::moment::{Clock, TimePoint, UtcTime};
 use crate::number::{PhoneNumberId, TwoStep, WabaId};
-use crate::outcome::{Doubt, Outcome};
+use crate::outcome::{DoubtReason, Outcome};
 use crate::state::StateDir;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// How long after its record a request can leave at the latest: a record may be 10 s old when its request begins, and that is
 /// given up after 30 s.
@@ -48,19 +48,19 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     /// The host's name.
-    pub host: Clean,
+    pub host: CleanText,
     /// The real user id.
     pub uid: u32,
     /// The effective user id.
     pub euid: u32,
     /// The terminal, where there is one.
-    pub tty: Option<Clean>,
+    pub tty: Option<CleanText>,
     /// `USER`, claimed.
-    pub user: Option<Clean>,
+    pub user: Option<CleanText>,
     /// `SUDO_USER`, claimed.
-    pub sudo_user: Option<Clean>,
+    pub sudo_user: Option<CleanText>,
     /// `SSH_CONNECTION`, claimed.
-    pub ssh_connection: Option<Clean>,
+    pub ssh_connection: Option<CleanText>,
 }
 
 /// What was found when the journal was opened.
@@ -72,7 +72,7 @@ pub struct Recovered {
     /// What has to be looked at before anything is set, in sentences: a journal that was missing or rolled back,
     /// and so on.
     /// A command that sets PINs stops here once, with exit 6.
-    pub findings: Vec<Clean>,
+    pub findings: Vec<CleanText>,
     /// How this process's recipients stand to the remembered ones.
     pub recipients: Standing,
 }
@@ -95,7 +95,7 @@ pub struct Unresolved {
     /// Requests that may have been made; `None` where only the escrow file knew of it.
     pub tries: Option<u8>,
     /// Why it is in doubt.
-    pub doubt: Doubt,
+    pub doubt: DoubtReason,
     /// No request of it can have left after this.
     pub last_send: UtcTime,
     /// True if the escrow has its PIN.
@@ -121,7 +121,7 @@ pub enum Standing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The profile it is done for.
-    pub profile: Clean,
+    pub profile: CleanText,
     /// Where the PINs come from.
     pub pins: PinSource,
     /// Every number that was confirmed, in order.
@@ -149,9 +149,9 @@ pub struct Intent {
     /// The WABA it was listed under.
     pub waba: Option<WabaId>,
     /// What was known of the number.
-    pub before: Before,
+    pub before: StatusBefore,
     /// The sealed PIN, for the escrow file and the journal; `None` without recipients.
-    pub sealed: Option<Line>,
+    pub sealed: Option<EscrowEntry>,
     /// When.
     pub at: UtcTime,
 }
@@ -201,25 +201,25 @@ pub struct HistoryLine {
     /// When.
     pub at: UtcTime,
     /// Who: the claimed user where there is one, else the user id.
-    pub who: Clean,
+    pub who: CleanText,
     /// True if it tells of a request; false where a PIN was only opened from the escrow.
     pub is_of_request: bool,
     /// What, in a few words: `set`, `failed: …`, `no answer`, `opened from escrow`, `checked by hand: …`.
-    pub what: Clean,
+    pub what: CleanText,
 }
 
 impl Unresolved {
     /// What is known of its requests.
     #[must_use]
-    pub fn sent(&self) -> Sent {
-        self.tries.map_or(Sent::Unrecorded { sealed_at: self.at }, |tries| {
-            Sent::Recorded(Finished { at: self.last_send, tries })
+    pub fn sent(&self) -> SendHistory {
+        self.tries.map_or(SendHistory::EscrowOnly { encrypted_at: self.at }, |tries| {
+            SendHistory::Recorded(Completion { at: self.last_send, attempts: tries })
         })
     }
 
     /// From when on another PIN may be sent, seen from now.
     #[must_use]
-    pub fn new_pin_from(&self, now: Moment) -> Moment {
+    pub fn new_pin_from(&self, now: TimePoint) -> TimePoint {
         now.plus(time_to_new_pin(self.last_send, now.utc))
     }
 }
@@ -268,21 +268,21 @@ impl Recorded {
 /// how long ago it was: the whole time is waited for.
 pub(crate) fn time_to_new_pin(last_send: UtcTime, now: UtcTime) -> Duration {
     // Not by the time of the landing: a clock may stand at the end of what can be told.
-    let left = LATE_LANDING.saturating_sub(last_send.until(now)) + now.until(last_send);
-    left.min(LATE_LANDING + LONGEST_REQUEST)
+    let left = LATE_ARRIVAL_WINDOW.saturating_sub(last_send.until(now)) + now.until(last_send);
+    left.min(LATE_ARRIVAL_WINDOW + LONGEST_REQUEST)
 }
 
 impl Actor {
     /// Of this process.
     #[must_use]
     pub fn from_process() -> Self {
-        let claimed = |name| std::env::var_os(name).map(|value| Clean::new(&value.to_string_lossy()));
+        let claimed = |name| std::env::var_os(name).map(|value| CleanText::new(&value.to_string_lossy()));
         let tty = rustix::termios::ttyname(rustix::stdio::stdin(), Vec::new()).ok();
         Self {
-            host: Clean::new(&rustix::system::uname().nodename().to_string_lossy()),
+            host: CleanText::new(&rustix::system::uname().nodename().to_string_lossy()),
             uid: rustix::process::getuid().as_raw(),
             euid: rustix::process::geteuid().as_raw(),
-            tty: tty.map(|name| Clean::new(&name.to_string_lossy())),
+            tty: tty.map(|name| CleanText::new(&name.to_string_lossy())),
             user: claimed("USER"),
             sudo_user: claimed("SUDO_USER"),
             ssh_connection: claimed("SSH_CONNECTION"),

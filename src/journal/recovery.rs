@@ -15,12 +15,12 @@ use super::open_changes::{self, OpenChange};
 use super::records::{Opening, Recovered, Rest, Unresolved};
 use super::running::Running;
 use super::schema;
-use crate::escrow::{EscrowFile, Line, Locked};
+use crate::escrow::{EscrowFile, EscrowEntry, EscrowLock};
 use crate::job::JobId;
-use crate::moment::{self, Moment};
-use crate::outcome::{Doubt, Outcome};
+use crate::moment::{self, TimePoint};
+use crate::outcome::{DoubtReason, Outcome};
 use crate::state::StateDir;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// An opened journal, before its thread is started.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Opened {
 }
 
 /// Opens and recovers, with the lock of all writers held.
-pub(super) fn open(opening: Opening, syncs: bool, lock: &Locked<'_>) -> Result<Opened, JournalError> {
+pub(super) fn open(opening: Opening, syncs: bool, lock: &EscrowLock<'_>) -> Result<Opened, JournalError> {
     let Opening { dir, actor, kind, recipients, clock, .. } = opening;
     let dir = &dir;
     let is_there = schema::judge_files(dir)?;
@@ -44,7 +44,7 @@ pub(super) fn open(opening: Opening, syncs: bool, lock: &Locked<'_>) -> Result<O
         found.judge(dir, Some(kind))?;
     }
     schema::migrate(&mut db, found, kind).map_err(of_sqlite)?;
-    let run = moment::ordered_id().to_string();
+    let run = moment::new_uuid_v7().to_string();
     let running = Running::start(dir, run)?;
     let recipients = recipients.map(|recipients| recipients.fingerprints()).unwrap_or_default();
     let scribe = Scribe { clock, actor, running, recipients, free_from: HashMap::new() };
@@ -54,12 +54,12 @@ pub(super) fn open(opening: Opening, syncs: bool, lock: &Locked<'_>) -> Result<O
 }
 
 /// Reads the escrow file; a line that was torn until now is ended first.
-fn read_escrow(dir: &StateDir, lock: &Locked<'_>) -> Result<Escrow, JournalError> {
+fn read_escrow(dir: &StateDir, lock: &EscrowLock<'_>) -> Result<Escrow, JournalError> {
     let escrow = Escrow::read(dir)?;
     if !escrow.is_torn {
         return Ok(escrow);
     }
-    lock.end_torn_line().map_err(|error| Failure::from(error).into_error(dir))?;
+    lock.terminate_torn_line().map_err(|error| Failure::from(error).into_error(dir))?;
     let mut escrow = Escrow::read(dir)?;
     escrow.torn = escrow.unreadable.last().copied();
     Ok(escrow)
@@ -68,10 +68,10 @@ fn read_escrow(dir: &StateDir, lock: &Locked<'_>) -> Result<Escrow, JournalError
 fn recover(
     mut db: Connection,
     mut scribe: Scribe,
-    now: Moment,
+    now: TimePoint,
     dir: &StateDir,
     evidence: &Evidence,
-    lock: &Locked<'_>,
+    lock: &EscrowLock<'_>,
 ) -> Result<Opened, Failure> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let head = Head::of(&tx)?;
@@ -133,7 +133,7 @@ impl Ledger<'_> {
     /// Whom PINs were sealed to went with the journal: those of the config now may be anybody's.
     fn forget_recipients(&mut self) -> Result<(), Failure> {
         let at = self.now.utc;
-        let note = Some(Clean::new("whom PINs were sealed to before is not known any more"));
+        let note = Some(CleanText::new("whom PINs were sealed to before is not known any more"));
         let seq = self.audit(Action::Found, at, Entry { note, ..Entry::default() })?;
         self.db.execute(
             "INSERT INTO recipients (seq, at, fingerprints) VALUES (?1, ?2, '[]')",
@@ -143,7 +143,7 @@ impl Ledger<'_> {
     }
 
     /// Lines that cannot be read and were not told of before. A torn one loses nothing if the journal is whole.
-    fn unreadable_lines(&mut self, escrow: &Escrow, is_whole: bool) -> Result<Option<Clean>, Failure> {
+    fn unreadable_lines(&mut self, escrow: &Escrow, is_whole: bool) -> Result<Option<CleanText>, Failure> {
         let mut new = Vec::new();
         for line in escrow.not_told(self.db)? {
             let why = if is_whole && escrow.torn == Some(line) {
@@ -152,7 +152,7 @@ impl Ledger<'_> {
                 new.push(line);
                 "cannot be read"
             };
-            let note = Some(Clean::new(&format!("{LINE}{line} {why}")));
+            let note = Some(CleanText::new(&format!("{LINE}{line} {why}")));
             self.audit(Action::Found, self.now.utc, Entry { note, ..Entry::default() })?;
         }
         Ok(findings::unreadable(&new))
@@ -171,16 +171,16 @@ impl Ledger<'_> {
         }
         let mut lines = Vec::new();
         // A change that has two lines is one change.
-        EscrowFile::scan(dir, |line| lines.extend(unknown.remove(&line.change).then_some(line)))
+        EscrowFile::scan_entries(dir, |line| lines.extend(unknown.remove(&line.change).then_some(line)))
             .map_err(|error| Failure::new(error.to_string()))?;
         lines.iter().try_for_each(|line| self.import(line))
     }
 
     /// Takes in a change that only the escrow file knows of. It counts to its job, so that nobody takes its number for one
     /// that was never sent.
-    fn import(&mut self, line: &Line) -> Result<(), Failure> {
+    fn import(&mut self, line: &EscrowEntry) -> Result<(), Failure> {
         let job = self.known_job(line)?;
-        let note = Some(Clean::new("found in the escrow file alone"));
+        let note = Some(CleanText::new("found in the escrow file alone"));
         let entry = Entry {
             number: Some(line.number),
             waba: line.waba,
@@ -204,7 +204,7 @@ impl Ledger<'_> {
                 line.number.as_str(),
                 line.waba.as_ref().map(crate::number::WabaId::as_str),
                 line.at.unix_seconds(),
-                line.sealed.0,
+                line.ciphertext.0,
             ])?;
         // Nobody knows when it was sent last; by now it has been.
         let rest = Rest {
@@ -213,7 +213,7 @@ impl Ledger<'_> {
             number: line.number,
             waba: line.waba,
             tries: 1,
-            outcome: Outcome::InDoubt(Doubt::Unrecorded),
+            outcome: Outcome::InDoubt(DoubtReason::EscrowOnly),
             will_repeat: false,
             at,
         };
@@ -230,7 +230,7 @@ impl Ledger<'_> {
 
     /// The job that a line names, if the journal has it with this number in it: an older copy of the journal may have none
     /// of that name, or another.
-    fn known_job(&self, line: &Line) -> rusqlite::Result<Option<JobId>> {
+    fn known_job(&self, line: &EscrowEntry) -> rusqlite::Result<Option<JobId>> {
         let mut known = self.db.prepare_cached("SELECT job FROM job_numbers WHERE job = ?1 AND number = ?2")?;
         known
             .query_row(params![line.job.map(JobId::get), line.number.as_str()], |row| row.get(0).map(JobId::new))

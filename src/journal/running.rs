@@ -8,7 +8,7 @@ use std::io;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::state::{Opening, StateDir, StateError};
+use crate::state::{OpenMode, StateDir, StateDirError};
 
 const START: &str = "running.";
 
@@ -23,14 +23,14 @@ pub(super) struct Running {
 impl Running {
     /// Says that a run has begun, and clears away the files of those that ended without a word. The lock of all
     /// writers has to be held.
-    pub(super) fn start(dir: &StateDir, run: String) -> Result<Self, StateError> {
-        let system = |error| StateError::System { path: crate::text::Clean::new(&dir.path().to_string_lossy()), error };
-        for name in dir.names(START).map_err(system)? {
+    pub(super) fn start(dir: &StateDir, run: String) -> Result<Self, StateDirError> {
+        let system = |error| StateDirError::Io { path: crate::text::CleanText::new(&dir.path().to_string_lossy()), error };
+        for name in dir.file_names_with_prefix(START).map_err(system)? {
             if !is_held(dir, &name).map_err(system)? {
-                dir.remove(&name).map_err(system)?;
+                dir.remove_file(&name).map_err(system)?;
             }
         }
-        let file = dir.file(&file_name(&run), Opening::ReadWrite)?;
+        let file = dir.open_file(&file_name(&run), OpenMode::ReadWrite)?;
         // Waits: somebody may just be looking.
         flock(&file, FlockOperation::LockExclusive).map_err(|errno| system(errno.into()))?;
         Ok(Self { dir: dir.clone(), run, _file: file })
@@ -55,7 +55,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // What is left behind is cleared away by the next one.
-        self.dir.remove(&file_name(&self.run)).ok();
+        self.dir.remove_file(&file_name(&self.run)).ok();
     }
 }
 
@@ -69,7 +69,7 @@ pub(super) fn is_alive(dir: &StateDir, run: &str) -> io::Result<bool> {
 }
 
 fn is_held(dir: &StateDir, name: &str) -> io::Result<bool> {
-    let file = match dir.file(name, Opening::Read) {
+    let file = match dir.open_file(name, OpenMode::Read) {
         Ok(file) => file,
         Err(error) if error.is_missing() => return Ok(false),
         Err(error) => return Err(io::Error::other(error)),

@@ -11,8 +11,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{Failure, JournalError, database};
 use super::records::Kind;
-use crate::state::{Opening, StateDir};
-use crate::text::Clean;
+use crate::state::{OpenMode, StateDir};
+use crate::text::CleanText;
 
 /// The database's file.
 pub(super) const DATABASE: &str = "journal.db";
@@ -30,7 +30,7 @@ impl Identity {
 
     /// Of the files that have the names now.
     pub(super) fn now(dir: &StateDir) -> io::Result<Self> {
-        let [database, ahead, index] = Self::NAMES.map(|name| dir.identity(name));
+        let [database, ahead, index] = Self::NAMES.map(|name| dir.file_identity(name));
         Ok(Self([database?, ahead?, index?]))
     }
 
@@ -116,17 +116,17 @@ impl Found {
 /// it in this process. True if the database is there.
 pub(super) fn judge_files(dir: &StateDir) -> Result<bool, JournalError> {
     for name in BESIDE {
-        dir.has(name)?;
+        dir.has_file(name)?;
     }
-    Ok(dir.has(DATABASE)?)
+    Ok(dir.has_file(DATABASE)?)
 }
 
 /// Opens the database for writing, and makes an empty one where there is none.
 pub(super) fn open(dir: &StateDir, is_there: bool, syncs: bool) -> Result<(Connection, Found), JournalError> {
     if !is_there {
-        drop(dir.file(DATABASE, Opening::ReadWrite)?);
+        drop(dir.open_file(DATABASE, OpenMode::ReadWrite)?);
     }
-    let path = dir.real_path(DATABASE)?;
+    let path = dir.canonical_path(DATABASE)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let of_sqlite = |error: rusqlite::Error| Failure::from(error).into_error(dir);
     let db = Connection::open_with_flags(path, flags).map_err(of_sqlite)?;
@@ -135,11 +135,11 @@ pub(super) fn open(dir: &StateDir, is_there: bool, syncs: bool) -> Result<(Conne
     if !found.is_empty() {
         found.judge(dir, None)?;
     }
-    if dir.length(DATABASE)? <= LARGEST_CHECKED {
+    if dir.file_len(DATABASE)? <= LARGEST_CHECKED {
         check(&db, dir)?;
     }
     let not_durable = |setting, found: &str| {
-        Err(JournalError::NotDurable { path: database(dir.path()), setting, found: Clean::new(found) })
+        Err(JournalError::NotDurable { path: database(dir.path()), setting, found: CleanText::new(found) })
     };
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(of_sqlite)?;
     if mode != "wal" {
@@ -160,8 +160,8 @@ pub(super) fn open(dir: &StateDir, is_there: bool, syncs: bool) -> Result<(Conne
 pub(super) fn close(db: Connection, identity: &Identity, dir: &StateDir, is_sound: bool) {
     let is_own = identity.lost(dir).is_ok_and(|lost| lost.is_none());
     // Deleted, and nobody made a new one: what was written ahead is still to be had here, and nowhere else.
-    let is_last = !is_own && dir.identity(DATABASE).is_ok_and(|now| now == identity.0[0]) && {
-        dir.identity(WRITTEN_AHEAD).is_ok_and(|now| now.is_none())
+    let is_last = !is_own && dir.file_identity(DATABASE).is_ok_and(|now| now == identity.0[0]) && {
+        dir.file_identity(WRITTEN_AHEAD).is_ok_and(|now| now.is_none())
     };
     let takes_in = is_sound && (is_own || is_last);
     if !takes_in && db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).is_err() {

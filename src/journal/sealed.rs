@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::error::Failure;
 use super::jobs::{Jobs, NumberState};
 use super::open_changes::parsed;
-use crate::escrow::{Line, Sealed};
+use crate::escrow::{EscrowEntry, Ciphertext};
 use crate::job::JobId;
 use crate::moment::UtcTime;
 use crate::state::StateDir;
@@ -14,7 +14,7 @@ use crate::state::StateDir;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedPin {
     /// As the journal has it.
-    pub line: Line,
+    pub line: EscrowEntry,
     /// What its change came to.
     pub state: NumberState,
     /// When its last request was about to be sent; `None` where only the escrow file knew of it.
@@ -35,7 +35,7 @@ pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<SealedPin>, Fai
 
 /// Hands over every sealed PIN, and when it was last sent. They come in that order, which no clock has a say in; one that
 /// only the escrow file knew of comes where it was taken in.
-pub(super) fn each(db: &Connection, mut take: impl FnMut(Line, Option<UtcTime>)) -> rusqlite::Result<()> {
+pub(super) fn each(db: &Connection, mut take: impl FnMut(EscrowEntry, Option<UtcTime>)) -> rusqlite::Result<()> {
     let mut statement = db.prepare(
         "SELECT c.change, c.number, c.waba, c.at, c.job, c.sealed, t.at FROM changes c
         LEFT JOIN tries t ON t.seq = (SELECT max(seq) FROM tries WHERE change = c.change)
@@ -43,13 +43,13 @@ pub(super) fn each(db: &Connection, mut take: impl FnMut(Line, Option<UtcTime>))
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let line = Line {
+        let line = EscrowEntry {
             change: parsed(row, 0)?,
             number: parsed(row, 1)?,
             waba: row.get::<_, Option<String>>(2)?.map(|_| parsed(row, 2)).transpose()?,
             at: UtcTime::from_unix_seconds(row.get(3)?),
             job: row.get::<_, Option<u32>>(4)?.map(JobId::new),
-            sealed: Sealed(row.get(5)?),
+            ciphertext: Ciphertext(row.get(5)?),
         };
         take(line, row.get::<_, Option<u32>>(6)?.map(UtcTime::from_unix_seconds));
     }

@@ -24,7 +24,7 @@ use crate::escrow::EscrowFile;
 use crate::moment::Clock;
 use crate::number::{Number, PhoneNumberId};
 use crate::state::StateDir;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// The most things recorded in one transaction.
 const MAX_GROUP: usize = 256;
@@ -259,7 +259,7 @@ impl Writer {
         let refused = failure.into_death(&self.dir);
         if cause == Cause::Full {
             // If it cannot be removed, outcomes find no room: they are refused then.
-            self.dir.remove(RESERVE_FILE).ok();
+            self.dir.remove_file(RESERVE_FILE).ok();
         }
         self.death = Some(Death { refused, cause });
     }
@@ -279,7 +279,7 @@ impl Writer {
         let Ledger { head, lines, .. } = ledger;
         let appended = lock.append(&lines)?;
         if let Err(error) = tx.commit() {
-            lock.take_back(&appended);
+            lock.roll_back(&appended);
             return Err(error.into());
         }
         if head != before {
@@ -376,7 +376,7 @@ fn tell(group: Group, answers: Vec<Answer>) {
 /// Nothing of these was recorded, and may be asked for again. What has happened already goes on waiting.
 fn refuse_all_but_outcomes(group: Group, why: &str) -> Group {
     let (outcomes, others): (Group, Group) = group.into_iter().partition(|(write, _)| is_outcome(write));
-    let refused = Refused::Busy(Clean::new(&format!("nothing can be recorded: {why}")));
+    let refused = Refused::Busy(CleanText::new(&format!("nothing can be recorded: {why}")));
     let answers = others.iter().map(|_| Err(refused.clone())).collect();
     tell(others, answers);
     outcomes
@@ -384,7 +384,7 @@ fn refuse_all_but_outcomes(group: Group, why: &str) -> Group {
 
 /// The refusal of a journal whose thread has ended.
 pub(super) fn ended() -> Refused {
-    Refused::Dead(Clean::new("the journal was closed"))
+    Refused::Dead(CleanText::new("the journal was closed"))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use self::seed::Seed;
 use super::chance::mix;
 use super::faults::{Answer, Call, FaultPlan, Faults, Subject};
 use crate::config::endpoint::{AppSecret, GraphVersion};
-use crate::moment::Moment;
+use crate::moment::TimePoint;
 use crate::number::PhoneNumberId;
 use crate::pin::PIN_DIGITS;
 
@@ -183,7 +183,7 @@ impl World {
     }
 
     /// Answers one request.
-    pub fn answer(&mut self, request: &Request, now: Moment) -> Reply {
+    pub fn answer(&mut self, request: &Request, now: TimePoint) -> Reply {
         self.answers += 1;
         let trace_id = self.trace_id();
         let mut path = request.path.split('/').filter(|part| !part.is_empty());
@@ -216,7 +216,7 @@ impl World {
         request: &Request,
         node: &str,
         target: Option<Target>,
-        now: Moment,
+        now: TimePoint,
     ) -> Result<Reply, GraphError> {
         let is_post = request.method == "POST";
         if is_post && matches!(target, Some(Target::Number(_))) {

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use pindesk::job::Settlement;
+use pindesk::job::Resolution;
 use pindesk::journal::{Actor, Journal, Kind, Opening};
 use pindesk::moment::Clock;
 use pindesk::simulator;
@@ -87,7 +87,7 @@ fn list_and_show_count_a_job_alike_while_it_is_at_work_and_when_it_is_over() {
 fn settle(shop: &Shop, result: &Value) {
     let text = |key: &str| result[key].as_str().expect("a text");
     let opening = Opening {
-        dir: StateDir::open_or_make(&shop.state("")).expect("a state directory"),
+        dir: StateDir::open_or_create(&shop.state("")).expect("a state directory"),
         actor: Actor::from_process(),
         kind: Kind::Real,
         recipients: None,
@@ -98,7 +98,7 @@ fn settle(shop: &Shop, result: &Value) {
     let (journal, _) = Journal::open(opening).expect("a journal");
     let (number, change) = (text("phone_number_id").parse().expect("an ID"), text("change").parse().expect("an id"));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(journal.settle(number, vec![change], Settlement::ByHand, None)).expect("it is recorded");
+    runtime.block_on(journal.settle(number, vec![change], Resolution::Manual, None)).expect("it is recorded");
     journal.close();
 }
 

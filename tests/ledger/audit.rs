@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use pindesk::journal::{Action, Actor, AuditRow, Broken, Claimed, Event, Journal, Opening, Reader};
 use pindesk::moment::UtcTime;
-use pindesk::outcome::{Doubt, Fault, Outcome};
-use pindesk::text::Clean;
+use pindesk::outcome::{DoubtReason, ApiError, Outcome};
+use pindesk::text::CleanText;
 use sha2::{Digest as _, Sha256};
 
 use crate::support::records::{Desk, T0, ana, number, plan, rest};
@@ -18,14 +18,14 @@ async fn after_work() -> Desk {
     let intent = desk.intent(job, 1, T0);
     journal.intend(intent.clone()).await.expect("recorded");
     journal.intend_again(intent.change, intent.number, 2).await.expect("recorded");
-    let doubt = Outcome::InDoubt(Doubt::StrangeReply { http_status: 502 });
+    let doubt = Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 502 });
     journal.rest(rest(&intent, doubt, T0)).await.expect("recorded");
     let opened = Event::Opened { change: intent.change, number: intent.number, waba: None };
     for event in [Event::ScreenHidden, Event::ScreenShown, opened] {
         journal.note(event).await.expect("recorded");
     }
-    let note = Some(Clean::new("asked the shop"));
-    journal.settle(number(1), vec![intent.change], pindesk::job::Settlement::ByHand, note).await.expect("recorded");
+    let note = Some(CleanText::new("asked the shop"));
+    journal.settle(number(1), vec![intent.change], pindesk::job::Resolution::Manual, note).await.expect("recorded");
     journal.close();
     desk.recipients = Some(crate::support::records::recipients());
     let (journal, _) = desk.open();
@@ -85,7 +85,7 @@ async fn each_deed_has_a_row_and_none_holds_a_pin_or_what_was_made_of_one() {
     ];
     assert_eq!(rows.iter().map(|row| row.action).collect::<Vec<_>>(), expected);
     assert_eq!(rows.iter().map(|row| row.sequence).collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
-    assert_eq!(rows[0].note.as_ref().map(Clean::as_str), Some("1 number, profile acme, PINs given"));
+    assert_eq!(rows[0].note.as_ref().map(CleanText::as_str), Some("1 number, profile acme, PINs given"));
     let outcome = rows[4].json().expect("JSON");
     let change = rows[4].change.as_ref().expect("one");
     assert_eq!(
@@ -114,9 +114,9 @@ async fn each_deed_has_a_row_and_none_holds_a_pin_or_what_was_made_of_one() {
 async fn a_row_tells_who_it_is_and_apart_from_that_who_they_claim_to_be() {
     let desk = Desk::new();
     let claimed = Claimed {
-        user: Some(Clean::new("root")),
-        sudo_user: Some(Clean::new("ana")),
-        ssh_connection: Some(Clean::new("192.0.2.7 50000 192.0.2.1 22")),
+        user: Some(CleanText::new("root")),
+        sudo_user: Some(CleanText::new("ana")),
+        ssh_connection: Some(CleanText::new("192.0.2.7 50000 192.0.2.1 22")),
     };
     let Claimed { user, sudo_user, ssh_connection } = claimed.clone();
     let actor = Actor { uid: 1000, euid: 0, user, sudo_user, ssh_connection, ..ana() };
@@ -133,19 +133,19 @@ async fn a_refusal_is_told_with_what_metas_support_asks_for() {
     let job = journal.begin_job(plan(&[1])).await.expect("recorded");
     let intent = desk.intent(job, 1, T0);
     journal.intend(intent.clone()).await.expect("recorded");
-    let fault = Fault {
+    let fault = ApiError {
         http_status: 400,
         code: 136_025,
         subcode: Some(2_388_093),
-        message: Clean::new("the number is not registered"),
+        message: CleanText::new("the number is not registered"),
         details: None,
-        trace_id: Some(Clean::new("Atrace01")),
+        trace_id: Some(CleanText::new("Atrace01")),
         is_transient: false,
     };
     journal.rest(rest(&intent, Outcome::Refused(fault), T0)).await.expect("recorded");
     let row = rows(&desk).pop().expect("a row");
     let told = (row.http_status, row.code, row.subcode, row.trace_id);
-    assert_eq!(told, (Some(400), Some(136_025), Some(2_388_093), Some(Clean::new("Atrace01"))));
+    assert_eq!(told, (Some(400), Some(136_025), Some(2_388_093), Some(CleanText::new("Atrace01"))));
 }
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn a_job_and_its_resumption_say_of_how_many_numbers_they_are() {
         "2 numbers, profile acme, PINs given",
         "taken up again: 2 numbers",
     ];
-    assert_eq!(notes, told.map(Clean::new));
+    assert_eq!(notes, told.map(CleanText::new));
 }
 
 #[tokio::test]
@@ -274,7 +274,7 @@ async fn a_chain_that_was_written_anew_shows() {
     let told = "audit row 10 is not the one that was written";
     assert_eq!(broken(&desk), [(10, told.to_owned())]);
     let (_, recovered) = desk.open();
-    assert_eq!(recovered.findings, [Clean::new(told)]);
+    assert_eq!(recovered.findings, [CleanText::new(told)]);
 }
 
 #[tokio::test]
@@ -300,6 +300,6 @@ fn an_actor_is_who_the_kernel_says_and_claims_stand_apart() {
     let actor = Actor::from_process();
     assert_eq!(actor.uid, rustix::process::getuid().as_raw());
     assert_eq!(actor.euid, rustix::process::geteuid().as_raw());
-    assert_eq!(actor.user.as_ref().map(Clean::as_str), std::env::var("USER").ok().as_deref());
+    assert_eq!(actor.user.as_ref().map(CleanText::as_str), std::env::var("USER").ok().as_deref());
     assert!(!actor.host.as_str().is_empty());
 }

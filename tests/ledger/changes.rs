@@ -3,34 +3,34 @@
 use std::time::{Duration, Instant};
 
 use pindesk::escrow::EscrowFile;
-use pindesk::job::{Before, JobId, LATE_LANDING, Settlement};
+use pindesk::job::{StatusBefore, JobId, LATE_ARRIVAL_WINDOW, Resolution};
 use pindesk::journal::{
     Event, Intent, JobProgress, Journal, NumberState, Opening, Reader, Recovered, Refused, Rest, Standing,
 };
-use pindesk::moment::{Clock, HandClock, Moment, UtcTime};
+use pindesk::moment::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::number::{Number, TwoStep, Waba};
-use pindesk::outcome::{Doubt, Fault, NotSent, Outcome};
-use pindesk::text::Clean;
+use pindesk::outcome::{DoubtReason, ApiError, NotSentReason, Outcome};
+use pindesk::text::CleanText;
 
 use crate::support::records::{Desk, T0, number, plan, recipients, rest};
 use crate::support::skip;
 
 const A_YEAR: Duration = Duration::from_hours(365 * 24);
 
-fn fault() -> Fault {
-    Fault {
+fn fault() -> ApiError {
+    ApiError {
         http_status: 400,
         code: 136_025,
         subcode: Some(2_388_093),
-        message: Clean::new("the number is not registered"),
+        message: CleanText::new("the number is not registered"),
         details: None,
-        trace_id: Some(Clean::new("Atrace01")),
+        trace_id: Some(CleanText::new("Atrace01")),
         is_transient: false,
     }
 }
 
 fn no_answer() -> Outcome {
-    Outcome::InDoubt(Doubt::NoAnswer { waited: Duration::from_secs(30) })
+    Outcome::InDoubt(DoubtReason::TimedOut { waited: Duration::from_secs(30) })
 }
 
 fn seconds(count: u64) -> Duration {
@@ -62,7 +62,7 @@ async fn a_change_that_came_to_its_end_leaves_nothing_open() {
     let desk = Desk::new();
     let (journal, job) = begin(&desk, &[1, 2, 3]).await;
     for (n, outcome) in
-        [(1, Outcome::Confirmed), (2, Outcome::Refused(fault())), (3, Outcome::NotSent(NotSent::Stopped))]
+        [(1, Outcome::Confirmed), (2, Outcome::Refused(fault())), (3, Outcome::NotSent(NotSentReason::Stopped))]
     {
         let intent = intend(&desk, &journal, job, n, T0).await;
         journal.rest(rest(&intent, outcome, T0)).await.expect("recorded");
@@ -88,7 +88,7 @@ async fn a_change_cut_short_comes_back_in_doubt() {
     let (_, recovered) = desk.open();
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
     assert_eq!((open.change, open.job, open.number), (intent.change, Some(job), number(1)));
-    assert_eq!((open.tries, &open.doubt, open.before), (Some(2), &Doubt::CutShort, TwoStep::On));
+    assert_eq!((open.tries, &open.doubt, open.before), (Some(2), &DoubtReason::ProcessEnded, TwoStep::On));
     assert_eq!((open.last_send, open.is_sealed), (T0.plus(seconds(40)), true));
 }
 
@@ -97,13 +97,13 @@ async fn a_doubt_keeps_its_cause_its_tries_and_its_time() {
     let desk = Desk::new();
     let (journal, job) = begin(&desk, &[1]).await;
     let intent = intend(&desk, &journal, job, 1, T0).await;
-    let mut rest = rest(&intent, Outcome::InDoubt(Doubt::MetaFault(fault())), T0.plus(seconds(40)));
+    let mut rest = rest(&intent, Outcome::InDoubt(DoubtReason::ServerError(fault())), T0.plus(seconds(40)));
     rest.tries = 3;
     journal.rest(rest).await.expect("recorded");
     journal.close();
     let (_, recovered) = desk.open();
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
-    assert_eq!((open.tries, &open.doubt), (Some(3), &Doubt::MetaFault(fault())));
+    assert_eq!((open.tries, &open.doubt), (Some(3), &DoubtReason::ServerError(fault())));
     assert_eq!(open.last_send, T0.plus(seconds(40)));
 }
 
@@ -167,12 +167,12 @@ async fn a_clock_that_was_set_back_lengthens_the_wait_to_its_whole_and_no_more()
     let (_, recovered) = desk.open();
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
     let instant = Instant::now();
-    let from = |utc| open.new_pin_from(Moment { instant, utc }).instant.duration_since(instant);
-    assert_eq!(from(T0), LATE_LANDING);
+    let from = |utc| open.new_pin_from(TimePoint { instant, utc }).instant.duration_since(instant);
+    assert_eq!(from(T0), LATE_ARRIVAL_WINDOW);
     assert_eq!(from(T0.plus(seconds(100))), seconds(20));
     assert_eq!(from(T0.plus(seconds(500))), Duration::ZERO);
     let an_hour_ago = pindesk::moment::UtcTime::from_unix_seconds(T0.unix_seconds() - 3_600);
-    assert_eq!(from(an_hour_ago), LATE_LANDING + seconds(40));
+    assert_eq!(from(an_hour_ago), LATE_ARRIVAL_WINDOW + seconds(40));
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn a_later_pin_that_was_refused_settles_no_doubt() {
     let first = intend(&desk, &journal, job, 1, T0).await;
     journal.rest(rest(&first, no_answer(), T0)).await.expect("recorded");
     let later = T0.plus(seconds(600));
-    for outcome in [Outcome::Refused(fault()), Outcome::NotSent(NotSent::Stopped)] {
+    for outcome in [Outcome::Refused(fault()), Outcome::NotSent(NotSentReason::Stopped)] {
         let second = intend(&desk, &journal, job, 1, later).await;
         journal.rest(rest(&second, outcome, later)).await.expect("recorded");
     }
@@ -216,7 +216,7 @@ async fn a_change_in_doubt_that_is_then_refused_stays_in_doubt() {
     let unresolved = desk.open().1.unresolved;
     assert_eq!(
         unresolved.iter().map(|open| (&open.doubt, open.last_send)).collect::<Vec<_>>(),
-        [(&Doubt::NoAnswer { waited: seconds(30) }, T0.plus(seconds(9)))]
+        [(&DoubtReason::TimedOut { waited: seconds(30) }, T0.plus(seconds(9)))]
     );
 }
 
@@ -230,15 +230,15 @@ async fn what_was_checked_by_hand_is_settled_with_its_note() {
         journal.rest(rest(&intent, no_answer(), T0)).await.expect("recorded");
         changes.push(intent.change);
     }
-    let note = Some(Clean::new("asked the shop"));
-    journal.settle(number(1), vec![changes[0]], Settlement::ByHand, note).await.expect("recorded");
+    let note = Some(CleanText::new("asked the shop"));
+    journal.settle(number(1), vec![changes[0]], Resolution::Manual, note).await.expect("recorded");
     // A note keeps nothing from landing.
     assert_eq!(
         busy(journal.intend(desk.intent(job, 1, T0)).await),
         "an earlier PIN can still land on this number; another is possible from 14:02:00 UTC"
     );
-    intend(&desk, &journal, job, 1, T0.plus(LATE_LANDING)).await;
-    journal.settle(number(2), vec![changes[1]], Settlement::NothingInForce, None).await.expect("recorded");
+    intend(&desk, &journal, job, 1, T0.plus(LATE_ARRIVAL_WINDOW)).await;
+    journal.settle(number(2), vec![changes[1]], Resolution::NoPinInForce, None).await.expect("recorded");
     let told = |lines: Vec<pindesk::journal::HistoryLine>| {
         lines.iter().map(|line| format!("{} {}", line.who, line.what)).collect::<Vec<_>>()
     };
@@ -257,7 +257,7 @@ async fn what_was_checked_by_hand_is_settled_with_its_note() {
 async fn sealed_pins_stand_as_they_were_last_sent_whatever_the_clock_said_and_with_what_became_of_each() {
     let desk = Desk::new();
     let (journal, job) = begin(&desk, &[1, 2, 3]).await;
-    let (later, back) = (T0.plus(LATE_LANDING), T0.minus(seconds(3600)));
+    let (later, back) = (T0.plus(LATE_ARRIVAL_WINDOW), T0.minus(seconds(3600)));
     let first = intend(&desk, &journal, job, 1, T0).await;
     journal.rest(rest(&first, no_answer(), T0)).await.expect("recorded");
     let second = intend(&desk, &journal, job, 1, later).await;
@@ -272,7 +272,7 @@ async fn sealed_pins_stand_as_they_were_last_sent_whatever_the_clock_said_and_wi
     journal.rest(rest(&fourth, no_answer(), T0)).await.expect("recorded");
     journal.intend_again(fourth.change, fourth.number, 2).await.expect("recorded");
     journal.rest(rest(&fourth, Outcome::Refused(fault()), T0)).await.expect("recorded");
-    journal.settle(number(3), vec![fourth.change], Settlement::ByHand, None).await.expect("recorded");
+    journal.settle(number(3), vec![fourth.change], Resolution::Manual, None).await.expect("recorded");
     journal.close();
     // Only the escrow file knows of this one.
     let fifth = desk.intent(job, 3, back);
@@ -301,8 +301,8 @@ async fn only_what_was_decided_about_is_settled() {
     let (journal, job) = begin(&desk, &[1]).await;
     let seen = intend(&desk, &journal, job, 1, T0).await;
     journal.rest(rest(&seen, no_answer(), T0)).await.expect("recorded");
-    let unseen = intend(&desk, &journal, job, 1, T0.plus(LATE_LANDING)).await;
-    journal.settle(number(1), vec![seen.change], Settlement::ByHand, None).await.expect("recorded");
+    let unseen = intend(&desk, &journal, job, 1, T0.plus(LATE_ARRIVAL_WINDOW)).await;
+    journal.settle(number(1), vec![seen.change], Resolution::Manual, None).await.expect("recorded");
     journal.close();
     let open: Vec<_> = desk.open().1.unresolved.into_iter().map(|open| open.change).collect();
     assert_eq!(open, [unseen.change]);
@@ -323,7 +323,7 @@ async fn a_try_without_a_sure_answer_keeps_other_pins_away_whatever_became_of_it
     assert_eq!(recovered.unresolved, []);
     let words = busy(journal.intend(desk.intent(job, 1, desk.now)).await);
     assert_eq!(words, "an earlier PIN can still land on this number; another is possible from 14:02:00 UTC");
-    intend(&desk, &journal, job, 1, T0.plus(LATE_LANDING)).await;
+    intend(&desk, &journal, job, 1, T0.plus(LATE_ARRIVAL_WINDOW)).await;
 }
 
 #[tokio::test]
@@ -336,7 +336,7 @@ async fn a_pin_that_another_process_set_since_the_number_was_read_is_not_replace
 
     let ours = |read_at| {
         let intent = desk.intent(job, 1, T0.plus(seconds(9)));
-        Intent { before: Before { read_at: Some(read_at), ..intent.before }, ..intent }
+        Intent { before: StatusBefore { read_at: Some(read_at), ..intent.before }, ..intent }
     };
     assert_eq!(
         busy(journal.intend(ours(T0)).await),
@@ -347,7 +347,7 @@ async fn a_pin_that_another_process_set_since_the_number_was_read_is_not_replace
     // What this process set itself is no news to it.
     let again = desk.intent(others_job, 1, T0.plus(seconds(9)));
     journal.close();
-    let again = Intent { before: Before { read_at: Some(T0), ..again.before }, at: T0.plus(LATE_LANDING * 2), ..again };
+    let again = Intent { before: StatusBefore { read_at: Some(T0), ..again.before }, at: T0.plus(LATE_ARRIVAL_WINDOW * 2), ..again };
     other.intend(again).await.expect("its own PIN");
 }
 
@@ -435,7 +435,7 @@ async fn a_clock_that_was_a_year_ahead_keeps_a_number_no_longer_than_a_right_one
     let now = UtcTime::now();
     let job = leave_in_doubt(&desk, now.plus(A_YEAR)).await;
     let left = time_to_new_pin(&desk);
-    assert!(left > seconds(60) && left <= LATE_LANDING, "{left:?}");
+    assert!(left > seconds(60) && left <= LATE_ARRIVAL_WINDOW, "{left:?}");
     let words = busy(open_now(&desk).0.intend(desk.intent(job, 1, now)).await);
     assert!(words.starts_with("an earlier PIN can still land on this number; another is possible from "), "{words}");
     // Two minutes later, whatever process asks.
@@ -462,7 +462,7 @@ async fn a_clock_that_was_a_day_behind_settles_no_doubt_early() {
     let desk = Desk::new();
     leave_in_doubt(&desk, UtcTime::now().minus(Duration::from_hours(24))).await;
     let left = time_to_new_pin(&desk);
-    assert!(left > seconds(60) && left <= LATE_LANDING, "{left:?}");
+    assert!(left > seconds(60) && left <= LATE_ARRIVAL_WINDOW, "{left:?}");
 }
 
 #[tokio::test]
@@ -476,15 +476,15 @@ async fn a_pin_that_was_set_by_a_clock_a_year_ahead_is_news_to_nobody_who_read_t
     let (journal, _) = open_now(&desk);
     let ours = |read_at| {
         let intent = desk.intent(job, 1, UtcTime::now());
-        Intent { before: Before { read_at: Some(read_at), ..intent.before }, ..intent }
+        Intent { before: StatusBefore { read_at: Some(read_at), ..intent.before }, ..intent }
     };
     let words = busy(journal.intend(ours(now.minus(seconds(9)))).await);
     let start = "another pindesk set a PIN on this number at ";
     assert!(words.starts_with(start) && words.contains(", after its status was read here; read it again"), "{words}");
-    assert!(!words.contains(&now.plus(A_YEAR).date_minute()), "it is told by the clock of now: {words}");
+    assert!(!words.contains(&now.plus(A_YEAR).format_date_time()), "it is told by the clock of now: {words}");
     // The clock was set back since the number was read: before or after, nobody knows.
     let words = busy(journal.intend(ours(now.plus(A_YEAR))).await);
-    let told = format!(", and its status was read by a clock that said {}; ", now.plus(A_YEAR).date_minute());
+    let told = format!(", and its status was read by a clock that said {}; ", now.plus(A_YEAR).format_date_time());
     assert!(words.starts_with(start) && words.contains(&told), "{words}");
     journal.intend(ours(now.plus(seconds(20)))).await.expect("it was read since");
 }
@@ -502,16 +502,16 @@ async fn a_clock_that_was_set_forward_frees_no_number() {
 #[tokio::test]
 async fn a_clock_that_is_set_back_again_and_again_frees_a_number_all_the_same() {
     let desk = Desk::new();
-    let start = Moment { instant: Instant::now(), utc: T0.plus(Duration::from_hours(24)) };
-    let time = HandClock::showing(start);
-    let opening = Opening { clock: Clock::ByHand(time), ..desk.opening() };
+    let start = TimePoint { instant: Instant::now(), utc: T0.plus(Duration::from_hours(24)) };
+    let time = ManualClock::new_leaked(start);
+    let opening = Opening { clock: Clock::Manual(time), ..desk.opening() };
     let (journal, _) = Journal::open(opening).expect("a good journal");
     let job = journal.begin_job(plan(&[1])).await.expect("recorded");
     let first = intend(&desk, &journal, job, 1, start.utc).await;
     journal.rest(rest(&first, no_answer(), start.utc)).await.expect("recorded");
     busy(journal.intend(desk.intent(job, 1, start.utc)).await);
     // The clock on the wall says that an hour before is now.
-    time.set(Moment { instant: start.instant + LATE_LANDING, utc: T0.plus(Duration::from_hours(23)) });
+    time.set(TimePoint { instant: start.instant + LATE_ARRIVAL_WINDOW, utc: T0.plus(Duration::from_hours(23)) });
     journal.intend(desk.intent(job, 1, time.now().utc)).await.expect("nothing can land any more");
 }
 
@@ -598,7 +598,7 @@ async fn one_that_is_refused_harms_no_other_of_its_group() {
 async fn a_job_is_told_number_by_number() {
     let desk = Desk::new();
     let (journal, job) = begin(&desk, &[1, 2, 3, 4, 5, 6]).await;
-    let outcomes = [Outcome::Confirmed, Outcome::Refused(fault()), Outcome::NotSent(NotSent::Stopped), no_answer()];
+    let outcomes = [Outcome::Confirmed, Outcome::Refused(fault()), Outcome::NotSent(NotSentReason::Stopped), no_answer()];
     let mut last = None;
     for (n, outcome) in (1..).zip(outcomes) {
         let intent = intend(&desk, &journal, job, n, T0).await;
@@ -619,7 +619,7 @@ async fn a_job_is_told_number_by_number() {
     assert_eq!(summary.counts, found.into_iter().map(|state| (state, 1)).collect());
     assert_eq!((summary.id, summary.state, summary.profile.as_str()), (job, JobProgress::Running, "acme"));
 
-    journal.settle(number(4), in_doubt, Settlement::ByHand, None).await.expect("recorded");
+    journal.settle(number(4), in_doubt, Resolution::Manual, None).await.expect("recorded");
     journal.close();
     let (found, summary) = states(&reader);
     assert_eq!(found[3..], [NumberState::Settled, NumberState::NoAnswer, NumberState::NeverStarted]);
@@ -628,9 +628,9 @@ async fn a_job_is_told_number_by_number() {
     let detail = reader.job(job).expect("readable").expect("there is one");
     let failed = &detail.numbers[1];
     assert_eq!((failed.reply.code, failed.reply.http_status, failed.tries), (Some(136_025), Some(400), 1));
-    assert_eq!(failed.reason.as_ref().map(Clean::as_str), Some("the number is not registered"));
+    assert_eq!(failed.reason.as_ref().map(CleanText::as_str), Some("the number is not registered"));
     let cut = &detail.numbers[4];
-    assert_eq!((cut.change, cut.outcome.clone()), (Some(at_work.change), Some(Outcome::InDoubt(Doubt::CutShort))));
+    assert_eq!((cut.change, cut.outcome.clone()), (Some(at_work.change), Some(Outcome::InDoubt(DoubtReason::ProcessEnded))));
     assert_eq!(reader.jobs().expect("readable"), [summary]);
     assert_eq!(reader.job(JobId::new(9)).expect("readable"), None);
 }
@@ -641,21 +641,21 @@ async fn numbers_come_back_as_they_were_read() {
     let (journal, _) = desk.open();
     let waba = std::sync::Arc::new(Waba {
         id: "100000000000001".parse().expect("an id"),
-        name: Some(Clean::new("uk-retail")),
+        name: Some(CleanText::new("uk-retail")),
     });
     let numbers: Vec<Number> = (0..600)
         .map(|n| Number {
             waba: Some(std::sync::Arc::clone(&waba)),
-            display: Some(Clean::new(&format!("+1 555-555-0{n:03}"))),
+            display_number: Some(CleanText::new(&format!("+1 555-555-0{n:03}"))),
             two_step: TwoStep::On,
             read_at: Some(T0),
-            ..Number::unread(number(n), None)
+            ..Number::from_config(number(n), None)
         })
         .collect();
     journal.remember("acme", numbers.clone()).await;
     let page = journal.remembered("acme", None).await;
     assert_eq!(page, numbers[..256]);
-    assert!(std::sync::Arc::ptr_eq(&page[0].facts, &page[255].facts), "shared, for memory's sake");
+    assert!(std::sync::Arc::ptr_eq(&page[0].details, &page[255].details), "shared, for memory's sake");
     assert_eq!(journal.remembered("acme", Some(page[255].id)).await, numbers[256..512]);
     assert_eq!(journal.remembered("acme", Some(number(511))).await, numbers[512..]);
     assert_eq!(journal.remembered("acme", Some(number(599))).await, []);
@@ -671,7 +671,7 @@ async fn numbers_come_back_as_they_were_read() {
 async fn a_number_is_forgotten_in_its_profile_unless_another_process_read_it_since() {
     let desk = Desk::new();
     let ((journal, _), (other, _)) = (desk.open(), desk.open());
-    let read = |n, read_at| Number { read_at: Some(read_at), ..Number::unread(number(n), None) };
+    let read = |n, read_at| Number { read_at: Some(read_at), ..Number::from_config(number(n), None) };
     let since = T0.plus(Duration::from_secs(1));
     for profile in ["acme", "other"] {
         journal.remember(profile, vec![read(1, T0), read(2, T0), read(3, T0)]).await;

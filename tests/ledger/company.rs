@@ -6,7 +6,7 @@ use std::thread;
 
 use pindesk::journal::{Reader, Refused};
 use pindesk::moment::UtcTime;
-use pindesk::outcome::{Doubt, Outcome};
+use pindesk::outcome::{DoubtReason, Outcome};
 
 use crate::support::records::{Desk, T0, child, desk_of_parent, number, plan, rest};
 
@@ -53,7 +53,7 @@ async fn what_a_living_process_works_on_is_busy_and_not_in_doubt() {
     let busy = format!("another pindesk is at work on this number: process {pid} on desk-1, uid 1000 (ana)");
     let refused = journal.intend(desk.intent(job, 1, desk.now)).await;
     assert_eq!(refused.map_err(|refused| refused.to_string()), Err(busy));
-    journal.settle(number(1), theirs, pindesk::job::Settlement::ByHand, None).await.expect("recorded");
+    journal.settle(number(1), theirs, pindesk::job::Resolution::Manual, None).await.expect("recorded");
     let states = Reader::open(&desk.state()).expect("a journal").jobs().expect("readable");
     assert_eq!(states[1].state, pindesk::journal::JobProgress::Running);
 
@@ -64,7 +64,7 @@ async fn what_a_living_process_works_on_is_busy_and_not_in_doubt() {
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
     assert_eq!(
         (open.number, &open.doubt, open.last_send),
-        (number(1), &Doubt::CutShort, T0.plus(std::time::Duration::from_secs(40)))
+        (number(1), &DoubtReason::ProcessEnded, T0.plus(std::time::Duration::from_secs(40)))
     );
     drop(second);
     journal.close();

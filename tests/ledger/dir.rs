@@ -18,7 +18,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 fn refusal(desk: &Desk, dir: &Path) -> String {
-    desk.told(StateDir::open_or_make(dir).expect_err("it is refused"))
+    desk.told(StateDir::open_or_create(dir).expect_err("it is refused"))
 }
 
 /// A desk with a journal that was closed.
@@ -35,7 +35,7 @@ async fn after_work() -> Desk {
 fn a_directory_is_made_for_its_owner_alone_with_those_above_it() {
     let desk = Desk::new();
     let deep = desk.home().join("a/b/state");
-    StateDir::open_or_make(&deep).expect("made");
+    StateDir::open_or_create(&deep).expect("made");
     assert_eq!(["a", "a/b", "a/b/state"].map(|part| mode(&desk.home().join(part))), [0o700; 3]);
     let missing = StateDir::open(&desk.path()).expect_err("it is never made by reading");
     assert!(missing.is_missing(), "{missing}");
@@ -71,14 +71,14 @@ fn a_link_to_a_directory_is_refused_and_the_directory_is_named() {
     // A link above it is nobody's harm, and SQLite has to bear with it.
     let above = Desk::new();
     symlink(desk.home(), above.home().join("up")).expect("a link");
-    StateDir::open_or_make(&above.home().join("up/state")).expect("a good directory");
+    StateDir::open_or_create(&above.home().join("up/state")).expect("a good directory");
 }
 
 #[tokio::test]
 async fn a_journal_opens_below_a_linked_directory() {
     let desk = Desk::new();
     symlink(desk.home(), desk.home().join("up")).expect("a link");
-    let dir = StateDir::open_or_make(&desk.home().join("up/state")).expect("a good directory");
+    let dir = StateDir::open_or_create(&desk.home().join("up/state")).expect("a good directory");
     let opening = pindesk::journal::Opening { dir, ..desk.opening() };
     pindesk::journal::Journal::open(opening).expect("a good journal").0.close();
 }

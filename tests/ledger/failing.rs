@@ -11,7 +11,7 @@ use pindesk::escrow::EscrowFile;
 use pindesk::job::ChangeId;
 use pindesk::journal::{Event, Refused};
 use pindesk::number::{Number, TwoStep};
-use pindesk::outcome::{NotSent, Outcome};
+use pindesk::outcome::{NotSentReason, Outcome};
 
 use crate::support::records::{Desk, T0, assert_passed, child, desk_of_parent, number, plan, rest};
 use crate::support::skip;
@@ -39,7 +39,7 @@ async fn a_database_that_was_moved_away_takes_nothing_more() {
     dead(&desk, journal.intend(desk.intent(job, 2, T0)).await);
     dead(&desk, journal.rest(rest(&first, Outcome::Confirmed, T0)).await);
     dead(&desk, journal.begin_job(plan(&[2])).await.map(drop));
-    let read = Number { two_step: TwoStep::On, ..Number::unread(number(1), None) };
+    let read = Number { two_step: TwoStep::On, ..Number::from_config(number(1), None) };
     journal.remember("acme", vec![read]).await;
     assert_eq!(journal.remembered("acme", None).await, []);
 }
@@ -173,7 +173,7 @@ async fn while_another_writer_is_stopped_nothing_is_begun_and_what_is_out_waits(
     let other = another(&desk);
     let held = other.lock(Duration::ZERO).expect("it is free");
     let begun = Instant::now();
-    let refusal = rest(&desk.intent(job, 2, T0), Outcome::NotSent(NotSent::Stopped), T0);
+    let refusal = rest(&desk.intent(job, 2, T0), Outcome::NotSent(NotSentReason::Stopped), T0);
     let (intended, refused, rested) = tokio::join!(
         async {
             let intended = journal.intend(desk.intent(job, 2, T0)).await;
@@ -344,8 +344,8 @@ async fn a_process_that_remembers_numbers() {
         journal.note(Event::ScreenHidden).await.expect("recorded");
     }
     println!("\nbegin");
-    let (id, facts) = (number(1), std::sync::Arc::default());
-    let shown = Number { id, waba: None, display: None, name: None, two_step: TwoStep::On, facts, read_at: Some(T0) };
+    let (id, details) = (number(1), std::sync::Arc::default());
+    let shown = Number { id, waba: None, display_number: None, name: None, two_step: TwoStep::On, details, read_at: Some(T0) };
     journal.remember("acme", vec![shown]).await;
     println!("\nrecorded after it: {}", journal.note(Event::ScreenShown).await.is_ok());
 }
@@ -397,7 +397,7 @@ async fn on_a_full_disk_nothing_is_begun_but_outcomes_are_kept() {
         assert!(out.len() < 5_000, "it never was full");
     };
     assert!(why.starts_with("the journal in ~/state takes nothing more: "), "{why}");
-    let refused = journal.refuse(rest(&desk.intent(job, 6_000, T0), Outcome::NotSent(NotSent::Stopped), T0));
+    let refused = journal.refuse(rest(&desk.intent(job, 6_000, T0), Outcome::NotSent(NotSentReason::Stopped), T0));
     let (refused, first) = tokio::join!(refused, journal.rest(rest(&out[0], Outcome::Confirmed, T0)));
     dead(&desk, refused);
     first.expect("kept in the reserve");

@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use pindesk::escrow::EscrowFile;
-use pindesk::job::{JobId, Sent};
+use pindesk::job::{JobId, SendHistory};
 use pindesk::journal::{Journal, JournalError, Kind, NumberState, Opening, Reader, Standing, Unresolved};
 use pindesk::moment::UtcTime;
 use pindesk::number::TwoStep;
-use pindesk::outcome::{Doubt, Outcome};
+use pindesk::outcome::{DoubtReason, Outcome};
 
 use crate::support::records::{Desk, T0, number, plan, rest};
 
@@ -149,11 +149,11 @@ async fn a_journal_that_is_gone_is_told_once_and_all_comes_back_in_doubt() {
              each PIN in the escrow file may be in force or not"]
     );
     let of = |open: &Unresolved| (open.number, open.job, open.before, open.doubt.clone(), open.last_send);
-    let expected = [1, 2].map(|n| (number(n), None, TwoStep::Unknown, Doubt::Unrecorded, desk.now));
+    let expected = [1, 2].map(|n| (number(n), None, TwoStep::Unknown, DoubtReason::EscrowOnly, desk.now));
     assert_eq!(recovered.unresolved.iter().map(of).collect::<Vec<_>>(), expected);
     // When they were sent went with the journal; when their PINs were sealed did not.
     let sent: Vec<_> = recovered.unresolved.iter().map(Unresolved::sent).collect();
-    assert_eq!(sent, [Sent::Unrecorded { sealed_at: T0 }; 2]);
+    assert_eq!(sent, [SendHistory::EscrowOnly { encrypted_at: T0 }; 2]);
     // With the journal went what it knew of the keys: whoever took it away could have put in their own.
     let now = desk.recipients.as_ref().expect("some").fingerprints();
     assert_eq!(recovered.recipients, Standing::Changed { remembered: vec![], now });
@@ -189,12 +189,12 @@ async fn an_older_copy_put_back_is_noticed_and_what_it_lacks_is_in_doubt() {
 #[tokio::test]
 async fn a_sealed_pin_that_the_escrow_file_lost_is_added_again() {
     let desk = after_work().await;
-    let before = EscrowFile::read(&desk.state()).expect("readable").lines;
+    let before = EscrowFile::read(&desk.state()).expect("readable").entries;
     fs::remove_file(desk.file("escrow.jsonl")).expect("removed");
     let found = found_twice(&desk);
     assert_eq!(found[0], ["2 sealed PINs were missing from the escrow file, and were added to it again"]);
     assert_eq!(found[1], [""; 0]);
-    assert_eq!(EscrowFile::read(&desk.state()).expect("readable").lines, before);
+    assert_eq!(EscrowFile::read(&desk.state()).expect("readable").entries, before);
     let sealed = Reader::open(&desk.state()).expect("a journal").sealed_pins().expect("readable");
     assert_eq!(sealed.into_iter().map(|pin| pin.line).collect::<Vec<_>>(), before);
 }
@@ -210,7 +210,7 @@ async fn a_torn_last_line_is_no_finding_and_stays_none() {
     journal.intend(desk.intent(job, 3, T0)).await.expect("recorded");
     journal.close();
     let contents = EscrowFile::read(&desk.state()).expect("readable");
-    assert_eq!((contents.lines.len(), contents.unreadable, contents.is_torn), (3, vec![3], false));
+    assert_eq!((contents.entries.len(), contents.unreadable_lines, contents.is_torn), (3, vec![3], false));
     assert_eq!(found_twice(&desk), [const { Vec::<String>::new() }; 2]);
 }
 
@@ -245,12 +245,12 @@ async fn a_line_that_cannot_be_read_is_told_once() {
 #[tokio::test]
 async fn a_line_that_is_not_the_journals_is_told_once_and_the_journals_is_added() {
     let desk = after_work().await;
-    let before = EscrowFile::read(&desk.state()).expect("readable").lines;
+    let before = EscrowFile::read(&desk.state()).expect("readable").entries;
     let text = fs::read_to_string(desk.file("escrow.jsonl")).expect("the file");
     for (part, other) in [("\"waba_id\":null", "\"waba_id\":\"7\""), ("T14:00:00Z", "T14:00:01Z"), ("YWdl", "YWdm")] {
         fs::write(desk.file("escrow.jsonl"), text.replacen(part, other, 1)).expect("altered");
         assert_eq!(found_twice(&desk).map(|found| found.len()), [1, 0], "{part} as {other}");
-        let lines = EscrowFile::read(&desk.state()).expect("readable").lines;
+        let lines = EscrowFile::read(&desk.state()).expect("readable").entries;
         assert_eq!((lines.len(), &lines[2]), (3, &before[0]), "{part} as {other}");
     }
     fs::write(desk.file("escrow.jsonl"), text.replace(&number(1).to_string(), &number(7).to_string()))
@@ -264,7 +264,7 @@ async fn a_line_that_is_not_the_journals_is_told_once_and_the_journals_is_added(
         ]
     );
     assert_eq!(found[1], [""; 0]);
-    let lines = EscrowFile::read(&desk.state()).expect("readable").lines;
+    let lines = EscrowFile::read(&desk.state()).expect("readable").entries;
     assert_eq!((lines.len(), &lines[2], lines[0].number), (3, &before[0], number(7)));
 }
 
@@ -273,7 +273,7 @@ async fn what_was_recorded_can_be_neither_altered_nor_deleted() {
     let desk = after_work().await;
     let (journal, recovered) = desk.open();
     let in_doubt = recovered.unresolved.iter().map(|open| open.change).collect();
-    journal.settle(number(2), in_doubt, pindesk::job::Settlement::ByHand, None).await.expect("recorded");
+    journal.settle(number(2), in_doubt, pindesk::job::Resolution::Manual, None).await.expect("recorded");
     journal.close();
     let db = desk.database();
     let columns = [

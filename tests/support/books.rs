@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use age::x25519::Identity;
-use pindesk::batch::Records;
+use pindesk::batch::Recorder;
 use pindesk::config;
 use pindesk::console::work::Recording;
 use pindesk::escrow::Recipients;
 use pindesk::journal::{Actor, Journal, Kind, Opening, Recovered};
 use pindesk::moment::Clock;
 use pindesk::state::StateDir;
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 use tempfile::TempDir;
 
 /// Memory, where the system has a file system of it: most tests are about what is written, not about the disk.
@@ -47,9 +47,9 @@ impl Books {
         self.dir.path().join("state")
     }
 
-    fn escrow(&self) -> config::Escrow {
+    fn escrow(&self) -> config::EscrowSettings {
         let recipients = self.identity.iter().map(|identity| identity.to_public().to_string()).collect();
-        config::Escrow { recipients, recipients_file: None }
+        config::EscrowSettings { recipients, recipients_file: None }
     }
 
     /// What a console is told of it.
@@ -58,7 +58,7 @@ impl Books {
             state_dir: self.path(),
             kind: Kind::Real,
             escrow: self.escrow(),
-            profile: Clean::new("demo"),
+            profile: CleanText::new("demo"),
             actor: Actor::from_process(),
             #[cfg(debug_assertions)]
             syncs: true,
@@ -66,10 +66,10 @@ impl Books {
     }
 
     /// Opens journal and escrow.
-    pub(crate) fn open(&self, clock: Clock) -> (Records, Recovered) {
+    pub(crate) fn open(&self, clock: Clock) -> (Recorder, Recovered) {
         let recipients = Recipients::load(&self.escrow()).expect("good recipients").map(Arc::new);
         let opening = Opening {
-            dir: StateDir::open_or_make(&self.path()).expect("a state directory"),
+            dir: StateDir::open_or_create(&self.path()).expect("a state directory"),
             actor: Actor::from_process(),
             kind: Kind::Real,
             recipients: recipients.clone(),
@@ -78,6 +78,6 @@ impl Books {
             syncs: true,
         };
         let (journal, recovered) = Journal::open(opening).expect("a journal");
-        (Records { journal, recipients }, recovered)
+        (Recorder { journal, recipients }, recovered)
     }
 }

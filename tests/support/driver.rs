@@ -16,12 +16,12 @@ use pindesk::console::keymap::Keymap;
 use pindesk::console::theme::{Glyphs, Surroundings, Theme};
 use pindesk::console::view::View;
 use pindesk::console::work::{Assignment, Chore, Errand, Order, Report, Work};
-use pindesk::listing::Sources;
-use pindesk::moment::{Clock, HandClock, Moment, UtcTime};
+use pindesk::listing::NumberSources;
+use pindesk::moment::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::number::{PhoneNumberId, Waba};
 use pindesk::pin::Pin;
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -84,8 +84,8 @@ pub(crate) struct Console {
     decoder: Decoder,
     clock: Clock,
     /// What the work's thread takes for the time.
-    time: &'static HandClock,
-    now: Moment,
+    time: &'static ManualClock,
+    now: TimePoint,
     books: Books,
     inbox: Receiver<Report>,
     work: Option<Work>,
@@ -116,14 +116,14 @@ impl Start {
             ca_file: None,
         };
         let (report, inbox) = mpsc::channel();
-        let single = self.single.map(|(id, name)| (id.parse().expect("an id"), name.map(Clean::new)));
+        let single = self.single.map(|(id, name)| (id.parse().expect("an id"), name.map(CleanText::new)));
         let numbers = single.into_iter().collect();
-        let sources = Sources { wabas: wabas.clone(), numbers };
+        let sources = NumberSources { wabas: wabas.clone(), numbers };
         let books = self.books.take().unwrap_or_default();
         let assignment = Assignment { endpoint, sources, concurrency: 4, recording: books.recording() };
-        let now = Moment { instant: Instant::now(), utc: START };
-        let time = HandClock::showing(now);
-        let work = Work::start(runtime, assignment, Clock::ByHand(time), move |news| {
+        let now = TimePoint { instant: Instant::now(), utc: START };
+        let time = ManualClock::new_leaked(now);
+        let work = Work::start(runtime, assignment, Clock::Manual(time), move |news| {
             report.send(news).ok();
         });
         let work = work.expect("a thread");
@@ -139,7 +139,7 @@ impl Start {
             view: View::new(Theme::new(&surroundings, Some(self.glyphs))),
             buffer: Buffer::default(),
             decoder: Decoder::new(ESCAPE_PATIENCE),
-            clock: Clock::From(now),
+            clock: Clock::Anchored(now),
             time,
             now,
             books,
@@ -511,7 +511,7 @@ impl Console {
         self.paint();
     }
 
-    fn update(&mut self, msg: Msg, now: Moment) {
+    fn update(&mut self, msg: Msg, now: TimePoint) {
         self.time.set(now);
         let effects = self.app.update(msg, now);
         self.perform(effects);

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use age::x25519::Identity;
-use pindesk::config::Escrow;
+use pindesk::config::EscrowSettings;
 use pindesk::escrow::Recipients;
-use pindesk::job::{Before, Change, ChangeId, JobId};
+use pindesk::job::{StatusBefore, Change, ChangeId, JobId};
 use pindesk::journal::{Actor, Intent, Journal, JournalError, Kind, Opening, PinSource, Plan, Recovered, Rest};
-use pindesk::moment::{Clock, Moment, UtcTime};
+use pindesk::moment::{Clock, TimePoint, UtcTime};
 use pindesk::number::{PhoneNumberId, TwoStep};
 use pindesk::outcome::Outcome;
 use pindesk::pin::Pin;
 use pindesk::state::StateDir;
-use pindesk::text::Clean;
+use pindesk::text::CleanText;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -37,17 +37,17 @@ pub(crate) fn number(n: u32) -> PhoneNumberId {
 
 /// A new key, as a recipient.
 pub(crate) fn recipients() -> Arc<Recipients> {
-    let settings = Escrow { recipients: vec![Identity::generate().to_public().to_string()], recipients_file: None };
+    let settings = EscrowSettings { recipients: vec![Identity::generate().to_public().to_string()], recipients_file: None };
     Arc::new(Recipients::load(&settings).expect("a good key").expect("one key"))
 }
 
 pub(crate) fn ana() -> Actor {
     Actor {
-        host: Clean::new("desk-1"),
+        host: CleanText::new("desk-1"),
         uid: 1000,
         euid: 1000,
-        tty: Some(Clean::new("/dev/pts/3")),
-        user: Some(Clean::new("ana")),
+        tty: Some(CleanText::new("/dev/pts/3")),
+        user: Some(CleanText::new("ana")),
         sudo_user: None,
         ssh_connection: None,
     }
@@ -83,7 +83,7 @@ impl Desk {
     }
 
     pub(crate) fn state(&self) -> StateDir {
-        StateDir::open_or_make(&self.path()).expect("a good directory")
+        StateDir::open_or_create(&self.path()).expect("a good directory")
     }
 
     pub(crate) fn opening(&self) -> Opening {
@@ -92,7 +92,7 @@ impl Desk {
             actor: ana(),
             kind: Kind::Real,
             recipients: self.recipients.clone(),
-            clock: Clock::From(Moment { instant: Instant::now(), utc: self.now }),
+            clock: Clock::Anchored(TimePoint { instant: Instant::now(), utc: self.now }),
             syncs: true,
         }
     }
@@ -106,10 +106,10 @@ impl Desk {
     }
 
     pub(crate) fn intent(&self, job: JobId, n: u32, at: UtcTime) -> Intent {
-        let (id, number, before) = (ChangeId::new(), number(n), Before { two_step: TwoStep::On, read_at: None });
+        let (id, number, before) = (ChangeId::new(), number(n), StatusBefore { two_step: TwoStep::On, read_at: None });
         let pin = Pin::parse(b"271828").expect("six digits");
-        let change = Change { id, job, before, number, waba: None, pin };
-        let sealed = self.recipients.as_ref().map(|to| to.seal(&change, at).expect("sealed"));
+        let change = Change { id, job, status_before: before, number, waba: None, pin };
+        let sealed = self.recipients.as_ref().map(|to| to.encrypt(&change, at).expect("sealed"));
         Intent { change: id, job, number, waba: None, before, sealed, at }
     }
 }
@@ -117,7 +117,7 @@ impl Desk {
 /// A piece of work on these numbers.
 pub(crate) fn plan(numbers: &[u32]) -> Plan {
     Plan {
-        profile: Clean::new("acme"),
+        profile: CleanText::new("acme"),
         pins: PinSource::Given,
         numbers: numbers.iter().map(|n| (number(*n), None)).collect(),
     }

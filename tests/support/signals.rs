@@ -16,8 +16,8 @@ const STOPS: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];
 pub(crate) fn start_as_from_a_shell() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        for signal in process::ENDINGS.into_iter().chain(process::STRAYS).chain(STOPS.map(Signal::as_raw)) {
-            if process::ignores(signal) {
+        for signal in process::TERMINATION_SIGNALS.into_iter().chain(process::UNUSED_FATAL_SIGNALS).chain(STOPS.map(Signal::as_raw)) {
+            if process::is_ignored(signal) {
                 signal_hook::flag::register(signal, AtomicBool::default().into()).expect("it can be caught");
             }
         }

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::super::{Failure, complain, desk, id_list};
 use crate::config;
-use crate::escrow::open::{Identities, OpenError, Opened};
-use crate::escrow::{Contents, EscrowFile, Line};
+use crate::escrow::open::{Identities, DecryptPinError, DecryptedPin};
+use crate::escrow::{EscrowContents, EscrowFile, EscrowEntry};
 use crate::job::ChangeId;
 use crate::journal::{NumberState, SealedPin};
 use crate::moment::UtcTime;
@@ -30,7 +30,7 @@ pub(super) struct Store {
 /// One change, and every line that there is of it: those of the escrow file, and the journal's if it is another.
 #[derive(Default)]
 pub(super) struct Kept {
-    lines: Vec<(Line, Source)>,
+    lines: Vec<(EscrowEntry, Source)>,
     /// What became of it; `None` where the journal does not know of it.
     pub(super) fate: Option<Fate>,
 }
@@ -71,11 +71,11 @@ impl Source {
 
 /// A PIN of a change, or why there is none.
 pub(super) struct Opening<'a> {
-    pub(super) line: &'a Line,
+    pub(super) line: &'a EscrowEntry,
     pub(super) fate: Option<Fate>,
     pub(super) source: Source,
     /// In one place on the heap, so that no copy of the PIN stays behind where a list of them grew.
-    pub(super) found: Result<Box<Opened>, OpenError>,
+    pub(super) found: Result<Box<DecryptedPin>, DecryptPinError>,
     /// True if another PIN is sealed for the same change, or may be, in a line that does not open.
     pub(super) is_disputed: bool,
 }
@@ -91,9 +91,9 @@ impl Opening<'_> {
 }
 
 impl Kept {
-    fn add(&mut self, line: Line, source: Source) {
+    fn add(&mut self, line: EscrowEntry, source: Source) {
         // The job says nothing of the PIN, and a journal that was begun anew does not know it.
-        let is_same = |known: &Line| known.context() == line.context() && known.sealed == line.sealed;
+        let is_same = |known: &EscrowEntry| known.context() == line.context() && known.ciphertext == line.ciphertext;
         match self.lines.iter_mut().find(|(known, _)| is_same(known)) {
             Some((_, known)) => *known = known.and(source),
             None => self.lines.push((line, source)),
@@ -101,7 +101,7 @@ impl Kept {
     }
 
     /// What is told of the change without a key.
-    pub(super) fn line(&self) -> &Line {
+    pub(super) fn line(&self) -> &EscrowEntry {
         &self.lines[0].0
     }
 
@@ -122,7 +122,7 @@ impl Kept {
     pub(super) fn open(&self, identities: &Identities) -> Vec<Opening<'_>> {
         let (mut pins, mut failed): (Vec<Opening<'_>>, Vec<Opening<'_>>) = (Vec::new(), Vec::new());
         for &(ref line, source) in &self.lines {
-            let found = identities.open(line).map(Box::new);
+            let found = identities.decrypt(line).map(Box::new);
             let opening = Opening { line, fate: self.fate, source, found, is_disputed: false };
             if opening.found.is_err() {
                 failed.push(opening);
@@ -169,7 +169,7 @@ impl Store {
     /// Reads both; of these numbers only, if any are named. Says on standard error what cannot be read.
     pub(super) fn read(place: &Path, numbers: &[PhoneNumberId]) -> Result<Self, Failure> {
         let dir = StateDir::open(place).map_err(|error| Failure::not_ready(&error))?;
-        let Contents { lines, unreadable, is_torn } =
+        let EscrowContents { entries: lines, unreadable_lines: unreadable, is_torn } =
             EscrowFile::read(&dir).map_err(|error| Failure::not_ready(&error))?;
         for line in &unreadable {
             complain(&format!("pindesk: line {line} of the escrow file cannot be read."));
@@ -205,7 +205,7 @@ impl Store {
 
 /// Each change once, and of its lines those that differ: as they were last sent, which the journal knows, and what it does
 /// not know of behind them, by the time of sealing.
-fn united(of_file: impl Iterator<Item = Line>, of_journal: impl Iterator<Item = SealedPin>) -> Vec<Kept> {
+fn united(of_file: impl Iterator<Item = EscrowEntry>, of_journal: impl Iterator<Item = SealedPin>) -> Vec<Kept> {
     let mut changes: HashMap<ChangeId, Kept> = HashMap::new();
     for line in of_file {
         changes.entry(line.change).or_default().add(line, Source::EscrowFile);

@@ -6,10 +6,10 @@ use std::time::Instant;
 use super::guard::Guard;
 use super::msg::Effect;
 use crate::console::keymap::Mode;
-use crate::job::Before;
+use crate::job::StatusBefore;
 use crate::number::{LastFour, Number, TwoStep};
 use crate::pin::Pin;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// After so many wrong tries the page closes: somebody is at the wrong number.
 const MAX_WRONG: u8 = 5;
@@ -48,7 +48,7 @@ pub enum Question {
     /// The outcome is in doubt: `y` sends the same PIN again.
     SendSame,
     /// The outcome was in doubt: `y` records that somebody checked it, in these words.
-    CheckedByHand(Clean),
+    CheckedByHand(CleanText),
 }
 
 /// What a key on the page came to. The page is consumed by its answer, so an order can be given once only.
@@ -83,7 +83,7 @@ impl Confirm {
 
     /// Asks about recording a check by hand.
     #[must_use]
-    pub fn checked_by_hand(target: Number, note: Clean) -> Self {
+    pub fn checked_by_hand(target: Number, note: CleanText) -> Self {
         Self { target, question: Question::CheckedByHand(note), note: None, guard: Guard::default() }
     }
 
@@ -91,7 +91,7 @@ impl Confirm {
     /// page starts afresh.
     pub fn renew(&mut self, number: &Number) {
         let is_stronger = matches!(self.question, Question::Set(_)) && number.two_step != TwoStep::NotSet;
-        if is_stronger || number.is_named_otherwise(&self.target) {
+        if is_stronger || number.is_renamed_from(&self.target) {
             self.ask_again(number.clone(), "The number was read again, and this is what Meta says now.");
         }
     }
@@ -201,7 +201,7 @@ impl Confirm {
         if *wrong >= MAX_WRONG {
             return Verdict::TooManyWrong;
         }
-        self.note = Some(if asked.of_id {
+        self.note = Some(if asked.is_from_id {
             "Those are not the last 4 digits of the ID. Try again."
         } else {
             "Those are not the last 4 digits. Try again."
@@ -226,7 +226,7 @@ impl Confirm {
     }
 
     fn order(self) -> Effect {
-        let (number, before) = (self.target.id, Before::from(&self.target));
+        let (number, before) = (self.target.id, StatusBefore::from(&self.target));
         let waba = self.target.waba;
         match self.question {
             Question::Set(pin) | Question::Replace { pin, .. } => Effect::SetPin { number, waba, before, pin },
@@ -243,8 +243,8 @@ mod tests {
     use super::*;
 
     fn number(two_step: TwoStep) -> Number {
-        let mut number = Number::unread("200000000000001".parse().expect("an id"), None);
-        number.display = Some(Clean::new("+1 555-010-0143"));
+        let mut number = Number::from_config("200000000000001".parse().expect("an id"), None);
+        number.display_number = Some(CleanText::new("+1 555-010-0143"));
         number.two_step = two_step;
         number
     }
@@ -263,7 +263,7 @@ mod tests {
         Effect::SetPin {
             number: number(before).id,
             waba: None,
-            before: Before { two_step: before, read_at: None },
+            before: StatusBefore { two_step: before, read_at: None },
             pin: pin(),
         }
     }
@@ -343,7 +343,7 @@ mod tests {
     fn a_number_that_is_called_otherwise_now_is_asked_about_again_unseen() {
         let (page, later) = shown(TwoStep::On);
         let mut page = stays(typed(page, "014", later));
-        let other = Number { display: Some(Clean::new("+1 555-010-0199")), ..number(TwoStep::On) };
+        let other = Number { display_number: Some(CleanText::new("+1 555-010-0199")), ..number(TwoStep::On) };
         page.renew(&other);
         assert_eq!((&page.target, page.note.is_some()), (&other, true));
         let page = stays(typed(page, "3", later));

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::screen::HiddenPage;
 use super::{App, Effect, Screen};
 use crate::console::keymap::Action;
-use crate::job::JobState;
-use crate::moment::Moment;
+use crate::job::ChangeState;
+use crate::moment::TimePoint;
 
 /// The warning comes this long before, or half the time before, where that is less.
 const WARNING: Duration = Duration::from_secs(30);
@@ -64,7 +64,7 @@ impl App {
     }
 
     /// Warns or hides, where the time has come.
-    pub(super) fn hide_when_idle(&mut self, now: Moment) -> Vec<Effect> {
+    pub(super) fn hide_when_idle(&mut self, now: TimePoint) -> Vec<Effect> {
         let Some(hides_at) = self.hides_at() else { return Vec::new() };
         if now.instant >= hides_at {
             return self.hide(self.session.hide_after, now);
@@ -103,7 +103,7 @@ impl App {
     }
 
     /// Hides the screen. Whatever page was open is gone, and with it what was typed into it.
-    pub(super) fn hide(&mut self, after: Option<Duration>, now: Moment) -> Vec<Effect> {
+    pub(super) fn hide(&mut self, after: Option<Duration>, now: TimePoint) -> Vec<Effect> {
         match self.take_screen() {
             Screen::Form(_) | Screen::Confirm(_) => {
                 self.messages
@@ -131,8 +131,8 @@ impl App {
         self.idle.is_on_record = true;
         self.review.drop_sealed_pins();
         for (id, standing) in self.review.standings() {
-            if let Some(JobState::InDoubt(_)) = self.roster.job(id) {
-                self.roster.set_job(*id, JobState::InDoubt(Box::new(standing.clone())));
+            if let Some(ChangeState::InDoubt(_)) = self.roster.job(id) {
+                self.roster.set_job(*id, ChangeState::InDoubt(Box::new(standing.clone())));
             }
         }
         self.history.forget();

@@ -13,9 +13,9 @@ use crate::console::decoder::Pasted;
 use crate::console::key::Key;
 use crate::console::keymap::{Action, Mode};
 use crate::console::pin_form::{Field, Note};
-use crate::moment::Moment;
+use crate::moment::TimePoint;
 use crate::pin::PIN_DIGITS;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// A second Ctrl-C within this time quits.
 const INTERRUPT_TWICE: Duration = Duration::from_secs(2);
@@ -27,7 +27,7 @@ const MAX_FIELD_CHARS: usize = 200;
 const MIN_NOTE_CHARS: usize = 3;
 
 impl App {
-    pub(super) fn key_pressed(&mut self, key: Key, now: Moment) -> Vec<Effect> {
+    pub(super) fn key_pressed(&mut self, key: Key, now: TimePoint) -> Vec<Effect> {
         if self.idle.ends(now.instant) {
             return Vec::new();
         }
@@ -49,7 +49,7 @@ impl App {
         }
     }
 
-    fn act(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+    fn act(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
         if action == Action::Hide {
             return self.hide(None, now);
         }
@@ -73,7 +73,7 @@ impl App {
     }
 
     /// A key that the table does not bind: text where text is taken, otherwise nothing.
-    fn key_typed(&mut self, key: Key, now: Moment) {
+    fn key_typed(&mut self, key: Key, now: TimePoint) {
         match (&mut self.screen, key) {
             (Screen::Filter(line), _) => {
                 if edit(&mut line.input, key) {
@@ -97,7 +97,7 @@ impl App {
         }
     }
 
-    pub(super) fn pasted(&mut self, paste: &Pasted, now: Moment) {
+    pub(super) fn pasted(&mut self, paste: &Pasted, now: TimePoint) {
         if self.idle.ends(now.instant) {
             return;
         }
@@ -129,7 +129,7 @@ impl App {
         }
     }
 
-    fn act_on_number(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+    fn act_on_number(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
         let Screen::Number(mut page) = self.take_screen() else { return Vec::new() };
         let here = Screen::Number(page);
         match action {
@@ -190,7 +190,7 @@ impl App {
         Vec::new()
     }
 
-    fn act_on_form(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+    fn act_on_form(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
         let Screen::Form(mut page) = self.take_screen() else { return Vec::new() };
         let form = &mut page.form;
         match action {
@@ -231,7 +231,7 @@ impl App {
         Vec::new()
     }
 
-    fn act_on_confirm(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+    fn act_on_confirm(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
         let Screen::Confirm(mut page) = self.take_screen() else { return Vec::new() };
         let verdict = match action {
             Action::Send | Action::Record => page.press_yes(now.instant),
@@ -340,7 +340,7 @@ impl App {
     }
 
     /// Ctrl-C: back, also out of fields; on the list as `q`; a second one within two seconds quits.
-    fn interrupt(&mut self, now: Moment) -> Vec<Effect> {
+    fn interrupt(&mut self, now: TimePoint) -> Vec<Effect> {
         let is_second =
             self.last_interrupt.is_some_and(|before| now.instant.saturating_duration_since(before) < INTERRUPT_TWICE);
         self.last_interrupt = Some(now.instant);
@@ -365,7 +365,7 @@ impl App {
     }
 
     /// Sends a confirmed order on its way, unless something came between the question and the answer.
-    fn give(&mut self, order: Effect, now: Moment) -> Vec<Effect> {
+    fn give(&mut self, order: Effect, now: TimePoint) -> Vec<Effect> {
         let (id, is_same) = match &order {
             Effect::SetPin { number, .. } => (*number, false),
             Effect::SendSamePin(number) => (*number, true),
@@ -380,7 +380,7 @@ impl App {
         if !self.may_still_send(&id, is_same, now) {
             return Vec::new();
         }
-        self.roster.set_job(id, crate::job::JobState::Queued);
+        self.roster.set_job(id, crate::job::ChangeState::Queued);
         let label = self.label(&id);
         self.messages.tell(now.utc, format!("Set PIN for {label}: recording, then sending."));
         vec![order]
@@ -388,7 +388,7 @@ impl App {
 }
 
 /// The note of a check by hand, if it says something and holds nothing that could be a PIN: it is kept in the clear.
-fn checked_note(text: &str) -> Result<Clean, &'static str> {
+fn checked_note(text: &str) -> Result<CleanText, &'static str> {
     let text = text.trim();
     if text.chars().count() < MIN_NOTE_CHARS {
         return Err("Write down what was found, in 3 letters or more.");
@@ -400,7 +400,7 @@ fn checked_note(text: &str) -> Result<Clean, &'static str> {
     if runs.any(|run| digits(run) == PIN_DIGITS) {
         return Err("Leave the PIN out: six digits in a row. The note is kept in the clear.");
     }
-    Ok(Clean::new(text))
+    Ok(CleanText::new(text))
 }
 
 /// Puts pasted text into a text field.

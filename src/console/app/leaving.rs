@@ -4,8 +4,8 @@ use super::guard::Guard;
 use super::screen::{Leaving, QuitPage};
 use super::{App, Effect, Records, Screen};
 use crate::console::keymap::Action;
-use crate::job::JobState;
-use crate::moment::Moment;
+use crate::job::ChangeState;
+use crate::moment::TimePoint;
 use crate::number::PhoneNumberId;
 
 impl App {
@@ -13,15 +13,15 @@ impl App {
     #[must_use]
     pub fn only_in_memory(&self) -> Vec<PhoneNumberId> {
         let seals = matches!(&self.records, Records::Ready { recipients } if !recipients.is_empty());
-        let is_lost = |state: &JobState| match state {
-            JobState::InDoubt(standing) => standing.is_held && !standing.is_sealed,
-            JobState::Waiting { in_doubt, .. } => *in_doubt && !seals,
-            JobState::Queued
-            | JobState::Sending { .. }
-            | JobState::Set(_)
-            | JobState::Failed(..)
-            | JobState::NotSent(..)
-            | JobState::Settled(..) => false,
+        let is_lost = |state: &ChangeState| match state {
+            ChangeState::InDoubt(standing) => standing.is_pin_in_memory && !standing.is_in_escrow,
+            ChangeState::Waiting { in_doubt, .. } => *in_doubt && !seals,
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Set(_)
+            | ChangeState::Failed(..)
+            | ChangeState::NotSent(..)
+            | ChangeState::Resolved(..) => false,
         };
         self.roster.jobs().filter(|(_, state)| is_lost(state)).map(|(id, _)| *id).collect()
     }
@@ -46,7 +46,7 @@ impl App {
         self.leave(Vec::new())
     }
 
-    pub(super) fn act_on_leaving(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+    pub(super) fn act_on_leaving(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
         match (action, self.take_screen()) {
             (Action::Leave, Screen::Quit(mut page)) => {
                 if page.guard.admits(now.instant) {

@@ -8,7 +8,7 @@ use super::screen::{CopyPage, FilterLine, NumberPage};
 use super::{App, Effect, Layout, MIN_PANE_WIDTH, Screen};
 use crate::console::keymap::{Action, Mode};
 use crate::console::roster::{Direction, Sort, SortBy};
-use crate::moment::Moment;
+use crate::moment::TimePoint;
 
 /// Lists above this size say first what reading them again costs.
 const ASK_BEFORE_READING: usize = 1_000;
@@ -17,7 +17,7 @@ const ASK_BEFORE_READING: usize = 1_000;
 const NUMBERS_A_CALL: usize = 100;
 
 impl App {
-    pub(super) fn act_on_list(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+    pub(super) fn act_on_list(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
         match action {
             Action::SetPin => {
                 let id = self.take_cursor();
@@ -90,7 +90,7 @@ impl App {
         }
         if total > ASK_BEFORE_READING && !self.asked_to_read_all {
             self.asked_to_read_all = true;
-            let calls = crate::text::count(total.div_ceil(NUMBERS_A_CALL));
+            let calls = crate::text::format_count(total.div_ceil(NUMBERS_A_CALL));
             let key = self.keymap.key_of(Mode::List, Action::ReadAll);
             self.messages.hint(format!("Reading all again takes {calls} calls of Meta's quota. Press {key} again."));
             return Vec::new();

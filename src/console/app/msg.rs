@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::status::Records;
 use crate::console::decoder::Pasted;
 use crate::console::key::Key;
-use crate::job::{Before, Progress};
+use crate::job::{StatusBefore, Progress};
 use crate::journal::HistoryLine;
 use crate::moment::UtcTime;
 use crate::number::{Number, PhoneNumberId, Waba};
 use crate::outcome::ReadFailure;
 use crate::pin::Pin;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// A size of the window, in columns and rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +79,12 @@ pub enum Msg {
         /// What is unresolved, as the batch knows it now: every state is in doubt.
         unresolved: Vec<Progress>,
         /// What has to be looked at, in sentences.
-        findings: Vec<Clean>,
+        findings: Vec<CleanText>,
     },
     /// The journal takes nothing more in this process; the text is for people.
-    RecordsDied(Clean),
+    RecordsDied(CleanText),
     /// The recipients were acknowledged, or could not be.
-    RecipientsAcknowledged(Result<Records, Clean>),
+    RecipientsAcknowledged(Result<Records, CleanText>),
     /// Numbers as an earlier run read them; their `read_at` tells when.
     NumbersRemembered(Vec<Number>),
     /// Those of [`Effect::RememberPage`] are remembered, or there was no room for them.
@@ -97,7 +97,7 @@ pub enum Msg {
         lines: Vec<HistoryLine>,
     },
     /// The client could not be set up, so nothing can be read or sent; the text is for people.
-    NoClient(Clean),
+    NoClient(CleanText),
     /// A signal ends the program; what is on its way is awaited.
     Ending,
     /// The time came that [`super::App::next_wake`] named.
@@ -137,7 +137,7 @@ pub enum Effect {
         /// The WABA it was listed under.
         waba: Option<Arc<Waba>>,
         /// What Meta said of it when the change was confirmed.
-        before: Before,
+        before: StatusBefore,
         /// Which.
         pin: Pin,
     },
@@ -148,7 +148,7 @@ pub enum Effect {
         /// Which number.
         number: PhoneNumberId,
         /// What they wrote.
-        note: Clean,
+        note: CleanText,
     },
     /// Remember the config's recipients in place of those before. Made by a confirmation only.
     AcknowledgeRecipients,

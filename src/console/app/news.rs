@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::screen::TokenTrouble;
 use super::status::RETRY_EVERY;
 use super::{App, Effect, Link, Screen};
-use crate::catalogue::{self, Explanation, Scope};
-use crate::job::{JobState, Progress, Settlement};
-use crate::moment::Moment;
+use crate::catalogue::{self, Explanation, ErrorScope};
+use crate::job::{ChangeState, Progress, Resolution};
+use crate::moment::TimePoint;
 use crate::number::{Number, PhoneNumberId, Waba, WabaId};
-use crate::outcome::{Doubt, Fault, NotSent, ReadFailure, Unchanged};
-use crate::text::count;
+use crate::outcome::{DoubtReason, ApiError, NotSentReason, ReadFailure, NotApplied};
+use crate::text::format_count;
 
 /// Numbers remembered or forgotten at once: few enough that a change behind them does not wait for long.
 const PAGE: usize = 256;
@@ -103,7 +103,7 @@ impl App {
         reading: u32,
         waba: Arc<Waba>,
         result: Result<(), ReadFailure>,
-        now: Moment,
+        now: TimePoint,
     ) -> Vec<Effect> {
         if reading != self.reading.number {
             return Vec::new();
@@ -112,8 +112,8 @@ impl App {
         match result {
             Ok(()) => self.link = Link::Online,
             Err(failure) => {
-                let told = Explanation::of_read_failure(&failure);
-                self.messages.tell(now.utc, format!("WABA {} could not be read: {}.", waba.label(), told.short));
+                let told = Explanation::for_read_failure(&failure);
+                self.messages.tell(now.utc, format!("WABA {} could not be read: {}.", waba.label(), told.summary));
                 self.note_failure(&failure, now);
                 self.reading.unread.push((waba, failure));
             }
@@ -122,7 +122,7 @@ impl App {
         self.remember_page()
     }
 
-    pub(super) fn list_read(&mut self, reading: u32, now: Moment) -> Vec<Effect> {
+    pub(super) fn list_read(&mut self, reading: u32, now: TimePoint) -> Vec<Effect> {
         if reading != self.reading.number {
             return Vec::new();
         }
@@ -133,7 +133,7 @@ impl App {
         self.reading.since.get_or_insert(now.utc);
         let unlisted = self.roster.finish_refresh(&complete);
         let noun = if self.reading.read == 1 { "number" } else { "numbers" };
-        let read = format!("Read {} {noun}", count(self.reading.read));
+        let read = format!("Read {} {noun}", format_count(self.reading.read));
         if unread == 0 {
             self.messages.tell(now.utc, format!("{read}."));
         } else {
@@ -150,7 +150,7 @@ impl App {
         &mut self,
         id: PhoneNumberId,
         result: Result<Number, ReadFailure>,
-        now: Moment,
+        now: TimePoint,
     ) -> Vec<Effect> {
         match result {
             Ok(number) => {
@@ -163,22 +163,22 @@ impl App {
                 self.remember_page()
             }
             Err(failure) => {
-                let told = Explanation::of_read_failure(&failure);
+                let told = Explanation::for_read_failure(&failure);
                 let label = self.label(&id);
-                self.messages.tell(now.utc, format!("{label} could not be read: {}.", told.short));
+                self.messages.tell(now.utc, format!("{label} could not be read: {}.", told.summary));
                 self.note_failure(&failure, now);
                 Vec::new()
             }
         }
     }
 
-    fn number_renewed(&mut self, mut number: Number, now: Moment) {
+    fn number_renewed(&mut self, mut number: Number, now: TimePoint) {
         if let Some(known) = self.roster.get(&number.id).map(|row| row.number) {
             // A number read by itself comes without the WABA whose list it was found in.
             number.waba = number.waba.or_else(|| known.waba.clone());
             number.name = number.name.or_else(|| known.name.clone());
         }
-        let (id, label, words) = (number.id, number.label(), number.two_step.words());
+        let (id, label, words) = (number.id, number.label(), number.two_step.label());
         let done = done(label);
         // Only the reading that follows the request: a later one has done nothing.
         let follows = self.messages.newest_first().next().is_some_and(|message| message.text == done);
@@ -215,19 +215,19 @@ impl App {
     }
 
     /// What a failed read says of the line and the token.
-    fn note_failure(&mut self, failure: &ReadFailure, now: Moment) {
+    fn note_failure(&mut self, failure: &ReadFailure, now: TimePoint) {
         match failure {
-            ReadFailure::Fault(fault) => self.note_fault(fault),
-            ReadFailure::NotSent(NotSent::NoConnection(_) | NotSent::Tls(_)) | ReadFailure::NoAnswer => {
+            ReadFailure::Api(fault) => self.note_fault(fault),
+            ReadFailure::NotSent(NotSentReason::NoConnection(_) | NotSentReason::Tls(_)) | ReadFailure::NoAnswer => {
                 self.went_offline(now);
             }
-            ReadFailure::NotSent(_) | ReadFailure::StrangeReply { .. } => {}
+            ReadFailure::NotSent(_) | ReadFailure::UnexpectedReply { .. } => {}
         }
     }
 
-    fn note_fault(&mut self, fault: &Fault) {
-        let entry = catalogue::explain(fault);
-        if entry.scope != Scope::Token {
+    fn note_fault(&mut self, fault: &ApiError) {
+        let entry = catalogue::lookup(fault);
+        if entry.scope != ErrorScope::Token {
             return;
         }
         self.link = Link::TokenRefused { code: fault.code, reason: entry.reason };
@@ -237,13 +237,13 @@ impl App {
     }
 
     /// What a request that never left says of the line.
-    fn note_unsent(&mut self, why: &NotSent, now: Moment) {
-        if let NotSent::NoConnection(_) | NotSent::Tls(_) = why {
+    fn note_unsent(&mut self, why: &NotSentReason, now: TimePoint) {
+        if let NotSentReason::NoConnection(_) | NotSentReason::Tls(_) = why {
             self.went_offline(now);
         }
     }
 
-    fn went_offline(&mut self, now: Moment) {
+    fn went_offline(&mut self, now: TimePoint) {
         let since = match &self.link {
             Link::Offline { since, .. } => *since,
             Link::Unknown | Link::Online | Link::TokenRefused { .. } => now.utc,
@@ -253,7 +253,7 @@ impl App {
         self.messages.tell(now.utc, format!("No connection to {}. Next try at {}.", self.session.host, retry.utc));
     }
 
-    pub(super) fn jobs_moved(&mut self, news: Vec<Progress>, now: Moment) -> Vec<Effect> {
+    pub(super) fn jobs_moved(&mut self, news: Vec<Progress>, now: TimePoint) -> Vec<Effect> {
         let mut effects = Vec::new();
         for Progress { number, state, .. } in news {
             let state = self.review.take_in(number, state);
@@ -267,50 +267,50 @@ impl App {
     }
 
     /// True for a doubt that was told of already, and of which only less or more can be done now.
-    fn is_known_doubt(&self, id: &PhoneNumberId, state: &JobState) -> bool {
+    fn is_known_doubt(&self, id: &PhoneNumberId, state: &ChangeState) -> bool {
         match (self.roster.job(id), state) {
-            (Some(JobState::InDoubt(before)), JobState::InDoubt(standing)) => {
-                before.sent == standing.sent && before.doubt == standing.doubt
+            (Some(ChangeState::InDoubt(before)), ChangeState::InDoubt(standing)) => {
+                before.send_history == standing.send_history && before.reason == standing.reason
             }
             (_, _) => false,
         }
     }
 
-    fn job_moved(&mut self, id: PhoneNumberId, state: &JobState, now: Moment) -> Vec<Effect> {
+    fn job_moved(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> Vec<Effect> {
         let label = self.label(&id);
         let is_bad = match state {
-            JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } => return Vec::new(),
-            JobState::Set(_) => {
+            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => return Vec::new(),
+            ChangeState::Set(_) => {
                 self.link = Link::Online;
                 self.messages.tell(now.utc, done(&label));
                 false
             }
-            JobState::Failed(_, fault) => {
-                let short = catalogue::explain(fault).short;
+            ChangeState::Failed(_, fault) => {
+                let short = catalogue::lookup(fault).summary;
                 self.messages.tell(now.utc, format!("{label} failed: {short}."));
                 self.note_fault(fault);
                 true
             }
-            JobState::NotSent(_, why) => {
-                let short = Explanation::of_not_sent(why).short;
+            ChangeState::NotSent(_, why) => {
+                let short = Explanation::for_not_sent(why).summary;
                 self.messages.tell(now.utc, format!("{label} not sent: {short}."));
                 self.note_unsent(why, now);
                 true
             }
-            JobState::Settled(_, how) => {
+            ChangeState::Resolved(_, how) => {
                 let how = match how {
-                    Settlement::NothingInForce => "two-step is still not set, so nothing was applied",
-                    Settlement::ByHand => "recorded as checked by hand",
+                    Resolution::NoPinInForce => "two-step is still not set, so nothing was applied",
+                    Resolution::Manual => "recorded as checked by hand",
                 };
                 self.messages.tell(now.utc, format!("{label} settled: {how}."));
                 false
             }
-            JobState::InDoubt(standing) => {
-                let doubt = &standing.doubt;
-                let short = Explanation::of_doubt(doubt).short;
-                let is_older = matches!(doubt, Doubt::OlderPin(_));
+            ChangeState::InDoubt(standing) => {
+                let doubt = &standing.reason;
+                let short = Explanation::for_doubt(doubt).summary;
+                let is_older = matches!(doubt, DoubtReason::OlderPinInDoubt(_));
                 // Short, as the line is cut at 80 columns.
-                let kept = match (is_older, standing.is_sealed) {
+                let kept = match (is_older, standing.is_in_escrow) {
                     (true, true) => "Older PIN sealed.",
                     (true, false) => "Keep the older PIN.",
                     (false, true) => "PIN sealed.",
@@ -318,29 +318,29 @@ impl App {
                 };
                 self.messages.tell(now.utc, format!("{label} no answer: {short}. {kept}"));
                 match doubt {
-                    Doubt::MetaFault(fault)
-                    | Doubt::OlderPin(Unchanged::Refused(fault))
-                    | Doubt::Repeated { last: Unchanged::Refused(fault), .. } => self.note_fault(fault),
-                    Doubt::OlderPin(Unchanged::NotSent(why))
-                    | Doubt::Repeated { last: Unchanged::NotSent(why), .. } => self.note_unsent(why, now),
-                    Doubt::NoAnswer { .. }
-                    | Doubt::LineBroke { .. }
-                    | Doubt::StrangeReply { .. }
-                    | Doubt::SuccessNotTrue
-                    | Doubt::CutShort
-                    | Doubt::Unrecorded => {}
+                    DoubtReason::ServerError(fault)
+                    | DoubtReason::OlderPinInDoubt(NotApplied::Refused(fault))
+                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::Refused(fault), .. } => self.note_fault(fault),
+                    DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why))
+                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(why), .. } => self.note_unsent(why, now),
+                    DoubtReason::TimedOut { .. }
+                    | DoubtReason::ConnectionLost { .. }
+                    | DoubtReason::UnexpectedReply { .. }
+                    | DoubtReason::SuccessNotTrue
+                    | DoubtReason::ProcessEnded
+                    | DoubtReason::EscrowOnly => {}
                 }
                 true
             }
         };
         // Meta's word on the number follows at once: "set" is what this request came to, not what is on now.
-        let read = matches!(state, JobState::Set(_)).then_some(Effect::ReadNumber(id));
+        let read = matches!(state, ChangeState::Set(_)).then_some(Effect::ReadNumber(id));
         let bell = (is_bad && self.session.bell).then_some(Effect::Bell);
         let history = self.shows_history_of(&id).then_some(Effect::ReadHistory(id));
         read.into_iter().chain(bell).chain(history).collect()
     }
 
-    pub(super) fn token_read(&mut self, result: Result<(), String>, now: Moment) -> Vec<Effect> {
+    pub(super) fn token_read(&mut self, result: Result<(), String>, now: TimePoint) -> Vec<Effect> {
         match result {
             Ok(()) if self.is_read_and_hidden() => {
                 self.messages.tell(now.utc, "The screen is shown again.");

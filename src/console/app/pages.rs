@@ -7,15 +7,15 @@ use super::{App, Effect, Link, Screen};
 use crate::catalogue::Explanation;
 use crate::console::keymap::Action;
 use crate::console::pin_form::{Note, PinForm};
-use crate::job::JobState;
-use crate::moment::Moment;
+use crate::job::ChangeState;
+use crate::moment::TimePoint;
 use crate::number::{Number, PhoneNumberId};
 use crate::pin::{PIN_DIGITS, Pin};
-use crate::text::Clean;
+use crate::text::CleanText;
 
 impl App {
     /// Opens the PIN form for a number, and reads the number again, so that the form says what is on now.
-    pub(super) fn open_form(&mut self, id: Option<PhoneNumberId>, now: Moment) -> Vec<Effect> {
+    pub(super) fn open_form(&mut self, id: Option<PhoneNumberId>, now: TimePoint) -> Vec<Effect> {
         let Some(target) = id.and_then(|id| self.number(&id)) else {
             self.messages.hint("There is no number under the cursor.");
             return Vec::new();
@@ -24,7 +24,7 @@ impl App {
         if !self.may_send(&id, false, now) {
             return Vec::new();
         }
-        let form = PinForm::new(target.display.as_ref().map(Clean::to_string), self.session.show_pin_for);
+        let form = PinForm::new(target.display_number.as_ref().map(CleanText::to_string), self.session.show_pin_for);
         self.go(Screen::Form(Box::new(FormPage { target, form, news: None })));
         vec![Effect::ReadNumber(id)]
     }
@@ -55,7 +55,7 @@ impl App {
         let Screen::Copy(page) = self.take_screen() else { return Vec::new() };
         let job = self.roster.job(&page.id);
         let text = self.number(&page.id).and_then(|number| match action {
-            Action::CopyNumber => number.display.as_ref().map(|display| display.as_str().to_owned()),
+            Action::CopyNumber => number.display_number.as_ref().map(|display| display.as_str().to_owned()),
             Action::CopyId => Some(number.id.to_string()),
             Action::CopyWaba => number.waba.as_ref().map(|waba| waba.id.to_string()),
             Action::CopyAll => Some(ticket(&number, job)),
@@ -84,21 +84,21 @@ pub(super) fn number_in(text: &str) -> Option<String> {
 }
 
 /// What a ticket needs of a number: no PIN, no token.
-fn ticket(number: &Number, job: Option<&JobState>) -> String {
+fn ticket(number: &Number, job: Option<&ChangeState>) -> String {
     let mut lines = vec![
         format!("Number: {}", number.label()),
-        format!("Name: {}", number.name.as_ref().map_or("-", Clean::as_str)),
+        format!("Name: {}", number.name.as_ref().map_or("-", CleanText::as_str)),
         format!("phone number ID: {}", number.id),
     ];
     if let Some(waba) = &number.waba {
         lines.push(format!("WABA: {} {}", waba.label(), waba.id));
     }
-    lines.push(format!("Two-step verification: {}", number.two_step.words()));
-    if let Some((job, told)) = job.and_then(|job| Some((job, Explanation::of_job(job)?))) {
-        lines.push(format!("Last request: {}. {} {}", job.key(), told.reason, told.changed.words()));
-        if let Some(fault) = job.fault() {
+    lines.push(format!("Two-step verification: {}", number.two_step.label()));
+    if let Some((job, told)) = job.and_then(|job| Some((job, Explanation::for_change(job)?))) {
+        lines.push(format!("Last request: {}. {} {}", job.as_str(), told.reason, told.applied.sentence()));
+        if let Some(fault) = job.api_error() {
             lines.push(format!("Meta said: {} (HTTP {})", fault.message, fault.http_status));
-            lines.push(format!("Trace ID: {}", fault.trace_id.as_ref().map_or("-", Clean::as_str)));
+            lines.push(format!("Trace ID: {}", fault.trace_id.as_ref().map_or("-", CleanText::as_str)));
         }
     }
     lines.join("\n")

@@ -6,10 +6,10 @@ use super::guard::Guard;
 use super::screen::{RecipientsPage, TokenTrouble};
 use super::{App, Effect, Link, Records, Screen};
 use crate::console::keymap::{Action, Mode};
-use crate::job::{JobState, Progress};
-use crate::moment::Moment;
+use crate::job::{ChangeState, Progress};
+use crate::moment::TimePoint;
 use crate::number::PhoneNumberId;
-use crate::text::{Clean, count, duration};
+use crate::text::{CleanText, format_count, format_duration};
 
 /// Why nothing is sent now.
 pub(super) enum Refusal {
@@ -45,8 +45,8 @@ impl App {
         &mut self,
         records: Records,
         unresolved: Vec<Progress>,
-        findings: Vec<Clean>,
-        now: Moment,
+        findings: Vec<CleanText>,
+        now: TimePoint,
     ) -> Vec<Effect> {
         // What died since then stays dead.
         if self.records != Records::Opening {
@@ -58,7 +58,7 @@ impl App {
         }
         self.review.open(findings);
         if self.review.numbers() > 0 {
-            let numbers = count(self.review.numbers());
+            let numbers = format_count(self.review.numbers());
             self.messages.tell(now.utc, format!("In doubt since an earlier run: {numbers}."));
         }
         match &records {
@@ -76,13 +76,13 @@ impl App {
         Vec::new()
     }
 
-    pub(super) fn records_died(&mut self, why: Clean, now: Moment) -> Vec<Effect> {
+    pub(super) fn records_died(&mut self, why: CleanText, now: TimePoint) -> Vec<Effect> {
         self.messages.tell(now.utc, format!("The journal failed, nothing more is sent: {why}"));
         self.records = Records::Dead(why);
         self.session.bell.then_some(Effect::Bell).into_iter().collect()
     }
 
-    pub(super) fn recipients_acknowledged(&mut self, result: Result<Records, Clean>, now: Moment) -> Vec<Effect> {
+    pub(super) fn recipients_acknowledged(&mut self, result: Result<Records, CleanText>, now: TimePoint) -> Vec<Effect> {
         match result {
             Ok(records) if matches!(self.records, Records::RecipientsChanged { .. }) => {
                 self.records = records;
@@ -96,7 +96,7 @@ impl App {
     }
 
     /// Whether a request for this number may be made now; if not, the message line or a page says why.
-    pub(super) fn may_send(&mut self, id: &PhoneNumberId, same_pin: bool, now: Moment) -> bool {
+    pub(super) fn may_send(&mut self, id: &PhoneNumberId, same_pin: bool, now: TimePoint) -> bool {
         match self.refusal(id, same_pin, now) {
             None => true,
             Some(refusal) => {
@@ -107,7 +107,7 @@ impl App {
     }
 
     /// As [`App::may_send`], where somebody has confirmed it already: that nothing was sent stays among the messages.
-    pub(super) fn may_still_send(&mut self, id: &PhoneNumberId, same_pin: bool, now: Moment) -> bool {
+    pub(super) fn may_still_send(&mut self, id: &PhoneNumberId, same_pin: bool, now: TimePoint) -> bool {
         let refusal = self.refusal(id, same_pin, now);
         if let Some(refusal) = &refusal {
             self.messages.tell(now.utc, format!("Nothing was sent. {}", refusal.words()));
@@ -128,7 +128,7 @@ impl App {
             Records::Unusable(_) | Records::Dead(_) => Some(Refusal::Unrecorded),
         };
         let refusal = refusal.or_else(|| {
-            let is_in_doubt = matches!(self.roster.job(id), Some(JobState::InDoubt(_)));
+            let is_in_doubt = matches!(self.roster.job(id), Some(ChangeState::InDoubt(_)));
             (!is_in_doubt).then(|| Refusal::Told(NO_DOUBT.to_owned()))
         });
         let may = refusal.is_none();
@@ -161,7 +161,7 @@ impl App {
         }
     }
 
-    fn refusal(&self, id: &PhoneNumberId, same_pin: bool, now: Moment) -> Option<Refusal> {
+    fn refusal(&self, id: &PhoneNumberId, same_pin: bool, now: TimePoint) -> Option<Refusal> {
         let told = |words: &str| Some(Refusal::Told(words.to_owned()));
         if self.session.read_only {
             return told(READ_ONLY);
@@ -182,33 +182,33 @@ impl App {
             Link::Unknown | Link::Online => {}
         }
         match self.roster.job(id) {
-            Some(JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. }) => {
+            Some(ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. }) => {
                 told("A request for this number is on its way already.")
             }
-            Some(JobState::InDoubt(standing)) if same_pin && !standing.is_held => {
+            Some(ChangeState::InDoubt(standing)) if same_pin && !standing.is_pin_in_memory => {
                 let key = self.keymap.key_of(Mode::NoAnswer, Action::SetPin);
                 Some(Refusal::Told(format!("The PIN is not in memory any more. {key} sets a new one.")))
             }
-            Some(JobState::InDoubt(standing)) if !same_pin && now.instant < standing.new_pin_from.instant => {
-                let left = duration(standing.new_pin_from.instant.saturating_duration_since(now.instant));
+            Some(ChangeState::InDoubt(standing)) if !same_pin && now.instant < standing.new_pin_allowed_from.instant => {
+                let left = format_duration(standing.new_pin_allowed_from.instant.saturating_duration_since(now.instant));
                 // The time comes first: a narrow window cuts the end.
-                Some(Refusal::Told(if standing.is_held {
+                Some(Refusal::Told(if standing.is_pin_in_memory {
                     format!("A new PIN in {left}. Until then only the same PIN can go: {}.", self.keys_to_send_again())
                 } else {
                     format!("A new PIN in {left}: until then the last request may still land.")
                 }))
             }
-            Some(JobState::Set(_) | JobState::Failed(..) | JobState::NotSent(..) | JobState::Settled(..)) | None
+            Some(ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::Resolved(..)) | None
                 if same_pin =>
             {
                 told(NO_DOUBT)
             }
             Some(
-                JobState::InDoubt(_)
-                | JobState::Set(_)
-                | JobState::Failed(..)
-                | JobState::NotSent(..)
-                | JobState::Settled(..),
+                ChangeState::InDoubt(_)
+                | ChangeState::Set(_)
+                | ChangeState::Failed(..)
+                | ChangeState::NotSent(..)
+                | ChangeState::Resolved(..),
             )
             | None => None,
         }
@@ -224,7 +224,7 @@ impl App {
         }
     }
 
-    pub(super) fn act_on_recipients(&mut self, action: Action, now: Moment) -> Vec<Effect> {
+    pub(super) fn act_on_recipients(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
         let Screen::Recipients(mut page) = self.take_screen() else { return Vec::new() };
         let is_asked = matches!(self.records, Records::RecipientsChanged { .. });
         page.note = None;

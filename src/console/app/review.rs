@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use super::screen::{Covering, NumberPage};
 use super::{App, Effect, Screen};
 use crate::console::keymap::Action;
-use crate::job::{InDoubt, JobState};
+use crate::job::{InDoubtDetails, ChangeState};
 use crate::moment::UtcTime;
 use crate::number::PhoneNumberId;
-use crate::outcome::{Doubt, Unchanged};
-use crate::text::Clean;
+use crate::outcome::{DoubtReason, NotApplied};
+use crate::text::CleanText;
 
 /// A place on the page where the cursor can stand, in the page's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,8 +28,8 @@ pub enum Spot {
 /// What is unresolved.
 #[derive(Debug, Default)]
 pub struct Review {
-    findings: Vec<Clean>,
-    numbers: BTreeMap<PhoneNumberId, InDoubt>,
+    findings: Vec<CleanText>,
+    numbers: BTreeMap<PhoneNumberId, InDoubtDetails>,
     cursor: Option<Spot>,
     /// The page is to be shown before the list.
     pub(super) is_due: bool,
@@ -38,7 +38,7 @@ pub struct Review {
 impl Review {
     /// What has to be looked at, in sentences.
     #[must_use]
-    pub fn findings(&self) -> &[Clean] {
+    pub fn findings(&self) -> &[CleanText] {
         &self.findings
     }
 
@@ -50,19 +50,19 @@ impl Review {
 
     /// How a number in doubt stood when its last request came to rest.
     #[must_use]
-    pub fn standing(&self, id: &PhoneNumberId) -> Option<&InDoubt> {
+    pub fn standing(&self, id: &PhoneNumberId) -> Option<&InDoubtDetails> {
         self.numbers.get(id)
     }
 
     /// Every number in doubt, in the order of the ids.
-    pub fn standings(&self) -> impl Iterator<Item = (&PhoneNumberId, &InDoubt)> {
+    pub fn standings(&self) -> impl Iterator<Item = (&PhoneNumberId, &InDoubtDetails)> {
         self.numbers.iter()
     }
 
     /// Everything on the page, from the top.
     #[must_use]
     pub fn spots(&self) -> Vec<Spot> {
-        let numbers = self.numbers.iter().map(|(id, standing)| Spot::Number(standing.sent.at(), *id));
+        let numbers = self.numbers.iter().map(|(id, standing)| Spot::Number(standing.send_history.last_known_at(), *id));
         let mut spots: Vec<_> = (0..self.findings.len()).map(Spot::Finding).chain(numbers).collect();
         spots.sort_unstable();
         spots
@@ -93,37 +93,37 @@ impl Review {
         });
     }
 
-    pub(super) fn open(&mut self, findings: Vec<Clean>) {
+    pub(super) fn open(&mut self, findings: Vec<CleanText>) {
         self.findings = findings;
         self.is_due = self.has_something();
     }
 
     /// Takes in a number's state. Gives back what is true of the number: a change that came to nothing leaves an older
     /// doubt as it was.
-    pub(super) fn take_in(&mut self, id: PhoneNumberId, state: JobState) -> JobState {
-        if let JobState::InDoubt(standing) = state {
+    pub(super) fn take_in(&mut self, id: PhoneNumberId, state: ChangeState) -> ChangeState {
+        if let ChangeState::InDoubt(standing) = state {
             self.numbers.insert(id, (*standing).clone());
-            return JobState::InDoubt(standing);
+            return ChangeState::InDoubt(standing);
         }
         let Some(standing) = self.numbers.get_mut(&id) else { return state };
         let last = match state {
-            JobState::Set(_) | JobState::Settled(..) => {
+            ChangeState::Set(_) | ChangeState::Resolved(..) => {
                 self.numbers.remove(&id);
                 return state;
             }
-            JobState::Queued | JobState::Sending { .. } | JobState::Waiting { .. } | JobState::InDoubt(_) => {
+            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } | ChangeState::InDoubt(_) => {
                 return state;
             }
-            JobState::Failed(_, fault) => Unchanged::Refused(fault),
-            JobState::NotSent(_, why) => Unchanged::NotSent(why),
+            ChangeState::Failed(_, fault) => NotApplied::Refused(fault),
+            ChangeState::NotSent(_, why) => NotApplied::NotSent(why),
         };
-        standing.doubt = Doubt::OlderPin(last);
-        JobState::InDoubt(Box::new(standing.clone()))
+        standing.reason = DoubtReason::OlderPinInDoubt(last);
+        ChangeState::InDoubt(Box::new(standing.clone()))
     }
 
     /// The PINs that the escrow has are no longer in memory.
     pub(super) fn drop_sealed_pins(&mut self) {
-        self.numbers.values_mut().filter(|standing| standing.is_sealed).for_each(|standing| standing.is_held = false);
+        self.numbers.values_mut().filter(|standing| standing.is_in_escrow).for_each(|standing| standing.is_pin_in_memory = false);
     }
 }
 

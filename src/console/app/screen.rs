@@ -9,7 +9,7 @@ use super::guard::Guard;
 use crate::console::keymap::Mode;
 use crate::console::pin_form::PinForm;
 use crate::number::{Number, PhoneNumberId, TwoStep};
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// What the window shows.
 #[derive(Debug)]
@@ -101,9 +101,9 @@ pub struct FormPage {
 
 impl FormPage {
     fn renew(&mut self, number: &Number) {
-        if number.is_named_otherwise(&self.target) {
+        if number.is_renamed_from(&self.target) {
             self.news = Some("This number is called otherwise now. Is it the one you mean?");
-            self.form.is_for(number.display.as_ref().map(Clean::to_string));
+            self.form.is_for(number.display_number.as_ref().map(CleanText::to_string));
         }
         self.target = number.clone();
     }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::moment::{Moment, UtcTime};
+use crate::moment::{TimePoint, UtcTime};
 use crate::number::{Number, PhoneNumberId, Waba};
 use crate::outcome::ReadFailure;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// After a lost connection, the next try comes this much later.
 pub const RETRY_EVERY: Duration = Duration::from_secs(20);
@@ -82,7 +82,7 @@ pub enum Link {
         /// Since when.
         since: UtcTime,
         /// When the next try starts.
-        retry: Moment,
+        retry: TimePoint,
     },
     /// Meta refused the access token; nothing more is sent with it.
     TokenRefused {
@@ -101,19 +101,19 @@ pub enum Records {
     /// What is to be sent is recorded first.
     Ready {
         /// Whom PINs are sealed to, in words; nobody, without recipients.
-        recipients: Vec<Clean>,
+        recipients: Vec<CleanText>,
     },
     /// The recipients are others than before, and nobody has acknowledged them.
     RecipientsChanged {
         /// Those before.
-        remembered: Vec<Clean>,
+        remembered: Vec<CleanText>,
         /// Those of the config now.
-        now: Vec<Clean>,
+        now: Vec<CleanText>,
     },
     /// Nothing can be recorded, so nothing can be set; the text says why and what to do.
-    Unusable(Clean),
+    Unusable(CleanText),
     /// A write or a sync failed while the program ran; the text names the directory and the bytes free.
-    Dead(Clean),
+    Dead(CleanText),
 }
 
 /// How far the reading of the lists is.

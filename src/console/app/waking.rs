@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use super::status::{self, RETRY_EVERY};
 use super::{App, Effect, Link, Screen};
-use crate::job::JobState;
-use crate::moment::Moment;
+use crate::job::ChangeState;
+use crate::moment::TimePoint;
 use crate::number::PhoneNumberId;
 
 impl App {
@@ -44,7 +44,7 @@ impl App {
             self.roster
                 .jobs()
                 .filter_map(|(_, state)| {
-                    if let JobState::Waiting { until, .. } = state { status::next_tick(*until, now) } else { None }
+                    if let ChangeState::Waiting { until, .. } = state { status::next_tick(*until, now) } else { None }
                 })
                 .min();
         let rest = [self.next_history(), self.next_hiding()];
@@ -53,13 +53,13 @@ impl App {
 
     /// From when on another PIN may be sent to a number in doubt.
     fn new_pin_from(&self, id: &PhoneNumberId) -> Option<Instant> {
-        let Some(JobState::InDoubt(standing)) = self.roster.job(id) else { return None };
-        Some(standing.new_pin_from.instant)
+        let Some(ChangeState::InDoubt(standing)) = self.roster.job(id) else { return None };
+        Some(standing.new_pin_allowed_from.instant)
     }
 
     /// The time came: a countdown shows another second, a lost connection is tried again, the cursor has rested, or
     /// nobody has been there for long.
-    pub(super) fn woken(&mut self, now: Moment) -> Vec<Effect> {
+    pub(super) fn woken(&mut self, now: TimePoint) -> Vec<Effect> {
         let mut effects = self.hide_when_idle(now);
         if !self.conceals() {
             effects.extend(self.read_history_when_due(now.instant));
@@ -68,7 +68,7 @@ impl App {
         effects
     }
 
-    fn try_line(&mut self, now: Moment) -> Vec<Effect> {
+    fn try_line(&mut self, now: TimePoint) -> Vec<Effect> {
         let Link::Offline { since, retry } = &self.link else { return Vec::new() };
         if now.instant < retry.instant {
             return Vec::new();

@@ -10,7 +10,7 @@ use memchr::memmem;
 
 use super::store::{Jobs, Store, lower};
 use crate::number::{PhoneNumberId, TwoStep, Waba};
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// What `request:` takes besides `none`: the words of [`crate::job::JobState::key`].
 const REQUESTS: [&str; 8] = ["failed", "no-answer", "queued", "sending", "retry", "set", "not-sent", "settled"];
@@ -80,7 +80,7 @@ pub enum FilterError {
     #[error("Unknown word \"{word}\".{}", hint(*.meant))]
     UnknownKey {
         /// The word, with its colon.
-        word: Clean,
+        word: CleanText,
         /// The key it resembles most, if it resembles any.
         meant: Option<Key>,
     },
@@ -176,7 +176,7 @@ impl Test {
         let test = match key {
             Key::TwoStep => [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown]
                 .into_iter()
-                .find(|is| is.key() == value)
+                .find(|is| is.filter_value() == value)
                 .map(Self::TwoStep),
             Key::Waba => (!value.is_empty()).then(|| Self::Waba(value.to_owned())),
             Key::Request if value == NO_REQUEST => Some(Self::Request(None)),
@@ -251,7 +251,7 @@ fn mark_requests(store: &Store, jobs: &Jobs, request: Option<&str>, hits: &mut [
     hits.fill(request.is_none());
     for (id, job) in jobs.iter() {
         if let Some(slot) = store.slot(id) {
-            hits[slot as usize] = request == Some(job.key());
+            hits[slot as usize] = request == Some(job.as_str());
         }
     }
 }
@@ -267,7 +267,7 @@ fn split_key(word: &str) -> Result<Option<(Key, &str)>, FilterError> {
         return Ok(Some((known, value)));
     }
     if key.bytes().any(|byte| byte.is_ascii_alphabetic()) {
-        return Err(FilterError::UnknownKey { word: Clean::new(key), meant: nearest(key) });
+        return Err(FilterError::UnknownKey { word: CleanText::new(key), meant: nearest(key) });
     }
     Ok(None)
 }

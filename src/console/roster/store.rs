@@ -12,27 +12,27 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use super::order::first_behind;
-use crate::job::JobState;
+use crate::job::ChangeState;
 use crate::moment::UtcTime;
-use crate::number::{Facts, Number, PhoneNumberId, TwoStep, Waba};
-use crate::text::Clean;
+use crate::number::{NumberDetails, Number, PhoneNumberId, TwoStep, Waba};
+use crate::text::CleanText;
 
 /// The jobs, by number. Numbers in equal states share one: in a batch of all numbers most are queued, or were set within
 /// the same second.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
-    states: HashMap<PhoneNumberId, Arc<JobState>>,
+    states: HashMap<PhoneNumberId, Arc<ChangeState>>,
     /// The newest state of each urgency, which the next one is likely to equal.
-    newest: [Option<Arc<JobState>>; URGENCIES],
+    newest: [Option<Arc<ChangeState>>; URGENCIES],
 }
 
 impl Jobs {
-    pub(super) fn get(&self, id: &PhoneNumberId) -> Option<&JobState> {
+    pub(super) fn get(&self, id: &PhoneNumberId) -> Option<&ChangeState> {
         self.states.get(id).map(Arc::as_ref)
     }
 
     /// Puts a state in place of another, and tells which.
-    pub(super) fn insert(&mut self, id: PhoneNumberId, state: JobState) -> Option<Arc<JobState>> {
+    pub(super) fn insert(&mut self, id: PhoneNumberId, state: ChangeState) -> Option<Arc<ChangeState>> {
         let newest = &mut self.newest[urgency(Some(&state))];
         let shared = match newest {
             Some(known) if **known == state => Arc::clone(known),
@@ -45,7 +45,7 @@ impl Jobs {
         self.states.remove(id);
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&PhoneNumberId, &JobState)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
         self.states.iter().map(|(id, state)| (id, state.as_ref()))
     }
 }
@@ -53,15 +53,15 @@ impl Jobs {
 const URGENCIES: usize = 8;
 
 /// What wants a person first: no answer, failed, not sent; then what runs; then set, and numbers without a job.
-pub(super) fn urgency(job: Option<&JobState>) -> usize {
+pub(super) fn urgency(job: Option<&ChangeState>) -> usize {
     match job {
-        Some(JobState::InDoubt(..)) => 0,
-        Some(JobState::Failed(..)) => 1,
-        Some(JobState::NotSent(..)) => 2,
-        Some(JobState::Waiting { .. }) => 3,
-        Some(JobState::Sending { .. }) => 4,
-        Some(JobState::Queued) => 5,
-        Some(JobState::Set(_) | JobState::Settled(..)) => 6,
+        Some(ChangeState::InDoubt(..)) => 0,
+        Some(ChangeState::Failed(..)) => 1,
+        Some(ChangeState::NotSent(..)) => 2,
+        Some(ChangeState::Waiting { .. }) => 3,
+        Some(ChangeState::Sending { .. }) => 4,
+        Some(ChangeState::Queued) => 5,
+        Some(ChangeState::Set(_) | ChangeState::Resolved(..)) => 6,
         None => 7,
     }
 }
@@ -136,7 +136,7 @@ pub(super) struct Store {
     /// For each row, whether it waits to be remembered.
     waiting: Vec<bool>,
     wabas: HashSet<Arc<Waba>>,
-    facts: HashSet<Arc<Facts>>,
+    facts: HashSet<Arc<NumberDetails>>,
     counts: Counts,
 }
 
@@ -182,15 +182,15 @@ impl Store {
         let (waba, facts) = (self.shared_waba(number), self.shared_facts(number));
         let row = &mut self.rows[slot as usize];
         let changed = Changed {
-            text: row.name != number.name || row.display != number.display,
+            text: row.name != number.name || row.display_number != number.display_number,
             waba: row.waba != waba,
             two_step: two_step_before != number.two_step,
         };
         if changed.text {
             row.name.clone_from(&number.name);
-            row.display.clone_from(&number.display);
+            row.display_number.clone_from(&number.display_number);
         }
-        (row.waba, row.facts, row.two_step, row.read_at) = (waba, facts, number.two_step, number.read_at);
+        (row.waba, row.details, row.two_step, row.read_at) = (waba, facts, number.two_step, number.read_at);
         self.seen[slot as usize] = true;
         self.is_text_stale |= changed.text;
         Upserted::Known { slot, changed }
@@ -238,8 +238,8 @@ impl Store {
         number.waba.as_ref().map(|waba| Arc::clone(self.wabas.get_or_insert_with(waba, Arc::clone)))
     }
 
-    fn shared_facts(&mut self, number: &Number) -> Arc<Facts> {
-        Arc::clone(self.facts.get_or_insert_with(&number.facts, Arc::clone))
+    fn shared_facts(&mut self, number: &Number) -> Arc<NumberDetails> {
+        Arc::clone(self.facts.get_or_insert_with(&number.details, Arc::clone))
     }
 
     pub(super) fn remembered(&self) -> Option<Remembered> {
@@ -267,7 +267,7 @@ impl Store {
         self.seen.push(true);
         self.old.push(false);
         self.waiting.push(false);
-        self.rows.push(Number { waba, facts, ..number.clone() });
+        self.rows.push(Number { waba, details: facts, ..number.clone() });
         self.enter(slot);
         slot
     }
@@ -363,7 +363,7 @@ fn retain_others<T>(rows: &mut Vec<T>, sorted_slots: &[u32]) {
 }
 
 fn push_text(text: &mut String, number: &Number) {
-    push_lower(text, number.name.as_ref().map_or("", Clean::as_str));
+    push_lower(text, number.name.as_ref().map_or("", CleanText::as_str));
     text.push('\n');
     text.extend(number.label().chars().filter(char::is_ascii_digit));
     text.push('\n');

@@ -7,25 +7,25 @@ use std::time::Instant;
 use proptest::prelude::*;
 
 use super::*;
-use crate::job::{Finished, InDoubt, Sent};
-use crate::moment::{Clock, Moment, UtcTime};
+use crate::job::{Completion, InDoubtDetails, SendHistory};
+use crate::moment::{Clock, TimePoint, UtcTime};
 use crate::number::{TwoStep, Waba};
-use crate::outcome::{Doubt, NotSent};
-use crate::text::Clean;
+use crate::outcome::{DoubtReason, NotSentReason};
+use crate::text::CleanText;
 
-const FINISHED: Finished = Finished { at: UtcTime::from_unix_seconds(0), tries: 1 };
+const FINISHED: Completion = Completion { at: UtcTime::from_unix_seconds(0), attempts: 1 };
 
 fn id(digits: &str) -> PhoneNumberId {
     digits.parse().expect("an id")
 }
 
 fn waba(digits: &str, name: &str) -> Arc<Waba> {
-    Arc::new(Waba { id: digits.parse().expect("an id"), name: Some(Clean::new(name)) })
+    Arc::new(Waba { id: digits.parse().expect("an id"), name: Some(CleanText::new(name)) })
 }
 
 fn number(digits: &str, display: &str, name: &str, two_step: TwoStep) -> Number {
-    let mut number = Number::unread(id(digits), Some(Clean::new(name)));
-    number.display = Some(Clean::new(display));
+    let mut number = Number::from_config(id(digits), Some(CleanText::new(name)));
+    number.display_number = Some(CleanText::new(display));
     number.two_step = two_step;
     number.read_at = Some(UtcTime::from_unix_seconds(0));
     number.waba = Some(waba("900", "uk-retail"));
@@ -55,17 +55,17 @@ fn under_cursor(roster: &Roster) -> Option<&str> {
     roster.cursor_row().map(|row| row.number.id.as_str())
 }
 
-static NOW: LazyLock<Moment> = LazyLock::new(|| Clock::System.now());
+static NOW: LazyLock<TimePoint> = LazyLock::new(|| Clock::System.now());
 
-fn in_doubt() -> JobState {
-    JobState::InDoubt(Box::new(InDoubt {
-        sent: Sent::Recorded(FINISHED),
-        doubt: Doubt::SuccessNotTrue,
-        before: TwoStep::NotSet,
-        candidates: 1,
-        is_held: true,
-        is_sealed: true,
-        new_pin_from: *NOW,
+fn in_doubt() -> ChangeState {
+    ChangeState::InDoubt(Box::new(InDoubtDetails {
+        send_history: SendHistory::Recorded(FINISHED),
+        reason: DoubtReason::SuccessNotTrue,
+        two_step_before: TwoStep::NotSet,
+        candidate_count: 1,
+        is_pin_in_memory: true,
+        is_in_escrow: true,
+        new_pin_allowed_from: *NOW,
     }))
 }
 
@@ -73,7 +73,7 @@ fn in_doubt() -> JobState {
 fn a_remembered_number_counts_as_unknown_until_it_is_read() {
     let mut roster = three();
     let before = roster.counts();
-    let old = Number { two_step: TwoStep::On, read_at: Some(FINISHED.at), ..Number::unread(id("1009"), None) };
+    let old = Number { two_step: TwoStep::On, read_at: Some(FINISHED.at), ..Number::from_config(id("1009"), None) };
     roster.remember(&old);
     roster.settle();
     assert_eq!(roster.counts(), Counts { unknown: before.unknown + 1, ..before });
@@ -102,7 +102,7 @@ fn remembered_numbers_are_counted_with_the_time_of_the_oldest_until_they_are_rea
         roster.remember(&old(digits, seconds));
     }
     assert_eq!(roster.remembered(), remembered(4, 7));
-    roster.upsert(&Number::unread(id("1004"), None));
+    roster.upsert(&Number::from_config(id("1004"), None));
     assert_eq!(roster.remembered(), remembered(4, 7), "it could not be read");
     roster.begin_refresh();
     roster.upsert(&old("1004", 10));
@@ -148,7 +148,7 @@ fn news_is_read_at_once_but_no_row_moves_before_settling() {
     roster.upsert(&number("1003", "+1 100", "Moved", TwoStep::On));
     roster.upsert(&number("1004", "+1 100", "New", TwoStep::On));
     assert_eq!(ids(&roster), ["1002", "1001", "1003"]);
-    assert_eq!(roster.row(2).and_then(|row| row.number.name.as_ref()).map(Clean::as_str), Some("Moved"));
+    assert_eq!(roster.row(2).and_then(|row| row.number.name.as_ref()).map(CleanText::as_str), Some("Moved"));
     assert_eq!(roster.counts(), Counts { on: 3, not_set: 1, unknown: 0 });
     roster.settle();
     assert_eq!(ids(&roster), ["1003", "1004", "1002", "1001"]);
@@ -159,7 +159,7 @@ fn a_number_that_could_not_be_read_keeps_what_was_known_of_it() {
     let mut roster = three();
     let known = roster.get(&id("1002")).map(|row| row.number.clone());
     roster.begin_refresh();
-    roster.upsert(&Number::unread(id("1002"), None));
+    roster.upsert(&Number::from_config(id("1002"), None));
     roster.finish_refresh(&[]);
     roster.settle();
     assert_eq!(roster.get(&id("1002")).map(|row| row.number.clone()), known);
@@ -170,10 +170,10 @@ fn a_number_that_could_not_be_read_keeps_what_was_known_of_it() {
 fn numbers_are_taken_to_be_remembered_once_each_as_they_are_then_and_only_if_they_were_read() {
     let mut roster = three();
     roster.remember(&number("1004", "+1 100", "Of an earlier run", TwoStep::On));
-    roster.upsert(&Number::unread(id("1005"), None));
+    roster.upsert(&Number::from_config(id("1005"), None));
     let taken = |roster: &mut Roster, most| -> Vec<String> {
         let numbers = roster.take_unremembered(most);
-        numbers.iter().map(|number| format!("{} {}", number.id, number.two_step.words())).collect()
+        numbers.iter().map(|number| format!("{} {}", number.id, number.two_step.label())).collect()
     };
     assert_eq!(roster.unremembered(), 3);
     assert_eq!(taken(&mut roster, 1), ["1001 on"]);
@@ -214,9 +214,9 @@ fn a_refresh_lets_go_of_what_a_whole_waba_no_longer_lists() {
 #[test]
 fn a_refresh_keeps_what_runs_or_is_in_doubt() {
     let mut roster = three();
-    roster.set_job(id("1001"), JobState::Queued);
+    roster.set_job(id("1001"), ChangeState::Queued);
     roster.set_job(id("1002"), in_doubt());
-    roster.set_job(id("1003"), JobState::Set(FINISHED));
+    roster.set_job(id("1003"), ChangeState::Set(FINISHED));
     roster.begin_refresh();
     roster.finish_refresh(&["900".parse().expect("an id")]);
     roster.settle();
@@ -276,7 +276,7 @@ fn a_move_under_a_filter_is_where_the_cursor_stays() {
 fn a_filter_finds_words_of_every_kind() {
     let mut roster = three();
     roster.set_job(id("1001"), in_doubt());
-    roster.set_job(id("1002"), JobState::NotSent(FINISHED, NotSent::Stopped));
+    roster.set_job(id("1002"), ChangeState::NotSent(FINISHED, NotSentReason::Stopped));
     let cases: [(&str, &[&str]); 21] = [
         ("ACME", &["1002", "1001"]),
         ("acme support", &["1001"]),
@@ -317,13 +317,13 @@ fn a_filter_that_is_not_understood_leaves_the_last_one_in_force() {
 fn a_job_that_moves_takes_its_row_in_and_out_of_a_filter_for_requests() {
     let mut roster = three();
     roster.set_filter("request:queued").expect("a good filter");
-    roster.set_job(id("1001"), JobState::Queued);
-    roster.set_job(id("1003"), JobState::Queued);
+    roster.set_job(id("1001"), ChangeState::Queued);
+    roster.set_job(id("1003"), ChangeState::Queued);
     assert_eq!(roster.shown(), 0);
     roster.settle();
     assert_eq!(ids(&roster), ["1001", "1003"]);
     roster.last();
-    roster.set_job(id("1001"), JobState::Sending { attempt: 1 });
+    roster.set_job(id("1001"), ChangeState::Sending { attempt: 1 });
     roster.settle();
     assert_eq!((ids(&roster), under_cursor(&roster)), (vec!["1003".to_owned()], Some("1003")));
 }
@@ -362,7 +362,7 @@ enum Event {
 #[derive(Default)]
 struct Model {
     rows: BTreeMap<String, Number>,
-    jobs: BTreeMap<String, JobState>,
+    jobs: BTreeMap<String, ChangeState>,
     gone: Vec<String>,
     filter: usize,
     sort: Sort,
@@ -372,7 +372,7 @@ struct Model {
     anchor: Option<String>,
 }
 
-type Passes = fn(&Number, Option<&JobState>) -> bool;
+type Passes = fn(&Number, Option<&ChangeState>) -> bool;
 
 fn name_of(number: &Number) -> String {
     number.name.as_ref().map(|name| name.as_str().to_lowercase()).unwrap_or_default()
@@ -391,19 +391,19 @@ const FILTERS: [(&str, Passes); 8] = [
     ("two-step:on", |number, _| number.two_step == TwoStep::On),
     ("!request:none", |_, job| job.is_some()),
     ("request:queued !two-step:unknown", |number, job| {
-        job == Some(&JobState::Queued) && number.two_step != TwoStep::Unknown
+        job == Some(&ChangeState::Queued) && number.two_step != TwoStep::Unknown
     }),
     ("waba:91", |number, _| number.waba.as_ref().is_some_and(|waba| waba.id.as_str().contains("91"))),
     ("id:1", |number, _| number.id.as_str().contains('1')),
 ];
 
-fn job(kind: u8) -> JobState {
+fn job(kind: u8) -> ChangeState {
     match kind {
-        0 => JobState::Queued,
-        1 => JobState::Sending { attempt: 1 },
-        2 => JobState::Waiting { attempt: 2, until: Instant::now(), in_doubt: true },
-        3 => JobState::Set(FINISHED),
-        4 => JobState::NotSent(FINISHED, NotSent::Stopped),
+        0 => ChangeState::Queued,
+        1 => ChangeState::Sending { attempt: 1 },
+        2 => ChangeState::Waiting { attempt: 2, until: Instant::now(), in_doubt: true },
+        3 => ChangeState::Set(FINISHED),
+        4 => ChangeState::NotSent(FINISHED, NotSentReason::Stopped),
         _ => in_doubt(),
     }
 }
@@ -457,7 +457,7 @@ fn any_number(id: u8, display: u8, name: u8, waba: u8, two_step: TwoStep) -> Num
         number.name = None;
     }
     if display == 4 {
-        number.display = None;
+        number.display_number = None;
     }
     number.waba = [None, Some(self::waba("910", "uk-b")), Some(self::waba("900", "EU"))][usize::from(waba)].clone();
     number

@@ -72,12 +72,12 @@ impl Watch {
     }
 
     fn catching_signals() -> io::Result<Self> {
-        let strays = process::STRAYS.into_iter().filter(|signal| !process::ignores(*signal));
+        let strays = process::UNUSED_FATAL_SIGNALS.into_iter().filter(|signal| !process::is_ignored(*signal));
         let mut signals = Vec::new();
-        for signal in process::ENDINGS.into_iter().chain(strays) {
+        for signal in process::TERMINATION_SIGNALS.into_iter().chain(strays) {
             signals.push((Ending(signal), caught(signal)?));
         }
-        let stops = process::may_stop().then(|| caught(SIGTSTP)).transpose()?;
+        let stops = process::can_suspend().then(|| caught(SIGTSTP)).transpose()?;
         // A hang-up need not bring a signal (nohup), and a signal need not mean a hang-up.
         let stdin = rustix::stdio::stdin();
         let terminal = rustix::termios::isatty(stdin).then(|| stdin.try_clone_to_owned()).transpose()?;

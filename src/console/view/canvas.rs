@@ -47,7 +47,7 @@ impl<'a> Canvas<'a> {
         }
         let room = columns.min(usize::from(self.area.width - x));
         let shown = self.in_face(text);
-        let shown = text::cut(&shown, room);
+        let shown = text::truncate(&shown, room);
         let style = self.theme.style(role);
         let (left, row) = (self.area.x + x, self.area.y + y);
         if !shown.is_ascii() {

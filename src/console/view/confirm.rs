@@ -6,9 +6,9 @@ use super::{doubt, records, status};
 use crate::console::app::App;
 use crate::console::app::confirm::{Confirm, Question};
 use crate::console::theme::Role;
-use crate::job::JobState;
+use crate::job::ChangeState;
 use crate::number::{LastFour, TwoStep};
-use crate::outcome::Doubt;
+use crate::outcome::DoubtReason;
 
 pub(super) fn sheet(app: &App, page: &Confirm) -> Sheet {
     let heading = match page.question {
@@ -67,8 +67,8 @@ pub(super) fn sheet(app: &App, page: &Confirm) -> Sheet {
 
 fn send_same(sheet: &mut Sheet, app: &App, page: &Confirm) {
     let job = app.roster().job(&page.target.id);
-    if let Some(JobState::InDoubt(standing)) = job
-        && matches!(standing.doubt, Doubt::OlderPin(_))
+    if let Some(ChangeState::InDoubt(standing)) = job
+        && matches!(standing.reason, DoubtReason::OlderPinInDoubt(_))
     {
         sheet.text("The older PIN, which is in doubt, goes out once more: not the one typed last.");
     } else {
@@ -108,11 +108,11 @@ fn replace(sheet: &mut Sheet, app: &App, page: &Confirm, asked: &LastFour, typed
     );
     sheet.extra_gap();
     live(sheet, app);
-    if asked.of_id {
+    if asked.is_from_id {
         let id = page.target.id;
         sheet.text(&format!("There is no display number, so the digits are those of the phone number ID {id}."));
     }
-    let whose = if asked.of_id { "of the phone number ID" } else { "of the number" };
+    let whose = if asked.is_from_id { "of the phone number ID" } else { "of the number" };
     let missing = "_".repeat(asked.digits.len().saturating_sub(typed.len()));
     let mut label = format!("Type the last 4 digits {whose}, then press Enter:  [");
     if !sheet.fits(label.len() + asked.digits.len() + 1) {

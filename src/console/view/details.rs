@@ -9,10 +9,10 @@ use super::status;
 use crate::catalogue::Explanation;
 use crate::console::app::App;
 use crate::console::theme::Role;
-use crate::job::JobState;
+use crate::job::ChangeState;
 use crate::moment::UtcTime;
 use crate::number::{Number, PhoneNumberId};
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// Draws the details of the row under the cursor into the columns from `left` on.
 pub(super) fn paint_pane(app: &App, now: Instant, canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
@@ -31,7 +31,7 @@ pub(super) fn paint_pane(app: &App, now: Instant, canvas: &mut Canvas<'_>, left:
 
 /// The lines of a number's details.
 pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, now: Instant) {
-    let known = |value: &Option<Clean>| value.as_ref().map_or("unknown", Clean::as_str).to_owned();
+    let known = |value: &Option<CleanText>| value.as_ref().map_or("unknown", CleanText::as_str).to_owned();
     identity(sheet, number);
     sheet.extra_gap();
     let (_, words, role) = status::two_step(number.two_step);
@@ -39,19 +39,19 @@ pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, now: Instant)
     if let Some(old) = row.filter(|row| row.is_old) {
         let (_, was, _) = status::two_step(old.number.two_step);
         sheet.styled_field("Two-step now", &format!("{words}; it was {was}"), role);
-        let at = number.read_at.map_or_else(|| "never".to_owned(), UtcTime::date_minute);
+        let at = number.read_at.map_or_else(|| "never".to_owned(), UtcTime::format_date_time);
         sheet.field("Read", &format!("{at}, not since"));
     } else {
         sheet.styled_field("Two-step now", words, role);
         sheet.field("Read", &number.read_at.map_or_else(|| "not yet".to_owned(), |at| at.to_string()));
     }
     sheet.extra_gap();
-    sheet.field("Status", &known(&number.facts.status));
-    sheet.field("Ownership code", &known(&number.facts.code_verification_status));
-    sheet.field("Platform", &known(&number.facts.platform_type));
-    sheet.field("Quality", &known(&number.facts.quality_rating));
-    sheet.field("Name status", &known(&number.facts.name_status));
-    sheet.field("Account mode", &known(&number.facts.account_mode));
+    sheet.field("Status", &known(&number.details.status));
+    sheet.field("Ownership code", &known(&number.details.code_verification_status));
+    sheet.field("Platform", &known(&number.details.platform_type));
+    sheet.field("Quality", &known(&number.details.quality_rating));
+    sheet.field("Name status", &known(&number.details.name_status));
+    sheet.field("Account mode", &known(&number.details.account_mode));
     sheet.extra_gap();
     match app.roster().job(&number.id) {
         None => last_recorded(sheet, app, &number.id),
@@ -62,28 +62,28 @@ pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, now: Instant)
 /// The last request of an earlier run, or of another program that has this journal, where it was read.
 fn last_recorded(sheet: &mut Sheet, app: &App, id: &PhoneNumberId) {
     let recorded = app.history(id).and_then(|lines| lines.iter().find(|line| line.is_of_request));
-    let words = recorded.map(|line| format!("{}: {}", line.at.date_minute(), line.what));
+    let words = recorded.map(|line| format!("{}: {}", line.at.format_date_time(), line.what));
     sheet.field("Last request", words.as_deref().unwrap_or("none since this start"));
 }
 
-fn last_request(sheet: &mut Sheet, job: &JobState, now: Instant) {
+fn last_request(sheet: &mut Sheet, job: &ChangeState, now: Instant) {
     let (_, words, role) = status::request(job, now);
     match job {
-        JobState::Set(finished) => {
-            let tries = if finished.tries == 1 { "1 try".to_owned() } else { format!("{} tries", finished.tries) };
+        ChangeState::Set(finished) => {
+            let tries = if finished.attempts == 1 { "1 try".to_owned() } else { format!("{} tries", finished.attempts) };
             sheet.styled_field("Last request", &format!("set at {}, {tries}", finished.at), role);
             sheet.extra("Last set here. Whether somebody has set another PIN since, nobody can read.");
         }
-        JobState::Settled(finished, _) => {
-            let short = Explanation::of_job(job).map(|told| told.short).unwrap_or_default();
-            sheet.styled_field("Last request", &format!("{short}, {}", finished.at.date_minute()), role);
+        ChangeState::Resolved(finished, _) => {
+            let short = Explanation::for_change(job).map(|told| told.summary).unwrap_or_default();
+            sheet.styled_field("Last request", &format!("{short}, {}", finished.at.format_date_time()), role);
         }
-        JobState::Queued
-        | JobState::Sending { .. }
-        | JobState::Waiting { .. }
-        | JobState::Failed(..)
-        | JobState::NotSent(..)
-        | JobState::InDoubt(_) => sheet.styled_field("Last request", &words, role),
+        ChangeState::Queued
+        | ChangeState::Sending { .. }
+        | ChangeState::Waiting { .. }
+        | ChangeState::Failed(..)
+        | ChangeState::NotSent(..)
+        | ChangeState::InDoubt(_) => sheet.styled_field("Last request", &words, role),
     }
 }
 
@@ -96,7 +96,7 @@ pub(super) fn history(sheet: &mut Sheet, app: &App, id: PhoneNumberId) {
         sheet.text("nothing that this journal knows of");
     }
     for line in history {
-        sheet.text(&format!("{}  {}  {}", line.at.date_minute(), line.who, line.what));
+        sheet.text(&format!("{}  {}  {}", line.at.format_date_time(), line.who, line.what));
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) fn target(sheet: &mut Sheet, number: &Number) {
 /// The lines that say which number a page is about.
 fn identity(sheet: &mut Sheet, number: &Number) {
     sheet.field("Number", number.label());
-    sheet.field("Name", number.name.as_ref().map_or("unknown", Clean::as_str));
+    sheet.field("Name", number.name.as_ref().map_or("unknown", CleanText::as_str));
     sheet.field("phone number ID", number.id.as_str());
     let waba = number.waba.as_ref().map_or_else(
         || "not listed under one".to_owned(),

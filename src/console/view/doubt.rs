@@ -10,21 +10,21 @@ use crate::console::app::App;
 use crate::console::app::screen::CheckNotePage;
 use crate::console::keymap::{Action, Mode};
 use crate::console::theme::Role;
-use crate::job::{InDoubt, JobState, Sent};
+use crate::job::{InDoubtDetails, ChangeState, SendHistory};
 use crate::number::{Number, TwoStep};
-use crate::outcome::Doubt;
-use crate::text::{count, duration};
+use crate::outcome::DoubtReason;
+use crate::text::{format_count, format_duration};
 
 /// The lines of the page, before what every page about a number ends with.
-pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubt, now: Instant) {
-    let told = Explanation::of_doubt(&standing.doubt);
-    let which = if matches!(standing.doubt, Doubt::OlderPin(_)) { "older PIN" } else { "PIN" };
+pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubtDetails, now: Instant) {
+    let told = Explanation::for_doubt(&standing.reason);
+    let which = if matches!(standing.reason, DoubtReason::OlderPinInDoubt(_)) { "older PIN" } else { "PIN" };
     sheet.styled(&format!("The {which} may have been set, or it may not."), Role::Strong);
     sheet.text(&told.reason);
     sheet.extra_gap();
     sheet.styled_field("PIN kept", kept(standing), kept_role(standing));
     sheet.field("May be in force", &candidates(standing));
-    let (_, before, _) = status::two_step(standing.before);
+    let (_, before, _) = status::two_step(standing.two_step_before);
     let (_, words, role) = status::two_step(number.two_step);
     let is_old = app.roster().get(&number.id).is_some_and(|row| row.is_old);
     let read = match number.read_at {
@@ -35,15 +35,15 @@ pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, standing: &In
         Some(at) => format!("read {at}"),
     };
     sheet.styled_field("Two-step", &format!("{before} before; now {words}, {read}"), role);
-    match standing.sent {
-        Sent::Recorded(finished) => super::number::tries(sheet, finished),
-        Sent::Unrecorded { sealed_at } => {
-            sheet.field("Last try", &format!("not known: the PIN was sealed at {}", sealed_at.date_minute()));
+    match standing.send_history {
+        SendHistory::Recorded(finished) => super::number::tries(sheet, finished),
+        SendHistory::EscrowOnly { encrypted_at: sealed_at } => {
+            sheet.field("Last try", &format!("not known: the PIN was sealed at {}", sealed_at.format_date_time()));
         }
     }
     sheet.extra_gap();
     what_to_do(sheet, app, number, standing, now);
-    if standing.is_sealed {
+    if standing.is_in_escrow {
         sheet.extra_gap();
         sheet.text("To open the PIN from the escrow, on any machine with a key:");
         sheet.text(&format!("pindesk escrow open --identity FILE {}", number.id));
@@ -51,16 +51,16 @@ pub(super) fn lines(sheet: &mut Sheet, app: &App, number: &Number, standing: &In
 }
 
 /// The keys, the default first.
-fn what_to_do(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubt, now: Instant) {
+fn what_to_do(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubtDetails, now: Instant) {
     let key = |action| app.keymap().key_of(Mode::NoAnswer, action);
-    let which = if matches!(standing.doubt, Doubt::OlderPin(_)) { "older PIN" } else { "same PIN" };
-    let left = standing.new_pin_from.instant.saturating_duration_since(now);
-    let new_pin = match (left.is_zero(), standing.is_held) {
+    let which = if matches!(standing.reason, DoubtReason::OlderPinInDoubt(_)) { "older PIN" } else { "same PIN" };
+    let left = standing.new_pin_allowed_from.instant.saturating_duration_since(now);
+    let new_pin = match (left.is_zero(), standing.is_pin_in_memory) {
         (true, false) => "Set a new PIN. This is the way: the one that was sent is not in memory.".to_owned(),
         (true, true) => "Set a new PIN.".to_owned(),
-        (false, _) => format!("A new PIN can be set in {}: the last try may still land.", duration(left)),
+        (false, _) => format!("A new PIN can be set in {}: the last try may still land.", format_duration(left)),
     };
-    if standing.is_held {
+    if standing.is_pin_in_memory {
         let words = format!("Send the {which} again. This is safe: the number ends up with the {which}.");
         sheet.key(&key(Action::SendSamePin), &words);
         sheet.key(&key(Action::SetPin), &new_pin);
@@ -68,7 +68,7 @@ fn what_to_do(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubt,
         sheet.key(&key(Action::SetPin), &new_pin);
         sheet.key(&key(Action::SendSamePin), "The same PIN cannot go again: it is not in memory any more.");
     }
-    let status = match (standing.before, number.two_step) {
+    let status = match (standing.two_step_before, number.two_step) {
         (TwoStep::NotSet, TwoStep::On) => {
             "Read the status again. On now, and not set before: this try set it, or somebody else did. Reading cannot \
              settle that."
@@ -86,18 +86,18 @@ fn what_to_do(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubt,
 }
 
 /// How many PINs may be in force. The PINs themselves are never shown.
-fn candidates(standing: &InDoubt) -> String {
-    let pins = |n: u32| if n == 1 { "1 PIN".to_owned() } else { format!("{} PINs", count(n as usize)) };
-    match standing.before {
-        TwoStep::NotSet => format!("{}, or none", pins(standing.candidates)),
-        TwoStep::On => format!("{}, the one before included", pins(standing.candidates)),
-        TwoStep::Unknown => format!("up to {}, or none", pins(standing.candidates)),
+fn candidates(standing: &InDoubtDetails) -> String {
+    let pins = |n: u32| if n == 1 { "1 PIN".to_owned() } else { format!("{} PINs", format_count(n as usize)) };
+    match standing.two_step_before {
+        TwoStep::NotSet => format!("{}, or none", pins(standing.candidate_count)),
+        TwoStep::On => format!("{}, the one before included", pins(standing.candidate_count)),
+        TwoStep::Unknown => format!("up to {}, or none", pins(standing.candidate_count)),
     }
 }
 
 /// Where the PINs in doubt are.
-const fn kept(standing: &InDoubt) -> &'static str {
-    match (standing.is_held, standing.is_sealed) {
+const fn kept(standing: &InDoubtDetails) -> &'static str {
+    match (standing.is_pin_in_memory, standing.is_in_escrow) {
         (true, true) => "in memory, and sealed in escrow.jsonl",
         (true, false) => "in memory only, until you quit: write it down",
         (false, true) => "sealed in escrow.jsonl, not in memory",
@@ -105,13 +105,13 @@ const fn kept(standing: &InDoubt) -> &'static str {
     }
 }
 
-const fn kept_role(standing: &InDoubt) -> Role {
-    if standing.is_sealed { Role::Plain } else { Role::Strong }
+const fn kept_role(standing: &InDoubtDetails) -> Role {
+    if standing.is_in_escrow { Role::Plain } else { Role::Strong }
 }
 
 /// The same in few columns, for a table.
-pub(super) const fn kept_in_short(standing: &InDoubt) -> &'static str {
-    match (standing.is_held, standing.is_sealed) {
+pub(super) const fn kept_in_short(standing: &InDoubtDetails) -> &'static str {
+    match (standing.is_pin_in_memory, standing.is_in_escrow) {
         (true, true) => "memory, escrow",
         (true, false) => "memory only",
         (false, true) => "escrow",
@@ -120,8 +120,8 @@ pub(super) const fn kept_in_short(standing: &InDoubt) -> &'static str {
 }
 
 /// How many PINs may be in force, in few columns.
-pub(super) fn candidates_in_short(standing: &InDoubt) -> String {
-    if standing.candidates == 1 { "1 PIN".to_owned() } else { format!("{} PINs", standing.candidates) }
+pub(super) fn candidates_in_short(standing: &InDoubtDetails) -> String {
+    if standing.candidate_count == 1 { "1 PIN".to_owned() } else { format!("{} PINs", standing.candidate_count) }
 }
 
 /// The note of a check by hand.
@@ -147,7 +147,7 @@ pub(super) fn note(app: &App, page: &CheckNotePage) -> Sheet {
 }
 
 /// Where the PIN of a number in doubt is.
-pub(super) fn kept_where(standing: &JobState) -> Option<&'static str> {
-    let JobState::InDoubt(standing) = standing else { return None };
+pub(super) fn kept_where(standing: &ChangeState) -> Option<&'static str> {
+    let ChangeState::InDoubt(standing) = standing else { return None };
     Some(kept(standing))
 }

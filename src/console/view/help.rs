@@ -1,7 +1,7 @@
 //! Help: the keys of the page below from the key table, the signs, a lost PIN, and what a token needs.
 
 use super::sheet::Sheet;
-use crate::catalogue::{RESET_LOST_PIN, TOKEN_PERMISSIONS};
+use crate::catalogue::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 use crate::console::app::App;
 use crate::console::keymap::{Group, Mode};
 use crate::console::theme::Role;
@@ -33,11 +33,11 @@ pub(super) fn sheet(app: &App, mode: Mode) -> Sheet {
     sheet.styled("A lost PIN", Role::Strong);
     sheet.text("Meta never shows a PIN. Setting a new one needs no old one: press p on the number.");
     sheet.text("Without a working access token, reset it in WhatsApp Manager:");
-    sheet.steps("", RESET_LOST_PIN);
+    sheet.steps("", RESET_LOST_PIN_STEPS);
     sheet.gap();
     sheet.styled("What an access token needs", Role::Strong);
     for permission in TOKEN_PERMISSIONS {
-        sheet.text(&format!("{}: {}", permission.name, permission.needed));
+        sheet.text(&format!("{}: {}", permission.name, permission.purpose));
     }
     sheet.gap();
     sheet.text("No key needs Alt, a function key, Ctrl-A, Ctrl-B, Ctrl-S or Ctrl-Q.");

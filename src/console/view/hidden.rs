@@ -4,12 +4,12 @@ use super::quit::requests;
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::app::screen::HiddenPage;
-use crate::text::{count, duration};
+use crate::text::{format_count, format_duration};
 
 pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
     let mut sheet = Sheet::new(app, "Screen hidden");
     match page.after {
-        Some(after) => sheet.text(&format!("Hidden after {} without a key.", duration(after))),
+        Some(after) => sheet.text(&format!("Hidden after {} without a key.", format_duration(after))),
         None => sheet.text("Hidden by a key."),
     }
     sheet.extra_gap();
@@ -18,10 +18,10 @@ pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
         sheet.text(&format!("Work goes on: {}", requests(app)));
     }
     if in_doubt > 0 {
-        sheet.text(&format!("In doubt: {}.", count(in_doubt)));
+        sheet.text(&format!("In doubt: {}.", format_count(in_doubt)));
     }
     if kept > 0 {
-        sheet.text(&format!("PINs in doubt kept in memory: {}. The escrow does not have them.", count(kept)));
+        sheet.text(&format!("PINs in doubt kept in memory: {}. The escrow does not have them.", format_count(kept)));
     }
     sheet.text(if page.is_reading {
         "Reading the access token from its source."

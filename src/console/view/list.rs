@@ -9,7 +9,7 @@ use super::{Painted, details, status};
 use crate::console::app::{App, Screen};
 use crate::console::roster::{Direction, Row, SortBy};
 use crate::console::theme::Role;
-use crate::text::{Clean, count, width};
+use crate::text::{CleanText, format_count, width};
 
 /// Columns of the marker before the number.
 const MARKER: u16 = 4;
@@ -93,7 +93,7 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, offset: &m
         canvas.rule(row + rows);
         if let Some(old) = status::unrenewed(app) {
             let noun = if old.numbers == 1 { "number" } else { "numbers" };
-            let words = format!(" {} {noun} as read {} ", count(old.numbers), old.oldest.date_minute());
+            let words = format!(" {} {noun} as read {} ", format_count(old.numbers), old.oldest.format_date_time());
             canvas.put(2, row + rows, &words, Role::Plain);
         }
         paint_ids(app, canvas, row + rows + 1);
@@ -107,18 +107,18 @@ fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     let mut x = 0;
     if in_doubt > 0 {
         // In front, so that no window is too narrow for it.
-        x = canvas.put(x, y, &format!("in doubt {}", count(in_doubt)), Role::Doubt);
+        x = canvas.put(x, y, &format!("in doubt {}", format_count(in_doubt)), Role::Doubt);
         x = canvas.put(x, y, " | ", Role::Plain);
     }
     let words = match status::unrenewed(app) {
         // A small window has no line to spare, and of such a list there is nothing to count.
-        Some(old) if app.is_compact() && old.numbers == total => format!("as read {}", old.oldest.date_minute()),
+        Some(old) if app.is_compact() && old.numbers == total => format!("as read {}", old.oldest.format_date_time()),
         Some(_) | None => {
-            format!("on {} | not set {} | unknown {}", count(counts.on), count(counts.not_set), count(counts.unknown))
+            format!("on {} | not set {} | unknown {}", format_count(counts.on), format_count(counts.not_set), format_count(counts.unknown))
         }
     };
     let x = canvas.put(x, y, &words, Role::Plain);
-    let showing = format!("Showing {} of {}", count(app.roster().shown()), count(total));
+    let showing = format!("Showing {} of {}", format_count(app.roster().shown()), format_count(total));
     if usize::from(x) + 2 + width(&showing) <= usize::from(canvas.width()) {
         canvas.put_right(y, &showing, Role::Plain);
     }
@@ -153,7 +153,7 @@ fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> 
         Some(Position { x: x + u16::try_from(column).unwrap_or(0), y })
     } else {
         let filter = if app.filter().is_empty() { "none" } else { app.filter() };
-        canvas.put_within(x, y, room, Clean::new(filter).as_str(), Role::Plain);
+        canvas.put_within(x, y, room, CleanText::new(filter).as_str(), Role::Plain);
         None
     };
     canvas.put_right(y, &right, Role::Plain);

@@ -8,9 +8,9 @@ use crate::catalogue::Explanation;
 use crate::console::app::App;
 use crate::console::keymap::{Action, Mode};
 use crate::console::theme::Role;
-use crate::job::{Finished, JobState};
+use crate::job::{Completion, ChangeState};
 use crate::number::PhoneNumberId;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
     let job = app.roster().job(&id);
@@ -19,22 +19,22 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
         sheet.text("This number is no longer listed.");
         return sheet;
     };
-    let name = number.name.as_ref().map_or("", Clean::as_str);
+    let name = number.name.as_ref().map_or("", CleanText::as_str);
     let headed = |what: &str| Sheet::new(app, format!("{what}: {}  {name}", number.label()));
     let (mut sheet, finished) = match job {
-        Some(state @ JobState::Failed(finished, _)) => (came_to(headed("Failed"), state), Some(*finished)),
-        Some(state @ JobState::NotSent(finished, _)) => (came_to(headed("Not sent"), state), Some(*finished)),
-        Some(JobState::InDoubt(standing)) => {
+        Some(state @ ChangeState::Failed(finished, _)) => (came_to(headed("Failed"), state), Some(*finished)),
+        Some(state @ ChangeState::NotSent(finished, _)) => (came_to(headed("Not sent"), state), Some(*finished)),
+        Some(ChangeState::InDoubt(standing)) => {
             let mut sheet = headed("No answer");
             doubt::lines(&mut sheet, app, number, standing, now);
             (sheet, None)
         }
         Some(
-            JobState::Queued
-            | JobState::Sending { .. }
-            | JobState::Waiting { .. }
-            | JobState::Set(_)
-            | JobState::Settled(..),
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Set(_)
+            | ChangeState::Resolved(..),
         )
         | None => {
             let mut sheet = headed("Details");
@@ -59,11 +59,11 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
 }
 
 /// A request that failed or never left: nothing was changed.
-fn came_to(mut sheet: Sheet, state: &JobState) -> Sheet {
-    let Some(told) = Explanation::of_job(state) else { return sheet };
-    let is_refused = matches!(state, JobState::Failed(..));
+fn came_to(mut sheet: Sheet, state: &ChangeState) -> Sheet {
+    let Some(told) = Explanation::for_change(state) else { return sheet };
+    let is_refused = matches!(state, ChangeState::Failed(..));
     let what = if is_refused { "Meta refused the request." } else { "The request never left this machine." };
-    sheet.styled(&format!("{what} {}", told.changed.words()), Role::Strong);
+    sheet.styled(&format!("{what} {}", told.applied.sentence()), Role::Strong);
     sheet.extra_gap();
     sheet.field("Reason", &told.reason);
     if !told.advice.is_empty() {
@@ -73,8 +73,8 @@ fn came_to(mut sheet: Sheet, state: &JobState) -> Sheet {
     sheet
 }
 
-fn meta_said(sheet: &mut Sheet, job: Option<&JobState>) {
-    if let Some(fault) = job.and_then(JobState::fault) {
+fn meta_said(sheet: &mut Sheet, job: Option<&ChangeState>) {
+    if let Some(fault) = job.and_then(ChangeState::api_error) {
         sheet.field("Meta said", fault.message.as_str());
         if let Some(details) = &fault.details {
             sheet.field("Details", details.as_str());
@@ -84,13 +84,13 @@ fn meta_said(sheet: &mut Sheet, job: Option<&JobState>) {
             None => fault.code.to_string(),
         };
         sheet.field("Code, HTTP", &format!("{code}, {}", fault.http_status));
-        sheet.field("Trace ID", fault.trace_id.as_ref().map_or("none", Clean::as_str));
+        sheet.field("Trace ID", fault.trace_id.as_ref().map_or("none", CleanText::as_str));
     }
 }
 
 /// How often it was tried, and when last.
-pub(super) fn tries(sheet: &mut Sheet, finished: Finished) {
-    sheet.field("Tries", &format!("{}, last at {}", finished.tries, finished.at.date_minute()));
+pub(super) fn tries(sheet: &mut Sheet, finished: Completion) {
+    sheet.field("Tries", &format!("{}, last at {}", finished.attempts, finished.at.format_date_time()));
 }
 
 fn keys(sheet: &mut Sheet, app: &App, mode: Mode) {

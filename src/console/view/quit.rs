@@ -4,7 +4,7 @@ use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::app::screen::{Leaving, QuitPage};
 use crate::console::theme::Role;
-use crate::text::count;
+use crate::text::format_count;
 
 /// Lines of the page besides the numbers it names.
 const FRAME: usize = 17;
@@ -16,13 +16,13 @@ const LEAST_NAMED: usize = 3;
 pub(super) fn requests(app: &App) -> String {
     let queued = app.queued();
     let requests =
-        |number| if number == 1 { "1 request is".to_owned() } else { format!("{} requests are", count(number)) };
+        |number| if number == 1 { "1 request is".to_owned() } else { format!("{} requests are", format_count(number)) };
     match (app.running().saturating_sub(queued), queued) {
         (sent, 0) => format!("{} on the way.", requests(sent)),
         (0, 1) => "1 request is queued: it was not sent yet.".to_owned(),
         (0, queued) => format!("{} queued: they were not sent yet.", requests(queued)),
         (sent, 1) => format!("{} on the way, 1 more is queued.", requests(sent)),
-        (sent, queued) => format!("{} on the way, {} more are queued.", requests(sent), count(queued)),
+        (sent, queued) => format!("{} on the way, {} more are queued.", requests(sent), format_count(queued)),
     }
 }
 
@@ -51,7 +51,7 @@ pub(super) fn question(app: &App, page: &QuitPage) -> Sheet {
         sheet.styled("If you quit, the PINs of these numbers are forgotten:", Role::Strong);
         let room = usize::from(app.size().height).saturating_sub(FRAME).max(LEAST_NAMED);
         if app.conceals() {
-            sheet.text(&format!("! {} of them; show the screen to see which", count(doubts.len())));
+            sheet.text(&format!("! {} of them; show the screen to see which", format_count(doubts.len())));
         } else {
             for label in doubts.iter().take(room) {
                 sheet.text(&format!("! {label}"));
@@ -67,7 +67,7 @@ pub(super) fn question(app: &App, page: &QuitPage) -> Sheet {
     let shown_again = app.review().numbers().saturating_sub(doubts.len());
     if shown_again > 0 {
         let what = if shown_again == 1 { "number in doubt is" } else { "numbers in doubt are" };
-        sheet.text(&format!("{} {what} shown again at the next start.", count(shown_again)));
+        sheet.text(&format!("{} {what} shown again at the next start.", format_count(shown_again)));
         sheet.extra_gap();
     }
     sheet.key("y", "quit");

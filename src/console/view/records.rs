@@ -4,7 +4,7 @@ use super::sheet::Sheet;
 use crate::console::app::screen::RecipientsPage;
 use crate::console::app::{App, Place, Records};
 use crate::console::theme::Role;
-use crate::text::{Clean, count};
+use crate::text::{CleanText, format_count};
 
 /// Keys that a page names before it only counts them.
 const MAX_NAMED: usize = 3;
@@ -15,7 +15,7 @@ pub(super) fn recipients(app: &App, page: &RecipientsPage) -> Sheet {
         sheet.text("Nothing is asked any more.");
         return sheet;
     };
-    let of = |keys: &[Clean], others: &[Clean], is_in: bool| -> Vec<Clean> {
+    let of = |keys: &[CleanText], others: &[CleanText], is_in: bool| -> Vec<CleanText> {
         keys.iter().filter(|key| others.contains(key) == is_in).cloned().collect()
     };
     let (added, removed) = (of(now, remembered, false), of(remembered, now, false));
@@ -76,7 +76,7 @@ pub(super) fn sealing(app: &App) -> Option<(String, Role)> {
         0 if app.is_compact() => ("No escrow: only your vault has it.".to_owned(), Role::Strong),
         0 => ("No escrow: only your vault has this PIN, and this program until you quit.".to_owned(), Role::Strong),
         keys => {
-            let keys = if keys == 1 { "1 key".to_owned() } else { format!("{} keys", count(keys)) };
+            let keys = if keys == 1 { "1 key".to_owned() } else { format!("{} keys", format_count(keys)) };
             let place = if app.is_compact() { "" } else { " in escrow.jsonl," };
             (format!("Will be sealed first,{place} for {keys}."), Role::Plain)
         }

@@ -94,7 +94,7 @@ pub(super) fn no_numbers(app: &App) -> Sheet {
     }
     let mut sheet = Sheet::new(app, "No numbers could be read");
     for (waba, failure) in &reading.unread {
-        let told = crate::catalogue::Explanation::of_read_failure(failure);
+        let told = crate::catalogue::Explanation::for_read_failure(failure);
         sheet.field(waba.label(), &told.reason);
         sheet.extra_gap();
         sheet.steps("To do", told.advice.iter().copied());

@@ -5,9 +5,9 @@ use std::time::Instant;
 use crate::console::app::{App, Link, Records};
 use crate::console::roster::Remembered;
 use crate::console::theme::{Role, Sign};
-use crate::job::JobState;
+use crate::job::ChangeState;
 use crate::number::TwoStep;
-use crate::text::count;
+use crate::text::format_count;
 
 /// What stands after the program's name: where requests go, for whom, by whom.
 pub(super) fn title_words(app: &App) -> Vec<(String, Role)> {
@@ -49,7 +49,7 @@ pub(super) fn link_words(app: &App) -> String {
         Link::Unknown if app.reading().number == 0 => "no access token".to_owned(),
         Link::Unknown => "connecting".to_owned(),
         Link::Online => "online".to_owned(),
-        Link::Offline { since, .. } => format!("OFFLINE since {}", since.hour_minute()),
+        Link::Offline { since, .. } => format!("OFFLINE since {}", since.format_hour_minute()),
         Link::TokenRefused { .. } => "access token refused".to_owned(),
     }
 }
@@ -59,9 +59,9 @@ pub(super) fn reading_words(app: &App) -> Option<String> {
     let reading = app.reading();
     let wabas = app.session().wabas.len();
     reading.is_running.then(|| {
-        let so_far = count(reading.read);
+        let so_far = format_count(reading.read);
         if let Some(old) = app.roster().remembered() {
-            let date = old.oldest.date_minute();
+            let date = old.oldest.format_date_time();
             return format!("Showing numbers as read {date}; reading them afresh: {so_far} so far.");
         }
         let start = if app.roster().total() > 0 { " You can start now." } else { "" };
@@ -82,31 +82,31 @@ pub(super) fn unrenewed(app: &App) -> Option<Remembered> {
 /// The cell of the column TWO-STEP.
 pub(super) fn two_step(two_step: TwoStep) -> (Sign, &'static str, Role) {
     match two_step {
-        TwoStep::On => (Sign::Yes, two_step.words(), Role::Good),
-        TwoStep::NotSet => (Sign::No, two_step.words(), Role::Plain),
-        TwoStep::Unknown => (Sign::Unknown, two_step.words(), Role::Doubt),
+        TwoStep::On => (Sign::Yes, two_step.label(), Role::Good),
+        TwoStep::NotSet => (Sign::No, two_step.label(), Role::Plain),
+        TwoStep::Unknown => (Sign::Unknown, two_step.label(), Role::Doubt),
     }
 }
 
 /// The cell of the column TWO-STEP for a number that only an earlier run read: what it said then is not what is so now.
 pub(super) fn old_two_step(two_step: TwoStep) -> (Sign, &'static str, Role) {
-    (Sign::Unknown, two_step.words(), Role::Doubt)
+    (Sign::Unknown, two_step.label(), Role::Doubt)
 }
 
 /// The cell of the column REQUEST.
-pub(super) fn request(state: &JobState, now: Instant) -> (Sign, String, Role) {
+pub(super) fn request(state: &ChangeState, now: Instant) -> (Sign, String, Role) {
     match state {
-        JobState::Queued => (Sign::Queued, "queued".to_owned(), Role::Plain),
-        JobState::Sending { attempt: 1 } => (Sign::Moving, "sending".to_owned(), Role::Plain),
-        JobState::Sending { attempt } => (Sign::Moving, format!("sending {attempt}"), Role::Plain),
-        JobState::Waiting { attempt, until, .. } => {
+        ChangeState::Queued => (Sign::Queued, "queued".to_owned(), Role::Plain),
+        ChangeState::Sending { attempt: 1 } => (Sign::Moving, "sending".to_owned(), Role::Plain),
+        ChangeState::Sending { attempt } => (Sign::Moving, format!("sending {attempt}"), Role::Plain),
+        ChangeState::Waiting { attempt, until, .. } => {
             let seconds = until.saturating_duration_since(now).as_millis().div_ceil(1_000);
             (Sign::Moving, format!("retry {attempt} {seconds}s"), Role::Plain)
         }
-        JobState::Set(finished) => (Sign::Yes, format!("set {}", finished.at.hour_minute()), Role::Good),
-        JobState::Failed(..) => (Sign::Failed, "failed".to_owned(), Role::Bad),
-        JobState::NotSent(..) => (Sign::No, "not sent".to_owned(), Role::Plain),
-        JobState::Settled(..) => (Sign::No, "settled".to_owned(), Role::Plain),
-        JobState::InDoubt(..) => (Sign::Doubt, "no answer".to_owned(), Role::Doubt),
+        ChangeState::Set(finished) => (Sign::Yes, format!("set {}", finished.at.format_hour_minute()), Role::Good),
+        ChangeState::Failed(..) => (Sign::Failed, "failed".to_owned(), Role::Bad),
+        ChangeState::NotSent(..) => (Sign::No, "not sent".to_owned(), Role::Plain),
+        ChangeState::Resolved(..) => (Sign::No, "settled".to_owned(), Role::Plain),
+        ChangeState::InDoubt(..) => (Sign::Doubt, "no answer".to_owned(), Role::Doubt),
     }
 }

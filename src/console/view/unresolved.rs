@@ -7,9 +7,9 @@ use crate::console::app::App;
 use crate::console::app::review::Spot;
 use crate::console::keymap::{Action, Mode};
 use crate::console::theme::{Role, Sign, Theme};
-use crate::job::{InDoubt, Sent};
+use crate::job::{InDoubtDetails, SendHistory};
 use crate::number::PhoneNumberId;
-use crate::text::{count, cut, width};
+use crate::text::{format_count, truncate, width};
 
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ pub(super) fn sheet(app: &App, theme: Theme, now: Instant) -> Sheet {
     let heading = match review.numbers() {
         0 => "To look at".to_owned(),
         1 => "1 number is in doubt".to_owned(),
-        numbers => format!("{} numbers are in doubt", count(numbers)),
+        numbers => format!("{} numbers are in doubt", format_count(numbers)),
     };
     let mut sheet = Sheet::new(app, heading);
     let spots = review.spots();
@@ -74,12 +74,12 @@ fn number(
     now: Instant,
     is_cursor: bool,
     id: PhoneNumberId,
-    standing: &InDoubt,
+    standing: &InDoubtDetails,
 ) {
     let role = if is_cursor { Role::Cursor } else { Role::Plain };
     let marker = if is_cursor { ">" } else { " " };
     let label = app.label(&id);
-    let label = cut(&label, NUMBER - 1);
+    let label = truncate(&label, NUMBER - 1);
     let gap = " ".repeat(NUMBER.saturating_sub(width(&label)));
     let start = vec![
         (marker.to_owned(), role),
@@ -89,9 +89,9 @@ fn number(
         (label.into_owned(), role),
     ];
     let pins = candidates_in_short(standing);
-    let since = match standing.sent {
-        Sent::Recorded(finished) => finished.at.date_minute(),
-        Sent::Unrecorded { sealed_at } => format!("sealed {}", sealed_at.date()),
+    let since = match standing.send_history {
+        SendHistory::Recorded(finished) => finished.at.format_date_time(),
+        SendHistory::EscrowOnly { encrypted_at: sealed_at } => format!("sealed {}", sealed_at.format_date()),
     };
     // What runs is told: until it has an end, the number stays.
     let kept = match app.roster().job(&id) {

@@ -11,16 +11,16 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::records::{self, Opened};
 use super::{Assignment, LAST_ANSWERS, Mailbox, Order, Report};
-use crate::batch::{Batch, Records};
+use crate::batch::{JobsHandle, Recorder};
 use crate::config::endpoint::Credentials;
 use crate::console::app::{Msg, status};
 use crate::graph::Graph;
-use crate::job::{Change, ChangeId, Finished, JobId, JobState, Progress};
+use crate::job::{Change, ChangeId, Completion, JobId, ChangeState, Progress};
 use crate::journal::{Event, Paused, PinSource, Plan, Refused};
 use crate::moment::{Clock, UtcTime};
 use crate::number::{Number, PhoneNumberId};
-use crate::outcome::NotSent;
-use crate::text::Clean;
+use crate::outcome::NotSentReason;
+use crate::text::CleanText;
 
 /// Lines of a number's history that its page has room for.
 const HISTORY_LINES: usize = 20;
@@ -30,7 +30,7 @@ pub(super) struct Desk<R> {
     assignment: Assignment,
     clock: Clock,
     /// The client, or why there is none: then nothing can be read or sent.
-    graph: Result<Graph, NotSent>,
+    graph: Result<Graph, NotSentReason>,
     books: Books,
     /// How often the work was stopped: what was asked for before a stop must not be sent after it.
     stops: u64,
@@ -51,16 +51,16 @@ enum Books {
         pauses: Vec<blocking::Sender<Paused>>,
     },
     Open {
-        records: Records,
-        batch: Batch,
+        records: Recorder,
+        batch: JobsHandle,
     },
     /// Why not.
-    Unusable(Clean),
+    Unusable(CleanText),
 }
 
 /// What the desk's own tasks bring.
 enum Inward {
-    Opened(Box<Result<Opened, Clean>>),
+    Opened(Box<Result<Opened, CleanText>>),
     /// The job of a change is recorded, or not.
     JobBegun {
         change: Change,
@@ -72,7 +72,7 @@ enum Inward {
     },
     Acknowledged(Result<(), Refused>),
     /// The journal takes nothing more.
-    Died(Clean),
+    Died(CleanText),
 }
 
 impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
@@ -118,14 +118,14 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             Order::ForgetPage { numbers, read_until } => self.forget(numbers, read_until),
             Order::Set { number, waba, before, pin } => {
                 // The job's number is known once the job is recorded.
-                self.set(Change { id: ChangeId::new(), job: JobId::new(0), before, number, waba, pin });
+                self.set(Change { id: ChangeId::new(), job: JobId::new(0), status_before: before, number, waba, pin });
             }
-            Order::SettleByHand { number, note } => self.with_batch(|batch| batch.settle_by_hand(number, note)),
+            Order::SettleByHand { number, note } => self.with_batch(|batch| batch.resolve_manually(number, note)),
             Order::AcknowledgeRecipients => self.acknowledge(),
             Order::ReadHistory(number) => self.read_history(number),
             Order::DropSecrets => {
                 self.graph = Err(refused_here("the screen is hidden, and the access token was dropped"));
-                self.with_batch(Batch::drop_secrets);
+                self.with_batch(JobsHandle::drop_secrets);
                 self.note(Event::ScreenHidden);
             }
             Order::RecordShown => self.note(Event::ScreenShown),
@@ -134,12 +134,12 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
                 if let Books::Opening { pauses, .. } = &mut self.books {
                     pauses.clear();
                 }
-                self.with_batch(Batch::go_on);
+                self.with_batch(JobsHandle::resume);
             }
-            Order::SendAgain(number) => self.with_batch(|batch| batch.send_again(number)),
+            Order::SendAgain(number) => self.with_batch(|batch| batch.resend(number)),
             Order::Stop => {
                 self.stops += 1;
-                self.with_batch(Batch::stop);
+                self.with_batch(JobsHandle::stop);
             }
             Order::Close(closed) => self.close(closed),
         }
@@ -153,7 +153,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
                 let result = match (result, &self.books) {
                     (Ok(()), Books::Open { records, .. }) => Ok(records::ready(records.recipients.as_deref())),
                     (Ok(()), Books::Opening { .. } | Books::Unusable(_)) => Ok(records::ready(None)),
-                    (Err(refused), _) => Err(Clean::new(&refused.to_string())),
+                    (Err(refused), _) => Err(CleanText::new(&refused.to_string())),
                 };
                 self.tell(Msg::RecipientsAcknowledged(result));
             }
@@ -165,7 +165,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
         }
     }
 
-    fn opened(&mut self, opened: Result<Opened, Clean>) {
+    fn opened(&mut self, opened: Result<Opened, CleanText>) {
         let opened = match opened {
             Ok(opened) => opened,
             Err(why) => {
@@ -178,7 +178,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
         let Opened { records, unresolved, findings, told } = opened;
         let graph = self.graph.as_ref().ok().cloned();
         let (concurrency, journal) = (self.assignment.concurrency, records.journal.clone());
-        let (batch, mut progress) = Batch::start(graph, records.clone(), unresolved, concurrency, self.clock);
+        let (batch, mut progress) = JobsHandle::start(graph, records.clone(), unresolved, concurrency, self.clock);
         // What is unresolved was told before the batch did anything else.
         let unresolved = std::iter::from_fn(|| progress.try_recv().ok()).collect();
         self.pass_on(progress);
@@ -213,8 +213,8 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
         });
     }
 
-    fn watch_for_death(&self, batch: &Batch) {
-        let (mut death, inward) = (batch.records_died(), self.inward.clone());
+    fn watch_for_death(&self, batch: &JobsHandle) {
+        let (mut death, inward) = (batch.journal_failure(), self.inward.clone());
         tokio::spawn(async move {
             if let Ok(words) = death.wait_for(Option::is_some).await
                 && let Some(words) = words.clone()
@@ -255,7 +255,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             Books::Opening { .. } => {
                 return self.tell_unsent(&change, refused_here("the journal is still being opened"));
             }
-            Books::Unusable(why) => return self.tell_unsent(&change, NotSent::RefusedHere(why.clone())),
+            Books::Unusable(why) => return self.tell_unsent(&change, NotSentReason::RefusedLocally(why.clone())),
         };
         // Nobody else would say a word of it.
         let graph = match &self.graph {
@@ -273,15 +273,15 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
 
     fn job_begun(&mut self, change: Change, begun: Result<JobId, Refused>, graph: Graph, stops: u64) {
         match begun {
-            Ok(_) if stops != self.stops => self.tell_unsent(&change, NotSent::Stopped),
+            Ok(_) if stops != self.stops => self.tell_unsent(&change, NotSentReason::Stopped),
             Ok(job) => {
                 let changes = vec![Change { job, ..change }];
                 match &self.graph {
-                    Ok(_) => self.with_batch(|batch| batch.set(changes)),
+                    Ok(_) => self.with_batch(|batch| batch.set_pins(changes)),
                     // The screen was hidden meanwhile. What was confirmed before that goes on.
                     Err(_) => self.with_batch(|batch| {
                         batch.use_graph(graph);
-                        batch.set(changes);
+                        batch.set_pins(changes);
                         batch.drop_secrets();
                     }),
                 }
@@ -295,15 +295,15 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
         }
     }
 
-    fn tell_unsent(&self, change: &Change, why: NotSent) {
-        let finished = Finished { at: self.clock.now().utc, tries: 0 };
-        let state = JobState::NotSent(finished, why);
+    fn tell_unsent(&self, change: &Change, why: NotSentReason) {
+        let finished = Completion { at: self.clock.now().utc, attempts: 0 };
+        let state = ChangeState::NotSent(finished, why);
         if self.mailbox.put(Progress { change: Some(change.id), number: change.number, state }) {
             (self.report)(Report::ProgressWaiting);
         }
     }
 
-    fn with_batch(&self, act: impl FnOnce(&Batch)) {
+    fn with_batch(&self, act: impl FnOnce(&JobsHandle)) {
         if let Books::Open { batch, .. } = &self.books {
             act(batch);
         }
@@ -334,7 +334,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
         let (noted, inward) = (records.journal.note(event), self.inward.clone());
         tokio::spawn(async move {
             if let Err(refused) = noted.await {
-                inward.send(Inward::Died(Clean::new(&refused.to_string()))).ok();
+                inward.send(Inward::Died(CleanText::new(&refused.to_string()))).ok();
             }
         });
     }
@@ -358,7 +358,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
         // Without a batch nothing can be on its way: the sender is dropped, which tells as well.
         let Books::Open { records, batch } = &self.books else { return };
         let (at_rest, waiter) = blocking::channel();
-        batch.stop_then(at_rest);
+        batch.stop_and_notify(at_rest);
         let journal = records.journal.clone();
         tokio::task::spawn_blocking(move || {
             // If nothing came in time, there is nothing more to wait for.
@@ -378,7 +378,7 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
                 let told = records::words(&error);
                 self.tell(Msg::NoClient(told.clone()));
                 if let Err(why) = &mut self.graph {
-                    *why = NotSent::RefusedHere(told);
+                    *why = NotSentReason::RefusedLocally(told);
                 }
             }
         }
@@ -389,6 +389,6 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
     }
 }
 
-fn refused_here(why: &str) -> NotSent {
-    NotSent::RefusedHere(Clean::new(why))
+fn refused_here(why: &str) -> NotSentReason {
+    NotSentReason::RefusedLocally(CleanText::new(why))
 }

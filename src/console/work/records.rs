@@ -5,14 +5,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::batch::Records;
+use crate::batch::Recorder;
 use crate::config;
 use crate::console::app::status;
 use crate::escrow::{Fingerprint, Recipients};
 use crate::journal::{Actor, Journal, Kind, Opening, Recovered, Standing, Unresolved};
 use crate::moment::Clock;
 use crate::state::StateDir;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 /// Where what is sent is recorded, and for whom.
 #[derive(Debug, Clone)]
@@ -22,9 +22,9 @@ pub struct Recording {
     /// Real numbers, or made-up ones.
     pub kind: Kind,
     /// Whom PINs are sealed to.
-    pub escrow: config::Escrow,
+    pub escrow: config::EscrowSettings,
     /// The profile's name.
-    pub profile: Clean,
+    pub profile: CleanText,
     /// Who is at work.
     pub actor: Actor,
     /// False in tests only, to show that they notice.
@@ -34,17 +34,17 @@ pub struct Recording {
 
 /// The records, open.
 pub(super) struct Opened {
-    pub(super) records: Records,
+    pub(super) records: Recorder,
     pub(super) unresolved: Vec<Unresolved>,
-    pub(super) findings: Vec<Clean>,
+    pub(super) findings: Vec<CleanText>,
     /// How they are, for the screen.
     pub(super) told: status::Records,
 }
 
 /// Opens everything, or says why it cannot be used and what to do. Blocks.
-pub(super) fn open(recording: Recording, clock: Clock) -> Result<Opened, Clean> {
+pub(super) fn open(recording: Recording, clock: Clock) -> Result<Opened, CleanText> {
     let recipients = Recipients::load(&recording.escrow).map_err(|error| words(&error))?.map(Arc::new);
-    let dir = StateDir::open_or_make(&recording.state_dir).map_err(|error| words(&error))?;
+    let dir = StateDir::open_or_create(&recording.state_dir).map_err(|error| words(&error))?;
     let opening = Opening {
         dir,
         actor: recording.actor,
@@ -60,12 +60,12 @@ pub(super) fn open(recording: Recording, clock: Clock) -> Result<Opened, Clean> 
         Standing::Known => ready(recipients.as_deref()),
         Standing::Changed { remembered, now } => {
             let clean = |fingerprints: Vec<Fingerprint>| {
-                fingerprints.iter().map(|fingerprint| Clean::new(fingerprint.as_str())).collect()
+                fingerprints.iter().map(|fingerprint| CleanText::new(fingerprint.as_str())).collect()
             };
             status::Records::RecipientsChanged { remembered: clean(remembered), now: clean(now) }
         }
     };
-    Ok(Opened { records: Records { journal, recipients }, unresolved, findings, told })
+    Ok(Opened { records: Recorder { journal, recipients }, unresolved, findings, told })
 }
 
 /// Usable, for these recipients.
@@ -74,12 +74,12 @@ pub(super) fn ready(recipients: Option<&Recipients>) -> status::Records {
 }
 
 /// An error with what lies behind it.
-pub(super) fn words(error: &dyn std::error::Error) -> Clean {
+pub(super) fn words(error: &dyn std::error::Error) -> CleanText {
     let mut told = error.to_string();
     let mut behind = error.source();
     while let Some(source) = behind {
         told = format!("{told}: {source}");
         behind = source.source();
     }
-    Clean::new(&told)
+    CleanText::new(&told)
 }

@@ -12,24 +12,24 @@ use crate::config;
 use crate::config::endpoint::AccessToken;
 use crate::console::app::status::Records;
 use crate::escrow::EscrowFile;
-use crate::job::{Before, JobState};
+use crate::job::{StatusBefore, ChangeState};
 use crate::journal::{Action, Actor, Journal, Kind, Opening, Reader};
 use crate::number::Waba;
-use crate::outcome::{NotSent, ReadFailure};
+use crate::outcome::{NotSentReason, ReadFailure};
 use crate::state::StateDir;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Work for a number at an address where nobody listens, recorded in this directory.
 fn work(ca_file: Option<&str>, state_dir: std::path::PathBuf) -> (Work, Receiver<Report>) {
-    work_at("https://127.0.0.1:1", ca_file, state_dir, config::Escrow::default())
+    work_at("https://127.0.0.1:1", ca_file, state_dir, config::EscrowSettings::default())
 }
 
 fn work_at(
     url: &str,
     ca_file: Option<&str>,
     state_dir: std::path::PathBuf,
-    escrow: config::Escrow,
+    escrow: config::EscrowSettings,
 ) -> (Work, Receiver<Report>) {
     let endpoint = Endpoint {
         url: url.parse().expect("a URL"),
@@ -41,12 +41,12 @@ fn work_at(
         state_dir,
         kind: Kind::Real,
         escrow,
-        profile: Clean::new("acme"),
+        profile: CleanText::new("acme"),
         actor: Actor::from_process(),
         #[cfg(debug_assertions)]
         syncs: true,
     };
-    let sources = Sources { wabas: vec![waba], numbers: Vec::new() };
+    let sources = NumberSources { wabas: vec![waba], numbers: Vec::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (told, reports) = blocking::channel();
     let report = move |report| {
@@ -66,7 +66,7 @@ fn set() -> Order {
     Order::Set {
         number: "1002".parse().expect("an id"),
         waba: None,
-        before: Before { two_step: crate::number::TwoStep::NotSet, read_at: None },
+        before: StatusBefore { two_step: crate::number::TwoStep::NotSet, read_at: None },
         pin,
     }
 }
@@ -86,12 +86,12 @@ fn records(report: Report) -> Option<Records> {
 }
 
 /// What became of the only change.
-fn end(work: &Work, reports: &Receiver<Report>) -> JobState {
+fn end(work: &Work, reports: &Receiver<Report>) -> ChangeState {
     comes_to(work, reports, |state| !state.is_running())
 }
 
 /// Waits until the only change has come to such a state.
-fn comes_to(work: &Work, reports: &Receiver<Report>, is_meant: impl Fn(&JobState) -> bool) -> JobState {
+fn comes_to(work: &Work, reports: &Receiver<Report>, is_meant: impl Fn(&ChangeState) -> bool) -> ChangeState {
     loop {
         told(reports, |report| matches!(report, Report::ProgressWaiting).then_some(()));
         let moved = work.progress().pop().expect("one number moved");
@@ -107,12 +107,12 @@ fn a_list_that_could_not_be_asked_for_is_told_as_unread_and_why() {
     let (work, reports) = work(Some("/no/such/file"), dir.path().join("state"));
     work.give(credentials());
     work.give(Order::ReadAll { reading: 7 });
-    let why = Clean::new("cannot read the CA file /no/such/file: No such file or directory (os error 2)");
+    let why = CleanText::new("cannot read the CA file /no/such/file: No such file or directory (os error 2)");
     let of_list = |report| match report {
         Report::Happened(Msg::NoClient(why)) => Some((None, why)),
         Report::Happened(Msg::WabaRead {
             reading,
-            result: Err(ReadFailure::NotSent(NotSent::RefusedHere(why))),
+            result: Err(ReadFailure::NotSent(NotSentReason::RefusedLocally(why))),
             ..
         }) => Some((Some(reading), why)),
         Report::Happened(_) | Report::Read(..) | Report::ProgressWaiting => None,
@@ -132,7 +132,7 @@ fn where_nothing_can_be_recorded_nothing_is_sent_and_both_say_why() {
     work.give(credentials());
     work.give(set());
     let end = end(&work, &reports);
-    assert!(matches!(&end, JobState::NotSent(_, NotSent::RefusedHere(told)) if *told == why), "{end:?}");
+    assert!(matches!(&end, ChangeState::NotSent(_, NotSentReason::RefusedLocally(told)) if *told == why), "{end:?}");
     // Nobody waits for what is not open.
     let (closed, waiter) = blocking::channel();
     work.give(Order::Close(closed));
@@ -146,8 +146,8 @@ fn without_an_access_token_nothing_is_sent_and_it_says_so() {
     assert_eq!(told(&reports, records), Records::Ready { recipients: Vec::new() });
     work.give(set());
     let end = end(&work, &reports);
-    let why = Clean::new("there is no access token yet");
-    assert!(matches!(&end, JobState::NotSent(_, NotSent::RefusedHere(told)) if *told == why), "{end:?}");
+    let why = CleanText::new("there is no access token yet");
+    assert!(matches!(&end, ChangeState::NotSent(_, NotSentReason::RefusedLocally(told)) if *told == why), "{end:?}");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn what_an_earlier_run_read_is_told_only_as_fast_as_it_is_taken() {
 /// Numbers that an earlier run read.
 fn remember(state: &std::path::Path, count: usize) {
     let opening = Opening {
-        dir: StateDir::open_or_make(state).expect("a state directory"),
+        dir: StateDir::open_or_create(state).expect("a state directory"),
         actor: Actor::from_process(),
         kind: Kind::Real,
         recipients: None,
@@ -189,7 +189,7 @@ fn remember(state: &std::path::Path, count: usize) {
     };
     let (journal, _) = Journal::open(opening).expect("a journal");
     let id = |n: usize| format!("{}", 2_000_000 + n).parse().expect("an id");
-    let numbers = (0..count).map(|n| crate::number::Number::unread(id(n), None)).collect();
+    let numbers = (0..count).map(|n| crate::number::Number::from_config(id(n), None)).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(journal.remember("acme", numbers));
     journal.close();
@@ -197,7 +197,7 @@ fn remember(state: &std::path::Path, count: usize) {
 
 /// A page of one number.
 fn page() -> Order {
-    Order::RememberPage(vec![crate::number::Number::unread("1002".parse().expect("an id"), None)])
+    Order::RememberPage(vec![crate::number::Number::from_config("1002".parse().expect("an id"), None)])
 }
 
 #[track_caller]
@@ -207,7 +207,7 @@ fn hears_page_remembered(reports: &Receiver<Report>) {
 
 /// Work that was given a page before its journal could be opened.
 fn with_a_page_ahead(state: std::path::PathBuf) -> (Work, Receiver<Report>) {
-    let escrow = StateDir::open_or_make(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
+    let escrow = StateDir::open_or_create(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
     let _held = escrow.lock(Duration::ZERO).expect("it is free");
     let (work, reports) = work(None, state);
     work.give(page());
@@ -249,7 +249,7 @@ fn remembered(state: &std::path::Path) -> Vec<String> {
 fn each_page_is_answered_though_the_journal_cannot_be_used() {
     let dir = TempDir::new().expect("a directory");
     let state = dir.path().join("state");
-    StateDir::open_or_make(&state).expect("a state directory");
+    StateDir::open_or_create(&state).expect("a state directory");
     std::fs::write(state.join("journal.db"), "no journal").expect("written");
     let (work, reports) = with_a_page_ahead(state);
     let records = told(&reports, records);
@@ -269,7 +269,7 @@ fn what_was_asked_for_before_a_stop_is_not_sent_after_it() {
     work.give(set());
     work.give(Order::Stop);
     let end = end(&work, &reports);
-    assert!(matches!(end, JobState::NotSent(_, NotSent::Stopped)), "{end:?}");
+    assert!(matches!(end, ChangeState::NotSent(_, NotSentReason::Stopped)), "{end:?}");
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn a_pause_is_told_once_nothing_is_written_and_a_close_once_the_journal_is() {
     drop(guard);
     work.give(Order::GoOn);
     let end = end(&work, &reports);
-    assert!(matches!(end, JobState::NotSent(_, NotSent::NoConnection(_))), "{end:?}");
+    assert!(matches!(end, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{end:?}");
     let (closed, waiter) = blocking::channel();
     work.give(Order::Close(closed));
     waiter.recv_timeout(PATIENCE).expect("it is closed");
@@ -333,16 +333,16 @@ fn nothing_is_sent_between_a_pause_and_its_end_though_things_are_recorded() {
         told(&reports, |report| matches!(report, Report::Happened(Msg::HistoryRead { .. })).then_some(()));
     }
     let states: Vec<_> = work.progress().into_iter().map(|progress| progress.state).collect();
-    assert_eq!(states, [JobState::Queued]);
+    assert_eq!(states, [ChangeState::Queued]);
     work.give(Order::GoOn);
-    comes_to(&work, &reports, |state| *state != JobState::Queued);
+    comes_to(&work, &reports, |state| *state != ChangeState::Queued);
 }
 
 #[test]
 fn a_pause_that_ended_before_the_journal_was_open_holds_nothing() {
     let dir = TempDir::new().expect("a directory");
     let state = dir.path().join("state");
-    let escrow = StateDir::open_or_make(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
+    let escrow = StateDir::open_or_create(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
     // Until this is given back, the journal cannot be opened.
     let held = escrow.lock(Duration::ZERO).expect("it is free");
     let (work, reports) = work(None, state);
@@ -354,7 +354,7 @@ fn a_pause_that_ended_before_the_journal_was_open_holds_nothing() {
     told(&reports, records);
     work.give(credentials());
     work.give(set());
-    comes_to(&work, &reports, |state| *state != JobState::Queued);
+    comes_to(&work, &reports, |state| *state != ChangeState::Queued);
 }
 
 #[test]
@@ -387,12 +387,12 @@ fn what_was_asked_for_before_the_screen_was_hidden_is_sent_with_the_access_token
     work.give(set());
     work.give(Order::DropSecrets);
     let sent = end(&work, &reports);
-    assert!(matches!(sent, JobState::NotSent(_, NotSent::NoConnection(_))), "{sent:?}");
+    assert!(matches!(sent, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{sent:?}");
     // Nothing needs it any more.
     work.give(set());
     let unsent = end(&work, &reports);
-    let why = Clean::new("the screen is hidden, and the access token was dropped");
-    assert!(matches!(&unsent, JobState::NotSent(_, NotSent::RefusedHere(told)) if *told == why), "{unsent:?}");
+    let why = CleanText::new("the screen is hidden, and the access token was dropped");
+    assert!(matches!(&unsent, ChangeState::NotSent(_, NotSentReason::RefusedLocally(told)) if *told == why), "{unsent:?}");
 }
 
 /// A server that hangs up on each request.
@@ -412,16 +412,16 @@ fn rude_server() -> String {
 fn a_pin_in_doubt_that_the_escrow_has_leaves_memory_when_the_screen_is_hidden() {
     let dir = TempDir::new().expect("a directory");
     let key = age::x25519::Identity::generate().to_public().to_string();
-    let escrow = config::Escrow { recipients: vec![key], recipients_file: None };
+    let escrow = config::EscrowSettings { recipients: vec![key], recipients_file: None };
     let (work, reports) = work_at(&rude_server(), None, dir.path().join("state"), escrow);
     told(&reports, records);
     work.give(credentials());
     work.give(set());
-    comes_to(&work, &reports, |state| matches!(state, JobState::Waiting { in_doubt: true, .. }));
+    comes_to(&work, &reports, |state| matches!(state, ChangeState::Waiting { in_doubt: true, .. }));
     work.give(Order::Stop);
-    let is_held = |state: JobState| {
-        let JobState::InDoubt(standing) = state else { panic!("{state:?}") };
-        (standing.is_held, standing.is_sealed)
+    let is_held = |state: ChangeState| {
+        let ChangeState::InDoubt(standing) = state else { panic!("{state:?}") };
+        (standing.is_pin_in_memory, standing.is_in_escrow)
     };
     assert_eq!(is_held(end(&work, &reports)), (true, true));
     work.give(Order::DropSecrets);

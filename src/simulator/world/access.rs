@@ -11,7 +11,7 @@ use super::WorldSpec;
 use super::params::Params;
 use super::reply::{GraphError, Reply};
 use super::seed;
-use crate::moment::{Moment, UtcTime};
+use crate::moment::{TimePoint, UtcTime};
 use crate::simulator::faults::ErrorAnswer;
 
 /// May do everything.
@@ -40,7 +40,7 @@ impl Access {
         spec: &WorldSpec,
         authorization: Option<&str>,
         params: &Params,
-        now: Moment,
+        now: TimePoint,
     ) -> Result<Self, GraphError> {
         let token = authorization.and_then(bearer).or_else(|| params.text("access_token")).unwrap_or_default();
         let rights = match token {
@@ -70,7 +70,7 @@ fn expired() -> GraphError {
     GraphError::new(401, 190, message).with_subcode(463)
 }
 
-fn check_proof(spec: &WorldSpec, token: &str, params: &Params, now: Moment) -> Result<(), GraphError> {
+fn check_proof(spec: &WorldSpec, token: &str, params: &Params, now: TimePoint) -> Result<(), GraphError> {
     let Some(proof) = params.text("appsecret_proof") else {
         let message = "API calls from the server require an appsecret_proof argument";
         return if spec.requires_proof { Err(GraphError::bad_proof(message)) } else { Ok(()) };
@@ -87,7 +87,7 @@ fn check_proof(spec: &WorldSpec, token: &str, params: &Params, now: Moment) -> R
     }
 }
 
-fn is_fresh(seconds: u32, now: Moment) -> bool {
+fn is_fresh(seconds: u32, now: TimePoint) -> bool {
     let time = UtcTime::from_unix_seconds(seconds);
     time <= now.utc.plus(PROOF_LIFE) && now.utc <= time.plus(PROOF_LIFE)
 }
@@ -156,7 +156,7 @@ mod tests {
 
     fn check(spec: &WorldSpec, authorization: Option<&str>, query: &str) -> Result<(), GraphError> {
         let params = Params::read(&Body::Empty, query)?;
-        let now = Moment { utc: UtcTime::from_unix_seconds(1_700_000_200), ..Clock::System.now() };
+        let now = TimePoint { utc: UtcTime::from_unix_seconds(1_700_000_200), ..Clock::System.now() };
         Access::check(spec, authorization, &params, now).map(drop)
     }
 

@@ -10,7 +10,7 @@ use super::ranges::Region;
 use crate::number::Waba;
 use crate::pin::PIN_DIGITS;
 use crate::simulator::chance::mix;
-use crate::text::Clean;
+use crate::text::CleanText;
 
 const FIRST_WABA_ID: u64 = 100_000_000_000_001;
 const FIRST_NUMBER_ID: u64 = 200_000_000_000_001;
@@ -40,7 +40,7 @@ const WABAS: [WabaRow; 7] = [
 #[must_use]
 pub fn wabas() -> Vec<Waba> {
     let waba = |(index, row): (usize, &WabaRow)| {
-        Some(Waba { id: id_text(FIRST_WABA_ID, index).parse().ok()?, name: Some(Clean::new(row.short_name)) })
+        Some(Waba { id: id_text(FIRST_WABA_ID, index).parse().ok()?, name: Some(CleanText::new(row.short_name)) })
     };
     WABAS.iter().enumerate().filter_map(waba).collect()
 }

@@ -16,7 +16,7 @@ fn faulty_world(toml: &str) -> World {
     World::new(WorldSpec::new(300, 1), FaultPlan::parse(toml).expect("a good plan"))
 }
 
-fn now() -> Moment {
+fn now() -> TimePoint {
     Clock::System.now()
 }
 
@@ -200,7 +200,7 @@ fn registering_guesses_at_the_pin_and_ten_guesses_are_all() {
     assert_eq!(text(&set), SUCCESS);
     let path = format!("{NUMBER}/register");
     let start = now();
-    let mut register = |pin: &str, at: Moment| {
+    let mut register = |pin: &str, at: TimePoint| {
         let body = json!({"messaging_product": "whatsapp", "pin": pin}).to_string();
         world.answer(&Request { body: Body::Json(body.into_bytes()), ..request("POST", &path) }, at)
     };

@@ -12,7 +12,7 @@ use crate::batch::StatusRead;
 use crate::console::app::Msg;
 use crate::console::work::{Report, Room};
 use crate::journal::Journal;
-use crate::listing::{self, News, Sources};
+use crate::listing::{self, NumbersEvent, NumberSources};
 use crate::number::{Number, PhoneNumberId};
 use crate::outcome::ReadFailure;
 
@@ -47,18 +47,18 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
         let (sources, room) = (self.assignment.sources.clone(), self.room());
         tokio::spawn(async move {
             let room_to_tell = || {
-                let tell_of = |tell: Tell| -> listing::Tell<'_> {
+                let tell_of = |tell: Tell| -> listing::SendPermit<'_> {
                     Box::new(move |news| {
                         tell(match news {
-                            News::Page(numbers) => Msg::PageArrived { reading, numbers },
-                            News::WabaRead(waba, result) => Msg::WabaRead { reading, waba, result },
-                            News::NumberUnread(id, failure) => Msg::NumberRead { id, result: Err(failure) },
+                            NumbersEvent::Page(numbers) => Msg::PageArrived { reading, numbers },
+                            NumbersEvent::WabaFinished(waba, result) => Msg::WabaRead { reading, waba, result },
+                            NumbersEvent::NumberFailed(id, failure) => Msg::NumberRead { id, result: Err(failure) },
                         });
                     })
                 };
                 room().map(tell_of).boxed()
             };
-            listing::read_as_taken(&graph, sources, &room_to_tell).await;
+            listing::read_with_backpressure(&graph, sources, &room_to_tell).await;
             let tell = room().await;
             tell(Msg::ListRead { reading });
         });
@@ -83,12 +83,12 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
 
     /// A list that was not read must not look like an empty one.
     fn tell_all_unread(&self, reading: u32, failure: &ReadFailure) {
-        let Sources { wabas, numbers } = self.assignment.sources.clone();
+        let NumberSources { wabas, numbers } = self.assignment.sources.clone();
         for waba in wabas {
             self.tell(Msg::WabaRead { reading, waba, result: Err(failure.clone()) });
         }
         for (id, name) in numbers {
-            self.tell(Msg::PageArrived { reading, numbers: vec![Number::unread(id, name)] });
+            self.tell(Msg::PageArrived { reading, numbers: vec![Number::from_config(id, name)] });
             self.tell(Msg::NumberRead { id, result: Err(failure.clone()) });
         }
         self.tell(Msg::ListRead { reading });
@@ -107,11 +107,11 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
         // An answer proves nothing about what may have landed after the question left.
         let (asked, report) = (self.clock.now(), Arc::clone(&self.report));
         tokio::spawn(async move {
-            let result = graph.number(id).await.map(|number| Number { name: name.or(number.name), ..number });
-            let read = result.as_ref().ok().map(|number| StatusRead { number: id, two_step: number.two_step, asked });
+            let result = graph.read_number(id).await.map(|number| Number { name: name.or(number.name), ..number });
+            let read = result.as_ref().ok().map(|number| StatusRead { number: id, two_step: number.two_step, asked_at: asked });
             report(Report::Happened(Msg::NumberRead { id, result }));
             if let (Some(batch), Some(read)) = (batch, read) {
-                batch.status_read(read);
+                batch.handle_status_read(read);
             }
         });
     }
