@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use divan::Bencher;
 use pindesk::config::EscrowSettings;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
-use pindesk::console::app::{App, Msg, Place, Session, Size};
+use pindesk::console::app::{App, Msg, Environment, Session, Size};
 use pindesk::console::keymap::Keymap;
-use pindesk::console::terminal::{Abilities, Screen};
-use pindesk::console::theme::{Surroundings, Theme};
+use pindesk::console::terminal::{Capabilities, FrameRenderer};
+use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::console::work::{Assignment, Order, Recording, Report, Work};
+use pindesk::console::work::{WorkerConfig, WorkCommand, RecordingConfig, WorkerReport, WorkerHandle};
 use pindesk::job::StatusBefore;
-use pindesk::journal::{Actor, Kind};
+use pindesk::journal::{Operator, JournalKind};
 use pindesk::listing::NumberSources;
 use pindesk::moment::Clock;
 use pindesk::number::{PhoneNumberId, TwoStep};
@@ -31,9 +31,9 @@ const NUMBERS: u64 = 1_000;
 const IN_FLIGHT: usize = 32;
 const LATENCY: Duration = Duration::from_millis(50);
 /// ⌈1,000 / 32⌉ rounds.
-const IDEAL: Duration = Duration::from_millis(32 * 50);
+const IDEAL_TIME: Duration = Duration::from_millis(32 * 50);
 /// As the console's own loop does.
-const PROGRESS_FRAME: Duration = Duration::from_millis(250);
+const PROGRESS_FRAME_INTERVAL: Duration = Duration::from_millis(250);
 
 fn main() {
     divan::main();
@@ -41,34 +41,34 @@ fn main() {
 
 /// Where the simulator runs.
 #[derive(Debug, Clone, Copy)]
-enum Where {
+enum SimulatorLocation {
     /// In the batch's own runtime, as the demo has it.
     SameRuntime,
     /// In a process of its own.
-    OwnProcess,
+    SeparateProcess,
 }
 
-#[divan::bench(args = [Where::SameRuntime, Where::OwnProcess], sample_count = 5, sample_size = 1)]
+#[divan::bench(args = [SimulatorLocation::SameRuntime, SimulatorLocation::SeparateProcess], sample_count = 5, sample_size = 1)]
 #[expect(clippy::print_stdout, reason = "the ratio is the result")]
-fn thousand_pins(bencher: Bencher<'_, '_>, place: Where) {
+fn thousand_pins(bencher: Bencher<'_, '_>, place: SimulatorLocation) {
     let (times, frames) = (std::cell::RefCell::new(Vec::new()), std::cell::RefCell::new(Vec::new()));
-    bencher.with_inputs(|| Desk::new(place)).bench_local_refs(|desk| {
-        let (start, cpu) = (Instant::now(), cpu());
+    bencher.with_inputs(|| JobBench::new(place)).bench_local_refs(|desk| {
+        let (start, cpu) = (Instant::now(), cpu_time());
         desk.set_all();
-        *frames.borrow_mut() = std::mem::take(&mut desk.frames);
-        times.borrow_mut().push((start.elapsed(), self::cpu().saturating_sub(cpu)));
+        *frames.borrow_mut() = std::mem::take(&mut desk.frame_sizes);
+        times.borrow_mut().push((start.elapsed(), self::cpu_time().saturating_sub(cpu)));
     });
     let mut times = times.into_inner();
     times.sort();
     let (time, cpu) = times[times.len() / 2];
-    let ratio = time.as_secs_f64() / IDEAL.as_secs_f64();
+    let ratio = time.as_secs_f64() / IDEAL_TIME.as_secs_f64();
     println!("\n{place:?}: median {ratio:.3} x ideal, {cpu:?} CPU in this process");
     let frames = frames.into_inner();
     println!("bytes of the frames of one run, {} in all: {frames:?}", frames.iter().sum::<usize>());
 }
 
 /// User and system time of this process, in steps of 10 ms.
-fn cpu() -> Duration {
+fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |at: usize| fields.get(at).and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or_default();
@@ -80,43 +80,43 @@ fn id(n: u64) -> PhoneNumberId {
 }
 
 /// A directory to record in, on the disk that temporary files are on, and a key to seal to.
-fn recording(state: &TempDir) -> Recording {
+fn recording_config(state: &TempDir) -> RecordingConfig {
     let recipients = vec![age::x25519::Identity::generate().to_public().to_string()];
-    Recording {
+    RecordingConfig {
         state_dir: state.path().join("state"),
-        kind: Kind::Real,
+        kind: JournalKind::Real,
         escrow: EscrowSettings { recipients, recipients_file: None },
         profile: CleanText::new("bench"),
-        actor: Actor::from_process(),
+        operator: Operator::from_process(),
         #[cfg(debug_assertions)]
         syncs: true,
     }
 }
 
 /// The console with its list read, and its work.
-struct Desk {
+struct JobBench {
     app: App,
     view: View,
-    screen: Screen<Vec<u8>>,
+    screen: FrameRenderer<Vec<u8>>,
     /// The bytes of each frame since the start.
-    frames: Vec<usize>,
-    work: Work,
+    frame_sizes: Vec<usize>,
+    worker: WorkerHandle,
     /// Where it records; gone with the desk.
-    _state: TempDir,
-    reports: mpsc::Receiver<Report>,
-    simulator: Server,
+    _state_dir: TempDir,
+    worker_events: mpsc::Receiver<WorkerReport>,
+    simulator: BenchSimulator,
 }
 
-enum Server {
-    Here { _simulator: Simulator },
-    There(Child),
+enum BenchSimulator {
+    InProcess { _simulator: Simulator },
+    ChildProcess(Child),
 }
 
-impl Drop for Server {
+impl Drop for BenchSimulator {
     fn drop(&mut self) {
         match self {
-            Self::Here { .. } => {}
-            Self::There(child) => {
+            Self::InProcess { .. } => {}
+            Self::ChildProcess(child) => {
                 child.kill().ok();
                 child.wait().ok();
             }
@@ -124,15 +124,15 @@ impl Drop for Server {
     }
 }
 
-fn serve_here(runtime: &Runtime) -> (Server, String) {
+fn start_in_process(runtime: &Runtime) -> (BenchSimulator, String) {
     let spec = SimulatorSpec { world: WorldSpec::new(1_000, 1), latency: LATENCY, faults: FaultPlan::none() };
     let listen = "127.0.0.1:0".parse().expect("an address");
     let simulator = runtime.block_on(Simulator::start(listen, spec)).expect("a simulator");
     let url = simulator.base_url();
-    (Server::Here { _simulator: simulator }, url)
+    (BenchSimulator::InProcess { _simulator: simulator }, url)
 }
 
-fn serve_there() -> (Server, String) {
+fn start_child_process() -> (BenchSimulator, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_pindesk"))
         .args(["simulator", "--numbers", "1000", "--latency", "50"])
         .stdout(Stdio::piped())
@@ -141,72 +141,72 @@ fn serve_there() -> (Server, String) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
     let url = line.trim_end().trim_start_matches("listening on ").to_owned();
-    (Server::There(child), url)
+    (BenchSimulator::ChildProcess(child), url)
 }
 
-impl Desk {
-    fn new(place: Where) -> Self {
+impl JobBench {
+    fn new(place: SimulatorLocation) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (simulator, url) = match place {
-            Where::SameRuntime => serve_here(&runtime),
-            Where::OwnProcess => serve_there(),
+            SimulatorLocation::SameRuntime => start_in_process(&runtime),
+            SimulatorLocation::SeparateProcess => start_child_process(),
         };
         let wabas: Vec<_> = simulator::wabas().into_iter().map(Arc::new).collect();
         let session = Session {
             profile: Some("bench".to_owned()),
-            place: Place::Test,
+            environment: Environment::Test,
             read_only: false,
             user: "bench".to_owned(),
             host: "127.0.0.1".to_owned(),
-            config_places: Vec::new(),
-            token_place: String::new(),
+            config_paths: Vec::new(),
+            token_source: String::new(),
             wabas: wabas.clone(),
             show_pin_for: None,
             may_suspend: false,
             bell: false,
             hide_after: None,
-            start_note: None,
+            initial_message: None,
         };
         let (mut app, _) = App::start(session, Ok(()), Keymap::default(), Size { width: 120, height: 40 });
-        let surroundings = Surroundings { term: Some("xterm".to_owned()), locale: None, no_color: false };
+        let surroundings = TerminalEnv { term: Some("xterm".to_owned()), locale: None, no_color: false };
         let endpoint =
             Endpoint { url: url.parse().expect("a URL"), version: "v24.0".parse().expect("a version"), ca_file: None };
         let (report, reports) = mpsc::channel();
         let state = TempDir::new().expect("a directory");
         let sources = NumberSources { wabas, numbers: Vec::new() };
-        let recording = recording(&state);
-        let assignment = Assignment { endpoint, sources, concurrency: IN_FLIGHT, recording };
-        let work = Work::start(runtime, assignment, Clock::System, move |said| {
+        let recording = recording_config(&state);
+        let assignment = WorkerConfig { endpoint, sources, concurrency: IN_FLIGHT, recording };
+        let work = WorkerHandle::start(runtime, assignment, Clock::System, move |said| {
             report.send(said).ok();
         })
         .expect("a thread");
-        let token = AccessToken::parse(simulator::TOKEN).expect("a token");
-        work.give(Order::UseCredentials(Credentials { token, app_secret: None }));
+        let token = AccessToken::parse(simulator::FULL_ACCESS_TOKEN).expect("a token");
+        work.send(WorkCommand::UseCredentials(Credentials { token, app_secret: None }));
         let reading = 1;
-        work.give(Order::ReadAll { reading });
+        work.send(WorkCommand::RefreshAll { refresh_id: reading });
         let (mut is_read, mut is_recorded) = (false, false);
         while !(is_read && is_recorded)
-            && let Ok(Report::Happened(msg) | Report::Read(msg, _)) = reports.recv()
+            && let Ok(WorkerReport::Msg(msg) | WorkerReport::ThrottledMsg(msg, _)) = reports.recv()
         {
-            is_read |= matches!(msg, Msg::ListRead { .. });
+            is_read |= matches!(msg, Msg::RefreshFinished { .. });
             is_recorded |= matches!(msg, Msg::RecordsOpened { .. });
             app.update(msg, Clock::System.now());
         }
-        app.settle();
+        app.apply_list_updates();
         // What answered the lists is at rest again.
         thread::sleep(LATENCY);
         let view = View::new(Theme::new(&surroundings, None));
-        let screen = Screen::new(Vec::new(), Abilities::FULL);
-        let mut desk = Self { app, view, screen, frames: Vec::new(), work, _state: state, reports, simulator };
+        let screen = FrameRenderer::new(Vec::new(), Capabilities::FULL);
+        let mut desk = Self { app, view, screen, frame_sizes: Vec::new(), worker: work, _state_dir: state, worker_events: reports, simulator };
         desk.draw();
-        desk.frames.clear();
+        desk.frame_sizes.clear();
         desk
     }
 
     fn set_all(&mut self) {
         for n in 1..=NUMBERS {
             let pin = Pin::parse(format!("{:06}", n * 7_919 % 1_000_000).as_bytes()).expect("a PIN");
-            self.work.give(Order::Set {
+            self.worker.send(WorkCommand::SetPin {
                 number: id(n),
                 waba: None,
                 before: StatusBefore { two_step: TwoStep::NotSet, read_at: None },
@@ -216,22 +216,22 @@ impl Desk {
         let (mut at_rest, mut last_frame, mut is_due) = (0, Instant::now(), false);
         while at_rest < NUMBERS {
             let report = if is_due {
-                self.reports.recv_timeout((last_frame + PROGRESS_FRAME).saturating_duration_since(Instant::now())).ok()
+                self.worker_events.recv_timeout((last_frame + PROGRESS_FRAME_INTERVAL).saturating_duration_since(Instant::now())).ok()
             } else {
-                self.reports.recv().ok()
+                self.worker_events.recv().ok()
             };
             match report {
-                Some(Report::ProgressWaiting) => {
-                    let news = self.work.progress();
+                Some(WorkerReport::ProgressReady) => {
+                    let news = self.worker.take_progress();
                     at_rest += news.iter().map(|progress| u64::from(!progress.state.is_running())).sum::<u64>();
                     // The reads that would follow are not asked for: it is the setting that is measured.
-                    self.app.update(Msg::JobsMoved(news), Clock::System.now());
+                    self.app.update(Msg::ProgressReceived(news), Clock::System.now());
                     is_due = true;
                 }
-                Some(Report::Happened(msg) | Report::Read(msg, _)) => drop(self.app.update(msg, Clock::System.now())),
+                Some(WorkerReport::Msg(msg) | WorkerReport::ThrottledMsg(msg, _)) => drop(self.app.update(msg, Clock::System.now())),
                 None => {}
             }
-            if is_due && last_frame.elapsed() >= PROGRESS_FRAME {
+            if is_due && last_frame.elapsed() >= PROGRESS_FRAME_INTERVAL {
                 (last_frame, is_due) = (Instant::now(), false);
                 self.draw();
             }
@@ -241,11 +241,11 @@ impl Desk {
     }
 
     fn draw(&mut self) {
-        self.app.settle();
+        self.app.apply_list_updates();
         let (app, view, now) = (&self.app, &mut self.view, Instant::now());
         let size = ratatui::layout::Size::new(120, 40);
         let drawn = self.screen.draw(size, |buffer, area| view.paint(app, now, buffer, area).cursor);
         drawn.expect("memory takes all bytes");
-        self.frames.push(std::mem::take(self.screen.out()).len());
+        self.frame_sizes.push(std::mem::take(self.screen.out()).len());
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divan::Bencher;
-use pindesk::console::app::{App, Msg, Place, Session, Size};
+use pindesk::console::app::{App, Msg, Environment, Session, Size};
 use pindesk::console::key::Key;
 use pindesk::console::keymap::Keymap;
-use pindesk::console::theme::{Surroundings, Theme};
+use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::job::{ChangeId, ChangeState, Progress};
 use pindesk::moment::{Clock, UtcTime};
@@ -19,12 +19,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 const NUMBERS: usize = 100_000;
-const PAGE: usize = 100;
-const PROGRESS: usize = 1_000;
+const PAGE_SIZE: usize = 100;
+const PROGRESS_COUNT: usize = 1_000;
 const SIZE: Size = Size { width: 120, height: 36 };
 
 /// The console reads its lists for the first time.
-const READING: u32 = 1;
+const FIRST_REFRESH: u32 = 1;
 
 fn main() {
     divan::main();
@@ -47,36 +47,36 @@ fn number(n: usize, waba: &Arc<Waba>) -> Number {
 fn session(waba: &Arc<Waba>) -> Session {
     Session {
         profile: Some("demo".to_owned()),
-        place: Place::Demo,
+        environment: Environment::Demo,
         read_only: false,
         user: "ana".to_owned(),
         host: "127.0.0.1".to_owned(),
-        config_places: vec![PathBuf::from("/etc/pindesk/config.toml")],
-        token_place: "the demo itself".to_owned(),
+        config_paths: vec![PathBuf::from("/etc/pindesk/config.toml")],
+        token_source: "the demo itself".to_owned(),
         wabas: vec![Arc::clone(waba)],
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
         bell: false,
         hide_after: None,
-        start_note: None,
+        initial_message: None,
     }
 }
 
 /// The console with its screen, as the loop holds them.
-struct Console {
+struct ConsoleBench {
     app: App,
     view: View,
     buffer: Buffer,
 }
 
-impl Console {
+impl ConsoleBench {
     /// Everything was read and shown once.
     fn loaded() -> RefCell<Self> {
         let id = "100000000000001".parse().expect("an id");
         let waba = Arc::new(Waba { id, name: Some(CleanText::new("uk-retail")) });
         let (app, _) = App::start(session(&waba), Ok(()), Keymap::default(), SIZE);
         let theme = Theme::new(
-            &Surroundings {
+            &TerminalEnv {
                 term: Some("xterm-256color".to_owned()),
                 locale: Some("C.UTF-8".to_owned()),
                 no_color: false,
@@ -85,44 +85,44 @@ impl Console {
         );
         let area = Rect::new(0, 0, SIZE.width, SIZE.height);
         let mut console = Self { app, view: View::new(theme), buffer: Buffer::empty(area) };
-        for page in 0..NUMBERS / PAGE {
-            let numbers = (page * PAGE..(page + 1) * PAGE).map(|n| number(n, &waba)).collect();
-            console.take(Msg::PageArrived { reading: READING, numbers });
+        for page in 0..NUMBERS / PAGE_SIZE {
+            let numbers = (page * PAGE_SIZE..(page + 1) * PAGE_SIZE).map(|n| number(n, &waba)).collect();
+            console.update(Msg::PageReceived { refresh_id: FIRST_REFRESH, numbers });
         }
-        console.take(Msg::WabaRead { reading: READING, waba, result: Ok(()) });
-        console.take(Msg::ListRead { reading: READING });
+        console.update(Msg::WabaRead { refresh_id: FIRST_REFRESH, waba, result: Ok(()) });
+        console.update(Msg::RefreshFinished { refresh_id: FIRST_REFRESH });
         console.draw();
-        assert_eq!(console.app.roster().shown(), NUMBERS);
+        assert_eq!(console.app.roster().visible_len(), NUMBERS);
         RefCell::new(console)
     }
 
-    fn take(&mut self, msg: Msg) {
+    fn update(&mut self, msg: Msg) {
         divan::black_box(self.app.update(msg, Clock::System.now()));
     }
 
     fn draw(&mut self) {
         self.buffer.reset();
-        self.app.settle();
+        self.app.apply_list_updates();
         let now = Clock::System.now();
         let area = self.buffer.area;
         let painted = self.view.paint(&self.app, now.instant, &mut self.buffer, area);
-        self.take(Msg::FrameShown { max_scroll: painted.max_scroll });
+        self.update(Msg::FrameShown { max_scroll: painted.max_scroll });
     }
 }
 
 /// A key, and the frame that shows what it did. The second key takes the first one back, so that samples are alike.
 #[divan::bench(args = [(Key::Down, Key::Up), (Key::PageDown, Key::PageUp), (Key::End, Key::Home), (Key::Char('/'), Key::Esc)])]
 fn key_and_frame(bencher: Bencher<'_, '_>, (key, back): (Key, Key)) {
-    let console = Console::loaded();
+    let console = ConsoleBench::loaded();
     bencher
         .with_inputs(|| {
             let mut console = console.borrow_mut();
-            console.take(Msg::KeyPressed(back));
+            console.update(Msg::KeyPressed(back));
             console.draw();
         })
         .bench_local_values(|()| {
             let mut console = console.borrow_mut();
-            console.take(Msg::KeyPressed(key));
+            console.update(Msg::KeyPressed(key));
             console.draw();
         });
 }
@@ -130,15 +130,15 @@ fn key_and_frame(bencher: Bencher<'_, '_>, (key, back): (Key, Key)) {
 /// A frame in which nothing has changed.
 #[divan::bench]
 fn frame(bencher: Bencher<'_, '_>) {
-    let console = Console::loaded();
+    let console = ConsoleBench::loaded();
     bencher.bench_local(|| console.borrow_mut().draw());
 }
 
 /// News of a thousand numbers in one message, and the frame after it.
 #[divan::bench]
 fn progress_and_frame(bencher: Bencher<'_, '_>) {
-    let console = Console::loaded();
-    let changes: Vec<_> = (0..PROGRESS).map(|n| (ChangeId::new(), id(n * 97))).collect();
+    let console = ConsoleBench::loaded();
+    let changes: Vec<_> = (0..PROGRESS_COUNT).map(|n| (ChangeId::new(), id(n * 97))).collect();
     bencher
         .with_inputs(|| {
             let state = |(change, number): &(ChangeId, PhoneNumberId)| Progress {
@@ -150,7 +150,7 @@ fn progress_and_frame(bencher: Bencher<'_, '_>) {
         })
         .bench_local_values(|news| {
             let mut console = console.borrow_mut();
-            console.take(Msg::JobsMoved(news));
+            console.update(Msg::ProgressReceived(news));
             console.draw();
         });
 }
@@ -158,19 +158,19 @@ fn progress_and_frame(bencher: Bencher<'_, '_>) {
 /// The same news, one message each, as they come when the network is no faster than the screen.
 #[divan::bench]
 fn progress_one_by_one(bencher: Bencher<'_, '_>) {
-    let console = Console::loaded();
+    let console = ConsoleBench::loaded();
     let change = ChangeId::new();
     bencher
         .with_inputs(|| {
             let state = |attempt| ChangeState::Sending { attempt };
-            (0..PROGRESS)
+            (0..PROGRESS_COUNT)
                 .map(|n| Progress { change: Some(change), number: id(n * 97), state: state(1) })
                 .collect::<Vec<_>>()
         })
         .bench_local_values(|news| {
             let mut console = console.borrow_mut();
             for progress in news {
-                console.take(Msg::JobsMoved(vec![progress]));
+                console.update(Msg::ProgressReceived(vec![progress]));
             }
             console.draw();
         });

@@ -12,13 +12,13 @@ use pindesk::pin::Pin;
 use pindesk::state::StateDir;
 use tempfile::TempDir;
 
-const AT: UtcTime = UtcTime::from_unix_seconds(1_795_356_302);
+const ENCRYPTED_AT: UtcTime = UtcTime::from_unix_seconds(1_795_356_302);
 
 /// Nobody else has the lock.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// As many as are on their way at once.
-const GROUP: usize = 16;
+const GROUP_SIZE: usize = 16;
 
 /// Public keys, as good as any: nobody holds their private halves.
 const X25519: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -50,24 +50,24 @@ fn change() -> Change {
     }
 }
 
-fn seal(bencher: Bencher<'_, '_>, key: &str) {
+fn bench_encrypt(bencher: Bencher<'_, '_>, key: &str) {
     let recipients = recipients(key);
-    bencher.with_inputs(change).bench_refs(|change| recipients.encrypt(change, AT));
+    bencher.with_inputs(change).bench_refs(|change| recipients.encrypt(change, ENCRYPTED_AT));
 }
 
 #[divan::bench]
-fn seal_to_x25519(bencher: Bencher<'_, '_>) {
-    seal(bencher, X25519);
+fn encrypt_to_x25519(bencher: Bencher<'_, '_>) {
+    bench_encrypt(bencher, X25519);
 }
 
 #[divan::bench]
-fn seal_to_ed25519(bencher: Bencher<'_, '_>) {
-    seal(bencher, ED25519);
+fn encrypt_to_ed25519(bencher: Bencher<'_, '_>) {
+    bench_encrypt(bencher, ED25519);
 }
 
 #[divan::bench]
-fn seal_to_rsa_3072(bencher: Bencher<'_, '_>) {
-    seal(bencher, RSA_3072);
+fn encrypt_to_rsa_3072(bencher: Bencher<'_, '_>) {
+    bench_encrypt(bencher, RSA_3072);
 }
 
 /// Below the build directory, as a temporary one may lie in memory, where a sync costs nothing.
@@ -77,6 +77,6 @@ fn append_a_group_with_sync(bencher: Bencher<'_, '_>) {
     let state = StateDir::open_or_create(&dir.path().join("state")).expect("a state directory");
     let file = EscrowFile::open(&state).expect("the file");
     let recipients = recipients(X25519);
-    let group: Vec<EscrowEntry> = (0..GROUP).map(|_| recipients.encrypt(&change(), AT).expect("sealed")).collect();
-    bencher.bench_local(|| file.lock(PATIENCE).expect("locked").append(&group).expect("appended"));
+    let group: Vec<EscrowEntry> = (0..GROUP_SIZE).map(|_| recipients.encrypt(&change(), ENCRYPTED_AT).expect("sealed")).collect();
+    bencher.bench_local(|| file.lock(LOCK_TIMEOUT).expect("locked").append(&group).expect("appended"));
 }

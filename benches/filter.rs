@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use divan::Bencher;
-use pindesk::console::roster::{Direction, Roster, Sort, SortBy};
+use pindesk::console::roster::{SortDirection, Roster, SortOrder, SortColumn};
 use pindesk::job::ChangeState;
 use pindesk::moment::UtcTime;
 use pindesk::number::{Number, TwoStep, Waba};
 use pindesk::text::CleanText;
 
 const NUMBERS: usize = 100_000;
-const PAGE: usize = 100;
+const PAGE_SIZE: usize = 100;
 
 fn main() {
     divan::main();
@@ -40,23 +40,23 @@ fn wabas() -> Vec<Arc<Waba>> {
     (0..20).map(|n| Arc::new(waba(n))).collect()
 }
 
-fn loaded() -> Roster {
+fn loaded_roster() -> Roster {
     let (mut roster, wabas) = (Roster::default(), wabas());
     for n in 0..NUMBERS {
         roster.upsert(&number(n, &wabas));
     }
     for n in 0..1_000 {
-        roster.set_job(number(n * 13, &wabas).id, ChangeState::Queued);
+        roster.set_change(number(n * 13, &wabas).id, ChangeState::Queued);
     }
     roster.finish_refresh(&[]);
-    roster.settle();
+    roster.apply_updates();
     roster
 }
 
 /// The last key of each text: from the text without it.
 #[divan::bench(args = ["5", "55", "551", "5512", "acme", "+1 555-12", "!london", "two-step:not-set waba:region-1 stores", "request:queued", "id:5512"])]
-fn key(bencher: Bencher<'_, '_>, text: &str) {
-    let roster = RefCell::new(loaded());
+fn filter_key(bencher: Bencher<'_, '_>, text: &str) {
+    let roster = RefCell::new(loaded_roster());
     let before = text.char_indices().next_back().map_or("", |(last, _)| &text[..last]);
     bencher
         .with_inputs(|| {
@@ -67,13 +67,13 @@ fn key(bencher: Bencher<'_, '_>, text: &str) {
         .bench_local_values(|()| roster.borrow_mut().set_filter(text));
 }
 
-#[divan::bench(args = [SortBy::Number, SortBy::Name, SortBy::Waba, SortBy::TwoStep, SortBy::Request])]
-fn sort(bencher: Bencher<'_, '_>, by: SortBy) {
-    let roster = RefCell::new(loaded());
-    let other = if by == SortBy::Number { SortBy::Name } else { SortBy::Number };
+#[divan::bench(args = [SortColumn::Number, SortColumn::Name, SortColumn::Waba, SortColumn::TwoStep, SortColumn::Request])]
+fn sort(bencher: Bencher<'_, '_>, by: SortColumn) {
+    let roster = RefCell::new(loaded_roster());
+    let other = if by == SortColumn::Number { SortColumn::Name } else { SortColumn::Number };
     bencher
-        .with_inputs(|| roster.borrow_mut().set_sort(Sort { by: other, direction: Direction::Up }))
-        .bench_local_values(|()| roster.borrow_mut().set_sort(Sort { by, direction: Direction::Up }));
+        .with_inputs(|| roster.borrow_mut().set_sort(SortOrder { column: other, direction: SortDirection::Ascending }))
+        .bench_local_values(|()| roster.borrow_mut().set_sort(SortOrder { column: by, direction: SortDirection::Ascending }));
 }
 
 /// A thousand pages, and a settling after each, as if a frame were drawn for every page.
@@ -84,8 +84,8 @@ fn load_page_by_page(bencher: Bencher<'_, '_>) {
         let mut roster = Roster::default();
         let mut numbers = numbers.into_iter().peekable();
         while numbers.peek().is_some() {
-            numbers.by_ref().take(PAGE).for_each(|number| roster.upsert(&number));
-            roster.settle();
+            numbers.by_ref().take(PAGE_SIZE).for_each(|number| roster.upsert(&number));
+            roster.apply_updates();
         }
         roster
     });

@@ -26,7 +26,7 @@ use self::queue::NumberList;
 use crate::escrow::Recipients;
 use crate::graph::Graph;
 use crate::job::{Change, JobId, Progress};
-use crate::journal::{Journal, Unresolved};
+use crate::journal::{Journal, UnresolvedChange};
 use crate::moment::{self, Clock, TimePoint};
 use crate::number::{Number, PhoneNumberId, TwoStep};
 use crate::pin::PinChoice;
@@ -82,7 +82,7 @@ impl JobsHandle {
     pub fn start(
         graph: Option<Graph>,
         records: Recorder,
-        unresolved: Vec<Unresolved>,
+        unresolved: Vec<UnresolvedChange>,
         concurrency: usize,
         clock: Clock,
     ) -> (Self, mpsc::UnboundedReceiver<Progress>) {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, ConfigError, Env, Overrides};
-use crate::console::keymap::{BadKey, Keymap};
+use crate::console::keymap::{RebindError, Keymap};
 use crate::process;
 use crate::text::CleanText;
 
@@ -61,16 +61,16 @@ Examples:
 )]
 struct Cli {
     #[command(flatten)]
-    global: Global,
+    global: GlobalArgs,
     #[command(flatten)]
-    demo: Demo,
+    demo: DemoArgs,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CliCommand>,
 }
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-struct Global {
+struct GlobalArgs {
     /// The config file, instead of the usual places
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -102,7 +102,7 @@ struct Global {
 }
 
 #[derive(Debug, Args)]
-struct Demo {
+struct DemoArgs {
     /// Made-up numbers on an embedded simulator: nothing leaves this machine
     #[arg(long = "demo")]
     is_on: bool,
@@ -111,8 +111,8 @@ struct Demo {
         long = "demo-numbers",
         requires = "is_on",
         value_name = "N",
-        default_value_t = simulate::NUMBERS,
-        value_parser = values::whole(0_usize)
+        default_value_t = simulate::DEFAULT_NUMBERS,
+        value_parser = values::integer_at_least(0_usize)
     )]
     numbers: usize,
     /// Another world of numbers
@@ -120,8 +120,8 @@ struct Demo {
         long = "demo-seed",
         requires = "is_on",
         value_name = "N",
-        default_value_t = simulate::SEED,
-        value_parser = values::whole(0_u64)
+        default_value_t = simulate::DEFAULT_SEED,
+        value_parser = values::integer_at_least(0_u64)
     )]
     seed: u64,
     /// How long each answer takes, in milliseconds
@@ -130,7 +130,7 @@ struct Demo {
         requires = "is_on",
         value_name = "MS",
         default_value_t = simulate::DEMO_LATENCY_MS,
-        value_parser = values::whole(0_u64)
+        value_parser = values::integer_at_least(0_u64)
     )]
     latency_ms: u64,
     /// The faults to play, instead of a few of each kind
@@ -139,39 +139,39 @@ struct Demo {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// The configured numbers
     #[command(subcommand)]
-    Numbers(numbers::Command),
+    Numbers(numbers::NumbersCommand),
     /// Set PINs without the screen
     #[command(subcommand)]
-    Pin(pin::Command),
+    Pin(pin::PinCommand),
     /// The PINs that were sealed before they were sent
     #[command(subcommand)]
-    Escrow(escrow::Command),
+    Escrow(escrow::EscrowCommand),
     /// What was set, by job, and what is left of one
     #[command(subcommand)]
-    Jobs(jobs::Command),
+    Jobs(jobs::JobsCommand),
     /// Who did what, and whether the record of it is whole
     #[command(subcommand)]
-    Audit(audit::Command),
+    Audit(audit::AuditCommand),
     /// A stand-in for the Graph API on this machine, for trying things out
     #[command(long_about = crate::simulator::ABOUT)]
-    Simulator(simulate::Options),
+    Simulator(simulate::SimulatorArgs),
 }
 
 /// Why a command ended without having done its work.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum CliError {
     /// The config cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// There is none.
     #[error("{0}")]
-    NoConfig(String),
+    ConfigNotFound(String),
     /// The access token cannot be read, or the client not be set up.
     #[error("{0}")]
-    NoAccess(String),
+    ClientSetup(String),
     /// The state directory, the journal, the recipients or the profile keep PINs from being set.
     #[error("{0}")]
     NotReady(String),
@@ -182,24 +182,24 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Usage(String),
     /// Meta, or the line to it: the text says what, the code how bad.
-    #[error("{text}")]
+    #[error("{message}")]
     Remote {
         /// For people.
-        text: String,
+        message: String,
         /// 3, 7 or 8.
-        code: u8,
+        exit_code: u8,
     },
     /// The system failed us.
-    #[error("{what}: {source}")]
+    #[error("{context}: {source}")]
     System {
         /// What was being done.
-        what: &'static str,
+        context: &'static str,
         /// What the system said.
         source: io::Error,
     },
 }
 
-impl Failure {
+impl CliError {
     /// What keeps PINs from being set, with what lies behind it.
     fn not_ready(error: &dyn std::error::Error) -> Self {
         let mut text = error.to_string();
@@ -214,10 +214,10 @@ impl Failure {
     /// The exit code, as the README lists them.
     const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NoConfig(_) | Self::NoAccess(_) | Self::NotReady(_) => config::EXIT_CODE,
+            Self::Config(_) | Self::ConfigNotFound(_) | Self::ClientSetup(_) | Self::NotReady(_) => config::EXIT_CODE,
             Self::NotConfirmed(_) => 5,
             Self::Usage(_) => 2,
-            Self::Remote { code, .. } => *code,
+            Self::Remote { exit_code: code, .. } => *code,
             Self::System { .. } => 1,
         }
     }
@@ -227,13 +227,13 @@ impl Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     if let Err(error) = process::harden() {
-        complain(&format!("pindesk: {error}"));
+        eprint_line(&format!("pindesk: {error}"));
         return ExitCode::FAILURE;
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            complain(&refusal::words(&error));
+            eprint_line(&refusal::error_message(&error));
             return ExitCode::from(2);
         }
         Err(help) => {
@@ -245,31 +245,31 @@ pub fn main() -> ExitCode {
     match run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            complain(&format!("pindesk: {failure}"));
+            eprint_line(&format!("pindesk: {failure}"));
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
-fn run(cli: &Cli) -> Result<u8, Failure> {
+fn run(cli: &Cli) -> Result<u8, CliError> {
     let (overrides, env) = (cli.global.overrides(), Env::from_process());
     if cli.demo.is_on && cli.command.is_some() {
         let why = "--demo opens the console; a command would go to the numbers of your config. Leave one of them out.";
-        return Err(Failure::Usage(why.to_owned()));
+        return Err(CliError::Usage(why.to_owned()));
     }
     match &cli.command {
-        Some(Command::Numbers(command)) => numbers::run(command, &overrides, &env, &cli.global),
-        Some(Command::Pin(command)) => pin::run(command, &overrides, &env, &cli.global),
-        Some(Command::Escrow(command)) => escrow::run(command, &overrides, &env, &cli.global),
-        Some(Command::Jobs(command)) => jobs::run(command, &overrides, &env, &cli.global),
-        Some(Command::Audit(command)) => audit::run(command, &overrides, &env),
-        Some(Command::Simulator(options)) => simulate::run(options),
+        Some(CliCommand::Numbers(command)) => numbers::run(command, &overrides, &env, &cli.global),
+        Some(CliCommand::Pin(command)) => pin::run(command, &overrides, &env, &cli.global),
+        Some(CliCommand::Escrow(command)) => escrow::run(command, &overrides, &env, &cli.global),
+        Some(CliCommand::Jobs(command)) => jobs::run(command, &overrides, &env, &cli.global),
+        Some(CliCommand::Audit(command)) => audit::run(command, &overrides, &env),
+        Some(CliCommand::Simulator(options)) => simulate::run(options),
         None if cli.demo.is_on => demo::run(&cli.demo, cli.global.state_dir.as_deref(), &cli.global),
         None => console::run(&overrides, &env, &cli.global),
     }
 }
 
-impl Global {
+impl GlobalArgs {
     fn overrides(&self) -> Overrides {
         Overrides {
             config: self.config.clone(),
@@ -281,15 +281,15 @@ impl Global {
 }
 
 /// Says something on standard error. A closed one is no reason to fail.
-fn complain(text: &str) {
+fn eprint_line(text: &str) {
     writeln!(io::stderr(), "{text}").ok();
 }
 
 /// The exit code of what was printed. Nobody reads any more: that is the reader's good right.
-fn closed_pipe(printed: io::Result<()>, code: u8) -> Result<u8, Failure> {
+fn ignore_broken_pipe(printed: io::Result<()>, code: u8) -> Result<u8, CliError> {
     match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::System { what: "cannot write", source: error })
+            Err(CliError::System { context: "cannot write", source: error })
         }
         Ok(()) | Err(_) => Ok(code),
     }
@@ -301,30 +301,30 @@ fn has_terminal() -> bool {
 }
 
 /// The config, for a command that cannot do without.
-fn need_config(overrides: &Overrides, env: &Env) -> Result<Config, Failure> {
-    Config::load(overrides, env)?.ok_or_else(|| Failure::NoConfig(no_config(overrides, env)))
+fn require_config(overrides: &Overrides, env: &Env) -> Result<Config, CliError> {
+    Config::load(overrides, env)?.ok_or_else(|| CliError::ConfigNotFound(config_not_found_message(overrides, env)))
 }
 
 /// What is said where no config file was found.
-fn no_config(overrides: &Overrides, env: &Env) -> String {
+fn config_not_found_message(overrides: &Overrides, env: &Env) -> String {
     let places: Vec<_> = config::search_paths(overrides, env).iter().map(|path| path.display().to_string()).collect();
     let places = CleanText::new(&places.join(", "));
     format!("no config file found ({places}).\nLook around safely:   pindesk --demo")
 }
 
 /// The key table with the operator's own keys in it.
-fn keymap(config: &Config) -> Result<Keymap, ConfigError> {
+fn build_keymap(config: &Config) -> Result<Keymap, ConfigError> {
     let mut keymap = Keymap::default();
     for own in &config.key_overrides {
         keymap.rebind(&own.action, &own.key).map_err(|bad| {
             let told = bad.to_string();
             match bad {
-                BadKey::UnknownAction { .. } | BadKey::Fixed(_) => own.action_error(&told, &[]),
-                BadKey::UnknownKey(_)
-                | BadKey::Forbidden(_)
-                | BadKey::Confirms(_)
-                | BadKey::Clash { .. }
-                | BadKey::Typed { .. } => own.key_error(&told, "a key that is free on every page of this action"),
+                RebindError::UnknownAction { .. } | RebindError::FixedAction(_) => own.action_error(&told, &[]),
+                RebindError::UnknownKey(_)
+                | RebindError::ReservedKey(_)
+                | RebindError::AlsoConfirms(_)
+                | RebindError::Conflict { .. }
+                | RebindError::TypedAsText { .. } => own.key_error(&told, "a key that is free on every page of this action"),
             }
         })?;
     }

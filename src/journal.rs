@@ -36,36 +36,36 @@ use crate::number::{Number, PhoneNumberId};
 use crate::state::{self, StateDir};
 use crate::text::CleanText;
 
-pub use audit::{Action, AuditRow, Broken, Claimed, Reply};
-pub use error::{JournalError, Refused};
-pub use jobs::{JobDetail, JobNumber, JobProgress, JobSummary, NumberState};
-pub use reader::{Reader, Verified};
+pub use audit::{AuditAction, AuditRow, AuditProblem, ClaimedIdentity, ReplySummary};
+pub use error::{JournalError, RecordError};
+pub use jobs::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
+pub use reader::{JournalReader, VerifiedAudit};
 pub use records::{
-    Actor, Event, HistoryLine, Intent, Kind, Opening, PinSource, Plan, Recovered, Rest, Standing, Unresolved,
+    Operator, AuditEvent, HistoryEntry, Intent, JournalKind, JournalOptions, PinSource, JobPlan, RecoveryReport, OutcomeRecord, RecipientsStatus, UnresolvedChange,
 };
-pub use sealed::SealedPin;
+pub use sealed::EncryptedPin;
 
 use audit::HEAD_FILE;
-use cache::Update;
-use error::Failure;
-use ledger::Write;
-use writer::{Gate, RESERVE_FILE, Request, Writer};
+use cache::CacheUpdate;
+use error::StorageError;
+use ledger::WriteOp;
+use writer::{WriteGate, RESERVE_FILE, WriterCommand, Writer};
 
 /// What is kept free for outcomes on a full disk: as many as requests can be on their way at once, each in a transaction of
 /// its own.
 const RESERVE_BYTES: u64 = 64 * (64 << 10);
 
 /// So long another process that writes there is waited for when the journal is opened.
-const PATIENCE: Duration = Duration::from_secs(5);
+const OPEN_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// So long the end of what is being written is waited for: a request's last answer and its record fit in.
-const LAST_WRITES: Duration = Duration::from_secs(38);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(38);
 
 /// A handle of the journal; the thread ends with the last one.
 #[derive(Debug, Clone)]
 pub struct Journal {
-    requests: mpsc::Sender<Request>,
-    gate: Arc<Gate>,
+    commands: mpsc::Sender<WriterCommand>,
+    gate: Arc<WriteGate>,
 }
 
 impl Journal {
@@ -75,33 +75,33 @@ impl Journal {
     /// # Errors
     /// When the directory is read-only, the database is damaged, foreign, newer than this program, or does not sync, or
     /// another process that writes there does not come to an end within 5 s.
-    pub fn open(opening: Opening) -> Result<(Self, Recovered), JournalError> {
+    pub fn open(opening: JournalOptions) -> Result<(Self, RecoveryReport), JournalError> {
         let (dir, clock) = (opening.dir.clone(), opening.clock);
         if !dir.is_writable() {
             return Err(JournalError::ReadOnly { dir: CleanText::new(&dir.path().to_string_lossy()) });
         }
         let escrow = EscrowFile::open(&dir)?;
         #[cfg(debug_assertions)]
-        let (syncs, escrow) = if opening.syncs { (true, escrow) } else { (false, escrow.without_sync()) };
+        let (syncs, escrow) = if opening.sync_writes { (true, escrow) } else { (false, escrow.without_sync()) };
         #[cfg(not(debug_assertions))]
         let syncs = true;
-        let system = |error: std::io::Error| Failure::from(error).into_error(&dir);
-        let lock = escrow.lock(PATIENCE).map_err(|error| Failure::from(error).into_error(&dir))?;
+        let system = |error: std::io::Error| StorageError::from(error).into_journal_error(&dir);
+        let lock = escrow.lock(OPEN_LOCK_TIMEOUT).map_err(|error| StorageError::from(error).into_journal_error(&dir))?;
         let opened = recovery::open(opening, syncs, &lock)?;
         let head_file = dir.open_file(HEAD_FILE, state::OpenMode::ReadWrite)?;
         // Its blocks are on the disk from now on, so that a power cut leaves an older head there, and never half a one.
         opened.head.write(&head_file).and_then(|()| head_file.sync_data()).map_err(system)?;
-        make_reserve(&dir)?;
+        create_reserve_file(&dir)?;
         // The names of files made just now have to last as well.
         dir.sync().map_err(system)?;
-        let identity = schema::Identity::now(&dir).map_err(system)?;
+        let identity = schema::DatabaseIdentity::read(&dir).map_err(system)?;
         drop(lock);
-        let writer = Writer::new(opened.db, escrow, dir.clone(), opened.scribe, clock, head_file, identity);
+        let writer = Writer::new(opened.db, escrow, dir.clone(), opened.context, clock, head_file, identity);
         let (requests, inbox) = mpsc::channel();
-        let gate = Arc::new(Gate::default());
+        let gate = Arc::new(WriteGate::default());
         let passed = Arc::clone(&gate);
         thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(&inbox, &passed)).map_err(system)?;
-        Ok((Self { requests, gate }, opened.recovered))
+        Ok((Self { commands: requests, gate }, opened.report))
     }
 
     /// What [`Journal::open`] would find with these recipients, but for PINs that only the escrow file knows of. It makes and
@@ -109,41 +109,41 @@ impl Journal {
     ///
     /// # Errors
     /// When the database or the escrow file cannot be read.
-    pub fn look(dir: &StateDir, recipients: Option<&Recipients>) -> Result<Recovered, JournalError> {
-        findings::look(dir, &recipients.map(Recipients::fingerprints).unwrap_or_default())
+    pub fn inspect(dir: &StateDir, recipients: Option<&Recipients>) -> Result<RecoveryReport, JournalError> {
+        findings::inspect(dir, &recipients.map(Recipients::fingerprints).unwrap_or_default())
     }
 
     /// Records a confirmed piece of work, durably.
     ///
     /// # Errors
     /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
-    pub async fn begin_job(&self, plan: Plan) -> Result<JobId, Refused> {
+    pub async fn start_job(&self, plan: JobPlan) -> Result<JobId, RecordError> {
         // Every job that is recorded gets its number.
-        self.write(Write::BeginJob(plan)).await?.ok_or_else(writer::ended)
+        self.write(WriteOp::StartJob(plan)).await?.ok_or_else(writer::closed_error)
     }
 
     /// Records, durably, that this process sends what is left of a job: these numbers.
     ///
     /// # Errors
     /// [`Refused::Busy`] where another process is at work on the job, or one of the numbers is not left any more.
-    pub async fn resume_job(&self, job: JobId, numbers: Vec<PhoneNumberId>) -> Result<(), Refused> {
-        self.write(Write::ResumeJob { job, numbers }).await.map(drop)
+    pub async fn resume_job(&self, job: JobId, numbers: Vec<PhoneNumberId>) -> Result<(), RecordError> {
+        self.write(WriteOp::ResumeJob { job, numbers }).await.map(drop)
     }
 
     /// Records that this PIN is about to be sent: durable, in journal and escrow file, when this returns.
     ///
     /// # Errors
     /// [`Refused`]: nothing may be sent.
-    pub async fn intend(&self, intent: Intent) -> Result<(), Refused> {
-        self.write(Write::Intend(intent)).await.map(drop)
+    pub async fn record_intent(&self, intent: Intent) -> Result<(), RecordError> {
+        self.write(WriteOp::RecordIntent(intent)).await.map(drop)
     }
 
     /// Records, durably, that the PIN of a change is about to be sent again.
     ///
     /// # Errors
     /// [`Refused`]: nothing may be sent.
-    pub async fn intend_again(&self, change: ChangeId, number: PhoneNumberId, attempt: u8) -> Result<(), Refused> {
-        self.write(Write::IntendAgain { change, number, attempt }).await.map(drop)
+    pub async fn record_retry(&self, change: ChangeId, number: PhoneNumberId, attempt: u8) -> Result<(), RecordError> {
+        self.write(WriteOp::RecordRetry { change, number, attempt }).await.map(drop)
     }
 
     /// Records what a change came to, durably. A confirmed one settles what was in doubt on its number before.
@@ -151,8 +151,8 @@ impl Journal {
     ///
     /// # Errors
     /// [`Refused::Dead`]: the outcome is known to this process only.
-    pub async fn rest(&self, rest: Rest) -> Result<(), Refused> {
-        self.write(Write::Rest(rest)).await.map(drop)
+    pub async fn record_outcome(&self, rest: OutcomeRecord) -> Result<(), RecordError> {
+        self.write(WriteOp::RecordOutcome(rest)).await.map(drop)
     }
 
     /// Records that a change was refused before its first record, and why. It is handed over when this returns, awaited or
@@ -160,8 +160,8 @@ impl Journal {
     ///
     /// # Errors
     /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
-    pub fn refuse(&self, rest: Rest) -> impl Future<Output = Result<(), Refused>> + use<> {
-        let written = self.write(Write::Refusal(rest));
+    pub fn record_refusal(&self, rest: OutcomeRecord) -> impl Future<Output = Result<(), RecordError>> + use<> {
+        let written = self.write(WriteOp::RecordRefusal(rest));
         async { written.await.map(drop) }
     }
 
@@ -170,30 +170,30 @@ impl Journal {
     ///
     /// # Errors
     /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
-    pub async fn settle(
+    pub async fn resolve(
         &self,
         number: PhoneNumberId,
         changes: Vec<ChangeId>,
         how: Resolution,
         note: Option<CleanText>,
-    ) -> Result<(), Refused> {
-        self.write(Write::Settle { number, changes, how, note }).await.map(drop)
+    ) -> Result<(), RecordError> {
+        self.write(WriteOp::Resolve { number, changes, resolution: how, note }).await.map(drop)
     }
 
     /// Records an event. It is handed over when this returns, awaited or not: a [`Journal::close`] after it writes it.
     ///
     /// # Errors
     /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
-    pub fn note(&self, event: Event) -> impl Future<Output = Result<(), Refused>> + use<> {
-        self.note_all(vec![event])
+    pub fn record_event(&self, event: AuditEvent) -> impl Future<Output = Result<(), RecordError>> + use<> {
+        self.record_events(vec![event])
     }
 
     /// Records events, all of them or none, by one sync.
     ///
     /// # Errors
     /// As [`Self::note`].
-    pub fn note_all(&self, events: Vec<Event>) -> impl Future<Output = Result<(), Refused>> + use<> {
-        let written = self.write(Write::Notes(events));
+    pub fn record_events(&self, events: Vec<AuditEvent>) -> impl Future<Output = Result<(), RecordError>> + use<> {
+        let written = self.write(WriteOp::RecordEvents(events));
         async { written.await.map(drop) }
     }
 
@@ -201,95 +201,95 @@ impl Journal {
     ///
     /// # Errors
     /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
-    pub async fn acknowledge_recipients(&self) -> Result<(), Refused> {
-        self.write(Write::Acknowledge).await.map(drop)
+    pub async fn accept_recipients(&self) -> Result<(), RecordError> {
+        self.write(WriteOp::AcceptRecipients).await.map(drop)
     }
 
     /// Remembers numbers as they were read, over what was remembered of them, in one transaction; once nothing else waits
     /// to be recorded. It is handed over when this returns. A cache: if there is no room or no time for it, it is let go, and
     /// whoever waits is not told.
-    pub fn remember(&self, profile: &str, numbers: Vec<Number>) -> impl Future<Output = ()> + use<> {
-        self.cache(Update::Remember(profile.to_owned(), numbers))
+    pub fn cache_numbers(&self, profile: &str, numbers: Vec<Number>) -> impl Future<Output = ()> + use<> {
+        self.update_cache(CacheUpdate::Upsert(profile.to_owned(), numbers))
     }
 
     /// Forgets numbers that Meta lists no more, after what was handed over before; but for those that were read after
     /// this time: another process may have found them again. Of the same cache.
-    pub fn forget(
+    pub fn remove_cached_numbers(
         &self,
         profile: &str,
         numbers: Vec<PhoneNumberId>,
         read_until: UtcTime,
     ) -> impl Future<Output = ()> + use<> {
-        self.cache(Update::Forget(profile.to_owned(), numbers, read_until))
+        self.update_cache(CacheUpdate::Delete(profile.to_owned(), numbers, read_until))
     }
 
     /// The numbers remembered for a profile, by their ids: the first of them, or those behind one; none at the end.
-    pub async fn remembered(&self, profile: &str, after: Option<PhoneNumberId>) -> Vec<Number> {
-        self.ask(|reply| Request::Remembered(profile.to_owned(), after, reply)).await.unwrap_or_default()
+    pub async fn cached_numbers(&self, profile: &str, after: Option<PhoneNumberId>) -> Vec<Number> {
+        self.send_command(|reply| WriterCommand::GetCachedNumbers(profile.to_owned(), after, reply)).await.unwrap_or_default()
     }
 
     /// What was done with a number, newest first, at most `most` lines.
-    pub async fn history(&self, number: PhoneNumberId, most: usize) -> Vec<HistoryLine> {
-        self.ask(|reply| Request::History(number, most, reply)).await.unwrap_or_default()
+    pub async fn history(&self, number: PhoneNumberId, most: usize) -> Vec<HistoryEntry> {
+        self.send_command(|reply| WriterCommand::GetHistory(number, most, reply)).await.unwrap_or_default()
     }
 
     /// Keeps the thread from writing until the guard is dropped, once what it writes now is done, or 38 s have passed: a
     /// process that is stopped must not keep the others from writing.
     #[must_use]
-    pub fn pause(&self) -> Paused {
-        self.gate.close(LAST_WRITES);
-        Paused { gate: Arc::clone(&self.gate) }
+    pub fn pause(&self) -> PauseGuard {
+        self.gate.pause(FLUSH_TIMEOUT);
+        PauseGuard { gate: Arc::clone(&self.gate) }
     }
 
     /// Waits until everything handed over so far is written, for 38 s at most, and gives back what the system holds for
     /// this process. Other handles are of no use from then on. A pause has to end first.
     pub fn close(self) {
         let (done, at_end) = mpsc::channel();
-        if self.requests.send(Request::Close(done)).is_ok() {
+        if self.commands.send(WriterCommand::Close(done)).is_ok() {
             // An error says that the thread has ended, which is what is waited for, or that it does not.
-            at_end.recv_timeout(LAST_WRITES).ok();
+            at_end.recv_timeout(FLUSH_TIMEOUT).ok();
         }
     }
 
-    fn write(&self, write: Write) -> impl Future<Output = Result<Option<JobId>, Refused>> + use<> {
-        let answer = self.ask(|reply| Request::Write(write, reply));
-        async { answer.await.unwrap_or_else(|| Err(writer::ended())) }
+    fn write(&self, write: WriteOp) -> impl Future<Output = Result<Option<JobId>, RecordError>> + use<> {
+        let answer = self.send_command(|reply| WriterCommand::Write(write, reply));
+        async { answer.await.unwrap_or_else(|| Err(writer::closed_error())) }
     }
 
-    fn cache(&self, update: Update) -> impl Future<Output = ()> + use<> {
-        let done = self.ask(|reply| Request::Cache(update, reply));
+    fn update_cache(&self, update: CacheUpdate) -> impl Future<Output = ()> + use<> {
+        let done = self.send_command(|reply| WriterCommand::UpdateCache(update, reply));
         async { done.await.unwrap_or_default() }
     }
 
     /// Hands the request over now, and awaits the answer later.
-    fn ask<T, F: FnOnce(oneshot::Sender<T>) -> Request>(
+    fn send_command<T, F: FnOnce(oneshot::Sender<T>) -> WriterCommand>(
         &self,
         request: F,
     ) -> impl Future<Output = Option<T>> + use<T, F> {
         let (reply, answer) = oneshot::channel();
         // Where nobody takes it, the reply goes with it, and the answer says so.
-        self.requests.send(request(reply)).ok();
+        self.commands.send(request(reply)).ok();
         async { answer.await.ok() }
     }
 }
 
 /// The journal writes nothing while this lives.
 #[derive(Debug)]
-pub struct Paused {
-    gate: Arc<Gate>,
+pub struct PauseGuard {
+    gate: Arc<WriteGate>,
 }
 
-impl Drop for Paused {
+impl Drop for PauseGuard {
     fn drop(&mut self) {
-        self.gate.open();
+        self.gate.resume();
     }
 }
 
 /// Holds space that is given up when there is no other left. A file system that cannot promise any goes without.
-fn make_reserve(dir: &StateDir) -> Result<(), JournalError> {
+fn create_reserve_file(dir: &StateDir) -> Result<(), JournalError> {
     let file = dir.open_file(RESERVE_FILE, state::OpenMode::ReadWrite)?;
     match fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES) {
         Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
-        Err(errno) => Err(Failure::from(std::io::Error::from(errno)).into_error(dir)),
+        Err(errno) => Err(StorageError::from(std::io::Error::from(errno)).into_journal_error(dir)),
     }
 }

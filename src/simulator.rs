@@ -27,12 +27,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use self::faults::{BadFaultPlan, FaultPlan};
-pub use self::held::Held;
-pub use self::world::{Body, Delivery, EXPIRED_TOKEN, READ_ONLY_TOKEN, Reply, Request, TOKEN, World, WorldSpec, wabas};
+pub use self::faults::{FaultPlanError, FaultPlan};
+pub use self::held::HoldGuard;
+pub use self::world::{RequestBody, Delivery, EXPIRED_TOKEN, READ_ONLY_TOKEN, SimulatedResponse, SimulatedRequest, FULL_ACCESS_TOKEN, World, WorldSpec, wabas};
 
-use self::held::Keeper;
-use self::line::{Line, Lines};
+use self::held::ResponseGate;
+use self::line::{ResetHandle, ResettableListener};
 use crate::moment::Clock;
 use crate::number::PhoneNumberId;
 use crate::pin::PIN_DIGITS;
@@ -57,10 +57,10 @@ Sorting and filtering of lists are ignored; request_code, verify_code and the bu
 const MAX_BODY_BYTES: usize = 64 * 1_024;
 
 /// Between two bytes of a slow answer: the 16 bytes of `{"success":true}` stay within any sensible deadline.
-const SLOW_BYTE_EVERY: Duration = Duration::from_secs(1);
+const SLOW_BYTE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a stopped simulator waits for its clients.
-pub const FAREWELL: Duration = Duration::from_secs(2);
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a simulator is made from.
 #[derive(Debug, Clone)]
@@ -76,8 +76,8 @@ pub struct SimulatorSpec {
 /// A running simulator. Stops when dropped.
 pub struct Simulator {
     address: SocketAddr,
-    desk: Arc<Desk>,
-    serving: JoinHandle<io::Result<()>>,
+    state: Arc<ServerState>,
+    server_task: JoinHandle<io::Result<()>>,
 }
 
 impl fmt::Debug for Simulator {
@@ -87,15 +87,15 @@ impl fmt::Debug for Simulator {
 }
 
 /// What the requests share.
-struct Desk {
+struct ServerState {
     world: Mutex<World>,
     latency: Duration,
-    changes: Arc<Keeper>,
-    reads: Arc<Keeper>,
-    stop: CancellationToken,
+    change_gate: Arc<ResponseGate>,
+    read_gate: Arc<ResponseGate>,
+    stop_token: CancellationToken,
 }
 
-impl Desk {
+impl ServerState {
     /// The world. A panic while it was held would be a bug of its own; the state is still of use to the others.
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
@@ -116,12 +116,12 @@ impl Simulator {
         let address = listener.local_addr()?;
         let world = Mutex::new(World::new(spec.world, spec.faults));
         let (changes, reads, stop) = (Arc::default(), Arc::default(), CancellationToken::new());
-        let desk = Arc::new(Desk { world, latency: spec.latency, changes, reads, stop });
+        let desk = Arc::new(ServerState { world, latency: spec.latency, change_gate: changes, read_gate: reads, stop_token: stop });
         let service = Router::new().fallback(serve).with_state(Arc::clone(&desk));
-        let stopped = desk.stop.clone().cancelled_owned();
-        let server = axum::serve(Lines(listener), service.into_make_service_with_connect_info::<Line>())
+        let stopped = desk.stop_token.clone().cancelled_owned();
+        let server = axum::serve(ResettableListener(listener), service.into_make_service_with_connect_info::<ResetHandle>())
             .with_graceful_shutdown(stopped);
-        Ok(Self { address, desk, serving: tokio::spawn(server.into_future()) })
+        Ok(Self { address, state: desk, server_task: tokio::spawn(server.into_future()) })
     }
 
     /// Where it listens.
@@ -138,8 +138,8 @@ impl Simulator {
 
     /// Cancelling it stops the simulator: silent and slow answers end at once, the others are finished.
     #[must_use]
-    pub fn stopper(&self) -> CancellationToken {
-        self.desk.stop.clone()
+    pub fn stop_token(&self) -> CancellationToken {
+        self.state.stop_token.clone()
     }
 
     /// Waits until the simulator has been stopped and its connections are closed. Clients that hold a connection
@@ -147,12 +147,12 @@ impl Simulator {
     ///
     /// # Errors
     /// The server failed.
-    pub async fn stopped(mut self) -> io::Result<()> {
-        self.desk.stop.cancelled().await;
-        match tokio::time::timeout(FAREWELL, &mut self.serving).await {
+    pub async fn wait_until_stopped(mut self) -> io::Result<()> {
+        self.state.stop_token.cancelled().await;
+        match tokio::time::timeout(SHUTDOWN_TIMEOUT, &mut self.server_task).await {
             Ok(ended) => ended.map_err(io::Error::other)?,
             Err(_too_long) => {
-                self.serving.abort();
+                self.server_task.abort();
                 Ok(())
             }
         }
@@ -161,47 +161,47 @@ impl Simulator {
     /// Keeps back the answers to requests that set a PIN, but for the next `after` of them, until what this returns is
     /// dropped.
     #[must_use]
-    pub fn hold_changes(&self, after: usize) -> Held {
-        self.desk.changes.hold(after)
+    pub fn hold_changes(&self, after: usize) -> HoldGuard {
+        self.state.change_gate.hold(after)
     }
 
     /// As [`Simulator::hold_changes`], for requests that read.
     #[must_use]
-    pub fn hold_reads(&self, after: usize) -> Held {
-        self.desk.reads.hold(after)
+    pub fn hold_reads(&self, after: usize) -> HoldGuard {
+        self.state.read_gate.hold(after)
     }
 
     /// The PIN that is in force on a number: the last one set, or the one it had at the start.
     #[must_use]
     pub fn pin_in_force(&self, id: &PhoneNumberId) -> Option<[u8; PIN_DIGITS]> {
-        self.desk.world().pin_in_force(id)
+        self.state.world().pin_in_force(id)
     }
 
     /// Every well-formed PIN that requests for a number carried, in the order of their arrival, refused ones too.
     #[must_use]
     pub fn pins_sent(&self, id: &PhoneNumberId) -> Vec<[u8; PIN_DIGITS]> {
-        self.desk.world().pins_sent(id).to_vec()
+        self.state.world().pins_sent(id).to_vec()
     }
 
     /// How many requests to set a PIN came, whatever they were answered.
     #[must_use]
-    pub fn pin_requests(&self) -> usize {
-        self.desk.world().pin_requests()
+    pub fn pin_request_count(&self) -> usize {
+        self.state.world().pin_request_count()
     }
 }
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        self.desk.stop.cancel();
+        self.state.stop_token.cancel();
     }
 }
 
 async fn serve(
-    State(desk): State<Arc<Desk>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    State(desk): State<Arc<ServerState>>,
+    ConnectInfo(line): ConnectInfo<ResetHandle>,
     request: axum::extract::Request,
 ) -> Response {
-    let Ok(request) = read(request).await else {
+    let Ok(request) = read_request(request).await else {
         let mut response = Response::new(HttpBody::empty());
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return response;
@@ -210,28 +210,28 @@ async fn serve(
         tokio::time::sleep(desk.latency).await;
     }
     let now = Clock::System.at(tokio::time::Instant::now().into_std());
-    let keeper = if request.method == "GET" { &desk.reads } else { &desk.changes };
-    let reply = desk.world().answer(&request, now);
-    desk.stop.run_until_cancelled(keeper.pass()).await;
+    let keeper = if request.method == "GET" { &desk.read_gate } else { &desk.change_gate };
+    let reply = desk.world().handle_request(&request, now);
+    desk.stop_token.run_until_cancelled(keeper.wait_until_open()).await;
     match reply.delivery {
-        Delivery::Whole | Delivery::Slowly | Delivery::CutShort => {}
-        Delivery::Reset => line.break_off(),
+        Delivery::Complete | Delivery::Slow | Delivery::Truncated => {}
+        Delivery::Reset => line.reset(),
         Delivery::Never => {
-            desk.stop.cancelled().await;
-            line.break_off();
+            desk.stop_token.cancelled().await;
+            line.reset();
         }
     }
-    respond(reply, desk.stop.clone())
+    http_response(reply, desk.stop_token.clone())
 }
 
 /// The body was too long, or broke off.
-struct Unreadable;
+struct UnreadableBody;
 
-async fn read(request: axum::extract::Request) -> Result<Request, Unreadable> {
+async fn read_request(request: axum::extract::Request) -> Result<SimulatedRequest, UnreadableBody> {
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Unreadable)?;
+    let bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| UnreadableBody)?;
     let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(Request {
+    Ok(SimulatedRequest {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -241,13 +241,13 @@ async fn read(request: axum::extract::Request) -> Result<Request, Unreadable> {
     })
 }
 
-async fn read_body(content_type: &str, parts: Parts, bytes: Bytes) -> Body {
+async fn read_body(content_type: &str, parts: Parts, bytes: Bytes) -> RequestBody {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
-        _ if bytes.is_empty() => Body::Empty,
-        "application/json" => Body::Json(bytes.into()),
-        "multipart/form-data" => Body::Parts(read_parts(parts, bytes).await),
-        _ => Body::Form(bytes.into()),
+        _ if bytes.is_empty() => RequestBody::Empty,
+        "application/json" => RequestBody::Json(bytes.into()),
+        "multipart/form-data" => RequestBody::Multipart(read_parts(parts, bytes).await),
+        _ => RequestBody::Form(bytes.into()),
     }
 }
 
@@ -264,12 +264,12 @@ async fn read_parts(parts: Parts, bytes: Bytes) -> Vec<(String, String)> {
     found
 }
 
-fn respond(reply: Reply, stop: CancellationToken) -> Response {
+fn http_response(reply: SimulatedResponse, stop: CancellationToken) -> Response {
     let length = reply.body.len();
     let body = match reply.delivery {
-        Delivery::Whole | Delivery::Never | Delivery::Reset => HttpBody::from(reply.body),
-        Delivery::CutShort => cut_short(reply.body),
-        Delivery::Slowly => slowly(reply.body, stop),
+        Delivery::Complete | Delivery::Never | Delivery::Reset => HttpBody::from(reply.body),
+        Delivery::Truncated => truncated_body(reply.body),
+        Delivery::Slow => slow_body(reply.body, stop),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -285,7 +285,7 @@ fn respond(reply: Reply, stop: CancellationToken) -> Response {
 }
 
 /// Half of the body, then an error, on which the server closes the connection.
-fn cut_short(mut body: Vec<u8>) -> HttpBody {
+fn truncated_body(mut body: Vec<u8>) -> HttpBody {
     body.truncate(body.len() / 2);
     HttpBody::from_stream(stream::unfold(Some(body), async |half| {
         if let Some(half) = half {
@@ -298,10 +298,10 @@ fn cut_short(mut body: Vec<u8>) -> HttpBody {
 }
 
 /// One byte at a time, until the simulator stops.
-fn slowly(body: Vec<u8>, stop: CancellationToken) -> HttpBody {
+fn slow_body(body: Vec<u8>, stop: CancellationToken) -> HttpBody {
     let bytes = stream::unfold((body.into_iter(), stop), async |(mut rest, stop)| {
         let byte = rest.next()?;
-        stop.run_until_cancelled(tokio::time::sleep(SLOW_BYTE_EVERY)).await?;
+        stop.run_until_cancelled(tokio::time::sleep(SLOW_BYTE_INTERVAL)).await?;
         Some((Ok::<_, Infallible>(Bytes::from(vec![byte])), (rest, stop)))
     });
     HttpBody::from_stream(bytes)

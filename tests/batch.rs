@@ -20,17 +20,17 @@ use pindesk::batch::{JobsHandle, Recorder, StatusRead};
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::graph::Graph;
 use pindesk::job::{StatusBefore, Change, ChangeId, InDoubtDetails, JobId, ChangeState, LATE_ARRIVAL_WINDOW, MAX_ATTEMPTS, Progress, Resolution};
-use pindesk::journal::{PinSource, Plan, Recovered};
+use pindesk::journal::{PinSource, JobPlan, RecoveryReport};
 use pindesk::moment::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::outcome::{DoubtReason, NotSentReason, NotApplied};
 use pindesk::pin::{Pin, PinChoice};
-use pindesk::simulator::{EXPIRED_TOKEN, FaultPlan, Simulator, SimulatorSpec, TOKEN, WorldSpec};
+use pindesk::simulator::{EXPIRED_TOKEN, FaultPlan, Simulator, SimulatorSpec, FULL_ACCESS_TOKEN, WorldSpec};
 use pindesk::text::CleanText;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use support::books::Books;
-use support::faultd::{Faultd, Say};
+use support::books::StateFixture;
+use support::faultd::{ScriptedServer, ScriptStep};
 
 fn id(n: u64) -> PhoneNumberId {
     (200_000_000_000_000 + n).to_string().parse().expect("an id")
@@ -41,7 +41,7 @@ fn waba(n: u64) -> pindesk::number::WabaId {
 }
 
 /// A PIN of this number's own.
-fn digits(n: u64) -> [u8; 6] {
+fn pin_digits(n: u64) -> [u8; 6] {
     format!("{:06}", n * 7_919 % 1_000_000).into_bytes().try_into().expect("six digits")
 }
 
@@ -53,7 +53,7 @@ fn change(n: u64) -> Change {
         status_before: StatusBefore { two_step: TwoStep::NotSet, read_at: None },
         number: id(n),
         waba: None,
-        pin: Pin::parse(&digits(n)).expect("a PIN"),
+        pin: Pin::parse(&pin_digits(n)).expect("a PIN"),
     }
 }
 
@@ -62,7 +62,7 @@ fn changes(count: u64) -> Vec<Change> {
 }
 
 /// A list of numbers, odd ones of WABA 1 and even ones of WABA 2.
-fn list(count: u64) -> Arc<Vec<Number>> {
+fn number_list(count: u64) -> Arc<Vec<Number>> {
     let wabas = [2, 1].map(|n| Arc::new(Waba { id: waba(n), name: None }));
     let number = |n: u64| Number {
         waba: Some(Arc::clone(&wabas[usize::from(n % 2 == 1)])),
@@ -80,96 +80,96 @@ fn graph(url: &str, token: &str) -> Graph {
     Graph::new(&endpoint, Credentials { token, app_secret: None }, 64).expect("a client")
 }
 
-async fn simulator(numbers: usize, latency: Duration, faults: &str) -> Simulator {
+async fn start_simulator(numbers: usize, latency: Duration, faults: &str) -> Simulator {
     let faults = FaultPlan::parse(faults).expect("a plan");
     let spec = SimulatorSpec { world: WorldSpec::new(numbers, 1), latency, faults };
     Simulator::start("127.0.0.1:0".parse().expect("an address"), spec).await.expect("a simulator")
 }
 
 /// A batch, what it records, and everything it told.
-struct Desk {
-    batch: JobsHandle,
+struct JobsFixture {
+    jobs: JobsHandle,
     progress: UnboundedReceiver<Progress>,
-    told: HashMap<PhoneNumberId, Vec<ChangeState>>,
+    states: HashMap<PhoneNumberId, Vec<ChangeState>>,
     records: Recorder,
-    books: Books,
+    state: StateFixture,
 }
 
-impl Desk {
+impl JobsFixture {
     async fn new(url: &str, token: &str, concurrency: usize) -> Self {
-        Self::with(Books::without_recipients(), Clock::System, Some(graph(url, token)), concurrency).await
+        Self::with_parts(StateFixture::without_recipients(), Clock::System, Some(graph(url, token)), concurrency).await
     }
 
-    async fn on(simulator: &Simulator, concurrency: usize) -> Self {
-        Self::new(&simulator.base_url(), TOKEN, concurrency).await
+    async fn for_simulator(simulator: &Simulator, concurrency: usize) -> Self {
+        Self::new(&simulator.base_url(), FULL_ACCESS_TOKEN, concurrency).await
     }
 
-    async fn with(books: Books, clock: Clock, graph: Option<Graph>, concurrency: usize) -> Self {
-        let (records, recovered) = books.open(clock);
-        let plan = Plan { profile: CleanText::new("acme"), pins: PinSource::Given, numbers: Vec::new() };
-        records.journal.begin_job(plan).await.expect("a job");
-        let Recovered { unresolved, .. } = recovered;
+    async fn with_parts(books: StateFixture, clock: Clock, graph: Option<Graph>, concurrency: usize) -> Self {
+        let (records, recovered) = books.open_journal(clock);
+        let plan = JobPlan { profile: CleanText::new("acme"), pin_source: PinSource::Given, numbers: Vec::new() };
+        records.journal.start_job(plan).await.expect("a job");
+        let RecoveryReport { unresolved, .. } = recovered;
         let (batch, progress) = JobsHandle::start(graph, records.clone(), unresolved, concurrency, clock);
-        Self { batch, progress, told: HashMap::new(), records, books }
+        Self { jobs: batch, progress, states: HashMap::new(), records, state: books }
     }
 
     /// What an earlier run left behind, told before anything else.
-    fn hear_what_is_left(&mut self) -> Vec<InDoubtDetails> {
+    fn take_recovered(&mut self) -> Vec<InDoubtDetails> {
         let mut left = Vec::new();
         while let Ok(progress) = self.progress.try_recv() {
-            left.push(in_doubt(&progress.state).clone());
+            left.push(expect_in_doubt(&progress.state).clone());
         }
         left
     }
 
     /// Ends as a program does, and gives back what it recorded.
-    async fn close(mut self) -> Books {
-        self.settle().await;
+    async fn close(mut self) -> StateFixture {
+        self.stop_and_drain().await;
         self.records.journal.close();
-        self.books
+        self.state
     }
 
     /// Hears news until it has heard so many for which this holds.
-    async fn hear(&mut self, mut count: usize, is_meant: impl Fn(&Progress) -> bool) {
+    async fn receive_until(&mut self, mut count: usize, is_meant: impl Fn(&Progress) -> bool) {
         while count > 0 {
             let progress = self.progress.recv().await.expect("the batch goes on");
             count -= usize::from(is_meant(&progress));
-            self.told.entry(progress.number).or_default().push(progress.state);
+            self.states.entry(progress.number).or_default().push(progress.state);
         }
     }
 
-    async fn rest(&mut self, count: usize) {
-        self.hear(count, |progress| !progress.state.is_running()).await;
+    async fn wait_until_finished(&mut self, count: usize) {
+        self.receive_until(count, |progress| !progress.state.is_running()).await;
     }
 
     /// Waits until nothing is on its way, and hears what is left to hear.
-    async fn settle(&mut self) {
+    async fn stop_and_drain(&mut self) {
         let (at_rest, waiter) = blocking::channel();
-        self.batch.stop_and_notify(at_rest);
+        self.jobs.stop_and_notify(at_rest);
         while waiter.try_recv() == Err(blocking::TryRecvError::Empty) {
             // Pretended time: the clock only moves on while nobody has anything to do.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         while let Ok(progress) = self.progress.try_recv() {
-            self.told.entry(progress.number).or_default().push(progress.state);
+            self.states.entry(progress.number).or_default().push(progress.state);
         }
     }
 
     /// What a number's states were, in words: `queued sending retry … set 2` with the number of tries.
-    fn story(&self, n: u64) -> String {
-        self.told[&id(n)].iter().map(word).collect::<Vec<_>>().join(" ")
+    fn state_history(&self, n: u64) -> String {
+        self.states[&id(n)].iter().map(state_label).collect::<Vec<_>>().join(" ")
     }
 
-    fn last(&self, n: u64) -> &ChangeState {
-        self.told[&id(n)].last().expect("a state")
+    fn last_state(&self, n: u64) -> &ChangeState {
+        self.states[&id(n)].last().expect("a state")
     }
 
-    fn count(&self, is_meant: impl Fn(&ChangeState) -> bool) -> usize {
-        self.told.values().filter(|states| states.last().is_some_and(&is_meant)).count()
+    fn count_last_states(&self, is_meant: impl Fn(&ChangeState) -> bool) -> usize {
+        self.states.values().filter(|states| states.last().is_some_and(&is_meant)).count()
     }
 }
 
-fn word(state: &ChangeState) -> String {
+fn state_label(state: &ChangeState) -> String {
     match state {
         ChangeState::Queued | ChangeState::Waiting { in_doubt: false, .. } => state.as_str().to_owned(),
         ChangeState::Waiting { in_doubt: true, .. } => "retry?".to_owned(),
@@ -191,36 +191,36 @@ fn is_token_refused(state: &ChangeState) -> bool {
 }
 
 /// A batch of one request at a time, on a clock that is moved by hand.
-async fn by_hand(simulator: &Simulator, books: Books) -> (Desk, &'static ManualClock) {
+async fn with_manual_clock(simulator: &Simulator, books: StateFixture) -> (JobsFixture, &'static ManualClock) {
     let utc = UtcTime::from_unix_seconds(1_795_356_189);
     let time = ManualClock::new_leaked(TimePoint { instant: tokio::time::Instant::now().into_std(), utc });
-    let graph = graph(&simulator.base_url(), TOKEN);
-    (Desk::with(books, Clock::Manual(time), Some(graph), 1).await, time)
+    let graph = graph(&simulator.base_url(), FULL_ACCESS_TOKEN);
+    (JobsFixture::with_parts(books, Clock::Manual(time), Some(graph), 1).await, time)
 }
 
-fn pass(time: &ManualClock, by: Duration) {
+fn advance_clock(time: &ManualClock, by: Duration) {
     time.set(time.now().plus(by));
 }
 
 /// Another PIN for a number.
-fn newer(n: u64) -> Change {
-    Change { pin: Pin::parse(&digits(n + 1)).expect("a PIN"), ..change(n) }
+fn change_with_other_pin(n: u64) -> Change {
+    Change { pin: Pin::parse(&pin_digits(n + 1)).expect("a PIN"), ..change(n) }
 }
 
 /// Faults that leave the first change of a number in doubt, applied or not.
-fn four_resets(n: u64, answer: &str) -> String {
+fn four_faults(n: u64, answer: &str) -> String {
     format!("[[fault]]\nnumber = \"{}\"\ntimes = 4\nanswer = \"{answer}\"\n", id(n))
 }
 
 /// How a number stands that is in doubt.
 #[track_caller]
-fn in_doubt(state: &ChangeState) -> &InDoubtDetails {
+fn expect_in_doubt(state: &ChangeState) -> &InDoubtDetails {
     let ChangeState::InDoubt(standing) = state else { panic!("{state:?}") };
     standing
 }
 
 /// True if the second state may follow the first.
-fn may_follow(before: &ChangeState, after: &ChangeState) -> bool {
+fn is_valid_transition(before: &ChangeState, after: &ChangeState) -> bool {
     match before {
         ChangeState::Queued => matches!(after, ChangeState::Sending { attempt: 1 } | ChangeState::NotSent(..)),
         ChangeState::Sending { attempt } => match after {
@@ -274,45 +274,45 @@ fn random_faults(numbers: u64) -> String {
 #[tokio::test(start_paused = true)]
 async fn whatever_goes_wrong_every_try_carries_the_same_pin_and_what_is_told_is_true() {
     const NUMBERS: u64 = 3_000;
-    let simulator = simulator(3_000, Duration::from_millis(20), &random_faults(NUMBERS)).await;
+    let simulator = start_simulator(3_000, Duration::from_millis(20), &random_faults(NUMBERS)).await;
     let before: Vec<_> = (1..=NUMBERS).map(|n| simulator.pin_in_force(&id(n))).collect();
-    let mut desk = Desk::on(&simulator, 16).await;
-    desk.batch.set_pins(changes(NUMBERS));
-    desk.rest(3_000).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 16).await;
+    desk.jobs.set_pins(changes(NUMBERS));
+    desk.wait_until_finished(3_000).await;
     let mut tries_in_all = 0;
     for (n, before) in (1..).zip(before) {
-        let states = &desk.told[&id(n)];
+        let states = &desk.states[&id(n)];
         assert_eq!(states[0], ChangeState::Queued);
-        assert!(states.windows(2).all(|pair| may_follow(&pair[0], &pair[1])), "{}", desk.story(n));
+        assert!(states.windows(2).all(|pair| is_valid_transition(&pair[0], &pair[1])), "{}", desk.state_history(n));
         let sent = simulator.pins_sent(&id(n));
-        assert!(sent.len() <= usize::from(MAX_ATTEMPTS) && sent.iter().all(|pin| *pin == digits(n)), "{n}: {sent:?}");
+        assert!(sent.len() <= usize::from(MAX_ATTEMPTS) && sent.iter().all(|pin| *pin == pin_digits(n)), "{n}: {sent:?}");
         tries_in_all += sent.len();
         let in_force = simulator.pin_in_force(&id(n));
-        match desk.last(n) {
+        match desk.last_state(n) {
             ChangeState::Set(finished) => {
-                assert_eq!((in_force, usize::from(finished.attempts)), (Some(digits(n)), sent.len()), "{n}");
+                assert_eq!((in_force, usize::from(finished.attempts)), (Some(pin_digits(n)), sent.len()), "{n}");
             }
             ChangeState::Failed(..) | ChangeState::NotSent(..) => assert_eq!(in_force, before, "{n}: nothing was changed"),
-            ChangeState::InDoubt(..) => assert!(in_force == before || in_force == Some(digits(n)), "{n}"),
+            ChangeState::InDoubt(..) => assert!(in_force == before || in_force == Some(pin_digits(n)), "{n}"),
             ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } | ChangeState::Resolved(..) => {
                 unreachable!("at rest, and nobody settled anything")
             }
         }
     }
-    assert!(desk.count(is_set) > 2_500 && tries_in_all > 3_750, "{tries_in_all} tries");
-    assert!(desk.count(|state| matches!(state, ChangeState::InDoubt(..))) > 0);
-    assert!(desk.count(|state| matches!(state, ChangeState::Failed(..))) > 0);
+    assert!(desk.count_last_states(is_set) > 2_500 && tries_in_all > 3_750, "{tries_in_all} tries");
+    assert!(desk.count_last_states(|state| matches!(state, ChangeState::InDoubt(..))) > 0);
+    assert!(desk.count_last_states(|state| matches!(state, ChangeState::Failed(..))) > 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_change_is_tried_four_times_in_all_and_stays_in_doubt() {
     let faults = "[[fault]]\nevery = 1\nanswer = \"reset-before\"";
-    let simulator = simulator(10, Duration::ZERO, faults).await;
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
+    let simulator = start_simulator(10, Duration::ZERO, faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
     let story = "queued sending-1 retry? sending-2 retry? sending-3 retry? sending-4 no-answer after 4";
-    assert_eq!((desk.story(1).as_str(), simulator.pin_requests()), (story, 4));
+    assert_eq!((desk.state_history(1).as_str(), simulator.pin_request_count()), (story, 4));
 }
 
 #[tokio::test(start_paused = true)]
@@ -323,30 +323,30 @@ async fn a_throttled_number_is_asked_again_later_and_a_refused_one_is_not() {
         id(1),
         id(2)
     );
-    let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2).await;
+    let simulator = start_simulator(10, Duration::ZERO, &faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
     let start = tokio::time::Instant::now();
-    desk.batch.set_pins(changes(2));
-    desk.rest(2).await;
-    assert_eq!(desk.story(1), "queued sending-1 retry sending-2 retry sending-3 set after 3");
-    assert_eq!(desk.story(2), "queued sending-1 failed after 1");
+    desk.jobs.set_pins(changes(2));
+    desk.wait_until_finished(2).await;
+    assert_eq!(desk.state_history(1), "queued sending-1 retry sending-2 retry sending-3 set after 3");
+    assert_eq!(desk.state_history(2), "queued sending-1 failed after 1");
     assert!(start.elapsed() >= Duration::from_secs(10), "5 s at least before each repeat");
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_requests_than_allowed_are_on_their_way_at_once() {
-    let silent = Faultd::start(vec![vec![Say::Hold]]).await;
-    let mut desk = Desk::new(&silent.url(), TOKEN, 5).await;
-    desk.batch.set_pins(changes(40));
+    let silent = ScriptedServer::start(vec![vec![ScriptStep::Stall]]).await;
+    let mut desk = JobsFixture::new(&silent.url(), FULL_ACCESS_TOKEN, 5).await;
+    desk.jobs.set_pins(changes(40));
     tokio::time::sleep(Duration::from_secs(29)).await;
     assert_eq!((silent.requests().len(), silent.connections()), (5, 5));
     // The five in doubt keep their places: a crash now must not leave more than five in doubt.
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(silent.requests().len(), 10);
-    desk.settle().await;
+    desk.stop_and_drain().await;
     let (mut in_doubt, mut not_sent) = (0, 0);
     for n in 1..=40 {
-        let state = desk.last(n);
+        let state = desk.last_state(n);
         if matches!(state, ChangeState::InDoubt(standing)
             if standing.send_history.attempts() == 2 && matches!(standing.reason, DoubtReason::TimedOut { .. }))
         {
@@ -361,15 +361,15 @@ async fn no_more_requests_than_allowed_are_on_their_way_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_access_token_stops_the_rest() {
     let faults = "[[fault]]\nevery = 1\nafter = 100\nanswer = { code = 190, status = 401 }";
-    let simulator = simulator(5_000, Duration::from_millis(50), faults).await;
-    let mut desk = Desk::on(&simulator, 16).await;
-    desk.batch.set_pins(changes(5_000));
-    desk.rest(5_000).await;
-    let requests = simulator.pin_requests();
+    let simulator = start_simulator(5_000, Duration::from_millis(50), faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 16).await;
+    desk.jobs.set_pins(changes(5_000));
+    desk.wait_until_finished(5_000).await;
+    let requests = simulator.pin_request_count();
     assert!(requests <= 100 + 16, "{requests} requests");
-    assert_eq!(desk.count(is_set), 100);
-    assert_eq!(desk.count(is_token_refused), 5_000 - requests);
-    assert_eq!(desk.count(|state| matches!(state, ChangeState::Failed(..))), requests - 100);
+    assert_eq!(desk.count_last_states(is_set), 100);
+    assert_eq!(desk.count_last_states(is_token_refused), 5_000 - requests);
+    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::Failed(..))), requests - 100);
 }
 
 #[tokio::test(start_paused = true)]
@@ -381,42 +381,42 @@ async fn a_refused_access_token_ends_the_wait_for_a_repeat_too() {
         id(2),
         id(3)
     );
-    let simulator = simulator(10, Duration::ZERO, &faults).await;
+    let simulator = start_simulator(10, Duration::ZERO, &faults).await;
     // What is in doubt keeps its permit while it waits, what Meta refused does not.
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(changes(5));
-    desk.rest(5).await;
-    assert_eq!(desk.story(2), "queued sending-1 retry failed after 1", "Meta refused it: that much is known");
-    assert_eq!(desk.story(3), "queued sending-1 failed after 1");
-    assert!(is_token_refused(desk.last(4)) && is_token_refused(desk.last(5)));
-    let doubt = &in_doubt(desk.last(1)).reason;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(changes(5));
+    desk.wait_until_finished(5).await;
+    assert_eq!(desk.state_history(2), "queued sending-1 retry failed after 1", "Meta refused it: that much is known");
+    assert_eq!(desk.state_history(3), "queued sending-1 failed after 1");
+    assert!(is_token_refused(desk.last_state(4)) && is_token_refused(desk.last_state(5)));
+    let doubt = &expect_in_doubt(desk.last_state(1)).reason;
     assert!(matches!(doubt, DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(NotSentReason::TokenRefused), .. }), "{doubt:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_sends_nothing_new_and_awaits_what_is_on_its_way() {
-    let simulator = simulator(200, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 4).await;
-    desk.batch.set_pins(changes(100));
-    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
-    desk.settle().await;
-    assert_eq!(simulator.pin_requests(), 4);
-    assert_eq!(desk.count(is_set), 4);
-    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))), 96);
+    let simulator = start_simulator(200, Duration::from_secs(1), "").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 4).await;
+    desk.jobs.set_pins(changes(100));
+    desk.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    desk.stop_and_drain().await;
+    assert_eq!(simulator.pin_request_count(), 4);
+    assert_eq!(desk.count_last_states(is_set), 4);
+    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))), 96);
     // A stop is no end: what comes later is sent.
-    desk.batch.set_pins(vec![change(50)]);
-    desk.rest(1).await;
-    assert_eq!(desk.story(50), "queued not-sent after 0 queued sending-1 set after 1");
+    desk.jobs.set_pins(vec![change(50)]);
+    desk.wait_until_finished(1).await;
+    assert_eq!(desk.state_history(50), "queued not-sent after 0 queued sending-1 set after 1");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_before_the_first_turn_sends_nothing_at_all() {
-    let simulator = simulator(200, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 4).await;
-    desk.batch.set_pins(changes(100));
-    desk.settle().await;
-    assert_eq!(simulator.pin_requests(), 0);
-    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))), 100);
+    let simulator = start_simulator(200, Duration::from_secs(1), "").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 4).await;
+    desk.jobs.set_pins(changes(100));
+    desk.stop_and_drain().await;
+    assert_eq!(simulator.pin_request_count(), 0);
+    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))), 100);
 }
 
 #[tokio::test(start_paused = true)]
@@ -426,28 +426,28 @@ async fn a_stop_brings_waiting_changes_to_rest_with_what_is_known_of_them() {
         id(1),
         id(2)
     );
-    let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(changes(2));
-    desk.hear(2, |progress| matches!(progress.state, ChangeState::Waiting { attempt: 2, .. })).await;
-    let requests = simulator.pin_requests();
-    desk.settle().await;
-    assert_eq!(simulator.pin_requests(), requests);
-    assert!(matches!(desk.last(1), ChangeState::InDoubt(..)), "{}", desk.story(1));
-    assert_eq!(desk.story(2), "queued sending-1 retry failed after 1");
+    let simulator = start_simulator(10, Duration::ZERO, &faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(changes(2));
+    desk.receive_until(2, |progress| matches!(progress.state, ChangeState::Waiting { attempt: 2, .. })).await;
+    let requests = simulator.pin_request_count();
+    desk.stop_and_drain().await;
+    assert_eq!(simulator.pin_request_count(), requests);
+    assert!(matches!(desk.last_state(1), ChangeState::InDoubt(..)), "{}", desk.state_history(1));
+    assert_eq!(desk.state_history(2), "queued sending-1 retry failed after 1");
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_handle_the_batch_stops_and_ends() {
-    let simulator = simulator(200, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 4).await;
-    desk.batch.set_pins(changes(100));
-    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
-    let Desk { batch, mut progress, .. } = desk;
-    drop(batch);
+    let simulator = start_simulator(200, Duration::from_secs(1), "").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 4).await;
+    desk.jobs.set_pins(changes(100));
+    desk.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    let JobsFixture { jobs, mut progress, .. } = desk;
+    drop(jobs);
     let mut ends = HashMap::<_, usize>::new();
     while let Some(Progress { state, .. }) = progress.recv().await {
-        *ends.entry(word(&state)).or_default() += 1;
+        *ends.entry(state_label(&state)).or_default() += 1;
     }
     assert_eq!(ends, [("set after 1".to_owned(), 4), ("not-sent after 0".to_owned(), 96)].into());
 }
@@ -459,40 +459,40 @@ async fn a_later_refusal_does_not_clear_an_earlier_doubt() {
          [[fault]]\nnumber = \"{0}\"\nanswer = {{ code = 100, status = 400 }}",
         id(1)
     );
-    let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
-    assert_eq!(desk.story(1), "queued sending-1 retry? sending-2 no-answer after 2");
-    let doubt = &in_doubt(desk.last(1)).reason;
+    let simulator = start_simulator(10, Duration::ZERO, &faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
+    assert_eq!(desk.state_history(1), "queued sending-1 retry? sending-2 no-answer after 2");
+    let doubt = &expect_in_doubt(desk.last_state(1)).reason;
     let words = matches!(doubt, DoubtReason::EarlierAttemptInDoubt { earlier, last: NotApplied::Refused(fault) }
         if matches!(**earlier, DoubtReason::ConnectionLost { .. }) && fault.code == 100);
     assert!(words, "both are told: {doubt:?}");
-    assert_eq!(simulator.pin_in_force(&id(1)), Some(digits(1)), "and it was in force indeed");
+    assert_eq!(simulator.pin_in_force(&id(1)), Some(pin_digits(1)), "and it was in force indeed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_pin_in_doubt_is_sent_again_by_hand_until_it_is_confirmed() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 5\nanswer = \"reset-before\"", id(1));
-    let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
+    let simulator = start_simulator(10, Duration::ZERO, &faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
     // Asked for twice, and sent once.
-    desk.batch.resend(id(1));
-    desk.batch.resend(id(1));
-    desk.rest(1).await;
+    desk.jobs.resend(id(1));
+    desk.jobs.resend(id(1));
+    desk.wait_until_finished(1).await;
     // Nothing is in doubt any more.
-    desk.batch.resend(id(1));
+    desk.jobs.resend(id(1));
     tokio::time::sleep(Duration::from_mins(1)).await;
-    desk.settle().await;
+    desk.stop_and_drain().await;
     assert_eq!(
-        desk.story(1),
+        desk.state_history(1),
         "queued sending-1 retry? sending-2 retry? sending-3 retry? sending-4 no-answer after 4 \
          queued sending-1 retry? sending-2 set after 6"
     );
-    assert_eq!(simulator.pins_sent(&id(1)), [digits(1); 6]);
-    assert_eq!(simulator.pin_in_force(&id(1)), Some(digits(1)));
+    assert_eq!(simulator.pins_sent(&id(1)), [pin_digits(1); 6]);
+    assert_eq!(simulator.pin_in_force(&id(1)), Some(pin_digits(1)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -502,54 +502,54 @@ async fn a_newer_pin_that_came_to_nothing_leaves_the_older_one_in_doubt() {
          [[fault]]\nnumber = \"{0}\"\ntimes = 1\nanswer = {{ code = 133010, status = 400 }}",
         id(1)
     );
-    let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let (mut desk, time) = by_hand(&simulator, Books::without_recipients()).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
-    let older = in_doubt(desk.last(1)).clone();
+    let simulator = start_simulator(10, Duration::ZERO, &faults).await;
+    let (mut desk, time) = with_manual_clock(&simulator, StateFixture::without_recipients()).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
+    let older = expect_in_doubt(desk.last_state(1)).clone();
 
-    pass(time, LATE_ARRIVAL_WINDOW);
-    desk.batch.set_pins(vec![newer(1)]);
-    desk.rest(1).await;
-    let refused = in_doubt(desk.last(1));
+    advance_clock(time, LATE_ARRIVAL_WINDOW);
+    desk.jobs.set_pins(vec![change_with_other_pin(1)]);
+    desk.wait_until_finished(1).await;
+    let refused = expect_in_doubt(desk.last_state(1));
     assert!(matches!(&refused.reason, DoubtReason::OlderPinInDoubt(NotApplied::Refused(fault)) if fault.code == 133_010));
     assert_eq!(InDoubtDetails { reason: older.reason.clone(), ..refused.clone() }, older, "but for the words, nothing changed");
 
-    desk.batch.set_pins(vec![newer(1)]);
-    desk.batch.stop();
-    desk.rest(1).await;
+    desk.jobs.set_pins(vec![change_with_other_pin(1)]);
+    desk.jobs.stop();
+    desk.wait_until_finished(1).await;
     let not_sent = DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped));
-    assert_eq!(*in_doubt(desk.last(1)), InDoubtDetails { reason: not_sent, ..older });
+    assert_eq!(*expect_in_doubt(desk.last_state(1)), InDoubtDetails { reason: not_sent, ..older });
 
-    desk.batch.resend(id(1));
-    desk.rest(1).await;
-    assert!(desk.story(1).ends_with("queued sending-1 set after 5"), "{}", desk.story(1));
-    assert_eq!(simulator.pin_in_force(&id(1)), Some(digits(1)));
+    desk.jobs.resend(id(1));
+    desk.wait_until_finished(1).await;
+    assert!(desk.state_history(1).ends_with("queued sending-1 set after 5"), "{}", desk.state_history(1));
+    assert_eq!(simulator.pin_in_force(&id(1)), Some(pin_digits(1)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_before_the_pin_in_doubt_was_sent_again_keeps_it() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 4\nanswer = \"reset-before\"", id(1));
-    let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
-    desk.batch.resend(id(1));
-    desk.batch.stop();
-    desk.rest(1).await;
-    assert!(desk.story(1).ends_with("no-answer after 4 queued no-answer after 4"), "{}", desk.story(1));
-    desk.batch.resend(id(1));
-    desk.rest(1).await;
-    assert!(desk.story(1).ends_with("queued sending-1 set after 5"), "{}", desk.story(1));
+    let simulator = start_simulator(10, Duration::ZERO, &faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
+    desk.jobs.resend(id(1));
+    desk.jobs.stop();
+    desk.wait_until_finished(1).await;
+    assert!(desk.state_history(1).ends_with("no-answer after 4 queued no-answer after 4"), "{}", desk.state_history(1));
+    desk.jobs.resend(id(1));
+    desk.wait_until_finished(1).await;
+    assert!(desk.state_history(1).ends_with("queued sending-1 set after 5"), "{}", desk.state_history(1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_second_change_for_a_number_on_its_way_is_refused_here() {
-    let simulator = simulator(10, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 2).await;
+    let simulator = start_simulator(10, Duration::from_secs(1), "").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
     let (first, second) = (change(1), change(1));
     let (first_id, second_id) = (first.id, second.id);
-    desk.batch.set_pins(vec![first, second]);
+    desk.jobs.set_pins(vec![first, second]);
     let mut ends = Vec::new();
     while ends.len() < 2 {
         let progress = desk.progress.recv().await.expect("the batch goes on");
@@ -560,31 +560,31 @@ async fn a_second_change_for_a_number_on_its_way_is_refused_here() {
     let why = NotSentReason::RefusedLocally(CleanText::new("another request for this number is on its way"));
     assert!(matches!(&ends[0], (id, ChangeState::NotSent(_, not_sent)) if *id == Some(second_id) && *not_sent == why));
     assert!(matches!(&ends[1], (id, ChangeState::Set(_)) if *id == Some(first_id)));
-    assert_eq!(simulator.pin_requests(), 1);
+    assert_eq!(simulator.pin_request_count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_access_token_is_used_from_the_next_request_on_and_the_old_ones_refusal_stops_nothing() {
-    let simulator = simulator(100, Duration::from_secs(1), "").await;
-    let mut desk = Desk::new(&simulator.base_url(), EXPIRED_TOKEN, 2).await;
-    desk.batch.set_pins(changes(20));
-    desk.hear(2, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
-    desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
-    desk.rest(20).await;
-    assert_eq!(desk.count(|state| matches!(state, ChangeState::Failed(_, fault) if fault.code == 190)), 2);
-    assert_eq!(desk.count(is_set), 18);
+    let simulator = start_simulator(100, Duration::from_secs(1), "").await;
+    let mut desk = JobsFixture::new(&simulator.base_url(), EXPIRED_TOKEN, 2).await;
+    desk.jobs.set_pins(changes(20));
+    desk.receive_until(2, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    desk.jobs.use_graph(graph(&simulator.base_url(), FULL_ACCESS_TOKEN));
+    desk.wait_until_finished(20).await;
+    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::Failed(_, fault) if fault.code == 190)), 2);
+    assert_eq!(desk.count_last_states(is_set), 18);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_uses_the_access_token_of_its_time() {
-    let silent = Faultd::start(vec![vec![Say::Reset]]).await;
-    let simulator = simulator(10, Duration::ZERO, "").await;
-    let mut desk = Desk::new(&silent.url(), EXPIRED_TOKEN, 1).await;
-    desk.batch.set_pins(changes(1));
-    desk.hear(1, |progress| matches!(progress.state, ChangeState::Waiting { .. })).await;
-    desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
-    desk.rest(1).await;
-    assert_eq!(desk.story(1), "queued sending-1 retry? sending-2 set after 2");
+    let silent = ScriptedServer::start(vec![vec![ScriptStep::Reset]]).await;
+    let simulator = start_simulator(10, Duration::ZERO, "").await;
+    let mut desk = JobsFixture::new(&silent.url(), EXPIRED_TOKEN, 1).await;
+    desk.jobs.set_pins(changes(1));
+    desk.receive_until(1, |progress| matches!(progress.state, ChangeState::Waiting { .. })).await;
+    desk.jobs.use_graph(graph(&simulator.base_url(), FULL_ACCESS_TOKEN));
+    desk.wait_until_finished(1).await;
+    assert_eq!(desk.state_history(1), "queued sending-1 retry? sending-2 set after 2");
 }
 
 #[tokio::test(start_paused = true)]
@@ -595,20 +595,20 @@ async fn a_missing_permission_stops_what_is_left_of_its_waba_and_nothing_else() 
         id(2),
         id(1)
     );
-    let simulator = simulator(100, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 1).await;
+    let simulator = start_simulator(100, Duration::ZERO, &faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 1).await;
     let of = |n| Change { waba: Some(waba(1 + (n + 1) % 2)), ..change(n) };
     // Even ones are in WABA 2, as is number 1.
     let first = Change { waba: Some(waba(2)), ..change(1) };
-    desk.batch.set_pins(std::iter::once(first).chain((2..=20).map(of)).collect());
-    desk.rest(20).await;
-    assert_eq!(desk.story(1), "queued sending-1 retry failed after 1");
-    assert_eq!(desk.story(2), "queued sending-1 failed after 1");
+    desk.jobs.set_pins(std::iter::once(first).chain((2..=20).map(of)).collect());
+    desk.wait_until_finished(20).await;
+    assert_eq!(desk.state_history(1), "queued sending-1 retry failed after 1");
+    assert_eq!(desk.state_history(2), "queued sending-1 failed after 1");
     for n in 3..=20 {
         let story = if n % 2 == 0 { "queued not-sent after 0" } else { "queued sending-1 set after 1" };
-        assert_eq!(desk.story(n), story, "{n}");
+        assert_eq!(desk.state_history(n), story, "{n}");
     }
-    let ChangeState::NotSent(_, why) = desk.last(4) else { panic!("{:?}", desk.last(4)) };
+    let ChangeState::NotSent(_, why) = desk.last_state(4) else { panic!("{:?}", desk.last_state(4)) };
     assert!(matches!(why, NotSentReason::WabaRefused(_)), "{why:?}");
 }
 
@@ -623,15 +623,15 @@ async fn three_failed_handshakes_in_a_row_stop_the_work() {
             line.try_write(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("an answer");
         }
     });
-    let mut desk = Desk::new(&url, TOKEN, 1).await;
-    desk.batch.set_pins(changes(50));
-    desk.rest(50).await;
-    let tried = desk.told.values().flatten().filter(|state| matches!(state, ChangeState::Sending { .. })).count();
+    let mut desk = JobsFixture::new(&url, FULL_ACCESS_TOKEN, 1).await;
+    desk.jobs.set_pins(changes(50));
+    desk.wait_until_finished(50).await;
+    let tried = desk.states.values().flatten().filter(|state| matches!(state, ChangeState::Sending { .. })).count();
     assert_eq!(tried, 3);
-    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Tls(_)))), 50);
+    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Tls(_)))), 50);
 }
 
-fn has_no_sure_answers(state: &ChangeState) -> bool {
+fn is_stopped_by_breaker(state: &ChangeState) -> bool {
     matches!(state, ChangeState::NotSent(finished, NotSentReason::TooManyInDoubt) if finished.attempts == 0)
 }
 
@@ -640,24 +640,24 @@ async fn a_line_that_never_brings_a_sure_answer_stops_the_rest() {
     const ANSWERS: [&str; 6] =
         ["\"reset-after\"", "\"timeout\"", "\"html\"", "\"truncate\"", "\"redirect\"", "{ code = 2, status = 503 }"];
     for answer in ANSWERS {
-        let simulator = simulator(2_000, Duration::ZERO, &format!("[[fault]]\nevery = 1\nanswer = {answer}")).await;
+        let simulator = start_simulator(2_000, Duration::ZERO, &format!("[[fault]]\nevery = 1\nanswer = {answer}")).await;
         for is_listed in [false, true] {
-            let mut desk = Desk::on(&simulator, 4).await;
-            let sent_before = simulator.pin_requests();
+            let mut desk = JobsFixture::for_simulator(&simulator, 4).await;
+            let sent_before = simulator.pin_request_count();
             if is_listed {
-                desk.set_each(2_000);
+                desk.set_each_listed(2_000);
             } else {
-                desk.batch.set_pins(changes(2_000));
+                desk.jobs.set_pins(changes(2_000));
             }
-            desk.rest(2_000).await;
-            let sent = simulator.pin_requests() - sent_before;
-            let doubts = desk.count(|state| matches!(state, ChangeState::InDoubt(_)));
+            desk.wait_until_finished(2_000).await;
+            let sent = simulator.pin_request_count() - sent_before;
+            let doubts = desk.count_last_states(|state| matches!(state, ChangeState::InDoubt(_)));
             // Two for each that may be on its way, with all their tries, and what was on its way by then.
             assert!(
                 (32..=35).contains(&sent) && (8..=11).contains(&doubts),
                 "{answer}: {sent} sent, {doubts} in doubt"
             );
-            assert_eq!(desk.count(has_no_sure_answers), 2_000 - doubts, "{answer}");
+            assert_eq!(desk.count_last_states(is_stopped_by_breaker), 2_000 - doubts, "{answer}");
         }
     }
 }
@@ -666,13 +666,13 @@ async fn a_line_that_never_brings_a_sure_answer_stops_the_rest() {
 async fn one_hiccup_of_the_line_stops_nothing() {
     for (concurrency, most) in [(1, 19), (2, 19), (4, 31), (16, 127)] {
         let faults = format!("[[fault]]\nevery = 1\ntimes = {most}\nanswer = \"reset-before\"");
-        let simulator = simulator(200, Duration::ZERO, &faults).await;
-        let mut desk = Desk::on(&simulator, concurrency).await;
-        desk.batch.set_pins(changes(200));
-        desk.rest(200).await;
-        let doubts = desk.count(|state| matches!(state, ChangeState::InDoubt(_)));
+        let simulator = start_simulator(200, Duration::ZERO, &faults).await;
+        let mut desk = JobsFixture::for_simulator(&simulator, concurrency).await;
+        desk.jobs.set_pins(changes(200));
+        desk.wait_until_finished(200).await;
+        let doubts = desk.count_last_states(|state| matches!(state, ChangeState::InDoubt(_)));
         assert!(doubts <= most / usize::from(MAX_ATTEMPTS), "{doubts} in doubt");
-        assert_eq!(desk.count(is_set), 200 - doubts, "one more request would have stopped the rest");
+        assert_eq!(desk.count_last_states(is_set), 200 - doubts, "one more request would have stopped the rest");
     }
 }
 
@@ -685,29 +685,29 @@ async fn any_sure_answer_shows_that_the_line_is_whole_again() {
     for (answers, in_doubt) in [(YES, 80), (NO, 100), (LATER, 100)] {
         let of_five = |n: u64| {
             let fault = |answer| format!("[[fault]]\nnumber = \"{}\"\ntimes = 1\nanswer = {answer}\n", id(5 * n));
-            let others = (1..=4).map(|k| four_resets(5 * n - k, "html"));
+            let others = (1..=4).map(|k| four_faults(5 * n - k, "html"));
             others.chain(answers.iter().map(fault)).collect::<String>()
         };
-        let simulator = simulator(200, Duration::ZERO, &(1..=20).map(of_five).collect::<String>()).await;
-        let mut desk = Desk::on(&simulator, 1).await;
-        desk.batch.set_pins(changes(100));
-        desk.rest(100).await;
-        let doubts = desk.count(|state| matches!(state, ChangeState::InDoubt(_)));
-        assert_eq!((doubts, desk.count(has_no_sure_answers)), (in_doubt, 0), "{answers:?}");
+        let simulator = start_simulator(200, Duration::ZERO, &(1..=20).map(of_five).collect::<String>()).await;
+        let mut desk = JobsFixture::for_simulator(&simulator, 1).await;
+        desk.jobs.set_pins(changes(100));
+        desk.wait_until_finished(100).await;
+        let doubts = desk.count_last_states(|state| matches!(state, ChangeState::InDoubt(_)));
+        assert_eq!((doubts, desk.count_last_states(is_stopped_by_breaker)), (in_doubt, 0), "{answers:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_started_after_a_rest_is_not_stopped_by_doubts_from_before_it() {
-    let simulator = simulator(200, Duration::ZERO, "[[fault]]\nevery = 1\nanswer = \"html\"").await;
-    let mut desk = Desk::on(&simulator, 1).await;
-    desk.batch.set_pins(changes(4));
-    desk.rest(4).await;
-    desk.settle().await;
+    let simulator = start_simulator(200, Duration::ZERO, "[[fault]]\nevery = 1\nanswer = \"html\"").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 1).await;
+    desk.jobs.set_pins(changes(4));
+    desk.wait_until_finished(4).await;
+    desk.stop_and_drain().await;
     for from in [5, 105] {
-        desk.batch.set_pins((from..from + 50).map(change).collect());
-        desk.rest(50).await;
-        let sent = (from..from + 50).filter(|n| matches!(desk.last(*n), ChangeState::InDoubt(_))).count();
+        desk.jobs.set_pins((from..from + 50).map(change).collect());
+        desk.wait_until_finished(50).await;
+        let sent = (from..from + 50).filter(|n| matches!(desk.last_state(*n), ChangeState::InDoubt(_))).count();
         assert_eq!(sent, 5, "the same as at the first time, from {from} on");
     }
 }
@@ -719,158 +719,158 @@ async fn what_waits_to_be_sent_again_over_a_broken_line_stays_in_doubt_and_says_
          [[fault]]\nevery = 1\nanswer = \"html\"",
         id(1)
     );
-    let simulator = simulator(200, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(changes(50));
-    desk.rest(50).await;
-    assert_eq!(desk.story(1), "queued sending-1 retry? no-answer after 1");
-    let doubt = &in_doubt(desk.last(1)).reason;
+    let simulator = start_simulator(200, Duration::ZERO, &faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(changes(50));
+    desk.wait_until_finished(50).await;
+    assert_eq!(desk.state_history(1), "queued sending-1 retry? no-answer after 1");
+    let doubt = &expect_in_doubt(desk.last_state(1)).reason;
     assert!(matches!(doubt, DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(NotSentReason::TooManyInDoubt), .. }), "{doubt:?}");
     let said = simulator.pins_sent(&id(1)).len();
-    assert_eq!((said, desk.count(has_no_sure_answers)), (1, 44), "1, and five others with their four tries");
+    assert_eq!((said, desk.count_last_states(is_stopped_by_breaker)), (1, 44), "1, and five others with their four tries");
 }
 
 /// What the database says, asked without the program.
-fn ask(database: &std::path::Path, question: &str) -> i64 {
+fn query_count(database: &std::path::Path, question: &str) -> i64 {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let database = rusqlite::Connection::open_with_flags(database, flags).expect("a database");
     database.query_row(question, [], |row| row.get(0)).expect("an answer")
 }
 
-fn answer(status: &str, body: &str) -> Vec<Say> {
-    vec![Say::Bytes(format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes())]
+fn http_response(status: &str, body: &str) -> Vec<ScriptStep> {
+    vec![ScriptStep::Bytes(format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes())]
 }
 
 /// The phone number ID that a request names.
-fn number_of(request: &str) -> String {
+fn requested_number(request: &str) -> String {
     request.split(['/', ' ', '?']).find(|part| part.starts_with("2000")).expect("a number").to_owned()
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_request_arrives_before_its_try_is_recorded_and_its_pin_sealed() {
-    let books = Books::default();
-    let (database, escrow) = (books.path().join("journal.db"), books.path().join("escrow.jsonl"));
+    let books = StateFixture::default();
+    let (database, escrow) = (books.state_path().join("journal.db"), books.state_path().join("escrow.jsonl"));
     let arrived = std::sync::Mutex::new(HashMap::<String, i64>::new());
     let watch = move |request: &str| {
-        let number = number_of(request);
+        let number = requested_number(request);
         let mut arrived = arrived.lock().expect("no panic inside");
         let times = arrived.entry(number.clone()).or_default();
         *times += 1;
         let tries = format!("SELECT count(*) FROM tries JOIN changes USING (change) WHERE number = '{number}'");
-        assert!(ask(&database, &tries) >= *times, "try {times} of {number} came before its record");
+        assert!(query_count(&database, &tries) >= *times, "try {times} of {number} came before its record");
         let sealed = std::fs::read_to_string(&escrow).expect("the escrow");
         assert_eq!(sealed.lines().filter(|line| line.contains(&number)).count(), 1, "{number} is sealed, once");
     };
-    let mut scripts = vec![vec![Say::Reset]; 15];
-    scripts.push(answer("200 OK", r#"{"success":true}"#));
-    let server = Faultd::start_watched(scripts, watch).await;
-    let graph = graph(&server.url(), TOKEN);
-    let mut desk = Desk::with(books, Clock::System, Some(graph), 4).await;
-    desk.batch.set_pins(changes(20));
-    desk.rest(20).await;
+    let mut scripts = vec![vec![ScriptStep::Reset]; 15];
+    scripts.push(http_response("200 OK", r#"{"success":true}"#));
+    let server = ScriptedServer::start_with_hook(scripts, watch).await;
+    let graph = graph(&server.url(), FULL_ACCESS_TOKEN);
+    let mut desk = JobsFixture::with_parts(books, Clock::System, Some(graph), 4).await;
+    desk.jobs.set_pins(changes(20));
+    desk.wait_until_finished(20).await;
     // A failed assertion in the server would have broken the line, and so have cost more requests.
-    assert_eq!(server.requests().len(), 15 + desk.count(is_set), "{:?}", desk.told);
-    assert!(desk.count(is_set) >= 15, "{:?}", desk.told);
+    assert_eq!(server.requests().len(), 15 + desk.count_last_states(is_set), "{:?}", desk.states);
+    assert!(desk.count_last_states(is_set) >= 15, "{:?}", desk.states);
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_changes_are_open_than_requests_may_be_on_their_way() {
     const OPEN: &str = "SELECT count(*) FROM changes c WHERE NOT EXISTS (SELECT 1 FROM outcomes o
         WHERE o.change = c.change AND o.seq > (SELECT max(t.seq) FROM tries t WHERE t.change = c.change))";
-    let books = Books::without_recipients();
-    let database = books.path().join("journal.db");
+    let books = StateFixture::without_recipients();
+    let database = books.state_path().join("journal.db");
     let most = std::sync::Arc::new(std::sync::Mutex::new(0));
     let seen = std::sync::Arc::clone(&most);
     let watch = move |_: &str| {
         let mut most = seen.lock().expect("no panic inside");
-        *most = ask(&database, OPEN).max(*most);
+        *most = query_count(&database, OPEN).max(*most);
     };
-    let throttled = answer("400 Bad Request", r#"{"error":{"code":80008,"message":"slower","type":"OAuthException"}}"#);
+    let throttled = http_response("400 Bad Request", r#"{"error":{"code":80008,"message":"slower","type":"OAuthException"}}"#);
     let mut scripts = vec![throttled; 60];
-    scripts.push(answer("200 OK", r#"{"success":true}"#));
-    let server = Faultd::start_watched(scripts, watch).await;
-    let mut desk = Desk::with(books, Clock::System, Some(graph(&server.url(), TOKEN)), 5).await;
-    desk.batch.set_pins(changes(40));
-    desk.rest(40).await;
-    assert_eq!((desk.count(is_set), server.requests().len()), (40, 100), "60 were throttled first");
+    scripts.push(http_response("200 OK", r#"{"success":true}"#));
+    let server = ScriptedServer::start_with_hook(scripts, watch).await;
+    let mut desk = JobsFixture::with_parts(books, Clock::System, Some(graph(&server.url(), FULL_ACCESS_TOKEN)), 5).await;
+    desk.jobs.set_pins(changes(40));
+    desk.wait_until_finished(40).await;
+    assert_eq!((desk.count_last_states(is_set), server.requests().len()), (40, 100), "60 were throttled first");
     assert_eq!(*most.lock().expect("no panic inside"), 5);
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_while_paused_and_what_was_on_its_way_comes_to_its_end() {
-    let simulator = simulator(10, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(changes(6));
-    desk.hear(2, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
-    desk.batch.pause();
-    desk.rest(2).await;
+    let simulator = start_simulator(10, Duration::from_secs(1), "").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(changes(6));
+    desk.receive_until(2, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    desk.jobs.pause();
+    desk.wait_until_finished(2).await;
     tokio::time::sleep(Duration::from_mins(5)).await;
-    assert_eq!((simulator.pin_requests(), desk.count(is_set)), (2, 2));
-    desk.batch.resume();
-    desk.rest(4).await;
-    assert_eq!(desk.count(is_set), 6);
+    assert_eq!((simulator.pin_request_count(), desk.count_last_states(is_set)), (2, 2));
+    desk.jobs.resume();
+    desk.wait_until_finished(4).await;
+    assert_eq!(desk.count_last_states(is_set), 6);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_holds_repeats_and_a_stop_ends_it() {
-    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(changes(2));
-    desk.hear(2, |progress| matches!(progress.state, ChangeState::Waiting { .. } | ChangeState::Set(_))).await;
-    desk.batch.pause();
-    let requests = simulator.pin_requests();
+    let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(changes(2));
+    desk.receive_until(2, |progress| matches!(progress.state, ChangeState::Waiting { .. } | ChangeState::Set(_))).await;
+    desk.jobs.pause();
+    let requests = simulator.pin_request_count();
     tokio::time::sleep(Duration::from_mins(5)).await;
-    desk.settle().await;
-    assert_eq!(simulator.pin_requests(), requests);
-    assert!(matches!(desk.last(1), ChangeState::InDoubt(_)), "{}", desk.story(1));
+    desk.stop_and_drain().await;
+    assert_eq!(simulator.pin_request_count(), requests);
+    assert!(matches!(desk.last_state(1), ChangeState::InDoubt(_)), "{}", desk.state_history(1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_pin_waits_until_nothing_that_was_sent_can_land() {
-    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-after")).await;
-    let (mut desk, time) = by_hand(&simulator, Books::default()).await;
+    let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-after")).await;
+    let (mut desk, time) = with_manual_clock(&simulator, StateFixture::default()).await;
     let before = TwoStep::On;
-    desk.batch.set_pins(vec![Change { status_before: StatusBefore { two_step: before, read_at: None }, ..change(1) }]);
-    desk.rest(1).await;
-    let standing = in_doubt(desk.last(1)).clone();
+    desk.jobs.set_pins(vec![Change { status_before: StatusBefore { two_step: before, read_at: None }, ..change(1) }]);
+    desk.wait_until_finished(1).await;
+    let standing = expect_in_doubt(desk.last_state(1)).clone();
     let new_pin_allowed_from = time.now().plus(LATE_ARRIVAL_WINDOW);
     let told = InDoubtDetails { candidate_count: 2, is_pin_in_memory: true, is_in_escrow: true, two_step_before: before, new_pin_allowed_from, ..standing.clone() };
     assert_eq!(standing, told);
 
-    pass(time, LATE_ARRIVAL_WINDOW.saturating_sub(Duration::from_secs(1)));
-    desk.batch.set_pins(vec![newer(1)]);
-    desk.rest(1).await;
+    advance_clock(time, LATE_ARRIVAL_WINDOW.saturating_sub(Duration::from_secs(1)));
+    desk.jobs.set_pins(vec![change_with_other_pin(1)]);
+    desk.wait_until_finished(1).await;
     let why = NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
-    assert_eq!(in_doubt(desk.last(1)).reason, DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why)));
-    assert_eq!(simulator.pins_sent(&id(1)), [digits(1); 4]);
+    assert_eq!(expect_in_doubt(desk.last_state(1)).reason, DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why)));
+    assert_eq!(simulator.pins_sent(&id(1)), [pin_digits(1); 4]);
 
-    pass(time, Duration::from_secs(1));
-    desk.batch.set_pins(vec![newer(1)]);
-    desk.rest(1).await;
-    assert!(is_set(desk.last(1)), "{}", desk.story(1));
-    assert_eq!(simulator.pin_in_force(&id(1)), Some(digits(2)));
+    advance_clock(time, Duration::from_secs(1));
+    desk.jobs.set_pins(vec![change_with_other_pin(1)]);
+    desk.wait_until_finished(1).await;
+    assert!(is_set(desk.last_state(1)), "{}", desk.state_history(1));
+    assert_eq!(simulator.pin_in_force(&id(1)), Some(pin_digits(2)));
     // Nothing is left to be sent again, here or at the next start.
-    desk.batch.resend(id(1));
+    desk.jobs.resend(id(1));
     tokio::time::sleep(Duration::from_mins(1)).await;
     let books = desk.close().await;
-    assert_eq!(simulator.pin_requests(), 5);
-    assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
+    assert_eq!(simulator.pin_request_count(), 5);
+    assert_eq!(with_manual_clock(&simulator, books).await.0.take_recovered(), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_two_pins_in_doubt_it_is_told_what_was_on_before_both_and_whether_both_are_sealed() {
-    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-after").repeat(2)).await;
-    let (mut desk, _) = by_hand(&simulator, Books::without_recipients()).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
+    let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-after").repeat(2)).await;
+    let (mut desk, _) = with_manual_clock(&simulator, StateFixture::without_recipients()).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
     // From now on there is an escrow.
-    let books = desk.close().await.with_another_recipient();
-    let (mut desk, time) = by_hand(&simulator, books).await;
-    assert_eq!(desk.hear_what_is_left().len(), 1);
-    pass(time, LATE_ARRIVAL_WINDOW);
-    desk.batch.set_pins(vec![Change { status_before: StatusBefore { two_step: TwoStep::On, read_at: None }, ..newer(1) }]);
-    desk.rest(1).await;
-    let standing = in_doubt(desk.last(1));
+    let books = desk.close().await.with_new_recipient();
+    let (mut desk, time) = with_manual_clock(&simulator, books).await;
+    assert_eq!(desk.take_recovered().len(), 1);
+    advance_clock(time, LATE_ARRIVAL_WINDOW);
+    desk.jobs.set_pins(vec![Change { status_before: StatusBefore { two_step: TwoStep::On, read_at: None }, ..change_with_other_pin(1) }]);
+    desk.wait_until_finished(1).await;
+    let standing = expect_in_doubt(desk.last_state(1));
     let new_pin_allowed_from = time.now().plus(LATE_ARRIVAL_WINDOW);
     let told = InDoubtDetails {
         two_step_before: TwoStep::NotSet,
@@ -886,199 +886,199 @@ async fn of_two_pins_in_doubt_it_is_told_what_was_on_before_both_and_whether_bot
 #[tokio::test(start_paused = true)]
 async fn another_pin_waits_for_a_doubtful_try_of_a_confirmed_one_too() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 1\nanswer = \"reset-before\"\n", id(1));
-    let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let (mut desk, time) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
-    assert_eq!(desk.story(1), "queued sending-1 retry? sending-2 set after 2");
-    desk.batch.set_pins(vec![newer(1)]);
-    desk.rest(1).await;
+    let simulator = start_simulator(10, Duration::ZERO, &faults).await;
+    let (mut desk, time) = with_manual_clock(&simulator, StateFixture::default()).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
+    assert_eq!(desk.state_history(1), "queued sending-1 retry? sending-2 set after 2");
+    desk.jobs.set_pins(vec![change_with_other_pin(1)]);
+    desk.wait_until_finished(1).await;
     // Known before the journal is asked.
     let why = NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
-    assert!(matches!(desk.last(1), ChangeState::NotSent(_, not_sent) if *not_sent == why), "the first try can still land");
-    pass(time, LATE_ARRIVAL_WINDOW);
-    desk.batch.set_pins(vec![newer(1)]);
-    desk.rest(1).await;
-    assert!(is_set(desk.last(1)), "{}", desk.story(1));
+    assert!(matches!(desk.last_state(1), ChangeState::NotSent(_, not_sent) if *not_sent == why), "the first try can still land");
+    advance_clock(time, LATE_ARRIVAL_WINDOW);
+    desk.jobs.set_pins(vec![change_with_other_pin(1)]);
+    desk.wait_until_finished(1).await;
+    assert!(is_set(desk.last_state(1)), "{}", desk.state_history(1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn two_step_still_not_set_settles_a_doubt_and_nothing_else_does() {
-    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
-    let (mut desk, time) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
+    let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
+    let (mut desk, time) = with_manual_clock(&simulator, StateFixture::default()).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
     let early = time.now().plus(LATE_ARRIVAL_WINDOW.saturating_sub(Duration::from_secs(1)));
     let late = time.now().plus(LATE_ARRIVAL_WINDOW);
     time.set(late);
-    let read = |two_step, asked| StatusRead { number: id(1), two_step, asked_at };
+    let read = |two_step, asked| StatusRead { number: id(1), two_step, asked_at: asked };
     for read in [
         read(TwoStep::NotSet, early),
         read(TwoStep::On, late),
         read(TwoStep::Unknown, late),
         StatusRead { number: id(2), ..read(TwoStep::NotSet, late) },
     ] {
-        desk.batch.handle_status_read(read);
+        desk.jobs.handle_status_read(read);
     }
-    desk.settle().await;
-    assert!(matches!(desk.last(1), ChangeState::InDoubt(_)), "{}", desk.story(1));
-    desk.batch.handle_status_read(read(TwoStep::NotSet, late));
-    desk.rest(1).await;
-    assert!(matches!(desk.last(1), ChangeState::Resolved(finished, Resolution::NoPinInForce) if finished.attempts == 4));
+    desk.stop_and_drain().await;
+    assert!(matches!(desk.last_state(1), ChangeState::InDoubt(_)), "{}", desk.state_history(1));
+    desk.jobs.handle_status_read(read(TwoStep::NotSet, late));
+    desk.wait_until_finished(1).await;
+    assert!(matches!(desk.last_state(1), ChangeState::Resolved(finished, Resolution::NoPinInForce) if finished.attempts == 4));
     let books = desk.close().await;
-    assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
+    assert_eq!(with_manual_clock(&simulator, books).await.0.take_recovered(), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_another_pin_is_on_its_way_nothing_is_settled_and_the_older_one_not_sent() {
-    let simulator = simulator(10, Duration::from_secs(1), &four_resets(1, "reset-before")).await;
-    let (mut desk, time) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
-    pass(time, LATE_ARRIVAL_WINDOW);
+    let simulator = start_simulator(10, Duration::from_secs(1), &four_faults(1, "reset-before")).await;
+    let (mut desk, time) = with_manual_clock(&simulator, StateFixture::default()).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
+    advance_clock(time, LATE_ARRIVAL_WINDOW);
     let read = StatusRead { number: id(1), two_step: TwoStep::NotSet, asked_at: time.now() };
-    desk.batch.set_pins(vec![newer(1)]);
-    desk.hear(1, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
-    desk.batch.resolve_manually(id(1), CleanText::new("asked the shop"));
-    desk.batch.handle_status_read(read);
-    desk.batch.resend(id(1));
-    desk.settle().await;
-    assert!(desk.story(1).ends_with("no-answer after 4 queued sending-1 set after 1"), "{}", desk.story(1));
-    assert_eq!(ask(&desk.books.path().join("journal.db"), "SELECT count(*) FROM settlements"), 0);
+    desk.jobs.set_pins(vec![change_with_other_pin(1)]);
+    desk.receive_until(1, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    desk.jobs.resolve_manually(id(1), CleanText::new("asked the shop"));
+    desk.jobs.handle_status_read(read);
+    desk.jobs.resend(id(1));
+    desk.stop_and_drain().await;
+    assert!(desk.state_history(1).ends_with("no-answer after 4 queued sending-1 set after 1"), "{}", desk.state_history(1));
+    assert_eq!(query_count(&desk.state.state_path().join("journal.db"), "SELECT count(*) FROM settlements"), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_checked_by_hand_is_settled_but_another_pin_still_waits() {
-    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
-    let (mut desk, _time) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
-    desk.batch.resolve_manually(id(1), CleanText::new("rang them up"));
-    desk.batch.resolve_manually(id(2), CleanText::new("nothing was in doubt"));
-    desk.rest(1).await;
-    assert!(matches!(desk.last(1), ChangeState::Resolved(finished, Resolution::Manual) if finished.attempts == 4));
-    desk.batch.set_pins(vec![newer(1)]);
-    desk.rest(1).await;
-    assert!(matches!(desk.last(1), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))), "{:?}", desk.last(1));
+    let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
+    let (mut desk, _time) = with_manual_clock(&simulator, StateFixture::default()).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
+    desk.jobs.resolve_manually(id(1), CleanText::new("rang them up"));
+    desk.jobs.resolve_manually(id(2), CleanText::new("nothing was in doubt"));
+    desk.wait_until_finished(1).await;
+    assert!(matches!(desk.last_state(1), ChangeState::Resolved(finished, Resolution::Manual) if finished.attempts == 4));
+    desk.jobs.set_pins(vec![change_with_other_pin(1)]);
+    desk.wait_until_finished(1).await;
+    assert!(matches!(desk.last_state(1), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))), "{:?}", desk.last_state(1));
     let books = desk.close().await;
-    assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
+    assert_eq!(with_manual_clock(&simulator, books).await.0.take_recovered(), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_an_earlier_run_left_in_doubt_is_told_at_once_and_ends_with_a_confirmed_pin() {
-    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-after")).await;
-    let (mut desk, _) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
-    let known = in_doubt(desk.last(1)).clone();
+    let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-after")).await;
+    let (mut desk, _) = with_manual_clock(&simulator, StateFixture::default()).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
+    let known = expect_in_doubt(desk.last_state(1)).clone();
     let books = desk.close().await;
 
-    let (mut desk, time) = by_hand(&simulator, books).await;
-    let [left] = &desk.hear_what_is_left()[..] else { panic!("one is left") };
+    let (mut desk, time) = with_manual_clock(&simulator, books).await;
+    let [left] = &desk.take_recovered()[..] else { panic!("one is left") };
     let new_pin_allowed_from = left.new_pin_allowed_from;
     assert_eq!(*left, InDoubtDetails { is_pin_in_memory: false, new_pin_allowed_from, ..known.clone() });
     assert_eq!(new_pin_allowed_from.utc, known.new_pin_allowed_from.utc);
-    desk.batch.resend(id(1));
-    desk.batch.set_pins(vec![newer(1)]);
-    desk.rest(1).await;
-    assert!(matches!(in_doubt(desk.last(1)).reason, DoubtReason::OlderPinInDoubt(_)), "too early");
-    assert_eq!(simulator.pin_requests(), 4);
+    desk.jobs.resend(id(1));
+    desk.jobs.set_pins(vec![change_with_other_pin(1)]);
+    desk.wait_until_finished(1).await;
+    assert!(matches!(expect_in_doubt(desk.last_state(1)).reason, DoubtReason::OlderPinInDoubt(_)), "too early");
+    assert_eq!(simulator.pin_request_count(), 4);
     time.set(new_pin_allowed_from);
-    desk.batch.set_pins(vec![newer(1)]);
-    desk.rest(1).await;
-    assert!(is_set(desk.last(1)), "{}", desk.story(1));
+    desk.jobs.set_pins(vec![change_with_other_pin(1)]);
+    desk.wait_until_finished(1).await;
+    assert!(is_set(desk.last_state(1)), "{}", desk.state_history(1));
     let books = desk.close().await;
-    assert_eq!(by_hand(&simulator, books).await.0.hear_what_is_left(), []);
+    assert_eq!(with_manual_clock(&simulator, books).await.0.take_recovered(), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn hidden_it_forgets_the_client_and_the_pins_that_the_escrow_has() {
-    for (books, is_kept) in [(Books::default(), false), (Books::without_recipients(), true)] {
-        let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
-        let (mut desk, _) = by_hand(&simulator, books).await;
-        desk.batch.set_pins(vec![change(1), change(2)]);
+    for (books, is_kept) in [(StateFixture::default(), false), (StateFixture::without_recipients(), true)] {
+        let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
+        let (mut desk, _) = with_manual_clock(&simulator, books).await;
+        desk.jobs.set_pins(vec![change(1), change(2)]);
         // What waits for its turn goes on.
-        desk.batch.drop_secrets();
-        desk.rest(2).await;
-        assert!(is_set(desk.last(2)), "{}", desk.story(2));
-        assert_eq!(in_doubt(desk.last(1)).is_pin_in_memory, is_kept);
-        desk.batch.set_pins(vec![change(3)]);
-        desk.rest(1).await;
+        desk.jobs.drop_secrets();
+        desk.wait_until_finished(2).await;
+        assert!(is_set(desk.last_state(2)), "{}", desk.state_history(2));
+        assert_eq!(expect_in_doubt(desk.last_state(1)).is_pin_in_memory, is_kept);
+        desk.jobs.set_pins(vec![change(3)]);
+        desk.wait_until_finished(1).await;
         let why = NotSentReason::RefusedLocally(CleanText::new("there is no access token"));
-        assert!(matches!(desk.last(3), ChangeState::NotSent(_, not_sent) if *not_sent == why), "{:?}", desk.last(3));
-        desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
-        desk.batch.resend(id(1));
-        desk.batch.set_pins(vec![change(3)]);
-        desk.rest(1 + usize::from(is_kept)).await;
-        assert_eq!((is_set(desk.last(1)), is_set(desk.last(3))), (is_kept, true));
+        assert!(matches!(desk.last_state(3), ChangeState::NotSent(_, not_sent) if *not_sent == why), "{:?}", desk.last_state(3));
+        desk.jobs.use_graph(graph(&simulator.base_url(), FULL_ACCESS_TOKEN));
+        desk.jobs.resend(id(1));
+        desk.jobs.set_pins(vec![change(3)]);
+        desk.wait_until_finished(1 + usize::from(is_kept)).await;
+        assert_eq!((is_set(desk.last_state(1)), is_set(desk.last_state(3))), (is_kept, true));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pin_in_doubt_is_forgotten_when_the_screen_is_hidden_if_the_escrow_has_it() {
-    for (books, is_kept) in [(Books::default(), false), (Books::without_recipients(), true)] {
-        let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
-        let (mut desk, _) = by_hand(&simulator, books).await;
-        desk.batch.set_pins(changes(1));
-        desk.rest(1).await;
-        desk.batch.drop_secrets();
-        desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
-        desk.batch.resend(id(1));
-        desk.rest(1).await;
-        assert_eq!((is_set(desk.last(1)), simulator.pin_requests()), (is_kept, if is_kept { 5 } else { 4 }));
+    for (books, is_kept) in [(StateFixture::default(), false), (StateFixture::without_recipients(), true)] {
+        let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
+        let (mut desk, _) = with_manual_clock(&simulator, books).await;
+        desk.jobs.set_pins(changes(1));
+        desk.wait_until_finished(1).await;
+        desk.jobs.drop_secrets();
+        desk.jobs.use_graph(graph(&simulator.base_url(), FULL_ACCESS_TOKEN));
+        desk.jobs.resend(id(1));
+        desk.wait_until_finished(1).await;
+        assert_eq!((is_set(desk.last_state(1)), simulator.pin_request_count()), (is_kept, if is_kept { 5 } else { 4 }));
         if !is_kept {
-            assert!(!in_doubt(desk.last(1)).is_pin_in_memory, "and told so");
+            assert!(!expect_in_doubt(desk.last_state(1)).is_pin_in_memory, "and told so");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_client_nothing_is_sent_until_there_is_one() {
-    let simulator = simulator(10, Duration::ZERO, "").await;
-    let mut desk = Desk::with(Books::default(), Clock::System, None, 1).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
-    desk.batch.use_graph(graph(&simulator.base_url(), TOKEN));
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
-    assert_eq!(desk.story(1), "not-sent after 0 queued sending-1 set after 1");
+    let simulator = start_simulator(10, Duration::ZERO, "").await;
+    let mut desk = JobsFixture::with_parts(StateFixture::default(), Clock::System, None, 1).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
+    desk.jobs.use_graph(graph(&simulator.base_url(), FULL_ACCESS_TOKEN));
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
+    assert_eq!(desk.state_history(1), "not-sent after 0 queued sending-1 set after 1");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_dies_stops_everything_and_says_so_once() {
-    let simulator = simulator(200, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 4).await;
-    let mut death = desk.batch.journal_failure();
-    desk.batch.set_pins(changes(100));
-    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    let simulator = start_simulator(200, Duration::from_secs(1), "").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 4).await;
+    let mut death = desk.jobs.journal_failure();
+    desk.jobs.set_pins(changes(100));
+    desk.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     // Somebody tidies up: what is written from now on would be found by nobody.
-    std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
-    desk.rest(100).await;
+    std::fs::remove_file(desk.state.state_path().join("journal.db")).expect("it was there");
+    desk.wait_until_finished(100).await;
     let words = death.borrow_and_update().clone().expect("it died");
-    assert!(words.as_str().contains(&*desk.books.path().to_string_lossy()), "{words}");
-    assert_eq!((simulator.pin_requests(), desk.count(is_set)), (4, 4), "what Meta said is told all the same");
+    assert!(words.as_str().contains(&*desk.state.state_path().to_string_lossy()), "{words}");
+    assert_eq!((simulator.pin_request_count(), desk.count_last_states(is_set)), (4, 4), "what Meta said is told all the same");
     let why = NotSentReason::RefusedLocally(words);
-    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)), 96);
-    desk.batch.set_pins(vec![change(101)]);
-    desk.rest(1).await;
-    assert!(matches!(desk.last(101), ChangeState::NotSent(_, not_sent) if *not_sent == why), "no new work is taken");
-    assert_eq!(desk.story(101), "not-sent after 0");
+    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)), 96);
+    desk.jobs.set_pins(vec![change(101)]);
+    desk.wait_until_finished(1).await;
+    assert!(matches!(desk.last_state(101), ChangeState::NotSent(_, not_sent) if *not_sent == why), "no new work is taken");
+    assert_eq!(desk.state_history(101), "not-sent after 0");
     assert!(!death.has_changed().expect("the batch goes on"), "told once");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_dies_ends_the_wait_for_a_repeat_too() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 80008, status = 400 }}", id(1));
-    let simulator = simulator(10, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(changes(1));
-    desk.hear(1, |progress| matches!(progress.state, ChangeState::Waiting { .. })).await;
+    let simulator = start_simulator(10, Duration::ZERO, &faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(changes(1));
+    desk.receive_until(1, |progress| matches!(progress.state, ChangeState::Waiting { .. })).await;
     let begun = tokio::time::Instant::now();
-    std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
-    desk.batch.set_pins(vec![change(2)]);
-    desk.rest(2).await;
+    std::fs::remove_file(desk.state.state_path().join("journal.db")).expect("it was there");
+    desk.jobs.set_pins(vec![change(2)]);
+    desk.wait_until_finished(2).await;
     assert_eq!(
-        (desk.story(1).as_str(), desk.story(2).as_str()),
+        (desk.state_history(1).as_str(), desk.state_history(2).as_str()),
         ("queued sending-1 retry failed after 1", "queued not-sent after 0")
     );
     assert!(begun.elapsed() < Duration::from_secs(1), "nothing is waited for that will not be sent");
@@ -1086,155 +1086,155 @@ async fn a_journal_that_dies_ends_the_wait_for_a_repeat_too() {
 
 #[tokio::test(start_paused = true)]
 async fn where_nothing_can_be_recorded_a_doubt_stays_and_its_pin_is_not_sent_again() {
-    let simulator = simulator(10, Duration::ZERO, &four_resets(1, "reset-before")).await;
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
-    let standing = in_doubt(desk.last(1)).clone();
-    std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
-    desk.batch.resolve_manually(id(1), CleanText::new("asked the shop"));
-    desk.rest(1).await;
-    assert_eq!(*in_doubt(desk.last(1)), standing);
-    assert!(desk.batch.journal_failure().borrow().is_some(), "and it is told why");
-    desk.batch.resend(id(1));
-    desk.rest(1).await;
-    assert!(desk.story(1).ends_with("no-answer after 4 no-answer after 4 no-answer after 4"), "{}", desk.story(1));
-    assert_eq!(simulator.pin_requests(), 4);
+    let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
+    let standing = expect_in_doubt(desk.last_state(1)).clone();
+    std::fs::remove_file(desk.state.state_path().join("journal.db")).expect("it was there");
+    desk.jobs.resolve_manually(id(1), CleanText::new("asked the shop"));
+    desk.wait_until_finished(1).await;
+    assert_eq!(*expect_in_doubt(desk.last_state(1)), standing);
+    assert!(desk.jobs.journal_failure().borrow().is_some(), "and it is told why");
+    desk.jobs.resend(id(1));
+    desk.wait_until_finished(1).await;
+    assert!(desk.state_history(1).ends_with("no-answer after 4 no-answer after 4 no-answer after 4"), "{}", desk.state_history(1));
+    assert_eq!(simulator.pin_request_count(), 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn recipients_that_nobody_acknowledged_stop_each_change_before_it_is_sent() {
-    let simulator = simulator(10, Duration::ZERO, "").await;
-    let (mut desk, _) = by_hand(&simulator, Books::default()).await;
-    desk.batch.set_pins(changes(1));
-    desk.rest(1).await;
-    let books = desk.close().await.with_another_recipient();
-    let (mut desk, _) = by_hand(&simulator, books).await;
-    desk.batch.set_pins(vec![change(2)]);
-    desk.rest(1).await;
-    assert_eq!(simulator.pin_requests(), 1);
-    assert!(matches!(desk.last(2), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))), "{:?}", desk.last(2));
-    desk.records.journal.acknowledge_recipients().await.expect("acknowledged");
-    desk.batch.set_pins(vec![change(2)]);
-    desk.rest(1).await;
-    assert!(is_set(desk.last(2)), "{}", desk.story(2));
+    let simulator = start_simulator(10, Duration::ZERO, "").await;
+    let (mut desk, _) = with_manual_clock(&simulator, StateFixture::default()).await;
+    desk.jobs.set_pins(changes(1));
+    desk.wait_until_finished(1).await;
+    let books = desk.close().await.with_new_recipient();
+    let (mut desk, _) = with_manual_clock(&simulator, books).await;
+    desk.jobs.set_pins(vec![change(2)]);
+    desk.wait_until_finished(1).await;
+    assert_eq!(simulator.pin_request_count(), 1);
+    assert!(matches!(desk.last_state(2), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))), "{:?}", desk.last_state(2));
+    desk.records.journal.accept_recipients().await.expect("acknowledged");
+    desk.jobs.set_pins(vec![change(2)]);
+    desk.wait_until_finished(1).await;
+    assert!(is_set(desk.last_state(2)), "{}", desk.state_history(2));
 }
 
-impl Desk {
+impl JobsFixture {
     /// Sets the same PIN on each number of a list, as one job.
-    fn set_each(&self, count: u64) {
-        self.batch.set_pin_of_each(JobId::new(1), list(count), PinChoice::Fixed(Pin::parse(&digits(1)).expect("a PIN")));
+    fn set_each_listed(&self, count: u64) {
+        self.jobs.set_pin_of_each(JobId::new(1), number_list(count), PinChoice::Fixed(Pin::parse(&pin_digits(1)).expect("a PIN")));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_number_of_a_list_gets_its_pin_and_is_recorded_as_it_was_read() {
-    let simulator = simulator(1_000, Duration::from_millis(50), "").await;
-    let mut desk = Desk::on(&simulator, 16).await;
+    let simulator = start_simulator(1_000, Duration::from_millis(50), "").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 16).await;
     let start = tokio::time::Instant::now();
-    desk.set_each(200);
-    desk.rest(200).await;
+    desk.set_each_listed(200);
+    desk.wait_until_finished(200).await;
     // 13 rounds: no place is ever empty.
-    assert_eq!((start.elapsed().as_millis() / 50, simulator.pin_requests()), (13, 200));
+    assert_eq!((start.elapsed().as_millis() / 50, simulator.pin_request_count()), (13, 200));
     for n in 1..=200 {
         assert_eq!(
-            (desk.story(n).as_str(), simulator.pin_in_force(&id(n))),
-            ("sending-1 set after 1", Some(digits(1)))
+            (desk.state_history(n).as_str(), simulator.pin_in_force(&id(n))),
+            ("sending-1 set after 1", Some(pin_digits(1)))
         );
     }
     let books = desk.close().await;
     for (two_step, count) in [("on", 20), ("not_set", 80)] {
         let rows =
             format!("SELECT count(*) FROM changes WHERE job = 1 AND waba = '{}' AND before = '{two_step}'", waba(2));
-        assert_eq!(ask(&books.path().join("journal.db"), &rows), count, "{two_step}");
+        assert_eq!(query_count(&books.state_path().join("journal.db"), &rows), count, "{two_step}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn random_pins_of_a_list_are_drawn_number_by_number() {
-    let simulator = simulator(1_000, Duration::ZERO, "").await;
-    let mut desk = Desk::on(&simulator, 16).await;
-    desk.batch.set_pin_of_each(JobId::new(1), list(40), PinChoice::Random);
-    desk.rest(40).await;
+    let simulator = start_simulator(1_000, Duration::ZERO, "").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 16).await;
+    desk.jobs.set_pin_of_each(JobId::new(1), number_list(40), PinChoice::Random);
+    desk.wait_until_finished(40).await;
     let drawn: std::collections::HashSet<_> = (1..=40).map(|n| simulator.pin_in_force(&id(n))).collect();
-    assert!(desk.count(is_set) == 40 && drawn.len() >= 39, "{drawn:?}");
+    assert!(desk.count_last_states(is_set) == 40 && drawn.len() >= 39, "{drawn:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_access_token_stops_the_rest_of_a_list() {
     let faults = "[[fault]]\nevery = 1\nafter = 100\nanswer = { code = 190, status = 401 }";
-    let simulator = simulator(5_000, Duration::from_millis(50), faults).await;
-    let mut desk = Desk::on(&simulator, 16).await;
-    desk.set_each(5_000);
-    desk.rest(5_000).await;
-    let requests = simulator.pin_requests();
+    let simulator = start_simulator(5_000, Duration::from_millis(50), faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 16).await;
+    desk.set_each_listed(5_000);
+    desk.wait_until_finished(5_000).await;
+    let requests = simulator.pin_request_count();
     assert!(requests <= 100 + 16, "{requests} requests");
-    assert_eq!((desk.count(is_set), desk.count(is_token_refused)), (100, 5_000 - requests));
-    assert_eq!(desk.story(5_000), "not-sent after 0");
+    assert_eq!((desk.count_last_states(is_set), desk.count_last_states(is_token_refused)), (100, 5_000 - requests));
+    assert_eq!(desk.state_history(5_000), "not-sent after 0");
     // What was let go is not on its way any more: another request for it may be tried.
-    desk.batch.set_pins(vec![change(5_000)]);
-    desk.rest(1).await;
-    assert_eq!(desk.story(5_000), "not-sent after 0 queued sending-1 failed after 1");
+    desk.jobs.set_pins(vec![change(5_000)]);
+    desk.wait_until_finished(1).await;
+    assert_eq!(desk.state_history(5_000), "not-sent after 0 queued sending-1 failed after 1");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_permission_stops_its_waba_in_a_list_and_nothing_else() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 200, status = 403 }}", id(2));
-    let simulator = simulator(2_000, Duration::ZERO, &faults).await;
-    let mut desk = Desk::on(&simulator, 1).await;
-    desk.set_each(1_000);
-    desk.rest(1_000).await;
-    assert_eq!((desk.story(2), simulator.pin_requests()), ("sending-1 failed after 1".to_owned(), 501));
-    assert_eq!(desk.count(is_set), 500);
-    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::WabaRefused(_)))), 499);
+    let simulator = start_simulator(2_000, Duration::ZERO, &faults).await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 1).await;
+    desk.set_each_listed(1_000);
+    desk.wait_until_finished(1_000).await;
+    assert_eq!((desk.state_history(2), simulator.pin_request_count()), ("sending-1 failed after 1".to_owned(), 501));
+    assert_eq!(desk.count_last_states(is_set), 500);
+    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::WabaRefused(_)))), 499);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_dies_stops_a_list_and_takes_no_other() {
-    let simulator = simulator(2_000, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 4).await;
-    desk.set_each(1_000);
-    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
-    std::fs::remove_file(desk.books.path().join("journal.db")).expect("it was there");
-    desk.rest(1_000).await;
-    desk.set_each(1_000);
-    desk.rest(1_000).await;
-    let why = NotSentReason::RefusedLocally(desk.batch.journal_failure().borrow().clone().expect("it died"));
-    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)), 1_000);
-    assert_eq!((simulator.pin_requests(), desk.story(1_000).as_str()), (4, "not-sent after 0 not-sent after 0"));
+    let simulator = start_simulator(2_000, Duration::from_secs(1), "").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 4).await;
+    desk.set_each_listed(1_000);
+    desk.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    std::fs::remove_file(desk.state.state_path().join("journal.db")).expect("it was there");
+    desk.wait_until_finished(1_000).await;
+    desk.set_each_listed(1_000);
+    desk.wait_until_finished(1_000).await;
+    let why = NotSentReason::RefusedLocally(desk.jobs.journal_failure().borrow().clone().expect("it died"));
+    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)), 1_000);
+    assert_eq!((simulator.pin_request_count(), desk.state_history(1_000).as_str()), (4, "not-sent after 0 not-sent after 0"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_lets_go_of_a_list_and_a_pause_holds_it() {
-    let simulator = simulator(2_000, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 4).await;
-    desk.set_each(1_000);
-    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
-    desk.batch.pause();
-    desk.rest(4).await;
+    let simulator = start_simulator(2_000, Duration::from_secs(1), "").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 4).await;
+    desk.set_each_listed(1_000);
+    desk.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    desk.jobs.pause();
+    desk.wait_until_finished(4).await;
     tokio::time::sleep(Duration::from_mins(5)).await;
-    assert_eq!(simulator.pin_requests(), 4);
-    desk.batch.resume();
-    desk.hear(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
-    desk.settle().await;
-    assert_eq!((simulator.pin_requests(), desk.count(is_set)), (8, 8));
-    assert_eq!(desk.count(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))), 992);
+    assert_eq!(simulator.pin_request_count(), 4);
+    desk.jobs.resume();
+    desk.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    desk.stop_and_drain().await;
+    assert_eq!((simulator.pin_request_count(), desk.count_last_states(is_set)), (8, 8));
+    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))), 992);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_number_that_waits_in_a_list_takes_no_other_pin_and_one_on_its_way_waits_in_no_list() {
-    let simulator = simulator(100, Duration::from_secs(1), "").await;
-    let mut desk = Desk::on(&simulator, 2).await;
-    desk.batch.set_pins(vec![change(3)]);
-    desk.set_each(20);
-    desk.batch.set_pins(vec![change(20)]);
-    desk.rest(22).await;
+    let simulator = start_simulator(100, Duration::from_secs(1), "").await;
+    let mut desk = JobsFixture::for_simulator(&simulator, 2).await;
+    desk.jobs.set_pins(vec![change(3)]);
+    desk.set_each_listed(20);
+    desk.jobs.set_pins(vec![change(20)]);
+    desk.wait_until_finished(22).await;
     let why = NotSentReason::RefusedLocally(CleanText::new("another request for this number is on its way"));
     let is_refused = |state: &ChangeState| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why);
     for (n, states) in [(3, 4), (20, 3)] {
-        let told = &desk.told[&id(n)];
+        let told = &desk.states[&id(n)];
         assert_eq!((told.len(), told.iter().filter(|state| is_refused(state)).count()), (states, 1), "{told:?}");
     }
-    assert_eq!((simulator.pin_requests(), simulator.pin_in_force(&id(3))), (20, Some(digits(3))));
-    assert_eq!(simulator.pin_in_force(&id(20)), Some(digits(1)));
+    assert_eq!((simulator.pin_request_count(), simulator.pin_in_force(&id(3))), (20, Some(pin_digits(3))));
+    assert_eq!(simulator.pin_in_force(&id(20)), Some(pin_digits(1)));
 }

@@ -15,72 +15,72 @@ use pindesk::console::keymap::Mode;
 use pindesk::console::theme::Glyphs;
 use pindesk::job::MAX_ATTEMPTS;
 
-use support::books::Books;
-use support::driver::{Console, Start};
+use support::books::StateFixture;
+use support::driver::{ConsoleDriver, DriverOptions};
 
 /// Acme Repairs Deliveries: no PIN is set.
-const NOT_SET: &str = "+1 415-555-0114";
+const NOT_SET_NUMBER: &str = "+1 415-555-0114";
 const NOT_SET_ID: &str = "200000000000002";
 /// Acme Grocers Central: no PIN is set.
-const ALSO_NOT_SET: &str = "+1 205-555-0105";
-const ALSO_NOT_SET_ID: &str = "200000000000009";
+const OTHER_NOT_SET_NUMBER: &str = "+1 205-555-0105";
+const OTHER_NOT_SET_ID: &str = "200000000000009";
 /// Umbrella Florists Harbour: a PIN is set.
-const ON: &str = "+1 212-555-0101";
+const ON_NUMBER: &str = "+1 212-555-0101";
 const ON_ID: &str = "200000000000001";
 /// Wonka Sweets University: Meta does not say.
-const UNKNOWN: &str = "+1 312-555-0127";
+const UNKNOWN_NUMBER: &str = "+1 312-555-0127";
 
 const PIN: &str = "409726";
 const OTHER_PIN: &str = "838271";
 
 /// The number's requests are applied, and never answered.
-const SILENT: &str = "[[fault]]\nnumber = \"200000000000002\"\nanswer = \"reset-after\"";
+const APPLIED_NO_ANSWER_FAULT: &str = "[[fault]]\nnumber = \"200000000000002\"\nanswer = \"reset-after\"";
 /// The same, until the fourth try.
-const SILENT_FOUR_TIMES: &str = "[[fault]]\nnumber = \"200000000000002\"\ntimes = 4\nanswer = \"reset-after\"";
+const APPLIED_NO_ANSWER_FOUR_TIMES_FAULT: &str = "[[fault]]\nnumber = \"200000000000002\"\ntimes = 4\nanswer = \"reset-after\"";
 /// The number's requests are never answered at all.
-const HANGING: &str = "[[fault]]\nnumber = \"200000000000002\"\nanswer = \"timeout\"";
+const TIMEOUT_FAULT: &str = "[[fault]]\nnumber = \"200000000000002\"\nanswer = \"timeout\"";
 /// Meta refuses the number's requests.
-const REFUSED: &str = "[[fault]]\nnumber = \"200000000000002\"\nanswer = { code = 133010, status = 400 }";
+const REFUSED_FAULT: &str = "[[fault]]\nnumber = \"200000000000002\"\nanswer = { code = 133010, status = 400 }";
 
 mod list {
     use super::*;
 
     #[test]
     fn the_list_fills_as_pages_arrive() {
-        let mut console = Start { numbers: 1_200, latency: Duration::from_millis(5), ..Start::default() }.console();
+        let mut console = DriverOptions { numbers: 1_200, latency: Duration::from_millis(5), ..DriverOptions::default() }.start();
         console.sees("connecting");
         console.sees_all(&["You can start now.", "online", "Acme", "Read 1,200 numbers.", "Showing 1,200 of 1,200"]);
     }
 
     #[test]
     fn a_number_that_is_configured_and_listed_too_counts_once() {
-        let mut console = Start { single: Some((ALSO_NOT_SET_ID, None)), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens().sees("Showing 60 of 60");
+        let mut console = DriverOptions { configured_number: Some((OTHER_NOT_SET_ID, None)), ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens().sees("Showing 60 of 60");
     }
 
     #[test]
     fn a_number_that_the_config_names_keeps_that_name_when_it_is_read_by_itself() {
         let named = Some((NOT_SET_ID, Some("Shop at the station")));
-        let mut console = Start { single: named, ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens().filter(NOT_SET).sees("Shop at the station").press('r');
+        let mut console = DriverOptions { configured_number: named, ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens().filter(NOT_SET_NUMBER).sees("Shop at the station").press('r');
         console.sees("two-step verification is not set.").sees("Shop at the station");
-        console.press('p').sees("Two-step now not set").sees("Shop at the station").sees_no("called otherwise");
+        console.press('p').sees("Two-step now not set").sees("Shop at the station").does_not_see("called otherwise");
     }
 
     #[test]
     fn numbers_that_cannot_be_read_again_keep_their_rows() {
-        let mut console = Start { single: Some((ALSO_NOT_SET_ID, None)), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens().filter(ALSO_NOT_SET).sees("Showing 1 of 60").server_goes();
-        console.press('u').sees("could not be read").sees("OFFLINE since").waits(Duration::from_secs(1));
-        console.sees_all(&[ALSO_NOT_SET, "Acme Grocers Central", "Showing 1 of 60"]);
+        let mut console = DriverOptions { configured_number: Some((OTHER_NOT_SET_ID, None)), ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens().filter(OTHER_NOT_SET_NUMBER).sees("Showing 1 of 60").stop_server();
+        console.press('u').sees("could not be read").sees("OFFLINE since").wait(Duration::from_secs(1));
+        console.sees_all(&[OTHER_NOT_SET_NUMBER, "Acme Grocers Central", "Showing 1 of 60"]);
     }
 
     #[test]
     fn a_number_is_found_by_its_digits_with_and_without_blanks() {
-        let mut console = Console::demo();
+        let mut console = ConsoleDriver::demo();
         for text in ["+1 415-555-0114", "14155550114", "415 5550114", "4155550114", "200000000000002"] {
             console.filter(text).sees("Showing 1 of 60");
-            assert_eq!(console.cursor(), NOT_SET, "{text}");
+            assert_eq!(console.cursor(), NOT_SET_NUMBER, "{text}");
         }
         console.filter("repairs DELIV").sees("Showing 1 of 60");
         console.esc().sees_all(&["Filter: none", "Showing 60 of 60"]);
@@ -88,40 +88,40 @@ mod list {
 
     #[test]
     fn words_of_the_filter_ask_for_two_step_waba_request_and_id() {
-        let mut console = Console::demo();
-        console.filter("two-step:unknown").sees("Showing 1 of 60").sees(UNKNOWN);
+        let mut console = ConsoleDriver::demo();
+        console.filter("two-step:unknown").sees("Showing 1 of 60").sees(UNKNOWN_NUMBER);
         console.filter("waba:us-support").sees("Showing 3 of 60");
-        console.filter("id:200000000000002").sees("Showing 1 of 60").sees(NOT_SET);
-        console.filter("waba:us-retail !two-step:on").sees("Showing 5 of 60").sees_all(&[NOT_SET, UNKNOWN]);
+        console.filter("id:200000000000002").sees("Showing 1 of 60").sees(NOT_SET_NUMBER);
+        console.filter("waba:us-retail !two-step:on").sees("Showing 5 of 60").sees_all(&[NOT_SET_NUMBER, UNKNOWN_NUMBER]);
         console.filter("request:set").sees("No number matches. Esc clears the filter.");
-        console.set_pin(NOT_SET, PIN).sees("+ set ").sees("Two-step verification is on");
-        console.filter("request:set").sees("Showing 1 of 60").sees(NOT_SET);
-        console.waits(Duration::from_secs(2)).press('r').sees("+1 415-555-0114: two-step verification is on.");
+        console.set_pin(NOT_SET_NUMBER, PIN).sees("+ set ").sees("Two-step verification is on");
+        console.filter("request:set").sees("Showing 1 of 60").sees(NOT_SET_NUMBER);
+        console.wait(Duration::from_secs(2)).press('r').sees("+1 415-555-0114: two-step verification is on.");
         console.filter("request:none").sees("Showing 59 of 60");
     }
 
     #[test]
     fn an_unknown_word_of_the_filter_tells_which_one_was_meant() {
-        let mut console = Console::demo();
-        console.press('/').types("statsu:set").sees("Unknown word \"statsu:\". Did you mean request: ?");
+        let mut console = ConsoleDriver::demo();
+        console.press('/').type_text("statsu:set").sees("Unknown word \"statsu:\". Did you mean request: ?");
         console.enter().sees("Unknown word");
         assert_eq!(console.app().mode(), Mode::Filter, "a filter that is not understood cannot be kept");
         console.esc().sees_all(&["Filter: none", "Showing 60 of 60"]);
-        console.press('/').types("two-step:off").sees("two-step: takes on, not-set or unknown.");
+        console.press('/').type_text("two-step:off").sees("two-step: takes on, not-set or unknown.");
     }
 
     #[test]
     fn a_filter_is_undone_by_esc_and_cleared_by_ctrl_u() {
-        let mut console = Console::demo();
+        let mut console = ConsoleDriver::demo();
         console.filter("retail").sees("Filter: retail");
-        console.press('/').types(" central").esc().sees("Filter: retail").sees_no("central ");
-        console.press('/').ctrl('u').sees("Showing 60 of 60").types("xyzzy").sees("No number matches.");
+        console.press('/').type_text(" central").esc().sees("Filter: retail").does_not_see("central ");
+        console.press('/').ctrl('u').sees("Showing 60 of 60").type_text("xyzzy").sees("No number matches.");
     }
 
     #[test]
     fn the_list_is_sorted_by_a_letter_and_reversed_by_the_same() {
-        let mut console = Console::demo();
-        let first = |console: &Console| console.rows()[4].clone();
+        let mut console = ConsoleDriver::demo();
+        let first = |console: &ConsoleDriver| console.rows()[4].clone();
         console.sees("Sort: number, up");
         assert!(first(&console).contains("+1 201-555-0153"), "{}", console.screen());
         console.press('o').press('n').sees("Sort: number, down");
@@ -135,7 +135,7 @@ mod list {
 
     #[test]
     fn cursor_and_filter_survive_a_refresh_because_they_follow_the_number() {
-        let mut console = Console::demo();
+        let mut console = ConsoleDriver::demo();
         console.filter("retail").press('j');
         let number = console.cursor();
         console.press('u').sees("Read 60 numbers.").press('r').sees("two-step verification is");
@@ -146,7 +146,7 @@ mod list {
 
     #[test]
     fn the_row_that_never_moved_is_the_one_a_page_opened_for() {
-        let mut console = Start { numbers: 1_200, latency: Duration::from_millis(5), ..Start::default() }.console();
+        let mut console = DriverOptions { numbers: 1_200, latency: Duration::from_millis(5), ..DriverOptions::default() }.start();
         console.sees("Acme").enter();
         let heading = console.screen().lines().nth(1).unwrap_or_default().to_owned();
         console.sees("Read 1,200 numbers.").esc();
@@ -155,16 +155,16 @@ mod list {
 
     #[test]
     fn details_stand_beside_a_wide_list_by_d() {
-        let mut console = Start { size: (120, 36), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens().select(ON).sees_no("DETAILS").press('d');
+        let mut console = DriverOptions { size: (120, 36), ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens().select(ON_NUMBER).does_not_see("DETAILS").press('d');
         console.sees_all(&["DETAILS", "Ownership code", "none since this start"]);
-        console.resizes(80, 24).sees_no("DETAILS").press('d').sees("Details beside the list need 100 columns.");
+        console.resize(80, 24).does_not_see("DETAILS").press('d').sees("Details beside the list need 100 columns.");
     }
 
     #[test]
     fn messages_are_kept_newest_first() {
-        let mut console = Console::demo();
-        console.select(NOT_SET).press('p').esc().press('m');
+        let mut console = ConsoleDriver::demo();
+        console.select(NOT_SET_NUMBER).press('p').esc().press('m');
         console.sees_all(&["Messages", "Cancelled. Nothing was sent.", "Read 60 numbers."]);
         let screen = console.screen();
         assert!(screen.find("Cancelled") < screen.find("Read 60"), "{screen}");
@@ -173,10 +173,10 @@ mod list {
 
     #[test]
     fn no_numbers_at_all_tells_what_to_look_at() {
-        let mut console = Start { numbers: 0, ..Start::default() }.console();
+        let mut console = DriverOptions { numbers: 0, ..DriverOptions::default() }.start();
         console.sees_all(&["No numbers", "but it sees no phone numbers", "us-retail", "Check the WABA ID"]);
         console.press('p').sees("No numbers");
-        assert_eq!(console.orders(), 0);
+        assert_eq!(console.pin_commands(), 0);
         console.press('q');
         assert!(console.has_quit());
     }
@@ -185,7 +185,7 @@ mod list {
     fn names_that_are_wide_or_hostile_leave_every_row_aligned() {
         for (glyphs, width) in [(Glyphs::Ascii, 80), (Glyphs::Unicode, 80), (Glyphs::Unicode, 120), (Glyphs::Ascii, 47)]
         {
-            let mut console = Start { numbers: 1_200, glyphs, size: (width, 24), ..Start::default() }.console();
+            let mut console = DriverOptions { numbers: 1_200, glyphs, size: (width, 24), ..DriverOptions::default() }.start();
             console.sees("Read 1,200 numbers.");
             for name in [
                 "株式会社",
@@ -211,17 +211,17 @@ mod list {
                         assert!(is_ascii, "{name}: {symbol:?} at {x}, {y}");
                     }
                 }
-                if console.app().roster().shown() > 0 && width >= 60 {
+                if console.app().roster().visible_len() > 0 && width >= 60 {
                     let at =
                         u16::try_from(console.row("TWO-STEP").find("TWO-STEP").unwrap_or_default()).unwrap_or_default();
-                    let sign = buffer_symbol(&console, at, 4);
+                    let sign = cell_symbol(&console, at, 4);
                     assert!("+-?✓".contains(&sign), "{name}: {sign:?}\n{}", console.screen());
                 }
             }
         }
     }
 
-    fn buffer_symbol(console: &Console, x: u16, y: u16) -> String {
+    fn cell_symbol(console: &ConsoleDriver, x: u16, y: u16) -> String {
         console.buffer()[(x, y)].symbol().to_owned()
     }
 }
@@ -231,10 +231,10 @@ mod setting {
 
     #[test]
     fn a_pin_is_set_where_none_was_and_then_meta_says_on() {
-        let mut console = Console::demo();
-        console.select(NOT_SET).press('p').sees_all(&["Set PIN", "Two-step now not set", "Type 6 digits."]);
+        let mut console = ConsoleDriver::demo();
+        console.select(NOT_SET_NUMBER).press('p').sees_all(&["Set PIN", "Two-step now not set", "Type 6 digits."]);
         console.type_pin(PIN).sees("Ready. Press Enter.").enter();
-        console.sees_all(&["Set the PIN for 1 number?", NOT_SET, "DEMO: a made-up number", "Enter does nothing here."]);
+        console.sees_all(&["Set the PIN for 1 number?", NOT_SET_NUMBER, "DEMO: a made-up number", "Enter does nothing here."]);
         console.confirm().sees("+ set ").sees("Two-step verification is on.");
         assert!(console.row("Acme Repairs Deliv").contains("+ on "), "{}", console.screen());
         assert_eq!(
@@ -245,168 +245,168 @@ mod setting {
 
     #[test]
     fn enter_never_sends_and_n_and_esc_cancel() {
-        let mut console = Console::demo();
-        console.select(NOT_SET).press('p').type_pin(PIN).enter().waits(Duration::from_secs(2));
+        let mut console = ConsoleDriver::demo();
+        console.select(NOT_SET_NUMBER).press('p').type_pin(PIN).enter().wait(Duration::from_secs(2));
         console.enter().enter().sees("Set the PIN for 1 number?").press('x').sees("Press y to send, n to cancel.");
         console.press('n').sees("Cancelled. Nothing was sent.");
         console
             .press('p')
             .type_pin(PIN)
             .enter()
-            .waits(Duration::from_secs(2))
+            .wait(Duration::from_secs(2))
             .esc()
             .sees("Cancelled. Nothing was sent.");
         console.press('p').type_pin(PIN).esc().sees("Cancelled. Nothing was sent.");
-        assert_eq!(console.orders(), 0);
+        assert_eq!(console.pin_commands(), 0);
     }
 
     #[test]
     fn a_pin_is_replaced_only_by_the_last_four_digits_of_the_number() {
-        let mut console = Console::demo();
-        console.select(ON).press('p').sees("Two-step now on").type_pin(PIN).enter();
+        let mut console = ConsoleDriver::demo();
+        console.select(ON_NUMBER).press('p').sees("Two-step now on").type_pin(PIN).enter();
         console.sees_all(&["Replace the PIN of 1 number?", "The old PIN stops working at once."]);
         console.confirm().sees("Replace the PIN").enter().sees("Type the last 4 digits first.");
-        console.confirm_by("0102").sees("Those are not the last 4 digits. Try again.");
-        assert_eq!(console.orders(), 0);
-        console.confirm_by("0101").sees("+ set ");
+        console.confirm_with_digits("0102").sees("Those are not the last 4 digits. Try again.");
+        assert_eq!(console.pin_commands(), 0);
+        console.confirm_with_digits("0101").sees("+ set ");
         assert_eq!(console.pin_in_force(ON_ID).as_deref(), Some(PIN));
     }
 
     #[test]
     fn five_times_wrong_digits_cancel() {
-        let mut console = Console::demo();
-        console.select(ON).press('p').type_pin(PIN).enter();
+        let mut console = ConsoleDriver::demo();
+        console.select(ON_NUMBER).press('p').type_pin(PIN).enter();
         for _ in 0..4 {
-            console.confirm_by("1234").sees("Those are not the last 4 digits.");
+            console.confirm_with_digits("1234").sees("Those are not the last 4 digits.");
         }
-        console.confirm_by("1234").sees("Cancelled: the digits were wrong 5 times. Nothing was sent.");
-        assert_eq!(console.orders(), 0);
+        console.confirm_with_digits("1234").sees("Cancelled: the digits were wrong 5 times. Nothing was sent.");
+        assert_eq!(console.pin_commands(), 0);
     }
 
     #[test]
     fn an_unknown_number_counts_as_on() {
-        let mut console = Console::demo();
-        console.select(UNKNOWN).press('p').sees("Two-step now unknown").type_pin(PIN).enter();
+        let mut console = ConsoleDriver::demo();
+        console.select(UNKNOWN_NUMBER).press('p').sees("Two-step now unknown").type_pin(PIN).enter();
         console.sees_all(&["Replace the PIN of 1 number?", "unknown (a PIN may be set)"]).confirm().sees("Replace");
-        assert_eq!(console.orders(), 0);
-        console.confirm_by("0127").sees("+ set ");
+        assert_eq!(console.pin_commands(), 0);
+        console.confirm_with_digits("0127").sees("+ set ");
     }
 
     #[test]
     fn a_random_pin_is_shown_for_ten_seconds_and_typed_again() {
-        let mut console = Console::demo();
-        console.select(NOT_SET).press('p').press('g').sees_all(&["Random PIN made.", "shown, hides in 10 s"]);
+        let mut console = ConsoleDriver::demo();
+        console.select(NOT_SET_NUMBER).press('p').press('g').sees_all(&["Random PIN made.", "shown, hides in 10 s"]);
         let pin = console.shown_pin();
         assert_eq!(pin.len(), 6);
-        console.waits(Duration::from_secs(3)).sees("hides in 7 s").waits(Duration::from_secs(7)).sees_no("hides in");
+        console.wait(Duration::from_secs(3)).sees("hides in 7 s").wait(Duration::from_secs(7)).does_not_see("hides in");
         assert_eq!(console.shown_pin(), "", "hidden by itself");
-        console.types(&pin).sees("Ready. Press Enter.").enter().sees_no(&pin).confirm().sees("+ set ");
+        console.type_text(&pin).sees("Ready. Press Enter.").enter().does_not_see(&pin).confirm().sees("+ set ");
         assert_eq!(console.pin_in_force(NOT_SET_ID), Some(pin));
     }
 
     #[test]
     fn v_shows_and_hides_the_pin_and_help_hides_it() {
-        let mut console = Console::demo();
-        console.select(NOT_SET).press('p').types(PIN).press('v').sees("[4] [0] [9] [7] [2] [6]").press('v');
+        let mut console = ConsoleDriver::demo();
+        console.select(NOT_SET_NUMBER).press('p').type_text(PIN).press('v').sees("[4] [0] [9] [7] [2] [6]").press('v');
         console.sees("[*] [*] [*] [*] [*] [*]").press('v').sees("[4]").press('?').sees("Help: PIN form").esc();
-        console.sees("[*] [*]").sees_no("[4]");
+        console.sees("[*] [*]").does_not_see("[4]");
     }
 
     #[test]
     fn weak_pins_are_refused_and_repeating_ones_need_enter_twice() {
-        let mut console = Console::demo();
+        let mut console = ConsoleDriver::demo();
         for (pin, why) in [
             ("111111", "all digits are the same"),
             ("123456", "the digits count up or down"),
             ("550114", "these are the last digits of the number"),
         ] {
-            console.select(NOT_SET).press('p').types(pin).sees("Easy to guess:").sees(why).enter();
+            console.select(NOT_SET_NUMBER).press('p').type_text(pin).sees("Easy to guess:").sees(why).enter();
             assert_eq!(console.app().mode(), Mode::PinForm);
             console.esc();
         }
-        console.select(NOT_SET).press('p').type_pin("121212").sees("Ready.").enter();
+        console.select(NOT_SET_NUMBER).press('p').type_pin("121212").sees("Ready.").enter();
         console.sees("! Easy to guess: the digits repeat. Press Enter again to use it anyway.").enter();
         console.sees("Set the PIN for 1 number?").esc();
-        assert_eq!(console.orders(), 0);
+        assert_eq!(console.pin_commands(), 0);
     }
 
     #[test]
     fn what_differs_is_typed_again_and_backspace_works() {
-        let mut console = Console::demo();
-        console.select(NOT_SET).press('p').types(PIN).types(OTHER_PIN);
-        console.sees("The two PINs differ. Type the second one again.").types("40972").key(KeyCode::Backspace);
-        console.sees("4 of 6 digits.").ctrl('h').sees("3 of 6 digits.").types("726").sees("Ready.");
+        let mut console = ConsoleDriver::demo();
+        console.select(NOT_SET_NUMBER).press('p').type_text(PIN).type_text(OTHER_PIN);
+        console.sees("The two PINs differ. Type the second one again.").type_text("40972").key(KeyCode::Backspace);
+        console.sees("4 of 6 digits.").ctrl('h').sees("3 of 6 digits.").type_text("726").sees("Ready.");
         console.esc().press('p').press('x').sees("Only digits 0 to 9.").press('X').sees("Caps Lock is on.");
     }
 
     #[test]
     fn six_digits_are_pasted_and_nothing_else() {
-        let mut console = Console::demo();
+        let mut console = ConsoleDriver::demo();
         console
-            .select(NOT_SET)
+            .select(NOT_SET_NUMBER)
             .press('p')
-            .pastes("PIN: 409726")
+            .paste("PIN: 409726")
             .sees("The pasted text is not 6 digits. Nothing was changed.");
-        console.pastes("409726\n").sees("Pasted 6 digits.").pastes(PIN).sees("Ready. Press Enter.").sees_no(PIN);
-        console.enter().sees("Set the PIN for 1 number?").waits(Duration::from_secs(2)).pastes("y\r");
+        console.paste("409726\n").sees("Pasted 6 digits.").paste(PIN).sees("Ready. Press Enter.").does_not_see(PIN);
+        console.enter().sees("Set the PIN for 1 number?").wait(Duration::from_secs(2)).paste("y\r");
         console.sees("A paste confirms nothing.");
-        assert_eq!(console.orders(), 0);
+        assert_eq!(console.pin_commands(), 0);
         console.confirm().sees("+ set ");
     }
 
     #[test]
     fn a_paste_elsewhere_is_ignored_and_a_number_in_the_list_becomes_the_filter() {
-        let mut console = Console::demo();
-        console.pastes("p409726\ry").sees("Paste ignored. Open a field first.");
-        console.pastes("+1 (415) 555-0114\n").sees_all(&["Showing 1 of 60", NOT_SET]);
-        console.enter().sees("Details").pastes("p").sees("Paste ignored.");
-        assert_eq!(console.orders(), 0);
+        let mut console = ConsoleDriver::demo();
+        console.paste("p409726\ry").sees("Paste ignored. Open a field first.");
+        console.paste("+1 (415) 555-0114\n").sees_all(&["Showing 1 of 60", NOT_SET_NUMBER]);
+        console.enter().sees("Details").paste("p").sees("Paste ignored.");
+        assert_eq!(console.pin_commands(), 0);
     }
 
     #[test]
     fn a_pin_pasted_into_the_list_by_mistake_is_not_shown() {
-        Console::demo().pastes(PIN).sees("Paste ignored. Open a field first.").sees_no(PIN);
+        ConsoleDriver::demo().paste(PIN).sees("Paste ignored. Open a field first.").does_not_see(PIN);
     }
 
     #[test]
     fn what_was_typed_ahead_sends_nothing() {
-        let mut console = Console::demo();
-        console.select(NOT_SET).types_at_once("p409726409726\ry").sees("Paste ignored.");
+        let mut console = ConsoleDriver::demo();
+        console.select(NOT_SET_NUMBER).type_in_one_read("p409726409726\ry").sees("Paste ignored.");
         assert_eq!(console.app().mode(), Mode::List);
-        console.types_every(Duration::from_millis(30), "p409726409726\ryyyyyyyyyyyyyyyyyyyyyyy");
+        console.type_at_interval(Duration::from_millis(30), "p409726409726\ryyyyyyyyyyyyyyyyyyyyyyy");
         console.sees_all(&["Set the PIN for 1 number?", "Read this first: keys typed so far were dropped."]);
-        console.waits(Duration::from_millis(200)).press('y').sees("Read this first");
-        assert_eq!(console.orders(), 0);
-        console.waits(Duration::from_millis(400)).press('y').sees("+ set ");
+        console.wait(Duration::from_millis(200)).press('y').sees("Read this first");
+        assert_eq!(console.pin_commands(), 0);
+        console.wait(Duration::from_millis(400)).press('y').sees("+ set ");
     }
 
     #[test]
     fn digits_typed_ahead_of_a_replacement_count_for_nothing() {
-        let mut console = Console::demo();
-        console.select(ON).types_every(Duration::from_millis(30), "p409726409726\r0101\r");
-        console.sees("Replace the PIN of 1 number?").waits(Duration::from_secs(1)).enter();
+        let mut console = ConsoleDriver::demo();
+        console.select(ON_NUMBER).type_at_interval(Duration::from_millis(30), "p409726409726\r0101\r");
+        console.sees("Replace the PIN of 1 number?").wait(Duration::from_secs(1)).enter();
         console.sees("Type the last 4 digits first.");
-        assert_eq!(console.orders(), 0);
+        assert_eq!(console.pin_commands(), 0);
     }
 
     #[test]
     fn a_window_too_small_confirms_nothing_and_the_page_comes_back() {
-        let mut console = Console::demo();
-        console.select(NOT_SET).press('p').type_pin(PIN).enter().waits(Duration::from_secs(2)).resizes(39, 9);
+        let mut console = ConsoleDriver::demo();
+        console.select(NOT_SET_NUMBER).press('p').type_pin(PIN).enter().wait(Duration::from_secs(2)).resize(39, 9);
         console
             .sees_all(&["Window too small: 39 x 9", "This needs 40 x 10."])
-            .sees_no("send it")
+            .does_not_see("send it")
             .press('y')
-            .waits(Duration::from_secs(2));
-        console.resizes(80, 24).sees("Set the PIN for 1 number?").press('y').sees("Read this first");
-        assert_eq!(console.orders(), 0);
+            .wait(Duration::from_secs(2));
+        console.resize(80, 24).sees("Set the PIN for 1 number?").press('y').sees("Read this first");
+        assert_eq!(console.pin_commands(), 0);
         console.confirm().sees("+ set ");
     }
 
     #[test]
     fn a_read_only_profile_opens_no_form() {
-        let mut console = Start { read_only: true, ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens().sees("READ-ONLY").select(NOT_SET).press('p');
+        let mut console = DriverOptions { read_only: true, ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens().sees("READ-ONLY").select(NOT_SET_NUMBER).press('p');
         console.sees("This profile is read-only: nothing can be changed.");
         assert_eq!(console.app().mode(), Mode::List);
     }
@@ -417,8 +417,8 @@ mod failures {
 
     #[test]
     fn a_failed_number_tells_why_what_to_do_and_metas_words() {
-        let mut console = Console::with_faults(REFUSED);
-        console.set_pin(NOT_SET, PIN).sees("x failed").sees("failed: the number is not registered").enter();
+        let mut console = ConsoleDriver::with_faults(REFUSED_FAULT);
+        console.set_pin(NOT_SET_NUMBER, PIN).sees("x failed").sees("failed: the number is not registered").enter();
         console.sees_all(&[
             "Failed: +1 415-555-0114",
             "Meta refused the request. Nothing was changed.",
@@ -436,46 +436,46 @@ mod failures {
 
     #[test]
     fn no_answer_keeps_the_pin_and_s_sends_the_same_one_again() {
-        let mut console = Console::with_faults(SILENT_FOUR_TIMES);
-        console.set_pin(NOT_SET, PIN).sees("! no answer").sees("PIN sealed.").enter();
+        let mut console = ConsoleDriver::with_faults(APPLIED_NO_ANSWER_FOUR_TIMES_FAULT);
+        console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").sees("PIN sealed.").enter();
         console.sees_all(&["No answer: +1 415-555-0114", "The PIN may have been set, or it may not.", "Tries 4"]);
         console.press('s').sees("Send the same PIN to 1 number again?").press('y').sees("Read this first");
-        assert_eq!(console.orders(), 1);
+        assert_eq!(console.pin_commands(), 1);
         console.enter().confirm().sees("+ set ").enter().sees("Last request set at").sees("5 tries").esc();
         assert_eq!(console.pins_sent(NOT_SET_ID), vec![PIN.to_owned(); usize::from(MAX_ATTEMPTS) + 1]);
     }
 
     #[test]
     fn two_different_pins_are_never_on_their_way_to_one_number() {
-        let mut console = Console::with_faults(SILENT);
-        console.set_pin(NOT_SET, PIN).press('p').sees("A request for this number is on its way already.");
+        let mut console = ConsoleDriver::with_faults(APPLIED_NO_ANSWER_FAULT);
+        console.set_pin(NOT_SET_NUMBER, PIN).press('p').sees("A request for this number is on its way already.");
         console.sees("! no answer").press('p').sees("Until then only the same PIN can go: Enter, then s.");
         console.enter().press('p').sees("Until then only the same PIN can go: s.");
-        assert_eq!(console.orders(), 1);
+        assert_eq!(console.pin_commands(), 1);
         console.press('u').sees("two-step verification is on").sees("this try set it, or somebody else did.");
         assert!(console.pins_sent(NOT_SET_ID).iter().all(|pin| pin == PIN));
     }
 
     /// Without an escrow: a PIN in doubt is nowhere but in memory.
-    fn unsealed(faults: &'static str) -> Console {
-        let books = Some(Books::without_recipients());
-        let mut console = Start { faults, books, ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens();
+    fn console_without_escrow(faults: &'static str) -> ConsoleDriver {
+        let books = Some(StateFixture::without_recipients());
+        let mut console = DriverOptions { faults, state: books, ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens();
         console
     }
 
     #[test]
     fn quitting_while_work_runs_asks_and_waits() {
-        let mut console = Console::with_faults(HANGING);
+        let mut console = ConsoleDriver::with_faults(TIMEOUT_FAULT);
         console
-            .set_pin(NOT_SET, PIN)
+            .set_pin(NOT_SET_NUMBER, PIN)
             .sees("recording, then sending.")
             .sees("~ sending")
             .press('q')
             .sees("1 request is on the way.")
             .press('y');
         assert!(!console.has_quit(), "too early: the page was not read");
-        console.press('n').sees("~ sending").press('q').waits(Duration::from_secs(1)).press('y').sees("Quitting");
+        console.press('n').sees("~ sending").press('q').wait(Duration::from_secs(1)).press('y').sees("Quitting");
         console.sees("1 request is on the way. Waiting for the answers").press('n');
         console.sees("Not quitting. What was stopped was not sent.");
         assert!(!console.has_quit(), "what is on its way is awaited");
@@ -483,8 +483,8 @@ mod failures {
 
     #[test]
     fn a_pin_that_comes_to_be_in_doubt_while_quitting_is_asked_about() {
-        let mut console = unsealed(SILENT);
-        console.set_pin(NOT_SET, PIN).sees("~ retry").press('q').waits(Duration::from_secs(1));
+        let mut console = console_without_escrow(APPLIED_NO_ANSWER_FAULT);
+        console.set_pin(NOT_SET_NUMBER, PIN).sees("~ retry").press('q').wait(Duration::from_secs(1));
         console
             .sees_all(&[
                 "Quit while a PIN is in doubt?",
@@ -498,8 +498,8 @@ mod failures {
 
     #[test]
     fn quitting_with_a_pin_in_doubt_asks_names_it_and_needs_a_quiet_time() {
-        let mut console = unsealed(SILENT);
-        console.set_pin(NOT_SET, PIN).sees("! no answer").press('q');
+        let mut console = console_without_escrow(APPLIED_NO_ANSWER_FAULT);
+        console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").press('q');
         console
             .sees_all(&[
                 "Quit while a PIN is in doubt?",
@@ -509,64 +509,64 @@ mod failures {
             .press('y')
             .enter();
         assert!(!console.has_quit());
-        console.esc().sees("Showing 1 of 60").ctrl('c').ctrl('c').waits(Duration::from_secs(1)).ctrl('c');
+        console.esc().sees("Showing 1 of 60").ctrl('c').ctrl('c').wait(Duration::from_secs(1)).ctrl('c');
         assert!(!console.has_quit(), "a PIN in doubt is never forgotten by Ctrl-C alone");
-        console.esc().press('q').waits(Duration::from_secs(1)).press('y');
+        console.esc().press('q').wait(Duration::from_secs(1)).press('y');
         assert!(console.has_quit());
     }
 
     #[test]
     fn without_unfinished_work_q_quits_at_once() {
-        let mut console = Console::demo();
+        let mut console = ConsoleDriver::demo();
         console.press('q');
         assert!(console.has_quit());
     }
 
     #[test]
     fn a_refused_token_is_told_and_after_r_with_a_good_one_the_list_appears() {
-        let mut console = Start { token: Ok("SIMULATOR-EXPIRED"), ..Start::default() }.console();
+        let mut console = DriverOptions { token: Ok("SIMULATOR-EXPIRED"), ..DriverOptions::default() }.start();
         console.sees_all(&["Access token refused", "Make a new access token", "/etc/pindesk/token"]);
-        console.press('r').waits(Duration::from_secs(1)).sees("Access token refused");
-        console.token_becomes("SIMULATOR").press('r').sees_all(&["Showing 60 of 60", "online", "Read 60 numbers."]);
+        console.press('r').wait(Duration::from_secs(1)).sees("Access token refused");
+        console.set_token("SIMULATOR").press('r').sees_all(&["Showing 60 of 60", "online", "Read 60 numbers."]);
     }
 
     #[test]
     fn a_token_that_may_only_read_fails_in_words_that_say_so() {
-        let mut console = Start { token: Ok("SIMULATOR-READONLY"), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens().set_pin(NOT_SET, PIN).sees("x failed").enter();
+        let mut console = DriverOptions { token: Ok("SIMULATOR-READONLY"), ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens().set_pin(NOT_SET_NUMBER, PIN).sees("x failed").enter();
         console.sees_all(&["Nothing was changed.", "The access token may not", "To do", "Meta said"]);
         assert_eq!(console.pin_in_force(NOT_SET_ID), None);
     }
 
     #[test]
     fn no_token_at_all_tells_where_it_is_looked_for() {
-        let mut console = Start { token: Err("The file is empty."), ..Start::default() }.console();
+        let mut console = DriverOptions { token: Err("The file is empty."), ..DriverOptions::default() }.start();
         console.sees_all(&["No access token", "The file is empty.", "/etc/pindesk/token"]).press('r');
         console.sees("There is still no access token.");
-        console.token_becomes("SIMULATOR").press('r').sees("Read 60 numbers.");
+        console.set_token("SIMULATOR").press('r').sees("Read 60 numbers.");
     }
 
     #[test]
     fn offline_is_told_refuses_to_start_and_comes_back_by_itself() {
         let address: SocketAddr = "127.0.0.61:61061".parse().expect("an address");
-        let mut console = Start { offline_at: Some(address), ..Start::default() }.console();
+        let mut console = DriverOptions { offline_at: Some(address), ..DriverOptions::default() }.start();
         console.sees_all(&["OFFLINE since 14:03", "could not be read"]).sees("No numbers could be read");
         console.press('p');
         assert_eq!(console.app().mode(), Mode::NoNumbers);
-        console.server_comes(address).waits(Duration::from_secs(20)).sees_all(&["online", "Read 60 numbers."]);
+        console.start_server(address).wait(Duration::from_secs(20)).sees_all(&["online", "Read 60 numbers."]);
     }
 
     #[test]
     fn a_line_that_is_lost_later_keeps_the_list_and_refuses_p() {
-        let mut console = Console::demo();
-        console.select(NOT_SET).server_goes().press('r').sees("OFFLINE since").sees(NOT_SET);
+        let mut console = ConsoleDriver::demo();
+        console.select(NOT_SET_NUMBER).stop_server().press('r').sees("OFFLINE since").sees(NOT_SET_NUMBER);
         console.press('p').sees("There is no connection to graph.example. Press r to try now.");
-        assert_eq!((console.app().mode(), console.orders()), (Mode::List, 0));
+        assert_eq!((console.app().mode(), console.pin_commands()), (Mode::List, 0));
     }
 
     #[test]
     fn without_a_config_the_program_says_welcome_and_shows_the_demo() {
-        let mut console = Start { has_config: false, token: Err(""), ..Start::default() }.console();
+        let mut console = DriverOptions { has_config: false, token: Err(""), ..DriverOptions::default() }.start();
         console.sees_all(&[
             "Welcome",
             "No config file was found.",
@@ -581,10 +581,10 @@ mod failures {
 
     #[test]
     fn another_number_is_set_while_the_first_gets_no_answer() {
-        let mut console = Console::with_faults(SILENT);
-        console.set_pin(NOT_SET, PIN).set_pin(ALSO_NOT_SET, OTHER_PIN).sees("+ set ");
-        assert_eq!(console.pin_in_force(ALSO_NOT_SET_ID).as_deref(), Some(OTHER_PIN));
-        console.select(NOT_SET).sees("! no answer");
+        let mut console = ConsoleDriver::with_faults(APPLIED_NO_ANSWER_FAULT);
+        console.set_pin(NOT_SET_NUMBER, PIN).set_pin(OTHER_NOT_SET_NUMBER, OTHER_PIN).sees("+ set ");
+        assert_eq!(console.pin_in_force(OTHER_NOT_SET_ID).as_deref(), Some(OTHER_PIN));
+        console.select(NOT_SET_NUMBER).sees("! no answer");
     }
 }
 
@@ -592,108 +592,108 @@ mod recovery {
     use super::*;
 
     /// The next start on what the last one recorded.
-    fn next(books: Books) -> Console {
-        let mut console = Start { books: Some(books), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens();
+    fn restart(books: StateFixture) -> ConsoleDriver {
+        let mut console = DriverOptions { state: Some(books), ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens();
         console
     }
 
-    fn left_in_doubt() -> Console {
-        let mut console = Console::with_faults(SILENT);
-        console.set_pin(NOT_SET, PIN).sees("! no answer").sees("in doubt 1 |");
+    fn console_left_in_doubt() -> ConsoleDriver {
+        let mut console = ConsoleDriver::with_faults(APPLIED_NO_ANSWER_FAULT);
+        console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").sees("in doubt 1 |");
         console
     }
 
     #[test]
     fn a_number_in_doubt_comes_before_the_list_at_the_next_start_and_goes_by_a_note() {
-        let mut console = next(left_in_doubt().ends());
-        console.sees("1 number is in doubt").sees_all(&[NOT_SET, "1 PIN escrow"]).enter();
+        let mut console = restart(console_left_in_doubt().shut_down());
+        console.sees("1 number is in doubt").sees_all(&[NOT_SET_NUMBER, "1 PIN escrow"]).enter();
         console.sees("sealed in escrow.jsonl, not in memory").press('s').sees("The PIN is not in memory any more.");
-        console.press('h').types("told by phone: the new one").enter().sees("Record that 1 number").confirm();
-        console.sees("Nothing is in doubt any more.").esc().sees_no("in doubt 1");
-        console.filter(NOT_SET).sees("- settled").resizes(80, 40).enter().sees_all(&[
+        console.press('h').type_text("told by phone: the new one").enter().sees("Record that 1 number").confirm();
+        console.sees("Nothing is in doubt any more.").esc().does_not_see("in doubt 1");
+        console.filter(NOT_SET_NUMBER).sees("- settled").resize(80, 40).enter().sees_all(&[
             "settled: checked by hand",
             "told by phone: the new one",
             "History",
         ]);
-        let mut console = next(console.ends());
-        console.sees("Showing 60 of 60").sees_no("in doubt");
-        assert_eq!(console.orders(), 0);
+        let mut console = restart(console.shut_down());
+        console.sees("Showing 60 of 60").does_not_see("in doubt");
+        assert_eq!(console.pin_commands(), 0);
     }
 
     #[test]
     fn still_not_set_two_minutes_later_settles_it() {
         let lost = "[[fault]]\nnumber = \"200000000000002\"\nanswer = \"reset-before\"";
-        let mut console = Console::with_faults(lost);
-        console.set_pin(NOT_SET, PIN).sees("! no answer").enter().press('u').sees("two-step verification is not set.");
-        console.sees("No answer:").waits(Duration::from_secs(121)).press('u').sees("settled: no PIN is in force");
-        console.esc().sees_no("in doubt 1").sees("- settled");
+        let mut console = ConsoleDriver::with_faults(lost);
+        console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").enter().press('u').sees("two-step verification is not set.");
+        console.sees("No answer:").wait(Duration::from_secs(121)).press('u').sees("settled: no PIN is in force");
+        console.esc().does_not_see("in doubt 1").sees("- settled");
     }
 
     #[test]
     fn a_new_pin_goes_after_the_last_try_can_land_no_more_and_settles_it() {
-        let mut console = Console::with_faults(SILENT_FOUR_TIMES);
-        console.set_pin(NOT_SET, PIN).sees("! no answer").enter().press('p').sees("Until then only the same PIN");
-        console.waits(Duration::from_secs(121)).press('p').sees("Two-step now on").type_pin(OTHER_PIN).enter();
-        console.confirm_by("0114").sees("+ set ").sees_no("in doubt");
+        let mut console = ConsoleDriver::with_faults(APPLIED_NO_ANSWER_FOUR_TIMES_FAULT);
+        console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").enter().press('p').sees("Until then only the same PIN");
+        console.wait(Duration::from_secs(121)).press('p').sees("Two-step now on").type_pin(OTHER_PIN).enter();
+        console.confirm_with_digits("0114").sees("+ set ").does_not_see("in doubt");
         assert_eq!(console.pin_in_force(NOT_SET_ID).as_deref(), Some(OTHER_PIN));
     }
 
     #[test]
     fn changed_keys_stop_all_setting_until_they_are_confirmed() {
-        let mut console = Console::demo();
-        console.set_pin(NOT_SET, PIN).sees("+ set ").sees("Two-step verification is on.");
-        let mut console = next(console.ends().with_another_recipient());
-        console.sees("KEYS CHANGED").filter(ALSO_NOT_SET).press('p').sees("1 added, 1 removed, 0 kept.").confirm();
-        console.sees("The keys of the escrow are confirmed.").sees_no("KEYS CHANGED").set_pin(ALSO_NOT_SET, PIN);
+        let mut console = ConsoleDriver::demo();
+        console.set_pin(NOT_SET_NUMBER, PIN).sees("+ set ").sees("Two-step verification is on.");
+        let mut console = restart(console.shut_down().with_new_recipient());
+        console.sees("KEYS CHANGED").filter(OTHER_NOT_SET_NUMBER).press('p').sees("1 added, 1 removed, 0 kept.").confirm();
+        console.sees("The keys of the escrow are confirmed.").does_not_see("KEYS CHANGED").set_pin(OTHER_NOT_SET_NUMBER, PIN);
         console.sees("+ set ");
     }
 
     #[test]
     fn a_hidden_screen_comes_back_with_the_token_and_can_set_a_pin() {
-        let mut console = Console::demo();
-        console.press('z').sees("Screen hidden").sees_no(NOT_SET).enter().sees("Showing 60 of 60");
-        console.set_pin(NOT_SET, PIN).sees("+ set ");
+        let mut console = ConsoleDriver::demo();
+        console.press('z').sees("Screen hidden").does_not_see(NOT_SET_NUMBER).enter().sees("Showing 60 of 60");
+        console.set_pin(NOT_SET_NUMBER, PIN).sees("+ set ");
     }
 
     #[test]
     fn hiding_the_screen_right_after_the_answer_lets_the_request_go_on() {
-        let mut console = Console::demo();
-        console.set_pin(NOT_SET, PIN).press('z').sees("Screen hidden").enter().sees("+ set ");
+        let mut console = ConsoleDriver::demo();
+        console.set_pin(NOT_SET_NUMBER, PIN).press('z').sees("Screen hidden").enter().sees("+ set ");
         assert_eq!(console.pin_in_force(NOT_SET_ID).as_deref(), Some(PIN));
     }
 
     #[test]
     fn a_number_that_meta_lists_no_more_comes_back_in_no_later_run() {
-        let mut first = Console::demo();
-        first.sees("Read 60 numbers.").remembers_all();
+        let mut first = ConsoleDriver::demo();
+        first.sees("Read 60 numbers.").wait_until_saved();
         let offline = |books, host: &str| {
             let address: SocketAddr = format!("{host}:61062").parse().expect("an address");
             (
-                Start { numbers: 59, offline_at: Some(address), books: Some(books), ..Start::default() }.console(),
+                DriverOptions { numbers: 59, offline_at: Some(address), state: Some(books), ..DriverOptions::default() }.start(),
                 address,
             )
         };
-        let (mut second, address) = offline(first.ends(), "127.0.0.62");
-        second.sees_all(&["Showing 60 of 60", "OFFLINE since"]).server_comes(address).waits(Duration::from_secs(20));
-        second.sees_all(&["Read 59 numbers.", "Showing 59 of 59"]).remembers_all();
-        let (mut third, _) = offline(second.ends(), "127.0.0.63");
+        let (mut second, address) = offline(first.shut_down(), "127.0.0.62");
+        second.sees_all(&["Showing 60 of 60", "OFFLINE since"]).start_server(address).wait(Duration::from_secs(20));
+        second.sees_all(&["Read 59 numbers.", "Showing 59 of 59"]).wait_until_saved();
+        let (mut third, _) = offline(second.shut_down(), "127.0.0.63");
         third.sees("? on").sees("Showing 59 of 59");
     }
 
     #[test]
     fn the_numbers_of_the_last_run_are_there_at_once_and_marked_as_old() {
-        let mut first = Start { numbers: 600, ..Start::default() }.console();
-        first.sees("Read 600 numbers.").opens().remembers_all();
-        let books = Some(first.ends());
+        let mut first = DriverOptions { numbers: 600, ..DriverOptions::default() }.start();
+        first.sees("Read 600 numbers.").wait_until_journal_opens().wait_until_saved();
+        let books = Some(first.shut_down());
         let latency = Duration::from_millis(400);
-        let mut console = Start { numbers: 600, books, latency, ..Start::default() }.console();
+        let mut console = DriverOptions { numbers: 600, state: books, latency, ..DriverOptions::default() }.start();
         console
             .sees("reading them afresh")
             .sees("? on")
             .sees("Showing 600 of 600")
             .sees("Read 600 numbers.")
-            .sees_no("? on");
+            .does_not_see("? on");
     }
 }
 
@@ -702,11 +702,11 @@ mod pages {
 
     #[test]
     fn help_lists_every_key_of_its_page_and_the_two_texts() {
-        let mut console = Start { size: (120, 60), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens().press('?').sees("Help: number list");
+        let mut console = DriverOptions { size: (120, 60), ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens().press('?').sees("Help: number list");
         let keymap = console.app().keymap().clone();
         for (keys, binding) in keymap.rows(Mode::List) {
-            let line = format!("{keys} {}", binding.words);
+            let line = format!("{keys} {}", binding.description);
             console.sees(&line);
         }
         for step in RESET_LOST_PIN_STEPS {
@@ -715,7 +715,7 @@ mod pages {
         for permission in TOKEN_PERMISSIONS {
             console.sees(permission.name);
         }
-        console.resizes(80, 12).sees_no("What an access token needs");
+        console.resize(80, 12).does_not_see("What an access token needs");
         for _ in 0..9 {
             console.key(KeyCode::PageDown);
         }
@@ -724,22 +724,22 @@ mod pages {
 
     #[test]
     fn a_copied_value_is_shown_bare_as_well() {
-        let mut console = Console::demo();
-        console.select(NOT_SET).press('c').sees("Copy").press('2').sees("Sent to your terminal's clipboard.");
+        let mut console = ConsoleDriver::demo();
+        console.select(NOT_SET_NUMBER).press('c').sees("Copy").press('2').sees("Sent to your terminal's clipboard.");
         assert_eq!(console.copied(), [NOT_SET_ID]);
         assert!(console.rows().iter().any(|row| row.trim() == NOT_SET_ID), "{}", console.screen());
         console.esc().press('c').press('1').esc().press('c').press('3').esc().sees("Showing 1 of 60");
-        assert_eq!(console.copied(), [NOT_SET_ID, NOT_SET, "100000000000001"]);
+        assert_eq!(console.copied(), [NOT_SET_ID, NOT_SET_NUMBER, "100000000000001"]);
     }
 
     /// Every page that concerns a number, reached at 40x10: the number and the way out are on it.
     #[test]
     fn each_page_at_40x10_shows_the_number_and_the_way_out() {
-        let mut console = Start { size: (40, 10), faults: REFUSED, ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens().filter(NOT_SET);
-        let shows = |console: &Console, way_out: &str| {
+        let mut console = DriverOptions { size: (40, 10), faults: REFUSED_FAULT, ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens().filter(NOT_SET_NUMBER);
+        let shows = |console: &ConsoleDriver, way_out: &str| {
             let screen = console.screen();
-            assert!(screen.contains(NOT_SET) && screen.contains(way_out), "{way_out}:\n{screen}");
+            assert!(screen.contains(NOT_SET_NUMBER) && screen.contains(way_out), "{way_out}:\n{screen}");
         };
         console.enter();
         shows(&console, "back");
@@ -755,8 +755,8 @@ mod pages {
         shows(&console, "n cancel");
         console.confirm().sees("x failed").enter().sees("Failed:");
         shows(&console, "back");
-        console.esc().filter(ON).press('p').type_pin(PIN).enter();
-        assert!(console.screen().contains(ON) && console.screen().contains("Esc cancel"), "{}", console.screen());
+        console.esc().filter(ON_NUMBER).press('p').type_pin(PIN).enter();
+        assert!(console.screen().contains(ON_NUMBER) && console.screen().contains("Esc cancel"), "{}", console.screen());
         console.sees("Type the last 4 digits of the number, then press Enter: [____]");
     }
 }
@@ -765,7 +765,7 @@ mod looks {
     use super::*;
 
     /// Takes a picture of the screen. Times and trace IDs differ from run to run.
-    fn picture(name: &str, console: &Console) {
+    fn assert_screen_snapshot(name: &str, console: &ConsoleDriver) {
         insta::with_settings!({
             filters => [
                 (r"\d\d:\d\d:\d\d UTC", "HH:MM:SS UTC"),
@@ -793,19 +793,19 @@ mod looks {
     #[test]
     fn pages_of_a_number_look_as_they_did() {
         for (size_name, size, glyphs) in SIZES {
-            let snap = |page: &str, console: &Console| picture(&format!("{page}-{size_name}"), console);
-            let mut console = Start { size, glyphs, faults: REFUSED, ..Start::default() }.console();
-            console.sees("Read 60 numbers.").opens().key(KeyCode::Down);
+            let snap = |page: &str, console: &ConsoleDriver| assert_screen_snapshot(&format!("{page}-{size_name}"), console);
+            let mut console = DriverOptions { size, glyphs, faults: REFUSED_FAULT, ..DriverOptions::default() }.start();
+            console.sees("Read 60 numbers.").wait_until_journal_opens().key(KeyCode::Down);
             snap("list", &console);
-            console.press('/').types("two-step:not-set waba:us");
+            console.press('/').type_text("two-step:not-set waba:us");
             snap("filter", &console);
-            console.ctrl('u').types("statsu:");
+            console.ctrl('u').type_text("statsu:");
             snap("filter-unknown", &console);
             console.esc().press('o');
             snap("sort", &console);
             console.esc().filter("xyzzy");
             snap("no-match", &console);
-            console.filter(NOT_SET).enter();
+            console.filter(NOT_SET_NUMBER).enter();
             snap("details", &console);
             console.press('c');
             snap("copy", &console);
@@ -813,24 +813,24 @@ mod looks {
             snap("copied", &console);
             console.esc().press('?');
             snap("help", &console);
-            console.esc().press('p').sees("not set").types("409");
+            console.esc().press('p').sees("not set").type_text("409");
             snap("form", &console);
-            console.ctrl('u').types("123456");
+            console.ctrl('u').type_text("123456");
             snap("form-weak", &console);
             console.ctrl('u').type_pin(PIN).enter();
             snap("confirm", &console);
             console.confirm().sees(if glyphs == Glyphs::Ascii { "x failed" } else { "✗ failed" }).enter();
             snap("failed", &console);
-            console.esc().filter(ON).press('p').type_pin(PIN).enter().waits(Duration::from_secs(1)).types("01");
+            console.esc().filter(ON_NUMBER).press('p').type_pin(PIN).enter().wait(Duration::from_secs(1)).type_text("01");
             snap("confirm-replace", &console);
-            console.types("01").enter().filter(ON);
+            console.type_text("01").enter().filter(ON_NUMBER);
             console.sees(if glyphs == Glyphs::Ascii { "+ set " } else { "✓ set " }).sees("done. Two-");
-            console.waits(Duration::from_secs(1));
+            console.wait(Duration::from_secs(1));
             snap("set", &console);
             console.press('m');
             snap("messages", &console);
-            console.resizes(39, 9);
-            picture("too-small", &console);
+            console.resize(39, 9);
+            assert_screen_snapshot("too-small", &console);
         }
     }
 
@@ -838,41 +838,41 @@ mod looks {
     fn pages_of_doubt_look_as_they_did() {
         // All four are on their way before the first is looked at: each takes seconds to come to rest.
         let consoles = SIZES.map(|(size_name, size, glyphs)| {
-            let mut console = Start { size, glyphs, faults: SILENT, ..Start::default() }.console();
-            console.sees("Read 60 numbers.").opens().filter(NOT_SET).press('p').type_pin(PIN).enter().confirm();
+            let mut console = DriverOptions { size, glyphs, faults: APPLIED_NO_ANSWER_FAULT, ..DriverOptions::default() }.start();
+            console.sees("Read 60 numbers.").wait_until_journal_opens().filter(NOT_SET_NUMBER).press('p').type_pin(PIN).enter().confirm();
             (size_name, console)
         });
         for (size_name, mut console) in consoles {
             console.sees("! no answer").enter();
-            picture(&format!("no-answer-{size_name}"), &console);
+            assert_screen_snapshot(&format!("no-answer-{size_name}"), &console);
             console.press('s');
-            picture(&format!("send-same-{size_name}"), &console);
+            assert_screen_snapshot(&format!("send-same-{size_name}"), &console);
             console.esc().press('q').sees("in doubt?");
-            picture(&format!("quit-{size_name}"), &console);
+            assert_screen_snapshot(&format!("quit-{size_name}"), &console);
         }
     }
 
     #[test]
     fn pages_without_numbers_look_as_they_did() {
         for (size_name, size, glyphs) in SIZES {
-            let start = || Start { size, glyphs, ..Start::default() };
-            let welcome = Start { has_config: false, token: Err(""), ..start() }.console();
-            picture(&format!("welcome-{size_name}"), &welcome);
-            let missing = Start { token: Err("The file is empty."), ..start() }.console();
-            picture(&format!("no-token-{size_name}"), &missing);
-            let mut refused = Start { token: Ok("SIMULATOR-EXPIRED"), ..start() }.console();
+            let start = || DriverOptions { size, glyphs, ..DriverOptions::default() };
+            let welcome = DriverOptions { has_config: false, token: Err(""), ..start() }.start();
+            assert_screen_snapshot(&format!("welcome-{size_name}"), &welcome);
+            let missing = DriverOptions { token: Err("The file is empty."), ..start() }.start();
+            assert_screen_snapshot(&format!("no-token-{size_name}"), &missing);
+            let mut refused = DriverOptions { token: Ok("SIMULATOR-EXPIRED"), ..start() }.start();
             refused.sees("Access token refused").sees("7 of 7 WABAs could not");
-            picture(&format!("refused-token-{size_name}"), &refused);
-            let mut empty = Start { numbers: 0, ..start() }.console();
+            assert_screen_snapshot(&format!("refused-token-{size_name}"), &refused);
+            let mut empty = DriverOptions { numbers: 0, ..start() }.start();
             empty.sees("Read 0 numbers.");
-            picture(&format!("no-numbers-{size_name}"), &empty);
+            assert_screen_snapshot(&format!("no-numbers-{size_name}"), &empty);
         }
     }
 
     #[test]
     fn details_beside_the_list_look_as_they_did() {
-        let mut console = Start { size: (120, 36), ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens().press('d');
-        picture("details-pane-120x36", &console);
+        let mut console = DriverOptions { size: (120, 36), ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens().press('d');
+        assert_screen_snapshot("details-pane-120x36", &console);
     }
 }

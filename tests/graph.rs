@@ -18,11 +18,11 @@ use pindesk::outcome::{DoubtReason, ApiError, NotSentReason, Outcome, ReadFailur
 use pindesk::pin::Pin;
 use pindesk::text::CleanText;
 
-use support::faultd::{Faultd, Say};
+use support::faultd::{ScriptedServer, ScriptStep};
 
 const TOKEN: &str = "EAAJBfaketoken";
 const PIN: &[u8; 6] = b"409726";
-const YES: &str = r#"{"success":true}"#;
+const SUCCESS_BODY: &str = r#"{"success":true}"#;
 const READ_AT: UtcTime = UtcTime::from_unix_seconds(1_795_356_189);
 
 fn endpoint(url: &str) -> Endpoint {
@@ -54,18 +54,18 @@ async fn set_pin(graph: &Graph) -> Outcome {
 }
 
 /// What becomes of a PIN when the server plays this script, and the server.
-async fn after(script: Vec<Say>) -> (Outcome, Faultd) {
-    let faultd = Faultd::start(vec![script]).await;
+async fn run_script(script: Vec<ScriptStep>) -> (Outcome, ScriptedServer) {
+    let faultd = ScriptedServer::start(vec![script]).await;
     let outcome = set_pin(&graph(&faultd.url())).await;
     (outcome, faultd)
 }
 
-fn text(text: &str) -> Say {
-    Say::Bytes(text.as_bytes().to_vec())
+fn send_text(text: &str) -> ScriptStep {
+    ScriptStep::Bytes(text.as_bytes().to_vec())
 }
 
-fn reply(status: u16, body: &str) -> Say {
-    text(&format!(
+fn json_response(status: u16, body: &str) -> ScriptStep {
+    send_text(&format!(
         "HTTP/1.1 {status} Word\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     ))
@@ -83,18 +83,18 @@ fn fault(http_status: u16, code: i64) -> ApiError {
     }
 }
 
-fn meta(fault: ApiError) -> Outcome {
+fn in_doubt_fault(fault: ApiError) -> Outcome {
     Outcome::InDoubt(DoubtReason::ServerError(fault))
 }
 
-fn strange(http_status: u16) -> Outcome {
+fn unexpected_reply(http_status: u16) -> Outcome {
     Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status })
 }
 
-const NOT_TRUE: Outcome = Outcome::InDoubt(DoubtReason::SuccessNotTrue);
-const BROKE: Outcome = Outcome::InDoubt(DoubtReason::ConnectionLost { after: Duration::ZERO });
+const SUCCESS_NOT_TRUE: Outcome = Outcome::InDoubt(DoubtReason::SuccessNotTrue);
+const CONNECTION_BROKE: Outcome = Outcome::InDoubt(DoubtReason::ConnectionLost { after: Duration::ZERO });
 
-fn error(code: i64) -> String {
+fn error_body(code: i64) -> String {
     format!(r#"{{"error":{{"message":"m","type":"OAuthException","code":{code}}}}}"#)
 }
 
@@ -103,83 +103,83 @@ async fn a_reply_of_http_200_proves_success_only_by_the_boolean_true() {
     let deep = format!(r#"{{"success":true,"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let long = format!(r#"{{"success":true,"x":"{}"}}"#, "x".repeat(MAX_REPLY_BYTES));
     let cases = [
-        (YES, Outcome::Confirmed),
+        (SUCCESS_BODY, Outcome::Confirmed),
         (" {\"success\" : true, \"x\": [1.5, null]}\r\n", Outcome::Confirmed),
-        (r#"{"success":false}"#, NOT_TRUE),
-        (r#"{"success":"true"}"#, NOT_TRUE),
-        (r#"{"success":1}"#, NOT_TRUE),
-        (r#"{"success":null}"#, NOT_TRUE),
-        (r#"{"data":{"success":true}}"#, NOT_TRUE),
-        (r#"{"Success":true}"#, NOT_TRUE),
-        (r#"[{"success":true}]"#, NOT_TRUE),
-        ("{}", NOT_TRUE),
-        ("true", NOT_TRUE),
-        ("", strange(200)),
-        ("<html>success: true</html>", strange(200)),
-        (r#"{"success":true"#, strange(200)),
-        (r#"{"success":true}x"#, strange(200)),
-        (r#"{"success":true}{"success":true}"#, strange(200)),
-        ("\u{feff}{\"success\":true}", strange(200)),
-        (r#"{"success":true,"success":false}"#, strange(200)),
-        (r#"{"success":false,"success":true}"#, strange(200)),
-        (r#"{"success":true,"success":true,"error":{"message":"m","code":190}}"#, strange(200)),
-        (r#"{"success":true,"error":{"message":"m","code":190}}"#, strange(200)),
-        (r#"{"success":true,"error":null}"#, strange(200)),
-        (r#"{"error":{"message":"m","code":190}}"#, meta(fault(200, 190))),
-        (r#"{"success":false,"error":{"message":"m","code":100}}"#, meta(fault(200, 100))),
-        (&deep, strange(200)),
-        (&long, strange(200)),
+        (r#"{"success":false}"#, SUCCESS_NOT_TRUE),
+        (r#"{"success":"true"}"#, SUCCESS_NOT_TRUE),
+        (r#"{"success":1}"#, SUCCESS_NOT_TRUE),
+        (r#"{"success":null}"#, SUCCESS_NOT_TRUE),
+        (r#"{"data":{"success":true}}"#, SUCCESS_NOT_TRUE),
+        (r#"{"Success":true}"#, SUCCESS_NOT_TRUE),
+        (r#"[{"success":true}]"#, SUCCESS_NOT_TRUE),
+        ("{}", SUCCESS_NOT_TRUE),
+        ("true", SUCCESS_NOT_TRUE),
+        ("", unexpected_reply(200)),
+        ("<html>success: true</html>", unexpected_reply(200)),
+        (r#"{"success":true"#, unexpected_reply(200)),
+        (r#"{"success":true}x"#, unexpected_reply(200)),
+        (r#"{"success":true}{"success":true}"#, unexpected_reply(200)),
+        ("\u{feff}{\"success\":true}", unexpected_reply(200)),
+        (r#"{"success":true,"success":false}"#, unexpected_reply(200)),
+        (r#"{"success":false,"success":true}"#, unexpected_reply(200)),
+        (r#"{"success":true,"success":true,"error":{"message":"m","code":190}}"#, unexpected_reply(200)),
+        (r#"{"success":true,"error":{"message":"m","code":190}}"#, unexpected_reply(200)),
+        (r#"{"success":true,"error":null}"#, unexpected_reply(200)),
+        (r#"{"error":{"message":"m","code":190}}"#, in_doubt_fault(fault(200, 190))),
+        (r#"{"success":false,"error":{"message":"m","code":100}}"#, in_doubt_fault(fault(200, 100))),
+        (&deep, unexpected_reply(200)),
+        (&long, unexpected_reply(200)),
     ];
     for (body, expected) in cases {
-        assert_eq!(after(vec![reply(200, body)]).await.0, expected, "{body:.100}");
+        assert_eq!(run_script(vec![json_response(200, body)]).await.0, expected, "{body:.100}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_proves_a_refusal_only_if_it_is_well_formed_and_not_meta_s_own() {
     let cases = [
-        (400, error(100), Outcome::Refused(fault(400, 100))),
-        (401, error(190), Outcome::Refused(fault(401, 190))),
-        (403, error(200), Outcome::Refused(fault(403, 200))),
-        (404, error(803), Outcome::Refused(fault(404, 803))),
-        (429, error(4), Outcome::Refused(fault(429, 4))),
-        (401, error(0), Outcome::Refused(fault(401, 0))),
+        (400, error_body(100), Outcome::Refused(fault(400, 100))),
+        (401, error_body(190), Outcome::Refused(fault(401, 190))),
+        (403, error_body(200), Outcome::Refused(fault(403, 200))),
+        (404, error_body(803), Outcome::Refused(fault(404, 803))),
+        (429, error_body(4), Outcome::Refused(fault(429, 4))),
+        (401, error_body(0), Outcome::Refused(fault(401, 0))),
         (400, r#"{"success":false,"error":{"message":"m","code":100}}"#.into(), Outcome::Refused(fault(400, 100))),
-        (400, error(1), meta(fault(400, 1))),
-        (400, error(2), meta(fault(400, 2))),
-        (500, error(131_000), meta(fault(500, 131_000))),
-        (503, error(2), meta(fault(503, 2))),
-        (500, error(100), meta(fault(500, 100))),
-        (400, r#"{"success":true,"error":{"message":"m","code":100}}"#.into(), strange(400)),
-        (400, r#"{"success":"false","error":{"message":"m","code":100}}"#.into(), strange(400)),
-        (400, r#"{"error":{"message":"m","code":"100"}}"#.into(), strange(400)),
-        (400, r#"{"error":{"message":"m","code":100.0}}"#.into(), strange(400)),
-        (400, r#"{"error":{"message":"m","code":99999999999999999999}}"#.into(), strange(400)),
-        (400, r#"{"error":{"message":"m"}}"#.into(), strange(400)),
-        (400, r#"{"error":{"code":100}}"#.into(), strange(400)),
-        (400, r#"{"error":{"message":7,"code":100}}"#.into(), strange(400)),
-        (400, r#"{"error":{"message":"m","code":100,"code":190}}"#.into(), strange(400)),
-        (400, r#"{"error":"no"}"#.into(), strange(400)),
-        (400, r#"{"errors":[{"message":"m","code":100}]}"#.into(), strange(400)),
-        (400, YES.into(), strange(400)),
-        (400, String::new(), strange(400)),
-        (502, "<html>Bad Gateway</html>".into(), strange(502)),
-        (500, YES.into(), strange(500)),
-        (600, error(100), strange(600)),
+        (400, error_body(1), in_doubt_fault(fault(400, 1))),
+        (400, error_body(2), in_doubt_fault(fault(400, 2))),
+        (500, error_body(131_000), in_doubt_fault(fault(500, 131_000))),
+        (503, error_body(2), in_doubt_fault(fault(503, 2))),
+        (500, error_body(100), in_doubt_fault(fault(500, 100))),
+        (400, r#"{"success":true,"error":{"message":"m","code":100}}"#.into(), unexpected_reply(400)),
+        (400, r#"{"success":"false","error":{"message":"m","code":100}}"#.into(), unexpected_reply(400)),
+        (400, r#"{"error":{"message":"m","code":"100"}}"#.into(), unexpected_reply(400)),
+        (400, r#"{"error":{"message":"m","code":100.0}}"#.into(), unexpected_reply(400)),
+        (400, r#"{"error":{"message":"m","code":99999999999999999999}}"#.into(), unexpected_reply(400)),
+        (400, r#"{"error":{"message":"m"}}"#.into(), unexpected_reply(400)),
+        (400, r#"{"error":{"code":100}}"#.into(), unexpected_reply(400)),
+        (400, r#"{"error":{"message":7,"code":100}}"#.into(), unexpected_reply(400)),
+        (400, r#"{"error":{"message":"m","code":100,"code":190}}"#.into(), unexpected_reply(400)),
+        (400, r#"{"error":"no"}"#.into(), unexpected_reply(400)),
+        (400, r#"{"errors":[{"message":"m","code":100}]}"#.into(), unexpected_reply(400)),
+        (400, SUCCESS_BODY.into(), unexpected_reply(400)),
+        (400, String::new(), unexpected_reply(400)),
+        (502, "<html>Bad Gateway</html>".into(), unexpected_reply(502)),
+        (500, SUCCESS_BODY.into(), unexpected_reply(500)),
+        (600, error_body(100), unexpected_reply(600)),
     ];
     for (status, body, expected) in cases {
-        assert_eq!(after(vec![reply(status, &body)]).await.0, expected, "{status} {body}");
+        assert_eq!(run_script(vec![json_response(status, &body)]).await.0, expected, "{status} {body}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_other_status_proves_anything() {
     for status in [201, 202, 203, 206, 226, 300] {
-        assert_eq!(after(vec![reply(status, YES)]).await.0, strange(status), "{status}");
-        assert_eq!(after(vec![reply(status, &error(100))]).await.0, strange(status), "{status}");
+        assert_eq!(run_script(vec![json_response(status, SUCCESS_BODY)]).await.0, unexpected_reply(status), "{status}");
+        assert_eq!(run_script(vec![json_response(status, &error_body(100))]).await.0, unexpected_reply(status), "{status}");
     }
     for status in [204, 304] {
-        assert_eq!(after(vec![text(&format!("HTTP/1.1 {status} Word\r\n\r\n"))]).await.0, strange(status));
+        assert_eq!(run_script(vec![send_text(&format!("HTTP/1.1 {status} Word\r\n\r\n"))]).await.0, unexpected_reply(status));
     }
 }
 
@@ -195,7 +195,7 @@ async fn a_fault_keeps_every_text_of_graph_s_cleaned_and_no_secret() {
         trace_id: Some(CleanText::new("AbC")),
         ..fault(400, 100)
     };
-    assert_eq!(after(vec![reply(400, full)]).await.0, Outcome::Refused(expected));
+    assert_eq!(run_script(vec![json_response(400, full)]).await.0, Outcome::Refused(expected));
     let cases = [
         (r#""error_data":"plain""#, ApiError { details: Some(CleanText::new("plain")), ..fault(400, 100) }),
         (r#""error_data":[7],"error_subcode":"x","fbtrace_id":7"#, fault(400, 100)),
@@ -204,12 +204,12 @@ async fn a_fault_keeps_every_text_of_graph_s_cleaned_and_no_secret() {
     ];
     for (more, expected) in cases {
         let body = format!(r#"{{"error":{{"message":"m","code":100,{more}}}}}"#);
-        assert_eq!(after(vec![reply(400, &body)]).await.0, Outcome::Refused(expected), "{more}");
+        assert_eq!(run_script(vec![json_response(400, &body)]).await.0, Outcome::Refused(expected), "{more}");
     }
     for more in ["true", r#""true""#, r#""false""#, "1"] {
         let body = format!(r#"{{"error":{{"message":"m","code":100,"is_transient":{more}}}}}"#);
         let expected = ApiError { is_transient: true, ..fault(400, 100) };
-        assert_eq!(after(vec![reply(400, &body)]).await.0, meta(expected), "{more}");
+        assert_eq!(run_script(vec![json_response(400, &body)]).await.0, in_doubt_fault(expected), "{more}");
     }
 }
 
@@ -218,42 +218,42 @@ async fn a_body_counts_only_when_it_came_whole() {
     let head = "HTTP/1.1 200 OK\r\n";
     let cases = [
         // Content-Length says more than comes, and less than comes.
-        (vec![text(&format!("{head}Content-Length: 17\r\n\r\n{YES}")), Say::Close], BROKE),
-        (vec![text(&format!("{head}Content-Length: 15\r\n\r\n{YES}")), Say::Close], strange(200)),
-        (vec![text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{YES}\r\n0\r\n\r\n"))], Outcome::Confirmed),
-        (vec![text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{YES}\r\n")), Say::Close], BROKE),
-        (vec![text(&format!("{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{YES}\r\n0\r\n\r\n"))], BROKE),
-        (vec![text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{YES}0\r\n\r\n"))], BROKE),
-        (vec![text(&format!("{head}Connection: close\r\n\r\n{YES}")), Say::Close], Outcome::Confirmed),
-        (vec![text(&format!("{head}Content-Length: 16\r\nContent-Length: 15\r\n\r\n{YES}"))], BROKE),
+        (vec![send_text(&format!("{head}Content-Length: 17\r\n\r\n{SUCCESS_BODY}")), ScriptStep::Close], CONNECTION_BROKE),
+        (vec![send_text(&format!("{head}Content-Length: 15\r\n\r\n{SUCCESS_BODY}")), ScriptStep::Close], unexpected_reply(200)),
+        (vec![send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{SUCCESS_BODY}\r\n0\r\n\r\n"))], Outcome::Confirmed),
+        (vec![send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{SUCCESS_BODY}\r\n")), ScriptStep::Close], CONNECTION_BROKE),
+        (vec![send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{SUCCESS_BODY}\r\n0\r\n\r\n"))], CONNECTION_BROKE),
+        (vec![send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{SUCCESS_BODY}0\r\n\r\n"))], CONNECTION_BROKE),
+        (vec![send_text(&format!("{head}Connection: close\r\n\r\n{SUCCESS_BODY}")), ScriptStep::Close], Outcome::Confirmed),
+        (vec![send_text(&format!("{head}Content-Length: 16\r\nContent-Length: 15\r\n\r\n{SUCCESS_BODY}"))], CONNECTION_BROKE),
         (
-            vec![Say::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"success\":true,\xff}".to_vec())],
-            strange(200),
+            vec![ScriptStep::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"success\":true,\xff}".to_vec())],
+            unexpected_reply(200),
         ),
         (
-            vec![Say::Bytes(
+            vec![ScriptStep::Bytes(
                 b"HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{\"success\":true,\"x\":\"\xff\xfe\"}".to_vec(),
             )],
-            strange(200),
+            unexpected_reply(200),
         ),
-        (vec![text("HTTP/1.1 200 OK\r\nContent-Le"), Say::Close], BROKE),
-        (vec![text("SSH-2.0-OpenSSH_9.2\r\n\r\n"), Say::Close], BROKE),
-        (vec![Say::Close], BROKE),
-        (vec![Say::Reset], BROKE),
+        (vec![send_text("HTTP/1.1 200 OK\r\nContent-Le"), ScriptStep::Close], CONNECTION_BROKE),
+        (vec![send_text("SSH-2.0-OpenSSH_9.2\r\n\r\n"), ScriptStep::Close], CONNECTION_BROKE),
+        (vec![ScriptStep::Close], CONNECTION_BROKE),
+        (vec![ScriptStep::Reset], CONNECTION_BROKE),
         (
-            vec![text(&format!("HTTP/1.1 100 Continue\r\n\r\n{head}Content-Length: 16\r\n\r\n{YES}"))],
+            vec![send_text(&format!("HTTP/1.1 100 Continue\r\n\r\n{head}Content-Length: 16\r\n\r\n{SUCCESS_BODY}"))],
             Outcome::Confirmed,
         ),
     ];
     for (script, expected) in cases {
         let told = format!("{script:?}");
-        assert_eq!(after(script).await.0, expected, "{told}");
+        assert_eq!(run_script(script).await.0, expected, "{told}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn redirects_are_never_followed() {
-    let elsewhere = Faultd::start(vec![vec![reply(200, YES)]]).await;
+    let elsewhere = ScriptedServer::start(vec![vec![json_response(200, SUCCESS_BODY)]]).await;
     for status in [301, 302, 303, 307, 308] {
         for to in [
             format!("http://{}/v24.0/1", elsewhere.address),
@@ -262,9 +262,9 @@ async fn redirects_are_never_followed() {
             format!("//{}/v24.0/1", elsewhere.address),
             "/v24.0/1".to_owned(),
         ] {
-            let head = format!("HTTP/1.1 {status} Moved\r\nLocation: {to}\r\nContent-Length: 16\r\n\r\n{YES}");
-            let (outcome, faultd) = after(vec![text(&head)]).await;
-            assert_eq!((outcome, faultd.requests().len()), (strange(status), 1), "{status} to {to}");
+            let head = format!("HTTP/1.1 {status} Moved\r\nLocation: {to}\r\nContent-Length: 16\r\n\r\n{SUCCESS_BODY}");
+            let (outcome, faultd) = run_script(vec![send_text(&head)]).await;
+            assert_eq!((outcome, faultd.requests().len()), (unexpected_reply(status), 1), "{status} to {to}");
         }
     }
     assert_eq!(elsewhere.connections(), 0);
@@ -278,20 +278,20 @@ async fn an_endless_body_is_left_after_a_mebibyte() {
         "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_owned(),
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n".to_owned(),
     ] {
-        let (outcome, faultd) = after(vec![text(&head), Say::Flood(b' ', FLOOD), Say::Close]).await;
-        assert_eq!(outcome, strange(200));
+        let (outcome, faultd) = run_script(vec![send_text(&head), ScriptStep::Flood(b' ', FLOOD), ScriptStep::Close]).await;
+        assert_eq!(outcome, unexpected_reply(200));
         // The kernel's buffers hold some megabytes more than was read.
-        assert!(faultd.flooded() < FLOOD / 8, "{} bytes went out", faultd.flooded());
+        assert!(faultd.flooded_bytes() < FLOOD / 8, "{} bytes went out", faultd.flooded_bytes());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn headers_that_never_end_end_the_connection() {
-    let (outcome, faultd) = after(vec![text("HTTP/1.1 200 OK\r\nX: "), Say::Flood(b'x', 200 * 1024 * 1024)]).await;
-    assert_eq!(outcome, BROKE);
-    assert!(faultd.flooded() < 25 * 1024 * 1024, "{} bytes went out", faultd.flooded());
-    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n{YES}", "X: y\r\n".repeat(10_000));
-    assert_eq!(after(vec![text(&many), Say::Close]).await.0, BROKE);
+    let (outcome, faultd) = run_script(vec![send_text("HTTP/1.1 200 OK\r\nX: "), ScriptStep::Flood(b'x', 200 * 1024 * 1024)]).await;
+    assert_eq!(outcome, CONNECTION_BROKE);
+    assert!(faultd.flooded_bytes() < 25 * 1024 * 1024, "{} bytes went out", faultd.flooded_bytes());
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n{SUCCESS_BODY}", "X: y\r\n".repeat(10_000));
+    assert_eq!(run_script(vec![send_text(&many), ScriptStep::Close]).await.0, CONNECTION_BROKE);
 }
 
 #[tokio::test(start_paused = true)]
@@ -299,21 +299,21 @@ async fn silence_and_a_trickle_both_end_at_the_total_deadline() {
     let no_answer = Outcome::InDoubt(DoubtReason::TimedOut { waited: TOTAL_TIMEOUT });
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
     for script in [
-        vec![Say::Hold],
-        vec![text("HTTP/1.1 200 OK\r\n"), Say::Hold],
-        vec![text(head), text(YES), Say::Hold],
-        vec![Say::Drip(format!("{head}{YES}").into_bytes())],
+        vec![ScriptStep::Stall],
+        vec![send_text("HTTP/1.1 200 OK\r\n"), ScriptStep::Stall],
+        vec![send_text(head), send_text(SUCCESS_BODY), ScriptStep::Stall],
+        vec![ScriptStep::Drip(format!("{head}{SUCCESS_BODY}").into_bytes())],
     ] {
         let told = format!("{script:?}");
         let start = tokio::time::Instant::now();
-        let (outcome, _) = after(script).await;
+        let (outcome, _) = run_script(script).await;
         assert_eq!((outcome, start.elapsed()), (no_answer.clone(), TOTAL_TIMEOUT), "{told}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_silent_reply_delays_no_other() {
-    let faultd = Faultd::start(vec![vec![Say::Hold], vec![reply(200, YES)]]).await;
+    let faultd = ScriptedServer::start(vec![vec![ScriptStep::Stall], vec![json_response(200, SUCCESS_BODY)]]).await;
     let graph = graph(&faultd.url());
     let start = tokio::time::Instant::now();
     let silent = async { (set_pin(&graph).await, start.elapsed()) };
@@ -359,7 +359,7 @@ async fn a_connection_that_never_comes_about_sent_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn these_bytes_go_over_the_wire_and_no_others() {
-    let faultd = Faultd::start(vec![vec![reply(200, YES)], vec![reply(200, "{}")]]).await;
+    let faultd = ScriptedServer::start(vec![vec![json_response(200, SUCCESS_BODY)], vec![json_response(200, "{}")]]).await;
     let secret = Some("secret");
     let graph = Graph::new(&endpoint(&faultd.url()), credentials(secret), 1).expect("a client");
     assert_eq!(set_pin(&graph).await, Outcome::Confirmed);
@@ -392,8 +392,8 @@ async fn these_bytes_go_over_the_wire_and_no_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_reply_to_one_request_is_never_taken_for_the_next_ones() {
-    let refusal = reply(400, &error(100));
-    let faultd = Faultd::start(vec![vec![refusal.clone(), reply(200, YES)], vec![refusal]]).await;
+    let refusal = json_response(400, &error_body(100));
+    let faultd = ScriptedServer::start(vec![vec![refusal.clone(), json_response(200, SUCCESS_BODY)], vec![refusal]]).await;
     let graph = graph(&faultd.url());
     let outcomes = [set_pin(&graph).await, set_pin(&graph).await];
     assert_eq!(outcomes, [Outcome::Refused(fault(400, 100)), Outcome::Refused(fault(400, 100))]);
@@ -403,9 +403,9 @@ async fn a_second_reply_to_one_request_is_never_taken_for_the_next_ones() {
 #[tokio::test(start_paused = true)]
 async fn the_wait_that_a_reply_asks_for_comes_with_the_outcome() {
     let head = "HTTP/1.1 400 Bad Request\r\nX-App-Usage: {\"call_count\":100}\r\nRetry-After: 60\r\n";
-    let body = error(4);
-    let script = vec![text(&format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()))];
-    let faultd = Faultd::start(vec![script]).await;
+    let body = error_body(4);
+    let script = vec![send_text(&format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()))];
+    let faultd = ScriptedServer::start(vec![script]).await;
     let told = graph(&faultd.url()).set_pin(id("1"), &pin()).await;
     let retry_after = Some(Duration::from_mins(1));
     assert_eq!(told, SetPinAnswer { outcome: Outcome::Refused(fault(400, 4)), retry_after });
@@ -413,7 +413,7 @@ async fn the_wait_that_a_reply_asks_for_comes_with_the_outcome() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_can_be_made_from_many_tasks_at_once_over_few_connections() {
-    let faultd = Faultd::start(vec![vec![reply(200, YES)]]).await;
+    let faultd = ScriptedServer::start(vec![vec![json_response(200, SUCCESS_BODY)]]).await;
     let graph = graph(&faultd.url());
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..16 {
@@ -438,12 +438,12 @@ fn waba() -> Arc<Waba> {
 }
 
 /// A number of which only the id came back.
-fn bare(number: &str, waba: Option<Arc<Waba>>) -> Number {
+fn number_with_id_only(number: &str, waba: Option<Arc<Waba>>) -> Number {
     Number { waba, read_at: Some(READ_AT), ..Number::from_config(id(number), None) }
 }
 
 async fn read_number(number: &str, body: &str) -> Result<Number, ReadFailure> {
-    let faultd = Faultd::start(vec![vec![reply(200, body)]]).await;
+    let faultd = ScriptedServer::start(vec![vec![json_response(200, body)]]).await;
     graph(&faultd.url()).read_number(id(number)).await
 }
 
@@ -479,7 +479,7 @@ async fn an_absent_or_wrongly_typed_field_is_unknown_and_costs_nothing_else() {
         r#","is_pin_enabled":"true","display_phone_number":15555555555,"verified_name":null,"status":["CONNECTED"]"#,
         r#","is_pin_enabled":0,"display_phone_number":"","verified_name":{},"quality_rating":false"#,
     ] {
-        assert_eq!(read_number("1", &format!(r#"{{"id":"1"{fields}}}"#)).await, Ok(bare("1", None)), "{fields}");
+        assert_eq!(read_number("1", &format!(r#"{{"id":"1"{fields}}}"#)).await, Ok(number_with_id_only("1", None)), "{fields}");
     }
 }
 
@@ -494,24 +494,24 @@ async fn an_answer_about_another_number_is_no_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_read_tells_why() {
     let cases = [
-        (vec![reply(401, &error(190))], ReadFailure::Api(fault(401, 190))),
-        (vec![reply(200, &error(190))], ReadFailure::Api(fault(200, 190))),
-        (vec![reply(500, &error(2))], ReadFailure::Api(fault(500, 2))),
-        (vec![reply(502, "<html>")], ReadFailure::UnexpectedReply { http_status: 502 }),
-        (vec![reply(302, "{}")], ReadFailure::UnexpectedReply { http_status: 302 }),
-        (vec![reply(200, &" ".repeat(MAX_REPLY_BYTES + 1))], ReadFailure::UnexpectedReply { http_status: 200 }),
-        (vec![Say::Hold], ReadFailure::NoAnswer),
-        (vec![Say::Close], ReadFailure::NoAnswer),
+        (vec![json_response(401, &error_body(190))], ReadFailure::Api(fault(401, 190))),
+        (vec![json_response(200, &error_body(190))], ReadFailure::Api(fault(200, 190))),
+        (vec![json_response(500, &error_body(2))], ReadFailure::Api(fault(500, 2))),
+        (vec![json_response(502, "<html>")], ReadFailure::UnexpectedReply { http_status: 502 }),
+        (vec![json_response(302, "{}")], ReadFailure::UnexpectedReply { http_status: 302 }),
+        (vec![json_response(200, &" ".repeat(MAX_REPLY_BYTES + 1))], ReadFailure::UnexpectedReply { http_status: 200 }),
+        (vec![ScriptStep::Stall], ReadFailure::NoAnswer),
+        (vec![ScriptStep::Close], ReadFailure::NoAnswer),
     ];
     for (script, expected) in cases {
-        let faultd = Faultd::start(vec![script]).await;
+        let faultd = ScriptedServer::start(vec![script]).await;
         assert_eq!(graph(&faultd.url()).read_number(id("1")).await, Err(expected));
         assert_eq!(faultd.requests().len(), 1, "a read is not repeated");
     }
 }
 
 async fn read_page(body: &str) -> Result<GraphPage, ReadFailure> {
-    let faultd = Faultd::start(vec![vec![reply(200, body)]]).await;
+    let faultd = ScriptedServer::start(vec![vec![json_response(200, body)]]).await;
     graph(&faultd.url()).read_numbers_page(&waba(), None).await
 }
 
@@ -519,7 +519,7 @@ async fn read_page(body: &str) -> Result<GraphPage, ReadFailure> {
 async fn a_row_without_an_id_is_counted_and_left_out() {
     let body = r#"{"data":[{"id":"1"},{"id":2},{"id":"../3"},{"id":""},{},7,null,{"id":"4","is_pin_enabled":false}]}"#;
     let page = GraphPage {
-        numbers: vec![bare("1", Some(waba())), Number { two_step: TwoStep::NotSet, ..bare("4", Some(waba())) }],
+        numbers: vec![number_with_id_only("1", Some(waba())), Number { two_step: TwoStep::NotSet, ..number_with_id_only("4", Some(waba())) }],
         skipped: 6,
         next: None,
     };
@@ -535,7 +535,7 @@ async fn half_a_character_in_a_name_is_shown_as_a_sign_and_costs_nothing_else() 
         let body = r#"{"data":[{"id":"1","verified_name":"NAME"},{"id":"2","verified_name":"caf\u00e9"}]}"#;
         body.replace("NAME", name)
     };
-    let of = |number: &str, name: &str| Number { name: Some(CleanText::new(name)), ..bare(number, Some(waba())) };
+    let of = |number: &str, name: &str| Number { name: Some(CleanText::new(name)), ..number_with_id_only(number, Some(waba())) };
     for (name, shown) in [
         (r"\ud800", "\u{fffd}"),
         (r"Acme \uDBFF!", "Acme \u{fffd}!"),
@@ -563,18 +563,18 @@ async fn numbers_of_one_page_share_equal_facts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_goes_on_only_with_a_cursor_and_a_next_link_and_never_follows_the_link() {
-    let elsewhere = Faultd::start(vec![vec![reply(200, "{}")]]).await;
+    let elsewhere = ScriptedServer::start(vec![vec![json_response(200, "{}")]]).await;
     let link = format!("http://{}/steal?access_token=x", elsewhere.address);
     let goes_on =
         format!(r#"{{"data":[],"paging":{{"cursors":{{"before":"a","after":"b&limit=1 ü"}},"next":"{link}"}}}}"#);
     let last = r#"{"data":[{"id":"1"}],"paging":{"cursors":{"before":"b","after":"c"}}}"#;
-    let faultd = Faultd::start(vec![vec![reply(200, &goes_on)], vec![reply(200, last)]]).await;
+    let faultd = ScriptedServer::start(vec![vec![json_response(200, &goes_on)], vec![json_response(200, last)]]).await;
     let graph = graph(&faultd.url());
     let first = graph.read_numbers_page(&waba(), None).await.expect("a page");
     assert_eq!((first.numbers, first.skipped), (vec![], 0));
     let cursor = first.next.expect("more to come");
     let second = graph.read_numbers_page(&waba(), Some(&cursor)).await;
-    assert_eq!(second, Ok(GraphPage { numbers: vec![bare("1", Some(waba()))], skipped: 0, next: None }));
+    assert_eq!(second, Ok(GraphPage { numbers: vec![number_with_id_only("1", Some(waba()))], skipped: 0, next: None }));
     assert!(faultd.requests()[1].contains("&limit=100&after=b%26limit%3D1+%C3%BC HTTP/1.1\r\n"));
     assert_eq!(elsewhere.connections(), 0);
 
@@ -594,7 +594,7 @@ async fn a_list_goes_on_only_with_a_cursor_and_a_next_link_and_never_follows_the
 #[tokio::test(start_paused = true)]
 async fn a_page_that_leads_to_itself_does_not_make_an_endless_list() {
     let body = r#"{"data":[],"paging":{"cursors":{"after":"b"},"next":"x"}}"#;
-    let faultd = Faultd::start(vec![vec![reply(200, body)]]).await;
+    let faultd = ScriptedServer::start(vec![vec![json_response(200, body)]]).await;
     let graph = graph(&faultd.url());
     let cursor: Option<PageCursor> = graph.read_numbers_page(&waba(), None).await.expect("a page").next;
     let again = graph.read_numbers_page(&waba(), cursor.as_ref()).await;
@@ -602,7 +602,7 @@ async fn a_page_that_leads_to_itself_does_not_make_an_endless_list() {
 }
 
 /// The `fields` of each request that the server saw.
-fn asked(faultd: &Faultd) -> Vec<String> {
+fn requested_fields(faultd: &ScriptedServer) -> Vec<String> {
     let fields = |request: &String| {
         let (_, rest) = request.split_once("fields=").expect("a list of fields");
         let end = rest.find(['&', ' ']).expect("an end");
@@ -611,45 +611,45 @@ fn asked(faultd: &Faultd) -> Vec<String> {
     faultd.requests().iter().map(fields).collect()
 }
 
-fn nonexisting(words: &str) -> Say {
-    reply(400, &format!(r#"{{"error":{{"message":"(#100) Tried accessing nonexisting field{words}","code":100}}}}"#))
+fn unknown_field_error(words: &str) -> ScriptStep {
+    json_response(400, &format!(r#"{{"error":{{"message":"(#100) Tried accessing nonexisting field{words}","code":100}}}}"#))
 }
 
 const ALL_FIELDS: &str = "id,display_phone_number,verified_name,is_pin_enabled,status,code_verification_status,\
                           quality_rating,name_status,platform_type,account_mode";
-const FEW_FIELDS: &str = "id,display_phone_number,verified_name,is_pin_enabled";
+const REQUIRED_FIELDS: &str = "id,display_phone_number,verified_name,is_pin_enabled";
 
 #[tokio::test(start_paused = true)]
 async fn a_field_that_graph_does_not_have_is_asked_for_once() {
-    let faultd = Faultd::start(vec![
-        vec![nonexisting(" (account_mode) on node type (WhatsAppBusinessPhoneNumber)")],
-        vec![nonexisting(" (is_pin_enabled)")],
-        vec![reply(200, r#"{"id":"1"}"#)],
+    let faultd = ScriptedServer::start(vec![
+        vec![unknown_field_error(" (account_mode) on node type (WhatsAppBusinessPhoneNumber)")],
+        vec![unknown_field_error(" (is_pin_enabled)")],
+        vec![json_response(200, r#"{"id":"1"}"#)],
     ])
     .await;
     let graph = graph(&faultd.url());
     for _ in 0..2 {
-        assert_eq!(graph.clone().read_number(id("1")).await, Ok(bare("1", None)));
+        assert_eq!(graph.clone().read_number(id("1")).await, Ok(number_with_id_only("1", None)));
     }
     let without_mode = ALL_FIELDS.replace(",account_mode", "");
     let without_both = without_mode.replace(",is_pin_enabled", "");
-    assert_eq!(asked(&faultd), [ALL_FIELDS, &without_mode, &without_both, &without_both]);
+    assert_eq!(requested_fields(&faultd), [ALL_FIELDS, &without_mode, &without_both, &without_both]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_objection_to_a_field_that_was_not_asked_for_leaves_the_few_that_matter() {
     for words in [" (throughput)", " (id)", "", " ("] {
-        let faultd = Faultd::start(vec![vec![nonexisting(words)], vec![reply(200, r#"{"id":"1"}"#)]]).await;
-        assert_eq!(graph(&faultd.url()).read_number(id("1")).await, Ok(bare("1", None)));
-        assert_eq!(asked(&faultd), [ALL_FIELDS, FEW_FIELDS], "{words}");
+        let faultd = ScriptedServer::start(vec![vec![unknown_field_error(words)], vec![json_response(200, r#"{"id":"1"}"#)]]).await;
+        assert_eq!(graph(&faultd.url()).read_number(id("1")).await, Ok(number_with_id_only("1", None)));
+        assert_eq!(requested_fields(&faultd), [ALL_FIELDS, REQUIRED_FIELDS], "{words}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn objections_that_never_end_are_told() {
-    let faultd = Faultd::start(vec![vec![nonexisting(" (x)")]]).await;
+    let faultd = ScriptedServer::start(vec![vec![unknown_field_error(" (x)")]]).await;
     let message = CleanText::new("(#100) Tried accessing nonexisting field (x)");
     let failure = ReadFailure::Api(ApiError { message, ..fault(400, 100) });
     assert_eq!(graph(&faultd.url()).read_number(id("1")).await, Err(failure));
-    assert_eq!(asked(&faultd), [ALL_FIELDS, FEW_FIELDS]);
+    assert_eq!(requested_fields(&faultd), [ALL_FIELDS, REQUIRED_FIELDS]);
 }

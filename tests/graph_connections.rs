@@ -21,7 +21,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use tempfile::TempDir;
 
 /// Names the URL that a child is to talk to.
-const CHILD_URL: &str = "PINDESK_TEST_URL";
+const CHILD_URL_ENV: &str = "PINDESK_TEST_URL";
 
 fn graph(url: &str, ca_file: Option<PathBuf>) -> Result<Graph, GraphSetupError> {
     let endpoint =
@@ -34,17 +34,17 @@ async fn set_pin(graph: &Graph) -> Outcome {
     graph.set_pin("1".parse().expect("an id"), &Pin::parse(b"409726").expect("a PIN")).await.outcome
 }
 
-fn tls(why: &str) -> Outcome {
+fn tls_failure(why: &str) -> Outcome {
     Outcome::NotSent(NotSentReason::Tls(CleanText::new(why)))
 }
 
 /// An authority of the test's own.
-struct Authority {
+struct CertificateAuthority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
-impl Authority {
+impl CertificateAuthority {
     fn new(name: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
@@ -55,7 +55,7 @@ impl Authority {
     }
 
     /// Starts a server that says yes to everything, under a certificate for `name`; counts the requests.
-    async fn serve(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> (String, Arc<AtomicUsize>) {
+    async fn start_https_server(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> (String, Arc<AtomicUsize>) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         change(&mut params);
@@ -75,7 +75,7 @@ impl Authority {
         (format!("https://{address}"), requests)
     }
 
-    fn file(&self, dir: &TempDir) -> PathBuf {
+    fn write_pem(&self, dir: &TempDir) -> PathBuf {
         let path = dir.path().join("ca.pem");
         fs::write(&path, &self.pem).expect("a file");
         path
@@ -85,35 +85,35 @@ impl Authority {
 #[tokio::test]
 async fn a_certificate_that_is_not_trusted_keeps_the_request_here() {
     let dir = TempDir::new().expect("a directory");
-    let authority = Authority::new("ours");
-    let ca_file = authority.file(&dir);
+    let authority = CertificateAuthority::new("ours");
+    let ca_file = authority.write_pem(&dir);
     let long_ago = |params: &mut CertificateParams| params.not_after = date_time_ymd(2020, 1, 1);
     let to_come = |params: &mut CertificateParams| params.not_before = date_time_ymd(2090, 1, 1);
     let as_is = |_: &mut CertificateParams| ();
     let cases = [
-        (authority.serve("127.0.0.1", as_is).await, Some(&ca_file), Outcome::Confirmed, 1),
-        (authority.serve("127.0.0.1", long_ago).await, Some(&ca_file), tls("the certificate has expired"), 0),
-        (authority.serve("127.0.0.1", to_come).await, Some(&ca_file), tls("the certificate is not valid yet"), 0),
-        (authority.serve("127.0.0.2", as_is).await, Some(&ca_file), tls("the certificate is for another name"), 0),
+        (authority.start_https_server("127.0.0.1", as_is).await, Some(&ca_file), Outcome::Confirmed, 1),
+        (authority.start_https_server("127.0.0.1", long_ago).await, Some(&ca_file), tls_failure("the certificate has expired"), 0),
+        (authority.start_https_server("127.0.0.1", to_come).await, Some(&ca_file), tls_failure("the certificate is not valid yet"), 0),
+        (authority.start_https_server("127.0.0.2", as_is).await, Some(&ca_file), tls_failure("the certificate is for another name"), 0),
         (
-            authority.serve("graph.facebook.com", as_is).await,
+            authority.start_https_server("graph.facebook.com", as_is).await,
             Some(&ca_file),
-            tls("the certificate is for another name"),
+            tls_failure("the certificate is for another name"),
             0,
         ),
         (
-            Authority::new("theirs").serve("127.0.0.1", as_is).await,
+            CertificateAuthority::new("theirs").start_https_server("127.0.0.1", as_is).await,
             Some(&ca_file),
-            tls("the certificate is from an unknown authority"),
+            tls_failure("the certificate is from an unknown authority"),
             0,
         ),
         (
-            Authority::new("ours").serve("127.0.0.1", as_is).await,
+            CertificateAuthority::new("ours").start_https_server("127.0.0.1", as_is).await,
             Some(&ca_file),
-            tls("the certificate was not signed by the authority it names"),
+            tls_failure("the certificate was not signed by the authority it names"),
             0,
         ),
-        (authority.serve("127.0.0.1", as_is).await, None, tls("the certificate is from an unknown authority"), 0),
+        (authority.start_https_server("127.0.0.1", as_is).await, None, tls_failure("the certificate is from an unknown authority"), 0),
     ];
     for ((url, requests), ca_file, expected, sent) in cases {
         let outcome = set_pin(&graph(&url, ca_file.cloned()).expect("a client")).await;
@@ -136,10 +136,10 @@ async fn a_server_that_speaks_no_tls_gets_no_request() {
     let outcome = set_pin(&graph(&url, None).expect("a client")).await;
     assert!(matches!(outcome, Outcome::NotSent(NotSentReason::Tls(_))), "{outcome:?}");
     let seen = seen.join().expect("no panic");
-    assert!(!contains(&seen, b"409726") && !contains(&seen, b"EAAJ"));
+    assert!(!contains_bytes(&seen, b"409726") && !contains_bytes(&seen, b"EAAJ"));
 }
 
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
+fn contains_bytes(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
@@ -158,7 +158,7 @@ fn a_ca_file_that_holds_no_certificate_is_told_by_its_path() {
 
 /// Runs the test `name` once more in a child with a proxy in its environment; returns what the proxy was sent, one
 /// text a connection. The proxy refuses everything.
-fn what_a_proxy_sees(name: &str, url: &str) -> Vec<String> {
+fn requests_seen_by_proxy(name: &str, url: &str) -> Vec<String> {
     let proxy = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = proxy.local_addr().expect("an address");
     let recorder = std::thread::spawn(move || {
@@ -176,7 +176,7 @@ fn what_a_proxy_sees(name: &str, url: &str) -> Vec<String> {
         }
     });
     let mut child = Command::new(std::env::current_exe().expect("this binary"));
-    child.args(["--exact", name]).env(CHILD_URL, url).env_remove("no_proxy").env_remove("NO_PROXY");
+    child.args(["--exact", name]).env(CHILD_URL_ENV, url).env_remove("no_proxy").env_remove("NO_PROXY");
     for variable in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
         child.env(variable, format!("http://{address}"));
     }
@@ -189,8 +189,8 @@ fn what_a_proxy_sees(name: &str, url: &str) -> Vec<String> {
 }
 
 /// In the child that [`what_a_proxy_sees`] starts: what setting a PIN at its URL comes to. `None` in the parent.
-fn in_a_child_with_a_proxy() -> Option<Outcome> {
-    let url = std::env::var(CHILD_URL).ok()?;
+fn outcome_in_proxied_child() -> Option<Outcome> {
+    let url = std::env::var(CHILD_URL_ENV).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     Some(runtime.block_on(set_pin(&graph(&url, None).expect("a client"))))
 }
@@ -201,26 +201,26 @@ fn no_connection(why: &str) -> Outcome {
 
 #[test]
 fn a_proxy_from_the_environment_never_sees_loopback() {
-    if let Some(outcome) = in_a_child_with_a_proxy() {
+    if let Some(outcome) = outcome_in_proxied_child() {
         assert_eq!(outcome, no_connection("Connection refused"));
         return;
     }
     for scheme in ["http", "https"] {
         // Nobody listens there: a request that arrives anywhere arrives at the proxy.
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
-        let seen = what_a_proxy_sees("a_proxy_from_the_environment_never_sees_loopback", &format!("{scheme}://{free}"));
+        let seen = requests_seen_by_proxy("a_proxy_from_the_environment_never_sees_loopback", &format!("{scheme}://{free}"));
         assert_eq!(seen, Vec::<String>::new(), "{scheme}");
     }
 }
 
 #[test]
 fn a_proxy_from_the_environment_is_asked_for_a_tunnel_and_told_nothing() {
-    if let Some(outcome) = in_a_child_with_a_proxy() {
+    if let Some(outcome) = outcome_in_proxied_child() {
         assert_eq!(outcome, no_connection("the proxy gave no tunnel: unsuccessful"));
         return;
     }
     let name = "a_proxy_from_the_environment_is_asked_for_a_tunnel_and_told_nothing";
-    let seen = what_a_proxy_sees(name, "https://graph.example.invalid");
+    let seen = requests_seen_by_proxy(name, "https://graph.example.invalid");
     let agent = concat!("pindesk/", env!("CARGO_PKG_VERSION"));
     let connect = "CONNECT graph.example.invalid:443 HTTP/1.1\r\nHost: graph.example.invalid:443\r\n";
     assert_eq!(seen, [format!("{connect}user-agent: {agent}\r\n\r\n")]);

@@ -16,15 +16,15 @@ use pindesk::graph::Graph;
 use pindesk::listing::{self, NumbersEvent, NumberSources, SendPermit};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::outcome::ReadFailure;
-use pindesk::simulator::{FaultPlan, Simulator, SimulatorSpec, TOKEN, WorldSpec, wabas};
+use pindesk::simulator::{FaultPlan, Simulator, SimulatorSpec, FULL_ACCESS_TOKEN, WorldSpec, wabas};
 use pindesk::text::CleanText;
-use support::faultd::{Faultd, Say};
+use support::faultd::{ScriptedServer, ScriptStep};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-const SECOND: Duration = Duration::from_secs(1);
+const ONE_SECOND: Duration = Duration::from_secs(1);
 
-async fn simulator(numbers: usize, latency: Duration, faults: &str) -> Simulator {
+async fn start_simulator(numbers: usize, latency: Duration, faults: &str) -> Simulator {
     let faults = FaultPlan::parse(faults).expect("a plan");
     let spec = SimulatorSpec { world: WorldSpec::new(numbers, 1), latency, faults };
     Simulator::start("127.0.0.1:0".parse().expect("an address"), spec).await.expect("a simulator")
@@ -39,18 +39,18 @@ fn all_wabas() -> Vec<Arc<Waba>> {
 }
 
 /// What was told, and how long after the start.
-async fn read(simulator: &Simulator, sources: NumberSources) -> Vec<(Duration, NumbersEvent)> {
-    read_at(&simulator.base_url(), sources).await
+async fn read_numbers(simulator: &Simulator, sources: NumberSources) -> Vec<(Duration, NumbersEvent)> {
+    read_numbers_at(&simulator.base_url(), sources).await
 }
 
 fn graph(url: &str) -> Graph {
     let endpoint =
         Endpoint { url: url.parse().expect("a URL"), version: "v24.0".parse().expect("a version"), ca_file: None };
-    let token = AccessToken::parse(TOKEN).expect("a token");
+    let token = AccessToken::parse(FULL_ACCESS_TOKEN).expect("a token");
     Graph::new(&endpoint, Credentials { token, app_secret: None }, 16).expect("a client")
 }
 
-async fn read_at(url: &str, sources: NumberSources) -> Vec<(Duration, NumbersEvent)> {
+async fn read_numbers_at(url: &str, sources: NumberSources) -> Vec<(Duration, NumbersEvent)> {
     let graph = graph(url);
     let (start, told) = (Instant::now(), Mutex::default());
     listing::read_numbers(&graph, sources, &|news| {
@@ -61,7 +61,7 @@ async fn read_at(url: &str, sources: NumberSources) -> Vec<(Duration, NumbersEve
     told.into_inner().expect("no panic inside")
 }
 
-fn numbers(told: &[(Duration, NumbersEvent)]) -> impl Iterator<Item = &Number> {
+fn received_numbers(told: &[(Duration, NumbersEvent)]) -> impl Iterator<Item = &Number> {
     told.iter().flat_map(|(_, news)| match news {
         NumbersEvent::Page(numbers) => numbers.as_slice(),
         NumbersEvent::WabaFinished(..) | NumbersEvent::NumberFailed(..) => &[],
@@ -69,7 +69,7 @@ fn numbers(told: &[(Duration, NumbersEvent)]) -> impl Iterator<Item = &Number> {
 }
 
 /// How each WABA's reading ended, by its short name.
-fn ends(told: &[(Duration, NumbersEvent)]) -> HashMap<&str, &Result<(), ReadFailure>> {
+fn waba_results(told: &[(Duration, NumbersEvent)]) -> HashMap<&str, &Result<(), ReadFailure>> {
     told.iter()
         .filter_map(|(_, news)| match news {
             NumbersEvent::WabaFinished(waba, result) => Some((waba.label(), result)),
@@ -80,19 +80,19 @@ fn ends(told: &[(Duration, NumbersEvent)]) -> HashMap<&str, &Result<(), ReadFail
 
 #[tokio::test(start_paused = true)]
 async fn several_wabas_are_read_side_by_side_and_rows_come_page_by_page() {
-    let simulator = simulator(1_000, SECOND, "").await;
-    let told = read(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
-    assert_eq!(numbers(&told).count(), 1_000);
-    assert!(ends(&told).len() == 7 && ends(&told).values().all(|end| end.is_ok()));
+    let simulator = start_simulator(1_000, ONE_SECOND, "").await;
+    let told = read_numbers(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
+    assert_eq!(received_numbers(&told).count(), 1_000);
+    assert!(waba_results(&told).len() == 7 && waba_results(&told).values().all(|end| end.is_ok()));
     let pages: Vec<_> = told.iter().filter(|(_, news)| matches!(news, NumbersEvent::Page(_))).map(|(at, _)| at).collect();
     // 280 numbers in the largest WABA are three pages of at most 100; nobody waits for anybody.
-    assert_eq!(pages.iter().filter(|at| **at < &(SECOND * 2)).count(), 7, "{pages:?}");
-    assert!(told.last().expect("an end").0 < SECOND * 4, "{pages:?}");
+    assert_eq!(pages.iter().filter(|at| **at < &(ONE_SECOND * 2)).count(), 7, "{pages:?}");
+    assert!(told.last().expect("an end").0 < ONE_SECOND * 4, "{pages:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_page_is_not_asked_for_before_the_one_before_it_is_taken() {
-    let simulator = simulator(1_000, Duration::ZERO, "").await;
+    let simulator = start_simulator(1_000, Duration::ZERO, "").await;
     let (asked, told) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
     let room = || {
         async move {
@@ -114,46 +114,46 @@ async fn a_page_is_not_asked_for_before_the_one_before_it_is_taken() {
 #[tokio::test(start_paused = true)]
 async fn a_waba_that_fails_leaves_the_others() {
     let faults = "[[fault]]\nwaba = \"100000000000002\"\ncall = \"list\"\nanswer = { code = 200, status = 403 }";
-    let simulator = simulator(1_000, Duration::ZERO, faults).await;
-    let told = read(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
-    let ends = ends(&told);
+    let simulator = start_simulator(1_000, Duration::ZERO, faults).await;
+    let told = read_numbers(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
+    let ends = waba_results(&told);
     assert!(matches!(ends["uk-retail"], Err(ReadFailure::Api(fault)) if fault.code == 200), "{ends:?}");
     assert_eq!(ends.values().filter(|end| end.is_ok()).count(), 6);
-    assert_eq!(numbers(&told).count(), 830, "all but its 17 in 100");
+    assert_eq!(received_numbers(&told).count(), 830, "all but its 17 in 100");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_is_lost_is_read_again_and_no_number_is_missing_or_double() {
     for answer in ["\"reset-before\"", "\"truncate\"", "\"html\"", "\"timeout\"", "{ code = 2, status = 503 }"] {
         let faults = format!("[[fault]]\nevery = 3\ntimes = 2\ncall = \"list\"\nanswer = {answer}");
-        let simulator = simulator(1_000, Duration::ZERO, &faults).await;
-        let told = read(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
-        assert!(ends(&told).values().all(|end| end.is_ok()), "{answer}: {:?}", ends(&told));
-        let mut ids: Vec<_> = numbers(&told).map(|number| number.id.to_string()).collect();
+        let simulator = start_simulator(1_000, Duration::ZERO, &faults).await;
+        let told = read_numbers(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
+        assert!(waba_results(&told).values().all(|end| end.is_ok()), "{answer}: {:?}", waba_results(&told));
+        let mut ids: Vec<_> = received_numbers(&told).map(|number| number.id.to_string()).collect();
         ids.sort();
         ids.dedup();
-        assert_eq!((ids.len(), numbers(&told).count()), (1_000, 1_000), "{answer}");
+        assert_eq!((ids.len(), received_numbers(&told).count()), (1_000, 1_000), "{answer}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_waba_that_stays_silent_is_given_up_after_three_reads() {
     let faults = "[[fault]]\nwaba = \"100000000000001\"\ncall = \"list\"\nanswer = \"timeout\"";
-    let simulator = simulator(100, Duration::ZERO, faults).await;
-    let told = read(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
-    assert_eq!(ends(&told)["us-retail"], &Err(ReadFailure::NoAnswer));
+    let simulator = start_simulator(100, Duration::ZERO, faults).await;
+    let told = read_numbers(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
+    assert_eq!(waba_results(&told)["us-retail"], &Err(ReadFailure::NoAnswer));
     let (at, _) = told.last().expect("an end");
-    assert!((SECOND * 90..SECOND * 94).contains(at), "{at:?}");
+    assert!((ONE_SECOND * 90..ONE_SECOND * 94).contains(at), "{at:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_single_number_has_the_name_of_the_config_and_one_that_fails_is_listed_as_unknown() {
-    let simulator = simulator(100, Duration::ZERO, "").await;
+    let simulator = start_simulator(100, Duration::ZERO, "").await;
     let name = CleanText::new("Front desk");
     let nobody = id(900);
     let sources = NumberSources { wabas: Vec::new(), numbers: vec![(id(7), Some(name.clone())), (nobody, None)] };
-    let told = read(&simulator, sources).await;
-    let found: HashMap<_, _> = numbers(&told).map(|number| (number.id, number)).collect();
+    let told = read_numbers(&simulator, sources).await;
+    let found: HashMap<_, _> = received_numbers(&told).map(|number| (number.id, number)).collect();
     assert_eq!((found[&id(7)].name.as_ref(), found[&id(7)].display_number.is_some()), (Some(&name), true));
     assert_eq!(found[&nobody], &Number::from_config(nobody, None));
     assert_eq!(found[&nobody].two_step, TwoStep::Unknown);
@@ -169,10 +169,10 @@ async fn a_single_number_that_a_waba_lists_too_ends_up_with_its_waba_and_the_nam
     // Whichever comes first: the lists wait, or the single number does.
     for late in ["list", "read"] {
         let faults = format!("[[fault]]\nevery = 1\ntimes = 1\ncall = \"{late}\"\nanswer = \"timeout\"");
-        let simulator = simulator(100, Duration::ZERO, &faults).await;
+        let simulator = start_simulator(100, Duration::ZERO, &faults).await;
         let wabas = vec![Arc::new(wabas().swap_remove(0))];
-        let told = read(&simulator, NumberSources { wabas, numbers: vec![(id(7), Some(name.clone()))] }).await;
-        let last = numbers(&told).filter(|number| number.id == id(7)).last().expect("it is told");
+        let told = read_numbers(&simulator, NumberSources { wabas, numbers: vec![(id(7), Some(name.clone()))] }).await;
+        let last = received_numbers(&told).filter(|number| number.id == id(7)).last().expect("it is told");
         assert_eq!((last.name.as_ref(), last.waba.as_ref().map(|waba| waba.label())), (Some(&name), Some("us-retail")));
     }
 }
@@ -180,7 +180,7 @@ async fn a_single_number_that_a_waba_lists_too_ends_up_with_its_waba_and_the_nam
 #[tokio::test(start_paused = true)]
 async fn a_single_number_that_a_waba_told_of_while_it_waited_to_be_told_is_not_told_without_the_waba() {
     let late = "[[fault]]\nevery = 1\ntimes = 1\ncall = \"list\"\nanswer = \"timeout\"";
-    let simulator = simulator(100, Duration::ZERO, late).await;
+    let simulator = start_simulator(100, Duration::ZERO, late).await;
     let (asked, list_told, told) = (&AtomicUsize::new(0), &Notify::new(), &Mutex::new(Vec::new()));
     let room = || {
         async move {
@@ -198,7 +198,7 @@ async fn a_single_number_that_a_waba_told_of_while_it_waited_to_be_told_is_not_t
     let wabas = vec![Arc::new(wabas().swap_remove(0))];
     listing::read_with_backpressure(&graph(&simulator.base_url()), NumberSources { wabas, numbers: vec![(id(7), None)] }, &room).await;
     let told = told.lock().expect("no panic inside");
-    let of_it = numbers(&told).filter(|number| number.id == id(7));
+    let of_it = received_numbers(&told).filter(|number| number.id == id(7));
     let wabas: Vec<_> = of_it.map(|number| number.waba.as_ref().map(|waba| waba.label())).collect();
     assert_eq!(wabas, [Some("us-retail")]);
 }
@@ -210,12 +210,12 @@ async fn a_list_that_leads_in_a_circle_is_not_taken_for_a_whole_one() {
             r#"{{"data":[{{"id":"200000000000001"}}],"paging":{{"cursors":{{"after":"{after}"}},"next":"https://x/"}}}}"#
         );
         let reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        vec![Say::Bytes(reply.into_bytes())]
+        vec![ScriptStep::Bytes(reply.into_bytes())]
     };
     let round = ["a", "b", "c", "a", "b", "c", "a", "b", "c"];
-    let circle = Faultd::start(round.into_iter().map(page).collect()).await;
+    let circle = ScriptedServer::start(round.into_iter().map(page).collect()).await;
     let wabas = vec![Arc::new(wabas().swap_remove(0))];
-    let told = read_at(&circle.url(), NumberSources { wabas, numbers: Vec::new() }).await;
-    assert_eq!(ends(&told)["us-retail"], &Err(ReadFailure::UnexpectedReply { http_status: 200 }));
+    let told = read_numbers_at(&circle.url(), NumberSources { wabas, numbers: Vec::new() }).await;
+    assert_eq!(waba_results(&told)["us-retail"], &Err(ReadFailure::UnexpectedReply { http_status: 200 }));
     assert_eq!(circle.requests().len(), 4);
 }

@@ -15,12 +15,12 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// Nobody's user id: root may read what the user may not.
-const NOBODY: &str = "65534";
+const NOBODY_UID: &str = "65534";
 
 /// A process that is ended when the test is.
-struct Running(Child);
+struct ChildGuard(Child);
 
-impl Drop for Running {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         // It may have ended by itself, and then there is nothing to end; it is reaped either way.
         self.0.kill().ok();
@@ -29,24 +29,24 @@ impl Drop for Running {
 }
 
 /// A program to be run by an ordinary user; `None`, and said so, where that cannot be done.
-fn as_ordinary_user(program: &Path) -> Option<Command> {
+fn as_unprivileged_user(program: &Path) -> Option<Command> {
     if !rustix::process::geteuid().is_root() {
         return Some(Command::new(program));
     }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]).arg(program).current_dir("/");
+    command.args(["--reuid", NOBODY_UID, "--regid", NOBODY_UID, "--clear-groups"]).arg(program).current_dir("/");
     let can_be_run = Command::new("setpriv").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !can_be_run {
-        support::skip::missing("setpriv, which runs a program as somebody else,");
+        support::skip::missing_program("setpriv, which runs a program as somebody else,");
     }
     can_be_run.then_some(command)
 }
 
 /// Starts the program with a secret in its environment, and waits until it says something.
-fn start(program: &Path, arguments: &[&str]) -> Option<Running> {
-    let mut command = as_ordinary_user(program)?;
+fn start_with_secret(program: &Path, arguments: &[&str]) -> Option<ChildGuard> {
+    let mut command = as_unprivileged_user(program)?;
     command.args(arguments).env("PASSWORD", "a-secret-in-the-environment").stdin(Stdio::piped());
-    let mut child = Running(command.stdout(Stdio::piped()).spawn().expect("it starts"));
+    let mut child = ChildGuard(command.stdout(Stdio::piped()).spawn().expect("it starts"));
     let mut line = String::new();
     let out = child.0.stdout.take().expect("its output");
     BufReader::new(out).read_line(&mut line).expect("a line");
@@ -55,16 +55,16 @@ fn start(program: &Path, arguments: &[&str]) -> Option<Running> {
 }
 
 /// True if an ordinary user can read this file of a process.
-fn can_read(child: &Running, name: &str) -> bool {
+fn can_read(child: &ChildGuard, name: &str) -> bool {
     let file = format!("/proc/{}/{name}", child.0.id());
-    let mut command = as_ordinary_user(Path::new("head")).expect("looked for before");
+    let mut command = as_unprivileged_user(Path::new("head")).expect("looked for before");
     // Nothing is mapped at the start of a memory, so opening it has to do: that is where the right to read it is judged.
     let bytes = if name == "mem" { "0" } else { "1" };
     command.args(["-c", bytes, &file]).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().expect("it ran").success()
 }
 
-fn of_status(child: &Running, name: &str) -> String {
+fn status_field(child: &ChildGuard, name: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{}/status", child.0.id())).expect("its status");
     let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     value.expect("such a line").trim().to_owned()
@@ -78,14 +78,14 @@ fn no_other_process_of_the_user_can_read_its_memory_and_it_leaves_no_core() {
     let program = dir.path().join("pindesk");
     fs::copy(env!("CARGO_BIN_EXE_pindesk"), &program).expect("a copy");
 
-    let Some(ordinary) = start(Path::new("sh"), &["-c", "echo ready; read -r _"]) else { return };
+    let Some(ordinary) = start_with_secret(Path::new("sh"), &["-c", "echo ready; read -r _"]) else { return };
     assert!(can_read(&ordinary, "environ") && can_read(&ordinary, "mem"), "this test sees no difference");
 
-    let pindesk = start(&program, &["simulator", "--numbers", "1"]).expect("as before");
+    let pindesk = start_with_secret(&program, &["simulator", "--numbers", "1"]).expect("as before");
     assert!(!can_read(&pindesk, "environ"));
     assert!(!can_read(&pindesk, "mem"));
     assert!(can_read(&pindesk, "cmdline"), "it is not there");
-    assert_eq!(of_status(&pindesk, "Umask"), "0077");
+    assert_eq!(status_field(&pindesk, "Umask"), "0077");
     let limits = fs::read_to_string(format!("/proc/{}/limits", pindesk.0.id())).expect("its limits");
     let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).expect("such a line");
     assert_eq!(core.split_whitespace().collect::<Vec<_>>(), ["0", "0", "bytes"]);

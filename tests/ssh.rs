@@ -27,8 +27,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use support::office::{Office, confirm, open_confirmation};
-use support::pty::Session;
+use support::office::{TerminalFixture, confirm, open_confirmation};
+use support::pty::PtySession;
 use support::signals;
 use support::skip;
 
@@ -38,16 +38,16 @@ const SSHD: &str = "/usr/sbin/sshd";
 const LATENCY: Duration = Duration::from_secs(2);
 
 /// The latest that the program may be gone after the line was lost.
-const GONE_WITHIN: Duration = Duration::from_secs(40);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Keys and settings for one SSH server.
-struct Ssh(TempDir);
+struct SshFixture(TempDir);
 
-impl Ssh {
+impl SshFixture {
     /// `None` where there is no sshd, which is said.
-    fn set_up() -> Option<Self> {
+    fn try_new() -> Option<Self> {
         if !Path::new(SSHD).exists() || Command::new("ssh").arg("-V").output().is_err() {
-            skip::missing("sshd or ssh");
+            skip::missing_program("sshd or ssh");
             return None;
         }
         let ssh = Self(TempDir::new().expect("a directory"));
@@ -73,7 +73,7 @@ impl Ssh {
     }
 
     /// Serves one connection, and says at which port.
-    fn serve_one(&self) -> u16 {
+    fn serve_one_connection(&self) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let (settings, log) = (self.path("sshd_config"), self.path("sshd.log"));
@@ -81,7 +81,7 @@ impl Ssh {
             let (line, _) = listener.accept().expect("the client comes");
             let line = OwnedFd::from(line);
             let copy = line.try_clone().expect("a descriptor");
-            signals::start_as_from_a_shell();
+            signals::reset_ignored_signals();
             let mut sshd = Command::new(SSHD);
             sshd.args(["-i", "-f"]).arg(settings).arg("-E").arg(log).stdin(Stdio::from(line)).stdout(Stdio::from(copy));
             let mut child: Child = sshd.spawn().expect("sshd starts");
@@ -92,8 +92,8 @@ impl Ssh {
     }
 
     /// Runs a shell script at the other end, with a terminal.
-    fn run(&self, script: &str) -> Session {
-        let port = self.serve_one().to_string();
+    fn run(&self, script: &str) -> PtySession {
+        let port = self.serve_one_connection().to_string();
         let key = self.path("user");
         let user = user_name();
         let target = format!("{user}@127.0.0.1");
@@ -116,7 +116,7 @@ impl Ssh {
             &target,
             script,
         ];
-        Session::spawn("ssh", &words, (80, 24), &[("TERM", "xterm-256color"), ("PATH", "/usr/bin:/bin")])
+        PtySession::spawn("ssh", &words, (80, 24), &[("TERM", "xterm-256color"), ("PATH", "/usr/bin:/bin")])
     }
 }
 
@@ -127,7 +127,7 @@ fn user_name() -> String {
 }
 
 /// The console's process, known by its config file.
-fn program_with(config: &Path) -> Pid {
+fn find_program(config: &Path) -> Pid {
     let wanted = config.to_str().expect("of UTF-8");
     let found = fs::read_dir("/proc").expect("there is /proc").flatten().find_map(|entry| {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
@@ -140,39 +140,39 @@ fn program_with(config: &Path) -> Pid {
 }
 
 /// Clock ticks of processor time that a process has used.
-fn ticks(pid: Pid) -> u64 {
+fn cpu_ticks(pid: Pid) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     [11, 12].iter().filter_map(|n| fields.get(*n)?.parse::<u64>().ok()).sum()
 }
 
-fn lines_of(output: std::process::Output) -> Vec<Value> {
+fn json_lines(output: std::process::Output) -> Vec<Value> {
     let text = String::from_utf8(output.stdout).expect("text");
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 /// Loses the connection while a request is on its way; `before` runs in the shell first.
-fn lose_the_line(before: &str) {
-    let Some(ssh) = Ssh::set_up() else { return };
-    let office = Office::open(LATENCY, "");
+fn lose_connection_while_sending(before: &str) {
+    let Some(ssh) = SshFixture::try_new() else { return };
+    let office = TerminalFixture::new(LATENCY, "");
     let program = env!("CARGO_BIN_EXE_pindesk");
-    let (home, config) = (office.directory().display().to_string(), office.directory().join("config.toml"));
+    let (home, config) = (office.temp_path().display().to_string(), office.temp_path().join("config.toml"));
     let script = format!("{before} HOME={home} LANG=C.UTF-8 exec {program} --config {}", config.display());
     let mut session = ssh.run(&script);
     session.wait_for("Read 200 numbers.");
     open_confirmation(&mut session);
     confirm(&mut session);
     session.wait_for("~ sending");
-    let pid = program_with(&config);
+    let pid = find_program(&config);
     let its_end = pidfd_open(pid, PidfdFlags::empty()).expect("a descriptor of a process");
-    let before = ticks(pid);
+    let before = cpu_ticks(pid);
     session.kill(Signal::KILL);
     let mut used = before;
-    let mut left = GONE_WITHIN;
+    let mut left = EXIT_TIMEOUT;
     let step = Duration::from_millis(100);
     // Looks at the time it uses while it still runs.
     while poll(&mut [PollFd::new(&its_end, PollFlags::IN)], Some(&Timespec::try_from(step).expect("short"))) == Ok(0) {
-        used = used.max(ticks(pid));
+        used = used.max(cpu_ticks(pid));
         left = left.checked_sub(step).expect("it is gone in time");
     }
     assert!(used - before < 50, "it spun for {} ticks", used - before);
@@ -180,13 +180,13 @@ fn lose_the_line(before: &str) {
 
     let command = |words: &[&str]| {
         let mut command = Command::new(program);
-        command.args(words).env("HOME", office.directory()).output().expect("it runs")
+        command.args(words).env("HOME", office.temp_path()).output().expect("it runs")
     };
-    let results = lines_of(command(&["jobs", "show", "1", "--json"]));
+    let results = json_lines(command(&["jobs", "show", "1", "--json"]));
     let of_numbers: Vec<&Value> = results.iter().filter(|line| line["event"] == "result").collect();
     assert_eq!(of_numbers.len(), 1, "{results:?}");
     assert_eq!(of_numbers[0]["request"], "set", "{results:?}");
-    let shown = lines_of(command(&["audit", "show", "--json"]));
+    let shown = json_lines(command(&["audit", "show", "--json"]));
     let last = shown[0]["rows"].as_array().and_then(|rows| rows.last()).expect("a row");
     assert!(last["claimed"]["ssh_connection"].as_str().is_some_and(|claim| claim.contains("127.0.0.1")), "{last}");
     assert!(last["tty"].as_str().is_some_and(|tty| tty.starts_with("/dev/pts/")), "{last}");
@@ -194,10 +194,10 @@ fn lose_the_line(before: &str) {
 
 #[test]
 fn a_lost_ssh_connection_ends_the_program_and_loses_no_outcome() {
-    lose_the_line("");
+    lose_connection_while_sending("");
 }
 
 #[test]
 fn a_lost_ssh_connection_ends_a_program_that_ignores_sighup_too() {
-    lose_the_line("trap '' HUP;");
+    lose_connection_while_sending("trap '' HUP;");
 }

@@ -19,7 +19,7 @@ const MAX_README_LINES: usize = 200;
 
 /// Where a PIN, an access token or an app secret is taken out of its type. A new place belongs in this list only if
 /// the secret must leave there.
-const EXITS_OF_SECRETS: [&str; 7] = [
+const SECRET_EXPOSURES: [&str; 7] = [
     "src/cli/demo.rs",
     "src/cli/escrow.rs",
     "src/config/endpoint.rs",
@@ -30,35 +30,35 @@ const EXITS_OF_SECRETS: [&str; 7] = [
 ];
 
 /// Tests that let time pass, and why nothing else would do.
-const SLEEPING_TESTS: [(&str, &str); 4] = [
+const ALLOWED_SLEEPS: [(&str, &str); 4] = [
     ("src/batch/tests.rs", "its clock is paused, so that sleeping is how time passes, and takes none"),
     ("tests/batch.rs", "its clock is paused, too"),
     ("tests/support/faultd.rs", "a server that is slow on purpose, on a clock that tests may pause"),
     ("tests/support/judge.rs", "a server that takes its time, for programs in other processes"),
 ];
 
-const KEYS_START: &str = "<!-- keys -->\n";
-const KEYS_END: &str = "<!-- /keys -->";
+const KEYS_START_MARKER: &str = "<!-- keys -->\n";
+const KEYS_END_MARKER: &str = "<!-- /keys -->";
 
 /// A Rust file: where it is, and its text.
-struct Source {
+struct SourceFile {
     path: String,
     text: String,
 }
 
-impl Source {
+impl SourceFile {
     /// Everything before the unit tests.
     fn code(&self) -> &str {
         self.text.split("#[cfg(test)]").next().unwrap_or_default()
     }
 
     /// The code without comments.
-    fn bare(&self) -> String {
+    fn code_without_comments(&self) -> String {
         self.code().lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
     }
 
     /// `src/console/app/keys.rs` is the module `console::app::keys`.
-    fn module(&self) -> Vec<String> {
+    fn module_path(&self) -> Vec<String> {
         let path = self.path.trim_start_matches("src/").trim_end_matches(".rs");
         path.split('/').map(str::to_owned).collect()
     }
@@ -68,14 +68,14 @@ impl Source {
     }
 
     /// Every path into this crate that the code names, as modules from the top.
-    fn references(&self) -> BTreeSet<Vec<String>> {
-        let (bare, module) = (self.bare(), self.module());
+    fn crate_paths(&self) -> BTreeSet<Vec<String>> {
+        let (bare, module) = (self.code_without_comments(), self.module_path());
         let mut found = BTreeSet::new();
         for (start, _) in bare.match_indices("crate::").filter(|(at, _)| is_word_start(&bare, *at)) {
-            expand(&bare[start + "crate::".len()..], &[], &mut found);
+            expand_use_tree(&bare[start + "crate::".len()..], &[], &mut found);
         }
         for (start, _) in bare.match_indices("super::").filter(|(at, _)| is_word_start(&bare, *at)) {
-            expand(&bare[start + "super::".len()..], &module[..module.len() - 1], &mut found);
+            expand_use_tree(&bare[start + "super::".len()..], &module[..module.len() - 1], &mut found);
         }
         found
     }
@@ -86,11 +86,11 @@ fn is_word_start(text: &str, at: usize) -> bool {
 }
 
 /// Follows `a::{b, c::d}` into `a::b` and `a::c::d`, from a prefix on. Returns what comes after it.
-fn expand<'t>(text: &'t str, prefix: &[String], found: &mut BTreeSet<Vec<String>>) -> &'t str {
+fn expand_use_tree<'t>(text: &'t str, prefix: &[String], found: &mut BTreeSet<Vec<String>>) -> &'t str {
     let text = text.trim_start();
     if let Some(mut rest) = text.strip_prefix('{') {
         loop {
-            rest = expand(rest, prefix, found).trim_start();
+            rest = expand_use_tree(rest, prefix, found).trim_start();
             if let Some(more) = rest.strip_prefix(',') {
                 rest = more;
             } else {
@@ -109,7 +109,7 @@ fn expand<'t>(text: &'t str, prefix: &[String], found: &mut BTreeSet<Vec<String>
     };
     match rest.strip_prefix("::") {
         Some(rest) if rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '{')) => {
-            expand(rest, &path, found)
+            expand_use_tree(rest, &path, found)
         }
         Some(rest) => {
             found.insert(path);
@@ -132,7 +132,7 @@ fn read(path: &str) -> String {
 }
 
 /// Every Rust file under a directory, by path.
-fn sources(dir: &str) -> Vec<Source> {
+fn sources(dir: &str) -> Vec<SourceFile> {
     fn walk(dir: &Path, out: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(dir).expect("a directory") {
             let path = entry.expect("an entry").path();
@@ -148,13 +148,13 @@ fn sources(dir: &str) -> Vec<Source> {
     paths.sort();
     let source = |path: PathBuf| {
         let name = path.strip_prefix(root()).expect("below the root").to_str().expect("plain names").to_owned();
-        Source { text: read(&name), path: name }
+        SourceFile { text: read(&name), path: name }
     };
     paths.into_iter().map(source).collect()
 }
 
 /// The modules that a file declares, in its order.
-fn declared(path: &str) -> Vec<String> {
+fn declared_modules(path: &str) -> Vec<String> {
     let of_line = |line: &str| {
         Some(line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
     };
@@ -162,13 +162,13 @@ fn declared(path: &str) -> Vec<String> {
 }
 
 /// What of `sources` names a module that stands below its own in `order`; modules are compared at `depth`.
-fn against_the_order(sources: &[Source], order: &[String], depth: usize) -> Vec<String> {
+fn order_violations(sources: &[SourceFile], order: &[String], depth: usize) -> Vec<String> {
     let place = |module: &[String]| order.iter().position(|name| module.get(depth) == Some(name));
     let mut wrong = Vec::new();
     for source in sources.iter().filter(|source| !source.is_unit_tests()) {
-        let module = source.module();
+        let module = source.module_path();
         let Some(own) = place(&module) else { continue };
-        for path in source.references().into_iter().filter(|path| path[..depth] == module[..depth]) {
+        for path in source.crate_paths().into_iter().filter(|path| path[..depth] == module[..depth]) {
             match place(&path) {
                 Some(other) if other <= own => {}
                 Some(_) => wrong.push(format!("{} uses {}, which stands below it", source.path, path.join("::"))),
@@ -180,7 +180,7 @@ fn against_the_order(sources: &[Source], order: &[String], depth: usize) -> Vec<
 }
 
 /// Lines of `sources` that hold one of `parts`, comments left out.
-fn lines_with(sources: &[Source], parts: &[&str]) -> Vec<String> {
+fn matching_lines(sources: &[SourceFile], parts: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources {
         for (number, line) in (1..).zip(source.text.lines()) {
@@ -194,49 +194,49 @@ fn lines_with(sources: &[Source], parts: &[&str]) -> Vec<String> {
 }
 
 /// This file names what it forbids.
-fn all_but_this() -> Vec<Source> {
+fn all_other_sources() -> Vec<SourceFile> {
     let dirs = ["src", "tests", "benches"];
     dirs.into_iter().flat_map(sources).filter(|source| source.path != "tests/tidy.rs").collect()
 }
 
 #[track_caller]
-fn assert_none(wrong: &[String]) {
+fn assert_no_violations(wrong: &[String]) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 #[test]
 fn a_module_imports_only_modules_above_it() {
-    let order = declared("src/lib.rs");
+    let order = declared_modules("src/lib.rs");
     assert!(order.len() > 10, "{order:?}");
-    assert_none(&against_the_order(&sources("src"), &order, 0));
+    assert_no_violations(&order_violations(&sources("src"), &order, 0));
 }
 
 #[test]
 fn a_module_of_the_console_imports_only_those_above_it() {
-    let order = declared("src/console.rs");
+    let order = declared_modules("src/console.rs");
     assert!(order.len() > 8, "{order:?}");
-    assert_none(&against_the_order(&sources("src/console"), &order, 1));
+    assert_no_violations(&order_violations(&sources("src/console"), &order, 1));
 }
 
 #[test]
 fn the_order_is_held_against_every_way_to_name_a_module() {
     let text = "use crate::a::{self, b::C, d as e};\nuse super::{f, super::g::H};\nlet x = crate::i::J::new(super::k);";
-    let source = Source { path: "src/console/view/list.rs".to_owned(), text: text.to_owned() };
-    let paths: Vec<String> = source.references().iter().map(|path| path.join("::")).collect();
+    let source = SourceFile { path: "src/console/view/list.rs".to_owned(), text: text.to_owned() };
+    let paths: Vec<String> = source.crate_paths().iter().map(|path| path.join("::")).collect();
     let expected = ["a::b::C", "a::d", "a::self", "console::g::H", "console::view::f", "console::view::k", "i::J::new"];
     assert!(expected.iter().all(|path| paths.iter().any(|found| found == path)), "{paths:?}");
     let order = ["f".to_owned(), "view".to_owned(), "app".to_owned()];
-    let below = Source { path: "src/console/view.rs".to_owned(), text: "use crate::console::app::App;".to_owned() };
-    assert_eq!(against_the_order(&[below], &order, 1).len(), 1);
+    let below = SourceFile { path: "src/console/view.rs".to_owned(), text: "use crate::console::app::App;".to_owned() };
+    assert_eq!(order_violations(&[below], &order, 1).len(), 1);
 }
 
 #[test]
 fn no_file_is_longer_than_a_room() {
-    let too_long = |source: &Source| {
+    let too_long = |source: &SourceFile| {
         let lines = source.code().lines().count();
         (lines > MAX_LINES && !source.is_unit_tests()).then(|| format!("{}: {lines} lines", source.path))
     };
-    assert_none(&sources("src").iter().filter_map(too_long).collect::<Vec<_>>());
+    assert_no_violations(&sources("src").iter().filter_map(too_long).collect::<Vec<_>>());
 }
 
 #[test]
@@ -248,27 +248,27 @@ fn clippy_warns_of_functions_over_60_lines() {
 #[test]
 fn nothing_is_left_undone_or_waved_through() {
     let words = ["#[allow(", "#![allow(", "todo!", "unimplemented!", "#[ignore", "dbg!("];
-    assert_none(&lines_with(&all_but_this(), &words));
+    assert_no_violations(&matching_lines(&all_other_sources(), &words));
 }
 
 #[test]
 fn no_test_sleeps_without_a_reason() {
     let mut sleeping = Vec::new();
-    for source in all_but_this() {
+    for source in all_other_sources() {
         let is_test = source.path.starts_with("tests/") || source.is_unit_tests();
         let tests = if is_test { &source.text } else { &source.text[source.code().len()..] };
         if ["thread::sleep", "time::sleep"].iter().any(|sleep| tests.contains(sleep)) {
             sleeping.push(source.path);
         }
     }
-    assert_eq!(sleeping, SLEEPING_TESTS.map(|(path, _)| path));
+    assert_eq!(sleeping, ALLOWED_SLEEPS.map(|(path, _)| path));
 }
 
 #[test]
 fn secrets_come_out_in_few_places() {
-    let exposes = |source: &Source| source.bare().contains(".expose");
+    let exposes = |source: &SourceFile| source.code_without_comments().contains(".expose");
     let found: Vec<String> = sources("src").into_iter().filter(exposes).map(|source| source.path).collect();
-    assert_eq!(found, EXITS_OF_SECRETS);
+    assert_eq!(found, SECRET_EXPOSURES);
 }
 
 #[test]
@@ -288,17 +288,17 @@ fn every_file_that_the_readme_names_is_there() {
     let shown = readme.split("src=\"").skip(1).filter_map(|rest| rest.split('"').next());
     let local = linked.chain(shown).filter(|target| !target.contains("://") && !target.starts_with('#'));
     let missing: Vec<String> = local.filter(|target| !root().join(target).exists()).map(str::to_owned).collect();
-    assert_none(&missing);
+    assert_no_violations(&missing);
 }
 
 #[test]
 fn the_readme_lists_the_keys_there_are() {
     let readme = read("README.md");
-    let (before, rest) = readme.split_once(KEYS_START).expect("the keys start");
-    let (listed, after) = rest.split_once(KEYS_END).expect("the keys end");
+    let (before, rest) = readme.split_once(KEYS_START_MARKER).expect("the keys start");
+    let (listed, after) = rest.split_once(KEYS_END_MARKER).expect("the keys end");
     let keys = keymap::readme_table();
     if std::env::var_os("UPDATE_README").is_some() {
-        fs::write(root().join("README.md"), format!("{before}{KEYS_START}{keys}{KEYS_END}{after}")).expect("written");
+        fs::write(root().join("README.md"), format!("{before}{KEYS_START_MARKER}{keys}{KEYS_END_MARKER}{after}")).expect("written");
     } else {
         assert!(listed == keys, "the keys have changed: UPDATE_README=1 cargo test --test tidy\n{keys}");
     }

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pindesk::console::app::confirm::Question;
-use pindesk::console::app::screen::Leaving;
-use pindesk::console::app::{App, Effect, Link, Msg, Place, Records, Screen, Session, Size};
-use pindesk::console::decoder::Pasted;
+use pindesk::console::app::screen::QuitReason;
+use pindesk::console::app::{App, Effect, Connection, Msg, Environment, RecordingStatus, Screen, Session, Size};
+use pindesk::console::decoder::PastedText;
 use pindesk::console::key::Key;
 use pindesk::console::keymap::{Action, Keymap, Mode};
-use pindesk::console::theme::{Glyphs, Surroundings, Theme};
+use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::job::{ChangeId, Completion, InDoubtDetails, ChangeState, LATE_ARRIVAL_WINDOW, Progress, SendHistory, Resolution};
-use pindesk::journal::HistoryLine;
+use pindesk::journal::HistoryEntry;
 use pindesk::moment::{TimePoint, UtcTime};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::outcome::{DoubtReason, ApiError, NotSentReason, ReadFailure, NotApplied};
@@ -28,15 +28,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// The page must have been still for this long before a key counts. Said here once more, not taken from the code.
-const QUIET: Duration = Duration::from_millis(400);
+const QUIET_TIME: Duration = Duration::from_millis(400);
 
 /// Nothing else on the screen holds these digits.
 const PINS: [&str; 2] = ["409726", "838271"];
-const DRAWN_PIN: &str = "571903";
+const GENERATED_PIN: &str = "571903";
 
 /// What happens next.
 #[derive(Debug, Clone)]
-enum Step {
+enum WalkStep {
     Press(Key),
     /// Twice the same digits and Enter, where the form is open.
     TypePin(&'static str),
@@ -48,22 +48,22 @@ enum Step {
     Resize(u16, u16),
     Resume,
     Wake,
-    Page {
-        reading_is_old: bool,
+    PageArrived {
+        is_stale: bool,
         numbers: Vec<(usize, TwoStep)>,
     },
     WabaRead(usize, bool, usize),
     ListRead,
     NumberRead(usize, Result<TwoStep, usize>),
-    Job(usize, usize),
+    ChangeMoved(usize, usize),
     TokenRead(bool),
-    Opened(usize, Vec<(usize, usize)>, bool),
-    Died,
-    Acknowledged(bool),
-    Remembered(Vec<(usize, TwoStep)>),
-    History(usize),
+    RecordsOpened(usize, Vec<(usize, usize)>, bool),
+    JournalFailed,
+    RecipientsAccepted(bool),
+    NumbersCached(Vec<(usize, TwoStep)>),
+    HistoryRead(usize),
     NoClient,
-    Ending,
+    Shutdown,
 }
 
 fn key() -> impl Strategy<Value = Key> {
@@ -102,46 +102,46 @@ fn two_step() -> impl Strategy<Value = TwoStep> {
     select(vec![TwoStep::On, TwoStep::NotSet, TwoStep::NotSet, TwoStep::Unknown])
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = WalkStep> {
     let number = 0..LABELS.len();
     let numbers = proptest::collection::vec((number.clone(), two_step()), 0..5);
-    let unresolved = proptest::collection::vec((0..LABELS.len(), IN_DOUBT..SETTLED), 0..3);
+    let unresolved = proptest::collection::vec((0..LABELS.len(), IN_DOUBT..RESOLVED), 0..3);
     prop_oneof![
-        24 => key().prop_map(Step::Press),
-        8 => select(PINS.to_vec()).prop_map(Step::TypePin),
-        6 => Just(Step::TypeLastFour),
-        2 => Just(Step::TypeAhead),
+        24 => key().prop_map(WalkStep::Press),
+        8 => select(PINS.to_vec()).prop_map(WalkStep::TypePin),
+        6 => Just(WalkStep::TypeLastFour),
+        2 => Just(WalkStep::TypeAhead),
         4 => select(vec![PINS[0], "409726\n", "y\r", "+1 555-010-0143", "two-step:on", "\u{202e}x\u{7}", ""])
-            .prop_map(Step::Paste),
-        3 => (1u16..200, 1u16..60).prop_map(|(width, height)| Step::Resize(width, height)),
-        2 => Just(Step::Resize(80, 24)),
-        1 => Just(Step::Resume),
-        4 => Just(Step::Wake),
-        3 => (any::<bool>(), numbers).prop_map(|(reading_is_old, numbers)| Step::Page { reading_is_old, numbers }),
-        1 => (0..2usize, any::<bool>(), 0..FAILURES).prop_map(|(waba, ok, why)| Step::WabaRead(waba, ok, why)),
-        1 => Just(Step::ListRead),
-        4 => (number.clone(), prop_oneof![3 => two_step().prop_map(Ok), 1 => (0..FAILURES).prop_map(Err)])
-            .prop_map(|(number, result)| Step::NumberRead(number, result)),
-        6 => (number.clone(), 0..JOBS).prop_map(|(number, job)| Step::Job(number, job)),
-        2 => (0..RECORDS, unresolved, any::<bool>())
-            .prop_map(|(records, unresolved, finding)| Step::Opened(records, unresolved, finding)),
-        1 => Just(Step::Died),
-        1 => any::<bool>().prop_map(Step::Acknowledged),
-        1 => proptest::collection::vec((number.clone(), two_step()), 0..3).prop_map(Step::Remembered),
-        1 => number.prop_map(Step::History),
-        1 => any::<bool>().prop_map(Step::TokenRead),
-        1 => Just(Step::NoClient),
+            .prop_map(WalkStep::Paste),
+        3 => (1u16..200, 1u16..60).prop_map(|(width, height)| WalkStep::Resize(width, height)),
+        2 => Just(WalkStep::Resize(80, 24)),
+        1 => Just(WalkStep::Resume),
+        4 => Just(WalkStep::Wake),
+        3 => (any::<bool>(), numbers).prop_map(|(is_stale, numbers)| WalkStep::PageArrived { is_stale, numbers }),
+        1 => (0..2usize, any::<bool>(), 0..FAILURE_COUNT).prop_map(|(waba, ok, why)| WalkStep::WabaRead(waba, ok, why)),
+        1 => Just(WalkStep::ListRead),
+        4 => (number.clone(), prop_oneof![3 => two_step().prop_map(Ok), 1 => (0..FAILURE_COUNT).prop_map(Err)])
+            .prop_map(|(number, result)| WalkStep::NumberRead(number, result)),
+        6 => (number.clone(), 0..CHANGE_STATE_COUNT).prop_map(|(number, job)| WalkStep::ChangeMoved(number, job)),
+        2 => (0..RECORDS_STATE_COUNT, unresolved, any::<bool>())
+            .prop_map(|(records, unresolved, finding)| WalkStep::RecordsOpened(records, unresolved, finding)),
+        1 => Just(WalkStep::JournalFailed),
+        1 => any::<bool>().prop_map(WalkStep::RecipientsAccepted),
+        1 => proptest::collection::vec((number.clone(), two_step()), 0..3).prop_map(WalkStep::NumbersCached),
+        1 => number.prop_map(WalkStep::HistoryRead),
+        1 => any::<bool>().prop_map(WalkStep::TokenRead),
+        1 => Just(WalkStep::NoClient),
     ]
 }
 
 /// A step, what time passes before it, and whether its frame reaches the terminal at once.
-fn walk() -> impl Strategy<Value = Vec<(Step, Duration, bool)>> {
+fn walk() -> impl Strategy<Value = Vec<(WalkStep, Duration, bool)>> {
     let pause = select(vec![0, 1, 30, 200, 399, 400, 401, 700, 2_500, 21_000, 130_000, 580_000])
         .prop_map(Duration::from_millis);
     let walk = proptest::collection::vec((step(), pause, proptest::bool::weighted(0.8)), 1..160);
     (walk, proptest::bool::weighted(0.1)).prop_map(|(mut walk, ends)| {
         if ends {
-            walk.push((Step::Ending, Duration::ZERO, true));
+            walk.push((WalkStep::Shutdown, Duration::ZERO, true));
         }
         walk
     })
@@ -182,7 +182,7 @@ fn fault(code: i64, http_status: u16) -> ApiError {
     ApiError { http_status, code, subcode: None, message, details: None, trace_id: None, is_transient: false }
 }
 
-const FAILURES: usize = 5;
+const FAILURE_COUNT: usize = 5;
 
 fn failure(index: usize) -> ReadFailure {
     match index {
@@ -194,21 +194,21 @@ fn failure(index: usize) -> ReadFailure {
     }
 }
 
-const RECORDS: usize = 5;
+const RECORDS_STATE_COUNT: usize = 5;
 
-fn records(index: usize) -> Records {
+fn records_state(index: usize) -> RecordingStatus {
     let keys = |names: &[&str]| names.iter().map(|name| CleanText::new(name)).collect();
     match index {
-        0 => Records::RecipientsChanged { remembered: keys(&["age1old"]), now: keys(&["age1new", "age1newer"]) },
-        1 => Records::Unusable(CleanText::new("the state directory cannot be written to")),
-        2 => Records::Ready { recipients: Vec::new() },
-        _ => Records::Ready { recipients: keys(&["age1ops", "ana@acme SHA256:x"]) },
+        0 => RecordingStatus::RecipientsChanged { previous: keys(&["age1old"]), current: keys(&["age1new", "age1newer"]) },
+        1 => RecordingStatus::Unusable(CleanText::new("the state directory cannot be written to")),
+        2 => RecordingStatus::Ready { recipients: Vec::new() },
+        _ => RecordingStatus::Ready { recipients: keys(&["age1ops", "ana@acme SHA256:x"]) },
     }
 }
 
-const JOBS: usize = 14;
+const CHANGE_STATE_COUNT: usize = 14;
 
-fn job(index: usize, now: TimePoint) -> ChangeState {
+fn change_state(index: usize, now: TimePoint) -> ChangeState {
     let finished = Completion { at: now.utc, attempts: 1 };
     let until = now.instant + Duration::from_millis(3_200);
     match index {
@@ -219,17 +219,17 @@ fn job(index: usize, now: TimePoint) -> ChangeState {
         4 => ChangeState::Failed(finished, fault(100, 400)),
         5 => ChangeState::Failed(finished, fault(190, 401)),
         6 => ChangeState::NotSent(finished, NotSentReason::NoConnection(CleanText::new("refused"))),
-        7 => in_doubt(DoubtReason::SuccessNotTrue, now, (true, false)),
-        8 => in_doubt(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, now, (true, true)),
-        9 => in_doubt(DoubtReason::OlderPinInDoubt(NotApplied::Refused(fault(100, 400))), now, (true, false)),
-        10 => in_doubt(DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped)), now, (false, false)),
-        11 => in_doubt(DoubtReason::EscrowOnly, now, (false, true)),
+        7 => in_doubt_state(DoubtReason::SuccessNotTrue, now, (true, false)),
+        8 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, now, (true, true)),
+        9 => in_doubt_state(DoubtReason::OlderPinInDoubt(NotApplied::Refused(fault(100, 400))), now, (true, false)),
+        10 => in_doubt_state(DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped)), now, (false, false)),
+        11 => in_doubt_state(DoubtReason::EscrowOnly, now, (false, true)),
         12 => ChangeState::Resolved(finished, Resolution::NoPinInForce),
         _ => ChangeState::Set(finished),
     }
 }
 
-fn in_doubt(doubt: DoubtReason, now: TimePoint, (is_held, is_sealed): (bool, bool)) -> ChangeState {
+fn in_doubt_state(doubt: DoubtReason, now: TimePoint, (is_held, is_sealed): (bool, bool)) -> ChangeState {
     let sent = if doubt == DoubtReason::EscrowOnly {
         SendHistory::EscrowOnly { encrypted_at: now.utc }
     } else {
@@ -247,7 +247,7 @@ fn in_doubt(doubt: DoubtReason, now: TimePoint, (is_held, is_sealed): (bool, boo
 }
 
 /// A PIN that is nowhere but in this program's memory.
-fn would_be_lost(job: &ChangeState, seals: bool) -> bool {
+fn is_only_in_memory(job: &ChangeState, seals: bool) -> bool {
     match job {
         ChangeState::InDoubt(standing) => standing.is_pin_in_memory && !standing.is_in_escrow,
         ChangeState::Waiting { in_doubt, .. } => *in_doubt && !seals,
@@ -262,7 +262,7 @@ fn would_be_lost(job: &ChangeState, seals: bool) -> bool {
 
 /// A confirmation as somebody in front of the screen knows it.
 #[derive(Debug)]
-struct Asked {
+struct PendingQuestion {
     number: PhoneNumberId,
     /// What the page calls it: under another name it is another question.
     names: [Option<CleanText>; 2],
@@ -274,7 +274,7 @@ struct Asked {
     /// What was typed since then.
     typed: String,
     /// Enter was pressed after four digits: if they were wrong, the field is empty again.
-    is_handed_over: bool,
+    is_submitted: bool,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and most can be true together")]
@@ -283,20 +283,20 @@ struct Walker {
     view: View,
     now: TimePoint,
     wabas: Vec<Arc<Waba>>,
-    asked: Option<Asked>,
+    question: Option<PendingQuestion>,
     /// Numbers whose PIN would be lost that the question before quitting has shown.
-    told: HashSet<PhoneNumberId>,
+    shown_before_quit: HashSet<PhoneNumberId>,
     /// Numbers in doubt, kept once more, apart from the code that keeps them.
     in_doubt: HashSet<PhoneNumberId>,
     /// The journal was told that the screen is hidden, and not yet that it is shown.
     is_hidden: bool,
-    is_dead: bool,
+    has_journal_failed: bool,
     /// When the last key or paste came.
-    last_typed: Instant,
+    last_input: Instant,
     cursor_was_moved: bool,
     /// What the list showed when it was settled last.
     listed: Vec<PhoneNumberId>,
-    is_over: bool,
+    has_quit: bool,
 }
 
 impl Walker {
@@ -304,120 +304,120 @@ impl Walker {
         let wabas = wabas();
         let session = Session {
             profile: Some("acme".to_owned()),
-            place: Place::Live,
+            environment: Environment::Live,
             read_only,
             user: "ana".to_owned(),
             host: "graph.example".to_owned(),
-            config_places: Vec::new(),
-            token_place: "/etc/pindesk/token".to_owned(),
+            config_paths: Vec::new(),
+            token_source: "/etc/pindesk/token".to_owned(),
             wabas: wabas.clone(),
             show_pin_for: Some(Duration::from_secs(10)),
             may_suspend: true,
             bell: true,
             hide_after: Some(Duration::from_mins(10)),
-            start_note: None,
+            initial_message: None,
         };
         let (mut app, _) = App::start(session, Ok(()), Keymap::default(), Size { width: 80, height: 24 });
         let now = TimePoint { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_795_356_189) };
         let numbers = (0..4).map(|index| number(index, [TwoStep::NotSet, TwoStep::On][index % 2], &wabas)).collect();
-        app.update(Msg::PageArrived { reading: 1, numbers }, now);
+        app.update(Msg::PageReceived { refresh_id: 1, numbers }, now);
         if opens {
-            let (records, unresolved, findings) = (records(RECORDS), Vec::new(), Vec::new());
-            app.update(Msg::RecordsOpened { records, unresolved, findings }, now);
+            let (records, unresolved, findings) = (records_state(RECORDS_STATE_COUNT), Vec::new(), Vec::new());
+            app.update(Msg::RecordsOpened { status: records, unresolved, findings }, now);
         }
-        let view = View::new(Theme::new(&Surroundings::default(), Some(glyphs)));
+        let view = View::new(Theme::new(&TerminalEnv::default(), Some(glyphs)));
         let (told, in_doubt) = (HashSet::new(), HashSet::new());
         let mut walker = Self {
             app,
             view,
             now,
             wabas,
-            asked: None,
-            told,
+            question: None,
+            shown_before_quit: told,
             in_doubt,
             is_hidden: false,
-            is_dead: false,
-            last_typed: now.instant,
+            has_journal_failed: false,
+            last_input: now.instant,
             cursor_was_moved: false,
             listed: Vec::new(),
-            is_over: false,
+            has_quit: false,
         };
         walker.paint(true);
         walker
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm for each step there is")]
-    fn take(&mut self, step: &Step) {
-        let index_of_reading = self.app.reading().number;
+    fn apply_step(&mut self, step: &WalkStep) {
+        let index_of_reading = self.app.refresh_progress().id;
         let msg = match step {
-            Step::Press(key) => return self.press(*key),
-            Step::TypePin(digits) => return self.type_pin(digits),
-            Step::TypeLastFour => return self.type_last_four(),
-            Step::TypeAhead => {
+            WalkStep::Press(key) => return self.press(*key),
+            WalkStep::TypePin(digits) => return self.type_pin(digits),
+            WalkStep::TypeLastFour => return self.type_last_four(),
+            WalkStep::TypeAhead => {
                 self.press(Key::Char('p'));
                 self.type_pin(PINS[0]);
                 self.press(Key::Char('y'));
                 return self.type_last_four();
             }
-            Step::Paste(text) => return self.paste(text),
-            Step::Resize(width, height) => Msg::Resized(Size { width: *width, height: *height }),
-            Step::Resume => Msg::Resumed,
-            Step::Wake => return self.wake(),
-            Step::Page { reading_is_old, numbers } => Msg::PageArrived {
-                reading: index_of_reading - u32::from(*reading_is_old),
+            WalkStep::Paste(text) => return self.paste(text),
+            WalkStep::Resize(width, height) => Msg::Resized(Size { width: *width, height: *height }),
+            WalkStep::Resume => Msg::Resumed,
+            WalkStep::Wake => return self.wake(),
+            WalkStep::PageArrived { is_stale: reading_is_old, numbers } => Msg::PageReceived {
+                refresh_id: index_of_reading - u32::from(*reading_is_old),
                 numbers: numbers.iter().map(|(index, two_step)| number(*index, *two_step, &self.wabas)).collect(),
             },
-            Step::WabaRead(waba, ok, why) => Msg::WabaRead {
-                reading: index_of_reading,
+            WalkStep::WabaRead(waba, ok, why) => Msg::WabaRead {
+                refresh_id: index_of_reading,
                 waba: Arc::clone(&self.wabas[*waba]),
                 result: if *ok { Ok(()) } else { Err(failure(*why)) },
             },
-            Step::ListRead => Msg::ListRead { reading: index_of_reading },
-            Step::NumberRead(index, result) => Msg::NumberRead {
+            WalkStep::ListRead => Msg::RefreshFinished { refresh_id: index_of_reading },
+            WalkStep::NumberRead(index, result) => Msg::NumberRead {
                 id: id(*index),
                 result: result.map(|two_step| number(*index, two_step, &self.wabas)).map_err(failure),
             },
-            Step::Job(index, state) => {
-                let state = job(*state, self.now);
-                Msg::JobsMoved(vec![Progress { change: Some(ChangeId::new()), number: id(*index), state }])
+            WalkStep::ChangeMoved(index, state) => {
+                let state = change_state(*state, self.now);
+                Msg::ProgressReceived(vec![Progress { change: Some(ChangeId::new()), number: id(*index), state }])
             }
-            Step::TokenRead(ok) => Msg::TokenRead(if *ok { Ok(()) } else { Err("The file is gone.".to_owned()) }),
-            Step::Opened(index, unresolved, has_finding) => {
+            WalkStep::TokenRead(ok) => Msg::TokenRead(if *ok { Ok(()) } else { Err("The file is gone.".to_owned()) }),
+            WalkStep::RecordsOpened(index, unresolved, has_finding) => {
                 let progress = |(index, state): &(usize, usize)| Progress {
                     change: Some(ChangeId::new()),
                     number: id(*index),
-                    state: job(*state, self.now),
+                    state: change_state(*state, self.now),
                 };
                 Msg::RecordsOpened {
-                    records: records(*index),
+                    status: records_state(*index),
                     unresolved: unresolved.iter().map(progress).collect(),
                     findings: has_finding.then(|| CleanText::new("the journal was put back")).into_iter().collect(),
                 }
             }
-            Step::Died => {
-                self.is_dead = true;
-                Msg::RecordsDied(CleanText::new("the disk of /srv/state is full, 0 bytes are free"))
+            WalkStep::JournalFailed => {
+                self.has_journal_failed = true;
+                Msg::JournalFailed(CleanText::new("the disk of /srv/state is full, 0 bytes are free"))
             }
-            Step::Acknowledged(ok) => Msg::RecipientsAcknowledged(if *ok {
-                Ok(records(RECORDS))
+            WalkStep::RecipientsAccepted(ok) => Msg::RecipientsAccepted(if *ok {
+                Ok(records_state(RECORDS_STATE_COUNT))
             } else {
                 Err(CleanText::new("the disk is full"))
             }),
-            Step::Remembered(numbers) => Msg::NumbersRemembered(
+            WalkStep::NumbersCached(numbers) => Msg::CachedNumbersLoaded(
                 numbers.iter().map(|(index, two_step)| number(*index, *two_step, &self.wabas)).collect(),
             ),
-            Step::History(index) => {
+            WalkStep::HistoryRead(index) => {
                 let (who, what) = (CleanText::new("ana"), CleanText::new("set"));
-                let line = HistoryLine { at: self.now.utc, who, is_of_request: true, what };
+                let line = HistoryEntry { at: self.now.utc, operator_label: who, is_request: true, description: what };
                 Msg::HistoryRead { id: id(*index), lines: vec![line; 3] }
             }
-            Step::NoClient => Msg::NoClient(CleanText::new("no TLS roots")),
-            Step::Ending => Msg::Ending,
+            WalkStep::NoClient => Msg::ClientSetupFailed(CleanText::new("no TLS roots")),
+            WalkStep::Shutdown => Msg::TerminationRequested,
         };
         if let Msg::Resumed = msg {
-            self.out_of_sight();
+            self.forget_question();
         }
-        self.happen(msg, None);
+        self.update(msg, None);
     }
 
     fn type_pin(&mut self, digits: &str) {
@@ -435,53 +435,53 @@ impl Walker {
     }
 
     fn press(&mut self, key: Key) {
-        if self.is_over {
+        if self.has_quit {
             return;
         }
         let mode = self.app.mode();
         // The key that answers the warning answers nothing else.
-        let is_meant = self.app.hiding_words().is_none();
-        if is_meant && mode == Mode::List && self.app.keymap().action(mode, key).is_some_and(Action::only_moves) {
-            self.cursor_was_moved |= self.app.roster().shown() > 0;
+        let is_meant = self.app.hide_warning().is_none();
+        if is_meant && mode == Mode::List && self.app.keymap().action(mode, key).is_some_and(Action::is_motion) {
+            self.cursor_was_moved |= self.app.roster().visible_len() > 0;
         }
-        self.somebody_typed(Some(key));
-        self.happen(Msg::KeyPressed(key), Some(key));
+        self.record_input(Some(key));
+        self.update(Msg::KeyPressed(key), Some(key));
     }
 
     fn paste(&mut self, text: &str) {
         // A field for text shows what is pasted into it, a PIN too.
-        if matches!(self.app.mode(), Mode::Filter | Mode::CheckNote) && text.contains(PINS[0]) {
+        if matches!(self.app.mode(), Mode::Filter | Mode::ResolutionNote) && text.contains(PINS[0]) {
             return;
         }
-        self.somebody_typed(None);
-        self.happen(Msg::Pasted(Pasted::new(text.to_owned())), None);
+        self.record_input(None);
+        self.update(Msg::Pasted(PastedText::new(text.to_owned())), None);
     }
 
     fn wake(&mut self) {
         let Some(wake) = self.app.next_wake(self.now.instant) else { return };
         self.now = self.now.plus(wake.saturating_duration_since(self.now.instant));
-        self.happen(Msg::Woken, None);
+        self.update(Msg::TimerFired, None);
         let next = self.app.next_wake(self.now.instant);
         assert!(next.is_none_or(|next| next > self.now.instant), "woken for nothing, again and again");
     }
 
     /// Notes a key or a paste on the page that asks. Ctrl-L only draws it again.
-    fn somebody_typed(&mut self, key: Option<Key>) {
+    fn record_input(&mut self, key: Option<Key>) {
         // The key that answers the warning answers nothing else.
-        let is_meant = self.app.hiding_words().is_none();
+        let is_meant = self.app.hide_warning().is_none();
         let is_in_sight = is_meant && !self.app.is_too_small() && key != Some(Key::Ctrl('l'));
-        let Some(asked) = self.asked.as_mut().filter(|_| is_in_sight) else { return };
+        let Some(asked) = self.question.as_mut().filter(|_| is_in_sight) else { return };
         let Some(since) = asked.quiet_since else { return };
-        if !asked.is_read && self.now.instant < since + QUIET {
+        if !asked.is_read && self.now.instant < since + QUIET_TIME {
             asked.quiet_since = Some(self.now.instant);
             return;
         }
         asked.is_read = true;
-        if std::mem::take(&mut asked.is_handed_over) {
+        if std::mem::take(&mut asked.is_submitted) {
             asked.typed.clear();
         }
         match key {
-            Some(Key::Enter) => asked.is_handed_over = asked.typed.len() == 4,
+            Some(Key::Enter) => asked.is_submitted = asked.typed.len() == 4,
             Some(Key::Char(digit @ '0'..='9')) if asked.typed.len() < 4 => asked.typed.push(digit),
             Some(Key::Backspace | Key::Delete) => {
                 asked.typed.pop();
@@ -491,15 +491,15 @@ impl Walker {
         }
     }
 
-    fn out_of_sight(&mut self) {
-        self.asked = None;
+    fn forget_question(&mut self) {
+        self.question = None;
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm for each effect there is")]
-    fn happen(&mut self, msg: Msg, key: Option<Key>) {
+    fn update(&mut self, msg: Msg, key: Option<Key>) {
         let is_typed = matches!(msg, Msg::KeyPressed(_) | Msg::Pasted(_));
         if is_typed {
-            self.last_typed = self.now.instant;
+            self.last_input = self.now.instant;
         }
         // Whoever leaves a filter comes back to where they were before it.
         let is_all = self.app.filter().is_empty();
@@ -509,70 +509,70 @@ impl Walker {
         } else {
             None
         };
-        let jobs: Vec<_> = self.app.roster().jobs().map(|(id, job)| (*id, job.clone())).collect();
-        if !matches!(&msg, Msg::RecordsOpened { .. } if *self.app.records() != Records::Opening) {
-            self.note_doubts(&msg);
+        let jobs: Vec<_> = self.app.roster().changes().map(|(id, job)| (*id, job.clone())).collect();
+        if !matches!(&msg, Msg::RecordsOpened { .. } if *self.app.recording_status() != RecordingStatus::Opening) {
+            self.track_in_doubt(&msg);
         }
-        let is_end = matches!(msg, Msg::ListRead { .. });
+        let is_end = matches!(msg, Msg::RefreshFinished { .. });
         let effects = self.app.update(msg, self.now);
         for effect in effects {
             match effect {
                 Effect::SetPin { number, .. } => {
-                    self.judge_order(number, key, last_four.as_ref());
-                    self.judge_other_pins(number, &jobs);
+                    self.check_send(number, key, last_four.as_ref());
+                    self.check_no_concurrent_pin(number, &jobs);
                 }
-                Effect::SendSamePin(number) => self.judge_order(number, key, last_four.as_ref()),
-                Effect::SettleByHand { number, .. } => {
-                    assert!(key == Some(Key::Char('y')) && !self.is_dead, "nobody said yes");
-                    let asked = self.asked.take().expect("nothing asked about it");
-                    assert!(asked.is_read && asked.number == number && asked.mode == Mode::ConfirmCheck);
+                Effect::ResendPin(number) => self.check_send(number, key, last_four.as_ref()),
+                Effect::ResolveManually { number, .. } => {
+                    assert!(key == Some(Key::Char('y')) && !self.has_journal_failed, "nobody said yes");
+                    let asked = self.question.take().expect("nothing asked about it");
+                    assert!(asked.is_read && asked.number == number && asked.mode == Mode::ConfirmResolution);
                 }
-                Effect::AcknowledgeRecipients => assert_eq!(key, Some(Key::Char('y'))),
+                Effect::AcceptRecipients => assert_eq!(key, Some(Key::Char('y'))),
                 Effect::DropSecrets => self.is_hidden = true,
-                Effect::RecordShown => {
+                Effect::RecordScreenShown => {
                     assert!(std::mem::take(&mut self.is_hidden), "told as shown, and was never hidden");
                 }
-                Effect::Quit => self.judge_quit(),
-                Effect::DrawPin { .. } => {
-                    let pin = Pin::parse(DRAWN_PIN.as_bytes()).expect("a PIN");
-                    self.happen(Msg::PinDrawn(Some(pin)), None);
+                Effect::Quit => self.check_quit(),
+                Effect::GeneratePin { .. } => {
+                    let pin = Pin::parse(GENERATED_PIN.as_bytes()).expect("a PIN");
+                    self.update(Msg::PinGenerated(Some(pin)), None);
                 }
                 Effect::Suspend => {
-                    self.out_of_sight();
-                    self.happen(Msg::Resumed, None);
+                    self.forget_question();
+                    self.update(Msg::Resumed, None);
                 }
-                Effect::ReadToken => self.happen(Msg::TokenRead(Ok(())), None),
-                Effect::RememberPage(numbers) => {
+                Effect::ReadToken => self.update(Msg::TokenRead(Ok(())), None),
+                Effect::CacheNumbers(numbers) => {
                     assert!(!numbers.is_empty() && numbers.iter().all(|number| number.read_at.is_some()));
-                    self.happen(Msg::PageRemembered, None);
+                    self.update(Msg::NumbersCached, None);
                 }
-                Effect::ForgetPage { numbers, .. } => {
-                    assert!(!numbers.is_empty() && !numbers.iter().any(|number| self.app.roster().is_held(number)));
+                Effect::RemoveCachedNumbers { numbers, .. } => {
+                    assert!(!numbers.is_empty() && !numbers.iter().any(|number| self.app.roster().has_open_change(number)));
                 }
-                Effect::ReadAll { .. }
-                | Effect::ReadNumber(_)
+                Effect::RefreshAll { .. }
+                | Effect::RefreshNumber(_)
                 | Effect::ReadHistory(_)
-                | Effect::StopWork
+                | Effect::StopSending
                 | Effect::Copy(_)
                 | Effect::Bell
                 | Effect::Redraw
                 | Effect::OpenDemo => {}
             }
         }
-        if !matches!(self.app.screen(), Screen::Quit(_) | Screen::Leaving { .. }) {
-            self.told.clear();
+        if !matches!(self.app.screen(), Screen::Quit(_) | Screen::ShuttingDown { .. }) {
+            self.shown_before_quit.clear();
         }
-        self.look_for_a_question(is_end);
+        self.track_question(is_end);
         if !is_typed {
-            self.judge_cursor(row);
+            self.check_cursor(row);
         }
-        self.judge_wake();
-        self.judge_unresolved();
+        self.check_wake();
+        self.check_in_doubt_list();
     }
 
     /// Keeps book of what is in doubt: only a confirmation or a decision takes a number from it.
-    fn note_doubts(&mut self, msg: &Msg) {
-        let (Msg::JobsMoved(news) | Msg::RecordsOpened { unresolved: news, .. }) = msg else { return };
+    fn track_in_doubt(&mut self, msg: &Msg) {
+        let (Msg::ProgressReceived(news) | Msg::RecordsOpened { unresolved: news, .. }) = msg else { return };
         for Progress { number, state, .. } in news {
             match state {
                 ChangeState::InDoubt(_) => {
@@ -591,7 +591,7 @@ impl Walker {
     }
 
     /// Looks what is asked now; `is_end` where a list has just been read to its end.
-    fn look_for_a_question(&mut self, is_end: bool) {
+    fn track_question(&mut self, is_end: bool) {
         let mut is_anew = false;
         let page = if let Screen::Confirm(page) = self.app.screen() {
             let is_unlisted = self.app.is_unlisted(&page.target);
@@ -602,23 +602,23 @@ impl Walker {
         } else {
             None
         };
-        let known = self.asked.as_ref().map(|asked| (asked.number, asked.names.clone(), asked.mode));
+        let known = self.question.as_ref().map(|asked| (asked.number, asked.names.clone(), asked.mode));
         if is_anew || page != known || self.app.is_too_small() {
-            self.asked = page.map(|(number, names, mode)| Asked {
+            self.question = page.map(|(number, names, mode)| PendingQuestion {
                 number,
                 names,
                 mode,
                 quiet_since: None,
                 is_read: false,
                 typed: String::new(),
-                is_handed_over: false,
+                is_submitted: false,
             });
         }
     }
 
     /// Paints the state as it is; `reaches` if the frame reached the terminal.
     fn paint(&mut self, reaches: bool) {
-        self.settle();
+        self.settle_list();
         let Size { width, height } = self.app.size();
         let area = Rect { x: 0, y: 0, width, height };
         let mut buffer = Buffer::empty(area);
@@ -626,32 +626,32 @@ impl Walker {
         if let Some(cursor) = painted.cursor {
             assert!(cursor.x < width && cursor.y < height, "the cursor is outside: {cursor:?}");
         }
-        self.judge_secrets(&buffer);
-        self.judge_hiding(&buffer);
-        self.judge_offer(&buffer);
+        self.check_no_pin_shown(&buffer);
+        self.check_hidden_screen(&buffer);
+        self.check_new_pin_offer(&buffer);
         if !reaches {
             return;
         }
         if !self.app.is_too_small() {
-            if let Some(asked) = &mut self.asked {
+            if let Some(asked) = &mut self.question {
                 asked.quiet_since.get_or_insert(self.now.instant);
             }
             if let Screen::Quit(_) = self.app.screen() {
-                self.told
-                    .extend(self.app.roster().jobs().filter(|(_, job)| would_be_lost(job, false)).map(|(id, _)| *id));
+                self.shown_before_quit
+                    .extend(self.app.roster().changes().filter(|(_, job)| is_only_in_memory(job, false)).map(|(id, _)| *id));
             }
         }
-        self.happen(Msg::FrameShown { max_scroll: painted.max_scroll }, None);
+        self.update(Msg::FrameShown { max_scroll: painted.max_scroll }, None);
     }
 
     // The laws.
 
     /// No PIN leaves without a confirmation for that number, painted, read, and answered by the right keys.
-    fn judge_order(&mut self, number: PhoneNumberId, key: Option<Key>, page: Option<&(String, TwoStep)>) {
+    fn check_send(&mut self, number: PhoneNumberId, key: Option<Key>, page: Option<&(String, TwoStep)>) {
         assert!(!self.app.session().read_only, "a read-only profile sent something");
-        assert!(matches!(self.app.records(), Records::Ready { .. }), "sent without a record");
-        assert!(!self.is_dead, "a dead journal sent something");
-        let asked = self.asked.take().expect("nothing asked about it");
+        assert!(matches!(self.app.recording_status(), RecordingStatus::Ready { .. }), "sent without a record");
+        assert!(!self.has_journal_failed, "a dead journal sent something");
+        let asked = self.question.take().expect("nothing asked about it");
         assert!(!self.app.is_too_small() && asked.number == number, "asked about {}, sent to {number}", asked.number);
         assert!(asked.is_read, "nobody had the time to read the question");
         let (last_four, two_step) = page.expect("no page asked about it");
@@ -665,11 +665,11 @@ impl Walker {
 
     fn is_same_pin(&self, number: PhoneNumberId) -> bool {
         // After the order the job is queued; an order for the same PIN follows only a doubt.
-        self.app.roster().job(&number).is_some()
+        self.app.roster().change(&number).is_some()
     }
 
     /// Never a second PIN while the first may still land.
-    fn judge_other_pins(&self, number: PhoneNumberId, jobs: &[(PhoneNumberId, ChangeState)]) {
+    fn check_no_concurrent_pin(&self, number: PhoneNumberId, jobs: &[(PhoneNumberId, ChangeState)]) {
         let job = jobs.iter().find(|(id, _)| *id == number).map(|(_, job)| job);
         assert!(!job.is_some_and(ChangeState::is_running), "two PINs on their way to {number}");
         if let Some(ChangeState::InDoubt(standing)) = job {
@@ -678,13 +678,13 @@ impl Walker {
     }
 
     /// A number in doubt is on the page of what is unresolved until it is confirmed or decided.
-    fn judge_unresolved(&self) {
-        let kept: HashSet<_> = self.app.review().standings().map(|(id, _)| *id).collect();
+    fn check_in_doubt_list(&self) {
+        let kept: HashSet<_> = self.app.in_doubt_list().entries().map(|(id, _)| *id).collect();
         assert_eq!(kept, self.in_doubt, "a number in doubt came or went by itself");
     }
 
     /// From when the journal knows that the screen is hidden until it knows otherwise, no number is on it.
-    fn judge_hiding(&self, buffer: &Buffer) {
+    fn check_hidden_screen(&self, buffer: &Buffer) {
         if !self.is_hidden {
             return;
         }
@@ -696,51 +696,51 @@ impl Walker {
     }
 
     /// The page of a doubt offers no other PIN while the last one may still land.
-    fn judge_offer(&self, buffer: &Buffer) {
+    fn check_new_pin_offer(&self, buffer: &Buffer) {
         let Screen::Number(page) = self.app.screen() else { return };
-        let Some(ChangeState::InDoubt(standing)) = self.app.roster().job(&page.id) else { return };
+        let Some(ChangeState::InDoubt(standing)) = self.app.roster().change(&page.id) else { return };
         let text: String = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();
         let may_land = self.now.instant < standing.new_pin_allowed_from.instant;
         assert!(!(may_land && text.contains("Set a new PIN")), "another PIN is offered:\n{text}");
     }
 
     /// The program ends at rest, and forgets no PIN in doubt that it has not told of.
-    fn judge_quit(&mut self) {
-        self.is_over = true;
-        assert_eq!(self.app.running(), 0, "quit while work is on its way");
-        for (id, job) in self.app.roster().jobs() {
-            let is_told = !would_be_lost(job, false) || self.told.contains(id);
+    fn check_quit(&mut self) {
+        self.has_quit = true;
+        assert_eq!(self.app.running_count(), 0, "quit while work is on its way");
+        for (id, job) in self.app.roster().changes() {
+            let is_told = !is_only_in_memory(job, false) || self.shown_before_quit.contains(id);
             assert!(is_told, "quit without a word of {id}: {job:?}");
         }
     }
 
     /// A PIN is never on the screen unless it was asked for.
-    fn judge_secrets(&self, buffer: &Buffer) {
+    fn check_no_pin_shown(&self, buffer: &Buffer) {
         let text: String = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();
         let digits: String = text.chars().filter(|c| !matches!(c, '[' | ']' | ' ')).collect();
         let is_shown = self.shows_a_pin();
-        for pin in PINS.iter().chain(&[DRAWN_PIN]) {
+        for pin in PINS.iter().chain(&[GENERATED_PIN]) {
             assert!(is_shown || !digits.contains(pin), "a PIN is on the screen in {:?}", self.app.mode());
         }
     }
 
     fn shows_a_pin(&self) -> bool {
         let Screen::Form(page) = self.app.screen() else { return false };
-        page.form.seconds_shown(self.now.instant).is_some()
+        page.form.seconds_until_hidden(self.now.instant).is_some()
     }
 
     /// Settles the list. Where nothing is left of it, the cursor stands nowhere: nobody has moved it in what came instead.
-    fn settle(&mut self) {
-        self.app.settle();
+    fn settle_list(&mut self) {
+        self.app.apply_list_updates();
         let roster = self.app.roster();
         let is_another = !self.listed.is_empty() && self.listed.iter().all(|id| roster.get(id).is_none());
-        self.cursor_was_moved &= roster.shown() > 0 && !is_another;
-        self.listed = (0..roster.shown()).filter_map(|index| roster.row(index)).map(|row| row.number.id).collect();
+        self.cursor_was_moved &= roster.visible_len() > 0 && !is_another;
+        self.listed = (0..roster.visible_len()).filter_map(|index| roster.row(index)).map(|row| row.number.id).collect();
     }
 
     /// Only keys move the cursor to another number.
-    fn judge_cursor(&mut self, before: Option<PhoneNumberId>) {
-        self.settle();
+    fn check_cursor(&mut self, before: Option<PhoneNumberId>) {
+        self.settle_list();
         let roster = self.app.roster();
         let still_there = before.filter(|id| roster.get(id).is_some() && self.app.filter().is_empty());
         if let Some(before) = still_there.filter(|_| self.cursor_was_moved) {
@@ -753,10 +753,10 @@ impl Walker {
     }
 
     /// Nobody is woken while nothing counts.
-    fn judge_wake(&self) {
+    fn check_wake(&self) {
         let counts = self.shows_a_pin();
-        let waits = self.app.roster().jobs().any(|(_, job)| matches!(job, ChangeState::Waiting { .. }));
-        let is_offline = matches!(self.app.link(), Link::Offline { .. });
+        let waits = self.app.roster().changes().any(|(_, job)| matches!(job, ChangeState::Waiting { .. }));
+        let is_offline = matches!(self.app.connection(), Connection::Offline { .. });
         let is_doubt = matches!(self.app.screen(), Screen::Number(_));
         let wake = self.app.next_wake(self.now.instant);
         // Beside the list, the history of the number under the cursor is read once the cursor has rested there, however it
@@ -765,7 +765,7 @@ impl Walker {
         let may_rest = self.app.has_pane() && is_soon;
         let reason = counts || waits || is_offline || is_doubt || may_rest;
         let hides = wake.is_some_and(|wake| {
-            let idle = wake.saturating_duration_since(self.last_typed);
+            let idle = wake.saturating_duration_since(self.last_input);
             idle == Duration::from_secs(570) || idle == Duration::from_mins(10)
         });
         assert!(reason || wake.is_none() || hides, "woken for nothing");
@@ -773,22 +773,22 @@ impl Walker {
     }
 
     /// Each page can be left, by Ctrl-C if by nothing else, until the program ends or asks whether it may.
-    fn leave(&mut self) {
-        self.happen(Msg::Resized(Size { width: 80, height: 24 }), None);
+    fn check_every_page_can_be_left(&mut self) {
+        self.update(Msg::Resized(Size { width: 80, height: 24 }), None);
         for _ in 0..8 {
             self.paint(true);
             let before = self.app.mode();
             // After a signal no key counts any more: the process ends by itself.
-            let is_ending = matches!(self.app.screen(), Screen::Leaving(Leaving::Signal));
-            if self.is_over || is_ending || before == Mode::Quit {
+            let is_ending = matches!(self.app.screen(), Screen::ShuttingDown(QuitReason::Signal));
+            if self.has_quit || is_ending || before == Mode::Quit {
                 return;
             }
             self.now = self.now.plus(Duration::from_secs(3));
-            if self.app.hiding_words().is_some() {
+            if self.app.hide_warning().is_some() {
                 self.press(Key::Ctrl('c'));
             }
             self.press(Key::Ctrl('c'));
-            assert!(self.is_over || self.app.mode() != before, "{before:?} cannot be left");
+            assert!(self.has_quit || self.app.mode() != before, "{before:?} cannot be left");
         }
         panic!("no way out of {:?}", self.app.mode());
     }
@@ -807,22 +807,22 @@ proptest! {
         let mut walker = Walker::start(read_only, opens, glyphs);
         for (step, pause, reaches) in &walk {
             walker.now = walker.now.plus(*pause);
-            walker.take(step);
-            if walker.is_over {
+            walker.apply_step(step);
+            if walker.has_quit {
                 break;
             }
             walker.paint(*reaches);
         }
-        walker.leave();
+        walker.check_every_page_can_be_left();
     }
 }
 
 /// A walk that somebody thought of: after each pause a step, each drawn.
-fn scripted(steps: impl IntoIterator<Item = (u64, Step)>) -> Walker {
+fn run_steps(steps: impl IntoIterator<Item = (u64, WalkStep)>) -> Walker {
     let mut walker = Walker::start(false, true, Glyphs::Ascii);
     for (pause, step) in steps {
         walker.now = walker.now.plus(Duration::from_millis(pause));
-        walker.take(&step);
+        walker.apply_step(&step);
         walker.paint(true);
     }
     walker
@@ -830,49 +830,49 @@ fn scripted(steps: impl IntoIterator<Item = (u64, Step)>) -> Walker {
 
 const SENDING: usize = 1;
 const IN_DOUBT: usize = 7;
-const SETTLED: usize = 12;
+const RESOLVED: usize = 12;
 const SET: usize = 13;
 
 #[test]
 fn a_pin_in_doubt_since_the_question_is_not_forgotten_when_the_last_request_ends_well() {
-    let press = |key| Step::Press(Key::Char(key));
-    let mut walker = scripted([
-        (0, Step::Job(0, SENDING)),
-        (0, Step::Job(1, SENDING)),
+    let press = |key| WalkStep::Press(Key::Char(key));
+    let mut walker = run_steps([
+        (0, WalkStep::ChangeMoved(0, SENDING)),
+        (0, WalkStep::ChangeMoved(1, SENDING)),
         (0, press('q')),
         (500, press('y')),
-        (0, Step::Job(0, IN_DOUBT)),
-        (0, Step::Job(1, SET)),
+        (0, WalkStep::ChangeMoved(0, IN_DOUBT)),
+        (0, WalkStep::ChangeMoved(1, SET)),
     ]);
-    assert!(!walker.is_over && walker.app.mode() == Mode::Quit, "{:?}", walker.app.mode());
-    walker.now = walker.now.plus(QUIET);
+    assert!(!walker.has_quit && walker.app.mode() == Mode::Quit, "{:?}", walker.app.mode());
+    walker.now = walker.now.plus(QUIET_TIME);
     walker.press(Key::Char('y'));
-    assert!(walker.is_over);
+    assert!(walker.has_quit);
 }
 
 #[test]
 fn a_pin_in_doubt_that_the_question_did_not_name_is_not_forgotten() {
     let mut walker = Walker::start(false, true, Glyphs::Ascii);
-    walker.take(&Step::Job(0, IN_DOUBT));
+    walker.apply_step(&WalkStep::ChangeMoved(0, IN_DOUBT));
     walker.press(Key::Char('q'));
     walker.paint(true);
-    walker.now = walker.now.plus(QUIET);
+    walker.now = walker.now.plus(QUIET_TIME);
     // One is settled and another one in doubt: as many as were told of, but others.
-    walker.take(&Step::Job(0, SET));
-    walker.take(&Step::Job(1, IN_DOUBT));
+    walker.apply_step(&WalkStep::ChangeMoved(0, SET));
+    walker.apply_step(&WalkStep::ChangeMoved(1, IN_DOUBT));
     walker.press(Key::Char('y'));
-    assert!(!walker.is_over);
+    assert!(!walker.has_quit);
     walker.paint(true);
-    walker.now = walker.now.plus(QUIET);
+    walker.now = walker.now.plus(QUIET_TIME);
     walker.press(Key::Char('y'));
-    assert!(walker.is_over, "asked again, it quits");
+    assert!(walker.has_quit, "asked again, it quits");
 }
 
 #[test]
 fn a_single_number_that_cannot_be_read_again_keeps_what_was_read_before() {
     let mut walker = Walker::start(false, true, Glyphs::Ascii);
     let known = Number { read_at: Some(walker.now.utc), ..number(0, TwoStep::On, &walker.wabas) };
-    let page = |number: &Number| Msg::PageArrived { reading: 1, numbers: vec![number.clone()] };
+    let page = |number: &Number| Msg::PageReceived { refresh_id: 1, numbers: vec![number.clone()] };
     walker.app.update(page(&known), walker.now);
     walker.app.update(page(&Number::from_config(known.id, None)), walker.now);
     assert_eq!(walker.app.roster().get(&known.id).map(|row| row.number), Some(&known));
@@ -880,16 +880,16 @@ fn a_single_number_that_cannot_be_read_again_keeps_what_was_read_before() {
 
 #[test]
 fn any_key_and_any_paste_breaks_the_quiet_before_a_confirmation() {
-    let press = |key| Step::Press(key);
+    let press = |key| WalkStep::Press(key);
     let early =
-        [Step::Paste("y"), press(Key::Backspace), press(Key::Ctrl('u')), press(Key::Char('x')), press(Key::Enter)];
+        [WalkStep::Paste("y"), press(Key::Backspace), press(Key::Ctrl('u')), press(Key::Char('x')), press(Key::Enter)];
     for early in early {
-        let walker = scripted([
-            (0, Step::NumberRead(0, Ok(TwoStep::On))),
+        let walker = run_steps([
+            (0, WalkStep::NumberRead(0, Ok(TwoStep::On))),
             (0, press(Key::Char('p'))),
-            (0, Step::TypePin(PINS[0])),
+            (0, WalkStep::TypePin(PINS[0])),
             (399, early.clone()),
-            (1, Step::TypeLastFour),
+            (1, WalkStep::TypeLastFour),
         ]);
         assert_eq!(walker.app.mode(), Mode::ConfirmReplace, "{early:?}");
     }

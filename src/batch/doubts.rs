@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::job::{Change, ChangeId, InDoubtDetails, ChangeState, Progress, SendHistory};
-use crate::journal::Unresolved;
+use crate::journal::UnresolvedChange;
 use crate::moment::TimePoint;
 use crate::number::{PhoneNumberId, TwoStep};
 use crate::outcome::{DoubtReason, NotApplied};
@@ -38,18 +38,18 @@ pub(super) struct InDoubtChanges {
 
 impl InDoubtChanges {
     /// What an earlier run left behind, oldest first.
-    pub(super) fn from_unresolved(unresolved: Vec<Unresolved>, now: TimePoint) -> Self {
+    pub(super) fn from_unresolved(unresolved: Vec<UnresolvedChange>, now: TimePoint) -> Self {
         let mut doubts = Self::default();
         for left in unresolved {
-            let (sent, lands_until) = (left.sent(), left.new_pin_from(now));
+            let (sent, lands_until) = (left.send_history(), left.new_pin_allowed_from(now));
             doubts.add(
                 left.number,
                 InDoubtChange {
                     change: left.change,
                     change_with_pin: None,
-                    before: left.before,
-                    is_in_escrow: left.is_sealed,
-                    doubt: left.doubt,
+                    before: left.two_step_before,
+                    is_in_escrow: left.is_in_escrow,
+                    doubt: left.reason,
                     sent,
                     arrival_deadline: lands_until,
                 },

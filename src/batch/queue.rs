@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::record::outcome_record;
 use super::run::PendingChange;
 use crate::job::{Change, ChangeId, Completion, JobId};
-use crate::journal::Rest;
+use crate::journal::OutcomeRecord;
 use crate::number::{Number, PhoneNumberId, WabaId};
 use crate::outcome::{NotSentReason, Outcome};
 use crate::pin::{RandomSourceError, PinChoice};
@@ -77,14 +77,14 @@ impl QueueItem {
     }
 
     /// How it ends if it is refused before its turn. A number of a list gets its change's name for that.
-    pub(super) fn refusal_record(&self, finished: Completion, why: NotSentReason) -> Rest {
+    pub(super) fn refusal_record(&self, finished: Completion, why: NotSentReason) -> OutcomeRecord {
         let outcome = Outcome::NotSent(why);
         match self {
             Self::Prepared(work) => outcome_record(&work.change, finished, outcome),
             Self::Listed(listed) => {
                 let (number, waba) = (self.number(), self.waba());
                 let (change, job, Completion { at, attempts: tries }) = (ChangeId::new(), listed.list.job, finished);
-                Rest { change, job, number, waba, tries, outcome, will_repeat: false, at }
+                OutcomeRecord { change, job, number, waba, attempts: tries, outcome, will_retry: false, at }
             }
         }
     }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::Recorder;
 use crate::job::{Change, ChangeId, Completion, Resolution};
-use crate::journal::{Intent, Refused, Rest};
+use crate::journal::{Intent, RecordError, OutcomeRecord};
 use crate::moment::UtcTime;
 use crate::number::PhoneNumberId;
 use crate::outcome::{NotSentReason, Outcome};
@@ -27,13 +27,13 @@ pub(super) enum RecordIntentError {
     JournalFailed(CleanText),
 }
 
-impl From<Refused> for RecordIntentError {
-    fn from(refused: Refused) -> Self {
+impl From<RecordError> for RecordIntentError {
+    fn from(refused: RecordError) -> Self {
         match refused {
-            Refused::Dead(words) => Self::JournalFailed(words),
-            Refused::Busy(words) => Self::Refused(NotSentReason::RefusedLocally(words)),
-            Refused::RecipientsChanged => {
-                Self::Refused(NotSentReason::RefusedLocally(CleanText::new(&Refused::RecipientsChanged.to_string())))
+            RecordError::JournalFailed(words) => Self::JournalFailed(words),
+            RecordError::Busy(words) => Self::Refused(NotSentReason::RefusedLocally(words)),
+            RecordError::RecipientsChanged => {
+                Self::Refused(NotSentReason::RefusedLocally(CleanText::new(&RecordError::RecipientsChanged.to_string())))
             }
         }
     }
@@ -58,13 +58,13 @@ impl Recorder {
                 job: change.job,
                 number: change.number,
                 waba: change.waba,
-                before: change.status_before,
-                sealed,
+                status_before: change.status_before,
+                escrow_entry: sealed,
                 at,
             };
             // Nothing of the PIN stays here while the disk works.
             drop(change);
-            runtime.block_on(records.journal.intend(intent))?;
+            runtime.block_on(records.journal.record_intent(intent))?;
             Ok(is_sealed)
         })
         .await?
@@ -73,14 +73,14 @@ impl Recorder {
     /// Records durably that a PIN is about to be sent again.
     pub(super) async fn record_retry(&self, change: &Change, attempt: u8) -> Result<(), RecordIntentError> {
         let (journal, id, number) = (self.journal.clone(), change.id, change.number);
-        on_blocking_thread(move |runtime| runtime.block_on(journal.intend_again(id, number, attempt))).await??;
+        on_blocking_thread(move |runtime| runtime.block_on(journal.record_retry(id, number, attempt))).await??;
         Ok(())
     }
 
     /// Has it recorded why nothing was sent of a change. Nobody waits for that: where it cannot be written, its job tells
     /// the number as never started, and whatever is recorded next says what is wrong with the journal.
-    pub(super) fn record_refusal(&self, rest: Rest) {
-        drop(self.journal.refuse(rest));
+    pub(super) fn record_refusal(&self, rest: OutcomeRecord) {
+        drop(self.journal.record_refusal(rest));
     }
 
     /// Records durably what a change came to; the error says why it is known to this process only.
@@ -92,8 +92,8 @@ impl Recorder {
         will_repeat: bool,
     ) -> Result<(), CleanText> {
         let journal = self.journal.clone();
-        let rest = Rest { will_repeat, ..outcome_record(change, finished, outcome) };
-        flatten_write_result(on_blocking_thread(move |runtime| runtime.block_on(journal.rest(rest))).await)
+        let rest = OutcomeRecord { will_retry: will_repeat, ..outcome_record(change, finished, outcome) };
+        flatten_write_result(on_blocking_thread(move |runtime| runtime.block_on(journal.record_outcome(rest))).await)
     }
 
     /// Records durably that what is in doubt on a number is settled.
@@ -105,19 +105,19 @@ impl Recorder {
         note: Option<CleanText>,
     ) -> Result<(), CleanText> {
         let journal = self.journal;
-        flatten_write_result(on_blocking_thread(move |runtime| runtime.block_on(journal.settle(number, changes, how, note))).await)
+        flatten_write_result(on_blocking_thread(move |runtime| runtime.block_on(journal.resolve(number, changes, how, note))).await)
     }
 }
 
 /// The end of a change.
-pub(super) fn outcome_record(change: &Change, finished: Completion, outcome: Outcome) -> Rest {
+pub(super) fn outcome_record(change: &Change, finished: Completion, outcome: Outcome) -> OutcomeRecord {
     let Completion { at, attempts: tries } = finished;
     let Change { id, job, number, waba, .. } = *change;
-    Rest { change: id, job, number, waba, tries, outcome, will_repeat: false, at }
+    OutcomeRecord { change: id, job, number, waba, attempts: tries, outcome, will_retry: false, at }
 }
 
 /// What is written of an end is refused for one reason only.
-fn flatten_write_result(written: Result<Result<(), Refused>, Refused>) -> Result<(), CleanText> {
+fn flatten_write_result(written: Result<Result<(), RecordError>, RecordError>) -> Result<(), CleanText> {
     written.flatten().map_err(|refused| CleanText::new(&refused.to_string()))
 }
 
@@ -125,8 +125,8 @@ fn flatten_write_result(written: Result<Result<(), Refused>, Refused>) -> Result
 ///
 /// The journal's answers could be awaited without one. But while such a thread is at work, a paused clock stands still
 /// (see `tokio::time::advance`); awaited otherwise, a test's clock would run over every deadline during one real sync.
-async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce(&Handle) -> T + Send + 'static) -> Result<T, Refused> {
+async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce(&Handle) -> T + Send + 'static) -> Result<T, RecordError> {
     let runtime = Handle::current();
     let done = tokio::task::spawn_blocking(move || work(&runtime)).await;
-    done.map_err(|failure| Refused::Dead(CleanText::new(&format!("the journal failed: {failure}"))))
+    done.map_err(|failure| RecordError::JournalFailed(CleanText::new(&format!("the journal failed: {failure}"))))
 }

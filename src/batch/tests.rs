@@ -12,7 +12,7 @@ use super::run::{TaskResult, SendTask, RunningTask, PendingChange};
 use super::*;
 use crate::config::endpoint::{AccessToken, Credentials, Endpoint};
 use crate::job::{StatusBefore, ChangeId, InDoubtDetails, JobId, ChangeState};
-use crate::journal::{Kind, Opening, PinSource, Plan};
+use crate::journal::{JournalKind, JournalOptions, PinSource, JobPlan};
 use crate::outcome::{DoubtReason, NotSentReason, Outcome};
 use crate::pin::Pin;
 use crate::state::StateDir;
@@ -29,14 +29,14 @@ fn graph() -> Graph {
 }
 
 fn journal(dir: &TempDir) -> Journal {
-    let opening = Opening {
+    let opening = JournalOptions {
         dir: StateDir::open_or_create(&dir.path().join("state")).expect("a directory"),
-        actor: crate::journal::Actor::from_process(),
-        kind: Kind::Real,
+        operator: crate::journal::Operator::from_process(),
+        kind: JournalKind::Real,
         recipients: None,
         clock: Clock::System,
         #[cfg(debug_assertions)]
-        syncs: true,
+        sync_writes: true,
     };
     Journal::open(opening).expect("a journal").0
 }
@@ -54,7 +54,7 @@ async fn bench(uptime: fn() -> Duration) -> Bench {
     let dir = TempDir::new().expect("a directory");
     let journal = journal(&dir);
     let pins = PinSource::Given;
-    let job = journal.begin_job(Plan { profile: CleanText::new("acme"), pins, numbers: Vec::new() }).await.expect("a job");
+    let job = journal.start_job(JobPlan { profile: CleanText::new("acme"), pin_source: pins, numbers: Vec::new() }).await.expect("a job");
     let (news, progress) = mpsc::unbounded_channel();
     let (teller, paused) = (ProgressSender::new(news, Clock::System), Arc::new(watch::Sender::new(false)));
     let (records, dies) = (Recorder { journal, recipients: None }, watch::Sender::new(None));

@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::results::SCHEMA;
-use super::{Failure, closed_pipe, complain, desk, paint};
+use super::results::SCHEMA_VERSION;
+use super::{CliError, ignore_broken_pipe, eprint_line, desk, paint};
 use crate::config::{self, Env, Overrides};
-use crate::journal::{AuditRow, JournalError, Reader};
+use crate::journal::{AuditRow, JournalError, JournalReader};
 use crate::moment::{Clock, UtcTime};
 use crate::text::CleanText;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum AuditCommand {
     /// The rows, oldest first
     Show {
         /// Only what happened so recently: 90s, 15m, 24h, 7d
-        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
         since: Option<Duration>,
         /// One JSON object
         #[arg(long)]
@@ -30,40 +30,40 @@ pub(super) enum Command {
     Verify,
 }
 
-pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env) -> Result<u8, Failure> {
+pub(super) fn run(command: &AuditCommand, overrides: &Overrides, env: &Env) -> Result<u8, CliError> {
     let place = config::resolve_state_dir(overrides, env)?;
     match command {
-        Command::Show { since, json } => show(&place, *since, *json),
-        Command::Verify => verify(&place),
+        AuditCommand::Show { since, json } => show(&place, *since, *json),
+        AuditCommand::Verify => verify(&place),
     }
 }
 
-fn show(place: &Path, since: Option<Duration>, is_json: bool) -> Result<u8, Failure> {
+fn show(place: &Path, since: Option<Duration>, is_json: bool) -> Result<u8, CliError> {
     let now = Clock::System.now().utc;
     let since = since.map(|since| now.minus(since));
-    let reader = desk::reader(place)?;
+    let reader = desk::open_reader(place)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = if is_json {
         print_json(&reader, since, &mut out)
     } else {
-        reader.audit(since, |row| writeln!(out, "{}", told(&row)))
+        reader.for_each_audit_row(since, |row| writeln!(out, "{}", audit_row(&row)))
     };
-    let printed = printed.map_err(|error| Failure::not_ready(&error))?;
-    closed_pipe(printed.and_then(|()| out.flush()), 0)
+    let printed = printed.map_err(|error| CliError::not_ready(&error))?;
+    ignore_broken_pipe(printed.and_then(|()| out.flush()), 0)
 }
 
 /// One object, of which only a row at a time is in memory.
-fn print_json(reader: &Reader, since: Option<UtcTime>, out: &mut impl Write) -> Result<io::Result<()>, JournalError> {
+fn print_json(reader: &JournalReader, since: Option<UtcTime>, out: &mut impl Write) -> Result<io::Result<()>, JournalError> {
     let mut comma = "";
-    if let Err(error) = write!(out, "{{\"schema\":{SCHEMA},\"rows\":[") {
+    if let Err(error) = write!(out, "{{\"schema\":{SCHEMA_VERSION},\"rows\":[") {
         return Ok(Err(error));
     }
-    let printed = reader.audit(since, |row| write!(out, "{}{}", std::mem::replace(&mut comma, ","), row.json()?))?;
+    let printed = reader.for_each_audit_row(since, |row| write!(out, "{}{}", std::mem::replace(&mut comma, ","), row.to_json()?))?;
     Ok(printed.and_then(|()| writeln!(out, "]}}")))
 }
 
 /// Sequence, time, who, what, whose.
-fn told(row: &AuditRow) -> String {
+fn audit_row(row: &AuditRow) -> String {
     let action = serde_json::to_value(row.action).ok();
     let action = action.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
     let what = match &row.outcome {
@@ -71,20 +71,20 @@ fn told(row: &AuditRow) -> String {
         None => action.to_owned(),
     };
     let whose = row.phone_number_id.as_ref().or(row.note.as_ref()).map_or("", CleanText::as_str);
-    let (sequence, who) = (row.sequence.to_string(), row.who());
+    let (sequence, who) = (row.sequence.to_string(), row.operator_label());
     paint::row(&[(&sequence, 5), (row.at.as_str(), 20), (who.as_str(), 14), (&what, 18)], whose)
 }
 
-fn verify(place: &Path) -> Result<u8, Failure> {
-    let reader = desk::reader(place)?;
-    match reader.verify().map_err(|error| Failure::not_ready(&error))? {
+fn verify(place: &Path) -> Result<u8, CliError> {
+    let reader = desk::open_reader(place)?;
+    match reader.verify_audit().map_err(|error| CliError::not_ready(&error))? {
         Ok(verified) => {
-            let rows = paint::counted(usize::try_from(verified.rows).unwrap_or_default(), "row");
-            closed_pipe(writeln!(io::stdout(), "The audit is as it was written: {rows}."), 0)
+            let rows = paint::pluralize(usize::try_from(verified.rows).unwrap_or_default(), "row");
+            ignore_broken_pipe(writeln!(io::stdout(), "The audit is as it was written: {rows}."), 0)
         }
         Err(broken) => {
             for fault in &broken {
-                complain(&format!("pindesk: audit row {}: {}.", fault.sequence, fault.what));
+                eprint_line(&format!("pindesk: audit row {}: {}.", fault.sequence, fault.description));
             }
             Ok(config::EXIT_CODE)
         }
@@ -92,7 +92,7 @@ fn verify(place: &Path) -> Result<u8, Failure> {
 }
 
 /// A number and a unit.
-fn duration(text: &str) -> Result<Duration, String> {
+fn parse_duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
     let unit = text.chars().last().and_then(|last| UNITS.iter().find(|(unit, _)| *unit == last));
     let seconds = unit.and_then(|(unit, seconds)| {
@@ -108,10 +108,10 @@ mod tests {
 
     #[test]
     fn a_duration_is_a_number_and_a_unit() {
-        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("7d"), Ok(Duration::from_hours(7 * 24)));
+        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("7d"), Ok(Duration::from_hours(7 * 24)));
         for text in ["", "h", "24", "-1h", "1 h", "1w", "99999999999999999999d", "1é"] {
-            assert!(duration(text).is_err(), "{text:?}");
+            assert!(parse_duration(text).is_err(), "{text:?}");
         }
     }
 }

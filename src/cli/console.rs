@@ -2,68 +2,68 @@
 
 use std::path::PathBuf;
 
-use super::{Demo, Failure, Global, demo, has_terminal, keymap, simulate};
+use super::{DemoArgs, CliError, GlobalArgs, demo, has_terminal, build_keymap, simulate};
 use crate::config::endpoint::Credentials;
 use crate::config::{self, Config, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource};
-use crate::console::app::{Place, Session};
-use crate::console::decoder::{ESCAPE_PATIENCE, ESCAPE_PATIENCE_OVER_SSH};
+use crate::console::app::{Environment, Session};
+use crate::console::decoder::{ESC_TIMEOUT, ESC_TIMEOUT_OVER_SSH};
 use crate::console::keymap::Keymap;
-use crate::console::runtime::{self, CannotRun, Ended, Setup, TokenReader};
-use crate::console::terminal::Abilities;
-use crate::console::theme::{Glyphs, Surroundings, Theme};
-use crate::console::work::{Assignment, Recording};
-use crate::journal::{Actor, Kind};
+use crate::console::runtime::{self, ConsoleStartError, ConsoleExit, ConsoleSetup, TokenReader};
+use crate::console::terminal::Capabilities;
+use crate::console::theme::{Glyphs, TerminalEnv, Theme};
+use crate::console::work::{WorkerConfig, RecordingConfig};
+use crate::journal::{Operator, JournalKind};
 use crate::listing::NumberSources;
 use crate::process;
 use crate::text::CleanText;
 
 /// The console on the configured numbers.
-pub(super) fn run(overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
+pub(super) fn run(overrides: &Overrides, env: &Env, flags: &GlobalArgs) -> Result<u8, CliError> {
     let no_color = flags.no_color;
     let config = match Config::load(overrides, env)? {
         Some(config) => Some(config),
         None if has_terminal() => None,
         None => {
-            let text = super::no_config(overrides, env);
-            return Err(Failure::NoConfig(format!("{text}\nWithout the screen:   pindesk numbers list --json")));
+            let text = super::config_not_found_message(overrides, env);
+            return Err(CliError::ConfigNotFound(format!("{text}\nWithout the screen:   pindesk numbers list --json")));
         }
     };
-    need_terminal("pindesk")?;
+    require_terminal("pindesk")?;
     let setup = match config {
-        Some(config) => configured(config, config::resolve_state_dir(overrides, env)?, no_color)?,
-        None => unconfigured(config::search_paths(overrides, env), no_color)?,
+        Some(config) => setup_from_config(config, config::resolve_state_dir(overrides, env)?, no_color)?,
+        None => setup_without_config(config::search_paths(overrides, env), no_color)?,
     };
     #[cfg(debug_assertions)]
-    let setup = Setup { panics_after_start: flags.panic_after_start, ..setup };
-    match start(setup)? {
-        Ended::OpenDemo => demo::run(&Demo::default(), None, flags),
-        ended @ (Ended::Quit | Ended::QuitWithoutRecords | Ended::TerminalLost) => Ok(exit_code(ended)),
+    let setup = ConsoleSetup { panics_after_start: flags.panic_after_start, ..setup };
+    match run_console(setup)? {
+        ConsoleExit::OpenDemo => demo::run(&DemoArgs::default(), None, flags),
+        ended @ (ConsoleExit::Quit | ConsoleExit::QuitWithLostRecords | ConsoleExit::TerminalLost) => Ok(exit_code(ended)),
     }
 }
 
-pub(super) fn start(setup: Setup) -> Result<Ended, Failure> {
+pub(super) fn run_console(setup: ConsoleSetup) -> Result<ConsoleExit, CliError> {
     runtime::run(setup).map_err(|error| match error {
-        CannotRun::Enter(error) => Failure::Usage(error.to_string()),
-        CannotRun::Watch(error) => Failure::Usage(error.to_string()),
-        CannotRun::Thread(source) => Failure::System { what: "cannot start a thread", source },
+        ConsoleStartError::Terminal(error) => CliError::Usage(error.to_string()),
+        ConsoleStartError::Signals(error) => CliError::Usage(error.to_string()),
+        ConsoleStartError::Thread(source) => CliError::System { context: "cannot start a thread", source },
     })
 }
 
 /// The exit code of a console that has ended.
-pub(super) const fn exit_code(ended: Ended) -> u8 {
+pub(super) const fn exit_code(ended: ConsoleExit) -> u8 {
     match ended {
-        Ended::Quit | Ended::OpenDemo => 0,
-        Ended::QuitWithoutRecords => config::EXIT_CODE,
-        Ended::TerminalLost => 129,
+        ConsoleExit::Quit | ConsoleExit::OpenDemo => 0,
+        ConsoleExit::QuitWithLostRecords => config::EXIT_CODE,
+        ConsoleExit::TerminalLost => 129,
     }
 }
 
-pub(super) fn need_terminal(command: &str) -> Result<(), Failure> {
+pub(super) fn require_terminal(command: &str) -> Result<(), CliError> {
     if has_terminal() {
         let term = std::env::var("TERM").unwrap_or_default();
         if matches!(term.as_str(), "" | "dumb" | "unknown") {
             let told = if term.is_empty() { "TERM is not set".to_owned() } else { format!("TERM is {term}") };
-            return Err(Failure::Usage(format!(
+            return Err(CliError::Usage(format!(
                 "{told}, so this terminal cannot show the screen. Name its kind, for example TERM=xterm-256color, or \
                  use: pindesk numbers list."
             )));
@@ -75,99 +75,99 @@ pub(super) fn need_terminal(command: &str) -> Result<(), Failure> {
     } else {
         String::new()
     };
-    Err(Failure::Usage(format!(
+    Err(CliError::Usage(format!(
         "the screen needs a terminal. For scripts use: pindesk numbers list, pindesk pin set, pindesk jobs. \
          See pindesk --help.{ssh}"
     )))
 }
 
 /// What every start has in common.
-pub(super) fn bare(session: Session, no_color: bool, glyphs: GlyphChoice, runtime: tokio::runtime::Runtime) -> Setup {
-    let surroundings = surroundings(no_color);
+pub(super) fn base_setup(session: Session, no_color: bool, glyphs: GlyphChoice, runtime: tokio::runtime::Runtime) -> ConsoleSetup {
+    let surroundings = terminal_env(no_color);
     let glyphs = match glyphs {
         GlyphChoice::Auto => None,
         GlyphChoice::Ascii => Some(Glyphs::Ascii),
         GlyphChoice::Unicode => Some(Glyphs::Unicode),
     };
     let over_ssh = std::env::var_os("SSH_CONNECTION").is_some();
-    Setup {
+    ConsoleSetup {
         session,
         keymap: Keymap::default(),
         theme: Theme::new(&surroundings, glyphs),
-        abilities: Abilities::for_term(surroundings.term.as_deref().unwrap_or_default()),
-        escape_patience: if over_ssh { ESCAPE_PATIENCE_OVER_SSH } else { ESCAPE_PATIENCE },
+        capabilities: Capabilities::for_term(surroundings.term.as_deref().unwrap_or_default()),
+        escape_timeout: if over_ssh { ESC_TIMEOUT_OVER_SSH } else { ESC_TIMEOUT },
         credentials: Err(String::new()),
-        token: TokenReader { may_ask: false, read: Box::new(|| Err("there is no config".to_owned())) },
-        assignment: None,
-        temporary: None,
+        token_reader: TokenReader { may_prompt: false, read: Box::new(|| Err("there is no config".to_owned())) },
+        worker_config: None,
+        temp_dir: None,
         runtime,
         #[cfg(debug_assertions)]
         panics_after_start: false,
     }
 }
 
-fn unconfigured(places: Vec<PathBuf>, no_color: bool) -> Result<Setup, Failure> {
+fn setup_without_config(places: Vec<PathBuf>, no_color: bool) -> Result<ConsoleSetup, CliError> {
     let session = Session {
         profile: None,
-        place: Place::Live,
+        environment: Environment::Live,
         read_only: false,
-        user: user(),
+        user: user_name(),
         host: String::new(),
-        config_places: places,
-        token_place: String::new(),
+        config_paths: places,
+        token_source: String::new(),
         wabas: Vec::new(),
         show_pin_for: None,
         may_suspend: ConsoleSettings::default().suspend && process::can_suspend(),
         bell: false,
         hide_after: None,
-        start_note: None,
+        initial_message: None,
     };
-    Ok(bare(session, no_color, GlyphChoice::Auto, simulate::runtime()?))
+    Ok(base_setup(session, no_color, GlyphChoice::Auto, simulate::build_runtime()?))
 }
 
-fn configured(config: Config, state_dir: PathBuf, no_color: bool) -> Result<Setup, Failure> {
-    let keymap = keymap(&config)?;
+fn setup_from_config(config: Config, state_dir: PathBuf, no_color: bool) -> Result<ConsoleSetup, CliError> {
+    let keymap = build_keymap(&config)?;
     let Config { path: source, profile, console, escrow, .. } = config;
     let session = Session {
         profile: Some(profile.name.as_str().to_owned()),
-        place: if profile.live && !profile.is_test() { Place::Live } else { Place::Test },
+        environment: if profile.live && !profile.is_test() { Environment::Live } else { Environment::Test },
         read_only: profile.read_only,
-        user: user(),
+        user: user_name(),
         host: profile.endpoint.url.host().to_owned(),
-        config_places: vec![source],
-        token_place: profile.token.as_ref().map(token_place).unwrap_or_default(),
+        config_paths: vec![source],
+        token_source: profile.token.as_ref().map(token_location).unwrap_or_default(),
         wabas: profile.wabas.clone(),
         show_pin_for: console.show_pin,
         may_suspend: console.suspend && process::can_suspend(),
         bell: console.bell,
         hide_after: console.hide_after,
-        start_note: None,
+        initial_message: None,
     };
-    let assignment = Assignment {
+    let assignment = WorkerConfig {
         endpoint: profile.endpoint.clone(),
         sources: NumberSources { wabas: profile.wabas.clone(), numbers: profile.numbers.clone() },
         concurrency: profile.concurrency,
-        recording: recording(state_dir, Kind::Real, escrow, profile.name.as_str()),
+        recording: recording_config(state_dir, JournalKind::Real, escrow, profile.name.as_str()),
     };
     let may_ask = matches!(profile.token, Some(TokenSource::Command(_)));
-    Ok(Setup {
+    Ok(ConsoleSetup {
         keymap,
         // A command may ask for something: it runs before the screen is taken.
         credentials: credentials(&profile),
-        token: TokenReader { may_ask, read: Box::new(move || credentials(&profile)) },
-        assignment: Some(assignment),
-        ..bare(session, no_color, console.glyphs, simulate::runtime()?)
+        token_reader: TokenReader { may_prompt: may_ask, read: Box::new(move || credentials(&profile)) },
+        worker_config: Some(assignment),
+        ..base_setup(session, no_color, console.glyphs, simulate::build_runtime()?)
     })
 }
 
 /// Where what is sent is recorded.
-pub(super) fn recording(state_dir: PathBuf, kind: Kind, escrow: config::EscrowSettings, profile: &str) -> Recording {
-    Recording {
+pub(super) fn recording_config(state_dir: PathBuf, kind: JournalKind, escrow: config::EscrowSettings, profile: &str) -> RecordingConfig {
+    RecordingConfig {
         state_dir,
         kind,
         escrow,
         profile: CleanText::new(profile),
-        actor: Actor::from_process(),
+        operator: Operator::from_process(),
         #[cfg(debug_assertions)]
         syncs: true,
     }
@@ -181,7 +181,7 @@ fn credentials(profile: &Profile) -> Result<Credentials, String> {
     }
 }
 
-fn token_place(source: &TokenSource) -> String {
+fn token_location(source: &TokenSource) -> String {
     match source {
         TokenSource::File(file) => CleanText::new(&file.display().to_string()).to_string(),
         TokenSource::Command(words) => {
@@ -190,9 +190,9 @@ fn token_place(source: &TokenSource) -> String {
     }
 }
 
-fn surroundings(no_color: bool) -> Surroundings {
+fn terminal_env(no_color: bool) -> TerminalEnv {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    Surroundings {
+    TerminalEnv {
         term: variable("TERM"),
         locale: variable("LC_ALL").or_else(|| variable("LC_CTYPE")).or_else(|| variable("LANG")),
         no_color: no_color || variable("NO_COLOR").is_some(),
@@ -200,7 +200,7 @@ fn surroundings(no_color: bool) -> Surroundings {
 }
 
 /// The user as the system calls them, for the title only.
-pub(super) fn user() -> String {
+pub(super) fn user_name() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     name.map_or_else(|_| rustix::process::getuid().as_raw().to_string(), |name| CleanText::new(&name).to_string())
 }

@@ -13,15 +13,15 @@ use age::x25519;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-use super::{Demo, Failure, Global, console, simulate};
+use super::{DemoArgs, CliError, GlobalArgs, console, simulate};
 use crate::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
 use crate::config::guarded;
 use crate::config::{self, ConsoleSettings, EscrowSettings, GlyphChoice};
 use crate::console::app::status::Message;
-use crate::console::app::{Place, Session};
-use crate::console::runtime::{Setup, TokenReader};
-use crate::console::work::Assignment;
-use crate::journal::Kind;
+use crate::console::app::{Environment, Session};
+use crate::console::runtime::{ConsoleSetup, TokenReader};
+use crate::console::work::WorkerConfig;
+use crate::journal::JournalKind;
 use crate::listing::NumberSources;
 use crate::moment::Clock;
 use crate::process;
@@ -33,57 +33,57 @@ use crate::text::CleanText;
 const KEY_FILE: &str = "key.txt";
 
 /// The console on the embedded simulator.
-pub(super) fn run(demo: &Demo, state_dir: Option<&Path>, flags: &Global) -> Result<u8, Failure> {
-    console::need_terminal("pindesk --demo")?;
-    let desk = DemoDesk::set_up(state_dir)?;
-    let plan = demo.faults.as_deref().map(simulate::faults).transpose()?.unwrap_or_else(FaultPlan::demo);
-    let spec = simulate::spec(demo.numbers, demo.seed, demo.latency_ms, plan);
-    let runtime = simulate::runtime()?;
+pub(super) fn run(demo: &DemoArgs, state_dir: Option<&Path>, flags: &GlobalArgs) -> Result<u8, CliError> {
+    console::require_terminal("pindesk --demo")?;
+    let desk = DemoSetup::prepare(state_dir)?;
+    let plan = demo.faults.as_deref().map(simulate::read_fault_plan).transpose()?.unwrap_or_else(FaultPlan::demo);
+    let spec = simulate::simulator_spec(demo.numbers, demo.seed, demo.latency_ms, plan);
+    let runtime = simulate::build_runtime()?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let simulator = runtime
         .block_on(Simulator::start(listen, spec))
-        .map_err(|source| Failure::System { what: "cannot start the simulator", source })?;
+        .map_err(|source| CliError::System { context: "cannot start the simulator", source })?;
     let wabas: Vec<_> = simulator::wabas().into_iter().map(Arc::new).collect();
-    let place = |what| Failure::Usage(format!("the simulator's {what} is unusable"));
+    let place = |what| CliError::Usage(format!("the simulator's {what} is unusable"));
     let endpoint = Endpoint {
         url: simulator.base_url().parse().map_err(|_| place("address"))?,
         version: DEFAULT_GRAPH_VERSION.parse().map_err(|_| place("version"))?,
         ca_file: None,
     };
     let credentials = || {
-        let token = AccessToken::parse(simulator::TOKEN).map_err(|error| error.to_string())?;
+        let token = AccessToken::parse(simulator::FULL_ACCESS_TOKEN).map_err(|error| error.to_string())?;
         Ok(Credentials { token, app_secret: None })
     };
     let session = Session {
         profile: Some("demo".to_owned()),
-        place: Place::Demo,
+        environment: Environment::Demo,
         read_only: flags.read_only,
-        user: console::user(),
+        user: console::user_name(),
         host: endpoint.url.host().to_owned(),
-        config_places: Vec::new(),
-        token_place: "the demo itself".to_owned(),
+        config_paths: Vec::new(),
+        token_source: "the demo itself".to_owned(),
         wabas: wabas.clone(),
         show_pin_for: ConsoleSettings::default().show_pin,
         may_suspend: ConsoleSettings::default().suspend && process::can_suspend(),
         bell: false,
         hide_after: ConsoleSettings::default().hide_after,
-        start_note: Some(Message { at: Clock::System.now().utc, text: desk.note }),
+        initial_message: Some(Message { at: Clock::System.now().utc, text: desk.note }),
     };
     let concurrency = config::profile::DEFAULT_CONCURRENCY;
-    let recording = console::recording(desk.dir, Kind::Demo, desk.escrow, "demo");
+    let recording = console::recording_config(desk.dir, JournalKind::Demo, desk.escrow, "demo");
     let sources = NumberSources { wabas, numbers: Vec::new() };
-    let setup = Setup {
-        assignment: Some(Assignment { endpoint, sources, concurrency, recording }),
+    let setup = ConsoleSetup {
+        worker_config: Some(WorkerConfig { endpoint, sources, concurrency, recording }),
         credentials: credentials(),
-        token: TokenReader { may_ask: false, read: Box::new(credentials) },
-        temporary: desk.temporary,
-        ..console::bare(session, flags.no_color, GlyphChoice::Auto, runtime)
+        token_reader: TokenReader { may_prompt: false, read: Box::new(credentials) },
+        temp_dir: desk.temporary,
+        ..console::base_setup(session, flags.no_color, GlyphChoice::Auto, runtime)
     };
-    Ok(console::exit_code(console::start(setup)?))
+    Ok(console::exit_code(console::run_console(setup)?))
 }
 
 /// Where the demo records what it does, and the key that opens its escrow.
-struct DemoDesk {
+struct DemoSetup {
     dir: PathBuf,
     /// The directory, if it goes when the demo ends.
     temporary: Option<TempDir>,
@@ -92,17 +92,17 @@ struct DemoDesk {
     note: String,
 }
 
-impl DemoDesk {
+impl DemoSetup {
     /// In a directory that the operator named, which stays; or in one that goes with the demo.
-    fn set_up(named: Option<&Path>) -> Result<Self, Failure> {
-        let failed = |source| Failure::System { what: "cannot make a directory for the demo", source };
+    fn prepare(named: Option<&Path>) -> Result<Self, CliError> {
+        let failed = |source| CliError::System { context: "cannot make a directory for the demo", source };
         let (dir, temporary) = if let Some(dir) = named {
             (dir.to_owned(), None)
         } else {
             let temporary = tempfile::Builder::new().prefix("pindesk-demo-").tempdir().map_err(failed)?;
             (temporary.path().to_owned(), Some(temporary))
         };
-        let recipient = key(&dir)?.to_public().to_string();
+        let recipient = load_or_create_key(&dir)?.to_public().to_string();
         let key = guarded::shell_quote(&dir.join(KEY_FILE));
         let stays = if temporary.is_some() { " It goes when the demo ends." } else { "" };
         let shown = guarded::shell_quote(&dir);
@@ -115,16 +115,16 @@ impl DemoDesk {
 }
 
 /// The demo's private key: the one that lies in its directory, or a new one.
-fn key(place: &Path) -> Result<x25519::Identity, Failure> {
-    let dir = StateDir::open_or_create(place).map_err(|error| Failure::not_ready(&error))?;
-    let failed = |source| Failure::System { what: "the demo's key", source };
-    let has = |name| dir.has_file(name).map_err(|error| Failure::not_ready(&error));
+fn load_or_create_key(place: &Path) -> Result<x25519::Identity, CliError> {
+    let dir = StateDir::open_or_create(place).map_err(|error| CliError::not_ready(&error))?;
+    let failed = |source| CliError::System { context: "the demo's key", source };
+    let has = |name| dir.has_file(name).map_err(|error| CliError::not_ready(&error));
     let is_old = has(KEY_FILE)?;
     if !is_old && (has("journal.db")? || has("escrow.jsonl")?) {
         let why = format!("{} is not a demo's. Name another directory.", CleanText::new(&guarded::redacted_path(place)));
-        return Err(Failure::NotReady(why));
+        return Err(CliError::NotReady(why));
     }
-    let mut file = dir.open_file(KEY_FILE, OpenMode::ReadWrite).map_err(|error| Failure::not_ready(&error))?;
+    let mut file = dir.open_file(KEY_FILE, OpenMode::ReadWrite).map_err(|error| CliError::not_ready(&error))?;
     if is_old {
         let mut text = Zeroizing::new(String::new());
         file.read_to_string(&mut text).map_err(failed)?;
@@ -135,12 +135,12 @@ fn key(place: &Path) -> Result<x25519::Identity, Failure> {
     Ok(key)
 }
 
-impl Default for Demo {
+impl Default for DemoArgs {
     fn default() -> Self {
         Self {
             is_on: true,
-            numbers: simulate::NUMBERS,
-            seed: simulate::SEED,
+            numbers: simulate::DEFAULT_NUMBERS,
+            seed: simulate::DEFAULT_SEED,
             latency_ms: simulate::DEMO_LATENCY_MS,
             faults: None,
         }

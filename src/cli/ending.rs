@@ -12,30 +12,30 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 
-use super::complain;
+use super::eprint_line;
 use crate::batch::JobsHandle;
 use crate::job::JobId;
 use crate::process;
 
 /// Requests on their way are awaited this long: their deadline is 30 s.
-const LAST_ANSWERS: Duration = Duration::from_secs(35);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// The last lines are waited for this long: whoever reads them may have stopped reading.
-const LAST_LINES: Duration = Duration::from_secs(2);
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// So long the last word of a command that is ended at once is waited for: a full pipe does not hold up the end.
-const LAST_WORD: Duration = Duration::from_millis(200);
+const FINAL_MESSAGE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// What comes so soon after the first signal is the same asking: `timeout` tells a command, and then its group.
-const SAME_ASKING: Duration = Duration::from_millis(50);
+const REPEATED_SIGNAL_WINDOW: Duration = Duration::from_millis(50);
 
 /// The signal that asked for the end, if one did.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ending(Arc<AtomicI32>);
+pub(super) struct ShutdownHandler(Arc<AtomicI32>);
 
-impl Ending {
+impl ShutdownHandler {
     /// Starts to listen, for as long as the process lives, which works on this job.
-    pub(super) fn of(batch: JobsHandle, job: JobId) -> io::Result<Self> {
+    pub(super) fn listen(batch: JobsHandle, job: JobId) -> io::Result<Self> {
         let heeded = process::TERMINATION_SIGNALS.into_iter().chain(process::UNUSED_FATAL_SIGNALS);
         let mut signals = Signals::new(heeded.filter(|signal| !process::is_ignored(*signal)))?;
         let ending = Self::default();
@@ -47,9 +47,9 @@ impl Ending {
                     None => {
                         asked = Some(Instant::now());
                         first.store(signal, Ordering::SeqCst);
-                        end_by(signal, &batch);
+                        begin_shutdown(signal, &batch);
                     }
-                    Some(asked) if asks_again(signal, asked.elapsed()) => end_at_once(signal, job),
+                    Some(asked) if is_second_request(signal, asked.elapsed()) => exit_now(signal, job),
                     Some(_) => {}
                 }
             }
@@ -66,23 +66,23 @@ impl Ending {
 
 /// True if somebody does not want to wait. A hang-up comes with and after other endings, and twice: from the shell, and
 /// from the system when the shell has ended.
-fn asks_again(signal: i32, since_first: Duration) -> bool {
-    signal != SIGHUP && since_first > SAME_ASKING
+fn is_second_request(signal: i32, since_first: Duration) -> bool {
+    signal != SIGHUP && since_first > REPEATED_SIGNAL_WINDOW
 }
 
 /// Sees to it that the process ends, even if the last lines cannot be written. Returns at once, so that a second signal
 /// is heard.
-fn end_by(signal: i32, batch: &JobsHandle) {
+fn begin_shutdown(signal: i32, batch: &JobsHandle) {
     let (at_rest, waiter) = mpsc::channel();
     batch.stop_and_notify(at_rest);
-    end_after(signal, waiter, LAST_ANSWERS, LAST_LINES);
+    exit_after_drain(signal, waiter, DRAIN_TIMEOUT, OUTPUT_TIMEOUT);
 }
 
 /// Ends the process, whatever is on its way, and says what that means, if somebody takes it.
-fn end_at_once(signal: i32, job: JobId) -> ! {
+fn exit_now(signal: i32, job: JobId) -> ! {
     let (told, is_told) = mpsc::channel();
     let tell = move || {
-        complain(&format!(
+        eprint_line(&format!(
             "pindesk: ended at once: what was still on its way is in doubt. Which numbers: pindesk jobs show {job}. \
              To settle them: pindesk"
         ));
@@ -90,12 +90,12 @@ fn end_at_once(signal: i32, job: JobId) -> ! {
     };
     // Without a thread, nothing is said, nor waited for.
     thread::Builder::new().spawn(tell).ok();
-    is_told.recv_timeout(LAST_WORD).ok();
+    is_told.recv_timeout(FINAL_MESSAGE_TIMEOUT).ok();
     std::process::exit(128 + signal)
 }
 
 /// Ends the process when the work is at rest and its lines are written, or when either took too long.
-fn end_after(signal: i32, at_rest: mpsc::Receiver<()>, last_answers: Duration, last_lines: Duration) {
+fn exit_after_drain(signal: i32, at_rest: mpsc::Receiver<()>, last_answers: Duration, last_lines: Duration) {
     let last = thread::Builder::new().spawn(move || {
         at_rest.recv_timeout(last_answers).ok();
         // The command itself ends before this, unless nobody takes its lines.
@@ -122,16 +122,16 @@ mod tests {
 
     #[test]
     fn a_signal_that_comes_with_the_first_one_and_a_hang_up_ask_for_nothing_more() {
-        let later = SAME_ASKING + A_MOMENT;
+        let later = REPEATED_SIGNAL_WINDOW + A_MOMENT;
         let asked = [(SIGTERM, A_MOMENT), (SIGINT, A_MOMENT), (SIGHUP, later), (SIGTERM, later), (SIGINT, later)];
-        assert_eq!(asked.map(|(signal, since)| asks_again(signal, since)), [false, false, false, true, true]);
+        assert_eq!(asked.map(|(signal, since)| is_second_request(signal, since)), [false, false, false, true, true]);
     }
 
     #[test]
     fn work_that_never_comes_to_rest_does_not_keep_the_process() {
         if std::env::var_os(CHILD).is_some() {
             let (_never_told, at_rest) = mpsc::channel();
-            end_after(SIGTERM, at_rest, A_MOMENT, A_MOMENT);
+            exit_after_drain(SIGTERM, at_rest, A_MOMENT, A_MOMENT);
             loop {
                 thread::park();
             }

@@ -5,19 +5,19 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::Failure;
+use super::CliError;
 use crate::number::PhoneNumberId;
 use crate::pin::PIN_DIGITS;
 
 /// Faults that are named. Who has more of them has the wrong file.
-const MAX_NAMED: usize = 100;
+const MAX_LISTED_ERRORS: usize = 100;
 
 /// What was read, and what is wrong with it.
 #[derive(Debug, Default)]
 pub(super) struct IdList {
     /// Each ID once, with the number of its line, the first being 1.
     lines: Vec<(usize, PhoneNumberId)>,
-    faults: Vec<(usize, String)>,
+    errors: Vec<(usize, String)>,
 }
 
 impl IdList {
@@ -31,11 +31,11 @@ impl IdList {
                 continue;
             }
             let Some(id) = std::str::from_utf8(text).ok().and_then(|text| text.parse::<PhoneNumberId>().ok()) else {
-                list.faults.push((line, "this is no phone number ID".to_owned()));
+                list.errors.push((line, "this is no phone number ID".to_owned()));
                 continue;
             };
             if let Some(first) = seen.insert(id, line) {
-                list.faults.push((line, format!("{} stands on line {first} already", told(id))));
+                list.errors.push((line, format!("{} stands on line {first} already", id_label(id))));
                 seen.insert(id, first);
             } else {
                 list.lines.push((line, id));
@@ -51,40 +51,40 @@ impl IdList {
 
     /// True if there is something in it, and nothing is wrong with it so far.
     pub(super) fn is_usable(&self) -> bool {
-        self.faults.is_empty() && !self.lines.is_empty()
+        self.errors.is_empty() && !self.lines.is_empty()
     }
 
     /// Finds fault with each ID that is not known.
-    pub(super) fn refuse_unknown(&mut self, profile: &str, is_known: impl Fn(PhoneNumberId) -> bool) {
+    pub(super) fn flag_unknown(&mut self, profile: &str, is_known: impl Fn(PhoneNumberId) -> bool) {
         let unknown = self.lines.iter().filter(|(_, id)| !is_known(*id));
-        let told = unknown.map(|(line, id)| (*line, format!("{} is no number of the profile {profile}", told(*id))));
-        self.faults.extend(told);
-        self.faults.sort_by_key(|(line, _)| *line);
+        let told = unknown.map(|(line, id)| (*line, format!("{} is no number of the profile {profile}", id_label(*id))));
+        self.errors.extend(told);
+        self.errors.sort_by_key(|(line, _)| *line);
     }
 
     /// Refuses a list that is empty or has faults, and names each with its line.
-    pub(super) fn check(&self, file: &str) -> Result<(), Failure> {
-        if self.faults.is_empty() && self.lines.is_empty() {
-            return Err(Failure::Usage(format!("there is no phone number ID in {file}. Nothing was sent.")));
+    pub(super) fn check(&self, file: &str) -> Result<(), CliError> {
+        if self.errors.is_empty() && self.lines.is_empty() {
+            return Err(CliError::Usage(format!("there is no phone number ID in {file}. Nothing was sent.")));
         }
-        if self.faults.is_empty() {
+        if self.errors.is_empty() {
             return Ok(());
         }
         let mut text = format!("{file} cannot be used as it is. Nothing was sent.");
-        for (line, fault) in self.faults.iter().take(MAX_NAMED) {
+        for (line, fault) in self.errors.iter().take(MAX_LISTED_ERRORS) {
             // Writing to a String cannot fail.
             write!(text, "\n  line {line}: {fault}").unwrap_or_default();
         }
-        let rest = self.faults.len().saturating_sub(MAX_NAMED);
+        let rest = self.errors.len().saturating_sub(MAX_LISTED_ERRORS);
         if rest > 0 {
             write!(text, "\n  and {rest} more").unwrap_or_default();
         }
-        Err(Failure::Usage(text))
+        Err(CliError::Usage(text))
     }
 }
 
 /// An ID for a message. One of six digits is no ID of Meta's and may be a PIN.
-pub(super) fn told(id: PhoneNumberId) -> String {
+pub(super) fn id_label(id: PhoneNumberId) -> String {
     if id.as_str().len() == PIN_DIGITS { "what stands here".to_owned() } else { id.to_string() }
 }
 
@@ -108,7 +108,7 @@ mod tests {
     fn every_fault_is_named_with_its_line_and_without_what_may_be_a_secret() {
         let text = b"200000000000001\n\n200000000000001\nEAAJtoken\n409726\n200000000000001\n200000000000009\n\xff\n";
         let mut list = IdList::parse(text);
-        list.refuse_unknown("acme", |id| id.as_str() == "200000000000001");
+        list.flag_unknown("acme", |id| id.as_str() == "200000000000001");
         assert_eq!(
             refusal(&list),
             "ids.txt cannot be used as it is. Nothing was sent.\n  \

@@ -10,21 +10,21 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::checks::{self, Amount, Consent};
-use super::results::{Request, ResultRecord, Results, SCHEMA, Tally};
-use super::sending::{self, Order, Telling};
-use super::{Failure, Global, closed_pipe, complain, desk, lookup, need_config, numbers, paint, pin, simulate, values};
+use super::checks::{self, Selection, ConfirmFlags};
+use super::results::{ChangeOutcome, ResultRecord, ResultPrinter, SCHEMA_VERSION, Tally};
+use super::sending::{self, ConfirmedJob, OutputOptions};
+use super::{CliError, GlobalArgs, ignore_broken_pipe, eprint_line, desk, lookup, require_config, numbers, paint, pin, simulate, values};
 use crate::catalogue::Explanation;
 use crate::config::{self, Env, Overrides};
 use crate::job::JobId;
-use crate::journal::{JobDetail, JobNumber, JobProgress, JobSummary, NumberState, PinSource};
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState, PinSource};
 use crate::number::PhoneNumberId;
 use crate::outcome::Outcome;
 use crate::pin::PinChoice;
 use crate::text::CleanText;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum JobsCommand {
     /// Every job, the newest first
     List {
         /// One JSON object a line
@@ -34,20 +34,20 @@ pub(super) enum Command {
     /// One job, number by number
     Show {
         /// The number of the job
-        #[arg(value_name = "JOB", value_parser = values::whole(1_u32))]
+        #[arg(value_name = "JOB", value_parser = values::integer_at_least(1_u32))]
         job: u32,
         /// One JSON object a line, and a summary
         #[arg(long)]
         json: bool,
     },
     /// Send what was never sent of a job
-    Resume(ResumeOptions),
+    Resume(JobsResumeArgs),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ResumeOptions {
+pub(super) struct JobsResumeArgs {
     /// The number of the job
-    #[arg(value_name = "JOB", value_parser = values::whole(1_u32))]
+    #[arg(value_name = "JOB", value_parser = values::integer_at_least(1_u32))]
     job: u32,
     /// Its PIN, where it is not random: a PIN is stored nowhere in the clear
     #[arg(long, value_name = "FILE")]
@@ -59,19 +59,19 @@ pub(super) struct ResumeOptions {
     #[arg(long)]
     replace: bool,
     /// Requests on their way at once, instead of the config's
-    #[arg(long, value_name = "N", value_parser = values::concurrency)]
+    #[arg(long, value_name = "N", value_parser = values::parse_concurrency)]
     concurrency: Option<usize>,
     /// One JSON object a line, and a summary
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
+pub(super) fn run(command: &JobsCommand, overrides: &Overrides, env: &Env, flags: &GlobalArgs) -> Result<u8, CliError> {
     let place = config::resolve_state_dir(overrides, env)?;
     match command {
-        Command::List { json } => list(&place, *json),
-        Command::Show { job, json } => show(&place, JobId::new(*job), *json),
-        Command::Resume(options) => resume(options, &place, overrides, env, flags),
+        JobsCommand::List { json } => list(&place, *json),
+        JobsCommand::Show { job, json } => show(&place, JobId::new(*job), *json),
+        JobsCommand::Resume(options) => resume(options, &place, overrides, env, flags),
     }
 }
 
@@ -96,128 +96,128 @@ struct JobRecord<'a> {
     open: usize,
 }
 
-fn list(place: &Path, is_json: bool) -> Result<u8, Failure> {
-    let jobs = desk::reader(place)?.jobs().map_err(|error| Failure::not_ready(&error))?;
+fn list(place: &Path, is_json: bool) -> Result<u8, CliError> {
+    let jobs = desk::open_reader(place)?.jobs().map_err(|error| CliError::not_ready(&error))?;
     let mut out = io::stdout().lock();
     if is_json {
         let printed = jobs.iter().try_for_each(|job| {
-            serde_json::to_writer(&mut out, &record(job, "job"))?;
+            serde_json::to_writer(&mut out, &job_record(job, "job"))?;
             writeln!(out)
         });
-        return closed_pipe(printed, 0);
+        return ignore_broken_pipe(printed, 0);
     }
-    let mut rows = vec![row(["JOB", "CONFIRMED AT", "STATE", "TOTAL", "SET", "FAILED", "NOT SENT", "NO ANSWER"])];
+    let mut rows = vec![job_row(["JOB", "CONFIRMED AT", "STATE", "TOTAL", "SET", "FAILED", "NOT SENT", "NO ANSWER"])];
     for job in &jobs {
-        let JobRecord { at, state, total, set, failed, not_sent, no_answer, settled, .. } = record(job, "job");
+        let JobRecord { at, state, total, set, failed, not_sent, no_answer, settled, .. } = job_record(job, "job");
         let counts = [total, set, failed, not_sent].map(|count| count.to_string());
         let [total, set, failed, not_sent] = counts.each_ref().map(String::as_str);
         let no_answer = if settled > 0 { format!("{no_answer} ({settled} settled)") } else { no_answer.to_string() };
-        rows.push(row([&job.id.to_string(), &at, &state.replace('_', " "), total, set, failed, not_sent, &no_answer]));
+        rows.push(job_row([&job.id.to_string(), &at, &state.replace('_', " "), total, set, failed, not_sent, &no_answer]));
     }
-    closed_pipe(writeln!(out, "{}", rows.join("\n")), 0)
+    ignore_broken_pipe(writeln!(out, "{}", rows.join("\n")), 0)
 }
 
-fn row([job, at, state, total, set, failed, not_sent, no_answer]: [&str; 8]) -> String {
+fn job_row([job, at, state, total, set, failed, not_sent, no_answer]: [&str; 8]) -> String {
     let cells = [(job, 5), (at, 20), (state, 9), (total, 6), (set, 6), (failed, 6), (not_sent, 8)];
     paint::row(&cells, no_answer)
 }
 
-fn record<'a>(job: &'a JobSummary, event: &'static str) -> JobRecord<'a> {
+fn job_record<'a>(job: &'a JobSummary, event: &'static str) -> JobRecord<'a> {
     let tally = tally(job);
     JobRecord {
-        schema: SCHEMA,
+        schema: SCHEMA_VERSION,
         event,
         job: job.id.get(),
         at: job.at.to_rfc3339(),
         profile: job.profile.as_str(),
-        pins: match job.pins {
+        pins: match job.pin_source {
             PinSource::Given => "given",
             PinSource::Random => "random",
         },
-        state: match job.state {
-            JobProgress::Running => "running",
-            JobProgress::Finished => "finished",
-            JobProgress::CutShort => "cut_short",
+        state: match job.status {
+            JobStatus::Running => "running",
+            JobStatus::Finished => "finished",
+            JobStatus::Interrupted => "cut_short",
         },
         total: tally.total(),
         set: tally.set,
         failed: tally.failed,
         not_sent: tally.not_sent,
         no_answer: tally.no_answer,
-        settled: job.count(NumberState::Settled),
-        open: job.count(NumberState::NeverStarted) + job.count(NumberState::Running),
+        settled: job.count(RecordedState::Resolved),
+        open: job.count(RecordedState::NotStarted) + job.count(RecordedState::Running),
     }
 }
 
 fn tally(job: &JobSummary) -> Tally {
     let mut tally = Tally::default();
     for (state, count) in &job.counts {
-        tally.add(request(*state).0, *count);
+        tally.add(outcome_and_label(*state).0, *count);
     }
     tally
 }
 
-fn find(place: &Path, id: JobId) -> Result<JobDetail, Failure> {
-    let found = desk::reader(place)?.job(id).map_err(|error| Failure::not_ready(&error))?;
-    found.ok_or_else(|| Failure::Usage(format!("there is no job {id} here. See pindesk jobs list.")))
+fn find_job(place: &Path, id: JobId) -> Result<JobDetail, CliError> {
+    let found = desk::open_reader(place)?.job(id).map_err(|error| CliError::not_ready(&error))?;
+    found.ok_or_else(|| CliError::Usage(format!("there is no job {id} here. See pindesk jobs list.")))
 }
 
 /// What a number came to, as the end of a job counts it, and in words.
-pub(super) fn request(state: NumberState) -> (Request, &'static str) {
+pub(super) fn outcome_and_label(state: RecordedState) -> (ChangeOutcome, &'static str) {
     match state {
-        NumberState::NeverStarted => (Request::NotSent, "never started"),
-        NumberState::Running => (Request::NoAnswer, "on its way"),
-        NumberState::Set => (Request::Set, "set"),
-        NumberState::Failed => (Request::Failed, "failed"),
-        NumberState::NotSent => (Request::NotSent, "not sent"),
-        NumberState::NoAnswer => (Request::NoAnswer, "no answer"),
-        NumberState::Settled => (Request::NoAnswer, "settled"),
+        RecordedState::NotStarted => (ChangeOutcome::NotSent, "never started"),
+        RecordedState::Running => (ChangeOutcome::NoAnswer, "on its way"),
+        RecordedState::Set => (ChangeOutcome::Set, "set"),
+        RecordedState::Failed => (ChangeOutcome::Failed, "failed"),
+        RecordedState::NotSent => (ChangeOutcome::NotSent, "not sent"),
+        RecordedState::NoAnswer => (ChangeOutcome::NoAnswer, "no answer"),
+        RecordedState::Resolved => (ChangeOutcome::NoAnswer, "settled"),
     }
 }
 
-fn show(place: &Path, id: JobId, is_json: bool) -> Result<u8, Failure> {
-    let job = find(place, id)?;
+fn show(place: &Path, id: JobId, is_json: bool) -> Result<u8, CliError> {
+    let job = find_job(place, id)?;
     let mut out = io::stdout().lock();
     let printed = job.numbers.iter().try_for_each(|number| {
-        let (request, words) = request(number.state);
+        let (request, words) = outcome_and_label(number.state);
         if is_json {
             return print_result(&mut out, number, request, words);
         }
         let reason = number.reason.as_ref().map_or("", CleanText::as_str);
         writeln!(out, "{}", paint::row(&[(words, 13), (number.number.as_str(), 18)], reason))
     });
-    closed_pipe(printed.and_then(|()| print_sum(&mut out, &job.summary, is_json)), 0)
+    ignore_broken_pipe(printed.and_then(|()| print_summary(&mut out, &job.summary, is_json)), 0)
 }
 
-fn print_sum(out: &mut impl io::Write, job: &JobSummary, is_json: bool) -> io::Result<()> {
+fn print_summary(out: &mut impl io::Write, job: &JobSummary, is_json: bool) -> io::Result<()> {
     if is_json {
-        serde_json::to_writer(&mut *out, &record(job, "summary"))?;
+        serde_json::to_writer(&mut *out, &job_record(job, "summary"))?;
         return writeln!(out);
     }
     let tally = tally(job);
-    writeln!(out, "{}", tally.words(job.id))?;
-    if job.state == JobProgress::Running {
+    writeln!(out, "{}", tally.summary_text(job.id))?;
+    if job.status == JobStatus::Running {
         return writeln!(out, "The process that works on it still runs: more may be sent and answered.");
     }
-    tally.how_to_resume(job.id).iter().try_for_each(|how| writeln!(out, "{how}"))
+    tally.resume_hint(job.id).iter().try_for_each(|how| writeln!(out, "{how}"))
 }
 
-fn print_result(out: &mut impl io::Write, number: &JobNumber, request: Request, words: &str) -> io::Result<()> {
+fn print_result(out: &mut impl io::Write, number: &JobNumber, request: ChangeOutcome, words: &str) -> io::Result<()> {
     let told = number.outcome.as_ref().and_then(|outcome| match outcome {
         Outcome::Confirmed => None,
         Outcome::Refused(fault) => Some(Explanation::for_refusal(fault)),
         Outcome::NotSent(why) => Some(Explanation::for_not_sent(why)),
         Outcome::InDoubt(doubt) => Some(Explanation::for_doubt(doubt)),
     });
-    let is_open = number.state == NumberState::NoAnswer;
+    let is_open = number.state == RecordedState::NoAnswer;
     let record = ResultRecord {
         code: number.reply.code,
         subcode: number.reply.subcode,
         http_status: number.reply.http_status,
         trace_id: number.reply.trace_id.as_ref().map(CleanText::as_str),
-        tries: number.tries,
+        tries: number.attempts,
         change: number.change.map(|change| change.to_string()),
-        advice: told.as_ref().filter(|_| is_open || request == Request::Failed).map_or(&[], |told| told.advice),
+        advice: told.as_ref().filter(|_| is_open || request == ChangeOutcome::Failed).map_or(&[], |told| told.advice),
         ..ResultRecord::new(&number.number, request, told.as_ref().map_or(words, |told| &told.reason))
     };
     serde_json::to_writer(&mut *out, &record)?;
@@ -225,74 +225,74 @@ fn print_result(out: &mut impl io::Write, number: &JobNumber, request: Request, 
 }
 
 /// The numbers of a job that were never sent.
-fn left(numbers: &[JobNumber]) -> Vec<PhoneNumberId> {
-    numbers.iter().filter(|number| number.is_left()).map(|number| number.number).collect()
+fn unsent_numbers(numbers: &[JobNumber]) -> Vec<PhoneNumberId> {
+    numbers.iter().filter(|number| number.is_resumable()).map(|number| number.number).collect()
 }
 
 fn resume(
-    options: &ResumeOptions,
+    options: &JobsResumeArgs,
     place: &Path,
     overrides: &Overrides,
     env: &Env,
-    flags: &Global,
-) -> Result<u8, Failure> {
+    flags: &GlobalArgs,
+) -> Result<u8, CliError> {
     let id = JobId::new(options.job);
-    let JobDetail { summary: job, numbers } = find(place, id)?;
-    if job.state == JobProgress::Running {
-        return Err(Failure::NotReady(format!("job {id} is at work in another process. Nothing was sent.")));
+    let JobDetail { summary: job, numbers } = find_job(place, id)?;
+    if job.status == JobStatus::Running {
+        return Err(CliError::NotReady(format!("job {id} is at work in another process. Nothing was sent.")));
     }
-    if left(&numbers).is_empty() {
-        return Ok(nothing_left(id, options.json));
+    if unsent_numbers(&numbers).is_empty() {
+        return Ok(report_nothing_left(id, options.json));
     }
     // What became of each number is not needed while the rest is sent.
     drop(numbers);
-    let pins = pins(&job, options.pin_file.as_deref())?;
-    let config = need_config(overrides, env)?;
+    let pins = pins_for_resume(&job, options.pin_file.as_deref())?;
+    let config = require_config(overrides, env)?;
     let profile = &config.profile;
     if job.profile != profile.name {
         let why = format!("job {id} is of the profile {0}. Nothing was sent. Add: --profile {0}", job.profile);
-        return Err(Failure::Usage(why));
+        return Err(CliError::Usage(why));
     }
-    checks::permission(profile, flags)?;
-    let books = desk::open(place, &config.escrow, true)?;
+    checks::require_writable(profile, flags)?;
+    let books = desk::open_journal(place, &config.escrow, true)?;
     // Once more: the opening takes in what the escrow file alone knew of.
-    let ids = left(&find(place, id)?.numbers);
+    let ids = unsent_numbers(&find_job(place, id)?.numbers);
     if ids.is_empty() {
-        return Ok(nothing_left(id, options.json));
+        return Ok(report_nothing_left(id, options.json));
     }
-    desk::check(&books.recovered, desk::RUN_AGAIN)?;
-    checks::sealing(&pins, Amount::Many, books.recipients.is_some())?;
-    let graph = numbers::open(profile)?;
-    let runtime = simulate::runtime()?;
+    desk::check_recovered(&books.recovered, desk::RERUN_HINT)?;
+    checks::require_escrow_for_random(&pins, Selection::Many, books.recipients.is_some())?;
+    let graph = numbers::open_graph(profile)?;
+    let runtime = simulate::build_runtime()?;
     let found = lookup::look_up(&runtime, &graph, profile, ids.into_iter());
-    let numbers = found.take(profile.name.as_str())?;
-    let consent = Consent { may_replace: options.replace, confirm: options.confirm.as_deref() };
-    checks::numbers(&pins, &numbers, Amount::Many, consent)?;
-    desk::tell_unresolved(&books.recovered, flags.quiet);
-    let telling = Telling { is_json: options.json, is_quiet: flags.quiet };
+    let numbers = found.into_numbers(profile.name.as_str())?;
+    let consent = ConfirmFlags { may_replace: options.replace, confirm: options.confirm.as_deref() };
+    checks::check_numbers(&pins, &numbers, Selection::Many, consent)?;
+    desk::warn_unresolved(&books.recovered, flags.quiet);
+    let telling = OutputOptions { is_json: options.json, is_quiet: flags.quiet };
     let concurrency = options.concurrency.unwrap_or(profile.concurrency);
-    let order = Order { profile: config.profile.name, job: Some(id), numbers, pins, graph, books, concurrency };
-    sending::carry_out(order, runtime, telling)
+    let order = ConfirmedJob { profile: config.profile.name, resumed_job: Some(id), numbers, pins, graph, session: books, concurrency };
+    sending::run(order, runtime, telling)
 }
 
-fn nothing_left(id: JobId, is_json: bool) -> u8 {
-    let mut results = Results::new(is_json, Arc::default());
+fn report_nothing_left(id: JobId, is_json: bool) -> u8 {
+    let mut results = ResultPrinter::new(is_json, Arc::default());
     if is_json {
-        results.sum_up(Some(id));
+        results.print_summary(Some(id));
     }
-    complain(&format!("pindesk: nothing is left of job {id}: every number was sent. See pindesk jobs show {id}."));
-    results.end(0, "Nothing was sent.")
+    eprint_line(&format!("pindesk: nothing is left of job {id}: every number was sent. See pindesk jobs show {id}."));
+    results.finish(0, "Nothing was sent.")
 }
 
 /// New random PINs for a job that drew its own; the PIN again for one that was given it.
-fn pins(job: &JobSummary, file: Option<&Path>) -> Result<PinChoice, Failure> {
+fn pins_for_resume(job: &JobSummary, file: Option<&Path>) -> Result<PinChoice, CliError> {
     let id = job.id;
-    match (job.pins, file) {
-        (PinSource::Random, None) | (PinSource::Given, Some(_)) => pin::pins(file),
+    match (job.pin_source, file) {
+        (PinSource::Random, None) | (PinSource::Given, Some(_)) => pin::read_pins(file),
         (PinSource::Random, Some(_)) => {
-            Err(Failure::Usage(format!("job {id} draws a random PIN for each number. Leave out --pin-file.")))
+            Err(CliError::Usage(format!("job {id} draws a random PIN for each number. Leave out --pin-file.")))
         }
-        (PinSource::Given, None) => Err(Failure::Usage(format!(
+        (PinSource::Given, None) => Err(CliError::Usage(format!(
             "the PIN of job {id} is stored nowhere in the clear. Give it again: --pin-file FILE, or - for standard input."
         ))),
     }

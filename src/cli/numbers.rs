@@ -6,8 +6,8 @@ use std::sync::mpsc;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::records::{Form, NumberRecord, Printer, UnreadWaba};
-use super::{Failure, Global, closed_pipe, complain, need_config, paint, simulate};
+use super::records::{NumberWriter, NumberRecord, NumberPrinter, UnreadWaba};
+use super::{CliError, GlobalArgs, ignore_broken_pipe, eprint_line, require_config, paint, simulate};
 use crate::catalogue::{self, Explanation, ErrorScope};
 use crate::config::{Config, Env, Overrides, Profile};
 use crate::graph::Graph;
@@ -17,9 +17,9 @@ use crate::outcome::{ApiError, ReadFailure};
 use crate::text::CleanText;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum NumbersCommand {
     /// All of them, as they are read
-    List(ListOptions),
+    List(NumbersListArgs),
     /// One of them, whether it is configured or not
     Show {
         /// Its phone number ID
@@ -32,13 +32,13 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ListOptions {
+pub(super) struct NumbersListArgs {
     /// Only those of this WABA of the config
     #[arg(long, value_name = "ID")]
     waba: Option<WabaId>,
     /// Only those in this state
     #[arg(long, value_name = "STATE")]
-    two_step: Option<TwoStepState>,
+    two_step: Option<TwoStepArg>,
     /// One JSON object a line, and a summary
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -48,63 +48,63 @@ pub(super) struct ListOptions {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum TwoStepState {
+enum TwoStepArg {
     On,
     NotSet,
     Unknown,
 }
 
-impl ListOptions {
-    fn form(&self) -> Form {
+impl NumbersListArgs {
+    fn number_writer(&self) -> NumberWriter {
         if self.json {
-            Form::json()
+            NumberWriter::json()
         } else if self.csv {
-            Form::csv()
+            NumberWriter::csv()
         } else {
-            Form::table()
+            NumberWriter::table()
         }
     }
 }
 
-impl From<TwoStepState> for TwoStep {
-    fn from(state: TwoStepState) -> Self {
+impl From<TwoStepArg> for TwoStep {
+    fn from(state: TwoStepArg) -> Self {
         match state {
-            TwoStepState::On => Self::On,
-            TwoStepState::NotSet => Self::NotSet,
-            TwoStepState::Unknown => Self::Unknown,
+            TwoStepArg::On => Self::On,
+            TwoStepArg::NotSet => Self::NotSet,
+            TwoStepArg::Unknown => Self::Unknown,
         }
     }
 }
 
-pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
-    let Config { path: source, profile, .. } = need_config(overrides, env)?;
+pub(super) fn run(command: &NumbersCommand, overrides: &Overrides, env: &Env, flags: &GlobalArgs) -> Result<u8, CliError> {
+    let Config { path: source, profile, .. } = require_config(overrides, env)?;
     if flags.verbose {
         let source = CleanText::new(&source.display().to_string());
-        complain(&format!("pindesk: config {source}, profile {}, {}", profile.name, profile.endpoint.url));
+        eprint_line(&format!("pindesk: config {source}, profile {}, {}", profile.name, profile.endpoint.url));
     }
-    let graph = open(&profile)?;
+    let graph = open_graph(&profile)?;
     match command {
-        Command::List(options) => list(options, &profile, graph, flags.quiet),
-        Command::Show { id, json } => show(*id, *json, &profile, &graph),
+        NumbersCommand::List(options) => list(options, &profile, graph, flags.quiet),
+        NumbersCommand::Show { id, json } => show(*id, *json, &profile, &graph),
     }
 }
 
-pub(super) fn open(profile: &Profile) -> Result<Graph, Failure> {
-    let credentials = profile.load_credentials().map_err(|error| Failure::NoAccess(error.to_string()))?;
+pub(super) fn open_graph(profile: &Profile) -> Result<Graph, CliError> {
+    let credentials = profile.load_credentials().map_err(|error| CliError::ClientSetup(error.to_string()))?;
     let credentials = credentials.ok_or_else(|| {
-        Failure::NoAccess(format!(
+        CliError::ClientSetup(format!(
             "the config names no access token: add token_file or token_command under [profile.{}].",
             profile.name
         ))
     })?;
     Graph::new(&profile.endpoint, credentials, profile.concurrency)
-        .map_err(|error| Failure::NoAccess(error.to_string()))
+        .map_err(|error| CliError::ClientSetup(error.to_string()))
 }
 
 /// What stops a listing, in the order of the exit codes: where several fit, the upper one wins.
-pub(super) fn exit_code(failure: &ReadFailure) -> u8 {
+pub(super) fn read_failure_exit_code(failure: &ReadFailure) -> u8 {
     match failure {
-        ReadFailure::Api(fault) if is_about_access(fault) => 8,
+        ReadFailure::Api(fault) if is_access_error(fault) => 8,
         ReadFailure::Api(fault) if catalogue::lookup(fault).scope == ErrorScope::ServerError => 7,
         ReadFailure::Api(_) => 3,
         ReadFailure::NotSent(_) | ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. } => 7,
@@ -112,70 +112,70 @@ pub(super) fn exit_code(failure: &ReadFailure) -> u8 {
 }
 
 /// The access token was refused, or a permission is missing.
-fn is_about_access(fault: &ApiError) -> bool {
+fn is_access_error(fault: &ApiError) -> bool {
     catalogue::lookup(fault).scope == ErrorScope::Token || matches!(fault.code, 3 | 10 | 200..=299)
 }
 
-fn list(options: &ListOptions, profile: &Profile, graph: Graph, quiet: bool) -> Result<u8, Failure> {
+fn list(options: &NumbersListArgs, profile: &Profile, graph: Graph, quiet: bool) -> Result<u8, CliError> {
     let sources = sources(options, profile)?;
     // Without a list there is nothing to wait for.
     let singles: HashSet<_> =
         if sources.wabas.is_empty() { HashSet::new() } else { sources.numbers.iter().map(|(id, _)| *id).collect() };
     let (tell, news) = mpsc::channel();
-    let runtime = simulate::runtime()?;
+    let runtime = simulate::build_runtime()?;
     let reader = std::thread::spawn(move || {
         runtime.block_on(listing::read_numbers(&graph, sources, &|news| {
             // Whoever printed is gone: a closed pipe.
             tell.send(news).ok();
         }));
     });
-    let mut printer = Printer::new(options.form(), options.two_step.map(TwoStep::from), singles);
+    let mut printer = NumberPrinter::new(options.number_writer(), options.two_step.map(TwoStep::from), singles);
     let (mut unread, mut code) = (Vec::new(), 0);
     for piece in news {
         let result = match piece {
-            NumbersEvent::Page(numbers) => printer.numbers(numbers),
+            NumbersEvent::Page(numbers) => printer.print_page(numbers),
             NumbersEvent::WabaFinished(_, Ok(())) => Ok(()),
             NumbersEvent::WabaFinished(waba, Err(failure)) => {
-                code = worse(code, exit_code(&failure));
+                code = worse_exit_code(code, read_failure_exit_code(&failure));
                 let told = Explanation::for_read_failure(&failure);
                 if !quiet {
-                    complain(&format!("pindesk: WABA {} could not be read. {}", told_waba(&waba), told.reason));
+                    eprint_line(&format!("pindesk: WABA {} could not be read. {}", waba_label(&waba), told.reason));
                 }
                 unread.push(UnreadWaba { id: waba.id.to_string(), reason: told.reason.into_owned() });
                 Ok(())
             }
             NumbersEvent::NumberFailed(id, failure) => {
-                code = worse(code, exit_code(&failure));
+                code = worse_exit_code(code, read_failure_exit_code(&failure));
                 let told = Explanation::for_read_failure(&failure);
                 if !quiet {
-                    complain(&format!("pindesk: number {id} could not be read. {}", told.reason));
+                    eprint_line(&format!("pindesk: number {id} could not be read. {}", told.reason));
                 }
                 Ok(())
             }
         };
         if let Err(error) = result {
-            return closed_pipe(Err(error), 0);
+            return ignore_broken_pipe(Err(error), 0);
         }
     }
     if reader.join().is_err() {
-        return Err(Failure::System {
-            what: "the list is not whole",
+        return Err(CliError::System {
+            context: "the list is not whole",
             source: io::Error::other("the reading ended by a bug"),
         });
     }
-    closed_pipe(printer.end(unread), code)
+    ignore_broken_pipe(printer.finish(unread), code)
 }
 
-pub(super) fn told_waba(waba: &Waba) -> String {
+pub(super) fn waba_label(waba: &Waba) -> String {
     waba.name.as_ref().map_or_else(|| waba.id.to_string(), |name| format!("{name} ({})", waba.id))
 }
 
 /// The worse of two exit codes: 3 (failed) before 7 (no connection) before 8 (no access).
-pub(super) const fn worse(before: u8, now: u8) -> u8 {
+pub(super) const fn worse_exit_code(before: u8, now: u8) -> u8 {
     if before == 0 || (now != 0 && now < before) { now } else { before }
 }
 
-fn sources(options: &ListOptions, profile: &Profile) -> Result<NumberSources, Failure> {
+fn sources(options: &NumbersListArgs, profile: &Profile) -> Result<NumberSources, CliError> {
     let Some(only) = options.waba else {
         let mut numbers = profile.numbers.clone();
         if options.json || options.csv {
@@ -188,20 +188,20 @@ fn sources(options: &ListOptions, profile: &Profile) -> Result<NumberSources, Fa
     };
     let wabas: Vec<_> = profile.wabas.iter().filter(|waba| waba.id == only).cloned().collect();
     if wabas.is_empty() {
-        return Err(Failure::Usage(format!("WABA {only} is not in the profile {}.", profile.name)));
+        return Err(CliError::Usage(format!("WABA {only} is not in the profile {}.", profile.name)));
     }
     Ok(NumberSources { wabas, numbers: Vec::new() })
 }
 
-fn show(id: PhoneNumberId, json: bool, profile: &Profile, graph: &Graph) -> Result<u8, Failure> {
-    let number = simulate::runtime()?.block_on(graph.read_number(id)).map_err(|failure| {
+fn show(id: PhoneNumberId, json: bool, profile: &Profile, graph: &Graph) -> Result<u8, CliError> {
+    let number = simulate::build_runtime()?.block_on(graph.read_number(id)).map_err(|failure| {
         let told = Explanation::for_read_failure(&failure);
         let mut text = format!("number {id} could not be read. {}", told.reason);
         for step in told.advice {
             text.push_str("\n  ");
             text.push_str(step);
         }
-        Failure::Remote { text, code: exit_code(&failure) }
+        CliError::Remote { message: text, exit_code: read_failure_exit_code(&failure) }
     })?;
     let named = profile.numbers.iter().find(|(configured, _)| *configured == id).and_then(|(_, name)| name.clone());
     let printed = if json {
@@ -209,11 +209,11 @@ fn show(id: PhoneNumberId, json: bool, profile: &Profile, graph: &Graph) -> Resu
     } else {
         print_fields(&Number { name: named.or(number.name.clone()), ..number })
     };
-    closed_pipe(printed, 0)
+    ignore_broken_pipe(printed, 0)
 }
 
 fn print_json(number: &Number) -> io::Result<()> {
-    paint::json(&NumberRecord::from(number))
+    paint::print_json(&NumberRecord::from(number))
 }
 
 fn print_fields(number: &Number) -> io::Result<()> {

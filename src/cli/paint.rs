@@ -20,17 +20,17 @@ pub(super) fn row(cells: &[(&str, usize)], last: &str) -> String {
 }
 
 /// `1 number`, `3 numbers`.
-pub(super) fn numbers(count: usize) -> String {
-    counted(count, "number")
+pub(super) fn numbers_label(count: usize) -> String {
+    pluralize(count, "number")
 }
 
 /// `1 line`, `3 lines`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
+pub(super) fn pluralize(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// Prints one object on a line of its own.
-pub(super) fn json(object: &impl Serialize) -> io::Result<()> {
+pub(super) fn print_json(object: &impl Serialize) -> io::Result<()> {
     let line = serde_json::to_string(object)?;
     writeln!(io::stdout(), "{line}")
 }

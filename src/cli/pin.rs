@@ -11,14 +11,14 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args, Subcommand};
 use tokio::runtime::Runtime;
 
-use super::checks::{self, Amount, Consent};
+use super::checks::{self, Selection, ConfirmFlags};
 use super::desk;
 use super::id_list::IdList;
 use super::lookup;
-use super::pin_file::{self, STDIN};
-use super::results::Results;
-use super::sending::{self, Order, Telling};
-use super::{Failure, Global, complain, need_config, numbers, paint, simulate, values};
+use super::pin_file::{self, STDIN_PATH};
+use super::results::ResultPrinter;
+use super::sending::{self, ConfirmedJob, OutputOptions};
+use super::{CliError, GlobalArgs, eprint_line, require_config, numbers, paint, simulate, values};
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::graph::Graph;
 use crate::number::{Number, PhoneNumberId};
@@ -28,9 +28,9 @@ use crate::pin::PinChoice;
 const MAX_LIST_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum PinCommand {
     /// Set the PIN of one number, or of many
-    Set(SetOptions),
+    Set(PinSetArgs),
 }
 
 /// Both ways, each within 80 columns.
@@ -45,7 +45,7 @@ pindesk pin set PHONE_NUMBER_ID (--pin-file FILE | --random) [OPTIONS]
     group(ArgGroup::new("pins").required(true)),
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub(super) struct SetOptions {
+pub(super) struct PinSetArgs {
     /// The number's phone number ID
     #[arg(value_name = "PHONE_NUMBER_ID", group = "numbers")]
     number: Option<PhoneNumberId>,
@@ -65,10 +65,10 @@ pub(super) struct SetOptions {
     #[arg(long)]
     replace: bool,
     /// Only the first N numbers of the file
-    #[arg(long, value_name = "N", conflicts_with = "number", value_parser = values::whole(1_usize))]
+    #[arg(long, value_name = "N", conflicts_with = "number", value_parser = values::integer_at_least(1_usize))]
     first: Option<usize>,
     /// Requests on their way at once, instead of the config's
-    #[arg(long, value_name = "N", conflicts_with = "number", value_parser = values::concurrency)]
+    #[arg(long, value_name = "N", conflicts_with = "number", value_parser = values::parse_concurrency)]
     concurrency: Option<usize>,
     /// Check everything, say what would be sent, and send nothing
     #[arg(long)]
@@ -82,133 +82,133 @@ pub(super) struct SetOptions {
     without_sync: bool,
 }
 
-pub(super) fn run(command: &Command, overrides: &Overrides, env: &Env, flags: &Global) -> Result<u8, Failure> {
-    let Command::Set(options) = command;
-    let mut asked = Asked::read(options)?;
-    if !asked.list.is_usable() {
+pub(super) fn run(command: &PinCommand, overrides: &Overrides, env: &Env, flags: &GlobalArgs) -> Result<u8, CliError> {
+    let PinCommand::Set(options) = command;
+    let mut asked = RequestedNumbers::from_args(options)?;
+    if !asked.id_list.is_usable() {
         // The list comes first; the config only helps to say more of it.
-        asked.refuse(need_config(overrides, env).ok().as_ref())?;
+        asked.reject_invalid(require_config(overrides, env).ok().as_ref())?;
     }
-    let pins = pins(options.pin_file.as_deref())?;
+    let pins = read_pins(options.pin_file.as_deref())?;
     let place = config::resolve_state_dir(overrides, env)?;
-    let config = need_config(overrides, env)?;
-    checks::permission(&config.profile, flags)?;
+    let config = require_config(overrides, env)?;
+    checks::require_writable(&config.profile, flags)?;
     let (books, is_sealed) = if options.dry_run {
-        let (found, recipients) = desk::try_out(&place, &config.escrow)?;
-        desk::check(&found, desk::RUN_DRY_AGAIN)?;
-        desk::tell_unresolved(&found, flags.quiet);
+        let (found, recipients) = desk::inspect(&place, &config.escrow)?;
+        desk::check_recovered(&found, desk::DRY_RUN_RERUN_HINT)?;
+        desk::warn_unresolved(&found, flags.quiet);
         (None, recipients.is_some())
     } else {
-        let books = desk::open(&place, &config.escrow, syncs(options))?;
-        desk::check(&books.recovered, desk::RUN_AGAIN)?;
+        let books = desk::open_journal(&place, &config.escrow, is_sync_enabled(options))?;
+        desk::check_recovered(&books.recovered, desk::RERUN_HINT)?;
         let is_sealed = books.recipients.is_some();
         (Some(books), is_sealed)
     };
-    checks::sealing(&pins, asked.amount, is_sealed)?;
-    let graph = numbers::open(&config.profile)?;
-    let runtime = simulate::runtime()?;
-    let amount = asked.amount;
+    checks::require_escrow_for_random(&pins, asked.selection, is_sealed)?;
+    let graph = numbers::open_graph(&config.profile)?;
+    let runtime = simulate::build_runtime()?;
+    let amount = asked.selection;
     let numbers = asked.look_up(&runtime, &graph, &config.profile)?;
-    let numbers = asked.first(numbers, options.first, flags.quiet);
-    let consent = Consent { may_replace: options.replace, confirm: options.confirm.as_deref() };
-    checks::numbers(&pins, &numbers, amount, consent)?;
-    let telling = Telling { is_json: options.json, is_quiet: flags.quiet };
-    let Some(books) = books else { return Ok(tell_dry(numbers, telling)) };
-    desk::tell_unresolved(&books.recovered, flags.quiet);
+    let numbers = asked.take_first(numbers, options.first, flags.quiet);
+    let consent = ConfirmFlags { may_replace: options.replace, confirm: options.confirm.as_deref() };
+    checks::check_numbers(&pins, &numbers, amount, consent)?;
+    let telling = OutputOptions { is_json: options.json, is_quiet: flags.quiet };
+    let Some(books) = books else { return Ok(print_dry_run(numbers, telling)) };
+    desk::warn_unresolved(&books.recovered, flags.quiet);
     let concurrency = options.concurrency.unwrap_or(config.profile.concurrency);
-    let order = Order { profile: config.profile.name, job: None, numbers, pins, graph, books, concurrency };
-    sending::carry_out(order, runtime, telling)
+    let order = ConfirmedJob { profile: config.profile.name, resumed_job: None, numbers, pins, graph, session: books, concurrency };
+    sending::run(order, runtime, telling)
 }
 
 #[cfg(debug_assertions)]
-fn syncs(options: &SetOptions) -> bool {
+fn is_sync_enabled(options: &PinSetArgs) -> bool {
     !options.without_sync
 }
 
 #[cfg(not(debug_assertions))]
-fn syncs(_options: &SetOptions) -> bool {
+fn is_sync_enabled(_options: &PinSetArgs) -> bool {
     true
 }
 
 /// Where the PINs come from.
-pub(super) fn pins(file: Option<&Path>) -> Result<PinChoice, Failure> {
+pub(super) fn read_pins(file: Option<&Path>) -> Result<PinChoice, CliError> {
     let pins = file.map(pin_file::read).transpose()?.map_or(PinChoice::Random, PinChoice::Fixed);
-    checks::strength(&pins, &[])?;
+    checks::check_strength(&pins, &[])?;
     Ok(pins)
 }
 
 /// Tells what would be sent.
-fn tell_dry(numbers: Vec<Number>, telling: Telling) -> u8 {
+fn print_dry_run(numbers: Vec<Number>, telling: OutputOptions) -> u8 {
     let numbers = Arc::new(numbers);
-    let mut results = Results::new(telling.is_json, Arc::clone(&numbers));
+    let mut results = ResultPrinter::new(telling.is_json, Arc::clone(&numbers));
     for number in numbers.iter() {
-        results.dry(number);
+        results.print_dry_run(number);
     }
-    results.sum_up(None);
-    results.end(0, "Nothing was sent.")
+    results.print_summary(None);
+    results.finish(0, "Nothing was sent.")
 }
 
 /// What was asked for.
-struct Asked {
-    amount: Amount,
+struct RequestedNumbers {
+    selection: Selection,
     /// One number is a list of one.
-    list: IdList,
+    id_list: IdList,
     /// The file, for people.
-    from: String,
+    source_name: String,
 }
 
-impl Asked {
-    fn read(options: &SetOptions) -> Result<Self, Failure> {
+impl RequestedNumbers {
+    fn from_args(options: &PinSetArgs) -> Result<Self, CliError> {
         let Some(file) = &options.from else {
             let list = IdList::parse(options.number.iter().map(ToString::to_string).collect::<String>().as_bytes());
-            return Ok(Self { amount: Amount::One, list, from: String::new() });
+            return Ok(Self { selection: Selection::One, id_list: list, source_name: String::new() });
         };
-        let is_stdin = file.as_os_str() == STDIN;
-        if is_stdin && options.pin_file.as_ref().is_some_and(|file| file.as_os_str() == STDIN) {
+        let is_stdin = file.as_os_str() == STDIN_PATH;
+        if is_stdin && options.pin_file.as_ref().is_some_and(|file| file.as_os_str() == STDIN_PATH) {
             let why = "--from and --pin-file cannot both be standard input. Nothing was sent.";
-            return Err(Failure::Usage(why.to_owned()));
+            return Err(CliError::Usage(why.to_owned()));
         }
-        let from = if is_stdin { "standard input".to_owned() } else { desk::shown(file).to_string() };
-        let bytes = if is_stdin { read(io::stdin()) } else { fs::File::open(file).and_then(read) };
+        let from = if is_stdin { "standard input".to_owned() } else { desk::display_path(file).to_string() };
+        let bytes = if is_stdin { read_limited(io::stdin()) } else { fs::File::open(file).and_then(read_limited) };
         let bytes =
-            bytes.map_err(|error| Failure::Usage(format!("{from} cannot be read: {error}. Nothing was sent.")))?;
-        Ok(Self { amount: Amount::Many, list: IdList::parse(&bytes), from })
+            bytes.map_err(|error| CliError::Usage(format!("{from} cannot be read: {error}. Nothing was sent.")))?;
+        Ok(Self { selection: Selection::Many, id_list: IdList::parse(&bytes), source_name: from })
     }
 
     /// The numbers as Meta tells them, in the order of the list.
-    fn look_up(&mut self, runtime: &Runtime, graph: &Graph, profile: &Profile) -> Result<Vec<Number>, Failure> {
-        let found = lookup::look_up(runtime, graph, profile, self.list.ids());
-        if self.amount == Amount::Many {
-            self.list.refuse_unknown(profile.name.as_str(), |id| found.may_know(id));
-            self.list.check(&self.from)?;
+    fn look_up(&mut self, runtime: &Runtime, graph: &Graph, profile: &Profile) -> Result<Vec<Number>, CliError> {
+        let found = lookup::look_up(runtime, graph, profile, self.id_list.ids());
+        if self.selection == Selection::Many {
+            self.id_list.flag_unknown(profile.name.as_str(), |id| found.may_contain(id));
+            self.id_list.check(&self.source_name)?;
         }
-        found.take(profile.name.as_str())
+        found.into_numbers(profile.name.as_str())
     }
 
     /// Refuses a list with faults; what is unknown in it is named as well, if Meta can be asked.
-    fn refuse(&mut self, config: Option<&Config>) -> Result<(), Failure> {
+    fn reject_invalid(&mut self, config: Option<&Config>) -> Result<(), CliError> {
         if let Some(Config { profile, .. }) = config
-            && let (Ok(graph), Ok(runtime)) = (numbers::open(profile), simulate::runtime())
+            && let (Ok(graph), Ok(runtime)) = (numbers::open_graph(profile), simulate::build_runtime())
         {
-            let found = lookup::look_up(&runtime, &graph, profile, self.list.ids());
-            self.list.refuse_unknown(profile.name.as_str(), |id| found.may_know(id));
+            let found = lookup::look_up(&runtime, &graph, profile, self.id_list.ids());
+            self.id_list.flag_unknown(profile.name.as_str(), |id| found.may_contain(id));
         }
-        self.list.check(&self.from)
+        self.id_list.check(&self.source_name)
     }
 
     /// Those that are to be sent now. The list itself is not needed any more.
-    fn first(self, mut numbers: Vec<Number>, first: Option<usize>, is_quiet: bool) -> Vec<Number> {
+    fn take_first(self, mut numbers: Vec<Number>, first: Option<usize>, is_quiet: bool) -> Vec<Number> {
         if let Some(left) = first.and_then(|first| numbers.len().checked_sub(first)).filter(|left| *left > 0) {
             numbers.truncate(numbers.len() - left);
             if !is_quiet {
-                complain(&format!("pindesk: left for later: {} of {}.", paint::numbers(left), self.from));
+                eprint_line(&format!("pindesk: left for later: {} of {}.", paint::numbers_label(left), self.source_name));
             }
         }
         numbers
     }
 }
 
-fn read(source: impl io::Read) -> io::Result<Vec<u8>> {
+fn read_limited(source: impl io::Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(MAX_LIST_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_LIST_BYTES {

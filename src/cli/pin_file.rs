@@ -7,56 +7,56 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::Failure;
+use super::CliError;
 use crate::config::guarded::{self, PIN_FILE};
 use crate::pin::{PIN_DIGITS, Pin};
 use crate::text::CleanText;
 
 /// Names standard input.
-pub(super) const STDIN: &str = "-";
+pub(super) const STDIN_PATH: &str = "-";
 
 /// Six digits, a line end of two, and one byte that shows that there is more.
-const MOST_BYTES: usize = PIN_DIGITS + 3;
+const MAX_BYTES: usize = PIN_DIGITS + 3;
 
 /// Reads the PIN: exactly six digits, and at most one line end.
-pub(super) fn read(file: &Path) -> Result<Pin, Failure> {
-    if file.as_os_str() == STDIN {
-        return parse(&from_stdin()?, "standard input");
+pub(super) fn read(file: &Path) -> Result<Pin, CliError> {
+    if file.as_os_str() == STDIN_PATH {
+        return parse(&read_stdin()?, "standard input");
     }
     let text = guarded::read_text(&PIN_FILE, file).map_err(|error| {
         let is_special = error.is_not_regular_file();
         let hint = if is_special { " A PIN from a pipe is read from standard input: --pin-file -" } else { "" };
-        Failure::Usage(format!("{error}. Nothing was sent.{hint}"))
+        CliError::Usage(format!("{error}. Nothing was sent.{hint}"))
     })?;
     parse(text.as_bytes(), &format!("the PIN file {}", CleanText::new(&guarded::redacted_path(file))))
 }
 
-fn from_stdin() -> Result<Zeroizing<Vec<u8>>, Failure> {
+fn read_stdin() -> Result<Zeroizing<Vec<u8>>, CliError> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         let why = "a PIN that is typed here could be seen. Put it into a file of mode 0600, or into a pipe. Nothing \
                    was sent.";
-        return Err(Failure::Usage(why.to_owned()));
+        return Err(CliError::Usage(why.to_owned()));
     }
     // One allocation that is large enough, and no buffer of the standard library's, so that no copy stays behind.
-    let mut bytes = Zeroizing::new(vec![0; MOST_BYTES]);
+    let mut bytes = Zeroizing::new(vec![0; MAX_BYTES]);
     let mut len = 0;
-    while len < MOST_BYTES {
+    while len < MAX_BYTES {
         match rustix::io::read(rustix::stdio::stdin(), &mut bytes[len..]) {
             Ok(0) => break,
             Ok(read) => len += read,
             Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(Failure::Usage(format!("standard input cannot be read: {error}"))),
+            Err(error) => return Err(CliError::Usage(format!("standard input cannot be read: {error}"))),
         }
     }
     bytes.truncate(len);
     Ok(bytes)
 }
 
-fn parse(bytes: &[u8], from: &str) -> Result<Pin, Failure> {
+fn parse(bytes: &[u8], from: &str) -> Result<Pin, CliError> {
     let line = bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line));
     Pin::parse(line).map_err(|_| {
-        Failure::Usage(format!("{from} must hold exactly {PIN_DIGITS} digits and nothing else. Nothing was sent."))
+        CliError::Usage(format!("{from} must hold exactly {PIN_DIGITS} digits and nothing else. Nothing was sent."))
     })
 }
 

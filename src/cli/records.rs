@@ -12,7 +12,7 @@ use crate::number::{Number, PhoneNumberId, TwoStep};
 use crate::text::CleanText;
 
 /// The version of the JSON below.
-const SCHEMA: u8 = 1;
+const SCHEMA_VERSION: u8 = 1;
 
 /// A number as scripts see it: absent at Meta is null, an unknown word is passed on as it is.
 #[derive(Serialize)]
@@ -37,7 +37,7 @@ impl<'a> From<&'a Number> for NumberRecord<'a> {
         let text = |value: &'a Option<CleanText>| value.as_ref().map(CleanText::as_str);
         let waba = number.waba.as_deref();
         Self {
-            schema: SCHEMA,
+            schema: SCHEMA_VERSION,
             phone_number_id: number.id.as_str(),
             waba_id: waba.map(|waba| waba.id.as_str()),
             waba_name: waba.and_then(|waba| waba.name.as_ref()).map(CleanText::as_str),
@@ -55,7 +55,7 @@ impl<'a> From<&'a Number> for NumberRecord<'a> {
 }
 
 #[derive(Serialize)]
-struct Summary {
+struct NumbersSummary {
     schema: u8,
     event: &'static str,
     total: usize,
@@ -69,22 +69,22 @@ pub(super) struct UnreadWaba {
 }
 
 /// Prints numbers in the form that was asked for, as they come.
-pub(super) struct Printer {
-    form: Form,
-    only: Option<TwoStep>,
+pub(super) struct NumberPrinter {
+    writer: NumberWriter,
+    two_step_filter: Option<TwoStep>,
     total: usize,
     /// Numbers read by themselves that a WABA may list as well, which tells more: those it does not list come last.
-    held: HashMap<PhoneNumberId, Number>,
-    singles: HashSet<PhoneNumberId>,
+    deferred: HashMap<PhoneNumberId, Number>,
+    individual_ids: HashSet<PhoneNumberId>,
 }
 
-pub(super) enum Form {
+pub(super) enum NumberWriter {
     Table(BufWriter<io::Stdout>),
     Json(BufWriter<io::Stdout>),
     Csv(Box<csv::Writer<io::Stdout>>),
 }
 
-impl Form {
+impl NumberWriter {
     pub(super) fn table() -> Self {
         Self::Table(BufWriter::new(io::stdout()))
     }
@@ -97,7 +97,7 @@ impl Form {
         Self::Csv(Box::new(csv::Writer::from_writer(io::stdout())))
     }
 
-    fn number(&mut self, number: &Number, is_first: bool) -> io::Result<()> {
+    fn write_number(&mut self, number: &Number, is_first: bool) -> io::Result<()> {
         match self {
             Self::Json(out) => {
                 serde_json::to_writer(&mut *out, &NumberRecord::from(number))?;
@@ -125,51 +125,51 @@ impl Form {
     }
 }
 
-impl Printer {
+impl NumberPrinter {
     /// `singles` are the numbers that come by themselves and may come in a list as well.
-    pub(super) fn new(form: Form, only: Option<TwoStep>, singles: HashSet<PhoneNumberId>) -> Self {
-        Self { form, only, total: 0, held: HashMap::new(), singles }
+    pub(super) fn new(writer: NumberWriter, two_step_filter: Option<TwoStep>, individual_ids: HashSet<PhoneNumberId>) -> Self {
+        Self { writer, two_step_filter, total: 0, deferred: HashMap::new(), individual_ids }
     }
 
     /// Prints a page as soon as it is here.
-    pub(super) fn numbers(&mut self, numbers: Vec<Number>) -> io::Result<()> {
+    pub(super) fn print_page(&mut self, numbers: Vec<Number>) -> io::Result<()> {
         for number in numbers {
-            if !self.singles.contains(&number.id) {
-                self.number(&number)?;
+            if !self.individual_ids.contains(&number.id) {
+                self.print_number(&number)?;
             } else if number.waba.is_none() {
-                self.held.insert(number.id, number);
+                self.deferred.insert(number.id, number);
             } else {
-                self.held.remove(&number.id);
-                self.number(&number)?;
+                self.deferred.remove(&number.id);
+                self.print_number(&number)?;
             }
         }
-        self.form.flush()
+        self.writer.flush()
     }
 
-    fn number(&mut self, number: &Number) -> io::Result<()> {
-        if self.only.is_some_and(|only| only != number.two_step) {
+    fn print_number(&mut self, number: &Number) -> io::Result<()> {
+        if self.two_step_filter.is_some_and(|only| only != number.two_step) {
             return Ok(());
         }
         self.total += 1;
-        self.form.number(number, self.total == 1)
+        self.writer.write_number(number, self.total == 1)
     }
 
-    pub(super) fn end(mut self, unread_wabas: Vec<UnreadWaba>) -> io::Result<()> {
-        let mut held: Vec<_> = self.held.drain().map(|(_, number)| number).collect();
+    pub(super) fn finish(mut self, unread_wabas: Vec<UnreadWaba>) -> io::Result<()> {
+        let mut held: Vec<_> = self.deferred.drain().map(|(_, number)| number).collect();
         held.sort_by_key(|number| number.id.to_string());
         for number in held {
-            self.number(&number)?;
+            self.print_number(&number)?;
         }
-        match &mut self.form {
-            Form::Json(out) => {
-                let summary = Summary { schema: SCHEMA, event: "summary", total: self.total, unread_wabas };
+        match &mut self.writer {
+            NumberWriter::Json(out) => {
+                let summary = NumbersSummary { schema: SCHEMA_VERSION, event: "summary", total: self.total, unread_wabas };
                 serde_json::to_writer(&mut *out, &summary)?;
                 writeln!(out)?;
             }
-            Form::Csv(out) if self.total == 0 => out.write_record(CSV_HEADER).map_err(csv_error)?,
-            Form::Csv(_) | Form::Table(_) => {}
+            NumberWriter::Csv(out) if self.total == 0 => out.write_record(CSV_HEADER).map_err(csv_error)?,
+            NumberWriter::Csv(_) | NumberWriter::Table(_) => {}
         }
-        self.form.flush()
+        self.writer.flush()
     }
 }
 

@@ -7,22 +7,22 @@ use std::error::Error as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-const NO_PIN: &str = "A PIN on the command line can be seen by others. Use --pin-file, or - for standard input.";
+const PIN_ARG_ERROR: &str = "A PIN on the command line can be seen by others. Use --pin-file, or - for standard input.";
 
-const NO_TOKEN: &str = "An access token on the command line can be seen by others. Put it into a file of mode 0600, \
+const TOKEN_ARG_ERROR: &str = "An access token on the command line can be seen by others. Put it into a file of mode 0600, \
                         and name that file in the config: token_file = \"FILE\"";
 
 /// The longest word that is repeated. Longer than any name here, and shorter than any token.
-const MAX_REPEATED: usize = 20;
+const MAX_ECHOED_LEN: usize = 20;
 
 /// Tells why arguments cannot be used, without repeating what might be a secret.
-pub(super) fn words(error: &clap::Error) -> String {
-    let arg = text(error, ContextKind::InvalidArg);
+pub(super) fn error_message(error: &clap::Error) -> String {
+    let arg = context_text(error, ContextKind::InvalidArg);
     let kind = error.kind();
     let why = if kind == ErrorKind::UnknownArgument {
-        unknown(arg.unwrap_or_default(), text(error, ContextKind::SuggestedArg))
+        unknown_argument(arg.unwrap_or_default(), context_text(error, ContextKind::SuggestedArg))
     } else if kind == ErrorKind::InvalidSubcommand {
-        let word = text(error, ContextKind::InvalidSubcommand).and_then(harmless);
+        let word = context_text(error, ContextKind::InvalidSubcommand).and_then(safe_to_echo);
         word.map_or_else(|| "there is no such command.".to_owned(), |word| format!("there is no command {word}."))
     } else if kind == ErrorKind::ValueValidation {
         let source = error.source().map_or_else(|| "this value cannot be used".to_owned(), ToString::to_string);
@@ -47,17 +47,17 @@ pub(super) fn words(error: &clap::Error) -> String {
     format!("pindesk: {why}\nSee pindesk --help.")
 }
 
-fn unknown(arg: &str, suggested: Option<&str>) -> String {
+fn unknown_argument(arg: &str, suggested: Option<&str>) -> String {
     let name = arg.split('=').next().unwrap_or_default();
     let is_about = |secret: &str| name.starts_with("--") && name.to_ascii_lowercase().contains(secret);
     if is_about("pin") {
-        return NO_PIN.to_owned();
+        return PIN_ARG_ERROR.to_owned();
     }
     if is_about("token") || is_about("secret") {
-        return NO_TOKEN.to_owned();
+        return TOKEN_ARG_ERROR.to_owned();
     }
     let what =
-        harmless(name).map_or_else(|| "one word too many.".to_owned(), |name| format!("there is no {name} here."));
+        safe_to_echo(name).map_or_else(|| "one word too many.".to_owned(), |name| format!("there is no {name} here."));
     match suggested {
         Some(suggested) => format!("{what} Did you mean {suggested}?"),
         None => what,
@@ -65,11 +65,11 @@ fn unknown(arg: &str, suggested: Option<&str>) -> String {
 }
 
 /// The word, if it is one that can be no secret: a few letters and dashes.
-fn harmless(word: &str) -> Option<&str> {
+fn safe_to_echo(word: &str) -> Option<&str> {
     let is_plain = word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-    (is_plain && word.len() <= MAX_REPEATED).then_some(word)
+    (is_plain && word.len() <= MAX_ECHOED_LEN).then_some(word)
 }
 
-fn text(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+fn context_text(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     if let ContextValue::String(text) = error.get(kind)? { Some(text) } else { None }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::places::Places;
-use super::{complain, paint};
+use super::places::NumberIndex;
+use super::{eprint_line, paint};
 use crate::catalogue::{Applied, Explanation};
 use crate::job::{JobId, ChangeState, Progress};
 use crate::number::{Number, PhoneNumberId};
@@ -17,27 +17,27 @@ use crate::outcome::{DoubtReason, NotSentReason, NotApplied};
 use crate::text::CleanText;
 
 /// The version of the JSON below.
-pub(super) const SCHEMA: u8 = 1;
+pub(super) const SCHEMA_VERSION: u8 = 1;
 
 /// What one request came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Request {
+pub(super) enum ChangeOutcome {
     Set,
     Failed,
     NotSent,
     NoAnswer,
 }
 
-impl Request {
+impl ChangeOutcome {
     /// `None` while something is still to come.
-    fn of(state: &ChangeState) -> Option<Self> {
+    fn from_state(state: &ChangeState) -> Option<Self> {
         match state {
             ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => None,
             ChangeState::Set(_) => Some(Self::Set),
             ChangeState::Failed(..) => Some(Self::Failed),
             ChangeState::NotSent(..) => Some(Self::NotSent),
-            ChangeState::InDoubt(standing) => Some(match older(&standing.reason) {
+            ChangeState::InDoubt(standing) => Some(match unchanged_outcome(&standing.reason) {
                 Some(NotApplied::Refused(_)) => Self::Failed,
                 Some(NotApplied::NotSent(_)) => Self::NotSent,
                 None => Self::NoAnswer,
@@ -47,7 +47,7 @@ impl Request {
     }
 
     /// For people.
-    pub(super) const fn words(self) -> &'static str {
+    pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Set => "set",
             Self::Failed => "failed",
@@ -63,7 +63,7 @@ pub(super) struct ResultRecord<'a> {
     pub(super) schema: u8,
     pub(super) event: &'static str,
     pub(super) phone_number_id: &'a str,
-    pub(super) request: Request,
+    pub(super) request: ChangeOutcome,
     pub(super) changed: Option<bool>,
     pub(super) code: Option<i64>,
     pub(super) subcode: Option<i64>,
@@ -77,9 +77,9 @@ pub(super) struct ResultRecord<'a> {
 
 impl<'a> ResultRecord<'a> {
     /// Of a request that reached nobody; what is known of one that did is put in.
-    pub(super) fn new(number: &'a PhoneNumberId, request: Request, reason: &'a str) -> Self {
+    pub(super) fn new(number: &'a PhoneNumberId, request: ChangeOutcome, reason: &'a str) -> Self {
         Self {
-            schema: SCHEMA,
+            schema: SCHEMA_VERSION,
             event: "result",
             phone_number_id: number.as_str(),
             request,
@@ -97,7 +97,7 @@ impl<'a> ResultRecord<'a> {
 }
 
 #[derive(Serialize)]
-struct SummaryRecord {
+struct JobSummaryRecord {
     schema: u8,
     event: &'static str,
     job: Option<u32>,
@@ -116,37 +116,37 @@ pub(super) struct Tally {
     pub(super) not_sent: usize,
     pub(super) no_answer: usize,
     /// Of those that failed or were not sent: in doubt because of an older PIN.
-    older_in_doubt: usize,
+    older_pin_in_doubt: usize,
     /// The exit code of the reasons for which numbers were not sent: the upper one of the table.
-    not_sent_code: u8,
+    not_sent_exit_code: u8,
 }
 
 impl Tally {
     /// Counts so many.
-    pub(super) fn add(&mut self, request: Request, count: usize) {
+    pub(super) fn add(&mut self, request: ChangeOutcome, count: usize) {
         *match request {
-            Request::Set => &mut self.set,
-            Request::Failed => &mut self.failed,
-            Request::NotSent => &mut self.not_sent,
-            Request::NoAnswer => &mut self.no_answer,
+            ChangeOutcome::Set => &mut self.set,
+            ChangeOutcome::Failed => &mut self.failed,
+            ChangeOutcome::NotSent => &mut self.not_sent,
+            ChangeOutcome::NoAnswer => &mut self.no_answer,
         } += count;
     }
 
-    fn count(&mut self, request: Request, state: &ChangeState) {
+    fn add_change(&mut self, request: ChangeOutcome, state: &ChangeState) {
         self.add(request, 1);
         if let ChangeState::InDoubt(standing) = state {
-            self.older_in_doubt += usize::from(older(&standing.reason).is_some());
+            self.older_pin_in_doubt += usize::from(unchanged_outcome(&standing.reason).is_some());
         }
         if let ChangeState::NotSent(_, why) = state {
-            let code = exit_code_of(why);
-            self.not_sent_code = if self.not_sent_code == 0 { code } else { self.not_sent_code.min(code) };
+            let code = not_sent_exit_code(why);
+            self.not_sent_exit_code = if self.not_sent_exit_code == 0 { code } else { self.not_sent_exit_code.min(code) };
         }
     }
 
     /// The sum as scripts see it.
-    pub(super) fn record(&self, job: Option<JobId>) -> impl Serialize + use<> {
-        SummaryRecord {
-            schema: SCHEMA,
+    pub(super) fn summary_record(&self, job: Option<JobId>) -> impl Serialize + use<> {
+        JobSummaryRecord {
+            schema: SCHEMA_VERSION,
             event: "summary",
             job: job.map(JobId::get),
             total: self.total(),
@@ -158,14 +158,14 @@ impl Tally {
     }
 
     /// The sum for people.
-    pub(super) fn words(&self, job: JobId) -> String {
+    pub(super) fn summary_text(&self, job: JobId) -> String {
         let Self { set, failed, not_sent, no_answer, .. } = self;
-        let numbers = paint::numbers(self.total());
+        let numbers = paint::numbers_label(self.total());
         format!("Job {job}, {numbers}: {set} set, {failed} failed, {not_sent} not sent, {no_answer} no answer.")
     }
 
     /// How to send what was not sent, if there is any.
-    pub(super) fn how_to_resume(&self, job: JobId) -> Option<String> {
+    pub(super) fn resume_hint(&self, job: JobId) -> Option<String> {
         let left = self.not_sent;
         (left > 0).then(|| format!("To send what was never sent: pindesk jobs resume {job} --confirm {left}"))
     }
@@ -182,7 +182,7 @@ impl Tally {
     /// The upper one of those that fit. `ended_by` is the code of a signal, `is_dead` says that nothing more could be
     /// recorded.
     pub(super) fn exit_code(&self, ended_by: Option<u8>, is_dead: bool) -> u8 {
-        if self.no_answer + self.older_in_doubt > 0 {
+        if self.no_answer + self.older_pin_in_doubt > 0 {
             4
         } else if self.failed > 0 {
             3
@@ -191,13 +191,13 @@ impl Tally {
         } else if let Some(code) = ended_by {
             code
         } else {
-            self.not_sent_code
+            self.not_sent_exit_code
         }
     }
 }
 
 /// Where no number failed and none is in doubt, why some were not sent decides.
-const fn exit_code_of(why: &NotSentReason) -> u8 {
+const fn not_sent_exit_code(why: &NotSentReason) -> u8 {
     match why {
         NotSentReason::NoConnection(_) | NotSentReason::Tls(_) | NotSentReason::TooManyInDoubt => 7,
         NotSentReason::TokenRefused => 8,
@@ -206,17 +206,17 @@ const fn exit_code_of(why: &NotSentReason) -> u8 {
 }
 
 /// Reasons of refusals here that are told: those of many numbers can differ by a second each.
-const MAX_REASONS: usize = 5;
+const MAX_REFUSAL_REASONS: usize = 5;
 
 /// Prints results as they come.
-pub(super) struct Results {
+pub(super) struct ResultPrinter {
     out: Option<Stdout>,
     /// Why results were lost that somebody wanted to read.
-    loss: Option<io::Error>,
+    write_error: Option<io::Error>,
     is_json: bool,
     numbers: Arc<Vec<Number>>,
     /// For people only: scripts are told no labels.
-    places: Places,
+    index: NumberIndex,
     pub(super) tally: Tally,
     /// What to do, and for how many numbers, for each kind of result.
     advice: BTreeMap<(&'static str, String), (usize, &'static [&'static str])>,
@@ -224,35 +224,35 @@ pub(super) struct Results {
     refusals: BTreeMap<CleanText, usize>,
 }
 
-impl Results {
+impl ResultPrinter {
     pub(super) fn new(is_json: bool, numbers: Arc<Vec<Number>>) -> Self {
-        let places = if is_json { Places::default() } else { Places::of(&numbers) };
+        let index = if is_json { NumberIndex::default() } else { NumberIndex::new(&numbers) };
         let (out, tally) = (Some(io::stdout()), Tally::default());
         let (advice, refusals) = (BTreeMap::new(), BTreeMap::new());
-        Self { out, loss: None, is_json, numbers, places, tally, advice, refusals }
+        Self { out, write_error: None, is_json, numbers, index, tally, advice, refusals }
     }
 
     /// Takes in news; true if the change has come to rest.
-    pub(super) fn take_in(&mut self, progress: &Progress) -> bool {
-        let Some(request) = Request::of(&progress.state) else { return false };
+    pub(super) fn handle_progress(&mut self, progress: &Progress) -> bool {
+        let Some(request) = ChangeOutcome::from_state(&progress.state) else { return false };
         let Some(told) = Explanation::for_change(&progress.state) else { return false };
-        self.tally.count(request, &progress.state);
+        self.tally.add_change(request, &progress.state);
         if self.is_json {
-            self.json(progress, request, &told);
+            self.print_result_json(progress, request, &told);
         } else {
-            self.row(progress.number, request, &told.summary);
+            self.print_result_row(progress.number, request, &told.summary);
         }
         if !told.advice.is_empty() {
-            let kind = (request.words(), told.summary.into_owned());
+            let kind = (request.label(), told.summary.into_owned());
             self.advice.entry(kind).or_insert((0, told.advice)).0 += 1;
         }
-        if let Some(why) = refused_here(&progress.state) {
+        if let Some(why) = local_refusal(&progress.state) {
             *self.refusals.entry(why.clone()).or_default() += 1;
         }
         true
     }
 
-    fn json(&mut self, progress: &Progress, request: Request, told: &Explanation) {
+    fn print_result_json(&mut self, progress: &Progress, request: ChangeOutcome, told: &Explanation) {
         let fault = progress.state.api_error();
         self.print_json(&ResultRecord {
             changed: changed(request, told.applied),
@@ -260,87 +260,87 @@ impl Results {
             subcode: fault.and_then(|fault| fault.subcode),
             http_status: http_status(&progress.state),
             trace_id: fault.and_then(|fault| fault.trace_id.as_ref()).map(CleanText::as_str),
-            tries: tries(&progress.state),
+            tries: attempts(&progress.state),
             change: progress.change.map(|change| change.to_string()),
             advice: told.advice,
             ..ResultRecord::new(&progress.number, request, &told.reason)
         });
     }
 
-    fn row(&mut self, number: PhoneNumberId, request: Request, short: &str) {
-        let label = self.places.find(&self.numbers, number).map_or("", |place| self.numbers[place].label());
-        let row = paint::row(&[(request.words(), 9), (label, 18), (number.as_str(), 18)], short);
-        self.print(&row);
+    fn print_result_row(&mut self, number: PhoneNumberId, request: ChangeOutcome, short: &str) {
+        let label = self.index.position(&self.numbers, number).map_or("", |place| self.numbers[place].label());
+        let row = paint::row(&[(request.label(), 9), (label, 18), (number.as_str(), 18)], short);
+        self.print_line(&row);
     }
 
     /// Tells what would be sent, and that nothing was.
-    pub(super) fn dry(&mut self, number: &Number) {
+    pub(super) fn print_dry_run(&mut self, number: &Number) {
         let reason = "This is a dry run: it would be sent, and was not.";
-        self.tally.add(Request::NotSent, 1);
+        self.tally.add(ChangeOutcome::NotSent, 1);
         if self.is_json {
-            self.print_json(&ResultRecord::new(&number.id, Request::NotSent, reason));
+            self.print_json(&ResultRecord::new(&number.id, ChangeOutcome::NotSent, reason));
         } else {
             let two_step = format!("two-step {}", number.two_step.label());
             let cells = [("would send", 10), (number.label(), 18), (number.id.as_str(), 18)];
-            self.print(&paint::row(&cells, &two_step));
+            self.print_line(&paint::row(&cells, &two_step));
         }
     }
 
     /// Prints the sum.
-    pub(super) fn sum_up(&mut self, job: Option<JobId>) {
+    pub(super) fn print_summary(&mut self, job: Option<JobId>) {
         if self.is_json {
-            self.print_json(&self.tally.record(job));
+            self.print_json(&self.tally.summary_record(job));
         } else if let Some(job) = job {
-            self.print(&self.tally.words(job));
+            self.print_line(&self.tally.summary_text(job));
         } else {
-            let numbers = paint::numbers(self.tally.total());
-            self.print(&format!("Dry run: a PIN would be sent to {numbers}. Nothing was sent."));
+            let numbers = paint::numbers_label(self.tally.total());
+            self.print_line(&format!("Dry run: a PIN would be sent to {numbers}. Nothing was sent."));
         }
     }
 
     /// Says on standard error what to do about what did not go well.
-    pub(super) fn advise(&self, job: JobId) {
+    pub(super) fn print_advice(&self, job: JobId) {
         for ((words, short), (count, steps)) in &self.advice {
-            complain(&format!("\npindesk: {}: {words}: {short}. What to do:", paint::numbers(*count)));
+            eprint_line(&format!("\npindesk: {}: {words}: {short}. What to do:", paint::numbers_label(*count)));
             for step in *steps {
-                complain(&format!("  {step}"));
+                eprint_line(&format!("  {step}"));
             }
         }
-        for (why, count) in self.refusals.iter().take(MAX_REASONS) {
-            complain(&format!("\npindesk: {}: not sent: refused here: {why}.", paint::numbers(*count)));
+        for (why, count) in self.refusals.iter().take(MAX_REFUSAL_REASONS) {
+            eprint_line(&format!("\npindesk: {}: not sent: refused here: {why}.", paint::numbers_label(*count)));
         }
-        let others = self.refusals.values().skip(MAX_REASONS).sum();
+        let others = self.refusals.values().skip(MAX_REFUSAL_REASONS).sum();
         if others > 0 {
-            let others = paint::numbers(others);
-            complain(&format!("\npindesk: {others}: not sent: refused here. Why: pindesk jobs show {job}"));
+            let others = paint::numbers_label(others);
+            eprint_line(&format!("\npindesk: {others}: not sent: refused here. Why: pindesk jobs show {job}"));
         }
-        if let Some(how) = self.tally.how_to_resume(job) {
-            complain(&format!("\n{how}"));
+        if let Some(how) = self.tally.resume_hint(job) {
+            eprint_line(&format!("\n{how}"));
         }
         if self.tally.no_answer > 0 {
-            complain(&format!(
+            eprint_line(&format!(
                 "\npindesk: which numbers are in doubt: pindesk jobs show {job}. To settle them: pindesk"
             ));
         }
-        let (be, them) = if self.tally.older_in_doubt == 1 { ("is", "it") } else { ("are", "them") };
-        if self.tally.older_in_doubt > 0 {
-            let numbers = paint::numbers(self.tally.older_in_doubt);
-            complain(&format!("\npindesk: {numbers} {be} in doubt because of an older PIN. To settle {them}: pindesk"));
+        let (be, them) = if self.tally.older_pin_in_doubt == 1 { ("is", "it") } else { ("are", "them") };
+        if self.tally.older_pin_in_doubt > 0 {
+            let numbers = paint::numbers_label(self.tally.older_pin_in_doubt);
+            eprint_line(&format!("\npindesk: {numbers} {be} in doubt because of an older PIN. To settle {them}: pindesk"));
         }
     }
 
     fn print_json(&mut self, record: &impl Serialize) {
         match serde_json::to_string(record) {
-            Ok(line) => self.print(&line),
-            Err(error) => complain(&format!("pindesk: a result cannot be printed: {error}")),
+            Ok(line) => self.print_line(&line),
+            Err(error) => eprint_line(&format!("pindesk: a result cannot be printed: {error}")),
         }
     }
 
     /// The exit code once everything was printed, or says on standard error that it could not be: `where_else` it is told.
-    pub(super) fn end(self, code: u8, where_else: &str) -> u8 {
-        match self.loss {
+    pub(super) fn finish(self, code: u8, where_else: &str) -> u8 {
+        match self.write_error {
             Some(error) => {
-                complain(&format!("pindesk: cannot write: {error}. Results were lost. {where_else}"));
+                eprint_line(&format!("pindesk: cannot write: {error}. Results were lost. {where_else}"));
                 code.max(1)
             }
             None => code,
@@ -348,22 +348,22 @@ impl Results {
     }
 
     /// After the first failure nothing is printed any more. That nobody reads is no loss, but the reader's good right.
-    fn print(&mut self, line: &str) {
+    fn print_line(&mut self, line: &str) {
         if let Some(out) = &mut self.out
             && let Err(error) = writeln!(out, "{line}")
         {
             self.out = None;
-            self.loss = Some(error).filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+            self.write_error = Some(error).filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
         }
     }
 }
 
 /// Whether this request changed anything; one that was refused or never left did not, whatever an older one may do.
-const fn changed(request: Request, told: Applied) -> Option<bool> {
+const fn changed(request: ChangeOutcome, told: Applied) -> Option<bool> {
     match (request, told) {
-        (Request::Set, _) => Some(true),
-        (Request::Failed | Request::NotSent, _) | (Request::NoAnswer, Applied::No) => Some(false),
-        (Request::NoAnswer, Applied::Maybe | Applied::Yes) => None,
+        (ChangeOutcome::Set, _) => Some(true),
+        (ChangeOutcome::Failed | ChangeOutcome::NotSent, _) | (ChangeOutcome::NoAnswer, Applied::No) => Some(false),
+        (ChangeOutcome::NoAnswer, Applied::Maybe | Applied::Yes) => None,
     }
 }
 
@@ -381,7 +381,7 @@ fn http_status(state: &ChangeState) -> Option<u16> {
 }
 
 /// Requests made of this change. Those of an older PIN are not counted.
-fn tries(state: &ChangeState) -> u8 {
+fn attempts(state: &ChangeState) -> u8 {
     match state {
         ChangeState::Queued => 0,
         ChangeState::Sending { attempt } | ChangeState::Waiting { attempt, .. } => *attempt,
@@ -389,7 +389,7 @@ fn tries(state: &ChangeState) -> u8 {
         | ChangeState::Failed(finished, _)
         | ChangeState::NotSent(finished, _)
         | ChangeState::Resolved(finished, _) => finished.attempts,
-        ChangeState::InDoubt(standing) => match older(&standing.reason) {
+        ChangeState::InDoubt(standing) => match unchanged_outcome(&standing.reason) {
             Some(NotApplied::NotSent(_)) => 0,
             Some(NotApplied::Refused(_)) => 1,
             None => standing.send_history.attempts(),
@@ -398,10 +398,10 @@ fn tries(state: &ChangeState) -> u8 {
 }
 
 /// Why the request was refused here, if it was.
-fn refused_here(state: &ChangeState) -> Option<&CleanText> {
+fn local_refusal(state: &ChangeState) -> Option<&CleanText> {
     let why = match state {
         ChangeState::NotSent(_, why) => Some(why),
-        ChangeState::InDoubt(standing) => match older(&standing.reason) {
+        ChangeState::InDoubt(standing) => match unchanged_outcome(&standing.reason) {
             Some(NotApplied::NotSent(why)) => Some(why),
             Some(NotApplied::Refused(_)) | None => None,
         },
@@ -424,6 +424,6 @@ fn refused_here(state: &ChangeState) -> Option<&CleanText> {
 }
 
 /// What the last request came to, where the number is in doubt only because of an older PIN.
-const fn older(doubt: &DoubtReason) -> Option<&NotApplied> {
+const fn unchanged_outcome(doubt: &DoubtReason) -> Option<&NotApplied> {
     if let DoubtReason::OlderPinInDoubt(last) = doubt { Some(last) } else { None }
 }

@@ -11,53 +11,53 @@ use std::thread;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::desk::Books;
-use super::ending::Ending;
-use super::results::Results;
-use super::{Failure, complain, paint};
+use super::desk::JournalSession;
+use super::ending::ShutdownHandler;
+use super::results::ResultPrinter;
+use super::{CliError, eprint_line, paint};
 use crate::batch::{JobsHandle, Recorder};
 use crate::graph::Graph;
 use crate::job::{JobId, Progress};
-use crate::journal::{PinSource, Plan, Refused};
+use crate::journal::{PinSource, JobPlan, RecordError};
 use crate::moment::Clock;
 use crate::number::Number;
 use crate::pin::PinChoice;
 use crate::text::CleanText;
 
 /// What was checked and confirmed, with everything that carries it out.
-pub(super) struct Order {
+pub(super) struct ConfirmedJob {
     /// The profile's name.
     pub(super) profile: CleanText,
     /// The job that is taken up again, or `None` for a new one.
-    pub(super) job: Option<JobId>,
+    pub(super) resumed_job: Option<JobId>,
     pub(super) numbers: Vec<Number>,
     pub(super) pins: PinChoice,
     pub(super) graph: Graph,
-    pub(super) books: Books,
+    pub(super) session: JournalSession,
     pub(super) concurrency: usize,
 }
 
 /// How results are told.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Telling {
+pub(super) struct OutputOptions {
     pub(super) is_json: bool,
     pub(super) is_quiet: bool,
 }
 
 /// Records the job, sends the PINs, and returns the exit code when all are at rest.
-pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Result<u8, Failure> {
-    let Order { profile, job, numbers, pins, graph, books, concurrency } = order;
-    let Books { journal, recovered, recipients, stops } = books;
+pub(super) fn run(order: ConfirmedJob, runtime: Runtime, telling: OutputOptions) -> Result<u8, CliError> {
+    let ConfirmedJob { profile, resumed_job: job, numbers, pins, graph, session: books, concurrency } = order;
+    let JournalSession { journal, recovered, recipients, suspend_handler: stops } = books;
     let job = match job {
         Some(job) => {
             let ids = numbers.iter().map(|number| number.id).collect();
             runtime.block_on(journal.resume_job(job, ids)).map(|()| job)
         }
-        None => runtime.block_on(journal.begin_job(plan(profile, &pins, &numbers))),
+        None => runtime.block_on(journal.start_job(build_plan(profile, &pins, &numbers))),
     };
-    let job = job.map_err(|why| refused(&why))?;
+    let job = job.map_err(|why| refused_error(&why))?;
     let numbers = Arc::new(numbers);
-    let mut results = Results::new(telling.is_json, Arc::clone(&numbers));
+    let mut results = ResultPrinter::new(telling.is_json, Arc::clone(&numbers));
     let where_pins_are = match (&pins, &recipients) {
         (PinChoice::Fixed(_), Some(_)) => None,
         (PinChoice::Fixed(_), None) => {
@@ -72,9 +72,9 @@ pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Res
     };
     // What is left of before was told before the batch did anything else.
     while progress.try_recv().is_ok() {}
-    let ending = Ending::of(batch.clone(), job)
-        .map_err(|source| Failure::System { what: "cannot watch for signals, so nothing was sent", source })?;
-    stops.mind(batch.clone());
+    let ending = ShutdownHandler::listen(batch.clone(), job)
+        .map_err(|source| CliError::System { context: "cannot watch for signals, so nothing was sent", source })?;
+    stops.watch(batch.clone());
     // Each comes to rest once: nothing is settled or sent again here.
     let mut pending = numbers.len();
     batch.set_pin_of_each(job, numbers, pins);
@@ -82,32 +82,32 @@ pub(super) fn carry_out(order: Order, runtime: Runtime, telling: Telling) -> Res
     if ending.exit_code().is_some() {
         batch.stop();
     }
-    for progress in work(runtime, progress)? {
-        pending -= usize::from(results.take_in(&progress));
+    for progress in spawn_worker(runtime, progress)? {
+        pending -= usize::from(results.handle_progress(&progress));
         if pending == 0 {
             break;
         }
     }
     let death = batch.journal_failure().borrow().clone();
-    results.sum_up(Some(job));
+    results.print_summary(Some(job));
     if let Some(why) = &death {
-        complain(&format!("pindesk: {why}"));
+        eprint_line(&format!("pindesk: {why}"));
     }
     if !telling.is_quiet {
-        results.advise(job);
-        where_pins_are.into_iter().filter(|_| results.tally.was_sent()).for_each(complain);
+        results.print_advice(job);
+        where_pins_are.into_iter().filter(|_| results.tally.was_sent()).for_each(eprint_line);
     }
     let code = results.tally.exit_code(ending.exit_code(), death.is_some());
-    let code = results.end(code, &format!("All of them are recorded: pindesk jobs show {job}"));
+    let code = results.finish(code, &format!("All of them are recorded: pindesk jobs show {job}"));
     journal.close();
-    if pending == 0 { Ok(code) } else { Err(lost(pending)) }
+    if pending == 0 { Ok(code) } else { Err(lost_numbers_error(pending)) }
 }
 
 /// Runs the work on a thread of its own, which ends with the process, and gives its news.
-fn work(
+fn spawn_worker(
     runtime: Runtime,
     mut progress: UnboundedReceiver<Progress>,
-) -> Result<impl IntoIterator<Item = Progress>, Failure> {
+) -> Result<impl IntoIterator<Item = Progress>, CliError> {
     let (tell, news) = mpsc::channel();
     let work = thread::Builder::new().name("work".to_owned()).spawn(move || {
         runtime.block_on(async {
@@ -119,24 +119,24 @@ fn work(
     });
     match work {
         Ok(_) => Ok(news),
-        Err(source) => Err(Failure::System { what: "cannot start a thread, so nothing was sent", source }),
+        Err(source) => Err(CliError::System { context: "cannot start a thread, so nothing was sent", source }),
     }
 }
 
-fn plan(profile: CleanText, pins: &PinChoice, numbers: &[Number]) -> Plan {
+fn build_plan(profile: CleanText, pins: &PinChoice, numbers: &[Number]) -> JobPlan {
     let source = match pins {
         PinChoice::Fixed(_) => PinSource::Given,
         PinChoice::Random => PinSource::Random,
     };
-    Plan { profile, pins: source, numbers: numbers.iter().map(|number| (number.id, number.waba_id())).collect() }
+    JobPlan { profile, pin_source: source, numbers: numbers.iter().map(|number| (number.id, number.waba_id())).collect() }
 }
 
-fn refused(refused: &Refused) -> Failure {
-    Failure::NotReady(format!("{refused}. Nothing was sent."))
+fn refused_error(refused: &RecordError) -> CliError {
+    CliError::NotReady(format!("{refused}. Nothing was sent."))
 }
 
 /// The actor ended without a word on these.
-fn lost(count: usize) -> Failure {
+fn lost_numbers_error(count: usize) -> CliError {
     let what = "the work ended by a bug; what it left open is in doubt. See pindesk jobs list";
-    Failure::System { what, source: io::Error::other(paint::counted(count, "number")) }
+    CliError::System { context: what, source: io::Error::other(paint::pluralize(count, "number")) }
 }

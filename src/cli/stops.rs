@@ -16,19 +16,19 @@ use crate::process;
 
 /// A shell that ends a stopped command continues it, so that it hears of it. What it says is heard within this time,
 /// before anything new is sent.
-const LAST_WORD: Duration = Duration::from_millis(200);
+const SIGNAL_GRACE: Duration = Duration::from_millis(200);
 
 /// What has to rest before the process may stop.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stops(Arc<Mutex<AtWork>>);
+pub(super) struct SuspendHandler(Arc<Mutex<ActiveWork>>);
 
 #[derive(Debug, Default)]
-struct AtWork {
+struct ActiveWork {
     journal: Option<Journal>,
-    batch: Option<JobsHandle>,
+    jobs: Option<JobsHandle>,
 }
 
-impl Stops {
+impl SuspendHandler {
     /// Listens from now on, for as long as the process lives; not where the signal was to be ignored.
     pub(super) fn listen() -> io::Result<Self> {
         let stops = Self::default();
@@ -39,14 +39,14 @@ impl Stops {
         let heeded = stops.clone();
         thread::Builder::new().name("stops".to_owned()).spawn(move || {
             for _ in signals.forever() {
-                heeded.stop();
+                heeded.suspend();
             }
         })?;
         Ok(stops)
     }
 
     /// Opens the journal; no stop comes in between.
-    pub(super) fn open<T, E>(&self, open: impl FnOnce() -> Result<(Journal, T), E>) -> Result<(Journal, T), E> {
+    pub(super) fn open_journal<T, E>(&self, open: impl FnOnce() -> Result<(Journal, T), E>) -> Result<(Journal, T), E> {
         let mut at_work = self.lock();
         let (journal, more) = open()?;
         at_work.journal = Some(journal.clone());
@@ -54,23 +54,23 @@ impl Stops {
     }
 
     /// From now on this sends.
-    pub(super) fn mind(&self, batch: JobsHandle) {
-        self.lock().batch = Some(batch);
+    pub(super) fn watch(&self, batch: JobsHandle) {
+        self.lock().jobs = Some(batch);
     }
 
     /// Until somebody continues the process.
-    fn stop(&self) {
+    fn suspend(&self) {
         let at_work = self.lock();
-        at_work.batch.iter().for_each(JobsHandle::pause);
+        at_work.jobs.iter().for_each(JobsHandle::pause);
         let paused = at_work.journal.as_ref().map(Journal::pause);
         // Where nobody could continue it, it goes on, as the kernel has it.
         process::suspend().ok();
         drop(paused);
-        thread::sleep(LAST_WORD);
-        at_work.batch.iter().for_each(JobsHandle::resume);
+        thread::sleep(SIGNAL_GRACE);
+        at_work.jobs.iter().for_each(JobsHandle::resume);
     }
 
-    fn lock(&self) -> MutexGuard<'_, AtWork> {
+    fn lock(&self) -> MutexGuard<'_, ActiveWork> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,9 +5,9 @@
 
 use std::time::Instant;
 
-use crate::console::app::confirm::Confirm;
+use crate::console::app::confirm::ConfirmPage;
 use crate::console::key::Key;
-use crate::console::keymap::{Action, Keymap, Mode, Typing};
+use crate::console::keymap::{Action, Keymap, Mode, TextInput};
 use crate::console::roster::Roster;
 use crate::job::ChangeState;
 use crate::moment::TimePoint;
@@ -32,12 +32,12 @@ mod waking;
 
 pub use msg::{Effect, Msg, Size};
 pub use screen::Screen;
-pub use status::{Link, Messages, Place, Reading, Records, Session};
+pub use status::{Connection, Messages, Environment, RefreshProgress, RecordingStatus, Session};
 
-use hiding::Idle;
-use history::History;
-use review::Review;
-use screen::{Leaving, TokenTrouble};
+use hiding::IdleTimer;
+use history::HistoryCache;
+use review::InDoubtList;
+use screen::{QuitReason, TokenProblem};
 
 /// The smallest window that shows a page; below it a notice takes its place.
 pub const MIN_SIZE: Size = Size { width: 40, height: 10 };
@@ -47,11 +47,11 @@ pub const MIN_PANE_WIDTH: u16 = 100;
 
 /// How the list is laid out, where the window is wide enough for a choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub enum ListLayout {
     /// Rows only.
-    Rows,
+    ListOnly,
     /// Rows, and the details of the row under the cursor beside them.
-    RowsAndDetails,
+    ListAndDetails,
 }
 
 /// The console's state.
@@ -61,22 +61,22 @@ pub struct App {
     keymap: Keymap,
     roster: Roster,
     screen: Screen,
-    link: Link,
-    records: Records,
-    review: Review,
-    history: History,
-    idle: Idle,
-    reading: Reading,
+    connection: Connection,
+    recording_status: RecordingStatus,
+    in_doubt_list: InDoubtList,
+    history: HistoryCache,
+    idle_timer: IdleTimer,
+    refresh: RefreshProgress,
     /// Some numbers are on their way into the journal.
-    is_remembering: bool,
+    is_caching: bool,
     /// How many numbers waited to be remembered when a WABA's list was last at its end, and still do.
-    due: usize,
+    due_to_cache: usize,
     messages: Messages,
-    layout: Layout,
+    layout: ListLayout,
     size: Size,
     filter: String,
     last_interrupt: Option<Instant>,
-    asked_to_read_all: bool,
+    asked_to_refresh_all: bool,
 }
 
 impl App {
@@ -85,47 +85,47 @@ impl App {
     pub fn start(session: Session, token: Result<(), String>, keymap: Keymap, size: Size) -> (Self, Vec<Effect>) {
         let screen = match (&session.profile, token) {
             (None, _) => Screen::Welcome,
-            (Some(_), Err(why)) => Screen::Token(TokenTrouble::Missing(why)),
+            (Some(_), Err(why)) => Screen::Token(TokenProblem::Missing(why)),
             (Some(_), Ok(())) => Screen::List,
         };
         let is_ready = matches!(screen, Screen::List);
         let mut app = Self {
-            messages: Messages::starting_with(session.start_note.clone()),
+            messages: Messages::with_first(session.initial_message.clone()),
             session,
             keymap,
             roster: Roster::default(),
             screen,
-            link: Link::Unknown,
-            records: Records::Opening,
-            review: Review::default(),
-            history: History::default(),
-            idle: Idle::default(),
-            reading: Reading::default(),
-            is_remembering: false,
-            due: 0,
-            layout: Layout::Rows,
+            connection: Connection::Unknown,
+            recording_status: RecordingStatus::Opening,
+            in_doubt_list: InDoubtList::default(),
+            history: HistoryCache::default(),
+            idle_timer: IdleTimer::default(),
+            refresh: RefreshProgress::default(),
+            is_caching: false,
+            due_to_cache: 0,
+            layout: ListLayout::ListOnly,
             size,
             filter: String::new(),
             last_interrupt: None,
-            asked_to_read_all: false,
+            asked_to_refresh_all: false,
         };
-        let effects = if is_ready { app.read_all() } else { Vec::new() };
+        let effects = if is_ready { app.refresh_all() } else { Vec::new() };
         (app, effects)
     }
 
     /// Takes in what happened, and says what is to be done.
     pub fn update(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
-        self.idle.begin(now.instant);
-        let mut effects = self.take_in(msg, now);
-        if self.review.is_due && matches!(self.screen, Screen::List | Screen::Token(_)) {
+        self.idle_timer.start(now.instant);
+        let mut effects = self.handle_msg(msg, now);
+        if self.in_doubt_list.is_due && matches!(self.screen, Screen::List | Screen::Token(_)) {
             let below = Box::new(self.take_screen());
-            self.go(Screen::Unresolved(below));
+            self.set_screen(Screen::Unresolved(below));
         }
-        effects.extend(self.record_showing());
+        effects.extend(self.record_screen_shown());
         effects
     }
 
-    fn take_in(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
+    fn handle_msg(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
         match msg {
             Msg::KeyPressed(key) => self.key_pressed(key, now),
             Msg::Pasted(paste) => {
@@ -141,60 +141,60 @@ impl App {
                 Vec::new()
             }
             Msg::Resumed => {
-                self.screen.hidden();
+                self.screen.mark_hidden();
                 Vec::new()
             }
-            Msg::PageArrived { reading, numbers } => self.page_arrived(reading, &numbers),
-            Msg::WabaRead { reading, waba, result } => self.waba_read(reading, waba, result, now),
-            Msg::ListRead { reading } => self.list_read(reading, now),
+            Msg::PageReceived { refresh_id: reading, numbers } => self.page_received(reading, &numbers),
+            Msg::WabaRead { refresh_id: reading, waba, result } => self.waba_read(reading, waba, result, now),
+            Msg::RefreshFinished { refresh_id: reading } => self.refresh_finished(reading, now),
             Msg::NumberRead { id, result } => self.number_read(id, result, now),
-            Msg::JobsMoved(news) => self.jobs_moved(news, now),
-            Msg::PinDrawn(pin) => {
-                self.pin_drawn(pin, now.instant);
+            Msg::ProgressReceived(news) => self.progress_received(news, now),
+            Msg::PinGenerated(pin) => {
+                self.pin_generated(pin, now.instant);
                 Vec::new()
             }
             Msg::TokenRead(result) => self.token_read(result, now),
-            Msg::RecordsOpened { records, unresolved, findings } => {
+            Msg::RecordsOpened { status: records, unresolved, findings } => {
                 self.records_opened(records, unresolved, findings, now)
             }
-            Msg::RecordsDied(why) => self.records_died(why, now),
-            Msg::RecipientsAcknowledged(result) => self.recipients_acknowledged(result, now),
-            Msg::NumbersRemembered(numbers) => self.numbers_remembered(numbers),
-            Msg::PageRemembered => self.page_remembered(),
+            Msg::JournalFailed(why) => self.journal_failed(why, now),
+            Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
+            Msg::CachedNumbersLoaded(numbers) => self.cached_numbers_loaded(numbers),
+            Msg::NumbersCached => self.numbers_cached(),
             Msg::HistoryRead { id, lines } => self.history_read(id, lines),
-            Msg::NoClient(why) => {
-                self.messages.tell(now.utc, why.as_str());
+            Msg::ClientSetupFailed(why) => {
+                self.messages.push(now.utc, why.as_str());
                 Vec::new()
             }
-            Msg::Ending => {
-                self.screen = Screen::Leaving(Leaving::Signal);
+            Msg::TerminationRequested => {
+                self.screen = Screen::ShuttingDown(QuitReason::Signal);
                 Vec::new()
             }
-            Msg::Woken => self.woken(now),
+            Msg::TimerFired => self.timer_fired(now),
         }
     }
 
     /// Lets the rows of the list come, go and change places, before a frame is drawn. Under an open page they keep still.
-    pub fn settle(&mut self) {
+    pub fn apply_list_updates(&mut self) {
         let is_list = matches!(self.screen, Screen::List | Screen::Filter(_) | Screen::Sort);
         // No row is in sight, and what opens from here opens by its number.
         if is_list || matches!(self.screen, Screen::Unresolved(_) | Screen::Hidden(_)) {
-            self.roster.settle();
+            self.roster.apply_updates();
         }
     }
 
     /// Keys that are typed ahead rightly: motions anywhere, digits where digits are typed.
     #[must_use]
-    pub fn is_typed_ahead(&self, key: Key) -> bool {
+    pub fn accepts_typed_ahead(&self, key: Key) -> bool {
         let mode = self.mode();
-        let moves = self.keymap.action(mode, key).is_some_and(Action::only_moves);
-        moves || (mode.typing() == Typing::Digits && matches!(key, Key::Char('0'..='9')))
+        let moves = self.keymap.action(mode, key).is_some_and(Action::is_motion);
+        moves || (mode.text_input() == TextInput::Digits && matches!(key, Key::Char('0'..='9')))
     }
 
     /// True where a single key has something done that cannot be undone.
     #[must_use]
-    pub fn asks_for_one_key(&self) -> bool {
-        matches!(self.mode(), Mode::Confirm | Mode::ConfirmCheck | Mode::Recipients | Mode::Quit)
+    pub fn is_single_key_prompt(&self) -> bool {
+        matches!(self.mode(), Mode::Confirm | Mode::ConfirmResolution | Mode::Recipients | Mode::Quit)
     }
 
     /// Which keys count now.
@@ -212,7 +212,7 @@ impl App {
         let Screen::Number(page) = screen else {
             return if self.has_no_numbers() { Mode::NoNumbers } else { Mode::List };
         };
-        match self.roster.job(&page.id) {
+        match self.roster.change(&page.id) {
             Some(ChangeState::Failed(..) | ChangeState::NotSent(..)) => Mode::Failed,
             Some(ChangeState::InDoubt(_)) => Mode::NoAnswer,
             Some(
@@ -229,7 +229,7 @@ impl App {
     /// True where everything was read and there is nothing to list.
     #[must_use]
     pub fn has_no_numbers(&self) -> bool {
-        self.roster.total() == 0 && self.reading.number > 0 && !self.reading.is_running
+        self.roster.total() == 0 && self.refresh.id > 0 && !self.refresh.is_running
     }
 
     /// True below 40x10, where no page is shown and nothing can be confirmed.
@@ -241,7 +241,7 @@ impl App {
     /// True where the details stand beside the list.
     #[must_use]
     pub fn has_pane(&self) -> bool {
-        self.layout == Layout::RowsAndDetails && self.size.width >= MIN_PANE_WIDTH
+        self.layout == ListLayout::ListAndDetails && self.size.width >= MIN_PANE_WIDTH
     }
 
     /// Rows of numbers that the window shows.
@@ -284,14 +284,14 @@ impl App {
 
     /// How the line to Meta is.
     #[must_use]
-    pub const fn link(&self) -> &Link {
-        &self.link
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// How far the reading is.
     #[must_use]
-    pub const fn reading(&self) -> &Reading {
-        &self.reading
+    pub const fn refresh_progress(&self) -> &RefreshProgress {
+        &self.refresh
     }
 
     /// What was said.
@@ -314,21 +314,21 @@ impl App {
 
     /// Changes on their way.
     #[must_use]
-    pub fn running(&self) -> usize {
-        self.roster.jobs().filter(|(_, state)| state.is_running()).count()
+    pub fn running_count(&self) -> usize {
+        self.roster.changes().filter(|(_, state)| state.is_running()).count()
     }
 
     /// Those of them that wait for their turn or for their record: nothing of them was sent.
     #[must_use]
-    pub fn queued(&self) -> usize {
-        self.roster.jobs().filter(|(_, state)| **state == ChangeState::Queued).count()
+    pub fn queued_count(&self) -> usize {
+        self.roster.changes().filter(|(_, state)| **state == ChangeState::Queued).count()
     }
 
     /// False for a key of the page that could do nothing now: the PIN that it would send again is not in memory.
     #[must_use]
-    pub fn has_use_for(&self, action: Action) -> bool {
+    pub fn is_action_available(&self, action: Action) -> bool {
         let Screen::Number(page) = &self.screen else { return true };
-        let has_pin = matches!(self.roster.job(&page.id), Some(ChangeState::InDoubt(standing)) if standing.is_pin_in_memory);
+        let has_pin = matches!(self.roster.change(&page.id), Some(ChangeState::InDoubt(standing)) if standing.is_pin_in_memory);
         action != Action::SendSamePin || has_pin
     }
 
@@ -337,15 +337,15 @@ impl App {
     #[must_use]
     pub fn number(&self, id: &PhoneNumberId) -> Option<Number> {
         match self.roster.get(id) {
-            Some(row) if row.is_old || self.is_unlisted(row.number) => {
+            Some(row) if row.is_stale || self.is_unlisted(row.number) => {
                 Some(Number { two_step: TwoStep::Unknown, ..row.number.clone() })
             }
             Some(row) => Some(row.number.clone()),
-            None => self.review.standing(id).map(|_| Number::from_config(*id, None)),
+            None => self.in_doubt_list.get(id).map(|_| Number::from_config(*id, None)),
         }
     }
 
-    fn go(&mut self, screen: Screen) {
+    fn set_screen(&mut self, screen: Screen) {
         self.screen = screen;
     }
 
@@ -359,7 +359,7 @@ impl App {
     }
 
     /// The number under the cursor, on which the cursor stays whatever rows come: something opens for it.
-    fn take_cursor(&mut self) -> Option<PhoneNumberId> {
+    fn select_under_cursor(&mut self) -> Option<PhoneNumberId> {
         let id = self.cursor_id()?;
         self.roster.select(&id);
         Some(id)
@@ -372,16 +372,16 @@ impl App {
     }
 
     /// Starts reading every list; what was read before stays, marked by its time.
-    fn read_all(&mut self) -> Vec<Effect> {
-        self.reading = Reading { number: self.reading.number + 1, is_running: true, ..Reading::default() };
+    fn refresh_all(&mut self) -> Vec<Effect> {
+        self.refresh = RefreshProgress { id: self.refresh.id + 1, is_running: true, ..RefreshProgress::default() };
         self.roster.begin_refresh();
-        vec![Effect::ReadAll { reading: self.reading.number }]
+        vec![Effect::RefreshAll { refresh_id: self.refresh.id }]
     }
 
     fn resized(&mut self, size: Size) {
         self.size = size;
         if self.is_too_small() {
-            self.screen.hidden();
+            self.screen.mark_hidden();
         }
     }
 
@@ -390,12 +390,12 @@ impl App {
             return;
         }
         match &mut self.screen {
-            Screen::Confirm(page) => page.shown(at),
-            Screen::Quit(page) => page.guard.shown(at),
-            Screen::Recipients(page) => page.shown(max_scroll, at),
+            Screen::Confirm(page) => page.mark_shown(at),
+            Screen::Quit(page) => page.guard.mark_shown(at),
+            Screen::Recipients(page) => page.mark_shown(max_scroll, at),
             Screen::Hidden(page) => page.was_drawn = true,
             Screen::Number(page) => page.scroll = page.scroll.min(max_scroll),
-            Screen::Help(page) | Screen::Messages(page) | Screen::Unrecorded(page) => {
+            Screen::Help(page) | Screen::Messages(page) | Screen::JournalUnavailable(page) => {
                 page.scroll = page.scroll.min(max_scroll);
             }
             Screen::Welcome
@@ -404,26 +404,26 @@ impl App {
             | Screen::Filter(_)
             | Screen::Sort
             | Screen::Form(_)
-            | Screen::CheckNote(_)
+            | Screen::ResolutionNote(_)
             | Screen::Unresolved(_)
             | Screen::Copy(_)
             | Screen::Copied(_)
-            | Screen::Leaving(_) => {}
+            | Screen::ShuttingDown(_) => {}
         }
     }
 
-    fn open_confirm(&mut self, page: Confirm) {
-        self.go(Screen::Confirm(Box::new(page)));
+    fn open_confirm(&mut self, page: ConfirmPage) {
+        self.set_screen(Screen::Confirm(Box::new(page)));
     }
 
-    fn nothing_does(&mut self, key: Key) {
+    fn hint_unbound_key(&mut self, key: Key) {
         if let Key::Ctrl('s' | 'q') = key {
-            self.messages.hint(format!("{key} does nothing here."));
+            self.messages.set_hint(format!("{key} does nothing here."));
         }
         if let Key::Char(c) = key
             && c.is_uppercase()
         {
-            self.messages.hint("Caps Lock is on. Keys here are lower case.");
+            self.messages.set_hint("Caps Lock is on. Keys here are lower case.");
         }
     }
 }

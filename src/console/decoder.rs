@@ -15,31 +15,31 @@ use zeroize::Zeroizing;
 use crate::console::key::Key;
 
 /// How long an Esc is held back, as it may be the head of a key that was cut in two.
-pub const ESCAPE_PATIENCE: Duration = Duration::from_millis(60);
+pub const ESC_TIMEOUT: Duration = Duration::from_millis(60);
 
 /// The same over SSH, where the halves travel in packets of their own.
-pub const ESCAPE_PATIENCE_OVER_SSH: Duration = Duration::from_millis(150);
+pub const ESC_TIMEOUT_OVER_SSH: Duration = Duration::from_millis(150);
 
 /// More command keys than this, within [`BURST`], were not typed.
-const MAX_TYPED_IN_BURST: usize = 8;
+const MAX_KEYS_IN_BURST: usize = 8;
 
 /// The same where one key says yes: nobody presses two in that time, and the first of a paste must not count.
-const MAX_TYPED_WHEN_WARY: usize = 1;
+const MAX_KEYS_IN_BURST_STRICT: usize = 1;
 
 /// The time a burst is measured over, and the quiet that ends it. Key repeat is slower than 20 ms.
-const BURST: Duration = Duration::from_millis(20);
+const BURST_WINDOW: Duration = Duration::from_millis(20);
 
 /// The longest tail of a cut-off key: no key is longer, and what is may not eat what follows for ever.
-const MAX_TAIL: usize = 16;
+const MAX_ESCAPE_SEQUENCE: usize = 16;
 
 /// The most bytes kept of one paste without marks. Nothing that pindesk asks for comes near it.
-const MAX_BURST_TEXT: usize = 4 * 1024;
+const MAX_BURST_BYTES: usize = 4 * 1024;
 
 /// A pasted text, as it came: neither cleaned nor cut. It may hold a PIN: wiped on drop, never in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Pasted(Zeroizing<String>);
+pub struct PastedText(Zeroizing<String>);
 
-impl Pasted {
+impl PastedText {
     /// Takes a text.
     #[must_use]
     pub fn new(text: String) -> Self {
@@ -53,7 +53,7 @@ impl Pasted {
     }
 }
 
-impl fmt::Debug for Pasted {
+impl fmt::Debug for PastedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pasted({} bytes)", self.0.len())
     }
@@ -61,78 +61,78 @@ impl fmt::Debug for Pasted {
 
 /// What came from the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
+pub enum InputEvent {
     /// A key was pressed.
     Key(Key),
     /// A text was pasted, marked by the terminal or found by its speed.
-    Paste(Pasted),
+    Paste(PastedText),
     /// The terminal has another size.
     Resized,
 }
 
 /// An Esc that may be the head of a key: what followed it, and since when it waits.
 #[derive(Debug)]
-struct Held {
-    pressed: Instant,
-    since: Instant,
-    tail: String,
+struct PendingEscape {
+    pressed_at: Instant,
+    last_byte_at: Instant,
+    sequence: String,
 }
 
 /// A paste without marks that may go on.
 #[derive(Debug)]
 struct Burst {
     text: Zeroizing<String>,
-    began: Instant,
-    last: Instant,
+    started_at: Instant,
+    last_key_at: Instant,
 }
 
 impl Burst {
-    fn beginning(at: Instant) -> Self {
+    fn starting_at(at: Instant) -> Self {
         // Never grown, so that no copy of what may be a PIN stays behind.
-        Self { text: Zeroizing::new(String::with_capacity(MAX_BURST_TEXT)), began: at, last: at }
+        Self { text: Zeroizing::new(String::with_capacity(MAX_BURST_BYTES)), started_at: at, last_key_at: at }
     }
 }
 
 /// Turns events into input. One for the life of the console.
 #[derive(Debug)]
 pub struct Decoder {
-    patience: Duration,
-    held: Option<Held>,
+    esc_timeout: Duration,
+    pending_escape: Option<PendingEscape>,
     burst: Option<Burst>,
     /// When the last command keys that were given out arrived, to count across calls.
-    recent: VecDeque<Instant>,
-    is_wary: bool,
+    recent_keys: VecDeque<Instant>,
+    is_strict: bool,
 }
 
 impl Decoder {
     /// `patience` is the time an Esc is held back: [`ESCAPE_PATIENCE`] or [`ESCAPE_PATIENCE_OVER_SSH`].
     #[must_use]
-    pub fn new(patience: Duration) -> Self {
-        Self { patience, held: None, burst: None, recent: VecDeque::with_capacity(MAX_TYPED_IN_BURST), is_wary: false }
+    pub fn new(esc_timeout: Duration) -> Self {
+        Self { esc_timeout, pending_escape: None, burst: None, recent_keys: VecDeque::with_capacity(MAX_KEYS_IN_BURST), is_strict: false }
     }
 
     /// Takes two keys at once for a paste already, from now on or no longer.
-    pub fn be_wary(&mut self, is_wary: bool) {
-        self.is_wary = is_wary;
+    pub fn set_strict_mode(&mut self, is_wary: bool) {
+        self.is_strict = is_wary;
     }
 
     /// When [`Decoder::expire`] has something to give out, if nothing arrives before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let escape = self.held.as_ref().map(|held| held.since + self.patience);
-        let burst = self.burst.as_ref().map(|burst| burst.last + BURST);
+        let escape = self.pending_escape.as_ref().map(|held| held.last_byte_at + self.esc_timeout);
+        let burst = self.burst.as_ref().map(|burst| burst.last_key_at + BURST_WINDOW);
         escape.into_iter().chain(burst).min()
     }
 
     /// Gives out what waited for more that did not come.
-    pub fn expire(&mut self, now: Instant, out: &mut Vec<(Input, Instant)>) {
-        if self.burst.as_ref().is_some_and(|burst| burst.last + BURST <= now) {
-            self.end_burst(out);
+    pub fn expire(&mut self, now: Instant, out: &mut Vec<(InputEvent, Instant)>) {
+        if self.burst.as_ref().is_some_and(|burst| burst.last_key_at + BURST_WINDOW <= now) {
+            self.flush_burst(out);
         }
-        if self.held.as_ref().is_some_and(|held| held.since + self.patience <= now) {
+        if self.pending_escape.as_ref().is_some_and(|held| held.last_byte_at + self.esc_timeout <= now) {
             // After the burst: the Esc came later, or it would have ended the burst.
-            self.end_burst(out);
-            self.let_go(out);
+            self.flush_burst(out);
+            self.flush_pending_escape(out);
         }
     }
 
@@ -144,170 +144,170 @@ impl Decoder {
         &mut self,
         events: impl IntoIterator<Item = (Event, Instant)>,
         is_exempt: impl Fn(Key) -> bool,
-        out: &mut Vec<(Input, Instant)>,
+        out: &mut Vec<(InputEvent, Instant)>,
     ) {
         let mut mended = Vec::new();
         for (event, at) in events {
-            self.mend(event, at, &mut mended);
+            self.reassemble(event, at, &mut mended);
         }
-        self.find_pastes(mended, is_exempt, out);
+        self.detect_pastes(mended, is_exempt, out);
     }
 
     /// First half: one event to input, with cut-off keys put together.
-    fn mend(&mut self, event: Event, at: Instant, out: &mut Vec<(Input, Instant)>) {
-        if self.held.as_ref().is_some_and(|held| held.since + self.patience < at) {
-            self.let_go(out);
+    fn reassemble(&mut self, event: Event, at: Instant, out: &mut Vec<(InputEvent, Instant)>) {
+        if self.pending_escape.as_ref().is_some_and(|held| held.last_byte_at + self.esc_timeout < at) {
+            self.flush_pending_escape(out);
         }
         match event {
             Event::Key(key) if key.kind == KeyEventKind::Release => {}
-            Event::Key(key) => self.mend_key(key, at, out),
+            Event::Key(key) => self.reassemble_key(key, at, out),
             Event::Paste(text) => {
-                self.let_go(out);
-                out.push((Input::Paste(Pasted::new(text)), at));
+                self.flush_pending_escape(out);
+                out.push((InputEvent::Paste(PastedText::new(text)), at));
             }
-            Event::Resize(..) => out.push((Input::Resized, at)),
+            Event::Resize(..) => out.push((InputEvent::Resized, at)),
             Event::FocusGained | Event::FocusLost | Event::Mouse(_) => {}
         }
     }
 
-    fn mend_key(&mut self, event: KeyEvent, at: Instant, out: &mut Vec<(Input, Instant)>) {
-        let Some(mut held) = self.held.take() else {
-            self.mend_free_key(event, at, out);
+    fn reassemble_key(&mut self, event: KeyEvent, at: Instant, out: &mut Vec<(InputEvent, Instant)>) {
+        let Some(mut held) = self.pending_escape.take() else {
+            self.decode_key(event, at, out);
             return;
         };
-        if let Some(c) = typed_char(event).filter(|c| continues(&held.tail, *c)) {
-            held.tail.push(c);
-            held.since = at;
-            match complete(&held.tail) {
-                Tail::Partial => self.held = Some(held),
-                Tail::Key(key) => out.push((Input::Key(key), at)),
+        if let Some(c) = typed_char(event).filter(|c| continues_sequence(&held.sequence, *c)) {
+            held.sequence.push(c);
+            held.last_byte_at = at;
+            match match_sequence(&held.sequence) {
+                SequenceMatch::Partial => self.pending_escape = Some(held),
+                SequenceMatch::Key(key) => out.push((InputEvent::Key(key), at)),
                 // `find_pastes` lets the text that follows join it.
-                Tail::PasteMark => out.push((Input::Paste(Pasted::new(String::new())), at)),
-                Tail::Unknown => {}
+                SequenceMatch::PasteStart => out.push((InputEvent::Paste(PastedText::new(String::new())), at)),
+                SequenceMatch::Unknown => {}
             }
             return;
         }
-        let is_bare = held.tail.is_empty();
+        let is_bare = held.sequence.is_empty();
         if is_bare {
-            out.push((Input::Key(Key::Esc), held.pressed));
+            out.push((InputEvent::Key(Key::Esc), held.pressed_at));
         }
         // Esc and a byte at once is what Alt sends: the byte is no key of its own.
-        if !(is_bare && is_one_byte(event)) {
-            self.mend_free_key(event, at, out);
+        if !(is_bare && is_single_char(event)) {
+            self.decode_key(event, at, out);
         }
     }
 
-    fn mend_free_key(&mut self, event: KeyEvent, at: Instant, out: &mut Vec<(Input, Instant)>) {
-        match key_of(event) {
-            Some(Key::Esc) => self.held = Some(Held { pressed: at, since: at, tail: String::new() }),
-            Some(key) => out.push((Input::Key(key), at)),
+    fn decode_key(&mut self, event: KeyEvent, at: Instant, out: &mut Vec<(InputEvent, Instant)>) {
+        match to_key(event) {
+            Some(Key::Esc) => self.pending_escape = Some(PendingEscape { pressed_at: at, last_byte_at: at, sequence: String::new() }),
+            Some(key) => out.push((InputEvent::Key(key), at)),
             // Alt and a letter in one read is Esc and the letter as well.
-            None if event.modifiers.contains(KeyModifiers::ALT) && is_one_byte(event) => {
-                out.push((Input::Key(Key::Esc), at));
+            None if event.modifiers.contains(KeyModifiers::ALT) && is_single_char(event) => {
+                out.push((InputEvent::Key(Key::Esc), at));
             }
             None => {}
         }
     }
 
     /// Gives out a held Esc; a partial tail is swallowed: typed as letters it could mean anything.
-    fn let_go(&mut self, out: &mut Vec<(Input, Instant)>) {
-        if let Some(held) = self.held.take().filter(|held| held.tail.is_empty()) {
-            out.push((Input::Key(Key::Esc), held.pressed));
+    fn flush_pending_escape(&mut self, out: &mut Vec<(InputEvent, Instant)>) {
+        if let Some(held) = self.pending_escape.take().filter(|held| held.sequence.is_empty()) {
+            out.push((InputEvent::Key(Key::Esc), held.pressed_at));
         }
     }
 
     /// Second half: keys that came faster than anyone types become a paste.
-    fn find_pastes(
+    fn detect_pastes(
         &mut self,
-        inputs: Vec<(Input, Instant)>,
+        inputs: Vec<(InputEvent, Instant)>,
         is_exempt: impl Fn(Key) -> bool,
-        out: &mut Vec<(Input, Instant)>,
+        out: &mut Vec<(InputEvent, Instant)>,
     ) {
         let mut run: Vec<(Key, char, Instant)> = Vec::new();
         for (input, at) in inputs {
             let textual = match &input {
-                Input::Key(key) => key.text().map(|text| (*key, text, at)),
-                Input::Paste(_) => None,
+                InputEvent::Key(key) => key.to_char().map(|text| (*key, text, at)),
+                InputEvent::Paste(_) => None,
                 // A resize says nothing of keys: it neither ends a paste nor waits for one.
-                Input::Resized => {
+                InputEvent::Resized => {
                     out.push((input, at));
                     continue;
                 }
             };
-            let is_next = run.last().is_none_or(|(_, _, last)| at.saturating_duration_since(*last) <= BURST);
+            let is_next = run.last().is_none_or(|(_, _, last)| at.saturating_duration_since(*last) <= BURST_WINDOW);
             if textual.is_none() || !is_next {
-                self.end_run(&mut run, &is_exempt, out);
+                self.flush_run(&mut run, &is_exempt, out);
             }
             match (textual, &input) {
                 (Some(textual), _) => run.push(textual),
-                (None, Input::Paste(text)) if text.as_str().is_empty() => {
+                (None, InputEvent::Paste(text)) if text.as_str().is_empty() => {
                     // The opening mark of a paste was cut in two. The closing one crossterm drops by itself.
-                    self.end_burst(out);
-                    self.burst = Some(Burst::beginning(at));
+                    self.flush_burst(out);
+                    self.burst = Some(Burst::starting_at(at));
                 }
                 (None, _) => {
-                    self.end_burst(out);
+                    self.flush_burst(out);
                     out.push((input, at));
                 }
             }
         }
-        self.end_run(&mut run, &is_exempt, out);
+        self.flush_run(&mut run, &is_exempt, out);
     }
 
     /// Gives out keys that came in one go, or makes them a paste.
-    fn end_run(
+    fn flush_run(
         &mut self,
         run: &mut Vec<(Key, char, Instant)>,
         is_exempt: impl Fn(Key) -> bool,
-        out: &mut Vec<(Input, Instant)>,
+        out: &mut Vec<(InputEvent, Instant)>,
     ) {
         let Some((_, _, first)) = run.first().copied() else { return };
-        if self.burst.as_ref().is_some_and(|burst| first.saturating_duration_since(burst.last) > BURST) {
-            self.end_burst(out);
+        if self.burst.as_ref().is_some_and(|burst| first.saturating_duration_since(burst.last_key_at) > BURST_WINDOW) {
+            self.flush_burst(out);
         }
-        if self.burst.is_none() && !self.is_too_fast(run, &is_exempt) {
-            out.extend(run.drain(..).map(|(key, _, at)| (Input::Key(key), at)));
+        if self.burst.is_none() && !self.is_pasted_run(run, &is_exempt) {
+            out.extend(run.drain(..).map(|(key, _, at)| (InputEvent::Key(key), at)));
             return;
         }
-        let burst = self.burst.get_or_insert_with(|| Burst::beginning(first));
+        let burst = self.burst.get_or_insert_with(|| Burst::starting_at(first));
         for (_, c, at) in run.drain(..) {
-            if burst.text.len() + c.len_utf8() <= MAX_BURST_TEXT {
+            if burst.text.len() + c.len_utf8() <= MAX_BURST_BYTES {
                 burst.text.push(c);
             }
-            burst.last = at;
+            burst.last_key_at = at;
         }
-        self.recent.clear();
+        self.recent_keys.clear();
     }
 
     /// Counts the command keys of a run, those given out shortly before included, and remembers them.
-    fn is_too_fast(&mut self, run: &[(Key, char, Instant)], is_exempt: impl Fn(Key) -> bool) -> bool {
-        let most = if self.is_wary { MAX_TYPED_WHEN_WARY } else { MAX_TYPED_IN_BURST };
+    fn is_pasted_run(&mut self, run: &[(Key, char, Instant)], is_exempt: impl Fn(Key) -> bool) -> bool {
+        let most = if self.is_strict { MAX_KEYS_IN_BURST_STRICT } else { MAX_KEYS_IN_BURST };
         for (key, _, at) in run {
             if !key.is_command() || is_exempt(*key) {
                 continue;
             }
-            let before = self.recent.iter().nth_back(most - 1);
-            if before.is_some_and(|before| at.saturating_duration_since(*before) <= BURST) {
+            let before = self.recent_keys.iter().nth_back(most - 1);
+            if before.is_some_and(|before| at.saturating_duration_since(*before) <= BURST_WINDOW) {
                 return true;
             }
-            if self.recent.len() == MAX_TYPED_IN_BURST {
-                self.recent.pop_front();
+            if self.recent_keys.len() == MAX_KEYS_IN_BURST {
+                self.recent_keys.pop_front();
             }
-            self.recent.push_back(*at);
+            self.recent_keys.push_back(*at);
         }
         false
     }
 
-    fn end_burst(&mut self, out: &mut Vec<(Input, Instant)>) {
+    fn flush_burst(&mut self, out: &mut Vec<(InputEvent, Instant)>) {
         if let Some(mut burst) = self.burst.take() {
             let text = std::mem::take(&mut *burst.text);
-            out.push((Input::Paste(Pasted::new(text)), burst.began));
+            out.push((InputEvent::Paste(PastedText::new(text)), burst.started_at));
         }
     }
 }
 
 /// The key of an event by itself; modifiers have to match exactly.
-fn key_of(event: KeyEvent) -> Option<Key> {
+fn to_key(event: KeyEvent) -> Option<Key> {
     if let KeyCode::Char(c) = event.code {
         return match event.modifiers {
             KeyModifiers::NONE | KeyModifiers::SHIFT => Some(Key::Char(c)).filter(|_| !c.is_control()),
@@ -353,12 +353,12 @@ fn typed_char(event: KeyEvent) -> Option<char> {
 
 /// True for keys that travel as one byte (or one character), so that an Esc right before them is Alt. An Esc
 /// itself is none: two are two.
-fn is_one_byte(event: KeyEvent) -> bool {
+fn is_single_char(event: KeyEvent) -> bool {
     matches!(event.code, KeyCode::Char(_) | KeyCode::Enter | KeyCode::Tab | KeyCode::Backspace)
 }
 
 /// Whether a character can follow in the tail of a cut-off key.
-fn continues(tail: &str, c: char) -> bool {
+fn continues_sequence(tail: &str, c: char) -> bool {
     match tail.chars().next() {
         None => matches!(c, '[' | 'O'),
         Some(_) => c.is_ascii_graphic(),
@@ -366,17 +366,17 @@ fn continues(tail: &str, c: char) -> bool {
 }
 
 /// What the characters after an Esc come to.
-enum Tail {
+enum SequenceMatch {
     Partial,
     Key(Key),
-    PasteMark,
+    PasteStart,
     Unknown,
 }
 
-fn complete(tail: &str) -> Tail {
+fn match_sequence(tail: &str) -> SequenceMatch {
     let key = match tail {
         // `[[` opens the function keys of the Linux console.
-        "[" | "O" | "[[" => return Tail::Partial,
+        "[" | "O" | "[[" => return SequenceMatch::Partial,
         "[A" | "OA" => Key::Up,
         "[B" | "OB" => Key::Down,
         "[C" | "OC" => Key::Right,
@@ -387,14 +387,14 @@ fn complete(tail: &str) -> Tail {
         "[5~" => Key::PageUp,
         "[6~" => Key::PageDown,
         "[Z" => Key::BackTab,
-        "[200~" => return Tail::PasteMark,
+        "[200~" => return SequenceMatch::PasteStart,
         longer => {
             // Parameters go on until a final character.
             let is_open = longer.ends_with(|c| matches!(c, '\x20'..='\x3f'));
-            return if is_open && longer.len() < MAX_TAIL { Tail::Partial } else { Tail::Unknown };
+            return if is_open && longer.len() < MAX_ESCAPE_SEQUENCE { SequenceMatch::Partial } else { SequenceMatch::Unknown };
         }
     };
-    Tail::Key(key)
+    SequenceMatch::Key(key)
 }
 
 #[cfg(test)]
@@ -411,7 +411,7 @@ mod tests {
 
     impl Line {
         fn new() -> Self {
-            Self { decoder: Decoder::new(ESCAPE_PATIENCE), start: Instant::now() }
+            Self { decoder: Decoder::new(ESC_TIMEOUT), start: Instant::now() }
         }
 
         fn at(&self, ms: u64) -> Instant {
@@ -419,18 +419,18 @@ mod tests {
         }
 
         /// What comes of the events, each at its millisecond, read in one go, digits or nothing exempt.
-        fn feed(&mut self, events: Vec<(u64, Event)>, is_exempt: fn(Key) -> bool) -> Vec<Input> {
+        fn feed(&mut self, events: Vec<(u64, Event)>, is_exempt: fn(Key) -> bool) -> Vec<InputEvent> {
             let mut out = Vec::new();
             let events: Vec<_> = events.into_iter().map(|(ms, event)| (event, self.at(ms))).collect();
             self.decoder.feed(events, is_exempt, &mut out);
             out.into_iter().map(|(input, _)| input).collect()
         }
 
-        fn key(&mut self, ms: u64, code: KeyCode) -> Vec<Input> {
+        fn key(&mut self, ms: u64, code: KeyCode) -> Vec<InputEvent> {
             self.feed(vec![(ms, press(code))], |_| false)
         }
 
-        fn expire(&mut self, ms: u64) -> Vec<Input> {
+        fn expire(&mut self, ms: u64) -> Vec<InputEvent> {
             let mut out = Vec::new();
             self.decoder.expire(self.at(ms), &mut out);
             out.into_iter().map(|(input, _)| input).collect()
@@ -454,16 +454,16 @@ mod tests {
         text.chars().map(|c| (ms, press(code(c)))).collect()
     }
 
-    fn keys(keys: &[Key]) -> Vec<Input> {
-        keys.iter().copied().map(Input::Key).collect()
+    fn keys(keys: &[Key]) -> Vec<InputEvent> {
+        keys.iter().copied().map(InputEvent::Key).collect()
     }
 
-    fn chars(text: &str) -> Vec<Input> {
-        text.chars().map(|c| Input::Key(Key::Char(c))).collect()
+    fn chars(text: &str) -> Vec<InputEvent> {
+        text.chars().map(|c| InputEvent::Key(Key::Char(c))).collect()
     }
 
-    fn paste(text: &str) -> Input {
-        Input::Paste(Pasted::new(text.to_owned()))
+    fn paste(text: &str) -> InputEvent {
+        InputEvent::Paste(PastedText::new(text.to_owned()))
     }
 
     #[test]
@@ -501,11 +501,11 @@ mod tests {
     #[test]
     fn where_one_key_says_yes_two_at_once_are_a_paste() {
         let mut line = Line::new();
-        line.decoder.be_wary(true);
+        line.decoder.set_strict_mode(true);
         assert_eq!(line.feed(typed("y", 0), |_| false), chars("y"));
         assert_eq!(line.feed(typed("y\n", 100), |_| false), []);
         assert_eq!(line.expire(130), [paste("y\n")]);
-        line.decoder.be_wary(false);
+        line.decoder.set_strict_mode(false);
         assert_eq!(line.feed(typed("jj", 200), |_| false), chars("jj"));
     }
 
@@ -555,7 +555,7 @@ mod tests {
     #[test]
     fn over_ssh_the_halves_may_come_later() {
         let mut line = Line::new();
-        line.decoder = Decoder::new(ESCAPE_PATIENCE_OVER_SSH);
+        line.decoder = Decoder::new(ESC_TIMEOUT_OVER_SSH);
         line.key(0, KeyCode::Esc);
         assert_eq!(line.feed(typed("[B", 120), |_| false), keys(&[Key::Down]));
     }
@@ -633,13 +633,13 @@ mod tests {
         events.push((0, press(KeyCode::Tab)));
         events.extend(typed("409726\n", 0));
         let mut expected = chars("409726");
-        expected.push(Input::Key(Key::Tab));
+        expected.push(InputEvent::Key(Key::Tab));
         expected.extend(chars("409726"));
-        expected.push(Input::Key(Key::Enter));
+        expected.push(InputEvent::Key(Key::Enter));
         assert_eq!(Line::new().feed(events, is_digit), expected);
 
         let down = vec![(0, press(KeyCode::Down)); 500];
-        assert_eq!(Line::new().feed(down, |_| false), vec![Input::Key(Key::Down); 500]);
+        assert_eq!(Line::new().feed(down, |_| false), vec![InputEvent::Key(Key::Down); 500]);
     }
 
     #[test]
@@ -666,7 +666,7 @@ mod tests {
         let mut line = Line::new();
         let mut events = typed("0123456789", 0);
         events.push((1, press(KeyCode::Up)));
-        assert_eq!(line.feed(events, |_| false), [paste("0123456789"), Input::Key(Key::Up)]);
+        assert_eq!(line.feed(events, |_| false), [paste("0123456789"), InputEvent::Key(Key::Up)]);
     }
 
     #[test]
@@ -684,7 +684,7 @@ mod tests {
     fn a_paste_without_end_keeps_a_bounded_text() {
         let mut line = Line::new();
         line.feed(typed(&"x".repeat(100_000), 0), |_| false);
-        assert_eq!(line.expire(20), [paste(&"x".repeat(MAX_BURST_TEXT))]);
+        assert_eq!(line.expire(20), [paste(&"x".repeat(MAX_BURST_BYTES))]);
     }
 
     #[test]
@@ -709,10 +709,10 @@ mod tests {
             out.extend(line.expire(ms + 1_000));
             prop_assert_eq!(line.decoder.deadline(), None);
             // 'z' is sent with Alt only.
-            let is_z = |input: &Input| match input {
-                Input::Key(key) => *key == Key::Char('z'),
-                Input::Paste(text) => text.as_str().contains('z'),
-                Input::Resized => false,
+            let is_z = |input: &InputEvent| match input {
+                InputEvent::Key(key) => *key == Key::Char('z'),
+                InputEvent::Paste(text) => text.as_str().contains('z'),
+                InputEvent::Resized => false,
             };
             prop_assert!(!out.iter().any(is_z), "{:?}", out);
         }

@@ -41,7 +41,7 @@ pub enum Key {
 }
 
 /// The keys that are told by a name.
-const NAMES: [(Key, &str); 15] = [
+const KEY_NAMES: [(Key, &str); 15] = [
     (Key::Char(' '), "Space"),
     (Key::Enter, "Enter"),
     (Key::Esc, "Esc"),
@@ -62,7 +62,7 @@ const NAMES: [(Key, &str); 15] = [
 impl Key {
     /// What the key adds to a pasted text; `None` for keys that no text holds.
     #[must_use]
-    pub const fn text(self) -> Option<char> {
+    pub const fn to_char(self) -> Option<char> {
         match self {
             Self::Char(c) => Some(c),
             Self::Enter | Self::Ctrl('j') => Some('\n'),
@@ -86,13 +86,13 @@ impl Key {
     /// True for keys that may start something, so that a flood of them is no typing.
     #[must_use]
     pub const fn is_command(self) -> bool {
-        self.text().is_some() && !matches!(self, Self::Tab)
+        self.to_char().is_some() && !matches!(self, Self::Tab)
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((_, name)) = NAMES.iter().find(|(key, _)| key == self) {
+        if let Some((_, name)) = KEY_NAMES.iter().find(|(key, _)| key == self) {
             return f.pad(name);
         }
         match self {
@@ -119,13 +119,13 @@ impl fmt::Display for Key {
 /// The text names no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key is one character, Ctrl- with a letter, or a name such as Enter, Space, PgDn")]
-pub struct NotAKey;
+pub struct ParseKeyError;
 
 impl FromStr for Key {
-    type Err = NotAKey;
+    type Err = ParseKeyError;
 
-    fn from_str(text: &str) -> Result<Self, NotAKey> {
-        if let Some((key, _)) = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)) {
+    fn from_str(text: &str) -> Result<Self, ParseKeyError> {
+        if let Some((key, _)) = KEY_NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)) {
             return Ok(*key);
         }
         let one = |text: &str| {
@@ -136,9 +136,9 @@ impl FromStr for Key {
         match prefix {
             Some(_) => {
                 let letter = one(&text[5..]).as_ref().map(char::to_ascii_lowercase).filter(char::is_ascii_lowercase);
-                letter.map(Self::Ctrl).ok_or(NotAKey)
+                letter.map(Self::Ctrl).ok_or(ParseKeyError)
             }
-            None => one(text).filter(char::is_ascii_graphic).map(Self::Char).ok_or(NotAKey),
+            None => one(text).filter(char::is_ascii_graphic).map(Self::Char).ok_or(ParseKeyError),
         }
     }
 }
@@ -149,13 +149,13 @@ mod tests {
 
     #[test]
     fn each_key_is_read_back_from_the_words_it_is_told_by() {
-        let named = NAMES.map(|(key, _)| key);
+        let named = KEY_NAMES.map(|(key, _)| key);
         for key in named.into_iter().chain([Key::Char('p'), Key::Char('<'), Key::Ctrl('u')]) {
             assert_eq!(key.to_string().parse(), Ok(key));
         }
         assert_eq!("ctrl-U".parse(), Ok(Key::Ctrl('u')));
         for text in ["", "pp", "Ctrl-", "Ctrl-1", "Alt-x", "F1", "é"] {
-            assert_eq!(text.parse::<Key>(), Err(NotAKey), "{text:?}");
+            assert_eq!(text.parse::<Key>(), Err(ParseKeyError), "{text:?}");
         }
     }
 }

@@ -12,7 +12,7 @@ mod mode;
 mod readme;
 mod table;
 
-pub use mode::{Mode, Typing};
+pub use mode::{Mode, TextInput};
 pub use readme::readme_table;
 
 /// What a key means.
@@ -27,8 +27,8 @@ pub enum Action {
     Last,
     EditFilter,
     ClearFilter,
-    KeepFilter,
-    UndoFilter,
+    ApplyFilter,
+    RestoreFilter,
     PickSort,
     SortByNumber,
     SortByName,
@@ -36,14 +36,14 @@ pub enum Action {
     SortByTwoStep,
     SortByRequest,
     SetPin,
-    ReadThis,
-    ReadAll,
-    ReadStatus,
+    RefreshNumber,
+    RefreshAll,
+    RefreshStatus,
     SendSamePin,
-    CheckByHand,
-    Record,
-    Acknowledge,
-    Review,
+    MarkResolved,
+    ConfirmResolved,
+    AcceptRecipients,
+    ShowInDoubt,
     PickCopy,
     CopyNumber,
     CopyId,
@@ -62,12 +62,12 @@ pub enum Action {
     Continue,
     Send,
     Cancel,
-    Leave,
-    Stay,
-    Demo,
-    TryAgain,
-    Hide,
-    Show,
+    ConfirmQuit,
+    CancelQuit,
+    StartDemo,
+    Retry,
+    HideScreen,
+    ShowScreen,
     Back,
     Interrupt,
     Redraw,
@@ -77,14 +77,14 @@ pub enum Action {
 impl Action {
     /// True for what only moves the cursor: on a slow line it is typed ahead, and rightly.
     #[must_use]
-    pub const fn only_moves(self) -> bool {
+    pub const fn is_motion(self) -> bool {
         matches!(self, Self::Up | Self::Down | Self::PageUp | Self::PageDown | Self::First | Self::Last)
     }
 
     /// True for the way out of a page.
     #[must_use]
-    pub const fn leaves(self) -> bool {
-        matches!(self, Self::Back | Self::Cancel | Self::UndoFilter | Self::Stay)
+    pub const fn closes_page(self) -> bool {
+        matches!(self, Self::Back | Self::Cancel | Self::RestoreFilter | Self::CancelQuit)
     }
 }
 
@@ -92,19 +92,19 @@ impl Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Risk {
     /// Changes only what is shown.
-    Shows,
+    ViewOnly,
     /// Reads from Meta.
-    Reads,
+    ReadsMeta,
     /// Opens a page that asks.
-    Asks,
+    Prompts,
     /// Sends a PIN, or ends the program: only on pages that ask, and never by Enter alone.
-    Acts,
+    Commits,
 }
 
 /// Where the help lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the headings of the help, as they are shown")]
-pub enum Group {
+pub enum HelpGroup {
     Move,
     Find,
     Act,
@@ -112,7 +112,7 @@ pub enum Group {
     Tool,
 }
 
-impl Group {
+impl HelpGroup {
     /// The heading in the help.
     #[must_use]
     pub const fn heading(self) -> &'static str {
@@ -134,11 +134,11 @@ pub struct Binding {
     /// Any of these keys.
     pub keys: &'static [Key],
     /// What it does, for the help.
-    pub words: &'static str,
+    pub description: &'static str,
     /// The short form in the footer, where it has a place there.
-    pub footer: Option<&'static str>,
+    pub footer_label: Option<&'static str>,
     /// Where the help lists it.
-    pub group: Group,
+    pub group: HelpGroup,
     /// What it may do at worst.
     pub risk: Risk,
 }
@@ -147,12 +147,12 @@ pub struct Binding {
 #[derive(Debug, Clone)]
 pub struct Keymap {
     actions: HashMap<(Mode, Key), Action>,
-    own: HashMap<Action, Key>,
+    overrides: HashMap<Action, Key>,
 }
 
 /// A `[keys]` entry that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadKey {
+pub enum RebindError {
     /// No such action.
     #[error("there is no action with this name{}", .suggestion.map(|name| format!(", did you mean \"{name}\"?")).unwrap_or_default())]
     UnknownAction {
@@ -161,13 +161,13 @@ pub enum BadKey {
     },
     /// No such key.
     #[error(transparent)]
-    UnknownKey(#[from] crate::console::key::NotAKey),
+    UnknownKey(#[from] crate::console::key::ParseKeyError),
     /// Terminals, multiplexers or broken arrow keys need it.
     #[error("the key {0} is taken by terminals, tmux, screen or ssh, or is the tail of a cut-off arrow key")]
-    Forbidden(Key),
+    ReservedKey(Key),
     /// Two actions on one key.
     #[error("on the page \"{page}\", {key} would be both {first} and {second}")]
-    Clash {
+    Conflict {
         /// The key.
         key: Key,
         /// Where.
@@ -179,7 +179,7 @@ pub enum BadKey {
     },
     /// A printable key where text or digits are typed.
     #[error("on the page \"{page}\", {key} is typed as text")]
-    Typed {
+    TypedAsText {
         /// The key.
         key: Key,
         /// Where.
@@ -187,10 +187,10 @@ pub enum BadKey {
     },
     /// The key that opens a question must not be the one that answers it with yes.
     #[error("{0} confirms, so it cannot open what it would confirm")]
-    Confirms(Key),
+    AlsoConfirms(Key),
     /// The keys that confirm, cancel and leave stay as they are.
     #[error("the keys of {0} cannot be changed")]
-    Fixed(&'static str),
+    FixedAction(&'static str),
 }
 
 impl Default for Keymap {
@@ -203,7 +203,7 @@ impl Default for Keymap {
                 }
             }
         }
-        Self { actions, own: HashMap::new() }
+        Self { actions, overrides: HashMap::new() }
     }
 }
 
@@ -212,33 +212,33 @@ impl Keymap {
     ///
     /// # Errors
     /// An unknown action or key, a forbidden key, a clash (naming both), or an action whose keys are fixed.
-    pub fn rebind(&mut self, action_name: &str, key: &str) -> Result<(), BadKey> {
-        let action = table::action_named(action_name)
-            .ok_or_else(|| BadKey::UnknownAction { suggestion: table::nearest_name(action_name) })?;
+    pub fn rebind(&mut self, action_name: &str, key: &str) -> Result<(), RebindError> {
+        let action = table::find_action(action_name)
+            .ok_or_else(|| RebindError::UnknownAction { suggestion: table::closest_action_name(action_name) })?;
         if table::is_fixed(action) {
-            return Err(BadKey::Fixed(table::name(action)));
+            return Err(RebindError::FixedAction(table::action_name(action)));
         }
         let key: Key = key.parse()?;
-        if is_forbidden(key) {
-            return Err(BadKey::Forbidden(key));
+        if is_reserved(key) {
+            return Err(RebindError::ReservedKey(key));
         }
-        if table::would_answer_itself(action, key) {
-            return Err(BadKey::Confirms(key));
+        if table::would_confirm_itself(action, key) {
+            return Err(RebindError::AlsoConfirms(key));
         }
         for mode in Mode::ALL.into_iter().filter(|mode| table::binds(*mode, action)) {
-            if is_typed(mode, key) {
-                return Err(BadKey::Typed { key, page: mode.title() });
+            if is_typed_as_text(mode, key) {
+                return Err(RebindError::TypedAsText { key, page: mode.title() });
             }
             if let Some(other) = self.actions.get(&(mode, key)).filter(|other| **other != action) {
-                let (first, second) = (table::name(*other), table::name(action));
-                return Err(BadKey::Clash { key, page: mode.title(), first, second });
+                let (first, second) = (table::action_name(*other), table::action_name(action));
+                return Err(RebindError::Conflict { key, page: mode.title(), first, second });
             }
         }
         self.actions.retain(|_, bound| *bound != action);
         for mode in Mode::ALL.into_iter().filter(|mode| table::binds(*mode, action)) {
             self.actions.insert((mode, key), action);
         }
-        self.own.insert(action, key);
+        self.overrides.insert(action, key);
         Ok(())
     }
 
@@ -250,11 +250,11 @@ impl Keymap {
 
     /// The rows of a mode, in the order of the help, each with its keys as they are told.
     pub fn rows(&self, mode: Mode) -> impl Iterator<Item = (String, &'static Binding)> + '_ {
-        table::bindings(mode).map(|binding| (self.keys_of(binding), binding))
+        table::bindings(mode).map(|binding| (self.keys_label(binding), binding))
     }
 
-    fn keys_of(&self, binding: &Binding) -> String {
-        match self.own.get(&binding.action) {
+    fn keys_label(&self, binding: &Binding) -> String {
+        match self.overrides.get(&binding.action) {
             Some(own) => own.to_string(),
             None => binding.keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" "),
         }
@@ -262,9 +262,9 @@ impl Keymap {
 
     /// The key of an action as pages name it: its first one.
     #[must_use]
-    pub fn key_of(&self, mode: Mode, action: Action) -> String {
+    pub fn key_label(&self, mode: Mode, action: Action) -> String {
         let built_in = || table::bindings(mode).find(|binding| binding.action == action)?.keys.first().copied();
-        self.own.get(&action).copied().or_else(built_in).map(|key| key.to_string()).unwrap_or_default()
+        self.overrides.get(&action).copied().or_else(built_in).map(|key| key.to_string()).unwrap_or_default()
     }
 
     /// The footer of a mode, in order of need, without the keys that are of no use now.
@@ -273,13 +273,13 @@ impl Keymap {
         mode: Mode,
         has_use: impl Fn(Action) -> bool + 'a,
     ) -> impl Iterator<Item = FooterKey> + 'a {
-        let typed = match mode.typing() {
-            Typing::Digits => Some(FooterKey { text: "Type digits".to_owned(), leaves: false }),
-            Typing::None | Typing::Text => None,
+        let typed = match mode.text_input() {
+            TextInput::Digits => Some(FooterKey { text: "Type digits".to_owned(), closes_page: false }),
+            TextInput::None | TextInput::Text => None,
         };
         let bound = table::bindings(mode).filter(move |binding| has_use(binding.action)).filter_map(move |binding| {
-            let text = format!("{} {}", self.key_of(mode, binding.action), binding.footer?);
-            Some(FooterKey { text, leaves: binding.action.leaves() })
+            let text = format!("{} {}", self.key_label(mode, binding.action), binding.footer_label?);
+            Some(FooterKey { text, closes_page: binding.action.closes_page() })
         });
         typed.into_iter().chain(bound)
     }
@@ -291,7 +291,7 @@ pub struct FooterKey {
     /// The key and what it does.
     pub text: String,
     /// True for the way out of the page, which every window has room for.
-    pub leaves: bool,
+    pub closes_page: bool,
 }
 
 impl FooterKey {
@@ -303,7 +303,7 @@ impl FooterKey {
 }
 
 /// Keys that tmux, screen, telnet, mosh, ssh and flow control take, and the last bytes of cut-off arrow keys.
-fn is_forbidden(key: Key) -> bool {
+fn is_reserved(key: Key) -> bool {
     match key {
         Key::Ctrl(c) => matches!(c, 'a' | 'b' | 's' | 'q' | 'c' | 'z' | 'l' | 'h' | 'i' | 'j' | 'm'),
         Key::Char(c) => c.is_ascii_uppercase() || matches!(c, '[' | ']' | '{' | '}' | '\\' | '|' | '@' | '~'),
@@ -324,9 +324,9 @@ fn is_forbidden(key: Key) -> bool {
     }
 }
 
-fn is_typed(mode: Mode, key: Key) -> bool {
+fn is_typed_as_text(mode: Mode, key: Key) -> bool {
     let is_digit = matches!(key, Key::Char('0'..='9'));
-    (is_digit && mode.typing() == Typing::Digits) || (matches!(key, Key::Char(_)) && mode.typing() == Typing::Text)
+    (is_digit && mode.text_input() == TextInput::Digits) || (matches!(key, Key::Char(_)) && mode.text_input() == TextInput::Text)
 }
 
 #[cfg(test)]
@@ -352,7 +352,7 @@ mod tests {
         for mode in Mode::ALL {
             for binding in table::bindings(mode) {
                 for key in binding.keys {
-                    assert!(!is_typed(mode, *key), "{key} in {mode:?}");
+                    assert!(!is_typed_as_text(mode, *key), "{key} in {mode:?}");
                 }
             }
         }
@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn every_mode_can_be_left() {
         let ways_out =
-            [Action::Back, Action::Cancel, Action::UndoFilter, Action::Stay, Action::Leave, Action::Interrupt];
+            [Action::Back, Action::Cancel, Action::RestoreFilter, Action::CancelQuit, Action::ConfirmQuit, Action::Interrupt];
         for mode in Mode::ALL {
             let ways = table::bindings(mode).filter(|binding| ways_out.contains(&binding.action)).count();
             assert!(ways >= 2, "{mode:?} needs a way out besides Ctrl-C");
@@ -373,7 +373,7 @@ mod tests {
         for mode in Mode::ALL {
             for binding in table::bindings(mode).filter(|binding| !table::is_fixed(binding.action)) {
                 for key in binding.keys.iter().filter(|key| **key != Key::Esc) {
-                    assert!(!is_forbidden(*key), "{key} in {mode:?}");
+                    assert!(!is_reserved(*key), "{key} in {mode:?}");
                 }
             }
         }
@@ -389,7 +389,7 @@ mod tests {
                 .flat_map(|binding| binding.keys.iter().copied())
                 .collect::<HashSet<_>>()
         };
-        let (acts, asks) = (keys_with(Risk::Acts), keys_with(Risk::Asks));
+        let (acts, asks) = (keys_with(Risk::Commits), keys_with(Risk::Prompts));
         assert!(!acts.contains(&Key::Enter));
         assert_eq!(acts.intersection(&asks).collect::<Vec<_>>(), Vec::<&Key>::new());
     }
@@ -410,14 +410,14 @@ mod tests {
             refused("set-pin", "o").to_string(),
             "on the page \"number list\", o would be both pick-sort and set-pin"
         );
-        assert_eq!(refused("set-pin", "Ctrl-B"), BadKey::Forbidden(Key::Ctrl('b')));
-        assert_eq!(refused("set-pin", "A"), BadKey::Forbidden(Key::Char('A')));
-        assert_eq!(refused("set-pim", "w"), BadKey::UnknownAction { suggestion: Some("set-pin") });
-        assert_eq!(refused("send", "w"), BadKey::Fixed("send"));
-        assert_eq!(refused("acknowledge", "w"), BadKey::Fixed("acknowledge"));
+        assert_eq!(refused("set-pin", "Ctrl-B"), RebindError::ReservedKey(Key::Ctrl('b')));
+        assert_eq!(refused("set-pin", "A"), RebindError::ReservedKey(Key::Char('A')));
+        assert_eq!(refused("set-pim", "w"), RebindError::UnknownAction { suggestion: Some("set-pin") });
+        assert_eq!(refused("send", "w"), RebindError::FixedAction("send"));
+        assert_eq!(refused("acknowledge", "w"), RebindError::FixedAction("acknowledge"));
         for asking in ["set-pin", "send-same-pin", "check-by-hand"] {
-            assert_eq!(refused(asking, "y"), BadKey::Confirms(Key::Char('y')));
+            assert_eq!(refused(asking, "y"), RebindError::AlsoConfirms(Key::Char('y')));
         }
-        assert_eq!(refused("show-pin", "5"), BadKey::Typed { key: Key::Char('5'), page: "PIN form" });
+        assert_eq!(refused("show-pin", "5"), RebindError::TypedAsText { key: Key::Char('5'), page: "PIN form" });
     }
 }

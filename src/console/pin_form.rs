@@ -11,16 +11,16 @@ use crate::pin::{PIN_DIGITS, Pin, Weakness};
 
 /// One of the two fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
+pub enum PinField {
     /// `New PIN`.
     New,
     /// `PIN again`.
-    Again,
+    Repeat,
 }
 
 /// How one box of a field looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cell {
+pub enum PinCell {
     /// Nothing typed yet.
     Empty,
     /// The next digit goes here.
@@ -33,59 +33,59 @@ pub enum Cell {
 
 /// The one line under the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Note {
+pub enum PinFormNote {
     /// Nothing typed yet.
     TypeDigits,
     /// So many digits in the field being typed.
-    Typed(usize),
+    DigitCount(usize),
     /// A key that is no digit.
     OnlyDigits,
     /// A capital letter.
     CapsLock,
     /// The first field is full.
-    NowAgain,
+    RepeatPin,
     /// The second field is full and differs.
-    Differ,
+    Mismatch,
     /// Both are full and equal.
     Ready,
     /// A PIN that pindesk refuses.
     Refused(Weakness),
     /// A PIN that needs Enter twice.
-    Insist(Weakness),
+    ConfirmWeak(Weakness),
     /// A random PIN was made and must be typed again.
-    RandomMade,
+    RandomGenerated,
     /// Where sessions are recorded, a PIN is never shown.
-    ShowingIsOff,
+    ShowingDisabled,
     /// A paste was taken.
     Pasted,
     /// A paste was not six digits.
-    PasteRefused,
+    PasteRejected,
     /// The system gave no random numbers.
     NoRandomness,
 }
 
-impl Note {
+impl PinFormNote {
     /// The line, as the screen says it.
     #[must_use]
-    pub fn words(self) -> String {
+    pub fn text(self) -> String {
         let easy = |weakness: Weakness| format!("Easy to guess: {}.", weakness.description());
         match self {
             Self::TypeDigits => "Type 6 digits.".to_owned(),
-            Self::Typed(count) => format!("{count} of {PIN_DIGITS} digits."),
+            Self::DigitCount(count) => format!("{count} of {PIN_DIGITS} digits."),
             Self::OnlyDigits => "Only digits 0 to 9.".to_owned(),
             Self::CapsLock => "Caps Lock is on. Keys here are lower case.".to_owned(),
-            Self::NowAgain => "Now type the same PIN again.".to_owned(),
-            Self::Differ => "The two PINs differ. Type the second one again.".to_owned(),
+            Self::RepeatPin => "Now type the same PIN again.".to_owned(),
+            Self::Mismatch => "The two PINs differ. Type the second one again.".to_owned(),
             Self::Ready => "Ready. Press Enter.".to_owned(),
             Self::Refused(weakness) => format!("! {} Choose another PIN.", easy(weakness)),
-            Self::Insist(weakness) => format!("! {} Press Enter again to use it anyway.", easy(weakness)),
-            Self::RandomMade => {
+            Self::ConfirmWeak(weakness) => format!("! {} Press Enter again to use it anyway.", easy(weakness)),
+            Self::RandomGenerated => {
                 "Random PIN made. Save it in your vault now, then type it again here. Meta never shows a PIN."
                     .to_owned()
             }
-            Self::ShowingIsOff => "Showing PINs is off here, so a random PIN could not be saved.".to_owned(),
+            Self::ShowingDisabled => "Showing PINs is off here, so a random PIN could not be saved.".to_owned(),
             Self::Pasted => "Pasted 6 digits.".to_owned(),
-            Self::PasteRefused => "The pasted text is not 6 digits. Nothing was changed.".to_owned(),
+            Self::PasteRejected => "The pasted text is not 6 digits. Nothing was changed.".to_owned(),
             Self::NoRandomness => "The system gives no random numbers. Type a PIN of your own.".to_owned(),
         }
     }
@@ -93,12 +93,12 @@ impl Note {
 
 /// The digits typed so far; wiped on drop and when cleared.
 #[derive(Default)]
-struct Digits {
+struct DigitBuffer {
     bytes: [u8; PIN_DIGITS],
     len: usize,
 }
 
-impl Digits {
+impl DigitBuffer {
     fn push(&mut self, digit: u8) -> bool {
         let fits = self.len < PIN_DIGITS;
         if fits {
@@ -136,7 +136,7 @@ impl Digits {
     }
 }
 
-impl Drop for Digits {
+impl Drop for DigitBuffer {
     fn drop(&mut self) {
         self.bytes.zeroize();
     }
@@ -147,13 +147,13 @@ pub struct PinForm {
     display_number: Option<String>,
     /// How long a PIN is shown; `None` where showing is off.
     show_for: Option<Duration>,
-    new: Digits,
-    again: Digits,
-    field: Field,
-    note: Note,
+    new: DigitBuffer,
+    repeat: DigitBuffer,
+    field: PinField,
+    note: PinFormNote,
     shown_until: Option<Instant>,
     is_random: bool,
-    insisted: bool,
+    is_weakness_confirmed: bool,
 }
 
 impl std::fmt::Debug for PinForm {
@@ -169,30 +169,30 @@ impl PinForm {
         Self {
             display_number,
             show_for,
-            new: Digits::default(),
-            again: Digits::default(),
-            field: Field::New,
-            note: Note::TypeDigits,
+            new: DigitBuffer::default(),
+            repeat: DigitBuffer::default(),
+            field: PinField::New,
+            note: PinFormNote::TypeDigits,
             shown_until: None,
             is_random: false,
-            insisted: false,
+            is_weakness_confirmed: false,
         }
     }
 
     /// From now on the number is displayed like this: a PIN that was typed already must not repeat its end either.
-    pub fn is_for(&mut self, display_number: Option<String>) {
+    pub fn set_display_number(&mut self, display_number: Option<String>) {
         self.display_number = display_number;
     }
 
     /// The field that takes the next digit.
     #[must_use]
-    pub const fn field(&self) -> Field {
+    pub const fn field(&self) -> PinField {
         self.field
     }
 
     /// What the line under the fields says.
     #[must_use]
-    pub const fn note(&self) -> Note {
+    pub const fn note(&self) -> PinFormNote {
         self.note
     }
 
@@ -210,23 +210,23 @@ impl PinForm {
 
     /// The boxes of a field as they look at `now`.
     #[must_use]
-    pub fn cells(&self, field: Field, now: Instant) -> [Cell; PIN_DIGITS] {
+    pub fn cells(&self, field: PinField, now: Instant) -> [PinCell; PIN_DIGITS] {
         let digits = self.digits(field);
-        let is_shown = field == Field::New && self.shown_until.is_some_and(|until| now < until);
+        let is_shown = field == PinField::New && self.shown_until.is_some_and(|until| now < until);
         std::array::from_fn(|index| {
             if index < digits.len {
-                if is_shown { Cell::Shown(char::from(digits.bytes[index])) } else { Cell::Hidden }
+                if is_shown { PinCell::Shown(char::from(digits.bytes[index])) } else { PinCell::Hidden }
             } else if index == digits.len && field == self.field {
-                Cell::Next
+                PinCell::Next
             } else {
-                Cell::Empty
+                PinCell::Empty
             }
         })
     }
 
     /// Whole seconds until a shown PIN hides, at least 1; `None` while it is hidden.
     #[must_use]
-    pub fn seconds_shown(&self, now: Instant) -> Option<u64> {
+    pub fn seconds_until_hidden(&self, now: Instant) -> Option<u64> {
         let left = self.shown_until?.checked_duration_since(now)?;
         (left > Duration::ZERO).then(|| left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX))
     }
@@ -235,70 +235,70 @@ impl PinForm {
     #[must_use]
     pub fn next_change(&self, now: Instant) -> Option<Instant> {
         let until = self.shown_until?;
-        let whole_seconds = self.seconds_shown(now)?;
+        let whole_seconds = self.seconds_until_hidden(now)?;
         until.checked_sub(Duration::from_secs(whole_seconds - 1))
     }
 
-    fn digits(&self, field: Field) -> &Digits {
+    fn digits(&self, field: PinField) -> &DigitBuffer {
         match field {
-            Field::New => &self.new,
-            Field::Again => &self.again,
+            PinField::New => &self.new,
+            PinField::Repeat => &self.repeat,
         }
     }
 
-    fn active(&mut self) -> &mut Digits {
+    fn active_digits(&mut self) -> &mut DigitBuffer {
         match self.field {
-            Field::New => &mut self.new,
-            Field::Again => &mut self.again,
+            PinField::New => &mut self.new,
+            PinField::Repeat => &mut self.repeat,
         }
     }
 
     /// Takes a typed character; anything but a digit changes nothing and is told.
     pub fn type_char(&mut self, c: char) {
         let Some(digit) = u8::try_from(c).ok().filter(u8::is_ascii_digit) else {
-            self.note = if c.is_uppercase() { Note::CapsLock } else { Note::OnlyDigits };
+            self.note = if c.is_uppercase() { PinFormNote::CapsLock } else { PinFormNote::OnlyDigits };
             return;
         };
-        if self.field == Field::New && self.is_random {
-            self.start_over();
+        if self.field == PinField::New && self.is_random {
+            self.reset();
         }
-        if self.active().push(digit) {
-            self.insisted = false;
+        if self.active_digits().push(digit) {
+            self.is_weakness_confirmed = false;
         }
-        self.settle();
+        self.update_after_input();
     }
 
     /// Takes a paste of exactly six digits, line end allowed; a paste never goes further than its field.
     pub fn paste(&mut self, text: &str) {
         let text = text.trim_end_matches(['\r', '\n']);
         let Ok(bytes) = <&[u8; PIN_DIGITS]>::try_from(text.as_bytes()) else {
-            self.note = Note::PasteRefused;
+            self.note = PinFormNote::PasteRejected;
             return;
         };
         if !bytes.iter().all(u8::is_ascii_digit) {
-            self.note = Note::PasteRefused;
+            self.note = PinFormNote::PasteRejected;
             return;
         }
-        if self.field == Field::New && self.is_random {
-            self.start_over();
+        if self.field == PinField::New && self.is_random {
+            self.reset();
         }
-        self.active().set(bytes);
-        self.insisted = false;
-        self.settle();
-        if self.note == Note::NowAgain {
-            self.note = Note::Pasted;
+        self.active_digits().set(bytes);
+        self.is_weakness_confirmed = false;
+        self.update_after_input();
+        if self.note == PinFormNote::RepeatPin {
+            self.note = PinFormNote::Pasted;
         }
     }
 
     /// Puts a random PIN into the first field, shown; it must be typed again.
-    pub fn take_random(&mut self, pin: &Pin, now: Instant) {
-        self.again.clear();
+    pub fn fill_random(&mut self, pin: &Pin, now: Instant) {
+        self.repeat.clear();
         self.new.set(pin.expose());
         self.is_random = true;
-        self.insisted = false;
+        self.is_weakness_confirmed = false;
         self.shown_until = self.show_for.map(|show| now + show);
-        self.field = Field::Again;
-        self.note = Note::RandomMade;
+        self.field = PinField::Repeat;
+        self.note = PinFormNote::RandomGenerated;
     }
 
     /// Whether a random PIN can be offered: it has to be shown once, to be saved.
@@ -308,15 +308,15 @@ impl PinForm {
     }
 
     /// Says why nothing came of a wish.
-    pub fn say(&mut self, note: Note) {
+    pub fn set_note(&mut self, note: PinFormNote) {
         self.note = note;
     }
 
     /// Shows the PIN for a while, or hides it.
     pub fn toggle_shown(&mut self, now: Instant) {
-        let is_shown = self.seconds_shown(now).is_some();
+        let is_shown = self.seconds_until_hidden(now).is_some();
         match self.show_for {
-            None => self.note = Note::ShowingIsOff,
+            None => self.note = PinFormNote::ShowingDisabled,
             Some(_) if is_shown => self.hide(),
             Some(show) => self.shown_until = Some(now + show),
         }
@@ -329,108 +329,108 @@ impl PinForm {
 
     /// Deletes the last digit; in an empty second field, goes back to the first.
     pub fn delete(&mut self) {
-        if self.field == Field::New && self.is_random {
-            self.start_over();
-        } else if !self.active().pop() && self.field == Field::Again {
-            self.field = Field::New;
+        if self.field == PinField::New && self.is_random {
+            self.reset();
+        } else if !self.active_digits().pop() && self.field == PinField::Repeat {
+            self.field = PinField::New;
             if !self.is_random {
                 self.new.pop();
-                self.again.clear();
+                self.repeat.clear();
             }
         }
-        self.insisted = false;
-        self.settle_typing();
+        self.is_weakness_confirmed = false;
+        self.update_note();
     }
 
     /// Empties the field.
     pub fn clear(&mut self) {
-        if self.field == Field::New {
-            self.start_over();
+        if self.field == PinField::New {
+            self.reset();
         }
-        self.active().clear();
-        self.insisted = false;
-        self.settle_typing();
+        self.active_digits().clear();
+        self.is_weakness_confirmed = false;
+        self.update_note();
     }
 
     /// Goes to the other field.
-    pub fn go_to(&mut self, field: Field) {
+    pub fn focus(&mut self, field: PinField) {
         self.field = field;
-        self.settle_typing();
+        self.update_note();
     }
 
     /// The PIN, if it was typed twice, is equal, and may be used; otherwise the note says what is missing.
     pub fn submit(&mut self) -> Option<Pin> {
         let pin = self.new.pin();
-        let (Some(pin), true) = (pin, self.again.is_full()) else {
-            self.settle_typing();
+        let (Some(pin), true) = (pin, self.repeat.is_full()) else {
+            self.update_note();
             return None;
         };
-        if self.again.bytes != *pin.expose() {
-            self.differ();
+        if self.repeat.bytes != *pin.expose() {
+            self.reject_mismatch();
             return None;
         }
         match pin.weakness(self.display_number.as_deref()) {
             Some(weakness) if weakness.is_refused() => {
-                self.note = Note::Refused(weakness);
+                self.note = PinFormNote::Refused(weakness);
                 None
             }
-            Some(weakness) if !self.insisted => {
-                self.insisted = true;
-                self.note = Note::Insist(weakness);
+            Some(weakness) if !self.is_weakness_confirmed => {
+                self.is_weakness_confirmed = true;
+                self.note = PinFormNote::ConfirmWeak(weakness);
                 None
             }
             Some(_) | None => Some(pin),
         }
     }
 
-    fn start_over(&mut self) {
+    fn reset(&mut self) {
         self.new.clear();
-        self.again.clear();
+        self.repeat.clear();
         self.is_random = false;
         self.shown_until = None;
-        self.field = Field::New;
+        self.field = PinField::New;
     }
 
-    fn differ(&mut self) {
-        self.again.clear();
-        self.field = Field::Again;
-        self.note = Note::Differ;
+    fn reject_mismatch(&mut self) {
+        self.repeat.clear();
+        self.field = PinField::Repeat;
+        self.note = PinFormNote::Mismatch;
     }
 
     /// After a digit: a full first field is judged, then left; a full second one is compared.
-    fn settle(&mut self) {
+    fn update_after_input(&mut self) {
         match self.field {
-            Field::New if self.new.is_full() => {
+            PinField::New if self.new.is_full() => {
                 let weakness = self.new.pin().and_then(|pin| pin.weakness(self.display_number.as_deref()));
                 if let Some(weakness) = weakness.filter(|weakness| weakness.is_refused()) {
-                    self.note = Note::Refused(weakness);
+                    self.note = PinFormNote::Refused(weakness);
                 } else {
-                    self.field = Field::Again;
-                    self.settle_typing();
+                    self.field = PinField::Repeat;
+                    self.update_note();
                 }
             }
-            Field::Again if self.again.is_full() => {
-                if self.again.bytes == self.new.bytes {
-                    self.note = Note::Ready;
+            PinField::Repeat if self.repeat.is_full() => {
+                if self.repeat.bytes == self.new.bytes {
+                    self.note = PinFormNote::Ready;
                 } else {
-                    self.differ();
+                    self.reject_mismatch();
                 }
             }
-            Field::New | Field::Again => self.settle_typing(),
+            PinField::New | PinField::Repeat => self.update_note(),
         }
     }
 
     /// What the line says of a field that is not full.
-    fn settle_typing(&mut self) {
-        let (new, again) = (self.new.len, self.again.len);
+    fn update_note(&mut self) {
+        let (new, again) = (self.new.len, self.repeat.len);
         self.note = match self.field {
-            Field::New if self.new.is_full() && self.again.is_full() => Note::Ready,
-            Field::New if new == 0 => Note::TypeDigits,
-            Field::New => Note::Typed(new),
-            Field::Again if !self.new.is_full() && again == 0 => Note::TypeDigits,
-            Field::Again if again == 0 => Note::NowAgain,
-            Field::Again if again == PIN_DIGITS => Note::Ready,
-            Field::Again => Note::Typed(again),
+            PinField::New if self.new.is_full() && self.repeat.is_full() => PinFormNote::Ready,
+            PinField::New if new == 0 => PinFormNote::TypeDigits,
+            PinField::New => PinFormNote::DigitCount(new),
+            PinField::Repeat if !self.new.is_full() && again == 0 => PinFormNote::TypeDigits,
+            PinField::Repeat if again == 0 => PinFormNote::RepeatPin,
+            PinField::Repeat if again == PIN_DIGITS => PinFormNote::Ready,
+            PinField::Repeat => PinFormNote::DigitCount(again),
         };
     }
 }
@@ -451,9 +451,9 @@ mod tests {
     fn a_pin_typed_twice_is_handed_over() {
         let mut form = form();
         typed(&mut form, "409726");
-        assert_eq!((form.field(), form.note()), (Field::Again, Note::NowAgain));
+        assert_eq!((form.field(), form.note()), (PinField::Repeat, PinFormNote::RepeatPin));
         typed(&mut form, "409726");
-        assert_eq!(form.note(), Note::Ready);
+        assert_eq!(form.note(), PinFormNote::Ready);
         assert_eq!(form.submit(), Pin::parse(b"409726").ok());
     }
 
@@ -461,7 +461,7 @@ mod tests {
     fn two_pins_that_differ_are_told_and_the_second_is_typed_again() {
         let mut form = form();
         typed(&mut form, "409726409727");
-        assert_eq!(form.note(), Note::Differ);
+        assert_eq!(form.note(), PinFormNote::Mismatch);
         assert_eq!(form.submit(), None);
         typed(&mut form, "409726");
         assert_eq!(form.submit(), Pin::parse(b"409726").ok());
@@ -471,13 +471,13 @@ mod tests {
     fn a_weak_pin_is_told_after_the_sixth_digit_and_never_handed_over() {
         let mut form = form();
         typed(&mut form, "12345");
-        assert_eq!(form.note(), Note::Typed(5));
+        assert_eq!(form.note(), PinFormNote::DigitCount(5));
         typed(&mut form, "6");
-        assert_eq!((form.field(), form.note()), (Field::New, Note::Refused(Weakness::Sequence)));
-        form.go_to(Field::Again);
+        assert_eq!((form.field(), form.note()), (PinField::New, PinFormNote::Refused(Weakness::Sequence)));
+        form.focus(PinField::Repeat);
         typed(&mut form, "123456");
         assert_eq!(form.submit(), None);
-        assert_eq!(form.note(), Note::Refused(Weakness::Sequence));
+        assert_eq!(form.note(), PinFormNote::Refused(Weakness::Sequence));
     }
 
     #[test]
@@ -485,7 +485,7 @@ mod tests {
         let mut form = form();
         typed(&mut form, "121212121212");
         assert_eq!(form.submit(), None);
-        assert_eq!(form.note(), Note::Insist(Weakness::RepeatedPattern));
+        assert_eq!(form.note(), PinFormNote::ConfirmWeak(Weakness::RepeatedPattern));
         assert_eq!(form.submit(), Pin::parse(b"121212").ok());
     }
 
@@ -493,11 +493,11 @@ mod tests {
     fn letters_change_nothing_and_are_told() {
         let mut form = form();
         typed(&mut form, "40x");
-        assert_eq!(form.note(), Note::OnlyDigits);
+        assert_eq!(form.note(), PinFormNote::OnlyDigits);
         typed(&mut form, "X");
-        assert_eq!(form.note(), Note::CapsLock);
+        assert_eq!(form.note(), PinFormNote::CapsLock);
         typed(&mut form, "9");
-        assert_eq!(form.note(), Note::Typed(3));
+        assert_eq!(form.note(), PinFormNote::DigitCount(3));
     }
 
     #[test]
@@ -505,22 +505,22 @@ mod tests {
         let mut form = form();
         for text in ["40972", "4097261", "40972a", "", "409726\nrm -rf"] {
             form.paste(text);
-            assert_eq!((form.field(), form.note()), (Field::New, Note::PasteRefused), "{text:?}");
+            assert_eq!((form.field(), form.note()), (PinField::New, PinFormNote::PasteRejected), "{text:?}");
         }
         form.paste("409726\r\n");
-        assert_eq!((form.field(), form.note()), (Field::Again, Note::Pasted));
+        assert_eq!((form.field(), form.note()), (PinField::Repeat, PinFormNote::Pasted));
     }
 
     #[test]
     fn a_random_pin_is_shown_for_ten_seconds_and_must_be_typed_again() {
         let (mut form, now) = (form(), Instant::now());
-        form.take_random(&Pin::parse(b"409726").expect("a PIN"), now);
-        assert_eq!(form.cells(Field::New, now), ['4', '0', '9', '7', '2', '6'].map(Cell::Shown));
-        assert_eq!(form.seconds_shown(now), Some(10));
+        form.fill_random(&Pin::parse(b"409726").expect("a PIN"), now);
+        assert_eq!(form.cells(PinField::New, now), ['4', '0', '9', '7', '2', '6'].map(PinCell::Shown));
+        assert_eq!(form.seconds_until_hidden(now), Some(10));
         assert_eq!(form.next_change(now), Some(now + Duration::from_secs(1)));
         let later = now + Duration::from_secs(10);
-        assert_eq!((form.seconds_shown(later), form.next_change(later)), (None, None));
-        assert_eq!(form.cells(Field::New, later), [Cell::Hidden; 6]);
+        assert_eq!((form.seconds_until_hidden(later), form.next_change(later)), (None, None));
+        assert_eq!(form.cells(PinField::New, later), [PinCell::Hidden; 6]);
         assert_eq!(form.submit(), None);
         typed(&mut form, "409726");
         assert_eq!(form.submit(), Pin::parse(b"409726").ok());
@@ -531,8 +531,8 @@ mod tests {
         let (mut form, now) = (PinForm::new(None, None), Instant::now());
         typed(&mut form, "409726");
         form.toggle_shown(now);
-        assert_eq!(form.note(), Note::ShowingIsOff);
-        assert_eq!(form.cells(Field::New, now), [Cell::Hidden; 6]);
+        assert_eq!(form.note(), PinFormNote::ShowingDisabled);
+        assert_eq!(form.cells(PinField::New, now), [PinCell::Hidden; 6]);
     }
 
     #[test]
@@ -540,18 +540,18 @@ mod tests {
         let mut form = form();
         typed(&mut form, "409726");
         form.delete();
-        assert_eq!((form.field(), form.note()), (Field::New, Note::Typed(5)));
+        assert_eq!((form.field(), form.note()), (PinField::New, PinFormNote::DigitCount(5)));
         form.clear();
-        assert_eq!((form.field(), form.note()), (Field::New, Note::TypeDigits));
+        assert_eq!((form.field(), form.note()), (PinField::New, PinFormNote::TypeDigits));
     }
 
     #[test]
     fn typing_over_a_random_pin_starts_over() {
         let (mut form, now) = (form(), Instant::now());
-        form.take_random(&Pin::parse(b"409726").expect("a PIN"), now);
-        form.go_to(Field::New);
+        form.fill_random(&Pin::parse(b"409726").expect("a PIN"), now);
+        form.focus(PinField::New);
         typed(&mut form, "7");
-        assert_eq!((form.is_random(), form.note()), (false, Note::Typed(1)));
-        assert_eq!(form.seconds_shown(now), None);
+        assert_eq!((form.is_random(), form.note()), (false, PinFormNote::DigitCount(1)));
+        assert_eq!(form.seconds_until_hidden(now), None);
     }
 }

@@ -21,26 +21,26 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 use rustix::termios::QueueSelector;
 
-use self::restore::{Entered, Frames, Tty};
+use self::restore::{RestoreState, BlockingWriter, Tty};
 use crate::process;
 
-pub use self::events::Events;
-pub use self::restore::{exit, restore};
-pub use self::screen::Screen;
-pub use self::watch::{CannotWatch, Ending, Watch};
+pub use self::events::EventReader;
+pub use self::restore::{restore_and_exit, restore};
+pub use self::screen::FrameRenderer;
+pub use self::watch::{WatchError, TerminationSignal, SignalWatcher};
 
 /// A terminal that does not know its size (a serial line) is taken for the classic one.
-const CLASSIC_SIZE: Size = Size::new(80, 24);
+const FALLBACK_SIZE: Size = Size::new(80, 24);
 
 /// How long the terminal may take to accept the greeting, before drawing starts and may wait for ever.
-const GREETING_PATIENCE: Duration = Duration::from_secs(2);
+const ENTER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a job continued in the background waits for its ending before it stops again.
-const BACKGROUND_PATIENCE: Duration = Duration::from_millis(300);
+const BACKGROUND_STOP_DELAY: Duration = Duration::from_millis(300);
 
 /// What a kind of terminal can do, by its name: asking it would cost a round trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Abilities {
+pub struct Capabilities {
     /// It has a second screen, so that leaving brings back what was shown before.
     pub alternate_screen: bool,
     /// It moves rows between margins (`CSI S`, `CSI T`).
@@ -49,7 +49,7 @@ pub struct Abilities {
     pub synchronized_updates: bool,
 }
 
-impl Abilities {
+impl Capabilities {
     /// Everything, as xterm and its kin have it.
     pub const FULL: Self = Self { alternate_screen: true, scroll_regions: true, synchronized_updates: true };
 
@@ -67,7 +67,7 @@ impl Abilities {
 
 /// The console cannot take the terminal.
 #[derive(Debug, thiserror::Error)]
-pub enum CannotEnter {
+pub enum EnterError {
     /// Input or output is a file or a pipe.
     #[error("{0} is not a terminal")]
     NotATerminal(&'static str),
@@ -79,8 +79,8 @@ pub enum CannotEnter {
 /// The terminal while the console has it. Dropping it gives it back.
 #[derive(Debug)]
 pub struct Terminal {
-    screen: Screen<Frames>,
-    abilities: Abilities,
+    renderer: FrameRenderer<BlockingWriter>,
+    capabilities: Capabilities,
 }
 
 impl Terminal {
@@ -89,18 +89,18 @@ impl Terminal {
     ///
     /// # Errors
     /// When standard input or output is not a terminal, or the terminal refuses.
-    pub fn enter(abilities: Abilities) -> Result<Self, CannotEnter> {
+    pub fn enter(abilities: Capabilities) -> Result<Self, EnterError> {
         for (fd, name) in [(rustix::stdio::stdin(), "standard input"), (rustix::stdio::stdout(), "standard output")] {
             if !rustix::termios::isatty(fd) {
-                return Err(CannotEnter::NotATerminal(name));
+                return Err(EnterError::NotATerminal(name));
             }
         }
-        let frames = rustix::stdio::stdout().try_clone_to_owned().map_err(CannotEnter::Refused)?;
-        take(abilities).map_err(|error| {
+        let frames = rustix::stdio::stdout().try_clone_to_owned().map_err(EnterError::Refused)?;
+        acquire(abilities).map_err(|error| {
             restore();
-            CannotEnter::Refused(error)
+            EnterError::Refused(error)
         })?;
-        Ok(Self { screen: Screen::new(Frames(File::from(frames)), abilities), abilities })
+        Ok(Self { renderer: FrameRenderer::new(BlockingWriter(File::from(frames)), abilities), capabilities: abilities })
     }
 
     /// Paints and writes the next frame; see [`Screen::draw`]. After [`restore()`] it draws nothing.
@@ -111,21 +111,21 @@ impl Terminal {
         if !restore::is_drawing() {
             return Ok(false);
         }
-        self.screen.draw(size()?, paint)
+        self.renderer.draw(size()?, paint)
     }
 
     /// The window's size.
     #[must_use]
     pub fn size(&self) -> Size {
-        size().unwrap_or(CLASSIC_SIZE)
+        size().unwrap_or(FALLBACK_SIZE)
     }
 
     /// Writes bytes that draw nothing: the bell, or a text for the clipboard.
     ///
     /// # Errors
     /// When the terminal takes no bytes any more.
-    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if restore::is_drawing() { self.screen.out().write_all(bytes) } else { Ok(()) }
+    pub fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if restore::is_drawing() { self.renderer.out().write_all(bytes) } else { Ok(()) }
     }
 
     /// Gives the terminal back while something else uses it, keyboard included, and takes it again. What was typed and
@@ -133,19 +133,19 @@ impl Terminal {
     ///
     /// # Errors
     /// When the terminal cannot be taken again.
-    pub fn away<T>(&mut self, meanwhile: impl FnOnce() -> T) -> io::Result<T> {
-        let _paused = events::pause();
+    pub fn release_while<T>(&mut self, meanwhile: impl FnOnce() -> T) -> io::Result<T> {
+        let _paused = events::pause_reading();
         restore();
         let result = meanwhile();
-        take(self.abilities)?;
+        acquire(self.capabilities)?;
         rustix::termios::tcflush(rustix::stdio::stdin(), QueueSelector::IFlush)?;
-        self.screen.forget();
+        self.renderer.invalidate();
         Ok(result)
     }
 
     /// Forgets what was drawn, so that the next frame is drawn whole.
-    pub fn redraw(&mut self) {
-        self.screen.forget();
+    pub fn invalidate(&mut self) {
+        self.renderer.invalidate();
     }
 
     /// Gives the terminal back, stops the process as Ctrl-Z does, and takes the terminal again when the
@@ -156,7 +156,7 @@ impl Terminal {
     /// # Errors
     /// When the terminal cannot be taken again.
     pub fn suspend(&mut self, is_ending: impl Fn() -> bool) -> io::Result<bool> {
-        let reading = events::pause();
+        let reading = events::pause_reading();
         restore();
         loop {
             if is_ending() {
@@ -167,16 +167,16 @@ impl Terminal {
             process::suspend()?;
             // A shell that ends a stopped job continues it in the background. Without this patience the process would
             // stop itself again before the watch has seen the signal.
-            let deadline = Instant::now() + BACKGROUND_PATIENCE;
+            let deadline = Instant::now() + BACKGROUND_STOP_DELAY;
             while !process::is_in_foreground() && !is_ending() && Instant::now() < deadline {
-                thread::sleep(BACKGROUND_PATIENCE / 30);
+                thread::sleep(BACKGROUND_STOP_DELAY / 30);
             }
             if process::is_in_foreground() {
                 break;
             }
         }
-        take(self.abilities)?;
-        self.screen.forget();
+        acquire(self.capabilities)?;
+        self.renderer.invalidate();
         Ok(true)
     }
 
@@ -193,21 +193,21 @@ impl Drop for Terminal {
 }
 
 /// Arms the way out, then takes the terminal.
-fn take(abilities: Abilities) -> io::Result<()> {
-    let tty = Tty::behind(rustix::stdio::stdout())?;
+fn acquire(abilities: Capabilities) -> io::Result<()> {
+    let tty = Tty::reopen(rustix::stdio::stdout())?;
     let before = tty.modes()?;
     let mut raw = before.clone();
     raw.make_raw();
-    restore::arm(Entered { tty: tty.clone(), before, abilities, drawer: thread::current().id() });
+    restore::arm(RestoreState { tty: tty.clone(), saved_modes: before, capabilities: abilities, drawing_thread: thread::current().id() });
     tty.set_modes(&raw)?;
-    tty.write_for(restore::greeting(abilities).as_bytes(), GREETING_PATIENCE);
+    tty.write_with_timeout(restore::enter_sequence(abilities).as_bytes(), ENTER_TIMEOUT);
     // The same, should the keys come from another terminal than the one that is drawn to.
     crossterm::terminal::enable_raw_mode()
 }
 
 fn size() -> io::Result<Size> {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout())?;
-    Ok(if size.ws_col == 0 || size.ws_row == 0 { CLASSIC_SIZE } else { Size::new(size.ws_col, size.ws_row) })
+    Ok(if size.ws_col == 0 || size.ws_row == 0 { FALLBACK_SIZE } else { Size::new(size.ws_col, size.ws_row) })
 }
 
 #[cfg(test)]
@@ -217,10 +217,10 @@ mod tests {
     #[test]
     fn old_and_unknown_terminals_are_asked_for_little() {
         for term in ["", "linux", "dumb", "unknown", "vt100", "vt220", "ansi", "ansi-m"] {
-            assert_eq!(Abilities::for_term(term), Abilities::PLAIN, "{term}");
+            assert_eq!(Capabilities::for_term(term), Capabilities::PLAIN, "{term}");
         }
         for term in ["xterm", "xterm-256color", "screen", "screen-256color", "tmux-256color", "putty"] {
-            assert_eq!(Abilities::for_term(term), Abilities::FULL, "{term}");
+            assert_eq!(Capabilities::for_term(term), Capabilities::FULL, "{term}");
         }
     }
 }

@@ -17,16 +17,16 @@ pub enum Role {
     /// What must not be overlooked.
     Strong,
     /// On, set.
-    Good,
+    Success,
     /// Failed.
-    Bad,
+    Failure,
     /// Nobody knows.
-    Doubt,
+    Uncertain,
 }
 
 /// A sign before a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
+pub enum StatusSymbol {
     /// On, set.
     Yes,
     /// Not set, not sent.
@@ -36,11 +36,11 @@ pub enum Sign {
     /// Waits.
     Queued,
     /// Moves.
-    Moving,
+    InProgress,
     /// Failed.
     Failed,
     /// No answer.
-    Doubt,
+    NoAnswer,
 }
 
 /// Which characters the terminal can show.
@@ -54,7 +54,7 @@ pub enum Glyphs {
 
 /// What of the process's environment the looks depend on.
 #[derive(Debug, Clone, Default)]
-pub struct Surroundings {
+pub struct TerminalEnv {
     /// `TERM`.
     pub term: Option<String>,
     /// The first of `LC_ALL`, `LC_CTYPE`, `LANG` that is set and not empty.
@@ -66,7 +66,7 @@ pub struct Surroundings {
 /// Terminals that show no more than ASCII, and take a 256-colour code for something else.
 const PLAIN_TERMINALS: [&str; 3] = ["vt", "ansi", "dumb"];
 
-impl Surroundings {
+impl TerminalEnv {
     fn term(&self) -> &str {
         self.term.as_deref().unwrap_or_default()
     }
@@ -100,7 +100,7 @@ pub struct Theme {
 impl Theme {
     /// The looks for these surroundings; `glyphs` where the config decides, otherwise chosen.
     #[must_use]
-    pub fn new(surroundings: &Surroundings, glyphs: Option<Glyphs>) -> Self {
+    pub fn new(surroundings: &TerminalEnv, glyphs: Option<Glyphs>) -> Self {
         Self {
             has_colour: !surroundings.no_color && !surroundings.is_plain_terminal(),
             glyphs: glyphs.unwrap_or_else(|| surroundings.glyphs()),
@@ -121,31 +121,31 @@ impl Theme {
             Role::Plain => Style::new(),
             Role::Title | Role::Cursor => Style::new().add_modifier(Modifier::REVERSED),
             Role::Strong => Style::new().add_modifier(Modifier::BOLD),
-            Role::Good => coloured(Color::Green),
-            Role::Bad => coloured(Color::Red),
-            Role::Doubt => coloured(Color::Magenta),
+            Role::Success => coloured(Color::Green),
+            Role::Failure => coloured(Color::Red),
+            Role::Uncertain => coloured(Color::Magenta),
         }
     }
 
     /// A sign, one column wide.
     #[must_use]
-    pub fn sign(&self, sign: Sign) -> &'static str {
+    pub fn symbol(&self, sign: StatusSymbol) -> &'static str {
         match (sign, self.glyphs) {
-            (Sign::Yes, Glyphs::Unicode) => "✓",
-            (Sign::Yes, Glyphs::Ascii) => "+",
-            (Sign::Failed, Glyphs::Unicode) => "✗",
-            (Sign::Failed, Glyphs::Ascii) => "x",
-            (Sign::No, _) => "-",
-            (Sign::Unknown, _) => "?",
-            (Sign::Queued, _) => ".",
-            (Sign::Moving, _) => "~",
-            (Sign::Doubt, _) => "!",
+            (StatusSymbol::Yes, Glyphs::Unicode) => "✓",
+            (StatusSymbol::Yes, Glyphs::Ascii) => "+",
+            (StatusSymbol::Failed, Glyphs::Unicode) => "✗",
+            (StatusSymbol::Failed, Glyphs::Ascii) => "x",
+            (StatusSymbol::No, _) => "-",
+            (StatusSymbol::Unknown, _) => "?",
+            (StatusSymbol::Queued, _) => ".",
+            (StatusSymbol::InProgress, _) => "~",
+            (StatusSymbol::NoAnswer, _) => "!",
         }
     }
 
     /// What rules are made of.
     #[must_use]
-    pub fn rule(&self) -> &'static str {
+    pub fn horizontal_line(&self) -> &'static str {
         match self.glyphs {
             Glyphs::Unicode => "─",
             Glyphs::Ascii => "-",
@@ -154,7 +154,7 @@ impl Theme {
 
     /// What parts two columns.
     #[must_use]
-    pub fn wall(&self) -> &'static str {
+    pub fn vertical_line(&self) -> &'static str {
         match self.glyphs {
             Glyphs::Unicode => "│",
             Glyphs::Ascii => "|",
@@ -166,8 +166,8 @@ impl Theme {
 mod tests {
     use super::*;
 
-    fn surroundings(term: &str, locale: &str) -> Surroundings {
-        Surroundings { term: Some(term.to_owned()), locale: Some(locale.to_owned()), no_color: false }
+    fn surroundings(term: &str, locale: &str) -> TerminalEnv {
+        TerminalEnv { term: Some(term.to_owned()), locale: Some(locale.to_owned()), no_color: false }
     }
 
     #[test]
@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn without_colour_only_bold_and_reverse_remain() {
-        let roles = [Role::Plain, Role::Title, Role::Cursor, Role::Strong, Role::Good, Role::Bad, Role::Doubt];
-        let no_color = Surroundings { no_color: true, ..surroundings("xterm", "C.UTF-8") };
+        let roles = [Role::Plain, Role::Title, Role::Cursor, Role::Strong, Role::Success, Role::Failure, Role::Uncertain];
+        let no_color = TerminalEnv { no_color: true, ..surroundings("xterm", "C.UTF-8") };
         for surroundings in [no_color, surroundings("vt220", "C"), surroundings("", "C")] {
             let theme = Theme::new(&surroundings, None);
             for role in roles {
@@ -203,16 +203,16 @@ mod tests {
     #[test]
     fn the_three_colours_have_one_meaning_each_and_no_background_is_set() {
         let theme = Theme::new(&surroundings("xterm-256color", "C.UTF-8"), None);
-        let colours = [Role::Good, Role::Bad, Role::Doubt].map(|role| theme.style(role).fg);
+        let colours = [Role::Success, Role::Failure, Role::Uncertain].map(|role| theme.style(role).fg);
         assert_eq!(colours, [Some(Color::Green), Some(Color::Red), Some(Color::Magenta)]);
     }
 
     #[test]
     fn each_sign_is_one_column_and_no_two_states_share_one() {
-        let signs = [Sign::Yes, Sign::No, Sign::Unknown, Sign::Queued, Sign::Moving, Sign::Failed, Sign::Doubt];
+        let signs = [StatusSymbol::Yes, StatusSymbol::No, StatusSymbol::Unknown, StatusSymbol::Queued, StatusSymbol::InProgress, StatusSymbol::Failed, StatusSymbol::NoAnswer];
         for locale in ["C", "C.UTF-8"] {
             let theme = Theme::new(&surroundings("xterm", locale), None);
-            let drawn = signs.map(|sign| theme.sign(sign));
+            let drawn = signs.map(|sign| theme.symbol(sign));
             assert!(drawn.iter().all(|sign| crate::text::width(sign) == 1));
             assert_eq!(drawn.iter().collect::<std::collections::HashSet<_>>().len(), signs.len());
         }

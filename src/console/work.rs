@@ -15,13 +15,13 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-pub use self::records::Recording;
+pub use self::records::RecordingConfig;
 
-use self::desk::Desk;
+use self::desk::Worker;
 use super::app::{Effect, Msg};
 use crate::config::endpoint::{Credentials, Endpoint};
 use crate::job::{StatusBefore, Progress};
-use crate::journal::Paused;
+use crate::journal::PauseGuard;
 use crate::listing::NumberSources;
 use crate::moment::{Clock, UtcTime};
 use crate::number::{Number, PhoneNumberId, WabaId};
@@ -29,11 +29,11 @@ use crate::pin::Pin;
 use crate::text::CleanText;
 
 /// When the program ends, requests on their way are awaited this long: their deadline is 30 s.
-pub(super) const LAST_ANSWERS: Duration = Duration::from_secs(35);
+pub(super) const IN_FLIGHT_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// Whom to talk to, about what, and where to record it.
 #[derive(Debug, Clone)]
-pub struct Assignment {
+pub struct WorkerConfig {
     /// The Graph API.
     pub endpoint: Endpoint,
     /// What is read.
@@ -41,32 +41,32 @@ pub struct Assignment {
     /// Requests on their way at once.
     pub concurrency: usize,
     /// Where what is sent is recorded.
-    pub recording: Recording,
+    pub recording: RecordingConfig,
 }
 
 /// What the screen asks for.
 #[derive(Debug)]
-pub enum Order {
+pub enum WorkCommand {
     /// Use this access token from now on.
     UseCredentials(Credentials),
     /// Read everything.
-    ReadAll {
+    RefreshAll {
         /// Names the reading in what comes back.
-        reading: u32,
+        refresh_id: u32,
     },
     /// Read one number.
-    ReadNumber(PhoneNumberId),
+    RefreshNumber(PhoneNumberId),
     /// Remember these numbers for the next start.
-    RememberPage(Vec<Number>),
+    CacheNumbers(Vec<Number>),
     /// Forget these numbers, unless they were read after this time.
-    ForgetPage {
+    RemoveCachedNumbers {
         /// Which.
         numbers: Vec<PhoneNumberId>,
         /// Up to when.
         read_until: UtcTime,
     },
     /// Set a PIN.
-    Set {
+    SetPin {
         /// Whose.
         number: PhoneNumberId,
         /// The WABA it was listed under.
@@ -77,46 +77,46 @@ pub enum Order {
         pin: Pin,
     },
     /// Record that what is in doubt on this number was checked by hand.
-    SettleByHand {
+    ResolveManually {
         /// Which number.
         number: PhoneNumberId,
         /// What they wrote.
         note: CleanText,
     },
     /// Remember the config's recipients in place of those before.
-    AcknowledgeRecipients,
+    AcceptRecipients,
     /// Read what was done with a number.
     ReadHistory(PhoneNumberId),
     /// Drop the access token and the PINs in memory that the escrow has: the screen is hidden.
     DropSecrets,
     /// The screen is shown again.
-    RecordShown,
+    RecordScreenShown,
     /// Send nothing new until [`Order::GoOn`], and tell when nothing is being written.
-    Pause(blocking::Sender<Paused>),
+    Pause(blocking::Sender<PauseGuard>),
     /// Go on after a pause.
-    GoOn,
+    Resume,
     /// Send the PIN in doubt on a number again.
-    SendAgain(PhoneNumberId),
+    ResendPin(PhoneNumberId),
     /// Send nothing new.
-    Stop,
+    StopSending,
     /// Send nothing new, and tell when nothing is on its way any more and the journal is closed: the program ends.
     Close(blocking::Sender<()>),
 }
 
 /// Whose an effect is.
 #[derive(Debug)]
-pub enum Errand {
+pub enum RoutedEffect {
     /// The work's.
-    Work(Order),
+    Work(WorkCommand),
     /// The screen's.
-    Screen(Chore),
+    Screen(ScreenCommand),
 }
 
 /// What only the screen's side can do; see [`Effect`] for each.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Chore {
+pub enum ScreenCommand {
     /// Draw a random PIN.
-    DrawPin {
+    GeneratePin {
         /// Whose end it must not repeat.
         display_number: Option<String>,
     },
@@ -136,57 +136,57 @@ pub enum Chore {
     Quit,
 }
 
-impl From<Effect> for Errand {
+impl From<Effect> for RoutedEffect {
     fn from(effect: Effect) -> Self {
         match effect {
-            Effect::ReadAll { reading } => Self::Work(Order::ReadAll { reading }),
-            Effect::ReadNumber(id) => Self::Work(Order::ReadNumber(id)),
-            Effect::RememberPage(numbers) => Self::Work(Order::RememberPage(numbers)),
-            Effect::ForgetPage { numbers, read_until } => Self::Work(Order::ForgetPage { numbers, read_until }),
+            Effect::RefreshAll { refresh_id: reading } => Self::Work(WorkCommand::RefreshAll { refresh_id: reading }),
+            Effect::RefreshNumber(id) => Self::Work(WorkCommand::RefreshNumber(id)),
+            Effect::CacheNumbers(numbers) => Self::Work(WorkCommand::CacheNumbers(numbers)),
+            Effect::RemoveCachedNumbers { numbers, read_until } => Self::Work(WorkCommand::RemoveCachedNumbers { numbers, read_until }),
             Effect::SetPin { number, waba, before, pin } => {
-                Self::Work(Order::Set { number, waba: waba.map(|waba| waba.id), before, pin })
+                Self::Work(WorkCommand::SetPin { number, waba: waba.map(|waba| waba.id), before, pin })
             }
-            Effect::SendSamePin(number) => Self::Work(Order::SendAgain(number)),
-            Effect::SettleByHand { number, note } => Self::Work(Order::SettleByHand { number, note }),
-            Effect::AcknowledgeRecipients => Self::Work(Order::AcknowledgeRecipients),
-            Effect::ReadHistory(number) => Self::Work(Order::ReadHistory(number)),
-            Effect::DropSecrets => Self::Work(Order::DropSecrets),
-            Effect::RecordShown => Self::Work(Order::RecordShown),
-            Effect::StopWork => Self::Work(Order::Stop),
-            Effect::DrawPin { display_number } => Self::Screen(Chore::DrawPin { display_number }),
-            Effect::ReadToken => Self::Screen(Chore::ReadToken),
-            Effect::Copy(text) => Self::Screen(Chore::Copy(text)),
-            Effect::Bell => Self::Screen(Chore::Bell),
-            Effect::Redraw => Self::Screen(Chore::Redraw),
-            Effect::Suspend => Self::Screen(Chore::Suspend),
-            Effect::OpenDemo => Self::Screen(Chore::OpenDemo),
-            Effect::Quit => Self::Screen(Chore::Quit),
+            Effect::ResendPin(number) => Self::Work(WorkCommand::ResendPin(number)),
+            Effect::ResolveManually { number, note } => Self::Work(WorkCommand::ResolveManually { number, note }),
+            Effect::AcceptRecipients => Self::Work(WorkCommand::AcceptRecipients),
+            Effect::ReadHistory(number) => Self::Work(WorkCommand::ReadHistory(number)),
+            Effect::DropSecrets => Self::Work(WorkCommand::DropSecrets),
+            Effect::RecordScreenShown => Self::Work(WorkCommand::RecordScreenShown),
+            Effect::StopSending => Self::Work(WorkCommand::StopSending),
+            Effect::GeneratePin { display_number } => Self::Screen(ScreenCommand::GeneratePin { display_number }),
+            Effect::ReadToken => Self::Screen(ScreenCommand::ReadToken),
+            Effect::Copy(text) => Self::Screen(ScreenCommand::Copy(text)),
+            Effect::Bell => Self::Screen(ScreenCommand::Bell),
+            Effect::Redraw => Self::Screen(ScreenCommand::Redraw),
+            Effect::Suspend => Self::Screen(ScreenCommand::Suspend),
+            Effect::OpenDemo => Self::Screen(ScreenCommand::OpenDemo),
+            Effect::Quit => Self::Screen(ScreenCommand::Quit),
         }
     }
 }
 
 /// What comes back.
 #[derive(Debug)]
-pub enum Report {
+pub enum WorkerReport {
     /// Something happened.
-    Happened(Msg),
+    Msg(Msg),
     /// The same, as reading brought it. What comes next waits for room, of which this one holds some until it is dropped.
-    Read(Msg, Room),
+    ThrottledMsg(Msg, BackpressurePermit),
     /// The mailbox, empty until now, has progress.
-    ProgressWaiting,
+    ProgressReady,
 }
 
 /// Room for what was read on its way to the screen: no list, however fast it comes, piles up there.
 #[derive(Debug)]
-pub struct Room {
+pub struct BackpressurePermit {
     _permit: OwnedSemaphorePermit,
 }
 
 /// The newest state of each number that moved, until the screen fetches it: no storm of progress can starve a key.
 #[derive(Debug, Clone, Default)]
-pub struct Mailbox(Arc<Mutex<HashMap<PhoneNumberId, Progress>>>);
+pub struct ProgressMailbox(Arc<Mutex<HashMap<PhoneNumberId, Progress>>>);
 
-impl Mailbox {
+impl ProgressMailbox {
     /// Puts news in, over what was there of the same number. True if the mailbox was empty.
     pub fn put(&self, progress: Progress) -> bool {
         let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -205,38 +205,38 @@ impl Mailbox {
 
 /// The way to the work's thread.
 #[derive(Debug, Clone)]
-pub struct Work {
-    orders: mpsc::UnboundedSender<Order>,
-    mailbox: Mailbox,
+pub struct WorkerHandle {
+    commands: mpsc::UnboundedSender<WorkCommand>,
+    mailbox: ProgressMailbox,
 }
 
-impl Work {
+impl WorkerHandle {
     /// Starts the thread on this runtime. `report` is called on it, and must not block.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start(
         runtime: Runtime,
-        assignment: Assignment,
+        assignment: WorkerConfig,
         clock: Clock,
-        report: impl Fn(Report) + Send + Sync + 'static,
+        report: impl Fn(WorkerReport) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let (orders, inbox) = mpsc::unbounded_channel();
-        let mailbox = Mailbox::default();
-        let desk = Desk::new(assignment, clock, mailbox.clone(), Arc::new(report));
+        let mailbox = ProgressMailbox::default();
+        let desk = Worker::new(assignment, clock, mailbox.clone(), Arc::new(report));
         thread::Builder::new().name("work".to_owned()).spawn(move || runtime.block_on(desk.run(inbox)))?;
-        Ok(Self { orders, mailbox })
+        Ok(Self { commands: orders, mailbox })
     }
 
     /// Hands over an order.
-    pub fn give(&self, order: Order) {
+    pub fn send(&self, order: WorkCommand) {
         // The thread ends only with the process.
-        self.orders.send(order).ok();
+        self.commands.send(order).ok();
     }
 
     /// Takes the progress that waits.
     #[must_use]
-    pub fn progress(&self) -> Vec<Progress> {
+    pub fn take_progress(&self) -> Vec<Progress> {
         self.mailbox.take()
     }
 }

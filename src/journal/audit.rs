@@ -12,8 +12,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::error::Failure;
-use super::records::Actor;
+use super::error::StorageError;
+use super::records::Operator;
 use crate::job::{ChangeId, JobId};
 use crate::moment::UtcTime;
 use crate::number::{PhoneNumberId, WabaId};
@@ -24,36 +24,44 @@ use crate::text::CleanText;
 pub(super) const HEAD_FILE: &str = "audit.head";
 
 /// The outcome of a finding that rows are lost, or that nobody can tell whether they are.
-pub(super) const ROWS_LOST: &str = "rows_lost";
+pub(super) const ROWS_LOST_OUTCOME: &str = "rows_lost";
 
 /// What somebody did, or what was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Action {
+pub enum AuditAction {
     /// A piece of work was confirmed.
-    Job,
+    #[serde(rename = "job")]
+    JobStarted,
     /// It was taken up again.
-    Resumed,
+    #[serde(rename = "resumed")]
+    JobResumed,
     /// A PIN was about to be sent.
     Intent,
     /// It was about to be sent again.
-    Try,
+    #[serde(rename = "try")]
+    Retry,
     /// What it came to.
     Outcome,
     /// A doubt was settled.
-    Settled,
+    #[serde(rename = "settled")]
+    Resolved,
     /// A PIN was opened from the escrow.
-    Opened,
+    #[serde(rename = "opened")]
+    PinDecrypted,
     /// The escrow's recipients were remembered for the first time.
-    RecipientsFirst,
+    #[serde(rename = "recipients-first")]
+    RecipientsStored,
     /// Others were acknowledged in their place.
-    RecipientsAcknowledged,
+    #[serde(rename = "recipients-acknowledged")]
+    RecipientsAccepted,
     /// The screen was hidden.
     ScreenHidden,
     /// It was shown again.
     ScreenShown,
     /// Something was found when the journal was opened.
-    Found,
+    #[serde(rename = "found")]
+    Finding,
 }
 
 /// One row of the audit.
@@ -72,9 +80,9 @@ pub struct AuditRow {
     /// The terminal.
     pub tty: Option<CleanText>,
     /// What only the environment says.
-    pub claimed: Claimed,
+    pub claimed: ClaimedIdentity,
     /// What was done.
-    pub action: Action,
+    pub action: AuditAction,
     /// The WABA.
     pub waba_id: Option<CleanText>,
     /// The phone number's id.
@@ -86,7 +94,8 @@ pub struct AuditRow {
     /// `set`, `failed`, `not_sent`, `no_answer`, how a doubt was settled, or `rows_lost`.
     pub outcome: Option<CleanText>,
     /// Requests made.
-    pub tries: Option<u8>,
+    #[serde(rename = "tries")]
+    pub attempts: Option<u8>,
     /// The reply's HTTP status.
     pub http_status: Option<u16>,
     /// Graph's error code.
@@ -103,7 +112,7 @@ pub struct AuditRow {
 
 /// Facts about who is at work that anybody could have made up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claimed {
+pub struct ClaimedIdentity {
     /// `USER`.
     pub user: Option<CleanText>,
     /// `SUDO_USER`.
@@ -114,20 +123,20 @@ pub struct Claimed {
 
 /// What a row is made from, beside who and where.
 #[derive(Debug, Default)]
-pub(super) struct Entry<'a> {
+pub(super) struct AuditEntry<'a> {
     pub(super) number: Option<PhoneNumberId>,
     pub(super) waba: Option<WabaId>,
     pub(super) change: Option<ChangeId>,
     pub(super) job: Option<JobId>,
     pub(super) outcome: Option<&'a str>,
-    pub(super) tries: Option<u8>,
-    pub(super) reply: Reply,
+    pub(super) attempts: Option<u8>,
+    pub(super) reply: ReplySummary,
     pub(super) note: Option<CleanText>,
 }
 
 /// What of a reply is worth a search later.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reply {
+pub struct ReplySummary {
     /// The HTTP status.
     pub http_status: Option<u16>,
     /// Graph's error code.
@@ -140,21 +149,21 @@ pub struct Reply {
 
 /// How far the audit goes: its last row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct ChainHead {
     pub(super) sequence: i64,
     pub(super) hash: [u8; 32],
 }
 
 /// What the head's file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Noted {
+pub(super) enum SavedHead {
     Missing,
     Unreadable,
-    Is(Head),
+    Present(ChainHead),
 }
 
 impl AuditRow {
-    pub(super) fn new(sequence: i64, at: UtcTime, actor: &Actor, action: Action, entry: Entry<'_>) -> Self {
+    pub(super) fn new(sequence: i64, at: UtcTime, actor: &Operator, action: AuditAction, entry: AuditEntry<'_>) -> Self {
         let text = |shown: &dyn std::fmt::Display| CleanText::new(&shown.to_string());
         Self {
             sequence,
@@ -163,7 +172,7 @@ impl AuditRow {
             uid: actor.uid,
             euid: actor.euid,
             tty: actor.tty.clone(),
-            claimed: Claimed {
+            claimed: ClaimedIdentity {
                 user: actor.user.clone(),
                 sudo_user: actor.sudo_user.clone(),
                 ssh_connection: actor.ssh_connection.clone(),
@@ -174,7 +183,7 @@ impl AuditRow {
             change: entry.change.map(|id| text(&id)),
             job: entry.job.map(JobId::get),
             outcome: entry.outcome.map(CleanText::new),
-            tries: entry.tries,
+            attempts: entry.attempts,
             http_status: entry.reply.http_status,
             code: entry.reply.code,
             subcode: entry.reply.subcode,
@@ -192,32 +201,32 @@ impl AuditRow {
 
     /// Who: the user id, and in brackets the name that the environment claims (who called sudo before who became by it).
     #[must_use]
-    pub fn who(&self) -> CleanText {
+    pub fn operator_label(&self) -> CleanText {
         let claimed = self.claimed.sudo_user.as_ref().or(self.claimed.user.as_ref());
         let name = claimed.map(|name| format!(" ({name})")).unwrap_or_default();
         CleanText::new(&format!("uid {}{name}", self.uid))
     }
 
     /// That rows were lost before this one, if it says so: what follows a loss does not make it good.
-    fn loss(self) -> Option<Broken> {
+    fn reported_loss(self) -> Option<AuditProblem> {
         let tells_of_it =
-            self.action == Action::Found && self.outcome.is_some_and(|outcome| outcome.as_str() == ROWS_LOST);
+            self.action == AuditAction::Finding && self.outcome.is_some_and(|outcome| outcome.as_str() == ROWS_LOST_OUTCOME);
         let note = self.note.filter(|_| tells_of_it)?;
-        Some(Broken::new(self.sequence, &format!("at {} it was found that {note}", self.at)))
+        Some(AuditProblem::new(self.sequence, &format!("at {} it was found that {note}", self.at)))
     }
 
     /// The row as one line of JSON, its fields always in the same order.
     ///
     /// # Errors
     /// None that is known: everything in it can be told as JSON.
-    pub fn json(&self) -> Result<String, serde_json::Error> {
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
 }
 
-impl Head {
+impl ChainHead {
     /// Before the first row.
-    pub(super) const NONE: Self = Self { sequence: 0, hash: [0; 32] };
+    pub(super) const EMPTY: Self = Self { sequence: 0, hash: [0; 32] };
 
     /// The head after this row.
     pub(super) fn after(self, row: &str) -> Self {
@@ -226,16 +235,16 @@ impl Head {
     }
 
     /// The database's.
-    pub(super) fn of(db: &Connection) -> rusqlite::Result<Self> {
+    pub(super) fn read_from(db: &Connection) -> rusqlite::Result<Self> {
         let last = db
             .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")?
             .query_row([], |row| Ok(Self { sequence: row.get(0)?, hash: row.get(1)? }))
             .optional()?;
-        Ok(last.unwrap_or(Self::NONE))
+        Ok(last.unwrap_or(Self::EMPTY))
     }
 
     /// In always as many bytes, so that one write replaces it.
-    fn line(&self) -> String {
+    fn encode(&self) -> String {
         let mut line = format!("{:020} ", self.sequence);
         for byte in self.hash {
             // Writing to a String cannot fail.
@@ -252,15 +261,15 @@ impl Head {
             *byte = u8::from_str_radix(digits.get(place..place + 2)?, 16).ok()?;
         }
         let head = Self { sequence: sequence.parse().ok()?, hash };
-        (head.line() == line).then_some(head)
+        (head.encode() == line).then_some(head)
     }
 
     pub(super) fn write(&self, file: &File) -> io::Result<()> {
-        file.write_all_at(self.line().as_bytes(), 0)
+        file.write_all_at(self.encode().as_bytes(), 0)
     }
 }
 
-impl Noted {
+impl SavedHead {
     pub(super) fn read(dir: &StateDir) -> Result<Self, crate::state::StateDirError> {
         let mut file = match dir.open_file(HEAD_FILE, OpenMode::Read) {
             Ok(file) => file,
@@ -269,12 +278,12 @@ impl Noted {
         };
         let mut line = String::new();
         let is_read = file.read_to_string(&mut line).is_ok();
-        Ok(Head::parse(&line).filter(|_| is_read).map_or(Self::Unreadable, Self::Is))
+        Ok(ChainHead::parse(&line).filter(|_| is_read).map_or(Self::Unreadable, Self::Present))
     }
 
     /// What is wrong with the database by this head, in a sentence.
-    pub(super) fn compare(self, db: &Connection) -> rusqlite::Result<Option<CleanText>> {
-        let last = Head::of(db)?;
+    pub(super) fn find_mismatch(self, db: &Connection) -> rusqlite::Result<Option<CleanText>> {
+        let last = ChainHead::read_from(db)?;
         let what = match self {
             Self::Missing if last.sequence == 0 => None,
             Self::Missing => {
@@ -283,12 +292,12 @@ impl Noted {
             Self::Unreadable => {
                 Some(format!("{HEAD_FILE} cannot be read, so nobody can tell whether rows were cut off the audit"))
             }
-            Self::Is(head) if head.sequence > last.sequence => Some(format!(
+            Self::Present(head) if head.sequence > last.sequence => Some(format!(
                 "the journal ends at audit row {}, but went on to row {}: an older copy was put in its place, or rows were \
                  cut off",
                 last.sequence, head.sequence
             )),
-            Self::Is(head) => {
+            Self::Present(head) => {
                 let hash: Option<[u8; 32]> = db
                     .query_row("SELECT hash FROM audit WHERE seq = ?1", [head.sequence], |row| row.get(0))
                     .optional()?;
@@ -301,9 +310,9 @@ impl Noted {
 }
 
 /// Follows the chain; says how many rows it has, or what is wrong.
-pub(super) fn verify(db: &Connection, noted: Noted) -> Result<Result<i64, Vec<Broken>>, Failure> {
+pub(super) fn verify_chain(db: &Connection, noted: SavedHead) -> Result<Result<i64, Vec<AuditProblem>>, StorageError> {
     let mut broken = Vec::new();
-    let mut head = Head::NONE;
+    let mut head = ChainHead::EMPTY;
     let mut rows = 0;
     let mut statement = db.prepare("SELECT seq, row, hash FROM audit ORDER BY seq")?;
     let mut cursor = statement.query([])?;
@@ -312,31 +321,31 @@ pub(super) fn verify(db: &Connection, noted: Noted) -> Result<Result<i64, Vec<Br
         rows += 1;
         if sequence > head.sequence + 1 {
             let (from, to) = (head.sequence + 1, sequence - 1);
-            broken.push(Broken::new(
+            broken.push(AuditProblem::new(
                 from,
                 &if from == to { "it is missing".to_owned() } else { format!("rows {from} to {to} are missing") },
             ));
             // What follows the gap cannot be held against a hash that is gone.
-            head = Head { sequence, hash };
+            head = ChainHead { sequence, hash };
             continue;
         }
         let told = serde_json::from_str::<AuditRow>(&row).ok().filter(|told| told.sequence == sequence);
         if head.after(&row).hash != hash || told.is_none() {
-            broken.push(Broken::new(sequence, "it was altered"));
+            broken.push(AuditProblem::new(sequence, "it was altered"));
         }
-        broken.extend(told.and_then(AuditRow::loss));
-        head = Head { sequence, hash };
+        broken.extend(told.and_then(AuditRow::reported_loss));
+        head = ChainHead { sequence, hash };
     }
     drop(cursor);
-    broken.extend(against_the_rows(db)?);
-    if let Some(what) = noted.compare(db)? {
-        broken.push(Broken::new(head.sequence, what.as_str()));
+    broken.extend(verify_rows(db)?);
+    if let Some(what) = noted.find_mismatch(db)? {
+        broken.push(AuditProblem::new(head.sequence, what.as_str()));
     }
     Ok(if broken.is_empty() { Ok(rows) } else { Err(broken) })
 }
 
 /// Rows that are gone, or say something else than the audit does.
-fn against_the_rows(db: &Connection) -> rusqlite::Result<Vec<Broken>> {
+fn verify_rows(db: &Connection) -> rusqlite::Result<Vec<AuditProblem>> {
     db.prepare(
         "WITH told AS (SELECT seq, row ->> '$.action' AS action, row ->> '$.change' AS change,
             row ->> '$.phone_number_id' AS number, row ->> '$.outcome' AS outcome FROM audit WHERE json_valid(row))
@@ -351,21 +360,21 @@ fn against_the_rows(db: &Connection) -> rusqlite::Result<Vec<Broken>> {
             ELSE 0 END
         ORDER BY seq",
     )?
-    .query_map([], |row| Ok(Broken::new(row.get(0)?, "what it tells of is gone, or was altered")))?
+    .query_map([], |row| Ok(AuditProblem::new(row.get(0)?, "what it tells of is gone, or was altered")))?
     .collect()
 }
 
 /// Where the audit is not as it was written, or says that it was not, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct AuditProblem {
     /// The row.
     pub sequence: i64,
     /// What is wrong with it.
-    pub what: CleanText,
+    pub description: CleanText,
 }
 
-impl Broken {
+impl AuditProblem {
     fn new(sequence: i64, what: &str) -> Self {
-        Self { sequence, what: CleanText::new(what) }
+        Self { sequence, description: CleanText::new(what) }
     }
 }

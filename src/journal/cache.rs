@@ -6,41 +6,41 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 
-use super::open_changes::{parsed, two_step};
+use super::open_changes::{parse_column, parse_two_step};
 use crate::moment::UtcTime;
 use crate::number::{NumberDetails, Number, PhoneNumberId, Waba};
 use crate::text::CleanText;
 
 /// Numbers read at once: few enough that an intent behind them does not wait for long.
-const PAGE: i64 = 256;
+const PAGE_SIZE: i64 = 256;
 
 /// What is to be changed in the cache, of one profile.
 #[derive(Debug)]
-pub(super) enum Update {
+pub(super) enum CacheUpdate {
     /// Write numbers over what was remembered of them.
-    Remember(String, Vec<Number>),
+    Upsert(String, Vec<Number>),
     /// Delete numbers, but for those that were read after this time.
-    Forget(String, Vec<PhoneNumberId>, UtcTime),
+    Delete(String, Vec<PhoneNumberId>, UtcTime),
 }
 
-impl Update {
+impl CacheUpdate {
     /// How many numbers it touches.
-    pub(super) const fn numbers(&self) -> usize {
+    pub(super) const fn number_count(&self) -> usize {
         match self {
-            Self::Remember(_, numbers) => numbers.len(),
-            Self::Forget(_, numbers, _) => numbers.len(),
+            Self::Upsert(_, numbers) => numbers.len(),
+            Self::Delete(_, numbers, _) => numbers.len(),
         }
     }
 
-    pub(super) fn carry_out(&self, db: &Connection) -> rusqlite::Result<()> {
+    pub(super) fn apply(&self, db: &Connection) -> rusqlite::Result<()> {
         match self {
-            Self::Remember(profile, numbers) => remember(db, profile, numbers),
-            Self::Forget(profile, numbers, read_until) => forget(db, profile, numbers, *read_until),
+            Self::Upsert(profile, numbers) => upsert_numbers(db, profile, numbers),
+            Self::Delete(profile, numbers, read_until) => delete_numbers(db, profile, numbers, *read_until),
         }
     }
 }
 
-fn forget(db: &Connection, profile: &str, numbers: &[PhoneNumberId], read_until: UtcTime) -> rusqlite::Result<()> {
+fn delete_numbers(db: &Connection, profile: &str, numbers: &[PhoneNumberId], read_until: UtcTime) -> rusqlite::Result<()> {
     let mut statement =
         db.prepare_cached("DELETE FROM numbers WHERE profile = ?1 AND number = ?2 AND read_at <= ?3")?;
     for number in numbers {
@@ -49,7 +49,7 @@ fn forget(db: &Connection, profile: &str, numbers: &[PhoneNumberId], read_until:
     Ok(())
 }
 
-fn remember(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlite::Result<()> {
+fn upsert_numbers(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlite::Result<()> {
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO numbers (profile, number, waba, waba_name, display, name, two_step, status,
             quality_rating, code_verification_status, name_status, platform_type, account_mode, read_at)
@@ -79,7 +79,7 @@ fn remember(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlite::Res
 }
 
 /// Some numbers of a profile, by their ids, behind one of them. What many share is in memory once.
-pub(super) fn remembered(
+pub(super) fn cached_numbers(
     db: &Connection,
     profile: &str,
     after: Option<PhoneNumberId>,
@@ -89,50 +89,50 @@ pub(super) fn remembered(
             name_status, platform_type, account_mode, read_at
         FROM numbers WHERE profile = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
     )?;
-    let (mut wabas, mut facts) = (Shared::default(), Shared::default());
+    let (mut wabas, mut facts) = (Interner::default(), Interner::default());
     // No id is empty, and each one sorts behind that.
-    let mut rows = statement.query(params![profile, after.as_ref().map_or("", PhoneNumberId::as_str), PAGE])?;
+    let mut rows = statement.query(params![profile, after.as_ref().map_or("", PhoneNumberId::as_str), PAGE_SIZE])?;
     let mut numbers = Vec::new();
     while let Some(row) = rows.next()? {
         let has_waba = row.get_ref(1)? != rusqlite::types::ValueRef::Null;
-        let waba = if has_waba { Some(Waba { id: parsed(row, 1)?, name: clean(row, 2)? }) } else { None };
+        let waba = if has_waba { Some(Waba { id: parse_column(row, 1)?, name: clean_column(row, 2)? }) } else { None };
         let of_row = NumberDetails {
-            status: clean(row, 6)?,
-            quality_rating: clean(row, 7)?,
-            code_verification_status: clean(row, 8)?,
-            name_status: clean(row, 9)?,
-            platform_type: clean(row, 10)?,
-            account_mode: clean(row, 11)?,
+            status: clean_column(row, 6)?,
+            quality_rating: clean_column(row, 7)?,
+            code_verification_status: clean_column(row, 8)?,
+            name_status: clean_column(row, 9)?,
+            platform_type: clean_column(row, 10)?,
+            account_mode: clean_column(row, 11)?,
         };
         numbers.push(Number {
-            id: parsed(row, 0)?,
-            waba: waba.map(|waba| wabas.get(waba)),
-            display_number: clean(row, 3)?,
-            name: clean(row, 4)?,
-            two_step: two_step(row.get_ref(5)?.as_str().unwrap_or_default()),
-            details: facts.get(of_row),
+            id: parse_column(row, 0)?,
+            waba: waba.map(|waba| wabas.intern(waba)),
+            display_number: clean_column(row, 3)?,
+            name: clean_column(row, 4)?,
+            two_step: parse_two_step(row.get_ref(5)?.as_str().unwrap_or_default()),
+            details: facts.intern(of_row),
             read_at: row.get::<_, Option<u32>>(12)?.map(UtcTime::from_unix_seconds),
         });
     }
     Ok(numbers)
 }
 
-fn clean(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<CleanText>> {
+fn clean_column(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<CleanText>> {
     Ok(row.get::<_, Option<String>>(column)?.map(|text| CleanText::new(&text)))
 }
 
 /// One allocation for each value, however often it comes.
 #[derive(Debug)]
-struct Shared<T>(HashMap<T, Arc<T>>);
+struct Interner<T>(HashMap<T, Arc<T>>);
 
-impl<T> Default for Shared<T> {
+impl<T> Default for Interner<T> {
     fn default() -> Self {
         Self(HashMap::new())
     }
 }
 
-impl<T: Eq + Hash + Clone> Shared<T> {
-    fn get(&mut self, value: T) -> Arc<T> {
+impl<T: Eq + Hash + Clone> Interner<T> {
+    fn intern(&mut self, value: T) -> Arc<T> {
         if let Some(known) = self.0.get(&value) {
             return Arc::clone(known);
         }

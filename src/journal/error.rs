@@ -30,20 +30,20 @@ pub enum JournalError {
         "journal in {dir}: it was left in the middle, and the directory cannot be written. Copy it to a place of your \
          own, and read it there: --state-dir COPY"
     )]
-    Unfinished {
+    NeedsRecovery {
         /// The directory.
         dir: CleanText,
     },
     /// The database is not whole.
     #[error(
-        "journal {path}: it is damaged ({what}). Nothing was changed. Move it away, and start again; the escrow file \
+        "journal {path}: it is damaged ({reason}). Nothing was changed. Move it away, and start again; the escrow file \
          brings back what is in doubt: {command}"
     )]
     Damaged {
         /// The database.
         path: CleanText,
         /// What SQLite says of it.
-        what: CleanText,
+        reason: CleanText,
         /// The command that moves it away.
         command: CleanText,
     },
@@ -51,7 +51,7 @@ pub enum JournalError {
     #[error(
         "journal {path}: it is not a journal of pindesk. Nothing was changed. Move it away, and start again: {command}"
     )]
-    Foreign {
+    NotAJournal {
         /// The database.
         path: CleanText,
         /// The command that moves it away.
@@ -59,7 +59,7 @@ pub enum JournalError {
     },
     /// Made-up numbers in a journal of real ones, or the other way round.
     #[error("journal {path}: it is {kind}. Nothing was changed. Name another directory: --state-dir DIR")]
-    OtherKind {
+    WrongKind {
         /// The database.
         path: CleanText,
         /// What it is.
@@ -70,7 +70,7 @@ pub enum JournalError {
         "journal {path}: a newer pindesk made it (schema {found}, this one knows {known}). Nothing was changed. Use \
          that one"
     )]
-    Newer {
+    NewerSchema {
         /// The database.
         path: CleanText,
         /// Its schema.
@@ -80,7 +80,7 @@ pub enum JournalError {
     },
     /// An earlier version of this program made it, and reading alone cannot change that.
     #[error("journal {path}: an older pindesk made it. Start the console once, and it is brought up to date")]
-    Older {
+    OlderSchema {
         /// The database.
         path: CleanText,
     },
@@ -98,22 +98,22 @@ pub enum JournalError {
         found: CleanText,
     },
     /// Another process writes there and does not come to an end. The text says which, and how to get on.
-    #[error("journal in {dir}: {what}. Nothing was changed, and nothing was sent")]
+    #[error("journal in {dir}: {holder}. Nothing was changed, and nothing was sent")]
     Locked {
         /// The directory.
         dir: CleanText,
         /// Who has the lock.
-        what: CleanText,
+        holder: CleanText,
     },
     /// Reading or writing failed.
-    #[error("journal in {dir}: {what}. Nothing may be set until this is mended{free}")]
+    #[error("journal in {dir}: {reason}. Nothing may be set until this is mended{free_space}")]
     Failed {
         /// The directory.
         dir: CleanText,
         /// What went wrong.
-        what: CleanText,
+        reason: CleanText,
         /// The bytes free, in words.
-        free: CleanText,
+        free_space: CleanText,
     },
 }
 
@@ -124,12 +124,12 @@ impl JournalError {
         match self {
             Self::State(error) => error.is_missing(),
             Self::ReadOnly { .. }
-            | Self::Unfinished { .. }
+            | Self::NeedsRecovery { .. }
             | Self::Damaged { .. }
-            | Self::Foreign { .. }
-            | Self::OtherKind { .. }
-            | Self::Newer { .. }
-            | Self::Older { .. }
+            | Self::NotAJournal { .. }
+            | Self::WrongKind { .. }
+            | Self::NewerSchema { .. }
+            | Self::OlderSchema { .. }
             | Self::NotDurable { .. }
             | Self::Locked { .. }
             | Self::Failed { .. } => false,
@@ -137,27 +137,27 @@ impl JournalError {
     }
 
     pub(super) fn damaged(dir: &Path, what: &str) -> Self {
-        Self::Damaged { path: database(dir), what: CleanText::new(what), command: move_away(dir) }
+        Self::Damaged { path: database_path(dir), reason: CleanText::new(what), command: move_away_command(dir) }
     }
 
-    pub(super) fn foreign(dir: &Path) -> Self {
-        Self::Foreign { path: database(dir), command: move_away(dir) }
+    pub(super) fn not_a_journal(dir: &Path) -> Self {
+        Self::NotAJournal { path: database_path(dir), command: move_away_command(dir) }
     }
 }
 
-pub(super) fn database(dir: &Path) -> CleanText {
-    CleanText::new(&dir.join(super::schema::DATABASE).to_string_lossy())
+pub(super) fn database_path(dir: &Path) -> CleanText {
+    CleanText::new(&dir.join(super::schema::DATABASE_FILE).to_string_lossy())
 }
 
 /// The files beside the database belong to it: left behind, they would be taken for the next one's.
-fn move_away(dir: &Path) -> CleanText {
-    let (from, to) = (shell_quote(&dir.join(super::schema::DATABASE)), shell_quote(&dir.join("damaged")));
+fn move_away_command(dir: &Path) -> CleanText {
+    let (from, to) = (shell_quote(&dir.join(super::schema::DATABASE_FILE)), shell_quote(&dir.join("damaged")));
     CleanText::new(&format!("mkdir -p {to} && mv --backup=numbered {from}* {to}"))
 }
 
 /// Nothing was recorded, so nothing may be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum RecordError {
     /// An earlier PIN of this number could still land, another process is at work on it, or one keeps all others from
     /// writing. The text is a sentence's end.
     #[error("{0}")]
@@ -168,61 +168,61 @@ pub enum Refused {
     /// The journal takes nothing more in this process: a write or a sync failed, the disk is full. Names the directory
     /// and the bytes free.
     #[error("{0}")]
-    Dead(CleanText),
+    JournalFailed(CleanText),
 }
 
 /// Something that the journal wanted to read or write failed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct StorageError {
     /// In the system's words.
-    pub(super) what: String,
-    pub(super) cause: Cause,
+    pub(super) message: String,
+    pub(super) kind: StorageErrorKind,
 }
 
 /// Why something failed, as far as it makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum StorageErrorKind {
     /// For want of space, and nothing else.
-    Full,
+    DiskFull,
     /// The database is not whole.
-    Damage,
+    Damaged,
     /// Another process kept the lock. Nothing was written.
     Locked,
     /// A file has lost its name. Nothing was written, and what was is whole.
-    Renamed,
+    FileReplaced,
     /// It may have been a sync.
     Other,
 }
 
-impl Failure {
+impl StorageError {
     pub(super) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), cause: Cause::Other }
+        Self { message: what.into(), kind: StorageErrorKind::Other }
     }
 
     /// As an error of opening.
-    pub(super) fn into_error(self, dir: &StateDir) -> JournalError {
-        let (path, what) = (CleanText::new(&dir.path().to_string_lossy()), CleanText::new(&self.what));
-        match self.cause {
-            Cause::Damage => JournalError::damaged(dir.path(), &self.what),
-            Cause::Locked => JournalError::Locked { dir: path, what },
-            Cause::Full | Cause::Renamed | Cause::Other => {
-                JournalError::Failed { dir: path, what, free: CleanText::new(&format!(" ({})", free_words(dir))) }
+    pub(super) fn into_journal_error(self, dir: &StateDir) -> JournalError {
+        let (path, what) = (CleanText::new(&dir.path().to_string_lossy()), CleanText::new(&self.message));
+        match self.kind {
+            StorageErrorKind::Damaged => JournalError::damaged(dir.path(), &self.message),
+            StorageErrorKind::Locked => JournalError::Locked { dir: path, holder: what },
+            StorageErrorKind::DiskFull | StorageErrorKind::FileReplaced | StorageErrorKind::Other => {
+                JournalError::Failed { dir: path, reason: what, free_space: CleanText::new(&format!(" ({})", free_space_label(dir))) }
             }
         }
     }
 
     /// As the end of this process's journal.
-    pub(super) fn into_death(self, dir: &StateDir) -> Refused {
-        let (path, what, free) = (dir.path().display(), self.what, free_words(dir));
-        Refused::Dead(CleanText::new(&format!("the journal in {path} takes nothing more: {what} ({free})")))
+    pub(super) fn into_record_error(self, dir: &StateDir) -> RecordError {
+        let (path, what, free) = (dir.path().display(), self.message, free_space_label(dir));
+        RecordError::JournalFailed(CleanText::new(&format!("the journal in {path} takes nothing more: {what} ({free})")))
     }
 }
 
-fn free_words(dir: &StateDir) -> String {
+fn free_space_label(dir: &StateDir) -> String {
     dir.free_bytes().map_or_else(|| "free space not known".to_owned(), |bytes| format!("{bytes} bytes free"))
 }
 
-impl From<rusqlite::Error> for Failure {
+impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
         // A full disk is told as such, but where the file of the shared index cannot grow.
@@ -231,29 +231,29 @@ impl From<rusqlite::Error> for Failure {
         let is_damage =
             code.is_some_and(|(code, _)| matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
         let cause = match (is_full, is_damage) {
-            (true, _) => Cause::Full,
-            (false, true) => Cause::Damage,
-            (false, false) => Cause::Other,
+            (true, _) => StorageErrorKind::DiskFull,
+            (false, true) => StorageErrorKind::Damaged,
+            (false, false) => StorageErrorKind::Other,
         };
-        Self { what: error.to_string(), cause }
+        Self { message: error.to_string(), kind: cause }
     }
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for StorageError {
     fn from(error: io::Error) -> Self {
         // A write that stopped half-way found no more room; the next would have been told so.
         let is_full = matches!(
             error.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero
         );
-        Self { what: error.to_string(), cause: if is_full { Cause::Full } else { Cause::Other } }
+        Self { message: error.to_string(), kind: if is_full { StorageErrorKind::DiskFull } else { StorageErrorKind::Other } }
     }
 }
 
-impl From<LockError> for Failure {
+impl From<LockError> for StorageError {
     fn from(error: LockError) -> Self {
         match error {
-            LockError::Held(holder) => Self { what: holder.to_string(), cause: Cause::Locked },
+            LockError::Held(holder) => Self { message: holder.to_string(), kind: StorageErrorKind::Locked },
             LockError::Io(error) => error.into(),
         }
     }

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::audit::{Action, AuditRow, Entry, Head};
-use super::error::{Failure, Refused};
+use super::audit::{AuditAction, AuditRow, AuditEntry, ChainHead};
+use super::error::{StorageError, RecordError};
 use super::open_changes;
-use super::records::{Actor, Event, Intent, Plan, Recorded, Rest, Standing, lies_ahead, time_to_new_pin};
-use super::running::Running;
-use super::words::{kind_of, reply_of, settlement_word, words_of};
+use super::records::{Operator, AuditEvent, Intent, JobPlan, RecordedTime, OutcomeRecord, RecipientsStatus, is_in_future, time_until_new_pin};
+use super::running::RunLock;
+use super::words::{outcome_kind, reply_summary, resolution_kind, outcome_reason};
 use crate::escrow::{Fingerprint, EscrowEntry};
 use crate::job::{ChangeId, JobId, Resolution};
 use crate::moment::{Clock, TimePoint, UtcTime};
@@ -21,108 +21,108 @@ use crate::text::CleanText;
 
 /// One thing to be recorded.
 #[derive(Debug)]
-pub(super) enum Write {
-    BeginJob(Plan),
+pub(super) enum WriteOp {
+    StartJob(JobPlan),
     ResumeJob { job: JobId, numbers: Vec<PhoneNumberId> },
-    Intend(Intent),
-    IntendAgain { change: ChangeId, number: PhoneNumberId, attempt: u8 },
-    Rest(Rest),
-    Refusal(Rest),
-    Settle { number: PhoneNumberId, changes: Vec<ChangeId>, how: Resolution, note: Option<CleanText> },
-    Notes(Vec<Event>),
-    Acknowledge,
+    RecordIntent(Intent),
+    RecordRetry { change: ChangeId, number: PhoneNumberId, attempt: u8 },
+    RecordOutcome(OutcomeRecord),
+    RecordRefusal(OutcomeRecord),
+    Resolve { number: PhoneNumberId, changes: Vec<ChangeId>, resolution: Resolution, note: Option<CleanText> },
+    RecordEvents(Vec<AuditEvent>),
+    AcceptRecipients,
 }
 
 /// What came of one [`Write`].
-pub(super) type Answer = Result<Option<JobId>, Refused>;
+pub(super) type WriteResult = Result<Option<JobId>, RecordError>;
 
 /// Who writes, and what this process knows beside the rows.
 #[derive(Debug)]
-pub(super) struct Scribe {
+pub(super) struct WriterContext {
     pub(super) clock: Clock,
-    pub(super) actor: Actor,
-    pub(super) running: Running,
+    pub(super) operator: Operator,
+    pub(super) run_lock: RunLock,
     /// Those that this process would seal to, sorted.
     pub(super) recipients: Vec<Fingerprint>,
     /// From when on a request without a sure answer is no hindrance, whatever the clock on the wall says: for each that
     /// this process saw.
-    pub(super) free_from: HashMap<(PhoneNumberId, Recorded), Instant>,
+    pub(super) safe_from: HashMap<(PhoneNumberId, RecordedTime), Instant>,
 }
 
-impl Scribe {
+impl WriterContext {
     /// Whole seconds since the machine started.
-    fn up(&self) -> Option<i64> {
+    fn uptime_seconds(&self) -> Option<i64> {
         self.clock.uptime().map(|up| up.as_secs().cast_signed())
     }
 
     /// How long this request of a number can still land: no later than was reckoned when this process first saw it, by the
     /// clock that nobody sets.
-    pub(super) fn time_left(&mut self, number: PhoneNumberId, sent: Recorded, now: TimePoint) -> Duration {
-        let left = time_to_new_pin(sent.seen_from(now.utc, self.clock.uptime()), now.utc);
-        let until = *self.free_from.entry((number, sent)).or_insert(now.instant + left);
+    pub(super) fn time_until_safe(&mut self, number: PhoneNumberId, sent: RecordedTime, now: TimePoint) -> Duration {
+        let left = time_until_new_pin(sent.adjusted_to(now.utc, self.clock.uptime()), now.utc);
+        let until = *self.safe_from.entry((number, sent)).or_insert(now.instant + left);
         left.min(until.saturating_duration_since(now.instant))
     }
 }
 
 /// A transaction being filled.
 #[derive(Debug)]
-pub(super) struct Ledger<'t> {
+pub(super) struct JournalTx<'t> {
     pub(super) db: &'t Connection,
-    pub(super) scribe: &'t mut Scribe,
-    pub(super) head: Head,
+    pub(super) context: &'t mut WriterContext,
+    pub(super) head: ChainHead,
     pub(super) now: TimePoint,
     /// For the escrow file, to be synced there before the rows are.
-    pub(super) lines: Vec<EscrowEntry>,
+    pub(super) escrow_entries: Vec<EscrowEntry>,
 }
 
-impl Ledger<'_> {
+impl JournalTx<'_> {
     /// Writes one thing, unless it has to be refused.
-    pub(super) fn write(&mut self, write: &Write) -> Result<Answer, Failure> {
+    pub(super) fn apply(&mut self, write: &WriteOp) -> Result<WriteResult, StorageError> {
         match write {
-            Write::BeginJob(plan) => return self.begin_job(plan).map(|job| Ok(Some(job))),
-            Write::ResumeJob { job, numbers } => {
+            WriteOp::StartJob(plan) => return self.start_job(plan).map(|job| Ok(Some(job))),
+            WriteOp::ResumeJob { job, numbers } => {
                 if let Err(refused) = self.resume_job(*job, numbers)? {
                     return Ok(Err(refused));
                 }
             }
-            Write::Intend(intent) => {
-                if let Err(refused) = self.check(intent.change, intent.number, intent.at)? {
+            WriteOp::RecordIntent(intent) => {
+                if let Err(refused) = self.check_can_send(intent.change, intent.number, intent.at)? {
                     return Ok(Err(refused));
                 }
-                if let Err(refused) = self.check_news(intent)? {
+                if let Err(refused) = self.check_status_is_current(intent)? {
                     return Ok(Err(refused));
                 }
-                if let Standing::Changed { .. } = self.standing()? {
-                    return Ok(Err(Refused::RecipientsChanged));
+                if let RecipientsStatus::Changed { .. } = self.recipients_status()? {
+                    return Ok(Err(RecordError::RecipientsChanged));
                 }
-                self.intend(intent)?;
+                self.record_intent(intent)?;
             }
-            Write::IntendAgain { change, number, attempt } => {
+            WriteOp::RecordRetry { change, number, attempt } => {
                 // The time of the try before it is another clock's where tests own time.
-                let at = self.last_seen(*change)?.max(self.now.utc);
-                if let Err(refused) = self.check(*change, *number, at)? {
+                let at = self.last_recorded_at(*change)?.max(self.now.utc);
+                if let Err(refused) = self.check_can_send(*change, *number, at)? {
                     return Ok(Err(refused));
                 }
-                if open_changes::is_overtaken(self.db, *number, *change, self.run())? {
+                if open_changes::is_superseded(self.db, *number, *change, self.run_id())? {
                     let why = "another pindesk sent another PIN to this number since the last try";
-                    return Ok(Err(Refused::Busy(CleanText::new(why))));
+                    return Ok(Err(RecordError::Busy(CleanText::new(why))));
                 }
-                let entry = Entry { number: Some(*number), tries: Some(*attempt), ..self.of_change(*change)? };
-                let seq = self.audit(Action::Try, at, entry)?;
-                self.add_try(seq, *change, *attempt, at)?;
+                let entry = AuditEntry { number: Some(*number), attempts: Some(*attempt), ..self.change_entry(*change)? };
+                let seq = self.add_audit_row(AuditAction::Retry, at, entry)?;
+                self.insert_attempt(seq, *change, *attempt, at)?;
             }
-            Write::Rest(rest) | Write::Refusal(rest) => self.rest(rest)?,
-            Write::Settle { number, changes, how, note } => self.settle(*number, changes, *how, note.as_ref())?,
-            Write::Notes(events) => events.iter().try_for_each(|event| self.event(event))?,
-            Write::Acknowledge => self.acknowledge()?,
+            WriteOp::RecordOutcome(rest) | WriteOp::RecordRefusal(rest) => self.record_outcome(rest)?,
+            WriteOp::Resolve { number, changes, resolution: how, note } => self.resolve_changes(*number, changes, *how, note.as_ref())?,
+            WriteOp::RecordEvents(events) => events.iter().try_for_each(|event| self.record_event(event))?,
+            WriteOp::AcceptRecipients => self.accept_recipients()?,
         }
         Ok(Ok(None))
     }
 
     /// Adds a row to the audit; its number is that of the row it belongs to as well.
-    pub(super) fn audit(&mut self, action: Action, at: UtcTime, entry: Entry<'_>) -> Result<i64, Failure> {
-        let row = AuditRow::new(self.head.sequence + 1, at, &self.scribe.actor, action, entry);
-        let row = row.json().map_err(|error| Failure::new(error.to_string()))?;
+    pub(super) fn add_audit_row(&mut self, action: AuditAction, at: UtcTime, entry: AuditEntry<'_>) -> Result<i64, StorageError> {
+        let row = AuditRow::new(self.head.sequence + 1, at, &self.context.operator, action, entry);
+        let row = row.to_json().map_err(|error| StorageError::new(error.to_string()))?;
         self.head = self.head.after(&row);
         self.db.prepare_cached("INSERT INTO audit (seq, row, hash) VALUES (?1, ?2, ?3)")?.execute(params![
             self.head.sequence,
@@ -133,42 +133,42 @@ impl Ledger<'_> {
     }
 
     /// Whether another PIN may go to the number.
-    fn check(&mut self, change: ChangeId, number: PhoneNumberId, at: UtcTime) -> Result<Result<(), Refused>, Failure> {
-        for open in open_changes::of_number(self.db, number, self.run())? {
-            if open.change.change == change {
+    fn check_can_send(&mut self, change: ChangeId, number: PhoneNumberId, at: UtcTime) -> Result<Result<(), RecordError>, StorageError> {
+        for open in open_changes::for_number(self.db, number, self.run_id())? {
+            if open.unresolved.change == change {
                 continue;
             }
-            if let Some(run) = &open.run
-                && self.scribe.running.is_another(run)?
+            if let Some(run) = &open.run_id
+                && self.context.run_lock.is_other_live_run(run)?
             {
-                return Ok(Err(Refused::Busy(self.who_runs(run)?)));
+                return Ok(Err(RecordError::Busy(self.describe_run(run)?)));
             }
         }
-        for run in open_changes::waiting(self.db, number, change)? {
-            if self.scribe.running.is_another(&run)? {
-                return Ok(Err(Refused::Busy(self.who_runs(&run)?)));
+        for run in open_changes::runs_waiting_to_retry(self.db, number, change)? {
+            if self.context.run_lock.is_other_live_run(&run)? {
+                return Ok(Err(RecordError::Busy(self.describe_run(&run)?)));
             }
         }
         // Of changes that came to their end as well: a confirmed PIN, or a note, keeps nothing from landing.
         let now = TimePoint { utc: at, ..self.now };
-        let unsure = open_changes::unsure_sends(self.db, number, change, self.run())?;
-        let left = unsure.into_iter().map(|sent| self.scribe.time_left(number, sent, now)).max().unwrap_or_default();
+        let unsure = open_changes::sends_in_doubt(self.db, number, change, self.run_id())?;
+        let left = unsure.into_iter().map(|sent| self.context.time_until_safe(number, sent, now)).max().unwrap_or_default();
         if left.is_zero() {
             return Ok(Ok(()));
         }
         let from = at.plus(left);
         let text = format!("an earlier PIN can still land on this number; another is possible from {from}");
-        Ok(Err(Refused::Busy(CleanText::new(&text))))
+        Ok(Err(RecordError::Busy(CleanText::new(&text))))
     }
 
     /// Whether another process set a PIN since the number was read: whoever confirmed did not know of it.
-    fn check_news(&self, intent: &Intent) -> Result<Result<(), Refused>, Failure> {
-        let Some(read_at) = intent.before.read_at else { return Ok(Ok(())) };
-        let Some(set) = open_changes::last_set_elsewhere(self.db, intent.number, self.run())? else {
+    fn check_status_is_current(&self, intent: &Intent) -> Result<Result<(), RecordError>, StorageError> {
+        let Some(read_at) = intent.status_before.read_at else { return Ok(Ok(())) };
+        let Some(set) = open_changes::last_set_by_other_run(self.db, intent.number, self.run_id())? else {
             return Ok(Ok(()));
         };
-        let set_at = set.seen_from(intent.at, self.scribe.clock.uptime());
-        let when = if lies_ahead(read_at, intent.at) {
+        let set_at = set.adjusted_to(intent.at, self.context.clock.uptime());
+        let when = if is_in_future(read_at, intent.at) {
             format!("and its status was read by a clock that said {}", read_at.format_date_time())
         } else if read_at <= set_at {
             "after its status was read here".to_owned()
@@ -179,10 +179,10 @@ impl Ledger<'_> {
             "another pindesk set a PIN on this number at {}, {when}; read it again before another is set",
             set_at.format_date_time()
         );
-        Ok(Err(Refused::Busy(CleanText::new(&text))))
+        Ok(Err(RecordError::Busy(CleanText::new(&text))))
     }
 
-    fn who_runs(&self, run: &str) -> Result<CleanText, Failure> {
+    fn describe_run(&self, run: &str) -> Result<CleanText, StorageError> {
         let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         let (pid, host, who): (u32, String, String) =
             self.db.prepare_cached("SELECT pid, host, who FROM runs WHERE run = ?1")?.query_row([run], row)?;
@@ -190,20 +190,20 @@ impl Ledger<'_> {
         Ok(CleanText::new(&text))
     }
 
-    fn intend(&mut self, intent: &Intent) -> Result<(), Failure> {
-        if remembered_recipients(self.db)?.is_none() && !self.scribe.recipients.is_empty() {
-            self.remember_recipients(Action::RecipientsFirst)?;
+    fn record_intent(&mut self, intent: &Intent) -> Result<(), StorageError> {
+        if stored_recipients(self.db)?.is_none() && !self.context.recipients.is_empty() {
+            self.store_recipients(AuditAction::RecipientsStored)?;
         }
-        let entry = Entry {
+        let entry = AuditEntry {
             number: Some(intent.number),
             waba: intent.waba,
             change: Some(intent.change),
             job: Some(intent.job),
-            tries: Some(1),
-            ..Entry::default()
+            attempts: Some(1),
+            ..AuditEntry::default()
         };
-        let seq = self.audit(Action::Intent, intent.at, entry)?;
-        let sealed = intent.sealed.as_ref().map(|line| line.ciphertext.0.as_slice());
+        let seq = self.add_audit_row(AuditAction::Intent, intent.at, entry)?;
+        let sealed = intent.escrow_entry.as_ref().map(|line| line.ciphertext.0.as_slice());
         self.db
             .prepare_cached(
                 "INSERT INTO changes (seq, change, job, run, number, waba, before, at, sealed)
@@ -213,44 +213,44 @@ impl Ledger<'_> {
                 seq,
                 intent.change.to_string(),
                 intent.job.get(),
-                self.run(),
+                self.run_id(),
                 intent.number.as_str(),
                 intent.waba.as_ref().map(WabaId::as_str),
-                intent.before.two_step.json_value(),
+                intent.status_before.two_step.json_value(),
                 intent.at.unix_seconds(),
                 sealed,
             ])?;
-        self.add_try(seq, intent.change, 1, intent.at)?;
-        self.lines.extend(intent.sealed.clone());
+        self.insert_attempt(seq, intent.change, 1, intent.at)?;
+        self.escrow_entries.extend(intent.escrow_entry.clone());
         Ok(())
     }
 
-    fn add_try(&self, seq: i64, change: ChangeId, attempt: u8, at: UtcTime) -> Result<(), Failure> {
+    fn insert_attempt(&self, seq: i64, change: ChangeId, attempt: u8, at: UtcTime) -> Result<(), StorageError> {
         self.db
             .prepare_cached("INSERT INTO tries (seq, change, run, attempt, at, up) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-            .execute(params![seq, change.to_string(), self.run(), attempt, at.unix_seconds(), self.scribe.up()])?;
+            .execute(params![seq, change.to_string(), self.run_id(), attempt, at.unix_seconds(), self.context.uptime_seconds()])?;
         Ok(())
     }
 
     /// Records what a change came to. What it closes is read from the rows.
-    pub(super) fn rest(&mut self, rest: &Rest) -> Result<(), Failure> {
-        let kind = kind_of(&rest.outcome);
-        let entry = Entry {
+    pub(super) fn record_outcome(&mut self, rest: &OutcomeRecord) -> Result<(), StorageError> {
+        let kind = outcome_kind(&rest.outcome);
+        let entry = AuditEntry {
             number: Some(rest.number),
             waba: rest.waba,
             change: Some(rest.change),
             job: Some(rest.job),
             outcome: Some(kind),
-            tries: Some(rest.tries),
-            reply: reply_of(&rest.outcome),
-            note: words_of(&rest.outcome),
+            attempts: Some(rest.attempts),
+            reply: reply_summary(&rest.outcome),
+            note: outcome_reason(&rest.outcome),
         };
-        let seq = self.audit(Action::Outcome, rest.at, entry)?;
-        self.add_outcome(seq, rest, Some(rest.job))
+        let seq = self.add_audit_row(AuditAction::Outcome, rest.at, entry)?;
+        self.insert_outcome(seq, rest, Some(rest.job))
     }
 
-    pub(super) fn add_outcome(&self, seq: i64, rest: &Rest, job: Option<JobId>) -> Result<(), Failure> {
-        let detail = serde_json::to_string(&rest.outcome).map_err(|error| Failure::new(error.to_string()))?;
+    pub(super) fn insert_outcome(&self, seq: i64, rest: &OutcomeRecord, job: Option<JobId>) -> Result<(), StorageError> {
+        let detail = serde_json::to_string(&rest.outcome).map_err(|error| StorageError::new(error.to_string()))?;
         self.db
             .prepare_cached(
                 "INSERT INTO outcomes (seq, change, job, number, waba, at, up, tries, kind, detail, repeats)
@@ -263,41 +263,41 @@ impl Ledger<'_> {
                 rest.number.as_str(),
                 rest.waba.as_ref().map(WabaId::as_str),
                 rest.at.unix_seconds(),
-                self.scribe.up(),
-                rest.tries,
-                kind_of(&rest.outcome),
+                self.context.uptime_seconds(),
+                rest.attempts,
+                outcome_kind(&rest.outcome),
                 detail,
-                rest.will_repeat,
+                rest.will_retry,
             ])?;
         Ok(())
     }
 
     /// Settles those changes of a number that whoever decided was told of: another process may have left more since.
-    fn settle(
+    fn resolve_changes(
         &mut self,
         number: PhoneNumberId,
         changes: &[ChangeId],
         how: Resolution,
         note: Option<&CleanText>,
-    ) -> Result<(), Failure> {
-        let word = settlement_word(how);
-        for open in open_changes::of_number(self.db, number, self.run())? {
-            let is_others = open.run.as_ref().map_or(Ok(false), |run| self.scribe.running.is_another(run))?;
-            if is_others || !changes.contains(&open.change.change) {
+    ) -> Result<(), StorageError> {
+        let word = resolution_kind(how);
+        for open in open_changes::for_number(self.db, number, self.run_id())? {
+            let is_others = open.run_id.as_ref().map_or(Ok(false), |run| self.context.run_lock.is_other_live_run(run))?;
+            if is_others || !changes.contains(&open.unresolved.change) {
                 continue;
             }
-            let change = open.change;
-            let entry = Entry {
+            let change = open.unresolved;
+            let entry = AuditEntry {
                 number: Some(number),
                 waba: change.waba,
                 change: Some(change.change),
                 job: change.job,
                 outcome: Some(word),
                 note: note.cloned(),
-                ..Entry::default()
+                ..AuditEntry::default()
             };
             let at = self.now.utc;
-            let seq = self.audit(Action::Settled, at, entry)?;
+            let seq = self.add_audit_row(AuditAction::Resolved, at, entry)?;
             self.db
                 .prepare_cached("INSERT INTO settlements (seq, change, at, how, note) VALUES (?1, ?2, ?3, ?4, ?5)")?
                 .execute(params![seq, change.change.to_string(), at.unix_seconds(), word, note.map(CleanText::as_str)])?;
@@ -305,38 +305,38 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    fn event(&mut self, event: &Event) -> Result<(), Failure> {
+    fn record_event(&mut self, event: &AuditEvent) -> Result<(), StorageError> {
         let (action, entry) = match event {
-            Event::ScreenHidden => (Action::ScreenHidden, Entry::default()),
-            Event::ScreenShown => (Action::ScreenShown, Entry::default()),
-            Event::Opened { change, number, waba } => {
-                let entry = Entry { number: Some(*number), waba: *waba, change: Some(*change), ..Entry::default() };
-                (Action::Opened, entry)
+            AuditEvent::ScreenHidden => (AuditAction::ScreenHidden, AuditEntry::default()),
+            AuditEvent::ScreenShown => (AuditAction::ScreenShown, AuditEntry::default()),
+            AuditEvent::PinDecrypted { change, number, waba } => {
+                let entry = AuditEntry { number: Some(*number), waba: *waba, change: Some(*change), ..AuditEntry::default() };
+                (AuditAction::PinDecrypted, entry)
             }
         };
-        self.audit(action, self.now.utc, entry).map(drop)
+        self.add_audit_row(action, self.now.utc, entry).map(drop)
     }
 
     /// How this process's recipients stand to the remembered ones.
-    pub(super) fn standing(&self) -> Result<Standing, Failure> {
-        standing(self.db, &self.scribe.recipients)
+    pub(super) fn recipients_status(&self) -> Result<RecipientsStatus, StorageError> {
+        recipients_status(self.db, &self.context.recipients)
     }
 
-    fn acknowledge(&mut self) -> Result<(), Failure> {
-        match self.standing()? {
-            Standing::Known if remembered_recipients(self.db)?.is_none() && !self.scribe.recipients.is_empty() => {
-                self.remember_recipients(Action::RecipientsFirst)
+    fn accept_recipients(&mut self) -> Result<(), StorageError> {
+        match self.recipients_status()? {
+            RecipientsStatus::Known if stored_recipients(self.db)?.is_none() && !self.context.recipients.is_empty() => {
+                self.store_recipients(AuditAction::RecipientsStored)
             }
-            Standing::Known => Ok(()),
-            Standing::Changed { .. } => self.remember_recipients(Action::RecipientsAcknowledged),
+            RecipientsStatus::Known => Ok(()),
+            RecipientsStatus::Changed { .. } => self.store_recipients(AuditAction::RecipientsAccepted),
         }
     }
 
-    fn remember_recipients(&mut self, action: Action) -> Result<(), Failure> {
-        let texts: Vec<&str> = self.scribe.recipients.iter().map(Fingerprint::as_str).collect();
+    fn store_recipients(&mut self, action: AuditAction) -> Result<(), StorageError> {
+        let texts: Vec<&str> = self.context.recipients.iter().map(Fingerprint::as_str).collect();
         let note = if texts.is_empty() { "none".to_owned() } else { texts.join(", ") };
-        let fingerprints = serde_json::to_string(&texts).map_err(|error| Failure::new(error.to_string()))?;
-        let seq = self.audit(action, self.now.utc, Entry { note: Some(CleanText::new(&note)), ..Entry::default() })?;
+        let fingerprints = serde_json::to_string(&texts).map_err(|error| StorageError::new(error.to_string()))?;
+        let seq = self.add_audit_row(action, self.now.utc, AuditEntry { note: Some(CleanText::new(&note)), ..AuditEntry::default() })?;
         self.db
             .prepare_cached("INSERT INTO recipients (seq, at, fingerprints) VALUES (?1, ?2, ?3)")?
             .execute(params![seq, self.now.utc.unix_seconds(), fingerprints])?;
@@ -344,7 +344,7 @@ impl Ledger<'_> {
     }
 
     /// The time of the last row of a change.
-    fn last_seen(&self, change: ChangeId) -> Result<UtcTime, Failure> {
+    fn last_recorded_at(&self, change: ChangeId) -> Result<UtcTime, StorageError> {
         let seconds: u32 = self
             .db
             .prepare_cached(
@@ -355,7 +355,7 @@ impl Ledger<'_> {
         Ok(UtcTime::from_unix_seconds(seconds))
     }
 
-    fn of_change(&self, change: ChangeId) -> Result<Entry<'static>, Failure> {
+    fn change_entry(&self, change: ChangeId) -> Result<AuditEntry<'static>, StorageError> {
         let found = self
             .db
             .prepare_cached("SELECT job, waba FROM changes WHERE change = ?1")?
@@ -365,28 +365,28 @@ impl Ledger<'_> {
             .optional()?;
         let (job, waba) = found.unwrap_or_default();
         let waba = waba.and_then(|waba| waba.parse().ok());
-        Ok(Entry { change: Some(change), job: job.map(JobId::new), waba, ..Entry::default() })
+        Ok(AuditEntry { change: Some(change), job: job.map(JobId::new), waba, ..AuditEntry::default() })
     }
 
-    pub(super) fn run(&self) -> &str {
-        self.scribe.running.run()
+    pub(super) fn run_id(&self) -> &str {
+        self.context.run_lock.run_id()
     }
 }
 
 /// How these recipients stand to the remembered ones.
-pub(super) fn standing(db: &Connection, now: &[Fingerprint]) -> Result<Standing, Failure> {
-    Ok(match remembered_recipients(db)? {
-        Some(remembered) if remembered != now => Standing::Changed { remembered, now: now.to_vec() },
-        Some(_) | None => Standing::Known,
+pub(super) fn recipients_status(db: &Connection, now: &[Fingerprint]) -> Result<RecipientsStatus, StorageError> {
+    Ok(match stored_recipients(db)? {
+        Some(remembered) if remembered != now => RecipientsStatus::Changed { previous: remembered, current: now.to_vec() },
+        Some(_) | None => RecipientsStatus::Known,
     })
 }
 
-fn remembered_recipients(db: &Connection) -> Result<Option<Vec<Fingerprint>>, Failure> {
+fn stored_recipients(db: &Connection) -> Result<Option<Vec<Fingerprint>>, StorageError> {
     let last: Option<String> = db
         .prepare_cached("SELECT fingerprints FROM recipients ORDER BY seq DESC LIMIT 1")?
         .query_row([], |row| row.get(0))
         .optional()?;
     let Some(last) = last else { return Ok(None) };
-    let texts: Vec<String> = serde_json::from_str(&last).map_err(|error| Failure::new(error.to_string()))?;
+    let texts: Vec<String> = serde_json::from_str(&last).map_err(|error| StorageError::new(error.to_string()))?;
     Ok(Some(texts.iter().map(|text| Fingerprint::new(text)).collect()))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 
-use super::records::{LONGEST_REQUEST, Recorded, Unresolved};
+use super::records::{MAX_SEND_DELAY, RecordedTime, UnresolvedChange};
 use crate::job::{ChangeId, JobId};
 use crate::moment::UtcTime;
 use crate::number::{PhoneNumberId, TwoStep};
@@ -16,14 +16,14 @@ use crate::outcome::{DoubtReason, Outcome};
 /// A change without an end, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OpenChange {
-    pub(super) change: Unresolved,
+    pub(super) unresolved: UnresolvedChange,
     /// The run that sent it last; `None` where only the escrow file knew of it.
-    pub(super) run: Option<String>,
+    pub(super) run_id: Option<String>,
     /// No request of it can have left after this, unless that run lives.
-    pub(super) last_send: Recorded,
+    pub(super) last_send: RecordedTime,
 }
 
-const OPEN: &str = "
+const OPEN_CHANGES_SQL: &str = "
     WITH sent AS (
         SELECT c.*, coalesce((SELECT max(t.seq) FROM tries t WHERE t.change = c.change), c.seq) AS last_sent
         FROM changes c)
@@ -42,23 +42,23 @@ const OPEN: &str = "
 
 /// Every open change, oldest first. Whoever has no run of its own learns nothing of when the machine was started.
 pub(super) fn all(db: &Connection, run: Option<&str>) -> rusqlite::Result<Vec<OpenChange>> {
-    db.prepare(&format!("{OPEN} ORDER BY c.seq"))?.query_map([run], read)?.collect()
+    db.prepare(&format!("{OPEN_CHANGES_SQL} ORDER BY c.seq"))?.query_map([run], read_row)?.collect()
 }
 
 /// The open changes of one number, oldest first.
-pub(super) fn of_number(db: &Connection, number: PhoneNumberId, run: &str) -> rusqlite::Result<Vec<OpenChange>> {
-    let sql = format!("{OPEN} AND c.number = ?2 ORDER BY c.seq");
-    db.prepare_cached(&sql)?.query_map([run, number.as_str()], read)?.collect()
+pub(super) fn for_number(db: &Connection, number: PhoneNumberId, run: &str) -> rusqlite::Result<Vec<OpenChange>> {
+    let sql = format!("{OPEN_CHANGES_SQL} AND c.number = ?2 ORDER BY c.seq");
+    db.prepare_cached(&sql)?.query_map([run, number.as_str()], read_row)?.collect()
 }
 
 /// The requests of other changes of this number that no sure answer is known of, whatever became of their changes: tries
 /// that were repeated without an outcome of their own, in doubt, or without an end.
-pub(super) fn unsure_sends(
+pub(super) fn sends_in_doubt(
     db: &Connection,
     number: PhoneNumberId,
     except: ChangeId,
     run: &str,
-) -> rusqlite::Result<Vec<Recorded>> {
+) -> rusqlite::Result<Vec<RecordedTime>> {
     const UNSURE: &str = "
         WITH unsure AS (
             SELECT o.at AS o_at, n.at AS n_at, coalesce(t.at, c.at) AS t_at, o.up AS o_up, n.up AS n_up, t.up AS t_up,
@@ -74,19 +74,19 @@ pub(super) fn unsure_sends(
         SELECT iif(has_outcome, o_at, coalesce(n_at, t_at)), iif(has_outcome, o_up, iif(n_seq, n_up, t_up)),
             coalesce(has_outcome, 0) OR n_seq IS NOT NULL, coalesce(is_same_boot, 0)
         FROM unsure";
-    let row = |row: &Row<'_>| Ok(recorded(row.get(0)?, row.get(1)?, row.get(3)?, row.get(2)?));
+    let row = |row: &Row<'_>| Ok(recorded_time(row.get(0)?, row.get(1)?, row.get(3)?, row.get(2)?));
     db.prepare_cached(UNSURE)?.query_map([number.as_str(), &except.to_string(), run], row)?.collect()
 }
 
 /// From the columns of a row: of a try, unless something was recorded after it.
-fn recorded(at: u32, up: Option<u32>, is_of_this_boot: bool, is_over: bool) -> Recorded {
-    let slack = if is_over { Duration::ZERO } else { LONGEST_REQUEST };
+fn recorded_time(at: u32, up: Option<u32>, is_of_this_boot: bool, is_over: bool) -> RecordedTime {
+    let slack = if is_over { Duration::ZERO } else { MAX_SEND_DELAY };
     let (at, up) = (UtcTime::from_unix_seconds(at), up.map(|up| Duration::from_secs(up.into())));
-    Recorded { at, up, is_of_this_boot, slack }
+    RecordedTime { at, uptime: up, is_same_boot: is_of_this_boot, slack }
 }
 
 /// The runs that wait to send a change of this number again, of which nothing is in doubt.
-pub(super) fn waiting(db: &Connection, number: PhoneNumberId, except: ChangeId) -> rusqlite::Result<Vec<String>> {
+pub(super) fn runs_waiting_to_retry(db: &Connection, number: PhoneNumberId, except: ChangeId) -> rusqlite::Result<Vec<String>> {
     const WAITING: &str = "
         SELECT t.run FROM changes c
         JOIN tries t ON t.seq = (SELECT max(seq) FROM tries WHERE change = c.change)
@@ -97,7 +97,7 @@ pub(super) fn waiting(db: &Connection, number: PhoneNumberId, except: ChangeId) 
 }
 
 /// True if another run sent a PIN to the number after this change's last try: nobody who decided about the change knew.
-pub(super) fn is_overtaken(
+pub(super) fn is_superseded(
     db: &Connection,
     number: PhoneNumberId,
     change: ChangeId,
@@ -111,25 +111,25 @@ pub(super) fn is_overtaken(
 }
 
 /// When a run other than this one last had a PIN of this number confirmed.
-pub(super) fn last_set_elsewhere(
+pub(super) fn last_set_by_other_run(
     db: &Connection,
     number: PhoneNumberId,
     run: &str,
-) -> rusqlite::Result<Option<Recorded>> {
+) -> rusqlite::Result<Option<RecordedTime>> {
     const SET: &str = "
         SELECT o.at, o.up FROM outcomes o
         WHERE o.number = ?1 AND o.kind = 'set'
             AND ?2 <> (SELECT t.run FROM tries t WHERE t.change = o.change ORDER BY t.seq DESC LIMIT 1)
         ORDER BY o.seq DESC LIMIT 1";
-    let row = |row: &Row<'_>| Ok(recorded(row.get(0)?, row.get(1)?, false, true));
+    let row = |row: &Row<'_>| Ok(recorded_time(row.get(0)?, row.get(1)?, false, true));
     db.prepare_cached(SET)?.query_row([number.as_str(), run], row).optional()
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
+fn read_row(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
     let intended: u32 = row.get(6)?;
     let sent: Option<u32> = row.get(8)?;
     let ended: Option<u32> = row.get(10)?;
-    let last_send = recorded(ended.or(sent).unwrap_or(intended), row.get(13)?, row.get(14)?, ended.is_some());
+    let last_send = recorded_time(ended.or(sent).unwrap_or(intended), row.get(13)?, row.get(14)?, ended.is_some());
     let (run, attempts): (Option<String>, Option<u8>) = (row.get(7)?, row.get(9)?);
     let tries: Option<u8> = row.get(11)?;
     let detail: Option<String> = row.get(12)?;
@@ -141,25 +141,25 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
         (Some(_) | None, Some(_) | None) => DoubtReason::ProcessEnded,
     };
     Ok(OpenChange {
-        change: Unresolved {
-            change: parsed(row, 0)?,
+        unresolved: UnresolvedChange {
+            change: parse_column(row, 0)?,
             job: row.get::<_, Option<u32>>(1)?.map(JobId::new),
-            number: parsed(row, 2)?,
-            waba: row.get::<_, Option<String>>(3)?.map(|_| parsed(row, 3)).transpose()?,
-            before: two_step(&row.get::<_, String>(4)?),
+            number: parse_column(row, 2)?,
+            waba: row.get::<_, Option<String>>(3)?.map(|_| parse_column(row, 3)).transpose()?,
+            two_step_before: parse_two_step(&row.get::<_, String>(4)?),
             at: UtcTime::from_unix_seconds(intended),
-            tries: run.as_ref().map(|_| tries.or(attempts).unwrap_or(1)),
-            doubt,
+            attempts: run.as_ref().map(|_| tries.or(attempts).unwrap_or(1)),
+            reason: doubt,
             last_send: last_send.latest(),
-            is_sealed: row.get(5)?,
+            is_in_escrow: row.get(5)?,
         },
-        run,
+        run_id: run,
         last_send,
     })
 }
 
 /// An id as it was stored.
-pub(super) fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+pub(super) fn parse_column<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
     T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
@@ -168,11 +168,11 @@ where
 }
 
 /// From the word that [`TwoStep::json`] makes.
-pub(super) fn two_step(word: &str) -> TwoStep {
+pub(super) fn parse_two_step(word: &str) -> TwoStep {
     [TwoStep::On, TwoStep::NotSet].into_iter().find(|two_step| two_step.json_value() == word).unwrap_or_default()
 }
 
 /// True if the journal has this change.
-pub(super) fn is_known(db: &Connection, change: ChangeId) -> rusqlite::Result<bool> {
+pub(super) fn change_exists(db: &Connection, change: ChangeId) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM changes WHERE change = ?1")?.exists([change.to_string()])
 }

@@ -5,11 +5,11 @@
 use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
-use super::audit::{self, AuditRow, Broken, Noted};
-use super::error::{Failure, JournalError, database};
-use super::jobs::{JobDetail, JobSummary, Jobs};
-use super::schema::{self, DATABASE, NEWEST, WRITTEN_AHEAD};
-use super::sealed::{self, SealedPin};
+use super::audit::{self, AuditRow, AuditProblem, SavedHead};
+use super::error::{StorageError, JournalError, database_path};
+use super::jobs::{JobDetail, JobSummary, JobQueries};
+use super::schema::{self, DATABASE_FILE, LATEST_VERSION, WAL_FILE};
+use super::sealed::{self, EncryptedPin};
 use crate::job::JobId;
 use crate::moment::UtcTime;
 use crate::state::StateDir;
@@ -17,37 +17,37 @@ use crate::text::CleanText;
 
 /// A journal open for reading.
 #[derive(Debug)]
-pub struct Reader {
+pub struct JournalReader {
     db: Connection,
     dir: StateDir,
 }
 
 /// An audit that is as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifiedAudit {
     /// How many rows it has.
     pub rows: i64,
 }
 
-impl Reader {
+impl JournalReader {
     /// Opens a directory's journal.
     ///
     /// # Errors
     /// When there is none ([`JournalError::is_missing`]), it is damaged, foreign, newer or older than this program, or
     /// lies where nothing can be written and was left in the middle.
     pub fn open(dir: &StateDir) -> Result<Self, JournalError> {
-        if !schema::judge_files(dir)? {
-            return Err(dir.missing_file_error(DATABASE).into());
+        if !schema::check_files(dir)? {
+            return Err(dir.missing_file_error(DATABASE_FILE).into());
         }
-        let of_sqlite = |error: rusqlite::Error| Failure::from(error).into_error(dir);
+        let of_sqlite = |error: rusqlite::Error| StorageError::from(error).into_journal_error(dir);
         let db = connect(dir)?;
-        let found = schema::look(&db).map_err(of_sqlite)?;
+        let found = schema::read_info(&db).map_err(of_sqlite)?;
         if found.is_empty() {
-            return Err(dir.missing_file_error(DATABASE).into());
+            return Err(dir.missing_file_error(DATABASE_FILE).into());
         }
-        found.judge(dir, None)?;
-        if found.version < NEWEST {
-            return Err(JournalError::Older { path: database(dir.path()) });
+        found.check_compatible(dir, None)?;
+        if found.version < LATEST_VERSION {
+            return Err(JournalError::OlderSchema { path: database_path(dir.path()) });
         }
         Ok(Self { db, dir: dir.clone() })
     }
@@ -57,7 +57,7 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub fn jobs(&self) -> Result<Vec<JobSummary>, JournalError> {
-        self.read(|db| Jobs::new(db, &self.dir)?.all())
+        self.read(|db| JobQueries::new(db, &self.dir)?.summaries())
     }
 
     /// One job, number by number; `None` if there is none of that number.
@@ -65,7 +65,7 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub fn job(&self, id: JobId) -> Result<Option<JobDetail>, JournalError> {
-        self.read(|db| Jobs::new(db, &self.dir)?.detail(id))
+        self.read(|db| JobQueries::new(db, &self.dir)?.detail(id))
     }
 
     /// Hands over the audit's rows, the oldest first, from a time on, until `take` fails: an audit grows for years, and
@@ -73,7 +73,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read. The inner error is that of `take`.
-    pub fn audit<E>(
+    pub fn for_each_audit_row<E>(
         &self,
         since: Option<UtcTime>,
         mut take: impl FnMut(AuditRow) -> Result<(), E>,
@@ -100,11 +100,11 @@ impl Reader {
     ///
     /// # Errors
     /// When the database is damaged or cannot be read. The inner error lists what was edited, deleted or cut off.
-    pub fn verify(&self) -> Result<Result<Verified, Vec<Broken>>, JournalError> {
+    pub fn verify_audit(&self) -> Result<Result<VerifiedAudit, Vec<AuditProblem>>, JournalError> {
         // Read before the rows: it lags behind them, and never leads.
-        let noted = Noted::read(&self.dir)?;
-        schema::check(&self.db, &self.dir)?;
-        self.read(|db| Ok(audit::verify(db, noted)?.map(|rows| Verified { rows })))
+        let noted = SavedHead::read(&self.dir)?;
+        schema::check_integrity(&self.db, &self.dir)?;
+        self.read(|db| Ok(audit::verify_chain(db, noted)?.map(|rows| VerifiedAudit { rows })))
     }
 
     /// True if the journal reaches as far as was noted of it, so that no change is missing from it that was sent: none was
@@ -112,10 +112,10 @@ impl Reader {
     ///
     /// # Errors
     /// When the database, or what was noted, cannot be read.
-    pub fn is_whole(&self) -> Result<bool, JournalError> {
+    pub fn is_complete(&self) -> Result<bool, JournalError> {
         // Read before the rows: it lags behind them, and never leads.
-        let noted = Noted::read(&self.dir)?;
-        self.read(|db| Ok(noted.compare(db)?.is_none()))
+        let noted = SavedHead::read(&self.dir)?;
+        self.read(|db| Ok(noted.find_mismatch(db)?.is_none()))
     }
 
     /// The sealed PINs that the journal has, and what became of each; the one that was sent last at the end, whatever the
@@ -123,28 +123,28 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn sealed_pins(&self) -> Result<Vec<SealedPin>, JournalError> {
+    pub fn encrypted_pins(&self) -> Result<Vec<EncryptedPin>, JournalError> {
         self.read(|db| sealed::all(db, &self.dir))
     }
 
     /// Reads within one transaction, so that all of it is of one moment.
-    pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, JournalError> {
-        let view = self.db.unchecked_transaction().map_err(|error| Failure::from(error).into_error(&self.dir))?;
-        work(&view).map_err(|failure| failure.into_error(&self.dir))
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StorageError>) -> Result<T, JournalError> {
+        let view = self.db.unchecked_transaction().map_err(|error| StorageError::from(error).into_journal_error(&self.dir))?;
+        work(&view).map_err(|failure| failure.into_journal_error(&self.dir))
     }
 }
 
 fn connect(dir: &StateDir) -> Result<Connection, JournalError> {
-    let path = dir.canonical_path(DATABASE)?;
-    let of_sqlite = |error: rusqlite::Error| Failure::from(error).into_error(dir);
+    let path = dir.canonical_path(DATABASE_FILE)?;
+    let of_sqlite = |error: rusqlite::Error| StorageError::from(error).into_journal_error(dir);
     let common = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     if dir.is_writable() {
         let db = Connection::open_with_flags(path, common | OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(of_sqlite)?;
-        schema::prepare(&db).and_then(|()| db.pragma_update(None, "query_only", true)).map_err(of_sqlite)?;
+        schema::configure(&db).and_then(|()| db.pragma_update(None, "query_only", true)).map_err(of_sqlite)?;
         return Ok(db);
     }
-    let unfinished = || JournalError::Unfinished { dir: CleanText::new(&dir.path().to_string_lossy()) };
-    if dir.file_len(WRITTEN_AHEAD)? > 0 {
+    let unfinished = || JournalError::NeedsRecovery { dir: CleanText::new(&dir.path().to_string_lossy()) };
+    if dir.file_len(WAL_FILE)? > 0 {
         return Err(unfinished());
     }
     // Nobody can write there, so nothing has to be locked, which would need a file to be made.
@@ -152,6 +152,6 @@ fn connect(dir: &StateDir) -> Result<Connection, JournalError> {
     url.set_query(Some("immutable=1"));
     let flags = common | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let db = Connection::open_with_flags(url.as_str(), flags).map_err(of_sqlite)?;
-    schema::prepare(&db).map_err(of_sqlite)?;
+    schema::configure(&db).map_err(of_sqlite)?;
     Ok(db)
 }

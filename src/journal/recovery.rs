@@ -7,13 +7,13 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-use super::audit::{Action, Entry, Head, Noted, ROWS_LOST};
-use super::error::{Failure, JournalError};
-use super::findings::{self, Escrow, Evidence, LINE};
-use super::ledger::{Ledger, Scribe};
+use super::audit::{AuditAction, AuditEntry, ChainHead, SavedHead, ROWS_LOST_OUTCOME};
+use super::error::{StorageError, JournalError};
+use super::findings::{self, EscrowIndex, RecoveryInput, LINE_NOTE_PREFIX};
+use super::ledger::{JournalTx, WriterContext};
 use super::open_changes::{self, OpenChange};
-use super::records::{Opening, Recovered, Rest, Unresolved};
-use super::running::Running;
+use super::records::{JournalOptions, RecoveryReport, OutcomeRecord, UnresolvedChange};
+use super::running::RunLock;
 use super::schema;
 use crate::escrow::{EscrowFile, EscrowEntry, EscrowLock};
 use crate::job::JobId;
@@ -24,90 +24,90 @@ use crate::text::CleanText;
 
 /// An opened journal, before its thread is started.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenedJournal {
     pub(super) db: Connection,
-    pub(super) scribe: Scribe,
-    pub(super) head: Head,
-    pub(super) recovered: Recovered,
+    pub(super) context: WriterContext,
+    pub(super) head: ChainHead,
+    pub(super) report: RecoveryReport,
 }
 
 /// Opens and recovers, with the lock of all writers held.
-pub(super) fn open(opening: Opening, syncs: bool, lock: &EscrowLock<'_>) -> Result<Opened, JournalError> {
-    let Opening { dir, actor, kind, recipients, clock, .. } = opening;
+pub(super) fn open(opening: JournalOptions, syncs: bool, lock: &EscrowLock<'_>) -> Result<OpenedJournal, JournalError> {
+    let JournalOptions { dir, operator: actor, kind, recipients, clock, .. } = opening;
     let dir = &dir;
-    let is_there = schema::judge_files(dir)?;
-    let noted = Noted::read(dir)?;
+    let is_there = schema::check_files(dir)?;
+    let noted = SavedHead::read(dir)?;
     let escrow = read_escrow(dir, lock)?;
     let (mut db, found) = schema::open(dir, is_there, syncs)?;
-    let of_sqlite = |error: rusqlite::Error| Failure::from(error).into_error(dir);
+    let of_sqlite = |error: rusqlite::Error| StorageError::from(error).into_journal_error(dir);
     if !found.is_empty() {
-        found.judge(dir, Some(kind))?;
+        found.check_compatible(dir, Some(kind))?;
     }
     schema::migrate(&mut db, found, kind).map_err(of_sqlite)?;
     let run = moment::new_uuid_v7().to_string();
-    let running = Running::start(dir, run)?;
+    let running = RunLock::acquire(dir, run)?;
     let recipients = recipients.map(|recipients| recipients.fingerprints()).unwrap_or_default();
-    let scribe = Scribe { clock, actor, running, recipients, free_from: HashMap::new() };
+    let scribe = WriterContext { clock, operator: actor, run_lock: running, recipients, safe_from: HashMap::new() };
     let now = clock.now();
-    recover(db, scribe, now, dir, &Evidence { was_empty: found.is_empty(), noted, escrow }, lock)
-        .map_err(|failure| failure.into_error(dir))
+    recover(db, scribe, now, dir, &RecoveryInput { was_empty: found.is_empty(), saved_head: noted, escrow }, lock)
+        .map_err(|failure| failure.into_journal_error(dir))
 }
 
 /// Reads the escrow file; a line that was torn until now is ended first.
-fn read_escrow(dir: &StateDir, lock: &EscrowLock<'_>) -> Result<Escrow, JournalError> {
-    let escrow = Escrow::read(dir)?;
+fn read_escrow(dir: &StateDir, lock: &EscrowLock<'_>) -> Result<EscrowIndex, JournalError> {
+    let escrow = EscrowIndex::read(dir)?;
     if !escrow.is_torn {
         return Ok(escrow);
     }
-    lock.terminate_torn_line().map_err(|error| Failure::from(error).into_error(dir))?;
-    let mut escrow = Escrow::read(dir)?;
-    escrow.torn = escrow.unreadable.last().copied();
+    lock.terminate_torn_line().map_err(|error| StorageError::from(error).into_journal_error(dir))?;
+    let mut escrow = EscrowIndex::read(dir)?;
+    escrow.torn_line = escrow.unreadable_lines.last().copied();
     Ok(escrow)
 }
 
 fn recover(
     mut db: Connection,
-    mut scribe: Scribe,
+    mut scribe: WriterContext,
     now: TimePoint,
     dir: &StateDir,
-    evidence: &Evidence,
+    evidence: &RecoveryInput,
     lock: &EscrowLock<'_>,
-) -> Result<Opened, Failure> {
+) -> Result<OpenedJournal, StorageError> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let head = Head::of(&tx)?;
-    let mut ledger = Ledger { db: &tx, scribe: &mut scribe, head, now, lines: Vec::new() };
-    ledger.add_run()?;
+    let head = ChainHead::read_from(&tx)?;
+    let mut ledger = JournalTx { db: &tx, context: &mut scribe, head, now, escrow_entries: Vec::new() };
+    ledger.insert_run()?;
     let escrow = &evidence.escrow;
     let mut findings = evidence.findings(ledger.db)?;
     if evidence.was_empty && !findings.is_empty() {
-        ledger.forget_recipients()?;
+        ledger.clear_recipients()?;
     }
     let is_whole = !evidence.was_empty && findings.is_empty();
     for finding in &findings {
-        let entry = Entry { outcome: Some(ROWS_LOST), note: Some(finding.clone()), ..Entry::default() };
-        ledger.audit(Action::Found, now.utc, entry)?;
+        let entry = AuditEntry { outcome: Some(ROWS_LOST_OUTCOME), note: Some(finding.clone()), ..AuditEntry::default() };
+        ledger.add_audit_row(AuditAction::Finding, now.utc, entry)?;
     }
-    if let Some(finding) = ledger.unreadable_lines(escrow, is_whole)? {
-        ledger.audit(Action::Found, now.utc, Entry { note: Some(finding.clone()), ..Entry::default() })?;
+    if let Some(finding) = ledger.record_unreadable_lines(escrow, is_whole)? {
+        ledger.add_audit_row(AuditAction::Finding, now.utc, AuditEntry { note: Some(finding.clone()), ..AuditEntry::default() })?;
         findings.push(finding);
     }
-    ledger.import_unknown(dir, escrow)?;
-    let missing = escrow.lacks(ledger.db)?;
-    for note in missing.findings() {
-        ledger.audit(Action::Found, now.utc, Entry { note: Some(note.clone()), ..Entry::default() })?;
+    ledger.import_unknown_changes(dir, escrow)?;
+    let missing = escrow.missing_entries(ledger.db)?;
+    for note in missing.repaired_findings() {
+        ledger.add_audit_row(AuditAction::Finding, now.utc, AuditEntry { note: Some(note.clone()), ..AuditEntry::default() })?;
         findings.push(note);
     }
-    let unresolved = ledger.not_of_others()?;
-    let recipients = ledger.standing()?;
+    let unresolved = ledger.unresolved_changes()?;
+    let recipients = ledger.recipients_status()?;
     let head = ledger.head;
-    lock.append(&missing.lines)?;
+    lock.append(&missing.entries)?;
     tx.commit()?;
-    Ok(Opened { db, scribe, head, recovered: Recovered { unresolved, findings, recipients } })
+    Ok(OpenedJournal { db, context: scribe, head, report: RecoveryReport { unresolved, findings, recipients } })
 }
 
-impl Ledger<'_> {
-    fn add_run(&self) -> Result<(), Failure> {
-        let actor = &self.scribe.actor;
+impl JournalTx<'_> {
+    fn insert_run(&self) -> Result<(), StorageError> {
+        let actor = &self.context.operator;
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
         let who = actor.sudo_user.as_ref().or(actor.user.as_ref());
         let name = who.map(|name| format!(" ({name})")).unwrap_or_default();
@@ -116,7 +116,7 @@ impl Ledger<'_> {
             "INSERT INTO runs (run, at, pid, boot, version, host, uid, euid, who)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
-                self.scribe.running.run(),
+                self.context.run_lock.run_id(),
                 self.now.utc.unix_seconds(),
                 std::process::id(),
                 boot.as_deref().map(str::trim),
@@ -131,10 +131,10 @@ impl Ledger<'_> {
     }
 
     /// Whom PINs were sealed to went with the journal: those of the config now may be anybody's.
-    fn forget_recipients(&mut self) -> Result<(), Failure> {
+    fn clear_recipients(&mut self) -> Result<(), StorageError> {
         let at = self.now.utc;
         let note = Some(CleanText::new("whom PINs were sealed to before is not known any more"));
-        let seq = self.audit(Action::Found, at, Entry { note, ..Entry::default() })?;
+        let seq = self.add_audit_row(AuditAction::Finding, at, AuditEntry { note, ..AuditEntry::default() })?;
         self.db.execute(
             "INSERT INTO recipients (seq, at, fingerprints) VALUES (?1, ?2, '[]')",
             params![seq, at.unix_seconds()],
@@ -143,26 +143,26 @@ impl Ledger<'_> {
     }
 
     /// Lines that cannot be read and were not told of before. A torn one loses nothing if the journal is whole.
-    fn unreadable_lines(&mut self, escrow: &Escrow, is_whole: bool) -> Result<Option<CleanText>, Failure> {
+    fn record_unreadable_lines(&mut self, escrow: &EscrowIndex, is_whole: bool) -> Result<Option<CleanText>, StorageError> {
         let mut new = Vec::new();
-        for line in escrow.not_told(self.db)? {
-            let why = if is_whole && escrow.torn == Some(line) {
+        for line in escrow.unreported_lines(self.db)? {
+            let why = if is_whole && escrow.torn_line == Some(line) {
                 "was torn: its PIN was never sent, or the journal has it"
             } else {
                 new.push(line);
                 "cannot be read"
             };
-            let note = Some(CleanText::new(&format!("{LINE}{line} {why}")));
-            self.audit(Action::Found, self.now.utc, Entry { note, ..Entry::default() })?;
+            let note = Some(CleanText::new(&format!("{LINE_NOTE_PREFIX}{line} {why}")));
+            self.add_audit_row(AuditAction::Finding, self.now.utc, AuditEntry { note, ..AuditEntry::default() })?;
         }
-        Ok(findings::unreadable(&new))
+        Ok(findings::unreadable_lines_finding(&new))
     }
 
     /// Takes in the changes that only the escrow file knows of. It is read again for them, as there are seldom any.
-    fn import_unknown(&mut self, dir: &StateDir, escrow: &Escrow) -> Result<(), Failure> {
+    fn import_unknown_changes(&mut self, dir: &StateDir, escrow: &EscrowIndex) -> Result<(), StorageError> {
         let mut unknown = HashSet::new();
-        for (change, _) in &escrow.lines {
-            if !open_changes::is_known(self.db, *change)? {
+        for (change, _) in &escrow.entries {
+            if !open_changes::change_exists(self.db, *change)? {
                 unknown.insert(*change);
             }
         }
@@ -172,26 +172,26 @@ impl Ledger<'_> {
         let mut lines = Vec::new();
         // A change that has two lines is one change.
         EscrowFile::scan_entries(dir, |line| lines.extend(unknown.remove(&line.change).then_some(line)))
-            .map_err(|error| Failure::new(error.to_string()))?;
-        lines.iter().try_for_each(|line| self.import(line))
+            .map_err(|error| StorageError::new(error.to_string()))?;
+        lines.iter().try_for_each(|line| self.import_change(line))
     }
 
     /// Takes in a change that only the escrow file knows of. It counts to its job, so that nobody takes its number for one
     /// that was never sent.
-    fn import(&mut self, line: &EscrowEntry) -> Result<(), Failure> {
-        let job = self.known_job(line)?;
+    fn import_change(&mut self, line: &EscrowEntry) -> Result<(), StorageError> {
+        let job = self.find_job(line)?;
         let note = Some(CleanText::new("found in the escrow file alone"));
-        let entry = Entry {
+        let entry = AuditEntry {
             number: Some(line.number),
             waba: line.waba,
             change: Some(line.change),
             job,
             outcome: Some("no_answer"),
             note,
-            ..Entry::default()
+            ..AuditEntry::default()
         };
         let at = self.now.utc;
-        let seq = self.audit(Action::Found, at, entry)?;
+        let seq = self.add_audit_row(AuditAction::Finding, at, entry)?;
         self.db
             .prepare_cached(
                 "INSERT INTO changes (seq, change, job, number, waba, before, at, sealed)
@@ -207,44 +207,44 @@ impl Ledger<'_> {
                 line.ciphertext.0,
             ])?;
         // Nobody knows when it was sent last; by now it has been.
-        let rest = Rest {
+        let rest = OutcomeRecord {
             change: line.change,
             job: JobId::new(0),
             number: line.number,
             waba: line.waba,
-            tries: 1,
+            attempts: 1,
             outcome: Outcome::InDoubt(DoubtReason::EscrowOnly),
-            will_repeat: false,
+            will_retry: false,
             at,
         };
-        let entry = Entry {
+        let entry = AuditEntry {
             change: Some(line.change),
             number: Some(line.number),
             job,
             outcome: Some("no_answer"),
-            ..Entry::default()
+            ..AuditEntry::default()
         };
-        let seq = self.audit(Action::Outcome, at, entry)?;
-        self.add_outcome(seq, &rest, job)
+        let seq = self.add_audit_row(AuditAction::Outcome, at, entry)?;
+        self.insert_outcome(seq, &rest, job)
     }
 
     /// The job that a line names, if the journal has it with this number in it: an older copy of the journal may have none
     /// of that name, or another.
-    fn known_job(&self, line: &EscrowEntry) -> rusqlite::Result<Option<JobId>> {
+    fn find_job(&self, line: &EscrowEntry) -> rusqlite::Result<Option<JobId>> {
         let mut known = self.db.prepare_cached("SELECT job FROM job_numbers WHERE job = ?1 AND number = ?2")?;
         known
             .query_row(params![line.job.map(JobId::get), line.number.as_str()], |row| row.get(0).map(JobId::new))
             .optional()
     }
 
-    fn not_of_others(&mut self) -> Result<Vec<Unresolved>, Failure> {
+    fn unresolved_changes(&mut self) -> Result<Vec<UnresolvedChange>, StorageError> {
         let mut unresolved = Vec::new();
-        for OpenChange { change, run, last_send } in open_changes::all(self.db, Some(self.run()))? {
-            let is_others = run.as_ref().map_or(Ok(false), |run| self.scribe.running.is_another(run))?;
+        for OpenChange { unresolved: change, run_id: run, last_send } in open_changes::all(self.db, Some(self.run_id()))? {
+            let is_others = run.as_ref().map_or(Ok(false), |run| self.context.run_lock.is_other_live_run(run))?;
             if !is_others {
-                self.scribe.time_left(change.number, last_send, self.now);
-                let last_send = last_send.seen_from(self.now.utc, self.scribe.clock.uptime());
-                unresolved.push(Unresolved { last_send, ..change });
+                self.context.time_until_safe(change.number, last_send, self.now);
+                let last_send = last_send.adjusted_to(self.now.utc, self.context.clock.uptime());
+                unresolved.push(UnresolvedChange { last_send, ..change });
             }
         }
         Ok(unresolved)

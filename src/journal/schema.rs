@@ -9,41 +9,41 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::error::{Failure, JournalError, database};
-use super::records::Kind;
+use super::error::{StorageError, JournalError, database_path};
+use super::records::JournalKind;
 use crate::state::{OpenMode, StateDir};
 use crate::text::CleanText;
 
 /// The database's file.
-pub(super) const DATABASE: &str = "journal.db";
+pub(super) const DATABASE_FILE: &str = "journal.db";
 
 /// What SQLite makes beside it.
-const BESIDE: [&str; 2] = ["journal.db-wal", "journal.db-shm"];
+const SIDECAR_FILES: [&str; 2] = ["journal.db-wal", "journal.db-shm"];
 
 /// Which files the database is: a device and an inode each. Whoever writes to files that have no name any more, or not
 /// this one, writes a history that nobody else sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity([Option<(u64, u64)>; 3]);
+pub(super) struct DatabaseIdentity([Option<(u64, u64)>; 3]);
 
-impl Identity {
-    const NAMES: [&str; 3] = [DATABASE, BESIDE[0], BESIDE[1]];
+impl DatabaseIdentity {
+    const FILE_NAMES: [&str; 3] = [DATABASE_FILE, SIDECAR_FILES[0], SIDECAR_FILES[1]];
 
     /// Of the files that have the names now.
-    pub(super) fn now(dir: &StateDir) -> io::Result<Self> {
-        let [database, ahead, index] = Self::NAMES.map(|name| dir.file_identity(name));
+    pub(super) fn read(dir: &StateDir) -> io::Result<Self> {
+        let [database, ahead, index] = Self::FILE_NAMES.map(|name| dir.file_identity(name));
         Ok(Self([database?, ahead?, index?]))
     }
 
     /// The first name that is not the opened file's any more.
-    pub(super) fn lost(&self, dir: &StateDir) -> io::Result<Option<&'static str>> {
-        let now = Self::now(dir)?;
-        let names = Self::NAMES.into_iter().zip(self.0.iter().zip(&now.0));
+    pub(super) fn first_replaced(&self, dir: &StateDir) -> io::Result<Option<&'static str>> {
+        let now = Self::read(dir)?;
+        let names = Self::FILE_NAMES.into_iter().zip(self.0.iter().zip(&now.0));
         Ok(names.into_iter().find_map(|(name, (then, now))| (then != now).then_some(name)))
     }
 }
 
 /// Written ahead, not yet in the database itself.
-pub(super) const WRITTEN_AHEAD: &str = BESIDE[0];
+pub(super) const WAL_FILE: &str = SIDECAR_FILES[0];
 
 /// How long another process is waited for, beside the lock that all writers share.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,60 +53,60 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// and take many times that from a cold disk; without it, the opening takes 3 ms. SQLite still finds damage in whatever
 /// it reads, the end of the audit is held against what was noted of it, and `pindesk audit verify` looks at all of it
 /// without that lock.
-const LARGEST_CHECKED: u64 = 16 << 20;
+const MAX_CHECKED_BYTES: u64 = 16 << 20;
 
 /// More than the statements there are, so that each is prepared once.
-const STATEMENTS: usize = 48;
+const STATEMENT_CACHE_SIZE: usize = 48;
 
 /// Each step leads from the version before to its own; the first makes everything.
 const MIGRATIONS: [(i64, &str); 1] = [(1, include_str!("schema.sql"))];
 
 /// What SQLite calls `synchronous = FULL`.
-const FULL: i64 = 2;
+const SYNCHRONOUS_FULL: i64 = 2;
 
 /// The version of the newest schema.
-pub(super) const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+pub(super) const LATEST_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// What SQLite's header calls a journal of real numbers ("pind"), and one of made-up numbers ("demo").
-const fn application_id(kind: Kind) -> i64 {
+const fn application_id(kind: JournalKind) -> i64 {
     match kind {
-        Kind::Real => 0x7069_6e64,
-        Kind::Demo => 0x6465_6d6f,
+        JournalKind::Real => 0x7069_6e64,
+        JournalKind::Demo => 0x6465_6d6f,
     }
 }
 
 /// What an opened database turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
-    application: i64,
+pub(super) struct DatabaseInfo {
+    application_id: i64,
     pub(super) version: i64,
-    tables: i64,
+    table_count: i64,
 }
 
-impl Found {
+impl DatabaseInfo {
     /// True if nothing was ever in it.
     pub(super) const fn is_empty(self) -> bool {
-        self.tables == 0 && self.application == 0
+        self.table_count == 0 && self.application_id == 0
     }
 
     /// What it is, and whether this program knows it.
-    pub(super) fn judge(self, dir: &StateDir, kind: Option<Kind>) -> Result<(), JournalError> {
-        let path = || database(dir.path());
-        let (real, demo) = (application_id(Kind::Real), application_id(Kind::Demo));
-        if self.application != real && self.application != demo {
-            return Err(JournalError::foreign(dir.path()));
+    pub(super) fn check_compatible(self, dir: &StateDir, kind: Option<JournalKind>) -> Result<(), JournalError> {
+        let path = || database_path(dir.path());
+        let (real, demo) = (application_id(JournalKind::Real), application_id(JournalKind::Demo));
+        if self.application_id != real && self.application_id != demo {
+            return Err(JournalError::not_a_journal(dir.path()));
         }
         match kind {
-            Some(Kind::Real) if self.application != real => {
-                return Err(JournalError::OtherKind { path: path(), kind: "a demo's, of made-up numbers" });
+            Some(JournalKind::Real) if self.application_id != real => {
+                return Err(JournalError::WrongKind { path: path(), kind: "a demo's, of made-up numbers" });
             }
-            Some(Kind::Demo) if self.application != demo => {
-                return Err(JournalError::OtherKind { path: path(), kind: "one of real numbers, not a demo's" });
+            Some(JournalKind::Demo) if self.application_id != demo => {
+                return Err(JournalError::WrongKind { path: path(), kind: "one of real numbers, not a demo's" });
             }
             Some(_) | None => {}
         }
-        if self.version > NEWEST {
-            return Err(JournalError::Newer { path: path(), found: self.version, known: NEWEST });
+        if self.version > LATEST_VERSION {
+            return Err(JournalError::NewerSchema { path: path(), found: self.version, known: LATEST_VERSION });
         }
         Ok(())
     }
@@ -114,32 +114,32 @@ impl Found {
 
 /// Judges the files of the database without opening them: to close one again would lose the locks that SQLite has on
 /// it in this process. True if the database is there.
-pub(super) fn judge_files(dir: &StateDir) -> Result<bool, JournalError> {
-    for name in BESIDE {
+pub(super) fn check_files(dir: &StateDir) -> Result<bool, JournalError> {
+    for name in SIDECAR_FILES {
         dir.has_file(name)?;
     }
-    Ok(dir.has_file(DATABASE)?)
+    Ok(dir.has_file(DATABASE_FILE)?)
 }
 
 /// Opens the database for writing, and makes an empty one where there is none.
-pub(super) fn open(dir: &StateDir, is_there: bool, syncs: bool) -> Result<(Connection, Found), JournalError> {
+pub(super) fn open(dir: &StateDir, is_there: bool, syncs: bool) -> Result<(Connection, DatabaseInfo), JournalError> {
     if !is_there {
-        drop(dir.open_file(DATABASE, OpenMode::ReadWrite)?);
+        drop(dir.open_file(DATABASE_FILE, OpenMode::ReadWrite)?);
     }
-    let path = dir.canonical_path(DATABASE)?;
+    let path = dir.canonical_path(DATABASE_FILE)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let of_sqlite = |error: rusqlite::Error| Failure::from(error).into_error(dir);
+    let of_sqlite = |error: rusqlite::Error| StorageError::from(error).into_journal_error(dir);
     let db = Connection::open_with_flags(path, flags).map_err(of_sqlite)?;
-    prepare(&db).map_err(of_sqlite)?;
-    let found = look(&db).map_err(of_sqlite)?;
+    configure(&db).map_err(of_sqlite)?;
+    let found = read_info(&db).map_err(of_sqlite)?;
     if !found.is_empty() {
-        found.judge(dir, None)?;
+        found.check_compatible(dir, None)?;
     }
-    if dir.file_len(DATABASE)? <= LARGEST_CHECKED {
-        check(&db, dir)?;
+    if dir.file_len(DATABASE_FILE)? <= MAX_CHECKED_BYTES {
+        check_integrity(&db, dir)?;
     }
     let not_durable = |setting, found: &str| {
-        Err(JournalError::NotDurable { path: database(dir.path()), setting, found: CleanText::new(found) })
+        Err(JournalError::NotDurable { path: database_path(dir.path()), setting, found: CleanText::new(found) })
     };
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(of_sqlite)?;
     if mode != "wal" {
@@ -149,7 +149,7 @@ pub(super) fn open(dir: &StateDir, is_there: bool, syncs: bool) -> Result<(Conne
     db.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(())).map_err(of_sqlite)?;
     db.pragma_update(None, "synchronous", if syncs { "FULL" } else { "OFF" }).map_err(of_sqlite)?;
     let level: i64 = db.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(of_sqlite)?;
-    if syncs && level != FULL {
+    if syncs && level != SYNCHRONOUS_FULL {
         return not_durable("synchronous", &level.to_string());
     }
     Ok((db, found))
@@ -157,11 +157,11 @@ pub(super) fn open(dir: &StateDir, is_there: bool, syncs: bool) -> Result<(Conne
 
 /// Gives a database back. What was written ahead is taken in if that is sound, but never over another history that goes
 /// by its names by now.
-pub(super) fn close(db: Connection, identity: &Identity, dir: &StateDir, is_sound: bool) {
-    let is_own = identity.lost(dir).is_ok_and(|lost| lost.is_none());
+pub(super) fn close(db: Connection, identity: &DatabaseIdentity, dir: &StateDir, is_sound: bool) {
+    let is_own = identity.first_replaced(dir).is_ok_and(|lost| lost.is_none());
     // Deleted, and nobody made a new one: what was written ahead is still to be had here, and nowhere else.
-    let is_last = !is_own && dir.file_identity(DATABASE).is_ok_and(|now| now == identity.0[0]) && {
-        dir.file_identity(WRITTEN_AHEAD).is_ok_and(|now| now.is_none())
+    let is_last = !is_own && dir.file_identity(DATABASE_FILE).is_ok_and(|now| now == identity.0[0]) && {
+        dir.file_identity(WAL_FILE).is_ok_and(|now| now.is_none())
     };
     let takes_in = is_sound && (is_own || is_last);
     if !takes_in && db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).is_err() {
@@ -171,9 +171,9 @@ pub(super) fn close(db: Connection, identity: &Identity, dir: &StateDir, is_soun
 }
 
 /// Settings of every connection.
-pub(super) fn prepare(db: &Connection) -> rusqlite::Result<()> {
+pub(super) fn configure(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(BUSY_TIMEOUT)?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    db.set_prepared_statement_cache_capacity(STATEMENT_CACHE_SIZE);
     // In KiB, as it is negative: the list of numbers is read once, so a large cache would only be memory lost.
     db.pragma_update(None, "cache_size", -512)?;
     db.pragma_update(None, "foreign_keys", true)?;
@@ -181,27 +181,27 @@ pub(super) fn prepare(db: &Connection) -> rusqlite::Result<()> {
 }
 
 /// What it says of itself.
-pub(super) fn look(db: &Connection) -> rusqlite::Result<Found> {
-    Ok(Found {
-        application: db.pragma_query_value(None, "application_id", |row| row.get(0))?,
+pub(super) fn read_info(db: &Connection) -> rusqlite::Result<DatabaseInfo> {
+    Ok(DatabaseInfo {
+        application_id: db.pragma_query_value(None, "application_id", |row| row.get(0))?,
         version: db.pragma_query_value(None, "user_version", |row| row.get(0))?,
-        tables: db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
+        table_count: db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
     })
 }
 
 /// Whether it is whole.
-pub(super) fn check(db: &Connection, dir: &StateDir) -> Result<(), JournalError> {
+pub(super) fn check_integrity(db: &Connection, dir: &StateDir) -> Result<(), JournalError> {
     let verdict: Result<String, rusqlite::Error> = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
     match verdict {
         Ok(verdict) if verdict == "ok" => Ok(()),
         Ok(verdict) => Err(JournalError::damaged(dir.path(), &verdict)),
-        Err(error) => Err(Failure::from(error).into_error(dir)),
+        Err(error) => Err(StorageError::from(error).into_journal_error(dir)),
     }
 }
 
 /// Brings an opened database to the newest version, in one transaction.
-pub(super) fn migrate(db: &mut Connection, found: Found, kind: Kind) -> rusqlite::Result<()> {
-    if found.version == NEWEST {
+pub(super) fn migrate(db: &mut Connection, found: DatabaseInfo, kind: JournalKind) -> rusqlite::Result<()> {
+    if found.version == LATEST_VERSION {
         return Ok(());
     }
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -209,6 +209,6 @@ pub(super) fn migrate(db: &mut Connection, found: Found, kind: Kind) -> rusqlite
         tx.execute_batch(step)?;
     }
     tx.pragma_update(None, "application_id", application_id(kind))?;
-    tx.pragma_update(None, "user_version", NEWEST)?;
+    tx.pragma_update(None, "user_version", LATEST_VERSION)?;
     tx.commit()
 }

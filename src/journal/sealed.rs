@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::error::Failure;
-use super::jobs::{Jobs, NumberState};
-use super::open_changes::parsed;
+use super::error::StorageError;
+use super::jobs::{JobQueries, RecordedState};
+use super::open_changes::parse_column;
 use crate::escrow::{EscrowEntry, Ciphertext};
 use crate::job::JobId;
 use crate::moment::UtcTime;
@@ -12,30 +12,30 @@ use crate::state::StateDir;
 
 /// A PIN as it was sealed, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SealedPin {
+pub struct EncryptedPin {
     /// As the journal has it.
-    pub line: EscrowEntry,
+    pub escrow_entry: EscrowEntry,
     /// What its change came to.
-    pub state: NumberState,
+    pub state: RecordedState,
     /// When its last request was about to be sent; `None` where only the escrow file knew of it.
-    pub last_try: Option<UtcTime>,
+    pub last_attempt_at: Option<UtcTime>,
 }
 
 /// Every sealed PIN, the one that was sent last at the end.
-pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<SealedPin>, Failure> {
-    let mut states = Jobs::new(db, dir)?.states_of_changes()?;
+pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<EncryptedPin>, StorageError> {
+    let mut states = JobQueries::new(db, dir)?.state_by_change()?;
     let mut pins = Vec::new();
-    each(db, |line, last_try| {
+    for_each(db, |line, last_try| {
         // Nothing is known of what has neither a try nor an outcome, which no journal of this program has.
-        let state = states.remove(&line.change).unwrap_or(NumberState::NoAnswer);
-        pins.push(SealedPin { line, state, last_try });
+        let state = states.remove(&line.change).unwrap_or(RecordedState::NoAnswer);
+        pins.push(EncryptedPin { escrow_entry: line, state, last_attempt_at: last_try });
     })?;
     Ok(pins)
 }
 
 /// Hands over every sealed PIN, and when it was last sent. They come in that order, which no clock has a say in; one that
 /// only the escrow file knew of comes where it was taken in.
-pub(super) fn each(db: &Connection, mut take: impl FnMut(EscrowEntry, Option<UtcTime>)) -> rusqlite::Result<()> {
+pub(super) fn for_each(db: &Connection, mut take: impl FnMut(EscrowEntry, Option<UtcTime>)) -> rusqlite::Result<()> {
     let mut statement = db.prepare(
         "SELECT c.change, c.number, c.waba, c.at, c.job, c.sealed, t.at FROM changes c
         LEFT JOIN tries t ON t.seq = (SELECT max(seq) FROM tries WHERE change = c.change)
@@ -44,9 +44,9 @@ pub(super) fn each(db: &Connection, mut take: impl FnMut(EscrowEntry, Option<Utc
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let line = EscrowEntry {
-            change: parsed(row, 0)?,
-            number: parsed(row, 1)?,
-            waba: row.get::<_, Option<String>>(2)?.map(|_| parsed(row, 2)).transpose()?,
+            change: parse_column(row, 0)?,
+            number: parse_column(row, 1)?,
+            waba: row.get::<_, Option<String>>(2)?.map(|_| parse_column(row, 2)).transpose()?,
             at: UtcTime::from_unix_seconds(row.get(3)?),
             job: row.get::<_, Option<u32>>(4)?.map(JobId::new),
             ciphertext: Ciphertext(row.get(5)?),

@@ -1,12 +1,12 @@
 //! The words in which an outcome stands in the rows and in the audit. It reads and writes nothing.
 
-use super::audit::Reply;
+use super::audit::ReplySummary;
 use crate::job::Resolution;
 use crate::outcome::{ApiError, Outcome};
 use crate::text::CleanText;
 
 /// The word for an outcome, in the rows and in the audit.
-pub(super) const fn kind_of(outcome: &Outcome) -> &'static str {
+pub(super) const fn outcome_kind(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Confirmed => "set",
         Outcome::Refused(_) => "failed",
@@ -16,7 +16,7 @@ pub(super) const fn kind_of(outcome: &Outcome) -> &'static str {
 }
 
 /// The word for a settlement, likewise.
-pub(super) const fn settlement_word(how: Resolution) -> &'static str {
+pub(super) const fn resolution_kind(how: Resolution) -> &'static str {
     match how {
         Resolution::NoPinInForce => "nothing_in_force",
         Resolution::Manual => "by_hand",
@@ -24,7 +24,7 @@ pub(super) const fn settlement_word(how: Resolution) -> &'static str {
 }
 
 /// Why, in words; a confirmation needs none.
-pub(super) fn words_of(outcome: &Outcome) -> Option<CleanText> {
+pub(super) fn outcome_reason(outcome: &Outcome) -> Option<CleanText> {
     match outcome {
         Outcome::Confirmed => None,
         Outcome::Refused(fault) => Some(fault.message.clone()),
@@ -34,19 +34,19 @@ pub(super) fn words_of(outcome: &Outcome) -> Option<CleanText> {
 }
 
 /// What of the reply is worth a search later.
-pub(super) fn reply_of(outcome: &Outcome) -> Reply {
-    let of_fault = |fault: &ApiError| Reply {
+pub(super) fn reply_summary(outcome: &Outcome) -> ReplySummary {
+    let of_fault = |fault: &ApiError| ReplySummary {
         http_status: Some(fault.http_status),
         code: Some(fault.code),
         subcode: fault.subcode,
         trace_id: fault.trace_id.clone(),
     };
     match outcome {
-        Outcome::Confirmed => Reply { http_status: Some(200), ..Reply::default() },
+        Outcome::Confirmed => ReplySummary { http_status: Some(200), ..ReplySummary::default() },
         Outcome::Refused(fault) => of_fault(fault),
-        Outcome::NotSent(_) => Reply::default(),
+        Outcome::NotSent(_) => ReplySummary::default(),
         Outcome::InDoubt(doubt) => {
-            let of_status = || Reply { http_status: doubt.http_status(), ..Reply::default() };
+            let of_status = || ReplySummary { http_status: doubt.http_status(), ..ReplySummary::default() };
             doubt.api_error().map_or_else(of_status, of_fault)
         }
     }

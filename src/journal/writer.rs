@@ -13,12 +13,12 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::audit::Head;
+use super::audit::ChainHead;
 use super::cache;
-use super::error::{Cause, Failure, Refused};
+use super::error::{StorageErrorKind, StorageError, RecordError};
 use super::history;
-use super::ledger::{Answer, Ledger, Scribe, Write};
-use super::records::HistoryLine;
+use super::ledger::{WriteResult, JournalTx, WriterContext, WriteOp};
+use super::records::HistoryEntry;
 use super::schema;
 use crate::escrow::EscrowFile;
 use crate::moment::Clock;
@@ -27,80 +27,80 @@ use crate::state::StateDir;
 use crate::text::CleanText;
 
 /// The most things recorded in one transaction.
-const MAX_GROUP: usize = 256;
+const MAX_GROUP_SIZE: usize = 256;
 
 /// So long a group waits for another process to end its own: far longer than any takes that is not stopped.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// So much longer an outcome waits: what is not written then is known to this process only.
-const PATIENCE_FOR_OUTCOMES: Duration = Duration::from_secs(25);
+const EXTRA_OUTCOME_LOCK_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// So long the end waits, which needs the lock for good order only.
-const PATIENCE_AT_END: Duration = Duration::from_secs(1);
+const SHORT_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// After so many things recorded, what was written ahead is taken into the database: a few MB.
-const CHECKPOINT: usize = 128;
+const CHECKPOINT_INTERVAL: usize = 128;
 
 /// So many numbers remembered take as much as one thing recorded, with its audit row and its sealed PIN.
-const NUMBERS_AS_ONE: usize = 16;
+const CACHED_NUMBERS_PER_RECORD: usize = 16;
 
 /// Given up when the disk is full, so that outcomes find room.
 pub(super) const RESERVE_FILE: &str = "reserve";
 
 /// What the thread is asked for.
 #[derive(Debug)]
-pub(super) enum Request {
-    Write(Write, oneshot::Sender<Answer>),
-    Cache(cache::Update, oneshot::Sender<()>),
-    Remembered(String, Option<PhoneNumberId>, oneshot::Sender<Vec<Number>>),
-    History(PhoneNumberId, usize, oneshot::Sender<Vec<HistoryLine>>),
+pub(super) enum WriterCommand {
+    Write(WriteOp, oneshot::Sender<WriteResult>),
+    UpdateCache(cache::CacheUpdate, oneshot::Sender<()>),
+    GetCachedNumbers(String, Option<PhoneNumberId>, oneshot::Sender<Vec<Number>>),
+    GetHistory(PhoneNumberId, usize, oneshot::Sender<Vec<HistoryEntry>>),
     Close(mpsc::Sender<()>),
 }
 
 /// Whether the thread may write, and whether it does.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
-    state: Mutex<GateState>,
+pub(super) struct WriteGate {
+    state: Mutex<WriteGateState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct GateState {
-    pauses: usize,
+struct WriteGateState {
+    pause_count: usize,
     is_writing: bool,
 }
 
-impl Gate {
+impl WriteGate {
     /// Waits for the end of what is being written, for so long at most; nothing is written from then on.
-    pub(super) fn close(&self, patience: Duration) {
+    pub(super) fn pause(&self, patience: Duration) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.pauses += 1;
+        state.pause_count += 1;
         // Nobody is stopped for ever by a disk that does not answer.
         drop(self.changed.wait_timeout_while(state, patience, |state| state.is_writing));
     }
 
-    pub(super) fn open(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).pauses -= 1;
+    pub(super) fn resume(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).pause_count -= 1;
         self.changed.notify_all();
     }
 
     /// Runs `work` while nobody pauses.
-    fn pass<T>(&self, work: impl FnOnce() -> T) -> T {
+    fn run_unpaused<T>(&self, work: impl FnOnce() -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.pauses > 0 {
+        while state.pause_count > 0 {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.is_writing = true;
         drop(state);
-        let _writing = Writing(self);
+        let _writing = WritingGuard(self);
         work()
     }
 }
 
 /// Something is being written, until this is dropped: by a panic as well, or whoever pauses would wait for ever.
-struct Writing<'g>(&'g Gate);
+struct WritingGuard<'g>(&'g WriteGate);
 
-impl Drop for Writing<'_> {
+impl Drop for WritingGuard<'_> {
     fn drop(&mut self) {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner).is_writing = false;
         self.0.changed.notify_all();
@@ -109,9 +109,9 @@ impl Drop for Writing<'_> {
 
 /// Why this process records nothing more.
 #[derive(Debug)]
-struct Death {
-    refused: Refused,
-    cause: Cause,
+struct WriterFailure {
+    error: RecordError,
+    kind: StorageErrorKind,
 }
 
 /// Everything that the thread owns.
@@ -120,15 +120,15 @@ pub(super) struct Writer {
     pub(super) db: Connection,
     pub(super) escrow: EscrowFile,
     pub(super) dir: StateDir,
-    pub(super) scribe: Scribe,
+    pub(super) context: WriterContext,
     pub(super) clock: Clock,
     pub(super) head_file: File,
     /// Which files the database was when it was opened.
-    pub(super) identity: schema::Identity,
-    death: Option<Death>,
+    pub(super) identity: schema::DatabaseIdentity,
+    failure: Option<WriterFailure>,
     /// What was recorded since the last checkpoint.
-    ahead: usize,
-    to_cache: VecDeque<(cache::Update, oneshot::Sender<()>)>,
+    records_since_checkpoint: usize,
+    pending_cache_updates: VecDeque<(cache::CacheUpdate, oneshot::Sender<()>)>,
 }
 
 impl Writer {
@@ -136,33 +136,33 @@ impl Writer {
         db: Connection,
         escrow: EscrowFile,
         dir: StateDir,
-        scribe: Scribe,
+        context: WriterContext,
         clock: Clock,
         head_file: File,
-        identity: schema::Identity,
+        identity: schema::DatabaseIdentity,
     ) -> Self {
-        Self { db, escrow, dir, scribe, clock, head_file, identity, death: None, ahead: 0, to_cache: VecDeque::new() }
+        Self { db, escrow, dir, context, clock, head_file, identity, failure: None, records_since_checkpoint: 0, pending_cache_updates: VecDeque::new() }
     }
 
     /// Works until the last handle is gone, or until it is closed.
-    pub(super) fn run(mut self, requests: &Receiver<Request>, gate: &Arc<Gate>) {
+    pub(super) fn run(mut self, requests: &Receiver<WriterCommand>, gate: &Arc<WriteGate>) {
         let mut closed = None;
         while closed.is_none() {
             // The cache is changed only while nothing else waits.
-            let first = if self.to_cache.is_empty() {
+            let first = if self.pending_cache_updates.is_empty() {
                 requests.recv().map_err(|_| TryRecvError::Disconnected)
             } else {
                 requests.try_recv()
             };
             match first {
-                Ok(first) => closed = gate.pass(|| self.serve(first, requests)),
-                Err(TryRecvError::Empty) => gate.pass(|| self.cache_some()),
+                Ok(first) => closed = gate.run_unpaused(|| self.handle_commands(first, requests)),
+                Err(TryRecvError::Empty) => gate.run_unpaused(|| self.apply_next_cache_update()),
                 Err(TryRecvError::Disconnected) => break,
             }
         }
-        gate.pass(|| {
-            while !self.to_cache.is_empty() {
-                self.cache_some();
+        gate.run_unpaused(|| {
+            while !self.pending_cache_updates.is_empty() {
+                self.apply_next_cache_update();
             }
             self.finish();
         });
@@ -171,112 +171,112 @@ impl Writer {
     }
 
     /// Serves a request and what waits behind it. `Some` if it is to end.
-    fn serve(&mut self, first: Request, requests: &Receiver<Request>) -> Option<mpsc::Sender<()>> {
-        let mut group = Group::new();
+    fn handle_commands(&mut self, first: WriterCommand, requests: &Receiver<WriterCommand>) -> Option<mpsc::Sender<()>> {
+        let mut group = WriteGroup::new();
         let mut next = Some(first);
         while let Some(request) = next.take() {
             match request {
-                Request::Write(write, reply) => {
+                WriterCommand::Write(write, reply) => {
                     group.push((write, reply));
-                    if group.len() < MAX_GROUP {
+                    if group.len() < MAX_GROUP_SIZE {
                         next = requests.try_recv().ok();
                     }
                 }
-                Request::Cache(update, reply) => self.to_cache.push_back((update, reply)),
+                WriterCommand::UpdateCache(update, reply) => self.pending_cache_updates.push_back((update, reply)),
                 // What was handed over before is to be seen.
-                Request::Remembered(profile, after, reply) => {
-                    self.commit(std::mem::take(&mut group));
-                    while !self.to_cache.is_empty() {
-                        self.cache_some();
+                WriterCommand::GetCachedNumbers(profile, after, reply) => {
+                    self.commit_group(std::mem::take(&mut group));
+                    while !self.pending_cache_updates.is_empty() {
+                        self.apply_next_cache_update();
                     }
                     // Who asked may be gone; a cache that cannot be read is empty.
-                    reply.send(cache::remembered(&self.db, &profile, after).unwrap_or_default()).ok();
+                    reply.send(cache::cached_numbers(&self.db, &profile, after).unwrap_or_default()).ok();
                 }
-                Request::History(number, most, reply) => {
-                    self.commit(std::mem::take(&mut group));
-                    reply.send(history::of_number(&self.db, number, most).unwrap_or_default()).ok();
+                WriterCommand::GetHistory(number, most, reply) => {
+                    self.commit_group(std::mem::take(&mut group));
+                    reply.send(history::number_history(&self.db, number, most).unwrap_or_default()).ok();
                 }
-                Request::Close(done) => {
-                    self.commit(group);
+                WriterCommand::Close(done) => {
+                    self.commit_group(group);
                     return Some(done);
                 }
             }
         }
-        self.commit(group);
+        self.commit_group(group);
         None
     }
 
     /// Records a group, and answers.
-    fn commit(&mut self, mut group: Group) {
+    fn commit_group(&mut self, mut group: WriteGroup) {
         if group.is_empty() {
             return;
         }
-        if self.death.is_none() {
-            let mut recorded = self.record_group(&writes_of(&group), PATIENCE);
-            if let Err(Failure { what, cause: Cause::Locked }) = recorded {
+        if self.failure.is_none() {
+            let mut recorded = self.record_group(&group_ops(&group), LOCK_TIMEOUT);
+            if let Err(StorageError { message: what, kind: StorageErrorKind::Locked }) = recorded {
                 group = refuse_all_but_outcomes(group, &what);
                 if group.is_empty() {
                     return;
                 }
-                recorded = self.record_group(&writes_of(&group), PATIENCE_FOR_OUTCOMES);
+                recorded = self.record_group(&group_ops(&group), EXTRA_OUTCOME_LOCK_TIMEOUT);
             }
             match recorded {
                 Ok(answers) => {
                     let count = group.len();
-                    tell(group, answers);
-                    return self.take_in(count);
+                    send_replies(group, answers);
+                    return self.checkpoint_if_due(count);
                 }
-                Err(failure) => self.die(failure),
+                Err(failure) => self.fail(failure),
             }
         }
-        let answers = self.record_outcomes(&writes_of(&group));
-        tell(group, answers);
+        let answers = self.record_outcomes_after_failure(&group_ops(&group));
+        send_replies(group, answers);
     }
 
     /// After the end: outcomes only, and only where space was all that was wanting.
-    fn record_outcomes(&mut self, writes: &[&Write]) -> Vec<Answer> {
-        let outcomes: Vec<&Write> = writes.iter().copied().filter(|write| is_outcome(write)).collect();
-        let is_full = self.death.as_ref().is_some_and(|death| death.cause == Cause::Full);
+    fn record_outcomes_after_failure(&mut self, writes: &[&WriteOp]) -> Vec<WriteResult> {
+        let outcomes: Vec<&WriteOp> = writes.iter().copied().filter(|write| is_outcome(write)).collect();
+        let is_full = self.failure.as_ref().is_some_and(|death| death.kind == StorageErrorKind::DiskFull);
         let mut stored = false;
         if is_full && !outcomes.is_empty() {
-            match self.record_group(&outcomes, PATIENCE) {
+            match self.record_group(&outcomes, LOCK_TIMEOUT) {
                 Ok(_) => stored = true,
-                Err(Failure { cause: Cause::Full | Cause::Locked, .. }) => {}
+                Err(StorageError { kind: StorageErrorKind::DiskFull | StorageErrorKind::Locked, .. }) => {}
                 // A sync that failed now makes it final.
-                Err(failure) => self.die(failure),
+                Err(failure) => self.fail(failure),
             }
         }
-        let refused = self.death.as_ref().map(|death| death.refused.clone());
-        let answer = |write: &&Write| match &refused {
+        let refused = self.failure.as_ref().map(|death| death.error.clone());
+        let answer = |write: &&WriteOp| match &refused {
             Some(refused) if !(stored && is_outcome(write)) => Err(refused.clone()),
             Some(_) | None => Ok(None),
         };
         writes.iter().map(answer).collect()
     }
 
-    fn die(&mut self, failure: Failure) {
-        let cause = failure.cause;
-        let refused = failure.into_death(&self.dir);
-        if cause == Cause::Full {
+    fn fail(&mut self, failure: StorageError) {
+        let cause = failure.kind;
+        let refused = failure.into_record_error(&self.dir);
+        if cause == StorageErrorKind::DiskFull {
             // If it cannot be removed, outcomes find no room: they are refused then.
             self.dir.remove_file(RESERVE_FILE).ok();
         }
-        self.death = Some(Death { refused, cause });
+        self.failure = Some(WriterFailure { error: refused, kind: cause });
     }
 
     /// One transaction, under the lock that all writers share.
-    fn record_group(&mut self, writes: &[&Write], patience: Duration) -> Result<Vec<Answer>, Failure> {
-        let Self { db, escrow, dir, scribe, clock, head_file, identity, .. } = self;
+    fn record_group(&mut self, writes: &[&WriteOp], patience: Duration) -> Result<Vec<WriteResult>, StorageError> {
+        let Self { db, escrow, dir, context: scribe, clock, head_file, identity, .. } = self;
         let lock = escrow.lock(patience)?;
-        judge_names(identity, dir)?;
+        check_file_identity(identity, dir)?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let before = Head::of(&tx)?;
-        let mut ledger = Ledger { db: &tx, scribe, head: before, now: clock.now(), lines: Vec::new() };
+        let before = ChainHead::read_from(&tx)?;
+        let mut ledger = JournalTx { db: &tx, context: scribe, head: before, now: clock.now(), escrow_entries: Vec::new() };
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {
-            answers.push(ledger.write(write)?);
+            answers.push(ledger.apply(write)?);
         }
-        let Ledger { head, lines, .. } = ledger;
+        let JournalTx { head, escrow_entries: lines, .. } = ledger;
         let appended = lock.append(&lines)?;
         if let Err(error) = tx.commit() {
             lock.roll_back(&appended);
@@ -291,82 +291,82 @@ impl Writer {
 
     /// Takes what was written ahead into the database, once there is enough of it. SQLite would do so by itself, and keep
     /// it to itself that the sync failed.
-    fn take_in(&mut self, count: usize) {
-        self.ahead += count;
-        if self.ahead < CHECKPOINT {
+    fn checkpoint_if_due(&mut self, count: usize) {
+        self.records_since_checkpoint += count;
+        if self.records_since_checkpoint < CHECKPOINT_INTERVAL {
             return;
         }
-        self.ahead = 0;
+        self.records_since_checkpoint = 0;
         match self.checkpoint() {
             // It stays where it is until there is room, or time.
-            Ok(()) | Err(Failure { cause: Cause::Full | Cause::Locked, .. }) => {}
-            Err(failure) => self.die(failure),
+            Ok(()) | Err(StorageError { kind: StorageErrorKind::DiskFull | StorageErrorKind::Locked, .. }) => {}
+            Err(failure) => self.fail(failure),
         }
     }
 
-    fn checkpoint(&self) -> Result<(), Failure> {
-        let _lock = self.escrow.lock(PATIENCE_AT_END)?;
-        judge_names(&self.identity, &self.dir)?;
+    fn checkpoint(&self) -> Result<(), StorageError> {
+        let _lock = self.escrow.lock(SHORT_LOCK_TIMEOUT)?;
+        check_file_identity(&self.identity, &self.dir)?;
         Ok(self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
     }
 
     /// Changes the cache. One for which there is no room or no time is let go; a sync that failed is the end, as it
     /// may have been that of rows written before.
-    fn cache_some(&mut self) {
-        let Some((update, reply)) = self.to_cache.pop_front() else { return };
-        if self.death.is_none() {
-            match self.cache_now(&update) {
-                Ok(()) => self.take_in(update.numbers().div_ceil(NUMBERS_AS_ONE)),
-                Err(Failure { cause: Cause::Full | Cause::Locked, .. }) => {}
-                Err(failure) => self.die(failure),
+    fn apply_next_cache_update(&mut self) {
+        let Some((update, reply)) = self.pending_cache_updates.pop_front() else { return };
+        if self.failure.is_none() {
+            match self.apply_cache_update(&update) {
+                Ok(()) => self.checkpoint_if_due(update.number_count().div_ceil(CACHED_NUMBERS_PER_RECORD)),
+                Err(StorageError { kind: StorageErrorKind::DiskFull | StorageErrorKind::Locked, .. }) => {}
+                Err(failure) => self.fail(failure),
             }
         }
         // Who asked may be gone; the rows stay.
         reply.send(()).ok();
     }
 
-    fn cache_now(&mut self, update: &cache::Update) -> Result<(), Failure> {
-        let _lock = self.escrow.lock(PATIENCE)?;
-        judge_names(&self.identity, &self.dir)?;
+    fn apply_cache_update(&mut self, update: &cache::CacheUpdate) -> Result<(), StorageError> {
+        let _lock = self.escrow.lock(LOCK_TIMEOUT)?;
+        check_file_identity(&self.identity, &self.dir)?;
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        update.carry_out(&tx)?;
+        update.apply(&tx)?;
         Ok(tx.commit()?)
     }
 
     /// Gives the database back, under the lock: the last one to leave empties what was written ahead.
     fn finish(self) {
-        let lock = self.escrow.lock(PATIENCE_AT_END);
+        let lock = self.escrow.lock(SHORT_LOCK_TIMEOUT);
         // What was answered is durable already; a failure here loses nothing. After a failed sync, the system may say of the
         // next that it was done: what was written ahead stays there, and is read again.
-        let is_sound = self.death.is_none_or(|death| death.cause != Cause::Other);
+        let is_sound = self.failure.is_none_or(|death| death.kind != StorageErrorKind::Other);
         schema::close(self.db, &self.identity, &self.dir, is_sound);
-        drop(self.scribe);
+        drop(self.context);
         drop(lock);
     }
 }
 
 /// What is written to a file without its name is lost with the process.
-fn judge_names(identity: &schema::Identity, dir: &StateDir) -> Result<(), Failure> {
-    match identity.lost(dir)? {
+fn check_file_identity(identity: &schema::DatabaseIdentity, dir: &StateDir) -> Result<(), StorageError> {
+    match identity.first_replaced(dir)? {
         Some(name) => {
             let what = format!("{name} was moved away or replaced meanwhile");
-            Err(Failure { what, cause: Cause::Renamed })
+            Err(StorageError { message: what, kind: StorageErrorKind::FileReplaced })
         }
         None => Ok(()),
     }
 }
 
-type Group = Vec<(Write, oneshot::Sender<Answer>)>;
+type WriteGroup = Vec<(WriteOp, oneshot::Sender<WriteResult>)>;
 
-const fn is_outcome(write: &Write) -> bool {
-    matches!(write, Write::Rest(_))
+const fn is_outcome(write: &WriteOp) -> bool {
+    matches!(write, WriteOp::RecordOutcome(_))
 }
 
-fn writes_of(group: &Group) -> Vec<&Write> {
+fn group_ops(group: &WriteGroup) -> Vec<&WriteOp> {
     group.iter().map(|(write, _)| write).collect()
 }
 
-fn tell(group: Group, answers: Vec<Answer>) {
+fn send_replies(group: WriteGroup, answers: Vec<WriteResult>) {
     for ((_, reply), answer) in group.into_iter().zip(answers) {
         // Who asked may be gone; the rows stay.
         reply.send(answer).ok();
@@ -374,17 +374,17 @@ fn tell(group: Group, answers: Vec<Answer>) {
 }
 
 /// Nothing of these was recorded, and may be asked for again. What has happened already goes on waiting.
-fn refuse_all_but_outcomes(group: Group, why: &str) -> Group {
-    let (outcomes, others): (Group, Group) = group.into_iter().partition(|(write, _)| is_outcome(write));
-    let refused = Refused::Busy(CleanText::new(&format!("nothing can be recorded: {why}")));
+fn refuse_all_but_outcomes(group: WriteGroup, why: &str) -> WriteGroup {
+    let (outcomes, others): (WriteGroup, WriteGroup) = group.into_iter().partition(|(write, _)| is_outcome(write));
+    let refused = RecordError::Busy(CleanText::new(&format!("nothing can be recorded: {why}")));
     let answers = others.iter().map(|_| Err(refused.clone())).collect();
-    tell(others, answers);
+    send_replies(others, answers);
     outcomes
 }
 
 /// The refusal of a journal whose thread has ended.
-pub(super) fn ended() -> Refused {
-    Refused::Dead(CleanText::new("the journal was closed"))
+pub(super) fn closed_error() -> RecordError {
+    RecordError::JournalFailed(CleanText::new("the journal was closed"))
 }
 
 #[cfg(test)]
@@ -398,21 +398,21 @@ mod tests {
 
     #[test]
     fn a_panic_while_something_is_written_leaves_nobody_waiting() {
-        let gate = Gate::default();
-        let panicked = catch_unwind(AssertUnwindSafe(|| gate.pass(|| panic!("of this test"))));
+        let gate = WriteGate::default();
+        let panicked = catch_unwind(AssertUnwindSafe(|| gate.run_unpaused(|| panic!("of this test"))));
         assert!(panicked.is_err());
-        gate.close(A_WHILE);
-        gate.open();
-        assert_eq!(gate.pass(|| 1), 1);
+        gate.pause(A_WHILE);
+        gate.resume();
+        assert_eq!(gate.run_unpaused(|| 1), 1);
     }
 
     #[test]
     fn a_pause_waits_for_what_is_being_written_and_not_for_ever() {
-        let gate = Gate::default();
-        gate.pass(|| {
-            gate.close(Duration::from_millis(1));
-            gate.open();
+        let gate = WriteGate::default();
+        gate.run_unpaused(|| {
+            gate.pause(Duration::from_millis(1));
+            gate.resume();
         });
-        gate.close(A_WHILE);
+        gate.pause(A_WHILE);
     }
 }

@@ -11,20 +11,20 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 
-use super::chance::mix;
+use super::chance::splitmix64;
 use crate::number::{PhoneNumberId, WabaId};
 
 /// Everything that is to go wrong. The first fault that fits a request decides.
 #[derive(Debug, Clone, Default)]
 pub struct FaultPlan {
-    rules: Vec<Rule>,
+    rules: Vec<FaultRule>,
     is_demo: bool,
 }
 
 /// The text is no plan; says line, column and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadFaultPlan(#[from] toml::de::Error);
+pub struct FaultPlanError(#[from] toml::de::Error);
 
 impl FaultPlan {
     /// Nothing goes wrong.
@@ -45,12 +45,12 @@ impl FaultPlan {
     ///
     /// # Errors
     /// Bad TOML, an unknown key or answer, an impossible value, or a fault without exactly one target.
-    pub fn parse(text: &str) -> Result<Self, BadFaultPlan> {
+    pub fn parse(text: &str) -> Result<Self, FaultPlanError> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct File {
             #[serde(default)]
-            fault: Vec<Rule>,
+            fault: Vec<FaultRule>,
         }
         let file: File = toml::from_str(text)?;
         Ok(Self { rules: file.fault, is_demo: false })
@@ -66,17 +66,17 @@ impl FaultPlan {
 
 /// One fault: whom it meets, how often, and what it answers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "RawRule")]
-struct Rule {
-    target: Target,
-    call: Call,
+#[serde(try_from = "RawFaultRule")]
+struct FaultRule {
+    target: FaultTarget,
+    call: CallKind,
     after: u64,
     times: Option<u64>,
-    answer: Answer,
+    answer: FaultResponse,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Target {
+enum FaultTarget {
     Number(PhoneNumberId),
     Waba(WabaId),
     /// Each n-th call of its kind.
@@ -86,7 +86,7 @@ enum Target {
 /// The kinds of call that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Call {
+pub(super) enum CallKind {
     /// Setting the PIN of a number.
     #[default]
     SetPin,
@@ -98,8 +98,8 @@ pub(super) enum Call {
 
 /// What a fault answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
-    Error(ErrorAnswer),
+pub(super) enum FaultResponse {
+    Error(ErrorResponse),
     Timeout,
     ResetBefore,
     ResetAfter,
@@ -114,7 +114,7 @@ pub(super) enum Answer {
 /// A Graph error, in the numbers that a fault gives.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ErrorAnswer {
+pub(super) struct ErrorResponse {
     pub code: i64,
     pub status: u16,
     pub subcode: Option<i64>,
@@ -127,37 +127,37 @@ pub(super) struct ErrorAnswer {
     pub regain_minutes: Option<u32>,
 }
 
-const WORDS: [(&str, Answer); 9] = [
-    ("timeout", Answer::Timeout),
-    ("reset-before", Answer::ResetBefore),
-    ("reset-after", Answer::ResetAfter),
-    ("truncate", Answer::Truncate),
-    ("html", Answer::Html),
-    ("success-false", Answer::SuccessFalse),
-    ("redirect", Answer::Redirect),
-    ("slow", Answer::Slow),
-    ("empty-page", Answer::EmptyPage),
+const RESPONSE_NAMES: [(&str, FaultResponse); 9] = [
+    ("timeout", FaultResponse::Timeout),
+    ("reset-before", FaultResponse::ResetBefore),
+    ("reset-after", FaultResponse::ResetAfter),
+    ("truncate", FaultResponse::Truncate),
+    ("html", FaultResponse::Html),
+    ("success-false", FaultResponse::SuccessFalse),
+    ("redirect", FaultResponse::Redirect),
+    ("slow", FaultResponse::Slow),
+    ("empty-page", FaultResponse::EmptyPage),
 ];
 
-impl<'de> Deserialize<'de> for Answer {
+impl<'de> Deserialize<'de> for FaultResponse {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct WordOrTable;
 
         impl<'de> Visitor<'de> for WordOrTable {
-            type Value = Answer;
+            type Value = FaultResponse;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a table such as { code = 131016, status = 500 }, or one of: ")?;
-                f.write_str(&WORDS.map(|(word, _)| word).join(", "))
+                f.write_str(&RESPONSE_NAMES.map(|(word, _)| word).join(", "))
             }
 
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Answer, E> {
-                let found = WORDS.into_iter().find(|(word, _)| *word == text);
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<FaultResponse, E> {
+                let found = RESPONSE_NAMES.into_iter().find(|(word, _)| *word == text);
                 found.map(|(_, answer)| answer).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, table: M) -> Result<Answer, M::Error> {
-                ErrorAnswer::deserialize(MapAccessDeserializer::new(table)).map(Answer::Error)
+            fn visit_map<M: MapAccess<'de>>(self, table: M) -> Result<FaultResponse, M::Error> {
+                ErrorResponse::deserialize(MapAccessDeserializer::new(table)).map(FaultResponse::Error)
             }
         }
 
@@ -167,35 +167,35 @@ impl<'de> Deserialize<'de> for Answer {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawRule {
+struct RawFaultRule {
     number: Option<String>,
     waba: Option<String>,
     every: Option<u64>,
     #[serde(default)]
-    call: Call,
+    call: CallKind,
     #[serde(default)]
     after: u64,
     times: Option<u64>,
-    answer: Answer,
+    answer: FaultResponse,
 }
 
-impl TryFrom<RawRule> for Rule {
+impl TryFrom<RawFaultRule> for FaultRule {
     type Error = String;
 
-    fn try_from(raw: RawRule) -> Result<Self, String> {
+    fn try_from(raw: RawFaultRule) -> Result<Self, String> {
         let target = match (raw.number, raw.waba, raw.every) {
-            (Some(id), None, None) => Target::Number(id.parse().map_err(|why| format!("number = \"{id}\": {why}"))?),
-            (None, Some(id), None) => Target::Waba(id.parse().map_err(|why| format!("waba = \"{id}\": {why}"))?),
-            (None, None, Some(n)) => Target::Every(NonZeroU64::new(n).ok_or("every = 0: give 1 or more")?),
+            (Some(id), None, None) => FaultTarget::Number(id.parse().map_err(|why| format!("number = \"{id}\": {why}"))?),
+            (None, Some(id), None) => FaultTarget::Waba(id.parse().map_err(|why| format!("waba = \"{id}\": {why}"))?),
+            (None, None, Some(n)) => FaultTarget::Every(NonZeroU64::new(n).ok_or("every = 0: give 1 or more")?),
             _ => return Err("a fault has exactly one of number, waba and every".to_owned()),
         };
-        if raw.call == Call::List && matches!(target, Target::Number(_)) {
+        if raw.call == CallKind::List && matches!(target, FaultTarget::Number(_)) {
             return Err("a list is of a WABA: give waba or every".to_owned());
         }
-        if raw.call != Call::List && raw.answer == Answer::EmptyPage {
+        if raw.call != CallKind::List && raw.answer == FaultResponse::EmptyPage {
             return Err("answer = \"empty-page\" needs call = \"list\"".to_owned());
         }
-        if let Answer::Error(error) = &raw.answer
+        if let FaultResponse::Error(error) = &raw.answer
             && !(200..=599).contains(&error.status)
         {
             return Err(format!("status = {}: give 200 to 599", error.status));
@@ -206,8 +206,8 @@ impl TryFrom<RawRule> for Rule {
 
 /// What a request is about, in the terms of a plan.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Subject<'a> {
-    pub call: Call,
+pub(super) struct CallInfo<'a> {
+    pub call: CallKind,
     /// Its id and its place in the count.
     pub number: Option<(&'a str, usize)>,
     pub waba: &'a str,
@@ -215,32 +215,32 @@ pub(super) struct Subject<'a> {
 
 /// A plan being carried out.
 #[derive(Debug)]
-pub(super) struct Faults {
+pub(super) struct FaultInjector {
     plan: FaultPlan,
     /// How many requests fitted each rule.
-    met: Vec<u64>,
+    match_counts: Vec<u64>,
     /// How many calls of each kind came.
-    calls: HashMap<Call, u64>,
+    call_counts: HashMap<CallKind, u64>,
     /// How often the demo failed each number.
-    demo_tries: HashMap<usize, u32>,
+    demo_attempts: HashMap<usize, u32>,
 }
 
-impl Faults {
+impl FaultInjector {
     pub(super) fn new(plan: FaultPlan) -> Self {
-        let met = vec![0; plan.rules.len()];
-        Self { plan, met, calls: HashMap::new(), demo_tries: HashMap::new() }
+        let match_counts = vec![0; plan.rules.len()];
+        Self { plan, match_counts, call_counts: HashMap::new(), demo_attempts: HashMap::new() }
     }
 
     /// The fault that is due on this request, if one is. Each request is to be asked about once.
-    pub(super) fn due(&mut self, subject: Subject<'_>) -> Option<Answer> {
-        let calls = self.calls.entry(subject.call).or_default();
+    pub(super) fn next_fault(&mut self, subject: CallInfo<'_>) -> Option<FaultResponse> {
+        let calls = self.call_counts.entry(subject.call).or_default();
         *calls += 1;
-        for (rule, met) in self.plan.rules.iter().zip(&mut self.met) {
+        for (rule, met) in self.plan.rules.iter().zip(&mut self.match_counts) {
             let fits = rule.call == subject.call
                 && match &rule.target {
-                    Target::Number(id) => subject.number.is_some_and(|(number, _)| number == id.as_str()),
-                    Target::Waba(id) => subject.waba == id.as_str(),
-                    Target::Every(n) => calls.is_multiple_of(n.get()),
+                    FaultTarget::Number(id) => subject.number.is_some_and(|(number, _)| number == id.as_str()),
+                    FaultTarget::Waba(id) => subject.waba == id.as_str(),
+                    FaultTarget::Every(n) => calls.is_multiple_of(n.get()),
                 };
             if !fits {
                 continue;
@@ -250,9 +250,9 @@ impl Faults {
                 return Some(rule.answer.clone());
             }
         }
-        let (_, index) = subject.number.filter(|_| self.plan.is_demo && subject.call == Call::SetPin)?;
+        let (_, index) = subject.number.filter(|_| self.plan.is_demo && subject.call == CallKind::SetPin)?;
         let (answer, times) = demo_fault(index)?;
-        let tries = self.demo_tries.entry(index).or_default();
+        let tries = self.demo_attempts.entry(index).or_default();
         *tries += 1;
         (*tries <= times).then_some(answer)
     }
@@ -276,20 +276,20 @@ const DEMO_CODES: [(i64, u16, Option<i64>, Option<u32>); 12] = [
 ];
 
 /// More often than a program repeats by itself, so that "no answer" is what remains; a person's repeat then passes.
-const DEMO_SILENT_TRIES: u32 = 4;
+const DEMO_SILENT_ATTEMPTS: u32 = 4;
 
-fn demo_fault(index: usize) -> Option<(Answer, u32)> {
-    let draw = mix(index as u64);
+fn demo_fault(index: usize) -> Option<(FaultResponse, u32)> {
+    let draw = splitmix64(index as u64);
     let nth = draw / 200;
     match draw % 200 {
         0 | 1 => {
             let (code, status, subcode, times) = DEMO_CODES[(nth % DEMO_CODES.len() as u64) as usize];
-            let error = ErrorAnswer { code, status, subcode, transient: code == 2, ..ErrorAnswer::default() };
-            Some((Answer::Error(error), times.unwrap_or(u32::MAX)))
+            let error = ErrorResponse { code, status, subcode, transient: code == 2, ..ErrorResponse::default() };
+            Some((FaultResponse::Error(error), times.unwrap_or(u32::MAX)))
         }
         2 => {
-            let answers = [Answer::ResetAfter, Answer::Truncate, Answer::ResetBefore, Answer::Timeout];
-            Some((answers[(nth % 4) as usize].clone(), DEMO_SILENT_TRIES))
+            let answers = [FaultResponse::ResetAfter, FaultResponse::Truncate, FaultResponse::ResetBefore, FaultResponse::Timeout];
+            Some((answers[(nth % 4) as usize].clone(), DEMO_SILENT_ATTEMPTS))
         }
         _ => None,
     }
@@ -299,12 +299,12 @@ fn demo_fault(index: usize) -> Option<(Answer, u32)> {
 mod tests {
     use super::*;
 
-    fn set_pin(number: (&str, usize)) -> Subject<'_> {
-        Subject { call: Call::SetPin, number: Some(number), waba: "100000000000001" }
+    fn set_pin(number: (&str, usize)) -> CallInfo<'_> {
+        CallInfo { call: CallKind::SetPin, number: Some(number), waba: "100000000000001" }
     }
 
-    fn faults(text: &str) -> Faults {
-        Faults::new(FaultPlan::parse(text).expect("a good plan"))
+    fn faults(text: &str) -> FaultInjector {
+        FaultInjector::new(FaultPlan::parse(text).expect("a good plan"))
     }
 
     #[test]
@@ -312,27 +312,27 @@ mod tests {
         let mut faults = faults(
             "[[fault]]\nnumber = \"200000000000003\"\ntimes = 2\nafter = 1\nanswer = { code = 131016, status = 500 }",
         );
-        let error = Answer::Error(ErrorAnswer { code: 131_016, status: 500, ..ErrorAnswer::default() });
-        assert_eq!(faults.due(set_pin(("200000000000004", 3))), None);
-        let answers: Vec<_> = (0..4).map(|_| faults.due(set_pin(("200000000000003", 2)))).collect();
+        let error = FaultResponse::Error(ErrorResponse { code: 131_016, status: 500, ..ErrorResponse::default() });
+        assert_eq!(faults.next_fault(set_pin(("200000000000004", 3))), None);
+        let answers: Vec<_> = (0..4).map(|_| faults.next_fault(set_pin(("200000000000003", 2)))).collect();
         assert_eq!(answers, [None, Some(error.clone()), Some(error), None]);
     }
 
     #[test]
     fn every_third_request_counts_pin_requests_only() {
         let mut faults = faults("[[fault]]\nevery = 3\nanswer = \"html\"");
-        let list = Subject { call: Call::List, number: None, waba: "100000000000001" };
-        assert_eq!(faults.due(list), None);
-        let answers: Vec<_> = (0..6).map(|_| faults.due(set_pin(("200000000000001", 0))).is_some()).collect();
+        let list = CallInfo { call: CallKind::List, number: None, waba: "100000000000001" };
+        assert_eq!(faults.next_fault(list), None);
+        let answers: Vec<_> = (0..6).map(|_| faults.next_fault(set_pin(("200000000000001", 0))).is_some()).collect();
         assert_eq!(answers, [false, false, true, false, false, true]);
     }
 
     #[test]
     fn a_waba_can_fail_to_list_while_its_numbers_work() {
         let mut faults = faults("[[fault]]\nwaba = \"100000000000001\"\ncall = \"list\"\nanswer = \"empty-page\"");
-        assert_eq!(faults.due(set_pin(("200000000000001", 0))), None);
-        let list = Subject { call: Call::List, number: None, waba: "100000000000001" };
-        assert_eq!(faults.due(list), Some(Answer::EmptyPage));
+        assert_eq!(faults.next_fault(set_pin(("200000000000001", 0))), None);
+        let list = CallInfo { call: CallKind::List, number: None, waba: "100000000000001" };
+        assert_eq!(faults.next_fault(list), Some(FaultResponse::EmptyPage));
     }
 
     #[test]
@@ -358,14 +358,14 @@ mod tests {
 
     #[test]
     fn the_demo_fails_one_number_in_a_hundred_and_leaves_one_in_two_hundred_silent() {
-        let faults: Vec<Answer> =
+        let faults: Vec<FaultResponse> =
             (0..100_000).filter_map(|index| demo_fault(index).map(|(answer, _)| answer)).collect();
-        let errors = faults.iter().filter(|answer| matches!(answer, Answer::Error(_))).count();
+        let errors = faults.iter().filter(|answer| matches!(answer, FaultResponse::Error(_))).count();
         let silent = faults.len() - errors;
         assert!((900..1_100).contains(&errors) && (430..570).contains(&silent), "{errors} errors, {silent} silent");
         let in_demo: std::collections::HashSet<i64> = (0..12_408)
             .filter_map(|index| match demo_fault(index) {
-                Some((Answer::Error(error), _)) => Some(error.code),
+                Some((FaultResponse::Error(error), _)) => Some(error.code),
                 _ => None,
             })
             .collect();
@@ -374,9 +374,9 @@ mod tests {
 
     #[test]
     fn what_may_pass_in_the_demo_does_pass_when_repeated() {
-        let passing = (0..12_408).find(|index| matches!(demo_fault(*index), Some((Answer::Error(_), 1)))).expect("one");
-        let mut faults = Faults::new(FaultPlan::demo());
-        assert!(faults.due(set_pin(("x", passing))).is_some());
-        assert_eq!(faults.due(set_pin(("x", passing))), None);
+        let passing = (0..12_408).find(|index| matches!(demo_fault(*index), Some((FaultResponse::Error(_), 1)))).expect("one");
+        let mut faults = FaultInjector::new(FaultPlan::demo());
+        assert!(faults.next_fault(set_pin(("x", passing))).is_some());
+        assert_eq!(faults.next_fault(set_pin(("x", passing))), None);
     }
 }

@@ -23,7 +23,7 @@ fn client() -> Client {
 
 fn set_pin(simulator: &Simulator, pin: &str) -> RequestBuilder {
     let url = format!("{}/v24.0/200000000000001/", simulator.base_url());
-    client().post(url).bearer_auth(TOKEN).json(&json!({"pin": pin}))
+    client().post(url).bearer_auth(FULL_ACCESS_TOKEN).json(&json!({"pin": pin}))
 }
 
 fn first() -> PhoneNumberId {
@@ -43,7 +43,7 @@ fn once(answer: &str) -> String {
 async fn a_pin_is_set_in_every_encoding() {
     let simulator = start("").await;
     let url = format!("{}/v24.0/200000000000001", simulator.base_url());
-    let post = || client().post(&url).bearer_auth(TOKEN);
+    let post = || client().post(&url).bearer_auth(FULL_ACCESS_TOKEN);
     let form = "application/x-www-form-urlencoded";
     let parts = "--b\r\nContent-Disposition: form-data; name=\"pin\"\r\n\r\n000003\r\n--b--\r\n";
     let requests = [
@@ -59,7 +59,7 @@ async fn a_pin_is_set_in_every_encoding() {
     }
     let sent = (1..=6).map(|n| [b'0', b'0', b'0', b'0', b'0', b'0' + n]).collect::<Vec<_>>();
     assert_eq!(simulator.pins_sent(&first()), sent);
-    assert_eq!((simulator.pin_in_force(&first()), simulator.pin_requests()), (Some(*b"000006"), 6));
+    assert_eq!((simulator.pin_in_force(&first()), simulator.pin_request_count()), (Some(*b"000006"), 6));
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_reset_connection_gives_no_answer_and_only_one_kind_sets_the_pin() {
         assert!(error.is_request() && !error.is_connect() && !error.is_timeout(), "{answer}: {error:?}");
         let expected = if applies { Some(*b"409726") } else { before };
         assert_eq!(simulator.pin_in_force(&first()), expected, "{answer}");
-        assert_eq!(simulator.pin_requests(), 1, "{answer}: a client that repeats by itself is not ours");
+        assert_eq!(simulator.pin_request_count(), 1, "{answer}: a client that repeats by itself is not ours");
         assert_eq!(answer_of(set_pin(&simulator, "409726")).await.0, 200, "{answer}: the repeat");
     }
 }
@@ -145,7 +145,7 @@ async fn a_missing_token_is_told_in_the_header_as_well() {
 async fn the_link_to_the_next_page_works_as_it_is() {
     let simulator = start("").await;
     let url = format!("{}/v24.0/100000000000001/phone_numbers?limit=2&fields=id", simulator.base_url());
-    let (_, page) = answer_of(client().get(url).bearer_auth(TOKEN)).await;
+    let (_, page) = answer_of(client().get(url).bearer_auth(FULL_ACCESS_TOKEN)).await;
     let next = page["paging"]["next"].as_str().expect("a link").to_owned();
     let (_, page) = answer_of(client().get(next)).await;
     assert_eq!(page["data"], json!([{"id": "200000000000003"}, {"id": "200000000000004"}]));
@@ -163,9 +163,9 @@ async fn a_redirect_leads_nowhere_else() {
 async fn an_oversized_body_is_refused() {
     let simulator = start("").await;
     let url = format!("{}/v24.0/200000000000001", simulator.base_url());
-    let request = client().post(url).bearer_auth(TOKEN).body(vec![b'x'; MAX_BODY_BYTES + 1]);
+    let request = client().post(url).bearer_auth(FULL_ACCESS_TOKEN).body(vec![b'x'; MAX_BODY_BYTES + 1]);
     assert_eq!(request.send().await.expect("an answer").status().as_u16(), 413);
-    assert_eq!(simulator.pin_requests(), 0);
+    assert_eq!(simulator.pin_request_count(), 0);
 }
 
 #[tokio::test]
@@ -178,13 +178,13 @@ async fn another_address_than_loopback_is_not_listened_on() {
 #[tokio::test]
 async fn stopping_ends_silent_answers_too() {
     let simulator = start(&once("\"timeout\"")).await;
-    let (request, stop) = (set_pin(&simulator, "409726"), simulator.stopper());
+    let (request, stop) = (set_pin(&simulator, "409726"), simulator.stop_token());
     let waiting = tokio::spawn(request.send());
-    while simulator.pin_requests() == 0 {
+    while simulator.pin_request_count() == 0 {
         tokio::task::yield_now().await;
     }
     stop.cancel();
-    simulator.stopped().await.expect("a clean end");
+    simulator.wait_until_stopped().await.expect("a clean end");
     assert!(waiting.await.expect("no panic").is_err());
 }
 
@@ -193,8 +193,8 @@ async fn a_client_that_says_nothing_does_not_keep_a_stopped_simulator() {
     let simulator = start("").await;
     let _silent = tokio::net::TcpStream::connect(simulator.address()).await.expect("a connection");
     assert_eq!(answer_of(set_pin(&simulator, "409726")).await.0, 200);
-    simulator.stopper().cancel();
-    simulator.stopped().await.expect("a clean end");
+    simulator.stop_token().cancel();
+    simulator.wait_until_stopped().await.expect("a clean end");
 }
 
 #[tokio::test]
@@ -204,12 +204,12 @@ async fn an_answer_that_is_kept_back_leaves_when_it_is_let_go_and_others_at_once
     assert_eq!(answer_of(set_pin(&simulator, "409725")).await.0, 200, "the first one leaves");
     let answer = tokio::spawn(answer_of(set_pin(&simulator, "409726")));
     let held =
-        tokio::task::spawn_blocking(|| (held.wait_for(1, Duration::from_mins(1)), held)).await.expect("it waits");
+        tokio::task::spawn_blocking(|| (held.wait_for_held(1, Duration::from_mins(1)), held)).await.expect("it waits");
     assert!(held.0 && !answer.is_finished());
     assert_eq!(simulator.pin_in_force(&first()), Some(*b"409726"), "it was carried out when it came");
-    let read = client().get(format!("{}/v24.0/200000000000001", simulator.base_url())).bearer_auth(TOKEN);
+    let read = client().get(format!("{}/v24.0/200000000000001", simulator.base_url())).bearer_auth(FULL_ACCESS_TOKEN);
     assert_eq!(answer_of(read).await.0, 200);
-    assert!(!held.1.wait_for(2, Duration::ZERO));
+    assert!(!held.1.wait_for_held(2, Duration::ZERO));
     drop(held);
     assert_eq!(answer.await.expect("no panic"), (200, json!({"success": true})));
 }

@@ -15,18 +15,18 @@ mod seed;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-pub use self::access::{EXPIRED_TOKEN, READ_ONLY_TOKEN, TOKEN};
-pub use self::params::Body;
-pub use self::reply::{Delivery, Reply};
+pub use self::access::{EXPIRED_TOKEN, READ_ONLY_TOKEN, FULL_ACCESS_TOKEN};
+pub use self::params::RequestBody;
+pub use self::reply::{Delivery, SimulatedResponse};
 pub use self::seed::wabas;
 
-use self::access::{Access, Rights};
+use self::access::{Access, TokenRights};
 use self::fields::{NumberView, WabaView};
 use self::params::Params;
 use self::reply::GraphError;
-use self::seed::Seed;
-use super::chance::mix;
-use super::faults::{Answer, Call, FaultPlan, Faults, Subject};
+use self::seed::WorldGenerator;
+use super::chance::splitmix64;
+use super::faults::{FaultResponse, CallKind, FaultPlan, FaultInjector, CallInfo};
 use crate::config::endpoint::{AppSecret, GraphVersion};
 use crate::moment::TimePoint;
 use crate::number::PhoneNumberId;
@@ -38,7 +38,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const REGISTER_LIMIT: usize = 10;
 const REGISTER_WINDOW: Duration = Duration::from_hours(72);
 
-type Digits = [u8; PIN_DIGITS];
+type PinBytes = [u8; PIN_DIGITS];
 
 /// What a world is made from.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl WorldSpec {
 
 /// One request, as the server has read it. Has no `Debug`: it carries a PIN and an access token.
 #[derive(Clone, Default)]
-pub struct Request {
+pub struct SimulatedRequest {
     /// `GET`, `POST` …
     pub method: String,
     /// The path, from its first slash.
@@ -86,37 +86,37 @@ pub struct Request {
     /// Scheme and host, for links to the next page.
     pub origin: String,
     /// The body.
-    pub body: Body,
+    pub body: RequestBody,
 }
 
 /// What became of one number since the world began.
 #[derive(Default)]
-struct Changes {
-    pin: Option<Digits>,
+struct NumberChanges {
+    pin: Option<PinBytes>,
     is_registered: Option<bool>,
-    registers: Attempts,
-    deregisters: Attempts,
+    register_attempts: RateLimiter,
+    deregister_attempts: RateLimiter,
     /// Every PIN that a request for this number carried, in order.
-    sent: Vec<Digits>,
+    pins_sent: Vec<PinBytes>,
 }
 
 #[derive(Default)]
-struct Attempts {
-    at: Vec<Instant>,
+struct RateLimiter {
+    times: Vec<Instant>,
     blocked_until: Option<Instant>,
 }
 
-impl Attempts {
-    fn count(&mut self, now: Instant) -> Result<(), GraphError> {
-        self.at.retain(|at| now.saturating_duration_since(*at) < REGISTER_WINDOW);
+impl RateLimiter {
+    fn record(&mut self, now: Instant) -> Result<(), GraphError> {
+        self.times.retain(|at| now.saturating_duration_since(*at) < REGISTER_WINDOW);
         if self.blocked_until.is_some_and(|until| now < until) {
             return Err(GraphError::titled(400, 133_016));
         }
-        if self.at.len() >= REGISTER_LIMIT {
+        if self.times.len() >= REGISTER_LIMIT {
             self.blocked_until = Some(now + REGISTER_WINDOW);
             return Err(GraphError::titled(400, 133_016));
         }
-        self.at.push(now);
+        self.times.push(now);
         Ok(())
     }
 }
@@ -124,18 +124,18 @@ impl Attempts {
 /// The pretend Graph API. Has no `Debug`: it remembers PINs, and an operator may try out a real one.
 pub struct World {
     spec: WorldSpec,
-    seed: Seed,
-    faults: Faults,
-    changes: HashMap<usize, Changes>,
+    generator: WorldGenerator,
+    faults: FaultInjector,
+    changes: HashMap<usize, NumberChanges>,
     /// When each WABA was called, for as long as that counts.
-    calls: Vec<VecDeque<Instant>>,
-    answers: u64,
-    pin_requests: usize,
+    call_times: Vec<VecDeque<Instant>>,
+    response_count: u64,
+    pin_request_count: usize,
 }
 
 /// What a path leads to.
 #[derive(Debug, Clone, Copy)]
-enum Target {
+enum Route {
     Number(usize),
     Waba(usize),
     Numbers(usize),
@@ -144,8 +144,8 @@ enum Target {
     DebugToken,
 }
 
-impl Target {
-    fn find(seed: Seed, node: &str, edge: Option<&str>) -> Option<Self> {
+impl Route {
+    fn resolve(seed: WorldGenerator, node: &str, edge: Option<&str>) -> Option<Self> {
         match (seed.find_number(node), seed::find_waba(node), edge) {
             (Some(index), _, None) => Some(Self::Number(index)),
             (Some(index), _, Some("register")) => Some(Self::Register(index)),
@@ -157,7 +157,7 @@ impl Target {
         }
     }
 
-    fn waba(self, seed: Seed) -> Option<usize> {
+    fn waba(self, seed: WorldGenerator) -> Option<usize> {
         match self {
             Self::Number(index) | Self::Register(index) | Self::Deregister(index) => Some(seed.waba_of(index)),
             Self::Waba(waba) | Self::Numbers(waba) => Some(waba),
@@ -170,136 +170,136 @@ impl World {
     /// A world as it begins. Costs the same for one number and for 100,000.
     #[must_use]
     pub fn new(spec: WorldSpec, faults: FaultPlan) -> Self {
-        let seed = Seed::new(spec.seed, spec.numbers);
+        let generator = WorldGenerator::new(spec.seed, spec.numbers);
         Self {
-            seed,
-            faults: Faults::new(faults),
+            generator,
+            faults: FaultInjector::new(faults),
             changes: HashMap::new(),
-            calls: vec![VecDeque::new(); seed::waba_count()],
-            answers: 0,
-            pin_requests: 0,
+            call_times: vec![VecDeque::new(); seed::waba_count()],
+            response_count: 0,
+            pin_request_count: 0,
             spec,
         }
     }
 
     /// Answers one request.
-    pub fn answer(&mut self, request: &Request, now: TimePoint) -> Reply {
-        self.answers += 1;
+    pub fn handle_request(&mut self, request: &SimulatedRequest, now: TimePoint) -> SimulatedResponse {
+        self.response_count += 1;
         let trace_id = self.trace_id();
         let mut path = request.path.split('/').filter(|part| !part.is_empty());
         let version = path.next().unwrap_or_default();
         let node = path.next().unwrap_or_default();
         let edge = path.next();
-        let target = if path.next().is_some() { None } else { Target::find(self.seed, node, edge) };
+        let target = if path.next().is_some() { None } else { Route::resolve(self.generator, node, edge) };
         let mut regain_minutes = None;
         let mut reply = if version.parse::<GraphVersion>().is_ok() {
-            self.respond(request, node, target, now).unwrap_or_else(|error| {
+            self.dispatch(request, node, target, now).unwrap_or_else(|error| {
                 regain_minutes = error.regain_minutes;
-                error.reply(&trace_id)
+                error.to_response(&trace_id)
             })
         } else {
-            GraphError::new(400, 2_500, format!("Unknown path components: {}", request.path)).reply(&trace_id)
+            GraphError::new(400, 2_500, format!("Unknown path components: {}", request.path)).to_response(&trace_id)
         };
         if version.parse::<GraphVersion>().is_ok() {
             reply.headers.push(("facebook-api-version", version.to_owned()));
         }
         reply.headers.push(("x-fb-request-id", trace_id.chars().rev().collect()));
         reply.headers.push(("x-fb-trace-id", trace_id));
-        if let Some(waba) = target.and_then(|target| target.waba(self.seed)) {
-            self.push_usage(&mut reply, waba, regain_minutes);
+        if let Some(waba) = target.and_then(|target| target.waba(self.generator)) {
+            self.push_usage_headers(&mut reply, waba, regain_minutes);
         }
         reply
     }
 
-    fn respond(
+    fn dispatch(
         &mut self,
-        request: &Request,
+        request: &SimulatedRequest,
         node: &str,
-        target: Option<Target>,
+        target: Option<Route>,
         now: TimePoint,
-    ) -> Result<Reply, GraphError> {
+    ) -> Result<SimulatedResponse, GraphError> {
         let is_post = request.method == "POST";
-        if is_post && matches!(target, Some(Target::Number(_))) {
-            self.pin_requests += 1;
+        if is_post && matches!(target, Some(Route::Number(_))) {
+            self.pin_request_count += 1;
         }
-        let params = Params::read(&request.body, &request.query)?;
+        let params = Params::parse(&request.body, &request.query)?;
         let access = Access::check(&self.spec, request.authorization.as_deref(), &params, now)?;
         let target = target.ok_or_else(|| GraphError::no_such_object(&request.method, node))?;
-        if let Some(waba) = target.waba(self.seed) {
+        if let Some(waba) = target.waba(self.generator) {
             self.count_call(waba, now.instant)?;
         }
         match (request.method.as_str(), target) {
-            ("GET", Target::Number(index)) => self.read_number(index, &params),
-            ("GET", Target::Waba(waba)) => self.read_waba(waba, &params),
-            ("GET", Target::Numbers(waba)) => self.list(waba, &params, request),
-            ("GET", Target::DebugToken) => Ok(access::debug_token(&params)),
-            ("POST", Target::Number(index)) => self.set_pin(index, &params, &access, request),
-            ("POST", Target::Register(index)) => self.register(index, &params, &access, now.instant),
-            ("POST", Target::Deregister(index)) => self.deregister(index, &access, now.instant),
+            ("GET", Route::Number(index)) => self.read_number(index, &params),
+            ("GET", Route::Waba(waba)) => self.read_waba(waba, &params),
+            ("GET", Route::Numbers(waba)) => self.list(waba, &params, request),
+            ("GET", Route::DebugToken) => Ok(access::debug_token(&params)),
+            ("POST", Route::Number(index)) => self.set_pin(index, &params, &access, request),
+            ("POST", Route::Register(index)) => self.register(index, &params, &access, now.instant),
+            ("POST", Route::Deregister(index)) => self.deregister(index, &access, now.instant),
             _ => Err(GraphError::no_such_object(&request.method, node)),
         }
     }
 
-    fn read_number(&mut self, index: usize, params: &Params) -> Result<Reply, GraphError> {
-        let fields = fields::select::<NumberView>(params.text("fields"))?;
-        let view = self.view(index, self.seed.waba_of(index));
-        let fault = self.fault(Call::Read, Some(index), view.waba);
+    fn read_number(&mut self, index: usize, params: &Params) -> Result<SimulatedResponse, GraphError> {
+        let fields = fields::select_fields::<NumberView>(params.text("fields"))?;
+        let view = self.number_view(index, self.generator.waba_of(index));
+        let fault = self.next_fault(CallKind::Read, Some(index), view.waba);
         let mut body = Vec::new();
-        fields::write(&mut body, &fields, &view);
-        self.read_with(fault, Reply::json(body))
+        fields::write_node(&mut body, &fields, &view);
+        self.apply_read_fault(fault, SimulatedResponse::json(body))
     }
 
-    fn read_waba(&mut self, waba: usize, params: &Params) -> Result<Reply, GraphError> {
-        let fields = fields::select::<WabaView>(params.text("fields"))?;
-        let fault = self.fault(Call::Read, None, waba);
+    fn read_waba(&mut self, waba: usize, params: &Params) -> Result<SimulatedResponse, GraphError> {
+        let fields = fields::select_fields::<WabaView>(params.text("fields"))?;
+        let fault = self.next_fault(CallKind::Read, None, waba);
         let mut body = Vec::new();
-        fields::write(&mut body, &fields, &WabaView { waba });
-        self.read_with(fault, Reply::json(body))
+        fields::write_node(&mut body, &fields, &WabaView { waba });
+        self.apply_read_fault(fault, SimulatedResponse::json(body))
     }
 
-    fn list(&mut self, waba: usize, params: &Params, request: &Request) -> Result<Reply, GraphError> {
-        let fields = fields::select::<NumberView>(params.text("fields"))?;
-        let mut page = pages::Page::read(params, self.seed.numbers_of(waba).len())?;
-        let fault = self.fault(Call::List, None, waba);
-        if fault == Some(Answer::EmptyPage) {
-            page = page.emptied();
+    fn list(&mut self, waba: usize, params: &Params, request: &SimulatedRequest) -> Result<SimulatedResponse, GraphError> {
+        let fields = fields::select_fields::<NumberView>(params.text("fields"))?;
+        let mut page = pages::PageRange::from_params(params, self.generator.numbers_of(waba).len())?;
+        let fault = self.next_fault(CallKind::List, None, waba);
+        if fault == Some(FaultResponse::EmptyPage) {
+            page = page.into_empty();
         }
-        let first = self.seed.numbers_of(waba).start;
+        let first = self.generator.numbers_of(waba).start;
         let mut body = br#"{"data":["#.to_vec();
-        for place in page.places() {
-            if place > page.places().start {
+        for place in page.range() {
+            if place > page.range().start {
                 body.push(b',');
             }
-            fields::write(&mut body, &fields, &self.view(first + place, waba));
+            fields::write_node(&mut body, &fields, &self.number_view(first + place, waba));
         }
         body.push(b']');
         page.write_paging(&mut body, request);
         body.push(b'}');
-        self.read_with(fault, Reply::json(body))
+        self.apply_read_fault(fault, SimulatedResponse::json(body))
     }
 
     /// A read's answer, with the fault that is due on it.
-    fn read_with(&self, fault: Option<Answer>, reply: Reply) -> Result<Reply, GraphError> {
+    fn apply_read_fault(&self, fault: Option<FaultResponse>, reply: SimulatedResponse) -> Result<SimulatedResponse, GraphError> {
         match fault {
-            None | Some(Answer::EmptyPage) => Ok(reply),
-            Some(fault) => self.faulty(fault, "GET", Ok(reply)),
+            None | Some(FaultResponse::EmptyPage) => Ok(reply),
+            Some(fault) => self.apply_fault(fault, "GET", Ok(reply)),
         }
     }
 
     /// What a fault makes of the honest answer.
-    fn faulty(&self, fault: Answer, method: &str, honest: Result<Reply, GraphError>) -> Result<Reply, GraphError> {
+    fn apply_fault(&self, fault: FaultResponse, method: &str, honest: Result<SimulatedResponse, GraphError>) -> Result<SimulatedResponse, GraphError> {
         match fault {
-            Answer::Error(error) => Err(access::scripted(error, method)),
-            Answer::Html => Ok(Reply::bad_gateway()),
-            Answer::SuccessFalse => Ok(Reply::success(false)),
+            FaultResponse::Error(error) => Err(access::scripted_error(error, method)),
+            FaultResponse::Html => Ok(SimulatedResponse::bad_gateway()),
+            FaultResponse::SuccessFalse => Ok(SimulatedResponse::success(false)),
             // A path that leads nowhere, so that a client which follows it is noticed and does no harm.
-            Answer::Redirect => Ok(Reply::redirect(format!("/v0.0/redirected-{}", self.answers))),
-            Answer::ResetBefore => Ok(Reply::success(false).delivered(Delivery::Reset)),
-            Answer::ResetAfter => Ok(honest?.delivered(Delivery::Reset)),
-            Answer::Truncate => Ok(honest?.delivered(Delivery::CutShort)),
-            Answer::Timeout => Ok(honest?.delivered(Delivery::Never)),
-            Answer::Slow => Ok(honest?.delivered(Delivery::Slowly)),
-            Answer::EmptyPage => honest,
+            FaultResponse::Redirect => Ok(SimulatedResponse::redirect(format!("/v0.0/redirected-{}", self.response_count))),
+            FaultResponse::ResetBefore => Ok(SimulatedResponse::success(false).with_delivery(Delivery::Reset)),
+            FaultResponse::ResetAfter => Ok(honest?.with_delivery(Delivery::Reset)),
+            FaultResponse::Truncate => Ok(honest?.with_delivery(Delivery::Truncated)),
+            FaultResponse::Timeout => Ok(honest?.with_delivery(Delivery::Never)),
+            FaultResponse::Slow => Ok(honest?.with_delivery(Delivery::Slow)),
+            FaultResponse::EmptyPage => honest,
         }
     }
 
@@ -308,77 +308,77 @@ impl World {
         index: usize,
         params: &Params,
         access: &Access,
-        request: &Request,
-    ) -> Result<Reply, GraphError> {
-        access.needs(Rights::Change)?;
-        let pin = six_digits(params)?;
-        self.changes.entry(index).or_default().sent.push(pin);
-        let Some(fault) = self.fault(Call::SetPin, Some(index), self.seed.waba_of(index)) else {
-            return self.put_in_force(index, pin);
+        request: &SimulatedRequest,
+    ) -> Result<SimulatedResponse, GraphError> {
+        access.require(TokenRights::Change)?;
+        let pin = parse_pin(params)?;
+        self.changes.entry(index).or_default().pins_sent.push(pin);
+        let Some(fault) = self.next_fault(CallKind::SetPin, Some(index), self.generator.waba_of(index)) else {
+            return self.apply_pin(index, pin);
         };
-        let applies = matches!(fault, Answer::ResetAfter | Answer::Truncate | Answer::Timeout | Answer::Slow);
-        let honest = if applies { self.put_in_force(index, pin) } else { Ok(Reply::success(false)) };
-        self.faulty(fault, &request.method, honest)
+        let applies = matches!(fault, FaultResponse::ResetAfter | FaultResponse::Truncate | FaultResponse::Timeout | FaultResponse::Slow);
+        let honest = if applies { self.apply_pin(index, pin) } else { Ok(SimulatedResponse::success(false)) };
+        self.apply_fault(fault, &request.method, honest)
     }
 
-    fn put_in_force(&mut self, index: usize, pin: Digits) -> Result<Reply, GraphError> {
+    fn apply_pin(&mut self, index: usize, pin: PinBytes) -> Result<SimulatedResponse, GraphError> {
         if !self.is_registered(index) && !self.spec.unregistered_may_set_pin {
             return Err(GraphError::titled(400, 133_010));
         }
         self.changes.entry(index).or_default().pin = Some(pin);
-        Ok(Reply::success(true))
+        Ok(SimulatedResponse::success(true))
     }
 
-    fn register(&mut self, index: usize, params: &Params, access: &Access, now: Instant) -> Result<Reply, GraphError> {
-        access.needs(Rights::Change)?;
+    fn register(&mut self, index: usize, params: &Params, access: &Access, now: Instant) -> Result<SimulatedResponse, GraphError> {
+        access.require(TokenRights::Change)?;
         if params.text("messaging_product") != Some("whatsapp") {
             return Err(GraphError::new(400, 100, "(#100) The parameter messaging_product is required."));
         }
-        let pin = six_digits(params)?;
-        let in_force = self.pin_at(index);
+        let pin = parse_pin(params)?;
+        let in_force = self.current_pin(index);
         let changes = self.changes.entry(index).or_default();
-        changes.registers.count(now)?;
+        changes.register_attempts.record(now)?;
         if in_force.is_some_and(|in_force| in_force != pin) {
             return Err(GraphError::titled(400, 133_005));
         }
         changes.pin = Some(pin);
         changes.is_registered = Some(true);
-        Ok(Reply::success(true))
+        Ok(SimulatedResponse::success(true))
     }
 
     /// Keeps the PIN: a lost one still blocks registering again.
-    fn deregister(&mut self, index: usize, access: &Access, now: Instant) -> Result<Reply, GraphError> {
-        access.needs(Rights::Change)?;
+    fn deregister(&mut self, index: usize, access: &Access, now: Instant) -> Result<SimulatedResponse, GraphError> {
+        access.require(TokenRights::Change)?;
         let changes = self.changes.entry(index).or_default();
-        changes.deregisters.count(now)?;
+        changes.deregister_attempts.record(now)?;
         changes.is_registered = Some(false);
-        Ok(Reply::success(true))
+        Ok(SimulatedResponse::success(true))
     }
 
-    fn view(&self, index: usize, waba: usize) -> NumberView {
+    fn number_view(&self, index: usize, waba: usize) -> NumberView {
         let is_set = self.changes.get(&index).is_some_and(|changes| changes.pin.is_some());
-        let two_step = if is_set { Some(true) } else { self.seed.two_step_field(index) };
-        NumberView { seed: self.seed, index, waba, two_step, is_registered: self.is_registered(index) }
+        let two_step = if is_set { Some(true) } else { self.generator.initial_two_step(index) };
+        NumberView { generator: self.generator, index, waba, two_step, is_registered: self.is_registered(index) }
     }
 
     fn is_registered(&self, index: usize) -> bool {
         let changed = self.changes.get(&index).and_then(|changes| changes.is_registered);
-        changed.unwrap_or_else(|| seed::starts_registered(index))
+        changed.unwrap_or_else(|| seed::is_initially_registered(index))
     }
 
-    fn pin_at(&self, index: usize) -> Option<Digits> {
-        self.changes.get(&index).and_then(|changes| changes.pin).or_else(|| self.seed.first_pin(index))
+    fn current_pin(&self, index: usize) -> Option<PinBytes> {
+        self.changes.get(&index).and_then(|changes| changes.pin).or_else(|| self.generator.initial_pin(index))
     }
 
-    fn fault(&mut self, call: Call, index: Option<usize>, waba: usize) -> Option<Answer> {
+    fn next_fault(&mut self, call: CallKind, index: Option<usize>, waba: usize) -> Option<FaultResponse> {
         let number = index.map(|index| (seed::number_id(index), index));
         let number = number.as_ref().map(|(id, index)| (id.as_str(), *index));
-        self.faults.due(Subject { call, number, waba: &seed::waba_id(waba) })
+        self.faults.next_fault(CallInfo { call, number, waba: &seed::waba_id(waba) })
     }
 
     fn count_call(&mut self, waba: usize, now: Instant) -> Result<(), GraphError> {
         let Some(limit) = self.spec.calls_per_hour else { return Ok(()) };
-        let calls = &mut self.calls[waba];
+        let calls = &mut self.call_times[waba];
         while calls.front().is_some_and(|at| now.saturating_duration_since(*at) >= HOUR) {
             calls.pop_front();
         }
@@ -393,8 +393,8 @@ impl World {
         Err(GraphError { regain_minutes, ..GraphError::titled(400, 80_008) })
     }
 
-    fn push_usage(&self, reply: &mut Reply, waba: usize, regain_minutes: Option<u32>) {
-        let calls = self.calls[waba].len();
+    fn push_usage_headers(&self, reply: &mut SimulatedResponse, waba: usize, regain_minutes: Option<u32>) {
+        let calls = self.call_times[waba].len();
         let percent = match (regain_minutes, self.spec.calls_per_hour) {
             (Some(_), _) => 100,
             (None, Some(limit)) => (calls * 100 / limit.max(1)).min(100),
@@ -413,33 +413,33 @@ impl World {
     /// Differs for each answer, and looks like Meta's.
     fn trace_id(&self) -> String {
         use base64::Engine as _;
-        let high = mix(self.spec.seed ^ self.answers);
-        let bytes = [high.to_be_bytes(), mix(high).to_be_bytes()].concat();
+        let high = splitmix64(self.spec.seed ^ self.response_count);
+        let bytes = [high.to_be_bytes(), splitmix64(high).to_be_bytes()].concat();
         format!("A{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
     }
 
     /// The PIN that is in force on a number: the last one set, or the one it had as the world began.
     #[must_use]
     pub fn pin_in_force(&self, id: &PhoneNumberId) -> Option<[u8; PIN_DIGITS]> {
-        self.seed.find_number(id.as_str()).and_then(|index| self.pin_at(index))
+        self.generator.find_number(id.as_str()).and_then(|index| self.current_pin(index))
     }
 
     /// Every well-formed PIN that requests for a number carried, in the order of their arrival, refused ones too.
     #[must_use]
     pub fn pins_sent(&self, id: &PhoneNumberId) -> &[[u8; PIN_DIGITS]] {
-        let index = self.seed.find_number(id.as_str());
-        index.and_then(|index| self.changes.get(&index)).map_or(&[], |changes| changes.sent.as_slice())
+        let index = self.generator.find_number(id.as_str());
+        index.and_then(|index| self.changes.get(&index)).map_or(&[], |changes| changes.pins_sent.as_slice())
     }
 
     /// How many requests to set a PIN came, whatever they were answered.
     #[must_use]
-    pub const fn pin_requests(&self) -> usize {
-        self.pin_requests
+    pub const fn pin_request_count(&self) -> usize {
+        self.pin_request_count
     }
 }
 
-fn six_digits(params: &Params) -> Result<Digits, GraphError> {
-    let digits: Option<Digits> = params.text("pin").and_then(|pin| pin.as_bytes().try_into().ok());
+fn parse_pin(params: &Params) -> Result<PinBytes, GraphError> {
+    let digits: Option<PinBytes> = params.text("pin").and_then(|pin| pin.as_bytes().try_into().ok());
     digits.filter(|digits| digits.iter().all(u8::is_ascii_digit)).ok_or_else(GraphError::bad_pin)
 }
 

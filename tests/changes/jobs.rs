@@ -5,20 +5,20 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use pindesk::job::Resolution;
-use pindesk::journal::{Actor, Journal, Kind, Opening};
+use pindesk::journal::{Operator, Journal, JournalKind, JournalOptions};
 use pindesk::moment::Clock;
 use pindesk::simulator;
 use pindesk::state::StateDir;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::support::shop::{Ended, PIN, Shop, await_held};
+use crate::support::shop::{CommandOutput, PIN, CliFixture, wait_until_held};
 use crate::support::skip;
-use crate::support::watch::Watch;
+use crate::support::watch::Watchdog;
 
 /// Starts a job on numbers without a PIN, one after another.
-fn start(shop: &Shop, ids: &[String], pins: &[&str]) -> Child {
-    let list = shop.list(ids);
+fn start_job(shop: &CliFixture, ids: &[String], pins: &[&str]) -> Child {
+    let list = shop.write_id_list(ids);
     let count = ids.len().to_string();
     let set = ["pin", "set", "--from", &list, "--confirm", &count, "--concurrency", "1"];
     let mut command = shop.command(&[&set[..], pins].concat());
@@ -26,32 +26,32 @@ fn start(shop: &Shop, ids: &[String], pins: &[&str]) -> Child {
 }
 
 /// Starts such a job and kills it while its second request is on its way.
-fn cut_short(shop: &Shop, ids: &[String], pins: &[&str]) {
+fn start_and_kill_job(shop: &CliFixture, ids: &[String], pins: &[&str]) {
     let held = shop.simulator.hold_changes(1);
-    let mut child = start(shop, ids, pins);
-    await_held(&held, 1);
+    let mut child = start_job(shop, ids, pins);
+    wait_until_held(&held, 1);
     child.kill().expect("it is there");
     child.wait().expect("it ends");
 }
 
-fn pin(shop: &Shop) -> String {
+fn pin_path(shop: &CliFixture) -> String {
     shop.path("pin").to_str().expect("UTF-8").to_owned()
 }
 
 #[track_caller]
-fn refused(shop: &Shop, arguments: &[&str], code: i32, told: &str) {
-    let before = shop.simulator.pin_requests();
+fn assert_refused(shop: &CliFixture, arguments: &[&str], code: i32, told: &str) {
+    let before = shop.simulator.pin_request_count();
     let ended = shop.run(arguments);
-    assert_eq!((ended.code, ended.out.as_str()), (Some(code), ""), "{ended:?}");
-    assert!(ended.err.contains(told), "{ended:?}");
-    assert_eq!(shop.simulator.pin_requests(), before);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), ""), "{ended:?}");
+    assert!(ended.stderr.contains(told), "{ended:?}");
+    assert_eq!(shop.simulator.pin_request_count(), before);
 }
 
 /// What `jobs list` and `jobs show` say of the first job, which is the same.
 #[track_caller]
-fn job_one(shop: &Shop) -> Value {
+fn first_job(shop: &CliFixture) -> Value {
     let (listed, shown) = (shop.run(&["jobs", "list", "--json"]), shop.run(&["jobs", "show", "1", "--json"]).summary());
-    let listed = listed.objects().pop().expect("a job");
+    let listed = listed.json_lines().pop().expect("a job");
     let count = |key: &str| shown[key].as_u64().expect("a count");
     assert_eq!(["set", "failed", "not_sent", "no_answer"].map(count).iter().sum::<u64>(), count("total"), "{shown}");
     let shown = shown.as_object().expect("an object");
@@ -61,66 +61,66 @@ fn job_one(shop: &Shop) -> Value {
 
 #[test]
 fn list_and_show_count_a_job_alike_while_it_is_at_work_and_when_it_is_over() {
-    let shop = Shop::prompt();
+    let shop = CliFixture::without_faults();
     let held = shop.simulator.hold_changes(1);
-    let mut child = start(&shop, &shop.ids("not-set", 4), &["--random"]);
-    await_held(&held, 1);
-    let job = job_one(&shop);
+    let mut child = start_job(&shop, &shop.number_ids("not-set", 4), &["--random"]);
+    wait_until_held(&held, 1);
+    let job = first_job(&shop);
     let counts = |job: &Value| ["set", "not_sent", "no_answer", "open"].map(|key| job[key].as_u64());
     assert_eq!((&job["state"], counts(&job)), (&json!("running"), [1, 2, 1, 3].map(Some)), "{job}");
     let shown = shop.run(&["jobs", "show", "1"]);
     assert!(
-        shown.out.ends_with(
+        shown.stdout.ends_with(
             "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.\n\
              The process that works on it still runs: more may be sent and answered.\n"
         ),
         "{shown:?}"
     );
     drop(held);
-    let _watch = Watch::over(&child);
+    let _watch = Watchdog::start(&child);
     assert!(child.wait().expect("it ends").success());
-    let job = job_one(&shop);
+    let job = first_job(&shop);
     assert_eq!((&job["state"], counts(&job)), (&json!("finished"), [4, 0, 0, 0].map(Some)), "{job}");
 }
 
 /// Records that a number was checked by hand, as the console does.
-fn settle(shop: &Shop, result: &Value) {
+fn resolve_manually(shop: &CliFixture, result: &Value) {
     let text = |key: &str| result[key].as_str().expect("a text");
-    let opening = Opening {
-        dir: StateDir::open_or_create(&shop.state("")).expect("a state directory"),
-        actor: Actor::from_process(),
-        kind: Kind::Real,
+    let opening = JournalOptions {
+        dir: StateDir::open_or_create(&shop.state_path("")).expect("a state directory"),
+        operator: Operator::from_process(),
+        kind: JournalKind::Real,
         recipients: None,
         clock: Clock::System,
         #[cfg(debug_assertions)]
-        syncs: true,
+        sync_writes: true,
     };
     let (journal, _) = Journal::open(opening).expect("a journal");
     let (number, change) = (text("phone_number_id").parse().expect("an ID"), text("change").parse().expect("an id"));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(journal.settle(number, vec![change], Resolution::Manual, None)).expect("it is recorded");
+    runtime.block_on(journal.resolve(number, vec![change], Resolution::Manual, None)).expect("it is recorded");
     journal.close();
 }
 
 #[test]
 fn a_number_that_was_settled_counts_among_those_without_an_answer_and_is_told_apart() {
-    let shop = Shop::prompt();
-    cut_short(&shop, &shop.ids("not-set", 4), &["--random"]);
-    let list = || shop.run(&["jobs", "list"]).out.lines().last().expect("a job").to_owned();
+    let shop = CliFixture::without_faults();
+    start_and_kill_job(&shop, &shop.number_ids("not-set", 4), &["--random"]);
+    let list = || shop.run(&["jobs", "list"]).stdout.lines().last().expect("a job").to_owned();
     assert!(list().ends_with("cut short  4       1       0       2         1"), "{}", list());
-    settle(&shop, &shop.run(&["jobs", "show", "1", "--json"]).objects()[1]);
-    let job = job_one(&shop);
+    resolve_manually(&shop, &shop.run(&["jobs", "show", "1", "--json"]).json_lines()[1]);
+    let job = first_job(&shop);
     assert_eq!((&job["no_answer"], &job["settled"], &job["open"]), (&json!(1), &json!(1), &json!(2)), "{job}");
     assert!(list().ends_with("cut short  4       1       0       2         1 (1 settled)"), "{}", list());
-    assert!(shop.run(&["jobs", "show", "1"]).out.contains("\nsettled        "));
+    assert!(shop.run(&["jobs", "show", "1"]).stdout.contains("\nsettled        "));
 }
 
 #[test]
 fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number() {
-    let shop = Shop::prompt();
-    let ids = shop.ids("not-set", 4);
-    cut_short(&shop, &ids, &["--pin-file", &pin(&shop)]);
-    let jobs = shop.run(&["jobs", "list", "--json"]).objects();
+    let shop = CliFixture::without_faults();
+    let ids = shop.number_ids("not-set", 4);
+    start_and_kill_job(&shop, &ids, &["--pin-file", &pin_path(&shop)]);
+    let jobs = shop.run(&["jobs", "list", "--json"]).json_lines();
     let at = &jobs[0]["at"];
     assert_eq!(
         jobs,
@@ -129,7 +129,7 @@ fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number
                 "open": 2})]
     );
     let shown = shop.run(&["jobs", "show", "1"]);
-    let lines: Vec<&str> = shown.out.lines().collect();
+    let lines: Vec<&str> = shown.stdout.lines().collect();
     assert!(lines[0].starts_with(&format!("set            {}", ids[0])), "{shown:?}");
     assert!(lines[1].starts_with(&format!("no answer      {}", ids[1])), "{shown:?}");
     assert_eq!(lines[3], format!("never started  {}", ids[3]));
@@ -141,44 +141,44 @@ fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number
         ]
     );
     let resume = ["jobs", "resume", "1", "--json"];
-    let pin = pin(&shop);
+    let pin = pin_path(&shop);
     let with_pin = [&resume[..], &["--pin-file", &pin]].concat();
-    refused(&shop, &resume, 2, "the PIN of job 1 is stored nowhere in the clear. Give it again: --pin-file FILE");
-    refused(&shop, &with_pin, 5, "--confirm 2\n");
-    refused(&shop, &[&with_pin[..], &["--confirm", "4"]].concat(), 5, "--confirm 2\n");
-    refused(&shop, &[&with_pin[..], &["--confirm", "2", "--read-only"]].concat(), 6, "read-only");
+    assert_refused(&shop, &resume, 2, "the PIN of job 1 is stored nowhere in the clear. Give it again: --pin-file FILE");
+    assert_refused(&shop, &with_pin, 5, "--confirm 2\n");
+    assert_refused(&shop, &[&with_pin[..], &["--confirm", "4"]].concat(), 5, "--confirm 2\n");
+    assert_refused(&shop, &[&with_pin[..], &["--confirm", "2", "--read-only"]].concat(), 6, "read-only");
     let resumed = shop.run(&[&with_pin[..], &["--confirm", "2"]].concat());
     let sum = json!({"schema": 1, "event": "summary", "job": 1, "total": 2, "set": 2, "failed": 0, "not_sent": 0,
                      "no_answer": 0});
     assert_eq!((resumed.code, resumed.summary()), (Some(0), sum), "{resumed:?}");
-    assert_eq!(shop.in_force(&ids[3]).as_deref(), Some(PIN));
+    assert_eq!(shop.pin_in_force(&ids[3]).as_deref(), Some(PIN));
     assert_eq!(
-        job_one(&shop),
+        first_job(&shop),
         json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given", "state": "finished",
                "total": 4, "set": 3, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0, "open": 0})
     );
     let shown = shop.run(&["jobs", "show", "1", "--json"]);
-    let in_doubt = &shown.objects()[1];
+    let in_doubt = &shown.json_lines()[1];
     assert_eq!((&in_doubt["request"], &in_doubt["changed"]), (&json!("no_answer"), &json!(null)), "{in_doubt}");
     // Where nothing is left, nothing is asked for, and the sum is told all the same.
     let sum = json!({"schema": 1, "event": "summary", "job": 1, "total": 0, "set": 0, "failed": 0, "not_sent": 0,
                      "no_answer": 0});
     for again in [&resume[..], &[&with_pin[..], &["--confirm", "0"]].concat()] {
         let again = shop.run(again);
-        assert_eq!((again.code, again.objects()), (Some(0), vec![sum.clone()]), "{again:?}");
-        assert!(again.err.contains("nothing is left of job 1"), "{again:?}");
+        assert_eq!((again.code, again.json_lines()), (Some(0), vec![sum.clone()]), "{again:?}");
+        assert!(again.stderr.contains("nothing is left of job 1"), "{again:?}");
     }
-    assert_eq!(shop.run(&resume[..3]).out, "", "people are told on standard error");
-    assert_eq!(shop.run(&["jobs", "list", "--json"]).objects().len(), 1);
+    assert_eq!(shop.run(&resume[..3]).stdout, "", "people are told on standard error");
+    assert_eq!(shop.run(&["jobs", "list", "--json"]).json_lines().len(), 1);
 }
 
 #[test]
 fn a_random_job_draws_new_pins_when_it_is_taken_up_again() {
-    let shop = Shop::prompt();
-    let ids = shop.ids("not-set", 4);
-    cut_short(&shop, &ids, &["--random"]);
+    let shop = CliFixture::without_faults();
+    let ids = shop.number_ids("not-set", 4);
+    start_and_kill_job(&shop, &ids, &["--random"]);
     let resume = ["jobs", "resume", "1", "--confirm", "2"];
-    refused(&shop, &[&resume[..], &["--pin-file", &pin(&shop)]].concat(), 2, "draws a random PIN for each number");
+    assert_refused(&shop, &[&resume[..], &["--pin-file", &pin_path(&shop)]].concat(), 2, "draws a random PIN for each number");
     assert_eq!(shop.run(&resume).code, Some(0));
     let key = shop.path("key.txt");
     let opened = shop.run(&["escrow", "open", "--identity", key.to_str().expect("UTF-8"), "--json"]).summary();
@@ -191,23 +191,23 @@ fn a_random_job_draws_new_pins_when_it_is_taken_up_again() {
         })
         .collect();
     opened.sort();
-    assert_eq!(opened, ids.iter().map(|id| (Some(id.clone()), shop.in_force(id))).collect::<Vec<_>>());
+    assert_eq!(opened, ids.iter().map(|id| (Some(id.clone()), shop.pin_in_force(id))).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_clock_that_was_a_year_ahead_blocks_no_number_for_a_year() {
-    if skip::on_a_machine_younger_than(200) {
+    if skip::if_uptime_below(200) {
         return;
     }
-    let shop = Shop::prompt();
-    let ids = shop.ids("not-set", 4);
-    cut_short(&shop, &ids, &["--random"]);
+    let shop = CliFixture::without_faults();
+    let ids = shop.number_ids("not-set", 4);
+    start_and_kill_job(&shop, &ids, &["--random"]);
     // One was set, one is in doubt, and all of it seems to be yet to come; it was almost three minutes ago.
     let later = ["tries", "outcomes"]
         .map(|table| format!("DROP TRIGGER {table}_stay; UPDATE {table} SET at = at + 365 * 86400, up = up - 165;"));
-    Connection::open(shop.state("journal.db")).expect("the journal").execute_batch(&later.concat()).expect("altered");
+    Connection::open(shop.state_path("journal.db")).expect("the journal").execute_batch(&later.concat()).expect("altered");
     assert_eq!(shop.run(&["jobs", "resume", "1", "--confirm", "2"]).code, Some(0));
-    let list = shop.list(&ids[..2]);
+    let list = shop.write_id_list(&ids[..2]);
     let set = shop.run(&["pin", "set", "--from", &list, "--random", "--confirm", "2", "--replace", "--json"]);
     assert_eq!((set.code, &set.summary()["set"]), (Some(0), &json!(2)), "{set:?}");
 }
@@ -215,12 +215,12 @@ fn a_clock_that_was_a_year_ahead_blocks_no_number_for_a_year() {
 #[test]
 fn what_a_broken_line_left_unsent_is_told_and_sent_when_the_job_is_taken_up_again() {
     // Each of two rounds of three fails with all its tries.
-    let shop = Shop::open(Duration::ZERO, "[[fault]]\nevery = 1\ntimes = 24\nanswer = \"html\"");
-    let list = shop.list(&shop.ids("not-set", 12));
+    let shop = CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\ntimes = 24\nanswer = \"html\"");
+    let list = shop.write_id_list(&shop.number_ids("not-set", 12));
     let set = ["pin", "set", "--from", &list, "--random", "--confirm", "12", "--concurrency", "3"];
     let stopped = shop.run(&set);
     assert_eq!(stopped.code, Some(4), "{stopped:?}");
-    let sum = stopped.out.lines().last().expect("a sum");
+    let sum = stopped.stdout.lines().last().expect("a sum");
     let words: Vec<&str> = sum.split(' ').collect();
     let ["Job", "1,", "12", "numbers:", set, "set,", "0", "failed,", left, "not", "sent,", doubts, "no", "answer."] =
         words[..]
@@ -230,7 +230,7 @@ fn what_a_broken_line_left_unsent_is_told_and_sent_when_the_job_is_taken_up_agai
     let [set, left, doubts] = [set, left, doubts].map(|count| count.parse::<usize>().expect("a count"));
     assert!((6..=8).contains(&doubts) && set <= 2 && set + left + doubts == 12, "{sum}");
     assert!(
-        stopped.err.contains(&format!(
+        stopped.stderr.contains(&format!(
             "pindesk: {left} numbers: not sent: stopped: no sure answers came. What to do:\n  \
              Open a number without an answer: its page says why.\n  \
              Check the network and the proxy of this server.\n  \
@@ -239,17 +239,17 @@ fn what_a_broken_line_left_unsent_is_told_and_sent_when_the_job_is_taken_up_agai
         "{stopped:?}"
     );
     let resume = format!("pindesk jobs resume 1 --confirm {left}");
-    assert!(stopped.err.contains(&format!("\nTo send what was never sent: {resume}\n")), "{stopped:?}");
+    assert!(stopped.stderr.contains(&format!("\nTo send what was never sent: {resume}\n")), "{stopped:?}");
     let resumed = shop.run(&resume.split(' ').skip(1).collect::<Vec<_>>());
     let sum = format!("Job 1, {left} numbers: {left} set, 0 failed, 0 not sent, 0 no answer.");
-    assert_eq!((resumed.code, resumed.out.lines().last()), (Some(0), Some(&*sum)), "{resumed:?}");
-    assert!(!resumed.err.contains("resume"), "{resumed:?}");
+    assert_eq!((resumed.code, resumed.stdout.lines().last()), (Some(0), Some(&*sum)), "{resumed:?}");
+    assert!(!resumed.stderr.contains("resume"), "{resumed:?}");
 }
 
 #[test]
 fn a_job_that_is_taken_up_again_stops_at_a_broken_line_as_well() {
-    let shop = Shop::open(Duration::ZERO, "[[fault]]\nevery = 1\nafter = 2\nanswer = \"html\"");
-    cut_short(&shop, &shop.ids("not-set", 14), &["--random"]);
+    let shop = CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\nafter = 2\nanswer = \"html\"");
+    start_and_kill_job(&shop, &shop.number_ids("not-set", 14), &["--random"]);
     let resumed = shop.run(&["jobs", "resume", "1", "--confirm", "12", "--concurrency", "3", "--json"]);
     let count = |key: &str| resumed.summary()[key].as_u64().expect("a count");
     assert_eq!(
@@ -262,23 +262,23 @@ fn a_job_that_is_taken_up_again_stops_at_a_broken_line_as_well() {
 
 #[test]
 fn a_job_that_another_process_works_on_is_not_taken_up() {
-    let shop = Shop::prompt();
-    let ids = shop.ids("not-set", 4);
+    let shop = CliFixture::without_faults();
+    let ids = shop.number_ids("not-set", 4);
     let held = shop.simulator.hold_changes(0);
-    let mut child = start(&shop, &ids, &["--random"]);
-    await_held(&held, 1);
+    let mut child = start_job(&shop, &ids, &["--random"]);
+    wait_until_held(&held, 1);
     let ended = shop.run(&["jobs", "resume", "1", "--confirm", "3"]);
     assert_eq!(ended.code, Some(6), "{ended:?}");
-    assert!(ended.err.contains("job 1 is at work in another process. Nothing was sent."), "{ended:?}");
+    assert!(ended.stderr.contains("job 1 is at work in another process. Nothing was sent."), "{ended:?}");
     drop(held);
-    let _watch = Watch::over(&child);
+    let _watch = Watchdog::start(&child);
     assert!(child.wait().expect("it ends").success());
-    assert_eq!(shop.simulator.pin_requests(), 4);
+    assert_eq!(shop.simulator.pin_request_count(), 4);
 }
 
 /// Waits until one of them has ended; true if that is the first.
-fn ends_first(first: &mut Child, second: &mut Child) -> bool {
-    let _watches = [Watch::over(first), Watch::over(second)];
+fn first_exits_first(first: &mut Child, second: &mut Child) -> bool {
+    let _watches = [Watchdog::start(first), Watchdog::start(second)];
     let has_ended = |child: &mut Child| child.try_wait().expect("it can be asked").is_some();
     loop {
         if has_ended(first) {
@@ -293,9 +293,9 @@ fn ends_first(first: &mut Child, second: &mut Child) -> bool {
 
 #[test]
 fn a_job_that_is_taken_up_twice_at_once_is_sent_once() {
-    let shop = Shop::prompt();
-    let ids = shop.ids("not-set", 6);
-    cut_short(&shop, &ids, &["--random"]);
+    let shop = CliFixture::without_faults();
+    let ids = shop.number_ids("not-set", 6);
+    start_and_kill_job(&shop, &ids, &["--random"]);
     let resume = ["jobs", "resume", "1", "--confirm", "4", "--concurrency", "1", "-q"];
     // Each has read what is left before the other can have sent anything.
     let (reads, changes) = (shop.simulator.hold_reads(0), shop.simulator.hold_changes(0));
@@ -304,16 +304,16 @@ fn a_job_that_is_taken_up_twice_at_once_is_sent_once() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process")
     });
     // Each reads all lists at once.
-    await_held(&reads, 2 * simulator::wabas().len());
+    wait_until_held(&reads, 2 * simulator::wabas().len());
     drop(reads);
     let [mut first, mut second] = both;
-    let (sends, refused) = if ends_first(&mut first, &mut second) { (second, first) } else { (first, second) };
-    let refused = shop.end_of(refused);
+    let (sends, refused) = if first_exits_first(&mut first, &mut second) { (second, first) } else { (first, second) };
+    let refused = shop.wait_for_output(refused);
     drop(changes);
-    let sent = shop.end_of(sends);
-    assert_eq!((sent.code, refused.code, refused.out.as_str()), (Some(0), Some(6), ""), "{sent:?} {refused:?}");
-    assert!(refused.err.contains("job 1 is at work in another process. Nothing was sent."), "{refused:?}");
-    assert_eq!(shop.simulator.pin_requests(), 6, "each number got one request");
+    let sent = shop.wait_for_output(sends);
+    assert_eq!((sent.code, refused.code, refused.stdout.as_str()), (Some(0), Some(6), ""), "{sent:?} {refused:?}");
+    assert!(refused.stderr.contains("job 1 is at work in another process. Nothing was sent."), "{refused:?}");
+    assert_eq!(shop.simulator.pin_request_count(), 6, "each number got one request");
     let audit = shop.run(&["audit", "show", "--json"]).summary();
     let resumed = audit["rows"].as_array().expect("rows").iter().filter(|row| row["action"] == "resumed").count();
     assert_eq!(resumed, 1, "{audit}");
@@ -321,23 +321,23 @@ fn a_job_that_is_taken_up_twice_at_once_is_sent_once() {
 
 #[test]
 fn a_job_that_is_not_there_and_a_state_directory_that_is_not_there_are_told_apart() {
-    let shop = Shop::prompt();
-    refused(&shop, &["jobs", "list"], 6, "there is no such");
-    refused(&shop, &["audit", "verify"], 6, "there is no such");
-    set_one(&shop);
-    refused(&shop, &["jobs", "show", "7"], 2, "there is no job 7 here. See pindesk jobs list.");
-    refused(&shop, &["jobs", "resume", "7", "--confirm", "1"], 2, "there is no job 7 here.");
+    let shop = CliFixture::without_faults();
+    assert_refused(&shop, &["jobs", "list"], 6, "there is no such");
+    assert_refused(&shop, &["audit", "verify"], 6, "there is no such");
+    set_one_pin(&shop);
+    assert_refused(&shop, &["jobs", "show", "7"], 2, "there is no job 7 here. See pindesk jobs list.");
+    assert_refused(&shop, &["jobs", "resume", "7", "--confirm", "1"], 2, "there is no job 7 here.");
 }
 
-fn set_one(shop: &Shop) -> Ended {
-    let id = shop.ids("not-set", 1).remove(0);
-    shop.run(&["pin", "set", &id, "--pin-file", &pin(shop), "--confirm", &shop.last_four(&id), "--replace"])
+fn set_one_pin(shop: &CliFixture) -> CommandOutput {
+    let id = shop.number_ids("not-set", 1).remove(0);
+    shop.run(&["pin", "set", &id, "--pin-file", &pin_path(shop), "--confirm", &shop.last_four_digits(&id), "--replace"])
 }
 
 #[test]
 fn the_audit_says_who_did_what_in_order() {
-    let shop = Shop::prompt();
-    assert_eq!(set_one(&shop).code, Some(0));
+    let shop = CliFixture::without_faults();
+    assert_eq!(set_one_pin(&shop).code, Some(0));
     let rows = shop.run(&["audit", "show", "--json"]).summary();
     let rows = rows["rows"].as_array().expect("rows").clone();
     let actions: Vec<_> = rows.iter().map(|row| row["action"].as_str().expect("a word")).collect();
@@ -346,51 +346,51 @@ fn the_audit_says_who_did_what_in_order() {
     let last = rows.last().expect("a row");
     assert_eq!((&last["outcome"], &last["claimed"]["user"], &last["tries"]), (&json!("set"), &json!("ana"), &json!(1)));
     let people = shop.run(&["audit", "show", "--since", "1h"]);
-    assert_eq!((people.code, people.out.lines().count()), (Some(0), rows.len()));
-    assert!(people.out.lines().all(|line| line.contains(" (ana) ")), "{people:?}");
-    let of_number = people.out.lines().last().expect("a row");
+    assert_eq!((people.code, people.stdout.lines().count()), (Some(0), rows.len()));
+    assert!(people.stdout.lines().all(|line| line.contains(" (ana) ")), "{people:?}");
+    let of_number = people.stdout.lines().last().expect("a row");
     assert!(of_number.len() <= 80 && of_number.contains("  outcome: set  "), "{people:?}");
-    refused(&shop, &["audit", "show", "--since", "soon"], 2, "write a number and s, m, h or d");
+    assert_refused(&shop, &["audit", "show", "--since", "soon"], 2, "write a number and s, m, h or d");
 }
 
 #[test]
 fn an_audit_that_was_edited_or_cut_is_told_with_its_row() {
-    let shop = Shop::prompt();
-    assert_eq!(set_one(&shop).code, Some(0));
+    let shop = CliFixture::without_faults();
+    assert_eq!(set_one_pin(&shop).code, Some(0));
     let whole = shop.run(&["audit", "verify"]);
     assert_eq!(whole.code, Some(0), "{whole:?}");
-    assert!(whole.out.starts_with("The audit is as it was written: ") && whole.out.ends_with(" rows.\n"), "{whole:?}");
+    assert!(whole.stdout.starts_with("The audit is as it was written: ") && whole.stdout.ends_with(" rows.\n"), "{whole:?}");
     let tamper = |sql: &str| {
-        let db = Connection::open(shop.state("journal.db")).expect("the journal");
+        let db = Connection::open(shop.state_path("journal.db")).expect("the journal");
         db.execute_batch(&format!(
             "PRAGMA foreign_keys = OFF; DROP TRIGGER audit_stays; DROP TRIGGER audit_lasts; {sql}"
         ))
         .expect("it is changed");
     };
     let last = shop.run(&["audit", "show", "--json"]).summary()["rows"].as_array().expect("rows").len();
-    fs::copy(shop.state("journal.db"), shop.path("kept.db")).expect("a copy");
+    fs::copy(shop.state_path("journal.db"), shop.path("kept.db")).expect("a copy");
     tamper(&format!("UPDATE audit SET row = replace(row, '\"set\"', '\"failed\"') WHERE seq = {last}"));
     let edited = shop.run(&["audit", "verify"]);
     assert_eq!(edited.code, Some(6), "{edited:?}");
-    assert!(edited.err.contains(&format!("pindesk: audit row {last}: it was altered.")), "{edited:?}");
-    fs::copy(shop.path("kept.db"), shop.state("journal.db")).expect("it is put back");
+    assert!(edited.stderr.contains(&format!("pindesk: audit row {last}: it was altered.")), "{edited:?}");
+    fs::copy(shop.path("kept.db"), shop.state_path("journal.db")).expect("it is put back");
     tamper(&format!("DELETE FROM audit WHERE seq = {last}"));
     let cut = shop.run(&["audit", "verify"]);
-    assert!(cut.code == Some(6) && cut.err.contains("rows were cut off"), "{cut:?}");
+    assert!(cut.code == Some(6) && cut.stderr.contains("rows were cut off"), "{cut:?}");
 }
 
 #[test]
 fn a_journal_that_was_rolled_back_stops_setting_once() {
-    let shop = Shop::prompt();
-    assert_eq!(set_one(&shop).code, Some(0));
-    fs::remove_file(shop.state("journal.db")).expect("it was there");
-    let stopped = set_one(&shop);
+    let shop = CliFixture::without_faults();
+    assert_eq!(set_one_pin(&shop).code, Some(0));
+    fs::remove_file(shop.state_path("journal.db")).expect("it was there");
+    let stopped = set_one_pin(&shop);
     assert_eq!(stopped.code, Some(6), "{stopped:?}");
-    assert!(stopped.err.contains("the state directory has to be looked at first. Nothing was sent."), "{stopped:?}");
-    assert_eq!(shop.simulator.pin_requests(), 1);
+    assert!(stopped.stderr.contains("the state directory has to be looked at first. Nothing was sent."), "{stopped:?}");
+    assert_eq!(shop.simulator.pin_request_count(), 1);
     let verified = shop.run(&["audit", "verify"]);
     assert!(
-        verified.code == Some(6) && verified.err.contains("it was found that journal.db is missing"),
+        verified.code == Some(6) && verified.stderr.contains("it was found that journal.db is missing"),
         "{verified:?}"
     );
 }

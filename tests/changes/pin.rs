@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::shop::{Ended, PIN, Shop, await_held};
+use crate::support::shop::{CommandOutput, PIN, CliFixture, wait_until_held};
 use crate::support::skip;
 
 /// One result, without what is different each time.
-fn result(object: &Value) -> Value {
+fn without_volatile_fields(object: &Value) -> Value {
     let mut object = object.clone();
     assert!(
         object["change"].is_null() || object["change"].as_str().is_some_and(|change| change.len() == 36),
@@ -26,68 +26,68 @@ fn result(object: &Value) -> Value {
     object
 }
 
-fn summary(job: u32, set: usize, failed: usize, not_sent: usize, no_answer: usize) -> Value {
+fn expected_summary(job: u32, set: usize, failed: usize, not_sent: usize, no_answer: usize) -> Value {
     let total = set + failed + not_sent + no_answer;
     json!({"schema": 1, "event": "summary", "job": job, "total": total, "set": set, "failed": failed,
            "not_sent": not_sent, "no_answer": no_answer})
 }
 
-fn set_one(shop: &Shop, id: &str, more: &[&str]) -> Ended {
-    let (pin, last) = (shop.path("pin"), shop.last_four(id));
+fn set_one_pin(shop: &CliFixture, id: &str, more: &[&str]) -> CommandOutput {
+    let (pin, last) = (shop.path("pin"), shop.last_four_digits(id));
     let start = ["pin", "set", id, "--pin-file", pin.to_str().expect("UTF-8"), "--confirm", &last];
     shop.run(&[&start[..], more].concat())
 }
 
 #[test]
 fn one_number_gets_the_pin_of_the_file_and_people_read_one_line() {
-    let shop = Shop::prompt();
-    let id = shop.ids("not-set", 1).remove(0);
-    let ended = set_one(&shop, &id, &[]);
-    let mut lines = ended.out.lines();
+    let shop = CliFixture::without_faults();
+    let id = shop.number_ids("not-set", 1).remove(0);
+    let ended = set_one_pin(&shop, &id, &[]);
+    let mut lines = ended.stdout.lines();
     let row = lines.next().expect("a row");
     assert!(row.starts_with("set        +") && row.ends_with(&format!("{id}     set")), "{ended:?}");
     assert_eq!(lines.next(), Some("Job 1, 1 number: 1 set, 0 failed, 0 not sent, 0 no answer."));
-    assert_eq!((ended.code, lines.next(), ended.err.as_str()), (Some(0), None, ""));
-    assert_eq!((shop.in_force(&id).as_deref(), shop.simulator.pin_requests()), (Some(PIN), 1));
+    assert_eq!((ended.code, lines.next(), ended.stderr.as_str()), (Some(0), None, ""));
+    assert_eq!((shop.pin_in_force(&id).as_deref(), shop.simulator.pin_request_count()), (Some(PIN), 1));
 }
 
 #[test]
 fn scripts_read_one_object_a_line_and_a_sum() {
-    let shop = Shop::prompt();
-    let id = shop.ids("not-set", 1).remove(0);
-    let ended = set_one(&shop, &id, &["--json"]);
-    let objects = ended.objects();
+    let shop = CliFixture::without_faults();
+    let id = shop.number_ids("not-set", 1).remove(0);
+    let ended = set_one_pin(&shop, &id, &["--json"]);
+    let objects = ended.json_lines();
     assert_eq!(
-        result(&objects[0]),
+        without_volatile_fields(&objects[0]),
         json!({"schema": 1, "event": "result", "phone_number_id": id, "request": "set", "changed": true, "code": null,
                "subcode": null, "http_status": 200, "tries": 1})
     );
-    assert_eq!((objects.len(), &objects[1], ended.code), (2, &summary(1, 1, 0, 0, 0), Some(0)));
+    assert_eq!((objects.len(), &objects[1], ended.code), (2, &expected_summary(1, 1, 0, 0, 0), Some(0)));
 }
 
 #[test]
 fn a_pin_comes_from_standard_input_as_well() {
-    let shop = Shop::prompt();
-    let id = shop.ids("not-set", 1).remove(0);
-    let last = shop.last_four(&id);
+    let shop = CliFixture::without_faults();
+    let id = shop.number_ids("not-set", 1).remove(0);
+    let last = shop.last_four_digits(&id);
     let set = ["pin", "set", &id, "--pin-file", "-", "--confirm", &last];
     for wrong in ["", "40972\n", "409726\n409726\n"] {
-        assert_eq!(shop.run_with(&set, wrong).code, Some(2), "{wrong:?}");
+        assert_eq!(shop.run_with_stdin(&set, wrong).code, Some(2), "{wrong:?}");
     }
-    assert_eq!(shop.simulator.pin_requests(), 0);
-    assert_eq!(shop.run_with(&set, "409726\r\n").code, Some(0));
-    assert_eq!(shop.in_force(&id).as_deref(), Some(PIN));
+    assert_eq!(shop.simulator.pin_request_count(), 0);
+    assert_eq!(shop.run_with_stdin(&set, "409726\r\n").code, Some(0));
+    assert_eq!(shop.pin_in_force(&id).as_deref(), Some(PIN));
 }
 
 #[test]
 fn many_numbers_get_different_random_pins_that_the_escrow_knows() {
-    let shop = Shop::prompt();
-    let ids = shop.ids("not-set", 5);
-    let before: Vec<_> = ids.iter().map(|id| shop.in_force(id)).collect();
+    let shop = CliFixture::without_faults();
+    let ids = shop.number_ids("not-set", 5);
+    let before: Vec<_> = ids.iter().map(|id| shop.pin_in_force(id)).collect();
     assert_eq!(before, [None, None, None, None, None]);
     let set = ["pin", "set", "--from", "-", "--random", "--confirm", "5", "--concurrency", "2", "--json"];
-    let ended = shop.run_with(&set, &ids.join("\n"));
-    assert_eq!((ended.code, ended.summary()), (Some(0), summary(1, 5, 0, 0, 0)), "{ended:?}");
+    let ended = shop.run_with_stdin(&set, &ids.join("\n"));
+    assert_eq!((ended.code, ended.summary()), (Some(0), expected_summary(1, 5, 0, 0, 0)), "{ended:?}");
     let key = shop.path("key.txt");
     let opened = shop.run(&["escrow", "open", "--identity", key.to_str().expect("UTF-8"), "--json"]).summary();
     let records = opened["records"].as_array().expect("records");
@@ -95,64 +95,64 @@ fn many_numbers_get_different_random_pins_that_the_escrow_knows() {
     for id in &ids {
         let sealed: Vec<_> = records.iter().filter(|record| record["phone_number_id"] == **id).collect();
         assert_eq!(sealed.len(), 1);
-        assert_eq!(sealed[0]["pin"].as_str(), shop.in_force(id).as_deref());
+        assert_eq!(sealed[0]["pin"].as_str(), shop.pin_in_force(id).as_deref());
     }
-    let different: std::collections::HashSet<_> = ids.iter().filter_map(|id| shop.in_force(id)).collect();
+    let different: std::collections::HashSet<_> = ids.iter().filter_map(|id| shop.pin_in_force(id)).collect();
     assert_eq!(different.len(), 5);
-    assert!(!ended.out.contains(records[0]["pin"].as_str().expect("a PIN")));
+    assert!(!ended.stdout.contains(records[0]["pin"].as_str().expect("a PIN")));
 }
 
 #[test]
 fn a_list_is_sent_in_its_own_order_and_each_row_names_its_own_number() {
-    let shop = Shop::prompt();
-    let mut ids = shop.ids("not-set", 5);
+    let shop = CliFixture::without_faults();
+    let mut ids = shop.number_ids("not-set", 5);
     ids.rotate_left(2);
     ids.swap(0, 4);
-    let list = shop.list(&ids);
+    let list = shop.write_id_list(&ids);
     let set = ["pin", "set", "--from", &list, "--random", "--confirm", "5", "--concurrency", "1", "-q"];
     let ended = shop.run(&set);
     let row = |id: &String| {
-        let shown = shop.run(&["numbers", "show", id, "--json"]).objects().remove(0);
+        let shown = shop.run(&["numbers", "show", id, "--json"]).json_lines().remove(0);
         format!("set        {:<18}  {id:<18}  set", shown["display_phone_number"].as_str().expect("a display number"))
     };
     let rows: Vec<String> = ids.iter().map(row).collect();
     assert_eq!(
-        (ended.code, ended.out.lines().take(5).collect::<Vec<_>>()),
+        (ended.code, ended.stdout.lines().take(5).collect::<Vec<_>>()),
         (Some(0), rows.iter().map(String::as_str).collect())
     );
 }
 
 #[test]
 fn only_the_first_numbers_of_a_list_are_sent_where_that_is_asked_for() {
-    let shop = Shop::prompt();
-    let ids = shop.ids("not-set", 3);
-    let (list, pin) = (shop.list(&ids), shop.path("pin"));
+    let shop = CliFixture::without_faults();
+    let ids = shop.number_ids("not-set", 3);
+    let (list, pin) = (shop.write_id_list(&ids), shop.path("pin"));
     let pin = pin.to_str().expect("UTF-8");
     let ended =
         shop.run(&["pin", "set", "--from", &list, "--pin-file", pin, "--first", "2", "--confirm", "2", "--json"]);
-    assert_eq!((ended.code, ended.summary()), (Some(0), summary(1, 2, 0, 0, 0)));
-    assert_eq!(ended.err, "pindesk: left for later: 1 number of ~/ids.txt.\n");
-    let in_force: Vec<_> = ids.iter().map(|id| shop.in_force(id)).collect();
+    assert_eq!((ended.code, ended.summary()), (Some(0), expected_summary(1, 2, 0, 0, 0)));
+    assert_eq!(ended.stderr, "pindesk: left for later: 1 number of ~/ids.txt.\n");
+    let in_force: Vec<_> = ids.iter().map(|id| shop.pin_in_force(id)).collect();
     assert_eq!(in_force, [Some(PIN.to_owned()), Some(PIN.to_owned()), None]);
 }
 
 #[test]
 fn a_dry_run_checks_everything_and_leaves_nothing_behind() {
-    let shop = Shop::prompt();
-    let ids = shop.ids("not-set", 2);
-    let list = shop.list(&ids);
+    let shop = CliFixture::without_faults();
+    let ids = shop.number_ids("not-set", 2);
+    let list = shop.write_id_list(&ids);
     let dry = ["pin", "set", "--from", &list, "--random", "--dry-run", "--confirm", "2"];
     let people = shop.run(&dry);
     assert!(
-        people.out.starts_with("would send  +") && people.out.contains(&format!("{}     two-step not set\n", ids[0]))
+        people.stdout.starts_with("would send  +") && people.stdout.contains(&format!("{}     two-step not set\n", ids[0]))
     );
-    assert!(people.out.ends_with("Dry run: a PIN would be sent to 2 numbers. Nothing was sent.\n"), "{people:?}");
+    assert!(people.stdout.ends_with("Dry run: a PIN would be sent to 2 numbers. Nothing was sent.\n"), "{people:?}");
     let one = shop.run(&["pin", "set", "--from", &list, "--random", "--dry-run", "--confirm", "1", "--first", "1"]);
-    assert!(one.out.ends_with("Dry run: a PIN would be sent to 1 number. Nothing was sent.\n"), "{one:?}");
+    assert!(one.stdout.ends_with("Dry run: a PIN would be sent to 1 number. Nothing was sent.\n"), "{one:?}");
     let scripts = shop.run(&[&dry[..], &["--json"]].concat());
-    let objects = scripts.objects();
+    let objects = scripts.json_lines();
     assert_eq!(
-        result(&objects[0]),
+        without_volatile_fields(&objects[0]),
         json!({"schema": 1, "event": "result", "phone_number_id": ids[0], "request": "not_sent", "changed": false,
                "code": null, "subcode": null, "http_status": null, "tries": 0})
     );
@@ -161,57 +161,57 @@ fn a_dry_run_checks_everything_and_leaves_nothing_behind() {
     assert_eq!((people.code, scripts.code, &objects[2]), (Some(0), Some(0), &sum));
     let unconfirmed = shop.run(&dry[..dry.len() - 2]);
     assert_eq!(unconfirmed.code, Some(5));
-    assert!(!shop.state("").exists() && shop.simulator.pin_requests() == 0);
+    assert!(!shop.state_path("").exists() && shop.simulator.pin_request_count() == 0);
 }
 
 /// Everything in the state directory.
-fn state_of(shop: &Shop) -> BTreeMap<PathBuf, Vec<u8>> {
-    let entries = fs::read_dir(shop.state("")).expect("a directory").map(|entry| entry.expect("an entry").path());
+fn state_files(shop: &CliFixture) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(shop.state_path("")).expect("a directory").map(|entry| entry.expect("an entry").path());
     entries.map(|path| (path.clone(), fs::read(path).expect("its content"))).collect()
 }
 
 #[test]
 fn a_dry_run_is_refused_where_the_run_itself_would_be_and_leaves_the_records_as_they_are() {
-    let shop = Shop::prompt();
-    let id = shop.ids("not-set", 1).remove(0);
-    assert_eq!(set_one(&shop, &id, &[]).code, Some(0));
+    let shop = CliFixture::without_faults();
+    let id = shop.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&shop, &id, &[]).code, Some(0));
     let dry = |told: &str| {
-        let before = state_of(&shop);
-        let ended = set_one(&shop, &id, &["--replace", "--dry-run"]);
-        assert_eq!((ended.code, ended.out.as_str()), (Some(6), ""), "{ended:?}");
-        assert!(ended.err.contains(told), "{ended:?}");
-        assert_eq!(state_of(&shop).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
-        assert!(state_of(&shop) == before, "something was written");
+        let before = state_files(&shop);
+        let ended = set_one_pin(&shop, &id, &["--replace", "--dry-run"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(6), ""), "{ended:?}");
+        assert!(ended.stderr.contains(told), "{ended:?}");
+        assert_eq!(state_files(&shop).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+        assert!(state_files(&shop) == before, "something was written");
     };
-    let ready = || set_one(&shop, &id, &["--replace", "--dry-run"]).code;
+    let ready = || set_one_pin(&shop, &id, &["--replace", "--dry-run"]).code;
     assert_eq!(ready(), Some(0));
     let other = age::x25519::Identity::generate().to_public().to_string();
-    shop.configure("", &[&other]);
+    shop.write_config("", &[&other]);
     dry("the escrow recipients have changed. Nothing was sent.");
-    shop.configure("", &[shop.recipient()]);
+    shop.write_config("", &[shop.recipient()]);
     assert_eq!(ready(), Some(0));
     for (name, told) in [
         ("escrow.jsonl", "\n  1 sealed PIN of the journal is not in the escrow file, or stands there otherwise\n"),
         ("audit.head", "\n  audit.head is missing, so nobody can tell whether rows were cut off the audit\n"),
         ("journal.db", "\n  journal.db is missing or empty, though there was one: "),
     ] {
-        fs::rename(shop.state(name), shop.path("aside")).expect("moved away");
+        fs::rename(shop.state_path(name), shop.path("aside")).expect("moved away");
         dry(&format!("the state directory has to be looked at first. Nothing was sent.{told}"));
-        fs::rename(shop.path("aside"), shop.state(name)).expect("put back");
+        fs::rename(shop.path("aside"), shop.state_path(name)).expect("put back");
     }
     assert_eq!(ready(), Some(0));
-    fs::write(shop.state("journal.db"), "no database").expect("written");
+    fs::write(shop.state_path("journal.db"), "no database").expect("written");
     dry("journal ~/.local/state/pindesk/journal.db");
-    assert_eq!(shop.simulator.pin_requests(), 1);
+    assert_eq!(shop.simulator.pin_request_count(), 1);
 }
 
 #[test]
 fn a_dry_run_is_refused_as_the_run_is_where_only_a_bad_escrow_file_is_left() {
-    let shop = Shop::prompt();
-    let id = shop.ids("not-set", 1).remove(0);
-    assert_eq!(set_one(&shop, &id, &[]).code, Some(0));
-    let whole = fs::read_to_string(shop.state("escrow.jsonl")).expect("the file");
-    let empty = || state_of(&shop).into_keys().for_each(|entry| fs::remove_file(entry).expect("removed"));
+    let shop = CliFixture::without_faults();
+    let id = shop.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&shop, &id, &[]).code, Some(0));
+    let whole = fs::read_to_string(shop.state_path("escrow.jsonl")).expect("the file");
+    let empty = || state_files(&shop).into_keys().for_each(|entry| fs::remove_file(entry).expect("removed"));
     empty();
     let gone = "journal.db is missing or empty, though there was one: ";
     let (damaged, torn) = (
@@ -224,103 +224,103 @@ fn a_dry_run_is_refused_as_the_run_is_where_only_a_bad_escrow_file_is_left() {
         (format!("x\n{whole}"), vec![gone, damaged]),
         (format!("{whole}{{"), vec![gone, torn]),
     ] {
-        fs::write(shop.state("escrow.jsonl"), text).expect("written");
-        fs::set_permissions(shop.state("escrow.jsonl"), Permissions::from_mode(0o600)).expect("its owner's alone");
-        let before = state_of(&shop);
-        let dry = set_one(&shop, &id, &["--replace", "--dry-run"]);
-        assert_eq!((dry.code, dry.out.as_str()), (Some(6), ""), "{dry:?}");
-        assert!(state_of(&shop) == before, "something was written");
-        let run = set_one(&shop, &id, &["--replace"]);
-        assert_eq!((run.code, run.out.as_str()), (Some(6), ""), "{run:?}");
-        let lines = dry.err.lines().filter_map(|line| line.strip_prefix("  "));
+        fs::write(shop.state_path("escrow.jsonl"), text).expect("written");
+        fs::set_permissions(shop.state_path("escrow.jsonl"), Permissions::from_mode(0o600)).expect("its owner's alone");
+        let before = state_files(&shop);
+        let dry = set_one_pin(&shop, &id, &["--replace", "--dry-run"]);
+        assert_eq!((dry.code, dry.stdout.as_str()), (Some(6), ""), "{dry:?}");
+        assert!(state_files(&shop) == before, "something was written");
+        let run = set_one_pin(&shop, &id, &["--replace"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(6), ""), "{run:?}");
+        let lines = dry.stderr.lines().filter_map(|line| line.strip_prefix("  "));
         assert!(
             lines.clone().count() == told.len() && lines.zip(told).all(|(line, told)| line.starts_with(told)),
             "{dry:?}"
         );
-        assert_eq!(dry.err.lines().count(), run.err.lines().count(), "{run:?}");
-        let last = |ended: &Ended| ended.err.lines().last().map(str::to_owned);
+        assert_eq!(dry.stderr.lines().count(), run.stderr.lines().count(), "{run:?}");
+        let last = |ended: &CommandOutput| ended.stderr.lines().last().map(str::to_owned);
         assert_eq!(last(&run).as_deref(), Some("When you have read this, run the command again."));
         let then = "A dry run says this each time. The run itself says it once: run it again after that.";
         assert_eq!(last(&dry).as_deref(), Some(then));
         empty();
     }
-    assert_eq!(shop.simulator.pin_requests(), 1);
+    assert_eq!(shop.simulator.pin_request_count(), 1);
 }
 
 #[test]
 fn a_pin_that_is_on_is_replaced_where_that_is_asked_for() {
-    let shop = Shop::prompt();
-    let id = shop.ids("on", 1).remove(0);
-    assert_ne!(shop.in_force(&id).as_deref(), Some(PIN));
-    assert_eq!(set_one(&shop, &id, &["--replace"]).code, Some(0));
-    assert_eq!(shop.in_force(&id).as_deref(), Some(PIN));
+    let shop = CliFixture::without_faults();
+    let id = shop.number_ids("on", 1).remove(0);
+    assert_ne!(shop.pin_in_force(&id).as_deref(), Some(PIN));
+    assert_eq!(set_one_pin(&shop, &id, &["--replace"]).code, Some(0));
+    assert_eq!(shop.pin_in_force(&id).as_deref(), Some(PIN));
 }
 
 #[test]
 fn a_pin_without_recipients_is_set_if_it_was_given() {
-    let shop = Shop::prompt();
-    shop.configure("", &[]);
-    let id = shop.ids("not-set", 1).remove(0);
-    assert_eq!(set_one(&shop, &id, &[]).code, Some(0));
-    assert_eq!(shop.in_force(&id).as_deref(), Some(PIN));
+    let shop = CliFixture::without_faults();
+    shop.write_config("", &[]);
+    let id = shop.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&shop, &id, &[]).code, Some(0));
+    assert_eq!(shop.pin_in_force(&id).as_deref(), Some(PIN));
 }
 
 #[test]
 fn what_meta_refuses_ends_with_3_and_what_it_does_not_answer_with_4() {
     let fault = |id: &str, answer: &str| format!("[[fault]]\nnumber = \"{id}\"\nanswer = {answer}\n");
-    let ids = Shop::prompt().ids("not-set", 3);
+    let ids = CliFixture::without_faults().number_ids("not-set", 3);
     let refused = fault(&ids[0], "{ code = 133010, status = 400 }");
     let doubtful = fault(&ids[1], "{ code = 190, status = 500 }");
-    let shop = Shop::open(Duration::ZERO, &format!("{refused}{doubtful}"));
+    let shop = CliFixture::new(Duration::ZERO, &format!("{refused}{doubtful}"));
     let set = |count: usize, last: &[String]| {
-        let list = shop.list(last);
+        let list = shop.write_id_list(last);
         let pin = shop.path("pin");
         let (count, pin) = (count.to_string(), pin.to_str().expect("UTF-8"));
         shop.run(&["pin", "set", "--from", &list, "--pin-file", pin, "--confirm", &count, "--json", "--replace"])
     };
     let failed = set(2, &[ids[0].clone(), ids[2].clone()]);
-    assert_eq!((failed.code, failed.summary()), (Some(3), summary(1, 1, 1, 0, 0)), "{failed:?}");
-    let objects = failed.objects();
+    assert_eq!((failed.code, failed.summary()), (Some(3), expected_summary(1, 1, 1, 0, 0)), "{failed:?}");
+    let objects = failed.json_lines();
     let told = objects.iter().find(|object| object["request"] == "failed").expect("a failed one");
     assert_eq!(
-        result(told),
+        without_volatile_fields(told),
         json!({"schema": 1, "event": "result", "phone_number_id": ids[0], "request": "failed", "changed": false,
                "code": 133_010, "subcode": null, "http_status": 400, "tries": 1})
     );
     assert!(told["trace_id"].is_string() && told["advice"].as_array().is_some_and(|steps| !steps.is_empty()), "{told}");
-    assert!(failed.err.contains("pindesk: 1 number: failed: ") && failed.err.contains("What to do:"), "{failed:?}");
+    assert!(failed.stderr.contains("pindesk: 1 number: failed: ") && failed.stderr.contains("What to do:"), "{failed:?}");
     let doubt = set(1, &ids[1..2]);
-    assert_eq!((doubt.code, doubt.summary()), (Some(4), summary(2, 0, 0, 0, 1)), "{doubt:?}");
-    let told = doubt.objects().remove(0);
+    assert_eq!((doubt.code, doubt.summary()), (Some(4), expected_summary(2, 0, 0, 0, 1)), "{doubt:?}");
+    let told = doubt.json_lines().remove(0);
     assert_eq!(
-        result(&told),
+        without_volatile_fields(&told),
         json!({"schema": 1, "event": "result", "phone_number_id": ids[1], "request": "no_answer", "changed": null,
                "code": 190, "subcode": null, "http_status": 500, "tries": told["tries"]})
     );
-    assert!(doubt.err.contains("Set a PIN again ") || doubt.err.contains("access token"), "{doubt:?}");
+    assert!(doubt.stderr.contains("Set a PIN again ") || doubt.stderr.contains("access token"), "{doubt:?}");
 }
 
 #[test]
 fn what_metas_support_asks_for_stays_with_a_doubt_whose_repeat_was_stopped() {
-    let ids = Shop::prompt().ids("not-set", 2);
+    let ids = CliFixture::without_faults().number_ids("not-set", 2);
     let fault = |id: &str, answer: &str| format!("[[fault]]\nnumber = \"{id}\"\nanswer = {{ {answer} }}\n");
     let (doubtful, refused) = (fault(&ids[0], "code = 2, status = 503"), fault(&ids[1], "code = 190, status = 401"));
-    let shop = Shop::open(Duration::ZERO, &(doubtful + &refused));
-    let list = shop.list(&ids);
+    let shop = CliFixture::new(Duration::ZERO, &(doubtful + &refused));
+    let list = shop.write_id_list(&ids);
     let held = shop.simulator.hold_changes(0);
     let mut command = shop.command(&["pin", "set", "--from", &list, "--random", "--confirm", "2", "--json", "-q"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
-    await_held(&held, 2);
+    wait_until_held(&held, 2);
     drop(held);
-    let set = shop.end_of(child).objects();
+    let set = shop.wait_for_output(child).json_lines();
     let told = set.iter().find(|object| object["phone_number_id"] == *ids[0]).expect("its result");
     assert_eq!(
-        result(told),
+        without_volatile_fields(told),
         json!({"schema": 1, "event": "result", "phone_number_id": ids[0], "request": "no_answer", "changed": null,
                "code": 2, "subcode": null, "http_status": 503, "tries": told["tries"]})
     );
     assert!(told["trace_id"].is_string(), "{told}");
-    let kept = shop.run(&["jobs", "show", "1", "--json"]).objects().remove(0);
+    let kept = shop.run(&["jobs", "show", "1", "--json"]).json_lines().remove(0);
     let rows = shop.run(&["audit", "show", "--json"]).summary();
     let rows = rows["rows"].as_array().expect("rows");
     let row = rows.iter().rfind(|row| row["action"] == "outcome" && row["phone_number_id"] == *ids[0]);
@@ -333,40 +333,40 @@ fn what_metas_support_asks_for_stays_with_a_doubt_whose_repeat_was_stopped() {
 
 #[test]
 fn a_number_in_doubt_from_before_gets_no_other_pin_while_the_first_could_still_land() {
-    let id = Shop::prompt().ids("not-set", 1).remove(0);
+    let id = CliFixture::without_faults().number_ids("not-set", 1).remove(0);
     let shop =
-        Shop::open(Duration::ZERO, &format!("[[fault]]\nnumber = \"{id}\"\nanswer = {{ code = 190, status = 500 }}"));
-    let first = set_one(&shop, &id, &["--json"]);
-    assert_eq!((first.code, first.summary()), (Some(4), summary(1, 0, 0, 0, 1)));
-    let requests = shop.simulator.pin_requests();
-    let second = set_one(&shop, &id, &["--json", "--replace"]);
-    assert_eq!((second.code, second.summary()), (Some(4), summary(2, 0, 0, 1, 0)), "{second:?}");
-    let told = second.objects().remove(0);
+        CliFixture::new(Duration::ZERO, &format!("[[fault]]\nnumber = \"{id}\"\nanswer = {{ code = 190, status = 500 }}"));
+    let first = set_one_pin(&shop, &id, &["--json"]);
+    assert_eq!((first.code, first.summary()), (Some(4), expected_summary(1, 0, 0, 0, 1)));
+    let requests = shop.simulator.pin_request_count();
+    let second = set_one_pin(&shop, &id, &["--json", "--replace"]);
+    assert_eq!((second.code, second.summary()), (Some(4), expected_summary(2, 0, 0, 1, 0)), "{second:?}");
+    let told = second.json_lines().remove(0);
     assert_eq!((&told["request"], &told["changed"], &told["tries"]), (&json!("not_sent"), &json!(false), &json!(0)));
-    let dry = set_one(&shop, &id, &["--replace", "--dry-run"]);
-    for told in [second.err, dry.err] {
+    let dry = set_one_pin(&shop, &id, &["--replace", "--dry-run"]);
+    for told in [second.stderr, dry.stderr] {
         assert!(told.contains("1 change of before in doubt"), "{told}");
     }
-    assert_eq!(shop.simulator.pin_requests(), requests);
+    assert_eq!(shop.simulator.pin_request_count(), requests);
 }
 
 #[test]
 fn what_was_refused_here_is_told_by_its_reason_and_by_the_job_that_has_come_to_its_end() {
-    let ids = Shop::prompt().ids("not-set", 3);
-    let shop = Shop::open(Duration::ZERO, &format!("[[fault]]\nnumber = \"{}\"\nanswer = \"success-false\"", ids[0]));
+    let ids = CliFixture::without_faults().number_ids("not-set", 3);
+    let shop = CliFixture::new(Duration::ZERO, &format!("[[fault]]\nnumber = \"{}\"\nanswer = \"success-false\"", ids[0]));
     let set = |ids: &[String]| {
-        let (list, count) = (shop.list(ids), ids.len().to_string());
+        let (list, count) = (shop.write_id_list(ids), ids.len().to_string());
         shop.run(&["pin", "set", "--from", &list, "--random", "--confirm", &count, "--replace"])
     };
     let first = set(&ids[..1]);
     let advice = "What to do:\n  Keep the PIN.\n  Set a PIN again 2 minutes after the last try: then it is known.\n";
-    assert!(first.code == Some(4) && first.err.contains(advice), "{first:?}");
+    assert!(first.code == Some(4) && first.stderr.contains(advice), "{first:?}");
     let second = set(&ids[..1]);
-    let (_, after) = second.err.split_once("could still take effect until ").expect("a reason");
+    let (_, after) = second.stderr.split_once("could still take effect until ").expect("a reason");
     let until = &after[..after.find(" UTC").expect("a time")];
     let why = format!("refused here: an earlier PIN could still take effect until {until} UTC");
     assert_eq!(
-        (second.code, second.err.split_once("\n\n").expect("some parts").1),
+        (second.code, second.stderr.split_once("\n\n").expect("some parts").1),
         (
             Some(4),
             &*format!(
@@ -380,10 +380,10 @@ fn what_was_refused_here_is_told_by_its_reason_and_by_the_job_that_has_come_to_i
         )
     );
     let third = set(&ids);
-    assert!(third.code == Some(4) && third.err.contains("the PINs are in the escrow"), "{third:?}");
+    assert!(third.code == Some(4) && third.stderr.contains("the PINs are in the escrow"), "{third:?}");
     let shown = shop.run(&["jobs", "show", "2"]);
-    assert_eq!(shown.out.lines().next(), Some(&*format!("not sent       {}     {why}", ids[0])));
-    let states = shop.run(&["jobs", "list", "--json"]).objects();
+    assert_eq!(shown.stdout.lines().next(), Some(&*format!("not sent       {}     {why}", ids[0])));
+    let states = shop.run(&["jobs", "list", "--json"]).json_lines();
     let states: Vec<_> = states.iter().map(|job| (&job["job"], &job["state"], &job["not_sent"])).collect();
     let job = |job: u32, not_sent: usize| (json!(job), json!("finished"), json!(not_sent));
     let expected = [job(3, 1), job(2, 1), job(1, 0)];
@@ -393,60 +393,60 @@ fn what_was_refused_here_is_told_by_its_reason_and_by_the_job_that_has_come_to_i
 
 #[test]
 fn a_number_on_which_an_earlier_try_could_still_land_is_not_sent_and_that_is_no_success() {
-    let shop = Shop::open(Duration::ZERO, "[[fault]]\nevery = 1\ntimes = 1\nanswer = \"reset-before\"");
-    let id = shop.ids("not-set", 1).remove(0);
-    let (pin, digits) = (shop.path("pin"), shop.last_four(&id));
+    let shop = CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\ntimes = 1\nanswer = \"reset-before\"");
+    let id = shop.number_ids("not-set", 1).remove(0);
+    let (pin, digits) = (shop.path("pin"), shop.last_four_digits(&id));
     let set =
         ["pin", "set", &id, "--pin-file", pin.to_str().expect("UTF-8"), "--confirm", &digits, "--replace", "--json"];
     let first = shop.run(&set);
-    assert_eq!((first.code, &first.objects()[0]["tries"]), (Some(0), &json!(2)), "{first:?}");
+    assert_eq!((first.code, &first.json_lines()[0]["tries"]), (Some(0), &json!(2)), "{first:?}");
     let second = shop.run(&set);
     assert_eq!((second.code, &second.summary()["not_sent"]), (Some(3), &json!(1)), "{second:?}");
-    assert_eq!(shop.run(&["jobs", "show", "2", "--json"]).objects()[0], second.objects()[0], "its job tells the same");
-    assert_eq!(shop.simulator.pin_requests(), 2);
+    assert_eq!(shop.run(&["jobs", "show", "2", "--json"]).json_lines()[0], second.json_lines()[0], "its job tells the same");
+    assert_eq!(shop.simulator.pin_request_count(), 2);
 }
 
 #[test]
 fn under_a_clock_before_1970_numbers_are_set_and_found_again_all_the_same() {
-    let shop = Shop::prompt();
-    let ids = shop.ids("not-set", 2);
-    let list = shop.list(&ids);
+    let shop = CliFixture::without_faults();
+    let ids = shop.number_ids("not-set", 2);
+    let list = shop.write_id_list(&ids);
     let usual = shop.command(&["pin", "set", "--from", &list, "--random", "--confirm", "2", "-q"]);
     let mut command = Command::new("faketime");
     command.args(["-f", "@1969-12-31 22:00:00"]).arg(usual.get_program()).args(usual.get_args());
     command.env_clear().env("HOME", shop.path("")).env("TZ", "UTC").env("DONT_FAKE_MONOTONIC", "1");
     let child = match command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return skip::missing("faketime"),
+        Err(error) if error.kind() == ErrorKind::NotFound => return skip::missing_program("faketime"),
         child => child.expect("a process"),
     };
-    let ended = shop.end_of(child);
-    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
+    let ended = shop.wait_for_output(child);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     let key = shop.path("key.txt");
     let opened = shop.run(&["escrow", "open", "--identity", key.to_str().expect("UTF-8"), "--json"]).summary();
     for id in &ids {
         let has_pin = |record: &&Value| record["phone_number_id"] == **id;
         let record = opened["records"].as_array().expect("records").iter().find(has_pin).expect("its PIN");
-        assert_eq!(record["pin"].as_str(), shop.in_force(id).as_deref());
+        assert_eq!(record["pin"].as_str(), shop.pin_in_force(id).as_deref());
     }
 }
 
 #[test]
 fn results_that_cannot_be_written_are_told_and_the_work_goes_on() {
-    let shop = Shop::prompt();
-    let ids = shop.ids("not-set", 2);
-    let (list, full) = (shop.list(&ids), || fs::File::options().write(true).open("/dev/full").expect("a full device"));
+    let shop = CliFixture::without_faults();
+    let ids = shop.number_ids("not-set", 2);
+    let (list, full) = (shop.write_id_list(&ids), || fs::File::options().write(true).open("/dev/full").expect("a full device"));
     let dry = ["pin", "set", "--from", &list, "--random", "--confirm", "2", "--json", "-q", "--dry-run"];
     let set = &dry[..dry.len() - 1];
     for (arguments, told) in [(&dry[..], "Nothing was sent."), (set, "All of them are recorded: pindesk jobs show 1")] {
         let ended =
-            shop.end_of(shop.command(arguments).stdout(full()).stderr(Stdio::piped()).spawn().expect("a process"));
+            shop.wait_for_output(shop.command(arguments).stdout(full()).stderr(Stdio::piped()).spawn().expect("a process"));
         assert_eq!(ended.code, Some(1), "{ended:?}");
         let words = "pindesk: cannot write: No space left on device (os error 28). Results were lost. ";
-        assert_eq!(ended.err, format!("{words}{told}\n"));
+        assert_eq!(ended.stderr, format!("{words}{told}\n"));
     }
-    assert!(ids.iter().all(|id| shop.in_force(id).is_some()), "the work was done");
+    assert!(ids.iter().all(|id| shop.pin_in_force(id).is_some()), "the work was done");
     let again = shop.run(&["jobs", "show", "1", "--json"]).summary();
-    let mut told = summary(1, 2, 0, 0, 0);
+    let mut told = expected_summary(1, 2, 0, 0, 0);
     let of_job = json!({"at": again["at"], "profile": "acme", "pins": "random", "state": "finished", "settled": 0,
                         "open": 0});
     told.as_object_mut().expect("an object").extend(of_job.as_object().expect("an object").clone());
@@ -455,20 +455,20 @@ fn results_that_cannot_be_written_are_told_and_the_work_goes_on() {
 
 #[test]
 fn a_reader_that_goes_away_stops_the_printing_and_not_the_work() {
-    let shop = Shop::open(Duration::from_millis(20), "");
-    let ids = shop.ids("not-set", 8);
-    let (list, pin) = (shop.list(&ids), shop.path("pin"));
+    let shop = CliFixture::new(Duration::from_millis(20), "");
+    let ids = shop.number_ids("not-set", 8);
+    let (list, pin) = (shop.write_id_list(&ids), shop.path("pin"));
     let set = ["pin", "set", "--from", &list, "--pin-file", pin.to_str().expect("UTF-8"), "--confirm", "8", "-q"];
     let mut command = shop.command(&set);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
     drop(child.stdout.take());
-    let ended = shop.end_of(child);
-    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
-    assert!(ids.iter().all(|id| shop.in_force(id).as_deref() == Some(PIN)));
+    let ended = shop.wait_for_output(child);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert!(ids.iter().all(|id| shop.pin_in_force(id).as_deref() == Some(PIN)));
 }
 
 /// What another user can read of a process.
-fn look_at(child: &Child, seen: &mut String) {
+fn read_proc_files(child: &Child, seen: &mut String) {
     for name in ["cmdline", "environ", "status", "comm"] {
         let bytes = fs::read(format!("/proc/{}/{name}", child.id())).unwrap_or_default();
         seen.push_str(&String::from_utf8_lossy(&bytes));
@@ -477,23 +477,23 @@ fn look_at(child: &Child, seen: &mut String) {
 
 #[test]
 fn neither_pin_nor_token_is_seen_from_outside_while_it_runs() {
-    let shop = Shop::prompt();
-    let ids = shop.ids("not-set", 2);
-    let (list, pin) = (shop.list(&ids), shop.path("pin"));
+    let shop = CliFixture::without_faults();
+    let ids = shop.number_ids("not-set", 2);
+    let (list, pin) = (shop.write_id_list(&ids), shop.path("pin"));
     let held = shop.simulator.hold_changes(0);
     let set = ["pin", "set", "--from", &list, "--pin-file", pin.to_str().expect("UTF-8"), "--confirm", "2", "-v"];
     let mut command = shop.command(&set);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
     let mut seen = String::new();
-    while !held.wait_for(2, Duration::ZERO) {
-        look_at(&child, &mut seen);
+    while !held.wait_for_held(2, Duration::ZERO) {
+        read_proc_files(&child, &mut seen);
     }
-    look_at(&child, &mut seen);
+    read_proc_files(&child, &mut seen);
     drop(held);
-    let ended = shop.end_of(child);
+    let ended = shop.wait_for_output(child);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let mut everything = format!("{seen}{}{}", ended.out, ended.err);
-    for file in fs::read_dir(shop.state("")).expect("the state directory") {
+    let mut everything = format!("{seen}{}{}", ended.stdout, ended.stderr);
+    for file in fs::read_dir(shop.state_path("")).expect("the state directory") {
         let file = file.expect("an entry");
         everything.push_str(&file.file_name().to_string_lossy());
         everything.push_str(&String::from_utf8_lossy(&fs::read(file.path()).expect("its content")));

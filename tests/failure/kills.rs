@@ -9,17 +9,17 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;
 
-use crate::support::company::Company;
-use crate::support::judge::{self, Chance, Manners, NUMBERS_A_WABA};
+use crate::support::company::CrashFixture;
+use crate::support::judge::{self, SplitMix64, FaultOptions, NUMBERS_PER_WABA};
 
 /// Requests on their way at once.
 const CONCURRENCY: usize = 16;
 
 /// The latest moment of a kill, counted from the arrival of the first request, in microseconds.
-const LAST_MOMENT_US: u64 = 270_000;
+const MAX_KILL_DELAY_US: u64 = 270_000;
 
 /// Kills the process at this moment, unless it ended before. True if it was killed.
-fn kill_at(child: &mut Child, moment: Duration) -> bool {
+fn kill_after(child: &mut Child, moment: Duration) -> bool {
     let pid = Pid::from_child(child);
     let its_end = pidfd_open(pid, PidfdFlags::empty()).expect("a descriptor of a process");
     let timeout = Timespec::try_from(moment).expect("short");
@@ -31,56 +31,56 @@ fn kill_at(child: &mut Child, moment: Duration) -> bool {
 
 /// What the loop came to, for whoever runs the long one.
 #[derive(Debug, Default)]
-struct Toll {
+struct KillStats {
     kills: usize,
-    ended_before: usize,
+    exited_early: usize,
     in_force: usize,
     in_doubt: usize,
-    most_in_doubt: usize,
+    max_in_doubt: usize,
     confirmed: usize,
 }
 
-fn kill_again_and_again(kills: usize, faults_in_100: u32) -> Toll {
-    let seed = from_env("PINDESK_SEED").unwrap_or(20_261_122);
-    let mut moments = Chance(seed);
+fn run_kill_rounds(kills: usize, faults_in_100: u32) -> KillStats {
+    let seed = parse_env("PINDESK_SEED").unwrap_or(20_261_122);
+    let mut moments = SplitMix64(seed);
     let manners =
-        Manners { fastest: Duration::from_millis(10), slowest: Duration::from_millis(60), faults_in_100, seed };
-    let mut company = Company::found(manners);
-    let mut toll = Toll::default();
+        FaultOptions { min_latency: Duration::from_millis(10), max_latency: Duration::from_millis(60), fault_percent: faults_in_100, seed };
+    let mut company = CrashFixture::new(manners);
+    let mut toll = KillStats::default();
     for round in 0..kills {
-        kill_once(&mut company, round, Duration::from_micros(moments.below(LAST_MOMENT_US)), &mut toll);
+        run_kill_round(&mut company, round, Duration::from_micros(moments.next_below(MAX_KILL_DELAY_US)), &mut toll);
     }
     toll
 }
 
-fn kill_once(company: &mut Company, round: usize, moment: Duration, toll: &mut Toll) {
-    let before = company.judge.pin_requests();
+fn run_kill_round(company: &mut CrashFixture, round: usize, moment: Duration, toll: &mut KillStats) {
+    let before = company.graph.pin_requests();
     let words = ["--concurrency", &CONCURRENCY.to_string()];
-    let mut setting = company.setting(round, NUMBERS_A_WABA, &words);
+    let mut setting = company.pin_set_command(round, NUMBERS_PER_WABA, &words);
     let mut child = setting.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
-    if !company.judge.wait_for_requests(before + 1) {
+    if !company.graph.wait_for_requests(before + 1) {
         child.kill().ok();
         let ended = child.wait_with_output().expect("it ended");
         panic!("nothing was sent: {}", String::from_utf8_lossy(&ended.stderr));
     }
-    let was_killed = kill_at(&mut child, moment);
+    let was_killed = kill_after(&mut child, moment);
     toll.kills += usize::from(was_killed);
-    toll.ended_before += usize::from(!was_killed);
-    company.judge.wait_for_late_ones();
+    toll.exited_early += usize::from(!was_killed);
+    company.graph.wait_for_late_pins();
 
-    let reported = said_before_its_end(child);
-    let sealed = company.newly_sealed();
+    let reported = reported_results(child);
+    let sealed = company.new_escrow_entries();
     let mut candidates: HashMap<&str, HashSet<&str>> = HashMap::new();
     for line in &sealed {
         candidates.entry(&line.number).or_default().insert(&line.pin);
     }
     let pin_of: HashMap<&str, &str> = sealed.iter().map(|line| (line.change.as_str(), line.pin.as_str())).collect();
-    let lines = company.job(round);
+    let lines = company.last_job_lines(round);
     let results: HashMap<&str, &Value> =
         lines.iter().filter_map(|line| Some((line["phone_number_id"].as_str()?, line))).collect();
     let mut in_doubt = 0;
-    for number in (0..NUMBERS_A_WABA).map(|n| judge::number(round, n)) {
-        let in_force = company.judge.in_force(&number);
+    for number in (0..NUMBERS_PER_WABA).map(|n| judge::number_id(round, n)) {
+        let in_force = company.graph.pin_in_force(&number);
         if let Some(pin) = &in_force {
             toll.in_force += 1;
             let known = candidates.get(number.as_str()).is_some_and(|pins| pins.contains(pin.as_str()));
@@ -103,11 +103,11 @@ fn kill_once(company: &mut Company, round: usize, moment: Duration, toll: &mut T
     }
     assert!(in_doubt <= CONCURRENCY, "round {round}: {in_doubt} numbers in doubt after one kill");
     toll.in_doubt += in_doubt;
-    toll.most_in_doubt = toll.most_in_doubt.max(in_doubt);
+    toll.max_in_doubt = toll.max_in_doubt.max(in_doubt);
 }
 
 /// What the program said of each number before it was killed. Its last line may be half a line.
-fn said_before_its_end(mut child: Child) -> HashMap<String, String> {
+fn reported_results(mut child: Child) -> HashMap<String, String> {
     let mut said = String::new();
     child.stdout.take().expect("a pipe").read_to_string(&mut said).expect("text");
     let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -115,46 +115,46 @@ fn said_before_its_end(mut child: Child) -> HashMap<String, String> {
     lines.filter_map(|line| Some((word(&line, "phone_number_id")?, word(&line, "request")?))).collect()
 }
 
-fn from_env(name: &str) -> Option<u64> {
+fn parse_env(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-fn kills(name: &str, usual: usize) -> usize {
-    from_env(name).map_or(usual, |kills| usize::try_from(kills).expect("not that many"))
+fn kill_count(name: &str, usual: usize) -> usize {
+    parse_env(name).map_or(usual, |kills| usize::try_from(kills).expect("not that many"))
 }
 
 #[test]
 fn no_pin_in_force_is_lost_by_kill_9_at_random_moments() {
-    let toll = kill_again_and_again(kills("PINDESK_KILLS", 25), 0);
+    let toll = run_kill_rounds(kill_count("PINDESK_KILLS", 25), 0);
     eprintln!("without faults: {toll:?}");
-    assert!(toll.kills * 2 > toll.ended_before, "most of the rounds were killed: {toll:?}");
+    assert!(toll.kills * 2 > toll.exited_early, "most of the rounds were killed: {toll:?}");
 }
 
 #[test]
 fn no_pin_in_force_is_lost_by_kill_9_while_a_third_of_the_requests_go_wrong() {
-    let toll = kill_again_and_again(kills("PINDESK_KILLS_WITH_FAULTS", 15), 35);
+    let toll = run_kill_rounds(kill_count("PINDESK_KILLS_WITH_FAULTS", 15), 35);
     eprintln!("with 35 % faults: {toll:?}");
-    assert!(toll.kills * 2 > toll.ended_before, "most of the rounds were killed: {toll:?}");
+    assert!(toll.kills * 2 > toll.exited_early, "most of the rounds were killed: {toll:?}");
 }
 
 #[test]
 fn what_is_told_as_set_is_in_force_however_late_an_earlier_try_lands() {
     /// Enough for each fault to meet a few.
     const NUMBERS: usize = 40;
-    let manners = Manners {
-        fastest: Duration::ZERO,
-        slowest: Duration::from_millis(20),
-        faults_in_100: 35,
-        seed: from_env("PINDESK_SEED").unwrap_or(7),
+    let manners = FaultOptions {
+        min_latency: Duration::ZERO,
+        max_latency: Duration::from_millis(20),
+        fault_percent: 35,
+        seed: parse_env("PINDESK_SEED").unwrap_or(7),
     };
-    let mut company = Company::found(manners);
+    let mut company = CrashFixture::new(manners);
     let mut pin_of: HashMap<String, String> = HashMap::new();
     let mut told: HashMap<String, Value> = HashMap::new();
     // One process after the other, on the same numbers, as fast as they come.
     for _ in 0..3 {
-        let output = company.setting(0, NUMBERS, &["--concurrency", "16", "--replace"]).output().expect("it runs");
+        let output = company.pin_set_command(0, NUMBERS, &["--concurrency", "16", "--replace"]).output().expect("it runs");
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
-        pin_of.extend(company.newly_sealed().into_iter().map(|line| (line.change, line.pin)));
+        pin_of.extend(company.new_escrow_entries().into_iter().map(|line| (line.change, line.pin)));
         for line in String::from_utf8(output.stdout).expect("text").lines() {
             let result: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line} {words}"));
             // What is in doubt now is no longer told as set; what was not sent changed nothing.
@@ -165,11 +165,11 @@ fn what_is_told_as_set_is_in_force_however_late_an_earlier_try_lands() {
             }
         }
     }
-    company.judge.wait_for_late_ones();
+    company.graph.wait_for_late_pins();
     assert!(told.len() > NUMBERS / 2, "{} numbers were set", told.len());
     for (number, result) in told {
         let change = result["change"].as_str().expect("a change");
-        let (in_force, pin) = (company.judge.in_force(&number), pin_of.get(change).cloned());
+        let (in_force, pin) = (company.graph.pin_in_force(&number), pin_of.get(change).cloned());
         assert_eq!(in_force, pin, "{number} was told as set: {result}");
     }
 }

@@ -4,15 +4,15 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::thread;
 
-use pindesk::journal::{Reader, Refused};
+use pindesk::journal::{JournalReader, RecordError};
 use pindesk::moment::UtcTime;
 use pindesk::outcome::{DoubtReason, Outcome};
 
-use crate::support::records::{Desk, T0, child, desk_of_parent, number, plan, rest};
+use crate::support::records::{JournalFixture, START_TIME, child_command, fixture_from_parent, number_id, job_plan, outcome_record};
 
 /// Starts a process that has an intent for number 1 recorded, and waits for that.
-fn colleague(desk: &Desk) -> Child {
-    let mut child = child("ledger::company::a_process_at_work_on_a_number", desk.home())
+fn spawn_other_process(desk: &JournalFixture) -> Child {
+    let mut child = child_command("ledger::company::a_process_at_work_on_a_number", desk.temp_path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -26,49 +26,49 @@ fn colleague(desk: &Desk) -> Child {
 /// Works for the tests below: it lives until it is killed.
 #[tokio::test]
 async fn a_process_at_work_on_a_number() {
-    let Some(desk) = desk_of_parent() else { return };
+    let Some(desk) = fixture_from_parent() else { return };
     let (journal, _) = desk.open();
-    let job = journal.begin_job(plan(&[1])).await.expect("recorded");
-    journal.intend(desk.intent(job, 1, T0)).await.expect("recorded");
+    let job = journal.start_job(job_plan(&[1])).await.expect("recorded");
+    journal.record_intent(desk.intent(job, 1, START_TIME)).await.expect("recorded");
     println!("at work");
     std::io::stdin().lines().for_each(drop);
 }
 
 #[tokio::test]
 async fn what_a_living_process_works_on_is_busy_and_not_in_doubt() {
-    let mut desk = Desk::new();
+    let mut desk = JournalFixture::new();
     desk.recipients = None;
-    let mut colleague = colleague(&desk);
+    let mut colleague = spawn_other_process(&desk);
     let pid = colleague.id();
     // Long after: no time frees what somebody works on.
-    desk.now = UtcTime::from_unix_seconds(T0.unix_seconds() + 9_000);
+    desk.now = UtcTime::from_unix_seconds(START_TIME.unix_seconds() + 9_000);
     let (journal, recovered) = desk.open();
     assert_eq!(recovered.unresolved, []);
-    let job = journal.begin_job(plan(&[1])).await.expect("recorded");
+    let job = journal.start_job(job_plan(&[1])).await.expect("recorded");
     // The colleague was the first to have recipients.
-    journal.acknowledge_recipients().await.expect("recorded");
-    let rows = desk.database();
+    journal.accept_recipients().await.expect("recorded");
+    let rows = desk.open_database();
     let theirs: String = rows.query_row("SELECT change FROM changes", [], |row| row.get(0)).expect("their change");
     let theirs = vec![theirs.parse().expect("an id")];
     let busy = format!("another pindesk is at work on this number: process {pid} on desk-1, uid 1000 (ana)");
-    let refused = journal.intend(desk.intent(job, 1, desk.now)).await;
+    let refused = journal.record_intent(desk.intent(job, 1, desk.now)).await;
     assert_eq!(refused.map_err(|refused| refused.to_string()), Err(busy));
-    journal.settle(number(1), theirs, pindesk::job::Resolution::Manual, None).await.expect("recorded");
-    let states = Reader::open(&desk.state()).expect("a journal").jobs().expect("readable");
-    assert_eq!(states[1].state, pindesk::journal::JobProgress::Running);
+    journal.resolve(number_id(1), theirs, pindesk::job::Resolution::Manual, None).await.expect("recorded");
+    let states = JournalReader::open(&desk.state_dir()).expect("a journal").jobs().expect("readable");
+    assert_eq!(states[1].status, pindesk::journal::JobStatus::Running);
 
     colleague.kill().expect("killed");
     colleague.wait().expect("ended");
-    journal.intend(desk.intent(job, 1, desk.now)).await.expect("it is long since");
+    journal.record_intent(desk.intent(job, 1, desk.now)).await.expect("it is long since");
     let (second, recovered) = desk.open();
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
     assert_eq!(
-        (open.number, &open.doubt, open.last_send),
-        (number(1), &DoubtReason::ProcessEnded, T0.plus(std::time::Duration::from_secs(40)))
+        (open.number, &open.reason, open.last_send),
+        (number_id(1), &DoubtReason::ProcessEnded, START_TIME.plus(std::time::Duration::from_secs(40)))
     );
     drop(second);
     journal.close();
-    let left: Vec<_> = std::fs::read_dir(desk.path())
+    let left: Vec<_> = std::fs::read_dir(desk.state_path())
         .expect("readable")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .filter(|name| name.starts_with("running."))
@@ -78,28 +78,28 @@ async fn what_a_living_process_works_on_is_busy_and_not_in_doubt() {
 
 #[tokio::test]
 async fn a_pin_of_a_process_that_was_just_killed_could_still_land() {
-    let desk = Desk::new();
-    let mut colleague = colleague(&desk);
+    let desk = JournalFixture::new();
+    let mut colleague = spawn_other_process(&desk);
     colleague.kill().expect("killed");
     colleague.wait().expect("ended");
     let (journal, recovered) = desk.open();
     assert_eq!(recovered.unresolved.len(), 1);
-    let job = journal.begin_job(plan(&[1])).await.expect("recorded");
-    journal.acknowledge_recipients().await.expect("recorded");
-    let refused = journal.intend(desk.intent(job, 1, T0)).await;
-    assert!(matches!(refused, Err(Refused::Busy(_))), "{refused:?}");
+    let job = journal.start_job(job_plan(&[1])).await.expect("recorded");
+    journal.accept_recipients().await.expect("recorded");
+    let refused = journal.record_intent(desk.intent(job, 1, START_TIME)).await;
+    assert!(matches!(refused, Err(RecordError::Busy(_))), "{refused:?}");
 }
 
 #[test]
 fn several_at_once_see_no_lock_error_and_lose_nothing() {
     const JOURNALS: u32 = 4;
     const EACH: u32 = 60;
-    let desk = Desk::new();
+    let desk = JournalFixture::new();
     desk.open().0.close();
     thread::scope(|scope| {
         scope.spawn(|| {
             for _ in 0..200 {
-                Reader::open(&desk.state()).expect("readable").jobs().expect("readable");
+                JournalReader::open(&desk.state_dir()).expect("readable").jobs().expect("readable");
             }
         });
         for part in 0..JOURNALS {
@@ -108,13 +108,13 @@ fn several_at_once_see_no_lock_error_and_lose_nothing() {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
                 let (journal, _) = desk.open();
                 runtime.block_on(async {
-                    let job = journal.begin_job(plan(&[])).await.expect("recorded");
+                    let job = journal.start_job(job_plan(&[])).await.expect("recorded");
                     let work = (0..EACH).map(|n| {
                         let journal = journal.clone();
                         async move {
-                            let intent = desk.intent(job, part * EACH + n, T0);
-                            journal.intend(intent.clone()).await.expect("recorded");
-                            journal.rest(rest(&intent, Outcome::Confirmed, T0)).await.expect("recorded");
+                            let intent = desk.intent(job, part * EACH + n, START_TIME);
+                            journal.record_intent(intent.clone()).await.expect("recorded");
+                            journal.record_outcome(outcome_record(&intent, Outcome::Confirmed, START_TIME)).await.expect("recorded");
                         }
                     });
                     futures_util::future::join_all(work).await;
@@ -123,9 +123,9 @@ fn several_at_once_see_no_lock_error_and_lose_nothing() {
             });
         }
     });
-    let reader = Reader::open(&desk.state()).expect("a journal");
-    assert_eq!(reader.sealed_pins().expect("readable").len(), (JOURNALS * EACH) as usize);
-    assert!(reader.verify().expect("readable").is_ok());
+    let reader = JournalReader::open(&desk.state_dir()).expect("a journal");
+    assert_eq!(reader.encrypted_pins().expect("readable").len(), (JOURNALS * EACH) as usize);
+    assert!(reader.verify_audit().expect("readable").is_ok());
     let (_, recovered) = desk.open();
     assert_eq!((recovered.unresolved, recovered.findings), (vec![], vec![]));
 }

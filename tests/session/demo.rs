@@ -7,25 +7,25 @@ use std::process::{Command, Output};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::support::pty::{Exit, Session};
+use crate::support::pty::{ProcessExit, PtySession};
 
 /// Wide enough for a command with paths in it.
-const SIZE: (u16, u16) = (300, 24);
+const WIDE_SIZE: (u16, u16) = (300, 24);
 
 /// Starts the demo where its temporary directories are ours to look at.
-fn demo(home: &Path, flags: &[&str]) -> Session {
+fn start_demo(home: &Path, flags: &[&str]) -> PtySession {
     let home = home.to_str().expect("UTF-8");
     let env =
         [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("HOME", home), ("TMPDIR", home)];
     let arguments = [&["--demo", "--demo-numbers", "50", "--demo-latency", "0"][..], flags].concat();
-    let session = Session::spawn(env!("CARGO_BIN_EXE_pindesk"), &arguments, SIZE, &env);
+    let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &arguments, WIDE_SIZE, &env);
     session.wait_for("Showing 50 of 50");
     session.wait_for("Read 50 numbers.");
     session
 }
 
 /// What lies in a directory.
-fn names(dir: &Path) -> Vec<PathBuf> {
+fn dir_entries(dir: &Path) -> Vec<PathBuf> {
     fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry").path()).collect()
 }
 
@@ -40,8 +40,8 @@ fn open_escrow(dir: &Path) -> Output {
 fn the_demo_says_how_to_open_its_escrow_and_its_directory_goes_with_it() {
     for leave in [None, Some(Signal::TERM), Some(Signal::HUP)] {
         let home = TempDir::new().expect("a directory");
-        let mut session = demo(home.path(), &[]);
-        let [dir] = &names(home.path())[..] else { panic!("one directory: {:?}", names(home.path())) };
+        let mut session = start_demo(home.path(), &[]);
+        let [dir] = &dir_entries(home.path())[..] else { panic!("one directory: {:?}", dir_entries(home.path())) };
         session.send("m");
         let (shown, key) = (dir.display(), dir.join("key.txt"));
         session.wait_for(&format!("pindesk escrow open --state-dir {shown} --identity {}", key.display()));
@@ -52,8 +52,8 @@ fn the_demo_says_how_to_open_its_escrow_and_its_directory_goes_with_it() {
             Some(signal) => session.kill(signal),
         }
         let code = leave.map_or(0, |signal| 128 + u32::try_from(signal.as_raw()).expect("small"));
-        assert_eq!(session.wait_exit(), Exit::with(code));
-        assert_eq!(names(home.path()), Vec::<PathBuf>::new());
+        assert_eq!(session.wait_exit(), ProcessExit::with_code(code));
+        assert_eq!(dir_entries(home.path()), Vec::<PathBuf>::new());
     }
 }
 
@@ -64,17 +64,17 @@ fn a_directory_that_was_named_stays_with_its_key_and_one_that_is_no_demos_is_lef
     let flags = ["--state-dir", kept.to_str().expect("UTF-8")];
     let mut keys = Vec::new();
     for _ in 0..2 {
-        let mut session = demo(home.path(), &flags);
+        let mut session = start_demo(home.path(), &flags);
         session.send("q");
-        assert_eq!(session.wait_exit(), Exit::with(0));
+        assert_eq!(session.wait_exit(), ProcessExit::with_code(0));
         keys.push(fs::read_to_string(kept.join("key.txt")).expect("the key"));
     }
     assert_eq!(keys[0], keys[1]);
-    assert_eq!(names(home.path()), std::slice::from_ref(&kept));
+    assert_eq!(dir_entries(home.path()), std::slice::from_ref(&kept));
     fs::remove_file(kept.join("key.txt")).expect("it was there");
     let arguments = ["--demo", "--state-dir", kept.to_str().expect("UTF-8")];
-    let session = Session::spawn(env!("CARGO_BIN_EXE_pindesk"), &arguments, SIZE, &[("TERM", "xterm")]);
+    let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &arguments, WIDE_SIZE, &[("TERM", "xterm")]);
     session.wait_for("is not a demo's. Name another directory.");
-    assert_eq!(session.wait_exit(), Exit::with(6));
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(6));
     assert!(!kept.join("key.txt").exists());
 }

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use pindesk::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
-use pindesk::console::app::{App, Effect, Msg, Place, Records, Screen, Session, Size};
-use pindesk::console::decoder::{Decoder, ESCAPE_PATIENCE, Input};
+use pindesk::console::app::{App, Effect, Msg, Environment, RecordingStatus, Screen, Session, Size};
+use pindesk::console::decoder::{Decoder, ESC_TIMEOUT, InputEvent};
 use pindesk::console::keymap::Keymap;
-use pindesk::console::theme::{Glyphs, Surroundings, Theme};
+use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::console::work::{Assignment, Chore, Errand, Order, Report, Work};
+use pindesk::console::work::{WorkerConfig, ScreenCommand, RoutedEffect, WorkCommand, WorkerReport, WorkerHandle};
 use pindesk::listing::NumberSources;
 use pindesk::moment::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::number::{PhoneNumberId, Waba};
@@ -25,22 +25,22 @@ use pindesk::text::CleanText;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::books::Books;
+use super::books::StateFixture;
 
 /// How long any text may take to appear. Four tries of one change take at most 7 s.
-const DEADLINE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// From one key to the next, where somebody types at leisure.
-const TYPING: Duration = Duration::from_millis(120);
+const KEY_INTERVAL: Duration = Duration::from_millis(120);
 
 /// Somebody reads a page before answering it.
-const READING: Duration = Duration::from_secs(2);
+const READING_TIME: Duration = Duration::from_secs(2);
 
 /// 2026-11-22 14:03:09 UTC.
-const START: UtcTime = UtcTime::from_unix_seconds(1_795_356_189);
+const START_TIME: UtcTime = UtcTime::from_unix_seconds(1_795_356_189);
 
 /// What a console is started with.
-pub(crate) struct Start {
+pub(crate) struct DriverOptions {
     pub(crate) numbers: usize,
     pub(crate) faults: &'static str,
     pub(crate) latency: Duration,
@@ -53,59 +53,59 @@ pub(crate) struct Start {
     /// Nothing listens at first, at this address.
     pub(crate) offline_at: Option<SocketAddr>,
     /// A number that the config lists by itself, and the name that it has there.
-    pub(crate) single: Option<(&'static str, Option<&'static str>)>,
+    pub(crate) configured_number: Option<(&'static str, Option<&'static str>)>,
     /// The state directory; one of its own where none is given.
-    pub(crate) books: Option<Books>,
+    pub(crate) state: Option<StateFixture>,
 }
 
-impl Default for Start {
+impl Default for DriverOptions {
     fn default() -> Self {
         Self {
             numbers: 60,
             faults: "",
             latency: Duration::ZERO,
-            token: Ok(simulator::TOKEN),
+            token: Ok(simulator::FULL_ACCESS_TOKEN),
             size: (80, 24),
             glyphs: Glyphs::Ascii,
             has_config: true,
             read_only: false,
             offline_at: None,
-            single: None,
-            books: None,
+            configured_number: None,
+            state: None,
         }
     }
 }
 
 /// A console, the simulator behind it, and what came of both.
-pub(crate) struct Console {
+pub(crate) struct ConsoleDriver {
     app: App,
     view: View,
     buffer: Buffer,
     decoder: Decoder,
     clock: Clock,
     /// What the work's thread takes for the time.
-    time: &'static ManualClock,
+    manual_clock: &'static ManualClock,
     now: TimePoint,
-    books: Books,
-    inbox: Receiver<Report>,
-    work: Option<Work>,
+    state: StateFixture,
+    worker_events: Receiver<WorkerReport>,
+    worker: Option<WorkerHandle>,
     simulator: Option<Simulator>,
     faults: &'static str,
     numbers: usize,
     token: Result<&'static str, &'static str>,
     copied: Vec<String>,
-    orders: usize,
+    pin_commands: usize,
     has_quit: bool,
     wants_demo: bool,
 }
 
-impl Start {
-    pub(crate) fn console(mut self) -> Console {
+impl DriverOptions {
+    pub(crate) fn start(mut self) -> ConsoleDriver {
         let runtime = runtime();
         let simulator = match self.offline_at {
             Some(_) => None,
             None => {
-                Some(runtime.block_on(serve((Ipv4Addr::LOCALHOST, 0).into(), self.numbers, self.faults, self.latency)))
+                Some(runtime.block_on(start_simulator((Ipv4Addr::LOCALHOST, 0).into(), self.numbers, self.faults, self.latency)))
             }
         };
         let address = self.offline_at.or_else(|| simulator.as_ref().map(Simulator::address)).expect("an address");
@@ -116,65 +116,65 @@ impl Start {
             ca_file: None,
         };
         let (report, inbox) = mpsc::channel();
-        let single = self.single.map(|(id, name)| (id.parse().expect("an id"), name.map(CleanText::new)));
+        let single = self.configured_number.map(|(id, name)| (id.parse().expect("an id"), name.map(CleanText::new)));
         let numbers = single.into_iter().collect();
         let sources = NumberSources { wabas: wabas.clone(), numbers };
-        let books = self.books.take().unwrap_or_default();
-        let assignment = Assignment { endpoint, sources, concurrency: 4, recording: books.recording() };
-        let now = TimePoint { instant: Instant::now(), utc: START };
+        let books = self.state.take().unwrap_or_default();
+        let assignment = WorkerConfig { endpoint, sources, concurrency: 4, recording: books.recording_config() };
+        let now = TimePoint { instant: Instant::now(), utc: START_TIME };
         let time = ManualClock::new_leaked(now);
-        let work = Work::start(runtime, assignment, Clock::Manual(time), move |news| {
+        let work = WorkerHandle::start(runtime, assignment, Clock::Manual(time), move |news| {
             report.send(news).ok();
         });
         let work = work.expect("a thread");
         if let Ok(token) = self.token {
-            work.give(Order::UseCredentials(credentials(token)));
+            work.send(WorkCommand::UseCredentials(credentials(token)));
         }
         let size = Size { width: self.size.0, height: self.size.1 };
         let token = self.token.map(drop).map_err(str::to_owned);
         let (app, first) = App::start(session(&self, wabas), token, Keymap::default(), size);
-        let surroundings = Surroundings { term: Some("xterm-256color".to_owned()), ..Surroundings::default() };
-        let mut console = Console {
+        let surroundings = TerminalEnv { term: Some("xterm-256color".to_owned()), ..TerminalEnv::default() };
+        let mut console = ConsoleDriver {
             app,
             view: View::new(Theme::new(&surroundings, Some(self.glyphs))),
             buffer: Buffer::default(),
-            decoder: Decoder::new(ESCAPE_PATIENCE),
+            decoder: Decoder::new(ESC_TIMEOUT),
             clock: Clock::Anchored(now),
-            time,
+            manual_clock: time,
             now,
-            books,
-            inbox,
-            work: Some(work),
+            state: books,
+            worker_events: inbox,
+            worker: Some(work),
             simulator,
             faults: self.faults,
             numbers: self.numbers,
             token: self.token,
             copied: Vec::new(),
-            orders: 0,
+            pin_commands: 0,
             has_quit: false,
             wants_demo: false,
         };
         console.paint();
-        console.perform(first);
+        console.run_effects(first);
         console
     }
 }
 
-fn session(start: &Start, wabas: Vec<Arc<Waba>>) -> Session {
+fn session(start: &DriverOptions, wabas: Vec<Arc<Waba>>) -> Session {
     Session {
         profile: start.has_config.then(|| "demo".to_owned()),
-        place: Place::Demo,
+        environment: Environment::Demo,
         read_only: start.read_only,
         user: "ana".to_owned(),
         host: "graph.example".to_owned(),
-        config_places: vec!["/etc/pindesk/config.toml".into()],
-        token_place: "/etc/pindesk/token".to_owned(),
+        config_paths: vec!["/etc/pindesk/config.toml".into()],
+        token_source: "/etc/pindesk/token".to_owned(),
         wabas,
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
         bell: false,
         hide_after: None,
-        start_note: None,
+        initial_message: None,
     }
 }
 
@@ -182,7 +182,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-async fn serve(listen: SocketAddr, numbers: usize, faults: &str, latency: Duration) -> Simulator {
+async fn start_simulator(listen: SocketAddr, numbers: usize, faults: &str, latency: Duration) -> Simulator {
     let faults = FaultPlan::parse(faults).expect("a fault plan");
     let spec = SimulatorSpec { world: WorldSpec::new(numbers, 1), latency, faults };
     Simulator::start(listen, spec).await.expect("a simulator")
@@ -193,11 +193,11 @@ fn credentials(token: &str) -> Credentials {
 }
 
 /// One blank between words, so that it does not matter where a line was broken.
-fn squeezed(text: &str) -> String {
+fn collapse_whitespace(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-impl Console {
+impl ConsoleDriver {
     /// The console on 60 made-up numbers, all read.
     pub(crate) fn demo() -> Self {
         Self::with_faults("")
@@ -205,17 +205,17 @@ impl Console {
 
     /// The same, where something goes wrong.
     pub(crate) fn with_faults(faults: &'static str) -> Self {
-        let mut console = Start { faults, ..Start::default() }.console();
-        console.sees("Read 60 numbers.").opens();
+        let mut console = DriverOptions { faults, ..DriverOptions::default() }.start();
+        console.sees("Read 60 numbers.").wait_until_journal_opens();
         console
     }
 
     /// Waits until the journal is open, or said to be unusable.
     #[track_caller]
-    pub(crate) fn opens(&mut self) -> &mut Self {
-        while *self.app.records() == Records::Opening {
-            let report = self.inbox.recv_timeout(DEADLINE).expect("news of the journal");
-            self.hear(report);
+    pub(crate) fn wait_until_journal_opens(&mut self) -> &mut Self {
+        while *self.app.recording_status() == RecordingStatus::Opening {
+            let report = self.worker_events.recv_timeout(TIMEOUT).expect("news of the journal");
+            self.handle_worker_event(report);
         }
         self
     }
@@ -235,14 +235,14 @@ impl Console {
     }
 
     pub(crate) fn key(&mut self, code: KeyCode) -> &mut Self {
-        self.event(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+        self.send_event(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
     }
 
     pub(crate) fn ctrl(&mut self, key: char) -> &mut Self {
-        self.event(Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::CONTROL)))
+        self.send_event(Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::CONTROL)))
     }
 
-    pub(crate) fn types(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn type_text(&mut self, text: &str) -> &mut Self {
         for key in text.chars() {
             self.press(key);
         }
@@ -251,28 +251,28 @@ impl Console {
 
     /// Types a PIN into both fields.
     pub(crate) fn type_pin(&mut self, digits: &str) -> &mut Self {
-        self.types(digits).types(digits)
+        self.type_text(digits).type_text(digits)
     }
 
-    pub(crate) fn pastes(&mut self, text: &str) -> &mut Self {
-        self.event(Event::Paste(text.to_owned()))
+    pub(crate) fn paste(&mut self, text: &str) -> &mut Self {
+        self.send_event(Event::Paste(text.to_owned()))
     }
 
     /// All of it arrives in one read, as from a script or a slow line. `\r` is Enter.
-    pub(crate) fn types_at_once(&mut self, text: &str) -> &mut Self {
-        self.now = self.now.plus(TYPING);
+    pub(crate) fn type_in_one_read(&mut self, text: &str) -> &mut Self {
+        self.now = self.now.plus(KEY_INTERVAL);
         let code = |key| if key == '\r' { KeyCode::Enter } else { KeyCode::Char(key) };
         let events = text.chars().map(|key| Event::Key(KeyEvent::new(code(key), KeyModifiers::NONE))).collect();
-        self.take_in(events);
-        self.waits(Duration::from_millis(60))
+        self.feed_events(events);
+        self.wait(Duration::from_millis(60))
     }
 
     /// Keys that follow each other this fast, each drawn.
-    pub(crate) fn types_every(&mut self, pause: Duration, text: &str) -> &mut Self {
+    pub(crate) fn type_at_interval(&mut self, pause: Duration, text: &str) -> &mut Self {
         for key in text.chars() {
             self.now = self.now.plus(pause);
             let code = if key == '\r' { KeyCode::Enter } else { KeyCode::Char(key) };
-            self.take_in(vec![Event::Key(KeyEvent::new(code, KeyModifiers::NONE))]);
+            self.feed_events(vec![Event::Key(KeyEvent::new(code, KeyModifiers::NONE))]);
         }
         self
     }
@@ -284,17 +284,17 @@ impl Console {
 
     /// Types a filter in place of the one there was.
     pub(crate) fn filter(&mut self, text: &str) -> &mut Self {
-        self.press('/').ctrl('u').types(text).enter()
+        self.press('/').ctrl('u').type_text(text).enter()
     }
 
     /// Reads the page, and answers yes.
     pub(crate) fn confirm(&mut self) -> &mut Self {
-        self.waits(READING).press('y')
+        self.wait(READING_TIME).press('y')
     }
 
     /// Reads the page, and types the digits it asks for.
-    pub(crate) fn confirm_by(&mut self, digits: &str) -> &mut Self {
-        self.waits(READING).types(digits).enter()
+    pub(crate) fn confirm_with_digits(&mut self, digits: &str) -> &mut Self {
+        self.wait(READING_TIME).type_text(digits).enter()
     }
 
     /// Sets a PIN on a number where none is set.
@@ -302,39 +302,39 @@ impl Console {
         self.select(number).press('p').sees("Two-step now not set").type_pin(pin).enter().confirm()
     }
 
-    pub(crate) fn resizes(&mut self, width: u16, height: u16) -> &mut Self {
+    pub(crate) fn resize(&mut self, width: u16, height: u16) -> &mut Self {
         self.update(Msg::Resized(Size { width, height }), self.now);
         self.paint();
         self
     }
 
     /// Lets time pass, with all that happens by itself meanwhile.
-    pub(crate) fn waits(&mut self, time: Duration) -> &mut Self {
+    pub(crate) fn wait(&mut self, time: Duration) -> &mut Self {
         let end = self.now.plus(time);
         while let Some(wake) = self.app.next_wake(self.now.instant).filter(|wake| *wake <= end.instant) {
             self.now = self.clock.at(wake.max(self.now.instant));
-            self.update(Msg::Woken, self.now);
+            self.update(Msg::TimerFired, self.now);
             self.paint();
         }
         self.now = end;
-        self.take_in(Vec::new());
+        self.feed_events(Vec::new());
         self
     }
 
     /// The token's source holds another token from now on.
-    pub(crate) fn token_becomes(&mut self, token: &'static str) -> &mut Self {
+    pub(crate) fn set_token(&mut self, token: &'static str) -> &mut Self {
         self.token = Ok(token);
         self
     }
 
     /// The server comes up.
-    pub(crate) fn server_comes(&mut self, address: SocketAddr) -> &mut Self {
+    pub(crate) fn start_server(&mut self, address: SocketAddr) -> &mut Self {
         let (numbers, faults) = (self.numbers, self.faults);
         let (started, simulator) = mpsc::channel();
         std::thread::spawn(move || {
             runtime().block_on(async {
-                let simulator = serve(address, numbers, faults, Duration::ZERO).await;
-                let stopped = simulator.stopper();
+                let simulator = start_simulator(address, numbers, faults, Duration::ZERO).await;
+                let stopped = simulator.stop_token();
                 started.send(simulator).ok();
                 stopped.cancelled().await;
             });
@@ -344,7 +344,7 @@ impl Console {
     }
 
     /// The server is gone, and its connections with it.
-    pub(crate) fn server_goes(&mut self) -> &mut Self {
+    pub(crate) fn stop_server(&mut self) -> &mut Self {
         self.simulator = None;
         self
     }
@@ -354,23 +354,23 @@ impl Console {
     /// Waits until the screen shows this text. Where the lines are broken does not matter.
     #[track_caller]
     pub(crate) fn sees(&mut self, text: &str) -> &mut Self {
-        let (wanted, deadline) = (squeezed(text), Instant::now() + DEADLINE);
-        while !squeezed(&self.screen()).contains(&wanted) {
+        let (wanted, deadline) = (collapse_whitespace(text), Instant::now() + TIMEOUT);
+        while !collapse_whitespace(&self.screen()).contains(&wanted) {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(report) = self.inbox.recv_timeout(left) else {
+            let Ok(report) = self.worker_events.recv_timeout(left) else {
                 panic!("the screen never showed {text:?}:\n{}", self.screen());
             };
-            self.hear(report);
+            self.handle_worker_event(report);
         }
         self
     }
 
     /// Waits until everything that was read is on its way into the journal, which its end waits for.
     #[track_caller]
-    pub(crate) fn remembers_all(&mut self) -> &mut Self {
-        while self.app.roster().unremembered() > 0 {
-            let report = self.inbox.recv_timeout(DEADLINE).expect("the journal takes more");
-            self.hear(report);
+    pub(crate) fn wait_until_saved(&mut self) -> &mut Self {
+        while self.app.roster().uncached_len() > 0 {
+            let report = self.worker_events.recv_timeout(TIMEOUT).expect("the journal takes more");
+            self.handle_worker_event(report);
         }
         self
     }
@@ -385,8 +385,8 @@ impl Console {
 
     /// The screen does not show this text now.
     #[track_caller]
-    pub(crate) fn sees_no(&mut self, text: &str) -> &mut Self {
-        assert!(!squeezed(&self.screen()).contains(&squeezed(text)), "the screen shows {text:?}:\n{}", self.screen());
+    pub(crate) fn does_not_see(&mut self, text: &str) -> &mut Self {
+        assert!(!collapse_whitespace(&self.screen()).contains(&collapse_whitespace(text)), "the screen shows {text:?}:\n{}", self.screen());
         self
     }
 
@@ -428,8 +428,8 @@ impl Console {
     // What came of it.
 
     /// Orders to set a PIN that were given, whatever became of them.
-    pub(crate) const fn orders(&self) -> usize {
-        self.orders
+    pub(crate) const fn pin_commands(&self) -> usize {
+        self.pin_commands
     }
 
     pub(crate) fn copied(&self) -> &[String] {
@@ -459,13 +459,13 @@ impl Console {
     }
 
     /// Ends as the program does, and gives back what it recorded, for the next console.
-    pub(crate) fn ends(self) -> Books {
-        if let Some(work) = self.work {
+    pub(crate) fn shut_down(self) -> StateFixture {
+        if let Some(work) = self.worker {
             let (closed, waiter) = mpsc::channel();
-            work.give(Order::Close(closed));
-            waiter.recv_timeout(DEADLINE).ok();
+            work.send(WorkCommand::Close(closed));
+            waiter.recv_timeout(TIMEOUT).ok();
         }
-        self.books
+        self.state
     }
 
     /// The digits that the form shows in its first field.
@@ -479,80 +479,80 @@ impl Console {
 
     // As the runtime does.
 
-    fn event(&mut self, event: Event) -> &mut Self {
+    fn send_event(&mut self, event: Event) -> &mut Self {
         let is_esc = matches!(&event, Event::Key(key) if key.code == KeyCode::Esc);
-        self.now = self.now.plus(TYPING);
-        self.take_in(vec![event]);
-        if is_esc { self.waits(ESCAPE_PATIENCE) } else { self }
+        self.now = self.now.plus(KEY_INTERVAL);
+        self.feed_events(vec![event]);
+        if is_esc { self.wait(ESC_TIMEOUT) } else { self }
     }
 
-    fn take_in(&mut self, events: Vec<Event>) {
+    fn feed_events(&mut self, events: Vec<Event>) {
         let mut inputs = Vec::new();
         let (app, at) = (&self.app, self.now.instant);
-        self.decoder.feed(events.into_iter().map(|event| (event, at)), |key| app.is_typed_ahead(key), &mut inputs);
+        self.decoder.feed(events.into_iter().map(|event| (event, at)), |key| app.accepts_typed_ahead(key), &mut inputs);
         self.decoder.expire(at, &mut inputs);
         for (input, at) in inputs {
             let msg = match input {
-                Input::Key(key) => Msg::KeyPressed(key),
-                Input::Paste(paste) => Msg::Pasted(paste),
-                Input::Resized => continue,
+                InputEvent::Key(key) => Msg::KeyPressed(key),
+                InputEvent::Paste(paste) => Msg::Pasted(paste),
+                InputEvent::Resized => continue,
             };
             self.update(msg, self.clock.at(at));
         }
         self.paint();
     }
 
-    fn hear(&mut self, report: Report) {
+    fn handle_worker_event(&mut self, report: WorkerReport) {
         let msg = match report {
-            Report::Happened(msg) | Report::Read(msg, _) => msg,
-            Report::ProgressWaiting => Msg::JobsMoved(self.work.as_ref().map(Work::progress).unwrap_or_default()),
+            WorkerReport::Msg(msg) | WorkerReport::ThrottledMsg(msg, _) => msg,
+            WorkerReport::ProgressReady => Msg::ProgressReceived(self.worker.as_ref().map(WorkerHandle::take_progress).unwrap_or_default()),
         };
         self.update(msg, self.now);
         self.paint();
     }
 
     fn update(&mut self, msg: Msg, now: TimePoint) {
-        self.time.set(now);
+        self.manual_clock.set(now);
         let effects = self.app.update(msg, now);
-        self.perform(effects);
+        self.run_effects(effects);
     }
 
-    fn perform(&mut self, effects: Vec<Effect>) {
+    fn run_effects(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            self.orders += usize::from(matches!(effect, Effect::SetPin { .. } | Effect::SendSamePin(_)));
-            match Errand::from(effect) {
-                Errand::Work(order) => self.give(order),
-                Errand::Screen(chore) => self.do_here(chore),
+            self.pin_commands += usize::from(matches!(effect, Effect::SetPin { .. } | Effect::ResendPin(_)));
+            match RoutedEffect::from(effect) {
+                RoutedEffect::Work(order) => self.send(order),
+                RoutedEffect::Screen(chore) => self.run_screen_command(chore),
             }
         }
     }
 
-    fn do_here(&mut self, chore: Chore) {
+    fn run_screen_command(&mut self, chore: ScreenCommand) {
         match chore {
-            Chore::DrawPin { display_number } => {
-                self.update(Msg::PinDrawn(Pin::random(display_number.as_deref()).ok()), self.now);
+            ScreenCommand::GeneratePin { display_number } => {
+                self.update(Msg::PinGenerated(Pin::random(display_number.as_deref()).ok()), self.now);
             }
-            Chore::ReadToken => {
+            ScreenCommand::ReadToken => {
                 let read = self.token.map_err(str::to_owned);
-                let told = read.map(|token| self.give(Order::UseCredentials(credentials(token))));
+                let told = read.map(|token| self.send(WorkCommand::UseCredentials(credentials(token))));
                 self.update(Msg::TokenRead(told), self.now);
             }
-            Chore::Copy(text) => self.copied.push(text),
-            Chore::Bell | Chore::Redraw => {}
-            Chore::Suspend => self.update(Msg::Resumed, self.now),
-            Chore::OpenDemo => self.wants_demo = true,
-            Chore::Quit => self.has_quit = true,
+            ScreenCommand::Copy(text) => self.copied.push(text),
+            ScreenCommand::Bell | ScreenCommand::Redraw => {}
+            ScreenCommand::Suspend => self.update(Msg::Resumed, self.now),
+            ScreenCommand::OpenDemo => self.wants_demo = true,
+            ScreenCommand::Quit => self.has_quit = true,
         }
     }
 
-    fn give(&self, order: Order) {
-        if let Some(work) = &self.work {
-            work.give(order);
+    fn send(&self, order: WorkCommand) {
+        if let Some(work) = &self.worker {
+            work.send(order);
         }
     }
 
     fn paint(&mut self) {
-        self.app.settle();
+        self.app.apply_list_updates();
         let size = self.app.size();
         let area = Rect { x: 0, y: 0, width: size.width, height: size.height };
         self.buffer = Buffer::empty(area);

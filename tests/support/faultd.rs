@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// One thing to do when a request has come.
 #[derive(Debug, Clone)]
-pub(crate) enum Say {
+pub(crate) enum ScriptStep {
     /// Send these bytes.
     Bytes(Vec<u8>),
     /// Send a byte again and again, this many times or until nobody listens.
@@ -20,7 +20,7 @@ pub(crate) enum Say {
     /// Send these bytes, one a second.
     Drip(Vec<u8>),
     /// Say nothing more, for an hour.
-    Hold,
+    Stall,
     /// Close the connection in good order.
     Close,
     /// Break the connection (RST).
@@ -28,39 +28,39 @@ pub(crate) enum Say {
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct ScriptedServerState {
     connections: usize,
     requests: Vec<String>,
-    flooded: usize,
+    flooded_bytes: usize,
 }
 
 /// A running fault server; it ends with the test's runtime.
 #[derive(Clone)]
-pub(crate) struct Faultd {
+pub(crate) struct ScriptedServer {
     pub(crate) address: SocketAddr,
-    seen: Arc<Mutex<Seen>>,
+    state: Arc<Mutex<ScriptedServerState>>,
     /// Called with each request as it comes.
-    watch: Arc<dyn Fn(&str) + Send + Sync>,
+    on_request: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
-impl Faultd {
+impl ScriptedServer {
     /// Answers the first request by the first script, and so on; the last script answers all that follow.
-    pub(crate) async fn start(scripts: Vec<Vec<Say>>) -> Self {
-        Self::start_watched(scripts, |_| {}).await
+    pub(crate) async fn start(scripts: Vec<Vec<ScriptStep>>) -> Self {
+        Self::start_with_hook(scripts, |_| {}).await
     }
 
     /// The same, and looks at each request before it is answered.
-    pub(crate) async fn start_watched(scripts: Vec<Vec<Say>>, watch: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start_with_hook(scripts: Vec<Vec<ScriptStep>>, watch: impl Fn(&str) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let faultd = Self { address, seen: Arc::default(), watch: Arc::new(watch) };
+        let faultd = Self { address, state: Arc::default(), on_request: Arc::new(watch) };
         let server = faultd.clone();
         tokio::spawn(async move {
-            let scripts: Arc<[Vec<Say>]> = scripts.into();
+            let scripts: Arc<[Vec<ScriptStep>]> = scripts.into();
             while let Ok((line, _)) = listener.accept().await {
-                server.seen.lock().expect("no panic inside").connections += 1;
+                server.state.lock().expect("no panic inside").connections += 1;
                 let (server, scripts) = (server.clone(), Arc::clone(&scripts));
-                tokio::spawn(async move { server.serve(line, &scripts).await });
+                tokio::spawn(async move { server.serve_connection(line, &scripts).await });
             }
         });
         faultd
@@ -71,31 +71,31 @@ impl Faultd {
     }
 
     pub(crate) fn connections(&self) -> usize {
-        self.seen.lock().expect("no panic inside").connections
+        self.state.lock().expect("no panic inside").connections
     }
 
     /// Whole requests, with the server's own address replaced by `HOST`.
     pub(crate) fn requests(&self) -> Vec<String> {
         let host = self.address.to_string();
-        self.seen.lock().expect("no panic inside").requests.iter().map(|text| text.replace(&host, "HOST")).collect()
+        self.state.lock().expect("no panic inside").requests.iter().map(|text| text.replace(&host, "HOST")).collect()
     }
 
     /// Bytes of a flood that were taken off its hands.
-    pub(crate) fn flooded(&self) -> usize {
-        self.seen.lock().expect("no panic inside").flooded
+    pub(crate) fn flooded_bytes(&self) -> usize {
+        self.state.lock().expect("no panic inside").flooded_bytes
     }
 
-    async fn serve(&self, mut line: TcpStream, scripts: &[Vec<Say>]) {
+    async fn serve_connection(&self, mut line: TcpStream, scripts: &[Vec<ScriptStep>]) {
         while let Some(request) = read_request(&mut line).await {
-            (self.watch)(&request);
+            (self.on_request)(&request);
             let script = {
-                let mut seen = self.seen.lock().expect("no panic inside");
+                let mut seen = self.state.lock().expect("no panic inside");
                 seen.requests.push(request);
                 let at = seen.requests.len().min(scripts.len()) - 1;
                 scripts[at].clone()
             };
             for say in script {
-                if !self.say(&mut line, say).await {
+                if !self.run_step(&mut line, say).await {
                     return;
                 }
             }
@@ -103,10 +103,10 @@ impl Faultd {
     }
 
     /// False when the connection is to end.
-    async fn say(&self, line: &mut TcpStream, say: Say) -> bool {
+    async fn run_step(&self, line: &mut TcpStream, say: ScriptStep) -> bool {
         match say {
-            Say::Bytes(bytes) => line.write_all(&bytes).await.is_ok(),
-            Say::Flood(byte, times) => {
+            ScriptStep::Bytes(bytes) => line.write_all(&bytes).await.is_ok(),
+            ScriptStep::Flood(byte, times) => {
                 let block = vec![byte; 64 * 1024];
                 let mut left = times;
                 while left > 0 {
@@ -114,12 +114,12 @@ impl Faultd {
                     if line.write_all(&block[..part]).await.is_err() {
                         return false;
                     }
-                    self.seen.lock().expect("no panic inside").flooded += part;
+                    self.state.lock().expect("no panic inside").flooded_bytes += part;
                     left -= part;
                 }
                 true
             }
-            Say::Drip(bytes) => {
+            ScriptStep::Drip(bytes) => {
                 for byte in bytes {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     if line.write_all(&[byte]).await.is_err() {
@@ -128,12 +128,12 @@ impl Faultd {
                 }
                 true
             }
-            Say::Hold => {
+            ScriptStep::Stall => {
                 tokio::time::sleep(Duration::from_hours(1)).await;
                 false
             }
-            Say::Close => false,
-            Say::Reset => {
+            ScriptStep::Close => false,
+            ScriptStep::Reset => {
                 line.set_zero_linger().expect("a socket option");
                 false
             }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use tempfile::TempDir;
 
-use super::pty::Session;
-use super::served::serve;
+use super::pty::PtySession;
+use super::served::spawn_simulator;
 
 /// The numbers there are: enough to scroll.
 pub(crate) const NUMBERS: usize = 200;
@@ -20,54 +20,54 @@ pub(crate) const NUMBERS: usize = 200;
 pub(crate) const PIN: &str = "409726";
 
 /// Longer than a confirmation wants the keyboard to be quiet.
-const QUIET: Duration = Duration::from_millis(500);
+const QUIET_TIME: Duration = Duration::from_millis(500);
 
 /// More than the journal needs to be opened on a busy disk.
-const RECORDS_OPEN: Duration = Duration::from_secs(10);
+const JOURNAL_OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// More than passes from the journal's last write at its opening until the screen knows.
-const RECORDS_TOLD: Duration = Duration::from_millis(200);
+const JOURNAL_REPORT_DELAY: Duration = Duration::from_millis(200);
 
 /// A PIN request that is answered with this may have been applied, and is not repeated.
-pub(crate) const DOUBT: &str = "[[fault]]\nevery = 1\nanswer = { code = 190, status = 500 }";
+pub(crate) const AMBIGUOUS_ERROR_FAULT: &str = "[[fault]]\nevery = 1\nanswer = { code = 190, status = 500 }";
 
 /// A PIN request is never answered.
-pub(crate) const SILENCE: &str = "[[fault]]\nevery = 1\nanswer = \"timeout\"";
+pub(crate) const TIMEOUT_FAULT: &str = "[[fault]]\nevery = 1\nanswer = \"timeout\"";
 
 /// A simulator and a config that leads to it.
-pub(crate) struct Office {
+pub(crate) struct TerminalFixture {
     simulator: Simulator,
-    dir: TempDir,
+    temp_dir: TempDir,
 }
 
-impl Office {
+impl TerminalFixture {
     /// Starts the simulator: how long each answer takes, and what goes wrong.
-    pub(crate) fn open(latency: Duration, faults: &str) -> Self {
+    pub(crate) fn new(latency: Duration, faults: &str) -> Self {
         let spec = SimulatorSpec {
             world: WorldSpec::new(NUMBERS, 1),
             latency,
             faults: FaultPlan::parse(faults).expect("a plan of faults"),
         };
-        let simulator = serve(spec);
+        let simulator = spawn_simulator(spec);
         let dir = TempDir::new().expect("a directory");
-        let office = Self { simulator, dir };
+        let office = Self { simulator, temp_dir: dir };
         let token = office.path("token");
-        fs::write(&token, simulator::TOKEN).expect("it is written");
+        fs::write(&token, simulator::FULL_ACCESS_TOKEN).expect("it is written");
         fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("its mode is set");
-        fs::write(office.path("config.toml"), office.config(&token)).expect("it is written");
+        fs::write(office.path("config.toml"), office.config_text(&token)).expect("it is written");
         office
     }
 
     /// A simulator that answers at once, and well.
-    pub(crate) fn prompt() -> Self {
-        Self::open(Duration::ZERO, "")
+    pub(crate) fn without_faults() -> Self {
+        Self::new(Duration::ZERO, "")
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.temp_dir.path().join(name)
     }
 
-    fn config(&self, token: &Path) -> String {
+    fn config_text(&self, token: &Path) -> String {
         let head = format!(
             "default_profile = \"acme\"\n[profile.acme]\ntoken_file = \"{}\"\ngraph_url = \"{}\"\n",
             token.display(),
@@ -81,16 +81,16 @@ impl Office {
     }
 
     /// From now on the access token comes from a script of this shell, whose `$1` is the office's directory.
-    pub(crate) fn ask_for_token_by(&self, script: &str) {
+    pub(crate) fn use_token_command(&self, script: &str) {
         let token = self.path("token");
-        let command = format!("token_command = ['sh', '-c', '''{script}''', 'sh', '{}']", self.dir.path().display());
-        let config = self.config(&token).replace(&format!("token_file = \"{}\"", token.display()), &command);
+        let command = format!("token_command = ['sh', '-c', '''{script}''', 'sh', '{}']", self.temp_dir.path().display());
+        let config = self.config_text(&token).replace(&format!("token_file = \"{}\"", token.display()), &command);
         fs::write(self.path("config.toml"), config).expect("it is written");
     }
 
     /// How many requests to set a PIN came.
     pub(crate) fn pin_requests(&self) -> usize {
-        self.simulator.pin_requests()
+        self.simulator.pin_request_count()
     }
 
     /// On how many numbers the tests' PIN is in force.
@@ -101,75 +101,75 @@ impl Office {
     }
 
     /// Where everything that the program may write lies.
-    pub(crate) fn directory(&self) -> &Path {
-        self.dir.path()
+    pub(crate) fn temp_path(&self) -> &Path {
+        self.temp_dir.path()
     }
 
     /// Starts the console, with these environment variables besides the usual ones, and waits for its numbers.
-    pub(crate) fn console(&self, env: &[(&str, &str)]) -> Session {
-        self.console_by(None, env)
+    pub(crate) fn start_console(&self, env: &[(&str, &str)]) -> PtySession {
+        self.start_console_with_script(None, env)
     }
 
     /// The same, started by a shell script as `"$@"`.
-    pub(crate) fn console_by(&self, script: Option<&str>, env: &[(&str, &str)]) -> Session {
-        let before = self.runs();
-        let session = self.start(script, &[], env);
+    pub(crate) fn start_console_with_script(&self, script: Option<&str>, env: &[(&str, &str)]) -> PtySession {
+        let before = self.journal_open_count();
+        let session = self.spawn(script, &[], env);
         self.wait_until_ready(&session, before);
         session
     }
 
     /// Waits for the numbers on this screen, and until the journal was opened once more than so often.
-    pub(crate) fn wait_until_ready(&self, screen: &Session, before: i64) {
+    pub(crate) fn wait_until_ready(&self, screen: &PtySession, before: i64) {
         screen.wait_for(&format!("Read {NUMBERS} numbers."));
         // Until the journal is open, nothing can be set, and a form says so. It shows on the screen only then.
-        let deadline = Instant::now() + RECORDS_OPEN;
-        while self.runs() == before && Instant::now() < deadline {
-            screen.bytes_within(RECORDS_OPEN / 100);
+        let deadline = Instant::now() + JOURNAL_OPEN_TIMEOUT;
+        while self.journal_open_count() == before && Instant::now() < deadline {
+            screen.bytes_within(JOURNAL_OPEN_TIMEOUT / 100);
         }
-        screen.wait_quiet(RECORDS_TOLD);
+        screen.wait_until_quiet(JOURNAL_REPORT_DELAY);
     }
 
-    fn journal(&self) -> PathBuf {
+    fn journal_path(&self) -> PathBuf {
         self.path(".local/state/pindesk/journal.db")
     }
 
     /// Somebody else has something to write, and does not wait for long.
-    pub(crate) fn writes_to_the_journal(&self) {
-        let journal = rusqlite::Connection::open(self.journal()).expect("a journal");
+    pub(crate) fn assert_journal_writable(&self) {
+        let journal = rusqlite::Connection::open(self.journal_path()).expect("a journal");
         journal.busy_timeout(Duration::ZERO).expect("a setting");
         journal.execute_batch("BEGIN IMMEDIATE; ROLLBACK").expect("nobody holds the lock");
-        let escrow = fs::File::options().append(true).open(self.journal().with_file_name("escrow.jsonl"));
+        let escrow = fs::File::options().append(true).open(self.journal_path().with_file_name("escrow.jsonl"));
         let lock = rustix::fs::flock(escrow.expect("an escrow"), rustix::fs::FlockOperation::NonBlockingLockExclusive);
         lock.expect("nobody holds the lock");
     }
 
     /// Somebody tidies up.
-    pub(crate) fn loses_the_journal(&self) {
-        fs::remove_file(self.journal()).expect("it was there");
+    pub(crate) fn delete_journal(&self) {
+        fs::remove_file(self.journal_path()).expect("it was there");
     }
 
     /// What the journal knows of changes that came to rest, oldest first.
-    pub(crate) fn outcomes(&self) -> Vec<String> {
-        let journal = self.look_into_journal().expect("a journal");
+    pub(crate) fn recorded_outcomes(&self) -> Vec<String> {
+        let journal = self.open_journal_read_only().expect("a journal");
         let mut outcomes = journal.prepare("SELECT kind FROM outcomes ORDER BY seq").expect("a table");
         let kinds = outcomes.query_map([], |row| row.get(0)).expect("rows");
         kinds.collect::<Result<_, _>>().expect("words")
     }
 
-    fn look_into_journal(&self) -> rusqlite::Result<rusqlite::Connection> {
+    fn open_journal_read_only(&self) -> rusqlite::Result<rusqlite::Connection> {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        rusqlite::Connection::open_with_flags(self.journal(), flags)
+        rusqlite::Connection::open_with_flags(self.journal_path(), flags)
     }
 
     /// How many programs have opened the journal so far.
-    pub(crate) fn runs(&self) -> i64 {
-        let journal = self.look_into_journal();
+    pub(crate) fn journal_open_count(&self) -> i64 {
+        let journal = self.open_journal_read_only();
         let runs = |journal: rusqlite::Connection| journal.query_row("SELECT count(*) FROM runs", [], |row| row.get(0));
         journal.and_then(runs).unwrap_or_default()
     }
 
     /// Starts the console.
-    pub(crate) fn start(&self, script: Option<&str>, flags: &[&str], env: &[(&str, &str)]) -> Session {
+    pub(crate) fn spawn(&self, script: Option<&str>, flags: &[&str], env: &[(&str, &str)]) -> PtySession {
         let (home, config) = (self.path(""), self.path("config.toml"));
         let (home, config) = (home.to_str().expect("of UTF-8"), config.to_str().expect("of UTF-8"));
         let usual = [
@@ -185,11 +185,11 @@ impl Office {
         let arguments = ["--config", config];
         let arguments = arguments.iter().chain(flags);
         match script {
-            None => Session::spawn(program, &arguments.copied().collect::<Vec<_>>(), (80, 24), &env),
+            None => PtySession::spawn(program, &arguments.copied().collect::<Vec<_>>(), (80, 24), &env),
             Some(script) => {
                 let shell = ["-c", script, "sh", program];
                 let all: Vec<_> = shell.iter().chain(arguments).copied().collect();
-                Session::spawn("/bin/sh", &all, (80, 24), &env)
+                PtySession::spawn("/bin/sh", &all, (80, 24), &env)
             }
         }
     }
@@ -197,7 +197,7 @@ impl Office {
 
 /// The console's pages, each with something typed where something can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Page {
+pub(crate) enum ConsolePage {
     List,
     Filter,
     Form,
@@ -208,12 +208,12 @@ pub(crate) enum Page {
     Quit,
 }
 
-impl Page {
+impl ConsolePage {
     pub(crate) const ALL: [Self; 7] =
         [Self::List, Self::Filter, Self::Form, Self::Confirm, Self::Number, Self::Help, Self::Quit];
 
     /// Opens the page from the list. Quitting is asked about only where the office answers with [`DOUBT`].
-    pub(crate) fn open(self, session: &mut Session) {
+    pub(crate) fn open(self, session: &mut PtySession) {
         match self {
             Self::List => {}
             Self::Filter => type_filter(session, "55"),
@@ -244,7 +244,7 @@ impl Page {
 }
 
 /// Opens the filter and types.
-pub(crate) fn type_filter(session: &mut Session, text: &str) {
+pub(crate) fn type_filter(session: &mut PtySession, text: &str) {
     session.send("/");
     session.wait_for("Enter keep");
     session.send(text);
@@ -252,21 +252,21 @@ pub(crate) fn type_filter(session: &mut Session, text: &str) {
 }
 
 /// Leads the cursor to a number on which no PIN is set.
-pub(crate) fn find_unset(session: &mut Session) {
+pub(crate) fn select_unset_number(session: &mut PtySession) {
     type_filter(session, "two-step:not-set");
     session.send("\r");
     session.wait_for("Sort: ");
 }
 
 /// Opens the form of a number on which no PIN is set.
-pub(crate) fn open_form(session: &mut Session) {
-    find_unset(session);
+pub(crate) fn open_form(session: &mut PtySession) {
+    select_unset_number(session);
     session.send("p");
     session.wait_for("PIN again");
 }
 
 /// Types a PIN for such a number, up to the question.
-pub(crate) fn open_confirmation(session: &mut Session) {
+pub(crate) fn open_confirmation(session: &mut PtySession) {
     open_form(session);
     session.send(format!("{PIN}{PIN}"));
     session.wait_for("Ready. Press Enter.");
@@ -275,8 +275,8 @@ pub(crate) fn open_confirmation(session: &mut Session) {
 }
 
 /// Reads the question, and says yes.
-pub(crate) fn confirm(session: &mut Session) {
-    session.wait_quiet(QUIET);
+pub(crate) fn confirm(session: &mut PtySession) {
+    session.wait_until_quiet(QUIET_TIME);
     session.send("y");
-    session.wait_gone("Set the PIN for 1 number?");
+    session.wait_until_gone("Set the PIN for 1 number?");
 }

@@ -19,46 +19,46 @@ use rustix::process::{Pid, Signal};
 use super::signals;
 
 /// The longest any wait may take; slow machines need some, right programs need none of it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What is known of the program so far.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and most can be true together")]
-struct Seen {
+struct PtyState {
     bytes: Vec<u8>,
     terminal: vt100::Parser,
     is_paused: bool,
     /// The reader has noticed the pause: what it was reading before is read.
-    is_resting: bool,
+    is_reader_paused: bool,
     is_hung_up: bool,
     is_output_ended: bool,
-    exit: Option<Exit>,
+    exit: Option<ProcessExit>,
 }
 
 /// What is known, and a bell that rings when it changes.
-struct Shared {
-    seen: Mutex<Seen>,
+struct SharedPtyState {
+    state: Mutex<PtyState>,
     changed: Condvar,
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+impl SharedPtyState {
+    fn lock(&self) -> MutexGuard<'_, PtyState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Seen)) {
+    fn update(&self, change: impl FnOnce(&mut PtyState)) {
         change(&mut self.lock());
         self.changed.notify_all();
     }
 }
 
 /// A program running on a pseudo-terminal. It is killed when dropped.
-pub(crate) struct Session {
+pub(crate) struct PtySession {
     master: Option<Box<dyn MasterPty + Send>>,
     writer: Option<Box<dyn Write + Send>>,
     reader: Option<JoinHandle<()>>,
     pid: Pid,
-    shared: Arc<Shared>,
-    modes_before: String,
+    shared: Arc<SharedPtyState>,
+    initial_modes: String,
 }
 
 /// A process, which outlives its terminal for a while.
@@ -81,24 +81,24 @@ impl Process {
 
 /// How a program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Exit {
+pub(crate) struct ProcessExit {
     /// The exit code.
     pub(crate) code: u32,
     /// False if a signal ended it.
-    pub(crate) is_by_itself: bool,
+    pub(crate) is_normal: bool,
 }
 
-impl Exit {
+impl ProcessExit {
     /// The program ended by itself with this code.
-    pub(crate) fn with(code: u32) -> Self {
-        Self { code, is_by_itself: true }
+    pub(crate) fn with_code(code: u32) -> Self {
+        Self { code, is_normal: true }
     }
 }
 
-impl Session {
+impl PtySession {
     /// Starts a program on a pseudo-terminal of the given columns and rows, with exactly these environment variables.
     pub(crate) fn spawn(program: &str, args: &[&str], size: (u16, u16), env: &[(&str, &str)]) -> Self {
-        signals::start_as_from_a_shell();
+        signals::reset_ignored_signals();
         let pair = portable_pty::native_pty_system().openpty(pty_size(size)).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(program);
         command.args(args);
@@ -106,16 +106,16 @@ impl Session {
         for (name, value) in env {
             command.env(name, value);
         }
-        let modes_before = modes_of(&*pair.master);
+        let initial_modes = modes_of(&*pair.master);
         let mut child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
 
-        let shared = Arc::new(Shared {
-            seen: Mutex::new(Seen {
+        let shared = Arc::new(SharedPtyState {
+            state: Mutex::new(PtyState {
                 bytes: Vec::new(),
                 terminal: vt100::Parser::new(non_zero(size.1), non_zero(size.0), 0),
                 is_paused: false,
-                is_resting: false,
+                is_reader_paused: false,
                 is_hung_up: false,
                 is_output_ended: false,
                 exit: None,
@@ -127,17 +127,17 @@ impl Session {
         let writer = pair.master.take_writer().expect("a writer");
         let reader = thread::spawn({
             let shared = Arc::clone(&shared);
-            move || read_all(reader, &shared)
+            move || read_output(reader, &shared)
         });
         thread::spawn({
             let shared = Arc::clone(&shared);
             move || {
                 let status = child.wait().expect("the child is ours");
-                let exit = Exit { code: status.exit_code(), is_by_itself: status.signal().is_none() };
-                shared.change(|seen| seen.exit = Some(exit));
+                let exit = ProcessExit { code: status.exit_code(), is_normal: status.signal().is_none() };
+                shared.update(|seen| seen.exit = Some(exit));
             }
         });
-        Self { master: Some(pair.master), writer: Some(writer), reader: Some(reader), pid, shared, modes_before }
+        Self { master: Some(pair.master), writer: Some(writer), reader: Some(reader), pid, shared, initial_modes }
     }
 
     /// Types.
@@ -159,18 +159,18 @@ impl Session {
     }
 
     /// Waits until the screen no longer shows a text.
-    pub(crate) fn wait_gone(&self, text: &str) {
+    pub(crate) fn wait_until_gone(&self, text: &str) {
         self.wait_until(&format!("end of {text:?}"), |seen| !seen.terminal.screen().contents().contains(text));
     }
 
     /// Waits until the screen shows exactly this.
-    pub(crate) fn wait_for_picture(&self, picture: &[String]) {
-        self.wait_until("equal picture", |seen| picture_of(seen.terminal.screen()) == picture);
+    pub(crate) fn wait_for_styled_rows(&self, picture: &[String]) {
+        self.wait_until("equal picture", |seen| styled_rows_of(seen.terminal.screen()) == picture);
     }
 
     /// Waits until the program has written nothing for this long.
-    pub(crate) fn wait_quiet(&self, quiet: Duration) {
-        let deadline = Instant::now() + PATIENCE;
+    pub(crate) fn wait_until_quiet(&self, quiet: Duration) {
+        let deadline = Instant::now() + TIMEOUT;
         while self.bytes_within(quiet) > 0 {
             assert!(Instant::now() < deadline, "it does not become quiet:\n{}", self.screen());
         }
@@ -189,7 +189,7 @@ impl Session {
     }
 
     /// True if the program ends within this time.
-    pub(crate) fn ends_within(&self, time: Duration) -> bool {
+    pub(crate) fn exits_within(&self, time: Duration) -> bool {
         let (seen, _) = self
             .shared
             .changed
@@ -199,18 +199,18 @@ impl Session {
     }
 
     /// Waits for the end of the program, and of its output if somebody reads it.
-    pub(crate) fn wait_exit(&self) -> Exit {
-        let is_over = |seen: &Seen| seen.exit.is_some() && (seen.is_output_ended || seen.is_paused || seen.is_hung_up);
+    pub(crate) fn wait_exit(&self) -> ProcessExit {
+        let is_over = |seen: &PtyState| seen.exit.is_some() && (seen.is_output_ended || seen.is_paused || seen.is_hung_up);
         self.wait_until("end", is_over);
         self.shared.lock().exit.expect("it has ended")
     }
 
-    fn wait_until(&self, what: &str, is_there: impl Fn(&Seen) -> bool) {
-        let is_over = |seen: &Seen| seen.is_output_ended && seen.exit.is_some();
+    fn wait_until(&self, what: &str, is_there: impl Fn(&PtyState) -> bool) {
+        let is_over = |seen: &PtyState| seen.is_output_ended && seen.exit.is_some();
         let (seen, timeout) = self
             .shared
             .changed
-            .wait_timeout_while(self.shared.lock(), PATIENCE, |seen| !is_there(seen) && !is_over(seen))
+            .wait_timeout_while(self.shared.lock(), TIMEOUT, |seen| !is_there(seen) && !is_over(seen))
             .unwrap_or_else(PoisonError::into_inner);
         let screen = seen.terminal.screen().contents();
         let (is_there, exit) = (is_there(&seen), seen.exit);
@@ -229,12 +229,12 @@ impl Session {
     }
 
     /// The rows with their looks, and where the cursor is.
-    pub(crate) fn picture(&self) -> Vec<String> {
-        self.terminal(picture_of)
+    pub(crate) fn styled_rows(&self) -> Vec<String> {
+        self.with_screen(styled_rows_of)
     }
 
     /// Looks at the model of the terminal.
-    pub(crate) fn terminal<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+    pub(crate) fn with_screen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
         look(self.shared.lock().terminal.screen())
     }
 
@@ -244,8 +244,8 @@ impl Session {
     }
 
     /// True if only a part of the screen would scroll now.
-    pub(crate) fn has_margins(&self) -> bool {
-        let (rows, columns) = self.terminal(vt100::Screen::size);
+    pub(crate) fn has_scroll_region(&self) -> bool {
+        let (rows, columns) = self.with_screen(vt100::Screen::size);
         let mut terminal = vt100::Parser::new(rows, columns, 0);
         terminal.process(&self.bytes());
         terminal.process(format!("\x1b[2J\x1b[H*\x1b[{rows}H\n").as_bytes());
@@ -281,45 +281,45 @@ impl Session {
 
     /// Stops reading what the program writes, as a terminal on a dead line does.
     pub(crate) fn stop_reading(&self) {
-        self.shared.change(|seen| seen.is_paused = true);
+        self.shared.update(|seen| seen.is_paused = true);
     }
 
     /// Waits until the program has filled the line, after [`Session::stop_reading`].
-    pub(crate) fn wait_until_full(&self) {
+    pub(crate) fn wait_until_pty_full(&self) {
         let master = self.master.as_ref().expect("the terminal is there");
-        let line = open_line(&**master).expect("it opens");
-        let deadline = Instant::now() + PATIENCE;
-        while !(self.shared.lock().is_resting && is_full(&line)) {
+        let line = open_tty(&**master).expect("it opens");
+        let deadline = Instant::now() + TIMEOUT;
+        while !(self.shared.lock().is_reader_paused && is_pty_full(&line)) {
             assert!(Instant::now() < deadline, "the line does not fill");
         }
     }
 
     /// Makes the program fill the line: sends a key that is answered with much, until nothing is read any more.
-    pub(crate) fn fill_line(&mut self, key: &str) {
+    pub(crate) fn fill_pty(&mut self, key: &str) {
         self.stop_reading();
-        let line = open_line(&**self.master.as_ref().expect("the terminal is there")).expect("it opens");
-        let deadline = Instant::now() + PATIENCE;
+        let line = open_tty(&**self.master.as_ref().expect("the terminal is there")).expect("it opens");
+        let deadline = Instant::now() + TIMEOUT;
         // Once is not enough: the system moves on what it holds when it finds the time, which makes room again.
         let mut times_full = 0;
         while times_full < 3 {
             assert!(Instant::now() < deadline, "the line does not fill");
-            let is_full = self.shared.lock().is_resting && is_full(&line);
+            let is_full = self.shared.lock().is_reader_paused && is_pty_full(&line);
             times_full = if is_full { times_full + 1 } else { 0 };
             self.send(key);
         }
     }
 
     /// Reads again.
-    pub(crate) fn go_on_reading(&self) {
-        self.shared.change(|seen| seen.is_paused = false);
+    pub(crate) fn resume_reading(&self) {
+        self.shared.update(|seen| seen.is_paused = false);
     }
 
     /// Takes the terminal away from under the program.
     pub(crate) fn hang_up(&mut self) {
-        self.shared.change(|seen| seen.is_hung_up = true);
+        self.shared.update(|seen| seen.is_hung_up = true);
         if let Some(reader) = self.reader.take() {
             // The reader holds the terminal, too, and may sit in a read: something has to arrive.
-            let _nudge = self.master.as_ref().and_then(|master| nudge(&**master));
+            let _nudge = self.master.as_ref().and_then(|master| unblock_reader(&**master));
             reader.join().expect("the reader ends");
         }
         self.writer = None;
@@ -332,14 +332,14 @@ impl Session {
     }
 
     /// The name of the program's side of the terminal.
-    pub(crate) fn terminal_name(&self) -> String {
+    pub(crate) fn tty_name(&self) -> String {
         let name = self.master.as_ref().and_then(|master| master.tty_name()).expect("it has a name");
         name.into_os_string().into_string().expect("of UTF-8")
     }
 
     /// The modes of the terminal before the program started, as text.
-    pub(crate) fn modes_before(&self) -> &str {
-        &self.modes_before
+    pub(crate) fn initial_modes(&self) -> &str {
+        &self.initial_modes
     }
 
     /// The modes of the terminal now, as text.
@@ -348,14 +348,14 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for PtySession {
     fn drop(&mut self) {
         self.kill(Signal::KILL);
         self.hang_up();
     }
 }
 
-fn picture_of(screen: &vt100::Screen) -> Vec<String> {
+fn styled_rows_of(screen: &vt100::Screen) -> Vec<String> {
     let (rows, columns) = screen.size();
     let cell = |y, x| {
         let cell = screen.cell(y, x)?;
@@ -378,41 +378,41 @@ fn modes_of(master: &dyn MasterPty) -> String {
 }
 
 /// The program's side of the terminal, opened once more.
-fn open_line(master: &dyn MasterPty) -> Option<File> {
+fn open_tty(master: &dyn MasterPty) -> Option<File> {
     let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).expect("flags are small");
     File::options().write(true).custom_flags(flags).open(master.tty_name()?).ok()
 }
 
 /// True if nothing can be written for a while. One look is not enough: during any write a line takes no other.
-fn is_full(line: &File) -> bool {
+fn is_pty_full(line: &File) -> bool {
     let a_while = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
     rustix::event::poll(&mut [PollFd::new(line, PollFlags::OUT)], Some(&a_while)) == Ok(0)
 }
 
 /// Writes a byte from the program's side. The terminal stays open there as long as the answer lives.
-fn nudge(master: &dyn MasterPty) -> Option<File> {
-    let mut line = open_line(master)?;
+fn unblock_reader(master: &dyn MasterPty) -> Option<File> {
+    let mut line = open_tty(master)?;
     // A full line needs no nudge: the reader has something to read.
     line.write_all(b"\0").unwrap_or_default();
     Some(line)
 }
 
-fn read_all(mut reader: Box<dyn Read + Send>, shared: &Shared) {
+fn read_output(mut reader: Box<dyn Read + Send>, shared: &SharedPtyState) {
     let mut bytes = [0; 4096];
     loop {
         let seen = shared
             .changed
             .wait_while(shared.lock(), |seen| {
-                seen.is_resting = seen.is_paused && !seen.is_hung_up;
-                seen.is_resting
+                seen.is_reader_paused = seen.is_paused && !seen.is_hung_up;
+                seen.is_reader_paused
             })
             .unwrap_or_else(PoisonError::into_inner);
         let is_hung_up = seen.is_hung_up;
         drop(seen);
         let count = if is_hung_up { 0 } else { reader.read(&mut bytes).unwrap_or(0) };
         let mut is_ended = false;
-        shared.change(|seen| {
+        shared.update(|seen| {
             seen.bytes.extend_from_slice(&bytes[..count]);
             seen.terminal.process(&bytes[..count]);
             is_ended = count == 0 || seen.is_hung_up;
@@ -433,13 +433,13 @@ fn non_zero(n: u16) -> NonZeroU16 {
 }
 
 /// The terminal is as it was before the program.
-pub(crate) fn assert_left(session: &Session) {
-    assert_eq!(session.modes(), session.modes_before());
-    session.terminal(|screen| {
+pub(crate) fn assert_terminal_restored(session: &PtySession) {
+    assert_eq!(session.modes(), session.initial_modes());
+    session.with_screen(|screen| {
         assert!(!screen.alternate_screen(), "the alternate screen is left");
         assert!(!screen.hide_cursor(), "the cursor is shown");
         assert!(!screen.bracketed_paste(), "paste is off");
         assert!(!screen.inverse() && !screen.bold(), "looks are reset");
     });
-    assert!(!session.has_margins(), "the whole screen scrolls");
+    assert!(!session.has_scroll_region(), "the whole screen scrolls");
 }

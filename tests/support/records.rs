@@ -8,7 +8,7 @@ use age::x25519::Identity;
 use pindesk::config::EscrowSettings;
 use pindesk::escrow::Recipients;
 use pindesk::job::{StatusBefore, Change, ChangeId, JobId};
-use pindesk::journal::{Actor, Intent, Journal, JournalError, Kind, Opening, PinSource, Plan, Recovered, Rest};
+use pindesk::journal::{Operator, Intent, Journal, JournalError, JournalKind, JournalOptions, PinSource, JobPlan, RecoveryReport, OutcomeRecord};
 use pindesk::moment::{Clock, TimePoint, UtcTime};
 use pindesk::number::{PhoneNumberId, TwoStep};
 use pindesk::outcome::Outcome;
@@ -19,30 +19,30 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// When the clock of a [`Desk`] starts.
-pub(crate) const T0: UtcTime = UtcTime::from_unix_seconds(1_795_356_000);
+pub(crate) const START_TIME: UtcTime = UtcTime::from_unix_seconds(1_795_356_000);
 
 /// Somebody who sets PINs, with a state directory that goes when the test ends.
-pub(crate) struct Desk {
-    home: PathBuf,
-    _temporary: Option<TempDir>,
+pub(crate) struct JournalFixture {
+    temp_path: PathBuf,
+    _temp_dir: Option<TempDir>,
     pub(crate) recipients: Option<Arc<Recipients>>,
     /// What the clock says when a journal is opened.
     pub(crate) now: UtcTime,
 }
 
 /// The `n`th number.
-pub(crate) fn number(n: u32) -> PhoneNumberId {
+pub(crate) fn number_id(n: u32) -> PhoneNumberId {
     format!("{}", 200_000_000_000_000_u64 + u64::from(n)).parse().expect("an id")
 }
 
 /// A new key, as a recipient.
-pub(crate) fn recipients() -> Arc<Recipients> {
+pub(crate) fn new_recipients() -> Arc<Recipients> {
     let settings = EscrowSettings { recipients: vec![Identity::generate().to_public().to_string()], recipients_file: None };
     Arc::new(Recipients::load(&settings).expect("a good key").expect("one key"))
 }
 
-pub(crate) fn ana() -> Actor {
-    Actor {
+pub(crate) fn operator_ana() -> Operator {
+    Operator {
         host: CleanText::new("desk-1"),
         uid: 1000,
         euid: 1000,
@@ -53,86 +53,86 @@ pub(crate) fn ana() -> Actor {
     }
 }
 
-impl Desk {
+impl JournalFixture {
     pub(crate) fn new() -> Self {
         let temporary = TempDir::new().expect("a directory");
-        let home = temporary.path().to_owned();
-        Self { home, _temporary: Some(temporary), recipients: Some(recipients()), now: T0 }
+        let temp_path = temporary.path().to_owned();
+        Self { temp_path, _temp_dir: Some(temporary), recipients: Some(new_recipients()), now: START_TIME }
     }
 
-    pub(crate) fn path(&self) -> PathBuf {
-        self.home.join("state")
+    pub(crate) fn state_path(&self) -> PathBuf {
+        self.temp_path.join("state")
     }
 
-    pub(crate) fn home(&self) -> &Path {
-        &self.home
+    pub(crate) fn temp_path(&self) -> &Path {
+        &self.temp_path
     }
 
     /// The database, for those who would tamper with it.
-    pub(crate) fn database(&self) -> Connection {
-        Connection::open(self.file("journal.db")).expect("a database")
+    pub(crate) fn open_database(&self) -> Connection {
+        Connection::open(self.state_file("journal.db")).expect("a database")
     }
 
     /// A text without the name of the temporary directory.
-    pub(crate) fn told(&self, text: impl std::fmt::Display) -> String {
-        text.to_string().replace(&*self.home.to_string_lossy(), "~")
+    pub(crate) fn without_temp_path(&self, text: impl std::fmt::Display) -> String {
+        text.to_string().replace(&*self.temp_path.to_string_lossy(), "~")
     }
 
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.path().join(name)
+    pub(crate) fn state_file(&self, name: &str) -> PathBuf {
+        self.state_path().join(name)
     }
 
-    pub(crate) fn state(&self) -> StateDir {
-        StateDir::open_or_create(&self.path()).expect("a good directory")
+    pub(crate) fn state_dir(&self) -> StateDir {
+        StateDir::open_or_create(&self.state_path()).expect("a good directory")
     }
 
-    pub(crate) fn opening(&self) -> Opening {
-        Opening {
-            dir: self.state(),
-            actor: ana(),
-            kind: Kind::Real,
+    pub(crate) fn open_options(&self) -> JournalOptions {
+        JournalOptions {
+            dir: self.state_dir(),
+            operator: operator_ana(),
+            kind: JournalKind::Real,
             recipients: self.recipients.clone(),
             clock: Clock::Anchored(TimePoint { instant: Instant::now(), utc: self.now }),
-            syncs: true,
+            sync_writes: true,
         }
     }
 
-    pub(crate) fn try_open(&self) -> Result<(Journal, Recovered), JournalError> {
-        Journal::open(self.opening())
+    pub(crate) fn try_open(&self) -> Result<(Journal, RecoveryReport), JournalError> {
+        Journal::open(self.open_options())
     }
 
-    pub(crate) fn open(&self) -> (Journal, Recovered) {
+    pub(crate) fn open(&self) -> (Journal, RecoveryReport) {
         self.try_open().expect("a good journal")
     }
 
     pub(crate) fn intent(&self, job: JobId, n: u32, at: UtcTime) -> Intent {
-        let (id, number, before) = (ChangeId::new(), number(n), StatusBefore { two_step: TwoStep::On, read_at: None });
+        let (id, number, before) = (ChangeId::new(), number_id(n), StatusBefore { two_step: TwoStep::On, read_at: None });
         let pin = Pin::parse(b"271828").expect("six digits");
         let change = Change { id, job, status_before: before, number, waba: None, pin };
         let sealed = self.recipients.as_ref().map(|to| to.encrypt(&change, at).expect("sealed"));
-        Intent { change: id, job, number, waba: None, before, sealed, at }
+        Intent { change: id, job, number, waba: None, status_before: before, escrow_entry: sealed, at }
     }
 }
 
 /// A piece of work on these numbers.
-pub(crate) fn plan(numbers: &[u32]) -> Plan {
-    Plan {
+pub(crate) fn job_plan(numbers: &[u32]) -> JobPlan {
+    JobPlan {
         profile: CleanText::new("acme"),
-        pins: PinSource::Given,
-        numbers: numbers.iter().map(|n| (number(*n), None)).collect(),
+        pin_source: PinSource::Given,
+        numbers: numbers.iter().map(|n| (number_id(*n), None)).collect(),
     }
 }
 
 /// The end of a change after one request.
-pub(crate) fn rest(intent: &Intent, outcome: Outcome, at: UtcTime) -> Rest {
+pub(crate) fn outcome_record(intent: &Intent, outcome: Outcome, at: UtcTime) -> OutcomeRecord {
     let Intent { change, job, number, waba, .. } = *intent;
-    Rest { change, job, number, waba, tries: 1, outcome, will_repeat: false, at }
+    OutcomeRecord { change, job, number, waba, attempts: 1, outcome, will_retry: false, at }
 }
 
 /// Runs one test of this binary in a process of its own, where `dir` is in the variable [`CHILD`].
-pub(crate) fn child(test: &str, dir: &Path) -> std::process::Command {
+pub(crate) fn child_command(test: &str, dir: &Path) -> std::process::Command {
     let mut command = std::process::Command::new(std::env::current_exe().expect("it has a path"));
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(CHILD, dir);
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(CHILD_DIR_ENV, dir);
     command
 }
 
@@ -143,11 +143,11 @@ pub(crate) fn assert_passed(output: &std::process::Output) {
 }
 
 /// Set for a process that works for a test of another one.
-pub(crate) const CHILD: &str = "PINDESK_TEST_CHILD";
+pub(crate) const CHILD_DIR_ENV: &str = "PINDESK_TEST_CHILD";
 
 /// The desk of the test that started this process; `None` in all others.
-pub(crate) fn desk_of_parent() -> Option<Desk> {
-    let home = PathBuf::from(std::env::var_os(CHILD)?);
+pub(crate) fn fixture_from_parent() -> Option<JournalFixture> {
+    let home = PathBuf::from(std::env::var_os(CHILD_DIR_ENV)?);
     // The parent's directory is not this process's to remove.
-    Some(Desk { home, _temporary: None, recipients: Some(recipients()), now: T0 })
+    Some(JournalFixture { temp_path: home, _temp_dir: None, recipients: Some(new_recipients()), now: START_TIME })
 }

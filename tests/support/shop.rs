@@ -9,65 +9,65 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use age::secrecy::ExposeSecret as _;
-use pindesk::simulator::{self, FaultPlan, Held, Simulator, SimulatorSpec, WorldSpec};
+use pindesk::simulator::{self, FaultPlan, HoldGuard, Simulator, SimulatorSpec, WorldSpec};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::served::serve;
+use super::served::spawn_simulator;
 use super::signals;
-use super::watch::end_of;
+use super::watch::wait_with_output;
 
 /// The numbers there are.
 const NUMBERS: usize = 40;
 
 /// Longer than any command takes, on a busy machine as well.
-const LONGEST: Duration = Duration::from_mins(2);
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The PIN in the PIN file.
 pub(crate) const PIN: &str = "409726";
 
 /// A simulator and a home directory with a config that leads to it.
-pub(crate) struct Shop {
+pub(crate) struct CliFixture {
     pub(crate) simulator: Simulator,
-    home: TempDir,
+    home_dir: TempDir,
     recipient: String,
 }
 
 /// Waits until so many answers are kept back.
 #[track_caller]
-pub(crate) fn await_held(held: &Held, count: usize) {
-    assert!(held.wait_for(count, LONGEST), "{count} requests should have come");
+pub(crate) fn wait_until_held(held: &HoldGuard, count: usize) {
+    assert!(held.wait_for_held(count, COMMAND_TIMEOUT), "{count} requests should have come");
 }
 
 /// How a command ended, without the name of the temporary directory.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-impl Shop {
+impl CliFixture {
     /// How long each answer takes, and what goes wrong. The escrow has one recipient.
-    pub(crate) fn open(latency: Duration, faults: &str) -> Self {
+    pub(crate) fn new(latency: Duration, faults: &str) -> Self {
         let faults = FaultPlan::parse(faults).expect("a plan of faults");
-        let simulator = serve(SimulatorSpec { world: WorldSpec::new(NUMBERS, 1), latency, faults });
+        let simulator = spawn_simulator(SimulatorSpec { world: WorldSpec::new(NUMBERS, 1), latency, faults });
         let key = age::x25519::Identity::generate();
         let recipient = key.to_public().to_string();
-        let shop = Self { simulator, home: TempDir::new().expect("a directory"), recipient };
-        shop.file("key.txt", 0o600, key.to_string().expose_secret());
-        shop.file("token", 0o600, simulator::TOKEN);
-        shop.file("pin", 0o600, PIN);
-        shop.configure("", &[&shop.recipient]);
+        let shop = Self { simulator, home_dir: TempDir::new().expect("a directory"), recipient };
+        shop.write_file("key.txt", 0o600, key.to_string().expose_secret());
+        shop.write_file("token", 0o600, simulator::FULL_ACCESS_TOKEN);
+        shop.write_file("pin", 0o600, PIN);
+        shop.write_config("", &[&shop.recipient]);
         shop
     }
 
-    pub(crate) fn prompt() -> Self {
-        Self::open(Duration::ZERO, "")
+    pub(crate) fn without_faults() -> Self {
+        Self::new(Duration::ZERO, "")
     }
 
     /// Writes the config: these lines in the profile, and these recipients.
-    pub(crate) fn configure(&self, lines: &str, recipients: &[&str]) {
+    pub(crate) fn write_config(&self, lines: &str, recipients: &[&str]) {
         let wabas = simulator::wabas();
         let wabas = wabas.iter().map(|waba| format!("[[profile.acme.waba]]\nid = \"{}\"\n", waba.id));
         let escrow =
@@ -78,7 +78,7 @@ impl Shop {
             self.simulator.base_url(),
             wabas.collect::<String>()
         );
-        self.file(".config/pindesk/config.toml", 0o600, &config);
+        self.write_file(".config/pindesk/config.toml", 0o600, &config);
     }
 
     /// The public key that PINs are sealed to at first.
@@ -87,16 +87,16 @@ impl Shop {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
+        self.home_dir.path().join(name)
     }
 
     /// Where the journal and the escrow file are.
-    pub(crate) fn state(&self, name: &str) -> PathBuf {
+    pub(crate) fn state_path(&self, name: &str) -> PathBuf {
         self.path(".local/state/pindesk").join(name)
     }
 
     /// Writes a file, and gives its path.
-    pub(crate) fn file(&self, name: &str, mode: u32, content: &str) -> String {
+    pub(crate) fn write_file(&self, name: &str, mode: u32, content: &str) -> String {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("it has one")).expect("its directory");
         fs::write(&path, content).expect("the file");
@@ -105,76 +105,76 @@ impl Shop {
     }
 
     /// A file of phone number IDs.
-    pub(crate) fn list(&self, ids: &[String]) -> String {
-        self.file("ids.txt", 0o644, &(ids.join("\n") + "\n"))
+    pub(crate) fn write_id_list(&self, ids: &[String]) -> String {
+        self.write_file("ids.txt", 0o644, &(ids.join("\n") + "\n"))
     }
 
     /// The first numbers in this state of two-step verification.
-    pub(crate) fn ids(&self, two_step: &str, count: usize) -> Vec<String> {
+    pub(crate) fn number_ids(&self, two_step: &str, count: usize) -> Vec<String> {
         let listed = self.run(&["numbers", "list", "--json", "--two-step", two_step]);
         let ids =
-            listed.objects().into_iter().filter_map(|object| Some(object["phone_number_id"].as_str()?.to_owned()));
+            listed.json_lines().into_iter().filter_map(|object| Some(object["phone_number_id"].as_str()?.to_owned()));
         let ids: Vec<String> = ids.take(count).collect();
         assert_eq!(ids.len(), count, "{listed:?}");
         ids
     }
 
     /// What confirms this number.
-    pub(crate) fn last_four(&self, id: &str) -> String {
-        let shown = self.run(&["numbers", "show", id, "--json"]).objects().remove(0);
+    pub(crate) fn last_four_digits(&self, id: &str) -> String {
+        let shown = self.run(&["numbers", "show", id, "--json"]).json_lines().remove(0);
         let display = shown["display_phone_number"].as_str().expect("a display number").to_owned();
         let digits: String = display.chars().filter(char::is_ascii_digit).collect();
         digits[digits.len() - 4..].to_owned()
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        signals::start_as_from_a_shell();
+        signals::reset_ignored_signals();
         let mut command = Command::new(env!("CARGO_BIN_EXE_pindesk"));
-        command.args(arguments).env_clear().env("HOME", self.home.path()).env("USER", "ana").stdin(Stdio::null());
+        command.args(arguments).env_clear().env("HOME", self.home_dir.path()).env("USER", "ana").stdin(Stdio::null());
         command
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn run(&self, arguments: &[&str]) -> CommandOutput {
         let mut command = self.command(arguments);
-        self.end_of(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process"))
+        self.wait_for_output(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process"))
     }
 
-    pub(crate) fn run_with(&self, arguments: &[&str], stdin: &str) -> Ended {
+    pub(crate) fn run_with_stdin(&self, arguments: &[&str], stdin: &str) -> CommandOutput {
         let mut command = self.command(arguments);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
         // A command that refuses before it reads has closed the pipe.
         child.stdin.take().expect("a pipe").write_all(stdin.as_bytes()).ok();
-        self.end_of(child)
+        self.wait_for_output(child)
     }
 
-    pub(crate) fn end_of(&self, child: Child) -> Ended {
-        self.ended(&end_of(child))
+    pub(crate) fn wait_for_output(&self, child: Child) -> CommandOutput {
+        self.command_output(&wait_with_output(child))
     }
 
-    fn ended(&self, output: &Output) -> Ended {
+    fn command_output(&self, output: &Output) -> CommandOutput {
         let text = |bytes: &[u8]| {
             let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
-            text.replace(&*self.home.path().to_string_lossy(), "~")
+            text.replace(&*self.home_dir.path().to_string_lossy(), "~")
         };
-        Ended { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+        CommandOutput { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
     /// The PIN in force on a number.
-    pub(crate) fn in_force(&self, id: &str) -> Option<String> {
+    pub(crate) fn pin_in_force(&self, id: &str) -> Option<String> {
         let pin = self.simulator.pin_in_force(&id.parse().expect("an id"))?;
         Some(String::from_utf8(pin.to_vec()).expect("digits"))
     }
 }
 
-impl Ended {
+impl CommandOutput {
     /// The lines of standard output as JSON.
-    pub(crate) fn objects(&self) -> Vec<Value> {
-        self.out.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
+    pub(crate) fn json_lines(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
     }
 
     /// The last of them.
     pub(crate) fn summary(&self) -> Value {
-        self.objects().pop().unwrap_or_else(|| panic!("a summary: {self:?}"))
+        self.json_lines().pop().unwrap_or_else(|| panic!("a summary: {self:?}"))
     }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write as _;
 
 /// A program is missing that could be installed.
-pub(crate) fn missing(program: &str) {
+pub(crate) fn missing_program(program: &str) {
     writeln!(std::io::stderr(), "SKIPPED: {program} is not installed").ok();
 }
 
@@ -16,7 +16,7 @@ pub(crate) fn not_allowed(what: &str) {
 }
 
 /// True, and said so, where the machine was started so few seconds ago that nothing can have happened that long ago on it.
-pub(crate) fn on_a_machine_younger_than(seconds: u64) -> bool {
+pub(crate) fn if_uptime_below(seconds: u64) -> bool {
     let uptime = fs::read_to_string("/proc/uptime").expect("it is told");
     let whole = uptime.split('.').next().expect("a number");
     let is_younger = whole.parse::<u64>().expect("seconds") < seconds;

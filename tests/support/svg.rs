@@ -32,22 +32,22 @@ const STYLE: &str = "text{font:15px 'JetBrains Mono',monospace;fill:#d5d9e0}\
                      .back{fill:#d5d9e0}";
 
 /// What dates and times of day look like, digits as 0 and letters as a, and what they are replaced by.
-const TIMES: [(&str, &str); 4] =
+const TIME_PATTERNS: [(&str, &str); 4] =
     [("00 Aaa 0000", "22 Nov 2026"), ("0 Aaa 0000", "22 Nov 2026"), ("00:00:00", "14:03:09"), ("00:00", "14:03")];
 
 /// One cell as it is drawn.
 #[derive(Clone, PartialEq, Eq)]
-struct Cell {
+struct SvgCell {
     text: String,
     class: String,
-    is_turned: bool,
+    is_inverse: bool,
 }
 
 /// The screen as SVG.
-pub(crate) fn svg(screen: &Screen) -> String {
+pub(crate) fn render_svg(screen: &Screen) -> String {
     let (rows, columns) = screen.size();
     let (rows, columns) = (rows.get(), columns.get());
-    let grid: Vec<Vec<Cell>> = (0..rows).map(|row| cells(screen, row, columns)).collect();
+    let grid: Vec<Vec<SvgCell>> = (0..rows).map(|row| read_row(screen, row, columns)).collect();
     let width = usize::from(columns) * CELL_WIDTH + 2 * PADDING;
     let height = usize::from(rows) * CELL_HEIGHT + 2 * PADDING;
     let mut out = format!(
@@ -63,7 +63,7 @@ pub(crate) fn svg(screen: &Screen) -> String {
 }
 
 /// The SVG as PNG, in the fonts above and no other.
-pub(crate) fn png(svg: &str) -> Vec<u8> {
+pub(crate) fn render_png(svg: &str) -> Vec<u8> {
     let mut fonts = fontdb::Database::new();
     for font in FONTS {
         fonts.load_font_data(font.to_vec());
@@ -76,7 +76,7 @@ pub(crate) fn png(svg: &str) -> Vec<u8> {
     pixels.encode_png().expect("it encodes")
 }
 
-fn cells(screen: &Screen, row: u16, columns: u16) -> Vec<Cell> {
+fn read_row(screen: &Screen, row: u16, columns: u16) -> Vec<SvgCell> {
     let cell = |column| {
         let cell = screen.cell(row, column).expect("within the screen");
         let mut class = match (cell.inverse(), cell.fgcolor()) {
@@ -92,18 +92,18 @@ fn cells(screen: &Screen, row: u16, columns: u16) -> Vec<Cell> {
             class.push_str(if class.is_empty() { "bold" } else { " bold" });
         }
         // The second half of a wide character has no text of its own.
-        Cell { text: cell.contents().to_owned(), class, is_turned: cell.inverse() }
+        SvgCell { text: cell.contents().to_owned(), class, is_inverse: cell.inverse() }
     };
-    let mut cells: Vec<Cell> = (0..columns).map(cell).collect();
+    let mut cells: Vec<SvgCell> = (0..columns).map(cell).collect();
     mask_times(&mut cells);
     cells
 }
 
 /// Gives every date and every time of day a fixed value: what the clock says must not age a screenshot.
-fn mask_times(cells: &mut Vec<Cell>) {
+fn mask_times(cells: &mut Vec<SvgCell>) {
     let mut at = 0;
     while at < cells.len() {
-        let found = TIMES.into_iter().find(|(shape, _)| has_shape(&cells[at..], shape));
+        let found = TIME_PATTERNS.into_iter().find(|(shape, _)| matches_pattern(&cells[at..], shape));
         let Some((shape, fixed)) = found else {
             at += 1;
             continue;
@@ -120,8 +120,8 @@ fn mask_times(cells: &mut Vec<Cell>) {
     }
 }
 
-fn has_shape(cells: &[Cell], shape: &str) -> bool {
-    let fits = |cell: &Cell, wanted: char| match (cell.text.as_bytes(), wanted) {
+fn matches_pattern(cells: &[SvgCell], shape: &str) -> bool {
+    let fits = |cell: &SvgCell, wanted: char| match (cell.text.as_bytes(), wanted) {
         ([byte], '0') => byte.is_ascii_digit(),
         ([byte], 'A') => byte.is_ascii_uppercase(),
         ([byte], 'a') => byte.is_ascii_lowercase(),
@@ -133,51 +133,51 @@ fn has_shape(cells: &[Cell], shape: &str) -> bool {
     cells.len() >= shape.len() && cells.iter().zip(shape.chars()).all(|(cell, wanted)| fits(cell, wanted))
 }
 
-fn draw_row(out: &mut String, row: usize, cells: &[Cell]) {
+fn draw_row(out: &mut String, row: usize, cells: &[SvgCell]) {
     let top = PADDING + row * CELL_HEIGHT;
-    for (start, run) in runs(cells, |cell| cell.is_turned).filter(|(_, run)| run[0].is_turned) {
+    for (start, run) in group_runs(cells, |cell| cell.is_inverse).filter(|(_, run)| run[0].is_inverse) {
         let (x, width) = (PADDING + start * CELL_WIDTH, run.len() * CELL_WIDTH);
-        line(
+        push_line(
             out,
             format_args!("<rect class=\"back\" x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{CELL_HEIGHT}\"/>"),
         );
     }
-    for (start, run) in runs(cells, |cell| (cell.text.clone(), cell.is_turned)) {
-        let class = if run[0].is_turned { "turned-rule" } else { "rule" };
+    for (start, run) in group_runs(cells, |cell| (cell.text.clone(), cell.is_inverse)) {
+        let class = if run[0].is_inverse { "turned-rule" } else { "rule" };
         let (left, right) = (PADDING + start * CELL_WIDTH, PADDING + (start + run.len()) * CELL_WIDTH);
         let middle = top + CELL_HEIGHT / 2;
         match run[0].text.as_str() {
-            "─" => line(out, format_args!("<path class=\"{class}\" d=\"M{left} {middle}.5H{right}\"/>")),
+            "─" => push_line(out, format_args!("<path class=\"{class}\" d=\"M{left} {middle}.5H{right}\"/>")),
             "│" => (0..run.len()).for_each(|n| {
                 let (x, bottom) = (left + n * CELL_WIDTH + CELL_WIDTH / 2, top + CELL_HEIGHT);
-                line(out, format_args!("<path class=\"{class}\" d=\"M{x}.5 {top}V{bottom}\"/>"));
+                push_line(out, format_args!("<path class=\"{class}\" d=\"M{x}.5 {top}V{bottom}\"/>"));
             }),
             _ => {}
         }
     }
-    let is_text = |cell: &Cell| !matches!(cell.text.as_str(), "" | " " | "─" | "│");
-    for (start, run) in runs(cells, |cell| (is_text(cell), cell.class.clone())).filter(|(_, run)| is_text(&run[0])) {
+    let is_text = |cell: &SvgCell| !matches!(cell.text.as_str(), "" | " " | "─" | "│");
+    for (start, run) in group_runs(cells, |cell| (is_text(cell), cell.class.clone())).filter(|(_, run)| is_text(&run[0])) {
         draw_text(out, start, top + BASELINE, run);
     }
 }
 
-fn draw_text(out: &mut String, start: usize, y: usize, run: &[Cell]) {
+fn draw_text(out: &mut String, start: usize, y: usize, run: &[SvgCell]) {
     let class = if run[0].class.is_empty() { String::new() } else { format!(" class=\"{}\"", run[0].class) };
     // A list of x gives each character its own; a cell of several characters has to be a text by itself.
-    for (offset, part) in runs(run, |cell| cell.text.chars().count() > 1) {
-        let pieces: Vec<&[Cell]> = if part[0].text.chars().count() > 1 { part.chunks(1).collect() } else { vec![part] };
+    for (offset, part) in group_runs(run, |cell| cell.text.chars().count() > 1) {
+        let pieces: Vec<&[SvgCell]> = if part[0].text.chars().count() > 1 { part.chunks(1).collect() } else { vec![part] };
         for (n, piece) in pieces.iter().enumerate() {
             let first = start + offset + n;
             let xs: Vec<String> =
                 (first..first + piece.len()).map(|column| (PADDING + column * CELL_WIDTH).to_string()).collect();
-            let text: String = piece.iter().map(|cell| escaped(&cell.text)).collect();
-            line(out, format_args!("<text{class} x=\"{}\" y=\"{y}\">{text}</text>", xs.join(" ")));
+            let text: String = piece.iter().map(|cell| escape_xml(&cell.text)).collect();
+            push_line(out, format_args!("<text{class} x=\"{}\" y=\"{y}\">{text}</text>", xs.join(" ")));
         }
     }
 }
 
 /// Parts of equal key, each with the place where it starts.
-fn runs<K: PartialEq>(cells: &[Cell], key: impl Fn(&Cell) -> K) -> impl Iterator<Item = (usize, &[Cell])> {
+fn group_runs<K: PartialEq>(cells: &[SvgCell], key: impl Fn(&SvgCell) -> K) -> impl Iterator<Item = (usize, &[SvgCell])> {
     let mut start = 0;
     cells.chunk_by(move |a, b| key(a) == key(b)).map(move |run| {
         start += run.len();
@@ -185,10 +185,10 @@ fn runs<K: PartialEq>(cells: &[Cell], key: impl Fn(&Cell) -> K) -> impl Iterator
     })
 }
 
-fn escaped(text: &str) -> String {
+fn escape_xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+fn push_line(out: &mut String, text: std::fmt::Arguments<'_>) {
     writeln!(out, "{text}").expect("a String takes everything");
 }

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The files of the state directory that hold what is about to be sent.
-const RECORDS: [&str; 2] = ["escrow.jsonl", "journal.db-wal"];
+const RECORD_FILES: [&str; 2] = ["escrow.jsonl", "journal.db-wal"];
 
 /// What strace is asked for. File names are taken from the opening calls: those of a protected process are not to be had
 /// from `/proc`.
-pub(crate) const CALLS: &str =
+pub(crate) const STRACE_FILTER: &str =
     "trace=open,openat,close,write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,fsync,fdatasync";
 
 /// What was seen.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Order {
+pub(crate) struct TraceSummary {
     /// Requests that carried a PIN.
     pub(crate) sends: usize,
     /// Syncs of a record that succeeded.
@@ -26,18 +26,18 @@ pub(crate) struct Order {
 /// # Errors
 /// The first request that left while a record was written and not synced, or with a record not synced since the request
 /// before, or after a sync that failed.
-pub(crate) fn no_send_before_its_sync(trace: &str) -> Result<Order, String> {
-    let mut order = Order::default();
+pub(crate) fn check_sync_before_send(trace: &str) -> Result<TraceSummary, String> {
+    let mut order = TraceSummary::default();
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
     let (mut unsynced, mut synced) = (BTreeSet::new(), BTreeSet::new());
-    for line in whole_calls(trace) {
+    for line in join_interrupted_calls(trace) {
         let Some((call, rest)) = line.split_once('(') else { continue };
         let fd = rest.split([',', ')']).next().unwrap_or_default().to_owned();
         let result = rest.rsplit("= ").next().unwrap_or_default().trim();
         let record = names.get(&fd).copied();
         match (call, record) {
             ("open" | "openat", _) => {
-                let record = RECORDS.iter().find(|name| rest.contains(&format!("{name}\"")));
+                let record = RECORD_FILES.iter().find(|name| rest.contains(&format!("{name}\"")));
                 if let (Some(record), Ok(_)) = (record, result.parse::<u32>()) {
                     names.insert(result.to_owned(), record);
                 }
@@ -57,7 +57,7 @@ pub(crate) fn no_send_before_its_sync(trace: &str) -> Result<Order, String> {
             }
             ("write" | "writev" | "sendto" | "sendmsg", None) if rest.contains("\"POST /") => {
                 order.sends += 1;
-                if !unsynced.is_empty() || synced.len() < RECORDS.len() || order.failed_syncs > 0 {
+                if !unsynced.is_empty() || synced.len() < RECORD_FILES.len() || order.failed_syncs > 0 {
                     return Err(format!("{unsynced:?} written and not synced, {synced:?} synced, {order:?}: {line}"));
                 }
                 synced.clear();
@@ -70,7 +70,7 @@ pub(crate) fn no_send_before_its_sync(trace: &str) -> Result<Order, String> {
 
 /// The calls, a write counted from its first moment and a sync from its last: strace splits a call that another thread's
 /// call interrupts.
-fn whole_calls(trace: &str) -> Vec<String> {
+fn join_interrupted_calls(trace: &str) -> Vec<String> {
     let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
     let mut calls = Vec::new();
     let ends_late = |call: &str| call.contains("sync(") || call.starts_with("open");

@@ -10,43 +10,43 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Longer than any process of a test takes, on a busy machine as well.
-const LIMIT: Duration = Duration::from_mins(3);
+const TIMEOUT: Duration = Duration::from_mins(3);
 
 /// Tells what a process does after [`LIMIT`], and kills it then. Has to end before somebody else may get its number.
-pub(crate) struct Watch {
-    over: Option<Sender<()>>,
-    watching: Option<JoinHandle<()>>,
+pub(crate) struct Watchdog {
+    done: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
-impl Watch {
-    pub(crate) fn over(child: &Child) -> Self {
+impl Watchdog {
+    pub(crate) fn start(child: &Child) -> Self {
         let (over, is_over) = mpsc::channel();
         let pid = Pid::from_child(child);
         let watching = thread::spawn(move || {
-            if is_over.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
-                tell(pid);
+            if is_over.recv_timeout(TIMEOUT) == Err(RecvTimeoutError::Timeout) {
+                report_hung_process(pid);
                 kill_process(pid, Signal::KILL).ok();
             }
         });
-        Self { over: Some(over), watching: Some(watching) }
+        Self { done: Some(over), thread: Some(watching) }
     }
 }
 
-impl Drop for Watch {
+impl Drop for Watchdog {
     fn drop(&mut self) {
-        drop(self.over.take());
-        self.watching.take().map(JoinHandle::join);
+        drop(self.done.take());
+        self.thread.take().map(JoinHandle::join);
     }
 }
 
 /// How a process ended, and what it said.
-pub(crate) fn end_of(child: Child) -> Output {
-    let _watch = Watch::over(&child);
+pub(crate) fn wait_with_output(child: Child) -> Output {
+    let _watch = Watchdog::start(&child);
     child.wait_with_output().expect("it ends")
 }
 
 /// Says it on the process's own standard error: what a test prints by macro is lost with the test runner.
-fn tell(pid: Pid) {
+fn report_hung_process(pid: Pid) {
     let mut stderr = io::stderr();
     let pid = pid.as_raw_nonzero();
     writeln!(stderr, "process {pid} does not end").ok();

@@ -12,14 +12,14 @@ use crate::pin::Pin;
 use crate::text::CleanText;
 
 /// After so many wrong tries the page closes: somebody is at the wrong number.
-const MAX_WRONG: u8 = 5;
+const MAX_WRONG_TRIES: u8 = 5;
 
 /// What a page says of a number that a reading of its WABA did not bring any more.
-pub const UNLISTED: &str = "Its WABA lists this number no more.";
+pub const UNLISTED_NOTE: &str = "Its WABA lists this number no more.";
 
 /// What is asked, of one number as it was known when the page opened.
 #[derive(Debug)]
-pub struct Confirm {
+pub struct ConfirmPage {
     /// Whom it concerns, frozen.
     pub target: Number,
     /// What follows when it is confirmed.
@@ -39,37 +39,37 @@ pub enum Question {
         /// The new PIN.
         pin: Pin,
         /// What must be typed.
-        asked: LastFour,
+        expected: LastFour,
         /// What was typed so far.
         typed: String,
         /// How often it was wrong.
-        wrong: u8,
+        wrong_tries: u8,
     },
     /// The outcome is in doubt: `y` sends the same PIN again.
-    SendSame,
+    ResendPin,
     /// The outcome was in doubt: `y` records that somebody checked it, in these words.
-    CheckedByHand(CleanText),
+    ResolveManually(CleanText),
 }
 
 /// What a key on the page came to. The page is consumed by its answer, so an order can be given once only.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum ConfirmResult {
     /// The page stays.
-    Stay(Box<Confirm>),
+    Stay(Box<ConfirmPage>),
     /// Cancelled, because the digits were wrong too often.
-    TooManyWrong,
+    TooManyWrongTries,
     /// Confirmed.
-    Go(Effect),
+    Confirmed(Effect),
 }
 
-impl Confirm {
+impl ConfirmPage {
     /// Asks about setting a PIN; a number that is on, or unknown, takes the stronger question.
     #[must_use]
-    pub fn set(target: Number, pin: Pin) -> Self {
+    pub fn set_pin(target: Number, pin: Pin) -> Self {
         let question = match target.two_step {
             TwoStep::NotSet => Question::Set(pin),
             TwoStep::On | TwoStep::Unknown => {
-                Question::Replace { pin, asked: target.last_four(), typed: String::new(), wrong: 0 }
+                Question::Replace { pin, expected: target.last_four(), typed: String::new(), wrong_tries: 0 }
             }
         };
         Self { target, question, note: None, guard: Guard::default() }
@@ -77,36 +77,36 @@ impl Confirm {
 
     /// Asks about sending the PIN that is in doubt again.
     #[must_use]
-    pub fn send_same(target: Number) -> Self {
-        Self { target, question: Question::SendSame, note: None, guard: Guard::default() }
+    pub fn resend_pin(target: Number) -> Self {
+        Self { target, question: Question::ResendPin, note: None, guard: Guard::default() }
     }
 
     /// Asks about recording a check by hand.
     #[must_use]
-    pub fn checked_by_hand(target: Number, note: CleanText) -> Self {
-        Self { target, question: Question::CheckedByHand(note), note: None, guard: Guard::default() }
+    pub fn resolve_manually(target: Number, note: CleanText) -> Self {
+        Self { target, question: Question::ResolveManually(note), note: None, guard: Guard::default() }
     }
 
     /// Takes newer word of the number; where it makes the question a stronger one, or the number is called otherwise now, the
     /// page starts afresh.
-    pub fn renew(&mut self, number: &Number) {
+    pub fn update_target(&mut self, number: &Number) {
         let is_stronger = matches!(self.question, Question::Set(_)) && number.two_step != TwoStep::NotSet;
         if is_stronger || number.is_renamed_from(&self.target) {
-            self.ask_again(number.clone(), "The number was read again, and this is what Meta says now.");
+            self.restart(number.clone(), "The number was read again, and this is what Meta says now.");
         }
     }
 
     /// Takes the word that the number's WABA lists it no more: the page starts afresh, with the stronger question.
-    pub fn miss(&mut self) {
-        self.ask_again(Number { two_step: TwoStep::Unknown, ..self.target.clone() }, UNLISTED);
+    pub fn mark_unlisted(&mut self) {
+        self.restart(Number { two_step: TwoStep::Unknown, ..self.target.clone() }, UNLISTED_NOTE);
     }
 
-    fn ask_again(&mut self, target: Number, note: &'static str) {
+    fn restart(&mut self, target: Number, note: &'static str) {
         // A question without a PIN stands in for the moment.
-        let again = match mem::replace(&mut self.question, Question::SendSame) {
-            Question::Set(pin) | Question::Replace { pin, .. } => Self::set(target, pin),
-            Question::SendSame => Self::send_same(target),
-            Question::CheckedByHand(text) => Self::checked_by_hand(target, text),
+        let again = match mem::replace(&mut self.question, Question::ResendPin) {
+            Question::Set(pin) | Question::Replace { pin, .. } => Self::set_pin(target, pin),
+            Question::ResendPin => Self::resend_pin(target),
+            Question::ResolveManually(text) => Self::resolve_manually(target, text),
         };
         *self = Self { note: Some(note), ..again };
     }
@@ -115,27 +115,27 @@ impl Confirm {
     #[must_use]
     pub const fn mode(&self) -> Mode {
         match self.question {
-            Question::Set(_) | Question::SendSame => Mode::Confirm,
-            Question::CheckedByHand(_) => Mode::ConfirmCheck,
+            Question::Set(_) | Question::ResendPin => Mode::Confirm,
+            Question::ResolveManually(_) => Mode::ConfirmResolution,
             Question::Replace { .. } => Mode::ConfirmReplace,
         }
     }
 
     /// The page is on the screen.
-    pub fn shown(&mut self, at: Instant) {
-        self.guard.shown(at);
+    pub fn mark_shown(&mut self, at: Instant) {
+        self.guard.mark_shown(at);
     }
 
     /// The page was covered or away: the quiet time starts anew when it is shown again, and so do the digits.
-    pub fn hidden(&mut self) {
+    pub fn mark_hidden(&mut self) {
         self.guard = Guard::default();
         if let Question::Replace { typed, .. } = &mut self.question {
             typed.clear();
         }
     }
 
-    fn admits(&mut self, arrived: Instant) -> bool {
-        let admits = self.guard.admits(arrived);
+    fn accepts_key(&mut self, arrived: Instant) -> bool {
+        let admits = self.guard.accepts_key(arrived);
         if !admits {
             self.note = Some("Read this first: keys typed so far were dropped.");
         }
@@ -144,22 +144,22 @@ impl Confirm {
 
     /// The key that confirms was pressed (`y`).
     #[must_use]
-    pub fn press_yes(mut self: Box<Self>, arrived: Instant) -> Verdict {
-        if !self.admits(arrived) {
-            return Verdict::Stay(self);
+    pub fn press_yes(mut self: Box<Self>, arrived: Instant) -> ConfirmResult {
+        if !self.accepts_key(arrived) {
+            return ConfirmResult::Stay(self);
         }
         match self.question {
-            Question::Set(_) | Question::SendSame | Question::CheckedByHand(_) => Verdict::Go(self.order()),
-            Question::Replace { .. } => Verdict::Stay(self),
+            Question::Set(_) | Question::ResendPin | Question::ResolveManually(_) => ConfirmResult::Confirmed(self.into_effect()),
+            Question::Replace { .. } => ConfirmResult::Stay(self),
         }
     }
 
     /// A digit was typed.
     pub fn type_digit(&mut self, digit: char, arrived: Instant) {
-        if !self.admits(arrived) {
+        if !self.accepts_key(arrived) {
             return;
         }
-        if let Question::Replace { asked, typed, .. } = &mut self.question {
+        if let Question::Replace { expected: asked, typed, .. } = &mut self.question {
             self.note = None;
             if typed.len() < asked.digits.len() {
                 typed.push(digit);
@@ -169,7 +169,7 @@ impl Confirm {
 
     /// Backspace, or the whole field.
     pub fn delete(&mut self, all: bool, arrived: Instant) {
-        if !self.admits(arrived) {
+        if !self.accepts_key(arrived) {
             return;
         }
         if let Question::Replace { typed, .. } = &mut self.question {
@@ -182,56 +182,56 @@ impl Confirm {
 
     /// Enter was pressed: it hands over the digits, and does nothing elsewhere.
     #[must_use]
-    pub fn press_enter(mut self: Box<Self>, arrived: Instant) -> Verdict {
-        if !self.admits(arrived) {
-            return Verdict::Stay(self);
+    pub fn press_enter(mut self: Box<Self>, arrived: Instant) -> ConfirmResult {
+        if !self.accepts_key(arrived) {
+            return ConfirmResult::Stay(self);
         }
-        let Question::Replace { asked, typed, wrong, .. } = &mut self.question else {
-            return Verdict::Stay(self);
+        let Question::Replace { expected: asked, typed, wrong_tries: wrong, .. } = &mut self.question else {
+            return ConfirmResult::Stay(self);
         };
         if typed.len() < asked.digits.len() {
             self.note = Some("Type the last 4 digits first.");
-            return Verdict::Stay(self);
+            return ConfirmResult::Stay(self);
         }
         if *typed == asked.digits {
-            return Verdict::Go(self.order());
+            return ConfirmResult::Confirmed(self.into_effect());
         }
         typed.clear();
         *wrong += 1;
-        if *wrong >= MAX_WRONG {
-            return Verdict::TooManyWrong;
+        if *wrong >= MAX_WRONG_TRIES {
+            return ConfirmResult::TooManyWrongTries;
         }
         self.note = Some(if asked.is_from_id {
             "Those are not the last 4 digits of the ID. Try again."
         } else {
             "Those are not the last 4 digits. Try again."
         });
-        Verdict::Stay(self)
+        ConfirmResult::Stay(self)
     }
 
     /// Something was pasted: it confirms nothing, and the keyboard was not quiet.
     pub fn paste(&mut self, arrived: Instant) {
-        self.admits(arrived);
+        self.accepts_key(arrived);
     }
 
     /// Any other key.
     pub fn press_other(&mut self, arrived: Instant) {
-        if self.admits(arrived) {
+        if self.accepts_key(arrived) {
             self.note = Some(match self.question {
-                Question::Set(_) | Question::SendSame => "Press y to send, n to cancel.",
-                Question::CheckedByHand(_) => "Press y to record it, n to cancel.",
+                Question::Set(_) | Question::ResendPin => "Press y to send, n to cancel.",
+                Question::ResolveManually(_) => "Press y to record it, n to cancel.",
                 Question::Replace { .. } => "Type the 4 digits and Enter, or Esc to cancel.",
             });
         }
     }
 
-    fn order(self) -> Effect {
+    fn into_effect(self) -> Effect {
         let (number, before) = (self.target.id, StatusBefore::from(&self.target));
         let waba = self.target.waba;
         match self.question {
             Question::Set(pin) | Question::Replace { pin, .. } => Effect::SetPin { number, waba, before, pin },
-            Question::SendSame => Effect::SendSamePin(number),
-            Question::CheckedByHand(note) => Effect::SettleByHand { number, note },
+            Question::ResendPin => Effect::ResendPin(number),
+            Question::ResolveManually(note) => Effect::ResolveManually { number, note },
         }
     }
 }
@@ -253,9 +253,9 @@ mod tests {
         Pin::parse(b"409726").expect("a PIN")
     }
 
-    fn shown(two_step: TwoStep) -> (Box<Confirm>, Instant) {
-        let (mut page, at) = (Confirm::set(number(two_step), pin()), Instant::now());
-        page.shown(at);
+    fn shown(two_step: TwoStep) -> (Box<ConfirmPage>, Instant) {
+        let (mut page, at) = (ConfirmPage::set_pin(number(two_step), pin()), Instant::now());
+        page.mark_shown(at);
         (Box::new(page), at + Duration::from_secs(1))
     }
 
@@ -268,12 +268,12 @@ mod tests {
         }
     }
 
-    fn stays(verdict: Verdict) -> Box<Confirm> {
-        let Verdict::Stay(page) = verdict else { panic!("the page must stay: {verdict:?}") };
+    fn stays(verdict: ConfirmResult) -> Box<ConfirmPage> {
+        let ConfirmResult::Stay(page) = verdict else { panic!("the page must stay: {verdict:?}") };
         page
     }
 
-    fn typed(mut page: Box<Confirm>, digits: &str, at: Instant) -> Verdict {
+    fn typed(mut page: Box<ConfirmPage>, digits: &str, at: Instant) -> ConfirmResult {
         digits.chars().for_each(|digit| page.type_digit(digit, at));
         page.press_enter(at)
     }
@@ -282,7 +282,7 @@ mod tests {
     fn y_sets_a_pin_where_none_is_set_and_enter_does_nothing() {
         let (page, later) = shown(TwoStep::NotSet);
         let page = stays(page.press_enter(later));
-        assert!(matches!(page.press_yes(later), Verdict::Go(effect) if effect == order(TwoStep::NotSet)));
+        assert!(matches!(page.press_yes(later), ConfirmResult::Confirmed(effect) if effect == order(TwoStep::NotSet)));
     }
 
     #[test]
@@ -290,7 +290,7 @@ mod tests {
         for two_step in [TwoStep::On, TwoStep::Unknown] {
             let (page, later) = shown(two_step);
             let page = stays(page.press_yes(later));
-            assert!(matches!(typed(page, "0143", later), Verdict::Go(effect) if effect == order(two_step)));
+            assert!(matches!(typed(page, "0143", later), ConfirmResult::Confirmed(effect) if effect == order(two_step)));
         }
     }
 
@@ -301,21 +301,21 @@ mod tests {
             page = stays(typed(page, "0144", later));
             assert_eq!(page.note, Some("Those are not the last 4 digits. Try again."));
         }
-        assert!(matches!(typed(page, "0144", later), Verdict::TooManyWrong));
+        assert!(matches!(typed(page, "0144", later), ConfirmResult::TooManyWrongTries));
     }
 
     #[test]
     fn keys_before_the_page_was_shown_and_quiet_send_nothing() {
-        let (page, at) = (Box::new(Confirm::set(number(TwoStep::NotSet), pin())), Instant::now());
+        let (page, at) = (Box::new(ConfirmPage::set_pin(number(TwoStep::NotSet), pin())), Instant::now());
         let mut page = stays(page.press_yes(at));
-        page.shown(at);
+        page.mark_shown(at);
         stays(page.press_yes(at + Duration::from_millis(100)));
     }
 
     #[test]
     fn a_number_found_to_be_on_meanwhile_takes_the_stronger_question_unseen() {
         let (mut page, later) = shown(TwoStep::NotSet);
-        page.renew(&number(TwoStep::On));
+        page.update_target(&number(TwoStep::On));
         assert!(matches!(page.question, Question::Replace { .. }));
         stays(typed(stays(page.press_yes(later)), "0143", later));
     }
@@ -324,8 +324,8 @@ mod tests {
     fn digits_that_were_typed_before_the_page_was_away_are_no_part_of_the_answer() {
         let (mut page, later) = shown(TwoStep::On);
         "01".chars().for_each(|digit| page.type_digit(digit, later));
-        page.hidden();
-        page.shown(later);
+        page.mark_hidden();
+        page.mark_shown(later);
         let page = stays(typed(page, "43", later + Duration::from_secs(1)));
         assert_eq!(page.note, Some("Type the last 4 digits first."));
     }
@@ -333,8 +333,8 @@ mod tests {
     #[test]
     fn a_number_that_is_listed_no_more_is_asked_about_again_unseen_and_by_its_digits() {
         let (mut page, later) = shown(TwoStep::NotSet);
-        page.miss();
-        assert_eq!((page.target.two_step, page.note), (TwoStep::Unknown, Some(UNLISTED)));
+        page.mark_unlisted();
+        assert_eq!((page.target.two_step, page.note), (TwoStep::Unknown, Some(UNLISTED_NOTE)));
         let page = stays(typed(stays(page.press_yes(later)), "0143", later));
         assert!(matches!(&page.question, Question::Replace { typed, .. } if typed.is_empty()));
     }
@@ -344,11 +344,11 @@ mod tests {
         let (page, later) = shown(TwoStep::On);
         let mut page = stays(typed(page, "014", later));
         let other = Number { display_number: Some(CleanText::new("+1 555-010-0199")), ..number(TwoStep::On) };
-        page.renew(&other);
+        page.update_target(&other);
         assert_eq!((&page.target, page.note.is_some()), (&other, true));
         let page = stays(typed(page, "3", later));
         assert!(
-            matches!(&page.question, Question::Replace { typed, asked, .. } if typed.is_empty() && asked.digits == "0199")
+            matches!(&page.question, Question::Replace { typed, expected, .. } if typed.is_empty() && expected.digits == "0199")
         );
     }
 }

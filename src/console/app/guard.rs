@@ -23,14 +23,14 @@ pub enum Guard {
 
 impl Guard {
     /// The page was shown, at this time; only the first time counts.
-    pub fn shown(&mut self, at: Instant) {
+    pub fn mark_shown(&mut self, at: Instant) {
         if *self == Self::Unseen {
             *self = Self::Quiet { since: at };
         }
     }
 
     /// Whether a key that arrived at this time counts. One that came too early makes the quiet time start again.
-    pub fn admits(&mut self, arrived: Instant) -> bool {
+    pub fn accepts_key(&mut self, arrived: Instant) -> bool {
         match self {
             Self::Unseen => false,
             Self::Quiet { since } if arrived >= *since + QUIET_TIME => true,
@@ -49,25 +49,25 @@ mod tests {
     #[test]
     fn no_key_counts_before_the_page_was_shown() {
         let mut guard = Guard::default();
-        assert!(!guard.admits(Instant::now() + Duration::from_mins(1)));
+        assert!(!guard.accepts_key(Instant::now() + Duration::from_mins(1)));
     }
 
     #[test]
     fn a_key_counts_only_after_a_quiet_time() {
         let (mut guard, shown) = (Guard::default(), Instant::now());
-        guard.shown(shown);
-        assert!(!guard.admits(shown + Duration::from_millis(399)), "too early");
-        assert!(!guard.admits(shown + Duration::from_millis(798)), "the key before it broke the quiet");
-        assert!(guard.admits(shown + Duration::from_millis(1_198)));
-        assert!(guard.admits(shown + Duration::from_millis(1_199)), "once quiet, keys follow freely");
+        guard.mark_shown(shown);
+        assert!(!guard.accepts_key(shown + Duration::from_millis(399)), "too early");
+        assert!(!guard.accepts_key(shown + Duration::from_millis(798)), "the key before it broke the quiet");
+        assert!(guard.accepts_key(shown + Duration::from_millis(1_198)));
+        assert!(guard.accepts_key(shown + Duration::from_millis(1_199)), "once quiet, keys follow freely");
     }
 
     #[test]
     fn a_key_typed_before_the_page_never_counts_however_late_it_is_read() {
         let (mut guard, typed) = (Guard::default(), Instant::now());
-        guard.shown(typed + Duration::from_secs(30));
-        assert!(!guard.admits(typed));
-        guard.shown(typed);
-        assert!(!guard.admits(typed + Duration::from_secs(1)), "a second showing does not reach back");
+        guard.mark_shown(typed + Duration::from_secs(30));
+        assert!(!guard.accepts_key(typed));
+        guard.mark_shown(typed);
+        assert!(!guard.accepts_key(typed + Duration::from_secs(1)), "a second showing does not reach back");
     }
 }

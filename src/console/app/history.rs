@@ -5,21 +5,21 @@
 use std::time::{Duration, Instant};
 
 use super::{App, Effect, Screen};
-use crate::journal::HistoryLine;
+use crate::journal::HistoryEntry;
 use crate::number::PhoneNumberId;
 
 /// A cursor that stays for so long has arrived; a key repeat leaves 30 ms.
-const RESTS_AFTER: Duration = Duration::from_millis(500);
+const HISTORY_DEBOUNCE: Duration = Duration::from_millis(500);
 
 /// The history of one number, the last that was asked for.
 #[derive(Debug, Default)]
-pub(super) struct History {
-    read: Option<(PhoneNumberId, Vec<HistoryLine>)>,
-    due: Option<Instant>,
+pub(super) struct HistoryCache {
+    loaded: Option<(PhoneNumberId, Vec<HistoryEntry>)>,
+    load_at: Option<Instant>,
 }
 
-impl History {
-    pub(super) fn forget(&mut self) {
+impl HistoryCache {
+    pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 }
@@ -27,37 +27,37 @@ impl History {
 impl App {
     /// What was done with a number, newest first; `None` if it was not read.
     #[must_use]
-    pub fn history(&self, id: &PhoneNumberId) -> Option<&[HistoryLine]> {
-        self.history.read.as_ref().filter(|(of, _)| of == id).map(|(_, lines)| lines.as_slice())
+    pub fn history(&self, id: &PhoneNumberId) -> Option<&[HistoryEntry]> {
+        self.history.loaded.as_ref().filter(|(of, _)| of == id).map(|(_, lines)| lines.as_slice())
     }
 
-    pub(super) fn history_read(&mut self, id: PhoneNumberId, lines: Vec<HistoryLine>) -> Vec<Effect> {
-        if !self.conceals() {
-            self.history.read = Some((id, lines));
+    pub(super) fn history_read(&mut self, id: PhoneNumberId, lines: Vec<HistoryEntry>) -> Vec<Effect> {
+        if !self.hides_numbers() {
+            self.history.loaded = Some((id, lines));
         }
         Vec::new()
     }
 
     /// The cursor moved.
     pub(super) fn cursor_moved(&mut self, now: Instant) {
-        self.history.due = self.has_pane().then(|| now + RESTS_AFTER);
+        self.history.load_at = self.has_pane().then(|| now + HISTORY_DEBOUNCE);
     }
 
     /// When the cursor has rested.
-    pub(super) fn next_history(&self) -> Option<Instant> {
-        self.history.due.filter(|_| self.shows_pane())
+    pub(super) fn next_history_load(&self) -> Option<Instant> {
+        self.history.load_at.filter(|_| self.is_pane_visible())
     }
 
-    fn shows_pane(&self) -> bool {
+    fn is_pane_visible(&self) -> bool {
         self.has_pane() && matches!(self.screen, Screen::List)
     }
 
     /// Reads the history beside the list, where the cursor has rested.
-    pub(super) fn read_history_when_due(&mut self, now: Instant) -> Option<Effect> {
-        if self.next_history()? > now {
+    pub(super) fn load_history_when_due(&mut self, now: Instant) -> Option<Effect> {
+        if self.next_history_load()? > now {
             return None;
         }
-        self.history.due = None;
+        self.history.load_at = None;
         self.cursor_id().filter(|id| self.history(id).is_none()).map(Effect::ReadHistory)
     }
 
@@ -72,17 +72,17 @@ impl App {
             | Screen::Sort
             | Screen::Form(_)
             | Screen::Confirm(_)
-            | Screen::CheckNote(_)
+            | Screen::ResolutionNote(_)
             | Screen::Unresolved(_)
             | Screen::Recipients(_)
-            | Screen::Unrecorded(_)
+            | Screen::JournalUnavailable(_)
             | Screen::Hidden(_)
             | Screen::Copy(_)
             | Screen::Copied(_)
             | Screen::Messages(_)
             | Screen::Help(_)
             | Screen::Quit(_)
-            | Screen::Leaving(_) => false,
+            | Screen::ShuttingDown(_) => false,
         }
     }
 }

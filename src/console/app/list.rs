@@ -5,52 +5,52 @@
 use tui_input::Input;
 
 use super::screen::{CopyPage, FilterLine, NumberPage};
-use super::{App, Effect, Layout, MIN_PANE_WIDTH, Screen};
+use super::{App, Effect, ListLayout, MIN_PANE_WIDTH, Screen};
 use crate::console::keymap::{Action, Mode};
-use crate::console::roster::{Direction, Sort, SortBy};
+use crate::console::roster::{SortDirection, SortOrder, SortColumn};
 use crate::moment::TimePoint;
 
 /// Lists above this size say first what reading them again costs.
-const ASK_BEFORE_READING: usize = 1_000;
+const CONFIRM_REFRESH_ABOVE: usize = 1_000;
 
 /// Numbers that one call of the list brings.
-const NUMBERS_A_CALL: usize = 100;
+const NUMBERS_PER_CALL: usize = 100;
 
 impl App {
     pub(super) fn act_on_list(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
         match action {
             Action::SetPin => {
-                let id = self.take_cursor();
+                let id = self.select_under_cursor();
                 return self.open_form(id, now);
             }
-            Action::ReadThis => {
-                let id = self.take_cursor();
-                return self.read_this(id);
+            Action::RefreshNumber => {
+                let id = self.select_under_cursor();
+                return self.refresh_number(id);
             }
-            Action::ReadAll => return self.ask_to_read_all(),
-            Action::TryAgain => return vec![Effect::ReadToken],
+            Action::RefreshAll => return self.ask_to_refresh_all(),
+            Action::Retry => return vec![Effect::ReadToken],
             Action::Back => return self.ask_to_quit(),
             Action::EditFilter => {
                 let input = Input::new(self.filter.clone());
-                self.go(Screen::Filter(FilterLine { input, before: self.filter.clone(), error: None }));
+                self.set_screen(Screen::Filter(FilterLine { input, previous: self.filter.clone(), error: None }));
             }
             Action::ClearFilter => self.set_filter(""),
-            Action::PickSort => self.go(Screen::Sort),
+            Action::PickSort => self.set_screen(Screen::Sort),
             Action::Open => {
-                if let Some(id) = self.take_cursor() {
-                    self.go(Screen::Number(NumberPage { id, scroll: 0 }));
+                if let Some(id) = self.select_under_cursor() {
+                    self.set_screen(Screen::Number(NumberPage { id, scroll: 0 }));
                     return vec![Effect::ReadHistory(id)];
                 }
             }
-            Action::PickCopy => self.pick_copy(),
+            Action::PickCopy => self.open_copy(),
             Action::TogglePane => {
                 self.toggle_pane();
                 let id = self.cursor_id().filter(|_| self.has_pane());
                 return id.map(Effect::ReadHistory).into_iter().collect();
             }
-            Action::Review => self.open_review(),
-            Action::Messages => self.cover(Screen::Messages),
-            Action::Help => self.cover(Screen::Help),
+            Action::ShowInDoubt => self.open_in_doubt_list(),
+            Action::Messages => self.open_overlay(Screen::Messages),
+            Action::Help => self.open_overlay(Screen::Help),
             moving => {
                 self.move_cursor(moving);
                 self.cursor_moved(now.instant);
@@ -66,52 +66,52 @@ impl App {
             Action::Down => self.roster.move_by(1),
             Action::PageUp => self.roster.move_by(-page),
             Action::PageDown => self.roster.move_by(page),
-            Action::First => self.roster.first(),
-            Action::Last => self.roster.last(),
+            Action::First => self.roster.move_to_first(),
+            Action::Last => self.roster.move_to_last(),
             _ => {}
         }
     }
 
     fn toggle_pane(&mut self) {
         self.layout = match self.layout {
-            Layout::Rows => Layout::RowsAndDetails,
-            Layout::RowsAndDetails => Layout::Rows,
+            ListLayout::ListOnly => ListLayout::ListAndDetails,
+            ListLayout::ListAndDetails => ListLayout::ListOnly,
         };
         if self.size.width < MIN_PANE_WIDTH {
-            self.messages.hint(format!("Details beside the list need {MIN_PANE_WIDTH} columns."));
+            self.messages.set_hint(format!("Details beside the list need {MIN_PANE_WIDTH} columns."));
         }
     }
 
-    fn ask_to_read_all(&mut self) -> Vec<Effect> {
+    fn ask_to_refresh_all(&mut self) -> Vec<Effect> {
         let total = self.roster.total();
-        if self.reading.is_running {
-            self.messages.hint("The numbers are being read already.");
+        if self.refresh.is_running {
+            self.messages.set_hint("The numbers are being read already.");
             return Vec::new();
         }
-        if total > ASK_BEFORE_READING && !self.asked_to_read_all {
-            self.asked_to_read_all = true;
-            let calls = crate::text::format_count(total.div_ceil(NUMBERS_A_CALL));
-            let key = self.keymap.key_of(Mode::List, Action::ReadAll);
-            self.messages.hint(format!("Reading all again takes {calls} calls of Meta's quota. Press {key} again."));
+        if total > CONFIRM_REFRESH_ABOVE && !self.asked_to_refresh_all {
+            self.asked_to_refresh_all = true;
+            let calls = crate::text::format_count(total.div_ceil(NUMBERS_PER_CALL));
+            let key = self.keymap.key_label(Mode::List, Action::RefreshAll);
+            self.messages.set_hint(format!("Reading all again takes {calls} calls of Meta's quota. Press {key} again."));
             return Vec::new();
         }
-        self.asked_to_read_all = false;
-        self.read_all()
+        self.asked_to_refresh_all = false;
+        self.refresh_all()
     }
 
     pub(super) fn act_on_filter(&mut self, action: Action) -> Vec<Effect> {
         match (action, self.take_screen()) {
-            (Action::KeepFilter, Screen::Filter(line)) if line.error.is_some() => self.go(Screen::Filter(line)),
-            (Action::KeepFilter, Screen::Filter(_)) => self.go(Screen::List),
-            (Action::UndoFilter | Action::Interrupt, Screen::Filter(line)) => self.set_filter(&line.before),
+            (Action::ApplyFilter, Screen::Filter(line)) if line.error.is_some() => self.set_screen(Screen::Filter(line)),
+            (Action::ApplyFilter, Screen::Filter(_)) => self.set_screen(Screen::List),
+            (Action::RestoreFilter | Action::Interrupt, Screen::Filter(line)) => self.set_filter(&line.previous),
             (Action::ClearField, Screen::Filter(mut line)) => {
                 // A fresh field: a reset one would still hold the text for yanking.
                 line.input = Input::default();
-                self.go(Screen::Filter(line));
+                self.set_screen(Screen::Filter(line));
                 self.filter_changed();
             }
             (moving, screen) => {
-                self.go(screen);
+                self.set_screen(screen);
                 self.move_cursor(moving);
             }
         }
@@ -137,26 +137,26 @@ impl App {
 
     pub(super) fn act_on_sort(&mut self, action: Action) -> Vec<Effect> {
         let by = match action {
-            Action::SortByNumber => Some(SortBy::Number),
-            Action::SortByName => Some(SortBy::Name),
-            Action::SortByWaba => Some(SortBy::Waba),
-            Action::SortByTwoStep => Some(SortBy::TwoStep),
-            Action::SortByRequest => Some(SortBy::Request),
+            Action::SortByNumber => Some(SortColumn::Number),
+            Action::SortByName => Some(SortColumn::Name),
+            Action::SortByWaba => Some(SortColumn::Waba),
+            Action::SortByTwoStep => Some(SortColumn::TwoStep),
+            Action::SortByRequest => Some(SortColumn::Request),
             _ => None,
         };
         if let Some(by) = by {
             let present = self.roster.sort();
-            let is_again = present.by == by && present.direction == Direction::Up;
-            let direction = if is_again { Direction::Down } else { Direction::Up };
-            self.roster.set_sort(Sort { by, direction });
+            let is_again = present.column == by && present.direction == SortDirection::Ascending;
+            let direction = if is_again { SortDirection::Descending } else { SortDirection::Ascending };
+            self.roster.set_sort(SortOrder { column: by, direction });
         }
-        self.go(Screen::List);
+        self.set_screen(Screen::List);
         Vec::new()
     }
 
-    fn pick_copy(&mut self) {
-        if let Some(id) = self.take_cursor() {
-            self.go(Screen::Copy(CopyPage { id, back: Box::new(Screen::List) }));
+    fn open_copy(&mut self) {
+        if let Some(id) = self.select_under_cursor() {
+            self.set_screen(Screen::Copy(CopyPage { id, back: Box::new(Screen::List) }));
         }
     }
 }

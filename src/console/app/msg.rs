@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::status::Records;
-use crate::console::decoder::Pasted;
+use super::status::RecordingStatus;
+use crate::console::decoder::PastedText;
 use crate::console::key::Key;
 use crate::job::{StatusBefore, Progress};
-use crate::journal::HistoryLine;
+use crate::journal::HistoryEntry;
 use crate::moment::UtcTime;
 use crate::number::{Number, PhoneNumberId, Waba};
 use crate::outcome::ReadFailure;
@@ -28,7 +28,7 @@ pub enum Msg {
     /// A key arrived.
     KeyPressed(Key),
     /// Text was pasted, or typed faster than anybody types.
-    Pasted(Pasted),
+    Pasted(PastedText),
     /// The window has this size now.
     Resized(Size),
     /// The frame that shows the present state was handed to the terminal.
@@ -39,25 +39,25 @@ pub enum Msg {
     /// The program goes on after a stop.
     Resumed,
     /// Some numbers of a list being read.
-    PageArrived {
+    PageReceived {
         /// Which reading of the lists.
-        reading: u32,
+        refresh_id: u32,
         /// The numbers.
         numbers: Vec<Number>,
     },
     /// A WABA's list is at its end, or could not be read on.
     WabaRead {
         /// Which reading of the lists.
-        reading: u32,
+        refresh_id: u32,
         /// Whose.
         waba: Arc<Waba>,
         /// How it ended.
         result: Result<(), ReadFailure>,
     },
     /// Every WABA and every single number was read, or failed to.
-    ListRead {
+    RefreshFinished {
         /// Which reading of the lists.
-        reading: u32,
+        refresh_id: u32,
     },
     /// One number was read by itself, or could not be.
     NumberRead {
@@ -67,41 +67,41 @@ pub enum Msg {
         result: Result<Number, ReadFailure>,
     },
     /// News of changes on their way.
-    JobsMoved(Vec<Progress>),
+    ProgressReceived(Vec<Progress>),
     /// A random PIN was drawn; `None` if the system has no random numbers.
-    PinDrawn(Option<Pin>),
+    PinGenerated(Option<Pin>),
     /// The access token was read again from its source; the error is for people.
     TokenRead(Result<(), String>),
     /// The journal and the escrow were opened, or could not be.
     RecordsOpened {
         /// How they are.
-        records: Records,
+        status: RecordingStatus,
         /// What is unresolved, as the batch knows it now: every state is in doubt.
         unresolved: Vec<Progress>,
         /// What has to be looked at, in sentences.
         findings: Vec<CleanText>,
     },
     /// The journal takes nothing more in this process; the text is for people.
-    RecordsDied(CleanText),
+    JournalFailed(CleanText),
     /// The recipients were acknowledged, or could not be.
-    RecipientsAcknowledged(Result<Records, CleanText>),
+    RecipientsAccepted(Result<RecordingStatus, CleanText>),
     /// Numbers as an earlier run read them; their `read_at` tells when.
-    NumbersRemembered(Vec<Number>),
+    CachedNumbersLoaded(Vec<Number>),
     /// Those of [`Effect::RememberPage`] are remembered, or there was no room for them.
-    PageRemembered,
+    NumbersCached,
     /// What was done with a number, newest first.
     HistoryRead {
         /// Which.
         id: PhoneNumberId,
         /// What was done.
-        lines: Vec<HistoryLine>,
+        lines: Vec<HistoryEntry>,
     },
     /// The client could not be set up, so nothing can be read or sent; the text is for people.
-    NoClient(CleanText),
+    ClientSetupFailed(CleanText),
     /// A signal ends the program; what is on its way is awaited.
-    Ending,
+    TerminationRequested,
     /// The time came that [`super::App::next_wake`] named.
-    Woken,
+    TimerFired,
 }
 
 /// Something to be done.
@@ -110,23 +110,23 @@ pub enum Effect {
     /// Read the access token from its source again.
     ReadToken,
     /// Read every configured WABA and number.
-    ReadAll {
+    RefreshAll {
         /// Names this reading, so that an older one's late pages are known as such.
-        reading: u32,
+        refresh_id: u32,
     },
     /// Read one number.
-    ReadNumber(PhoneNumberId),
+    RefreshNumber(PhoneNumberId),
     /// Remember these numbers for the next start. No others are handed over before it is told that these are.
-    RememberPage(Vec<Number>),
+    CacheNumbers(Vec<Number>),
     /// Forget these numbers, which Meta lists no more, unless they were read after this time.
-    ForgetPage {
+    RemoveCachedNumbers {
         /// Which.
         numbers: Vec<PhoneNumberId>,
         /// Up to when: another process may have found them again since.
         read_until: UtcTime,
     },
     /// Draw a random PIN that does not repeat the end of this display number.
-    DrawPin {
+    GeneratePin {
         /// The display number.
         display_number: Option<String>,
     },
@@ -142,24 +142,24 @@ pub enum Effect {
         pin: Pin,
     },
     /// Send again, unchanged, the PIN that is in doubt on this number. Made by a confirmation only.
-    SendSamePin(PhoneNumberId),
+    ResendPin(PhoneNumberId),
     /// Record that what is in doubt on this number was checked by hand. Made by a person's note only.
-    SettleByHand {
+    ResolveManually {
         /// Which number.
         number: PhoneNumberId,
         /// What they wrote.
         note: CleanText,
     },
     /// Remember the config's recipients in place of those before. Made by a confirmation only.
-    AcknowledgeRecipients,
+    AcceptRecipients,
     /// Read what was done with a number.
     ReadHistory(PhoneNumberId),
     /// The screen is hidden: drop the access token and the PINs in memory that the escrow has, and record it.
     DropSecrets,
     /// The screen is shown again: record it.
-    RecordShown,
+    RecordScreenShown,
     /// Send nothing new; what is on its way is awaited.
-    StopWork,
+    StopSending,
     /// Hand text to the terminal's clipboard.
     Copy(String),
     /// Ring the terminal's bell.

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use super::screen::TokenTrouble;
-use super::status::RETRY_EVERY;
-use super::{App, Effect, Link, Screen};
+use super::screen::TokenProblem;
+use super::status::RETRY_INTERVAL;
+use super::{App, Effect, Connection, Screen};
 use crate::catalogue::{self, Explanation, ErrorScope};
 use crate::job::{ChangeState, Progress, Resolution};
 use crate::moment::TimePoint;
@@ -16,86 +16,86 @@ use crate::outcome::{DoubtReason, ApiError, NotSentReason, ReadFailure, NotAppli
 use crate::text::format_count;
 
 /// Numbers remembered or forgotten at once: few enough that a change behind them does not wait for long.
-const PAGE: usize = 256;
+const CACHE_PAGE_SIZE: usize = 256;
 
-fn done(label: &str) -> String {
+fn set_pin_done_text(label: &str) -> String {
     format!("Set PIN for {label}: done.")
 }
 
 impl App {
-    pub(super) fn page_arrived(&mut self, reading: u32, numbers: &[Number]) -> Vec<Effect> {
-        if reading != self.reading.number {
+    pub(super) fn page_received(&mut self, reading: u32, numbers: &[Number]) -> Vec<Effect> {
+        if reading != self.refresh.id {
             return Vec::new();
         }
         // A configured number that could not be read is listed all the same, and proves nothing.
         for number in numbers {
             if number.read_at.is_some() {
-                self.link = Link::Online;
-                self.reading.count(number);
-                self.tell_page_below(number);
+                self.connection = Connection::Online;
+                self.refresh.count_number(number);
+                self.update_open_prompt(number);
             }
             self.roster.upsert(number);
         }
-        self.remember_page()
+        self.cache_next_page()
     }
 
     /// Hands over numbers for the next start, a page at a time: they wait in the list, where they are anyway, and not in a
     /// queue. A page is full, as each costs a sync, unless nothing more is coming or a WABA's list is at its end: another's
     /// may hang.
-    fn remember_page(&mut self) -> Vec<Effect> {
-        let waits_for_more = self.reading.is_running && self.due == 0;
-        let is_due = self.roster.unremembered() >= if waits_for_more { PAGE } else { 1 };
-        if self.is_remembering || !is_due {
+    fn cache_next_page(&mut self) -> Vec<Effect> {
+        let waits_for_more = self.refresh.is_running && self.due_to_cache == 0;
+        let is_due = self.roster.uncached_len() >= if waits_for_more { CACHE_PAGE_SIZE } else { 1 };
+        if self.is_caching || !is_due {
             return Vec::new();
         }
-        self.is_remembering = true;
-        self.due = self.due.saturating_sub(PAGE);
-        vec![Effect::RememberPage(self.roster.take_unremembered(PAGE))]
+        self.is_caching = true;
+        self.due_to_cache = self.due_to_cache.saturating_sub(CACHE_PAGE_SIZE);
+        vec![Effect::CacheNumbers(self.roster.take_uncached(CACHE_PAGE_SIZE))]
     }
 
-    pub(super) fn page_remembered(&mut self) -> Vec<Effect> {
-        self.is_remembering = false;
-        self.remember_page()
+    pub(super) fn numbers_cached(&mut self) -> Vec<Effect> {
+        self.is_caching = false;
+        self.cache_next_page()
     }
 
     /// Numbers as an earlier run read them: shown, and never counted as read.
-    pub(super) fn numbers_remembered(&mut self, mut numbers: Vec<Number>) -> Vec<Effect> {
+    pub(super) fn cached_numbers_loaded(&mut self, mut numbers: Vec<Number>) -> Vec<Effect> {
         let mut unlisted = Vec::new();
         for number in &mut numbers {
             let of = number.waba_id();
             let waba = self.session.wabas.iter().find(|waba| Some(waba.id) == of).cloned();
             // What is not configured any more, or was read meanwhile and did not come, is not shown.
             let belongs = waba.is_some() || of.is_none();
-            let is_late = of.map_or_else(|| self.is_over(), |of| self.is_complete(of));
+            let is_late = of.map_or_else(|| self.is_refresh_finished(), |of| self.is_fully_read(of));
             if belongs && !is_late {
                 number.waba = waba;
-                self.roster.remember(number);
-            } else if waba.is_some() && self.is_unlisted(number) && !self.roster.is_held(&number.id) {
+                self.roster.insert_cached(number);
+            } else if waba.is_some() && self.is_unlisted(number) && !self.roster.has_open_change(&number.id) {
                 unlisted.push(number.id);
             }
         }
-        self.forget(&unlisted)
+        self.remove_unlisted_from_cache(&unlisted)
     }
 
     /// Has numbers forgotten that a WABA, read to its end, no longer lists, a page at a time.
-    fn forget(&self, unlisted: &[PhoneNumberId]) -> Vec<Effect> {
-        let Some(read_until) = self.reading.since else { return Vec::new() };
-        unlisted.chunks(PAGE).map(|page| Effect::ForgetPage { numbers: page.to_vec(), read_until }).collect()
+    fn remove_unlisted_from_cache(&self, unlisted: &[PhoneNumberId]) -> Vec<Effect> {
+        let Some(read_until) = self.refresh.read_since else { return Vec::new() };
+        unlisted.chunks(CACHE_PAGE_SIZE).map(|page| Effect::RemoveCachedNumbers { numbers: page.to_vec(), read_until }).collect()
     }
 
     /// True for a number without which its WABA was last read to its end.
     #[must_use]
     pub fn is_unlisted(&self, number: &Number) -> bool {
-        number.waba_id().is_some_and(|waba| self.is_complete(waba)) && !self.roster.is_told_of(&number.id)
+        number.waba_id().is_some_and(|waba| self.is_fully_read(waba)) && !self.roster.is_seen(&number.id)
     }
 
     /// True for a WABA of the config that was last read to its end.
-    fn is_complete(&self, waba: WabaId) -> bool {
-        self.is_over() && !self.reading.unread.iter().any(|(unread, _)| unread.id == waba)
+    fn is_fully_read(&self, waba: WabaId) -> bool {
+        self.is_refresh_finished() && !self.refresh.unread_wabas.iter().any(|(unread, _)| unread.id == waba)
     }
 
-    const fn is_over(&self) -> bool {
-        self.reading.number > 0 && !self.reading.is_running
+    const fn is_refresh_finished(&self) -> bool {
+        self.refresh.id > 0 && !self.refresh.is_running
     }
 
     pub(super) fn waba_read(
@@ -105,44 +105,44 @@ impl App {
         result: Result<(), ReadFailure>,
         now: TimePoint,
     ) -> Vec<Effect> {
-        if reading != self.reading.number {
+        if reading != self.refresh.id {
             return Vec::new();
         }
-        self.reading.wabas_done += 1;
+        self.refresh.wabas_done += 1;
         match result {
-            Ok(()) => self.link = Link::Online,
+            Ok(()) => self.connection = Connection::Online,
             Err(failure) => {
                 let told = Explanation::for_read_failure(&failure);
-                self.messages.tell(now.utc, format!("WABA {} could not be read: {}.", waba.label(), told.summary));
-                self.note_failure(&failure, now);
-                self.reading.unread.push((waba, failure));
+                self.messages.push(now.utc, format!("WABA {} could not be read: {}.", waba.label(), told.summary));
+                self.handle_read_failure(&failure, now);
+                self.refresh.unread_wabas.push((waba, failure));
             }
         }
-        self.due = self.roster.unremembered();
-        self.remember_page()
+        self.due_to_cache = self.roster.uncached_len();
+        self.cache_next_page()
     }
 
-    pub(super) fn list_read(&mut self, reading: u32, now: TimePoint) -> Vec<Effect> {
-        if reading != self.reading.number {
+    pub(super) fn refresh_finished(&mut self, reading: u32, now: TimePoint) -> Vec<Effect> {
+        if reading != self.refresh.id {
             return Vec::new();
         }
-        self.reading.is_running = false;
+        self.refresh.is_running = false;
         let wabas = self.session.wabas.iter().map(|waba| waba.id);
-        let complete: Vec<_> = wabas.filter(|waba| self.is_complete(*waba)).collect();
-        let unread = self.reading.unread.len();
-        self.reading.since.get_or_insert(now.utc);
+        let complete: Vec<_> = wabas.filter(|waba| self.is_fully_read(*waba)).collect();
+        let unread = self.refresh.unread_wabas.len();
+        self.refresh.read_since.get_or_insert(now.utc);
         let unlisted = self.roster.finish_refresh(&complete);
-        let noun = if self.reading.read == 1 { "number" } else { "numbers" };
-        let read = format!("Read {} {noun}", format_count(self.reading.read));
+        let noun = if self.refresh.numbers_read == 1 { "number" } else { "numbers" };
+        let read = format!("Read {} {noun}", format_count(self.refresh.numbers_read));
         if unread == 0 {
-            self.messages.tell(now.utc, format!("{read}."));
+            self.messages.push(now.utc, format!("{read}."));
         } else {
             let all = self.session.wabas.len();
-            self.messages.tell(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
+            self.messages.push(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
         }
-        self.tell_page_below_if_unlisted();
-        let mut effects = self.forget(&unlisted);
-        effects.extend(self.remember_page());
+        self.mark_open_prompt_unlisted();
+        let mut effects = self.remove_unlisted_from_cache(&unlisted);
+        effects.extend(self.cache_next_page());
         effects
     }
 
@@ -154,35 +154,35 @@ impl App {
     ) -> Vec<Effect> {
         match result {
             Ok(number) => {
-                let was_offline = matches!(self.link, Link::Offline { .. });
-                self.link = Link::Online;
-                self.number_renewed(number, now);
-                if was_offline && !self.reading.unread.is_empty() {
-                    return self.read_all();
+                let was_offline = matches!(self.connection, Connection::Offline { .. });
+                self.connection = Connection::Online;
+                self.number_refreshed(number, now);
+                if was_offline && !self.refresh.unread_wabas.is_empty() {
+                    return self.refresh_all();
                 }
-                self.remember_page()
+                self.cache_next_page()
             }
             Err(failure) => {
                 let told = Explanation::for_read_failure(&failure);
                 let label = self.label(&id);
-                self.messages.tell(now.utc, format!("{label} could not be read: {}.", told.summary));
-                self.note_failure(&failure, now);
+                self.messages.push(now.utc, format!("{label} could not be read: {}.", told.summary));
+                self.handle_read_failure(&failure, now);
                 Vec::new()
             }
         }
     }
 
-    fn number_renewed(&mut self, mut number: Number, now: TimePoint) {
+    fn number_refreshed(&mut self, mut number: Number, now: TimePoint) {
         if let Some(known) = self.roster.get(&number.id).map(|row| row.number) {
             // A number read by itself comes without the WABA whose list it was found in.
             number.waba = number.waba.or_else(|| known.waba.clone());
             number.name = number.name.or_else(|| known.name.clone());
         }
         let (id, label, words) = (number.id, number.label(), number.two_step.label());
-        let done = done(label);
+        let done = set_pin_done_text(label);
         // Only the reading that follows the request: a later one has done nothing.
         let follows = self.messages.newest_first().next().is_some_and(|message| message.text == done);
-        self.messages.tell(
+        self.messages.push(
             now.utc,
             if follows {
                 format!("{done} Two-step verification is {words}.")
@@ -190,85 +190,85 @@ impl App {
                 format!("{label}: two-step verification is {words}.")
             },
         );
-        if let Some(asking) = self.screen.asking().filter(|asking| asking.target().id == id) {
-            asking.renew(&number);
+        if let Some(asking) = self.screen.prompt_mut().filter(|asking| asking.target().id == id) {
+            asking.update_target(&number);
         }
         self.roster.upsert(&number);
     }
 
     /// A page that asks about this number says what the list now says of it, unless a later reading of its own did.
-    fn tell_page_below(&mut self, number: &Number) {
+    fn update_open_prompt(&mut self, number: &Number) {
         let is_news = |known: &Number| known.id == number.id && known.read_at <= number.read_at;
-        if let Some(asking) = self.screen.asking().filter(|asking| is_news(asking.target())) {
-            asking.renew(number);
+        if let Some(asking) = self.screen.prompt_mut().filter(|asking| is_news(asking.target())) {
+            asking.update_target(number);
         }
     }
 
     /// The same, where the number did not come any more.
-    fn tell_page_below_if_unlisted(&mut self) {
-        let Some(target) = self.screen.asking().map(|asking| asking.target().clone()) else { return };
+    fn mark_open_prompt_unlisted(&mut self) {
+        let Some(target) = self.screen.prompt_mut().map(|asking| asking.target().clone()) else { return };
         if self.is_unlisted(&target)
-            && let Some(asking) = self.screen.asking()
+            && let Some(asking) = self.screen.prompt_mut()
         {
-            asking.miss();
+            asking.mark_unlisted();
         }
     }
 
     /// What a failed read says of the line and the token.
-    fn note_failure(&mut self, failure: &ReadFailure, now: TimePoint) {
+    fn handle_read_failure(&mut self, failure: &ReadFailure, now: TimePoint) {
         match failure {
-            ReadFailure::Api(fault) => self.note_fault(fault),
+            ReadFailure::Api(fault) => self.handle_fault(fault),
             ReadFailure::NotSent(NotSentReason::NoConnection(_) | NotSentReason::Tls(_)) | ReadFailure::NoAnswer => {
-                self.went_offline(now);
+                self.set_offline(now);
             }
             ReadFailure::NotSent(_) | ReadFailure::UnexpectedReply { .. } => {}
         }
     }
 
-    fn note_fault(&mut self, fault: &ApiError) {
+    fn handle_fault(&mut self, fault: &ApiError) {
         let entry = catalogue::lookup(fault);
         if entry.scope != ErrorScope::Token {
             return;
         }
-        self.link = Link::TokenRefused { code: fault.code, reason: entry.reason };
+        self.connection = Connection::TokenRefused { code: fault.code, reason: entry.reason };
         if matches!(self.screen, Screen::List | Screen::Token(_)) {
-            self.go(Screen::Token(TokenTrouble::Refused { code: fault.code, reason: entry.reason }));
+            self.set_screen(Screen::Token(TokenProblem::Refused { code: fault.code, reason: entry.reason }));
         }
     }
 
     /// What a request that never left says of the line.
-    fn note_unsent(&mut self, why: &NotSentReason, now: TimePoint) {
+    fn handle_not_sent(&mut self, why: &NotSentReason, now: TimePoint) {
         if let NotSentReason::NoConnection(_) | NotSentReason::Tls(_) = why {
-            self.went_offline(now);
+            self.set_offline(now);
         }
     }
 
-    fn went_offline(&mut self, now: TimePoint) {
-        let since = match &self.link {
-            Link::Offline { since, .. } => *since,
-            Link::Unknown | Link::Online | Link::TokenRefused { .. } => now.utc,
+    fn set_offline(&mut self, now: TimePoint) {
+        let since = match &self.connection {
+            Connection::Offline { since, .. } => *since,
+            Connection::Unknown | Connection::Online | Connection::TokenRefused { .. } => now.utc,
         };
-        let retry = now.plus(RETRY_EVERY);
-        self.link = Link::Offline { since, retry };
-        self.messages.tell(now.utc, format!("No connection to {}. Next try at {}.", self.session.host, retry.utc));
+        let retry = now.plus(RETRY_INTERVAL);
+        self.connection = Connection::Offline { since, retry_at: retry };
+        self.messages.push(now.utc, format!("No connection to {}. Next try at {}.", self.session.host, retry.utc));
     }
 
-    pub(super) fn jobs_moved(&mut self, news: Vec<Progress>, now: TimePoint) -> Vec<Effect> {
+    pub(super) fn progress_received(&mut self, news: Vec<Progress>, now: TimePoint) -> Vec<Effect> {
         let mut effects = Vec::new();
         for Progress { number, state, .. } in news {
-            let state = self.review.take_in(number, state);
-            if !self.is_known_doubt(&number, &state) {
-                effects.extend(self.job_moved(number, &state, now));
+            let state = self.in_doubt_list.apply_state(number, state);
+            if !self.is_doubt_reported(&number, &state) {
+                effects.extend(self.change_progressed(number, &state, now));
             }
-            self.roster.set_job(number, state);
+            self.roster.set_change(number, state);
         }
-        effects.extend(self.leave_when_at_rest());
+        effects.extend(self.quit_when_idle());
         effects
     }
 
     /// True for a doubt that was told of already, and of which only less or more can be done now.
-    fn is_known_doubt(&self, id: &PhoneNumberId, state: &ChangeState) -> bool {
-        match (self.roster.job(id), state) {
+    fn is_doubt_reported(&self, id: &PhoneNumberId, state: &ChangeState) -> bool {
+        match (self.roster.change(id), state) {
             (Some(ChangeState::InDoubt(before)), ChangeState::InDoubt(standing)) => {
                 before.send_history == standing.send_history && before.reason == standing.reason
             }
@@ -276,25 +276,25 @@ impl App {
         }
     }
 
-    fn job_moved(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> Vec<Effect> {
+    fn change_progressed(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> Vec<Effect> {
         let label = self.label(&id);
         let is_bad = match state {
             ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => return Vec::new(),
             ChangeState::Set(_) => {
-                self.link = Link::Online;
-                self.messages.tell(now.utc, done(&label));
+                self.connection = Connection::Online;
+                self.messages.push(now.utc, set_pin_done_text(&label));
                 false
             }
             ChangeState::Failed(_, fault) => {
                 let short = catalogue::lookup(fault).summary;
-                self.messages.tell(now.utc, format!("{label} failed: {short}."));
-                self.note_fault(fault);
+                self.messages.push(now.utc, format!("{label} failed: {short}."));
+                self.handle_fault(fault);
                 true
             }
             ChangeState::NotSent(_, why) => {
                 let short = Explanation::for_not_sent(why).summary;
-                self.messages.tell(now.utc, format!("{label} not sent: {short}."));
-                self.note_unsent(why, now);
+                self.messages.push(now.utc, format!("{label} not sent: {short}."));
+                self.handle_not_sent(why, now);
                 true
             }
             ChangeState::Resolved(_, how) => {
@@ -302,7 +302,7 @@ impl App {
                     Resolution::NoPinInForce => "two-step is still not set, so nothing was applied",
                     Resolution::Manual => "recorded as checked by hand",
                 };
-                self.messages.tell(now.utc, format!("{label} settled: {how}."));
+                self.messages.push(now.utc, format!("{label} settled: {how}."));
                 false
             }
             ChangeState::InDoubt(standing) => {
@@ -316,13 +316,13 @@ impl App {
                     (false, true) => "PIN sealed.",
                     (false, false) => "Keep the PIN.",
                 };
-                self.messages.tell(now.utc, format!("{label} no answer: {short}. {kept}"));
+                self.messages.push(now.utc, format!("{label} no answer: {short}. {kept}"));
                 match doubt {
                     DoubtReason::ServerError(fault)
                     | DoubtReason::OlderPinInDoubt(NotApplied::Refused(fault))
-                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::Refused(fault), .. } => self.note_fault(fault),
+                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::Refused(fault), .. } => self.handle_fault(fault),
                     DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why))
-                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(why), .. } => self.note_unsent(why, now),
+                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(why), .. } => self.handle_not_sent(why, now),
                     DoubtReason::TimedOut { .. }
                     | DoubtReason::ConnectionLost { .. }
                     | DoubtReason::UnexpectedReply { .. }
@@ -334,7 +334,7 @@ impl App {
             }
         };
         // Meta's word on the number follows at once: "set" is what this request came to, not what is on now.
-        let read = matches!(state, ChangeState::Set(_)).then_some(Effect::ReadNumber(id));
+        let read = matches!(state, ChangeState::Set(_)).then_some(Effect::RefreshNumber(id));
         let bell = (is_bad && self.session.bell).then_some(Effect::Bell);
         let history = self.shows_history_of(&id).then_some(Effect::ReadHistory(id));
         read.into_iter().chain(bell).chain(history).collect()
@@ -342,30 +342,30 @@ impl App {
 
     pub(super) fn token_read(&mut self, result: Result<(), String>, now: TimePoint) -> Vec<Effect> {
         match result {
-            Ok(()) if self.is_read_and_hidden() => {
-                self.messages.tell(now.utc, "The screen is shown again.");
-                self.go(Screen::List);
+            Ok(()) if self.is_hidden_with_fresh_data() => {
+                self.messages.push(now.utc, "The screen is shown again.");
+                self.set_screen(Screen::List);
                 Vec::new()
             }
             Ok(()) => {
-                self.link = Link::Unknown;
-                self.messages.tell(now.utc, "The access token was read again.");
+                self.connection = Connection::Unknown;
+                self.messages.push(now.utc, "The access token was read again.");
                 if matches!(self.screen, Screen::Token(_) | Screen::Hidden(_)) {
-                    self.go(Screen::List);
+                    self.set_screen(Screen::List);
                 }
-                self.read_all()
+                self.refresh_all()
             }
             Err(why) => {
-                self.messages.tell(now.utc, "There is still no access token.");
-                self.go(Screen::Token(TokenTrouble::Missing(why)));
+                self.messages.push(now.utc, "There is still no access token.");
+                self.set_screen(Screen::Token(TokenProblem::Missing(why)));
                 Vec::new()
             }
         }
     }
 
     /// True where only the screen was away: what was read before it was hidden is as good as it was.
-    fn is_read_and_hidden(&self) -> bool {
-        let is_read = self.reading.number > 0 && self.reading.unread.is_empty();
-        matches!(self.screen, Screen::Hidden(_)) && is_read && !matches!(self.link, Link::TokenRefused { .. })
+    fn is_hidden_with_fresh_data(&self) -> bool {
+        let is_read = self.refresh.id > 0 && self.refresh.unread_wabas.is_empty();
+        matches!(self.screen, Screen::Hidden(_)) && is_read && !matches!(self.connection, Connection::TokenRefused { .. })
     }
 }

@@ -2,11 +2,11 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
 
-use super::screen::{CopiedPage, FormPage};
-use super::{App, Effect, Link, Screen};
+use super::screen::{CopiedPage, PinFormPage};
+use super::{App, Effect, Connection, Screen};
 use crate::catalogue::Explanation;
 use crate::console::keymap::Action;
-use crate::console::pin_form::{Note, PinForm};
+use crate::console::pin_form::{PinFormNote, PinForm};
 use crate::job::ChangeState;
 use crate::moment::TimePoint;
 use crate::number::{Number, PhoneNumberId};
@@ -17,7 +17,7 @@ impl App {
     /// Opens the PIN form for a number, and reads the number again, so that the form says what is on now.
     pub(super) fn open_form(&mut self, id: Option<PhoneNumberId>, now: TimePoint) -> Vec<Effect> {
         let Some(target) = id.and_then(|id| self.number(&id)) else {
-            self.messages.hint("There is no number under the cursor.");
+            self.messages.set_hint("There is no number under the cursor.");
             return Vec::new();
         };
         let id = target.id;
@@ -25,56 +25,56 @@ impl App {
             return Vec::new();
         }
         let form = PinForm::new(target.display_number.as_ref().map(CleanText::to_string), self.session.show_pin_for);
-        self.go(Screen::Form(Box::new(FormPage { target, form, news: None })));
-        vec![Effect::ReadNumber(id)]
+        self.set_screen(Screen::Form(Box::new(PinFormPage { target, form, notice: None })));
+        vec![Effect::RefreshNumber(id)]
     }
 
     /// Reads one number again. Never sends a PIN.
-    pub(super) fn read_this(&mut self, id: Option<PhoneNumberId>) -> Vec<Effect> {
+    pub(super) fn refresh_number(&mut self, id: Option<PhoneNumberId>) -> Vec<Effect> {
         match id {
-            Some(_) if matches!(self.link, Link::TokenRefused { .. }) => vec![Effect::ReadToken],
+            Some(_) if matches!(self.connection, Connection::TokenRefused { .. }) => vec![Effect::ReadToken],
             Some(id) => {
                 let label = self.label(&id);
-                self.messages.hint(format!("Reading {label} again."));
-                vec![Effect::ReadNumber(id)]
+                self.messages.set_hint(format!("Reading {label} again."));
+                vec![Effect::RefreshNumber(id)]
             }
             None => Vec::new(),
         }
     }
 
-    pub(super) fn pin_drawn(&mut self, pin: Option<Pin>, now: std::time::Instant) {
+    pub(super) fn pin_generated(&mut self, pin: Option<Pin>, now: std::time::Instant) {
         if let Screen::Form(page) = &mut self.screen {
             match pin {
-                Some(pin) => page.form.take_random(&pin, now),
-                None => page.form.say(Note::NoRandomness),
+                Some(pin) => page.form.fill_random(&pin, now),
+                None => page.form.set_note(PinFormNote::NoRandomness),
             }
         }
     }
 
     pub(super) fn act_on_copy(&mut self, action: Action) -> Vec<Effect> {
         let Screen::Copy(page) = self.take_screen() else { return Vec::new() };
-        let job = self.roster.job(&page.id);
+        let job = self.roster.change(&page.id);
         let text = self.number(&page.id).and_then(|number| match action {
             Action::CopyNumber => number.display_number.as_ref().map(|display| display.as_str().to_owned()),
             Action::CopyId => Some(number.id.to_string()),
             Action::CopyWaba => number.waba.as_ref().map(|waba| waba.id.to_string()),
-            Action::CopyAll => Some(ticket(&number, job)),
+            Action::CopyAll => Some(ticket_text(&number, job)),
             _ => None,
         });
         if let Some(text) = text {
-            self.go(Screen::Copied(CopiedPage { text: text.clone(), back: page.back }));
+            self.set_screen(Screen::Copied(CopiedPage { text: text.clone(), back: page.back }));
             return vec![Effect::Copy(text)];
         }
         if action != Action::Back {
-            self.messages.hint("Meta gave no such value for this number.");
+            self.messages.set_hint("Meta gave no such value for this number.");
         }
-        self.go(*page.back);
+        self.set_screen(*page.back);
         Vec::new()
     }
 }
 
 /// The digits in a pasted text, if it is a phone number or an id and nothing else.
-pub(super) fn number_in(text: &str) -> Option<String> {
+pub(super) fn extract_number_digits(text: &str) -> Option<String> {
     /// Shorter than any phone number, and longer than a PIN: one pasted a page too early must not be shown.
     const MIN_DIGITS: usize = PIN_DIGITS + 1;
     let text = text.trim();
@@ -84,7 +84,7 @@ pub(super) fn number_in(text: &str) -> Option<String> {
 }
 
 /// What a ticket needs of a number: no PIN, no token.
-fn ticket(number: &Number, job: Option<&ChangeState>) -> String {
+fn ticket_text(number: &Number, job: Option<&ChangeState>) -> String {
     let mut lines = vec![
         format!("Number: {}", number.label()),
         format!("Name: {}", number.name.as_ref().map_or("-", CleanText::as_str)),

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::screen::{Covering, NumberPage};
+use super::screen::{Overlay, NumberPage};
 use super::{App, Effect, Screen};
 use crate::console::keymap::Action;
 use crate::job::{InDoubtDetails, ChangeState};
@@ -18,7 +18,7 @@ use crate::text::CleanText;
 
 /// A place on the page where the cursor can stand, in the page's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Spot {
+pub enum InDoubtItem {
     /// A finding, by its place.
     Finding(usize),
     /// A number, after those that have been in doubt for longer.
@@ -27,15 +27,15 @@ pub enum Spot {
 
 /// What is unresolved.
 #[derive(Debug, Default)]
-pub struct Review {
+pub struct InDoubtList {
     findings: Vec<CleanText>,
     numbers: BTreeMap<PhoneNumberId, InDoubtDetails>,
-    cursor: Option<Spot>,
+    cursor: Option<InDoubtItem>,
     /// The page is to be shown before the list.
     pub(super) is_due: bool,
 }
 
-impl Review {
+impl InDoubtList {
     /// What has to be looked at, in sentences.
     #[must_use]
     pub fn findings(&self) -> &[CleanText] {
@@ -44,63 +44,63 @@ impl Review {
 
     /// Numbers in doubt.
     #[must_use]
-    pub fn numbers(&self) -> usize {
+    pub fn number_count(&self) -> usize {
         self.numbers.len()
     }
 
     /// How a number in doubt stood when its last request came to rest.
     #[must_use]
-    pub fn standing(&self, id: &PhoneNumberId) -> Option<&InDoubtDetails> {
+    pub fn get(&self, id: &PhoneNumberId) -> Option<&InDoubtDetails> {
         self.numbers.get(id)
     }
 
     /// Every number in doubt, in the order of the ids.
-    pub fn standings(&self) -> impl Iterator<Item = (&PhoneNumberId, &InDoubtDetails)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&PhoneNumberId, &InDoubtDetails)> {
         self.numbers.iter()
     }
 
     /// Everything on the page, from the top.
     #[must_use]
-    pub fn spots(&self) -> Vec<Spot> {
-        let numbers = self.numbers.iter().map(|(id, standing)| Spot::Number(standing.send_history.last_known_at(), *id));
-        let mut spots: Vec<_> = (0..self.findings.len()).map(Spot::Finding).chain(numbers).collect();
+    pub fn items(&self) -> Vec<InDoubtItem> {
+        let numbers = self.numbers.iter().map(|(id, standing)| InDoubtItem::Number(standing.send_history.last_known_at(), *id));
+        let mut spots: Vec<_> = (0..self.findings.len()).map(InDoubtItem::Finding).chain(numbers).collect();
         spots.sort_unstable();
         spots
     }
 
     /// Where the cursor stands among [`Review::spots`]. It follows its number; where that is gone, the next one.
     #[must_use]
-    pub fn cursor_index(&self, spots: &[Spot]) -> Option<usize> {
+    pub fn cursor_index(&self, spots: &[InDoubtItem]) -> Option<usize> {
         let last = spots.len().checked_sub(1)?;
         let Some(cursor) = self.cursor else { return Some(0) };
-        let is_same = |spot: &Spot| match (spot, cursor) {
-            (Spot::Number(_, id), Spot::Number(_, at)) => *id == at,
+        let is_same = |spot: &InDoubtItem| match (spot, cursor) {
+            (InDoubtItem::Number(_, id), InDoubtItem::Number(_, at)) => *id == at,
             (spot, cursor) => *spot == cursor,
         };
         let at = spots.iter().position(is_same).unwrap_or_else(|| spots.partition_point(|spot| *spot < cursor));
         Some(at.min(last))
     }
 
-    fn has_something(&self) -> bool {
+    fn has_items(&self) -> bool {
         !self.findings.is_empty() || !self.numbers.is_empty()
     }
 
     fn move_by(&mut self, rows: isize) {
-        let spots = self.spots();
+        let spots = self.items();
         self.cursor = self.cursor_index(&spots).and_then(|at| {
             let to = at.saturating_add_signed(rows).min(spots.len().saturating_sub(1));
             spots.get(to).copied()
         });
     }
 
-    pub(super) fn open(&mut self, findings: Vec<CleanText>) {
+    pub(super) fn set_findings(&mut self, findings: Vec<CleanText>) {
         self.findings = findings;
-        self.is_due = self.has_something();
+        self.is_due = self.has_items();
     }
 
     /// Takes in a number's state. Gives back what is true of the number: a change that came to nothing leaves an older
     /// doubt as it was.
-    pub(super) fn take_in(&mut self, id: PhoneNumberId, state: ChangeState) -> ChangeState {
+    pub(super) fn apply_state(&mut self, id: PhoneNumberId, state: ChangeState) -> ChangeState {
         if let ChangeState::InDoubt(standing) = state {
             self.numbers.insert(id, (*standing).clone());
             return ChangeState::InDoubt(standing);
@@ -122,7 +122,7 @@ impl Review {
     }
 
     /// The PINs that the escrow has are no longer in memory.
-    pub(super) fn drop_sealed_pins(&mut self) {
+    pub(super) fn drop_encrypted_pins(&mut self) {
         self.numbers.values_mut().filter(|standing| standing.is_in_escrow).for_each(|standing| standing.is_pin_in_memory = false);
     }
 }
@@ -130,15 +130,15 @@ impl Review {
 impl App {
     /// What is unresolved.
     #[must_use]
-    pub const fn review(&self) -> &Review {
-        &self.review
+    pub const fn in_doubt_list(&self) -> &InDoubtList {
+        &self.in_doubt_list
     }
 
     /// Shows what is unresolved in the list's place, if there is anything.
-    pub(super) fn open_review(&mut self) {
-        self.review.is_due = self.review.has_something();
-        if !self.review.is_due {
-            self.messages.hint("No number is in doubt.");
+    pub(super) fn open_in_doubt_list(&mut self) {
+        self.in_doubt_list.is_due = self.in_doubt_list.has_items();
+        if !self.in_doubt_list.is_due {
+            self.messages.set_hint("No number is in doubt.");
         }
     }
 
@@ -146,27 +146,27 @@ impl App {
         let Screen::Unresolved(below) = self.take_screen() else { return Vec::new() };
         match action {
             Action::Back => {
-                self.review.is_due = false;
-                self.go(*below);
+                self.in_doubt_list.is_due = false;
+                self.set_screen(*below);
                 return Vec::new();
             }
             Action::Open => {
-                let spots = self.review.spots();
-                let spot = self.review.cursor_index(&spots).map(|at| spots[at]);
-                if let Some(Spot::Number(_, id)) = spot {
-                    self.review.cursor = spot;
-                    self.go(Screen::Number(NumberPage { id, scroll: 0 }));
+                let spots = self.in_doubt_list.items();
+                let spot = self.in_doubt_list.cursor_index(&spots).map(|at| spots[at]);
+                if let Some(InDoubtItem::Number(_, id)) = spot {
+                    self.in_doubt_list.cursor = spot;
+                    self.set_screen(Screen::Number(NumberPage { id, scroll: 0 }));
                     return vec![Effect::ReadHistory(id)];
                 }
             }
-            Action::Up => self.review.move_by(-1),
-            Action::Down => self.review.move_by(1),
+            Action::Up => self.in_doubt_list.move_by(-1),
+            Action::Down => self.in_doubt_list.move_by(1),
             _ => {}
         }
         let here = Screen::Unresolved(below);
-        self.go(match action {
-            Action::Messages => Screen::Messages(Covering::new(here)),
-            Action::Help => Screen::Help(Covering::new(here)),
+        self.set_screen(match action {
+            Action::Messages => Screen::Messages(Overlay::new(here)),
+            Action::Help => Screen::Help(Overlay::new(here)),
             _ => here,
         });
         Vec::new()

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tui_input::Input;
 
-use super::confirm::Confirm;
+use super::confirm::ConfirmPage;
 use super::guard::Guard;
 use crate::console::keymap::Mode;
 use crate::console::pin_form::PinForm;
@@ -17,7 +17,7 @@ pub enum Screen {
     /// No config file was found.
     Welcome,
     /// There is no access token, or Meta refused it.
-    Token(TokenTrouble),
+    Token(TokenProblem),
     /// The number list.
     List,
     /// The list while its filter is typed.
@@ -27,17 +27,17 @@ pub enum Screen {
     /// One number: details, or what became of its request.
     Number(NumberPage),
     /// Typing a PIN.
-    Form(Box<FormPage>),
+    Form(Box<PinFormPage>),
     /// Asking before something is sent.
-    Confirm(Box<Confirm>),
+    Confirm(Box<ConfirmPage>),
     /// Writing down what a check by hand found.
-    CheckNote(CheckNotePage),
+    ResolutionNote(ResolutionNotePage),
     /// What is in doubt, in the place of the page below.
     Unresolved(Box<Self>),
     /// Asking whether changed keys of the escrow are right.
     Recipients(RecipientsPage),
     /// Why nothing can be set.
-    Unrecorded(Covering),
+    JournalUnavailable(Overlay),
     /// Nobody is there: no number is shown.
     Hidden(HiddenPage),
     /// Picking what to copy of a number.
@@ -45,18 +45,18 @@ pub enum Screen {
     /// What was copied, shown as well.
     Copied(CopiedPage),
     /// Every message.
-    Messages(Covering),
+    Messages(Overlay),
     /// The keys of the page below.
-    Help(Covering),
+    Help(Overlay),
     /// Asking before the program ends.
     Quit(QuitPage),
     /// Waiting for requests on their way before the program ends.
-    Leaving(Leaving),
+    ShuttingDown(QuitReason),
 }
 
 /// Why there is no access token to work with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenTrouble {
+pub enum TokenProblem {
     /// Its source gave none; the text says why.
     Missing(String),
     /// Meta refused it, in these words, by this code.
@@ -74,7 +74,7 @@ pub struct FilterLine {
     /// The text field.
     pub input: Input,
     /// What the filter was before.
-    pub before: String,
+    pub previous: String,
     /// What is wrong with the words so far.
     pub error: Option<String>,
 }
@@ -90,34 +90,34 @@ pub struct NumberPage {
 
 /// The PIN form and whom it is for.
 #[derive(Debug)]
-pub struct FormPage {
+pub struct PinFormPage {
     /// Whom it is for, as last read.
     pub target: Number,
     /// The fields.
     pub form: PinForm,
     /// What the message line says of the number since it changed under the page.
-    pub news: Option<&'static str>,
+    pub notice: Option<&'static str>,
 }
 
-impl FormPage {
-    fn renew(&mut self, number: &Number) {
+impl PinFormPage {
+    fn update_target(&mut self, number: &Number) {
         if number.is_renamed_from(&self.target) {
-            self.news = Some("This number is called otherwise now. Is it the one you mean?");
-            self.form.is_for(number.display_number.as_ref().map(CleanText::to_string));
+            self.notice = Some("This number is called otherwise now. Is it the one you mean?");
+            self.form.set_display_number(number.display_number.as_ref().map(CleanText::to_string));
         }
         self.target = number.clone();
     }
 }
 
 /// A page that asks something about one number.
-pub(super) enum Asking<'s> {
+pub(super) enum PromptMut<'s> {
     /// For a PIN.
-    Form(&'s mut FormPage),
+    Form(&'s mut PinFormPage),
     /// For a confirmation.
-    Confirm(&'s mut Confirm),
+    Confirm(&'s mut ConfirmPage),
 }
 
-impl Asking<'_> {
+impl PromptMut<'_> {
     /// Whom it is about.
     pub(super) const fn target(&self) -> &Number {
         match self {
@@ -127,25 +127,25 @@ impl Asking<'_> {
     }
 
     /// Takes newer word of the number.
-    pub(super) fn renew(self, number: &Number) {
+    pub(super) fn update_target(self, number: &Number) {
         match self {
-            Self::Form(page) => page.renew(number),
-            Self::Confirm(page) => page.renew(number),
+            Self::Form(page) => page.update_target(number),
+            Self::Confirm(page) => page.update_target(number),
         }
     }
 
     /// Takes the word that the number's WABA lists it no more: what is on there now is not known.
-    pub(super) fn miss(self) {
+    pub(super) fn mark_unlisted(self) {
         match self {
             Self::Form(page) => page.target.two_step = TwoStep::Unknown,
-            Self::Confirm(page) => page.miss(),
+            Self::Confirm(page) => page.mark_unlisted(),
         }
     }
 }
 
 /// What a check by hand found, being typed.
 #[derive(Debug)]
-pub struct CheckNotePage {
+pub struct ResolutionNotePage {
     /// Which number was checked.
     pub id: PhoneNumberId,
     /// The text field.
@@ -164,15 +164,15 @@ pub struct RecipientsPage {
     /// No slip confirms keys either.
     pub guard: Guard,
     /// The last line was in sight.
-    pub was_read_to_the_end: bool,
+    pub was_scrolled_to_end: bool,
     /// What the last key came to.
     pub note: Option<&'static str>,
 }
 
 impl RecipientsPage {
-    pub(super) fn shown(&mut self, max_scroll: u16, at: Instant) {
-        self.guard.shown(at);
-        self.was_read_to_the_end |= self.scroll >= max_scroll;
+    pub(super) fn mark_shown(&mut self, max_scroll: u16, at: Instant) {
+        self.guard.mark_shown(at);
+        self.was_scrolled_to_end |= self.scroll >= max_scroll;
         self.scroll = self.scroll.min(max_scroll);
     }
 }
@@ -181,11 +181,11 @@ impl RecipientsPage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HiddenPage {
     /// After how long without a key; `None` if somebody hid it.
-    pub after: Option<Duration>,
+    pub idle_time: Option<Duration>,
     /// It reached the terminal: keys count from here on.
     pub was_drawn: bool,
     /// The access token is being read.
-    pub is_reading: bool,
+    pub is_reading_token: bool,
 }
 
 /// Picking what to copy.
@@ -208,11 +208,11 @@ pub struct CopiedPage {
 
 /// Who ends the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Leaving {
+pub enum QuitReason {
     /// The operator, who may still stay.
     Operator {
         /// The numbers whose PIN would be lost that the question before told of.
-        told_of: Vec<PhoneNumberId>,
+        warned_numbers: Vec<PhoneNumberId>,
     },
     /// A signal.
     Signal,
@@ -220,7 +220,7 @@ pub enum Leaving {
 
 /// A page that lies over another one.
 #[derive(Debug)]
-pub struct Covering {
+pub struct Overlay {
     /// The page below.
     pub below: Box<Screen>,
     /// The first line shown.
@@ -235,10 +235,10 @@ pub struct QuitPage {
     /// No slip ends the program either.
     pub guard: Guard,
     /// The numbers whose PIN would be lost that this page told of.
-    pub told_of: Vec<PhoneNumberId>,
+    pub warned_numbers: Vec<PhoneNumberId>,
 }
 
-impl Covering {
+impl Overlay {
     /// Covers a page.
     #[must_use]
     pub fn new(below: Screen) -> Self {
@@ -257,66 +257,66 @@ impl Screen {
             Self::Sort => Mode::Sort,
             Self::Form(_) => Mode::PinForm,
             Self::Confirm(page) => page.mode(),
-            Self::CheckNote(_) => Mode::CheckNote,
+            Self::ResolutionNote(_) => Mode::ResolutionNote,
             Self::Unresolved(_) => Mode::Unresolved,
             Self::Recipients(_) => Mode::Recipients,
-            Self::Unrecorded(_) => Mode::Unrecorded,
+            Self::JournalUnavailable(_) => Mode::JournalUnavailable,
             Self::Hidden(_) => Mode::Hidden,
             Self::Copy(_) => Mode::Copy,
             Self::Copied(_) => Mode::Copied,
             Self::Messages(_) => Mode::Messages,
             Self::Help(_) => Mode::Help,
             Self::Quit(_) => Mode::Quit,
-            Self::Leaving(_) => Mode::Leaving,
+            Self::ShuttingDown(_) => Mode::ShuttingDown,
         })
     }
 
     /// The page that asks for a PIN or for a confirmation, also below another page.
-    pub(super) fn asking(&mut self) -> Option<Asking<'_>> {
+    pub(super) fn prompt_mut(&mut self) -> Option<PromptMut<'_>> {
         match self {
-            Self::Form(page) => Some(Asking::Form(page)),
-            Self::Confirm(page) => Some(Asking::Confirm(page)),
-            Self::Help(page) | Self::Messages(page) | Self::Unrecorded(page) => page.below.asking(),
-            Self::Quit(page) => page.below.asking(),
+            Self::Form(page) => Some(PromptMut::Form(page)),
+            Self::Confirm(page) => Some(PromptMut::Confirm(page)),
+            Self::Help(page) | Self::Messages(page) | Self::JournalUnavailable(page) => page.below.prompt_mut(),
+            Self::Quit(page) => page.below.prompt_mut(),
             Self::Welcome
             | Self::Token(_)
             | Self::List
             | Self::Filter(_)
             | Self::Sort
             | Self::Number(_)
-            | Self::CheckNote(_)
+            | Self::ResolutionNote(_)
             | Self::Unresolved(_)
             | Self::Recipients(_)
             | Self::Hidden(_)
             | Self::Copy(_)
             | Self::Copied(_)
-            | Self::Leaving(_) => None,
+            | Self::ShuttingDown(_) => None,
         }
     }
 
     /// The page was covered, or the screen was away: what was shown for a moment is hidden, and what confirms must be seen again.
-    pub(super) fn hidden(&mut self) {
+    pub(super) fn mark_hidden(&mut self) {
         match self {
             Self::Form(page) => page.form.hide(),
-            Self::Confirm(page) => page.hidden(),
+            Self::Confirm(page) => page.mark_hidden(),
             Self::Quit(page) => {
                 page.guard = Guard::default();
-                page.below.hidden();
+                page.below.mark_hidden();
             }
             Self::Recipients(page) => page.guard = Guard::default(),
             Self::Hidden(page) => page.was_drawn = false,
-            Self::Help(page) | Self::Messages(page) | Self::Unrecorded(page) => page.below.hidden(),
-            Self::Copy(page) => page.back.hidden(),
-            Self::Copied(page) => page.back.hidden(),
+            Self::Help(page) | Self::Messages(page) | Self::JournalUnavailable(page) => page.below.mark_hidden(),
+            Self::Copy(page) => page.back.mark_hidden(),
+            Self::Copied(page) => page.back.mark_hidden(),
             Self::Welcome
             | Self::Token(_)
             | Self::List
             | Self::Filter(_)
             | Self::Sort
             | Self::Number(_)
-            | Self::CheckNote(_)
+            | Self::ResolutionNote(_)
             | Self::Unresolved(_)
-            | Self::Leaving(_) => {}
+            | Self::ShuttingDown(_) => {}
         }
     }
 }

@@ -18,15 +18,15 @@ pub enum Mode {
     /// Typing a PIN.
     PinForm,
     /// Writing down what a check by hand found.
-    CheckNote,
+    ResolutionNote,
     /// Confirming a check by hand.
-    ConfirmCheck,
+    ConfirmResolution,
     /// What is in doubt, and what else has to be looked at.
     Unresolved,
     /// Looking at changed keys of the escrow.
     Recipients,
     /// Why nothing can be recorded, and so nothing set.
-    Unrecorded,
+    JournalUnavailable,
     /// The hidden screen.
     Hidden,
     /// Confirming by `y`.
@@ -44,7 +44,7 @@ pub enum Mode {
     /// Quitting while something is unfinished.
     Quit,
     /// Waiting for the requests on their way.
-    Leaving,
+    ShuttingDown,
     /// No config file.
     Welcome,
     /// No access token, or a refused one.
@@ -57,7 +57,7 @@ pub enum Mode {
 
 /// What a mode does with printable keys that the table does not bind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Typing {
+pub enum TextInput {
     /// Nothing.
     None,
     /// Takes digits.
@@ -76,11 +76,11 @@ impl Mode {
         Self::Failed,
         Self::NoAnswer,
         Self::PinForm,
-        Self::CheckNote,
-        Self::ConfirmCheck,
+        Self::ResolutionNote,
+        Self::ConfirmResolution,
         Self::Unresolved,
         Self::Recipients,
-        Self::Unrecorded,
+        Self::JournalUnavailable,
         Self::Hidden,
         Self::Confirm,
         Self::ConfirmReplace,
@@ -89,7 +89,7 @@ impl Mode {
         Self::Messages,
         Self::Help,
         Self::Quit,
-        Self::Leaving,
+        Self::ShuttingDown,
         Self::Welcome,
         Self::Token,
         Self::NoNumbers,
@@ -107,11 +107,11 @@ impl Mode {
             Self::Failed => "failed or not sent",
             Self::NoAnswer => "no answer",
             Self::PinForm => "PIN form",
-            Self::CheckNote => "note of a check by hand",
-            Self::ConfirmCheck => "confirmation of a check by hand",
+            Self::ResolutionNote => "note of a check by hand",
+            Self::ConfirmResolution => "confirmation of a check by hand",
             Self::Unresolved => "numbers in doubt",
             Self::Recipients => "changed keys of the escrow",
-            Self::Unrecorded => "nothing can be set",
+            Self::JournalUnavailable => "nothing can be set",
             Self::Hidden => "hidden screen",
             Self::Confirm => "confirmation",
             Self::ConfirmReplace => "confirmation by digits",
@@ -120,7 +120,7 @@ impl Mode {
             Self::Messages => "messages",
             Self::Help => "help",
             Self::Quit => "quit",
-            Self::Leaving => "leaving",
+            Self::ShuttingDown => "leaving",
             Self::Welcome => "welcome",
             Self::Token => "no access token, or refused",
             Self::NoNumbers => "no numbers",
@@ -130,19 +130,19 @@ impl Mode {
 
     /// What becomes of printable keys that are not bound.
     #[must_use]
-    pub const fn typing(self) -> Typing {
+    pub const fn text_input(self) -> TextInput {
         match self {
-            Self::Filter | Self::CheckNote => Typing::Text,
-            Self::PinForm | Self::ConfirmReplace => Typing::Digits,
+            Self::Filter | Self::ResolutionNote => TextInput::Text,
+            Self::PinForm | Self::ConfirmReplace => TextInput::Digits,
             Self::List
             | Self::Sort
             | Self::Details
             | Self::Failed
             | Self::NoAnswer
-            | Self::ConfirmCheck
+            | Self::ConfirmResolution
             | Self::Unresolved
             | Self::Recipients
-            | Self::Unrecorded
+            | Self::JournalUnavailable
             | Self::Hidden
             | Self::Confirm
             | Self::Copy
@@ -150,11 +150,11 @@ impl Mode {
             | Self::Messages
             | Self::Help
             | Self::Quit
-            | Self::Leaving
+            | Self::ShuttingDown
             | Self::Welcome
             | Self::Token
             | Self::NoNumbers
-            | Self::TooSmall => Typing::None,
+            | Self::TooSmall => TextInput::None,
         }
     }
 }

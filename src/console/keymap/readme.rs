@@ -13,15 +13,15 @@ pub fn readme_table() -> String {
     let keymap = Keymap::default();
     let mut rows: Vec<(Vec<&str>, String, &str)> = Vec::new();
     for mode in Mode::ALL {
-        for (keys, binding) in keymap.rows(mode).filter(|(_, binding)| !table::is_everywhere(binding.action)) {
-            match rows.iter_mut().find(|(_, known, words)| *known == keys && *words == binding.words) {
+        for (keys, binding) in keymap.rows(mode).filter(|(_, binding)| !table::is_global(binding.action)) {
+            match rows.iter_mut().find(|(_, known, words)| *known == keys && *words == binding.description) {
                 Some((pages, ..)) => pages.push(mode.title()),
-                None => rows.push((vec![mode.title()], keys, binding.words)),
+                None => rows.push((vec![mode.title()], keys, binding.description)),
             }
         }
     }
-    for binding in table::EVERYWHERE {
-        rows.push((vec!["everywhere"], keymap.keys_of(binding), binding.words));
+    for binding in table::GLOBAL {
+        rows.push((vec!["everywhere"], keymap.keys_label(binding), binding.description));
     }
     let is_shared = |(pages, ..): &(Vec<&str>, String, &str)| pages.len() > MAX_PAGES_NAMED;
     // Stable, so that the rest stays in the order of the pages.

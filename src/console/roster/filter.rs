@@ -8,17 +8,17 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use memchr::memmem;
 
-use super::store::{Jobs, Store, lower};
+use super::store::{ChangeStates, RowStore, to_lower};
 use crate::number::{PhoneNumberId, TwoStep, Waba};
 use crate::text::CleanText;
 
 /// What `request:` takes besides `none`: the words of [`crate::job::JobState::key`].
-const REQUESTS: [&str; 8] = ["failed", "no-answer", "queued", "sending", "retry", "set", "not-sent", "settled"];
-const NO_REQUEST: &str = "none";
+const REQUEST_VALUES: [&str; 8] = ["failed", "no-answer", "queued", "sending", "retry", "set", "not-sent", "settled"];
+const REQUEST_NONE: &str = "none";
 
 /// What may stand before a colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Key {
+pub enum FilterKey {
     /// `two-step:`
     TwoStep,
     /// `waba:`
@@ -29,12 +29,12 @@ pub enum Key {
     Id,
 }
 
-impl Key {
+impl FilterKey {
     const ALL: [Self; 4] = [Self::TwoStep, Self::Waba, Self::Request, Self::Id];
 
     /// As it is typed.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn prefix(self) -> &'static str {
         match self {
             Self::TwoStep => "two-step:",
             Self::Waba => "waba:",
@@ -45,7 +45,7 @@ impl Key {
 
     /// What may stand behind it.
     #[must_use]
-    pub const fn takes(self) -> &'static str {
+    pub const fn expected_values(self) -> &'static str {
         match self {
             Self::TwoStep => "on, not-set or unknown",
             Self::Waba => "a part of a name or of an ID",
@@ -56,46 +56,46 @@ impl Key {
 }
 
 /// Other words that people type for a key: a slip is compared with these too.
-const ALSO: [(&str, Key); 14] = [
-    ("twostep:", Key::TwoStep),
-    ("two:", Key::TwoStep),
-    ("step:", Key::TwoStep),
-    ("2fa:", Key::TwoStep),
-    ("2sv:", Key::TwoStep),
-    ("pin:", Key::TwoStep),
-    ("account:", Key::Waba),
-    ("business:", Key::Waba),
-    ("status:", Key::Request),
-    ("state:", Key::Request),
-    ("job:", Key::Request),
-    ("result:", Key::Request),
-    ("phone:", Key::Id),
-    ("number:", Key::Id),
+const KEY_ALIASES: [(&str, FilterKey); 14] = [
+    ("twostep:", FilterKey::TwoStep),
+    ("two:", FilterKey::TwoStep),
+    ("step:", FilterKey::TwoStep),
+    ("2fa:", FilterKey::TwoStep),
+    ("2sv:", FilterKey::TwoStep),
+    ("pin:", FilterKey::TwoStep),
+    ("account:", FilterKey::Waba),
+    ("business:", FilterKey::Waba),
+    ("status:", FilterKey::Request),
+    ("state:", FilterKey::Request),
+    ("job:", FilterKey::Request),
+    ("result:", FilterKey::Request),
+    ("phone:", FilterKey::Id),
+    ("number:", FilterKey::Id),
 ];
 
 /// Why a filter was not understood. The text is for the screen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
     /// A word with a colon that is no key.
-    #[error("Unknown word \"{word}\".{}", hint(*.meant))]
+    #[error("Unknown word \"{word}\".{}", suggestion_text(*.suggestion))]
     UnknownKey {
         /// The word, with its colon.
         word: CleanText,
         /// The key it resembles most, if it resembles any.
-        meant: Option<Key>,
+        suggestion: Option<FilterKey>,
     },
     /// A key, and behind it nothing that it takes.
-    #[error("{} takes {}.", .key.word(), .key.takes())]
+    #[error("{} takes {}.", .key.prefix(), .key.expected_values())]
     BadValue {
         /// The key.
-        key: Key,
+        key: FilterKey,
     },
 }
 
-fn hint(meant: Option<Key>) -> String {
+fn suggestion_text(meant: Option<FilterKey>) -> String {
     match meant {
-        Some(key) => format!(" Did you mean {} ?", key.word()),
-        None => format!(" There are {}", Key::ALL.map(Key::word).join(" ")),
+        Some(key) => format!(" Did you mean {} ?", key.prefix()),
+        None => format!(" There are {}", FilterKey::ALL.map(FilterKey::prefix).join(" ")),
     }
 }
 
@@ -108,11 +108,11 @@ pub(super) struct Filter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Term {
     is_negated: bool,
-    test: Test,
+    predicate: Predicate,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Test {
+enum Predicate {
     /// In the name or the WABA's name as it is, or by its digits in the number, or the whole of an id.
     Word {
         lower: String,
@@ -137,7 +137,7 @@ impl Filter {
             };
             // A lone `!` is the beginning of a word that is still being typed.
             if !word.is_empty() {
-                terms.push(Term { is_negated, test: Test::parse(&lower(word))? });
+                terms.push(Term { is_negated, predicate: Predicate::parse(&to_lower(word))? });
             }
         }
         Ok(Self { terms })
@@ -148,18 +148,18 @@ impl Filter {
     }
 
     /// True if a job that moves can move a row in or out.
-    pub(super) fn asks_for_requests(&self) -> bool {
-        self.terms.iter().any(|term| matches!(term.test, Test::Request(_)))
+    pub(super) fn depends_on_requests(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term.predicate, Predicate::Request(_)))
     }
 
     /// For each slot, whether its row is let through.
-    pub(super) fn passes(&self, store: &Store, jobs: &Jobs) -> Vec<bool> {
+    pub(super) fn matching_rows(&self, store: &RowStore, jobs: &ChangeStates) -> Vec<bool> {
         let mut passes = vec![true; store.len()];
         let mut hits = Vec::new();
         for term in &self.terms {
             hits.clear();
             hits.resize(store.len(), false);
-            term.test.mark(store, jobs, &mut hits);
+            term.predicate.mark_matches(store, jobs, &mut hits);
             for (pass, hit) in passes.iter_mut().zip(&hits) {
                 *pass &= *hit != term.is_negated;
             }
@@ -168,22 +168,22 @@ impl Filter {
     }
 }
 
-impl Test {
+impl Predicate {
     fn parse(word: &str) -> Result<Self, FilterError> {
         let Some((key, value)) = split_key(word)? else {
-            return Ok(Self::Word { lower: word.to_owned(), digits: digits_of(word) });
+            return Ok(Self::Word { lower: word.to_owned(), digits: search_digits(word) });
         };
         let test = match key {
-            Key::TwoStep => [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown]
+            FilterKey::TwoStep => [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown]
                 .into_iter()
                 .find(|is| is.filter_value() == value)
                 .map(Self::TwoStep),
-            Key::Waba => (!value.is_empty()).then(|| Self::Waba(value.to_owned())),
-            Key::Request if value == NO_REQUEST => Some(Self::Request(None)),
-            Key::Request => {
-                REQUESTS.into_iter().find(|request| *request == value).map(|request| Self::Request(Some(request)))
+            FilterKey::Waba => (!value.is_empty()).then(|| Self::Waba(value.to_owned())),
+            FilterKey::Request if value == REQUEST_NONE => Some(Self::Request(None)),
+            FilterKey::Request => {
+                REQUEST_VALUES.into_iter().find(|request| *request == value).map(|request| Self::Request(Some(request)))
             }
-            Key::Id => {
+            FilterKey::Id => {
                 let is_digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
                 is_digits.then(|| Self::Id(value.to_owned()))
             }
@@ -191,11 +191,11 @@ impl Test {
         test.ok_or(FilterError::BadValue { key })
     }
 
-    fn mark(&self, store: &Store, jobs: &Jobs, hits: &mut [bool]) {
+    fn mark_matches(&self, store: &RowStore, jobs: &ChangeStates, hits: &mut [bool]) {
         match self {
             Self::Word { lower, digits } => {
                 mark_text(store, lower, hits);
-                mark_wabas(store, hits, |waba| self::lower(waba.label()).contains(lower));
+                mark_wabas(store, hits, |waba| self::to_lower(waba.label()).contains(lower));
                 if let Some(digits) = digits {
                     if digits != lower {
                         mark_text(store, digits, hits);
@@ -211,7 +211,7 @@ impl Test {
                 }
             }
             Self::Waba(part) => mark_wabas(store, hits, |waba| {
-                self::lower(waba.label()).contains(part) || waba.id.as_str().contains(part)
+                self::to_lower(waba.label()).contains(part) || waba.id.as_str().contains(part)
             }),
             Self::Request(request) => mark_requests(store, jobs, *request, hits),
             Self::Id(part) => {
@@ -225,19 +225,19 @@ impl Test {
 }
 
 /// One pass over the text of all rows; the rest of a row that was hit is skipped.
-fn mark_text(store: &Store, needle: &str, hits: &mut [bool]) {
+fn mark_text(store: &RowStore, needle: &str, hits: &mut [bool]) {
     let finder = memmem::Finder::new(needle);
-    let text = store.text().as_bytes();
+    let text = store.search_text().as_bytes();
     let (mut place, mut slot) = (0, 0);
     while let Some(found) = finder.find(&text[place..]) {
-        let Some((hit, end)) = store.slot_at(place + found, slot) else { return };
+        let Some((hit, end)) = store.slot_at_offset(place + found, slot) else { return };
         hits[hit] = true;
         (place, slot) = (end, hit + 1);
     }
 }
 
 /// Asks once a WABA, not once a row.
-fn mark_wabas(store: &Store, hits: &mut [bool], is_meant: impl Fn(&Waba) -> bool) {
+fn mark_wabas(store: &RowStore, hits: &mut [bool], is_meant: impl Fn(&Waba) -> bool) {
     let meant: HashSet<*const Waba> = store.wabas().filter(|waba| is_meant(waba)).map(Arc::as_ptr).collect();
     if meant.is_empty() {
         return;
@@ -247,7 +247,7 @@ fn mark_wabas(store: &Store, hits: &mut [bool], is_meant: impl Fn(&Waba) -> bool
     }
 }
 
-fn mark_requests(store: &Store, jobs: &Jobs, request: Option<&str>, hits: &mut [bool]) {
+fn mark_requests(store: &RowStore, jobs: &ChangeStates, request: Option<&str>, hits: &mut [bool]) {
     hits.fill(request.is_none());
     for (id, job) in jobs.iter() {
         if let Some(slot) = store.slot(id) {
@@ -258,32 +258,32 @@ fn mark_requests(store: &Store, jobs: &Jobs, request: Option<&str>, hits: &mut [
 
 /// The key and the value of a word, or `None` for a word without a key. A colon behind anything but letters, as in
 /// `10:30`, makes no key.
-fn split_key(word: &str) -> Result<Option<(Key, &str)>, FilterError> {
+fn split_key(word: &str) -> Result<Option<(FilterKey, &str)>, FilterError> {
     let Some(colon) = word.find(':') else {
         return Ok(None);
     };
     let (key, value) = (&word[..=colon], &word[colon + 1..]);
-    if let Some(known) = Key::ALL.into_iter().find(|known| known.word() == key) {
+    if let Some(known) = FilterKey::ALL.into_iter().find(|known| known.prefix() == key) {
         return Ok(Some((known, value)));
     }
     if key.bytes().any(|byte| byte.is_ascii_alphabetic()) {
-        return Err(FilterError::UnknownKey { word: CleanText::new(key), meant: nearest(key) });
+        return Err(FilterError::UnknownKey { word: CleanText::new(key), suggestion: closest_key(key) });
     }
     Ok(None)
 }
 
 /// The key that a word was probably meant to be.
-fn nearest(word: &str) -> Option<Key> {
+fn closest_key(word: &str) -> Option<FilterKey> {
     // Two slips in a short word make another word.
     const MOST_SLIPS: usize = 2;
-    let known = Key::ALL.map(|key| (key.word(), key));
-    let distances = known.into_iter().chain(ALSO).map(|(other, key)| (strsim::damerau_levenshtein(word, other), key));
+    let known = FilterKey::ALL.map(|key| (key.prefix(), key));
+    let distances = known.into_iter().chain(KEY_ALIASES).map(|(other, key)| (strsim::damerau_levenshtein(word, other), key));
     let (slips, key) = distances.min_by_key(|(slips, _)| *slips)?;
     (slips <= MOST_SLIPS && slips + 2 < word.chars().count()).then_some(key)
 }
 
 /// The digits of a word that is written like a number or a part of one.
-fn digits_of(word: &str) -> Option<String> {
+fn search_digits(word: &str) -> Option<String> {
     let is_numeric = word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'/' | b'(' | b')'));
     let digits: String = word.chars().filter(char::is_ascii_digit).collect();
     (is_numeric && !digits.is_empty()).then_some(digits)
@@ -318,9 +318,9 @@ mod tests {
 
     #[test]
     fn every_value_that_is_told_is_taken() {
-        for key in [Key::TwoStep, Key::Request] {
-            for value in key.takes().replace(" or ", ", ").split(", ") {
-                assert!(Filter::parse(&format!("{}{value}", key.word())).is_ok(), "{value}");
+        for key in [FilterKey::TwoStep, FilterKey::Request] {
+            for value in key.expected_values().replace(" or ", ", ").split(", ") {
+                assert!(Filter::parse(&format!("{}{value}", key.prefix())).is_ok(), "{value}");
             }
         }
     }
@@ -333,9 +333,9 @@ mod tests {
 
     #[test]
     fn only_a_word_written_like_a_number_is_searched_by_its_digits() {
-        assert_eq!(digits_of("+1-555"), Some("1555".to_owned()));
-        assert_eq!(digits_of("(0)7"), Some("07".to_owned()));
-        assert_eq!(digits_of("a1"), None);
-        assert_eq!(digits_of("+-"), None);
+        assert_eq!(search_digits("+1-555"), Some("1555".to_owned()));
+        assert_eq!(search_digits("(0)7"), Some("07".to_owned()));
+        assert_eq!(search_digits("a1"), None);
+        assert_eq!(search_digits("+-"), None);
     }
 }

@@ -6,12 +6,12 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::store::{Jobs, Store, lower, urgency};
+use super::store::{ChangeStates, RowStore, to_lower, priority};
 use crate::number::{Number, PhoneNumberId, Waba};
 
 /// What rows are ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum SortBy {
+pub enum SortColumn {
     /// The digits of the phone number, so that a country's numbers stand together.
     #[default]
     Number,
@@ -27,89 +27,89 @@ pub enum SortBy {
 
 /// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Direction {
+pub enum SortDirection {
     /// Smallest first.
     #[default]
-    Up,
+    Ascending,
     /// The same order from its end.
-    Down,
+    Descending,
 }
 
 /// The order of the rows on the screen: by number, up, unless the operator chose another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Sort {
+pub struct SortOrder {
     /// The column.
-    pub by: SortBy,
+    pub column: SortColumn,
     /// The way.
-    pub direction: Direction,
+    pub direction: SortDirection,
 }
 
 /// What slots are compared by.
-pub(super) struct Keys<'a> {
-    pub(super) store: &'a Store,
-    pub(super) jobs: &'a Jobs,
-    pub(super) by: SortBy,
+pub(super) struct SortContext<'a> {
+    pub(super) store: &'a RowStore,
+    pub(super) changes: &'a ChangeStates,
+    pub(super) column: SortColumn,
 }
 
 /// One slot with its keys; what does not fit into eight bytes is looked up on a tie.
 #[derive(Clone, Copy)]
-struct Keyed {
+struct SortEntry {
     column: u64,
     number: u64,
     slot: u32,
 }
 
 /// What stands behind every key that a text can give: no text begins with the byte 255.
-const LAST: u64 = u64::MAX;
+const LAST_KEY: u64 = u64::MAX;
 
-impl Keys<'_> {
-    fn keyed(&self, slot: u32) -> Keyed {
+impl SortContext<'_> {
+    fn entry(&self, slot: u32) -> SortEntry {
         let row = self.store.row(slot);
-        let column = match self.by {
-            SortBy::Number => 0,
-            SortBy::Name if row.name.is_none() => LAST,
-            SortBy::Name => first_bytes(self.store.lower_name(slot).bytes()),
-            SortBy::Waba => row.waba.as_ref().map_or(LAST, |waba| first_bytes(lower(waba.label()).bytes())),
-            SortBy::TwoStep => self.store.two_step(slot) as u64,
-            SortBy::Request => urgency(self.jobs.get(&row.id)) as u64,
+        let column = match self.column {
+            SortColumn::Number => 0,
+            SortColumn::Name if row.name.is_none() => LAST_KEY,
+            SortColumn::Name => prefix_key(self.store.lower_name(slot).bytes()),
+            SortColumn::Waba => row.waba.as_ref().map_or(LAST_KEY, |waba| prefix_key(to_lower(waba.label()).bytes())),
+            SortColumn::TwoStep => self.store.two_step(slot) as u64,
+            SortColumn::Request => priority(self.changes.get(&row.id)) as u64,
         };
-        Keyed { column, number: packed_digits(row), slot }
+        SortEntry { column, number: packed_digits(row), slot }
     }
 
-    fn compare(&self, a: &Keyed, b: &Keyed) -> Ordering {
-        let id = |keyed: &Keyed| -> PhoneNumberId { self.store.row(keyed.slot).id };
+    fn compare(&self, a: &SortEntry, b: &SortEntry) -> Ordering {
+        let id = |keyed: &SortEntry| -> PhoneNumberId { self.store.row(keyed.slot).id };
         a.column
             .cmp(&b.column)
-            .then_with(|| match self.by {
-                SortBy::Name => self.store.lower_name(a.slot).cmp(self.store.lower_name(b.slot)),
-                SortBy::Waba => {
+            .then_with(|| match self.column {
+                SortColumn::Name => self.store.lower_name(a.slot).cmp(self.store.lower_name(b.slot)),
+                SortColumn::Waba => {
                     compare_wabas(self.store.row(a.slot).waba.as_ref(), self.store.row(b.slot).waba.as_ref())
                 }
-                SortBy::Number | SortBy::TwoStep | SortBy::Request => Ordering::Equal,
+                SortColumn::Number | SortColumn::TwoStep | SortColumn::Request => Ordering::Equal,
             })
             .then(a.number.cmp(&b.number))
             .then_with(|| id(a).cmp(&id(b)))
     }
 
-    fn sorted(&self, slots: impl Iterator<Item = u32>) -> Vec<Keyed> {
-        let mut keyed: Vec<Keyed> = slots.map(|slot| self.keyed(slot)).collect();
+    fn sorted_entries(&self, slots: impl Iterator<Item = u32>) -> Vec<SortEntry> {
+        let mut keyed: Vec<SortEntry> = slots.map(|slot| self.entry(slot)).collect();
         keyed.sort_unstable_by(|a, b| self.compare(a, b));
         keyed
     }
 
     /// Every slot of the store, in order.
     pub(super) fn sort_all(&self, slots: impl Iterator<Item = u32>) -> Vec<u32> {
-        self.sorted(slots).into_iter().map(|keyed| keyed.slot).collect()
+        self.sorted_entries(slots).into_iter().map(|keyed| keyed.slot).collect()
     }
 
     /// Puts slots into an order that does not hold them: each is looked for behind the one before it, so that a page of a
     /// hundred among 100,000 needs some two thousand comparisons, and half of the rows no more than a few each.
     pub(super) fn merge(&self, order: &[u32], slots: impl Iterator<Item = u32>) -> Vec<u32> {
-        let new = self.sorted(slots);
+        let new = self.sorted_entries(slots);
         let mut merged = Vec::with_capacity(order.len() + new.len());
         let mut rest = order;
         for keyed in &new {
-            let before = first_behind(rest, |slot| self.compare(&self.keyed(*slot), keyed).is_lt());
+            let before = gallop(rest, |slot| self.compare(&self.entry(*slot), keyed).is_lt());
             let (head, tail) = rest.split_at(before);
             merged.extend_from_slice(head);
             merged.push(keyed.slot);
@@ -122,7 +122,7 @@ impl Keys<'_> {
 
 /// How many items come before a place in a sorted list. Looks from its start onwards, by doubling steps, so that near
 /// places and far ones are both found fast.
-pub(super) fn first_behind<T>(items: &[T], is_before: impl Fn(&T) -> bool) -> usize {
+pub(super) fn gallop<T>(items: &[T], is_before: impl Fn(&T) -> bool) -> usize {
     let (mut from, mut step) = (0, 1);
     while items.get(from + step - 1).is_some_and(&is_before) {
         from += step;
@@ -135,14 +135,14 @@ pub(super) fn first_behind<T>(items: &[T], is_before: impl Fn(&T) -> bool) -> us
 fn compare_wabas(a: Option<&Arc<Waba>>, b: Option<&Arc<Waba>>) -> Ordering {
     match (a, b) {
         (Some(a), Some(b)) if Arc::ptr_eq(a, b) => Ordering::Equal,
-        (Some(a), Some(b)) => lower(a.label()).cmp(&lower(b.label())).then(a.id.cmp(&b.id)),
+        (Some(a), Some(b)) => to_lower(a.label()).cmp(&to_lower(b.label())).then(a.id.cmp(&b.id)),
         // Numbers without a WABA have the last key, and only they.
         (None, _) | (_, None) => Ordering::Equal,
     }
 }
 
 /// The first eight bytes of a text, as a number in the same order.
-fn first_bytes(text: impl Iterator<Item = u8>) -> u64 {
+fn prefix_key(text: impl Iterator<Item = u8>) -> u64 {
     let mut bytes = [0; 8];
     for (to, from) in bytes.iter_mut().zip(text) {
         *to = from;

@@ -38,7 +38,7 @@ fn three() -> Roster {
     roster.upsert(&number("1001", "+1 555-010-0151", "Acme Support", TwoStep::On));
     roster.upsert(&number("1002", "+1 555-010-0143", "acme retail", TwoStep::NotSet));
     roster.upsert(&number("1003", "+44 7700 900112", "Ωmega Stores", TwoStep::Unknown));
-    roster.settle();
+    roster.apply_updates();
     roster
 }
 
@@ -74,19 +74,19 @@ fn a_remembered_number_counts_as_unknown_until_it_is_read() {
     let mut roster = three();
     let before = roster.counts();
     let old = Number { two_step: TwoStep::On, read_at: Some(FINISHED.at), ..Number::from_config(id("1009"), None) };
-    roster.remember(&old);
-    roster.settle();
-    assert_eq!(roster.counts(), Counts { unknown: before.unknown + 1, ..before });
+    roster.insert_cached(&old);
+    roster.apply_updates();
+    assert_eq!(roster.counts(), TwoStepCounts { unknown: before.unknown + 1, ..before });
     assert_eq!(
-        (roster.get(&old.id).map(|row| row.is_old), roster.remembered()),
-        (Some(true), Some(Remembered { numbers: 1, oldest: FINISHED.at }))
+        (roster.get(&old.id).map(|row| row.is_stale), roster.stale_summary()),
+        (Some(true), Some(StaleSummary { numbers: 1, oldest: FINISHED.at }))
     );
     roster.set_filter("two-step:on id:1009").expect("a filter");
-    assert_eq!(roster.shown(), 0, "what was on then is not known to be on now");
+    assert_eq!(roster.visible_len(), 0, "what was on then is not known to be on now");
     roster.upsert(&old);
-    roster.settle();
-    assert_eq!((roster.shown(), roster.counts()), (1, Counts { on: before.on + 1, ..before }));
-    roster.remember(&Number { two_step: TwoStep::NotSet, ..old.clone() });
+    roster.apply_updates();
+    assert_eq!((roster.visible_len(), roster.counts()), (1, TwoStepCounts { on: before.on + 1, ..before }));
+    roster.insert_cached(&Number { two_step: TwoStep::NotSet, ..old.clone() });
     assert_eq!(roster.get(&old.id).map(|row| row.number), Some(&old), "nothing old goes over what was read");
 }
 
@@ -97,36 +97,36 @@ fn remembered_numbers_are_counted_with_the_time_of_the_oldest_until_they_are_rea
         let number = number(digits, "+1 555-010-0199", "Of an earlier run", TwoStep::On);
         Number { read_at: Some(UtcTime::from_unix_seconds(seconds)), ..number }
     };
-    let remembered = |numbers, seconds| Some(Remembered { numbers, oldest: UtcTime::from_unix_seconds(seconds) });
+    let remembered = |numbers, seconds| Some(StaleSummary { numbers, oldest: UtcTime::from_unix_seconds(seconds) });
     for (digits, seconds) in [("1004", 7), ("1005", 8), ("1006", 8), ("1007", 9)] {
-        roster.remember(&old(digits, seconds));
+        roster.insert_cached(&old(digits, seconds));
     }
-    assert_eq!(roster.remembered(), remembered(4, 7));
+    assert_eq!(roster.stale_summary(), remembered(4, 7));
     roster.upsert(&Number::from_config(id("1004"), None));
-    assert_eq!(roster.remembered(), remembered(4, 7), "it could not be read");
+    assert_eq!(roster.stale_summary(), remembered(4, 7), "it could not be read");
     roster.begin_refresh();
     roster.upsert(&old("1004", 10));
     roster.upsert(&old("1005", 10));
-    assert_eq!(roster.remembered(), remembered(2, 8));
+    assert_eq!(roster.stale_summary(), remembered(2, 8));
     roster.finish_refresh(&["900".parse().expect("an id")]);
-    roster.settle();
-    assert_eq!(roster.remembered(), None);
+    roster.apply_updates();
+    assert_eq!(roster.stale_summary(), None);
 }
 
 #[test]
 fn rows_stand_by_number_and_are_counted() {
     let roster = three();
     assert_eq!(ids(&roster), ["1002", "1001", "1003"]);
-    assert_eq!(roster.counts(), Counts { on: 1, not_set: 1, unknown: 1 });
-    assert_eq!((roster.total(), roster.shown(), roster.cursor_index()), (3, 3, Some(0)));
+    assert_eq!(roster.counts(), TwoStepCounts { on: 1, not_set: 1, unknown: 1 });
+    assert_eq!((roster.total(), roster.visible_len(), roster.cursor_index()), (3, 3, Some(0)));
 }
 
 #[test]
 fn an_empty_roster_has_no_cursor_and_takes_every_move() {
     let mut roster = Roster::default();
     roster.move_by(1);
-    roster.last();
-    roster.settle();
+    roster.move_to_last();
+    roster.apply_updates();
     assert_eq!((roster.cursor_index(), roster.cursor_row(), roster.row(0)), (None, None, None));
 }
 
@@ -134,11 +134,11 @@ fn an_empty_roster_has_no_cursor_and_takes_every_move() {
 fn the_cursor_stays_at_the_top_while_rows_arrive_until_it_is_moved() {
     let mut roster = three();
     roster.upsert(&number("1004", "+1 200", "First", TwoStep::On));
-    roster.settle();
+    roster.apply_updates();
     assert_eq!(under_cursor(&roster), Some("1004"));
     roster.move_by(1);
     roster.upsert(&number("1005", "+1 100", "Before all", TwoStep::On));
-    roster.settle();
+    roster.apply_updates();
     assert_eq!((under_cursor(&roster), roster.cursor_index()), (Some("1002"), Some(2)));
 }
 
@@ -149,8 +149,8 @@ fn news_is_read_at_once_but_no_row_moves_before_settling() {
     roster.upsert(&number("1004", "+1 100", "New", TwoStep::On));
     assert_eq!(ids(&roster), ["1002", "1001", "1003"]);
     assert_eq!(roster.row(2).and_then(|row| row.number.name.as_ref()).map(CleanText::as_str), Some("Moved"));
-    assert_eq!(roster.counts(), Counts { on: 3, not_set: 1, unknown: 0 });
-    roster.settle();
+    assert_eq!(roster.counts(), TwoStepCounts { on: 3, not_set: 1, unknown: 0 });
+    roster.apply_updates();
     assert_eq!(ids(&roster), ["1003", "1004", "1002", "1001"]);
 }
 
@@ -161,7 +161,7 @@ fn a_number_that_could_not_be_read_keeps_what_was_known_of_it() {
     roster.begin_refresh();
     roster.upsert(&Number::from_config(id("1002"), None));
     roster.finish_refresh(&[]);
-    roster.settle();
+    roster.apply_updates();
     assert_eq!(roster.get(&id("1002")).map(|row| row.number.clone()), known);
     assert_eq!(ids(&roster), ["1002", "1001", "1003"]);
 }
@@ -169,22 +169,22 @@ fn a_number_that_could_not_be_read_keeps_what_was_known_of_it() {
 #[test]
 fn numbers_are_taken_to_be_remembered_once_each_as_they_are_then_and_only_if_they_were_read() {
     let mut roster = three();
-    roster.remember(&number("1004", "+1 100", "Of an earlier run", TwoStep::On));
+    roster.insert_cached(&number("1004", "+1 100", "Of an earlier run", TwoStep::On));
     roster.upsert(&Number::from_config(id("1005"), None));
     let taken = |roster: &mut Roster, most| -> Vec<String> {
-        let numbers = roster.take_unremembered(most);
+        let numbers = roster.take_uncached(most);
         numbers.iter().map(|number| format!("{} {}", number.id, number.two_step.label())).collect()
     };
-    assert_eq!(roster.unremembered(), 3);
+    assert_eq!(roster.uncached_len(), 3);
     assert_eq!(taken(&mut roster, 1), ["1001 on"]);
     roster.begin_refresh();
     roster.upsert(&number("1003", "+44 7700 900112", "Ωmega Stores", TwoStep::On));
     roster.upsert(&number("1001", "+1 555-010-0151", "Acme Support", TwoStep::NotSet));
     // 1002 goes, and those behind it move up.
     roster.finish_refresh(&["900".parse().expect("an id")]);
-    roster.settle();
+    roster.apply_updates();
     assert_eq!(taken(&mut roster, 9), ["1003 on", "1001 not set"]);
-    assert_eq!((roster.unremembered(), taken(&mut roster, 9)), (0, Vec::new()));
+    assert_eq!((roster.uncached_len(), taken(&mut roster, 9)), (0, Vec::new()));
     // What was taken may wait again, and so may 1005, in the place of one that waited.
     roster.upsert(&number("1003", "+44 7700 900112", "Ωmega Stores", TwoStep::NotSet));
     roster.upsert(&number("1005", "+1 555-010-0146", "Read at last", TwoStep::On));
@@ -204,9 +204,9 @@ fn a_refresh_lets_go_of_what_a_whole_waba_no_longer_lists() {
     roster.upsert(&number("1002", "+1 555-010-0143", "acme retail", TwoStep::On));
     roster.finish_refresh(&["900".parse().expect("an id")]);
     assert_eq!(ids(&roster), ["1002", "1001", "1003"]);
-    roster.settle();
+    roster.apply_updates();
     assert_eq!(ids(&roster), ["1002", "1005", "1004"]);
-    assert_eq!(roster.counts(), Counts { on: 3, not_set: 0, unknown: 0 });
+    assert_eq!(roster.counts(), TwoStepCounts { on: 3, not_set: 0, unknown: 0 });
     assert_eq!(roster.get(&id("1001")), None);
     assert_eq!(roster.get(&id("1005")).map(|row| row.number.id), Some(id("1005")));
 }
@@ -214,12 +214,12 @@ fn a_refresh_lets_go_of_what_a_whole_waba_no_longer_lists() {
 #[test]
 fn a_refresh_keeps_what_runs_or_is_in_doubt() {
     let mut roster = three();
-    roster.set_job(id("1001"), ChangeState::Queued);
-    roster.set_job(id("1002"), in_doubt());
-    roster.set_job(id("1003"), ChangeState::Set(FINISHED));
+    roster.set_change(id("1001"), ChangeState::Queued);
+    roster.set_change(id("1002"), in_doubt());
+    roster.set_change(id("1003"), ChangeState::Set(FINISHED));
     roster.begin_refresh();
     roster.finish_refresh(&["900".parse().expect("an id")]);
-    roster.settle();
+    roster.apply_updates();
     assert_eq!(ids(&roster), ["1002", "1001"]);
 }
 
@@ -229,7 +229,7 @@ fn a_missing_number_that_is_told_of_before_the_settling_stays() {
     roster.begin_refresh();
     roster.finish_refresh(&["900".parse().expect("an id")]);
     roster.upsert(&number("1001", "+1 555-010-0151", "Acme Support", TwoStep::On));
-    roster.settle();
+    roster.apply_updates();
     assert_eq!(ids(&roster), ["1001"]);
 }
 
@@ -245,7 +245,7 @@ fn the_nearest_following_row_inherits_the_cursor_of_one_that_goes() {
             roster.upsert(&kept);
         }
         roster.finish_refresh(&["900".parse().expect("an id")]);
-        roster.settle();
+        roster.apply_updates();
         assert_eq!(under_cursor(&roster), Some(heir));
     }
 }
@@ -264,7 +264,7 @@ fn a_filter_that_hides_the_cursor_row_gives_it_back_when_it_is_cleared() {
 fn a_move_under_a_filter_is_where_the_cursor_stays() {
     let mut roster = three();
     roster.set_filter("acme").expect("a good filter");
-    roster.last();
+    roster.move_to_last();
     roster.set_filter("").expect("an empty filter");
     assert_eq!(under_cursor(&roster), Some("1001"));
     assert!(roster.select(&id("1003")));
@@ -275,8 +275,8 @@ fn a_move_under_a_filter_is_where_the_cursor_stays() {
 #[test]
 fn a_filter_finds_words_of_every_kind() {
     let mut roster = three();
-    roster.set_job(id("1001"), in_doubt());
-    roster.set_job(id("1002"), ChangeState::NotSent(FINISHED, NotSentReason::Stopped));
+    roster.set_change(id("1001"), in_doubt());
+    roster.set_change(id("1002"), ChangeState::NotSent(FINISHED, NotSentReason::Stopped));
     let cases: [(&str, &[&str]); 21] = [
         ("ACME", &["1002", "1001"]),
         ("acme support", &["1001"]),
@@ -309,7 +309,7 @@ fn a_filter_finds_words_of_every_kind() {
 fn a_filter_that_is_not_understood_leaves_the_last_one_in_force() {
     let mut roster = three();
     assert_eq!(filtered(&mut roster, "acme"), ["1002", "1001"]);
-    assert_eq!(roster.set_filter("acme two-step:"), Err(FilterError::BadValue { key: Key::TwoStep }));
+    assert_eq!(roster.set_filter("acme two-step:"), Err(FilterError::BadValue { key: FilterKey::TwoStep }));
     assert_eq!(ids(&roster), ["1002", "1001"]);
 }
 
@@ -317,14 +317,14 @@ fn a_filter_that_is_not_understood_leaves_the_last_one_in_force() {
 fn a_job_that_moves_takes_its_row_in_and_out_of_a_filter_for_requests() {
     let mut roster = three();
     roster.set_filter("request:queued").expect("a good filter");
-    roster.set_job(id("1001"), ChangeState::Queued);
-    roster.set_job(id("1003"), ChangeState::Queued);
-    assert_eq!(roster.shown(), 0);
-    roster.settle();
+    roster.set_change(id("1001"), ChangeState::Queued);
+    roster.set_change(id("1003"), ChangeState::Queued);
+    assert_eq!(roster.visible_len(), 0);
+    roster.apply_updates();
     assert_eq!(ids(&roster), ["1001", "1003"]);
-    roster.last();
-    roster.set_job(id("1001"), ChangeState::Sending { attempt: 1 });
-    roster.settle();
+    roster.move_to_last();
+    roster.set_change(id("1001"), ChangeState::Sending { attempt: 1 });
+    roster.apply_updates();
     assert_eq!((ids(&roster), under_cursor(&roster)), (vec!["1003".to_owned()], Some("1003")));
 }
 
@@ -339,10 +339,10 @@ fn a_changed_name_is_found_by_its_new_letters_only() {
 #[test]
 fn a_job_may_be_told_of_before_its_number() {
     let mut roster = Roster::default();
-    roster.set_job(id("1001"), in_doubt());
+    roster.set_change(id("1001"), in_doubt());
     roster.upsert(&number("1001", "+1", "Late", TwoStep::On));
-    roster.settle();
-    assert_eq!(roster.row(0).and_then(|row| row.job), Some(&in_doubt()));
+    roster.apply_updates();
+    assert_eq!(roster.row(0).and_then(|row| row.change), Some(&in_doubt()));
 }
 
 // The same rules again, written the slow way, against any sequence of events.
@@ -353,7 +353,7 @@ enum Event {
     Job { id: u8, kind: u8 },
     Refresh { told: Vec<u8>, complete: u8 },
     Filter(usize),
-    Sort(SortBy, Direction),
+    Sort(SortColumn, SortDirection),
     Move(isize),
     Last,
     Settle,
@@ -365,7 +365,7 @@ struct Model {
     jobs: BTreeMap<String, ChangeState>,
     gone: Vec<String>,
     filter: usize,
-    sort: Sort,
+    sort: SortOrder,
     order: Vec<String>,
     shown: Vec<String>,
     cursor: usize,
@@ -422,16 +422,16 @@ impl Model {
         }
         let mut rows: Vec<&Number> = self.rows.values().collect();
         rows.sort_by_key(|row| {
-            let column = match self.sort.by {
-                SortBy::Number => String::new(),
-                SortBy::Name => row.name.as_ref().map_or("\u{ff}".to_owned(), |_| name_of(row)),
-                SortBy::Waba => row.waba.as_ref().map_or("\u{ff}".to_owned(), |waba| waba.label().to_lowercase()),
-                SortBy::TwoStep => format!("{}", row.two_step as u8),
-                SortBy::Request => urgency(self.jobs.get(row.id.as_str())).to_string(),
+            let column = match self.sort.column {
+                SortColumn::Number => String::new(),
+                SortColumn::Name => row.name.as_ref().map_or("\u{ff}".to_owned(), |_| name_of(row)),
+                SortColumn::Waba => row.waba.as_ref().map_or("\u{ff}".to_owned(), |waba| waba.label().to_lowercase()),
+                SortColumn::TwoStep => format!("{}", row.two_step as u8),
+                SortColumn::Request => priority(self.jobs.get(row.id.as_str())).to_string(),
             };
             (column, digits_of(row), row.id.to_string())
         });
-        if self.sort.direction == Direction::Down {
+        if self.sort.direction == SortDirection::Descending {
             rows.reverse();
         }
         self.order = rows.iter().map(|row| row.id.to_string()).collect();
@@ -473,7 +473,7 @@ fn apply(event: &Event, roster: &mut Roster, model: &mut Model) {
         }
         Event::Job { id, kind } => {
             let state = job(*kind);
-            roster.set_job(self::id(&id.to_string()), state.clone());
+            roster.set_change(self::id(&id.to_string()), state.clone());
             model.jobs.insert(id.to_string(), state);
         }
         Event::Refresh { told, complete } => {
@@ -494,7 +494,7 @@ fn apply(event: &Event, roster: &mut Roster, model: &mut Model) {
             model.settle();
         }
         Event::Sort(by, direction) => {
-            let sort = Sort { by: *by, direction: *direction };
+            let sort = SortOrder { column: *by, direction: *direction };
             roster.set_sort(sort);
             model.sort = sort;
             model.settle();
@@ -504,11 +504,11 @@ fn apply(event: &Event, roster: &mut Roster, model: &mut Model) {
             model.move_to(model.cursor.saturating_add_signed(*rows));
         }
         Event::Last => {
-            roster.last();
+            roster.move_to_last();
             model.move_to(usize::MAX);
         }
         Event::Settle => {
-            roster.settle();
+            roster.apply_updates();
             model.settle();
         }
     }
@@ -517,13 +517,13 @@ fn apply(event: &Event, roster: &mut Roster, model: &mut Model) {
 fn events() -> impl Strategy<Value = Event> {
     let two_step = prop_oneof![Just(TwoStep::On), Just(TwoStep::NotSet), Just(TwoStep::Unknown)];
     let by = prop_oneof![
-        Just(SortBy::Number),
-        Just(SortBy::Name),
-        Just(SortBy::Waba),
-        Just(SortBy::TwoStep),
-        Just(SortBy::Request),
+        Just(SortColumn::Number),
+        Just(SortColumn::Name),
+        Just(SortColumn::Waba),
+        Just(SortColumn::TwoStep),
+        Just(SortColumn::Request),
     ];
-    let direction = prop_oneof![Just(Direction::Up), Just(Direction::Down)];
+    let direction = prop_oneof![Just(SortDirection::Ascending), Just(SortDirection::Descending)];
     prop_oneof![
         8 => (1u8..40, 0u8..5, 0u8..5, 0u8..3, two_step)
             .prop_map(|(id, display, name, waba, two_step)| Event::Upsert { id, display, name, waba, two_step }),
@@ -544,14 +544,14 @@ proptest! {
         for event in &events {
             apply(event, &mut roster, &mut model);
             prop_assert_eq!(roster.total(), model.rows.len());
-            prop_assert_eq!(roster.shown(), model.shown.len());
+            prop_assert_eq!(roster.visible_len(), model.shown.len());
             prop_assert_eq!(under_cursor(&roster), model.shown.get(model.cursor).map(String::as_str), "{:?}", event);
         }
-        roster.settle();
+        roster.apply_updates();
         model.settle();
         prop_assert_eq!(ids(&roster), &model.shown[..]);
         prop_assert_eq!(under_cursor(&roster), model.shown.get(model.cursor).map(String::as_str));
-        let mut counts = Counts::default();
+        let mut counts = TwoStepCounts::default();
         for row in model.rows.values() {
             *match row.two_step {
                 TwoStep::On => &mut counts.on,

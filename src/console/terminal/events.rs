@@ -17,34 +17,34 @@ use zeroize::Zeroize as _;
 use super::input::Parser;
 
 /// A terminal hands out no more than this at once.
-const MAX_READ: usize = 4096;
+const MAX_READ_BYTES: usize = 4096;
 
 /// Held by whoever reads the terminal: by this module for one read, by another program for as long as it has the terminal.
-static READING: Mutex<()> = Mutex::new(());
+static READ_LOCK: Mutex<()> = Mutex::new(());
 
 /// Leaves what is typed to somebody else, until the guard is dropped: a passphrase is no key of ours.
-pub(super) fn pause() -> MutexGuard<'static, ()> {
-    READING.lock().unwrap_or_else(PoisonError::into_inner)
+pub(super) fn pause_reading() -> MutexGuard<'static, ()> {
+    READ_LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads the terminal's events.
 #[derive(Debug)]
-pub struct Events {
-    resizes: UnixStream,
+pub struct EventReader {
+    resize_signals: UnixStream,
     parser: Parser,
-    waiting: VecDeque<Event>,
+    pending: VecDeque<Event>,
 }
 
-const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+const NO_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// What `poll` found.
-struct Ready {
-    is_gone: bool,
-    has_keys: bool,
+struct Readiness {
+    is_hung_up: bool,
+    has_input: bool,
     is_resized: bool,
 }
 
-impl Events {
+impl EventReader {
     /// Listens from now on. Made before the first frame, no change of size after that frame is missed.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl Events {
         let (resizes, write) = UnixStream::pair()?;
         resizes.set_nonblocking(true)?;
         signal_hook::low_level::pipe::register(SIGWINCH, write)?;
-        Ok(Self { resizes, parser: Parser::new(), waiting: VecDeque::new() })
+        Ok(Self { resize_signals: resizes, parser: Parser::new(), pending: VecDeque::new() })
     }
 
     /// Waits for the next event; `None` once the terminal is gone. After a resize, the size is a question
@@ -61,12 +61,12 @@ impl Events {
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn wait(&mut self) -> io::Result<Option<Event>> {
+    pub fn next_event(&mut self) -> io::Result<Option<Event>> {
         loop {
-            if let Some(event) = self.waiting.pop_front() {
+            if let Some(event) = self.pending.pop_front() {
                 return Ok(Some(event));
             }
-            if self.look(None)?.is_gone {
+            if self.poll_and_read(None)?.is_hung_up {
                 return Ok(None);
             }
         }
@@ -76,34 +76,34 @@ impl Events {
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn next_waiting(&mut self) -> io::Result<Option<Event>> {
-        if self.waiting.is_empty() {
-            self.look(Some(&NOW))?;
+    pub fn try_next_event(&mut self) -> io::Result<Option<Event>> {
+        if self.pending.is_empty() {
+            self.poll_and_read(Some(&NO_WAIT))?;
         }
-        Ok(self.waiting.pop_front())
+        Ok(self.pending.pop_front())
     }
 
     /// Takes in what there is, or what comes first.
-    fn look(&mut self, patience: Option<&Timespec>) -> io::Result<Ready> {
+    fn poll_and_read(&mut self, patience: Option<&Timespec>) -> io::Result<Readiness> {
         let mut ready = self.poll(patience)?;
         if ready.is_resized {
-            self.forget_resizes();
-            self.waiting.push_back(Event::Resize(0, 0));
+            self.drain_resize_signals();
+            self.pending.push_back(Event::Resize(0, 0));
         }
-        if ready.has_keys && !ready.is_gone {
-            ready.is_gone = !self.read()?;
+        if ready.has_input && !ready.is_hung_up {
+            ready.is_hung_up = !self.read()?;
         }
         Ok(ready)
     }
 
     /// Reads once; false at the end.
     fn read(&mut self) -> io::Result<bool> {
-        let _reading = pause();
-        if !self.poll(Some(&NOW))?.has_keys {
+        let _reading = pause_reading();
+        if !self.poll(Some(&NO_WAIT))?.has_input {
             // Somebody else had the terminal meanwhile, and has read it.
             return Ok(true);
         }
-        let mut bytes = [0; MAX_READ];
+        let mut bytes = [0; MAX_READ_BYTES];
         let count = match rustix::io::read(rustix::stdio::stdin(), &mut bytes) {
             Ok(count) => count,
             // Someone else may have read it, or made the shared descriptor non-blocking.
@@ -114,28 +114,28 @@ impl Events {
         self.parser.feed(&bytes[..count], &mut events);
         // It may have been a PIN.
         bytes.zeroize();
-        self.waiting.extend(events);
+        self.pending.extend(events);
         Ok(count > 0)
     }
 
-    fn poll(&self, timeout: Option<&Timespec>) -> io::Result<Ready> {
+    fn poll(&self, timeout: Option<&Timespec>) -> io::Result<Readiness> {
         let stdin = rustix::stdio::stdin();
-        let mut fds = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(&self.resizes, PollFlags::IN)];
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(&self.resize_signals, PollFlags::IN)];
         match rustix::event::poll(&mut fds, timeout) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         let terminal = fds[0].revents();
-        Ok(Ready {
-            is_gone: terminal.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL),
-            has_keys: terminal.contains(PollFlags::IN),
+        Ok(Readiness {
+            is_hung_up: terminal.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL),
+            has_input: terminal.contains(PollFlags::IN),
             is_resized: !fds[1].revents().is_empty(),
         })
     }
 
     /// Many signals are one resize.
-    fn forget_resizes(&mut self) {
+    fn drain_resize_signals(&mut self) {
         let mut bytes = [0; 64];
-        while self.resizes.read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
+        while self.resize_signals.read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
     }
 }

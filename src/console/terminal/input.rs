@@ -8,115 +8,115 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use zeroize::{Zeroize as _, Zeroizing};
 
 const ESC: u8 = 0x1b;
-const PASTE_BEGINS: &[u8] = b"\x1b[200~";
-const PASTE_ENDS: &[u8] = b"\x1b[201~";
+const PASTE_START: &[u8] = b"\x1b[200~";
+const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// The longest sequence that is waited for to its end.
-const MAX_SEQUENCE: usize = 64;
+const MAX_SEQUENCE_BYTES: usize = 64;
 
 /// The most bytes kept of one paste. No field takes more than a fraction of it.
-const MAX_PASTE: usize = 16 * 1024;
+const MAX_PASTE_BYTES: usize = 16 * 1024;
 
 /// What was read and is not an event yet: the head of a sequence or character, or a paste without its end. It may hold a
 /// PIN, so it never grows, which would leave a copy behind, and is wiped as soon as it was told.
 #[derive(Debug)]
 pub(super) struct Parser {
-    rest: Zeroizing<Vec<u8>>,
+    buffer: Zeroizing<Vec<u8>>,
     is_pasting: bool,
 }
 
 /// What the bytes at the front came to.
-enum Front {
+enum ParsedPrefix {
     /// So many bytes are this event.
     Event(usize, Event),
     /// So many bytes are nothing we know.
-    Nothing(usize),
+    Unknown(usize),
     /// A paste begins behind so many bytes.
-    Paste(usize),
+    PasteStart(usize),
     /// The end is not there yet.
-    Unfinished,
+    Incomplete,
 }
 
 impl Parser {
     pub(super) fn new() -> Self {
-        Self { rest: Zeroizing::new(Vec::with_capacity(2 * MAX_PASTE)), is_pasting: false }
+        Self { buffer: Zeroizing::new(Vec::with_capacity(2 * MAX_PASTE_BYTES)), is_pasting: false }
     }
 
     /// Takes what was read in one go, at most [`MAX_PASTE`] bytes, and gives out the events in it.
     pub(super) fn feed(&mut self, bytes: &[u8], out: &mut Vec<Event>) {
-        self.rest.extend_from_slice(bytes);
+        self.buffer.extend_from_slice(bytes);
         let mut done = 0;
-        while done < self.rest.len() {
+        while done < self.buffer.len() {
             if self.is_pasting {
-                let Some(used) = self.paste(done, out) else { break };
+                let Some(used) = self.parse_paste(done, out) else { break };
                 done += used;
                 continue;
             }
-            match front(&self.rest[done..]) {
-                Front::Event(used, event) => {
+            match parse_prefix(&self.buffer[done..]) {
+                ParsedPrefix::Event(used, event) => {
                     out.push(event);
                     done += used;
                 }
-                Front::Nothing(used) => done += used,
-                Front::Paste(used) => {
+                ParsedPrefix::Unknown(used) => done += used,
+                ParsedPrefix::PasteStart(used) => {
                     self.is_pasting = true;
                     done += used;
                 }
-                Front::Unfinished => break,
+                ParsedPrefix::Incomplete => break,
             }
         }
-        self.rest.drain(..done);
+        self.buffer.drain(..done);
         // What is done with lies behind the end now.
-        self.rest.spare_capacity_mut()[..done].zeroize();
+        self.buffer.spare_capacity_mut()[..done].zeroize();
     }
 
     /// Gives out a paste that is whole; of one that is not, no more is kept than is of use.
-    fn paste(&mut self, from: usize, out: &mut Vec<Event>) -> Option<usize> {
-        let text = &self.rest[from..];
-        let Some(length) = text.windows(PASTE_ENDS.len()).position(|part| part == PASTE_ENDS) else {
-            if text.len() > MAX_PASTE {
+    fn parse_paste(&mut self, from: usize, out: &mut Vec<Event>) -> Option<usize> {
+        let text = &self.buffer[from..];
+        let Some(length) = text.windows(PASTE_END.len()).position(|part| part == PASTE_END) else {
+            if text.len() > MAX_PASTE_BYTES {
                 // The end of the mark may be here already.
-                let tail = self.rest.len() - PASTE_ENDS.len();
-                self.rest.drain(from + MAX_PASTE - PASTE_ENDS.len()..tail);
+                let tail = self.buffer.len() - PASTE_END.len();
+                self.buffer.drain(from + MAX_PASTE_BYTES - PASTE_END.len()..tail);
             }
             return None;
         };
         self.is_pasting = false;
         out.push(Event::Paste(String::from_utf8_lossy(&text[..length]).into_owned()));
-        Some(length + PASTE_ENDS.len())
+        Some(length + PASTE_END.len())
     }
 }
 
-fn front(bytes: &[u8]) -> Front {
+fn parse_prefix(bytes: &[u8]) -> ParsedPrefix {
     match bytes {
         // Whether a lone Esc is a key or the head of one that was cut in two is the decoder's question.
-        [ESC] | [ESC, ESC, ..] => key(1, KeyCode::Esc, KeyModifiers::NONE),
-        [ESC, b'[', ..] => control_sequence(bytes),
-        [] | [ESC, b'O'] => Front::Unfinished,
+        [ESC] | [ESC, ESC, ..] => key_event(1, KeyCode::Esc, KeyModifiers::NONE),
+        [ESC, b'[', ..] => parse_csi(bytes),
+        [] | [ESC, b'O'] => ParsedPrefix::Incomplete,
         // Enter on the number pad.
-        [ESC, b'O', b'M', ..] => key(3, KeyCode::Enter, KeyModifiers::NONE),
-        [ESC, b'O', last, ..] => named(3, *last, KeyModifiers::NONE),
-        [ESC, rest @ ..] => match plain(rest) {
-            Front::Event(used, Event::Key(event)) => key(used + 1, event.code, event.modifiers | KeyModifiers::ALT),
-            Front::Event(used, _) | Front::Nothing(used) | Front::Paste(used) => Front::Nothing(used + 1),
-            Front::Unfinished => Front::Unfinished,
+        [ESC, b'O', b'M', ..] => key_event(3, KeyCode::Enter, KeyModifiers::NONE),
+        [ESC, b'O', last, ..] => parse_letter_key(3, *last, KeyModifiers::NONE),
+        [ESC, rest @ ..] => match parse_char(rest) {
+            ParsedPrefix::Event(used, Event::Key(event)) => key_event(used + 1, event.code, event.modifiers | KeyModifiers::ALT),
+            ParsedPrefix::Event(used, _) | ParsedPrefix::Unknown(used) | ParsedPrefix::PasteStart(used) => ParsedPrefix::Unknown(used + 1),
+            ParsedPrefix::Incomplete => ParsedPrefix::Incomplete,
         },
-        _ => plain(bytes),
+        _ => parse_char(bytes),
     }
 }
 
-fn key(used: usize, code: KeyCode, modifiers: KeyModifiers) -> Front {
-    Front::Event(used, Event::Key(KeyEvent::new(code, modifiers)))
+fn key_event(used: usize, code: KeyCode, modifiers: KeyModifiers) -> ParsedPrefix {
+    ParsedPrefix::Event(used, Event::Key(KeyEvent::new(code, modifiers)))
 }
 
 /// A control character, or one of any script.
-fn plain(bytes: &[u8]) -> Front {
-    let control = |base: u8| key(1, KeyCode::Char(char::from(bytes[0] + base)), KeyModifiers::CONTROL);
+fn parse_char(bytes: &[u8]) -> ParsedPrefix {
+    let control = |base: u8| key_event(1, KeyCode::Char(char::from(bytes[0] + base)), KeyModifiers::CONTROL);
     match bytes[0] {
-        b'\r' => key(1, KeyCode::Enter, KeyModifiers::NONE),
-        b'\t' => key(1, KeyCode::Tab, KeyModifiers::NONE),
-        0x7f => key(1, KeyCode::Backspace, KeyModifiers::NONE),
-        0x00 => key(1, KeyCode::Char(' '), KeyModifiers::CONTROL),
+        b'\r' => key_event(1, KeyCode::Enter, KeyModifiers::NONE),
+        b'\t' => key_event(1, KeyCode::Tab, KeyModifiers::NONE),
+        0x7f => key_event(1, KeyCode::Backspace, KeyModifiers::NONE),
+        0x00 => key_event(1, KeyCode::Char(' '), KeyModifiers::CONTROL),
         0x01..=0x1a => control(b'a' - 1),
         0x1b..=0x1f => control(b'4' - 0x1c),
         first => {
@@ -125,41 +125,41 @@ fn plain(bytes: &[u8]) -> Front {
                 0xc2..=0xdf => 2,
                 0xe0..=0xef => 3,
                 0xf0..=0xf4 => 4,
-                _ => return Front::Nothing(1),
+                _ => return ParsedPrefix::Unknown(1),
             };
-            let Some(whole) = bytes.get(..length) else { return Front::Unfinished };
+            let Some(whole) = bytes.get(..length) else { return ParsedPrefix::Incomplete };
             let Some(c) = std::str::from_utf8(whole).ok().and_then(|text| text.chars().next()) else {
-                return Front::Nothing(1);
+                return ParsedPrefix::Unknown(1);
             };
-            key(length, KeyCode::Char(c), if c.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE })
+            key_event(length, KeyCode::Char(c), if c.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE })
         }
     }
 }
 
 /// `ESC [`, parameters, and a final character.
-fn control_sequence(bytes: &[u8]) -> Front {
-    if bytes.starts_with(PASTE_BEGINS) {
-        return Front::Paste(PASTE_BEGINS.len());
+fn parse_csi(bytes: &[u8]) -> ParsedPrefix {
+    if bytes.starts_with(PASTE_START) {
+        return ParsedPrefix::PasteStart(PASTE_START.len());
     }
     // The function keys of the Linux console.
     if let Some(b'[') = bytes.get(2) {
-        return if bytes.len() > 3 { Front::Nothing(4) } else { Front::Unfinished };
+        return if bytes.len() > 3 { ParsedPrefix::Unknown(4) } else { ParsedPrefix::Incomplete };
     }
     let Some(end) = bytes[2..].iter().position(|byte| !matches!(byte, 0x20..=0x3f)).map(|at| at + 2) else {
-        return if bytes.len() > MAX_SEQUENCE { Front::Nothing(bytes.len()) } else { Front::Unfinished };
+        return if bytes.len() > MAX_SEQUENCE_BYTES { ParsedPrefix::Unknown(bytes.len()) } else { ParsedPrefix::Incomplete };
     };
     let last = bytes[end];
     if !matches!(last, 0x40..=0x7e) {
         // Cut off in the middle by something else.
-        return Front::Nothing(end);
+        return ParsedPrefix::Unknown(end);
     }
-    let Some(parameters) = std::str::from_utf8(&bytes[2..end]).ok() else { return Front::Nothing(end + 1) };
+    let Some(parameters) = std::str::from_utf8(&bytes[2..end]).ok() else { return ParsedPrefix::Unknown(end + 1) };
     let mut parameters = parameters.split(';');
     let first = parameters.next().unwrap_or_default();
     let modifiers = match parameters.next().map(str::parse::<u8>) {
         None => KeyModifiers::NONE,
-        Some(Ok(sum)) => modifiers_of(sum),
-        Some(Err(_)) => return Front::Nothing(end + 1),
+        Some(Ok(sum)) => parse_modifiers(sum),
+        Some(Err(_)) => return ParsedPrefix::Unknown(end + 1),
     };
     let code = match (last, first) {
         (b'~', "1" | "7") => KeyCode::Home,
@@ -167,22 +167,22 @@ fn control_sequence(bytes: &[u8]) -> Front {
         (b'~', "3") => KeyCode::Delete,
         (b'~', "5") => KeyCode::PageUp,
         (b'~', "6") => KeyCode::PageDown,
-        (b'Z', "") => return key(end + 1, KeyCode::BackTab, KeyModifiers::SHIFT),
-        (_, "" | "1") => return named(end + 1, last, modifiers),
-        _ => return Front::Nothing(end + 1),
+        (b'Z', "") => return key_event(end + 1, KeyCode::BackTab, KeyModifiers::SHIFT),
+        (_, "" | "1") => return parse_letter_key(end + 1, last, modifiers),
+        _ => return ParsedPrefix::Unknown(end + 1),
     };
-    key(end + 1, code, modifiers)
+    key_event(end + 1, code, modifiers)
 }
 
 /// xterm's number for held keys.
-fn modifiers_of(sum: u8) -> KeyModifiers {
+fn parse_modifiers(sum: u8) -> KeyModifiers {
     let held = [(1, KeyModifiers::SHIFT), (2, KeyModifiers::ALT), (4, KeyModifiers::CONTROL), (8, KeyModifiers::META)];
     let bits = sum.saturating_sub(1);
     held.into_iter().filter(|(bit, _)| bits & bit != 0).map(|(_, modifier)| modifier).collect()
 }
 
 /// The keys that have a letter.
-fn named(used: usize, letter: u8, modifiers: KeyModifiers) -> Front {
+fn parse_letter_key(used: usize, letter: u8, modifiers: KeyModifiers) -> ParsedPrefix {
     let code = match letter {
         b'A' => KeyCode::Up,
         b'B' => KeyCode::Down,
@@ -190,9 +190,9 @@ fn named(used: usize, letter: u8, modifiers: KeyModifiers) -> Front {
         b'D' => KeyCode::Left,
         b'H' => KeyCode::Home,
         b'F' => KeyCode::End,
-        _ => return Front::Nothing(used),
+        _ => return ParsedPrefix::Unknown(used),
     };
-    key(used, code, modifiers)
+    key_event(used, code, modifiers)
 }
 
 #[cfg(test)]
@@ -298,7 +298,7 @@ mod tests {
         pieces.extend(std::iter::repeat_n([b'y'; 4096].as_slice(), 50));
         pieces.extend([b"\x1b[2".as_slice(), b"01~", b"q"]);
         let events = events(&pieces);
-        assert!(matches!(&events[..], [Event::Paste(text), _] if (8_000..=2 * MAX_PASTE).contains(&text.len())));
+        assert!(matches!(&events[..], [Event::Paste(text), _] if (8_000..=2 * MAX_PASTE_BYTES).contains(&text.len())));
         assert_eq!(events[1..], chars("q"));
     }
 
@@ -313,7 +313,7 @@ mod tests {
             let (mut parser, mut out) = (Parser::new(), Vec::new());
             for piece in &pieces {
                 parser.feed(piece, &mut out);
-                prop_assert!(parser.rest.len() <= MAX_PASTE + 200);
+                prop_assert!(parser.buffer.len() <= MAX_PASTE_BYTES + 200);
             }
         }
     }

@@ -16,33 +16,33 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
 use rustix::termios::{OptionalActions, Termios};
 
-use super::Abilities;
+use super::Capabilities;
 use crate::process;
 
 /// How long a terminal may take to accept the farewell. Beyond that it has stopped reading, and only its
 /// modes are put back.
-const FAREWELL_PATIENCE: Duration = Duration::from_millis(200);
+const LEAVE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The most panic texts kept until they can be shown.
-const MAX_KEPT_PANICS: usize = 8;
+const MAX_DEFERRED_PANICS: usize = 8;
 
 /// What is needed to leave. Empty outside of the console.
-static ENTERED: Mutex<Option<Entered>> = Mutex::new(None);
+static RESTORE_STATE: Mutex<Option<RestoreState>> = Mutex::new(None);
 
 /// True while frames may be drawn. Apart from the lock, so that a thread about to draw needs none.
-static DRAWING: AtomicBool = AtomicBool::new(false);
+static IS_DRAWING: AtomicBool = AtomicBool::new(false);
 
 /// Panics of threads that do not draw, kept until the screen is gone.
-static KEPT_PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static DEFERRED_PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// What is needed to leave.
 #[derive(Debug)]
-pub(super) struct Entered {
+pub(super) struct RestoreState {
     pub(super) tty: Tty,
-    pub(super) before: Termios,
-    pub(super) abilities: Abilities,
+    pub(super) saved_modes: Termios,
+    pub(super) capabilities: Capabilities,
     /// The thread that draws: its panic ends the console.
-    pub(super) drawer: ThreadId,
+    pub(super) drawing_thread: ThreadId,
 }
 
 /// The terminal, opened a second time so that a write to it need not block.
@@ -55,7 +55,7 @@ impl Tty {
     /// Opens the terminal behind a descriptor anew: `O_NONBLOCK` on the descriptor itself would change it
     /// for the shell as well. Where that cannot be (a terminal of another user, a container without
     /// `/dev/pts`), the descriptor is shared.
-    pub(super) fn behind(fd: BorrowedFd<'_>) -> io::Result<Self> {
+    pub(super) fn reopen(fd: BorrowedFd<'_>) -> io::Result<Self> {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let named =
             rustix::termios::ttyname(fd, Vec::new()).and_then(|name| rustix::fs::open(name, flags, Mode::empty()));
@@ -64,7 +64,7 @@ impl Tty {
     }
 
     /// Writes what the terminal takes within the time given.
-    pub(super) fn write_for(&self, mut bytes: &[u8], patience: Duration) {
+    pub(super) fn write_with_timeout(&self, mut bytes: &[u8], patience: Duration) {
         let deadline = Instant::now() + patience;
         while !bytes.is_empty() && is_writable(self.fd.as_fd(), deadline) {
             match rustix::io::write(&self.fd, bytes) {
@@ -106,41 +106,41 @@ fn is_writable(fd: BorrowedFd<'_>, deadline: Instant) -> bool {
 }
 
 /// Remembers how to leave; from here on [`restore`] does.
-pub(super) fn arm(entered: Entered) {
+pub(super) fn arm(entered: RestoreState) {
     install_panic_hook();
-    *ENTERED.lock().unwrap_or_else(PoisonError::into_inner) = Some(entered);
-    DRAWING.store(true, Ordering::SeqCst);
+    *RESTORE_STATE.lock().unwrap_or_else(PoisonError::into_inner) = Some(entered);
+    IS_DRAWING.store(true, Ordering::SeqCst);
 }
 
 /// False once the terminal was given back: nothing may be drawn then.
 pub(super) fn is_drawing() -> bool {
-    DRAWING.load(Ordering::SeqCst)
+    IS_DRAWING.load(Ordering::SeqCst)
 }
 
 /// Gives the terminal back: erased, margins and looks reset, alternate screen left, cursor shown, paste off,
 /// modes as before. Does nothing the second time. Any thread may call it; it waits at most some 200 ms.
 pub fn restore() {
-    DRAWING.store(false, Ordering::SeqCst);
+    IS_DRAWING.store(false, Ordering::SeqCst);
     // Held to the end: a second thread on its way to end the process waits until the terminal is right.
-    let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(Entered { tty, before, abilities, .. }) = entered.take() else { return };
+    let mut entered = RESTORE_STATE.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(RestoreState { tty, saved_modes: before, capabilities: abilities, .. }) = entered.take() else { return };
     // Changing the modes of another job's terminal would stop this process instead of ending it.
     if process::is_in_foreground() {
-        tty.write_for(farewell(abilities).as_bytes(), FAREWELL_PATIENCE);
+        tty.write_with_timeout(leave_sequence(abilities).as_bytes(), LEAVE_TIMEOUT);
         // A terminal that is gone has no modes left to mind.
         drop(tty.set_modes(&before));
     }
-    show_kept_panics();
+    print_deferred_panics();
 }
 
 /// Gives the terminal back and ends the process. For the thread that watches for signals, while the main
 /// thread may hang in a write.
-pub fn exit(code: i32) -> ! {
+pub fn restore_and_exit(code: i32) -> ! {
     restore();
     std::process::exit(code)
 }
 
-fn farewell(abilities: Abilities) -> String {
+fn leave_sequence(abilities: Capabilities) -> String {
     // A frame may have been cut anywhere: an ESC ends any half sequence, and a held update must not hold this.
     let mut text = String::from("\x1b[?2026l\x1b[r\x1b[m\x1b[H\x1b[2J");
     if abilities.alternate_screen {
@@ -151,7 +151,7 @@ fn farewell(abilities: Abilities) -> String {
 }
 
 /// The bytes that enter the console, the farewell's counterpart.
-pub(super) fn greeting(abilities: Abilities) -> &'static str {
+pub(super) fn enter_sequence(abilities: Capabilities) -> &'static str {
     if abilities.alternate_screen { "\x1b[?1049h\x1b[?2004h" } else { "\x1b[?2004h" }
 }
 
@@ -163,12 +163,12 @@ fn install_panic_hook() {
     INSTALLED.call_once(|| {
         let former = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let drawer = ENTERED.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|entered| entered.drawer);
+            let drawer = RESTORE_STATE.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|entered| entered.drawing_thread);
             match drawer {
-                Some(drawer) if drawer != thread::current().id() => keep_panic(info.to_string()),
+                Some(drawer) if drawer != thread::current().id() => defer_panic(info.to_string()),
                 Some(_) | None => {
                     restore();
-                    if is_writable(rustix::stdio::stderr(), Instant::now() + FAREWELL_PATIENCE) {
+                    if is_writable(rustix::stdio::stderr(), Instant::now() + LEAVE_TIMEOUT) {
                         former(info);
                     }
                 }
@@ -177,19 +177,19 @@ fn install_panic_hook() {
     });
 }
 
-fn keep_panic(text: String) {
-    let mut kept = KEPT_PANICS.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.len() < MAX_KEPT_PANICS {
+fn defer_panic(text: String) {
+    let mut kept = DEFERRED_PANICS.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() < MAX_DEFERRED_PANICS {
         kept.push(text);
     }
 }
 
-fn show_kept_panics() {
-    let kept = std::mem::take(&mut *KEPT_PANICS.lock().unwrap_or_else(PoisonError::into_inner));
+fn print_deferred_panics() {
+    let kept = std::mem::take(&mut *DEFERRED_PANICS.lock().unwrap_or_else(PoisonError::into_inner));
     // Not `stderr()` as a stream: its lock may be held by the thread that hangs.
     let stderr = rustix::stdio::stderr();
     for text in kept {
-        if is_writable(stderr, Instant::now() + FAREWELL_PATIENCE) {
+        if is_writable(stderr, Instant::now() + LEAVE_TIMEOUT) {
             // Nobody is left to tell that telling failed.
             rustix::io::write(stderr, format!("a background task failed: {text}\n").as_bytes()).unwrap_or(0);
         }
@@ -199,9 +199,9 @@ fn show_kept_panics() {
 /// Writes frames to the terminal, and waits where it has to: someone else may have made the shared
 /// descriptor non-blocking.
 #[derive(Debug)]
-pub(super) struct Frames(pub(super) File);
+pub(super) struct BlockingWriter(pub(super) File);
 
-impl io::Write for Frames {
+impl io::Write for BlockingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match io::Write::write(&mut self.0, bytes) {

@@ -9,32 +9,32 @@ use std::io;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect, Size};
 
-use super::Abilities;
-use super::pen::{Pen, SafeWidth as _};
-use super::shift::{MIN_CHANGED_ROWS, Shift};
+use super::Capabilities;
+use super::pen::{AnsiWriter, SafeCellWidth as _};
+use super::shift::{MIN_CHANGED_ROWS, RowShift};
 
 /// Unchanged cells between two changed ones that are written again instead of jumped over: a jump takes four bytes.
 const MAX_REWRITTEN_GAP: u16 = 3;
 
 /// Blanks at the end of a row that are erased instead of written: erasing takes three bytes and a move.
-const MIN_ERASED: usize = 8;
+const MIN_ERASED_CELLS: usize = 8;
 
 /// Draws frames to a writer, which must be a terminal in raw mode (or a test's model of one).
 #[derive(Debug)]
-pub struct Screen<W> {
+pub struct FrameRenderer<W> {
     out: W,
-    abilities: Abilities,
-    pen: Pen,
+    capabilities: Capabilities,
+    writer: AnsiWriter,
     /// What the terminal shows; `None` when that is not known.
-    shown: Option<Buffer>,
+    displayed: Option<Buffer>,
     next: Buffer,
-    cursor: Option<Position>,
+    cursor_position: Option<Position>,
 }
 
-impl<W: io::Write> Screen<W> {
+impl<W: io::Write> FrameRenderer<W> {
     /// A screen that assumes nothing: its first frame erases.
-    pub fn new(out: W, abilities: Abilities) -> Self {
-        Self { out, abilities, pen: Pen::new(), shown: None, next: Buffer::default(), cursor: None }
+    pub fn new(out: W, capabilities: Capabilities) -> Self {
+        Self { out, capabilities, writer: AnsiWriter::new(), displayed: None, next: Buffer::default(), cursor_position: None }
     }
 
     /// Where the bytes go.
@@ -43,9 +43,9 @@ impl<W: io::Write> Screen<W> {
     }
 
     /// Forgets what the terminal shows, so that the next frame is drawn whole.
-    pub fn forget(&mut self) {
-        self.shown = None;
-        self.pen.forget();
+    pub fn invalidate(&mut self) {
+        self.displayed = None;
+        self.writer.reset_state();
     }
 
     /// Lets the caller paint the next frame into a cleared buffer and tell where the cursor sits (`None`
@@ -61,41 +61,41 @@ impl<W: io::Write> Screen<W> {
             self.next = Buffer::empty(area);
         }
         let cursor = paint(&mut self.next, area).filter(|at| area.contains(*at));
-        let mut shown = self.shown.take().filter(|shown| shown.area == area);
+        let mut shown = self.displayed.take().filter(|shown| shown.area == area);
 
-        self.pen.start(size.width);
+        self.writer.begin_frame(size.width);
         let mut changed = shown.as_ref().map(|shown| changed_rows(shown, &self.next));
-        let may_scroll = self.abilities.scroll_regions
+        let may_scroll = self.capabilities.scroll_regions
             && changed.as_ref().is_some_and(|rows| rows.iter().filter(|row| **row).count() >= MIN_CHANGED_ROWS);
-        let shift = shown.as_ref().filter(|_| may_scroll).and_then(|shown| Shift::find(shown, &self.next));
-        let is_held = self.abilities.synchronized_updates && (shown.is_none() || shift.is_some());
+        let shift = shown.as_ref().filter(|_| may_scroll).and_then(|shown| RowShift::detect(shown, &self.next));
+        let is_held = self.capabilities.synchronized_updates && (shown.is_none() || shift.is_some());
         if is_held {
-            self.pen.hold();
+            self.writer.begin_synchronized_update();
         }
         if let (Some(shift), Some(shown)) = (shift, &mut shown) {
-            self.pen.scroll(shift.first, shift.end, shift.by);
+            self.writer.scroll(shift.first, shift.end, shift.by);
             shift.apply(shown);
             changed = None;
         }
         let shown = shown.unwrap_or_else(|| {
-            self.pen.clear();
+            self.writer.clear_screen();
             Buffer::empty(area)
         });
         let changed = changed.unwrap_or_else(|| changed_rows(&shown, &self.next));
-        draw_difference(&mut self.pen, &shown, &self.next, &changed);
-        if !self.pen.bytes().is_empty() || cursor != self.cursor {
-            self.pen.park(cursor.map(|at| (at.x, at.y)));
+        draw_difference(&mut self.writer, &shown, &self.next, &changed);
+        if !self.writer.bytes().is_empty() || cursor != self.cursor_position {
+            self.writer.place_cursor(cursor.map(|at| (at.x, at.y)));
         }
         if is_held {
-            self.pen.release();
+            self.writer.end_synchronized_update();
         }
-        let is_written = !self.pen.bytes().is_empty();
-        if is_written && let Err(error) = self.out.write_all(self.pen.bytes()) {
-            self.forget();
+        let is_written = !self.writer.bytes().is_empty();
+        if is_written && let Err(error) = self.out.write_all(self.writer.bytes()) {
+            self.invalidate();
             return Err(error);
         }
-        self.cursor = cursor;
-        self.shown = Some(std::mem::replace(&mut self.next, shown));
+        self.cursor_position = cursor;
+        self.displayed = Some(std::mem::replace(&mut self.next, shown));
         Ok(is_written)
     }
 }
@@ -106,7 +106,7 @@ fn changed_rows(old: &Buffer, new: &Buffer) -> Vec<bool> {
     old.content.chunks_exact(width).zip(new.content.chunks_exact(width)).map(|(old, new)| old != new).collect()
 }
 
-fn draw_difference(pen: &mut Pen, old: &Buffer, new: &Buffer, changed: &[bool]) {
+fn draw_difference(pen: &mut AnsiWriter, old: &Buffer, new: &Buffer, changed: &[bool]) {
     let width = usize::from(new.area.width).max(1);
     let rows = old.content.chunks_exact(width).zip(new.content.chunks_exact(width));
     for ((y, (old, new)), _) in (0..).zip(rows).zip(changed).filter(|(_, is_changed)| **is_changed) {
@@ -114,7 +114,7 @@ fn draw_difference(pen: &mut Pen, old: &Buffer, new: &Buffer, changed: &[bool]) 
     }
 }
 
-fn draw_row(pen: &mut Pen, y: u16, old: &[Cell], new: &[Cell]) {
+fn draw_row(pen: &mut AnsiWriter, y: u16, old: &[Cell], new: &[Cell]) {
     let blank_from = new.iter().rposition(|cell| *cell != Cell::EMPTY).map_or(0, |last| last + 1);
     // Up to here the terminal shows the rest of a wide character that was written over.
     let mut stale_until = 0;
@@ -127,7 +127,7 @@ fn draw_row(pen: &mut Pen, y: u16, old: &[Cell], new: &[Cell]) {
             continue;
         }
         let column = column(x);
-        if x >= blank_from && (x..new.len()).filter(|&i| old[i] != new[i]).count() >= MIN_ERASED {
+        if x >= blank_from && (x..new.len()).filter(|&i| old[i] != new[i]).count() >= MIN_ERASED_CELLS {
             pen.clear_row_from(column, y);
             return;
         }
@@ -135,20 +135,20 @@ fn draw_row(pen: &mut Pen, y: u16, old: &[Cell], new: &[Cell]) {
             stale_until = stale_until.max(i + usize::from(cell.cell_width_or_zero()));
         }
         fill_gap(pen, column, y, new);
-        pen.write(column, y, &new[x]);
+        pen.write_cell(column, y, &new[x]);
         x += wide;
     }
 }
 
 /// Writes the unchanged cells before a changed one again, where that is shorter than a jump.
-fn fill_gap(pen: &mut Pen, x: u16, y: u16, new: &[Cell]) {
-    let Some(gap @ 1..=MAX_REWRITTEN_GAP) = pen.gap_to(x, y) else { return };
+fn fill_gap(pen: &mut AnsiWriter, x: u16, y: u16, new: &[Cell]) {
+    let Some(gap @ 1..=MAX_REWRITTEN_GAP) = pen.columns_to(x, y) else { return };
     let between = usize::from(x - gap)..usize::from(x);
     // The cursor may have been parked on the right half of a wide character, which must not be written over.
     let is_after_half = between.start > 0 && new[between.start - 1].cell_width_or_zero() > 1;
-    if !is_after_half && new[between.clone()].iter().all(|cell| pen.is_one_byte_for(cell)) {
+    if !is_after_half && new[between.clone()].iter().all(|cell| pen.is_single_byte_write(cell)) {
         for i in between {
-            pen.write(column(i), y, &new[i]);
+            pen.write_cell(column(i), y, &new[i]);
         }
     }
 }
@@ -169,14 +169,14 @@ mod tests {
 
     /// A terminal's model behind a screen that draws to memory.
     struct Model {
-        screen: Screen<Vec<u8>>,
+        screen: FrameRenderer<Vec<u8>>,
         terminal: vt100::Parser,
     }
 
     impl Model {
-        fn new(size: Size, abilities: Abilities) -> Self {
+        fn new(size: Size, abilities: Capabilities) -> Self {
             let terminal = vt100::Parser::new(non_zero(size.height), non_zero(size.width), 0);
-            Self { screen: Screen::new(Vec::new(), abilities), terminal }
+            Self { screen: FrameRenderer::new(Vec::new(), abilities), terminal }
         }
 
         /// Draws a copy of a frame and gives the bytes it took.
@@ -283,7 +283,7 @@ mod tests {
             Step::Band { first, end, by } => {
                 let (first, end) = (*first.min(end), (*first.max(end)).min(area.height));
                 if i32::from(end) - i32::from(first) > by.abs() {
-                    Shift { first, end, by: *by }.apply(frame);
+                    RowShift { first, end, by: *by }.apply(frame);
                 }
             }
             Step::Resize(width, height) => *frame = Buffer::empty(Rect::new(0, 0, *width, *height)),
@@ -292,7 +292,7 @@ mod tests {
         }
     }
 
-    fn check(steps: &[Step], abilities: Abilities) -> Result<(), TestCaseError> {
+    fn check(steps: &[Step], abilities: Capabilities) -> Result<(), TestCaseError> {
         let mut frame = Buffer::empty(Rect::new(0, 0, 40, 16));
         let mut model = Model::new(frame.area.as_size(), abilities);
         let mut cursor = None;
@@ -303,7 +303,7 @@ mod tests {
                     Step::Resize(width, height) => {
                         model.terminal.screen_mut().set_size(non_zero(*height), non_zero(*width));
                     }
-                    Step::Forget => model.screen.forget(),
+                    Step::Forget => model.screen.invalidate(),
                     Step::Cursor(at) => cursor = at.map(|(x, y)| Position::new(x, y)),
                     Step::Text { .. } | Step::Band { .. } | Step::Wipe => {}
                 }
@@ -321,8 +321,8 @@ mod tests {
 
         #[test]
         fn the_terminal_shows_what_was_painted(steps in steps()) {
-            check(&steps, Abilities::FULL)?;
-            check(&steps, Abilities::PLAIN)?;
+            check(&steps, Capabilities::FULL)?;
+            check(&steps, Capabilities::PLAIN)?;
         }
     }
 
@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn frames_of_a_list_stay_within_their_bytes() {
-        let mut model = Model::new(Size::new(120, 40), Abilities::FULL);
+        let mut model = Model::new(Size::new(120, 40), Capabilities::FULL);
         let mut bytes_of = |first, cursor| {
             let (frame, cursor) = list(first, cursor);
             let bytes = model.draw(&frame, cursor);
@@ -387,7 +387,7 @@ mod tests {
             }
             (frame, cursor)
         };
-        let mut model = Model::new(Size::new(120, 40), Abilities::FULL);
+        let mut model = Model::new(Size::new(120, 40), Capabilities::FULL);
         let (frame, cursor) = with_pane(100);
         model.draw(&frame, cursor);
         let (frame, cursor) = with_pane(103);
@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn small_frames_are_not_held_and_large_ones_are() {
-        let mut model = Model::new(Size::new(120, 40), Abilities::FULL);
+        let mut model = Model::new(Size::new(120, 40), Capabilities::FULL);
         let mut is_held = |first, cursor| {
             let (frame, cursor) = list(first, cursor);
             model.draw(&frame, cursor).windows(8).any(|part| part == b"\x1b[?2026h")
@@ -412,7 +412,7 @@ mod tests {
     #[test]
     fn no_size_is_too_small() {
         for (width, height) in (0..4).flat_map(|width| (0..4).map(move |height| (width, height))) {
-            let mut screen = Screen::new(Vec::new(), Abilities::FULL);
+            let mut screen = FrameRenderer::new(Vec::new(), Capabilities::FULL);
             for text in ["日本", "abc", ""] {
                 let paint = |buffer: &mut Buffer, area: Rect| {
                     for y in 0..area.height {
@@ -436,7 +436,7 @@ mod tests {
                 Ok(())
             }
         }
-        let mut screen = Screen::new(Broken, Abilities::FULL);
+        let mut screen = FrameRenderer::new(Broken, Capabilities::FULL);
         let size = Size::new(10, 2);
         assert!(screen.draw(size, |_, _| None).is_err());
         assert!(screen.draw(size, |_, _| None).is_err(), "it is not taken for shown");

@@ -20,17 +20,17 @@ const JUMP_BYTES: i64 = 4;
 
 /// Rows `first..end` moved up by `by`, or down if it is negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shift {
+pub(super) struct RowShift {
     pub(super) first: u16,
     pub(super) end: u16,
     pub(super) by: i32,
 }
 
-impl Shift {
+impl RowShift {
     /// The shift that saves most, if any does. Both buffers have the same size.
-    pub(super) fn find(old: &Buffer, new: &Buffer) -> Option<Self> {
-        let (old, new) = (Rows::of(old)?, Rows::of(new)?);
-        let by = most_votes(&old, &new)?;
+    pub(super) fn detect(old: &Buffer, new: &Buffer) -> Option<Self> {
+        let (old, new) = (BufferRows::new(old)?, BufferRows::new(new)?);
+        let by = dominant_distance(&old, &new)?;
         best_band(&old, &new, by)
     }
 
@@ -51,14 +51,14 @@ impl Shift {
 }
 
 /// A buffer as rows of cells.
-struct Rows<'a> {
+struct BufferRows<'a> {
     cells: &'a [Cell],
     width: usize,
     count: usize,
 }
 
-impl<'a> Rows<'a> {
-    fn of(buffer: &'a Buffer) -> Option<Self> {
+impl<'a> BufferRows<'a> {
+    fn new(buffer: &'a Buffer) -> Option<Self> {
         let width = usize::from(buffer.area.width);
         let count = usize::from(buffer.area.height);
         (width > 0 && count > 1).then_some(Self { cells: &buffer.content, width, count })
@@ -76,10 +76,10 @@ impl<'a> Rows<'a> {
 }
 
 /// The distance that most changed half rows moved by.
-fn most_votes(old: &Rows<'_>, new: &Rows<'_>) -> Option<i32> {
+fn dominant_distance(old: &BufferRows<'_>, new: &BufferRows<'_>) -> Option<i32> {
     // Not the standard library's hasher, which took a quarter of the time of a frame.
     let hasher = DefaultHashBuilder::default();
-    let hash = |cells| hash(&hasher, cells);
+    let hash = |cells| hash_cells(&hasher, cells);
     let mut seen: [HashMap<u64, Option<usize>>; 2] = Default::default();
     for y in 0..old.count {
         for (half, seen) in old.halves(y).into_iter().zip(&mut seen) {
@@ -110,7 +110,7 @@ fn distance(source: usize, target: usize) -> i32 {
 }
 
 /// `None` for cells that are all blank.
-fn hash(hasher: &DefaultHashBuilder, cells: &[Cell]) -> Option<u64> {
+fn hash_cells(hasher: &DefaultHashBuilder, cells: &[Cell]) -> Option<u64> {
     if cells.iter().all(|cell| *cell == Cell::EMPTY) {
         return None;
     }
@@ -122,7 +122,7 @@ fn hash(hasher: &DefaultHashBuilder, cells: &[Cell]) -> Option<u64> {
 }
 
 /// About the bytes it takes to turn one row into the other: a cell takes one, and each run a jump.
-fn cost(old: &[Cell], new: &[Cell]) -> i64 {
+fn redraw_cost(old: &[Cell], new: &[Cell]) -> i64 {
     let mut bytes = 0;
     let mut is_in_run = false;
     for (old, new) in old.iter().zip(new) {
@@ -134,9 +134,9 @@ fn cost(old: &[Cell], new: &[Cell]) -> i64 {
 }
 
 /// The band of rows for which a shift by a given distance saves most.
-fn best_band(old: &Rows<'_>, new: &Rows<'_>, by: i32) -> Option<Shift> {
+fn best_band(old: &BufferRows<'_>, new: &BufferRows<'_>, by: i32) -> Option<RowShift> {
     let blank = vec![Cell::EMPTY; new.width];
-    let in_place = |y: usize| cost(old.row(y), new.row(y));
+    let in_place = |y: usize| redraw_cost(old.row(y), new.row(y));
     // The row band (from, to, saved) with the greatest sum of savings, found in one pass.
     let mut best: Option<(usize, usize, i64)> = None;
     let mut run: Option<(usize, i64)> = None;
@@ -146,7 +146,7 @@ fn best_band(old: &Rows<'_>, new: &Rows<'_>, by: i32) -> Option<Shift> {
             run = None;
             continue;
         };
-        let gain = in_place(y) - cost(old.row(source), new.row(y));
+        let gain = in_place(y) - redraw_cost(old.row(source), new.row(y));
         let (from, saved) = run.filter(|(_, saved)| *saved > 0).map_or((y, gain), |(from, saved)| (from, saved + gain));
         run = Some((from, saved));
         if best.is_none_or(|(_, _, most)| saved > most) {
@@ -161,9 +161,9 @@ fn best_band(old: &Rows<'_>, new: &Rows<'_>, by: i32) -> Option<Shift> {
     } else {
         (from - count, to + 1, from - count..from)
     };
-    let open: i64 = open.map(|y| in_place(y) - cost(&blank, new.row(y))).sum();
+    let open: i64 = open.map(|y| in_place(y) - redraw_cost(&blank, new.row(y))).sum();
     let (first, end) = (u16::try_from(first).ok()?, u16::try_from(end).ok()?);
-    (saved + open >= MIN_SAVED_BYTES).then_some(Shift { first, end, by })
+    (saved + open >= MIN_SAVED_BYTES).then_some(RowShift { first, end, by })
 }
 
 #[cfg(test)]
@@ -184,23 +184,23 @@ mod tests {
 
     #[test]
     fn a_list_that_moved_is_found_between_what_stands_still() {
-        assert_eq!(Shift::find(&list(5), &list(6)), Some(Shift { first: 1, end: 9, by: 1 }));
-        assert_eq!(Shift::find(&list(5), &list(3)), Some(Shift { first: 1, end: 9, by: -2 }));
+        assert_eq!(RowShift::detect(&list(5), &list(6)), Some(RowShift { first: 1, end: 9, by: 1 }));
+        assert_eq!(RowShift::detect(&list(5), &list(3)), Some(RowShift { first: 1, end: 9, by: -2 }));
     }
 
     #[test]
     fn what_did_not_move_is_not_scrolled() {
-        assert_eq!(Shift::find(&list(5), &list(5)), None);
-        assert_eq!(Shift::find(&list(5), &list(50)), None);
-        assert_eq!(Shift::find(&rows(&["a", "b", "c"]), &rows(&["b", "c", "d"])), None, "too little to save");
+        assert_eq!(RowShift::detect(&list(5), &list(5)), None);
+        assert_eq!(RowShift::detect(&list(5), &list(50)), None);
+        assert_eq!(RowShift::detect(&rows(&["a", "b", "c"]), &rows(&["b", "c", "d"])), None, "too little to save");
     }
 
     #[test]
     fn a_buffer_follows_the_terminal() {
         let mut buffer = rows(&["0", "1", "2", "3"]);
-        Shift { first: 1, end: 4, by: 1 }.apply(&mut buffer);
+        RowShift { first: 1, end: 4, by: 1 }.apply(&mut buffer);
         assert_eq!(buffer, rows(&["0", "2", "3", " "]));
-        Shift { first: 0, end: 3, by: -2 }.apply(&mut buffer);
+        RowShift { first: 0, end: 3, by: -2 }.apply(&mut buffer);
         assert_eq!(buffer, rows(&[" ", " ", "0", " "]));
     }
 }

@@ -19,9 +19,9 @@ use crate::process;
 /// Ctrl-C is a key in raw mode: SIGINT comes from outside. Whatever would end the process is watched for: else it would
 /// end with the terminal still taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Ending(i32);
+pub struct TerminationSignal(i32);
 
-impl Ending {
+impl TerminationSignal {
     const HANG_UP: Self = Self(SIGHUP);
 
     /// 128 and the number of the signal.
@@ -34,18 +34,18 @@ impl Ending {
 /// The watch could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot watch for signals")]
-pub struct CannotWatch(#[source] io::Error);
+pub struct WatchError(#[source] io::Error);
 
 /// The signals watched for, and the terminal.
 #[derive(Debug)]
-pub struct Watch {
-    signals: Vec<(Ending, UnixStream)>,
+pub struct SignalWatcher {
+    signals: Vec<(TerminationSignal, UnixStream)>,
     /// SIGTSTP, unless it was to be ignored.
-    stops: Option<UnixStream>,
+    suspend_signals: Option<UnixStream>,
     terminal: Option<OwnedFd>,
 }
 
-impl Watch {
+impl SignalWatcher {
     /// Starts the thread, before or after the terminal was entered. It goes on until the process ends.
     ///
     /// `on_stop` is called, on the watch's thread, when somebody asks the program to stop as Ctrl-Z does; it must return
@@ -61,73 +61,73 @@ impl Watch {
     /// When the signals cannot be caught or the thread cannot be started.
     pub fn start(
         on_stop: impl Fn() + Send + 'static,
-        on_ending: impl FnOnce(Ending) + Send + 'static,
-    ) -> Result<(), CannotWatch> {
-        let watch = Self::catching_signals().map_err(CannotWatch)?;
+        on_ending: impl FnOnce(TerminationSignal) + Send + 'static,
+    ) -> Result<(), WatchError> {
+        let watch = Self::register_signals().map_err(WatchError)?;
         thread::Builder::new()
             .name("watch".into())
             .spawn(move || watch.run(on_stop, on_ending))
-            .map_err(CannotWatch)?;
+            .map_err(WatchError)?;
         Ok(())
     }
 
-    fn catching_signals() -> io::Result<Self> {
+    fn register_signals() -> io::Result<Self> {
         let strays = process::UNUSED_FATAL_SIGNALS.into_iter().filter(|signal| !process::is_ignored(*signal));
         let mut signals = Vec::new();
         for signal in process::TERMINATION_SIGNALS.into_iter().chain(strays) {
-            signals.push((Ending(signal), caught(signal)?));
+            signals.push((TerminationSignal(signal), register_signal(signal)?));
         }
-        let stops = process::can_suspend().then(|| caught(SIGTSTP)).transpose()?;
+        let stops = process::can_suspend().then(|| register_signal(SIGTSTP)).transpose()?;
         // A hang-up need not bring a signal (nohup), and a signal need not mean a hang-up.
         let stdin = rustix::stdio::stdin();
         let terminal = rustix::termios::isatty(stdin).then(|| stdin.try_clone_to_owned()).transpose()?;
-        Ok(Self { signals, stops, terminal })
+        Ok(Self { signals, suspend_signals: stops, terminal })
     }
 
-    fn run(mut self, on_stop: impl Fn(), on_ending: impl FnOnce(Ending)) {
+    fn run(mut self, on_stop: impl Fn(), on_ending: impl FnOnce(TerminationSignal)) {
         let mut on_ending = Some(on_ending);
         loop {
-            let endings = self.wait();
-            if self.stops.as_mut().is_some_and(|stops| bytes_of(stops) > 0) {
+            let endings = self.wait_for_signals();
+            if self.suspend_signals.as_mut().is_some_and(|stops| drain_signals(stops) > 0) {
                 on_stop();
             }
             for ending in endings {
                 if let Some(on_ending) = on_ending.take() {
                     on_ending(ending);
-                } else if ending != Ending::HANG_UP {
-                    restore::exit(ending.exit_code());
+                } else if ending != TerminationSignal::HANG_UP {
+                    restore::restore_and_exit(ending.exit_code());
                 }
             }
         }
     }
 
     /// Sleeps until there are endings. A hang-up of the terminal is told once: it would wake `poll` for ever.
-    fn wait(&mut self) -> Vec<Ending> {
+    fn wait_for_signals(&mut self) -> Vec<TerminationSignal> {
         let mut fds: Vec<PollFd<'_>> = self.signals.iter().map(|(_, read)| PollFd::new(read, PollFlags::IN)).collect();
-        fds.extend(self.stops.iter().map(|stops| PollFd::new(stops, PollFlags::IN)));
+        fds.extend(self.suspend_signals.iter().map(|stops| PollFd::new(stops, PollFlags::IN)));
         // No events asked for: POLLHUP and POLLERR come unasked, and keys are not ours.
         fds.extend(self.terminal.iter().map(|terminal| PollFd::new(terminal, PollFlags::empty())));
         match rustix::event::poll(&mut fds, None) {
             Ok(_) => {}
             Err(_interrupted) => return Vec::new(),
         }
-        let before_terminal = self.signals.len() + usize::from(self.stops.is_some());
+        let before_terminal = self.signals.len() + usize::from(self.suspend_signals.is_some());
         let is_hung_up = fds.get(before_terminal).is_some_and(|terminal| !terminal.revents().is_empty());
         let mut endings = Vec::new();
         for (ending, read) in &mut self.signals {
             // One byte a signal: two SIGTERMs that came together are still two.
-            endings.extend(std::iter::repeat_n(*ending, bytes_of(read)));
+            endings.extend(std::iter::repeat_n(*ending, drain_signals(read)));
         }
         if is_hung_up {
             self.terminal = None;
-            endings.push(Ending::HANG_UP);
+            endings.push(TerminationSignal::HANG_UP);
         }
         endings
     }
 }
 
 /// From now on, each such signal puts a byte into what is returned.
-fn caught(signal: i32) -> io::Result<UnixStream> {
+fn register_signal(signal: i32) -> io::Result<UnixStream> {
     let (read, write) = UnixStream::pair()?;
     read.set_nonblocking(true)?;
     signal_hook::low_level::pipe::register(signal, write)?;
@@ -135,6 +135,6 @@ fn caught(signal: i32) -> io::Result<UnixStream> {
 }
 
 /// How many bytes wait.
-fn bytes_of(read: &mut UnixStream) -> usize {
+fn drain_signals(read: &mut UnixStream) -> usize {
     read.read(&mut [0; 64]).unwrap_or(0)
 }

@@ -13,7 +13,7 @@ use crate::console::theme::{Role, Theme};
 use crate::text;
 
 /// Columns between two keys of the footer.
-const GAP: usize = 2;
+const FOOTER_GAP: usize = 2;
 
 /// Where a frame is drawn.
 pub(super) struct Canvas<'a> {
@@ -46,7 +46,7 @@ impl<'a> Canvas<'a> {
             return x;
         }
         let room = columns.min(usize::from(self.area.width - x));
-        let shown = self.in_face(text);
+        let shown = self.to_glyphs(text);
         let shown = text::truncate(&shown, room);
         let style = self.theme.style(role);
         let (left, row) = (self.area.x + x, self.area.y + y);
@@ -75,7 +75,7 @@ impl<'a> Canvas<'a> {
     }
 
     /// Gives a whole row one style, its blanks included.
-    pub(super) fn fill(&mut self, y: u16, role: Role) {
+    pub(super) fn style_row(&mut self, y: u16, role: Role) {
         if y < self.area.height {
             let row = Rect { x: self.area.x, y: self.area.y + y, width: self.area.width, height: 1 };
             self.buffer.set_style(row, self.theme.style(role));
@@ -83,90 +83,90 @@ impl<'a> Canvas<'a> {
     }
 
     /// A rule across the window.
-    pub(super) fn rule(&mut self, y: u16) {
-        let rule = self.theme.rule().repeat(usize::from(self.area.width));
+    pub(super) fn draw_rule(&mut self, y: u16) {
+        let rule = self.theme.horizontal_line().repeat(usize::from(self.area.width));
         self.put(0, y, &rule, Role::Plain);
     }
 
     /// What surrounds every page: the title, the heading if there is one, the message line and the keys.
-    pub(super) fn frame(&mut self, app: &App, heading: Option<&str>) {
+    pub(super) fn draw_frame(&mut self, app: &App, heading: Option<&str>) {
         let compact = app.is_compact();
         let mut row = 0;
         if !compact || heading.is_none() {
-            self.title(app);
+            self.draw_title(app);
             row = 1;
         }
         if let Some(heading) = heading {
             // Without the title, the heading must say what requests reach.
-            let place = if compact { compact_place(app) } else { String::new() };
-            let mut line = format!("{0}{0} {place}{heading} ", self.theme.rule());
+            let place = if compact { compact_environment(app) } else { String::new() };
+            let mut line = format!("{0}{0} {place}{heading} ", self.theme.horizontal_line());
             let missing = usize::from(self.area.width).saturating_sub(text::width(&line));
-            line.push_str(&self.theme.rule().repeat(missing));
+            line.push_str(&self.theme.horizontal_line().repeat(missing));
             self.put(0, row, &line, Role::Title);
         }
-        self.message(app);
-        self.footer(app);
+        self.draw_message_line(app);
+        self.draw_footer(app);
     }
 
     /// The message line. Where something is asked, an old message would look like an answer: only a new one is shown.
-    fn message(&mut self, app: &App) {
-        if let Some(words) = app.hiding_words() {
+    fn draw_message_line(&mut self, app: &App) {
+        if let Some(words) = app.hide_warning() {
             self.put(0, self.area.height.saturating_sub(2), &words, Role::Strong);
             return;
         }
         // Messages name numbers.
-        if app.conceals() {
+        if app.hides_numbers() {
             return;
         }
         let asks = matches!(
             app.mode(),
             Mode::PinForm
-                | Mode::CheckNote
+                | Mode::ResolutionNote
                 | Mode::Confirm
                 | Mode::ConfirmReplace
-                | Mode::ConfirmCheck
+                | Mode::ConfirmResolution
                 | Mode::Recipients
                 | Mode::Quit
         );
-        let line = if asks { app.messages().answer() } else { app.messages().line() };
-        let reading = status::reading_words(app).filter(|_| app.messages().answer().is_none() && !asks);
+        let line = if asks { app.messages().current_hint() } else { app.messages().line() };
+        let reading = status::refresh_label(app).filter(|_| app.messages().current_hint().is_none() && !asks);
         if let Some(words) = reading.as_deref().or(line) {
             self.put(0, self.area.height.saturating_sub(2), words, Role::Plain);
         }
     }
 
-    fn title(&mut self, app: &App) {
-        let right = status::link_words(app);
+    fn draw_title(&mut self, app: &App) {
+        let right = status::connection_label(app);
         let room = usize::from(self.area.width).saturating_sub(text::width(&right) + 2);
-        self.fill(0, Role::Title);
+        self.style_row(0, Role::Title);
         let mut x = self.put_within(0, 0, room, "pindesk", Role::Title);
-        for (words, role) in status::title_words(app) {
+        for (words, role) in status::title_parts(app) {
             let left = room.saturating_sub(usize::from(x) + 2);
             if text::width(&words) > left {
                 break;
             }
             x = self.put_within(x + 2, 0, left, &words, role);
         }
-        self.fill(0, Role::Title);
+        self.style_row(0, Role::Title);
         self.put_right(0, &right, Role::Title);
     }
 
     /// The keys of the page, as many as fit; the way out always does.
-    fn footer(&mut self, app: &App) {
-        let keys: Vec<_> = app.keymap().footer(app.mode(), |action| app.has_use_for(action)).collect();
-        let all = keys.iter().map(|key| key.width() + GAP).sum::<usize>().saturating_sub(GAP);
+    fn draw_footer(&mut self, app: &App) {
+        let keys: Vec<_> = app.keymap().footer(app.mode(), |action| app.is_action_available(action)).collect();
+        let all = keys.iter().map(|key| key.width() + FOOTER_GAP).sum::<usize>().saturating_sub(FOOTER_GAP);
         let is_long = all > usize::from(self.area.width);
-        let has_free_line = is_long && app.is_compact() && self.is_blank(self.area.height.saturating_sub(2));
+        let has_free_line = is_long && app.is_compact() && self.is_row_blank(self.area.height.saturating_sub(2));
         let mut y = self.area.height.saturating_sub(if has_free_line { 2 } else { 1 });
         let (mut x, mut is_shown) = (0, vec![false; keys.len()]);
         while y < self.area.height {
             let is_last = y + 1 == self.area.height;
-            let way_out = keys.iter().enumerate().find(|(at, key)| is_last && key.leaves && !is_shown[*at]);
-            let reserved = way_out.map_or(0, |(_, key)| key.width() + GAP);
-            for (at, key) in keys.iter().enumerate().filter(|(_, key)| !key.leaves) {
+            let way_out = keys.iter().enumerate().find(|(at, key)| is_last && key.closes_page && !is_shown[*at]);
+            let reserved = way_out.map_or(0, |(_, key)| key.width() + FOOTER_GAP);
+            for (at, key) in keys.iter().enumerate().filter(|(_, key)| !key.closes_page) {
                 if !is_shown[at] && x + key.width() + reserved <= usize::from(self.area.width) {
                     self.put(u16::try_from(x).unwrap_or(u16::MAX), y, &key.text, Role::Plain);
-                    x += key.width() + GAP;
+                    x += key.width() + FOOTER_GAP;
                     is_shown[at] = true;
                 }
             }
@@ -178,11 +178,11 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    fn is_blank(&self, y: u16) -> bool {
+    fn is_row_blank(&self, y: u16) -> bool {
         (0..self.area.width).all(|x| self.buffer[(self.area.x + x, self.area.y + y)].symbol() == " ")
     }
 
-    fn in_face<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    fn to_glyphs<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if !self.theme.is_ascii() || text.is_ascii() {
             return Cow::Borrowed(text);
         }
@@ -197,10 +197,10 @@ impl<'a> Canvas<'a> {
 }
 
 /// What the heading of a small window says in the title's stead.
-fn compact_place(app: &App) -> String {
-    if app.conceals() {
+fn compact_environment(app: &App) -> String {
+    if app.hides_numbers() {
         return String::new();
     }
-    let records = status::records_word(app).map(|word| format!("{word} ")).unwrap_or_default();
-    format!("{} {records}", app.session().place.word())
+    let records = status::recording_label(app).map(|word| format!("{word} ")).unwrap_or_default();
+    format!("{} {records}", app.session().environment.label())
 }

@@ -1,20 +1,20 @@
 //! What to copy of a number, and what was copied, on lines of its own, in case the terminal took nothing.
 
-use super::details::target;
+use super::details::add_target;
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::app::screen::{CopiedPage, CopyPage};
 use crate::console::keymap::{Action, Mode};
 
-pub(super) fn choice(app: &App, page: &CopyPage) -> Sheet {
+pub(super) fn menu(app: &App, page: &CopyPage) -> Sheet {
     let mut sheet = Sheet::new(app, "Copy");
     if let Some(number) = app.roster().get(&page.id).map(|row| row.number) {
-        target(&mut sheet, number);
-        sheet.extra_gap();
+        add_target(&mut sheet, number);
+        sheet.optional_blank_line();
     }
     let copies = [Action::CopyNumber, Action::CopyId, Action::CopyWaba, Action::CopyAll];
     for (keys, binding) in app.keymap().rows(Mode::Copy).filter(|(_, binding)| copies.contains(&binding.action)) {
-        sheet.key(&keys, binding.words);
+        sheet.key_hint(&keys, binding.description);
     }
     sheet
 }
@@ -22,7 +22,7 @@ pub(super) fn choice(app: &App, page: &CopyPage) -> Sheet {
 pub(super) fn copied(app: &App, page: &CopiedPage) -> Sheet {
     let mut sheet = Sheet::new(app, "Copied");
     sheet.text("Sent to your terminal's clipboard. If nothing arrives, select it here:");
-    sheet.gap();
+    sheet.blank_line();
     for line in page.text.lines() {
         sheet.text(line);
     }

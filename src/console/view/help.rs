@@ -3,23 +3,23 @@
 use super::sheet::Sheet;
 use crate::catalogue::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 use crate::console::app::App;
-use crate::console::keymap::{Group, Mode};
+use crate::console::keymap::{HelpGroup, Mode};
 use crate::console::theme::Role;
 
 /// Columns of a group's name and of the keys.
-const KEYS: usize = 20;
+const KEYS_WIDTH: usize = 20;
 
 pub(super) fn sheet(app: &App, mode: Mode) -> Sheet {
     let mut sheet = Sheet::new(app, format!("Help: {}", mode.title()));
-    for group in [Group::Move, Group::Find, Group::Act, Group::Look, Group::Tool] {
+    for group in [HelpGroup::Move, HelpGroup::Find, HelpGroup::Act, HelpGroup::Look, HelpGroup::Tool] {
         let mut heading = group.heading();
         for (keys, binding) in app.keymap().rows(mode).filter(|(_, binding)| binding.group == group) {
-            sheet.row(&format!("{heading:<6}{keys}"), KEYS, binding.words);
+            sheet.table_row(&format!("{heading:<6}{keys}"), KEYS_WIDTH, binding.description);
             heading = "";
         }
     }
-    sheet.gap();
-    sheet.styled("What the columns say", Role::Strong);
+    sheet.blank_line();
+    sheet.styled_text("What the columns say", Role::Strong);
     sheet.text("TWO-STEP is what Meta last said: on, not set, or unknown (not read, or Meta did not say).");
     sheet.text(
         "REQUEST is what this program did: queued, sending, retry; set (Meta said yes), failed (Meta said no), \
@@ -29,22 +29,22 @@ pub(super) fn sheet(app: &App, mode: Mode) -> Sheet {
         "Numbers in doubt are counted above the list, and stay in doubt until Meta confirms a PIN or a decision is \
          recorded. A ? before on or not set: an earlier run read it, this one has not yet.",
     );
-    sheet.gap();
-    sheet.styled("A lost PIN", Role::Strong);
+    sheet.blank_line();
+    sheet.styled_text("A lost PIN", Role::Strong);
     sheet.text("Meta never shows a PIN. Setting a new one needs no old one: press p on the number.");
     sheet.text("Without a working access token, reset it in WhatsApp Manager:");
-    sheet.steps("", RESET_LOST_PIN_STEPS);
-    sheet.gap();
-    sheet.styled("What an access token needs", Role::Strong);
+    sheet.numbered_steps("", RESET_LOST_PIN_STEPS);
+    sheet.blank_line();
+    sheet.styled_text("What an access token needs", Role::Strong);
     for permission in TOKEN_PERMISSIONS {
         sheet.text(&format!("{}: {}", permission.name, permission.purpose));
     }
-    sheet.gap();
+    sheet.blank_line();
     sheet.text("No key needs Alt, a function key, Ctrl-A, Ctrl-B, Ctrl-S or Ctrl-Q.");
     sheet.text("The mouse is not captured. Select text with your terminal as usual.");
-    sheet.gap();
+    sheet.blank_line();
     sheet.text(concat!("pindesk ", env!("CARGO_PKG_VERSION")));
-    for place in &app.session().config_places {
+    for place in &app.session().config_paths {
         sheet.text(&format!("config {}", place.display()));
     }
     sheet

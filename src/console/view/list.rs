@@ -5,32 +5,32 @@ use std::time::Instant;
 use ratatui::layout::Position;
 
 use super::canvas::Canvas;
-use super::{Painted, details, status};
+use super::{PaintResult, details, status};
 use crate::console::app::{App, Screen};
-use crate::console::roster::{Direction, Row, SortBy};
+use crate::console::roster::{SortDirection, RosterRow, SortColumn};
 use crate::console::theme::Role;
 use crate::text::{CleanText, format_count, width};
 
 /// Columns of the marker before the number.
-const MARKER: u16 = 4;
+const MARKER_WIDTH: u16 = 4;
 
 /// Columns from one column's start to the next's.
-const NUMBER: u16 = 18;
-const TWO_STEP: u16 = 11;
-const REQUEST: u16 = 13;
-const WABA: u16 = 13;
+const NUMBER_WIDTH: u16 = 18;
+const TWO_STEP_WIDTH: u16 = 11;
+const REQUEST_WIDTH: u16 = 13;
+const WABA_WIDTH: u16 = 13;
 
 /// The least columns a name is worth showing in.
-const MIN_NAME: u16 = 12;
+const MIN_NAME_WIDTH: u16 = 12;
 
 /// A wider WABA column than this helps nobody.
-const MAX_WABA: u16 = 24;
+const MAX_WABA_WIDTH: u16 = 24;
 
 /// Columns of the details beside the list.
-const PANE: u16 = 44;
+const PANE_WIDTH: u16 = 44;
 
 /// Narrower windows leave the WABA to the details beside the list.
-const MIN_WABA_BESIDE_PANE: u16 = 140;
+const MIN_WIDTH_FOR_WABA_AND_PANE: u16 = 140;
 
 /// Where each column starts; `None` where the window is too narrow for it.
 struct Columns {
@@ -44,31 +44,31 @@ struct Columns {
 impl Columns {
     /// What goes first when it is narrow: WABA, then the name, then TWO-STEP and REQUEST share one column.
     fn for_width(total: u16, compact: bool, has_waba: bool) -> Self {
-        let after_number = MARKER + NUMBER;
+        let after_number = MARKER_WIDTH + NUMBER_WIDTH;
         if compact && total < 60 {
-            let room = total.saturating_sub(after_number + REQUEST + 1);
-            let name = (room >= MIN_NAME).then_some((after_number, room.saturating_sub(1)));
+            let room = total.saturating_sub(after_number + REQUEST_WIDTH + 1);
+            let name = (room >= MIN_NAME_WIDTH).then_some((after_number, room.saturating_sub(1)));
             let two_step = name.map_or(after_number, |(x, wide)| x + wide + 1);
             return Self { name, waba: None, two_step, request: None };
         }
-        let room = total.saturating_sub(after_number + TWO_STEP + REQUEST);
-        let waba = if has_waba && room >= MIN_NAME + WABA { (room / 3).clamp(WABA, MAX_WABA) } else { 0 };
+        let room = total.saturating_sub(after_number + TWO_STEP_WIDTH + REQUEST_WIDTH);
+        let waba = if has_waba && room >= MIN_NAME_WIDTH + WABA_WIDTH { (room / 3).clamp(WABA_WIDTH, MAX_WABA_WIDTH) } else { 0 };
         let name = room - waba;
         let two_step = after_number + room;
         Self {
-            name: (name >= MIN_NAME).then(|| (after_number, name - 1)),
+            name: (name >= MIN_NAME_WIDTH).then(|| (after_number, name - 1)),
             waba: (waba > 0).then(|| (after_number + name, waba - 2)),
             two_step,
-            request: Some(two_step + TWO_STEP),
+            request: Some(two_step + TWO_STEP_WIDTH),
         }
     }
 }
 
-pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, offset: &mut usize) -> Painted {
-    canvas.frame(app, None);
+pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, offset: &mut usize) -> PaintResult {
+    canvas.draw_frame(app, None);
     let compact = app.is_compact();
-    let pane = if app.has_pane() { PANE } else { 0 };
-    let has_waba = pane == 0 || canvas.width() >= MIN_WABA_BESIDE_PANE;
+    let pane = if app.has_pane() { PANE_WIDTH } else { 0 };
+    let has_waba = pane == 0 || canvas.width() >= MIN_WIDTH_FOR_WABA_AND_PANE;
     let columns = Columns::for_width(canvas.width() - pane, compact, has_waba);
     let mut row = 1;
     paint_counts(app, canvas, row);
@@ -84,33 +84,33 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, offset: &m
     paint_heading(canvas, row, &columns);
     row += 1;
     let rows = app.list_rows();
-    follow_cursor(app, usize::from(rows), offset);
+    scroll_to_cursor(app, usize::from(rows), offset);
     let selected = paint_rows(app, now, canvas, row, rows, *offset, &columns);
     if pane > 0 {
         details::paint_pane(app, now, canvas, canvas.width() - pane, row - 1..row + rows);
     }
     if !compact {
-        canvas.rule(row + rows);
-        if let Some(old) = status::unrenewed(app) {
+        canvas.draw_rule(row + rows);
+        if let Some(old) = status::stale_numbers(app) {
             let noun = if old.numbers == 1 { "number" } else { "numbers" };
             let words = format!(" {} {noun} as read {} ", format_count(old.numbers), old.oldest.format_date_time());
             canvas.put(2, row + rows, &words, Role::Plain);
         }
         paint_ids(app, canvas, row + rows + 1);
     }
-    Painted { cursor: cursor.or(selected), max_scroll: 0 }
+    PaintResult { cursor: cursor.or(selected), max_scroll: 0 }
 }
 
 fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     let (counts, total) = (app.roster().counts(), app.roster().total());
-    let in_doubt = app.review().numbers();
+    let in_doubt = app.in_doubt_list().number_count();
     let mut x = 0;
     if in_doubt > 0 {
         // In front, so that no window is too narrow for it.
-        x = canvas.put(x, y, &format!("in doubt {}", format_count(in_doubt)), Role::Doubt);
+        x = canvas.put(x, y, &format!("in doubt {}", format_count(in_doubt)), Role::Uncertain);
         x = canvas.put(x, y, " | ", Role::Plain);
     }
-    let words = match status::unrenewed(app) {
+    let words = match status::stale_numbers(app) {
         // A small window has no line to spare, and of such a list there is nothing to count.
         Some(old) if app.is_compact() && old.numbers == total => format!("as read {}", old.oldest.format_date_time()),
         Some(_) | None => {
@@ -118,7 +118,7 @@ fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
         }
     };
     let x = canvas.put(x, y, &words, Role::Plain);
-    let showing = format!("Showing {} of {}", format_count(app.roster().shown()), format_count(total));
+    let showing = format!("Showing {} of {}", format_count(app.roster().visible_len()), format_count(total));
     if usize::from(x) + 2 + width(&showing) <= usize::from(canvas.width()) {
         canvas.put_right(y, &showing, Role::Plain);
     }
@@ -132,8 +132,8 @@ fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> 
         "Enter keep  Esc undo".to_owned()
     } else {
         let sort = app.roster().sort();
-        let way = if sort.direction == Direction::Up { "up" } else { "down" };
-        format!("Sort: {}, {way}", column_name(sort.by))
+        let way = if sort.direction == SortDirection::Ascending { "up" } else { "down" };
+        format!("Sort: {}, {way}", column_name(sort.column))
     };
     let room = usize::from(canvas.width()).saturating_sub(usize::from(x) + width(&right) + 2);
     let cursor = if let Screen::Filter(line) = app.screen() {
@@ -145,7 +145,7 @@ fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> 
             let message_row = canvas.height().saturating_sub(2);
             canvas.clear_row(message_row);
             canvas.put(0, message_row, error, Role::Plain);
-        } else if !app.is_compact() && app.hiding_words().is_none() {
+        } else if !app.is_compact() && app.hide_warning().is_none() {
             let message_row = canvas.height().saturating_sub(2);
             canvas.clear_row(message_row);
             canvas.put(0, message_row, "Also: two-step: waba: request: id:    ! before a word means not", Role::Plain);
@@ -171,18 +171,18 @@ pub(super) fn skip_columns(text: &str, columns: usize) -> String {
         .collect()
 }
 
-fn column_name(column: SortBy) -> &'static str {
+fn column_name(column: SortColumn) -> &'static str {
     match column {
-        SortBy::Number => "number",
-        SortBy::Name => "name",
-        SortBy::Waba => "WABA",
-        SortBy::TwoStep => "two-step",
-        SortBy::Request => "request",
+        SortColumn::Number => "number",
+        SortColumn::Name => "name",
+        SortColumn::Waba => "WABA",
+        SortColumn::TwoStep => "two-step",
+        SortColumn::Request => "request",
     }
 }
 
 fn paint_heading(canvas: &mut Canvas<'_>, y: u16, columns: &Columns) {
-    canvas.put(MARKER, y, "NUMBER", Role::Plain);
+    canvas.put(MARKER_WIDTH, y, "NUMBER", Role::Plain);
     if let Some((x, _)) = columns.name {
         canvas.put(x, y, "NAME", Role::Plain);
     }
@@ -197,9 +197,9 @@ fn paint_heading(canvas: &mut Canvas<'_>, y: u16, columns: &Columns) {
 }
 
 /// Scrolls as little as needed to keep the cursor's row in sight.
-fn follow_cursor(app: &App, rows: usize, offset: &mut usize) {
+fn scroll_to_cursor(app: &App, rows: usize, offset: &mut usize) {
     let cursor = app.roster().cursor_index().unwrap_or(0);
-    let last_start = app.roster().shown().saturating_sub(rows);
+    let last_start = app.roster().visible_len().saturating_sub(rows);
     let least = (cursor + 1).saturating_sub(rows);
     *offset = (*offset).clamp(least, cursor.max(least)).min(last_start.max(least));
 }
@@ -215,8 +215,8 @@ fn paint_rows(
     columns: &Columns,
 ) -> Option<Position> {
     let roster = app.roster();
-    if roster.shown() == 0 && roster.total() > 0 {
-        canvas.put(MARKER, top, "No number matches. Esc clears the filter.", Role::Plain);
+    if roster.visible_len() == 0 && roster.total() > 0 {
+        canvas.put(MARKER_WIDTH, top, "No number matches. Esc clears the filter.", Role::Plain);
         return None;
     }
     let selected = roster.cursor_index();
@@ -231,13 +231,13 @@ fn paint_rows(
     cursor
 }
 
-fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &Row<'_>, is_selected: bool, columns: &Columns, now: Instant) {
+fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, is_selected: bool, columns: &Columns, now: Instant) {
     let number = row.number;
     let role = if is_selected { Role::Cursor } else { Role::Plain };
     if is_selected {
         canvas.put(0, y, ">", role);
     }
-    canvas.put_within(MARKER, y, usize::from(NUMBER - 1), number.label(), role);
+    canvas.put_within(MARKER_WIDTH, y, usize::from(NUMBER_WIDTH - 1), number.label(), role);
     if let (Some((x, columns)), Some(name)) = (columns.name, &number.name) {
         canvas.put_within(x, y, usize::from(columns), name.as_str(), Role::Plain);
     }
@@ -245,22 +245,22 @@ fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &Row<'_>, is_selected: bool, 
         canvas.put_within(x, y, usize::from(columns), waba.label(), Role::Plain);
     }
     let cell = |canvas: &mut Canvas<'_>, x: u16, sign, words: &str, role| {
-        let sign = canvas.theme.sign(sign);
+        let sign = canvas.theme.symbol(sign);
         let x = canvas.put(x, y, sign, role);
         canvas.put(x + 1, y, words, role);
     };
-    let shown = if row.is_old { status::old_two_step } else { status::two_step };
+    let shown = if row.is_stale { status::stale_two_step_cell } else { status::two_step_cell };
     let (sign, words, role) = shown(number.two_step);
-    match (columns.request, row.job) {
+    match (columns.request, row.change) {
         (None, Some(job)) => {
-            let (sign, words, role) = status::request(job, now);
+            let (sign, words, role) = status::request_cell(job, now);
             cell(canvas, columns.two_step, sign, &words, role);
         }
         (None, None) => cell(canvas, columns.two_step, sign, words, role),
         (Some(x), job) => {
             cell(canvas, columns.two_step, sign, words, role);
             if let Some(job) = job {
-                let (sign, words, role) = status::request(job, now);
+                let (sign, words, role) = status::request_cell(job, now);
                 cell(canvas, x, sign, &words, role);
             }
         }

@@ -13,7 +13,7 @@ use crate::number::PhoneNumberId;
 use crate::text::CleanText;
 
 pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
-    let job = app.roster().job(&id);
+    let job = app.roster().change(&id);
     let Some(number) = &app.number(&id) else {
         let mut sheet = Sheet::new(app, "Gone");
         sheet.text("This number is no longer listed.");
@@ -22,11 +22,11 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
     let name = number.name.as_ref().map_or("", CleanText::as_str);
     let headed = |what: &str| Sheet::new(app, format!("{what}: {}  {name}", number.label()));
     let (mut sheet, finished) = match job {
-        Some(state @ ChangeState::Failed(finished, _)) => (came_to(headed("Failed"), state), Some(*finished)),
-        Some(state @ ChangeState::NotSent(finished, _)) => (came_to(headed("Not sent"), state), Some(*finished)),
+        Some(state @ ChangeState::Failed(finished, _)) => (with_outcome(headed("Failed"), state), Some(*finished)),
+        Some(state @ ChangeState::NotSent(finished, _)) => (with_outcome(headed("Not sent"), state), Some(*finished)),
         Some(ChangeState::InDoubt(standing)) => {
             let mut sheet = headed("No answer");
-            doubt::lines(&mut sheet, app, number, standing, now);
+            doubt::add_status(&mut sheet, app, number, standing, now);
             (sheet, None)
         }
         Some(
@@ -38,42 +38,42 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
         )
         | None => {
             let mut sheet = headed("Details");
-            details::lines(&mut sheet, app, number, now);
-            keys(&mut sheet, app, Mode::Details);
-            details::history(&mut sheet, app, id);
+            details::add_details(&mut sheet, app, number, now);
+            add_keys(&mut sheet, app, Mode::Details);
+            details::add_history(&mut sheet, app, id);
             return sheet;
         }
     };
-    sheet.gap();
+    sheet.blank_line();
     sheet.field("phone number ID", id.as_str());
     if let Some(waba) = &number.waba {
         sheet.field("WABA", &format!("{}  {}", waba.label(), waba.id));
     }
-    meta_said(&mut sheet, job);
+    add_meta_error(&mut sheet, job);
     if let Some(finished) = finished {
-        tries(&mut sheet, finished);
+        add_tries(&mut sheet, finished);
     }
-    keys(&mut sheet, app, app.mode_of(app.screen()));
-    details::history(&mut sheet, app, id);
+    add_keys(&mut sheet, app, app.mode_of(app.screen()));
+    details::add_history(&mut sheet, app, id);
     sheet
 }
 
 /// A request that failed or never left: nothing was changed.
-fn came_to(mut sheet: Sheet, state: &ChangeState) -> Sheet {
+fn with_outcome(mut sheet: Sheet, state: &ChangeState) -> Sheet {
     let Some(told) = Explanation::for_change(state) else { return sheet };
     let is_refused = matches!(state, ChangeState::Failed(..));
     let what = if is_refused { "Meta refused the request." } else { "The request never left this machine." };
-    sheet.styled(&format!("{what} {}", told.applied.sentence()), Role::Strong);
-    sheet.extra_gap();
+    sheet.styled_text(&format!("{what} {}", told.applied.sentence()), Role::Strong);
+    sheet.optional_blank_line();
     sheet.field("Reason", &told.reason);
     if !told.advice.is_empty() {
-        sheet.extra_gap();
-        sheet.steps("To do", told.advice.iter().copied());
+        sheet.optional_blank_line();
+        sheet.numbered_steps("To do", told.advice.iter().copied());
     }
     sheet
 }
 
-fn meta_said(sheet: &mut Sheet, job: Option<&ChangeState>) {
+fn add_meta_error(sheet: &mut Sheet, job: Option<&ChangeState>) {
     if let Some(fault) = job.and_then(ChangeState::api_error) {
         sheet.field("Meta said", fault.message.as_str());
         if let Some(details) = &fault.details {
@@ -89,20 +89,20 @@ fn meta_said(sheet: &mut Sheet, job: Option<&ChangeState>) {
 }
 
 /// How often it was tried, and when last.
-pub(super) fn tries(sheet: &mut Sheet, finished: Completion) {
+pub(super) fn add_tries(sheet: &mut Sheet, finished: Completion) {
     sheet.field("Tries", &format!("{}, last at {}", finished.attempts, finished.at.format_date_time()));
 }
 
-fn keys(sheet: &mut Sheet, app: &App, mode: Mode) {
-    sheet.extra_gap();
+fn add_keys(sheet: &mut Sheet, app: &App, mode: Mode) {
+    sheet.optional_blank_line();
     if sheet.is_compact() {
         return;
     }
     let keymap = app.keymap();
     let told = keymap.rows(mode).filter(|(_, binding)| {
-        matches!(binding.action, Action::SetPin | Action::ReadThis | Action::PickCopy) && mode != Mode::NoAnswer
+        matches!(binding.action, Action::SetPin | Action::RefreshNumber | Action::PickCopy) && mode != Mode::NoAnswer
     });
     for (keys, binding) in told {
-        sheet.key(&keys, binding.words);
+        sheet.key_hint(&keys, binding.description);
     }
 }

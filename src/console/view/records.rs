@@ -2,16 +2,16 @@
 
 use super::sheet::Sheet;
 use crate::console::app::screen::RecipientsPage;
-use crate::console::app::{App, Place, Records};
+use crate::console::app::{App, Environment, RecordingStatus};
 use crate::console::theme::Role;
 use crate::text::{CleanText, format_count};
 
 /// Keys that a page names before it only counts them.
-const MAX_NAMED: usize = 3;
+const MAX_KEYS_NAMED: usize = 3;
 
 pub(super) fn recipients(app: &App, page: &RecipientsPage) -> Sheet {
     let mut sheet = Sheet::new(app, "The keys of the escrow have changed");
-    let Records::RecipientsChanged { remembered, now } = app.records() else {
+    let RecordingStatus::RecipientsChanged { previous: remembered, current: now } = app.recording_status() else {
         sheet.text("Nothing is asked any more.");
         return sheet;
     };
@@ -21,13 +21,13 @@ pub(super) fn recipients(app: &App, page: &RecipientsPage) -> Sheet {
     let (added, removed) = (of(now, remembered, false), of(remembered, now, false));
     let kept = of(now, remembered, true);
     let counts = format!("{} added, {} removed, {} kept.", added.len(), removed.len(), kept.len());
-    sheet.styled(&counts, Role::Strong);
-    sheet.extra(
+    sheet.styled_text(&counts, Role::Strong);
+    sheet.optional_text(
         "Whoever holds one of these keys can open every PIN that is set from now on. Until somebody says that they \
          are right, nothing is set.",
     );
     for (label, keys) in [("Added", added), ("Removed", removed), ("Kept", kept)] {
-        sheet.extra_gap();
+        sheet.optional_blank_line();
         let mut label = label;
         for key in keys {
             sheet.field(label, key.as_str());
@@ -37,32 +37,32 @@ pub(super) fn recipients(app: &App, page: &RecipientsPage) -> Sheet {
     if now.is_empty() {
         sheet.text("No key is left: PINs would not be sealed at all.");
     }
-    sheet.extra_gap();
-    sheet.key("y", "these keys are right");
-    sheet.key("n or Esc", "back, nothing is set until then");
-    if let Some(note) = page.note.filter(|_| app.hiding_words().is_none()) {
-        sheet.note(note, Role::Strong);
+    sheet.optional_blank_line();
+    sheet.key_hint("y", "these keys are right");
+    sheet.key_hint("n or Esc", "back, nothing is set until then");
+    if let Some(note) = page.note.filter(|_| app.hide_warning().is_none()) {
+        sheet.set_notice(note, Role::Strong);
     }
     sheet
 }
 
-pub(super) fn unrecorded(app: &App) -> Sheet {
+pub(super) fn journal_unavailable(app: &App) -> Sheet {
     let mut sheet = Sheet::new(app, "Nothing can be set");
-    match app.records() {
-        Records::Dead(why) => {
-            sheet.styled("The journal failed, so nothing more is sent.", Role::Strong);
+    match app.recording_status() {
+        RecordingStatus::JournalFailed(why) => {
+            sheet.styled_text("The journal failed, so nothing more is sent.", Role::Strong);
             sheet.text(why.as_str());
-            sheet.extra_gap();
+            sheet.optional_blank_line();
             sheet.text("Every PIN was recorded before it was sent; what came of the last ones may not be.");
             sheet.text("Mend the cause, then start pindesk again. Numbers can still be read.");
         }
-        Records::Unusable(why) => {
-            sheet.styled("A PIN is recorded before it is sent, and that is not possible here.", Role::Strong);
+        RecordingStatus::Unusable(why) => {
+            sheet.styled_text("A PIN is recorded before it is sent, and that is not possible here.", Role::Strong);
             sheet.text(why.as_str());
-            sheet.extra_gap();
+            sheet.optional_blank_line();
             sheet.text("Mend the cause, then start pindesk again. Numbers can still be read.");
         }
-        Records::Opening | Records::Ready { .. } | Records::RecipientsChanged { .. } => {
+        RecordingStatus::Opening | RecordingStatus::Ready { .. } | RecordingStatus::RecipientsChanged { .. } => {
             sheet.text("The journal can be written again.");
         }
     }
@@ -70,8 +70,8 @@ pub(super) fn unrecorded(app: &App) -> Sheet {
 }
 
 /// Where a new PIN will be, in a line. Nothing is sealed yet where this is read.
-pub(super) fn sealing(app: &App) -> Option<(String, Role)> {
-    let Records::Ready { recipients } = app.records() else { return None };
+pub(super) fn escrow_notice(app: &App) -> Option<(String, Role)> {
+    let RecordingStatus::Ready { recipients } = app.recording_status() else { return None };
     Some(match recipients.len() {
         0 if app.is_compact() => ("No escrow: only your vault has it.".to_owned(), Role::Strong),
         0 => ("No escrow: only your vault has this PIN, and this program until you quit.".to_owned(), Role::Strong),
@@ -84,19 +84,19 @@ pub(super) fn sealing(app: &App) -> Option<(String, Role)> {
 }
 
 /// The same, and whom it is sealed to.
-pub(super) fn sealing_by_name(sheet: &mut Sheet, app: &App) {
-    let Some((words, role)) = sealing(app) else { return };
-    sheet.styled(&words, role);
+pub(super) fn add_escrow_notice(sheet: &mut Sheet, app: &App) {
+    let Some((words, role)) = escrow_notice(app) else { return };
+    sheet.styled_text(&words, role);
     // The demo's key is another one each time, and nobody's.
-    if sheet.is_compact() || app.session().place == Place::Demo {
+    if sheet.is_compact() || app.session().environment == Environment::Demo {
         return;
     }
-    if let Records::Ready { recipients } = app.records() {
-        for key in recipients.iter().take(MAX_NAMED) {
-            sheet.line(vec![(format!("  {key}"), Role::Plain)]);
+    if let RecordingStatus::Ready { recipients } = app.recording_status() {
+        for key in recipients.iter().take(MAX_KEYS_NAMED) {
+            sheet.push_line(vec![(format!("  {key}"), Role::Plain)]);
         }
-        if recipients.len() > MAX_NAMED {
-            sheet.text(&format!("  and {} more", recipients.len() - MAX_NAMED));
+        if recipients.len() > MAX_KEYS_NAMED {
+            sheet.text(&format!("  and {} more", recipients.len() - MAX_KEYS_NAMED));
         }
     }
 }

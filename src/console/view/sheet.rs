@@ -4,7 +4,7 @@
 
 use ratatui::layout::Position;
 
-use super::Painted;
+use super::PaintResult;
 use super::canvas::Canvas;
 use crate::console::app::App;
 use crate::console::theme::Role;
@@ -14,25 +14,25 @@ use crate::text;
 const INDENT: usize = 2;
 
 /// Columns of a label and the gap after it.
-const LABEL: usize = 18;
+const LABEL_WIDTH: usize = 18;
 
 /// The same in a compact window.
-const COMPACT_LABEL: usize = 16;
+const COMPACT_LABEL_WIDTH: usize = 16;
 
 /// A line: pieces of text, each with its role.
-type Line = Vec<(String, Role)>;
+type StyledLine = Vec<(String, Role)>;
 
 /// A page being composed.
 pub(super) struct Sheet {
     heading: Option<String>,
     width: usize,
-    compact: bool,
+    is_compact: bool,
     indent: usize,
-    lines: Vec<Line>,
+    lines: Vec<StyledLine>,
     /// Those that are not cut off where the page is longer than the window.
-    kept: Vec<usize>,
+    sticky_lines: Vec<usize>,
     cursor: Option<(usize, usize)>,
-    note: Option<(String, Role)>,
+    notice: Option<(String, Role)>,
 }
 
 impl Sheet {
@@ -41,20 +41,20 @@ impl Sheet {
         Self {
             heading: Some(heading.into()),
             width: usize::from(app.size().width),
-            compact: app.is_compact(),
+            is_compact: app.is_compact(),
             indent: if app.is_compact() { 0 } else { INDENT },
             lines: Vec::new(),
-            kept: Vec::new(),
+            sticky_lines: Vec::new(),
             cursor: None,
-            note: None,
+            notice: None,
         }
     }
 
     /// Lines for a column of this width, without a heading or an indent.
-    pub(super) fn column(width: u16) -> Self {
+    pub(super) fn for_column(width: u16) -> Self {
         let width = usize::from(width);
-        let (lines, kept) = (Vec::new(), Vec::new());
-        Self { heading: None, width, compact: false, indent: 0, lines, kept, cursor: None, note: None }
+        let (lines, sticky_lines) = (Vec::new(), Vec::new());
+        Self { heading: None, width, is_compact: false, indent: 0, lines, sticky_lines, cursor: None, notice: None }
     }
 
     pub(super) fn heading(&self) -> Option<&str> {
@@ -62,7 +62,7 @@ impl Sheet {
     }
 
     pub(super) fn is_compact(&self) -> bool {
-        self.compact
+        self.is_compact
     }
 
     /// True if a line of so many columns is not cut.
@@ -71,39 +71,39 @@ impl Sheet {
     }
 
     /// A blank line.
-    pub(super) fn gap(&mut self) {
+    pub(super) fn blank_line(&mut self) {
         if self.lines.last().is_some_and(|line| !line.is_empty()) {
-            self.lines.push(Line::new());
+            self.lines.push(StyledLine::new());
         }
     }
 
     /// A blank line that a compact window does without.
-    pub(super) fn extra_gap(&mut self) {
-        if !self.compact {
-            self.gap();
+    pub(super) fn optional_blank_line(&mut self) {
+        if !self.is_compact {
+            self.blank_line();
         }
     }
 
     /// What is added here stays in sight, up to half of the window, where what follows takes more than its room.
-    pub(super) fn keep(&mut self, add: impl FnOnce(&mut Self)) {
+    pub(super) fn add_sticky(&mut self, add: impl FnOnce(&mut Self)) {
         let first = self.lines.len();
         add(self);
-        self.kept.extend(first..self.lines.len());
+        self.sticky_lines.extend(first..self.lines.len());
     }
 
     /// A paragraph.
     pub(super) fn text(&mut self, words: &str) {
-        self.styled(words, Role::Plain);
+        self.styled_text(words, Role::Plain);
     }
 
     /// A paragraph with a meaning.
-    pub(super) fn styled(&mut self, words: &str, role: Role) {
-        self.wrapped(self.indent, &[], words, role);
+    pub(super) fn styled_text(&mut self, words: &str, role: Role) {
+        self.push_wrapped(self.indent, &[], words, role);
     }
 
     /// A paragraph that a compact window does without.
-    pub(super) fn extra(&mut self, words: &str) {
-        if !self.compact {
+    pub(super) fn optional_text(&mut self, words: &str) {
+        if !self.is_compact {
             self.text(words);
         }
     }
@@ -115,38 +115,38 @@ impl Sheet {
 
     /// A label and a value with a meaning.
     pub(super) fn styled_field(&mut self, label: &str, value: &str, role: Role) {
-        let columns = if self.compact { COMPACT_LABEL } else { LABEL }.max(text::width(label) + 1);
+        let columns = if self.is_compact { COMPACT_LABEL_WIDTH } else { LABEL_WIDTH }.max(text::width(label) + 1);
         let label = format!("{}{label:<columns$}", " ".repeat(self.indent));
-        self.wrapped(text::width(&label), &[(label, Role::Plain)], value, role);
+        self.push_wrapped(text::width(&label), &[(label, Role::Plain)], value, role);
     }
 
     /// Numbered steps under a label.
-    pub(super) fn steps<'s>(&mut self, label: &str, steps: impl IntoIterator<Item = &'s str>) {
+    pub(super) fn numbered_steps<'s>(&mut self, label: &str, steps: impl IntoIterator<Item = &'s str>) {
         let indent = " ".repeat(self.indent);
         for (number, step) in (1..).zip(steps) {
             let label = if number == 1 { label } else { "" };
             let start = format!("{indent}{label:<7}{number}  ");
-            self.wrapped(text::width(&start), &[(start, Role::Plain)], step, Role::Plain);
+            self.push_wrapped(text::width(&start), &[(start, Role::Plain)], step, Role::Plain);
         }
     }
 
     /// A row of a table: a first column of this width, and words beside it.
-    pub(super) fn row(&mut self, first: &str, columns: usize, words: &str) {
+    pub(super) fn table_row(&mut self, first: &str, columns: usize, words: &str) {
         let start = format!("{}{first:<columns$} ", " ".repeat(self.indent));
-        self.wrapped(text::width(&start), &[(start, Role::Plain)], words, Role::Plain);
+        self.push_wrapped(text::width(&start), &[(start, Role::Plain)], words, Role::Plain);
     }
 
     /// A key and what it does.
-    pub(super) fn key(&mut self, key: &str, words: &str) {
+    pub(super) fn key_hint(&mut self, key: &str, words: &str) {
         let start = format!("{}{key}  ", " ".repeat(self.indent));
-        self.wrapped(text::width(&start), &[(start, Role::Plain)], words, Role::Plain);
+        self.push_wrapped(text::width(&start), &[(start, Role::Plain)], words, Role::Plain);
     }
 
     /// An item of a list that the cursor goes through.
-    pub(super) fn item(&mut self, is_cursor: bool, words: &str) {
+    pub(super) fn list_item(&mut self, is_cursor: bool, words: &str) {
         let role = if is_cursor { Role::Cursor } else { Role::Plain };
         let start = [(if is_cursor { ">" } else { " " }.to_owned(), role), (" ! ".to_owned(), Role::Strong)];
-        self.wrapped(self.indent + 4, &start, words, Role::Plain);
+        self.push_wrapped(self.indent + 4, &start, words, Role::Plain);
         if is_cursor {
             // Its last line, so that all of it is in sight.
             self.cursor = Some((self.lines.len() - 1, 0));
@@ -154,7 +154,7 @@ impl Sheet {
     }
 
     /// A line that is laid out already.
-    pub(super) fn line(&mut self, pieces: Line) {
+    pub(super) fn push_line(&mut self, pieces: StyledLine) {
         let mut line = vec![(" ".repeat(self.indent), Role::Plain)];
         line.extend(pieces);
         self.lines.push(line);
@@ -173,13 +173,13 @@ impl Sheet {
     }
 
     /// What the message line says instead of the newest message.
-    pub(super) fn note(&mut self, words: impl Into<String>, role: Role) {
-        self.note = Some((words.into(), role));
+    pub(super) fn set_notice(&mut self, words: impl Into<String>, role: Role) {
+        self.notice = Some((words.into(), role));
     }
 
-    fn wrapped(&mut self, indent: usize, start: &[(String, Role)], words: &str, role: Role) {
+    fn push_wrapped(&mut self, indent: usize, start: &[(String, Role)], words: &str, role: Role) {
         let room = self.width.saturating_sub(indent + 1).max(8);
-        let mut line: Line = if start.is_empty() { vec![(" ".repeat(indent), Role::Plain)] } else { start.to_vec() };
+        let mut line: StyledLine = if start.is_empty() { vec![(" ".repeat(indent), Role::Plain)] } else { start.to_vec() };
         let (mut text, mut used) = (String::new(), 0);
         for word in words.split(' ') {
             let mut word = word.to_owned();
@@ -212,11 +212,11 @@ impl Sheet {
     }
 
     /// Draws the page under its heading, from a line on, and the message line; the keys are the frame's.
-    pub(super) fn paint(&self, canvas: &mut Canvas<'_>, scroll: u16) -> Painted {
-        let top = if self.compact { 1 } else { 3 };
-        let bottom = canvas.height().saturating_sub(if self.compact { 2 } else { 3 });
+    pub(super) fn paint(&self, canvas: &mut Canvas<'_>, scroll: u16) -> PaintResult {
+        let top = if self.is_compact { 1 } else { 3 };
+        let bottom = canvas.height().saturating_sub(if self.is_compact { 2 } else { 3 });
         let mut painted = self.paint_lines(canvas, 0, top..bottom, scroll);
-        if let Some((words, role)) = &self.note {
+        if let Some((words, role)) = &self.notice {
             let row = canvas.height().saturating_sub(2);
             canvas.clear_row(row);
             canvas.put(0, row, words, *role);
@@ -226,8 +226,8 @@ impl Sheet {
     }
 
     /// The lines without so many of the first. Where some are kept, blank ones are left out before any other.
-    fn without(&self, count: usize, kept: &[usize]) -> impl Iterator<Item = (usize, &Line)> {
-        let is_gap = |line: &Line| line.is_empty() && !kept.is_empty();
+    fn visible_lines(&self, count: usize, kept: &[usize]) -> impl Iterator<Item = (usize, &StyledLine)> {
+        let is_gap = |line: &StyledLine| line.is_empty() && !kept.is_empty();
         let above = self.cursor.map_or(0, |(line, _)| line);
         let mut gaps = self.lines[..above].iter().filter(|line| is_gap(line)).count().min(count);
         let mut others = count - gaps;
@@ -246,14 +246,14 @@ impl Sheet {
         left: u16,
         rows: std::ops::Range<u16>,
         scroll: u16,
-    ) -> Painted {
+    ) -> PaintResult {
         let room = rows.len();
         let max_scroll = self.lines.len().saturating_sub(room);
         // A field that takes keys is always in sight.
         let least = self.cursor.map_or(0, |(line, _)| (line + 1).saturating_sub(room));
         let first = usize::from(scroll).max(least).min(max_scroll);
-        let shown = self.without(first, &self.kept[..self.kept.len().min(room / 2)]);
-        let mut painted = Painted { cursor: None, max_scroll: u16::try_from(max_scroll).unwrap_or(u16::MAX) };
+        let shown = self.visible_lines(first, &self.sticky_lines[..self.sticky_lines.len().min(room / 2)]);
+        let mut painted = PaintResult { cursor: None, max_scroll: u16::try_from(max_scroll).unwrap_or(u16::MAX) };
         for (row, (index, line)) in rows.zip(shown) {
             let mut x = left;
             for (words, role) in line {

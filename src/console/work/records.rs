@@ -9,72 +9,72 @@ use crate::batch::Recorder;
 use crate::config;
 use crate::console::app::status;
 use crate::escrow::{Fingerprint, Recipients};
-use crate::journal::{Actor, Journal, Kind, Opening, Recovered, Standing, Unresolved};
+use crate::journal::{Operator, Journal, JournalKind, JournalOptions, RecoveryReport, RecipientsStatus, UnresolvedChange};
 use crate::moment::Clock;
 use crate::state::StateDir;
 use crate::text::CleanText;
 
 /// Where what is sent is recorded, and for whom.
 #[derive(Debug, Clone)]
-pub struct Recording {
+pub struct RecordingConfig {
     /// The state directory.
     pub state_dir: PathBuf,
     /// Real numbers, or made-up ones.
-    pub kind: Kind,
+    pub kind: JournalKind,
     /// Whom PINs are sealed to.
     pub escrow: config::EscrowSettings,
     /// The profile's name.
     pub profile: CleanText,
     /// Who is at work.
-    pub actor: Actor,
+    pub operator: Operator,
     /// False in tests only, to show that they notice.
     #[cfg(debug_assertions)]
     pub syncs: bool,
 }
 
 /// The records, open.
-pub(super) struct Opened {
-    pub(super) records: Recorder,
-    pub(super) unresolved: Vec<Unresolved>,
+pub(super) struct OpenedRecords {
+    pub(super) recorder: Recorder,
+    pub(super) unresolved: Vec<UnresolvedChange>,
     pub(super) findings: Vec<CleanText>,
     /// How they are, for the screen.
-    pub(super) told: status::Records,
+    pub(super) status: status::RecordingStatus,
 }
 
 /// Opens everything, or says why it cannot be used and what to do. Blocks.
-pub(super) fn open(recording: Recording, clock: Clock) -> Result<Opened, CleanText> {
-    let recipients = Recipients::load(&recording.escrow).map_err(|error| words(&error))?.map(Arc::new);
-    let dir = StateDir::open_or_create(&recording.state_dir).map_err(|error| words(&error))?;
-    let opening = Opening {
+pub(super) fn open(recording: RecordingConfig, clock: Clock) -> Result<OpenedRecords, CleanText> {
+    let recipients = Recipients::load(&recording.escrow).map_err(|error| error_chain(&error))?.map(Arc::new);
+    let dir = StateDir::open_or_create(&recording.state_dir).map_err(|error| error_chain(&error))?;
+    let opening = JournalOptions {
         dir,
-        actor: recording.actor,
+        operator: recording.operator,
         kind: recording.kind,
         recipients: recipients.clone(),
         clock,
         #[cfg(debug_assertions)]
-        syncs: recording.syncs,
+        sync_writes: recording.syncs,
     };
-    let (journal, recovered) = Journal::open(opening).map_err(|error| words(&error))?;
-    let Recovered { unresolved, findings, recipients: standing } = recovered;
+    let (journal, recovered) = Journal::open(opening).map_err(|error| error_chain(&error))?;
+    let RecoveryReport { unresolved, findings, recipients: standing } = recovered;
     let told = match standing {
-        Standing::Known => ready(recipients.as_deref()),
-        Standing::Changed { remembered, now } => {
+        RecipientsStatus::Known => ready_status(recipients.as_deref()),
+        RecipientsStatus::Changed { previous: remembered, current: now } => {
             let clean = |fingerprints: Vec<Fingerprint>| {
                 fingerprints.iter().map(|fingerprint| CleanText::new(fingerprint.as_str())).collect()
             };
-            status::Records::RecipientsChanged { remembered: clean(remembered), now: clean(now) }
+            status::RecordingStatus::RecipientsChanged { previous: clean(remembered), current: clean(now) }
         }
     };
-    Ok(Opened { records: Recorder { journal, recipients }, unresolved, findings, told })
+    Ok(OpenedRecords { recorder: Recorder { journal, recipients }, unresolved, findings, status: told })
 }
 
 /// Usable, for these recipients.
-pub(super) fn ready(recipients: Option<&Recipients>) -> status::Records {
-    status::Records::Ready { recipients: recipients.map(Recipients::labels).unwrap_or_default() }
+pub(super) fn ready_status(recipients: Option<&Recipients>) -> status::RecordingStatus {
+    status::RecordingStatus::Ready { recipients: recipients.map(Recipients::labels).unwrap_or_default() }
 }
 
 /// An error with what lies behind it.
-pub(super) fn words(error: &dyn std::error::Error) -> CleanText {
+pub(super) fn error_chain(error: &dyn std::error::Error) -> CleanText {
     let mut told = error.to_string();
     let mut behind = error.source();
     while let Some(source) = behind {

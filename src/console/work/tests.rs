@@ -10,10 +10,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::config;
 use crate::config::endpoint::AccessToken;
-use crate::console::app::status::Records;
+use crate::console::app::status::RecordingStatus;
 use crate::escrow::EscrowFile;
 use crate::job::{StatusBefore, ChangeState};
-use crate::journal::{Action, Actor, Journal, Kind, Opening, Reader};
+use crate::journal::{AuditAction, Operator, Journal, JournalKind, JournalOptions, JournalReader};
 use crate::number::Waba;
 use crate::outcome::{NotSentReason, ReadFailure};
 use crate::state::StateDir;
@@ -21,7 +21,7 @@ use crate::state::StateDir;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Work for a number at an address where nobody listens, recorded in this directory.
-fn work(ca_file: Option<&str>, state_dir: std::path::PathBuf) -> (Work, Receiver<Report>) {
+fn work(ca_file: Option<&str>, state_dir: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
     work_at("https://127.0.0.1:1", ca_file, state_dir, config::EscrowSettings::default())
 }
 
@@ -30,19 +30,19 @@ fn work_at(
     ca_file: Option<&str>,
     state_dir: std::path::PathBuf,
     escrow: config::EscrowSettings,
-) -> (Work, Receiver<Report>) {
+) -> (WorkerHandle, Receiver<WorkerReport>) {
     let endpoint = Endpoint {
         url: url.parse().expect("a URL"),
         version: "v24.0".parse().expect("a version"),
         ca_file: ca_file.map(Into::into),
     };
     let waba = Arc::new(Waba { id: "1001".parse().expect("an id"), name: None });
-    let recording = Recording {
+    let recording = RecordingConfig {
         state_dir,
-        kind: Kind::Real,
+        kind: JournalKind::Real,
         escrow,
         profile: CleanText::new("acme"),
-        actor: Actor::from_process(),
+        operator: Operator::from_process(),
         #[cfg(debug_assertions)]
         syncs: true,
     };
@@ -52,18 +52,18 @@ fn work_at(
     let report = move |report| {
         told.send(report).ok();
     };
-    let assignment = Assignment { endpoint, sources, concurrency: 1, recording };
-    (Work::start(runtime, assignment, Clock::System, report).expect("a thread"), reports)
+    let assignment = WorkerConfig { endpoint, sources, concurrency: 1, recording };
+    (WorkerHandle::start(runtime, assignment, Clock::System, report).expect("a thread"), reports)
 }
 
-fn credentials() -> Order {
+fn credentials() -> WorkCommand {
     let token = AccessToken::parse("SIMULATOR").expect("a token");
-    Order::UseCredentials(Credentials { token, app_secret: None })
+    WorkCommand::UseCredentials(Credentials { token, app_secret: None })
 }
 
-fn set() -> Order {
+fn set() -> WorkCommand {
     let pin = Pin::parse(b"409726").expect("a PIN");
-    Order::Set {
+    WorkCommand::SetPin {
         number: "1002".parse().expect("an id"),
         waba: None,
         before: StatusBefore { two_step: crate::number::TwoStep::NotSet, read_at: None },
@@ -72,7 +72,7 @@ fn set() -> Order {
 }
 
 /// Waits for the first thing told that is meant.
-fn told<T>(reports: &Receiver<Report>, meant: impl Fn(Report) -> Option<T>) -> T {
+fn told<T>(reports: &Receiver<WorkerReport>, meant: impl Fn(WorkerReport) -> Option<T>) -> T {
     loop {
         let report = reports.recv_timeout(PATIENCE).expect("it is told");
         if let Some(found) = meant(report) {
@@ -81,20 +81,20 @@ fn told<T>(reports: &Receiver<Report>, meant: impl Fn(Report) -> Option<T>) -> T
     }
 }
 
-fn records(report: Report) -> Option<Records> {
-    if let Report::Happened(Msg::RecordsOpened { records, .. }) = report { Some(records) } else { None }
+fn records(report: WorkerReport) -> Option<RecordingStatus> {
+    if let WorkerReport::Msg(Msg::RecordsOpened { status: records, .. }) = report { Some(records) } else { None }
 }
 
 /// What became of the only change.
-fn end(work: &Work, reports: &Receiver<Report>) -> ChangeState {
+fn end(work: &WorkerHandle, reports: &Receiver<WorkerReport>) -> ChangeState {
     comes_to(work, reports, |state| !state.is_running())
 }
 
 /// Waits until the only change has come to such a state.
-fn comes_to(work: &Work, reports: &Receiver<Report>, is_meant: impl Fn(&ChangeState) -> bool) -> ChangeState {
+fn comes_to(work: &WorkerHandle, reports: &Receiver<WorkerReport>, is_meant: impl Fn(&ChangeState) -> bool) -> ChangeState {
     loop {
-        told(reports, |report| matches!(report, Report::ProgressWaiting).then_some(()));
-        let moved = work.progress().pop().expect("one number moved");
+        told(reports, |report| matches!(report, WorkerReport::ProgressReady).then_some(()));
+        let moved = work.take_progress().pop().expect("one number moved");
         if is_meant(&moved.state) {
             return moved.state;
         }
@@ -105,20 +105,20 @@ fn comes_to(work: &Work, reports: &Receiver<Report>, is_meant: impl Fn(&ChangeSt
 fn a_list_that_could_not_be_asked_for_is_told_as_unread_and_why() {
     let dir = TempDir::new().expect("a directory");
     let (work, reports) = work(Some("/no/such/file"), dir.path().join("state"));
-    work.give(credentials());
-    work.give(Order::ReadAll { reading: 7 });
+    work.send(credentials());
+    work.send(WorkCommand::RefreshAll { refresh_id: 7 });
     let why = CleanText::new("cannot read the CA file /no/such/file: No such file or directory (os error 2)");
     let of_list = |report| match report {
-        Report::Happened(Msg::NoClient(why)) => Some((None, why)),
-        Report::Happened(Msg::WabaRead {
-            reading,
+        WorkerReport::Msg(Msg::ClientSetupFailed(why)) => Some((None, why)),
+        WorkerReport::Msg(Msg::WabaRead {
+            refresh_id: reading,
             result: Err(ReadFailure::NotSent(NotSentReason::RefusedLocally(why))),
             ..
         }) => Some((Some(reading), why)),
-        Report::Happened(_) | Report::Read(..) | Report::ProgressWaiting => None,
+        WorkerReport::Msg(_) | WorkerReport::ThrottledMsg(..) | WorkerReport::ProgressReady => None,
     };
     assert_eq!([told(&reports, of_list), told(&reports, of_list)], [(None, why.clone()), (Some(7), why)]);
-    told(&reports, |report| matches!(report, Report::Happened(Msg::ListRead { reading: 7 })).then_some(()));
+    told(&reports, |report| matches!(report, WorkerReport::Msg(Msg::RefreshFinished { refresh_id: 7 })).then_some(()));
 }
 
 #[test]
@@ -127,15 +127,15 @@ fn where_nothing_can_be_recorded_nothing_is_sent_and_both_say_why() {
     let state = dir.path().join("state");
     std::fs::write(&state, "a file is in the way").expect("written");
     let (work, reports) = work(None, state.clone());
-    let Records::Unusable(why) = told(&reports, records) else { panic!("it cannot be usable") };
+    let RecordingStatus::Unusable(why) = told(&reports, records) else { panic!("it cannot be usable") };
     assert!(why.as_str().contains(&*state.to_string_lossy()), "{why}");
-    work.give(credentials());
-    work.give(set());
+    work.send(credentials());
+    work.send(set());
     let end = end(&work, &reports);
     assert!(matches!(&end, ChangeState::NotSent(_, NotSentReason::RefusedLocally(told)) if *told == why), "{end:?}");
     // Nobody waits for what is not open.
     let (closed, waiter) = blocking::channel();
-    work.give(Order::Close(closed));
+    work.send(WorkCommand::Close(closed));
     waiter.recv_timeout(PATIENCE).expect_err("the sender is dropped");
 }
 
@@ -143,8 +143,8 @@ fn where_nothing_can_be_recorded_nothing_is_sent_and_both_say_why() {
 fn without_an_access_token_nothing_is_sent_and_it_says_so() {
     let dir = TempDir::new().expect("a directory");
     let (work, reports) = work(None, dir.path().join("state"));
-    assert_eq!(told(&reports, records), Records::Ready { recipients: Vec::new() });
-    work.give(set());
+    assert_eq!(told(&reports, records), RecordingStatus::Ready { recipients: Vec::new() });
+    work.send(set());
     let end = end(&work, &reports);
     let why = CleanText::new("there is no access token yet");
     assert!(matches!(&end, ChangeState::NotSent(_, NotSentReason::RefusedLocally(told)) if *told == why), "{end:?}");
@@ -158,17 +158,17 @@ fn what_an_earlier_run_read_is_told_only_as_fast_as_it_is_taken() {
     remember(&state, PAGES * 256);
     let (work, reports) = work(None, state);
     let page = |report| match report {
-        Report::Read(Msg::NumbersRemembered(numbers), room) => Some((numbers.len(), room)),
-        Report::Read(..) | Report::Happened(_) | Report::ProgressWaiting => None,
+        WorkerReport::ThrottledMsg(Msg::CachedNumbersLoaded(numbers), room) => Some((numbers.len(), room)),
+        WorkerReport::ThrottledMsg(..) | WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
     };
     let mut held: Vec<_> = (0..32).map(|_| told(&reports, page)).collect();
     assert!(held.iter().all(|(count, _)| *count == 256));
     // The journal has read the next page by then, and it would be told first.
-    work.give(Order::ReadHistory("1002".parse().expect("an id")));
+    work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
     told(&reports, |report| match report {
-        Report::Read(..) => panic!("told without room"),
-        Report::Happened(Msg::HistoryRead { .. }) => Some(()),
-        Report::Happened(_) | Report::ProgressWaiting => None,
+        WorkerReport::ThrottledMsg(..) => panic!("told without room"),
+        WorkerReport::Msg(Msg::HistoryRead { .. }) => Some(()),
+        WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
     });
     held.pop();
     held.push(told(&reports, page));
@@ -178,45 +178,45 @@ fn what_an_earlier_run_read_is_told_only_as_fast_as_it_is_taken() {
 
 /// Numbers that an earlier run read.
 fn remember(state: &std::path::Path, count: usize) {
-    let opening = Opening {
+    let opening = JournalOptions {
         dir: StateDir::open_or_create(state).expect("a state directory"),
-        actor: Actor::from_process(),
-        kind: Kind::Real,
+        operator: Operator::from_process(),
+        kind: JournalKind::Real,
         recipients: None,
         clock: Clock::System,
         #[cfg(debug_assertions)]
-        syncs: false,
+        sync_writes: false,
     };
     let (journal, _) = Journal::open(opening).expect("a journal");
     let id = |n: usize| format!("{}", 2_000_000 + n).parse().expect("an id");
     let numbers = (0..count).map(|n| crate::number::Number::from_config(id(n), None)).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(journal.remember("acme", numbers));
+    runtime.block_on(journal.cache_numbers("acme", numbers));
     journal.close();
 }
 
 /// A page of one number.
-fn page() -> Order {
-    Order::RememberPage(vec![crate::number::Number::from_config("1002".parse().expect("an id"), None)])
+fn page() -> WorkCommand {
+    WorkCommand::CacheNumbers(vec![crate::number::Number::from_config("1002".parse().expect("an id"), None)])
 }
 
 #[track_caller]
-fn hears_page_remembered(reports: &Receiver<Report>) {
-    told(reports, |report| matches!(report, Report::Happened(Msg::PageRemembered)).then_some(()));
+fn hears_page_remembered(reports: &Receiver<WorkerReport>) {
+    told(reports, |report| matches!(report, WorkerReport::Msg(Msg::NumbersCached)).then_some(()));
 }
 
 /// Work that was given a page before its journal could be opened.
-fn with_a_page_ahead(state: std::path::PathBuf) -> (Work, Receiver<Report>) {
+fn with_a_page_ahead(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
     let escrow = StateDir::open_or_create(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
     let _held = escrow.lock(Duration::ZERO).expect("it is free");
     let (work, reports) = work(None, state);
-    work.give(page());
+    work.send(page());
     // The page is there by the time this is answered.
-    work.give(Order::ReadHistory("1002".parse().expect("an id")));
+    work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
     told(&reports, |report| match report {
-        Report::Happened(Msg::HistoryRead { .. }) => Some(()),
-        Report::Happened(Msg::RecordsOpened { .. }) => panic!("opened too early"),
-        Report::Happened(_) | Report::Read(..) | Report::ProgressWaiting => None,
+        WorkerReport::Msg(Msg::HistoryRead { .. }) => Some(()),
+        WorkerReport::Msg(Msg::RecordsOpened { .. }) => panic!("opened too early"),
+        WorkerReport::Msg(_) | WorkerReport::ThrottledMsg(..) | WorkerReport::ProgressReady => None,
     });
     (work, reports)
 }
@@ -228,7 +228,7 @@ fn a_page_that_came_before_the_journal_was_open_is_remembered_once_it_is() {
     let (work, reports) = with_a_page_ahead(state.clone());
     hears_page_remembered(&reports);
     let (closed, waiter) = blocking::channel();
-    work.give(Order::Close(closed));
+    work.send(WorkCommand::Close(closed));
     waiter.recv_timeout(PATIENCE).expect("it is closed");
     assert_eq!(remembered(&state), ["1002"]);
 }
@@ -237,8 +237,8 @@ fn a_page_that_came_before_the_journal_was_open_is_remembered_once_it_is() {
 fn remembered(state: &std::path::Path) -> Vec<String> {
     let (_work, reports) = work(None, state.to_owned());
     told(&reports, |report| match report {
-        Report::Read(Msg::NumbersRemembered(numbers), _) => Some(numbers),
-        Report::Read(..) | Report::Happened(_) | Report::ProgressWaiting => None,
+        WorkerReport::ThrottledMsg(Msg::CachedNumbersLoaded(numbers), _) => Some(numbers),
+        WorkerReport::ThrottledMsg(..) | WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
     })
     .iter()
     .map(|number| number.id.to_string())
@@ -253,9 +253,9 @@ fn each_page_is_answered_though_the_journal_cannot_be_used() {
     std::fs::write(state.join("journal.db"), "no journal").expect("written");
     let (work, reports) = with_a_page_ahead(state);
     let records = told(&reports, records);
-    assert!(matches!(records, Records::Unusable(_)), "{records:?}");
+    assert!(matches!(records, RecordingStatus::Unusable(_)), "{records:?}");
     hears_page_remembered(&reports);
-    work.give(page());
+    work.send(page());
     hears_page_remembered(&reports);
 }
 
@@ -264,10 +264,10 @@ fn what_was_asked_for_before_a_stop_is_not_sent_after_it() {
     let dir = TempDir::new().expect("a directory");
     let (work, reports) = work(None, dir.path().join("state"));
     told(&reports, records);
-    work.give(credentials());
+    work.send(credentials());
     // The job is still being recorded when the stop comes.
-    work.give(set());
-    work.give(Order::Stop);
+    work.send(set());
+    work.send(WorkCommand::StopSending);
     let end = end(&work, &reports);
     assert!(matches!(end, ChangeState::NotSent(_, NotSentReason::Stopped)), "{end:?}");
 }
@@ -278,17 +278,17 @@ fn a_pause_is_told_once_nothing_is_written_and_a_close_once_the_journal_is() {
     let (work, reports) = work(None, dir.path().join("state"));
     let (paused, guard) = blocking::channel();
     // Before the journal is open: it is told when it is.
-    work.give(Order::Pause(paused));
+    work.send(WorkCommand::Pause(paused));
     let guard = guard.recv_timeout(PATIENCE).expect("a guard");
     told(&reports, records);
-    work.give(credentials());
-    work.give(set());
+    work.send(credentials());
+    work.send(set());
     drop(guard);
-    work.give(Order::GoOn);
+    work.send(WorkCommand::Resume);
     let end = end(&work, &reports);
     assert!(matches!(end, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{end:?}");
     let (closed, waiter) = blocking::channel();
-    work.give(Order::Close(closed));
+    work.send(WorkCommand::Close(closed));
     waiter.recv_timeout(PATIENCE).expect("it is closed");
     let mut names = std::fs::read_dir(dir.path().join("state")).expect("a directory");
     assert!(!names.any(|entry| is_at_work(&entry.expect("a file").file_name())), "the journal was given back");
@@ -300,26 +300,26 @@ fn is_at_work(name: &std::ffi::OsStr) -> bool {
 }
 
 /// Work that is paused, with a change whose job is recorded.
-fn paused(state: std::path::PathBuf) -> (Work, Receiver<Report>) {
+fn paused(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
     let (work, reports) = work(None, state);
     told(&reports, records);
-    work.give(credentials());
+    work.send(credentials());
     let (paused, guard) = blocking::channel();
-    work.give(Order::Pause(paused));
+    work.send(WorkCommand::Pause(paused));
     drop(guard.recv_timeout(PATIENCE).expect("a guard"));
-    work.give(set());
-    told(&reports, |report| matches!(report, Report::ProgressWaiting).then_some(()));
+    work.send(set());
+    told(&reports, |report| matches!(report, WorkerReport::ProgressReady).then_some(()));
     (work, reports)
 }
 
 #[test]
 fn a_journal_that_dies_is_told_whatever_it_was_to_write() {
-    for order in [Order::GoOn, Order::DropSecrets, Order::RecordShown] {
+    for order in [WorkCommand::Resume, WorkCommand::DropSecrets, WorkCommand::RecordScreenShown] {
         let dir = TempDir::new().expect("a directory");
         let (work, reports) = paused(dir.path().join("state"));
         std::fs::remove_file(dir.path().join("state/journal.db")).expect("it was there");
-        work.give(order);
-        told(&reports, |report| matches!(report, Report::Happened(Msg::RecordsDied(_))).then_some(()));
+        work.send(order);
+        told(&reports, |report| matches!(report, WorkerReport::Msg(Msg::JournalFailed(_))).then_some(()));
     }
 }
 
@@ -329,12 +329,12 @@ fn nothing_is_sent_between_a_pause_and_its_end_though_things_are_recorded() {
     let (work, reports) = paused(dir.path().join("state"));
     // Each answer leaves time for a record, and for all that comes of one.
     for _ in 0..50 {
-        work.give(Order::ReadHistory("1002".parse().expect("an id")));
-        told(&reports, |report| matches!(report, Report::Happened(Msg::HistoryRead { .. })).then_some(()));
+        work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
+        told(&reports, |report| matches!(report, WorkerReport::Msg(Msg::HistoryRead { .. })).then_some(()));
     }
-    let states: Vec<_> = work.progress().into_iter().map(|progress| progress.state).collect();
+    let states: Vec<_> = work.take_progress().into_iter().map(|progress| progress.state).collect();
     assert_eq!(states, [ChangeState::Queued]);
-    work.give(Order::GoOn);
+    work.send(WorkCommand::Resume);
     comes_to(&work, &reports, |state| *state != ChangeState::Queued);
 }
 
@@ -347,13 +347,13 @@ fn a_pause_that_ended_before_the_journal_was_open_holds_nothing() {
     let held = escrow.lock(Duration::ZERO).expect("it is free");
     let (work, reports) = work(None, state);
     let (paused, guard) = blocking::channel();
-    work.give(Order::Pause(paused));
-    work.give(Order::GoOn);
+    work.send(WorkCommand::Pause(paused));
+    work.send(WorkCommand::Resume);
     guard.recv_timeout(PATIENCE).expect_err("nobody waits for it any more");
     drop(held);
     told(&reports, records);
-    work.give(credentials());
-    work.give(set());
+    work.send(credentials());
+    work.send(set());
     comes_to(&work, &reports, |state| *state != ChangeState::Queued);
 }
 
@@ -363,18 +363,18 @@ fn that_the_screen_was_hidden_and_shown_is_in_the_audit() {
     let state = dir.path().join("state");
     let (work, reports) = work(None, state.clone());
     told(&reports, records);
-    work.give(Order::DropSecrets);
-    work.give(Order::RecordShown);
+    work.send(WorkCommand::DropSecrets);
+    work.send(WorkCommand::RecordScreenShown);
     let (closed, waiter) = blocking::channel();
-    work.give(Order::Close(closed));
+    work.send(WorkCommand::Close(closed));
     waiter.recv_timeout(PATIENCE).expect("it is closed");
-    let reader = StateDir::open(&state).map(|dir| Reader::open(&dir)).expect("a directory").expect("a journal");
+    let reader = StateDir::open(&state).map(|dir| JournalReader::open(&dir)).expect("a directory").expect("a journal");
     let mut actions = Vec::new();
-    let read = reader.audit(None, |row| {
+    let read = reader.for_each_audit_row(None, |row| {
         actions.push(row.action);
         Ok::<(), ()>(())
     });
-    assert_eq!((read.expect("readable"), actions), (Ok(()), vec![Action::ScreenHidden, Action::ScreenShown]));
+    assert_eq!((read.expect("readable"), actions), (Ok(()), vec![AuditAction::ScreenHidden, AuditAction::ScreenShown]));
 }
 
 #[test]
@@ -382,14 +382,14 @@ fn what_was_asked_for_before_the_screen_was_hidden_is_sent_with_the_access_token
     let dir = TempDir::new().expect("a directory");
     let (work, reports) = work(None, dir.path().join("state"));
     told(&reports, records);
-    work.give(credentials());
+    work.send(credentials());
     // The job is still being recorded when the secrets are dropped.
-    work.give(set());
-    work.give(Order::DropSecrets);
+    work.send(set());
+    work.send(WorkCommand::DropSecrets);
     let sent = end(&work, &reports);
     assert!(matches!(sent, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{sent:?}");
     // Nothing needs it any more.
-    work.give(set());
+    work.send(set());
     let unsent = end(&work, &reports);
     let why = CleanText::new("the screen is hidden, and the access token was dropped");
     assert!(matches!(&unsent, ChangeState::NotSent(_, NotSentReason::RefusedLocally(told)) if *told == why), "{unsent:?}");
@@ -415,15 +415,15 @@ fn a_pin_in_doubt_that_the_escrow_has_leaves_memory_when_the_screen_is_hidden() 
     let escrow = config::EscrowSettings { recipients: vec![key], recipients_file: None };
     let (work, reports) = work_at(&rude_server(), None, dir.path().join("state"), escrow);
     told(&reports, records);
-    work.give(credentials());
-    work.give(set());
+    work.send(credentials());
+    work.send(set());
     comes_to(&work, &reports, |state| matches!(state, ChangeState::Waiting { in_doubt: true, .. }));
-    work.give(Order::Stop);
+    work.send(WorkCommand::StopSending);
     let is_held = |state: ChangeState| {
         let ChangeState::InDoubt(standing) = state else { panic!("{state:?}") };
         (standing.is_pin_in_memory, standing.is_in_escrow)
     };
     assert_eq!(is_held(end(&work, &reports)), (true, true));
-    work.give(Order::DropSecrets);
+    work.send(WorkCommand::DropSecrets);
     assert_eq!(is_held(end(&work, &reports)), (false, true));
 }

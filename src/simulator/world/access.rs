@@ -9,31 +9,31 @@ use sha2::Sha256;
 
 use super::WorldSpec;
 use super::params::Params;
-use super::reply::{GraphError, Reply};
+use super::reply::{GraphError, SimulatedResponse};
 use super::seed;
 use crate::moment::{TimePoint, UtcTime};
-use crate::simulator::faults::ErrorAnswer;
+use crate::simulator::faults::ErrorResponse;
 
 /// May do everything.
-pub const TOKEN: &str = "SIMULATOR";
+pub const FULL_ACCESS_TOKEN: &str = "SIMULATOR";
 /// Has expired.
 pub const EXPIRED_TOKEN: &str = "SIMULATOR-EXPIRED";
 /// May read, and set no PIN.
 pub const READ_ONLY_TOKEN: &str = "SIMULATOR-READONLY";
 
 /// How long a proof with a time in it counts. Source: Meta's page on securing requests.
-const PROOF_LIFE: Duration = Duration::from_mins(5);
+const PROOF_LIFETIME: Duration = Duration::from_mins(5);
 
 /// What a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rights {
+pub(super) enum TokenRights {
     Read,
     Change,
 }
 
 /// A token that was found good.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Access(Rights);
+pub(super) struct Access(TokenRights);
 
 impl Access {
     pub(super) fn check(
@@ -42,30 +42,30 @@ impl Access {
         params: &Params,
         now: TimePoint,
     ) -> Result<Self, GraphError> {
-        let token = authorization.and_then(bearer).or_else(|| params.text("access_token")).unwrap_or_default();
+        let token = authorization.and_then(bearer_token).or_else(|| params.text("access_token")).unwrap_or_default();
         let rights = match token {
             "" => return Err(GraphError::new(401, 104, "An access token is required to request this resource.")),
-            TOKEN => Rights::Change,
-            READ_ONLY_TOKEN => Rights::Read,
-            EXPIRED_TOKEN => return Err(expired()),
+            FULL_ACCESS_TOKEN => TokenRights::Change,
+            READ_ONLY_TOKEN => TokenRights::Read,
+            EXPIRED_TOKEN => return Err(expired_token_error()),
             _ => return Err(GraphError::new(401, 190, "Invalid OAuth access token - Cannot parse access token")),
         };
         check_proof(spec, token, params, now)?;
         Ok(Self(rights))
     }
 
-    pub(super) fn needs(self, rights: Rights) -> Result<(), GraphError> {
-        if self.0 == rights || self.0 == Rights::Change { Ok(()) } else { Err(GraphError::titled(403, 200)) }
+    pub(super) fn require(self, rights: TokenRights) -> Result<(), GraphError> {
+        if self.0 == rights || self.0 == TokenRights::Change { Ok(()) } else { Err(GraphError::titled(403, 200)) }
     }
 }
 
 /// The token of an `Authorization` header.
-pub(super) fn bearer(authorization: &str) -> Option<&str> {
+pub(super) fn bearer_token(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth")).then(|| token.trim())
 }
 
-fn expired() -> GraphError {
+fn expired_token_error() -> GraphError {
     let message = "Error validating access token: Session has expired on Thursday, 01-Jan-26 00:00:00 PST.";
     GraphError::new(401, 190, message).with_subcode(463)
 }
@@ -89,7 +89,7 @@ fn check_proof(spec: &WorldSpec, token: &str, params: &Params, now: TimePoint) -
 
 fn is_fresh(seconds: u32, now: TimePoint) -> bool {
     let time = UtcTime::from_unix_seconds(seconds);
-    time <= now.utc.plus(PROOF_LIFE) && now.utc <= time.plus(PROOF_LIFE)
+    time <= now.utc.plus(PROOF_LIFETIME) && now.utc <= time.plus(PROOF_LIFETIME)
 }
 
 fn hmac_hex(key: &str, message: &str) -> String {
@@ -100,15 +100,15 @@ fn hmac_hex(key: &str, message: &str) -> String {
 }
 
 /// `GET /debug_token`: what a token may do. Names every WABA in `target_ids`.
-pub(super) fn debug_token(params: &Params) -> Reply {
+pub(super) fn debug_token(params: &Params) -> SimulatedResponse {
     let token = params.text("input_token").unwrap_or_default();
     let body = match token {
-        TOKEN | READ_ONLY_TOKEN => {
+        FULL_ACCESS_TOKEN | READ_ONLY_TOKEN => {
             let ids: Vec<String> =
                 (0..seed::waba_count()).map(|waba| format!(r#""{}""#, seed::waba_id(waba))).collect();
             let ids = ids.join(",");
             let scopes = r#""whatsapp_business_management","whatsapp_business_messaging""#;
-            let scopes = if token == TOKEN { scopes } else { r#""whatsapp_business_management""# };
+            let scopes = if token == FULL_ACCESS_TOKEN { scopes } else { r#""whatsapp_business_management""# };
             let granular: Vec<String> =
                 scopes.split(',').map(|scope| format!(r#"{{"scope":{scope},"target_ids":[{ids}]}}"#)).collect();
             format!(
@@ -117,7 +117,7 @@ pub(super) fn debug_token(params: &Params) -> Reply {
             )
         }
         EXPIRED_TOKEN => {
-            let error = expired();
+            let error = expired_token_error();
             format!(
                 r#"{{"data":{{"app_id":"300000000000001","is_valid":false,"expires_at":1767254400,"scopes":[],"error":{{"code":190,"message":"{}","subcode":463}}}}}}"#,
                 error.message
@@ -126,14 +126,14 @@ pub(super) fn debug_token(params: &Params) -> Reply {
         _ => r#"{"data":{"is_valid":false,"scopes":[],"error":{"code":190,"message":"Invalid OAuth access token."}}}"#
             .to_owned(),
     };
-    Reply::json(body.into_bytes())
+    SimulatedResponse::json(body.into_bytes())
 }
 
 /// The error that a scripted fault stands for.
-pub(super) fn scripted(answer: ErrorAnswer, method: &str) -> GraphError {
+pub(super) fn scripted_error(answer: ErrorResponse, method: &str) -> GraphError {
     let base = match (answer.code, answer.subcode) {
         (100, Some(33)) => GraphError::no_such_object(method, "…"),
-        (190, Some(463)) => expired(),
+        (190, Some(463)) => expired_token_error(),
         (code, _) => GraphError::titled(answer.status, code),
     };
     GraphError {
@@ -149,13 +149,13 @@ pub(super) fn scripted(answer: ErrorAnswer, method: &str) -> GraphError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::params::Body;
+    use super::super::params::RequestBody;
     use super::*;
     use crate::config::endpoint::AppSecret;
     use crate::moment::Clock;
 
     fn check(spec: &WorldSpec, authorization: Option<&str>, query: &str) -> Result<(), GraphError> {
-        let params = Params::read(&Body::Empty, query)?;
+        let params = Params::parse(&RequestBody::Empty, query)?;
         let now = TimePoint { utc: UtcTime::from_unix_seconds(1_700_000_200), ..Clock::System.now() };
         Access::check(spec, authorization, &params, now).map(drop)
     }

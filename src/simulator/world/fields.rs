@@ -5,13 +5,13 @@
 
 use std::borrow::Cow;
 
-use super::reply::{GraphError, write_text};
-use super::seed::{self, Fact, Seed};
+use super::reply::{GraphError, write_json_string};
+use super::seed::{self, Attribute, WorldGenerator};
 
 /// One number as the world holds it now.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NumberView {
-    pub seed: Seed,
+    pub generator: WorldGenerator,
     pub index: usize,
     pub waba: usize,
     /// `is_pin_enabled`, where this app is told.
@@ -27,28 +27,28 @@ pub(super) struct WabaView {
 
 /// A field's value.
 #[derive(Debug)]
-pub(super) enum Value {
+pub(super) enum FieldValue {
     /// The key is left out.
     Absent,
     Text(Cow<'static, str>),
-    Flag(bool),
+    Bool(bool),
     /// An object or `null`, already JSON.
     Json(String),
 }
 
 /// A name, and how its value is read off a node.
-pub(super) type Field<Node> = (&'static str, fn(&Node) -> Value);
+pub(super) type NodeField<Node> = (&'static str, fn(&Node) -> FieldValue);
 
 /// A kind of node: what it may be asked for, and what it says unasked.
 pub(super) trait Node: Sized + 'static {
-    const FIELDS: &'static [Field<Self>];
-    const DEFAULT: &'static str;
+    const FIELDS: &'static [NodeField<Self>];
+    const DEFAULT_FIELDS: &'static str;
 }
 
 /// The fields to answer with: those asked for, each once, and always `id`.
-pub(super) fn select<N: Node>(asked: Option<&str>) -> Result<Vec<&'static Field<N>>, GraphError> {
-    let asked = asked.filter(|fields| !fields.trim().is_empty()).unwrap_or(N::DEFAULT);
-    let mut chosen: Vec<&'static Field<N>> = Vec::new();
+pub(super) fn select_fields<N: Node>(asked: Option<&str>) -> Result<Vec<&'static NodeField<N>>, GraphError> {
+    let asked = asked.filter(|fields| !fields.trim().is_empty()).unwrap_or(N::DEFAULT_FIELDS);
+    let mut chosen: Vec<&'static NodeField<N>> = Vec::new();
     for name in asked.split(',').map(str::trim).chain(["id"]) {
         let field = N::FIELDS.iter().find(|field| field.0 == name).ok_or_else(|| GraphError::no_such_field(name))?;
         if !chosen.iter().any(|already| already.0 == name) {
@@ -59,12 +59,12 @@ pub(super) fn select<N: Node>(asked: Option<&str>) -> Result<Vec<&'static Field<
 }
 
 /// Writes the node as one JSON object. Straight into the answer: a list page is written a thousand times a second.
-pub(super) fn write<N: Node>(out: &mut Vec<u8>, fields: &[&Field<N>], node: &N) {
+pub(super) fn write_node<N: Node>(out: &mut Vec<u8>, fields: &[&NodeField<N>], node: &N) {
     out.push(b'{');
     let start = out.len();
     for (name, read) in fields {
         let value = read(node);
-        if matches!(value, Value::Absent) {
+        if matches!(value, FieldValue::Absent) {
             continue;
         }
         if out.len() > start {
@@ -74,30 +74,30 @@ pub(super) fn write<N: Node>(out: &mut Vec<u8>, fields: &[&Field<N>], node: &N) 
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b"\":");
         match value {
-            Value::Absent => {}
-            Value::Text(text) => write_text(out, &text),
-            Value::Flag(flag) => out.extend_from_slice(if flag { b"true" } else { b"false" }),
-            Value::Json(json) => out.extend_from_slice(json.as_bytes()),
+            FieldValue::Absent => {}
+            FieldValue::Text(text) => write_json_string(out, &text),
+            FieldValue::Bool(flag) => out.extend_from_slice(if flag { b"true" } else { b"false" }),
+            FieldValue::Json(json) => out.extend_from_slice(json.as_bytes()),
         }
     }
     out.push(b'}');
 }
 
-const fn word(text: &'static str) -> Value {
-    Value::Text(Cow::Borrowed(text))
+const fn static_text(text: &'static str) -> FieldValue {
+    FieldValue::Text(Cow::Borrowed(text))
 }
 
-const fn text(text: String) -> Value {
-    Value::Text(Cow::Owned(text))
+const fn owned_text(text: String) -> FieldValue {
+    FieldValue::Text(Cow::Owned(text))
 }
 
-fn null() -> Value {
-    Value::Json("null".to_owned())
+fn null() -> FieldValue {
+    FieldValue::Json("null".to_owned())
 }
 
 impl NumberView {
-    fn pick(&self, fact: Fact, choices: &[(u64, &'static str)]) -> &'static str {
-        self.seed.pick(self.index, fact, choices)
+    fn pick(&self, fact: Attribute, choices: &[(u64, &'static str)]) -> &'static str {
+        self.generator.pick(self.index, fact, choices)
     }
 
     fn status(&self) -> &'static str {
@@ -116,21 +116,21 @@ impl NumberView {
             // Not in any published list: a client must show words it does not know.
             (2, "UNDER_REVIEW_2027"),
         ];
-        self.pick(Fact::Status, &words)
+        self.pick(Attribute::Status, &words)
     }
 
-    fn quality(&self) -> &'static str {
+    fn quality_rating(&self) -> &'static str {
         if !self.is_registered {
             return "UNKNOWN";
         }
-        self.pick(Fact::Quality, &[(80, "GREEN"), (10, "YELLOW"), (4, "RED"), (3, "UNKNOWN"), (3, "NA")])
+        self.pick(Attribute::Quality, &[(80, "GREEN"), (10, "YELLOW"), (4, "RED"), (3, "UNKNOWN"), (3, "NA")])
     }
 
     fn code_verification(&self) -> &'static str {
         if !self.is_registered {
             return "NOT_VERIFIED";
         }
-        self.pick(Fact::CodeVerification, &[(55, "VERIFIED"), (42, "EXPIRED"), (3, "NOT_VERIFIED")])
+        self.pick(Attribute::CodeVerification, &[(55, "VERIFIED"), (42, "EXPIRED"), (3, "NOT_VERIFIED")])
     }
 
     fn name_status(&self) -> &'static str {
@@ -142,109 +142,109 @@ impl NumberView {
             (1, "EXPIRED"),
             (1, "NONE"),
         ];
-        self.pick(Fact::NameStatus, &words)
+        self.pick(Attribute::NameStatus, &words)
     }
 
-    fn platform(&self) -> &'static str {
+    fn platform_type(&self) -> &'static str {
         if self.is_registered { "CLOUD_API" } else { "NOT_APPLICABLE" }
     }
 
     fn account_mode(&self) -> &'static str {
-        self.pick(Fact::AccountMode, &[(97, "LIVE"), (3, "SANDBOX")])
+        self.pick(Attribute::AccountMode, &[(97, "LIVE"), (3, "SANDBOX")])
     }
 
     fn throughput(&self) -> &'static str {
         if !self.is_registered {
             return "NOT_APPLICABLE";
         }
-        self.pick(Fact::Throughput, &[(90, "STANDARD"), (10, "HIGH")])
+        self.pick(Attribute::Throughput, &[(90, "STANDARD"), (10, "HIGH")])
     }
 
-    fn limit(&self) -> &'static str {
+    fn messaging_limit(&self) -> &'static str {
         let words = [(20, "TIER_250"), (30, "TIER_2K"), (30, "TIER_10K"), (15, "TIER_100K"), (5, "TIER_UNLIMITED")];
-        self.pick(Fact::Tier, &words)
+        self.pick(Attribute::Tier, &words)
     }
 
     fn is_official(&self) -> bool {
-        self.seed.draw(self.index, Fact::Official).is_multiple_of(20)
+        self.generator.draw(self.index, Attribute::Official).is_multiple_of(20)
     }
 
     fn certificate(&self) -> String {
-        format!("CmUKIQj{:016x}EgZlbnQ6d2E", self.seed.draw(self.index, Fact::Certificate))
+        format!("CmUKIQj{:016x}EgZlbnQ6d2E", self.generator.draw(self.index, Attribute::Certificate))
     }
 
-    fn onboarded(&self) -> Value {
-        let draw = self.seed.draw(self.index, Fact::Onboarded);
+    fn last_onboarded_time(&self) -> FieldValue {
+        let draw = self.generator.draw(self.index, Attribute::Onboarded);
         if self.account_mode() == "SANDBOX" {
             // Test numbers were never onboarded.
-            return Value::Absent;
+            return FieldValue::Absent;
         }
         let (month, day, hour, minute) = (draw % 12 + 1, draw / 12 % 28 + 1, draw / 400 % 24, draw / 9_600 % 60);
-        text(format!("2025-{month:02}-{day:02}T{hour:02}:{minute:02}:00+0000"))
+        owned_text(format!("2025-{month:02}-{day:02}T{hour:02}:{minute:02}:00+0000"))
     }
 
-    fn health(&self) -> Value {
+    fn health_status(&self) -> FieldValue {
         let can = if self.status() == "CONNECTED" { "AVAILABLE" } else { "BLOCKED" };
         let (number, waba) = (seed::number_id(self.index), seed::waba_id(self.waba));
-        Value::Json(format!(
+        FieldValue::Json(format!(
             r#"{{"can_send_message":"{can}","entities":[{{"entity_type":"PHONE_NUMBER","id":"{number}","can_send_message":"{can}"}},{{"entity_type":"WABA","id":"{waba}","can_send_message":"AVAILABLE"}}]}}"#
         ))
     }
 }
 
 impl Node for NumberView {
-    const DEFAULT: &'static str =
+    const DEFAULT_FIELDS: &'static str =
         "verified_name,code_verification_status,display_phone_number,quality_rating,platform_type,throughput,id";
 
-    const FIELDS: &'static [Field<Self>] = &[
-        ("id", |n| text(seed::number_id(n.index))),
-        ("display_phone_number", |n| text(n.seed.display_number(n.index, n.waba))),
-        ("verified_name", |n| Value::Text(n.seed.verified_name(n.index))),
-        ("quality_rating", |n| word(n.quality())),
-        ("code_verification_status", |n| word(n.code_verification())),
-        ("is_pin_enabled", |n| n.two_step.map_or(Value::Absent, Value::Flag)),
-        ("status", |n| word(n.status())),
-        ("name_status", |n| word(n.name_status())),
-        ("new_name_status", |_| word("NONE")),
+    const FIELDS: &'static [NodeField<Self>] = &[
+        ("id", |n| owned_text(seed::number_id(n.index))),
+        ("display_phone_number", |n| owned_text(n.generator.display_number(n.index, n.waba))),
+        ("verified_name", |n| FieldValue::Text(n.generator.verified_name(n.index))),
+        ("quality_rating", |n| static_text(n.quality_rating())),
+        ("code_verification_status", |n| static_text(n.code_verification())),
+        ("is_pin_enabled", |n| n.two_step.map_or(FieldValue::Absent, FieldValue::Bool)),
+        ("status", |n| static_text(n.status())),
+        ("name_status", |n| static_text(n.name_status())),
+        ("new_name_status", |_| static_text("NONE")),
         ("new_display_name", |_| null()),
-        ("platform_type", |n| word(n.platform())),
-        ("host_platform", |n| word(n.platform())),
-        ("throughput", |n| Value::Json(format!(r#"{{"level":"{}"}}"#, n.throughput()))),
-        ("account_mode", |n| word(n.account_mode())),
-        ("messaging_limit_tier", |n| word(n.limit())),
-        ("whatsapp_business_manager_messaging_limit", |n| word(n.limit())),
-        ("certificate", |n| text(n.certificate())),
-        ("new_certificate", |_| Value::Absent),
-        ("is_official_business_account", |n| Value::Flag(n.is_official())),
-        ("is_on_biz_app", |_| Value::Flag(false)),
-        ("is_preverified_number", |_| Value::Flag(false)),
-        ("last_onboarded_time", Self::onboarded),
-        ("search_visibility", |_| word("NON_VISIBLE")),
-        ("eligibility_for_api_business_global_search", |_| word("NON_ELIGIBLE_UNDEFINED_COUNTRY")),
-        ("quality_score", |n| Value::Json(format!(r#"{{"score":"{}"}}"#, n.quality()))),
-        ("health_status", Self::health),
-        ("webhook_configuration", |_| Value::Json(r#"{"application":"https://hooks.example.com/wa"}"#.to_owned())),
-        ("country_code", |n| word(seed::region(n.waba).country().0)),
-        ("country_dial_code", |n| word(seed::region(n.waba).country().1)),
-        ("username", |_| Value::Absent),
-        ("unified_cert_status", |_| word("APPROVED")),
-        ("conversational_automation", |_| Value::Absent),
+        ("platform_type", |n| static_text(n.platform_type())),
+        ("host_platform", |n| static_text(n.platform_type())),
+        ("throughput", |n| FieldValue::Json(format!(r#"{{"level":"{}"}}"#, n.throughput()))),
+        ("account_mode", |n| static_text(n.account_mode())),
+        ("messaging_limit_tier", |n| static_text(n.messaging_limit())),
+        ("whatsapp_business_manager_messaging_limit", |n| static_text(n.messaging_limit())),
+        ("certificate", |n| owned_text(n.certificate())),
+        ("new_certificate", |_| FieldValue::Absent),
+        ("is_official_business_account", |n| FieldValue::Bool(n.is_official())),
+        ("is_on_biz_app", |_| FieldValue::Bool(false)),
+        ("is_preverified_number", |_| FieldValue::Bool(false)),
+        ("last_onboarded_time", Self::last_onboarded_time),
+        ("search_visibility", |_| static_text("NON_VISIBLE")),
+        ("eligibility_for_api_business_global_search", |_| static_text("NON_ELIGIBLE_UNDEFINED_COUNTRY")),
+        ("quality_score", |n| FieldValue::Json(format!(r#"{{"score":"{}"}}"#, n.quality_rating()))),
+        ("health_status", Self::health_status),
+        ("webhook_configuration", |_| FieldValue::Json(r#"{"application":"https://hooks.example.com/wa"}"#.to_owned())),
+        ("country_code", |n| static_text(seed::region(n.waba).country().0)),
+        ("country_dial_code", |n| static_text(seed::region(n.waba).country().1)),
+        ("username", |_| FieldValue::Absent),
+        ("unified_cert_status", |_| static_text("APPROVED")),
+        ("conversational_automation", |_| FieldValue::Absent),
     ];
 }
 
 impl Node for WabaView {
-    const DEFAULT: &'static str = "id,name,currency,timezone_id";
+    const DEFAULT_FIELDS: &'static str = "id,name,currency,timezone_id";
 
-    const FIELDS: &'static [Field<Self>] = &[
-        ("id", |w| text(seed::waba_id(w.waba))),
-        ("name", |w| word(seed::waba_name(w.waba))),
-        ("currency", |_| word("USD")),
-        ("timezone_id", |_| word("1")),
-        ("account_review_status", |_| word("APPROVED")),
-        ("business_verification_status", |_| word("verified")),
-        ("ownership_type", |_| word("SELF")),
-        ("status", |_| word("ACTIVE")),
-        ("whatsapp_business_manager_messaging_limit", |_| word("TIER_100K")),
+    const FIELDS: &'static [NodeField<Self>] = &[
+        ("id", |w| owned_text(seed::waba_id(w.waba))),
+        ("name", |w| static_text(seed::waba_name(w.waba))),
+        ("currency", |_| static_text("USD")),
+        ("timezone_id", |_| static_text("1")),
+        ("account_review_status", |_| static_text("APPROVED")),
+        ("business_verification_status", |_| static_text("verified")),
+        ("ownership_type", |_| static_text("SELF")),
+        ("status", |_| static_text("ACTIVE")),
+        ("whatsapp_business_manager_messaging_limit", |_| static_text("TIER_100K")),
     ];
 }
 
@@ -253,49 +253,49 @@ mod tests {
     use super::*;
 
     fn number() -> NumberView {
-        NumberView { seed: Seed::new(1, 25), index: 0, waba: 0, two_step: Some(true), is_registered: true }
+        NumberView { generator: WorldGenerator::new(1, 25), index: 0, waba: 0, two_step: Some(true), is_registered: true }
     }
 
-    fn names(fields: &[&Field<NumberView>]) -> Vec<&'static str> {
+    fn names(fields: &[&NodeField<NumberView>]) -> Vec<&'static str> {
         fields.iter().map(|field| field.0).collect()
     }
 
     #[test]
     fn the_fields_asked_for_come_once_each_and_id_always() {
-        let asked = select::<NumberView>(Some("status, is_pin_enabled,status")).expect("known fields");
+        let asked = select_fields::<NumberView>(Some("status, is_pin_enabled,status")).expect("known fields");
         assert_eq!(names(&asked), ["status", "is_pin_enabled", "id"]);
     }
 
     #[test]
     fn two_step_is_told_only_when_asked_for() {
-        let default = select::<NumberView>(None).expect("the default set");
+        let default = select_fields::<NumberView>(None).expect("the default set");
         assert_eq!(default.len(), 7);
         assert!(!names(&default).contains(&"is_pin_enabled"));
     }
 
     #[test]
     fn one_unknown_field_fails_the_whole_read() {
-        let error = select::<NumberView>(Some("id,shoe_size")).expect_err("an unknown field");
+        let error = select_fields::<NumberView>(Some("id,shoe_size")).expect_err("an unknown field");
         assert_eq!(error.message, "(#100) Tried accessing nonexisting field (shoe_size)");
         assert_eq!((error.status, error.code), (400, 100));
     }
 
     #[test]
     fn every_field_of_every_number_is_good_json() {
-        let fields: Vec<&Field<NumberView>> = NumberView::FIELDS.iter().collect();
+        let fields: Vec<&NodeField<NumberView>> = NumberView::FIELDS.iter().collect();
         for index in 0..600 {
             let mut out = Vec::new();
-            write(&mut out, &fields, &NumberView { seed: Seed::new(1, 600), index, ..number() });
+            write_node(&mut out, &fields, &NumberView { generator: WorldGenerator::new(1, 600), index, ..number() });
             let value: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
-            assert_eq!(value["verified_name"], *Seed::new(1, 600).verified_name(index));
+            assert_eq!(value["verified_name"], *WorldGenerator::new(1, 600).verified_name(index));
         }
     }
 
     #[test]
     fn a_field_that_the_app_is_not_told_is_left_out() {
         let mut out = Vec::new();
-        let fields = select::<NumberView>(Some("is_pin_enabled")).expect("a known field");
-        write(&mut out, &fields, &NumberView { two_step: None, ..number() });
+        let fields = select_fields::<NumberView>(Some("is_pin_enabled")).expect("a known field");
+        write_node(&mut out, &fields, &NumberView { two_step: None, ..number() });
         assert_eq!(String::from_utf8_lossy(&out), r#"{"id":"200000000000001"}"#);
     }
 }

@@ -7,9 +7,9 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::Request;
+use super::SimulatedRequest;
 use super::params::Params;
-use super::reply::{GraphError, write_text};
+use super::reply::{GraphError, write_json_string};
 
 /// Source: Meta's `OpenAPI` description of the list.
 const DEFAULT_LIMIT: usize = 25;
@@ -17,14 +17,14 @@ const MAX_LIMIT: usize = 100;
 
 /// One page of a list of `total` places.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Page {
+pub(super) struct PageRange {
     start: usize,
     end: usize,
     total: usize,
 }
 
-impl Page {
-    pub(super) fn read(params: &Params, total: usize) -> Result<Self, GraphError> {
+impl PageRange {
+    pub(super) fn from_params(params: &Params, total: usize) -> Result<Self, GraphError> {
         let bad = |name: &str| GraphError::new(400, 100, format!("(#100) Param {name} is not valid."));
         let limit = match params.text("limit") {
             None => DEFAULT_LIMIT,
@@ -34,9 +34,9 @@ impl Page {
         };
         let cursor = |name: &str| params.text(name).filter(|text| !text.is_empty());
         let start = if let Some(text) = cursor("after") {
-            place_of(text).ok_or_else(|| bad("after"))?.min(total)
+            decode_cursor(text).ok_or_else(|| bad("after"))?.min(total)
         } else if let Some(text) = cursor("before") {
-            let end = place_of(text).ok_or_else(|| bad("before"))?.min(total);
+            let end = decode_cursor(text).ok_or_else(|| bad("before"))?.min(total);
             return Ok(Self { start: end.saturating_sub(limit), end, total });
         } else {
             0
@@ -45,38 +45,38 @@ impl Page {
     }
 
     /// The same way on, with nothing on the page itself: Graph does that where it filters late.
-    pub(super) fn emptied(self) -> Self {
+    pub(super) fn into_empty(self) -> Self {
         Self { end: self.start, ..self }
     }
 
     /// The places on this page.
-    pub(super) const fn places(&self) -> Range<usize> {
+    pub(super) const fn range(&self) -> Range<usize> {
         self.start..self.end
     }
 
     /// Writes `,"paging":{…}`. The links carry every parameter of the request, the access token among them, as
     /// Graph's do: a client that writes them to a log is to be caught.
-    pub(super) fn write_paging(&self, out: &mut Vec<u8>, request: &Request) {
+    pub(super) fn write_paging(&self, out: &mut Vec<u8>, request: &SimulatedRequest) {
         if self.total == 0 {
             return;
         }
-        let (before, after) = (cursor_at(self.start), cursor_at(self.end));
+        let (before, after) = (encode_cursor(self.start), encode_cursor(self.end));
         out.extend_from_slice(format!(r#","paging":{{"cursors":{{"before":"{before}","after":"{after}"}}"#).as_bytes());
         if self.end < self.total {
             out.extend_from_slice(br#","next":"#);
-            write_text(out, &link(request, "after", &after));
+            write_json_string(out, &page_link(request, "after", &after));
         }
         if self.start > 0 {
             out.extend_from_slice(br#","previous":"#);
-            write_text(out, &link(request, "before", &before));
+            write_json_string(out, &page_link(request, "before", &before));
         }
         out.push(b'}');
     }
 }
 
-fn link(request: &Request, direction: &str, cursor: &str) -> String {
+fn page_link(request: &SimulatedRequest, direction: &str, cursor: &str) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    if let Some(token) = request.authorization.as_deref().and_then(super::access::bearer) {
+    if let Some(token) = request.authorization.as_deref().and_then(super::access::bearer_token) {
         query.append_pair("access_token", token);
     }
     let kept =
@@ -85,31 +85,31 @@ fn link(request: &Request, direction: &str, cursor: &str) -> String {
     format!("{}{}?{}", request.origin, request.path, query.finish())
 }
 
-fn cursor_at(place: usize) -> String {
+fn encode_cursor(place: usize) -> String {
     URL_SAFE_NO_PAD.encode(format!("QVFI:{place}"))
 }
 
-fn place_of(cursor: &str) -> Option<usize> {
+fn decode_cursor(cursor: &str) -> Option<usize> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     std::str::from_utf8(&bytes).ok()?.strip_prefix("QVFI:")?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::params::Body;
+    use super::super::params::RequestBody;
     use super::*;
 
-    fn page(query: &str, total: usize) -> Result<Page, GraphError> {
-        Page::read(&Params::read(&Body::Empty, query)?, total)
+    fn page(query: &str, total: usize) -> Result<PageRange, GraphError> {
+        PageRange::from_params(&Params::parse(&RequestBody::Empty, query)?, total)
     }
 
     #[test]
     fn a_list_is_read_in_pages_of_25_unless_told() {
-        assert_eq!(page("", 60), Ok(Page { start: 0, end: 25, total: 60 }));
-        assert_eq!(page("limit=100", 60), Ok(Page { start: 0, end: 60, total: 60 }));
-        let after = cursor_at(50);
-        assert_eq!(page(&format!("after={after}"), 60), Ok(Page { start: 50, end: 60, total: 60 }));
-        assert_eq!(page(&format!("before={after}"), 60), Ok(Page { start: 25, end: 50, total: 60 }));
+        assert_eq!(page("", 60), Ok(PageRange { start: 0, end: 25, total: 60 }));
+        assert_eq!(page("limit=100", 60), Ok(PageRange { start: 0, end: 60, total: 60 }));
+        let after = encode_cursor(50);
+        assert_eq!(page(&format!("after={after}"), 60), Ok(PageRange { start: 50, end: 60, total: 60 }));
+        assert_eq!(page(&format!("before={after}"), 60), Ok(PageRange { start: 25, end: 50, total: 60 }));
     }
 
     #[test]
@@ -122,21 +122,21 @@ mod tests {
     #[test]
     fn the_last_page_has_cursors_and_no_next() {
         let mut out = Vec::new();
-        Page { start: 0, end: 2, total: 2 }.write_paging(&mut out, &Request::default());
+        PageRange { start: 0, end: 2, total: 2 }.write_paging(&mut out, &SimulatedRequest::default());
         assert_eq!(String::from_utf8_lossy(&out), r#","paging":{"cursors":{"before":"UVZGSTow","after":"UVZGSToy"}}"#);
     }
 
     #[test]
     fn the_way_on_is_a_whole_url_with_the_token_in_it() {
-        let request = Request {
+        let request = SimulatedRequest {
             path: "/v24.0/1/phone_numbers".to_owned(),
             query: "limit=2&after=old".to_owned(),
             authorization: Some("Bearer SIMULATOR".to_owned()),
             origin: "http://127.0.0.1:1".to_owned(),
-            ..Request::default()
+            ..SimulatedRequest::default()
         };
         assert_eq!(
-            link(&request, "after", "new"),
+            page_link(&request, "after", "new"),
             "http://127.0.0.1:1/v24.0/1/phone_numbers?access_token=SIMULATOR&limit=2&after=new"
         );
     }

@@ -6,7 +6,7 @@ use super::reply::GraphError;
 
 /// A request's body, as far as the server has understood it. Has no `Debug`: it carries a PIN.
 #[derive(Clone, Default)]
-pub enum Body {
+pub enum RequestBody {
     /// None.
     #[default]
     Empty,
@@ -15,7 +15,7 @@ pub enum Body {
     /// `application/x-www-form-urlencoded`.
     Form(Vec<u8>),
     /// The text parts of `multipart/form-data`.
-    Parts(Vec<(String, String)>),
+    Multipart(Vec<(String, String)>),
 }
 
 enum Param {
@@ -28,17 +28,17 @@ enum Param {
 pub(super) struct Params(Vec<(String, Param)>);
 
 impl Params {
-    pub(super) fn read(body: &Body, query: &str) -> Result<Self, GraphError> {
+    pub(super) fn parse(body: &RequestBody, query: &str) -> Result<Self, GraphError> {
         let mut params = match body {
-            Body::Empty => Vec::new(),
-            Body::Json(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => Vec::new(),
-            Body::Json(bytes) => read_json(bytes)?,
-            Body::Form(bytes) => read_form(bytes),
-            Body::Parts(parts) => {
+            RequestBody::Empty => Vec::new(),
+            RequestBody::Json(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => Vec::new(),
+            RequestBody::Json(bytes) => parse_json(bytes)?,
+            RequestBody::Form(bytes) => parse_form(bytes),
+            RequestBody::Multipart(parts) => {
                 parts.iter().map(|(name, value)| (name.clone(), Param::Text(value.clone()))).collect()
             }
         };
-        params.extend(read_form(query.as_bytes()));
+        params.extend(parse_form(query.as_bytes()));
         Ok(Self(params))
     }
 
@@ -51,14 +51,14 @@ impl Params {
     }
 }
 
-fn read_json(bytes: &[u8]) -> Result<Vec<(String, Param)>, GraphError> {
+fn parse_json(bytes: &[u8]) -> Result<Vec<(String, Param)>, GraphError> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes)
         .map_err(|_| GraphError::new(400, 100, "(#100) The request body is not a JSON object."))?;
     let param = |value| if let serde_json::Value::String(text) = value { Param::Text(text) } else { Param::NotText };
     Ok(object.into_iter().map(|(name, value)| (name, param(value))).collect())
 }
 
-fn read_form(bytes: &[u8]) -> Vec<(String, Param)> {
+fn parse_form(bytes: &[u8]) -> Vec<(String, Param)> {
     url::form_urlencoded::parse(bytes)
         .map(|(name, value)| (name.into_owned(), Param::Text(value.into_owned())))
         .collect()
@@ -72,28 +72,28 @@ mod tests {
     fn every_encoding_says_the_same() {
         let parts = vec![("pin".to_owned(), "012345".to_owned())];
         let cases = [
-            (Body::Json(br#" {"pin" : "012345"} "#.to_vec()), ""),
-            (Body::Form(b"pin=012345".to_vec()), ""),
-            (Body::Parts(parts), ""),
-            (Body::Empty, "pin=012345"),
-            (Body::Form(b"pin=012345".to_vec()), "pin=999999"),
+            (RequestBody::Json(br#" {"pin" : "012345"} "#.to_vec()), ""),
+            (RequestBody::Form(b"pin=012345".to_vec()), ""),
+            (RequestBody::Multipart(parts), ""),
+            (RequestBody::Empty, "pin=012345"),
+            (RequestBody::Form(b"pin=012345".to_vec()), "pin=999999"),
         ];
         for (index, (body, query)) in cases.into_iter().enumerate() {
-            let params = Params::read(&body, query).expect("good parameters");
+            let params = Params::parse(&body, query).expect("good parameters");
             assert_eq!(params.text("pin"), Some("012345"), "case {index}");
         }
     }
 
     #[test]
     fn a_json_number_is_no_text_and_does_not_fall_back_to_the_query() {
-        let params = Params::read(&Body::Json(br#"{"pin":123456}"#.to_vec()), "pin=123456").expect("good JSON");
+        let params = Params::parse(&RequestBody::Json(br#"{"pin":123456}"#.to_vec()), "pin=123456").expect("good JSON");
         assert_eq!(params.text("pin"), None);
     }
 
     #[test]
     fn a_body_that_is_no_object_is_refused() {
         for text in ["[]", "{", "\"pin\"", "{} {}"] {
-            let error = Params::read(&Body::Json(text.as_bytes().to_vec()), "").err();
+            let error = Params::parse(&RequestBody::Json(text.as_bytes().to_vec()), "").err();
             assert_eq!(error.map(|error| (error.status, error.code)), Some((400, 100)), "{text}");
         }
     }

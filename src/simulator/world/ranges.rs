@@ -41,7 +41,7 @@ const AREA_CODES: [u16; 378] = [
 ];
 
 /// 1,000 numbers each: the mobiles first, since most business numbers are mobiles.
-const BRITISH: [&str; 18] = [
+const BRITISH_PREFIXES: [&str; 18] = [
     "+44 7700 900",
     "+44 20 7946 0",
     "+44 113 496 0",
@@ -63,13 +63,13 @@ const BRITISH: [&str; 18] = [
 ];
 
 /// 10,000 numbers each.
-const FRENCH: [&str; 6] = ["+33 6 39 98", "+33 1 99 00", "+33 2 61 91", "+33 3 53 01", "+33 4 65 71", "+33 5 36 49"];
+const FRENCH_PREFIXES: [&str; 6] = ["+33 6 39 98", "+33 1 99 00", "+33 2 61 91", "+33 3 53 01", "+33 4 65 71", "+33 5 36 49"];
 
 /// 1,000 numbers each.
-const GERMAN: [&str; 5] = ["+49 30 23125", "+49 40 66969", "+49 69 90009", "+49 89 99998", "+49 221 4710"];
+const GERMAN_PREFIXES: [&str; 5] = ["+49 30 23125", "+49 40 66969", "+49 69 90009", "+49 89 99998", "+49 221 4710"];
 
 /// 10,000 numbers each.
-const AUSTRALIAN: [&str; 8] =
+const AUSTRALIAN_PREFIXES: [&str; 8] =
     ["+61 2 5550", "+61 3 5550", "+61 7 5550", "+61 8 5550", "+61 2 7010", "+61 3 7010", "+61 7 7010", "+61 8 7010"];
 
 impl Region {
@@ -82,19 +82,19 @@ impl Region {
                 format!("+1 {}-555-01{:02}", AREA_CODES[area], scatter(row, 100, shift + area * 13))
             }
             Self::Britain => {
-                let block = BRITISH[slot / 1_000 % BRITISH.len()];
+                let block = BRITISH_PREFIXES[slot / 1_000 % BRITISH_PREFIXES.len()];
                 format!("{block}{:03}", scatter(slot % 1_000, 1_000, shift))
             }
             Self::France => {
-                let (block, tail) = block_of_ten_thousand(&FRENCH, slot, shift);
+                let (block, tail) = block_of_ten_thousand(&FRENCH_PREFIXES, slot, shift);
                 format!("{block} {:02} {:02}", tail / 100, tail % 100)
             }
             Self::Germany => {
-                let (block, row) = (slot % GERMAN.len(), slot / GERMAN.len());
-                format!("{} {:03}", GERMAN[block], scatter(row, 1_000, shift + block * 130))
+                let (block, row) = (slot % GERMAN_PREFIXES.len(), slot / GERMAN_PREFIXES.len());
+                format!("{} {:03}", GERMAN_PREFIXES[block], scatter(row, 1_000, shift + block * 130))
             }
             Self::Australia => {
-                let (block, tail) = block_of_ten_thousand(&AUSTRALIAN, slot, shift);
+                let (block, tail) = block_of_ten_thousand(&AUSTRALIAN_PREFIXES, slot, shift);
                 format!("{block} {tail:04}")
             }
         }

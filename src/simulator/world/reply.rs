@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct SimulatedResponse {
     /// HTTP status.
     pub status: u16,
     /// Headers besides the length and the date.
@@ -21,21 +21,21 @@ pub struct Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     /// As they are.
-    Whole,
+    Complete,
     /// The body one byte a second.
-    Slowly,
+    Slow,
     /// The head and half of the body, then the connection breaks.
-    CutShort,
+    Truncated,
     /// Never: the connection stays open and silent.
     Never,
     /// The connection is reset before the first byte.
     Reset,
 }
 
-impl Reply {
+impl SimulatedResponse {
     pub(super) fn json(body: Vec<u8>) -> Self {
         let headers = vec![("content-type", "application/json; charset=UTF-8".to_owned())];
-        Self { status: 200, headers, body, delivery: Delivery::Whole }
+        Self { status: 200, headers, body, delivery: Delivery::Complete }
     }
 
     pub(super) fn success(success: bool) -> Self {
@@ -46,15 +46,15 @@ impl Reply {
     pub(super) fn bad_gateway() -> Self {
         let body = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Sorry, something went wrong.</h1></body></html>".to_vec();
         let headers = vec![("content-type", "text/html; charset=utf-8".to_owned())];
-        Self { status: 502, headers, body, delivery: Delivery::Whole }
+        Self { status: 502, headers, body, delivery: Delivery::Complete }
     }
 
     /// A redirect that keeps the method: a client that followed it would send the PIN again.
     pub(super) fn redirect(to: String) -> Self {
-        Self { status: 307, headers: vec![("location", to)], body: Vec::new(), delivery: Delivery::Whole }
+        Self { status: 307, headers: vec![("location", to)], body: Vec::new(), delivery: Delivery::Complete }
     }
 
-    pub(super) fn delivered(self, delivery: Delivery) -> Self {
+    pub(super) fn with_delivery(self, delivery: Delivery) -> Self {
         Self { delivery, ..self }
     }
 }
@@ -76,8 +76,8 @@ pub(super) struct GraphError {
 }
 
 /// The type of nearly every error, whatever went wrong.
-const OAUTH: &str = "OAuthException";
-const METHOD: &str = "GraphMethodException";
+const OAUTH_EXCEPTION: &str = "OAuthException";
+const METHOD_EXCEPTION: &str = "GraphMethodException";
 
 impl GraphError {
     pub(super) fn new(status: u16, code: i64, message: impl Into<Cow<'static, str>>) -> Self {
@@ -85,7 +85,7 @@ impl GraphError {
             status,
             code,
             subcode: None,
-            kind: OAUTH,
+            kind: OAUTH_EXCEPTION,
             message: message.into(),
             details: None,
             is_transient: false,
@@ -104,7 +104,7 @@ impl GraphError {
             "Unsupported {} request. Object with ID '{id}' does not exist, cannot be loaded due to missing permissions, or does not support this operation. Please read the Graph API documentation at https://developers.facebook.com/docs/graph-api",
             method.to_ascii_lowercase()
         );
-        Self { kind: METHOD, ..Self::new(400, 100, message) }.with_subcode(33)
+        Self { kind: METHOD_EXCEPTION, ..Self::new(400, 100, message) }.with_subcode(33)
     }
 
     pub(super) fn no_such_field(name: &str) -> Self {
@@ -116,7 +116,7 @@ impl GraphError {
     }
 
     pub(super) fn bad_proof(message: &'static str) -> Self {
-        Self { kind: METHOD, ..Self::new(400, 100, message) }
+        Self { kind: METHOD_EXCEPTION, ..Self::new(400, 100, message) }
     }
 
     /// An error with the title that Meta's table gives the code.
@@ -124,9 +124,9 @@ impl GraphError {
         Self::new(status, code, format!("(#{code}) {}", title(code)))
     }
 
-    pub(super) fn reply(&self, trace_id: &str) -> Reply {
+    pub(super) fn to_response(&self, trace_id: &str) -> SimulatedResponse {
         let mut body = br#"{"error":{"message":"#.to_vec();
-        write_text(&mut body, &self.message);
+        write_json_string(&mut body, &self.message);
         body.extend_from_slice(format!(r#","type":"{}","code":{}"#, self.kind, self.code).as_bytes());
         if let Some(subcode) = self.subcode {
             body.extend_from_slice(format!(r#","error_subcode":{subcode}"#).as_bytes());
@@ -136,14 +136,14 @@ impl GraphError {
         }
         if let Some(details) = &self.details {
             body.extend_from_slice(br#","error_data":{"messaging_product":"whatsapp","details":"#);
-            write_text(&mut body, details);
+            write_json_string(&mut body, details);
             body.push(b'}');
         }
         body.extend_from_slice(br#","fbtrace_id":"#);
-        write_text(&mut body, trace_id);
+        write_json_string(&mut body, trace_id);
         body.extend_from_slice(b"}}");
 
-        let mut reply = Reply { status: self.status, ..Reply::json(body) };
+        let mut reply = SimulatedResponse { status: self.status, ..SimulatedResponse::json(body) };
         reply.headers.push(("www-authenticate", self.challenge()));
         if let Some(seconds) = self.retry_after {
             reply.headers.push(("retry-after", seconds.to_string()));
@@ -199,7 +199,7 @@ const fn title(code: i64) -> &'static str {
 }
 
 /// Writes a JSON string.
-pub(super) fn write_text(out: &mut Vec<u8>, text: &str) {
+pub(super) fn write_json_string(out: &mut Vec<u8>, text: &str) {
     if text.bytes().all(|byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn an_error_has_the_four_keys_and_only_the_others_it_was_given() {
-        let plain = GraphError::bad_pin().reply("Atrace");
+        let plain = GraphError::bad_pin().to_response("Atrace");
         assert_eq!(
             String::from_utf8_lossy(&plain.body),
             r#"{"error":{"message":"(#100) Param pin must be 6 characters long.","type":"OAuthException","code":100,"fbtrace_id":"Atrace"}}"#
@@ -226,7 +226,7 @@ mod tests {
             retry_after: Some(7),
             ..GraphError::titled(500, 131_016).with_subcode(5)
         };
-        let reply = full.reply("B");
+        let reply = full.to_response("B");
         assert_eq!(
             String::from_utf8_lossy(&reply.body),
             r#"{"error":{"message":"(#131016) Service unavailable","type":"OAuthException","code":131016,"error_subcode":5,"is_transient":true,"error_data":{"messaging_product":"whatsapp","details":"Wait \"a bit\""},"fbtrace_id":"B"}}"#

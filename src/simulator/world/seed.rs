@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::ranges::Region;
 use crate::number::Waba;
 use crate::pin::PIN_DIGITS;
-use crate::simulator::chance::mix;
+use crate::simulator::chance::splitmix64;
 use crate::text::CleanText;
 
 const FIRST_WABA_ID: u64 = 100_000_000_000_001;
@@ -40,22 +40,22 @@ const WABAS: [WabaRow; 7] = [
 #[must_use]
 pub fn wabas() -> Vec<Waba> {
     let waba = |(index, row): (usize, &WabaRow)| {
-        Some(Waba { id: id_text(FIRST_WABA_ID, index).parse().ok()?, name: Some(CleanText::new(row.short_name)) })
+        Some(Waba { id: format_id(FIRST_WABA_ID, index).parse().ok()?, name: Some(CleanText::new(row.short_name)) })
     };
     WABAS.iter().enumerate().filter_map(waba).collect()
 }
 
 /// The WABA with this id.
 pub(super) fn find_waba(id: &str) -> Option<usize> {
-    find(id, FIRST_WABA_ID, WABAS.len())
+    index_of_id(id, FIRST_WABA_ID, WABAS.len())
 }
 
 pub(super) fn number_id(index: usize) -> String {
-    id_text(FIRST_NUMBER_ID, index)
+    format_id(FIRST_NUMBER_ID, index)
 }
 
 pub(super) fn waba_id(waba: usize) -> String {
-    id_text(FIRST_WABA_ID, waba)
+    format_id(FIRST_WABA_ID, waba)
 }
 
 pub(super) const fn waba_name(waba: usize) -> &'static str {
@@ -71,20 +71,20 @@ pub(super) const fn region(waba: usize) -> Region {
 }
 
 /// Registered as the world begins, or not.
-pub(super) const fn starts_registered(index: usize) -> bool {
+pub(super) const fn is_initially_registered(index: usize) -> bool {
     !(index + 1).is_multiple_of(UNREGISTERED_EVERY)
 }
 
-fn id_text(first: u64, index: usize) -> String {
+fn format_id(first: u64, index: usize) -> String {
     (first + index as u64).to_string()
 }
 
 /// Which fact about a number is drawn, so that one draw does not decide another.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Fact {
+pub(super) enum Attribute {
     Name = 1,
-    Place,
-    OddName,
+    PlaceName,
+    UnusualName,
     TwoStep,
     Pin,
     Status,
@@ -101,19 +101,19 @@ pub(super) enum Fact {
 
 /// The unchanging part of a world.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seed {
+pub(super) struct WorldGenerator {
     seed: u64,
     numbers: usize,
 }
 
-impl Seed {
+impl WorldGenerator {
     pub(super) const fn new(seed: u64, numbers: usize) -> Self {
         Self { seed, numbers }
     }
 
     /// The number with this id.
     pub(super) fn find_number(self, id: &str) -> Option<usize> {
-        find(id, FIRST_NUMBER_ID, self.numbers)
+        index_of_id(id, FIRST_NUMBER_ID, self.numbers)
     }
 
     /// The places of a WABA's numbers.
@@ -128,9 +128,9 @@ impl Seed {
     }
 
     /// The PIN that was set before the world began, if any.
-    pub(super) fn first_pin(self, index: usize) -> Option<[u8; PIN_DIGITS]> {
-        (self.two_step_field(index) == Some(true)).then(|| {
-            let mut rest = self.draw(index, Fact::Pin);
+    pub(super) fn initial_pin(self, index: usize) -> Option<[u8; PIN_DIGITS]> {
+        (self.initial_two_step(index) == Some(true)).then(|| {
+            let mut rest = self.draw(index, Attribute::Pin);
             std::array::from_fn(|_| {
                 let digit = (rest % 10) as u8;
                 rest /= 10;
@@ -140,11 +140,11 @@ impl Seed {
     }
 
     /// `is_pin_enabled` as the world begins; absent for one in twenty.
-    pub(super) fn two_step_field(self, index: usize) -> Option<bool> {
-        if !starts_registered(index) {
+    pub(super) fn initial_two_step(self, index: usize) -> Option<bool> {
+        if !is_initially_registered(index) {
             return Some(false);
         }
-        self.pick(index, Fact::TwoStep, &[(62, Some(true)), (33, Some(false)), (5, None)])
+        self.pick(index, Attribute::TwoStep, &[(62, Some(true)), (33, Some(false)), (5, None)])
     }
 
     pub(super) fn display_number(self, index: usize, waba: usize) -> String {
@@ -157,20 +157,20 @@ impl Seed {
 
     /// A made-up business name. One in 25 is not plain ASCII, one in 300 tries to steer the terminal.
     pub(super) fn verified_name(self, index: usize) -> Cow<'static, str> {
-        let draw = self.draw(index, Fact::OddName);
+        let draw = self.draw(index, Attribute::UnusualName);
         if draw.is_multiple_of(300) {
             return Cow::Borrowed(one_of(&HOSTILE_NAMES, draw / 300));
         }
         if draw.is_multiple_of(25) {
-            return Cow::Borrowed(one_of(&WORLD_NAMES, draw / 300));
+            return Cow::Borrowed(one_of(&UNUSUAL_NAMES, draw / 300));
         }
-        let name = one_of(&NAMES, self.draw(index, Fact::Name));
-        let place = one_of(&PLACES, self.draw(index, Fact::Place));
+        let name = one_of(&BUSINESS_NAMES, self.draw(index, Attribute::Name));
+        let place = one_of(&PLACE_NAMES, self.draw(index, Attribute::PlaceName));
         Cow::Owned(format!("{name} {place}"))
     }
 
     /// One of the choices, each as likely as its weight says.
-    pub(super) fn pick<T: Copy>(self, index: usize, fact: Fact, choices: &[(u64, T)]) -> T {
+    pub(super) fn pick<T: Copy>(self, index: usize, fact: Attribute, choices: &[(u64, T)]) -> T {
         let total: u64 = choices.iter().map(|(weight, _)| weight).sum();
         let mut draw = self.draw(index, fact) % total;
         for (weight, choice) in choices {
@@ -183,12 +183,12 @@ impl Seed {
     }
 
     /// 64 bits that depend on nothing but the seed, the number and the fact.
-    pub(super) fn draw(self, index: usize, fact: Fact) -> u64 {
-        mix(self.seed ^ mix((index as u64) << 8 | fact as u64))
+    pub(super) fn draw(self, index: usize, fact: Attribute) -> u64 {
+        splitmix64(self.seed ^ splitmix64((index as u64) << 8 | fact as u64))
     }
 }
 
-fn find(id: &str, first: u64, count: usize) -> Option<usize> {
+fn index_of_id(id: &str, first: u64, count: usize) -> Option<usize> {
     // Written back, because `+200…1` and `0200…1` parse as well and are other ids.
     let place = id.parse::<u64>().ok().filter(|parsed| parsed.to_string() == id)?.checked_sub(first)?;
     usize::try_from(place).ok().filter(|place| *place < count)
@@ -198,7 +198,7 @@ fn one_of(words: &[&'static str], draw: u64) -> &'static str {
     words[usize::try_from(draw % words.len() as u64).unwrap_or_default()]
 }
 
-const NAMES: [&str; 20] = [
+const BUSINESS_NAMES: [&str; 20] = [
     "Acme Retail",
     "Acme Repairs",
     "Acme Grocers",
@@ -221,7 +221,7 @@ const NAMES: [&str; 20] = [
     "Bluth Homes",
 ];
 
-const PLACES: [&str; 20] = [
+const PLACE_NAMES: [&str; 20] = [
     "Central",
     "North",
     "South",
@@ -245,7 +245,7 @@ const PLACES: [&str; 20] = [
 ];
 
 /// Wide, combining, right-to-left and pictured letters: names that are honest and still hard to align.
-const WORLD_NAMES: [&str; 12] = [
+const UNUSUAL_NAMES: [&str; 12] = [
     "Bäckerei Öz",
     "株式会社アクメ",
     "مخبز السلام",
@@ -281,24 +281,24 @@ mod tests {
     #[test]
     fn every_number_belongs_to_one_waba_and_none_is_left_over() {
         for numbers in [0, 1, 3, 25, 12_408, 100_000] {
-            let seed = Seed::new(1, numbers);
+            let seed = WorldGenerator::new(1, numbers);
             let covered: usize = (0..WABAS.len()).map(|waba| seed.numbers_of(waba).len()).sum();
             assert_eq!(covered, numbers);
             assert_eq!(seed.numbers_of(WABAS.len() - 1).end, numbers);
         }
-        assert_eq!(Seed::new(1, 1).numbers_of(0), 0..1);
+        assert_eq!(WorldGenerator::new(1, 1).numbers_of(0), 0..1);
     }
 
     #[test]
     fn a_hundred_thousand_numbers_have_a_hundred_thousand_display_numbers() {
-        let seed = Seed::new(5, 100_000);
+        let seed = WorldGenerator::new(5, 100_000);
         let all: HashSet<String> = (0..100_000).map(|index| seed.display_number(index, seed.waba_of(index))).collect();
         assert_eq!(all.len(), 100_000);
     }
 
     #[test]
     fn ids_count_up_and_only_their_own_spelling_is_known() {
-        let seed = Seed::new(1, 10);
+        let seed = WorldGenerator::new(1, 10);
         assert_eq!(number_id(0), "200000000000001");
         assert_eq!(seed.find_number("200000000000010"), Some(9));
         for text in ["200000000000011", "200000000000000", "+200000000000001", "0200000000000001", "", "x"] {
@@ -310,21 +310,21 @@ mod tests {
 
     #[test]
     fn the_demo_world_holds_every_interesting_state() {
-        let seed = Seed::new(1, 12_408);
-        let states: HashSet<Option<bool>> = (0..12_408).map(|index| seed.two_step_field(index)).collect();
+        let seed = WorldGenerator::new(1, 12_408);
+        let states: HashSet<Option<bool>> = (0..12_408).map(|index| seed.initial_two_step(index)).collect();
         assert_eq!(states, HashSet::from([Some(true), Some(false), None]));
         let names: HashSet<String> = (0..12_408).map(|index| seed.verified_name(index).into_owned()).collect();
-        for name in WORLD_NAMES.iter().chain(&HOSTILE_NAMES) {
+        for name in UNUSUAL_NAMES.iter().chain(&HOSTILE_NAMES) {
             assert!(names.contains(*name), "{name:?}");
         }
-        assert!(!starts_registered(249));
+        assert!(!is_initially_registered(249));
     }
 
     #[test]
     fn a_pin_exists_exactly_where_two_step_verification_is_on() {
-        let seed = Seed::new(1, 500);
+        let seed = WorldGenerator::new(1, 500);
         for index in 0..500 {
-            assert_eq!(seed.first_pin(index).is_some(), seed.two_step_field(index) == Some(true));
+            assert_eq!(seed.initial_pin(index).is_some(), seed.initial_two_step(index) == Some(true));
         }
     }
 }

@@ -20,37 +20,37 @@ fn now() -> TimePoint {
     Clock::System.now()
 }
 
-fn request(method: &str, path: &str) -> Request {
+fn request(method: &str, path: &str) -> SimulatedRequest {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    Request {
+    SimulatedRequest {
         method: method.to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
         authorization: Some("Bearer SIMULATOR".to_owned()),
         origin: "http://127.0.0.1:1".to_owned(),
-        body: Body::Empty,
+        body: RequestBody::Empty,
     }
 }
 
 fn get(world: &mut World, path: &str) -> (u16, Value) {
-    let reply = world.answer(&request("GET", path), now());
+    let reply = world.handle_request(&request("GET", path), now());
     (reply.status, serde_json::from_slice(&reply.body).expect("JSON"))
 }
 
-fn post(world: &mut World, path: &str, body: &Value) -> Reply {
-    world.answer(&Request { body: Body::Json(body.to_string().into_bytes()), ..request("POST", path) }, now())
+fn post(world: &mut World, path: &str, body: &Value) -> SimulatedResponse {
+    world.handle_request(&SimulatedRequest { body: RequestBody::Json(body.to_string().into_bytes()), ..request("POST", path) }, now())
 }
 
-fn text(reply: &Reply) -> String {
+fn text(reply: &SimulatedResponse) -> String {
     String::from_utf8_lossy(&reply.body).into_owned()
 }
 
-fn code(reply: &Reply) -> (u16, i64) {
+fn code(reply: &SimulatedResponse) -> (u16, i64) {
     let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
     (reply.status, body["error"]["code"].as_i64().unwrap_or_default())
 }
 
-fn header<'a>(reply: &'a Reply, name: &str) -> &'a str {
+fn header<'a>(reply: &'a SimulatedResponse, name: &str) -> &'a str {
     reply.headers.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str())
 }
 
@@ -62,7 +62,7 @@ fn id(text: &str) -> PhoneNumberId {
 fn a_pin_that_was_set_is_in_force_and_two_step_is_on() {
     let mut world = world(300);
     // A number without a PIN.
-    let index = (0..300).find(|index| world.seed.two_step_field(*index) == Some(false)).expect("one without");
+    let index = (0..300).find(|index| world.generator.initial_two_step(*index) == Some(false)).expect("one without");
     let path = format!("/v24.0/{}", seed::number_id(index));
     let read = format!("{path}?fields=is_pin_enabled");
     let id = id(&seed::number_id(index));
@@ -73,7 +73,7 @@ fn a_pin_that_was_set_is_in_force_and_two_step_is_on() {
     assert_eq!((reply.status, text(&reply).as_str()), (200, SUCCESS));
     assert_eq!(get(&mut world, &read).1["is_pin_enabled"], json!(true));
     assert_eq!(world.pin_in_force(&id), Some(*b"012345"));
-    assert_eq!((world.pins_sent(&id), world.pin_requests()), (&[*b"012345"][..], 1));
+    assert_eq!((world.pins_sent(&id), world.pin_request_count()), (&[*b"012345"][..], 1));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn what_is_not_six_digits_in_a_string_is_refused() {
         assert!(text(&reply).contains("(#100) Param pin must be 6 characters long."), "{body}");
     }
     assert_eq!(world.pin_in_force(&id("200000000000001")), before);
-    assert_eq!(world.pin_requests(), 5);
+    assert_eq!(world.pin_request_count(), 5);
 }
 
 #[test]
@@ -155,14 +155,14 @@ fn what_does_not_exist_is_100_33_and_says_which_kind_of_request() {
         ("GET", "/v24.0", "Unsupported get request."),
     ];
     for (method, path, message) in cases {
-        let reply = world.answer(&request(method, path), now());
+        let reply = world.handle_request(&request(method, path), now());
         let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
         let error = &body["error"];
         assert_eq!((reply.status, &error["code"], &error["error_subcode"]), (400, &json!(100), &json!(33)), "{path}");
         assert!(error["message"].as_str().is_some_and(|text| text.starts_with(message)), "{path}");
         assert_eq!(error["type"], "GraphMethodException");
     }
-    assert_eq!(code(&world.answer(&request("GET", "/24/200000000000001"), now())), (400, 2_500));
+    assert_eq!(code(&world.handle_request(&request("GET", "/24/200000000000001"), now())), (400, 2_500));
 }
 
 #[test]
@@ -170,11 +170,11 @@ fn a_read_only_token_reads_and_changes_nothing() {
     let mut world = world(1);
     let before = world.pin_in_force(&id("200000000000001"));
     let token = Some("Bearer SIMULATOR-READONLY".to_owned());
-    let read = Request { authorization: token.clone(), ..request("GET", NUMBER) };
-    assert_eq!(world.answer(&read, now()).status, 200);
-    let body = Body::Form(b"pin=409726".to_vec());
-    let set = Request { authorization: token, body, ..request("POST", NUMBER) };
-    let reply = world.answer(&set, now());
+    let read = SimulatedRequest { authorization: token.clone(), ..request("GET", NUMBER) };
+    assert_eq!(world.handle_request(&read, now()).status, 200);
+    let body = RequestBody::Form(b"pin=409726".to_vec());
+    let set = SimulatedRequest { authorization: token, body, ..request("POST", NUMBER) };
+    let reply = world.handle_request(&set, now());
     assert_eq!(code(&reply), (403, 200));
     assert!(text(&reply).contains("(#200) Permissions error"));
     assert_eq!(world.pin_in_force(&id("200000000000001")), before);
@@ -183,8 +183,8 @@ fn a_read_only_token_reads_and_changes_nothing() {
 #[test]
 fn every_answer_names_its_version_and_a_trace_of_its_own() {
     let mut world = world(1);
-    let first = world.answer(&request("GET", NUMBER), now());
-    let second = world.answer(&request("GET", "/v24.0/999"), now());
+    let first = world.handle_request(&request("GET", NUMBER), now());
+    let second = world.handle_request(&request("GET", "/v24.0/999"), now());
     assert_eq!(header(&first, "facebook-api-version"), "v24.0");
     assert_ne!(header(&first, "x-fb-trace-id"), header(&second, "x-fb-trace-id"));
     let body: Value = serde_json::from_slice(&second.body).expect("JSON");
@@ -202,7 +202,7 @@ fn registering_guesses_at_the_pin_and_ten_guesses_are_all() {
     let start = now();
     let mut register = |pin: &str, at: TimePoint| {
         let body = json!({"messaging_product": "whatsapp", "pin": pin}).to_string();
-        world.answer(&Request { body: Body::Json(body.into_bytes()), ..request("POST", &path) }, at)
+        world.handle_request(&SimulatedRequest { body: RequestBody::Json(body.into_bytes()), ..request("POST", &path) }, at)
     };
     assert_eq!(text(&register("409726", start)), SUCCESS);
     for _ in 0..9 {
@@ -227,14 +227,14 @@ fn a_waba_that_was_called_too_often_asks_for_a_pause_and_others_go_on() {
     let spec = WorldSpec { calls_per_hour: Some(4), ..WorldSpec::new(100, 1) };
     let mut world = World::new(spec, FaultPlan::none());
     let start = now();
-    let third = (0..3).map(|_| world.answer(&request("GET", NUMBER), start)).last().expect("three answers");
+    let third = (0..3).map(|_| world.handle_request(&request("GET", NUMBER), start)).last().expect("three answers");
     assert!(header(&third, "x-business-use-case-usage").contains(r#""call_count":75"#));
-    world.answer(&request("GET", NUMBER), start);
-    let refused = world.answer(&request("GET", NUMBER), start);
+    world.handle_request(&request("GET", NUMBER), start);
+    let refused = world.handle_request(&request("GET", NUMBER), start);
     assert_eq!(code(&refused), (400, 80_008));
     assert!(header(&refused, "x-business-use-case-usage").contains(r#""estimated_time_to_regain_access":60"#));
-    assert_eq!(world.answer(&request("GET", "/v24.0/100000000000002"), start).status, 200);
-    assert_eq!(world.answer(&request("GET", NUMBER), start.plus(HOUR)).status, 200);
+    assert_eq!(world.handle_request(&request("GET", "/v24.0/100000000000002"), start).status, 200);
+    assert_eq!(world.handle_request(&request("GET", NUMBER), start.plus(HOUR)).status, 200);
 }
 
 #[test]
@@ -242,13 +242,13 @@ fn faults_that_leave_doubt_put_the_pin_in_force_and_the_others_do_not() {
     let cases = [
         ("\"timeout\"", Delivery::Never, 200, true),
         ("\"reset-after\"", Delivery::Reset, 200, true),
-        ("\"truncate\"", Delivery::CutShort, 200, true),
-        ("\"slow\"", Delivery::Slowly, 200, true),
+        ("\"truncate\"", Delivery::Truncated, 200, true),
+        ("\"slow\"", Delivery::Slow, 200, true),
         ("\"reset-before\"", Delivery::Reset, 200, false),
-        ("\"html\"", Delivery::Whole, 502, false),
-        ("\"success-false\"", Delivery::Whole, 200, false),
-        ("\"redirect\"", Delivery::Whole, 307, false),
-        ("{ code = 131016, status = 500 }", Delivery::Whole, 500, false),
+        ("\"html\"", Delivery::Complete, 502, false),
+        ("\"success-false\"", Delivery::Complete, 200, false),
+        ("\"redirect\"", Delivery::Complete, 307, false),
+        ("{ code = 131016, status = 500 }", Delivery::Complete, 500, false),
     ];
     for (answer, delivery, status, applies) in cases {
         let mut world = faulty_world(&format!("[[fault]]\nnumber = \"200000000000001\"\ntimes = 1\nanswer = {answer}"));

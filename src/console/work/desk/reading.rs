@@ -7,10 +7,10 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::{Books, Desk};
+use super::{RecordsState, Worker};
 use crate::batch::StatusRead;
 use crate::console::app::Msg;
-use crate::console::work::{Report, Room};
+use crate::console::work::{WorkerReport, BackpressurePermit};
 use crate::journal::Journal;
 use crate::listing::{self, NumbersEvent, NumberSources};
 use crate::number::{Number, PhoneNumberId};
@@ -18,40 +18,40 @@ use crate::outcome::ReadFailure;
 
 /// Pages on their way to the screen: as many as come while it puts a long list in order. Where each has 256 numbers, as
 /// the journal reads them, that is less than a megabyte.
-pub(super) const PAGES_AHEAD: usize = 32;
+pub(super) const MAX_PAGES_IN_FLIGHT: usize = 32;
 
 /// Tells the screen one thing, for which there is room.
-type Tell = Box<dyn FnOnce(Msg) + Send>;
+type SendMsg = Box<dyn FnOnce(Msg) + Send>;
 
-impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
+impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     /// Tells the numbers as an earlier run read them, page by page.
-    pub(super) fn recall(&self, journal: Journal) {
-        let (profile, room) = (self.assignment.recording.profile.clone(), self.room());
+    pub(super) fn load_cached_numbers(&self, journal: Journal) {
+        let (profile, room) = (self.config.recording.profile.clone(), self.throttled_sender());
         tokio::spawn(async move {
             let mut last = None;
             loop {
-                let numbers = journal.remembered(profile.as_str(), last).await;
+                let numbers = journal.cached_numbers(profile.as_str(), last).await;
                 let Some(number) = numbers.last() else { return };
                 last = Some(number.id);
                 let tell = room().await;
-                tell(Msg::NumbersRemembered(numbers));
+                tell(Msg::CachedNumbersLoaded(numbers));
             }
         });
     }
 
-    pub(super) fn read_all(&self, reading: u32) {
+    pub(super) fn refresh_all(&self, reading: u32) {
         let graph = match &self.graph {
             Ok(graph) => graph.clone(),
-            Err(why) => return self.tell_all_unread(reading, &ReadFailure::NotSent(why.clone())),
+            Err(why) => return self.report_all_unread(reading, &ReadFailure::NotSent(why.clone())),
         };
-        let (sources, room) = (self.assignment.sources.clone(), self.room());
+        let (sources, room) = (self.config.sources.clone(), self.throttled_sender());
         tokio::spawn(async move {
             let room_to_tell = || {
-                let tell_of = |tell: Tell| -> listing::SendPermit<'_> {
+                let tell_of = |tell: SendMsg| -> listing::SendPermit<'_> {
                     Box::new(move |news| {
                         tell(match news {
-                            NumbersEvent::Page(numbers) => Msg::PageArrived { reading, numbers },
-                            NumbersEvent::WabaFinished(waba, result) => Msg::WabaRead { reading, waba, result },
+                            NumbersEvent::Page(numbers) => Msg::PageReceived { refresh_id: reading, numbers },
+                            NumbersEvent::WabaFinished(waba, result) => Msg::WabaRead { refresh_id: reading, waba, result },
                             NumbersEvent::NumberFailed(id, failure) => Msg::NumberRead { id, result: Err(failure) },
                         });
                     })
@@ -60,13 +60,13 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
             };
             listing::read_with_backpressure(&graph, sources, &room_to_tell).await;
             let tell = room().await;
-            tell(Msg::ListRead { reading });
+            tell(Msg::RefreshFinished { refresh_id: reading });
         });
     }
 
     /// Waits until the screen has taken enough of what reading brought before to be told more.
-    fn room(&self) -> impl Fn() -> BoxFuture<'static, Tell> + Send + Sync + use<R> {
-        let (room, report) = (Arc::clone(&self.room), Arc::clone(&self.report));
+    fn throttled_sender(&self) -> impl Fn() -> BoxFuture<'static, SendMsg> + Send + Sync + use<R> {
+        let (room, report) = (Arc::clone(&self.read_permits), Arc::clone(&self.report));
         move || {
             let (room, report) = (Arc::clone(&room), Arc::clone(&report));
             async move {
@@ -74,42 +74,42 @@ impl<R: Fn(Report) + Send + Sync + 'static> Desk<R> {
                 Box::new(move |msg| {
                     // Nobody closes it.
                     let Ok(permit) = permit else { return };
-                    report(Report::Read(msg, Room { _permit: permit }));
-                }) as Tell
+                    report(WorkerReport::ThrottledMsg(msg, BackpressurePermit { _permit: permit }));
+                }) as SendMsg
             }
             .boxed()
         }
     }
 
     /// A list that was not read must not look like an empty one.
-    fn tell_all_unread(&self, reading: u32, failure: &ReadFailure) {
-        let NumberSources { wabas, numbers } = self.assignment.sources.clone();
+    fn report_all_unread(&self, reading: u32, failure: &ReadFailure) {
+        let NumberSources { wabas, numbers } = self.config.sources.clone();
         for waba in wabas {
-            self.tell(Msg::WabaRead { reading, waba, result: Err(failure.clone()) });
+            self.send_msg(Msg::WabaRead { refresh_id: reading, waba, result: Err(failure.clone()) });
         }
         for (id, name) in numbers {
-            self.tell(Msg::PageArrived { reading, numbers: vec![Number::from_config(id, name)] });
-            self.tell(Msg::NumberRead { id, result: Err(failure.clone()) });
+            self.send_msg(Msg::PageReceived { refresh_id: reading, numbers: vec![Number::from_config(id, name)] });
+            self.send_msg(Msg::NumberRead { id, result: Err(failure.clone()) });
         }
-        self.tell(Msg::ListRead { reading });
+        self.send_msg(Msg::RefreshFinished { refresh_id: reading });
     }
 
-    pub(super) fn read_number(&self, id: PhoneNumberId) {
+    pub(super) fn refresh_number(&self, id: PhoneNumberId) {
         let graph = match &self.graph {
             Ok(graph) => graph.clone(),
             Err(why) => {
-                return self.tell(Msg::NumberRead { id, result: Err(ReadFailure::NotSent(why.clone())) });
+                return self.send_msg(Msg::NumberRead { id, result: Err(ReadFailure::NotSent(why.clone())) });
             }
         };
-        let batch = if let Books::Open { batch, .. } = &self.books { Some(batch.clone()) } else { None };
-        let single = self.assignment.sources.numbers.iter().find(|(single, _)| *single == id);
+        let batch = if let RecordsState::Open { jobs: batch, .. } = &self.records_state { Some(batch.clone()) } else { None };
+        let single = self.config.sources.numbers.iter().find(|(single, _)| *single == id);
         let name = single.and_then(|(_, name)| name.clone());
         // An answer proves nothing about what may have landed after the question left.
         let (asked, report) = (self.clock.now(), Arc::clone(&self.report));
         tokio::spawn(async move {
             let result = graph.read_number(id).await.map(|number| Number { name: name.or(number.name), ..number });
             let read = result.as_ref().ok().map(|number| StatusRead { number: id, two_step: number.two_step, asked_at: asked });
-            report(Report::Happened(Msg::NumberRead { id, result }));
+            report(WorkerReport::Msg(Msg::NumberRead { id, result }));
             if let (Some(batch), Some(read)) = (batch, read) {
                 batch.handle_status_read(read);
             }
