@@ -8,19 +8,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use divan::Bencher;
+use pindesk::change::StatusBefore;
+use pindesk::clock::Clock;
 use pindesk::config::EscrowSettings;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
-use pindesk::console::app::{App, Msg, Environment, Session, Size};
+use pindesk::console::app::{App, Environment, Msg, Session, Size};
 use pindesk::console::keymap::Keymap;
 use pindesk::console::terminal::{Capabilities, FrameRenderer};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::console::work::{WorkerConfig, WorkCommand, RecordingConfig, WorkerReport, WorkerHandle};
-use pindesk::job::StatusBefore;
-use pindesk::journal::{Operator, JournalKind};
-use pindesk::listing::NumberSources;
-use pindesk::moment::Clock;
+use pindesk::console::worker::{RecordingConfig, WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
+use pindesk::journal::{JournalKind, Operator};
 use pindesk::number::{PhoneNumberId, TwoStep};
+use pindesk::numbers::NumberSources;
 use pindesk::pin::Pin;
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use pindesk::text::CleanText;
@@ -197,7 +197,16 @@ impl JobBench {
         thread::sleep(LATENCY);
         let view = View::new(Theme::new(&surroundings, None));
         let screen = FrameRenderer::new(Vec::new(), Capabilities::FULL);
-        let mut desk = Self { app, view, screen, frame_sizes: Vec::new(), worker: work, _state_dir: state, worker_events: reports, simulator };
+        let mut desk = Self {
+            app,
+            view,
+            screen,
+            frame_sizes: Vec::new(),
+            worker: work,
+            _state_dir: state,
+            worker_events: reports,
+            simulator,
+        };
         desk.draw();
         desk.frame_sizes.clear();
         desk
@@ -216,7 +225,9 @@ impl JobBench {
         let (mut at_rest, mut last_frame, mut is_due) = (0, Instant::now(), false);
         while at_rest < NUMBERS {
             let report = if is_due {
-                self.worker_events.recv_timeout((last_frame + PROGRESS_FRAME_INTERVAL).saturating_duration_since(Instant::now())).ok()
+                self.worker_events
+                    .recv_timeout((last_frame + PROGRESS_FRAME_INTERVAL).saturating_duration_since(Instant::now()))
+                    .ok()
             } else {
                 self.worker_events.recv().ok()
             };
@@ -228,7 +239,9 @@ impl JobBench {
                     self.app.update(Msg::ProgressReceived(news), Clock::System.now());
                     is_due = true;
                 }
-                Some(WorkerReport::Msg(msg) | WorkerReport::ThrottledMsg(msg, _)) => drop(self.app.update(msg, Clock::System.now())),
+                Some(WorkerReport::Msg(msg) | WorkerReport::ThrottledMsg(msg, _)) => {
+                    drop(self.app.update(msg, Clock::System.now()))
+                }
                 None => {}
             }
             if is_due && last_frame.elapsed() >= PROGRESS_FRAME_INTERVAL {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divan::Bencher;
-use pindesk::console::app::{App, Msg, Environment, Session, Size};
+use pindesk::change::{ChangeId, ChangeState, Progress};
+use pindesk::clock::{Clock, UtcTime};
+use pindesk::console::app::{App, Environment, Msg, Session, Size};
 use pindesk::console::key::Key;
 use pindesk::console::keymap::Keymap;
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::job::{ChangeId, ChangeState, Progress};
-use pindesk::moment::{Clock, UtcTime};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::text::CleanText;
 use ratatui::buffer::Buffer;

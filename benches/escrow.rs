@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use divan::Bencher;
-use pindesk::config::EscrowSettings as EscrowSettings;
-use pindesk::escrow::{EscrowFile, EscrowEntry, Recipients};
-use pindesk::job::{StatusBefore, Change, ChangeId, JobId};
-use pindesk::moment::UtcTime;
+use pindesk::change::{Change, ChangeId, JobId, StatusBefore};
+use pindesk::clock::UtcTime;
+use pindesk::config::EscrowSettings;
+use pindesk::escrow::{EscrowEntry, EscrowFile, Recipients};
 use pindesk::number::TwoStep;
 use pindesk::pin::Pin;
-use pindesk::state::StateDir;
+use pindesk::state_dir::StateDir;
 use tempfile::TempDir;
 
 const ENCRYPTED_AT: UtcTime = UtcTime::from_unix_seconds(1_795_356_302);
@@ -77,6 +77,7 @@ fn append_a_group_with_sync(bencher: Bencher<'_, '_>) {
     let state = StateDir::open_or_create(&dir.path().join("state")).expect("a state directory");
     let file = EscrowFile::open(&state).expect("the file");
     let recipients = recipients(X25519);
-    let group: Vec<EscrowEntry> = (0..GROUP_SIZE).map(|_| recipients.encrypt(&change(), ENCRYPTED_AT).expect("sealed")).collect();
+    let group: Vec<EscrowEntry> =
+        (0..GROUP_SIZE).map(|_| recipients.encrypt(&change(), ENCRYPTED_AT).expect("sealed")).collect();
     bencher.bench_local(|| file.lock(LOCK_TIMEOUT).expect("locked").append(&group).expect("appended"));
 }

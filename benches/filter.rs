@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use divan::Bencher;
-use pindesk::console::roster::{SortDirection, Roster, SortOrder, SortColumn};
-use pindesk::job::ChangeState;
-use pindesk::moment::UtcTime;
+use pindesk::change::ChangeState;
+use pindesk::clock::UtcTime;
+use pindesk::console::roster::{Roster, SortColumn, SortDirection, SortOrder};
 use pindesk::number::{Number, TwoStep, Waba};
 use pindesk::text::CleanText;
 
@@ -73,7 +73,9 @@ fn sort(bencher: Bencher<'_, '_>, by: SortColumn) {
     let other = if by == SortColumn::Number { SortColumn::Name } else { SortColumn::Number };
     bencher
         .with_inputs(|| roster.borrow_mut().set_sort(SortOrder { column: other, direction: SortDirection::Ascending }))
-        .bench_local_values(|()| roster.borrow_mut().set_sort(SortOrder { column: by, direction: SortDirection::Ascending }));
+        .bench_local_values(|()| {
+            roster.borrow_mut().set_sort(SortOrder { column: by, direction: SortDirection::Ascending })
+        });
 }
 
 /// A thousand pages, and a settling after each, as if a frame were drawn for every page.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, ConfigError, Env, Overrides};
-use crate::console::keymap::{RebindError, Keymap};
+use crate::console::keymap::{Keymap, RebindError};
 use crate::process;
 use crate::text::CleanText;
 
@@ -17,24 +17,24 @@ mod audit;
 mod checks;
 mod console;
 mod demo;
-mod desk;
-mod ending;
+mod preflight;
+mod shutdown;
 mod escrow;
 mod id_list;
 mod jobs;
 mod lookup;
 mod numbers;
-mod paint;
+mod table;
 mod pin;
 mod pin_file;
-mod places;
-mod records;
-mod refusal;
-mod results;
-mod sending;
+mod index;
+mod number_output;
+mod arg_errors;
+mod job_output;
+mod run_job;
 mod simulate;
-mod stops;
-mod values;
+mod suspend;
+mod arg_parsers;
 
 /// Examples first: most people look no further.
 const HELP: &str = "\
@@ -112,7 +112,7 @@ struct DemoArgs {
         requires = "is_on",
         value_name = "N",
         default_value_t = simulate::DEFAULT_NUMBERS,
-        value_parser = values::integer_at_least(0_usize)
+        value_parser = arg_parsers::integer_at_least(0_usize)
     )]
     numbers: usize,
     /// Another world of numbers
@@ -121,7 +121,7 @@ struct DemoArgs {
         requires = "is_on",
         value_name = "N",
         default_value_t = simulate::DEFAULT_SEED,
-        value_parser = values::integer_at_least(0_u64)
+        value_parser = arg_parsers::integer_at_least(0_u64)
     )]
     seed: u64,
     /// How long each answer takes, in milliseconds
@@ -130,7 +130,7 @@ struct DemoArgs {
         requires = "is_on",
         value_name = "MS",
         default_value_t = simulate::DEMO_LATENCY_MS,
-        value_parser = values::integer_at_least(0_u64)
+        value_parser = arg_parsers::integer_at_least(0_u64)
     )]
     latency_ms: u64,
     /// The faults to play, instead of a few of each kind
@@ -233,7 +233,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            eprint_line(&refusal::error_message(&error));
+            eprint_line(&arg_errors::error_message(&error));
             return ExitCode::from(2);
         }
         Err(help) => {
@@ -324,7 +324,9 @@ fn build_keymap(config: &Config) -> Result<Keymap, ConfigError> {
                 | RebindError::ReservedKey(_)
                 | RebindError::AlsoConfirms(_)
                 | RebindError::Conflict { .. }
-                | RebindError::TypedAsText { .. } => own.key_error(&told, "a key that is free on every page of this action"),
+                | RebindError::TypedAsText { .. } => {
+                    own.key_error(&told, "a key that is free on every page of this action")
+                }
             }
         })?;
     }

@@ -5,11 +5,11 @@
 //! nothing, and repeats no value in an error that could be a secret pasted by mistake.
 
 pub mod endpoint;
-pub mod guarded;
-mod source;
+pub mod secure_file;
+mod location;
 pub mod error;
-mod table;
-pub mod token;
+mod toml_reader;
+pub mod token_source;
 pub mod settings;
 pub mod profile;
 
@@ -21,14 +21,14 @@ use toml::de::DeTable;
 use crate::text::CleanText;
 
 pub use error::{ConfigError, EXIT_CODE};
-pub use guarded::FileError;
 pub use profile::Profile;
+pub use secure_file::FileError;
 pub use settings::{ConsoleSettings, EscrowSettings, GlyphChoice, KeyOverride};
-pub use token::{TokenError, TokenSource};
+pub use token_source::{TokenError, TokenSource};
 
 use error::ConfigDiagnostic;
-use source::ConfigText;
-use table::ConfigTable;
+use location::ConfigText;
+use toml_reader::ConfigTable;
 
 /// Read when no file of the user's own is there.
 const SYSTEM_CONFIG_PATH: &str = "/etc/pindesk/config.toml";
@@ -114,7 +114,7 @@ impl Config {
     pub fn load(overrides: &Overrides, env: &Env) -> Result<Option<Self>, ConfigError> {
         let is_named = explicit_config_path(overrides, env).is_some();
         for path in search_paths(overrides, env) {
-            match guarded::read_text(&guarded::CONFIG_FILE, &path) {
+            match secure_file::read_text(&secure_file::CONFIG_FILE, &path) {
                 Ok(text) => return Self::parse(path, &text, overrides, env).map(Some),
                 Err(error) if error.is_missing() && !is_named => {}
                 Err(error) => return Err(error.into()),
@@ -151,14 +151,19 @@ impl Config {
 }
 
 /// The place of the profile asked for, or of the default one, or of the only one.
-fn select_profile(file: &Path, names: &[&str], asked: Option<&str>, default: Option<&str>) -> Result<usize, ConfigError> {
+fn select_profile(
+    file: &Path,
+    names: &[&str],
+    asked: Option<&str>,
+    default: Option<&str>,
+) -> Result<usize, ConfigError> {
     let known = || names.iter().map(|name| CleanText::new(name)).collect();
     let file = CleanText::new(&file.to_string_lossy());
     match (asked.or(default), names) {
         (_, []) => Err(ConfigError::NoProfile { file }),
         (Some(wanted), _) => names.iter().position(|name| *name == wanted).ok_or_else(|| ConfigError::UnknownProfile {
             file,
-            requested: CleanText::new(guarded::redacted_word(wanted)),
+            requested: CleanText::new(secure_file::redacted_word(wanted)),
             available: known(),
         }),
         (None, [_]) => Ok(0),

@@ -16,5 +16,5 @@ pub mod view;
 
 // Running.
 pub mod terminal;
-pub mod work;
+pub mod worker;
 pub mod runtime;

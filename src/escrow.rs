@@ -4,17 +4,17 @@
 //! never altered; the stock `age` program reads them. Opening is for the command that asks for it, with a key file that
 //! it names. It knows no network and no journal.
 
-mod line;
-mod key;
+mod entry;
+mod recipient_key;
 mod recipients;
 mod lock;
 mod file;
 mod recipe;
-pub mod open;
+pub mod decrypt;
 
+pub use entry::{Ciphertext, EscrowEntry, PinContext};
 pub use file::{AppendReceipt, EscrowContents, EscrowFile, EscrowLock};
-pub use key::{Fingerprint, RecipientKeyError};
-pub use line::{PinContext, EscrowEntry, Ciphertext};
-pub use lock::{LockHolder, LockError};
+pub use lock::{LockError, LockHolder};
 pub use recipe::recipe;
-pub use recipients::{Recipients, RecipientsError, EncryptError};
+pub use recipient_key::{Fingerprint, RecipientKeyError};
+pub use recipients::{EncryptError, Recipients, RecipientsError};

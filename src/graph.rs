@@ -6,8 +6,8 @@
 
 mod fields;
 mod json;
-mod limits;
-mod line;
+mod rate_limit;
+mod transport_error;
 mod reply;
 mod secrets;
 
@@ -22,13 +22,13 @@ use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, redirect, retr
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use crate::clock::{Clock, UtcTime};
 use crate::config::endpoint::{Credentials, Endpoint, GraphUrl};
 use crate::graph::fields::{FieldSet, KnownFields, NumberParser};
 use crate::graph::json::Json;
-use crate::graph::line::TransportError;
 use crate::graph::reply::HttpReply;
 use crate::graph::secrets::RequestSecrets;
-use crate::moment::{Clock, UtcTime};
+use crate::graph::transport_error::TransportError;
 use crate::number::{Number, PhoneNumberId, Waba};
 use crate::outcome::{Outcome, ReadFailure};
 use crate::pin::Pin;
@@ -153,7 +153,8 @@ impl Graph {
     /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
     pub async fn set_pin(&self, number: PhoneNumberId, pin: &Pin) -> SetPinAnswer {
         let url = self.url(&[number.as_str()], &[]);
-        let request = self.inner.client.post(url).header(CONTENT_TYPE, "application/json").body(secrets::set_pin_body(pin));
+        let request =
+            self.inner.client.post(url).header(CONTENT_TYPE, "application/json").body(secrets::set_pin_body(pin));
         match self.send_request(request).await {
             Ok(reply) => {
                 let outcome = reply::set_pin_outcome(&reply, |text| self.inner.secrets.redact(text, Some(pin)));
@@ -171,8 +172,8 @@ impl Graph {
     /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-account-phone-number-api.
     pub async fn read_number(&self, number: PhoneNumberId) -> Result<Number, ReadFailure> {
         self.read_with_known_fields(&[number.as_str()], &[], |json| {
-            let read =
-                NumberParser::new(None, self.now(), |text: &str| self.inner.secrets.redact(text, None)).parse_number(json);
+            let read = NumberParser::new(None, self.now(), |text: &str| self.inner.secrets.redact(text, None))
+                .parse_number(json);
             read.filter(|read| read.id == number)
         })
         .await
@@ -184,7 +185,11 @@ impl Graph {
     /// Whatever kept Graph from telling. A page that leads to itself is one such thing: the list would never end.
     ///
     /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers.
-    pub async fn read_numbers_page(&self, waba: &Arc<Waba>, after: Option<&PageCursor>) -> Result<GraphPage, ReadFailure> {
+    pub async fn read_numbers_page(
+        &self,
+        waba: &Arc<Waba>,
+        after: Option<&PageCursor>,
+    ) -> Result<GraphPage, ReadFailure> {
         let mut query = vec![("limit", PAGE_LIMIT)];
         query.extend(after.map(|cursor| ("after", &*cursor.0)));
         self.read_with_known_fields(&[waba.id.as_str(), "phone_numbers"], &query, |json| {
@@ -261,7 +266,7 @@ async fn send_and_read_body(request: RequestBuilder, start: Instant) -> Result<H
     let broke = |error: reqwest::Error| TransportError::from_reqwest(&error, start.elapsed(), CONNECT_TIMEOUT);
     let mut response = request.send().await.map_err(broke)?;
     let http_status = response.status().as_u16();
-    let asked_wait = limits::retry_after(response.headers());
+    let asked_wait = rate_limit::retry_after(response.headers());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(broke)? {
         if body.len() + chunk.len() > MAX_REPLY_BYTES {

@@ -5,21 +5,21 @@
 //! more. It knows no requests, no retries and no screens, and it never holds a PIN in the clear.
 
 mod audit;
-mod begin;
+mod job_start;
 mod cache;
 mod error;
-mod findings;
+mod integrity;
 mod history;
-mod jobs;
-mod ledger;
+mod job_queries;
+mod transaction;
 mod open_changes;
 mod reader;
-mod records;
+mod model;
 mod recovery;
-mod running;
+mod run_lock;
 mod schema;
-mod sealed;
-mod words;
+mod encrypted_pins;
+mod encoding;
 mod writer;
 
 use std::sync::{Arc, mpsc};
@@ -29,27 +29,28 @@ use std::time::Duration;
 use rustix::fs::{FallocateFlags, fallocate};
 use tokio::sync::oneshot;
 
+use crate::change::{ChangeId, JobId, Resolution};
+use crate::clock::UtcTime;
 use crate::escrow::{EscrowFile, Recipients};
-use crate::job::{ChangeId, JobId, Resolution};
-use crate::moment::UtcTime;
 use crate::number::{Number, PhoneNumberId};
-use crate::state::{self, StateDir};
+use crate::state_dir::{self, StateDir};
 use crate::text::CleanText;
 
-pub use audit::{AuditAction, AuditRow, AuditProblem, ClaimedIdentity, ReplySummary};
+pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity, ReplySummary};
+pub use encrypted_pins::EncryptedPin;
 pub use error::{JournalError, RecordError};
-pub use jobs::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
-pub use reader::{JournalReader, VerifiedAudit};
-pub use records::{
-    Operator, AuditEvent, HistoryEntry, Intent, JournalKind, JournalOptions, PinSource, JobPlan, RecoveryReport, OutcomeRecord, RecipientsStatus, UnresolvedChange,
+pub use job_queries::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
+pub use model::{
+    AuditEvent, HistoryEntry, Intent, JobPlan, JournalKind, JournalOptions, Operator, OutcomeRecord, PinSource,
+    RecipientsStatus, RecoveryReport, UnresolvedChange,
 };
-pub use sealed::EncryptedPin;
+pub use reader::{JournalReader, VerifiedAudit};
 
 use audit::HEAD_FILE;
 use cache::CacheUpdate;
 use error::StorageError;
-use ledger::WriteOp;
-use writer::{WriteGate, RESERVE_FILE, WriterCommand, Writer};
+use transaction::WriteOp;
+use writer::{RESERVE_FILE, WriteGate, Writer, WriterCommand};
 
 /// What is kept free for outcomes on a full disk: as many as requests can be on their way at once, each in a transaction of
 /// its own.
@@ -86,9 +87,10 @@ impl Journal {
         #[cfg(not(debug_assertions))]
         let syncs = true;
         let system = |error: std::io::Error| StorageError::from(error).into_journal_error(&dir);
-        let lock = escrow.lock(OPEN_LOCK_TIMEOUT).map_err(|error| StorageError::from(error).into_journal_error(&dir))?;
+        let lock =
+            escrow.lock(OPEN_LOCK_TIMEOUT).map_err(|error| StorageError::from(error).into_journal_error(&dir))?;
         let opened = recovery::open(opening, syncs, &lock)?;
-        let head_file = dir.open_file(HEAD_FILE, state::OpenMode::ReadWrite)?;
+        let head_file = dir.open_file(HEAD_FILE, state_dir::OpenMode::ReadWrite)?;
         // Its blocks are on the disk from now on, so that a power cut leaves an older head there, and never half a one.
         opened.head.write(&head_file).and_then(|()| head_file.sync_data()).map_err(system)?;
         create_reserve_file(&dir)?;
@@ -110,7 +112,7 @@ impl Journal {
     /// # Errors
     /// When the database or the escrow file cannot be read.
     pub fn inspect(dir: &StateDir, recipients: Option<&Recipients>) -> Result<RecoveryReport, JournalError> {
-        findings::inspect(dir, &recipients.map(Recipients::fingerprints).unwrap_or_default())
+        integrity::inspect(dir, &recipients.map(Recipients::fingerprints).unwrap_or_default())
     }
 
     /// Records a confirmed piece of work, durably.
@@ -225,7 +227,9 @@ impl Journal {
 
     /// The numbers remembered for a profile, by their ids: the first of them, or those behind one; none at the end.
     pub async fn cached_numbers(&self, profile: &str, after: Option<PhoneNumberId>) -> Vec<Number> {
-        self.send_command(|reply| WriterCommand::GetCachedNumbers(profile.to_owned(), after, reply)).await.unwrap_or_default()
+        self.send_command(|reply| WriterCommand::GetCachedNumbers(profile.to_owned(), after, reply))
+            .await
+            .unwrap_or_default()
     }
 
     /// What was done with a number, newest first, at most `most` lines.
@@ -287,7 +291,7 @@ impl Drop for PauseGuard {
 
 /// Holds space that is given up when there is no other left. A file system that cannot promise any goes without.
 fn create_reserve_file(dir: &StateDir) -> Result<(), JournalError> {
-    let file = dir.open_file(RESERVE_FILE, state::OpenMode::ReadWrite)?;
+    let file = dir.open_file(RESERVE_FILE, state_dir::OpenMode::ReadWrite)?;
     match fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES) {
         Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
         Err(errno) => Err(StorageError::from(std::io::Error::from(errno)).into_journal_error(dir)),

@@ -5,27 +5,27 @@
 
 // Words: what the program speaks of.
 pub mod text;
-pub mod moment;
+pub mod clock;
 pub mod number;
 pub mod pin;
 pub mod outcome;
-pub mod job;
+pub mod change;
 
 // Rules: pure.
-pub mod catalogue;
-pub mod pacing;
+pub mod error_catalog;
+pub mod retry;
 pub mod config;
 
 // Edges: I/O.
 pub mod process;
 pub mod graph;
-pub mod state;
+pub mod state_dir;
 pub mod escrow;
 pub mod journal;
 
 // Work.
-pub mod batch;
-pub mod listing;
+pub mod jobs;
+pub mod numbers;
 
 // The console.
 pub mod console;

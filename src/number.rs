@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::moment::UtcTime;
+use crate::clock::UtcTime;
 use crate::text::CleanText;
 
 /// The most digits an id may have. Graph's ids are 64-bit, so 20 digits at most; 23 and a length fill
@@ -205,7 +205,15 @@ impl Number {
     /// A configured number of which nothing is known yet.
     #[must_use]
     pub fn from_config(id: PhoneNumberId, name: Option<CleanText>) -> Self {
-        Self { id, waba: None, display_number: None, name, two_step: TwoStep::Unknown, details: Arc::default(), read_at: None }
+        Self {
+            id,
+            waba: None,
+            display_number: None,
+            name,
+            two_step: TwoStep::Unknown,
+            details: Arc::default(),
+            read_at: None,
+        }
     }
 
     /// The id of the WABA whose list it came from.

@@ -203,7 +203,9 @@ impl fmt::Display for DoubtReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut { waited } => write!(f, "sent, no answer in {} s", waited.as_secs()),
-            Self::ConnectionLost { after } => write!(f, "sent, then the connection was lost after {} s", after.as_secs()),
+            Self::ConnectionLost { after } => {
+                write!(f, "sent, then the connection was lost after {} s", after.as_secs())
+            }
             Self::ServerError(fault) => write!(f, "Meta had a fault of its own, HTTP {}", fault.http_status),
             Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
             Self::SuccessNotTrue => f.write_str("Meta answered, but did not say success: true"),

@@ -10,7 +10,9 @@ use std::io;
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
 
-pub use self::signals::{TERMINATION_SIGNALS, UNUSED_FATAL_SIGNALS, is_ignored, is_in_foreground, can_suspend, suspend};
+pub use self::signals::{
+    TERMINATION_SIGNALS, UNUSED_FATAL_SIGNALS, can_suspend, is_ignored, is_in_foreground, suspend,
+};
 
 /// The system refused, so no secret may be read.
 #[derive(Debug, thiserror::Error)]

@@ -3,10 +3,10 @@
 //! Is not Meta and does not claim to be: [`ABOUT`] says which of its answers nobody has confirmed. Listens on no
 //! address but loopback, starts no thread, sends nothing anywhere, and knows no access token but its own.
 
-mod chance;
+mod splitmix;
 mod faults;
-mod held;
-mod line;
+mod response_gate;
+mod connection;
 mod world;
 
 use std::convert::Infallible;
@@ -27,13 +27,16 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use self::faults::{FaultPlanError, FaultPlan};
-pub use self::held::HoldGuard;
-pub use self::world::{RequestBody, Delivery, EXPIRED_TOKEN, READ_ONLY_TOKEN, SimulatedResponse, SimulatedRequest, FULL_ACCESS_TOKEN, World, WorldSpec, wabas};
+pub use self::faults::{FaultPlan, FaultPlanError};
+pub use self::response_gate::HoldGuard;
+pub use self::world::{
+    Delivery, EXPIRED_TOKEN, FULL_ACCESS_TOKEN, READ_ONLY_TOKEN, RequestBody, SimulatedRequest, SimulatedResponse,
+    World, WorldSpec, wabas,
+};
 
-use self::held::ResponseGate;
-use self::line::{ResetHandle, ResettableListener};
-use crate::moment::Clock;
+use self::connection::{ResetHandle, ResettableListener};
+use self::response_gate::ResponseGate;
+use crate::clock::Clock;
 use crate::number::PhoneNumberId;
 use crate::pin::PIN_DIGITS;
 
@@ -116,11 +119,18 @@ impl Simulator {
         let address = listener.local_addr()?;
         let world = Mutex::new(World::new(spec.world, spec.faults));
         let (changes, reads, stop) = (Arc::default(), Arc::default(), CancellationToken::new());
-        let desk = Arc::new(ServerState { world, latency: spec.latency, change_gate: changes, read_gate: reads, stop_token: stop });
+        let desk = Arc::new(ServerState {
+            world,
+            latency: spec.latency,
+            change_gate: changes,
+            read_gate: reads,
+            stop_token: stop,
+        });
         let service = Router::new().fallback(serve).with_state(Arc::clone(&desk));
         let stopped = desk.stop_token.clone().cancelled_owned();
-        let server = axum::serve(ResettableListener(listener), service.into_make_service_with_connect_info::<ResetHandle>())
-            .with_graceful_shutdown(stopped);
+        let server =
+            axum::serve(ResettableListener(listener), service.into_make_service_with_connect_info::<ResetHandle>())
+                .with_graceful_shutdown(stopped);
         Ok(Self { address, state: desk, server_task: tokio::spawn(server.into_future()) })
     }
 

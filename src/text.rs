@@ -275,7 +275,10 @@ mod tests {
 
     #[test]
     fn counts_have_commas() {
-        assert_eq!([format_count(0), format_count(999), format_count(12_408), format_count(1_000_000)], ["0", "999", "12,408", "1,000,000"]);
+        assert_eq!(
+            [format_count(0), format_count(999), format_count(12_408), format_count(1_000_000)],
+            ["0", "999", "12,408", "1,000,000"]
+        );
     }
 
     proptest! {

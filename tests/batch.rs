@@ -16,21 +16,24 @@ use std::fmt::Write as _;
 use std::sync::{Arc, mpsc as blocking};
 use std::time::Duration;
 
-use pindesk::batch::{JobsHandle, Recorder, StatusRead};
+use pindesk::change::{
+    Change, ChangeId, ChangeState, InDoubtDetails, JobId, LATE_ARRIVAL_WINDOW, MAX_ATTEMPTS, Progress, Resolution,
+    StatusBefore,
+};
+use pindesk::clock::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::graph::Graph;
-use pindesk::job::{StatusBefore, Change, ChangeId, InDoubtDetails, JobId, ChangeState, LATE_ARRIVAL_WINDOW, MAX_ATTEMPTS, Progress, Resolution};
-use pindesk::journal::{PinSource, JobPlan, RecoveryReport};
-use pindesk::moment::{Clock, ManualClock, TimePoint, UtcTime};
+use pindesk::jobs::{JobsHandle, Recorder, StatusRead};
+use pindesk::journal::{JobPlan, PinSource, RecoveryReport};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{DoubtReason, NotSentReason, NotApplied};
+use pindesk::outcome::{DoubtReason, NotApplied, NotSentReason};
 use pindesk::pin::{Pin, PinChoice};
-use pindesk::simulator::{EXPIRED_TOKEN, FaultPlan, Simulator, SimulatorSpec, FULL_ACCESS_TOKEN, WorldSpec};
+use pindesk::simulator::{EXPIRED_TOKEN, FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use pindesk::text::CleanText;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use support::books::StateFixture;
-use support::faultd::{ScriptedServer, ScriptStep};
+use support::faultd::{ScriptStep, ScriptedServer};
 
 fn id(n: u64) -> PhoneNumberId {
     (200_000_000_000_000 + n).to_string().parse().expect("an id")
@@ -228,7 +231,9 @@ fn is_valid_transition(before: &ChangeState, after: &ChangeState) -> bool {
             ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Resolved(..) => false,
             ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::InDoubt(..) => true,
         },
-        ChangeState::Waiting { attempt, .. } => matches!(after, ChangeState::Sending { attempt: now } if now == attempt),
+        ChangeState::Waiting { attempt, .. } => {
+            matches!(after, ChangeState::Sending { attempt: now } if now == attempt)
+        }
         ChangeState::Set(_)
         | ChangeState::Failed(..)
         | ChangeState::NotSent(..)
@@ -285,16 +290,24 @@ async fn whatever_goes_wrong_every_try_carries_the_same_pin_and_what_is_told_is_
         assert_eq!(states[0], ChangeState::Queued);
         assert!(states.windows(2).all(|pair| is_valid_transition(&pair[0], &pair[1])), "{}", desk.state_history(n));
         let sent = simulator.pins_sent(&id(n));
-        assert!(sent.len() <= usize::from(MAX_ATTEMPTS) && sent.iter().all(|pin| *pin == pin_digits(n)), "{n}: {sent:?}");
+        assert!(
+            sent.len() <= usize::from(MAX_ATTEMPTS) && sent.iter().all(|pin| *pin == pin_digits(n)),
+            "{n}: {sent:?}"
+        );
         tries_in_all += sent.len();
         let in_force = simulator.pin_in_force(&id(n));
         match desk.last_state(n) {
             ChangeState::Set(finished) => {
                 assert_eq!((in_force, usize::from(finished.attempts)), (Some(pin_digits(n)), sent.len()), "{n}");
             }
-            ChangeState::Failed(..) | ChangeState::NotSent(..) => assert_eq!(in_force, before, "{n}: nothing was changed"),
+            ChangeState::Failed(..) | ChangeState::NotSent(..) => {
+                assert_eq!(in_force, before, "{n}: nothing was changed")
+            }
             ChangeState::InDoubt(..) => assert!(in_force == before || in_force == Some(pin_digits(n)), "{n}"),
-            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } | ChangeState::Resolved(..) => {
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Resolved(..) => {
                 unreachable!("at rest, and nobody settled anything")
             }
         }
@@ -390,7 +403,13 @@ async fn a_refused_access_token_ends_the_wait_for_a_repeat_too() {
     assert_eq!(desk.state_history(3), "queued sending-1 failed after 1");
     assert!(is_token_refused(desk.last_state(4)) && is_token_refused(desk.last_state(5)));
     let doubt = &expect_in_doubt(desk.last_state(1)).reason;
-    assert!(matches!(doubt, DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(NotSentReason::TokenRefused), .. }), "{doubt:?}");
+    assert!(
+        matches!(
+            doubt,
+            DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(NotSentReason::TokenRefused), .. }
+        ),
+        "{doubt:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -512,8 +531,14 @@ async fn a_newer_pin_that_came_to_nothing_leaves_the_older_one_in_doubt() {
     desk.jobs.set_pins(vec![change_with_other_pin(1)]);
     desk.wait_until_finished(1).await;
     let refused = expect_in_doubt(desk.last_state(1));
-    assert!(matches!(&refused.reason, DoubtReason::OlderPinInDoubt(NotApplied::Refused(fault)) if fault.code == 133_010));
-    assert_eq!(InDoubtDetails { reason: older.reason.clone(), ..refused.clone() }, older, "but for the words, nothing changed");
+    assert!(
+        matches!(&refused.reason, DoubtReason::OlderPinInDoubt(NotApplied::Refused(fault)) if fault.code == 133_010)
+    );
+    assert_eq!(
+        InDoubtDetails { reason: older.reason.clone(), ..refused.clone() },
+        older,
+        "but for the words, nothing changed"
+    );
 
     desk.jobs.set_pins(vec![change_with_other_pin(1)]);
     desk.jobs.stop();
@@ -640,7 +665,8 @@ async fn a_line_that_never_brings_a_sure_answer_stops_the_rest() {
     const ANSWERS: [&str; 6] =
         ["\"reset-after\"", "\"timeout\"", "\"html\"", "\"truncate\"", "\"redirect\"", "{ code = 2, status = 503 }"];
     for answer in ANSWERS {
-        let simulator = start_simulator(2_000, Duration::ZERO, &format!("[[fault]]\nevery = 1\nanswer = {answer}")).await;
+        let simulator =
+            start_simulator(2_000, Duration::ZERO, &format!("[[fault]]\nevery = 1\nanswer = {answer}")).await;
         for is_listed in [false, true] {
             let mut desk = JobsFixture::for_simulator(&simulator, 4).await;
             let sent_before = simulator.pin_request_count();
@@ -725,9 +751,19 @@ async fn what_waits_to_be_sent_again_over_a_broken_line_stays_in_doubt_and_says_
     desk.wait_until_finished(50).await;
     assert_eq!(desk.state_history(1), "queued sending-1 retry? no-answer after 1");
     let doubt = &expect_in_doubt(desk.last_state(1)).reason;
-    assert!(matches!(doubt, DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(NotSentReason::TooManyInDoubt), .. }), "{doubt:?}");
+    assert!(
+        matches!(
+            doubt,
+            DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(NotSentReason::TooManyInDoubt), .. }
+        ),
+        "{doubt:?}"
+    );
     let said = simulator.pins_sent(&id(1)).len();
-    assert_eq!((said, desk.count_last_states(is_stopped_by_breaker)), (1, 44), "1, and five others with their four tries");
+    assert_eq!(
+        (said, desk.count_last_states(is_stopped_by_breaker)),
+        (1, 44),
+        "1, and five others with their four tries"
+    );
 }
 
 /// What the database says, asked without the program.
@@ -785,11 +821,13 @@ async fn no_more_changes_are_open_than_requests_may_be_on_their_way() {
         let mut most = seen.lock().expect("no panic inside");
         *most = query_count(&database, OPEN).max(*most);
     };
-    let throttled = http_response("400 Bad Request", r#"{"error":{"code":80008,"message":"slower","type":"OAuthException"}}"#);
+    let throttled =
+        http_response("400 Bad Request", r#"{"error":{"code":80008,"message":"slower","type":"OAuthException"}}"#);
     let mut scripts = vec![throttled; 60];
     scripts.push(http_response("200 OK", r#"{"success":true}"#));
     let server = ScriptedServer::start_with_hook(scripts, watch).await;
-    let mut desk = JobsFixture::with_parts(books, Clock::System, Some(graph(&server.url(), FULL_ACCESS_TOKEN)), 5).await;
+    let mut desk =
+        JobsFixture::with_parts(books, Clock::System, Some(graph(&server.url(), FULL_ACCESS_TOKEN)), 5).await;
     desk.jobs.set_pins(changes(40));
     desk.wait_until_finished(40).await;
     assert_eq!((desk.count_last_states(is_set), server.requests().len()), (40, 100), "60 were throttled first");
@@ -834,13 +872,21 @@ async fn another_pin_waits_until_nothing_that_was_sent_can_land() {
     desk.wait_until_finished(1).await;
     let standing = expect_in_doubt(desk.last_state(1)).clone();
     let new_pin_allowed_from = time.now().plus(LATE_ARRIVAL_WINDOW);
-    let told = InDoubtDetails { candidate_count: 2, is_pin_in_memory: true, is_in_escrow: true, two_step_before: before, new_pin_allowed_from, ..standing.clone() };
+    let told = InDoubtDetails {
+        candidate_count: 2,
+        is_pin_in_memory: true,
+        is_in_escrow: true,
+        two_step_before: before,
+        new_pin_allowed_from,
+        ..standing.clone()
+    };
     assert_eq!(standing, told);
 
     advance_clock(time, LATE_ARRIVAL_WINDOW.saturating_sub(Duration::from_secs(1)));
     desk.jobs.set_pins(vec![change_with_other_pin(1)]);
     desk.wait_until_finished(1).await;
-    let why = NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
+    let why =
+        NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
     assert_eq!(expect_in_doubt(desk.last_state(1)).reason, DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why)));
     assert_eq!(simulator.pins_sent(&id(1)), [pin_digits(1); 4]);
 
@@ -868,7 +914,10 @@ async fn of_two_pins_in_doubt_it_is_told_what_was_on_before_both_and_whether_bot
     let (mut desk, time) = with_manual_clock(&simulator, books).await;
     assert_eq!(desk.take_recovered().len(), 1);
     advance_clock(time, LATE_ARRIVAL_WINDOW);
-    desk.jobs.set_pins(vec![Change { status_before: StatusBefore { two_step: TwoStep::On, read_at: None }, ..change_with_other_pin(1) }]);
+    desk.jobs.set_pins(vec![Change {
+        status_before: StatusBefore { two_step: TwoStep::On, read_at: None },
+        ..change_with_other_pin(1)
+    }]);
     desk.wait_until_finished(1).await;
     let standing = expect_in_doubt(desk.last_state(1));
     let new_pin_allowed_from = time.now().plus(LATE_ARRIVAL_WINDOW);
@@ -894,8 +943,12 @@ async fn another_pin_waits_for_a_doubtful_try_of_a_confirmed_one_too() {
     desk.jobs.set_pins(vec![change_with_other_pin(1)]);
     desk.wait_until_finished(1).await;
     // Known before the journal is asked.
-    let why = NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
-    assert!(matches!(desk.last_state(1), ChangeState::NotSent(_, not_sent) if *not_sent == why), "the first try can still land");
+    let why =
+        NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
+    assert!(
+        matches!(desk.last_state(1), ChangeState::NotSent(_, not_sent) if *not_sent == why),
+        "the first try can still land"
+    );
     advance_clock(time, LATE_ARRIVAL_WINDOW);
     desk.jobs.set_pins(vec![change_with_other_pin(1)]);
     desk.wait_until_finished(1).await;
@@ -924,7 +977,9 @@ async fn two_step_still_not_set_settles_a_doubt_and_nothing_else_does() {
     assert!(matches!(desk.last_state(1), ChangeState::InDoubt(_)), "{}", desk.state_history(1));
     desk.jobs.handle_status_read(read(TwoStep::NotSet, late));
     desk.wait_until_finished(1).await;
-    assert!(matches!(desk.last_state(1), ChangeState::Resolved(finished, Resolution::NoPinInForce) if finished.attempts == 4));
+    assert!(
+        matches!(desk.last_state(1), ChangeState::Resolved(finished, Resolution::NoPinInForce) if finished.attempts == 4)
+    );
     let books = desk.close().await;
     assert_eq!(with_manual_clock(&simulator, books).await.0.take_recovered(), []);
 }
@@ -943,7 +998,11 @@ async fn while_another_pin_is_on_its_way_nothing_is_settled_and_the_older_one_no
     desk.jobs.handle_status_read(read);
     desk.jobs.resend(id(1));
     desk.stop_and_drain().await;
-    assert!(desk.state_history(1).ends_with("no-answer after 4 queued sending-1 set after 1"), "{}", desk.state_history(1));
+    assert!(
+        desk.state_history(1).ends_with("no-answer after 4 queued sending-1 set after 1"),
+        "{}",
+        desk.state_history(1)
+    );
     assert_eq!(query_count(&desk.state.state_path().join("journal.db"), "SELECT count(*) FROM settlements"), 0);
 }
 
@@ -956,10 +1015,16 @@ async fn what_was_checked_by_hand_is_settled_but_another_pin_still_waits() {
     desk.jobs.resolve_manually(id(1), CleanText::new("rang them up"));
     desk.jobs.resolve_manually(id(2), CleanText::new("nothing was in doubt"));
     desk.wait_until_finished(1).await;
-    assert!(matches!(desk.last_state(1), ChangeState::Resolved(finished, Resolution::Manual) if finished.attempts == 4));
+    assert!(
+        matches!(desk.last_state(1), ChangeState::Resolved(finished, Resolution::Manual) if finished.attempts == 4)
+    );
     desk.jobs.set_pins(vec![change_with_other_pin(1)]);
     desk.wait_until_finished(1).await;
-    assert!(matches!(desk.last_state(1), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))), "{:?}", desk.last_state(1));
+    assert!(
+        matches!(desk.last_state(1), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))),
+        "{:?}",
+        desk.last_state(1)
+    );
     let books = desk.close().await;
     assert_eq!(with_manual_clock(&simulator, books).await.0.take_recovered(), []);
 }
@@ -1005,7 +1070,11 @@ async fn hidden_it_forgets_the_client_and_the_pins_that_the_escrow_has() {
         desk.jobs.set_pins(vec![change(3)]);
         desk.wait_until_finished(1).await;
         let why = NotSentReason::RefusedLocally(CleanText::new("there is no access token"));
-        assert!(matches!(desk.last_state(3), ChangeState::NotSent(_, not_sent) if *not_sent == why), "{:?}", desk.last_state(3));
+        assert!(
+            matches!(desk.last_state(3), ChangeState::NotSent(_, not_sent) if *not_sent == why),
+            "{:?}",
+            desk.last_state(3)
+        );
         desk.jobs.use_graph(graph(&simulator.base_url(), FULL_ACCESS_TOKEN));
         desk.jobs.resend(id(1));
         desk.jobs.set_pins(vec![change(3)]);
@@ -1056,12 +1125,22 @@ async fn a_journal_that_dies_stops_everything_and_says_so_once() {
     desk.wait_until_finished(100).await;
     let words = death.borrow_and_update().clone().expect("it died");
     assert!(words.as_str().contains(&*desk.state.state_path().to_string_lossy()), "{words}");
-    assert_eq!((simulator.pin_request_count(), desk.count_last_states(is_set)), (4, 4), "what Meta said is told all the same");
+    assert_eq!(
+        (simulator.pin_request_count(), desk.count_last_states(is_set)),
+        (4, 4),
+        "what Meta said is told all the same"
+    );
     let why = NotSentReason::RefusedLocally(words);
-    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)), 96);
+    assert_eq!(
+        desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)),
+        96
+    );
     desk.jobs.set_pins(vec![change(101)]);
     desk.wait_until_finished(1).await;
-    assert!(matches!(desk.last_state(101), ChangeState::NotSent(_, not_sent) if *not_sent == why), "no new work is taken");
+    assert!(
+        matches!(desk.last_state(101), ChangeState::NotSent(_, not_sent) if *not_sent == why),
+        "no new work is taken"
+    );
     assert_eq!(desk.state_history(101), "not-sent after 0");
     assert!(!death.has_changed().expect("the batch goes on"), "told once");
 }
@@ -1098,7 +1177,11 @@ async fn where_nothing_can_be_recorded_a_doubt_stays_and_its_pin_is_not_sent_aga
     assert!(desk.jobs.journal_failure().borrow().is_some(), "and it is told why");
     desk.jobs.resend(id(1));
     desk.wait_until_finished(1).await;
-    assert!(desk.state_history(1).ends_with("no-answer after 4 no-answer after 4 no-answer after 4"), "{}", desk.state_history(1));
+    assert!(
+        desk.state_history(1).ends_with("no-answer after 4 no-answer after 4 no-answer after 4"),
+        "{}",
+        desk.state_history(1)
+    );
     assert_eq!(simulator.pin_request_count(), 4);
 }
 
@@ -1113,7 +1196,11 @@ async fn recipients_that_nobody_acknowledged_stop_each_change_before_it_is_sent(
     desk.jobs.set_pins(vec![change(2)]);
     desk.wait_until_finished(1).await;
     assert_eq!(simulator.pin_request_count(), 1);
-    assert!(matches!(desk.last_state(2), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))), "{:?}", desk.last_state(2));
+    assert!(
+        matches!(desk.last_state(2), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))),
+        "{:?}",
+        desk.last_state(2)
+    );
     desk.records.journal.accept_recipients().await.expect("acknowledged");
     desk.jobs.set_pins(vec![change(2)]);
     desk.wait_until_finished(1).await;
@@ -1123,7 +1210,11 @@ async fn recipients_that_nobody_acknowledged_stop_each_change_before_it_is_sent(
 impl JobsFixture {
     /// Sets the same PIN on each number of a list, as one job.
     fn set_each_listed(&self, count: u64) {
-        self.jobs.set_pin_of_each(JobId::new(1), number_list(count), PinChoice::Fixed(Pin::parse(&pin_digits(1)).expect("a PIN")));
+        self.jobs.set_pin_of_each(
+            JobId::new(1),
+            number_list(count),
+            PinChoice::Fixed(Pin::parse(&pin_digits(1)).expect("a PIN")),
+        );
     }
 }
 
@@ -1186,7 +1277,10 @@ async fn a_missing_permission_stops_its_waba_in_a_list_and_nothing_else() {
     desk.wait_until_finished(1_000).await;
     assert_eq!((desk.state_history(2), simulator.pin_request_count()), ("sending-1 failed after 1".to_owned(), 501));
     assert_eq!(desk.count_last_states(is_set), 500);
-    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::WabaRefused(_)))), 499);
+    assert_eq!(
+        desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::WabaRefused(_)))),
+        499
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -1200,8 +1294,14 @@ async fn a_journal_that_dies_stops_a_list_and_takes_no_other() {
     desk.set_each_listed(1_000);
     desk.wait_until_finished(1_000).await;
     let why = NotSentReason::RefusedLocally(desk.jobs.journal_failure().borrow().clone().expect("it died"));
-    assert_eq!(desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)), 1_000);
-    assert_eq!((simulator.pin_request_count(), desk.state_history(1_000).as_str()), (4, "not-sent after 0 not-sent after 0"));
+    assert_eq!(
+        desk.count_last_states(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)),
+        1_000
+    );
+    assert_eq!(
+        (simulator.pin_request_count(), desk.state_history(1_000).as_str()),
+        (4, "not-sent after 0 not-sent after 0")
+    );
 }
 
 #[tokio::test(start_paused = true)]

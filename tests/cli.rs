@@ -209,7 +209,8 @@ fn a_list_is_narrowed_by_waba_and_by_two_step_verification() {
     assert!(all.len() == 171 && all[..170].iter().all(|object| object["waba_name"] == "waba-2"));
     let mut sum = 0;
     for (state, word) in [("on", "on"), ("not-set", "not_set"), ("unknown", "unknown")] {
-        let some = home.run(&["numbers", "list", "--json", "--waba", "100000000000002", "--two-step", state]).json_lines();
+        let some =
+            home.run(&["numbers", "list", "--json", "--waba", "100000000000002", "--two-step", state]).json_lines();
         let (summary, rows) = some.split_last().expect("a summary");
         assert!(!rows.is_empty() && rows.iter().all(|object| object["two_step"] == word), "{state}");
         assert_eq!(summary["total"], rows.len());
@@ -249,7 +250,10 @@ fn hostile_names_come_out_escaped_in_every_form() {
         };
         let bad: Vec<_> = ended.stdout.lines().filter(|line| line.contains(is_bad)).collect();
         assert!(ended.code == Some(0) && bad.is_empty(), "{form:?}: {bad:?}");
-        assert!(ended.stdout.contains("u{1b}") || ended.stdout.contains("\\x1b") || ended.stdout.contains("\\u{"), "{form:?}");
+        assert!(
+            ended.stdout.contains("u{1b}") || ended.stdout.contains("\\x1b") || ended.stdout.contains("\\u{"),
+            "{form:?}"
+        );
     }
 }
 
@@ -274,7 +278,8 @@ fn the_exit_code_tells_what_failed() {
             "[[fault]]\nwaba = \"10000000000000{waba}\"\ncall = \"list\"\nanswer = {{ code = {code}, status = {status} }}\n"
         )
     };
-    let (_dir, simulator) = simulator_with_faults(&(fault(1, 100, 400) + &fault(2, 131_016, 500) + &fault(3, 200, 403)));
+    let (_dir, simulator) =
+        simulator_with_faults(&(fault(1, 100, 400) + &fault(2, 131_016, 500) + &fault(3, 200, 403)));
     for (wabas, code) in [
         (&[4][..], 0),
         (&[1], 3),
@@ -415,7 +420,10 @@ fn wrong_arguments_are_refused_without_repeating_a_value() {
     let pin = home.run(&["--pin", "409726"]);
     assert!(pin.stderr.starts_with("pindesk: A PIN on the command line can be seen by others. "), "{pin:?}");
     let token = home.run(&["--token", "EAAJ409726"]);
-    assert!(token.stderr.starts_with("pindesk: An access token on the command line can be seen by others. "), "{token:?}");
+    assert!(
+        token.stderr.starts_with("pindesk: An access token on the command line can be seen by others. "),
+        "{token:?}"
+    );
     let typo = home.run(&["--profil", "x"]);
     assert!(typo.stderr.contains("there is no --profil here. Did you mean --profile?"), "{typo:?}");
 }

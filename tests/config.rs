@@ -65,7 +65,9 @@ fn parse_config(content: &str) -> Config {
 /// What is said of a file of this content.
 fn config_error(content: &str) -> String {
     let home = ConfigHome::new();
-    home.without_temp_path(home.load_config(content, &Overrides::default(), &home.env()).expect_err("it is a bad config"))
+    home.without_temp_path(
+        home.load_config(content, &Overrides::default(), &home.env()).expect_err("it is a bad config"),
+    )
 }
 
 fn endpoint(url: &str, version: &str, ca_file: Option<&str>) -> Endpoint {
@@ -182,7 +184,8 @@ fn what_is_left_out_has_its_default() {
 #[test]
 fn flags_go_before_variables_and_variables_before_the_file() {
     let home = ConfigHome::new();
-    let profile = |overrides: &Overrides, env: &Env| home.load_config(FULL_CONFIG, overrides, env).expect("it is good").profile;
+    let profile =
+        |overrides: &Overrides, env: &Env| home.load_config(FULL_CONFIG, overrides, env).expect("it is good").profile;
     let env = Env { profile: Some("sandbox".to_owned()), ..home.env() };
     let sandbox = profile(&Overrides::default(), &env);
     assert!(sandbox.is_test());
@@ -206,7 +209,8 @@ fn read_only_in_the_file_is_not_switched_off_by_leaving_out_the_flag() {
 fn a_named_file_is_read_instead_of_the_users_own() {
     let home = ConfigHome::new();
     let env = Env { config: Some(home.write_file("env.toml", 0o644, "[profile.of-env]")), ..home.env() };
-    let flag = Overrides { config: Some(home.write_file("flag.toml", 0o644, "[profile.of-flag]")), ..Overrides::default() };
+    let flag =
+        Overrides { config: Some(home.write_file("flag.toml", 0o644, "[profile.of-flag]")), ..Overrides::default() };
     let name = |overrides: &Overrides, env: &Env| {
         home.load_config("[profile.own]", overrides, env).expect("it is good").profile.name.to_string()
     };
@@ -234,7 +238,8 @@ fn a_config_file_that_others_may_change_is_refused_and_one_they_may_read_is_not(
     let home = ConfigHome::new();
     let load = |mode| {
         let config = Some(home.write_file("c.toml", mode, "[profile.a]"));
-        Config::load(&Overrides { config, ..Overrides::default() }, &home.env()).map_err(|error| home.without_temp_path(error))
+        Config::load(&Overrides { config, ..Overrides::default() }, &home.env())
+            .map_err(|error| home.without_temp_path(error))
     };
     assert!(load(0o644).is_ok());
     assert_snapshot!(load(0o664).expect_err("the group may write"), @"config file ~/c.toml: others can write it (mode 0664). Run: chmod go-w ~/c.toml");
@@ -655,7 +660,8 @@ fn a_link_that_somebody_else_made_is_not_followed() {
     symlink("token", home.path("link")).expect("a link");
     symlink("link", home.path("first")).expect("a link to a link");
     std::os::unix::fs::lchown(home.path("link"), Some(4321), None).expect("given away");
-    let told = |name: &str| home.without_temp_path(TokenSource::File(home.path(name)).read().expect_err("it is not safe"));
+    let told =
+        |name: &str| home.without_temp_path(TokenSource::File(home.path(name)).read().expect_err("it is not safe"));
     let refused = "the symbolic link belongs to user 4321. Make it yourself, or name the file that it leads to";
     assert_eq!(told("link"), format!("access token file ~/link: {refused}"));
     assert_eq!(told("first"), format!("access token file ~/first: {refused}"));

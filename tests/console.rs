@@ -10,10 +10,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
-use pindesk::catalogue::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
+use pindesk::change::MAX_ATTEMPTS;
 use pindesk::console::keymap::Mode;
 use pindesk::console::theme::Glyphs;
-use pindesk::job::MAX_ATTEMPTS;
+use pindesk::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 
 use support::books::StateFixture;
 use support::driver::{ConsoleDriver, DriverOptions};
@@ -36,7 +36,8 @@ const OTHER_PIN: &str = "838271";
 /// The number's requests are applied, and never answered.
 const APPLIED_NO_ANSWER_FAULT: &str = "[[fault]]\nnumber = \"200000000000002\"\nanswer = \"reset-after\"";
 /// The same, until the fourth try.
-const APPLIED_NO_ANSWER_FOUR_TIMES_FAULT: &str = "[[fault]]\nnumber = \"200000000000002\"\ntimes = 4\nanswer = \"reset-after\"";
+const APPLIED_NO_ANSWER_FOUR_TIMES_FAULT: &str =
+    "[[fault]]\nnumber = \"200000000000002\"\ntimes = 4\nanswer = \"reset-after\"";
 /// The number's requests are never answered at all.
 const TIMEOUT_FAULT: &str = "[[fault]]\nnumber = \"200000000000002\"\nanswer = \"timeout\"";
 /// Meta refuses the number's requests.
@@ -47,14 +48,16 @@ mod list {
 
     #[test]
     fn the_list_fills_as_pages_arrive() {
-        let mut console = DriverOptions { numbers: 1_200, latency: Duration::from_millis(5), ..DriverOptions::default() }.start();
+        let mut console =
+            DriverOptions { numbers: 1_200, latency: Duration::from_millis(5), ..DriverOptions::default() }.start();
         console.sees("connecting");
         console.sees_all(&["You can start now.", "online", "Acme", "Read 1,200 numbers.", "Showing 1,200 of 1,200"]);
     }
 
     #[test]
     fn a_number_that_is_configured_and_listed_too_counts_once() {
-        let mut console = DriverOptions { configured_number: Some((OTHER_NOT_SET_ID, None)), ..DriverOptions::default() }.start();
+        let mut console =
+            DriverOptions { configured_number: Some((OTHER_NOT_SET_ID, None)), ..DriverOptions::default() }.start();
         console.sees("Read 60 numbers.").wait_until_journal_opens().sees("Showing 60 of 60");
     }
 
@@ -62,15 +65,26 @@ mod list {
     fn a_number_that_the_config_names_keeps_that_name_when_it_is_read_by_itself() {
         let named = Some((NOT_SET_ID, Some("Shop at the station")));
         let mut console = DriverOptions { configured_number: named, ..DriverOptions::default() }.start();
-        console.sees("Read 60 numbers.").wait_until_journal_opens().filter(NOT_SET_NUMBER).sees("Shop at the station").press('r');
+        console
+            .sees("Read 60 numbers.")
+            .wait_until_journal_opens()
+            .filter(NOT_SET_NUMBER)
+            .sees("Shop at the station")
+            .press('r');
         console.sees("two-step verification is not set.").sees("Shop at the station");
         console.press('p').sees("Two-step now not set").sees("Shop at the station").does_not_see("called otherwise");
     }
 
     #[test]
     fn numbers_that_cannot_be_read_again_keep_their_rows() {
-        let mut console = DriverOptions { configured_number: Some((OTHER_NOT_SET_ID, None)), ..DriverOptions::default() }.start();
-        console.sees("Read 60 numbers.").wait_until_journal_opens().filter(OTHER_NOT_SET_NUMBER).sees("Showing 1 of 60").stop_server();
+        let mut console =
+            DriverOptions { configured_number: Some((OTHER_NOT_SET_ID, None)), ..DriverOptions::default() }.start();
+        console
+            .sees("Read 60 numbers.")
+            .wait_until_journal_opens()
+            .filter(OTHER_NOT_SET_NUMBER)
+            .sees("Showing 1 of 60")
+            .stop_server();
         console.press('u').sees("could not be read").sees("OFFLINE since").wait(Duration::from_secs(1));
         console.sees_all(&[OTHER_NOT_SET_NUMBER, "Acme Grocers Central", "Showing 1 of 60"]);
     }
@@ -92,7 +106,10 @@ mod list {
         console.filter("two-step:unknown").sees("Showing 1 of 60").sees(UNKNOWN_NUMBER);
         console.filter("waba:us-support").sees("Showing 3 of 60");
         console.filter("id:200000000000002").sees("Showing 1 of 60").sees(NOT_SET_NUMBER);
-        console.filter("waba:us-retail !two-step:on").sees("Showing 5 of 60").sees_all(&[NOT_SET_NUMBER, UNKNOWN_NUMBER]);
+        console
+            .filter("waba:us-retail !two-step:on")
+            .sees("Showing 5 of 60")
+            .sees_all(&[NOT_SET_NUMBER, UNKNOWN_NUMBER]);
         console.filter("request:set").sees("No number matches. Esc clears the filter.");
         console.set_pin(NOT_SET_NUMBER, PIN).sees("+ set ").sees("Two-step verification is on");
         console.filter("request:set").sees("Showing 1 of 60").sees(NOT_SET_NUMBER);
@@ -146,7 +163,8 @@ mod list {
 
     #[test]
     fn the_row_that_never_moved_is_the_one_a_page_opened_for() {
-        let mut console = DriverOptions { numbers: 1_200, latency: Duration::from_millis(5), ..DriverOptions::default() }.start();
+        let mut console =
+            DriverOptions { numbers: 1_200, latency: Duration::from_millis(5), ..DriverOptions::default() }.start();
         console.sees("Acme").enter();
         let heading = console.screen().lines().nth(1).unwrap_or_default().to_owned();
         console.sees("Read 1,200 numbers.").esc();
@@ -156,7 +174,12 @@ mod list {
     #[test]
     fn details_stand_beside_a_wide_list_by_d() {
         let mut console = DriverOptions { size: (120, 36), ..DriverOptions::default() }.start();
-        console.sees("Read 60 numbers.").wait_until_journal_opens().select(ON_NUMBER).does_not_see("DETAILS").press('d');
+        console
+            .sees("Read 60 numbers.")
+            .wait_until_journal_opens()
+            .select(ON_NUMBER)
+            .does_not_see("DETAILS")
+            .press('d');
         console.sees_all(&["DETAILS", "Ownership code", "none since this start"]);
         console.resize(80, 24).does_not_see("DETAILS").press('d').sees("Details beside the list need 100 columns.");
     }
@@ -185,7 +208,8 @@ mod list {
     fn names_that_are_wide_or_hostile_leave_every_row_aligned() {
         for (glyphs, width) in [(Glyphs::Ascii, 80), (Glyphs::Unicode, 80), (Glyphs::Unicode, 120), (Glyphs::Ascii, 47)]
         {
-            let mut console = DriverOptions { numbers: 1_200, glyphs, size: (width, 24), ..DriverOptions::default() }.start();
+            let mut console =
+                DriverOptions { numbers: 1_200, glyphs, size: (width, 24), ..DriverOptions::default() }.start();
             console.sees("Read 1,200 numbers.");
             for name in [
                 "株式会社",
@@ -234,7 +258,12 @@ mod setting {
         let mut console = ConsoleDriver::demo();
         console.select(NOT_SET_NUMBER).press('p').sees_all(&["Set PIN", "Two-step now not set", "Type 6 digits."]);
         console.type_pin(PIN).sees("Ready. Press Enter.").enter();
-        console.sees_all(&["Set the PIN for 1 number?", NOT_SET_NUMBER, "DEMO: a made-up number", "Enter does nothing here."]);
+        console.sees_all(&[
+            "Set the PIN for 1 number?",
+            NOT_SET_NUMBER,
+            "DEMO: a made-up number",
+            "Enter does nothing here.",
+        ]);
         console.confirm().sees("+ set ").sees("Two-step verification is on.");
         assert!(console.row("Acme Repairs Deliv").contains("+ on "), "{}", console.screen());
         assert_eq!(
@@ -533,7 +562,12 @@ mod failures {
     #[test]
     fn a_token_that_may_only_read_fails_in_words_that_say_so() {
         let mut console = DriverOptions { token: Ok("SIMULATOR-READONLY"), ..DriverOptions::default() }.start();
-        console.sees("Read 60 numbers.").wait_until_journal_opens().set_pin(NOT_SET_NUMBER, PIN).sees("x failed").enter();
+        console
+            .sees("Read 60 numbers.")
+            .wait_until_journal_opens()
+            .set_pin(NOT_SET_NUMBER, PIN)
+            .sees("x failed")
+            .enter();
         console.sees_all(&["Nothing was changed.", "The access token may not", "To do", "Meta said"]);
         assert_eq!(console.pin_in_force(NOT_SET_ID), None);
     }
@@ -625,7 +659,12 @@ mod recovery {
     fn still_not_set_two_minutes_later_settles_it() {
         let lost = "[[fault]]\nnumber = \"200000000000002\"\nanswer = \"reset-before\"";
         let mut console = ConsoleDriver::with_faults(lost);
-        console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").enter().press('u').sees("two-step verification is not set.");
+        console
+            .set_pin(NOT_SET_NUMBER, PIN)
+            .sees("! no answer")
+            .enter()
+            .press('u')
+            .sees("two-step verification is not set.");
         console.sees("No answer:").wait(Duration::from_secs(121)).press('u').sees("settled: no PIN is in force");
         console.esc().does_not_see("in doubt 1").sees("- settled");
     }
@@ -633,7 +672,12 @@ mod recovery {
     #[test]
     fn a_new_pin_goes_after_the_last_try_can_land_no_more_and_settles_it() {
         let mut console = ConsoleDriver::with_faults(APPLIED_NO_ANSWER_FOUR_TIMES_FAULT);
-        console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").enter().press('p').sees("Until then only the same PIN");
+        console
+            .set_pin(NOT_SET_NUMBER, PIN)
+            .sees("! no answer")
+            .enter()
+            .press('p')
+            .sees("Until then only the same PIN");
         console.wait(Duration::from_secs(121)).press('p').sees("Two-step now on").type_pin(OTHER_PIN).enter();
         console.confirm_with_digits("0114").sees("+ set ").does_not_see("in doubt");
         assert_eq!(console.pin_in_force(NOT_SET_ID).as_deref(), Some(OTHER_PIN));
@@ -644,8 +688,16 @@ mod recovery {
         let mut console = ConsoleDriver::demo();
         console.set_pin(NOT_SET_NUMBER, PIN).sees("+ set ").sees("Two-step verification is on.");
         let mut console = restart(console.shut_down().with_new_recipient());
-        console.sees("KEYS CHANGED").filter(OTHER_NOT_SET_NUMBER).press('p').sees("1 added, 1 removed, 0 kept.").confirm();
-        console.sees("The keys of the escrow are confirmed.").does_not_see("KEYS CHANGED").set_pin(OTHER_NOT_SET_NUMBER, PIN);
+        console
+            .sees("KEYS CHANGED")
+            .filter(OTHER_NOT_SET_NUMBER)
+            .press('p')
+            .sees("1 added, 1 removed, 0 kept.")
+            .confirm();
+        console
+            .sees("The keys of the escrow are confirmed.")
+            .does_not_see("KEYS CHANGED")
+            .set_pin(OTHER_NOT_SET_NUMBER, PIN);
         console.sees("+ set ");
     }
 
@@ -670,7 +722,13 @@ mod recovery {
         let offline = |books, host: &str| {
             let address: SocketAddr = format!("{host}:61062").parse().expect("an address");
             (
-                DriverOptions { numbers: 59, offline_at: Some(address), state: Some(books), ..DriverOptions::default() }.start(),
+                DriverOptions {
+                    numbers: 59,
+                    offline_at: Some(address),
+                    state: Some(books),
+                    ..DriverOptions::default()
+                }
+                .start(),
                 address,
             )
         };
@@ -756,7 +814,11 @@ mod pages {
         console.confirm().sees("x failed").enter().sees("Failed:");
         shows(&console, "back");
         console.esc().filter(ON_NUMBER).press('p').type_pin(PIN).enter();
-        assert!(console.screen().contains(ON_NUMBER) && console.screen().contains("Esc cancel"), "{}", console.screen());
+        assert!(
+            console.screen().contains(ON_NUMBER) && console.screen().contains("Esc cancel"),
+            "{}",
+            console.screen()
+        );
         console.sees("Type the last 4 digits of the number, then press Enter: [____]");
     }
 }
@@ -793,7 +855,8 @@ mod looks {
     #[test]
     fn pages_of_a_number_look_as_they_did() {
         for (size_name, size, glyphs) in SIZES {
-            let snap = |page: &str, console: &ConsoleDriver| assert_screen_snapshot(&format!("{page}-{size_name}"), console);
+            let snap =
+                |page: &str, console: &ConsoleDriver| assert_screen_snapshot(&format!("{page}-{size_name}"), console);
             let mut console = DriverOptions { size, glyphs, faults: REFUSED_FAULT, ..DriverOptions::default() }.start();
             console.sees("Read 60 numbers.").wait_until_journal_opens().key(KeyCode::Down);
             snap("list", &console);
@@ -821,7 +884,14 @@ mod looks {
             snap("confirm", &console);
             console.confirm().sees(if glyphs == Glyphs::Ascii { "x failed" } else { "✗ failed" }).enter();
             snap("failed", &console);
-            console.esc().filter(ON_NUMBER).press('p').type_pin(PIN).enter().wait(Duration::from_secs(1)).type_text("01");
+            console
+                .esc()
+                .filter(ON_NUMBER)
+                .press('p')
+                .type_pin(PIN)
+                .enter()
+                .wait(Duration::from_secs(1))
+                .type_text("01");
             snap("confirm-replace", &console);
             console.type_text("01").enter().filter(ON_NUMBER);
             console.sees(if glyphs == Glyphs::Ascii { "+ set " } else { "✓ set " }).sees("done. Two-");
@@ -838,8 +908,16 @@ mod looks {
     fn pages_of_doubt_look_as_they_did() {
         // All four are on their way before the first is looked at: each takes seconds to come to rest.
         let consoles = SIZES.map(|(size_name, size, glyphs)| {
-            let mut console = DriverOptions { size, glyphs, faults: APPLIED_NO_ANSWER_FAULT, ..DriverOptions::default() }.start();
-            console.sees("Read 60 numbers.").wait_until_journal_opens().filter(NOT_SET_NUMBER).press('p').type_pin(PIN).enter().confirm();
+            let mut console =
+                DriverOptions { size, glyphs, faults: APPLIED_NO_ANSWER_FAULT, ..DriverOptions::default() }.start();
+            console
+                .sees("Read 60 numbers.")
+                .wait_until_journal_opens()
+                .filter(NOT_SET_NUMBER)
+                .press('p')
+                .type_pin(PIN)
+                .enter()
+                .confirm();
             (size_name, console)
         });
         for (size_name, mut console) in consoles {

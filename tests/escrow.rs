@@ -15,14 +15,16 @@ use std::time::Duration;
 use age::secrecy::SecretString;
 use age::x25519;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use pindesk::config::EscrowSettings as EscrowSettings;
-use pindesk::escrow::open::{Identities, IdentityError, KeyFileProblem, DecryptPinError, DecryptedPin};
-use pindesk::escrow::{EscrowContents, EscrowFile, EscrowEntry, Recipients, RecipientsError, Ciphertext, RecipientKeyError, recipe};
-use pindesk::job::{StatusBefore, Change, ChangeId, JobId};
-use pindesk::moment::UtcTime;
+use pindesk::change::{Change, ChangeId, JobId, StatusBefore};
+use pindesk::clock::UtcTime;
+use pindesk::config::EscrowSettings;
+use pindesk::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities, IdentityError, KeyFileProblem};
+use pindesk::escrow::{
+    Ciphertext, EscrowContents, EscrowEntry, EscrowFile, RecipientKeyError, Recipients, RecipientsError, recipe,
+};
 use pindesk::number::TwoStep;
 use pindesk::pin::Pin;
-use pindesk::state::StateDir;
+use pindesk::state_dir::StateDir;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tempfile::TempDir;
 
@@ -56,7 +58,8 @@ struct EscrowFixture {
 impl EscrowFixture {
     fn new() -> Self {
         let temp_dir = TempDir::new().expect("a temporary directory");
-        let state_dir = StateDir::open_or_create(&temp_dir.path().join("Ana's state (1)/$HOME")).expect("a state directory");
+        let state_dir =
+            StateDir::open_or_create(&temp_dir.path().join("Ana's state (1)/$HOME")).expect("a state directory");
         Self { temp_dir, state_dir }
     }
 
@@ -267,7 +270,8 @@ fn what_was_altered_or_damaged_is_told_apart_and_gives_no_pin() {
     let (line, other) = (encrypt(&team, NUMBER, "012345"), encrypt(&team, "106540352100144", "543210"));
 
     let swapped = EscrowEntry { ciphertext: other.ciphertext.clone(), ..line.clone() };
-    let altered = DecryptPinError::ContextMismatch { claimed: Box::new(line.context()), encrypted: Box::new(other.context()) };
+    let altered =
+        DecryptPinError::ContextMismatch { claimed: Box::new(line.context()), encrypted: Box::new(other.context()) };
     assert_eq!(keys.decrypt(&swapped), Err(altered.clone()));
     assert!(altered.to_string().contains("it says number 106540352100143"), "{altered}");
     for line in [
@@ -281,14 +285,20 @@ fn what_was_altered_or_damaged_is_told_apart_and_gives_no_pin() {
     for (place, byte) in line.ciphertext.0.iter().enumerate() {
         let mut sealed = line.ciphertext.clone();
         sealed.0[place] = byte ^ 1;
-        assert!(keys.decrypt(&EscrowEntry { ciphertext: sealed, ..line.clone() }).is_err(), "byte {place} is not looked at");
+        assert!(
+            keys.decrypt(&EscrowEntry { ciphertext: sealed, ..line.clone() }).is_err(),
+            "byte {place} is not looked at"
+        );
     }
     let cut = Ciphertext(line.ciphertext.0[..line.ciphertext.0.len() - 1].to_vec());
     assert_eq!(keys.decrypt(&EscrowEntry { ciphertext: cut, ..line.clone() }), Err(DecryptPinError::Damaged));
     let key: x25519::Recipient = public.parse().expect("a key");
     for text in [b"hello".to_vec(), vec![b' '; 100_000]] {
         let foreign = Ciphertext(age::encrypt(&key, &text).expect("sealed"));
-        assert_eq!(keys.decrypt(&EscrowEntry { ciphertext: foreign, ..line.clone() }), Err(DecryptPinError::InvalidPlaintext));
+        assert_eq!(
+            keys.decrypt(&EscrowEntry { ciphertext: foreign, ..line.clone() }),
+            Err(DecryptPinError::InvalidPlaintext)
+        );
     }
     assert_eq!(keys.decrypt(&line), Ok(expected_decrypted(&line, "012345")));
 }
@@ -331,7 +341,8 @@ fn the_printed_recipe_opens_every_line_with_the_stock_age_program() {
     }
     let publics: Vec<&str> = team.iter().map(|(_, public)| public.as_str()).collect();
     let all = recipients(&publics);
-    let lines: Vec<EscrowEntry> = (0..3).map(|n| encrypt(&all, &format!("10654035210014{n}"), &format!("01234{n}"))).collect();
+    let lines: Vec<EscrowEntry> =
+        (0..3).map(|n| encrypt(&all, &format!("10654035210014{n}"), &format!("01234{n}"))).collect();
     office.append(&lines[..2]);
     // What a dying writer left behind, and then a line of the next one: neither may spoil the recipe.
     let whole = fs::read(office.escrow_path()).expect("the file");
@@ -373,8 +384,11 @@ fn the_recipe_goes_by_the_times_in_the_lines_as_a_repair_adds_old_ones_behind_ne
     let team = recipients(&[&public]);
     let sealed = |pin: &str, at: UtcTime| team.encrypt(&change(NUMBER, pin), at).expect("sealed");
     // The last two are of one second, as scripts set them.
-    let (old, middle, new) =
-        (sealed("111213", ENCRYPTED_AT), sealed("222324", ENCRYPTED_AT.plus(LOCK_TIMEOUT)), sealed("333435", ENCRYPTED_AT.plus(LOCK_TIMEOUT)));
+    let (old, middle, new) = (
+        sealed("111213", ENCRYPTED_AT),
+        sealed("222324", ENCRYPTED_AT.plus(LOCK_TIMEOUT)),
+        sealed("333435", ENCRYPTED_AT.plus(LOCK_TIMEOUT)),
+    );
     office.append(&[new, middle, old]);
     let recipe = recipe(office.state_dir.path());
     let pins = |command: &str| -> Vec<String> {
@@ -472,13 +486,17 @@ fn a_line_that_cannot_be_sealed_to_is_refused_by_its_reason_and_takes_the_others
     ];
     let office = EscrowFixture::new();
     for (line, expected) in cases {
-        let path = office.write_file("recipients", format!("# the team\r\n\n{AGE} ana@acme\n  {line}\r\n{ED25519}\n"), 0o644);
+        let path =
+            office.write_file("recipients", format!("# the team\r\n\n{AGE} ana@acme\n  {line}\r\n{ED25519}\n"), 0o644);
         let of_file = load_recipients_file(&path).map(|_| ()).expect_err("refused as a whole");
         let of_config = load_recipients(&[AGE, line, ED25519]).map(|_| ()).expect_err("refused as a whole");
         let file = format!("recipients file {}, line 4", path.display());
         for (error, place) in [(of_file, file.as_str()), (of_config, "recipients of the config, entry 2")] {
             let told = format!("{error} {error:?}");
-            assert!(matches!(error, RecipientsError::InvalidKey { reason, .. } if reason == *expected), "{line}: {told}");
+            assert!(
+                matches!(error, RecipientsError::InvalidKey { reason, .. } if reason == *expected),
+                "{line}: {told}"
+            );
             assert!(told.starts_with(&format!("{place}: {expected}. ")), "{told}");
             let is_echoed = line.as_bytes().windows(17).any(|part| {
                 let part = String::from_utf8_lossy(part).into_owned();
@@ -506,7 +524,10 @@ fn a_recipients_file_that_names_no_key_or_that_others_may_write_is_refused() {
     let error = load_recipients_file(&office.path("none")).map(|_| ()).expect_err("there is none");
     assert_eq!(error.to_string(), format!("recipients file {}: there is no such file", office.path("none").display()));
     assert!(load_recipients(&[]).expect("nothing is wrong").is_none());
-    assert!(matches!(load_recipients(&[""]), Err(RecipientsError::InvalidKey { reason: RecipientKeyError::Empty, .. })));
+    assert!(matches!(
+        load_recipients(&[""]),
+        Err(RecipientsError::InvalidKey { reason: RecipientKeyError::Empty, .. })
+    ));
     let many: Vec<String> = (0..101).map(|_| x25519::Identity::generate().to_public().to_string()).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert!(load_recipients(&many[1..]).is_ok());
@@ -677,7 +698,8 @@ fn the_file_is_synced_after_each_group_and_its_name_before_the_first() {
     let program = std::env::current_exe().expect("this program");
     strace.args(["-f", "-qq", "-y", "-e", "trace=write,fsync,fdatasync", "-o"]).arg(&calls).arg(program);
     strace.args(["--exact", "the_file_is_synced_after_each_group_and_its_name_before_the_first"]);
-    let status = strace.env(WRITER_STATE_DIR_ENV, office.state_dir.path()).stdout(Stdio::null()).status().expect("it ran");
+    let status =
+        strace.env(WRITER_STATE_DIR_ENV, office.state_dir.path()).stdout(Stdio::null()).status().expect("it ran");
     assert!(status.success(), "{status}");
     // Each call is a line: the thread, the call with its file, and what it returned.
     let calls = fs::read_to_string(calls).expect("the calls");

@@ -10,15 +10,15 @@ use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pindesk::clock::{Clock, TimePoint, UtcTime};
 use pindesk::config::endpoint::{AccessToken, AppSecret, Credentials, Endpoint};
-use pindesk::graph::{SetPinAnswer, CONNECT_TIMEOUT, PageCursor, Graph, MAX_REPLY_BYTES, GraphPage, TOTAL_TIMEOUT};
-use pindesk::moment::{Clock, TimePoint, UtcTime};
-use pindesk::number::{NumberDetails, Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{DoubtReason, ApiError, NotSentReason, Outcome, ReadFailure};
+use pindesk::graph::{CONNECT_TIMEOUT, Graph, GraphPage, MAX_REPLY_BYTES, PageCursor, SetPinAnswer, TOTAL_TIMEOUT};
+use pindesk::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
+use pindesk::outcome::{ApiError, DoubtReason, NotSentReason, Outcome, ReadFailure};
 use pindesk::pin::Pin;
 use pindesk::text::CleanText;
 
-use support::faultd::{ScriptedServer, ScriptStep};
+use support::faultd::{ScriptStep, ScriptedServer};
 
 const TOKEN: &str = "EAAJBfaketoken";
 const PIN: &[u8; 6] = b"409726";
@@ -176,10 +176,17 @@ async fn an_error_proves_a_refusal_only_if_it_is_well_formed_and_not_meta_s_own(
 async fn no_other_status_proves_anything() {
     for status in [201, 202, 203, 206, 226, 300] {
         assert_eq!(run_script(vec![json_response(status, SUCCESS_BODY)]).await.0, unexpected_reply(status), "{status}");
-        assert_eq!(run_script(vec![json_response(status, &error_body(100))]).await.0, unexpected_reply(status), "{status}");
+        assert_eq!(
+            run_script(vec![json_response(status, &error_body(100))]).await.0,
+            unexpected_reply(status),
+            "{status}"
+        );
     }
     for status in [204, 304] {
-        assert_eq!(run_script(vec![send_text(&format!("HTTP/1.1 {status} Word\r\n\r\n"))]).await.0, unexpected_reply(status));
+        assert_eq!(
+            run_script(vec![send_text(&format!("HTTP/1.1 {status} Word\r\n\r\n"))]).await.0,
+            unexpected_reply(status)
+        );
     }
 }
 
@@ -218,14 +225,41 @@ async fn a_body_counts_only_when_it_came_whole() {
     let head = "HTTP/1.1 200 OK\r\n";
     let cases = [
         // Content-Length says more than comes, and less than comes.
-        (vec![send_text(&format!("{head}Content-Length: 17\r\n\r\n{SUCCESS_BODY}")), ScriptStep::Close], CONNECTION_BROKE),
-        (vec![send_text(&format!("{head}Content-Length: 15\r\n\r\n{SUCCESS_BODY}")), ScriptStep::Close], unexpected_reply(200)),
-        (vec![send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{SUCCESS_BODY}\r\n0\r\n\r\n"))], Outcome::Confirmed),
-        (vec![send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{SUCCESS_BODY}\r\n")), ScriptStep::Close], CONNECTION_BROKE),
-        (vec![send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{SUCCESS_BODY}\r\n0\r\n\r\n"))], CONNECTION_BROKE),
-        (vec![send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{SUCCESS_BODY}0\r\n\r\n"))], CONNECTION_BROKE),
-        (vec![send_text(&format!("{head}Connection: close\r\n\r\n{SUCCESS_BODY}")), ScriptStep::Close], Outcome::Confirmed),
-        (vec![send_text(&format!("{head}Content-Length: 16\r\nContent-Length: 15\r\n\r\n{SUCCESS_BODY}"))], CONNECTION_BROKE),
+        (
+            vec![send_text(&format!("{head}Content-Length: 17\r\n\r\n{SUCCESS_BODY}")), ScriptStep::Close],
+            CONNECTION_BROKE,
+        ),
+        (
+            vec![send_text(&format!("{head}Content-Length: 15\r\n\r\n{SUCCESS_BODY}")), ScriptStep::Close],
+            unexpected_reply(200),
+        ),
+        (
+            vec![send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{SUCCESS_BODY}\r\n0\r\n\r\n"))],
+            Outcome::Confirmed,
+        ),
+        (
+            vec![
+                send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{SUCCESS_BODY}\r\n")),
+                ScriptStep::Close,
+            ],
+            CONNECTION_BROKE,
+        ),
+        (
+            vec![send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{SUCCESS_BODY}\r\n0\r\n\r\n"))],
+            CONNECTION_BROKE,
+        ),
+        (
+            vec![send_text(&format!("{head}Transfer-Encoding: chunked\r\n\r\n10\r\n{SUCCESS_BODY}0\r\n\r\n"))],
+            CONNECTION_BROKE,
+        ),
+        (
+            vec![send_text(&format!("{head}Connection: close\r\n\r\n{SUCCESS_BODY}")), ScriptStep::Close],
+            Outcome::Confirmed,
+        ),
+        (
+            vec![send_text(&format!("{head}Content-Length: 16\r\nContent-Length: 15\r\n\r\n{SUCCESS_BODY}"))],
+            CONNECTION_BROKE,
+        ),
         (
             vec![ScriptStep::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"success\":true,\xff}".to_vec())],
             unexpected_reply(200),
@@ -278,7 +312,8 @@ async fn an_endless_body_is_left_after_a_mebibyte() {
         "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_owned(),
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n".to_owned(),
     ] {
-        let (outcome, faultd) = run_script(vec![send_text(&head), ScriptStep::Flood(b' ', FLOOD), ScriptStep::Close]).await;
+        let (outcome, faultd) =
+            run_script(vec![send_text(&head), ScriptStep::Flood(b' ', FLOOD), ScriptStep::Close]).await;
         assert_eq!(outcome, unexpected_reply(200));
         // The kernel's buffers hold some megabytes more than was read.
         assert!(faultd.flooded_bytes() < FLOOD / 8, "{} bytes went out", faultd.flooded_bytes());
@@ -287,7 +322,8 @@ async fn an_endless_body_is_left_after_a_mebibyte() {
 
 #[tokio::test(start_paused = true)]
 async fn headers_that_never_end_end_the_connection() {
-    let (outcome, faultd) = run_script(vec![send_text("HTTP/1.1 200 OK\r\nX: "), ScriptStep::Flood(b'x', 200 * 1024 * 1024)]).await;
+    let (outcome, faultd) =
+        run_script(vec![send_text("HTTP/1.1 200 OK\r\nX: "), ScriptStep::Flood(b'x', 200 * 1024 * 1024)]).await;
     assert_eq!(outcome, CONNECTION_BROKE);
     assert!(faultd.flooded_bytes() < 25 * 1024 * 1024, "{} bytes went out", faultd.flooded_bytes());
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n{SUCCESS_BODY}", "X: y\r\n".repeat(10_000));
@@ -359,7 +395,8 @@ async fn a_connection_that_never_comes_about_sent_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn these_bytes_go_over_the_wire_and_no_others() {
-    let faultd = ScriptedServer::start(vec![vec![json_response(200, SUCCESS_BODY)], vec![json_response(200, "{}")]]).await;
+    let faultd =
+        ScriptedServer::start(vec![vec![json_response(200, SUCCESS_BODY)], vec![json_response(200, "{}")]]).await;
     let secret = Some("secret");
     let graph = Graph::new(&endpoint(&faultd.url()), credentials(secret), 1).expect("a client");
     assert_eq!(set_pin(&graph).await, Outcome::Confirmed);
@@ -393,7 +430,8 @@ async fn these_bytes_go_over_the_wire_and_no_others() {
 #[tokio::test(start_paused = true)]
 async fn a_second_reply_to_one_request_is_never_taken_for_the_next_ones() {
     let refusal = json_response(400, &error_body(100));
-    let faultd = ScriptedServer::start(vec![vec![refusal.clone(), json_response(200, SUCCESS_BODY)], vec![refusal]]).await;
+    let faultd =
+        ScriptedServer::start(vec![vec![refusal.clone(), json_response(200, SUCCESS_BODY)], vec![refusal]]).await;
     let graph = graph(&faultd.url());
     let outcomes = [set_pin(&graph).await, set_pin(&graph).await];
     assert_eq!(outcomes, [Outcome::Refused(fault(400, 100)), Outcome::Refused(fault(400, 100))]);
@@ -479,7 +517,11 @@ async fn an_absent_or_wrongly_typed_field_is_unknown_and_costs_nothing_else() {
         r#","is_pin_enabled":"true","display_phone_number":15555555555,"verified_name":null,"status":["CONNECTED"]"#,
         r#","is_pin_enabled":0,"display_phone_number":"","verified_name":{},"quality_rating":false"#,
     ] {
-        assert_eq!(read_number("1", &format!(r#"{{"id":"1"{fields}}}"#)).await, Ok(number_with_id_only("1", None)), "{fields}");
+        assert_eq!(
+            read_number("1", &format!(r#"{{"id":"1"{fields}}}"#)).await,
+            Ok(number_with_id_only("1", None)),
+            "{fields}"
+        );
     }
 }
 
@@ -519,7 +561,10 @@ async fn read_page(body: &str) -> Result<GraphPage, ReadFailure> {
 async fn a_row_without_an_id_is_counted_and_left_out() {
     let body = r#"{"data":[{"id":"1"},{"id":2},{"id":"../3"},{"id":""},{},7,null,{"id":"4","is_pin_enabled":false}]}"#;
     let page = GraphPage {
-        numbers: vec![number_with_id_only("1", Some(waba())), Number { two_step: TwoStep::NotSet, ..number_with_id_only("4", Some(waba())) }],
+        numbers: vec![
+            number_with_id_only("1", Some(waba())),
+            Number { two_step: TwoStep::NotSet, ..number_with_id_only("4", Some(waba())) },
+        ],
         skipped: 6,
         next: None,
     };
@@ -535,7 +580,10 @@ async fn half_a_character_in_a_name_is_shown_as_a_sign_and_costs_nothing_else() 
         let body = r#"{"data":[{"id":"1","verified_name":"NAME"},{"id":"2","verified_name":"caf\u00e9"}]}"#;
         body.replace("NAME", name)
     };
-    let of = |number: &str, name: &str| Number { name: Some(CleanText::new(name)), ..number_with_id_only(number, Some(waba())) };
+    let of = |number: &str, name: &str| Number {
+        name: Some(CleanText::new(name)),
+        ..number_with_id_only(number, Some(waba()))
+    };
     for (name, shown) in [
         (r"\ud800", "\u{fffd}"),
         (r"Acme \uDBFF!", "Acme \u{fffd}!"),
@@ -612,7 +660,10 @@ fn requested_fields(faultd: &ScriptedServer) -> Vec<String> {
 }
 
 fn unknown_field_error(words: &str) -> ScriptStep {
-    json_response(400, &format!(r#"{{"error":{{"message":"(#100) Tried accessing nonexisting field{words}","code":100}}}}"#))
+    json_response(
+        400,
+        &format!(r#"{{"error":{{"message":"(#100) Tried accessing nonexisting field{words}","code":100}}}}"#),
+    )
 }
 
 const ALL_FIELDS: &str = "id,display_phone_number,verified_name,is_pin_enabled,status,code_verification_status,\
@@ -639,7 +690,9 @@ async fn a_field_that_graph_does_not_have_is_asked_for_once() {
 #[tokio::test(start_paused = true)]
 async fn an_objection_to_a_field_that_was_not_asked_for_leaves_the_few_that_matter() {
     for words in [" (throughput)", " (id)", "", " ("] {
-        let faultd = ScriptedServer::start(vec![vec![unknown_field_error(words)], vec![json_response(200, r#"{"id":"1"}"#)]]).await;
+        let faultd =
+            ScriptedServer::start(vec![vec![unknown_field_error(words)], vec![json_response(200, r#"{"id":"1"}"#)]])
+                .await;
         assert_eq!(graph(&faultd.url()).read_number(id("1")).await, Ok(number_with_id_only("1", None)));
         assert_eq!(requested_fields(&faultd), [ALL_FIELDS, REQUIRED_FIELDS], "{words}");
     }

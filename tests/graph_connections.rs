@@ -55,7 +55,11 @@ impl CertificateAuthority {
     }
 
     /// Starts a server that says yes to everything, under a certificate for `name`; counts the requests.
-    async fn start_https_server(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> (String, Arc<AtomicUsize>) {
+    async fn start_https_server(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (String, Arc<AtomicUsize>) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         change(&mut params);
@@ -92,9 +96,24 @@ async fn a_certificate_that_is_not_trusted_keeps_the_request_here() {
     let as_is = |_: &mut CertificateParams| ();
     let cases = [
         (authority.start_https_server("127.0.0.1", as_is).await, Some(&ca_file), Outcome::Confirmed, 1),
-        (authority.start_https_server("127.0.0.1", long_ago).await, Some(&ca_file), tls_failure("the certificate has expired"), 0),
-        (authority.start_https_server("127.0.0.1", to_come).await, Some(&ca_file), tls_failure("the certificate is not valid yet"), 0),
-        (authority.start_https_server("127.0.0.2", as_is).await, Some(&ca_file), tls_failure("the certificate is for another name"), 0),
+        (
+            authority.start_https_server("127.0.0.1", long_ago).await,
+            Some(&ca_file),
+            tls_failure("the certificate has expired"),
+            0,
+        ),
+        (
+            authority.start_https_server("127.0.0.1", to_come).await,
+            Some(&ca_file),
+            tls_failure("the certificate is not valid yet"),
+            0,
+        ),
+        (
+            authority.start_https_server("127.0.0.2", as_is).await,
+            Some(&ca_file),
+            tls_failure("the certificate is for another name"),
+            0,
+        ),
         (
             authority.start_https_server("graph.facebook.com", as_is).await,
             Some(&ca_file),
@@ -113,7 +132,12 @@ async fn a_certificate_that_is_not_trusted_keeps_the_request_here() {
             tls_failure("the certificate was not signed by the authority it names"),
             0,
         ),
-        (authority.start_https_server("127.0.0.1", as_is).await, None, tls_failure("the certificate is from an unknown authority"), 0),
+        (
+            authority.start_https_server("127.0.0.1", as_is).await,
+            None,
+            tls_failure("the certificate is from an unknown authority"),
+            0,
+        ),
     ];
     for ((url, requests), ca_file, expected, sent) in cases {
         let outcome = set_pin(&graph(&url, ca_file.cloned()).expect("a client")).await;
@@ -208,7 +232,8 @@ fn a_proxy_from_the_environment_never_sees_loopback() {
     for scheme in ["http", "https"] {
         // Nobody listens there: a request that arrives anywhere arrives at the proxy.
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
-        let seen = requests_seen_by_proxy("a_proxy_from_the_environment_never_sees_loopback", &format!("{scheme}://{free}"));
+        let seen =
+            requests_seen_by_proxy("a_proxy_from_the_environment_never_sees_loopback", &format!("{scheme}://{free}"));
         assert_eq!(seen, Vec::<String>::new(), "{scheme}");
     }
 }

@@ -13,12 +13,12 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::graph::Graph;
-use pindesk::listing::{self, NumbersEvent, NumberSources, SendPermit};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::numbers::{self, NumberSources, NumbersEvent, SendPermit};
 use pindesk::outcome::ReadFailure;
-use pindesk::simulator::{FaultPlan, Simulator, SimulatorSpec, FULL_ACCESS_TOKEN, WorldSpec, wabas};
+use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec, wabas};
 use pindesk::text::CleanText;
-use support::faultd::{ScriptedServer, ScriptStep};
+use support::faultd::{ScriptStep, ScriptedServer};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -53,7 +53,7 @@ fn graph(url: &str) -> Graph {
 async fn read_numbers_at(url: &str, sources: NumberSources) -> Vec<(Duration, NumbersEvent)> {
     let graph = graph(url);
     let (start, told) = (Instant::now(), Mutex::default());
-    listing::read_numbers(&graph, sources, &|news| {
+    numbers::read_numbers(&graph, sources, &|news| {
         let told: &Mutex<Vec<_>> = &told;
         told.lock().expect("no panic inside").push((start.elapsed(), news));
     })
@@ -84,7 +84,8 @@ async fn several_wabas_are_read_side_by_side_and_rows_come_page_by_page() {
     let told = read_numbers(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;
     assert_eq!(received_numbers(&told).count(), 1_000);
     assert!(waba_results(&told).len() == 7 && waba_results(&told).values().all(|end| end.is_ok()));
-    let pages: Vec<_> = told.iter().filter(|(_, news)| matches!(news, NumbersEvent::Page(_))).map(|(at, _)| at).collect();
+    let pages: Vec<_> =
+        told.iter().filter(|(_, news)| matches!(news, NumbersEvent::Page(_))).map(|(at, _)| at).collect();
     // 280 numbers in the largest WABA are three pages of at most 100; nobody waits for anybody.
     assert_eq!(pages.iter().filter(|at| **at < &(ONE_SECOND * 2)).count(), 7, "{pages:?}");
     assert!(told.last().expect("an end").0 < ONE_SECOND * 4, "{pages:?}");
@@ -107,7 +108,7 @@ async fn a_page_is_not_asked_for_before_the_one_before_it_is_taken() {
         .boxed()
     };
     let sources = NumberSources { wabas: all_wabas()[..1].to_vec(), numbers: Vec::new() };
-    listing::read_with_backpressure(&graph(&simulator.base_url()), sources, &room).await;
+    numbers::read_with_backpressure(&graph(&simulator.base_url()), sources, &room).await;
     assert_eq!(told.load(SeqCst), 4, "three pages and the end");
 }
 
@@ -196,7 +197,12 @@ async fn a_single_number_that_a_waba_told_of_while_it_waited_to_be_told_is_not_t
         .boxed()
     };
     let wabas = vec![Arc::new(wabas().swap_remove(0))];
-    listing::read_with_backpressure(&graph(&simulator.base_url()), NumberSources { wabas, numbers: vec![(id(7), None)] }, &room).await;
+    numbers::read_with_backpressure(
+        &graph(&simulator.base_url()),
+        NumberSources { wabas, numbers: vec![(id(7), None)] },
+        &room,
+    )
+    .await;
     let told = told.lock().expect("no panic inside");
     let of_it = received_numbers(&told).filter(|number| number.id == id(7));
     let wabas: Vec<_> = of_it.map(|number| number.waba.as_ref().map(|waba| waba.label())).collect();

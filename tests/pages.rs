@@ -4,17 +4,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pindesk::console::app::{App, Effect, Msg, Environment, RecordingStatus, Screen, Session, Size};
+use pindesk::change::{ChangeId, ChangeState, Completion, InDoubtDetails, Progress, Resolution, SendHistory};
+use pindesk::clock::{TimePoint, UtcTime};
+use pindesk::console::app::{App, Effect, Environment, Msg, RecordingStatus, Screen, Session, Size};
 use pindesk::console::decoder::PastedText;
 use pindesk::console::key::Key;
 use pindesk::console::keymap::{Keymap, Mode};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::job::{ChangeId, Completion, InDoubtDetails, ChangeState, Progress, SendHistory, Resolution};
 use pindesk::journal::HistoryEntry;
-use pindesk::moment::{TimePoint, UtcTime};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{DoubtReason, ApiError, NotSentReason, ReadFailure};
+use pindesk::outcome::{ApiError, DoubtReason, NotSentReason, ReadFailure};
 use pindesk::pin::Pin;
 use pindesk::text::CleanText;
 use ratatui::buffer::Buffer;
@@ -45,7 +45,8 @@ fn waba() -> Arc<Waba> {
 
 /// Number 1 is on, all others are not set.
 fn number(index: usize) -> Number {
-    let mut number = Number::from_config(id(index), Some(CleanText::new(["Acme Retail UK", "Acme Support"][index % 2])));
+    let mut number =
+        Number::from_config(id(index), Some(CleanText::new(["Acme Retail UK", "Acme Support"][index % 2])));
     number.waba = Some(waba());
     number.display_number = Some(CleanText::new(&format!("+1 555-010-014{index}")));
     number.two_step = if index == 1 { TwoStep::On } else { TwoStep::NotSet };
@@ -79,7 +80,10 @@ struct AppFixture {
 
 impl AppFixture {
     fn new(size: (u16, u16)) -> Self {
-        Self::with_terminal_env(size, &TerminalEnv { term: Some("xterm-256color".to_owned()), ..TerminalEnv::default() })
+        Self::with_terminal_env(
+            size,
+            &TerminalEnv { term: Some("xterm-256color".to_owned()), ..TerminalEnv::default() },
+        )
     }
 
     fn with_terminal_env((width, height): (u16, u16), surroundings: &TerminalEnv) -> Self {
@@ -230,7 +234,10 @@ impl AppFixture {
             is_pin_in_memory: false,
             two_step_before: TwoStep::On,
             candidate_count: 2,
-            send_history: SendHistory::Recorded(Completion { at: UtcTime::from_unix_seconds(1_795_350_000), attempts: 1 }),
+            send_history: SendHistory::Recorded(Completion {
+                at: UtcTime::from_unix_seconds(1_795_350_000),
+                attempts: 1,
+            }),
             ..self.in_doubt_state()
         };
         Progress { change: Some(ChangeId::new()), number: id(index), state: ChangeState::InDoubt(Box::new(standing)) }
@@ -285,7 +292,11 @@ mod records {
         stage.update(Msg::JournalFailed(CleanText::new(why))).sees("JOURNAL FAILED").press('y').assert_effects(&[]);
         stage.sees("The journal failed, so nothing more is sent.").sees(why);
         stage.key(Key::Esc).press('m').sees("Nothing was sent. It cannot be recorded.");
-        stage.key(Key::Esc).update(Msg::RecipientsAccepted(Ok(records_with_escrow()))).press('p').sees("The journal failed");
+        stage
+            .key(Key::Esc)
+            .update(Msg::RecipientsAccepted(Ok(records_with_escrow())))
+            .press('p')
+            .sees("The journal failed");
         stage.key(Key::Esc).sees("JOURNAL FAILED");
     }
 
@@ -295,7 +306,11 @@ mod records {
         stage.sees("KEYS CHANGED").sees("The keys of the escrow have changed.").press('p');
         stage.sees("1 added, 1 removed, 1 kept.").sees("Added ssh-ed25519 SHA256:new").sees("Removed ssh-ed25519");
         stage.press('y').assert_effects(&[]).sees("Read this first").press('x').wait(READING_TIME);
-        stage.update(Msg::Pasted(PastedText::new("y".to_owned()))).assert_effects(&[]).key(Key::Enter).assert_effects(&[]);
+        stage
+            .update(Msg::Pasted(PastedText::new("y".to_owned())))
+            .assert_effects(&[])
+            .key(Key::Enter)
+            .assert_effects(&[]);
         stage.wait(READING_TIME).press('y').assert_effects(&[Effect::AcceptRecipients]);
         stage.press('p').sees("1 added").key(Key::Esc);
         stage.update(Msg::RecipientsAccepted(Ok(records_with_escrow()))).does_not_see("KEYS CHANGED").set_pin();
@@ -306,8 +321,16 @@ mod records {
     fn keys_below_the_window_are_read_until_they_are_confirmed() {
         let names: Vec<String> = (0..9).map(|key| format!("ssh-ed25519 SHA256:{key}")).collect();
         let now = names.iter().map(|name| CleanText::new(name)).collect();
-        let mut stage = AppFixture::with_list_and_records((40, 10), RecordingStatus::RecipientsChanged { previous: Vec::new(), current: now });
-        stage.press('p').wait(READING_TIME).press('y').assert_effects(&[]).sees("There is more below: read on with Down.");
+        let mut stage = AppFixture::with_list_and_records(
+            (40, 10),
+            RecordingStatus::RecipientsChanged { previous: Vec::new(), current: now },
+        );
+        stage
+            .press('p')
+            .wait(READING_TIME)
+            .press('y')
+            .assert_effects(&[])
+            .sees("There is more below: read on with Down.");
         for _ in 0..9 {
             stage.key(Key::PageDown);
         }
@@ -396,7 +419,11 @@ mod doubt {
     fn a_recovered_change_has_the_new_pin_as_its_first_way() {
         let mut stage = AppFixture::new((80, 24));
         let unresolved = vec![stage.recovered_change(1)];
-        stage.read_list().open_records(records_with_escrow(), unresolved, &[]).sees("1 number is in doubt").key(Key::Enter);
+        stage
+            .read_list()
+            .open_records(records_with_escrow(), unresolved, &[])
+            .sees("1 number is in doubt")
+            .key(Key::Enter);
         stage.wait(Duration::from_secs(95));
         let screen = stage.screen();
         assert!(screen.find("p  Set a new PIN. This is the way") < screen.find("s  The same PIN"), "{screen}");
@@ -424,7 +451,9 @@ mod doubt {
         let note = CleanText::new("registered with the old PIN");
         stage.assert_effects(&[Effect::ResolveManually { number: id(0), note }]);
         let finished = Completion { at: stage.now.utc, attempts: 4 };
-        stage.set_change_state(0, ChangeState::Resolved(finished, Resolution::Manual)).sees("settled: recorded as checked by hand.");
+        stage
+            .set_change_state(0, ChangeState::Resolved(finished, Resolution::Manual))
+            .sees("settled: recorded as checked by hand.");
         stage.press('/').type_text("request:settled").key(Key::Enter).sees("Showing 1 of 4").sees("- settled");
         stage.key(Key::Enter).sees("Last request settled: checked by hand");
     }
@@ -433,7 +462,14 @@ mod doubt {
     fn esc_leaves_the_note_and_its_question_and_nothing_is_recorded() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
         stage.set_in_doubt(0, |_| {}).open_number(0).press('h').type_text("abc").key(Key::Esc).sees("No answer:");
-        stage.press('h').sees("Note:").does_not_see("abc").type_text("abc").key(Key::Enter).wait(READING_TIME).press('n');
+        stage
+            .press('h')
+            .sees("Note:")
+            .does_not_see("abc")
+            .type_text("abc")
+            .key(Key::Enter)
+            .wait(READING_TIME)
+            .press('n');
         stage.sees("Cancelled. Nothing was recorded.").sees("No answer:").assert_effects(&[]);
     }
 
@@ -449,7 +485,10 @@ mod doubt {
     fn a_refusal_that_comes_later_clears_no_doubt() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
         let finished = Completion { at: stage.now.utc, attempts: 1 };
-        stage.set_in_doubt(0, |_| {}).set_change_state(0, ChangeState::NotSent(finished, NotSentReason::Stopped)).sees("in doubt 1");
+        stage
+            .set_in_doubt(0, |_| {})
+            .set_change_state(0, ChangeState::NotSent(finished, NotSentReason::Stopped))
+            .sees("in doubt 1");
         stage.open_number(0).sees("No answer:").sees("The older PIN may have been set");
     }
 
@@ -457,7 +496,10 @@ mod doubt {
     fn what_was_stopped_as_no_sure_answers_came_says_so_on_its_row_and_its_page() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
         let finished = Completion { at: stage.now.utc, attempts: 0 };
-        stage.set_change_state(0, ChangeState::NotSent(finished, NotSentReason::TooManyInDoubt)).sees("- not sent").does_not_see("No connection");
+        stage
+            .set_change_state(0, ChangeState::NotSent(finished, NotSentReason::TooManyInDoubt))
+            .sees("- not sent")
+            .does_not_see("No connection");
         stage.open_number(0).sees("Not sent:").sees("Too many requests in a row got no sure answer before this");
         stage.sees("Nothing was changed.").sees("Check the network and the proxy of this server.");
     }
@@ -481,7 +523,11 @@ mod unresolved {
         let mut stage = AppFixture::new(size);
         // The second is not configured any more: the list will never hold it.
         let unresolved = vec![stage.recovered_change(1), stage.recovered_change(7)];
-        stage.open_records(records_with_escrow(), unresolved, &["The journal is older than the escrow file: it may have been put back."]);
+        stage.open_records(
+            records_with_escrow(),
+            unresolved,
+            &["The journal is older than the escrow file: it may have been put back."],
+        );
         stage
     }
 
@@ -501,11 +547,14 @@ mod unresolved {
             let mut stage = AppFixture::new(size);
             let mut left = stage.recovered_change(1);
             let ChangeState::InDoubt(standing) = &mut left.state else { panic!("{left:?}") };
-            (standing.send_history, standing.reason) = (SendHistory::EscrowOnly { encrypted_at: SEALED }, DoubtReason::EscrowOnly);
+            (standing.send_history, standing.reason) =
+                (SendHistory::EscrowOnly { encrypted_at: SEALED }, DoubtReason::EscrowOnly);
             let unresolved = vec![left, stage.recovered_change(7)];
             stage.read_list().open_records(records_with_escrow(), unresolved, &[]);
             stage.sees("sealed 21 Nov 2026").does_not_see("21 Nov 2026 14:03").key(Key::Enter);
-            stage.sees("Only the escrow file knows of this PIN: whether it was sent, nobody knows.").does_not_see("Tries");
+            stage
+                .sees("Only the escrow file knows of this PIN: whether it was sent, nobody knows.")
+                .does_not_see("Tries");
             let told = "Last try not known: the PIN was sealed at 21 Nov 2026 14:03 UTC";
             for _ in 0..20 {
                 if !collapse_whitespace(&stage.screen()).contains(told) {
@@ -521,7 +570,11 @@ mod unresolved {
         let mut stage = AppFixture::new((80, 24));
         stage.read_list().press('/').type_text("555");
         let unresolved = vec![stage.recovered_change(1)];
-        stage.open_records(records_with_escrow(), unresolved, &[]).sees("Filter: 555").key(Key::Enter).sees("1 number is in doubt");
+        stage
+            .open_records(records_with_escrow(), unresolved, &[])
+            .sees("Filter: 555")
+            .key(Key::Enter)
+            .sees("1 number is in doubt");
     }
 
     #[test]
@@ -559,7 +612,9 @@ mod unresolved {
         stage.key(Key::Enter).press('h').type_text("gone from Meta").key(Key::Enter).wait(READING_TIME).press('y');
         stage.assert_effects(&[Effect::ResolveManually { number: id(7), note: CleanText::new("gone from Meta") }]);
         stage.sees("2 numbers are in doubt");
-        stage.set_change_state(7, ChangeState::Resolved(Completion { at: START_TIME, attempts: 1 }, Resolution::Manual)).sees("> ! +1 555");
+        stage
+            .set_change_state(7, ChangeState::Resolved(Completion { at: START_TIME, attempts: 1 }, Resolution::Manual))
+            .sees("> ! +1 555");
     }
 
     #[test]
@@ -583,7 +638,9 @@ mod remembered {
     #[test]
     fn numbers_of_an_earlier_run_are_shown_as_old_until_read_afresh() {
         let mut stage = AppFixture::new((80, 24));
-        stage.open_records(records_with_escrow(), Vec::new(), &[]).update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5)]));
+        stage
+            .open_records(records_with_escrow(), Vec::new(), &[])
+            .update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5)]));
         stage.sees("Showing numbers as read 21 Nov 2026 14:03 UTC; reading them afresh: 0 so far.");
         stage.sees("? on").sees("on 0 | not set 0 | unknown 2");
         stage.read_list().sees("Read 4 numbers.").sees("Showing 4 of 4").sees("on 1 | not set 3 | unknown 0");
@@ -594,13 +651,18 @@ mod remembered {
     fn a_fresh_number_is_never_replaced_by_an_old_one_and_late_old_ones_are_not_shown() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
         let on = Number { two_step: TwoStep::On, ..cached_number(0) };
-        stage.update(Msg::CachedNumbersLoaded(vec![on, cached_number(5)])).sees("on 1 | not set 3 | unknown 0").sees("4 of 4");
+        stage
+            .update(Msg::CachedNumbersLoaded(vec![on, cached_number(5)]))
+            .sees("on 1 | not set 3 | unknown 0")
+            .sees("4 of 4");
     }
 
     #[test]
     fn an_old_status_counts_as_unknown_for_the_question() {
         let mut stage = AppFixture::new((80, 24));
-        stage.open_records(records_with_escrow(), Vec::new(), &[]).update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
+        stage
+            .open_records(records_with_escrow(), Vec::new(), &[])
+            .update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
         stage.press('p').assert_effects(&[Effect::RefreshNumber(id(0))]).sees("Two-step now unknown");
         stage.type_text(PIN).type_text(PIN).key(Key::Enter).sees("Replace the PIN of 1 number?").key(Key::Esc);
         stage.press('p').update(Msg::NumberRead { id: id(0), result: Ok(number(0)) }).sees("Two-step now not set");
@@ -616,14 +678,18 @@ mod remembered {
         stage.type_text(PIN).type_text(PIN).key(Key::Enter).sees("Set the PIN for 1 number?");
         stage.update(page(Number { read_at: Some(UtcTime::from_unix_seconds(1)), ..on() })).sees("Set the PIN for 1");
         stage.update(page(on())).sees("Replace the PIN of 1 number?").sees("this is what Meta says now");
-        stage.update(page(Number { display_number: Some(CleanText::new("+1 555-010-0199")), ..on() })).sees("+1 555-010-0199");
+        stage
+            .update(page(Number { display_number: Some(CleanText::new("+1 555-010-0199")), ..on() }))
+            .sees("+1 555-010-0199");
     }
 
     #[test]
     fn numbers_that_could_not_be_read_afresh_go_on_to_be_shown_as_of_then() {
         for size in [(80, 24), (40, 10)] {
             let mut stage = AppFixture::new(size);
-            stage.open_records(records_with_escrow(), Vec::new(), &[]).update(Msg::CachedNumbersLoaded(vec![cached_number(0), cached_number(1)]));
+            stage
+                .open_records(records_with_escrow(), Vec::new(), &[])
+                .update(Msg::CachedNumbersLoaded(vec![cached_number(0), cached_number(1)]));
             stage.update(waba_read(1, Err(ReadFailure::NoAnswer))).update(Msg::RefreshFinished { refresh_id: 1 });
             stage.sees("as read 21 Nov 2026 14:03 UTC").key(Key::Down).sees("as read 21 Nov 2026 14:03 UTC");
             stage.press('u').update(Msg::PageReceived { refresh_id: 2, numbers: vec![number(0)] });
@@ -636,7 +702,9 @@ mod remembered {
     #[test]
     fn one_number_that_could_not_be_read_afresh_is_told_as_one() {
         let mut stage = AppFixture::new((80, 24));
-        stage.open_records(records_with_escrow(), Vec::new(), &[]).update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
+        stage
+            .open_records(records_with_escrow(), Vec::new(), &[])
+            .update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
         stage.update(waba_read(1, Err(ReadFailure::NoAnswer))).update(Msg::RefreshFinished { refresh_id: 1 });
         stage.sees("-- 1 number as read 21 Nov 2026 14:03 UTC --").press('u');
         stage.update(waba_read(2, Ok(()))).update(Msg::RefreshFinished { refresh_id: 2 }).does_not_see("as read");
@@ -669,9 +737,15 @@ mod changed_meanwhile {
     const UNLISTED: &str = "Its WABA lists this number no more.";
 
     /// What a second reading brings, and how its WABA ends.
-    fn finish_refresh(stage: &mut AppFixture, numbers: Vec<Number>, result: Result<(), ReadFailure>) -> &mut AppFixture {
+    fn finish_refresh(
+        stage: &mut AppFixture,
+        numbers: Vec<Number>,
+        result: Result<(), ReadFailure>,
+    ) -> &mut AppFixture {
         stage.update(Msg::PageReceived { refresh_id: 2, numbers });
-        stage.update(Msg::WabaRead { refresh_id: 2, waba: waba(), result }).update(Msg::RefreshFinished { refresh_id: 2 })
+        stage
+            .update(Msg::WabaRead { refresh_id: 2, waba: waba(), result })
+            .update(Msg::RefreshFinished { refresh_id: 2 })
     }
 
     /// The list is being read once more.
@@ -685,7 +759,13 @@ mod changed_meanwhile {
     fn a_question_about_a_number_that_is_listed_no_more_is_asked_anew_and_more_strongly() {
         for size in [(80, 24), (40, 10)] {
             let mut stage = start_refresh(size);
-            stage.press('p').type_text(PIN).type_text(PIN).key(Key::Enter).wait(READING_TIME).sees("Set the PIN for 1 number?");
+            stage
+                .press('p')
+                .type_text(PIN)
+                .type_text(PIN)
+                .key(Key::Enter)
+                .wait(READING_TIME)
+                .sees("Set the PIN for 1 number?");
             finish_refresh(&mut stage, vec![number(1)], Ok(())).sees(UNLISTED).press('y').assert_effects(&[]);
             stage.sees("Replace the PIN of 1 number?").sees("unknown (its WABA lists it no more)").wait(READING_TIME);
             stage.type_text("0140").key(Key::Enter);
@@ -733,7 +813,11 @@ mod changed_meanwhile {
         let mut stage = start_refresh((80, 24));
         stage.press('p').type_text(PIN).press('?').sees("Help");
         finish_refresh(&mut stage, vec![number(1)], Ok(())).key(Key::Esc).sees(UNLISTED).sees("Two-step now unknown");
-        stage.type_text(PIN).sees(UNLISTED).update(Msg::NumberRead { id: id(0), result: Ok(number(0)) }).does_not_see(UNLISTED);
+        stage
+            .type_text(PIN)
+            .sees(UNLISTED)
+            .update(Msg::NumberRead { id: id(0), result: Ok(number(0)) })
+            .does_not_see(UNLISTED);
         stage.sees("Two-step now not set").key(Key::Enter).sees("Set the PIN for 1 number?").does_not_see(UNLISTED);
     }
 
@@ -742,14 +826,22 @@ mod changed_meanwhile {
         let mut stage = start_refresh((80, 24));
         stage.key(Key::Enter);
         finish_refresh(&mut stage, vec![number(1)], Ok(())).press('p').sees(UNLISTED);
-        stage.type_text(PIN).type_text(PIN).key(Key::Enter).sees("Replace the PIN of 1 number?").sees("lists it no more");
+        stage
+            .type_text(PIN)
+            .type_text(PIN)
+            .key(Key::Enter)
+            .sees("Replace the PIN of 1 number?")
+            .sees("lists it no more");
     }
 
     #[test]
     fn a_form_says_that_its_number_is_called_otherwise_now() {
         const RENAMED: &str = "This number is called otherwise now. Is it the one you mean?";
         let display = Some(CleanText::new("+1 555-040-9726"));
-        for other in [Number { display_number: display, ..number(0) }, Number { name: Some(CleanText::new("Globex")), ..number(0) }] {
+        for other in [
+            Number { display_number: display, ..number(0) },
+            Number { name: Some(CleanText::new("Globex")), ..number(0) },
+        ] {
             for news in [
                 Msg::NumberRead { id: id(0), result: Ok(other.clone()) },
                 Msg::PageReceived { refresh_id: 2, numbers: vec![other.clone()] },
@@ -780,7 +872,10 @@ mod forgetting {
     }
 
     fn remove_from_cache_effect(indices: &[usize]) -> Effect {
-        Effect::RemoveCachedNumbers { numbers: indices.iter().map(|index| id(*index)).collect(), read_until: START_TIME }
+        Effect::RemoveCachedNumbers {
+            numbers: indices.iter().map(|index| id(*index)).collect(),
+            read_until: START_TIME,
+        }
     }
 
     #[test]
@@ -791,7 +886,13 @@ mod forgetting {
         let elsewhere = Number { waba: Some(elsewhere), ..cached_number(7) };
         let unresolved = vec![stage.recovered_change(8)];
         stage.open_records(records_with_escrow(), unresolved, &[]).key(Key::Esc);
-        stage.update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5), single, elsewhere, cached_number(8)]));
+        stage.update(Msg::CachedNumbersLoaded(vec![
+            cached_number(1),
+            cached_number(5),
+            single,
+            elsewhere,
+            cached_number(8),
+        ]));
         stage.read_list().assert_effects(&[remove_from_cache_effect(&[5])]);
     }
 
@@ -799,27 +900,41 @@ mod forgetting {
     fn what_came_too_late_from_the_journal_is_forgotten_as_well() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
         let single = Number { waba: None, ..cached_number(6) };
-        stage.update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5), single])).assert_effects(&[remove_from_cache_effect(&[5])]);
+        stage
+            .update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5), single]))
+            .assert_effects(&[remove_from_cache_effect(&[5])]);
     }
 
     #[test]
     fn a_list_that_was_not_read_to_its_end_has_nothing_forgotten() {
         let mut stage = AppFixture::new((80, 24));
-        stage.open_records(records_with_escrow(), Vec::new(), &[]).update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5)]));
+        stage
+            .open_records(records_with_escrow(), Vec::new(), &[])
+            .update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5)]));
         stage.update(Msg::PageReceived { refresh_id: 1, numbers: vec![number(0)] });
         let result = Err(ReadFailure::NoAnswer);
         stage.update(Msg::WabaRead { refresh_id: 1, waba: waba(), result });
-        stage.update(Msg::NumbersCached).update(Msg::RefreshFinished { refresh_id: 1 }).assert_effects(&[]).sees("Showing 3 of 3");
+        stage
+            .update(Msg::NumbersCached)
+            .update(Msg::RefreshFinished { refresh_id: 1 })
+            .assert_effects(&[])
+            .sees("Showing 3 of 3");
         stage.update(Msg::CachedNumbersLoaded(vec![cached_number(6)])).assert_effects(&[]).sees("Showing 4 of 4");
     }
 
     #[test]
     fn an_empty_list_has_all_forgotten_that_was_read_until_its_end() {
         let mut stage = AppFixture::new((80, 24));
-        stage.open_records(records_with_escrow(), Vec::new(), &[]).update(Msg::CachedNumbersLoaded((0..300).map(cached_number).collect()));
-        stage.update(Msg::WabaRead { refresh_id: 1, waba: waba(), result: Ok(()) }).update(Msg::RefreshFinished { refresh_id: 1 });
+        stage
+            .open_records(records_with_escrow(), Vec::new(), &[])
+            .update(Msg::CachedNumbersLoaded((0..300).map(cached_number).collect()));
+        stage
+            .update(Msg::WabaRead { refresh_id: 1, waba: waba(), result: Ok(()) })
+            .update(Msg::RefreshFinished { refresh_id: 1 });
         let (first, second): (Vec<usize>, Vec<usize>) = ((0..256).collect(), (256..300).collect());
-        stage.assert_effects(&[remove_from_cache_effect(&first), remove_from_cache_effect(&second)]).sees("Press r to look again.");
+        stage
+            .assert_effects(&[remove_from_cache_effect(&first), remove_from_cache_effect(&second)])
+            .sees("Press r to look again.");
     }
 }
 
@@ -860,7 +975,11 @@ mod remembering {
         assert_eq!((receive_numbers(&mut stage, 0, 3), saved_count(stage.update(end()))), (0, 3));
         // What comes while the page before is written waits for that, and what comes after the end for a full page.
         assert_eq!(
-            (receive_numbers(&mut stage, 3, 300), saved_count(stage.update(end())), receive_numbers(&mut stage, 300, 310)),
+            (
+                receive_numbers(&mut stage, 3, 300),
+                saved_count(stage.update(end())),
+                receive_numbers(&mut stage, 300, 310)
+            ),
             (0, 0, 0)
         );
         assert_eq!(saved_count(stage.update(Msg::NumbersCached)), 256);
@@ -914,7 +1033,12 @@ mod hiding {
             .type_text(PIN)
             .key(Key::Enter)
             .wait(HIDE_AFTER.saturating_sub(Duration::from_secs(10)));
-        stage.sees("Hiding the screen").press('y').assert_effects(&[]).does_not_see("Hiding").sees("Set the PIN for 1 number?");
+        stage
+            .sees("Hiding the screen")
+            .press('y')
+            .assert_effects(&[])
+            .does_not_see("Hiding")
+            .sees("Set the PIN for 1 number?");
         stage.press('y').assert_effects(&[set_pin_effect(0)]);
     }
 
@@ -923,7 +1047,10 @@ mod hiding {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
         stage.press('p').type_text(PIN).type_text(PIN).key(Key::Enter);
         wait_until_hidden(&mut stage).sees("Screen hidden").press('y').assert_effects(&[]).key(Key::Enter);
-        stage.assert_effects(&[Effect::ReadToken]).update(Msg::TokenRead(Ok(()))).assert_effects(&[Effect::RecordScreenShown]);
+        stage
+            .assert_effects(&[Effect::ReadToken])
+            .update(Msg::TokenRead(Ok(())))
+            .assert_effects(&[Effect::RecordScreenShown]);
         stage.sees("Showing 4 of 4").press('m').sees("What was being typed is cancelled, nothing was sent.");
     }
 
@@ -951,8 +1078,18 @@ mod hiding {
     #[test]
     fn whoever_stays_after_all_stays_without_numbers() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
-        stage.set_change_state(0, ChangeState::Sending { attempt: 1 }).press('z').key(Key::Ctrl('c')).wait(READING_TIME).press('y');
-        stage.assert_effects(&[Effect::StopSending]).does_not_see("0140").press('n').sees("Screen hidden").does_not_see("0140");
+        stage
+            .set_change_state(0, ChangeState::Sending { attempt: 1 })
+            .press('z')
+            .key(Key::Ctrl('c'))
+            .wait(READING_TIME)
+            .press('y');
+        stage
+            .assert_effects(&[Effect::StopSending])
+            .does_not_see("0140")
+            .press('n')
+            .sees("Screen hidden")
+            .does_not_see("0140");
     }
 
     #[test]
@@ -961,7 +1098,13 @@ mod hiding {
         stage.set_in_doubt(0, |standing| standing.is_in_escrow = false).press('z');
         stage.sees("PINs in doubt kept in memory: 1. The escrow does not have them.").sees("In doubt: 1.");
         stage.key(Key::Ctrl('c')).sees("Quit while a PIN is in doubt?").does_not_see("0140").does_not_see("2000000");
-        stage.press('n').sees("Screen hidden").key(Key::Ctrl('c')).wait(READING_TIME).press('y').assert_effects(&[Effect::Quit]);
+        stage
+            .press('n')
+            .sees("Screen hidden")
+            .key(Key::Ctrl('c'))
+            .wait(READING_TIME)
+            .press('y')
+            .assert_effects(&[Effect::Quit]);
     }
 
     #[test]
@@ -975,11 +1118,19 @@ mod hiding {
     #[test]
     fn work_goes_on_and_only_its_count_is_shown() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
-        stage.set_change_state(0, ChangeState::Sending { attempt: 1 }).press('z').sees("Work goes on: 1 request is on the way.");
+        stage
+            .set_change_state(0, ChangeState::Sending { attempt: 1 })
+            .press('z')
+            .sees("Work goes on: 1 request is on the way.");
         stage.sees("The access token is dropped when that is done: to show the screen, it is read again.");
         stage.set_change_state(1, ChangeState::Queued).sees("Work goes on: 1 request is on the way, 1 more is queued.");
-        stage.set_change_state(0, ChangeState::Set(Completion { at: START_TIME, attempts: 1 })).sees("1 request is queued: it was not sent yet.");
-        stage.set_change_state(1, ChangeState::Set(Completion { at: START_TIME, attempts: 1 })).does_not_see("Work goes on").does_not_see("0140");
+        stage
+            .set_change_state(0, ChangeState::Set(Completion { at: START_TIME, attempts: 1 }))
+            .sees("1 request is queued: it was not sent yet.");
+        stage
+            .set_change_state(1, ChangeState::Set(Completion { at: START_TIME, attempts: 1 }))
+            .does_not_see("Work goes on")
+            .does_not_see("0140");
         stage.sees("The access token was dropped: to show the screen, it is read again.");
     }
 
@@ -997,7 +1148,12 @@ mod hiding {
     fn after_showing_the_page_of_what_is_unresolved_is_where_it_was() {
         let mut stage = AppFixture::new((80, 24));
         let unresolved = vec![stage.recovered_change(1)];
-        stage.read_list().open_records(records_with_escrow(), unresolved, &[]).press('z').does_not_see("0141").key(Key::Enter);
+        stage
+            .read_list()
+            .open_records(records_with_escrow(), unresolved, &[])
+            .press('z')
+            .does_not_see("0141")
+            .key(Key::Enter);
         stage.update(Msg::TokenRead(Ok(()))).assert_effects(&[Effect::RecordScreenShown]).sees("1 number is in doubt");
     }
 }
@@ -1081,8 +1237,15 @@ mod quitting {
     #[test]
     fn a_pin_that_is_only_in_memory_is_asked_about_by_name() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_without_escrow());
-        stage.set_in_doubt(0, |standing| standing.is_in_escrow = false).set_in_doubt(2, |standing| standing.is_pin_in_memory = false);
-        stage.key(Key::Ctrl('c')).key(Key::Ctrl('c')).assert_effects(&[]).sees("! +1 555-010-0140").does_not_see("0142");
+        stage
+            .set_in_doubt(0, |standing| standing.is_in_escrow = false)
+            .set_in_doubt(2, |standing| standing.is_pin_in_memory = false);
+        stage
+            .key(Key::Ctrl('c'))
+            .key(Key::Ctrl('c'))
+            .assert_effects(&[])
+            .sees("! +1 555-010-0140")
+            .does_not_see("0142");
         stage.sees("1 number in doubt is shown again at the next start.");
     }
 }
@@ -1097,7 +1260,9 @@ mod counts {
         {
             let mut stage = AppFixture::new((80, 24));
             stage.update(Msg::PageReceived { refresh_id: 1, numbers: vec![number(0)] });
-            stage.update(Msg::WabaRead { refresh_id: 1, waba: waba(), result }).update(Msg::RefreshFinished { refresh_id: 1 });
+            stage
+                .update(Msg::WabaRead { refresh_id: 1, waba: waba(), result })
+                .update(Msg::RefreshFinished { refresh_id: 1 });
             stage.sees(told);
         }
     }
@@ -1106,7 +1271,10 @@ mod counts {
     fn one_try_is_told_as_one() {
         for (tries, told) in [(1, "14:03:09 UTC, 1 try "), (2, "14:03:09 UTC, 2 tries ")] {
             let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
-            stage.set_change_state(0, ChangeState::Set(Completion { at: UtcTime::from_unix_seconds(1_795_356_189), attempts: tries }));
+            stage.set_change_state(
+                0,
+                ChangeState::Set(Completion { at: UtcTime::from_unix_seconds(1_795_356_189), attempts: tries }),
+            );
             stage.open_number(0).sees(told);
         }
     }
@@ -1137,7 +1305,9 @@ mod looks {
     #[test]
     fn the_pages_look_as_they_did() {
         for size in SIZES {
-            let snap = |page: &str, stage: &AppFixture| assert_screen_snapshot(&format!("{page}-{}x{}", size.0, size.1), stage);
+            let snap = |page: &str, stage: &AppFixture| {
+                assert_screen_snapshot(&format!("{page}-{}x{}", size.0, size.1), stage)
+            };
             let mut stage = AppFixture::new(size);
             let unresolved = vec![stage.recovered_change(1), stage.recovered_change(7)];
             let finding = "The journal was missing and is made anew. What the escrow file holds is in doubt.";
@@ -1167,7 +1337,9 @@ mod looks {
     #[test]
     fn the_pages_of_the_journal_look_as_they_did() {
         for size in SIZES {
-            let snap = |page: &str, stage: &AppFixture| assert_screen_snapshot(&format!("{page}-{}x{}", size.0, size.1), stage);
+            let snap = |page: &str, stage: &AppFixture| {
+                assert_screen_snapshot(&format!("{page}-{}x{}", size.0, size.1), stage)
+            };
             let mut stage = AppFixture::with_list_and_records(size, records_with_changed_keys());
             snap("list-keys-changed", &stage);
             stage.press('p');
@@ -1278,7 +1450,11 @@ mod looks {
             for (page, mode) in pages {
                 let mut stage = AppFixture::new((80, 24));
                 stage.update(Msg::PageReceived { refresh_id: 1, numbers: vec![number.clone()] });
-                stage.update(Msg::RefreshFinished { refresh_id: 1 }).open_records(records_with_escrow(), Vec::new(), &[]);
+                stage.update(Msg::RefreshFinished { refresh_id: 1 }).open_records(
+                    records_with_escrow(),
+                    Vec::new(),
+                    &[],
+                );
                 page(&mut stage);
                 assert_eq!(stage.app.mode(), mode);
                 let asked = if mode == Mode::ConfirmReplace { asked } else { "" };

@@ -298,7 +298,8 @@ fn the_readme_lists_the_keys_there_are() {
     let (listed, after) = rest.split_once(KEYS_END_MARKER).expect("the keys end");
     let keys = keymap::readme_table();
     if std::env::var_os("UPDATE_README").is_some() {
-        fs::write(root().join("README.md"), format!("{before}{KEYS_START_MARKER}{keys}{KEYS_END_MARKER}{after}")).expect("written");
+        fs::write(root().join("README.md"), format!("{before}{KEYS_START_MARKER}{keys}{KEYS_END_MARKER}{after}"))
+            .expect("written");
     } else {
         assert!(listed == keys, "the keys have changed: UPDATE_README=1 cargo test --test tidy\n{keys}");
     }

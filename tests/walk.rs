@@ -7,19 +7,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pindesk::change::{
+    ChangeId, ChangeState, Completion, InDoubtDetails, LATE_ARRIVAL_WINDOW, Progress, Resolution, SendHistory,
+};
+use pindesk::clock::{TimePoint, UtcTime};
 use pindesk::console::app::confirm::Question;
 use pindesk::console::app::screen::QuitReason;
-use pindesk::console::app::{App, Effect, Connection, Msg, Environment, RecordingStatus, Screen, Session, Size};
+use pindesk::console::app::{App, Connection, Effect, Environment, Msg, RecordingStatus, Screen, Session, Size};
 use pindesk::console::decoder::PastedText;
 use pindesk::console::key::Key;
 use pindesk::console::keymap::{Action, Keymap, Mode};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::job::{ChangeId, Completion, InDoubtDetails, ChangeState, LATE_ARRIVAL_WINDOW, Progress, SendHistory, Resolution};
 use pindesk::journal::HistoryEntry;
-use pindesk::moment::{TimePoint, UtcTime};
 use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{DoubtReason, ApiError, NotSentReason, ReadFailure, NotApplied};
+use pindesk::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
 use pindesk::pin::Pin;
 use pindesk::text::CleanText;
 use proptest::prelude::*;
@@ -199,7 +201,10 @@ const RECORDS_STATE_COUNT: usize = 5;
 fn records_state(index: usize) -> RecordingStatus {
     let keys = |names: &[&str]| names.iter().map(|name| CleanText::new(name)).collect();
     match index {
-        0 => RecordingStatus::RecipientsChanged { previous: keys(&["age1old"]), current: keys(&["age1new", "age1newer"]) },
+        0 => RecordingStatus::RecipientsChanged {
+            previous: keys(&["age1old"]),
+            current: keys(&["age1new", "age1newer"]),
+        },
         1 => RecordingStatus::Unusable(CleanText::new("the state directory cannot be written to")),
         2 => RecordingStatus::Ready { recipients: Vec::new() },
         _ => RecordingStatus::Ready { recipients: keys(&["age1ops", "ana@acme SHA256:x"]) },
@@ -222,7 +227,11 @@ fn change_state(index: usize, now: TimePoint) -> ChangeState {
         7 => in_doubt_state(DoubtReason::SuccessNotTrue, now, (true, false)),
         8 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, now, (true, true)),
         9 => in_doubt_state(DoubtReason::OlderPinInDoubt(NotApplied::Refused(fault(100, 400))), now, (true, false)),
-        10 => in_doubt_state(DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped)), now, (false, false)),
+        10 => in_doubt_state(
+            DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped)),
+            now,
+            (false, false),
+        ),
         11 => in_doubt_state(DoubtReason::EscrowOnly, now, (false, true)),
         12 => ChangeState::Resolved(finished, Resolution::NoPinInForce),
         _ => ChangeState::Set(finished),
@@ -547,7 +556,9 @@ impl Walker {
                     self.update(Msg::NumbersCached, None);
                 }
                 Effect::RemoveCachedNumbers { numbers, .. } => {
-                    assert!(!numbers.is_empty() && !numbers.iter().any(|number| self.app.roster().has_open_change(number)));
+                    assert!(
+                        !numbers.is_empty() && !numbers.iter().any(|number| self.app.roster().has_open_change(number))
+                    );
                 }
                 Effect::RefreshAll { .. }
                 | Effect::RefreshNumber(_)
@@ -637,8 +648,9 @@ impl Walker {
                 asked.quiet_since.get_or_insert(self.now.instant);
             }
             if let Screen::Quit(_) = self.app.screen() {
-                self.shown_before_quit
-                    .extend(self.app.roster().changes().filter(|(_, job)| is_only_in_memory(job, false)).map(|(id, _)| *id));
+                self.shown_before_quit.extend(
+                    self.app.roster().changes().filter(|(_, job)| is_only_in_memory(job, false)).map(|(id, _)| *id),
+                );
             }
         }
         self.update(Msg::FrameShown { max_scroll: painted.max_scroll }, None);
@@ -735,7 +747,8 @@ impl Walker {
         let roster = self.app.roster();
         let is_another = !self.listed.is_empty() && self.listed.iter().all(|id| roster.get(id).is_none());
         self.cursor_was_moved &= roster.visible_len() > 0 && !is_another;
-        self.listed = (0..roster.visible_len()).filter_map(|index| roster.row(index)).map(|row| row.number.id).collect();
+        self.listed =
+            (0..roster.visible_len()).filter_map(|index| roster.row(index)).map(|row| row.number.id).collect();
     }
 
     /// Only keys move the cursor to another number.

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::results::SCHEMA_VERSION;
-use super::{CliError, ignore_broken_pipe, eprint_line, desk, paint};
+use super::job_output::SCHEMA_VERSION;
+use super::{CliError, eprint_line, ignore_broken_pipe, preflight, table};
+use crate::clock::{Clock, UtcTime};
 use crate::config::{self, Env, Overrides};
 use crate::journal::{AuditRow, JournalError, JournalReader};
-use crate::moment::{Clock, UtcTime};
 use crate::text::CleanText;
 
 #[derive(Debug, Subcommand)]
@@ -41,7 +41,7 @@ pub(super) fn run(command: &AuditCommand, overrides: &Overrides, env: &Env) -> R
 fn show(place: &Path, since: Option<Duration>, is_json: bool) -> Result<u8, CliError> {
     let now = Clock::System.now().utc;
     let since = since.map(|since| now.minus(since));
-    let reader = desk::open_reader(place)?;
+    let reader = preflight::open_reader(place)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = if is_json {
         print_json(&reader, since, &mut out)
@@ -53,12 +53,17 @@ fn show(place: &Path, since: Option<Duration>, is_json: bool) -> Result<u8, CliE
 }
 
 /// One object, of which only a row at a time is in memory.
-fn print_json(reader: &JournalReader, since: Option<UtcTime>, out: &mut impl Write) -> Result<io::Result<()>, JournalError> {
+fn print_json(
+    reader: &JournalReader,
+    since: Option<UtcTime>,
+    out: &mut impl Write,
+) -> Result<io::Result<()>, JournalError> {
     let mut comma = "";
     if let Err(error) = write!(out, "{{\"schema\":{SCHEMA_VERSION},\"rows\":[") {
         return Ok(Err(error));
     }
-    let printed = reader.for_each_audit_row(since, |row| write!(out, "{}{}", std::mem::replace(&mut comma, ","), row.to_json()?))?;
+    let printed = reader
+        .for_each_audit_row(since, |row| write!(out, "{}{}", std::mem::replace(&mut comma, ","), row.to_json()?))?;
     Ok(printed.and_then(|()| writeln!(out, "]}}")))
 }
 
@@ -72,14 +77,14 @@ fn audit_row(row: &AuditRow) -> String {
     };
     let whose = row.phone_number_id.as_ref().or(row.note.as_ref()).map_or("", CleanText::as_str);
     let (sequence, who) = (row.sequence.to_string(), row.operator_label());
-    paint::row(&[(&sequence, 5), (row.at.as_str(), 20), (who.as_str(), 14), (&what, 18)], whose)
+    table::row(&[(&sequence, 5), (row.at.as_str(), 20), (who.as_str(), 14), (&what, 18)], whose)
 }
 
 fn verify(place: &Path) -> Result<u8, CliError> {
-    let reader = desk::open_reader(place)?;
+    let reader = preflight::open_reader(place)?;
     match reader.verify_audit().map_err(|error| CliError::not_ready(&error))? {
         Ok(verified) => {
-            let rows = paint::pluralize(usize::try_from(verified.rows).unwrap_or_default(), "row");
+            let rows = table::pluralize(usize::try_from(verified.rows).unwrap_or_default(), "row");
             ignore_broken_pipe(writeln!(io::stdout(), "The audit is as it was written: {rows}."), 0)
         }
         Err(broken) => {

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 
-use super::{CliError, GlobalArgs, paint};
+use super::{CliError, GlobalArgs, table};
 use crate::config::Profile;
 use crate::number::{Number, TwoStep};
 use crate::pin::{PinChoice, Weakness};
@@ -80,7 +80,12 @@ fn weak_pin_error(weakness: Weakness, of: &str) -> CliError {
 }
 
 /// Everything about the numbers as Meta tells them now.
-pub(super) fn check_numbers(pins: &PinChoice, numbers: &[Number], amount: Selection, consent: ConfirmFlags<'_>) -> Result<(), CliError> {
+pub(super) fn check_numbers(
+    pins: &PinChoice,
+    numbers: &[Number],
+    amount: Selection,
+    consent: ConfirmFlags<'_>,
+) -> Result<(), CliError> {
     check_strength(pins, numbers)?;
     check_replacement(numbers, consent.may_replace)?;
     check_confirmation(amount, numbers, consent.confirm)
@@ -102,11 +107,11 @@ fn check_replacement(numbers: &[Number], may_replace: bool) -> Result<(), CliErr
     let mut text = format!(
         "two-step verification is on, or may be, on {} of {}. To replace the PIN there, add: --replace",
         taken.len(),
-        paint::numbers_label(numbers.len())
+        table::numbers_label(numbers.len())
     );
     for number in taken.iter().take(MAX_LISTED_NUMBERS) {
         text.push_str("\n  ");
-        text.push_str(&paint::row(&[(number.label(), 18), (number.id.as_str(), 18)], number.two_step.label()));
+        text.push_str(&table::row(&[(number.label(), 18), (number.id.as_str(), 18)], number.two_step.label()));
     }
     if let Some(more) = taken.len().checked_sub(MAX_LISTED_NUMBERS).and_then(NonZeroUsize::new) {
         write!(text, "\n  and {more} more").unwrap_or_default();
@@ -141,7 +146,7 @@ fn check_confirmation(amount: Selection, numbers: &[Number], given: Option<&str>
             }
             Err(CliError::NotConfirmed(format!(
                 "{given_word}, so nothing was sent. A PIN would be sent to {}. To do it, add: --confirm {count}",
-                paint::numbers_label(count)
+                table::numbers_label(count)
             )))
         }
     }

@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::{DemoArgs, CliError, GlobalArgs, demo, has_terminal, build_keymap, simulate};
+use super::{CliError, DemoArgs, GlobalArgs, build_keymap, demo, has_terminal, simulate};
 use crate::config::endpoint::Credentials;
 use crate::config::{self, Config, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource};
 use crate::console::app::{Environment, Session};
 use crate::console::decoder::{ESC_TIMEOUT, ESC_TIMEOUT_OVER_SSH};
 use crate::console::keymap::Keymap;
-use crate::console::runtime::{self, ConsoleStartError, ConsoleExit, ConsoleSetup, TokenReader};
+use crate::console::runtime::{self, ConsoleExit, ConsoleSetup, ConsoleStartError, TokenReader};
 use crate::console::terminal::Capabilities;
 use crate::console::theme::{Glyphs, TerminalEnv, Theme};
-use crate::console::work::{WorkerConfig, RecordingConfig};
-use crate::journal::{Operator, JournalKind};
-use crate::listing::NumberSources;
+use crate::console::worker::{RecordingConfig, WorkerConfig};
+use crate::journal::{JournalKind, Operator};
+use crate::numbers::NumberSources;
 use crate::process;
 use crate::text::CleanText;
 
@@ -37,7 +37,9 @@ pub(super) fn run(overrides: &Overrides, env: &Env, flags: &GlobalArgs) -> Resul
     let setup = ConsoleSetup { panics_after_start: flags.panic_after_start, ..setup };
     match run_console(setup)? {
         ConsoleExit::OpenDemo => demo::run(&DemoArgs::default(), None, flags),
-        ended @ (ConsoleExit::Quit | ConsoleExit::QuitWithLostRecords | ConsoleExit::TerminalLost) => Ok(exit_code(ended)),
+        ended @ (ConsoleExit::Quit | ConsoleExit::QuitWithLostRecords | ConsoleExit::TerminalLost) => {
+            Ok(exit_code(ended))
+        }
     }
 }
 
@@ -82,7 +84,12 @@ pub(super) fn require_terminal(command: &str) -> Result<(), CliError> {
 }
 
 /// What every start has in common.
-pub(super) fn base_setup(session: Session, no_color: bool, glyphs: GlyphChoice, runtime: tokio::runtime::Runtime) -> ConsoleSetup {
+pub(super) fn base_setup(
+    session: Session,
+    no_color: bool,
+    glyphs: GlyphChoice,
+    runtime: tokio::runtime::Runtime,
+) -> ConsoleSetup {
     let surroundings = terminal_env(no_color);
     let glyphs = match glyphs {
         GlyphChoice::Auto => None,
@@ -161,7 +168,12 @@ fn setup_from_config(config: Config, state_dir: PathBuf, no_color: bool) -> Resu
 }
 
 /// Where what is sent is recorded.
-pub(super) fn recording_config(state_dir: PathBuf, kind: JournalKind, escrow: config::EscrowSettings, profile: &str) -> RecordingConfig {
+pub(super) fn recording_config(
+    state_dir: PathBuf,
+    kind: JournalKind,
+    escrow: config::EscrowSettings,
+    profile: &str,
+) -> RecordingConfig {
     RecordingConfig {
         state_dir,
         kind,

@@ -13,20 +13,20 @@ use age::x25519;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-use super::{DemoArgs, CliError, GlobalArgs, console, simulate};
+use super::{CliError, DemoArgs, GlobalArgs, console, simulate};
+use crate::clock::Clock;
 use crate::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
-use crate::config::guarded;
+use crate::config::secure_file;
 use crate::config::{self, ConsoleSettings, EscrowSettings, GlyphChoice};
 use crate::console::app::status::Message;
 use crate::console::app::{Environment, Session};
 use crate::console::runtime::{ConsoleSetup, TokenReader};
-use crate::console::work::WorkerConfig;
+use crate::console::worker::WorkerConfig;
 use crate::journal::JournalKind;
-use crate::listing::NumberSources;
-use crate::moment::Clock;
+use crate::numbers::NumberSources;
 use crate::process;
 use crate::simulator::{self, FaultPlan, Simulator};
-use crate::state::{OpenMode, StateDir};
+use crate::state_dir::{OpenMode, StateDir};
 use crate::text::CleanText;
 
 /// The private key, in the demo's own state directory.
@@ -103,9 +103,9 @@ impl DemoSetup {
             (temporary.path().to_owned(), Some(temporary))
         };
         let recipient = load_or_create_key(&dir)?.to_public().to_string();
-        let key = guarded::shell_quote(&dir.join(KEY_FILE));
+        let key = secure_file::shell_quote(&dir.join(KEY_FILE));
         let stays = if temporary.is_some() { " It goes when the demo ends." } else { "" };
-        let shown = guarded::shell_quote(&dir);
+        let shown = secure_file::shell_quote(&dir);
         let note = format!(
             "PINs are sealed to a throw-away key.{stays} To see them, in another terminal: \
              pindesk escrow open --state-dir {shown} --identity {key}"
@@ -121,7 +121,8 @@ fn load_or_create_key(place: &Path) -> Result<x25519::Identity, CliError> {
     let has = |name| dir.has_file(name).map_err(|error| CliError::not_ready(&error));
     let is_old = has(KEY_FILE)?;
     if !is_old && (has("journal.db")? || has("escrow.jsonl")?) {
-        let why = format!("{} is not a demo's. Name another directory.", CleanText::new(&guarded::redacted_path(place)));
+        let why =
+            format!("{} is not a demo's. Name another directory.", CleanText::new(&secure_file::redacted_path(place)));
         return Err(CliError::NotReady(why));
     }
     let mut file = dir.open_file(KEY_FILE, OpenMode::ReadWrite).map_err(|error| CliError::not_ready(&error))?;

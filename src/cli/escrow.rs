@@ -13,17 +13,17 @@ use secrecy::SecretString;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::results::{ChangeOutcome, SCHEMA_VERSION};
-use super::{CliError, GlobalArgs, ignore_broken_pipe, eprint_line, desk, jobs, require_config, paint, simulate};
+use super::job_output::{ChangeOutcome, SCHEMA_VERSION};
+use super::{CliError, GlobalArgs, eprint_line, ignore_broken_pipe, jobs, preflight, require_config, simulate, table};
+use crate::clock::UtcTime;
 use crate::config::{self, Env, Overrides};
-use crate::escrow::open::{Identities, DecryptPinError, DecryptedPin};
-use crate::escrow::{self, Fingerprint, EscrowEntry};
-use crate::journal::{AuditEvent, RecordedState, RecipientsStatus};
-use crate::moment::UtcTime;
+use crate::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities};
+use crate::escrow::{self, EscrowEntry, Fingerprint};
+use crate::journal::{AuditEvent, RecipientsStatus, RecordedState};
 use crate::number::{PhoneNumberId, WabaId};
-use crate::state::StateDir;
+use crate::state_dir::StateDir;
 
-use store::{JournalStatus, EscrowedChange, Decryption, EscrowSource, EscrowStore};
+use store::{Decryption, EscrowSource, EscrowStore, EscrowedChange, JournalStatus};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum EscrowCommand {
@@ -60,7 +60,12 @@ pub(super) struct EscrowOpenArgs {
     list: EscrowListArgs,
 }
 
-pub(super) fn run(command: &EscrowCommand, overrides: &Overrides, env: &Env, flags: &GlobalArgs) -> Result<u8, CliError> {
+pub(super) fn run(
+    command: &EscrowCommand,
+    overrides: &Overrides,
+    env: &Env,
+    flags: &GlobalArgs,
+) -> Result<u8, CliError> {
     let place = config::resolve_state_dir(overrides, env)?;
     match command {
         EscrowCommand::List(options) => list(options, &place),
@@ -120,9 +125,15 @@ fn list(options: &EscrowListArgs, place: &Path) -> Result<u8, CliError> {
     let store = EscrowStore::read(place, &options.numbers)?;
     store.changes.iter().for_each(EscrowedChange::warn_if_entries_differ);
     if options.json {
-        let records = store.changes.iter().map(|kept| EscrowRecord::new(kept.first_entry(), kept.journal_status)).collect();
-        let answer = EscrowListOutput { schema: SCHEMA_VERSION, records, unreadable_lines: &store.unreadable_lines, is_torn: store.is_torn };
-        return ignore_broken_pipe(paint::print_json(&answer), store.exit_code());
+        let records =
+            store.changes.iter().map(|kept| EscrowRecord::new(kept.first_entry(), kept.journal_status)).collect();
+        let answer = EscrowListOutput {
+            schema: SCHEMA_VERSION,
+            records,
+            unreadable_lines: &store.unreadable_lines,
+            is_torn: store.is_torn,
+        };
+        return ignore_broken_pipe(table::print_json(&answer), store.exit_code());
     }
     let mut rows = vec![escrow_row("SEALED AT", "PHONE NUMBER ID", "CHANGE")];
     rows.extend(
@@ -136,7 +147,7 @@ fn list(options: &EscrowListArgs, place: &Path) -> Result<u8, CliError> {
 }
 
 fn escrow_row(at: &str, number: &str, last: &str) -> String {
-    paint::row(&[(at, 20), (number, 18)], last)
+    table::row(&[(at, 20), (number, 18)], last)
 }
 
 fn decrypt_pins(options: &EscrowOpenArgs, place: &Path, flags: &GlobalArgs) -> Result<u8, CliError> {
@@ -148,7 +159,10 @@ fn decrypt_pins(options: &EscrowOpenArgs, place: &Path, flags: &GlobalArgs) -> R
     let ask = |prompt: &str| prompt_passphrase(prompt, flags.no_input);
     let identities = Identities::read(&options.identity, &ask).map_err(|error| CliError::not_ready(&error))?;
     let openings: Vec<_> = store.changes.iter().flat_map(|kept| kept.decrypt(&identities)).collect();
-    record_decryptions(&store.dir, openings.iter().filter(|opening| opening.result.is_ok()).map(|opening| opening.entry))?;
+    record_decryptions(
+        &store.dir,
+        openings.iter().filter(|opening| opening.result.is_ok()).map(|opening| opening.entry),
+    )?;
     let printed = if options.list.json { print_json(&store, &openings) } else { print_table(&openings) };
     let code = openings.iter().map(decryption_exit_code).fold(store.exit_code(), u8::max);
     ignore_broken_pipe(printed, code)
@@ -169,14 +183,15 @@ fn record_decryptions<'a>(dir: &StateDir, lines: impl Iterator<Item = &'a Escrow
     if lines.peek().is_none() {
         return Ok(());
     }
-    let journal = match desk::open_for_audit(dir) {
+    let journal = match preflight::open_for_audit(dir) {
         Ok(journal) => journal,
         Err(why) => {
             eprint_line(&format!("pindesk: this opening is not recorded: {why}"));
             return Ok(());
         }
     };
-    let opened = |line: &EscrowEntry| AuditEvent::PinDecrypted { change: line.change, number: line.number, waba: line.waba };
+    let opened =
+        |line: &EscrowEntry| AuditEvent::PinDecrypted { change: line.change, number: line.number, waba: line.waba };
     let events = lines.map(opened).collect();
     if let Err(why) = simulate::build_runtime()?.block_on(journal.record_events(events)) {
         eprint_line(&format!("pindesk: this opening is not recorded: {why}."));
@@ -191,7 +206,9 @@ const fn decryption_exit_code(opening: &Decryption<'_>) -> u8 {
         Ok(_) if opening.is_disputed => config::EXIT_CODE,
         Ok(_) => 0,
         Err(DecryptPinError::NoMatchingKey) => 3,
-        Err(DecryptPinError::Damaged | DecryptPinError::InvalidPlaintext | DecryptPinError::ContextMismatch { .. }) => config::EXIT_CODE,
+        Err(DecryptPinError::Damaged | DecryptPinError::InvalidPlaintext | DecryptPinError::ContextMismatch { .. }) => {
+            config::EXIT_CODE
+        }
     }
 }
 
@@ -225,7 +242,7 @@ fn print_json(store: &EscrowStore, openings: &[Decryption<'_>]) -> io::Result<()
 
 fn print_table(openings: &[Decryption<'_>]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let row = |at: &str, number: &str, pin: &str, last: &str| paint::row(&[(at, 20), (number, 18), (pin, 6)], last);
+    let row = |at: &str, number: &str, pin: &str, last: &str| table::row(&[(at, 20), (number, 18), (pin, 6)], last);
     writeln!(out, "{}", row("SEALED AT", "PHONE NUMBER ID", "PIN", "REQUEST"))?;
     for Decryption { entry: line, journal_status: fate, source, result: found, is_disputed } in openings {
         let (at, number) = (line.at.to_rfc3339(), line.number.as_str());
@@ -239,11 +256,13 @@ fn print_table(openings: &[Decryption<'_>]) -> io::Result<()> {
         let request = if *is_disputed { source.label().to_owned() } else { status_label(*fate) };
         writeln!(out, "{}", row(&at, number, pin_digits(opened), &request))?;
     }
-    let is_in_order = openings.iter().all(|opening| opening.journal_status.is_some_and(|fate| fate.last_attempt_at.is_some()));
+    let is_in_order =
+        openings.iter().all(|opening| opening.journal_status.is_some_and(|fate| fate.last_attempt_at.is_some()));
     writeln!(out, "{}", if is_in_order { ORDER_KNOWN_NOTE } else { ORDER_UNKNOWN_NOTE })
 }
 
-const ORDER_KNOWN_NOTE: &str = "What was sent last stands last. Where a later PIN failed, an earlier one may be in force.";
+const ORDER_KNOWN_NOTE: &str =
+    "What was sent last stands last. Where a later PIN failed, an earlier one may be in force.";
 
 const ORDER_UNKNOWN_NOTE: &str =
     "When each was sent, if ever, is not known of all of them: the last one need not be the one in force.";
@@ -260,7 +279,13 @@ fn pin_digits(opened: &DecryptedPin) -> &str {
     std::str::from_utf8(opened.pin.expose()).unwrap_or_default()
 }
 
-fn acknowledge(is_json: bool, place: &Path, overrides: &Overrides, env: &Env, flags: &GlobalArgs) -> Result<u8, CliError> {
+fn acknowledge(
+    is_json: bool,
+    place: &Path,
+    overrides: &Overrides,
+    env: &Env,
+    flags: &GlobalArgs,
+) -> Result<u8, CliError> {
     #[derive(Serialize)]
     struct EscrowAckOutput<'a> {
         schema: u8,
@@ -272,7 +297,7 @@ fn acknowledge(is_json: bool, place: &Path, overrides: &Overrides, env: &Env, fl
     if flags.read_only {
         return Err(CliError::NotReady("--read-only: the recipients stay as they were.".to_owned()));
     }
-    let books = desk::open_journal(place, &config.escrow, true)?;
+    let books = preflight::open_journal(place, &config.escrow, true)?;
     for finding in &books.recovered.findings {
         eprint_line(&format!("pindesk: {finding}"));
     }
@@ -288,14 +313,14 @@ fn acknowledge(is_json: bool, place: &Path, overrides: &Overrides, env: &Env, fl
     let added = now.iter().filter(|key| !remembered.contains(key)).map(Fingerprint::as_str).collect();
     let removed = remembered.iter().filter(|key| !now.contains(key)).map(Fingerprint::as_str).collect();
     let printed = if is_json {
-        paint::print_json(&EscrowAckOutput { schema: SCHEMA_VERSION, changed, added, removed })
+        table::print_json(&EscrowAckOutput { schema: SCHEMA_VERSION, changed, added, removed })
     } else if changed {
         let to = if now.is_empty() {
             "nobody, as no recipient is left: there is no escrow"
         } else {
             "the present recipients"
         };
-        writeln!(io::stdout(), "{}From now on PINs are sealed to {to}.", desk::recipient_diff(remembered, now))
+        writeln!(io::stdout(), "{}From now on PINs are sealed to {to}.", preflight::recipient_diff(remembered, now))
     } else {
         writeln!(io::stdout(), "The recipients are the same as before. There is nothing to acknowledge.")
     };

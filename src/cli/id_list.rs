@@ -57,7 +57,8 @@ impl IdList {
     /// Finds fault with each ID that is not known.
     pub(super) fn flag_unknown(&mut self, profile: &str, is_known: impl Fn(PhoneNumberId) -> bool) {
         let unknown = self.lines.iter().filter(|(_, id)| !is_known(*id));
-        let told = unknown.map(|(line, id)| (*line, format!("{} is no number of the profile {profile}", id_label(*id))));
+        let told =
+            unknown.map(|(line, id)| (*line, format!("{} is no number of the profile {profile}", id_label(*id))));
         self.errors.extend(told);
         self.errors.sort_by_key(|(line, _)| *line);
     }

@@ -10,14 +10,17 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::checks::{self, Selection, ConfirmFlags};
-use super::results::{ChangeOutcome, ResultRecord, ResultPrinter, SCHEMA_VERSION, Tally};
-use super::sending::{self, ConfirmedJob, OutputOptions};
-use super::{CliError, GlobalArgs, ignore_broken_pipe, eprint_line, desk, lookup, require_config, numbers, paint, pin, simulate, values};
-use crate::catalogue::Explanation;
+use super::checks::{self, ConfirmFlags, Selection};
+use super::job_output::{ChangeOutcome, ResultPrinter, ResultRecord, SCHEMA_VERSION, Tally};
+use super::run_job::{self, ConfirmedJob, OutputOptions};
+use super::{
+    CliError, GlobalArgs, arg_parsers, eprint_line, ignore_broken_pipe, lookup, numbers, pin, preflight,
+    require_config, simulate, table,
+};
+use crate::change::JobId;
 use crate::config::{self, Env, Overrides};
-use crate::job::JobId;
-use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState, PinSource};
+use crate::error_catalog::Explanation;
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
 use crate::number::PhoneNumberId;
 use crate::outcome::Outcome;
 use crate::pin::PinChoice;
@@ -34,7 +37,7 @@ pub(super) enum JobsCommand {
     /// One job, number by number
     Show {
         /// The number of the job
-        #[arg(value_name = "JOB", value_parser = values::integer_at_least(1_u32))]
+        #[arg(value_name = "JOB", value_parser = arg_parsers::integer_at_least(1_u32))]
         job: u32,
         /// One JSON object a line, and a summary
         #[arg(long)]
@@ -47,7 +50,7 @@ pub(super) enum JobsCommand {
 #[derive(Debug, Args)]
 pub(super) struct JobsResumeArgs {
     /// The number of the job
-    #[arg(value_name = "JOB", value_parser = values::integer_at_least(1_u32))]
+    #[arg(value_name = "JOB", value_parser = arg_parsers::integer_at_least(1_u32))]
     job: u32,
     /// Its PIN, where it is not random: a PIN is stored nowhere in the clear
     #[arg(long, value_name = "FILE")]
@@ -59,7 +62,7 @@ pub(super) struct JobsResumeArgs {
     #[arg(long)]
     replace: bool,
     /// Requests on their way at once, instead of the config's
-    #[arg(long, value_name = "N", value_parser = values::parse_concurrency)]
+    #[arg(long, value_name = "N", value_parser = arg_parsers::parse_concurrency)]
     concurrency: Option<usize>,
     /// One JSON object a line, and a summary
     #[arg(long)]
@@ -97,7 +100,7 @@ struct JobRecord<'a> {
 }
 
 fn list(place: &Path, is_json: bool) -> Result<u8, CliError> {
-    let jobs = desk::open_reader(place)?.jobs().map_err(|error| CliError::not_ready(&error))?;
+    let jobs = preflight::open_reader(place)?.jobs().map_err(|error| CliError::not_ready(&error))?;
     let mut out = io::stdout().lock();
     if is_json {
         let printed = jobs.iter().try_for_each(|job| {
@@ -112,14 +115,23 @@ fn list(place: &Path, is_json: bool) -> Result<u8, CliError> {
         let counts = [total, set, failed, not_sent].map(|count| count.to_string());
         let [total, set, failed, not_sent] = counts.each_ref().map(String::as_str);
         let no_answer = if settled > 0 { format!("{no_answer} ({settled} settled)") } else { no_answer.to_string() };
-        rows.push(job_row([&job.id.to_string(), &at, &state.replace('_', " "), total, set, failed, not_sent, &no_answer]));
+        rows.push(job_row([
+            &job.id.to_string(),
+            &at,
+            &state.replace('_', " "),
+            total,
+            set,
+            failed,
+            not_sent,
+            &no_answer,
+        ]));
     }
     ignore_broken_pipe(writeln!(out, "{}", rows.join("\n")), 0)
 }
 
 fn job_row([job, at, state, total, set, failed, not_sent, no_answer]: [&str; 8]) -> String {
     let cells = [(job, 5), (at, 20), (state, 9), (total, 6), (set, 6), (failed, 6), (not_sent, 8)];
-    paint::row(&cells, no_answer)
+    table::row(&cells, no_answer)
 }
 
 fn job_record<'a>(job: &'a JobSummary, event: &'static str) -> JobRecord<'a> {
@@ -158,7 +170,7 @@ fn tally(job: &JobSummary) -> Tally {
 }
 
 fn find_job(place: &Path, id: JobId) -> Result<JobDetail, CliError> {
-    let found = desk::open_reader(place)?.job(id).map_err(|error| CliError::not_ready(&error))?;
+    let found = preflight::open_reader(place)?.job(id).map_err(|error| CliError::not_ready(&error))?;
     found.ok_or_else(|| CliError::Usage(format!("there is no job {id} here. See pindesk jobs list.")))
 }
 
@@ -184,7 +196,7 @@ fn show(place: &Path, id: JobId, is_json: bool) -> Result<u8, CliError> {
             return print_result(&mut out, number, request, words);
         }
         let reason = number.reason.as_ref().map_or("", CleanText::as_str);
-        writeln!(out, "{}", paint::row(&[(words, 13), (number.number.as_str(), 18)], reason))
+        writeln!(out, "{}", table::row(&[(words, 13), (number.number.as_str(), 18)], reason))
     });
     ignore_broken_pipe(printed.and_then(|()| print_summary(&mut out, &job.summary, is_json)), 0)
 }
@@ -254,13 +266,13 @@ fn resume(
         return Err(CliError::Usage(why));
     }
     checks::require_writable(profile, flags)?;
-    let books = desk::open_journal(place, &config.escrow, true)?;
+    let books = preflight::open_journal(place, &config.escrow, true)?;
     // Once more: the opening takes in what the escrow file alone knew of.
     let ids = unsent_numbers(&find_job(place, id)?.numbers);
     if ids.is_empty() {
         return Ok(report_nothing_left(id, options.json));
     }
-    desk::check_recovered(&books.recovered, desk::RERUN_HINT)?;
+    preflight::check_recovered(&books.recovered, preflight::RERUN_HINT)?;
     checks::require_escrow_for_random(&pins, Selection::Many, books.recipients.is_some())?;
     let graph = numbers::open_graph(profile)?;
     let runtime = simulate::build_runtime()?;
@@ -268,11 +280,19 @@ fn resume(
     let numbers = found.into_numbers(profile.name.as_str())?;
     let consent = ConfirmFlags { may_replace: options.replace, confirm: options.confirm.as_deref() };
     checks::check_numbers(&pins, &numbers, Selection::Many, consent)?;
-    desk::warn_unresolved(&books.recovered, flags.quiet);
+    preflight::warn_unresolved(&books.recovered, flags.quiet);
     let telling = OutputOptions { is_json: options.json, is_quiet: flags.quiet };
     let concurrency = options.concurrency.unwrap_or(profile.concurrency);
-    let order = ConfirmedJob { profile: config.profile.name, resumed_job: Some(id), numbers, pins, graph, session: books, concurrency };
-    sending::run(order, runtime, telling)
+    let order = ConfirmedJob {
+        profile: config.profile.name,
+        resumed_job: Some(id),
+        numbers,
+        pins,
+        graph,
+        session: books,
+        concurrency,
+    };
+    run_job::run(order, runtime, telling)
 }
 
 fn report_nothing_left(id: JobId, is_json: bool) -> u8 {

@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
+use super::index::NumberIndex;
 use super::numbers::{read_failure_exit_code, waba_label, worse_exit_code};
-use super::places::NumberIndex;
 use super::{CliError, id_list};
-use crate::catalogue::Explanation;
 use crate::config::Profile;
+use crate::error_catalog::Explanation;
 use crate::graph::Graph;
-use crate::listing::{self, NumbersEvent, NumberSources};
-use crate::number::{NumberDetails, Number, PhoneNumberId, Waba};
+use crate::number::{Number, NumberDetails, PhoneNumberId, Waba};
+use crate::numbers::{self, NumberSources, NumbersEvent};
 use crate::outcome::ReadFailure;
 
 /// What was found.
@@ -62,7 +62,7 @@ pub(super) fn look_up(
     };
     runtime.block_on(async {
         tokio::select! {
-            () = listing::read_numbers(graph, NumberSources { wabas, numbers }, &tell) => {}
+            () = numbers::read_numbers(graph, NumberSources { wabas, numbers }, &tell) => {}
             () = all_found.notified() => {}
         }
     });

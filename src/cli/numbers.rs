@@ -6,13 +6,13 @@ use std::sync::mpsc;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::records::{NumberWriter, NumberRecord, NumberPrinter, UnreadWaba};
-use super::{CliError, GlobalArgs, ignore_broken_pipe, eprint_line, require_config, paint, simulate};
-use crate::catalogue::{self, Explanation, ErrorScope};
+use super::number_output::{NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
+use super::{CliError, GlobalArgs, eprint_line, ignore_broken_pipe, require_config, simulate, table};
 use crate::config::{Config, Env, Overrides, Profile};
+use crate::error_catalog::{self, ErrorScope, Explanation};
 use crate::graph::Graph;
-use crate::listing::{self, NumbersEvent, NumberSources};
 use crate::number::{Number, PhoneNumberId, TwoStep, Waba, WabaId};
+use crate::numbers::{self, NumberSources, NumbersEvent};
 use crate::outcome::{ApiError, ReadFailure};
 use crate::text::CleanText;
 
@@ -76,7 +76,12 @@ impl From<TwoStepArg> for TwoStep {
     }
 }
 
-pub(super) fn run(command: &NumbersCommand, overrides: &Overrides, env: &Env, flags: &GlobalArgs) -> Result<u8, CliError> {
+pub(super) fn run(
+    command: &NumbersCommand,
+    overrides: &Overrides,
+    env: &Env,
+    flags: &GlobalArgs,
+) -> Result<u8, CliError> {
     let Config { path: source, profile, .. } = require_config(overrides, env)?;
     if flags.verbose {
         let source = CleanText::new(&source.display().to_string());
@@ -105,7 +110,7 @@ pub(super) fn open_graph(profile: &Profile) -> Result<Graph, CliError> {
 pub(super) fn read_failure_exit_code(failure: &ReadFailure) -> u8 {
     match failure {
         ReadFailure::Api(fault) if is_access_error(fault) => 8,
-        ReadFailure::Api(fault) if catalogue::lookup(fault).scope == ErrorScope::ServerError => 7,
+        ReadFailure::Api(fault) if error_catalog::lookup(fault).scope == ErrorScope::ServerError => 7,
         ReadFailure::Api(_) => 3,
         ReadFailure::NotSent(_) | ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. } => 7,
     }
@@ -113,7 +118,7 @@ pub(super) fn read_failure_exit_code(failure: &ReadFailure) -> u8 {
 
 /// The access token was refused, or a permission is missing.
 fn is_access_error(fault: &ApiError) -> bool {
-    catalogue::lookup(fault).scope == ErrorScope::Token || matches!(fault.code, 3 | 10 | 200..=299)
+    error_catalog::lookup(fault).scope == ErrorScope::Token || matches!(fault.code, 3 | 10 | 200..=299)
 }
 
 fn list(options: &NumbersListArgs, profile: &Profile, graph: Graph, quiet: bool) -> Result<u8, CliError> {
@@ -124,7 +129,7 @@ fn list(options: &NumbersListArgs, profile: &Profile, graph: Graph, quiet: bool)
     let (tell, news) = mpsc::channel();
     let runtime = simulate::build_runtime()?;
     let reader = std::thread::spawn(move || {
-        runtime.block_on(listing::read_numbers(&graph, sources, &|news| {
+        runtime.block_on(numbers::read_numbers(&graph, sources, &|news| {
             // Whoever printed is gone: a closed pipe.
             tell.send(news).ok();
         }));
@@ -213,7 +218,7 @@ fn show(id: PhoneNumberId, json: bool, profile: &Profile, graph: &Graph) -> Resu
 }
 
 fn print_json(number: &Number) -> io::Result<()> {
-    paint::print_json(&NumberRecord::from(number))
+    table::print_json(&NumberRecord::from(number))
 }
 
 fn print_fields(number: &Number) -> io::Result<()> {

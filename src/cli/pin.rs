@@ -11,14 +11,14 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args, Subcommand};
 use tokio::runtime::Runtime;
 
-use super::checks::{self, Selection, ConfirmFlags};
-use super::desk;
+use super::checks::{self, ConfirmFlags, Selection};
 use super::id_list::IdList;
+use super::job_output::ResultPrinter;
 use super::lookup;
 use super::pin_file::{self, STDIN_PATH};
-use super::results::ResultPrinter;
-use super::sending::{self, ConfirmedJob, OutputOptions};
-use super::{CliError, GlobalArgs, eprint_line, require_config, numbers, paint, simulate, values};
+use super::preflight;
+use super::run_job::{self, ConfirmedJob, OutputOptions};
+use super::{CliError, GlobalArgs, arg_parsers, eprint_line, numbers, require_config, simulate, table};
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::graph::Graph;
 use crate::number::{Number, PhoneNumberId};
@@ -65,10 +65,10 @@ pub(super) struct PinSetArgs {
     #[arg(long)]
     replace: bool,
     /// Only the first N numbers of the file
-    #[arg(long, value_name = "N", conflicts_with = "number", value_parser = values::integer_at_least(1_usize))]
+    #[arg(long, value_name = "N", conflicts_with = "number", value_parser = arg_parsers::integer_at_least(1_usize))]
     first: Option<usize>,
     /// Requests on their way at once, instead of the config's
-    #[arg(long, value_name = "N", conflicts_with = "number", value_parser = values::parse_concurrency)]
+    #[arg(long, value_name = "N", conflicts_with = "number", value_parser = arg_parsers::parse_concurrency)]
     concurrency: Option<usize>,
     /// Check everything, say what would be sent, and send nothing
     #[arg(long)]
@@ -94,13 +94,13 @@ pub(super) fn run(command: &PinCommand, overrides: &Overrides, env: &Env, flags:
     let config = require_config(overrides, env)?;
     checks::require_writable(&config.profile, flags)?;
     let (books, is_sealed) = if options.dry_run {
-        let (found, recipients) = desk::inspect(&place, &config.escrow)?;
-        desk::check_recovered(&found, desk::DRY_RUN_RERUN_HINT)?;
-        desk::warn_unresolved(&found, flags.quiet);
+        let (found, recipients) = preflight::inspect(&place, &config.escrow)?;
+        preflight::check_recovered(&found, preflight::DRY_RUN_RERUN_HINT)?;
+        preflight::warn_unresolved(&found, flags.quiet);
         (None, recipients.is_some())
     } else {
-        let books = desk::open_journal(&place, &config.escrow, is_sync_enabled(options))?;
-        desk::check_recovered(&books.recovered, desk::RERUN_HINT)?;
+        let books = preflight::open_journal(&place, &config.escrow, is_sync_enabled(options))?;
+        preflight::check_recovered(&books.recovered, preflight::RERUN_HINT)?;
         let is_sealed = books.recipients.is_some();
         (Some(books), is_sealed)
     };
@@ -114,10 +114,18 @@ pub(super) fn run(command: &PinCommand, overrides: &Overrides, env: &Env, flags:
     checks::check_numbers(&pins, &numbers, amount, consent)?;
     let telling = OutputOptions { is_json: options.json, is_quiet: flags.quiet };
     let Some(books) = books else { return Ok(print_dry_run(numbers, telling)) };
-    desk::warn_unresolved(&books.recovered, flags.quiet);
+    preflight::warn_unresolved(&books.recovered, flags.quiet);
     let concurrency = options.concurrency.unwrap_or(config.profile.concurrency);
-    let order = ConfirmedJob { profile: config.profile.name, resumed_job: None, numbers, pins, graph, session: books, concurrency };
-    sending::run(order, runtime, telling)
+    let order = ConfirmedJob {
+        profile: config.profile.name,
+        resumed_job: None,
+        numbers,
+        pins,
+        graph,
+        session: books,
+        concurrency,
+    };
+    run_job::run(order, runtime, telling)
 }
 
 #[cfg(debug_assertions)]
@@ -168,7 +176,7 @@ impl RequestedNumbers {
             let why = "--from and --pin-file cannot both be standard input. Nothing was sent.";
             return Err(CliError::Usage(why.to_owned()));
         }
-        let from = if is_stdin { "standard input".to_owned() } else { desk::display_path(file).to_string() };
+        let from = if is_stdin { "standard input".to_owned() } else { preflight::display_path(file).to_string() };
         let bytes = if is_stdin { read_limited(io::stdin()) } else { fs::File::open(file).and_then(read_limited) };
         let bytes =
             bytes.map_err(|error| CliError::Usage(format!("{from} cannot be read: {error}. Nothing was sent.")))?;
@@ -201,7 +209,11 @@ impl RequestedNumbers {
         if let Some(left) = first.and_then(|first| numbers.len().checked_sub(first)).filter(|left| *left > 0) {
             numbers.truncate(numbers.len() - left);
             if !is_quiet {
-                eprint_line(&format!("pindesk: left for later: {} of {}.", paint::numbers_label(left), self.source_name));
+                eprint_line(&format!(
+                    "pindesk: left for later: {} of {}.",
+                    table::numbers_label(left),
+                    self.source_name
+                ));
             }
         }
         numbers

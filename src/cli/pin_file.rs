@@ -8,7 +8,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::CliError;
-use crate::config::guarded::{self, PIN_FILE};
+use crate::config::secure_file::{self, PIN_FILE};
 use crate::pin::{PIN_DIGITS, Pin};
 use crate::text::CleanText;
 
@@ -23,12 +23,12 @@ pub(super) fn read(file: &Path) -> Result<Pin, CliError> {
     if file.as_os_str() == STDIN_PATH {
         return parse(&read_stdin()?, "standard input");
     }
-    let text = guarded::read_text(&PIN_FILE, file).map_err(|error| {
+    let text = secure_file::read_text(&PIN_FILE, file).map_err(|error| {
         let is_special = error.is_not_regular_file();
         let hint = if is_special { " A PIN from a pipe is read from standard input: --pin-file -" } else { "" };
         CliError::Usage(format!("{error}. Nothing was sent.{hint}"))
     })?;
-    parse(text.as_bytes(), &format!("the PIN file {}", CleanText::new(&guarded::redacted_path(file))))
+    parse(text.as_bytes(), &format!("the PIN file {}", CleanText::new(&secure_file::redacted_path(file))))
 }
 
 fn read_stdin() -> Result<Zeroizing<Vec<u8>>, CliError> {

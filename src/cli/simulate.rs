@@ -9,8 +9,8 @@ use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::{CliError, values};
-use crate::config::guarded;
+use super::{CliError, arg_parsers};
+use crate::config::secure_file;
 use crate::simulator::{FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use crate::text::CleanText;
 
@@ -30,17 +30,17 @@ pub(super) struct SimulatorArgs {
         long,
         value_name = "ADDR",
         default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        value_parser = values::parse_address
+        value_parser = arg_parsers::parse_address
     )]
     listen: SocketAddr,
     /// How many numbers there are
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_NUMBERS, value_parser = values::integer_at_least(0_usize))]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_NUMBERS, value_parser = arg_parsers::integer_at_least(0_usize))]
     numbers: usize,
     /// Another world of numbers
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_SEED, value_parser = values::integer_at_least(0_u64))]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_SEED, value_parser = arg_parsers::integer_at_least(0_u64))]
     seed: u64,
     /// How long each answer takes, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = values::integer_at_least(0_u64))]
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = arg_parsers::integer_at_least(0_u64))]
     latency: u64,
     /// The faults to play
     #[arg(long, value_name = "FILE")]
@@ -54,7 +54,7 @@ pub(super) fn simulator_spec(numbers: usize, seed: u64, latency_ms: u64, faults:
 
 /// Reads a file of faults.
 pub(super) fn read_fault_plan(file: &Path) -> Result<FaultPlan, CliError> {
-    let name = CleanText::new(&guarded::redacted_path(file));
+    let name = CleanText::new(&secure_file::redacted_path(file));
     let text = std::fs::read_to_string(file)
         .map_err(|error| CliError::Usage(format!("cannot read the faults file {name}: {error}")))?;
     FaultPlan::parse(&text).map_err(|error| CliError::Usage(format!("{name}: {error}")))
@@ -83,7 +83,10 @@ pub(super) fn run(options: &SimulatorArgs) -> Result<u8, CliError> {
             signals.forever().next();
             stopper.cancel();
         });
-        simulator.wait_until_stopped().await.map_err(|source| CliError::System { context: "the simulator failed", source })
+        simulator
+            .wait_until_stopped()
+            .await
+            .map_err(|source| CliError::System { context: "the simulator failed", source })
     })?;
     Ok(0)
 }

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use crate::config::guarded::FileError;
-use crate::config::source::{ConfigLocation, ConfigText, RedactionRule};
+use crate::config::location::{ConfigLocation, ConfigText, RedactionRule};
+use crate::config::secure_file::FileError;
 use crate::text::{self, CleanText};
 
 /// The exit code of every error of this module, [`FileError`] and [`TokenError`](crate::config::TokenError) included:
@@ -83,7 +83,12 @@ pub struct ConfigDiagnostic {
 impl ConfigDiagnostic {
     /// Something wrong at a place.
     pub(crate) fn new(location: ConfigLocation, what: impl AsRef<str>, expected: impl AsRef<str>) -> Self {
-        Self { location, message: CleanText::new(what.as_ref()), expected: CleanText::new(expected.as_ref()), suggestion: None }
+        Self {
+            location,
+            message: CleanText::new(what.as_ref()),
+            expected: CleanText::new(expected.as_ref()),
+            suggestion: None,
+        }
     }
 
     /// What the parser of TOML refuses. Its own message speaks of the grammar and repeats no value.
@@ -103,7 +108,8 @@ impl ConfigDiagnostic {
 
 impl fmt::Display for ConfigDiagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ConfigLocation { file, line, column, redacted_line: shown, caret_column: caret, caret_width } = &self.location;
+        let ConfigLocation { file, line, column, redacted_line: shown, caret_column: caret, caret_width } =
+            &self.location;
         let margin = line.to_string().len();
         writeln!(f, "{file}:{line}:{column}: {}", self.message)?;
         writeln!(f, "{:margin$} |", "")?;

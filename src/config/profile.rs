@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use crate::config::endpoint::{Credentials, DEFAULT_GRAPH_URL, DEFAULT_GRAPH_VERSION, Endpoint};
 use crate::config::error::ConfigError;
-use crate::config::table::{ConfigField, NAMED_ID_KEYS, PROFILE_KEYS, ConfigTable};
-use crate::config::token::{self, TokenError, TokenSource};
+use crate::config::token_source::{self, TokenError, TokenSource};
+use crate::config::toml_reader::{ConfigField, ConfigTable, NAMED_ID_KEYS, PROFILE_KEYS};
 use crate::number::{ParseIdError, PhoneNumberId, Waba};
 use crate::text::CleanText;
 
@@ -65,7 +65,7 @@ impl Profile {
     pub fn load_credentials(&self) -> Result<Option<Credentials>, TokenError> {
         let Some(source) = &self.token else { return Ok(None) };
         // The file first: a mistake in it is found before a command asks somebody for a passphrase.
-        let app_secret = self.app_secret_file.as_deref().map(token::read_app_secret).transpose()?;
+        let app_secret = self.app_secret_file.as_deref().map(token_source::read_app_secret).transpose()?;
         Ok(Some(Credentials { token: source.read()?, app_secret }))
     }
 }
@@ -126,8 +126,7 @@ where
     let mut found = Vec::new();
     for item in field.tables()? {
         let entry = item.table(&NAMED_ID_KEYS)?;
-        let id_field =
-            entry.get("id").ok_or_else(|| item.key_error("there is no id", "id = \"…\" below this line"))?;
+        let id_field = entry.get("id").ok_or_else(|| item.key_error("there is no id", "id = \"…\" below this line"))?;
         let id: Id = id_field.parse(EXPECTED)?;
         if let Some(line) = lines.insert(id, id_field.line()) {
             let noun = if key == "waba" { "WABA" } else { key };

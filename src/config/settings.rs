@@ -7,9 +7,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::error::{ConfigError, ConfigDiagnostic};
-use crate::config::source::ConfigLocation;
-use crate::config::table::{CONSOLE_KEYS, ESCROW_KEYS, ConfigTable};
+use crate::config::error::{ConfigDiagnostic, ConfigError};
+use crate::config::location::ConfigLocation;
+use crate::config::toml_reader::{CONSOLE_KEYS, ConfigTable, ESCROW_KEYS};
 
 /// Less cannot be read, and a PIN shown for longer is a PIN on a screen that nobody watches.
 const SHOW_PIN_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(5);
@@ -73,7 +73,9 @@ impl KeyOverride {
     #[must_use]
     pub fn action_error(&self, what: &str, actions: &[&str]) -> ConfigError {
         let expected = format!("one of: {}", actions.join(", "));
-        ConfigDiagnostic::new(self.action_location.clone(), what, expected).with_suggestion(&self.action, actions).into()
+        ConfigDiagnostic::new(self.action_location.clone(), what, expected)
+            .with_suggestion(&self.action, actions)
+            .into()
     }
 
     /// The key is no key, is forbidden, or clashes with another.
@@ -117,7 +119,12 @@ pub(crate) fn parse_key_overrides(top: &ConfigTable<'_>) -> Result<Vec<KeyOverri
     for field in field.any_table()?.fields() {
         let key = field.string("the name of a key")?.to_owned();
         let (action_place, key_place) = field.locations();
-        keys.push(KeyOverride { action: field.key.to_owned(), key, action_location: action_place, key_location: key_place });
+        keys.push(KeyOverride {
+            action: field.key.to_owned(),
+            key,
+            action_location: action_place,
+            key_location: key_place,
+        });
     }
     Ok(keys)
 }

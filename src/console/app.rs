@@ -5,38 +5,38 @@
 
 use std::time::Instant;
 
+use crate::change::ChangeState;
+use crate::clock::TimePoint;
 use crate::console::app::confirm::ConfirmPage;
 use crate::console::key::Key;
 use crate::console::keymap::{Action, Keymap, Mode, TextInput};
 use crate::console::roster::Roster;
-use crate::job::ChangeState;
-use crate::moment::TimePoint;
 use crate::number::{Number, PhoneNumberId, TwoStep};
 
 pub mod confirm;
 pub mod guard;
 pub mod msg;
-pub mod review;
+pub mod in_doubt_list;
 pub mod screen;
 pub mod status;
 
-mod hiding;
+mod auto_hide;
 mod history;
 mod keys;
-mod leaving;
+mod quit;
 mod list;
-mod news;
-mod pages;
-mod records;
-mod waking;
+mod events;
+mod number_actions;
+mod recording;
+mod timers;
 
 pub use msg::{Effect, Msg, Size};
 pub use screen::Screen;
-pub use status::{Connection, Messages, Environment, RefreshProgress, RecordingStatus, Session};
+pub use status::{Connection, Environment, Messages, RecordingStatus, RefreshProgress, Session};
 
-use hiding::IdleTimer;
+use auto_hide::IdleTimer;
 use history::HistoryCache;
-use review::InDoubtList;
+use in_doubt_list::InDoubtList;
 use screen::{QuitReason, TokenProblem};
 
 /// The smallest window that shows a page; below it a notice takes its place.
@@ -328,7 +328,8 @@ impl App {
     #[must_use]
     pub fn is_action_available(&self, action: Action) -> bool {
         let Screen::Number(page) = &self.screen else { return true };
-        let has_pin = matches!(self.roster.change(&page.id), Some(ChangeState::InDoubt(standing)) if standing.is_pin_in_memory);
+        let has_pin =
+            matches!(self.roster.change(&page.id), Some(ChangeState::InDoubt(standing)) if standing.is_pin_in_memory);
         action != Action::SendSamePin || has_pin
     }
 

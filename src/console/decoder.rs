@@ -108,7 +108,13 @@ impl Decoder {
     /// `patience` is the time an Esc is held back: [`ESCAPE_PATIENCE`] or [`ESCAPE_PATIENCE_OVER_SSH`].
     #[must_use]
     pub fn new(esc_timeout: Duration) -> Self {
-        Self { esc_timeout, pending_escape: None, burst: None, recent_keys: VecDeque::with_capacity(MAX_KEYS_IN_BURST), is_strict: false }
+        Self {
+            esc_timeout,
+            pending_escape: None,
+            burst: None,
+            recent_keys: VecDeque::with_capacity(MAX_KEYS_IN_BURST),
+            is_strict: false,
+        }
     }
 
     /// Takes two keys at once for a paste already, from now on or no longer.
@@ -199,7 +205,9 @@ impl Decoder {
 
     fn decode_key(&mut self, event: KeyEvent, at: Instant, out: &mut Vec<(InputEvent, Instant)>) {
         match to_key(event) {
-            Some(Key::Esc) => self.pending_escape = Some(PendingEscape { pressed_at: at, last_byte_at: at, sequence: String::new() }),
+            Some(Key::Esc) => {
+                self.pending_escape = Some(PendingEscape { pressed_at: at, last_byte_at: at, sequence: String::new() })
+            }
             Some(key) => out.push((InputEvent::Key(key), at)),
             // Alt and a letter in one read is Esc and the letter as well.
             None if event.modifiers.contains(KeyModifiers::ALT) && is_single_char(event) => {
@@ -391,7 +399,11 @@ fn match_sequence(tail: &str) -> SequenceMatch {
         longer => {
             // Parameters go on until a final character.
             let is_open = longer.ends_with(|c| matches!(c, '\x20'..='\x3f'));
-            return if is_open && longer.len() < MAX_ESCAPE_SEQUENCE { SequenceMatch::Partial } else { SequenceMatch::Unknown };
+            return if is_open && longer.len() < MAX_ESCAPE_SEQUENCE {
+                SequenceMatch::Partial
+            } else {
+                SequenceMatch::Unknown
+            };
         }
     };
     SequenceMatch::Key(key)

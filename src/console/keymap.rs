@@ -326,7 +326,8 @@ fn is_reserved(key: Key) -> bool {
 
 fn is_typed_as_text(mode: Mode, key: Key) -> bool {
     let is_digit = matches!(key, Key::Char('0'..='9'));
-    (is_digit && mode.text_input() == TextInput::Digits) || (matches!(key, Key::Char(_)) && mode.text_input() == TextInput::Text)
+    (is_digit && mode.text_input() == TextInput::Digits)
+        || (matches!(key, Key::Char(_)) && mode.text_input() == TextInput::Text)
 }
 
 #[cfg(test)]
@@ -360,8 +361,14 @@ mod tests {
 
     #[test]
     fn every_mode_can_be_left() {
-        let ways_out =
-            [Action::Back, Action::Cancel, Action::RestoreFilter, Action::CancelQuit, Action::ConfirmQuit, Action::Interrupt];
+        let ways_out = [
+            Action::Back,
+            Action::Cancel,
+            Action::RestoreFilter,
+            Action::CancelQuit,
+            Action::ConfirmQuit,
+            Action::Interrupt,
+        ];
         for mode in Mode::ALL {
             let ways = table::bindings(mode).filter(|binding| ways_out.contains(&binding.action)).count();
             assert!(ways >= 2, "{mode:?} needs a way out besides Ctrl-C");

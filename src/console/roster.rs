@@ -6,7 +6,7 @@
 
 mod filter;
 mod order;
-mod store;
+mod row_store;
 
 use std::collections::VecDeque;
 use std::iter;
@@ -14,16 +14,16 @@ use std::mem;
 
 use hashbrown::HashSet;
 
-use crate::job::ChangeState;
+use crate::change::ChangeState;
 use crate::number::{Number, PhoneNumberId, WabaId};
 
 pub use filter::{FilterError, FilterKey};
-pub use order::{SortDirection, SortOrder, SortColumn};
-pub use store::{TwoStepCounts, StaleSummary};
+pub use order::{SortColumn, SortDirection, SortOrder};
+pub use row_store::{StaleSummary, TwoStepCounts};
 
 use filter::Filter;
 use order::SortContext;
-use store::{ChangeStates, RowStore, UpsertResult, priority};
+use row_store::{ChangeStates, RowStore, UpsertResult, priority};
 
 /// From half of all rows on, sorting everything is no slower than putting each in its place.
 const FULL_SORT_DIVISOR: usize = 2;
@@ -182,7 +182,8 @@ impl Roster {
 
     fn remove_pending(&mut self) {
         let gone = mem::take(&mut self.pending_removal);
-        let mut gone: Vec<u32> = gone.into_iter().filter(|slot| !self.has_open_change(&self.store.row(*slot).id)).collect();
+        let mut gone: Vec<u32> =
+            gone.into_iter().filter(|slot| !self.has_open_change(&self.store.row(*slot).id)).collect();
         if gone.is_empty() {
             return;
         }
@@ -224,7 +225,8 @@ impl Roster {
     }
 
     fn apply_filter(&mut self) {
-        let passes = if self.filter.is_empty() { None } else { Some(self.filter.matching_rows(&self.store, &self.changes)) };
+        let passes =
+            if self.filter.is_empty() { None } else { Some(self.filter.matching_rows(&self.store, &self.changes)) };
         let anchor = self.anchor.and_then(|id| self.store.slot(&id));
         self.cursor = 0;
         self.visible.clear();

@@ -4,7 +4,7 @@
 //! It owns the terminal; keys come from a thread of their own, the network's answers from the work's thread, and the
 //! end may come from the watch's thread while this one hangs in a write.
 
-mod ending;
+mod shutdown;
 mod perform;
 
 use std::sync::atomic::AtomicBool;
@@ -17,16 +17,16 @@ use crossterm::event::Event as TerminalEvent;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use self::ending::TempDirGuard;
+use self::shutdown::TempDirGuard;
 use super::app::{App, Msg, Session, Size};
 use super::decoder::{Decoder, InputEvent};
 use super::keymap::Keymap;
-use super::terminal::{Capabilities, EnterError, WatchError, EventReader, Terminal};
+use super::terminal::{Capabilities, EnterError, EventReader, Terminal, WatchError};
 use super::theme::Theme;
 use super::view::{PaintResult, View};
-use super::work::{WorkerConfig, WorkCommand, WorkerReport, WorkerHandle};
+use super::worker::{WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
+use crate::clock::{Clock, TimePoint};
 use crate::config::endpoint::Credentials;
-use crate::moment::{Clock, TimePoint};
 
 /// Events taken in before a frame is drawn: a flood of them must not keep the screen from answering.
 const MAX_EVENTS_PER_FRAME: usize = 4_096;
@@ -123,7 +123,7 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
     // Before the terminal is taken, so that no signal finds it taken and nobody to give it back.
     let at_work = Arc::new(OnceLock::new());
     let temporary = TempDirGuard::new(setup.temp_dir);
-    let is_told_to_end = ending::watch_signals(Arc::clone(&at_work), temporary.handle(), events.clone())?;
+    let is_told_to_end = shutdown::watch_signals(Arc::clone(&at_work), temporary.handle(), events.clone())?;
     let terminal = Terminal::enter(setup.capabilities)?;
     let size = terminal_size(&terminal);
     let token = setup.credentials.as_ref().map(drop).map_err(Clone::clone);
@@ -153,7 +153,8 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
                 events.send(RuntimeEvent::Report(report)).ok();
             }
         };
-        let work = WorkerHandle::start(setup.runtime, assignment, Clock::System, report).map_err(ConsoleStartError::Thread)?;
+        let work =
+            WorkerHandle::start(setup.runtime, assignment, Clock::System, report).map_err(ConsoleStartError::Thread)?;
         if let Ok(credentials) = setup.credentials {
             work.send(WorkCommand::UseCredentials(credentials));
         }
@@ -163,10 +164,12 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
     console.perform(first);
     let ended = console.run(&inbox);
     // Before the terminal is given back: it may be dead, and a write to it must not come before the journal is safe.
-    ending::close_worker(at_work.get());
+    shutdown::close_worker(at_work.get());
     Ok(match ended {
         ConsoleExit::Quit if console.has_lost_records => ConsoleExit::QuitWithLostRecords,
-        ConsoleExit::Quit | ConsoleExit::QuitWithLostRecords | ConsoleExit::OpenDemo | ConsoleExit::TerminalLost => ended,
+        ConsoleExit::Quit | ConsoleExit::QuitWithLostRecords | ConsoleExit::OpenDemo | ConsoleExit::TerminalLost => {
+            ended
+        }
     })
 }
 

@@ -3,13 +3,13 @@
 //! It owns the tty's modes, what is drawn to it and what comes from it. It gives no key a meaning, knows no
 //! pages and draws nothing on its own; only `restore` and `exit` may be called from any thread.
 
-mod events;
-mod input;
-mod pen;
+mod event_reader;
+mod parser;
+mod ansi_writer;
 mod restore;
-mod screen;
-mod shift;
-mod watch;
+mod renderer;
+mod scroll_detect;
+mod signal_watcher;
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -21,13 +21,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 use rustix::termios::QueueSelector;
 
-use self::restore::{RestoreState, BlockingWriter, Tty};
+use self::restore::{BlockingWriter, RestoreState, Tty};
 use crate::process;
 
-pub use self::events::EventReader;
-pub use self::restore::{restore_and_exit, restore};
-pub use self::screen::FrameRenderer;
-pub use self::watch::{WatchError, TerminationSignal, SignalWatcher};
+pub use self::event_reader::EventReader;
+pub use self::renderer::FrameRenderer;
+pub use self::restore::{restore, restore_and_exit};
+pub use self::signal_watcher::{SignalWatcher, TerminationSignal, WatchError};
 
 /// A terminal that does not know its size (a serial line) is taken for the classic one.
 const FALLBACK_SIZE: Size = Size::new(80, 24);
@@ -100,7 +100,10 @@ impl Terminal {
             restore();
             EnterError::Refused(error)
         })?;
-        Ok(Self { renderer: FrameRenderer::new(BlockingWriter(File::from(frames)), abilities), capabilities: abilities })
+        Ok(Self {
+            renderer: FrameRenderer::new(BlockingWriter(File::from(frames)), abilities),
+            capabilities: abilities,
+        })
     }
 
     /// Paints and writes the next frame; see [`Screen::draw`]. After [`restore()`] it draws nothing.
@@ -134,7 +137,7 @@ impl Terminal {
     /// # Errors
     /// When the terminal cannot be taken again.
     pub fn release_while<T>(&mut self, meanwhile: impl FnOnce() -> T) -> io::Result<T> {
-        let _paused = events::pause_reading();
+        let _paused = event_reader::pause_reading();
         restore();
         let result = meanwhile();
         acquire(self.capabilities)?;
@@ -156,7 +159,7 @@ impl Terminal {
     /// # Errors
     /// When the terminal cannot be taken again.
     pub fn suspend(&mut self, is_ending: impl Fn() -> bool) -> io::Result<bool> {
-        let reading = events::pause_reading();
+        let reading = event_reader::pause_reading();
         restore();
         loop {
             if is_ending() {
@@ -198,7 +201,12 @@ fn acquire(abilities: Capabilities) -> io::Result<()> {
     let before = tty.modes()?;
     let mut raw = before.clone();
     raw.make_raw();
-    restore::arm(RestoreState { tty: tty.clone(), saved_modes: before, capabilities: abilities, drawing_thread: thread::current().id() });
+    restore::arm(RestoreState {
+        tty: tty.clone(),
+        saved_modes: before,
+        capabilities: abilities,
+        drawing_thread: thread::current().id(),
+    });
     tty.set_modes(&raw)?;
     tty.write_with_timeout(restore::enter_sequence(abilities).as_bytes(), ENTER_TIMEOUT);
     // The same, should the keys come from another terminal than the one that is drawn to.

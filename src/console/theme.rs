@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn without_colour_only_bold_and_reverse_remain() {
-        let roles = [Role::Plain, Role::Title, Role::Cursor, Role::Strong, Role::Success, Role::Failure, Role::Uncertain];
+        let roles =
+            [Role::Plain, Role::Title, Role::Cursor, Role::Strong, Role::Success, Role::Failure, Role::Uncertain];
         let no_color = TerminalEnv { no_color: true, ..surroundings("xterm", "C.UTF-8") };
         for surroundings in [no_color, surroundings("vt220", "C"), surroundings("", "C")] {
             let theme = Theme::new(&surroundings, None);
@@ -209,7 +210,15 @@ mod tests {
 
     #[test]
     fn each_sign_is_one_column_and_no_two_states_share_one() {
-        let signs = [StatusSymbol::Yes, StatusSymbol::No, StatusSymbol::Unknown, StatusSymbol::Queued, StatusSymbol::InProgress, StatusSymbol::Failed, StatusSymbol::NoAnswer];
+        let signs = [
+            StatusSymbol::Yes,
+            StatusSymbol::No,
+            StatusSymbol::Unknown,
+            StatusSymbol::Queued,
+            StatusSymbol::InProgress,
+            StatusSymbol::Failed,
+            StatusSymbol::NoAnswer,
+        ];
         for locale in ["C", "C.UTF-8"] {
             let theme = Theme::new(&surroundings("xterm", locale), None);
             let drawn = signs.map(|sign| theme.symbol(sign));

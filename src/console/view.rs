@@ -15,17 +15,17 @@ mod canvas;
 mod confirm;
 mod copy;
 mod details;
-mod doubt;
-mod form;
+mod in_doubt;
+mod pin_form;
 mod help;
 mod hidden;
 mod list;
 mod messages;
 mod number;
 mod quit;
-mod records;
+mod recording;
 mod sheet;
-mod start;
+mod empty_state;
 mod status;
 mod unresolved;
 
@@ -67,17 +67,19 @@ impl View {
             sheet.paint(canvas, scroll)
         };
         match app.screen() {
-            Screen::List if app.has_no_numbers() => page(&mut canvas, &start::no_numbers(app), 0),
-            Screen::List | Screen::Filter(_) | Screen::Sort => list::paint(app, now, &mut canvas, &mut self.list_offset),
-            Screen::Welcome => page(&mut canvas, &start::welcome(app), 0),
-            Screen::Token(trouble) => page(&mut canvas, &start::token(app, trouble), 0),
+            Screen::List if app.has_no_numbers() => page(&mut canvas, &empty_state::no_numbers(app), 0),
+            Screen::List | Screen::Filter(_) | Screen::Sort => {
+                list::paint(app, now, &mut canvas, &mut self.list_offset)
+            }
+            Screen::Welcome => page(&mut canvas, &empty_state::welcome(app), 0),
+            Screen::Token(trouble) => page(&mut canvas, &empty_state::token(app, trouble), 0),
             Screen::Number(shown) => page(&mut canvas, &number::sheet(app, shown.id, now), shown.scroll),
-            Screen::Form(shown) => page(&mut canvas, &form::sheet(app, shown, now), 0),
+            Screen::Form(shown) => page(&mut canvas, &pin_form::sheet(app, shown, now), 0),
             Screen::Confirm(shown) => page(&mut canvas, &confirm::sheet(app, shown), 0),
-            Screen::ResolutionNote(shown) => page(&mut canvas, &doubt::resolution_note(app, shown), 0),
+            Screen::ResolutionNote(shown) => page(&mut canvas, &in_doubt::resolution_note(app, shown), 0),
             Screen::Unresolved(_) => page(&mut canvas, &unresolved::sheet(app, self.theme, now), 0),
-            Screen::Recipients(shown) => page(&mut canvas, &records::recipients(app, shown), shown.scroll),
-            Screen::JournalUnavailable(shown) => page(&mut canvas, &records::journal_unavailable(app), shown.scroll),
+            Screen::Recipients(shown) => page(&mut canvas, &recording::recipients(app, shown), shown.scroll),
+            Screen::JournalUnavailable(shown) => page(&mut canvas, &recording::journal_unavailable(app), shown.scroll),
             Screen::Hidden(shown) => page(&mut canvas, &hidden::sheet(app, shown), 0),
             Screen::Copy(shown) => page(&mut canvas, &copy::menu(app, shown), 0),
             Screen::Copied(shown) => page(&mut canvas, &copy::copied(app, shown), 0),

@@ -11,9 +11,9 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 
-use crate::state::{OpenMode, StateDir, StateDirError};
+use crate::state_dir::{OpenMode, StateDir, StateDirError};
 
-use super::line::EscrowEntry;
+use super::entry::EscrowEntry;
 use super::lock::{self, LockError};
 
 /// Its name in the state directory.
@@ -97,7 +97,9 @@ impl EscrowFile {
     /// When it is not safe, or the system refuses.
     pub(crate) fn scan_entries(dir: &StateDir, take: impl FnMut(EscrowEntry)) -> Result<EscrowContents, StateDirError> {
         match dir.open_file(FILE_NAME, OpenMode::Read) {
-            Ok(file) => EscrowContents::scan_entries(BufReader::new(file), take).map_err(|error| dir.io_error(FILE_NAME, error)),
+            Ok(file) => {
+                EscrowContents::scan_entries(BufReader::new(file), take).map_err(|error| dir.io_error(FILE_NAME, error))
+            }
             Err(error) if error.is_missing() => Ok(EscrowContents::default()),
             Err(error) => Err(error),
         }
@@ -241,9 +243,9 @@ fn read_line_part(reader: &mut impl BufRead, text: &mut Vec<u8>) -> io::Result<u
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::line::Ciphertext;
+    use super::super::entry::Ciphertext;
     use super::*;
-    use crate::moment::UtcTime;
+    use crate::clock::UtcTime;
 
     fn line(sealed: Vec<u8>) -> EscrowEntry {
         EscrowEntry {

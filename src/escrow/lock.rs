@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock, major, minor};
 use rustix::io::Errno;
 
-use crate::config::guarded::shell_quote;
-use crate::state::StateDir;
+use crate::config::secure_file::shell_quote;
+use crate::state_dir::StateDir;
 use crate::text::CleanText;
 
 /// Between the first tries, and doubled after each.

@@ -5,13 +5,13 @@
 use std::collections::HashSet;
 use std::io::Write as _;
 
-use crate::config::{EscrowSettings as EscrowSettings, FileError, guarded};
-use crate::job::Change;
-use crate::moment::UtcTime;
+use crate::change::Change;
+use crate::clock::UtcTime;
+use crate::config::{EscrowSettings, FileError, secure_file};
 use crate::text::CleanText;
 
-use super::key::{Fingerprint, RecipientKey, RecipientKeyError};
-use super::line::{PinContext, EscrowEntry, Ciphertext};
+use super::entry::{Ciphertext, EscrowEntry, PinContext};
+use super::recipient_key::{Fingerprint, RecipientKey, RecipientKeyError};
 
 /// More than any team has. A line of the file stays below 110,000 bytes with so many RSA keys of 4,096 bits.
 const MAX_RECIPIENTS: usize = 100;
@@ -65,8 +65,8 @@ impl Recipients {
             keys.push(parse_key(entry, || format!("recipients of the config, entry {number}"))?);
         }
         if let Some(path) = &settings.recipients_file {
-            let text = guarded::read_text(&guarded::RECIPIENTS_FILE, path)?;
-            let (file, before) = (guarded::redacted_path(path), keys.len());
+            let text = secure_file::read_text(&secure_file::RECIPIENTS_FILE, path)?;
+            let (file, before) = (secure_file::redacted_path(path), keys.len());
             for (number, line) in (1..).zip(text.lines()) {
                 let line = line.trim();
                 if !line.is_empty() && !line.starts_with('#') {
@@ -126,5 +126,6 @@ impl Recipients {
 }
 
 fn parse_key(line: &str, place: impl Fn() -> String) -> Result<RecipientKey, RecipientsError> {
-    RecipientKey::parse(line).map_err(|why| RecipientsError::InvalidKey { location: CleanText::new(&place()), reason: why })
+    RecipientKey::parse(line)
+        .map_err(|why| RecipientsError::InvalidKey { location: CleanText::new(&place()), reason: why })
 }

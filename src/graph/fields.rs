@@ -8,10 +8,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use crate::clock::UtcTime;
 use crate::graph::json::Json;
-use crate::graph::{PageCursor, GraphPage};
-use crate::moment::UtcTime;
-use crate::number::{NumberDetails, Number, PhoneNumberId, TwoStep, Waba};
+use crate::graph::{GraphPage, PageCursor};
+use crate::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
 use crate::outcome::ApiError;
 use crate::text::CleanText;
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::graph::json::Json;
-use crate::outcome::{DoubtReason, ApiError, Outcome, ReadFailure};
+use crate::outcome::{ApiError, DoubtReason, Outcome, ReadFailure};
 use crate::text::CleanText;
 
 /// A reply whose body was read to its end.

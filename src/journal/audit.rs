@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::error::StorageError;
-use super::records::Operator;
-use crate::job::{ChangeId, JobId};
-use crate::moment::UtcTime;
+use super::model::Operator;
+use crate::change::{ChangeId, JobId};
+use crate::clock::UtcTime;
 use crate::number::{PhoneNumberId, WabaId};
-use crate::state::{OpenMode, StateDir};
+use crate::state_dir::{OpenMode, StateDir};
 use crate::text::CleanText;
 
 /// The file that says how far the audit goes. It may lag behind the database, never lead.
@@ -163,7 +163,13 @@ pub(super) enum SavedHead {
 }
 
 impl AuditRow {
-    pub(super) fn new(sequence: i64, at: UtcTime, actor: &Operator, action: AuditAction, entry: AuditEntry<'_>) -> Self {
+    pub(super) fn new(
+        sequence: i64,
+        at: UtcTime,
+        actor: &Operator,
+        action: AuditAction,
+        entry: AuditEntry<'_>,
+    ) -> Self {
         let text = |shown: &dyn std::fmt::Display| CleanText::new(&shown.to_string());
         Self {
             sequence,
@@ -209,8 +215,8 @@ impl AuditRow {
 
     /// That rows were lost before this one, if it says so: what follows a loss does not make it good.
     fn reported_loss(self) -> Option<AuditProblem> {
-        let tells_of_it =
-            self.action == AuditAction::Finding && self.outcome.is_some_and(|outcome| outcome.as_str() == ROWS_LOST_OUTCOME);
+        let tells_of_it = self.action == AuditAction::Finding
+            && self.outcome.is_some_and(|outcome| outcome.as_str() == ROWS_LOST_OUTCOME);
         let note = self.note.filter(|_| tells_of_it)?;
         Some(AuditProblem::new(self.sequence, &format!("at {} it was found that {note}", self.at)))
     }
@@ -270,7 +276,7 @@ impl ChainHead {
 }
 
 impl SavedHead {
-    pub(super) fn read(dir: &StateDir) -> Result<Self, crate::state::StateDirError> {
+    pub(super) fn read(dir: &StateDir) -> Result<Self, crate::state_dir::StateDirError> {
         let mut file = match dir.open_file(HEAD_FILE, OpenMode::Read) {
             Ok(file) => file,
             Err(error) if error.is_missing() => return Ok(Self::Missing),

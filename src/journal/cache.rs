@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row, params};
 
 use super::open_changes::{parse_column, parse_two_step};
-use crate::moment::UtcTime;
-use crate::number::{NumberDetails, Number, PhoneNumberId, Waba};
+use crate::clock::UtcTime;
+use crate::number::{Number, NumberDetails, PhoneNumberId, Waba};
 use crate::text::CleanText;
 
 /// Numbers read at once: few enough that an intent behind them does not wait for long.
@@ -40,7 +40,12 @@ impl CacheUpdate {
     }
 }
 
-fn delete_numbers(db: &Connection, profile: &str, numbers: &[PhoneNumberId], read_until: UtcTime) -> rusqlite::Result<()> {
+fn delete_numbers(
+    db: &Connection,
+    profile: &str,
+    numbers: &[PhoneNumberId],
+    read_until: UtcTime,
+) -> rusqlite::Result<()> {
     let mut statement =
         db.prepare_cached("DELETE FROM numbers WHERE profile = ?1 AND number = ?2 AND read_at <= ?3")?;
     for number in numbers {

@@ -8,9 +8,9 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
-use crate::config::guarded::shell_quote;
+use crate::config::secure_file::shell_quote;
 use crate::escrow::LockError;
-use crate::state::{StateDir, StateDirError};
+use crate::state_dir::{StateDir, StateDirError};
 use crate::text::CleanText;
 
 /// The journal cannot be used. Ends the program with [`EXIT_CODE`](crate::config::EXIT_CODE).
@@ -206,7 +206,11 @@ impl StorageError {
             StorageErrorKind::Damaged => JournalError::damaged(dir.path(), &self.message),
             StorageErrorKind::Locked => JournalError::Locked { dir: path, holder: what },
             StorageErrorKind::DiskFull | StorageErrorKind::FileReplaced | StorageErrorKind::Other => {
-                JournalError::Failed { dir: path, reason: what, free_space: CleanText::new(&format!(" ({})", free_space_label(dir))) }
+                JournalError::Failed {
+                    dir: path,
+                    reason: what,
+                    free_space: CleanText::new(&format!(" ({})", free_space_label(dir))),
+                }
             }
         }
     }
@@ -214,7 +218,9 @@ impl StorageError {
     /// As the end of this process's journal.
     pub(super) fn into_record_error(self, dir: &StateDir) -> RecordError {
         let (path, what, free) = (dir.path().display(), self.message, free_space_label(dir));
-        RecordError::JournalFailed(CleanText::new(&format!("the journal in {path} takes nothing more: {what} ({free})")))
+        RecordError::JournalFailed(CleanText::new(&format!(
+            "the journal in {path} takes nothing more: {what} ({free})"
+        )))
     }
 }
 
@@ -246,7 +252,10 @@ impl From<io::Error> for StorageError {
             error.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero
         );
-        Self { message: error.to_string(), kind: if is_full { StorageErrorKind::DiskFull } else { StorageErrorKind::Other } }
+        Self {
+            message: error.to_string(),
+            kind: if is_full { StorageErrorKind::DiskFull } else { StorageErrorKind::Other },
+        }
     }
 }
 

@@ -3,13 +3,17 @@
 use rusqlite::{Connection, params};
 
 use super::audit::{AuditAction, AuditRow};
-use super::records::HistoryEntry;
-use crate::moment::UtcTime;
+use super::model::HistoryEntry;
+use crate::clock::UtcTime;
 use crate::number::PhoneNumberId;
 use crate::text::CleanText;
 
 /// The newest lines of a number's history, newest first.
-pub(super) fn number_history(db: &Connection, number: PhoneNumberId, most: usize) -> rusqlite::Result<Vec<HistoryEntry>> {
+pub(super) fn number_history(
+    db: &Connection,
+    number: PhoneNumberId,
+    most: usize,
+) -> rusqlite::Result<Vec<HistoryEntry>> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let mut statement = db.prepare_cached(
         "SELECT row FROM audit
@@ -25,7 +29,12 @@ pub(super) fn number_history(db: &Connection, number: PhoneNumberId, most: usize
         {
             let at = row.time().unwrap_or(UtcTime::from_unix_seconds(0));
             let is_of_request = row.action != AuditAction::PinDecrypted;
-            lines.push(HistoryEntry { at, operator_label: row.operator_label(), is_request: is_of_request, description: CleanText::new(&what) });
+            lines.push(HistoryEntry {
+                at,
+                operator_label: row.operator_label(),
+                is_request: is_of_request,
+                description: CleanText::new(&what),
+            });
         }
     }
     Ok(lines)

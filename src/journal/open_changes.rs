@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 
-use super::records::{MAX_SEND_DELAY, RecordedTime, UnresolvedChange};
-use crate::job::{ChangeId, JobId};
-use crate::moment::UtcTime;
+use super::model::{MAX_SEND_DELAY, RecordedTime, UnresolvedChange};
+use crate::change::{ChangeId, JobId};
+use crate::clock::UtcTime;
 use crate::number::{PhoneNumberId, TwoStep};
 use crate::outcome::{DoubtReason, Outcome};
 
@@ -86,7 +86,11 @@ fn recorded_time(at: u32, up: Option<u32>, is_of_this_boot: bool, is_over: bool)
 }
 
 /// The runs that wait to send a change of this number again, of which nothing is in doubt.
-pub(super) fn runs_waiting_to_retry(db: &Connection, number: PhoneNumberId, except: ChangeId) -> rusqlite::Result<Vec<String>> {
+pub(super) fn runs_waiting_to_retry(
+    db: &Connection,
+    number: PhoneNumberId,
+    except: ChangeId,
+) -> rusqlite::Result<Vec<String>> {
     const WAITING: &str = "
         SELECT t.run FROM changes c
         JOIN tries t ON t.seq = (SELECT max(seq) FROM tries WHERE change = c.change)

@@ -5,14 +5,14 @@
 use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
-use super::audit::{self, AuditRow, AuditProblem, SavedHead};
-use super::error::{StorageError, JournalError, database_path};
-use super::jobs::{JobDetail, JobSummary, JobQueries};
+use super::audit::{self, AuditProblem, AuditRow, SavedHead};
+use super::encrypted_pins::{self, EncryptedPin};
+use super::error::{JournalError, StorageError, database_path};
+use super::job_queries::{JobDetail, JobQueries, JobSummary};
 use super::schema::{self, DATABASE_FILE, LATEST_VERSION, WAL_FILE};
-use super::sealed::{self, EncryptedPin};
-use crate::job::JobId;
-use crate::moment::UtcTime;
-use crate::state::StateDir;
+use crate::change::JobId;
+use crate::clock::UtcTime;
+use crate::state_dir::StateDir;
 use crate::text::CleanText;
 
 /// A journal open for reading.
@@ -124,12 +124,13 @@ impl JournalReader {
     /// # Errors
     /// When the database cannot be read.
     pub fn encrypted_pins(&self) -> Result<Vec<EncryptedPin>, JournalError> {
-        self.read(|db| sealed::all(db, &self.dir))
+        self.read(|db| encrypted_pins::all(db, &self.dir))
     }
 
     /// Reads within one transaction, so that all of it is of one moment.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StorageError>) -> Result<T, JournalError> {
-        let view = self.db.unchecked_transaction().map_err(|error| StorageError::from(error).into_journal_error(&self.dir))?;
+        let view =
+            self.db.unchecked_transaction().map_err(|error| StorageError::from(error).into_journal_error(&self.dir))?;
         work(&view).map_err(|failure| failure.into_journal_error(&self.dir))
     }
 }

@@ -7,19 +7,19 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-use super::audit::{AuditAction, AuditEntry, ChainHead, SavedHead, ROWS_LOST_OUTCOME};
-use super::error::{StorageError, JournalError};
-use super::findings::{self, EscrowIndex, RecoveryInput, LINE_NOTE_PREFIX};
-use super::ledger::{JournalTx, WriterContext};
+use super::audit::{AuditAction, AuditEntry, ChainHead, ROWS_LOST_OUTCOME, SavedHead};
+use super::error::{JournalError, StorageError};
+use super::integrity::{self, EscrowIndex, LINE_NOTE_PREFIX, RecoveryInput};
+use super::model::{JournalOptions, OutcomeRecord, RecoveryReport, UnresolvedChange};
 use super::open_changes::{self, OpenChange};
-use super::records::{JournalOptions, RecoveryReport, OutcomeRecord, UnresolvedChange};
-use super::running::RunLock;
+use super::run_lock::RunLock;
 use super::schema;
-use crate::escrow::{EscrowFile, EscrowEntry, EscrowLock};
-use crate::job::JobId;
-use crate::moment::{self, TimePoint};
+use super::transaction::{JournalTx, WriterContext};
+use crate::change::JobId;
+use crate::clock::{self, TimePoint};
+use crate::escrow::{EscrowEntry, EscrowFile, EscrowLock};
 use crate::outcome::{DoubtReason, Outcome};
-use crate::state::StateDir;
+use crate::state_dir::StateDir;
 use crate::text::CleanText;
 
 /// An opened journal, before its thread is started.
@@ -44,7 +44,7 @@ pub(super) fn open(opening: JournalOptions, syncs: bool, lock: &EscrowLock<'_>) 
         found.check_compatible(dir, Some(kind))?;
     }
     schema::migrate(&mut db, found, kind).map_err(of_sqlite)?;
-    let run = moment::new_uuid_v7().to_string();
+    let run = clock::new_uuid_v7().to_string();
     let running = RunLock::acquire(dir, run)?;
     let recipients = recipients.map(|recipients| recipients.fingerprints()).unwrap_or_default();
     let scribe = WriterContext { clock, operator: actor, run_lock: running, recipients, safe_from: HashMap::new() };
@@ -84,17 +84,26 @@ fn recover(
     }
     let is_whole = !evidence.was_empty && findings.is_empty();
     for finding in &findings {
-        let entry = AuditEntry { outcome: Some(ROWS_LOST_OUTCOME), note: Some(finding.clone()), ..AuditEntry::default() };
+        let entry =
+            AuditEntry { outcome: Some(ROWS_LOST_OUTCOME), note: Some(finding.clone()), ..AuditEntry::default() };
         ledger.add_audit_row(AuditAction::Finding, now.utc, entry)?;
     }
     if let Some(finding) = ledger.record_unreadable_lines(escrow, is_whole)? {
-        ledger.add_audit_row(AuditAction::Finding, now.utc, AuditEntry { note: Some(finding.clone()), ..AuditEntry::default() })?;
+        ledger.add_audit_row(
+            AuditAction::Finding,
+            now.utc,
+            AuditEntry { note: Some(finding.clone()), ..AuditEntry::default() },
+        )?;
         findings.push(finding);
     }
     ledger.import_unknown_changes(dir, escrow)?;
     let missing = escrow.missing_entries(ledger.db)?;
     for note in missing.repaired_findings() {
-        ledger.add_audit_row(AuditAction::Finding, now.utc, AuditEntry { note: Some(note.clone()), ..AuditEntry::default() })?;
+        ledger.add_audit_row(
+            AuditAction::Finding,
+            now.utc,
+            AuditEntry { note: Some(note.clone()), ..AuditEntry::default() },
+        )?;
         findings.push(note);
     }
     let unresolved = ledger.unresolved_changes()?;
@@ -143,7 +152,11 @@ impl JournalTx<'_> {
     }
 
     /// Lines that cannot be read and were not told of before. A torn one loses nothing if the journal is whole.
-    fn record_unreadable_lines(&mut self, escrow: &EscrowIndex, is_whole: bool) -> Result<Option<CleanText>, StorageError> {
+    fn record_unreadable_lines(
+        &mut self,
+        escrow: &EscrowIndex,
+        is_whole: bool,
+    ) -> Result<Option<CleanText>, StorageError> {
         let mut new = Vec::new();
         for line in escrow.unreported_lines(self.db)? {
             let why = if is_whole && escrow.torn_line == Some(line) {
@@ -155,7 +168,7 @@ impl JournalTx<'_> {
             let note = Some(CleanText::new(&format!("{LINE_NOTE_PREFIX}{line} {why}")));
             self.add_audit_row(AuditAction::Finding, self.now.utc, AuditEntry { note, ..AuditEntry::default() })?;
         }
-        Ok(findings::unreadable_lines_finding(&new))
+        Ok(integrity::unreadable_lines_finding(&new))
     }
 
     /// Takes in the changes that only the escrow file knows of. It is read again for them, as there are seldom any.
@@ -239,7 +252,9 @@ impl JournalTx<'_> {
 
     fn unresolved_changes(&mut self) -> Result<Vec<UnresolvedChange>, StorageError> {
         let mut unresolved = Vec::new();
-        for OpenChange { unresolved: change, run_id: run, last_send } in open_changes::all(self.db, Some(self.run_id()))? {
+        for OpenChange { unresolved: change, run_id: run, last_send } in
+            open_changes::all(self.db, Some(self.run_id()))?
+        {
             let is_others = run.as_ref().map_or(Ok(false), |run| self.context.run_lock.is_other_live_run(run))?;
             if !is_others {
                 self.context.time_until_safe(change.number, last_send, self.now);

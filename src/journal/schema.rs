@@ -9,9 +9,9 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::error::{StorageError, JournalError, database_path};
-use super::records::JournalKind;
-use crate::state::{OpenMode, StateDir};
+use super::error::{JournalError, StorageError, database_path};
+use super::model::JournalKind;
+use crate::state_dir::{OpenMode, StateDir};
 use crate::text::CleanText;
 
 /// The database's file.

@@ -15,15 +15,15 @@ use tokio::sync::oneshot;
 
 use super::audit::ChainHead;
 use super::cache;
-use super::error::{StorageErrorKind, StorageError, RecordError};
+use super::error::{RecordError, StorageError, StorageErrorKind};
 use super::history;
-use super::ledger::{WriteResult, JournalTx, WriterContext, WriteOp};
-use super::records::HistoryEntry;
+use super::model::HistoryEntry;
 use super::schema;
+use super::transaction::{JournalTx, WriteOp, WriteResult, WriterContext};
+use crate::clock::Clock;
 use crate::escrow::EscrowFile;
-use crate::moment::Clock;
 use crate::number::{Number, PhoneNumberId};
-use crate::state::StateDir;
+use crate::state_dir::StateDir;
 use crate::text::CleanText;
 
 /// The most things recorded in one transaction.
@@ -141,7 +141,18 @@ impl Writer {
         head_file: File,
         identity: schema::DatabaseIdentity,
     ) -> Self {
-        Self { db, escrow, dir, context, clock, head_file, identity, failure: None, records_since_checkpoint: 0, pending_cache_updates: VecDeque::new() }
+        Self {
+            db,
+            escrow,
+            dir,
+            context,
+            clock,
+            head_file,
+            identity,
+            failure: None,
+            records_since_checkpoint: 0,
+            pending_cache_updates: VecDeque::new(),
+        }
     }
 
     /// Works until the last handle is gone, or until it is closed.
@@ -171,7 +182,11 @@ impl Writer {
     }
 
     /// Serves a request and what waits behind it. `Some` if it is to end.
-    fn handle_commands(&mut self, first: WriterCommand, requests: &Receiver<WriterCommand>) -> Option<mpsc::Sender<()>> {
+    fn handle_commands(
+        &mut self,
+        first: WriterCommand,
+        requests: &Receiver<WriterCommand>,
+    ) -> Option<mpsc::Sender<()>> {
         let mut group = WriteGroup::new();
         let mut next = Some(first);
         while let Some(request) = next.take() {
@@ -271,7 +286,8 @@ impl Writer {
         check_file_identity(identity, dir)?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let before = ChainHead::read_from(&tx)?;
-        let mut ledger = JournalTx { db: &tx, context: scribe, head: before, now: clock.now(), escrow_entries: Vec::new() };
+        let mut ledger =
+            JournalTx { db: &tx, context: scribe, head: before, now: clock.now(), escrow_entries: Vec::new() };
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {
             answers.push(ledger.apply(write)?);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 
-use super::chance::splitmix64;
+use super::splitmix::splitmix64;
 use crate::number::{PhoneNumberId, WabaId};
 
 /// Everything that is to go wrong. The first fault that fits a request decides.
@@ -184,7 +184,9 @@ impl TryFrom<RawFaultRule> for FaultRule {
 
     fn try_from(raw: RawFaultRule) -> Result<Self, String> {
         let target = match (raw.number, raw.waba, raw.every) {
-            (Some(id), None, None) => FaultTarget::Number(id.parse().map_err(|why| format!("number = \"{id}\": {why}"))?),
+            (Some(id), None, None) => {
+                FaultTarget::Number(id.parse().map_err(|why| format!("number = \"{id}\": {why}"))?)
+            }
             (None, Some(id), None) => FaultTarget::Waba(id.parse().map_err(|why| format!("waba = \"{id}\": {why}"))?),
             (None, None, Some(n)) => FaultTarget::Every(NonZeroU64::new(n).ok_or("every = 0: give 1 or more")?),
             _ => return Err("a fault has exactly one of number, waba and every".to_owned()),
@@ -288,7 +290,12 @@ fn demo_fault(index: usize) -> Option<(FaultResponse, u32)> {
             Some((FaultResponse::Error(error), times.unwrap_or(u32::MAX)))
         }
         2 => {
-            let answers = [FaultResponse::ResetAfter, FaultResponse::Truncate, FaultResponse::ResetBefore, FaultResponse::Timeout];
+            let answers = [
+                FaultResponse::ResetAfter,
+                FaultResponse::Truncate,
+                FaultResponse::ResetBefore,
+                FaultResponse::Timeout,
+            ];
             Some((answers[(nth % 4) as usize].clone(), DEMO_SILENT_ATTEMPTS))
         }
         _ => None,
@@ -374,7 +381,8 @@ mod tests {
 
     #[test]
     fn what_may_pass_in_the_demo_does_pass_when_repeated() {
-        let passing = (0..12_408).find(|index| matches!(demo_fault(*index), Some((FaultResponse::Error(_), 1)))).expect("one");
+        let passing =
+            (0..12_408).find(|index| matches!(demo_fault(*index), Some((FaultResponse::Error(_), 1)))).expect("one");
         let mut faults = FaultInjector::new(FaultPlan::demo());
         assert!(faults.next_fault(set_pin(("x", passing))).is_some());
         assert_eq!(faults.next_fault(set_pin(("x", passing))), None);

@@ -6,29 +6,29 @@
 
 mod access;
 mod fields;
-mod pages;
+mod paging;
 mod params;
-mod ranges;
-mod reply;
-mod seed;
+mod number_ranges;
+mod response;
+mod generator;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-pub use self::access::{EXPIRED_TOKEN, READ_ONLY_TOKEN, FULL_ACCESS_TOKEN};
+pub use self::access::{EXPIRED_TOKEN, FULL_ACCESS_TOKEN, READ_ONLY_TOKEN};
+pub use self::generator::wabas;
 pub use self::params::RequestBody;
-pub use self::reply::{Delivery, SimulatedResponse};
-pub use self::seed::wabas;
+pub use self::response::{Delivery, SimulatedResponse};
 
 use self::access::{Access, TokenRights};
 use self::fields::{NumberView, WabaView};
+use self::generator::WorldGenerator;
 use self::params::Params;
-use self::reply::GraphError;
-use self::seed::WorldGenerator;
-use super::chance::splitmix64;
-use super::faults::{FaultResponse, CallKind, FaultPlan, FaultInjector, CallInfo};
+use self::response::GraphError;
+use super::faults::{CallInfo, CallKind, FaultInjector, FaultPlan, FaultResponse};
+use super::splitmix::splitmix64;
+use crate::clock::TimePoint;
 use crate::config::endpoint::{AppSecret, GraphVersion};
-use crate::moment::TimePoint;
 use crate::number::PhoneNumberId;
 use crate::pin::PIN_DIGITS;
 
@@ -146,7 +146,7 @@ enum Route {
 
 impl Route {
     fn resolve(seed: WorldGenerator, node: &str, edge: Option<&str>) -> Option<Self> {
-        match (seed.find_number(node), seed::find_waba(node), edge) {
+        match (seed.find_number(node), generator::find_waba(node), edge) {
             (Some(index), _, None) => Some(Self::Number(index)),
             (Some(index), _, Some("register")) => Some(Self::Register(index)),
             (Some(index), _, Some("deregister")) => Some(Self::Deregister(index)),
@@ -175,7 +175,7 @@ impl World {
             generator,
             faults: FaultInjector::new(faults),
             changes: HashMap::new(),
-            call_times: vec![VecDeque::new(); seed::waba_count()],
+            call_times: vec![VecDeque::new(); generator::waba_count()],
             response_count: 0,
             pin_request_count: 0,
             spec,
@@ -257,9 +257,14 @@ impl World {
         self.apply_read_fault(fault, SimulatedResponse::json(body))
     }
 
-    fn list(&mut self, waba: usize, params: &Params, request: &SimulatedRequest) -> Result<SimulatedResponse, GraphError> {
+    fn list(
+        &mut self,
+        waba: usize,
+        params: &Params,
+        request: &SimulatedRequest,
+    ) -> Result<SimulatedResponse, GraphError> {
         let fields = fields::select_fields::<NumberView>(params.text("fields"))?;
-        let mut page = pages::PageRange::from_params(params, self.generator.numbers_of(waba).len())?;
+        let mut page = paging::PageRange::from_params(params, self.generator.numbers_of(waba).len())?;
         let fault = self.next_fault(CallKind::List, None, waba);
         if fault == Some(FaultResponse::EmptyPage) {
             page = page.into_empty();
@@ -279,7 +284,11 @@ impl World {
     }
 
     /// A read's answer, with the fault that is due on it.
-    fn apply_read_fault(&self, fault: Option<FaultResponse>, reply: SimulatedResponse) -> Result<SimulatedResponse, GraphError> {
+    fn apply_read_fault(
+        &self,
+        fault: Option<FaultResponse>,
+        reply: SimulatedResponse,
+    ) -> Result<SimulatedResponse, GraphError> {
         match fault {
             None | Some(FaultResponse::EmptyPage) => Ok(reply),
             Some(fault) => self.apply_fault(fault, "GET", Ok(reply)),
@@ -287,13 +296,20 @@ impl World {
     }
 
     /// What a fault makes of the honest answer.
-    fn apply_fault(&self, fault: FaultResponse, method: &str, honest: Result<SimulatedResponse, GraphError>) -> Result<SimulatedResponse, GraphError> {
+    fn apply_fault(
+        &self,
+        fault: FaultResponse,
+        method: &str,
+        honest: Result<SimulatedResponse, GraphError>,
+    ) -> Result<SimulatedResponse, GraphError> {
         match fault {
             FaultResponse::Error(error) => Err(access::scripted_error(error, method)),
             FaultResponse::Html => Ok(SimulatedResponse::bad_gateway()),
             FaultResponse::SuccessFalse => Ok(SimulatedResponse::success(false)),
             // A path that leads nowhere, so that a client which follows it is noticed and does no harm.
-            FaultResponse::Redirect => Ok(SimulatedResponse::redirect(format!("/v0.0/redirected-{}", self.response_count))),
+            FaultResponse::Redirect => {
+                Ok(SimulatedResponse::redirect(format!("/v0.0/redirected-{}", self.response_count)))
+            }
             FaultResponse::ResetBefore => Ok(SimulatedResponse::success(false).with_delivery(Delivery::Reset)),
             FaultResponse::ResetAfter => Ok(honest?.with_delivery(Delivery::Reset)),
             FaultResponse::Truncate => Ok(honest?.with_delivery(Delivery::Truncated)),
@@ -316,7 +332,10 @@ impl World {
         let Some(fault) = self.next_fault(CallKind::SetPin, Some(index), self.generator.waba_of(index)) else {
             return self.apply_pin(index, pin);
         };
-        let applies = matches!(fault, FaultResponse::ResetAfter | FaultResponse::Truncate | FaultResponse::Timeout | FaultResponse::Slow);
+        let applies = matches!(
+            fault,
+            FaultResponse::ResetAfter | FaultResponse::Truncate | FaultResponse::Timeout | FaultResponse::Slow
+        );
         let honest = if applies { self.apply_pin(index, pin) } else { Ok(SimulatedResponse::success(false)) };
         self.apply_fault(fault, &request.method, honest)
     }
@@ -329,7 +348,13 @@ impl World {
         Ok(SimulatedResponse::success(true))
     }
 
-    fn register(&mut self, index: usize, params: &Params, access: &Access, now: Instant) -> Result<SimulatedResponse, GraphError> {
+    fn register(
+        &mut self,
+        index: usize,
+        params: &Params,
+        access: &Access,
+        now: Instant,
+    ) -> Result<SimulatedResponse, GraphError> {
         access.require(TokenRights::Change)?;
         if params.text("messaging_product") != Some("whatsapp") {
             return Err(GraphError::new(400, 100, "(#100) The parameter messaging_product is required."));
@@ -363,7 +388,7 @@ impl World {
 
     fn is_registered(&self, index: usize) -> bool {
         let changed = self.changes.get(&index).and_then(|changes| changes.is_registered);
-        changed.unwrap_or_else(|| seed::is_initially_registered(index))
+        changed.unwrap_or_else(|| generator::is_initially_registered(index))
     }
 
     fn current_pin(&self, index: usize) -> Option<PinBytes> {
@@ -371,9 +396,9 @@ impl World {
     }
 
     fn next_fault(&mut self, call: CallKind, index: Option<usize>, waba: usize) -> Option<FaultResponse> {
-        let number = index.map(|index| (seed::number_id(index), index));
+        let number = index.map(|index| (generator::number_id(index), index));
         let number = number.as_ref().map(|(id, index)| (id.as_str(), *index));
-        self.faults.next_fault(CallInfo { call, number, waba: &seed::waba_id(waba) })
+        self.faults.next_fault(CallInfo { call, number, waba: &generator::waba_id(waba) })
     }
 
     fn count_call(&mut self, waba: usize, now: Instant) -> Result<(), GraphError> {
@@ -403,7 +428,7 @@ impl World {
         let usage = format!(r#""call_count":{percent},"total_cputime":1,"total_time":1"#);
         let business = format!(
             r#"{{"{}":[{{"type":"whatsapp_business_management",{usage},"estimated_time_to_regain_access":{}}}]}}"#,
-            seed::waba_id(waba),
+            generator::waba_id(waba),
             regain_minutes.unwrap_or(0)
         );
         reply.headers.push(("x-app-usage", r#"{"call_count":1,"total_cputime":1,"total_time":1}"#.to_owned()));

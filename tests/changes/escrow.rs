@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
 use crate::support::pty::PtySession;
-use crate::support::shop::{PIN, CliFixture};
+use crate::support::shop::{CliFixture, PIN};
 use crate::support::skip;
 
 /// A shop where one number got the PIN, and that number.
@@ -159,7 +159,11 @@ fn the_recipe_names_the_file_and_works_without_a_config() {
 }
 
 /// Makes another line of the one that there is, and opens this number with the state directory as it is then.
-fn open_escrow_after_edit(shop: &CliFixture, id: &str, alter: impl FnOnce(&str) -> String) -> crate::support::shop::CommandOutput {
+fn open_escrow_after_edit(
+    shop: &CliFixture,
+    id: &str,
+    alter: impl FnOnce(&str) -> String,
+) -> crate::support::shop::CommandOutput {
     let file = shop.state_path("escrow.jsonl");
     let text = fs::read_to_string(&file).expect("the file");
     fs::write(&file, alter(&text)).expect("altered");

@@ -4,15 +4,15 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use pindesk::job::Resolution;
-use pindesk::journal::{Operator, Journal, JournalKind, JournalOptions};
-use pindesk::moment::Clock;
+use pindesk::change::Resolution;
+use pindesk::clock::Clock;
+use pindesk::journal::{Journal, JournalKind, JournalOptions, Operator};
 use pindesk::simulator;
-use pindesk::state::StateDir;
+use pindesk::state_dir::StateDir;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::support::shop::{CommandOutput, PIN, CliFixture, wait_until_held};
+use crate::support::shop::{CliFixture, CommandOutput, PIN, wait_until_held};
 use crate::support::skip;
 use crate::support::watch::Watchdog;
 
@@ -143,7 +143,12 @@ fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number
     let resume = ["jobs", "resume", "1", "--json"];
     let pin = pin_path(&shop);
     let with_pin = [&resume[..], &["--pin-file", &pin]].concat();
-    assert_refused(&shop, &resume, 2, "the PIN of job 1 is stored nowhere in the clear. Give it again: --pin-file FILE");
+    assert_refused(
+        &shop,
+        &resume,
+        2,
+        "the PIN of job 1 is stored nowhere in the clear. Give it again: --pin-file FILE",
+    );
     assert_refused(&shop, &with_pin, 5, "--confirm 2\n");
     assert_refused(&shop, &[&with_pin[..], &["--confirm", "4"]].concat(), 5, "--confirm 2\n");
     assert_refused(&shop, &[&with_pin[..], &["--confirm", "2", "--read-only"]].concat(), 6, "read-only");
@@ -178,7 +183,12 @@ fn a_random_job_draws_new_pins_when_it_is_taken_up_again() {
     let ids = shop.number_ids("not-set", 4);
     start_and_kill_job(&shop, &ids, &["--random"]);
     let resume = ["jobs", "resume", "1", "--confirm", "2"];
-    assert_refused(&shop, &[&resume[..], &["--pin-file", &pin_path(&shop)]].concat(), 2, "draws a random PIN for each number");
+    assert_refused(
+        &shop,
+        &[&resume[..], &["--pin-file", &pin_path(&shop)]].concat(),
+        2,
+        "draws a random PIN for each number",
+    );
     assert_eq!(shop.run(&resume).code, Some(0));
     let key = shop.path("key.txt");
     let opened = shop.run(&["escrow", "open", "--identity", key.to_str().expect("UTF-8"), "--json"]).summary();
@@ -205,7 +215,10 @@ fn a_clock_that_was_a_year_ahead_blocks_no_number_for_a_year() {
     // One was set, one is in doubt, and all of it seems to be yet to come; it was almost three minutes ago.
     let later = ["tries", "outcomes"]
         .map(|table| format!("DROP TRIGGER {table}_stay; UPDATE {table} SET at = at + 365 * 86400, up = up - 165;"));
-    Connection::open(shop.state_path("journal.db")).expect("the journal").execute_batch(&later.concat()).expect("altered");
+    Connection::open(shop.state_path("journal.db"))
+        .expect("the journal")
+        .execute_batch(&later.concat())
+        .expect("altered");
     assert_eq!(shop.run(&["jobs", "resume", "1", "--confirm", "2"]).code, Some(0));
     let list = shop.write_id_list(&ids[..2]);
     let set = shop.run(&["pin", "set", "--from", &list, "--random", "--confirm", "2", "--replace", "--json"]);
@@ -359,7 +372,10 @@ fn an_audit_that_was_edited_or_cut_is_told_with_its_row() {
     assert_eq!(set_one_pin(&shop).code, Some(0));
     let whole = shop.run(&["audit", "verify"]);
     assert_eq!(whole.code, Some(0), "{whole:?}");
-    assert!(whole.stdout.starts_with("The audit is as it was written: ") && whole.stdout.ends_with(" rows.\n"), "{whole:?}");
+    assert!(
+        whole.stdout.starts_with("The audit is as it was written: ") && whole.stdout.ends_with(" rows.\n"),
+        "{whole:?}"
+    );
     let tamper = |sql: &str| {
         let db = Connection::open(shop.state_path("journal.db")).expect("the journal");
         db.execute_batch(&format!(

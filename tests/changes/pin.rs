@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::shop::{CommandOutput, PIN, CliFixture, wait_until_held};
+use crate::support::shop::{CliFixture, CommandOutput, PIN, wait_until_held};
 use crate::support::skip;
 
 /// One result, without what is different each time.
@@ -144,7 +144,8 @@ fn a_dry_run_checks_everything_and_leaves_nothing_behind() {
     let dry = ["pin", "set", "--from", &list, "--random", "--dry-run", "--confirm", "2"];
     let people = shop.run(&dry);
     assert!(
-        people.stdout.starts_with("would send  +") && people.stdout.contains(&format!("{}     two-step not set\n", ids[0]))
+        people.stdout.starts_with("would send  +")
+            && people.stdout.contains(&format!("{}     two-step not set\n", ids[0]))
     );
     assert!(people.stdout.ends_with("Dry run: a PIN would be sent to 2 numbers. Nothing was sent.\n"), "{people:?}");
     let one = shop.run(&["pin", "set", "--from", &list, "--random", "--dry-run", "--confirm", "1", "--first", "1"]);
@@ -288,7 +289,10 @@ fn what_meta_refuses_ends_with_3_and_what_it_does_not_answer_with_4() {
                "code": 133_010, "subcode": null, "http_status": 400, "tries": 1})
     );
     assert!(told["trace_id"].is_string() && told["advice"].as_array().is_some_and(|steps| !steps.is_empty()), "{told}");
-    assert!(failed.stderr.contains("pindesk: 1 number: failed: ") && failed.stderr.contains("What to do:"), "{failed:?}");
+    assert!(
+        failed.stderr.contains("pindesk: 1 number: failed: ") && failed.stderr.contains("What to do:"),
+        "{failed:?}"
+    );
     let doubt = set(1, &ids[1..2]);
     assert_eq!((doubt.code, doubt.summary()), (Some(4), expected_summary(2, 0, 0, 0, 1)), "{doubt:?}");
     let told = doubt.json_lines().remove(0);
@@ -334,8 +338,10 @@ fn what_metas_support_asks_for_stays_with_a_doubt_whose_repeat_was_stopped() {
 #[test]
 fn a_number_in_doubt_from_before_gets_no_other_pin_while_the_first_could_still_land() {
     let id = CliFixture::without_faults().number_ids("not-set", 1).remove(0);
-    let shop =
-        CliFixture::new(Duration::ZERO, &format!("[[fault]]\nnumber = \"{id}\"\nanswer = {{ code = 190, status = 500 }}"));
+    let shop = CliFixture::new(
+        Duration::ZERO,
+        &format!("[[fault]]\nnumber = \"{id}\"\nanswer = {{ code = 190, status = 500 }}"),
+    );
     let first = set_one_pin(&shop, &id, &["--json"]);
     assert_eq!((first.code, first.summary()), (Some(4), expected_summary(1, 0, 0, 0, 1)));
     let requests = shop.simulator.pin_request_count();
@@ -353,7 +359,8 @@ fn a_number_in_doubt_from_before_gets_no_other_pin_while_the_first_could_still_l
 #[test]
 fn what_was_refused_here_is_told_by_its_reason_and_by_the_job_that_has_come_to_its_end() {
     let ids = CliFixture::without_faults().number_ids("not-set", 3);
-    let shop = CliFixture::new(Duration::ZERO, &format!("[[fault]]\nnumber = \"{}\"\nanswer = \"success-false\"", ids[0]));
+    let shop =
+        CliFixture::new(Duration::ZERO, &format!("[[fault]]\nnumber = \"{}\"\nanswer = \"success-false\"", ids[0]));
     let set = |ids: &[String]| {
         let (list, count) = (shop.write_id_list(ids), ids.len().to_string());
         shop.run(&["pin", "set", "--from", &list, "--random", "--confirm", &count, "--replace"])
@@ -402,7 +409,11 @@ fn a_number_on_which_an_earlier_try_could_still_land_is_not_sent_and_that_is_no_
     assert_eq!((first.code, &first.json_lines()[0]["tries"]), (Some(0), &json!(2)), "{first:?}");
     let second = shop.run(&set);
     assert_eq!((second.code, &second.summary()["not_sent"]), (Some(3), &json!(1)), "{second:?}");
-    assert_eq!(shop.run(&["jobs", "show", "2", "--json"]).json_lines()[0], second.json_lines()[0], "its job tells the same");
+    assert_eq!(
+        shop.run(&["jobs", "show", "2", "--json"]).json_lines()[0],
+        second.json_lines()[0],
+        "its job tells the same"
+    );
     assert_eq!(shop.simulator.pin_request_count(), 2);
 }
 
@@ -434,12 +445,13 @@ fn under_a_clock_before_1970_numbers_are_set_and_found_again_all_the_same() {
 fn results_that_cannot_be_written_are_told_and_the_work_goes_on() {
     let shop = CliFixture::without_faults();
     let ids = shop.number_ids("not-set", 2);
-    let (list, full) = (shop.write_id_list(&ids), || fs::File::options().write(true).open("/dev/full").expect("a full device"));
+    let (list, full) =
+        (shop.write_id_list(&ids), || fs::File::options().write(true).open("/dev/full").expect("a full device"));
     let dry = ["pin", "set", "--from", &list, "--random", "--confirm", "2", "--json", "-q", "--dry-run"];
     let set = &dry[..dry.len() - 1];
     for (arguments, told) in [(&dry[..], "Nothing was sent."), (set, "All of them are recorded: pindesk jobs show 1")] {
-        let ended =
-            shop.wait_for_output(shop.command(arguments).stdout(full()).stderr(Stdio::piped()).spawn().expect("a process"));
+        let ended = shop
+            .wait_for_output(shop.command(arguments).stdout(full()).stderr(Stdio::piped()).spawn().expect("a process"));
         assert_eq!(ended.code, Some(1), "{ended:?}");
         let words = "pindesk: cannot write: No space left on device (os error 28). Results were lost. ";
         assert_eq!(ended.stderr, format!("{words}{told}\n"));

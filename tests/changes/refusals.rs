@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::shop::{PIN, CliFixture};
+use crate::support::shop::{CliFixture, PIN};
 
 /// The command ends so, says this, and nothing was sent.
 #[track_caller]
@@ -137,7 +137,12 @@ fn what_nobody_confirmed_is_not_sent_and_it_is_said_what_confirms_it() {
     let many = ["pin", "set", "--from", &file, "--random"];
     assert_refused(&shop, &one, 5, "add the last digits of +");
     assert_refused(&shop, &one, 5, &format!(": --confirm {last}\n"));
-    assert_refused(&shop, &[&one[..], &["--confirm", "1"]].concat(), 5, "--confirm does not match, so nothing was sent.");
+    assert_refused(
+        &shop,
+        &[&one[..], &["--confirm", "1"]].concat(),
+        5,
+        "--confirm does not match, so nothing was sent.",
+    );
     assert_refused(&shop, &many, 5, "A PIN would be sent to 3 numbers. To do it, add: --confirm 3\n");
     assert_refused(&shop, &[&many[..], &["--confirm", "2"]].concat(), 5, "--confirm 3\n");
     assert_refused(&shop, &[&many[..], &["--first", "2", "--confirm", "3"]].concat(), 5, "--confirm 2\n");
@@ -169,7 +174,12 @@ fn what_is_not_ready_is_refused_with_6() {
     let id = shop.number_ids("not-set", 1).remove(0);
     let last = shop.last_four_digits(&id);
     let set = ["pin", "set", &id, "--random", "--confirm", &last];
-    assert_refused(&shop, &[&set[..], &["--read-only"]].concat(), 6, "pindesk: --read-only was given. Nothing was sent.\n");
+    assert_refused(
+        &shop,
+        &[&set[..], &["--read-only"]].concat(),
+        6,
+        "pindesk: --read-only was given. Nothing was sent.\n",
+    );
     shop.write_config("read_only = true", &[shop.recipient()]);
     assert_refused(&shop, &set, 6, "the profile acme is read-only. Nothing was sent.");
     shop.write_config("", &[]);

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::stops::{DELIVERY_TIME, yield_for};
-use crate::support::shop::{PIN, CliFixture, wait_until_held};
+use crate::support::shop::{CliFixture, PIN, wait_until_held};
 use crate::support::watch::Watchdog;
 
 /// A shell script that runs a command as it is.
@@ -64,7 +64,10 @@ fn a_signal_stops_what_was_not_sent_and_awaits_what_was() {
         assert_eq!(stopped, ["not_sent"; 4]);
         drop(held);
         let ended = shop.wait_for_output(child);
-        assert_eq!((ended.code, ended.summary(), shop.simulator.pin_request_count()), (Some(code), expected_summary(2, 4), 2));
+        assert_eq!(
+            (ended.code, ended.summary(), shop.simulator.pin_request_count()),
+            (Some(code), expected_summary(2, 4), 2)
+        );
         let set: Vec<_> = ended.json_lines().into_iter().filter(|object| object["request"] == "set").collect();
         assert_eq!(set.len(), 2, "{ended:?}");
         for id in set.iter().map(|object| object["phone_number_id"].as_str().expect("an id")) {
@@ -107,7 +110,11 @@ fn a_journal_that_dies_stops_what_was_not_sent_and_says_where() {
         fs::rename(shop.state_path(moved), shop.path("away")).expect("it was there");
         drop(held);
         let ended = shop.wait_for_output(child);
-        assert_eq!((ended.code, ended.summary(), shop.simulator.pin_request_count()), (Some(6), expected_summary(2, 4), 2), "{ended:?}");
+        assert_eq!(
+            (ended.code, ended.summary(), shop.simulator.pin_request_count()),
+            (Some(6), expected_summary(2, 4), 2),
+            "{ended:?}"
+        );
         assert!(ended.stderr.contains("~/.local/state/pindesk") && ended.stderr.contains("free"), "{ended:?}");
     }
 }

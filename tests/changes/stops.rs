@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use serde_json::json;
 
-use super::signals::{EXEC_SCRIPT, read_results, start_job, expected_summary, send_signal, terminate_until_exit};
+use super::signals::{EXEC_SCRIPT, expected_summary, read_results, send_signal, start_job, terminate_until_exit};
 use crate::support::shop::{CliFixture, wait_until_held};
 use crate::support::watch::Watchdog;
 
@@ -102,7 +102,11 @@ fn a_stopped_command_that_is_told_to_end_sends_nothing_new() {
     send_signal(&child, Signal::TERM);
     send_signal(&child, Signal::CONT);
     let ended = shop.wait_for_output(child);
-    assert_eq!((ended.code, ended.summary(), shop.simulator.pin_request_count()), (Some(143), expected_summary(2, 4), 2), "{ended:?}");
+    assert_eq!(
+        (ended.code, ended.summary(), shop.simulator.pin_request_count()),
+        (Some(143), expected_summary(2, 4), 2),
+        "{ended:?}"
+    );
 }
 
 /// Waits until a process catches a signal.

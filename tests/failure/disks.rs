@@ -17,7 +17,8 @@ use crate::support::judge::{self, FaultOptions};
 use crate::support::skip;
 use crate::support::trace;
 
-const NO_FAULTS: FaultOptions = FaultOptions { min_latency: Duration::ZERO, max_latency: Duration::ZERO, fault_percent: 0, seed: 1 };
+const NO_FAULTS: FaultOptions =
+    FaultOptions { min_latency: Duration::ZERO, max_latency: Duration::ZERO, fault_percent: 0, seed: 1 };
 
 /// Numbers that are set where a few will do.
 const FEW_NUMBERS: usize = 6;

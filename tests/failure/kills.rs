@@ -10,7 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;
 
 use crate::support::company::CrashFixture;
-use crate::support::judge::{self, SplitMix64, FaultOptions, NUMBERS_PER_WABA};
+use crate::support::judge::{self, FaultOptions, NUMBERS_PER_WABA, SplitMix64};
 
 /// Requests on their way at once.
 const CONCURRENCY: usize = 16;
@@ -43,8 +43,12 @@ struct KillStats {
 fn run_kill_rounds(kills: usize, faults_in_100: u32) -> KillStats {
     let seed = parse_env("PINDESK_SEED").unwrap_or(20_261_122);
     let mut moments = SplitMix64(seed);
-    let manners =
-        FaultOptions { min_latency: Duration::from_millis(10), max_latency: Duration::from_millis(60), fault_percent: faults_in_100, seed };
+    let manners = FaultOptions {
+        min_latency: Duration::from_millis(10),
+        max_latency: Duration::from_millis(60),
+        fault_percent: faults_in_100,
+        seed,
+    };
     let mut company = CrashFixture::new(manners);
     let mut toll = KillStats::default();
     for round in 0..kills {
@@ -152,7 +156,8 @@ fn what_is_told_as_set_is_in_force_however_late_an_earlier_try_lands() {
     let mut told: HashMap<String, Value> = HashMap::new();
     // One process after the other, on the same numbers, as fast as they come.
     for _ in 0..3 {
-        let output = company.pin_set_command(0, NUMBERS, &["--concurrency", "16", "--replace"]).output().expect("it runs");
+        let output =
+            company.pin_set_command(0, NUMBERS, &["--concurrency", "16", "--replace"]).output().expect("it runs");
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         pin_of.extend(company.new_escrow_entries().into_iter().map(|line| (line.change, line.pin)));
         for line in String::from_utf8(output.stdout).expect("text").lines() {

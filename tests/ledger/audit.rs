@@ -2,13 +2,15 @@
 
 use std::convert::Infallible;
 
-use pindesk::journal::{AuditAction, Operator, AuditRow, AuditProblem, ClaimedIdentity, AuditEvent, Journal, JournalOptions, JournalReader};
-use pindesk::moment::UtcTime;
-use pindesk::outcome::{DoubtReason, ApiError, Outcome};
+use pindesk::clock::UtcTime;
+use pindesk::journal::{
+    AuditAction, AuditEvent, AuditProblem, AuditRow, ClaimedIdentity, Journal, JournalOptions, JournalReader, Operator,
+};
+use pindesk::outcome::{ApiError, DoubtReason, Outcome};
 use pindesk::text::CleanText;
 use sha2::{Digest as _, Sha256};
 
-use crate::support::records::{JournalFixture, START_TIME, operator_ana, number_id, job_plan, outcome_record};
+use crate::support::records::{JournalFixture, START_TIME, job_plan, number_id, operator_ana, outcome_record};
 
 /// A desk whose journal was closed after work of every kind.
 async fn journal_with_every_action() -> JournalFixture {
@@ -25,7 +27,10 @@ async fn journal_with_every_action() -> JournalFixture {
         journal.record_event(event).await.expect("recorded");
     }
     let note = Some(CleanText::new("asked the shop"));
-    journal.resolve(number_id(1), vec![intent.change], pindesk::job::Resolution::Manual, note).await.expect("recorded");
+    journal
+        .resolve(number_id(1), vec![intent.change], pindesk::change::Resolution::Manual, note)
+        .await
+        .expect("recorded");
     journal.close();
     desk.recipients = Some(crate::support::records::new_recipients());
     let (journal, _) = desk.open();
@@ -120,10 +125,14 @@ async fn a_row_tells_who_it_is_and_apart_from_that_who_they_claim_to_be() {
     };
     let ClaimedIdentity { user, sudo_user, ssh_connection } = claimed.clone();
     let actor = Operator { uid: 1000, euid: 0, user, sudo_user, ssh_connection, ..operator_ana() };
-    let (journal, _) = Journal::open(JournalOptions { operator: actor, ..desk.open_options() }).expect("a good journal");
+    let (journal, _) =
+        Journal::open(JournalOptions { operator: actor, ..desk.open_options() }).expect("a good journal");
     journal.record_event(AuditEvent::ScreenHidden).await.expect("recorded");
     let row = audit_rows(&desk).remove(0);
-    assert_eq!((row.uid, row.euid, row.claimed.clone(), row.operator_label().as_str()), (1000, 0, claimed, "uid 1000 (ana)"));
+    assert_eq!(
+        (row.uid, row.euid, row.claimed.clone(), row.operator_label().as_str()),
+        (1000, 0, claimed, "uid 1000 (ana)")
+    );
 }
 
 #[tokio::test]

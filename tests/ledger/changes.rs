@@ -2,17 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use pindesk::change::{JobId, LATE_ARRIVAL_WINDOW, Resolution, StatusBefore};
+use pindesk::clock::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::escrow::EscrowFile;
-use pindesk::job::{StatusBefore, JobId, LATE_ARRIVAL_WINDOW, Resolution};
 use pindesk::journal::{
-    AuditEvent, Intent, JobStatus, Journal, RecordedState, JournalOptions, JournalReader, RecoveryReport, RecordError, OutcomeRecord, RecipientsStatus,
+    AuditEvent, Intent, JobStatus, Journal, JournalOptions, JournalReader, OutcomeRecord, RecipientsStatus,
+    RecordError, RecordedState, RecoveryReport,
 };
-use pindesk::moment::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::number::{Number, TwoStep, Waba};
-use pindesk::outcome::{DoubtReason, ApiError, NotSentReason, Outcome};
+use pindesk::outcome::{ApiError, DoubtReason, NotSentReason, Outcome};
 use pindesk::text::CleanText;
 
-use crate::support::records::{JournalFixture, START_TIME, number_id, job_plan, new_recipients, outcome_record};
+use crate::support::records::{JournalFixture, START_TIME, job_plan, new_recipients, number_id, outcome_record};
 use crate::support::skip;
 
 const ONE_YEAR: Duration = Duration::from_hours(365 * 24);
@@ -44,7 +45,13 @@ async fn begin_job(desk: &JournalFixture, numbers: &[u32]) -> (Journal, JobId) {
     (journal, job)
 }
 
-async fn record_intent(desk: &JournalFixture, journal: &Journal, job: JobId, n: u32, at: pindesk::moment::UtcTime) -> Intent {
+async fn record_intent(
+    desk: &JournalFixture,
+    journal: &Journal,
+    job: JobId,
+    n: u32,
+    at: pindesk::clock::UtcTime,
+) -> Intent {
     let intent = desk.intent(job, n, at);
     journal.record_intent(intent.clone()).await.expect("recorded");
     intent
@@ -97,7 +104,8 @@ async fn a_doubt_keeps_its_cause_its_tries_and_its_time() {
     let desk = JournalFixture::new();
     let (journal, job) = begin_job(&desk, &[1]).await;
     let intent = record_intent(&desk, &journal, job, 1, START_TIME).await;
-    let mut rest = outcome_record(&intent, Outcome::InDoubt(DoubtReason::ServerError(fault())), START_TIME.plus(seconds(40)));
+    let mut rest =
+        outcome_record(&intent, Outcome::InDoubt(DoubtReason::ServerError(fault())), START_TIME.plus(seconds(40)));
     rest.attempts = 3;
     journal.record_outcome(rest).await.expect("recorded");
     journal.close();
@@ -171,7 +179,7 @@ async fn a_clock_that_was_set_back_lengthens_the_wait_to_its_whole_and_no_more()
     assert_eq!(from(START_TIME), LATE_ARRIVAL_WINDOW);
     assert_eq!(from(START_TIME.plus(seconds(100))), seconds(20));
     assert_eq!(from(START_TIME.plus(seconds(500))), Duration::ZERO);
-    let an_hour_ago = pindesk::moment::UtcTime::from_unix_seconds(START_TIME.unix_seconds() - 3_600);
+    let an_hour_ago = pindesk::clock::UtcTime::from_unix_seconds(START_TIME.unix_seconds() - 3_600);
     assert_eq!(from(an_hour_ago), LATE_ARRIVAL_WINDOW + seconds(40));
 }
 
@@ -211,7 +219,10 @@ async fn a_change_in_doubt_that_is_then_refused_stays_in_doubt() {
     let first = record_intent(&desk, &journal, job, 1, START_TIME).await;
     journal.record_outcome(outcome_record(&first, no_answer(), START_TIME)).await.expect("recorded");
     journal.record_retry(first.change, first.number, 2).await.expect("recorded");
-    journal.record_outcome(outcome_record(&first, Outcome::Refused(fault()), START_TIME.plus(seconds(9)))).await.expect("recorded");
+    journal
+        .record_outcome(outcome_record(&first, Outcome::Refused(fault()), START_TIME.plus(seconds(9))))
+        .await
+        .expect("recorded");
     journal.close();
     let unresolved = desk.open().1.unresolved;
     assert_eq!(
@@ -314,7 +325,10 @@ async fn a_try_without_a_sure_answer_keeps_other_pins_away_whatever_became_of_it
     let (journal, job) = begin_job(&desk, &[1]).await;
     let confirmed = record_intent(&desk, &journal, job, 1, START_TIME).await;
     journal.record_retry(confirmed.change, confirmed.number, 2).await.expect("recorded");
-    journal.record_outcome(OutcomeRecord { attempts: 2, ..outcome_record(&confirmed, Outcome::Confirmed, START_TIME) }).await.expect("recorded");
+    journal
+        .record_outcome(OutcomeRecord { attempts: 2, ..outcome_record(&confirmed, Outcome::Confirmed, START_TIME) })
+        .await
+        .expect("recorded");
     journal.close();
 
     // The next process, ten seconds later: the first try can still land.
@@ -332,7 +346,10 @@ async fn a_pin_that_another_process_set_since_the_number_was_read_is_not_replace
     let (journal, job) = begin_job(&desk, &[1]).await;
     let (other, others_job) = begin_job(&desk, &[1]).await;
     let theirs = record_intent(&desk, &other, others_job, 1, START_TIME).await;
-    other.record_outcome(outcome_record(&theirs, Outcome::Confirmed, START_TIME.plus(seconds(5)))).await.expect("recorded");
+    other
+        .record_outcome(outcome_record(&theirs, Outcome::Confirmed, START_TIME.plus(seconds(5))))
+        .await
+        .expect("recorded");
 
     let ours = |read_at| {
         let intent = desk.intent(job, 1, START_TIME.plus(seconds(9)));
@@ -347,7 +364,11 @@ async fn a_pin_that_another_process_set_since_the_number_was_read_is_not_replace
     // What this process set itself is no news to it.
     let again = desk.intent(others_job, 1, START_TIME.plus(seconds(9)));
     journal.close();
-    let again = Intent { status_before: StatusBefore { read_at: Some(START_TIME), ..again.status_before }, at: START_TIME.plus(LATE_ARRIVAL_WINDOW * 2), ..again };
+    let again = Intent {
+        status_before: StatusBefore { read_at: Some(START_TIME), ..again.status_before },
+        at: START_TIME.plus(LATE_ARRIVAL_WINDOW * 2),
+        ..again
+    };
     other.record_intent(again).await.expect("its own PIN");
 }
 
@@ -359,7 +380,10 @@ async fn a_change_that_waits_for_its_repeat_gives_way_to_what_another_process_se
     journal.record_outcome(outcome_record(&waiting, Outcome::Refused(fault()), START_TIME)).await.expect("recorded");
     let (other, others_job) = begin_job(&desk, &[1]).await;
     let theirs = record_intent(&desk, &other, others_job, 1, START_TIME.plus(seconds(9))).await;
-    other.record_outcome(outcome_record(&theirs, Outcome::Confirmed, START_TIME.plus(seconds(9)))).await.expect("recorded");
+    other
+        .record_outcome(outcome_record(&theirs, Outcome::Confirmed, START_TIME.plus(seconds(9))))
+        .await
+        .expect("recorded");
     let why = busy_reason(journal.record_retry(waiting.change, waiting.number, 2).await);
     assert_eq!(why, "another pindesk sent another PIN to this number since the last try");
     // Its own later PIN is no news to a process.
@@ -375,7 +399,11 @@ async fn what_waits_for_its_repeat_is_at_work_and_never_was_sent_once_its_proces
     let slower = OutcomeRecord { will_retry: true, ..outcome_record(&waiting, Outcome::Refused(fault()), START_TIME) };
     journal.record_outcome(slower).await.expect("recorded");
     let state = || {
-        let detail = JournalReader::open(&desk.state_dir()).expect("a journal").job(job).expect("readable").expect("there is one");
+        let detail = JournalReader::open(&desk.state_dir())
+            .expect("a journal")
+            .job(job)
+            .expect("readable")
+            .expect("there is one");
         (detail.summary.status, detail.numbers[0].state)
     };
     assert_eq!(state(), (JobStatus::Running, RecordedState::Running));
@@ -441,7 +469,11 @@ async fn a_clock_that_was_a_year_ahead_keeps_a_number_no_longer_than_a_right_one
     // Two minutes later, whatever process asks.
     shift_uptimes(&desk, "- 125");
     assert_eq!(time_until_new_pin(&desk), Duration::ZERO);
-    open_with_system_clock(&desk).0.record_intent(desk.intent(job, 1, UtcTime::now())).await.expect("nothing can land any more");
+    open_with_system_clock(&desk)
+        .0
+        .record_intent(desk.intent(job, 1, UtcTime::now()))
+        .await
+        .expect("nothing can land any more");
 }
 
 #[tokio::test]
@@ -454,7 +486,11 @@ async fn a_clock_that_was_a_year_ahead_before_the_machine_was_started_anew_keeps
     desk.open_database().execute_batch("DROP TRIGGER runs_stay; UPDATE runs SET boot = 'before'").expect("altered");
     shift_uptimes(&desk, "+ 1e6");
     assert_eq!(time_until_new_pin(&desk), Duration::ZERO);
-    open_with_system_clock(&desk).0.record_intent(desk.intent(job, 1, UtcTime::now())).await.expect("nothing can land any more");
+    open_with_system_clock(&desk)
+        .0
+        .record_intent(desk.intent(job, 1, UtcTime::now()))
+        .await
+        .expect("nothing can land any more");
 }
 
 #[tokio::test]
@@ -511,7 +547,10 @@ async fn a_clock_that_is_set_back_again_and_again_frees_a_number_all_the_same() 
     journal.record_outcome(outcome_record(&first, no_answer(), start.utc)).await.expect("recorded");
     busy_reason(journal.record_intent(desk.intent(job, 1, start.utc)).await);
     // The clock on the wall says that an hour before is now.
-    time.set(TimePoint { instant: start.instant + LATE_ARRIVAL_WINDOW, utc: START_TIME.plus(Duration::from_hours(23)) });
+    time.set(TimePoint {
+        instant: start.instant + LATE_ARRIVAL_WINDOW,
+        utc: START_TIME.plus(Duration::from_hours(23)),
+    });
     journal.record_intent(desk.intent(job, 1, time.now().utc)).await.expect("nothing can land any more");
 }
 
@@ -524,7 +563,11 @@ async fn a_machine_that_was_started_anew_counts_by_the_clock_on_the_wall_alone()
     desk.open_database().execute_batch("DROP TRIGGER runs_stay; UPDATE runs SET boot = 'before'").expect("altered");
     shift_uptimes(&desk, "+ 1e6");
     let tomorrow = now.plus(Duration::from_hours(24));
-    open_with_system_clock(&desk).0.record_intent(desk.intent(job, 1, tomorrow)).await.expect("nothing can land any more");
+    open_with_system_clock(&desk)
+        .0
+        .record_intent(desk.intent(job, 1, tomorrow))
+        .await
+        .expect("nothing can land any more");
 }
 
 #[tokio::test]
@@ -579,7 +622,8 @@ async fn the_first_recipients_are_remembered_and_others_stop_all_setting() {
 async fn one_that_is_refused_harms_no_other_of_its_group() {
     let desk = JournalFixture::new();
     let (journal, job) = begin_job(&desk, &[1, 2]).await;
-    let (good, again, other) = (desk.intent(job, 1, START_TIME), desk.intent(job, 1, START_TIME), desk.intent(job, 2, START_TIME));
+    let (good, again, other) =
+        (desk.intent(job, 1, START_TIME), desk.intent(job, 1, START_TIME), desk.intent(job, 2, START_TIME));
     let paused = journal.pause();
     let intents = [&good, &again, &other].map(|intent| journal.record_intent(intent.clone()));
     let mut all = Box::pin(futures_util::future::join_all(intents));
@@ -598,7 +642,8 @@ async fn one_that_is_refused_harms_no_other_of_its_group() {
 async fn a_job_is_told_number_by_number() {
     let desk = JournalFixture::new();
     let (journal, job) = begin_job(&desk, &[1, 2, 3, 4, 5, 6]).await;
-    let outcomes = [Outcome::Confirmed, Outcome::Refused(fault()), Outcome::NotSent(NotSentReason::Stopped), no_answer()];
+    let outcomes =
+        [Outcome::Confirmed, Outcome::Refused(fault()), Outcome::NotSent(NotSentReason::Stopped), no_answer()];
     let mut last = None;
     for (n, outcome) in (1..).zip(outcomes) {
         let intent = record_intent(&desk, &journal, job, n, START_TIME).await;
@@ -630,7 +675,10 @@ async fn a_job_is_told_number_by_number() {
     assert_eq!((failed.reply.code, failed.reply.http_status, failed.attempts), (Some(136_025), Some(400), 1));
     assert_eq!(failed.reason.as_ref().map(CleanText::as_str), Some("the number is not registered"));
     let cut = &detail.numbers[4];
-    assert_eq!((cut.change, cut.outcome.clone()), (Some(at_work.change), Some(Outcome::InDoubt(DoubtReason::ProcessEnded))));
+    assert_eq!(
+        (cut.change, cut.outcome.clone()),
+        (Some(at_work.change), Some(Outcome::InDoubt(DoubtReason::ProcessEnded)))
+    );
     assert_eq!(reader.jobs().expect("readable"), [summary]);
     assert_eq!(reader.job(JobId::new(9)).expect("readable"), None);
 }
@@ -679,7 +727,10 @@ async fn a_number_is_forgotten_in_its_profile_unless_another_process_read_it_sin
     other.cache_numbers("acme", vec![read(2, since)]).await;
     journal.remove_cached_numbers("acme", vec![number_id(1), number_id(2), number_id(9)], START_TIME).await;
     assert_eq!(other.cached_numbers("acme", None).await, [read(2, since), read(3, START_TIME)]);
-    assert_eq!(other.cached_numbers("other", None).await, [read(1, START_TIME), read(2, START_TIME), read(3, START_TIME)]);
+    assert_eq!(
+        other.cached_numbers("other", None).await,
+        [read(1, START_TIME), read(2, START_TIME), read(3, START_TIME)]
+    );
 }
 
 #[tokio::test]

@@ -4,11 +4,13 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::thread;
 
+use pindesk::clock::UtcTime;
 use pindesk::journal::{JournalReader, RecordError};
-use pindesk::moment::UtcTime;
 use pindesk::outcome::{DoubtReason, Outcome};
 
-use crate::support::records::{JournalFixture, START_TIME, child_command, fixture_from_parent, number_id, job_plan, outcome_record};
+use crate::support::records::{
+    JournalFixture, START_TIME, child_command, fixture_from_parent, job_plan, number_id, outcome_record,
+};
 
 /// Starts a process that has an intent for number 1 recorded, and waits for that.
 fn spawn_other_process(desk: &JournalFixture) -> Child {
@@ -53,7 +55,7 @@ async fn what_a_living_process_works_on_is_busy_and_not_in_doubt() {
     let busy = format!("another pindesk is at work on this number: process {pid} on desk-1, uid 1000 (ana)");
     let refused = journal.record_intent(desk.intent(job, 1, desk.now)).await;
     assert_eq!(refused.map_err(|refused| refused.to_string()), Err(busy));
-    journal.resolve(number_id(1), theirs, pindesk::job::Resolution::Manual, None).await.expect("recorded");
+    journal.resolve(number_id(1), theirs, pindesk::change::Resolution::Manual, None).await.expect("recorded");
     let states = JournalReader::open(&desk.state_dir()).expect("a journal").jobs().expect("readable");
     assert_eq!(states[1].status, pindesk::journal::JobStatus::Running);
 
@@ -114,7 +116,10 @@ fn several_at_once_see_no_lock_error_and_lose_nothing() {
                         async move {
                             let intent = desk.intent(job, part * EACH + n, START_TIME);
                             journal.record_intent(intent.clone()).await.expect("recorded");
-                            journal.record_outcome(outcome_record(&intent, Outcome::Confirmed, START_TIME)).await.expect("recorded");
+                            journal
+                                .record_outcome(outcome_record(&intent, Outcome::Confirmed, START_TIME))
+                                .await
+                                .expect("recorded");
                         }
                     });
                     futures_util::future::join_all(work).await;

@@ -4,9 +4,11 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
-use pindesk::state::StateDir;
+use pindesk::state_dir::StateDir;
 
-use crate::support::records::{JournalFixture, START_TIME, assert_passed, child_command, fixture_from_parent, job_plan};
+use crate::support::records::{
+    JournalFixture, START_TIME, assert_passed, child_command, fixture_from_parent, job_plan,
+};
 use crate::support::skip;
 
 fn mode(path: &Path) -> u32 {

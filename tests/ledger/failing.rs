@@ -7,13 +7,15 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use pindesk::change::ChangeId;
 use pindesk::escrow::EscrowFile;
-use pindesk::job::ChangeId;
 use pindesk::journal::{AuditEvent, RecordError};
 use pindesk::number::{Number, TwoStep};
 use pindesk::outcome::{NotSentReason, Outcome};
 
-use crate::support::records::{JournalFixture, START_TIME, assert_passed, child_command, fixture_from_parent, number_id, job_plan, outcome_record};
+use crate::support::records::{
+    JournalFixture, START_TIME, assert_passed, child_command, fixture_from_parent, job_plan, number_id, outcome_record,
+};
 use crate::support::skip;
 
 fn failure_reason(desk: &JournalFixture, answer: Result<(), RecordError>) -> String {
@@ -173,7 +175,8 @@ async fn while_another_writer_is_stopped_nothing_is_begun_and_what_is_out_waits(
     let other = open_escrow_file(&desk);
     let held = other.lock(Duration::ZERO).expect("it is free");
     let begun = Instant::now();
-    let refusal = outcome_record(&desk.intent(job, 2, START_TIME), Outcome::NotSent(NotSentReason::Stopped), START_TIME);
+    let refusal =
+        outcome_record(&desk.intent(job, 2, START_TIME), Outcome::NotSent(NotSentReason::Stopped), START_TIME);
     let (intended, refused, rested) = tokio::join!(
         async {
             let intended = journal.record_intent(desk.intent(job, 2, START_TIME)).await;
@@ -189,7 +192,9 @@ async fn while_another_writer_is_stopped_nothing_is_begun_and_what_is_out_waits(
     );
     for answer in [intended, refused] {
         match answer {
-            Err(RecordError::Busy(why)) => assert_eq!(desk.without_temp_path(why), format!("nothing can be recorded: {}", lock_holder_message())),
+            Err(RecordError::Busy(why)) => {
+                assert_eq!(desk.without_temp_path(why), format!("nothing can be recorded: {}", lock_holder_message()))
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -345,7 +350,15 @@ async fn a_process_that_remembers_numbers() {
     }
     println!("\nbegin");
     let (id, details) = (number_id(1), std::sync::Arc::default());
-    let shown = Number { id, waba: None, display_number: None, name: None, two_step: TwoStep::On, details, read_at: Some(START_TIME) };
+    let shown = Number {
+        id,
+        waba: None,
+        display_number: None,
+        name: None,
+        two_step: TwoStep::On,
+        details,
+        read_at: Some(START_TIME),
+    };
     journal.cache_numbers("acme", vec![shown]).await;
     println!("\nrecorded after it: {}", journal.record_event(AuditEvent::ScreenShown).await.is_ok());
 }
@@ -369,7 +382,10 @@ async fn a_write_that_stopped_half_way_is_a_full_disk_and_outcomes_are_kept() {
     let why = failure_reason(&desk, journal.record_intent(desk.intent(job, 20, START_TIME)).await);
     assert!(why.starts_with("the journal in ~/state takes nothing more: only 100 of "), "{why}");
     for intent in &out {
-        journal.record_outcome(outcome_record(intent, Outcome::Confirmed, START_TIME)).await.expect("kept in the reserve");
+        journal
+            .record_outcome(outcome_record(intent, Outcome::Confirmed, START_TIME))
+            .await
+            .expect("kept in the reserve");
     }
     failure_reason(&desk, journal.record_intent(desk.intent(job, 20, START_TIME)).await);
     journal.close();
@@ -397,12 +413,20 @@ async fn on_a_full_disk_nothing_is_begun_but_outcomes_are_kept() {
         assert!(out.len() < 5_000, "it never was full");
     };
     assert!(why.starts_with("the journal in ~/state takes nothing more: "), "{why}");
-    let refused = journal.record_refusal(outcome_record(&desk.intent(job, 6_000, START_TIME), Outcome::NotSent(NotSentReason::Stopped), START_TIME));
-    let (refused, first) = tokio::join!(refused, journal.record_outcome(outcome_record(&out[0], Outcome::Confirmed, START_TIME)));
+    let refused = journal.record_refusal(outcome_record(
+        &desk.intent(job, 6_000, START_TIME),
+        Outcome::NotSent(NotSentReason::Stopped),
+        START_TIME,
+    ));
+    let (refused, first) =
+        tokio::join!(refused, journal.record_outcome(outcome_record(&out[0], Outcome::Confirmed, START_TIME)));
     failure_reason(&desk, refused);
     first.expect("kept in the reserve");
     for intent in &out[1..] {
-        journal.record_outcome(outcome_record(intent, Outcome::Confirmed, START_TIME)).await.expect("kept in the reserve");
+        journal
+            .record_outcome(outcome_record(intent, Outcome::Confirmed, START_TIME))
+            .await
+            .expect("kept in the reserve");
     }
     failure_reason(&desk, journal.record_intent(desk.intent(job, 6_000, START_TIME)).await);
     journal.close();
@@ -488,7 +512,11 @@ async fn a_process_that_opens_many() {
 
 #[test]
 fn what_an_opening_makes_is_on_the_disk_with_its_name_when_it_is_done() {
-    let Some(calls) = trace_system_calls(&JournalFixture::new(), "a_process_that_opens", "openat,fsync,fdatasync,pwrite64") else { return };
+    let Some(calls) =
+        trace_system_calls(&JournalFixture::new(), "a_process_that_opens", "openat,fsync,fdatasync,pwrite64")
+    else {
+        return;
+    };
     let last = |meant: &dyn Fn(&str) -> bool| calls.lines().rev().position(meant).unwrap_or_else(|| panic!("{calls}"));
     let of = |name: &'static str, call: &'static str| move |line: &str| line.contains(call) && line.contains(name);
     let made = last(&|line| line.contains("O_CREAT") && line.contains("/state"));
@@ -508,7 +536,9 @@ fn a_process_that_opens() {
 
 #[test]
 fn what_waits_is_recorded_together_and_256_at_a_time() {
-    let Some(calls) = trace_system_calls(&JournalFixture::new(), "a_process_of_which_much_waits", "pwrite64") else { return };
+    let Some(calls) = trace_system_calls(&JournalFixture::new(), "a_process_of_which_much_waits", "pwrite64") else {
+        return;
+    };
     // The number of its last row, in twenty digits, once for each group.
     let heads = calls.lines().filter_map(|line| line.split_once("\"00000000")?.1.split(' ').next()?.parse().ok());
     assert_eq!(heads.collect::<Vec<u32>>(), [256, 300], "{calls}");
@@ -524,7 +554,8 @@ async fn a_process_of_which_much_waits() {
         println!("begin");
         drop(paused);
     };
-    let (noted, ()) = tokio::join!(join_all((0..300).map(|_| journal.record_event(AuditEvent::ScreenHidden))), all_waits);
+    let (noted, ()) =
+        tokio::join!(join_all((0..300).map(|_| journal.record_event(AuditEvent::ScreenHidden))), all_waits);
     assert!(noted.iter().all(Result::is_ok));
     println!("end");
 }

@@ -4,14 +4,17 @@ use std::fs;
 use std::io::Write as _;
 use std::time::Duration;
 
+use pindesk::change::{JobId, SendHistory};
+use pindesk::clock::UtcTime;
 use pindesk::escrow::EscrowFile;
-use pindesk::job::{JobId, SendHistory};
-use pindesk::journal::{Journal, JournalError, JournalKind, RecordedState, JournalOptions, JournalReader, RecipientsStatus, UnresolvedChange};
-use pindesk::moment::UtcTime;
+use pindesk::journal::{
+    Journal, JournalError, JournalKind, JournalOptions, JournalReader, RecipientsStatus, RecordedState,
+    UnresolvedChange,
+};
 use pindesk::number::TwoStep;
 use pindesk::outcome::{DoubtReason, Outcome};
 
-use crate::support::records::{JournalFixture, START_TIME, number_id, job_plan, outcome_record};
+use crate::support::records::{JournalFixture, START_TIME, job_plan, number_id, outcome_record};
 
 /// A desk whose journal was closed after one PIN was confirmed and another left in doubt.
 async fn closed_journal() -> JournalFixture {
@@ -46,7 +49,8 @@ async fn a_database_of_another_program_is_refused_and_left_alone() {
     let db = rusqlite::Connection::open(desk.state_file("journal.db")).expect("a database");
     db.execute_batch("CREATE TABLE recipes (name TEXT)").expect("a table");
     db.close().expect("closed");
-    fs::set_permissions(desk.state_file("journal.db"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
+    fs::set_permissions(desk.state_file("journal.db"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .expect("a mode");
     let before = fs::read(desk.state_file("journal.db")).expect("the file");
     assert_eq!(
         open_error(&desk),
@@ -148,7 +152,8 @@ async fn a_journal_that_is_gone_is_told_once_and_all_comes_back_in_doubt() {
         ["journal.db is missing or empty, though there was one: what came of the changes in it is not known, and \
              each PIN in the escrow file may be in force or not"]
     );
-    let of = |open: &UnresolvedChange| (open.number, open.job, open.two_step_before, open.reason.clone(), open.last_send);
+    let of =
+        |open: &UnresolvedChange| (open.number, open.job, open.two_step_before, open.reason.clone(), open.last_send);
     let expected = [1, 2].map(|n| (number_id(n), None, TwoStep::Unknown, DoubtReason::EscrowOnly, desk.now));
     assert_eq!(recovered.unresolved.iter().map(of).collect::<Vec<_>>(), expected);
     // When they were sent went with the journal; when their PINs were sealed did not.
@@ -273,7 +278,7 @@ async fn what_was_recorded_can_be_neither_altered_nor_deleted() {
     let desk = closed_journal().await;
     let (journal, recovered) = desk.open();
     let in_doubt = recovered.unresolved.iter().map(|open| open.change).collect();
-    journal.resolve(number_id(2), in_doubt, pindesk::job::Resolution::Manual, None).await.expect("recorded");
+    journal.resolve(number_id(2), in_doubt, pindesk::change::Resolution::Manual, None).await.expect("recorded");
     journal.close();
     let db = desk.open_database();
     let columns = [
@@ -314,7 +319,8 @@ async fn a_change_that_only_the_escrow_file_knows_counts_to_its_job() {
     let (journal, recovered) = desk.open();
     let jobs: Vec<_> = recovered.unresolved.iter().map(|open| (open.number, open.job)).collect();
     assert_eq!(jobs, [(number_id(2), Some(job)), (number_id(7), None), (number_id(8), None)]);
-    let detail = JournalReader::open(&desk.state_dir()).expect("a journal").job(job).expect("readable").expect("there is one");
+    let detail =
+        JournalReader::open(&desk.state_dir()).expect("a journal").job(job).expect("readable").expect("there is one");
     let states: Vec<_> = detail.numbers.iter().map(|number| number.state).collect();
     assert_eq!(states, [RecordedState::NotStarted, RecordedState::NoAnswer, RecordedState::NotStarted]);
     journal.resume_job(job, vec![number_id(1), number_id(2), number_id(3)]).await.expect_err("number 2 is not left");

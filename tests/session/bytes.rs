@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::office::{
-    AMBIGUOUS_ERROR_FAULT, TerminalFixture, PIN, ConsolePage, confirm, select_unset_number, open_confirmation, open_form, type_filter,
+    AMBIGUOUS_ERROR_FAULT, ConsolePage, PIN, TerminalFixture, confirm, open_confirmation, open_form,
+    select_unset_number, type_filter,
 };
 use crate::support::pty::{ProcessExit, PtySession};
 

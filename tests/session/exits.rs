@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::office::{AMBIGUOUS_ERROR_FAULT, TerminalFixture, ConsolePage, TIMEOUT_FAULT, confirm, open_confirmation};
+use crate::support::office::{
+    AMBIGUOUS_ERROR_FAULT, ConsolePage, TIMEOUT_FAULT, TerminalFixture, confirm, open_confirmation,
+};
 use crate::support::pty::{ProcessExit, PtySession, assert_terminal_restored};
 
 /// Far below the time that answers are waited for; with nothing on its way, the program takes some hundredths of this.

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use crate::support::office::{TerminalFixture, PIN, confirm, select_unset_number, open_confirmation, open_form, type_filter};
+use crate::support::office::{
+    PIN, TerminalFixture, confirm, open_confirmation, open_form, select_unset_number, type_filter,
+};
 use crate::support::pty::{ProcessExit, PtySession};
 
 /// Longer than a confirmation wants the keyboard to be quiet.

@@ -6,7 +6,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use crossterm::event::{Event, KeyCode};
-use pindesk::console::terminal::{self, Capabilities, EnterError, TerminationSignal, EventReader, Terminal, SignalWatcher};
+use pindesk::console::terminal::{
+    self, Capabilities, EnterError, EventReader, SignalWatcher, Terminal, TerminationSignal,
+};
 use ratatui::layout::Position;
 use ratatui::style::Style;
 use rustix::process::Signal;
@@ -112,7 +114,8 @@ fn draw_until_blocked(terminal: &mut Terminal) {
 /// Where programs are found that are not started by their path.
 const PATH_ENV: (&str, &str) = ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
 
-const CHILD_TEST_ARGS: [&str; 4] = ["--exact", "session::small_console::plays_the_console", "--nocapture", "--test-threads=1"];
+const CHILD_TEST_ARGS: [&str; 4] =
+    ["--exact", "session::small_console::plays_the_console", "--nocapture", "--test-threads=1"];
 
 fn current_exe() -> String {
     std::env::current_exe().expect("it has a path").into_os_string().into_string().expect("of UTF-8")

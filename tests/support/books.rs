@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use age::x25519::Identity;
-use pindesk::batch::Recorder;
+use pindesk::clock::Clock;
 use pindesk::config;
-use pindesk::console::work::RecordingConfig;
+use pindesk::console::worker::RecordingConfig;
 use pindesk::escrow::Recipients;
-use pindesk::journal::{Operator, Journal, JournalKind, JournalOptions, RecoveryReport};
-use pindesk::moment::Clock;
-use pindesk::state::StateDir;
+use pindesk::jobs::Recorder;
+use pindesk::journal::{Journal, JournalKind, JournalOptions, Operator, RecoveryReport};
+use pindesk::state_dir::StateDir;
 use pindesk::text::CleanText;
 use tempfile::TempDir;
 

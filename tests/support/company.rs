@@ -14,7 +14,7 @@ use base64::Engine as _;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::judge::{self, FaultyGraph, FaultOptions};
+use super::judge::{self, FaultOptions, FaultyGraph};
 
 /// A company: its config, its state directory, and the key that its escrow is sealed to.
 pub(crate) struct CrashFixture {

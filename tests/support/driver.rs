@@ -9,16 +9,16 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use pindesk::clock::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
-use pindesk::console::app::{App, Effect, Msg, Environment, RecordingStatus, Screen, Session, Size};
+use pindesk::console::app::{App, Effect, Environment, Msg, RecordingStatus, Screen, Session, Size};
 use pindesk::console::decoder::{Decoder, ESC_TIMEOUT, InputEvent};
 use pindesk::console::keymap::Keymap;
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::console::work::{WorkerConfig, ScreenCommand, RoutedEffect, WorkCommand, WorkerReport, WorkerHandle};
-use pindesk::listing::NumberSources;
-use pindesk::moment::{Clock, ManualClock, TimePoint, UtcTime};
+use pindesk::console::worker::{RoutedEffect, ScreenCommand, WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
 use pindesk::number::{PhoneNumberId, Waba};
+use pindesk::numbers::NumberSources;
 use pindesk::pin::Pin;
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use pindesk::text::CleanText;
@@ -104,9 +104,12 @@ impl DriverOptions {
         let runtime = runtime();
         let simulator = match self.offline_at {
             Some(_) => None,
-            None => {
-                Some(runtime.block_on(start_simulator((Ipv4Addr::LOCALHOST, 0).into(), self.numbers, self.faults, self.latency)))
-            }
+            None => Some(runtime.block_on(start_simulator(
+                (Ipv4Addr::LOCALHOST, 0).into(),
+                self.numbers,
+                self.faults,
+                self.latency,
+            ))),
         };
         let address = self.offline_at.or_else(|| simulator.as_ref().map(Simulator::address)).expect("an address");
         let wabas: Vec<Arc<Waba>> = simulator::wabas().into_iter().map(Arc::new).collect();
@@ -386,7 +389,11 @@ impl ConsoleDriver {
     /// The screen does not show this text now.
     #[track_caller]
     pub(crate) fn does_not_see(&mut self, text: &str) -> &mut Self {
-        assert!(!collapse_whitespace(&self.screen()).contains(&collapse_whitespace(text)), "the screen shows {text:?}:\n{}", self.screen());
+        assert!(
+            !collapse_whitespace(&self.screen()).contains(&collapse_whitespace(text)),
+            "the screen shows {text:?}:\n{}",
+            self.screen()
+        );
         self
     }
 
@@ -505,7 +512,9 @@ impl ConsoleDriver {
     fn handle_worker_event(&mut self, report: WorkerReport) {
         let msg = match report {
             WorkerReport::Msg(msg) | WorkerReport::ThrottledMsg(msg, _) => msg,
-            WorkerReport::ProgressReady => Msg::ProgressReceived(self.worker.as_ref().map(WorkerHandle::take_progress).unwrap_or_default()),
+            WorkerReport::ProgressReady => {
+                Msg::ProgressReceived(self.worker.as_ref().map(WorkerHandle::take_progress).unwrap_or_default())
+            }
         };
         self.update(msg, self.now);
         self.paint();

@@ -50,7 +50,10 @@ impl ScriptedServer {
     }
 
     /// The same, and looks at each request before it is answered.
-    pub(crate) async fn start_with_hook(scripts: Vec<Vec<ScriptStep>>, watch: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start_with_hook(
+        scripts: Vec<Vec<ScriptStep>>,
+        watch: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let faultd = Self { address, state: Arc::default(), on_request: Arc::new(watch) };

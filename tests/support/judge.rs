@@ -62,8 +62,14 @@ enum GraphFault {
     HtmlReply,
 }
 
-const ALL_FAULTS: [GraphFault; 6] =
-    [GraphFault::ResetBefore, GraphFault::ResetAfter, GraphFault::AppliedLate, GraphFault::ErrorAfter, GraphFault::TruncatedBody, GraphFault::HtmlReply];
+const ALL_FAULTS: [GraphFault; 6] = [
+    GraphFault::ResetBefore,
+    GraphFault::ResetAfter,
+    GraphFault::AppliedLate,
+    GraphFault::ErrorAfter,
+    GraphFault::TruncatedBody,
+    GraphFault::HtmlReply,
+];
 
 /// Numbers of each WABA.
 pub(crate) const NUMBERS_PER_WABA: usize = 120;
@@ -176,11 +182,17 @@ impl SplitMix64 {
     }
 }
 
-async fn serve_connection(mut line: TcpStream, shared: Arc<SharedGraphState>, manners: FaultOptions, mut chance: SplitMix64) {
+async fn serve_connection(
+    mut line: TcpStream,
+    shared: Arc<SharedGraphState>,
+    manners: FaultOptions,
+    mut chance: SplitMix64,
+) {
     line.set_nodelay(true).expect("a socket option");
     while let Some((head, body)) = read_request(&mut line).await {
         let spread = manners.max_latency.saturating_sub(manners.min_latency).as_micros().max(1);
-        let pause = manners.min_latency + Duration::from_micros(chance.next_below(u64::try_from(spread).expect("short")));
+        let pause =
+            manners.min_latency + Duration::from_micros(chance.next_below(u64::try_from(spread).expect("short")));
         let path = head.split(' ').nth(1).expect("a request line").split('?').next().expect("a path").to_owned();
         let parts: Vec<&str> = path.split('/').skip(2).collect();
         let stays = match (head.starts_with("POST "), &parts[..]) {
@@ -194,7 +206,9 @@ async fn serve_connection(mut line: TcpStream, shared: Arc<SharedGraphState>, ma
                 tokio::time::sleep(pause).await;
                 handle_pin_request(&mut line, &shared, number, &pin, fault, chance.next_below(1_500)).await
             }
-            (false, [waba, "phone_numbers"]) => write_response(&mut line, 200, &numbers_page_json(&shared, waba, &head)).await,
+            (false, [waba, "phone_numbers"]) => {
+                write_response(&mut line, 200, &numbers_page_json(&shared, waba, &head)).await
+            }
             (false, [number]) => write_response(&mut line, 200, &number_json(&shared, number)).await,
             _ => false,
         };

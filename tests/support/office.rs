@@ -83,7 +83,8 @@ impl TerminalFixture {
     /// From now on the access token comes from a script of this shell, whose `$1` is the office's directory.
     pub(crate) fn use_token_command(&self, script: &str) {
         let token = self.path("token");
-        let command = format!("token_command = ['sh', '-c', '''{script}''', 'sh', '{}']", self.temp_dir.path().display());
+        let command =
+            format!("token_command = ['sh', '-c', '''{script}''', 'sh', '{}']", self.temp_dir.path().display());
         let config = self.config_text(&token).replace(&format!("token_file = \"{}\"", token.display()), &command);
         fs::write(self.path("config.toml"), config).expect("it is written");
     }

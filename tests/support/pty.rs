@@ -200,7 +200,8 @@ impl PtySession {
 
     /// Waits for the end of the program, and of its output if somebody reads it.
     pub(crate) fn wait_exit(&self) -> ProcessExit {
-        let is_over = |seen: &PtyState| seen.exit.is_some() && (seen.is_output_ended || seen.is_paused || seen.is_hung_up);
+        let is_over =
+            |seen: &PtyState| seen.exit.is_some() && (seen.is_output_ended || seen.is_paused || seen.is_hung_up);
         self.wait_until("end", is_over);
         self.shared.lock().exit.expect("it has ended")
     }

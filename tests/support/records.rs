@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use age::x25519::Identity;
+use pindesk::change::{Change, ChangeId, JobId, StatusBefore};
+use pindesk::clock::{Clock, TimePoint, UtcTime};
 use pindesk::config::EscrowSettings;
 use pindesk::escrow::Recipients;
-use pindesk::job::{StatusBefore, Change, ChangeId, JobId};
-use pindesk::journal::{Operator, Intent, Journal, JournalError, JournalKind, JournalOptions, PinSource, JobPlan, RecoveryReport, OutcomeRecord};
-use pindesk::moment::{Clock, TimePoint, UtcTime};
+use pindesk::journal::{
+    Intent, JobPlan, Journal, JournalError, JournalKind, JournalOptions, Operator, OutcomeRecord, PinSource,
+    RecoveryReport,
+};
 use pindesk::number::{PhoneNumberId, TwoStep};
 use pindesk::outcome::Outcome;
 use pindesk::pin::Pin;
-use pindesk::state::StateDir;
+use pindesk::state_dir::StateDir;
 use pindesk::text::CleanText;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -37,7 +40,8 @@ pub(crate) fn number_id(n: u32) -> PhoneNumberId {
 
 /// A new key, as a recipient.
 pub(crate) fn new_recipients() -> Arc<Recipients> {
-    let settings = EscrowSettings { recipients: vec![Identity::generate().to_public().to_string()], recipients_file: None };
+    let settings =
+        EscrowSettings { recipients: vec![Identity::generate().to_public().to_string()], recipients_file: None };
     Arc::new(Recipients::load(&settings).expect("a good key").expect("one key"))
 }
 
@@ -106,7 +110,8 @@ impl JournalFixture {
     }
 
     pub(crate) fn intent(&self, job: JobId, n: u32, at: UtcTime) -> Intent {
-        let (id, number, before) = (ChangeId::new(), number_id(n), StatusBefore { two_step: TwoStep::On, read_at: None });
+        let (id, number, before) =
+            (ChangeId::new(), number_id(n), StatusBefore { two_step: TwoStep::On, read_at: None });
         let pin = Pin::parse(b"271828").expect("six digits");
         let change = Change { id, job, status_before: before, number, waba: None, pin };
         let sealed = self.recipients.as_ref().map(|to| to.encrypt(&change, at).expect("sealed"));

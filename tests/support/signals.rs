@@ -16,7 +16,11 @@ const STOP_SIGNALS: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];
 pub(crate) fn reset_ignored_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        for signal in process::TERMINATION_SIGNALS.into_iter().chain(process::UNUSED_FATAL_SIGNALS).chain(STOP_SIGNALS.map(Signal::as_raw)) {
+        for signal in process::TERMINATION_SIGNALS
+            .into_iter()
+            .chain(process::UNUSED_FATAL_SIGNALS)
+            .chain(STOP_SIGNALS.map(Signal::as_raw))
+        {
             if process::is_ignored(signal) {
                 signal_hook::flag::register(signal, AtomicBool::default().into()).expect("it can be caught");
             }

@@ -156,7 +156,9 @@ fn draw_row(out: &mut String, row: usize, cells: &[SvgCell]) {
         }
     }
     let is_text = |cell: &SvgCell| !matches!(cell.text.as_str(), "" | " " | "─" | "│");
-    for (start, run) in group_runs(cells, |cell| (is_text(cell), cell.class.clone())).filter(|(_, run)| is_text(&run[0])) {
+    for (start, run) in
+        group_runs(cells, |cell| (is_text(cell), cell.class.clone())).filter(|(_, run)| is_text(&run[0]))
+    {
         draw_text(out, start, top + BASELINE, run);
     }
 }
@@ -165,7 +167,8 @@ fn draw_text(out: &mut String, start: usize, y: usize, run: &[SvgCell]) {
     let class = if run[0].class.is_empty() { String::new() } else { format!(" class=\"{}\"", run[0].class) };
     // A list of x gives each character its own; a cell of several characters has to be a text by itself.
     for (offset, part) in group_runs(run, |cell| cell.text.chars().count() > 1) {
-        let pieces: Vec<&[SvgCell]> = if part[0].text.chars().count() > 1 { part.chunks(1).collect() } else { vec![part] };
+        let pieces: Vec<&[SvgCell]> =
+            if part[0].text.chars().count() > 1 { part.chunks(1).collect() } else { vec![part] };
         for (n, piece) in pieces.iter().enumerate() {
             let first = start + offset + n;
             let xs: Vec<String> =
@@ -177,7 +180,10 @@ fn draw_text(out: &mut String, start: usize, y: usize, run: &[SvgCell]) {
 }
 
 /// Parts of equal key, each with the place where it starts.
-fn group_runs<K: PartialEq>(cells: &[SvgCell], key: impl Fn(&SvgCell) -> K) -> impl Iterator<Item = (usize, &[SvgCell])> {
+fn group_runs<K: PartialEq>(
+    cells: &[SvgCell],
+    key: impl Fn(&SvgCell) -> K,
+) -> impl Iterator<Item = (usize, &[SvgCell])> {
     let mut start = 0;
     cells.chunk_by(move |a, b| key(a) == key(b)).map(move |run| {
         start += run.len();

@@ -7,15 +7,15 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::super::{CliError, eprint_line, desk, id_list};
+use super::super::{CliError, eprint_line, id_list, preflight};
+use crate::change::ChangeId;
+use crate::clock::UtcTime;
 use crate::config;
-use crate::escrow::open::{Identities, DecryptPinError, DecryptedPin};
-use crate::escrow::{EscrowContents, EscrowFile, EscrowEntry};
-use crate::job::ChangeId;
-use crate::journal::{RecordedState, EncryptedPin};
-use crate::moment::UtcTime;
+use crate::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities};
+use crate::escrow::{EscrowContents, EscrowEntry, EscrowFile};
+use crate::journal::{EncryptedPin, RecordedState};
 use crate::number::PhoneNumberId;
-use crate::state::StateDir;
+use crate::state_dir::StateDir;
 
 /// What the escrow file and the journal have.
 pub(super) struct EscrowStore {
@@ -123,7 +123,13 @@ impl EscrowedChange {
         let (mut pins, mut failed): (Vec<Decryption<'_>>, Vec<Decryption<'_>>) = (Vec::new(), Vec::new());
         for &(ref line, source) in &self.entries {
             let found = identities.decrypt(line).map(Box::new);
-            let opening = Decryption { entry: line, journal_status: self.journal_status, source, result: found, is_disputed: false };
+            let opening = Decryption {
+                entry: line,
+                journal_status: self.journal_status,
+                source,
+                result: found,
+                is_disputed: false,
+            };
             if opening.result.is_err() {
                 failed.push(opening);
             } else if let Some(same) = pins.iter_mut().find(|known| known.is_same_pin(&opening)) {
@@ -174,7 +180,7 @@ impl EscrowStore {
         for line in &unreadable {
             eprint_line(&format!("pindesk: line {line} of the escrow file cannot be read."));
         }
-        let journal = desk::journal_pins(&dir);
+        let journal = preflight::journal_pins(&dir);
         if is_torn {
             eprint_line(if journal.is_complete {
                 "pindesk: the last line of the escrow file is cut off, or just being written. No PIN that was sent is lost \
@@ -205,7 +211,10 @@ impl EscrowStore {
 
 /// Each change once, and of its lines those that differ: as they were last sent, which the journal knows, and what it does
 /// not know of behind them, by the time of sealing.
-fn merge_by_change(of_file: impl Iterator<Item = EscrowEntry>, of_journal: impl Iterator<Item = EncryptedPin>) -> Vec<EscrowedChange> {
+fn merge_by_change(
+    of_file: impl Iterator<Item = EscrowEntry>,
+    of_journal: impl Iterator<Item = EncryptedPin>,
+) -> Vec<EscrowedChange> {
     let mut changes: HashMap<ChangeId, EscrowedChange> = HashMap::new();
     for line in of_file {
         changes.entry(line.change).or_default().add(line, EscrowSource::EscrowFile);

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::guard::Guard;
 use super::msg::Effect;
+use crate::change::StatusBefore;
 use crate::console::keymap::Mode;
-use crate::job::StatusBefore;
 use crate::number::{LastFour, Number, TwoStep};
 use crate::pin::Pin;
 use crate::text::CleanText;
@@ -149,7 +149,9 @@ impl ConfirmPage {
             return ConfirmResult::Stay(self);
         }
         match self.question {
-            Question::Set(_) | Question::ResendPin | Question::ResolveManually(_) => ConfirmResult::Confirmed(self.into_effect()),
+            Question::Set(_) | Question::ResendPin | Question::ResolveManually(_) => {
+                ConfirmResult::Confirmed(self.into_effect())
+            }
             Question::Replace { .. } => ConfirmResult::Stay(self),
         }
     }
@@ -290,7 +292,9 @@ mod tests {
         for two_step in [TwoStep::On, TwoStep::Unknown] {
             let (page, later) = shown(two_step);
             let page = stays(page.press_yes(later));
-            assert!(matches!(typed(page, "0143", later), ConfirmResult::Confirmed(effect) if effect == order(two_step)));
+            assert!(
+                matches!(typed(page, "0143", later), ConfirmResult::Confirmed(effect) if effect == order(two_step))
+            );
         }
     }
 

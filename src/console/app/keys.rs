@@ -7,13 +7,13 @@ use std::time::Duration;
 use tui_input::{Input, InputRequest};
 
 use super::confirm::{ConfirmPage, ConfirmResult};
-use super::screen::{ResolutionNotePage, CopyPage, Overlay, NumberPage};
-use super::{App, Effect, Screen, pages};
+use super::screen::{CopyPage, NumberPage, Overlay, ResolutionNotePage};
+use super::{App, Effect, Screen, number_actions};
+use crate::clock::TimePoint;
 use crate::console::decoder::PastedText;
 use crate::console::key::Key;
 use crate::console::keymap::{Action, Mode};
 use crate::console::pin_form::{PinField, PinFormNote};
-use crate::moment::TimePoint;
 use crate::pin::PIN_DIGITS;
 use crate::text::CleanText;
 
@@ -120,7 +120,7 @@ impl App {
                 insert_text(&mut line.input, paste.as_str());
                 self.filter_changed();
             }
-            (Mode::List, Screen::List) => match pages::extract_number_digits(paste.as_str()) {
+            (Mode::List, Screen::List) => match number_actions::extract_number_digits(paste.as_str()) {
                 Some(digits) => self.set_filter(&digits),
                 None => self.messages.set_hint("Paste ignored. Open a field first."),
             },
@@ -153,7 +153,11 @@ impl App {
             Action::MarkResolved => {
                 self.set_screen(here);
                 if self.may_record_resolution(&page.id) {
-                    self.set_screen(Screen::ResolutionNote(ResolutionNotePage { id: page.id, input: Input::default(), note: None }));
+                    self.set_screen(Screen::ResolutionNote(ResolutionNotePage {
+                        id: page.id,
+                        input: Input::default(),
+                        note: None,
+                    }));
                 }
             }
             Action::PickCopy => self.set_screen(Screen::Copy(CopyPage { id: page.id, back: Box::new(here) })),
@@ -341,8 +345,9 @@ impl App {
 
     /// Ctrl-C: back, also out of fields; on the list as `q`; a second one within two seconds quits.
     fn interrupt(&mut self, now: TimePoint) -> Vec<Effect> {
-        let is_second =
-            self.last_interrupt.is_some_and(|before| now.instant.saturating_duration_since(before) < DOUBLE_INTERRUPT_WINDOW);
+        let is_second = self
+            .last_interrupt
+            .is_some_and(|before| now.instant.saturating_duration_since(before) < DOUBLE_INTERRUPT_WINDOW);
         self.last_interrupt = Some(now.instant);
         if is_second {
             return self.force_quit();
@@ -380,7 +385,7 @@ impl App {
         if !self.may_send_confirmed(&id, is_same, now) {
             return Vec::new();
         }
-        self.roster.set_change(id, crate::job::ChangeState::Queued);
+        self.roster.set_change(id, crate::change::ChangeState::Queued);
         let label = self.label(&id);
         self.messages.push(now.utc, format!("Set PIN for {label}: recording, then sending."));
         vec![order]

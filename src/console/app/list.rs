@@ -6,9 +6,9 @@ use tui_input::Input;
 
 use super::screen::{CopyPage, FilterLine, NumberPage};
 use super::{App, Effect, ListLayout, MIN_PANE_WIDTH, Screen};
+use crate::clock::TimePoint;
 use crate::console::keymap::{Action, Mode};
-use crate::console::roster::{SortDirection, SortOrder, SortColumn};
-use crate::moment::TimePoint;
+use crate::console::roster::{SortColumn, SortDirection, SortOrder};
 
 /// Lists above this size say first what reading them again costs.
 const CONFIRM_REFRESH_ABOVE: usize = 1_000;
@@ -92,7 +92,8 @@ impl App {
             self.asked_to_refresh_all = true;
             let calls = crate::text::format_count(total.div_ceil(NUMBERS_PER_CALL));
             let key = self.keymap.key_label(Mode::List, Action::RefreshAll);
-            self.messages.set_hint(format!("Reading all again takes {calls} calls of Meta's quota. Press {key} again."));
+            self.messages
+                .set_hint(format!("Reading all again takes {calls} calls of Meta's quota. Press {key} again."));
             return Vec::new();
         }
         self.asked_to_refresh_all = false;
@@ -101,7 +102,9 @@ impl App {
 
     pub(super) fn act_on_filter(&mut self, action: Action) -> Vec<Effect> {
         match (action, self.take_screen()) {
-            (Action::ApplyFilter, Screen::Filter(line)) if line.error.is_some() => self.set_screen(Screen::Filter(line)),
+            (Action::ApplyFilter, Screen::Filter(line)) if line.error.is_some() => {
+                self.set_screen(Screen::Filter(line))
+            }
             (Action::ApplyFilter, Screen::Filter(_)) => self.set_screen(Screen::List),
             (Action::RestoreFilter | Action::Interrupt, Screen::Filter(line)) => self.set_filter(&line.previous),
             (Action::ClearField, Screen::Filter(mut line)) => {

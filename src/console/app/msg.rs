@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::status::RecordingStatus;
+use crate::change::{Progress, StatusBefore};
+use crate::clock::UtcTime;
 use crate::console::decoder::PastedText;
 use crate::console::key::Key;
-use crate::job::{StatusBefore, Progress};
 use crate::journal::HistoryEntry;
-use crate::moment::UtcTime;
 use crate::number::{Number, PhoneNumberId, Waba};
 use crate::outcome::ReadFailure;
 use crate::pin::Pin;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::moment::{TimePoint, UtcTime};
+use crate::clock::{TimePoint, UtcTime};
 use crate::number::{Number, PhoneNumberId, Waba};
 use crate::outcome::ReadFailure;
 use crate::text::CleanText;

@@ -26,17 +26,21 @@ const PAGE_DOWN: Binding = row(A::PageDown, &[Key::PageDown, Ctrl('d')], "one pa
 const HELP: Binding = row(A::Help, &[Char('?')], "help for this page", Some("help"), Look, ViewOnly);
 const MESSAGES: Binding = row(A::Messages, &[Char('m')], "messages, newest first", None, Look, ViewOnly);
 const SET_PIN: Binding = row(A::SetPin, &[Char('p')], "set the PIN of this number", Some("set PIN"), Act, Prompts);
-const REFRESH_NUMBER: Binding = row(A::RefreshNumber, &[Char('r')], "read this number again", Some("read"), Act, ReadsMeta);
+const REFRESH_NUMBER: Binding =
+    row(A::RefreshNumber, &[Char('r')], "read this number again", Some("read"), Act, ReadsMeta);
 const COPY: Binding = row(A::PickCopy, &[Char('c')], "copy a value", Some("copy"), Act, ViewOnly);
 const BACK: Binding = row(A::Back, &[Key::Esc, Char('q')], "back", Some("back"), Tool, ViewOnly);
 const QUIT: Binding = row(A::Back, &[Char('q')], "quit (asks if work is unfinished)", Some("quit"), Tool, Prompts);
 const RETRY: Binding = row(A::Retry, &[Char('r')], "try again", Some("try again"), Act, ReadsMeta);
 const CANCEL: Binding = row(A::Cancel, &[Key::Esc], "cancel, nothing is sent", Some("cancel"), Tool, ViewOnly);
-const DELETE_DIGIT: Binding = row(A::DeleteDigit, &[Key::Backspace, Key::Delete], "delete a digit", None, Act, ViewOnly);
+const DELETE_DIGIT: Binding =
+    row(A::DeleteDigit, &[Key::Backspace, Key::Delete], "delete a digit", None, Act, ViewOnly);
 
-const HIDE_SCREEN: Binding = row(A::HideScreen, &[Char('z')], "hide the screen, drop the access token", None, Tool, ViewOnly);
+const HIDE_SCREEN: Binding =
+    row(A::HideScreen, &[Char('z')], "hide the screen, drop the access token", None, Tool, ViewOnly);
 
-const SHOW_IN_DOUBT: Binding = row(A::ShowInDoubt, &[Char('w')], "numbers in doubt, and what else to look at", None, Look, ViewOnly);
+const SHOW_IN_DOUBT: Binding =
+    row(A::ShowInDoubt, &[Char('w')], "numbers in doubt, and what else to look at", None, Look, ViewOnly);
 
 const LIST: &[Binding] = &[
     HELP,
@@ -94,7 +98,14 @@ const FAILED: &[Binding] = &[
 
 const NO_ANSWER: &[Binding] = &[
     row(A::SendSamePin, &[Char('s')], "send the same PIN again (asks)", Some("same PIN"), Act, Prompts),
-    row(A::RefreshStatus, &[Char('u'), Char('r')], "read the status of this number", Some("read status"), Act, ReadsMeta),
+    row(
+        A::RefreshStatus,
+        &[Char('u'), Char('r')],
+        "read the status of this number",
+        Some("read status"),
+        Act,
+        ReadsMeta,
+    ),
     row(A::SetPin, &[Char('p')], "set a new PIN, 2 minutes after the last try", Some("new PIN"), Act, Prompts),
     row(A::MarkResolved, &[Char('h')], "settle it by a note of a check by hand (asks)", Some("by hand"), Act, Prompts),
     row(A::PickCopy, &[Char('c')], "copy for a ticket", Some("copy"), Act, ViewOnly),
@@ -138,8 +149,10 @@ const RECIPIENTS: &[Binding] = &[
     row(A::Cancel, &[Char('n'), Key::Esc], "back, the keys stay unconfirmed", Some("back"), Tool, ViewOnly),
 ];
 
-const HIDDEN: &[Binding] =
-    &[row(A::ShowScreen, &[Key::Enter], "show the screen; reads the access token again", Some("show"), Look, ReadsMeta), QUIT];
+const HIDDEN: &[Binding] = &[
+    row(A::ShowScreen, &[Key::Enter], "show the screen; reads the access token again", Some("show"), Look, ReadsMeta),
+    QUIT,
+];
 
 const PIN_FORM: &[Binding] = &[
     row(A::RandomPin, &[Char('g')], "make a random PIN", Some("random"), Act, ViewOnly),
@@ -185,7 +198,8 @@ const CONFIRM_QUIT: &[Binding] = &[
     row(A::CancelQuit, &[Char('n'), Key::Esc], "stay", Some("stay"), Tool, ViewOnly),
 ];
 
-const SHUTTING_DOWN: &[Binding] = &[row(A::CancelQuit, &[Char('n'), Key::Esc], "stay after all", Some("stay"), Tool, ViewOnly)];
+const SHUTTING_DOWN: &[Binding] =
+    &[row(A::CancelQuit, &[Char('n'), Key::Esc], "stay after all", Some("stay"), Tool, ViewOnly)];
 
 const WELCOME: &[Binding] = &[
     row(A::StartDemo, &[Char('t')], "try the demo: made-up numbers, nothing is sent", Some("demo"), Act, ViewOnly),

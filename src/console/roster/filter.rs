@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use memchr::memmem;
 
-use super::store::{ChangeStates, RowStore, to_lower};
+use super::row_store::{ChangeStates, RowStore, to_lower};
 use crate::number::{PhoneNumberId, TwoStep, Waba};
 use crate::text::CleanText;
 
@@ -277,7 +277,8 @@ fn closest_key(word: &str) -> Option<FilterKey> {
     // Two slips in a short word make another word.
     const MOST_SLIPS: usize = 2;
     let known = FilterKey::ALL.map(|key| (key.prefix(), key));
-    let distances = known.into_iter().chain(KEY_ALIASES).map(|(other, key)| (strsim::damerau_levenshtein(word, other), key));
+    let distances =
+        known.into_iter().chain(KEY_ALIASES).map(|(other, key)| (strsim::damerau_levenshtein(word, other), key));
     let (slips, key) = distances.min_by_key(|(slips, _)| *slips)?;
     (slips <= MOST_SLIPS && slips + 2 < word.chars().count()).then_some(key)
 }

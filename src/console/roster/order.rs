@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::store::{ChangeStates, RowStore, to_lower, priority};
+use super::row_store::{ChangeStates, RowStore, priority, to_lower};
 use crate::number::{Number, PhoneNumberId, Waba};
 
 /// What rows are ordered by.

@@ -7,8 +7,8 @@ use std::time::Instant;
 use proptest::prelude::*;
 
 use super::*;
-use crate::job::{Completion, InDoubtDetails, SendHistory};
-use crate::moment::{Clock, TimePoint, UtcTime};
+use crate::change::{Completion, InDoubtDetails, SendHistory};
+use crate::clock::{Clock, TimePoint, UtcTime};
 use crate::number::{TwoStep, Waba};
 use crate::outcome::{DoubtReason, NotSentReason};
 use crate::text::CleanText;

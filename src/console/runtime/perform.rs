@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 
-use super::{ConsoleRuntime, ConsoleExit};
+use super::{ConsoleExit, ConsoleRuntime};
 use crate::console::app::{Effect, Msg};
 use crate::console::terminal;
-use crate::console::work::{ScreenCommand, RoutedEffect, WorkCommand};
+use crate::console::worker::{RoutedEffect, ScreenCommand, WorkCommand};
 use crate::journal::PauseGuard;
 use crate::pin::Pin;
 

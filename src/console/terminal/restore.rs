@@ -163,7 +163,11 @@ fn install_panic_hook() {
     INSTALLED.call_once(|| {
         let former = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let drawer = RESTORE_STATE.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|entered| entered.drawing_thread);
+            let drawer = RESTORE_STATE
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .as_ref()
+                .map(|entered| entered.drawing_thread);
             match drawer {
                 Some(drawer) if drawer != thread::current().id() => defer_panic(info.to_string()),
                 Some(_) | None => {

@@ -2,11 +2,11 @@
 
 use super::details::add_target;
 use super::sheet::Sheet;
-use super::{doubt, records, status};
+use super::{in_doubt, recording, status};
+use crate::change::ChangeState;
 use crate::console::app::App;
 use crate::console::app::confirm::{ConfirmPage, Question};
 use crate::console::theme::Role;
-use crate::job::ChangeState;
 use crate::number::{LastFour, TwoStep};
 use crate::outcome::DoubtReason;
 
@@ -28,7 +28,7 @@ pub(super) fn sheet(app: &App, page: &ConfirmPage) -> Sheet {
     };
     sheet.styled_field("Two-step now", words, role);
     if let Question::Set(_) | Question::Replace { .. } = page.question {
-        records::add_escrow_notice(&mut sheet, app);
+        recording::add_escrow_notice(&mut sheet, app);
     }
     sheet.optional_blank_line();
     match &page.question {
@@ -39,7 +39,9 @@ pub(super) fn sheet(app: &App, page: &ConfirmPage) -> Sheet {
             sheet.field("Note", note.as_str());
             sheet.optional_blank_line();
             sheet.text("The number then counts as settled. Nothing is sent, and nothing changes at Meta.");
-            sheet.optional_text("If a PIN of this program is in force after all, the escrow still has it, where there is one.");
+            sheet.optional_text(
+                "If a PIN of this program is in force after all, the escrow still has it, where there is one.",
+            );
         }
     }
     match &page.question {
@@ -75,7 +77,7 @@ fn add_resend_notice(sheet: &mut Sheet, app: &App, page: &ConfirmPage) {
         sheet.text("The PIN of the last request goes out once more, unchanged.");
     }
     sheet.optional_text("Whether the first request was applied or not: the number ends up with that PIN.");
-    if let Some(kept) = job.and_then(doubt::pin_location_of) {
+    if let Some(kept) = job.and_then(in_doubt::pin_location_of) {
         sheet.field("PIN kept", kept);
     }
 }

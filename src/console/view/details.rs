@@ -6,11 +6,11 @@ use std::time::Instant;
 use super::canvas::Canvas;
 use super::sheet::Sheet;
 use super::status;
-use crate::catalogue::Explanation;
+use crate::change::ChangeState;
+use crate::clock::UtcTime;
 use crate::console::app::App;
 use crate::console::theme::Role;
-use crate::job::ChangeState;
-use crate::moment::UtcTime;
+use crate::error_catalog::Explanation;
 use crate::number::{Number, PhoneNumberId};
 use crate::text::CleanText;
 
@@ -70,7 +70,8 @@ fn add_last_request(sheet: &mut Sheet, job: &ChangeState, now: Instant) {
     let (_, words, role) = status::request_cell(job, now);
     match job {
         ChangeState::Set(finished) => {
-            let tries = if finished.attempts == 1 { "1 try".to_owned() } else { format!("{} tries", finished.attempts) };
+            let tries =
+                if finished.attempts == 1 { "1 try".to_owned() } else { format!("{} tries", finished.attempts) };
             sheet.styled_field("Last request", &format!("set at {}, {tries}", finished.at), role);
             sheet.optional_text("Last set here. Whether somebody has set another PIN since, nobody can read.");
         }

@@ -1,10 +1,10 @@
 //! Help: the keys of the page below from the key table, the signs, a lost PIN, and what a token needs.
 
 use super::sheet::Sheet;
-use crate::catalogue::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 use crate::console::app::App;
 use crate::console::keymap::{HelpGroup, Mode};
 use crate::console::theme::Role;
+use crate::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 
 /// Columns of a group's name and of the keys.
 const KEYS_WIDTH: usize = 20;

@@ -7,7 +7,7 @@ use ratatui::layout::Position;
 use super::canvas::Canvas;
 use super::{PaintResult, details, status};
 use crate::console::app::{App, Screen};
-use crate::console::roster::{SortDirection, RosterRow, SortColumn};
+use crate::console::roster::{RosterRow, SortColumn, SortDirection};
 use crate::console::theme::Role;
 use crate::text::{CleanText, format_count, width};
 
@@ -52,7 +52,11 @@ impl Columns {
             return Self { name, waba: None, two_step, request: None };
         }
         let room = total.saturating_sub(after_number + TWO_STEP_WIDTH + REQUEST_WIDTH);
-        let waba = if has_waba && room >= MIN_NAME_WIDTH + WABA_WIDTH { (room / 3).clamp(WABA_WIDTH, MAX_WABA_WIDTH) } else { 0 };
+        let waba = if has_waba && room >= MIN_NAME_WIDTH + WABA_WIDTH {
+            (room / 3).clamp(WABA_WIDTH, MAX_WABA_WIDTH)
+        } else {
+            0
+        };
         let name = room - waba;
         let two_step = after_number + room;
         Self {
@@ -114,7 +118,12 @@ fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
         // A small window has no line to spare, and of such a list there is nothing to count.
         Some(old) if app.is_compact() && old.numbers == total => format!("as read {}", old.oldest.format_date_time()),
         Some(_) | None => {
-            format!("on {} | not set {} | unknown {}", format_count(counts.on), format_count(counts.not_set), format_count(counts.unknown))
+            format!(
+                "on {} | not set {} | unknown {}",
+                format_count(counts.on),
+                format_count(counts.not_set),
+                format_count(counts.unknown)
+            )
         }
     };
     let x = canvas.put(x, y, &words, Role::Plain);

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use super::sheet::Sheet;
-use super::{details, doubt};
-use crate::catalogue::Explanation;
+use super::{details, in_doubt};
+use crate::change::{ChangeState, Completion};
 use crate::console::app::App;
 use crate::console::keymap::{Action, Mode};
 use crate::console::theme::Role;
-use crate::job::{Completion, ChangeState};
+use crate::error_catalog::Explanation;
 use crate::number::PhoneNumberId;
 use crate::text::CleanText;
 
@@ -26,7 +26,7 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
         Some(state @ ChangeState::NotSent(finished, _)) => (with_outcome(headed("Not sent"), state), Some(*finished)),
         Some(ChangeState::InDoubt(standing)) => {
             let mut sheet = headed("No answer");
-            doubt::add_status(&mut sheet, app, number, standing, now);
+            in_doubt::add_status(&mut sheet, app, number, standing, now);
             (sheet, None)
         }
         Some(

@@ -2,7 +2,7 @@
 
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::app::screen::{QuitReason, QuitPage};
+use crate::console::app::screen::{QuitPage, QuitReason};
 use crate::console::theme::Role;
 use crate::text::format_count;
 

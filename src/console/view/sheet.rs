@@ -179,7 +179,8 @@ impl Sheet {
 
     fn push_wrapped(&mut self, indent: usize, start: &[(String, Role)], words: &str, role: Role) {
         let room = self.width.saturating_sub(indent + 1).max(8);
-        let mut line: StyledLine = if start.is_empty() { vec![(" ".repeat(indent), Role::Plain)] } else { start.to_vec() };
+        let mut line: StyledLine =
+            if start.is_empty() { vec![(" ".repeat(indent), Role::Plain)] } else { start.to_vec() };
         let (mut text, mut used) = (String::new(), 0);
         for word in words.split(' ') {
             let mut word = word.to_owned();

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use crate::change::ChangeState;
 use crate::console::app::{App, Connection, RecordingStatus};
 use crate::console::roster::StaleSummary;
 use crate::console::theme::{Role, StatusSymbol};
-use crate::job::ChangeState;
 use crate::number::TwoStep;
 use crate::text::format_count;
 
@@ -103,7 +103,9 @@ pub(super) fn request_cell(state: &ChangeState, now: Instant) -> (StatusSymbol, 
             let seconds = until.saturating_duration_since(now).as_millis().div_ceil(1_000);
             (StatusSymbol::InProgress, format!("retry {attempt} {seconds}s"), Role::Plain)
         }
-        ChangeState::Set(finished) => (StatusSymbol::Yes, format!("set {}", finished.at.format_hour_minute()), Role::Success),
+        ChangeState::Set(finished) => {
+            (StatusSymbol::Yes, format!("set {}", finished.at.format_hour_minute()), Role::Success)
+        }
         ChangeState::Failed(..) => (StatusSymbol::Failed, "failed".to_owned(), Role::Failure),
         ChangeState::NotSent(..) => (StatusSymbol::No, "not sent".to_owned(), Role::Plain),
         ChangeState::Resolved(..) => (StatusSymbol::No, "settled".to_owned(), Role::Plain),

@@ -1,13 +1,13 @@
 //! What is unresolved, before the list: what has to be looked at, then each number in doubt.
 
-use super::doubt::{candidates_short, pin_location_short};
+use super::in_doubt::{candidates_short, pin_location_short};
 use super::sheet::Sheet;
 use super::status;
+use crate::change::{InDoubtDetails, SendHistory};
 use crate::console::app::App;
-use crate::console::app::review::InDoubtItem;
+use crate::console::app::in_doubt_list::InDoubtItem;
 use crate::console::keymap::{Action, Mode};
 use crate::console::theme::{Role, StatusSymbol, Theme};
-use crate::job::{InDoubtDetails, SendHistory};
 use crate::number::PhoneNumberId;
 use crate::text::{format_count, truncate, width};
 
@@ -63,7 +63,8 @@ fn add_header(sheet: &mut Sheet, app: &App) {
          confirms a PIN or a decision is recorded. {key} in the list brings this page back."
     ));
     sheet.blank_line();
-    let heading = format!("    {:<NUMBER_WIDTH$}{:<SINCE_WIDTH$}{:<PINS_WIDTH$}PIN KEPT IN", "NUMBER", "LAST TRY", "MAY BE");
+    let heading =
+        format!("    {:<NUMBER_WIDTH$}{:<SINCE_WIDTH$}{:<PINS_WIDTH$}PIN KEPT IN", "NUMBER", "LAST TRY", "MAY BE");
     sheet.push_line(vec![(heading, Role::Plain)]);
 }
 

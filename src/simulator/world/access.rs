@@ -8,10 +8,10 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 use super::WorldSpec;
+use super::generator;
 use super::params::Params;
-use super::reply::{GraphError, SimulatedResponse};
-use super::seed;
-use crate::moment::{TimePoint, UtcTime};
+use super::response::{GraphError, SimulatedResponse};
+use crate::clock::{TimePoint, UtcTime};
 use crate::simulator::faults::ErrorResponse;
 
 /// May do everything.
@@ -105,7 +105,7 @@ pub(super) fn debug_token(params: &Params) -> SimulatedResponse {
     let body = match token {
         FULL_ACCESS_TOKEN | READ_ONLY_TOKEN => {
             let ids: Vec<String> =
-                (0..seed::waba_count()).map(|waba| format!(r#""{}""#, seed::waba_id(waba))).collect();
+                (0..generator::waba_count()).map(|waba| format!(r#""{}""#, generator::waba_id(waba))).collect();
             let ids = ids.join(",");
             let scopes = r#""whatsapp_business_management","whatsapp_business_messaging""#;
             let scopes = if token == FULL_ACCESS_TOKEN { scopes } else { r#""whatsapp_business_management""# };
@@ -151,8 +151,8 @@ pub(super) fn scripted_error(answer: ErrorResponse, method: &str) -> GraphError 
 mod tests {
     use super::super::params::RequestBody;
     use super::*;
+    use crate::clock::Clock;
     use crate::config::endpoint::AppSecret;
-    use crate::moment::Clock;
 
     fn check(spec: &WorldSpec, authorization: Option<&str>, query: &str) -> Result<(), GraphError> {
         let params = Params::parse(&RequestBody::Empty, query)?;

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::reply::{GraphError, write_json_string};
-use super::seed::{self, Attribute, WorldGenerator};
+use super::generator::{self, Attribute, WorldGenerator};
+use super::response::{GraphError, write_json_string};
 
 /// One number as the world holds it now.
 #[derive(Debug, Clone, Copy)]
@@ -185,7 +185,7 @@ impl NumberView {
 
     fn health_status(&self) -> FieldValue {
         let can = if self.status() == "CONNECTED" { "AVAILABLE" } else { "BLOCKED" };
-        let (number, waba) = (seed::number_id(self.index), seed::waba_id(self.waba));
+        let (number, waba) = (generator::number_id(self.index), generator::waba_id(self.waba));
         FieldValue::Json(format!(
             r#"{{"can_send_message":"{can}","entities":[{{"entity_type":"PHONE_NUMBER","id":"{number}","can_send_message":"{can}"}},{{"entity_type":"WABA","id":"{waba}","can_send_message":"AVAILABLE"}}]}}"#
         ))
@@ -197,7 +197,7 @@ impl Node for NumberView {
         "verified_name,code_verification_status,display_phone_number,quality_rating,platform_type,throughput,id";
 
     const FIELDS: &'static [NodeField<Self>] = &[
-        ("id", |n| owned_text(seed::number_id(n.index))),
+        ("id", |n| owned_text(generator::number_id(n.index))),
         ("display_phone_number", |n| owned_text(n.generator.display_number(n.index, n.waba))),
         ("verified_name", |n| FieldValue::Text(n.generator.verified_name(n.index))),
         ("quality_rating", |n| static_text(n.quality_rating())),
@@ -224,8 +224,8 @@ impl Node for NumberView {
         ("quality_score", |n| FieldValue::Json(format!(r#"{{"score":"{}"}}"#, n.quality_rating()))),
         ("health_status", Self::health_status),
         ("webhook_configuration", |_| FieldValue::Json(r#"{"application":"https://hooks.example.com/wa"}"#.to_owned())),
-        ("country_code", |n| static_text(seed::region(n.waba).country().0)),
-        ("country_dial_code", |n| static_text(seed::region(n.waba).country().1)),
+        ("country_code", |n| static_text(generator::region(n.waba).country().0)),
+        ("country_dial_code", |n| static_text(generator::region(n.waba).country().1)),
         ("username", |_| FieldValue::Absent),
         ("unified_cert_status", |_| static_text("APPROVED")),
         ("conversational_automation", |_| FieldValue::Absent),
@@ -236,8 +236,8 @@ impl Node for WabaView {
     const DEFAULT_FIELDS: &'static str = "id,name,currency,timezone_id";
 
     const FIELDS: &'static [NodeField<Self>] = &[
-        ("id", |w| owned_text(seed::waba_id(w.waba))),
-        ("name", |w| static_text(seed::waba_name(w.waba))),
+        ("id", |w| owned_text(generator::waba_id(w.waba))),
+        ("name", |w| static_text(generator::waba_name(w.waba))),
         ("currency", |_| static_text("USD")),
         ("timezone_id", |_| static_text("1")),
         ("account_review_status", |_| static_text("APPROVED")),
@@ -253,7 +253,13 @@ mod tests {
     use super::*;
 
     fn number() -> NumberView {
-        NumberView { generator: WorldGenerator::new(1, 25), index: 0, waba: 0, two_step: Some(true), is_registered: true }
+        NumberView {
+            generator: WorldGenerator::new(1, 25),
+            index: 0,
+            waba: 0,
+            two_step: Some(true),
+            is_registered: true,
+        }
     }
 
     fn names(fields: &[&NodeField<NumberView>]) -> Vec<&'static str> {

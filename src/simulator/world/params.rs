@@ -2,7 +2,7 @@
 //!
 //! Says what was sent, and of which JSON type; judges no value.
 
-use super::reply::GraphError;
+use super::response::GraphError;
 
 /// A request's body, as far as the server has understood it. Has no `Debug`: it carries a PIN.
 #[derive(Clone, Default)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::moment::Clock;
+use crate::clock::Clock;
 
 const NUMBER: &str = "/v24.0/200000000000001";
 const SUCCESS: &str = r#"{"success":true}"#;
@@ -38,7 +38,10 @@ fn get(world: &mut World, path: &str) -> (u16, Value) {
 }
 
 fn post(world: &mut World, path: &str, body: &Value) -> SimulatedResponse {
-    world.handle_request(&SimulatedRequest { body: RequestBody::Json(body.to_string().into_bytes()), ..request("POST", path) }, now())
+    world.handle_request(
+        &SimulatedRequest { body: RequestBody::Json(body.to_string().into_bytes()), ..request("POST", path) },
+        now(),
+    )
 }
 
 fn text(reply: &SimulatedResponse) -> String {
@@ -63,9 +66,9 @@ fn a_pin_that_was_set_is_in_force_and_two_step_is_on() {
     let mut world = world(300);
     // A number without a PIN.
     let index = (0..300).find(|index| world.generator.initial_two_step(*index) == Some(false)).expect("one without");
-    let path = format!("/v24.0/{}", seed::number_id(index));
+    let path = format!("/v24.0/{}", generator::number_id(index));
     let read = format!("{path}?fields=is_pin_enabled");
-    let id = id(&seed::number_id(index));
+    let id = id(&generator::number_id(index));
     assert_eq!(get(&mut world, &read).1["is_pin_enabled"], json!(false));
     assert_eq!(world.pin_in_force(&id), None);
 
@@ -139,7 +142,7 @@ fn following_the_cursors_gives_each_number_once() {
             page["paging"]["cursors"]["after"].as_str().expect("a cursor").clone_into(&mut after);
         }
     }
-    let expected: Vec<Value> = (0..500).map(|index| json!(seed::number_id(index))).collect();
+    let expected: Vec<Value> = (0..500).map(|index| json!(generator::number_id(index))).collect();
     assert_eq!(ids, expected);
 }
 
@@ -202,7 +205,10 @@ fn registering_guesses_at_the_pin_and_ten_guesses_are_all() {
     let start = now();
     let mut register = |pin: &str, at: TimePoint| {
         let body = json!({"messaging_product": "whatsapp", "pin": pin}).to_string();
-        world.handle_request(&SimulatedRequest { body: RequestBody::Json(body.into_bytes()), ..request("POST", &path) }, at)
+        world.handle_request(
+            &SimulatedRequest { body: RequestBody::Json(body.into_bytes()), ..request("POST", &path) },
+            at,
+        )
     };
     assert_eq!(text(&register("409726", start)), SUCCESS);
     for _ in 0..9 {

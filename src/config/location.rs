@@ -1,0 +1,249 @@
+//! The text of the config file, and places in it that can be shown to a person.
+//!
+//! Someone will paste a token or a PIN into the config file by mistake. So a line is not shown as it is: its value
+//! stands there only where the key is one that holds no secret, and the value does not look like one.
+
+use std::ops::Range;
+use std::path::Path;
+
+use crate::text::{self, CleanText};
+
+/// Keys whose values are shown. Those of `[keys]` are known by their place, see [`Trust::Binding`].
+const SHOWN_KEYS: [&str; 13] = [
+    "default_profile",
+    "live",
+    "graph_url",
+    "graph_version",
+    "read_only",
+    "concurrency",
+    "id",
+    "name",
+    "glyphs",
+    "show_pin",
+    "suspend",
+    "bell",
+    "hide_after",
+];
+
+/// Keys whose values are shown where they are paths; anything else may be the secret itself.
+const PATH_KEYS: [&str; 4] = ["token_file", "app_secret_file", "ca_file", "recipients_file"];
+
+/// Longer words of letters and digits are taken for a token: a Meta app secret has 32, an access token more.
+const MAX_SHOWN_WORD_BYTES: usize = 19;
+
+/// Longer keys are taken for something else that was pasted. Ours have 15 characters at most.
+const MAX_SHOWN_KEY_BYTES: usize = 24;
+
+/// A line wider than this is cut.
+const MAX_LINE_COLUMNS: usize = 160;
+
+/// The whole text, and what is needed to speak of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConfigText<'t> {
+    pub(crate) path: &'t Path,
+    pub(crate) text: &'t str,
+    /// What `~/` stands for.
+    pub(crate) home: Option<&'t Path>,
+}
+
+/// How a line is known to be harmless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RedactionRule {
+    /// By its key.
+    ByKey,
+    /// It stands in `[keys]`: the value is the name of a key on the keyboard.
+    KeyBinding,
+}
+
+/// A place in the config file, ready to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConfigLocation {
+    pub(crate) file: CleanText,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) redacted_line: CleanText,
+    /// Columns before the caret.
+    pub(crate) caret_column: usize,
+    pub(crate) caret_width: usize,
+}
+
+impl ConfigText<'_> {
+    /// What the bytes of `span` are to a person: file, line, column, and the line with its secrets hidden.
+    pub(crate) fn location(&self, span: &Range<usize>, trust: RedactionRule) -> ConfigLocation {
+        let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
+        let before = &self.text[..start];
+        let line_start = before.rfind('\n').map_or(0, |index| index + 1);
+        let line = self.text[line_start..].lines().next().unwrap_or_default();
+        let within = (start - line_start).min(line.len());
+        let until = line.floor_char_boundary((span.end.max(start) - line_start).min(line.len())).max(within);
+
+        let open = visible_part(line, trust);
+        let columns = |text: &str| text::width(CleanText::new(text).as_str());
+        let shown = match open {
+            VisiblePart::Whole(end) => line[..end].trim_end().to_owned(),
+            VisiblePart::RedactedAfter(end) => format!("{}…", &line[..end]),
+        };
+        let (VisiblePart::Whole(end) | VisiblePart::RedactedAfter(end)) = open;
+        let caret = columns(&line[..within.min(end)]).min(MAX_LINE_COLUMNS - 1);
+        let caret_end = columns(&line[..until.min(end)]).min(MAX_LINE_COLUMNS);
+        ConfigLocation {
+            file: CleanText::new(&self.path.to_string_lossy()),
+            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
+            column: line[..within].chars().count() + 1,
+            redacted_line: CleanText::new(&text::truncate(CleanText::new(&shown).as_str(), MAX_LINE_COLUMNS)),
+            caret_column: caret,
+            caret_width: caret_end.saturating_sub(caret).max(1),
+        }
+    }
+}
+
+/// How much of a line is shown, in bytes from its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum VisiblePart {
+    /// Up to there, and that is all there is to know.
+    Whole(usize),
+    /// Up to there; what follows is hidden, and `…` says so.
+    RedactedAfter(usize),
+}
+
+fn visible_part(line: &str, trust: RedactionRule) -> VisiblePart {
+    let indent = line.len() - line.trim_start().len();
+    let body = &line[indent..];
+    if body.starts_with('[') {
+        let end = indent + body.find(']').map_or(body.len(), |at| at + 1);
+        let end = if line[end..].starts_with(']') { end + 1 } else { end };
+        let name = line[indent..end].trim_matches(['[', ']']);
+        return match (is_safe_name(name), is_blank_or_comment(&line[end..])) {
+            (true, true) => VisiblePart::Whole(end),
+            (true, false) => VisiblePart::RedactedAfter(end),
+            (false, _) => VisiblePart::RedactedAfter(indent),
+        };
+    }
+    let Some(equals) = line.find('=') else {
+        let is_open = is_blank_or_comment(body) || SHOWN_KEYS.contains(&body.trim());
+        return if is_open {
+            VisiblePart::Whole(line.find('#').unwrap_or(line.len()))
+        } else {
+            VisiblePart::RedactedAfter(indent)
+        };
+    };
+    let name = line[indent..equals].trim();
+    if !is_safe_name(name) {
+        return VisiblePart::RedactedAfter(indent);
+    }
+    let value_start = equals + 1 + (line[equals + 1..].len() - line[equals + 1..].trim_start().len());
+    // A comment says nothing of the mistake, and may hold anything.
+    let value_end = line[value_start..].find('#').map_or(line.len(), |at| value_start + at);
+    let key = name.rsplit('.').next().unwrap_or_default().trim_matches(['"', '\'', ' ']);
+    if is_safe_value(key, line[value_start..value_end].trim(), trust) {
+        VisiblePart::Whole(value_end)
+    } else {
+        VisiblePart::RedactedAfter(value_start)
+    }
+}
+
+fn is_blank_or_comment(rest: &str) -> bool {
+    rest.trim_start().is_empty() || rest.trim_start().starts_with('#')
+}
+
+/// True if a key or a table name shows no secret. The name of a profile is the operator's own, and may be long.
+fn is_safe_name(name: &str) -> bool {
+    let mut segments = name.split('.').map(|segment| segment.trim().trim_matches(['"', '\'']));
+    let mut limit = MAX_SHOWN_KEY_BYTES;
+    segments.all(|segment| {
+        let is_open = segment.len() <= limit && count_digits(segment) < crate::pin::PIN_DIGITS;
+        limit = if segment == "profile" { 2 * MAX_SHOWN_KEY_BYTES } else { MAX_SHOWN_KEY_BYTES };
+        is_open
+    })
+}
+
+fn is_safe_value(key: &str, value: &str, trust: RedactionRule) -> bool {
+    let may_hold_user_or_query = value.contains(['@', '?', '&', '=']);
+    let has_long_word = value
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| word.len() > MAX_SHOWN_WORD_BYTES && !word.bytes().all(|byte| byte.is_ascii_digit()));
+    let has_pin = value.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() == crate::pin::PIN_DIGITS);
+    let is_path = value.trim_start_matches(['"', '\'']).starts_with(['/', '~']);
+    let is_known = match trust {
+        RedactionRule::ByKey => SHOWN_KEYS.contains(&key) || (PATH_KEYS.contains(&key) && is_path),
+        RedactionRule::KeyBinding => value.len() <= MAX_SHOWN_KEY_BYTES,
+    };
+    let is_binding = trust == RedactionRule::KeyBinding;
+    is_known && !has_long_word && (key == "id" || !has_pin) && (is_binding || !may_hold_user_or_query)
+}
+
+fn count_digits(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
+}
+
+/// True if an unknown key may be shown.
+pub(crate) fn is_safe_key(key: &str) -> bool {
+    is_safe_name(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(line: &str) -> String {
+        let source = ConfigText { path: Path::new("c.toml"), text: line, home: None };
+        source.location(&(0..0), RedactionRule::ByKey).redacted_line.as_str().to_owned()
+    }
+
+    #[test]
+    fn a_value_is_shown_only_where_it_can_be_no_secret() {
+        let token = "EAAJZCkXz9fakeTokenFakeToken";
+        let cases = [
+            ("concurrency = 65 # more", "concurrency = 65"),
+            ("  graph_url = \"http://example.org\"", "  graph_url = \"http://example.org\""),
+            ("graph_url = \"https://ana:pw@example.org\"", "graph_url = …"),
+            ("token = \"abc\"", "token = …"),
+            ("token_file = \"/etc/pindesk/tokn\"", "token_file = \"/etc/pindesk/tokn\""),
+            ("token_file = \"s3cret\"", "token_file = …"),
+            ("name = 123456", "name = …"),
+            ("id = 102290129340398", "id = 102290129340398"),
+            ("recipients = [\"AGE-SECRET-KEY-1\"]", "recipients = …"),
+            ("waba = [{ token = \"abc\" }]", "waba = …"),
+            ("[profile.acme-production-europe-west]", "[profile.acme-production-europe-west]"),
+            ("[profile.a] token = \"abc\"", "[profile.a]…"),
+            ("123456 = 1", "…"),
+            ("AGE-SECRET-KEY-1", "…"),
+            ("read_only", "read_only"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(shown(line), expected, "{line}");
+        }
+        for line in [
+            token.to_owned(),
+            format!("{token} = 1"),
+            format!("[{token}]"),
+            format!("[profile.{token}{token}]"),
+            format!("name = \"{token}\""),
+            format!("token_file = \"/{token}\""),
+            format!("read_only = true # {token}"),
+            format!("[\"{token}\"]"),
+        ] {
+            assert!(!shown(&line).contains(token), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_place_counts_lines_and_columns_from_one_and_a_caret_counts_what_is_seen() {
+        let text = "a = 1\nname = \"株\x1b\" x\n";
+        let source = ConfigText { path: Path::new("c.toml"), text, home: None };
+        let at = text.find('x').expect("it is there");
+        let place = source.location(&(at..at + 1), RedactionRule::ByKey);
+        assert_eq!((place.line, place.column), (2, 13));
+        assert_eq!(place.redacted_line.as_str(), "name = \"株\\u{1b}\" x");
+        assert_eq!((place.caret_column, place.caret_width), (18, 1));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_span_of_any_text_has_a_place(text in "[\\PC\n\r=\\[\\]#]{0,60}", start in 0usize..80, length in 0usize..80) {
+            let source = ConfigText { path: Path::new("c.toml"), text: &text, home: None };
+            let place = source.location(&(start..start + length), RedactionRule::ByKey);
+            proptest::prop_assert!(place.line >= 1 && place.column >= 1 && place.caret_width >= 1);
+        }
+    }
+}

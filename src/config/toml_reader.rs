@@ -1,0 +1,363 @@
+//! TOML tables and fields that know their place in the file, read with the mistakes of people in mind.
+//!
+//! A table is opened with the keys it may have, and any other is refused then and there: a key that is silently
+//! ignored (`read_onyl`) is worse than none. Nothing here knows what a key means.
+
+use std::ops::{Range, RangeInclusive};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::error::{ConfigDiagnostic, ConfigError};
+use crate::config::location::{ConfigLocation, ConfigText, RedactionRule, is_safe_key};
+use crate::text::CleanText;
+
+/// Every table with the keys it may have; where a key is unknown, the one it belongs to is named.
+const KEYS_BY_TABLE: [(&str, &[&str]); 5] = [
+    ("the top of the file", &ROOT_KEYS),
+    ("[profile.NAME]", &PROFILE_KEYS),
+    ("[escrow]", &ESCROW_KEYS),
+    ("[console]", &CONSOLE_KEYS),
+    ("[[profile.NAME.waba]] or [[profile.NAME.number]]", &NAMED_ID_KEYS),
+];
+pub(crate) const ROOT_KEYS: [&str; 5] = ["default_profile", "profile", "escrow", "console", "keys"];
+pub(crate) const PROFILE_KEYS: [&str; 11] = [
+    "live",
+    "token_file",
+    "token_command",
+    "app_secret_file",
+    "graph_url",
+    "graph_version",
+    "ca_file",
+    "read_only",
+    "concurrency",
+    "waba",
+    "number",
+];
+pub(crate) const NAMED_ID_KEYS: [&str; 2] = ["id", "name"];
+pub(crate) const ESCROW_KEYS: [&str; 2] = ["recipients", "recipients_file"];
+pub(crate) const CONSOLE_KEYS: [&str; 5] = ["glyphs", "show_pin", "suspend", "bell", "hide_after"];
+
+/// Longer names and paths are a mistake.
+const MAX_STRING_BYTES: usize = 4_096;
+
+/// A table without unknown keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConfigTable<'t> {
+    text: &'t ConfigText<'t>,
+    entries: &'t DeTable<'t>,
+}
+
+impl<'t> ConfigTable<'t> {
+    /// The whole file.
+    pub(crate) fn root(source: &'t ConfigText<'t>, root: &'t Spanned<DeTable<'t>>) -> Result<Self, ConfigError> {
+        let table = Self { text: source, entries: root.get_ref() };
+        table.reject_unknown_keys(&ROOT_KEYS)
+    }
+
+    fn reject_unknown_keys(self, allowed: &[&str]) -> Result<Self, ConfigError> {
+        match self.fields().into_iter().find(|field| !allowed.contains(&field.key)) {
+            Some(unknown) => Err(unknown.unknown_key_error(allowed).into()),
+            None => Ok(self),
+        }
+    }
+
+    /// A field, if it is there.
+    pub(crate) fn get(&self, key: &str) -> Option<ConfigField<'t>> {
+        let (key, value) = self.entries.get_key_value(key)?;
+        Some(ConfigField { source: self.text, key: key.get_ref(), key_span: key.span(), value })
+    }
+
+    /// What `T` is parsed from, or else the default in the same form; the error of `T` says what is wrong.
+    pub(crate) fn parse_or_default<T>(&self, key: &str, default: &str, expected: &str) -> Result<T, ConfigError>
+    where
+        T: std::str::FromStr<Err: std::fmt::Display>,
+    {
+        let field = self.get(key);
+        let text = field.as_ref().map_or(Ok(default), |field| field.string(expected))?;
+        let span = field.map_or(0..0, |field| field.value.span());
+        let refuse = |error: T::Err| {
+            ConfigDiagnostic::new(self.text.location(&span, RedactionRule::ByKey), error.to_string(), expected)
+        };
+        text.parse().map_err(|error| refuse(error).into())
+    }
+
+    /// All fields in the order of the file.
+    pub(crate) fn fields(&self) -> Vec<ConfigField<'t>> {
+        let field = |(key, value): (&'t Spanned<_>, &'t _)| -> ConfigField<'t> {
+            let name: &'t std::borrow::Cow<'t, str> = key.get_ref();
+            ConfigField { source: self.text, key: name, key_span: key.span(), value }
+        };
+        let mut fields: Vec<_> = self.entries.iter().map(field).collect();
+        fields.sort_by_key(|field| field.key_span.start);
+        fields
+    }
+}
+
+/// A key and its value, with their places.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfigField<'t> {
+    source: &'t ConfigText<'t>,
+    pub(crate) key: &'t str,
+    key_span: Range<usize>,
+    value: &'t Spanned<DeValue<'t>>,
+}
+
+impl<'t> ConfigField<'t> {
+    /// The value cannot be; the caret points at it.
+    pub(crate) fn value_error(&self, what: impl AsRef<str>, expected: impl AsRef<str>) -> ConfigDiagnostic {
+        self.error_at(self.value, what, expected)
+    }
+
+    /// The key cannot be; the caret points at it.
+    pub(crate) fn key_error(&self, what: impl AsRef<str>, expected: impl AsRef<str>) -> ConfigDiagnostic {
+        ConfigDiagnostic::new(self.source.location(&self.key_span, RedactionRule::ByKey), what, expected)
+    }
+
+    fn error_at(
+        &self,
+        value: &Spanned<DeValue<'t>>,
+        what: impl AsRef<str>,
+        expected: impl AsRef<str>,
+    ) -> ConfigDiagnostic {
+        ConfigDiagnostic::new(self.source.location(&value.span(), RedactionRule::ByKey), what, expected)
+    }
+
+    /// The line of the value, counted from 1.
+    pub(crate) fn line(&self) -> usize {
+        self.locations().1.line
+    }
+
+    /// Where key and value stand, for a table whose values are names of keys on the keyboard.
+    pub(crate) fn locations(&self) -> (ConfigLocation, ConfigLocation) {
+        let place = |span: &Range<usize>| self.source.location(span, RedactionRule::KeyBinding);
+        (place(&self.key_span), place(&self.value.span()))
+    }
+
+    fn type_error(&self, value: &Spanned<DeValue<'t>>, expected: &str) -> ConfigError {
+        let kind = match value.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number with a fraction",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date or a time",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.error_at(value, format!("this cannot be {kind}"), expected).into()
+    }
+
+    fn unknown_key_error(&self, allowed: &[&str]) -> ConfigDiagnostic {
+        let secret = secret_kind(self.key);
+        let shown_key = if is_safe_key(self.key) { self.key } else { "…" };
+        let what = format!("unknown key \"{shown_key}\"");
+        if let Some((secret, instead)) = secret {
+            return self.key_error(format!("{what}: {secret} never stands in this file"), instead);
+        }
+        let home = KEYS_BY_TABLE.iter().find(|(_, keys)| keys.contains(&self.key));
+        match home {
+            Some((home, _)) => self.key_error(format!("{what} here"), format!("it in {home}")),
+            None => self.key_error(what, format!("one of: {}", allowed.join(", "))).with_suggestion(self.key, allowed),
+        }
+    }
+
+    /// A non-empty string.
+    pub(crate) fn string(&self, expected: &str) -> Result<&'t str, ConfigError> {
+        self.string_from(self.value, expected)
+    }
+
+    fn string_from(&self, value: &'t Spanned<DeValue<'t>>, expected: &str) -> Result<&'t str, ConfigError> {
+        let text = value.get_ref().as_str().ok_or_else(|| self.type_error(value, &format!("{expected}, in quotes")))?;
+        match text.len() {
+            0 => Err(self.error_at(value, "this is empty", expected).into()),
+            1..=MAX_STRING_BYTES => Ok(text),
+            _ => Err(self.error_at(value, "this is too long", expected).into()),
+        }
+    }
+
+    /// A string that `T` is parsed from; the error of `T` says what is wrong.
+    pub(crate) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self, expected: &str) -> Result<T, ConfigError> {
+        let text = self.string(expected)?;
+        text.parse().map_err(|error: T::Err| self.value_error(error.to_string(), expected).into())
+    }
+
+    /// One of a few words.
+    pub(crate) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, ConfigError> {
+        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+        let expected = format!("one of: {}", names.join(", "));
+        let text = self.string(&expected)?;
+        words
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, value)| *value)
+            .ok_or_else(|| self.value_error("there is no such choice", &expected).with_suggestion(text, &names).into())
+    }
+
+    /// A cleaned name.
+    pub(crate) fn name(&self) -> Result<CleanText, ConfigError> {
+        self.string("a name").map(CleanText::new)
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn boolean(&self) -> Result<bool, ConfigError> {
+        const EXPECTED: &str = "true or false, without quotes";
+        self.value.get_ref().as_bool().ok_or_else(|| self.type_error(self.value, EXPECTED))
+    }
+
+    /// A whole number within bounds.
+    pub(crate) fn integer(&self, bounds: &RangeInclusive<usize>) -> Result<usize, ConfigError> {
+        let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+        let integer = self.value.get_ref().as_integer().ok_or_else(|| self.type_error(self.value, &expected))?;
+        usize::from_str_radix(integer.as_str(), integer.radix())
+            .ok()
+            .filter(|number| bounds.contains(number))
+            .ok_or_else(|| self.value_error("this is out of bounds", &expected).into())
+    }
+
+    /// The absolute path of a file. `~/` stands for the home directory.
+    pub(crate) fn path(&self) -> Result<PathBuf, ConfigError> {
+        const EXPECTED: &str = "the path of a file, beginning with / or ~/";
+        let text = self.string(EXPECTED)?;
+        if text.contains('\0') {
+            return Err(self.value_error("a path has no zero byte", EXPECTED).into());
+        }
+        // A relative path would mean another file in each directory; and a token pasted here would look like one.
+        match (text.strip_prefix("~/"), self.source.home) {
+            (Some(rest), Some(home)) => Ok(home.join(rest)),
+            (Some(_), None) => {
+                Err(self.value_error("there is no home directory: HOME is not set", "a path from /").into())
+            }
+            (None, _) if text.starts_with('/') => Ok(PathBuf::from(text)),
+            (None, _) => Err(self.value_error("this is not a whole path", EXPECTED).into()),
+        }
+    }
+
+    /// A list of non-empty strings with at least one in it.
+    pub(crate) fn strings(&self, expected: &str) -> Result<Vec<&'t str>, ConfigError> {
+        let array = self.value.get_ref().as_array().ok_or_else(|| self.type_error(self.value, expected))?;
+        if array.is_empty() {
+            return Err(self.value_error("this list is empty", expected).into());
+        }
+        array.iter().map(|item| self.string_from(item, expected)).collect()
+    }
+
+    /// A time such as `10s`, or `never`, which is `None`.
+    pub(crate) fn duration_or_never(&self, bounds: &RangeInclusive<Duration>) -> Result<Option<Duration>, ConfigError> {
+        let (least, most) = (format_bound(*bounds.start()), format_bound(*bounds.end()));
+        let expected =
+            format!("\"never\", or a time from \"{least}\" to \"{most}\", such as \"10s\", \"2m\" or \"1h\"");
+        let text = self.value.get_ref().as_str().ok_or_else(|| self.type_error(self.value, &expected))?;
+        if text == "never" {
+            return Ok(None);
+        }
+        let time = parse_duration(text).ok_or_else(|| self.value_error("this is not a time", &expected))?;
+        if !bounds.contains(&time) {
+            return Err(self.value_error("this is out of bounds", &expected).into());
+        }
+        Ok(Some(time))
+    }
+
+    /// A table with these keys and no others.
+    pub(crate) fn table(&self, allowed: &[&str]) -> Result<ConfigTable<'t>, ConfigError> {
+        self.any_table()?.reject_unknown_keys(allowed)
+    }
+
+    /// A table whose keys are names that the operator gives.
+    pub(crate) fn any_table(&self) -> Result<ConfigTable<'t>, ConfigError> {
+        let expected = format!("a table: [{}] on a line of its own", self.key);
+        let entries = self.value.get_ref().as_table().ok_or_else(|| self.type_error(self.value, &expected))?;
+        Ok(ConfigTable { text: self.source, entries })
+    }
+
+    /// Each table of a list of tables, as a field, so that it has a place.
+    pub(crate) fn tables(&self) -> Result<Vec<Self>, ConfigError> {
+        let expected = format!("a list of tables: [[….{}]] on a line of its own", self.key);
+        let array = self.value.get_ref().as_array().ok_or_else(|| self.type_error(self.value, &expected))?;
+        let item = |value: &'t Spanned<DeValue<'t>>| {
+            if value.get_ref().is_table() {
+                Ok(Self { source: self.source, key: self.key, key_span: value.span(), value })
+            } else {
+                Err(self.type_error(value, &expected))
+            }
+        };
+        array.iter().map(item).collect()
+    }
+}
+
+/// What secret a key asks for, and what the operator does instead.
+fn secret_kind(key: &str) -> Option<(&'static str, &'static str)> {
+    const TOKEN: (&str, &str) =
+        ("an access token", "token_file with the path of a file of mode 0600, or token_command");
+    const APP: (&str, &str) = ("an app secret", "app_secret_file with the path of a file of mode 0600");
+    const PIN: (&str, &str) = ("a PIN", "no PIN: it is typed into the console, or read by: pindesk pin set --pin-file");
+    let plain = key.to_ascii_lowercase().replace('-', "_");
+    match plain.as_str() {
+        "token" | "access_token" | "accesstoken" | "auth_token" | "bearer" | "bearer_token" | "system_user_token"
+        | "api_key" | "apikey" | "password" => Some(TOKEN),
+        "app_secret" | "appsecret" | "secret" | "client_secret" | "appsecret_proof" => Some(APP),
+        "pin" | "pins" | "two_step_pin" | "two_step_verification_pin" => Some(PIN),
+        _ => None,
+    }
+}
+
+/// `10s`, `2m`, `1h`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        _ => return None,
+    };
+    let digits = &text[..text.len() - 1];
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
+}
+
+/// A bound, as it is written in the file.
+fn format_bound(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds.is_multiple_of(3_600) => format!("{}h", seconds / 3_600),
+        seconds if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        seconds => format!("{seconds}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_whole_number_and_a_unit() {
+        let cases = [("10s", Some(10)), ("2m", Some(120)), ("1h", Some(3_600)), ("0s", Some(0))];
+        for (text, seconds) in cases {
+            assert_eq!(parse_duration(text), seconds.map(Duration::from_secs), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "10",
+            "10 s",
+            "-1s",
+            "+1s",
+            "1.5m",
+            "1d",
+            "10S",
+            "99999999999999999999s",
+            "9999999999999999999h",
+            "1秒",
+        ] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bound_is_told_as_it_is_written() {
+        let told = [1, 59, 60, 90, 3_600].map(|seconds| format_bound(Duration::from_secs(seconds)));
+        assert_eq!(told, ["1s", "59s", "1m", "90s", "1h"]);
+    }
+}

@@ -1,0 +1,170 @@
+//! Hiding the screen when nobody is there: no number on it, no secret in memory, and the work goes on.
+//!
+//! It is no lock: there is no stored secret to check a person against. Showing the screen reads the access token from
+//! its source again, and that is all the proof there is.
+
+use std::time::{Duration, Instant};
+
+use super::screen::HiddenPage;
+use super::{App, Effect, Screen};
+use crate::change::ChangeState;
+use crate::clock::TimePoint;
+use crate::console::keymap::Action;
+
+/// The warning comes this long before, or half the time before, where that is less.
+const WARNING_TIME: Duration = Duration::from_secs(30);
+
+/// How long nobody has been there.
+#[derive(Debug, Default)]
+pub(super) struct IdleTimer {
+    /// When the last key or paste came; `None` before anything happened.
+    last_input: Option<Instant>,
+    is_warned: bool,
+    /// The journal knows that the screen is hidden, and not yet that it is shown again.
+    is_hiding_recorded: bool,
+}
+
+impl IdleTimer {
+    /// The first moment there is counts as a key.
+    pub(super) fn start(&mut self, now: Instant) {
+        self.last_input.get_or_insert(now);
+    }
+
+    /// Somebody is there. True if the key only answers the warning: whoever presses "any key" means none, and must not
+    /// confirm or type anything by it.
+    pub(super) fn record_activity(&mut self, now: Instant) -> bool {
+        self.last_input = Some(now);
+        std::mem::take(&mut self.is_warned)
+    }
+}
+
+impl App {
+    fn warning_time(&self) -> Option<Duration> {
+        self.session.hide_after.map(|after| WARNING_TIME.min(after / 2))
+    }
+
+    /// The warning, while it is due.
+    #[must_use]
+    pub fn hide_warning(&self) -> Option<String> {
+        let seconds = self.warning_time().filter(|_| self.idle_timer.is_warned)?.as_millis().div_ceil(1_000);
+        Some(format!("Hiding the screen in {seconds} s. Press any key."))
+    }
+
+    /// When the screen is hidden, if nobody comes.
+    fn hide_at(&self) -> Option<Instant> {
+        // A hidden screen has nothing to hide, the welcome page neither, and who leaves is gone in 35 s.
+        let can_hide = !self.hides_numbers() && !matches!(self.screen, Screen::Welcome | Screen::ShuttingDown(_));
+        self.idle_timer.last_input.zip(self.session.hide_after).filter(|_| can_hide).map(|(since, after)| since + after)
+    }
+
+    /// When the warning comes, and then the hiding: the only times an idle screen is woken for.
+    pub(super) fn next_hide_event(&self) -> Option<Instant> {
+        let hides_at = self.hide_at()?;
+        if self.idle_timer.is_warned { Some(hides_at) } else { hides_at.checked_sub(self.warning_time()?) }
+    }
+
+    /// Warns or hides, where the time has come.
+    pub(super) fn hide_when_idle(&mut self, now: TimePoint) -> Vec<Effect> {
+        let Some(hides_at) = self.hide_at() else { return Vec::new() };
+        if now.instant >= hides_at {
+            return self.hide(self.session.hide_after, now);
+        }
+        self.idle_timer.is_warned |= self.next_hide_event().is_some_and(|next| now.instant >= next);
+        Vec::new()
+    }
+
+    /// True while no number may be drawn.
+    #[must_use]
+    pub fn hides_numbers(&self) -> bool {
+        self.hides_numbers_on(&self.screen)
+    }
+
+    fn hides_numbers_on(&self, screen: &Screen) -> bool {
+        match screen {
+            Screen::Hidden(_) => true,
+            Screen::Quit(page) => self.hides_numbers_on(&page.below),
+            Screen::Messages(page) | Screen::Help(page) => self.hides_numbers_on(&page.below),
+            // They name none, and what follows the hidden screen is not to name one in its message line either.
+            Screen::Token(_) | Screen::ShuttingDown(_) => self.idle_timer.is_hiding_recorded,
+            Screen::Welcome
+            | Screen::List
+            | Screen::Filter(_)
+            | Screen::Sort
+            | Screen::Number(_)
+            | Screen::Form(_)
+            | Screen::Confirm(_)
+            | Screen::ResolutionNote(_)
+            | Screen::Unresolved(_)
+            | Screen::Recipients(_)
+            | Screen::JournalUnavailable(_)
+            | Screen::Copy(_)
+            | Screen::Copied(_) => false,
+        }
+    }
+
+    /// Hides the screen. Whatever page was open is gone, and with it what was typed into it.
+    pub(super) fn hide(&mut self, after: Option<Duration>, now: TimePoint) -> Vec<Effect> {
+        match self.take_screen() {
+            Screen::Form(_) | Screen::Confirm(_) => {
+                self.messages
+                    .push(now.utc, "The screen was hidden. What was being typed is cancelled, nothing was sent.");
+            }
+            Screen::Filter(line) => self.set_filter(&line.previous),
+            Screen::ResolutionNote(_) => self.messages.push(now.utc, "The screen was hidden. Nothing was recorded."),
+            Screen::Welcome
+            | Screen::Token(_)
+            | Screen::List
+            | Screen::Sort
+            | Screen::Number(_)
+            | Screen::Unresolved(_)
+            | Screen::Recipients(_)
+            | Screen::JournalUnavailable(_)
+            | Screen::Hidden(_)
+            | Screen::Copy(_)
+            | Screen::Copied(_)
+            | Screen::Messages(_)
+            | Screen::Help(_)
+            | Screen::Quit(_)
+            | Screen::ShuttingDown(_) => {}
+        }
+        self.idle_timer.is_warned = false;
+        self.idle_timer.is_hiding_recorded = true;
+        self.in_doubt_list.drop_encrypted_pins();
+        for (id, standing) in self.in_doubt_list.entries() {
+            if let Some(ChangeState::InDoubt(_)) = self.roster.change(id) {
+                self.roster.set_change(*id, ChangeState::InDoubt(Box::new(standing.clone())));
+            }
+        }
+        self.history.clear();
+        self.set_screen(Screen::Hidden(HiddenPage { idle_time: after, was_drawn: false, is_reading_token: false }));
+        vec![Effect::DropSecrets]
+    }
+
+    pub(super) fn act_on_hidden(&mut self, action: Action) -> Vec<Effect> {
+        let Screen::Hidden(page) = &mut self.screen else { return Vec::new() };
+        // Keys from before it was drawn were meant for another page.
+        if !page.was_drawn {
+            return Vec::new();
+        }
+        if action != Action::ShowScreen {
+            return self.ask_to_quit();
+        }
+        let is_reading = std::mem::replace(&mut page.is_reading_token, true);
+        if is_reading { Vec::new() } else { vec![Effect::ReadToken] }
+    }
+
+    /// The page that lies below all others: the list, unless the screen was hidden and no access token was read since.
+    pub(super) fn base_screen(&self) -> Screen {
+        if self.idle_timer.is_hiding_recorded {
+            Screen::Hidden(HiddenPage { idle_time: None, was_drawn: false, is_reading_token: false })
+        } else {
+            Screen::List
+        }
+    }
+
+    /// Tells the journal that numbers are on the screen again, once.
+    pub(super) fn record_screen_shown(&mut self) -> Option<Effect> {
+        (!self.hides_numbers() && std::mem::take(&mut self.idle_timer.is_hiding_recorded))
+            .then_some(Effect::RecordScreenShown)
+    }
+}

@@ -1,0 +1,181 @@
+//! What is unresolved: findings of the journal, and every number whose PIN in force nobody knows.
+//!
+//! A number leaves by Meta's confirmation or by a recorded decision, and by nothing else: neither a later refusal nor a
+//! request on its way takes it from here. The page stands in the list's place until somebody says "later".
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
+
+use std::collections::BTreeMap;
+
+use super::screen::{NumberPage, Overlay};
+use super::{App, Effect, Screen};
+use crate::change::{ChangeState, InDoubtDetails};
+use crate::clock::UtcTime;
+use crate::console::keymap::Action;
+use crate::number::PhoneNumberId;
+use crate::outcome::{DoubtReason, NotApplied};
+use crate::text::CleanText;
+
+/// A place on the page where the cursor can stand, in the page's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InDoubtItem {
+    /// A finding, by its place.
+    Finding(usize),
+    /// A number, after those that have been in doubt for longer.
+    Number(UtcTime, PhoneNumberId),
+}
+
+/// What is unresolved.
+#[derive(Debug, Default)]
+pub struct InDoubtList {
+    findings: Vec<CleanText>,
+    numbers: BTreeMap<PhoneNumberId, InDoubtDetails>,
+    cursor: Option<InDoubtItem>,
+    /// The page is to be shown before the list.
+    pub(super) is_due: bool,
+}
+
+impl InDoubtList {
+    /// What has to be looked at, in sentences.
+    #[must_use]
+    pub fn findings(&self) -> &[CleanText] {
+        &self.findings
+    }
+
+    /// Numbers in doubt.
+    #[must_use]
+    pub fn number_count(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// How a number in doubt stood when its last request came to rest.
+    #[must_use]
+    pub fn get(&self, id: &PhoneNumberId) -> Option<&InDoubtDetails> {
+        self.numbers.get(id)
+    }
+
+    /// Every number in doubt, in the order of the ids.
+    pub fn entries(&self) -> impl Iterator<Item = (&PhoneNumberId, &InDoubtDetails)> {
+        self.numbers.iter()
+    }
+
+    /// Everything on the page, from the top.
+    #[must_use]
+    pub fn items(&self) -> Vec<InDoubtItem> {
+        let numbers =
+            self.numbers.iter().map(|(id, standing)| InDoubtItem::Number(standing.send_history.last_known_at(), *id));
+        let mut spots: Vec<_> = (0..self.findings.len()).map(InDoubtItem::Finding).chain(numbers).collect();
+        spots.sort_unstable();
+        spots
+    }
+
+    /// Where the cursor stands among [`Review::spots`]. It follows its number; where that is gone, the next one.
+    #[must_use]
+    pub fn cursor_index(&self, spots: &[InDoubtItem]) -> Option<usize> {
+        let last = spots.len().checked_sub(1)?;
+        let Some(cursor) = self.cursor else { return Some(0) };
+        let is_same = |spot: &InDoubtItem| match (spot, cursor) {
+            (InDoubtItem::Number(_, id), InDoubtItem::Number(_, at)) => *id == at,
+            (spot, cursor) => *spot == cursor,
+        };
+        let at = spots.iter().position(is_same).unwrap_or_else(|| spots.partition_point(|spot| *spot < cursor));
+        Some(at.min(last))
+    }
+
+    fn has_items(&self) -> bool {
+        !self.findings.is_empty() || !self.numbers.is_empty()
+    }
+
+    fn move_by(&mut self, rows: isize) {
+        let spots = self.items();
+        self.cursor = self.cursor_index(&spots).and_then(|at| {
+            let to = at.saturating_add_signed(rows).min(spots.len().saturating_sub(1));
+            spots.get(to).copied()
+        });
+    }
+
+    pub(super) fn set_findings(&mut self, findings: Vec<CleanText>) {
+        self.findings = findings;
+        self.is_due = self.has_items();
+    }
+
+    /// Takes in a number's state. Gives back what is true of the number: a change that came to nothing leaves an older
+    /// doubt as it was.
+    pub(super) fn apply_state(&mut self, id: PhoneNumberId, state: ChangeState) -> ChangeState {
+        if let ChangeState::InDoubt(standing) = state {
+            self.numbers.insert(id, (*standing).clone());
+            return ChangeState::InDoubt(standing);
+        }
+        let Some(standing) = self.numbers.get_mut(&id) else { return state };
+        let last = match state {
+            ChangeState::Set(_) | ChangeState::Resolved(..) => {
+                self.numbers.remove(&id);
+                return state;
+            }
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::InDoubt(_) => {
+                return state;
+            }
+            ChangeState::Failed(_, fault) => NotApplied::Refused(fault),
+            ChangeState::NotSent(_, why) => NotApplied::NotSent(why),
+        };
+        standing.reason = DoubtReason::OlderPinInDoubt(last);
+        ChangeState::InDoubt(Box::new(standing.clone()))
+    }
+
+    /// The PINs that the escrow has are no longer in memory.
+    pub(super) fn drop_encrypted_pins(&mut self) {
+        self.numbers
+            .values_mut()
+            .filter(|standing| standing.is_in_escrow)
+            .for_each(|standing| standing.is_pin_in_memory = false);
+    }
+}
+
+impl App {
+    /// What is unresolved.
+    #[must_use]
+    pub const fn in_doubt_list(&self) -> &InDoubtList {
+        &self.in_doubt_list
+    }
+
+    /// Shows what is unresolved in the list's place, if there is anything.
+    pub(super) fn open_in_doubt_list(&mut self) {
+        self.in_doubt_list.is_due = self.in_doubt_list.has_items();
+        if !self.in_doubt_list.is_due {
+            self.messages.set_hint("No number is in doubt.");
+        }
+    }
+
+    pub(super) fn act_on_unresolved(&mut self, action: Action) -> Vec<Effect> {
+        let Screen::Unresolved(below) = self.take_screen() else { return Vec::new() };
+        match action {
+            Action::Back => {
+                self.in_doubt_list.is_due = false;
+                self.set_screen(*below);
+                return Vec::new();
+            }
+            Action::Open => {
+                let spots = self.in_doubt_list.items();
+                let spot = self.in_doubt_list.cursor_index(&spots).map(|at| spots[at]);
+                if let Some(InDoubtItem::Number(_, id)) = spot {
+                    self.in_doubt_list.cursor = spot;
+                    self.set_screen(Screen::Number(NumberPage { id, scroll: 0 }));
+                    return vec![Effect::ReadHistory(id)];
+                }
+            }
+            Action::Up => self.in_doubt_list.move_by(-1),
+            Action::Down => self.in_doubt_list.move_by(1),
+            _ => {}
+        }
+        let here = Screen::Unresolved(below);
+        self.set_screen(match action {
+            Action::Messages => Screen::Messages(Overlay::new(here)),
+            Action::Help => Screen::Help(Overlay::new(here)),
+            _ => here,
+        });
+        Vec::new()
+    }
+}

@@ -1,0 +1,105 @@
+//! Opening and leaving the pages that concern one number, and the checks before anything may be sent.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
+
+use super::screen::{CopiedPage, PinFormPage};
+use super::{App, Connection, Effect, Screen};
+use crate::change::ChangeState;
+use crate::clock::TimePoint;
+use crate::console::keymap::Action;
+use crate::console::pin_form::{PinForm, PinFormNote};
+use crate::error_catalog::Explanation;
+use crate::number::{Number, PhoneNumberId};
+use crate::pin::{PIN_DIGITS, Pin};
+use crate::text::CleanText;
+
+impl App {
+    /// Opens the PIN form for a number, and reads the number again, so that the form says what is on now.
+    pub(super) fn open_form(&mut self, id: Option<PhoneNumberId>, now: TimePoint) -> Vec<Effect> {
+        let Some(target) = id.and_then(|id| self.number(&id)) else {
+            self.messages.set_hint("There is no number under the cursor.");
+            return Vec::new();
+        };
+        let id = target.id;
+        if !self.may_send(&id, false, now) {
+            return Vec::new();
+        }
+        let form = PinForm::new(target.display_number.as_ref().map(CleanText::to_string), self.session.show_pin_for);
+        self.set_screen(Screen::Form(Box::new(PinFormPage { target, form, notice: None })));
+        vec![Effect::RefreshNumber(id)]
+    }
+
+    /// Reads one number again. Never sends a PIN.
+    pub(super) fn refresh_number(&mut self, id: Option<PhoneNumberId>) -> Vec<Effect> {
+        match id {
+            Some(_) if matches!(self.connection, Connection::TokenRefused { .. }) => vec![Effect::ReadToken],
+            Some(id) => {
+                let label = self.label(&id);
+                self.messages.set_hint(format!("Reading {label} again."));
+                vec![Effect::RefreshNumber(id)]
+            }
+            None => Vec::new(),
+        }
+    }
+
+    pub(super) fn pin_generated(&mut self, pin: Option<Pin>, now: std::time::Instant) {
+        if let Screen::Form(page) = &mut self.screen {
+            match pin {
+                Some(pin) => page.form.fill_random(&pin, now),
+                None => page.form.set_note(PinFormNote::NoRandomness),
+            }
+        }
+    }
+
+    pub(super) fn act_on_copy(&mut self, action: Action) -> Vec<Effect> {
+        let Screen::Copy(page) = self.take_screen() else { return Vec::new() };
+        let job = self.roster.change(&page.id);
+        let text = self.number(&page.id).and_then(|number| match action {
+            Action::CopyNumber => number.display_number.as_ref().map(|display| display.as_str().to_owned()),
+            Action::CopyId => Some(number.id.to_string()),
+            Action::CopyWaba => number.waba.as_ref().map(|waba| waba.id.to_string()),
+            Action::CopyAll => Some(ticket_text(&number, job)),
+            _ => None,
+        });
+        if let Some(text) = text {
+            self.set_screen(Screen::Copied(CopiedPage { text: text.clone(), back: page.back }));
+            return vec![Effect::Copy(text)];
+        }
+        if action != Action::Back {
+            self.messages.set_hint("Meta gave no such value for this number.");
+        }
+        self.set_screen(*page.back);
+        Vec::new()
+    }
+}
+
+/// The digits in a pasted text, if it is a phone number or an id and nothing else.
+pub(super) fn extract_number_digits(text: &str) -> Option<String> {
+    /// Shorter than any phone number, and longer than a PIN: one pasted a page too early must not be shown.
+    const MIN_DIGITS: usize = PIN_DIGITS + 1;
+    let text = text.trim();
+    let is_number = text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '(' | ')'));
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    (is_number && digits.len() >= MIN_DIGITS && digits.len() <= 23).then_some(digits)
+}
+
+/// What a ticket needs of a number: no PIN, no token.
+fn ticket_text(number: &Number, job: Option<&ChangeState>) -> String {
+    let mut lines = vec![
+        format!("Number: {}", number.label()),
+        format!("Name: {}", number.name.as_ref().map_or("-", CleanText::as_str)),
+        format!("phone number ID: {}", number.id),
+    ];
+    if let Some(waba) = &number.waba {
+        lines.push(format!("WABA: {} {}", waba.label(), waba.id));
+    }
+    lines.push(format!("Two-step verification: {}", number.two_step.label()));
+    if let Some((job, told)) = job.and_then(|job| Some((job, Explanation::for_change(job)?))) {
+        lines.push(format!("Last request: {}. {} {}", job.as_str(), told.reason, told.applied.sentence()));
+        if let Some(fault) = job.api_error() {
+            lines.push(format!("Meta said: {} (HTTP {})", fault.message, fault.http_status));
+            lines.push(format!("Trace ID: {}", fault.trace_id.as_ref().map_or("-", CleanText::as_str)));
+        }
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,97 @@
+//! Ending the program: at once where nothing is unfinished, otherwise only after a question.
+
+use super::guard::Guard;
+use super::screen::{QuitPage, QuitReason};
+use super::{App, Effect, RecordingStatus, Screen};
+use crate::change::ChangeState;
+use crate::clock::TimePoint;
+use crate::console::keymap::Action;
+use crate::number::PhoneNumberId;
+
+impl App {
+    /// Numbers whose PIN may be in force and is nowhere but in this program's memory, in no order.
+    #[must_use]
+    pub fn pins_only_in_memory(&self) -> Vec<PhoneNumberId> {
+        let seals = matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty());
+        let is_lost = |state: &ChangeState| match state {
+            ChangeState::InDoubt(standing) => standing.is_pin_in_memory && !standing.is_in_escrow,
+            ChangeState::Waiting { in_doubt, .. } => *in_doubt && !seals,
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Set(_)
+            | ChangeState::Failed(..)
+            | ChangeState::NotSent(..)
+            | ChangeState::Resolved(..) => false,
+        };
+        self.roster.changes().filter(|(_, state)| is_lost(state)).map(|(id, _)| *id).collect()
+    }
+
+    /// `q` on a first page: quits, or asks first where work is on its way or a number is in doubt.
+    pub(super) fn ask_to_quit(&mut self) -> Vec<Effect> {
+        let told_of = self.pins_only_in_memory();
+        if self.running_count() == 0 && self.in_doubt_list.number_count() == 0 && told_of.is_empty() {
+            return vec![Effect::Quit];
+        }
+        let below = Box::new(self.take_screen());
+        self.set_screen(Screen::Quit(QuitPage { below, guard: Guard::default(), warned_numbers: told_of }));
+        Vec::new()
+    }
+
+    /// The second Ctrl-C: no question about work on its way, which is awaited, nor about what the next start shows again;
+    /// a PIN that would be gone is still asked about.
+    pub(super) fn force_quit(&mut self) -> Vec<Effect> {
+        if !self.pins_only_in_memory().is_empty() {
+            return if matches!(self.screen, Screen::Quit(_)) { Vec::new() } else { self.ask_to_quit() };
+        }
+        self.begin_quit(Vec::new())
+    }
+
+    pub(super) fn act_on_quit(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
+        match (action, self.take_screen()) {
+            (Action::ConfirmQuit, Screen::Quit(mut page)) => {
+                if page.guard.accepts_key(now.instant) {
+                    if self.has_warned_about_all(&page.warned_numbers) {
+                        return self.begin_quit(page.warned_numbers);
+                    }
+                    // The page names other numbers by now: it is asked anew.
+                    page = QuitPage { guard: Guard::default(), warned_numbers: self.pins_only_in_memory(), ..page };
+                }
+                self.set_screen(Screen::Quit(page));
+            }
+            (_, Screen::Quit(page)) => self.set_screen(*page.below),
+            (_, Screen::ShuttingDown(QuitReason::Operator { .. })) => {
+                self.messages.push(now.utc, "Not quitting. What was stopped was not sent.");
+                self.set_screen(self.base_screen());
+            }
+            (_, other) => self.set_screen(other),
+        }
+        Vec::new()
+    }
+
+    fn begin_quit(&mut self, told_of: Vec<PhoneNumberId>) -> Vec<Effect> {
+        let is_at_rest = self.running_count() == 0;
+        self.set_screen(Screen::ShuttingDown(QuitReason::Operator { warned_numbers: told_of }));
+        vec![if is_at_rest { Effect::Quit } else { Effect::StopSending }]
+    }
+
+    /// True if these are all the numbers whose PIN would be forgotten.
+    fn has_warned_about_all(&self, told_of: &[PhoneNumberId]) -> bool {
+        self.pins_only_in_memory().iter().all(|id| told_of.contains(id))
+    }
+
+    /// Work moved while the program waits for it: ends when all is at rest, and asks again where something came to be
+    /// in doubt since the question.
+    pub(super) fn quit_when_idle(&mut self) -> Vec<Effect> {
+        let Screen::ShuttingDown(QuitReason::Operator { warned_numbers: told_of }) = &self.screen else {
+            return Vec::new();
+        };
+        if self.running_count() > 0 {
+            return Vec::new();
+        }
+        if self.has_warned_about_all(told_of) {
+            return vec![Effect::Quit];
+        }
+        self.set_screen(self.base_screen());
+        self.ask_to_quit()
+    }
+}

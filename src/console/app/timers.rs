@@ -1,0 +1,90 @@
+//! What changes on the screen by itself, and when: countdowns, a lost line, a resting cursor, an absent operator.
+//!
+//! There is no tick: where nothing counts, nobody is woken.
+
+use std::time::Instant;
+
+use super::status::{self, RETRY_INTERVAL};
+use super::{App, Connection, Effect, Screen};
+use crate::change::ChangeState;
+use crate::clock::TimePoint;
+use crate::number::PhoneNumberId;
+
+impl App {
+    /// When the screen changes, or something is to be tried again, without anybody's doing. `None` if never.
+    #[must_use]
+    pub fn next_wake(&self, now: Instant) -> Option<Instant> {
+        // A hidden screen shows nothing that changes by itself.
+        if self.hides_numbers() {
+            return None;
+        }
+        let page = match &self.screen {
+            Screen::Form(page) => page.form.next_change(now),
+            Screen::Number(page) => {
+                self.new_pin_allowed_at(&page.id).and_then(|from| status::next_countdown_change(from, now))
+            }
+            Screen::Welcome
+            | Screen::Token(_)
+            | Screen::List
+            | Screen::Filter(_)
+            | Screen::Sort
+            | Screen::Confirm(_)
+            | Screen::ResolutionNote(_)
+            | Screen::Unresolved(_)
+            | Screen::Recipients(_)
+            | Screen::JournalUnavailable(_)
+            | Screen::Hidden(_)
+            | Screen::Copy(_)
+            | Screen::Copied(_)
+            | Screen::Messages(_)
+            | Screen::Help(_)
+            | Screen::Quit(_)
+            | Screen::ShuttingDown(_) => None,
+        };
+        let retry =
+            if let Connection::Offline { retry_at: retry, .. } = &self.connection { Some(retry.instant) } else { None };
+        let countdown = self
+            .roster
+            .changes()
+            .filter_map(|(_, state)| {
+                if let ChangeState::Waiting { until, .. } = state {
+                    status::next_countdown_change(*until, now)
+                } else {
+                    None
+                }
+            })
+            .min();
+        let rest = [self.next_history_load(), self.next_hide_event()];
+        [page, retry, countdown].into_iter().chain(rest).flatten().min()
+    }
+
+    /// From when on another PIN may be sent to a number in doubt.
+    fn new_pin_allowed_at(&self, id: &PhoneNumberId) -> Option<Instant> {
+        let Some(ChangeState::InDoubt(standing)) = self.roster.change(id) else { return None };
+        Some(standing.new_pin_allowed_from.instant)
+    }
+
+    /// The time came: a countdown shows another second, a lost connection is tried again, the cursor has rested, or
+    /// nobody has been there for long.
+    pub(super) fn timer_fired(&mut self, now: TimePoint) -> Vec<Effect> {
+        let mut effects = self.hide_when_idle(now);
+        if !self.hides_numbers() {
+            effects.extend(self.load_history_when_due(now.instant));
+            effects.extend(self.retry_connection(now));
+        }
+        effects
+    }
+
+    fn retry_connection(&mut self, now: TimePoint) -> Vec<Effect> {
+        let Connection::Offline { since, retry_at: retry } = &self.connection else { return Vec::new() };
+        if now.instant < retry.instant {
+            return Vec::new();
+        }
+        self.connection = Connection::Offline { since: *since, retry_at: now.plus(RETRY_INTERVAL) };
+        // One call finds out whether the line is back; the lists are read only where they were not.
+        match self.cursor_id() {
+            Some(id) => vec![Effect::RefreshNumber(id)],
+            None => self.refresh_all(),
+        }
+    }
+}

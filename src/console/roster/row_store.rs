@@ -1,0 +1,386 @@
+//! The numbers themselves, packed, found by id.
+//!
+//! A row's place here, its *slot*, never changes but by [`Store::remove`]. What 100,000 rows share is kept once, and the
+//! text that a filter searches is one string, so that a search is one pass. This module knows no order and no cursor.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::hash::BuildHasher;
+use std::mem;
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
+
+use super::order::gallop;
+use crate::change::ChangeState;
+use crate::clock::UtcTime;
+use crate::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
+use crate::text::CleanText;
+
+/// The jobs, by number. Numbers in equal states share one: in a batch of all numbers most are queued, or were set within
+/// the same second.
+#[derive(Debug, Default)]
+pub(super) struct ChangeStates {
+    states: HashMap<PhoneNumberId, Arc<ChangeState>>,
+    /// The newest state of each urgency, which the next one is likely to equal.
+    newest_by_priority: [Option<Arc<ChangeState>>; PRIORITIES],
+}
+
+impl ChangeStates {
+    pub(super) fn get(&self, id: &PhoneNumberId) -> Option<&ChangeState> {
+        self.states.get(id).map(Arc::as_ref)
+    }
+
+    /// Puts a state in place of another, and tells which.
+    pub(super) fn insert(&mut self, id: PhoneNumberId, state: ChangeState) -> Option<Arc<ChangeState>> {
+        let newest = &mut self.newest_by_priority[priority(Some(&state))];
+        let shared = match newest {
+            Some(known) if **known == state => Arc::clone(known),
+            Some(_) | None => Arc::clone(newest.insert(Arc::new(state))),
+        };
+        self.states.insert(id, shared)
+    }
+
+    pub(super) fn remove(&mut self, id: &PhoneNumberId) {
+        self.states.remove(id);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
+        self.states.iter().map(|(id, state)| (id, state.as_ref()))
+    }
+}
+
+const PRIORITIES: usize = 8;
+
+/// What wants a person first: no answer, failed, not sent; then what runs; then set, and numbers without a job.
+pub(super) fn priority(job: Option<&ChangeState>) -> usize {
+    match job {
+        Some(ChangeState::InDoubt(..)) => 0,
+        Some(ChangeState::Failed(..)) => 1,
+        Some(ChangeState::NotSent(..)) => 2,
+        Some(ChangeState::Waiting { .. }) => 3,
+        Some(ChangeState::Sending { .. }) => 4,
+        Some(ChangeState::Queued) => 5,
+        Some(ChangeState::Set(_) | ChangeState::Resolved(..)) => 6,
+        None => 7,
+    }
+}
+
+/// How many numbers stand where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TwoStepCounts {
+    /// Meta says a PIN is set.
+    pub on: usize,
+    /// Meta says none is set.
+    pub not_set: usize,
+    /// Not read yet, or Meta did not say.
+    pub unknown: usize,
+}
+
+impl TwoStepCounts {
+    fn count_mut(&mut self, two_step: TwoStep) -> &mut usize {
+        match two_step {
+            TwoStep::On => &mut self.on,
+            TwoStep::NotSet => &mut self.not_set,
+            TwoStep::Unknown => &mut self.unknown,
+        }
+    }
+}
+
+/// Numbers that only an earlier run has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StaleSummary {
+    /// How many: at least one.
+    pub numbers: usize,
+    /// When the first of them was read.
+    pub oldest: UtcTime,
+}
+
+/// What an upsert came to.
+pub(super) enum UpsertResult {
+    New(u32),
+    /// Known before.
+    Existing {
+        slot: u32,
+        changed: RowDiff,
+    },
+}
+
+/// What a filter or an order may now see differently.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RowDiff {
+    /// The name or the number.
+    pub(super) text: bool,
+    pub(super) waba: bool,
+    pub(super) two_step: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RowStore {
+    rows: Vec<Number>,
+    /// Slots, found by the id of their row: a map would keep every id twice.
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// For each row, in slots' order: name, line end, digits of the number, line end; all in lower case. A cleaned text
+    /// holds no line end, so nothing matches across two of them.
+    search_text: String,
+    /// Where each row's text ends.
+    text_ends: Vec<u32>,
+    is_text_stale: bool,
+    /// For each row, whether it was told of since [`Store::forget_seen`].
+    seen: Vec<bool>,
+    /// For each row, whether an earlier run read it, and this one has not.
+    stale: Vec<bool>,
+    /// How many of those were read when: many in the same second.
+    stale_read_times: BTreeMap<UtcTime, usize>,
+    /// For each row, whether it waits to be remembered.
+    uncached: Vec<bool>,
+    wabas: HashSet<Arc<Waba>>,
+    facts: HashSet<Arc<NumberDetails>>,
+    counts: TwoStepCounts,
+}
+
+impl RowStore {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn rows(&self) -> &[Number] {
+        &self.rows
+    }
+
+    pub(super) fn row(&self, slot: u32) -> &Number {
+        &self.rows[slot as usize]
+    }
+
+    pub(super) fn counts(&self) -> TwoStepCounts {
+        self.counts
+    }
+
+    pub(super) fn wabas(&self) -> impl Iterator<Item = &Arc<Waba>> {
+        self.wabas.iter()
+    }
+
+    pub(super) fn slot(&self, id: &PhoneNumberId) -> Option<u32> {
+        self.index.find(self.hasher.hash_one(id), |slot| self.row(*slot).id == *id).copied()
+    }
+
+    pub(super) fn upsert(&mut self, number: &Number) -> UpsertResult {
+        let slot = self.slot(&number.id);
+        if let (None, Some(slot)) = (number.read_at, slot) {
+            // A read that failed takes nothing from what an earlier one brought.
+            self.seen[slot as usize] = true;
+            return UpsertResult::Existing { slot, changed: RowDiff::default() };
+        }
+        *self.counts.count_mut(number.two_step) += 1;
+        let Some(slot) = slot else {
+            return UpsertResult::New(self.push_row(number));
+        };
+        let two_step_before = self.two_step(slot);
+        *self.counts.count_mut(two_step_before) -= 1;
+        self.mark_fresh(slot);
+        let (waba, facts) = (self.intern_waba(number), self.intern_facts(number));
+        let row = &mut self.rows[slot as usize];
+        let changed = RowDiff {
+            text: row.name != number.name || row.display_number != number.display_number,
+            waba: row.waba != waba,
+            two_step: two_step_before != number.two_step,
+        };
+        if changed.text {
+            row.name.clone_from(&number.name);
+            row.display_number.clone_from(&number.display_number);
+        }
+        (row.waba, row.details, row.two_step, row.read_at) = (waba, facts, number.two_step, number.read_at);
+        self.seen[slot as usize] = true;
+        self.is_text_stale |= changed.text;
+        UpsertResult::Existing { slot, changed }
+    }
+
+    /// Puts in a number as an earlier run read it, unless this one knows it already. Counts as unknown, and as not told of.
+    pub(super) fn insert_cached(&mut self, number: &Number) -> Option<u32> {
+        if self.slot(&number.id).is_some() {
+            return None;
+        }
+        self.counts.unknown += 1;
+        let slot = self.push_row(number);
+        self.seen[slot as usize] = false;
+        self.stale[slot as usize] = true;
+        if let Some(at) = number.read_at {
+            *self.stale_read_times.entry(at).or_default() += 1;
+        }
+        Some(slot)
+    }
+
+    /// From here on a row is not an earlier run's.
+    fn mark_fresh(&mut self, slot: u32) {
+        let was_old = mem::replace(&mut self.stale[slot as usize], false);
+        let Some(at) = self.row(slot).read_at.filter(|_| was_old) else { return };
+        if let Entry::Occupied(mut rows) = self.stale_read_times.entry(at) {
+            *rows.get_mut() -= 1;
+            if *rows.get() == 0 {
+                rows.remove();
+            }
+        }
+    }
+
+    /// From here on a row waits to be remembered. False if it did already.
+    pub(super) fn mark_uncached(&mut self, slot: u32) -> bool {
+        !mem::replace(&mut self.uncached[slot as usize], true)
+    }
+
+    /// What is to be remembered of a row, which waits no more.
+    pub(super) fn take_uncached(&mut self, slot: u32) -> Number {
+        self.uncached[slot as usize] = false;
+        self.row(slot).clone()
+    }
+
+    fn intern_waba(&mut self, number: &Number) -> Option<Arc<Waba>> {
+        number.waba.as_ref().map(|waba| Arc::clone(self.wabas.get_or_insert_with(waba, Arc::clone)))
+    }
+
+    fn intern_facts(&mut self, number: &Number) -> Arc<NumberDetails> {
+        Arc::clone(self.facts.get_or_insert_with(&number.details, Arc::clone))
+    }
+
+    pub(super) fn stale_summary(&self) -> Option<StaleSummary> {
+        let (oldest, _) = self.stale_read_times.first_key_value()?;
+        Some(StaleSummary { numbers: self.stale_read_times.values().sum(), oldest: *oldest })
+    }
+
+    /// True for a number that this run has not read.
+    pub(super) fn is_stale(&self, slot: u32) -> bool {
+        self.stale[slot as usize]
+    }
+
+    /// What is known of two-step verification now: nothing, where only an earlier run read it.
+    pub(super) fn two_step(&self, slot: u32) -> TwoStep {
+        if self.is_stale(slot) { TwoStep::Unknown } else { self.row(slot).two_step }
+    }
+
+    /// The texts are copied, as they stay, and the page they came in does not: each of them would hold on to memory that
+    /// another thread reads with.
+    fn push_row(&mut self, number: &Number) -> u32 {
+        let slot = to_u32(self.rows.len());
+        let (waba, facts) = (self.intern_waba(number), self.intern_facts(number));
+        push_search_text(&mut self.search_text, number);
+        self.text_ends.push(to_u32(self.search_text.len()));
+        self.seen.push(true);
+        self.stale.push(false);
+        self.uncached.push(false);
+        self.rows.push(Number { waba, details: facts, ..number.clone() });
+        self.index_row(slot);
+        slot
+    }
+
+    /// Makes a row known to the index.
+    fn index_row(&mut self, slot: u32) {
+        let hash = |slot: &u32| self.hasher.hash_one(self.rows[*slot as usize].id);
+        self.index.insert_unique(hash(&slot), slot, hash);
+    }
+
+    pub(super) fn clear_seen(&mut self) {
+        self.seen.fill(false);
+    }
+
+    /// True for a number that was told of since [`Store::forget_seen`].
+    pub(super) fn is_seen(&self, slot: u32) -> bool {
+        self.seen[slot as usize]
+    }
+
+    /// The slots that were not told of since [`Store::forget_seen`].
+    pub(super) fn unseen(&self) -> impl Iterator<Item = u32> {
+        self.seen.iter().enumerate().filter(|(_, is_seen)| !**is_seen).map(|(slot, _)| to_u32(slot))
+    }
+
+    /// Takes rows out. Later rows move up: a slot then means the row whose slot was as much higher as rows below it went.
+    pub(super) fn remove(&mut self, sorted_slots: &[u32]) {
+        for slot in sorted_slots {
+            let two_step = self.two_step(*slot);
+            *self.counts.count_mut(two_step) -= 1;
+            self.mark_fresh(*slot);
+        }
+        remove_slots(&mut self.rows, sorted_slots);
+        remove_slots(&mut self.seen, sorted_slots);
+        remove_slots(&mut self.stale, sorted_slots);
+        remove_slots(&mut self.uncached, sorted_slots);
+        self.wabas.retain(|waba| Arc::strong_count(waba) > 1);
+        self.facts.retain(|facts| Arc::strong_count(facts) > 1);
+        self.is_text_stale = true;
+        self.index.clear();
+        for slot in 0..to_u32(self.rows.len()) {
+            self.index_row(slot);
+        }
+    }
+
+    /// Writes the text anew if a name or a number in it has changed.
+    pub(super) fn rebuild_text(&mut self) {
+        if !self.is_text_stale {
+            return;
+        }
+        self.is_text_stale = false;
+        self.search_text.clear();
+        self.text_ends.clear();
+        for row in &self.rows {
+            push_search_text(&mut self.search_text, row);
+            self.text_ends.push(to_u32(self.search_text.len()));
+        }
+    }
+
+    /// Gives back what growing has taken in advance.
+    pub(super) fn shrink(&mut self) {
+        self.rows.shrink_to_fit();
+        self.search_text.shrink_to_fit();
+        self.text_ends.shrink_to_fit();
+    }
+
+    pub(super) fn search_text(&self) -> &str {
+        &self.search_text
+    }
+
+    /// The name in lower case, as the text has it.
+    pub(super) fn lower_name(&self, slot: u32) -> &str {
+        let slot = slot as usize;
+        let from = if slot == 0 { 0 } else { self.text_ends[slot - 1] as usize };
+        self.search_text
+            .get(from..self.text_ends[slot] as usize)
+            .and_then(|text| text.split('\n').next())
+            .unwrap_or_default()
+    }
+
+    /// The slot in whose text a place lies, and where that text ends. Looks from a slot onwards.
+    pub(super) fn slot_at_offset(&self, place: usize, from: usize) -> Option<(usize, usize)> {
+        let slot = from + gallop(&self.text_ends[from..], |end| *end as usize <= place);
+        self.text_ends.get(slot).map(|end| (slot, *end as usize))
+    }
+}
+
+/// Slots and places of text fit 32 bits up to 4 GB of names. A roster that large does not fit the machine; if it did,
+/// rows behind the last place would not be found by a filter.
+fn to_u32(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn remove_slots<T>(rows: &mut Vec<T>, sorted_slots: &[u32]) {
+    let mut slots = 0..;
+    rows.retain(|_| slots.next().is_none_or(|slot| sorted_slots.binary_search(&slot).is_err()));
+}
+
+fn push_search_text(text: &mut String, number: &Number) {
+    push_lower(text, number.name.as_ref().map_or("", CleanText::as_str));
+    text.push('\n');
+    text.extend(number.label().chars().filter(char::is_ascii_digit));
+    text.push('\n');
+}
+
+/// Appends a text in lower case, letter by letter: what a letter becomes must not depend on its neighbours (as a Greek
+/// sigma's does at a word's end), or a part of a word would not be found in it.
+pub(super) fn push_lower(out: &mut String, text: &str) {
+    out.extend(text.chars().flat_map(char::to_lowercase));
+}
+
+/// The text in lower case, as [`push_lower`] makes it.
+pub(super) fn to_lower(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push_lower(&mut out, text);
+    out
+}

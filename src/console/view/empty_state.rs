@@ -1,0 +1,105 @@
+//! The pages where there is nothing to list: no config, no access token, a refused one, no numbers.
+
+use super::sheet::Sheet;
+use crate::console::app::App;
+use crate::console::app::screen::TokenProblem;
+use crate::console::theme::Role;
+
+pub(super) fn welcome(app: &App) -> Sheet {
+    let mut sheet = Sheet::new(app, "Welcome");
+    sheet.text("No config file was found.");
+    let mut label = "Looked in";
+    for place in &app.session().config_paths {
+        sheet.field(label, &place.display().to_string());
+        label = "";
+    }
+    sheet.optional_blank_line();
+    sheet.optional_text("The README shows a config file to start from: a profile, its WABAs, and a token file.");
+    sheet.optional_blank_line();
+    sheet.key_hint("t", "try the demo: made-up numbers, nothing is sent");
+    sheet.key_hint("q", "quit");
+    sheet.optional_blank_line();
+    sheet.text("Nothing has been sent to Meta.");
+    sheet
+}
+
+pub(super) fn token(app: &App, trouble: &TokenProblem) -> Sheet {
+    match trouble {
+        TokenProblem::Missing(why) => missing_token(app, why),
+        TokenProblem::Refused { code, reason } => refused_token(app, *code, reason),
+    }
+}
+
+fn missing_token(app: &App, why: &str) -> Sheet {
+    let session = app.session();
+    let mut sheet = Sheet::new(app, "No access token");
+    sheet.styled_text(why, Role::Strong);
+    for place in session.config_paths.iter().take(1) {
+        sheet.field("Config", &place.display().to_string());
+    }
+    if session.token_source.is_empty() {
+        sheet.optional_blank_line();
+        let profile = session.profile.as_deref().unwrap_or_default();
+        sheet.text(&format!("Add one of these lines under [profile.{profile}]:"));
+        sheet.text("  token_file    = \"/etc/pindesk/token\"        # file mode 0600");
+        sheet.text("  token_command = [\"vault\", \"read\", \"-field=t\", \"ops/wa\"]");
+        sheet.optional_blank_line();
+        sheet.optional_text("Do not put the access token itself in the config file.");
+        sheet.optional_blank_line();
+        sheet.text("Then start pindesk again.");
+    } else {
+        sheet.field("Its source", &session.token_source);
+        sheet.optional_blank_line();
+        sheet.key_hint("r", "try again");
+    }
+    sheet.optional_text("To look around without one:  pindesk --demo");
+    sheet
+}
+
+fn refused_token(app: &App, code: i64, reason: &str) -> Sheet {
+    let mut sheet = Sheet::new(app, "Access token refused");
+    sheet.styled_text(&format!("{reason} ({code})"), Role::Strong);
+    sheet.optional_blank_line();
+    let place = format!("Put it where the config says: {}", app.session().token_source);
+    sheet.numbered_steps(
+        "To do",
+        ["Make a new access token for the system user in Meta Business settings.", place.as_str(), "Press r."],
+    );
+    sheet.optional_blank_line();
+    sheet.text("Nothing more is sent with the old one.");
+    sheet
+}
+
+pub(super) fn no_numbers(app: &App) -> Sheet {
+    let reading = app.refresh_progress();
+    if reading.unread_wabas.is_empty() {
+        let mut sheet = Sheet::new(app, "No numbers");
+        sheet.text("The access token works, but it sees no phone numbers.");
+        sheet.optional_blank_line();
+        let mut label = "WABAs read";
+        for waba in &app.session().wabas {
+            sheet.field(label, &format!("{}   {}   0 numbers", waba.label(), waba.id));
+            label = "";
+        }
+        sheet.optional_blank_line();
+        sheet.numbered_steps(
+            "To do",
+            [
+                "Check the WABA ID in Meta Business settings.",
+                "Check that the system user has this WABA as an asset.",
+                "Press r to look again.",
+            ],
+        );
+        return sheet;
+    }
+    let mut sheet = Sheet::new(app, "No numbers could be read");
+    for (waba, failure) in &reading.unread_wabas {
+        let told = crate::error_catalog::Explanation::for_read_failure(failure);
+        sheet.field(waba.label(), &told.reason);
+        sheet.optional_blank_line();
+        sheet.numbered_steps("To do", told.advice.iter().copied());
+        sheet.optional_blank_line();
+    }
+    sheet.key_hint("r", "look again");
+    sheet
+}

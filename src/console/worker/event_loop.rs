@@ -1,0 +1,411 @@
+//! What the work's thread does: takes orders one by one, and waits for nothing itself.
+//!
+//! The batch sends, the listing reads, the journal writes, each in tasks of their own; what they come to arrives here.
+
+mod fetch;
+
+use std::sync::Arc;
+use std::sync::mpsc as blocking;
+
+use tokio::sync::{Semaphore, mpsc};
+
+use super::open_records::{self, OpenedRecords};
+use super::{IN_FLIGHT_TIMEOUT, ProgressMailbox, WorkCommand, WorkerConfig, WorkerReport};
+use crate::change::{Change, ChangeId, ChangeState, Completion, JobId, Progress};
+use crate::clock::{Clock, UtcTime};
+use crate::config::endpoint::Credentials;
+use crate::console::app::{Msg, status};
+use crate::graph::Graph;
+use crate::jobs::{JobsHandle, Recorder};
+use crate::journal::{AuditEvent, JobPlan, PauseGuard, PinSource, RecordError};
+use crate::number::{Number, PhoneNumberId};
+use crate::outcome::NotSentReason;
+use crate::text::CleanText;
+
+/// Lines of a number's history that its page has room for.
+const MAX_HISTORY_LINES: usize = 20;
+
+/// What the thread holds.
+pub(super) struct Worker<R> {
+    config: WorkerConfig,
+    clock: Clock,
+    /// The client, or why there is none: then nothing can be read or sent.
+    graph: Result<Graph, NotSentReason>,
+    records_state: RecordsState,
+    /// How often the work was stopped: what was asked for before a stop must not be sent after it.
+    stop_count: u64,
+    has_reported_failure: bool,
+    mailbox: ProgressMailbox,
+    report: Arc<R>,
+    read_permits: Arc<Semaphore>,
+    event_sender: mpsc::UnboundedSender<WorkerEvent>,
+    event_receiver: mpsc::UnboundedReceiver<WorkerEvent>,
+}
+
+/// The journal, the escrow, and the batch that needs both.
+enum RecordsState {
+    Opening {
+        /// Numbers to remember; no more come before these are.
+        pending_page: Option<Vec<Number>>,
+        /// Who waits for a pause meanwhile.
+        pending_pauses: Vec<blocking::Sender<PauseGuard>>,
+    },
+    Open {
+        recorder: Recorder,
+        jobs: JobsHandle,
+    },
+    /// Why not.
+    Unusable(CleanText),
+}
+
+/// What the desk's own tasks bring.
+enum WorkerEvent {
+    RecordsOpened(Box<Result<OpenedRecords, CleanText>>),
+    /// The job of a change is recorded, or not.
+    JobStarted {
+        change: Change,
+        result: Result<JobId, RecordError>,
+        /// The client that it was asked for with.
+        graph: Graph,
+        /// How often the work had been stopped when it was asked for.
+        stop_count: u64,
+    },
+    RecipientsAccepted(Result<(), RecordError>),
+    /// The journal takes nothing more.
+    JournalFailed(CleanText),
+}
+
+impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
+    pub(super) fn new(config: WorkerConfig, clock: Clock, mailbox: ProgressMailbox, report: Arc<R>) -> Self {
+        let (event_sender, event_receiver) = mpsc::unbounded_channel();
+        Self {
+            config,
+            clock,
+            graph: Err(refused_locally("there is no access token yet")),
+            records_state: RecordsState::Opening { pending_page: None, pending_pauses: Vec::new() },
+            stop_count: 0,
+            has_reported_failure: false,
+            mailbox,
+            report,
+            read_permits: Arc::new(Semaphore::new(fetch::MAX_PAGES_IN_FLIGHT)),
+            event_sender,
+            event_receiver,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<WorkCommand>) {
+        let (recording, clock, inward) = (self.config.recording.clone(), self.clock, self.event_sender.clone());
+        tokio::task::spawn_blocking(move || {
+            inward.send(WorkerEvent::RecordsOpened(Box::new(open_records::open(recording, clock)))).ok();
+        });
+        loop {
+            tokio::select! {
+                order = inbox.recv() => match order {
+                    Some(order) => self.handle_command(order),
+                    None => return,
+                },
+                Some(inward) = self.event_receiver.recv() => self.handle_event(inward),
+            }
+        }
+    }
+
+    fn handle_command(&mut self, order: WorkCommand) {
+        match order {
+            WorkCommand::UseCredentials(credentials) => self.use_credentials(credentials),
+            WorkCommand::RefreshAll { refresh_id: reading } => self.refresh_all(reading),
+            WorkCommand::RefreshNumber(id) => self.refresh_number(id),
+            WorkCommand::CacheNumbers(numbers) => self.cache_numbers(numbers),
+            WorkCommand::RemoveCachedNumbers { numbers, read_until } => self.remove_cached_numbers(numbers, read_until),
+            WorkCommand::SetPin { number, waba, before, pin } => {
+                // The job's number is known once the job is recorded.
+                self.start_change(Change {
+                    id: ChangeId::new(),
+                    job: JobId::new(0),
+                    status_before: before,
+                    number,
+                    waba,
+                    pin,
+                });
+            }
+            WorkCommand::ResolveManually { number, note } => {
+                self.with_jobs(|batch| batch.resolve_manually(number, note))
+            }
+            WorkCommand::AcceptRecipients => self.accept_recipients(),
+            WorkCommand::ReadHistory(number) => self.read_history(number),
+            WorkCommand::DropSecrets => {
+                self.graph = Err(refused_locally("the screen is hidden, and the access token was dropped"));
+                self.with_jobs(JobsHandle::drop_secrets);
+                self.record_event(AuditEvent::ScreenHidden);
+            }
+            WorkCommand::RecordScreenShown => self.record_event(AuditEvent::ScreenShown),
+            WorkCommand::Pause(paused) => self.pause(paused),
+            WorkCommand::Resume => {
+                if let RecordsState::Opening { pending_pauses: pauses, .. } = &mut self.records_state {
+                    pauses.clear();
+                }
+                self.with_jobs(JobsHandle::resume);
+            }
+            WorkCommand::ResendPin(number) => self.with_jobs(|batch| batch.resend(number)),
+            WorkCommand::StopSending => {
+                self.stop_count += 1;
+                self.with_jobs(JobsHandle::stop);
+            }
+            WorkCommand::Close(closed) => self.close(closed),
+        }
+    }
+
+    fn handle_event(&mut self, inward: WorkerEvent) {
+        match inward {
+            WorkerEvent::RecordsOpened(opened) => self.records_opened(*opened),
+            WorkerEvent::JobStarted { change, result: begun, graph, stop_count: stops } => {
+                self.job_started(change, begun, graph, stops)
+            }
+            WorkerEvent::RecipientsAccepted(result) => {
+                let result = match (result, &self.records_state) {
+                    (Ok(()), RecordsState::Open { recorder: records, .. }) => {
+                        Ok(open_records::ready_status(records.recipients.as_deref()))
+                    }
+                    (Ok(()), RecordsState::Opening { .. } | RecordsState::Unusable(_)) => {
+                        Ok(open_records::ready_status(None))
+                    }
+                    (Err(refused), _) => Err(CleanText::new(&refused.to_string())),
+                };
+                self.send_msg(Msg::RecipientsAccepted(result));
+            }
+            WorkerEvent::JournalFailed(words) => {
+                if !std::mem::replace(&mut self.has_reported_failure, true) {
+                    self.send_msg(Msg::JournalFailed(words));
+                }
+            }
+        }
+    }
+
+    fn records_opened(&mut self, opened: Result<OpenedRecords, CleanText>) {
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(why) => {
+                let records = status::RecordingStatus::Unusable(why.clone());
+                let former = std::mem::replace(&mut self.records_state, RecordsState::Unusable(why));
+                self.send_msg(Msg::RecordsOpened { status: records, unresolved: Vec::new(), findings: Vec::new() });
+                return self.run_deferred(former);
+            }
+        };
+        let OpenedRecords { recorder: records, unresolved, findings, status: told } = opened;
+        let graph = self.graph.as_ref().ok().cloned();
+        let (concurrency, journal) = (self.config.concurrency, records.journal.clone());
+        let (batch, mut progress) = JobsHandle::start(graph, records.clone(), unresolved, concurrency, self.clock);
+        // What is unresolved was told before the batch did anything else.
+        let unresolved = std::iter::from_fn(|| progress.try_recv().ok()).collect();
+        self.forward_progress(progress);
+        self.watch_journal(&batch);
+        let former = std::mem::replace(&mut self.records_state, RecordsState::Open { recorder: records, jobs: batch });
+        self.send_msg(Msg::RecordsOpened { status: told, unresolved, findings });
+        self.load_cached_numbers(journal);
+        self.run_deferred(former);
+    }
+
+    /// Takes up what waited for the journal.
+    fn run_deferred(&mut self, former: RecordsState) {
+        if let RecordsState::Opening { pending_page: page, pending_pauses: pauses } = former {
+            if let Some(page) = page {
+                self.cache_numbers(page);
+            }
+            for waiting in pauses {
+                self.pause(waiting);
+            }
+        }
+    }
+
+    /// Puts the batch's news into the mailbox.
+    fn forward_progress(&self, mut progress: mpsc::UnboundedReceiver<Progress>) {
+        let (mailbox, report) = (self.mailbox.clone(), Arc::clone(&self.report));
+        tokio::spawn(async move {
+            while let Some(news) = progress.recv().await {
+                if mailbox.put(news) {
+                    report(WorkerReport::ProgressReady);
+                }
+            }
+        });
+    }
+
+    fn watch_journal(&self, batch: &JobsHandle) {
+        let (mut death, inward) = (batch.journal_failure(), self.event_sender.clone());
+        tokio::spawn(async move {
+            if let Ok(words) = death.wait_for(Option::is_some).await
+                && let Some(words) = words.clone()
+            {
+                inward.send(WorkerEvent::JournalFailed(words)).ok();
+            }
+        });
+    }
+
+    fn cache_numbers(&mut self, numbers: Vec<Number>) {
+        let journal = match &mut self.records_state {
+            RecordsState::Open { recorder: records, .. } => records.journal.clone(),
+            RecordsState::Opening { pending_page: page, .. } => {
+                *page = Some(numbers);
+                return;
+            }
+            // Whoever reads on hands over the next page only then.
+            RecordsState::Unusable(_) => return self.send_msg(Msg::NumbersCached),
+        };
+        let report = Arc::clone(&self.report);
+        let remembered = journal.cache_numbers(self.config.recording.profile.as_str(), numbers);
+        tokio::spawn(async move {
+            remembered.await;
+            report(WorkerReport::Msg(Msg::NumbersCached));
+        });
+    }
+
+    fn remove_cached_numbers(&self, numbers: Vec<PhoneNumberId>, read_until: UtcTime) {
+        // While the journal is being opened there is nothing to forget: what it holds is recalled after that.
+        let RecordsState::Open { recorder: records, .. } = &self.records_state else { return };
+        // Nobody waits for it.
+        drop(records.journal.remove_cached_numbers(self.config.recording.profile.as_str(), numbers, read_until));
+    }
+
+    fn start_change(&self, change: Change) {
+        let journal = match &self.records_state {
+            RecordsState::Open { recorder: records, .. } => records.journal.clone(),
+            RecordsState::Opening { .. } => {
+                return self.report_not_sent(&change, refused_locally("the journal is still being opened"));
+            }
+            RecordsState::Unusable(why) => {
+                return self.report_not_sent(&change, NotSentReason::RefusedLocally(why.clone()));
+            }
+        };
+        // Nobody else would say a word of it.
+        let graph = match &self.graph {
+            Ok(graph) => graph.clone(),
+            Err(why) => return self.report_not_sent(&change, why.clone()),
+        };
+        let profile = self.config.recording.profile.clone();
+        let plan = JobPlan { profile, pin_source: PinSource::Given, numbers: vec![(change.number, change.waba)] };
+        let (stops, inward) = (self.stop_count, self.event_sender.clone());
+        tokio::spawn(async move {
+            let begun = journal.start_job(plan).await;
+            inward.send(WorkerEvent::JobStarted { change, result: begun, graph, stop_count: stops }).ok();
+        });
+    }
+
+    fn job_started(&mut self, change: Change, begun: Result<JobId, RecordError>, graph: Graph, stops: u64) {
+        match begun {
+            Ok(_) if stops != self.stop_count => self.report_not_sent(&change, NotSentReason::Stopped),
+            Ok(job) => {
+                let changes = vec![Change { job, ..change }];
+                match &self.graph {
+                    Ok(_) => self.with_jobs(|batch| batch.set_pins(changes)),
+                    // The screen was hidden meanwhile. What was confirmed before that goes on.
+                    Err(_) => self.with_jobs(|batch| {
+                        batch.use_graph(graph);
+                        batch.set_pins(changes);
+                        batch.drop_secrets();
+                    }),
+                }
+            }
+            Err(refused) => {
+                if let RecordError::JournalFailed(words) = &refused {
+                    self.handle_event(WorkerEvent::JournalFailed(words.clone()));
+                }
+                self.report_not_sent(&change, refused_locally(&refused.to_string()));
+            }
+        }
+    }
+
+    fn report_not_sent(&self, change: &Change, why: NotSentReason) {
+        let finished = Completion { at: self.clock.now().utc, attempts: 0 };
+        let state = ChangeState::NotSent(finished, why);
+        if self.mailbox.put(Progress { change: Some(change.id), number: change.number, state }) {
+            (self.report)(WorkerReport::ProgressReady);
+        }
+    }
+
+    fn with_jobs(&self, act: impl FnOnce(&JobsHandle)) {
+        if let RecordsState::Open { jobs: batch, .. } = &self.records_state {
+            act(batch);
+        }
+    }
+
+    fn accept_recipients(&self) {
+        let RecordsState::Open { recorder: records, .. } = &self.records_state else { return };
+        let (journal, inward) = (records.journal.clone(), self.event_sender.clone());
+        tokio::spawn(async move {
+            inward.send(WorkerEvent::RecipientsAccepted(journal.accept_recipients().await)).ok();
+        });
+    }
+
+    fn read_history(&self, id: PhoneNumberId) {
+        let RecordsState::Open { recorder: records, .. } = &self.records_state else {
+            return self.send_msg(Msg::HistoryRead { id, lines: Vec::new() });
+        };
+        let (journal, report) = (records.journal.clone(), Arc::clone(&self.report));
+        tokio::spawn(async move {
+            let lines = journal.history(id, MAX_HISTORY_LINES).await;
+            report(WorkerReport::Msg(Msg::HistoryRead { id, lines }));
+        });
+    }
+
+    fn record_event(&self, event: AuditEvent) {
+        let RecordsState::Open { recorder: records, .. } = &self.records_state else { return };
+        // Handed over now: the program may end before a task's turn comes.
+        let (noted, inward) = (records.journal.record_event(event), self.event_sender.clone());
+        tokio::spawn(async move {
+            if let Err(refused) = noted.await {
+                inward.send(WorkerEvent::JournalFailed(CleanText::new(&refused.to_string()))).ok();
+            }
+        });
+    }
+
+    fn pause(&mut self, paused: blocking::Sender<PauseGuard>) {
+        match &mut self.records_state {
+            RecordsState::Open { recorder: records, jobs: batch } => {
+                batch.pause();
+                let journal = records.journal.clone();
+                // Whoever asked may have given up: then the guard is dropped, and the journal goes on.
+                tokio::task::spawn_blocking(move || paused.send(journal.pause()).ok());
+            }
+            RecordsState::Opening { pending_pauses: pauses, .. } => pauses.push(paused),
+            // Nothing can be sent or written: dropping the sender tells as well.
+            RecordsState::Unusable(_) => {}
+        }
+    }
+
+    fn close(&mut self, closed: blocking::Sender<()>) {
+        self.stop_count += 1;
+        // Without a batch nothing can be on its way: the sender is dropped, which tells as well.
+        let RecordsState::Open { recorder: records, jobs: batch } = &self.records_state else { return };
+        let (at_rest, waiter) = blocking::channel();
+        batch.stop_and_notify(at_rest);
+        let journal = records.journal.clone();
+        tokio::task::spawn_blocking(move || {
+            // If nothing came in time, there is nothing more to wait for.
+            waiter.recv_timeout(IN_FLIGHT_TIMEOUT).ok();
+            journal.close();
+            closed.send(()).ok();
+        });
+    }
+
+    fn use_credentials(&mut self, credentials: Credentials) {
+        match Graph::new(&self.config.endpoint, credentials, self.config.concurrency) {
+            Ok(graph) => {
+                self.with_jobs(|batch| batch.use_graph(graph.clone()));
+                self.graph = Ok(graph);
+            }
+            Err(error) => {
+                let told = open_records::error_chain(&error);
+                self.send_msg(Msg::ClientSetupFailed(told.clone()));
+                if let Err(why) = &mut self.graph {
+                    *why = NotSentReason::RefusedLocally(told);
+                }
+            }
+        }
+    }
+
+    fn send_msg(&self, msg: Msg) {
+        (self.report)(WorkerReport::Msg(msg));
+    }
+}
+
+fn refused_locally(why: &str) -> NotSentReason {
+    NotSentReason::RefusedLocally(CleanText::new(why))
+}

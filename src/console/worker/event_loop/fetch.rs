@@ -1,0 +1,125 @@
+//! What the desk reads: the list, single numbers, and what an earlier run read.
+//!
+//! Of a list it asks for no more than the screen has room for, and it keeps nothing of it.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::{RecordsState, Worker};
+use crate::console::app::Msg;
+use crate::console::worker::{BackpressurePermit, WorkerReport};
+use crate::jobs::StatusRead;
+use crate::journal::Journal;
+use crate::number::{Number, PhoneNumberId};
+use crate::numbers::{self, NumberSources, NumbersEvent};
+use crate::outcome::ReadFailure;
+
+/// Pages on their way to the screen: as many as come while it puts a long list in order. Where each has 256 numbers, as
+/// the journal reads them, that is less than a megabyte.
+pub(super) const MAX_PAGES_IN_FLIGHT: usize = 32;
+
+/// Tells the screen one thing, for which there is room.
+type SendMsg = Box<dyn FnOnce(Msg) + Send>;
+
+impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
+    /// Tells the numbers as an earlier run read them, page by page.
+    pub(super) fn load_cached_numbers(&self, journal: Journal) {
+        let (profile, room) = (self.config.recording.profile.clone(), self.throttled_sender());
+        tokio::spawn(async move {
+            let mut last = None;
+            loop {
+                let numbers = journal.cached_numbers(profile.as_str(), last).await;
+                let Some(number) = numbers.last() else { return };
+                last = Some(number.id);
+                let tell = room().await;
+                tell(Msg::CachedNumbersLoaded(numbers));
+            }
+        });
+    }
+
+    pub(super) fn refresh_all(&self, reading: u32) {
+        let graph = match &self.graph {
+            Ok(graph) => graph.clone(),
+            Err(why) => return self.report_all_unread(reading, &ReadFailure::NotSent(why.clone())),
+        };
+        let (sources, room) = (self.config.sources.clone(), self.throttled_sender());
+        tokio::spawn(async move {
+            let room_to_tell = || {
+                let tell_of = |tell: SendMsg| -> numbers::SendPermit<'_> {
+                    Box::new(move |news| {
+                        tell(match news {
+                            NumbersEvent::Page(numbers) => Msg::PageReceived { refresh_id: reading, numbers },
+                            NumbersEvent::WabaFinished(waba, result) => {
+                                Msg::WabaRead { refresh_id: reading, waba, result }
+                            }
+                            NumbersEvent::NumberFailed(id, failure) => Msg::NumberRead { id, result: Err(failure) },
+                        });
+                    })
+                };
+                room().map(tell_of).boxed()
+            };
+            numbers::read_with_backpressure(&graph, sources, &room_to_tell).await;
+            let tell = room().await;
+            tell(Msg::RefreshFinished { refresh_id: reading });
+        });
+    }
+
+    /// Waits until the screen has taken enough of what reading brought before to be told more.
+    fn throttled_sender(&self) -> impl Fn() -> BoxFuture<'static, SendMsg> + Send + Sync + use<R> {
+        let (room, report) = (Arc::clone(&self.read_permits), Arc::clone(&self.report));
+        move || {
+            let (room, report) = (Arc::clone(&room), Arc::clone(&report));
+            async move {
+                let permit = room.acquire_owned().await;
+                Box::new(move |msg| {
+                    // Nobody closes it.
+                    let Ok(permit) = permit else { return };
+                    report(WorkerReport::ThrottledMsg(msg, BackpressurePermit { _permit: permit }));
+                }) as SendMsg
+            }
+            .boxed()
+        }
+    }
+
+    /// A list that was not read must not look like an empty one.
+    fn report_all_unread(&self, reading: u32, failure: &ReadFailure) {
+        let NumberSources { wabas, numbers } = self.config.sources.clone();
+        for waba in wabas {
+            self.send_msg(Msg::WabaRead { refresh_id: reading, waba, result: Err(failure.clone()) });
+        }
+        for (id, name) in numbers {
+            self.send_msg(Msg::PageReceived { refresh_id: reading, numbers: vec![Number::from_config(id, name)] });
+            self.send_msg(Msg::NumberRead { id, result: Err(failure.clone()) });
+        }
+        self.send_msg(Msg::RefreshFinished { refresh_id: reading });
+    }
+
+    pub(super) fn refresh_number(&self, id: PhoneNumberId) {
+        let graph = match &self.graph {
+            Ok(graph) => graph.clone(),
+            Err(why) => {
+                return self.send_msg(Msg::NumberRead { id, result: Err(ReadFailure::NotSent(why.clone())) });
+            }
+        };
+        let batch =
+            if let RecordsState::Open { jobs: batch, .. } = &self.records_state { Some(batch.clone()) } else { None };
+        let single = self.config.sources.numbers.iter().find(|(single, _)| *single == id);
+        let name = single.and_then(|(_, name)| name.clone());
+        // An answer proves nothing about what may have landed after the question left.
+        let (asked, report) = (self.clock.now(), Arc::clone(&self.report));
+        tokio::spawn(async move {
+            let result = graph.read_number(id).await.map(|number| Number { name: name.or(number.name), ..number });
+            let read = result.as_ref().ok().map(|number| StatusRead {
+                number: id,
+                two_step: number.two_step,
+                asked_at: asked,
+            });
+            report(WorkerReport::Msg(Msg::NumberRead { id, result }));
+            if let (Some(batch), Some(read)) = (batch, read) {
+                batch.handle_status_read(read);
+            }
+        });
+    }
+}

@@ -1,0 +1,254 @@
+//! Opening what was sealed, with a private key from a file that somebody names.
+//!
+//! It opens with age keys and with ssh-ed25519 keys. It never decrypts with an RSA key: how long that takes tells of the
+//! key (<https://rustsec.org/advisories/RUSTSEC-2023-0071.html>), and the stock `age` program does it as well. It keeps no
+//! key longer than [`Identities`] lives, and shows no PIN.
+
+use std::fmt;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use age::armor::ArmoredReader;
+use age::secrecy::SecretString;
+use age::{DecryptError, Decryptor, scrypt, ssh, x25519};
+use zeroize::Zeroizing;
+
+use crate::config::{FileError, secure_file};
+use crate::pin::Pin;
+use crate::text::CleanText;
+
+use super::entry::{EscrowEntry, PinContext};
+
+/// Far more than a sealed text has.
+const MAX_PLAINTEXT_BYTES: usize = 1 << 10;
+
+/// Far more than a key file has.
+const MAX_KEY_FILE_BYTES: usize = 64 << 10;
+
+/// The most work that a passphrase may cost: 2 to this power, which takes 1 GiB of memory and some seconds. The stock
+/// `age` program writes 18.
+const MAX_WORK_FACTOR: u8 = 20;
+
+/// The private keys of one file.
+pub struct Identities {
+    keys: Vec<Box<dyn age::Identity + Send + Sync>>,
+}
+
+impl fmt::Debug for Identities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identities({} redacted)", self.keys.len())
+    }
+}
+
+/// No key can be had from the file. Ends the program with [`EXIT_CODE`](crate::config::EXIT_CODE). Repeats nothing of it.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// It is missing, unreadable or unsafe.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// What is in it cannot be used.
+    #[error("key file {path}: {problem}")]
+    InvalidKeyFile {
+        /// Which file.
+        path: CleanText,
+        /// What is wrong with it.
+        problem: KeyFileProblem,
+    },
+}
+
+/// What is wrong with a key file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFileProblem {
+    /// RSA is for the stock program.
+    #[error(
+        "pindesk never opens with an RSA key, as that can give the key away. The age program does: `pindesk escrow \
+         recipe` prints the command"
+    )]
+    Rsa,
+    /// ecdsa, a security key, a cipher that is not known.
+    #[error("nothing was sealed to an SSH key of this kind. {SUPPORTED_KEY_FILES}")]
+    UnsupportedSsh,
+    /// A post-quantum or plugin identity, by its line.
+    #[error("line {0}: keys of this kind are for the age program: `pindesk escrow recipe` prints the command")]
+    UnsupportedAge(usize),
+    /// Mistyped, or no key at all, by its line.
+    #[error("line {0}: this is no private key, or it is mistyped or cut short. {SUPPORTED_KEY_FILES}")]
+    MalformedLine(usize),
+    /// The public half.
+    #[error("this is a public key, and the private key is needed (without .pub)")]
+    PublicKey,
+    /// Cut short, or another format.
+    #[error("this private key cannot be read. {SUPPORTED_KEY_FILES}")]
+    Unreadable,
+    /// Nothing in it.
+    #[error("there is no private key in it. {SUPPORTED_KEY_FILES}")]
+    NoKey,
+    /// Nobody gave the passphrase.
+    #[error("it is protected by a passphrase, and none was given")]
+    NoPassphrase,
+    /// Another passphrase was given.
+    #[error("this is not its passphrase")]
+    WrongPassphrase,
+    /// The file asks for more work than is reasonable.
+    #[error(
+        "its passphrase costs too much work to check. Decrypt it with the age program first: age -d -o NEW.txt FILE"
+    )]
+    ExcessiveWork,
+}
+
+const SUPPORTED_KEY_FILES: &str = "An age key file or an ssh-ed25519 private key is needed";
+
+/// What a line held.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DecryptedPin {
+    /// Whose PIN it is; the same as the line says in the clear.
+    pub context: PinContext,
+    /// The PIN.
+    pub pin: Pin,
+}
+
+/// A line could not be opened, or is not to be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecryptPinError {
+    /// Sealed to other keys.
+    #[error("it was not sealed to this key")]
+    NoMatchingKey,
+    /// Not what was written.
+    #[error("what is sealed in it is damaged")]
+    Damaged,
+    /// Opened, and then no text of ours.
+    #[error("what is sealed in it is no PIN of pindesk")]
+    InvalidPlaintext,
+    /// The sealed text is about something else than the line says.
+    #[error(
+        "the line was altered: it says number {} and change {}, but what is sealed in it is of number {} and change {}. \
+         Its PIN is not shown as that number's", claimed.number, claimed.change, encrypted.number, encrypted.change
+    )]
+    ContextMismatch {
+        /// What the line says in the clear.
+        claimed: Box<PinContext>,
+        /// What was sealed with the PIN.
+        encrypted: Box<PinContext>,
+    },
+}
+
+impl Identities {
+    /// Reads a key file: an age identity file (as `age-keygen` writes it, or protected by a passphrase as `age -p` does)
+    /// or an OpenSSH private key. `ask` gets the words to ask for a passphrase with, and gives `None` if nobody answers.
+    ///
+    /// # Errors
+    /// When the file is missing or not its owner's alone, or holds no key that can be used here.
+    pub fn read(path: &Path, ask: &dyn Fn(&str) -> Option<SecretString>) -> Result<Self, IdentityError> {
+        let name = CleanText::new(&secure_file::redacted_path(path));
+        let bytes = secure_file::read_bytes(&secure_file::KEY_FILE, path)?;
+        let ask = || ask(&format!("Passphrase of {name}: ")).ok_or(KeyFileProblem::NoPassphrase);
+        parse_identities(&bytes, &ask)
+            .map(|keys| Self { keys })
+            .map_err(|fault| IdentityError::InvalidKeyFile { path: name.clone(), problem: fault })
+    }
+
+    /// Opens a line.
+    ///
+    /// # Errors
+    /// When it was sealed to other keys, is damaged, or says something else in the clear than in what is sealed.
+    pub fn decrypt(&self, line: &EscrowEntry) -> Result<DecryptedPin, DecryptPinError> {
+        let decryptor = Decryptor::new_buffered(&line.ciphertext.0[..]).map_err(|_| DecryptPinError::Damaged)?;
+        let keys = self.keys.iter().map(|key| &**key as &dyn age::Identity);
+        let reader = decryptor.decrypt(keys).map_err(|error| {
+            let is_for_others = matches!(error, DecryptError::NoMatchingKeys);
+            if is_for_others { DecryptPinError::NoMatchingKey } else { DecryptPinError::Damaged }
+        })?;
+        // One allocation that is large enough, so that no copy of the PIN stays behind when it grows.
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_PLAINTEXT_BYTES));
+        reader.take(MAX_PLAINTEXT_BYTES as u64).read_to_end(&mut text).map_err(|_| DecryptPinError::Damaged)?;
+        let (context, pin) = PinContext::parse_plaintext(&text).ok_or(DecryptPinError::InvalidPlaintext)?;
+        if context != line.context() {
+            return Err(DecryptPinError::ContextMismatch {
+                claimed: Box::new(line.context()),
+                encrypted: Box::new(context),
+            });
+        }
+        Ok(DecryptedPin { context, pin })
+    }
+}
+
+type BoxedIdentities = Vec<Box<dyn age::Identity + Send + Sync>>;
+type AskPassphrase<'a> = &'a dyn Fn() -> Result<SecretString, KeyFileProblem>;
+
+fn parse_identities(bytes: &[u8], ask: AskPassphrase<'_>) -> Result<BoxedIdentities, KeyFileProblem> {
+    const ENCRYPTED: [&[u8]; 2] = [b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----"];
+    if ENCRYPTED.iter().any(|start| bytes.trim_ascii_start().starts_with(start)) {
+        return parse_age_identities(&decrypt_identity_file(bytes, ask)?);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| KeyFileProblem::Unreadable)?.trim_start();
+    if text.starts_with("-----BEGIN ") { parse_ssh_identity(text, ask) } else { parse_age_identities(text) }
+}
+
+/// The keys of an age identity file.
+fn parse_age_identities(text: &str) -> Result<BoxedIdentities, KeyFileProblem> {
+    let mut keys: BoxedIdentities = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let starts = |start: &str| line.get(..start.len()).is_some_and(|own| own.eq_ignore_ascii_case(start));
+        let key: x25519::Identity = line.parse().map_err(|_| match () {
+            () if starts("age1") || starts("ssh-") || starts("ecdsa-") || starts("sk-") => KeyFileProblem::PublicKey,
+            () if starts("AGE-PLUGIN-") || starts("AGE-SECRET-KEY-PQ-") => KeyFileProblem::UnsupportedAge(number),
+            () => KeyFileProblem::MalformedLine(number),
+        })?;
+        keys.push(Box::new(key));
+    }
+    if keys.is_empty() { Err(KeyFileProblem::NoKey) } else { Ok(keys) }
+}
+
+/// The text of an age identity file that is protected by a passphrase.
+fn decrypt_identity_file(bytes: &[u8], ask: AskPassphrase<'_>) -> Result<Zeroizing<String>, KeyFileProblem> {
+    let decryptor = Decryptor::new(ArmoredReader::new(bytes)).map_err(|_| KeyFileProblem::Unreadable)?;
+    if !decryptor.is_scrypt() {
+        return Err(KeyFileProblem::Unreadable);
+    }
+    let mut key = scrypt::Identity::new(ask()?);
+    key.set_max_work_factor(MAX_WORK_FACTOR);
+    let reader = decryptor.decrypt(std::iter::once(&key as &dyn age::Identity)).map_err(|error| match error {
+        DecryptError::ExcessiveWork { .. } => KeyFileProblem::ExcessiveWork,
+        DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => KeyFileProblem::WrongPassphrase,
+        DecryptError::InvalidHeader
+        | DecryptError::InvalidMac
+        | DecryptError::Io(_)
+        | DecryptError::NoMatchingKeys
+        | DecryptError::UnknownFormat
+        | _ => KeyFileProblem::Unreadable,
+    })?;
+    let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE_BYTES));
+    let read = reader.take(MAX_KEY_FILE_BYTES as u64).read_to_string(&mut text);
+    read.map(|_| text).map_err(|_: io::Error| KeyFileProblem::Unreadable)
+}
+
+/// The key of an SSH private key file.
+fn parse_ssh_identity(text: &str, ask: AskPassphrase<'_>) -> Result<BoxedIdentities, KeyFileProblem> {
+    if text.starts_with("-----BEGIN RSA ") {
+        return Err(KeyFileProblem::Rsa);
+    }
+    if text.starts_with("-----BEGIN EC ") || text.starts_with("-----BEGIN DSA ") {
+        return Err(KeyFileProblem::UnsupportedSsh);
+    }
+    let key = ssh::Identity::from_buffer(text.as_bytes(), None).map_err(|_| KeyFileProblem::Unreadable)?;
+    // The public half says what kind of key it is before anybody is asked for a passphrase.
+    match ssh::Recipient::try_from(key.clone()) {
+        Ok(ssh::Recipient::SshEd25519(..)) => {}
+        Ok(ssh::Recipient::SshRsa(..)) | Err(ssh::ParseRecipientKeyError::RsaModulusTooLarge) => {
+            return Err(KeyFileProblem::Rsa);
+        }
+        Err(_) => return Err(KeyFileProblem::UnsupportedSsh),
+    }
+    let key = match key {
+        ssh::Identity::Encrypted(key) => {
+            key.decrypt(ask()?).map(ssh::Identity::from).map_err(|_| KeyFileProblem::WrongPassphrase)?
+        }
+        ssh::Identity::Unencrypted(_) => key,
+        ssh::Identity::Unsupported(_) => return Err(KeyFileProblem::UnsupportedSsh),
+    };
+    Ok(vec![Box::new(key)])
+}

@@ -1,0 +1,335 @@
+//! One public key that PINs are sealed to, from the line that somebody wrote.
+//!
+//! A key is taken only if the stock `age` program will open what was sealed to it. Nothing of a line that is refused is
+//! ever repeated: it may be a private key.
+
+use std::fmt;
+
+use age::ssh::ParseRecipientKeyError;
+use age::{ssh, x25519};
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine as _};
+use sha2::{Digest as _, Sha256};
+
+use crate::text::{CleanText, truncate};
+
+/// A comment is a name, and shares its row with the fingerprint.
+const MAX_COMMENT_COLUMNS: usize = 40;
+
+/// Keys that are valid to look at and keep no secret: all that is sealed to them is open to everybody. The age library
+/// ends the program when it meets one. Source: <https://cr.yp.to/ecdh.html#validate>, and each with the bit that is ignored.
+const SMALL_ORDER_KEYS: [&str; 14] = [
+    "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z",
+    "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqzqqsuwj9m",
+    "age1qyqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqj7vrya",
+    "age1qyqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqzqqk67yly",
+    "age1ur4h5lpmgxu2u9jku0a0r87ydtdqnr0tnsetrlvxvgz3vh6fhqqqzyt4v9",
+    "age1ur4h5lpmgxu2u9jku0a0r87ydtdqnr0tnsetrlvxvgz3vh6fhzqqxqejhu",
+    "age1t7wft09r2zxzfvwsk92eeql0tvzyghxytqwgapkcyf8dm5ylz9ts6wm9s8",
+    "age1t7wft09r2zxzfvwsk92eeql0tvzyghxytqwgapkcyf8dm5ylz8ts72fzt7",
+    "age1anlllllllllllllllllllllllllllllllllllllllllllllllals4n2t7m",
+    "age1anllllllllllllllllllllllllllllllllllllllllllllllllls3hcv9z",
+    "age1ahlllllllllllllllllllllllllllllllllllllllllllllllalsn46ayy",
+    "age1ahlllllllllllllllllllllllllllllllllllllllllllllllllsh3g6la",
+    "age1amlllllllllllllllllllllllllllllllllllllllllllllllalselrwrv",
+    "age1amlllllllllllllllllllllllllllllllllllllllllllllllllsam3fc4",
+];
+
+/// Names a public key: `age1…` as it is, an SSH key by its type and `SHA256:…` as ssh-keygen prints it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(CleanText);
+
+impl Fingerprint {
+    /// From text that was stored.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(CleanText::new(text))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    fn from_ssh_blob(kind: &str, blob: &[u8]) -> Self {
+        Self::new(&format!("{kind} SHA256:{}", BASE64_STANDARD_NO_PAD.encode(Sha256::digest(blob))))
+    }
+
+    /// Enough of it to tell the team's keys apart; to compare keys, take all of it.
+    fn abbreviated(&self) -> String {
+        const HEAD: usize = 26;
+        const TAIL: usize = 6;
+        let text = self.as_str();
+        match (text.get(..HEAD), text.len().checked_sub(TAIL).and_then(|from| text.get(from..))) {
+            (Some(head), Some(tail)) if text.len() > HEAD + TAIL => format!("{head}…{tail}"),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+/// Why a line is no key that can be sealed to. Never repeats the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecipientKeyError {
+    /// An entry of the config without text.
+    #[error("it is empty")]
+    Empty,
+    /// Somebody pasted what must never leave its owner.
+    #[error(
+        "this is a private key, and a public key belongs here. It must be considered leaked: whoever could read it can \
+         open what is sealed to it. Remove it, make a new key, and use this one no more"
+    )]
+    PrivateKey,
+    /// `age1…`, mistyped or cut short.
+    #[error("this age key is mistyped or cut short: its checksum is wrong")]
+    BadChecksum,
+    /// `age1pq1…` and its like.
+    #[error(
+        "post-quantum age keys are not supported, as the age program of most systems cannot open with them yet. {SUPPORTED_KEYS}"
+    )]
+    PostQuantum,
+    /// `age1yubikey1…` and its like.
+    #[error("keys of age plugins are not supported. {SUPPORTED_KEYS}")]
+    Plugin,
+    /// `ecdsa-sha2-…`
+    #[error("ecdsa keys can sign, but nothing can be sealed to them. {SUPPORTED_KEYS}")]
+    Ecdsa,
+    /// `sk-ssh-ed25519@openssh.com` and `sk-ecdsa-…`
+    #[error("SSH keys on a security key (sk-…) can sign, but nothing can be sealed to them. {SUPPORTED_KEYS}")]
+    SecurityKey,
+    /// `ssh-dss`
+    #[error("ssh-dss keys can sign, but nothing can be sealed to them. {SUPPORTED_KEYS}")]
+    Dsa,
+    /// A certificate holds a key and more.
+    #[error("this is an SSH certificate. Give the public key that it was made for")]
+    Certificate,
+    /// Fewer than 2,048 bits.
+    #[error("this RSA key has fewer than 2048 bits, which is too weak. {SUPPORTED_KEYS}")]
+    RsaTooSmall,
+    /// More than 4,096 bits.
+    #[error("this RSA key has more than 4096 bits, which is not supported. {SUPPORTED_KEYS}")]
+    RsaTooLarge,
+    /// The type of an SSH key, and then nothing that is one.
+    #[error("this SSH key is mistyped or cut short")]
+    MalformedSsh,
+    /// As in `authorized_keys` and `known_hosts`.
+    #[error(
+        "something stands before the SSH key (options or a host, as in authorized_keys or known_hosts). Let the line begin with the type of the key"
+    )]
+    TextBeforeKey,
+    /// A point of small order.
+    #[error("this key keeps no secret: everybody could open what is sealed to it")]
+    SmallOrderPoint,
+    /// The second would be a comment.
+    #[error("there is more than one key in it. Give each key a line, or an entry, of its own")]
+    MultipleKeys,
+    /// Another format.
+    #[error("this is a PEM file. Give an SSH public key in one line, as `ssh-keygen -i` and `ssh-keygen -y` print it")]
+    Pem,
+    /// Nothing known.
+    #[error("this is no public key that PINs can be sealed to. {SUPPORTED_KEYS}")]
+    UnknownFormat,
+}
+
+const SUPPORTED_KEYS: &str = "Use an age key (age1…), or an ssh-ed25519 or ssh-rsa key";
+
+/// A public key, and what it is called.
+#[derive(Clone)]
+pub(super) struct RecipientKey {
+    public: PublicKey,
+    pub(super) fingerprint: Fingerprint,
+    comment: Option<CleanText>,
+}
+
+#[derive(Clone)]
+enum PublicKey {
+    X25519(x25519::Recipient),
+    Ssh(Box<ssh::Recipient>),
+}
+
+impl fmt::Debug for RecipientKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.fingerprint.as_str())
+    }
+}
+
+impl RecipientKey {
+    /// Takes one line: a key, and a comment behind it.
+    pub(super) fn parse(line: &str) -> Result<Self, RecipientKeyError> {
+        let line = line.trim();
+        if contains_private_key(line) {
+            return Err(RecipientKeyError::PrivateKey);
+        }
+        // Whoever wrote a second key meant it to open the PINs, too.
+        let keys = line.split_whitespace().filter(|word| detect_kind(word.trim_start_matches('#')).is_some());
+        if keys.count() > 1 {
+            return Err(RecipientKeyError::MultipleKeys);
+        }
+        let (word, rest) = split_word(line);
+        match detect_kind(word) {
+            Some(KeyKind::Age) => parse_age_key(word, parse_comment(rest.trim_start_matches('#'))),
+            Some(KeyKind::Ed25519 | KeyKind::Rsa) => {
+                let (blob, rest) = split_word(rest);
+                parse_ssh_key(word, blob, parse_comment(rest))
+            }
+            Some(KeyKind::Unsupported(why)) => Err(why),
+            None if line.is_empty() => Err(RecipientKeyError::Empty),
+            None if line.starts_with("---") => Err(RecipientKeyError::Pem),
+            None if line.split_whitespace().any(|word| detect_kind(word).is_some_and(|kind| kind.is_ssh())) => {
+                Err(RecipientKeyError::TextBeforeKey)
+            }
+            None => Err(RecipientKeyError::UnknownFormat),
+        }
+    }
+
+    /// The name for people.
+    pub(super) fn label(&self) -> CleanText {
+        let short = self.fingerprint.abbreviated();
+        CleanText::new(&self.comment.as_ref().map_or(short.clone(), |comment| format!("{comment} ({short})")))
+    }
+
+    /// To seal to.
+    pub(super) fn recipient(&self) -> &dyn age::Recipient {
+        match &self.public {
+            PublicKey::X25519(key) => key,
+            PublicKey::Ssh(key) => &**key,
+        }
+    }
+}
+
+/// What the first word of a line says of the rest.
+enum KeyKind {
+    Age,
+    Ed25519,
+    Rsa,
+    Unsupported(RecipientKeyError),
+}
+
+impl KeyKind {
+    const fn is_ssh(&self) -> bool {
+        match self {
+            Self::Ed25519 | Self::Rsa => true,
+            Self::Unsupported(why) => {
+                matches!(
+                    why,
+                    RecipientKeyError::Certificate
+                        | RecipientKeyError::SecurityKey
+                        | RecipientKeyError::Ecdsa
+                        | RecipientKeyError::Dsa
+                )
+            }
+            Self::Age => false,
+        }
+    }
+}
+
+fn detect_kind(word: &str) -> Option<KeyKind> {
+    let is_age = word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("age1"));
+    match word {
+        "ssh-ed25519" => Some(KeyKind::Ed25519),
+        "ssh-rsa" => Some(KeyKind::Rsa),
+        "ssh-dss" => Some(KeyKind::Unsupported(RecipientKeyError::Dsa)),
+        _ if is_age => Some(KeyKind::Age),
+        _ if word.contains("-cert-v01@") => Some(KeyKind::Unsupported(RecipientKeyError::Certificate)),
+        _ if word.starts_with("sk-") => Some(KeyKind::Unsupported(RecipientKeyError::SecurityKey)),
+        _ if word.starts_with("ecdsa-") => Some(KeyKind::Unsupported(RecipientKeyError::Ecdsa)),
+        _ => None,
+    }
+}
+
+/// Whatever its line looks like otherwise: it may stand behind a name, in quotes, or be the middle of a file.
+fn contains_private_key(line: &str) -> bool {
+    const SIGNS: [&str; 4] = [
+        "AGE-SECRET-KEY-",
+        "AGE-PLUGIN-",
+        "PRIVATE KEY",
+        // The first bytes of an OpenSSH private key.
+        "B3BLBNNZAC1RZXKTDJ",
+    ];
+    let line = line.to_ascii_uppercase();
+    SIGNS.iter().any(|sign| line.contains(sign))
+}
+
+fn split_word(text: &str) -> (&str, &str) {
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    (word, rest.trim_start())
+}
+
+fn parse_comment(text: &str) -> Option<CleanText> {
+    let text = CleanText::new(text.trim());
+    (!text.as_str().is_empty()).then(|| CleanText::new(&truncate(text.as_str(), MAX_COMMENT_COLUMNS)))
+}
+
+fn parse_age_key(word: &str, comment: Option<CleanText>) -> Result<RecipientKey, RecipientKeyError> {
+    let key: x25519::Recipient = word.parse().map_err(|_| {
+        // The last 1 ends the name of the kind of key, `age` for these.
+        let name = word.rsplit_once('1').map_or(word, |(name, _)| name).to_ascii_lowercase();
+        match name.strip_prefix("age1") {
+            Some("pq" | "tagpq") => RecipientKeyError::PostQuantum,
+            Some(_) => RecipientKeyError::Plugin,
+            None => RecipientKeyError::BadChecksum,
+        }
+    })?;
+    let text = key.to_string();
+    if SMALL_ORDER_KEYS.contains(&text.as_str()) {
+        return Err(RecipientKeyError::SmallOrderPoint);
+    }
+    Ok(RecipientKey { public: PublicKey::X25519(key), fingerprint: Fingerprint::new(&text), comment })
+}
+
+fn parse_ssh_key(kind: &str, base64: &str, comment: Option<CleanText>) -> Result<RecipientKey, RecipientKeyError> {
+    let blob = BASE64_STANDARD.decode(base64).map_err(|_| RecipientKeyError::MalformedSsh)?;
+    let key: ssh::Recipient = format!("{kind} {base64}").parse().map_err(|error| match error {
+        ParseRecipientKeyError::RsaModulusTooSmall => RecipientKeyError::RsaTooSmall,
+        ParseRecipientKeyError::RsaModulusTooLarge => RecipientKeyError::RsaTooLarge,
+        ParseRecipientKeyError::Ignore
+        | ParseRecipientKeyError::Invalid(_)
+        | ParseRecipientKeyError::Unsupported(_)
+        | _ => RecipientKeyError::MalformedSsh,
+    })?;
+    // The library reads as far as it needs; what is left over would change the key's name in what is sealed, and then
+    // the private key does not open it.
+    let fields = match &key {
+        ssh::Recipient::SshEd25519(_, point) if point.is_small_order() => {
+            return Err(RecipientKeyError::SmallOrderPoint);
+        }
+        ssh::Recipient::SshEd25519(..) => 2,
+        ssh::Recipient::SshRsa(..) => 3,
+    };
+    if !has_exactly_fields(&blob, fields) {
+        return Err(RecipientKeyError::MalformedSsh);
+    }
+    Ok(RecipientKey {
+        public: PublicKey::Ssh(Box::new(key)),
+        fingerprint: Fingerprint::from_ssh_blob(kind, &blob),
+        comment,
+    })
+}
+
+/// True if the bytes are so many fields, each behind its length, and nothing else.
+fn has_exactly_fields(mut blob: &[u8], fields: usize) -> bool {
+    for _ in 0..fields {
+        let Some((len, rest)) = blob.split_first_chunk::<4>() else { return false };
+        let len = u32::from_be_bytes(*len);
+        let Some(rest) = usize::try_from(len).ok().and_then(|len| rest.get(len..)) else { return false };
+        blob = rest;
+    }
+    blob.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_keeps_no_secret_is_refused_in_every_spelling() {
+        for text in SMALL_ORDER_KEYS {
+            let key: x25519::Recipient = text.parse().expect("it looks like a key");
+            assert_eq!(key.to_string(), text);
+            // What the library does with it, and why it must not get it.
+            let sealed = std::panic::catch_unwind(|| age::encrypt(&key, b"text"));
+            assert!(sealed.is_err(), "{text} can be sealed to");
+            assert_eq!(RecipientKey::parse(text).err(), Some(RecipientKeyError::SmallOrderPoint));
+            assert_eq!(RecipientKey::parse(&text.to_uppercase()).err(), Some(RecipientKeyError::SmallOrderPoint));
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Tells the news of changes, with the time. It decides nothing.
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::change::{ChangeId, ChangeState, Completion, Progress};
+use crate::clock::{Clock, TimePoint};
+use crate::number::PhoneNumberId;
+
+/// Tells the news, and the time of it.
+#[derive(Clone)]
+pub(super) struct ProgressSender {
+    sender: mpsc::UnboundedSender<Progress>,
+    clock: Clock,
+}
+
+impl ProgressSender {
+    pub(super) const fn new(sender: mpsc::UnboundedSender<Progress>, clock: Clock) -> Self {
+        Self { sender, clock }
+    }
+
+    pub(super) fn send_state(&self, change: impl Into<Option<ChangeId>>, number: PhoneNumberId, state: ChangeState) {
+        self.send(Progress { change: change.into(), number, state });
+    }
+
+    pub(super) fn send(&self, progress: Progress) {
+        // Nobody may listen any more; the work goes on all the same.
+        self.sender.send(progress).ok();
+    }
+
+    /// Now, by tokio's clock, which tests pause.
+    pub(super) fn now(&self) -> TimePoint {
+        self.clock.at(Instant::now().into_std())
+    }
+
+    pub(super) fn finished_now(&self, tries: u8) -> Completion {
+        Completion { at: self.now().utc, attempts: tries }
+    }
+}

@@ -1,0 +1,109 @@
+//! What waits for its turn.
+//!
+//! It decides nothing: neither whose turn it is nor what is let go. A number of a long list takes two words here: its
+//! change is made, and a random PIN drawn, when its turn comes.
+
+use std::sync::Arc;
+
+use super::recorder::outcome_record;
+use super::send_task::PendingChange;
+use crate::change::{Change, ChangeId, Completion, JobId};
+use crate::journal::OutcomeRecord;
+use crate::number::{Number, PhoneNumberId, WabaId};
+use crate::outcome::{NotSentReason, Outcome};
+use crate::pin::{PinChoice, RandomSourceError};
+use crate::text::CleanText;
+
+/// A job of many numbers, shared by those of them that wait.
+pub(super) struct NumberList {
+    pub(super) job: JobId,
+    pub(super) numbers: Arc<Vec<Number>>,
+    pub(super) pins: PinChoice,
+}
+
+impl NumberList {
+    /// All of them, in their order.
+    pub(super) fn into_items(self) -> impl ExactSizeIterator<Item = QueueItem> {
+        let list = Arc::new(self);
+        (0..list.numbers.len())
+            .map(move |place| QueueItem::Listed(ListedNumber { list: Arc::clone(&list), index: place }))
+    }
+}
+
+/// Something that waits.
+pub(super) enum QueueItem {
+    /// A change that was made before.
+    Prepared(Box<PendingChange>),
+    /// A number whose change is yet to be made.
+    Listed(ListedNumber),
+}
+
+/// One number of a list.
+pub(super) struct ListedNumber {
+    list: Arc<NumberList>,
+    index: usize,
+}
+
+impl ListedNumber {
+    pub(super) fn number(&self) -> &Number {
+        &self.list.numbers[self.index]
+    }
+}
+
+impl QueueItem {
+    pub(super) fn new(change: Change) -> Self {
+        Self::Prepared(Box::new(PendingChange::new(Arc::new(change))))
+    }
+
+    pub(super) fn number(&self) -> PhoneNumberId {
+        match self {
+            Self::Prepared(work) => work.change.number,
+            Self::Listed(listed) => listed.number().id,
+        }
+    }
+
+    pub(super) fn waba(&self) -> Option<WabaId> {
+        match self {
+            Self::Prepared(work) => work.change.waba,
+            Self::Listed(listed) => listed.number().waba_id(),
+        }
+    }
+
+    /// The change's name, if it was made.
+    pub(super) fn change_id(&self) -> Option<ChangeId> {
+        match self {
+            Self::Prepared(work) => Some(work.change.id),
+            Self::Listed(_) => None,
+        }
+    }
+
+    /// How it ends if it is refused before its turn. A number of a list gets its change's name for that.
+    pub(super) fn refusal_record(&self, finished: Completion, why: NotSentReason) -> OutcomeRecord {
+        let outcome = Outcome::NotSent(why);
+        match self {
+            Self::Prepared(work) => outcome_record(&work.change, finished, outcome),
+            Self::Listed(listed) => {
+                let (number, waba) = (self.number(), self.waba());
+                let (change, job, Completion { at, attempts: tries }) = (ChangeId::new(), listed.list.job, finished);
+                OutcomeRecord { change, job, number, waba, attempts: tries, outcome, will_retry: false, at }
+            }
+        }
+    }
+
+    /// The work, now that its turn has come.
+    pub(super) fn into_pending(self) -> Result<PendingChange, RandomSourceError> {
+        let listed = match self {
+            Self::Prepared(work) => return Ok(*work),
+            Self::Listed(listed) => listed,
+        };
+        let number = listed.number();
+        Ok(PendingChange::new(Arc::new(Change {
+            id: ChangeId::new(),
+            job: listed.list.job,
+            status_before: number.into(),
+            number: number.id,
+            waba: number.waba_id(),
+            pin: listed.list.pins.pin_for(number.display_number.as_ref().map(CleanText::as_str))?,
+        })))
+    }
+}

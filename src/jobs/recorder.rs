@@ -1,0 +1,134 @@
+//! The records around a request: what is durable before it leaves, and what is written of its end.
+//!
+//! It sends nothing, and it decides nothing: it says what may not be sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::Recorder;
+use crate::change::{Change, ChangeId, Completion, Resolution};
+use crate::clock::UtcTime;
+use crate::journal::{Intent, OutcomeRecord, RecordError};
+use crate::number::PhoneNumberId;
+use crate::outcome::{NotSentReason, Outcome};
+use crate::text::CleanText;
+
+/// A record older than this says nothing of when its request left: the process was stopped in between, and whoever reads
+/// the record counts the time that the request can still land from it.
+pub(super) const MAX_RECORD_AGE: Duration = Duration::from_secs(10);
+
+/// Why a try was not recorded, so that it must not be sent.
+pub(super) enum RecordIntentError {
+    /// For this number.
+    Refused(NotSentReason),
+    /// The journal takes nothing more.
+    JournalFailed(CleanText),
+}
+
+impl From<RecordError> for RecordIntentError {
+    fn from(refused: RecordError) -> Self {
+        match refused {
+            RecordError::JournalFailed(words) => Self::JournalFailed(words),
+            RecordError::Busy(words) => Self::Refused(NotSentReason::RefusedLocally(words)),
+            RecordError::RecipientsChanged => Self::Refused(NotSentReason::RefusedLocally(CleanText::new(
+                &RecordError::RecipientsChanged.to_string(),
+            ))),
+        }
+    }
+}
+
+impl Recorder {
+    /// Seals the PIN where there are recipients, and records durably that it is about to be sent. True if it was sealed.
+    pub(super) async fn record_intent(&self, change: Arc<Change>, at: UtcTime) -> Result<bool, RecordIntentError> {
+        let records = self.clone();
+        on_blocking_thread(move |runtime| {
+            let sealed = match &records.recipients {
+                Some(recipients) => Some(recipients.encrypt(&change, at).map_err(|error| {
+                    RecordIntentError::Refused(NotSentReason::RefusedLocally(CleanText::new(&error.to_string())))
+                })?),
+                None => None,
+            };
+            let is_sealed = sealed.is_some();
+            let intent = Intent {
+                change: change.id,
+                job: change.job,
+                number: change.number,
+                waba: change.waba,
+                status_before: change.status_before,
+                escrow_entry: sealed,
+                at,
+            };
+            // Nothing of the PIN stays here while the disk works.
+            drop(change);
+            runtime.block_on(records.journal.record_intent(intent))?;
+            Ok(is_sealed)
+        })
+        .await?
+    }
+
+    /// Records durably that a PIN is about to be sent again.
+    pub(super) async fn record_retry(&self, change: &Change, attempt: u8) -> Result<(), RecordIntentError> {
+        let (journal, id, number) = (self.journal.clone(), change.id, change.number);
+        on_blocking_thread(move |runtime| runtime.block_on(journal.record_retry(id, number, attempt))).await??;
+        Ok(())
+    }
+
+    /// Has it recorded why nothing was sent of a change. Nobody waits for that: where it cannot be written, its job tells
+    /// the number as never started, and whatever is recorded next says what is wrong with the journal.
+    pub(super) fn record_refusal(&self, rest: OutcomeRecord) {
+        drop(self.journal.record_refusal(rest));
+    }
+
+    /// Records durably what a change came to; the error says why it is known to this process only.
+    pub(super) async fn record_outcome(
+        &self,
+        change: &Change,
+        finished: Completion,
+        outcome: Outcome,
+        will_repeat: bool,
+    ) -> Result<(), CleanText> {
+        let journal = self.journal.clone();
+        let rest = OutcomeRecord { will_retry: will_repeat, ..outcome_record(change, finished, outcome) };
+        flatten_write_result(on_blocking_thread(move |runtime| runtime.block_on(journal.record_outcome(rest))).await)
+    }
+
+    /// Records durably that what is in doubt on a number is settled.
+    pub(super) async fn record_resolution(
+        self,
+        number: PhoneNumberId,
+        changes: Vec<ChangeId>,
+        how: Resolution,
+        note: Option<CleanText>,
+    ) -> Result<(), CleanText> {
+        let journal = self.journal;
+        flatten_write_result(
+            on_blocking_thread(move |runtime| runtime.block_on(journal.resolve(number, changes, how, note))).await,
+        )
+    }
+}
+
+/// The end of a change.
+pub(super) fn outcome_record(change: &Change, finished: Completion, outcome: Outcome) -> OutcomeRecord {
+    let Completion { at, attempts: tries } = finished;
+    let Change { id, job, number, waba, .. } = *change;
+    OutcomeRecord { change: id, job, number, waba, attempts: tries, outcome, will_retry: false, at }
+}
+
+/// What is written of an end is refused for one reason only.
+fn flatten_write_result(written: Result<Result<(), RecordError>, RecordError>) -> Result<(), CleanText> {
+    written.flatten().map_err(|refused| CleanText::new(&refused.to_string()))
+}
+
+/// Does something that keeps a thread waiting, sealing and the disk, on a thread made for that.
+///
+/// The journal's answers could be awaited without one. But while such a thread is at work, a paused clock stands still
+/// (see `tokio::time::advance`); awaited otherwise, a test's clock would run over every deadline during one real sync.
+async fn on_blocking_thread<T: Send + 'static>(
+    work: impl FnOnce(&Handle) -> T + Send + 'static,
+) -> Result<T, RecordError> {
+    let runtime = Handle::current();
+    let done = tokio::task::spawn_blocking(move || work(&runtime)).await;
+    done.map_err(|failure| RecordError::JournalFailed(CleanText::new(&format!("the journal failed: {failure}"))))
+}

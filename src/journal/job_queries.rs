@@ -1,0 +1,372 @@
+//! What became of confirmed pieces of work, number by number, by the rows.
+//!
+//! It only reads. A number's state in a job is that of its latest change there; a doubt that was settled, or made
+//! irrelevant by a later PIN that was confirmed, is told as settled.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::audit::ReplySummary;
+use super::encoding::{outcome_reason, reply_summary};
+use super::error::StorageError;
+use super::model::PinSource;
+use super::open_changes::{self, parse_column};
+use super::run_lock;
+use crate::change::{ChangeId, JobId};
+use crate::clock::UtcTime;
+use crate::number::{PhoneNumberId, WabaId};
+use crate::outcome::{DoubtReason, Outcome};
+use crate::state_dir::StateDir;
+use crate::text::CleanText;
+
+/// One confirmed piece of work, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSummary {
+    /// Which.
+    pub id: JobId,
+    /// When it was confirmed.
+    pub at: UtcTime,
+    /// The profile it was done for.
+    pub profile: CleanText,
+    /// Where the PINs came from.
+    pub pin_source: PinSource,
+    /// Numbers that came to each state, where there are any. They add up to those that were confirmed.
+    pub counts: HashMap<RecordedState, usize>,
+    /// Whether more is to come.
+    pub status: JobStatus,
+}
+
+impl JobSummary {
+    /// Numbers that came to this.
+    #[must_use]
+    pub fn count(&self, state: RecordedState) -> usize {
+        self.counts.get(&state).copied().unwrap_or_default()
+    }
+}
+
+/// Whether more is to come of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobStatus {
+    /// The process that works on it is alive.
+    Running,
+    /// Every number has come to rest.
+    Finished,
+    /// The process ended, and left numbers that were never started.
+    Interrupted,
+}
+
+/// One confirmed piece of work, number by number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobDetail {
+    /// In numbers.
+    pub summary: JobSummary,
+    /// Every number that was confirmed, in the order of the plan.
+    pub numbers: Vec<JobNumber>,
+}
+
+/// What became of one number of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobNumber {
+    /// Whose PIN.
+    pub number: PhoneNumberId,
+    /// The WABA it was listed under.
+    pub waba: Option<WabaId>,
+    /// What it came to.
+    pub state: RecordedState,
+    /// Its latest change in this job.
+    pub change: Option<ChangeId>,
+    /// When that came to rest, or was about to be sent.
+    pub at: Option<UtcTime>,
+    /// Requests made.
+    pub attempts: u8,
+    /// Its outcome, where one was recorded, or cut short.
+    pub outcome: Option<Outcome>,
+    /// What of the reply is worth a search.
+    pub reply: ReplySummary,
+    /// Why, in words.
+    pub reason: Option<CleanText>,
+}
+
+/// What a number of a job came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecordedState {
+    /// Nothing was ever sent for it.
+    NotStarted,
+    /// A living process is at work on it.
+    Running,
+    /// Meta said yes.
+    Set,
+    /// Meta said no.
+    Failed,
+    /// Nothing left this host.
+    NotSent,
+    /// In doubt.
+    NoAnswer,
+    /// In doubt once, and no longer.
+    Resolved,
+}
+
+/// A change or an outcome of a job, the latest of its number.
+struct ChangeRecord {
+    change: ChangeId,
+    at: UtcTime,
+    attempts: u8,
+    outcome: Option<Outcome>,
+    run_id: Option<String>,
+    will_retry: bool,
+    /// True if an earlier try of the same change was in doubt.
+    was_in_doubt: bool,
+}
+
+/// What is the same for every job that is looked at.
+pub(super) struct JobQueries<'a> {
+    db: &'a Connection,
+    dir: &'a StateDir,
+    open_changes: HashSet<ChangeId>,
+}
+
+impl<'a> JobQueries<'a> {
+    pub(super) fn new(db: &'a Connection, dir: &'a StateDir) -> Result<Self, StorageError> {
+        let open = open_changes::all(db, None)?.into_iter().map(|open| open.unresolved.change).collect();
+        Ok(Self { db, dir, open_changes: open })
+    }
+
+    /// Every job, the newest first.
+    pub(super) fn summaries(&self) -> Result<Vec<JobSummary>, StorageError> {
+        let mut statement = self.db.prepare("SELECT job FROM jobs ORDER BY job DESC")?;
+        let ids = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<u32>, _>>()?;
+        let mut summaries = Vec::with_capacity(ids.len());
+        for id in ids {
+            summaries.extend(self.detail(JobId::new(id))?.map(|detail| detail.summary));
+        }
+        Ok(summaries)
+    }
+
+    /// One job; `None` if there is none of that number.
+    pub(super) fn detail(&self, id: JobId) -> Result<Option<JobDetail>, StorageError> {
+        let row = |row: &Row<'_>| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
+        };
+        let found = self
+            .db
+            .prepare_cached("SELECT run, at, profile, pins FROM jobs WHERE job = ?1")?
+            .query_row([id.get()], row)
+            .optional()?;
+        let Some((run, at, profile, pins)) = found else { return Ok(None) };
+        let latest = self.latest_records(id)?;
+        let mut is_at_work = run_lock::is_run_alive(self.dir, &run)?;
+        let mut numbers = Vec::new();
+        let mut alive = HashMap::from([(run, is_at_work)]);
+        let is_resumed = self.is_being_resumed(id, &mut alive)?;
+        for (number, waba) in self.planned_numbers(id)? {
+            let entry = match latest.get(&number) {
+                Some(latest) => {
+                    let is_alive = self.is_in_progress(latest, &mut alive)?;
+                    is_at_work |= is_alive;
+                    self.job_number(number, waba, latest, is_alive)
+                }
+                None => JobNumber::not_started(number, waba),
+            };
+            numbers.push(entry);
+        }
+        let pins = if pins == "random" { PinSource::Random } else { PinSource::Given };
+        let at = UtcTime::from_unix_seconds(at);
+        let mut summary = summarize(id, at, CleanText::new(&profile), pins, &numbers, is_at_work);
+        if is_resumed {
+            // What was not sent before is sent now, so that rows at rest do not finish it.
+            summary.status = JobStatus::Running;
+        }
+        Ok(Some(JobDetail { summary, numbers }))
+    }
+
+    /// True while a process that took the job up again lives.
+    fn is_being_resumed(&self, id: JobId, known: &mut HashMap<String, bool>) -> Result<bool, StorageError> {
+        let mut statement = self.db.prepare_cached("SELECT run FROM resumptions WHERE job = ?1")?;
+        let mut runs = statement.query([id.get()])?;
+        while let Some(row) = runs.next()? {
+            let run: String = row.get(0)?;
+            if self.is_run_alive(&run, known)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Asks once for each run.
+    fn is_run_alive(&self, run: &str, known: &mut HashMap<String, bool>) -> Result<bool, StorageError> {
+        if let Some(is_alive) = known.get(run) {
+            return Ok(*is_alive);
+        }
+        let is_alive = run_lock::is_run_alive(self.dir, run)?;
+        known.insert(run.to_owned(), is_alive);
+        Ok(is_alive)
+    }
+
+    fn planned_numbers(&self, id: JobId) -> rusqlite::Result<Vec<(PhoneNumberId, Option<WabaId>)>> {
+        self.db
+            .prepare_cached("SELECT number, waba FROM job_numbers WHERE job = ?1 ORDER BY place")?
+            .query_map([id.get()], |row| Ok((parse_column(row, 0)?, waba_column(row, 1)?)))?
+            .collect()
+    }
+
+    /// The latest of each number: an intent without an outcome, or an outcome.
+    fn latest_records(&self, id: JobId) -> Result<HashMap<PhoneNumberId, ChangeRecord>, StorageError> {
+        Ok(self.change_records(Some(id))?.into_iter().collect())
+    }
+
+    /// What each change came to, of every job and of none.
+    pub(super) fn state_by_change(&self) -> Result<HashMap<ChangeId, RecordedState>, StorageError> {
+        let latest: HashMap<_, _> =
+            self.change_records(None)?.into_iter().map(|(_, latest)| (latest.change, latest)).collect();
+        let mut alive = HashMap::new();
+        let state = |(change, latest): (ChangeId, ChangeRecord)| {
+            let is_alive = self.is_in_progress(&latest, &mut alive)?;
+            Ok((change, self.recorded_state(&latest, is_alive).0))
+        };
+        latest.into_iter().map(state).collect()
+    }
+
+    /// Every try and every outcome, oldest first; of one job if it is named.
+    fn change_records(&self, job: Option<JobId>) -> Result<Vec<(PhoneNumberId, ChangeRecord)>, StorageError> {
+        // Two texts, so that the index of jobs serves where there is one.
+        let of_job = if job.is_some() { "job = ?1" } else { "?1 IS NULL" };
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT number, change, at, tries, detail, run, repeats, EXISTS (
+                SELECT 1 FROM outcomes d WHERE d.change = o.change AND d.kind = 'no_answer' AND d.seq < o.seq)
+            FROM (
+                SELECT c.number, c.change, t.at, t.attempt AS tries, NULL AS detail, t.run, t.seq, 0 AS repeats
+                FROM changes c JOIN tries t ON t.change = c.change WHERE {of_job}
+                UNION ALL SELECT number, change, at, tries, detail, iif(repeats, (
+                    SELECT t.run FROM tries t WHERE t.change = o.change AND t.seq < o.seq ORDER BY t.seq DESC LIMIT 1),
+                    NULL), seq, repeats
+                FROM outcomes o WHERE {of_job}) o
+            ORDER BY seq"
+        ))?;
+        let mut rows = statement.query([job.map(JobId::get)])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let detail: Option<String> = row.get(4)?;
+            let outcome = detail.map(|detail| {
+                // What cannot be read any more says nothing for certain.
+                serde_json::from_str(&detail).unwrap_or(Outcome::InDoubt(DoubtReason::ProcessEnded))
+            });
+            let of_row = ChangeRecord {
+                change: parse_column(row, 1)?,
+                at: UtcTime::from_unix_seconds(row.get(2)?),
+                attempts: row.get(3)?,
+                outcome,
+                run_id: row.get(5)?,
+                will_retry: row.get(6)?,
+                was_in_doubt: row.get(7)?,
+            };
+            found.push((parse_column(row, 0)?, of_row));
+        }
+        Ok(found)
+    }
+
+    /// True if a living process is at work on it.
+    fn is_in_progress(&self, latest: &ChangeRecord, known: &mut HashMap<String, bool>) -> Result<bool, StorageError> {
+        latest.run_id.as_ref().map_or(Ok(false), |run| self.is_run_alive(run, known))
+    }
+
+    /// What it came to, and its outcome, recorded or cut short.
+    fn recorded_state(&self, latest: &ChangeRecord, is_alive: bool) -> (RecordedState, Option<Outcome>) {
+        let is_open = self.open_changes.contains(&latest.change);
+        // An earlier try of the same change may have been applied.
+        let is_sure = !is_open && !latest.was_in_doubt;
+        match &latest.outcome {
+            Some(_) if latest.will_retry && is_alive => (RecordedState::Running, None),
+            // The process that waited to send it again is gone, and nothing is in doubt.
+            Some(outcome) if latest.will_retry => (RecordedState::NotSent, Some(outcome.clone())),
+            Some(Outcome::Confirmed) => (RecordedState::Set, latest.outcome.clone()),
+            Some(Outcome::Refused(_)) if is_sure => (RecordedState::Failed, latest.outcome.clone()),
+            Some(Outcome::NotSent(_)) if is_sure => (RecordedState::NotSent, latest.outcome.clone()),
+            Some(Outcome::Refused(_) | Outcome::NotSent(_) | Outcome::InDoubt(_)) => {
+                let state = if is_open { RecordedState::NoAnswer } else { RecordedState::Resolved };
+                (state, latest.outcome.clone())
+            }
+            None if is_open && is_alive => (RecordedState::Running, None),
+            None => {
+                let state = if is_open { RecordedState::NoAnswer } else { RecordedState::Resolved };
+                (state, Some(Outcome::InDoubt(DoubtReason::ProcessEnded)))
+            }
+        }
+    }
+
+    fn job_number(
+        &self,
+        number: PhoneNumberId,
+        waba: Option<WabaId>,
+        latest: &ChangeRecord,
+        is_alive: bool,
+    ) -> JobNumber {
+        let (state, outcome) = self.recorded_state(latest, is_alive);
+        JobNumber {
+            number,
+            waba,
+            state,
+            change: Some(latest.change),
+            at: Some(latest.at),
+            attempts: latest.attempts,
+            reply: outcome.as_ref().map(reply_summary).unwrap_or_default(),
+            reason: outcome.as_ref().and_then(outcome_reason),
+            outcome,
+        }
+    }
+}
+
+impl JobNumber {
+    /// True if it was never sent, so that it is sent when the job is taken up again. What failed or is in doubt is for
+    /// somebody to look at first.
+    #[must_use]
+    pub const fn is_resumable(&self) -> bool {
+        match self.state {
+            RecordedState::NotStarted | RecordedState::NotSent => true,
+            RecordedState::Running
+            | RecordedState::Set
+            | RecordedState::Failed
+            | RecordedState::NoAnswer
+            | RecordedState::Resolved => false,
+        }
+    }
+
+    fn not_started(number: PhoneNumberId, waba: Option<WabaId>) -> Self {
+        Self {
+            number,
+            waba,
+            state: RecordedState::NotStarted,
+            change: None,
+            at: None,
+            attempts: 0,
+            outcome: None,
+            reply: ReplySummary::default(),
+            reason: None,
+        }
+    }
+}
+
+fn summarize(
+    id: JobId,
+    at: UtcTime,
+    profile: CleanText,
+    pins: PinSource,
+    numbers: &[JobNumber],
+    is_at_work: bool,
+) -> JobSummary {
+    let mut counts = HashMap::new();
+    for number in numbers {
+        *counts.entry(number.state).or_default() += 1;
+    }
+    let is_done = ![RecordedState::NotStarted, RecordedState::Running].iter().any(|state| counts.contains_key(state));
+    let state = match (is_done, is_at_work) {
+        (true, _) => JobStatus::Finished,
+        (false, true) => JobStatus::Running,
+        (false, false) => JobStatus::Interrupted,
+    };
+    JobSummary { id, at, profile, pin_source: pins, counts, status: state }
+}
+
+fn waba_column(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<WabaId>> {
+    row.get::<_, Option<String>>(column)?.map(|_| parse_column(row, column)).transpose()
+}

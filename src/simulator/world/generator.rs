@@ -1,0 +1,330 @@
+//! The made-up numbers: everything about each of them follows from the seed and its place in the count.
+//!
+//! Stores nothing per number, so that 100,000 cost neither memory nor time before the first is asked for. Knows
+//! nothing of what was changed since; that is the world's.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::number_ranges::Region;
+use crate::number::Waba;
+use crate::pin::PIN_DIGITS;
+use crate::simulator::splitmix::splitmix64;
+use crate::text::CleanText;
+
+const FIRST_WABA_ID: u64 = 100_000_000_000_001;
+const FIRST_NUMBER_ID: u64 = 200_000_000_000_001;
+
+/// Each number whose place divides by this is not registered: few enough to surprise, and easy to name in a test.
+const UNREGISTERED_EVERY: usize = 250;
+
+struct WabaRow {
+    short_name: &'static str,
+    name: &'static str,
+    region: Region,
+    /// Its part of all numbers. Uneven, as they are in life; the parts fill no region's ranges below 100,000 numbers.
+    percent: usize,
+}
+
+const WABAS: [WabaRow; 7] = [
+    WabaRow { short_name: "us-retail", name: "Acme Retail US", region: Region::NorthAmerica, percent: 28 },
+    WabaRow { short_name: "uk-retail", name: "Acme Retail UK", region: Region::Britain, percent: 17 },
+    WabaRow { short_name: "fr-boutiques", name: "Acme Boutiques France", region: Region::France, percent: 18 },
+    WabaRow { short_name: "au-stores", name: "Globex Stores Australia", region: Region::Australia, percent: 26 },
+    WabaRow { short_name: "us-support", name: "Acme Support Americas", region: Region::NorthAmerica, percent: 6 },
+    WabaRow { short_name: "de-filialen", name: "Acme Bäckereien Süd", region: Region::Germany, percent: 4 },
+    WabaRow { short_name: "uk-franchise", name: "Acme Franchise Trust", region: Region::Britain, percent: 1 },
+];
+
+/// The WABAs of every simulated world, with short names for a config.
+#[must_use]
+pub fn wabas() -> Vec<Waba> {
+    let waba = |(index, row): (usize, &WabaRow)| {
+        Some(Waba { id: format_id(FIRST_WABA_ID, index).parse().ok()?, name: Some(CleanText::new(row.short_name)) })
+    };
+    WABAS.iter().enumerate().filter_map(waba).collect()
+}
+
+/// The WABA with this id.
+pub(super) fn find_waba(id: &str) -> Option<usize> {
+    index_of_id(id, FIRST_WABA_ID, WABAS.len())
+}
+
+pub(super) fn number_id(index: usize) -> String {
+    format_id(FIRST_NUMBER_ID, index)
+}
+
+pub(super) fn waba_id(waba: usize) -> String {
+    format_id(FIRST_WABA_ID, waba)
+}
+
+pub(super) const fn waba_name(waba: usize) -> &'static str {
+    WABAS[waba].name
+}
+
+pub(super) const fn waba_count() -> usize {
+    WABAS.len()
+}
+
+pub(super) const fn region(waba: usize) -> Region {
+    WABAS[waba].region
+}
+
+/// Registered as the world begins, or not.
+pub(super) const fn is_initially_registered(index: usize) -> bool {
+    !(index + 1).is_multiple_of(UNREGISTERED_EVERY)
+}
+
+fn format_id(first: u64, index: usize) -> String {
+    (first + index as u64).to_string()
+}
+
+/// Which fact about a number is drawn, so that one draw does not decide another.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Attribute {
+    Name = 1,
+    PlaceName,
+    UnusualName,
+    TwoStep,
+    Pin,
+    Status,
+    Quality,
+    CodeVerification,
+    NameStatus,
+    AccountMode,
+    Throughput,
+    Tier,
+    Official,
+    Onboarded,
+    Certificate,
+}
+
+/// The unchanging part of a world.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WorldGenerator {
+    seed: u64,
+    numbers: usize,
+}
+
+impl WorldGenerator {
+    pub(super) const fn new(seed: u64, numbers: usize) -> Self {
+        Self { seed, numbers }
+    }
+
+    /// The number with this id.
+    pub(super) fn find_number(self, id: &str) -> Option<usize> {
+        index_of_id(id, FIRST_NUMBER_ID, self.numbers)
+    }
+
+    /// The places of a WABA's numbers.
+    pub(super) fn numbers_of(self, waba: usize) -> Range<usize> {
+        let before: usize = WABAS[..waba].iter().map(|row| row.percent).sum();
+        let end = |percent: usize| (self.numbers * percent).div_ceil(100);
+        end(before)..end(before + WABAS[waba].percent)
+    }
+
+    pub(super) fn waba_of(self, index: usize) -> usize {
+        (0..WABAS.len()).find(|waba| self.numbers_of(*waba).contains(&index)).unwrap_or_default()
+    }
+
+    /// The PIN that was set before the world began, if any.
+    pub(super) fn initial_pin(self, index: usize) -> Option<[u8; PIN_DIGITS]> {
+        (self.initial_two_step(index) == Some(true)).then(|| {
+            let mut rest = self.draw(index, Attribute::Pin);
+            std::array::from_fn(|_| {
+                let digit = (rest % 10) as u8;
+                rest /= 10;
+                b'0' + digit
+            })
+        })
+    }
+
+    /// `is_pin_enabled` as the world begins; absent for one in twenty.
+    pub(super) fn initial_two_step(self, index: usize) -> Option<bool> {
+        if !is_initially_registered(index) {
+            return Some(false);
+        }
+        self.pick(index, Attribute::TwoStep, &[(62, Some(true)), (33, Some(false)), (5, None)])
+    }
+
+    pub(super) fn display_number(self, index: usize, waba: usize) -> String {
+        let region = WABAS[waba].region;
+        let same_region = (0..waba).filter(|other| WABAS[*other].region == region);
+        let before: usize = same_region.map(|other| self.numbers_of(other).len()).sum();
+        let slot = before + index - self.numbers_of(waba).start;
+        region.display_number(slot, (self.seed % 1_000) as usize)
+    }
+
+    /// A made-up business name. One in 25 is not plain ASCII, one in 300 tries to steer the terminal.
+    pub(super) fn verified_name(self, index: usize) -> Cow<'static, str> {
+        let draw = self.draw(index, Attribute::UnusualName);
+        if draw.is_multiple_of(300) {
+            return Cow::Borrowed(one_of(&HOSTILE_NAMES, draw / 300));
+        }
+        if draw.is_multiple_of(25) {
+            return Cow::Borrowed(one_of(&UNUSUAL_NAMES, draw / 300));
+        }
+        let name = one_of(&BUSINESS_NAMES, self.draw(index, Attribute::Name));
+        let place = one_of(&PLACE_NAMES, self.draw(index, Attribute::PlaceName));
+        Cow::Owned(format!("{name} {place}"))
+    }
+
+    /// One of the choices, each as likely as its weight says.
+    pub(super) fn pick<T: Copy>(self, index: usize, fact: Attribute, choices: &[(u64, T)]) -> T {
+        let total: u64 = choices.iter().map(|(weight, _)| weight).sum();
+        let mut draw = self.draw(index, fact) % total;
+        for (weight, choice) in choices {
+            if draw < *weight {
+                return *choice;
+            }
+            draw -= weight;
+        }
+        choices[0].1
+    }
+
+    /// 64 bits that depend on nothing but the seed, the number and the fact.
+    pub(super) fn draw(self, index: usize, fact: Attribute) -> u64 {
+        splitmix64(self.seed ^ splitmix64((index as u64) << 8 | fact as u64))
+    }
+}
+
+fn index_of_id(id: &str, first: u64, count: usize) -> Option<usize> {
+    // Written back, because `+200…1` and `0200…1` parse as well and are other ids.
+    let place = id.parse::<u64>().ok().filter(|parsed| parsed.to_string() == id)?.checked_sub(first)?;
+    usize::try_from(place).ok().filter(|place| *place < count)
+}
+
+fn one_of(words: &[&'static str], draw: u64) -> &'static str {
+    words[usize::try_from(draw % words.len() as u64).unwrap_or_default()]
+}
+
+const BUSINESS_NAMES: [&str; 20] = [
+    "Acme Retail",
+    "Acme Repairs",
+    "Acme Grocers",
+    "Globex",
+    "Globex Travel",
+    "Initech",
+    "Umbrella Florists",
+    "Hooli Bikes",
+    "Soylent Kitchen",
+    "Stark Lighting",
+    "Wayne Interiors",
+    "Wonka Sweets",
+    "Vandelay Imports",
+    "Gringott Savings",
+    "Duff Beverages",
+    "Cyberdyne Phones",
+    "Tyrell Optics",
+    "Oceanic Tours",
+    "Pied Piper Music",
+    "Bluth Homes",
+];
+
+const PLACE_NAMES: [&str; 20] = [
+    "Central",
+    "North",
+    "South",
+    "East",
+    "West",
+    "Harbour",
+    "Station",
+    "Market Square",
+    "Airport",
+    "Old Town",
+    "Riverside",
+    "Hillside",
+    "Park Lane",
+    "Mill Road",
+    "University",
+    "Outlet",
+    "Warehouse",
+    "Returns Desk",
+    "Customer Care",
+    "Deliveries",
+];
+
+/// Wide, combining, right-to-left and pictured letters: names that are honest and still hard to align.
+const UNUSUAL_NAMES: [&str; 12] = [
+    "Bäckerei Öz",
+    "株式会社アクメ",
+    "مخبز السلام",
+    "Cafe\u{301} Cre\u{300}me",
+    "Ακμή Λιανική",
+    "Акме Розница",
+    "애크미 상점",
+    "חנות אקמה",
+    "Acme 🍞 Bread",
+    "अक्मे स्टोर",
+    "Łódź Ogród",
+    "The Exceedingly Long Name of the Acme Retail & Wholesale Trading Company of the Lower Harbour",
+];
+
+/// Names that would move the cursor, recolour the screen or turn the reading direction if they were drawn raw.
+const HOSTILE_NAMES: [&str; 8] = [
+    "Acme\x1b[2J\x1b[HSUCCESS",
+    "Globex\r\nPIN set",
+    "Acme \u{202e}kcab",
+    "Zero\u{200b}Width",
+    "Bell\x07 Foundry",
+    "Acme\u{9b}31m Red",
+    "=HYPERLINK(\"https://example.invalid\",\"Acme\")",
+    "Tag\u{e0041}\u{e0042} Shop",
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_number_belongs_to_one_waba_and_none_is_left_over() {
+        for numbers in [0, 1, 3, 25, 12_408, 100_000] {
+            let seed = WorldGenerator::new(1, numbers);
+            let covered: usize = (0..WABAS.len()).map(|waba| seed.numbers_of(waba).len()).sum();
+            assert_eq!(covered, numbers);
+            assert_eq!(seed.numbers_of(WABAS.len() - 1).end, numbers);
+        }
+        assert_eq!(WorldGenerator::new(1, 1).numbers_of(0), 0..1);
+    }
+
+    #[test]
+    fn a_hundred_thousand_numbers_have_a_hundred_thousand_display_numbers() {
+        let seed = WorldGenerator::new(5, 100_000);
+        let all: HashSet<String> = (0..100_000).map(|index| seed.display_number(index, seed.waba_of(index))).collect();
+        assert_eq!(all.len(), 100_000);
+    }
+
+    #[test]
+    fn ids_count_up_and_only_their_own_spelling_is_known() {
+        let seed = WorldGenerator::new(1, 10);
+        assert_eq!(number_id(0), "200000000000001");
+        assert_eq!(seed.find_number("200000000000010"), Some(9));
+        for text in ["200000000000011", "200000000000000", "+200000000000001", "0200000000000001", "", "x"] {
+            assert_eq!(seed.find_number(text), None, "{text}");
+        }
+        let first = wabas().remove(0);
+        assert_eq!((first.id.as_str(), first.label()), ("100000000000001", "us-retail"));
+    }
+
+    #[test]
+    fn the_demo_world_holds_every_interesting_state() {
+        let seed = WorldGenerator::new(1, 12_408);
+        let states: HashSet<Option<bool>> = (0..12_408).map(|index| seed.initial_two_step(index)).collect();
+        assert_eq!(states, HashSet::from([Some(true), Some(false), None]));
+        let names: HashSet<String> = (0..12_408).map(|index| seed.verified_name(index).into_owned()).collect();
+        for name in UNUSUAL_NAMES.iter().chain(&HOSTILE_NAMES) {
+            assert!(names.contains(*name), "{name:?}");
+        }
+        assert!(!is_initially_registered(249));
+    }
+
+    #[test]
+    fn a_pin_exists_exactly_where_two_step_verification_is_on() {
+        let seed = WorldGenerator::new(1, 500);
+        for index in 0..500 {
+            assert_eq!(seed.initial_pin(index).is_some(), seed.initial_two_step(index) == Some(true));
+        }
+    }
+}
