@@ -8,22 +8,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use divan::Bencher;
-use pindesk::change::StatusBefore;
-use pindesk::clock::Clock;
 use pindesk::config::EscrowSettings;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::console::app::{App, Environment, Msg, Session, Size};
-use pindesk::console::keymap::Keymap;
+use pindesk::console::input::keymap::Keymap;
 use pindesk::console::terminal::{Capabilities, FrameRenderer};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::console::worker::{RecordingConfig, WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
+use pindesk::console::worker::{WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
+use pindesk::domain::change::StatusBefore;
+use pindesk::domain::clock::Clock;
+use pindesk::domain::number::{PhoneNumberId, TwoStep};
+use pindesk::domain::pin::Pin;
+use pindesk::domain::text::CleanText;
 use pindesk::journal::{JournalKind, Operator};
-use pindesk::number::{PhoneNumberId, TwoStep};
 use pindesk::numbers::NumberSources;
-use pindesk::pin::Pin;
+use pindesk::preflight::RecordingConfig;
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
-use pindesk::text::CleanText;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -89,7 +90,7 @@ fn recording_config(state: &TempDir) -> RecordingConfig {
         profile: CleanText::new("bench"),
         operator: Operator::from_process(),
         #[cfg(debug_assertions)]
-        syncs: true,
+        sync_writes: true,
     }
 }
 

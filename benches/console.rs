@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divan::Bencher;
-use pindesk::change::{ChangeId, ChangeState, Progress};
-use pindesk::clock::{Clock, UtcTime};
 use pindesk::console::app::{App, Environment, Msg, Session, Size};
-use pindesk::console::key::Key;
-use pindesk::console::keymap::Keymap;
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::Keymap;
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::text::CleanText;
+use pindesk::domain::change::{ChangeId, ChangeState, Progress};
+use pindesk::domain::clock::{Clock, UtcTime};
+use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::text::CleanText;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

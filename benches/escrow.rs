@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use divan::Bencher;
-use pindesk::change::{Change, ChangeId, JobId, StatusBefore};
-use pindesk::clock::UtcTime;
 use pindesk::config::EscrowSettings;
+use pindesk::domain::change::{Change, ChangeId, JobId, StatusBefore};
+use pindesk::domain::clock::UtcTime;
+use pindesk::domain::number::TwoStep;
+use pindesk::domain::pin::Pin;
 use pindesk::escrow::{EscrowEntry, EscrowFile, Recipients};
-use pindesk::number::TwoStep;
-use pindesk::pin::Pin;
 use pindesk::state_dir::StateDir;
 use tempfile::TempDir;
 

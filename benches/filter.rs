@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use divan::Bencher;
-use pindesk::change::ChangeState;
-use pindesk::clock::UtcTime;
 use pindesk::console::roster::{Roster, SortColumn, SortDirection, SortOrder};
-use pindesk::number::{Number, TwoStep, Waba};
-use pindesk::text::CleanText;
+use pindesk::domain::change::ChangeState;
+use pindesk::domain::clock::UtcTime;
+use pindesk::domain::number::{Number, TwoStep, Waba};
+use pindesk::domain::text::CleanText;
 
 const NUMBERS: usize = 100_000;
 const PAGE_SIZE: usize = 100;

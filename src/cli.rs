@@ -7,32 +7,25 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use commands::{audit, console, demo, escrow, jobs, numbers, pin, simulator as simulate};
 
 use crate::config::{self, Config, ConfigError, Env, Overrides};
-use crate::console::keymap::{Keymap, RebindError};
+use crate::console::input::keymap::{Keymap, RebindError};
+use crate::domain::text::{CleanText, error_chain};
+use crate::preflight::PreflightError;
 use crate::process;
-use crate::text::CleanText;
 
-mod audit;
+mod commands;
+mod output;
 mod checks;
-mod console;
-mod demo;
 mod preflight;
 mod shutdown;
-mod escrow;
 mod id_list;
-mod jobs;
 mod lookup;
-mod numbers;
-mod table;
-mod pin;
 mod pin_file;
 mod index;
-mod number_output;
 mod arg_errors;
-mod job_output;
 mod run_job;
-mod simulate;
 mod suspend;
 mod arg_parsers;
 
@@ -160,9 +153,14 @@ enum CliCommand {
     Simulator(simulate::SimulatorArgs),
 }
 
+pub(crate) const NOT_READY: u8 = 6;
+
 /// Why a command ended without having done its work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
+    /// A check before any work failed.
+    #[error("{}", error_chain(.0))]
+    Preflight(#[from] PreflightError),
     /// The config cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -214,7 +212,11 @@ impl CliError {
     /// The exit code, as the README lists them.
     const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::ConfigNotFound(_) | Self::ClientSetup(_) | Self::NotReady(_) => config::EXIT_CODE,
+            Self::Preflight(_)
+            | Self::Config(_)
+            | Self::ConfigNotFound(_)
+            | Self::ClientSetup(_)
+            | Self::NotReady(_) => NOT_READY,
             Self::NotConfirmed(_) => 5,
             Self::Usage(_) => 2,
             Self::Remote { exit_code: code, .. } => *code,
@@ -252,7 +254,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<u8, CliError> {
-    let (overrides, env) = (cli.global.overrides(), Env::from_process());
+    let (overrides, env) = (cli.global.overrides(), Env::from_lookup(|name| std::env::var_os(name)));
     if cli.demo.is_on && cli.command.is_some() {
         let why = "--demo opens the console; a command would go to the numbers of your config. Leave one of them out.";
         return Err(CliError::Usage(why.to_owned()));
@@ -302,7 +304,8 @@ fn has_terminal() -> bool {
 
 /// The config, for a command that cannot do without.
 fn require_config(overrides: &Overrides, env: &Env) -> Result<Config, CliError> {
-    Config::load(overrides, env)?.ok_or_else(|| CliError::ConfigNotFound(config_not_found_message(overrides, env)))
+    crate::preflight::load_config(overrides, env)?
+        .ok_or_else(|| CliError::ConfigNotFound(config_not_found_message(overrides, env)))
 }
 
 /// What is said where no config file was found.

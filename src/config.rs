@@ -5,11 +5,9 @@
 //! nothing, and repeats no value in an error that could be a secret pasted by mistake.
 
 pub mod endpoint;
-pub mod secure_file;
 mod location;
 pub mod error;
 mod toml_reader;
-pub mod token_source;
 pub mod settings;
 pub mod profile;
 
@@ -18,13 +16,12 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use crate::text::CleanText;
+use crate::domain::redact::redacted_word;
+use crate::domain::text::CleanText;
 
-pub use error::{ConfigError, EXIT_CODE};
-pub use profile::Profile;
-pub use secure_file::FileError;
+pub use error::ConfigError;
+pub use profile::{Profile, TokenSource};
 pub use settings::{ConsoleSettings, EscrowSettings, GlyphChoice, KeyOverride};
-pub use token_source::{TokenError, TokenSource};
 
 use error::ConfigDiagnostic;
 use location::ConfigText;
@@ -66,12 +63,6 @@ pub struct Env {
 }
 
 impl Env {
-    /// The variables of this process.
-    #[must_use]
-    pub fn from_process() -> Self {
-        Self::from_lookup(|name| std::env::var_os(name))
-    }
-
     /// The variables as `variable` knows them.
     #[must_use]
     pub fn from_lookup(variable: impl Fn(&str) -> Option<OsString>) -> Self {
@@ -107,23 +98,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the first file that is there; `None` where there is none. A file named by flag or variable must be there.
+    /// Checks the text of the config file at `path`, and selects a profile.
     ///
     /// # Errors
-    /// A file that is unreadable or that others may change, a mistake in it, or no way to choose a profile.
-    pub fn load(overrides: &Overrides, env: &Env) -> Result<Option<Self>, ConfigError> {
-        let is_named = explicit_config_path(overrides, env).is_some();
-        for path in search_paths(overrides, env) {
-            match secure_file::read_text(&secure_file::CONFIG_FILE, &path) {
-                Ok(text) => return Self::parse(path, &text, overrides, env).map(Some),
-                Err(error) if error.is_missing() && !is_named => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(None)
-    }
-
-    fn parse(path: PathBuf, text: &str, overrides: &Overrides, env: &Env) -> Result<Self, ConfigError> {
+    /// Something in the text is wrong, or no profile can be selected.
+    pub fn parse(path: PathBuf, text: &str, overrides: &Overrides, env: &Env) -> Result<Self, ConfigError> {
         let source = ConfigText { path: &path, text, home: env.home.as_deref() };
         let root = DeTable::parse(text).map_err(|error| ConfigDiagnostic::from_toml_error(&source, &error))?;
         let top = ConfigTable::root(&source, &root)?;
@@ -163,7 +142,7 @@ fn select_profile(
         (_, []) => Err(ConfigError::NoProfile { file }),
         (Some(wanted), _) => names.iter().position(|name| *name == wanted).ok_or_else(|| ConfigError::UnknownProfile {
             file,
-            requested: CleanText::new(secure_file::redacted_word(wanted)),
+            requested: CleanText::new(redacted_word(wanted)),
             available: known(),
         }),
         (None, [_]) => Ok(0),
@@ -186,7 +165,7 @@ fn default_profile_name<'t>(top: &ConfigTable<'t>, names: &[&str]) -> Result<Opt
     Err(field.value_error("there is no profile of this name", expected).with_suggestion(name, names).into())
 }
 
-/// The files that [`Config::load`] looks for, in its order.
+/// The files that are looked for, in order: the config is the first that exists.
 #[must_use]
 pub fn search_paths(overrides: &Overrides, env: &Env) -> Vec<PathBuf> {
     if let Some(path) = explicit_config_path(overrides, env) {
@@ -197,7 +176,9 @@ pub fn search_paths(overrides: &Overrides, env: &Env) -> Vec<PathBuf> {
     of_user.into_iter().chain([PathBuf::from(SYSTEM_CONFIG_PATH)]).collect()
 }
 
-fn explicit_config_path<'a>(overrides: &'a Overrides, env: &'a Env) -> Option<&'a PathBuf> {
+/// The file that a flag or a variable names. It must exist.
+#[must_use]
+pub fn explicit_config_path<'a>(overrides: &'a Overrides, env: &'a Env) -> Option<&'a PathBuf> {
     overrides.config.as_ref().or(env.config.as_ref())
 }
 

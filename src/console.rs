@@ -3,10 +3,8 @@
 //! Nothing here speaks HTTP, and only [`terminal`] touches the terminal.
 
 // Pure.
-pub mod key;
-pub mod keymap;
+pub mod input;
 pub mod roster;
-pub mod decoder;
 pub mod pin_form;
 pub mod app;
 

@@ -22,16 +22,16 @@ use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, redirect, retr
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use crate::clock::{Clock, UtcTime};
 use crate::config::endpoint::{Credentials, Endpoint, GraphUrl};
+use crate::domain::clock::{Clock, UtcTime};
+use crate::domain::number::{Number, PhoneNumberId, Waba};
+use crate::domain::outcome::{Outcome, ReadFailure};
+use crate::domain::pin::Pin;
 use crate::graph::fields::{FieldSet, KnownFields, NumberParser};
 use crate::graph::json::Json;
 use crate::graph::reply::HttpReply;
 use crate::graph::secrets::RequestSecrets;
 use crate::graph::transport_error::TransportError;
-use crate::number::{Number, PhoneNumberId, Waba};
-use crate::outcome::{Outcome, ReadFailure};
-use crate::pin::Pin;
 
 /// DNS, TCP and TLS together. Shorter than [`TOTAL_TIMEOUT`], so that a connection that never comes about is told
 /// as "not sent" and not as a doubt.

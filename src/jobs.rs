@@ -7,7 +7,6 @@
 //! it is settled, the secrets are dropped, or the actor ends.
 
 mod actor;
-mod breaker;
 mod in_doubt;
 mod progress;
 mod queue;
@@ -23,14 +22,14 @@ use self::actor::JobsActor;
 use self::in_doubt::InDoubtChanges;
 use self::progress::ProgressSender;
 use self::queue::NumberList;
-use crate::change::{Change, JobId, Progress};
-use crate::clock::{self, Clock, TimePoint};
+use crate::domain::change::{Change, JobId, Progress};
+use crate::domain::clock::{self, Clock, TimePoint};
+use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+use crate::domain::pin::PinChoice;
+use crate::domain::text::CleanText;
 use crate::escrow::Recipients;
 use crate::graph::Graph;
 use crate::journal::{Journal, UnresolvedChange};
-use crate::number::{Number, PhoneNumberId, TwoStep};
-use crate::pin::PinChoice;
-use crate::text::CleanText;
 
 /// The handle of the actor. When the last one is dropped, the actor stops as if asked to.
 #[derive(Debug, Clone)]

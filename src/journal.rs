@@ -29,12 +29,12 @@ use std::time::Duration;
 use rustix::fs::{FallocateFlags, fallocate};
 use tokio::sync::oneshot;
 
-use crate::change::{ChangeId, JobId, Resolution};
-use crate::clock::UtcTime;
+use crate::domain::change::{ChangeId, JobId, Resolution};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::text::CleanText;
 use crate::escrow::{EscrowFile, Recipients};
-use crate::number::{Number, PhoneNumberId};
 use crate::state_dir::{self, StateDir};
-use crate::text::CleanText;
 
 pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity, ReplySummary};
 pub use encrypted_pins::EncryptedPin;

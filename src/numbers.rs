@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::{self, BoxFuture};
 use futures_util::{FutureExt, StreamExt, stream};
 
+use crate::domain::number::{Number, PhoneNumberId, Waba};
+use crate::domain::outcome::ReadFailure;
+use crate::domain::text::CleanText;
 use crate::graph::Graph;
-use crate::number::{Number, PhoneNumberId, Waba};
-use crate::outcome::ReadFailure;
-use crate::retry;
-use crate::text::CleanText;
+use crate::policy::retry;
 
 /// WABAs, and single numbers, that are read side by side. More would only use up Meta's quota in bursts.
 const MAX_CONCURRENT_READS: usize = 8;

@@ -36,9 +36,9 @@ pub use self::world::{
 
 use self::connection::{ResetHandle, ResettableListener};
 use self::response_gate::ResponseGate;
-use crate::clock::Clock;
-use crate::number::PhoneNumberId;
-use crate::pin::PIN_DIGITS;
+use crate::domain::clock::Clock;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::pin::PIN_DIGITS;
 
 /// What the simulator says of itself in the help.
 pub const ABOUT: &str = "\

@@ -13,10 +13,9 @@ use std::sync::Arc;
 use rustix::fs::{Access, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::config::secure_file::{
-    FileAttributes, FileError, FileProblem, SAFE_OPEN_FLAGS, STATE_DIR, STATE_FILE, redacted_path, shell_quote,
-};
-use crate::text::CleanText;
+use crate::domain::redact::{redacted_path, shell_quote};
+use crate::domain::text::CleanText;
+use crate::secure_file::{FileAttributes, FileError, FileProblem, SAFE_OPEN_FLAGS, STATE_DIR, STATE_FILE};
 
 /// An opened state directory that only its owner can enter.
 #[derive(Debug, Clone)]
@@ -37,7 +36,7 @@ pub(crate) enum OpenMode {
     Append,
 }
 
-/// The state directory, or a file in it, cannot be used. Ends the program with [`EXIT_CODE`](crate::config::EXIT_CODE).
+/// The state directory, or a file in it, cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateDirError {
     /// It is missing, or owner, mode or names are not as they must be.
@@ -94,7 +93,7 @@ impl StateDir {
         match Self::open(path) {
             Err(error) if error.is_missing() => {
                 let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-                made.map_err(|error| StateDirError::Io { path: CleanText::new(&redacted_path(path)), error })?;
+                made.map_err(|error| StateDirError::Io { path: redacted_path(path), error })?;
                 Self::open(path)
             }
             other => other,
@@ -107,17 +106,13 @@ impl StateDir {
     /// As [`Self::open_or_make`], and when it is missing.
     pub fn open(path: &Path) -> Result<Self, StateDirError> {
         let dir = open_directory(path)?;
-        let found = FileAttributes::from_fd(&dir)
-            .map_err(|error| StateDirError::Io { path: CleanText::new(&redacted_path(path)), error })?;
+        let found =
+            FileAttributes::from_fd(&dir).map_err(|error| StateDirError::Io { path: redacted_path(path), error })?;
         found.check_owner_and_mode(&STATE_DIR, path, effective_uid()).map_err(|fault| STATE_DIR.error(path, fault))?;
-        let of_system =
-            |errno: Errno| StateDirError::Io { path: CleanText::new(&redacted_path(path)), error: errno.into() };
+        let of_system = |errno: Errno| StateDirError::Io { path: redacted_path(path), error: errno.into() };
         let kind = rustix::fs::fstatfs(&dir).map_err(of_system)?.f_type;
         if let Some(kind) = network_file_system_name(i128::from(kind)) {
-            return Err(StateDirError::NetworkFileSystem {
-                path: CleanText::new(&redacted_path(path)),
-                file_system: kind,
-            });
+            return Err(StateDirError::NetworkFileSystem { path: redacted_path(path), file_system: kind });
         }
         let access = Access::WRITE_OK | Access::EXEC_OK;
         let is_writable = match rustix::fs::accessat(&dir, ".", access, AtFlags::EACCESS) {
@@ -219,7 +214,7 @@ impl StateDir {
 
     /// The path of a file without any symbolic link in it, for those who cannot open by descriptor.
     pub(crate) fn canonical_path(&self, name: &str) -> Result<PathBuf, StateDirError> {
-        let of_system = |error| StateDirError::Io { path: CleanText::new(&redacted_path(&self.path)), error };
+        let of_system = |error| StateDirError::Io { path: redacted_path(&self.path), error };
         let real = self.path.canonicalize().map_err(of_system)?;
         let opened = rustix::fs::fstat(&self.dir).map_err(|errno| of_system(errno.into()))?;
         let named = rustix::fs::stat(&real).map_err(|errno| of_system(errno.into()))?;
@@ -247,7 +242,7 @@ impl StateDir {
     fn check_file(&self, name: &str, file: &OwnedFd) -> Result<(), StateDirError> {
         let path = self.path.join(name);
         let found = FileAttributes::from_fd(file.as_fd())
-            .map_err(|error| StateDirError::Io { path: clean_redacted_path(&path), error })?;
+            .map_err(|error| StateDirError::Io { path: redacted_path(&path), error })?;
         if found.kind() == FileType::Symlink {
             return Err(StateDirError::FileSymlink { path: shell_quote(&path) });
         }
@@ -260,7 +255,7 @@ impl StateDir {
 
     /// The system refused something with a file of the directory.
     pub(crate) fn io_error(&self, name: &str, error: io::Error) -> StateDirError {
-        StateDirError::Io { path: clean_redacted_path(&self.path.join(name)), error }
+        StateDirError::Io { path: redacted_path(&self.path.join(name)), error }
     }
 }
 
@@ -283,10 +278,6 @@ fn effective_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-fn clean_redacted_path(path: &Path) -> CleanText {
-    CleanText::new(&redacted_path(path))
-}
-
 fn open_directory(path: &Path) -> Result<OwnedFd, StateDirError> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
     // With a slash at its end, the name of a link would lead us away.
@@ -297,11 +288,11 @@ fn open_directory(path: &Path) -> Result<OwnedFd, StateDirError> {
         Errno::LOOP | Errno::NOTDIR => match std::fs::read_link(path) {
             Ok(target) => {
                 let target = path.parent().unwrap_or(Path::new("")).join(target);
-                StateDirError::Symlink { path: clean_redacted_path(path), target: shell_quote(&target) }
+                StateDirError::Symlink { path: redacted_path(path), target: shell_quote(&target) }
             }
-            Err(_) => StateDirError::NotADirectory { path: clean_redacted_path(path) },
+            Err(_) => StateDirError::NotADirectory { path: redacted_path(path) },
         },
-        other => StateDirError::Io { path: clean_redacted_path(path), error: other.into() },
+        other => StateDirError::Io { path: redacted_path(path), error: other.into() },
     })
 }
 

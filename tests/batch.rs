@@ -16,20 +16,20 @@ use std::fmt::Write as _;
 use std::sync::{Arc, mpsc as blocking};
 use std::time::Duration;
 
-use pindesk::change::{
+use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
+use pindesk::domain::change::{
     Change, ChangeId, ChangeState, InDoubtDetails, JobId, LATE_ARRIVAL_WINDOW, MAX_ATTEMPTS, Progress, Resolution,
     StatusBefore,
 };
-use pindesk::clock::{Clock, ManualClock, TimePoint, UtcTime};
-use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
+use pindesk::domain::clock::{Clock, ManualClock, TimePoint, UtcTime};
+use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::outcome::{DoubtReason, NotApplied, NotSentReason};
+use pindesk::domain::pin::{Pin, PinChoice};
+use pindesk::domain::text::CleanText;
 use pindesk::graph::Graph;
 use pindesk::jobs::{JobsHandle, Recorder, StatusRead};
 use pindesk::journal::{JobPlan, PinSource, RecoveryReport};
-use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{DoubtReason, NotApplied, NotSentReason};
-use pindesk::pin::{Pin, PinChoice};
 use pindesk::simulator::{EXPIRED_TOKEN, FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
-use pindesk::text::CleanText;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use support::books::StateFixture;
@@ -39,7 +39,7 @@ fn id(n: u64) -> PhoneNumberId {
     (200_000_000_000_000 + n).to_string().parse().expect("an id")
 }
 
-fn waba(n: u64) -> pindesk::number::WabaId {
+fn waba(n: u64) -> pindesk::domain::number::WabaId {
     (100_000_000_000_000 + n).to_string().parse().expect("an id")
 }
 

@@ -16,8 +16,10 @@ use pindesk::config::endpoint::{AppSecret, Endpoint};
 use pindesk::config::{
     Config, ConfigError, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource, search_paths,
 };
-use pindesk::number::Waba;
-use pindesk::text::CleanText;
+use pindesk::domain::number::Waba;
+use pindesk::domain::text::CleanText;
+use pindesk::preflight::{self, PreflightError};
+use pindesk::token_source;
 use tempfile::TempDir;
 
 /// A home directory that goes when the test ends.
@@ -45,9 +47,9 @@ impl ConfigHome {
     }
 
     /// Loads `content` as the config of this home.
-    fn load_config(&self, content: &str, overrides: &Overrides, env: &Env) -> Result<Config, ConfigError> {
+    fn load_config(&self, content: &str, overrides: &Overrides, env: &Env) -> Result<Config, PreflightError> {
         self.write_file(".config/pindesk/config.toml", 0o600, content);
-        Config::load(overrides, env).map(|config| config.expect("the file is there"))
+        preflight::load_config(overrides, env).map(|config| config.expect("the file is there"))
     }
 
     /// A message without the name of the temporary directory.
@@ -226,10 +228,10 @@ fn no_file_at_all_is_no_error_but_a_named_one_must_be_there() {
     assert_eq!(places, [home.path(".config/pindesk/config.toml"), "/etc/pindesk/config.toml".into()]);
     // Says nothing on a machine that has a config for all its users.
     if !Path::new("/etc/pindesk/config.toml").exists() {
-        assert_eq!(Config::load(&Overrides::default(), &home.env()).expect("no error"), None);
+        assert_eq!(preflight::load_config(&Overrides::default(), &home.env()).expect("no error"), None);
     }
     let overrides = Overrides { config: Some(home.path("gone.toml")), ..Overrides::default() };
-    let error = Config::load(&overrides, &home.env()).expect_err("it was named");
+    let error = preflight::load_config(&overrides, &home.env()).expect_err("it was named");
     assert_snapshot!(home.without_temp_path(error), @"config file ~/gone.toml: there is no such file");
 }
 
@@ -238,7 +240,7 @@ fn a_config_file_that_others_may_change_is_refused_and_one_they_may_read_is_not(
     let home = ConfigHome::new();
     let load = |mode| {
         let config = Some(home.write_file("c.toml", mode, "[profile.a]"));
-        Config::load(&Overrides { config, ..Overrides::default() }, &home.env())
+        preflight::load_config(&Overrides { config, ..Overrides::default() }, &home.env())
             .map_err(|error| home.without_temp_path(error))
     };
     assert!(load(0o644).is_ok());
@@ -251,7 +253,7 @@ fn what_is_no_regular_text_file_is_refused() {
     let home = ConfigHome::new();
     let load = |path: PathBuf| {
         let overrides = Overrides { config: Some(path), ..Overrides::default() };
-        home.without_temp_path(Config::load(&overrides, &home.env()).expect_err("it is no config"))
+        home.without_temp_path(preflight::load_config(&overrides, &home.env()).expect_err("it is no config"))
     };
     assert_snapshot!(load(home.0.path().to_owned()), @"config file ~: it is not a regular file");
     assert_snapshot!(load("/dev/null".into()), @"config file /dev/null: it is not a regular file");
@@ -644,9 +646,12 @@ fn the_keymap_can_refuse_a_key_as_precisely() {
 fn a_token_is_read_from_a_file_that_is_its_owners_alone() {
     let home = ConfigHome::new();
     let source = TokenSource::File(home.write_file("token", 0o600, "EAAJfake\n"));
-    assert_eq!(source.read().expect("it is safe").expose(), "EAAJfake");
+    assert_eq!(token_source::read_token(&source).expect("it is safe").expose(), "EAAJfake");
     symlink(home.path("token"), home.path("link")).expect("a link");
-    assert_eq!(TokenSource::File(home.path("link")).read().expect("it leads there").expose(), "EAAJfake");
+    assert_eq!(
+        token_source::read_token(&TokenSource::File(home.path("link"))).expect("it leads there").expose(),
+        "EAAJfake"
+    );
 }
 
 #[test]
@@ -660,8 +665,11 @@ fn a_link_that_somebody_else_made_is_not_followed() {
     symlink("token", home.path("link")).expect("a link");
     symlink("link", home.path("first")).expect("a link to a link");
     std::os::unix::fs::lchown(home.path("link"), Some(4321), None).expect("given away");
-    let told =
-        |name: &str| home.without_temp_path(TokenSource::File(home.path(name)).read().expect_err("it is not safe"));
+    let told = |name: &str| {
+        home.without_temp_path(
+            token_source::read_token(&TokenSource::File(home.path(name))).expect_err("it is not safe"),
+        )
+    };
     let refused = "the symbolic link belongs to user 4321. Make it yourself, or name the file that it leads to";
     assert_eq!(told("link"), format!("access token file ~/link: {refused}"));
     assert_eq!(told("first"), format!("access token file ~/first: {refused}"));
@@ -673,7 +681,8 @@ fn a_link_that_somebody_else_made_is_not_followed() {
 fn a_token_file_that_is_not_safe_is_refused_with_the_chmod() {
     let home = ConfigHome::new();
     let told = |name: &str, mode, content: &[u8]| {
-        let error = TokenSource::File(home.write_file(name, mode, content)).read().expect_err("it is not safe");
+        let error = token_source::read_token(&TokenSource::File(home.write_file(name, mode, content)))
+            .expect_err("it is not safe");
         home.without_temp_path(error)
     };
     assert_snapshot!(told("token", 0o644, b"EAAJfake"), @"access token file ~/token: others can read it (mode 0644). Run: chmod 600 ~/token");
@@ -684,8 +693,8 @@ fn a_token_file_that_is_not_safe_is_refused_with_the_chmod() {
     assert_snapshot!(told("words", 0o600, b"EAAJfake EAAJfake"), @"~/words holds no access token: it is not one line of ASCII without blanks, of at most 4,096 characters");
     assert_snapshot!(told("binary", 0o600, b"EAAJ\xff"), @"access token file ~/binary: it is not UTF-8 text");
     assert_snapshot!(told("large", 0o600, &vec![b'E'; 70_000]), @"access token file ~/large: it is larger than 65536 bytes");
-    assert_snapshot!(home.without_temp_path(TokenSource::File(home.path("gone")).read().expect_err("it is gone")), @"access token file ~/gone: there is no such file");
-    assert_snapshot!(home.without_temp_path(TokenSource::File(home.path("")).read().expect_err("a directory")), @"access token file ~/: it is not a regular file");
+    assert_snapshot!(home.without_temp_path(token_source::read_token(&TokenSource::File(home.path("gone"))).expect_err("it is gone")), @"access token file ~/gone: there is no such file");
+    assert_snapshot!(home.without_temp_path(token_source::read_token(&TokenSource::File(home.path(""))).expect_err("a directory")), @"access token file ~/: it is not a regular file");
 }
 
 #[test]
@@ -693,8 +702,8 @@ fn a_token_is_read_from_a_command_and_its_errors_repeat_nothing() {
     let command = |script: &str| {
         TokenSource::Command(vec!["sh".to_owned(), "-c".to_owned(), script.to_owned(), "EAAJargument".to_owned()])
     };
-    assert_eq!(command("echo EAAJfake").read().expect("it ends well").expose(), "EAAJfake");
-    let told = |source: TokenSource| source.read().expect_err("it does not end well").to_string();
+    assert_eq!(token_source::read_token(&command("echo EAAJfake")).expect("it ends well").expose(), "EAAJfake");
+    let told = |source: TokenSource| token_source::read_token(&source).expect_err("it does not end well").to_string();
     assert_snapshot!(told(command("echo EAAJfake; exit 3")), @"token_command sh: it failed (exit status: 3)");
     assert_snapshot!(told(command("kill -9 $$")), @"token_command sh: it failed (signal: 9 (SIGKILL))");
     assert_snapshot!(told(command("true")), @"the output of sh holds no access token: it is empty");
@@ -709,12 +718,12 @@ fn credentials_are_the_token_and_the_app_secret() {
     let secret = home.write_file("secret", 0o600, "0123abcd\n");
     let content = "[profile.a]\ntoken_file = \"~/token\"\napp_secret_file = \"~/secret\"\n";
     let profile = home.load_config(content, &Overrides::default(), &home.env()).expect("it is good").profile;
-    let credentials = profile.load_credentials().expect("they are safe").expect("there is a token");
+    let credentials = token_source::load_credentials(&profile).expect("they are safe").expect("there is a token");
     assert_eq!(
         (credentials.token.expose(), credentials.app_secret.as_ref().map(AppSecret::expose)),
         ("EAAJfake", Some("0123abcd"))
     );
     fs::set_permissions(secret, Permissions::from_mode(0o640)).expect("its mode");
-    assert_snapshot!(home.without_temp_path(profile.load_credentials().expect_err("the group can read it")), @"app secret file ~/secret: others can read it (mode 0640). Run: chmod 600 ~/secret");
-    assert!(parse_config("[profile.a]").profile.load_credentials().expect("nothing to read").is_none());
+    assert_snapshot!(home.without_temp_path(token_source::load_credentials(&profile).expect_err("the group can read it")), @"app secret file ~/secret: others can read it (mode 0640). Run: chmod 600 ~/secret");
+    assert!(token_source::load_credentials(&parse_config("[profile.a]").profile).expect("nothing to read").is_none());
 }

@@ -10,10 +10,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
-use pindesk::change::MAX_ATTEMPTS;
-use pindesk::console::keymap::Mode;
+use pindesk::console::input::keymap::Mode;
 use pindesk::console::theme::Glyphs;
-use pindesk::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
+use pindesk::domain::change::MAX_ATTEMPTS;
+use pindesk::policy::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 
 use support::books::StateFixture;
 use support::driver::{ConsoleDriver, DriverOptions};

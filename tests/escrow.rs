@@ -15,15 +15,15 @@ use std::time::Duration;
 use age::secrecy::SecretString;
 use age::x25519;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use pindesk::change::{Change, ChangeId, JobId, StatusBefore};
-use pindesk::clock::UtcTime;
 use pindesk::config::EscrowSettings;
+use pindesk::domain::change::{Change, ChangeId, JobId, StatusBefore};
+use pindesk::domain::clock::UtcTime;
+use pindesk::domain::number::TwoStep;
+use pindesk::domain::pin::Pin;
 use pindesk::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities, IdentityError, KeyFileProblem};
 use pindesk::escrow::{
     Ciphertext, EscrowContents, EscrowEntry, EscrowFile, RecipientKeyError, Recipients, RecipientsError, recipe,
 };
-use pindesk::number::TwoStep;
-use pindesk::pin::Pin;
 use pindesk::state_dir::StateDir;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tempfile::TempDir;

@@ -10,13 +10,13 @@ use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pindesk::clock::{Clock, TimePoint, UtcTime};
 use pindesk::config::endpoint::{AccessToken, AppSecret, Credentials, Endpoint};
+use pindesk::domain::clock::{Clock, TimePoint, UtcTime};
+use pindesk::domain::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::outcome::{ApiError, DoubtReason, NotSentReason, Outcome, ReadFailure};
+use pindesk::domain::pin::Pin;
+use pindesk::domain::text::CleanText;
 use pindesk::graph::{CONNECT_TIMEOUT, Graph, GraphPage, MAX_REPLY_BYTES, PageCursor, SetPinAnswer, TOTAL_TIMEOUT};
-use pindesk::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{ApiError, DoubtReason, NotSentReason, Outcome, ReadFailure};
-use pindesk::pin::Pin;
-use pindesk::text::CleanText;
 
 use support::faultd::{ScriptStep, ScriptedServer};
 

@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum_server::tls_rustls::RustlsConfig;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
+use pindesk::domain::outcome::{NotSentReason, Outcome};
+use pindesk::domain::pin::Pin;
+use pindesk::domain::text::CleanText;
 use pindesk::graph::{Graph, GraphSetupError};
-use pindesk::outcome::{NotSentReason, Outcome};
-use pindesk::pin::Pin;
-use pindesk::text::CleanText;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
+use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::outcome::ReadFailure;
+use pindesk::domain::text::CleanText;
 use pindesk::graph::Graph;
-use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::numbers::{self, NumberSources, NumbersEvent, SendPermit};
-use pindesk::outcome::ReadFailure;
 use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec, wabas};
-use pindesk::text::CleanText;
 use support::faultd::{ScriptStep, ScriptedServer};
 use tokio::sync::Notify;
 use tokio::time::Instant;

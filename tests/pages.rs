@@ -4,19 +4,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pindesk::change::{ChangeId, ChangeState, Completion, InDoubtDetails, Progress, Resolution, SendHistory};
-use pindesk::clock::{TimePoint, UtcTime};
 use pindesk::console::app::{App, Effect, Environment, Msg, RecordingStatus, Screen, Session, Size};
-use pindesk::console::decoder::PastedText;
-use pindesk::console::key::Key;
-use pindesk::console::keymap::{Keymap, Mode};
+use pindesk::console::input::decoder::PastedText;
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::{Keymap, Mode};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
+use pindesk::domain::change::{ChangeId, ChangeState, Completion, InDoubtDetails, Progress, Resolution, SendHistory};
+use pindesk::domain::clock::{TimePoint, UtcTime};
+use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::outcome::{ApiError, DoubtReason, NotSentReason, ReadFailure};
+use pindesk::domain::pin::Pin;
+use pindesk::domain::text::CleanText;
 use pindesk::journal::HistoryEntry;
-use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{ApiError, DoubtReason, NotSentReason, ReadFailure};
-use pindesk::pin::Pin;
-use pindesk::text::CleanText;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;

@@ -8,8 +8,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use pindesk::config::{Config, Env, Overrides};
-use pindesk::console::keymap;
+use pindesk::config::{Env, Overrides};
+use pindesk::console::input::keymap;
+use pindesk::preflight;
 use tempfile::TempDir;
 
 /// A longer file is two rooms.
@@ -314,7 +315,7 @@ fn the_config_of_the_readme_loads() {
     fs::write(&file, block).expect("the file");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
     let overrides = Overrides { config: Some(file), ..Overrides::default() };
-    if let Err(error) = Config::load(&overrides, &Env::default()) {
+    if let Err(error) = preflight::load_config(&overrides, &Env::default()) {
         panic!("{error}");
     }
 }

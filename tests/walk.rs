@@ -7,23 +7,23 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pindesk::change::{
-    ChangeId, ChangeState, Completion, InDoubtDetails, LATE_ARRIVAL_WINDOW, Progress, Resolution, SendHistory,
-};
-use pindesk::clock::{TimePoint, UtcTime};
 use pindesk::console::app::confirm::Question;
 use pindesk::console::app::screen::QuitReason;
 use pindesk::console::app::{App, Connection, Effect, Environment, Msg, RecordingStatus, Screen, Session, Size};
-use pindesk::console::decoder::PastedText;
-use pindesk::console::key::Key;
-use pindesk::console::keymap::{Action, Keymap, Mode};
+use pindesk::console::input::decoder::PastedText;
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::{Action, Keymap, Mode};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
+use pindesk::domain::change::{
+    ChangeId, ChangeState, Completion, InDoubtDetails, LATE_ARRIVAL_WINDOW, Progress, Resolution, SendHistory,
+};
+use pindesk::domain::clock::{TimePoint, UtcTime};
+use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
+use pindesk::domain::pin::Pin;
+use pindesk::domain::text::CleanText;
 use pindesk::journal::HistoryEntry;
-use pindesk::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
-use pindesk::pin::Pin;
-use pindesk::text::CleanText;
 use proptest::prelude::*;
 use proptest::sample::select;
 use ratatui::buffer::Buffer;

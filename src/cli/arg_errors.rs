@@ -16,7 +16,7 @@ const TOKEN_ARG_ERROR: &str = "An access token on the command line can be seen b
 const MAX_ECHOED_LEN: usize = 20;
 
 /// Tells why arguments cannot be used, without repeating what might be a secret.
-pub(super) fn error_message(error: &clap::Error) -> String {
+pub(crate) fn error_message(error: &clap::Error) -> String {
     let arg = context_text(error, ContextKind::InvalidArg);
     let kind = error.kind();
     let why = if kind == ErrorKind::UnknownArgument {

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use crate::config::profile::MAX_CONCURRENCY;
 
 /// A whole number of at least so much.
-pub(super) fn integer_at_least<T>(least: T) -> impl Fn(&str) -> Result<T, String> + Clone
+pub(crate) fn integer_at_least<T>(least: T) -> impl Fn(&str) -> Result<T, String> + Clone
 where
     T: FromStr<Err = ParseIntError> + PartialOrd + Display + Copy,
 {
@@ -20,12 +20,12 @@ where
 }
 
 /// Requests on their way at once.
-pub(super) fn parse_concurrency(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_concurrency(text: &str) -> Result<usize, String> {
     let wanted = text.parse().ok().filter(|wanted| (1..=MAX_CONCURRENCY).contains(wanted));
     wanted.ok_or_else(|| format!("this must be a number from 1 to {MAX_CONCURRENCY}"))
 }
 
 /// Where to listen.
-pub(super) fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:8080")
 }

@@ -5,18 +5,19 @@
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 
-use super::{CliError, GlobalArgs, table};
+use crate::cli::output::table;
+use crate::cli::{CliError, GlobalArgs};
 use crate::config::Profile;
-use crate::number::{Number, TwoStep};
-use crate::pin::{PinChoice, Weakness};
-use crate::text::CleanText;
+use crate::domain::number::{Number, TwoStep};
+use crate::domain::pin::{PinChoice, Weakness};
+use crate::domain::text::CleanText;
 
 /// Numbers that are named where a list of them would be long.
 const MAX_LISTED_NUMBERS: usize = 5;
 
 /// How the numbers were asked for, which decides what confirms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Selection {
+pub(crate) enum Selection {
     /// By its ID: the last four digits confirm.
     One,
     /// By a list: the count confirms.
@@ -24,7 +25,7 @@ pub(super) enum Selection {
 }
 
 /// A profile that is for reading changes nothing, and neither does a command that is told so.
-pub(super) fn require_writable(profile: &Profile, flags: &GlobalArgs) -> Result<(), CliError> {
+pub(crate) fn require_writable(profile: &Profile, flags: &GlobalArgs) -> Result<(), CliError> {
     if flags.read_only {
         return Err(CliError::NotReady("--read-only was given. Nothing was sent.".to_owned()));
     }
@@ -36,15 +37,15 @@ pub(super) fn require_writable(profile: &Profile, flags: &GlobalArgs) -> Result<
 
 /// What the operator agreed to by flags.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ConfirmFlags<'a> {
+pub(crate) struct ConfirmFlags<'a> {
     /// `--replace`
-    pub(super) may_replace: bool,
+    pub(crate) may_replace: bool,
     /// `--confirm`
-    pub(super) confirm: Option<&'a str>,
+    pub(crate) confirm: Option<&'a str>,
 }
 
 /// Refuses a PIN that is easy to guess on one of these numbers, or on any.
-pub(super) fn check_strength(pins: &PinChoice, numbers: &[Number]) -> Result<(), CliError> {
+pub(crate) fn check_strength(pins: &PinChoice, numbers: &[Number]) -> Result<(), CliError> {
     let PinChoice::Fixed(pin) = pins else { return Ok(()) };
     if let Some(weakness) = pin.weakness(None).filter(|weakness| weakness.is_refused()) {
         return Err(weak_pin_error(weakness, ""));
@@ -58,7 +59,7 @@ pub(super) fn check_strength(pins: &PinChoice, numbers: &[Number]) -> Result<(),
 }
 
 /// Random PINs that nobody could ever read again are refused.
-pub(super) fn require_escrow_for_random(pins: &PinChoice, amount: Selection, is_sealed: bool) -> Result<(), CliError> {
+pub(crate) fn require_escrow_for_random(pins: &PinChoice, amount: Selection, is_sealed: bool) -> Result<(), CliError> {
     if is_sealed || matches!(pins, PinChoice::Fixed(_)) {
         return Ok(());
     }
@@ -80,7 +81,7 @@ fn weak_pin_error(weakness: Weakness, of: &str) -> CliError {
 }
 
 /// Everything about the numbers as Meta tells them now.
-pub(super) fn check_numbers(
+pub(crate) fn check_numbers(
     pins: &PinChoice,
     numbers: &[Number],
     amount: Selection,

@@ -5,16 +5,16 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::CliError;
-use crate::number::PhoneNumberId;
-use crate::pin::PIN_DIGITS;
+use crate::cli::CliError;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::pin::PIN_DIGITS;
 
 /// Faults that are named. Who has more of them has the wrong file.
 const MAX_LISTED_ERRORS: usize = 100;
 
 /// What was read, and what is wrong with it.
 #[derive(Debug, Default)]
-pub(super) struct IdList {
+pub(crate) struct IdList {
     /// Each ID once, with the number of its line, the first being 1.
     lines: Vec<(usize, PhoneNumberId)>,
     errors: Vec<(usize, String)>,
@@ -22,7 +22,7 @@ pub(super) struct IdList {
 
 impl IdList {
     /// Takes a file's bytes: blank lines and those that start with `#` are skipped, blanks around an ID do not matter.
-    pub(super) fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut list = Self::default();
         let mut seen = HashMap::new();
@@ -45,17 +45,17 @@ impl IdList {
     }
 
     /// The IDs in the order of the file, each once.
-    pub(super) fn ids(&self) -> impl ExactSizeIterator<Item = PhoneNumberId> {
+    pub(crate) fn ids(&self) -> impl ExactSizeIterator<Item = PhoneNumberId> {
         self.lines.iter().map(|(_, id)| *id)
     }
 
     /// True if there is something in it, and nothing is wrong with it so far.
-    pub(super) fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
         self.errors.is_empty() && !self.lines.is_empty()
     }
 
     /// Finds fault with each ID that is not known.
-    pub(super) fn flag_unknown(&mut self, profile: &str, is_known: impl Fn(PhoneNumberId) -> bool) {
+    pub(crate) fn flag_unknown(&mut self, profile: &str, is_known: impl Fn(PhoneNumberId) -> bool) {
         let unknown = self.lines.iter().filter(|(_, id)| !is_known(*id));
         let told =
             unknown.map(|(line, id)| (*line, format!("{} is no number of the profile {profile}", id_label(*id))));
@@ -64,7 +64,7 @@ impl IdList {
     }
 
     /// Refuses a list that is empty or has faults, and names each with its line.
-    pub(super) fn check(&self, file: &str) -> Result<(), CliError> {
+    pub(crate) fn check(&self, file: &str) -> Result<(), CliError> {
         if self.errors.is_empty() && self.lines.is_empty() {
             return Err(CliError::Usage(format!("there is no phone number ID in {file}. Nothing was sent.")));
         }
@@ -85,7 +85,7 @@ impl IdList {
 }
 
 /// An ID for a message. One of six digits is no ID of Meta's and may be a PIN.
-pub(super) fn id_label(id: PhoneNumberId) -> String {
+pub(crate) fn id_label(id: PhoneNumberId) -> String {
     if id.as_str().len() == PIN_DIGITS { "what stands here".to_owned() } else { id.to_string() }
 }
 

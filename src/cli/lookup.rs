@@ -9,19 +9,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
-use super::index::NumberIndex;
-use super::numbers::{read_failure_exit_code, waba_label, worse_exit_code};
-use super::{CliError, id_list};
+use crate::cli::commands::numbers::{read_failure_exit_code, waba_label, worse_exit_code};
+use crate::cli::index::NumberIndex;
+use crate::cli::{CliError, id_list};
 use crate::config::Profile;
-use crate::error_catalog::Explanation;
+use crate::domain::number::{Number, NumberDetails, PhoneNumberId, Waba};
+use crate::domain::outcome::ReadFailure;
 use crate::graph::Graph;
-use crate::number::{Number, NumberDetails, PhoneNumberId, Waba};
 use crate::numbers::{self, NumberSources, NumbersEvent};
-use crate::outcome::ReadFailure;
+use crate::policy::error_catalog::Explanation;
 
 /// What was found.
 #[derive(Debug)]
-pub(super) struct LookupResult {
+pub(crate) struct LookupResult {
     /// Each as it was asked for, unread until it is found.
     numbers: Vec<Number>,
     index: NumberIndex,
@@ -36,7 +36,7 @@ pub(super) struct LookupResult {
 
 /// Reads these numbers: by themselves where the config names each of them, else the lists of the profile's WABAs, until
 /// all of them are found.
-pub(super) fn look_up(
+pub(crate) fn look_up(
     runtime: &Runtime,
     graph: &Graph,
     profile: &Profile,
@@ -96,7 +96,7 @@ impl LookupResult {
     }
 
     /// True if this number is one of the profile's, or might be: a list of the profile could not be read.
-    pub(super) fn may_contain(&self, id: PhoneNumberId) -> bool {
+    pub(crate) fn may_contain(&self, id: PhoneNumberId) -> bool {
         self.position(id).is_some_and(|place| self.is_found[place]) || !self.unread_wabas.is_empty()
     }
 
@@ -104,7 +104,7 @@ impl LookupResult {
     ///
     /// # Errors
     /// When one of them could not be read or is none of the profile's.
-    pub(super) fn into_numbers(self, profile: &str) -> Result<Vec<Number>, CliError> {
+    pub(crate) fn into_numbers(self, profile: &str) -> Result<Vec<Number>, CliError> {
         let unread = self.unread_numbers.iter().filter(|(id, _)| {
             // A WABA may have listed it all the same.
             self.position(*id).is_none_or(|place| self.numbers[place].read_at.is_none())

@@ -7,19 +7,19 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::CliError;
-use crate::config::secure_file::{self, PIN_FILE};
-use crate::pin::{PIN_DIGITS, Pin};
-use crate::text::CleanText;
+use crate::cli::CliError;
+use crate::domain::pin::{PIN_DIGITS, Pin};
+use crate::domain::redact::redacted_path;
+use crate::secure_file::{self, PIN_FILE};
 
 /// Names standard input.
-pub(super) const STDIN_PATH: &str = "-";
+pub(crate) const STDIN_PATH: &str = "-";
 
 /// Six digits, a line end of two, and one byte that shows that there is more.
 const MAX_BYTES: usize = PIN_DIGITS + 3;
 
 /// Reads the PIN: exactly six digits, and at most one line end.
-pub(super) fn read(file: &Path) -> Result<Pin, CliError> {
+pub(crate) fn read(file: &Path) -> Result<Pin, CliError> {
     if file.as_os_str() == STDIN_PATH {
         return parse(&read_stdin()?, "standard input");
     }
@@ -28,7 +28,7 @@ pub(super) fn read(file: &Path) -> Result<Pin, CliError> {
         let hint = if is_special { " A PIN from a pipe is read from standard input: --pin-file -" } else { "" };
         CliError::Usage(format!("{error}. Nothing was sent.{hint}"))
     })?;
-    parse(text.as_bytes(), &format!("the PIN file {}", CleanText::new(&secure_file::redacted_path(file))))
+    parse(text.as_bytes(), &format!("the PIN file {}", redacted_path(file)))
 }
 
 fn read_stdin() -> Result<Zeroizing<Vec<u8>>, CliError> {

@@ -6,33 +6,35 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::suspend::SuspendHandler;
-use super::{CliError, eprint_line, table};
-use crate::clock::Clock;
-use crate::config::{EscrowSettings, secure_file};
+use crate::cli::output::table;
+use crate::cli::suspend::SuspendHandler;
+use crate::cli::{CliError, eprint_line};
+use crate::config::EscrowSettings;
+use crate::domain::clock::Clock;
+use crate::domain::redact::redacted_path;
+use crate::domain::text::CleanText;
 use crate::escrow::{Fingerprint, Recipients};
 use crate::journal::{
     EncryptedPin, Journal, JournalError, JournalKind, JournalOptions, JournalReader, Operator, RecipientsStatus,
     RecoveryReport,
 };
 use crate::state_dir::StateDir;
-use crate::text::CleanText;
 
 /// Everything that is recorded in, and what was found in it.
-pub(super) struct JournalSession {
-    pub(super) journal: Journal,
-    pub(super) recovered: RecoveryReport,
-    pub(super) recipients: Option<Arc<Recipients>>,
-    pub(super) suspend_handler: SuspendHandler,
+pub(crate) struct JournalSession {
+    pub(crate) journal: Journal,
+    pub(crate) recovered: RecoveryReport,
+    pub(crate) recipients: Option<Arc<Recipients>>,
+    pub(crate) suspend_handler: SuspendHandler,
 }
 
 /// The recipients of the config; `None` where it names none.
-pub(super) fn load_recipients(settings: &EscrowSettings) -> Result<Option<Arc<Recipients>>, CliError> {
+pub(crate) fn load_recipients(settings: &EscrowSettings) -> Result<Option<Arc<Recipients>>, CliError> {
     Ok(Recipients::load(settings).map_err(|error| CliError::not_ready(&error))?.map(Arc::new))
 }
 
 /// Opens the books of real numbers.
-pub(super) fn open_journal(place: &Path, settings: &EscrowSettings, syncs: bool) -> Result<JournalSession, CliError> {
+pub(crate) fn open_journal(place: &Path, settings: &EscrowSettings, syncs: bool) -> Result<JournalSession, CliError> {
     let dir = StateDir::open_or_create(place).map_err(|error| CliError::not_ready(&error))?;
     let recipients = load_recipients(settings)?;
     let opening = journal_options(dir, JournalKind::Real, recipients.clone(), syncs);
@@ -64,7 +66,7 @@ fn journal_options(
 
 /// Looks whether the books could be opened and would let anything be set, and makes and writes nothing. Gives what would be
 /// found in them, and whom PINs would be sealed to.
-pub(super) fn inspect(
+pub(crate) fn inspect(
     place: &Path,
     settings: &EscrowSettings,
 ) -> Result<(RecoveryReport, Option<Arc<Recipients>>), CliError> {
@@ -84,14 +86,14 @@ pub(super) fn inspect(
 }
 
 /// How a run goes on when what was found has been read.
-pub(super) const RERUN_HINT: &str = "When you have read this, run the command again.";
+pub(crate) const RERUN_HINT: &str = "When you have read this, run the command again.";
 
 /// The same of a dry run, which leaves no record of what it told.
-pub(super) const DRY_RUN_RERUN_HINT: &str =
+pub(crate) const DRY_RUN_RERUN_HINT: &str =
     "A dry run says this each time. The run itself says it once: run it again after that.";
 
 /// Refuses to set anything while something has to be looked at, or the recipients are not those that were.
-pub(super) fn check_recovered(recovered: &RecoveryReport, how_to_go_on: &str) -> Result<(), CliError> {
+pub(crate) fn check_recovered(recovered: &RecoveryReport, how_to_go_on: &str) -> Result<(), CliError> {
     if !recovered.findings.is_empty() {
         let mut text = "the state directory has to be looked at first. Nothing was sent.".to_owned();
         for finding in &recovered.findings {
@@ -114,7 +116,7 @@ pub(super) fn check_recovered(recovered: &RecoveryReport, how_to_go_on: &str) ->
 }
 
 /// One line for each key that came or went.
-pub(super) fn recipient_diff(remembered: &[Fingerprint], now: &[Fingerprint]) -> String {
+pub(crate) fn recipient_diff(remembered: &[Fingerprint], now: &[Fingerprint]) -> String {
     let mut text = String::new();
     let lines = [("added", now, remembered), ("removed", remembered, now)];
     for (word, these, others) in lines {
@@ -126,7 +128,7 @@ pub(super) fn recipient_diff(remembered: &[Fingerprint], now: &[Fingerprint]) ->
 }
 
 /// Says how many numbers are in doubt from before, which a new PIN does not settle by itself.
-pub(super) fn warn_unresolved(recovered: &RecoveryReport, is_quiet: bool) {
+pub(crate) fn warn_unresolved(recovered: &RecoveryReport, is_quiet: bool) {
     let count = recovered.unresolved.len();
     if count > 0 && !is_quiet {
         let changes = table::pluralize(count, "change");
@@ -135,21 +137,21 @@ pub(super) fn warn_unresolved(recovered: &RecoveryReport, is_quiet: bool) {
 }
 
 /// A path for people.
-pub(super) fn display_path(place: &Path) -> CleanText {
-    CleanText::new(&secure_file::redacted_path(place))
+pub(crate) fn display_path(place: &Path) -> CleanText {
+    redacted_path(place)
 }
 
 /// What the journal has of sealed PINs.
 #[derive(Default)]
-pub(super) struct JournalPins {
+pub(crate) struct JournalPins {
     /// The one that was sent last at the end.
-    pub(super) pins: Vec<EncryptedPin>,
+    pub(crate) pins: Vec<EncryptedPin>,
     /// True if it has every PIN that was sealed and sent.
-    pub(super) is_complete: bool,
+    pub(crate) is_complete: bool,
 }
 
 /// The sealed PINs that the journal has; none where it cannot be read, which is told on standard error.
-pub(super) fn journal_pins(dir: &StateDir) -> JournalPins {
+pub(crate) fn journal_pins(dir: &StateDir) -> JournalPins {
     let read =
         |reader: JournalReader| Ok(JournalPins { is_complete: reader.is_complete()?, pins: reader.encrypted_pins()? });
     match JournalReader::open(dir).and_then(read) {
@@ -163,7 +165,7 @@ pub(super) fn journal_pins(dir: &StateDir) -> JournalPins {
 }
 
 /// The journal, to record in it who opened what. One that is not there is not made: the escrow file may be a copy.
-pub(super) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
+pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
     JournalReader::open(dir)?;
     let (journal, recovered) = match Journal::open(journal_options(dir.clone(), JournalKind::Real, None, true)) {
         Err(JournalError::WrongKind { .. }) => {
@@ -178,7 +180,7 @@ pub(super) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
 }
 
 /// A journal for reading.
-pub(super) fn open_reader(place: &Path) -> Result<JournalReader, CliError> {
+pub(crate) fn open_reader(place: &Path) -> Result<JournalReader, CliError> {
     let dir = StateDir::open(place).map_err(|error| CliError::not_ready(&error))?;
     JournalReader::open(&dir).map_err(|error| CliError::not_ready(&error))
 }

@@ -11,41 +11,42 @@ use std::thread;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::job_output::ResultPrinter;
-use super::preflight::JournalSession;
-use super::shutdown::ShutdownHandler;
-use super::{CliError, eprint_line, table};
-use crate::change::{JobId, Progress};
-use crate::clock::Clock;
+use crate::cli::output::job::ResultPrinter;
+use crate::cli::output::table;
+use crate::cli::preflight::JournalSession;
+use crate::cli::shutdown::ShutdownHandler;
+use crate::cli::{CliError, eprint_line};
+use crate::domain::change::{JobId, Progress};
+use crate::domain::clock::Clock;
+use crate::domain::number::Number;
+use crate::domain::pin::PinChoice;
+use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
 use crate::journal::{JobPlan, PinSource, RecordError};
-use crate::number::Number;
-use crate::pin::PinChoice;
-use crate::text::CleanText;
 
 /// What was checked and confirmed, with everything that carries it out.
-pub(super) struct ConfirmedJob {
+pub(crate) struct ConfirmedJob {
     /// The profile's name.
-    pub(super) profile: CleanText,
+    pub(crate) profile: CleanText,
     /// The job that is taken up again, or `None` for a new one.
-    pub(super) resumed_job: Option<JobId>,
-    pub(super) numbers: Vec<Number>,
-    pub(super) pins: PinChoice,
-    pub(super) graph: Graph,
-    pub(super) session: JournalSession,
-    pub(super) concurrency: usize,
+    pub(crate) resumed_job: Option<JobId>,
+    pub(crate) numbers: Vec<Number>,
+    pub(crate) pins: PinChoice,
+    pub(crate) graph: Graph,
+    pub(crate) session: JournalSession,
+    pub(crate) concurrency: usize,
 }
 
 /// How results are told.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OutputOptions {
-    pub(super) is_json: bool,
-    pub(super) is_quiet: bool,
+pub(crate) struct OutputOptions {
+    pub(crate) is_json: bool,
+    pub(crate) is_quiet: bool,
 }
 
 /// Records the job, sends the PINs, and returns the exit code when all are at rest.
-pub(super) fn run(order: ConfirmedJob, runtime: Runtime, telling: OutputOptions) -> Result<u8, CliError> {
+pub(crate) fn run(order: ConfirmedJob, runtime: Runtime, telling: OutputOptions) -> Result<u8, CliError> {
     let ConfirmedJob { profile, resumed_job: job, numbers, pins, graph, session: books, concurrency } = order;
     let JournalSession { journal, recovered, recipients, suspend_handler: stops } = books;
     let job = match job {

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 
-use super::eprint_line;
-use crate::change::JobId;
+use crate::cli::eprint_line;
+use crate::domain::change::JobId;
 use crate::jobs::JobsHandle;
 use crate::process;
 
@@ -31,11 +31,11 @@ const REPEATED_SIGNAL_WINDOW: Duration = Duration::from_millis(50);
 
 /// The signal that asked for the end, if one did.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ShutdownHandler(Arc<AtomicI32>);
+pub(crate) struct ShutdownHandler(Arc<AtomicI32>);
 
 impl ShutdownHandler {
     /// Starts to listen, for as long as the process lives, which works on this job.
-    pub(super) fn listen(batch: JobsHandle, job: JobId) -> io::Result<Self> {
+    pub(crate) fn listen(batch: JobsHandle, job: JobId) -> io::Result<Self> {
         let heeded = process::TERMINATION_SIGNALS.into_iter().chain(process::UNUSED_FATAL_SIGNALS);
         let mut signals = Signals::new(heeded.filter(|signal| !process::is_ignored(*signal)))?;
         let ending = Self::default();
@@ -58,7 +58,7 @@ impl ShutdownHandler {
     }
 
     /// 128 and the number of the signal.
-    pub(super) fn exit_code(&self) -> Option<u8> {
+    pub(crate) fn exit_code(&self) -> Option<u8> {
         let signal = self.0.load(Ordering::SeqCst);
         if signal == 0 { None } else { u8::try_from(128 + signal).ok() }
     }

@@ -20,7 +20,7 @@ const SIGNAL_GRACE: Duration = Duration::from_millis(200);
 
 /// What has to rest before the process may stop.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SuspendHandler(Arc<Mutex<ActiveWork>>);
+pub(crate) struct SuspendHandler(Arc<Mutex<ActiveWork>>);
 
 #[derive(Debug, Default)]
 struct ActiveWork {
@@ -30,7 +30,7 @@ struct ActiveWork {
 
 impl SuspendHandler {
     /// Listens from now on, for as long as the process lives; not where the signal was to be ignored.
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         let stops = Self::default();
         if !process::can_suspend() {
             return Ok(stops);
@@ -46,7 +46,7 @@ impl SuspendHandler {
     }
 
     /// Opens the journal; no stop comes in between.
-    pub(super) fn open_journal<T, E>(&self, open: impl FnOnce() -> Result<(Journal, T), E>) -> Result<(Journal, T), E> {
+    pub(crate) fn open_journal<T, E>(&self, open: impl FnOnce() -> Result<(Journal, T), E>) -> Result<(Journal, T), E> {
         let mut at_work = self.lock();
         let (journal, more) = open()?;
         at_work.journal = Some(journal.clone());
@@ -54,7 +54,7 @@ impl SuspendHandler {
     }
 
     /// From now on this sends.
-    pub(super) fn watch(&self, batch: JobsHandle) {
+    pub(crate) fn watch(&self, batch: JobsHandle) {
         self.lock().jobs = Some(batch);
     }
 

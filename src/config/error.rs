@@ -6,19 +6,11 @@
 use std::fmt;
 
 use crate::config::location::{ConfigLocation, ConfigText, RedactionRule};
-use crate::config::secure_file::FileError;
-use crate::text::{self, CleanText};
+use crate::domain::text::{self, CleanText};
 
-/// The exit code of every error of this module, [`FileError`] and [`TokenError`](crate::config::TokenError) included:
-/// config, access token or state directory missing, unreadable or unsafe.
-pub const EXIT_CODE: u8 = 6;
-
-/// No [`Config`](crate::config::Config) can be made. Ends the program with [`EXIT_CODE`].
+/// No [`Config`](crate::config::Config) can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file itself is missing, unreadable or unsafe.
-    #[error(transparent)]
-    File(#[from] FileError),
     /// Something in the file is wrong.
     #[error(transparent)]
     Invalid(#[from] Box<ConfigDiagnostic>),

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use crate::text::{self, CleanText};
+use crate::domain::text::{self, CleanText};
 
 /// Keys whose values are shown. Those of `[keys]` are known by their place, see [`Trust::Binding`].
 const SHOWN_KEYS: [&str; 13] = [
@@ -151,7 +151,7 @@ fn is_safe_name(name: &str) -> bool {
     let mut segments = name.split('.').map(|segment| segment.trim().trim_matches(['"', '\'']));
     let mut limit = MAX_SHOWN_KEY_BYTES;
     segments.all(|segment| {
-        let is_open = segment.len() <= limit && count_digits(segment) < crate::pin::PIN_DIGITS;
+        let is_open = segment.len() <= limit && count_digits(segment) < crate::domain::pin::PIN_DIGITS;
         limit = if segment == "profile" { 2 * MAX_SHOWN_KEY_BYTES } else { MAX_SHOWN_KEY_BYTES };
         is_open
     })
@@ -162,7 +162,7 @@ fn is_safe_value(key: &str, value: &str, trust: RedactionRule) -> bool {
     let has_long_word = value
         .split(|c: char| !c.is_alphanumeric())
         .any(|word| word.len() > MAX_SHOWN_WORD_BYTES && !word.bytes().all(|byte| byte.is_ascii_digit()));
-    let has_pin = value.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() == crate::pin::PIN_DIGITS);
+    let has_pin = value.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() == crate::domain::pin::PIN_DIGITS);
     let is_path = value.trim_start_matches(['"', '\'']).starts_with(['/', '~']);
     let is_known = match trust {
         RedactionRule::ByKey => SHOWN_KEYS.contains(&key) || (PATH_KEYS.contains(&key) && is_path),

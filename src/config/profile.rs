@@ -9,18 +9,26 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::config::endpoint::{Credentials, DEFAULT_GRAPH_URL, DEFAULT_GRAPH_VERSION, Endpoint};
+use crate::config::endpoint::{DEFAULT_GRAPH_URL, DEFAULT_GRAPH_VERSION, Endpoint};
 use crate::config::error::ConfigError;
-use crate::config::token_source::{self, TokenError, TokenSource};
 use crate::config::toml_reader::{ConfigField, ConfigTable, NAMED_ID_KEYS, PROFILE_KEYS};
-use crate::number::{ParseIdError, PhoneNumberId, Waba};
-use crate::text::CleanText;
+use crate::domain::number::{ParseIdError, PhoneNumberId, Waba};
+use crate::domain::text::CleanText;
 
 /// Requests in flight when nothing is configured.
 pub const DEFAULT_CONCURRENCY: usize = 8;
 
 /// Meta's quota, not the line, sets the speed; more than this in flight only makes more doubt when the line drops.
 pub const MAX_CONCURRENCY: usize = 64;
+
+/// Where the access token is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// A file of mode 0600.
+    File(PathBuf),
+    /// A program and its arguments, run without a shell; it writes the token to its standard output.
+    Command(Vec<String>),
+}
 
 /// Where to work, as the operator named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,17 +64,6 @@ impl Profile {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.wabas.is_empty() && self.numbers.is_empty()
-    }
-
-    /// Reads the secrets; `None` where the profile names no access token. May run `token_command`.
-    ///
-    /// # Errors
-    /// A source that is missing, unsafe, too slow, or that holds no token.
-    pub fn load_credentials(&self) -> Result<Option<Credentials>, TokenError> {
-        let Some(source) = &self.token else { return Ok(None) };
-        // The file first: a mistake in it is found before a command asks somebody for a passphrase.
-        let app_secret = self.app_secret_file.as_deref().map(token_source::read_app_secret).transpose()?;
-        Ok(Some(Credentials { token: source.read()?, app_secret }))
     }
 }
 

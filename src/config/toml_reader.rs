@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::error::{ConfigDiagnostic, ConfigError};
 use crate::config::location::{ConfigLocation, ConfigText, RedactionRule, is_safe_key};
-use crate::text::CleanText;
+use crate::domain::text::CleanText;
 
 /// Every table with the keys it may have; where a key is unknown, the one it belongs to is named.
 const KEYS_BY_TABLE: [(&str, &[&str]); 5] = [

@@ -5,13 +5,13 @@
 
 use std::time::Instant;
 
-use crate::change::ChangeState;
-use crate::clock::TimePoint;
 use crate::console::app::confirm::ConfirmPage;
-use crate::console::key::Key;
-use crate::console::keymap::{Action, Keymap, Mode, TextInput};
+use crate::console::input::key::Key;
+use crate::console::input::keymap::{Action, Keymap, Mode, TextInput};
 use crate::console::roster::Roster;
-use crate::number::{Number, PhoneNumberId, TwoStep};
+use crate::domain::change::ChangeState;
+use crate::domain::clock::TimePoint;
+use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 
 pub mod confirm;
 pub mod guard;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroize;
 
-use crate::pin::{PIN_DIGITS, Pin, Weakness};
+use crate::domain::pin::{PIN_DIGITS, Pin, Weakness};
 
 /// One of the two fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use std::mem;
 
 use hashbrown::HashSet;
 
-use crate::change::ChangeState;
-use crate::number::{Number, PhoneNumberId, WabaId};
+use crate::domain::change::ChangeState;
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
 
 pub use filter::{FilterError, FilterKey};
 pub use order::{SortColumn, SortDirection, SortOrder};

@@ -19,14 +19,14 @@ use tokio::runtime::Runtime;
 
 use self::shutdown::TempDirGuard;
 use super::app::{App, Msg, Session, Size};
-use super::decoder::{Decoder, InputEvent};
-use super::keymap::Keymap;
+use super::input::decoder::{Decoder, InputEvent};
+use super::input::keymap::Keymap;
 use super::terminal::{Capabilities, EnterError, EventReader, Terminal, WatchError};
 use super::theme::Theme;
 use super::view::{PaintResult, View};
 use super::worker::{WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
-use crate::clock::{Clock, TimePoint};
 use crate::config::endpoint::Credentials;
+use crate::domain::clock::{Clock, TimePoint};
 
 /// Events taken in before a frame is drawn: a flood of them must not keep the screen from answering.
 const MAX_EVENTS_PER_FRAME: usize = 4_096;

@@ -4,7 +4,6 @@
 //! pages and draws nothing on its own; only `restore` and `exit` may be called from any thread.
 
 mod event_reader;
-mod parser;
 mod ansi_writer;
 mod restore;
 mod renderer;

@@ -222,7 +222,7 @@ mod tests {
         for locale in ["C", "C.UTF-8"] {
             let theme = Theme::new(&surroundings("xterm", locale), None);
             let drawn = signs.map(|sign| theme.symbol(sign));
-            assert!(drawn.iter().all(|sign| crate::text::width(sign) == 1));
+            assert!(drawn.iter().all(|sign| crate::domain::text::width(sign) == 1));
             assert_eq!(drawn.iter().collect::<std::collections::HashSet<_>>().len(), signs.len());
         }
     }

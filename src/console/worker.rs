@@ -15,18 +15,17 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-pub use self::open_records::RecordingConfig;
-
 use self::event_loop::Worker;
 use super::app::{Effect, Msg};
-use crate::change::{Progress, StatusBefore};
-use crate::clock::{Clock, UtcTime};
 use crate::config::endpoint::{Credentials, Endpoint};
+use crate::domain::change::{Progress, StatusBefore};
+use crate::domain::clock::{Clock, UtcTime};
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::domain::pin::Pin;
+use crate::domain::text::CleanText;
 use crate::journal::PauseGuard;
-use crate::number::{Number, PhoneNumberId, WabaId};
 use crate::numbers::NumberSources;
-use crate::pin::Pin;
-use crate::text::CleanText;
+use crate::preflight::RecordingConfig;
 
 /// When the program ends, requests on their way are awaited this long: their deadline is 30 s.
 pub(super) const IN_FLIGHT_TIMEOUT: Duration = Duration::from_secs(35);

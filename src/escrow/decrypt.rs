@@ -13,9 +13,10 @@ use age::secrecy::SecretString;
 use age::{DecryptError, Decryptor, scrypt, ssh, x25519};
 use zeroize::Zeroizing;
 
-use crate::config::{FileError, secure_file};
-use crate::pin::Pin;
-use crate::text::CleanText;
+use crate::domain::pin::Pin;
+use crate::domain::redact::redacted_path;
+use crate::domain::text::CleanText;
+use crate::secure_file::{self, FileError};
 
 use super::entry::{EscrowEntry, PinContext};
 
@@ -40,7 +41,7 @@ impl fmt::Debug for Identities {
     }
 }
 
-/// No key can be had from the file. Ends the program with [`EXIT_CODE`](crate::config::EXIT_CODE). Repeats nothing of it.
+/// No key can be had from the file. Repeats nothing of it.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// It is missing, unreadable or unsafe.
@@ -139,7 +140,7 @@ impl Identities {
     /// # Errors
     /// When the file is missing or not its owner's alone, or holds no key that can be used here.
     pub fn read(path: &Path, ask: &dyn Fn(&str) -> Option<SecretString>) -> Result<Self, IdentityError> {
-        let name = CleanText::new(&secure_file::redacted_path(path));
+        let name = redacted_path(path);
         let bytes = secure_file::read_bytes(&secure_file::KEY_FILE, path)?;
         let ask = || ask(&format!("Passphrase of {name}: ")).ok_or(KeyFileProblem::NoPassphrase);
         parse_identities(&bytes, &ask)

@@ -10,10 +10,10 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::change::{Change, ChangeId, JobId};
-use crate::clock::UtcTime;
-use crate::number::{PhoneNumberId, WabaId};
-use crate::pin::Pin;
+use crate::domain::change::{Change, ChangeId, JobId};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::pin::Pin;
 
 /// The version of both texts.
 const FORMAT_VERSION: u8 = 1;

@@ -245,7 +245,7 @@ mod tests {
 
     use super::super::entry::Ciphertext;
     use super::*;
-    use crate::clock::UtcTime;
+    use crate::domain::clock::UtcTime;
 
     fn line(sealed: Vec<u8>) -> EscrowEntry {
         EscrowEntry {

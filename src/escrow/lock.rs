@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock, major, minor};
 use rustix::io::Errno;
 
-use crate::config::secure_file::shell_quote;
+use crate::domain::redact::shell_quote;
+use crate::domain::text::CleanText;
 use crate::state_dir::StateDir;
-use crate::text::CleanText;
 
 /// Between the first tries, and doubled after each.
 const MIN_RETRY_DELAY: Duration = Duration::from_millis(2);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, absolute};
 
-use crate::config::secure_file;
+use crate::domain::redact::shell_quote;
 
 use super::file::FILE_NAME;
 
@@ -20,7 +20,7 @@ const SORT_BY_TIME: &str = "sort -s -k 1,2 | cut -d ' ' -f 3";
 pub fn recipe(dir: &Path) -> String {
     let file = dir.join(FILE_NAME);
     // Only where the present directory is gone is there no absolute path, and then the given one says as much.
-    let file = secure_file::shell_quote(&absolute(&file).unwrap_or(file));
+    let file = shell_quote(&absolute(&file).unwrap_or(file));
     format!(
         "# Put your private key file in place of KEY: an age key file, or an ssh-ed25519 or ssh-rsa private key.\n\
          # The file says when each PIN was sealed, by the clock of then, and not what became of it: one that was sealed last\n\

@@ -10,7 +10,7 @@ use age::{ssh, x25519};
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::text::{CleanText, truncate};
+use crate::domain::text::{CleanText, truncate};
 
 /// A comment is a name, and shares its row with the fingerprint.
 const MAX_COMMENT_COLUMNS: usize = 40;

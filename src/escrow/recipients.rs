@@ -5,10 +5,12 @@
 use std::collections::HashSet;
 use std::io::Write as _;
 
-use crate::change::Change;
-use crate::clock::UtcTime;
-use crate::config::{EscrowSettings, FileError, secure_file};
-use crate::text::CleanText;
+use crate::config::EscrowSettings;
+use crate::domain::change::Change;
+use crate::domain::clock::UtcTime;
+use crate::domain::redact::redacted_path;
+use crate::domain::text::CleanText;
+use crate::secure_file::{self, FileError};
 
 use super::entry::{Ciphertext, EscrowEntry, PinContext};
 use super::recipient_key::{Fingerprint, RecipientKey, RecipientKeyError};
@@ -66,7 +68,7 @@ impl Recipients {
         }
         if let Some(path) = &settings.recipients_file {
             let text = secure_file::read_text(&secure_file::RECIPIENTS_FILE, path)?;
-            let (file, before) = (secure_file::redacted_path(path), keys.len());
+            let (file, before) = (redacted_path(path), keys.len());
             for (number, line) in (1..).zip(text.lines()) {
                 let line = line.trim();
                 if !line.is_empty() && !line.starts_with('#') {
@@ -74,7 +76,7 @@ impl Recipients {
                 }
             }
             if keys.len() == before {
-                return Err(RecipientsError::NoKeys { file: CleanText::new(&file) });
+                return Err(RecipientsError::NoKeys { file: file });
             }
         }
         let mut seen = HashSet::new();

@@ -8,12 +8,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::clock::UtcTime;
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
+use crate::domain::outcome::ApiError;
+use crate::domain::text::CleanText;
 use crate::graph::json::Json;
 use crate::graph::{GraphPage, PageCursor};
-use crate::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
-use crate::outcome::ApiError;
-use crate::text::CleanText;
 
 /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-account-phone-number-api.
 const FIELD_NAMES: [&str; 10] = [

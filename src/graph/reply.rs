@@ -1,13 +1,13 @@
 //! What a whole reply says, as pure functions from bytes to a verdict.
 //!
-//! The closed list of evidence (see [`crate::outcome`]) is applied here and nowhere else. What does not fit it
+//! The closed list of evidence (see [`crate::domain::outcome`]) is applied here and nowhere else. What does not fit it
 //! exactly is in doubt; nothing is guessed from the status alone, and nothing is repeated.
 
 use std::time::Duration;
 
+use crate::domain::outcome::{ApiError, DoubtReason, Outcome, ReadFailure};
+use crate::domain::text::CleanText;
 use crate::graph::json::Json;
-use crate::outcome::{ApiError, DoubtReason, Outcome, ReadFailure};
-use crate::text::CleanText;
 
 /// A reply whose body was read to its end.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::config::endpoint::{AppSecret, Credentials};
-use crate::pin::Pin;
-use crate::text::CleanText;
+use crate::domain::pin::Pin;
+use crate::domain::text::CleanText;
 
 /// What opens the Graph API, ready to be sent.
 pub(super) struct RequestSecrets {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
-use crate::outcome::{DoubtReason, NotSentReason, Outcome, ReadFailure};
-use crate::text::CleanText;
+use crate::domain::outcome::{DoubtReason, NotSentReason, Outcome, ReadFailure};
+use crate::domain::text::CleanText;
 
 /// How an exchange ended without a whole reply.
 #[derive(Debug)]

@@ -11,7 +11,6 @@ use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{self, JoinSet};
 
-use super::breaker::Breaker;
 use super::in_doubt::{InDoubtChange, InDoubtChanges};
 use super::progress::ProgressSender;
 use super::queue::QueueItem;
@@ -19,13 +18,14 @@ use super::send_task::{
     Client, Notice, PendingChange, RunningTask, SendTask, TaskResult, no_access_token, outcome_if_not_sent,
 };
 use super::{ActorCommand, Recorder};
-use crate::change::{ChangeState, Completion, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
-use crate::error_catalog;
+use crate::domain::change::{ChangeState, Completion, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
+use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
+use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome};
+use crate::domain::text::CleanText;
 use crate::graph::Graph;
-use crate::number::{PhoneNumberId, TwoStep, WabaId};
-use crate::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome};
-use crate::retry::StopScope;
-use crate::text::CleanText;
+use crate::policy::breaker::Breaker;
+use crate::policy::error_catalog;
+use crate::policy::retry::StopScope;
 
 /// A task that came to its end.
 pub(super) enum TaskOutput {

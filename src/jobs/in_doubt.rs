@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::change::{Change, ChangeId, ChangeState, InDoubtDetails, Progress, SendHistory};
-use crate::clock::TimePoint;
+use crate::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, Progress, SendHistory};
+use crate::domain::clock::TimePoint;
+use crate::domain::number::{PhoneNumberId, TwoStep};
+use crate::domain::outcome::{DoubtReason, NotApplied};
 use crate::journal::UnresolvedChange;
-use crate::number::{PhoneNumberId, TwoStep};
-use crate::outcome::{DoubtReason, NotApplied};
 
 /// A change that may have been applied, or not.
 pub(super) struct InDoubtChange {

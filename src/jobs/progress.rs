@@ -3,9 +3,9 @@
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::change::{ChangeId, ChangeState, Completion, Progress};
-use crate::clock::{Clock, TimePoint};
-use crate::number::PhoneNumberId;
+use crate::domain::change::{ChangeId, ChangeState, Completion, Progress};
+use crate::domain::clock::{Clock, TimePoint};
+use crate::domain::number::PhoneNumberId;
 
 /// Tells the news, and the time of it.
 #[derive(Clone)]

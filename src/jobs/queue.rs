@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::recorder::outcome_record;
 use super::send_task::PendingChange;
-use crate::change::{Change, ChangeId, Completion, JobId};
+use crate::domain::change::{Change, ChangeId, Completion, JobId};
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::domain::outcome::{NotSentReason, Outcome};
+use crate::domain::pin::{PinChoice, RandomSourceError};
+use crate::domain::text::CleanText;
 use crate::journal::OutcomeRecord;
-use crate::number::{Number, PhoneNumberId, WabaId};
-use crate::outcome::{NotSentReason, Outcome};
-use crate::pin::{PinChoice, RandomSourceError};
-use crate::text::CleanText;
 
 /// A job of many numbers, shared by those of them that wait.
 pub(super) struct NumberList {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::Recorder;
-use crate::change::{Change, ChangeId, Completion, Resolution};
-use crate::clock::UtcTime;
+use crate::domain::change::{Change, ChangeId, Completion, Resolution};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::outcome::{NotSentReason, Outcome};
+use crate::domain::text::CleanText;
 use crate::journal::{Intent, OutcomeRecord, RecordError};
-use crate::number::PhoneNumberId;
-use crate::outcome::{NotSentReason, Outcome};
-use crate::text::CleanText;
 
 /// A record older than this says nothing of when its request left: the process was stopped in between, and whoever reads
 /// the record counts the time that the request can still land from it.

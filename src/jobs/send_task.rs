@@ -13,13 +13,13 @@ use tokio::time::Instant;
 use super::Recorder;
 use super::progress::ProgressSender;
 use super::recorder::{MAX_RECORD_AGE, RecordIntentError, outcome_record};
-use crate::change::{Change, ChangeState, LATE_ARRIVAL_WINDOW};
-use crate::clock::TimePoint;
+use crate::domain::change::{Change, ChangeState, LATE_ARRIVAL_WINDOW};
+use crate::domain::clock::TimePoint;
+use crate::domain::number::WabaId;
+use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome};
+use crate::domain::text::CleanText;
 use crate::graph::{Graph, SetPinAnswer};
-use crate::number::WabaId;
-use crate::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome};
-use crate::retry::{self, NextStep, StopScope};
-use crate::text::CleanText;
+use crate::policy::retry::{self, NextStep, StopScope};
 
 /// Records of one try. Where each was too old by the time it could be sent, the disk is too slow to set anything safely.
 const MAX_RECORDS_PER_ATTEMPT: usize = 3;

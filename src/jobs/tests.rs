@@ -10,11 +10,11 @@ use tempfile::TempDir;
 use super::actor::TaskOutput;
 use super::send_task::{PendingChange, RunningTask, SendTask, TaskResult};
 use super::*;
-use crate::change::{ChangeId, ChangeState, InDoubtDetails, JobId, StatusBefore};
 use crate::config::endpoint::{AccessToken, Credentials, Endpoint};
+use crate::domain::change::{ChangeId, ChangeState, InDoubtDetails, JobId, StatusBefore};
+use crate::domain::outcome::{DoubtReason, NotSentReason, Outcome};
+use crate::domain::pin::Pin;
 use crate::journal::{JobPlan, JournalKind, JournalOptions, PinSource};
-use crate::outcome::{DoubtReason, NotSentReason, Outcome};
-use crate::pin::Pin;
 use crate::state_dir::StateDir;
 
 /// A client for an address where nobody listens.

@@ -14,11 +14,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::StorageError;
 use super::model::Operator;
-use crate::change::{ChangeId, JobId};
-use crate::clock::UtcTime;
-use crate::number::{PhoneNumberId, WabaId};
+use crate::domain::change::{ChangeId, JobId};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::text::CleanText;
 use crate::state_dir::{OpenMode, StateDir};
-use crate::text::CleanText;
 
 /// The file that says how far the audit goes. It may lag behind the database, never lead.
 pub(super) const HEAD_FILE: &str = "audit.head";

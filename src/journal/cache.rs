@@ -7,9 +7,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row, params};
 
 use super::open_changes::{parse_column, parse_two_step};
-use crate::clock::UtcTime;
-use crate::number::{Number, NumberDetails, PhoneNumberId, Waba};
-use crate::text::CleanText;
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, NumberDetails, PhoneNumberId, Waba};
+use crate::domain::text::CleanText;
 
 /// Numbers read at once: few enough that an intent behind them does not wait for long.
 const PAGE_SIZE: i64 = 256;

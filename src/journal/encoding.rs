@@ -1,9 +1,9 @@
 //! The words in which an outcome stands in the rows and in the audit. It reads and writes nothing.
 
 use super::audit::ReplySummary;
-use crate::change::Resolution;
-use crate::outcome::{ApiError, Outcome};
-use crate::text::CleanText;
+use crate::domain::change::Resolution;
+use crate::domain::outcome::{ApiError, Outcome};
+use crate::domain::text::CleanText;
 
 /// The word for an outcome, in the rows and in the audit.
 pub(super) const fn outcome_kind(outcome: &Outcome) -> &'static str {

@@ -5,8 +5,8 @@ use rusqlite::Connection;
 use super::error::StorageError;
 use super::job_queries::{JobQueries, RecordedState};
 use super::open_changes::parse_column;
-use crate::change::JobId;
-use crate::clock::UtcTime;
+use crate::domain::change::JobId;
+use crate::domain::clock::UtcTime;
 use crate::escrow::{Ciphertext, EscrowEntry};
 use crate::state_dir::StateDir;
 

@@ -8,12 +8,12 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
-use crate::config::secure_file::shell_quote;
+use crate::domain::redact::shell_quote;
+use crate::domain::text::CleanText;
 use crate::escrow::LockError;
 use crate::state_dir::{StateDir, StateDirError};
-use crate::text::CleanText;
 
-/// The journal cannot be used. Ends the program with [`EXIT_CODE`](crate::config::EXIT_CODE).
+/// The journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The directory or a file in it is missing or not safe.

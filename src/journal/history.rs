@@ -4,9 +4,9 @@ use rusqlite::{Connection, params};
 
 use super::audit::{AuditAction, AuditRow};
 use super::model::HistoryEntry;
-use crate::clock::UtcTime;
-use crate::number::PhoneNumberId;
-use crate::text::CleanText;
+use crate::domain::clock::UtcTime;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::text::CleanText;
 
 /// The newest lines of a number's history, newest first.
 pub(super) fn number_history(

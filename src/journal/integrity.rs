@@ -13,10 +13,10 @@ use super::model::RecoveryReport;
 use super::open_changes::{self, OpenChange};
 use super::reader::JournalReader;
 use super::{encrypted_pins, run_lock, transaction};
-use crate::change::ChangeId;
+use crate::domain::change::ChangeId;
+use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowFile, Fingerprint};
 use crate::state_dir::{StateDir, StateDirError};
-use crate::text::CleanText;
 
 /// What stands beside the database.
 pub(super) struct RecoveryInput {

@@ -13,12 +13,12 @@ use super::error::StorageError;
 use super::model::PinSource;
 use super::open_changes::{self, parse_column};
 use super::run_lock;
-use crate::change::{ChangeId, JobId};
-use crate::clock::UtcTime;
-use crate::number::{PhoneNumberId, WabaId};
-use crate::outcome::{DoubtReason, Outcome};
+use crate::domain::change::{ChangeId, JobId};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::outcome::{DoubtReason, Outcome};
+use crate::domain::text::CleanText;
 use crate::state_dir::StateDir;
-use crate::text::CleanText;
 
 /// One confirmed piece of work, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,9 +12,9 @@ use super::error::{RecordError, StorageError};
 use super::job_queries::{JobNumber, JobQueries, JobStatus};
 use super::model::{JobPlan, PinSource};
 use super::transaction::JournalTx;
-use crate::change::JobId;
-use crate::number::{PhoneNumberId, WabaId};
-use crate::text::CleanText;
+use crate::domain::change::JobId;
+use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::text::CleanText;
 
 impl JournalTx<'_> {
     pub(super) fn start_job(&mut self, plan: &JobPlan) -> Result<JobId, StorageError> {

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::change::{ChangeId, Completion, JobId, LATE_ARRIVAL_WINDOW, SendHistory, StatusBefore};
-use crate::clock::{Clock, TimePoint, UtcTime};
+use crate::domain::change::{ChangeId, Completion, JobId, LATE_ARRIVAL_WINDOW, SendHistory, StatusBefore};
+use crate::domain::clock::{Clock, TimePoint, UtcTime};
+use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
+use crate::domain::outcome::{DoubtReason, Outcome};
+use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
-use crate::number::{PhoneNumberId, TwoStep, WabaId};
-use crate::outcome::{DoubtReason, Outcome};
 use crate::state_dir::StateDir;
-use crate::text::CleanText;
 
 /// How long after its record a request can leave at the latest: a record may be 10 s old when its request begins, and that is
 /// given up after 30 s.

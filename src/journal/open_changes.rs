@@ -8,10 +8,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 
 use super::model::{MAX_SEND_DELAY, RecordedTime, UnresolvedChange};
-use crate::change::{ChangeId, JobId};
-use crate::clock::UtcTime;
-use crate::number::{PhoneNumberId, TwoStep};
-use crate::outcome::{DoubtReason, Outcome};
+use crate::domain::change::{ChangeId, JobId};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{PhoneNumberId, TwoStep};
+use crate::domain::outcome::{DoubtReason, Outcome};
 
 /// A change without an end, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

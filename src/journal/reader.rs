@@ -10,10 +10,10 @@ use super::encrypted_pins::{self, EncryptedPin};
 use super::error::{JournalError, StorageError, database_path};
 use super::job_queries::{JobDetail, JobQueries, JobSummary};
 use super::schema::{self, DATABASE_FILE, LATEST_VERSION, WAL_FILE};
-use crate::change::JobId;
-use crate::clock::UtcTime;
+use crate::domain::change::JobId;
+use crate::domain::clock::UtcTime;
+use crate::domain::text::CleanText;
 use crate::state_dir::StateDir;
-use crate::text::CleanText;
 
 /// A journal open for reading.
 #[derive(Debug)]

@@ -15,12 +15,12 @@ use super::open_changes::{self, OpenChange};
 use super::run_lock::RunLock;
 use super::schema;
 use super::transaction::{JournalTx, WriterContext};
-use crate::change::JobId;
-use crate::clock::{self, TimePoint};
+use crate::domain::change::JobId;
+use crate::domain::clock::{self, TimePoint};
+use crate::domain::outcome::{DoubtReason, Outcome};
+use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowFile, EscrowLock};
-use crate::outcome::{DoubtReason, Outcome};
 use crate::state_dir::StateDir;
-use crate::text::CleanText;
 
 /// An opened journal, before its thread is started.
 #[derive(Debug)]
@@ -215,7 +215,7 @@ impl JournalTx<'_> {
                 line.change.to_string(),
                 job.map(JobId::get),
                 line.number.as_str(),
-                line.waba.as_ref().map(crate::number::WabaId::as_str),
+                line.waba.as_ref().map(crate::domain::number::WabaId::as_str),
                 line.at.unix_seconds(),
                 line.ciphertext.0,
             ])?;

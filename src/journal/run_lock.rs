@@ -24,8 +24,10 @@ impl RunLock {
     /// Says that a run has begun, and clears away the files of those that ended without a word. The lock of all
     /// writers has to be held.
     pub(super) fn acquire(dir: &StateDir, run: String) -> Result<Self, StateDirError> {
-        let system =
-            |error| StateDirError::Io { path: crate::text::CleanText::new(&dir.path().to_string_lossy()), error };
+        let system = |error| StateDirError::Io {
+            path: crate::domain::text::CleanText::new(&dir.path().to_string_lossy()),
+            error,
+        };
         for name in dir.file_names_with_prefix(LOCK_FILE_PREFIX).map_err(system)? {
             if !is_locked(dir, &name).map_err(system)? {
                 dir.remove_file(&name).map_err(system)?;

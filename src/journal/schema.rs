@@ -11,8 +11,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{JournalError, StorageError, database_path};
 use super::model::JournalKind;
+use crate::domain::text::CleanText;
 use crate::state_dir::{OpenMode, StateDir};
-use crate::text::CleanText;
 
 /// The database's file.
 pub(super) const DATABASE_FILE: &str = "journal.db";

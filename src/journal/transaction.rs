@@ -16,11 +16,11 @@ use super::model::{
 };
 use super::open_changes;
 use super::run_lock::RunLock;
-use crate::change::{ChangeId, JobId, Resolution};
-use crate::clock::{Clock, TimePoint, UtcTime};
+use crate::domain::change::{ChangeId, JobId, Resolution};
+use crate::domain::clock::{Clock, TimePoint, UtcTime};
+use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint};
-use crate::number::{PhoneNumberId, WabaId};
-use crate::text::CleanText;
 
 /// One thing to be recorded.
 #[derive(Debug)]

@@ -20,11 +20,11 @@ use super::history;
 use super::model::HistoryEntry;
 use super::schema;
 use super::transaction::{JournalTx, WriteOp, WriteResult, WriterContext};
-use crate::clock::Clock;
+use crate::domain::clock::Clock;
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::text::CleanText;
 use crate::escrow::EscrowFile;
-use crate::number::{Number, PhoneNumberId};
 use crate::state_dir::StateDir;
-use crate::text::CleanText;
 
 /// The most things recorded in one transaction.
 const MAX_GROUP_SIZE: usize = 256;

@@ -12,7 +12,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 
 use super::splitmix::splitmix64;
-use crate::number::{PhoneNumberId, WabaId};
+use crate::domain::number::{PhoneNumberId, WabaId};
 
 /// Everything that is to go wrong. The first fault that fits a request decides.
 #[derive(Debug, Clone, Default)]

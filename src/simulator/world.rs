@@ -27,10 +27,10 @@ use self::params::Params;
 use self::response::GraphError;
 use super::faults::{CallInfo, CallKind, FaultInjector, FaultPlan, FaultResponse};
 use super::splitmix::splitmix64;
-use crate::clock::TimePoint;
 use crate::config::endpoint::{AppSecret, GraphVersion};
-use crate::number::PhoneNumberId;
-use crate::pin::PIN_DIGITS;
+use crate::domain::clock::TimePoint;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::pin::PIN_DIGITS;
 
 const HOUR: Duration = Duration::from_hours(1);
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use pindesk::change::Resolution;
-use pindesk::clock::Clock;
+use pindesk::domain::change::Resolution;
+use pindesk::domain::clock::Clock;
 use pindesk::journal::{Journal, JournalKind, JournalOptions, Operator};
 use pindesk::simulator;
 use pindesk::state_dir::StateDir;

@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 
-use pindesk::clock::UtcTime;
+use pindesk::domain::clock::UtcTime;
+use pindesk::domain::outcome::{ApiError, DoubtReason, Outcome};
+use pindesk::domain::text::CleanText;
 use pindesk::journal::{
     AuditAction, AuditEvent, AuditProblem, AuditRow, ClaimedIdentity, Journal, JournalOptions, JournalReader, Operator,
 };
-use pindesk::outcome::{ApiError, DoubtReason, Outcome};
-use pindesk::text::CleanText;
 use sha2::{Digest as _, Sha256};
 
 use crate::support::records::{JournalFixture, START_TIME, job_plan, number_id, operator_ana, outcome_record};
@@ -28,7 +28,7 @@ async fn journal_with_every_action() -> JournalFixture {
     }
     let note = Some(CleanText::new("asked the shop"));
     journal
-        .resolve(number_id(1), vec![intent.change], pindesk::change::Resolution::Manual, note)
+        .resolve(number_id(1), vec![intent.change], pindesk::domain::change::Resolution::Manual, note)
         .await
         .expect("recorded");
     journal.close();

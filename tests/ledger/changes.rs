@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use pindesk::change::{JobId, LATE_ARRIVAL_WINDOW, Resolution, StatusBefore};
-use pindesk::clock::{Clock, ManualClock, TimePoint, UtcTime};
+use pindesk::domain::change::{JobId, LATE_ARRIVAL_WINDOW, Resolution, StatusBefore};
+use pindesk::domain::clock::{Clock, ManualClock, TimePoint, UtcTime};
+use pindesk::domain::number::{Number, TwoStep, Waba};
+use pindesk::domain::outcome::{ApiError, DoubtReason, NotSentReason, Outcome};
+use pindesk::domain::text::CleanText;
 use pindesk::escrow::EscrowFile;
 use pindesk::journal::{
     AuditEvent, Intent, JobStatus, Journal, JournalOptions, JournalReader, OutcomeRecord, RecipientsStatus,
     RecordError, RecordedState, RecoveryReport,
 };
-use pindesk::number::{Number, TwoStep, Waba};
-use pindesk::outcome::{ApiError, DoubtReason, NotSentReason, Outcome};
-use pindesk::text::CleanText;
 
 use crate::support::records::{JournalFixture, START_TIME, job_plan, new_recipients, number_id, outcome_record};
 use crate::support::skip;
@@ -50,7 +50,7 @@ async fn record_intent(
     journal: &Journal,
     job: JobId,
     n: u32,
-    at: pindesk::clock::UtcTime,
+    at: pindesk::domain::clock::UtcTime,
 ) -> Intent {
     let intent = desk.intent(job, n, at);
     journal.record_intent(intent.clone()).await.expect("recorded");
@@ -179,7 +179,7 @@ async fn a_clock_that_was_set_back_lengthens_the_wait_to_its_whole_and_no_more()
     assert_eq!(from(START_TIME), LATE_ARRIVAL_WINDOW);
     assert_eq!(from(START_TIME.plus(seconds(100))), seconds(20));
     assert_eq!(from(START_TIME.plus(seconds(500))), Duration::ZERO);
-    let an_hour_ago = pindesk::clock::UtcTime::from_unix_seconds(START_TIME.unix_seconds() - 3_600);
+    let an_hour_ago = pindesk::domain::clock::UtcTime::from_unix_seconds(START_TIME.unix_seconds() - 3_600);
     assert_eq!(from(an_hour_ago), LATE_ARRIVAL_WINDOW + seconds(40));
 }
 

@@ -4,9 +4,9 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::thread;
 
-use pindesk::clock::UtcTime;
+use pindesk::domain::clock::UtcTime;
+use pindesk::domain::outcome::{DoubtReason, Outcome};
 use pindesk::journal::{JournalReader, RecordError};
-use pindesk::outcome::{DoubtReason, Outcome};
 
 use crate::support::records::{
     JournalFixture, START_TIME, child_command, fixture_from_parent, job_plan, number_id, outcome_record,
@@ -55,7 +55,7 @@ async fn what_a_living_process_works_on_is_busy_and_not_in_doubt() {
     let busy = format!("another pindesk is at work on this number: process {pid} on desk-1, uid 1000 (ana)");
     let refused = journal.record_intent(desk.intent(job, 1, desk.now)).await;
     assert_eq!(refused.map_err(|refused| refused.to_string()), Err(busy));
-    journal.resolve(number_id(1), theirs, pindesk::change::Resolution::Manual, None).await.expect("recorded");
+    journal.resolve(number_id(1), theirs, pindesk::domain::change::Resolution::Manual, None).await.expect("recorded");
     let states = JournalReader::open(&desk.state_dir()).expect("a journal").jobs().expect("readable");
     assert_eq!(states[1].status, pindesk::journal::JobStatus::Running);
 

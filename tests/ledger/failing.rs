@@ -7,11 +7,11 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use pindesk::change::ChangeId;
+use pindesk::domain::change::ChangeId;
+use pindesk::domain::number::{Number, TwoStep};
+use pindesk::domain::outcome::{NotSentReason, Outcome};
 use pindesk::escrow::EscrowFile;
 use pindesk::journal::{AuditEvent, RecordError};
-use pindesk::number::{Number, TwoStep};
-use pindesk::outcome::{NotSentReason, Outcome};
 
 use crate::support::records::{
     JournalFixture, START_TIME, assert_passed, child_command, fixture_from_parent, job_plan, number_id, outcome_record,

@@ -4,15 +4,15 @@ use std::fs;
 use std::io::Write as _;
 use std::time::Duration;
 
-use pindesk::change::{JobId, SendHistory};
-use pindesk::clock::UtcTime;
+use pindesk::domain::change::{JobId, SendHistory};
+use pindesk::domain::clock::UtcTime;
+use pindesk::domain::number::TwoStep;
+use pindesk::domain::outcome::{DoubtReason, Outcome};
 use pindesk::escrow::EscrowFile;
 use pindesk::journal::{
     Journal, JournalError, JournalKind, JournalOptions, JournalReader, RecipientsStatus, RecordedState,
     UnresolvedChange,
 };
-use pindesk::number::TwoStep;
-use pindesk::outcome::{DoubtReason, Outcome};
 
 use crate::support::records::{JournalFixture, START_TIME, job_plan, number_id, outcome_record};
 
@@ -278,7 +278,7 @@ async fn what_was_recorded_can_be_neither_altered_nor_deleted() {
     let desk = closed_journal().await;
     let (journal, recovered) = desk.open();
     let in_doubt = recovered.unresolved.iter().map(|open| open.change).collect();
-    journal.resolve(number_id(2), in_doubt, pindesk::change::Resolution::Manual, None).await.expect("recorded");
+    journal.resolve(number_id(2), in_doubt, pindesk::domain::change::Resolution::Manual, None).await.expect("recorded");
     journal.close();
     let db = desk.open_database();
     let columns = [

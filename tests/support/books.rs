@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use age::x25519::Identity;
-use pindesk::clock::Clock;
 use pindesk::config;
-use pindesk::console::worker::RecordingConfig;
+use pindesk::domain::clock::Clock;
+use pindesk::domain::text::CleanText;
 use pindesk::escrow::Recipients;
 use pindesk::jobs::Recorder;
 use pindesk::journal::{Journal, JournalKind, JournalOptions, Operator, RecoveryReport};
+use pindesk::preflight::RecordingConfig;
 use pindesk::state_dir::StateDir;
-use pindesk::text::CleanText;
 use tempfile::TempDir;
 
 /// Memory, where the system has a file system of it: most tests are about what is written, not about the disk.
@@ -61,7 +61,7 @@ impl StateFixture {
             profile: CleanText::new("demo"),
             operator: Operator::from_process(),
             #[cfg(debug_assertions)]
-            syncs: true,
+            sync_writes: true,
         }
     }
 

@@ -9,19 +9,19 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-use pindesk::clock::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
 use pindesk::console::app::{App, Effect, Environment, Msg, RecordingStatus, Screen, Session, Size};
-use pindesk::console::decoder::{Decoder, ESC_TIMEOUT, InputEvent};
-use pindesk::console::keymap::Keymap;
+use pindesk::console::input::decoder::{Decoder, ESC_TIMEOUT, InputEvent};
+use pindesk::console::input::keymap::Keymap;
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::console::worker::{RoutedEffect, ScreenCommand, WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
-use pindesk::number::{PhoneNumberId, Waba};
+use pindesk::domain::clock::{Clock, ManualClock, TimePoint, UtcTime};
+use pindesk::domain::number::{PhoneNumberId, Waba};
+use pindesk::domain::pin::Pin;
+use pindesk::domain::text::CleanText;
 use pindesk::numbers::NumberSources;
-use pindesk::pin::Pin;
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
-use pindesk::text::CleanText;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use age::x25519::Identity;
-use pindesk::change::{Change, ChangeId, JobId, StatusBefore};
-use pindesk::clock::{Clock, TimePoint, UtcTime};
 use pindesk::config::EscrowSettings;
+use pindesk::domain::change::{Change, ChangeId, JobId, StatusBefore};
+use pindesk::domain::clock::{Clock, TimePoint, UtcTime};
+use pindesk::domain::number::{PhoneNumberId, TwoStep};
+use pindesk::domain::outcome::Outcome;
+use pindesk::domain::pin::Pin;
+use pindesk::domain::text::CleanText;
 use pindesk::escrow::Recipients;
 use pindesk::journal::{
     Intent, JobPlan, Journal, JournalError, JournalKind, JournalOptions, Operator, OutcomeRecord, PinSource,
     RecoveryReport,
 };
-use pindesk::number::{PhoneNumberId, TwoStep};
-use pindesk::outcome::Outcome;
-use pindesk::pin::Pin;
 use pindesk::state_dir::StateDir;
-use pindesk::text::CleanText;
 use rusqlite::Connection;
 use tempfile::TempDir;
 

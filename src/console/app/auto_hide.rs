@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::screen::HiddenPage;
 use super::{App, Effect, Screen};
-use crate::change::ChangeState;
-use crate::clock::TimePoint;
-use crate::console::keymap::Action;
+use crate::console::input::keymap::Action;
+use crate::domain::change::ChangeState;
+use crate::domain::clock::TimePoint;
 
 /// The warning comes this long before, or half the time before, where that is less.
 const WARNING_TIME: Duration = Duration::from_secs(30);

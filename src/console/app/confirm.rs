@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use super::guard::Guard;
 use super::msg::Effect;
-use crate::change::StatusBefore;
-use crate::console::keymap::Mode;
-use crate::number::{LastFour, Number, TwoStep};
-use crate::pin::Pin;
-use crate::text::CleanText;
+use crate::console::input::keymap::Mode;
+use crate::domain::change::StatusBefore;
+use crate::domain::number::{LastFour, Number, TwoStep};
+use crate::domain::pin::Pin;
+use crate::domain::text::CleanText;
 
 /// After so many wrong tries the page closes: somebody is at the wrong number.
 const MAX_WRONG_TRIES: u8 = 5;

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::screen::TokenProblem;
 use super::status::RETRY_INTERVAL;
 use super::{App, Connection, Effect, Screen};
-use crate::change::{ChangeState, Progress, Resolution};
-use crate::clock::TimePoint;
-use crate::error_catalog::{self, ErrorScope, Explanation};
-use crate::number::{Number, PhoneNumberId, Waba, WabaId};
-use crate::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
-use crate::text::format_count;
+use crate::domain::change::{ChangeState, Progress, Resolution};
+use crate::domain::clock::TimePoint;
+use crate::domain::number::{Number, PhoneNumberId, Waba, WabaId};
+use crate::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
+use crate::domain::text::format_count;
+use crate::policy::error_catalog::{self, ErrorScope, Explanation};
 
 /// Numbers remembered or forgotten at once: few enough that a change behind them does not wait for long.
 const CACHE_PAGE_SIZE: usize = 256;

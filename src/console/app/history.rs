@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use super::{App, Effect, Screen};
+use crate::domain::number::PhoneNumberId;
 use crate::journal::HistoryEntry;
-use crate::number::PhoneNumberId;
 
 /// A cursor that stays for so long has arrived; a key repeat leaves 30 ms.
 const HISTORY_DEBOUNCE: Duration = Duration::from_millis(500);

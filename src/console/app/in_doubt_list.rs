@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 
 use super::screen::{NumberPage, Overlay};
 use super::{App, Effect, Screen};
-use crate::change::{ChangeState, InDoubtDetails};
-use crate::clock::UtcTime;
-use crate::console::keymap::Action;
-use crate::number::PhoneNumberId;
-use crate::outcome::{DoubtReason, NotApplied};
-use crate::text::CleanText;
+use crate::console::input::keymap::Action;
+use crate::domain::change::{ChangeState, InDoubtDetails};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::outcome::{DoubtReason, NotApplied};
+use crate::domain::text::CleanText;
 
 /// A place on the page where the cursor can stand, in the page's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,13 +9,13 @@ use tui_input::{Input, InputRequest};
 use super::confirm::{ConfirmPage, ConfirmResult};
 use super::screen::{CopyPage, NumberPage, Overlay, ResolutionNotePage};
 use super::{App, Effect, Screen, number_actions};
-use crate::clock::TimePoint;
-use crate::console::decoder::PastedText;
-use crate::console::key::Key;
-use crate::console::keymap::{Action, Mode};
+use crate::console::input::decoder::PastedText;
+use crate::console::input::key::Key;
+use crate::console::input::keymap::{Action, Mode};
 use crate::console::pin_form::{PinField, PinFormNote};
-use crate::pin::PIN_DIGITS;
-use crate::text::CleanText;
+use crate::domain::clock::TimePoint;
+use crate::domain::pin::PIN_DIGITS;
+use crate::domain::text::CleanText;
 
 /// A second Ctrl-C within this time quits.
 const DOUBLE_INTERRUPT_WINDOW: Duration = Duration::from_secs(2);
@@ -385,7 +385,7 @@ impl App {
         if !self.may_send_confirmed(&id, is_same, now) {
             return Vec::new();
         }
-        self.roster.set_change(id, crate::change::ChangeState::Queued);
+        self.roster.set_change(id, crate::domain::change::ChangeState::Queued);
         let label = self.label(&id);
         self.messages.push(now.utc, format!("Set PIN for {label}: recording, then sending."));
         vec![order]

@@ -6,9 +6,9 @@ use tui_input::Input;
 
 use super::screen::{CopyPage, FilterLine, NumberPage};
 use super::{App, Effect, ListLayout, MIN_PANE_WIDTH, Screen};
-use crate::clock::TimePoint;
-use crate::console::keymap::{Action, Mode};
+use crate::console::input::keymap::{Action, Mode};
 use crate::console::roster::{SortColumn, SortDirection, SortOrder};
+use crate::domain::clock::TimePoint;
 
 /// Lists above this size say first what reading them again costs.
 const CONFIRM_REFRESH_ABOVE: usize = 1_000;
@@ -90,7 +90,7 @@ impl App {
         }
         if total > CONFIRM_REFRESH_ABOVE && !self.asked_to_refresh_all {
             self.asked_to_refresh_all = true;
-            let calls = crate::text::format_count(total.div_ceil(NUMBERS_PER_CALL));
+            let calls = crate::domain::text::format_count(total.div_ceil(NUMBERS_PER_CALL));
             let key = self.keymap.key_label(Mode::List, Action::RefreshAll);
             self.messages
                 .set_hint(format!("Reading all again takes {calls} calls of Meta's quota. Press {key} again."));

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::status::RecordingStatus;
-use crate::change::{Progress, StatusBefore};
-use crate::clock::UtcTime;
-use crate::console::decoder::PastedText;
-use crate::console::key::Key;
+use crate::console::input::decoder::PastedText;
+use crate::console::input::key::Key;
+use crate::domain::change::{Progress, StatusBefore};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, PhoneNumberId, Waba};
+use crate::domain::outcome::ReadFailure;
+use crate::domain::pin::Pin;
+use crate::domain::text::CleanText;
 use crate::journal::HistoryEntry;
-use crate::number::{Number, PhoneNumberId, Waba};
-use crate::outcome::ReadFailure;
-use crate::pin::Pin;
-use crate::text::CleanText;
 
 /// A size of the window, in columns and rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,14 +4,14 @@
 
 use super::screen::{CopiedPage, PinFormPage};
 use super::{App, Connection, Effect, Screen};
-use crate::change::ChangeState;
-use crate::clock::TimePoint;
-use crate::console::keymap::Action;
+use crate::console::input::keymap::Action;
 use crate::console::pin_form::{PinForm, PinFormNote};
-use crate::error_catalog::Explanation;
-use crate::number::{Number, PhoneNumberId};
-use crate::pin::{PIN_DIGITS, Pin};
-use crate::text::CleanText;
+use crate::domain::change::ChangeState;
+use crate::domain::clock::TimePoint;
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::pin::{PIN_DIGITS, Pin};
+use crate::domain::text::CleanText;
+use crate::policy::error_catalog::Explanation;
 
 impl App {
     /// Opens the PIN form for a number, and reads the number again, so that the form says what is on now.

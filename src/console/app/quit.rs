@@ -3,10 +3,10 @@
 use super::guard::Guard;
 use super::screen::{QuitPage, QuitReason};
 use super::{App, Effect, RecordingStatus, Screen};
-use crate::change::ChangeState;
-use crate::clock::TimePoint;
-use crate::console::keymap::Action;
-use crate::number::PhoneNumberId;
+use crate::console::input::keymap::Action;
+use crate::domain::change::ChangeState;
+use crate::domain::clock::TimePoint;
+use crate::domain::number::PhoneNumberId;
 
 impl App {
     /// Numbers whose PIN may be in force and is nowhere but in this program's memory, in no order.

@@ -5,11 +5,11 @@
 use super::guard::Guard;
 use super::screen::{RecipientsPage, TokenProblem};
 use super::{App, Connection, Effect, RecordingStatus, Screen};
-use crate::change::{ChangeState, Progress};
-use crate::clock::TimePoint;
-use crate::console::keymap::{Action, Mode};
-use crate::number::PhoneNumberId;
-use crate::text::{CleanText, format_count, format_duration};
+use crate::console::input::keymap::{Action, Mode};
+use crate::domain::change::{ChangeState, Progress};
+use crate::domain::clock::TimePoint;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::text::{CleanText, format_count, format_duration};
 
 /// Why nothing is sent now.
 pub(super) enum BlockReason {

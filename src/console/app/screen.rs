@@ -6,10 +6,10 @@ use tui_input::Input;
 
 use super::confirm::ConfirmPage;
 use super::guard::Guard;
-use crate::console::keymap::Mode;
+use crate::console::input::keymap::Mode;
 use crate::console::pin_form::PinForm;
-use crate::number::{Number, PhoneNumberId, TwoStep};
-use crate::text::CleanText;
+use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+use crate::domain::text::CleanText;
 
 /// What the window shows.
 #[derive(Debug)]

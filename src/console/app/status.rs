@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::clock::{TimePoint, UtcTime};
-use crate::number::{Number, PhoneNumberId, Waba};
-use crate::outcome::ReadFailure;
-use crate::text::CleanText;
+use crate::domain::clock::{TimePoint, UtcTime};
+use crate::domain::number::{Number, PhoneNumberId, Waba};
+use crate::domain::outcome::ReadFailure;
+use crate::domain::text::CleanText;
 
 /// After a lost connection, the next try comes this much later.
 pub const RETRY_INTERVAL: Duration = Duration::from_secs(20);

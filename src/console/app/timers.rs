@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::status::{self, RETRY_INTERVAL};
 use super::{App, Connection, Effect, Screen};
-use crate::change::ChangeState;
-use crate::clock::TimePoint;
-use crate::number::PhoneNumberId;
+use crate::domain::change::ChangeState;
+use crate::domain::clock::TimePoint;
+use crate::domain::number::PhoneNumberId;
 
 impl App {
     /// When the screen changes, or something is to be tried again, without anybody's doing. `None` if never.

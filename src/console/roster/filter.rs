@@ -9,8 +9,8 @@ use hashbrown::HashSet;
 use memchr::memmem;
 
 use super::row_store::{ChangeStates, RowStore, to_lower};
-use crate::number::{PhoneNumberId, TwoStep, Waba};
-use crate::text::CleanText;
+use crate::domain::number::{PhoneNumberId, TwoStep, Waba};
+use crate::domain::text::CleanText;
 
 /// What `request:` takes besides `none`: the words of [`crate::job::JobState::key`].
 const REQUEST_VALUES: [&str; 8] = ["failed", "no-answer", "queued", "sending", "retry", "set", "not-sent", "settled"];

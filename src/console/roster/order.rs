@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::row_store::{ChangeStates, RowStore, priority, to_lower};
-use crate::number::{Number, PhoneNumberId, Waba};
+use crate::domain::number::{Number, PhoneNumberId, Waba};
 
 /// What rows are ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use super::order::gallop;
-use crate::change::ChangeState;
-use crate::clock::UtcTime;
-use crate::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
-use crate::text::CleanText;
+use crate::domain::change::ChangeState;
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
+use crate::domain::text::CleanText;
 
 /// The jobs, by number. Numbers in equal states share one: in a batch of all numbers most are queued, or were set within
 /// the same second.

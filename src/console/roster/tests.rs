@@ -7,11 +7,11 @@ use std::time::Instant;
 use proptest::prelude::*;
 
 use super::*;
-use crate::change::{Completion, InDoubtDetails, SendHistory};
-use crate::clock::{Clock, TimePoint, UtcTime};
-use crate::number::{TwoStep, Waba};
-use crate::outcome::{DoubtReason, NotSentReason};
-use crate::text::CleanText;
+use crate::domain::change::{Completion, InDoubtDetails, SendHistory};
+use crate::domain::clock::{Clock, TimePoint, UtcTime};
+use crate::domain::number::{TwoStep, Waba};
+use crate::domain::outcome::{DoubtReason, NotSentReason};
+use crate::domain::text::CleanText;
 
 const FINISHED: Completion = Completion { at: UtcTime::from_unix_seconds(0), attempts: 1 };
 

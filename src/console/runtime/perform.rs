@@ -12,8 +12,8 @@ use super::{ConsoleExit, ConsoleRuntime};
 use crate::console::app::{Effect, Msg};
 use crate::console::terminal;
 use crate::console::worker::{RoutedEffect, ScreenCommand, WorkCommand};
+use crate::domain::pin::Pin;
 use crate::journal::PauseGuard;
-use crate::pin::Pin;
 
 /// Terminals drop longer clipboard texts, some with what follows.
 const MAX_CLIPBOARD_BYTES: usize = 4 * 1024;

@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use signal_hook::consts::SIGWINCH;
 use zeroize::Zeroize as _;
 
-use super::parser::Parser;
+use crate::console::input::parser::Parser;
 
 /// A terminal hands out no more than this at once.
 const MAX_READ_BYTES: usize = 4096;

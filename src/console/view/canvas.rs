@@ -8,9 +8,9 @@ use unicode_width::UnicodeWidthChar;
 
 use super::status;
 use crate::console::app::App;
-use crate::console::keymap::Mode;
+use crate::console::input::keymap::Mode;
 use crate::console::theme::{Role, Theme};
-use crate::text;
+use crate::domain::text;
 
 /// Columns between two keys of the footer.
 const FOOTER_GAP: usize = 2;

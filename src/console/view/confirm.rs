@@ -3,12 +3,12 @@
 use super::details::add_target;
 use super::sheet::Sheet;
 use super::{in_doubt, recording, status};
-use crate::change::ChangeState;
 use crate::console::app::App;
 use crate::console::app::confirm::{ConfirmPage, Question};
 use crate::console::theme::Role;
-use crate::number::{LastFour, TwoStep};
-use crate::outcome::DoubtReason;
+use crate::domain::change::ChangeState;
+use crate::domain::number::{LastFour, TwoStep};
+use crate::domain::outcome::DoubtReason;
 
 pub(super) fn sheet(app: &App, page: &ConfirmPage) -> Sheet {
     let heading = match page.question {

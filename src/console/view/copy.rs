@@ -4,7 +4,7 @@ use super::details::add_target;
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::app::screen::{CopiedPage, CopyPage};
-use crate::console::keymap::{Action, Mode};
+use crate::console::input::keymap::{Action, Mode};
 
 pub(super) fn menu(app: &App, page: &CopyPage) -> Sheet {
     let mut sheet = Sheet::new(app, "Copy");

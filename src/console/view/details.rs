@@ -6,13 +6,13 @@ use std::time::Instant;
 use super::canvas::Canvas;
 use super::sheet::Sheet;
 use super::status;
-use crate::change::ChangeState;
-use crate::clock::UtcTime;
 use crate::console::app::App;
 use crate::console::theme::Role;
-use crate::error_catalog::Explanation;
-use crate::number::{Number, PhoneNumberId};
-use crate::text::CleanText;
+use crate::domain::change::ChangeState;
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::text::CleanText;
+use crate::policy::error_catalog::Explanation;
 
 /// Draws the details of the row under the cursor into the columns from `left` on.
 pub(super) fn paint_pane(app: &App, now: Instant, canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {

@@ -94,7 +94,7 @@ pub(super) fn no_numbers(app: &App) -> Sheet {
     }
     let mut sheet = Sheet::new(app, "No numbers could be read");
     for (waba, failure) in &reading.unread_wabas {
-        let told = crate::error_catalog::Explanation::for_read_failure(failure);
+        let told = crate::policy::error_catalog::Explanation::for_read_failure(failure);
         sheet.field(waba.label(), &told.reason);
         sheet.optional_blank_line();
         sheet.numbered_steps("To do", told.advice.iter().copied());

@@ -2,9 +2,9 @@
 
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::keymap::{HelpGroup, Mode};
+use crate::console::input::keymap::{HelpGroup, Mode};
 use crate::console::theme::Role;
-use crate::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
+use crate::policy::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 
 /// Columns of a group's name and of the keys.
 const KEYS_WIDTH: usize = 20;

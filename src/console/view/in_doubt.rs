@@ -5,15 +5,15 @@ use std::time::Instant;
 use super::details::add_target;
 use super::sheet::Sheet;
 use super::status;
-use crate::change::{ChangeState, InDoubtDetails, SendHistory};
 use crate::console::app::App;
 use crate::console::app::screen::ResolutionNotePage;
-use crate::console::keymap::{Action, Mode};
+use crate::console::input::keymap::{Action, Mode};
 use crate::console::theme::Role;
-use crate::error_catalog::Explanation;
-use crate::number::{Number, TwoStep};
-use crate::outcome::DoubtReason;
-use crate::text::{format_count, format_duration};
+use crate::domain::change::{ChangeState, InDoubtDetails, SendHistory};
+use crate::domain::number::{Number, TwoStep};
+use crate::domain::outcome::DoubtReason;
+use crate::domain::text::{format_count, format_duration};
+use crate::policy::error_catalog::Explanation;
 
 /// The lines of the page, before what every page about a number ends with.
 pub(super) fn add_status(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubtDetails, now: Instant) {

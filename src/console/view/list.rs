@@ -9,7 +9,7 @@ use super::{PaintResult, details, status};
 use crate::console::app::{App, Screen};
 use crate::console::roster::{RosterRow, SortColumn, SortDirection};
 use crate::console::theme::Role;
-use crate::text::{CleanText, format_count, width};
+use crate::domain::text::{CleanText, format_count, width};
 
 /// Columns of the marker before the number.
 const MARKER_WIDTH: u16 = 4;

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use super::sheet::Sheet;
 use super::{details, in_doubt};
-use crate::change::{ChangeState, Completion};
 use crate::console::app::App;
-use crate::console::keymap::{Action, Mode};
+use crate::console::input::keymap::{Action, Mode};
 use crate::console::theme::Role;
-use crate::error_catalog::Explanation;
-use crate::number::PhoneNumberId;
-use crate::text::CleanText;
+use crate::domain::change::{ChangeState, Completion};
+use crate::domain::number::PhoneNumberId;
+use crate::domain::text::CleanText;
+use crate::policy::error_catalog::Explanation;
 
 pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
     let job = app.roster().change(&id);

@@ -8,7 +8,7 @@ use super::{recording, status};
 use crate::console::app::App;
 use crate::console::app::confirm::UNLISTED_NOTE;
 use crate::console::app::screen::PinFormPage;
-use crate::console::keymap::{Action, Mode};
+use crate::console::input::keymap::{Action, Mode};
 use crate::console::pin_form::{PinCell, PinField, PinFormNote};
 use crate::console::theme::Role;
 

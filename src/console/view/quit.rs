@@ -4,7 +4,7 @@ use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::app::screen::{QuitPage, QuitReason};
 use crate::console::theme::Role;
-use crate::text::format_count;
+use crate::domain::text::format_count;
 
 /// Lines of the page besides the numbers it names.
 const FIXED_LINES: usize = 17;

@@ -4,7 +4,7 @@ use super::sheet::Sheet;
 use crate::console::app::screen::RecipientsPage;
 use crate::console::app::{App, Environment, RecordingStatus};
 use crate::console::theme::Role;
-use crate::text::{CleanText, format_count};
+use crate::domain::text::{CleanText, format_count};
 
 /// Keys that a page names before it only counts them.
 const MAX_KEYS_NAMED: usize = 3;

@@ -8,7 +8,7 @@ use super::PaintResult;
 use super::canvas::Canvas;
 use crate::console::app::App;
 use crate::console::theme::Role;
-use crate::text;
+use crate::domain::text;
 
 /// Columns before the text, where there is room.
 const INDENT: usize = 2;

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use crate::change::ChangeState;
 use crate::console::app::{App, Connection, RecordingStatus};
 use crate::console::roster::StaleSummary;
 use crate::console::theme::{Role, StatusSymbol};
-use crate::number::TwoStep;
-use crate::text::format_count;
+use crate::domain::change::ChangeState;
+use crate::domain::number::TwoStep;
+use crate::domain::text::format_count;
 
 /// What stands after the program's name: where requests go, for whom, by whom.
 pub(super) fn title_parts(app: &App) -> Vec<(String, Role)> {

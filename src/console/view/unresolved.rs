@@ -3,13 +3,13 @@
 use super::in_doubt::{candidates_short, pin_location_short};
 use super::sheet::Sheet;
 use super::status;
-use crate::change::{InDoubtDetails, SendHistory};
 use crate::console::app::App;
 use crate::console::app::in_doubt_list::InDoubtItem;
-use crate::console::keymap::{Action, Mode};
+use crate::console::input::keymap::{Action, Mode};
 use crate::console::theme::{Role, StatusSymbol, Theme};
-use crate::number::PhoneNumberId;
-use crate::text::{format_count, truncate, width};
+use crate::domain::change::{InDoubtDetails, SendHistory};
+use crate::domain::number::PhoneNumberId;
+use crate::domain::text::{format_count, truncate, width};
 
 use std::time::Instant;
 

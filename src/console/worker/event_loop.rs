@@ -11,16 +11,16 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::open_records::{self, OpenedRecords};
 use super::{IN_FLIGHT_TIMEOUT, ProgressMailbox, WorkCommand, WorkerConfig, WorkerReport};
-use crate::change::{Change, ChangeId, ChangeState, Completion, JobId, Progress};
-use crate::clock::{Clock, UtcTime};
 use crate::config::endpoint::Credentials;
 use crate::console::app::{Msg, status};
+use crate::domain::change::{Change, ChangeId, ChangeState, Completion, JobId, Progress};
+use crate::domain::clock::{Clock, UtcTime};
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::outcome::NotSentReason;
+use crate::domain::text::{CleanText, error_chain};
 use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
 use crate::journal::{AuditEvent, JobPlan, PauseGuard, PinSource, RecordError};
-use crate::number::{Number, PhoneNumberId};
-use crate::outcome::NotSentReason;
-use crate::text::CleanText;
 
 /// Lines of a number's history that its page has room for.
 const MAX_HISTORY_LINES: usize = 20;
@@ -96,7 +96,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<WorkCommand>) {
         let (recording, clock, inward) = (self.config.recording.clone(), self.clock, self.event_sender.clone());
         tokio::task::spawn_blocking(move || {
-            inward.send(WorkerEvent::RecordsOpened(Box::new(open_records::open(recording, clock)))).ok();
+            inward.send(WorkerEvent::RecordsOpened(Box::new(open_records::open(&recording, clock)))).ok();
         });
         loop {
             tokio::select! {
@@ -392,7 +392,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 self.graph = Ok(graph);
             }
             Err(error) => {
-                let told = open_records::error_chain(&error);
+                let told = error_chain(&error);
                 self.send_msg(Msg::ClientSetupFailed(told.clone()));
                 if let Err(why) = &mut self.graph {
                     *why = NotSentReason::RefusedLocally(told);

@@ -1,87 +1,43 @@
-//! Opens the journal and the escrow for the console, and says how they are.
+//! Opens the journal and the escrow for the console, and reports their status to the screen.
 //!
-//! It blocks, so it runs on a thread of its own; it sends nothing.
+//! It blocks, so it runs on a thread of its own. It sends nothing.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use crate::clock::Clock;
-use crate::config;
-use crate::console::app::status;
+use crate::console::app::status::RecordingStatus;
+use crate::domain::clock::Clock;
+use crate::domain::text::{CleanText, error_chain};
 use crate::escrow::{Fingerprint, Recipients};
 use crate::jobs::Recorder;
-use crate::journal::{
-    Journal, JournalKind, JournalOptions, Operator, RecipientsStatus, RecoveryReport, UnresolvedChange,
-};
-use crate::state_dir::StateDir;
-use crate::text::CleanText;
+use crate::journal::{RecipientsStatus, RecoveryReport, UnresolvedChange};
+use crate::preflight::{self, RecordingConfig, Records};
 
-/// Where what is sent is recorded, and for whom.
-#[derive(Debug, Clone)]
-pub struct RecordingConfig {
-    /// The state directory.
-    pub state_dir: PathBuf,
-    /// Real numbers, or made-up ones.
-    pub kind: JournalKind,
-    /// Whom PINs are sealed to.
-    pub escrow: config::EscrowSettings,
-    /// The profile's name.
-    pub profile: CleanText,
-    /// Who is at work.
-    pub operator: Operator,
-    /// False in tests only, to show that they notice.
-    #[cfg(debug_assertions)]
-    pub syncs: bool,
-}
-
-/// The records, open.
+/// The open records.
 pub(super) struct OpenedRecords {
     pub(super) recorder: Recorder,
     pub(super) unresolved: Vec<UnresolvedChange>,
     pub(super) findings: Vec<CleanText>,
-    /// How they are, for the screen.
-    pub(super) status: status::RecordingStatus,
+    /// The status for the screen.
+    pub(super) status: RecordingStatus,
 }
 
 /// Opens everything, or says why it cannot be used and what to do. Blocks.
-pub(super) fn open(recording: RecordingConfig, clock: Clock) -> Result<OpenedRecords, CleanText> {
-    let recipients = Recipients::load(&recording.escrow).map_err(|error| error_chain(&error))?.map(Arc::new);
-    let dir = StateDir::open_or_create(&recording.state_dir).map_err(|error| error_chain(&error))?;
-    let opening = JournalOptions {
-        dir,
-        operator: recording.operator,
-        kind: recording.kind,
-        recipients: recipients.clone(),
-        clock,
-        #[cfg(debug_assertions)]
-        sync_writes: recording.syncs,
-    };
-    let (journal, recovered) = Journal::open(opening).map_err(|error| error_chain(&error))?;
-    let RecoveryReport { unresolved, findings, recipients: standing } = recovered;
-    let told = match standing {
+pub(super) fn open(config: &RecordingConfig, clock: Clock) -> Result<OpenedRecords, CleanText> {
+    let Records { journal, report, recipients } =
+        preflight::open_records(config, clock).map_err(|error| error_chain(&error))?;
+    let RecoveryReport { unresolved, findings, recipients: recipients_status } = report;
+    let status = match recipients_status {
         RecipientsStatus::Known => ready_status(recipients.as_deref()),
-        RecipientsStatus::Changed { previous: remembered, current: now } => {
-            let clean = |fingerprints: Vec<Fingerprint>| {
-                fingerprints.iter().map(|fingerprint| CleanText::new(fingerprint.as_str())).collect()
-            };
-            status::RecordingStatus::RecipientsChanged { previous: clean(remembered), current: clean(now) }
+        RecipientsStatus::Changed { previous, current } => {
+            RecordingStatus::RecipientsChanged { previous: labels(&previous), current: labels(&current) }
         }
     };
-    Ok(OpenedRecords { recorder: Recorder { journal, recipients }, unresolved, findings, status: told })
+    Ok(OpenedRecords { recorder: Recorder { journal, recipients }, unresolved, findings, status })
 }
 
-/// Usable, for these recipients.
-pub(super) fn ready_status(recipients: Option<&Recipients>) -> status::RecordingStatus {
-    status::RecordingStatus::Ready { recipients: recipients.map(Recipients::labels).unwrap_or_default() }
+fn labels(fingerprints: &[Fingerprint]) -> Vec<CleanText> {
+    fingerprints.iter().map(|fingerprint| CleanText::new(fingerprint.as_str())).collect()
 }
 
-/// An error with what lies behind it.
-pub(super) fn error_chain(error: &dyn std::error::Error) -> CleanText {
-    let mut told = error.to_string();
-    let mut behind = error.source();
-    while let Some(source) = behind {
-        told = format!("{told}: {source}");
-        behind = source.source();
-    }
-    CleanText::new(&told)
+/// The status of usable records with these recipients.
+pub(super) fn ready_status(recipients: Option<&Recipients>) -> RecordingStatus {
+    RecordingStatus::Ready { recipients: recipients.map(Recipients::labels).unwrap_or_default() }
 }

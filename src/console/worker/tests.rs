@@ -8,14 +8,14 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::change::{ChangeState, StatusBefore};
 use crate::config;
 use crate::config::endpoint::AccessToken;
 use crate::console::app::status::RecordingStatus;
+use crate::domain::change::{ChangeState, StatusBefore};
+use crate::domain::number::Waba;
+use crate::domain::outcome::{NotSentReason, ReadFailure};
 use crate::escrow::EscrowFile;
 use crate::journal::{AuditAction, Journal, JournalKind, JournalOptions, JournalReader, Operator};
-use crate::number::Waba;
-use crate::outcome::{NotSentReason, ReadFailure};
 use crate::state_dir::StateDir;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ fn work_at(
         profile: CleanText::new("acme"),
         operator: Operator::from_process(),
         #[cfg(debug_assertions)]
-        syncs: true,
+        sync_writes: true,
     };
     let sources = NumberSources { wabas: vec![waba], numbers: Vec::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -66,7 +66,7 @@ fn set() -> WorkCommand {
     WorkCommand::SetPin {
         number: "1002".parse().expect("an id"),
         waba: None,
-        before: StatusBefore { two_step: crate::number::TwoStep::NotSet, read_at: None },
+        before: StatusBefore { two_step: crate::domain::number::TwoStep::NotSet, read_at: None },
         pin,
     }
 }
@@ -193,7 +193,7 @@ fn remember(state: &std::path::Path, count: usize) {
     };
     let (journal, _) = Journal::open(opening).expect("a journal");
     let id = |n: usize| format!("{}", 2_000_000 + n).parse().expect("an id");
-    let numbers = (0..count).map(|n| crate::number::Number::from_config(id(n), None)).collect();
+    let numbers = (0..count).map(|n| crate::domain::number::Number::from_config(id(n), None)).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(journal.cache_numbers("acme", numbers));
     journal.close();
@@ -201,7 +201,7 @@ fn remember(state: &std::path::Path, count: usize) {
 
 /// A page of one number.
 fn page() -> WorkCommand {
-    WorkCommand::CacheNumbers(vec![crate::number::Number::from_config("1002".parse().expect("an id"), None)])
+    WorkCommand::CacheNumbers(vec![crate::domain::number::Number::from_config("1002".parse().expect("an id"), None)])
 }
 
 #[track_caller]

@@ -11,7 +11,7 @@ use super::WorldSpec;
 use super::generator;
 use super::params::Params;
 use super::response::{GraphError, SimulatedResponse};
-use crate::clock::{TimePoint, UtcTime};
+use crate::domain::clock::{TimePoint, UtcTime};
 use crate::simulator::faults::ErrorResponse;
 
 /// May do everything.
@@ -151,8 +151,8 @@ pub(super) fn scripted_error(answer: ErrorResponse, method: &str) -> GraphError 
 mod tests {
     use super::super::params::RequestBody;
     use super::*;
-    use crate::clock::Clock;
     use crate::config::endpoint::AppSecret;
+    use crate::domain::clock::Clock;
 
     fn check(spec: &WorldSpec, authorization: Option<&str>, query: &str) -> Result<(), GraphError> {
         let params = Params::parse(&RequestBody::Empty, query)?;

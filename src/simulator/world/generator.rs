@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::number_ranges::Region;
-use crate::number::Waba;
-use crate::pin::PIN_DIGITS;
+use crate::domain::number::Waba;
+use crate::domain::pin::PIN_DIGITS;
+use crate::domain::text::CleanText;
 use crate::simulator::splitmix::splitmix64;
-use crate::text::CleanText;
 
 const FIRST_WABA_ID: u64 = 100_000_000_000_001;
 const FIRST_NUMBER_ID: u64 = 200_000_000_000_001;

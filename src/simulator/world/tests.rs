@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::clock::Clock;
+use crate::domain::clock::Clock;
 
 const NUMBER: &str = "/v24.0/200000000000001";
 const SUCCESS: &str = r#"{"success":true}"#;

@@ -10,11 +10,11 @@ use futures_util::future::BoxFuture;
 use super::{RecordsState, Worker};
 use crate::console::app::Msg;
 use crate::console::worker::{BackpressurePermit, WorkerReport};
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::outcome::ReadFailure;
 use crate::jobs::StatusRead;
 use crate::journal::Journal;
-use crate::number::{Number, PhoneNumberId};
 use crate::numbers::{self, NumberSources, NumbersEvent};
-use crate::outcome::ReadFailure;
 
 /// Pages on their way to the screen: as many as come while it puts a long list in order. Where each has 256 numbers, as
 /// the journal reads them, that is less than a megabyte.

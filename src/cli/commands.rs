@@ -1,0 +1,10 @@
+//! One file a command.
+
+pub(crate) mod audit;
+pub(crate) mod console;
+pub(crate) mod demo;
+pub(crate) mod escrow;
+pub(crate) mod jobs;
+pub(crate) mod numbers;
+pub(crate) mod pin;
+pub(crate) mod simulator;

@@ -1,0 +1,5 @@
+//! What commands print.
+
+pub(crate) mod table;
+pub(crate) mod numbers;
+pub(crate) mod job;

@@ -1,0 +1,9 @@
+//! The values that the program works with. They do no I/O.
+
+pub mod text;
+pub mod clock;
+pub mod number;
+pub mod pin;
+pub mod redact;
+pub mod outcome;
+pub mod change;

@@ -1,0 +1,303 @@
+//! Phone numbers as the Graph API tells of them: their ids, and what Meta last said about each.
+//!
+//! Ids are parsed once, at the edge, and stay text for life: a JavaScript client that turned
+//! `12345678901234567890` into a float sent its request to another number. This module knows no
+//! requests and no screens; a field that Meta left out is `None` or [`TwoStep::Unknown`], never "off".
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::domain::clock::UtcTime;
+use crate::domain::text::CleanText;
+
+/// The most digits an id may have. Graph's ids are 64-bit, so 20 digits at most; 23 and a length fill
+/// three machine words, which keeps 100,000 of them off the heap.
+const MAX_ID_DIGITS: usize = 23;
+
+/// A Graph object id: 1 to 23 ASCII digits, kept as text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct GraphId {
+    digits: [u8; MAX_ID_DIGITS],
+    len: u8,
+}
+
+/// The text is not an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an ID has 1 to {MAX_ID_DIGITS} digits and nothing else")]
+pub struct ParseIdError;
+
+impl GraphId {
+    fn parse(text: &str) -> Result<Self, ParseIdError> {
+        let bytes = text.as_bytes();
+        if bytes.is_empty() || bytes.len() > MAX_ID_DIGITS || !bytes.iter().all(u8::is_ascii_digit) {
+            return Err(ParseIdError);
+        }
+        let mut digits = [0; MAX_ID_DIGITS];
+        digits[..bytes.len()].copy_from_slice(bytes);
+        Ok(Self { digits, len: u8::try_from(bytes.len()).map_err(|_| ParseIdError)? })
+    }
+
+    fn as_str(&self) -> &str {
+        // Only `parse` builds one, and it admits nothing but ASCII digits.
+        std::str::from_utf8(&self.digits[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+macro_rules! graph_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(GraphId);
+
+        impl $name {
+            /// The digits.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+            /// # Errors
+            /// Anything but 1 to 23 ASCII digits.
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                GraphId::parse(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+graph_id! {
+    /// The id of one business phone number, which requests name; not the phone number itself.
+    PhoneNumberId
+}
+graph_id! {
+    /// The id of a WhatsApp Business Account.
+    WabaId
+}
+
+/// A WhatsApp Business Account as the config names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Waba {
+    /// Its id at Meta.
+    pub id: WabaId,
+    /// The short name the config gives it, if any.
+    pub name: Option<CleanText>,
+}
+
+impl Waba {
+    /// The short name, or the id where there is none.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.name.as_ref().map_or(self.id.as_str(), CleanText::as_str)
+    }
+}
+
+/// Whether Meta says that a two-step verification PIN exists (`is_pin_enabled`). Never says which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum TwoStep {
+    /// Meta says a PIN is set.
+    On,
+    /// Meta says none is set.
+    NotSet,
+    /// Not read yet, or Meta did not say.
+    #[default]
+    Unknown,
+}
+
+impl TwoStep {
+    /// From `is_pin_enabled`; an absent field is unknown.
+    #[must_use]
+    pub const fn from_is_pin_enabled(is_pin_enabled: Option<bool>) -> Self {
+        match is_pin_enabled {
+            Some(true) => Self::On,
+            Some(false) => Self::NotSet,
+            None => Self::Unknown,
+        }
+    }
+
+    /// The word on the screen.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::NotSet => "not set",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The word in the filter.
+    #[must_use]
+    pub const fn filter_value(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::NotSet => "not-set",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The word in JSON and CSV.
+    #[must_use]
+    pub const fn json_value(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::NotSet => "not_set",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What Meta says of a number besides two-step verification, in Meta's own words: an unknown word is
+/// kept and shown, an absent one is `None`.
+///
+/// Many numbers share the same facts, so a list keeps them behind one [`Arc`].
+/// Source: developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct NumberDetails {
+    /// `CONNECTED`, `PENDING`, `BANNED`, … A number must be `CONNECTED` to send messages.
+    pub status: Option<CleanText>,
+    /// `GREEN`, `YELLOW`, `RED`, `NA` or `UNKNOWN`.
+    pub quality_rating: Option<CleanText>,
+    /// The state of the SMS or voice ownership code, not of the PIN.
+    pub code_verification_status: Option<CleanText>,
+    /// `APPROVED`, `PENDING_REVIEW`, …
+    pub name_status: Option<CleanText>,
+    /// `CLOUD_API`, `ON_PREMISE`, `NOT_APPLICABLE`.
+    pub platform_type: Option<CleanText>,
+    /// `LIVE` or `SANDBOX`.
+    pub account_mode: Option<CleanText>,
+}
+
+/// One business phone number as last read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Number {
+    /// What requests name.
+    pub id: PhoneNumberId,
+    /// The WABA whose list it came from; `None` for a number configured alone.
+    pub waba: Option<Arc<Waba>>,
+    /// `display_phone_number`, normally `+1 631-555-5555`.
+    pub display_number: Option<CleanText>,
+    /// `verified_name`, or the name the config gives; may not be approved yet.
+    pub name: Option<CleanText>,
+    /// What Meta said of two-step verification.
+    pub two_step: TwoStep,
+    /// The rest of what Meta said.
+    pub details: Arc<NumberDetails>,
+    /// When it was read; `None` for a configured number that was not read yet.
+    pub read_at: Option<UtcTime>,
+}
+
+impl Number {
+    /// A configured number of which nothing is known yet.
+    #[must_use]
+    pub fn from_config(id: PhoneNumberId, name: Option<CleanText>) -> Self {
+        Self {
+            id,
+            waba: None,
+            display_number: None,
+            name,
+            two_step: TwoStep::Unknown,
+            details: Arc::default(),
+            read_at: None,
+        }
+    }
+
+    /// The id of the WABA whose list it came from.
+    #[must_use]
+    pub fn waba_id(&self) -> Option<WabaId> {
+        self.waba.as_ref().map(|waba| waba.id)
+    }
+
+    /// The display number, or the id where Meta gave none.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.display_number.as_ref().map_or(self.id.as_str(), CleanText::as_str)
+    }
+
+    /// True if people would take it for another number than they knew: its display number or its name is another one.
+    #[must_use]
+    pub fn is_renamed_from(&self, known: &Self) -> bool {
+        (&self.display_number, &self.name) != (&known.display_number, &known.name)
+    }
+
+    /// The last four digits, which a confirmation asks for: of the display number, or of the id where
+    /// Meta gave no display number with four digits in it.
+    #[must_use]
+    pub fn last_four(&self) -> LastFour {
+        let of_display = self.display_number.as_ref().and_then(|display| last_four_digits(display.as_str()));
+        match of_display {
+            Some(digits) => LastFour { digits, is_from_id: false },
+            None => LastFour {
+                digits: last_four_digits(self.id.as_str()).unwrap_or_else(|| self.id.to_string()),
+                is_from_id: true,
+            },
+        }
+    }
+}
+
+/// What a confirmation asks to be typed, and where it is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastFour {
+    /// Four digits (fewer only where an id is shorter than that).
+    pub digits: String,
+    /// True if they are the id's, because there is no display number.
+    pub is_from_id: bool,
+}
+
+fn last_four_digits(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    digits.len().checked_sub(4).map(|from| digits[from..].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_keeps_every_digit_as_text() {
+        let id: PhoneNumberId = "00345678901234567890".parse().expect("20 digits are an id");
+        assert_eq!(id.as_str(), "00345678901234567890");
+        assert_eq!(format!("{id:>22}"), "  00345678901234567890");
+    }
+
+    #[test]
+    fn what_is_not_all_digits_is_no_id() {
+        for text in ["", "12a", "+1555", " 1", "１２", "123456789012345678901234", "../1", "1/register"] {
+            assert_eq!(text.parse::<PhoneNumberId>(), Err(ParseIdError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_takes_96_bytes_with_most_texts_in_it() {
+        assert_eq!(size_of::<Number>(), 96, "there are 100,000 of them");
+    }
+
+    #[test]
+    fn an_absent_field_is_unknown_and_never_off() {
+        assert_eq!(TwoStep::from_is_pin_enabled(None), TwoStep::Unknown);
+    }
+
+    #[test]
+    fn the_last_four_digits_skip_the_signs_between_them() {
+        let mut number = Number::from_config("106540352100143".parse().expect("an id"), None);
+        assert_eq!(number.last_four(), LastFour { digits: "0143".to_owned(), is_from_id: true });
+        number.display_number = Some(CleanText::new("+1 555-010-01 5-1"));
+        assert_eq!(number.last_four(), LastFour { digits: "0151".to_owned(), is_from_id: false });
+        number.display_number = Some(CleanText::new("n/a"));
+        assert!(number.last_four().is_from_id);
+    }
+}

@@ -1,0 +1,250 @@
+//! What one request came to, by a closed list of evidence.
+//!
+//! This module decides what is *true* of a request; `catalogue` decides the words and whether to repeat. The
+//! list: CONFIRMED needs HTTP 200, the whole body, and a JSON object whose `success` is the boolean `true`.
+//! Not applied for certain: never connected, refused here, or a well-formed Graph error with a 4xx status
+//! whose code is not 1 or 2 and whose `is_transient` is not true. Everything else is IN DOUBT.
+//!
+//! The journal keeps these types as JSON: a field or a variant that is renamed keeps its old name there.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::text::CleanText;
+
+/// An error as Graph tells it, every text cleaned.
+///
+/// Source: developers.facebook.com/docs/graph-api/guides/error-handling.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// The HTTP status it came with.
+    pub http_status: u16,
+    /// `code`, which decides.
+    pub code: i64,
+    /// `error_subcode`, where there is one.
+    pub subcode: Option<i64>,
+    /// `message`, in Meta's words.
+    pub message: CleanText,
+    /// `error_data.details`, or `error_data` where it is a plain string.
+    pub details: Option<CleanText>,
+    /// `fbtrace_id`, which Meta's support asks for.
+    pub trace_id: Option<CleanText>,
+    /// `is_transient`.
+    pub is_transient: bool,
+}
+
+impl ApiError {
+    /// True if this answer proves that nothing was changed.
+    #[must_use]
+    pub const fn is_definite_refusal(&self) -> bool {
+        self.http_status >= 400 && self.http_status < 500 && self.code != 1 && self.code != 2 && !self.is_transient
+    }
+}
+
+/// What became of one request that sets a PIN.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Meta said `success: true`: the PIN is in force.
+    Confirmed,
+    /// Meta refused it for certain: nothing was changed.
+    Refused(ApiError),
+    /// It never left this host: nothing was changed.
+    NotSent(NotSentReason),
+    /// It may have been applied, or not.
+    InDoubt(DoubtReason),
+}
+
+/// Why a request never left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotSentReason {
+    /// No connection: refused, unreachable, or the name did not resolve. The text is the system's, cleaned.
+    NoConnection(CleanText),
+    /// TLS failed before anything was sent: expired, wrong name, unknown authority.
+    Tls(CleanText),
+    /// The work was stopped before its turn came.
+    Stopped,
+    /// The same work's access token was refused before its turn came.
+    TokenRefused,
+    /// Meta refused another number of the same WABA, for a reason that holds for all of them. The text says which, in a
+    /// few words.
+    WabaRefused(CleanText),
+    /// Too many requests of the same work in a row got no sure answer before its turn came.
+    #[serde(rename = "NoSureAnswers")]
+    TooManyInDoubt,
+    /// The request could not be built.
+    #[serde(rename = "RefusedHere")]
+    RefusedLocally(CleanText),
+}
+
+impl fmt::Display for NotSentReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoConnection(why) => write!(f, "no connection: {why}"),
+            Self::Tls(why) => write!(f, "no trusted connection: {why}"),
+            Self::Stopped => f.write_str("stopped before it was sent"),
+            Self::TokenRefused => f.write_str("Meta refused the access token before this was sent"),
+            Self::WabaRefused(why) => write!(f, "Meta refuses all numbers of this WABA: {why}"),
+            Self::TooManyInDoubt => f.write_str("too many requests in a row got no sure answer before this was sent"),
+            Self::RefusedLocally(why) => write!(f, "refused here: {why}"),
+        }
+    }
+}
+
+/// Why nobody can say whether a request was applied. Each cause has its own sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DoubtReason {
+    /// No (whole) answer within the deadline.
+    #[serde(rename = "NoAnswer")]
+    TimedOut {
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The line broke after the request was sent, or what came over it was no HTTP.
+    #[serde(rename = "LineBroke")]
+    ConnectionLost {
+        /// How long after the start.
+        after: Duration,
+    },
+    /// Graph had a fault of its own, well-formed but no proof: 5xx, code 1 or 2, or transient.
+    #[serde(rename = "MetaFault")]
+    ServerError(ApiError),
+    /// A reply that was not Graph's, or not a reply to this: HTML, a redirect, half a JSON text, an oversized body, 204.
+    #[serde(rename = "StrangeReply")]
+    UnexpectedReply {
+        /// Its HTTP status.
+        http_status: u16,
+    },
+    /// HTTP 200 and JSON, but `success` was not the boolean `true`.
+    SuccessNotTrue,
+    /// The program that sent it ended before an outcome was recorded.
+    #[serde(rename = "CutShort")]
+    ProcessEnded,
+    /// Only the escrow file knows of the PIN. It is never what a request came to, only what is left of what is not known.
+    #[serde(rename = "Unrecorded")]
+    EscrowOnly,
+    /// The last request changed nothing for certain, but one before it, with an older PIN, is still in doubt. It is
+    /// never what one request came to, only what is left of a number's requests.
+    #[serde(rename = "OlderPin")]
+    OlderPinInDoubt(NotApplied),
+    /// The last repeat changed nothing for certain, but an earlier try with the same PIN is still in doubt. It is never
+    /// what one request came to, only what is left of a change's requests.
+    #[serde(rename = "Repeated")]
+    EarlierAttemptInDoubt {
+        /// Why the earlier try is in doubt; never itself one of these two.
+        earlier: Box<Self>,
+        /// How the repeat came to nothing.
+        last: NotApplied,
+    },
+}
+
+impl DoubtReason {
+    /// The same doubt, after a repeat that changed nothing.
+    #[must_use]
+    pub fn after_failed_retry(self, last: NotApplied) -> Self {
+        Self::EarlierAttemptInDoubt { earlier: Box::new(self.without_retries()), last }
+    }
+
+    /// What Graph said last, where it said something: of the repeat, or of the try before one that never left.
+    #[must_use]
+    pub const fn api_error(&self) -> Option<&ApiError> {
+        match self {
+            Self::ServerError(fault)
+            | Self::OlderPinInDoubt(NotApplied::Refused(fault))
+            | Self::EarlierAttemptInDoubt { last: NotApplied::Refused(fault), .. } => Some(fault),
+            Self::EarlierAttemptInDoubt { earlier, last: NotApplied::NotSent(_) } => earlier.api_error(),
+            Self::OlderPinInDoubt(NotApplied::NotSent(_))
+            | Self::TimedOut { .. }
+            | Self::ConnectionLost { .. }
+            | Self::UnexpectedReply { .. }
+            | Self::SuccessNotTrue
+            | Self::ProcessEnded
+            | Self::EscrowOnly => None,
+        }
+    }
+
+    /// The HTTP status of the reply that this tells of, if one came.
+    #[must_use]
+    pub const fn http_status(&self) -> Option<u16> {
+        if let Some(fault) = self.api_error() {
+            return Some(fault.http_status);
+        }
+        match self {
+            Self::UnexpectedReply { http_status } => Some(*http_status),
+            Self::SuccessNotTrue => Some(200),
+            Self::EarlierAttemptInDoubt { earlier, .. } => earlier.http_status(),
+            Self::TimedOut { .. }
+            | Self::ConnectionLost { .. }
+            | Self::ServerError(_)
+            | Self::ProcessEnded
+            | Self::EscrowOnly
+            | Self::OlderPinInDoubt(_) => None,
+        }
+    }
+
+    /// Why the request itself is in doubt, whatever its repeats came to.
+    #[must_use]
+    pub fn without_retries(self) -> Self {
+        if let Self::EarlierAttemptInDoubt { earlier, .. } = self { *earlier } else { self }
+    }
+}
+
+/// How a request came to change nothing, for certain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotApplied {
+    /// Meta refused it.
+    Refused(ApiError),
+    /// It never left.
+    NotSent(NotSentReason),
+}
+
+impl fmt::Display for DoubtReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut { waited } => write!(f, "sent, no answer in {} s", waited.as_secs()),
+            Self::ConnectionLost { after } => {
+                write!(f, "sent, then the connection was lost after {} s", after.as_secs())
+            }
+            Self::ServerError(fault) => write!(f, "Meta had a fault of its own, HTTP {}", fault.http_status),
+            Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
+            Self::SuccessNotTrue => f.write_str("Meta answered, but did not say success: true"),
+            Self::ProcessEnded => f.write_str("the program that sent it ended before the answer"),
+            Self::EscrowOnly => f.write_str("known from the escrow file alone"),
+            Self::OlderPinInDoubt(_) => f.write_str("an older PIN is in doubt"),
+            Self::EarlierAttemptInDoubt { earlier, last: NotApplied::Refused(fault) } => {
+                write!(f, "{earlier}; then a repeat was refused, code {}", fault.code)
+            }
+            Self::EarlierAttemptInDoubt { earlier, last: NotApplied::NotSent(why) } => {
+                write!(f, "{earlier}; then a repeat was not sent: {why}")
+            }
+        }
+    }
+}
+
+/// Why a read brought nothing. A read changes nothing, so there is no doubt about anything but the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadFailure {
+    /// Graph said no.
+    Api(ApiError),
+    /// It never left.
+    NotSent(NotSentReason),
+    /// No whole answer within the deadline, or the line broke.
+    NoAnswer,
+    /// A reply that was not Graph's.
+    UnexpectedReply {
+        /// Its HTTP status.
+        http_status: u16,
+    },
+}
+
+impl fmt::Display for ReadFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Api(fault) => write!(f, "{}", fault.message),
+            Self::NotSent(why) => write!(f, "{why}"),
+            Self::NoAnswer => f.write_str("no answer"),
+            Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The one sanitiser for every string that comes from outside: Meta's names and messages, config values,
+//! paths, pasted text.
+//!
+//! A string that was cleaned carries the proof in its type, [`Clean`]; nothing else is ever drawn, printed
+//! or written to a log. What could steer a terminal or hide from the reader is not dropped but shown as a
+//! visible escape, so that nobody mistakes a forged name for a real one.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt::{self, Write as _};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// More marks than this on one letter are a defacement, not a language.
+const MAX_COMBINING_MARKS: usize = 4;
+
+/// The most characters kept of one outside string; what follows is cut, and `…` says so. Meta's own longest
+/// documented texts (error details) stay far below.
+const MAX_CHARS: usize = 1_000;
+
+/// The most bytes of a text that is kept in place. With their number and the kind they fill three machine words, which
+/// keeps most texts of 100,000 numbers off the heap: there each would cost twice as much.
+const MAX_INLINE_BYTES: usize = 22;
+
+/// Text from outside that can no longer control a terminal.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct CleanText(TextRepr);
+
+/// Each text is kept in one way only, so that equal ones are equal here as well.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum TextRepr {
+    /// Blank behind its end.
+    Inline { len: u8, bytes: [u8; MAX_INLINE_BYTES] },
+    /// Any that is longer.
+    Boxed(Box<str>),
+}
+
+impl TextRepr {
+    fn new(text: &str) -> Self {
+        let mut bytes = [0; MAX_INLINE_BYTES];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(place), Ok(len)) => {
+                place.copy_from_slice(text.as_bytes());
+                Self::Inline { len, bytes }
+            }
+            (_, _) => Self::Boxed(text.into()),
+        }
+    }
+}
+
+impl CleanText {
+    /// Cleans a string: control characters, bidirectional marks, tags, invisible characters and more than
+    /// four stacked marks become visible escapes such as `\u{1b}`; at most 1,000 characters are kept.
+    #[must_use]
+    pub fn new(raw: &str) -> Self {
+        if raw.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) && raw.len() <= MAX_CHARS {
+            return Self(TextRepr::new(raw));
+        }
+        let mut out = String::with_capacity(raw.len());
+        let mut marks = 0;
+        for (index, c) in raw.chars().enumerate() {
+            if index == MAX_CHARS {
+                out.push('…');
+                break;
+            }
+            // A mark with nothing to stand on would join our own text beside it.
+            let is_mark = !needs_escape(c) && c.width() == Some(0);
+            marks = if is_mark { marks + 1 } else { 0 };
+            let is_loose = is_mark && (index == 0 || marks > MAX_COMBINING_MARKS);
+            if needs_escape(c) || is_loose {
+                push_escape(&mut out, c);
+            } else {
+                out.push(c);
+            }
+        }
+        Self(TextRepr::new(&out))
+    }
+
+    /// The cleaned text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            // Only `Text::new` makes one, of a whole text.
+            TextRepr::Inline { len, bytes } => std::str::from_utf8(&bytes[..usize::from(*len)]).unwrap_or_default(),
+            TextRepr::Boxed(text) => text,
+        }
+    }
+}
+
+impl Default for CleanText {
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+impl Ord for CleanText {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl PartialOrd for CleanText {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for CleanText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for CleanText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for CleanText {
+    /// What comes back from a file may have been altered there, so it is cleaned again.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::new(&text))
+    }
+}
+
+impl fmt::Debug for CleanText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+fn push_escape(out: &mut String, c: char) {
+    match c {
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        // Writing to a String cannot fail.
+        other => write!(out, "\\u{{{:x}}}", u32::from(other)).unwrap_or_default(),
+    }
+}
+
+/// Characters that steer the terminal, turn the reading direction, or take no visible place.
+fn needs_escape(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffc}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{e000}'..='\u{f8ff}'
+            | '\u{13430}'..='\u{1345f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{10ffff}')
+}
+
+/// A time in words, rounded up to whole seconds: `1 min 35 s`.
+#[must_use]
+pub fn format_duration(time: std::time::Duration) -> String {
+    let seconds = time.as_millis().div_ceil(1_000);
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+/// The columns a text takes on a terminal.
+#[must_use]
+pub fn width(text: &str) -> usize {
+    // Nearly all that is drawn is ASCII, on every frame.
+    if text.is_ascii() { text.len() } else { text.width() }
+}
+
+/// The text, cut to at most `columns` columns; what was cut is told by a `~` in the last column.
+#[must_use]
+pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(columns);
+    let mut used = 0;
+    for c in text.chars() {
+        let wide = c.width().unwrap_or(0);
+        if used + wide + 1 > columns {
+            break;
+        }
+        used += wide;
+        out.push(c);
+    }
+    if columns > 0 {
+        out.push('~');
+    }
+    Cow::Owned(out)
+}
+
+/// The text of an error, followed by the texts of its sources: `cannot open the journal: disk I/O error`.
+#[must_use]
+pub fn error_chain(error: &dyn std::error::Error) -> CleanText {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    CleanText::new(&text)
+}
+
+/// A count with a comma between thousands: `12,408`.
+#[must_use]
+pub fn format_count(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_becomes_a_visible_escape() {
+        let cases = [
+            ("Acme\x1b[2J", "Acme\\u{1b}[2J"),
+            ("a\u{9b}31mb", "a\\u{9b}31mb"),
+            ("line\r\nline\t.", "line\\r\\nline\\t."),
+            ("evil\u{202e}txt", "evil\\u{202e}txt"),
+            ("tag\u{e0041}", "tag\\u{e0041}"),
+            ("zero\u{200b}width", "zero\\u{200b}width"),
+            ("del\u{7f}", "del\\u{7f}"),
+        ];
+        for (raw, expected) in cases {
+            assert_eq!(CleanText::new(raw).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn names_in_any_language_stay_as_they_are() {
+        for name in ["Bäckerei Öz", "株式会社テスト", "مخبز", "e\u{301}cole", "Acme 🍞"] {
+            assert_eq!(CleanText::new(name).as_str(), name);
+        }
+    }
+
+    #[test]
+    fn texts_of_any_length_come_back_whole_and_sort_as_texts_do() {
+        let texts = ["", "a", "ab", "b", "株式会社テストa", "株式会社テストab", "株式会社テストabc"];
+        let mut cleaned = texts.map(CleanText::new);
+        assert_eq!(cleaned.each_ref().map(CleanText::as_str), texts);
+        cleaned.reverse();
+        cleaned.sort();
+        assert_eq!(cleaned.each_ref().map(CleanText::as_str), texts);
+        assert_eq!((CleanText::default(), size_of::<Option<CleanText>>()), (CleanText::new(""), 24));
+    }
+
+    #[test]
+    fn a_fifth_stacked_mark_and_a_mark_at_the_start_are_shown() {
+        assert_eq!(
+            CleanText::new("a\u{301}\u{301}\u{301}\u{301}\u{301}").as_str(),
+            "a\u{301}\u{301}\u{301}\u{301}\\u{301}"
+        );
+        assert_eq!(CleanText::new("\u{301}a").as_str(), "\\u{301}a");
+    }
+
+    #[test]
+    fn an_endless_text_is_cut_and_says_so() {
+        let cleaned = CleanText::new(&"x".repeat(5_000));
+        assert_eq!(cleaned.as_str().chars().count(), MAX_CHARS + 1);
+        assert!(cleaned.as_str().ends_with('…'));
+    }
+
+    #[test]
+    fn a_cut_text_ends_with_a_tilde_and_never_halves_a_wide_letter() {
+        assert_eq!(truncate("Acme Stores", 20), "Acme Stores");
+        assert_eq!(truncate("Acme Stores", 6), "Acme ~");
+        assert_eq!(truncate("株式会社", 4), "株~");
+        assert_eq!(truncate("Acme", 0), "");
+    }
+
+    #[test]
+    fn counts_have_commas() {
+        assert_eq!(
+            [format_count(0), format_count(999), format_count(12_408), format_count(1_000_000)],
+            ["0", "999", "12,408", "1,000,000"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_was_cleaned_can_steer_a_terminal(raw in any::<String>()) {
+            let cleaned = CleanText::new(&raw);
+            prop_assert!(!cleaned.as_str().chars().any(needs_escape));
+            prop_assert_eq!(CleanText::new(cleaned.as_str()).as_str().chars().take(MAX_CHARS).collect::<String>(),
+                cleaned.as_str().chars().take(MAX_CHARS).collect::<String>());
+        }
+
+        #[test]
+        fn a_cut_text_fits_its_columns(raw in any::<String>(), columns in 0usize..40) {
+            let cleaned = CleanText::new(&raw);
+            prop_assert!(width(&truncate(cleaned.as_str(), columns)) <= columns);
+        }
+    }
+}
