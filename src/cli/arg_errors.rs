@@ -1,53 +1,62 @@
-//! What is said of arguments that cannot be used.
+//! The messages for arguments that cannot be used.
 //!
-//! It never repeats a value: somebody may have put a PIN or an access token on the command line, and what is said
-//! ends up in logs.
+//! It never repeats a value: an operator may have put a PIN or an access token on the command line, and messages end up
+//! in logs.
 
 use std::error::Error as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-const PIN_ARG_ERROR: &str = "A PIN on the command line can be seen by others. Use --pin-file, or - for standard input.";
+const PIN_ARG_ERROR: &str =
+    "other users can see a PIN on the command line. Use --pin-file FILE, or --pin-file - for standard input.";
 
-const TOKEN_ARG_ERROR: &str = "An access token on the command line can be seen by others. Put it into a file of mode 0600, \
-                        and name that file in the config: token_file = \"FILE\"";
+const TOKEN_ARG_ERROR: &str = "other users can see an access token on the command line. Put it into a file of mode \
+                               0600, and name that file in the config: token_file = \"FILE\"";
 
-/// The longest word that is repeated. Longer than any name here, and shorter than any token.
+/// The longest word that is repeated: longer than any name here, shorter than any token.
 const MAX_ECHOED_LEN: usize = 20;
 
-/// Tells why arguments cannot be used, without repeating what might be a secret.
+/// Says why arguments cannot be used, without repeating what may be a secret.
 pub(crate) fn error_message(error: &clap::Error) -> String {
     let arg = context_text(error, ContextKind::InvalidArg);
     let kind = error.kind();
-    let why = if kind == ErrorKind::UnknownArgument {
-        unknown_argument(arg.unwrap_or_default(), context_text(error, ContextKind::SuggestedArg))
+    let what = if kind == ErrorKind::UnknownArgument {
+        unknown_argument(arg.unwrap_or_default(), error)
     } else if kind == ErrorKind::InvalidSubcommand {
-        let word = context_text(error, ContextKind::InvalidSubcommand).and_then(safe_to_echo);
-        word.map_or_else(|| "there is no such command.".to_owned(), |word| format!("there is no command {word}."))
+        unknown_command(error)
     } else if kind == ErrorKind::ValueValidation {
-        let source = error.source().map_or_else(|| "this value cannot be used".to_owned(), ToString::to_string);
-        format!("{}: {source}.", arg.unwrap_or_default())
+        let reason = error.source().map_or_else(|| "this value cannot be used".to_owned(), ToString::to_string);
+        format!("{}: {reason}", arg.unwrap_or_default())
     } else if kind == ErrorKind::InvalidValue {
-        let choices = match error.get(ContextKind::ValidValue) {
-            Some(ContextValue::Strings(choices)) => choices.join(", "),
-            Some(_) | None => String::new(),
-        };
-        let arg = arg.unwrap_or_default();
-        if choices.is_empty() {
-            format!("{arg}: a value is missing.")
-        } else {
-            format!("{arg} takes one of: {choices}.")
-        }
+        invalid_value(arg.unwrap_or_default(), error)
     } else if kind == ErrorKind::TooManyValues {
-        format!("{} takes no value.", arg.unwrap_or_default())
+        format!("{} takes no value", arg.unwrap_or_default())
     } else {
         // These name arguments only.
         return error.render().to_string().trim_end().to_owned();
     };
-    format!("pindesk: {why}\nSee pindesk --help.")
+    format!("pindesk: {what}\nSee pindesk --help.")
 }
 
-fn unknown_argument(arg: &str, suggested: Option<&str>) -> String {
+fn unknown_command(error: &clap::Error) -> String {
+    let word = context_text(error, ContextKind::InvalidSubcommand).and_then(safe_to_echo);
+    let what = word.map_or_else(|| "unknown command".to_owned(), |word| format!("unknown command '{word}'"));
+    match error.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::Strings(commands)) if !commands.is_empty() => did_you_mean(&what, &commands[0]),
+        Some(ContextValue::String(command)) => did_you_mean(&what, command),
+        Some(_) | None => what,
+    }
+}
+
+fn invalid_value(arg: &str, error: &clap::Error) -> String {
+    let choices = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(choices)) => choices.join(", "),
+        Some(_) | None => String::new(),
+    };
+    if choices.is_empty() { format!("{arg}: a value is missing") } else { format!("{arg}: expected one of {choices}") }
+}
+
+fn unknown_argument(arg: &str, error: &clap::Error) -> String {
     let name = arg.split('=').next().unwrap_or_default();
     let is_about = |secret: &str| name.starts_with("--") && name.to_ascii_lowercase().contains(secret);
     if is_about("pin") {
@@ -56,15 +65,27 @@ fn unknown_argument(arg: &str, suggested: Option<&str>) -> String {
     if is_about("token") || is_about("secret") {
         return TOKEN_ARG_ERROR.to_owned();
     }
-    let what =
-        safe_to_echo(name).map_or_else(|| "one word too many.".to_owned(), |name| format!("there is no {name} here."));
-    match suggested {
-        Some(suggested) => format!("{what} Did you mean {suggested}?"),
+    let what = safe_to_echo(name)
+        .map_or_else(|| "unexpected argument".to_owned(), |name| format!("unexpected argument '{name}'"));
+    match context_text(error, ContextKind::SuggestedArg) {
+        Some(suggested) => did_you_mean(&what, suggested),
+        None if !name.starts_with('-') && takes_number_list(error) => {
+            format!("{what}: give one ID, or --from FILE for many")
+        }
         None => what,
     }
 }
 
-/// The word, if it is one that can be no secret: a few letters and dashes.
+/// True if the command takes one ID, or a file of many.
+fn takes_number_list(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::Usage), Some(ContextValue::StyledStr(usage)) if usage.to_string().contains("--from"))
+}
+
+fn did_you_mean(what: &str, suggested: &str) -> String {
+    format!("{what} (did you mean '{suggested}'?)")
+}
+
+/// The word, if it cannot be a secret: a few letters and dashes.
 fn safe_to_echo(word: &str) -> Option<&str> {
     let is_plain = word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
     (is_plain && word.len() <= MAX_ECHOED_LEN).then_some(word)

@@ -1,4 +1,4 @@
-//! Values of arguments, and what is said of one that cannot be used: what could be, and never the value itself.
+//! Parsers of argument values. An error says what is expected and never repeats the value, which may be a secret.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -7,25 +7,25 @@ use std::str::FromStr;
 
 use crate::config::profile::MAX_CONCURRENCY;
 
-/// A whole number of at least so much.
-pub(crate) fn integer_at_least<T>(least: T) -> impl Fn(&str) -> Result<T, String> + Clone
+/// Parses an integer that is not below `min`.
+pub(crate) fn integer_at_least<T>(min: T) -> impl Fn(&str) -> Result<T, String> + Clone
 where
     T: FromStr<Err = ParseIntError> + PartialOrd + Display + Copy,
 {
     move |text| match text.parse() {
-        Ok(number) if number >= least => Ok(number),
-        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Err("this number is too large".to_owned()),
-        Ok(_) | Err(_) => Err(format!("this must be a whole number, {least} or more")),
+        Ok(number) if number >= min => Ok(number),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Err("the number is too large".to_owned()),
+        Ok(_) | Err(_) => Err(format!("expected a whole number, {min} or more")),
     }
 }
 
-/// Requests on their way at once.
+/// Parses the maximum of concurrent requests.
 pub(crate) fn parse_concurrency(text: &str) -> Result<usize, String> {
-    let wanted = text.parse().ok().filter(|wanted| (1..=MAX_CONCURRENCY).contains(wanted));
-    wanted.ok_or_else(|| format!("this must be a number from 1 to {MAX_CONCURRENCY}"))
+    let number = text.parse().ok().filter(|number| (1..=MAX_CONCURRENCY).contains(number));
+    number.ok_or_else(|| format!("expected a number from 1 to {MAX_CONCURRENCY}"))
 }
 
-/// Where to listen.
+/// Parses the address to listen on.
 pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:8080")
+    text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:8080")
 }

@@ -1,21 +1,21 @@
-//! What has to be right before a PIN is sent: the PIN is not weak, nothing is replaced unasked, and somebody confirmed.
+//! The last checks before a command sends: the profile may be changed, the PIN is not weak, no PIN is replaced without
+//! `--replace`, and the operator confirmed.
 //!
-//! It asks nothing: a command is confirmed by its flags, or not at all.
+//! It asks nothing: flags confirm a command, or nothing does.
 
-use std::fmt::Write as _;
-use std::num::NonZeroUsize;
-
+use crate::cli::args::GlobalArgs;
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
 use crate::cli::output::table;
-use crate::cli::{CliError, GlobalArgs};
 use crate::config::Profile;
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::pin::{PinChoice, Weakness};
 use crate::domain::text::CleanText;
 
-/// Numbers that are named where a list of them would be long.
+/// How many numbers a message names before it counts the rest.
 const MAX_LISTED_NUMBERS: usize = 5;
 
-/// How the numbers were asked for, which decides what confirms.
+/// How the operator selected the numbers, which decides what confirms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Selection {
     /// By its ID: the last four digits confirm.
@@ -24,18 +24,7 @@ pub(crate) enum Selection {
     Many,
 }
 
-/// A profile that is for reading changes nothing, and neither does a command that is told so.
-pub(crate) fn require_writable(profile: &Profile, flags: &GlobalArgs) -> Result<(), CliError> {
-    if flags.read_only {
-        return Err(CliError::NotReady("--read-only was given. Nothing was sent.".to_owned()));
-    }
-    if profile.read_only {
-        return Err(CliError::NotReady(format!("the profile {} is read-only. Nothing was sent.", profile.name)));
-    }
-    Ok(())
-}
-
-/// What the operator agreed to by flags.
+/// What the flags permit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConfirmFlags<'a> {
     /// `--replace`
@@ -44,111 +33,122 @@ pub(crate) struct ConfirmFlags<'a> {
     pub(crate) confirm: Option<&'a str>,
 }
 
-/// Refuses a PIN that is easy to guess on one of these numbers, or on any.
+/// Refuses to change anything with `--read-only`, or in a profile that is read-only.
+pub(crate) fn require_writable(profile: &Profile, global: &GlobalArgs) -> Result<(), CliError> {
+    if global.read_only {
+        return Err(CliError::not_ready("--read-only refuses every change").nothing_sent());
+    }
+    if profile.read_only {
+        return Err(CliError::not_ready(format!("profile {} is read-only", profile.name)).nothing_sent());
+    }
+    Ok(())
+}
+
+/// Refuses a PIN that is easy to guess, in general or on one of these numbers.
 pub(crate) fn check_strength(pins: &PinChoice, numbers: &[Number]) -> Result<(), CliError> {
     let PinChoice::Fixed(pin) = pins else { return Ok(()) };
     if let Some(weakness) = pin.weakness(None).filter(|weakness| weakness.is_refused()) {
         return Err(weak_pin_error(weakness, ""));
     }
     let display = |number: &Number| number.display_number.as_ref().map(CleanText::to_string);
-    let weakness = |number: &Number| pin.weakness(display(number).as_deref()).filter(|found| found.is_refused());
+    let weakness = |number: &Number| pin.weakness(display(number).as_deref()).filter(|weakness| weakness.is_refused());
     match numbers.iter().find_map(|number| weakness(number).map(|weakness| (number, weakness))) {
         Some((number, weakness)) => Err(weak_pin_error(weakness, &format!(" {}", number.label()))),
         None => Ok(()),
     }
 }
 
-/// Random PINs that nobody could ever read again are refused.
-pub(crate) fn require_escrow_for_random(pins: &PinChoice, amount: Selection, is_sealed: bool) -> Result<(), CliError> {
-    if is_sealed || matches!(pins, PinChoice::Fixed(_)) {
+fn weak_pin_error(weakness: Weakness, number: &str) -> CliError {
+    CliError::usage(format!("this PIN is easy to guess: {}{number}", weakness.description()))
+        .nothing_sent()
+        .remedy("Choose another PIN.")
+}
+
+/// Refuses random PINs that nobody could ever read.
+pub(crate) fn require_escrow_for_random(
+    pins: &PinChoice,
+    selection: Selection,
+    has_escrow: bool,
+) -> Result<(), CliError> {
+    if has_escrow || matches!(pins, PinChoice::Fixed(_)) {
         return Ok(());
     }
-    let why = match amount {
-        Selection::One => "a random PIN that is sealed to nobody is lost: a command shows no PIN",
-        Selection::Many => "different random PINs that are sealed to nobody are lost",
+    let what = match selection {
+        Selection::One => "without escrow recipients a random PIN would be lost, because a command shows no PIN",
+        Selection::Many => "without escrow recipients random PINs would be lost",
     };
-    Err(CliError::NotReady(format!(
-        "{why}. Nothing was sent. Name whom PINs are sealed to in the config:\n  \
-         [escrow]\n  recipients = [\"age1…\"]\nOr give the PIN by --pin-file."
-    )))
+    Err(CliError::not_ready(what)
+        .nothing_sent()
+        .remedy("Name the keys to encrypt to in the config: [escrow] recipients = [\"age1…\"]")
+        .remedy("Or give the PIN: --pin-file FILE"))
 }
 
-fn weak_pin_error(weakness: Weakness, of: &str) -> CliError {
-    CliError::Usage(format!(
-        "this PIN is easy to guess: {}{of}. Choose another one. Nothing was sent.",
-        weakness.description()
-    ))
-}
-
-/// Everything about the numbers as Meta tells them now.
+/// Checks the numbers as Meta reports them now.
 pub(crate) fn check_numbers(
     pins: &PinChoice,
     numbers: &[Number],
-    amount: Selection,
-    consent: ConfirmFlags<'_>,
+    selection: Selection,
+    flags: ConfirmFlags<'_>,
 ) -> Result<(), CliError> {
     check_strength(pins, numbers)?;
-    check_replacement(numbers, consent.may_replace)?;
-    check_confirmation(amount, numbers, consent.confirm)
+    check_replacement(numbers, flags.may_replace)?;
+    check_confirmation(selection, numbers, flags.confirm)
 }
 
-/// Refuses to replace a PIN unasked. Where nobody knows whether there is one, there may be one.
+/// Refuses to replace a PIN without `--replace`. A number whose status is unknown may have a PIN.
 fn check_replacement(numbers: &[Number], may_replace: bool) -> Result<(), CliError> {
     if may_replace {
         return Ok(());
     }
-    let is_free = |number: &&Number| match number.two_step {
+    let may_have_pin = |number: &&Number| match number.two_step {
         TwoStep::NotSet => false,
         TwoStep::On | TwoStep::Unknown => true,
     };
-    let taken: Vec<_> = numbers.iter().filter(is_free).collect();
-    if taken.is_empty() {
+    let with_pin: Vec<_> = numbers.iter().filter(may_have_pin).collect();
+    if with_pin.is_empty() {
         return Ok(());
     }
-    let mut text = format!(
-        "two-step verification is on, or may be, on {} of {}. To replace the PIN there, add: --replace",
-        taken.len(),
+    let what = format!(
+        "two-step verification is on, or may be, on {} of {}",
+        with_pin.len(),
         table::numbers_label(numbers.len())
     );
-    for number in taken.iter().take(MAX_LISTED_NUMBERS) {
-        text.push_str("\n  ");
-        text.push_str(&table::row(&[(number.label(), 18), (number.id.as_str(), 18)], number.two_step.label()));
-    }
-    if let Some(more) = taken.len().checked_sub(MAX_LISTED_NUMBERS).and_then(NonZeroUsize::new) {
-        write!(text, "\n  and {more} more").unwrap_or_default();
-    }
-    text.push_str("\nNothing was sent.");
-    Err(CliError::NotConfirmed(text))
+    let rows = with_pin
+        .iter()
+        .take(MAX_LISTED_NUMBERS)
+        .map(|number| table::row(&[(number.label(), 18), (number.id.as_str(), 18)], number.two_step.label()));
+    let rest = with_pin.len().saturating_sub(MAX_LISTED_NUMBERS);
+    let rest = (rest > 0).then(|| format!("and {rest} more"));
+    Err(CliError::new(ExitCode::NotConfirmed, what)
+        .nothing_sent()
+        .details(rows.chain(rest))
+        .remedy("To replace the PIN there, add: --replace"))
 }
 
-/// Refuses what nobody confirmed, and says what would confirm it.
-fn check_confirmation(amount: Selection, numbers: &[Number], given: Option<&str>) -> Result<(), CliError> {
-    let given_word = if given.is_some() { "--confirm does not match" } else { "not confirmed" };
-    match (amount, numbers) {
+/// Refuses what the operator did not confirm, and says what confirms it.
+fn check_confirmation(selection: Selection, numbers: &[Number], confirm: Option<&str>) -> Result<(), CliError> {
+    let what = if confirm.is_some() { "--confirm does not match" } else { "not confirmed" };
+    let error = CliError::new(ExitCode::NotConfirmed, what).nothing_sent();
+    match (selection, numbers) {
         (Selection::One, [number]) => {
-            let wanted = number.last_four();
-            if given == Some(&wanted.digits) {
+            let expected = number.last_four();
+            if confirm == Some(&expected.digits) {
                 return Ok(());
             }
-            let whose = if wanted.is_from_id {
+            let whose = if expected.is_from_id {
                 format!("the last digits of the phone number ID {}", number.id)
             } else {
                 format!("the last digits of {}", number.label())
             };
-            let digits = wanted.digits;
-            Err(CliError::NotConfirmed(format!(
-                "{given_word}, so nothing was sent. To set this PIN, add {whose}: --confirm {digits}"
-            )))
+            Err(error.remedy(format!("To set this PIN, add {whose}: --confirm {}", expected.digits)))
         }
         (Selection::One | Selection::Many, _) => {
             let count = numbers.len();
-            if given.map(strip_separators) == Some(count.to_string()) {
+            if confirm.map(strip_separators) == Some(count.to_string()) {
                 return Ok(());
             }
-            Err(CliError::NotConfirmed(format!(
-                "{given_word}, so nothing was sent. A PIN would be sent to {}. To do it, add: --confirm {count}",
-                table::numbers_label(count)
-            )))
+            let numbers = table::numbers_label(count);
+            Err(error.remedy(format!("A PIN would be sent to {numbers}. To send it, add: --confirm {count}")))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One file a command.
+//! One file a command. A command does not import another command.
 
 pub(crate) mod audit;
 pub(crate) mod console;

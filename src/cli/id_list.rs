@@ -1,44 +1,43 @@
 //! The file of `pin set --from`: phone number IDs, one a line, checked as a whole before one of them is used.
 //!
-//! It repeats no line that is no ID, nor an ID that could be a PIN: somebody may have named the wrong file.
+//! It repeats no line that is not an ID, and no ID that could be a PIN: the operator may have named the wrong file.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
-use crate::cli::CliError;
+use crate::cli::error::CliError;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PIN_DIGITS;
 
-/// Faults that are named. Who has more of them has the wrong file.
+/// How many errors a message lists. A file with more is the wrong file.
 const MAX_LISTED_ERRORS: usize = 100;
 
-/// What was read, and what is wrong with it.
+/// The IDs of a file, and the errors in it.
 #[derive(Debug, Default)]
 pub(crate) struct IdList {
-    /// Each ID once, with the number of its line, the first being 1.
+    /// Each ID once, with its line number, from 1.
     lines: Vec<(usize, PhoneNumberId)>,
     errors: Vec<(usize, String)>,
 }
 
 impl IdList {
-    /// Takes a file's bytes: blank lines and those that start with `#` are skipped, blanks around an ID do not matter.
+    /// Parses the bytes of a file. Blank lines and lines that start with `#` are skipped, blanks around an ID ignored.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut list = Self::default();
-        let mut seen = HashMap::new();
+        let mut first_lines = HashMap::new();
         for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii)) {
             if text.is_empty() || text.starts_with(b"#") {
                 continue;
             }
             let Some(id) = std::str::from_utf8(text).ok().and_then(|text| text.parse::<PhoneNumberId>().ok()) else {
-                list.errors.push((line, "this is no phone number ID".to_owned()));
+                list.errors.push((line, "not a phone number ID".to_owned()));
                 continue;
             };
-            if let Some(first) = seen.insert(id, line) {
-                list.errors.push((line, format!("{} stands on line {first} already", id_label(id))));
-                seen.insert(id, first);
-            } else {
+            let first = *first_lines.entry(id).or_insert(line);
+            if first == line {
                 list.lines.push((line, id));
+            } else {
+                list.errors.push((line, format!("{}: duplicate of line {first}", id_label(id))));
             }
         }
         list
@@ -49,56 +48,49 @@ impl IdList {
         self.lines.iter().map(|(_, id)| *id)
     }
 
-    /// True if there is something in it, and nothing is wrong with it so far.
+    /// True if the file has IDs and no error was found so far.
     pub(crate) fn is_usable(&self) -> bool {
         self.errors.is_empty() && !self.lines.is_empty()
     }
 
-    /// Finds fault with each ID that is not known.
+    /// Adds an error for each ID that is not known.
     pub(crate) fn flag_unknown(&mut self, profile: &str, is_known: impl Fn(PhoneNumberId) -> bool) {
         let unknown = self.lines.iter().filter(|(_, id)| !is_known(*id));
-        let told =
-            unknown.map(|(line, id)| (*line, format!("{} is no number of the profile {profile}", id_label(*id))));
-        self.errors.extend(told);
+        let errors = unknown.map(|(line, id)| (*line, format!("no number {} in profile {profile}", id_label(*id))));
+        self.errors.extend(errors);
         self.errors.sort_by_key(|(line, _)| *line);
     }
 
-    /// Refuses a list that is empty or has faults, and names each with its line.
+    /// Refuses a list that is empty or has errors, and lists each error with its line.
     pub(crate) fn check(&self, file: &str) -> Result<(), CliError> {
         if self.errors.is_empty() && self.lines.is_empty() {
-            return Err(CliError::Usage(format!("there is no phone number ID in {file}. Nothing was sent.")));
+            return Err(CliError::usage(format!("no phone number ID in {file}")).nothing_sent());
         }
         if self.errors.is_empty() {
             return Ok(());
         }
-        let mut text = format!("{file} cannot be used as it is. Nothing was sent.");
-        for (line, fault) in self.errors.iter().take(MAX_LISTED_ERRORS) {
-            // Writing to a String cannot fail.
-            write!(text, "\n  line {line}: {fault}").unwrap_or_default();
-        }
+        let lines = self.errors.iter().take(MAX_LISTED_ERRORS).map(|(line, error)| format!("line {line}: {error}"));
         let rest = self.errors.len().saturating_sub(MAX_LISTED_ERRORS);
-        if rest > 0 {
-            write!(text, "\n  and {rest} more").unwrap_or_default();
-        }
-        Err(CliError::Usage(text))
+        let rest = (rest > 0).then(|| format!("and {rest} more"));
+        Err(CliError::usage(format!("{file} has errors")).nothing_sent().details(lines.chain(rest)))
     }
 }
 
-/// An ID for a message. One of six digits is no ID of Meta's and may be a PIN.
+/// An ID for a message. Six digits are not an ID of Meta's, and may be a PIN.
 pub(crate) fn id_label(id: PhoneNumberId) -> String {
-    if id.as_str().len() == PIN_DIGITS { "what stands here".to_owned() } else { id.to_string() }
+    if id.as_str().len() == PIN_DIGITS { "(six digits)".to_owned() } else { id.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refusal(list: &IdList) -> String {
-        list.check("ids.txt").expect_err("it has faults").to_string()
+    fn error(list: &IdList) -> String {
+        list.check("ids.txt").expect_err("the list has errors").to_string()
     }
 
     #[test]
-    fn blank_lines_comments_and_foreign_line_ends_are_skipped() {
+    fn blank_lines_comments_and_other_line_ends_are_skipped() {
         let list = IdList::parse(b"\xef\xbb\xbf# ours\r\n200000000000001\r\n\r\n  200000000000002  \n#3\n");
         let ids: Vec<String> = list.ids().map(|id| id.to_string()).collect();
         assert_eq!(ids, ["200000000000001", "200000000000002"]);
@@ -106,24 +98,24 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_named_with_its_line_and_without_what_may_be_a_secret() {
+    fn each_error_has_its_line_and_repeats_no_possible_secret() {
         let text = b"200000000000001\n\n200000000000001\nEAAJtoken\n409726\n200000000000001\n200000000000009\n\xff\n";
         let mut list = IdList::parse(text);
         list.flag_unknown("acme", |id| id.as_str() == "200000000000001");
         assert_eq!(
-            refusal(&list),
-            "ids.txt cannot be used as it is. Nothing was sent.\n  \
-             line 3: 200000000000001 stands on line 1 already\n  \
-             line 4: this is no phone number ID\n  \
-             line 5: what stands here is no number of the profile acme\n  \
-             line 6: 200000000000001 stands on line 1 already\n  \
-             line 7: 200000000000009 is no number of the profile acme\n  \
-             line 8: this is no phone number ID"
+            error(&list),
+            "ids.txt has errors. Nothing was sent.\n  \
+             line 3: 200000000000001: duplicate of line 1\n  \
+             line 4: not a phone number ID\n  \
+             line 5: no number (six digits) in profile acme\n  \
+             line 6: 200000000000001: duplicate of line 1\n  \
+             line 7: no number 200000000000009 in profile acme\n  \
+             line 8: not a phone number ID"
         );
     }
 
     #[test]
     fn a_file_without_an_id_is_refused() {
-        assert_eq!(refusal(&IdList::parse(b"# none\n\n")), "there is no phone number ID in ids.txt. Nothing was sent.");
+        assert_eq!(error(&IdList::parse(b"# none\n\n")), "no phone number ID in ids.txt. Nothing was sent.");
     }
 }

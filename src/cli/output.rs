@@ -1,5 +1,8 @@
-//! What commands print.
+//! What commands print: results to standard output, messages to standard error. It decides nothing about the work.
 
+pub(crate) mod stdio;
 pub(crate) mod table;
 pub(crate) mod numbers;
+pub(crate) mod outcome;
+pub(crate) mod tally;
 pub(crate) mod job;

@@ -1,6 +1,7 @@
-//! Ctrl-Z while a command has the journal: it stops with nothing locked and nothing new sent, as the console does.
+//! Ctrl-Z while a command has the journal open: the command suspends with nothing locked and sends nothing new, as the
+//! console does.
 //!
-//! It ends nothing. A stop that comes while the journal is being opened is heard when that is done.
+//! It ends nothing. A suspend that arrives while the journal is being opened takes effect after that.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,13 +13,14 @@ use signal_hook::iterator::Signals;
 
 use crate::jobs::JobsHandle;
 use crate::journal::Journal;
+use crate::preflight::Records;
 use crate::process;
 
-/// A shell that ends a stopped command continues it, so that it hears of it. What it says is heard within this time,
-/// before anything new is sent.
+/// A shell that ends a suspended command resumes it first, so that the command receives the signal. The command waits
+/// this long for such a signal before it sends anything new.
 const SIGNAL_GRACE: Duration = Duration::from_millis(200);
 
-/// What has to rest before the process may stop.
+/// Pauses the work while the process is suspended.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SuspendHandler(Arc<Mutex<ActiveWork>>);
 
@@ -29,45 +31,45 @@ struct ActiveWork {
 }
 
 impl SuspendHandler {
-    /// Listens from now on, for as long as the process lives; not where the signal was to be ignored.
+    /// Starts to listen for SIGTSTP, until the process ends; does not if the process started with the signal ignored.
     pub(crate) fn listen() -> io::Result<Self> {
-        let stops = Self::default();
+        let handler = Self::default();
         if !process::can_suspend() {
-            return Ok(stops);
+            return Ok(handler);
         }
         let mut signals = Signals::new([SIGTSTP])?;
-        let heeded = stops.clone();
-        thread::Builder::new().name("stops".to_owned()).spawn(move || {
+        let listener = handler.clone();
+        thread::Builder::new().name("suspend".to_owned()).spawn(move || {
             for _ in signals.forever() {
-                heeded.suspend();
+                listener.suspend();
             }
         })?;
-        Ok(stops)
+        Ok(handler)
     }
 
-    /// Opens the journal; no stop comes in between.
-    pub(crate) fn open_journal<T, E>(&self, open: impl FnOnce() -> Result<(Journal, T), E>) -> Result<(Journal, T), E> {
-        let mut at_work = self.lock();
-        let (journal, more) = open()?;
-        at_work.journal = Some(journal.clone());
-        Ok((journal, more))
+    /// Opens the journal. No suspend takes effect in between.
+    pub(crate) fn open_records<E>(&self, open: impl FnOnce() -> Result<Records, E>) -> Result<Records, E> {
+        let mut active = self.lock();
+        let records = open()?;
+        active.journal = Some(records.journal.clone());
+        Ok(records)
     }
 
-    /// From now on this sends.
-    pub(crate) fn watch(&self, batch: JobsHandle) {
-        self.lock().jobs = Some(batch);
+    /// From now on, a suspend pauses these jobs.
+    pub(crate) fn watch(&self, jobs: JobsHandle) {
+        self.lock().jobs = Some(jobs);
     }
 
-    /// Until somebody continues the process.
+    /// Suspends the process until a shell resumes it.
     fn suspend(&self) {
-        let at_work = self.lock();
-        at_work.jobs.iter().for_each(JobsHandle::pause);
-        let paused = at_work.journal.as_ref().map(Journal::pause);
-        // Where nobody could continue it, it goes on, as the kernel has it.
+        let active = self.lock();
+        active.jobs.iter().for_each(JobsHandle::pause);
+        let paused = active.journal.as_ref().map(Journal::pause);
+        // If no process could resume this one, it continues, as the kernel does it.
         process::suspend().ok();
         drop(paused);
         thread::sleep(SIGNAL_GRACE);
-        at_work.jobs.iter().for_each(JobsHandle::resume);
+        active.jobs.iter().for_each(JobsHandle::resume);
     }
 
     fn lock(&self) -> MutexGuard<'_, ActiveWork> {

@@ -1,4 +1,4 @@
-//! `pindesk audit`: who did what, and whether the record of it is as it was written.
+//! `pindesk audit`: shows the audit log and verifies its hash chain.
 //!
 //! It needs the state directory alone, and changes nothing in it.
 
@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use crate::cli::output::job::SCHEMA_VERSION;
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_print};
 use crate::cli::output::table;
-use crate::cli::{CliError, eprint_line, ignore_broken_pipe, preflight};
+use crate::cli::records::open_reader;
 use crate::config::{self, Env, Overrides};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::text::CleanText;
@@ -18,42 +20,41 @@ use crate::journal::{AuditRow, JournalError, JournalReader};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// The rows, oldest first
+    /// Show the entries, oldest first
     Show {
-        /// Only what happened so recently: 90s, 15m, 24h, 7d
+        /// Only entries newer than this: 90s, 15m, 24h, 7d
         #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
         since: Option<Duration>,
         /// One JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Follow the chain: an edit, a deletion or a cut shows
+    /// Verify the hash chain
     Verify,
 }
 
-pub(crate) fn run(command: &AuditCommand, overrides: &Overrides, env: &Env) -> Result<u8, CliError> {
-    let place = config::resolve_state_dir(overrides, env)?;
+pub(crate) fn run(command: &AuditCommand, overrides: &Overrides, env: &Env) -> Result<ExitCode, CliError> {
+    let state_dir = config::resolve_state_dir(overrides, env)?;
     match command {
-        AuditCommand::Show { since, json } => show(&place, *since, *json),
-        AuditCommand::Verify => verify(&place),
+        AuditCommand::Show { since, json } => show(&state_dir, *since, *json),
+        AuditCommand::Verify => verify(&state_dir),
     }
 }
 
-fn show(place: &Path, since: Option<Duration>, is_json: bool) -> Result<u8, CliError> {
+fn show(state_dir: &Path, since: Option<Duration>, is_json: bool) -> Result<ExitCode, CliError> {
     let now = Clock::System.now().utc;
     let since = since.map(|since| now.minus(since));
-    let reader = preflight::open_reader(place)?;
+    let reader = open_reader(state_dir)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = if is_json {
-        print_json(&reader, since, &mut out)
+        print_json(&reader, since, &mut out)?
     } else {
-        reader.for_each_audit_row(since, |row| writeln!(out, "{}", audit_row(&row)))
+        reader.for_each_audit_row(since, |row| writeln!(out, "{}", table_row(&row)))?
     };
-    let printed = printed.map_err(|error| CliError::not_ready(&error))?;
-    ignore_broken_pipe(printed.and_then(|()| out.flush()), 0)
+    exit_code_after_print(printed.and_then(|()| out.flush()), ExitCode::Done)
 }
 
-/// One object, of which only a row at a time is in memory.
+/// Prints one object. Only one row at a time is in memory.
 fn print_json(
     reader: &JournalReader,
     since: Option<UtcTime>,
@@ -68,36 +69,35 @@ fn print_json(
     Ok(printed.and_then(|()| writeln!(out, "]}}")))
 }
 
-/// Sequence, time, who, what, whose.
-fn audit_row(row: &AuditRow) -> String {
+/// Sequence, time, operator, action, and the number or the note.
+fn table_row(row: &AuditRow) -> String {
     let action = serde_json::to_value(row.action).ok();
     let action = action.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
     let what = match &row.outcome {
         Some(outcome) => format!("{action}: {outcome}"),
         None => action.to_owned(),
     };
-    let whose = row.phone_number_id.as_ref().or(row.note.as_ref()).map_or("", CleanText::as_str);
-    let (sequence, who) = (row.sequence.to_string(), row.operator_label());
-    table::row(&[(&sequence, 5), (row.at.as_str(), 20), (who.as_str(), 14), (&what, 18)], whose)
+    let subject = row.phone_number_id.as_ref().or(row.note.as_ref()).map_or("", CleanText::as_str);
+    let (sequence, operator) = (row.sequence.to_string(), row.operator_label());
+    table::row(&[(&sequence, 5), (row.at.as_str(), 20), (operator.as_str(), 14), (&what, 18)], subject)
 }
 
-fn verify(place: &Path) -> Result<u8, CliError> {
-    let reader = preflight::open_reader(place)?;
-    match reader.verify_audit().map_err(|error| CliError::not_ready(&error))? {
+fn verify(state_dir: &Path) -> Result<ExitCode, CliError> {
+    match open_reader(state_dir)?.verify_audit()? {
         Ok(verified) => {
             let rows = table::pluralize(usize::try_from(verified.rows).unwrap_or_default(), "row");
-            ignore_broken_pipe(writeln!(io::stdout(), "The audit is as it was written: {rows}."), 0)
+            exit_code_after_print(writeln!(io::stdout(), "Audit log intact ({rows})."), ExitCode::Done)
         }
-        Err(broken) => {
-            for fault in &broken {
-                eprint_line(&format!("pindesk: audit row {}: {}.", fault.sequence, fault.description));
+        Err(problems) => {
+            for problem in &problems {
+                eprint_line(&format!("pindesk: audit row {}: {}.", problem.sequence, problem.description));
             }
-            Ok(crate::cli::NOT_READY)
+            Ok(ExitCode::NotReady)
         }
     }
 }
 
-/// A number and a unit.
+/// Parses a number and a unit.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
     let unit = text.chars().last().and_then(|last| UNITS.iter().find(|(unit, _)| *unit == last));
@@ -105,7 +105,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         let count: u64 = text.strip_suffix(*unit)?.parse().ok()?;
         count.checked_mul(*seconds)
     });
-    seconds.map(Duration::from_secs).ok_or_else(|| "write a number and s, m, h or d, such as 24h".to_owned())
+    seconds.map(Duration::from_secs).ok_or_else(|| "expected a number and s, m, h or d, such as 24h".to_owned())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! `pindesk --demo`: the console on the embedded simulator, with a key of its own, so that escrow, doubt and recovery can
-//! be tried.
+//! `pindesk --demo`: the console on the embedded simulator, with a key of its own, so that an operator can try the escrow,
+//! a number in doubt, and recovery.
 //!
-//! Nothing leaves the machine, and nothing stays on it unless a directory was named for it.
+//! Nothing leaves the machine, and nothing stays on it unless the operator named a state directory.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,8 +13,12 @@ use age::x25519;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-use crate::cli::commands::{console, simulator as simulate};
-use crate::cli::{CliError, DemoArgs, GlobalArgs};
+use crate::cli::args::{DemoArgs, GlobalArgs};
+use crate::cli::console_setup::{base_setup, exit_code, recording_config, require_terminal, run_console, user_name};
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::runtime::build_runtime;
+use crate::cli::simulator_spec::{read_fault_plan, simulator_spec};
 use crate::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
 use crate::config::{self, ConsoleSettings, EscrowSettings, GlyphChoice};
 use crate::console::app::status::Message;
@@ -29,120 +33,112 @@ use crate::process;
 use crate::simulator::{self, FaultPlan, Simulator};
 use crate::state_dir::{OpenMode, StateDir};
 
-/// The private key, in the demo's own state directory.
+/// The private key, in the state directory of the demo.
 const KEY_FILE: &str = "key.txt";
 
-/// The console on the embedded simulator.
-pub(crate) fn run(demo: &DemoArgs, state_dir: Option<&Path>, flags: &GlobalArgs) -> Result<u8, CliError> {
-    console::require_terminal("pindesk --demo")?;
-    let desk = DemoSetup::prepare(state_dir)?;
-    let plan = demo.faults.as_deref().map(simulate::read_fault_plan).transpose()?.unwrap_or_else(FaultPlan::demo);
-    let spec = simulate::simulator_spec(demo.numbers, demo.seed, demo.latency_ms, plan);
-    let runtime = simulate::build_runtime()?;
+/// Runs the console on the embedded simulator.
+pub(crate) fn run(args: &DemoArgs, state_dir: Option<&Path>, global: &GlobalArgs) -> Result<ExitCode, CliError> {
+    require_terminal("pindesk --demo")?;
+    let demo = DemoSetup::prepare(state_dir)?;
+    let plan = args.faults.as_deref().map(read_fault_plan).transpose()?.unwrap_or_else(FaultPlan::demo);
+    let spec = simulator_spec(args.numbers, args.seed, args.latency_ms, plan);
+    let runtime = build_runtime()?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let simulator = runtime
         .block_on(Simulator::start(listen, spec))
-        .map_err(|source| CliError::System { context: "cannot start the simulator", source })?;
+        .map_err(|error| CliError::machine("cannot start the simulator", &error))?;
     let wabas: Vec<_> = simulator::wabas().into_iter().map(Arc::new).collect();
-    let place = |what| CliError::Usage(format!("the simulator's {what} is unusable"));
+    let unusable = |what| CliError::new(ExitCode::Bug, format!("the simulator's {what} is unusable"));
     let endpoint = Endpoint {
-        url: simulator.base_url().parse().map_err(|_| place("address"))?,
-        version: DEFAULT_GRAPH_VERSION.parse().map_err(|_| place("version"))?,
+        url: simulator.base_url().parse().map_err(|_| unusable("address"))?,
+        version: DEFAULT_GRAPH_VERSION.parse().map_err(|_| unusable("version"))?,
         ca_file: None,
     };
     let credentials = || {
         let token = AccessToken::parse(simulator::FULL_ACCESS_TOKEN).map_err(|error| error.to_string())?;
         Ok(Credentials { token, app_secret: None })
     };
+    let settings = ConsoleSettings::default();
     let session = Session {
         profile: Some("demo".to_owned()),
         environment: Environment::Demo,
-        read_only: flags.read_only,
-        user: console::user_name(),
+        read_only: global.read_only,
+        user: user_name(),
         host: endpoint.url.host().to_owned(),
         config_paths: Vec::new(),
         token_source: "the demo itself".to_owned(),
         wabas: wabas.clone(),
-        show_pin_for: ConsoleSettings::default().show_pin,
-        may_suspend: ConsoleSettings::default().suspend && process::can_suspend(),
+        show_pin_for: settings.show_pin,
+        may_suspend: settings.suspend && process::can_suspend(),
         bell: false,
-        hide_after: ConsoleSettings::default().hide_after,
-        initial_message: Some(Message { at: Clock::System.now().utc, text: desk.note }),
+        hide_after: settings.hide_after,
+        initial_message: Some(Message { at: Clock::System.now().utc, text: demo.key_message }),
     };
-    let concurrency = config::profile::DEFAULT_CONCURRENCY;
-    let recording = console::recording_config(desk.dir, JournalKind::Demo, desk.escrow, "demo");
-    let sources = NumberSources { wabas, numbers: Vec::new() };
     let setup = ConsoleSetup {
-        worker_config: Some(WorkerConfig { endpoint, sources, concurrency, recording }),
+        worker_config: Some(WorkerConfig {
+            endpoint,
+            sources: NumberSources { wabas, numbers: Vec::new() },
+            concurrency: config::profile::DEFAULT_CONCURRENCY,
+            recording: recording_config(demo.state_dir, JournalKind::Demo, demo.escrow, "demo"),
+        }),
         credentials: credentials(),
         token_reader: TokenReader { may_prompt: false, read: Box::new(credentials) },
-        temp_dir: desk.temporary,
-        ..console::base_setup(session, flags.no_color, GlyphChoice::Auto, runtime)
+        temp_dir: demo.temp_dir,
+        ..base_setup(session, global.no_color, GlyphChoice::Auto, runtime)
     };
-    Ok(console::exit_code(console::run_console(setup)?))
+    Ok(exit_code(run_console(setup)?))
 }
 
-/// Where the demo records what it does, and the key that opens its escrow.
+/// Where the demo records what it does, and the key that decrypts its escrow.
 struct DemoSetup {
-    dir: PathBuf,
-    /// The directory, if it goes when the demo ends.
-    temporary: Option<TempDir>,
+    state_dir: PathBuf,
+    /// The directory, if it is removed when the demo ends.
+    temp_dir: Option<TempDir>,
     escrow: EscrowSettings,
     /// Says where the key is.
-    note: String,
+    key_message: String,
 }
 
 impl DemoSetup {
-    /// In a directory that the operator named, which stays; or in one that goes with the demo.
+    /// Uses the directory that the operator named, which stays, or a temporary one.
     fn prepare(named: Option<&Path>) -> Result<Self, CliError> {
-        let failed = |source| CliError::System { context: "cannot make a directory for the demo", source };
-        let (dir, temporary) = if let Some(dir) = named {
+        let (state_dir, temp_dir) = if let Some(dir) = named {
             (dir.to_owned(), None)
         } else {
-            let temporary = tempfile::Builder::new().prefix("pindesk-demo-").tempdir().map_err(failed)?;
-            (temporary.path().to_owned(), Some(temporary))
+            let created = tempfile::Builder::new().prefix("pindesk-demo-").tempdir();
+            let temp_dir =
+                created.map_err(|error| CliError::machine("cannot create a directory for the demo", &error))?;
+            (temp_dir.path().to_owned(), Some(temp_dir))
         };
-        let recipient = load_or_create_key(&dir)?.to_public().to_string();
-        let key = shell_quote(&dir.join(KEY_FILE));
-        let stays = if temporary.is_some() { " It goes when the demo ends." } else { "" };
-        let shown = shell_quote(&dir);
-        let note = format!(
-            "PINs are sealed to a throw-away key.{stays} To see them, in another terminal: \
-             pindesk escrow open --state-dir {shown} --identity {key}"
+        let recipient = load_or_create_key(&state_dir)?.to_public().to_string();
+        let key = shell_quote(&state_dir.join(KEY_FILE));
+        let removal = if temp_dir.is_some() { " The key is removed when the demo ends." } else { "" };
+        let quoted_dir = shell_quote(&state_dir);
+        let key_message = format!(
+            "PINs are encrypted to a throwaway key.{removal} To decrypt them, in another terminal: \
+             pindesk escrow open --state-dir {quoted_dir} --identity {key}"
         );
-        Ok(Self { dir, temporary, escrow: EscrowSettings { recipients: vec![recipient], recipients_file: None }, note })
+        let escrow = EscrowSettings { recipients: vec![recipient], recipients_file: None };
+        Ok(Self { state_dir, temp_dir, escrow, key_message })
     }
 }
 
-/// The demo's private key: the one that lies in its directory, or a new one.
-fn load_or_create_key(place: &Path) -> Result<x25519::Identity, CliError> {
-    let dir = StateDir::open_or_create(place).map_err(|error| CliError::not_ready(&error))?;
-    let failed = |source| CliError::System { context: "the demo's key", source };
-    let has = |name| dir.has_file(name).map_err(|error| CliError::not_ready(&error));
-    let is_old = has(KEY_FILE)?;
-    if !is_old && (has("journal.db")? || has("escrow.jsonl")?) {
-        let why = format!("{} is not a demo's. Name another directory.", redacted_path(place));
-        return Err(CliError::NotReady(why));
+/// The private key of the demo: the one in its directory, or a new one.
+fn load_or_create_key(path: &Path) -> Result<x25519::Identity, CliError> {
+    let dir = StateDir::open_or_create(path)?;
+    let failed = |error: io::Error| CliError::machine("cannot use the key of the demo", &error);
+    let key_exists = dir.has_file(KEY_FILE)?;
+    if !key_exists && (dir.has_file("journal.db")? || dir.has_file("escrow.jsonl")?) {
+        let what = format!("{} is the state directory of real numbers, not of a demo", redacted_path(path));
+        return Err(CliError::not_ready(what).remedy("Name another directory."));
     }
-    let mut file = dir.open_file(KEY_FILE, OpenMode::ReadWrite).map_err(|error| CliError::not_ready(&error))?;
-    if is_old {
+    let mut file = dir.open_file(KEY_FILE, OpenMode::ReadWrite)?;
+    if key_exists {
         let mut text = Zeroizing::new(String::new());
         file.read_to_string(&mut text).map_err(failed)?;
-        return text.trim().parse().map_err(|what: &str| failed(io::Error::other(what)));
+        return text.trim().parse().map_err(|reason: &str| failed(io::Error::other(reason)));
     }
     let key = x25519::Identity::generate();
     file.write_all(key.to_string().expose_secret().as_bytes()).map_err(failed)?;
     Ok(key)
-}
-
-impl Default for DemoArgs {
-    fn default() -> Self {
-        Self {
-            is_on: true,
-            numbers: simulate::DEFAULT_NUMBERS,
-            seed: simulate::DEFAULT_SEED,
-            latency_ms: simulate::DEMO_LATENCY_MS,
-            faults: None,
-        }
-    }
 }

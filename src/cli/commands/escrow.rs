@@ -1,7 +1,7 @@
-//! `pindesk escrow`: what was sealed, opening it with a key, and acknowledging other recipients.
+//! `pindesk escrow`: lists and decrypts the encrypted PINs, and accepts changed recipients.
 //!
-//! Listing and opening need the escrow file alone: no config, no journal, no network. A PIN is shown by `open` and by
-//! nothing else, and who opened it is recorded before it is shown wherever there is a journal.
+//! Listing and decrypting need the escrow file alone: no config, no journal, no network. Only `open` shows a PIN. If there
+//! is a journal, it records who decrypts a PIN before the PIN is shown.
 
 mod store;
 
@@ -13,10 +13,14 @@ use secrecy::SecretString;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::cli::commands::{jobs, simulator as simulate};
-use crate::cli::output::job::{ChangeOutcome, SCHEMA_VERSION};
+use crate::cli::args::GlobalArgs;
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::output::outcome::{ChangeOutcome, recorded_label};
+use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table;
-use crate::cli::{CliError, GlobalArgs, eprint_line, ignore_broken_pipe, preflight, require_config};
+use crate::cli::records::{self, require_config};
+use crate::cli::runtime::build_runtime;
 use crate::config::{self, Env, Overrides};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
@@ -29,17 +33,17 @@ use store::{Decryption, EscrowSource, EscrowStore, EscrowedChange, JournalStatus
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EscrowCommand {
-    /// What is sealed, for whom; never a PIN
+    /// List the encrypted PINs, without decrypting any
     List(EscrowListArgs),
-    /// Open with a private key, and show the PINs
+    /// Decrypt the PINs with a private key, and show them
     Open(EscrowOpenArgs),
-    /// Accept that PINs are sealed to other keys than before
+    /// Accept changed escrow keys
     Ack {
         /// One JSON object
         #[arg(long)]
         json: bool,
     },
-    /// How to read the escrow file with the age program alone
+    /// Print the command that decrypts the escrow file with the age program
     Recipe,
 }
 
@@ -55,7 +59,7 @@ pub(crate) struct EscrowListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EscrowOpenArgs {
-    /// The private key: an age key file, or an ssh-ed25519 key
+    /// Private key: an age key file, or an ssh-ed25519 key
     #[arg(long, value_name = "FILE")]
     identity: PathBuf,
     #[command(flatten)]
@@ -66,29 +70,31 @@ pub(crate) fn run(
     command: &EscrowCommand,
     overrides: &Overrides,
     env: &Env,
-    flags: &GlobalArgs,
-) -> Result<u8, CliError> {
-    let place = config::resolve_state_dir(overrides, env)?;
+    global: &GlobalArgs,
+) -> Result<ExitCode, CliError> {
+    let state_dir = config::resolve_state_dir(overrides, env)?;
     match command {
-        EscrowCommand::List(options) => list(options, &place),
-        EscrowCommand::Open(options) => decrypt_pins(options, &place, flags),
-        EscrowCommand::Ack { json } => acknowledge(*json, &place, overrides, env, flags),
-        EscrowCommand::Recipe => ignore_broken_pipe(write!(io::stdout(), "{}", escrow::recipe(&place)), 0),
+        EscrowCommand::List(args) => list(args, &state_dir),
+        EscrowCommand::Open(args) => decrypt_pins(args, &state_dir, global),
+        EscrowCommand::Ack { json } => accept_recipients(*json, &state_dir, overrides, env, global),
+        EscrowCommand::Recipe => {
+            exit_code_after_print(write!(io::stdout(), "{}", escrow::recipe(&state_dir)), ExitCode::Done)
+        }
     }
 }
 
-/// A record as scripts see it.
+/// An encrypted PIN as scripts see it.
 #[derive(Serialize)]
 struct EscrowRecord<'a> {
     change: String,
     phone_number_id: &'a str,
     waba_id: Option<&'a str>,
     at: String,
-    /// What its change came to, as in a result; null where the journal does not know of it.
+    /// The outcome of its change, as in a result; null if the journal does not know the change.
     request: Option<ChangeOutcome>,
-    /// Of those with no answer: in doubt no longer.
+    /// True if the change had no answer and is no longer in doubt.
     settled: bool,
-    /// Null where nobody knows it.
+    /// Null if it is not known.
     last_try_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pin: Option<&'a str>,
@@ -99,16 +105,16 @@ struct EscrowRecord<'a> {
 }
 
 impl<'a> EscrowRecord<'a> {
-    fn new(line: &'a EscrowEntry, fate: Option<JournalStatus>) -> Self {
-        let state = fate.map(|fate| fate.state);
+    fn new(entry: &'a EscrowEntry, status: Option<JournalStatus>) -> Self {
+        let state = status.map(|status| status.state);
         Self {
-            change: line.change.to_string(),
-            phone_number_id: line.number.as_str(),
-            waba_id: line.waba.as_ref().map(WabaId::as_str),
-            at: line.at.to_rfc3339(),
-            request: state.map(|state| jobs::outcome_and_label(state).0),
+            change: entry.change.to_string(),
+            phone_number_id: entry.number.as_str(),
+            waba_id: entry.waba.as_ref().map(WabaId::as_str),
+            at: entry.at.to_rfc3339(),
+            request: state.map(ChangeOutcome::from_recorded),
             settled: state == Some(RecordedState::Resolved),
-            last_try_at: fate.and_then(|fate| fate.last_attempt_at).map(UtcTime::to_rfc3339),
+            last_try_at: status.and_then(|status| status.last_attempt_at).map(UtcTime::to_rfc3339),
             pin: None,
             source: None,
             reason: None,
@@ -116,7 +122,7 @@ impl<'a> EscrowRecord<'a> {
     }
 }
 
-fn list(options: &EscrowListArgs, place: &Path) -> Result<u8, CliError> {
+fn list(args: &EscrowListArgs, state_dir: &Path) -> Result<ExitCode, CliError> {
     #[derive(Serialize)]
     struct EscrowListOutput<'a> {
         schema: u8,
@@ -124,53 +130,52 @@ fn list(options: &EscrowListArgs, place: &Path) -> Result<u8, CliError> {
         unreadable_lines: &'a [usize],
         is_torn: bool,
     }
-    let store = EscrowStore::read(place, &options.numbers)?;
+    let store = EscrowStore::read(state_dir, &args.numbers)?;
     store.changes.iter().for_each(EscrowedChange::warn_if_entries_differ);
-    if options.json {
-        let records =
-            store.changes.iter().map(|kept| EscrowRecord::new(kept.first_entry(), kept.journal_status)).collect();
-        let answer = EscrowListOutput {
+    if args.json {
+        let changes = store.changes.iter();
+        let records = changes.map(|change| EscrowRecord::new(change.first_entry(), change.journal_status)).collect();
+        let output = EscrowListOutput {
             schema: SCHEMA_VERSION,
             records,
             unreadable_lines: &store.unreadable_lines,
             is_torn: store.is_torn,
         };
-        return ignore_broken_pipe(table::print_json(&answer), store.exit_code());
+        return exit_code_after_print(print_json(&output), store.exit_code());
     }
-    let mut rows = vec![escrow_row("SEALED AT", "PHONE NUMBER ID", "CHANGE")];
+    let mut rows = vec![escrow_row("ENCRYPTED AT", "PHONE NUMBER ID", "CHANGE")];
     rows.extend(
         store
             .changes
             .iter()
             .map(EscrowedChange::first_entry)
-            .map(|line| escrow_row(&line.at.to_rfc3339(), line.number.as_str(), &line.change.to_string())),
+            .map(|entry| escrow_row(&entry.at.to_rfc3339(), entry.number.as_str(), &entry.change.to_string())),
     );
-    ignore_broken_pipe(writeln!(io::stdout(), "{}", rows.join("\n")), store.exit_code())
+    exit_code_after_print(writeln!(io::stdout(), "{}", rows.join("\n")), store.exit_code())
 }
 
 fn escrow_row(at: &str, number: &str, last: &str) -> String {
     table::row(&[(at, 20), (number, 18)], last)
 }
 
-fn decrypt_pins(options: &EscrowOpenArgs, place: &Path, flags: &GlobalArgs) -> Result<u8, CliError> {
-    if !options.list.json && !io::stdout().is_terminal() {
-        let why = "standard output is no terminal, so no PIN is shown. To write PINs there on purpose, add: --json";
-        return Err(CliError::Usage(why.to_owned()));
+fn decrypt_pins(args: &EscrowOpenArgs, state_dir: &Path, global: &GlobalArgs) -> Result<ExitCode, CliError> {
+    if !args.list.json && !io::stdout().is_terminal() {
+        return Err(CliError::usage("refusing to print PINs to a pipe or file; use --json if you mean it"));
     }
-    let store = EscrowStore::read(place, &options.list.numbers)?;
-    let ask = |prompt: &str| prompt_passphrase(prompt, flags.no_input);
-    let identities = Identities::read(&options.identity, &ask).map_err(|error| CliError::not_ready(&error))?;
-    let openings: Vec<_> = store.changes.iter().flat_map(|kept| kept.decrypt(&identities)).collect();
+    let store = EscrowStore::read(state_dir, &args.list.numbers)?;
+    let ask = |prompt: &str| prompt_passphrase(prompt, global.no_input);
+    let identities = Identities::read(&args.identity, &ask).map_err(|error| CliError::not_ready_because(&error))?;
+    let decryptions: Vec<_> = store.changes.iter().flat_map(|change| change.decrypt(&identities)).collect();
     record_decryptions(
         &store.dir,
-        openings.iter().filter(|opening| opening.result.is_ok()).map(|opening| opening.entry),
+        decryptions.iter().filter(|decryption| decryption.result.is_ok()).map(|decryption| decryption.entry),
     )?;
-    let printed = if options.list.json { print_json(&store, &openings) } else { print_table(&openings) };
-    let code = openings.iter().map(decryption_exit_code).fold(store.exit_code(), u8::max);
-    ignore_broken_pipe(printed, code)
+    let printed = if args.list.json { print_pins_json(&store, &decryptions) } else { print_table(&decryptions) };
+    let codes = decryptions.iter().map(decryption_exit_code).chain([store.exit_code()]);
+    exit_code_after_print(printed, worst_record_code(codes))
 }
 
-/// Asks on the terminal, whatever standard input is.
+/// Asks on the terminal, even if standard input is not one.
 fn prompt_passphrase(prompt: &str, no_input: bool) -> Option<SecretString> {
     if no_input {
         return None;
@@ -178,43 +183,48 @@ fn prompt_passphrase(prompt: &str, no_input: bool) -> Option<SecretString> {
     rpassword::prompt_password(prompt).ok().map(SecretString::from)
 }
 
-/// Records what is about to be shown, by one sync for all of it. Where that cannot be, the PINs are shown all the same: they may be needed, and
-/// whoever has the key can open them without this program.
-fn record_decryptions<'a>(dir: &StateDir, lines: impl Iterator<Item = &'a EscrowEntry>) -> Result<(), CliError> {
-    let mut lines = lines.peekable();
-    if lines.peek().is_none() {
+/// Records what is about to be shown, with one sync for all of it. If that fails, the PINs are shown all the same: they
+/// may be needed, and the owner of the key can decrypt them without this program.
+fn record_decryptions<'a>(dir: &StateDir, entries: impl Iterator<Item = &'a EscrowEntry>) -> Result<(), CliError> {
+    let mut entries = entries.peekable();
+    if entries.peek().is_none() {
         return Ok(());
     }
-    let journal = match preflight::open_for_audit(dir) {
+    let journal = match records::open_for_audit(dir) {
         Ok(journal) => journal,
-        Err(why) => {
-            eprint_line(&format!("pindesk: this opening is not recorded: {why}"));
+        Err(error) => {
+            eprint_line(&format!("pindesk: the journal does not record this decryption: {error}"));
             return Ok(());
         }
     };
-    let opened =
-        |line: &EscrowEntry| AuditEvent::PinDecrypted { change: line.change, number: line.number, waba: line.waba };
-    let events = lines.map(opened).collect();
-    if let Err(why) = simulate::build_runtime()?.block_on(journal.record_events(events)) {
-        eprint_line(&format!("pindesk: this opening is not recorded: {why}."));
+    let event =
+        |entry: &EscrowEntry| AuditEvent::PinDecrypted { change: entry.change, number: entry.number, waba: entry.waba };
+    let events = entries.map(event).collect();
+    if let Err(error) = build_runtime()?.block_on(journal.record_events(events)) {
+        eprint_line(&format!("pindesk: the journal does not record this decryption: {error}."));
     }
     journal.close();
     Ok(())
 }
 
-/// A record that is not what was written is worse than one that was written for others.
-const fn decryption_exit_code(opening: &Decryption<'_>) -> u8 {
-    match opening.result {
-        Ok(_) if opening.is_disputed => crate::cli::NOT_READY,
-        Ok(_) => 0,
-        Err(DecryptPinError::NoMatchingKey) => 3,
+const fn decryption_exit_code(decryption: &Decryption<'_>) -> ExitCode {
+    match decryption.result {
+        Ok(_) if decryption.is_disputed => ExitCode::NotReady,
+        Ok(_) => ExitCode::Done,
+        Err(DecryptPinError::NoMatchingKey) => ExitCode::Failed,
         Err(DecryptPinError::Damaged | DecryptPinError::InvalidPlaintext | DecryptPinError::ContextMismatch { .. }) => {
-            crate::cli::NOT_READY
+            ExitCode::NotReady
         }
     }
 }
 
-fn print_json(store: &EscrowStore, openings: &[Decryption<'_>]) -> io::Result<()> {
+/// A record that was altered is worse than one that another key decrypts, so 6 wins over 3 here: the row of code 3 fits
+/// only if no row below names the reason.
+fn worst_record_code(codes: impl Iterator<Item = ExitCode>) -> ExitCode {
+    codes.max().unwrap_or(ExitCode::Done)
+}
+
+fn print_pins_json(store: &EscrowStore, decryptions: &[Decryption<'_>]) -> io::Result<()> {
     #[derive(Serialize)]
     struct EscrowOpenOutput<'a> {
         schema: u8,
@@ -223,71 +233,71 @@ fn print_json(store: &EscrowStore, openings: &[Decryption<'_>]) -> io::Result<()
         unreadable_lines: &'a [usize],
         is_torn: bool,
     }
-    /// Longer than any record, so that the text never moves and leaves a copy of PINs behind.
-    const RECORD_ROOM: usize = 1 << 10;
+    /// Longer than any record: the buffer never grows, which would leave a copy of PINs behind.
+    const MAX_RECORD_BYTES: usize = 1 << 10;
     let (mut records, mut unopened) = (Vec::new(), Vec::new());
-    for Decryption { entry: line, journal_status: fate, source, result: found, .. } in openings {
-        let record = EscrowRecord { source: Some(*source), ..EscrowRecord::new(line, *fate) };
-        match found {
-            Ok(opened) => records.push(EscrowRecord { pin: Some(pin_digits(opened)), ..record }),
+    for Decryption { entry, journal_status, source, result, .. } in decryptions {
+        let record = EscrowRecord { source: Some(*source), ..EscrowRecord::new(entry, *journal_status) };
+        match result {
+            Ok(decrypted) => records.push(EscrowRecord { pin: Some(pin_digits(decrypted)), ..record }),
             Err(error) => unopened.push(EscrowRecord { reason: Some(error.to_string()), ..record }),
         }
     }
     let (unreadable_lines, is_torn) = (&store.unreadable_lines[..], store.is_torn);
-    let answer = EscrowOpenOutput { schema: SCHEMA_VERSION, records, unopened, unreadable_lines, is_torn };
-    let room = RECORD_ROOM * (openings.len() + store.unreadable_lines.len() + 1);
-    let mut text = Zeroizing::new(Vec::with_capacity(room));
-    serde_json::to_writer(&mut *text, &answer)?;
+    let output = EscrowOpenOutput { schema: SCHEMA_VERSION, records, unopened, unreadable_lines, is_torn };
+    let capacity = MAX_RECORD_BYTES * (decryptions.len() + store.unreadable_lines.len() + 1);
+    let mut text = Zeroizing::new(Vec::with_capacity(capacity));
+    serde_json::to_writer(&mut *text, &output)?;
     text.push(b'\n');
     io::stdout().write_all(&text)
 }
 
-fn print_table(openings: &[Decryption<'_>]) -> io::Result<()> {
+fn print_table(decryptions: &[Decryption<'_>]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let row = |at: &str, number: &str, pin: &str, last: &str| table::row(&[(at, 20), (number, 18), (pin, 6)], last);
-    writeln!(out, "{}", row("SEALED AT", "PHONE NUMBER ID", "PIN", "REQUEST"))?;
-    for Decryption { entry: line, journal_status: fate, source, result: found, is_disputed } in openings {
-        let (at, number) = (line.at.to_rfc3339(), line.number.as_str());
-        let opened = match found {
-            Ok(opened) => opened,
+    writeln!(out, "{}", row("ENCRYPTED AT", "PHONE NUMBER ID", "PIN", "REQUEST"))?;
+    for Decryption { entry, journal_status, source, result, is_disputed } in decryptions {
+        let (at, number) = (entry.at.to_rfc3339(), entry.number.as_str());
+        let decrypted = match result {
+            Ok(decrypted) => decrypted,
             Err(error) => {
-                eprint_line(&format!("pindesk: change {} of number {number}: {error}.", line.change));
+                eprint_line(&format!("pindesk: change {} of number {number}: {error}.", entry.change));
                 continue;
             }
         };
-        let request = if *is_disputed { source.label().to_owned() } else { status_label(*fate) };
-        writeln!(out, "{}", row(&at, number, pin_digits(opened), &request))?;
+        let request = if *is_disputed { source.label().to_owned() } else { status_label(*journal_status) };
+        writeln!(out, "{}", row(&at, number, pin_digits(decrypted), &request))?;
     }
-    let is_in_order =
-        openings.iter().all(|opening| opening.journal_status.is_some_and(|fate| fate.last_attempt_at.is_some()));
-    writeln!(out, "{}", if is_in_order { ORDER_KNOWN_NOTE } else { ORDER_UNKNOWN_NOTE })
+    let is_order_known = decryptions
+        .iter()
+        .all(|decryption| decryption.journal_status.is_some_and(|status| status.last_attempt_at.is_some()));
+    writeln!(out, "{}", if is_order_known { ORDER_KNOWN_NOTE } else { ORDER_UNKNOWN_NOTE })
 }
 
 const ORDER_KNOWN_NOTE: &str =
-    "What was sent last stands last. Where a later PIN failed, an earlier one may be in force.";
+    "In the order in which they were sent. If a later PIN failed, an earlier one may be in force.";
 
-const ORDER_UNKNOWN_NOTE: &str =
-    "When each was sent, if ever, is not known of all of them: the last one need not be the one in force.";
+const ORDER_UNKNOWN_NOTE: &str = "Not all send times are known: the last PIN need not be the one in force.";
 
-/// What became of a PIN, for people.
-fn status_label(fate: Option<JournalStatus>) -> String {
-    let Some(JournalStatus { state, last_attempt_at: last_try, .. }) = fate else { return "not known".to_owned() };
-    let words = jobs::outcome_and_label(state).1;
-    if last_try.is_some() { words.to_owned() } else { format!("{words}, time not known") }
+/// The state of a change in the journal, for people.
+fn status_label(status: Option<JournalStatus>) -> String {
+    let Some(JournalStatus { state, last_attempt_at, .. }) = status else { return "not known".to_owned() };
+    let label = recorded_label(state);
+    if last_attempt_at.is_some() { label.to_owned() } else { format!("{label}, time not known") }
 }
 
-/// The PIN, for the screen and for JSON that was asked for.
-fn pin_digits(opened: &DecryptedPin) -> &str {
-    std::str::from_utf8(opened.pin.expose()).unwrap_or_default()
+/// The PIN, for the terminal and for `--json`.
+fn pin_digits(decrypted: &DecryptedPin) -> &str {
+    std::str::from_utf8(decrypted.pin.expose()).unwrap_or_default()
 }
 
-fn acknowledge(
+fn accept_recipients(
     is_json: bool,
-    place: &Path,
+    state_dir: &Path,
     overrides: &Overrides,
     env: &Env,
-    flags: &GlobalArgs,
-) -> Result<u8, CliError> {
+    global: &GlobalArgs,
+) -> Result<ExitCode, CliError> {
     #[derive(Serialize)]
     struct EscrowAckOutput<'a> {
         schema: u8,
@@ -296,36 +306,38 @@ fn acknowledge(
         removed: Vec<&'a str>,
     }
     let config = require_config(overrides, env)?;
-    if flags.read_only {
-        return Err(CliError::NotReady("--read-only: the recipients stay as they were.".to_owned()));
+    if global.read_only {
+        return Err(CliError::not_ready("--read-only refuses every change. The recipients are unchanged."));
     }
-    let books = preflight::open_journal(place, &config.escrow, true)?;
-    for finding in &books.recovered.findings {
+    let session = records::open_journal(state_dir, &config, true)?;
+    for finding in &session.report.findings {
         eprint_line(&format!("pindesk: {finding}"));
     }
-    let (remembered, now) = match &books.recovered.recipients {
+    let (previous, current) = match &session.report.recipients {
         RecipientsStatus::Known => (&[][..], &[][..]),
-        RecipientsStatus::Changed { previous: remembered, current: now } => (&remembered[..], &now[..]),
+        RecipientsStatus::Changed { previous, current } => (&previous[..], &current[..]),
     };
-    let changed = remembered != now;
+    let changed = previous != current;
     if changed {
-        let told = simulate::build_runtime()?.block_on(books.journal.accept_recipients());
-        told.map_err(|refused| CliError::NotReady(format!("{refused}. The recipients stay as they were.")))?;
+        let accepted = build_runtime()?.block_on(session.journal.accept_recipients());
+        accepted.map_err(|error| CliError::not_ready(format!("{error}. The recipients are unchanged.")))?;
     }
-    let added = now.iter().filter(|key| !remembered.contains(key)).map(Fingerprint::as_str).collect();
-    let removed = remembered.iter().filter(|key| !now.contains(key)).map(Fingerprint::as_str).collect();
+    let added = current.iter().filter(|key| !previous.contains(key)).map(Fingerprint::as_str).collect();
+    let removed = previous.iter().filter(|key| !current.contains(key)).map(Fingerprint::as_str).collect();
     let printed = if is_json {
-        table::print_json(&EscrowAckOutput { schema: SCHEMA_VERSION, changed, added, removed })
+        print_json(&EscrowAckOutput { schema: SCHEMA_VERSION, changed, added, removed })
     } else if changed {
-        let to = if now.is_empty() {
-            "nobody, as no recipient is left: there is no escrow"
+        let mut lines: Vec<_> =
+            records::recipient_diff(previous, current).into_iter().map(|line| format!("  {line}")).collect();
+        lines.push(if current.is_empty() {
+            "No recipient is left: pindesk no longer encrypts PINs.".to_owned()
         } else {
-            "the present recipients"
-        };
-        writeln!(io::stdout(), "{}From now on PINs are sealed to {to}.", preflight::recipient_diff(remembered, now))
+            "From now on, PINs are encrypted to the current recipients.".to_owned()
+        });
+        writeln!(io::stdout(), "{}", lines.join("\n"))
     } else {
-        writeln!(io::stdout(), "The recipients are the same as before. There is nothing to acknowledge.")
+        writeln!(io::stdout(), "The recipients have not changed. There is nothing to accept.")
     };
-    books.journal.close();
-    ignore_broken_pipe(printed, 0)
+    session.journal.close();
+    exit_code_after_print(printed, ExitCode::Done)
 }

@@ -1,4 +1,4 @@
-//! `pindesk numbers`: the configured numbers, for people and for scripts.
+//! `pindesk numbers`: the configured numbers, for people and for scripts. It changes nothing.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -6,25 +6,28 @@ use std::sync::mpsc;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::commands::simulator as simulate;
+use crate::cli::args::GlobalArgs;
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
 use crate::cli::output::numbers::{NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
-use crate::cli::output::table;
-use crate::cli::{CliError, GlobalArgs, eprint_line, ignore_broken_pipe, require_config};
+use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
+use crate::cli::read_failure::{self, waba_label};
+use crate::cli::records::require_config;
+use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{Config, Env, Overrides, Profile};
-use crate::domain::number::{Number, PhoneNumberId, TwoStep, Waba, WabaId};
-use crate::domain::outcome::{ApiError, ReadFailure};
+use crate::domain::number::{Number, PhoneNumberId, TwoStep, WabaId};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::numbers::{self, NumberSources, NumbersEvent};
-use crate::policy::error_catalog::{self, ErrorScope, Explanation};
+use crate::policy::error_catalog::Explanation;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NumbersCommand {
-    /// All of them, as they are read
+    /// List the configured numbers
     List(NumbersListArgs),
-    /// One of them, whether it is configured or not
+    /// One number, listed or not
     Show {
-        /// Its phone number ID
+        /// Phone number ID
         #[arg(value_name = "PHONE_NUMBER_ID")]
         id: PhoneNumberId,
         /// One JSON object
@@ -35,13 +38,13 @@ pub(crate) enum NumbersCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct NumbersListArgs {
-    /// Only those of this WABA of the config
+    /// Only the numbers of this WABA of the config
     #[arg(long, value_name = "ID")]
     waba: Option<WabaId>,
-    /// Only those in this state
+    /// Only numbers whose two-step verification is in this state
     #[arg(long, value_name = "STATE")]
     two_step: Option<TwoStepArg>,
-    /// One JSON object a line, and a summary
+    /// JSON Lines, ending with a summary
     #[arg(long, conflicts_with = "csv")]
     json: bool,
     /// Comma-separated values with a header
@@ -69,8 +72,8 @@ impl NumbersListArgs {
 }
 
 impl From<TwoStepArg> for TwoStep {
-    fn from(state: TwoStepArg) -> Self {
-        match state {
+    fn from(arg: TwoStepArg) -> Self {
+        match arg {
             TwoStepArg::On => Self::On,
             TwoStepArg::NotSet => Self::NotSet,
             TwoStepArg::Unknown => Self::Unknown,
@@ -82,145 +85,105 @@ pub(crate) fn run(
     command: &NumbersCommand,
     overrides: &Overrides,
     env: &Env,
-    flags: &GlobalArgs,
-) -> Result<u8, CliError> {
-    let Config { path: source, profile, .. } = require_config(overrides, env)?;
-    if flags.verbose {
-        let source = CleanText::new(&source.display().to_string());
-        eprint_line(&format!("pindesk: config {source}, profile {}, {}", profile.name, profile.endpoint.url));
+    global: &GlobalArgs,
+) -> Result<ExitCode, CliError> {
+    let Config { path, profile, .. } = require_config(overrides, env)?;
+    if global.verbose {
+        let path = CleanText::new(&path.display().to_string());
+        eprint_line(&format!("pindesk: config {path}, profile {}, {}", profile.name, profile.endpoint.url));
     }
     let graph = open_graph(&profile)?;
     match command {
-        NumbersCommand::List(options) => list(options, &profile, graph, flags.quiet),
+        NumbersCommand::List(args) => list(args, &profile, graph, global.quiet),
         NumbersCommand::Show { id, json } => show(*id, *json, &profile, &graph),
     }
 }
 
-pub(crate) fn open_graph(profile: &Profile) -> Result<Graph, CliError> {
-    let credentials = crate::preflight::load_credentials(profile)?;
-    Graph::new(&profile.endpoint, credentials, profile.concurrency)
-        .map_err(|error| CliError::ClientSetup(error.to_string()))
-}
-
-/// What stops a listing, in the order of the exit codes: where several fit, the upper one wins.
-pub(crate) fn read_failure_exit_code(failure: &ReadFailure) -> u8 {
-    match failure {
-        ReadFailure::Api(fault) if is_access_error(fault) => 8,
-        ReadFailure::Api(fault) if error_catalog::lookup(fault).scope == ErrorScope::ServerError => 7,
-        ReadFailure::Api(_) => 3,
-        ReadFailure::NotSent(_) | ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. } => 7,
-    }
-}
-
-/// The access token was refused, or a permission is missing.
-fn is_access_error(fault: &ApiError) -> bool {
-    error_catalog::lookup(fault).scope == ErrorScope::Token || matches!(fault.code, 3 | 10 | 200..=299)
-}
-
-fn list(options: &NumbersListArgs, profile: &Profile, graph: Graph, quiet: bool) -> Result<u8, CliError> {
-    let sources = sources(options, profile)?;
+fn list(args: &NumbersListArgs, profile: &Profile, graph: Graph, is_quiet: bool) -> Result<ExitCode, CliError> {
+    let sources = number_sources(args, profile)?;
     // Without a list there is nothing to wait for.
-    let singles: HashSet<_> =
+    let individual_ids: HashSet<_> =
         if sources.wabas.is_empty() { HashSet::new() } else { sources.numbers.iter().map(|(id, _)| *id).collect() };
-    let (tell, news) = mpsc::channel();
-    let runtime = simulate::build_runtime()?;
+    let (sender, events) = mpsc::channel();
+    let runtime = build_runtime()?;
     let reader = std::thread::spawn(move || {
-        runtime.block_on(numbers::read_numbers(&graph, sources, &|news| {
-            // Whoever printed is gone: a closed pipe.
-            tell.send(news).ok();
+        runtime.block_on(numbers::read_numbers(&graph, sources, &|event| {
+            // The receiver is dropped when the pipe is closed.
+            sender.send(event).ok();
         }));
     });
-    let mut printer = NumberPrinter::new(options.number_writer(), options.two_step.map(TwoStep::from), singles);
-    let (mut unread, mut code) = (Vec::new(), 0);
-    for piece in news {
-        let result = match piece {
-            NumbersEvent::Page(numbers) => printer.print_page(numbers),
+    let mut output = NumberPrinter::new(args.number_writer(), args.two_step.map(TwoStep::from), individual_ids);
+    let (mut unread_wabas, mut codes) = (Vec::new(), Vec::new());
+    for event in events {
+        let printed = match event {
+            NumbersEvent::Page(numbers) => output.print_page(numbers),
             NumbersEvent::WabaFinished(_, Ok(())) => Ok(()),
             NumbersEvent::WabaFinished(waba, Err(failure)) => {
-                code = worse_exit_code(code, read_failure_exit_code(&failure));
-                let told = Explanation::for_read_failure(&failure);
-                if !quiet {
-                    eprint_line(&format!("pindesk: WABA {} could not be read. {}", waba_label(&waba), told.reason));
+                codes.push(read_failure::exit_code(&failure));
+                let reason = Explanation::for_read_failure(&failure).reason;
+                if !is_quiet {
+                    eprint_line(&format!("pindesk: WABA {} could not be read. {reason}", waba_label(&waba)));
                 }
-                unread.push(UnreadWaba { id: waba.id.to_string(), reason: told.reason.into_owned() });
+                unread_wabas.push(UnreadWaba { id: waba.id.to_string(), reason: reason.into_owned() });
                 Ok(())
             }
             NumbersEvent::NumberFailed(id, failure) => {
-                code = worse_exit_code(code, read_failure_exit_code(&failure));
-                let told = Explanation::for_read_failure(&failure);
-                if !quiet {
-                    eprint_line(&format!("pindesk: number {id} could not be read. {}", told.reason));
+                codes.push(read_failure::exit_code(&failure));
+                if !is_quiet {
+                    let reason = Explanation::for_read_failure(&failure).reason;
+                    eprint_line(&format!("pindesk: number {id} could not be read. {reason}"));
                 }
                 Ok(())
             }
         };
-        if let Err(error) = result {
-            return ignore_broken_pipe(Err(error), 0);
+        if let Err(error) = printed {
+            return exit_code_after_print(Err(error), ExitCode::Done);
         }
     }
     if reader.join().is_err() {
-        return Err(CliError::System {
-            context: "the list is not whole",
-            source: io::Error::other("the reading ended by a bug"),
-        });
+        return Err(CliError::new(ExitCode::Bug, "reading ended by a bug, so the list is incomplete"));
     }
-    ignore_broken_pipe(printer.finish(unread), code)
+    exit_code_after_print(output.finish(unread_wabas), ExitCode::first_that_applies(codes))
 }
 
-pub(crate) fn waba_label(waba: &Waba) -> String {
-    waba.name.as_ref().map_or_else(|| waba.id.to_string(), |name| format!("{name} ({})", waba.id))
-}
-
-/// The worse of two exit codes: 3 (failed) before 7 (no connection) before 8 (no access).
-pub(crate) const fn worse_exit_code(before: u8, now: u8) -> u8 {
-    if before == 0 || (now != 0 && now < before) { now } else { before }
-}
-
-fn sources(options: &NumbersListArgs, profile: &Profile) -> Result<NumberSources, CliError> {
-    let Some(only) = options.waba else {
+fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSources, CliError> {
+    let Some(wanted) = args.waba else {
         let mut numbers = profile.numbers.clone();
-        if options.json || options.csv {
-            // `verified_name` is Meta's word; a name of the config is not.
+        if args.json || args.csv {
+            // `verified_name` is Meta's word. A name of the config is not.
             for (_, name) in &mut numbers {
                 *name = None;
             }
         }
         return Ok(NumberSources { wabas: profile.wabas.clone(), numbers });
     };
-    let wabas: Vec<_> = profile.wabas.iter().filter(|waba| waba.id == only).cloned().collect();
+    let wabas: Vec<_> = profile.wabas.iter().filter(|waba| waba.id == wanted).cloned().collect();
     if wabas.is_empty() {
-        return Err(CliError::Usage(format!("WABA {only} is not in the profile {}.", profile.name)));
+        return Err(CliError::usage(format!("no WABA {wanted} in profile {}", profile.name)));
     }
     Ok(NumberSources { wabas, numbers: Vec::new() })
 }
 
-fn show(id: PhoneNumberId, json: bool, profile: &Profile, graph: &Graph) -> Result<u8, CliError> {
-    let number = simulate::build_runtime()?.block_on(graph.read_number(id)).map_err(|failure| {
-        let told = Explanation::for_read_failure(&failure);
-        let mut text = format!("number {id} could not be read. {}", told.reason);
-        for step in told.advice {
-            text.push_str("\n  ");
-            text.push_str(step);
-        }
-        CliError::Remote { message: text, exit_code: read_failure_exit_code(&failure) }
+fn show(id: PhoneNumberId, is_json: bool, profile: &Profile, graph: &Graph) -> Result<ExitCode, CliError> {
+    let number = build_runtime()?.block_on(graph.read_number(id)).map_err(|failure| {
+        let explanation = Explanation::for_read_failure(&failure);
+        let what = format!("number {id} could not be read. {}", explanation.reason);
+        CliError::new(read_failure::exit_code(&failure), what).remedies(explanation.advice)
     })?;
-    let named = profile.numbers.iter().find(|(configured, _)| *configured == id).and_then(|(_, name)| name.clone());
-    let printed = if json {
-        print_json(&number)
+    let config_name =
+        profile.numbers.iter().find(|(configured, _)| *configured == id).and_then(|(_, name)| name.clone());
+    let printed = if is_json {
+        print_json(&NumberRecord::from(&number))
     } else {
-        print_fields(&Number { name: named.or(number.name.clone()), ..number })
+        print_fields(&Number { name: config_name.or(number.name.clone()), ..number })
     };
-    ignore_broken_pipe(printed, 0)
-}
-
-fn print_json(number: &Number) -> io::Result<()> {
-    table::print_json(&NumberRecord::from(number))
+    exit_code_after_print(printed, ExitCode::Done)
 }
 
 fn print_fields(number: &Number) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let record = NumberRecord::from(number);
-    let waba = record.waba_id.unwrap_or("not told for a single number");
+    let waba = record.waba_id.unwrap_or("Meta does not report it for a single number");
     for (label, value) in [
         ("Number", record.display_phone_number),
         ("Name", record.verified_name),

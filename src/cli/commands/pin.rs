@@ -1,32 +1,37 @@
-//! `pindesk pin set`: one number or many, checked as a whole before anything is sent.
+//! `pindesk pin set`: sets the PIN of one number or of many. It checks everything before it sends anything.
 //!
-//! The order is fixed: words, list of numbers, PIN, config, state directory, recipients, the numbers at Meta, what would
-//! be replaced, and the confirmation last. It asks nothing.
+//! The order is fixed: arguments, list of numbers, PIN, config, state directory, recipients, journal, the numbers at
+//! Meta, what would be replaced, and the confirmation. It asks nothing.
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{ArgGroup, Args, Subcommand};
 use tokio::runtime::Runtime;
 
+use crate::cli::arg_parsers;
+use crate::cli::args::GlobalArgs;
 use crate::cli::checks::{self, ConfirmFlags, Selection};
-use crate::cli::commands::{numbers, simulator as simulate};
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
 use crate::cli::id_list::IdList;
 use crate::cli::lookup;
 use crate::cli::output::job::ResultPrinter;
+use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
 use crate::cli::pin_file::{self, STDIN_PATH};
-use crate::cli::preflight;
+use crate::cli::records::{self, require_config};
 use crate::cli::run_job::{self, ConfirmedJob, OutputOptions};
-use crate::cli::{CliError, GlobalArgs, arg_parsers, eprint_line, require_config};
+use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::number::{Number, PhoneNumberId};
-use crate::domain::pin::PinChoice;
+use crate::domain::redact::redacted_path;
 use crate::graph::Graph;
+use crate::preflight;
 
-/// Room for 100,000 IDs with comments.
+/// Enough for 100,000 IDs with comments.
 const MAX_LIST_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, Subcommand)]
@@ -35,7 +40,7 @@ pub(crate) enum PinCommand {
     Set(PinSetArgs),
 }
 
-/// Both ways, each within 80 columns.
+/// Both forms, each within 80 columns.
 const USAGE: &str = "\
 pindesk pin set PHONE_NUMBER_ID (--pin-file FILE | --random) [OPTIONS]
        pindesk pin set --from FILE (--pin-file FILE | --random) [OPTIONS]";
@@ -48,19 +53,19 @@ pindesk pin set PHONE_NUMBER_ID (--pin-file FILE | --random) [OPTIONS]
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct PinSetArgs {
-    /// The number's phone number ID
+    /// Phone number ID
     #[arg(value_name = "PHONE_NUMBER_ID", group = "numbers")]
     number: Option<PhoneNumberId>,
-    /// A file of phone number IDs, one a line; - is standard input
+    /// File of phone number IDs, one a line; - is standard input
     #[arg(long, value_name = "FILE", group = "numbers")]
     from: Option<PathBuf>,
-    /// The file of mode 0600 that holds the PIN; - is standard input
+    /// File of mode 0600 with the PIN; - is standard input
     #[arg(long, value_name = "FILE", group = "pins")]
     pin_file: Option<PathBuf>,
-    /// A random PIN for each number, which only the escrow knows
+    /// A random PIN for each number, stored only in the escrow
     #[arg(long, group = "pins")]
     random: bool,
-    /// The last 4 digits of the number; with --from, how many numbers
+    /// Last 4 digits of the number; with --from, the count of numbers
     #[arg(long, value_name = "DIGITS")]
     confirm: Option<String>,
     /// Replace the PIN where two-step verification is on
@@ -69,153 +74,139 @@ pub(crate) struct PinSetArgs {
     /// Only the first N numbers of the file
     #[arg(long, value_name = "N", conflicts_with = "number", value_parser = arg_parsers::integer_at_least(1_usize))]
     first: Option<usize>,
-    /// Requests on their way at once, instead of the config's
+    /// Maximum concurrent requests, instead of the config's
     #[arg(long, value_name = "N", conflicts_with = "number", value_parser = arg_parsers::parse_concurrency)]
     concurrency: Option<usize>,
-    /// Check everything, say what would be sent, and send nothing
+    /// Check everything, print what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
-    /// One JSON object a line, and a summary
+    /// JSON Lines, ending with a summary
     #[arg(long)]
     json: bool,
-    /// Leave out the syncs, so that a test sees that it would notice
+    /// Do not sync writes, for a test that must notice
     #[cfg(debug_assertions)]
     #[arg(long, hide = true)]
     without_sync: bool,
 }
 
-pub(crate) fn run(command: &PinCommand, overrides: &Overrides, env: &Env, flags: &GlobalArgs) -> Result<u8, CliError> {
-    let PinCommand::Set(options) = command;
-    let mut asked = RequestedNumbers::from_args(options)?;
-    if !asked.id_list.is_usable() {
-        // The list comes first; the config only helps to say more of it.
-        asked.reject_invalid(require_config(overrides, env).ok().as_ref())?;
+pub(crate) fn run(
+    command: &PinCommand,
+    overrides: &Overrides,
+    env: &Env,
+    global: &GlobalArgs,
+) -> Result<ExitCode, CliError> {
+    let PinCommand::Set(args) = command;
+    let mut requested = RequestedNumbers::from_args(args)?;
+    if !requested.id_list.is_usable() {
+        // The list is checked before the config, which only adds what is unknown in it.
+        requested.reject_invalid(require_config(overrides, env).ok().as_ref())?;
     }
-    let pins = read_pins(options.pin_file.as_deref())?;
-    let place = config::resolve_state_dir(overrides, env)?;
+    let pins = pin_file::choose_pins(args.pin_file.as_deref())?;
+    let state_dir = config::resolve_state_dir(overrides, env)?;
     let config = require_config(overrides, env)?;
-    checks::require_writable(&config.profile, flags)?;
-    let (books, is_sealed) = if options.dry_run {
-        let (found, recipients) = preflight::inspect(&place, &config.escrow)?;
-        preflight::check_recovered(&found, preflight::DRY_RUN_RERUN_HINT)?;
-        preflight::warn_unresolved(&found, flags.quiet);
+    checks::require_writable(&config.profile, global)?;
+    let (session, has_escrow) = if args.dry_run {
+        let (report, recipients) = preflight::inspect_records(&state_dir, &config.escrow)?;
+        records::check_report(&report, records::DRY_RUN_RERUN_HINT)?;
+        records::warn_unresolved(&report, global.quiet);
         (None, recipients.is_some())
     } else {
-        let books = preflight::open_journal(&place, &config.escrow, is_sync_enabled(options))?;
-        preflight::check_recovered(&books.recovered, preflight::RERUN_HINT)?;
-        let is_sealed = books.recipients.is_some();
-        (Some(books), is_sealed)
+        let session = records::open_journal(&state_dir, &config, syncs_writes(args))?;
+        records::check_report(&session.report, records::RERUN_HINT)?;
+        let has_escrow = session.recipients.is_some();
+        (Some(session), has_escrow)
     };
-    checks::require_escrow_for_random(&pins, asked.selection, is_sealed)?;
-    let graph = numbers::open_graph(&config.profile)?;
-    let runtime = simulate::build_runtime()?;
-    let amount = asked.selection;
-    let numbers = asked.look_up(&runtime, &graph, &config.profile)?;
-    let numbers = asked.take_first(numbers, options.first, flags.quiet);
-    let consent = ConfirmFlags { may_replace: options.replace, confirm: options.confirm.as_deref() };
-    checks::check_numbers(&pins, &numbers, amount, consent)?;
-    let telling = OutputOptions { is_json: options.json, is_quiet: flags.quiet };
-    let Some(books) = books else { return Ok(print_dry_run(numbers, telling)) };
-    preflight::warn_unresolved(&books.recovered, flags.quiet);
-    let concurrency = options.concurrency.unwrap_or(config.profile.concurrency);
-    let order = ConfirmedJob {
-        profile: config.profile.name,
-        resumed_job: None,
-        numbers,
-        pins,
-        graph,
-        session: books,
-        concurrency,
-    };
-    run_job::run(order, runtime, telling)
+    let selection = requested.selection;
+    checks::require_escrow_for_random(&pins, selection, has_escrow)?;
+    let graph = open_graph(&config.profile)?;
+    let runtime = build_runtime()?;
+    let numbers = requested.look_up(&runtime, &graph, &config.profile)?;
+    let numbers = requested.take_first(numbers, args.first, global.quiet);
+    let flags = ConfirmFlags { may_replace: args.replace, confirm: args.confirm.as_deref() };
+    checks::check_numbers(&pins, &numbers, selection, flags)?;
+    let options = OutputOptions { is_json: args.json, is_quiet: global.quiet };
+    let Some(session) = session else { return Ok(print_dry_run(numbers, options)) };
+    records::warn_unresolved(&session.report, global.quiet);
+    let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
+    let profile = config.profile.name;
+    let confirmed = ConfirmedJob { profile, resumed_job: None, numbers, pins, graph, session, concurrency };
+    run_job::run(confirmed, runtime, options)
 }
 
 #[cfg(debug_assertions)]
-fn is_sync_enabled(options: &PinSetArgs) -> bool {
-    !options.without_sync
+fn syncs_writes(args: &PinSetArgs) -> bool {
+    !args.without_sync
 }
 
 #[cfg(not(debug_assertions))]
-fn is_sync_enabled(_options: &PinSetArgs) -> bool {
+fn syncs_writes(_args: &PinSetArgs) -> bool {
     true
 }
 
-/// Where the PINs come from.
-pub(crate) fn read_pins(file: Option<&Path>) -> Result<PinChoice, CliError> {
-    let pins = file.map(pin_file::read).transpose()?.map_or(PinChoice::Random, PinChoice::Fixed);
-    checks::check_strength(&pins, &[])?;
-    Ok(pins)
-}
-
-/// Tells what would be sent.
-fn print_dry_run(numbers: Vec<Number>, telling: OutputOptions) -> u8 {
+fn print_dry_run(numbers: Vec<Number>, options: OutputOptions) -> ExitCode {
     let numbers = Arc::new(numbers);
-    let mut results = ResultPrinter::new(telling.is_json, Arc::clone(&numbers));
+    let mut results = ResultPrinter::new(options.is_json, Arc::clone(&numbers));
     for number in numbers.iter() {
         results.print_dry_run(number);
     }
     results.print_summary(None);
-    results.finish(0, "Nothing was sent.")
+    results.finish(ExitCode::Done, "Nothing was sent.")
 }
 
-/// What was asked for.
+/// The numbers on the command line or in the file.
 struct RequestedNumbers {
     selection: Selection,
     /// One number is a list of one.
     id_list: IdList,
-    /// The file, for people.
+    /// The name of the file for messages.
     source_name: String,
 }
 
 impl RequestedNumbers {
-    fn from_args(options: &PinSetArgs) -> Result<Self, CliError> {
-        let Some(file) = &options.from else {
-            let list = IdList::parse(options.number.iter().map(ToString::to_string).collect::<String>().as_bytes());
-            return Ok(Self { selection: Selection::One, id_list: list, source_name: String::new() });
+    fn from_args(args: &PinSetArgs) -> Result<Self, CliError> {
+        let Some(file) = &args.from else {
+            let id_list = IdList::parse(args.number.iter().map(ToString::to_string).collect::<String>().as_bytes());
+            return Ok(Self { selection: Selection::One, id_list, source_name: String::new() });
         };
         let is_stdin = file.as_os_str() == STDIN_PATH;
-        if is_stdin && options.pin_file.as_ref().is_some_and(|file| file.as_os_str() == STDIN_PATH) {
-            let why = "--from and --pin-file cannot both be standard input. Nothing was sent.";
-            return Err(CliError::Usage(why.to_owned()));
+        if is_stdin && args.pin_file.as_ref().is_some_and(|file| file.as_os_str() == STDIN_PATH) {
+            return Err(CliError::usage("--from and --pin-file cannot both be standard input").nothing_sent());
         }
-        let from = if is_stdin { "standard input".to_owned() } else { preflight::display_path(file).to_string() };
+        let source_name = if is_stdin { "standard input".to_owned() } else { redacted_path(file).to_string() };
         let bytes = if is_stdin { read_limited(io::stdin()) } else { fs::File::open(file).and_then(read_limited) };
         let bytes =
-            bytes.map_err(|error| CliError::Usage(format!("{from} cannot be read: {error}. Nothing was sent.")))?;
-        Ok(Self { selection: Selection::Many, id_list: IdList::parse(&bytes), source_name: from })
+            bytes.map_err(|error| CliError::usage(format!("cannot read {source_name}: {error}")).nothing_sent())?;
+        Ok(Self { selection: Selection::Many, id_list: IdList::parse(&bytes), source_name })
     }
 
-    /// The numbers as Meta tells them, in the order of the list.
+    /// Reads the numbers at Meta, in the order of the list.
     fn look_up(&mut self, runtime: &Runtime, graph: &Graph, profile: &Profile) -> Result<Vec<Number>, CliError> {
-        let found = lookup::look_up(runtime, graph, profile, self.id_list.ids());
+        let result = lookup::look_up(runtime, graph, profile, self.id_list.ids());
         if self.selection == Selection::Many {
-            self.id_list.flag_unknown(profile.name.as_str(), |id| found.may_contain(id));
+            self.id_list.flag_unknown(profile.name.as_str(), |id| result.may_contain(id));
             self.id_list.check(&self.source_name)?;
         }
-        found.into_numbers(profile.name.as_str())
+        result.into_numbers(profile.name.as_str())
     }
 
-    /// Refuses a list with faults; what is unknown in it is named as well, if Meta can be asked.
+    /// Refuses a list with errors. Lists unknown numbers as well, if Meta can be asked.
     fn reject_invalid(&mut self, config: Option<&Config>) -> Result<(), CliError> {
         if let Some(Config { profile, .. }) = config
-            && let (Ok(graph), Ok(runtime)) = (numbers::open_graph(profile), simulate::build_runtime())
+            && let (Ok(graph), Ok(runtime)) = (open_graph(profile), build_runtime())
         {
-            let found = lookup::look_up(&runtime, &graph, profile, self.id_list.ids());
-            self.id_list.flag_unknown(profile.name.as_str(), |id| found.may_contain(id));
+            let result = lookup::look_up(&runtime, &graph, profile, self.id_list.ids());
+            self.id_list.flag_unknown(profile.name.as_str(), |id| result.may_contain(id));
         }
         self.id_list.check(&self.source_name)
     }
 
-    /// Those that are to be sent now. The list itself is not needed any more.
+    /// The first numbers, if the operator limited them.
     fn take_first(self, mut numbers: Vec<Number>, first: Option<usize>, is_quiet: bool) -> Vec<Number> {
-        if let Some(left) = first.and_then(|first| numbers.len().checked_sub(first)).filter(|left| *left > 0) {
-            numbers.truncate(numbers.len() - left);
+        if let Some(rest) = first.and_then(|first| numbers.len().checked_sub(first)).filter(|rest| *rest > 0) {
+            numbers.truncate(numbers.len() - rest);
             if !is_quiet {
-                eprint_line(&format!(
-                    "pindesk: left for later: {} of {}.",
-                    table::numbers_label(left),
-                    self.source_name
-                ));
+                let rest = table::numbers_label(rest);
+                eprint_line(&format!("pindesk: {rest} of {} left for later.", self.source_name));
             }
         }
         numbers
@@ -229,4 +220,20 @@ fn read_limited(source: impl io::Read) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it is larger than {MAX_LIST_BYTES} bytes")));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_larger_than_its_limit_is_refused() {
+        let error = read_limited(io::repeat(b'1')).expect_err("the list never ends");
+        assert_eq!(error.to_string(), "it is larger than 16777216 bytes");
+    }
+
+    #[test]
+    fn a_list_within_its_limit_is_read_whole() {
+        assert_eq!(read_limited(&b"200000000000001\n"[..]).expect("the list is short"), b"200000000000001\n");
+    }
 }

@@ -1,20 +1,18 @@
-//! Numbers as they are printed: a table for people, JSON and CSV for scripts.
+//! Numbers: a table for people, JSON and CSV for scripts.
 //!
-//! It prints a number as it was read, and each number once; what could not be read is for others to tell.
+//! It prints each number once, as it was read. It does not report what could not be read.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
+use crate::cli::output::stdio::SCHEMA_VERSION;
 use crate::cli::output::table;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::text::CleanText;
 
-/// The version of the JSON below.
-const SCHEMA_VERSION: u8 = 1;
-
-/// A number as scripts see it: absent at Meta is null, an unknown word is passed on as it is.
+/// A number as scripts see it: what is absent at Meta is null, and an unknown word is passed on unchanged.
 #[derive(Serialize)]
 pub(crate) struct NumberRecord<'a> {
     schema: u8,
@@ -68,12 +66,12 @@ pub(crate) struct UnreadWaba {
     pub(crate) reason: String,
 }
 
-/// Prints numbers in the form that was asked for, as they come.
+/// Prints numbers as they arrive.
 pub(crate) struct NumberPrinter {
     writer: NumberWriter,
     two_step_filter: Option<TwoStep>,
     total: usize,
-    /// Numbers read by themselves that a WABA may list as well, which tells more: those it does not list come last.
+    /// Numbers of the config that a WABA may list as well, with more details. Those that none lists are printed last.
     deferred: HashMap<PhoneNumberId, Number>,
     individual_ids: HashSet<PhoneNumberId>,
 }
@@ -126,7 +124,7 @@ impl NumberWriter {
 }
 
 impl NumberPrinter {
-    /// `singles` are the numbers that come by themselves and may come in a list as well.
+    /// `individual_ids` are numbers that arrive alone and may arrive in a list as well.
     pub(crate) fn new(
         writer: NumberWriter,
         two_step_filter: Option<TwoStep>,
@@ -135,7 +133,7 @@ impl NumberPrinter {
         Self { writer, two_step_filter, total: 0, deferred: HashMap::new(), individual_ids }
     }
 
-    /// Prints a page as soon as it is here.
+    /// Prints a page as soon as it arrives.
     pub(crate) fn print_page(&mut self, numbers: Vec<Number>) -> io::Result<()> {
         for number in numbers {
             if !self.individual_ids.contains(&number.id) {
@@ -151,7 +149,7 @@ impl NumberPrinter {
     }
 
     fn print_number(&mut self, number: &Number) -> io::Result<()> {
-        if self.two_step_filter.is_some_and(|only| only != number.two_step) {
+        if self.two_step_filter.is_some_and(|wanted| wanted != number.two_step) {
             return Ok(());
         }
         self.total += 1;
@@ -159,9 +157,9 @@ impl NumberPrinter {
     }
 
     pub(crate) fn finish(mut self, unread_wabas: Vec<UnreadWaba>) -> io::Result<()> {
-        let mut held: Vec<_> = self.deferred.drain().map(|(_, number)| number).collect();
-        held.sort_by_key(|number| number.id.to_string());
-        for number in held {
+        let mut deferred: Vec<_> = self.deferred.drain().map(|(_, number)| number).collect();
+        deferred.sort_by_key(|number| number.id.to_string());
+        for number in deferred {
             self.print_number(&number)?;
         }
         match &mut self.writer {
@@ -178,7 +176,7 @@ impl NumberPrinter {
     }
 }
 
-/// What a list without numbers still says.
+/// The header, which an empty list has as well.
 const CSV_HEADER: [&str; 13] = [
     "schema",
     "phone_number_id",
@@ -196,8 +194,8 @@ const CSV_HEADER: [&str; 13] = [
 ];
 
 fn csv_error(error: csv::Error) -> io::Error {
-    let told = error.to_string();
-    if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { io::Error::other(told) }
+    let message = error.to_string();
+    if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { io::Error::other(message) }
 }
 
 fn table_row(number: &str, id: &str, waba: &str, two_step: &str, status: &str, name: &str) -> String {

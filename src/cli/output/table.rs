@@ -1,18 +1,14 @@
-//! What is printed: plain tables for people, aligned and without colours, and JSON for scripts, an object a line.
-
-use std::io::{self, Write as _};
-
-use serde::Serialize;
+//! Plain tables for people: aligned, without colors.
 
 use crate::domain::text::{truncate, width};
 
-/// Cells of so many columns, two blanks between them, and a last one that may be as long as it is.
+/// A row: cells of a fixed number of columns with two blanks between them, then a last cell of any length.
 pub(crate) fn row(cells: &[(&str, usize)], last: &str) -> String {
     let mut row = String::new();
     for (text, columns) in cells {
-        let shown = truncate(text, *columns);
-        row.push_str(&shown);
-        row.push_str(&" ".repeat(columns.saturating_sub(width(&shown)) + 2));
+        let cell = truncate(text, *columns);
+        row.push_str(&cell);
+        row.push_str(&" ".repeat(columns.saturating_sub(width(&cell)) + 2));
     }
     row.push_str(last);
     row.truncate(row.trim_end().len());
@@ -27,10 +23,4 @@ pub(crate) fn numbers_label(count: usize) -> String {
 /// `1 line`, `3 lines`.
 pub(crate) fn pluralize(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
-/// Prints one object on a line of its own.
-pub(crate) fn print_json(object: &impl Serialize) -> io::Result<()> {
-    let line = serde_json::to_string(object)?;
-    writeln!(io::stdout(), "{line}")
 }

@@ -1,13 +1,17 @@
-//! What is sealed, by the escrow file and the journal together: each change once, and every line that there is of it.
+//! The encrypted PINs of the escrow file and of the journal together: each change once, with every entry it has.
 //!
-//! It believes no line more than another: what differs is handed over, and told on standard error.
+//! It trusts no entry more than another: it returns all that differ, and warns on standard error.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::{CliError, eprint_line, id_list, preflight};
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::id_list;
+use crate::cli::output::stdio::eprint_line;
+use crate::cli::records;
 use crate::domain::change::ChangeId;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
@@ -16,35 +20,35 @@ use crate::escrow::{EscrowContents, EscrowEntry, EscrowFile};
 use crate::journal::{EncryptedPin, RecordedState};
 use crate::state_dir::StateDir;
 
-/// What the escrow file and the journal have.
+/// The contents of the escrow file and of the journal.
 pub(crate) struct EscrowStore {
     pub(crate) dir: StateDir,
     pub(crate) changes: Vec<EscrowedChange>,
     pub(crate) unreadable_lines: Vec<usize>,
     pub(crate) is_torn: bool,
-    /// True if nothing is there of a number that was asked for, or a PIN that was sent may be missing.
+    /// True if a requested number has no entry, or a PIN that was sent may be missing.
     is_incomplete: bool,
 }
 
-/// One change, and every line that there is of it: those of the escrow file, and the journal's if it is another.
+/// A change with every entry it has: those of the escrow file, and the journal's entry if it differs.
 #[derive(Default)]
 pub(crate) struct EscrowedChange {
     entries: Vec<(EscrowEntry, EscrowSource)>,
-    /// What became of it; `None` where the journal does not know of it.
+    /// `None` if the journal does not know the change.
     pub(crate) journal_status: Option<JournalStatus>,
 }
 
-/// What became of a change, by the journal.
+/// The status of a change in the journal.
 #[derive(Clone, Copy)]
 pub(crate) struct JournalStatus {
-    /// The greater, the later it was sent.
+    /// Its position in the order in which changes were sent.
     send_order: usize,
     pub(crate) state: RecordedState,
-    /// `None` where only the escrow file knew of it.
+    /// `None` if only the escrow file knew the change.
     pub(crate) last_attempt_at: Option<UtcTime>,
 }
 
-/// Where a line stands, or a PIN.
+/// Which files an entry or a PIN is in.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum EscrowSource {
@@ -68,14 +72,14 @@ impl EscrowSource {
     }
 }
 
-/// A PIN of a change, or why there is none.
+/// A decrypted PIN of a change, or why it could not be decrypted.
 pub(crate) struct Decryption<'a> {
     pub(crate) entry: &'a EscrowEntry,
     pub(crate) journal_status: Option<JournalStatus>,
     pub(crate) source: EscrowSource,
-    /// In one place on the heap, so that no copy of the PIN stays behind where a list of them grew.
+    /// On the heap, so that no copy of the PIN remains where a list of them grew.
     pub(crate) result: Result<Box<DecryptedPin>, DecryptPinError>,
-    /// True if another PIN is sealed for the same change, or may be, in a line that does not open.
+    /// True if another entry of the same change has another PIN, or may have one because it cannot be decrypted.
     pub(crate) is_disputed: bool,
 }
 
@@ -90,143 +94,137 @@ impl Decryption<'_> {
 }
 
 impl EscrowedChange {
-    fn add(&mut self, line: EscrowEntry, source: EscrowSource) {
-        // The job says nothing of the PIN, and a journal that was begun anew does not know it.
-        let is_same = |known: &EscrowEntry| known.context() == line.context() && known.ciphertext == line.ciphertext;
+    fn add(&mut self, entry: EscrowEntry, source: EscrowSource) {
+        // The job is not compared: it does not concern the PIN, and a new journal does not know it.
+        let is_same = |known: &EscrowEntry| known.context() == entry.context() && known.ciphertext == entry.ciphertext;
         match self.entries.iter_mut().find(|(known, _)| is_same(known)) {
             Some((_, known)) => *known = known.merge(source),
-            None => self.entries.push((line, source)),
+            None => self.entries.push((entry, source)),
         }
     }
 
-    /// What is told of the change without a key.
+    /// The entry that is listed without a key.
     pub(crate) fn first_entry(&self) -> &EscrowEntry {
         &self.entries[0].0
     }
 
-    /// Says on standard error what makes the line that is told without a key less than certain.
+    /// Warns if entries differ, so that the listed one may be wrong.
     pub(crate) fn warn_if_entries_differ(&self) {
         let count = self.entries.len();
         if count > 1 {
             eprint_line(&format!(
-                "pindesk: change {}: {count} lines are kept of it that differ, and one is listed. What opens of them is shown \
-                 by: pindesk escrow open",
+                "pindesk: change {}: {count} entries differ, and one is listed. To see those that can be decrypted: pindesk \
+                 escrow open",
                 self.first_entry().change
             ));
         }
     }
 
-    /// Opens every line that can be: neither a line that was altered or damaged nor a forged one hides another. Each PIN
-    /// once; an error only where there is no PIN.
+    /// Decrypts every entry, so that an altered, damaged or forged entry cannot hide another. Returns each PIN once, and
+    /// an error only if there is no PIN.
     pub(crate) fn decrypt(&self, identities: &Identities) -> Vec<Decryption<'_>> {
         let (mut pins, mut failed): (Vec<Decryption<'_>>, Vec<Decryption<'_>>) = (Vec::new(), Vec::new());
-        for &(ref line, source) in &self.entries {
-            let found = identities.decrypt(line).map(Box::new);
-            let opening = Decryption {
-                entry: line,
-                journal_status: self.journal_status,
-                source,
-                result: found,
-                is_disputed: false,
-            };
-            if opening.result.is_err() {
-                failed.push(opening);
-            } else if let Some(same) = pins.iter_mut().find(|known| known.is_same_pin(&opening)) {
+        for &(ref entry, source) in &self.entries {
+            let result = identities.decrypt(entry).map(Box::new);
+            let decryption =
+                Decryption { entry, journal_status: self.journal_status, source, result, is_disputed: false };
+            if decryption.result.is_err() {
+                failed.push(decryption);
+            } else if let Some(same) = pins.iter_mut().find(|known| known.is_same_pin(&decryption)) {
                 same.source = same.source.merge(source);
             } else {
-                pins.push(opening);
+                pins.push(decryption);
             }
         }
         self.warn_uncertain(&pins, &failed);
-        let is_in_file_alone = |opening: &Decryption<'_>| opening.source == EscrowSource::EscrowFile;
-        let is_not_the_journals = pins.iter().all(is_in_file_alone) && !failed.iter().all(is_in_file_alone);
-        if pins.len() > 1 || is_not_the_journals {
-            for opening in &mut pins {
-                opening.is_disputed = true;
-                // Nobody knows which PIN came to it.
-                opening.journal_status = None;
+        let is_in_file_only = |decryption: &Decryption<'_>| decryption.source == EscrowSource::EscrowFile;
+        let differs_from_journal = pins.iter().all(is_in_file_only) && !failed.iter().all(is_in_file_only);
+        if pins.len() > 1 || differs_from_journal {
+            for decryption in &mut pins {
+                decryption.is_disputed = true;
+                // It is not known which PIN the status belongs to.
+                decryption.journal_status = None;
             }
         }
         failed.truncate(1);
         if pins.is_empty() { failed } else { pins }
     }
 
-    /// Says on standard error what makes the PINs that are shown less than certain.
+    /// Warns if the PINs that are shown may be wrong.
     fn warn_uncertain(&self, pins: &[Decryption<'_>], failed: &[Decryption<'_>]) {
         let change = self.first_entry().change;
         if pins.len() > 1 {
             let count = pins.len();
             eprint_line(&format!(
-                "pindesk: change {change}: {count} PINs are sealed for it, and only one was ever sent: somebody altered the \
-                 escrow file or the journal. Each is shown."
+                "pindesk: change {change}: {count} different PINs are encrypted for it, and only one was sent: the escrow file or \
+                 the journal was altered. All are shown."
             ));
-        } else if let ([Decryption { result: Err(why), .. }, ..], [opened]) = (failed, pins) {
-            let place = match opened.source {
-                EscrowSource::EscrowFile | EscrowSource::Both => "a line of the escrow file",
+        } else if let ([Decryption { result: Err(error), .. }, ..], [decrypted]) = (failed, pins) {
+            let source = match decrypted.source {
+                EscrowSource::EscrowFile | EscrowSource::Both => "an entry of the escrow file",
                 EscrowSource::Journal => "the journal's copy",
             };
-            eprint_line(&format!("pindesk: change {change}: {why}. The PIN that is shown is from {place}."));
+            eprint_line(&format!("pindesk: change {change}: {error}. The PIN that is shown is from {source}."));
         }
     }
 }
 
 impl EscrowStore {
-    /// Reads both; of these numbers only, if any are named. Says on standard error what cannot be read.
-    pub(crate) fn read(place: &Path, numbers: &[PhoneNumberId]) -> Result<Self, CliError> {
-        let dir = StateDir::open(place).map_err(|error| CliError::not_ready(&error))?;
-        let EscrowContents { entries: lines, unreadable_lines: unreadable, is_torn } =
-            EscrowFile::read(&dir).map_err(|error| CliError::not_ready(&error))?;
-        for line in &unreadable {
+    /// Reads both files; only these numbers, if any are named. Warns of what cannot be read.
+    pub(crate) fn read(state_dir: &Path, numbers: &[PhoneNumberId]) -> Result<Self, CliError> {
+        let dir = StateDir::open(state_dir)?;
+        let EscrowContents { entries, unreadable_lines, is_torn } = EscrowFile::read(&dir)?;
+        for line in &unreadable_lines {
             eprint_line(&format!("pindesk: line {line} of the escrow file cannot be read."));
         }
-        let journal = preflight::journal_pins(&dir);
+        let journal = records::journal_pins(&dir);
         if is_torn {
             eprint_line(if journal.is_complete {
-                "pindesk: the last line of the escrow file is cut off, or just being written. No PIN that was sent is lost \
-                 with it: the journal has each."
+                "pindesk: the last line of the escrow file is truncated, or is being written. No PIN that was sent is lost: the \
+                 journal has all of them."
             } else {
-                "pindesk: the last line of the escrow file is cut off. Its PIN may have been sent, and there is no whole \
-                 journal here that says so or has it. Look for it in a whole copy of either."
+                "pindesk: the last line of the escrow file is truncated. Its PIN may have been sent, and there is no complete \
+                 journal here that has it. Look for it in a complete copy of either file."
             });
         }
         let wanted = |number: PhoneNumberId| numbers.is_empty() || numbers.contains(&number);
-        let lines = lines.into_iter().filter(|line| wanted(line.number));
+        let entries = entries.into_iter().filter(|entry| wanted(entry.number));
         let pins = journal.pins.into_iter().filter(|pin| wanted(pin.escrow_entry.number));
-        let kept = merge_by_change(lines, pins);
-        let lacks = |number: &&PhoneNumberId| kept.iter().all(|kept| kept.first_entry().number != **number);
-        let lacking: Vec<_> = numbers.iter().filter(lacks).collect();
-        for number in &lacking {
-            eprint_line(&format!("pindesk: nothing is sealed for number {}.", id_list::id_label(**number)));
+        let changes = merge_by_change(entries, pins);
+        let is_missing = |number: &&PhoneNumberId| changes.iter().all(|change| change.first_entry().number != **number);
+        let missing: Vec<_> = numbers.iter().filter(is_missing).collect();
+        for number in &missing {
+            eprint_line(&format!("pindesk: no encrypted PIN for number {}.", id_list::id_label(**number)));
         }
-        let may_lack_some = !lacking.is_empty() || (is_torn && !journal.is_complete);
-        Ok(Self { dir, changes: kept, unreadable_lines: unreadable, is_torn, is_incomplete: may_lack_some })
+        let is_incomplete = !missing.is_empty() || (is_torn && !journal.is_complete);
+        Ok(Self { dir, changes, unreadable_lines, is_torn, is_incomplete })
     }
 
-    /// The exit code of whoever shows all that there is.
-    pub(crate) const fn exit_code(&self) -> u8 {
-        if self.is_incomplete { crate::cli::NOT_READY } else { 0 }
+    /// The exit code of a command that shows everything.
+    pub(crate) const fn exit_code(&self) -> ExitCode {
+        if self.is_incomplete { ExitCode::NotReady } else { ExitCode::Done }
     }
 }
 
-/// Each change once, and of its lines those that differ: as they were last sent, which the journal knows, and what it does
-/// not know of behind them, by the time of sealing.
+/// Each change once, with those of its entries that differ. Changes of the journal come first, in the order in which they
+/// were sent; the others follow in the order in which they were encrypted.
 fn merge_by_change(
-    of_file: impl Iterator<Item = EscrowEntry>,
-    of_journal: impl Iterator<Item = EncryptedPin>,
+    file_entries: impl Iterator<Item = EscrowEntry>,
+    journal_pins: impl Iterator<Item = EncryptedPin>,
 ) -> Vec<EscrowedChange> {
     let mut changes: HashMap<ChangeId, EscrowedChange> = HashMap::new();
-    for line in of_file {
-        changes.entry(line.change).or_default().add(line, EscrowSource::EscrowFile);
+    for entry in file_entries {
+        changes.entry(entry.change).or_default().add(entry, EscrowSource::EscrowFile);
     }
-    for (rank, EncryptedPin { escrow_entry: line, state, last_attempt_at: last_try }) in of_journal.enumerate() {
-        let kept = changes.entry(line.change).or_default();
-        kept.journal_status = Some(JournalStatus { send_order: rank, state, last_attempt_at: last_try });
-        kept.add(line, EscrowSource::Journal);
+    for (send_order, EncryptedPin { escrow_entry, state, last_attempt_at }) in journal_pins.enumerate() {
+        let change = changes.entry(escrow_entry.change).or_default();
+        change.journal_status = Some(JournalStatus { send_order, state, last_attempt_at });
+        change.add(escrow_entry, EscrowSource::Journal);
     }
     let mut changes: Vec<EscrowedChange> = changes.into_values().collect();
-    changes.sort_by_key(|kept| {
-        let rank = kept.journal_status.map_or(usize::MAX, |fate| fate.send_order);
-        (rank, kept.first_entry().at, kept.first_entry().change)
+    changes.sort_by_key(|change| {
+        let send_order = change.journal_status.map_or(usize::MAX, |status| status.send_order);
+        (send_order, change.first_entry().at, change.first_entry().change)
     });
     changes
 }

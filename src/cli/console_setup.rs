@@ -1,0 +1,122 @@
+//! What every start of the console needs: a terminal, its environment, and the name of the user.
+//!
+//! It reads no config and does not know the demo.
+
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+
+use tokio::runtime::Runtime;
+
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+use crate::config::{EscrowSettings, GlyphChoice};
+use crate::console::app::Session;
+use crate::console::input::decoder::{ESC_TIMEOUT, ESC_TIMEOUT_OVER_SSH};
+use crate::console::input::keymap::Keymap;
+use crate::console::runtime::{self, ConsoleExit, ConsoleSetup, ConsoleStartError, TokenReader};
+use crate::console::terminal::Capabilities;
+use crate::console::theme::{Glyphs, TerminalEnv, Theme};
+use crate::domain::text::CleanText;
+use crate::journal::{JournalKind, Operator};
+use crate::preflight::RecordingConfig;
+
+/// Runs the console until it ends.
+pub(crate) fn run_console(setup: ConsoleSetup) -> Result<ConsoleExit, CliError> {
+    runtime::run(setup).map_err(|error| match error {
+        ConsoleStartError::Terminal(error) => CliError::usage(error.to_string()),
+        ConsoleStartError::Signals(error) => CliError::new(ExitCode::MachineFailed, error.to_string()),
+        ConsoleStartError::Thread(error) => CliError::machine("cannot start a thread", &error),
+    })
+}
+
+/// The exit code of a console that ended.
+pub(crate) const fn exit_code(exit: ConsoleExit) -> ExitCode {
+    match exit {
+        ConsoleExit::Quit | ConsoleExit::OpenDemo => ExitCode::Done,
+        ConsoleExit::QuitWithLostRecords => ExitCode::NotReady,
+        ConsoleExit::TerminalLost => ExitCode::Signal(signal_hook::consts::SIGHUP),
+    }
+}
+
+/// True if standard input and standard output are terminals.
+pub(crate) fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// Refuses to start without a terminal that can show the screen. `command` is what the operator typed.
+pub(crate) fn require_terminal(command: &str) -> Result<(), CliError> {
+    if has_terminal() {
+        let term = std::env::var("TERM").unwrap_or_default();
+        if matches!(term.as_str(), "" | "dumb" | "unknown") {
+            let what = if term.is_empty() { "TERM is not set".to_owned() } else { format!("TERM is {term}") };
+            return Err(CliError::usage(format!("{what}, and the console cannot draw on such a terminal"))
+                .remedy("Set the type of your terminal, for example TERM=xterm-256color.")
+                .remedy("Without the screen: pindesk numbers list"));
+        }
+        return Ok(());
+    }
+    let error = CliError::usage("the console needs a terminal")
+        .remedy("For scripts: pindesk numbers list, pindesk pin set, pindesk jobs. See pindesk --help.");
+    if std::env::var_os("SSH_CONNECTION").is_some() {
+        return Err(error.remedy(format!("Over SSH, request a terminal: ssh -t HOST {command}")));
+    }
+    Err(error)
+}
+
+/// A setup without config, access token and worker.
+pub(crate) fn base_setup(session: Session, no_color: bool, glyphs: GlyphChoice, runtime: Runtime) -> ConsoleSetup {
+    let env = terminal_env(no_color);
+    let glyphs = match glyphs {
+        GlyphChoice::Auto => None,
+        GlyphChoice::Ascii => Some(Glyphs::Ascii),
+        GlyphChoice::Unicode => Some(Glyphs::Unicode),
+    };
+    let is_over_ssh = std::env::var_os("SSH_CONNECTION").is_some();
+    ConsoleSetup {
+        session,
+        keymap: Keymap::default(),
+        theme: Theme::new(&env, glyphs),
+        capabilities: Capabilities::for_term(env.term.as_deref().unwrap_or_default()),
+        escape_timeout: if is_over_ssh { ESC_TIMEOUT_OVER_SSH } else { ESC_TIMEOUT },
+        credentials: Err(String::new()),
+        token_reader: TokenReader { may_prompt: false, read: Box::new(|| Err("there is no config".to_owned())) },
+        worker_config: None,
+        temp_dir: None,
+        runtime,
+        #[cfg(debug_assertions)]
+        panics_after_start: false,
+    }
+}
+
+/// Where the console records what it sends.
+pub(crate) fn recording_config(
+    state_dir: PathBuf,
+    kind: JournalKind,
+    escrow: EscrowSettings,
+    profile: &str,
+) -> RecordingConfig {
+    RecordingConfig {
+        state_dir,
+        kind,
+        escrow,
+        profile: CleanText::new(profile),
+        operator: Operator::from_process(),
+        #[cfg(debug_assertions)]
+        sync_writes: true,
+    }
+}
+
+/// The name of the user for the title. It proves nothing.
+pub(crate) fn user_name() -> String {
+    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    name.map_or_else(|_| rustix::process::getuid().as_raw().to_string(), |name| CleanText::new(&name).to_string())
+}
+
+fn terminal_env(no_color: bool) -> TerminalEnv {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    TerminalEnv {
+        term: variable("TERM"),
+        locale: variable("LC_ALL").or_else(|| variable("LC_CTYPE")).or_else(|| variable("LANG")),
+        no_color: no_color || variable("NO_COLOR").is_some(),
+    }
+}

@@ -1,0 +1,32 @@
+//! Writing to standard output and standard error: a reader that went away is not a failure.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+
+/// The version of every JSON object that commands print.
+pub(crate) const SCHEMA_VERSION: u8 = 1;
+
+/// Prints a message to standard error. A closed standard error is not a reason to fail.
+pub(crate) fn eprint_line(text: &str) {
+    writeln!(io::stderr(), "{text}").ok();
+}
+
+/// Prints a JSON object on a line of its own.
+pub(crate) fn print_json(object: &impl Serialize) -> io::Result<()> {
+    let line = serde_json::to_string(object)?;
+    writeln!(io::stdout(), "{line}")
+}
+
+/// The exit code after printing. A reader that closed the pipe wanted no more.
+pub(crate) fn exit_code_after_print(printed: io::Result<()>, code: ExitCode) -> Result<ExitCode, CliError> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::machine("cannot write the output", &error))
+        }
+        Ok(()) | Err(_) => Ok(code),
+    }
+}

@@ -1,0 +1,146 @@
+//! The summary of a job: how many numbers had which outcome, and the exit code that follows.
+//!
+//! It prints nothing.
+
+use serde::Serialize;
+
+use crate::cli::exit_code::ExitCode;
+use crate::cli::output::outcome::{ChangeOutcome, last_not_applied};
+use crate::cli::output::stdio::SCHEMA_VERSION;
+use crate::cli::output::table;
+use crate::cli::read_failure::api_error_exit_code;
+use crate::domain::change::{ChangeState, JobId};
+use crate::domain::outcome::NotSentReason;
+
+#[derive(Serialize)]
+struct JobSummaryRecord {
+    schema: u8,
+    event: &'static str,
+    job: Option<u32>,
+    total: usize,
+    set: usize,
+    failed: usize,
+    not_sent: usize,
+    no_answer: usize,
+}
+
+/// Counts outcomes, and collects what they mean for the exit code.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    pub(crate) set: usize,
+    pub(crate) failed: usize,
+    pub(crate) not_sent: usize,
+    pub(crate) no_answer: usize,
+    /// Numbers among those that failed or were not sent whose older PIN is in doubt.
+    pub(crate) older_pin_in_doubt: usize,
+    /// The exit code of the failures so far.
+    failure_code: ExitCode,
+    /// Numbers that were not sent because the work was stopped.
+    stopped: usize,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            set: 0,
+            failed: 0,
+            not_sent: 0,
+            no_answer: 0,
+            older_pin_in_doubt: 0,
+            failure_code: ExitCode::Done,
+            stopped: 0,
+        }
+    }
+}
+
+impl Tally {
+    /// Counts outcomes.
+    pub(crate) fn add(&mut self, outcome: ChangeOutcome, count: usize) {
+        *match outcome {
+            ChangeOutcome::Set => &mut self.set,
+            ChangeOutcome::Failed => &mut self.failed,
+            ChangeOutcome::NotSent => &mut self.not_sent,
+            ChangeOutcome::NoAnswer => &mut self.no_answer,
+        } += count;
+    }
+
+    pub(crate) fn add_change(&mut self, outcome: ChangeOutcome, state: &ChangeState) {
+        self.add(outcome, 1);
+        match state {
+            ChangeState::InDoubt(details) => {
+                self.older_pin_in_doubt += usize::from(last_not_applied(&details.reason).is_some());
+            }
+            ChangeState::Failed(_, error) => self.add_failure(api_error_exit_code(error)),
+            ChangeState::NotSent(_, NotSentReason::Stopped) => self.stopped += 1,
+            ChangeState::NotSent(_, reason) => self.add_failure(not_sent_exit_code(reason)),
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Set(_)
+            | ChangeState::Resolved(..) => {}
+        }
+    }
+
+    fn add_failure(&mut self, code: ExitCode) {
+        self.failure_code = ExitCode::first_that_applies([self.failure_code, code]);
+    }
+
+    /// The summary as scripts see it.
+    pub(crate) fn summary_record(&self, job: Option<JobId>) -> impl Serialize + use<> {
+        JobSummaryRecord {
+            schema: SCHEMA_VERSION,
+            event: "summary",
+            job: job.map(JobId::get),
+            total: self.total(),
+            set: self.set,
+            failed: self.failed,
+            not_sent: self.not_sent,
+            no_answer: self.no_answer,
+        }
+    }
+
+    /// The summary for people.
+    pub(crate) fn summary_text(&self, job: JobId) -> String {
+        let Self { set, failed, not_sent, no_answer, .. } = self;
+        let numbers = table::numbers_label(self.total());
+        format!("Job {job}, {numbers}: {set} set, {failed} failed, {not_sent} not sent, {no_answer} no answer.")
+    }
+
+    /// How to send what was not sent, if anything is left.
+    pub(crate) fn resume_hint(&self, job: JobId) -> Option<String> {
+        let left = self.not_sent;
+        (left > 0).then(|| format!("To send the rest: pindesk jobs resume {job} --confirm {left}"))
+    }
+
+    /// True if a PIN may have been sent.
+    pub(crate) const fn was_sent(&self) -> bool {
+        self.set + self.failed + self.no_answer > 0
+    }
+
+    pub(crate) fn total(&self) -> usize {
+        self.set + self.failed + self.not_sent + self.no_answer
+    }
+
+    /// The exit code of the job. `signal` is the code of a signal that stopped it.
+    pub(crate) fn exit_code(&self, signal: Option<ExitCode>, has_journal_failed: bool) -> ExitCode {
+        let is_in_doubt = self.no_answer + self.older_pin_in_doubt > 0;
+        let stopped = if self.stopped > 0 { ExitCode::Failed } else { ExitCode::Done };
+        ExitCode::first_that_applies([
+            if is_in_doubt { ExitCode::NoAnswer } else { ExitCode::Done },
+            if has_journal_failed { ExitCode::NotReady } else { ExitCode::Done },
+            self.failure_code,
+            signal.unwrap_or(stopped),
+        ])
+    }
+}
+
+/// The exit code of a number that was not sent.
+const fn not_sent_exit_code(reason: &NotSentReason) -> ExitCode {
+    match reason {
+        NotSentReason::NoConnection(_) | NotSentReason::Tls(_) | NotSentReason::TooManyInDoubt => {
+            ExitCode::NoConnection
+        }
+        NotSentReason::TokenRefused => ExitCode::NoAccess,
+        NotSentReason::Stopped | NotSentReason::WabaRefused(_) | NotSentReason::RefusedLocally(_) => ExitCode::Failed,
+    }
+}

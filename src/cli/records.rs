@@ -1,0 +1,163 @@
+//! Config, journal and recipients for a command: opened by the common preflight, and refused if an operator must look at
+//! something first.
+//!
+//! It sends nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::console_setup::recording_config;
+use crate::cli::error::CliError;
+use crate::cli::output::stdio::eprint_line;
+use crate::cli::output::table;
+use crate::cli::suspend::SuspendHandler;
+use crate::config::{self, Config, Env, Overrides};
+use crate::domain::clock::Clock;
+use crate::domain::text::CleanText;
+use crate::escrow::{Fingerprint, Recipients};
+use crate::journal::{
+    EncryptedPin, Journal, JournalError, JournalKind, JournalOptions, JournalReader, Operator, RecipientsStatus,
+    RecoveryReport,
+};
+use crate::preflight::{self, RecordingConfig, Records};
+use crate::state_dir::StateDir;
+
+/// The open journal of a command that sends.
+pub(crate) struct JournalSession {
+    pub(crate) journal: Journal,
+    pub(crate) report: RecoveryReport,
+    pub(crate) recipients: Option<Arc<Recipients>>,
+    pub(crate) suspend_handler: SuspendHandler,
+}
+
+/// Loads the config of a command that needs one.
+pub(crate) fn require_config(overrides: &Overrides, env: &Env) -> Result<Config, CliError> {
+    preflight::load_config(overrides, env)?.ok_or_else(|| config_not_found(overrides, env))
+}
+
+/// The error if no config file exists.
+pub(crate) fn config_not_found(overrides: &Overrides, env: &Env) -> CliError {
+    let paths: Vec<_> = config::search_paths(overrides, env).iter().map(|path| path.display().to_string()).collect();
+    let paths = CleanText::new(&paths.join(", "));
+    CliError::not_ready(format!("no config file found ({paths})")).remedy("To try pindesk safely: pindesk --demo")
+}
+
+/// Opens the journal of real numbers.
+pub(crate) fn open_journal(state_dir: &Path, config: &Config, sync_writes: bool) -> Result<JournalSession, CliError> {
+    let profile = config.profile.name.as_str();
+    let recording = RecordingConfig {
+        #[cfg(debug_assertions)]
+        sync_writes,
+        ..recording_config(state_dir.to_owned(), JournalKind::Real, config.escrow.clone(), profile)
+    };
+    #[cfg(not(debug_assertions))]
+    let _ = sync_writes;
+    let suspend_handler = SuspendHandler::listen()
+        .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
+    let Records { journal, report, recipients } =
+        suspend_handler.open_records(|| preflight::open_records(&recording, Clock::System))?;
+    Ok(JournalSession { journal, report, recipients, suspend_handler })
+}
+
+/// How to continue after a finding was printed.
+pub(crate) const RERUN_HINT: &str = "When you have read this, run the command again.";
+
+/// The same for a dry run, which does not record that it printed the finding.
+pub(crate) const DRY_RUN_RERUN_HINT: &str =
+    "A dry run prints this each time. The run itself prints it once: run it a second time.";
+
+/// Refuses to set anything while an operator must look at a finding, or must accept changed recipients.
+pub(crate) fn check_report(report: &RecoveryReport, how_to_continue: &str) -> Result<(), CliError> {
+    if !report.findings.is_empty() {
+        return Err(CliError::not_ready("look at the state directory first")
+            .nothing_sent()
+            .details(report.findings.iter().map(ToString::to_string))
+            .remedy(how_to_continue));
+    }
+    match &report.recipients {
+        RecipientsStatus::Known => Ok(()),
+        RecipientsStatus::Changed { previous, current } => {
+            let error = CliError::not_ready("the escrow keys have changed")
+                .nothing_sent()
+                .details(recipient_diff(previous, current));
+            let error = if current.is_empty() {
+                error.remedy("No key is left: pindesk would not encrypt PINs at all.")
+            } else {
+                error
+            };
+            Err(error.remedy("If these keys are right, run: pindesk escrow ack"))
+        }
+    }
+}
+
+/// A line for each key that was added or removed.
+pub(crate) fn recipient_diff(previous: &[Fingerprint], current: &[Fingerprint]) -> Vec<String> {
+    let diffs = [("added", current, previous), ("removed", previous, current)];
+    let lines = diffs.into_iter().flat_map(|(word, these, others)| {
+        let changed = these.iter().filter(|key| !others.contains(key));
+        changed.map(move |key| format!("{word:<7}  {}", key.as_str()))
+    });
+    lines.collect()
+}
+
+/// Warns of numbers that an earlier run left in doubt: a new PIN does not resolve them by itself.
+pub(crate) fn warn_unresolved(report: &RecoveryReport, is_quiet: bool) {
+    let count = report.unresolved.len();
+    if count > 0 && !is_quiet {
+        let changes = table::pluralize(count, "earlier change");
+        eprint_line(&format!("pindesk: {changes} in doubt. To resolve them, open the console (pindesk) and press w."));
+    }
+}
+
+/// The encrypted PINs of the journal.
+#[derive(Default)]
+pub(crate) struct JournalPins {
+    /// In the order in which they were sent.
+    pub(crate) pins: Vec<EncryptedPin>,
+    /// True if the journal has every PIN that was encrypted and sent.
+    pub(crate) is_complete: bool,
+}
+
+/// Reads the encrypted PINs of the journal. Returns none if the journal cannot be read, and prints why.
+pub(crate) fn journal_pins(dir: &StateDir) -> JournalPins {
+    let read =
+        |reader: JournalReader| Ok(JournalPins { is_complete: reader.is_complete()?, pins: reader.encrypted_pins()? });
+    match JournalReader::open(dir).and_then(read) {
+        Ok(pins) => pins,
+        Err(error) if error.is_missing() => JournalPins::default(),
+        Err(error) => {
+            eprint_line(&format!("pindesk: reading only the escrow file. {}", CliError::from(error)));
+            JournalPins::default()
+        }
+    }
+}
+
+/// Opens the journal to record who decrypted what. Does not create one: the escrow file may be a copy.
+pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
+    JournalReader::open(dir)?;
+    let open = |kind| {
+        Journal::open(JournalOptions {
+            dir: dir.clone(),
+            operator: Operator::from_process(),
+            kind,
+            recipients: None,
+            clock: Clock::System,
+            #[cfg(debug_assertions)]
+            sync_writes: true,
+        })
+    };
+    let (journal, report) = match open(JournalKind::Real) {
+        Err(JournalError::WrongKind { .. }) => open(JournalKind::Demo)?,
+        opened => opened?,
+    };
+    for finding in &report.findings {
+        eprint_line(&format!("pindesk: {finding}"));
+    }
+    Ok(journal)
+}
+
+/// Opens the journal for reading.
+pub(crate) fn open_reader(state_dir: &Path) -> Result<JournalReader, CliError> {
+    let dir = StateDir::open(state_dir)?;
+    Ok(JournalReader::open(&dir)?)
+}

@@ -1,0 +1,22 @@
+//! The tokio runtime of a command, and its Graph client.
+
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::error::CliError;
+use crate::config::Profile;
+use crate::graph::Graph;
+use crate::preflight;
+
+/// Builds a tokio runtime that runs on one thread.
+pub(crate) fn build_runtime() -> Result<Runtime, CliError> {
+    let built: io::Result<Runtime> = Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| CliError::machine("cannot start the runtime", &error))
+}
+
+/// Reads the access token of a profile and builds its client. May run `token_command`.
+pub(crate) fn open_graph(profile: &Profile) -> Result<Graph, CliError> {
+    let credentials = preflight::load_credentials(profile)?;
+    Graph::new(&profile.endpoint, credentials, profile.concurrency).map_err(|error| CliError::not_ready_because(&error))
+}
