@@ -1,8 +1,8 @@
-//! What the operator configured: file, environment and flags, made into one checked [`Config`].
+//! What the operator configured: file, environment and flags, checked and combined into a [`Config`].
 //!
-//! A [`Config`] that exists has no unknown key, no impossible value and one chosen profile. This module reads no
-//! variable of the process (it gets an [`Env`]), holds no secret (only where to read it, [`TokenSource`]), creates
-//! nothing, and repeats no value in an error that could be a secret pasted by mistake.
+//! A [`Config`] has no unknown key, no impossible value, and one selected profile. This module reads no file and no
+//! environment variable (it gets text and an [`Env`]), holds no secret (only where to read it, [`TokenSource`]), and
+//! its errors repeat no value that could be a secret pasted by mistake.
 
 pub mod endpoint;
 mod location;
@@ -27,10 +27,10 @@ use error::ConfigDiagnostic;
 use location::ConfigText;
 use toml_reader::ConfigTable;
 
-/// Read when no file of the user's own is there.
+/// Read if the user has no file of their own.
 const SYSTEM_CONFIG_PATH: &str = "/etc/pindesk/config.toml";
 
-/// What the command line says; it goes before everything else.
+/// The options of the command line. They override everything else.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Overrides {
     /// `--config FILE`
@@ -39,7 +39,7 @@ pub struct Overrides {
     pub state_dir: Option<PathBuf>,
     /// `--profile NAME`
     pub profile: Option<String>,
-    /// `--read-only`; it can switch reading-only on, never off.
+    /// `--read-only`; it can turn read-only on, never off.
     pub read_only: bool,
 }
 
@@ -63,7 +63,7 @@ pub struct Env {
 }
 
 impl Env {
-    /// The variables as `variable` knows them.
+    /// Reads the variables through `variable`.
     #[must_use]
     pub fn from_lookup(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name| variable(name).filter(|value| !value.is_empty());
@@ -82,14 +82,14 @@ impl Env {
     }
 }
 
-/// Everything that was configured, checked.
+/// The checked configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The file it was read from.
     pub path: PathBuf,
-    /// The chosen profile.
+    /// The selected profile.
     pub profile: Profile,
-    /// Whom PINs are sealed to.
+    /// The keys that PINs are encrypted to.
     pub escrow: EscrowSettings,
     /// How the console behaves.
     pub console: ConsoleSettings,
@@ -129,7 +129,7 @@ impl Config {
     }
 }
 
-/// The place of the profile asked for, or of the default one, or of the only one.
+/// The index of the requested profile, or of the default one, or of the only one.
 fn select_profile(
     file: &Path,
     names: &[&str],
@@ -182,10 +182,10 @@ pub fn explicit_config_path<'a>(overrides: &'a Overrides, env: &'a Env) -> Optio
     overrides.config.as_ref().or(env.config.as_ref())
 }
 
-/// The directory that the journal and the escrow live in. It need not be there yet.
+/// The directory of the journal and the escrow. It need not exist.
 ///
 /// # Errors
-/// When neither flag nor variable says where, and there is no home directory.
+/// When neither flag nor variable names it, and there is no home directory.
 pub fn resolve_state_dir(overrides: &Overrides, env: &Env) -> Result<PathBuf, ConfigError> {
     if let Some(dir) = overrides.state_dir.as_ref().or(env.state_dir.as_ref()) {
         return Ok(dir.clone());

@@ -1,8 +1,8 @@
-//! The escrow: each PIN sealed to the team's keys before it is sent, one line a change, in a file of its own.
+//! The escrow: encrypts each PIN to the team's keys before it is sent, one line for each change, in a file of its own.
 //!
-//! Sealing needs public keys only: a program that runs here cannot open what it sealed. Lines are appended and synced,
-//! never altered; the stock `age` program reads them. Opening is for the command that asks for it, with a key file that
-//! it names. It knows no network and no journal.
+//! Encryption needs public keys only, so this program cannot decrypt what it wrote. Lines are appended and synced,
+//! never altered; the stock `age` program reads them. Only an explicit command decrypts, with a key file that the
+//! operator names. This module knows no network and no journal.
 
 mod entry;
 mod recipient_key;

@@ -1,8 +1,7 @@
 //! The Graph API over HTTP: one call, one typed outcome.
 //!
-//! This module repeats nothing, paces nothing, follows no redirect and no link, and judges no error beyond what is
-//! true of it: those are the work of others. One exception is a read that Graph refuses because of a field's name,
-//! which is asked again with fewer fields.
+//! This module does not retry, does not pace, follows no redirect and no link, and does not interpret errors beyond
+//! what they prove. One exception: a read that Graph refuses because of a field name is repeated with fewer fields.
 
 mod fields;
 mod json;
@@ -33,26 +32,26 @@ use crate::graph::reply::HttpReply;
 use crate::graph::secrets::RequestSecrets;
 use crate::graph::transport_error::TransportError;
 
-/// DNS, TCP and TLS together. Shorter than [`TOTAL_TIMEOUT`], so that a connection that never comes about is told
-/// as "not sent" and not as a doubt.
+/// For DNS, TCP and TLS together. Shorter than [`TOTAL_TIMEOUT`], so that a connection that is never established is
+/// reported as "not sent" and not as in doubt.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// From the call to the last byte of the reply. Meta names no limit for setting a PIN; registering a number may take
-/// it 15 s, and its own clients wait 20 s and more.
+/// From the call to the last byte of the reply. Meta documents no limit for setting a PIN; registering a number may
+/// take 15 s, and Meta's own clients wait 20 s and more.
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most that is read of one reply. A page of 100 numbers is about 40 kB.
+/// The maximum that is read of one reply. A page of 100 numbers is about 40 kB.
 pub const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
-/// A connection that was idle for longer may be closed by the other side just as a PIN is sent over it, which
-/// would leave that PIN in doubt. Load balancers close after 60 s or more.
+/// The other side may close a connection that was idle for longer just as a PIN is sent over it, which would put that
+/// PIN in doubt. Load balancers close after 60 s or more.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Numbers asked for in one page, Graph's most.
+/// Numbers in one page, Graph's maximum.
 /// Source: github.com/facebook/openapi, `business-messaging-api_v23.0.yaml`.
 const PAGE_LIMIT: &str = "100";
 
-/// One Graph API, ready for calls; a clone shares its connections.
+/// A client of one Graph API. A clone shares its connections.
 #[derive(Clone)]
 pub struct Graph {
     inner: Arc<Inner>,
@@ -67,19 +66,19 @@ struct Inner {
     known_fields: KnownFields,
 }
 
-/// Why no [`Graph`] could be made. Nothing was sent.
+/// Why no [`Graph`] could be created. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum GraphSetupError {
-    /// The file of extra authorities cannot be read.
+    /// The CA file cannot be read.
     #[error("cannot read the CA file {}", path.display())]
     CaFile {
         /// As configured.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// The file of extra authorities holds none.
+    /// The CA file holds no certificate.
     #[error("no PEM certificate in the CA file {}", path.display())]
     NoCertificate {
         /// As configured.
@@ -88,12 +87,12 @@ pub enum GraphSetupError {
     /// No header can carry the token.
     #[error("the access token holds a character that cannot be sent")]
     InvalidToken,
-    /// The HTTP client could not be made: for https, most often because the system has no certificates.
+    /// The HTTP client could not be created: for https, most often because the system has no certificates.
     #[error("cannot set up TLS: the system's CA certificates are missing, or one in the CA file is damaged")]
     HttpClient(#[source] reqwest::Error),
 }
 
-/// Where a list goes on, in Graph's words.
+/// Where a list continues, as Graph encodes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageCursor(Box<str>);
 
@@ -103,10 +102,10 @@ impl PageCursor {
     }
 }
 
-/// What came of setting a PIN.
+/// The result of setting a PIN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetPinAnswer {
-    /// What is true of it.
+    /// The outcome.
     pub outcome: Outcome,
     /// How long Graph asks to wait before the next call, at most 72 hours.
     pub retry_after: Option<Duration>,
@@ -115,17 +114,17 @@ pub struct SetPinAnswer {
 /// One page of the numbers of a WABA.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphPage {
-    /// The numbers, in Graph's order; a page may be empty and yet not the last.
+    /// The numbers, in Graph's order. A page may be empty without being the last.
     pub numbers: Vec<Number>,
-    /// Rows left out because their id is none: no request could name them.
+    /// Rows without a usable id, which no request could name.
     pub skipped: usize,
-    /// Where the list goes on; `None` on the last page.
+    /// Where the list continues; `None` on the last page.
     pub next: Option<PageCursor>,
 }
 
 impl Graph {
-    /// A client for one endpoint, keeping up to `max_in_flight` idle connections. Loads the TLS roots for https,
-    /// which takes some milliseconds; for http it loads nothing.
+    /// Creates a client for one endpoint that keeps up to `max_in_flight` idle connections. Loads the TLS roots for
+    /// https, which takes some milliseconds; for http it loads nothing.
     ///
     /// # Errors
     /// A CA file that cannot be read or holds no certificate; a system without CA certificates.
@@ -140,17 +139,18 @@ impl Graph {
         Ok(Self { inner: Arc::new(inner), clock: Clock::System })
     }
 
-    /// The same, but numbers carry the time of this clock.
+    /// The same client with another clock for the times of numbers.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
 
-    /// Sets the PIN of a number, or replaces it: one request. Takes at most [`TOTAL_TIMEOUT`].
+    /// Sets or replaces the PIN of a number, with one request. Takes at most [`TOTAL_TIMEOUT`].
     ///
-    /// A caller that drops the future before its end must take the outcome for in doubt.
+    /// A caller that drops the future before its end must treat the outcome as in doubt.
     ///
-    /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
+    /// Source:
+    /// developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
     pub async fn set_pin(&self, number: PhoneNumberId, pin: &Pin) -> SetPinAnswer {
         let url = self.url(&[number.as_str()], &[]);
         let request =
@@ -167,9 +167,10 @@ impl Graph {
     /// Reads one number; its `waba` stays `None`.
     ///
     /// # Errors
-    /// Whatever kept Graph from telling of exactly this number.
+    /// When Graph did not report exactly this number.
     ///
-    /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-account-phone-number-api.
+    /// Source:
+    /// developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-account-phone-number-api.
     pub async fn read_number(&self, number: PhoneNumberId) -> Result<Number, ReadFailure> {
         self.read_with_known_fields(&[number.as_str()], &[], |json| {
             let read = NumberParser::new(None, self.now(), |text: &str| self.inner.secrets.redact(text, None))
@@ -182,7 +183,7 @@ impl Graph {
     /// Reads one page of the numbers of a WABA: the first, or the one at `after`.
     ///
     /// # Errors
-    /// Whatever kept Graph from telling. A page that leads to itself is one such thing: the list would never end.
+    /// When Graph did not report the page, or the page links to itself, because the list would never end.
     ///
     /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers.
     pub async fn read_numbers_page(
@@ -200,7 +201,7 @@ impl Graph {
         .await
     }
 
-    /// A read of numbers, repeated only while Graph objects to the name of a field: at most once a field.
+    /// Reads numbers, and repeats only while Graph refuses the name of a field: at most once for each field.
     async fn read_with_known_fields<T>(
         &self,
         path: &[&str],
@@ -251,7 +252,7 @@ impl Graph {
         self.clock.at(Instant::now().into_std()).utc
     }
 
-    /// Sends one request and reads its whole reply.
+    /// Sends one request and reads the complete reply.
     async fn send_request(&self, request: RequestBuilder) -> Result<HttpReply, TransportError> {
         let start = Instant::now();
         let request = request.header(AUTHORIZATION, self.inner.secrets.authorization());
@@ -280,7 +281,7 @@ async fn send_and_read_body(request: RequestBuilder, start: Instant) -> Result<H
 fn build_client(endpoint: &Endpoint, max_in_flight: usize) -> Result<Client, GraphSetupError> {
     let mut builder = ClientBuilder::new()
         .user_agent(concat!("pindesk/", env!("CARGO_PKG_VERSION")))
-        // A redirect would carry the PIN to another host, or turn it into a read that says "success".
+        // A redirect would carry the PIN to another host, or turn the request into a read that reports "success".
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .referer(false)
@@ -289,12 +290,11 @@ fn build_client(endpoint: &Endpoint, max_in_flight: usize) -> Result<Client, Gra
         .pool_idle_timeout(IDLE_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT);
     if endpoint.url.is_plain_http() || endpoint.url.is_loopback() || endpoint.url.host() == "localhost" {
-        // A proxy from the environment would see the token and the PIN of plain http, and has no business on this
-        // machine otherwise.
+        // A proxy from the environment would see the token and the PIN of plain http.
         builder = builder.no_proxy();
     }
     if endpoint.url.is_plain_http() {
-        // No TLS roots are loaded: it takes time, and fails where the system has none.
+        // Loads no TLS roots: that takes time, and fails if the system has none.
         builder = builder.tls_certs_only([]);
     } else {
         builder = builder.https_only(true).tls_certs_merge(extra_ca_certificates(endpoint)?);

@@ -1,10 +1,10 @@
-//! The actor that carries out changes: recorded first, bounded concurrency, repeats with the same PIN, and news of
-//! every move.
+//! The actor that carries out changes: it records them first, limits concurrency, retries with the same PIN, and
+//! reports progress.
 //!
-//! It lives on the caller's tokio runtime, is spoken to by [`Batch`], and finishes or stops safely whatever the
-//! screen does. One number is a batch of one. It knows no screens, sends nothing whose record is not durable, and never
-//! sends a PIN other than the one a change was made with. A PIN whose outcome is in doubt stays here, in memory, until
-//! it is settled, the secrets are dropped, or the actor ends.
+//! It runs on the caller's tokio runtime, takes commands from [`JobsHandle`], and finishes or stops safely whatever the
+//! screen does. A single number takes the same path as many. It knows no screens, sends nothing whose record is not
+//! durable, and never sends a PIN other than the one of the change. A PIN in doubt stays in memory until it is
+//! resolved, the secrets are dropped, or the actor ends.
 
 mod actor;
 mod in_doubt;
@@ -31,7 +31,7 @@ use crate::escrow::Recipients;
 use crate::graph::Graph;
 use crate::journal::{Journal, UnresolvedChange};
 
-/// The handle of the actor. When the last one is dropped, the actor stops as if asked to.
+/// The handle of the actor. When the last one is dropped, the actor stops.
 #[derive(Debug, Clone)]
 pub struct JobsHandle {
     commands: mpsc::UnboundedSender<ActorCommand>,
@@ -39,27 +39,27 @@ pub struct JobsHandle {
     journal_failure: watch::Receiver<Option<CleanText>>,
 }
 
-/// What makes a PIN that is sent one that cannot be lost.
+/// Makes every PIN recoverable before it is sent.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     /// Written before and after each request.
     pub journal: Journal,
-    /// Whom PINs are sealed to; without any there is no escrow.
+    /// The keys that PINs are encrypted to. Without any there is no escrow.
     pub recipients: Option<Arc<Recipients>>,
 }
 
-/// What a read of one number said, as far as a doubt can be settled by it.
+/// What a read of one number reported, for resolving a doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatusRead {
-    /// Which number.
+    /// The number.
     pub number: PhoneNumberId,
-    /// What Meta said.
+    /// What Meta reported.
     pub two_step: TwoStep,
-    /// When it was asked: an answer to an earlier question proves nothing.
+    /// When the read was requested: the reply to an earlier request proves nothing.
     pub asked_at: TimePoint,
 }
 
-/// What the handle asks for.
+/// The commands of the handle.
 enum ActorCommand {
     SetPins(Vec<Change>),
     SetPinOfEach(NumberList),
@@ -72,11 +72,11 @@ enum ActorCommand {
 }
 
 impl JobsHandle {
-    /// Starts the actor on the current tokio runtime, with at most `concurrency` requests on their way at once.
-    /// The receiver gets news of every move, in order for each number.
+    /// Starts the actor on the current tokio runtime, with at most `concurrency` requests in flight. The receiver gets
+    /// every new state, in order for each number.
     ///
-    /// `graph` may come later, by [`Batch::use_graph`]: until then what is set ends as not sent. What is `unresolved` is told
-    /// at once as in doubt, before this returns; its PIN is not in memory.
+    /// `graph` may come later, through [`JobsHandle::use_graph`]: until then changes end as not sent. What is
+    /// `unresolved` is reported as in doubt before this returns; its PIN is not in memory.
     #[must_use]
     pub fn start(
         graph: Option<Graph>,
@@ -105,69 +105,70 @@ impl JobsHandle {
         self.send(ActorCommand::SetPins(changes));
     }
 
-    /// Sets a PIN on each of these numbers, as one job. What waits takes little memory: the change of a number is made when
-    /// its turn comes, and nothing is told of it before that, or before it is let go.
+    /// Sets a PIN on each of these numbers, as one job. Queued numbers take little memory: a change is created when its
+    /// number is started, and nothing is reported before that, or before it is canceled.
     pub fn set_pin_of_each(&self, job: JobId, numbers: Arc<Vec<Number>>, pins: PinChoice) {
         self.send(ActorCommand::SetPinOfEach(NumberList { job, numbers, pins }));
     }
 
-    /// Sends the PIN that is in doubt on this number again; does nothing where none is in memory.
+    /// Sends the PIN in doubt of this number again. Does nothing if none is in memory.
     pub fn resend(&self, number: PhoneNumberId) {
         self.send(ActorCommand::Resend(number));
     }
 
-    /// Uses another client from the next request on, repeats included: the access token was read again.
+    /// Uses another client from the next request on, retries included: the access token was read again.
     pub fn use_graph(&self, graph: Graph) {
         self.send(ActorCommand::UseGraph(graph));
     }
 
-    /// Sends nothing new: what waits ends as not sent (or stays in doubt), what is on its way is awaited.
+    /// Sends nothing new: queued numbers end as not sent (or stay in doubt), requests in flight are awaited.
     pub fn stop(&self) {
         self.send(ActorCommand::Stop(None));
     }
 
-    /// As [`Batch::stop`], and tells `at_rest` when nothing is on its way any more and every outcome is recorded.
+    /// As [`JobsHandle::stop`], and notifies when nothing is in flight and every outcome is recorded.
     pub fn stop_and_notify(&self, at_rest: blocking::Sender<()>) {
         self.send(ActorCommand::Stop(Some(at_rest)));
     }
 
-    /// Records that what is in doubt on this number was checked by hand, and tells it as settled. Does nothing where
-    /// nothing is in doubt, or a request is on its way.
+    /// Records that an operator checked this number, and reports it as resolved. Does nothing if nothing is in doubt,
+    /// or a request is in flight.
     pub fn resolve_manually(&self, number: PhoneNumberId, note: CleanText) {
         self.send(ActorCommand::ResolveManually(number, note));
     }
 
-    /// Takes in what a read said: still not set, [`LATE_LANDING`](crate::job::LATE_LANDING) after the last request that may
-    /// have been applied, settles the doubt; anything else settles nothing.
+    /// Handles a status read. If two-step verification is still not set
+    /// [`LATE_ARRIVAL_WINDOW`](crate::domain::change::LATE_ARRIVAL_WINDOW) after the last request that may have been
+    /// applied, the doubt is resolved. Nothing else resolves it.
     pub fn handle_status_read(&self, read: StatusRead) {
         self.send(ActorCommand::StatusRead(read));
     }
 
-    /// Forgets the client as soon as nothing needs it any more, and every PIN in doubt that the escrow has: the screen is
-    /// hidden. What is on its way or waits for its turn goes on. Holds until [`Batch::use_graph`].
+    /// Drops the client as soon as nothing needs it, and every PIN in doubt that the escrow has, because the screen is
+    /// hidden. Requests in flight and queued numbers continue. Holds until [`JobsHandle::use_graph`].
     pub fn drop_secrets(&self) {
         self.send(ActorCommand::DropSecrets);
     }
 
-    /// Sends nothing new until [`Batch::go_on`], from the moment this returns on; what is on its way goes on.
+    /// Sends nothing new until [`JobsHandle::resume`]. Takes effect before this returns. Requests in flight continue.
     pub fn pause(&self) {
         self.paused.send_replace(true);
     }
 
-    /// Goes on after a pause.
+    /// Resumes after a pause.
     pub fn resume(&self) {
         self.paused.send_replace(false);
     }
 
-    /// Why the journal takes nothing more in this process, once it does not: then no work is taken any more. Told before
-    /// the states that come of it.
+    /// Why the journal failed, once it has: then the actor accepts no more work. Set before the states that follow from
+    /// it.
     #[must_use]
     pub fn journal_failure(&self) -> watch::Receiver<Option<CleanText>> {
         self.journal_failure.clone()
     }
 
     fn send(&self, command: ActorCommand) {
-        // The actor outlives every handle, unless its runtime ended: then nothing can be sent any more, as wished.
+        // The actor outlives every handle unless its runtime ended, and then nothing can be sent.
         self.commands.send(command).ok();
     }
 }

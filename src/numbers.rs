@@ -1,7 +1,7 @@
-//! Reads the configured numbers: several WABAs side by side, pages as they arrive.
+//! Reads the configured numbers: several WABAs at the same time, pages as they arrive.
 //!
-//! It repeats a page that a bad line lost, and nothing else; what a failure means is for others to say. It never
-//! sends a PIN.
+//! It retries a page that a bad connection lost, and nothing else. It does not interpret failures, and never sends a
+//! PIN.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,39 +15,39 @@ use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::policy::retry;
 
-/// WABAs, and single numbers, that are read side by side. More would only use up Meta's quota in bursts.
+/// How many WABAs and single numbers are read at the same time. More would only use up Meta's quota in bursts.
 const MAX_CONCURRENT_READS: usize = 8;
 
-/// What is to be read.
+/// The numbers to read.
 #[derive(Debug, Clone, Default)]
 pub struct NumberSources {
-    /// Each one's whole list.
+    /// WABAs whose whole lists are read.
     pub wabas: Vec<Arc<Waba>>,
-    /// Single numbers, with the name the config gives them.
+    /// Single numbers, with their names in the config.
     pub numbers: Vec<(PhoneNumberId, Option<CleanText>)>,
 }
 
-/// What came of the reading so far.
+/// What was read.
 #[derive(Debug)]
 pub enum NumbersEvent {
     /// Some numbers.
     Page(Vec<Number>),
-    /// A WABA's list is at its end, or could not be read on.
+    /// A WABA's list was read to its end, or could not be.
     WabaFinished(Arc<Waba>, Result<(), ReadFailure>),
-    /// A single number could not be read; it is listed all the same, as unknown.
+    /// A single number could not be read. It is listed all the same, as unknown.
     NumberFailed(PhoneNumberId, ReadFailure),
 }
 
-/// Reads everything, and tells each piece as it comes.
+/// Reads everything, and sends each piece as it arrives.
 ///
-/// A single number that a WABA lists as well may be told twice; the last time, it is told as the WABA has it, which
-/// knows more. In both it has the name that the config gives it.
+/// A single number that a WABA lists as well may be sent twice. The last time it is as the WABA lists it, with more
+/// details. Both times it has its name in the config.
 pub async fn read_numbers(graph: &Graph, sources: NumberSources, tell: &(dyn Fn(NumbersEvent) + Send + Sync)) {
     let room = || future::ready(Box::new(tell) as SendPermit<'_>).boxed();
     read_with_backpressure(graph, sources, &room).await;
 }
 
-/// As [`read`], but nothing more is asked for of a list before there was room for what came of it.
+/// As [`read_numbers`], but requests no more of a list before there was room for the last piece.
 pub async fn read_with_backpressure<'a>(graph: &'a Graph, sources: NumberSources, room: &'a ReservePermit<'a>) {
     let singles: HashMap<_, _> = sources.numbers.iter().cloned().collect();
     let desk = NumbersReader { graph, single_numbers: singles, listed_by_waba: Mutex::default(), reserve_permit: room };
@@ -60,22 +60,22 @@ pub async fn read_with_backpressure<'a>(graph: &'a Graph, sources: NumberSources
     tokio::join!(run_concurrently(wabas), run_concurrently(numbers));
 }
 
-/// Carries out several reads, some at a time.
+/// Runs several reads, some at the same time.
 async fn run_concurrently<R: Future<Output = ()>>(reads: impl Iterator<Item = R>) {
     stream::iter(reads).buffer_unordered(MAX_CONCURRENT_READS).collect::<()>().await;
 }
 
-/// Takes one piece, at once.
+/// Sends one event.
 pub type SendPermit<'a> = Box<dyn FnOnce(NumbersEvent) + Send + 'a>;
 
-/// Waits until one piece can be told. What to tell is seen only then: another read may tell its own meanwhile.
+/// Waits until one event can be sent. The event is decided only then, because another read may send its own meanwhile.
 pub type ReservePermit<'a> = dyn Fn() -> BoxFuture<'a, SendPermit<'a>> + Send + Sync + 'a;
 
 /// What the reads share.
 struct NumbersReader<'a> {
     graph: &'a Graph,
     single_numbers: HashMap<PhoneNumberId, Option<CleanText>>,
-    /// Single numbers that were told as a WABA lists them.
+    /// Single numbers that a WABA listed.
     listed_by_waba: Mutex<HashSet<PhoneNumberId>>,
     reserve_permit: &'a ReservePermit<'a>,
 }
@@ -90,14 +90,14 @@ impl NumbersReader<'_> {
             tell(NumbersEvent::Page(page.numbers.into_iter().map(|number| self.with_config_name(number)).collect()));
             let Some(next) = page.next else { return Ok(()) };
             if !been.insert(next.clone()) {
-                // It leads in a circle: it would never end, and nobody knows what is missing.
+                // The pages form a circle: the list would never end, and it is not known what is missing.
                 return Err(ReadFailure::UnexpectedReply { http_status: 200 });
             }
             after = Some(next);
         }
     }
 
-    /// A number of a list, with the name that the config may have for it.
+    /// A number of a list, with its name in the config, if any.
     fn with_config_name(&self, mut number: Number) -> Number {
         if let Some(name) = self.single_numbers.get(&number.id) {
             self.listed_by_waba.lock().unwrap_or_else(PoisonError::into_inner).insert(number.id);
@@ -126,7 +126,7 @@ impl NumbersReader<'_> {
     }
 }
 
-/// Repeats a read that may succeed the next time.
+/// Retries a read that may succeed the next time.
 async fn with_retries<T, R: Future<Output = Result<T, ReadFailure>>>(read: impl Fn() -> R) -> Result<T, ReadFailure> {
     let mut attempt = 1;
     loop {

@@ -1,7 +1,7 @@
-//! Makes this process safe to hold secrets in, before it reads the first one; and stops it, as Ctrl-Z does.
+//! Hardens the process before it reads the first secret, and suspends it as Ctrl-Z does.
 //!
-//! What it makes is its owner's alone, it leaves no core file, and other processes of the same user can read neither its
-//! memory nor its environment. It undoes nothing: what is set holds until the process ends.
+//! Its files are readable only by their owner, it leaves no core file, and other processes of the same user can read
+//! neither its memory nor its environment. It undoes nothing: the settings hold until the process ends.
 
 mod signals;
 
@@ -22,7 +22,7 @@ pub struct HardenError {
     source: io::Error,
 }
 
-/// Files for their owner only (umask 077), no core files, memory and environment closed to other processes.
+/// Sets umask 077, disables core files, and closes memory and environment to other processes.
 ///
 /// # Errors
 /// When the system refuses.

@@ -1,7 +1,8 @@
-//! Files that others must not be able to change, or even read, opened once and judged by what was opened.
+//! Opens files that other users must not be able to change, or even read, and checks the open file.
 //!
-//! A link that root or the user made is followed (`/etc` is often made of them), but the judgement is of the open file,
-//! not of its name, so nothing can be put in its place in between. A file that is not safe is not read at all.
+//! It follows a symbolic link that root or the user created (`/etc` often has them). It checks the open file and not
+//! its name, so nobody can replace the file in between. It reads nothing of a file that is not safe, and it repairs
+//! nothing.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -20,18 +21,18 @@ use crate::domain::text::CleanText;
 /// What a kind of file must be like.
 #[derive(Debug)]
 pub(crate) struct FilePolicy {
-    /// What it is called in errors.
+    /// Its name in errors.
     role: &'static str,
     max_bytes: usize,
     /// Mode bits that it must not have.
     forbidden_mode_bits: u32,
     /// The mode to give it, as `chmod` takes it.
     chmod: &'static str,
-    /// True if it may be root's instead of the user's.
+    /// True if root may own it instead of the user.
     allow_root_owner: bool,
 }
 
-/// What was found of an open file.
+/// The attributes of an open file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FileAttributes {
     kind: FileType,
@@ -40,7 +41,7 @@ pub(crate) struct FileAttributes {
     links: u64,
 }
 
-/// Holds no secret, so anybody may read it; but who changes it chooses where the token is sent.
+/// It holds no secret, so others may read it; but who changes it chooses where the token is sent.
 pub(crate) const CONFIG_FILE: FilePolicy = FilePolicy {
     role: "config file",
     max_bytes: 4 << 20,
@@ -49,7 +50,7 @@ pub(crate) const CONFIG_FILE: FilePolicy = FilePolicy {
     allow_root_owner: true,
 };
 
-/// Holds public keys; but who changes it reads the PINs.
+/// It holds public keys; but who adds a key can read the PINs.
 pub(crate) const RECIPIENTS_FILE: FilePolicy = FilePolicy {
     role: "recipients file",
     max_bytes: 1 << 20,
@@ -58,7 +59,7 @@ pub(crate) const RECIPIENTS_FILE: FilePolicy = FilePolicy {
     allow_root_owner: true,
 };
 
-/// Only the owner may touch it. The group counts as others: who is in it is not seen in the mode.
+/// Only the owner may read or write it. The group counts as others, because the mode does not show who is in it.
 pub(crate) const TOKEN_FILE: FilePolicy = FilePolicy {
     role: "access token file",
     max_bytes: MAX_SECRET_BYTES,
@@ -73,16 +74,16 @@ pub(crate) const APP_SECRET_FILE: FilePolicy = FilePolicy { role: "app secret fi
 /// As the token file.
 pub(crate) const PIN_FILE: FilePolicy = FilePolicy { role: "PIN file", ..TOKEN_FILE };
 
-/// A private key, that opens what was sealed: as the token file.
+/// A private key that decrypts PINs. As the token file.
 pub(crate) const KEY_FILE: FilePolicy = FilePolicy { role: "key file", ..TOKEN_FILE };
 
-/// What the program keeps is the user's own, root's not excepted: it is written, too.
+/// Only the user may own it, not even root, because pindesk writes it as well.
 pub(crate) const STATE_FILE: FilePolicy = FilePolicy { role: "state file", allow_root_owner: false, ..TOKEN_FILE };
 
 /// The directory of these files.
 pub(crate) const STATE_DIR: FilePolicy = FilePolicy { role: "state directory", chmod: "700", ..STATE_FILE };
 
-/// Far more than any token has.
+/// More than any token has.
 pub(crate) const MAX_SECRET_BYTES: usize = 64 << 10;
 
 /// A file cannot be used.
@@ -106,17 +107,17 @@ pub enum FileProblem {
     /// A directory, a pipe, a device.
     #[error("it is not a regular file")]
     NotRegularFile,
-    /// It belongs to somebody else.
+    /// Another user owns it.
     #[error("it belongs to user {owner}. Run: sudo chown {expected_owner} {path}")]
     WrongOwner {
-        /// Whose it is.
+        /// The owner.
         owner: u32,
-        /// Whose it should be.
+        /// The user who should own it.
         expected_owner: u32,
         /// The path, quoted for a shell.
         path: CleanText,
     },
-    /// Its mode lets others read or write it.
+    /// Its mode lets other users read or write it.
     #[error("others can {access} it (mode {mode:04o}). Run: chmod {chmod} {path}")]
     ModeTooOpen {
         /// What they can do.
@@ -128,7 +129,7 @@ pub enum FileProblem {
         /// The path, quoted for a shell.
         path: CleanText,
     },
-    /// It is known under other names, too.
+    /// It has other names, too.
     #[error(
         "it has {links} names, so others may reach it by another. Run: cp -p {path} {path}.new && mv {path}.new {path}"
     )]
@@ -138,16 +139,16 @@ pub enum FileProblem {
         /// The path, quoted for a shell.
         path: CleanText,
     },
-    /// Whoever made the link chooses what is read.
+    /// Whoever created the link chooses what is read.
     #[error("the symbolic link belongs to user {owner}. Make it yourself, or name the file that it leads to")]
     UntrustedSymlink {
-        /// Whose link it is.
+        /// The owner of the link.
         owner: u32,
     },
-    /// More than such a file can need.
+    /// Larger than such a file can be.
     #[error("it is larger than {max_bytes} bytes")]
     TooLarge {
-        /// The most that is read.
+        /// The maximum that is read.
         max_bytes: usize,
     },
     /// Not UTF-8.
@@ -156,7 +157,7 @@ pub enum FileProblem {
 }
 
 impl FileError {
-    /// True if there is no such file, which is no fault where it was only looked for.
+    /// True if there is no such file, which is not an error if it is optional.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self.problem, FileProblem::Missing)
@@ -169,7 +170,7 @@ impl FileError {
     }
 }
 
-/// The text of a file that keeps the rules. Wiped when dropped.
+/// Reads the text of a file that conforms to the policy. Wiped when dropped.
 pub(crate) fn read_text(rules: &FilePolicy, path: &Path) -> Result<Zeroizing<String>, FileError> {
     let text = read_checked(rules, path).and_then(|mut bytes| {
         String::from_utf8(std::mem::take(&mut bytes)).map(Zeroizing::new).map_err(|error| {
@@ -180,7 +181,7 @@ pub(crate) fn read_text(rules: &FilePolicy, path: &Path) -> Result<Zeroizing<Str
     text.map_err(|fault| rules.error(path, fault))
 }
 
-/// The bytes of a file that keeps the rules. Wiped when dropped.
+/// Reads the bytes of a file that conforms to the policy. Wiped when dropped.
 pub(crate) fn read_bytes(rules: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     read_checked(rules, path).map_err(|fault| rules.error(path, fault))
 }
@@ -190,7 +191,7 @@ fn read_checked(rules: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, F
     let file = open_trusted(path, me)?;
     let found = FileAttributes::from_fd(&file).map_err(FileProblem::Unreadable)?;
     found.check_file(rules, path, me)?;
-    // One allocation that is large enough, so that no copy of a secret stays behind when it grows.
+    // One allocation that is large enough, so that growing leaves no copy of a secret.
     let room = file.metadata().map_err(FileProblem::Unreadable)?.len();
     let room = usize::try_from(room).map_or(rules.max_bytes, |len| len.min(rules.max_bytes)) + 64;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
@@ -202,7 +203,7 @@ fn read_checked(rules: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, F
     Ok(bytes)
 }
 
-/// Opens a file, through the links that root or the user made.
+/// Opens a file, following the links that root or the user created.
 fn open_trusted(path: &Path, me: u32) -> Result<File, FileProblem> {
     const MAX_LINKS: usize = 40;
     let mut path = path.to_owned();
@@ -215,13 +216,13 @@ fn open_trusted(path: &Path, me: u32) -> Result<File, FileProblem> {
         let link = rustix::fs::open(&path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
             .map_err(open_problem)?;
         let found = FileAttributes::from_fd(&link).map_err(FileProblem::Unreadable)?;
-        // What was a link a moment ago and no longer is, is looked at again.
+        // If the link was replaced in between, look again.
         if found.kind == FileType::Symlink {
             if !found.is_trusted_owner(me) {
                 return Err(FileProblem::UntrustedSymlink { owner: found.owner });
             }
             let target = rustix::fs::readlinkat(&link, "", Vec::new()).map_err(open_problem)?;
-            // So the system names what is open and has no name, as /dev/stdin is where it is a pipe.
+            // The kernel names open files without a name like this, for example /dev/stdin if it is a pipe.
             if ["pipe:[", "socket:["].iter().any(|kind| target.as_bytes().starts_with(kind.as_bytes())) {
                 return Err(FileProblem::NotRegularFile);
             }
@@ -231,20 +232,20 @@ fn open_trusted(path: &Path, me: u32) -> Result<File, FileProblem> {
     Err(open_problem(Errno::LOOP))
 }
 
-/// A pipe must not make us wait for its other end, a terminal must not become ours, and a link must not lead us away.
+/// Does not wait for the other end of a pipe, does not take over a terminal, does not follow a link.
 pub(crate) const SAFE_OPEN_FLAGS: OFlags =
     OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
 fn open_problem(errno: Errno) -> FileProblem {
     match errno {
-        // A file where a directory should be: nothing of that name either.
+        // A file in place of a directory: nothing has this name.
         Errno::NOENT | Errno::NOTDIR => FileProblem::Missing,
         other => FileProblem::Unreadable(other.into()),
     }
 }
 
 impl FileAttributes {
-    /// Of an open file, which may be one that can only be looked at.
+    /// Of an open file, which may be opened for its attributes only.
     pub(crate) fn from_fd(file: impl AsFd) -> io::Result<Self> {
         Ok(Self::from_stat(&rustix::fs::fstat(file)?))
     }
@@ -258,7 +259,7 @@ impl FileAttributes {
         }
     }
 
-    /// What it is.
+    /// The type of the file.
     pub(crate) const fn kind(&self) -> FileType {
         self.kind
     }
@@ -267,20 +268,20 @@ impl FileAttributes {
         self.owner == ROOT_UID || self.owner == me
     }
 
-    /// Judges a regular file.
+    /// Checks a regular file.
     pub(crate) fn check_file(&self, rules: &FilePolicy, path: &Path, me: u32) -> Result<(), FileProblem> {
         if self.kind != FileType::RegularFile {
             return Err(FileProblem::NotRegularFile);
         }
         self.check_owner_and_mode(rules, path, me)?;
-        // Root's files are root's affair: package managers link them.
+        // Files of root may have hard links: package managers create them.
         if self.links > 1 && !(rules.allow_root_owner && self.owner == ROOT_UID) {
             return Err(FileProblem::HardLinked { links: self.links, path: shell_quote(path) });
         }
         Ok(())
     }
 
-    /// Judges owner and mode.
+    /// Checks owner and mode.
     pub(crate) fn check_owner_and_mode(&self, rules: &FilePolicy, path: &Path, me: u32) -> Result<(), FileProblem> {
         if self.owner != me && !(rules.allow_root_owner && self.owner == ROOT_UID) {
             return Err(FileProblem::WrongOwner { owner: self.owner, expected_owner: me, path: shell_quote(path) });
@@ -303,7 +304,7 @@ impl FileAttributes {
 const ROOT_UID: u32 = 0;
 
 impl FilePolicy {
-    /// What is wrong with a file of this kind.
+    /// The error about a file of this kind.
     pub(crate) fn error(&self, path: &Path, fault: FileProblem) -> FileError {
         FileError { role: self.role, path: redacted_path(path), problem: fault }
     }

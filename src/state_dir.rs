@@ -1,7 +1,7 @@
-//! The state directory: what pindesk keeps lies here, for its owner's eyes alone.
+//! The state directory with the journal and the escrow. Only its owner can read it.
 //!
-//! It is judged by what was opened, never by names alone: owner, mode, links. It knows nothing of what the files in it
-//! say, and it repairs no mode by itself: who left the directory open has to know.
+//! It checks what it opened, never only names: owner, mode, links. It does not know what the files contain, and it
+//! repairs no mode by itself: who left the directory open has to know.
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -17,7 +17,7 @@ use crate::domain::redact::{redacted_path, shell_quote};
 use crate::domain::text::CleanText;
 use crate::secure_file::{FileAttributes, FileError, FileProblem, SAFE_OPEN_FLAGS, STATE_DIR, STATE_FILE};
 
-/// An opened state directory that only its owner can enter.
+/// An open state directory that only its owner can enter.
 #[derive(Debug, Clone)]
 pub struct StateDir {
     path: PathBuf,
@@ -25,21 +25,21 @@ pub struct StateDir {
     is_writable: bool,
 }
 
-/// What a file of the state directory is opened for.
+/// How a file of the state directory is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OpenMode {
-    /// To read; it has to be there.
+    /// For reading; it must exist.
     Read,
-    /// To read and write; made, 0600, where it is missing.
+    /// For reading and writing; created with mode 0600 if it is missing.
     ReadWrite,
-    /// To read, and to write at its end only; made, 0600, where it is missing.
+    /// For reading and appending; created with mode 0600 if it is missing.
     Append,
 }
 
 /// The state directory, or a file in it, cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateDirError {
-    /// It is missing, or owner, mode or names are not as they must be.
+    /// It is missing, or its owner, mode or links are unsafe.
     #[error(transparent)]
     Unsafe(#[from] FileError),
     /// The directory is a symbolic link.
@@ -47,7 +47,7 @@ pub enum StateDirError {
     Symlink {
         /// The path.
         path: CleanText,
-        /// Where it leads, quoted for a shell.
+        /// Its target, quoted for a shell.
         target: CleanText,
     },
     /// A file in it is a symbolic link.
@@ -56,13 +56,13 @@ pub enum StateDirError {
         /// The path, quoted for a shell.
         path: CleanText,
     },
-    /// Something else has that name.
+    /// It is not a directory.
     #[error("state directory {path}: it is not a directory")]
     NotADirectory {
         /// The path.
         path: CleanText,
     },
-    /// Locks and syncs cannot be relied on there.
+    /// It is on a network file system, where locks and syncs are not reliable.
     #[error(
         "state directory {path}: it lies on a network file system ({file_system}), where a record may be lost. Name a \
          directory on a local disk: --state-dir DIR"
@@ -70,25 +70,25 @@ pub enum StateDirError {
     NetworkFileSystem {
         /// The path.
         path: CleanText,
-        /// Which one.
+        /// The kind of file system.
         file_system: &'static str,
     },
-    /// It could not be made, entered or opened.
+    /// It could not be created, entered or opened.
     #[error("{path}: {error}")]
     Io {
         /// The path.
         path: CleanText,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
 }
 
 impl StateDir {
-    /// Opens the directory, and makes it (0700, with the directories above it) where it is missing.
+    /// Opens the directory. Creates it with mode 0700, and the directories above it, if it is missing.
     ///
     /// # Errors
-    /// When it cannot be made or entered, is a symbolic link or no directory, belongs to somebody else, lets others in
-    /// (the error names the `chmod`), or lies on a network file system, where locks and syncs cannot be relied on.
+    /// When it cannot be created or entered, is a symbolic link or not a directory, belongs to another user, lets
+    /// others in (the error names the `chmod`), or is on a network file system, where locks and syncs are not reliable.
     pub fn open_or_create(path: &Path) -> Result<Self, StateDirError> {
         match Self::open(path) {
             Err(error) if error.is_missing() => {
@@ -100,10 +100,10 @@ impl StateDir {
         }
     }
 
-    /// Opens the directory where it is there; never makes it.
+    /// Opens the directory. Never creates it.
     ///
     /// # Errors
-    /// As [`Self::open_or_make`], and when it is missing.
+    /// As [`Self::open_or_create`], and when it is missing.
     pub fn open(path: &Path) -> Result<Self, StateDirError> {
         let dir = open_directory(path)?;
         let found =
@@ -123,26 +123,26 @@ impl StateDir {
         Ok(Self { path: path.to_owned(), dir: Arc::new(dir), is_writable })
     }
 
-    /// Where it is.
+    /// The path it was opened by.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// False where nothing can be written: a read-only mount, or no permission.
+    /// False if nothing can be written: a read-only mount, or no permission.
     #[must_use]
     pub const fn is_writable(&self) -> bool {
         self.is_writable
     }
 
-    /// Bytes that this user may still write on its file system; `None` if the system does not say.
+    /// How many bytes this user may still write on the file system; `None` if the system does not say.
     #[must_use]
     pub fn free_bytes(&self) -> Option<u64> {
         let found = rustix::fs::fstatvfs(&self.dir).ok()?;
         found.f_bavail.checked_mul(found.f_frsize)
     }
 
-    /// Opens a file of the directory: no symbolic link, a regular file with one name, its owner's alone.
+    /// Opens a file of the directory: not a symbolic link, a regular file with one name, readable only by its owner.
     pub(crate) fn open_file(&self, name: &str, opening: OpenMode) -> Result<File, StateDirError> {
         let flags = match opening {
             OpenMode::Read => OFlags::RDONLY,
@@ -151,13 +151,13 @@ impl StateDir {
         };
         let file = self.open_at(name, flags | SAFE_OPEN_FLAGS)?;
         self.check_file(name, &file)?;
-        // Reads and writes of a regular file wait as they should, whatever the flag says, but a lock might not.
+        // Reads and writes of a regular file block whatever this flag says, but a lock might not.
         rustix::fs::fcntl_setfl(&file, flags & OFlags::APPEND).map_err(|errno| self.errno_error(name, errno))?;
         Ok(file.into())
     }
 
-    /// Judges a file without opening it for anything, so that no lock on it is lost when it is closed again. False if
-    /// there is none.
+    /// Checks a file without opening it for reading or writing, so that closing it releases no lock. False if it does
+    /// not exist.
     pub(crate) fn has_file(&self, name: &str) -> Result<bool, StateDirError> {
         match self.open_at(name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
             Ok(file) => self.check_file(name, &file).map(|()| true),
@@ -166,12 +166,12 @@ impl StateDir {
         }
     }
 
-    /// That there is no such file.
+    /// The error that the file does not exist.
     pub(crate) fn missing_file_error(&self, name: &str) -> StateDirError {
         STATE_FILE.error(&self.path.join(name), FileProblem::Missing).into()
     }
 
-    /// How many bytes a file has; none where it is missing.
+    /// The length of a file in bytes; 0 if it is missing.
     pub(crate) fn file_len(&self, name: &str) -> Result<u64, StateDirError> {
         match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) => Ok(u64::try_from(found.st_size).unwrap_or_default()),
@@ -180,8 +180,8 @@ impl StateDir {
         }
     }
 
-    /// Says which file has this name now: its device and its inode. `None` where there is none. It goes by the path, as
-    /// whoever comes next does: the directory may have been moved away, or replaced.
+    /// The device and inode of the file that has this name now; `None` if there is none. It goes by the path, as the
+    /// next process does: the directory may have been moved or replaced.
     pub(crate) fn file_identity(&self, name: &str) -> io::Result<Option<(u64, u64)>> {
         match rustix::fs::lstat(self.path.join(name)) {
             Ok(found) => Ok(Some((found.st_dev, found.st_ino))),
@@ -190,7 +190,7 @@ impl StateDir {
         }
     }
 
-    /// Removes a file; that it is gone already is as good.
+    /// Removes a file. Succeeds if there is none.
     pub(crate) fn remove_file(&self, name: &str) -> io::Result<()> {
         match rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -198,7 +198,7 @@ impl StateDir {
         }
     }
 
-    /// The names of its files that begin so.
+    /// The names of its files with this prefix.
     pub(crate) fn file_names_with_prefix(&self, start: &str) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.dir)? {
@@ -212,7 +212,7 @@ impl StateDir {
         Ok(names)
     }
 
-    /// The path of a file without any symbolic link in it, for those who cannot open by descriptor.
+    /// The path of a file without symbolic links, for callers that cannot open by descriptor.
     pub(crate) fn canonical_path(&self, name: &str) -> Result<PathBuf, StateDirError> {
         let of_system = |error| StateDirError::Io { path: redacted_path(&self.path), error };
         let real = self.path.canonicalize().map_err(of_system)?;
@@ -225,7 +225,7 @@ impl StateDir {
         }
     }
 
-    /// Syncs the directory itself: a file made in it is only durable then.
+    /// Syncs the directory itself, which makes a new file in it durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(&self.dir)?)
     }
@@ -253,14 +253,14 @@ impl StateDir {
         self.io_error(name, errno.into())
     }
 
-    /// The system refused something with a file of the directory.
+    /// The system refused an operation on a file of the directory.
     pub(crate) fn io_error(&self, name: &str, error: io::Error) -> StateDirError {
         StateDirError::Io { path: redacted_path(&self.path.join(name)), error }
     }
 }
 
 impl StateDirError {
-    /// True if there is no such directory or file, which is no fault where it was only looked for.
+    /// True if the directory or file does not exist, which is not an error if it is optional.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         match self {
@@ -280,11 +280,11 @@ fn effective_uid() -> u32 {
 
 fn open_directory(path: &Path) -> Result<OwnedFd, StateDirError> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    // With a slash at its end, the name of a link would lead us away.
+    // With a slash at its end, the system would follow a link.
     let path: &Path = &path.components().collect::<PathBuf>();
     rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
         Errno::NOENT => STATE_DIR.error(path, FileProblem::Missing).into(),
-        // The system says either of a link, and the latter of anything else that is no directory.
+        // The system reports either error for a link, and the latter for anything else that is not a directory.
         Errno::LOOP | Errno::NOTDIR => match std::fs::read_link(path) {
             Ok(target) => {
                 let target = path.parent().unwrap_or(Path::new("")).join(target);
@@ -296,11 +296,11 @@ fn open_directory(path: &Path) -> Result<OwnedFd, StateDirError> {
     })
 }
 
-/// The name of a file system whose files lie on another machine.
+/// The name of a file system whose files are on another machine.
 ///
 /// Source: man7.org/linux/man-pages/man2/statfs.2.html.
 fn network_file_system_name(kind: i128) -> Option<&'static str> {
-    // The system's type is signed on some machines, so that the upper half is cut off.
+    // The type is signed on some machines, which changes the upper half.
     match kind & 0xffff_ffff {
         0x6969 => Some("NFS"),
         0x517b | 0xfe53_4d42 | 0xff53_4d42 => Some("SMB"),

@@ -1,7 +1,7 @@
-//! Where the access token comes from, and reading it from there.
+//! Reads the access token from its source.
 //!
-//! A token is read from a file that is its owner's alone, or from the output of a command: never from a flag, a
-//! variable or the config file. No error repeats anything that was read, nor an argument of the command.
+//! The source is a file that only its owner can read, or the output of a command; never a flag, a variable or the
+//! config file. No error repeats anything that was read, nor an argument of the command.
 
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -18,10 +18,10 @@ use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::secure_file::{self, FileError, MAX_SECRET_BYTES};
 
-/// A command that asks a person for a passphrase needs a while; one that hangs must not hold the program for ever.
+/// Time enough for a command that asks for a passphrase, and a limit for one that hangs.
 pub const TOKEN_COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often an ended output is followed up by asking whether the command has ended as well.
+/// How often to check whether a command has exited after its output ended.
 const EXIT_CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// There is no usable token. No message repeats any of what was read.
@@ -30,7 +30,7 @@ pub enum TokenError {
     /// The file is missing, unreadable or unsafe.
     #[error(transparent)]
     File(#[from] FileError),
-    /// What was read is no token.
+    /// The source holds no token.
     #[error("{origin} holds no access token: {reason}")]
     InvalidToken {
         /// The file or the command.
@@ -38,7 +38,7 @@ pub enum TokenError {
         /// What is wrong with it.
         reason: ParseSecretError,
     },
-    /// What was read is no app secret.
+    /// The file holds no app secret.
     #[error("{origin} holds no app secret: {reason}")]
     InvalidAppSecret {
         /// The file.
@@ -59,19 +59,19 @@ pub enum TokenError {
 /// How `token_command` failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenCommandError {
-    /// No such program, or not to be run.
+    /// No such program, or it is not executable.
     #[error("it cannot be run: {0}")]
     NotStarted(io::Error),
     /// Its output could not be read.
     #[error("its output cannot be read: {0}")]
     OutputUnreadable(io::Error),
-    /// It ran too long and was ended.
+    /// It ran too long and was killed.
     #[error("it did not end within {} s and was stopped", .0.as_secs())]
     TimedOut(Duration),
-    /// It wrote more than a token can be and was ended.
+    /// It wrote more than a token can have and was killed.
     #[error("it wrote more than {MAX_SECRET_BYTES} bytes and was stopped")]
     OutputTooLarge,
-    /// It ended with a failure.
+    /// It exited with a failure.
     #[error("it failed ({0})")]
     Failed(ExitStatus),
 }
@@ -120,8 +120,8 @@ fn read_app_secret(path: &Path) -> Result<AppSecret, TokenError> {
     AppSecret::parse(&text).map_err(|why| TokenError::InvalidAppSecret { origin: redacted_path(path), reason: why })
 }
 
-/// Runs a program and takes its output. Its standard error goes where ours goes: it may ask for a passphrase. It
-/// stays in our process group for the same reason, so a time-out ends the program itself and not what it started.
+/// Runs a program and returns its output. It inherits our standard error and our process group, because it may ask for
+/// a passphrase, so a timeout kills the program and not what it started.
 fn run_command(argv: &[String], limit: Duration) -> Result<Zeroizing<Vec<u8>>, TokenCommandError> {
     let deadline = Instant::now() + limit;
     let (program, arguments) =
@@ -134,7 +134,7 @@ fn run_command(argv: &[String], limit: Duration) -> Result<Zeroizing<Vec<u8>>, T
         .map_err(TokenCommandError::NotStarted)?;
     let outcome = read_output(&mut child, deadline, limit);
     if outcome.is_err() {
-        // It may have ended by itself just now, and then there is nothing to end; it is reaped either way.
+        // It may have exited by itself just now. It is reaped either way.
         drop(child.kill());
         drop(child.wait());
     }
@@ -142,7 +142,7 @@ fn run_command(argv: &[String], limit: Duration) -> Result<Zeroizing<Vec<u8>>, T
 }
 
 fn read_output(child: &mut Child, deadline: Instant, limit: Duration) -> Result<Zeroizing<Vec<u8>>, TokenCommandError> {
-    // One allocation that is large enough, so that no copy of the token stays behind when it grows.
+    // One allocation that is large enough, so that growing leaves no copy of the token.
     let mut output = Zeroizing::new(Vec::with_capacity(MAX_SECRET_BYTES + 1));
     if let Some(mut pipe) = child.stdout.take() {
         loop {
@@ -167,7 +167,7 @@ fn read_output(child: &mut Child, deadline: Instant, limit: Duration) -> Result<
     }
 }
 
-/// Returns once there is something to read, or the end; an error once the time is up.
+/// Returns when there is something to read, or the end; an error at the deadline.
 fn wait_readable(pipe: &ChildStdout, deadline: Instant, limit: Duration) -> Result<(), TokenCommandError> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -1,7 +1,7 @@
-//! Where requests go, and the access token that opens it.
+//! Where requests go, and the credentials for it.
 //!
-//! An [`Endpoint`] that exists is safe to send a token to: https, or http to this very machine. The token leaves
-//! [`AccessToken`] by one exit.
+//! An [`Endpoint`] is safe to send a token to: https, or http to this machine. The token leaves [`AccessToken`] only
+//! through one method. This module opens no connection.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,20 +11,20 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-/// Where Graph answers when nothing else is configured.
+/// The Graph API, if nothing else is configured.
 pub const DEFAULT_GRAPH_URL: &str = "https://graph.facebook.com";
 
 /// Released 2025-10-08, available until 2028-02-18. Source: developers.facebook.com/docs/graph-api/changelog.
 pub const DEFAULT_GRAPH_VERSION: &str = "v24.0";
 
-/// One Graph API to talk to.
+/// A Graph API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// Scheme, host and port.
     pub url: GraphUrl,
     /// The version in each path.
     pub version: GraphVersion,
-    /// An authority to trust besides the system's.
+    /// A certificate authority to trust besides the system's.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -32,7 +32,7 @@ pub struct Endpoint {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphUrl(Url);
 
-/// Why a URL cannot be a [`GraphUrl`]. Repeats no part of it, which may hold a password.
+/// Why a URL cannot be a [`GraphUrl`]. The error repeats no part of it, because it may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseGraphUrlError {
     /// Does not parse.
@@ -92,13 +92,13 @@ impl GraphUrl {
         self.0.scheme() == "http"
     }
 
-    /// The host, for messages.
+    /// The host name, for messages.
     #[must_use]
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// This base with path segments added.
+    /// The base URL with path segments added.
     #[must_use]
     pub fn join<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
         let mut url = self.0.clone();
@@ -141,14 +141,14 @@ impl fmt::Display for GraphVersion {
     }
 }
 
-/// An access token. Wiped when dropped; `Debug` says nothing.
+/// An access token. Wiped when dropped; `Debug` does not show it.
 #[derive(Clone)]
 pub struct AccessToken(SecretString);
 
-/// The text cannot be a token. Says nothing of what it was.
+/// The text cannot be a token. The error does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseSecretError {
-    /// Nothing there.
+    /// No characters.
     #[error("it is empty")]
     Empty,
     /// Blanks, control or non-ASCII characters inside, or more than 4 kB.
@@ -157,10 +157,10 @@ pub enum ParseSecretError {
 }
 
 impl AccessToken {
-    /// Takes one word of visible ASCII; blanks and line ends around it are ignored.
+    /// Accepts one word of visible ASCII. Ignores blanks and line ends around it.
     ///
     /// # Errors
-    /// Nothing, several words, or characters that no token has.
+    /// No word, several words, or characters that no token has.
     pub fn parse(text: &str) -> Result<Self, ParseSecretError> {
         const MAX_BYTES: usize = 4_096;
         let word = text.trim();
@@ -186,15 +186,15 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// The secret of the Meta app, which signs requests (`appsecret_proof`). Wiped when dropped; `Debug` says nothing.
+/// The secret of the Meta app, which signs requests (`appsecret_proof`). Wiped when dropped; `Debug` does not show it.
 #[derive(Clone)]
 pub struct AppSecret(SecretString);
 
 impl AppSecret {
-    /// Takes one word of visible ASCII, as [`AccessToken::parse`] does.
+    /// Accepts one word of visible ASCII, as [`AccessToken::parse`] does.
     ///
     /// # Errors
-    /// Nothing, several words, or characters that no secret has.
+    /// No word, several words, or characters that no secret has.
     pub fn parse(text: &str) -> Result<Self, ParseSecretError> {
         AccessToken::parse(text).map(|word| Self(word.0))
     }
@@ -212,12 +212,12 @@ impl fmt::Debug for AppSecret {
     }
 }
 
-/// What opens the Graph API.
+/// The credentials for the Graph API.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// Goes into the `Authorization` header, and nowhere else.
+    /// Sent in the `Authorization` header, and nowhere else.
     pub token: AccessToken,
-    /// Where the app demands signed requests.
+    /// Set if the app requires signed requests.
     pub app_secret: Option<AppSecret>,
 }
 

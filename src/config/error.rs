@@ -1,14 +1,14 @@
-//! Why a configuration is refused, told so that a person can mend it.
+//! Why a configuration is refused, with what the operator needs to correct it.
 //!
-//! An error names the file, the line and what was expected there. It repeats outside text only cleaned, and no
-//! value that could be a secret. Its `Display` is the whole of it: there is no chain of sources to walk.
+//! An error names the file, the line and what was expected there. It repeats outside text only cleaned, and no value
+//! that could be a secret. Its `Display` is complete: it has no chain of sources.
 
 use std::fmt;
 
 use crate::config::location::{ConfigLocation, ConfigText, RedactionRule};
 use crate::domain::text::{self, CleanText};
 
-/// No [`Config`](crate::config::Config) can be made.
+/// No [`Config`](crate::config::Config) can be made from the text.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Something in the file is wrong.
@@ -20,17 +20,17 @@ pub enum ConfigError {
         /// The config file.
         file: CleanText,
     },
-    /// Flag or variable ask for a profile that is not there.
+    /// A flag or a variable selects a profile that does not exist.
     #[error("{file} has no profile {requested:?}; there is: {}", CommaSeparated(available))]
     UnknownProfile {
         /// The config file.
         file: CleanText,
-        /// What was asked for.
+        /// The requested name.
         requested: CleanText,
-        /// What is there.
+        /// The existing profiles.
         available: Vec<CleanText>,
     },
-    /// Several profiles, and nothing says which.
+    /// Several profiles, and none is selected.
     #[error(
         "{file} has several profiles: {}. Choose one with --profile NAME, PINDESK_PROFILE or default_profile",
         CommaSeparated(available)
@@ -38,10 +38,10 @@ pub enum ConfigError {
     AmbiguousProfile {
         /// The config file.
         file: CleanText,
-        /// What is there.
+        /// The existing profiles.
         available: Vec<CleanText>,
     },
-    /// There is no place for the state.
+    /// No state directory is configured.
     #[error("no state directory: HOME is not set; use --state-dir DIR or PINDESK_STATE_DIR")]
     NoHome,
 }
@@ -63,7 +63,7 @@ impl fmt::Display for CommaSeparated<'_> {
     }
 }
 
-/// One place in the file that is wrong: what, where, the line, and what was expected.
+/// One error in the file: the message, the place, the line, and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigDiagnostic {
     location: ConfigLocation,
@@ -73,7 +73,7 @@ pub struct ConfigDiagnostic {
 }
 
 impl ConfigDiagnostic {
-    /// Something wrong at a place.
+    /// An error at a place.
     pub(crate) fn new(location: ConfigLocation, what: impl AsRef<str>, expected: impl AsRef<str>) -> Self {
         Self {
             location,
@@ -83,7 +83,7 @@ impl ConfigDiagnostic {
         }
     }
 
-    /// What the parser of TOML refuses. Its own message speaks of the grammar and repeats no value.
+    /// An error of the TOML parser. Its message describes the grammar and repeats no value.
     pub(crate) fn from_toml_error(source: &ConfigText<'_>, error: &toml::de::Error) -> Self {
         let message = error.message();
         let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
@@ -91,7 +91,7 @@ impl ConfigDiagnostic {
         Self::new(source.location(&error.span().unwrap_or_default(), RedactionRule::ByKey), what, expected)
     }
 
-    /// Adds the candidate that `written` comes close to, if one does.
+    /// Adds the candidate that `written` is close to, if there is one.
     pub(crate) fn with_suggestion(mut self, written: &str, candidates: &[&str]) -> Self {
         self.suggestion = closest_match(written, candidates).map(CleanText::new);
         self
@@ -117,7 +117,7 @@ impl fmt::Display for ConfigDiagnostic {
     }
 }
 
-/// The candidate that a slip of the finger explains: at most a third of its characters differ.
+/// The candidate that a typing error explains: at most a third of its characters differ.
 fn closest_match<'a>(written: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
     let written = plain(text::truncate(written, 100).as_ref());

@@ -1,14 +1,14 @@
-//! The text of the config file, and places in it that can be shown to a person.
+//! The text of the config file, and places in it that messages can show.
 //!
-//! Someone will paste a token or a PIN into the config file by mistake. So a line is not shown as it is: its value
-//! stands there only where the key is one that holds no secret, and the value does not look like one.
+//! Operators paste tokens and PINs into config files by mistake. So a message does not show a line as it is: it shows a
+//! value only if its key never holds a secret and the value does not look like one. This module does not parse TOML.
 
 use std::ops::Range;
 use std::path::Path;
 
 use crate::domain::text::{self, CleanText};
 
-/// Keys whose values are shown. Those of `[keys]` are known by their place, see [`Trust::Binding`].
+/// Keys whose values are shown. Those of `[keys]` are known by their table, see [`RedactionRule::KeyBinding`].
 const SHOWN_KEYS: [&str; 13] = [
     "default_profile",
     "live",
@@ -25,33 +25,33 @@ const SHOWN_KEYS: [&str; 13] = [
     "hide_after",
 ];
 
-/// Keys whose values are shown where they are paths; anything else may be the secret itself.
+/// Keys whose values are shown if they are paths. Anything else may be the secret itself.
 const PATH_KEYS: [&str; 4] = ["token_file", "app_secret_file", "ca_file", "recipients_file"];
 
-/// Longer words of letters and digits are taken for a token: a Meta app secret has 32, an access token more.
+/// Longer words of letters and digits are treated as a token: a Meta app secret has 32, an access token more.
 const MAX_SHOWN_WORD_BYTES: usize = 19;
 
-/// Longer keys are taken for something else that was pasted. Ours have 15 characters at most.
+/// Longer keys are treated as pasted text. Ours have 15 characters at most.
 const MAX_SHOWN_KEY_BYTES: usize = 24;
 
 /// A line wider than this is cut.
 const MAX_LINE_COLUMNS: usize = 160;
 
-/// The whole text, and what is needed to speak of it.
+/// The text of the file, with its path and the home directory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConfigText<'t> {
     pub(crate) path: &'t Path,
     pub(crate) text: &'t str,
-    /// What `~/` stands for.
+    /// The directory that `~/` means.
     pub(crate) home: Option<&'t Path>,
 }
 
-/// How a line is known to be harmless.
+/// How a value is known to be harmless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RedactionRule {
-    /// By its key.
+    /// By the name of its key.
     ByKey,
-    /// It stands in `[keys]`: the value is the name of a key on the keyboard.
+    /// It is in `[keys]`: the value is the name of a key on the keyboard.
     KeyBinding,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct ConfigLocation {
 }
 
 impl ConfigText<'_> {
-    /// What the bytes of `span` are to a person: file, line, column, and the line with its secrets hidden.
+    /// Describes the bytes of `span` for people: file, line, column, and the line with its secrets redacted.
     pub(crate) fn location(&self, span: &Range<usize>, trust: RedactionRule) -> ConfigLocation {
         let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
         let before = &self.text[..start];
@@ -100,9 +100,9 @@ impl ConfigText<'_> {
 /// How much of a line is shown, in bytes from its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum VisiblePart {
-    /// Up to there, and that is all there is to know.
+    /// Up to this byte, and the rest is only a comment.
     Whole(usize),
-    /// Up to there; what follows is hidden, and `…` says so.
+    /// Up to this byte. The rest is redacted, and `…` shows it.
     RedactedAfter(usize),
 }
 
@@ -132,7 +132,7 @@ fn visible_part(line: &str, trust: RedactionRule) -> VisiblePart {
         return VisiblePart::RedactedAfter(indent);
     }
     let value_start = equals + 1 + (line[equals + 1..].len() - line[equals + 1..].trim_start().len());
-    // A comment says nothing of the mistake, and may hold anything.
+    // A comment does not explain the error, and may hold anything.
     let value_end = line[value_start..].find('#').map_or(line.len(), |at| value_start + at);
     let key = name.rsplit('.').next().unwrap_or_default().trim_matches(['"', '\'', ' ']);
     if is_safe_value(key, line[value_start..value_end].trim(), trust) {
@@ -146,7 +146,7 @@ fn is_blank_or_comment(rest: &str) -> bool {
     rest.trim_start().is_empty() || rest.trim_start().starts_with('#')
 }
 
-/// True if a key or a table name shows no secret. The name of a profile is the operator's own, and may be long.
+/// True if a key or a table name cannot be a secret. The name of a profile is chosen by the operator and may be long.
 fn is_safe_name(name: &str) -> bool {
     let mut segments = name.split('.').map(|segment| segment.trim().trim_matches(['"', '\'']));
     let mut limit = MAX_SHOWN_KEY_BYTES;

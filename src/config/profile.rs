@@ -1,7 +1,7 @@
-//! One profile: which Graph API, opened by what, for which WABAs and numbers.
+//! One profile: which Graph API, with which credentials, for which WABAs and numbers.
 //!
-//! A profile of no WABA and no number is allowed, for it is how one begins; the console says so. Reads no secret
-//! until [`Profile::credentials`] is called.
+//! A profile without WABAs and numbers is allowed, because operators start with one; the console says so. This module
+//! reads no secret.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,10 +15,11 @@ use crate::config::toml_reader::{ConfigField, ConfigTable, NAMED_ID_KEYS, PROFIL
 use crate::domain::number::{ParseIdError, PhoneNumberId, Waba};
 use crate::domain::text::CleanText;
 
-/// Requests in flight when nothing is configured.
+/// The maximum of concurrent requests if nothing is configured.
 pub const DEFAULT_CONCURRENCY: usize = 8;
 
-/// Meta's quota, not the line, sets the speed; more than this in flight only makes more doubt when the line drops.
+/// Meta's quota limits the speed, not the connection. More requests in flight only put more numbers in doubt when the
+/// connection drops.
 pub const MAX_CONCURRENCY: usize = 64;
 
 /// Where the access token is read from.
@@ -26,41 +27,41 @@ pub const MAX_CONCURRENCY: usize = 64;
 pub enum TokenSource {
     /// A file of mode 0600.
     File(PathBuf),
-    /// A program and its arguments, run without a shell; it writes the token to its standard output.
+    /// A program and its arguments, run without a shell. It writes the token to its standard output.
     Command(Vec<String>),
 }
 
-/// Where to work, as the operator named it.
+/// One profile of the config.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// Its name in the file.
+    /// Its name in the config.
     pub name: CleanText,
-    /// The operator calls it live, and confirmations say so.
+    /// True for real numbers: confirmations say so.
     pub live: bool,
     /// Where the access token is read from.
     pub token: Option<TokenSource>,
-    /// Where the app secret is read from, if requests are to be signed.
+    /// Where the app secret is read from, if requests are signed.
     pub app_secret_file: Option<PathBuf>,
     /// Where requests go.
     pub endpoint: Endpoint,
-    /// Nothing may be changed.
+    /// True if every change is refused.
     pub read_only: bool,
-    /// Requests in flight, 1 to 64.
+    /// Maximum concurrent requests, 1 to 64.
     pub concurrency: usize,
-    /// Every number of these is listed. No id twice.
+    /// WABAs whose numbers are listed. No id occurs twice.
     pub wabas: Vec<Arc<Waba>>,
-    /// Single numbers, with the name the file gives them. No id twice.
+    /// Single numbers, with their names in the config. No id occurs twice.
     pub numbers: Vec<(PhoneNumberId, Option<CleanText>)>,
 }
 
 impl Profile {
-    /// True if requests go over plain http, so to this machine only: TEST stands in the title.
+    /// True if requests go over plain http, which is possible only to this machine. The title then shows TEST.
     #[must_use]
     pub fn is_test(&self) -> bool {
         self.endpoint.url.is_plain_http()
     }
 
-    /// True if it lists neither a WABA nor a number.
+    /// True if it has neither a WABA nor a number.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.wabas.is_empty() && self.numbers.is_empty()

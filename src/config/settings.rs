@@ -1,7 +1,7 @@
-//! The tables that hold for every profile: `[console]`, `[keys]` and `[escrow]`.
+//! The tables that apply to every profile: `[console]`, `[keys]` and `[escrow]`.
 //!
-//! Whether an action exists and a key may be bound is not judged here: the keymap knows, and a [`KeyOverride`] lets
-//! it answer as precisely as this module does.
+//! It does not check whether an action exists or a key may be bound: the keymap does, and a [`KeyOverride`] lets it
+//! report errors as precisely as this module.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -11,24 +11,24 @@ use crate::config::error::{ConfigDiagnostic, ConfigError};
 use crate::config::location::ConfigLocation;
 use crate::config::toml_reader::{CONSOLE_KEYS, ConfigTable, ESCROW_KEYS};
 
-/// Less cannot be read, and a PIN shown for longer is a PIN on a screen that nobody watches.
+/// Nobody can read a PIN in less than a second. A PIN shown for longer than minutes is on a screen that nobody watches.
 const SHOW_PIN_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(5);
 
-/// Zero would hide the screen for good, and more than a day is "never".
+/// Zero would hide the screen for good, and more than a day means "never".
 const HIDE_AFTER_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 
-/// How the console behaves.
+/// The settings of the console.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsoleSettings {
-    /// Which signs are drawn.
+    /// Which glyphs are drawn.
     pub glyphs: GlyphChoice,
-    /// How long a PIN stays shown; `None` where it is never shown, because sessions are recorded.
+    /// How long a PIN is shown; `None` if never, because sessions are recorded.
     pub show_pin: Option<Duration>,
-    /// Ctrl-Z stops the program; false in captive shells, which have nothing to go back to.
+    /// True if Ctrl-Z suspends the program. False in captive shells, which have nothing to return to.
     pub suspend: bool,
     /// The terminal's bell rings when a job ends.
     pub bell: bool,
-    /// After how long without a key the screen is hidden and the token dropped; `None` for never.
+    /// How long without a key until the screen is hidden and the token dropped; `None` for never.
     pub hide_after: Option<Duration>,
 }
 
@@ -44,7 +44,7 @@ impl Default for ConsoleSettings {
     }
 }
 
-/// Which signs the console draws with.
+/// Which glyphs the console draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GlyphChoice {
     /// As the locale and the terminal allow.
@@ -56,7 +56,7 @@ pub enum GlyphChoice {
     Unicode,
 }
 
-/// One line of `[keys]`: an action and the key for it, both as written.
+/// One line of `[keys]`: an action and its key, both as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyOverride {
     /// The name of the action.
@@ -68,8 +68,8 @@ pub struct KeyOverride {
 }
 
 impl KeyOverride {
-    /// There is no such action; `actions` are those there are. The line is shown, so `what` need not repeat the name,
-    /// which may be anything that was pasted.
+    /// The error if the action does not exist; `actions` are the existing ones. The message shows the line, so `what`
+    /// need not repeat the name, which may be pasted text.
     #[must_use]
     pub fn action_error(&self, what: &str, actions: &[&str]) -> ConfigError {
         let expected = format!("one of: {}", actions.join(", "));
@@ -78,14 +78,14 @@ impl KeyOverride {
             .into()
     }
 
-    /// The key is no key, is forbidden, or clashes with another.
+    /// The error if the key does not exist, is reserved, or conflicts with another.
     #[must_use]
     pub fn key_error(&self, what: &str, expected: &str) -> ConfigError {
         ConfigDiagnostic::new(self.key_location.clone(), what, expected).into()
     }
 }
 
-/// `[console]`; what is left out is as [`ConsoleSettings::default`] has it.
+/// Parses `[console]`. Missing keys have the values of [`ConsoleSettings::default`].
 pub(crate) fn parse_console(top: &ConfigTable<'_>) -> Result<ConsoleSettings, ConfigError> {
     let mut settings = ConsoleSettings::default();
     let Some(field) = top.get("console") else { return Ok(settings) };
@@ -112,7 +112,7 @@ pub(crate) fn parse_console(top: &ConfigTable<'_>) -> Result<ConsoleSettings, Co
     Ok(settings)
 }
 
-/// `[keys]`, in the order of the file.
+/// Parses `[keys]`, in the order of the file.
 pub(crate) fn parse_key_overrides(top: &ConfigTable<'_>) -> Result<Vec<KeyOverride>, ConfigError> {
     let Some(field) = top.get("keys") else { return Ok(Vec::new()) };
     let mut keys = Vec::new();
@@ -129,16 +129,16 @@ pub(crate) fn parse_key_overrides(top: &ConfigTable<'_>) -> Result<Vec<KeyOverri
     Ok(keys)
 }
 
-/// Whom PINs are sealed to, as written: the keys themselves are judged where they are used, by the escrow.
+/// The keys that PINs are encrypted to, as written. The escrow parses them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EscrowSettings {
-    /// `recipients`, each with its place for errors.
+    /// `recipients`.
     pub recipients: Vec<String>,
     /// `recipients_file`.
     pub recipients_file: Option<PathBuf>,
 }
 
-/// `[escrow]`.
+/// Parses `[escrow]`.
 pub(crate) fn parse_escrow(top: &ConfigTable<'_>) -> Result<EscrowSettings, ConfigError> {
     let mut escrow = EscrowSettings::default();
     let Some(field) = top.get("escrow") else { return Ok(escrow) };

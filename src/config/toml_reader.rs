@@ -1,7 +1,7 @@
-//! TOML tables and fields that know their place in the file, read with the mistakes of people in mind.
+//! TOML tables and fields that know their place in the file, for precise errors.
 //!
-//! A table is opened with the keys it may have, and any other is refused then and there: a key that is silently
-//! ignored (`read_onyl`) is worse than none. Nothing here knows what a key means.
+//! A table is opened with the keys that it may have, and refuses any other: a key that is silently ignored
+//! (`read_onyl`) is worse than none. This module does not know what a key means.
 
 use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::config::error::{ConfigDiagnostic, ConfigError};
 use crate::config::location::{ConfigLocation, ConfigText, RedactionRule, is_safe_key};
 use crate::domain::text::CleanText;
 
-/// Every table with the keys it may have; where a key is unknown, the one it belongs to is named.
+/// Every table with its keys. The error about an unknown key names the table that has it.
 const KEYS_BY_TABLE: [(&str, &[&str]); 5] = [
     ("the top of the file", &ROOT_KEYS),
     ("[profile.NAME]", &PROFILE_KEYS),
@@ -64,13 +64,13 @@ impl<'t> ConfigTable<'t> {
         }
     }
 
-    /// A field, if it is there.
+    /// A field, if it exists.
     pub(crate) fn get(&self, key: &str) -> Option<ConfigField<'t>> {
         let (key, value) = self.entries.get_key_value(key)?;
         Some(ConfigField { source: self.text, key: key.get_ref(), key_span: key.span(), value })
     }
 
-    /// What `T` is parsed from, or else the default in the same form; the error of `T` says what is wrong.
+    /// Parses the field, or the default; the error of `T` says what is wrong.
     pub(crate) fn parse_or_default<T>(&self, key: &str, default: &str, expected: &str) -> Result<T, ConfigError>
     where
         T: std::str::FromStr<Err: std::fmt::Display>,
@@ -106,12 +106,12 @@ pub(crate) struct ConfigField<'t> {
 }
 
 impl<'t> ConfigField<'t> {
-    /// The value cannot be; the caret points at it.
+    /// An error about the value; the caret points at it.
     pub(crate) fn value_error(&self, what: impl AsRef<str>, expected: impl AsRef<str>) -> ConfigDiagnostic {
         self.error_at(self.value, what, expected)
     }
 
-    /// The key cannot be; the caret points at it.
+    /// An error about the key; the caret points at it.
     pub(crate) fn key_error(&self, what: impl AsRef<str>, expected: impl AsRef<str>) -> ConfigDiagnostic {
         ConfigDiagnostic::new(self.source.location(&self.key_span, RedactionRule::ByKey), what, expected)
     }
@@ -125,12 +125,12 @@ impl<'t> ConfigField<'t> {
         ConfigDiagnostic::new(self.source.location(&value.span(), RedactionRule::ByKey), what, expected)
     }
 
-    /// The line of the value, counted from 1.
+    /// The line of the value, from 1.
     pub(crate) fn line(&self) -> usize {
         self.locations().1.line
     }
 
-    /// Where key and value stand, for a table whose values are names of keys on the keyboard.
+    /// The places of key and value, for a table whose values are names of keys on the keyboard.
     pub(crate) fn locations(&self) -> (ConfigLocation, ConfigLocation) {
         let place = |span: &Range<usize>| self.source.location(span, RedactionRule::KeyBinding);
         (place(&self.key_span), place(&self.value.span()))
@@ -177,7 +177,7 @@ impl<'t> ConfigField<'t> {
         }
     }
 
-    /// A string that `T` is parsed from; the error of `T` says what is wrong.
+    /// A string that is parsed as `T`; the error of `T` says what is wrong.
     pub(crate) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self, expected: &str) -> Result<T, ConfigError> {
         let text = self.string(expected)?;
         text.parse().map_err(|error: T::Err| self.value_error(error.to_string(), expected).into())
@@ -206,7 +206,7 @@ impl<'t> ConfigField<'t> {
         self.value.get_ref().as_bool().ok_or_else(|| self.type_error(self.value, EXPECTED))
     }
 
-    /// A whole number within bounds.
+    /// An integer within bounds.
     pub(crate) fn integer(&self, bounds: &RangeInclusive<usize>) -> Result<usize, ConfigError> {
         let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
         let integer = self.value.get_ref().as_integer().ok_or_else(|| self.type_error(self.value, &expected))?;
@@ -216,14 +216,14 @@ impl<'t> ConfigField<'t> {
             .ok_or_else(|| self.value_error("this is out of bounds", &expected).into())
     }
 
-    /// The absolute path of a file. `~/` stands for the home directory.
+    /// The absolute path of a file. `~/` means the home directory.
     pub(crate) fn path(&self) -> Result<PathBuf, ConfigError> {
         const EXPECTED: &str = "the path of a file, beginning with / or ~/";
         let text = self.string(EXPECTED)?;
         if text.contains('\0') {
             return Err(self.value_error("a path has no zero byte", EXPECTED).into());
         }
-        // A relative path would mean another file in each directory; and a token pasted here would look like one.
+        // A relative path would name a different file in each directory, and a pasted token would look like one.
         match (text.strip_prefix("~/"), self.source.home) {
             (Some(rest), Some(home)) => Ok(home.join(rest)),
             (Some(_), None) => {
@@ -243,7 +243,7 @@ impl<'t> ConfigField<'t> {
         array.iter().map(|item| self.string_from(item, expected)).collect()
     }
 
-    /// A time such as `10s`, or `never`, which is `None`.
+    /// A duration such as `10s`, or `never`, which is `None`.
     pub(crate) fn duration_or_never(&self, bounds: &RangeInclusive<Duration>) -> Result<Option<Duration>, ConfigError> {
         let (least, most) = (format_bound(*bounds.start()), format_bound(*bounds.end()));
         let expected =
@@ -264,14 +264,14 @@ impl<'t> ConfigField<'t> {
         self.any_table()?.reject_unknown_keys(allowed)
     }
 
-    /// A table whose keys are names that the operator gives.
+    /// A table whose keys are names that the operator chooses.
     pub(crate) fn any_table(&self) -> Result<ConfigTable<'t>, ConfigError> {
         let expected = format!("a table: [{}] on a line of its own", self.key);
         let entries = self.value.get_ref().as_table().ok_or_else(|| self.type_error(self.value, &expected))?;
         Ok(ConfigTable { text: self.source, entries })
     }
 
-    /// Each table of a list of tables, as a field, so that it has a place.
+    /// Each table of an array of tables, as a field, so that it has a place.
     pub(crate) fn tables(&self) -> Result<Vec<Self>, ConfigError> {
         let expected = format!("a list of tables: [[….{}]] on a line of its own", self.key);
         let array = self.value.get_ref().as_array().ok_or_else(|| self.type_error(self.value, &expected))?;
@@ -286,7 +286,7 @@ impl<'t> ConfigField<'t> {
     }
 }
 
-/// What secret a key asks for, and what the operator does instead.
+/// Which secret a key would hold, and what the operator does instead.
 fn secret_kind(key: &str) -> Option<(&'static str, &'static str)> {
     const TOKEN: (&str, &str) =
         ("an access token", "token_file with the path of a file of mode 0600, or token_command");
@@ -318,7 +318,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
     digits.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
 }
 
-/// A bound, as it is written in the file.
+/// A bound, as the file would write it.
 fn format_bound(time: Duration) -> String {
     match time.as_secs() {
         seconds if seconds.is_multiple_of(3_600) => format!("{}h", seconds / 3_600),

@@ -1,7 +1,7 @@
-//! One change of one PIN, and the state of the work on it.
+//! One change of one PIN, and its state.
 //!
-//! A [`Change`] is one decision, "this number gets this PIN", with the same PIN for life: a new PIN is a new change.
-//! A [`JobState`] is what the operator sees of it. This module sends nothing and waits for nothing.
+//! A [`Change`] is one decision, "this number gets this PIN". It keeps its PIN for life: a new PIN is a new change. A
+//! [`ChangeState`] is what the operator sees of it. This module does not send and does not wait.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,19 +14,19 @@ use crate::domain::number::{Number, PhoneNumberId, TwoStep, WabaId};
 use crate::domain::outcome::{ApiError, DoubtReason, NotSentReason};
 use crate::domain::pin::Pin;
 
-/// Tries of one change, the first included.
+/// The maximum of attempts of one change, including the first.
 pub const MAX_ATTEMPTS: u8 = 4;
 
-/// A request that may have been applied can land this late; until then no other PIN goes to the number, and a status read
-/// proves nothing.
+/// How late a request that may have been applied can still take effect. Until then pindesk sends no different PIN to
+/// the number, and a status read proves nothing.
 pub const LATE_ARRIVAL_WINDOW: Duration = Duration::from_mins(2);
 
-/// Names one change, in time order (a version 7 UUID).
+/// Identifies a change. Ids are in time order (UUID version 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChangeId(Uuid);
 
 impl ChangeId {
-    /// A new id, later than all before it.
+    /// A new id, later than all earlier ones.
     #[must_use]
     pub fn new() -> Self {
         Self(clock::new_uuid_v7())
@@ -54,18 +54,18 @@ impl fmt::Display for ChangeId {
     }
 }
 
-/// Names one confirmed piece of work, counted from 1 in one state directory.
+/// Identifies a job, counted from 1 in one state directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(u32);
 
 impl JobId {
-    /// The number that people say.
+    /// From the number that operators see.
     #[must_use]
     pub const fn new(number: u32) -> Self {
         Self(number)
     }
 
-    /// As a number.
+    /// The number that operators see.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0
@@ -78,12 +78,12 @@ impl fmt::Display for JobId {
     }
 }
 
-/// What was known of a number when a change was confirmed.
+/// The status of a number when its change was confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatusBefore {
-    /// What Meta said.
+    /// What Meta reported.
     pub two_step: TwoStep,
-    /// When it was read; `None` if never.
+    /// When it was read; `None` if it was not.
     pub read_at: Option<UtcTime>,
 }
 
@@ -96,102 +96,102 @@ impl From<&Number> for StatusBefore {
 /// One decision: this number gets this PIN.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Names this decision.
+    /// The id of this decision.
     pub id: ChangeId,
     /// The job it belongs to.
     pub job: JobId,
-    /// What Meta said of the number when the change was confirmed.
+    /// The status of the number when the change was confirmed.
     pub status_before: StatusBefore,
-    /// Whose PIN is set.
+    /// The number whose PIN is set.
     pub number: PhoneNumberId,
-    /// The WABA it was listed under.
+    /// The WABA that listed the number.
     pub waba: Option<WabaId>,
-    /// The PIN, the same in every try.
+    /// The PIN, the same in every attempt.
     pub pin: Pin,
 }
 
-/// The state of the work on one change, with exactly its data.
+/// The state of one change, with exactly its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeState {
-    /// Waits here for its turn.
+    /// Waits for a free slot.
     Queued,
-    /// A request is on its way.
+    /// A request is in flight.
     Sending {
         /// 1 for the first.
         attempt: u8,
     },
-    /// The next try waits for its time.
+    /// Waits to retry.
     Waiting {
-        /// The try that will come.
+        /// The next attempt.
         attempt: u8,
         /// When it starts.
         until: Instant,
-        /// True if an earlier try may have been applied.
+        /// True if an earlier attempt may have been applied.
         in_doubt: bool,
     },
-    /// Meta said yes.
+    /// Meta confirmed the PIN.
     Set(Completion),
-    /// Meta said no; nothing was changed.
+    /// Meta refused the PIN; nothing was changed.
     Failed(Completion, ApiError),
-    /// Nothing left this host, nothing was changed.
+    /// No request was sent; nothing was changed.
     NotSent(Completion, NotSentReason),
-    /// It may be set, or not.
+    /// The PIN may be set or not.
     InDoubt(Box<InDoubtDetails>),
-    /// It was in doubt, and no longer is.
+    /// It was in doubt, and an operator or a status read resolved it.
     Resolved(Completion, Resolution),
 }
 
-/// A number whose PIN in force nobody knows, and what can be done about it.
+/// A number whose PIN in force is not known, and what can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InDoubtDetails {
-    /// What is known of the requests of the last PIN.
+    /// The requests that carried the last PIN.
     pub send_history: SendHistory,
     /// Why it is in doubt.
     pub reason: DoubtReason,
-    /// What Meta said of the number before.
+    /// What Meta reported before the change.
     pub two_step_before: TwoStep,
-    /// The PINs that may be in force, as far as this program can know: those in doubt, and the one that was on before.
+    /// How many PINs may be in force, as far as pindesk knows: those in doubt, and the one that was on before.
     pub candidate_count: u32,
-    /// True while the PIN sent last is in memory: it can be sent again.
+    /// True while the last PIN is in memory, so that it can be sent again.
     pub is_pin_in_memory: bool,
     /// True if the escrow has every PIN in doubt.
     pub is_in_escrow: bool,
-    /// From then on another PIN may be sent: what was sent can land until then.
+    /// From when a different PIN may be sent: until then the last request can still arrive.
     pub new_pin_allowed_from: TimePoint,
 }
 
-/// What is known of the requests that a PIN in doubt went out with.
+/// The requests that carried a PIN in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendHistory {
-    /// When the last one came to its end, and how many there were.
+    /// The journal recorded them: when the last one ended, and how many there were.
     Recorded(Completion),
-    /// Only the escrow file knew of the PIN: whether and when it went out, nobody knows.
+    /// Only the escrow file has the PIN. Whether and when it was sent is not known.
     EscrowOnly {
-        /// When the PIN was sealed.
+        /// When the PIN was encrypted.
         encrypted_at: UtcTime,
     },
 }
 
-/// How a doubt came to its end without a confirmation.
+/// How a doubt was resolved without a confirmation by Meta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Resolution {
-    /// Two-step verification was not set two minutes after the last request: no PIN is in force.
+    /// Two-step verification was still not set two minutes after the last request, so no PIN is in force.
     NoPinInForce,
-    /// Somebody checked it, and left a note.
+    /// An operator checked the number and left a note.
     Manual,
 }
 
-/// When a piece of work came to rest, and after how many tries.
+/// When a change ended, and after how many attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Completion {
-    /// When the last answer came, or failed to.
+    /// When the last reply arrived, or failed to arrive.
     pub at: UtcTime,
-    /// Requests made, counting those of which nobody knows whether they arrived.
+    /// Attempts, including those that may not have reached Meta.
     pub attempts: u8,
 }
 
 impl SendHistory {
-    /// Requests that may have been made. Where nobody knows, one is taken for granted.
+    /// Attempts that may have been made; 1 if it is not known.
     #[must_use]
     pub const fn attempts(self) -> u8 {
         match self {
@@ -200,7 +200,7 @@ impl SendHistory {
         }
     }
 
-    /// The last that is known of it.
+    /// The time of the last recorded event.
     #[must_use]
     pub const fn last_known_at(self) -> UtcTime {
         match self {
@@ -211,7 +211,7 @@ impl SendHistory {
 }
 
 impl ChangeState {
-    /// True while something is still to come without anybody's doing.
+    /// True while pindesk still works on the change.
     #[must_use]
     pub const fn is_running(&self) -> bool {
         match self {
@@ -220,7 +220,7 @@ impl ChangeState {
         }
     }
 
-    /// True while nobody can say which PIN is in force because of this change.
+    /// True while it is not known which PIN is in force because of this change.
     #[must_use]
     pub const fn is_in_doubt(&self) -> bool {
         match self {
@@ -235,7 +235,7 @@ impl ChangeState {
         }
     }
 
-    /// What Graph said, where it said something.
+    /// The error that Meta reported, if it did.
     #[must_use]
     pub fn api_error(&self) -> Option<&ApiError> {
         match self {
@@ -250,8 +250,8 @@ impl ChangeState {
         }
     }
 
-    /// The word of JSON, the filter and the screen: `queued`, `sending`, `retry`, `set`, `failed`, `not-sent`, `no-answer`,
-    /// `settled`.
+    /// The word in JSON, in the filter and on the screen: `queued`, `sending`, `retry`, `set`, `failed`, `not-sent`,
+    /// `no-answer`, `settled`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -267,13 +267,13 @@ impl ChangeState {
     }
 }
 
-/// News of one change.
+/// A new state of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// Which change; `None` if none was made, as its turn did not come.
+    /// The change; `None` if none was created because the number was never started.
     pub change: Option<ChangeId>,
-    /// Whose.
+    /// The number of the change.
     pub number: PhoneNumberId,
-    /// What it is now.
+    /// The new state.
     pub state: ChangeState,
 }

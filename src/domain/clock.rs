@@ -1,7 +1,7 @@
-//! The clock as a value: a monotonic instant plus UTC, passed in everywhere, so that tests own time.
+//! The clock as a value: a monotonic instant plus UTC, passed in everywhere, so that tests control time.
 //!
-//! Rules that reason about time take a [`Moment`] and never ask for one. Only the running edges (the
-//! screen's loop, the batch, the commands) ask, through [`Clock`].
+//! Rules about time take a [`TimePoint`] and never read a clock. Only the loop of the console, the jobs actor and the
+//! commands read one, through [`Clock`].
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use uuid::{ContextV7, Timestamp, Uuid};
 
-/// A point in time as people read it: whole seconds of UTC, in four bytes, good until 2106. Kept plus one, so that `None`
-/// takes no byte; the last second of the range is lost.
+/// A time as people read it: whole seconds of UTC, in four bytes, valid until 2106. It is stored plus one, so that
+/// `None` takes no extra byte; the last second of the range is lost.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UtcTime(NonZeroU32);
 
@@ -29,19 +29,19 @@ impl UtcTime {
         Self(NonZeroU32::MIN.saturating_add(seconds))
     }
 
-    /// What the system's clock says; 1970 if it stands before that.
+    /// The time of the system clock; 1970 if the clock is set before that.
     #[must_use]
     pub fn now() -> Self {
         Self::from_unix_seconds(u32::try_from(unix_time().as_secs()).unwrap_or(u32::MAX))
     }
 
-    /// This much later, stopping at the end of the range.
+    /// This much later, at most the end of the range.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(u32::try_from(by.as_secs()).unwrap_or(u32::MAX)))
     }
 
-    /// This much earlier, stopping at the start of the range.
+    /// This much earlier, at least the start of the range.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         Self::from_unix_seconds(self.unix_seconds().saturating_sub(u32::try_from(by.as_secs()).unwrap_or(u32::MAX)))
@@ -53,7 +53,7 @@ impl UtcTime {
         self.0.get() - 1
     }
 
-    /// The time from `self` to `later`, nothing if that is not later.
+    /// The time from `self` to `later`; zero if `later` is not later.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {
         Duration::from_secs(later.unix_seconds().saturating_sub(self.unix_seconds()).into())
@@ -65,7 +65,7 @@ impl UtcTime {
         self.format("%Y-%m-%dT%H:%M:%SZ")
     }
 
-    /// From `2026-11-22T14:05:02Z`, or another RFC 3339 time; fractions of a second are dropped.
+    /// Parses `2026-11-22T14:05:02Z`, or another RFC 3339 time. Drops fractions of a second.
     #[must_use]
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let time: jiff::Timestamp = text.parse().ok()?;
@@ -76,13 +76,13 @@ impl UtcTime {
         jiff::Timestamp::from_second(i64::from(self.unix_seconds())).unwrap_or_default().strftime(pattern).to_string()
     }
 
-    /// `22 Nov 2026 14:03 UTC`, for what may lie days back.
+    /// `22 Nov 2026 14:03 UTC`, for a time that may be days ago.
     #[must_use]
     pub fn format_date_time(self) -> String {
         self.format("%-d %b %Y %H:%M UTC")
     }
 
-    /// `22 Nov 2026`, where the time of the day matters less.
+    /// `22 Nov 2026`, if the time of day matters less.
     #[must_use]
     pub fn format_date(self) -> String {
         self.format("%-d %b %Y")
@@ -102,7 +102,7 @@ impl fmt::Display for UtcTime {
     }
 }
 
-/// Now, twice: for waiting (monotonic) and for telling (UTC).
+/// One point in time on two clocks: monotonic for waiting, UTC for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimePoint {
     /// For differences and deadlines.
@@ -112,49 +112,49 @@ pub struct TimePoint {
 }
 
 impl TimePoint {
-    /// The same moment, this much later.
+    /// The time point this much later.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self { instant: self.instant + by, utc: self.utc.plus(by) }
     }
 }
 
-/// Where moments come from.
+/// A source of time points.
 #[derive(Debug, Clone, Copy)]
 pub enum Clock {
     /// The system's clock.
     System,
-    /// A clock that starts at a given moment and goes on with the instants it is shown: for tests.
+    /// A clock that starts at a given time point and follows the instants that it is given. For tests.
     Anchored(TimePoint),
-    /// A clock that is moved by hand, whatever instants it is shown: for tests in which several threads share the time.
+    /// A clock that only a test moves, for tests in which several threads share the time.
     Manual(&'static ManualClock),
 }
 
-/// What a [`Clock::ByHand`] shows.
+/// The time of a [`Clock::Manual`].
 #[derive(Debug)]
 pub struct ManualClock(Mutex<TimePoint>);
 
 impl ManualClock {
-    /// A clock for the rest of the process's life.
+    /// A clock that lives as long as the process.
     #[must_use]
     pub fn new_leaked(moment: TimePoint) -> &'static Self {
         Box::leak(Box::new(Self(Mutex::new(moment))))
     }
 
-    /// What it shows.
+    /// The time it shows.
     #[must_use]
     pub fn now(&self) -> TimePoint {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets it.
+    /// Sets the time.
     pub fn set(&self, moment: TimePoint) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = moment;
     }
 }
 
-/// Time since the machine started, its sleep included: what passes while this process is stopped, or the lid is closed,
-/// passes here too. For differences only.
+/// Time since the machine started, including its sleep, so that it advances while this process is suspended or the lid
+/// is closed. For differences only.
 #[must_use]
 pub fn uptime() -> Duration {
     #[cfg(target_os = "linux")]
@@ -169,12 +169,12 @@ pub fn uptime() -> Duration {
     }
 }
 
-/// By the system's clock; nothing if it stands before that.
+/// The time of the system clock since 1970; zero if the clock is set before that.
 fn unix_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A new name for something, later in order than all that this process made before: a version 7 UUID.
+/// A new UUID version 7, later in order than all that this process created before.
 #[must_use]
 pub(crate) fn new_uuid_v7() -> Uuid {
     static ORDER: Mutex<AssertUnwindSafe<ContextV7>> = Mutex::new(AssertUnwindSafe(ContextV7::new()));
@@ -183,8 +183,8 @@ pub(crate) fn new_uuid_v7() -> Uuid {
 }
 
 impl Clock {
-    /// [`uptime`], where it is not read off the clock on the wall, which somebody may set. Only the system's clock has it: the
-    /// others are not this machine's.
+    /// [`uptime`], which setting the wall clock does not change. Only the system clock has it: the other clocks are not
+    /// this machine's.
     #[must_use]
     pub fn uptime(&self) -> Option<Duration> {
         match self {
@@ -193,7 +193,7 @@ impl Clock {
         }
     }
 
-    /// The moment that belongs to an instant just taken (from std, or from tokio's clock, which tests pause).
+    /// The time point of an instant that was just taken, from std or from tokio's clock, which tests pause.
     #[must_use]
     pub fn at(&self, instant: Instant) -> TimePoint {
         match self {
@@ -206,7 +206,7 @@ impl Clock {
         }
     }
 
-    /// The present moment by the system's monotonic clock.
+    /// The current time point.
     #[must_use]
     pub fn now(&self) -> TimePoint {
         self.at(Instant::now())

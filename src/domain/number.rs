@@ -1,8 +1,8 @@
-//! Phone numbers as the Graph API tells of them: their ids, and what Meta last said about each.
+//! Phone numbers as the Graph API reports them: their ids, and what Meta last said about each.
 //!
-//! Ids are parsed once, at the edge, and stay text for life: a JavaScript client that turned
-//! `12345678901234567890` into a float sent its request to another number. This module knows no
-//! requests and no screens; a field that Meta left out is `None` or [`TwoStep::Unknown`], never "off".
+//! Ids are parsed once, at the edge, and stay text: a JavaScript client that turned `12345678901234567890` into a float
+//! sent its request to another number. This module knows no requests and no screens. A field that Meta left out is
+//! `None` or [`TwoStep::Unknown`], never "off".
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::domain::clock::UtcTime;
 use crate::domain::text::CleanText;
 
-/// The most digits an id may have. Graph's ids are 64-bit, so 20 digits at most; 23 and a length fill
-/// three machine words, which keeps 100,000 of them off the heap.
+/// The maximum of digits in an id. Graph ids are 64-bit, so they have at most 20 digits. 23 digits and a length fill
+/// three machine words, which keeps 100,000 ids off the heap.
 const MAX_ID_DIGITS: usize = 23;
 
 /// A Graph object id: 1 to 23 ASCII digits, kept as text.
@@ -39,7 +39,7 @@ impl GraphId {
     }
 
     fn as_str(&self) -> &str {
-        // Only `parse` builds one, and it admits nothing but ASCII digits.
+        // Only `parse` builds one, and it accepts only ASCII digits.
         std::str::from_utf8(&self.digits[..usize::from(self.len)]).unwrap_or_default()
     }
 }
@@ -82,7 +82,7 @@ macro_rules! graph_id {
 }
 
 graph_id! {
-    /// The id of one business phone number, which requests name; not the phone number itself.
+    /// The id of a business phone number, which requests use. It is not the phone number.
     PhoneNumberId
 }
 graph_id! {
@@ -90,24 +90,24 @@ graph_id! {
     WabaId
 }
 
-/// A WhatsApp Business Account as the config names it.
+/// A WhatsApp Business Account as the config lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Waba {
     /// Its id at Meta.
     pub id: WabaId,
-    /// The short name the config gives it, if any.
+    /// The short name in the config, if any.
     pub name: Option<CleanText>,
 }
 
 impl Waba {
-    /// The short name, or the id where there is none.
+    /// The short name, or the id if there is none.
     #[must_use]
     pub fn label(&self) -> &str {
         self.name.as_ref().map_or(self.id.as_str(), CleanText::as_str)
     }
 }
 
-/// Whether Meta says that a two-step verification PIN exists (`is_pin_enabled`). Never says which.
+/// Whether Meta says that a two-step verification PIN exists (`is_pin_enabled`). Meta never says which PIN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum TwoStep {
     /// Meta says a PIN is set.
@@ -161,10 +161,10 @@ impl TwoStep {
     }
 }
 
-/// What Meta says of a number besides two-step verification, in Meta's own words: an unknown word is
-/// kept and shown, an absent one is `None`.
+/// What Meta reports about a number besides two-step verification, in Meta's own words: an unknown word is kept and
+/// shown, an absent one is `None`.
 ///
-/// Many numbers share the same facts, so a list keeps them behind one [`Arc`].
+/// Many numbers have the same details, so a list shares them through one [`Arc`].
 /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct NumberDetails {
@@ -182,27 +182,27 @@ pub struct NumberDetails {
     pub account_mode: Option<CleanText>,
 }
 
-/// One business phone number as last read.
+/// A business phone number as it was last read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Number {
-    /// What requests name.
+    /// The id that requests use.
     pub id: PhoneNumberId,
-    /// The WABA whose list it came from; `None` for a number configured alone.
+    /// The WABA that listed it; `None` for a number configured alone.
     pub waba: Option<Arc<Waba>>,
     /// `display_phone_number`, normally `+1 631-555-5555`.
     pub display_number: Option<CleanText>,
-    /// `verified_name`, or the name the config gives; may not be approved yet.
+    /// `verified_name`, or the name in the config. Meta may not have approved it yet.
     pub name: Option<CleanText>,
-    /// What Meta said of two-step verification.
+    /// What Meta reported about two-step verification.
     pub two_step: TwoStep,
-    /// The rest of what Meta said.
+    /// What else Meta reported.
     pub details: Arc<NumberDetails>,
     /// When it was read; `None` for a configured number that was not read yet.
     pub read_at: Option<UtcTime>,
 }
 
 impl Number {
-    /// A configured number of which nothing is known yet.
+    /// A configured number that was not read yet.
     #[must_use]
     pub fn from_config(id: PhoneNumberId, name: Option<CleanText>) -> Self {
         Self {
@@ -216,26 +216,26 @@ impl Number {
         }
     }
 
-    /// The id of the WABA whose list it came from.
+    /// The id of the WABA that listed it.
     #[must_use]
     pub fn waba_id(&self) -> Option<WabaId> {
         self.waba.as_ref().map(|waba| waba.id)
     }
 
-    /// The display number, or the id where Meta gave none.
+    /// The display number, or the id if Meta gave none.
     #[must_use]
     pub fn label(&self) -> &str {
         self.display_number.as_ref().map_or(self.id.as_str(), CleanText::as_str)
     }
 
-    /// True if people would take it for another number than they knew: its display number or its name is another one.
+    /// True if the display number or the name differs, so that an operator could take it for another number.
     #[must_use]
     pub fn is_renamed_from(&self, known: &Self) -> bool {
         (&self.display_number, &self.name) != (&known.display_number, &known.name)
     }
 
-    /// The last four digits, which a confirmation asks for: of the display number, or of the id where
-    /// Meta gave no display number with four digits in it.
+    /// The last four digits, which a confirmation asks for: of the display number, or of the id if Meta gave no display
+    /// number with four digits.
     #[must_use]
     pub fn last_four(&self) -> LastFour {
         let of_display = self.display_number.as_ref().and_then(|display| last_four_digits(display.as_str()));
@@ -249,12 +249,12 @@ impl Number {
     }
 }
 
-/// What a confirmation asks to be typed, and where it is read from.
+/// The digits that a confirmation asks for, and where they come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastFour {
-    /// Four digits (fewer only where an id is shorter than that).
+    /// Four digits; fewer only if an id is shorter than that.
     pub digits: String,
-    /// True if they are the id's, because there is no display number.
+    /// True if they are the digits of the id, because there is no display number.
     pub is_from_id: bool,
 }
 

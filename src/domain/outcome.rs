@@ -1,11 +1,11 @@
-//! What one request came to, by a closed list of evidence.
+//! The outcome of one request, decided by a closed list of evidence.
 //!
-//! This module decides what is *true* of a request; `catalogue` decides the words and whether to repeat. The
-//! list: CONFIRMED needs HTTP 200, the whole body, and a JSON object whose `success` is the boolean `true`.
-//! Not applied for certain: never connected, refused here, or a well-formed Graph error with a 4xx status
-//! whose code is not 1 or 2 and whose `is_transient` is not true. Everything else is IN DOUBT.
+//! This module decides what is *true* about a request. It does not decide the words (`error_catalog` does) nor whether
+//! to retry (`retry` does). The list: CONFIRMED needs HTTP 200, the whole body, and a JSON object whose `success` is
+//! the boolean `true`. Certainly not applied: never connected, refused by pindesk, or a well-formed Graph error with a
+//! 4xx status whose code is not 1 or 2 and whose `is_transient` is not true. Everything else is IN DOUBT.
 //!
-//! The journal keeps these types as JSON: a field or a variant that is renamed keeps its old name there.
+//! The journal stores these types as JSON: a renamed field or variant keeps its old name there.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,20 +14,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::text::CleanText;
 
-/// An error as Graph tells it, every text cleaned.
+/// An error as Graph reports it, every text cleaned.
 ///
 /// Source: developers.facebook.com/docs/graph-api/guides/error-handling.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiError {
-    /// The HTTP status it came with.
+    /// The HTTP status of the reply.
     pub http_status: u16,
-    /// `code`, which decides.
+    /// `code`, which decides what the error means.
     pub code: i64,
-    /// `error_subcode`, where there is one.
+    /// `error_subcode`, if there is one.
     pub subcode: Option<i64>,
     /// `message`, in Meta's words.
     pub message: CleanText,
-    /// `error_data.details`, or `error_data` where it is a plain string.
+    /// `error_data.details`, or `error_data` if it is a plain string.
     pub details: Option<CleanText>,
     /// `fbtrace_id`, which Meta's support asks for.
     pub trace_id: Option<CleanText>,
@@ -36,44 +36,44 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// True if this answer proves that nothing was changed.
+    /// True if this error proves that nothing was changed.
     #[must_use]
     pub const fn is_definite_refusal(&self) -> bool {
         self.http_status >= 400 && self.http_status < 500 && self.code != 1 && self.code != 2 && !self.is_transient
     }
 }
 
-/// What became of one request that sets a PIN.
+/// The outcome of one request that sets a PIN.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// Meta said `success: true`: the PIN is in force.
     Confirmed,
-    /// Meta refused it for certain: nothing was changed.
+    /// Meta certainly refused it: nothing was changed.
     Refused(ApiError),
-    /// It never left this host: nothing was changed.
+    /// It was never sent: nothing was changed.
     NotSent(NotSentReason),
-    /// It may have been applied, or not.
+    /// It may have been applied or not.
     InDoubt(DoubtReason),
 }
 
-/// Why a request never left.
+/// Why a request was never sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotSentReason {
     /// No connection: refused, unreachable, or the name did not resolve. The text is the system's, cleaned.
     NoConnection(CleanText),
     /// TLS failed before anything was sent: expired, wrong name, unknown authority.
     Tls(CleanText),
-    /// The work was stopped before its turn came.
+    /// The job was stopped first.
     Stopped,
-    /// The same work's access token was refused before its turn came.
+    /// Meta refused the access token of the same job first.
     TokenRefused,
-    /// Meta refused another number of the same WABA, for a reason that holds for all of them. The text says which, in a
-    /// few words.
+    /// Meta refused another number of the same WABA for a reason that applies to all of them. The text is the reason in
+    /// a few words.
     WabaRefused(CleanText),
-    /// Too many requests of the same work in a row got no sure answer before its turn came.
+    /// Too many requests of the same job in a row ended in doubt first.
     #[serde(rename = "NoSureAnswers")]
     TooManyInDoubt,
-    /// The request could not be built.
+    /// pindesk itself refused the request. The text is the reason.
     #[serde(rename = "RefusedHere")]
     RefusedLocally(CleanText),
 }
@@ -92,25 +92,26 @@ impl fmt::Display for NotSentReason {
     }
 }
 
-/// Why nobody can say whether a request was applied. Each cause has its own sentence.
+/// Why it is not known whether a request was applied. Each cause has its own sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DoubtReason {
-    /// No (whole) answer within the deadline.
+    /// No complete reply arrived within the deadline.
     #[serde(rename = "NoAnswer")]
     TimedOut {
-        /// How long it was waited for.
+        /// How long pindesk waited.
         waited: Duration,
     },
-    /// The line broke after the request was sent, or what came over it was no HTTP.
+    /// The connection was lost after the request was sent, or the reply was not HTTP.
     #[serde(rename = "LineBroke")]
     ConnectionLost {
-        /// How long after the start.
+        /// How long after the start of the request.
         after: Duration,
     },
-    /// Graph had a fault of its own, well-formed but no proof: 5xx, code 1 or 2, or transient.
+    /// Graph reported an error of its own, well-formed but no proof: 5xx, code 1 or 2, or transient.
     #[serde(rename = "MetaFault")]
     ServerError(ApiError),
-    /// A reply that was not Graph's, or not a reply to this: HTML, a redirect, half a JSON text, an oversized body, 204.
+    /// A reply that is not from Graph, or not a reply to this request: HTML, a redirect, truncated JSON, an oversized
+    /// body, 204.
     #[serde(rename = "StrangeReply")]
     UnexpectedReply {
         /// Its HTTP status.
@@ -118,35 +119,35 @@ pub enum DoubtReason {
     },
     /// HTTP 200 and JSON, but `success` was not the boolean `true`.
     SuccessNotTrue,
-    /// The program that sent it ended before an outcome was recorded.
+    /// The process that sent the request ended before it recorded an outcome.
     #[serde(rename = "CutShort")]
     ProcessEnded,
-    /// Only the escrow file knows of the PIN. It is never what a request came to, only what is left of what is not known.
+    /// Only the escrow file has the PIN. Never the outcome of a request: recovery uses it for what is not known.
     #[serde(rename = "Unrecorded")]
     EscrowOnly,
-    /// The last request changed nothing for certain, but one before it, with an older PIN, is still in doubt. It is
-    /// never what one request came to, only what is left of a number's requests.
+    /// The last request certainly changed nothing, but an earlier one with an older PIN is still in doubt. Never the
+    /// outcome of one request: it describes what a number is left with.
     #[serde(rename = "OlderPin")]
     OlderPinInDoubt(NotApplied),
-    /// The last repeat changed nothing for certain, but an earlier try with the same PIN is still in doubt. It is never
-    /// what one request came to, only what is left of a change's requests.
+    /// The last retry certainly changed nothing, but an earlier attempt with the same PIN is still in doubt. Never the
+    /// outcome of one request: it describes what a change is left with.
     #[serde(rename = "Repeated")]
     EarlierAttemptInDoubt {
-        /// Why the earlier try is in doubt; never itself one of these two.
+        /// Why the earlier attempt is in doubt; never itself one of these two.
         earlier: Box<Self>,
-        /// How the repeat came to nothing.
+        /// Why the retry changed nothing.
         last: NotApplied,
     },
 }
 
 impl DoubtReason {
-    /// The same doubt, after a repeat that changed nothing.
+    /// The same doubt, after a retry that changed nothing.
     #[must_use]
     pub fn after_failed_retry(self, last: NotApplied) -> Self {
         Self::EarlierAttemptInDoubt { earlier: Box::new(self.without_retries()), last }
     }
 
-    /// What Graph said last, where it said something: of the repeat, or of the try before one that never left.
+    /// The last error that Graph reported, if it did: for the retry, or for the attempt before one that was never sent.
     #[must_use]
     pub const fn api_error(&self) -> Option<&ApiError> {
         match self {
@@ -164,7 +165,7 @@ impl DoubtReason {
         }
     }
 
-    /// The HTTP status of the reply that this tells of, if one came.
+    /// The HTTP status of the reply, if one arrived.
     #[must_use]
     pub const fn http_status(&self) -> Option<u16> {
         if let Some(fault) = self.api_error() {
@@ -183,19 +184,19 @@ impl DoubtReason {
         }
     }
 
-    /// Why the request itself is in doubt, whatever its repeats came to.
+    /// Why the first request is in doubt, whatever its retries ended with.
     #[must_use]
     pub fn without_retries(self) -> Self {
         if let Self::EarlierAttemptInDoubt { earlier, .. } = self { *earlier } else { self }
     }
 }
 
-/// How a request came to change nothing, for certain.
+/// Why a request certainly changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotApplied {
     /// Meta refused it.
     Refused(ApiError),
-    /// It never left.
+    /// It was never sent.
     NotSent(NotSentReason),
 }
 
@@ -222,16 +223,16 @@ impl fmt::Display for DoubtReason {
     }
 }
 
-/// Why a read brought nothing. A read changes nothing, so there is no doubt about anything but the answer.
+/// Why a read failed. A read changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadFailure {
-    /// Graph said no.
+    /// Graph reported an error.
     Api(ApiError),
-    /// It never left.
+    /// It was never sent.
     NotSent(NotSentReason),
-    /// No whole answer within the deadline, or the line broke.
+    /// No complete reply within the deadline, or the connection was lost.
     NoAnswer,
-    /// A reply that was not Graph's.
+    /// A reply that is not from Graph.
     UnexpectedReply {
         /// Its HTTP status.
         http_status: u16,

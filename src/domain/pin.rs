@@ -1,7 +1,7 @@
 //! A two-step verification PIN: six ASCII digits, checked once, wiped when dropped.
 //!
-//! A PIN leaves this type by one exit, [`Pin::expose`]. It has no `Display`, no `Serialize`, no `Clone`, and its
-//! `Debug` says nothing. This module judges how easy a PIN is to guess; it does not decide what follows.
+//! A PIN leaves this type only through [`Pin::expose`]. It has no `Display`, no `Serialize`, no `Clone`, and its
+//! `Debug` does not show it. This module rates how easy a PIN is to guess; it does not decide what follows.
 
 use std::fmt;
 
@@ -20,12 +20,12 @@ impl Drop for Pin {
     }
 }
 
-/// The bytes are not a PIN. Says nothing of what they were.
+/// The bytes are not a PIN. The error does not repeat them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a PIN is exactly {PIN_DIGITS} digits")]
 pub struct ParsePinError;
 
-/// The system gave no random bytes, so no random PIN can be made.
+/// The system has no random bytes, so no random PIN can be generated.
 #[derive(Debug, thiserror::Error)]
 #[error("the system gives no random numbers")]
 pub struct RandomSourceError;
@@ -40,7 +40,7 @@ impl Pin {
         if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(ParsePinError) }
     }
 
-    /// Draws a PIN, all 1,000,000 equally likely, and draws again while [`Pin::weakness`] objects.
+    /// Generates a PIN, all 1,000,000 equally likely, and repeats while [`Pin::weakness`] finds one.
     ///
     /// # Errors
     /// When the system's random source fails.
@@ -54,7 +54,7 @@ impl Pin {
     }
 
     fn draw_digits() -> Result<Self, RandomSourceError> {
-        // 250 is the largest multiple of ten in a byte: bytes from there on are drawn again, or low digits would be likelier.
+        // 250 is the largest multiple of ten in a byte. Larger bytes are discarded, or low digits would be more likely.
         const FAIR: u8 = 250;
         let mut digits = [0; PIN_DIGITS];
         for digit in &mut digits {
@@ -69,13 +69,13 @@ impl Pin {
         Ok(Self(digits))
     }
 
-    /// The same PIN for another number. A copy has to be asked for by name, so that none is made by the way.
+    /// The same PIN for another number. It is not `Clone`, so that no copy is made by accident.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         Self(self.0)
     }
 
-    /// The six digits, for the request body and for a screen that was asked to show them. The only exit.
+    /// The six digits, for the request body and for a screen that the operator asked to show them. The only exit.
     #[must_use]
     pub fn expose(&self) -> &[u8; PIN_DIGITS] {
         &self.0
@@ -107,12 +107,12 @@ impl fmt::Debug for Pin {
     }
 }
 
-/// Where the PINs of many numbers come from.
+/// How the PINs of many numbers are chosen.
 #[derive(Debug)]
 pub enum PinChoice {
-    /// The same for all.
+    /// The same PIN for all.
     Fixed(Pin),
-    /// One for each, drawn at random.
+    /// A random PIN for each.
     Random,
 }
 
@@ -120,7 +120,7 @@ impl PinChoice {
     /// The PIN of one number.
     ///
     /// # Errors
-    /// When one has to be drawn and the system's random source fails.
+    /// When a PIN must be generated and the system's random source fails.
     pub fn pin_for(&self, display_number: Option<&str>) -> Result<Pin, RandomSourceError> {
         match self {
             Self::Fixed(pin) => Ok(pin.duplicate()),
@@ -134,9 +134,9 @@ impl PinChoice {
 pub enum Weakness {
     /// `111111`.
     AllSame,
-    /// `123456`, `654321`, `024680`: the same step from each digit to the next.
+    /// `123456`, `654321`, `024680`: the same step between all digits.
     Sequence,
-    /// The last six digits of the phone number itself.
+    /// The last six digits of the phone number.
     NumberSuffix,
     /// `121212`, `123123`, `112233`.
     RepeatedPattern,
@@ -145,7 +145,7 @@ pub enum Weakness {
 }
 
 impl Weakness {
-    /// True if pindesk refuses the PIN; the others are used when the operator insists.
+    /// True if pindesk refuses the PIN. The others are accepted if the operator insists.
     #[must_use]
     pub const fn is_refused(self) -> bool {
         match self {
@@ -154,7 +154,7 @@ impl Weakness {
         }
     }
 
-    /// Says what is easy about it, without the PIN.
+    /// Describes the weakness, without the PIN.
     #[must_use]
     pub const fn description(self) -> &'static str {
         match self {
@@ -171,7 +171,7 @@ impl Weakness {
 fn is_sequence(d: &[u8; PIN_DIGITS]) -> bool {
     let step = |pair: &[u8]| (pair[1] + 10 - pair[0]) % 10;
     let first = step(&d[..2]);
-    // Steps of 3, 4, 6 or 7 look random to a person.
+    // Steps of 3, 4, 6 or 7 look random to people.
     matches!(first, 1 | 2 | 8 | 9) && d.windows(2).all(|pair| step(pair) == first)
 }
 
@@ -188,7 +188,7 @@ fn is_repeated_pattern(d: &[u8; PIN_DIGITS]) -> bool {
     pairs || halves || thirds || threes
 }
 
-/// DDMMYY, MMDDYY, YYMMDD, or a year of the last or this century with a month.
+/// DDMMYY, MMDDYY, YYMMDD, or a year of this or the last century with a month.
 fn looks_like_date(d: &[u8; PIN_DIGITS]) -> bool {
     let two = |at: usize| (d[at] - b'0') * 10 + (d[at + 1] - b'0');
     let (a, b, c) = (two(0), two(2), two(4));

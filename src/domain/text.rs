@@ -1,9 +1,8 @@
-//! The one sanitiser for every string that comes from outside: Meta's names and messages, config values,
-//! paths, pasted text.
+//! The one sanitizer for every string from outside: Meta's names and messages, config values, paths, pasted text.
 //!
-//! A string that was cleaned carries the proof in its type, [`Clean`]; nothing else is ever drawn, printed
-//! or written to a log. What could steer a terminal or hide from the reader is not dropped but shown as a
-//! visible escape, so that nobody mistakes a forged name for a real one.
+//! A cleaned string carries the proof in its type, [`CleanText`]; nothing else is drawn, printed or logged. Characters
+//! that could control a terminal or hide from the reader are not dropped but shown as visible escapes, so that nobody
+//! mistakes a forged name for a real one.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -12,27 +11,27 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// More marks than this on one letter are a defacement, not a language.
+/// More combining marks than this on one letter are vandalism, not a language.
 const MAX_COMBINING_MARKS: usize = 4;
 
-/// The most characters kept of one outside string; what follows is cut, and `…` says so. Meta's own longest
-/// documented texts (error details) stay far below.
+/// The maximum of characters kept of a string from outside; the rest is cut and replaced by `…`. Meta's longest
+/// documented texts (error details) are much shorter.
 const MAX_CHARS: usize = 1_000;
 
-/// The most bytes of a text that is kept in place. With their number and the kind they fill three machine words, which
-/// keeps most texts of 100,000 numbers off the heap: there each would cost twice as much.
+/// The maximum of bytes of a text that is stored inline. With the length and the variant they fill three machine words,
+/// which keeps most texts of 100,000 numbers off the heap, where each would cost twice as much.
 const MAX_INLINE_BYTES: usize = 22;
 
-/// Text from outside that can no longer control a terminal.
+/// Text from outside that cannot control a terminal.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CleanText(TextRepr);
 
-/// Each text is kept in one way only, so that equal ones are equal here as well.
+/// Each text has exactly one representation, so that equal texts compare equal.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum TextRepr {
-    /// Blank behind its end.
+    /// The bytes after `len` are zero.
     Inline { len: u8, bytes: [u8; MAX_INLINE_BYTES] },
-    /// Any that is longer.
+    /// Any longer text.
     Boxed(Box<str>),
 }
 
@@ -50,8 +49,8 @@ impl TextRepr {
 }
 
 impl CleanText {
-    /// Cleans a string: control characters, bidirectional marks, tags, invisible characters and more than
-    /// four stacked marks become visible escapes such as `\u{1b}`; at most 1,000 characters are kept.
+    /// Cleans a string: control characters, bidirectional marks, tags, invisible characters and more than four stacked
+    /// marks become visible escapes such as `\u{1b}`. At most 1,000 characters are kept.
     #[must_use]
     pub fn new(raw: &str) -> Self {
         if raw.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) && raw.len() <= MAX_CHARS {
@@ -64,7 +63,7 @@ impl CleanText {
                 out.push('…');
                 break;
             }
-            // A mark with nothing to stand on would join our own text beside it.
+            // A mark without a base character would combine with our own text beside it.
             let is_mark = !needs_escape(c) && c.width() == Some(0);
             marks = if is_mark { marks + 1 } else { 0 };
             let is_loose = is_mark && (index == 0 || marks > MAX_COMBINING_MARKS);
@@ -81,7 +80,7 @@ impl CleanText {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            // Only `Text::new` makes one, of a whole text.
+            // Only `TextRepr::new` builds one, from a whole text.
             TextRepr::Inline { len, bytes } => std::str::from_utf8(&bytes[..usize::from(*len)]).unwrap_or_default(),
             TextRepr::Boxed(text) => text,
         }
@@ -119,7 +118,7 @@ impl Serialize for CleanText {
 }
 
 impl<'de> Deserialize<'de> for CleanText {
-    /// What comes back from a file may have been altered there, so it is cleaned again.
+    /// A file may have been altered, so text from it is cleaned again.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self::new(&text))
     }
@@ -141,7 +140,7 @@ fn push_escape(out: &mut String, c: char) {
     }
 }
 
-/// Characters that steer the terminal, turn the reading direction, or take no visible place.
+/// Characters that control the terminal, change the reading direction, or are invisible.
 fn needs_escape(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -155,7 +154,7 @@ fn needs_escape(c: char) -> bool {
             | '\u{e0000}'..='\u{10ffff}')
 }
 
-/// A time in words, rounded up to whole seconds: `1 min 35 s`.
+/// A duration in words, rounded up to whole seconds: `1 min 35 s`.
 #[must_use]
 pub fn format_duration(time: std::time::Duration) -> String {
     let seconds = time.as_millis().div_ceil(1_000);
@@ -166,14 +165,14 @@ pub fn format_duration(time: std::time::Duration) -> String {
     }
 }
 
-/// The columns a text takes on a terminal.
+/// How many columns a text takes on a terminal.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    // Nearly all that is drawn is ASCII, on every frame.
+    // Nearly all drawn text is ASCII, and this runs on every frame.
     if text.is_ascii() { text.len() } else { text.width() }
 }
 
-/// The text, cut to at most `columns` columns; what was cut is told by a `~` in the last column.
+/// The text, cut to at most `columns` columns. A `~` in the last column shows that it was cut.
 #[must_use]
 pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {

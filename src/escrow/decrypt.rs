@@ -1,8 +1,8 @@
-//! Opening what was sealed, with a private key from a file that somebody names.
+//! Decrypts PINs with a private key from a file that the operator names.
 //!
-//! It opens with age keys and with ssh-ed25519 keys. It never decrypts with an RSA key: how long that takes tells of the
-//! key (<https://rustsec.org/advisories/RUSTSEC-2023-0071.html>), and the stock `age` program does it as well. It keeps no
-//! key longer than [`Identities`] lives, and shows no PIN.
+//! It accepts age keys and ssh-ed25519 keys. It never decrypts with an RSA key, because the time that takes leaks the
+//! key (<https://rustsec.org/advisories/RUSTSEC-2023-0071.html>); the stock `age` program does. It keeps no key longer
+//! than [`Identities`] lives, and shows no PIN.
 
 use std::fmt;
 use std::io::{self, Read as _};
@@ -20,13 +20,13 @@ use crate::secure_file::{self, FileError};
 
 use super::entry::{EscrowEntry, PinContext};
 
-/// Far more than a sealed text has.
+/// More than any plaintext has.
 const MAX_PLAINTEXT_BYTES: usize = 1 << 10;
 
-/// Far more than a key file has.
+/// More than any key file has.
 const MAX_KEY_FILE_BYTES: usize = 64 << 10;
 
-/// The most work that a passphrase may cost: 2 to this power, which takes 1 GiB of memory and some seconds. The stock
+/// The maximum work factor of a passphrase: 2 to this power, which takes 1 GiB of memory and some seconds. The stock
 /// `age` program writes 18.
 const MAX_WORK_FACTOR: u8 = 20;
 
@@ -41,16 +41,16 @@ impl fmt::Debug for Identities {
     }
 }
 
-/// No key can be had from the file. Repeats nothing of it.
+/// The file has no usable key. No message repeats any of it.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// It is missing, unreadable or unsafe.
     #[error(transparent)]
     File(#[from] FileError),
-    /// What is in it cannot be used.
+    /// Its content cannot be used.
     #[error("key file {path}: {problem}")]
     InvalidKeyFile {
-        /// Which file.
+        /// The file.
         path: CleanText,
         /// What is wrong with it.
         problem: KeyFileProblem,
@@ -72,22 +72,22 @@ pub enum KeyFileProblem {
     /// A post-quantum or plugin identity, by its line.
     #[error("line {0}: keys of this kind are for the age program: `pindesk escrow recipe` prints the command")]
     UnsupportedAge(usize),
-    /// Mistyped, or no key at all, by its line.
+    /// Mistyped, or not a key, by its line.
     #[error("line {0}: this is no private key, or it is mistyped or cut short. {SUPPORTED_KEY_FILES}")]
     MalformedLine(usize),
     /// The public half.
     #[error("this is a public key, and the private key is needed (without .pub)")]
     PublicKey,
-    /// Cut short, or another format.
+    /// Truncated, or another format.
     #[error("this private key cannot be read. {SUPPORTED_KEY_FILES}")]
     Unreadable,
-    /// Nothing in it.
+    /// Empty.
     #[error("there is no private key in it. {SUPPORTED_KEY_FILES}")]
     NoKey,
-    /// Nobody gave the passphrase.
+    /// The operator gave no passphrase.
     #[error("it is protected by a passphrase, and none was given")]
     NoPassphrase,
-    /// Another passphrase was given.
+    /// The passphrase is wrong.
     #[error("this is not its passphrase")]
     WrongPassphrase,
     /// The file asks for more work than is reasonable.
@@ -99,46 +99,47 @@ pub enum KeyFileProblem {
 
 const SUPPORTED_KEY_FILES: &str = "An age key file or an ssh-ed25519 private key is needed";
 
-/// What a line held.
+/// A decrypted entry.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DecryptedPin {
-    /// Whose PIN it is; the same as the line says in the clear.
+    /// The number and change of the PIN; the same as in the clear.
     pub context: PinContext,
     /// The PIN.
     pub pin: Pin,
 }
 
-/// A line could not be opened, or is not to be trusted.
+/// An entry cannot be decrypted, or must not be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecryptPinError {
-    /// Sealed to other keys.
+    /// Encrypted to other keys.
     #[error("it was not sealed to this key")]
     NoMatchingKey,
     /// Not what was written.
     #[error("what is sealed in it is damaged")]
     Damaged,
-    /// Opened, and then no text of ours.
+    /// Decrypted, but not in our format.
     #[error("what is sealed in it is no PIN of pindesk")]
     InvalidPlaintext,
-    /// The sealed text is about something else than the line says.
+    /// The plaintext names another number or change than the line.
     #[error(
         "the line was altered: it says number {} and change {}, but what is sealed in it is of number {} and change {}. \
          Its PIN is not shown as that number's", claimed.number, claimed.change, encrypted.number, encrypted.change
     )]
     ContextMismatch {
-        /// What the line says in the clear.
+        /// What the line claims in the clear.
         claimed: Box<PinContext>,
-        /// What was sealed with the PIN.
+        /// What was encrypted with the PIN.
         encrypted: Box<PinContext>,
     },
 }
 
 impl Identities {
-    /// Reads a key file: an age identity file (as `age-keygen` writes it, or protected by a passphrase as `age -p` does)
-    /// or an OpenSSH private key. `ask` gets the words to ask for a passphrase with, and gives `None` if nobody answers.
+    /// Reads a key file: an age identity file (as `age-keygen` writes it, or protected by a passphrase as `age -p`
+    /// does) or an OpenSSH private key. `ask` shows a prompt for a passphrase, and returns `None` if the operator gives
+    /// none.
     ///
     /// # Errors
-    /// When the file is missing or not its owner's alone, or holds no key that can be used here.
+    /// When the file is missing or others can read it, or it holds no usable key.
     pub fn read(path: &Path, ask: &dyn Fn(&str) -> Option<SecretString>) -> Result<Self, IdentityError> {
         let name = redacted_path(path);
         let bytes = secure_file::read_bytes(&secure_file::KEY_FILE, path)?;
@@ -148,10 +149,10 @@ impl Identities {
             .map_err(|fault| IdentityError::InvalidKeyFile { path: name.clone(), problem: fault })
     }
 
-    /// Opens a line.
+    /// Decrypts an entry.
     ///
     /// # Errors
-    /// When it was sealed to other keys, is damaged, or says something else in the clear than in what is sealed.
+    /// When it was encrypted to other keys, is damaged, or claims something else in the clear than in its plaintext.
     pub fn decrypt(&self, line: &EscrowEntry) -> Result<DecryptedPin, DecryptPinError> {
         let decryptor = Decryptor::new_buffered(&line.ciphertext.0[..]).map_err(|_| DecryptPinError::Damaged)?;
         let keys = self.keys.iter().map(|key| &**key as &dyn age::Identity);
@@ -159,7 +160,7 @@ impl Identities {
             let is_for_others = matches!(error, DecryptError::NoMatchingKeys);
             if is_for_others { DecryptPinError::NoMatchingKey } else { DecryptPinError::Damaged }
         })?;
-        // One allocation that is large enough, so that no copy of the PIN stays behind when it grows.
+        // One allocation that is large enough, so that growing leaves no copy of the PIN.
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_PLAINTEXT_BYTES));
         reader.take(MAX_PLAINTEXT_BYTES as u64).read_to_end(&mut text).map_err(|_| DecryptPinError::Damaged)?;
         let (context, pin) = PinContext::parse_plaintext(&text).ok_or(DecryptPinError::InvalidPlaintext)?;
@@ -236,7 +237,7 @@ fn parse_ssh_identity(text: &str, ask: AskPassphrase<'_>) -> Result<BoxedIdentit
         return Err(KeyFileProblem::UnsupportedSsh);
     }
     let key = ssh::Identity::from_buffer(text.as_bytes(), None).map_err(|_| KeyFileProblem::Unreadable)?;
-    // The public half says what kind of key it is before anybody is asked for a passphrase.
+    // The public half tells the kind of the key before anyone is asked for a passphrase.
     match ssh::Recipient::try_from(key.clone()) {
         Ok(ssh::Recipient::SshEd25519(..)) => {}
         Ok(ssh::Recipient::SshRsa(..)) | Err(ssh::ParseRecipientKeyError::RsaModulusTooLarge) => {

@@ -1,7 +1,7 @@
-//! One line of the escrow file, and the text that is sealed in it.
+//! One line of the escrow file, and the plaintext that is encrypted in it.
 //!
-//! Both say whose PIN it is, and the sealed text says it where nobody without a key can alter it. The line alone names the
-//! job, which says nothing of the PIN. What does not read back exactly is no line; it is never guessed at.
+//! Both name the number and the change, and without a key nobody can alter the plaintext. Only the line names the job,
+//! which does not concern the PIN. A text that does not parse exactly is refused; nothing is guessed.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -15,13 +15,13 @@ use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::pin::Pin;
 
-/// The version of both texts.
+/// The version of both formats.
 const FORMAT_VERSION: u8 = 1;
 
-/// Room for the longest sealed text there can be (209 bytes), so that it never moves and leaves a copy of the PIN.
+/// Capacity for the longest plaintext (209 bytes), so that growing leaves no copy of the PIN.
 const PLAINTEXT_CAPACITY: usize = 256;
 
-/// A PIN with its context, sealed: a binary age file.
+/// A PIN with its context, encrypted: a binary age file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ciphertext(pub Vec<u8>);
 
@@ -34,34 +34,34 @@ impl fmt::Debug for Ciphertext {
 /// One line of the escrow file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EscrowEntry {
-    /// The change whose PIN is sealed.
+    /// The change of the PIN.
     pub change: ChangeId,
-    /// Whose PIN.
+    /// The number of the PIN.
     pub number: PhoneNumberId,
-    /// The WABA it was listed under.
+    /// The WABA that listed the number.
     pub waba: Option<WabaId>,
-    /// When it was sealed.
+    /// When it was encrypted.
     pub at: UtcTime,
-    /// The job it belongs to, for a journal that was cut short before it knew of the change; `None` in older lines.
+    /// The job of the change, for a journal that was lost before it had the change; `None` in older lines.
     pub job: Option<JobId>,
-    /// The PIN, sealed.
+    /// The encrypted PIN.
     pub ciphertext: Ciphertext,
 }
 
-/// What a line says of its PIN, in the clear and once more in the sealed text.
+/// What a line says about its PIN, in the clear and again in the plaintext.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PinContext {
-    /// The change whose PIN is sealed.
+    /// The change of the PIN.
     pub change: ChangeId,
-    /// Whose PIN.
+    /// The number of the PIN.
     pub number: PhoneNumberId,
-    /// The WABA it was listed under.
+    /// The WABA that listed the number.
     pub waba: Option<WabaId>,
-    /// When it was sealed.
+    /// When it was encrypted.
     pub at: UtcTime,
 }
 
-/// Either text as it is read. The PIN stays where it was read: a copy would have to be wiped as well.
+/// Either text as it is parsed. The PIN borrows from the input, because a copy would have to be wiped as well.
 #[derive(Deserialize)]
 struct EntryJson<'a> {
     v: u8,
@@ -78,13 +78,13 @@ struct EntryJson<'a> {
 }
 
 impl EscrowEntry {
-    /// What the line says in the clear.
+    /// What the line claims in the clear.
     #[must_use]
     pub const fn context(&self) -> PinContext {
         PinContext { change: self.change, number: self.number, waba: self.waba, at: self.at }
     }
 
-    /// From a line of the file, with or without its end; `None` if it is none.
+    /// Parses a line of the file, with or without its line end; `None` if it is not one.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let text: EntryJson<'_> = serde_json::from_slice(text).ok()?;
         let PinContext { change, number, waba, at } = text.context()?;
@@ -92,7 +92,7 @@ impl EscrowEntry {
         Some(Self { change, number, waba, at, job: text.job.map(JobId::new), ciphertext: Ciphertext(sealed) })
     }
 
-    /// Adds the line, with its end.
+    /// Appends the line, with its line end.
     pub(super) fn write_json_line(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.context().json_prefix().as_bytes());
         if let Some(job) = self.job {
@@ -109,7 +109,7 @@ impl PinContext {
         Self { change: change.id, number: change.number, waba: change.waba, at }
     }
 
-    /// The object up to what is sealed or the PIN. Nothing in it needs an escape: digits, a UUID, a time.
+    /// The object up to the ciphertext or the PIN. Nothing in it needs escapes: digits, a UUID, a time.
     fn json_prefix(&self) -> String {
         let Self { change, number, waba, at } = self;
         let mut text = format!(r#"{{"v":{FORMAT_VERSION},"change":"{change}","phone_number_id":"{number}","waba_id":"#);
@@ -123,7 +123,7 @@ impl PinContext {
         text
     }
 
-    /// The text to be sealed.
+    /// The plaintext to be encrypted.
     pub(super) fn plaintext_with(&self, pin: &Pin) -> Zeroizing<Vec<u8>> {
         let mut text = Zeroizing::new(Vec::with_capacity(PLAINTEXT_CAPACITY));
         text.extend_from_slice(self.json_prefix().as_bytes());
@@ -133,9 +133,9 @@ impl PinContext {
         text
     }
 
-    /// From a text that was sealed; `None` if it is none.
+    /// Parses a plaintext; `None` if it is not one.
     pub(super) fn parse_plaintext(text: &[u8]) -> Option<(Self, Pin)> {
-        // The parser's error may repeat the PIN, so it ends here.
+        // The parser's error may repeat the PIN, so it is dropped here.
         let text: EntryJson<'_> = serde_json::from_slice(text).ok()?;
         Some((text.context()?, Pin::parse(text.pin?.as_bytes()).ok()?))
     }

@@ -1,7 +1,7 @@
-//! The escrow file: lines at its end, synced, and read back whole.
+//! The escrow file: appends lines, syncs them, and reads them back.
 //!
-//! All writers of the state directory, of every process, wait for each other at its lock. What is in the file stays as
-//! it is: only what a failed write of this process left behind is cut off again.
+//! All writers of the state directory, in every process, share its lock. It never changes what is in the file, except
+//! that it cuts off what a failed write of this process left.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
@@ -19,18 +19,19 @@ use super::lock::{self, LockError};
 /// Its name in the state directory.
 pub(super) const FILE_NAME: &str = "escrow.jsonl";
 
-/// More than a line can have; a longer one is damage, and is not loaded.
+/// More than a line can have. A longer one is damaged, and is not loaded.
 const MAX_LINE_BYTES: u64 = 256 << 10;
 
-/// What is in the escrow file.
+/// The content of the escrow file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct EscrowContents {
-    /// Every line that could be read, in the order of the file.
+    /// Every line that could be parsed, in the order of the file.
     pub entries: Vec<EscrowEntry>,
-    /// The numbers of lines that could not be read, the first being 1; a torn last line is not among them.
+    /// The numbers of lines that could not be parsed, from 1, without a torn last line.
     pub unreadable_lines: Vec<usize>,
-    /// True if the last line ends in the middle. The program that wrote it died before its PIN was sent, or the file was cut
-    /// since: a whole journal has the PIN if it was sent. Without the lock it may also be a line that is just being written.
+    /// True if the last line is incomplete. The process that wrote it died before its PIN was sent, or the file was
+    /// truncated since: a complete journal has the PIN if it was sent. Without the lock, another process may just be
+    /// writing the line.
     pub is_torn: bool,
 }
 
@@ -39,12 +40,12 @@ pub struct EscrowContents {
 pub struct EscrowFile {
     file: File,
     dir: StateDir,
-    /// False in tests only, to show that they notice.
+    /// False in tests only, which check that they notice.
     #[cfg(debug_assertions)]
     syncs: bool,
 }
 
-/// The escrow file, locked: nobody else writes to the state directory meanwhile.
+/// The locked escrow file: no other process writes to the state directory meanwhile.
 #[derive(Debug)]
 pub struct EscrowLock<'a> {
     file: &'a EscrowFile,
@@ -53,18 +54,18 @@ pub struct EscrowLock<'a> {
 /// Lines that were appended and synced.
 #[derive(Debug)]
 pub struct AppendReceipt {
-    /// The file's length before.
+    /// The length of the file before.
     len_before: u64,
 }
 
 impl EscrowFile {
-    /// Opens the file, and makes it where it is missing.
+    /// Opens the file, and creates it if it is missing.
     ///
     /// # Errors
     /// When it is not safe, or the system refuses.
     pub fn open(dir: &StateDir) -> Result<Self, StateDirError> {
         let file = dir.open_file(FILE_NAME, OpenMode::Append)?;
-        // The name has to last as well as the lines. Who made the file may have died before this.
+        // The name must be as durable as the lines. The process that created the file may have died before this.
         dir.sync().map_err(|error| dir.io_error(FILE_NAME, error))?;
         Ok(Self {
             file,
@@ -74,14 +75,14 @@ impl EscrowFile {
         })
     }
 
-    /// The same file, never synced: for tests that show that they notice.
+    /// The same file without syncs, for tests that check that they notice.
     #[cfg(debug_assertions)]
     #[must_use]
     pub fn without_sync(self) -> Self {
         Self { syncs: false, ..self }
     }
 
-    /// Reads a directory's escrow file; empty where there is none. Takes no lock.
+    /// Reads the escrow file of a directory; empty if there is none. Takes no lock.
     ///
     /// # Errors
     /// When it is not safe, or the system refuses.
@@ -91,7 +92,8 @@ impl EscrowFile {
         Ok(EscrowContents { entries: lines, ..contents })
     }
 
-    /// As [`Self::read`], but hands each line over instead of keeping it: a file grows for years, and memory does not.
+    /// As [`Self::read`], but passes each entry on instead of collecting them: a file grows for years, and memory does
+    /// not.
     ///
     /// # Errors
     /// When it is not safe, or the system refuses.
@@ -105,14 +107,13 @@ impl EscrowFile {
         }
     }
 
-    /// Takes the lock that all writers of the state directory share, and waits for it so long at most. It is given back
-    /// when the guard is dropped, and by the kernel when the process dies. One [`EscrowFile`] is one holder: threads that
-    /// are to wait for each other open the file each for themselves.
+    /// Takes the lock that all writers of the state directory share, and waits for it at most this long. Dropping the
+    /// guard releases it, and so does the kernel when the process dies. One [`EscrowFile`] is one holder: threads that
+    /// must wait for each other each open the file.
     ///
     /// # Errors
-    /// [`LockError::Held`] when somebody else has it all the time. Else when the system has no locks to give, or another
-    /// file, or none, has the name by now: what is locked and written here would be neither seen by the other writers nor
-    /// found again.
+    /// [`LockError::Held`] when another process holds it all the time. Otherwise when the system has no more locks, or
+    /// when another file, or none, has the name now: other writers would not see what is locked and written here.
     pub fn lock(&self, patience: Duration) -> Result<EscrowLock<'_>, LockError> {
         lock::acquire(&self.file, &self.dir, FILE_NAME, patience)?;
         let locked = EscrowLock { file: self };
@@ -134,18 +135,18 @@ impl EscrowFile {
 
 impl Drop for EscrowLock<'_> {
     fn drop(&mut self) {
-        // Nothing can be done about a failure, and it cannot happen to a lock that is held.
+        // A failure cannot be handled, and cannot happen to a lock that is held.
         flock(&self.file.file, FlockOperation::Unlock).ok();
     }
 }
 
 impl EscrowLock<'_> {
-    /// Appends these lines in one write and syncs the file. A torn end of another writer is ended first, so that it
-    /// harms no line but its own.
+    /// Appends these lines in one write and syncs the file. A torn line of another writer is terminated first, so that
+    /// it damages no line but its own.
     ///
     /// # Errors
-    /// When they could not be written whole or not be synced. Then none of them counts as written: what was written of
-    /// them is cut off again where that is possible.
+    /// When they could not be written completely or synced. Then none of them counts as written, and what was written
+    /// is cut off if possible.
     pub fn append(&self, lines: &[EscrowEntry]) -> io::Result<AppendReceipt> {
         let file = &self.file.file;
         let len = file.metadata()?.len();
@@ -167,15 +168,16 @@ impl EscrowLock<'_> {
         written.map(|()| appended)
     }
 
-    /// Cuts off again what was appended under this lock, as its PINs will not be sent.
+    /// Cuts off what was appended under this lock, because its PINs will not be sent.
     pub fn roll_back(&self, appended: &AppendReceipt) {
-        // Where this fails, lines stay whose PINs were never sent: in doubt at the next start, and no more.
+        // If this fails, lines remain whose PINs were never sent: they are in doubt at the next start, and nothing
+        // worse.
         self.file.file.set_len(appended.len_before).ok();
     }
 }
 
 impl EscrowLock<'_> {
-    /// Ends a torn last line, so that it is a line that cannot be read, and nothing more is written to it.
+    /// Terminates a torn last line, so that it counts as unreadable and no process appends to it.
     ///
     /// # Errors
     /// When the system refuses.
@@ -189,7 +191,7 @@ impl EscrowLock<'_> {
     }
 }
 
-/// True if the last line has no end.
+/// True if the last line has no line end.
 fn is_torn(file: &File, len: u64) -> io::Result<bool> {
     let Some(last) = len.checked_sub(1) else { return Ok(false) };
     let mut byte = [0];
@@ -207,7 +209,7 @@ fn write_in_one_call(file: &File, text: &[u8]) -> io::Result<()> {
 }
 
 impl EscrowContents {
-    /// Reads line by line, and no line that is too long to be one.
+    /// Reads line by line. Skips lines that are too long to be entries.
     fn scan_entries(mut reader: impl BufRead, mut take: impl FnMut(EscrowEntry)) -> io::Result<Self> {
         let mut contents = Self::default();
         let mut text = Vec::new();
@@ -218,7 +220,7 @@ impl EscrowContents {
             let (is_blank, mut has_end) = (text.trim_ascii().is_empty(), text.ends_with(b"\n"));
             let mut line = EscrowEntry::parse(&text);
             while !has_end && read_line_part(&mut reader, &mut text)? > 0 {
-                // There is more of it than a line can have.
+                // It is longer than an entry can be.
                 line = None;
                 has_end = text.ends_with(b"\n");
             }
@@ -233,7 +235,7 @@ impl EscrowContents {
     }
 }
 
-/// Reads to the end of a line, or as far as a line can go.
+/// Reads to the end of a line, or to the maximum length of an entry.
 fn read_line_part(reader: &mut impl BufRead, text: &mut Vec<u8>) -> io::Result<usize> {
     text.clear();
     reader.take(MAX_LINE_BYTES).read_until(b'\n', text)

@@ -1,6 +1,6 @@
-//! The lock that all writers of a state directory share: how long it is waited for, and who has it.
+//! The lock that all writers of a state directory share: waiting for it, and finding its holder.
 //!
-//! It waits for no one without end: whoever holds the lock may be stopped, and then never gives it back by itself.
+//! It never waits without limit: the holder may be suspended, and then never releases it.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -16,31 +16,31 @@ use crate::domain::redact::shell_quote;
 use crate::domain::text::CleanText;
 use crate::state_dir::StateDir;
 
-/// Between the first tries, and doubled after each.
+/// The delay between the first tries; doubled after each.
 const MIN_RETRY_DELAY: Duration = Duration::from_millis(2);
 
-/// Between tries, however many there were: short enough to come in between the groups of one who writes without a break.
+/// The maximum delay between tries: short enough to get in between the groups of a process that writes without a break.
 const MAX_RETRY_DELAY: Duration = Duration::from_millis(32);
 
-/// How often the list of locks is read for the holder of one: while it is read, a lock that anybody gives back makes it
-/// pass over another.
+/// How many times the list of locks is read to find a holder: while it is read, a lock that any process releases can
+/// make the kernel skip another.
 const MAX_HOLDER_LOOKUPS: usize = 8;
 
-/// The lock could not be had. Nothing was written.
+/// The lock was not acquired. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody else held it all the time.
+    /// Another process held it all the time.
     #[error("{0}")]
     Held(LockHolder),
-    /// The system has no locks to give, or the file is no longer the escrow file.
+    /// The system has no more locks, or the file is no longer the escrow file.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Who holds the lock: a sentence that says so, and how to get on.
+/// The holder of the lock: a sentence that names it, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockHolder {
-    /// Its process, where the system tells.
+    /// Its process, if the system reports it.
     pid: Option<u32>,
     /// The locked file, quoted for a shell.
     file: CleanText,
@@ -64,7 +64,7 @@ impl fmt::Display for LockHolder {
     }
 }
 
-/// Takes the lock of an opened file, and tries again for as long as `patience`.
+/// Acquires the lock of an open file, and retries until the timeout.
 pub(super) fn acquire(file: &File, dir: &StateDir, name: &str, patience: Duration) -> Result<(), LockError> {
     let start = Instant::now();
     let mut wait = MIN_RETRY_DELAY;
@@ -84,8 +84,8 @@ pub(super) fn acquire(file: &File, dir: &StateDir, name: &str, patience: Duratio
     }
 }
 
-/// The process that holds the lock of a file, as `/proc/locks` has it. It is not told where that names the file by
-/// another device than a look at it does, or knows nothing of the process: to name the wrong one would be worse.
+/// The process that holds the lock of a file, from `/proc/locks`; `None` if that names the file by another device, or
+/// does not know the process, because naming the wrong process would be worse.
 ///
 /// Source: man7.org/linux/man-pages/man5/proc_locks.5.html.
 fn find_holder_pid(file: &File) -> io::Result<Option<u32>> {
@@ -101,9 +101,9 @@ fn find_holder_pid(file: &File) -> io::Result<Option<u32>> {
 /// The process of a line such as `1: FLOCK  ADVISORY  WRITE 712 fe:00:1016 0 EOF`.
 fn parse_holder_pid(line: &str, place: &str) -> Option<u32> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    // Who only waits has an arrow before all this.
+    // A process that only waits has an arrow before this.
     let [_, "FLOCK", _, "WRITE", pid, at, ..] = words[..] else { return None };
-    // Of another container, it has no number here.
+    // A process of another container has no number here.
     pid.parse().ok().filter(|pid| at == place && *pid > 0)
 }
 

@@ -1,4 +1,4 @@
-//! How to read the escrow file where this program is not to be had: the stock `age` program and a shell.
+//! How to read the escrow file without pindesk: with the stock `age` program and a shell. It runs nothing.
 
 use std::path::{Path, absolute};
 
@@ -6,20 +6,20 @@ use crate::domain::redact::shell_quote;
 
 use super::file::FILE_NAME;
 
-/// Picks the time, the change and what is sealed out of every whole line; a torn end and what is damaged fall through.
+/// Extracts the time, the change and the ciphertext of every complete line. Torn and damaged lines do not match.
 const EXTRACT_FIELDS: &str =
     r#"sed -n 's/.*"change":"\([^"]*\)".*"at":"\([^"]*\)".*"sealed":"\([A-Za-z0-9+/=]*\)"}$/\2 \1 \3/p'"#;
 
-/// By time, as a repair adds old lines behind newer ones. Within a second the ids of changes tell which came first; lines
-/// of one change stay as they are, so that the one that was added to repair another comes last.
+/// By time, because a repair appends old lines after newer ones. Within a second, the ids of changes give the order.
+/// Lines of one change keep theirs, so that the one that repairs another comes last.
 const SORT_BY_TIME: &str = "sort -s -k 1,2 | cut -d ' ' -f 3";
 
-/// The one-line commands that read the escrow file with the stock `age` program alone, each behind a line that says
-/// what it does. They stand for themselves: any shell, from any directory.
+/// The one-line commands that read the escrow file with the stock `age` program alone, each after a line that says what
+/// it does. They work in any shell, from any directory.
 #[must_use]
 pub fn recipe(dir: &Path) -> String {
     let file = dir.join(FILE_NAME);
-    // Only where the present directory is gone is there no absolute path, and then the given one says as much.
+    // Without a current directory there is no absolute path.
     let file = shell_quote(&absolute(&file).unwrap_or(file));
     format!(
         "# Put your private key file in place of KEY: an age key file, or an ssh-ed25519 or ssh-rsa private key.\n\

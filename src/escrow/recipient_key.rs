@@ -1,7 +1,7 @@
-//! One public key that PINs are sealed to, from the line that somebody wrote.
+//! One public key that PINs are encrypted to, parsed from a line that an operator wrote.
 //!
-//! A key is taken only if the stock `age` program will open what was sealed to it. Nothing of a line that is refused is
-//! ever repeated: it may be a private key.
+//! A key is accepted only if the stock `age` program decrypts what is encrypted to it. No message repeats a refused
+//! line, because it may be a private key.
 
 use std::fmt;
 
@@ -15,8 +15,8 @@ use crate::domain::text::{CleanText, truncate};
 /// A comment is a name, and shares its row with the fingerprint.
 const MAX_COMMENT_COLUMNS: usize = 40;
 
-/// Keys that are valid to look at and keep no secret: all that is sealed to them is open to everybody. The age library
-/// ends the program when it meets one. Source: <https://cr.yp.to/ecdh.html#validate>, and each with the bit that is ignored.
+/// Keys that look valid and keep no secret: everyone can decrypt what is encrypted to them. The age library aborts when
+/// it meets one. Source: <https://cr.yp.to/ecdh.html#validate>, and each with the ignored bit.
 const SMALL_ORDER_KEYS: [&str; 14] = [
     "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z",
     "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqzqqsuwj9m",
@@ -55,7 +55,7 @@ impl Fingerprint {
         Self::new(&format!("{kind} SHA256:{}", BASE64_STANDARD_NO_PAD.encode(Sha256::digest(blob))))
     }
 
-    /// Enough of it to tell the team's keys apart; to compare keys, take all of it.
+    /// Enough of it to distinguish the team's keys. To compare keys, use all of it.
     fn abbreviated(&self) -> String {
         const HEAD: usize = 26;
         const TAIL: usize = 6;
@@ -67,27 +67,27 @@ impl Fingerprint {
     }
 }
 
-/// Why a line is no key that can be sealed to. Never repeats the line.
+/// Why a line is not a usable public key. Never repeats the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecipientKeyError {
     /// An entry of the config without text.
     #[error("it is empty")]
     Empty,
-    /// Somebody pasted what must never leave its owner.
+    /// A private key, which must never leave its owner.
     #[error(
         "this is a private key, and a public key belongs here. It must be considered leaked: whoever could read it can \
          open what is sealed to it. Remove it, make a new key, and use this one no more"
     )]
     PrivateKey,
-    /// `age1…`, mistyped or cut short.
+    /// `age1…`, mistyped or truncated.
     #[error("this age key is mistyped or cut short: its checksum is wrong")]
     BadChecksum,
-    /// `age1pq1…` and its like.
+    /// `age1pq1…` and similar keys.
     #[error(
         "post-quantum age keys are not supported, as the age program of most systems cannot open with them yet. {SUPPORTED_KEYS}"
     )]
     PostQuantum,
-    /// `age1yubikey1…` and its like.
+    /// `age1yubikey1…` and similar keys.
     #[error("keys of age plugins are not supported. {SUPPORTED_KEYS}")]
     Plugin,
     /// `ecdsa-sha2-…`
@@ -108,7 +108,7 @@ pub enum RecipientKeyError {
     /// More than 4,096 bits.
     #[error("this RSA key has more than 4096 bits, which is not supported. {SUPPORTED_KEYS}")]
     RsaTooLarge,
-    /// The type of an SSH key, and then nothing that is one.
+    /// The type of an SSH key without a valid key.
     #[error("this SSH key is mistyped or cut short")]
     MalformedSsh,
     /// As in `authorized_keys` and `known_hosts`.
@@ -119,20 +119,20 @@ pub enum RecipientKeyError {
     /// A point of small order.
     #[error("this key keeps no secret: everybody could open what is sealed to it")]
     SmallOrderPoint,
-    /// The second would be a comment.
+    /// A second key would be taken for a comment.
     #[error("there is more than one key in it. Give each key a line, or an entry, of its own")]
     MultipleKeys,
     /// Another format.
     #[error("this is a PEM file. Give an SSH public key in one line, as `ssh-keygen -i` and `ssh-keygen -y` print it")]
     Pem,
-    /// Nothing known.
+    /// An unknown format.
     #[error("this is no public key that PINs can be sealed to. {SUPPORTED_KEYS}")]
     UnknownFormat,
 }
 
 const SUPPORTED_KEYS: &str = "Use an age key (age1…), or an ssh-ed25519 or ssh-rsa key";
 
-/// A public key, and what it is called.
+/// A public key and its name.
 #[derive(Clone)]
 pub(super) struct RecipientKey {
     public: PublicKey,
@@ -153,13 +153,13 @@ impl fmt::Debug for RecipientKey {
 }
 
 impl RecipientKey {
-    /// Takes one line: a key, and a comment behind it.
+    /// Parses one line: a key, and an optional comment after it.
     pub(super) fn parse(line: &str) -> Result<Self, RecipientKeyError> {
         let line = line.trim();
         if contains_private_key(line) {
             return Err(RecipientKeyError::PrivateKey);
         }
-        // Whoever wrote a second key meant it to open the PINs, too.
+        // An operator who wrote a second key meant it to decrypt the PINs, too.
         let keys = line.split_whitespace().filter(|word| detect_kind(word.trim_start_matches('#')).is_some());
         if keys.count() > 1 {
             return Err(RecipientKeyError::MultipleKeys);
@@ -187,7 +187,7 @@ impl RecipientKey {
         CleanText::new(&self.comment.as_ref().map_or(short.clone(), |comment| format!("{comment} ({short})")))
     }
 
-    /// To seal to.
+    /// The key to encrypt to.
     pub(super) fn recipient(&self) -> &dyn age::Recipient {
         match &self.public {
             PublicKey::X25519(key) => key,
@@ -196,7 +196,7 @@ impl RecipientKey {
     }
 }
 
-/// What the first word of a line says of the rest.
+/// What the first word of a line says about the rest.
 enum KeyKind {
     Age,
     Ed25519,
@@ -236,7 +236,7 @@ fn detect_kind(word: &str) -> Option<KeyKind> {
     }
 }
 
-/// Whatever its line looks like otherwise: it may stand behind a name, in quotes, or be the middle of a file.
+/// Wherever it is in the line: after a name, in quotes, or in the middle of a file.
 fn contains_private_key(line: &str) -> bool {
     const SIGNS: [&str; 4] = [
         "AGE-SECRET-KEY-",
@@ -261,7 +261,7 @@ fn parse_comment(text: &str) -> Option<CleanText> {
 
 fn parse_age_key(word: &str, comment: Option<CleanText>) -> Result<RecipientKey, RecipientKeyError> {
     let key: x25519::Recipient = word.parse().map_err(|_| {
-        // The last 1 ends the name of the kind of key, `age` for these.
+        // The last 1 ends the name of the key's kind, `age` for these.
         let name = word.rsplit_once('1').map_or(word, |(name, _)| name).to_ascii_lowercase();
         match name.strip_prefix("age1") {
             Some("pq" | "tagpq") => RecipientKeyError::PostQuantum,
@@ -286,8 +286,8 @@ fn parse_ssh_key(kind: &str, base64: &str, comment: Option<CleanText>) -> Result
         | ParseRecipientKeyError::Unsupported(_)
         | _ => RecipientKeyError::MalformedSsh,
     })?;
-    // The library reads as far as it needs; what is left over would change the key's name in what is sealed, and then
-    // the private key does not open it.
+    // The library reads as far as it needs. The rest would change the name of the key in the ciphertext, and then the
+    // private key could not decrypt it.
     let fields = match &key {
         ssh::Recipient::SshEd25519(_, point) if point.is_small_order() => {
             return Err(RecipientKeyError::SmallOrderPoint);
@@ -305,7 +305,7 @@ fn parse_ssh_key(kind: &str, base64: &str, comment: Option<CleanText>) -> Result
     })
 }
 
-/// True if the bytes are so many fields, each behind its length, and nothing else.
+/// True if the bytes are exactly this many length-prefixed fields.
 fn has_exactly_fields(mut blob: &[u8], fields: usize) -> bool {
     for _ in 0..fields {
         let Some((len, rest)) = blob.split_first_chunk::<4>() else { return false };
@@ -325,7 +325,7 @@ mod tests {
         for text in SMALL_ORDER_KEYS {
             let key: x25519::Recipient = text.parse().expect("it looks like a key");
             assert_eq!(key.to_string(), text);
-            // What the library does with it, and why it must not get it.
+            // What the library does with it, and why it must not receive it.
             let sealed = std::panic::catch_unwind(|| age::encrypt(&key, b"text"));
             assert!(sealed.is_err(), "{text} can be sealed to");
             assert_eq!(RecipientKey::parse(text).err(), Some(RecipientKeyError::SmallOrderPoint));

@@ -1,6 +1,7 @@
-//! The team's keys, and sealing to them.
+//! The team's keys, and encryption to them.
 //!
-//! They are taken all or none: with one line dropped, somebody who believes to hold a key would find nothing to open.
+//! All keys are used or none: if one were skipped, a person who believes to hold a key could not decrypt anything. It
+//! decrypts nothing.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -15,24 +16,23 @@ use crate::secure_file::{self, FileError};
 use super::entry::{Ciphertext, EscrowEntry, PinContext};
 use super::recipient_key::{Fingerprint, RecipientKey, RecipientKeyError};
 
-/// More than any team has. A line of the file stays below 110,000 bytes with so many RSA keys of 4,096 bits.
+/// More than any team has. With this many RSA keys of 4,096 bits, a line stays below 110,000 bytes.
 const MAX_RECIPIENTS: usize = 100;
 
-/// The keys that PINs are sealed to: at least one, none of them unusable.
+/// The keys that PINs are encrypted to: at least one, all usable.
 #[derive(Debug, Clone)]
 pub struct Recipients {
     /// In the order they were written, each once.
     keys: Vec<RecipientKey>,
 }
 
-/// The recipients cannot be used, so none is. Never repeats a line: it may be a private key. Ends the program with
-/// [`EXIT_CODE`](crate::config::EXIT_CODE).
+/// The recipients cannot be used, so none is. Never repeats a line, because it may be a private key.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipientsError {
     /// The file is missing, unreadable or unsafe.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A line of the file or an entry of the config is no key that can be sealed to.
+    /// A line of the file or an entry of the config is not a usable public key.
     #[error("{location}: {reason}. Until that is mended no recipient is used, and nothing is sealed")]
     InvalidKey {
         /// The file and the line, or the entry of the config.
@@ -40,27 +40,28 @@ pub enum RecipientsError {
         /// What is wrong with it.
         reason: RecipientKeyError,
     },
-    /// The file has blank lines and comments only.
+    /// The file has only blank lines and comments.
     #[error("recipients file {file}: it names no key")]
     NoKeys {
         /// The file.
         file: CleanText,
     },
-    /// Too many to seal to.
+    /// More than [`MAX_RECIPIENTS`].
     #[error("there are more than {MAX_RECIPIENTS} recipients")]
     TooManyKeys,
 }
 
-/// Sealing failed, so nothing may be sent.
+/// Encryption failed, so nothing may be sent.
 #[derive(Debug, thiserror::Error)]
 #[error("the PIN could not be sealed: {0}")]
 pub struct EncryptError(pub CleanText);
 
 impl Recipients {
-    /// The recipients of the config and of the recipients file; `None` where neither names any.
+    /// Loads the recipients of the config and of the recipients file; `None` if neither names any.
     ///
     /// # Errors
-    /// When the file cannot be used (unsafe, unreadable, empty), or one line of either is no usable public key: then none is taken.
+    /// When the file cannot be used (unsafe, unreadable, empty), or one line of either is not a usable public key: then
+    /// none is used.
     pub fn load(settings: &EscrowSettings) -> Result<Option<Self>, RecipientsError> {
         let mut keys = Vec::new();
         for (number, entry) in (1..).zip(&settings.recipients) {
@@ -95,19 +96,18 @@ impl Recipients {
         fingerprints
     }
 
-    /// Each key in words for people, in the order they were written: its comment where it has one, and its fingerprint,
-    /// shortened.
+    /// Each key for people, in the order they were written: its comment, if any, and its shortened fingerprint.
     #[must_use]
     pub fn labels(&self) -> Vec<CleanText> {
         self.keys.iter().map(RecipientKey::label).collect()
     }
 
-    /// Seals the PIN of a change with its context. Takes 0.2 to 2 ms a key.
+    /// Encrypts the PIN of a change with its context. Takes 0.2 to 2 ms for each key.
     ///
-    /// The library keeps the text in a buffer of its own, which it gives back to the allocator without wiping it.
+    /// The library keeps the plaintext in a buffer of its own, which it frees without wiping it.
     ///
     /// # Errors
-    /// When a key does not take it, or the system has no random numbers.
+    /// When a key is not accepted, or the system has no random numbers.
     pub fn encrypt(&self, of: &Change, at: UtcTime) -> Result<EscrowEntry, EncryptError> {
         let context = PinContext::for_change(of, at);
         let sealed = self.encrypt_bytes(&context.plaintext_with(&of.pin))?;
@@ -117,7 +117,7 @@ impl Recipients {
 
     fn encrypt_bytes(&self, text: &[u8]) -> Result<Vec<u8>, EncryptError> {
         let failed = |why: &dyn std::fmt::Display| EncryptError(CleanText::new(&why.to_string()));
-        // Where the system has none, the library would end the program.
+        // Without random numbers the library would abort the process.
         getrandom::fill(&mut [0]).map_err(|_| failed(&"the system gives no random numbers"))?;
         let recipients = self.keys.iter().map(RecipientKey::recipient);
         let encryptor = age::Encryptor::with_recipients(recipients).map_err(|error| failed(&error))?;

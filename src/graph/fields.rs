@@ -1,8 +1,8 @@
-//! Which fields of a number are asked for, and how an answer becomes a [`Number`].
+//! Which fields of a number are requested, and how a reply becomes a [`Number`].
 //!
-//! One unknown field name fails a whole read at Graph, so the list is short, and shrinks for good when Graph names
-//! a field that this app or version does not have. A field that is absent, or of the wrong type, is unknown; it is
-//! never taken for "off", and never costs the rest of the page.
+//! One unknown field name fails a whole read at Graph, so the list is short, and shrinks for good when Graph names a
+//! field that this app or version does not have. A field that is absent or has the wrong type is unknown: it never
+//! means "off", and never fails the rest of the page.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -31,11 +31,10 @@ const FIELD_NAMES: [&str; 10] = [
 
 const ALL_FIELDS: u16 = (1 << FIELD_NAMES.len()) - 1;
 
-/// The first four, without which a list is of no use; asked for alone when Graph objects to a field but does not
-/// say to which.
+/// The first four, without which a list is useless. Requested alone if Graph refuses a field without naming it.
 const MINIMAL_FIELDS: u16 = 0b1111;
 
-/// `id` comes back whether it is asked for or not, so nothing can object to it.
+/// `id` is returned whether it is requested or not, so Graph cannot refuse it.
 const ID_FIELD: u16 = 1;
 
 /// A set of fields, one bit each.
@@ -50,9 +49,9 @@ impl FieldSet {
         asked.join(",")
     }
 
-    /// What to ask for after this refusal: a smaller set, or `None` if fewer fields would not help.
+    /// The fields to request after this refusal: a smaller set, or `None` if fewer fields would not help.
     ///
-    /// Graph's words are `(#100) Tried accessing nonexisting field (x) on node type (y)`.
+    /// Graph's message is `(#100) Tried accessing nonexisting field (x) on node type (y)`.
     pub(super) fn without_refused(self, refusal: &ApiError) -> Option<Self> {
         const SIGN: &str = "nonexisting field (";
         let message = refusal.message.as_str();
@@ -67,7 +66,7 @@ impl FieldSet {
     }
 }
 
-/// The fields this Graph is known to have; only ever shrinks.
+/// The fields that this Graph has. The set only shrinks.
 #[derive(Debug)]
 pub(super) struct KnownFields(AtomicU16);
 
@@ -87,7 +86,7 @@ impl KnownFields {
     }
 }
 
-/// Reads numbers; those of one page share equal facts.
+/// Parses numbers. Those of one page share equal details.
 pub(super) struct NumberParser<'a, F> {
     pub(super) waba: Option<&'a Arc<Waba>>,
     pub(super) read_at: UtcTime,
@@ -100,7 +99,7 @@ impl<'a, F: Fn(&str) -> CleanText> NumberParser<'a, F> {
         Self { waba, read_at, redact, interned_facts: HashSet::new() }
     }
 
-    /// One number; `None` if it has no id of 1 to 23 digits as text.
+    /// Parses one number; `None` if it has no id of 1 to 23 digits as text.
     pub(super) fn parse_number(&mut self, row: &Json<'_>) -> Option<Number> {
         let id: PhoneNumberId = row.get("id")?.as_str()?.parse().ok()?;
         Some(Number {
@@ -114,16 +113,16 @@ impl<'a, F: Fn(&str) -> CleanText> NumberParser<'a, F> {
         })
     }
 
-    /// A page of a list; `None` if it is not one.
+    /// Parses a page of a list; `None` if it is not one.
     ///
-    /// A row without a usable id is counted and left out: no request could name it.
+    /// A row without a usable id is counted and left out, because no request could name it.
     pub(super) fn parse_page(&mut self, json: &Json<'_>) -> Option<GraphPage> {
         let rows = json.get("data")?.as_array()?;
         let numbers: Vec<Number> = rows.iter().filter_map(|row| self.parse_number(row)).collect();
         Some(GraphPage { skipped: rows.len() - numbers.len(), numbers, next: next_cursor(json) })
     }
 
-    /// An empty text says as little as an absent one.
+    /// An empty text is the same as an absent one.
     fn text_field(&self, row: &Json<'_>, field: &str) -> Option<CleanText> {
         row.get(field).and_then(Json::as_str).filter(|text| !text.is_empty()).map(&self.redact)
     }
@@ -146,8 +145,8 @@ impl<'a, F: Fn(&str) -> CleanText> NumberParser<'a, F> {
     }
 }
 
-/// Where the list goes on. The last page has cursors too, so `paging.next` must be there as well; it is never
-/// followed, since it may lead elsewhere and may carry the token.
+/// Where the list continues. The last page has cursors too, so `paging.next` must be present; it is never followed,
+/// because it may lead elsewhere and may carry the token.
 ///
 /// Source: developers.facebook.com/docs/graph-api/results.
 fn next_cursor(json: &Json<'_>) -> Option<PageCursor> {

@@ -1,25 +1,24 @@
-//! JSON as Graph's replies are read: strictly, whole, and without trust.
+//! Parses the JSON of Graph's replies: strictly, completely, and without trust.
 //!
-//! A derived reader takes what it knows and skips the rest, so two readers may find different truths in one
-//! text. This one refuses what could be read in two ways (a key twice in one object), and what no reply of
-//! Graph's looks like (deep nesting, hundreds of keys). It does not judge what the values mean.
+//! A derived parser takes what it knows and skips the rest, so two parsers may read one text differently. This one
+//! refuses what is ambiguous (a key twice in one object), and what no reply of Graph has (deep nesting, hundreds of
+//! keys). It does not interpret the values.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// The most keys one object may have; the objects that are read here have about ten. Keeps the search for
-/// doubled keys short.
+/// The maximum of keys in one object. Graph's objects have about ten. Keeps the search for duplicate keys short.
 const MAX_OBJECT_KEYS: usize = 256;
 
-/// One JSON value; texts borrow from the reply where they can.
+/// One JSON value. Strings borrow from the reply if possible.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Json<'a> {
     Null,
     Bool(bool),
     Int(i64),
-    /// A number that is no 64-bit integer. Nothing that is asked for is one.
+    /// A number that is not a 64-bit integer. No requested field has one.
     OtherNumber,
     String(Cow<'a, str>),
     Array(Vec<Self>),
@@ -27,11 +26,11 @@ pub(super) enum Json<'a> {
 }
 
 impl<'a> Json<'a> {
-    /// Reads a whole text: one value and nothing after it. `None` for anything else, for a key that stands twice
-    /// in one object, and for more than 127 levels (the parser's own limit, which protects the stack).
+    /// Parses a whole text: one value and nothing after it. `None` for anything else, for a duplicate key in an object,
+    /// and for more than 127 levels (the parser's own limit, which protects the stack).
     ///
-    /// An escaped half of a character, as is left of a name that was cut in its middle, becomes U+FFFD. The text is looked
-    /// through for those only where it cannot be read as it is: there is seldom any.
+    /// An escaped lone surrogate, as remains of a name that was cut in the middle of a character, becomes U+FFFD. The
+    /// text is searched for those only if it cannot be parsed as it is.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok().or_else(|| {
             let whole = replace_lone_surrogates(bytes)?;
@@ -54,7 +53,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The value of a key; `None` if it is absent or this is no object.
+    /// The value of a key; `None` if it is absent or this is not an object.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         self.as_object()?.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
@@ -149,7 +148,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 }
 
-/// The same text with U+FFFD for each escaped surrogate that is not one of a pair; `None` if there is none.
+/// The same text with U+FFFD for each escaped lone surrogate; `None` if there is none.
 fn replace_lone_surrogates(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut whole = bytes.to_vec();
     let (mut place, mut has_changed) = (0, false);
@@ -162,7 +161,7 @@ fn replace_lone_surrogates(bytes: &[u8]) -> Option<Vec<u8>> {
                 6
             }
             (_, Some(_)) => 6,
-            // What is escaped begins no escape.
+            // An escaped character does not start an escape.
             (b'\\', None) => 2,
             (_, None) => 1,
         };
@@ -170,7 +169,7 @@ fn replace_lone_surrogates(bytes: &[u8]) -> Option<Vec<u8>> {
     has_changed.then_some(whole)
 }
 
-/// The number behind a `\u` that stands here.
+/// The number after a `\u` at this position.
 fn unicode_escape_at(bytes: &[u8], place: usize) -> Option<u16> {
     let digits = bytes.get(place..place + 6)?.strip_prefix(b"\\u")?;
     u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()

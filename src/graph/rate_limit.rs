@@ -1,4 +1,4 @@
-//! How long the headers of a reply ask to wait. This module reads; it slows nothing down.
+//! Reads from the headers of a reply how long to wait. It delays nothing itself.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::graph::json::Json;
 
-/// No limit of Meta's that this program meets lasts longer; a header that asks for more is not believed.
+/// No limit of Meta that concerns pindesk lasts longer. A header that asks for more is not trusted.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(72);
 
-/// How long a reply asks to wait before the next call, by `X-App-Usage`, `X-Business-Use-Case-Usage` and `Retry-After`;
-/// of several waits the longest, at most 72 hours. What does not read as Meta documents it is left out.
+/// How long a reply asks to wait before the next call, from `X-App-Usage`, `X-Business-Use-Case-Usage` and
+/// `Retry-After`: the longest of them, at most 72 hours. Ignores what is not as Meta documents it.
 ///
 /// Source: developers.facebook.com/docs/graph-api/overview/rate-limiting.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {

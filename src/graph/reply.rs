@@ -1,7 +1,7 @@
-//! What a whole reply says, as pure functions from bytes to a verdict.
+//! Classifies a complete reply, as pure functions from bytes to an outcome.
 //!
-//! The closed list of evidence (see [`crate::domain::outcome`]) is applied here and nowhere else. What does not fit it
-//! exactly is in doubt; nothing is guessed from the status alone, and nothing is repeated.
+//! Only this module applies the closed list of evidence (see [`crate::domain::outcome`]). What does not match it
+//! exactly is in doubt. It does not guess from the status alone, and does not retry.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::domain::outcome::{ApiError, DoubtReason, Outcome, ReadFailure};
 use crate::domain::text::CleanText;
 use crate::graph::json::Json;
 
-/// A reply whose body was read to its end.
+/// A reply whose body was read completely.
 #[derive(Debug)]
 pub(super) struct HttpReply {
     pub(super) http_status: u16,
@@ -26,7 +26,7 @@ enum ParsedReply<'a> {
     Unexpected,
 }
 
-/// What became of a request that sets a PIN. `clean` makes texts fit to be shown.
+/// The outcome of a request that sets a PIN. `clean` redacts texts.
 pub(super) fn set_pin_outcome(reply: &HttpReply, clean: impl Fn(&str) -> CleanText) -> Outcome {
     match parse_reply(reply, clean) {
         ParsedReply::GraphError(fault) if fault.is_definite_refusal() => Outcome::Refused(fault),
@@ -37,7 +37,7 @@ pub(super) fn set_pin_outcome(reply: &HttpReply, clean: impl Fn(&str) -> CleanTe
     }
 }
 
-/// The JSON that a read brought.
+/// The JSON of a read.
 pub(super) fn read_result(reply: &HttpReply, clean: impl Fn(&str) -> CleanText) -> Result<Json<'_>, ReadFailure> {
     match parse_reply(reply, clean) {
         ParsedReply::GraphError(fault) => Err(ReadFailure::Api(fault)),
@@ -56,7 +56,7 @@ fn parse_reply(reply: &HttpReply, clean: impl Fn(&str) -> CleanText) -> ParsedRe
             parse_fault(reply.http_status, error, clean).map_or(ParsedReply::Unexpected, ParsedReply::GraphError)
         }
         (None, _) if reply.http_status == 200 => ParsedReply::Value(json),
-        // Yes and no at once, or an error status without an error.
+        // Both a value and an error, or an error status without an error.
         (Some(_), Some(_)) | (None, _) => ParsedReply::Unexpected,
     }
 }
@@ -78,7 +78,7 @@ fn parse_fault(http_status: u16, error: &Json<'_>, clean: impl Fn(&str) -> Clean
     })
 }
 
-/// What is neither a boolean nor absent counts as true: a doubt too many costs one look, one too few a PIN.
+/// What is neither a boolean nor absent counts as true: a wrong doubt costs one look, a missed one a PIN.
 fn is_transient(error: &Json<'_>) -> bool {
     match error.get("is_transient") {
         None | Some(Json::Null) => false,
@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    /// Pieces that make up replies, right and wrong, when thrown together.
+    /// Fragments of replies, valid and invalid, combined at random.
     fn body() -> impl Strategy<Value = String> {
         let piece = prop::sample::select(vec![
             "{",

@@ -1,7 +1,7 @@
-//! Everything secret in a request: the `Authorization` header, the proof that the app secret makes, the PIN's body.
+//! Everything secret in a request: the `Authorization` header, the proof of the app secret, the body with the PIN.
 //!
-//! Memory of ours that holds a secret is wiped when it is let go of. The buffers of the HTTP and TLS layers below
-//! hold copies that nobody can reach to wipe. Nothing here is ever written to a log or an error.
+//! Our own memory that holds a secret is wiped when it is freed. The buffers of the HTTP and TLS layers below hold
+//! copies that we cannot wipe. Nothing here is ever written to a log or an error.
 
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
@@ -13,7 +13,7 @@ use crate::config::endpoint::{AppSecret, Credentials};
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
 
-/// What opens the Graph API, ready to be sent.
+/// The credentials, ready to be sent.
 pub(super) struct RequestSecrets {
     authorization: HeaderValue,
     proof: Option<Zeroizing<String>>,
@@ -22,7 +22,7 @@ pub(super) struct RequestSecrets {
 
 impl RequestSecrets {
     /// # Errors
-    /// A token that no header can carry; [`crate::config::endpoint::AccessToken`] admits none.
+    /// A token that no header can carry; [`crate::config::endpoint::AccessToken`] accepts none.
     pub(super) fn new(credentials: Credentials) -> Result<Self, InvalidHeaderValue> {
         let token = credentials.token.expose();
         let mut header = Zeroizing::new(Vec::with_capacity("Bearer ".len() + token.len()));
@@ -39,13 +39,13 @@ impl RequestSecrets {
         self.authorization.clone()
     }
 
-    /// `appsecret_proof`, where there is an app secret.
+    /// `appsecret_proof`, if there is an app secret.
     pub(super) fn proof(&self) -> Option<&str> {
         self.proof.as_ref().map(|proof| proof.as_str())
     }
 
-    /// Makes a text of Graph's fit to be shown and kept. Graph repeats what it was sent ("Malformed access token
-    /// EAAJ…"), so the token, the proof and the PIN are masked in it.
+    /// Cleans a text from Graph. Graph repeats what it received ("Malformed access token EAAJ…"), so the token, the
+    /// proof and the PIN are masked in it.
     pub(super) fn redact(&self, raw: &str, pin: Option<&Pin>) -> CleanText {
         let mut text = raw.replace(self.credentials.token.expose(), "[token]");
         if let Some(proof) = self.proof() {
@@ -58,7 +58,7 @@ impl RequestSecrets {
     }
 }
 
-/// Six digits inside a longer number, such as an id, are no PIN and stay.
+/// Six digits inside a longer number, such as an id, are not a PIN and stay.
 fn mask_pin(text: &str, pin: &Pin) -> String {
     let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
     let bytes = text.as_bytes();
@@ -77,10 +77,11 @@ fn mask_pin(text: &str, pin: &Pin) -> String {
     out
 }
 
-/// `{"pin":"…"}` and nothing else: other keys at this address change other things. Written straight to the heap,
-/// so that no copy stays behind on the stack, and wiped with the last owner.
+/// `{"pin":"…"}` and nothing else: other keys at this address change other things. Written directly to the heap, so
+/// that no copy remains on the stack, and wiped with the last owner.
 ///
-/// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
+/// Source:
+/// developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
 pub(super) fn set_pin_body(pin: &Pin) -> Bytes {
     const BEFORE: &[u8] = br#"{"pin":""#;
     const AFTER: &[u8] = br#""}"#;
@@ -91,12 +92,12 @@ pub(super) fn set_pin_body(pin: &Pin) -> Bytes {
     Bytes::from_owner(body)
 }
 
-/// Lower-case hex of HMAC-SHA256, the app secret as its key and the token as its message.
+/// Lower-case hex of HMAC-SHA256 with the app secret as key and the token as message.
 ///
 /// Source: developers.facebook.com/docs/graph-api/guides/secure-requests.
 fn appsecret_proof(secret: &AppSecret, token: &str) -> Zeroizing<String> {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    // HMAC takes keys of every length.
+    // HMAC accepts keys of every length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else {
         return Zeroizing::default();
     };

@@ -1,6 +1,6 @@
-//! Why no reply came: what the layers below say of a failed exchange, made into a cause.
+//! Why no complete reply arrived: turns the errors of the layers below into a cause.
 //!
-//! Only a failure while connecting proves that no byte of the request left. No text made here holds a URL.
+//! Only a failure while connecting proves that no byte of the request was sent. No text made here holds a URL.
 
 use std::error::Error;
 use std::io;
@@ -11,24 +11,24 @@ use rustls::CertificateError;
 use crate::domain::outcome::{DoubtReason, NotSentReason, Outcome, ReadFailure};
 use crate::domain::text::CleanText;
 
-/// How an exchange ended without a whole reply.
+/// How an exchange ended without a complete reply.
 #[derive(Debug)]
 pub(super) enum TransportError {
-    /// No byte of the request left.
+    /// No byte of the request was sent.
     NotSent(NotSentReason),
     /// The deadline passed.
     Timeout {
-        /// How long it was waited for.
+        /// How long pindesk waited.
         waited: Duration,
     },
-    /// The connection was lost, or what came over it was no HTTP.
+    /// The connection was lost, or the reply was not HTTP.
     ConnectionLost {
         /// How long after the start.
         after: Duration,
     },
-    /// The body is longer than any reply of Graph's.
+    /// The body is longer than any reply of Graph.
     BodyTooLarge {
-        /// The status it came with.
+        /// The HTTP status of the reply.
         http_status: u16,
     },
 }
@@ -89,7 +89,7 @@ fn connect_failure(error: &reqwest::Error, connect_timeout: Duration) -> NotSent
     })
 }
 
-/// An I/O error keeps what it wraps to itself (`source()` passes it by), and here one may wrap another.
+/// An I/O error hides what it wraps from `source()`, and here one may wrap another.
 fn find_tls_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     while let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         error = wrapped;

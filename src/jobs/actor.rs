@@ -1,6 +1,6 @@
-//! The actor itself: whose turn it is, what stops what, and what is told of each change at rest.
+//! The actor: which number is next, what stops what, and what is reported at the end of each change.
 //!
-//! It waits for no disk and no network: its tasks do.
+//! It never waits for disk or network: its tasks do.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::policy::breaker::Breaker;
 use crate::policy::error_catalog;
 use crate::policy::retry::StopScope;
 
-/// A task that came to its end.
+/// A task that ended.
 pub(super) enum TaskOutput {
     Completed(Box<TaskResult>),
     Resolved { number: PhoneNumberId, resolution: Resolution, result: Result<(), CleanText> },
@@ -41,16 +41,16 @@ pub(super) struct JobsActor {
     queue: VecDeque<QueueItem>,
     tasks: JoinSet<TaskOutput>,
     running: HashMap<task::Id, RunningTask>,
-    /// Numbers with a change queued or on its way, or being settled: two at once would end in an order that nobody knows.
+    /// Numbers with a change queued, in flight or being resolved. Two at once would end in an unknown order.
     pub(super) busy: HashSet<PhoneNumberId>,
     in_doubt: InDoubtChanges,
     breaker: Breaker,
     idle_waiters: Vec<blocking::Sender<()>>,
     paused: Arc<watch::Sender<bool>>,
     notices: (mpsc::UnboundedSender<Notice>, mpsc::UnboundedReceiver<Notice>),
-    /// Why the journal takes nothing more, if it does not.
+    /// Why the journal failed, if it has.
     journal_failure: watch::Sender<Option<CleanText>>,
-    /// The secrets are to be dropped once nothing needs them.
+    /// The secrets are dropped as soon as nothing needs them.
     should_drop_secrets: bool,
     uptime: fn() -> Duration,
 }
@@ -94,7 +94,7 @@ impl JobsActor {
             let permits = Arc::clone(&self.permits);
             let may_send = !*paused.borrow_and_update() && !self.queue.is_empty();
             tokio::select! {
-                // What is to stop is heard before anything new is sent.
+                // A stop is handled before anything new is sent.
                 biased;
                 command = inbox.recv(), if is_open => {
                     if let Some(command) = command {
@@ -165,7 +165,7 @@ impl JobsActor {
             drop(turn);
             let change = refusal.change;
             self.recorder.record_refusal(refusal);
-            // What is on its way is what the number's state tells of: it stays so.
+            // The state of a number describes its request in flight, so it stays.
             let state = if self.busy.contains(&number) {
                 ChangeState::NotSent(finished, why)
             } else {
@@ -181,7 +181,7 @@ impl JobsActor {
         self.queue.push_back(turn);
     }
 
-    /// Why a new PIN is not to go to this number now.
+    /// Why no new PIN may be sent to this number now.
     fn reason_to_refuse(&mut self, number: PhoneNumberId) -> Option<NotSentReason> {
         let why = if self.busy.contains(&number) {
             CleanText::new("another request for this number is on its way")
@@ -258,7 +258,7 @@ impl JobsActor {
         self.running.insert(id, running);
     }
 
-    /// What waits, for its turn or for its next try, is let go; what is on its way goes on.
+    /// Cancels queued numbers and pending retries. Requests in flight continue.
     fn cancel(&mut self, why: &NotSentReason, concerns: impl Fn(Option<WabaId>) -> bool) {
         for running in self.running.values().filter(|running| concerns(running.change.waba)) {
             running.cancel.send_replace(Some(why.clone()));
@@ -271,7 +271,7 @@ impl JobsActor {
         }
     }
 
-    /// Its turn does not come.
+    /// Ends a queued number that is not started.
     fn drop_queued(&mut self, turn: QueueItem, why: NotSentReason) {
         match turn {
             QueueItem::Prepared(work) => {
@@ -279,7 +279,7 @@ impl JobsActor {
                 self.handle_task_result(TaskResult { pending: *work, total_attempts: tries, outcome });
             }
             QueueItem::Listed(listed) => {
-                // A PIN is wiped before its end is told.
+                // The PIN is wiped before its end is reported.
                 let number = listed.number().id;
                 drop(listed);
                 self.report_not_sent(number, why);
@@ -287,7 +287,7 @@ impl JobsActor {
         }
     }
 
-    /// No change of this number was made.
+    /// Reports a number for which no change was created.
     fn report_not_sent(&mut self, number: PhoneNumberId, why: NotSentReason) {
         self.busy.remove(&number);
         let state = self.not_sent_state(number, self.progress.finished_now(0), why);
@@ -318,13 +318,13 @@ impl JobsActor {
                 };
                 self.cancel(&why, |of| of.is_some() && of == waba);
             }
-            // The refusal of an access token that was replaced meanwhile says nothing of the new one.
+            // The refusal of an access token that was replaced since says nothing about the new one.
             StopScope::All if generation != self.client.borrow().generation => {}
             StopScope::All => self.cancel(&NotSentReason::TokenRefused, |_| true),
         }
     }
 
-    /// Told once, before what comes of it.
+    /// Handled once, before what follows from it.
     fn handle_journal_failure(&mut self, words: CleanText) {
         if self.journal_failure.borrow().is_none() {
             self.journal_failure.send_replace(Some(words.clone()));
@@ -333,7 +333,7 @@ impl JobsActor {
     }
 
     fn handle_task_output(&mut self, ended: TaskOutput) {
-        // A task speaks of what concerns others before it ends.
+        // A task sends what concerns other changes before it ends.
         while let Ok(notice) = self.notices.1.try_recv() {
             self.handle_notice(notice);
         }
@@ -354,7 +354,7 @@ impl JobsActor {
         if let Some(until) = lands_until {
             self.in_doubt.extend_arrival_deadline(number, until);
         }
-        // Unless it is in doubt, the PIN is wiped before its end is told.
+        // Unless it is in doubt, the PIN is wiped before its end is reported.
         let held = matches!(outcome, Outcome::InDoubt(_)).then_some(change);
         let state = match outcome {
             Outcome::Confirmed => {
@@ -395,7 +395,7 @@ impl JobsActor {
         }
     }
 
-    /// A newer PIN that came to nothing does not settle the doubt about an older one.
+    /// A newer PIN that changed nothing does not resolve the doubt about an older one.
     fn not_sent_state(&self, number: PhoneNumberId, finished: Completion, why: NotSentReason) -> ChangeState {
         match self.in_doubt.state_after(number, NotApplied::NotSent(why.clone())) {
             Some(standing) => ChangeState::InDoubt(Box::new(standing)),
@@ -404,7 +404,7 @@ impl JobsActor {
     }
 
     fn resolve(&mut self, number: PhoneNumberId, how: Resolution, note: Option<CleanText>) {
-        // While a request is on its way, nothing about the number can be settled.
+        // While a request is in flight, nothing about the number can be resolved.
         let changes = self.in_doubt.change_ids(number);
         if changes.is_empty() || !self.busy.insert(number) {
             return;
@@ -425,7 +425,7 @@ impl JobsActor {
         }
     }
 
-    /// A task that ended without a word, by a panic: whether its request was applied, nobody knows.
+    /// A task that panicked: it is not known whether its request was applied.
     fn handle_panicked_task(&mut self, task: task::Id) {
         let Some(RunningTask { change, attempts_before: tries_before, doubt, .. }) = self.running.remove(&task) else {
             return;
@@ -454,7 +454,7 @@ impl JobsActor {
         }
         self.breaker.on_idle();
         for waiter in self.idle_waiters.drain(..) {
-            // Whoever waited may have given up.
+            // The receiver may have given up.
             waiter.send(()).ok();
         }
         if self.should_drop_secrets {

@@ -1,6 +1,6 @@
-//! What is in doubt, number by number: which PINs may be in force, and until when a request can still land.
+//! The numbers in doubt: which PINs may be in force, and until when a request can still arrive.
 //!
-//! It records nothing and sends nothing; it knows what the operator can be told.
+//! It records nothing and sends nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,33 +11,33 @@ use crate::domain::number::{PhoneNumberId, TwoStep};
 use crate::domain::outcome::{DoubtReason, NotApplied};
 use crate::journal::UnresolvedChange;
 
-/// A change that may have been applied, or not.
+/// A change that may have been applied.
 pub(super) struct InDoubtChange {
     pub(super) change: ChangeId,
-    /// With its PIN, while that is in memory.
+    /// The change with its PIN, while that is in memory.
     pub(super) change_with_pin: Option<Arc<Change>>,
-    /// What Meta said of the number before it.
+    /// What Meta reported before the change.
     pub(super) before: TwoStep,
     /// True if the escrow has its PIN.
     pub(super) is_in_escrow: bool,
     pub(super) doubt: DoubtReason,
     pub(super) sent: SendHistory,
-    /// Its last request can land until then.
+    /// Until then its last request can arrive.
     pub(super) arrival_deadline: TimePoint,
 }
 
-/// Everything in doubt.
+/// All changes in doubt.
 #[derive(Default)]
 pub(super) struct InDoubtChanges {
     /// Oldest first; never an empty list.
     by_number: HashMap<PhoneNumberId, Vec<InDoubtChange>>,
-    /// When the last request that had no sure answer can land at the latest. Kept beyond the end of a doubt: a confirmed
-    /// PIN, or a note, keeps nothing from landing.
+    /// Until when the last request in doubt can arrive. Kept after the doubt is resolved: neither a confirmed PIN nor a
+    /// note keeps a request from arriving.
     arrival_deadlines: HashMap<PhoneNumberId, TimePoint>,
 }
 
 impl InDoubtChanges {
-    /// What an earlier run left behind, oldest first.
+    /// What an earlier run left, oldest first.
     pub(super) fn from_unresolved(unresolved: Vec<UnresolvedChange>, now: TimePoint) -> Self {
         let mut doubts = Self::default();
         for left in unresolved {
@@ -58,13 +58,13 @@ impl InDoubtChanges {
         doubts
     }
 
-    /// Adds the newest.
+    /// Adds the newest change.
     pub(super) fn add(&mut self, number: PhoneNumberId, open: InDoubtChange) {
         self.extend_arrival_deadline(number, open.arrival_deadline);
         self.by_number.entry(number).or_default().push(open);
     }
 
-    /// A request of this number may land until then, whatever comes of its change.
+    /// Until then a request of this number may arrive, whatever the outcome of its change is.
     pub(super) fn extend_arrival_deadline(&mut self, number: PhoneNumberId, until: TimePoint) {
         let last = self.arrival_deadlines.entry(number).or_insert(until);
         if last.instant < until.instant {
@@ -72,7 +72,7 @@ impl InDoubtChanges {
         }
     }
 
-    /// Until when a request of this number can still land, if it can now.
+    /// Until when a request of this number can arrive, if it can now.
     pub(super) fn arrival_deadline(&mut self, number: PhoneNumberId, now: TimePoint) -> Option<TimePoint> {
         let until = *self.arrival_deadlines.get(&number)?;
         if until.instant <= now.instant {
@@ -82,12 +82,12 @@ impl InDoubtChanges {
         Some(until)
     }
 
-    /// Nothing of this number is in doubt any more.
+    /// Nothing of this number is in doubt.
     pub(super) fn clear(&mut self, number: PhoneNumberId) {
         self.by_number.remove(&number);
     }
 
-    /// Takes out the newest of a number, if its PIN is in memory.
+    /// Takes out the newest change of a number, if its PIN is in memory.
     pub(super) fn take_resendable(&mut self, number: PhoneNumberId) -> Option<(Arc<Change>, InDoubtChange)> {
         let open = self.by_number.get_mut(&number)?;
         let mut newest = open.pop_if(|newest| newest.change_with_pin.is_some())?;
@@ -97,7 +97,7 @@ impl InDoubtChanges {
         newest.change_with_pin.take().map(|change| (change, newest))
     }
 
-    /// The newest of a number.
+    /// The newest change of a number.
     pub(super) fn newest(&self, number: PhoneNumberId) -> Option<&InDoubtChange> {
         self.by_number.get(&number)?.last()
     }
@@ -107,7 +107,7 @@ impl InDoubtChanges {
         self.by_number.get(&number).map_or_else(Vec::new, |open| open.iter().map(|open| open.change).collect())
     }
 
-    /// How a number stands, if it is in doubt.
+    /// The state of a number, if it is in doubt.
     pub(super) fn state(&self, number: PhoneNumberId) -> Option<InDoubtDetails> {
         let open = self.by_number.get(&number)?;
         let (oldest, newest) = (open.first()?, open.last()?);
@@ -126,23 +126,23 @@ impl InDoubtChanges {
         })
     }
 
-    /// The same, where the last request changed nothing for certain.
+    /// The same, if the last request certainly changed nothing.
     pub(super) fn state_after(&self, number: PhoneNumberId, last: NotApplied) -> Option<InDoubtDetails> {
         self.state(number).map(|standing| InDoubtDetails { reason: DoubtReason::OlderPinInDoubt(last), ..standing })
     }
 
-    /// How one number stands, as news.
+    /// The state of one number, as progress.
     pub(super) fn progress(&self, number: PhoneNumberId) -> Option<Progress> {
         let state = ChangeState::InDoubt(Box::new(self.state(number)?));
         Some(Progress { change: Some(self.newest(number)?.change), number, state })
     }
 
-    /// How every number in doubt stands.
+    /// The state of every number in doubt.
     pub(super) fn all_progress(&self) -> impl Iterator<Item = Progress> {
         self.by_number.keys().filter_map(|number| self.progress(*number))
     }
 
-    /// Drops every PIN that the escrow has, and names the numbers concerned.
+    /// Drops every PIN that the escrow has, and returns the numbers concerned.
     pub(super) fn drop_escrowed_pins(&mut self) -> Vec<PhoneNumberId> {
         let mut concerned = Vec::new();
         for (number, open) in &mut self.by_number {

@@ -1,4 +1,4 @@
-//! Tells the news of changes, with the time. It decides nothing.
+//! Sends the new states of changes, with the time. It decides nothing.
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -7,7 +7,7 @@ use crate::domain::change::{ChangeId, ChangeState, Completion, Progress};
 use crate::domain::clock::{Clock, TimePoint};
 use crate::domain::number::PhoneNumberId;
 
-/// Tells the news, and the time of it.
+/// Sends new states.
 #[derive(Clone)]
 pub(super) struct ProgressSender {
     sender: mpsc::UnboundedSender<Progress>,
@@ -24,11 +24,11 @@ impl ProgressSender {
     }
 
     pub(super) fn send(&self, progress: Progress) {
-        // Nobody may listen any more; the work goes on all the same.
+        // The receiver may be gone. The work goes on all the same.
         self.sender.send(progress).ok();
     }
 
-    /// Now, by tokio's clock, which tests pause.
+    /// The current time on tokio's clock, which tests pause.
     pub(super) fn now(&self) -> TimePoint {
         self.clock.at(Instant::now().into_std())
     }

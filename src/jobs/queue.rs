@@ -1,7 +1,7 @@
-//! What waits for its turn.
+//! The queue of numbers that wait for a free slot.
 //!
-//! It decides nothing: neither whose turn it is nor what is let go. A number of a long list takes two words here: its
-//! change is made, and a random PIN drawn, when its turn comes.
+//! It decides nothing: neither which number is next nor what is canceled. A number of a long list takes two words here:
+//! its change is created, and a random PIN generated, when it is started.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::domain::pin::{PinChoice, RandomSourceError};
 use crate::domain::text::CleanText;
 use crate::journal::OutcomeRecord;
 
-/// A job of many numbers, shared by those of them that wait.
+/// A job of many numbers, shared by its queued numbers.
 pub(super) struct NumberList {
     pub(super) job: JobId,
     pub(super) numbers: Arc<Vec<Number>>,
@@ -22,7 +22,7 @@ pub(super) struct NumberList {
 }
 
 impl NumberList {
-    /// All of them, in their order.
+    /// Its numbers, in order.
     pub(super) fn into_items(self) -> impl ExactSizeIterator<Item = QueueItem> {
         let list = Arc::new(self);
         (0..list.numbers.len())
@@ -30,11 +30,11 @@ impl NumberList {
     }
 }
 
-/// Something that waits.
+/// A queued number.
 pub(super) enum QueueItem {
-    /// A change that was made before.
+    /// A change that exists already.
     Prepared(Box<PendingChange>),
-    /// A number whose change is yet to be made.
+    /// A number whose change is created when it is started.
     Listed(ListedNumber),
 }
 
@@ -69,7 +69,7 @@ impl QueueItem {
         }
     }
 
-    /// The change's name, if it was made.
+    /// The id of the change, if it exists.
     pub(super) fn change_id(&self) -> Option<ChangeId> {
         match self {
             Self::Prepared(work) => Some(work.change.id),
@@ -77,7 +77,7 @@ impl QueueItem {
         }
     }
 
-    /// How it ends if it is refused before its turn. A number of a list gets its change's name for that.
+    /// Its end if it is refused before it is started. A number of a list gets a change id for that.
     pub(super) fn refusal_record(&self, finished: Completion, why: NotSentReason) -> OutcomeRecord {
         let outcome = Outcome::NotSent(why);
         match self {
@@ -90,7 +90,7 @@ impl QueueItem {
         }
     }
 
-    /// The work, now that its turn has come.
+    /// The change, when it is started.
     pub(super) fn into_pending(self) -> Result<PendingChange, RandomSourceError> {
         let listed = match self {
             Self::Prepared(work) => return Ok(*work),

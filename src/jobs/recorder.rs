@@ -1,6 +1,6 @@
-//! The records around a request: what is durable before it leaves, and what is written of its end.
+//! The records around a request: what is durable before it is sent, and what is recorded about its end.
 //!
-//! It sends nothing, and it decides nothing: it says what may not be sent.
+//! It sends nothing. It reports what must not be sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use crate::domain::outcome::{NotSentReason, Outcome};
 use crate::domain::text::CleanText;
 use crate::journal::{Intent, OutcomeRecord, RecordError};
 
-/// A record older than this says nothing of when its request left: the process was stopped in between, and whoever reads
-/// the record counts the time that the request can still land from it.
+/// A record older than this does not say when its request was sent: the process was suspended in between, and the
+/// readers of the record count from it how long the request can still arrive.
 pub(super) const MAX_RECORD_AGE: Duration = Duration::from_secs(10);
 
-/// Why a try was not recorded, so that it must not be sent.
+/// Why an attempt was not recorded, so that it must not be sent.
 pub(super) enum RecordIntentError {
-    /// For this number.
+    /// Refused for this number.
     Refused(NotSentReason),
-    /// The journal takes nothing more.
+    /// The journal failed.
     JournalFailed(CleanText),
 }
 
@@ -40,7 +40,8 @@ impl From<RecordError> for RecordIntentError {
 }
 
 impl Recorder {
-    /// Seals the PIN where there are recipients, and records durably that it is about to be sent. True if it was sealed.
+    /// Encrypts the PIN if there are recipients, and records durably that it is about to be sent. True if it was
+    /// encrypted.
     pub(super) async fn record_intent(&self, change: Arc<Change>, at: UtcTime) -> Result<bool, RecordIntentError> {
         let records = self.clone();
         on_blocking_thread(move |runtime| {
@@ -60,7 +61,7 @@ impl Recorder {
                 escrow_entry: sealed,
                 at,
             };
-            // Nothing of the PIN stays here while the disk works.
+            // No copy of the PIN stays here during the write.
             drop(change);
             runtime.block_on(records.journal.record_intent(intent))?;
             Ok(is_sealed)
@@ -75,13 +76,13 @@ impl Recorder {
         Ok(())
     }
 
-    /// Has it recorded why nothing was sent of a change. Nobody waits for that: where it cannot be written, its job tells
-    /// the number as never started, and whatever is recorded next says what is wrong with the journal.
+    /// Records why a change was not sent, without waiting. If that fails, the job reports the number as never started,
+    /// and the next record reports what is wrong with the journal.
     pub(super) fn record_refusal(&self, rest: OutcomeRecord) {
         drop(self.journal.record_refusal(rest));
     }
 
-    /// Records durably what a change came to; the error says why it is known to this process only.
+    /// Records the outcome of a change durably. The error says why only this process knows it.
     pub(super) async fn record_outcome(
         &self,
         change: &Change,
@@ -94,7 +95,7 @@ impl Recorder {
         flatten_write_result(on_blocking_thread(move |runtime| runtime.block_on(journal.record_outcome(rest))).await)
     }
 
-    /// Records durably that what is in doubt on a number is settled.
+    /// Records durably that the doubt about a number is resolved.
     pub(super) async fn record_resolution(
         self,
         number: PhoneNumberId,
@@ -116,15 +117,15 @@ pub(super) fn outcome_record(change: &Change, finished: Completion, outcome: Out
     OutcomeRecord { change: id, job, number, waba, attempts: tries, outcome, will_retry: false, at }
 }
 
-/// What is written of an end is refused for one reason only.
+/// Recording an outcome is refused for one reason only.
 fn flatten_write_result(written: Result<Result<(), RecordError>, RecordError>) -> Result<(), CleanText> {
     written.flatten().map_err(|refused| CleanText::new(&refused.to_string()))
 }
 
-/// Does something that keeps a thread waiting, sealing and the disk, on a thread made for that.
+/// Runs blocking work (encryption, disk) on a thread of its own.
 ///
-/// The journal's answers could be awaited without one. But while such a thread is at work, a paused clock stands still
-/// (see `tokio::time::advance`); awaited otherwise, a test's clock would run over every deadline during one real sync.
+/// The journal's replies could be awaited without one. But a paused clock stands still while such a thread runs (see
+/// `tokio::time::advance`). Otherwise the clock of a test would pass every deadline during one real sync.
 async fn on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce(&Handle) -> T + Send + 'static,
 ) -> Result<T, RecordError> {

@@ -1,8 +1,8 @@
-//! One change's task: record, send, judge, wait, again; record what it came to.
+//! The task of one change: record, send, evaluate, wait, retry; then record the outcome.
 //!
-//! It holds a permit from before its record until after its outcome is recorded, also while it waits to repeat what is in
-//! doubt: so a crash leaves no more numbers in doubt than there are permits. While it waits to repeat what changed nothing,
-//! others have the permit. It knows nothing of other changes.
+//! It holds a permit from before its record until after its outcome is recorded, and while it waits to retry a request
+//! in doubt: so a crash leaves no more numbers in doubt than there are permits. While it waits to retry a request that
+//! changed nothing, another task has the permit. It does not know other changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,19 +21,20 @@ use crate::domain::text::CleanText;
 use crate::graph::{Graph, SetPinAnswer};
 use crate::policy::retry::{self, NextStep, StopScope};
 
-/// Records of one try. Where each was too old by the time it could be sent, the disk is too slow to set anything safely.
+/// The maximum of records for one attempt. If each is too old when its request could be sent, the disk is too slow to
+/// set anything safely.
 const MAX_RECORDS_PER_ATTEMPT: usize = 3;
 
-/// One change on its way, with what its earlier tries left behind.
+/// One change in progress, with what its earlier attempts left.
 pub(super) struct PendingChange {
     pub(super) change: Arc<Change>,
-    /// Tries before this round: a PIN in doubt may be sent again by hand.
+    /// Attempts before this task: an operator may send a PIN in doubt again.
     pub(super) attempts_before: u8,
     pub(super) doubt: Option<DoubtReason>,
-    /// True once the journal knows of it.
+    /// True once the journal has the change.
     pub(super) is_recorded: bool,
     pub(super) is_in_escrow: bool,
-    /// Until then a try of it can land that had no sure answer.
+    /// Until then an attempt in doubt can arrive.
     pub(super) arrival_deadline: Option<TimePoint>,
 }
 
@@ -50,44 +51,44 @@ impl PendingChange {
     }
 }
 
-/// What is known outside a task of the change that it carries out.
+/// What is known outside of a task about its change.
 pub(super) struct RunningTask {
     pub(super) change: Arc<Change>,
     pub(super) attempts_before: u8,
     pub(super) doubt: Option<DoubtReason>,
-    /// Why it is to send nothing more.
+    /// Why it must send nothing more.
     pub(super) cancel: watch::Sender<Option<NotSentReason>>,
 }
 
-/// A change that came to rest.
+/// A change that ended.
 pub(super) struct TaskResult {
     pub(super) pending: PendingChange,
     pub(super) total_attempts: u8,
     pub(super) outcome: Outcome,
 }
 
-/// What concerns other changes too. Told at once, as writing a change's own outcome takes its time.
+/// What concerns other changes too. Sent at once, because recording the outcome of the change takes time.
 pub(super) enum Notice {
-    /// The answer to one try.
+    /// The outcome of one attempt.
     Answered {
         outcome: Outcome,
         waba: Option<WabaId>,
         stop_scope: StopScope,
-        /// The client it was sent with.
+        /// The client that sent it.
         generation: u32,
     },
-    /// The journal takes nothing more.
+    /// The journal failed.
     JournalFailed(CleanText),
 }
 
-/// A client, and how many there were before it, this one included.
+/// A client, and how many there were so far.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) graph: Option<Graph>,
     pub(super) generation: u32,
 }
 
-/// What one change's task needs.
+/// What the task of one change needs.
 pub(super) struct SendTask {
     pub(super) client: watch::Receiver<Client>,
     pub(super) recorder: Recorder,
@@ -96,15 +97,15 @@ pub(super) struct SendTask {
     pub(super) cancelled: watch::Receiver<Option<NotSentReason>>,
     pub(super) paused: watch::Receiver<bool>,
     pub(super) notices: mpsc::UnboundedSender<Notice>,
-    /// Time since the machine started, sleep included.
+    /// Time since the machine started, including its sleep.
     pub(super) uptime: fn() -> Duration,
 }
 
 impl SendTask {
-    /// Sends until the change is at rest, and its outcome is recorded.
+    /// Sends until the change ends and its outcome is recorded.
     ///
-    /// What it does in between has a box of its own: where Meta asks everybody to wait, thousands wait for their next try, and
-    /// none of them should take the room of a request on its way.
+    /// The parts between the waits are boxed: when Meta asks every request to wait, thousands of tasks wait to retry,
+    /// and none of them should take the memory of a request in flight.
     pub(super) async fn run(mut self, mut work: PendingChange, permit: OwnedSemaphorePermit) -> TaskResult {
         let mut permit = Some(permit);
         let (mut attempt, mut last, mut has_new_record) = (0_u8, None, false);
@@ -129,7 +130,7 @@ impl SendTask {
                 NextStep::Finish { outcome: in_all, .. } => break in_all,
                 NextStep::Retry { after } => {
                     if work.doubt.is_none() {
-                        // Nothing is in doubt while it waits: if the program dies, the next one must not believe so.
+                        // Nothing is in doubt while it waits. If this process dies, the next one must know that.
                         Box::pin(self.record_outcome(&work, attempt, outcome, true)).await;
                         drop(permit.take());
                     }
@@ -145,7 +146,7 @@ impl SendTask {
         TaskResult { pending: work, total_attempts: tries, outcome }
     }
 
-    /// Records what it came to; where that fails, nothing more is sent by anybody, and only this process knows it.
+    /// Records the outcome. If that fails, no task sends anything more, and only this process knows the outcome.
     async fn record_outcome(&self, work: &PendingChange, attempt: u8, outcome: Outcome, will_repeat: bool) {
         let finished = self.progress.finished_now(work.attempts_before.saturating_add(attempt));
         if let Err(words) = self.recorder.record_outcome(&work.change, finished, outcome, will_repeat).await {
@@ -153,7 +154,7 @@ impl SendTask {
         }
     }
 
-    /// Keeps what an answer leaves behind: a doubt, and how long its request can land; or that nothing was changed.
+    /// Keeps what an outcome leaves: a doubt and how long its request can arrive, or that nothing was changed.
     fn track_outcome(&self, work: &mut PendingChange, outcome: &Outcome) -> Option<NotApplied> {
         match outcome {
             Outcome::Confirmed => None,
@@ -167,7 +168,7 @@ impl SendTask {
         }
     }
 
-    /// The client to send with, once the record of this try is durable, and still fresh; or why nothing is to be sent.
+    /// The client to send with, once the record of this attempt is durable and still fresh; or why nothing may be sent.
     async fn prepare_request(
         &mut self,
         work: &mut PendingChange,
@@ -179,7 +180,7 @@ impl SendTask {
             let since = (self.uptime)();
             self.record_attempt(work, number_of_try).await?;
             *has_new_record = true;
-            // The work may have been stopped, or paused, while the disk was at work.
+            // The job may have been stopped or paused during the write.
             let line = self.wait_while_paused().await?;
             if (self.uptime)().saturating_sub(since) <= MAX_RECORD_AGE {
                 return Ok(line);
@@ -195,7 +196,7 @@ impl SendTask {
     /// Waits while the work is paused.
     async fn wait_while_paused(&mut self) -> Result<(Graph, u32), NotSentReason> {
         loop {
-            // Its turn may have come just before the work was stopped.
+            // It may have been started just before the job was stopped.
             if let Some(why) = self.cancelled.borrow().clone() {
                 return Err(why);
             }
@@ -235,7 +236,8 @@ impl SendTask {
         })
     }
 
-    /// Waits for the next try's time and, without a permit, its turn; ends early, without a permit, if the work is stopped.
+    /// Waits until the retry is due and, without a permit, for a permit. Returns early, without a permit, if the job is
+    /// stopped.
     async fn wait_for_retry(
         &mut self,
         work: &PendingChange,
@@ -263,12 +265,12 @@ impl SendTask {
     }
 }
 
-/// Without a client, nothing leaves.
+/// Without a client nothing is sent.
 pub(super) fn no_access_token() -> NotSentReason {
     NotSentReason::RefusedLocally(CleanText::new("there is no access token"))
 }
 
-/// What a change came to that is not sent any more, for this reason.
+/// The outcome of a change that is not sent again for this reason.
 pub(super) fn outcome_if_not_sent(
     doubt: Option<&DoubtReason>,
     last: Option<NotApplied>,
@@ -276,7 +278,7 @@ pub(super) fn outcome_if_not_sent(
 ) -> Outcome {
     match (doubt, last) {
         (Some(doubt), Some(last)) => Outcome::InDoubt(doubt.clone().after_failed_retry(last)),
-        // Whoever stopped it knows that it was stopped.
+        // The operator who stopped it knows that it was stopped.
         (Some(doubt), None) if why == NotSentReason::Stopped => Outcome::InDoubt(doubt.clone()),
         (Some(doubt), None) => Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::NotSent(why))),
         (None, Some(NotApplied::Refused(fault))) => Outcome::Refused(fault),

@@ -1,5 +1,5 @@
-//! What cannot be brought about from outside: a task that panics, a stop between a turn and its first step, and a process
-//! that was stopped between a record and its request.
+//! What cannot be caused from outside: a task that panics, a stop between the start of a number and its first step, and
+//! a process that was suspended between a record and its request.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use crate::domain::pin::Pin;
 use crate::journal::{JobPlan, JournalKind, JournalOptions, PinSource};
 use crate::state_dir::StateDir;
 
-/// A client for an address where nobody listens.
+/// A client for an address that nobody listens on.
 fn graph() -> Graph {
     let endpoint = Endpoint {
         url: "http://127.0.0.1:1".parse().expect("a URL"),
@@ -41,7 +41,7 @@ fn journal(dir: &TempDir) -> Journal {
     Journal::open(opening).expect("a journal").0
 }
 
-/// An actor with a job of its own, and what it tells.
+/// An actor with a job of its own, and its progress.
 struct Bench {
     actor: JobsActor,
     progress: mpsc::UnboundedReceiver<Progress>,
@@ -128,7 +128,7 @@ async fn a_stop_between_a_turn_and_its_request_keeps_the_request_here() {
     assert_eq!(bench.actor.permits.available_permits(), 2);
 }
 
-/// Done once, at the first look at the time: just before the record is written, and after all that comes before it.
+/// Runs once, at the first read of the time: just before the record is written, and after all that comes before it.
 type Meanwhile = Mutex<Option<Box<dyn FnOnce() + Send>>>;
 
 fn happens(meanwhile: &Meanwhile) -> Duration {
@@ -170,7 +170,7 @@ async fn a_pause_while_its_record_is_written_holds_the_request_until_the_work_go
     assert!(tokio::time::timeout(Duration::from_mins(5), &mut run).await.is_err(), "it waits");
     assert!(bench.progress.try_recv().is_err(), "nothing was told to be on its way");
     bench.paused.send_replace(false);
-    // Nobody listens there, but every try was made.
+    // Nobody listens there, but every attempt was made.
     assert_eq!(run.await.expect("it comes to its end").total_attempts, 4);
 }
 
@@ -178,7 +178,7 @@ static LOOKS: AtomicU64 = AtomicU64::new(0);
 
 #[tokio::test]
 async fn nothing_is_sent_on_a_record_from_before_the_process_was_stopped() {
-    // Each look is 11 s after the one before: the process is stopped again and again.
+    // Each read is 11 s after the one before, as if the process were suspended again and again.
     let mut bench = bench(|| Duration::from_secs(11 * LOOKS.fetch_add(1, Ordering::Relaxed))).await;
     let (_stop, run) = bench.run();
     let work = PendingChange::new(bench.change("200000000000001"));
@@ -190,7 +190,7 @@ async fn nothing_is_sent_on_a_record_from_before_the_process_was_stopped() {
     assert_eq!(LOOKS.load(Ordering::Relaxed), 6, "recorded three times");
 }
 
-/// The second look is 11 s after the first, and time stands still from then on.
+/// The second read is 11 s after the first, and time stands still from then on.
 static STOPPED_ONCE: AtomicU64 = AtomicU64::new(0);
 
 #[tokio::test(start_paused = true)]
@@ -200,7 +200,7 @@ async fn what_was_recorded_before_the_process_was_stopped_is_recorded_again_and_
     let work = PendingChange::new(bench.change("200000000000001"));
     let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
     let rested = run.run(work, permit).await;
-    // Nobody listens there, but every try was made.
+    // Nobody listens there, but every attempt was made.
     assert!(rested.total_attempts == 4 && matches!(rested.outcome, Outcome::NotSent(NotSentReason::NoConnection(_))));
     let sending = std::iter::from_fn(|| bench.progress.try_recv().ok())
         .filter(|progress| matches!(progress.state, ChangeState::Sending { .. }));

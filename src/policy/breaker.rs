@@ -1,40 +1,40 @@
-//! What the answers in a row say of the line: whether anything that is sent now would come to something else.
+//! The circuit breaker of a job: when a run of failures says that nothing sent now could succeed.
 //!
-//! It counts, and stops nothing itself. It knows no numbers: whom a refusal concerns, `pacing` knows.
+//! It counts outcomes, and stops nothing itself. It does not know numbers or WABAs: `retry` decides which refusals
+//! concern others.
 
 use crate::domain::change::MAX_ATTEMPTS;
 use crate::domain::outcome::{NotSentReason, Outcome};
 
-/// So many failed handshakes in a row stop the work: whoever answers in Meta's place answers the next request too.
+/// This many failed TLS handshakes in a row stop the job: whoever answers in Meta's place answers the next request too.
 const MAX_TLS_FAILURES: usize = 3;
 
-/// So often everything that can be on its way at once may end in doubt, with all its tries, and nothing else in between.
+/// How many times everything that can be in flight may end in doubt in a row, with all its attempts.
 ///
-/// Once is a hiccup: what it met is sent again for seconds, and what comes after it finds the line whole. Twice is a
-/// line that stays as it is. What is stopped too early is resumed at the price of one command; each number that is
-/// stopped too late has to be settled by hand.
+/// Once is a short outage: retries cover it, and later requests succeed. Twice is an outage that lasts. Stopping too
+/// early costs one command that resumes the job; each number sent too long must be resolved manually.
 const MAX_ROUNDS_IN_DOUBT: usize = 2;
 
-/// Fewer numbers in doubt than these say nothing of the line: Meta may have trouble with just them.
+/// Fewer numbers in doubt than this say nothing about the connection: Meta may have trouble with these numbers alone.
 const MIN_NUMBERS_IN_DOUBT: usize = 5;
 
-/// The answers in a row.
+/// The run of outcomes so far.
 pub(crate) struct Breaker {
     tls_failures: usize,
-    /// Tries without a sure answer.
+    /// Attempts in a row that ended in doubt.
     in_doubt: usize,
     max_in_doubt: usize,
 }
 
 impl Breaker {
-    /// For work of which so much can be on its way at once.
+    /// For a job with at most this many requests in flight.
     pub(crate) fn new(concurrency: usize) -> Self {
         let numbers = (MAX_ROUNDS_IN_DOUBT * concurrency).max(MIN_NUMBERS_IN_DOUBT);
         Self { tls_failures: 0, in_doubt: 0, max_in_doubt: numbers * usize::from(MAX_ATTEMPTS) }
     }
 
-    /// Takes in the answer to one try, whosever it was; says why nothing more is to be sent, if so. What is started
-    /// after that gets its own chance.
+    /// Records the outcome of one attempt. Returns why nothing more may be sent, if so. Jobs that start later get a new
+    /// chance.
     pub(crate) fn record_outcome(&mut self, answer: &Outcome) -> Option<NotSentReason> {
         match answer {
             Outcome::Confirmed | Outcome::Refused(_) => {
@@ -48,18 +48,18 @@ impl Breaker {
             Outcome::NotSent(why @ NotSentReason::Tls(_)) => {
                 reaches_limit(MAX_TLS_FAILURES, &mut self.tls_failures).then(|| why.clone())
             }
-            // It did not come so far that it could say anything of the line.
+            // The request did not get far enough to say anything about the connection.
             Outcome::NotSent(_) => None,
         }
     }
 
-    /// Nothing is on its way, and nothing waits: doubts about single numbers, hours apart, are no run.
+    /// Nothing is in flight and nothing waits: single numbers in doubt, hours apart, are not a run.
     pub(crate) const fn on_idle(&mut self) {
         self.in_doubt = 0;
     }
 }
 
-/// Counts one more; the last of so many starts the count anew.
+/// Counts one more. Returns true and restarts at the limit.
 const fn reaches_limit(most: usize, count: &mut usize) -> bool {
     *count += 1;
     let is_last = *count >= most;
@@ -98,7 +98,7 @@ mod tests {
         ]
     }
 
-    /// The last answers of a kind, among those that count, as far as nothing else came in between.
+    /// The last outcomes of a kind, among those that count, without another outcome in between.
     fn in_a_row(answers: &[Outcome], counts: fn(&Outcome) -> bool, is_meant: fn(&Outcome) -> bool) -> usize {
         answers.iter().rev().filter(|answer| counts(answer)).take_while(|answer| is_meant(answer)).count()
     }
@@ -110,7 +110,7 @@ mod tests {
             answers in prop::collection::vec(answer(), 0..400),
         ) {
             let mut breaker = Breaker::new(concurrency);
-            // What was heard since the last stop of either kind.
+            // The outcomes since the last stop of either kind.
             let (mut since_doubts, mut since_tls) = (0, 0);
             for (at, answer) in answers.iter().enumerate() {
                 let is_doubt = |answer: &Outcome| matches!(answer, Outcome::InDoubt(_));

@@ -1,8 +1,9 @@
-//! What came of a request, in words for support staff: why, whether anything was changed, and what to do.
+//! What an outcome means, in words for support staff: why, whether anything was changed, and what to do.
 //!
-//! One static table turns an error code, its subcode and, where those are ambiguous, its message into an [`Entry`].
-//! This module decides words and how far a failure reaches; it does not decide what is true of a request (`outcome`
-//! does) nor whether to repeat one (`pacing` does). It names no keys of the console: commands print the same words.
+//! One static table maps an error code, its subcode and, if those are ambiguous, its message to a [`CatalogEntry`].
+//! This module decides the words and how far a failure reaches. It does not decide what is true about a request
+//! (`outcome` does) nor whether to retry it (`retry` does). It names no keys of the console, because commands print the
+//! same words.
 
 mod table;
 
@@ -18,18 +19,18 @@ pub enum ErrorScope {
     Token,
     /// Every number of the same WhatsApp Business Account.
     Waba,
-    /// This number, or this request, alone.
+    /// Only this number, or this request.
     Number,
-    /// Whatever comes too soon: Meta asks to go slower.
+    /// Requests that come too soon: Meta asks to slow down.
     Throttle,
-    /// Nothing for certain: Meta has a fault of its own.
+    /// Not certain: Meta has an error of its own.
     ServerError,
 }
 
 /// What one kind of error means.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CatalogEntry {
-    /// How far it reaches.
+    /// How far the failure reaches.
     pub scope: ErrorScope,
     /// A few words for a table cell, at most 48 columns, no full stop.
     pub summary: &'static str,
@@ -37,18 +38,18 @@ pub struct CatalogEntry {
     pub reason: &'static str,
     /// What to do, step by step.
     pub advice: &'static [&'static str],
-    /// The least wait before a repeat can help, in seconds; 0 where Meta names none.
+    /// The minimum wait before a retry can help, in seconds; 0 if Meta names none.
     pub min_wait_seconds: u64,
 }
 
 /// Whether a request changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Applied {
-    /// For certain not.
+    /// Certainly not.
     No,
-    /// Nobody knows.
+    /// Not known.
     Maybe,
-    /// For certain.
+    /// Certainly.
     Yes,
 }
 
@@ -64,7 +65,7 @@ impl Applied {
     }
 }
 
-/// What became of something, told to people.
+/// What happened, explained to people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// A few words for a table cell, no full stop.
@@ -73,12 +74,12 @@ pub struct Explanation {
     pub reason: Cow<'static, str>,
     /// Whether anything was changed.
     pub applied: Applied,
-    /// What to do, step by step; empty where there is nothing to do.
+    /// What to do, step by step; empty if there is nothing to do.
     pub advice: &'static [&'static str],
 }
 
-/// The meaning of an error, by its code first, then its subcode, then its message. A code that is not in the table is
-/// judged by its HTTP status.
+/// The meaning of an error: by its code first, then its subcode, then its message. A code that is not in the table is
+/// classified by its HTTP status.
 ///
 /// Sources: developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes and
 /// developers.facebook.com/docs/graph-api/guides/error-handling.
@@ -88,7 +89,7 @@ pub fn lookup(fault: &ApiError) -> &'static CatalogEntry {
 }
 
 impl Explanation {
-    /// Of a refusal: Meta said no, and that proves that nothing was changed.
+    /// Explains a refusal by Meta, which proves that nothing was changed.
     #[must_use]
     pub fn for_refusal(fault: &ApiError) -> Self {
         Self::from_entry(lookup(fault), Applied::No)
@@ -98,7 +99,7 @@ impl Explanation {
         Self { summary: entry.summary.into(), reason: entry.reason.into(), applied, advice: entry.advice }
     }
 
-    /// Of a request that may have been applied, or not.
+    /// Explains a request that may have been applied.
     #[must_use]
     pub fn for_doubt(doubt: &DoubtReason) -> Self {
         let (reason, advice): (Cow<'static, str>, _) = match doubt {
@@ -114,7 +115,7 @@ impl Explanation {
                 )
             }
             DoubtReason::ServerError(fault) => {
-                // A token that is refused has to be replaced before the doubt can be settled.
+                // A refused token must be replaced before the doubt can be resolved.
                 let entry = lookup(fault);
                 let advice = if entry.scope == ErrorScope::Token { entry.advice } else { RESOLVE_DOUBT_STEPS };
                 (entry.reason.into(), advice)
@@ -161,7 +162,7 @@ impl Explanation {
         Self { summary: short, reason, applied: Applied::Maybe, advice }
     }
 
-    /// That a request was not sent. Only what was refused here says by itself when it may be.
+    /// Says that a request was not sent. Only a local refusal says by itself when it may be sent.
     fn not_sent_sentence(request: &str, why: &NotSentReason) -> String {
         if let NotSentReason::RefusedLocally(said) = why {
             return format!("{request} was refused here: {said}.");
@@ -169,7 +170,7 @@ impl Explanation {
         format!("{request} was not sent: {}.", Self::for_not_sent(why).summary)
     }
 
-    /// Of a request in doubt whose repeat came to nothing.
+    /// Explains a request in doubt whose retry failed.
     fn for_failed_retry(earlier: &DoubtReason, last: &NotApplied) -> Self {
         let told = Self::for_doubt(earlier);
         let (what, refusal) = match last {
@@ -178,7 +179,7 @@ impl Explanation {
             }
             NotApplied::NotSent(why) => (Self::not_sent_sentence("A repeat", why), None),
         };
-        // A token that is refused has to be replaced before the doubt can be settled.
+        // A refused token must be replaced before the doubt can be resolved.
         let advice = refusal.filter(|entry| entry.scope == ErrorScope::Token).map_or(told.advice, |entry| entry.advice);
         Self {
             reason: format!("{} {what} That proves nothing about the first one.", told.reason).into(),
@@ -187,7 +188,7 @@ impl Explanation {
         }
     }
 
-    /// Of a request that never left this host.
+    /// Explains a request that was not sent.
     #[must_use]
     pub fn for_not_sent(why: &NotSentReason) -> Self {
         let (short, reason, advice): (&'static str, Cow<'static, str>, &'static [&'static str]) = match why {
@@ -226,7 +227,7 @@ impl Explanation {
         Self { summary: short.into(), reason, applied: Applied::No, advice }
     }
 
-    /// Of a read that brought nothing. A read never changes anything.
+    /// Explains a read that failed. A read never changes anything.
     #[must_use]
     pub fn for_read_failure(failure: &ReadFailure) -> Self {
         match failure {
@@ -247,7 +248,7 @@ impl Explanation {
         }
     }
 
-    /// Of a change that came to rest; `None` while something is still to come.
+    /// Explains the end of a change; `None` while it is in progress.
     #[must_use]
     pub fn for_change(state: &ChangeState) -> Option<Self> {
         match state {
@@ -313,9 +314,10 @@ const FIX_CONNECTION_STEPS: &[&str] = &[
 const REFRESH_LATER_STEPS: &[&str] =
     &["Read again in a minute.", "If it stays, look at metastatus.com/whatsapp-business-api."];
 
-/// How the owner of a business portfolio changes a PIN that nobody knows, without this program.
+/// How the owner of a business portfolio changes a lost PIN without pindesk.
 ///
-/// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
+/// Source:
+/// developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
 pub const RESET_LOST_PIN_STEPS: [&str; 8] = [
     "Open business.facebook.com/settings and choose the business portfolio.",
     "Under Accounts, choose WhatsApp Accounts.",
@@ -332,7 +334,7 @@ pub const RESET_LOST_PIN_STEPS: [&str; 8] = [
 pub struct Permission {
     /// Its name at Meta.
     pub name: &'static str,
-    /// Who needs it, and what for.
+    /// Who needs it, and why.
     pub purpose: &'static str,
 }
 

@@ -1,7 +1,7 @@
-//! When to repeat a request that sets a PIN, and when never to.
+//! When to retry a request that sets a PIN, and when never to.
 //!
-//! A repeat carries the same PIN, so that it can do no more than the first try did. These are rules only: nothing here
-//! waits, sends, reads a clock or draws a random number; chance is passed in.
+//! A retry carries the same PIN, so it can do no more than the first attempt. These are pure rules: nothing here waits,
+//! sends, reads a clock or draws a random number; randomness is passed in.
 
 use std::iter;
 use std::time::Duration;
@@ -10,26 +10,26 @@ use crate::domain::change::MAX_ATTEMPTS;
 use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome, ReadFailure};
 use crate::policy::error_catalog::{self, CatalogEntry, ErrorScope};
 
-/// The ceiling of the first wait; each further one is twice as high.
+/// The ceiling of the first wait. Each further ceiling is twice as high.
 const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
 /// Longer waits only make an operator think that nothing happens.
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
-/// Reads of one page, the first included: each may take the whole deadline.
+/// Reads of one page, including the first: each may take the whole deadline.
 const MAX_READ_ATTEMPTS: u8 = 3;
-/// After a 429 that is not Graph's: some proxy asks to go slower.
+/// After a 429 that is not from Graph: a proxy asks to slow down.
 const PROXY_THROTTLE_WAIT: Duration = Duration::from_secs(5);
 
-/// What follows one try.
+/// What follows an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextStep {
-    /// The change has come to rest.
+    /// The change ends.
     Finish {
-        /// What the change as a whole came to: doubt about an earlier try is still in it.
+        /// The outcome of the whole change: it includes doubt about an earlier attempt.
         outcome: Outcome,
-        /// What else would fail for the same reason, and is not to be sent.
+        /// What else would fail for the same reason, and must not be sent.
         stop_scope: StopScope,
     },
-    /// The same PIN again.
+    /// Send the same PIN again.
     Retry {
         /// How long to wait first.
         after: Duration,
@@ -37,7 +37,7 @@ pub enum NextStep {
 }
 
 impl NextStep {
-    /// What else is not to be sent: nothing, while the same PIN goes again.
+    /// What else must not be sent: nothing, while the same PIN is retried.
     #[must_use]
     pub const fn stop_scope(&self) -> StopScope {
         match self {
@@ -47,34 +47,34 @@ impl NextStep {
     }
 }
 
-/// How much of a batch stops with a change.
+/// How much of a job stops with a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StopScope {
-    /// The others go on.
+    /// Nothing else stops.
     Nothing,
-    /// What is left of the same WABA.
+    /// The rest of the same WABA.
     Waba,
     /// Everything: the access token was refused.
     All,
 }
 
-/// The ceilings of the waits between tries: 1, 2, 4, … 60 s, without end.
+/// The ceilings of the waits between attempts: 1, 2, 4, … 60 s, without end.
 pub fn backoff_ceilings() -> impl Iterator<Item = Duration> {
     iter::successors(Some(INITIAL_BACKOFF), |ceiling| Some(ceiling.saturating_mul(2).min(MAX_BACKOFF)))
 }
 
-/// Anything from nothing to the ceiling, all equally likely ("full jitter"): what failed together must not come back
-/// together.
+/// Anything from zero to the ceiling, all equally likely ("full jitter"), so that requests that failed together do not
+/// return together.
 #[must_use]
 pub fn full_jitter(ceiling: Duration, random: u32) -> Duration {
     ceiling.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
-/// What follows a try of one change.
+/// Decides what follows an attempt of one change.
 ///
-/// `attempt` is 1 for the first try. `earlier_doubt` is the doubt about an earlier try of the same change, if there is
-/// any: only a confirmation clears it. `asked` is the wait that the reply asked for, which a throttle is due: calls made
-/// before its end only make it longer. `random` is drawn anew for each call.
+/// `attempt` is 1 for the first. `earlier_doubt` is the doubt about an earlier attempt of the same change, if any: only
+/// a confirmation clears it. `asked` is the wait that the reply asked for; only a throttle honors it, because calls
+/// before its end make it longer. `random` is drawn for each call.
 #[must_use]
 pub fn next_step(
     outcome: Outcome,
@@ -102,8 +102,8 @@ pub fn next_step(
     NextStep::Finish { outcome, stop_scope: stops }
 }
 
-/// How long to wait before a read that failed is tried again; `None` where that is useless. A read changes nothing, so
-/// any answer but Meta's own "no" is worth another look; without a connection the operator is told at once instead.
+/// How long to wait before a failed read is retried; `None` if that is useless. A read changes nothing, so everything
+/// but Meta's own refusal is worth a retry. Without a connection the operator is told at once instead.
 #[must_use]
 pub fn read_retry_delay(failure: &ReadFailure, attempt: u8, random: u32) -> Option<Duration> {
     let is_worth_it = match failure {
@@ -115,7 +115,7 @@ pub fn read_retry_delay(failure: &ReadFailure, attempt: u8, random: u32) -> Opti
     (is_worth_it && attempt < MAX_READ_ATTEMPTS).then(|| full_jitter(ceiling, random))
 }
 
-/// The least wait before a repeat, or `None` where a repeat is useless or wrong.
+/// The minimum wait before a retry; `None` if a retry is useless or wrong.
 fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
     match outcome {
         Outcome::Confirmed => None,
@@ -128,7 +128,7 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
         }
         Outcome::NotSent(why) => match why {
             NotSentReason::NoConnection(_) => Some(Duration::ZERO),
-            // A certificate does not get better in seconds; asking again only hides who answers in Meta's place.
+            // A certificate does not become valid in seconds, and a retry only hides who answers in Meta's place.
             NotSentReason::Tls(_)
             | NotSentReason::Stopped
             | NotSentReason::TokenRefused
@@ -139,7 +139,7 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
         Outcome::InDoubt(doubt) => match doubt {
             DoubtReason::ServerError(fault) => {
                 let entry = error_catalog::lookup(fault);
-                // Whatever Meta's trouble was, with a refused token it would not tell us.
+                // With a refused token a retry could not succeed, whatever else was wrong.
                 (entry.scope != ErrorScope::Token).then(|| min_wait(entry))
             }
             DoubtReason::UnexpectedReply { http_status: 429 } => Some(PROXY_THROTTLE_WAIT),
@@ -147,7 +147,7 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
             | DoubtReason::ConnectionLost { .. }
             | DoubtReason::UnexpectedReply { .. }
             | DoubtReason::SuccessNotTrue => Some(Duration::ZERO),
-            // Not about this request: a repeat of it settles nothing.
+            // These do not concern this request, so a retry resolves nothing.
             DoubtReason::OlderPinInDoubt(_)
             | DoubtReason::EarlierAttemptInDoubt { .. }
             | DoubtReason::ProcessEnded

@@ -1,7 +1,7 @@
-//! The table itself: which codes mean what.
+//! The table: which codes mean what.
 //!
-//! It is data and one search. The first row that fits decides, so a row with a subcode or a phrase stands above the row
-//! of its code alone.
+//! It is data and one search. The first row that matches wins, so a row with a subcode or a phrase comes before the row
+//! of its code alone. It decides no words of its own.
 
 use std::ops::RangeInclusive;
 
@@ -14,15 +14,15 @@ struct CatalogRow {
     entry: CatalogEntry,
 }
 
-/// What must fit besides the code.
+/// What must match besides the code.
 enum MatchCondition {
     CodeOnly,
     Subcodes(&'static [i64]),
-    /// Lower-case words that stand in the message or its details.
+    /// Lower-case words in the message or its details.
     Phrase(&'static str),
 }
 
-/// A throttle that is asked again at once only lasts longer.
+/// A throttle that is retried at once only lasts longer.
 const THROTTLE_WAIT_SECONDS: u64 = 5;
 /// Meta: "up to about one minute".
 const MAINTENANCE_WAIT_SECONDS: u64 = 60;
@@ -53,7 +53,7 @@ impl CatalogRow {
     }
 }
 
-/// True if the phrase stands in the text as whole words: "pin" is not in "opinion".
+/// True if the phrase occurs as whole words: "pin" does not occur in "opinion".
 fn contains_phrase(text: &str, phrase: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let is_edge = |neighbour: Option<char>| neighbour.is_none_or(|c| !c.is_alphanumeric());
@@ -281,7 +281,7 @@ static ROWS: &[CatalogRow] = &[
             ],
         ),
     ),
-    // Pace.
+    // Throttles.
     row(
         &[4..=4, 341..=341],
         MatchCondition::CodeOnly,
@@ -298,7 +298,7 @@ static ROWS: &[CatalogRow] = &[
         throttle_entry("Meta asks to go slower: the calls for this WABA are used up for this hour."),
     ),
     row(&[613..=613, 130_429..=130_429], MatchCondition::CodeOnly, THROTTLED),
-    // Faults of Meta's own.
+    // Meta's own errors.
     row(
         &[131_057..=131_057, 2_494_100..=2_494_100],
         MatchCondition::CodeOnly,
