@@ -1,8 +1,8 @@
-//! The journal: what was to be sent, before it is sent; what came of it; who did what. One SQLite database.
+//! The journal: records what is about to be sent before it is sent, the outcome, and who did what. One SQLite database.
 //!
-//! One thread writes, and takes everything that waits into one transaction. Rows are appended, never altered; only the
-//! list of numbers last read is a cache. Several processes share it. After a failed write or sync it takes nothing
-//! more. It knows no requests, no retries and no screens, and it never holds a PIN in the clear.
+//! One thread writes, and commits everything that waits in one transaction. Rows are appended, never altered; only the
+//! list of numbers last read is a cache. Several processes share the database. After a failed write or sync it accepts
+//! nothing more. It knows no requests, no retries and no screens, and it never holds a readable PIN.
 
 mod audit;
 mod job_start;
@@ -52,17 +52,16 @@ use error::StorageError;
 use transaction::WriteOp;
 use writer::{RESERVE_FILE, WriteGate, Writer, WriterCommand};
 
-/// What is kept free for outcomes on a full disk: as many as requests can be on their way at once, each in a transaction of
-/// its own.
+/// Reserved for outcomes on a full disk: as many as requests can be in flight, each in a transaction of its own.
 const RESERVE_BYTES: u64 = 64 * (64 << 10);
 
-/// So long another process that writes there is waited for when the journal is opened.
+/// How long opening waits for another process that writes.
 const OPEN_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// So long the end of what is being written is waited for: a request's last answer and its record fit in.
+/// How long to wait for a write in progress: the last reply of a request and its record fit in.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(38);
 
-/// A handle of the journal; the thread ends with the last one.
+/// A handle of the journal. The thread ends with the last one.
 #[derive(Debug, Clone)]
 pub struct Journal {
     commands: mpsc::Sender<WriterCommand>,
@@ -70,12 +69,12 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal, makes it where it is missing, migrates it, unites it with the escrow file, and starts its
-    /// thread. Blocks for as long as that takes.
+    /// Opens the journal, creates it if it is missing, migrates it, merges it with the escrow file, and starts its
+    /// thread. Blocks meanwhile.
     ///
     /// # Errors
-    /// When the directory is read-only, the database is damaged, foreign, newer than this program, or does not sync, or
-    /// another process that writes there does not come to an end within 5 s.
+    /// When the directory is read-only, the database is damaged, foreign, newer than this program, or cannot be synced,
+    /// or another process that writes there does not finish within 5 s.
     pub fn open(opening: JournalOptions) -> Result<(Self, RecoveryReport), JournalError> {
         let (dir, clock) = (opening.dir.clone(), opening.clock);
         if !dir.is_writable() {
@@ -91,10 +90,10 @@ impl Journal {
             escrow.lock(OPEN_LOCK_TIMEOUT).map_err(|error| StorageError::from(error).into_journal_error(&dir))?;
         let opened = recovery::open(opening, syncs, &lock)?;
         let head_file = dir.open_file(HEAD_FILE, state_dir::OpenMode::ReadWrite)?;
-        // Its blocks are on the disk from now on, so that a power cut leaves an older head there, and never half a one.
+        // Its blocks are allocated on disk from now on, so that a power cut leaves an older head, and never half a one.
         opened.head.write(&head_file).and_then(|()| head_file.sync_data()).map_err(system)?;
         create_reserve_file(&dir)?;
-        // The names of files made just now have to last as well.
+        // The names of new files must be as durable as the files.
         dir.sync().map_err(system)?;
         let identity = schema::DatabaseIdentity::read(&dir).map_err(system)?;
         drop(lock);
@@ -106,8 +105,8 @@ impl Journal {
         Ok((Self { commands: requests, gate }, opened.report))
     }
 
-    /// What [`Journal::open`] would find with these recipients, but for PINs that only the escrow file knows of. It makes and
-    /// writes nothing, and what it finds is found again by who opens the journal.
+    /// Reports what [`Journal::open`] would find with these recipients, except for PINs that only the escrow file has.
+    /// It creates and writes nothing, and opening the journal reports the same findings again.
     ///
     /// # Errors
     /// When the database or the escrow file cannot be read.
@@ -115,27 +114,27 @@ impl Journal {
         integrity::inspect(dir, &recipients.map(Recipients::fingerprints).unwrap_or_default())
     }
 
-    /// Records a confirmed piece of work, durably.
+    /// Records a confirmed job, durably.
     ///
     /// # Errors
-    /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
+    /// [`RecordError::Busy`], when another process keeps the lock, and [`RecordError::JournalFailed`].
     pub async fn start_job(&self, plan: JobPlan) -> Result<JobId, RecordError> {
-        // Every job that is recorded gets its number.
+        // Every recorded job has a number.
         self.write(WriteOp::StartJob(plan)).await?.ok_or_else(writer::closed_error)
     }
 
-    /// Records, durably, that this process sends what is left of a job: these numbers.
+    /// Records, durably, that this process sends the rest of a job: these numbers.
     ///
     /// # Errors
-    /// [`Refused::Busy`] where another process is at work on the job, or one of the numbers is not left any more.
+    /// [`RecordError::Busy`], when another process works on the job, or one of the numbers is no longer left.
     pub async fn resume_job(&self, job: JobId, numbers: Vec<PhoneNumberId>) -> Result<(), RecordError> {
         self.write(WriteOp::ResumeJob { job, numbers }).await.map(drop)
     }
 
-    /// Records that this PIN is about to be sent: durable, in journal and escrow file, when this returns.
+    /// Records that this PIN is about to be sent. When this returns, the record is durable in journal and escrow file.
     ///
     /// # Errors
-    /// [`Refused`]: nothing may be sent.
+    /// [`RecordError`]: nothing may be sent.
     pub async fn record_intent(&self, intent: Intent) -> Result<(), RecordError> {
         self.write(WriteOp::RecordIntent(intent)).await.map(drop)
     }
@@ -143,35 +142,35 @@ impl Journal {
     /// Records, durably, that the PIN of a change is about to be sent again.
     ///
     /// # Errors
-    /// [`Refused`]: nothing may be sent.
+    /// [`RecordError`]: nothing may be sent.
     pub async fn record_retry(&self, change: ChangeId, number: PhoneNumberId, attempt: u8) -> Result<(), RecordError> {
         self.write(WriteOp::RecordRetry { change, number, attempt }).await.map(drop)
     }
 
-    /// Records what a change came to, durably. A confirmed one settles what was in doubt on its number before.
-    /// On a full disk it is still tried, from a reserve.
+    /// Records the outcome of a change, durably. A confirmed change resolves earlier doubt about its number. On a full
+    /// disk it uses a reserve.
     ///
     /// # Errors
-    /// [`Refused::Dead`]: the outcome is known to this process only.
+    /// [`RecordError::JournalFailed`]: only this process knows the outcome.
     pub async fn record_outcome(&self, rest: OutcomeRecord) -> Result<(), RecordError> {
         self.write(WriteOp::RecordOutcome(rest)).await.map(drop)
     }
 
-    /// Records that a change was refused before its first record, and why. It is handed over when this returns, awaited or
-    /// not. Unlike what a request came to, it takes nothing from the reserve, and no lock is waited for longer.
+    /// Records that a change was refused before its first record, and why. The record is queued when this returns,
+    /// awaited or not. Unlike an outcome, it uses no reserve and waits no longer for a lock.
     ///
     /// # Errors
-    /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
+    /// [`RecordError::Busy`], when another process keeps the lock, and [`RecordError::JournalFailed`].
     pub fn record_refusal(&self, rest: OutcomeRecord) -> impl Future<Output = Result<(), RecordError>> + use<> {
         let written = self.write(WriteOp::RecordRefusal(rest));
         async { written.await.map(drop) }
     }
 
-    /// Records that these changes of a number, which were in doubt, are settled. One that has come to its end meanwhile, or
-    /// that another living process works on, is left as it is.
+    /// Records that the doubt about these changes of a number is resolved. Skips a change that ended meanwhile, or that
+    /// another living process works on.
     ///
     /// # Errors
-    /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
+    /// [`RecordError::Busy`], when another process keeps the lock, and [`RecordError::JournalFailed`].
     pub async fn resolve(
         &self,
         number: PhoneNumberId,
@@ -182,40 +181,39 @@ impl Journal {
         self.write(WriteOp::Resolve { number, changes, resolution: how, note }).await.map(drop)
     }
 
-    /// Records an event. It is handed over when this returns, awaited or not: a [`Journal::close`] after it writes it.
+    /// Records an event. The record is queued when this returns, awaited or not: a later [`Journal::close`] writes it.
     ///
     /// # Errors
-    /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
+    /// [`RecordError::Busy`], when another process keeps the lock, and [`RecordError::JournalFailed`].
     pub fn record_event(&self, event: AuditEvent) -> impl Future<Output = Result<(), RecordError>> + use<> {
         self.record_events(vec![event])
     }
 
-    /// Records events, all of them or none, by one sync.
+    /// Records events, all of them or none, with one sync.
     ///
     /// # Errors
-    /// As [`Self::note`].
+    /// As [`Self::record_event`].
     pub fn record_events(&self, events: Vec<AuditEvent>) -> impl Future<Output = Result<(), RecordError>> + use<> {
         let written = self.write(WriteOp::RecordEvents(events));
         async { written.await.map(drop) }
     }
 
-    /// Remembers this process's recipients in place of those before.
+    /// Stores the recipients of this process in place of the previous ones.
     ///
     /// # Errors
-    /// [`Refused::Busy`], when another process keeps the lock, and [`Refused::Dead`].
+    /// [`RecordError::Busy`], when another process keeps the lock, and [`RecordError::JournalFailed`].
     pub async fn accept_recipients(&self) -> Result<(), RecordError> {
         self.write(WriteOp::AcceptRecipients).await.map(drop)
     }
 
-    /// Remembers numbers as they were read, over what was remembered of them, in one transaction; once nothing else waits
-    /// to be recorded. It is handed over when this returns. A cache: if there is no room or no time for it, it is let go, and
-    /// whoever waits is not told.
+    /// Caches numbers as they were read, in one transaction, when no record waits. The update is queued when this
+    /// returns. Without space or time it is dropped, and the caller is not told.
     pub fn cache_numbers(&self, profile: &str, numbers: Vec<Number>) -> impl Future<Output = ()> + use<> {
         self.update_cache(CacheUpdate::Upsert(profile.to_owned(), numbers))
     }
 
-    /// Forgets numbers that Meta lists no more, after what was handed over before; but for those that were read after
-    /// this time: another process may have found them again. Of the same cache.
+    /// Removes numbers that Meta no longer lists from the cache, after earlier updates, except those that were read
+    /// after this time, because another process may have found them again.
     pub fn remove_cached_numbers(
         &self,
         profile: &str,
@@ -225,32 +223,33 @@ impl Journal {
         self.update_cache(CacheUpdate::Delete(profile.to_owned(), numbers, read_until))
     }
 
-    /// The numbers remembered for a profile, by their ids: the first of them, or those behind one; none at the end.
+    /// The cached numbers of a profile in the order of their ids: the first page, or the page after an id; empty at the
+    /// end.
     pub async fn cached_numbers(&self, profile: &str, after: Option<PhoneNumberId>) -> Vec<Number> {
         self.send_command(|reply| WriterCommand::GetCachedNumbers(profile.to_owned(), after, reply))
             .await
             .unwrap_or_default()
     }
 
-    /// What was done with a number, newest first, at most `most` lines.
+    /// The history of a number, newest first, at most `most` entries.
     pub async fn history(&self, number: PhoneNumberId, most: usize) -> Vec<HistoryEntry> {
         self.send_command(|reply| WriterCommand::GetHistory(number, most, reply)).await.unwrap_or_default()
     }
 
-    /// Keeps the thread from writing until the guard is dropped, once what it writes now is done, or 38 s have passed: a
-    /// process that is stopped must not keep the others from writing.
+    /// Keeps the thread from writing until the guard is dropped. Waits for a write in progress, at most 38 s. A
+    /// suspended process must not keep others from writing.
     #[must_use]
     pub fn pause(&self) -> PauseGuard {
         self.gate.pause(FLUSH_TIMEOUT);
         PauseGuard { gate: Arc::clone(&self.gate) }
     }
 
-    /// Waits until everything handed over so far is written, for 38 s at most, and gives back what the system holds for
-    /// this process. Other handles are of no use from then on. A pause has to end first.
+    /// Waits until everything queued is written, at most 38 s, and releases what the system holds for this process.
+    /// Other handles are useless from then on. A pause must end first.
     pub fn close(self) {
         let (done, at_end) = mpsc::channel();
         if self.commands.send(WriterCommand::Close(done)).is_ok() {
-            // An error says that the thread has ended, which is what is waited for, or that it does not.
+            // An error means that the thread has ended, which is awaited, or that it does not.
             at_end.recv_timeout(FLUSH_TIMEOUT).ok();
         }
     }
@@ -265,13 +264,13 @@ impl Journal {
         async { done.await.unwrap_or_default() }
     }
 
-    /// Hands the request over now, and awaits the answer later.
+    /// Queues the command now, and awaits the reply later.
     fn send_command<T, F: FnOnce(oneshot::Sender<T>) -> WriterCommand>(
         &self,
         request: F,
     ) -> impl Future<Output = Option<T>> + use<T, F> {
         let (reply, answer) = oneshot::channel();
-        // Where nobody takes it, the reply goes with it, and the answer says so.
+        // If the thread has ended, the reply channel is dropped, and the error says so.
         self.commands.send(request(reply)).ok();
         async { answer.await.ok() }
     }
@@ -289,7 +288,7 @@ impl Drop for PauseGuard {
     }
 }
 
-/// Holds space that is given up when there is no other left. A file system that cannot promise any goes without.
+/// Reserves space that is freed when the disk is full. A file system that cannot reserve any goes without.
 fn create_reserve_file(dir: &StateDir) -> Result<(), JournalError> {
     let file = dir.open_file(RESERVE_FILE, state_dir::OpenMode::ReadWrite)?;
     match fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES) {

@@ -1,7 +1,7 @@
-//! The audit trail: one row for each deed, chained by hash, so that an edit, a deletion or a cut shows.
+//! The audit log: one row for each action, chained by hash, so that an edit, a deletion or a truncation shows.
 //!
-//! A row says what the kernel knows of who is at work, and apart from it what the environment claims. It never holds a
-//! PIN or anything made from one, the sealed text included.
+//! A row records what the kernel knows about the operator, and separately what the environment claims. It never holds a
+//! PIN or anything derived from one, not even the ciphertext.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -20,56 +20,56 @@ use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
 use crate::state_dir::{OpenMode, StateDir};
 
-/// The file that says how far the audit goes. It may lag behind the database, never lead.
+/// The file with the end of the audit log. It may lag behind the database, never lead.
 pub(super) const HEAD_FILE: &str = "audit.head";
 
-/// The outcome of a finding that rows are lost, or that nobody can tell whether they are.
+/// The outcome of a finding that rows were lost, or may have been.
 pub(super) const ROWS_LOST_OUTCOME: &str = "rows_lost";
 
-/// What somebody did, or what was found.
+/// An action of an operator, or a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuditAction {
-    /// A piece of work was confirmed.
+    /// An operator confirmed a job.
     #[serde(rename = "job")]
     JobStarted,
-    /// It was taken up again.
+    /// An operator resumed a job.
     #[serde(rename = "resumed")]
     JobResumed,
     /// A PIN was about to be sent.
     Intent,
-    /// It was about to be sent again.
+    /// A PIN was about to be sent again.
     #[serde(rename = "try")]
     Retry,
-    /// What it came to.
+    /// The outcome of a change.
     Outcome,
-    /// A doubt was settled.
+    /// A doubt was resolved.
     #[serde(rename = "settled")]
     Resolved,
-    /// A PIN was opened from the escrow.
+    /// A PIN was decrypted from the escrow.
     #[serde(rename = "opened")]
     PinDecrypted,
-    /// The escrow's recipients were remembered for the first time.
+    /// The recipients of the escrow were stored for the first time.
     #[serde(rename = "recipients-first")]
     RecipientsStored,
-    /// Others were acknowledged in their place.
+    /// Changed recipients were accepted.
     #[serde(rename = "recipients-acknowledged")]
     RecipientsAccepted,
     /// The screen was hidden.
     ScreenHidden,
-    /// It was shown again.
+    /// The screen was shown again.
     ScreenShown,
-    /// Something was found when the journal was opened.
+    /// Opening the journal found a problem.
     #[serde(rename = "found")]
     Finding,
 }
 
-/// One row of the audit.
+/// One row of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRow {
     /// Counted from 1, without a gap.
     pub sequence: i64,
-    /// When, as RFC 3339.
+    /// The time, as RFC 3339.
     pub at: CleanText,
     /// The host's name.
     pub host: CleanText,
@@ -79,9 +79,9 @@ pub struct AuditRow {
     pub euid: u32,
     /// The terminal.
     pub tty: Option<CleanText>,
-    /// What only the environment says.
+    /// What only the environment claims.
     pub claimed: ClaimedIdentity,
-    /// What was done.
+    /// The action.
     pub action: AuditAction,
     /// The WABA.
     pub waba_id: Option<CleanText>,
@@ -91,9 +91,9 @@ pub struct AuditRow {
     pub change: Option<CleanText>,
     /// The job.
     pub job: Option<u32>,
-    /// `set`, `failed`, `not_sent`, `no_answer`, how a doubt was settled, or `rows_lost`.
+    /// `set`, `failed`, `not_sent`, `no_answer`, how a doubt was resolved, or `rows_lost`.
     pub outcome: Option<CleanText>,
-    /// Requests made.
+    /// Attempts made.
     #[serde(rename = "tries")]
     pub attempts: Option<u8>,
     /// The reply's HTTP status.
@@ -102,15 +102,15 @@ pub struct AuditRow {
     pub code: Option<i64>,
     /// Its subcode.
     pub subcode: Option<i64>,
-    /// What Meta's support asks for.
+    /// The trace id, which Meta's support asks for.
     pub trace_id: Option<CleanText>,
-    /// More, in words.
+    /// More details.
     pub note: Option<CleanText>,
     /// The version of the program.
     pub version: CleanText,
 }
 
-/// Facts about who is at work that anybody could have made up.
+/// What the environment claims about the operator. Anyone can fake it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimedIdentity {
     /// `USER`.
@@ -121,7 +121,7 @@ pub struct ClaimedIdentity {
     pub ssh_connection: Option<CleanText>,
 }
 
-/// What a row is made from, beside who and where.
+/// What a row records besides operator and host.
 #[derive(Debug, Default)]
 pub(super) struct AuditEntry<'a> {
     pub(super) number: Option<PhoneNumberId>,
@@ -134,7 +134,7 @@ pub(super) struct AuditEntry<'a> {
     pub(super) note: Option<CleanText>,
 }
 
-/// What of a reply is worth a search later.
+/// The parts of a reply that are worth searching for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplySummary {
     /// The HTTP status.
@@ -147,14 +147,14 @@ pub struct ReplySummary {
     pub trace_id: Option<CleanText>,
 }
 
-/// How far the audit goes: its last row.
+/// The end of the audit log: its last row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChainHead {
     pub(super) sequence: i64,
     pub(super) hash: [u8; 32],
 }
 
-/// What the head's file says.
+/// The content of the head file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SavedHead {
     Missing,
@@ -199,13 +199,14 @@ impl AuditRow {
         }
     }
 
-    /// When.
+    /// The time.
     #[must_use]
     pub fn time(&self) -> Option<UtcTime> {
         UtcTime::from_rfc3339(self.at.as_str())
     }
 
-    /// Who: the user id, and in brackets the name that the environment claims (who called sudo before who became by it).
+    /// The operator: the user id, and in brackets the name that the environment claims (the user who called sudo, if
+    /// any).
     #[must_use]
     pub fn operator_label(&self) -> CleanText {
         let claimed = self.claimed.sudo_user.as_ref().or(self.claimed.user.as_ref());
@@ -213,7 +214,7 @@ impl AuditRow {
         CleanText::new(&format!("uid {}{name}", self.uid))
     }
 
-    /// That rows were lost before this one, if it says so: what follows a loss does not make it good.
+    /// The finding that rows were lost before this one, if the row reports it. Later rows do not repair a loss.
     fn reported_loss(self) -> Option<AuditProblem> {
         let tells_of_it = self.action == AuditAction::Finding
             && self.outcome.is_some_and(|outcome| outcome.as_str() == ROWS_LOST_OUTCOME);
@@ -221,17 +222,17 @@ impl AuditRow {
         Some(AuditProblem::new(self.sequence, &format!("at {} it was found that {note}", self.at)))
     }
 
-    /// The row as one line of JSON, its fields always in the same order.
+    /// The row as one line of JSON, with its fields always in the same order.
     ///
     /// # Errors
-    /// None that is known: everything in it can be told as JSON.
+    /// None that is known: every field can be written as JSON.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
 }
 
 impl ChainHead {
-    /// Before the first row.
+    /// The head before the first row.
     pub(super) const EMPTY: Self = Self { sequence: 0, hash: [0; 32] };
 
     /// The head after this row.
@@ -240,7 +241,7 @@ impl ChainHead {
         Self { sequence: self.sequence + 1, hash: hash.into() }
     }
 
-    /// The database's.
+    /// The head of the database.
     pub(super) fn read_from(db: &Connection) -> rusqlite::Result<Self> {
         let last = db
             .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")?
@@ -249,7 +250,7 @@ impl ChainHead {
         Ok(last.unwrap_or(Self::EMPTY))
     }
 
-    /// In always as many bytes, so that one write replaces it.
+    /// Always the same number of bytes, so that one write replaces it.
     fn encode(&self) -> String {
         let mut line = format!("{:020} ", self.sequence);
         for byte in self.hash {
@@ -287,7 +288,7 @@ impl SavedHead {
         Ok(ChainHead::parse(&line).filter(|_| is_read).map_or(Self::Unreadable, Self::Present))
     }
 
-    /// What is wrong with the database by this head, in a sentence.
+    /// How the database differs from this head, if it does.
     pub(super) fn find_mismatch(self, db: &Connection) -> rusqlite::Result<Option<CleanText>> {
         let last = ChainHead::read_from(db)?;
         let what = match self {
@@ -315,7 +316,7 @@ impl SavedHead {
     }
 }
 
-/// Follows the chain; says how many rows it has, or what is wrong.
+/// Verifies the chain. Returns the number of rows, or what is wrong.
 pub(super) fn verify_chain(db: &Connection, noted: SavedHead) -> Result<Result<i64, Vec<AuditProblem>>, StorageError> {
     let mut broken = Vec::new();
     let mut head = ChainHead::EMPTY;
@@ -331,7 +332,7 @@ pub(super) fn verify_chain(db: &Connection, noted: SavedHead) -> Result<Result<i
                 from,
                 &if from == to { "it is missing".to_owned() } else { format!("rows {from} to {to} are missing") },
             ));
-            // What follows the gap cannot be held against a hash that is gone.
+            // The rows after a gap cannot be verified against a hash that is gone.
             head = ChainHead { sequence, hash };
             continue;
         }
@@ -350,7 +351,7 @@ pub(super) fn verify_chain(db: &Connection, noted: SavedHead) -> Result<Result<i
     Ok(if broken.is_empty() { Ok(rows) } else { Err(broken) })
 }
 
-/// Rows that are gone, or say something else than the audit does.
+/// Rows that are missing, or differ from the audit log.
 fn verify_rows(db: &Connection) -> rusqlite::Result<Vec<AuditProblem>> {
     db.prepare(
         "WITH told AS (SELECT seq, row ->> '$.action' AS action, row ->> '$.change' AS change,
@@ -370,7 +371,7 @@ fn verify_rows(db: &Connection) -> rusqlite::Result<Vec<AuditProblem>> {
     .collect()
 }
 
-/// Where the audit is not as it was written, or says that it was not, and how.
+/// A problem of the audit log, or one that it reports itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditProblem {
     /// The row.

@@ -1,4 +1,5 @@
-//! The numbers last read, for the first list of the next start: a cache, the one table whose rows are replaced and deleted.
+//! The numbers last read, for the first list of the next start: a cache. It is the one table whose rows are replaced
+//! and deleted. It decides nothing about sending.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,20 +12,20 @@ use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, NumberDetails, PhoneNumberId, Waba};
 use crate::domain::text::CleanText;
 
-/// Numbers read at once: few enough that an intent behind them does not wait for long.
+/// How many numbers are read at once: few enough that an intent behind them does not wait long.
 const PAGE_SIZE: i64 = 256;
 
-/// What is to be changed in the cache, of one profile.
+/// A change of the cache, for one profile.
 #[derive(Debug)]
 pub(super) enum CacheUpdate {
-    /// Write numbers over what was remembered of them.
+    /// Insert numbers, or replace what was cached of them.
     Upsert(String, Vec<Number>),
-    /// Delete numbers, but for those that were read after this time.
+    /// Delete numbers, except those that were read after this time.
     Delete(String, Vec<PhoneNumberId>, UtcTime),
 }
 
 impl CacheUpdate {
-    /// How many numbers it touches.
+    /// How many numbers it changes.
     pub(super) const fn number_count(&self) -> usize {
         match self {
             Self::Upsert(_, numbers) => numbers.len(),
@@ -83,7 +84,7 @@ fn upsert_numbers(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlit
     Ok(())
 }
 
-/// Some numbers of a profile, by their ids, behind one of them. What many share is in memory once.
+/// Some numbers of a profile in the order of their ids, after one of them. Equal values are shared in memory.
 pub(super) fn cached_numbers(
     db: &Connection,
     profile: &str,
@@ -95,7 +96,7 @@ pub(super) fn cached_numbers(
         FROM numbers WHERE profile = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
     )?;
     let (mut wabas, mut facts) = (Interner::default(), Interner::default());
-    // No id is empty, and each one sorts behind that.
+    // No id is empty, and each one sorts after the empty text.
     let mut rows = statement.query(params![profile, after.as_ref().map_or("", PhoneNumberId::as_str), PAGE_SIZE])?;
     let mut numbers = Vec::new();
     while let Some(row) = rows.next()? {
@@ -126,7 +127,7 @@ fn clean_column(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<CleanTe
     Ok(row.get::<_, Option<String>>(column)?.map(|text| CleanText::new(&text)))
 }
 
-/// One allocation for each value, however often it comes.
+/// One allocation for each distinct value.
 #[derive(Debug)]
 struct Interner<T>(HashMap<T, Arc<T>>);
 

@@ -1,11 +1,11 @@
-//! The words in which an outcome stands in the rows and in the audit. It reads and writes nothing.
+//! How an outcome is written in rows and audit log. It reads and writes nothing.
 
 use super::audit::ReplySummary;
 use crate::domain::change::Resolution;
 use crate::domain::outcome::{ApiError, Outcome};
 use crate::domain::text::CleanText;
 
-/// The word for an outcome, in the rows and in the audit.
+/// The word for an outcome, in the rows and in the audit log.
 pub(super) const fn outcome_kind(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Confirmed => "set",
@@ -15,7 +15,7 @@ pub(super) const fn outcome_kind(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// The word for a settlement, likewise.
+/// The word for a resolution, in the rows and in the audit log.
 pub(super) const fn resolution_kind(how: Resolution) -> &'static str {
     match how {
         Resolution::NoPinInForce => "nothing_in_force",
@@ -23,7 +23,7 @@ pub(super) const fn resolution_kind(how: Resolution) -> &'static str {
     }
 }
 
-/// Why, in words; a confirmation needs none.
+/// The reason, in words. A confirmation needs none.
 pub(super) fn outcome_reason(outcome: &Outcome) -> Option<CleanText> {
     match outcome {
         Outcome::Confirmed => None,
@@ -33,7 +33,7 @@ pub(super) fn outcome_reason(outcome: &Outcome) -> Option<CleanText> {
     }
 }
 
-/// What of the reply is worth a search later.
+/// The parts of the reply that are worth searching for.
 pub(super) fn reply_summary(outcome: &Outcome) -> ReplySummary {
     let of_fault = |fault: &ApiError| ReplySummary {
         http_status: Some(fault.http_status),

@@ -1,4 +1,4 @@
-//! The sealed PINs that the journal has, and what became of each. It only reads, and opens none.
+//! The encrypted PINs of the journal with the state of each change. It only reads, and decrypts nothing.
 
 use rusqlite::Connection;
 
@@ -10,31 +10,31 @@ use crate::domain::clock::UtcTime;
 use crate::escrow::{Ciphertext, EscrowEntry};
 use crate::state_dir::StateDir;
 
-/// A PIN as it was sealed, and what became of it.
+/// An encrypted PIN, and the state of its change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncryptedPin {
-    /// As the journal has it.
+    /// The entry in the journal.
     pub escrow_entry: EscrowEntry,
-    /// What its change came to.
+    /// The state of its change.
     pub state: RecordedState,
-    /// When its last request was about to be sent; `None` where only the escrow file knew of it.
+    /// When its last request was about to be sent; `None` if only the escrow file had it.
     pub last_attempt_at: Option<UtcTime>,
 }
 
-/// Every sealed PIN, the one that was sent last at the end.
+/// Every encrypted PIN, in the order in which they were sent.
 pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<EncryptedPin>, StorageError> {
     let mut states = JobQueries::new(db, dir)?.state_by_change()?;
     let mut pins = Vec::new();
     for_each(db, |line, last_try| {
-        // Nothing is known of what has neither a try nor an outcome, which no journal of this program has.
+        // A change without attempt and outcome: no journal of this program has one.
         let state = states.remove(&line.change).unwrap_or(RecordedState::NoAnswer);
         pins.push(EncryptedPin { escrow_entry: line, state, last_attempt_at: last_try });
     })?;
     Ok(pins)
 }
 
-/// Hands over every sealed PIN, and when it was last sent. They come in that order, which no clock has a say in; one that
-/// only the escrow file knew of comes where it was taken in.
+/// Passes on every encrypted PIN with the time when it was last sent, in the order in which they were sent, independent
+/// of clocks. One that only the escrow file had comes where it was imported.
 pub(super) fn for_each(db: &Connection, mut take: impl FnMut(EscrowEntry, Option<UtcTime>)) -> rusqlite::Result<()> {
     let mut statement = db.prepare(
         "SELECT c.change, c.number, c.waba, c.at, c.job, c.sealed, t.at FROM changes c

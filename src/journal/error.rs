@@ -1,6 +1,6 @@
-//! Why the journal cannot be used, and why it took nothing.
+//! Why the journal cannot be used, and why it recorded nothing.
 //!
-//! Each error says whether anything was changed and what to do; none holds a PIN.
+//! Each error says whether anything was changed and what to do. None holds a PIN.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::state_dir::{StateDir, StateDirError};
 /// The journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The directory or a file in it is missing or not safe.
+    /// The directory or a file in it is missing or unsafe.
     #[error(transparent)]
     State(#[from] StateDirError),
     /// Nothing can be recorded, so nothing may be sent.
@@ -25,7 +25,7 @@ pub enum JournalError {
         /// The directory.
         dir: CleanText,
     },
-    /// What is read only cannot be read while parts of it are in a file that has to be written first.
+    /// A read-only directory, while a part of the database is in a file that must be merged first.
     #[error(
         "journal in {dir}: it was left in the middle, and the directory cannot be written. Copy it to a place of your \
          own, and read it there: --state-dir COPY"
@@ -34,7 +34,7 @@ pub enum JournalError {
         /// The directory.
         dir: CleanText,
     },
-    /// The database is not whole.
+    /// The database is damaged.
     #[error(
         "journal {path}: it is damaged ({reason}). Nothing was changed. Move it away, and start again; the escrow file \
          brings back what is in doubt: {command}"
@@ -42,12 +42,12 @@ pub enum JournalError {
     Damaged {
         /// The database.
         path: CleanText,
-        /// What SQLite says of it.
+        /// The report of SQLite.
         reason: CleanText,
         /// The command that moves it away.
         command: CleanText,
     },
-    /// Some other program's database.
+    /// The database of another program.
     #[error(
         "journal {path}: it is not a journal of pindesk. Nothing was changed. Move it away, and start again: {command}"
     )]
@@ -57,15 +57,15 @@ pub enum JournalError {
         /// The command that moves it away.
         command: CleanText,
     },
-    /// Made-up numbers in a journal of real ones, or the other way round.
+    /// A journal of real numbers for made-up ones, or vice versa.
     #[error("journal {path}: it is {kind}. Nothing was changed. Name another directory: --state-dir DIR")]
     WrongKind {
         /// The database.
         path: CleanText,
-        /// What it is.
+        /// What it is a journal of.
         kind: &'static str,
     },
-    /// A later version of this program made it.
+    /// A newer version of pindesk created it.
     #[error(
         "journal {path}: a newer pindesk made it (schema {found}, this one knows {known}). Nothing was changed. Use \
          that one"
@@ -73,18 +73,18 @@ pub enum JournalError {
     NewerSchema {
         /// The database.
         path: CleanText,
-        /// Its schema.
+        /// The version of its schema.
         found: i64,
-        /// The newest that this program knows.
+        /// The latest version that this program knows.
         known: i64,
     },
-    /// An earlier version of this program made it, and reading alone cannot change that.
+    /// An older version of pindesk created it, and a read-only open cannot migrate it.
     #[error("journal {path}: an older pindesk made it. Start the console once, and it is brought up to date")]
     OlderSchema {
         /// The database.
         path: CleanText,
     },
-    /// A setting that makes records durable was not taken.
+    /// A setting that makes records durable was not accepted.
     #[error(
         "journal {path}: the system does not keep records safe there ({setting} is {found}). Name a \
          directory on a local disk: --state-dir DIR"
@@ -92,17 +92,17 @@ pub enum JournalError {
     NotDurable {
         /// The database.
         path: CleanText,
-        /// Which setting.
+        /// The setting.
         setting: &'static str,
-        /// What it is instead.
+        /// Its value.
         found: CleanText,
     },
-    /// Another process writes there and does not come to an end. The text says which, and how to get on.
+    /// Another process writes and does not finish. The text names it, and says what to do.
     #[error("journal in {dir}: {holder}. Nothing was changed, and nothing was sent")]
     Locked {
         /// The directory.
         dir: CleanText,
-        /// Who has the lock.
+        /// The holder of the lock.
         holder: CleanText,
     },
     /// Reading or writing failed.
@@ -112,13 +112,13 @@ pub enum JournalError {
         dir: CleanText,
         /// What went wrong.
         reason: CleanText,
-        /// The bytes free, in words.
+        /// The free space, in words.
         free_space: CleanText,
     },
 }
 
 impl JournalError {
-    /// True if there is no journal, which is no fault where it was only looked for.
+    /// True if there is no journal, which is not an error if it is optional.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         match self {
@@ -149,7 +149,7 @@ pub(super) fn database_path(dir: &Path) -> CleanText {
     CleanText::new(&dir.join(super::schema::DATABASE_FILE).to_string_lossy())
 }
 
-/// The files beside the database belong to it: left behind, they would be taken for the next one's.
+/// The files beside the database belong to it: left behind, they would be taken for those of the next one.
 fn move_away_command(dir: &Path) -> CleanText {
     let (from, to) = (shell_quote(&dir.join(super::schema::DATABASE_FILE)), shell_quote(&dir.join("damaged")));
     CleanText::new(&format!("mkdir -p {to} && mv --backup=numbered {from}* {to}"))
@@ -158,39 +158,39 @@ fn move_away_command(dir: &Path) -> CleanText {
 /// Nothing was recorded, so nothing may be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// An earlier PIN of this number could still land, another process is at work on it, or one keeps all others from
-    /// writing. The text is a sentence's end.
+    /// An earlier PIN of this number can still arrive, another process works on the number, or another process keeps
+    /// all others from writing. The text is the end of a sentence.
     #[error("{0}")]
     Busy(CleanText),
-    /// The recipients are not those that were remembered.
+    /// The recipients have changed.
     #[error("the escrow recipients have changed and nobody has acknowledged them")]
     RecipientsChanged,
-    /// The journal takes nothing more in this process: a write or a sync failed, the disk is full. Names the directory
-    /// and the bytes free.
+    /// The journal failed in this process: a write or a sync failed, or the disk is full. Names the directory and the
+    /// free space.
     #[error("{0}")]
     JournalFailed(CleanText),
 }
 
-/// Something that the journal wanted to read or write failed.
+/// A read or write of the journal failed.
 #[derive(Debug)]
 pub(super) struct StorageError {
-    /// In the system's words.
+    /// The message of the system.
     pub(super) message: String,
     pub(super) kind: StorageErrorKind,
 }
 
-/// Why something failed, as far as it makes a difference.
+/// Why it failed, as far as that makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StorageErrorKind {
-    /// For want of space, and nothing else.
+    /// The disk is full, and nothing else is wrong.
     DiskFull,
-    /// The database is not whole.
+    /// The database is damaged.
     Damaged,
     /// Another process kept the lock. Nothing was written.
     Locked,
-    /// A file has lost its name. Nothing was written, and what was is whole.
+    /// A file has lost its name. Nothing was written, and what was written is intact.
     FileReplaced,
-    /// It may have been a sync.
+    /// Anything else. It may have been a sync.
     Other,
 }
 
@@ -215,7 +215,7 @@ impl StorageError {
         }
     }
 
-    /// As the end of this process's journal.
+    /// As the failure of this process's journal.
     pub(super) fn into_record_error(self, dir: &StateDir) -> RecordError {
         let (path, what, free) = (dir.path().display(), self.message, free_space_label(dir));
         RecordError::JournalFailed(CleanText::new(&format!(
@@ -231,7 +231,7 @@ fn free_space_label(dir: &StateDir) -> String {
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
-        // A full disk is told as such, but where the file of the shared index cannot grow.
+        // SQLite reports a full disk as such, except when the file of the shared index cannot grow.
         let is_full =
             code.is_some_and(|(code, extended)| code == ErrorCode::DiskFull || extended == ffi::SQLITE_IOERR_SHMSIZE);
         let is_damage =
@@ -247,7 +247,7 @@ impl From<rusqlite::Error> for StorageError {
 
 impl From<io::Error> for StorageError {
     fn from(error: io::Error) -> Self {
-        // A write that stopped half-way found no more room; the next would have been told so.
+        // A short write found no more space. The next would report it.
         let is_full = matches!(
             error.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero

@@ -1,4 +1,4 @@
-//! What was done with one number, in a few words a line, from the audit.
+//! The history of one number, in a few words for each entry, from the audit log. It only reads.
 
 use rusqlite::{Connection, params};
 
@@ -8,7 +8,7 @@ use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::text::CleanText;
 
-/// The newest lines of a number's history, newest first.
+/// The newest entries of a number's history, newest first.
 pub(super) fn number_history(
     db: &Connection,
     number: PhoneNumberId,
@@ -23,7 +23,7 @@ pub(super) fn number_history(
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
         let text: String = row.get(0)?;
-        // A row that somebody altered is the audit's affair.
+        // An altered row is reported by verifying the audit log.
         if let Ok(row) = serde_json::from_str::<AuditRow>(&text)
             && let Some(what) = describe(&row)
         {

@@ -1,6 +1,6 @@
-//! What is wrong with the records: what no death of a process explains.
+//! Findings: what is wrong with the records that a dead process does not explain.
 //!
-//! It reads, and writes nothing: who is only to be told what would be found gets the same answer as who opens the journal.
+//! It only reads, so an inspection reports the same as opening the journal.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
@@ -18,32 +18,33 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowFile, Fingerprint};
 use crate::state_dir::{StateDir, StateDirError};
 
-/// What stands beside the database.
+/// What recovery compares with the database.
 pub(super) struct RecoveryInput {
     pub(super) was_empty: bool,
     pub(super) saved_head: SavedHead,
     pub(super) escrow: EscrowIndex,
 }
 
-/// What the escrow file has.
+/// The content of the escrow file.
 pub(super) struct EscrowIndex {
-    /// The changes it has, in its order, and what each line comes to; the lines themselves are too much for memory.
+    /// The changes in the order of the file, with a hash of each entry; the entries themselves would take too much
+    /// memory.
     pub(super) entries: Vec<(ChangeId, u64)>,
-    /// With a key of this process alone, so that nobody makes another line that comes to the same.
+    /// With a key of this process alone, so that nobody can construct another entry with the same hash.
     hasher: RandomState,
-    /// The numbers of lines that cannot be read.
+    /// The numbers of lines that cannot be parsed.
     pub(super) unreadable_lines: Vec<usize>,
-    /// True if the last line has no end.
+    /// True if the last line has no line end.
     pub(super) is_torn: bool,
     /// The number of a last line that was torn until now.
     pub(super) torn_line: Option<usize>,
 }
 
-/// What an audit row says of a line begins so, and goes on with its number.
+/// The note of an audit row about a line begins with this, followed by its number.
 pub(super) const LINE_NOTE_PREFIX: &str = "escrow.jsonl line ";
 
 impl RecoveryInput {
-    /// What no death of a process explains.
+    /// What a dead process does not explain.
     pub(super) fn findings(&self, db: &Connection) -> Result<Vec<CleanText>, StorageError> {
         if let Some(gone) = self.missing_journal_finding() {
             return Ok(vec![gone]);
@@ -76,7 +77,7 @@ impl EscrowIndex {
         })
     }
 
-    /// The lines that cannot be read and were not told of before. The index of findings has this very condition.
+    /// The unparsable lines that were not reported before. The index of findings has the same condition.
     pub(super) fn unreported_lines(&self, db: &Connection) -> rusqlite::Result<Vec<usize>> {
         const FOUND: &str = "SELECT row ->> '$.note' FROM audit
             WHERE iif(json_valid(row), json_extract(row, '$.action'), NULL) = 'found'";
@@ -95,12 +96,13 @@ impl EscrowIndex {
         Ok(self.unreadable_lines.iter().copied().filter(|line| !told.contains(line)).collect())
     }
 
-    /// That the last line has no end, where no journal shows that its PIN was never sent.
+    /// The finding that the last line is torn, unless a journal shows that its PIN was never sent.
     fn torn_line_finding(&self) -> Option<CleanText> {
         self.is_torn.then(|| CleanText::new("the last line of escrow.jsonl is cut off: its PIN may be lost"))
     }
 
-    /// What of the database it lost, or has otherwise. A change may have two lines there: one that is right is enough.
+    /// Entries of the database that the file lost or has differently. If a change has two lines, one that matches is
+    /// enough.
     pub(super) fn missing_entries(&self, db: &Connection) -> rusqlite::Result<MissingEntries> {
         let changes: HashSet<ChangeId> = self.entries.iter().map(|(change, _)| *change).collect();
         let lines: HashSet<&(ChangeId, u64)> = self.entries.iter().collect();
@@ -116,12 +118,12 @@ impl EscrowIndex {
 }
 
 fn hash_entry(hasher: &RandomState, line: &EscrowEntry) -> u64 {
-    // Its job says nothing of its PIN, and may be one that the journal has lost.
+    // The job is not compared: it does not concern the PIN, and the journal may have lost it.
     let EscrowEntry { change, number, waba, at, job: _, ciphertext: sealed } = line;
     hasher.hash_one((change, number, waba, at.unix_seconds(), &sealed.0))
 }
 
-/// That these lines cannot be read, if there are any.
+/// The finding that these lines cannot be parsed, if there are any.
 pub(super) fn unreadable_lines_finding(lines: &[usize]) -> Option<CleanText> {
     let first = lines.first()?;
     let text = match lines.len() {
@@ -133,16 +135,16 @@ pub(super) fn unreadable_lines_finding(lines: &[usize]) -> Option<CleanText> {
     Some(CleanText::new(&text))
 }
 
-/// Sealed PINs as the database has them, and the escrow file does not.
+/// Encrypted PINs of the database that the escrow file does not have.
 #[derive(Default)]
 pub(super) struct MissingEntries {
     pub(super) entries: Vec<EscrowEntry>,
-    /// How many of them the file has otherwise.
+    /// How many of them the file has differently.
     altered_count: usize,
 }
 
 impl MissingEntries {
-    /// That there are any, while nothing was done about it.
+    /// The finding before a repair.
     fn unrepaired_finding(&self) -> Option<CleanText> {
         match self.entries.len() {
             0 => None,
@@ -154,7 +156,7 @@ impl MissingEntries {
         .map(|text| CleanText::new(&text))
     }
 
-    /// What is told of them once they were added to the file.
+    /// The findings after they were appended to the file.
     pub(super) fn repaired_findings(&self) -> impl Iterator<Item = CleanText> {
         let lost = match self.entries.len() - self.altered_count {
             0 => None,
@@ -177,10 +179,10 @@ impl MissingEntries {
     }
 }
 
-/// What would be found if the journal were opened, but for PINs that only the escrow file knows of. Nothing is written, and
-/// what is found is not told of as found.
+/// Reports what opening the journal would find, except for PINs that only the escrow file has. Writes nothing, and
+/// records no finding.
 pub(super) fn inspect(dir: &StateDir, recipients: &[Fingerprint]) -> Result<RecoveryReport, JournalError> {
-    // Each lags behind the next where another process writes: the head behind the rows, and those behind the file.
+    // Each lags behind the next while another process writes: the head behind the rows, and the rows behind the file.
     let noted = SavedHead::read(dir)?;
     match JournalReader::open(dir) {
         Ok(reader) => reader.read(|db| {

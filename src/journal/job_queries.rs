@@ -1,7 +1,7 @@
-//! What became of confirmed pieces of work, number by number, by the rows.
+//! The state of confirmed jobs, number by number, from the rows.
 //!
-//! It only reads. A number's state in a job is that of its latest change there; a doubt that was settled, or made
-//! irrelevant by a later PIN that was confirmed, is told as settled.
+//! It only reads. The state of a number in a job is that of its latest change there. A doubt that was resolved, or
+//! superseded by a later confirmed PIN, counts as resolved.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,90 +20,90 @@ use crate::domain::outcome::{DoubtReason, Outcome};
 use crate::domain::text::CleanText;
 use crate::state_dir::StateDir;
 
-/// One confirmed piece of work, in numbers.
+/// A job, in counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobSummary {
     /// Which.
     pub id: JobId,
     /// When it was confirmed.
     pub at: UtcTime,
-    /// The profile it was done for.
+    /// Its profile.
     pub profile: CleanText,
-    /// Where the PINs came from.
+    /// How the PINs were chosen.
     pub pin_source: PinSource,
-    /// Numbers that came to each state, where there are any. They add up to those that were confirmed.
+    /// How many numbers are in each state, without zeros. They add up to the confirmed numbers.
     pub counts: HashMap<RecordedState, usize>,
-    /// Whether more is to come.
+    /// Whether the job still runs.
     pub status: JobStatus,
 }
 
 impl JobSummary {
-    /// Numbers that came to this.
+    /// How many numbers are in this state.
     #[must_use]
     pub fn count(&self, state: RecordedState) -> usize {
         self.counts.get(&state).copied().unwrap_or_default()
     }
 }
 
-/// Whether more is to come of a job.
+/// Whether a job still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStatus {
     /// The process that works on it is alive.
     Running,
-    /// Every number has come to rest.
+    /// Every number has an outcome.
     Finished,
-    /// The process ended, and left numbers that were never started.
+    /// The process ended and left numbers that were never started.
     Interrupted,
 }
 
-/// One confirmed piece of work, number by number.
+/// A job, number by number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobDetail {
-    /// In numbers.
+    /// Its counts.
     pub summary: JobSummary,
     /// Every number that was confirmed, in the order of the plan.
     pub numbers: Vec<JobNumber>,
 }
 
-/// What became of one number of a job.
+/// One number of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobNumber {
     /// Whose PIN.
     pub number: PhoneNumberId,
     /// The WABA it was listed under.
     pub waba: Option<WabaId>,
-    /// What it came to.
+    /// Its state.
     pub state: RecordedState,
     /// Its latest change in this job.
     pub change: Option<ChangeId>,
-    /// When that came to rest, or was about to be sent.
+    /// When that change ended, or was about to be sent.
     pub at: Option<UtcTime>,
-    /// Requests made.
+    /// Attempts made.
     pub attempts: u8,
-    /// Its outcome, where one was recorded, or cut short.
+    /// Its outcome, recorded or deduced.
     pub outcome: Option<Outcome>,
-    /// What of the reply is worth a search.
+    /// The parts of the reply that are worth searching for.
     pub reply: ReplySummary,
-    /// Why, in words.
+    /// The reason, in words.
     pub reason: Option<CleanText>,
 }
 
-/// What a number of a job came to.
+/// The state of a number of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecordedState {
     /// Nothing was ever sent for it.
     NotStarted,
-    /// A living process is at work on it.
+    /// A living process works on it.
     Running,
-    /// Meta said yes.
+    /// Meta confirmed it.
     Set,
-    /// Meta said no.
+    /// Meta refused it.
     Failed,
-    /// Nothing left this host.
+    /// It was not sent.
     NotSent,
     /// In doubt.
     NoAnswer,
-    /// In doubt once, and no longer.
+    /// It was in doubt, and no longer is.
     Resolved,
 }
 
@@ -115,11 +115,11 @@ struct ChangeRecord {
     outcome: Option<Outcome>,
     run_id: Option<String>,
     will_retry: bool,
-    /// True if an earlier try of the same change was in doubt.
+    /// True if an earlier attempt of the same change was in doubt.
     was_in_doubt: bool,
 }
 
-/// What is the same for every job that is looked at.
+/// What all queries share.
 pub(super) struct JobQueries<'a> {
     db: &'a Connection,
     dir: &'a StateDir,
@@ -132,7 +132,7 @@ impl<'a> JobQueries<'a> {
         Ok(Self { db, dir, open_changes: open })
     }
 
-    /// Every job, the newest first.
+    /// Every job, newest first.
     pub(super) fn summaries(&self) -> Result<Vec<JobSummary>, StorageError> {
         let mut statement = self.db.prepare("SELECT job FROM jobs ORDER BY job DESC")?;
         let ids = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<u32>, _>>()?;
@@ -143,7 +143,7 @@ impl<'a> JobQueries<'a> {
         Ok(summaries)
     }
 
-    /// One job; `None` if there is none of that number.
+    /// One job; `None` if there is none of this number.
     pub(super) fn detail(&self, id: JobId) -> Result<Option<JobDetail>, StorageError> {
         let row = |row: &Row<'_>| {
             Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
@@ -174,13 +174,13 @@ impl<'a> JobQueries<'a> {
         let at = UtcTime::from_unix_seconds(at);
         let mut summary = summarize(id, at, CleanText::new(&profile), pins, &numbers, is_at_work);
         if is_resumed {
-            // What was not sent before is sent now, so that rows at rest do not finish it.
+            // What was not sent before is being sent now, so rows without doubt do not finish the job.
             summary.status = JobStatus::Running;
         }
         Ok(Some(JobDetail { summary, numbers }))
     }
 
-    /// True while a process that took the job up again lives.
+    /// True while a process that resumed the job lives.
     fn is_being_resumed(&self, id: JobId, known: &mut HashMap<String, bool>) -> Result<bool, StorageError> {
         let mut statement = self.db.prepare_cached("SELECT run FROM resumptions WHERE job = ?1")?;
         let mut runs = statement.query([id.get()])?;
@@ -193,7 +193,7 @@ impl<'a> JobQueries<'a> {
         Ok(false)
     }
 
-    /// Asks once for each run.
+    /// Checks once for each run.
     fn is_run_alive(&self, run: &str, known: &mut HashMap<String, bool>) -> Result<bool, StorageError> {
         if let Some(is_alive) = known.get(run) {
             return Ok(*is_alive);
@@ -210,12 +210,12 @@ impl<'a> JobQueries<'a> {
             .collect()
     }
 
-    /// The latest of each number: an intent without an outcome, or an outcome.
+    /// The latest record of each number: an intent without an outcome, or an outcome.
     fn latest_records(&self, id: JobId) -> Result<HashMap<PhoneNumberId, ChangeRecord>, StorageError> {
         Ok(self.change_records(Some(id))?.into_iter().collect())
     }
 
-    /// What each change came to, of every job and of none.
+    /// The state of each change, whatever its job.
     pub(super) fn state_by_change(&self) -> Result<HashMap<ChangeId, RecordedState>, StorageError> {
         let latest: HashMap<_, _> =
             self.change_records(None)?.into_iter().map(|(_, latest)| (latest.change, latest)).collect();
@@ -227,9 +227,9 @@ impl<'a> JobQueries<'a> {
         latest.into_iter().map(state).collect()
     }
 
-    /// Every try and every outcome, oldest first; of one job if it is named.
+    /// Every attempt and every outcome, oldest first; of one job if it is given.
     fn change_records(&self, job: Option<JobId>) -> Result<Vec<(PhoneNumberId, ChangeRecord)>, StorageError> {
-        // Two texts, so that the index of jobs serves where there is one.
+        // Two texts, so that SQLite uses the index of jobs if there is one.
         let of_job = if job.is_some() { "job = ?1" } else { "?1 IS NULL" };
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT number, change, at, tries, detail, run, repeats, EXISTS (
@@ -248,7 +248,7 @@ impl<'a> JobQueries<'a> {
         while let Some(row) = rows.next()? {
             let detail: Option<String> = row.get(4)?;
             let outcome = detail.map(|detail| {
-                // What cannot be read any more says nothing for certain.
+                // An outcome that cannot be parsed proves nothing.
                 serde_json::from_str(&detail).unwrap_or(Outcome::InDoubt(DoubtReason::ProcessEnded))
             });
             let of_row = ChangeRecord {
@@ -265,19 +265,19 @@ impl<'a> JobQueries<'a> {
         Ok(found)
     }
 
-    /// True if a living process is at work on it.
+    /// True if a living process works on it.
     fn is_in_progress(&self, latest: &ChangeRecord, known: &mut HashMap<String, bool>) -> Result<bool, StorageError> {
         latest.run_id.as_ref().map_or(Ok(false), |run| self.is_run_alive(run, known))
     }
 
-    /// What it came to, and its outcome, recorded or cut short.
+    /// Its state and its outcome, recorded or deduced.
     fn recorded_state(&self, latest: &ChangeRecord, is_alive: bool) -> (RecordedState, Option<Outcome>) {
         let is_open = self.open_changes.contains(&latest.change);
-        // An earlier try of the same change may have been applied.
+        // An earlier attempt of the same change may have been applied.
         let is_sure = !is_open && !latest.was_in_doubt;
         match &latest.outcome {
             Some(_) if latest.will_retry && is_alive => (RecordedState::Running, None),
-            // The process that waited to send it again is gone, and nothing is in doubt.
+            // The process that waited to retry is gone, and nothing is in doubt.
             Some(outcome) if latest.will_retry => (RecordedState::NotSent, Some(outcome.clone())),
             Some(Outcome::Confirmed) => (RecordedState::Set, latest.outcome.clone()),
             Some(Outcome::Refused(_)) if is_sure => (RecordedState::Failed, latest.outcome.clone()),
@@ -317,8 +317,8 @@ impl<'a> JobQueries<'a> {
 }
 
 impl JobNumber {
-    /// True if it was never sent, so that it is sent when the job is taken up again. What failed or is in doubt is for
-    /// somebody to look at first.
+    /// True if it was never sent, so that resuming the job sends it. An operator has to look first at numbers that
+    /// failed or are in doubt.
     #[must_use]
     pub const fn is_resumable(&self) -> bool {
         match self.state {

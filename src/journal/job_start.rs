@@ -1,7 +1,7 @@
-//! A job that begins, or is taken up again: by one process at a time, and only for numbers of it that were never sent.
+//! The start of a job, and its resumption: by one process at a time, and only for numbers that were never sent.
 //!
-//! What is left was read before the network was asked and somebody confirmed; so it is looked at again in the
-//! transaction that records that the job is taken up.
+//! The rest of a job was read before the operator confirmed, so it is checked again in the transaction that records the
+//! resumption. It sends nothing.
 
 use std::collections::HashSet;
 
@@ -45,7 +45,7 @@ impl JournalTx<'_> {
         Ok(job)
     }
 
-    /// Records that this process takes up what is left of a job, unless another one is at work on it.
+    /// Records that this process resumes a job, unless another one works on it.
     pub(super) fn resume_job(
         &mut self,
         job: JobId,

@@ -1,6 +1,6 @@
-//! What goes into the journal and what comes out of it, as values.
+//! The values that go into the journal and come out of it.
 //!
-//! Nothing here reads or writes; no value holds a PIN in the clear.
+//! Nothing here reads or writes, and no value holds a readable PIN.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,24 +13,24 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
-/// How long after its record a request can leave at the latest: a record may be 10 s old when its request begins, and that is
-/// given up after 30 s.
+/// How long after its record a request can be sent at the latest: a record may be 10 s old when its request begins, and
+/// the request times out after 30 s.
 pub(crate) const MAX_SEND_DELAY: Duration = Duration::from_secs(40);
 
-/// What a journal is opened with.
+/// How the journal is opened.
 #[derive(Debug)]
 pub struct JournalOptions {
-    /// Where it lies.
+    /// The state directory.
     pub dir: StateDir,
-    /// Whose work is recorded.
+    /// Who does the work.
     pub operator: Operator,
     /// Made-up numbers never share a journal with real ones.
     pub kind: JournalKind,
-    /// The recipients that this process would seal to.
+    /// The recipients that this process would encrypt to.
     pub recipients: Option<Arc<Recipients>>,
     /// The clock.
     pub clock: Clock,
-    /// False in tests only, to show that they notice.
+    /// False in tests only, which check that they notice.
     #[cfg(debug_assertions)]
     pub sync_writes: bool,
 }
@@ -38,13 +38,13 @@ pub struct JournalOptions {
 /// Real numbers, or made-up ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JournalKind {
-    /// Numbers at Meta, or at a stand-in that the config names.
+    /// Numbers at Meta, or at another Graph API that the config names.
     Real,
     /// The demo's.
     Demo,
 }
 
-/// Who is at work, as the kernel knows it, and as the environment claims it.
+/// The operator, as the kernel knows them, and as the environment claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
     /// The host's name.
@@ -53,27 +53,25 @@ pub struct Operator {
     pub uid: u32,
     /// The effective user id.
     pub euid: u32,
-    /// The terminal, where there is one.
+    /// The terminal, if there is one.
     pub tty: Option<CleanText>,
-    /// `USER`, claimed.
+    /// `USER`, as claimed.
     pub user: Option<CleanText>,
-    /// `SUDO_USER`, claimed.
+    /// `SUDO_USER`, as claimed.
     pub sudo_user: Option<CleanText>,
-    /// `SSH_CONNECTION`, claimed.
+    /// `SSH_CONNECTION`, as claimed.
     pub ssh_connection: Option<CleanText>,
 }
 
-/// What was found when the journal was opened.
+/// What opening the journal found.
 #[derive(Debug, Default)]
 pub struct RecoveryReport {
-    /// Changes of which nobody knows whether they were applied, oldest first; not those that another living
-    /// process works on.
+    /// Changes that may have been applied, oldest first, without those that another living process works on.
     pub unresolved: Vec<UnresolvedChange>,
-    /// What has to be looked at before anything is set, in sentences: a journal that was missing or rolled back,
-    /// and so on.
-    /// A command that sets PINs stops here once, with exit 6.
+    /// What an operator must look at before anything is set, in sentences: a journal that was missing or rolled back,
+    /// and so on. A command that sets PINs stops here once, with exit code 6.
     pub findings: Vec<CleanText>,
-    /// How this process's recipients stand to the remembered ones.
+    /// Whether the recipients have changed.
     pub recipients: RecipientsStatus,
 }
 
@@ -82,56 +80,56 @@ pub struct RecoveryReport {
 pub struct UnresolvedChange {
     /// Which.
     pub change: ChangeId,
-    /// The job it belonged to; `None` where only the escrow file knew of it, and the journal has no such job.
+    /// Its job; `None` if only the escrow file had it, and the journal has no such job.
     pub job: Option<JobId>,
     /// Whose PIN.
     pub number: PhoneNumberId,
     /// The WABA it was listed under.
     pub waba: Option<WabaId>,
-    /// What Meta said of the number before.
+    /// What Meta reported before the change.
     pub two_step_before: TwoStep,
-    /// When it was recorded, and so when its PIN was sealed.
+    /// When it was recorded, and its PIN encrypted.
     pub at: UtcTime,
-    /// Requests that may have been made; `None` where only the escrow file knew of it.
+    /// Attempts that may have been made; `None` if only the escrow file had it.
     pub attempts: Option<u8>,
     /// Why it is in doubt.
     pub reason: DoubtReason,
-    /// No request of it can have left after this.
+    /// No request of it can have been sent after this.
     pub last_send: UtcTime,
     /// True if the escrow has its PIN.
     pub is_in_escrow: bool,
 }
 
-/// How the recipients of the config stand to those that were remembered.
+/// Whether the recipients of the config are those that were stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RecipientsStatus {
-    /// The same, or the first ever (which are remembered from the first change on).
+    /// The same, or the first ones, which the first change stores.
     #[default]
     Known,
-    /// Others: nothing is set until somebody acknowledges them.
+    /// Changed: nothing is set until an operator accepts them.
     Changed {
-        /// Those that were remembered.
+        /// Those that were stored.
         previous: Vec<Fingerprint>,
-        /// Those of the config now.
+        /// Those of the config.
         current: Vec<Fingerprint>,
     },
 }
 
-/// One confirmed piece of work.
+/// A confirmed job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobPlan {
-    /// The profile it is done for.
+    /// Its profile.
     pub profile: CleanText,
-    /// Where the PINs come from.
+    /// How the PINs are chosen.
     pub pin_source: PinSource,
-    /// Every number that was confirmed, in order.
+    /// Every confirmed number, in order.
     pub numbers: Vec<(PhoneNumberId, Option<WabaId>)>,
 }
 
-/// Where a job's PINs come from.
+/// How the PINs of a job are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinSource {
-    /// One that somebody typed or that stood in a file, the same for all.
+    /// One that an operator typed or that was in a file, the same for all.
     Given,
     /// A random one for each number.
     Random,
@@ -148,15 +146,15 @@ pub struct Intent {
     pub number: PhoneNumberId,
     /// The WABA it was listed under.
     pub waba: Option<WabaId>,
-    /// What was known of the number.
+    /// The status of the number.
     pub status_before: StatusBefore,
-    /// The sealed PIN, for the escrow file and the journal; `None` without recipients.
+    /// The encrypted PIN, for the escrow file and the journal; `None` without recipients.
     pub escrow_entry: Option<EscrowEntry>,
     /// When.
     pub at: UtcTime,
 }
 
-/// A change that came to rest.
+/// A change that ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutcomeRecord {
     /// Which change.
@@ -167,24 +165,24 @@ pub struct OutcomeRecord {
     pub number: PhoneNumberId,
     /// The WABA it was listed under.
     pub waba: Option<WabaId>,
-    /// Requests made.
+    /// Attempts made.
     pub attempts: u8,
-    /// What it came to.
+    /// The outcome.
     pub outcome: Outcome,
-    /// True if it only rests until its time comes again: nothing is in doubt, and this process sends it once more.
+    /// True if it only waits to retry: nothing is in doubt, and this process sends it again.
     pub will_retry: bool,
     /// When.
     pub at: UtcTime,
 }
 
-/// Something to be remembered beside the changes.
+/// An event besides changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditEvent {
     /// The console's screen was hidden.
     ScreenHidden,
-    /// It was shown again.
+    /// The screen was shown again.
     ScreenShown,
-    /// A PIN was opened from the escrow.
+    /// A PIN was decrypted from the escrow.
     PinDecrypted {
         /// Which change's.
         change: ChangeId,
@@ -195,21 +193,21 @@ pub enum AuditEvent {
     },
 }
 
-/// One line of a number's history, newest first.
+/// One entry of a number's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {
     /// When.
     pub at: UtcTime,
-    /// Who: the claimed user where there is one, else the user id.
+    /// The operator: the claimed user if there is one, otherwise the user id.
     pub operator_label: CleanText,
-    /// True if it tells of a request; false where a PIN was only opened from the escrow.
+    /// True if it is about a request; false if a PIN was only decrypted from the escrow.
     pub is_request: bool,
-    /// What, in a few words: `set`, `failed: …`, `no answer`, `opened from escrow`, `checked by hand: …`.
+    /// In a few words: `set`, `failed: …`, `no answer`, `decrypted from escrow`, `checked manually: …`.
     pub description: CleanText,
 }
 
 impl UnresolvedChange {
-    /// What is known of its requests.
+    /// What is known about its requests.
     #[must_use]
     pub fn send_history(&self) -> SendHistory {
         self.attempts.map_or(SendHistory::EscrowOnly { encrypted_at: self.at }, |tries| {
@@ -217,28 +215,28 @@ impl UnresolvedChange {
         })
     }
 
-    /// From when on another PIN may be sent, seen from now.
+    /// From when a different PIN may be sent, as seen now.
     #[must_use]
     pub fn new_pin_allowed_from(&self, now: TimePoint) -> TimePoint {
         now.plus(time_until_new_pin(self.last_send, now.utc))
     }
 }
 
-/// True for a time that no clock can have told so far, unless it was wrong then, or is wrong now.
+/// True for a time that no correct clock can have shown yet.
 pub(super) fn is_in_future(at: UtcTime, now: UtcTime) -> bool {
     at > now.plus(MAX_SEND_DELAY)
 }
 
-/// When something happened at the latest, as a row tells it.
+/// When something happened at the latest, as a row records it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct RecordedTime {
     /// When the row was written.
     pub(super) at: UtcTime,
-    /// The same, as time since the machine was started.
+    /// The same, as time since the machine started.
     pub(super) uptime: Option<Duration>,
-    /// True if the machine is known not to have been started anew since.
+    /// True if the machine certainly has not restarted since.
     pub(super) is_same_boot: bool,
-    /// So much later it can have been.
+    /// How much later it can have been.
     pub(super) slack: Duration,
 }
 
@@ -248,32 +246,33 @@ impl RecordedTime {
         self.at.plus(self.slack)
     }
 
-    /// By the clock of now. Both may have been wrong, or set since; the time since the machine was started cannot be set.
+    /// By the current clock. Both clocks may have been wrong, or set since; the time since the machine started cannot
+    /// be set.
     pub(super) fn adjusted_to(&self, now: UtcTime, uptime: Option<Duration>) -> UtcTime {
         let by_uptime = uptime.zip(self.uptime).map(|(uptime, up)| {
-            // It was before the machine was started anew. Where that is not seen, it only seems later than it was.
+            // It was before the machine restarted. If the restart is not detected, it only seems later than it was.
             now.minus(uptime.checked_sub(up).unwrap_or(uptime)).plus(self.slack)
         });
         match (by_uptime, is_in_future(self.latest(), now)) {
             (Some(seen), true) => seen,
             (Some(seen), false) if self.is_same_boot => seen.max(self.latest()),
             (Some(_) | None, false) => self.latest(),
-            // Nobody knows: no later than now.
+            // Not known: not later than now.
             (None, true) => now.plus(self.slack),
         }
     }
 }
 
-/// How long it takes until nothing that was sent can land any more. Where the clock was set back meanwhile, nobody knows
-/// how long ago it was: the whole time is waited for.
+/// How long until no request can arrive. If the clock was set back meanwhile, the age is not known, and the whole
+/// window is waited for.
 pub(crate) fn time_until_new_pin(last_send: UtcTime, now: UtcTime) -> Duration {
-    // Not by the time of the landing: a clock may stand at the end of what can be told.
+    // Not computed from the time of arrival: a clock may be at the end of its range.
     let left = LATE_ARRIVAL_WINDOW.saturating_sub(last_send.until(now)) + now.until(last_send);
     left.min(LATE_ARRIVAL_WINDOW + MAX_SEND_DELAY)
 }
 
 impl Operator {
-    /// Of this process.
+    /// The operator of this process.
     #[must_use]
     pub fn from_process() -> Self {
         let claimed = |name| std::env::var_os(name).map(|value| CleanText::new(&value.to_string_lossy()));

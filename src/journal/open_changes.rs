@@ -1,7 +1,7 @@
-//! Which changes have no end yet, by the rows: nothing is kept beside them.
+//! Which changes have no end yet, from the rows alone.
 //!
-//! A change is open from its intent until it is confirmed, refused or not sent for certain without an earlier doubt,
-//! settled, or followed by a confirmed change of the same number. It decides nothing about sending.
+//! A change is open from its intent until it is confirmed, refused or certainly not sent without an earlier doubt,
+//! resolved, or followed by a confirmed change of the same number. It decides nothing about sending.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, TwoStep};
 use crate::domain::outcome::{DoubtReason, Outcome};
 
-/// A change without an end, and whose it is.
+/// A change without an end, and its run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OpenChange {
     pub(super) unresolved: UnresolvedChange,
-    /// The run that sent it last; `None` where only the escrow file knew of it.
+    /// The run that sent it last; `None` if only the escrow file had it.
     pub(super) run_id: Option<String>,
-    /// No request of it can have left after this, unless that run lives.
+    /// No request of it can have been sent after this, unless that run lives.
     pub(super) last_send: RecordedTime,
 }
 
@@ -40,7 +40,7 @@ const OPEN_CHANGES_SQL: &str = "
         AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.number = c.number AND o.kind = 'set' AND o.seq > c.last_sent)
         AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.change = c.change AND s.seq > c.last_sent)";
 
-/// Every open change, oldest first. Whoever has no run of its own learns nothing of when the machine was started.
+/// Every open change, oldest first. Without a run of its own, the caller does not know when the machine restarted.
 pub(super) fn all(db: &Connection, run: Option<&str>) -> rusqlite::Result<Vec<OpenChange>> {
     db.prepare(&format!("{OPEN_CHANGES_SQL} ORDER BY c.seq"))?.query_map([run], read_row)?.collect()
 }
@@ -51,8 +51,8 @@ pub(super) fn for_number(db: &Connection, number: PhoneNumberId, run: &str) -> r
     db.prepare_cached(&sql)?.query_map([run, number.as_str()], read_row)?.collect()
 }
 
-/// The requests of other changes of this number that no sure answer is known of, whatever became of their changes: tries
-/// that were repeated without an outcome of their own, in doubt, or without an end.
+/// The requests of other changes of this number without a certain outcome, whatever the state of their changes is:
+/// attempts that were retried without an outcome, in doubt, or without an end.
 pub(super) fn sends_in_doubt(
     db: &Connection,
     number: PhoneNumberId,
@@ -78,14 +78,14 @@ pub(super) fn sends_in_doubt(
     db.prepare_cached(UNSURE)?.query_map([number.as_str(), &except.to_string(), run], row)?.collect()
 }
 
-/// From the columns of a row: of a try, unless something was recorded after it.
+/// From the columns of a row of an attempt, unless something was recorded after it.
 fn recorded_time(at: u32, up: Option<u32>, is_of_this_boot: bool, is_over: bool) -> RecordedTime {
     let slack = if is_over { Duration::ZERO } else { MAX_SEND_DELAY };
     let (at, up) = (UtcTime::from_unix_seconds(at), up.map(|up| Duration::from_secs(up.into())));
     RecordedTime { at, uptime: up, is_same_boot: is_of_this_boot, slack }
 }
 
-/// The runs that wait to send a change of this number again, of which nothing is in doubt.
+/// The runs that wait to retry a change of this number that is not in doubt.
 pub(super) fn runs_waiting_to_retry(
     db: &Connection,
     number: PhoneNumberId,
@@ -100,7 +100,8 @@ pub(super) fn runs_waiting_to_retry(
     waiting.query_map([number.as_str(), &except.to_string()], |row| row.get(0))?.collect()
 }
 
-/// True if another run sent a PIN to the number after this change's last try: nobody who decided about the change knew.
+/// True if another run sent a PIN to the number after the last attempt of this change, so that the operator who
+/// resolved it did not know.
 pub(super) fn is_superseded(
     db: &Connection,
     number: PhoneNumberId,
@@ -114,7 +115,7 @@ pub(super) fn is_superseded(
     db.prepare_cached(LATER)?.exists(params![number.as_str(), change.to_string(), run])
 }
 
-/// When a run other than this one last had a PIN of this number confirmed.
+/// When another run last had a PIN of this number confirmed.
 pub(super) fn last_set_by_other_run(
     db: &Connection,
     number: PhoneNumberId,
@@ -162,7 +163,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
     })
 }
 
-/// An id as it was stored.
+/// Parses a stored id.
 pub(super) fn parse_column<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
     T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
@@ -171,7 +172,7 @@ where
     text.parse().map_err(|error: T::Err| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
-/// From the word that [`TwoStep::json`] makes.
+/// Parses the word of [`TwoStep::json_value`].
 pub(super) fn parse_two_step(word: &str) -> TwoStep {
     [TwoStep::On, TwoStep::NotSet].into_iter().find(|two_step| two_step.json_value() == word).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
-//! The journal, to be read by commands: while others write, and where nothing can be written.
+//! The journal for commands that read it, while others write, and where nothing can be written.
 //!
-//! It changes no row, takes no lock that a writer waits for, and makes no file that was not there.
+//! It changes no row, takes no lock that a writer waits for, and creates no file.
 
 use rusqlite::{Connection, OpenFlags};
 use url::Url;
@@ -22,7 +22,7 @@ pub struct JournalReader {
     dir: StateDir,
 }
 
-/// An audit that is as it was written.
+/// An audit log that verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifiedAudit {
     /// How many rows it has.
@@ -30,11 +30,11 @@ pub struct VerifiedAudit {
 }
 
 impl JournalReader {
-    /// Opens a directory's journal.
+    /// Opens the journal of a directory.
     ///
     /// # Errors
-    /// When there is none ([`JournalError::is_missing`]), it is damaged, foreign, newer or older than this program, or
-    /// lies where nothing can be written and was left in the middle.
+    /// When there is none ([`JournalError::is_missing`]), when it is damaged, foreign, newer or older than this
+    /// program, or when it needs recovery and nothing can be written there.
     pub fn open(dir: &StateDir) -> Result<Self, JournalError> {
         if !schema::check_files(dir)? {
             return Err(dir.missing_file_error(DATABASE_FILE).into());
@@ -52,7 +52,7 @@ impl JournalReader {
         Ok(Self { db, dir: dir.clone() })
     }
 
-    /// Every job, the newest first.
+    /// Every job, newest first.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -60,7 +60,7 @@ impl JournalReader {
         self.read(|db| JobQueries::new(db, &self.dir)?.summaries())
     }
 
-    /// One job, number by number; `None` if there is none of that number.
+    /// One job, number by number; `None` if there is none of this number.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -68,8 +68,8 @@ impl JournalReader {
         self.read(|db| JobQueries::new(db, &self.dir)?.detail(id))
     }
 
-    /// Hands over the audit's rows, the oldest first, from a time on, until `take` fails: an audit grows for years, and
-    /// memory does not. A row that somebody made unreadable is left out here; [`Self::verify`] tells of it.
+    /// Passes on the rows of the audit log, oldest first, from a time on, until `take` fails: a log grows for years,
+    /// and memory does not. Skips rows that cannot be parsed; [`Self::verify_audit`] reports them.
     ///
     /// # Errors
     /// When the database cannot be read. The inner error is that of `take`.
@@ -82,7 +82,7 @@ impl JournalReader {
             let mut statement = db.prepare("SELECT row FROM audit ORDER BY seq")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                // A row is altered by making it no text as well.
+                // An altered row may not even be text.
                 let Ok(row) = serde_json::from_slice::<AuditRow>(row.get_ref(0)?.as_bytes().unwrap_or_default()) else {
                     continue;
                 };
@@ -95,11 +95,11 @@ impl JournalReader {
         })
     }
 
-    /// Follows the audit's chain, holds its end against what was noted of it, and the other rows against the audit. It
-    /// looks at the whole database, however large it is, and keeps no writer waiting.
+    /// Verifies the hash chain, its end against the saved head, and the other rows against the audit log. It checks the
+    /// whole database, however large it is, and does not block writers.
     ///
     /// # Errors
-    /// When the database is damaged or cannot be read. The inner error lists what was edited, deleted or cut off.
+    /// When the database is damaged or cannot be read. The inner error lists what was edited, deleted or truncated.
     pub fn verify_audit(&self) -> Result<Result<VerifiedAudit, Vec<AuditProblem>>, JournalError> {
         // Read before the rows: it lags behind them, and never leads.
         let noted = SavedHead::read(&self.dir)?;
@@ -107,19 +107,19 @@ impl JournalReader {
         self.read(|db| Ok(audit::verify_chain(db, noted)?.map(|rows| VerifiedAudit { rows })))
     }
 
-    /// True if the journal reaches as far as was noted of it, so that no change is missing from it that was sent: none was
-    /// before it was recorded there.
+    /// True if the journal reaches its saved head, so that it has every change that was sent: none is sent before it is
+    /// recorded.
     ///
     /// # Errors
-    /// When the database, or what was noted, cannot be read.
+    /// When the database, or the saved head, cannot be read.
     pub fn is_complete(&self) -> Result<bool, JournalError> {
         // Read before the rows: it lags behind them, and never leads.
         let noted = SavedHead::read(&self.dir)?;
         self.read(|db| Ok(noted.find_mismatch(db)?.is_none()))
     }
 
-    /// The sealed PINs that the journal has, and what became of each; the one that was sent last at the end, whatever the
-    /// clock said. Where only the escrow file knew of some, they stand where they were taken in.
+    /// The encrypted PINs of the journal with the state of each change, in the order in which they were sent, whatever
+    /// the clock said. Those that only the escrow file had come where they were imported.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -127,7 +127,7 @@ impl JournalReader {
         self.read(|db| encrypted_pins::all(db, &self.dir))
     }
 
-    /// Reads within one transaction, so that all of it is of one moment.
+    /// Reads in one transaction, so that all of it is consistent.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StorageError>) -> Result<T, JournalError> {
         let view =
             self.db.unchecked_transaction().map_err(|error| StorageError::from(error).into_journal_error(&self.dir))?;
@@ -148,7 +148,7 @@ fn connect(dir: &StateDir) -> Result<Connection, JournalError> {
     if dir.file_len(WAL_FILE)? > 0 {
         return Err(unfinished());
     }
-    // Nobody can write there, so nothing has to be locked, which would need a file to be made.
+    // Nobody can write there, so no lock is needed, which would create a file.
     let mut url = Url::from_file_path(&path).map_err(|()| unfinished())?;
     url.set_query(Some("immutable=1"));
     let flags = common | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;

@@ -1,7 +1,7 @@
-//! Opening: the database and the escrow file are made one again, and what was cut short is found.
+//! Recovery: merges the database and the escrow file, and finds changes that an earlier run left.
 //!
-//! Rows that only one of them has are added to the other, and come back as in doubt. What cannot be explained by a
-//! process that died is a finding, told once. It never leads to sending.
+//! Rows that only one of them has are added to the other, and come back as in doubt. What a dead process does not
+//! explain is a finding, reported once. Recovery never sends anything.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,7 +22,7 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowFile, EscrowLock};
 use crate::state_dir::StateDir;
 
-/// An opened journal, before its thread is started.
+/// An open journal, before its thread starts.
 #[derive(Debug)]
 pub(super) struct OpenedJournal {
     pub(super) db: Connection,
@@ -31,7 +31,7 @@ pub(super) struct OpenedJournal {
     pub(super) report: RecoveryReport,
 }
 
-/// Opens and recovers, with the lock of all writers held.
+/// Opens and recovers, holding the lock of all writers.
 pub(super) fn open(opening: JournalOptions, syncs: bool, lock: &EscrowLock<'_>) -> Result<OpenedJournal, JournalError> {
     let JournalOptions { dir, operator: actor, kind, recipients, clock, .. } = opening;
     let dir = &dir;
@@ -53,7 +53,7 @@ pub(super) fn open(opening: JournalOptions, syncs: bool, lock: &EscrowLock<'_>) 
         .map_err(|failure| failure.into_journal_error(dir))
 }
 
-/// Reads the escrow file; a line that was torn until now is ended first.
+/// Reads the escrow file. Terminates a torn line first.
 fn read_escrow(dir: &StateDir, lock: &EscrowLock<'_>) -> Result<EscrowIndex, JournalError> {
     let escrow = EscrowIndex::read(dir)?;
     if !escrow.is_torn {
@@ -139,7 +139,7 @@ impl JournalTx<'_> {
         Ok(())
     }
 
-    /// Whom PINs were sealed to went with the journal: those of the config now may be anybody's.
+    /// The journal was lost, and with it the accepted recipients. Those of the config may be anyone's.
     fn clear_recipients(&mut self) -> Result<(), StorageError> {
         let at = self.now.utc;
         let note = Some(CleanText::new("whom PINs were sealed to before is not known any more"));
@@ -151,7 +151,7 @@ impl JournalTx<'_> {
         Ok(())
     }
 
-    /// Lines that cannot be read and were not told of before. A torn one loses nothing if the journal is whole.
+    /// Records unparsable lines that were not reported before. A torn one loses nothing if the journal is complete.
     fn record_unreadable_lines(
         &mut self,
         escrow: &EscrowIndex,
@@ -171,7 +171,7 @@ impl JournalTx<'_> {
         Ok(integrity::unreadable_lines_finding(&new))
     }
 
-    /// Takes in the changes that only the escrow file knows of. It is read again for them, as there are seldom any.
+    /// Imports the changes that only the escrow file has. Reads the file again for them, because there are seldom any.
     fn import_unknown_changes(&mut self, dir: &StateDir, escrow: &EscrowIndex) -> Result<(), StorageError> {
         let mut unknown = HashSet::new();
         for (change, _) in &escrow.entries {
@@ -183,13 +183,13 @@ impl JournalTx<'_> {
             return Ok(());
         }
         let mut lines = Vec::new();
-        // A change that has two lines is one change.
+        // A change with two lines is one change.
         EscrowFile::scan_entries(dir, |line| lines.extend(unknown.remove(&line.change).then_some(line)))
             .map_err(|error| StorageError::new(error.to_string()))?;
         lines.iter().try_for_each(|line| self.import_change(line))
     }
 
-    /// Takes in a change that only the escrow file knows of. It counts to its job, so that nobody takes its number for one
+    /// Imports a change that only the escrow file has. It counts for its job, so that its number is not taken for one
     /// that was never sent.
     fn import_change(&mut self, line: &EscrowEntry) -> Result<(), StorageError> {
         let job = self.find_job(line)?;
@@ -219,7 +219,7 @@ impl JournalTx<'_> {
                 line.at.unix_seconds(),
                 line.ciphertext.0,
             ])?;
-        // Nobody knows when it was sent last; by now it has been.
+        // It is not known when it was sent last; by now it has been.
         let rest = OutcomeRecord {
             change: line.change,
             job: JobId::new(0),
@@ -241,8 +241,8 @@ impl JournalTx<'_> {
         self.insert_outcome(seq, &rest, job)
     }
 
-    /// The job that a line names, if the journal has it with this number in it: an older copy of the journal may have none
-    /// of that name, or another.
+    /// The job that an entry names, if the journal has it with this number: an older copy of the journal may have no
+    /// such job, or another.
     fn find_job(&self, line: &EscrowEntry) -> rusqlite::Result<Option<JobId>> {
         let mut known = self.db.prepare_cached("SELECT job FROM job_numbers WHERE job = ?1 AND number = ?2")?;
         known

@@ -1,6 +1,6 @@
-//! Which processes are alive: each holds a lock on a file of its own, which the kernel gives back when it dies.
+//! Which processes are alive: each holds a lock on a file of its own, which the kernel releases when it dies.
 //!
-//! It asks for no process id: another process may have the same one by now.
+//! It uses no process ids, because the kernel reuses them.
 
 use std::fs::File;
 use std::io;
@@ -12,7 +12,7 @@ use crate::state_dir::{OpenMode, StateDir, StateDirError};
 
 const LOCK_FILE_PREFIX: &str = "running.";
 
-/// This process's file, locked as long as this lives.
+/// The file of this process, locked as long as this lives.
 #[derive(Debug)]
 pub(super) struct RunLock {
     dir: StateDir,
@@ -21,8 +21,7 @@ pub(super) struct RunLock {
 }
 
 impl RunLock {
-    /// Says that a run has begun, and clears away the files of those that ended without a word. The lock of all
-    /// writers has to be held.
+    /// Registers a run, and removes the files of runs that died. The caller holds the lock of all writers.
     pub(super) fn acquire(dir: &StateDir, run: String) -> Result<Self, StateDirError> {
         let system = |error| StateDirError::Io {
             path: crate::domain::text::CleanText::new(&dir.path().to_string_lossy()),
@@ -34,17 +33,17 @@ impl RunLock {
             }
         }
         let file = dir.open_file(&lock_file_name(&run), OpenMode::ReadWrite)?;
-        // Waits: somebody may just be looking.
+        // Waits: another process may just be checking.
         flock(&file, FlockOperation::LockExclusive).map_err(|errno| system(errno.into()))?;
         Ok(Self { dir: dir.clone(), run_id: run, _file: file })
     }
 
-    /// This run.
+    /// The id of this run.
     pub(super) fn run_id(&self) -> &str {
         &self.run_id
     }
 
-    /// Where it says so.
+    /// The state directory.
     pub(super) fn dir(&self) -> &StateDir {
         &self.dir
     }
@@ -57,7 +56,7 @@ impl RunLock {
 
 impl Drop for RunLock {
     fn drop(&mut self) {
-        // What is left behind is cleared away by the next one.
+        // The next process removes what is left.
         self.dir.remove_file(&lock_file_name(&self.run_id)).ok();
     }
 }
@@ -77,7 +76,7 @@ fn is_locked(dir: &StateDir, name: &str) -> io::Result<bool> {
         Err(error) if error.is_missing() => return Ok(false),
         Err(error) => return Err(io::Error::other(error)),
     };
-    // Shared, so that two who look at once do not take each other for the owner.
+    // Shared, so that two checks at once do not take each other for the owner.
     match flock(&file, FlockOperation::NonBlockingLockShared) {
         Ok(()) => Ok(false),
         Err(Errno::WOULDBLOCK) => Ok(true),

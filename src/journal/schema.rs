@@ -1,7 +1,7 @@
 //! The database: how it is opened, what it must be like, and its tables.
 //!
-//! Every table but `numbers` is only ever added to; triggers hold everybody to it who does not remove them first. A
-//! database of another program, of the other kind or of a later version is refused, and nothing in it is changed.
+//! Rows are only added to every table except `numbers`; triggers enforce it. A database of another program, of the
+//! other kind or of a later version is refused and not changed.
 
 use std::io;
 use std::time::Duration;
@@ -14,27 +14,27 @@ use super::model::JournalKind;
 use crate::domain::text::CleanText;
 use crate::state_dir::{OpenMode, StateDir};
 
-/// The database's file.
+/// The file of the database.
 pub(super) const DATABASE_FILE: &str = "journal.db";
 
-/// What SQLite makes beside it.
+/// The files that SQLite creates beside it.
 const SIDECAR_FILES: [&str; 2] = ["journal.db-wal", "journal.db-shm"];
 
-/// Which files the database is: a device and an inode each. Whoever writes to files that have no name any more, or not
-/// this one, writes a history that nobody else sees.
+/// Which files the database is: a device and an inode for each. A process that writes to files that lost their names
+/// writes a history that no other process sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DatabaseIdentity([Option<(u64, u64)>; 3]);
 
 impl DatabaseIdentity {
     const FILE_NAMES: [&str; 3] = [DATABASE_FILE, SIDECAR_FILES[0], SIDECAR_FILES[1]];
 
-    /// Of the files that have the names now.
+    /// The files that have the names now.
     pub(super) fn read(dir: &StateDir) -> io::Result<Self> {
         let [database, ahead, index] = Self::FILE_NAMES.map(|name| dir.file_identity(name));
         Ok(Self([database?, ahead?, index?]))
     }
 
-    /// The first name that is not the opened file's any more.
+    /// The first name that no longer belongs to the open file.
     pub(super) fn first_replaced(&self, dir: &StateDir) -> io::Result<Option<&'static str>> {
         let now = Self::read(dir)?;
         let names = Self::FILE_NAMES.into_iter().zip(self.0.iter().zip(&now.0));
@@ -42,32 +42,32 @@ impl DatabaseIdentity {
     }
 }
 
-/// Written ahead, not yet in the database itself.
+/// Transactions that are not in the database itself yet.
 pub(super) const WAL_FILE: &str = SIDECAR_FILES[0];
 
-/// How long another process is waited for, beside the lock that all writers share.
+/// How long to wait for another process, besides the lock that all writers share.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A database up to this size (30,000 audit rows) is looked at as a whole at each start. A larger one would keep every
-/// other writer waiting, as the lock that all share is held meanwhile: 100,000 audit rows (49 MB) took 0.3 s from memory,
-/// and take many times that from a cold disk; without it, the opening takes 3 ms. SQLite still finds damage in whatever
-/// it reads, the end of the audit is held against what was noted of it, and `pindesk audit verify` looks at all of it
-/// without that lock.
+/// A database up to this size (30,000 audit rows) is checked completely at each start. A larger one would block every
+/// other writer, because the shared lock is held meanwhile: 100,000 audit rows (49 MB) took 0.3 s from memory, and take
+/// many times that from a cold disk; without the check, opening takes 3 ms. SQLite still finds damage in whatever it
+/// reads, the end of the audit log is compared with its saved head, and `pindesk audit verify` checks all of it without
+/// that lock.
 const MAX_CHECKED_BYTES: u64 = 16 << 20;
 
-/// More than the statements there are, so that each is prepared once.
+/// More than the statements in use, so that each is prepared once.
 const STATEMENT_CACHE_SIZE: usize = 48;
 
-/// Each step leads from the version before to its own; the first makes everything.
+/// Each step migrates from the version before to its own; the first creates everything.
 const MIGRATIONS: [(i64, &str); 1] = [(1, include_str!("schema.sql"))];
 
-/// What SQLite calls `synchronous = FULL`.
+/// SQLite's value for `synchronous = FULL`.
 const SYNCHRONOUS_FULL: i64 = 2;
 
-/// The version of the newest schema.
+/// The version of the latest schema.
 pub(super) const LATEST_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
-/// What SQLite's header calls a journal of real numbers ("pind"), and one of made-up numbers ("demo").
+/// The application id in SQLite's header: "pind" for a journal of real numbers, "demo" for made-up ones.
 const fn application_id(kind: JournalKind) -> i64 {
     match kind {
         JournalKind::Real => 0x7069_6e64,
@@ -75,7 +75,7 @@ const fn application_id(kind: JournalKind) -> i64 {
     }
 }
 
-/// What an opened database turned out to be.
+/// What an open database is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DatabaseInfo {
     application_id: i64,
@@ -84,12 +84,12 @@ pub(super) struct DatabaseInfo {
 }
 
 impl DatabaseInfo {
-    /// True if nothing was ever in it.
+    /// True if it never held anything.
     pub(super) const fn is_empty(self) -> bool {
         self.table_count == 0 && self.application_id == 0
     }
 
-    /// What it is, and whether this program knows it.
+    /// Whether this program can use the database, and of which kind it is.
     pub(super) fn check_compatible(self, dir: &StateDir, kind: Option<JournalKind>) -> Result<(), JournalError> {
         let path = || database_path(dir.path());
         let (real, demo) = (application_id(JournalKind::Real), application_id(JournalKind::Demo));
@@ -112,8 +112,8 @@ impl DatabaseInfo {
     }
 }
 
-/// Judges the files of the database without opening them: to close one again would lose the locks that SQLite has on
-/// it in this process. True if the database is there.
+/// Checks the files of the database without opening them: closing one would release the locks that SQLite has on it in
+/// this process. True if the database exists.
 pub(super) fn check_files(dir: &StateDir) -> Result<bool, JournalError> {
     for name in SIDECAR_FILES {
         dir.has_file(name)?;
@@ -121,7 +121,7 @@ pub(super) fn check_files(dir: &StateDir) -> Result<bool, JournalError> {
     Ok(dir.has_file(DATABASE_FILE)?)
 }
 
-/// Opens the database for writing, and makes an empty one where there is none.
+/// Opens the database for writing, and creates it if it is missing.
 pub(super) fn open(dir: &StateDir, is_there: bool, syncs: bool) -> Result<(Connection, DatabaseInfo), JournalError> {
     if !is_there {
         drop(dir.open_file(DATABASE_FILE, OpenMode::ReadWrite)?);
@@ -145,7 +145,7 @@ pub(super) fn open(dir: &StateDir, is_there: bool, syncs: bool) -> Result<(Conne
     if mode != "wal" {
         return not_durable("journal_mode", &mode);
     }
-    // The journal's thread does that, and hears of it where it fails.
+    // The writer thread does that, and receives the error if it fails.
     db.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(())).map_err(of_sqlite)?;
     db.pragma_update(None, "synchronous", if syncs { "FULL" } else { "OFF" }).map_err(of_sqlite)?;
     let level: i64 = db.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(of_sqlite)?;
@@ -155,11 +155,11 @@ pub(super) fn open(dir: &StateDir, is_there: bool, syncs: bool) -> Result<(Conne
     Ok((db, found))
 }
 
-/// Gives a database back. What was written ahead is taken in if that is sound, but never over another history that goes
-/// by its names by now.
+/// Closes a database. Checkpoints the write-ahead log if that is sound, but never over another history that has its
+/// names now.
 pub(super) fn close(db: Connection, identity: &DatabaseIdentity, dir: &StateDir, is_sound: bool) {
     let is_own = identity.first_replaced(dir).is_ok_and(|lost| lost.is_none());
-    // Deleted, and nobody made a new one: what was written ahead is still to be had here, and nowhere else.
+    // Deleted, and nobody created a new one: the write-ahead log is the only copy.
     let is_last = !is_own && dir.file_identity(DATABASE_FILE).is_ok_and(|now| now == identity.0[0]) && {
         dir.file_identity(WAL_FILE).is_ok_and(|now| now.is_none())
     };
@@ -174,13 +174,13 @@ pub(super) fn close(db: Connection, identity: &DatabaseIdentity, dir: &StateDir,
 pub(super) fn configure(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(STATEMENT_CACHE_SIZE);
-    // In KiB, as it is negative: the list of numbers is read once, so a large cache would only be memory lost.
+    // In KiB, because it is negative. The list of numbers is read once, so a large cache would only waste memory.
     db.pragma_update(None, "cache_size", -512)?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "trusted_schema", false)
 }
 
-/// What it says of itself.
+/// Reads what the database says about itself.
 pub(super) fn read_info(db: &Connection) -> rusqlite::Result<DatabaseInfo> {
     Ok(DatabaseInfo {
         application_id: db.pragma_query_value(None, "application_id", |row| row.get(0))?,
@@ -189,7 +189,7 @@ pub(super) fn read_info(db: &Connection) -> rusqlite::Result<DatabaseInfo> {
     })
 }
 
-/// Whether it is whole.
+/// Checks whether it is damaged.
 pub(super) fn check_integrity(db: &Connection, dir: &StateDir) -> Result<(), JournalError> {
     let verdict: Result<String, rusqlite::Error> = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
     match verdict {
@@ -199,7 +199,7 @@ pub(super) fn check_integrity(db: &Connection, dir: &StateDir) -> Result<(), Jou
     }
 }
 
-/// Brings an opened database to the newest version, in one transaction.
+/// Migrates an open database to the latest version, in one transaction.
 pub(super) fn migrate(db: &mut Connection, found: DatabaseInfo, kind: JournalKind) -> rusqlite::Result<()> {
     if found.version == LATEST_VERSION {
         return Ok(());

@@ -22,7 +22,7 @@ use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint};
 
-/// One thing to be recorded.
+/// One record to write.
 #[derive(Debug)]
 pub(super) enum WriteOp {
     StartJob(JobPlan),
@@ -36,19 +36,19 @@ pub(super) enum WriteOp {
     AcceptRecipients,
 }
 
-/// What came of one [`Write`].
+/// The result of one [`WriteOp`].
 pub(super) type WriteResult = Result<Option<JobId>, RecordError>;
 
-/// Who writes, and what this process knows beside the rows.
+/// The operator, and what this process knows besides the rows.
 #[derive(Debug)]
 pub(super) struct WriterContext {
     pub(super) clock: Clock,
     pub(super) operator: Operator,
     pub(super) run_lock: RunLock,
-    /// Those that this process would seal to, sorted.
+    /// The recipients of this process, sorted.
     pub(super) recipients: Vec<Fingerprint>,
-    /// From when on a request without a sure answer is no hindrance, whatever the clock on the wall says: for each that
-    /// this process saw.
+    /// From when a request in doubt no longer blocks its number, whatever the wall clock says: for each that this
+    /// process saw.
     pub(super) safe_from: HashMap<(PhoneNumberId, RecordedTime), Instant>,
 }
 
@@ -58,8 +58,8 @@ impl WriterContext {
         self.clock.uptime().map(|up| up.as_secs().cast_signed())
     }
 
-    /// How long this request of a number can still land: no later than was reckoned when this process first saw it, by the
-    /// clock that nobody sets.
+    /// How long this request of a number can still arrive: at most until the time computed when this process first saw
+    /// it, on the clock that cannot be set.
     pub(super) fn time_until_safe(&mut self, number: PhoneNumberId, sent: RecordedTime, now: TimePoint) -> Duration {
         let left = time_until_new_pin(sent.adjusted_to(now.utc, self.clock.uptime()), now.utc);
         let until = *self.safe_from.entry((number, sent)).or_insert(now.instant + left);
@@ -67,19 +67,19 @@ impl WriterContext {
     }
 }
 
-/// A transaction being filled.
+/// A transaction in progress.
 #[derive(Debug)]
 pub(super) struct JournalTx<'t> {
     pub(super) db: &'t Connection,
     pub(super) context: &'t mut WriterContext,
     pub(super) head: ChainHead,
     pub(super) now: TimePoint,
-    /// For the escrow file, to be synced there before the rows are.
+    /// Synced to the escrow file before the rows are committed.
     pub(super) escrow_entries: Vec<EscrowEntry>,
 }
 
 impl JournalTx<'_> {
-    /// Writes one thing, unless it has to be refused.
+    /// Writes one record, unless it must be refused.
     pub(super) fn apply(&mut self, write: &WriteOp) -> Result<WriteResult, StorageError> {
         match write {
             WriteOp::StartJob(plan) => return self.start_job(plan).map(|job| Ok(Some(job))),
@@ -101,7 +101,7 @@ impl JournalTx<'_> {
                 self.record_intent(intent)?;
             }
             WriteOp::RecordRetry { change, number, attempt } => {
-                // The time of the try before it is another clock's where tests own time.
+                // In tests with their own clock, the time of the previous attempt is from another clock.
                 let at = self.last_recorded_at(*change)?.max(self.now.utc);
                 if let Err(refused) = self.check_can_send(*change, *number, at)? {
                     return Ok(Err(refused));
@@ -125,7 +125,7 @@ impl JournalTx<'_> {
         Ok(Ok(None))
     }
 
-    /// Adds a row to the audit; its number is that of the row it belongs to as well.
+    /// Adds a row to the audit log. Its number is also that of the row it belongs to.
     pub(super) fn add_audit_row(
         &mut self,
         action: AuditAction,
@@ -143,7 +143,7 @@ impl JournalTx<'_> {
         Ok(self.head.sequence)
     }
 
-    /// Whether another PIN may go to the number.
+    /// Whether a different PIN may be sent to the number.
     fn check_can_send(
         &mut self,
         change: ChangeId,
@@ -165,7 +165,7 @@ impl JournalTx<'_> {
                 return Ok(Err(RecordError::Busy(self.describe_run(&run)?)));
             }
         }
-        // Of changes that came to their end as well: a confirmed PIN, or a note, keeps nothing from landing.
+        // Includes changes that ended: neither a confirmed PIN nor a note keeps a request from arriving.
         let now = TimePoint { utc: at, ..self.now };
         let unsure = open_changes::sends_in_doubt(self.db, number, change, self.run_id())?;
         let left =
@@ -178,7 +178,8 @@ impl JournalTx<'_> {
         Ok(Err(RecordError::Busy(CleanText::new(&text))))
     }
 
-    /// Whether another process set a PIN since the number was read: whoever confirmed did not know of it.
+    /// Whether another process set a PIN since the number was read, so that the operator who confirmed did not know of
+    /// it.
     fn check_status_is_current(&self, intent: &Intent) -> Result<Result<(), RecordError>, StorageError> {
         let Some(read_at) = intent.status_before.read_at else { return Ok(Ok(())) };
         let Some(set) = open_changes::last_set_by_other_run(self.db, intent.number, self.run_id())? else {
@@ -256,7 +257,7 @@ impl JournalTx<'_> {
         Ok(())
     }
 
-    /// Records what a change came to. What it closes is read from the rows.
+    /// Records the outcome of a change. What it closes is read from the rows.
     pub(super) fn record_outcome(&mut self, rest: &OutcomeRecord) -> Result<(), StorageError> {
         let kind = outcome_kind(&rest.outcome);
         let entry = AuditEntry {
@@ -301,7 +302,7 @@ impl JournalTx<'_> {
         Ok(())
     }
 
-    /// Settles those changes of a number that whoever decided was told of: another process may have left more since.
+    /// Resolves those changes of a number that the operator was told of: another process may have left more since.
     fn resolve_changes(
         &mut self,
         number: PhoneNumberId,
@@ -354,7 +355,7 @@ impl JournalTx<'_> {
         self.add_audit_row(action, self.now.utc, entry).map(drop)
     }
 
-    /// How this process's recipients stand to the remembered ones.
+    /// Whether the recipients of this process are those that were stored.
     pub(super) fn recipients_status(&self) -> Result<RecipientsStatus, StorageError> {
         recipients_status(self.db, &self.context.recipients)
     }
@@ -414,7 +415,7 @@ impl JournalTx<'_> {
     }
 }
 
-/// How these recipients stand to the remembered ones.
+/// Whether these recipients are those that were stored.
 pub(super) fn recipients_status(db: &Connection, now: &[Fingerprint]) -> Result<RecipientsStatus, StorageError> {
     Ok(match stored_recipients(db)? {
         Some(remembered) if remembered != now => {

@@ -1,8 +1,8 @@
-//! The journal's thread: it takes everything that waits into one transaction, and answers when that is durable.
+//! The writer thread: commits everything that waits in one transaction, and replies when that is durable.
 //!
-//! Within a group the sealed PINs are appended to the escrow file and synced before the rows are committed. Whatever
-//! fails ends the journal for this process; only outcomes are still tried where nothing but space was wanting, never
-//! after a failed sync.
+//! Within a group, the encrypted PINs are appended to the escrow file and synced before the rows are committed. Any
+//! failure ends the journal of this process. Only outcomes are still tried after it if the disk was full, never after a
+//! failed sync. It decides nothing about sending.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -26,28 +26,28 @@ use crate::domain::text::CleanText;
 use crate::escrow::EscrowFile;
 use crate::state_dir::StateDir;
 
-/// The most things recorded in one transaction.
+/// The maximum of records in one transaction.
 const MAX_GROUP_SIZE: usize = 256;
 
-/// So long a group waits for another process to end its own: far longer than any takes that is not stopped.
+/// How long a group waits for another process: much longer than any transaction of a process that is not suspended.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So much longer an outcome waits: what is not written then is known to this process only.
+/// How much longer an outcome waits: if it is not recorded, only this process knows it.
 const EXTRA_OUTCOME_LOCK_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// So long the end waits, which needs the lock for good order only.
+/// How long closing waits, which needs the lock for good order only.
 const SHORT_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// After so many things recorded, what was written ahead is taken into the database: a few MB.
+/// After this many records, the write-ahead log is checkpointed: a few MB.
 const CHECKPOINT_INTERVAL: usize = 128;
 
-/// So many numbers remembered take as much as one thing recorded, with its audit row and its sealed PIN.
+/// This many cached numbers take as much space as one record with its audit row and its encrypted PIN.
 const CACHED_NUMBERS_PER_RECORD: usize = 16;
 
-/// Given up when the disk is full, so that outcomes find room.
+/// Removed when the disk is full, so that outcomes find space.
 pub(super) const RESERVE_FILE: &str = "reserve";
 
-/// What the thread is asked for.
+/// A command for the thread.
 #[derive(Debug)]
 pub(super) enum WriterCommand {
     Write(WriteOp, oneshot::Sender<WriteResult>),
@@ -57,7 +57,7 @@ pub(super) enum WriterCommand {
     Close(mpsc::Sender<()>),
 }
 
-/// Whether the thread may write, and whether it does.
+/// Whether the thread may write, and whether it writes now.
 #[derive(Debug, Default)]
 pub(super) struct WriteGate {
     state: Mutex<WriteGateState>,
@@ -71,11 +71,11 @@ struct WriteGateState {
 }
 
 impl WriteGate {
-    /// Waits for the end of what is being written, for so long at most; nothing is written from then on.
+    /// Waits for a write in progress, up to the timeout. Nothing is written from then on.
     pub(super) fn pause(&self, patience: Duration) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.pause_count += 1;
-        // Nobody is stopped for ever by a disk that does not answer.
+        // A disk that does not respond must not keep the process from suspending.
         drop(self.changed.wait_timeout_while(state, patience, |state| state.is_writing));
     }
 
@@ -84,7 +84,7 @@ impl WriteGate {
         self.changed.notify_all();
     }
 
-    /// Runs `work` while nobody pauses.
+    /// Runs `work` while the gate is open.
     fn run_unpaused<T>(&self, work: impl FnOnce() -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while state.pause_count > 0 {
@@ -97,7 +97,7 @@ impl WriteGate {
     }
 }
 
-/// Something is being written, until this is dropped: by a panic as well, or whoever pauses would wait for ever.
+/// A write in progress. Dropped by a panic as well, or a pause would wait forever.
 struct WritingGuard<'g>(&'g WriteGate);
 
 impl Drop for WritingGuard<'_> {
@@ -114,7 +114,7 @@ struct WriterFailure {
     kind: StorageErrorKind,
 }
 
-/// Everything that the thread owns.
+/// The state of the thread.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) db: Connection,
@@ -126,7 +126,7 @@ pub(super) struct Writer {
     /// Which files the database was when it was opened.
     pub(super) identity: schema::DatabaseIdentity,
     failure: Option<WriterFailure>,
-    /// What was recorded since the last checkpoint.
+    /// Records since the last checkpoint.
     records_since_checkpoint: usize,
     pending_cache_updates: VecDeque<(cache::CacheUpdate, oneshot::Sender<()>)>,
 }
@@ -155,11 +155,11 @@ impl Writer {
         }
     }
 
-    /// Works until the last handle is gone, or until it is closed.
+    /// Runs until the last handle is dropped, or until it is closed.
     pub(super) fn run(mut self, requests: &Receiver<WriterCommand>, gate: &Arc<WriteGate>) {
         let mut closed = None;
         while closed.is_none() {
-            // The cache is changed only while nothing else waits.
+            // The cache is changed only while no record waits.
             let first = if self.pending_cache_updates.is_empty() {
                 requests.recv().map_err(|_| TryRecvError::Disconnected)
             } else {
@@ -177,11 +177,11 @@ impl Writer {
             }
             self.finish();
         });
-        // Nobody has to wait for it.
+        // The receiver may be gone.
         closed.map(|closed| closed.send(()).ok());
     }
 
-    /// Serves a request and what waits behind it. `Some` if it is to end.
+    /// Handles a command and those that wait after it. `Some` if the thread must end.
     fn handle_commands(
         &mut self,
         first: WriterCommand,
@@ -198,13 +198,13 @@ impl Writer {
                     }
                 }
                 WriterCommand::UpdateCache(update, reply) => self.pending_cache_updates.push_back((update, reply)),
-                // What was handed over before is to be seen.
+                // Earlier updates must be visible.
                 WriterCommand::GetCachedNumbers(profile, after, reply) => {
                     self.commit_group(std::mem::take(&mut group));
                     while !self.pending_cache_updates.is_empty() {
                         self.apply_next_cache_update();
                     }
-                    // Who asked may be gone; a cache that cannot be read is empty.
+                    // The receiver may be gone. A cache that cannot be read is empty.
                     reply.send(cache::cached_numbers(&self.db, &profile, after).unwrap_or_default()).ok();
                 }
                 WriterCommand::GetHistory(number, most, reply) => {
@@ -221,7 +221,7 @@ impl Writer {
         None
     }
 
-    /// Records a group, and answers.
+    /// Records a group, and replies.
     fn commit_group(&mut self, mut group: WriteGroup) {
         if group.is_empty() {
             return;
@@ -248,7 +248,7 @@ impl Writer {
         send_replies(group, answers);
     }
 
-    /// After the end: outcomes only, and only where space was all that was wanting.
+    /// After a failure: outcomes only, and only if the disk was full.
     fn record_outcomes_after_failure(&mut self, writes: &[&WriteOp]) -> Vec<WriteResult> {
         let outcomes: Vec<&WriteOp> = writes.iter().copied().filter(|write| is_outcome(write)).collect();
         let is_full = self.failure.as_ref().is_some_and(|death| death.kind == StorageErrorKind::DiskFull);
@@ -257,7 +257,7 @@ impl Writer {
             match self.record_group(&outcomes, LOCK_TIMEOUT) {
                 Ok(_) => stored = true,
                 Err(StorageError { kind: StorageErrorKind::DiskFull | StorageErrorKind::Locked, .. }) => {}
-                // A sync that failed now makes it final.
+                // A sync that failed now makes the failure final.
                 Err(failure) => self.fail(failure),
             }
         }
@@ -273,7 +273,7 @@ impl Writer {
         let cause = failure.kind;
         let refused = failure.into_record_error(&self.dir);
         if cause == StorageErrorKind::DiskFull {
-            // If it cannot be removed, outcomes find no room: they are refused then.
+            // If it cannot be removed, outcomes find no space and are refused.
             self.dir.remove_file(RESERVE_FILE).ok();
         }
         self.failure = Some(WriterFailure { error: refused, kind: cause });
@@ -299,14 +299,14 @@ impl Writer {
             return Err(error.into());
         }
         if head != before {
-            // It may lag: a cut is then told for the rows before it only.
+            // It may lag: a truncation is then detected only for the rows before it.
             head.write(head_file).ok();
         }
         Ok(answers)
     }
 
-    /// Takes what was written ahead into the database, once there is enough of it. SQLite would do so by itself, and keep
-    /// it to itself that the sync failed.
+    /// Checkpoints the write-ahead log when it is long enough. SQLite would do so by itself, and would not report that
+    /// the sync failed.
     fn checkpoint_if_due(&mut self, count: usize) {
         self.records_since_checkpoint += count;
         if self.records_since_checkpoint < CHECKPOINT_INTERVAL {
@@ -314,7 +314,7 @@ impl Writer {
         }
         self.records_since_checkpoint = 0;
         match self.checkpoint() {
-            // It stays where it is until there is room, or time.
+            // It stays until there is space, or time.
             Ok(()) | Err(StorageError { kind: StorageErrorKind::DiskFull | StorageErrorKind::Locked, .. }) => {}
             Err(failure) => self.fail(failure),
         }
@@ -326,8 +326,8 @@ impl Writer {
         Ok(self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
     }
 
-    /// Changes the cache. One for which there is no room or no time is let go; a sync that failed is the end, as it
-    /// may have been that of rows written before.
+    /// Changes the cache. Drops an update without space or time. A failed sync ends the journal, because it may have
+    /// been that of earlier rows.
     fn apply_next_cache_update(&mut self) {
         let Some((update, reply)) = self.pending_cache_updates.pop_front() else { return };
         if self.failure.is_none() {
@@ -337,7 +337,7 @@ impl Writer {
                 Err(failure) => self.fail(failure),
             }
         }
-        // Who asked may be gone; the rows stay.
+        // The receiver may be gone. The rows stay.
         reply.send(()).ok();
     }
 
@@ -349,11 +349,11 @@ impl Writer {
         Ok(tx.commit()?)
     }
 
-    /// Gives the database back, under the lock: the last one to leave empties what was written ahead.
+    /// Closes the database, under the lock: the last process checkpoints the write-ahead log.
     fn finish(self) {
         let lock = self.escrow.lock(SHORT_LOCK_TIMEOUT);
-        // What was answered is durable already; a failure here loses nothing. After a failed sync, the system may say of the
-        // next that it was done: what was written ahead stays there, and is read again.
+        // What was confirmed is durable already, so a failure here loses nothing. After a failed sync, the system may
+        // report success for the next one: the write-ahead log stays, and is read again.
         let is_sound = self.failure.is_none_or(|death| death.kind != StorageErrorKind::Other);
         schema::close(self.db, &self.identity, &self.dir, is_sound);
         drop(self.context);
@@ -384,12 +384,12 @@ fn group_ops(group: &WriteGroup) -> Vec<&WriteOp> {
 
 fn send_replies(group: WriteGroup, answers: Vec<WriteResult>) {
     for ((_, reply), answer) in group.into_iter().zip(answers) {
-        // Who asked may be gone; the rows stay.
+        // The receiver may be gone. The rows stay.
         reply.send(answer).ok();
     }
 }
 
-/// Nothing of these was recorded, and may be asked for again. What has happened already goes on waiting.
+/// None of these was recorded, and the caller may try again. Outcomes keep waiting.
 fn refuse_all_but_outcomes(group: WriteGroup, why: &str) -> WriteGroup {
     let (outcomes, others): (WriteGroup, WriteGroup) = group.into_iter().partition(|(write, _)| is_outcome(write));
     let refused = RecordError::Busy(CleanText::new(&format!("nothing can be recorded: {why}")));
@@ -398,7 +398,7 @@ fn refuse_all_but_outcomes(group: WriteGroup, why: &str) -> WriteGroup {
     outcomes
 }
 
-/// The refusal of a journal whose thread has ended.
+/// The error of a journal whose thread has ended.
 pub(super) fn closed_error() -> RecordError {
     RecordError::JournalFailed(CleanText::new("the journal was closed"))
 }
@@ -409,7 +409,7 @@ mod tests {
 
     use super::*;
 
-    /// Far longer than this test takes.
+    /// Much longer than this test takes.
     const A_WHILE: Duration = Duration::from_hours(1);
 
     #[test]
