@@ -1,14 +1,14 @@
-//! The console: what the operator sees and does. Pure state first, then what is seen, then what runs.
+//! The console: input and pages first, then what draws them, then what runs them.
 //!
 //! Nothing here speaks HTTP, and only [`terminal`] touches the terminal.
 
-// Pure.
+// State, without I/O.
 pub mod input;
 pub mod roster;
 pub mod pin_form;
 pub mod app;
 
-// Seen.
+// Drawing.
 pub mod theme;
 pub mod view;
 

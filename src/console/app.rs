@@ -1,7 +1,7 @@
-//! The console's state and its one rule of change: [`App::update`].
+//! The state of the console, and the one function that changes it: [`App::update`].
 //!
-//! `update` is synchronous, total and pure: it does no I/O and reads no clock (the moment comes with the message).
-//! It knows no HTTP and no widgets; what is to be done leaves as [`Effect`]s.
+//! `update` is synchronous, total and pure: it does no I/O and reads no clock (the time comes with the message). It
+//! knows no HTTP and no widgets; what must be done leaves it as [`Effect`]s.
 
 use std::time::Instant;
 
@@ -39,18 +39,18 @@ use history::HistoryCache;
 use in_doubt_list::InDoubtList;
 use screen::{QuitReason, TokenProblem};
 
-/// The smallest window that shows a page; below it a notice takes its place.
+/// The smallest window that shows a page. A smaller one shows a notice instead.
 pub const MIN_SIZE: Size = Size { width: 40, height: 10 };
 
-/// From this width on, the details may stand beside the list.
+/// The minimum width for showing details beside the list.
 pub const MIN_PANE_WIDTH: u16 = 100;
 
-/// How the list is laid out, where the window is wide enough for a choice.
+/// How the list is laid out, if the window is wide enough for a choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListLayout {
     /// Rows only.
     ListOnly,
-    /// Rows, and the details of the row under the cursor beside them.
+    /// Rows, with the details of the cursor row beside them.
     ListAndDetails,
 }
 
@@ -67,9 +67,9 @@ pub struct App {
     history: HistoryCache,
     idle_timer: IdleTimer,
     refresh: RefreshProgress,
-    /// Some numbers are on their way into the journal.
+    /// Some numbers are being written to the cache.
     is_caching: bool,
-    /// How many numbers waited to be remembered when a WABA's list was last at its end, and still do.
+    /// How many numbers waited for the cache when the list of a WABA last ended, and still do.
     due_to_cache: usize,
     messages: Messages,
     layout: ListLayout,
@@ -80,7 +80,7 @@ pub struct App {
 }
 
 impl App {
-    /// The console at its start. `token` says why there is no access token, in words for people.
+    /// The console at its start. An error in `token` says why there is no access token, in words for people.
     #[must_use]
     pub fn start(session: Session, token: Result<(), String>, keymap: Keymap, size: Size) -> (Self, Vec<Effect>) {
         let screen = match (&session.profile, token) {
@@ -113,7 +113,7 @@ impl App {
         (app, effects)
     }
 
-    /// Takes in what happened, and says what is to be done.
+    /// Handles a message, and returns what must be done.
     pub fn update(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
         self.idle_timer.start(now.instant);
         let mut effects = self.handle_msg(msg, now);
@@ -174,16 +174,16 @@ impl App {
         }
     }
 
-    /// Lets the rows of the list come, go and change places, before a frame is drawn. Under an open page they keep still.
+    /// Lets rows appear, disappear and move, before a frame is drawn. Under an open page the rows keep still.
     pub fn apply_list_updates(&mut self) {
         let is_list = matches!(self.screen, Screen::List | Screen::Filter(_) | Screen::Sort);
-        // No row is in sight, and what opens from here opens by its number.
+        // No row is visible, and pages open from here by their number.
         if is_list || matches!(self.screen, Screen::Unresolved(_) | Screen::Hidden(_)) {
             self.roster.apply_updates();
         }
     }
 
-    /// Keys that are typed ahead rightly: motions anywhere, digits where digits are typed.
+    /// True for keys that may be typed ahead: motions everywhere, digits in a digit field.
     #[must_use]
     pub fn accepts_typed_ahead(&self, key: Key) -> bool {
         let mode = self.mode();
@@ -191,19 +191,19 @@ impl App {
         moves || (mode.text_input() == TextInput::Digits && matches!(key, Key::Char('0'..='9')))
     }
 
-    /// True where a single key has something done that cannot be undone.
+    /// True if a single key does something that cannot be undone.
     #[must_use]
     pub fn is_single_key_prompt(&self) -> bool {
         matches!(self.mode(), Mode::Confirm | Mode::ConfirmResolution | Mode::Recipients | Mode::Quit)
     }
 
-    /// Which keys count now.
+    /// The current mode, which decides what keys mean.
     #[must_use]
     pub fn mode(&self) -> Mode {
         if self.is_too_small() { Mode::TooSmall } else { self.mode_of(&self.screen) }
     }
 
-    /// Which keys count on a page, were it shown.
+    /// The mode of a page, if it were shown.
     #[must_use]
     pub fn mode_of(&self, screen: &Screen) -> Mode {
         if let Some(mode) = screen.fixed_mode() {
@@ -226,25 +226,25 @@ impl App {
         }
     }
 
-    /// True where everything was read and there is nothing to list.
+    /// True if everything was read and there is nothing to list.
     #[must_use]
     pub fn has_no_numbers(&self) -> bool {
         self.roster.total() == 0 && self.refresh.id > 0 && !self.refresh.is_running
     }
 
-    /// True below 40x10, where no page is shown and nothing can be confirmed.
+    /// True below 40x10: then no page is shown and nothing can be confirmed.
     #[must_use]
     pub const fn is_too_small(&self) -> bool {
         self.size.width < MIN_SIZE.width || self.size.height < MIN_SIZE.height
     }
 
-    /// True where the details stand beside the list.
+    /// True if details are shown beside the list.
     #[must_use]
     pub fn has_pane(&self) -> bool {
         self.layout == ListLayout::ListAndDetails && self.size.width >= MIN_PANE_WIDTH
     }
 
-    /// Rows of numbers that the window shows.
+    /// How many rows of numbers the window shows.
     #[must_use]
     pub const fn list_rows(&self) -> u16 {
         // Title, counts, heading; message, keys. A taller window also has the filter, a rule and the ids.
@@ -252,13 +252,13 @@ impl App {
         self.size.height.saturating_sub(frame)
     }
 
-    /// True for small windows, which leave out what can be done without.
+    /// True for small windows, which leave out what is not essential.
     #[must_use]
     pub const fn is_compact(&self) -> bool {
         self.size.width < 60 || self.size.height < 16
     }
 
-    /// Whom the console works for.
+    /// The session.
     #[must_use]
     pub const fn session(&self) -> &Session {
         &self.session
@@ -270,7 +270,7 @@ impl App {
         &self.roster
     }
 
-    /// The page.
+    /// The current page.
     #[must_use]
     pub const fn screen(&self) -> &Screen {
         &self.screen
@@ -282,25 +282,25 @@ impl App {
         &self.keymap
     }
 
-    /// How the line to Meta is.
+    /// The connection to Meta.
     #[must_use]
     pub const fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// How far the reading is.
+    /// How far the refresh is.
     #[must_use]
     pub const fn refresh_progress(&self) -> &RefreshProgress {
         &self.refresh
     }
 
-    /// What was said.
+    /// The messages so far.
     #[must_use]
     pub const fn messages(&self) -> &Messages {
         &self.messages
     }
 
-    /// The filter in force.
+    /// The active filter.
     #[must_use]
     pub fn filter(&self) -> &str {
         &self.filter
@@ -312,19 +312,19 @@ impl App {
         self.size
     }
 
-    /// Changes on their way.
+    /// How many changes are in progress.
     #[must_use]
     pub fn running_count(&self) -> usize {
         self.roster.changes().filter(|(_, state)| state.is_running()).count()
     }
 
-    /// Those of them that wait for their turn or for their record: nothing of them was sent.
+    /// How many of them are queued: nothing of them was sent.
     #[must_use]
     pub fn queued_count(&self) -> usize {
         self.roster.changes().filter(|(_, state)| **state == ChangeState::Queued).count()
     }
 
-    /// False for a key of the page that could do nothing now: the PIN that it would send again is not in memory.
+    /// False for an action of the page that could do nothing now, because the PIN is not in memory.
     #[must_use]
     pub fn is_action_available(&self, action: Action) -> bool {
         let Screen::Number(page) = &self.screen else { return true };
@@ -333,8 +333,8 @@ impl App {
         action != Action::SendSamePin || has_pin
     }
 
-    /// A number as far as this run knows it: one that only an earlier run read, or that its WABA lists no more, counts as
-    /// unknown, and one in doubt that is not listed is known by its id.
+    /// A number as this run knows it. One that only an earlier run read, or that its WABA no longer lists, counts as
+    /// unknown; one in doubt that is not listed is known by its id.
     #[must_use]
     pub fn number(&self, id: &PhoneNumberId) -> Option<Number> {
         match self.roster.get(id) {
@@ -359,20 +359,20 @@ impl App {
         self.roster.cursor_row().map(|row| row.number.id)
     }
 
-    /// The number under the cursor, on which the cursor stays whatever rows come: something opens for it.
+    /// The number under the cursor. The cursor stays on it whatever rows arrive, because a page opens for it.
     fn select_under_cursor(&mut self) -> Option<PhoneNumberId> {
         let id = self.cursor_id()?;
         self.roster.select(&id);
         Some(id)
     }
 
-    /// What the screen calls a number.
+    /// The name of a number on the screen.
     #[must_use]
     pub fn label(&self, id: &PhoneNumberId) -> String {
         self.roster.get(id).map_or_else(|| id.to_string(), |row| row.number.label().to_owned())
     }
 
-    /// Starts reading every list; what was read before stays, marked by its time.
+    /// Starts to refresh every list. What was read before stays, marked with its time.
     fn refresh_all(&mut self) -> Vec<Effect> {
         self.refresh = RefreshProgress { id: self.refresh.id + 1, is_running: true, ..RefreshProgress::default() };
         self.roster.begin_refresh();

@@ -1,7 +1,7 @@
-//! The PIN being typed: two fields of six digits, wiped on drop, and the one line that says how it stands.
+//! The PIN form: two fields of six digits, wiped on drop, and a note about them.
 //!
-//! It takes digits only, never shows them unless asked, and hands over a [`Pin`] only when it was typed twice the
-//! same and is not one that anybody would guess first. It draws nothing and sends nothing.
+//! It accepts digits only, hides them unless asked, and returns a [`Pin`] only if it was typed twice and is not easy to
+//! guess. It draws nothing and sends nothing.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,13 @@ use crate::domain::pin::{PIN_DIGITS, Pin, Weakness};
 /// One of the two fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinField {
-    /// `New PIN`.
+    /// The first field.
     New,
-    /// `PIN again`.
+    /// The second field.
     Repeat,
 }
 
-/// How one box of a field looks.
+/// How one cell of a field looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinCell {
     /// Nothing typed yet.
@@ -31,14 +31,14 @@ pub enum PinCell {
     Shown(char),
 }
 
-/// The one line under the fields.
+/// The line under the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinFormNote {
     /// Nothing typed yet.
     TypeDigits,
-    /// So many digits in the field being typed.
+    /// How many digits the current field has.
     DigitCount(usize),
-    /// A key that is no digit.
+    /// The key is not a digit.
     OnlyDigits,
     /// A capital letter.
     CapsLock,
@@ -52,20 +52,20 @@ pub enum PinFormNote {
     Refused(Weakness),
     /// A PIN that needs Enter twice.
     ConfirmWeak(Weakness),
-    /// A random PIN was made and must be typed again.
+    /// A random PIN was generated and must be typed again.
     RandomGenerated,
-    /// Where sessions are recorded, a PIN is never shown.
+    /// A PIN is never shown, because sessions are recorded.
     ShowingDisabled,
-    /// A paste was taken.
+    /// A paste was accepted.
     Pasted,
     /// A paste was not six digits.
     PasteRejected,
-    /// The system gave no random numbers.
+    /// The system has no random numbers.
     NoRandomness,
 }
 
 impl PinFormNote {
-    /// The line, as the screen says it.
+    /// The text of the line.
     #[must_use]
     pub fn text(self) -> String {
         let easy = |weakness: Weakness| format!("Easy to guess: {}.", weakness.description());
@@ -91,7 +91,7 @@ impl PinFormNote {
     }
 }
 
-/// The digits typed so far; wiped on drop and when cleared.
+/// The digits typed so far. Wiped on drop and when cleared.
 #[derive(Default)]
 struct DigitBuffer {
     bytes: [u8; PIN_DIGITS],
@@ -145,7 +145,7 @@ impl Drop for DigitBuffer {
 /// The form's fields and their state.
 pub struct PinForm {
     display_number: Option<String>,
-    /// How long a PIN is shown; `None` where showing is off.
+    /// How long a PIN is shown; `None` for never.
     show_for: Option<Duration>,
     new: DigitBuffer,
     repeat: DigitBuffer,
@@ -163,7 +163,7 @@ impl std::fmt::Debug for PinForm {
 }
 
 impl PinForm {
-    /// An empty form for a number; `show_for` is how long a PIN may be shown, `None` for never.
+    /// An empty form for a number. `show_for` is how long a PIN may be shown, `None` for never.
     #[must_use]
     pub fn new(display_number: Option<String>, show_for: Option<Duration>) -> Self {
         Self {
@@ -179,7 +179,7 @@ impl PinForm {
         }
     }
 
-    /// From now on the number is displayed like this: a PIN that was typed already must not repeat its end either.
+    /// The number has a new display number: a PIN that was typed already must differ from its end, too.
     pub fn set_display_number(&mut self, display_number: Option<String>) {
         self.display_number = display_number;
     }
@@ -190,25 +190,25 @@ impl PinForm {
         self.field
     }
 
-    /// What the line under the fields says.
+    /// The line under the fields.
     #[must_use]
     pub const fn note(&self) -> PinFormNote {
         self.note
     }
 
-    /// True if the PIN in the first field was drawn, not typed.
+    /// True if the PIN in the first field is random.
     #[must_use]
     pub const fn is_random(&self) -> bool {
         self.is_random
     }
 
-    /// The display number the PIN is for, which a random PIN must not repeat.
+    /// The display number of the PIN's number, whose end a random PIN must not repeat.
     #[must_use]
     pub fn display_number(&self) -> Option<&str> {
         self.display_number.as_deref()
     }
 
-    /// The boxes of a field as they look at `now`.
+    /// The cells of a field at `now`.
     #[must_use]
     pub fn cells(&self, field: PinField, now: Instant) -> [PinCell; PIN_DIGITS] {
         let digits = self.digits(field);
@@ -253,7 +253,7 @@ impl PinForm {
         }
     }
 
-    /// Takes a typed character; anything but a digit changes nothing and is told.
+    /// Accepts a typed digit. Any other character changes nothing except the note.
     pub fn type_char(&mut self, c: char) {
         let Some(digit) = u8::try_from(c).ok().filter(u8::is_ascii_digit) else {
             self.note = if c.is_uppercase() { PinFormNote::CapsLock } else { PinFormNote::OnlyDigits };
@@ -268,7 +268,7 @@ impl PinForm {
         self.update_after_input();
     }
 
-    /// Takes a paste of exactly six digits, line end allowed; a paste never goes further than its field.
+    /// Accepts a paste of exactly six digits, with an optional line end. A paste never continues into the next field.
     pub fn paste(&mut self, text: &str) {
         let text = text.trim_end_matches(['\r', '\n']);
         let Ok(bytes) = <&[u8; PIN_DIGITS]>::try_from(text.as_bytes()) else {
@@ -290,7 +290,7 @@ impl PinForm {
         }
     }
 
-    /// Puts a random PIN into the first field, shown; it must be typed again.
+    /// Puts a random PIN into the first field, shown. It must be typed again.
     pub fn fill_random(&mut self, pin: &Pin, now: Instant) {
         self.repeat.clear();
         self.new.set(pin.expose());
@@ -301,13 +301,13 @@ impl PinForm {
         self.note = PinFormNote::RandomGenerated;
     }
 
-    /// Whether a random PIN can be offered: it has to be shown once, to be saved.
+    /// True if a random PIN can be offered: it must be shown once, to be saved.
     #[must_use]
     pub const fn can_show(&self) -> bool {
         self.show_for.is_some()
     }
 
-    /// Says why nothing came of a wish.
+    /// Sets the note.
     pub fn set_note(&mut self, note: PinFormNote) {
         self.note = note;
     }
@@ -327,7 +327,7 @@ impl PinForm {
         self.shown_until = None;
     }
 
-    /// Deletes the last digit; in an empty second field, goes back to the first.
+    /// Deletes the last digit. In an empty second field, returns to the first.
     pub fn delete(&mut self) {
         if self.field == PinField::New && self.is_random {
             self.reset();
@@ -352,13 +352,13 @@ impl PinForm {
         self.update_note();
     }
 
-    /// Goes to the other field.
+    /// Moves to the other field.
     pub fn focus(&mut self, field: PinField) {
         self.field = field;
         self.update_note();
     }
 
-    /// The PIN, if it was typed twice, is equal, and may be used; otherwise the note says what is missing.
+    /// The PIN, if it was typed twice and may be used. Otherwise the note says what is missing.
     pub fn submit(&mut self) -> Option<Pin> {
         let pin = self.new.pin();
         let (Some(pin), true) = (pin, self.repeat.is_full()) else {
@@ -397,7 +397,7 @@ impl PinForm {
         self.note = PinFormNote::Mismatch;
     }
 
-    /// After a digit: a full first field is judged, then left; a full second one is compared.
+    /// After a digit: a full first field is checked, then left; a full second one is compared.
     fn update_after_input(&mut self) {
         match self.field {
             PinField::New if self.new.is_full() => {
@@ -420,7 +420,7 @@ impl PinForm {
         }
     }
 
-    /// What the line says of a field that is not full.
+    /// The note for a field that is not full.
     fn update_note(&mut self) {
         let (new, again) = (self.new.len, self.repeat.len);
         self.note = match self.field {

@@ -1,8 +1,8 @@
 //! The loop: wait, update, perform, drain what is queued, draw once.
 //!
 //! It waits on one channel, or until something on the screen changes by itself, and on nothing else: there is no tick.
-//! It owns the terminal; keys come from a thread of their own, the network's answers from the work's thread, and the
-//! end may come from the watch's thread while this one hangs in a write.
+//! It owns the terminal. Keys come from a thread of their own, replies from the worker's thread, and the signal watcher
+//! may end the process while this thread hangs in a write.
 
 mod shutdown;
 mod perform;
@@ -28,46 +28,48 @@ use super::worker::{WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
 use crate::config::endpoint::Credentials;
 use crate::domain::clock::{Clock, TimePoint};
 
-/// Events taken in before a frame is drawn: a flood of them must not keep the screen from answering.
+/// How many events are handled before a frame is drawn, so that a flood of them does not keep the screen from
+/// responding.
 const MAX_EVENTS_PER_FRAME: usize = 4_096;
 
-/// News from the work draw at most this often, so that a storm of progress costs a slow line little. Keys draw at once.
+/// The minimum time between frames for progress, so that a storm of progress costs a slow line little. Keys draw at
+/// once.
 const PROGRESS_FRAME_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Sizes come in bursts while a window is dragged; the frame waits for the last one.
+/// Resizes come in bursts while a window is dragged. The frame waits for the last one.
 const RESIZE_DEBOUNCE: Duration = Duration::from_millis(30);
 
-/// Reads the access token from its source. The screen is away meanwhile if the source may ask for something.
+/// Reads the access token from its source. The terminal is released meanwhile if the source may prompt.
 pub struct TokenReader {
-    /// True if a command is run, which may want the terminal.
+    /// True if the source is a command, which may prompt.
     pub may_prompt: bool,
-    /// Reads it; the error is for people.
+    /// Reads the token. The error is for people.
     pub read: Box<dyn Fn() -> Result<Credentials, String> + Send>,
 }
 
-/// Everything the console is started with.
+/// Everything that the console starts with.
 pub struct ConsoleSetup {
-    /// Whom it works for.
+    /// The session.
     pub session: Session,
-    /// The keys in force.
+    /// The active keys.
     pub keymap: Keymap,
-    /// The looks.
+    /// Colors and glyphs.
     pub theme: Theme,
     /// What the terminal can do.
     pub capabilities: Capabilities,
-    /// How long an Esc is held back, as it may be the head of a cut-off key.
+    /// How long an Esc is held back, because it may begin an escape sequence.
     pub escape_timeout: Duration,
     /// The access token, or why there is none, in words for people.
     pub credentials: Result<Credentials, String>,
-    /// Where it is read again from.
+    /// Reads the access token again.
     pub token_reader: TokenReader,
-    /// Whom to talk to; `None` without a config.
+    /// What the worker works on; `None` without a config.
     pub worker_config: Option<WorkerConfig>,
-    /// A directory that goes when the console ends, on every way out.
+    /// A directory that is removed when the console ends, however it ends.
     pub temp_dir: Option<TempDir>,
-    /// The runtime for the work's thread.
+    /// The runtime for the worker's thread.
     pub runtime: Runtime,
-    /// Fails after the first frame: the terminal has to be given back even then.
+    /// Panics after the first frame: the terminal must be restored even then.
     #[cfg(debug_assertions)]
     pub panics_after_start: bool,
 }
@@ -77,50 +79,50 @@ pub struct ConsoleSetup {
 pub enum ConsoleExit {
     /// The operator quit.
     Quit,
-    /// The operator quit, and some of what was done is recorded nowhere: the journal took nothing more.
+    /// The operator quit, and the journal has not recorded everything, because it failed.
     QuitWithLostRecords,
-    /// The operator wants the demo.
+    /// The operator asked for the demo.
     OpenDemo,
-    /// The terminal took no bytes any more.
+    /// The terminal no longer accepts output.
     TerminalLost,
 }
 
 /// The console could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleStartError {
-    /// The terminal could not be taken.
+    /// The terminal could not be entered.
     #[error(transparent)]
     Terminal(#[from] EnterError),
-    /// Signals could not be watched for.
+    /// Signals could not be watched.
     #[error(transparent)]
     Signals(#[from] WatchError),
-    /// The system gave no thread.
+    /// The system refused a thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
 }
 
 enum RuntimeEvent {
-    /// What came in one go, with the instants of arrival. Taken apart, a paste would look like single keys.
+    /// Events that arrived together, with their times. Separated, a paste would look like single keys.
     Terminal(Vec<(TerminalEvent, Instant)>),
     Report(WorkerReport),
     InputClosed,
     TerminationRequested,
-    /// Somebody else stops the program, as Ctrl-Z would.
+    /// A signal suspends the program, as Ctrl-Z would.
     SuspendRequested,
 }
 
-/// Runs the console until it ends. On a signal the process ends from within, with the signal's exit code.
+/// Runs the console until it ends. On a signal the process exits from within, with the signal's exit code.
 ///
 /// # Errors
-/// When the terminal cannot be taken, or the system gives no threads.
+/// When the terminal cannot be entered, or the system refuses threads.
 ///
 /// # Panics
-/// When [`Setup::panics_after_start`] asks for it.
+/// When [`ConsoleSetup::panics_after_start`] is set.
 pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
     let (events, inbox) = mpsc::channel();
-    // Before the first frame, so that no change of size after it is missed.
+    // Before the first frame, so that no later resize is missed.
     let keys = EventReader::listen().map_err(ConsoleStartError::Thread)?;
-    // Before the terminal is taken, so that no signal finds it taken and nobody to give it back.
+    // Before the terminal is entered, so that a signal always finds the watcher that restores it.
     let at_work = Arc::new(OnceLock::new());
     let temporary = TempDirGuard::new(setup.temp_dir);
     let is_told_to_end = shutdown::watch_signals(Arc::clone(&at_work), temporary.handle(), events.clone())?;
@@ -142,7 +144,7 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
         has_lost_records: false,
         last_progress_frame: None,
     };
-    // The first frame needs no network, no TLS roots and no answer from the terminal.
+    // The first frame needs no network, no TLS roots and no reply of the terminal.
     console.draw();
     #[cfg(debug_assertions)]
     assert!(!setup.panics_after_start, "asked to panic after the start");
@@ -163,7 +165,7 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
     spawn_input_thread(keys, events).map_err(ConsoleStartError::Thread)?;
     console.perform(first);
     let ended = console.run(&inbox);
-    // Before the terminal is given back: it may be dead, and a write to it must not come before the journal is safe.
+    // Before the terminal is restored: it may be dead, and the journal must be closed before a write to it.
     shutdown::close_worker(at_work.get());
     Ok(match ended {
         ConsoleExit::Quit if console.has_lost_records => ConsoleExit::QuitWithLostRecords,
@@ -206,16 +208,16 @@ struct ConsoleRuntime {
     token_reader: TokenReader,
     clock: Clock,
     exit: Option<ConsoleExit>,
-    /// Known before the event that says so arrives: a stopped program must not stop again.
+    /// Set before the event arrives: a process that must end must not suspend again.
     is_termination_requested: Arc<AtomicBool>,
-    /// The process is about to end: keys no longer count.
+    /// The process is about to end, so keys no longer count.
     is_shutting_down: bool,
-    /// The journal took nothing more while the program ran.
+    /// The journal failed while the program ran.
     has_lost_records: bool,
     last_progress_frame: Option<Instant>,
 }
 
-/// What a round of events asks of the screen.
+/// Which frame a round of events needs.
 #[derive(Default)]
 struct RedrawRequest {
     is_immediate: bool,
@@ -253,7 +255,7 @@ impl ConsoleRuntime {
         }
     }
 
-    /// When the next frame is to be drawn: at once for a key, later for news and while a window is being dragged.
+    /// When the next frame is due: at once for a key, later for progress and while a window is being resized.
     fn next_frame(&self, round: &RedrawRequest, due: Option<Instant>, now: Instant) -> Option<Instant> {
         let for_news = || self.last_progress_frame.map_or(now, |last| (last + PROGRESS_FRAME_INTERVAL).max(now));
         let asked = if round.has_resize {
@@ -268,7 +270,7 @@ impl ConsoleRuntime {
         due.into_iter().chain(asked).min()
     }
 
-    /// Waits for events, or until `wake`, and takes in all that wait. `None` if nobody can send any more.
+    /// Waits for events, or until `wake`, and handles all that wait. `None` if no sender is left.
     fn receive_events(&mut self, inbox: &Receiver<RuntimeEvent>, wake: Option<Instant>) -> Option<RedrawRequest> {
         let mut round = RedrawRequest::default();
         let first = match wake {
@@ -318,7 +320,7 @@ impl ConsoleRuntime {
                 InputEvent::Key(key) => Msg::KeyPressed(key),
                 InputEvent::Paste(paste) => Msg::Pasted(paste),
                 InputEvent::Resized => {
-                    // Even if the size is the old one again: on the way there the terminal has cut off what did not fit.
+                    // Even if the size is the old one again: in between, the terminal has cut off what did not fit.
                     self.terminal.invalidate();
                     round.has_resize = true;
                     continue;
@@ -352,7 +354,7 @@ impl ConsoleRuntime {
             self.exit = Some(ConsoleExit::TerminalLost);
             return;
         }
-        // Only now has the operator had a chance to see what a confirmation asks.
+        // Only now could the operator see what a confirmation asks.
         let shown = self.clock.now();
         self.update(Msg::FrameShown { max_scroll: painted.max_scroll }, shown);
     }

@@ -1,7 +1,7 @@
-//! The work's own thread: one tokio runtime for everything that waits for the network or the disk.
+//! The worker's thread: one tokio runtime for everything that waits for network or disk.
 //!
-//! The screen hands it [`Order`]s and gets [`Msg`]s and a mailbox of progress back. A terminal that stops reading
-//! stops only the screen; a network that hangs stops only this thread's answers.
+//! The console sends it [`WorkCommand`]s, and receives [`Msg`]s and a mailbox of progress. A terminal that stops
+//! reading stops only the console; a network that hangs stops only this thread's replies.
 
 mod event_loop;
 mod open_records;
@@ -27,111 +27,111 @@ use crate::journal::PauseGuard;
 use crate::numbers::NumberSources;
 use crate::preflight::RecordingConfig;
 
-/// When the program ends, requests on their way are awaited this long: their deadline is 30 s.
+/// How long requests in flight are awaited when the program ends: their deadline is 30 s.
 pub(super) const IN_FLIGHT_TIMEOUT: Duration = Duration::from_secs(35);
 
-/// Whom to talk to, about what, and where to record it.
+/// The Graph API, the numbers, and where changes are recorded.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
     /// The Graph API.
     pub endpoint: Endpoint,
-    /// What is read.
+    /// The numbers to read.
     pub sources: NumberSources,
-    /// Requests on their way at once.
+    /// Maximum concurrent requests.
     pub concurrency: usize,
-    /// Where what is sent is recorded.
+    /// Where changes are recorded.
     pub recording: RecordingConfig,
 }
 
-/// What the screen asks for.
+/// A command of the console; see [`Effect`] for most of them.
 #[derive(Debug)]
 pub enum WorkCommand {
     /// Use this access token from now on.
     UseCredentials(Credentials),
     /// Read everything.
     RefreshAll {
-        /// Names the reading in what comes back.
+        /// Identifies the refresh in the reports.
         refresh_id: u32,
     },
-    /// Read one number.
+    /// Refresh one number.
     RefreshNumber(PhoneNumberId),
-    /// Remember these numbers for the next start.
+    /// Cache these numbers for the next start.
     CacheNumbers(Vec<Number>),
-    /// Forget these numbers, unless they were read after this time.
+    /// Remove these numbers from the cache, unless they were read after this time.
     RemoveCachedNumbers {
-        /// Which.
+        /// The numbers.
         numbers: Vec<PhoneNumberId>,
-        /// Up to when.
+        /// The time.
         read_until: UtcTime,
     },
     /// Set a PIN.
     SetPin {
-        /// Whose.
+        /// The number.
         number: PhoneNumberId,
-        /// The WABA it was listed under.
+        /// The WABA that listed it.
         waba: Option<WabaId>,
-        /// What Meta said of it when the change was confirmed.
+        /// The status of the number when the change was confirmed.
         before: StatusBefore,
-        /// Which.
+        /// The PIN.
         pin: Pin,
     },
-    /// Record that what is in doubt on this number was checked by hand.
+    /// Record that an operator checked this number.
     ResolveManually {
-        /// Which number.
+        /// The number.
         number: PhoneNumberId,
-        /// What they wrote.
+        /// The note.
         note: CleanText,
     },
-    /// Remember the config's recipients in place of those before.
+    /// Store the recipients of the config in place of the previous ones.
     AcceptRecipients,
-    /// Read what was done with a number.
+    /// Read the history of a number.
     ReadHistory(PhoneNumberId),
-    /// Drop the access token and the PINs in memory that the escrow has: the screen is hidden.
+    /// The screen is hidden: drop the access token and the PINs in memory that the escrow has.
     DropSecrets,
     /// The screen is shown again.
     RecordScreenShown,
-    /// Send nothing new until [`Order::GoOn`], and tell when nothing is being written.
+    /// Send nothing new until [`WorkCommand::Resume`], and report when nothing is being written.
     Pause(blocking::Sender<PauseGuard>),
-    /// Go on after a pause.
+    /// Resume after a pause.
     Resume,
     /// Send the PIN in doubt on a number again.
     ResendPin(PhoneNumberId),
     /// Send nothing new.
     StopSending,
-    /// Send nothing new, and tell when nothing is on its way any more and the journal is closed: the program ends.
+    /// Send nothing new, and report when nothing is in flight and the journal is closed: the program ends.
     Close(blocking::Sender<()>),
 }
 
-/// Whose an effect is.
+/// An effect with its receiver.
 #[derive(Debug)]
 pub enum RoutedEffect {
-    /// The work's.
+    /// For the worker.
     Work(WorkCommand),
-    /// The screen's.
+    /// For the console itself.
     Screen(ScreenCommand),
 }
 
-/// What only the screen's side can do; see [`Effect`] for each.
+/// What only the console itself can do; see [`Effect`] for each.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ScreenCommand {
-    /// Draw a random PIN.
+    /// Generate a random PIN.
     GeneratePin {
-        /// Whose end it must not repeat.
+        /// The number whose end it must not repeat.
         display_number: Option<String>,
     },
     /// Read the access token again.
     ReadToken,
-    /// Hand text to the clipboard.
+    /// Copy text to the clipboard.
     Copy(String),
     /// Ring the bell.
     Bell,
     /// Draw everything.
     Redraw,
-    /// Stop, until somebody continues the program.
+    /// Suspend, until a shell resumes the program.
     Suspend,
-    /// End, and start the demo.
+    /// Quit, and start the demo.
     OpenDemo,
-    /// End.
+    /// Quit.
     Quit,
 }
 
@@ -166,29 +166,29 @@ impl From<Effect> for RoutedEffect {
     }
 }
 
-/// What comes back.
+/// A report to the console.
 #[derive(Debug)]
 pub enum WorkerReport {
     /// Something happened.
     Msg(Msg),
-    /// The same, as reading brought it. What comes next waits for room, of which this one holds some until it is dropped.
+    /// The same for a read, with a permit that limits the reads under way until it is dropped.
     ThrottledMsg(Msg, BackpressurePermit),
-    /// The mailbox, empty until now, has progress.
+    /// The mailbox was empty and now has progress.
     ProgressReady,
 }
 
-/// Room for what was read on its way to the screen: no list, however fast it comes, piles up there.
+/// Limits how much of a refresh is under way to the console, so that no list piles up there.
 #[derive(Debug)]
 pub struct BackpressurePermit {
     _permit: OwnedSemaphorePermit,
 }
 
-/// The newest state of each number that moved, until the screen fetches it: no storm of progress can starve a key.
+/// The latest state of each number, until the console takes it, so that no storm of progress can starve a key.
 #[derive(Debug, Clone, Default)]
 pub struct ProgressMailbox(Arc<Mutex<HashMap<PhoneNumberId, Progress>>>);
 
 impl ProgressMailbox {
-    /// Puts news in, over what was there of the same number. True if the mailbox was empty.
+    /// Adds progress, and replaces what the mailbox had of the same number. True if the mailbox was empty.
     pub fn put(&self, progress: Progress) -> bool {
         let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let was_empty = letters.is_empty();
@@ -196,7 +196,7 @@ impl ProgressMailbox {
         was_empty
     }
 
-    /// Takes everything out.
+    /// Takes everything.
     #[must_use]
     pub fn take(&self) -> Vec<Progress> {
         let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,7 +204,7 @@ impl ProgressMailbox {
     }
 }
 
-/// The way to the work's thread.
+/// A handle of the worker's thread.
 #[derive(Debug, Clone)]
 pub struct WorkerHandle {
     commands: mpsc::UnboundedSender<WorkCommand>,
@@ -212,10 +212,10 @@ pub struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Starts the thread on this runtime. `report` is called on it, and must not block.
+    /// Starts the thread on this runtime. It calls `report`, which must not block.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system refuses a thread.
     pub fn start(
         runtime: Runtime,
         assignment: WorkerConfig,
@@ -229,13 +229,13 @@ impl WorkerHandle {
         Ok(Self { commands: orders, mailbox })
     }
 
-    /// Hands over an order.
+    /// Sends a command.
     pub fn send(&self, order: WorkCommand) {
         // The thread ends only with the process.
         self.commands.send(order).ok();
     }
 
-    /// Takes the progress that waits.
+    /// Takes the waiting progress.
     #[must_use]
     pub fn take_progress(&self) -> Vec<Progress> {
         self.mailbox.take()

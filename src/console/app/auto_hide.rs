@@ -1,7 +1,7 @@
-//! Hiding the screen when nobody is there: no number on it, no secret in memory, and the work goes on.
+//! Hides the screen after a time without keys: no number on it, no secret in memory, and the work goes on.
 //!
-//! It is no lock: there is no stored secret to check a person against. Showing the screen reads the access token from
-//! its source again, and that is all the proof there is.
+//! It is not a lock: there is no stored secret to check a person against. Showing the screen reads the access token
+//! from its source again, and that is the only proof.
 
 use std::time::{Duration, Instant};
 
@@ -11,27 +11,27 @@ use crate::console::input::keymap::Action;
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
 
-/// The warning comes this long before, or half the time before, where that is less.
+/// How long before hiding the warning appears; half the time if that is shorter.
 const WARNING_TIME: Duration = Duration::from_secs(30);
 
-/// How long nobody has been there.
+/// How long no key was pressed.
 #[derive(Debug, Default)]
 pub(super) struct IdleTimer {
-    /// When the last key or paste came; `None` before anything happened.
+    /// When the last key or paste arrived; `None` before the first.
     last_input: Option<Instant>,
     is_warned: bool,
-    /// The journal knows that the screen is hidden, and not yet that it is shown again.
+    /// The journal has recorded that the screen is hidden, and not yet that it is shown again.
     is_hiding_recorded: bool,
 }
 
 impl IdleTimer {
-    /// The first moment there is counts as a key.
+    /// The start counts as a key.
     pub(super) fn start(&mut self, now: Instant) {
         self.last_input.get_or_insert(now);
     }
 
-    /// Somebody is there. True if the key only answers the warning: whoever presses "any key" means none, and must not
-    /// confirm or type anything by it.
+    /// Records a key. True if it only dismisses the warning: an operator who presses "any key" must not confirm or type
+    /// anything with it.
     pub(super) fn record_activity(&mut self, now: Instant) -> bool {
         self.last_input = Some(now);
         std::mem::take(&mut self.is_warned)
@@ -43,27 +43,27 @@ impl App {
         self.session.hide_after.map(|after| WARNING_TIME.min(after / 2))
     }
 
-    /// The warning, while it is due.
+    /// The warning, while it is shown.
     #[must_use]
     pub fn hide_warning(&self) -> Option<String> {
         let seconds = self.warning_time().filter(|_| self.idle_timer.is_warned)?.as_millis().div_ceil(1_000);
         Some(format!("Hiding the screen in {seconds} s. Press any key."))
     }
 
-    /// When the screen is hidden, if nobody comes.
+    /// When the screen hides, if no key is pressed.
     fn hide_at(&self) -> Option<Instant> {
-        // A hidden screen has nothing to hide, the welcome page neither, and who leaves is gone in 35 s.
+        // A hidden screen and the welcome page have nothing to hide, and shutting down takes at most 35 s.
         let can_hide = !self.hides_numbers() && !matches!(self.screen, Screen::Welcome | Screen::ShuttingDown(_));
         self.idle_timer.last_input.zip(self.session.hide_after).filter(|_| can_hide).map(|(since, after)| since + after)
     }
 
-    /// When the warning comes, and then the hiding: the only times an idle screen is woken for.
+    /// When the warning appears, and then when the screen hides: the only times that wake an idle screen.
     pub(super) fn next_hide_event(&self) -> Option<Instant> {
         let hides_at = self.hide_at()?;
         if self.idle_timer.is_warned { Some(hides_at) } else { hides_at.checked_sub(self.warning_time()?) }
     }
 
-    /// Warns or hides, where the time has come.
+    /// Warns or hides if it is due.
     pub(super) fn hide_when_idle(&mut self, now: TimePoint) -> Vec<Effect> {
         let Some(hides_at) = self.hide_at() else { return Vec::new() };
         if now.instant >= hides_at {
@@ -84,7 +84,7 @@ impl App {
             Screen::Hidden(_) => true,
             Screen::Quit(page) => self.hides_numbers_on(&page.below),
             Screen::Messages(page) | Screen::Help(page) => self.hides_numbers_on(&page.below),
-            // They name none, and what follows the hidden screen is not to name one in its message line either.
+            // These pages name no number, and after the hidden screen their message line must not name one either.
             Screen::Token(_) | Screen::ShuttingDown(_) => self.idle_timer.is_hiding_recorded,
             Screen::Welcome
             | Screen::List
@@ -102,7 +102,7 @@ impl App {
         }
     }
 
-    /// Hides the screen. Whatever page was open is gone, and with it what was typed into it.
+    /// Hides the screen. The open page closes, and what was typed into it is lost.
     pub(super) fn hide(&mut self, after: Option<Duration>, now: TimePoint) -> Vec<Effect> {
         match self.take_screen() {
             Screen::Form(_) | Screen::Confirm(_) => {
@@ -153,7 +153,7 @@ impl App {
         if is_reading { Vec::new() } else { vec![Effect::ReadToken] }
     }
 
-    /// The page that lies below all others: the list, unless the screen was hidden and no access token was read since.
+    /// The page below all others: the list, unless the screen was hidden and the access token was not read since.
     pub(super) fn base_screen(&self) -> Screen {
         if self.idle_timer.is_hiding_recorded {
             Screen::Hidden(HiddenPage { idle_time: None, was_drawn: false, is_reading_token: false })
@@ -162,7 +162,7 @@ impl App {
         }
     }
 
-    /// Tells the journal that numbers are on the screen again, once.
+    /// Records once that numbers are on the screen again.
     pub(super) fn record_screen_shown(&mut self) -> Option<Effect> {
         (!self.hides_numbers() && std::mem::take(&mut self.idle_timer.is_hiding_recorded))
             .then_some(Effect::RecordScreenShown)

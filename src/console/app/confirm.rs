@@ -1,4 +1,5 @@
-//! The page that asks before a PIN is sent. It carries the order itself: the frozen number and the PIN.
+//! The page that asks before a PIN is sent. It carries what it confirms: the frozen number and the PIN. It sends
+//! nothing itself.
 
 use std::mem;
 use std::time::Instant;
@@ -11,20 +12,20 @@ use crate::domain::number::{LastFour, Number, TwoStep};
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
 
-/// After so many wrong tries the page closes: somebody is at the wrong number.
+/// After this many wrong tries the page closes: the operator is at the wrong number.
 const MAX_WRONG_TRIES: u8 = 5;
 
-/// What a page says of a number that a reading of its WABA did not bring any more.
+/// The note about a number that its WABA no longer lists.
 pub const UNLISTED_NOTE: &str = "Its WABA lists this number no more.";
 
-/// What is asked, of one number as it was known when the page opened.
+/// A question about one number, as it was known when the page opened.
 #[derive(Debug)]
 pub struct ConfirmPage {
-    /// Whom it concerns, frozen.
+    /// The number, frozen.
     pub target: Number,
-    /// What follows when it is confirmed.
+    /// What is confirmed.
     pub question: Question,
-    /// What the last key came to, for the line under the question.
+    /// The response to the last key, for the line under the question.
     pub note: Option<&'static str>,
     guard: Guard,
 }
@@ -32,38 +33,38 @@ pub struct ConfirmPage {
 /// What a confirmation asks.
 #[derive(Debug)]
 pub enum Question {
-    /// Two-step is not set: `y` turns it on.
+    /// Two-step verification is not set: `y` turns it on.
     Set(Pin),
-    /// A PIN is set, or may be: the last four digits replace it.
+    /// A PIN is set, or may be: the last four digits of the number confirm that it is replaced.
     Replace {
         /// The new PIN.
         pin: Pin,
-        /// What must be typed.
+        /// The expected digits.
         expected: LastFour,
-        /// What was typed so far.
+        /// The digits typed so far.
         typed: String,
-        /// How often it was wrong.
+        /// How many tries were wrong.
         wrong_tries: u8,
     },
     /// The outcome is in doubt: `y` sends the same PIN again.
     ResendPin,
-    /// The outcome was in doubt: `y` records that somebody checked it, in these words.
+    /// The outcome was in doubt: `y` records that an operator checked it, with this note.
     ResolveManually(CleanText),
 }
 
-/// What a key on the page came to. The page is consumed by its answer, so an order can be given once only.
+/// The result of a key. It consumes the page, so nothing can be confirmed twice.
 #[derive(Debug)]
 pub enum ConfirmResult {
     /// The page stays.
     Stay(Box<ConfirmPage>),
-    /// Cancelled, because the digits were wrong too often.
+    /// Canceled, because the digits were wrong too often.
     TooManyWrongTries,
     /// Confirmed.
     Confirmed(Effect),
 }
 
 impl ConfirmPage {
-    /// Asks about setting a PIN; a number that is on, or unknown, takes the stronger question.
+    /// Asks about setting a PIN. A number that is on, or unknown, gets the stronger question.
     #[must_use]
     pub fn set_pin(target: Number, pin: Pin) -> Self {
         let question = match target.two_step {
@@ -75,20 +76,19 @@ impl ConfirmPage {
         Self { target, question, note: None, guard: Guard::default() }
     }
 
-    /// Asks about sending the PIN that is in doubt again.
+    /// Asks about sending the PIN in doubt again.
     #[must_use]
     pub fn resend_pin(target: Number) -> Self {
         Self { target, question: Question::ResendPin, note: None, guard: Guard::default() }
     }
 
-    /// Asks about recording a check by hand.
+    /// Asks about recording a manual check.
     #[must_use]
     pub fn resolve_manually(target: Number, note: CleanText) -> Self {
         Self { target, question: Question::ResolveManually(note), note: None, guard: Guard::default() }
     }
 
-    /// Takes newer word of the number; where it makes the question a stronger one, or the number is called otherwise now, the
-    /// page starts afresh.
+    /// Updates the number. If that makes the question stronger, or the number was renamed, the page starts over.
     pub fn update_target(&mut self, number: &Number) {
         let is_stronger = matches!(self.question, Question::Set(_)) && number.two_step != TwoStep::NotSet;
         if is_stronger || number.is_renamed_from(&self.target) {
@@ -96,13 +96,13 @@ impl ConfirmPage {
         }
     }
 
-    /// Takes the word that the number's WABA lists it no more: the page starts afresh, with the stronger question.
+    /// The WABA no longer lists the number: the page starts over with the stronger question.
     pub fn mark_unlisted(&mut self) {
         self.restart(Number { two_step: TwoStep::Unknown, ..self.target.clone() }, UNLISTED_NOTE);
     }
 
     fn restart(&mut self, target: Number, note: &'static str) {
-        // A question without a PIN stands in for the moment.
+        // A placeholder without a PIN while the question is rebuilt.
         let again = match mem::replace(&mut self.question, Question::ResendPin) {
             Question::Set(pin) | Question::Replace { pin, .. } => Self::set_pin(target, pin),
             Question::ResendPin => Self::resend_pin(target),
@@ -121,12 +121,12 @@ impl ConfirmPage {
         }
     }
 
-    /// The page is on the screen.
+    /// The page was drawn.
     pub fn mark_shown(&mut self, at: Instant) {
         self.guard.mark_shown(at);
     }
 
-    /// The page was covered or away: the quiet time starts anew when it is shown again, and so do the digits.
+    /// The page was covered: when it is shown again, the quiet time and the digits start over.
     pub fn mark_hidden(&mut self) {
         self.guard = Guard::default();
         if let Question::Replace { typed, .. } = &mut self.question {
@@ -142,7 +142,7 @@ impl ConfirmPage {
         admits
     }
 
-    /// The key that confirms was pressed (`y`).
+    /// The confirming key was pressed (`y`).
     #[must_use]
     pub fn press_yes(mut self: Box<Self>, arrived: Instant) -> ConfirmResult {
         if !self.accepts_key(arrived) {
@@ -182,7 +182,7 @@ impl ConfirmPage {
         }
     }
 
-    /// Enter was pressed: it hands over the digits, and does nothing elsewhere.
+    /// Enter was pressed: submits the digits, and does nothing for other questions.
     #[must_use]
     pub fn press_enter(mut self: Box<Self>, arrived: Instant) -> ConfirmResult {
         if !self.accepts_key(arrived) {
@@ -211,7 +211,7 @@ impl ConfirmPage {
         ConfirmResult::Stay(self)
     }
 
-    /// Something was pasted: it confirms nothing, and the keyboard was not quiet.
+    /// A paste confirms nothing, and interrupts the quiet time.
     pub fn paste(&mut self, arrived: Instant) {
         self.accepts_key(arrived);
     }

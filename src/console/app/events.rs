@@ -1,7 +1,7 @@
-//! What comes back: pages of the list, single numbers, the moves of changes, the token, and the time.
+//! Handles what the worker reports: pages of the list, single numbers, changes, the token.
 //!
-//! What was read is handed over to be remembered, but no end waits for that: what was read in the last moment may be missing
-//! from what the next start shows first.
+//! It queues numbers for the cache, but quitting does not wait for that: numbers read in the last moment may be missing
+//! in the first list of the next start.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, R
 use crate::domain::text::format_count;
 use crate::policy::error_catalog::{self, ErrorScope, Explanation};
 
-/// Numbers remembered or forgotten at once: few enough that a change behind them does not wait for long.
+/// How many numbers are cached or removed at once: few enough that a change behind them does not wait long.
 const CACHE_PAGE_SIZE: usize = 256;
 
 fn set_pin_done_text(label: &str) -> String {
@@ -39,9 +39,8 @@ impl App {
         self.cache_next_page()
     }
 
-    /// Hands over numbers for the next start, a page at a time: they wait in the list, where they are anyway, and not in a
-    /// queue. A page is full, as each costs a sync, unless nothing more is coming or a WABA's list is at its end: another's
-    /// may hang.
+    /// Sends numbers to the cache, one page at a time: they wait in the list, not in a queue. A page is full, because
+    /// each costs a sync, unless no more numbers arrive or the list of a WABA has ended, because another may hang.
     fn cache_next_page(&mut self) -> Vec<Effect> {
         let waits_for_more = self.refresh.is_running && self.due_to_cache == 0;
         let is_due = self.roster.uncached_len() >= if waits_for_more { CACHE_PAGE_SIZE } else { 1 };
@@ -58,13 +57,13 @@ impl App {
         self.cache_next_page()
     }
 
-    /// Numbers as an earlier run read them: shown, and never counted as read.
+    /// Numbers from an earlier run: shown, and never counted as read.
     pub(super) fn cached_numbers_loaded(&mut self, mut numbers: Vec<Number>) -> Vec<Effect> {
         let mut unlisted = Vec::new();
         for number in &mut numbers {
             let of = number.waba_id();
             let waba = self.session.wabas.iter().find(|waba| Some(waba.id) == of).cloned();
-            // What is not configured any more, or was read meanwhile and did not come, is not shown.
+            // What is no longer configured, or was missing in a refresh meanwhile, is not shown.
             let belongs = waba.is_some() || of.is_none();
             let is_late = of.map_or_else(|| self.is_refresh_finished(), |of| self.is_fully_read(of));
             if belongs && !is_late {
@@ -77,7 +76,7 @@ impl App {
         self.remove_unlisted_from_cache(&unlisted)
     }
 
-    /// Has numbers forgotten that a WABA, read to its end, no longer lists, a page at a time.
+    /// Removes numbers from the cache that a completely read WABA no longer lists, one page at a time.
     fn remove_unlisted_from_cache(&self, unlisted: &[PhoneNumberId]) -> Vec<Effect> {
         let Some(read_until) = self.refresh.read_since else { return Vec::new() };
         unlisted
@@ -86,13 +85,13 @@ impl App {
             .collect()
     }
 
-    /// True for a number without which its WABA was last read to its end.
+    /// True for a number that was missing when its WABA was last read completely.
     #[must_use]
     pub fn is_unlisted(&self, number: &Number) -> bool {
         number.waba_id().is_some_and(|waba| self.is_fully_read(waba)) && !self.roster.is_seen(&number.id)
     }
 
-    /// True for a WABA of the config that was last read to its end.
+    /// True for a configured WABA that was last read completely.
     fn is_fully_read(&self, waba: WabaId) -> bool {
         self.is_refresh_finished() && !self.refresh.unread_wabas.iter().any(|(unread, _)| unread.id == waba)
     }
@@ -177,13 +176,13 @@ impl App {
 
     fn number_refreshed(&mut self, mut number: Number, now: TimePoint) {
         if let Some(known) = self.roster.get(&number.id).map(|row| row.number) {
-            // A number read by itself comes without the WABA whose list it was found in.
+            // A number read alone comes without the WABA that listed it.
             number.waba = number.waba.or_else(|| known.waba.clone());
             number.name = number.name.or_else(|| known.name.clone());
         }
         let (id, label, words) = (number.id, number.label(), number.two_step.label());
         let done = set_pin_done_text(label);
-        // Only the reading that follows the request: a later one has done nothing.
+        // Only the refresh that follows the request. A later one was not caused by it.
         let follows = self.messages.newest_first().next().is_some_and(|message| message.text == done);
         self.messages.push(
             now.utc,
@@ -199,7 +198,7 @@ impl App {
         self.roster.upsert(&number);
     }
 
-    /// A page that asks about this number says what the list now says of it, unless a later reading of its own did.
+    /// Updates a page that asks about this number, unless a later refresh of its own did.
     fn update_open_prompt(&mut self, number: &Number) {
         let is_news = |known: &Number| known.id == number.id && known.read_at <= number.read_at;
         if let Some(asking) = self.screen.prompt_mut().filter(|asking| is_news(asking.target())) {
@@ -207,7 +206,7 @@ impl App {
         }
     }
 
-    /// The same, where the number did not come any more.
+    /// The same, if the number was missing.
     fn mark_open_prompt_unlisted(&mut self) {
         let Some(target) = self.screen.prompt_mut().map(|asking| asking.target().clone()) else { return };
         if self.is_unlisted(&target)
@@ -217,7 +216,7 @@ impl App {
         }
     }
 
-    /// What a failed read says of the line and the token.
+    /// What a failed read says about the connection and the token.
     fn handle_read_failure(&mut self, failure: &ReadFailure, now: TimePoint) {
         match failure {
             ReadFailure::Api(fault) => self.handle_fault(fault),
@@ -239,7 +238,7 @@ impl App {
         }
     }
 
-    /// What a request that never left says of the line.
+    /// What a request that was not sent says about the connection.
     fn handle_not_sent(&mut self, why: &NotSentReason, now: TimePoint) {
         if let NotSentReason::NoConnection(_) | NotSentReason::Tls(_) = why {
             self.set_offline(now);
@@ -269,7 +268,7 @@ impl App {
         effects
     }
 
-    /// True for a doubt that was told of already, and of which only less or more can be done now.
+    /// True for a doubt that was reported already, and changed only in what can be done.
     fn is_doubt_reported(&self, id: &PhoneNumberId, state: &ChangeState) -> bool {
         match (self.roster.change(id), state) {
             (Some(ChangeState::InDoubt(before)), ChangeState::InDoubt(standing)) => {
@@ -312,7 +311,7 @@ impl App {
                 let doubt = &standing.reason;
                 let short = Explanation::for_doubt(doubt).summary;
                 let is_older = matches!(doubt, DoubtReason::OlderPinInDoubt(_));
-                // Short, as the line is cut at 80 columns.
+                // Short, because the line is cut at 80 columns.
                 let kept = match (is_older, standing.is_in_escrow) {
                     (true, true) => "Older PIN sealed.",
                     (true, false) => "Keep the older PIN.",
@@ -340,7 +339,7 @@ impl App {
                 true
             }
         };
-        // Meta's word on the number follows at once: "set" is what this request came to, not what is on now.
+        // A refresh follows at once: "set" is the outcome of this request, not what is on now.
         let read = matches!(state, ChangeState::Set(_)).then_some(Effect::RefreshNumber(id));
         let bell = (is_bad && self.session.bell).then_some(Effect::Bell);
         let history = self.shows_history_of(&id).then_some(Effect::ReadHistory(id));
@@ -370,7 +369,7 @@ impl App {
         }
     }
 
-    /// True where only the screen was away: what was read before it was hidden is as good as it was.
+    /// True if the screen was only hidden: what was read before is still valid.
     fn is_hidden_with_fresh_data(&self) -> bool {
         let is_read = self.refresh.id > 0 && self.refresh.unread_wabas.is_empty();
         matches!(self.screen, Screen::Hidden(_))

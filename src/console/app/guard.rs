@@ -1,35 +1,36 @@
-//! The rule that no slip confirms: a confirmation must have been shown, and the keyboard quiet, before any key counts.
+//! The guard against accidental confirmation: a confirmation must have been shown, and the keyboard quiet, before any
+//! key counts.
 //!
-//! Whatever was typed ahead of the page, at any distance, is dropped: its keys arrived before the quiet time ended.
-//! The guard knows arrival times, not keys; which key confirms is the page's affair.
+//! It drops everything typed ahead of the page, because those keys arrived before the quiet time ended. It knows
+//! arrival times, not keys; the page decides which key confirms.
 
 use std::time::{Duration, Instant};
 
-/// Nobody reads a page and decides in less; a key repeat (30 ms) or a pasted burst never leaves such a gap.
+/// Nobody reads a page and decides in less time. A key repeat (30 ms) or a pasted burst never leaves such a gap.
 pub const QUIET_TIME: Duration = Duration::from_millis(400);
 
-/// Stands before a page that confirms something.
+/// Protects a page that confirms something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Guard {
     /// No frame with the page has reached the terminal yet.
     #[default]
     Unseen,
-    /// The page was shown; the keyboard has been quiet since then.
+    /// The page was shown, and the keyboard was quiet since then.
     Quiet {
-        /// When the page was shown, or the last key came too early.
+        /// When the page was shown, or the last key arrived too early.
         since: Instant,
     },
 }
 
 impl Guard {
-    /// The page was shown, at this time; only the first time counts.
+    /// The page was shown at this time. Only the first time counts.
     pub fn mark_shown(&mut self, at: Instant) {
         if *self == Self::Unseen {
             *self = Self::Quiet { since: at };
         }
     }
 
-    /// Whether a key that arrived at this time counts. One that came too early makes the quiet time start again.
+    /// Whether a key that arrived at this time counts. A key that arrived too early restarts the quiet time.
     pub fn accepts_key(&mut self, arrived: Instant) -> bool {
         match self {
             Self::Unseen => false,

@@ -1,6 +1,6 @@
-//! What was done with the number on the screen, as the journal tells it: read when a number's details open.
+//! The history of the number on the screen, from the journal: loaded when the details of a number open.
 //!
-//! Beside the list it is read once the cursor has rested, not on each step.
+//! Beside the list it is loaded when the cursor has stopped, not on each step.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use super::{App, Effect, Screen};
 use crate::domain::number::PhoneNumberId;
 use crate::journal::HistoryEntry;
 
-/// A cursor that stays for so long has arrived; a key repeat leaves 30 ms.
+/// How long the cursor must stay. A key repeat leaves 30 ms.
 const HISTORY_DEBOUNCE: Duration = Duration::from_millis(500);
 
-/// The history of one number, the last that was asked for.
+/// The history of one number, the last one loaded.
 #[derive(Debug, Default)]
 pub(super) struct HistoryCache {
     loaded: Option<(PhoneNumberId, Vec<HistoryEntry>)>,
@@ -25,7 +25,7 @@ impl HistoryCache {
 }
 
 impl App {
-    /// What was done with a number, newest first; `None` if it was not read.
+    /// The history of a number, newest first; `None` if it was not loaded.
     #[must_use]
     pub fn history(&self, id: &PhoneNumberId) -> Option<&[HistoryEntry]> {
         self.history.loaded.as_ref().filter(|(of, _)| of == id).map(|(_, lines)| lines.as_slice())
@@ -43,7 +43,7 @@ impl App {
         self.history.load_at = self.has_pane().then(|| now + HISTORY_DEBOUNCE);
     }
 
-    /// When the cursor has rested.
+    /// When the cursor has stopped.
     pub(super) fn next_history_load(&self) -> Option<Instant> {
         self.history.load_at.filter(|_| self.is_pane_visible())
     }
@@ -52,7 +52,7 @@ impl App {
         self.has_pane() && matches!(self.screen, Screen::List)
     }
 
-    /// Reads the history beside the list, where the cursor has rested.
+    /// Loads the history beside the list, if the cursor has stopped.
     pub(super) fn load_history_when_due(&mut self, now: Instant) -> Option<Effect> {
         if self.next_history_load()? > now {
             return None;
@@ -61,7 +61,7 @@ impl App {
         self.cursor_id().filter(|id| self.history(id).is_none()).map(Effect::ReadHistory)
     }
 
-    /// True where the history of this number is on the screen, and so has to keep up.
+    /// True if the history of this number is on the screen and must be kept current.
     pub(super) fn shows_history_of(&self, id: &PhoneNumberId) -> bool {
         match &self.screen {
             Screen::Number(page) => page.id == *id,

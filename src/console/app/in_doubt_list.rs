@@ -1,7 +1,7 @@
-//! What is unresolved: findings of the journal, and every number whose PIN in force nobody knows.
+//! What is in doubt: findings of the journal, and every number whose PIN in force is not known.
 //!
-//! A number leaves by Meta's confirmation or by a recorded decision, and by nothing else: neither a later refusal nor a
-//! request on its way takes it from here. The page stands in the list's place until somebody says "later".
+//! A number leaves this list only by Meta's confirmation or a recorded resolution: neither a later refusal nor a
+//! request in flight removes it. The page replaces the list until the operator leaves it.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
 
@@ -16,39 +16,39 @@ use crate::domain::number::PhoneNumberId;
 use crate::domain::outcome::{DoubtReason, NotApplied};
 use crate::domain::text::CleanText;
 
-/// A place on the page where the cursor can stand, in the page's order.
+/// An item that the cursor can be on, in the order of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InDoubtItem {
-    /// A finding, by its place.
+    /// A finding, by its position.
     Finding(usize),
-    /// A number, after those that have been in doubt for longer.
+    /// A number. Those that have been in doubt for longer come first.
     Number(UtcTime, PhoneNumberId),
 }
 
-/// What is unresolved.
+/// The items in doubt.
 #[derive(Debug, Default)]
 pub struct InDoubtList {
     findings: Vec<CleanText>,
     numbers: BTreeMap<PhoneNumberId, InDoubtDetails>,
     cursor: Option<InDoubtItem>,
-    /// The page is to be shown before the list.
+    /// The page must be shown before the list.
     pub(super) is_due: bool,
 }
 
 impl InDoubtList {
-    /// What has to be looked at, in sentences.
+    /// What the operator must look at, in sentences.
     #[must_use]
     pub fn findings(&self) -> &[CleanText] {
         &self.findings
     }
 
-    /// Numbers in doubt.
+    /// How many numbers are in doubt.
     #[must_use]
     pub fn number_count(&self) -> usize {
         self.numbers.len()
     }
 
-    /// How a number in doubt stood when its last request came to rest.
+    /// The state of a number in doubt when its last request ended.
     #[must_use]
     pub fn get(&self, id: &PhoneNumberId) -> Option<&InDoubtDetails> {
         self.numbers.get(id)
@@ -59,7 +59,7 @@ impl InDoubtList {
         self.numbers.iter()
     }
 
-    /// Everything on the page, from the top.
+    /// All items, from the top.
     #[must_use]
     pub fn items(&self) -> Vec<InDoubtItem> {
         let numbers =
@@ -69,7 +69,8 @@ impl InDoubtList {
         spots
     }
 
-    /// Where the cursor stands among [`Review::spots`]. It follows its number; where that is gone, the next one.
+    /// The position of the cursor in [`InDoubtList::items`]. It follows its number; if that is gone, it is on the next
+    /// one.
     #[must_use]
     pub fn cursor_index(&self, spots: &[InDoubtItem]) -> Option<usize> {
         let last = spots.len().checked_sub(1)?;
@@ -99,8 +100,8 @@ impl InDoubtList {
         self.is_due = self.has_items();
     }
 
-    /// Takes in a number's state. Gives back what is true of the number: a change that came to nothing leaves an older
-    /// doubt as it was.
+    /// Applies a new state of a number. Returns the state that is true of it: a change that changed nothing leaves an
+    /// older doubt.
     pub(super) fn apply_state(&mut self, id: PhoneNumberId, state: ChangeState) -> ChangeState {
         if let ChangeState::InDoubt(standing) = state {
             self.numbers.insert(id, (*standing).clone());
@@ -135,13 +136,13 @@ impl InDoubtList {
 }
 
 impl App {
-    /// What is unresolved.
+    /// The items in doubt.
     #[must_use]
     pub const fn in_doubt_list(&self) -> &InDoubtList {
         &self.in_doubt_list
     }
 
-    /// Shows what is unresolved in the list's place, if there is anything.
+    /// Shows the page in place of the list, if there is anything in doubt.
     pub(super) fn open_in_doubt_list(&mut self) {
         self.in_doubt_list.is_due = self.in_doubt_list.has_items();
         if !self.in_doubt_list.is_due {

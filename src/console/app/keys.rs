@@ -1,4 +1,4 @@
-//! What a key does: the table says what it means, the page says what follows.
+//! Keys: the keymap says what a key means, and the page says what follows.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
 
@@ -20,7 +20,7 @@ use crate::domain::text::CleanText;
 /// A second Ctrl-C within this time quits.
 const DOUBLE_INTERRUPT_WINDOW: Duration = Duration::from_secs(2);
 
-/// A filter longer than this is no filter, and a note longer than this is a report.
+/// A longer filter is not a filter, and a longer note is a report.
 const MAX_FIELD_CHARS: usize = 200;
 
 /// A shorter note says nothing.
@@ -72,7 +72,7 @@ impl App {
         }
     }
 
-    /// A key that the table does not bind: text where text is taken, otherwise nothing.
+    /// A key that the keymap does not bind: text in a text field, otherwise nothing.
     fn handle_unbound_key(&mut self, key: Key, now: TimePoint) {
         match (&mut self.screen, key) {
             (Screen::Filter(line), _) => {
@@ -296,7 +296,7 @@ impl App {
         Vec::new()
     }
 
-    /// Where a page is scrolled to after a key.
+    /// The scroll position after a key.
     pub(super) fn scroll_after(&self, scroll: u16, action: Action) -> u16 {
         let rows = self.size.height.saturating_sub(4).max(1);
         match action {
@@ -324,7 +324,7 @@ impl App {
                 self.open_overlay(Screen::Help);
                 Vec::new()
             }
-            // They name numbers.
+            // The messages name numbers.
             Action::Messages if self.hides_numbers() => Vec::new(),
             Action::Messages => {
                 self.open_overlay(Screen::Messages);
@@ -343,7 +343,7 @@ impl App {
         Vec::new()
     }
 
-    /// Ctrl-C: back, also out of fields; on the list as `q`; a second one within two seconds quits.
+    /// Ctrl-C: back, also out of fields; on the list like `q`; a second one within two seconds quits.
     fn interrupt(&mut self, now: TimePoint) -> Vec<Effect> {
         let is_second = self
             .last_interrupt
@@ -369,7 +369,7 @@ impl App {
         }
     }
 
-    /// Sends a confirmed order on its way, unless something came between the question and the answer.
+    /// Submits what was confirmed, unless something changed between question and answer.
     fn submit_confirmed(&mut self, order: Effect, now: TimePoint) -> Vec<Effect> {
         let (id, is_same) = match &order {
             Effect::SetPin { number, .. } => (*number, false),
@@ -392,15 +392,16 @@ impl App {
     }
 }
 
-/// The note of a check by hand, if it says something and holds nothing that could be a PIN: it is kept in the clear.
+/// The note of a manual check, if it says something and holds nothing that could be a PIN, because it is stored in
+/// readable form.
 fn validate_note(text: &str) -> Result<CleanText, &'static str> {
     let text = text.trim();
     if text.chars().count() < MIN_NOTE_CHARS {
         return Err("Write down what was found, in 3 letters or more.");
     }
     let digits = |part: &str| part.chars().filter(|c| c.is_numeric()).count();
-    // Digits set apart by single signs, as people write a PIN, are one run; a phone number or an ID is a longer one. Behind a
-    // date or another number, a PIN in one piece still stands out.
+    // Digits with single separators, as people write a PIN, are one run; a phone number or an id is a longer one. After
+    // a date or another number, a PIN in one piece is still found.
     let mut runs = text.split(char::is_alphabetic).chain(text.split(|c: char| !c.is_numeric()));
     if runs.any(|run| digits(run) == PIN_DIGITS) {
         return Err("Leave the PIN out: six digits in a row. The note is kept in the clear.");
@@ -408,7 +409,7 @@ fn validate_note(text: &str) -> Result<CleanText, &'static str> {
     Ok(CleanText::new(text))
 }
 
-/// Puts pasted text into a text field.
+/// Inserts pasted text into a text field.
 fn insert_text(input: &mut Input, text: &str) {
     let room = MAX_FIELD_CHARS.saturating_sub(input.value().chars().count());
     for c in text.chars().filter(|c| !c.is_control()).take(room) {
@@ -416,7 +417,7 @@ fn insert_text(input: &mut Input, text: &str) {
     }
 }
 
-/// Edits a text field by the keys of readline. True if the text changed.
+/// Edits a text field with the keys of readline. True if the text changed.
 fn edit_text(input: &mut Input, key: Key) -> bool {
     let request = match key {
         Key::Char(c) if input.value().chars().count() < MAX_FIELD_CHARS => InputRequest::InsertChar(c),

@@ -1,4 +1,4 @@
-//! What keys do on the number list: moving, filtering, sorting, reading again, opening pages.
+//! Keys of the number list: moving, filtering, sorting, refreshing, opening pages.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
 
@@ -10,10 +10,10 @@ use crate::console::input::keymap::{Action, Mode};
 use crate::console::roster::{SortColumn, SortDirection, SortOrder};
 use crate::domain::clock::TimePoint;
 
-/// Lists above this size say first what reading them again costs.
+/// For longer lists, the cost of a refresh is shown first.
 const CONFIRM_REFRESH_ABOVE: usize = 1_000;
 
-/// Numbers that one call of the list brings.
+/// How many numbers one call returns.
 const NUMBERS_PER_CALL: usize = 100;
 
 impl App {

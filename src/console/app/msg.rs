@@ -1,4 +1,4 @@
-//! What happened ([`Msg`], past tense) and what is to be done ([`Effect`]), both plain data.
+//! What happened ([`Msg`], past tense) and what must be done ([`Effect`]), both plain data.
 
 use std::sync::Arc;
 
@@ -25,151 +25,151 @@ pub struct Size {
 /// Something that happened.
 #[derive(Debug)]
 pub enum Msg {
-    /// A key arrived.
+    /// A key was pressed.
     KeyPressed(Key),
-    /// Text was pasted, or typed faster than anybody types.
+    /// Text was pasted, or typed faster than anyone types.
     Pasted(PastedText),
-    /// The window has this size now.
+    /// The window has a new size.
     Resized(Size),
-    /// The frame that shows the present state was handed to the terminal.
+    /// A frame with the current state was written to the terminal.
     FrameShown {
-        /// How far the page can be scrolled, as it was laid out.
+        /// How far the page can be scrolled.
         max_scroll: u16,
     },
-    /// The program goes on after a stop.
+    /// The program resumed after a suspend.
     Resumed,
-    /// Some numbers of a list being read.
+    /// Some numbers of a refresh.
     PageReceived {
-        /// Which reading of the lists.
+        /// The refresh.
         refresh_id: u32,
         /// The numbers.
         numbers: Vec<Number>,
     },
-    /// A WABA's list is at its end, or could not be read on.
+    /// The list of a WABA was read to its end, or could not be.
     WabaRead {
-        /// Which reading of the lists.
+        /// The refresh.
         refresh_id: u32,
-        /// Whose.
+        /// The WABA.
         waba: Arc<Waba>,
-        /// How it ended.
+        /// The result.
         result: Result<(), ReadFailure>,
     },
-    /// Every WABA and every single number was read, or failed to.
+    /// Every WABA and every single number was read, or failed.
     RefreshFinished {
-        /// Which reading of the lists.
+        /// The refresh.
         refresh_id: u32,
     },
-    /// One number was read by itself, or could not be.
+    /// One number was refreshed, or could not be.
     NumberRead {
-        /// Which.
+        /// The number.
         id: PhoneNumberId,
-        /// What came of it.
+        /// The result.
         result: Result<Number, ReadFailure>,
     },
-    /// News of changes on their way.
+    /// New states of changes.
     ProgressReceived(Vec<Progress>),
-    /// A random PIN was drawn; `None` if the system has no random numbers.
+    /// A random PIN was generated; `None` if the system has no random numbers.
     PinGenerated(Option<Pin>),
-    /// The access token was read again from its source; the error is for people.
+    /// The access token was read again from its source. The error is for people.
     TokenRead(Result<(), String>),
     /// The journal and the escrow were opened, or could not be.
     RecordsOpened {
-        /// How they are.
+        /// Their status.
         status: RecordingStatus,
-        /// What is unresolved, as the batch knows it now: every state is in doubt.
+        /// What is unresolved, as the actor reports it: every state is in doubt.
         unresolved: Vec<Progress>,
-        /// What has to be looked at, in sentences.
+        /// What the operator must look at, in sentences.
         findings: Vec<CleanText>,
     },
-    /// The journal takes nothing more in this process; the text is for people.
+    /// The journal failed in this process. The text is for people.
     JournalFailed(CleanText),
-    /// The recipients were acknowledged, or could not be.
+    /// The recipients were accepted, or could not be.
     RecipientsAccepted(Result<RecordingStatus, CleanText>),
-    /// Numbers as an earlier run read them; their `read_at` tells when.
+    /// Numbers from an earlier run. Their `read_at` says when they were read.
     CachedNumbersLoaded(Vec<Number>),
-    /// Those of [`Effect::RememberPage`] are remembered, or there was no room for them.
+    /// The numbers of [`Effect::CacheNumbers`] are cached, or were dropped.
     NumbersCached,
-    /// What was done with a number, newest first.
+    /// The history of a number, newest first.
     HistoryRead {
-        /// Which.
+        /// The number.
         id: PhoneNumberId,
-        /// What was done.
+        /// The entries.
         lines: Vec<HistoryEntry>,
     },
-    /// The client could not be set up, so nothing can be read or sent; the text is for people.
+    /// The client could not be set up, so nothing can be read or sent. The text is for people.
     ClientSetupFailed(CleanText),
-    /// A signal ends the program; what is on its way is awaited.
+    /// A signal ends the program; requests in flight are awaited.
     TerminationRequested,
-    /// The time came that [`super::App::next_wake`] named.
+    /// The time of [`super::App::next_wake`] has come.
     TimerFired,
 }
 
-/// Something to be done.
+/// Something that must be done.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Read the access token from its source again.
     ReadToken,
     /// Read every configured WABA and number.
     RefreshAll {
-        /// Names this reading, so that an older one's late pages are known as such.
+        /// Identifies this refresh, so that late pages of an older one are recognized.
         refresh_id: u32,
     },
-    /// Read one number.
+    /// Refresh one number.
     RefreshNumber(PhoneNumberId),
-    /// Remember these numbers for the next start. No others are handed over before it is told that these are.
+    /// Cache these numbers for the next start. No more follow before [`Msg::NumbersCached`].
     CacheNumbers(Vec<Number>),
-    /// Forget these numbers, which Meta lists no more, unless they were read after this time.
+    /// Remove these numbers from the cache, because Meta no longer lists them, unless they were read after this time.
     RemoveCachedNumbers {
-        /// Which.
+        /// The numbers.
         numbers: Vec<PhoneNumberId>,
-        /// Up to when: another process may have found them again since.
+        /// Another process may have found them again since.
         read_until: UtcTime,
     },
-    /// Draw a random PIN that does not repeat the end of this display number.
+    /// Generate a random PIN that differs from the end of this display number.
     GeneratePin {
         /// The display number.
         display_number: Option<String>,
     },
-    /// Set this PIN. Made in one place only: by a confirmation.
+    /// Set this PIN. Only a confirmation creates this effect.
     SetPin {
-        /// Whose.
+        /// The number.
         number: PhoneNumberId,
-        /// The WABA it was listed under.
+        /// The WABA that listed it.
         waba: Option<Arc<Waba>>,
-        /// What Meta said of it when the change was confirmed.
+        /// The status of the number when the change was confirmed.
         before: StatusBefore,
-        /// Which.
+        /// The PIN.
         pin: Pin,
     },
-    /// Send again, unchanged, the PIN that is in doubt on this number. Made by a confirmation only.
+    /// Send the PIN in doubt of this number again. Only a confirmation creates this effect.
     ResendPin(PhoneNumberId),
-    /// Record that what is in doubt on this number was checked by hand. Made by a person's note only.
+    /// Record that an operator checked this number. Only a confirmed note creates this effect.
     ResolveManually {
-        /// Which number.
+        /// The number.
         number: PhoneNumberId,
-        /// What they wrote.
+        /// The note.
         note: CleanText,
     },
-    /// Remember the config's recipients in place of those before. Made by a confirmation only.
+    /// Store the recipients of the config in place of the previous ones. Only a confirmation creates this effect.
     AcceptRecipients,
-    /// Read what was done with a number.
+    /// Read the history of a number.
     ReadHistory(PhoneNumberId),
     /// The screen is hidden: drop the access token and the PINs in memory that the escrow has, and record it.
     DropSecrets,
     /// The screen is shown again: record it.
     RecordScreenShown,
-    /// Send nothing new; what is on its way is awaited.
+    /// Send nothing new. Requests in flight are awaited.
     StopSending,
-    /// Hand text to the terminal's clipboard.
+    /// Copy text to the terminal's clipboard.
     Copy(String),
     /// Ring the terminal's bell.
     Bell,
     /// Forget what was drawn and draw everything.
     Redraw,
-    /// Restore the terminal and stop, until somebody continues the program.
+    /// Restore the terminal and suspend, until a shell resumes the program.
     Suspend,
-    /// End, and start the demo.
+    /// Quit, and start the demo.
     OpenDemo,
-    /// End.
+    /// Quit.
     Quit,
 }

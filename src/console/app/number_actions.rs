@@ -1,4 +1,4 @@
-//! Opening and leaving the pages that concern one number, and the checks before anything may be sent.
+//! Opens and closes the pages of one number, and checks before anything may be sent.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
 
@@ -14,7 +14,7 @@ use crate::domain::text::CleanText;
 use crate::policy::error_catalog::Explanation;
 
 impl App {
-    /// Opens the PIN form for a number, and reads the number again, so that the form says what is on now.
+    /// Opens the PIN form for a number, and refreshes the number, so that the form shows the current status.
     pub(super) fn open_form(&mut self, id: Option<PhoneNumberId>, now: TimePoint) -> Vec<Effect> {
         let Some(target) = id.and_then(|id| self.number(&id)) else {
             self.messages.set_hint("There is no number under the cursor.");
@@ -29,7 +29,7 @@ impl App {
         vec![Effect::RefreshNumber(id)]
     }
 
-    /// Reads one number again. Never sends a PIN.
+    /// Refreshes one number. Never sends a PIN.
     pub(super) fn refresh_number(&mut self, id: Option<PhoneNumberId>) -> Vec<Effect> {
         match id {
             Some(_) if matches!(self.connection, Connection::TokenRefused { .. }) => vec![Effect::ReadToken],
@@ -73,9 +73,9 @@ impl App {
     }
 }
 
-/// The digits in a pasted text, if it is a phone number or an id and nothing else.
+/// The digits of a pasted text, if it is a phone number or an id and nothing else.
 pub(super) fn extract_number_digits(text: &str) -> Option<String> {
-    /// Shorter than any phone number, and longer than a PIN: one pasted a page too early must not be shown.
+    /// Shorter than any phone number, and longer than a PIN: a PIN pasted on the wrong page must not be shown.
     const MIN_DIGITS: usize = PIN_DIGITS + 1;
     let text = text.trim();
     let is_number = text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '(' | ')'));
@@ -83,7 +83,7 @@ pub(super) fn extract_number_digits(text: &str) -> Option<String> {
     (is_number && digits.len() >= MIN_DIGITS && digits.len() <= 23).then_some(digits)
 }
 
-/// What a ticket needs of a number: no PIN, no token.
+/// The text for a ticket about a number: no PIN, no token.
 fn ticket_text(number: &Number, job: Option<&ChangeState>) -> String {
     let mut lines = vec![
         format!("Number: {}", number.label()),

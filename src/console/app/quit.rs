@@ -1,4 +1,4 @@
-//! Ending the program: at once where nothing is unfinished, otherwise only after a question.
+//! Quitting: at once if nothing is unfinished, otherwise after a question.
 
 use super::guard::Guard;
 use super::screen::{QuitPage, QuitReason};
@@ -9,7 +9,7 @@ use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 
 impl App {
-    /// Numbers whose PIN may be in force and is nowhere but in this program's memory, in no order.
+    /// Numbers whose PIN may be in force and is only in the memory of this process, unsorted.
     #[must_use]
     pub fn pins_only_in_memory(&self) -> Vec<PhoneNumberId> {
         let seals = matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty());
@@ -26,7 +26,7 @@ impl App {
         self.roster.changes().filter(|(_, state)| is_lost(state)).map(|(id, _)| *id).collect()
     }
 
-    /// `q` on a first page: quits, or asks first where work is on its way or a number is in doubt.
+    /// `q` on a first page: quits, or asks first if work is in progress or a number is in doubt.
     pub(super) fn ask_to_quit(&mut self) -> Vec<Effect> {
         let told_of = self.pins_only_in_memory();
         if self.running_count() == 0 && self.in_doubt_list.number_count() == 0 && told_of.is_empty() {
@@ -37,8 +37,8 @@ impl App {
         Vec::new()
     }
 
-    /// The second Ctrl-C: no question about work on its way, which is awaited, nor about what the next start shows again;
-    /// a PIN that would be gone is still asked about.
+    /// The second Ctrl-C: asks nothing about work in progress, which is awaited, nor about what the next start shows
+    /// again. It still asks about a PIN that would be lost.
     pub(super) fn force_quit(&mut self) -> Vec<Effect> {
         if !self.pins_only_in_memory().is_empty() {
             return if matches!(self.screen, Screen::Quit(_)) { Vec::new() } else { self.ask_to_quit() };
@@ -53,7 +53,7 @@ impl App {
                     if self.has_warned_about_all(&page.warned_numbers) {
                         return self.begin_quit(page.warned_numbers);
                     }
-                    // The page names other numbers by now: it is asked anew.
+                    // The page names other numbers now, so it asks again.
                     page = QuitPage { guard: Guard::default(), warned_numbers: self.pins_only_in_memory(), ..page };
                 }
                 self.set_screen(Screen::Quit(page));
@@ -74,13 +74,13 @@ impl App {
         vec![if is_at_rest { Effect::Quit } else { Effect::StopSending }]
     }
 
-    /// True if these are all the numbers whose PIN would be forgotten.
+    /// True if these are all the numbers whose PIN would be lost.
     fn has_warned_about_all(&self, told_of: &[PhoneNumberId]) -> bool {
         self.pins_only_in_memory().iter().all(|id| told_of.contains(id))
     }
 
-    /// Work moved while the program waits for it: ends when all is at rest, and asks again where something came to be
-    /// in doubt since the question.
+    /// Progress while the program waits to quit: quits when all work is done, and asks again if a number came to be in
+    /// doubt.
     pub(super) fn quit_when_idle(&mut self) -> Vec<Effect> {
         let Screen::ShuttingDown(QuitReason::Operator { warned_numbers: told_of }) = &self.screen else {
             return Vec::new();

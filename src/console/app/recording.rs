@@ -1,4 +1,4 @@
-//! The journal and the escrow as the screen knows them: without them nothing is sent, and the words say why.
+//! The status of journal and escrow: without them nothing is sent, and the screen says why.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
 
@@ -17,7 +17,7 @@ pub(super) enum BlockReason {
     Message(String),
     /// Meta refused the access token: its page says what to do.
     Token,
-    /// Somebody has to look at the keys of the escrow first.
+    /// The operator must accept the escrow keys first.
     Recipients,
     /// Nothing can be recorded.
     JournalUnavailable,
@@ -35,7 +35,7 @@ impl BlockReason {
 }
 
 impl App {
-    /// How the journal and the escrow are.
+    /// The status of journal and escrow.
     #[must_use]
     pub const fn recording_status(&self) -> &RecordingStatus {
         &self.recording_status
@@ -48,7 +48,7 @@ impl App {
         findings: Vec<CleanText>,
         now: TimePoint,
     ) -> Vec<Effect> {
-        // What died since then stays dead.
+        // A journal that failed meanwhile stays failed.
         if self.recording_status != RecordingStatus::Opening {
             return Vec::new();
         }
@@ -92,14 +92,14 @@ impl App {
                 self.recording_status = records;
                 self.messages.push(now.utc, "The keys of the escrow are confirmed. PINs can be set.");
             }
-            // The journal died meanwhile: that stays.
+            // The journal failed meanwhile, and stays failed.
             Ok(_) => {}
             Err(why) => self.messages.push(now.utc, format!("The keys could not be confirmed: {why}")),
         }
         Vec::new()
     }
 
-    /// Whether a request for this number may be made now; if not, the message line or a page says why.
+    /// Whether a request for this number may be sent now. If not, the message line or a page says why.
     pub(super) fn may_send(&mut self, id: &PhoneNumberId, same_pin: bool, now: TimePoint) -> bool {
         match self.block_reason(id, same_pin, now) {
             None => true,
@@ -110,7 +110,7 @@ impl App {
         }
     }
 
-    /// As [`App::may_send`], where somebody has confirmed it already: that nothing was sent stays among the messages.
+    /// As [`App::may_send`], after a confirmation: that nothing was sent stays among the messages.
     pub(super) fn may_send_confirmed(&mut self, id: &PhoneNumberId, same_pin: bool, now: TimePoint) -> bool {
         let refusal = self.block_reason(id, same_pin, now);
         if let Some(refusal) = &refusal {
@@ -123,7 +123,7 @@ impl App {
         may
     }
 
-    /// Whether a decision may be recorded now; if not, the message line or a page says why.
+    /// Whether a resolution may be recorded now. If not, the message line or a page says why.
     pub(super) fn may_record_resolution(&mut self, id: &PhoneNumberId) -> bool {
         let refusal = match &self.recording_status {
             _ if self.session.read_only => Some(BlockReason::Message(READ_ONLY.to_owned())),
@@ -202,7 +202,7 @@ impl App {
             {
                 let left =
                     format_duration(standing.new_pin_allowed_from.instant.saturating_duration_since(now.instant));
-                // The time comes first: a narrow window cuts the end.
+                // The time comes first, because a narrow window cuts the end.
                 Some(BlockReason::Message(if standing.is_pin_in_memory {
                     format!("A new PIN in {left}. Until then only the same PIN can go: {}.", self.resend_keys())
                 } else {
@@ -228,7 +228,7 @@ impl App {
         }
     }
 
-    /// How the same PIN is sent again from here.
+    /// The keys that send the same PIN again from here.
     fn resend_keys(&self) -> String {
         let send = self.keymap.key_label(Mode::NoAnswer, Action::SendSamePin);
         if matches!(self.screen, Screen::List) {

@@ -1,4 +1,4 @@
-//! The pages. Each owns its own state; going on consumes one page and returns the next.
+//! The pages. Each owns its state, and leaving one consumes it and returns the next.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::console::pin_form::PinForm;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::text::CleanText;
 
-/// What the window shows.
+/// The current page.
 #[derive(Debug)]
 pub enum Screen {
     /// No config file was found.
@@ -24,25 +24,25 @@ pub enum Screen {
     Filter(FilterLine),
     /// The list while its sort column is picked.
     Sort,
-    /// One number: details, or what became of its request.
+    /// One number: details, or the outcome of its request.
     Number(NumberPage),
     /// Typing a PIN.
     Form(Box<PinFormPage>),
     /// Asking before something is sent.
     Confirm(Box<ConfirmPage>),
-    /// Writing down what a check by hand found.
+    /// Writing the note of a manual check.
     ResolutionNote(ResolutionNotePage),
-    /// What is in doubt, in the place of the page below.
+    /// What is in doubt, in place of the page below.
     Unresolved(Box<Self>),
-    /// Asking whether changed keys of the escrow are right.
+    /// Asking whether changed escrow keys are right.
     Recipients(RecipientsPage),
     /// Why nothing can be set.
     JournalUnavailable(Overlay),
-    /// Nobody is there: no number is shown.
+    /// No number is shown, because no key was pressed for a while.
     Hidden(HiddenPage),
     /// Picking what to copy of a number.
     Copy(CopyPage),
-    /// What was copied, shown as well.
+    /// The copied text.
     Copied(CopiedPage),
     /// Every message.
     Messages(Overlay),
@@ -50,20 +50,20 @@ pub enum Screen {
     Help(Overlay),
     /// Asking before the program ends.
     Quit(QuitPage),
-    /// Waiting for requests on their way before the program ends.
+    /// Waiting for requests in flight before the program ends.
     ShuttingDown(QuitReason),
 }
 
-/// Why there is no access token to work with.
+/// Why there is no access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenProblem {
-    /// Its source gave none; the text says why.
+    /// Its source has none; the text says why.
     Missing(String),
-    /// Meta refused it, in these words, by this code.
+    /// Meta refused it.
     Refused {
         /// Graph's error code.
         code: i64,
-        /// What it means, in a sentence.
+        /// Its meaning, in a sentence.
         reason: &'static str,
     },
 }
@@ -73,29 +73,29 @@ pub enum TokenProblem {
 pub struct FilterLine {
     /// The text field.
     pub input: Input,
-    /// What the filter was before.
+    /// The filter before.
     pub previous: String,
-    /// What is wrong with the words so far.
+    /// What is wrong with the text so far.
     pub error: Option<String>,
 }
 
 /// One number's page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NumberPage {
-    /// Which number.
+    /// The number.
     pub id: PhoneNumberId,
-    /// The first line shown, where the window is smaller than the page.
+    /// The first line shown, if the window is smaller than the page.
     pub scroll: u16,
 }
 
-/// The PIN form and whom it is for.
+/// The PIN form and its number.
 #[derive(Debug)]
 pub struct PinFormPage {
-    /// Whom it is for, as last read.
+    /// The number, as last read.
     pub target: Number,
     /// The fields.
     pub form: PinForm,
-    /// What the message line says of the number since it changed under the page.
+    /// The notice about a number that changed meanwhile.
     pub notice: Option<&'static str>,
 }
 
@@ -118,7 +118,7 @@ pub(super) enum PromptMut<'s> {
 }
 
 impl PromptMut<'_> {
-    /// Whom it is about.
+    /// The number that the page asks about.
     pub(super) const fn target(&self) -> &Number {
         match self {
             Self::Form(page) => &page.target,
@@ -126,7 +126,7 @@ impl PromptMut<'_> {
         }
     }
 
-    /// Takes newer word of the number.
+    /// Updates the number.
     pub(super) fn update_target(self, number: &Number) {
         match self {
             Self::Form(page) => page.update_target(number),
@@ -134,7 +134,7 @@ impl PromptMut<'_> {
         }
     }
 
-    /// Takes the word that the number's WABA lists it no more: what is on there now is not known.
+    /// The WABA no longer lists the number, so its status is not known.
     pub(super) fn mark_unlisted(self) {
         match self {
             Self::Form(page) => page.target.two_step = TwoStep::Unknown,
@@ -143,29 +143,29 @@ impl PromptMut<'_> {
     }
 }
 
-/// What a check by hand found, being typed.
+/// The note of a manual check, being typed.
 #[derive(Debug)]
 pub struct ResolutionNotePage {
-    /// Which number was checked.
+    /// The number.
     pub id: PhoneNumberId,
     /// The text field.
     pub input: Input,
-    /// Why it was not taken.
+    /// Why the note was rejected.
     pub note: Option<&'static str>,
 }
 
-/// The keys of the escrow, before and now.
+/// The escrow keys, previous and current.
 #[derive(Debug)]
 pub struct RecipientsPage {
     /// The page below.
     pub below: Box<Screen>,
     /// The first line shown.
     pub scroll: u16,
-    /// No slip confirms keys either.
+    /// A confirmation takes no key that was typed ahead.
     pub guard: Guard,
-    /// The last line was in sight.
+    /// The last line was visible.
     pub was_scrolled_to_end: bool,
-    /// What the last key came to.
+    /// The response to the last key.
     pub note: Option<&'static str>,
 }
 
@@ -177,10 +177,10 @@ impl RecipientsPage {
     }
 }
 
-/// The screen while nobody is there.
+/// The hidden screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HiddenPage {
-    /// After how long without a key; `None` if somebody hid it.
+    /// How long no key was pressed; `None` if the operator hid it.
     pub idle_time: Option<Duration>,
     /// It reached the terminal: keys count from here on.
     pub was_drawn: bool,
@@ -191,34 +191,34 @@ pub struct HiddenPage {
 /// Picking what to copy.
 #[derive(Debug)]
 pub struct CopyPage {
-    /// Of which number.
+    /// The number.
     pub id: PhoneNumberId,
-    /// Where it was asked for.
+    /// The page to return to.
     pub back: Box<Screen>,
 }
 
-/// What was copied.
+/// The copied text.
 #[derive(Debug)]
 pub struct CopiedPage {
-    /// The bare text, a line each.
+    /// The text, line by line.
     pub text: String,
-    /// Where to go back to.
+    /// The page to return to.
     pub back: Box<Screen>,
 }
 
 /// Who ends the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QuitReason {
-    /// The operator, who may still stay.
+    /// The operator, who may still cancel.
     Operator {
-        /// The numbers whose PIN would be lost that the question before told of.
+        /// The numbers with a PIN that would be lost, as the question before named them.
         warned_numbers: Vec<PhoneNumberId>,
     },
     /// A signal.
     Signal,
 }
 
-/// A page that lies over another one.
+/// A page on top of another one.
 #[derive(Debug)]
 pub struct Overlay {
     /// The page below.
@@ -227,14 +227,14 @@ pub struct Overlay {
     pub scroll: u16,
 }
 
-/// The question before the end.
+/// The question before quitting.
 #[derive(Debug)]
 pub struct QuitPage {
     /// The page below.
     pub below: Box<Screen>,
-    /// No slip ends the program either.
+    /// A confirmation takes no key that was typed ahead.
     pub guard: Guard,
-    /// The numbers whose PIN would be lost that this page told of.
+    /// The numbers with a PIN that would be lost, as this page names them.
     pub warned_numbers: Vec<PhoneNumberId>,
 }
 
@@ -247,7 +247,7 @@ impl Overlay {
 }
 
 impl Screen {
-    /// The mode that is the same whatever the page shows; a number's page and an empty list depend on more.
+    /// The mode, if it does not depend on more than the page.
     pub(super) fn fixed_mode(&self) -> Option<Mode> {
         Some(match self {
             Self::List | Self::Number(_) => return None,
@@ -294,7 +294,7 @@ impl Screen {
         }
     }
 
-    /// The page was covered, or the screen was away: what was shown for a moment is hidden, and what confirms must be seen again.
+    /// The page was covered: a shown PIN is hidden, and a confirmation must be shown again.
     pub(super) fn mark_hidden(&mut self) {
         match self {
             Self::Form(page) => page.form.hide(),

@@ -1,4 +1,4 @@
-//! What the console knows besides the numbers: whom it works for, how the line is, what it read, what it said.
+//! What the console knows besides the numbers: session, connection, refresh, messages.
 
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::CleanText;
 
-/// After a lost connection, the next try comes this much later.
+/// How long after a lost connection the next try starts.
 pub const RETRY_INTERVAL: Duration = Duration::from_secs(20);
 
-/// Messages kept for the messages page.
+/// How many messages are kept.
 const MAX_MESSAGES: usize = 500;
 
 /// What requests reach.
@@ -39,106 +39,106 @@ impl Environment {
     }
 }
 
-/// Whom the console works for, and within which bounds. Fixed while it runs.
+/// Who works with the console on what. Fixed while it runs.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// The profile's name; `None` without a config.
     pub profile: Option<String>,
     /// What requests reach.
     pub environment: Environment,
-    /// Nothing may be changed.
+    /// True if every change is refused.
     pub read_only: bool,
     /// The operating system's user.
     pub user: String,
     /// The Graph host.
     pub host: String,
-    /// The config file in use, or the places where one was looked for.
+    /// The config file in use, or the paths where one was searched.
     pub config_paths: Vec<PathBuf>,
-    /// Where the access token comes from, in words.
+    /// The source of the access token, in words.
     pub token_source: String,
     /// The WABAs whose lists are read.
     pub wabas: Vec<Arc<Waba>>,
     /// How long a PIN may be shown; `None` for never.
     pub show_pin_for: Option<Duration>,
-    /// Whether Ctrl-Z may stop the program.
+    /// True if Ctrl-Z suspends the program.
     pub may_suspend: bool,
-    /// Whether a failure rings the bell.
+    /// True if a failure rings the bell.
     pub bell: bool,
-    /// After so long without a key the screen is hidden; `None` for never.
+    /// How long without a key until the screen hides; `None` for never.
     pub hide_after: Option<Duration>,
-    /// The first message: where the demo's key is.
+    /// The first message: where the key of the demo is.
     pub initial_message: Option<Message>,
 }
 
-/// How the line to Meta is, as the last answer showed.
+/// The connection to Meta, as the last reply showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Connection {
-    /// Nothing came back yet.
+    /// Nothing was received yet.
     Unknown,
-    /// The last request was answered.
+    /// The last request had a reply.
     Online,
-    /// The last request was not.
+    /// The last request had none.
     Offline {
         /// Since when.
         since: UtcTime,
         /// When the next try starts.
         retry_at: TimePoint,
     },
-    /// Meta refused the access token; nothing more is sent with it.
+    /// Meta refused the access token. Nothing more is sent with it.
     TokenRefused {
         /// Graph's error code.
         code: i64,
-        /// What it means, in a sentence.
+        /// Its meaning, in a sentence.
         reason: &'static str,
     },
 }
 
-/// How the journal and the escrow are: without them nothing is sent.
+/// The status of journal and escrow: without them nothing is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordingStatus {
     /// They are being opened.
     Opening,
-    /// What is to be sent is recorded first.
+    /// Each request is recorded before it is sent.
     Ready {
-        /// Whom PINs are sealed to, in words; nobody, without recipients.
+        /// The keys that PINs are encrypted to, in words; empty without recipients.
         recipients: Vec<CleanText>,
     },
-    /// The recipients are others than before, and nobody has acknowledged them.
+    /// The recipients have changed, and no operator has accepted them.
     RecipientsChanged {
-        /// Those before.
+        /// The previous ones.
         previous: Vec<CleanText>,
-        /// Those of the config now.
+        /// Those of the config.
         current: Vec<CleanText>,
     },
-    /// Nothing can be recorded, so nothing can be set; the text says why and what to do.
+    /// Nothing can be recorded, so nothing can be set. The text says why and what to do.
     Unusable(CleanText),
-    /// A write or a sync failed while the program ran; the text names the directory and the bytes free.
+    /// A write or a sync failed while the program ran. The text names the directory and the free space.
     JournalFailed(CleanText),
 }
 
-/// How far the reading of the lists is.
+/// How far the refresh is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RefreshProgress {
-    /// Names the present reading; pages of older ones are dropped.
+    /// Identifies the refresh. Pages of older ones are dropped.
     pub id: u32,
-    /// True until every list is at its end.
+    /// True until every list has ended.
     pub is_running: bool,
-    /// Numbers that came so far.
+    /// How many numbers were read.
     pub numbers_read: usize,
-    /// Those of them that came by themselves: a WABA may list them as well.
+    /// Those of them that were read alone. A WABA may list them as well.
     pub single_numbers: HashSet<PhoneNumberId>,
-    /// WABAs that are done, in whichever way.
+    /// WABAs that were read or failed.
     pub wabas_done: usize,
-    /// The earliest time at which one of them was read, or when every list was at its end, if nothing came.
+    /// The earliest time at which one of them was read; if there is none, when every list had ended.
     pub read_since: Option<UtcTime>,
     /// WABAs whose list could not be read, and why.
     pub unread_wabas: Vec<(Arc<Waba>, ReadFailure)>,
 }
 
 impl RefreshProgress {
-    /// Counts a number, once even if it comes by itself and in a list.
+    /// Counts a number once, even if it is read alone and in a list.
     pub(super) fn count_number(&mut self, number: &Number) {
-        // Not simply that of the first one: somebody may set the clock back meanwhile.
+        // Not the time of the first one: the clock may be set back meanwhile.
         self.read_since = self.read_since.into_iter().chain(number.read_at).min();
         let is_new = match &number.waba {
             Some(_) => !self.single_numbers.contains(&number.id),
@@ -148,7 +148,7 @@ impl RefreshProgress {
     }
 }
 
-/// One line that told the operator something.
+/// A message to the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// When.
@@ -157,7 +157,7 @@ pub struct Message {
     pub text: String,
 }
 
-/// Every message so far, the newest last.
+/// The messages so far, newest last.
 #[derive(Debug, Default)]
 pub struct Messages {
     entries: VecDeque<Message>,
@@ -165,13 +165,13 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Those that there are at the start: one or none.
+    /// The messages at the start: one or none.
     #[must_use]
     pub fn with_first(first: Option<Message>) -> Self {
         Self { entries: first.into_iter().collect(), hint: None }
     }
 
-    /// Tells something that stays readable on the messages page.
+    /// Adds a message that stays on the messages page.
     pub fn push(&mut self, at: UtcTime, text: impl Into<String>) {
         if self.entries.len() == MAX_MESSAGES {
             self.entries.pop_front();
@@ -180,36 +180,36 @@ impl Messages {
         self.hint = None;
     }
 
-    /// Answers a key; gone with the next one.
+    /// Sets the response to a key. The next key clears it.
     pub fn set_hint(&mut self, text: impl Into<String>) {
         self.hint = Some(text.into());
     }
 
-    /// The key was answered.
+    /// Clears the response to the last key.
     pub fn clear_hint(&mut self) {
         self.hint = None;
     }
 
-    /// What the message line shows.
+    /// The text of the message line.
     #[must_use]
     pub fn line(&self) -> Option<&str> {
         self.hint.as_deref().or_else(|| self.entries.back().map(|message| message.text.as_str()))
     }
 
-    /// The answer to the last key, if there is one.
+    /// The response to the last key, if there is one.
     #[must_use]
     pub fn current_hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// All of them, the newest first.
+    /// All messages, newest first.
     #[must_use]
     pub fn newest_first(&self) -> impl ExactSizeIterator<Item = &Message> {
         self.entries.iter().rev()
     }
 }
 
-/// The next whole second before a point in time, seen from `now`: when a countdown to it changes.
+/// When the countdown to a point in time changes next.
 #[must_use]
 pub fn next_countdown_change(until: Instant, now: Instant) -> Option<Instant> {
     let left = until.checked_duration_since(now).filter(|left| !left.is_zero())?;

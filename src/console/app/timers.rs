@@ -1,6 +1,6 @@
-//! What changes on the screen by itself, and when: countdowns, a lost line, a resting cursor, an absent operator.
+//! What changes on the screen by itself, and when: countdowns, a lost connection, a cursor that stopped, hiding.
 //!
-//! There is no tick: where nothing counts, nobody is woken.
+//! There is no tick: if nothing counts, nothing wakes.
 
 use std::time::Instant;
 
@@ -11,10 +11,10 @@ use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 
 impl App {
-    /// When the screen changes, or something is to be tried again, without anybody's doing. `None` if never.
+    /// When the screen changes, or something is retried, without a key. `None` if never.
     #[must_use]
     pub fn next_wake(&self, now: Instant) -> Option<Instant> {
-        // A hidden screen shows nothing that changes by itself.
+        // A hidden screen shows nothing that changes.
         if self.hides_numbers() {
             return None;
         }
@@ -58,14 +58,14 @@ impl App {
         [page, retry, countdown].into_iter().chain(rest).flatten().min()
     }
 
-    /// From when on another PIN may be sent to a number in doubt.
+    /// From when a different PIN may be sent to a number in doubt.
     fn new_pin_allowed_at(&self, id: &PhoneNumberId) -> Option<Instant> {
         let Some(ChangeState::InDoubt(standing)) = self.roster.change(id) else { return None };
         Some(standing.new_pin_allowed_from.instant)
     }
 
-    /// The time came: a countdown shows another second, a lost connection is tried again, the cursor has rested, or
-    /// nobody has been there for long.
+    /// The time has come: a countdown changes, a lost connection is retried, the cursor has stopped, or the screen
+    /// hides.
     pub(super) fn timer_fired(&mut self, now: TimePoint) -> Vec<Effect> {
         let mut effects = self.hide_when_idle(now);
         if !self.hides_numbers() {
@@ -81,7 +81,7 @@ impl App {
             return Vec::new();
         }
         self.connection = Connection::Offline { since: *since, retry_at: now.plus(RETRY_INTERVAL) };
-        // One call finds out whether the line is back; the lists are read only where they were not.
+        // One call checks whether the connection is back. The lists are read only if they were not.
         match self.cursor_id() {
             Some(id) => vec![Effect::RefreshNumber(id)],
             None => self.refresh_all(),

@@ -1,6 +1,6 @@
-//! Carries out what the screen asks for: orders for the work, and what only the terminal can do.
+//! Performs effects: sends commands to the worker, and does what only the terminal can do.
 //!
-//! It decides nothing, and waits only where the terminal is somebody else's meanwhile.
+//! It decides nothing, and waits only while another program has the terminal.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
@@ -18,7 +18,7 @@ use crate::journal::PauseGuard;
 /// Terminals drop longer clipboard texts, some with what follows.
 const MAX_CLIPBOARD_BYTES: usize = 4 * 1024;
 
-/// How long a stop waits for what the journal writes just then. Somebody waits for their shell.
+/// How long a suspend waits for a write of the journal: the operator waits for their shell.
 const JOURNAL_PAUSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl ConsoleRuntime {
@@ -43,7 +43,7 @@ impl ConsoleRuntime {
             ScreenCommand::Redraw => self.terminal.invalidate(),
             ScreenCommand::Suspend => self.suspend(),
             ScreenCommand::OpenDemo => self.exit = Some(ConsoleExit::OpenDemo),
-            // After a signal the watch ends the process, with the signal's exit code.
+            // After a signal, the watcher ends the process with the signal's exit code.
             ScreenCommand::Quit if self.is_shutting_down => {}
             ScreenCommand::Quit => self.exit = Some(ConsoleExit::Quit),
         }
@@ -55,25 +55,26 @@ impl ConsoleRuntime {
         }
     }
 
-    /// Gives the terminal back and stops, with nothing sent and nothing locked until somebody continues the program.
+    /// Restores the terminal and suspends, with nothing sent and nothing locked until a shell resumes the program.
     pub(super) fn suspend(&mut self) {
         terminal::restore();
         let paused = self.pause_worker();
         let resumed = self.terminal.suspend(|| self.is_termination_requested.load(Ordering::SeqCst));
-        // Whoever ends the program waits for the last outcomes to be written.
+        // If the process must end, it waits for the last outcomes to be recorded.
         drop(paused);
         match resumed {
             Ok(true) => {
                 self.send_work_command(WorkCommand::Resume);
                 self.update(Msg::Resumed, self.clock.now());
             }
-            // The watch ends the process. Nothing new is sent meanwhile.
+            // The watcher ends the process. Nothing new is sent meanwhile.
             Ok(false) => {}
             Err(_) => self.exit = Some(ConsoleExit::TerminalLost),
         }
     }
 
-    /// Nothing new is sent, and nothing is written while this lives: a stopped process must not keep others from writing.
+    /// Nothing new is sent, and nothing is written while this lives: a suspended process must not keep others from
+    /// writing.
     fn pause_worker(&self) -> Option<PauseGuard> {
         let (guard, at_rest) = mpsc::channel();
         self.send_work_command(WorkCommand::Pause(guard));
@@ -94,7 +95,7 @@ impl ConsoleRuntime {
         self.update(Msg::TokenRead(told), self.clock.now());
     }
 
-    /// Hands text to the terminal's clipboard (OSC 52). Never called with a PIN.
+    /// Copies text to the terminal's clipboard (OSC 52). Never called with a PIN.
     fn copy(&mut self, text: &str) {
         if text.len() <= MAX_CLIPBOARD_BYTES {
             let encoded = base64::engine::general_purpose::STANDARD.encode(text);
@@ -109,7 +110,7 @@ impl ConsoleRuntime {
     }
 }
 
-/// Wraps a sequence so that tmux or screen passes it on to the terminal around it.
+/// Wraps a sequence so that tmux or screen passes it on to the outer terminal.
 fn wrap_for_multiplexer(sequence: &str) -> String {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if is_set("TMUX") {

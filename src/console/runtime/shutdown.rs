@@ -1,7 +1,7 @@
-//! The end: nothing new is sent, what is on its way is awaited, the journal is closed, and only then the terminal is
-//! given back.
+//! The end of the console: sends nothing new, awaits the requests in flight, closes the journal, and only then restores
+//! the terminal.
 //!
-//! It writes nothing to the terminal before that, as the terminal may be gone.
+//! It writes nothing to the terminal before that, because the terminal may be gone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -15,25 +15,25 @@ use super::RuntimeEvent;
 use crate::console::terminal::{self, SignalWatcher, TerminationSignal, WatchError};
 use crate::console::worker::{IN_FLIGHT_TIMEOUT, WorkCommand, WorkerHandle};
 
-/// What writing the last outcomes may take beyond that. A disk that hangs longer must not keep the process for ever: what
-/// is not written is in doubt at the next start.
+/// How much longer recording the last outcomes may take. A disk that hangs must not keep the process forever: what is
+/// not recorded is in doubt at the next start.
 const JOURNAL_CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Sends nothing new, waits for the answers to what was sent, and closes the journal: neither a lost screen nor a signal
-/// must lose an outcome.
+/// Sends nothing new, waits for the requests in flight, and closes the journal: neither a lost terminal nor a signal
+/// may lose an outcome.
 pub(super) fn close_worker(work: Option<&WorkerHandle>) {
     let (closed, waiter) = mpsc::channel();
     if let Some(work) = work {
         work.send(WorkCommand::Close(closed));
-        // If it took too long, there is nothing more to wait for.
+        // After the timeout there is nothing more to wait for.
         waiter.recv_timeout(IN_FLIGHT_TIMEOUT + JOURNAL_CLOSE_TIMEOUT).ok();
     }
 }
 
-/// A directory that goes when the program does: when this is dropped, or by its handle where the process ends elsewhere.
+/// A temporary directory: removed when this is dropped, or through its handle if the process ends elsewhere.
 pub(super) struct TempDirGuard(TempDirHandle);
 
-/// Removes the directory; once is enough.
+/// Removes the directory once.
 pub(super) struct TempDirHandle(Arc<Mutex<Option<TempDir>>>);
 
 impl TempDirGuard {
@@ -58,8 +58,8 @@ impl TempDirHandle {
     }
 }
 
-/// Starts the thread that learns of signals and hang-ups. The process ends from there, so that it ends even while the
-/// screen's thread hangs in a write. What it returns is true from the first of these on.
+/// Starts the thread that watches signals and hang-ups. It ends the process, so that this works even while the loop
+/// hangs in a write. The returned flag is set from the first of them on.
 pub(super) fn watch_signals(
     work: Arc<OnceLock<WorkerHandle>>,
     temporary: TempDirHandle,
@@ -74,7 +74,7 @@ pub(super) fn watch_signals(
     let on_ending = move |ending: TerminationSignal| {
         tell.store(true, Ordering::SeqCst);
         events.send(RuntimeEvent::TerminationRequested).ok();
-        // A thread of its own, so that the watch still hears a second signal.
+        // On a thread of its own, so that a second signal is still received.
         let last = thread::Builder::new().spawn(move || {
             close_worker(work.get());
             temporary.remove();

@@ -1,6 +1,7 @@
-//! What the work's thread does: takes orders one by one, and waits for nothing itself.
+//! The worker's event loop: handles commands one by one, and waits for nothing itself.
 //!
-//! The batch sends, the listing reads, the journal writes, each in tasks of their own; what they come to arrives here.
+//! The jobs actor sends, the numbers are read, the journal writes, each in tasks of their own. Their results arrive
+//! here as events.
 
 mod fetch;
 
@@ -22,17 +23,17 @@ use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
 use crate::journal::{AuditEvent, JobPlan, PauseGuard, PinSource, RecordError};
 
-/// Lines of a number's history that its page has room for.
+/// How many history entries fit on a page.
 const MAX_HISTORY_LINES: usize = 20;
 
-/// What the thread holds.
+/// The state of the thread.
 pub(super) struct Worker<R> {
     config: WorkerConfig,
     clock: Clock,
     /// The client, or why there is none: then nothing can be read or sent.
     graph: Result<Graph, NotSentReason>,
     records_state: RecordsState,
-    /// How often the work was stopped: what was asked for before a stop must not be sent after it.
+    /// How often the work was stopped: a command from before a stop must not send after it.
     stop_count: u64,
     has_reported_failure: bool,
     mailbox: ProgressMailbox,
@@ -42,36 +43,36 @@ pub(super) struct Worker<R> {
     event_receiver: mpsc::UnboundedReceiver<WorkerEvent>,
 }
 
-/// The journal, the escrow, and the batch that needs both.
+/// Journal and escrow, and the actor that needs both.
 enum RecordsState {
     Opening {
-        /// Numbers to remember; no more come before these are.
+        /// Numbers to cache. No more follow before these are cached.
         pending_page: Option<Vec<Number>>,
-        /// Who waits for a pause meanwhile.
+        /// Senders that wait for a pause.
         pending_pauses: Vec<blocking::Sender<PauseGuard>>,
     },
     Open {
         recorder: Recorder,
         jobs: JobsHandle,
     },
-    /// Why not.
+    /// Why they cannot be used.
     Unusable(CleanText),
 }
 
-/// What the desk's own tasks bring.
+/// The results of the worker's tasks.
 enum WorkerEvent {
     RecordsOpened(Box<Result<OpenedRecords, CleanText>>),
-    /// The job of a change is recorded, or not.
+    /// The job of a change was recorded, or could not be.
     JobStarted {
         change: Change,
         result: Result<JobId, RecordError>,
-        /// The client that it was asked for with.
+        /// The client at the time of the command.
         graph: Graph,
-        /// How often the work had been stopped when it was asked for.
+        /// How often the work had been stopped at the time of the command.
         stop_count: u64,
     },
     RecipientsAccepted(Result<(), RecordError>),
-    /// The journal takes nothing more.
+    /// The journal failed.
     JournalFailed(CleanText),
 }
 
@@ -117,7 +118,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::CacheNumbers(numbers) => self.cache_numbers(numbers),
             WorkCommand::RemoveCachedNumbers { numbers, read_until } => self.remove_cached_numbers(numbers, read_until),
             WorkCommand::SetPin { number, waba, before, pin } => {
-                // The job's number is known once the job is recorded.
+                // The job id is known when the job is recorded.
                 self.start_change(Change {
                     id: ChangeId::new(),
                     job: JobId::new(0),
@@ -194,7 +195,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let graph = self.graph.as_ref().ok().cloned();
         let (concurrency, journal) = (self.config.concurrency, records.journal.clone());
         let (batch, mut progress) = JobsHandle::start(graph, records.clone(), unresolved, concurrency, self.clock);
-        // What is unresolved was told before the batch did anything else.
+        // The actor reports what is unresolved before it does anything else.
         let unresolved = std::iter::from_fn(|| progress.try_recv().ok()).collect();
         self.forward_progress(progress);
         self.watch_journal(&batch);
@@ -204,7 +205,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         self.run_deferred(former);
     }
 
-    /// Takes up what waited for the journal.
+    /// Handles what waited for the journal.
     fn run_deferred(&mut self, former: RecordsState) {
         if let RecordsState::Opening { pending_page: page, pending_pauses: pauses } = former {
             if let Some(page) = page {
@@ -216,7 +217,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         }
     }
 
-    /// Puts the batch's news into the mailbox.
+    /// Puts the progress of the actor into the mailbox.
     fn forward_progress(&self, mut progress: mpsc::UnboundedReceiver<Progress>) {
         let (mailbox, report) = (self.mailbox.clone(), Arc::clone(&self.report));
         tokio::spawn(async move {
@@ -246,7 +247,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 *page = Some(numbers);
                 return;
             }
-            // Whoever reads on hands over the next page only then.
+            // The next page follows only then.
             RecordsState::Unusable(_) => return self.send_msg(Msg::NumbersCached),
         };
         let report = Arc::clone(&self.report);
@@ -258,9 +259,9 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     fn remove_cached_numbers(&self, numbers: Vec<PhoneNumberId>, read_until: UtcTime) {
-        // While the journal is being opened there is nothing to forget: what it holds is recalled after that.
+        // While the journal is being opened, there is nothing to remove: its cache is loaded after that.
         let RecordsState::Open { recorder: records, .. } = &self.records_state else { return };
-        // Nobody waits for it.
+        // Nothing waits for it.
         drop(records.journal.remove_cached_numbers(self.config.recording.profile.as_str(), numbers, read_until));
     }
 
@@ -274,7 +275,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 return self.report_not_sent(&change, NotSentReason::RefusedLocally(why.clone()));
             }
         };
-        // Nobody else would say a word of it.
+        // Otherwise the change would end without a report.
         let graph = match &self.graph {
             Ok(graph) => graph.clone(),
             Err(why) => return self.report_not_sent(&change, why.clone()),
@@ -295,7 +296,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 let changes = vec![Change { job, ..change }];
                 match &self.graph {
                     Ok(_) => self.with_jobs(|batch| batch.set_pins(changes)),
-                    // The screen was hidden meanwhile. What was confirmed before that goes on.
+                    // The screen was hidden meanwhile. A change confirmed before that goes on.
                     Err(_) => self.with_jobs(|batch| {
                         batch.use_graph(graph);
                         batch.set_pins(changes);
@@ -347,7 +348,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
 
     fn record_event(&self, event: AuditEvent) {
         let RecordsState::Open { recorder: records, .. } = &self.records_state else { return };
-        // Handed over now: the program may end before a task's turn comes.
+        // Queued now: the program may end before a task starts.
         let (noted, inward) = (records.journal.record_event(event), self.event_sender.clone());
         tokio::spawn(async move {
             if let Err(refused) = noted.await {
@@ -361,24 +362,24 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             RecordsState::Open { recorder: records, jobs: batch } => {
                 batch.pause();
                 let journal = records.journal.clone();
-                // Whoever asked may have given up: then the guard is dropped, and the journal goes on.
+                // The receiver may have given up: then the guard is dropped, and the journal goes on.
                 tokio::task::spawn_blocking(move || paused.send(journal.pause()).ok());
             }
             RecordsState::Opening { pending_pauses: pauses, .. } => pauses.push(paused),
-            // Nothing can be sent or written: dropping the sender tells as well.
+            // Nothing can be sent or written. Dropping the sender reports it as well.
             RecordsState::Unusable(_) => {}
         }
     }
 
     fn close(&mut self, closed: blocking::Sender<()>) {
         self.stop_count += 1;
-        // Without a batch nothing can be on its way: the sender is dropped, which tells as well.
+        // Without an actor nothing is in flight. Dropping the sender reports it as well.
         let RecordsState::Open { recorder: records, jobs: batch } = &self.records_state else { return };
         let (at_rest, waiter) = blocking::channel();
         batch.stop_and_notify(at_rest);
         let journal = records.journal.clone();
         tokio::task::spawn_blocking(move || {
-            // If nothing came in time, there is nothing more to wait for.
+            // After the timeout there is nothing more to wait for.
             waiter.recv_timeout(IN_FLIGHT_TIMEOUT).ok();
             journal.close();
             closed.send(()).ok();

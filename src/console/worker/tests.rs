@@ -1,4 +1,4 @@
-//! What the work tells where something is missing: a client, the records, the time.
+//! What the worker reports if something is missing: a client, the records, the time.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -20,7 +20,7 @@ use crate::state_dir::StateDir;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Work for a number at an address where nobody listens, recorded in this directory.
+/// A worker for a number at an address that nobody listens on, with this state directory.
 fn work(ca_file: Option<&str>, state_dir: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
     work_at("https://127.0.0.1:1", ca_file, state_dir, config::EscrowSettings::default())
 }
@@ -71,7 +71,7 @@ fn set() -> WorkCommand {
     }
 }
 
-/// Waits for the first thing told that is meant.
+/// Waits for the first report that `select` accepts.
 fn told<T>(reports: &Receiver<WorkerReport>, meant: impl Fn(WorkerReport) -> Option<T>) -> T {
     loop {
         let report = reports.recv_timeout(PATIENCE).expect("it is told");
@@ -85,12 +85,12 @@ fn records(report: WorkerReport) -> Option<RecordingStatus> {
     if let WorkerReport::Msg(Msg::RecordsOpened { status: records, .. }) = report { Some(records) } else { None }
 }
 
-/// What became of the only change.
+/// The outcome of the only change.
 fn end(work: &WorkerHandle, reports: &Receiver<WorkerReport>) -> ChangeState {
     comes_to(work, reports, |state| !state.is_running())
 }
 
-/// Waits until the only change has come to such a state.
+/// Waits until the only change has such a state.
 fn comes_to(
     work: &WorkerHandle,
     reports: &Receiver<WorkerReport>,
@@ -137,7 +137,7 @@ fn where_nothing_can_be_recorded_nothing_is_sent_and_both_say_why() {
     work.send(set());
     let end = end(&work, &reports);
     assert!(matches!(&end, ChangeState::NotSent(_, NotSentReason::RefusedLocally(told)) if *told == why), "{end:?}");
-    // Nobody waits for what is not open.
+    // Nothing waits for records that are not open.
     let (closed, waiter) = blocking::channel();
     work.send(WorkCommand::Close(closed));
     waiter.recv_timeout(PATIENCE).expect_err("the sender is dropped");
@@ -167,7 +167,7 @@ fn what_an_earlier_run_read_is_told_only_as_fast_as_it_is_taken() {
     };
     let mut held: Vec<_> = (0..32).map(|_| told(&reports, page)).collect();
     assert!(held.iter().all(|(count, _)| *count == 256));
-    // The journal has read the next page by then, and it would be told first.
+    // The journal has read the next page by then, and it would be reported first.
     work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
     told(&reports, |report| match report {
         WorkerReport::ThrottledMsg(..) => panic!("told without room"),
@@ -209,13 +209,13 @@ fn hears_page_remembered(reports: &Receiver<WorkerReport>) {
     told(reports, |report| matches!(report, WorkerReport::Msg(Msg::NumbersCached)).then_some(()));
 }
 
-/// Work that was given a page before its journal could be opened.
+/// A worker that received a page before its journal was open.
 fn with_a_page_ahead(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
     let escrow = StateDir::open_or_create(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
     let _held = escrow.lock(Duration::ZERO).expect("it is free");
     let (work, reports) = work(None, state);
     work.send(page());
-    // The page is there by the time this is answered.
+    // The page was handled by the time this is answered.
     work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
     told(&reports, |report| match report {
         WorkerReport::Msg(Msg::HistoryRead { .. }) => Some(()),
@@ -237,7 +237,7 @@ fn a_page_that_came_before_the_journal_was_open_is_remembered_once_it_is() {
     assert_eq!(remembered(&state), ["1002"]);
 }
 
-/// What the next start recalls.
+/// The numbers that the next start loads.
 fn remembered(state: &std::path::Path) -> Vec<String> {
     let (_work, reports) = work(None, state.to_owned());
     told(&reports, |report| match report {
@@ -269,7 +269,7 @@ fn what_was_asked_for_before_a_stop_is_not_sent_after_it() {
     let (work, reports) = work(None, dir.path().join("state"));
     told(&reports, records);
     work.send(credentials());
-    // The job is still being recorded when the stop comes.
+    // The job is still being recorded when the stop arrives.
     work.send(set());
     work.send(WorkCommand::StopSending);
     let end = end(&work, &reports);
@@ -281,7 +281,7 @@ fn a_pause_is_told_once_nothing_is_written_and_a_close_once_the_journal_is() {
     let dir = TempDir::new().expect("a directory");
     let (work, reports) = work(None, dir.path().join("state"));
     let (paused, guard) = blocking::channel();
-    // Before the journal is open: it is told when it is.
+    // Before the journal is open: it is reported when it is.
     work.send(WorkCommand::Pause(paused));
     let guard = guard.recv_timeout(PATIENCE).expect("a guard");
     told(&reports, records);
@@ -298,12 +298,12 @@ fn a_pause_is_told_once_nothing_is_written_and_a_close_once_the_journal_is() {
     assert!(!names.any(|entry| is_at_work(&entry.expect("a file").file_name())), "the journal was given back");
 }
 
-/// True for the file of a process that has the journal.
+/// True for the file of a process that has the journal open.
 fn is_at_work(name: &std::ffi::OsStr) -> bool {
     name.to_string_lossy().starts_with("running.")
 }
 
-/// Work that is paused, with a change whose job is recorded.
+/// A paused worker, with a change whose job is recorded.
 fn paused(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
     let (work, reports) = work(None, state);
     told(&reports, records);
@@ -331,7 +331,7 @@ fn a_journal_that_dies_is_told_whatever_it_was_to_write() {
 fn nothing_is_sent_between_a_pause_and_its_end_though_things_are_recorded() {
     let dir = TempDir::new().expect("a directory");
     let (work, reports) = paused(dir.path().join("state"));
-    // Each answer leaves time for a record, and for all that comes of one.
+    // Each reply leaves time for a record, and for all that follows from one.
     for _ in 0..50 {
         work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
         told(&reports, |report| matches!(report, WorkerReport::Msg(Msg::HistoryRead { .. })).then_some(()));
@@ -347,7 +347,7 @@ fn a_pause_that_ended_before_the_journal_was_open_holds_nothing() {
     let dir = TempDir::new().expect("a directory");
     let state = dir.path().join("state");
     let escrow = StateDir::open_or_create(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
-    // Until this is given back, the journal cannot be opened.
+    // Until this is released, the journal cannot be opened.
     let held = escrow.lock(Duration::ZERO).expect("it is free");
     let (work, reports) = work(None, state);
     let (paused, guard) = blocking::channel();
@@ -392,7 +392,7 @@ fn what_was_asked_for_before_the_screen_was_hidden_is_sent_with_the_access_token
     work.send(WorkCommand::DropSecrets);
     let sent = end(&work, &reports);
     assert!(matches!(sent, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{sent:?}");
-    // Nothing needs it any more.
+    // Nothing needs it.
     work.send(set());
     let unsent = end(&work, &reports);
     let why = CleanText::new("the screen is hidden, and the access token was dropped");
@@ -408,7 +408,7 @@ fn rude_server() -> String {
     let url = format!("http://{}", server.local_addr().expect("an address"));
     thread::spawn(move || {
         for line in server.incoming().flatten() {
-            // What came is read, so that it is known to have come.
+            // The request is read, so that it certainly arrived.
             BufReader::new(line).read_line(&mut String::new()).ok();
         }
     });

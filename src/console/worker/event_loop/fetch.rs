@@ -1,6 +1,6 @@
-//! What the desk reads: the list, single numbers, and what an earlier run read.
+//! Reads of the worker: the lists, single numbers, and the cache.
 //!
-//! Of a list it asks for no more than the screen has room for, and it keeps nothing of it.
+//! It requests no more of a list than the console has room for, and keeps nothing of it.
 
 use std::sync::Arc;
 
@@ -16,15 +16,15 @@ use crate::jobs::StatusRead;
 use crate::journal::Journal;
 use crate::numbers::{self, NumberSources, NumbersEvent};
 
-/// Pages on their way to the screen: as many as come while it puts a long list in order. Where each has 256 numbers, as
-/// the journal reads them, that is less than a megabyte.
+/// Pages under way to the console: as many as arrive while it sorts a long list. With 256 numbers each, as the journal
+/// reads them, they take less than a megabyte.
 pub(super) const MAX_PAGES_IN_FLIGHT: usize = 32;
 
-/// Tells the screen one thing, for which there is room.
+/// Sends one message, for which a permit was reserved.
 type SendMsg = Box<dyn FnOnce(Msg) + Send>;
 
 impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
-    /// Tells the numbers as an earlier run read them, page by page.
+    /// Sends the cached numbers, page by page.
     pub(super) fn load_cached_numbers(&self, journal: Journal) {
         let (profile, room) = (self.config.recording.profile.clone(), self.throttled_sender());
         tokio::spawn(async move {
@@ -66,7 +66,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         });
     }
 
-    /// Waits until the screen has taken enough of what reading brought before to be told more.
+    /// Waits until the console has handled enough of the earlier reads.
     fn throttled_sender(&self) -> impl Fn() -> BoxFuture<'static, SendMsg> + Send + Sync + use<R> {
         let (room, report) = (Arc::clone(&self.read_permits), Arc::clone(&self.report));
         move || {
@@ -74,7 +74,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             async move {
                 let permit = room.acquire_owned().await;
                 Box::new(move |msg| {
-                    // Nobody closes it.
+                    // The semaphore is never closed.
                     let Ok(permit) = permit else { return };
                     report(WorkerReport::ThrottledMsg(msg, BackpressurePermit { _permit: permit }));
                 }) as SendMsg
@@ -83,7 +83,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         }
     }
 
-    /// A list that was not read must not look like an empty one.
+    /// A list that was not read must not look empty.
     fn report_all_unread(&self, reading: u32, failure: &ReadFailure) {
         let NumberSources { wabas, numbers } = self.config.sources.clone();
         for waba in wabas {
@@ -107,7 +107,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             if let RecordsState::Open { jobs: batch, .. } = &self.records_state { Some(batch.clone()) } else { None };
         let single = self.config.sources.numbers.iter().find(|(single, _)| *single == id);
         let name = single.and_then(|(_, name)| name.clone());
-        // An answer proves nothing about what may have landed after the question left.
+        // A reply proves nothing about what arrived after its request was sent.
         let (asked, report) = (self.clock.now(), Arc::clone(&self.report));
         tokio::spawn(async move {
             let result = graph.read_number(id).await.map(|number| Number { name: name.or(number.name), ..number });
