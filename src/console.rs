@@ -1,6 +1,6 @@
-//! The console: input and pages first, then what draws them, then what runs them.
+//! The interactive console: its state and pages, the views that draw them, and the threads that run it.
 //!
-//! Nothing here speaks HTTP, and only [`terminal`] touches the terminal.
+//! It does not know the Graph API's HTTP calls, and only [`terminal`] touches the terminal.
 
 // State, without I/O.
 pub mod input;

@@ -1,8 +1,8 @@
-//! The escrow: encrypts each PIN to the team's keys before it is sent, one line for each change, in a file of its own.
+//! The escrow: encrypts each PIN to the team's keys before it is sent, and appends it as one line to the escrow file.
 //!
-//! Encryption needs public keys only, so this program cannot decrypt what it wrote. Lines are appended and synced,
-//! never altered; the stock `age` program reads them. Only an explicit command decrypts, with a key file that the
-//! operator names. This module knows no network and no journal.
+//! Encryption needs only public keys, so pindesk cannot decrypt what it wrote. It appends and syncs lines, and never
+//! changes them; the stock `age` program can read them. Only an explicit command decrypts, with a key file that the
+//! operator names. This module does not use the network or the journal.
 
 mod entry;
 mod recipient_key;

@@ -1,7 +1,8 @@
-//! The Graph API over HTTP: one call, one typed outcome.
+//! Calls the Graph API over HTTP: each call returns one typed outcome.
 //!
-//! This module does not retry, does not pace, follows no redirect and no link, and does not interpret errors beyond
-//! what they prove. One exception: a read that Graph refuses because of a field name is repeated with fewer fields.
+//! It does not retry, does not wait between calls, follows no redirect and no link, and concludes from an error only
+//! what that error proves. One exception: if Graph refuses a read because of a field name, it repeats the read with
+//! fewer fields.
 
 mod fields;
 mod json;
@@ -40,14 +41,14 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// take 15 s, and Meta's own clients wait 20 s and more.
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The maximum that is read of one reply. A page of 100 numbers is about 40 kB.
+/// The longest body that is read of one reply. A page of 100 numbers is about 40 kB.
 pub const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
-/// The other side may close a connection that was idle for longer just as a PIN is sent over it, which would put that
-/// PIN in doubt. Load balancers close after 60 s or more.
+/// The server may close a connection that was idle for longer than this, just as pindesk sends a PIN over it, which
+/// would put that PIN in doubt. Load balancers close idle connections after 60 s or more.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Numbers in one page, Graph's maximum.
+/// How many numbers one page holds: Graph's maximum.
 /// Source: github.com/facebook/openapi, `business-messaging-api_v23.0.yaml`.
 const PAGE_LIMIT: &str = "100";
 
@@ -66,7 +67,7 @@ struct Inner {
     known_fields: KnownFields,
 }
 
-/// Why no [`Graph`] could be created. Nothing was sent.
+/// Why a [`Graph`] cannot be created. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum GraphSetupError {
     /// The CA file cannot be read.
@@ -74,7 +75,7 @@ pub enum GraphSetupError {
     CaFile {
         /// As configured.
         path: PathBuf,
-        /// The error of the system.
+        /// Why the system refused to read it.
         #[source]
         source: io::Error,
     },
@@ -84,8 +85,8 @@ pub enum GraphSetupError {
         /// As configured.
         path: PathBuf,
     },
-    /// No header can carry the token.
-    #[error("the access token holds a character that cannot be sent")]
+    /// An HTTP header cannot carry the token.
+    #[error("the access token contains a character that an HTTP header cannot carry")]
     InvalidToken,
     /// The HTTP client could not be created: for https, most often because the system has no certificates.
     #[error("cannot set up TLS: the system's CA certificates are missing, or one in the CA file is damaged")]
@@ -105,7 +106,7 @@ impl PageCursor {
 /// The result of setting a PIN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetPinAnswer {
-    /// The outcome.
+    /// Whether Meta set the PIN, refused it, or left it in doubt.
     pub outcome: Outcome,
     /// How long Graph asks to wait before the next call, at most 72 hours.
     pub retry_after: Option<Duration>,
@@ -116,7 +117,7 @@ pub struct SetPinAnswer {
 pub struct GraphPage {
     /// The numbers, in Graph's order. A page may be empty without being the last.
     pub numbers: Vec<Number>,
-    /// Rows without a usable id, which no request could name.
+    /// How many rows have no usable ID. They are left out, because no request could name them.
     pub skipped: usize,
     /// Where the list continues; `None` on the last page.
     pub next: Option<PageCursor>,
@@ -127,7 +128,7 @@ impl Graph {
     /// https, which takes some milliseconds; for http it loads nothing.
     ///
     /// # Errors
-    /// A CA file that cannot be read or holds no certificate; a system without CA certificates.
+    /// If the CA file cannot be read or holds no certificate, or the system has no CA certificates.
     pub fn new(endpoint: &Endpoint, credentials: Credentials, max_in_flight: usize) -> Result<Self, GraphSetupError> {
         let inner = Inner {
             client: build_client(endpoint, max_in_flight)?,
@@ -139,7 +140,7 @@ impl Graph {
         Ok(Self { inner: Arc::new(inner), clock: Clock::System })
     }
 
-    /// The same client with another clock for the times of numbers.
+    /// Uses another clock for the times of numbers.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
@@ -147,7 +148,7 @@ impl Graph {
 
     /// Sets or replaces the PIN of a number, with one request. Takes at most [`TOTAL_TIMEOUT`].
     ///
-    /// A caller that drops the future before its end must treat the outcome as in doubt.
+    /// A caller that drops the future before it completes must treat the outcome as in doubt.
     ///
     /// Source:
     /// developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
@@ -160,22 +161,22 @@ impl Graph {
                 let outcome = reply::set_pin_outcome(&reply, |text| self.inner.secrets.redact(text, Some(pin)));
                 SetPinAnswer { outcome, retry_after: reply.retry_after }
             }
-            Err(end) => SetPinAnswer { outcome: end.into(), retry_after: None },
+            Err(error) => SetPinAnswer { outcome: error.into(), retry_after: None },
         }
     }
 
     /// Reads one number; its `waba` stays `None`.
     ///
     /// # Errors
-    /// When Graph did not report exactly this number.
+    /// If Graph did not report exactly this number.
     ///
     /// Source:
     /// developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-account-phone-number-api.
     pub async fn read_number(&self, number: PhoneNumberId) -> Result<Number, ReadFailure> {
         self.read_with_known_fields(&[number.as_str()], &[], |json| {
-            let read = NumberParser::new(None, self.now(), |text: &str| self.inner.secrets.redact(text, None))
+            let parsed = NumberParser::new(None, self.now(), |text: &str| self.inner.secrets.redact(text, None))
                 .parse_number(json);
-            read.filter(|read| read.id == number)
+            parsed.filter(|parsed| parsed.id == number)
         })
         .await
     }
@@ -183,7 +184,7 @@ impl Graph {
     /// Reads one page of the numbers of a WABA: the first, or the one at `after`.
     ///
     /// # Errors
-    /// When Graph did not report the page, or the page links to itself, because the list would never end.
+    /// If Graph did not report the page, or if the page links to itself, because then the list would never end.
     ///
     /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers.
     pub async fn read_numbers_page(
@@ -194,31 +195,31 @@ impl Graph {
         let mut query = vec![("limit", PAGE_LIMIT)];
         query.extend(after.map(|cursor| ("after", &*cursor.0)));
         self.read_with_known_fields(&[waba.id.as_str(), "phone_numbers"], &query, |json| {
-            let clean = |text: &str| self.inner.secrets.redact(text, None);
-            let page = NumberParser::new(Some(waba), self.now(), clean).parse_page(json)?;
+            let redact = |text: &str| self.inner.secrets.redact(text, None);
+            let page = NumberParser::new(Some(waba), self.now(), redact).parse_page(json)?;
             (page.next.is_none() || page.next.as_ref() != after).then_some(page)
         })
         .await
     }
 
-    /// Reads numbers, and repeats only while Graph refuses the name of a field: at most once for each field.
+    /// Reads numbers. Repeats the read only while Graph refuses the name of a field: at most once for each field.
     async fn read_with_known_fields<T>(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
-        understand: impl Fn(&Json<'_>) -> Option<T>,
+        parse: impl Fn(&Json<'_>) -> Option<T>,
     ) -> Result<T, ReadFailure> {
         let mut fields = self.inner.known_fields.get();
         loop {
-            match self.read_once(path, query, fields, &understand).await {
-                Err(ReadFailure::Api(fault)) => match fields.without_refused(&fault) {
+            match self.read_once(path, query, fields, &parse).await {
+                Err(ReadFailure::Api(error)) => match fields.without_refused(&error) {
                     Some(fewer) => {
                         self.inner.known_fields.retain(fewer);
                         fields = fewer;
                     }
-                    None => return Err(ReadFailure::Api(fault)),
+                    None => return Err(ReadFailure::Api(error)),
                 },
-                end => return end,
+                result => return result,
             }
         }
     }
@@ -228,14 +229,14 @@ impl Graph {
         path: &[&str],
         query: &[(&str, &str)],
         fields: FieldSet,
-        understand: impl Fn(&Json<'_>) -> Option<T>,
+        parse: impl Fn(&Json<'_>) -> Option<T>,
     ) -> Result<T, ReadFailure> {
         let fields = fields.query_value();
         let mut pairs = vec![("fields", fields.as_str())];
         pairs.extend_from_slice(query);
         let reply = self.send_request(self.inner.client.get(self.url(path, &pairs))).await?;
         let json = reply::read_result(&reply, |text| self.inner.secrets.redact(text, None))?;
-        understand(&json).ok_or(ReadFailure::UnexpectedReply { http_status: reply.http_status })
+        parse(&json).ok_or(ReadFailure::UnexpectedReply { http_status: reply.http_status })
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
@@ -257,25 +258,25 @@ impl Graph {
         let start = Instant::now();
         let request = request.header(AUTHORIZATION, self.inner.secrets.authorization());
         match timeout(TOTAL_TIMEOUT, send_and_read_body(request, start)).await {
-            Ok(end) => end,
+            Ok(result) => result,
             Err(_) => Err(TransportError::Timeout { waited: start.elapsed() }),
         }
     }
 }
 
 async fn send_and_read_body(request: RequestBuilder, start: Instant) -> Result<HttpReply, TransportError> {
-    let broke = |error: reqwest::Error| TransportError::from_reqwest(&error, start.elapsed(), CONNECT_TIMEOUT);
-    let mut response = request.send().await.map_err(broke)?;
+    let to_error = |error: reqwest::Error| TransportError::from_reqwest(&error, start.elapsed(), CONNECT_TIMEOUT);
+    let mut response = request.send().await.map_err(to_error)?;
     let http_status = response.status().as_u16();
-    let asked_wait = rate_limit::retry_after(response.headers());
+    let retry_after = rate_limit::retry_after(response.headers());
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(broke)? {
+    while let Some(chunk) = response.chunk().await.map_err(to_error)? {
         if body.len() + chunk.len() > MAX_REPLY_BYTES {
             return Err(TransportError::BodyTooLarge { http_status });
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(HttpReply { http_status, retry_after: asked_wait, body })
+    Ok(HttpReply { http_status, retry_after, body })
 }
 
 fn build_client(endpoint: &Endpoint, max_in_flight: usize) -> Result<Client, GraphSetupError> {

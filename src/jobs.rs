@@ -1,10 +1,10 @@
-//! The actor that carries out changes: it records them first, limits concurrency, retries with the same PIN, and
+//! Makes changes with an actor that records each change first, limits concurrency, retries with the same PIN, and
 //! reports progress.
 //!
-//! It runs on the caller's tokio runtime, takes commands from [`JobsHandle`], and finishes or stops safely whatever the
-//! screen does. A single number takes the same path as many. It knows no screens, sends nothing whose record is not
-//! durable, and never sends a PIN other than the one of the change. A PIN in doubt stays in memory until it is
-//! resolved, the secrets are dropped, or the actor ends.
+//! The actor runs on the caller's tokio runtime, receives commands from [`JobsHandle`], and finishes or stops safely
+//! whatever the screen does. A single number takes the same path as many. It does not know about screens, sends nothing
+//! before its record is durable, and never sends a PIN other than the one of the change. A PIN in doubt stays in memory
+//! until the doubt is resolved, the secrets are dropped, or the actor ends.
 
 mod actor;
 mod in_doubt;
@@ -39,23 +39,23 @@ pub struct JobsHandle {
     journal_failure: watch::Receiver<Option<CleanText>>,
 }
 
-/// Makes every PIN recoverable before it is sent.
+/// Records every change before it is sent, so that its PIN can be recovered.
 #[derive(Debug, Clone)]
 pub struct Recorder {
-    /// Written before and after each request.
+    /// Records each attempt before its request, and the outcome after it.
     pub journal: Journal,
-    /// The keys that PINs are encrypted to. Without any there is no escrow.
+    /// The keys that PINs are encrypted to. `None` means that there is no escrow.
     pub recipients: Option<Arc<Recipients>>,
 }
 
-/// What a read of one number reported, for resolving a doubt.
+/// What a read of one number reported. It may resolve a doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatusRead {
     /// The number.
     pub number: PhoneNumberId,
     /// What Meta reported.
     pub two_step: TwoStep,
-    /// When the read was requested: the reply to an earlier request proves nothing.
+    /// When the read was requested. A read that was requested too early proves nothing.
     pub asked_at: TimePoint,
 }
 
@@ -75,38 +75,46 @@ impl JobsHandle {
     /// Starts the actor on the current tokio runtime, with at most `concurrency` requests in flight. The receiver gets
     /// every new state, in order for each number.
     ///
-    /// `graph` may come later, through [`JobsHandle::use_graph`]: until then changes end as not sent. What is
-    /// `unresolved` is reported as in doubt before this returns; its PIN is not in memory.
+    /// `graph` may be set later with [`JobsHandle::use_graph`]: until then, changes end as not sent. Before it returns,
+    /// this reports each `unresolved` change as in doubt; the PIN of such a change is not in memory.
     #[must_use]
     pub fn start(
         graph: Option<Graph>,
-        records: Recorder,
+        recorder: Recorder,
         unresolved: Vec<UnresolvedChange>,
         concurrency: usize,
         clock: Clock,
     ) -> (Self, mpsc::UnboundedReceiver<Progress>) {
         let (commands, inbox) = mpsc::unbounded_channel();
-        let (news, progress) = mpsc::unbounded_channel();
-        let (dies, death) = watch::channel(None);
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let (failure_sender, journal_failure) = watch::channel(None);
         let paused = Arc::new(watch::Sender::new(false));
-        let teller = ProgressSender::new(news, clock);
-        let doubts = InDoubtChanges::from_unresolved(unresolved, teller.now());
-        for doubt in doubts.all_progress() {
-            teller.send(doubt);
+        let progress = ProgressSender::new(sender, clock);
+        let in_doubt = InDoubtChanges::from_unresolved(unresolved, progress.now());
+        for state in in_doubt.all_progress() {
+            progress.send(state);
         }
-        let actor =
-            JobsActor::new(graph, records, doubts, concurrency, teller, Arc::clone(&paused), dies, clock::uptime);
+        let actor = JobsActor::new(
+            graph,
+            recorder,
+            in_doubt,
+            concurrency,
+            progress,
+            Arc::clone(&paused),
+            failure_sender,
+            clock::uptime,
+        );
         tokio::spawn(actor.run(inbox));
-        (Self { commands, paused, journal_failure: death }, progress)
+        (Self { commands, paused, journal_failure }, receiver)
     }
 
-    /// Sets these PINs.
+    /// Queues these changes, and sends each when a slot is free.
     pub fn set_pins(&self, changes: Vec<Change>) {
         self.send(ActorCommand::SetPins(changes));
     }
 
-    /// Sets a PIN on each of these numbers, as one job. Queued numbers take little memory: a change is created when its
-    /// number is started, and nothing is reported before that, or before it is canceled.
+    /// Sets a PIN on each of these numbers, as one job. Queued numbers take little memory: the actor creates the change
+    /// and reports the first state only when it starts or cancels the number.
     pub fn set_pin_of_each(&self, job: JobId, numbers: Arc<Vec<Number>>, pins: PinChoice) {
         self.send(ActorCommand::SetPinOfEach(NumberList { job, numbers, pins }));
     }
@@ -116,41 +124,41 @@ impl JobsHandle {
         self.send(ActorCommand::Resend(number));
     }
 
-    /// Uses another client from the next request on, retries included: the access token was read again.
+    /// Replaces the client, because the access token was refreshed. The next request uses it, retries included.
     pub fn use_graph(&self, graph: Graph) {
         self.send(ActorCommand::UseGraph(graph));
     }
 
-    /// Sends nothing new: queued numbers end as not sent (or stay in doubt), requests in flight are awaited.
+    /// Stops sending: queued numbers end as not sent (or stay in doubt), and requests in flight are awaited.
     pub fn stop(&self) {
         self.send(ActorCommand::Stop(None));
     }
 
-    /// As [`JobsHandle::stop`], and notifies when nothing is in flight and every outcome is recorded.
-    pub fn stop_and_notify(&self, at_rest: blocking::Sender<()>) {
-        self.send(ActorCommand::Stop(Some(at_rest)));
+    /// As [`JobsHandle::stop`], and notifies `waiter` when nothing is in flight and every outcome is recorded.
+    pub fn stop_and_notify(&self, waiter: blocking::Sender<()>) {
+        self.send(ActorCommand::Stop(Some(waiter)));
     }
 
-    /// Records that an operator checked this number, and reports it as resolved. Does nothing if nothing is in doubt,
-    /// or a request is in flight.
+    /// Records that an operator checked this number manually, and reports it as resolved. Does nothing if the number is
+    /// not in doubt, or if a request for it is in flight.
     pub fn resolve_manually(&self, number: PhoneNumberId, note: CleanText) {
         self.send(ActorCommand::ResolveManually(number, note));
     }
 
     /// Handles a status read. If two-step verification is still not set
     /// [`LATE_ARRIVAL_WINDOW`](crate::domain::change::LATE_ARRIVAL_WINDOW) after the last request that may have been
-    /// applied, the doubt is resolved. Nothing else resolves it.
+    /// applied, the read resolves the doubt. No other status read does.
     pub fn handle_status_read(&self, read: StatusRead) {
         self.send(ActorCommand::StatusRead(read));
     }
 
-    /// Drops the client as soon as nothing needs it, and every PIN in doubt that the escrow has, because the screen is
-    /// hidden. Requests in flight and queued numbers continue. Holds until [`JobsHandle::use_graph`].
+    /// Drops every PIN in doubt that the escrow has, and the client as soon as nothing needs it, because the screen is
+    /// hidden. Requests in flight and queued numbers continue. In effect until [`JobsHandle::use_graph`].
     pub fn drop_secrets(&self) {
         self.send(ActorCommand::DropSecrets);
     }
 
-    /// Sends nothing new until [`JobsHandle::resume`]. Takes effect before this returns. Requests in flight continue.
+    /// Pauses sending until [`JobsHandle::resume`]. Takes effect before this returns. Requests in flight continue.
     pub fn pause(&self) {
         self.paused.send_replace(true);
     }
@@ -160,15 +168,15 @@ impl JobsHandle {
         self.paused.send_replace(false);
     }
 
-    /// Why the journal failed, once it has: then the actor accepts no more work. Set before the states that follow from
-    /// it.
+    /// Why the journal failed, once it has. From then on the actor refuses every change. The value is set before the
+    /// states that follow from it are sent.
     #[must_use]
     pub fn journal_failure(&self) -> watch::Receiver<Option<CleanText>> {
         self.journal_failure.clone()
     }
 
     fn send(&self, command: ActorCommand) {
-        // The actor outlives every handle unless its runtime ended, and then nothing can be sent.
+        // The actor outlives every handle, unless its runtime ended. Then nothing can be sent.
         self.commands.send(command).ok();
     }
 }

@@ -1,7 +1,6 @@
-//! Reads the configured numbers: several WABAs at the same time, pages as they arrive.
+//! Reads the configured numbers: several WABAs concurrently, and reports each page when it arrives.
 //!
-//! It retries a page that a bad connection lost, and nothing else. It does not interpret failures, and never sends a
-//! PIN.
+//! It retries a read that may succeed the next time. It does not interpret other failures, and never sends a PIN.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,52 +14,56 @@ use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::policy::retry;
 
-/// How many WABAs and single numbers are read at the same time. More would only use up Meta's quota in bursts.
+/// How many WABAs, and how many single numbers, are read concurrently. More would only use up Meta's quota in bursts.
 const MAX_CONCURRENT_READS: usize = 8;
 
 /// The numbers to read.
 #[derive(Debug, Clone, Default)]
 pub struct NumberSources {
-    /// WABAs whose whole lists are read.
+    /// WABAs whose lists are read completely.
     pub wabas: Vec<Arc<Waba>>,
     /// Single numbers, with their names in the config.
     pub numbers: Vec<(PhoneNumberId, Option<CleanText>)>,
 }
 
-/// What was read.
+/// A result of the reads.
 #[derive(Debug)]
 pub enum NumbersEvent {
-    /// Some numbers.
+    /// Numbers that were read, at most one page.
     Page(Vec<Number>),
-    /// A WABA's list was read to its end, or could not be.
+    /// The list of a WABA was read to its end, or the read failed.
     WabaFinished(Arc<Waba>, Result<(), ReadFailure>),
-    /// A single number could not be read. It is listed all the same, as unknown.
+    /// A single number could not be read. It is still listed, as unknown.
     NumberFailed(PhoneNumberId, ReadFailure),
 }
 
-/// Reads everything, and sends each piece as it arrives.
+/// Reads everything, and passes each event to `on_event` when it arrives.
 ///
-/// A single number that a WABA lists as well may be sent twice. The last time it is as the WABA lists it, with more
-/// details. Both times it has its name in the config.
-pub async fn read_numbers(graph: &Graph, sources: NumberSources, tell: &(dyn Fn(NumbersEvent) + Send + Sync)) {
-    let room = || future::ready(Box::new(tell) as SendPermit<'_>).boxed();
-    read_with_backpressure(graph, sources, &room).await;
+/// A single number that a WABA also lists may be sent twice. The last event has the number as the WABA lists it, with
+/// more details. Both events have the name from the config.
+pub async fn read_numbers(graph: &Graph, sources: NumberSources, on_event: &(dyn Fn(NumbersEvent) + Send + Sync)) {
+    let reserve = || future::ready(Box::new(on_event) as SendPermit<'_>).boxed();
+    read_with_backpressure(graph, sources, &reserve).await;
 }
 
-/// As [`read_numbers`], but requests no more of a list before there was room for the last piece.
-pub async fn read_with_backpressure<'a>(graph: &'a Graph, sources: NumberSources, room: &'a ReservePermit<'a>) {
-    let singles: HashMap<_, _> = sources.numbers.iter().cloned().collect();
-    let desk = NumbersReader { graph, single_numbers: singles, listed_by_waba: Mutex::default(), reserve_permit: room };
+/// As [`read_numbers`], but requests the next page of a list only after the last event could be sent.
+pub async fn read_with_backpressure<'a>(
+    graph: &'a Graph,
+    sources: NumberSources,
+    reserve_permit: &'a ReservePermit<'a>,
+) {
+    let single_numbers: HashMap<_, _> = sources.numbers.iter().cloned().collect();
+    let reader = NumbersReader { graph, single_numbers, listed_by_waba: Mutex::default(), reserve_permit };
     let wabas = sources.wabas.into_iter().map(|waba| async {
-        let result = desk.read_waba(&waba).await;
-        let tell = room().await;
-        tell(NumbersEvent::WabaFinished(waba, result));
+        let result = reader.read_waba(&waba).await;
+        let send = reserve_permit().await;
+        send(NumbersEvent::WabaFinished(waba, result));
     });
-    let numbers = sources.numbers.into_iter().map(|(id, name)| desk.read_single(id, name));
+    let numbers = sources.numbers.into_iter().map(|(id, name)| reader.read_single(id, name));
     tokio::join!(run_concurrently(wabas), run_concurrently(numbers));
 }
 
-/// Runs several reads, some at the same time.
+/// Runs the reads, at most [`MAX_CONCURRENT_READS`] at the same time.
 async fn run_concurrently<R: Future<Output = ()>>(reads: impl Iterator<Item = R>) {
     stream::iter(reads).buffer_unordered(MAX_CONCURRENT_READS).collect::<()>().await;
 }
@@ -68,14 +71,15 @@ async fn run_concurrently<R: Future<Output = ()>>(reads: impl Iterator<Item = R>
 /// Sends one event.
 pub type SendPermit<'a> = Box<dyn FnOnce(NumbersEvent) + Send + 'a>;
 
-/// Waits until one event can be sent. The event is decided only then, because another read may send its own meanwhile.
+/// Waits until one event can be sent. A read chooses its event only after that, because another read may send an event
+/// while it waits.
 pub type ReservePermit<'a> = dyn Fn() -> BoxFuture<'a, SendPermit<'a>> + Send + Sync + 'a;
 
-/// What the reads share.
+/// The state that the reads share.
 struct NumbersReader<'a> {
     graph: &'a Graph,
     single_numbers: HashMap<PhoneNumberId, Option<CleanText>>,
-    /// Single numbers that a WABA listed.
+    /// The single numbers that a WABA has listed so far.
     listed_by_waba: Mutex<HashSet<PhoneNumberId>>,
     reserve_permit: &'a ReservePermit<'a>,
 }
@@ -83,21 +87,21 @@ struct NumbersReader<'a> {
 impl NumbersReader<'_> {
     async fn read_waba(&self, waba: &Arc<Waba>) -> Result<(), ReadFailure> {
         let mut after = None;
-        let mut been = HashSet::new();
+        let mut seen = HashSet::new();
         loop {
             let page = with_retries(|| self.graph.read_numbers_page(waba, after.as_ref())).await?;
-            let tell = (self.reserve_permit)().await;
-            tell(NumbersEvent::Page(page.numbers.into_iter().map(|number| self.with_config_name(number)).collect()));
+            let send = (self.reserve_permit)().await;
+            send(NumbersEvent::Page(page.numbers.into_iter().map(|number| self.with_config_name(number)).collect()));
             let Some(next) = page.next else { return Ok(()) };
-            if !been.insert(next.clone()) {
-                // The pages form a circle: the list would never end, and it is not known what is missing.
+            if !seen.insert(next.clone()) {
+                // The pages form a loop: the list would never end, and it is not known which numbers are missing.
                 return Err(ReadFailure::UnexpectedReply { http_status: 200 });
             }
             after = Some(next);
         }
     }
 
-    /// A number of a list, with its name in the config, if any.
+    /// Gives a number of a list the name from the config, if any, and remembers that a WABA lists it.
     fn with_config_name(&self, mut number: Number) -> Number {
         if let Some(name) = self.single_numbers.get(&number.id) {
             self.listed_by_waba.lock().unwrap_or_else(PoisonError::into_inner).insert(number.id);
@@ -108,19 +112,19 @@ impl NumbersReader<'_> {
 
     async fn read_single(&self, id: PhoneNumberId, name: Option<CleanText>) {
         let result = with_retries(|| self.graph.read_number(id)).await;
-        let tell = (self.reserve_permit)().await;
+        let send = (self.reserve_permit)().await;
         if self.listed_by_waba.lock().unwrap_or_else(PoisonError::into_inner).contains(&id) {
             return;
         }
         match result {
             Ok(mut number) => {
                 number.name = name.or(number.name);
-                tell(NumbersEvent::Page(vec![number]));
+                send(NumbersEvent::Page(vec![number]));
             }
             Err(failure) => {
-                tell(NumbersEvent::Page(vec![Number::from_config(id, name)]));
-                let tell = (self.reserve_permit)().await;
-                tell(NumbersEvent::NumberFailed(id, failure));
+                send(NumbersEvent::Page(vec![Number::from_config(id, name)]));
+                let send = (self.reserve_permit)().await;
+                send(NumbersEvent::NumberFailed(id, failure));
             }
         }
     }
@@ -131,12 +135,12 @@ async fn with_retries<T, R: Future<Output = Result<T, ReadFailure>>>(read: impl 
     let mut attempt = 1;
     loop {
         let failure = match read().await {
-            Ok(answer) => return Ok(answer),
+            Ok(value) => return Ok(value),
             Err(failure) => failure,
         };
         let chance = getrandom::u32().unwrap_or(u32::MAX);
-        let Some(after) = retry::read_retry_delay(&failure, attempt, chance) else { return Err(failure) };
-        tokio::time::sleep(after).await;
+        let Some(delay) = retry::read_retry_delay(&failure, attempt, chance) else { return Err(failure) };
+        tokio::time::sleep(delay).await;
         attempt += 1;
     }
 }

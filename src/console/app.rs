@@ -1,7 +1,7 @@
 //! The state of the console, and the one function that changes it: [`App::update`].
 //!
-//! `update` is synchronous, total and pure: it does no I/O and reads no clock (the time comes with the message). It
-//! knows no HTTP and no widgets; what must be done leaves it as [`Effect`]s.
+//! `update` is synchronous and total. It does no I/O and reads no clock: the time comes with the message. It knows no
+//! HTTP and no widgets, and returns what must be done as [`Effect`]s.
 
 use std::time::Instant;
 
@@ -54,7 +54,7 @@ pub enum ListLayout {
     ListAndDetails,
 }
 
-/// The console's state.
+/// The complete state of the console.
 #[derive(Debug)]
 pub struct App {
     session: Session,
@@ -69,7 +69,7 @@ pub struct App {
     refresh: RefreshProgress,
     /// Some numbers are being written to the cache.
     is_caching: bool,
-    /// How many numbers waited for the cache when the list of a WABA last ended, and still do.
+    /// How many numbers were not cached when the list of a WABA last ended, and still are not.
     due_to_cache: usize,
     messages: Messages,
     layout: ListLayout,
@@ -80,7 +80,8 @@ pub struct App {
 }
 
 impl App {
-    /// The console at its start. An error in `token` says why there is no access token, in words for people.
+    /// The console at its start, with the first effects. An error in `token` says why there is no access token, as a
+    /// sentence for the operator.
     #[must_use]
     pub fn start(session: Session, token: Result<(), String>, keymap: Keymap, size: Size) -> (Self, Vec<Effect>) {
         let screen = match (&session.profile, token) {
@@ -113,7 +114,7 @@ impl App {
         (app, effects)
     }
 
-    /// Handles a message, and returns what must be done.
+    /// Handles a message, and returns the effects to perform.
     pub fn update(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
         self.idle_timer.start(now.instant);
         let mut effects = self.handle_msg(msg, now);
@@ -144,18 +145,18 @@ impl App {
                 self.screen.mark_hidden();
                 Vec::new()
             }
-            Msg::PageReceived { refresh_id: reading, numbers } => self.page_received(reading, &numbers),
-            Msg::WabaRead { refresh_id: reading, waba, result } => self.waba_read(reading, waba, result, now),
-            Msg::RefreshFinished { refresh_id: reading } => self.refresh_finished(reading, now),
+            Msg::PageReceived { refresh_id, numbers } => self.page_received(refresh_id, &numbers),
+            Msg::WabaRead { refresh_id, waba, result } => self.waba_read(refresh_id, waba, result, now),
+            Msg::RefreshFinished { refresh_id } => self.refresh_finished(refresh_id, now),
             Msg::NumberRead { id, result } => self.number_read(id, result, now),
-            Msg::ProgressReceived(news) => self.progress_received(news, now),
+            Msg::ProgressReceived(progress) => self.progress_received(progress, now),
             Msg::PinGenerated(pin) => {
                 self.pin_generated(pin, now.instant);
                 Vec::new()
             }
             Msg::TokenRead(result) => self.token_read(result, now),
-            Msg::RecordsOpened { status: records, unresolved, findings } => {
-                self.records_opened(records, unresolved, findings, now)
+            Msg::RecordsOpened { status, unresolved, findings } => {
+                self.records_opened(status, unresolved, findings, now)
             }
             Msg::JournalFailed(why) => self.journal_failed(why, now),
             Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
@@ -174,10 +175,10 @@ impl App {
         }
     }
 
-    /// Lets rows appear, disappear and move, before a frame is drawn. Under an open page the rows keep still.
+    /// Adds, removes and moves rows before a frame is drawn. Rows do not move below an open page.
     pub fn apply_list_updates(&mut self) {
         let is_list = matches!(self.screen, Screen::List | Screen::Filter(_) | Screen::Sort);
-        // No row is visible, and pages open from here by their number.
+        // These pages show no row, and open other pages by phone number ID.
         if is_list || matches!(self.screen, Screen::Unresolved(_) | Screen::Hidden(_)) {
             self.roster.apply_updates();
         }
@@ -203,7 +204,7 @@ impl App {
         if self.is_too_small() { Mode::TooSmall } else { self.mode_of(&self.screen) }
     }
 
-    /// The mode of a page, if it were shown.
+    /// The mode that a page would have if it were shown.
     #[must_use]
     pub fn mode_of(&self, screen: &Screen) -> Mode {
         if let Some(mode) = screen.fixed_mode() {
@@ -226,19 +227,19 @@ impl App {
         }
     }
 
-    /// True if everything was read and there is nothing to list.
+    /// True if every list was read and no number was found.
     #[must_use]
     pub fn has_no_numbers(&self) -> bool {
         self.roster.total() == 0 && self.refresh.id > 0 && !self.refresh.is_running
     }
 
-    /// True below 40x10: then no page is shown and nothing can be confirmed.
+    /// True below [`MIN_SIZE`]: no page is shown, and nothing can be confirmed.
     #[must_use]
     pub const fn is_too_small(&self) -> bool {
         self.size.width < MIN_SIZE.width || self.size.height < MIN_SIZE.height
     }
 
-    /// True if details are shown beside the list.
+    /// True if the list shows the details of the cursor row beside it.
     #[must_use]
     pub fn has_pane(&self) -> bool {
         self.layout == ListLayout::ListAndDetails && self.size.width >= MIN_PANE_WIDTH
@@ -258,25 +259,25 @@ impl App {
         self.size.width < 60 || self.size.height < 16
     }
 
-    /// The session.
+    /// The settings of this run.
     #[must_use]
     pub const fn session(&self) -> &Session {
         &self.session
     }
 
-    /// The rows.
+    /// The rows of the number list.
     #[must_use]
     pub const fn roster(&self) -> &Roster {
         &self.roster
     }
 
-    /// The current page.
+    /// The page on the screen.
     #[must_use]
     pub const fn screen(&self) -> &Screen {
         &self.screen
     }
 
-    /// The key table.
+    /// The keys of each mode, with the operator's own bindings.
     #[must_use]
     pub const fn keymap(&self) -> &Keymap {
         &self.keymap
@@ -288,7 +289,7 @@ impl App {
         &self.connection
     }
 
-    /// How far the refresh is.
+    /// The progress of the current refresh.
     #[must_use]
     pub const fn refresh_progress(&self) -> &RefreshProgress {
         &self.refresh
@@ -300,13 +301,13 @@ impl App {
         &self.messages
     }
 
-    /// The active filter.
+    /// The active filter; empty if there is none.
     #[must_use]
     pub fn filter(&self) -> &str {
         &self.filter
     }
 
-    /// The window's size.
+    /// The size of the window.
     #[must_use]
     pub const fn size(&self) -> Size {
         self.size
@@ -318,23 +319,23 @@ impl App {
         self.roster.changes().filter(|(_, state)| state.is_running()).count()
     }
 
-    /// How many of them are queued: nothing of them was sent.
+    /// How many changes are queued: pindesk has sent nothing for them.
     #[must_use]
     pub fn queued_count(&self) -> usize {
         self.roster.changes().filter(|(_, state)| **state == ChangeState::Queued).count()
     }
 
-    /// False for an action of the page that could do nothing now, because the PIN is not in memory.
+    /// False for an action of the page that has no effect now, because the PIN is not in memory.
     #[must_use]
     pub fn is_action_available(&self, action: Action) -> bool {
         let Screen::Number(page) = &self.screen else { return true };
         let has_pin =
-            matches!(self.roster.change(&page.id), Some(ChangeState::InDoubt(standing)) if standing.is_pin_in_memory);
+            matches!(self.roster.change(&page.id), Some(ChangeState::InDoubt(details)) if details.is_pin_in_memory);
         action != Action::SendSamePin || has_pin
     }
 
-    /// A number as this run knows it. One that only an earlier run read, or that its WABA no longer lists, counts as
-    /// unknown; one in doubt that is not listed is known by its id.
+    /// A number as this process knows it. Its two-step status is unknown if only an earlier process read it, or if its
+    /// WABA no longer lists it. A number in doubt that is in no list has only its id.
     #[must_use]
     pub fn number(&self, id: &PhoneNumberId) -> Option<Number> {
         match self.roster.get(id) {
@@ -350,7 +351,7 @@ impl App {
         self.screen = screen;
     }
 
-    /// Takes the page out, to build the next one from it.
+    /// Takes the page, so that the next one can be built from it.
     fn take_screen(&mut self) -> Screen {
         std::mem::replace(&mut self.screen, Screen::List)
     }
@@ -359,20 +360,20 @@ impl App {
         self.roster.cursor_row().map(|row| row.number.id)
     }
 
-    /// The number under the cursor. The cursor stays on it whatever rows arrive, because a page opens for it.
+    /// The number under the cursor. The cursor stays on it while rows arrive, because a page opens for it.
     fn select_under_cursor(&mut self) -> Option<PhoneNumberId> {
         let id = self.cursor_id()?;
         self.roster.select(&id);
         Some(id)
     }
 
-    /// The name of a number on the screen.
+    /// The label of a number on the screen: its display number, or its id.
     #[must_use]
     pub fn label(&self, id: &PhoneNumberId) -> String {
         self.roster.get(id).map_or_else(|| id.to_string(), |row| row.number.label().to_owned())
     }
 
-    /// Starts to refresh every list. What was read before stays, marked with its time.
+    /// Starts to refresh every list. Numbers that were read before stay in the list, marked with their time.
     fn refresh_all(&mut self) -> Vec<Effect> {
         self.refresh = RefreshProgress { id: self.refresh.id + 1, is_running: true, ..RefreshProgress::default() };
         self.roster.begin_refresh();

@@ -1,7 +1,7 @@
-//! One line of the escrow file, and the plaintext that is encrypted in it.
+//! Defines one line of the escrow file, and the plaintext that is encrypted in it.
 //!
-//! Both name the number and the change, and without a key nobody can alter the plaintext. Only the line names the job,
-//! which does not concern the PIN. A text that does not parse exactly is refused; nothing is guessed.
+//! Both name the number and the change, and nobody can alter the plaintext without a key. Only the line names the job,
+//! which does not concern the PIN. The parser refuses every text that does not match exactly, and never guesses.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -15,10 +15,10 @@ use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::pin::Pin;
 
-/// The version of both formats.
+/// The version of both formats, the line and the plaintext.
 const FORMAT_VERSION: u8 = 1;
 
-/// Capacity for the longest plaintext (209 bytes), so that growing leaves no copy of the PIN.
+/// Capacity for the longest plaintext (209 bytes): a buffer that grows would leave a copy of the PIN.
 const PLAINTEXT_CAPACITY: usize = 256;
 
 /// A PIN with its context, encrypted: a binary age file.
@@ -27,7 +27,7 @@ pub struct Ciphertext(pub Vec<u8>);
 
 impl fmt::Debug for Ciphertext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sealed({} bytes)", self.0.len())
+        write!(f, "Ciphertext({} bytes)", self.0.len())
     }
 }
 
@@ -42,13 +42,13 @@ pub struct EscrowEntry {
     pub waba: Option<WabaId>,
     /// When it was encrypted.
     pub at: UtcTime,
-    /// The job of the change, for a journal that was lost before it had the change; `None` in older lines.
+    /// The job of the change, in case the journal is lost before it has the change; `None` in older lines.
     pub job: Option<JobId>,
     /// The encrypted PIN.
     pub ciphertext: Ciphertext,
 }
 
-/// What a line says about its PIN, in the clear and again in the plaintext.
+/// What a line names with its PIN, in the clear and again in the plaintext.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PinContext {
     /// The change of the PIN.
@@ -61,7 +61,7 @@ pub struct PinContext {
     pub at: UtcTime,
 }
 
-/// Either text as it is parsed. The PIN borrows from the input, because a copy would have to be wiped as well.
+/// Either text while it is parsed. The PIN borrows from the input, because a copy would have to be wiped as well.
 #[derive(Deserialize)]
 struct EntryJson<'a> {
     v: u8,
@@ -78,7 +78,7 @@ struct EntryJson<'a> {
 }
 
 impl EscrowEntry {
-    /// What the line claims in the clear.
+    /// What the line names in the clear.
     #[must_use]
     pub const fn context(&self) -> PinContext {
         PinContext { change: self.change, number: self.number, waba: self.waba, at: self.at }
@@ -86,10 +86,10 @@ impl EscrowEntry {
 
     /// Parses a line of the file, with or without its line end; `None` if it is not one.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let text: EntryJson<'_> = serde_json::from_slice(text).ok()?;
-        let PinContext { change, number, waba, at } = text.context()?;
-        let sealed = BASE64_STANDARD.decode(text.sealed?.as_bytes()).ok()?;
-        Some(Self { change, number, waba, at, job: text.job.map(JobId::new), ciphertext: Ciphertext(sealed) })
+        let json: EntryJson<'_> = serde_json::from_slice(text).ok()?;
+        let PinContext { change, number, waba, at } = json.context()?;
+        let ciphertext = Ciphertext(BASE64_STANDARD.decode(json.sealed?.as_bytes()).ok()?);
+        Some(Self { change, number, waba, at, job: json.job.map(JobId::new), ciphertext })
     }
 
     /// Appends the line, with its line end.
@@ -109,7 +109,7 @@ impl PinContext {
         Self { change: change.id, number: change.number, waba: change.waba, at }
     }
 
-    /// The object up to the ciphertext or the PIN. Nothing in it needs escapes: digits, a UUID, a time.
+    /// The object up to the ciphertext or the PIN. It needs no escapes: it contains digits, a UUID and a time.
     fn json_prefix(&self) -> String {
         let Self { change, number, waba, at } = self;
         let mut text = format!(r#"{{"v":{FORMAT_VERSION},"change":"{change}","phone_number_id":"{number}","waba_id":"#);
@@ -123,7 +123,7 @@ impl PinContext {
         text
     }
 
-    /// The plaintext to be encrypted.
+    /// The plaintext to encrypt.
     pub(super) fn plaintext_with(&self, pin: &Pin) -> Zeroizing<Vec<u8>> {
         let mut text = Zeroizing::new(Vec::with_capacity(PLAINTEXT_CAPACITY));
         text.extend_from_slice(self.json_prefix().as_bytes());
@@ -136,8 +136,8 @@ impl PinContext {
     /// Parses a plaintext; `None` if it is not one.
     pub(super) fn parse_plaintext(text: &[u8]) -> Option<(Self, Pin)> {
         // The parser's error may repeat the PIN, so it is dropped here.
-        let text: EntryJson<'_> = serde_json::from_slice(text).ok()?;
-        Some((text.context()?, Pin::parse(text.pin?.as_bytes()).ok()?))
+        let json: EntryJson<'_> = serde_json::from_slice(text).ok()?;
+        Some((json.context()?, Pin::parse(json.pin?.as_bytes()).ok()?))
     }
 }
 
@@ -174,8 +174,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_and_its_text_are_written_to_the_letter() {
-        let mut line = EscrowEntry {
+    fn a_line_and_its_plaintext_have_the_exact_format() {
+        let mut entry = EscrowEntry {
             change: "01a2050b-82ce-7672-8d2a-2692b77520df".parse().expect("a UUID"),
             number: "106540352100143".parse().expect("an id"),
             waba: Some("102290129340398".parse().expect("an id")),
@@ -185,18 +185,18 @@ mod tests {
         };
         let start = r#"{"v":1,"change":"01a2050b-82ce-7672-8d2a-2692b77520df","phone_number_id":"106540352100143","#;
         let mut text = Vec::new();
-        line.write_json_line(&mut text);
+        entry.write_json_line(&mut text);
         let rest = r#""waba_id":"102290129340398","at":"2026-11-22T14:05:02Z","job":12,"sealed":"+//+AA=="}"#;
         assert_eq!(String::from_utf8(text), Ok(format!("{start}{rest}\n")));
 
-        line.waba = None;
+        entry.waba = None;
         let pin = Pin::parse(b"012345").expect("six digits");
         let rest = r#""waba_id":null,"at":"2026-11-22T14:05:02Z","pin":"012345"}"#;
-        assert_eq!(*line.context().plaintext_with(&pin), format!("{start}{rest}").into_bytes());
+        assert_eq!(*entry.context().plaintext_with(&pin), format!("{start}{rest}").into_bytes());
     }
 
     #[test]
-    fn what_is_not_exactly_a_line_is_none() {
+    fn every_deviation_from_the_format_is_refused() {
         let good = r#"{"v":1,"change":"01a2050b-82ce-7672-8d2a-2692b77520df","phone_number_id":"1","waba_id":null,"at":"2026-11-22T14:05:02Z","sealed":"+//+AA=="}"#;
         assert!(EscrowEntry::parse(good.as_bytes()).is_some());
         let changes = [
@@ -215,25 +215,26 @@ mod tests {
             ("}", "}}"),
         ];
         for (part, other) in changes {
-            assert_eq!(EscrowEntry::parse(good.replacen(part, other, 1).as_bytes()), None, "{part} as {other}");
+            assert_eq!(EscrowEntry::parse(good.replacen(part, other, 1).as_bytes()), None, "{part} → {other}");
         }
     }
 
     proptest! {
         #[test]
-        fn any_line_reads_back_as_it_was(
-            context in context(), job in any::<Option<u32>>(), sealed in any::<Vec<u8>>(),
+        fn any_line_parses_back_unchanged(
+            context in context(), job in any::<Option<u32>>(), bytes in any::<Vec<u8>>(),
         ) {
             let PinContext { change, number, waba, at } = context;
-            let line = EscrowEntry { change, number, waba, at, job: job.map(JobId::new), ciphertext: Ciphertext(sealed) };
+            let ciphertext = Ciphertext(bytes);
+            let entry = EscrowEntry { change, number, waba, at, job: job.map(JobId::new), ciphertext };
             let mut text = Vec::new();
-            line.write_json_line(&mut text);
+            entry.write_json_line(&mut text);
             prop_assert_eq!(text.iter().position(|byte| *byte == b'\n'), Some(text.len() - 1));
-            prop_assert_eq!(EscrowEntry::parse(&text), Some(line));
+            prop_assert_eq!(EscrowEntry::parse(&text), Some(entry));
         }
 
         #[test]
-        fn any_text_that_is_sealed_reads_back_and_never_outgrows_its_room(context in context(), pin in "[0-9]{6}") {
+        fn any_plaintext_parses_back_and_fits_its_buffer(context in context(), pin in "[0-9]{6}") {
             let pin = Pin::parse(pin.as_bytes()).expect("six digits");
             let text = context.plaintext_with(&pin);
             prop_assert_eq!(text.capacity(), PLAINTEXT_CAPACITY);
@@ -241,7 +242,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_at_all_upset_the_reader(bytes in any::<Vec<u8>>()) {
+        fn arbitrary_bytes_never_parse(bytes in any::<Vec<u8>>()) {
             prop_assert_eq!(EscrowEntry::parse(&bytes), None);
             prop_assert!(PinContext::parse_plaintext(&bytes).is_none());
         }

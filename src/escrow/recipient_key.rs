@@ -1,6 +1,6 @@
-//! One public key that PINs are encrypted to, parsed from a line that an operator wrote.
+//! Parses a public key that PINs are encrypted to, from a line that an operator wrote.
 //!
-//! A key is accepted only if the stock `age` program decrypts what is encrypted to it. No message repeats a refused
+//! It accepts a key only if the stock `age` program can decrypt what is encrypted to it. No message repeats a refused
 //! line, because it may be a private key.
 
 use std::fmt;
@@ -12,11 +12,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::text::{CleanText, truncate};
 
-/// A comment is a name, and shares its row with the fingerprint.
+/// The maximum width of a comment: it names the key, and shares its row with the fingerprint.
 const MAX_COMMENT_COLUMNS: usize = 40;
 
-/// Keys that look valid and keep no secret: everyone can decrypt what is encrypted to them. The age library aborts when
-/// it meets one. Source: <https://cr.yp.to/ecdh.html#validate>, and each with the ignored bit.
+/// Keys that look valid but protect nothing: anyone can decrypt what is encrypted to them. The age library panics if it
+/// encrypts to one. Source: <https://cr.yp.to/ecdh.html#validate>, and each with the ignored bit.
 const SMALL_ORDER_KEYS: [&str; 14] = [
     "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z",
     "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqzqqsuwj9m",
@@ -34,18 +34,18 @@ const SMALL_ORDER_KEYS: [&str; 14] = [
     "age1amlllllllllllllllllllllllllllllllllllllllllllllllllsam3fc4",
 ];
 
-/// Names a public key: `age1…` as it is, an SSH key by its type and `SHA256:…` as ssh-keygen prints it.
+/// Identifies a public key: an age key as `age1…`, an SSH key by its type and `SHA256:…`, as ssh-keygen prints it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(CleanText);
 
 impl Fingerprint {
-    /// From text that was stored.
+    /// Wraps a fingerprint that was stored as text. Does not check its format.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(CleanText::new(text))
     }
 
-    /// The text.
+    /// The fingerprint as text, in full.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
@@ -55,7 +55,7 @@ impl Fingerprint {
         Self::new(&format!("{kind} SHA256:{}", BASE64_STANDARD_NO_PAD.encode(Sha256::digest(blob))))
     }
 
-    /// Enough of it to distinguish the team's keys. To compare keys, use all of it.
+    /// The start and the end, enough to distinguish the keys of a team. Compare keys by the full fingerprint.
     fn abbreviated(&self) -> String {
         const HEAD: usize = 26;
         const TAIL: usize = 6;
@@ -73,34 +73,35 @@ pub enum RecipientKeyError {
     /// An entry of the config without text.
     #[error("it is empty")]
     Empty,
-    /// A private key, which must never leave its owner.
+    /// A private key, which must stay with its owner.
     #[error(
-        "this is a private key, and a public key belongs here. It must be considered leaked: whoever could read it can \
-         open what is sealed to it. Remove it, make a new key, and use this one no more"
+        "this is a private key, but a public key belongs here. Consider it leaked: anyone who could read it can \
+         decrypt what is encrypted to it. Remove it, create a new key, and stop using this one"
     )]
     PrivateKey,
     /// `age1…`, mistyped or truncated.
-    #[error("this age key is mistyped or cut short: its checksum is wrong")]
+    #[error("this age key is mistyped or truncated: its checksum is wrong")]
     BadChecksum,
     /// `age1pq1…` and similar keys.
     #[error(
-        "post-quantum age keys are not supported, as the age program of most systems cannot open with them yet. {SUPPORTED_KEYS}"
+        "post-quantum age keys are not supported, because the age program of most systems cannot use them yet. \
+         {SUPPORTED_KEYS}"
     )]
     PostQuantum,
     /// `age1yubikey1…` and similar keys.
     #[error("keys of age plugins are not supported. {SUPPORTED_KEYS}")]
     Plugin,
     /// `ecdsa-sha2-…`
-    #[error("ecdsa keys can sign, but nothing can be sealed to them. {SUPPORTED_KEYS}")]
+    #[error("ecdsa keys can only sign, so no PIN can be encrypted to them. {SUPPORTED_KEYS}")]
     Ecdsa,
     /// `sk-ssh-ed25519@openssh.com` and `sk-ecdsa-…`
-    #[error("SSH keys on a security key (sk-…) can sign, but nothing can be sealed to them. {SUPPORTED_KEYS}")]
+    #[error("SSH keys on a security key (sk-…) can only sign, so no PIN can be encrypted to them. {SUPPORTED_KEYS}")]
     SecurityKey,
     /// `ssh-dss`
-    #[error("ssh-dss keys can sign, but nothing can be sealed to them. {SUPPORTED_KEYS}")]
+    #[error("ssh-dss keys can only sign, so no PIN can be encrypted to them. {SUPPORTED_KEYS}")]
     Dsa,
-    /// A certificate holds a key and more.
-    #[error("this is an SSH certificate. Give the public key that it was made for")]
+    /// An SSH certificate, which holds more than a key.
+    #[error("this is an SSH certificate. Give the public key that it certifies")]
     Certificate,
     /// Fewer than 2,048 bits.
     #[error("this RSA key has fewer than 2048 bits, which is too weak. {SUPPORTED_KEYS}")]
@@ -108,31 +109,32 @@ pub enum RecipientKeyError {
     /// More than 4,096 bits.
     #[error("this RSA key has more than 4096 bits, which is not supported. {SUPPORTED_KEYS}")]
     RsaTooLarge,
-    /// The type of an SSH key without a valid key.
-    #[error("this SSH key is mistyped or cut short")]
+    /// The type of an SSH key, but no valid key after it.
+    #[error("this SSH key is mistyped or truncated")]
     MalformedSsh,
-    /// As in `authorized_keys` and `known_hosts`.
+    /// Options or a host before the key, as in `authorized_keys` and `known_hosts`.
     #[error(
-        "something stands before the SSH key (options or a host, as in authorized_keys or known_hosts). Let the line begin with the type of the key"
+        "there is text before the SSH key (options or a host, as in authorized_keys or known_hosts). Start the line \
+         with the type of the key"
     )]
     TextBeforeKey,
     /// A point of small order.
-    #[error("this key keeps no secret: everybody could open what is sealed to it")]
+    #[error("this key protects nothing: anyone could decrypt what is encrypted to it")]
     SmallOrderPoint,
-    /// A second key would be taken for a comment.
-    #[error("there is more than one key in it. Give each key a line, or an entry, of its own")]
+    /// More than one key. The parser would take the second key for a comment.
+    #[error("it contains more than one key. Put each key on its own line, or in its own entry")]
     MultipleKeys,
-    /// Another format.
-    #[error("this is a PEM file. Give an SSH public key in one line, as `ssh-keygen -i` and `ssh-keygen -y` print it")]
+    /// A PEM file, whose lines are not keys.
+    #[error("this is a PEM file. Give an SSH public key on one line, as `ssh-keygen -i` and `ssh-keygen -y` print it")]
     Pem,
     /// An unknown format.
-    #[error("this is no public key that PINs can be sealed to. {SUPPORTED_KEYS}")]
+    #[error("this is not a public key that PINs can be encrypted to. {SUPPORTED_KEYS}")]
     UnknownFormat,
 }
 
 const SUPPORTED_KEYS: &str = "Use an age key (age1…), or an ssh-ed25519 or ssh-rsa key";
 
-/// A public key and its name.
+/// A public key, its fingerprint, and its comment.
 #[derive(Clone)]
 pub(super) struct RecipientKey {
     public: PublicKey,
@@ -159,7 +161,7 @@ impl RecipientKey {
         if contains_private_key(line) {
             return Err(RecipientKeyError::PrivateKey);
         }
-        // An operator who wrote a second key meant it to decrypt the PINs, too.
+        // An operator who wrote a second key meant that it can decrypt the PINs, too.
         let keys = line.split_whitespace().filter(|word| detect_kind(word.trim_start_matches('#')).is_some());
         if keys.count() > 1 {
             return Err(RecipientKeyError::MultipleKeys);
@@ -181,7 +183,7 @@ impl RecipientKey {
         }
     }
 
-    /// The name for people.
+    /// The key as people see it: its comment, if any, and its shortened fingerprint.
     pub(super) fn label(&self) -> CleanText {
         let short = self.fingerprint.abbreviated();
         CleanText::new(&self.comment.as_ref().map_or(short.clone(), |comment| format!("{comment} ({short})")))
@@ -196,7 +198,7 @@ impl RecipientKey {
     }
 }
 
-/// What the first word of a line says about the rest.
+/// What the first word of a line tells about the rest.
 enum KeyKind {
     Age,
     Ed25519,
@@ -236,9 +238,9 @@ fn detect_kind(word: &str) -> Option<KeyKind> {
     }
 }
 
-/// Wherever it is in the line: after a name, in quotes, or in the middle of a file.
+/// Finds a private key anywhere in the line: after a name, in quotes, or in the middle of a file.
 fn contains_private_key(line: &str) -> bool {
-    const SIGNS: [&str; 4] = [
+    const MARKERS: [&str; 4] = [
         "AGE-SECRET-KEY-",
         "AGE-PLUGIN-",
         "PRIVATE KEY",
@@ -246,7 +248,7 @@ fn contains_private_key(line: &str) -> bool {
         "B3BLBNNZAC1RZXKTDJ",
     ];
     let line = line.to_ascii_uppercase();
-    SIGNS.iter().any(|sign| line.contains(sign))
+    MARKERS.iter().any(|marker| line.contains(marker))
 }
 
 fn split_word(text: &str) -> (&str, &str) {
@@ -261,9 +263,9 @@ fn parse_comment(text: &str) -> Option<CleanText> {
 
 fn parse_age_key(word: &str, comment: Option<CleanText>) -> Result<RecipientKey, RecipientKeyError> {
     let key: x25519::Recipient = word.parse().map_err(|_| {
-        // The last 1 ends the name of the key's kind, `age` for these.
-        let name = word.rsplit_once('1').map_or(word, |(name, _)| name).to_ascii_lowercase();
-        match name.strip_prefix("age1") {
+        // The last `1` ends the prefix that names the type of the key.
+        let prefix = word.rsplit_once('1').map_or(word, |(prefix, _)| prefix).to_ascii_lowercase();
+        match prefix.strip_prefix("age1") {
             Some("pq" | "tagpq") => RecipientKeyError::PostQuantum,
             Some(_) => RecipientKeyError::Plugin,
             None => RecipientKeyError::BadChecksum,
@@ -286,16 +288,16 @@ fn parse_ssh_key(kind: &str, base64: &str, comment: Option<CleanText>) -> Result
         | ParseRecipientKeyError::Unsupported(_)
         | _ => RecipientKeyError::MalformedSsh,
     })?;
-    // The library reads as far as it needs. The rest would change the name of the key in the ciphertext, and then the
+    // The library ignores bytes after the key. They would change the name of the key in the ciphertext, so that the
     // private key could not decrypt it.
-    let fields = match &key {
+    let field_count = match &key {
         ssh::Recipient::SshEd25519(_, point) if point.is_small_order() => {
             return Err(RecipientKeyError::SmallOrderPoint);
         }
         ssh::Recipient::SshEd25519(..) => 2,
         ssh::Recipient::SshRsa(..) => 3,
     };
-    if !has_exactly_fields(&blob, fields) {
+    if !has_exactly_fields(&blob, field_count) {
         return Err(RecipientKeyError::MalformedSsh);
     }
     Ok(RecipientKey {
@@ -306,8 +308,8 @@ fn parse_ssh_key(kind: &str, base64: &str, comment: Option<CleanText>) -> Result
 }
 
 /// True if the bytes are exactly this many length-prefixed fields.
-fn has_exactly_fields(mut blob: &[u8], fields: usize) -> bool {
-    for _ in 0..fields {
+fn has_exactly_fields(mut blob: &[u8], count: usize) -> bool {
+    for _ in 0..count {
         let Some((len, rest)) = blob.split_first_chunk::<4>() else { return false };
         let len = u32::from_be_bytes(*len);
         let Some(rest) = usize::try_from(len).ok().and_then(|len| rest.get(len..)) else { return false };
@@ -321,13 +323,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_keeps_no_secret_is_refused_in_every_spelling() {
+    fn a_key_that_protects_nothing_is_always_refused() {
         for text in SMALL_ORDER_KEYS {
-            let key: x25519::Recipient = text.parse().expect("it looks like a key");
+            let key: x25519::Recipient = text.parse().expect("a well-formed key");
             assert_eq!(key.to_string(), text);
-            // What the library does with it, and why it must not receive it.
-            let sealed = std::panic::catch_unwind(|| age::encrypt(&key, b"text"));
-            assert!(sealed.is_err(), "{text} can be sealed to");
+            // The library panics on such a key, so it must never receive one.
+            let result = std::panic::catch_unwind(|| age::encrypt(&key, b"text"));
+            assert!(result.is_err(), "the library accepts {text}");
             assert_eq!(RecipientKey::parse(text).err(), Some(RecipientKeyError::SmallOrderPoint));
             assert_eq!(RecipientKey::parse(&text.to_uppercase()).err(), Some(RecipientKeyError::SmallOrderPoint));
         }

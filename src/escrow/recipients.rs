@@ -1,7 +1,7 @@
-//! The team's keys, and encryption to them.
+//! Loads the team's public keys, and encrypts PINs to them.
 //!
-//! All keys are used or none: if one were skipped, a person who believes to hold a key could not decrypt anything. It
-//! decrypts nothing.
+//! It uses either all keys or none: if it skipped one, a person who expects to have access could not decrypt anything.
+//! It never decrypts.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -16,24 +16,24 @@ use crate::secure_file::{self, FileError};
 use super::entry::{Ciphertext, EscrowEntry, PinContext};
 use super::recipient_key::{Fingerprint, RecipientKey, RecipientKeyError};
 
-/// More than any team has. With this many RSA keys of 4,096 bits, a line stays below 110,000 bytes.
+/// More than any team needs. With this many RSA keys of 4,096 bits, a line stays below 110,000 bytes.
 const MAX_RECIPIENTS: usize = 100;
 
 /// The keys that PINs are encrypted to: at least one, all usable.
 #[derive(Debug, Clone)]
 pub struct Recipients {
-    /// In the order they were written, each once.
+    /// In the order of the config and the file, without duplicates.
     keys: Vec<RecipientKey>,
 }
 
-/// The recipients cannot be used, so none is. Never repeats a line, because it may be a private key.
+/// Why the recipients cannot be used. Never repeats a line, because it may be a private key.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipientsError {
     /// The file is missing, unreadable or unsafe.
     #[error(transparent)]
     File(#[from] FileError),
     /// A line of the file or an entry of the config is not a usable public key.
-    #[error("{location}: {reason}. Until that is mended no recipient is used, and nothing is sealed")]
+    #[error("{location}: {reason}. No PIN is encrypted or sent until this is fixed")]
     InvalidKey {
         /// The file and the line, or the entry of the config.
         location: CleanText,
@@ -41,7 +41,7 @@ pub enum RecipientsError {
         reason: RecipientKeyError,
     },
     /// The file has only blank lines and comments.
-    #[error("recipients file {file}: it names no key")]
+    #[error("recipients file {file}: it contains no key")]
     NoKeys {
         /// The file.
         file: CleanText,
@@ -51,17 +51,16 @@ pub enum RecipientsError {
     TooManyKeys,
 }
 
-/// Encryption failed, so nothing may be sent.
+/// Why a PIN could not be encrypted, so that it must not be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("the PIN could not be sealed: {0}")]
+#[error("the PIN could not be encrypted: {0}")]
 pub struct EncryptError(pub CleanText);
 
 impl Recipients {
     /// Loads the recipients of the config and of the recipients file; `None` if neither names any.
     ///
     /// # Errors
-    /// When the file cannot be used (unsafe, unreadable, empty), or one line of either is not a usable public key: then
-    /// none is used.
+    /// If the file cannot be used (unsafe, unreadable, empty), or if any line or entry is not a usable public key.
     pub fn load(settings: &EscrowSettings) -> Result<Option<Self>, RecipientsError> {
         let mut keys = Vec::new();
         for (number, entry) in (1..).zip(&settings.recipients) {
@@ -69,15 +68,15 @@ impl Recipients {
         }
         if let Some(path) = &settings.recipients_file {
             let text = secure_file::read_text(&secure_file::RECIPIENTS_FILE, path)?;
-            let (file, before) = (redacted_path(path), keys.len());
+            let (file, count_before) = (redacted_path(path), keys.len());
             for (number, line) in (1..).zip(text.lines()) {
                 let line = line.trim();
                 if !line.is_empty() && !line.starts_with('#') {
                     keys.push(parse_key(line, || format!("recipients file {file}, line {number}"))?);
                 }
             }
-            if keys.len() == before {
-                return Err(RecipientsError::NoKeys { file: file });
+            if keys.len() == count_before {
+                return Err(RecipientsError::NoKeys { file });
             }
         }
         let mut seen = HashSet::new();
@@ -88,7 +87,7 @@ impl Recipients {
         Ok((!keys.is_empty()).then_some(Self { keys }))
     }
 
-    /// Each key's fingerprint, sorted, each once.
+    /// The fingerprints of the keys, sorted, without duplicates.
     #[must_use]
     pub fn fingerprints(&self) -> Vec<Fingerprint> {
         let mut fingerprints: Vec<_> = self.keys.iter().map(|key| key.fingerprint.clone()).collect();
@@ -96,7 +95,7 @@ impl Recipients {
         fingerprints
     }
 
-    /// Each key for people, in the order they were written: its comment, if any, and its shortened fingerprint.
+    /// The keys as people see them, in the order they were written: the comment, if any, and the shortened fingerprint.
     #[must_use]
     pub fn labels(&self) -> Vec<CleanText> {
         self.keys.iter().map(RecipientKey::label).collect()
@@ -104,30 +103,31 @@ impl Recipients {
 
     /// Encrypts the PIN of a change with its context. Takes 0.2 to 2 ms for each key.
     ///
-    /// The library keeps the plaintext in a buffer of its own, which it frees without wiping it.
+    /// The library keeps the plaintext in its own buffer, and frees it without wiping it.
     ///
     /// # Errors
-    /// When a key is not accepted, or the system has no random numbers.
-    pub fn encrypt(&self, of: &Change, at: UtcTime) -> Result<EscrowEntry, EncryptError> {
-        let context = PinContext::for_change(of, at);
-        let sealed = self.encrypt_bytes(&context.plaintext_with(&of.pin))?;
+    /// If the library refuses a key, or the system has no random numbers.
+    pub fn encrypt(&self, change: &Change, at: UtcTime) -> Result<EscrowEntry, EncryptError> {
+        let context = PinContext::for_change(change, at);
+        let ciphertext = Ciphertext(self.encrypt_bytes(&context.plaintext_with(&change.pin))?);
+        let job = Some(change.job);
         let PinContext { change, number, waba, at } = context;
-        Ok(EscrowEntry { change, number, waba, at, job: Some(of.job), ciphertext: Ciphertext(sealed) })
+        Ok(EscrowEntry { change, number, waba, at, job, ciphertext })
     }
 
-    fn encrypt_bytes(&self, text: &[u8]) -> Result<Vec<u8>, EncryptError> {
-        let failed = |why: &dyn std::fmt::Display| EncryptError(CleanText::new(&why.to_string()));
+    fn encrypt_bytes(&self, plaintext: &[u8]) -> Result<Vec<u8>, EncryptError> {
+        let to_error = |why: &dyn std::fmt::Display| EncryptError(CleanText::new(&why.to_string()));
         // Without random numbers the library would abort the process.
-        getrandom::fill(&mut [0]).map_err(|_| failed(&"the system gives no random numbers"))?;
+        getrandom::fill(&mut [0]).map_err(|_| to_error(&"the system gives no random numbers"))?;
         let recipients = self.keys.iter().map(RecipientKey::recipient);
-        let encryptor = age::Encryptor::with_recipients(recipients).map_err(|error| failed(&error))?;
-        let mut writer = encryptor.wrap_output(Vec::new()).map_err(|error| failed(&error))?;
-        writer.write_all(text).map_err(|error| failed(&error))?;
-        writer.finish().map_err(|error| failed(&error))
+        let encryptor = age::Encryptor::with_recipients(recipients).map_err(|error| to_error(&error))?;
+        let mut writer = encryptor.wrap_output(Vec::new()).map_err(|error| to_error(&error))?;
+        writer.write_all(plaintext).map_err(|error| to_error(&error))?;
+        writer.finish().map_err(|error| to_error(&error))
     }
 }
 
-fn parse_key(line: &str, place: impl Fn() -> String) -> Result<RecipientKey, RecipientsError> {
+fn parse_key(line: &str, location: impl Fn() -> String) -> Result<RecipientKey, RecipientsError> {
     RecipientKey::parse(line)
-        .map_err(|why| RecipientsError::InvalidKey { location: CleanText::new(&place()), reason: why })
+        .map_err(|reason| RecipientsError::InvalidKey { location: CleanText::new(&location()), reason })
 }

@@ -1,8 +1,8 @@
-//! Which fields of a number are requested, and how a reply becomes a [`Number`].
+//! Chooses which fields of a number to request, and turns a reply into a [`Number`].
 //!
-//! One unknown field name fails a whole read at Graph, so the list is short, and shrinks for good when Graph names a
-//! field that this app or version does not have. A field that is absent or has the wrong type is unknown: it never
-//! means "off", and never fails the rest of the page.
+//! Graph refuses a whole read because of one unknown field name. So the list is short, and it shrinks permanently when
+//! Graph names a field that this app or version does not have. A field that is absent or has the wrong type is unknown:
+//! it never means "off", and never makes the rest of the page unusable.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -31,10 +31,11 @@ const FIELD_NAMES: [&str; 10] = [
 
 const ALL_FIELDS: u16 = (1 << FIELD_NAMES.len()) - 1;
 
-/// The first four, without which a list is useless. Requested alone if Graph refuses a field without naming it.
+/// The first four, without which a list is useless. pindesk requests only these if Graph refuses a field without naming
+/// it.
 const MINIMAL_FIELDS: u16 = 0b1111;
 
-/// `id` is returned whether it is requested or not, so Graph cannot refuse it.
+/// Graph returns `id` whether it is requested or not, so Graph cannot refuse it.
 const ID_FIELD: u16 = 1;
 
 /// A set of fields, one bit each.
@@ -44,24 +45,24 @@ pub(super) struct FieldSet(u16);
 impl FieldSet {
     /// The value of the `fields` parameter.
     pub(super) fn query_value(self) -> String {
-        let asked: Vec<&str> =
+        let names: Vec<&str> =
             FIELD_NAMES.iter().enumerate().filter(|(bit, _)| self.0 & (1 << bit) != 0).map(|(_, name)| *name).collect();
-        asked.join(",")
+        names.join(",")
     }
 
     /// The fields to request after this refusal: a smaller set, or `None` if fewer fields would not help.
     ///
     /// Graph's message is `(#100) Tried accessing nonexisting field (x) on node type (y)`.
     pub(super) fn without_refused(self, refusal: &ApiError) -> Option<Self> {
-        const SIGN: &str = "nonexisting field (";
+        const MARKER: &str = "nonexisting field (";
         let message = refusal.message.as_str();
         if refusal.code != 100 || !message.contains("nonexisting field") {
             return None;
         }
-        let named = message.split_once(SIGN).and_then(|(_, rest)| rest.split_once(')')).map(|(name, _)| name);
-        let bit = FIELD_NAMES.iter().position(|field| Some(*field) == named).map_or(0, |at| 1 << at);
-        let without_named = self.0 & !(bit & !ID_FIELD);
-        let fewer = if without_named == self.0 { self.0 & MINIMAL_FIELDS } else { without_named };
+        let refused_name = message.split_once(MARKER).and_then(|(_, rest)| rest.split_once(')')).map(|(name, _)| name);
+        let bit = FIELD_NAMES.iter().position(|field| Some(*field) == refused_name).map_or(0, |at| 1 << at);
+        let without_name = self.0 & !(bit & !ID_FIELD);
+        let fewer = if without_name == self.0 { self.0 & MINIMAL_FIELDS } else { without_name };
         (fewer != self.0).then_some(Self(fewer))
     }
 }
@@ -86,17 +87,17 @@ impl KnownFields {
     }
 }
 
-/// Parses numbers. Those of one page share equal details.
+/// Parses numbers. Numbers of one page that have equal details share them in memory.
 pub(super) struct NumberParser<'a, F> {
     pub(super) waba: Option<&'a Arc<Waba>>,
     pub(super) read_at: UtcTime,
     pub(super) redact: F,
-    interned_facts: HashSet<Arc<NumberDetails>>,
+    interned_details: HashSet<Arc<NumberDetails>>,
 }
 
 impl<'a, F: Fn(&str) -> CleanText> NumberParser<'a, F> {
     pub(super) fn new(waba: Option<&'a Arc<Waba>>, read_at: UtcTime, redact: F) -> Self {
-        Self { waba, read_at, redact, interned_facts: HashSet::new() }
+        Self { waba, read_at, redact, interned_details: HashSet::new() }
     }
 
     /// Parses one number; `None` if it has no id of 1 to 23 digits as text.
@@ -108,27 +109,27 @@ impl<'a, F: Fn(&str) -> CleanText> NumberParser<'a, F> {
             display_number: self.text_field(row, "display_phone_number"),
             name: self.text_field(row, "verified_name"),
             two_step: TwoStep::from_is_pin_enabled(row.get("is_pin_enabled").and_then(Json::as_bool)),
-            details: self.intern_facts(row),
+            details: self.intern_details(row),
             read_at: Some(self.read_at),
         })
     }
 
     /// Parses a page of a list; `None` if it is not one.
     ///
-    /// A row without a usable id is counted and left out, because no request could name it.
+    /// Counts and leaves out a row without a usable ID, because no request could name it.
     pub(super) fn parse_page(&mut self, json: &Json<'_>) -> Option<GraphPage> {
         let rows = json.get("data")?.as_array()?;
         let numbers: Vec<Number> = rows.iter().filter_map(|row| self.parse_number(row)).collect();
         Some(GraphPage { skipped: rows.len() - numbers.len(), numbers, next: next_cursor(json) })
     }
 
-    /// An empty text is the same as an absent one.
+    /// The text of a field. An empty text counts as absent.
     fn text_field(&self, row: &Json<'_>, field: &str) -> Option<CleanText> {
         row.get(field).and_then(Json::as_str).filter(|text| !text.is_empty()).map(&self.redact)
     }
 
-    fn intern_facts(&mut self, row: &Json<'_>) -> Arc<NumberDetails> {
-        let facts = NumberDetails {
+    fn intern_details(&mut self, row: &Json<'_>) -> Arc<NumberDetails> {
+        let details = NumberDetails {
             status: self.text_field(row, "status"),
             quality_rating: self.text_field(row, "quality_rating"),
             code_verification_status: self.text_field(row, "code_verification_status"),
@@ -136,22 +137,22 @@ impl<'a, F: Fn(&str) -> CleanText> NumberParser<'a, F> {
             platform_type: self.text_field(row, "platform_type"),
             account_mode: self.text_field(row, "account_mode"),
         };
-        if let Some(known) = self.interned_facts.get(&facts) {
+        if let Some(known) = self.interned_details.get(&details) {
             return Arc::clone(known);
         }
-        let facts = Arc::new(facts);
-        self.interned_facts.insert(Arc::clone(&facts));
-        facts
+        let details = Arc::new(details);
+        self.interned_details.insert(Arc::clone(&details));
+        details
     }
 }
 
-/// Where the list continues. The last page has cursors too, so `paging.next` must be present; it is never followed,
-/// because it may lead elsewhere and may carry the token.
+/// Where the list continues. The last page has cursors too, so `paging.next` must be present. pindesk never follows
+/// that link, because it may lead to another host and may carry the token.
 ///
 /// Source: developers.facebook.com/docs/graph-api/results.
 fn next_cursor(json: &Json<'_>) -> Option<PageCursor> {
     let paging = json.get("paging")?;
-    let is_text = |json: &&str| !json.is_empty();
-    paging.get("next")?.as_str().filter(is_text)?;
-    paging.get("cursors")?.get("after")?.as_str().filter(is_text).map(PageCursor::new)
+    let is_not_empty = |text: &&str| !text.is_empty();
+    paging.get("next")?.as_str().filter(is_not_empty)?;
+    paging.get("cursors")?.get("after")?.as_str().filter(is_not_empty).map(PageCursor::new)
 }

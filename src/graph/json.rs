@@ -1,15 +1,16 @@
-//! Parses the JSON of Graph's replies: strictly, completely, and without trust.
+//! Parses the JSON of Graph's replies strictly and completely, as untrusted input.
 //!
-//! A derived parser takes what it knows and skips the rest, so two parsers may read one text differently. This one
-//! refuses what is ambiguous (a key twice in one object), and what no reply of Graph has (deep nesting, hundreds of
-//! keys). It does not interpret the values.
+//! A derived parser reads the keys that it knows and skips the rest, so two parsers may read one text differently. This
+//! parser refuses ambiguous text (a duplicate key in an object) and what no reply of Graph contains (deep nesting,
+//! hundreds of keys). It does not interpret the values.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// The maximum of keys in one object. Graph's objects have about ten. Keeps the search for duplicate keys short.
+/// The most keys that one object may have. Graph's objects have about ten. The limit keeps the search for duplicates
+/// short.
 const MAX_OBJECT_KEYS: usize = 256;
 
 /// One JSON value. Strings borrow from the reply if possible.
@@ -18,7 +19,7 @@ pub(super) enum Json<'a> {
     Null,
     Bool(bool),
     Int(i64),
-    /// A number that is not a 64-bit integer. No requested field has one.
+    /// A number that is not a 64-bit integer. No requested field contains one.
     OtherNumber,
     String(Cow<'a, str>),
     Array(Vec<Self>),
@@ -29,12 +30,12 @@ impl<'a> Json<'a> {
     /// Parses a whole text: one value and nothing after it. `None` for anything else, for a duplicate key in an object,
     /// and for more than 127 levels (the parser's own limit, which protects the stack).
     ///
-    /// An escaped lone surrogate, as remains of a name that was cut in the middle of a character, becomes U+FFFD. The
-    /// text is searched for those only if it cannot be parsed as it is.
+    /// An escaped lone surrogate becomes U+FFFD: it remains if a name was cut in the middle of a character. The parser
+    /// searches for surrogates only if the text cannot be parsed unchanged.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok().or_else(|| {
-            let whole = replace_lone_surrogates(bytes)?;
-            serde_json::from_slice::<Json<'_>>(&whole).ok().map(Json::into_owned)
+            let repaired = replace_lone_surrogates(bytes)?;
+            serde_json::from_slice::<Json<'_>>(&repaired).ok().map(Json::into_owned)
         })
     }
 
@@ -96,7 +97,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON with no key twice")
+        f.write_str("JSON without duplicate keys")
     }
 
     fn visit_unit<E>(self) -> Result<Json<'de>, E> {
@@ -138,9 +139,9 @@ impl<'de> Visitor<'de> for JsonVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
         let mut pairs: Vec<(Cow<'de, str>, Json<'de>)> = Vec::new();
         while let Some((key, value)) = map.next_entry::<Json<'de>, Json<'de>>()? {
-            let Json::String(key) = key else { return Err(A::Error::custom("a key that is no text")) };
+            let Json::String(key) = key else { return Err(A::Error::custom("a key that is not a string")) };
             if pairs.len() == MAX_OBJECT_KEYS || pairs.iter().any(|(seen, _)| *seen == key) {
-                return Err(A::Error::custom("a key twice, or too many keys"));
+                return Err(A::Error::custom("a duplicate key, or too many keys"));
             }
             pairs.push((key, value));
         }
@@ -150,13 +151,13 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
 /// The same text with U+FFFD for each escaped lone surrogate; `None` if there is none.
 fn replace_lone_surrogates(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut whole = bytes.to_vec();
-    let (mut place, mut has_changed) = (0, false);
-    while let Some(&byte) = bytes.get(place) {
-        place += match (byte, unicode_escape_at(bytes, place)) {
-            (_, Some(0xd800..0xdc00)) if matches!(unicode_escape_at(bytes, place + 6), Some(0xdc00..0xe000)) => 12,
+    let mut repaired = bytes.to_vec();
+    let (mut position, mut has_changed) = (0, false);
+    while let Some(&byte) = bytes.get(position) {
+        position += match (byte, unicode_escape_at(bytes, position)) {
+            (_, Some(0xd800..0xdc00)) if matches!(unicode_escape_at(bytes, position + 6), Some(0xdc00..0xe000)) => 12,
             (_, Some(0xd800..0xe000)) => {
-                whole[place + 2..place + 6].copy_from_slice(b"fffd");
+                repaired[position + 2..position + 6].copy_from_slice(b"fffd");
                 has_changed = true;
                 6
             }
@@ -166,12 +167,12 @@ fn replace_lone_surrogates(bytes: &[u8]) -> Option<Vec<u8>> {
             (_, None) => 1,
         };
     }
-    has_changed.then_some(whole)
+    has_changed.then_some(repaired)
 }
 
 /// The number after a `\u` at this position.
-fn unicode_escape_at(bytes: &[u8], place: usize) -> Option<u16> {
-    let digits = bytes.get(place..place + 6)?.strip_prefix(b"\\u")?;
+fn unicode_escape_at(bytes: &[u8], position: usize) -> Option<u16> {
+    let digits = bytes.get(position..position + 6)?.strip_prefix(b"\\u")?;
     u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
 }
 
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_stands_twice_makes_the_whole_text_unreadable() {
+    fn a_duplicate_key_makes_the_whole_text_invalid() {
         for text in [
             r#"{"success":true,"success":true}"#,
             r#"{"success":true,"succ\u0065ss":false}"#,
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_levels_are_refused_and_do_not_overflow_the_stack() {
+    fn deep_nesting_is_refused_without_a_stack_overflow() {
         for open in ["[", r#"{"a":"#] {
             assert_eq!(Json::parse(open.repeat(100_000).as_bytes()), None);
         }
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_value_is_told_apart() {
+    fn every_kind_of_value_is_parsed() {
         let json = Json::parse(
             r#" {"a":null,"b":true,"c":-7,"d":1.0,"e":9223372036854775808,"f":"\u00e9","g":[1]} "#.as_bytes(),
         );

@@ -1,4 +1,4 @@
-//! Reads from the headers of a reply how long to wait. It delays nothing itself.
+//! Reads how long to wait from the headers of a reply. It does not wait itself.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::graph::json::Json;
 
-/// No limit of Meta that concerns pindesk lasts longer. A header that asks for more is not trusted.
+/// No rate limit of Meta that concerns pindesk lasts longer. A header that asks for more is not trusted.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(72);
 
 /// How long a reply asks to wait before the next call, from `X-App-Usage`, `X-Business-Use-Case-Usage` and
-/// `Retry-After`: the longest of them, at most 72 hours. Ignores what is not as Meta documents it.
+/// `Retry-After`: the longest of them, at most 72 hours. Ignores values that differ from what Meta documents.
 ///
 /// Source: developers.facebook.com/docs/graph-api/overview/rate-limiting.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_wait_that_is_asked_for_counts() {
+    fn the_longest_requested_wait_counts() {
         let app = ("x-app-usage", r#"{"call_count":28,"total_time":75,"total_cputime":25}"#);
         let business = (
             "x-business-use-case-usage",
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_make_no_sense_ask_for_nothing_and_no_wait_is_endless() {
+    fn invalid_headers_are_ignored_and_waits_are_capped() {
         assert_eq!(read(&[("x-app-usage", "much"), ("retry-after", "Fri, 31 Dec 2027 23:59:59 GMT")]), None);
         assert_eq!(read(&[("x-app-usage", r#"{"call_count":-1}"#), ("x-business-use-case-usage", "[7]")]), None);
         let long = ("x-app-usage", r#"{"estimated_time_to_regain_access":9223372036854775807}"#);

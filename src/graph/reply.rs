@@ -1,7 +1,7 @@
-//! Classifies a complete reply, as pure functions from bytes to an outcome.
+//! Classifies a complete reply: pure functions from bytes to an outcome.
 //!
-//! Only this module applies the closed list of evidence (see [`crate::domain::outcome`]). What does not match it
-//! exactly is in doubt. It does not guess from the status alone, and does not retry.
+//! Only this module applies the closed list of evidence (see [`crate::domain::outcome`]). A reply that does not match
+//! the list exactly leaves the request in doubt. This module does not guess from the status alone, and does not retry.
 
 use std::time::Duration;
 
@@ -26,11 +26,11 @@ enum ParsedReply<'a> {
     Unexpected,
 }
 
-/// The outcome of a request that sets a PIN. `clean` redacts texts.
-pub(super) fn set_pin_outcome(reply: &HttpReply, clean: impl Fn(&str) -> CleanText) -> Outcome {
-    match parse_reply(reply, clean) {
-        ParsedReply::GraphError(fault) if fault.is_definite_refusal() => Outcome::Refused(fault),
-        ParsedReply::GraphError(fault) => Outcome::InDoubt(DoubtReason::ServerError(fault)),
+/// The outcome of a request that sets a PIN. `redact` removes secrets from the texts of an error.
+pub(super) fn set_pin_outcome(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> Outcome {
+    match parse_reply(reply, redact) {
+        ParsedReply::GraphError(error) if error.is_definite_refusal() => Outcome::Refused(error),
+        ParsedReply::GraphError(error) => Outcome::InDoubt(DoubtReason::ServerError(error)),
         ParsedReply::Value(json) if json.get("success").and_then(Json::as_bool) == Some(true) => Outcome::Confirmed,
         ParsedReply::Value(_) => Outcome::InDoubt(DoubtReason::SuccessNotTrue),
         ParsedReply::Unexpected => Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: reply.http_status }),
@@ -38,22 +38,22 @@ pub(super) fn set_pin_outcome(reply: &HttpReply, clean: impl Fn(&str) -> CleanTe
 }
 
 /// The JSON of a read.
-pub(super) fn read_result(reply: &HttpReply, clean: impl Fn(&str) -> CleanText) -> Result<Json<'_>, ReadFailure> {
-    match parse_reply(reply, clean) {
-        ParsedReply::GraphError(fault) => Err(ReadFailure::Api(fault)),
+pub(super) fn read_result(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> Result<Json<'_>, ReadFailure> {
+    match parse_reply(reply, redact) {
+        ParsedReply::GraphError(error) => Err(ReadFailure::Api(error)),
         ParsedReply::Value(json) => Ok(json),
         ParsedReply::Unexpected => Err(ReadFailure::UnexpectedReply { http_status: reply.http_status }),
     }
 }
 
-fn parse_reply(reply: &HttpReply, clean: impl Fn(&str) -> CleanText) -> ParsedReply<'_> {
+fn parse_reply(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> ParsedReply<'_> {
     if !matches!(reply.http_status, 200 | 400..=599) {
         return ParsedReply::Unexpected;
     }
     let Some(json) = Json::parse(&reply.body) else { return ParsedReply::Unexpected };
     match (json.get("error"), json.get("success")) {
         (Some(error), None | Some(Json::Bool(false))) => {
-            parse_fault(reply.http_status, error, clean).map_or(ParsedReply::Unexpected, ParsedReply::GraphError)
+            parse_api_error(reply.http_status, error, redact).map_or(ParsedReply::Unexpected, ParsedReply::GraphError)
         }
         (None, _) if reply.http_status == 200 => ParsedReply::Value(json),
         // Both a value and an error, or an error status without an error.
@@ -61,24 +61,24 @@ fn parse_reply(reply: &HttpReply, clean: impl Fn(&str) -> CleanText) -> ParsedRe
     }
 }
 
-/// A Graph error: an object with at least an integer `code` and a text `message`.
+/// Parses a Graph error: an object with at least an integer `code` and a string `message`.
 ///
 /// Source: developers.facebook.com/docs/graph-api/guides/error-handling.
-fn parse_fault(http_status: u16, error: &Json<'_>, clean: impl Fn(&str) -> CleanText) -> Option<ApiError> {
-    let text = |json: Option<&Json<'_>>| json.and_then(Json::as_str).map(&clean);
+fn parse_api_error(http_status: u16, error: &Json<'_>, redact: impl Fn(&str) -> CleanText) -> Option<ApiError> {
+    let text = |json: Option<&Json<'_>>| json.and_then(Json::as_str).map(&redact);
     let data = error.get("error_data");
     Some(ApiError {
         http_status,
         code: error.get("code")?.as_i64()?,
         subcode: error.get("error_subcode").and_then(Json::as_i64),
-        message: clean(error.get("message")?.as_str()?),
+        message: redact(error.get("message")?.as_str()?),
         details: text(data.and_then(|data| data.get("details"))).or_else(|| text(data)),
         trace_id: text(error.get("fbtrace_id")),
         is_transient: is_transient(error),
     })
 }
 
-/// What is neither a boolean nor absent counts as true: a wrong doubt costs one look, a missed one a PIN.
+/// Any other value than a boolean or null counts as true: a false doubt costs a look, and a missed doubt costs a PIN.
 fn is_transient(error: &Json<'_>) -> bool {
     match error.get("is_transient") {
         None | Some(Json::Null) => false,
@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    /// Fragments of replies, valid and invalid, combined at random.
+    /// A body made of fragments of valid and invalid replies.
     fn body() -> impl Strategy<Value = String> {
         let piece = prop::sample::select(vec![
             "{",
@@ -126,7 +126,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(5_000))]
 
         #[test]
-        fn only_the_listed_evidence_proves_anything(
+        fn only_the_listed_evidence_proves_an_outcome(
             http_status in prop::sample::select(vec![100u16, 200, 200, 200, 201, 204, 302, 400, 400, 404, 429, 500, 503]),
             body in body(),
         ) {
@@ -136,12 +136,12 @@ mod tests {
                 Outcome::Confirmed => {
                     prop_assert_eq!((http_status, &json["success"], json.get("error")), (200, &Value::Bool(true), None));
                 }
-                Outcome::Refused(fault) => {
+                Outcome::Refused(error) => {
                     prop_assert!((400..500).contains(&http_status) && json["success"] != true);
-                    prop_assert_eq!(Some(fault.code), json["error"]["code"].as_i64());
-                    prop_assert!(fault.code != 1 && fault.code != 2 && json["error"]["is_transient"] != true);
+                    prop_assert_eq!(Some(error.code), json["error"]["code"].as_i64());
+                    prop_assert!(error.code != 1 && error.code != 2 && json["error"]["is_transient"] != true);
                 }
-                Outcome::NotSent(why) => prop_assert!(false, "a reply came, and yet {}", why),
+                Outcome::NotSent(why) => prop_assert!(false, "a reply arrived, but: {}", why),
                 Outcome::InDoubt(_) => {}
             }
         }

@@ -1,7 +1,7 @@
-//! Everything secret in a request: the `Authorization` header, the proof of the app secret, the body with the PIN.
+//! Builds the secret parts of a request: the `Authorization` header, the app secret proof, the body with the PIN.
 //!
-//! Our own memory that holds a secret is wiped when it is freed. The buffers of the HTTP and TLS layers below hold
-//! copies that we cannot wipe. Nothing here is ever written to a log or an error.
+//! pindesk wipes its own memory that holds a secret before it frees it. It cannot wipe the copies in the buffers of the
+//! HTTP and TLS layers below. It never writes anything of this module to a log or an error.
 
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
@@ -22,7 +22,7 @@ pub(super) struct RequestSecrets {
 
 impl RequestSecrets {
     /// # Errors
-    /// A token that no header can carry; [`crate::config::endpoint::AccessToken`] accepts none.
+    /// If an HTTP header cannot carry the token. [`crate::config::endpoint::AccessToken`] accepts no such token.
     pub(super) fn new(credentials: Credentials) -> Result<Self, InvalidHeaderValue> {
         let token = credentials.token.expose();
         let mut header = Zeroizing::new(Vec::with_capacity("Bearer ".len() + token.len()));
@@ -34,7 +34,7 @@ impl RequestSecrets {
         Ok(Self { authorization, proof, credentials })
     }
 
-    /// The value of the `Authorization` header, marked so that nothing prints it.
+    /// The value of the `Authorization` header, marked as sensitive so that its `Debug` output hides it.
     pub(super) fn authorization(&self) -> HeaderValue {
         self.authorization.clone()
     }
@@ -44,8 +44,8 @@ impl RequestSecrets {
         self.proof.as_ref().map(|proof| proof.as_str())
     }
 
-    /// Cleans a text from Graph. Graph repeats what it received ("Malformed access token EAAJ…"), so the token, the
-    /// proof and the PIN are masked in it.
+    /// Masks the token, the proof and the PIN in a text from Graph, and cleans it: Graph repeats what it received
+    /// ("Malformed access token EAAJ…").
     pub(super) fn redact(&self, raw: &str, pin: Option<&Pin>) -> CleanText {
         let mut text = raw.replace(self.credentials.token.expose(), "[token]");
         if let Some(proof) = self.proof() {
@@ -58,27 +58,27 @@ impl RequestSecrets {
     }
 }
 
-/// Six digits inside a longer number, such as an id, are not a PIN and stay.
+/// Masks the PIN. Six digits inside a longer number, such as an ID, are not a PIN and stay.
 fn mask_pin(text: &str, pin: &Pin) -> String {
     let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
-    let mut kept = 0;
-    for at in memchr::memmem::find_iter(bytes, pin.expose()) {
-        let end = at + pin.expose().len();
-        if is_digit(at.checked_sub(1).and_then(|before| bytes.get(before))) || is_digit(bytes.get(end)) {
+    let mut copied_to = 0;
+    for start in memchr::memmem::find_iter(bytes, pin.expose()) {
+        let end = start + pin.expose().len();
+        if is_digit(start.checked_sub(1).and_then(|before| bytes.get(before))) || is_digit(bytes.get(end)) {
             continue;
         }
-        out.push_str(&text[kept..at]);
+        out.push_str(&text[copied_to..start]);
         out.push_str("[PIN]");
-        kept = end;
+        copied_to = end;
     }
-    out.push_str(&text[kept..]);
+    out.push_str(&text[copied_to..]);
     out
 }
 
-/// `{"pin":"…"}` and nothing else: other keys at this address change other things. Written directly to the heap, so
-/// that no copy remains on the stack, and wiped with the last owner.
+/// `{"pin":"…"}` and nothing else, because other keys at this address change other things. The function writes the body
+/// directly to the heap, so that no copy remains on the stack. Dropping the last owner wipes it.
 ///
 /// Source:
 /// developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
@@ -97,7 +97,7 @@ pub(super) fn set_pin_body(pin: &Pin) -> Bytes {
 /// Source: developers.facebook.com/docs/graph-api/guides/secure-requests.
 fn appsecret_proof(secret: &AppSecret, token: &str) -> Zeroizing<String> {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    // HMAC accepts keys of every length.
+    // HMAC accepts keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else {
         return Zeroizing::default();
     };
@@ -122,27 +122,27 @@ mod tests {
             token: AccessToken::parse("EAAJBfaketoken").expect("a token"),
             app_secret: Some(AppSecret::parse("secret").expect("a secret")),
         })
-        .expect("a token that a header can carry")
+        .expect("a header can carry it")
     }
 
     #[test]
-    fn the_proof_is_the_one_that_other_clients_send() {
+    fn the_proof_equals_that_of_other_clients() {
         assert_eq!(secrets().proof(), Some("69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e"));
     }
 
     #[test]
-    fn the_body_is_the_pin_and_nothing_else() {
+    fn the_body_contains_only_the_pin() {
         let pin = Pin::parse(b"012345").expect("a PIN");
         assert_eq!(&set_pin_body(&pin)[..], br#"{"pin":"012345"}"#);
     }
 
     #[test]
-    fn the_header_does_not_print_itself() {
+    fn debug_output_hides_the_header() {
         assert_eq!(format!("{:?}", secrets().authorization()), "Sensitive");
     }
 
     #[test]
-    fn secrets_that_graph_repeats_are_masked_and_ids_stay() {
+    fn echoed_secrets_are_masked_and_ids_stay() {
         let pin = Pin::parse(b"409726").expect("a PIN");
         let raw = "token EAAJBfaketoken, pin '409726', 409726409726, id 1409726, proof \
                    69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e, é409726";

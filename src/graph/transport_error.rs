@@ -1,6 +1,6 @@
-//! Why no complete reply arrived: turns the errors of the layers below into a cause.
+//! Explains why no complete reply arrived: turns errors of the layers below into a cause.
 //!
-//! Only a failure while connecting proves that no byte of the request was sent. No text made here holds a URL.
+//! Only a failure while connecting proves that no byte of the request was sent. The texts never contain a URL.
 
 use std::error::Error;
 use std::io;
@@ -23,10 +23,10 @@ pub(super) enum TransportError {
     },
     /// The connection was lost, or the reply was not HTTP.
     ConnectionLost {
-        /// How long after the start.
+        /// How long after the start of the exchange.
         after: Duration,
     },
-    /// The body is longer than any reply of Graph.
+    /// The body is longer than [`super::MAX_REPLY_BYTES`].
     BodyTooLarge {
         /// The HTTP status of the reply.
         http_status: u16,
@@ -34,7 +34,7 @@ pub(super) enum TransportError {
 }
 
 impl TransportError {
-    /// From an error of the HTTP client, `after` the start of the exchange.
+    /// Classifies an error of the HTTP client. It happened `after` the start of the exchange.
     pub(super) fn from_reqwest(error: &reqwest::Error, after: Duration, connect_timeout: Duration) -> Self {
         if error.is_builder() {
             Self::NotSent(NotSentReason::RefusedLocally(CleanText::new("the request could not be built")))
@@ -47,8 +47,8 @@ impl TransportError {
 }
 
 impl From<TransportError> for Outcome {
-    fn from(end: TransportError) -> Self {
-        match end {
+    fn from(error: TransportError) -> Self {
+        match error {
             TransportError::NotSent(why) => Self::NotSent(why),
             TransportError::Timeout { waited } => Self::InDoubt(DoubtReason::TimedOut { waited }),
             TransportError::ConnectionLost { after } => Self::InDoubt(DoubtReason::ConnectionLost { after }),
@@ -58,8 +58,8 @@ impl From<TransportError> for Outcome {
 }
 
 impl From<TransportError> for ReadFailure {
-    fn from(end: TransportError) -> Self {
-        match end {
+    fn from(error: TransportError) -> Self {
+        match error {
             TransportError::NotSent(why) => Self::NotSent(why),
             TransportError::Timeout { .. } | TransportError::ConnectionLost { .. } => Self::NoAnswer,
             TransportError::BodyTooLarge { http_status } => Self::UnexpectedReply { http_status },
@@ -81,15 +81,15 @@ fn connect_failure(error: &reqwest::Error, connect_timeout: Duration) -> NotSent
     if error.is_timeout() {
         return NotSentReason::NoConnection(CleanText::new(&format!("none within {} s", connect_timeout.as_secs())));
     }
-    let words = deepest.to_string();
-    let words = words.split(" (os error").next().unwrap_or_default();
-    NotSentReason::NoConnection(match words.strip_prefix("tunnel error: ") {
-        Some(why) => CleanText::new(&format!("the proxy gave no tunnel: {why}")),
-        None => CleanText::new(words),
+    let text = deepest.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    NotSentReason::NoConnection(match text.strip_prefix("tunnel error: ") {
+        Some(why) => CleanText::new(&format!("the proxy refused the tunnel: {why}")),
+        None => CleanText::new(text),
     })
 }
 
-/// An I/O error hides what it wraps from `source()`, and here one may wrap another.
+/// Looks inside I/O errors, because `source()` skips the error that one wraps, and one may wrap another.
 fn find_tls_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     while let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         error = wrapped;
@@ -97,10 +97,10 @@ fn find_tls_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a rustls
     error.downcast_ref()
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "not our enum, and open: rustls has words for the rest")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "a non-exhaustive enum that can print the rest")]
 fn tls_error_text(error: &rustls::Error) -> String {
     let rustls::Error::InvalidCertificate(certificate) = error else { return error.to_string() };
-    let words = match certificate {
+    let text = match certificate {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired",
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the certificate is not valid yet"
@@ -113,5 +113,5 @@ fn tls_error_text(error: &rustls::Error) -> String {
         CertificateError::Revoked => "the certificate was revoked",
         other => return other.to_string(),
     };
-    words.to_owned()
+    text.to_owned()
 }

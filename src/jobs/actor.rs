@@ -1,6 +1,8 @@
-//! The actor: which number is next, what stops what, and what is reported at the end of each change.
+//! The actor: decides which number is next and what a failure cancels, and reports the end of each change.
 //!
-//! It never waits for disk or network: its tasks do.
+//! It never waits for the disk or the network: its tasks do.
+
+mod resolution;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use super::send_task::{
     Client, Notice, PendingChange, RunningTask, SendTask, TaskResult, no_access_token, outcome_if_not_sent,
 };
 use super::{ActorCommand, Recorder};
-use crate::domain::change::{ChangeState, Completion, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
+use crate::domain::change::{ChangeState, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome};
 use crate::domain::text::CleanText;
@@ -27,7 +29,7 @@ use crate::policy::breaker::Breaker;
 use crate::policy::error_catalog;
 use crate::policy::retry::StopScope;
 
-/// A task that ended.
+/// The result of a task that ended.
 pub(super) enum TaskOutput {
     Completed(Box<TaskResult>),
     Resolved { number: PhoneNumberId, resolution: Resolution, result: Result<(), CleanText> },
@@ -41,7 +43,8 @@ pub(super) struct JobsActor {
     queue: VecDeque<QueueItem>,
     tasks: JoinSet<TaskOutput>,
     running: HashMap<task::Id, RunningTask>,
-    /// Numbers with a change queued, in flight or being resolved. Two at once would end in an unknown order.
+    /// Numbers with a change that is queued, in flight or being resolved. Two changes of one number at the same time
+    /// would arrive in an unknown order.
     pub(super) busy: HashSet<PhoneNumberId>,
     in_doubt: InDoubtChanges,
     breaker: Breaker,
@@ -50,13 +53,13 @@ pub(super) struct JobsActor {
     notices: (mpsc::UnboundedSender<Notice>, mpsc::UnboundedReceiver<Notice>),
     /// Why the journal failed, if it has.
     journal_failure: watch::Sender<Option<CleanText>>,
-    /// The secrets are dropped as soon as nothing needs them.
+    /// True if the secrets must be dropped as soon as nothing needs them.
     should_drop_secrets: bool,
     uptime: fn() -> Duration,
 }
 
 impl JobsActor {
-    #[expect(clippy::too_many_arguments, reason = "called once; a struct of the same parts would say it twice")]
+    #[expect(clippy::too_many_arguments, reason = "called once; a struct would repeat the same fields")]
     pub(super) fn new(
         graph: Option<Graph>,
         recorder: Recorder,
@@ -94,7 +97,7 @@ impl JobsActor {
             let permits = Arc::clone(&self.permits);
             let may_send = !*paused.borrow_and_update() && !self.queue.is_empty();
             tokio::select! {
-                // A stop is handled before anything new is sent.
+                // Commands come first, so that a stop takes effect before anything new is sent.
                 biased;
                 command = inbox.recv(), if is_open => {
                     if let Some(command) = command {
@@ -105,12 +108,12 @@ impl JobsActor {
                     }
                 },
                 Some(notice) = self.notices.1.recv() => self.handle_notice(notice),
-                Some(ended) = self.tasks.join_next_with_id() => match ended {
-                    Ok((task, ended)) => {
+                Some(joined) = self.tasks.join_next_with_id() => match joined {
+                    Ok((task, output)) => {
                         self.running.remove(&task);
-                        self.handle_task_output(ended);
+                        self.handle_task_output(output);
                     }
-                    Err(failure) => self.handle_panicked_task(failure.id()),
+                    Err(error) => self.handle_panicked_task(error.id()),
                 },
                 _ = paused.changed() => {}
                 Ok(permit) = permits.acquire_owned(), if may_send => self.send_next(permit),
@@ -122,19 +125,19 @@ impl JobsActor {
     fn handle_command(&mut self, command: ActorCommand) {
         match command {
             ActorCommand::SetPins(changes) => {
-                changes.into_iter().map(QueueItem::new).for_each(|turn| self.enqueue(turn))
+                changes.into_iter().map(QueueItem::new).for_each(|item| self.enqueue(item))
             }
             ActorCommand::SetPinOfEach(list) => {
-                let turns = list.into_items();
-                self.busy.reserve(turns.len());
-                self.queue.reserve(turns.len());
-                turns.for_each(|turn| self.enqueue(turn));
+                let items = list.into_items();
+                self.busy.reserve(items.len());
+                self.queue.reserve(items.len());
+                items.for_each(|item| self.enqueue(item));
             }
             ActorCommand::Resend(number) => self.enqueue_resend(number),
             ActorCommand::UseGraph(graph) => {
                 self.should_drop_secrets = false;
-                self.client.send_modify(|line| {
-                    *line = Client { graph: Some(graph), generation: line.generation.saturating_add(1) };
+                self.client.send_modify(|client| {
+                    *client = Client { graph: Some(graph), generation: client.generation.saturating_add(1) };
                 });
             }
             ActorCommand::Stop(waiter) => {
@@ -143,10 +146,10 @@ impl JobsActor {
             }
             ActorCommand::ResolveManually(number, note) => self.resolve(number, Resolution::Manual, Some(note)),
             ActorCommand::StatusRead(read) => {
-                let proves_it = self.in_doubt.state(read.number).is_some_and(|standing| {
-                    read.two_step == TwoStep::NotSet && read.asked_at.instant >= standing.new_pin_allowed_from.instant
+                let is_proof = self.in_doubt.state(read.number).is_some_and(|details| {
+                    read.two_step == TwoStep::NotSet && read.asked_at.instant >= details.new_pin_allowed_from.instant
                 });
-                if proves_it {
+                if is_proof {
                     self.resolve(read.number, Resolution::NoPinInForce, None);
                 }
             }
@@ -157,15 +160,15 @@ impl JobsActor {
         }
     }
 
-    fn enqueue(&mut self, turn: QueueItem) {
-        let (change, number) = (turn.change_id(), turn.number());
+    fn enqueue(&mut self, item: QueueItem) {
+        let (change, number) = (item.change_id(), item.number());
         if let Some(why) = self.reason_to_refuse(number) {
             let finished = self.progress.finished_now(0);
-            let refusal = turn.refusal_record(finished, why.clone());
-            drop(turn);
+            let refusal = item.refusal_record(finished, why.clone());
+            drop(item);
             let change = refusal.change;
             self.recorder.record_refusal(refusal);
-            // The state of a number describes its request in flight, so it stays.
+            // The state of a busy number describes its request in flight, so this refusal must not replace it.
             let state = if self.busy.contains(&number) {
                 ChangeState::NotSent(finished, why)
             } else {
@@ -178,15 +181,15 @@ impl JobsActor {
         if let Some(change) = change {
             self.progress.send_state(change, number, ChangeState::Queued);
         }
-        self.queue.push_back(turn);
+        self.queue.push_back(item);
     }
 
     /// Why no new PIN may be sent to this number now.
     fn reason_to_refuse(&mut self, number: PhoneNumberId) -> Option<NotSentReason> {
         let why = if self.busy.contains(&number) {
-            CleanText::new("another request for this number is on its way")
-        } else if let Some(words) = self.journal_failure.borrow().clone() {
-            words
+            CleanText::new("another request for this number is in flight")
+        } else if let Some(failure) = self.journal_failure.borrow().clone() {
+            failure
         } else if let Some(until) = self.in_doubt.arrival_deadline(number, self.progress.now()) {
             CleanText::new(&format!("an earlier PIN could still take effect until {}", until.utc))
         } else if self.client.borrow().graph.is_none() {
@@ -201,48 +204,48 @@ impl JobsActor {
         if self.busy.contains(&number) {
             return;
         }
-        let Some((change, open)) = self.in_doubt.take_resendable(number) else { return };
-        let work = PendingChange {
+        let Some((change, in_doubt)) = self.in_doubt.take_resendable(number) else { return };
+        let pending = PendingChange {
             change,
-            attempts_before: open.sent.attempts(),
-            doubt: Some(open.doubt.without_retries()),
+            attempts_before: in_doubt.sent.attempts(),
+            doubt: Some(in_doubt.doubt.without_retries()),
             is_recorded: true,
-            is_in_escrow: open.is_in_escrow,
-            arrival_deadline: Some(open.arrival_deadline),
+            is_in_escrow: in_doubt.is_in_escrow,
+            arrival_deadline: Some(in_doubt.arrival_deadline),
         };
         self.busy.insert(number);
-        let death = self.journal_failure.borrow().clone();
-        if let Some(words) = death {
-            self.drop_queued(QueueItem::Prepared(Box::new(work)), NotSentReason::RefusedLocally(words));
+        let failure = self.journal_failure.borrow().clone();
+        if let Some(failure) = failure {
+            self.drop_queued(QueueItem::Prepared(Box::new(pending)), NotSentReason::RefusedLocally(failure));
         } else {
-            self.progress.send_state(work.change.id, number, ChangeState::Queued);
-            self.queue.push_back(QueueItem::Prepared(Box::new(work)));
+            self.progress.send_state(pending.change.id, number, ChangeState::Queued);
+            self.queue.push_back(QueueItem::Prepared(Box::new(pending)));
         }
     }
 
     fn send_next(&mut self, permit: OwnedSemaphorePermit) {
-        let Some(turn) = self.queue.pop_front() else { return };
-        let number = turn.number();
-        let work = match turn.into_pending() {
-            Ok(work) => work,
-            Err(why) => {
-                return self.report_not_sent(number, NotSentReason::RefusedLocally(CleanText::new(&why.to_string())));
+        let Some(item) = self.queue.pop_front() else { return };
+        let number = item.number();
+        let pending = match item.into_pending() {
+            Ok(pending) => pending,
+            Err(error) => {
+                return self.report_not_sent(number, NotSentReason::RefusedLocally(CleanText::new(&error.to_string())));
             }
         };
-        let (stop, stopped) = watch::channel(None);
-        let run = self.new_send_task(stopped);
-        let (change, doubt) = (Arc::clone(&work.change), work.doubt.clone());
-        let running = RunningTask { change, attempts_before: work.attempts_before, doubt, cancel: stop };
-        self.spawn_watched(running, run.run(work, permit).map(|rested| TaskOutput::Completed(Box::new(rested))));
+        let (cancel, cancelled) = watch::channel(None);
+        let task = self.new_send_task(cancelled);
+        let (change, doubt) = (Arc::clone(&pending.change), pending.doubt.clone());
+        let running = RunningTask { change, attempts_before: pending.attempts_before, doubt, cancel };
+        self.spawn_watched(running, task.run(pending, permit).map(|result| TaskOutput::Completed(Box::new(result))));
     }
 
-    pub(super) fn new_send_task(&self, stopped: watch::Receiver<Option<NotSentReason>>) -> SendTask {
+    pub(super) fn new_send_task(&self, cancelled: watch::Receiver<Option<NotSentReason>>) -> SendTask {
         SendTask {
             client: self.client.subscribe(),
             recorder: self.recorder.clone(),
             progress: self.progress.clone(),
             permits: Arc::clone(&self.permits),
-            cancelled: stopped,
+            cancelled,
             paused: self.paused.subscribe(),
             notices: self.notices.0.clone(),
             uptime: self.uptime,
@@ -258,28 +261,29 @@ impl JobsActor {
         self.running.insert(id, running);
     }
 
-    /// Cancels queued numbers and pending retries. Requests in flight continue.
-    fn cancel(&mut self, why: &NotSentReason, concerns: impl Fn(Option<WabaId>) -> bool) {
-        for running in self.running.values().filter(|running| concerns(running.change.waba)) {
+    /// Cancels the queued numbers and pending retries of the WABAs that `matches` selects. Requests in flight continue.
+    fn cancel(&mut self, why: &NotSentReason, matches: impl Fn(Option<WabaId>) -> bool) {
+        for running in self.running.values().filter(|running| matches(running.change.waba)) {
             running.cancel.send_replace(Some(why.clone()));
         }
-        let (dropped, left): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.queue).into_iter().partition(|turn| concerns(turn.waba()));
-        self.queue = left;
-        for turn in dropped {
-            self.drop_queued(turn, why.clone());
+        let (canceled, remaining): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.queue).into_iter().partition(|item| matches(item.waba()));
+        self.queue = remaining;
+        for item in canceled {
+            self.drop_queued(item, why.clone());
         }
     }
 
-    /// Ends a queued number that is not started.
-    fn drop_queued(&mut self, turn: QueueItem, why: NotSentReason) {
-        match turn {
-            QueueItem::Prepared(work) => {
-                let (tries, outcome) = (work.attempts_before, outcome_if_not_sent(work.doubt.as_ref(), None, why));
-                self.handle_task_result(TaskResult { pending: *work, total_attempts: tries, outcome });
+    /// Ends a queued number that was never started.
+    fn drop_queued(&mut self, item: QueueItem, why: NotSentReason) {
+        match item {
+            QueueItem::Prepared(pending) => {
+                let outcome = outcome_if_not_sent(pending.doubt.as_ref(), None, why);
+                let total_attempts = pending.attempts_before;
+                self.handle_task_result(TaskResult { pending: *pending, total_attempts, outcome });
             }
             QueueItem::Listed(listed) => {
-                // The PIN is wiped before its end is reported.
+                // Dropping the last number of a list wipes its PIN, before the end is reported.
                 let number = listed.number().id;
                 drop(listed);
                 self.report_not_sent(number, why);
@@ -287,7 +291,7 @@ impl JobsActor {
         }
     }
 
-    /// Reports a number for which no change was created.
+    /// Reports a number as not sent that has no change yet.
     fn report_not_sent(&mut self, number: PhoneNumberId, why: NotSentReason) {
         self.busy.remove(&number);
         let state = self.not_sent_state(number, self.progress.finished_now(0), why);
@@ -296,91 +300,90 @@ impl JobsActor {
 
     fn handle_notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Answered { outcome, waba, stop_scope: stops, generation } => {
-                self.cancel_stop_scope(&outcome, waba, stops, generation);
+            Notice::Answered { outcome, waba, stop_scope, generation } => {
+                self.cancel_stop_scope(&outcome, waba, stop_scope, generation);
                 if let Some(why) = self.breaker.record_outcome(&outcome) {
                     self.cancel(&why, |_| true);
                 }
             }
-            Notice::JournalFailed(words) => self.handle_journal_failure(words),
+            Notice::JournalFailed(reason) => self.handle_journal_failure(reason),
         }
     }
 
-    fn cancel_stop_scope(&mut self, outcome: &Outcome, waba: Option<WabaId>, stops: StopScope, generation: u32) {
-        match stops {
+    fn cancel_stop_scope(&mut self, outcome: &Outcome, waba: Option<WabaId>, scope: StopScope, generation: u32) {
+        match scope {
             StopScope::Nothing => {}
             StopScope::Waba => {
                 let why = match outcome {
-                    Outcome::Refused(fault) | Outcome::InDoubt(DoubtReason::ServerError(fault)) => {
-                        NotSentReason::WabaRefused(CleanText::new(error_catalog::lookup(fault).summary))
+                    Outcome::Refused(error) | Outcome::InDoubt(DoubtReason::ServerError(error)) => {
+                        NotSentReason::WabaRefused(CleanText::new(error_catalog::lookup(error).summary))
                     }
                     Outcome::Confirmed | Outcome::NotSent(_) | Outcome::InDoubt(_) => NotSentReason::Stopped,
                 };
-                self.cancel(&why, |of| of.is_some() && of == waba);
+                self.cancel(&why, |other| other.is_some() && other == waba);
             }
-            // The refusal of an access token that was replaced since says nothing about the new one.
+            // The refusal of an old access token says nothing about the token that replaced it.
             StopScope::All if generation != self.client.borrow().generation => {}
             StopScope::All => self.cancel(&NotSentReason::TokenRefused, |_| true),
         }
     }
 
-    /// Handled once, before what follows from it.
-    fn handle_journal_failure(&mut self, words: CleanText) {
+    /// Publishes the first failure of the journal, and then cancels everything because of it. Ignores later failures.
+    fn handle_journal_failure(&mut self, reason: CleanText) {
         if self.journal_failure.borrow().is_none() {
-            self.journal_failure.send_replace(Some(words.clone()));
-            self.cancel(&NotSentReason::RefusedLocally(words), |_| true);
+            self.journal_failure.send_replace(Some(reason.clone()));
+            self.cancel(&NotSentReason::RefusedLocally(reason), |_| true);
         }
     }
 
-    fn handle_task_output(&mut self, ended: TaskOutput) {
-        // A task sends what concerns other changes before it ends.
+    fn handle_task_output(&mut self, output: TaskOutput) {
+        // A task sends its notices before it ends, and they must be handled before its result.
         while let Ok(notice) = self.notices.1.try_recv() {
             self.handle_notice(notice);
         }
-        match ended {
-            TaskOutput::Completed(rested) => self.handle_task_result(*rested),
-            TaskOutput::Resolved { number, resolution: how, result: written } => {
-                self.handle_resolved(number, how, written)
-            }
+        match output {
+            TaskOutput::Completed(result) => self.handle_task_result(*result),
+            TaskOutput::Resolved { number, resolution, result } => self.handle_resolved(number, resolution, result),
         }
     }
 
-    fn handle_task_result(&mut self, rested: TaskResult) {
-        let TaskResult { pending: work, total_attempts: tries, outcome } = rested;
-        let PendingChange { change, is_in_escrow: is_sealed, arrival_deadline: lands_until, .. } = work;
+    fn handle_task_result(&mut self, result: TaskResult) {
+        let TaskResult { pending, total_attempts, outcome } = result;
+        let PendingChange { change, is_in_escrow, arrival_deadline, .. } = pending;
         let (id, number, before) = (change.id, change.number, change.status_before);
-        let finished = self.progress.finished_now(tries);
+        let finished = self.progress.finished_now(total_attempts);
         self.busy.remove(&number);
-        if let Some(until) = lands_until {
-            self.in_doubt.extend_arrival_deadline(number, until);
+        if let Some(deadline) = arrival_deadline {
+            self.in_doubt.extend_arrival_deadline(number, deadline);
         }
-        // Unless it is in doubt, the PIN is wiped before its end is reported.
-        let held = matches!(outcome, Outcome::InDoubt(_)).then_some(change);
+        // Wipes the PIN before the end of the change is reported, unless the change is in doubt.
+        let change_with_pin = matches!(outcome, Outcome::InDoubt(_)).then_some(change);
         let state = match outcome {
             Outcome::Confirmed => {
-                // Whatever was in doubt before, this PIN is in force now.
+                // This PIN is in force now, so earlier doubt no longer matters.
                 self.in_doubt.clear(number);
                 ChangeState::Set(finished)
             }
-            Outcome::Refused(fault) => match self.in_doubt.state_after(number, NotApplied::Refused(fault.clone())) {
-                Some(standing) => ChangeState::InDoubt(Box::new(standing)),
-                None => ChangeState::Failed(finished, fault),
+            Outcome::Refused(error) => match self.in_doubt.state_after(number, NotApplied::Refused(error.clone())) {
+                Some(details) => ChangeState::InDoubt(Box::new(details)),
+                None => ChangeState::Failed(finished, error),
             },
             Outcome::NotSent(why) => self.not_sent_state(number, finished, why),
             Outcome::InDoubt(doubt) => {
-                let held = held.filter(|_| !(self.should_drop_secrets && is_sealed));
+                let change_with_pin = change_with_pin.filter(|_| !(self.should_drop_secrets && is_in_escrow));
                 let sent = SendHistory::Recorded(finished);
-                let lands_until = lands_until.unwrap_or_else(|| self.progress.now().plus(LATE_ARRIVAL_WINDOW));
+                let arrival_deadline =
+                    arrival_deadline.unwrap_or_else(|| self.progress.now().plus(LATE_ARRIVAL_WINDOW));
                 self.in_doubt.add(
                     number,
                     InDoubtChange {
                         change: id,
-                        change_with_pin: held,
+                        change_with_pin,
                         before: before.two_step,
-                        is_in_escrow: is_sealed,
+                        is_in_escrow,
                         doubt,
                         sent,
-                        arrival_deadline: lands_until,
+                        arrival_deadline,
                     },
                 );
                 return self.send_in_doubt(number);
@@ -389,63 +392,15 @@ impl JobsActor {
         self.progress.send_state(id, number, state);
     }
 
-    fn send_in_doubt(&self, number: PhoneNumberId) {
-        if let Some(news) = self.in_doubt.progress(number) {
-            self.progress.send(news);
-        }
-    }
-
-    /// A newer PIN that changed nothing does not resolve the doubt about an older one.
-    fn not_sent_state(&self, number: PhoneNumberId, finished: Completion, why: NotSentReason) -> ChangeState {
-        match self.in_doubt.state_after(number, NotApplied::NotSent(why.clone())) {
-            Some(standing) => ChangeState::InDoubt(Box::new(standing)),
-            None => ChangeState::NotSent(finished, why),
-        }
-    }
-
-    fn resolve(&mut self, number: PhoneNumberId, how: Resolution, note: Option<CleanText>) {
-        // While a request is in flight, nothing about the number can be resolved.
-        let changes = self.in_doubt.change_ids(number);
-        if changes.is_empty() || !self.busy.insert(number) {
-            return;
-        }
-        let written = self.recorder.clone().record_resolution(number, changes, how, note);
-        self.tasks.spawn(async move { TaskOutput::Resolved { number, resolution: how, result: written.await } });
-    }
-
-    fn handle_resolved(&mut self, number: PhoneNumberId, how: Resolution, written: Result<(), CleanText>) {
-        self.busy.remove(&number);
-        if let Err(words) = written {
-            // It stays in doubt, here and at the next start.
-            self.handle_journal_failure(words);
-            self.send_in_doubt(number);
-        } else if let Some((id, tries)) = self.in_doubt.newest(number).map(|open| (open.change, open.sent.attempts())) {
-            self.in_doubt.clear(number);
-            self.progress.send_state(id, number, ChangeState::Resolved(self.progress.finished_now(tries), how));
-        }
-    }
-
-    /// A task that panicked: it is not known whether its request was applied.
+    /// Handles a task that panicked. It is not known whether its request was applied, so its number is in doubt.
     fn handle_panicked_task(&mut self, task: task::Id) {
-        let Some(RunningTask { change, attempts_before: tries_before, doubt, .. }) = self.running.remove(&task) else {
-            return;
-        };
+        let Some(RunningTask { change, attempts_before, doubt, .. }) = self.running.remove(&task) else { return };
         let doubt = doubt.unwrap_or(DoubtReason::ConnectionLost { after: Duration::ZERO });
-        let tries = tries_before.saturating_add(1);
-        let outcome = Outcome::InDoubt(doubt);
         self.handle_task_result(TaskResult {
-            pending: PendingChange { attempts_before: tries_before, ..PendingChange::new(change) },
-            total_attempts: tries,
-            outcome,
+            pending: PendingChange { attempts_before, ..PendingChange::new(change) },
+            total_attempts: attempts_before.saturating_add(1),
+            outcome: Outcome::InDoubt(doubt),
         });
-    }
-
-    fn drop_escrowed_pins(&mut self) {
-        for number in self.in_doubt.drop_escrowed_pins() {
-            if !self.busy.contains(&number) {
-                self.send_in_doubt(number);
-            }
-        }
     }
 
     fn on_idle(&mut self) {
@@ -454,11 +409,11 @@ impl JobsActor {
         }
         self.breaker.on_idle();
         for waiter in self.idle_waiters.drain(..) {
-            // The receiver may have given up.
+            // The waiter may be gone.
             waiter.send(()).ok();
         }
         if self.should_drop_secrets {
-            self.client.send_if_modified(|line| line.graph.take().is_some());
+            self.client.send_if_modified(|client| client.graph.take().is_some());
         }
     }
 }

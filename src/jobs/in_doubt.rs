@@ -1,6 +1,6 @@
-//! The numbers in doubt: which PINs may be in force, and until when a request can still arrive.
+//! Keeps the numbers in doubt: which PINs may be in force, and until when a request can still arrive.
 //!
-//! It records nothing and sends nothing.
+//! It does not write to the journal and does not send anything.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::journal::UnresolvedChange;
 /// A change that may have been applied.
 pub(super) struct InDoubtChange {
     pub(super) change: ChangeId,
-    /// The change with its PIN, while that is in memory.
+    /// The change with its PIN, while the PIN is in memory.
     pub(super) change_with_pin: Option<Arc<Change>>,
     /// What Meta reported before the change.
     pub(super) before: TwoStep,
@@ -22,7 +22,7 @@ pub(super) struct InDoubtChange {
     pub(super) is_in_escrow: bool,
     pub(super) doubt: DoubtReason,
     pub(super) sent: SendHistory,
-    /// Until then its last request can arrive.
+    /// Until when its last request can arrive.
     pub(super) arrival_deadline: TimePoint,
 }
 
@@ -31,48 +31,48 @@ pub(super) struct InDoubtChange {
 pub(super) struct InDoubtChanges {
     /// Oldest first; never an empty list.
     by_number: HashMap<PhoneNumberId, Vec<InDoubtChange>>,
-    /// Until when the last request in doubt can arrive. Kept after the doubt is resolved: neither a confirmed PIN nor a
-    /// note keeps a request from arriving.
+    /// Until when the last request in doubt can arrive. Kept after the doubt is resolved, because neither a confirmed
+    /// PIN nor a note stops a request from arriving.
     arrival_deadlines: HashMap<PhoneNumberId, TimePoint>,
 }
 
 impl InDoubtChanges {
-    /// What an earlier run left, oldest first.
+    /// The changes that earlier processes left in doubt, oldest first.
     pub(super) fn from_unresolved(unresolved: Vec<UnresolvedChange>, now: TimePoint) -> Self {
-        let mut doubts = Self::default();
-        for left in unresolved {
-            let (sent, lands_until) = (left.send_history(), left.new_pin_allowed_from(now));
-            doubts.add(
-                left.number,
+        let mut in_doubt = Self::default();
+        for change in unresolved {
+            let (sent, arrival_deadline) = (change.send_history(), change.new_pin_allowed_from(now));
+            in_doubt.add(
+                change.number,
                 InDoubtChange {
-                    change: left.change,
+                    change: change.change,
                     change_with_pin: None,
-                    before: left.two_step_before,
-                    is_in_escrow: left.is_in_escrow,
-                    doubt: left.reason,
+                    before: change.two_step_before,
+                    is_in_escrow: change.is_in_escrow,
+                    doubt: change.reason,
                     sent,
-                    arrival_deadline: lands_until,
+                    arrival_deadline,
                 },
             );
         }
-        doubts
+        in_doubt
     }
 
     /// Adds the newest change.
-    pub(super) fn add(&mut self, number: PhoneNumberId, open: InDoubtChange) {
-        self.extend_arrival_deadline(number, open.arrival_deadline);
-        self.by_number.entry(number).or_default().push(open);
+    pub(super) fn add(&mut self, number: PhoneNumberId, change: InDoubtChange) {
+        self.extend_arrival_deadline(number, change.arrival_deadline);
+        self.by_number.entry(number).or_default().push(change);
     }
 
-    /// Until then a request of this number may arrive, whatever the outcome of its change is.
+    /// Remembers that a request of this number can arrive until this time, whatever the outcome of its change is.
     pub(super) fn extend_arrival_deadline(&mut self, number: PhoneNumberId, until: TimePoint) {
-        let last = self.arrival_deadlines.entry(number).or_insert(until);
-        if last.instant < until.instant {
-            *last = until;
+        let deadline = self.arrival_deadlines.entry(number).or_insert(until);
+        if deadline.instant < until.instant {
+            *deadline = until;
         }
     }
 
-    /// Until when a request of this number can arrive, if it can now.
+    /// Until when a request of this number can arrive; `None` if none can arrive now.
     pub(super) fn arrival_deadline(&mut self, number: PhoneNumberId, now: TimePoint) -> Option<TimePoint> {
         let until = *self.arrival_deadlines.get(&number)?;
         if until.instant <= now.instant {
@@ -82,16 +82,16 @@ impl InDoubtChanges {
         Some(until)
     }
 
-    /// Nothing of this number is in doubt.
+    /// Removes all doubt about this number.
     pub(super) fn clear(&mut self, number: PhoneNumberId) {
         self.by_number.remove(&number);
     }
 
-    /// Takes out the newest change of a number, if its PIN is in memory.
+    /// Removes and returns the newest change of a number, if its PIN is in memory.
     pub(super) fn take_resendable(&mut self, number: PhoneNumberId) -> Option<(Arc<Change>, InDoubtChange)> {
-        let open = self.by_number.get_mut(&number)?;
-        let mut newest = open.pop_if(|newest| newest.change_with_pin.is_some())?;
-        if open.is_empty() {
+        let changes = self.by_number.get_mut(&number)?;
+        let mut newest = changes.pop_if(|newest| newest.change_with_pin.is_some())?;
+        if changes.is_empty() {
             self.by_number.remove(&number);
         }
         newest.change_with_pin.take().map(|change| (change, newest))
@@ -102,16 +102,18 @@ impl InDoubtChanges {
         self.by_number.get(&number)?.last()
     }
 
-    /// The changes of a number that are in doubt.
+    /// The IDs of the changes of a number that are in doubt.
     pub(super) fn change_ids(&self, number: PhoneNumberId) -> Vec<ChangeId> {
-        self.by_number.get(&number).map_or_else(Vec::new, |open| open.iter().map(|open| open.change).collect())
+        let changes = self.by_number.get(&number);
+        changes.map_or_else(Vec::new, |changes| changes.iter().map(|change| change.change).collect())
     }
 
     /// The state of a number, if it is in doubt.
     pub(super) fn state(&self, number: PhoneNumberId) -> Option<InDoubtDetails> {
-        let open = self.by_number.get(&number)?;
-        let (oldest, newest) = (open.first()?, open.last()?);
-        let was_on = match oldest.before {
+        let changes = self.by_number.get(&number)?;
+        let (oldest, newest) = (changes.first()?, changes.last()?);
+        // A PIN that was set before the oldest change may still be in force.
+        let pins_before = match oldest.before {
             TwoStep::On | TwoStep::Unknown => 1,
             TwoStep::NotSet => 0,
         };
@@ -119,16 +121,16 @@ impl InDoubtChanges {
             send_history: newest.sent,
             reason: newest.doubt.clone(),
             two_step_before: oldest.before,
-            candidate_count: u32::try_from(open.len()).unwrap_or(u32::MAX).saturating_add(was_on),
+            candidate_count: u32::try_from(changes.len()).unwrap_or(u32::MAX).saturating_add(pins_before),
             is_pin_in_memory: newest.change_with_pin.is_some(),
-            is_in_escrow: open.iter().all(|open| open.is_in_escrow),
+            is_in_escrow: changes.iter().all(|change| change.is_in_escrow),
             new_pin_allowed_from: self.arrival_deadlines.get(&number).copied().unwrap_or(newest.arrival_deadline),
         })
     }
 
-    /// The same, if the last request certainly changed nothing.
+    /// The state of a number, if it is in doubt and its last request certainly changed nothing.
     pub(super) fn state_after(&self, number: PhoneNumberId, last: NotApplied) -> Option<InDoubtDetails> {
-        self.state(number).map(|standing| InDoubtDetails { reason: DoubtReason::OlderPinInDoubt(last), ..standing })
+        self.state(number).map(|details| InDoubtDetails { reason: DoubtReason::OlderPinInDoubt(last), ..details })
     }
 
     /// The state of one number, as progress.
@@ -142,14 +144,14 @@ impl InDoubtChanges {
         self.by_number.keys().filter_map(|number| self.progress(*number))
     }
 
-    /// Drops every PIN that the escrow has, and returns the numbers concerned.
+    /// Drops every PIN that the escrow has. Returns the numbers whose state changed.
     pub(super) fn drop_escrowed_pins(&mut self) -> Vec<PhoneNumberId> {
-        let mut concerned = Vec::new();
-        for (number, open) in &mut self.by_number {
-            let dropped =
-                open.iter_mut().filter(|open| open.is_in_escrow).filter_map(|open| open.change_with_pin.take()).count();
-            concerned.extend((dropped > 0).then_some(*number));
+        let mut numbers = Vec::new();
+        for (number, changes) in &mut self.by_number {
+            let escrowed = changes.iter_mut().filter(|change| change.is_in_escrow);
+            let dropped = escrowed.filter_map(|change| change.change_with_pin.take()).count();
+            numbers.extend((dropped > 0).then_some(*number));
         }
-        concerned
+        numbers
     }
 }

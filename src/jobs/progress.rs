@@ -1,4 +1,4 @@
-//! Sends the new states of changes, with the time. It decides nothing.
+//! Sends the new states of changes to the receiver of progress, and reads the clock for them. It makes no decisions.
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -7,7 +7,7 @@ use crate::domain::change::{ChangeId, ChangeState, Completion, Progress};
 use crate::domain::clock::{Clock, TimePoint};
 use crate::domain::number::PhoneNumberId;
 
-/// Sends new states.
+/// Sends new states of changes.
 #[derive(Clone)]
 pub(super) struct ProgressSender {
     sender: mpsc::UnboundedSender<Progress>,
@@ -24,7 +24,7 @@ impl ProgressSender {
     }
 
     pub(super) fn send(&self, progress: Progress) {
-        // The receiver may be gone. The work goes on all the same.
+        // The receiver may be gone. The actor continues without it.
         self.sender.send(progress).ok();
     }
 
@@ -33,7 +33,7 @@ impl ProgressSender {
         self.clock.at(Instant::now().into_std())
     }
 
-    pub(super) fn finished_now(&self, tries: u8) -> Completion {
-        Completion { at: self.now().utc, attempts: tries }
+    pub(super) fn finished_now(&self, attempts: u8) -> Completion {
+        Completion { at: self.now().utc, attempts }
     }
 }

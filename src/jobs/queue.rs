@@ -1,7 +1,7 @@
 //! The queue of numbers that wait for a free slot.
 //!
-//! It decides nothing: neither which number is next nor what is canceled. A number of a long list takes two words here:
-//! its change is created, and a random PIN generated, when it is started.
+//! It decides neither which number is next nor what is canceled. A queued number of a long list takes two machine
+//! words: its change is created, and its random PIN generated, only when it is started.
 
 use std::sync::Arc;
 
@@ -22,11 +22,10 @@ pub(super) struct NumberList {
 }
 
 impl NumberList {
-    /// Its numbers, in order.
+    /// Queue items for its numbers, in order.
     pub(super) fn into_items(self) -> impl ExactSizeIterator<Item = QueueItem> {
         let list = Arc::new(self);
-        (0..list.numbers.len())
-            .map(move |place| QueueItem::Listed(ListedNumber { list: Arc::clone(&list), index: place }))
+        (0..list.numbers.len()).map(move |index| QueueItem::Listed(ListedNumber { list: Arc::clone(&list), index }))
     }
 }
 
@@ -57,14 +56,14 @@ impl QueueItem {
 
     pub(super) fn number(&self) -> PhoneNumberId {
         match self {
-            Self::Prepared(work) => work.change.number,
+            Self::Prepared(pending) => pending.change.number,
             Self::Listed(listed) => listed.number().id,
         }
     }
 
     pub(super) fn waba(&self) -> Option<WabaId> {
         match self {
-            Self::Prepared(work) => work.change.waba,
+            Self::Prepared(pending) => pending.change.waba,
             Self::Listed(listed) => listed.number().waba_id(),
         }
     }
@@ -72,28 +71,28 @@ impl QueueItem {
     /// The id of the change, if it exists.
     pub(super) fn change_id(&self) -> Option<ChangeId> {
         match self {
-            Self::Prepared(work) => Some(work.change.id),
+            Self::Prepared(pending) => Some(pending.change.id),
             Self::Listed(_) => None,
         }
     }
 
-    /// Its end if it is refused before it is started. A number of a list gets a change id for that.
+    /// The record of a refusal before the number is started. A number of a list gets a change ID for the record.
     pub(super) fn refusal_record(&self, finished: Completion, why: NotSentReason) -> OutcomeRecord {
         let outcome = Outcome::NotSent(why);
         match self {
-            Self::Prepared(work) => outcome_record(&work.change, finished, outcome),
+            Self::Prepared(pending) => outcome_record(&pending.change, finished, outcome),
             Self::Listed(listed) => {
                 let (number, waba) = (self.number(), self.waba());
-                let (change, job, Completion { at, attempts: tries }) = (ChangeId::new(), listed.list.job, finished);
-                OutcomeRecord { change, job, number, waba, attempts: tries, outcome, will_retry: false, at }
+                let (change, job, Completion { at, attempts }) = (ChangeId::new(), listed.list.job, finished);
+                OutcomeRecord { change, job, number, waba, attempts, outcome, will_retry: false, at }
             }
         }
     }
 
-    /// The change, when it is started.
+    /// Creates the change of a number that is started.
     pub(super) fn into_pending(self) -> Result<PendingChange, RandomSourceError> {
         let listed = match self {
-            Self::Prepared(work) => return Ok(*work),
+            Self::Prepared(pending) => return Ok(*pending),
             Self::Listed(listed) => listed,
         };
         let number = listed.number();

@@ -1,8 +1,8 @@
-//! The task of one change: record, send, evaluate, wait, retry; then record the outcome.
+//! Carries out one change in a task: records, sends, evaluates the outcome, waits, retries; then records the outcome.
 //!
-//! It holds a permit from before its record until after its outcome is recorded, and while it waits to retry a request
-//! in doubt: so a crash leaves no more numbers in doubt than there are permits. While it waits to retry a request that
-//! changed nothing, another task has the permit. It does not know other changes.
+//! The task holds a permit from before its record until after its outcome is recorded, and while it waits to retry a
+//! request in doubt. So a crash leaves no more numbers in doubt than there are permits. While it waits to retry a
+//! request that changed nothing, it gives the permit to another task. It does not know about other changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,11 +21,11 @@ use crate::domain::text::CleanText;
 use crate::graph::{Graph, SetPinAnswer};
 use crate::policy::retry::{self, NextStep, StopScope};
 
-/// The maximum of records for one attempt. If each is too old when its request could be sent, the disk is too slow to
-/// set anything safely.
+/// The most records of one attempt. If each is too old by the time its request could be sent, the disk is too slow to
+/// set a PIN safely.
 const MAX_RECORDS_PER_ATTEMPT: usize = 3;
 
-/// One change in progress, with what its earlier attempts left.
+/// A change in progress, with the state that its earlier attempts left.
 pub(super) struct PendingChange {
     pub(super) change: Arc<Change>,
     /// Attempts before this task: an operator may send a PIN in doubt again.
@@ -34,7 +34,7 @@ pub(super) struct PendingChange {
     /// True once the journal has the change.
     pub(super) is_recorded: bool,
     pub(super) is_in_escrow: bool,
-    /// Until then an attempt in doubt can arrive.
+    /// Until when an attempt in doubt can arrive.
     pub(super) arrival_deadline: Option<TimePoint>,
 }
 
@@ -51,12 +51,12 @@ impl PendingChange {
     }
 }
 
-/// What is known outside of a task about its change.
+/// What the actor knows about the change of a task.
 pub(super) struct RunningTask {
     pub(super) change: Arc<Change>,
     pub(super) attempts_before: u8,
     pub(super) doubt: Option<DoubtReason>,
-    /// Why it must send nothing more.
+    /// Set to cancel the task, with the reason.
     pub(super) cancel: watch::Sender<Option<NotSentReason>>,
 }
 
@@ -67,21 +67,21 @@ pub(super) struct TaskResult {
     pub(super) outcome: Outcome,
 }
 
-/// What concerns other changes too. Sent at once, because recording the outcome of the change takes time.
+/// A message that concerns other changes too. Sent at once, because recording the outcome takes time.
 pub(super) enum Notice {
     /// The outcome of one attempt.
     Answered {
         outcome: Outcome,
         waba: Option<WabaId>,
         stop_scope: StopScope,
-        /// The client that sent it.
+        /// The generation of the client that sent it.
         generation: u32,
     },
     /// The journal failed.
     JournalFailed(CleanText),
 }
 
-/// A client, and how many there were so far.
+/// A client, and how many clients there were so far.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) graph: Option<Graph>,
@@ -104,86 +104,88 @@ pub(super) struct SendTask {
 impl SendTask {
     /// Sends until the change ends and its outcome is recorded.
     ///
-    /// The parts between the waits are boxed: when Meta asks every request to wait, thousands of tasks wait to retry,
-    /// and none of them should take the memory of a request in flight.
-    pub(super) async fn run(mut self, mut work: PendingChange, permit: OwnedSemaphorePermit) -> TaskResult {
+    /// The parts between the waits are boxed: if Meta asks every request to wait, thousands of tasks wait to retry, and
+    /// none of them should use the memory of a request in flight.
+    pub(super) async fn run(mut self, mut pending: PendingChange, permit: OwnedSemaphorePermit) -> TaskResult {
         let mut permit = Some(permit);
-        let (mut attempt, mut last, mut has_new_record) = (0_u8, None, false);
+        let (mut attempt, mut last, mut is_newly_recorded) = (0_u8, None, false);
         let outcome = loop {
-            let number_of_try = work.attempts_before.saturating_add(attempt).saturating_add(1);
+            let attempt_number = pending.attempts_before.saturating_add(attempt).saturating_add(1);
             let (graph, generation) =
-                match Box::pin(self.prepare_request(&mut work, number_of_try, &mut has_new_record)).await {
-                    Ok(line) => line,
-                    Err(why) => break outcome_if_not_sent(work.doubt.as_ref(), last, why),
+                match Box::pin(self.prepare_request(&mut pending, attempt_number, &mut is_newly_recorded)).await {
+                    Ok(client) => client,
+                    Err(why) => break outcome_if_not_sent(pending.doubt.as_ref(), last, why),
                 };
             attempt += 1;
-            self.progress.send_state(work.change.id, work.change.number, ChangeState::Sending { attempt });
-            let SetPinAnswer { outcome, retry_after: asked_wait } =
-                Box::pin(graph.set_pin(work.change.number, &work.change.pin)).await;
+            self.progress.send_state(pending.change.id, pending.change.number, ChangeState::Sending { attempt });
+            let SetPinAnswer { outcome, retry_after } =
+                Box::pin(graph.set_pin(pending.change.number, &pending.change.pin)).await;
             drop(graph);
             let chance = getrandom::u32().unwrap_or(u32::MAX);
-            let step = retry::next_step(outcome.clone(), attempt, work.doubt.as_ref(), asked_wait, chance);
-            last = self.track_outcome(&mut work, &outcome);
-            let (waba, stops) = (work.change.waba, step.stop_scope());
-            self.notices.send(Notice::Answered { outcome: outcome.clone(), waba, stop_scope: stops, generation }).ok();
+            let step = retry::next_step(outcome.clone(), attempt, pending.doubt.as_ref(), retry_after, chance);
+            last = self.track_outcome(&mut pending, &outcome);
+            let (waba, stop_scope) = (pending.change.waba, step.stop_scope());
+            self.notices.send(Notice::Answered { outcome: outcome.clone(), waba, stop_scope, generation }).ok();
             match step {
-                NextStep::Finish { outcome: in_all, .. } => break in_all,
+                NextStep::Finish { outcome: final_outcome, .. } => break final_outcome,
                 NextStep::Retry { after } => {
-                    if work.doubt.is_none() {
-                        // Nothing is in doubt while it waits. If this process dies, the next one must know that.
-                        Box::pin(self.record_outcome(&work, attempt, outcome, true)).await;
+                    if pending.doubt.is_none() {
+                        // Nothing is in doubt while it waits. If this process dies, the next process must know that.
+                        Box::pin(self.record_outcome(&pending, attempt, outcome, true)).await;
                         drop(permit.take());
                     }
-                    permit = self.wait_for_retry(&work, attempt + 1, after, permit.take()).await;
+                    permit = self.wait_for_retry(&pending, attempt + 1, after, permit.take()).await;
                 }
             }
         };
-        if has_new_record {
-            Box::pin(self.record_outcome(&work, attempt, outcome.clone(), false)).await;
+        if is_newly_recorded {
+            Box::pin(self.record_outcome(&pending, attempt, outcome.clone(), false)).await;
         }
         drop(permit);
-        let tries = work.attempts_before.saturating_add(attempt);
-        TaskResult { pending: work, total_attempts: tries, outcome }
+        let total_attempts = pending.attempts_before.saturating_add(attempt);
+        TaskResult { pending, total_attempts, outcome }
     }
 
-    /// Records the outcome. If that fails, no task sends anything more, and only this process knows the outcome.
-    async fn record_outcome(&self, work: &PendingChange, attempt: u8, outcome: Outcome, will_repeat: bool) {
-        let finished = self.progress.finished_now(work.attempts_before.saturating_add(attempt));
-        if let Err(words) = self.recorder.record_outcome(&work.change, finished, outcome, will_repeat).await {
-            self.notices.send(Notice::JournalFailed(words)).ok();
+    /// Records the outcome. If that fails, no task sends anything again, and only this process knows the outcome.
+    async fn record_outcome(&self, pending: &PendingChange, attempt: u8, outcome: Outcome, will_retry: bool) {
+        let finished = self.progress.finished_now(pending.attempts_before.saturating_add(attempt));
+        if let Err(reason) = self.recorder.record_outcome(&pending.change, finished, outcome, will_retry).await {
+            self.notices.send(Notice::JournalFailed(reason)).ok();
         }
     }
 
-    /// Keeps what an outcome leaves: a doubt and how long its request can arrive, or that nothing was changed.
-    fn track_outcome(&self, work: &mut PendingChange, outcome: &Outcome) -> Option<NotApplied> {
+    /// Keeps the doubt that an outcome leaves, with how long its request can arrive. Returns why a request certainly
+    /// changed nothing.
+    fn track_outcome(&self, pending: &mut PendingChange, outcome: &Outcome) -> Option<NotApplied> {
         match outcome {
             Outcome::Confirmed => None,
-            Outcome::Refused(fault) => Some(NotApplied::Refused(fault.clone())),
+            Outcome::Refused(error) => Some(NotApplied::Refused(error.clone())),
             Outcome::NotSent(why) => Some(NotApplied::NotSent(why.clone())),
             Outcome::InDoubt(doubt) => {
-                work.doubt = Some(doubt.clone());
-                work.arrival_deadline = Some(self.progress.now().plus(LATE_ARRIVAL_WINDOW));
+                pending.doubt = Some(doubt.clone());
+                pending.arrival_deadline = Some(self.progress.now().plus(LATE_ARRIVAL_WINDOW));
                 None
             }
         }
     }
 
-    /// The client to send with, once the record of this attempt is durable and still fresh; or why nothing may be sent.
+    /// Waits until the record of this attempt is durable and still fresh. Returns the client to send with, or why
+    /// nothing may be sent.
     async fn prepare_request(
         &mut self,
-        work: &mut PendingChange,
-        number_of_try: u8,
-        has_new_record: &mut bool,
+        pending: &mut PendingChange,
+        attempt_number: u8,
+        is_newly_recorded: &mut bool,
     ) -> Result<(Graph, u32), NotSentReason> {
         for _ in 0..MAX_RECORDS_PER_ATTEMPT {
             self.wait_while_paused().await?;
             let since = (self.uptime)();
-            self.record_attempt(work, number_of_try).await?;
-            *has_new_record = true;
-            // The job may have been stopped or paused during the write.
-            let line = self.wait_while_paused().await?;
+            self.record_attempt(pending, attempt_number).await?;
+            *is_newly_recorded = true;
+            // An operator may have stopped or paused the job during the write.
+            let client = self.wait_while_paused().await?;
             if (self.uptime)().saturating_sub(since) <= MAX_RECORD_AGE {
-                return Ok(line);
+                return Ok(client);
             }
         }
         let why = format!(
@@ -193,10 +195,10 @@ impl SendTask {
         Err(NotSentReason::RefusedLocally(CleanText::new(&why)))
     }
 
-    /// Waits while the work is paused.
+    /// Waits while sending is paused. Returns the client to send with, or why nothing may be sent.
     async fn wait_while_paused(&mut self) -> Result<(Graph, u32), NotSentReason> {
         loop {
-            // It may have been started just before the job was stopped.
+            // The task may have started just before the job was stopped.
             if let Some(why) = self.cancelled.borrow().clone() {
                 return Err(why);
             }
@@ -212,45 +214,45 @@ impl SendTask {
         }
     }
 
-    async fn record_attempt(&self, work: &mut PendingChange, number_of_try: u8) -> Result<(), NotSentReason> {
-        let recorded = if work.is_recorded {
-            self.recorder.record_retry(&work.change, number_of_try).await
+    async fn record_attempt(&self, pending: &mut PendingChange, attempt_number: u8) -> Result<(), NotSentReason> {
+        let result = if pending.is_recorded {
+            self.recorder.record_retry(&pending.change, attempt_number).await
         } else {
             let at = self.progress.now().utc;
-            self.recorder.record_intent(Arc::clone(&work.change), at).await.map(|is_sealed| {
-                (work.is_recorded, work.is_in_escrow) = (true, is_sealed);
+            self.recorder.record_intent(Arc::clone(&pending.change), at).await.map(|is_in_escrow| {
+                (pending.is_recorded, pending.is_in_escrow) = (true, is_in_escrow);
             })
         };
-        recorded.map_err(|unrecorded| match unrecorded {
+        result.map_err(|error| match error {
             RecordIntentError::Refused(why) => {
-                if !work.is_recorded {
+                if !pending.is_recorded {
                     let (finished, outcome) = (self.progress.finished_now(0), Outcome::NotSent(why.clone()));
-                    self.recorder.record_refusal(outcome_record(&work.change, finished, outcome));
+                    self.recorder.record_refusal(outcome_record(&pending.change, finished, outcome));
                 }
                 why
             }
-            RecordIntentError::JournalFailed(words) => {
-                self.notices.send(Notice::JournalFailed(words.clone())).ok();
-                NotSentReason::RefusedLocally(words)
+            RecordIntentError::JournalFailed(reason) => {
+                self.notices.send(Notice::JournalFailed(reason.clone())).ok();
+                NotSentReason::RefusedLocally(reason)
             }
         })
     }
 
-    /// Waits until the retry is due and, without a permit, for a permit. Returns early, without a permit, if the job is
-    /// stopped.
+    /// Waits until the retry is due and, if the task has no permit, for a permit. Returns early, without a permit, if
+    /// the task is canceled.
     async fn wait_for_retry(
         &mut self,
-        work: &PendingChange,
+        pending: &PendingChange,
         attempt: u8,
         after: Duration,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Option<OwnedSemaphorePermit> {
         let until = Instant::now() + after;
-        let in_doubt = work.doubt.is_some();
+        let in_doubt = pending.doubt.is_some();
         let state = ChangeState::Waiting { attempt, until: until.into_std(), in_doubt };
-        self.progress.send_state(work.change.id, work.change.number, state);
+        self.progress.send_state(pending.change.id, pending.change.number, state);
         let permits = Arc::clone(&self.permits);
-        let turn = async {
+        let due = async {
             tokio::time::sleep_until(until).await;
             match permit {
                 Some(permit) => Some(permit),
@@ -260,12 +262,12 @@ impl SendTask {
         tokio::select! {
             biased;
             _ = self.cancelled.wait_for(Option::is_some) => None,
-            permit = turn => permit,
+            permit = due => permit,
         }
     }
 }
 
-/// Without a client nothing is sent.
+/// Why nothing can be sent without a client.
 pub(super) fn no_access_token() -> NotSentReason {
     NotSentReason::RefusedLocally(CleanText::new("there is no access token"))
 }
@@ -278,10 +280,10 @@ pub(super) fn outcome_if_not_sent(
 ) -> Outcome {
     match (doubt, last) {
         (Some(doubt), Some(last)) => Outcome::InDoubt(doubt.clone().after_failed_retry(last)),
-        // The operator who stopped it knows that it was stopped.
+        // The operator who stopped it knows why nothing more was sent.
         (Some(doubt), None) if why == NotSentReason::Stopped => Outcome::InDoubt(doubt.clone()),
         (Some(doubt), None) => Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::NotSent(why))),
-        (None, Some(NotApplied::Refused(fault))) => Outcome::Refused(fault),
+        (None, Some(NotApplied::Refused(error))) => Outcome::Refused(error),
         (None, Some(NotApplied::NotSent(_)) | None) => Outcome::NotSent(why),
     }
 }

@@ -1,5 +1,5 @@
-//! What cannot be caused from outside: a task that panics, a stop between the start of a number and its first step, and
-//! a process that was suspended between a record and its request.
+//! Tests what cannot be caused from outside: a task that panics, a stop between the start of a number and its first
+//! step, and a process that is suspended between a record and its request.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use crate::domain::pin::Pin;
 use crate::journal::{JobPlan, JournalKind, JournalOptions, PinSource};
 use crate::state_dir::StateDir;
 
-/// A client for an address that nobody listens on.
+/// A client for an address where no server listens.
 fn graph() -> Graph {
     let endpoint = Endpoint {
         url: "http://127.0.0.1:1".parse().expect("a URL"),
@@ -29,7 +29,7 @@ fn graph() -> Graph {
 }
 
 fn journal(dir: &TempDir) -> Journal {
-    let opening = JournalOptions {
+    let options = JournalOptions {
         dir: StateDir::open_or_create(&dir.path().join("state")).expect("a directory"),
         operator: crate::journal::Operator::from_process(),
         kind: JournalKind::Real,
@@ -38,11 +38,11 @@ fn journal(dir: &TempDir) -> Journal {
         #[cfg(debug_assertions)]
         sync_writes: true,
     };
-    Journal::open(opening).expect("a journal").0
+    Journal::open(options).expect("a journal").0
 }
 
-/// An actor with a job of its own, and its progress.
-struct Bench {
+/// An actor with its own job, and its progress.
+struct ActorFixture {
     actor: JobsActor,
     progress: mpsc::UnboundedReceiver<Progress>,
     paused: Arc<watch::Sender<bool>>,
@@ -50,23 +50,27 @@ struct Bench {
     _dir: TempDir,
 }
 
-async fn bench(uptime: fn() -> Duration) -> Bench {
+async fn actor_fixture(uptime: fn() -> Duration) -> ActorFixture {
     let dir = TempDir::new().expect("a directory");
     let journal = journal(&dir);
-    let pins = PinSource::Given;
-    let job = journal
-        .start_job(JobPlan { profile: CleanText::new("acme"), pin_source: pins, numbers: Vec::new() })
-        .await
-        .expect("a job");
-    let (news, progress) = mpsc::unbounded_channel();
-    let (teller, paused) = (ProgressSender::new(news, Clock::System), Arc::new(watch::Sender::new(false)));
-    let (records, dies) = (Recorder { journal, recipients: None }, watch::Sender::new(None));
-    let actor =
-        JobsActor::new(Some(graph()), records, InDoubtChanges::default(), 2, teller, Arc::clone(&paused), dies, uptime);
-    Bench { actor, progress, paused, job, _dir: dir }
+    let plan = JobPlan { profile: CleanText::new("acme"), pin_source: PinSource::Given, numbers: Vec::new() };
+    let job = journal.start_job(plan).await.expect("a job");
+    let (sender, progress) = mpsc::unbounded_channel();
+    let paused = Arc::new(watch::Sender::new(false));
+    let actor = JobsActor::new(
+        Some(graph()),
+        Recorder { journal, recipients: None },
+        InDoubtChanges::default(),
+        2,
+        ProgressSender::new(sender, Clock::System),
+        Arc::clone(&paused),
+        watch::Sender::new(None),
+        uptime,
+    );
+    ActorFixture { actor, progress, paused, job, _dir: dir }
 }
 
-impl Bench {
+impl ActorFixture {
     fn change(&self, number: &str) -> Arc<Change> {
         Arc::new(Change {
             id: ChangeId::new(),
@@ -78,131 +82,129 @@ impl Bench {
         })
     }
 
-    fn run(&self) -> (watch::Sender<Option<NotSentReason>>, SendTask) {
-        let (stop, stopped) = watch::channel(None);
-        (stop, self.actor.new_send_task(stopped))
+    /// A task that is not started, and what cancels it.
+    fn send_task(&self) -> (watch::Sender<Option<NotSentReason>>, SendTask) {
+        let (cancel, cancelled) = watch::channel(None);
+        (cancel, self.actor.new_send_task(cancelled))
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_panics_leaves_its_number_in_doubt_while_others_are_still_running() {
-    let mut bench = bench(clock::uptime).await;
-    let (lost, slow) = (bench.change("200000000000001"), bench.change("200000000000002"));
-    for (change, is_lost) in [(&lost, true), (&slow, false)] {
-        bench.actor.busy.insert(change.number);
+async fn a_task_that_panics_leaves_only_its_number_in_doubt() {
+    let mut fixture = actor_fixture(clock::uptime).await;
+    let (panicking, slow) = (fixture.change("200000000000001"), fixture.change("200000000000002"));
+    for (change, panics) in [(&panicking, true), (&slow, false)] {
+        fixture.actor.busy.insert(change.number);
         let running =
             RunningTask { change: Arc::clone(change), attempts_before: 2, doubt: None, cancel: watch::channel(None).0 };
-        let work = PendingChange { attempts_before: 2, ..PendingChange::new(Arc::clone(change)) };
-        bench.actor.spawn_watched(running, async move {
-            assert!(!is_lost, "as planned");
+        let pending = PendingChange { attempts_before: 2, ..PendingChange::new(Arc::clone(change)) };
+        fixture.actor.spawn_watched(running, async move {
+            assert!(!panics, "as planned");
             tokio::time::sleep(Duration::from_secs(1)).await;
-            TaskOutput::Completed(Box::new(TaskResult {
-                pending: work,
-                total_attempts: 3,
-                outcome: Outcome::Confirmed,
-            }))
+            TaskOutput::Completed(Box::new(TaskResult { pending, total_attempts: 3, outcome: Outcome::Confirmed }))
         });
     }
     let (commands, inbox) = mpsc::unbounded_channel();
     drop(commands);
-    tokio::spawn(bench.actor.run(inbox)).await.expect("the actor comes to its end");
-    let told: Vec<_> = std::iter::from_fn(|| bench.progress.try_recv().ok()).collect();
-    let [first, second] = &told[..] else { panic!("{told:?}") };
-    let ChangeState::InDoubt(standing) = &first.state else { panic!("{first:?}") };
-    let InDoubtDetails { send_history, reason, candidate_count, is_pin_in_memory, .. } = &**standing;
-    assert!(matches!((send_history.attempts(), reason), (3, DoubtReason::ConnectionLost { .. })), "{standing:?}");
-    assert_eq!((first.change, *candidate_count, *is_pin_in_memory), (Some(lost.id), 1, true));
+    tokio::spawn(fixture.actor.run(inbox)).await.expect("the actor ends");
+    let states: Vec<_> = std::iter::from_fn(|| fixture.progress.try_recv().ok()).collect();
+    let [first, second] = &states[..] else { panic!("{states:?}") };
+    let ChangeState::InDoubt(details) = &first.state else { panic!("{first:?}") };
+    let InDoubtDetails { send_history, reason, candidate_count, is_pin_in_memory, .. } = &**details;
+    assert!(matches!((send_history.attempts(), reason), (3, DoubtReason::ConnectionLost { .. })), "{details:?}");
+    assert_eq!((first.change, *candidate_count, *is_pin_in_memory), (Some(panicking.id), 1, true));
     assert!(second.change == Some(slow.id) && matches!(second.state, ChangeState::Set(_)), "{second:?}");
 }
 
 #[tokio::test]
-async fn a_stop_between_a_turn_and_its_request_keeps_the_request_here() {
-    let mut bench = bench(clock::uptime).await;
-    let (stop, run) = bench.run();
-    let work = PendingChange::new(bench.change("200000000000001"));
-    let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
-    stop.send_replace(Some(NotSentReason::TokenRefused));
-    let rested = run.run(work, permit).await;
-    assert_eq!((rested.total_attempts, rested.outcome), (0, Outcome::NotSent(NotSentReason::TokenRefused)));
-    assert!(!rested.pending.is_recorded && bench.progress.try_recv().is_err(), "nothing was told to be on its way");
-    assert_eq!(bench.actor.permits.available_permits(), 2);
+async fn a_stop_before_the_first_step_sends_nothing() {
+    let mut fixture = actor_fixture(clock::uptime).await;
+    let (cancel, task) = fixture.send_task();
+    let pending = PendingChange::new(fixture.change("200000000000001"));
+    let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
+    cancel.send_replace(Some(NotSentReason::TokenRefused));
+    let result = task.run(pending, permit).await;
+    assert_eq!((result.total_attempts, result.outcome), (0, Outcome::NotSent(NotSentReason::TokenRefused)));
+    assert!(!result.pending.is_recorded && fixture.progress.try_recv().is_err(), "it is not reported as sending");
+    assert_eq!(fixture.actor.permits.available_permits(), 2);
 }
 
-/// Runs once, at the first read of the time: just before the record is written, and after all that comes before it.
-type Meanwhile = Mutex<Option<Box<dyn FnOnce() + Send>>>;
+/// Runs once, at the first read of the uptime: just before the record is written, and after everything before it.
+type DuringWrite = Mutex<Option<Box<dyn FnOnce() + Send>>>;
 
-fn happens(meanwhile: &Meanwhile) -> Duration {
-    if let Some(happens) = meanwhile.lock().expect("no panic inside").take() {
-        happens();
+fn run_once(action: &DuringWrite) -> Duration {
+    if let Some(action) = action.lock().expect("no panic inside").take() {
+        action();
     }
     Duration::ZERO
 }
 
-static STOPPED_MEANWHILE: Meanwhile = Mutex::new(None);
+static STOP_DURING_WRITE: DuringWrite = Mutex::new(None);
 
 #[tokio::test]
-async fn a_stop_while_its_record_is_written_keeps_the_request_here() {
-    let mut bench = bench(|| happens(&STOPPED_MEANWHILE)).await;
-    let (stop, run) = bench.run();
-    *STOPPED_MEANWHILE.lock().expect("no panic inside") = Some(Box::new(move || {
-        stop.send_replace(Some(NotSentReason::Stopped));
+async fn a_stop_while_the_record_is_written_sends_nothing() {
+    let mut fixture = actor_fixture(|| run_once(&STOP_DURING_WRITE)).await;
+    let (cancel, task) = fixture.send_task();
+    *STOP_DURING_WRITE.lock().expect("no panic inside") = Some(Box::new(move || {
+        cancel.send_replace(Some(NotSentReason::Stopped));
     }));
-    let work = PendingChange::new(bench.change("200000000000001"));
-    let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
-    let rested = run.run(work, permit).await;
-    assert_eq!((rested.total_attempts, rested.outcome), (0, Outcome::NotSent(NotSentReason::Stopped)));
-    assert!(rested.pending.is_recorded && bench.progress.try_recv().is_err(), "it was recorded, and not sent");
+    let pending = PendingChange::new(fixture.change("200000000000001"));
+    let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
+    let result = task.run(pending, permit).await;
+    assert_eq!((result.total_attempts, result.outcome), (0, Outcome::NotSent(NotSentReason::Stopped)));
+    assert!(result.pending.is_recorded && fixture.progress.try_recv().is_err(), "it was recorded, and not sent");
 }
 
-static PAUSED_MEANWHILE: Meanwhile = Mutex::new(None);
+static PAUSE_DURING_WRITE: DuringWrite = Mutex::new(None);
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_while_its_record_is_written_holds_the_request_until_the_work_goes_on() {
-    let mut bench = bench(|| happens(&PAUSED_MEANWHILE)).await;
-    let (_stop, run) = bench.run();
-    let paused = Arc::clone(&bench.paused);
-    *PAUSED_MEANWHILE.lock().expect("no panic inside") = Some(Box::new(move || {
+async fn a_pause_while_the_record_is_written_delays_sending() {
+    let mut fixture = actor_fixture(|| run_once(&PAUSE_DURING_WRITE)).await;
+    let (_cancel, task) = fixture.send_task();
+    let paused = Arc::clone(&fixture.paused);
+    *PAUSE_DURING_WRITE.lock().expect("no panic inside") = Some(Box::new(move || {
         paused.send_replace(true);
     }));
-    let work = PendingChange::new(bench.change("200000000000001"));
-    let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
-    let mut run = tokio::spawn(run.run(work, permit));
-    assert!(tokio::time::timeout(Duration::from_mins(5), &mut run).await.is_err(), "it waits");
-    assert!(bench.progress.try_recv().is_err(), "nothing was told to be on its way");
-    bench.paused.send_replace(false);
-    // Nobody listens there, but every attempt was made.
-    assert_eq!(run.await.expect("it comes to its end").total_attempts, 4);
+    let pending = PendingChange::new(fixture.change("200000000000001"));
+    let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
+    let mut task = tokio::spawn(task.run(pending, permit));
+    assert!(tokio::time::timeout(Duration::from_mins(5), &mut task).await.is_err(), "it waits");
+    assert!(fixture.progress.try_recv().is_err(), "it is not reported as sending");
+    fixture.paused.send_replace(false);
+    // No server listens, but every attempt was made.
+    assert_eq!(task.await.expect("it ends").total_attempts, 4);
 }
 
-static LOOKS: AtomicU64 = AtomicU64::new(0);
+static UPTIME_READS: AtomicU64 = AtomicU64::new(0);
 
 #[tokio::test]
-async fn nothing_is_sent_on_a_record_from_before_the_process_was_stopped() {
-    // Each read is 11 s after the one before, as if the process were suspended again and again.
-    let mut bench = bench(|| Duration::from_secs(11 * LOOKS.fetch_add(1, Ordering::Relaxed))).await;
-    let (_stop, run) = bench.run();
-    let work = PendingChange::new(bench.change("200000000000001"));
-    let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
-    let rested = run.run(work, permit).await;
+async fn nothing_is_sent_after_records_that_are_too_old() {
+    // Each read returns 11 s more than the last, as if the process were suspended each time.
+    let mut fixture = actor_fixture(|| Duration::from_secs(11 * UPTIME_READS.fetch_add(1, Ordering::Relaxed))).await;
+    let (_cancel, task) = fixture.send_task();
+    let pending = PendingChange::new(fixture.change("200000000000001"));
+    let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
+    let result = task.run(pending, permit).await;
     let why = CleanText::new("writing its record took longer than 10 s, 3 times");
-    assert_eq!((rested.total_attempts, rested.outcome), (0, Outcome::NotSent(NotSentReason::RefusedLocally(why))));
-    assert!(rested.pending.is_recorded && bench.progress.try_recv().is_err(), "it was recorded, and not sent");
-    assert_eq!(LOOKS.load(Ordering::Relaxed), 6, "recorded three times");
+    assert_eq!((result.total_attempts, result.outcome), (0, Outcome::NotSent(NotSentReason::RefusedLocally(why))));
+    assert!(result.pending.is_recorded && fixture.progress.try_recv().is_err(), "it was recorded, and not sent");
+    assert_eq!(UPTIME_READS.load(Ordering::Relaxed), 6, "recorded three times");
 }
 
-/// The second read is 11 s after the first, and time stands still from then on.
-static STOPPED_ONCE: AtomicU64 = AtomicU64::new(0);
+/// The second read returns 11 s more than the first. Later reads return the same as the second.
+static SUSPENDED_ONCE: AtomicU64 = AtomicU64::new(0);
 
 #[tokio::test(start_paused = true)]
-async fn what_was_recorded_before_the_process_was_stopped_is_recorded_again_and_sent() {
-    let mut bench = bench(|| Duration::from_secs(11 * STOPPED_ONCE.fetch_add(1, Ordering::Relaxed).min(1))).await;
-    let (_stop, run) = bench.run();
-    let work = PendingChange::new(bench.change("200000000000001"));
-    let permit = Arc::clone(&bench.actor.permits).acquire_owned().await.expect("a permit");
-    let rested = run.run(work, permit).await;
-    // Nobody listens there, but every attempt was made.
-    assert!(rested.total_attempts == 4 && matches!(rested.outcome, Outcome::NotSent(NotSentReason::NoConnection(_))));
-    let sending = std::iter::from_fn(|| bench.progress.try_recv().ok())
+async fn an_old_record_is_repeated_before_the_request_is_sent() {
+    let mut fixture =
+        actor_fixture(|| Duration::from_secs(11 * SUSPENDED_ONCE.fetch_add(1, Ordering::Relaxed).min(1))).await;
+    let (_cancel, task) = fixture.send_task();
+    let pending = PendingChange::new(fixture.change("200000000000001"));
+    let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
+    let result = task.run(pending, permit).await;
+    // No server listens, but every attempt was made.
+    assert!(result.total_attempts == 4 && matches!(result.outcome, Outcome::NotSent(NotSentReason::NoConnection(_))));
+    let sending = std::iter::from_fn(|| fixture.progress.try_recv().ok())
         .filter(|progress| matches!(progress.state, ChangeState::Sending { .. }));
     assert_eq!(sending.count(), 4);
 }

@@ -1,7 +1,8 @@
-//! Hides the screen after a time without keys: no number on it, no secret in memory, and the work goes on.
+//! Hides the screen after a time without keys: it shows no number, and drops secrets from memory. Changes in progress
+//! continue.
 //!
-//! It is not a lock: there is no stored secret to check a person against. Showing the screen reads the access token
-//! from its source again, and that is the only proof.
+//! It does not lock the screen, because pindesk stores no secret that could identify the operator. To show the screen,
+//! pindesk reads the access token from its source again, and that is the only check.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::domain::clock::TimePoint;
 /// How long before hiding the warning appears; half the time if that is shorter.
 const WARNING_TIME: Duration = Duration::from_secs(30);
 
-/// How long no key was pressed.
+/// Tracks how long no key was pressed.
 #[derive(Debug, Default)]
 pub(super) struct IdleTimer {
     /// When the last key or paste arrived; `None` before the first.
@@ -25,7 +26,7 @@ pub(super) struct IdleTimer {
 }
 
 impl IdleTimer {
-    /// The start counts as a key.
+    /// Starts to count, once: the start of the console counts as a key.
     pub(super) fn start(&mut self, now: Instant) {
         self.last_input.get_or_insert(now);
     }
@@ -43,7 +44,7 @@ impl App {
         self.session.hide_after.map(|after| WARNING_TIME.min(after / 2))
     }
 
-    /// The warning, while it is shown.
+    /// The warning before the screen hides; `None` while it is not shown.
     #[must_use]
     pub fn hide_warning(&self) -> Option<String> {
         let seconds = self.warning_time().filter(|_| self.idle_timer.is_warned)?.as_millis().div_ceil(1_000);
@@ -102,14 +103,13 @@ impl App {
         }
     }
 
-    /// Hides the screen. The open page closes, and what was typed into it is lost.
+    /// Hides the screen. The open page closes, and pindesk discards what was typed into it.
     pub(super) fn hide(&mut self, after: Option<Duration>, now: TimePoint) -> Vec<Effect> {
         match self.take_screen() {
             Screen::Form(_) | Screen::Confirm(_) => {
-                self.messages
-                    .push(now.utc, "The screen was hidden. What was being typed is cancelled, nothing was sent.");
+                self.messages.push(now.utc, "The screen was hidden. Your input was discarded. Nothing was sent.");
             }
-            Screen::Filter(line) => self.set_filter(&line.previous),
+            Screen::Filter(filter) => self.set_filter(&filter.previous),
             Screen::ResolutionNote(_) => self.messages.push(now.utc, "The screen was hidden. Nothing was recorded."),
             Screen::Welcome
             | Screen::Token(_)
@@ -130,9 +130,9 @@ impl App {
         self.idle_timer.is_warned = false;
         self.idle_timer.is_hiding_recorded = true;
         self.in_doubt_list.drop_encrypted_pins();
-        for (id, standing) in self.in_doubt_list.entries() {
+        for (id, details) in self.in_doubt_list.entries() {
             if let Some(ChangeState::InDoubt(_)) = self.roster.change(id) {
-                self.roster.set_change(*id, ChangeState::InDoubt(Box::new(standing.clone())));
+                self.roster.set_change(*id, ChangeState::InDoubt(Box::new(details.clone())));
             }
         }
         self.history.clear();
@@ -142,7 +142,7 @@ impl App {
 
     pub(super) fn act_on_hidden(&mut self, action: Action) -> Vec<Effect> {
         let Screen::Hidden(page) = &mut self.screen else { return Vec::new() };
-        // Keys from before it was drawn were meant for another page.
+        // A key pressed before the page was drawn was meant for another page.
         if !page.was_drawn {
             return Vec::new();
         }
@@ -153,7 +153,7 @@ impl App {
         if is_reading { Vec::new() } else { vec![Effect::ReadToken] }
     }
 
-    /// The page below all others: the list, unless the screen was hidden and the access token was not read since.
+    /// The page below all others: the list, or the hidden screen if the access token was not read since.
     pub(super) fn base_screen(&self) -> Screen {
         if self.idle_timer.is_hiding_recorded {
             Screen::Hidden(HiddenPage { idle_time: None, was_drawn: false, is_reading_token: false })

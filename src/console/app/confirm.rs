@@ -1,5 +1,6 @@
-//! The page that asks before a PIN is sent. It carries what it confirms: the frozen number and the PIN. It sends
-//! nothing itself.
+//! The page that asks before pindesk sends a PIN. It holds what the operator confirms: the frozen number and the PIN.
+//!
+//! It sends nothing itself: a confirmation becomes an [`Effect`].
 
 use std::mem;
 use std::time::Instant;
@@ -16,7 +17,7 @@ use crate::domain::text::CleanText;
 const MAX_WRONG_TRIES: u8 = 5;
 
 /// The note about a number that its WABA no longer lists.
-pub const UNLISTED_NOTE: &str = "Its WABA lists this number no more.";
+pub const UNLISTED_NOTE: &str = "No longer listed by its WABA.";
 
 /// A question about one number, as it was known when the page opened.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ pub enum ConfirmResult {
     Stay(Box<ConfirmPage>),
     /// Canceled, because the digits were wrong too often.
     TooManyWrongTries,
-    /// Confirmed.
+    /// Confirmed: the effect performs it.
     Confirmed(Effect),
 }
 
@@ -92,7 +93,7 @@ impl ConfirmPage {
     pub fn update_target(&mut self, number: &Number) {
         let is_stronger = matches!(self.question, Question::Set(_)) && number.two_step != TwoStep::NotSet;
         if is_stronger || number.is_renamed_from(&self.target) {
-            self.restart(number.clone(), "The number was read again, and this is what Meta says now.");
+            self.restart(number.clone(), "The number was refreshed. This is its status now.");
         }
     }
 
@@ -103,15 +104,15 @@ impl ConfirmPage {
 
     fn restart(&mut self, target: Number, note: &'static str) {
         // A placeholder without a PIN while the question is rebuilt.
-        let again = match mem::replace(&mut self.question, Question::ResendPin) {
+        let restarted = match mem::replace(&mut self.question, Question::ResendPin) {
             Question::Set(pin) | Question::Replace { pin, .. } => Self::set_pin(target, pin),
             Question::ResendPin => Self::resend_pin(target),
             Question::ResolveManually(text) => Self::resolve_manually(target, text),
         };
-        *self = Self { note: Some(note), ..again };
+        *self = Self { note: Some(note), ..restarted };
     }
 
-    /// `y` or digits.
+    /// How the operator confirms: with `y`, or with digits.
     #[must_use]
     pub const fn mode(&self) -> Mode {
         match self.question {
@@ -121,7 +122,7 @@ impl ConfirmPage {
         }
     }
 
-    /// The page was drawn.
+    /// The page was drawn at this time.
     pub fn mark_shown(&mut self, at: Instant) {
         self.guard.mark_shown(at);
     }
@@ -135,11 +136,11 @@ impl ConfirmPage {
     }
 
     fn accepts_key(&mut self, arrived: Instant) -> bool {
-        let admits = self.guard.accepts_key(arrived);
-        if !admits {
-            self.note = Some("Read this first: keys typed so far were dropped.");
+        let is_accepted = self.guard.accepts_key(arrived);
+        if !is_accepted {
+            self.note = Some("Read this first: keys typed ahead were dropped.");
         }
-        admits
+        is_accepted
     }
 
     /// The confirming key was pressed (`y`).
@@ -161,15 +162,15 @@ impl ConfirmPage {
         if !self.accepts_key(arrived) {
             return;
         }
-        if let Question::Replace { expected: asked, typed, .. } = &mut self.question {
+        if let Question::Replace { expected, typed, .. } = &mut self.question {
             self.note = None;
-            if typed.len() < asked.digits.len() {
+            if typed.len() < expected.digits.len() {
                 typed.push(digit);
             }
         }
     }
 
-    /// Backspace, or the whole field.
+    /// Deletes the last digit, or all of them.
     pub fn delete(&mut self, all: bool, arrived: Instant) {
         if !self.accepts_key(arrived) {
             return;
@@ -188,22 +189,22 @@ impl ConfirmPage {
         if !self.accepts_key(arrived) {
             return ConfirmResult::Stay(self);
         }
-        let Question::Replace { expected: asked, typed, wrong_tries: wrong, .. } = &mut self.question else {
+        let Question::Replace { expected, typed, wrong_tries, .. } = &mut self.question else {
             return ConfirmResult::Stay(self);
         };
-        if typed.len() < asked.digits.len() {
+        if typed.len() < expected.digits.len() {
             self.note = Some("Type the last 4 digits first.");
             return ConfirmResult::Stay(self);
         }
-        if *typed == asked.digits {
+        if *typed == expected.digits {
             return ConfirmResult::Confirmed(self.into_effect());
         }
         typed.clear();
-        *wrong += 1;
-        if *wrong >= MAX_WRONG_TRIES {
+        *wrong_tries += 1;
+        if *wrong_tries >= MAX_WRONG_TRIES {
             return ConfirmResult::TooManyWrongTries;
         }
-        self.note = Some(if asked.is_from_id {
+        self.note = Some(if expected.is_from_id {
             "Those are not the last 4 digits of the ID. Try again."
         } else {
             "Those are not the last 4 digits. Try again."
@@ -216,7 +217,7 @@ impl ConfirmPage {
         self.accepts_key(arrived);
     }
 
-    /// Any other key.
+    /// Any other key was pressed: the note says which keys count.
     pub fn press_other(&mut self, arrived: Instant) {
         if self.accepts_key(arrived) {
             self.note = Some(match self.question {
@@ -261,7 +262,7 @@ mod tests {
         (Box::new(page), at + Duration::from_secs(1))
     }
 
-    fn order(before: TwoStep) -> Effect {
+    fn set_pin_effect(before: TwoStep) -> Effect {
         Effect::SetPin {
             number: number(before).id,
             waba: None,
@@ -270,87 +271,87 @@ mod tests {
         }
     }
 
-    fn stays(verdict: ConfirmResult) -> Box<ConfirmPage> {
-        let ConfirmResult::Stay(page) = verdict else { panic!("the page must stay: {verdict:?}") };
+    fn expect_stay(result: ConfirmResult) -> Box<ConfirmPage> {
+        let ConfirmResult::Stay(page) = result else { panic!("the page must stay: {result:?}") };
         page
     }
 
-    fn typed(mut page: Box<ConfirmPage>, digits: &str, at: Instant) -> ConfirmResult {
+    fn type_and_enter(mut page: Box<ConfirmPage>, digits: &str, at: Instant) -> ConfirmResult {
         digits.chars().for_each(|digit| page.type_digit(digit, at));
         page.press_enter(at)
     }
 
     #[test]
-    fn y_sets_a_pin_where_none_is_set_and_enter_does_nothing() {
+    fn y_sets_a_pin_if_none_is_set_and_enter_does_nothing() {
         let (page, later) = shown(TwoStep::NotSet);
-        let page = stays(page.press_enter(later));
-        assert!(matches!(page.press_yes(later), ConfirmResult::Confirmed(effect) if effect == order(TwoStep::NotSet)));
+        let page = expect_stay(page.press_enter(later));
+        let result = page.press_yes(later);
+        assert!(matches!(result, ConfirmResult::Confirmed(effect) if effect == set_pin_effect(TwoStep::NotSet)));
     }
 
     #[test]
     fn a_number_that_is_on_or_unknown_needs_its_last_four_digits() {
         for two_step in [TwoStep::On, TwoStep::Unknown] {
             let (page, later) = shown(two_step);
-            let page = stays(page.press_yes(later));
-            assert!(
-                matches!(typed(page, "0143", later), ConfirmResult::Confirmed(effect) if effect == order(two_step))
-            );
+            let page = expect_stay(page.press_yes(later));
+            let result = type_and_enter(page, "0143", later);
+            assert!(matches!(result, ConfirmResult::Confirmed(effect) if effect == set_pin_effect(two_step)));
         }
     }
 
     #[test]
-    fn wrong_digits_are_told_and_after_five_times_the_page_closes() {
+    fn the_page_closes_after_five_wrong_tries() {
         let (mut page, later) = shown(TwoStep::On);
         for _ in 0..4 {
-            page = stays(typed(page, "0144", later));
+            page = expect_stay(type_and_enter(page, "0144", later));
             assert_eq!(page.note, Some("Those are not the last 4 digits. Try again."));
         }
-        assert!(matches!(typed(page, "0144", later), ConfirmResult::TooManyWrongTries));
+        assert!(matches!(type_and_enter(page, "0144", later), ConfirmResult::TooManyWrongTries));
     }
 
     #[test]
-    fn keys_before_the_page_was_shown_and_quiet_send_nothing() {
+    fn keys_before_the_quiet_time_has_passed_send_nothing() {
         let (page, at) = (Box::new(ConfirmPage::set_pin(number(TwoStep::NotSet), pin())), Instant::now());
-        let mut page = stays(page.press_yes(at));
+        let mut page = expect_stay(page.press_yes(at));
         page.mark_shown(at);
-        stays(page.press_yes(at + Duration::from_millis(100)));
+        expect_stay(page.press_yes(at + Duration::from_millis(100)));
     }
 
     #[test]
-    fn a_number_found_to_be_on_meanwhile_takes_the_stronger_question_unseen() {
+    fn a_number_that_turns_on_gets_the_stronger_question() {
         let (mut page, later) = shown(TwoStep::NotSet);
         page.update_target(&number(TwoStep::On));
         assert!(matches!(page.question, Question::Replace { .. }));
-        stays(typed(stays(page.press_yes(later)), "0143", later));
+        expect_stay(type_and_enter(expect_stay(page.press_yes(later)), "0143", later));
     }
 
     #[test]
-    fn digits_that_were_typed_before_the_page_was_away_are_no_part_of_the_answer() {
+    fn digits_typed_before_the_page_was_covered_are_dropped() {
         let (mut page, later) = shown(TwoStep::On);
         "01".chars().for_each(|digit| page.type_digit(digit, later));
         page.mark_hidden();
         page.mark_shown(later);
-        let page = stays(typed(page, "43", later + Duration::from_secs(1)));
+        let page = expect_stay(type_and_enter(page, "43", later + Duration::from_secs(1)));
         assert_eq!(page.note, Some("Type the last 4 digits first."));
     }
 
     #[test]
-    fn a_number_that_is_listed_no_more_is_asked_about_again_unseen_and_by_its_digits() {
+    fn an_unlisted_number_gets_the_stronger_question() {
         let (mut page, later) = shown(TwoStep::NotSet);
         page.mark_unlisted();
         assert_eq!((page.target.two_step, page.note), (TwoStep::Unknown, Some(UNLISTED_NOTE)));
-        let page = stays(typed(stays(page.press_yes(later)), "0143", later));
+        let page = expect_stay(type_and_enter(expect_stay(page.press_yes(later)), "0143", later));
         assert!(matches!(&page.question, Question::Replace { typed, .. } if typed.is_empty()));
     }
 
     #[test]
-    fn a_number_that_is_called_otherwise_now_is_asked_about_again_unseen() {
+    fn the_question_starts_over_for_a_renamed_number() {
         let (page, later) = shown(TwoStep::On);
-        let mut page = stays(typed(page, "014", later));
+        let mut page = expect_stay(type_and_enter(page, "014", later));
         let other = Number { display_number: Some(CleanText::new("+1 555-010-0199")), ..number(TwoStep::On) };
         page.update_target(&other);
         assert_eq!((&page.target, page.note.is_some()), (&other, true));
-        let page = stays(typed(page, "3", later));
+        let page = expect_stay(type_and_enter(page, "3", later));
         assert!(
             matches!(&page.question, Question::Replace { typed, expected, .. } if typed.is_empty() && expected.digits == "0199")
         );

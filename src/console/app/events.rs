@@ -1,7 +1,7 @@
-//! Handles what the worker reports: pages of the list, single numbers, changes, the token.
+//! Handles what the worker reports: pages of the list, single numbers, the progress of changes, the access token.
 //!
-//! It queues numbers for the cache, but quitting does not wait for that: numbers read in the last moment may be missing
-//! in the first list of the next start.
+//! It queues numbers for the cache, but quitting does not wait for that: the last numbers may be missing in the first
+//! list of the next start.
 
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ fn set_pin_done_text(label: &str) -> String {
 }
 
 impl App {
-    pub(super) fn page_received(&mut self, reading: u32, numbers: &[Number]) -> Vec<Effect> {
-        if reading != self.refresh.id {
+    pub(super) fn page_received(&mut self, refresh_id: u32, numbers: &[Number]) -> Vec<Effect> {
+        if refresh_id != self.refresh.id {
             return Vec::new();
         }
-        // A configured number that could not be read is listed all the same, and proves nothing.
+        // The list also shows a configured number that could not be read. It says nothing about the connection.
         for number in numbers {
             if number.read_at.is_some() {
                 self.connection = Connection::Online;
@@ -39,8 +39,9 @@ impl App {
         self.cache_next_page()
     }
 
-    /// Sends numbers to the cache, one page at a time: they wait in the list, not in a queue. A page is full, because
-    /// each costs a sync, unless no more numbers arrive or the list of a WABA has ended, because another may hang.
+    /// Sends numbers to the cache, one page at a time: they wait in the list, not in a queue. A page costs a sync, so
+    /// it waits until it is full. It does not wait if no more numbers arrive, or if the list of a WABA has ended,
+    /// because the list of another WABA may hang.
     fn cache_next_page(&mut self) -> Vec<Effect> {
         let waits_for_more = self.refresh.is_running && self.due_to_cache == 0;
         let is_due = self.roster.uncached_len() >= if waits_for_more { CACHE_PAGE_SIZE } else { 1 };
@@ -61,12 +62,12 @@ impl App {
     pub(super) fn cached_numbers_loaded(&mut self, mut numbers: Vec<Number>) -> Vec<Effect> {
         let mut unlisted = Vec::new();
         for number in &mut numbers {
-            let of = number.waba_id();
-            let waba = self.session.wabas.iter().find(|waba| Some(waba.id) == of).cloned();
-            // What is no longer configured, or was missing in a refresh meanwhile, is not shown.
-            let belongs = waba.is_some() || of.is_none();
-            let is_late = of.map_or_else(|| self.is_refresh_finished(), |of| self.is_fully_read(of));
-            if belongs && !is_late {
+            let waba_id = number.waba_id();
+            let waba = self.session.wabas.iter().find(|waba| Some(waba.id) == waba_id).cloned();
+            // The list shows no number that is no longer configured, or that a refresh has not found meanwhile.
+            let is_configured = waba.is_some() || waba_id.is_none();
+            let is_late = waba_id.map_or_else(|| self.is_refresh_finished(), |waba_id| self.is_fully_read(waba_id));
+            if is_configured && !is_late {
                 number.waba = waba;
                 self.roster.insert_cached(number);
             } else if waba.is_some() && self.is_unlisted(number) && !self.roster.has_open_change(&number.id) {
@@ -102,20 +103,20 @@ impl App {
 
     pub(super) fn waba_read(
         &mut self,
-        reading: u32,
+        refresh_id: u32,
         waba: Arc<Waba>,
         result: Result<(), ReadFailure>,
         now: TimePoint,
     ) -> Vec<Effect> {
-        if reading != self.refresh.id {
+        if refresh_id != self.refresh.id {
             return Vec::new();
         }
         self.refresh.wabas_done += 1;
         match result {
             Ok(()) => self.connection = Connection::Online,
             Err(failure) => {
-                let told = Explanation::for_read_failure(&failure);
-                self.messages.push(now.utc, format!("WABA {} could not be read: {}.", waba.label(), told.summary));
+                let summary = Explanation::for_read_failure(&failure).summary;
+                self.messages.push(now.utc, format!("WABA {} could not be read: {summary}.", waba.label()));
                 self.handle_read_failure(&failure, now);
                 self.refresh.unread_wabas.push((waba, failure));
             }
@@ -124,13 +125,13 @@ impl App {
         self.cache_next_page()
     }
 
-    pub(super) fn refresh_finished(&mut self, reading: u32, now: TimePoint) -> Vec<Effect> {
-        if reading != self.refresh.id {
+    pub(super) fn refresh_finished(&mut self, refresh_id: u32, now: TimePoint) -> Vec<Effect> {
+        if refresh_id != self.refresh.id {
             return Vec::new();
         }
         self.refresh.is_running = false;
-        let wabas = self.session.wabas.iter().map(|waba| waba.id);
-        let complete: Vec<_> = wabas.filter(|waba| self.is_fully_read(*waba)).collect();
+        let waba_ids = self.session.wabas.iter().map(|waba| waba.id);
+        let complete: Vec<_> = waba_ids.filter(|id| self.is_fully_read(*id)).collect();
         let unread = self.refresh.unread_wabas.len();
         self.refresh.read_since.get_or_insert(now.utc);
         let unlisted = self.roster.finish_refresh(&complete);
@@ -165,9 +166,9 @@ impl App {
                 self.cache_next_page()
             }
             Err(failure) => {
-                let told = Explanation::for_read_failure(&failure);
+                let summary = Explanation::for_read_failure(&failure).summary;
                 let label = self.label(&id);
-                self.messages.push(now.utc, format!("{label} could not be read: {}.", told.summary));
+                self.messages.push(now.utc, format!("{label} could not be read: {summary}."));
                 self.handle_read_failure(&failure, now);
                 Vec::new()
             }
@@ -176,50 +177,50 @@ impl App {
 
     fn number_refreshed(&mut self, mut number: Number, now: TimePoint) {
         if let Some(known) = self.roster.get(&number.id).map(|row| row.number) {
-            // A number read alone comes without the WABA that listed it.
+            // A reply for one number does not name the WABA that lists it.
             number.waba = number.waba.or_else(|| known.waba.clone());
             number.name = number.name.or_else(|| known.name.clone());
         }
-        let (id, label, words) = (number.id, number.label(), number.two_step.label());
+        let (id, label, two_step) = (number.id, number.label(), number.two_step.label());
         let done = set_pin_done_text(label);
-        // Only the refresh that follows the request. A later one was not caused by it.
+        // Only the refresh that the request caused joins its message. A later one gets a message of its own.
         let follows = self.messages.newest_first().next().is_some_and(|message| message.text == done);
         self.messages.push(
             now.utc,
             if follows {
-                format!("{done} Two-step verification is {words}.")
+                format!("{done} Two-step verification is {two_step}.")
             } else {
-                format!("{label}: two-step verification is {words}.")
+                format!("{label}: two-step verification is {two_step}.")
             },
         );
-        if let Some(asking) = self.screen.prompt_mut().filter(|asking| asking.target().id == id) {
-            asking.update_target(&number);
+        if let Some(prompt) = self.screen.prompt_mut().filter(|prompt| prompt.target().id == id) {
+            prompt.update_target(&number);
         }
         self.roster.upsert(&number);
     }
 
-    /// Updates a page that asks about this number, unless a later refresh of its own did.
+    /// Updates an open page that asks about this number, unless the page already has a later status.
     fn update_open_prompt(&mut self, number: &Number) {
-        let is_news = |known: &Number| known.id == number.id && known.read_at <= number.read_at;
-        if let Some(asking) = self.screen.prompt_mut().filter(|asking| is_news(asking.target())) {
-            asking.update_target(number);
+        let is_newer = |known: &Number| known.id == number.id && known.read_at <= number.read_at;
+        if let Some(prompt) = self.screen.prompt_mut().filter(|prompt| is_newer(prompt.target())) {
+            prompt.update_target(number);
         }
     }
 
-    /// The same, if the number was missing.
+    /// Tells an open page that asks about a number that its WABA no longer lists it.
     fn mark_open_prompt_unlisted(&mut self) {
-        let Some(target) = self.screen.prompt_mut().map(|asking| asking.target().clone()) else { return };
+        let Some(target) = self.screen.prompt_mut().map(|prompt| prompt.target().clone()) else { return };
         if self.is_unlisted(&target)
-            && let Some(asking) = self.screen.prompt_mut()
+            && let Some(prompt) = self.screen.prompt_mut()
         {
-            asking.mark_unlisted();
+            prompt.mark_unlisted();
         }
     }
 
-    /// What a failed read says about the connection and the token.
+    /// Updates the connection after a failed read, and opens the token page if Meta refused the token.
     fn handle_read_failure(&mut self, failure: &ReadFailure, now: TimePoint) {
         match failure {
-            ReadFailure::Api(fault) => self.handle_fault(fault),
+            ReadFailure::Api(error) => self.handle_api_error(error),
             ReadFailure::NotSent(NotSentReason::NoConnection(_) | NotSentReason::Tls(_)) | ReadFailure::NoAnswer => {
                 self.set_offline(now);
             }
@@ -227,18 +228,18 @@ impl App {
         }
     }
 
-    fn handle_fault(&mut self, fault: &ApiError) {
-        let entry = error_catalog::lookup(fault);
+    fn handle_api_error(&mut self, error: &ApiError) {
+        let entry = error_catalog::lookup(error);
         if entry.scope != ErrorScope::Token {
             return;
         }
-        self.connection = Connection::TokenRefused { code: fault.code, reason: entry.reason };
+        self.connection = Connection::TokenRefused { code: error.code, reason: entry.reason };
         if matches!(self.screen, Screen::List | Screen::Token(_)) {
-            self.set_screen(Screen::Token(TokenProblem::Refused { code: fault.code, reason: entry.reason }));
+            self.set_screen(Screen::Token(TokenProblem::Refused { code: error.code, reason: entry.reason }));
         }
     }
 
-    /// What a request that was not sent says about the connection.
+    /// Updates the connection after a request that was not sent.
     fn handle_not_sent(&mut self, why: &NotSentReason, now: TimePoint) {
         if let NotSentReason::NoConnection(_) | NotSentReason::Tls(_) = why {
             self.set_offline(now);
@@ -250,14 +251,14 @@ impl App {
             Connection::Offline { since, .. } => *since,
             Connection::Unknown | Connection::Online | Connection::TokenRefused { .. } => now.utc,
         };
-        let retry = now.plus(RETRY_INTERVAL);
-        self.connection = Connection::Offline { since, retry_at: retry };
-        self.messages.push(now.utc, format!("No connection to {}. Next try at {}.", self.session.host, retry.utc));
+        let retry_at = now.plus(RETRY_INTERVAL);
+        self.connection = Connection::Offline { since, retry_at };
+        self.messages.push(now.utc, format!("No connection to {}. Next try at {}.", self.session.host, retry_at.utc));
     }
 
-    pub(super) fn progress_received(&mut self, news: Vec<Progress>, now: TimePoint) -> Vec<Effect> {
+    pub(super) fn progress_received(&mut self, progress: Vec<Progress>, now: TimePoint) -> Vec<Effect> {
         let mut effects = Vec::new();
-        for Progress { number, state, .. } in news {
+        for Progress { number, state, .. } in progress {
             let state = self.in_doubt_list.apply_state(number, state);
             if !self.is_doubt_reported(&number, &state) {
                 effects.extend(self.change_progressed(number, &state, now));
@@ -268,11 +269,11 @@ impl App {
         effects
     }
 
-    /// True for a doubt that was reported already, and changed only in what can be done.
+    /// True if the same doubt was already reported, and only the possible actions have changed.
     fn is_doubt_reported(&self, id: &PhoneNumberId, state: &ChangeState) -> bool {
         match (self.roster.change(id), state) {
-            (Some(ChangeState::InDoubt(before)), ChangeState::InDoubt(standing)) => {
-                before.send_history == standing.send_history && before.reason == standing.reason
+            (Some(ChangeState::InDoubt(before)), ChangeState::InDoubt(details)) => {
+                before.send_history == details.send_history && before.reason == details.reason
             }
             (_, _) => false,
         }
@@ -287,43 +288,43 @@ impl App {
                 self.messages.push(now.utc, set_pin_done_text(&label));
                 false
             }
-            ChangeState::Failed(_, fault) => {
-                let short = error_catalog::lookup(fault).summary;
-                self.messages.push(now.utc, format!("{label} failed: {short}."));
-                self.handle_fault(fault);
+            ChangeState::Failed(_, error) => {
+                let summary = error_catalog::lookup(error).summary;
+                self.messages.push(now.utc, format!("{label} failed: {summary}."));
+                self.handle_api_error(error);
                 true
             }
             ChangeState::NotSent(_, why) => {
-                let short = Explanation::for_not_sent(why).summary;
-                self.messages.push(now.utc, format!("{label} not sent: {short}."));
+                let summary = Explanation::for_not_sent(why).summary;
+                self.messages.push(now.utc, format!("{label} not sent: {summary}."));
                 self.handle_not_sent(why, now);
                 true
             }
-            ChangeState::Resolved(_, how) => {
-                let how = match how {
+            ChangeState::Resolved(_, resolution) => {
+                let how = match resolution {
                     Resolution::NoPinInForce => "two-step is still not set, so nothing was applied",
-                    Resolution::Manual => "recorded as checked by hand",
+                    Resolution::Manual => "checked manually",
                 };
-                self.messages.push(now.utc, format!("{label} settled: {how}."));
+                self.messages.push(now.utc, format!("{label} resolved: {how}."));
                 false
             }
-            ChangeState::InDoubt(standing) => {
-                let doubt = &standing.reason;
-                let short = Explanation::for_doubt(doubt).summary;
+            ChangeState::InDoubt(details) => {
+                let doubt = &details.reason;
+                let summary = Explanation::for_doubt(doubt).summary;
                 let is_older = matches!(doubt, DoubtReason::OlderPinInDoubt(_));
-                // Short, because the line is cut at 80 columns.
-                let kept = match (is_older, standing.is_in_escrow) {
-                    (true, true) => "Older PIN sealed.",
+                // Short, because a window of 80 columns cuts the end.
+                let pin_advice = match (is_older, details.is_in_escrow) {
+                    (true, true) => "Older PIN in escrow.",
                     (true, false) => "Keep the older PIN.",
-                    (false, true) => "PIN sealed.",
+                    (false, true) => "PIN in escrow.",
                     (false, false) => "Keep the PIN.",
                 };
-                self.messages.push(now.utc, format!("{label} no answer: {short}. {kept}"));
+                self.messages.push(now.utc, format!("{label} no answer: {summary}. {pin_advice}"));
                 match doubt {
-                    DoubtReason::ServerError(fault)
-                    | DoubtReason::OlderPinInDoubt(NotApplied::Refused(fault))
-                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::Refused(fault), .. } => {
-                        self.handle_fault(fault)
+                    DoubtReason::ServerError(error)
+                    | DoubtReason::OlderPinInDoubt(NotApplied::Refused(error))
+                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::Refused(error), .. } => {
+                        self.handle_api_error(error)
                     }
                     DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why))
                     | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(why), .. } => {
@@ -339,11 +340,11 @@ impl App {
                 true
             }
         };
-        // A refresh follows at once: "set" is the outcome of this request, not what is on now.
-        let read = matches!(state, ChangeState::Set(_)).then_some(Effect::RefreshNumber(id));
+        // Refresh at once: "set" is the outcome of this request, and not the current status of the number.
+        let refresh = matches!(state, ChangeState::Set(_)).then_some(Effect::RefreshNumber(id));
         let bell = (is_bad && self.session.bell).then_some(Effect::Bell);
         let history = self.shows_history_of(&id).then_some(Effect::ReadHistory(id));
-        read.into_iter().chain(bell).chain(history).collect()
+        refresh.into_iter().chain(bell).chain(history).collect()
     }
 
     pub(super) fn token_read(&mut self, result: Result<(), String>, now: TimePoint) -> Vec<Effect> {
@@ -369,7 +370,7 @@ impl App {
         }
     }
 
-    /// True if the screen was only hidden: what was read before is still valid.
+    /// True if the screen was only hidden, and the numbers that were read before are still valid.
     fn is_hidden_with_fresh_data(&self) -> bool {
         let is_read = self.refresh.id > 0 && self.refresh.unread_wabas.is_empty();
         matches!(self.screen, Screen::Hidden(_))

@@ -1,12 +1,11 @@
-//! The guard against accidental confirmation: a confirmation must have been shown, and the keyboard quiet, before any
-//! key counts.
+//! Guards a page against accidental confirmation: no key counts until the page was shown and the keyboard was quiet.
 //!
-//! It drops everything typed ahead of the page, because those keys arrived before the quiet time ended. It knows
-//! arrival times, not keys; the page decides which key confirms.
+//! Keys typed ahead do not count, because they arrive before the quiet time has passed. The guard knows arrival times,
+//! not keys: the page decides which key confirms.
 
 use std::time::{Duration, Instant};
 
-/// Nobody reads a page and decides in less time. A key repeat (30 ms) or a pasted burst never leaves such a gap.
+/// No operator reads a page and decides in less time. A key repeat (30 ms) or a pasted burst never leaves such a gap.
 pub const QUIET_TIME: Duration = Duration::from_millis(400);
 
 /// Protects a page that confirms something.
@@ -58,17 +57,17 @@ mod tests {
         let (mut guard, shown) = (Guard::default(), Instant::now());
         guard.mark_shown(shown);
         assert!(!guard.accepts_key(shown + Duration::from_millis(399)), "too early");
-        assert!(!guard.accepts_key(shown + Duration::from_millis(798)), "the key before it broke the quiet");
+        assert!(!guard.accepts_key(shown + Duration::from_millis(798)), "the earlier key restarted the quiet time");
         assert!(guard.accepts_key(shown + Duration::from_millis(1_198)));
-        assert!(guard.accepts_key(shown + Duration::from_millis(1_199)), "once quiet, keys follow freely");
+        assert!(guard.accepts_key(shown + Duration::from_millis(1_199)), "after the quiet time every key counts");
     }
 
     #[test]
-    fn a_key_typed_before_the_page_never_counts_however_late_it_is_read() {
+    fn a_key_typed_before_the_page_never_counts() {
         let (mut guard, typed) = (Guard::default(), Instant::now());
         guard.mark_shown(typed + Duration::from_secs(30));
         assert!(!guard.accepts_key(typed));
         guard.mark_shown(typed);
-        assert!(!guard.accepts_key(typed + Duration::from_secs(1)), "a second showing does not reach back");
+        assert!(!guard.accepts_key(typed + Duration::from_secs(1)), "only the first frame counts");
     }
 }

@@ -1,6 +1,6 @@
-//! The history of the number on the screen, from the journal: loaded when the details of a number open.
+//! Loads the history of the number on the screen from the journal when the details of a number open.
 //!
-//! Beside the list it is loaded when the cursor has stopped, not on each step.
+//! Beside the list it does not load on each step of the cursor: it waits until the cursor has stopped.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::journal::HistoryEntry;
 /// How long the cursor must stay. A key repeat leaves 30 ms.
 const HISTORY_DEBOUNCE: Duration = Duration::from_millis(500);
 
-/// The history of one number, the last one loaded.
+/// The history that was loaded last, of one number.
 #[derive(Debug, Default)]
 pub(super) struct HistoryCache {
     loaded: Option<(PhoneNumberId, Vec<HistoryEntry>)>,
@@ -25,10 +25,10 @@ impl HistoryCache {
 }
 
 impl App {
-    /// The history of a number, newest first; `None` if it was not loaded.
+    /// The history of a number, newest entry first; `None` if it is not loaded.
     #[must_use]
     pub fn history(&self, id: &PhoneNumberId) -> Option<&[HistoryEntry]> {
-        self.history.loaded.as_ref().filter(|(of, _)| of == id).map(|(_, lines)| lines.as_slice())
+        self.history.loaded.as_ref().filter(|(loaded_id, _)| loaded_id == id).map(|(_, lines)| lines.as_slice())
     }
 
     pub(super) fn history_read(&mut self, id: PhoneNumberId, lines: Vec<HistoryEntry>) -> Vec<Effect> {
@@ -38,12 +38,12 @@ impl App {
         Vec::new()
     }
 
-    /// The cursor moved.
+    /// Schedules a load of the history beside the list, because the cursor moved.
     pub(super) fn cursor_moved(&mut self, now: Instant) {
         self.history.load_at = self.has_pane().then(|| now + HISTORY_DEBOUNCE);
     }
 
-    /// When the cursor has stopped.
+    /// When the history beside the list is due; `None` if no load is scheduled.
     pub(super) fn next_history_load(&self) -> Option<Instant> {
         self.history.load_at.filter(|_| self.is_pane_visible())
     }
@@ -61,7 +61,7 @@ impl App {
         self.cursor_id().filter(|id| self.history(id).is_none()).map(Effect::ReadHistory)
     }
 
-    /// True if the history of this number is on the screen and must be kept current.
+    /// True if the screen shows the history of this number, so that a change of it must be loaded.
     pub(super) fn shows_history_of(&self, id: &PhoneNumberId) -> bool {
         match &self.screen {
             Screen::Number(page) => page.id == *id,

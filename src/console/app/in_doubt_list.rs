@@ -1,4 +1,4 @@
-//! What is in doubt: findings of the journal, and every number whose PIN in force is not known.
+//! The list of what is in doubt: findings of the journal, and every number whose PIN in force is not known.
 //!
 //! A number leaves this list only by Meta's confirmation or a recorded resolution: neither a later refusal nor a
 //! request in flight removes it. The page replaces the list until the operator leaves it.
@@ -25,7 +25,7 @@ pub enum InDoubtItem {
     Number(UtcTime, PhoneNumberId),
 }
 
-/// The items in doubt.
+/// Findings and numbers in doubt, with the cursor of their page.
 #[derive(Debug, Default)]
 pub struct InDoubtList {
     findings: Vec<CleanText>,
@@ -63,24 +63,24 @@ impl InDoubtList {
     #[must_use]
     pub fn items(&self) -> Vec<InDoubtItem> {
         let numbers =
-            self.numbers.iter().map(|(id, standing)| InDoubtItem::Number(standing.send_history.last_known_at(), *id));
-        let mut spots: Vec<_> = (0..self.findings.len()).map(InDoubtItem::Finding).chain(numbers).collect();
-        spots.sort_unstable();
-        spots
+            self.numbers.iter().map(|(id, details)| InDoubtItem::Number(details.send_history.last_known_at(), *id));
+        let mut items: Vec<_> = (0..self.findings.len()).map(InDoubtItem::Finding).chain(numbers).collect();
+        items.sort_unstable();
+        items
     }
 
-    /// The position of the cursor in [`InDoubtList::items`]. It follows its number; if that is gone, it is on the next
-    /// one.
+    /// The position of the cursor in [`InDoubtList::items`]. The cursor follows its number; if that is no longer in the
+    /// list, it moves to the next one.
     #[must_use]
-    pub fn cursor_index(&self, spots: &[InDoubtItem]) -> Option<usize> {
-        let last = spots.len().checked_sub(1)?;
+    pub fn cursor_index(&self, items: &[InDoubtItem]) -> Option<usize> {
+        let last = items.len().checked_sub(1)?;
         let Some(cursor) = self.cursor else { return Some(0) };
-        let is_same = |spot: &InDoubtItem| match (spot, cursor) {
-            (InDoubtItem::Number(_, id), InDoubtItem::Number(_, at)) => *id == at,
-            (spot, cursor) => *spot == cursor,
+        let is_same = |item: &InDoubtItem| match (item, cursor) {
+            (InDoubtItem::Number(_, id), InDoubtItem::Number(_, cursor_id)) => *id == cursor_id,
+            (item, cursor) => *item == cursor,
         };
-        let at = spots.iter().position(is_same).unwrap_or_else(|| spots.partition_point(|spot| *spot < cursor));
-        Some(at.min(last))
+        let index = items.iter().position(is_same).unwrap_or_else(|| items.partition_point(|item| *item < cursor));
+        Some(index.min(last))
     }
 
     fn has_items(&self) -> bool {
@@ -88,10 +88,10 @@ impl InDoubtList {
     }
 
     fn move_by(&mut self, rows: isize) {
-        let spots = self.items();
-        self.cursor = self.cursor_index(&spots).and_then(|at| {
-            let to = at.saturating_add_signed(rows).min(spots.len().saturating_sub(1));
-            spots.get(to).copied()
+        let items = self.items();
+        self.cursor = self.cursor_index(&items).and_then(|index| {
+            let target = index.saturating_add_signed(rows).min(items.len().saturating_sub(1));
+            items.get(target).copied()
         });
     }
 
@@ -100,14 +100,14 @@ impl InDoubtList {
         self.is_due = self.has_items();
     }
 
-    /// Applies a new state of a number. Returns the state that is true of it: a change that changed nothing leaves an
-    /// older doubt.
+    /// Applies a new state of a number, and returns the state to show: after a change that was not applied, an older
+    /// PIN may still be in doubt.
     pub(super) fn apply_state(&mut self, id: PhoneNumberId, state: ChangeState) -> ChangeState {
-        if let ChangeState::InDoubt(standing) = state {
-            self.numbers.insert(id, (*standing).clone());
-            return ChangeState::InDoubt(standing);
+        if let ChangeState::InDoubt(details) = state {
+            self.numbers.insert(id, (*details).clone());
+            return ChangeState::InDoubt(details);
         }
-        let Some(standing) = self.numbers.get_mut(&id) else { return state };
+        let Some(details) = self.numbers.get_mut(&id) else { return state };
         let last = match state {
             ChangeState::Set(_) | ChangeState::Resolved(..) => {
                 self.numbers.remove(&id);
@@ -119,24 +119,24 @@ impl InDoubtList {
             | ChangeState::InDoubt(_) => {
                 return state;
             }
-            ChangeState::Failed(_, fault) => NotApplied::Refused(fault),
+            ChangeState::Failed(_, error) => NotApplied::Refused(error),
             ChangeState::NotSent(_, why) => NotApplied::NotSent(why),
         };
-        standing.reason = DoubtReason::OlderPinInDoubt(last);
-        ChangeState::InDoubt(Box::new(standing.clone()))
+        details.reason = DoubtReason::OlderPinInDoubt(last);
+        ChangeState::InDoubt(Box::new(details.clone()))
     }
 
-    /// The PINs that the escrow has are no longer in memory.
+    /// Marks the PINs that the escrow has as no longer in memory.
     pub(super) fn drop_encrypted_pins(&mut self) {
         self.numbers
             .values_mut()
-            .filter(|standing| standing.is_in_escrow)
-            .for_each(|standing| standing.is_pin_in_memory = false);
+            .filter(|details| details.is_in_escrow)
+            .for_each(|details| details.is_pin_in_memory = false);
     }
 }
 
 impl App {
-    /// The items in doubt.
+    /// What is in doubt.
     #[must_use]
     pub const fn in_doubt_list(&self) -> &InDoubtList {
         &self.in_doubt_list
@@ -159,10 +159,10 @@ impl App {
                 return Vec::new();
             }
             Action::Open => {
-                let spots = self.in_doubt_list.items();
-                let spot = self.in_doubt_list.cursor_index(&spots).map(|at| spots[at]);
-                if let Some(InDoubtItem::Number(_, id)) = spot {
-                    self.in_doubt_list.cursor = spot;
+                let items = self.in_doubt_list.items();
+                let item = self.in_doubt_list.cursor_index(&items).map(|index| items[index]);
+                if let Some(InDoubtItem::Number(_, id)) = item {
+                    self.in_doubt_list.cursor = item;
                     self.set_screen(Screen::Number(NumberPage { id, scroll: 0 }));
                     return vec![Effect::ReadHistory(id)];
                 }
@@ -171,11 +171,11 @@ impl App {
             Action::Down => self.in_doubt_list.move_by(1),
             _ => {}
         }
-        let here = Screen::Unresolved(below);
+        let screen = Screen::Unresolved(below);
         self.set_screen(match action {
-            Action::Messages => Screen::Messages(Overlay::new(here)),
-            Action::Help => Screen::Help(Overlay::new(here)),
-            _ => here,
+            Action::Messages => Screen::Messages(Overlay::new(screen)),
+            Action::Help => Screen::Help(Overlay::new(screen)),
+            _ => screen,
         });
         Vec::new()
     }

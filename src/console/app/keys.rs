@@ -1,4 +1,6 @@
-//! Keys: the keymap says what a key means, and the page says what follows.
+//! Handles keys and pastes: the keymap maps a key to an action, and the page performs the action.
+//!
+//! It sends nothing: what must be done is returned as effects.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
 
@@ -20,10 +22,10 @@ use crate::domain::text::CleanText;
 /// A second Ctrl-C within this time quits.
 const DOUBLE_INTERRUPT_WINDOW: Duration = Duration::from_secs(2);
 
-/// A longer filter is not a filter, and a longer note is a report.
+/// The maximum length of a filter and of a note.
 const MAX_FIELD_CHARS: usize = 200;
 
-/// A shorter note says nothing.
+/// The minimum length of a note: a shorter one explains nothing.
 const MIN_NOTE_CHARS: usize = 3;
 
 impl App {
@@ -75,8 +77,8 @@ impl App {
     /// A key that the keymap does not bind: text in a text field, otherwise nothing.
     fn handle_unbound_key(&mut self, key: Key, now: TimePoint) {
         match (&mut self.screen, key) {
-            (Screen::Filter(line), _) => {
-                if edit_text(&mut line.input, key) {
+            (Screen::Filter(filter), _) => {
+                if edit_text(&mut filter.input, key) {
                     self.filter_changed();
                 }
             }
@@ -116,8 +118,8 @@ impl App {
                 insert_text(&mut page.input, paste.as_str());
             }
             (Mode::PinForm, Screen::Form(page)) => page.form.paste(paste.as_str()),
-            (Mode::Filter, Screen::Filter(line)) => {
-                insert_text(&mut line.input, paste.as_str());
+            (Mode::Filter, Screen::Filter(filter)) => {
+                insert_text(&mut filter.input, paste.as_str());
                 self.filter_changed();
             }
             (Mode::List, Screen::List) => match number_actions::extract_number_digits(paste.as_str()) {
@@ -131,19 +133,19 @@ impl App {
 
     fn act_on_number(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
         let Screen::Number(mut page) = self.take_screen() else { return Vec::new() };
-        let here = Screen::Number(page);
+        let screen = Screen::Number(page);
         match action {
             Action::Back => return Vec::new(),
             Action::SetPin => {
-                self.set_screen(here);
+                self.set_screen(screen);
                 return self.open_form(Some(page.id), now);
             }
             Action::RefreshNumber | Action::RefreshStatus => {
-                self.set_screen(here);
+                self.set_screen(screen);
                 return self.refresh_number(Some(page.id));
             }
             Action::SendSamePin => {
-                self.set_screen(here);
+                self.set_screen(screen);
                 if self.may_send(&page.id, true, now)
                     && let Some(target) = self.number(&page.id)
                 {
@@ -151,7 +153,7 @@ impl App {
                 }
             }
             Action::MarkResolved => {
-                self.set_screen(here);
+                self.set_screen(screen);
                 if self.may_record_resolution(&page.id) {
                     self.set_screen(Screen::ResolutionNote(ResolutionNotePage {
                         id: page.id,
@@ -160,14 +162,14 @@ impl App {
                     }));
                 }
             }
-            Action::PickCopy => self.set_screen(Screen::Copy(CopyPage { id: page.id, back: Box::new(here) })),
-            Action::Messages => self.set_screen(Screen::Messages(Overlay::new(here))),
-            Action::Help => self.set_screen(Screen::Help(Overlay::new(here))),
+            Action::PickCopy => self.set_screen(Screen::Copy(CopyPage { id: page.id, back: Box::new(screen) })),
+            Action::Messages => self.set_screen(Screen::Messages(Overlay::new(screen))),
+            Action::Help => self.set_screen(Screen::Help(Overlay::new(screen))),
             Action::Up | Action::Down => {
                 page.scroll = self.scroll_after(page.scroll, action);
                 self.set_screen(Screen::Number(page));
             }
-            _ => self.set_screen(here),
+            _ => self.set_screen(screen),
         }
         Vec::new()
     }
@@ -237,7 +239,7 @@ impl App {
 
     fn act_on_confirm(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
         let Screen::Confirm(mut page) = self.take_screen() else { return Vec::new() };
-        let verdict = match action {
+        let result = match action {
             Action::Send | Action::ConfirmResolved => page.press_yes(now.instant),
             Action::Continue => page.press_enter(now.instant),
             Action::Cancel if page.mode() == Mode::ConfirmResolution => {
@@ -255,7 +257,7 @@ impl App {
             }
             _ => ConfirmResult::Stay(page),
         };
-        match verdict {
+        match result {
             ConfirmResult::Stay(page) => {
                 self.set_screen(Screen::Confirm(page));
                 Vec::new()
@@ -264,7 +266,7 @@ impl App {
                 self.messages.push(now.utc, "Cancelled: the digits were wrong 5 times. Nothing was sent.");
                 Vec::new()
             }
-            ConfirmResult::Confirmed(order) => self.submit_confirmed(order, now),
+            ConfirmResult::Confirmed(effect) => self.submit_confirmed(effect, now),
         }
     }
 
@@ -343,7 +345,7 @@ impl App {
         Vec::new()
     }
 
-    /// Ctrl-C: back, also out of fields; on the list like `q`; a second one within two seconds quits.
+    /// Ctrl-C goes back, also from a field. On a first page it acts like `q`. A second one within two seconds quits.
     fn interrupt(&mut self, now: TimePoint) -> Vec<Effect> {
         let is_second = self
             .last_interrupt
@@ -369,47 +371,47 @@ impl App {
         }
     }
 
-    /// Submits what was confirmed, unless something changed between question and answer.
-    fn submit_confirmed(&mut self, order: Effect, now: TimePoint) -> Vec<Effect> {
-        let (id, is_same) = match &order {
+    /// Submits a confirmed effect, unless it is no longer possible because something changed since the question.
+    fn submit_confirmed(&mut self, effect: Effect, now: TimePoint) -> Vec<Effect> {
+        let (id, is_same_pin) = match &effect {
             Effect::SetPin { number, .. } => (*number, false),
             Effect::ResendPin(number) => (*number, true),
             Effect::ResolveManually { number, .. } => {
                 let may = self.may_record_resolution(number);
-                let told = if may { "Recording the check by hand." } else { "Nothing was recorded." };
-                self.messages.push(now.utc, told);
-                return if may { vec![order] } else { Vec::new() };
+                let message = if may { "Recording the manual check." } else { "Nothing was recorded." };
+                self.messages.push(now.utc, message);
+                return if may { vec![effect] } else { Vec::new() };
             }
-            _ => return vec![order],
+            _ => return vec![effect],
         };
-        if !self.may_send_confirmed(&id, is_same, now) {
+        if !self.may_send_confirmed(&id, is_same_pin, now) {
             return Vec::new();
         }
         self.roster.set_change(id, crate::domain::change::ChangeState::Queued);
         let label = self.label(&id);
         self.messages.push(now.utc, format!("Set PIN for {label}: recording, then sending."));
-        vec![order]
+        vec![effect]
     }
 }
 
-/// The note of a manual check, if it says something and holds nothing that could be a PIN, because it is stored in
-/// readable form.
+/// Accepts the note of a manual check if it is long enough and contains nothing that could be a PIN, because the
+/// journal stores notes unencrypted. The error says what to change.
 fn validate_note(text: &str) -> Result<CleanText, &'static str> {
     let text = text.trim();
     if text.chars().count() < MIN_NOTE_CHARS {
-        return Err("Write down what was found, in 3 letters or more.");
+        return Err("Write what you found, in 3 letters or more.");
     }
     let digits = |part: &str| part.chars().filter(|c| c.is_numeric()).count();
-    // Digits with single separators, as people write a PIN, are one run; a phone number or an id is a longer one. After
-    // a date or another number, a PIN in one piece is still found.
+    // A run of digits may contain separators, because people write a PIN with them. A phone number or an id is a longer
+    // run. The second split still finds a PIN in one piece after a date or another number.
     let mut runs = text.split(char::is_alphabetic).chain(text.split(|c: char| !c.is_numeric()));
     if runs.any(|run| digits(run) == PIN_DIGITS) {
-        return Err("Leave the PIN out: six digits in a row. The note is kept in the clear.");
+        return Err("Leave out the PIN (6 digits in a row): notes are not encrypted.");
     }
     Ok(CleanText::new(text))
 }
 
-/// Inserts pasted text into a text field.
+/// Inserts pasted text into a text field, as far as it has room.
 fn insert_text(input: &mut Input, text: &str) {
     let room = MAX_FIELD_CHARS.saturating_sub(input.value().chars().count());
     for c in text.chars().filter(|c| !c.is_control()).take(room) {

@@ -1,4 +1,6 @@
-//! Keys of the number list: moving, filtering, sorting, refreshing, opening pages.
+//! Performs the actions of the number list: moves, filters, sorts, refreshes and opens pages.
+//!
+//! It sends no PIN: it opens the PIN form.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
 
@@ -10,10 +12,10 @@ use crate::console::input::keymap::{Action, Mode};
 use crate::console::roster::{SortColumn, SortDirection, SortOrder};
 use crate::domain::clock::TimePoint;
 
-/// For longer lists, the cost of a refresh is shown first.
+/// For a longer list, the first key press only shows how many calls a refresh costs.
 const CONFIRM_REFRESH_ABOVE: usize = 1_000;
 
-/// How many numbers one call returns.
+/// How many numbers one call to Meta returns.
 const NUMBERS_PER_CALL: usize = 100;
 
 impl App {
@@ -51,8 +53,8 @@ impl App {
             Action::ShowInDoubt => self.open_in_doubt_list(),
             Action::Messages => self.open_overlay(Screen::Messages),
             Action::Help => self.open_overlay(Screen::Help),
-            moving => {
-                self.move_cursor(moving);
+            motion => {
+                self.move_cursor(motion);
                 self.cursor_moved(now.instant);
             }
         }
@@ -85,15 +87,14 @@ impl App {
     fn ask_to_refresh_all(&mut self) -> Vec<Effect> {
         let total = self.roster.total();
         if self.refresh.is_running {
-            self.messages.set_hint("The numbers are being read already.");
+            self.messages.set_hint("A refresh is already running.");
             return Vec::new();
         }
         if total > CONFIRM_REFRESH_ABOVE && !self.asked_to_refresh_all {
             self.asked_to_refresh_all = true;
             let calls = crate::domain::text::format_count(total.div_ceil(NUMBERS_PER_CALL));
             let key = self.keymap.key_label(Mode::List, Action::RefreshAll);
-            self.messages
-                .set_hint(format!("Reading all again takes {calls} calls of Meta's quota. Press {key} again."));
+            self.messages.set_hint(format!("Refreshing all takes {calls} calls of Meta's quota. Press {key} again."));
             return Vec::new();
         }
         self.asked_to_refresh_all = false;
@@ -102,33 +103,33 @@ impl App {
 
     pub(super) fn act_on_filter(&mut self, action: Action) -> Vec<Effect> {
         match (action, self.take_screen()) {
-            (Action::ApplyFilter, Screen::Filter(line)) if line.error.is_some() => {
-                self.set_screen(Screen::Filter(line))
+            (Action::ApplyFilter, Screen::Filter(filter)) if filter.error.is_some() => {
+                self.set_screen(Screen::Filter(filter))
             }
             (Action::ApplyFilter, Screen::Filter(_)) => self.set_screen(Screen::List),
-            (Action::RestoreFilter | Action::Interrupt, Screen::Filter(line)) => self.set_filter(&line.previous),
-            (Action::ClearField, Screen::Filter(mut line)) => {
-                // A fresh field: a reset one would still hold the text for yanking.
-                line.input = Input::default();
-                self.set_screen(Screen::Filter(line));
+            (Action::RestoreFilter | Action::Interrupt, Screen::Filter(filter)) => self.set_filter(&filter.previous),
+            (Action::ClearField, Screen::Filter(mut filter)) => {
+                // A new field, because a reset one keeps the text for yanking.
+                filter.input = Input::default();
+                self.set_screen(Screen::Filter(filter));
                 self.filter_changed();
             }
-            (moving, screen) => {
+            (motion, screen) => {
                 self.set_screen(screen);
-                self.move_cursor(moving);
+                self.move_cursor(motion);
             }
         }
         Vec::new()
     }
 
     pub(super) fn filter_changed(&mut self) {
-        let Screen::Filter(line) = &mut self.screen else { return };
-        match self.roster.set_filter(line.input.value()) {
+        let Screen::Filter(filter) = &mut self.screen else { return };
+        match self.roster.set_filter(filter.input.value()) {
             Ok(()) => {
-                self.filter = line.input.value().to_owned();
-                line.error = None;
+                self.filter = filter.input.value().to_owned();
+                filter.error = None;
             }
-            Err(error) => line.error = Some(error.to_string()),
+            Err(error) => filter.error = Some(error.to_string()),
         }
     }
 
@@ -139,7 +140,7 @@ impl App {
     }
 
     pub(super) fn act_on_sort(&mut self, action: Action) -> Vec<Effect> {
-        let by = match action {
+        let column = match action {
             Action::SortByNumber => Some(SortColumn::Number),
             Action::SortByName => Some(SortColumn::Name),
             Action::SortByWaba => Some(SortColumn::Waba),
@@ -147,11 +148,11 @@ impl App {
             Action::SortByRequest => Some(SortColumn::Request),
             _ => None,
         };
-        if let Some(by) = by {
-            let present = self.roster.sort();
-            let is_again = present.column == by && present.direction == SortDirection::Ascending;
-            let direction = if is_again { SortDirection::Descending } else { SortDirection::Ascending };
-            self.roster.set_sort(SortOrder { column: by, direction });
+        if let Some(column) = column {
+            let current = self.roster.sort();
+            let is_ascending = current.column == column && current.direction == SortDirection::Ascending;
+            let direction = if is_ascending { SortDirection::Descending } else { SortDirection::Ascending };
+            self.roster.set_sort(SortOrder { column, direction });
         }
         self.set_screen(Screen::List);
         Vec::new()

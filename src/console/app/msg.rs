@@ -1,4 +1,6 @@
-//! What happened ([`Msg`], past tense) and what must be done ([`Effect`]), both plain data.
+//! The input and output of [`super::App::update`]: what happened ([`Msg`]) and what must be done ([`Effect`]).
+//!
+//! Both are plain data: they perform nothing themselves.
 
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
 use crate::journal::HistoryEntry;
 
-/// A size of the window, in columns and rows.
+/// The size of the window, in columns and rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
     /// Columns.
@@ -22,7 +24,7 @@ pub struct Size {
     pub height: u16,
 }
 
-/// Something that happened.
+/// Something that happened: a key, a report of the worker, a signal or a timer.
 #[derive(Debug)]
 pub enum Msg {
     /// A key was pressed.
@@ -38,73 +40,73 @@ pub enum Msg {
     },
     /// The program resumed after a suspend.
     Resumed,
-    /// Some numbers of a refresh.
+    /// A page of numbers was read.
     PageReceived {
-        /// The refresh.
+        /// The refresh, as in [`Effect::RefreshAll`].
         refresh_id: u32,
         /// The numbers.
         numbers: Vec<Number>,
     },
-    /// The list of a WABA was read to its end, or could not be.
+    /// The list of a WABA was read to its end, or the read failed.
     WabaRead {
-        /// The refresh.
+        /// The refresh, as in [`Effect::RefreshAll`].
         refresh_id: u32,
         /// The WABA.
         waba: Arc<Waba>,
-        /// The result.
+        /// An error says why the list is incomplete.
         result: Result<(), ReadFailure>,
     },
-    /// Every WABA and every single number was read, or failed.
+    /// The refresh ended: each WABA and each single number was read, or its read failed.
     RefreshFinished {
-        /// The refresh.
+        /// The refresh, as in [`Effect::RefreshAll`].
         refresh_id: u32,
     },
-    /// One number was refreshed, or could not be.
+    /// One number was refreshed, or the read failed.
     NumberRead {
         /// The number.
         id: PhoneNumberId,
-        /// The result.
+        /// The number as Meta reports it, or why it was not read.
         result: Result<Number, ReadFailure>,
     },
-    /// New states of changes.
+    /// Changes have new states: the latest of each number.
     ProgressReceived(Vec<Progress>),
     /// A random PIN was generated; `None` if the system has no random numbers.
     PinGenerated(Option<Pin>),
-    /// The access token was read again from its source. The error is for people.
+    /// The access token was read again from its source. The error is a sentence for the operator.
     TokenRead(Result<(), String>),
-    /// The journal and the escrow were opened, or could not be.
+    /// The journal and the escrow were opened, or cannot be used.
     RecordsOpened {
-        /// Their status.
+        /// The status of both.
         status: RecordingStatus,
-        /// What is unresolved, as the actor reports it: every state is in doubt.
+        /// The unresolved changes of earlier processes: every state is in doubt.
         unresolved: Vec<Progress>,
-        /// What the operator must look at, in sentences.
+        /// What the operator must check, in sentences.
         findings: Vec<CleanText>,
     },
-    /// The journal failed in this process. The text is for people.
+    /// The journal failed in this process. The text tells the operator why.
     JournalFailed(CleanText),
-    /// The recipients were accepted, or could not be.
+    /// The recipients were accepted, or the journal could not record it.
     RecipientsAccepted(Result<RecordingStatus, CleanText>),
-    /// Numbers from an earlier run. Their `read_at` says when they were read.
+    /// Numbers that an earlier process read. Their `read_at` says when.
     CachedNumbersLoaded(Vec<Number>),
-    /// The numbers of [`Effect::CacheNumbers`] are cached, or were dropped.
+    /// The numbers of [`Effect::CacheNumbers`] were cached, or were dropped because the journal cannot be used.
     NumbersCached,
-    /// The history of a number, newest first.
+    /// The history of a number was read.
     HistoryRead {
         /// The number.
         id: PhoneNumberId,
-        /// The entries.
+        /// The entries, newest first.
         lines: Vec<HistoryEntry>,
     },
-    /// The client could not be set up, so nothing can be read or sent. The text is for people.
+    /// The HTTP client could not be set up, so nothing can be read or sent. The text tells the operator why.
     ClientSetupFailed(CleanText),
-    /// A signal ends the program; requests in flight are awaited.
+    /// A signal ends the process, which waits for requests in flight first.
     TerminationRequested,
     /// The time of [`super::App::next_wake`] has come.
     TimerFired,
 }
 
-/// Something that must be done.
+/// Something that the runtime or the worker must do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Read the access token from its source again.
@@ -122,7 +124,7 @@ pub enum Effect {
     RemoveCachedNumbers {
         /// The numbers.
         numbers: Vec<PhoneNumberId>,
-        /// Another process may have found them again since.
+        /// A later read counts, because another process may have found the number again.
         read_until: UtcTime,
     },
     /// Generate a random PIN that differs from the end of this display number.
@@ -143,7 +145,7 @@ pub enum Effect {
     },
     /// Send the PIN in doubt of this number again. Only a confirmation creates this effect.
     ResendPin(PhoneNumberId),
-    /// Record that an operator checked this number. Only a confirmed note creates this effect.
+    /// Record that the operator checked this number manually. Only a confirmed note creates this effect.
     ResolveManually {
         /// The number.
         number: PhoneNumberId,
@@ -154,17 +156,17 @@ pub enum Effect {
     AcceptRecipients,
     /// Read the history of a number.
     ReadHistory(PhoneNumberId),
-    /// The screen is hidden: drop the access token and the PINs in memory that the escrow has, and record it.
+    /// The screen is hidden: drop the access token and each PIN that the escrow has from memory, and record it.
     DropSecrets,
     /// The screen is shown again: record it.
     RecordScreenShown,
-    /// Send nothing new. Requests in flight are awaited.
+    /// Send nothing new, and wait for requests in flight.
     StopSending,
     /// Copy text to the terminal's clipboard.
     Copy(String),
     /// Ring the terminal's bell.
     Bell,
-    /// Forget what was drawn and draw everything.
+    /// Clear the terminal and draw everything again.
     Redraw,
     /// Restore the terminal and suspend, until a shell resumes the program.
     Suspend,

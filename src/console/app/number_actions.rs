@@ -1,4 +1,6 @@
-//! Opens and closes the pages of one number, and checks before anything may be sent.
+//! Opens the PIN form of a number, refreshes it, and copies what is known of it.
+//!
+//! It sends no PIN: the form leads to a question first.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
 
@@ -17,7 +19,7 @@ impl App {
     /// Opens the PIN form for a number, and refreshes the number, so that the form shows the current status.
     pub(super) fn open_form(&mut self, id: Option<PhoneNumberId>, now: TimePoint) -> Vec<Effect> {
         let Some(target) = id.and_then(|id| self.number(&id)) else {
-            self.messages.set_hint("There is no number under the cursor.");
+            self.messages.set_hint("No number under the cursor.");
             return Vec::new();
         };
         let id = target.id;
@@ -35,7 +37,7 @@ impl App {
             Some(_) if matches!(self.connection, Connection::TokenRefused { .. }) => vec![Effect::ReadToken],
             Some(id) => {
                 let label = self.label(&id);
-                self.messages.set_hint(format!("Reading {label} again."));
+                self.messages.set_hint(format!("Refreshing {label}."));
                 vec![Effect::RefreshNumber(id)]
             }
             None => Vec::new(),
@@ -53,12 +55,12 @@ impl App {
 
     pub(super) fn act_on_copy(&mut self, action: Action) -> Vec<Effect> {
         let Screen::Copy(page) = self.take_screen() else { return Vec::new() };
-        let job = self.roster.change(&page.id);
+        let change = self.roster.change(&page.id);
         let text = self.number(&page.id).and_then(|number| match action {
             Action::CopyNumber => number.display_number.as_ref().map(|display| display.as_str().to_owned()),
             Action::CopyId => Some(number.id.to_string()),
             Action::CopyWaba => number.waba.as_ref().map(|waba| waba.id.to_string()),
-            Action::CopyAll => Some(ticket_text(&number, job)),
+            Action::CopyAll => Some(ticket_text(&number, change)),
             _ => None,
         });
         if let Some(text) = text {
@@ -66,14 +68,14 @@ impl App {
             return vec![Effect::Copy(text)];
         }
         if action != Action::Back {
-            self.messages.set_hint("Meta gave no such value for this number.");
+            self.messages.set_hint("Meta returned no such value for this number.");
         }
         self.set_screen(*page.back);
         Vec::new()
     }
 }
 
-/// The digits of a pasted text, if it is a phone number or an id and nothing else.
+/// The digits of a pasted text, if it is exactly a phone number or an id.
 pub(super) fn extract_number_digits(text: &str) -> Option<String> {
     /// Shorter than any phone number, and longer than a PIN: a PIN pasted on the wrong page must not be shown.
     const MIN_DIGITS: usize = PIN_DIGITS + 1;
@@ -83,8 +85,8 @@ pub(super) fn extract_number_digits(text: &str) -> Option<String> {
     (is_number && digits.len() >= MIN_DIGITS && digits.len() <= 23).then_some(digits)
 }
 
-/// The text for a ticket about a number: no PIN, no token.
-fn ticket_text(number: &Number, job: Option<&ChangeState>) -> String {
+/// The text for a support ticket about a number. It never contains a PIN or the access token.
+fn ticket_text(number: &Number, change: Option<&ChangeState>) -> String {
     let mut lines = vec![
         format!("Number: {}", number.label()),
         format!("Name: {}", number.name.as_ref().map_or("-", CleanText::as_str)),
@@ -94,11 +96,11 @@ fn ticket_text(number: &Number, job: Option<&ChangeState>) -> String {
         lines.push(format!("WABA: {} {}", waba.label(), waba.id));
     }
     lines.push(format!("Two-step verification: {}", number.two_step.label()));
-    if let Some((job, told)) = job.and_then(|job| Some((job, Explanation::for_change(job)?))) {
-        lines.push(format!("Last request: {}. {} {}", job.as_str(), told.reason, told.applied.sentence()));
-        if let Some(fault) = job.api_error() {
-            lines.push(format!("Meta said: {} (HTTP {})", fault.message, fault.http_status));
-            lines.push(format!("Trace ID: {}", fault.trace_id.as_ref().map_or("-", CleanText::as_str)));
+    if let Some((change, why)) = change.and_then(|change| Some((change, Explanation::for_change(change)?))) {
+        lines.push(format!("Last request: {}. {} {}", change.as_str(), why.reason, why.applied.sentence()));
+        if let Some(error) = change.api_error() {
+            lines.push(format!("Meta said: {} (HTTP {})", error.message, error.http_status));
+            lines.push(format!("Trace ID: {}", error.trace_id.as_ref().map_or("-", CleanText::as_str)));
         }
     }
     lines.join("\n")

@@ -1,4 +1,6 @@
-//! Quitting: at once if nothing is unfinished, otherwise after a question.
+//! Quits the console: at once if no change is in progress or in doubt, otherwise after a question.
+//!
+//! It never cancels a request in flight.
 
 use super::guard::Guard;
 use super::screen::{QuitPage, QuitReason};
@@ -9,13 +11,14 @@ use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 
 impl App {
-    /// Numbers whose PIN may be in force and is only in the memory of this process, unsorted.
+    /// Numbers whose PIN may be in force and is only in the memory of this process, in no order.
     #[must_use]
     pub fn pins_only_in_memory(&self) -> Vec<PhoneNumberId> {
-        let seals = matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty());
+        let has_escrow =
+            matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty());
         let is_lost = |state: &ChangeState| match state {
-            ChangeState::InDoubt(standing) => standing.is_pin_in_memory && !standing.is_in_escrow,
-            ChangeState::Waiting { in_doubt, .. } => *in_doubt && !seals,
+            ChangeState::InDoubt(details) => details.is_pin_in_memory && !details.is_in_escrow,
+            ChangeState::Waiting { in_doubt, .. } => *in_doubt && !has_escrow,
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Set(_)
@@ -28,17 +31,17 @@ impl App {
 
     /// `q` on a first page: quits, or asks first if work is in progress or a number is in doubt.
     pub(super) fn ask_to_quit(&mut self) -> Vec<Effect> {
-        let told_of = self.pins_only_in_memory();
-        if self.running_count() == 0 && self.in_doubt_list.number_count() == 0 && told_of.is_empty() {
+        let warned_numbers = self.pins_only_in_memory();
+        if self.running_count() == 0 && self.in_doubt_list.number_count() == 0 && warned_numbers.is_empty() {
             return vec![Effect::Quit];
         }
         let below = Box::new(self.take_screen());
-        self.set_screen(Screen::Quit(QuitPage { below, guard: Guard::default(), warned_numbers: told_of }));
+        self.set_screen(Screen::Quit(QuitPage { below, guard: Guard::default(), warned_numbers }));
         Vec::new()
     }
 
-    /// The second Ctrl-C: asks nothing about work in progress, which is awaited, nor about what the next start shows
-    /// again. It still asks about a PIN that would be lost.
+    /// The second Ctrl-C: it still asks if a PIN would be lost. It does not ask about requests in flight, because
+    /// pindesk waits for them, or about numbers in doubt, because the next start shows them.
     pub(super) fn force_quit(&mut self) -> Vec<Effect> {
         if !self.pins_only_in_memory().is_empty() {
             return if matches!(self.screen, Screen::Quit(_)) { Vec::new() } else { self.ask_to_quit() };
@@ -53,14 +56,14 @@ impl App {
                     if self.has_warned_about_all(&page.warned_numbers) {
                         return self.begin_quit(page.warned_numbers);
                     }
-                    // The page names other numbers now, so it asks again.
+                    // Other PINs would be lost now, so the page asks again.
                     page = QuitPage { guard: Guard::default(), warned_numbers: self.pins_only_in_memory(), ..page };
                 }
                 self.set_screen(Screen::Quit(page));
             }
             (_, Screen::Quit(page)) => self.set_screen(*page.below),
             (_, Screen::ShuttingDown(QuitReason::Operator { .. })) => {
-                self.messages.push(now.utc, "Not quitting. What was stopped was not sent.");
+                self.messages.push(now.utc, "Still running. Stopped requests were not sent.");
                 self.set_screen(self.base_screen());
             }
             (_, other) => self.set_screen(other),
@@ -68,27 +71,27 @@ impl App {
         Vec::new()
     }
 
-    fn begin_quit(&mut self, told_of: Vec<PhoneNumberId>) -> Vec<Effect> {
-        let is_at_rest = self.running_count() == 0;
-        self.set_screen(Screen::ShuttingDown(QuitReason::Operator { warned_numbers: told_of }));
-        vec![if is_at_rest { Effect::Quit } else { Effect::StopSending }]
+    fn begin_quit(&mut self, warned_numbers: Vec<PhoneNumberId>) -> Vec<Effect> {
+        let is_idle = self.running_count() == 0;
+        self.set_screen(Screen::ShuttingDown(QuitReason::Operator { warned_numbers }));
+        vec![if is_idle { Effect::Quit } else { Effect::StopSending }]
     }
 
-    /// True if these are all the numbers whose PIN would be lost.
-    fn has_warned_about_all(&self, told_of: &[PhoneNumberId]) -> bool {
-        self.pins_only_in_memory().iter().all(|id| told_of.contains(id))
+    /// True if the operator was warned about every number whose PIN would be lost.
+    fn has_warned_about_all(&self, warned_numbers: &[PhoneNumberId]) -> bool {
+        self.pins_only_in_memory().iter().all(|id| warned_numbers.contains(id))
     }
 
-    /// Progress while the program waits to quit: quits when all work is done, and asks again if a number came to be in
-    /// doubt.
+    /// While the program waits to quit: quits when no change is in progress, and asks again if another PIN would be
+    /// lost.
     pub(super) fn quit_when_idle(&mut self) -> Vec<Effect> {
-        let Screen::ShuttingDown(QuitReason::Operator { warned_numbers: told_of }) = &self.screen else {
+        let Screen::ShuttingDown(QuitReason::Operator { warned_numbers }) = &self.screen else {
             return Vec::new();
         };
         if self.running_count() > 0 {
             return Vec::new();
         }
-        if self.has_warned_about_all(told_of) {
+        if self.has_warned_about_all(warned_numbers) {
             return vec![Effect::Quit];
         }
         self.set_screen(self.base_screen());

@@ -1,4 +1,6 @@
-//! The status of journal and escrow: without them nothing is sent, and the screen says why.
+//! Checks that journal and escrow are ready and that a request may be sent now. If not, the screen says why.
+//!
+//! It sends nothing and opens no files.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
 
@@ -11,25 +13,25 @@ use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::text::{CleanText, format_count, format_duration};
 
-/// Why nothing is sent now.
+/// Why pindesk sends nothing now.
 pub(super) enum BlockReason {
-    /// For the message line.
+    /// A sentence for the message line.
     Message(String),
-    /// Meta refused the access token: its page says what to do.
+    /// Meta refused the access token. The token page says what to do.
     Token,
     /// The operator must accept the escrow keys first.
     Recipients,
-    /// Nothing can be recorded.
+    /// The journal cannot record the request. Its page says why.
     JournalUnavailable,
 }
 
 impl BlockReason {
     fn text(&self) -> &str {
         match self {
-            Self::Message(words) => words,
+            Self::Message(text) => text,
             Self::Token => "Meta refused the access token.",
-            Self::Recipients => "The keys of the escrow have changed.",
-            Self::JournalUnavailable => "It cannot be recorded.",
+            Self::Recipients => "Escrow keys have changed.",
+            Self::JournalUnavailable => "The journal cannot record it.",
         }
     }
 }
@@ -43,12 +45,12 @@ impl App {
 
     pub(super) fn records_opened(
         &mut self,
-        records: RecordingStatus,
+        status: RecordingStatus,
         unresolved: Vec<Progress>,
         findings: Vec<CleanText>,
         now: TimePoint,
     ) -> Vec<Effect> {
-        // A journal that failed meanwhile stays failed.
+        // If the journal has failed meanwhile, it stays failed.
         if self.recording_status != RecordingStatus::Opening {
             return Vec::new();
         }
@@ -59,25 +61,27 @@ impl App {
         self.in_doubt_list.set_findings(findings);
         if self.in_doubt_list.number_count() > 0 {
             let numbers = format_count(self.in_doubt_list.number_count());
-            self.messages.push(now.utc, format!("In doubt since an earlier run: {numbers}."));
+            self.messages.push(now.utc, format!("Numbers in doubt from an earlier run: {numbers}."));
         }
-        match &records {
+        match &status {
             RecordingStatus::Opening | RecordingStatus::Ready { .. } => {}
             RecordingStatus::RecipientsChanged { .. } => {
                 let key = self.keymap.key_label(Mode::List, Action::SetPin);
-                let told = format!("The keys of the escrow have changed. {key} shows them; until then nothing is set.");
-                self.messages.push(now.utc, told);
+                self.messages.push(
+                    now.utc,
+                    format!("Escrow keys have changed. No PIN can be set until someone accepts them: press {key}."),
+                );
             }
             RecordingStatus::Unusable(why) | RecordingStatus::JournalFailed(why) => {
-                self.messages.push(now.utc, format!("Nothing can be set: {why}"));
+                self.messages.push(now.utc, format!("No PIN can be set: {why}"));
             }
         }
-        self.recording_status = records;
+        self.recording_status = status;
         Vec::new()
     }
 
     pub(super) fn journal_failed(&mut self, why: CleanText, now: TimePoint) -> Vec<Effect> {
-        self.messages.push(now.utc, format!("The journal failed, nothing more is sent: {why}"));
+        self.messages.push(now.utc, format!("The journal failed, so nothing more is sent: {why}"));
         self.recording_status = RecordingStatus::JournalFailed(why);
         self.session.bell.then_some(Effect::Bell).into_iter().collect()
     }
@@ -88,13 +92,13 @@ impl App {
         now: TimePoint,
     ) -> Vec<Effect> {
         match result {
-            Ok(records) if matches!(self.recording_status, RecordingStatus::RecipientsChanged { .. }) => {
-                self.recording_status = records;
-                self.messages.push(now.utc, "The keys of the escrow are confirmed. PINs can be set.");
+            Ok(status) if matches!(self.recording_status, RecordingStatus::RecipientsChanged { .. }) => {
+                self.recording_status = status;
+                self.messages.push(now.utc, "Escrow keys accepted. PINs can be set.");
             }
-            // The journal failed meanwhile, and stays failed.
+            // The journal has failed meanwhile, and stays failed.
             Ok(_) => {}
-            Err(why) => self.messages.push(now.utc, format!("The keys could not be confirmed: {why}")),
+            Err(why) => self.messages.push(now.utc, format!("The escrow keys were not accepted: {why}")),
         }
         Vec::new()
     }
@@ -103,48 +107,48 @@ impl App {
     pub(super) fn may_send(&mut self, id: &PhoneNumberId, same_pin: bool, now: TimePoint) -> bool {
         match self.block_reason(id, same_pin, now) {
             None => true,
-            Some(refusal) => {
-                self.show_block_reason(refusal);
+            Some(reason) => {
+                self.show_block_reason(reason);
                 false
             }
         }
     }
 
-    /// As [`App::may_send`], after a confirmation: that nothing was sent stays among the messages.
+    /// The same as [`App::may_send`] after a confirmation. The refusal also stays on the messages page.
     pub(super) fn may_send_confirmed(&mut self, id: &PhoneNumberId, same_pin: bool, now: TimePoint) -> bool {
-        let refusal = self.block_reason(id, same_pin, now);
-        if let Some(refusal) = &refusal {
-            self.messages.push(now.utc, format!("Nothing was sent. {}", refusal.text()));
+        let reason = self.block_reason(id, same_pin, now);
+        if let Some(reason) = &reason {
+            self.messages.push(now.utc, format!("Nothing was sent. {}", reason.text()));
         }
-        let may = refusal.is_none();
-        if let Some(page @ (BlockReason::Token | BlockReason::Recipients | BlockReason::JournalUnavailable)) = refusal {
+        let is_allowed = reason.is_none();
+        if let Some(page @ (BlockReason::Token | BlockReason::Recipients | BlockReason::JournalUnavailable)) = reason {
             self.show_block_reason(page);
         }
-        may
+        is_allowed
     }
 
     /// Whether a resolution may be recorded now. If not, the message line or a page says why.
     pub(super) fn may_record_resolution(&mut self, id: &PhoneNumberId) -> bool {
-        let refusal = match &self.recording_status {
+        let reason = match &self.recording_status {
             _ if self.session.read_only => Some(BlockReason::Message(READ_ONLY.to_owned())),
             RecordingStatus::Ready { .. } | RecordingStatus::RecipientsChanged { .. } => None,
             RecordingStatus::Opening => Some(BlockReason::Message(JOURNAL_OPENING.to_owned())),
             RecordingStatus::Unusable(_) | RecordingStatus::JournalFailed(_) => Some(BlockReason::JournalUnavailable),
         };
-        let refusal = refusal.or_else(|| {
+        let reason = reason.or_else(|| {
             let is_in_doubt = matches!(self.roster.change(id), Some(ChangeState::InDoubt(_)));
             (!is_in_doubt).then(|| BlockReason::Message(NOT_IN_DOUBT.to_owned()))
         });
-        let may = refusal.is_none();
-        if let Some(refusal) = refusal {
-            self.show_block_reason(refusal);
+        let is_allowed = reason.is_none();
+        if let Some(reason) = reason {
+            self.show_block_reason(reason);
         }
-        may
+        is_allowed
     }
 
-    fn show_block_reason(&mut self, refusal: BlockReason) {
-        match refusal {
-            BlockReason::Message(words) => self.messages.set_hint(words),
+    fn show_block_reason(&mut self, reason: BlockReason) {
+        match reason {
+            BlockReason::Message(text) => self.messages.set_hint(text),
             BlockReason::Token => {
                 if let Connection::TokenRefused { code, reason } = self.connection {
                     self.set_screen(Screen::Token(TokenProblem::Refused { code, reason }));
@@ -166,13 +170,13 @@ impl App {
     }
 
     fn block_reason(&self, id: &PhoneNumberId, same_pin: bool, now: TimePoint) -> Option<BlockReason> {
-        let told = |words: &str| Some(BlockReason::Message(words.to_owned()));
+        let message = |text: &str| Some(BlockReason::Message(text.to_owned()));
         if self.session.read_only {
-            return told(READ_ONLY);
+            return message(READ_ONLY);
         }
         match &self.recording_status {
             RecordingStatus::Ready { .. } => {}
-            RecordingStatus::Opening => return told(JOURNAL_OPENING),
+            RecordingStatus::Opening => return message(JOURNAL_OPENING),
             RecordingStatus::RecipientsChanged { .. } => return Some(BlockReason::Recipients),
             RecordingStatus::Unusable(_) | RecordingStatus::JournalFailed(_) => {
                 return Some(BlockReason::JournalUnavailable);
@@ -183,30 +187,25 @@ impl App {
             Connection::Offline { .. } => {
                 let key = self.keymap.key_label(Mode::List, Action::RefreshNumber);
                 let host = &self.session.host;
-                return Some(BlockReason::Message(format!(
-                    "There is no connection to {host}. Press {key} to try now."
-                )));
+                return Some(BlockReason::Message(format!("No connection to {host}. Press {key} to retry now.")));
             }
             Connection::Unknown | Connection::Online => {}
         }
         match self.roster.change(id) {
             Some(ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. }) => {
-                told("A request for this number is on its way already.")
+                message("A request for this number is already in progress.")
             }
-            Some(ChangeState::InDoubt(standing)) if same_pin && !standing.is_pin_in_memory => {
+            Some(ChangeState::InDoubt(details)) if same_pin && !details.is_pin_in_memory => {
                 let key = self.keymap.key_label(Mode::NoAnswer, Action::SetPin);
-                Some(BlockReason::Message(format!("The PIN is not in memory any more. {key} sets a new one.")))
+                Some(BlockReason::Message(format!("The PIN is no longer in memory. {key} sets a new one.")))
             }
-            Some(ChangeState::InDoubt(standing))
-                if !same_pin && now.instant < standing.new_pin_allowed_from.instant =>
-            {
-                let left =
-                    format_duration(standing.new_pin_allowed_from.instant.saturating_duration_since(now.instant));
+            Some(ChangeState::InDoubt(details)) if !same_pin && now.instant < details.new_pin_allowed_from.instant => {
+                let left = format_duration(details.new_pin_allowed_from.instant.saturating_duration_since(now.instant));
                 // The time comes first, because a narrow window cuts the end.
-                Some(BlockReason::Message(if standing.is_pin_in_memory {
-                    format!("A new PIN in {left}. Until then only the same PIN can go: {}.", self.resend_keys())
+                Some(BlockReason::Message(if details.is_pin_in_memory {
+                    format!("New PIN in {left}. Until then only the same PIN can be sent: {}.", self.resend_keys())
                 } else {
-                    format!("A new PIN in {left}: until then the last request may still land.")
+                    format!("New PIN in {left}. Until then the last request may still arrive.")
                 }))
             }
             Some(
@@ -215,7 +214,7 @@ impl App {
             | None
                 if same_pin =>
             {
-                told(NOT_IN_DOUBT)
+                message(NOT_IN_DOUBT)
             }
             Some(
                 ChangeState::InDoubt(_)
@@ -228,7 +227,7 @@ impl App {
         }
     }
 
-    /// The keys that send the same PIN again from here.
+    /// The keys that send the same PIN again from the current page.
     fn resend_keys(&self) -> String {
         let send = self.keymap.key_label(Mode::NoAnswer, Action::SendSamePin);
         if matches!(self.screen, Screen::List) {
@@ -240,16 +239,16 @@ impl App {
 
     pub(super) fn act_on_recipients(&mut self, action: Action, now: TimePoint) -> Vec<Effect> {
         let Screen::Recipients(mut page) = self.take_screen() else { return Vec::new() };
-        let is_asked = matches!(self.recording_status, RecordingStatus::RecipientsChanged { .. });
+        let can_accept = matches!(self.recording_status, RecordingStatus::RecipientsChanged { .. });
         page.note = None;
         match action {
-            Action::AcceptRecipients if is_asked => {
+            Action::AcceptRecipients if can_accept => {
                 if !page.guard.accepts_key(now.instant) {
-                    page.note = Some("Read this first: keys typed so far were dropped.");
+                    page.note = Some("Read this first: keys typed ahead were dropped.");
                 } else if !page.was_scrolled_to_end {
-                    page.note = Some("There is more below: read on with Down.");
+                    page.note = Some("There is more below. Press Down.");
                 } else {
-                    self.messages.push(now.utc, "Confirming the keys of the escrow.");
+                    self.messages.push(now.utc, "Accepting the escrow keys.");
                     self.set_screen(*page.below);
                     return vec![Effect::AcceptRecipients];
                 }
@@ -258,7 +257,7 @@ impl App {
                 self.set_screen(*page.below);
                 return Vec::new();
             }
-            moving => page.scroll = self.scroll_after(page.scroll, moving),
+            motion => page.scroll = self.scroll_after(page.scroll, motion),
         }
         self.set_screen(Screen::Recipients(page));
         Vec::new()
@@ -267,4 +266,4 @@ impl App {
 
 const READ_ONLY: &str = "This profile is read-only: nothing can be changed.";
 const JOURNAL_OPENING: &str = "The journal is still being opened. Try again in a moment.";
-const NOT_IN_DOUBT: &str = "Nothing is in doubt on this number any more.";
+const NOT_IN_DOUBT: &str = "This number is no longer in doubt.";

@@ -1,4 +1,6 @@
-//! The pages. Each owns its state, and leaving one consumes it and returns the next.
+//! The pages of the console. Each owns its state; leaving a page consumes it.
+//!
+//! They draw nothing: the views do.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +13,7 @@ use crate::console::pin_form::PinForm;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::text::CleanText;
 
-/// The current page.
+/// A page, with its state.
 #[derive(Debug)]
 pub enum Screen {
     /// No config file was found.
@@ -32,13 +34,13 @@ pub enum Screen {
     Confirm(Box<ConfirmPage>),
     /// Writing the note of a manual check.
     ResolutionNote(ResolutionNotePage),
-    /// What is in doubt, in place of the page below.
+    /// Numbers in doubt and other open issues, in place of the page below.
     Unresolved(Box<Self>),
     /// Asking whether changed escrow keys are right.
     Recipients(RecipientsPage),
     /// Why nothing can be set.
     JournalUnavailable(Overlay),
-    /// No number is shown, because no key was pressed for a while.
+    /// The hidden screen, which shows no number.
     Hidden(HiddenPage),
     /// Picking what to copy of a number.
     Copy(CopyPage),
@@ -57,7 +59,7 @@ pub enum Screen {
 /// Why there is no access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenProblem {
-    /// Its source has none; the text says why.
+    /// It could not be read from its source; the text says why.
     Missing(String),
     /// Meta refused it.
     Refused {
@@ -73,9 +75,9 @@ pub enum TokenProblem {
 pub struct FilterLine {
     /// The text field.
     pub input: Input,
-    /// The filter before.
+    /// The filter that was active before.
     pub previous: String,
-    /// What is wrong with the text so far.
+    /// Why the text so far is not a valid filter.
     pub error: Option<String>,
 }
 
@@ -91,29 +93,29 @@ pub struct NumberPage {
 /// The PIN form and its number.
 #[derive(Debug)]
 pub struct PinFormPage {
-    /// The number, as last read.
+    /// The number as it was read last.
     pub target: Number,
     /// The fields.
     pub form: PinForm,
-    /// The notice about a number that changed meanwhile.
+    /// The notice that the number was renamed while the form was open.
     pub notice: Option<&'static str>,
 }
 
 impl PinFormPage {
     fn update_target(&mut self, number: &Number) {
         if number.is_renamed_from(&self.target) {
-            self.notice = Some("This number is called otherwise now. Is it the one you mean?");
+            self.notice = Some("This number's name has changed. Is it still the right one?");
             self.form.set_display_number(number.display_number.as_ref().map(CleanText::to_string));
         }
         self.target = number.clone();
     }
 }
 
-/// A page that asks something about one number.
+/// An open page that asks something about one number.
 pub(super) enum PromptMut<'s> {
-    /// For a PIN.
+    /// It asks for a PIN.
     Form(&'s mut PinFormPage),
-    /// For a confirmation.
+    /// It asks for a confirmation.
     Confirm(&'s mut ConfirmPage),
 }
 
@@ -126,7 +128,7 @@ impl PromptMut<'_> {
         }
     }
 
-    /// Updates the number.
+    /// Updates the number on the page.
     pub(super) fn update_target(self, number: &Number) {
         match self {
             Self::Form(page) => page.update_target(number),
@@ -134,7 +136,7 @@ impl PromptMut<'_> {
         }
     }
 
-    /// The WABA no longer lists the number, so its status is not known.
+    /// Marks the two-step status as unknown, because the WABA no longer lists the number.
     pub(super) fn mark_unlisted(self) {
         match self {
             Self::Form(page) => page.target.two_step = TwoStep::Unknown,
@@ -163,7 +165,7 @@ pub struct RecipientsPage {
     pub scroll: u16,
     /// A confirmation takes no key that was typed ahead.
     pub guard: Guard,
-    /// The last line was visible.
+    /// True if the last line was visible: only then may the keys be accepted.
     pub was_scrolled_to_end: bool,
     /// The response to the last key.
     pub note: Option<&'static str>,
@@ -182,9 +184,9 @@ impl RecipientsPage {
 pub struct HiddenPage {
     /// How long no key was pressed; `None` if the operator hid it.
     pub idle_time: Option<Duration>,
-    /// It reached the terminal: keys count from here on.
+    /// True if it reached the terminal: keys before that do not count.
     pub was_drawn: bool,
-    /// The access token is being read.
+    /// True while pindesk reads the access token.
     pub is_reading_token: bool,
 }
 
@@ -200,18 +202,18 @@ pub struct CopyPage {
 /// The copied text.
 #[derive(Debug)]
 pub struct CopiedPage {
-    /// The text, line by line.
+    /// The text; it may have several lines.
     pub text: String,
     /// The page to return to.
     pub back: Box<Screen>,
 }
 
-/// Who ends the program.
+/// Why the program ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QuitReason {
     /// The operator, who may still cancel.
     Operator {
-        /// The numbers with a PIN that would be lost, as the question before named them.
+        /// The numbers with a PIN that would be lost, as the question named them.
         warned_numbers: Vec<PhoneNumberId>,
     },
     /// A signal.
@@ -247,7 +249,7 @@ impl Overlay {
 }
 
 impl Screen {
-    /// The mode, if it does not depend on more than the page.
+    /// The mode, if the page alone decides it.
     pub(super) fn fixed_mode(&self) -> Option<Mode> {
         Some(match self {
             Self::List | Self::Number(_) => return None,
@@ -271,7 +273,7 @@ impl Screen {
         })
     }
 
-    /// The page that asks for a PIN or for a confirmation, also below another page.
+    /// The page that asks for a PIN or a confirmation, even if another page covers it.
     pub(super) fn prompt_mut(&mut self) -> Option<PromptMut<'_>> {
         match self {
             Self::Form(page) => Some(PromptMut::Form(page)),
@@ -294,7 +296,7 @@ impl Screen {
         }
     }
 
-    /// The page was covered: a shown PIN is hidden, and a confirmation must be shown again.
+    /// The page was covered: hides a shown PIN, and a confirmation must be shown again before keys count.
     pub(super) fn mark_hidden(&mut self) {
         match self {
             Self::Form(page) => page.form.hide(),

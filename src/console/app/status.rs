@@ -1,4 +1,6 @@
-//! What the console knows besides the numbers: session, connection, refresh, messages.
+//! The state of the console besides the numbers: session, connection, refresh, messages.
+//!
+//! It decides nothing: the rest of the app reads and updates it.
 
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
@@ -10,20 +12,20 @@ use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::CleanText;
 
-/// How long after a lost connection the next try starts.
+/// How long pindesk waits after a lost connection before the next try.
 pub const RETRY_INTERVAL: Duration = Duration::from_secs(20);
 
-/// How many messages are kept.
+/// The maximum number of messages. A new one replaces the oldest.
 const MAX_MESSAGES: usize = 500;
 
-/// What requests reach.
+/// Which numbers the requests reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
     /// Real numbers.
     Live,
     /// Real numbers that the config calls a test (`live = false`), or a Graph API on this machine.
     Test,
-    /// Made-up numbers.
+    /// Made-up numbers of the simulator.
     Demo,
 }
 
@@ -39,20 +41,20 @@ impl Environment {
     }
 }
 
-/// Who works with the console on what. Fixed while it runs.
+/// The settings of this run of the console: operator, profile, environment. They never change while it runs.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// The profile's name; `None` without a config.
     pub profile: Option<String>,
-    /// What requests reach.
+    /// Which numbers the requests reach.
     pub environment: Environment,
     /// True if every change is refused.
     pub read_only: bool,
-    /// The operating system's user.
+    /// The user name of the operating system.
     pub user: String,
     /// The Graph host.
     pub host: String,
-    /// The config file in use, or the paths where one was searched.
+    /// The config file in use; without one, the paths that were searched.
     pub config_paths: Vec<PathBuf>,
     /// The source of the access token, in words.
     pub token_source: String,
@@ -64,22 +66,22 @@ pub struct Session {
     pub may_suspend: bool,
     /// True if a failure rings the bell.
     pub bell: bool,
-    /// How long without a key until the screen hides; `None` for never.
+    /// How long without a key before the screen hides; `None` for never.
     pub hide_after: Option<Duration>,
-    /// The first message: where the key of the demo is.
+    /// The first message; in the demo it says where the escrow key is.
     pub initial_message: Option<Message>,
 }
 
 /// The connection to Meta, as the last reply showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Connection {
-    /// Nothing was received yet.
+    /// No reply has arrived yet.
     Unknown,
-    /// The last request had a reply.
+    /// The last request got a reply.
     Online,
-    /// The last request had none.
+    /// The last request got no connection or no reply.
     Offline {
-        /// Since when.
+        /// When the connection was lost.
         since: UtcTime,
         /// When the next try starts.
         retry_at: TimePoint,
@@ -96,27 +98,28 @@ pub enum Connection {
 /// The status of journal and escrow: without them nothing is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordingStatus {
-    /// They are being opened.
+    /// pindesk is opening them.
     Opening,
-    /// Each request is recorded before it is sent.
+    /// They are open: pindesk records each request before it sends it.
     Ready {
         /// The keys that PINs are encrypted to, in words; empty without recipients.
         recipients: Vec<CleanText>,
     },
-    /// The recipients have changed, and no operator has accepted them.
+    /// The recipients have changed, and no operator has accepted them yet.
     RecipientsChanged {
-        /// The previous ones.
+        /// The previous recipients, as fingerprints.
         previous: Vec<CleanText>,
-        /// Those of the config.
+        /// The recipients of the config, as fingerprints.
         current: Vec<CleanText>,
     },
     /// Nothing can be recorded, so nothing can be set. The text says why and what to do.
     Unusable(CleanText),
-    /// A write or a sync failed while the program ran. The text names the directory and the free space.
+    /// A write or a sync failed while the program ran, so nothing more is sent. The text names the directory
+    /// and the free space.
     JournalFailed(CleanText),
 }
 
-/// How far the refresh is.
+/// The progress of a refresh.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RefreshProgress {
     /// Identifies the refresh. Pages of older ones are dropped.
@@ -125,20 +128,20 @@ pub struct RefreshProgress {
     pub is_running: bool,
     /// How many numbers were read.
     pub numbers_read: usize,
-    /// Those of them that were read alone. A WABA may list them as well.
+    /// The numbers that were read one by one. A WABA may list them as well.
     pub single_numbers: HashSet<PhoneNumberId>,
-    /// WABAs that were read or failed.
+    /// How many WABAs were read or failed.
     pub wabas_done: usize,
-    /// The earliest time at which one of them was read; if there is none, when every list had ended.
+    /// The earliest time at which a number was read. If no number was read, the end of the refresh.
     pub read_since: Option<UtcTime>,
     /// WABAs whose list could not be read, and why.
     pub unread_wabas: Vec<(Arc<Waba>, ReadFailure)>,
 }
 
 impl RefreshProgress {
-    /// Counts a number once, even if it is read alone and in a list.
+    /// Counts a number once, even if it is read both alone and in a list.
     pub(super) fn count_number(&mut self, number: &Number) {
-        // Not the time of the first one: the clock may be set back meanwhile.
+        // The first number may not have the earliest time, because the clock may be set back.
         self.read_since = self.read_since.into_iter().chain(number.read_at).min();
         let is_new = match &number.waba {
             Some(_) => !self.single_numbers.contains(&number.id),
@@ -151,9 +154,9 @@ impl RefreshProgress {
 /// A message to the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// When.
+    /// When it was added.
     pub at: UtcTime,
-    /// What.
+    /// One or more sentences, without a PIN.
     pub text: String,
 }
 
@@ -165,7 +168,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// The messages at the start: one or none.
+    /// The messages at the start: `first`, or none.
     #[must_use]
     pub fn with_first(first: Option<Message>) -> Self {
         Self { entries: first.into_iter().collect(), hint: None }
@@ -180,7 +183,7 @@ impl Messages {
         self.hint = None;
     }
 
-    /// Sets the response to a key. The next key clears it.
+    /// Sets the response to a key. The next key clears it, and the messages page does not show it.
     pub fn set_hint(&mut self, text: impl Into<String>) {
         self.hint = Some(text.into());
     }
@@ -190,7 +193,7 @@ impl Messages {
         self.hint = None;
     }
 
-    /// The text of the message line.
+    /// The text of the message line: the response to the last key, or the newest message.
     #[must_use]
     pub fn line(&self) -> Option<&str> {
         self.hint.as_deref().or_else(|| self.entries.back().map(|message| message.text.as_str()))
@@ -209,7 +212,7 @@ impl Messages {
     }
 }
 
-/// When the countdown to a point in time changes next.
+/// When a countdown to `until`, shown in whole seconds, changes next; `None` if it has ended.
 #[must_use]
 pub fn next_countdown_change(until: Instant, now: Instant) -> Option<Instant> {
     let left = until.checked_duration_since(now).filter(|left| !left.is_zero())?;

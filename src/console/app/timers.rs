@@ -1,6 +1,6 @@
-//! What changes on the screen by itself, and when: countdowns, a lost connection, a cursor that stopped, hiding.
+//! Timers of the console: countdowns, the retry after a lost connection, the history beside the list, hiding.
 //!
-//! There is no tick: if nothing counts, nothing wakes.
+//! There is no tick: a screen on which nothing changes never wakes the process.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 
 impl App {
-    /// When the screen changes, or something is retried, without a key. `None` if never.
+    /// When the screen changes or pindesk retries something without a key; `None` if never.
     #[must_use]
     pub fn next_wake(&self, now: Instant) -> Option<Instant> {
         // A hidden screen shows nothing that changes.
@@ -42,7 +42,7 @@ impl App {
             | Screen::ShuttingDown(_) => None,
         };
         let retry =
-            if let Connection::Offline { retry_at: retry, .. } = &self.connection { Some(retry.instant) } else { None };
+            if let Connection::Offline { retry_at, .. } = &self.connection { Some(retry_at.instant) } else { None };
         let countdown = self
             .roster
             .changes()
@@ -54,18 +54,17 @@ impl App {
                 }
             })
             .min();
-        let rest = [self.next_history_load(), self.next_hide_event()];
-        [page, retry, countdown].into_iter().chain(rest).flatten().min()
+        let others = [self.next_history_load(), self.next_hide_event()];
+        [page, retry, countdown].into_iter().chain(others).flatten().min()
     }
 
-    /// From when a different PIN may be sent to a number in doubt.
+    /// From when pindesk may send a different PIN to a number in doubt.
     fn new_pin_allowed_at(&self, id: &PhoneNumberId) -> Option<Instant> {
-        let Some(ChangeState::InDoubt(standing)) = self.roster.change(id) else { return None };
-        Some(standing.new_pin_allowed_from.instant)
+        let Some(ChangeState::InDoubt(details)) = self.roster.change(id) else { return None };
+        Some(details.new_pin_allowed_from.instant)
     }
 
-    /// The time has come: a countdown changes, a lost connection is retried, the cursor has stopped, or the screen
-    /// hides.
+    /// The time of [`App::next_wake`] has come: hides the screen, loads a history and retries the connection if due.
     pub(super) fn timer_fired(&mut self, now: TimePoint) -> Vec<Effect> {
         let mut effects = self.hide_when_idle(now);
         if !self.hides_numbers() {
@@ -76,12 +75,12 @@ impl App {
     }
 
     fn retry_connection(&mut self, now: TimePoint) -> Vec<Effect> {
-        let Connection::Offline { since, retry_at: retry } = &self.connection else { return Vec::new() };
-        if now.instant < retry.instant {
+        let Connection::Offline { since, retry_at } = &self.connection else { return Vec::new() };
+        if now.instant < retry_at.instant {
             return Vec::new();
         }
         self.connection = Connection::Offline { since: *since, retry_at: now.plus(RETRY_INTERVAL) };
-        // One call checks whether the connection is back. The lists are read only if they were not.
+        // One call checks whether the connection is back. The lists follow only if they could not be read before.
         match self.cursor_id() {
             Some(id) => vec![Effect::RefreshNumber(id)],
             None => self.refresh_all(),
