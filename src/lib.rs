@@ -1,4 +1,25 @@
 //! pindesk: a keyboard-only console for the two-step verification PINs of WhatsApp Business phone numbers.
+//!
+//! The console is one loop. Events of the worlds outside (keys, replies, timers, signals) become messages; [`console::app`]
+//! changes its state for a message and returns commands; the worker and the runtime carry the commands out.
+//!
+//! ```text
+//!   keyboard ──> console::input ──┐                      ┌──> console::view ──> console::terminal ──> screen
+//!   timers, signals ──────────────┼─ messages ─> console::app
+//!   console::worker <─────────────┴───── commands ───────┘
+//!        │  numbers: list and read numbers ──────────────────> graph ──> Meta, or the simulator
+//!        └─ jobs: set PINs ── escrow (encrypt, sync) ── journal (record, sync) ──> graph
+//! ```
+//!
+//! Each layer uses only the layers above it in this table:
+//!
+//! | Layer | Modules | What it does |
+//! |--|--|--|
+//! | Values | [`domain`], [`policy`], [`config`] | types and decisions, without input or output |
+//! | System | [`secure_file`], [`token_source`], [`state_dir`], [`process`] | files, tokens, locks and signals |
+//! | Services | [`graph`], [`escrow`], [`journal`] | the API client and the two durable records |
+//! | Use cases | [`preflight`], [`jobs`], [`numbers`] | checks before a start, setting PINs, reading numbers |
+//! | Front ends | [`console`], [`simulator`], [`cli`] | the screen, the local Graph API, the command line |
 
 pub mod domain;
 pub mod policy;

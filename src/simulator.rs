@@ -153,7 +153,7 @@ impl Simulator {
     }
 
     /// Waits until the simulator has been stopped and its connections are closed. Clients that hold a connection
-    /// open without a word are left behind after [`FAREWELL`].
+    /// open without a word are left behind after [`SHUTDOWN_TIMEOUT`].
     ///
     /// # Errors
     /// The server failed.

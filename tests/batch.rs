@@ -582,7 +582,7 @@ async fn a_second_change_for_a_number_on_its_way_is_refused_here() {
             ends.push((progress.change, progress.state));
         }
     }
-    let why = NotSentReason::RefusedLocally(CleanText::new("another request for this number is on its way"));
+    let why = NotSentReason::RefusedLocally(CleanText::new("another request for this number is in flight"));
     assert!(matches!(&ends[0], (id, ChangeState::NotSent(_, not_sent)) if *id == Some(second_id) && *not_sent == why));
     assert!(matches!(&ends[1], (id, ChangeState::Set(_)) if *id == Some(first_id)));
     assert_eq!(simulator.pin_request_count(), 1);
@@ -1329,7 +1329,7 @@ async fn a_number_that_waits_in_a_list_takes_no_other_pin_and_one_on_its_way_wai
     desk.set_each_listed(20);
     desk.jobs.set_pins(vec![change(20)]);
     desk.wait_until_finished(22).await;
-    let why = NotSentReason::RefusedLocally(CleanText::new("another request for this number is on its way"));
+    let why = NotSentReason::RefusedLocally(CleanText::new("another request for this number is in flight"));
     let is_refused = |state: &ChangeState| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why);
     for (n, states) in [(3, 4), (20, 3)] {
         let told = &desk.states[&id(n)];

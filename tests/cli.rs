@@ -310,10 +310,7 @@ fn the_exit_code_tells_what_failed() {
 #[test]
 fn a_waba_that_is_not_configured_is_wrong_usage() {
     let ended = CliHome::new(UNREACHABLE_URL, &waba_table(1)).run(&["numbers", "list", "--waba", "100000000000009"]);
-    assert_eq!(
-        (ended.code, ended.stderr.as_str()),
-        (Some(2), "pindesk: WABA 100000000000009 is not in the profile test.\n")
-    );
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), "pindesk: no WABA 100000000000009 in profile test\n"));
 }
 
 #[test]
@@ -358,7 +355,7 @@ fn a_number_that_cannot_be_used_is_refused_with_what_would_be() {
     let home = CliHome::empty();
     let whole = |least| format!("this must be a whole number, {least} or more.\n");
     let (any, some) = (whole(0), whole(1));
-    let up_to_64 = "this must be a number from 1 to 64.\n".to_owned();
+    let up_to_64 = "expected a number from 1 to 64.\n".to_owned();
     let address = "write an address and a port, such as 127.0.0.1:8080.\n".to_owned();
     let list = ["pin", "set", "--from", "ids.txt", "--random"];
     for (arguments, name, bad, told) in [
@@ -418,10 +415,10 @@ fn wrong_arguments_are_refused_without_repeating_a_value() {
         assert!(ended.stderr.starts_with("pindesk: "), "{}", ended.stderr);
     }
     let pin = home.run(&["--pin", "409726"]);
-    assert!(pin.stderr.starts_with("pindesk: A PIN on the command line can be seen by others. "), "{pin:?}");
+    assert!(pin.stderr.starts_with("pindesk: other users can see a PIN on the command line. "), "{pin:?}");
     let token = home.run(&["--token", "EAAJ409726"]);
     assert!(
-        token.stderr.starts_with("pindesk: An access token on the command line can be seen by others. "),
+        token.stderr.starts_with("pindesk: other users can see an access token on the command line. "),
         "{token:?}"
     );
     let typo = home.run(&["--profil", "x"]);

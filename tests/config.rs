@@ -13,9 +13,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use pindesk::config::endpoint::{AppSecret, Endpoint};
-use pindesk::config::{
-    Config, ConfigError, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource, search_paths,
-};
+use pindesk::config::{Config, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource, search_paths};
 use pindesk::domain::number::Waba;
 use pindesk::domain::text::CleanText;
 use pindesk::preflight::{self, PreflightError};

@@ -513,7 +513,7 @@ fn a_recipients_file_that_names_no_key_or_that_others_may_write_is_refused() {
     for text in ["", "\n\n", "# age1…\n"] {
         let path = office.write_file("recipients", text, 0o644);
         let error = load_recipients_file(&path).map(|_| ()).expect_err("no key");
-        assert_eq!(error.to_string(), format!("recipients file {}: it names no key", path.display()));
+        assert_eq!(error.to_string(), format!("recipients file {}: it contains no key", path.display()));
     }
     let path = office.write_file("recipients", AGE, 0o664);
     let error = load_recipients_file(&path).map(|_| ()).expect_err("others can write it");
@@ -763,8 +763,7 @@ fn a_lock_that_is_not_given_back_is_waited_for_so_long_and_its_holder_is_named()
     assert_eq!(
         error.to_string(),
         format!(
-            "process {pid} holds the lock of {path} and may be stopped. To let it go on: kill -CONT {pid}, and to end \
-             it after that: kill {pid}"
+            "process {pid} holds the lock on {path} and may be suspended. To resume it: kill -CONT {pid}. To end it after that: kill {pid}"
         )
     );
     std::thread::scope(|scope| {

@@ -241,7 +241,7 @@ fn a_proxy_from_the_environment_never_sees_loopback() {
 #[test]
 fn a_proxy_from_the_environment_is_asked_for_a_tunnel_and_told_nothing() {
     if let Some(outcome) = outcome_in_proxied_child() {
-        assert_eq!(outcome, no_connection("the proxy gave no tunnel: unsuccessful"));
+        assert_eq!(outcome, no_connection("the proxy refused the tunnel: unsuccessful"));
         return;
     }
     let name = "a_proxy_from_the_environment_is_asked_for_a_tunnel_and_told_nothing";

@@ -276,7 +276,7 @@ mod records {
         let mut stage = AppFixture::with_list_and_records((80, 24), RecordingStatus::Unusable(CleanText::new(why)));
         stage
             .sees("NO JOURNAL")
-            .sees("Nothing can be set: the state directory")
+            .sees("No PIN can be set: the state directory")
             .sees("+1 555-010-0143")
             .press('p')
             .sees("Nothing can be set")
@@ -291,7 +291,7 @@ mod records {
         let why = "the disk of /srv/state is full, 0 bytes are free.";
         stage.update(Msg::JournalFailed(CleanText::new(why))).sees("JOURNAL FAILED").press('y').assert_effects(&[]);
         stage.sees("The journal failed, so nothing more is sent.").sees(why);
-        stage.key(Key::Esc).press('m').sees("Nothing was sent. It cannot be recorded.");
+        stage.key(Key::Esc).press('m').sees("Nothing was sent. The journal cannot record it.");
         stage
             .key(Key::Esc)
             .update(Msg::RecipientsAccepted(Ok(records_with_escrow())))
@@ -303,7 +303,7 @@ mod records {
     #[test]
     fn changed_keys_are_shown_and_confirmed_by_y_after_a_quiet_time() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_changed_keys());
-        stage.sees("KEYS CHANGED").sees("The keys of the escrow have changed.").press('p');
+        stage.sees("KEYS CHANGED").sees("Escrow keys have changed.").press('p');
         stage.sees("1 added, 1 removed, 1 kept.").sees("Added ssh-ed25519 SHA256:new").sees("Removed ssh-ed25519");
         stage.press('y').assert_effects(&[]).sees("Read this first").press('x').wait(READING_TIME);
         stage
@@ -325,12 +325,7 @@ mod records {
             (40, 10),
             RecordingStatus::RecipientsChanged { previous: Vec::new(), current: now },
         );
-        stage
-            .press('p')
-            .wait(READING_TIME)
-            .press('y')
-            .assert_effects(&[])
-            .sees("There is more below: read on with Down.");
+        stage.press('p').wait(READING_TIME).press('y').assert_effects(&[]).sees("There is more below. Press Down.");
         for _ in 0..9 {
             stage.key(Key::PageDown);
         }
@@ -340,7 +335,7 @@ mod records {
     #[test]
     fn keys_that_could_not_be_confirmed_still_stop_all_setting() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_changed_keys());
-        stage.update(Msg::RecipientsAccepted(Err(CleanText::new("the disk is full")))).sees("could not be confirmed");
+        stage.update(Msg::RecipientsAccepted(Err(CleanText::new("the disk is full")))).sees("could not be accepted");
         stage.press('p').sees("1 added");
     }
 
@@ -381,7 +376,7 @@ mod doubt {
             .does_not_see("s same PIN")
             .sees("s The same PIN cannot go again")
             .press('s')
-            .sees("The PIN is not in memory any more.");
+            .sees("The PIN is no longer in memory.");
         assert_eq!(stage.app.mode(), Mode::NoAnswer);
     }
 
@@ -396,9 +391,9 @@ mod doubt {
     fn another_pin_can_be_set_only_when_the_last_try_can_land_no_more() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
         stage.set_in_doubt(0, |_| {}).open_number(0).sees("A new PIN can be set in 1 min 35 s");
-        stage.press('p').sees("A new PIN in 1 min 35 s. Until then only the same PIN can go: s.");
+        stage.press('p').sees("New PIN in 1 min 35 s. Until then only the same PIN can be sent: s.");
         stage.wait(Duration::from_millis(34_500)).sees("A new PIN can be set in 1 min 1 s");
-        stage.wait(Duration::from_millis(60_499)).press('p').sees("A new PIN in 1 s.").assert_effects(&[]);
+        stage.wait(Duration::from_millis(60_499)).press('p').sees("New PIN in 1 s.").assert_effects(&[]);
         stage.wait(Duration::from_millis(1)).sees("p Set a new PIN.").press('p').sees("Set PIN");
         stage.assert_effects(&[Effect::RefreshNumber(id(0))]);
     }
@@ -434,7 +429,7 @@ mod doubt {
     fn a_check_by_hand_needs_a_note_without_a_pin_and_an_answer() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
         stage.set_in_doubt(0, |_| {}).open_number(0).press('h').sees("Checked by hand");
-        stage.type_text("ok").key(Key::Enter).sees("Write down what was found");
+        stage.type_text("ok").key(Key::Enter).sees("Write what you found");
         stage.key(Key::Ctrl('u')).type_text("PIN is 409726 now").key(Key::Enter).sees("Leave the PIN out");
         stage.key(Key::Ctrl('u')).type_text("it was 4 0 9-72 6").key(Key::Enter).sees("Leave the PIN out");
         for note in ["set 23.11. 14:05 409726", "ticket 4711 409726", "23.11.2026 409726", "409726 4711"] {
@@ -677,7 +672,7 @@ mod remembered {
         stage.open_records(records_with_escrow(), Vec::new(), &[]).update(page(number(0))).press('p');
         stage.type_text(PIN).type_text(PIN).key(Key::Enter).sees("Set the PIN for 1 number?");
         stage.update(page(Number { read_at: Some(UtcTime::from_unix_seconds(1)), ..on() })).sees("Set the PIN for 1");
-        stage.update(page(on())).sees("Replace the PIN of 1 number?").sees("this is what Meta says now");
+        stage.update(page(on())).sees("Replace the PIN of 1 number?").sees("This is its status now");
         stage
             .update(page(Number { display_number: Some(CleanText::new("+1 555-010-0199")), ..on() }))
             .sees("+1 555-010-0199");
@@ -734,7 +729,7 @@ mod remembered {
 mod changed_meanwhile {
     use super::*;
 
-    const UNLISTED: &str = "Its WABA lists this number no more.";
+    const UNLISTED: &str = "Its WABA no longer lists this number.";
 
     /// What a second reading brings, and how its WABA ends.
     fn finish_refresh(
@@ -836,7 +831,7 @@ mod changed_meanwhile {
 
     #[test]
     fn a_form_says_that_its_number_is_called_otherwise_now() {
-        const RENAMED: &str = "This number is called otherwise now. Is it the one you mean?";
+        const RENAMED: &str = "This number's name has changed. Is it still the right one?";
         let display = Some(CleanText::new("+1 555-040-9726"));
         for other in [
             Number { display_number: display, ..number(0) },
@@ -1051,7 +1046,7 @@ mod hiding {
             .assert_effects(&[Effect::ReadToken])
             .update(Msg::TokenRead(Ok(())))
             .assert_effects(&[Effect::RecordScreenShown]);
-        stage.sees("Showing 4 of 4").press('m').sees("What was being typed is cancelled, nothing was sent.");
+        stage.sees("Showing 4 of 4").press('m').sees("Your input was discarded. Nothing was sent.");
     }
 
     #[test]
@@ -1112,7 +1107,7 @@ mod hiding {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
         stage.set_in_doubt(0, |_| {}).press('z').does_not_see("kept in memory").key(Key::Enter);
         stage.update(Msg::TokenRead(Ok(()))).open_number(0).sees("sealed in escrow.jsonl, not in memory");
-        stage.press('s').assert_effects(&[]).sees("The PIN is not in memory any more.");
+        stage.press('s').assert_effects(&[]).sees("The PIN is no longer in memory.");
     }
 
     #[test]

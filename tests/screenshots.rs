@@ -59,7 +59,7 @@ fn the_pages_look_as_in_their_screenshots() {
     demo.type_digits(&PIN[..3], 1);
     demo.check_screenshot("form");
     demo.type_digits(&PIN[3..], 4);
-    demo.session.wait_for("Now type the same PIN again.");
+    demo.session.wait_for("Now retype the PIN.");
     demo.type_digits(PIN, 1);
     demo.session.wait_for("Ready. Press Enter.");
     demo.session.send("\r");
@@ -115,7 +115,7 @@ impl DemoTerminal {
         self.session.send("p");
         self.session.wait_for("New PIN");
         self.type_digits(PIN, 1);
-        self.session.wait_for("Now type the same PIN again.");
+        self.session.wait_for("Now retype the PIN.");
         self.type_digits(PIN, 1);
         self.session.wait_for("Ready. Press Enter.");
         self.session.send("\r");

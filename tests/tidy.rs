@@ -1,13 +1,14 @@
 //! The house rules that no compiler checks: what may know of what, how big a room may be, where secrets come out, and
 //! whether the README tells what the program does.
 //!
-//! `UPDATE_README=1 cargo test --test tidy` writes the key table into the README.
+//! `UPDATE_README=1 cargo test --test tidy` writes the tables of keys and exit codes into the README.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use pindesk::cli::exit_code;
 use pindesk::config::{Env, Overrides};
 use pindesk::console::input::keymap;
 use pindesk::preflight;
@@ -21,25 +22,22 @@ const MAX_README_LINES: usize = 200;
 /// Where a PIN, an access token or an app secret is taken out of its type. A new place belongs in this list only if
 /// the secret must leave there.
 const SECRET_EXPOSURES: [&str; 7] = [
-    "src/cli/demo.rs",
-    "src/cli/escrow.rs",
+    "src/cli/commands/demo.rs",
+    "src/cli/commands/escrow.rs",
     "src/config/endpoint.rs",
     "src/console/pin_form.rs",
-    "src/escrow/line.rs",
+    "src/escrow/entry.rs",
     "src/graph/secrets.rs",
     "src/simulator/world/access.rs",
 ];
 
 /// Tests that let time pass, and why nothing else would do.
 const ALLOWED_SLEEPS: [(&str, &str); 4] = [
-    ("src/batch/tests.rs", "its clock is paused, so that sleeping is how time passes, and takes none"),
+    ("src/jobs/tests.rs", "its clock is paused, so that sleeping is how time passes, and takes none"),
     ("tests/batch.rs", "its clock is paused, too"),
     ("tests/support/faultd.rs", "a server that is slow on purpose, on a clock that tests may pause"),
     ("tests/support/judge.rs", "a server that takes its time, for programs in other processes"),
 ];
-
-const KEYS_START_MARKER: &str = "<!-- keys -->\n";
-const KEYS_END_MARKER: &str = "<!-- /keys -->";
 
 /// A Rust file: where it is, and its text.
 struct SourceFile {
@@ -292,18 +290,25 @@ fn every_file_that_the_readme_names_is_there() {
     assert_no_violations(&missing);
 }
 
-#[test]
-fn the_readme_lists_the_keys_there_are() {
+/// Compares the part of the README between two markers, or rewrites it where that is asked for.
+#[track_caller]
+fn assert_readme_part(marker: &str, expected: &str) {
+    let (start, end) = (format!("<!-- {marker} -->\n"), format!("<!-- /{marker} -->"));
     let readme = read("README.md");
-    let (before, rest) = readme.split_once(KEYS_START_MARKER).expect("the keys start");
-    let (listed, after) = rest.split_once(KEYS_END_MARKER).expect("the keys end");
-    let keys = keymap::readme_table();
+    let (before, rest) = readme.split_once(&start).expect("the start marker");
+    let (listed, after) = rest.split_once(&end).expect("the end marker");
     if std::env::var_os("UPDATE_README").is_some() {
-        fs::write(root().join("README.md"), format!("{before}{KEYS_START_MARKER}{keys}{KEYS_END_MARKER}{after}"))
-            .expect("written");
+        fs::write(root().join("README.md"), format!("{before}{start}{expected}{end}{after}")).expect("written");
     } else {
-        assert!(listed == keys, "the keys have changed: UPDATE_README=1 cargo test --test tidy\n{keys}");
+        assert!(listed == expected, "{marker} have changed: UPDATE_README=1 cargo test --test tidy\n{expected}");
     }
+}
+
+#[test]
+fn the_readme_lists_all_keys_and_exit_codes() {
+    // One test, because both parts are in one file.
+    assert_readme_part("keys", &keymap::readme_table());
+    assert_readme_part("exit codes", &exit_code::readme_table());
 }
 
 #[test]

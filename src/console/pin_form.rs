@@ -1,27 +1,28 @@
 //! The PIN form: two fields of six digits, wiped on drop, and a note about them.
 //!
-//! It accepts digits only, hides them unless asked, and returns a [`Pin`] only if it was typed twice and is not easy to
-//! guess. It draws nothing and sends nothing.
+//! It accepts only digits, and hides them unless the operator shows them. It returns a [`Pin`] only if the operator typed
+//! it twice and it is not easy to guess. It draws nothing and sends nothing.
+
+mod digit_buffer;
 
 use std::time::{Duration, Instant};
 
-use zeroize::Zeroize;
-
+use self::digit_buffer::DigitBuffer;
 use crate::domain::pin::{PIN_DIGITS, Pin, Weakness};
 
-/// One of the two fields.
+/// A field of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinField {
-    /// The first field.
+    /// The first field: the new PIN.
     New,
-    /// The second field.
+    /// The second field: the same PIN again.
     Repeat,
 }
 
 /// How one cell of a field looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinCell {
-    /// Nothing typed yet.
+    /// No digit yet.
     Empty,
     /// The next digit goes here.
     Next,
@@ -34,27 +35,27 @@ pub enum PinCell {
 /// The line under the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinFormNote {
-    /// Nothing typed yet.
+    /// The current field is empty.
     TypeDigits,
     /// How many digits the current field has.
     DigitCount(usize),
     /// The key is not a digit.
     OnlyDigits,
-    /// A capital letter.
+    /// The key is a capital letter, so Caps Lock may be on.
     CapsLock,
-    /// The first field is full.
+    /// The first field is full, and the second one is empty.
     RepeatPin,
-    /// The second field is full and differs.
+    /// The second field differed from the first one, and was cleared.
     Mismatch,
-    /// Both are full and equal.
+    /// Both fields are full and equal.
     Ready,
-    /// A PIN that pindesk refuses.
+    /// pindesk refuses the PIN, because it is too easy to guess.
     Refused(Weakness),
-    /// A PIN that needs Enter twice.
+    /// The PIN is easy to guess: a second Enter accepts it.
     ConfirmWeak(Weakness),
-    /// A random PIN was generated and must be typed again.
+    /// A random PIN was generated, and must be typed again.
     RandomGenerated,
-    /// A PIN is never shown, because sessions are recorded.
+    /// The config never shows a PIN, because sessions are recorded.
     ShowingDisabled,
     /// A paste was accepted.
     Pasted,
@@ -65,7 +66,7 @@ pub enum PinFormNote {
 }
 
 impl PinFormNote {
-    /// The text of the line.
+    /// The sentences that the form shows.
     #[must_use]
     pub fn text(self) -> String {
         let easy = |weakness: Weakness| format!("Easy to guess: {}.", weakness.description());
@@ -74,71 +75,19 @@ impl PinFormNote {
             Self::DigitCount(count) => format!("{count} of {PIN_DIGITS} digits."),
             Self::OnlyDigits => "Only digits 0 to 9.".to_owned(),
             Self::CapsLock => "Caps Lock is on. Keys here are lower case.".to_owned(),
-            Self::RepeatPin => "Now type the same PIN again.".to_owned(),
-            Self::Mismatch => "The two PINs differ. Type the second one again.".to_owned(),
+            Self::RepeatPin => "Now retype the PIN.".to_owned(),
+            Self::Mismatch => "The two PINs differ. Retype the second one.".to_owned(),
             Self::Ready => "Ready. Press Enter.".to_owned(),
             Self::Refused(weakness) => format!("! {} Choose another PIN.", easy(weakness)),
             Self::ConfirmWeak(weakness) => format!("! {} Press Enter again to use it anyway.", easy(weakness)),
             Self::RandomGenerated => {
-                "Random PIN made. Save it in your vault now, then type it again here. Meta never shows a PIN."
-                    .to_owned()
+                "Random PIN. Save it in your vault, then retype it. Meta never shows a PIN.".to_owned()
             }
-            Self::ShowingDisabled => "Showing PINs is off here, so a random PIN could not be saved.".to_owned(),
+            Self::ShowingDisabled => "PINs are never shown here, so you could not save a random PIN.".to_owned(),
             Self::Pasted => "Pasted 6 digits.".to_owned(),
             Self::PasteRejected => "The pasted text is not 6 digits. Nothing was changed.".to_owned(),
-            Self::NoRandomness => "The system gives no random numbers. Type a PIN of your own.".to_owned(),
+            Self::NoRandomness => "The system provides no random numbers. Type your own PIN.".to_owned(),
         }
-    }
-}
-
-/// The digits typed so far. Wiped on drop and when cleared.
-#[derive(Default)]
-struct DigitBuffer {
-    bytes: [u8; PIN_DIGITS],
-    len: usize,
-}
-
-impl DigitBuffer {
-    fn push(&mut self, digit: u8) -> bool {
-        let fits = self.len < PIN_DIGITS;
-        if fits {
-            self.bytes[self.len] = digit;
-            self.len += 1;
-        }
-        fits
-    }
-
-    fn pop(&mut self) -> bool {
-        let any = self.len > 0;
-        if any {
-            self.len -= 1;
-            self.bytes[self.len] = 0;
-        }
-        any
-    }
-
-    fn clear(&mut self) {
-        self.bytes.zeroize();
-        self.len = 0;
-    }
-
-    fn set(&mut self, bytes: &[u8; PIN_DIGITS]) {
-        self.bytes = *bytes;
-        self.len = PIN_DIGITS;
-    }
-
-    fn is_full(&self) -> bool {
-        self.len == PIN_DIGITS
-    }
-
-    fn pin(&self) -> Option<Pin> {
-        Pin::parse(&self.bytes[..self.len]).ok()
-    }
-}
-
-impl Drop for DigitBuffer {
-    fn drop(&mut self) {
-        self.bytes.zeroize();
     }
 }
 
@@ -179,12 +128,12 @@ impl PinForm {
         }
     }
 
-    /// The number has a new display number: a PIN that was typed already must differ from its end, too.
+    /// Replaces the display number. A PIN that was typed before is checked against the new one.
     pub fn set_display_number(&mut self, display_number: Option<String>) {
         self.display_number = display_number;
     }
 
-    /// The field that takes the next digit.
+    /// The field that the next digit goes into.
     #[must_use]
     pub const fn field(&self) -> PinField {
         self.field
@@ -202,7 +151,7 @@ impl PinForm {
         self.is_random
     }
 
-    /// The display number of the PIN's number, whose end a random PIN must not repeat.
+    /// The display number. A random PIN must differ from its end.
     #[must_use]
     pub fn display_number(&self) -> Option<&str> {
         self.display_number.as_deref()
@@ -231,7 +180,7 @@ impl PinForm {
         (left > Duration::ZERO).then(|| left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX))
     }
 
-    /// When the form changes by itself: each second while a PIN is shown.
+    /// When the form next changes without a key: each second while a PIN is shown.
     #[must_use]
     pub fn next_change(&self, now: Instant) -> Option<Instant> {
         let until = self.shown_until?;
@@ -290,7 +239,7 @@ impl PinForm {
         }
     }
 
-    /// Puts a random PIN into the first field, shown. It must be typed again.
+    /// Fills a random PIN into the first field and shows it. The operator must retype it.
     pub fn fill_random(&mut self, pin: &Pin, now: Instant) {
         self.repeat.clear();
         self.new.set(pin.expose());
@@ -301,18 +250,18 @@ impl PinForm {
         self.note = PinFormNote::RandomGenerated;
     }
 
-    /// True if a random PIN can be offered: it must be shown once, to be saved.
+    /// True if the form can show a PIN. Without that it offers no random PIN, because nobody could save it.
     #[must_use]
     pub const fn can_show(&self) -> bool {
         self.show_for.is_some()
     }
 
-    /// Sets the note.
+    /// Replaces the line under the fields.
     pub fn set_note(&mut self, note: PinFormNote) {
         self.note = note;
     }
 
-    /// Shows the PIN for a while, or hides it.
+    /// Shows the PIN for the time of [`PinForm::new`], or hides a shown one.
     pub fn toggle_shown(&mut self, now: Instant) {
         let is_shown = self.seconds_until_hidden(now).is_some();
         match self.show_for {
@@ -322,7 +271,7 @@ impl PinForm {
         }
     }
 
-    /// Hides the PIN.
+    /// Hides the PIN at once.
     pub fn hide(&mut self) {
         self.shown_until = None;
     }
@@ -342,7 +291,7 @@ impl PinForm {
         self.update_note();
     }
 
-    /// Empties the field.
+    /// Clears the current field. Clearing the first one clears both.
     pub fn clear(&mut self) {
         if self.field == PinField::New {
             self.reset();
@@ -352,13 +301,13 @@ impl PinForm {
         self.update_note();
     }
 
-    /// Moves to the other field.
+    /// Moves to a field.
     pub fn focus(&mut self, field: PinField) {
         self.field = field;
         self.update_note();
     }
 
-    /// The PIN, if it was typed twice and may be used. Otherwise the note says what is missing.
+    /// Returns the PIN if it was typed twice and may be used. Otherwise the note says what is missing.
     pub fn submit(&mut self) -> Option<Pin> {
         let pin = self.new.pin();
         let (Some(pin), true) = (pin, self.repeat.is_full()) else {
@@ -397,7 +346,7 @@ impl PinForm {
         self.note = PinFormNote::Mismatch;
     }
 
-    /// After a digit: a full first field is checked, then left; a full second one is compared.
+    /// After input: checks a full first field and moves to the second one, or compares a full second field.
     fn update_after_input(&mut self) {
         match self.field {
             PinField::New if self.new.is_full() => {
@@ -420,138 +369,20 @@ impl PinForm {
         }
     }
 
-    /// The note for a field that is not full.
+    /// Updates the note after a change of the digits or the field.
     fn update_note(&mut self) {
-        let (new, again) = (self.new.len, self.repeat.len);
+        let (new, repeat) = (self.new.len, self.repeat.len);
         self.note = match self.field {
             PinField::New if self.new.is_full() && self.repeat.is_full() => PinFormNote::Ready,
             PinField::New if new == 0 => PinFormNote::TypeDigits,
             PinField::New => PinFormNote::DigitCount(new),
-            PinField::Repeat if !self.new.is_full() && again == 0 => PinFormNote::TypeDigits,
-            PinField::Repeat if again == 0 => PinFormNote::RepeatPin,
-            PinField::Repeat if again == PIN_DIGITS => PinFormNote::Ready,
-            PinField::Repeat => PinFormNote::DigitCount(again),
+            PinField::Repeat if !self.new.is_full() && repeat == 0 => PinFormNote::TypeDigits,
+            PinField::Repeat if repeat == 0 => PinFormNote::RepeatPin,
+            PinField::Repeat if repeat == PIN_DIGITS => PinFormNote::Ready,
+            PinField::Repeat => PinFormNote::DigitCount(repeat),
         };
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn form() -> PinForm {
-        PinForm::new(Some("+1 555-010-0143".to_owned()), Some(Duration::from_secs(10)))
-    }
-
-    fn typed(form: &mut PinForm, digits: &str) {
-        digits.chars().for_each(|c| form.type_char(c));
-    }
-
-    #[test]
-    fn a_pin_typed_twice_is_handed_over() {
-        let mut form = form();
-        typed(&mut form, "409726");
-        assert_eq!((form.field(), form.note()), (PinField::Repeat, PinFormNote::RepeatPin));
-        typed(&mut form, "409726");
-        assert_eq!(form.note(), PinFormNote::Ready);
-        assert_eq!(form.submit(), Pin::parse(b"409726").ok());
-    }
-
-    #[test]
-    fn two_pins_that_differ_are_told_and_the_second_is_typed_again() {
-        let mut form = form();
-        typed(&mut form, "409726409727");
-        assert_eq!(form.note(), PinFormNote::Mismatch);
-        assert_eq!(form.submit(), None);
-        typed(&mut form, "409726");
-        assert_eq!(form.submit(), Pin::parse(b"409726").ok());
-    }
-
-    #[test]
-    fn a_weak_pin_is_told_after_the_sixth_digit_and_never_handed_over() {
-        let mut form = form();
-        typed(&mut form, "12345");
-        assert_eq!(form.note(), PinFormNote::DigitCount(5));
-        typed(&mut form, "6");
-        assert_eq!((form.field(), form.note()), (PinField::New, PinFormNote::Refused(Weakness::Sequence)));
-        form.focus(PinField::Repeat);
-        typed(&mut form, "123456");
-        assert_eq!(form.submit(), None);
-        assert_eq!(form.note(), PinFormNote::Refused(Weakness::Sequence));
-    }
-
-    #[test]
-    fn a_pin_that_repeats_needs_enter_twice() {
-        let mut form = form();
-        typed(&mut form, "121212121212");
-        assert_eq!(form.submit(), None);
-        assert_eq!(form.note(), PinFormNote::ConfirmWeak(Weakness::RepeatedPattern));
-        assert_eq!(form.submit(), Pin::parse(b"121212").ok());
-    }
-
-    #[test]
-    fn letters_change_nothing_and_are_told() {
-        let mut form = form();
-        typed(&mut form, "40x");
-        assert_eq!(form.note(), PinFormNote::OnlyDigits);
-        typed(&mut form, "X");
-        assert_eq!(form.note(), PinFormNote::CapsLock);
-        typed(&mut form, "9");
-        assert_eq!(form.note(), PinFormNote::DigitCount(3));
-    }
-
-    #[test]
-    fn only_a_paste_of_six_digits_is_taken() {
-        let mut form = form();
-        for text in ["40972", "4097261", "40972a", "", "409726\nrm -rf"] {
-            form.paste(text);
-            assert_eq!((form.field(), form.note()), (PinField::New, PinFormNote::PasteRejected), "{text:?}");
-        }
-        form.paste("409726\r\n");
-        assert_eq!((form.field(), form.note()), (PinField::Repeat, PinFormNote::Pasted));
-    }
-
-    #[test]
-    fn a_random_pin_is_shown_for_ten_seconds_and_must_be_typed_again() {
-        let (mut form, now) = (form(), Instant::now());
-        form.fill_random(&Pin::parse(b"409726").expect("a PIN"), now);
-        assert_eq!(form.cells(PinField::New, now), ['4', '0', '9', '7', '2', '6'].map(PinCell::Shown));
-        assert_eq!(form.seconds_until_hidden(now), Some(10));
-        assert_eq!(form.next_change(now), Some(now + Duration::from_secs(1)));
-        let later = now + Duration::from_secs(10);
-        assert_eq!((form.seconds_until_hidden(later), form.next_change(later)), (None, None));
-        assert_eq!(form.cells(PinField::New, later), [PinCell::Hidden; 6]);
-        assert_eq!(form.submit(), None);
-        typed(&mut form, "409726");
-        assert_eq!(form.submit(), Pin::parse(b"409726").ok());
-    }
-
-    #[test]
-    fn where_showing_is_off_nothing_is_ever_shown() {
-        let (mut form, now) = (PinForm::new(None, None), Instant::now());
-        typed(&mut form, "409726");
-        form.toggle_shown(now);
-        assert_eq!(form.note(), PinFormNote::ShowingDisabled);
-        assert_eq!(form.cells(PinField::New, now), [PinCell::Hidden; 6]);
-    }
-
-    #[test]
-    fn deleting_in_an_empty_second_field_goes_back_to_the_first() {
-        let mut form = form();
-        typed(&mut form, "409726");
-        form.delete();
-        assert_eq!((form.field(), form.note()), (PinField::New, PinFormNote::DigitCount(5)));
-        form.clear();
-        assert_eq!((form.field(), form.note()), (PinField::New, PinFormNote::TypeDigits));
-    }
-
-    #[test]
-    fn typing_over_a_random_pin_starts_over() {
-        let (mut form, now) = (form(), Instant::now());
-        form.fill_random(&Pin::parse(b"409726").expect("a PIN"), now);
-        form.focus(PinField::New);
-        typed(&mut form, "7");
-        assert_eq!((form.is_random(), form.note()), (false, PinFormNote::DigitCount(1)));
-        assert_eq!(form.seconds_until_hidden(now), None);
-    }
-}
+mod tests;

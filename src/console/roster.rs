@@ -1,7 +1,7 @@
 //! The rows: every number with the state of its job, in order, filtered, with a cursor that stands on a number.
 //!
 //! One rule keeps rows still under the operator's hands: news changes what rows say at once, but rows come, go and change
-//! places only in [`Roster::settle`], which the list calls before it is drawn and an open page does not call. The cursor is
+//! places only in [`Roster::apply_updates`], which the list calls before it is drawn and an open page does not call. The cursor is
 //! an id, never a place. This module knows no keys, no columns and no scroll offset.
 
 mod filter;
@@ -64,7 +64,7 @@ pub struct RosterRow<'a> {
 }
 
 impl Roster {
-    /// Puts a number in, or replaces what is known of it. Nothing moves before [`Roster::settle`].
+    /// Puts a number in, or replaces what is known of it. Nothing moves before [`Roster::apply_updates`].
     pub fn upsert(&mut self, number: &Number) {
         // One that could not be read is no news.
         let is_read = number.read_at.is_some();

@@ -105,7 +105,7 @@ impl Terminal {
         })
     }
 
-    /// Paints and writes the next frame; see [`Screen::draw`]. After [`restore()`] it draws nothing.
+    /// Paints and writes the next frame; see [`FrameRenderer::draw`]. After [`restore()`] it draws nothing.
     ///
     /// # Errors
     /// When the terminal takes no bytes any more.

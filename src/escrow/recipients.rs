@@ -46,7 +46,7 @@ pub enum RecipientsError {
         /// The file.
         file: CleanText,
     },
-    /// More than [`MAX_RECIPIENTS`].
+    /// More recipients than one file may have.
     #[error("there are more than {MAX_RECIPIENTS} recipients")]
     TooManyKeys,
 }

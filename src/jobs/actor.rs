@@ -125,7 +125,7 @@ impl JobsActor {
     fn handle_command(&mut self, command: ActorCommand) {
         match command {
             ActorCommand::SetPins(changes) => {
-                changes.into_iter().map(QueueItem::new).for_each(|item| self.enqueue(item))
+                changes.into_iter().map(QueueItem::new).for_each(|item| self.enqueue(item));
             }
             ActorCommand::SetPinOfEach(list) => {
                 let items = list.into_items();

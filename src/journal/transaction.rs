@@ -117,7 +117,7 @@ impl JournalTx<'_> {
             }
             WriteOp::RecordOutcome(rest) | WriteOp::RecordRefusal(rest) => self.record_outcome(rest)?,
             WriteOp::Resolve { number, changes, resolution: how, note } => {
-                self.resolve_changes(*number, changes, *how, note.as_ref())?
+                self.resolve_changes(*number, changes, *how, note.as_ref())?;
             }
             WriteOp::RecordEvents(events) => events.iter().try_for_each(|event| self.record_event(event))?,
             WriteOp::AcceptRecipients => self.accept_recipients()?,

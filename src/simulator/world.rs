@@ -11,6 +11,7 @@ mod params;
 mod number_ranges;
 mod response;
 mod generator;
+mod pin_history;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -29,7 +30,6 @@ use super::faults::{CallInfo, CallKind, FaultInjector, FaultPlan, FaultResponse}
 use super::splitmix::splitmix64;
 use crate::config::endpoint::{AppSecret, GraphVersion};
 use crate::domain::clock::TimePoint;
-use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PIN_DIGITS;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -441,25 +441,6 @@ impl World {
         let high = splitmix64(self.spec.seed ^ self.response_count);
         let bytes = [high.to_be_bytes(), splitmix64(high).to_be_bytes()].concat();
         format!("A{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
-    }
-
-    /// The PIN that is in force on a number: the last one set, or the one it had as the world began.
-    #[must_use]
-    pub fn pin_in_force(&self, id: &PhoneNumberId) -> Option<[u8; PIN_DIGITS]> {
-        self.generator.find_number(id.as_str()).and_then(|index| self.current_pin(index))
-    }
-
-    /// Every well-formed PIN that requests for a number carried, in the order of their arrival, refused ones too.
-    #[must_use]
-    pub fn pins_sent(&self, id: &PhoneNumberId) -> &[[u8; PIN_DIGITS]] {
-        let index = self.generator.find_number(id.as_str());
-        index.and_then(|index| self.changes.get(&index)).map_or(&[], |changes| changes.pins_sent.as_slice())
-    }
-
-    /// How many requests to set a PIN came, whatever they were answered.
-    #[must_use]
-    pub const fn pin_request_count(&self) -> usize {
-        self.pin_request_count
     }
 }
 

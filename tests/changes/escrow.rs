@@ -40,7 +40,7 @@ fn a_list_says_what_is_sealed_and_never_a_pin() {
     let other = set_pin(&shop, 1);
     let people = shop.run(&["escrow", "list"]);
     let lines: Vec<&str> = people.stdout.lines().collect();
-    assert_eq!(lines[0], "SEALED AT             PHONE NUMBER ID     CHANGE");
+    assert_eq!(lines[0], "ENCRYPTED AT          PHONE NUMBER ID     CHANGE");
     assert!(lines.len() == 3 && lines[1].contains(&id) && lines.iter().all(|line| line.len() <= 80), "{people:?}");
     let scripts = shop.run(&["escrow", "list", "--json", &other]).summary();
     let record = &scripts["records"][0];
@@ -48,7 +48,7 @@ fn a_list_says_what_is_sealed_and_never_a_pin() {
     assert_eq!(record.as_object().expect("an object").len(), 7);
     assert_eq!(scripts, json!({"schema": 1, "records": [record], "unreadable_lines": [], "is_torn": false}));
     let nothing = shop.run(&["escrow", "list", "200000000009999"]);
-    assert_eq!(nothing.stderr, "pindesk: nothing is sealed for number 200000000009999.\n");
+    assert_eq!(nothing.stderr, "pindesk: no encrypted PIN for number 200000000009999.\n");
     assert!(!people.stdout.contains(PIN));
 }
 
@@ -75,7 +75,7 @@ fn the_escrow_file_alone_is_enough_and_it_is_said_that_the_opening_is_not_record
     let copy = shop.path("copy");
     let opened = open_escrow(&shop, "key.txt", &["--json", "--state-dir", copy.to_str().expect("UTF-8")]);
     assert_eq!((opened.code, &opened.summary()["records"][0]["pin"]), (Some(0), &json!(PIN)), "{opened:?}");
-    assert!(opened.stderr.starts_with("pindesk: this opening is not recorded: "), "{opened:?}");
+    assert!(opened.stderr.starts_with("pindesk: the journal does not record this decryption: "), "{opened:?}");
     let left: Vec<_> = fs::read_dir(shop.path("copy")).expect("it is there").collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
@@ -107,7 +107,7 @@ fn an_ssh_key_opens_it_too() {
     assert_eq!((opened.code, &opened.summary()["records"][0]["pin"]), (Some(0), &json!(PIN)), "{opened:?}");
     let foreign = open_escrow(&shop, "key.txt", &["--json"]);
     let unopened = &foreign.summary()["unopened"][0];
-    assert_eq!((foreign.code, &unopened["reason"]), (Some(3), &json!("it was not sealed to this key")), "{foreign:?}");
+    assert_eq!((foreign.code, &unopened["reason"]), (Some(3), &json!("this key cannot open it")), "{foreign:?}");
 }
 
 #[test]
@@ -184,7 +184,7 @@ type EditEscrowFile = fn(&str, &str) -> String;
 fn where_a_line_was_altered_or_damaged_the_journals_copy_is_opened_and_it_is_said() {
     let other = "200000000009999";
     let alterations: [(&str, EditEscrowFile); 3] = [
-        ("what is sealed in it is damaged", |_, text| flip_encrypted_byte(text)),
+        ("its encrypted content is damaged", |_, text| flip_encrypted_byte(text)),
         ("", |id, text| text.replace(id, "200000000009999")),
         ("", |_, text| text.replace("\"v\":1", "\"v\":7")),
     ];
@@ -223,8 +223,7 @@ fn a_list_says_of_which_change_there_are_lines_that_differ() {
     let text = fs::read_to_string(&file).expect("the file");
     fs::write(&file, text.replace(&id, "200000000009999")).expect("altered");
     let told = format!(
-        "pindesk: change {change}: 2 lines are kept of it that differ, and one is listed. What opens of them is shown by: \
-         pindesk escrow open\n"
+        "pindesk: change {change}: 2 entries differ, and one is listed. To see those that can be decrypted: pindesk escrow open\n"
     );
     for arguments in [&["escrow", "list"][..], &["escrow", "list", "--json"]] {
         assert_eq!(shop.run(arguments).stderr, told);
@@ -232,7 +231,11 @@ fn a_list_says_of_which_change_there_are_lines_that_differ() {
     // A journal that was begun anew knows of no job that a line names: that is no difference.
     fs::write(&file, text).expect("as it was");
     fs::remove_file(shop.state_path("journal.db")).expect("removed");
-    assert!(open_escrow(&shop, "key.txt", &["--json"]).stderr.contains("pindesk: this opening is not recorded"));
+    assert!(
+        open_escrow(&shop, "key.txt", &["--json"])
+            .stderr
+            .contains("pindesk: the journal does not record this decryption")
+    );
     assert_eq!(shop.run(&["escrow", "ack"]).code, Some(0));
     let anew = shop.run(&["escrow", "list", "--json"]);
     assert_eq!((anew.stderr.as_str(), &anew.summary()["records"][0]["request"]), ("", &json!("no_answer")));
@@ -251,16 +254,14 @@ fn a_last_line_that_is_cut_off_may_have_been_sent_unless_a_whole_journal_says_ot
     let whole = fs::read_to_string(shop.state_path("escrow.jsonl")).expect("the file");
     fs::write(shop.state_path("escrow.jsonl"), truncate_last_line(&whole)).expect("cut");
 
-    let certain = "pindesk: the last line of the escrow file is cut off, or just being written. No PIN that was sent is \
-                   lost with it: the journal has each.\n";
+    let certain = "pindesk: the last line of the escrow file is truncated, or is being written. No PIN that was sent is lost: the journal has all of them.\n";
     let listed = shop.run(&["escrow", "list", "--json"]);
     assert_eq!((listed.code, listed.stderr.as_str(), &listed.summary()["is_torn"]), (Some(0), certain, &json!(true)));
     let numbers: Vec<_> = (0..2).map(|n| listed.summary()["records"][n]["phone_number_id"].clone()).collect();
     assert_eq!(numbers, [json!(first), json!(second)]);
 
     fs::write(shop.state_path("journal.db"), older).expect("put back");
-    let uncertain = "pindesk: the last line of the escrow file is cut off. Its PIN may have been sent, and there is no \
-                     whole journal here that says so or has it. Look for it in a whole copy of either.\n";
+    let uncertain = "pindesk: the last line of the escrow file is truncated. Its PIN may have been sent, and there is no complete journal here that has it. Look for it in a complete copy of either file.\n";
     let listed = shop.run(&["escrow", "list", "--json"]);
     assert_eq!((listed.code, listed.stderr.as_str(), &listed.summary()["is_torn"]), (Some(6), uncertain, &json!(true)));
     fs::remove_file(shop.state_path("journal.db")).expect("removed");
@@ -296,7 +297,7 @@ fn what_is_opened_says_what_became_of_each_pin_and_claims_no_order_that_nobody_k
     let screen = open_escrow_in_terminal(&shop, &shop.state_path(""));
     let ends = |part: &str| screen.lines().any(|line| line.trim_end().ends_with(part));
     assert!(ends(&format!("{PIN}  set")) && ends("135790  failed"), "{screen}");
-    assert!(screen.contains("What was sent last stands last. Where a later PIN failed, an earlier one"), "{screen}");
+    assert!(screen.contains("In the order in which they were sent. If a later PIN failed, an earlier one"), "{screen}");
 
     fs::create_dir(shop.path("copy")).expect("a directory");
     fs::set_permissions(shop.path("copy"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("its mode");
@@ -354,7 +355,7 @@ fn a_line_that_opens_beside_one_that_was_sealed_to_others_is_shown_and_is_no_suc
     let opened = open_escrow_after_edit(&shop, &id, |text| with_forged_pin(&shop, text, "135790"));
     let record = &opened.summary()["records"][0];
     assert_eq!((opened.code, &record["pin"], &record["request"]), (Some(6), &json!("135790"), &Value::Null));
-    let told = "it was not sealed to this key. The PIN that is shown is from a line of the escrow file.";
+    let told = "this key cannot open it. The PIN that is shown is from a line of the escrow file.";
     assert!(opened.stderr.contains(told), "{opened:?}");
 }
 
@@ -363,7 +364,7 @@ fn a_number_of_which_nothing_is_there_is_told_and_is_no_success() {
     let (shop, id) = fixture_with_one_pin();
     let opened = open_escrow(&shop, "key.txt", &["--json", &id, "200000000009999"]);
     assert_eq!((opened.code, &opened.summary()["records"][0]["pin"]), (Some(6), &json!(PIN)), "{opened:?}");
-    assert_eq!(opened.stderr, "pindesk: nothing is sealed for number 200000000009999.\n");
+    assert_eq!(opened.stderr, "pindesk: no encrypted PIN for number 200000000009999.\n");
 }
 
 #[test]
@@ -384,11 +385,13 @@ fn a_writer_that_is_stopped_is_named_after_a_while_and_nothing_is_done() {
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).expect("nobody holds it");
     let (refused, holder) = (shop.run(&["escrow", "ack"]), std::process::id());
     assert_eq!((refused.code, refused.stdout.as_str()), (Some(6), ""), "{refused:?}");
-    let way_on =
-        format!("may be stopped. To let it go on: kill -CONT {holder}, and to end it after that: kill {holder}");
+    let way_on = format!("may be stopped. To let it go on: kill -CONT {holder}. To end it after that: kill {holder}");
     assert!(refused.stderr.contains(&way_on), "{refused:?}");
     // The PINs can be had all the same, and it is said that this is not recorded.
     let opened = open_escrow(&shop, "key.txt", &["--json"]);
     assert_eq!((opened.code, &opened.summary()["records"][0]["pin"]), (Some(0), &json!(PIN)), "{opened:?}");
-    assert!(opened.stderr.contains("this opening is not recorded: ") && opened.stderr.contains(&way_on), "{opened:?}");
+    assert!(
+        opened.stderr.contains("the journal does not record this decryption: ") && opened.stderr.contains(&way_on),
+        "{opened:?}"
+    );
 }

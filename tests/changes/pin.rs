@@ -131,7 +131,7 @@ fn only_the_first_numbers_of_a_list_are_sent_where_that_is_asked_for() {
     let ended =
         shop.run(&["pin", "set", "--from", &list, "--pin-file", pin, "--first", "2", "--confirm", "2", "--json"]);
     assert_eq!((ended.code, ended.summary()), (Some(0), expected_summary(1, 2, 0, 0, 0)));
-    assert_eq!(ended.stderr, "pindesk: left for later: 1 number of ~/ids.txt.\n");
+    assert_eq!(ended.stderr, "pindesk: 1 number of ~/ids.txt left for later.\n");
     let in_force: Vec<_> = ids.iter().map(|id| shop.pin_in_force(id)).collect();
     assert_eq!(in_force, [Some(PIN.to_owned()), Some(PIN.to_owned()), None]);
 }
@@ -188,7 +188,7 @@ fn a_dry_run_is_refused_where_the_run_itself_would_be_and_leaves_the_records_as_
     assert_eq!(ready(), Some(0));
     let other = age::x25519::Identity::generate().to_public().to_string();
     shop.write_config("", &[&other]);
-    dry("the escrow recipients have changed. Nothing was sent.");
+    dry("the escrow keys have changed. Nothing was sent.");
     shop.write_config("", &[shop.recipient()]);
     assert_eq!(ready(), Some(0));
     for (name, told) in [
@@ -241,7 +241,7 @@ fn a_dry_run_is_refused_as_the_run_is_where_only_a_bad_escrow_file_is_left() {
         assert_eq!(dry.stderr.lines().count(), run.stderr.lines().count(), "{run:?}");
         let last = |ended: &CommandOutput| ended.stderr.lines().last().map(str::to_owned);
         assert_eq!(last(&run).as_deref(), Some("When you have read this, run the command again."));
-        let then = "A dry run says this each time. The run itself says it once: run it again after that.";
+        let then = "A dry run prints this each time. The run itself prints it once: run it again after that.";
         assert_eq!(last(&dry).as_deref(), Some(then));
         empty();
     }
@@ -351,7 +351,7 @@ fn a_number_in_doubt_from_before_gets_no_other_pin_while_the_first_could_still_l
     assert_eq!((&told["request"], &told["changed"], &told["tries"]), (&json!("not_sent"), &json!(false), &json!(0)));
     let dry = set_one_pin(&shop, &id, &["--replace", "--dry-run"]);
     for told in [second.stderr, dry.stderr] {
-        assert!(told.contains("1 change of before in doubt"), "{told}");
+        assert!(told.contains("1 change in doubt"), "{told}");
     }
     assert_eq!(shop.simulator.pin_request_count(), requests);
 }
@@ -381,7 +381,7 @@ fn what_was_refused_here_is_told_by_its_reason_and_by_the_job_that_has_come_to_i
                  Keep the older PIN: the newer one is not in force.\n  \
                  Set a PIN again 2 minutes after the last try: then it is known.\n\n\
                  pindesk: 1 number: not sent: {why}.\n\n\
-                 To send what was never sent: pindesk jobs resume 2 --confirm 1\n\n\
+                 To send the rest: pindesk jobs resume 2 --confirm 1\n\n\
                  pindesk: 1 number is in doubt because of an older PIN. To settle it: pindesk\n"
             )
         )
@@ -449,7 +449,9 @@ fn results_that_cannot_be_written_are_told_and_the_work_goes_on() {
         (shop.write_id_list(&ids), || fs::File::options().write(true).open("/dev/full").expect("a full device"));
     let dry = ["pin", "set", "--from", &list, "--random", "--confirm", "2", "--json", "-q", "--dry-run"];
     let set = &dry[..dry.len() - 1];
-    for (arguments, told) in [(&dry[..], "Nothing was sent."), (set, "All of them are recorded: pindesk jobs show 1")] {
+    for (arguments, told) in
+        [(&dry[..], "Nothing was sent."), (set, "The journal has all of them: pindesk jobs show 1")]
+    {
         let ended = shop
             .wait_for_output(shop.command(arguments).stdout(full()).stderr(Stdio::piped()).spawn().expect("a process"));
         assert_eq!(ended.code, Some(1), "{ended:?}");

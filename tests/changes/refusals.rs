@@ -37,7 +37,7 @@ fn words_that_cannot_be_used_are_refused_and_not_repeated() {
         assert_refused(&shop, arguments, 2, "");
     }
     assert_refused(&shop, &["pin", "set", id, "--pin", PIN], 2, "Use --pin-file, or - for standard input.");
-    assert_refused(&shop, &["pin", "set", id, "--pin=409726"], 2, "A PIN on the command line can be seen by others.");
+    assert_refused(&shop, &["pin", "set", id, "--pin=409726"], 2, "other users can see a PIN on the command line.");
     assert_refused(&shop, &["pin", "set", id, "--token", "EAAJ"], 2, "An access token on the command line");
     assert_refused(
         &shop,
@@ -81,8 +81,7 @@ fn a_pin_file_holds_six_digits_for_its_owner_alone() {
     for special in ["/dev/stdin", "/dev"] {
         let piped = shop.run_with_stdin(&["pin", "set", "200000000000001", "--pin-file", special], PIN);
         let told = format!(
-            "pindesk: PIN file {special}: it is not a regular file. Nothing was sent. A PIN from a pipe is read from \
-             standard input: --pin-file -\n"
+            "pindesk: PIN file {special}: it is not a regular file. Nothing was sent.\n  To read the PIN from a pipe: --pin-file -\n"
         );
         assert_eq!((piped.code, piped.stderr), (Some(2), told));
     }
@@ -109,8 +108,8 @@ fn a_list_is_checked_as_a_whole_and_every_bad_line_named() {
     for pins in [&["--random"][..], &["--pin-file", "/no/such/pin"]] {
         let arguments = [&["pin", "set", "--from", &list, "--confirm", "1"][..], pins].concat();
         let told = format!(
-            "pindesk: ~/ids.txt cannot be used as it is. Nothing was sent.\n  line 4: {good} stands on line 2 already\n  \
-             line 5: this is no phone number ID\n  line 6: 200000000009999 is no number of the profile acme\n"
+            "pindesk: ~/ids.txt cannot be used as it is. Nothing was sent.\n  line 4: {good} : duplicate of line 2\n  \
+             line 5: not a phone number ID\n  line 6: 200000000009999 is no number of the profile acme\n"
         );
         assert_refused(&shop, &arguments, 2, &told);
     }
@@ -183,7 +182,7 @@ fn what_is_not_ready_is_refused_with_6() {
     shop.write_config("read_only = true", &[shop.recipient()]);
     assert_refused(&shop, &set, 6, "the profile acme is read-only. Nothing was sent.");
     shop.write_config("", &[]);
-    assert_refused(&shop, &set, 6, "a random PIN that is sealed to nobody is lost");
+    assert_refused(&shop, &set, 6, "without escrow recipients a random PIN would be lost");
     shop.write_config("", &["age1nonsense"]);
     assert_refused(&shop, &set, 6, "entry 1");
     shop.write_config("", &[shop.recipient()]);
@@ -221,8 +220,8 @@ fn recipients_that_changed_stop_everything_until_they_are_acknowledged() {
     shop.write_config("", &[&other]);
     let stopped = set(&ids[1]);
     let told = format!(
-        "pindesk: the escrow recipients have changed. Nothing was sent.\n  added    {other}\n  removed  {}\n\
-         If this is right, run: pindesk escrow ack\n",
+        "pindesk: the escrow keys have changed. Nothing was sent.\n  added    {other}\n  removed  {}\n\
+         If these keys are right, run: pindesk escrow ack\n",
         shop.recipient()
     );
     assert_eq!((stopped.code, stopped.stderr), (Some(6), told));
@@ -230,10 +229,7 @@ fn recipients_that_changed_stop_everything_until_they_are_acknowledged() {
     let acknowledged = shop.run(&["escrow", "ack", "--json"]);
     let expected = serde_json::json!({"schema": 1, "changed": true, "added": [other], "removed": [shop.recipient()]});
     assert_eq!((acknowledged.code, acknowledged.summary()), (Some(0), expected));
-    assert_eq!(
-        shop.run(&["escrow", "ack"]).stdout,
-        "The recipients are the same as before. There is nothing to acknowledge.\n"
-    );
+    assert_eq!(shop.run(&["escrow", "ack"]).stdout, "The recipients have not changed. There is nothing to accept.\n");
     assert_eq!(set(&ids[1]).code, Some(0));
 }
 
@@ -247,8 +243,7 @@ fn where_no_recipient_is_left_it_is_said_that_nothing_is_sealed_before_and_after
     shop.write_config("", &[]);
     let stopped = set(&ids[1]);
     let told = format!(
-        "pindesk: the escrow recipients have changed. Nothing was sent.\n  removed  {}\nNo key is left: PINs would not be \
-         sealed at all.\nIf this is right, run: pindesk escrow ack\n",
+        "pindesk: the escrow keys have changed. Nothing was sent.\n  removed  {}\n  No key is left: pindesk would not encrypt PINs at all.\n  If these keys are right, run: pindesk escrow ack\n",
         shop.recipient()
     );
     assert_eq!((stopped.code, stopped.stderr), (Some(6), told));

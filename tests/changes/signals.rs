@@ -95,8 +95,8 @@ fn a_second_signal_ends_it_at_once_and_the_next_start_knows_what_is_in_doubt() {
     assert_eq!((ended.code, shop.simulator.pin_request_count()), (Some(143), 2), "{ended:?}");
     assert_eq!(
         ended.stderr,
-        "pindesk: ended at once: what was still on its way is in doubt. Which numbers: pindesk jobs show 1. \
-         To settle them: pindesk\n"
+        "pindesk: exited at once: numbers whose requests were in flight are in doubt. Which ones: pindesk jobs show 1. \
+         To resolve them, open the console (pindesk) and press w.\n"
     );
     let jobs = shop.run(&["jobs", "list", "--json"]).json_lines();
     assert_eq!((&jobs[0]["total"], &jobs[0]["no_answer"]), (&json!(6), &json!(2)), "{jobs:?}");

@@ -54,7 +54,7 @@ fn stop_repeatedly(shop: &CliFixture, child: &Child, meanwhile: impl FnOnce()) {
         }
         if let Ok(escrow) = fs::File::open(shop.state_path("escrow.jsonl")) {
             let lock = flock(&escrow, FlockOperation::NonBlockingLockExclusive);
-            assert!(lock.is_ok(), "moment {moment}: a stopped process holds the lock of all writers");
+            assert!(lock.is_ok(), "moment {moment}: a stopped process holds the lock on all writers");
             drop(escrow);
             if let Some(meanwhile) = meanwhile.take() {
                 meanwhile();

@@ -148,8 +148,7 @@ fn open_escrow_file(desk: &JournalFixture) -> EscrowFile {
 fn lock_holder_message() -> String {
     let pid = std::process::id();
     format!(
-        "process {pid} holds the lock of ~/state/escrow.jsonl and may be stopped. To let it go on: kill -CONT {pid}, and \
-         to end it after that: kill {pid}"
+        "process {pid} holds the lock on ~/state/escrow.jsonl and may be suspended. To resume it: kill -CONT {pid}. To end it after that: kill {pid}"
     )
 }
 

@@ -42,7 +42,7 @@ fn what_is_typed_ahead_of_the_question_sends_nothing() {
     open_form(&mut session);
     session.send(format!("{PIN}{PIN}\ry"));
     session.wait_for("Set the PIN for 1 number?");
-    session.wait_for("keys typed so far were dropped");
+    session.wait_for("keys typed ahead were dropped");
     session.wait_until_quiet(QUIET_TIME);
     assert_eq!(office.pin_requests(), 0);
 }

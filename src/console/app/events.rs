@@ -312,23 +312,17 @@ impl App {
                 let doubt = &details.reason;
                 let summary = Explanation::for_doubt(doubt).summary;
                 let is_older = matches!(doubt, DoubtReason::OlderPinInDoubt(_));
-                // Short, because a window of 80 columns cuts the end.
-                let pin_advice = match (is_older, details.is_in_escrow) {
-                    (true, true) => "Older PIN in escrow.",
-                    (true, false) => "Keep the older PIN.",
-                    (false, true) => "PIN in escrow.",
-                    (false, false) => "Keep the PIN.",
-                };
+                let pin_advice = pin_advice(is_older, details.is_in_escrow);
                 self.messages.push(now.utc, format!("{label} no answer: {summary}. {pin_advice}"));
                 match doubt {
                     DoubtReason::ServerError(error)
                     | DoubtReason::OlderPinInDoubt(NotApplied::Refused(error))
                     | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::Refused(error), .. } => {
-                        self.handle_api_error(error)
+                        self.handle_api_error(error);
                     }
                     DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why))
                     | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(why), .. } => {
-                        self.handle_not_sent(why, now)
+                        self.handle_not_sent(why, now);
                     }
                     DoubtReason::TimedOut { .. }
                     | DoubtReason::ConnectionLost { .. }
@@ -376,5 +370,15 @@ impl App {
         matches!(self.screen, Screen::Hidden(_))
             && is_read
             && !matches!(self.connection, Connection::TokenRefused { .. })
+    }
+}
+
+/// Where the PIN of a number in doubt is. Short, because a window of 80 columns cuts the end.
+const fn pin_advice(is_older: bool, is_in_escrow: bool) -> &'static str {
+    match (is_older, is_in_escrow) {
+        (true, true) => "Older PIN in escrow.",
+        (true, false) => "Keep the older PIN.",
+        (false, true) => "PIN in escrow.",
+        (false, false) => "Keep the PIN.",
     }
 }

@@ -104,7 +104,7 @@ impl App {
     pub(super) fn act_on_filter(&mut self, action: Action) -> Vec<Effect> {
         match (action, self.take_screen()) {
             (Action::ApplyFilter, Screen::Filter(filter)) if filter.error.is_some() => {
-                self.set_screen(Screen::Filter(filter))
+                self.set_screen(Screen::Filter(filter));
             }
             (Action::ApplyFilter, Screen::Filter(_)) => self.set_screen(Screen::List),
             (Action::RestoreFilter | Action::Interrupt, Screen::Filter(filter)) => self.set_filter(&filter.previous),

@@ -105,7 +105,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// `patience` is the time an Esc is held back: [`ESCAPE_PATIENCE`] or [`ESCAPE_PATIENCE_OVER_SSH`].
+    /// `esc_timeout` is the time that an Esc is held back: [`ESC_TIMEOUT`] or [`ESC_TIMEOUT_OVER_SSH`].
     #[must_use]
     pub fn new(esc_timeout: Duration) -> Self {
         Self {
@@ -206,7 +206,7 @@ impl Decoder {
     fn decode_key(&mut self, event: KeyEvent, at: Instant, out: &mut Vec<(InputEvent, Instant)>) {
         match to_key(event) {
             Some(Key::Esc) => {
-                self.pending_escape = Some(PendingEscape { pressed_at: at, last_byte_at: at, sequence: String::new() })
+                self.pending_escape = Some(PendingEscape { pressed_at: at, last_byte_at: at, sequence: String::new() });
             }
             Some(key) => out.push((InputEvent::Key(key), at)),
             // Alt and a letter in one read is Esc and the letter as well.

@@ -1,7 +1,7 @@
 //! One table: mode, keys, action, wording, risk. It dispatches, and feeds the footer, the help and the README.
 //!
 //! It decides what a key means, never what follows. Digits and free text are not in it: a mode that takes them
-//! says so by [`Mode::typing`], and the table then binds no printable key there (the PIN form takes digits only,
+//! says so by [`Mode::text_input`], and the table then binds no printable key there (the PIN form takes digits only,
 //! so its letters are free).
 
 use std::collections::HashMap;

@@ -52,7 +52,7 @@ impl SignalWatcher {
     /// soon. Caught, the signal stops nothing by itself: the terminal would stay taken, and locks held.
     ///
     /// `on_ending` is called once, on the watch's thread, with the first reason to end. It must return soon,
-    /// or end the process itself by [`super::exit`]: the main thread may hang in a write to a terminal that
+    /// or end the process itself by `super::restore_and_exit()`: the main thread may hang in a write to a terminal that
     /// stopped reading, so a message to it alone is not enough. After that call, another signal
     /// gives the terminal back and ends the process at once; a hang-up does not, as it comes with and after
     /// other endings.

@@ -129,7 +129,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 });
             }
             WorkCommand::ResolveManually { number, note } => {
-                self.with_jobs(|batch| batch.resolve_manually(number, note))
+                self.with_jobs(|batch| batch.resolve_manually(number, note));
             }
             WorkCommand::AcceptRecipients => self.accept_recipients(),
             WorkCommand::ReadHistory(number) => self.read_history(number),
@@ -159,7 +159,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         match inward {
             WorkerEvent::RecordsOpened(opened) => self.records_opened(*opened),
             WorkerEvent::JobStarted { change, result: begun, graph, stop_count: stops } => {
-                self.job_started(change, begun, graph, stops)
+                self.job_started(change, begun, graph, stops);
             }
             WorkerEvent::RecipientsAccepted(result) => {
                 let result = match (result, &self.records_state) {
@@ -357,15 +357,15 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         });
     }
 
-    fn pause(&mut self, paused: blocking::Sender<PauseGuard>) {
+    fn pause(&mut self, guard_sender: blocking::Sender<PauseGuard>) {
         match &mut self.records_state {
             RecordsState::Open { recorder: records, jobs: batch } => {
                 batch.pause();
                 let journal = records.journal.clone();
                 // The receiver may have given up: then the guard is dropped, and the journal goes on.
-                tokio::task::spawn_blocking(move || paused.send(journal.pause()).ok());
+                tokio::task::spawn_blocking(move || guard_sender.send(journal.pause()).ok());
             }
-            RecordsState::Opening { pending_pauses: pauses, .. } => pauses.push(paused),
+            RecordsState::Opening { pending_pauses: pauses, .. } => pauses.push(guard_sender),
             // Nothing can be sent or written. Dropping the sender reports it as well.
             RecordsState::Unusable(_) => {}
         }
