@@ -316,14 +316,13 @@ fn a_waba_that_is_not_configured_is_wrong_usage() {
 #[test]
 fn without_a_config_it_is_said_where_one_was_looked_for() {
     let home = CliHome::empty();
-    let told = "pindesk: no config file found (~/.config/pindesk/config.toml, /etc/pindesk/config.toml).\n\
-                Look around safely:   pindesk --demo\n";
+    let told = "pindesk: no config file found (~/.config/pindesk/config.toml, /etc/pindesk/config.toml)\n  To try pindesk safely: pindesk --demo\n";
     let list = home.run(&["numbers", "list"]);
     assert_eq!((list.code, list.stdout.as_str(), list.stderr.as_str()), (Some(6), "", told));
     let console = home.run(&[]);
     assert_eq!(
         (console.code, console.stderr),
-        (Some(6), format!("{told}Without the screen:   pindesk numbers list --json\n"))
+        (Some(6), format!("{told}  Without the screen: pindesk numbers list --json\n"))
     );
 }
 
@@ -342,7 +341,7 @@ fn the_screen_needs_a_terminal() {
     for arguments in [&[][..], &["--demo"]] {
         let ended = home.run(arguments);
         assert!(ended.code == Some(2) && ended.stdout.is_empty(), "{ended:?}");
-        let told = "pindesk: the screen needs a terminal. For scripts use: pindesk numbers list, pindesk pin set, pindesk jobs.";
+        let told = "pindesk: the console needs a terminal\n  For scripts: pindesk numbers list, pindesk pin set, pindesk jobs.";
         assert!(ended.stderr.starts_with(told), "{ended:?}");
     }
     let demo = home.run(&["--demo", "numbers", "list"]);
@@ -383,7 +382,7 @@ fn a_number_that_cannot_be_used_is_refused_with_what_would_be() {
         let ended = run(LONG);
         assert!(ended.code == Some(2) && !ended.stderr.contains(LONG), "{arguments:?} {name}: {ended:?}");
         let is_number = told == &some || told == &any;
-        assert!(!is_number || ended.stderr.contains("this number is too large.\n"), "{arguments:?} {name}: {ended:?}");
+        assert!(!is_number || ended.stderr.contains("the number is too large\n"), "{arguments:?} {name}: {ended:?}");
     }
 }
 
@@ -422,7 +421,7 @@ fn wrong_arguments_are_refused_without_repeating_a_value() {
         "{token:?}"
     );
     let typo = home.run(&["--profil", "x"]);
-    assert!(typo.stderr.contains("there is no --profil here. Did you mean --profile?"), "{typo:?}");
+    assert!(typo.stderr.contains("unexpected argument '--profil' (did you mean '--profile'?)"), "{typo:?}");
 }
 
 #[test]

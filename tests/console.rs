@@ -324,7 +324,7 @@ mod setting {
     #[test]
     fn a_random_pin_is_shown_for_ten_seconds_and_typed_again() {
         let mut console = ConsoleDriver::demo();
-        console.select(NOT_SET_NUMBER).press('p').press('g').sees_all(&["Random PIN made.", "shown, hides in 10 s"]);
+        console.select(NOT_SET_NUMBER).press('p').press('g').sees_all(&["Random PIN.", "shown, hides in 10 s"]);
         let pin = console.shown_pin();
         assert_eq!(pin.len(), 6);
         console.wait(Duration::from_secs(3)).sees("hides in 7 s").wait(Duration::from_secs(7)).does_not_see("hides in");
@@ -804,7 +804,7 @@ mod pages {
         shows(&console, "back");
         console.esc().press('p').sees("Two-step now: not set");
         shows(&console, "Esc cancel");
-        console.press('g').sees("Random PIN made");
+        console.press('g').sees("Random PIN.");
         shows(&console, "Esc cancel");
         console.sees("hides 10s").esc().press('p').type_pin(PIN).enter();
         shows(&console, "n cancel");

@@ -273,7 +273,7 @@ fn what_was_altered_or_damaged_is_told_apart_and_gives_no_pin() {
     let altered =
         DecryptPinError::ContextMismatch { claimed: Box::new(line.context()), encrypted: Box::new(other.context()) };
     assert_eq!(keys.decrypt(&swapped), Err(altered.clone()));
-    assert!(altered.to_string().contains("it says number 106540352100143"), "{altered}");
+    assert!(altered.to_string().contains("it names number 106540352100143"), "{altered}");
     for line in [
         EscrowEntry { change: other.change, ..line.clone() },
         EscrowEntry { number: other.number, ..line.clone() },

@@ -335,7 +335,7 @@ mod records {
     #[test]
     fn keys_that_could_not_be_confirmed_still_stop_all_setting() {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_changed_keys());
-        stage.update(Msg::RecipientsAccepted(Err(CleanText::new("the disk is full")))).sees("could not be accepted");
+        stage.update(Msg::RecipientsAccepted(Err(CleanText::new("the disk is full")))).sees("were not accepted");
         stage.press('p').sees("1 added");
     }
 
@@ -430,10 +430,10 @@ mod doubt {
         let mut stage = AppFixture::with_list_and_records((80, 24), records_with_escrow());
         stage.set_in_doubt(0, |_| {}).open_number(0).press('h').sees("Checked by hand");
         stage.type_text("ok").key(Key::Enter).sees("Write what you found");
-        stage.key(Key::Ctrl('u')).type_text("PIN is 409726 now").key(Key::Enter).sees("Leave the PIN out");
-        stage.key(Key::Ctrl('u')).type_text("it was 4 0 9-72 6").key(Key::Enter).sees("Leave the PIN out");
+        stage.key(Key::Ctrl('u')).type_text("PIN is 409726 now").key(Key::Enter).sees("Leave out the PIN");
+        stage.key(Key::Ctrl('u')).type_text("it was 4 0 9-72 6").key(Key::Enter).sees("Leave out the PIN");
         for note in ["set 23.11. 14:05 409726", "ticket 4711 409726", "23.11.2026 409726", "409726 4711"] {
-            stage.key(Key::Ctrl('u')).type_text(note).key(Key::Enter).sees("Leave the PIN out");
+            stage.key(Key::Ctrl('u')).type_text(note).key(Key::Enter).sees("Leave out the PIN");
         }
         stage
             .key(Key::Ctrl('u'))
@@ -729,7 +729,7 @@ mod remembered {
 mod changed_meanwhile {
     use super::*;
 
-    const UNLISTED: &str = "Its WABA no longer lists this number.";
+    const UNLISTED: &str = "No longer listed by its WABA.";
 
     /// What a second reading brings, and how its WABA ends.
     fn finish_refresh(

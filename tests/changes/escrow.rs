@@ -85,7 +85,10 @@ fn a_pin_is_written_to_no_pipe_unless_asked_for() {
     let (shop, _) = fixture_with_one_pin();
     let refused = open_escrow(&shop, "key.txt", &[]);
     assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
-    assert!(refused.stderr.starts_with("pindesk: standard output is no terminal, so no PIN is shown."), "{refused:?}");
+    assert!(
+        refused.stderr.starts_with("pindesk: refusing to print PINs to a pipe or file; use --json if you mean it"),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -144,7 +147,7 @@ fn a_record_whose_line_was_altered_is_reported_and_its_pin_not_shown() {
         (&json!([2]), &Value::Bool(true))
     );
     assert!(opened.stderr.contains("line 2 of the escrow file cannot be read."), "{opened:?}");
-    assert!(opened.stderr.contains("the last line of the escrow file is cut off"), "{opened:?}");
+    assert!(opened.stderr.contains("the last line of the escrow file is truncated"), "{opened:?}");
 }
 
 #[test]
@@ -305,7 +308,7 @@ fn what_is_opened_says_what_became_of_each_pin_and_claims_no_order_that_nobody_k
     let screen = open_escrow_in_terminal(&shop, &shop.path("copy"));
     let ends = |part: &str| screen.lines().any(|line| line.trim_end().ends_with(part));
     assert!(ends(&format!("{PIN}  not known")) && ends("135790  not known"), "{screen}");
-    assert!(screen.contains("When each was sent, if ever, is not known of all of them"), "{screen}");
+    assert!(screen.contains("Not all send times are known"), "{screen}");
     let copy = shop.path("copy");
     let alone = open_escrow(&shop, "key.txt", &["--json", "--state-dir", copy.to_str().expect("UTF-8")]);
     let record = alone.summary()["records"][1].clone();
@@ -334,8 +337,8 @@ fn where_the_lines_of_one_change_hold_different_pins_each_of_them_is_shown_with_
     assert_eq!(shown(&opened), [(json!("135790"), json!("escrow_file")), (json!(PIN), json!("journal"))]);
     let change = opened.summary()["records"][0]["change"].as_str().expect("an id").to_owned();
     let told = format!(
-        "pindesk: change {change}: 2 PINs are sealed for it, and only one was ever sent: somebody altered the escrow \
-         file or the journal. Each is shown.\n"
+        "pindesk: change {change}: 2 different PINs are encrypted for it, and only one was sent: the escrow \
+         file or the journal was altered. All are shown.\n"
     );
     assert!(opened.stderr.starts_with(&told), "{opened:?}");
     // By now the journal's line was added to the file.
@@ -355,7 +358,7 @@ fn a_line_that_opens_beside_one_that_was_sealed_to_others_is_shown_and_is_no_suc
     let opened = open_escrow_after_edit(&shop, &id, |text| with_forged_pin(&shop, text, "135790"));
     let record = &opened.summary()["records"][0];
     assert_eq!((opened.code, &record["pin"], &record["request"]), (Some(6), &json!("135790"), &Value::Null));
-    let told = "this key cannot open it. The PIN that is shown is from a line of the escrow file.";
+    let told = "this key cannot open it. The PIN that is shown is from an entry of the escrow file.";
     assert!(opened.stderr.contains(told), "{opened:?}");
 }
 
@@ -385,7 +388,7 @@ fn a_writer_that_is_stopped_is_named_after_a_while_and_nothing_is_done() {
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).expect("nobody holds it");
     let (refused, holder) = (shop.run(&["escrow", "ack"]), std::process::id());
     assert_eq!((refused.code, refused.stdout.as_str()), (Some(6), ""), "{refused:?}");
-    let way_on = format!("may be stopped. To let it go on: kill -CONT {holder}. To end it after that: kill {holder}");
+    let way_on = format!("may be suspended. To resume it: kill -CONT {holder}. To end it after that: kill {holder}");
     assert!(refused.stderr.contains(&way_on), "{refused:?}");
     // The PINs can be had all the same, and it is said that this is not recorded.
     let opened = open_escrow(&shop, "key.txt", &["--json"]);

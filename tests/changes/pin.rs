@@ -197,7 +197,7 @@ fn a_dry_run_is_refused_where_the_run_itself_would_be_and_leaves_the_records_as_
         ("journal.db", "\n  journal.db is missing or empty, though there was one: "),
     ] {
         fs::rename(shop.state_path(name), shop.path("aside")).expect("moved away");
-        dry(&format!("the state directory has to be looked at first. Nothing was sent.{told}"));
+        dry(&format!("look at the state directory first. Nothing was sent.{told}"));
         fs::rename(shop.path("aside"), shop.state_path(name)).expect("put back");
     }
     assert_eq!(ready(), Some(0));
@@ -241,7 +241,7 @@ fn a_dry_run_is_refused_as_the_run_is_where_only_a_bad_escrow_file_is_left() {
         assert_eq!(dry.stderr.lines().count(), run.stderr.lines().count(), "{run:?}");
         let last = |ended: &CommandOutput| ended.stderr.lines().last().map(str::to_owned);
         assert_eq!(last(&run).as_deref(), Some("When you have read this, run the command again."));
-        let then = "A dry run prints this each time. The run itself prints it once: run it again after that.";
+        let then = "A dry run prints this each time. The run itself prints it once: run it a second time.";
         assert_eq!(last(&dry).as_deref(), Some(then));
         empty();
     }
@@ -351,7 +351,7 @@ fn a_number_in_doubt_from_before_gets_no_other_pin_while_the_first_could_still_l
     assert_eq!((&told["request"], &told["changed"], &told["tries"]), (&json!("not_sent"), &json!(false), &json!(0)));
     let dry = set_one_pin(&shop, &id, &["--replace", "--dry-run"]);
     for told in [second.stderr, dry.stderr] {
-        assert!(told.contains("1 change in doubt"), "{told}");
+        assert!(told.contains("1 earlier change in doubt"), "{told}");
     }
     assert_eq!(shop.simulator.pin_request_count(), requests);
 }
@@ -382,7 +382,7 @@ fn what_was_refused_here_is_told_by_its_reason_and_by_the_job_that_has_come_to_i
                  Set a PIN again 2 minutes after the last try: then it is known.\n\n\
                  pindesk: 1 number: not sent: {why}.\n\n\
                  To send the rest: pindesk jobs resume 2 --confirm 1\n\n\
-                 pindesk: 1 number is in doubt because of an older PIN. To settle it: pindesk\n"
+                 pindesk: 1 number is in doubt because of an older PIN. To resolve them, open the console (pindesk) and press w.\n"
             )
         )
     );
@@ -454,8 +454,9 @@ fn results_that_cannot_be_written_are_told_and_the_work_goes_on() {
     {
         let ended = shop
             .wait_for_output(shop.command(arguments).stdout(full()).stderr(Stdio::piped()).spawn().expect("a process"));
-        assert_eq!(ended.code, Some(1), "{ended:?}");
-        let words = "pindesk: cannot write: No space left on device (os error 28). Results were lost. ";
+        assert_eq!(ended.code, Some(9), "{ended:?}");
+        let words =
+            "pindesk: cannot write the output: No space left on device (os error 28). Results are missing there. ";
         assert_eq!(ended.stderr, format!("{words}{told}\n"));
     }
     assert!(ids.iter().all(|id| shop.pin_in_force(id).is_some()), "the work was done");

@@ -36,14 +36,24 @@ fn words_that_cannot_be_used_are_refused_and_not_repeated() {
     ] {
         assert_refused(&shop, arguments, 2, "");
     }
-    assert_refused(&shop, &["pin", "set", id, "--pin", PIN], 2, "Use --pin-file, or - for standard input.");
+    assert_refused(
+        &shop,
+        &["pin", "set", id, "--pin", PIN],
+        2,
+        "Use --pin-file FILE, or --pin-file - for standard input.",
+    );
     assert_refused(&shop, &["pin", "set", id, "--pin=409726"], 2, "other users can see a PIN on the command line.");
-    assert_refused(&shop, &["pin", "set", id, "--token", "EAAJ"], 2, "An access token on the command line");
+    assert_refused(
+        &shop,
+        &["pin", "set", id, "--token", "EAAJ"],
+        2,
+        "other users can see an access token on the command line",
+    );
     assert_refused(
         &shop,
         &["pin", "set", PIN, "--random", "--confirm", "9726"],
         2,
-        "what stands here is no number of the profile",
+        "no number (six digits) in profile",
     );
 }
 
@@ -108,17 +118,17 @@ fn a_list_is_checked_as_a_whole_and_every_bad_line_named() {
     for pins in [&["--random"][..], &["--pin-file", "/no/such/pin"]] {
         let arguments = [&["pin", "set", "--from", &list, "--confirm", "1"][..], pins].concat();
         let told = format!(
-            "pindesk: ~/ids.txt cannot be used as it is. Nothing was sent.\n  line 4: {good} : duplicate of line 2\n  \
-             line 5: not a phone number ID\n  line 6: 200000000009999 is no number of the profile acme\n"
+            "pindesk: ~/ids.txt has errors. Nothing was sent.\n  line 4: {good}: duplicate of line 2\n  \
+             line 5: not a phone number ID\n  line 6: no number 200000000009999 in profile acme\n"
         );
         assert_refused(&shop, &arguments, 2, &told);
     }
     let unknown = shop.write_id_list(&[good.clone(), "200000000009999".to_owned()]);
-    let told = "  line 2: 200000000009999 is no number of the profile acme\n";
+    let told = "  line 2: no number 200000000009999 in profile acme\n";
     assert_refused(&shop, &["pin", "set", "--from", &unknown, "--random", "--confirm", "2"], 2, told);
     let empty = shop.write_file("ids.txt", 0o644, "# nothing\n");
-    assert_refused(&shop, &["pin", "set", "--from", &empty, "--random"], 2, "there is no phone number ID in ~/ids.txt");
-    assert_refused(&shop, &["pin", "set", "--from", "/no/such", "--random"], 2, "/no/such cannot be read");
+    assert_refused(&shop, &["pin", "set", "--from", &empty, "--random"], 2, "no phone number ID in ~/ids.txt");
+    assert_refused(&shop, &["pin", "set", "--from", "/no/such", "--random"], 2, "/no/such");
     assert_refused(
         &shop,
         &["pin", "set", "200000000009999", "--random"],
@@ -136,13 +146,8 @@ fn what_nobody_confirmed_is_not_sent_and_it_is_said_what_confirms_it() {
     let many = ["pin", "set", "--from", &file, "--random"];
     assert_refused(&shop, &one, 5, "add the last digits of +");
     assert_refused(&shop, &one, 5, &format!(": --confirm {last}\n"));
-    assert_refused(
-        &shop,
-        &[&one[..], &["--confirm", "1"]].concat(),
-        5,
-        "--confirm does not match, so nothing was sent.",
-    );
-    assert_refused(&shop, &many, 5, "A PIN would be sent to 3 numbers. To do it, add: --confirm 3\n");
+    assert_refused(&shop, &[&one[..], &["--confirm", "1"]].concat(), 5, "--confirm does not match. Nothing was sent.");
+    assert_refused(&shop, &many, 5, "A PIN would be sent to 3 numbers. To send it, add: --confirm 3\n");
     assert_refused(&shop, &[&many[..], &["--confirm", "2"]].concat(), 5, "--confirm 3\n");
     assert_refused(&shop, &[&many[..], &["--first", "2", "--confirm", "3"]].concat(), 5, "--confirm 2\n");
 }
@@ -177,10 +182,10 @@ fn what_is_not_ready_is_refused_with_6() {
         &shop,
         &[&set[..], &["--read-only"]].concat(),
         6,
-        "pindesk: --read-only was given. Nothing was sent.\n",
+        "pindesk: --read-only refuses every change. Nothing was sent.\n",
     );
     shop.write_config("read_only = true", &[shop.recipient()]);
-    assert_refused(&shop, &set, 6, "the profile acme is read-only. Nothing was sent.");
+    assert_refused(&shop, &set, 6, "profile acme is read-only. Nothing was sent.");
     shop.write_config("", &[]);
     assert_refused(&shop, &set, 6, "without escrow recipients a random PIN would be lost");
     shop.write_config("", &["age1nonsense"]);
@@ -221,7 +226,7 @@ fn recipients_that_changed_stop_everything_until_they_are_acknowledged() {
     let stopped = set(&ids[1]);
     let told = format!(
         "pindesk: the escrow keys have changed. Nothing was sent.\n  added    {other}\n  removed  {}\n\
-         If these keys are right, run: pindesk escrow ack\n",
+         \x20 If these keys are right, run: pindesk escrow ack\n",
         shop.recipient()
     );
     assert_eq!((stopped.code, stopped.stderr), (Some(6), told));
@@ -248,9 +253,6 @@ fn where_no_recipient_is_left_it_is_said_that_nothing_is_sealed_before_and_after
     );
     assert_eq!((stopped.code, stopped.stderr), (Some(6), told));
     let acknowledged = shop.run(&["escrow", "ack"]);
-    let told = format!(
-        "  removed  {}\nFrom now on PINs are sealed to nobody, as no recipient is left: there is no escrow.\n",
-        shop.recipient()
-    );
+    let told = format!("  removed  {}\nNo recipient is left: pindesk no longer encrypts PINs.\n", shop.recipient());
     assert_eq!((acknowledged.code, acknowledged.stdout), (Some(0), told));
 }

@@ -125,9 +125,12 @@ impl Tally {
     pub(crate) fn exit_code(&self, signal: Option<ExitCode>, has_journal_failed: bool) -> ExitCode {
         let is_in_doubt = self.no_answer + self.older_pin_in_doubt > 0;
         let stopped = if self.stopped > 0 { ExitCode::Failed } else { ExitCode::Done };
+        if has_journal_failed && !is_in_doubt {
+            // The cause, and not the numbers that were not sent because of it.
+            return ExitCode::NotReady;
+        }
         ExitCode::first_that_applies([
             if is_in_doubt { ExitCode::NoAnswer } else { ExitCode::Done },
-            if has_journal_failed { ExitCode::NotReady } else { ExitCode::Done },
             self.failure_code,
             signal.unwrap_or(stopped),
         ])

@@ -1,5 +1,6 @@
 //! The pretend Graph API by itself, as a function from requests to replies.
 
+use crate::domain::number::PhoneNumberId;
 use serde_json::{Value, json};
 
 use super::*;
