@@ -322,7 +322,7 @@ fn without_a_config_it_is_said_where_one_was_looked_for() {
     let console = home.run(&[]);
     assert_eq!(
         (console.code, console.stderr),
-        (Some(6), format!("{told}  Without the screen: pindesk numbers list --json\n"))
+        (Some(6), format!("{told}  Without the screen:   pindesk numbers list --json\n"))
     );
 }
 

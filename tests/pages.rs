@@ -448,7 +448,7 @@ mod doubt {
         let finished = Completion { at: stage.now.utc, attempts: 4 };
         stage
             .set_change_state(0, ChangeState::Resolved(finished, Resolution::Manual))
-            .sees("settled: recorded as checked by hand.");
+            .sees("resolved: checked manually.");
         stage.press('/').type_text("request:settled").key(Key::Enter).sees("Showing 1 of 4").sees("- settled");
         stage.key(Key::Enter).sees("Last request settled: checked by hand");
     }

@@ -371,7 +371,7 @@ fn what_was_refused_here_is_told_by_its_reason_and_by_the_job_that_has_come_to_i
     let second = set(&ids[..1]);
     let (_, after) = second.stderr.split_once("could still take effect until ").expect("a reason");
     let until = &after[..after.find(" UTC").expect("a time")];
-    let why = format!("refused here: an earlier PIN could still take effect until {until} UTC");
+    let why = format!("refused by pindesk: an earlier PIN could still take effect until {until} UTC");
     assert_eq!(
         (second.code, second.stderr.split_once("\n\n").expect("some parts").1),
         (
