@@ -10,6 +10,7 @@ mod paging;
 mod params;
 mod number_ranges;
 mod response;
+mod trace_id;
 mod generator;
 mod pin_history;
 
@@ -27,7 +28,6 @@ use self::generator::WorldGenerator;
 use self::params::Params;
 use self::response::GraphError;
 use super::faults::{CallInfo, CallKind, FaultInjector, FaultPlan, FaultResponse};
-use super::splitmix::splitmix64;
 use crate::config::endpoint::{AppSecret, GraphVersion};
 use crate::domain::clock::TimePoint;
 use crate::domain::pin::PIN_DIGITS;
@@ -433,14 +433,6 @@ impl World {
         );
         reply.headers.push(("x-app-usage", r#"{"call_count":1,"total_cputime":1,"total_time":1}"#.to_owned()));
         reply.headers.push(("x-business-use-case-usage", business));
-    }
-
-    /// Differs for each answer, and looks like Meta's.
-    fn trace_id(&self) -> String {
-        use base64::Engine as _;
-        let high = splitmix64(self.spec.seed ^ self.response_count);
-        let bytes = [high.to_be_bytes(), splitmix64(high).to_be_bytes()].concat();
-        format!("A{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
     }
 }
 
