@@ -1301,7 +1301,7 @@ mod looks {
     fn the_pages_look_as_they_did() {
         for size in SIZES {
             let snap = |page: &str, stage: &AppFixture| {
-                assert_screen_snapshot(&format!("{page}-{}x{}", size.0, size.1), stage)
+                assert_screen_snapshot(&format!("{page}-{}x{}", size.0, size.1), stage);
             };
             let mut stage = AppFixture::new(size);
             let unresolved = vec![stage.recovered_change(1), stage.recovered_change(7)];
@@ -1333,7 +1333,7 @@ mod looks {
     fn the_pages_of_the_journal_look_as_they_did() {
         for size in SIZES {
             let snap = |page: &str, stage: &AppFixture| {
-                assert_screen_snapshot(&format!("{page}-{}x{}", size.0, size.1), stage)
+                assert_screen_snapshot(&format!("{page}-{}x{}", size.0, size.1), stage);
             };
             let mut stage = AppFixture::with_list_and_records(size, records_with_changed_keys());
             snap("list-keys-changed", &stage);
