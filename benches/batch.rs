@@ -18,7 +18,7 @@ use pindesk::console::view::View;
 use pindesk::console::worker::{WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
 use pindesk::domain::change::StatusBefore;
 use pindesk::domain::clock::Clock;
-use pindesk::domain::number::{PhoneNumberId, TwoStep};
+use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{JournalKind, Operator};
@@ -145,6 +145,24 @@ fn start_child_process() -> (BenchSimulator, String) {
     (BenchSimulator::ChildProcess(child), url)
 }
 
+fn session(wabas: Vec<Arc<Waba>>) -> Session {
+    Session {
+        profile: Some("bench".to_owned()),
+        environment: Environment::Test,
+        read_only: false,
+        user: "bench".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        config_paths: Vec::new(),
+        token_source: String::new(),
+        wabas,
+        show_pin_for: None,
+        may_suspend: false,
+        bell: false,
+        hide_after: None,
+        initial_message: None,
+    }
+}
+
 impl JobBench {
     fn new(place: SimulatorLocation) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -153,22 +171,8 @@ impl JobBench {
             SimulatorLocation::SeparateProcess => start_child_process(),
         };
         let wabas: Vec<_> = simulator::wabas().into_iter().map(Arc::new).collect();
-        let session = Session {
-            profile: Some("bench".to_owned()),
-            environment: Environment::Test,
-            read_only: false,
-            user: "bench".to_owned(),
-            host: "127.0.0.1".to_owned(),
-            config_paths: Vec::new(),
-            token_source: String::new(),
-            wabas: wabas.clone(),
-            show_pin_for: None,
-            may_suspend: false,
-            bell: false,
-            hide_after: None,
-            initial_message: None,
-        };
-        let (mut app, _) = App::start(session, Ok(()), Keymap::default(), Size { width: 120, height: 40 });
+        let (mut app, _) =
+            App::start(session(wabas.clone()), Ok(()), Keymap::default(), Size { width: 120, height: 40 });
         let surroundings = TerminalEnv { term: Some("xterm".to_owned()), locale: None, no_color: false };
         let endpoint =
             Endpoint { url: url.parse().expect("a URL"), version: "v24.0".parse().expect("a version"), ca_file: None };
@@ -241,7 +245,7 @@ impl JobBench {
                     is_due = true;
                 }
                 Some(WorkerReport::Msg(msg) | WorkerReport::ThrottledMsg(msg, _)) => {
-                    drop(self.app.update(msg, Clock::System.now()))
+                    drop(self.app.update(msg, Clock::System.now()));
                 }
                 None => {}
             }

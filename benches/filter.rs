@@ -74,7 +74,7 @@ fn sort(bencher: Bencher<'_, '_>, by: SortColumn) {
     bencher
         .with_inputs(|| roster.borrow_mut().set_sort(SortOrder { column: other, direction: SortDirection::Ascending }))
         .bench_local_values(|()| {
-            roster.borrow_mut().set_sort(SortOrder { column: by, direction: SortDirection::Ascending })
+            roster.borrow_mut().set_sort(SortOrder { column: by, direction: SortDirection::Ascending });
         });
 }
 

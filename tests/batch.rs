@@ -301,7 +301,7 @@ async fn whatever_goes_wrong_every_try_carries_the_same_pin_and_what_is_told_is_
                 assert_eq!((in_force, usize::from(finished.attempts)), (Some(pin_digits(n)), sent.len()), "{n}");
             }
             ChangeState::Failed(..) | ChangeState::NotSent(..) => {
-                assert_eq!(in_force, before, "{n}: nothing was changed")
+                assert_eq!(in_force, before, "{n}: nothing was changed");
             }
             ChangeState::InDoubt(..) => assert!(in_force == before || in_force == Some(pin_digits(n)), "{n}"),
             ChangeState::Queued

@@ -352,10 +352,10 @@ fn the_screen_needs_a_terminal() {
 fn a_number_that_cannot_be_used_is_refused_with_what_would_be() {
     const LONG: &str = "99999999999999999999999";
     let home = CliHome::empty();
-    let whole = |least| format!("this must be a whole number, {least} or more.\n");
+    let whole = |least| format!("expected a whole number, {least} or more\n");
     let (any, some) = (whole(0), whole(1));
-    let up_to_64 = "expected a number from 1 to 64.\n".to_owned();
-    let address = "write an address and a port, such as 127.0.0.1:8080.\n".to_owned();
+    let up_to_64 = "expected a number from 1 to 64\n".to_owned();
+    let address = "expected an address and a port, such as 127.0.0.1:8080\n".to_owned();
     let list = ["pin", "set", "--from", "ids.txt", "--random"];
     for (arguments, name, bad, told) in [
         (&list[..], "--first", &["0", "x", "", "1.5"][..], &some),

@@ -2,7 +2,7 @@
 //!
 //! This module decides what is *true* about a request. It does not decide the words (`error_catalog` does) nor whether
 //! to retry (`retry` does). The list: CONFIRMED needs HTTP 200, the whole body, and a JSON object whose `success` is
-//! the boolean `true`. Certainly not applied: never connected, refused by pindesk, or a well-formed Graph error with a
+//! the boolean `true`. Certainly not applied: never connected, refused here, or a well-formed Graph error with a
 //! 4xx status whose code is not 1 or 2 and whose `is_transient` is not true. Everything else is IN DOUBT.
 //!
 //! The journal stores these types as JSON: a renamed field or variant keeps its old name there.

@@ -56,7 +56,7 @@ impl JournalTx<'_> {
             return busy(format!("there is no job {job} any more"));
         };
         if detail.summary.status == JobStatus::Running {
-            return busy(format!("job {job} is at work in another process"));
+            return busy(format!("another process is working on job {job}"));
         }
         let left: HashSet<_> = detail
             .numbers

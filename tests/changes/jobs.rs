@@ -171,7 +171,10 @@ fn what_was_never_sent_of_a_job_that_was_cut_short_is_sent_under_the_same_number
     for again in [&resume[..], &[&with_pin[..], &["--confirm", "0"]].concat()] {
         let again = shop.run(again);
         assert_eq!((again.code, again.json_lines()), (Some(0), vec![sum.clone()]), "{again:?}");
-        assert!(again.stderr.contains("nothing is left of job 1"), "{again:?}");
+        assert!(
+            again.stderr.contains("every number of job 1 was sent already. See pindesk jobs show 1.\n"),
+            "{again:?}"
+        );
     }
     assert_eq!(shop.run(&resume[..3]).stdout, "", "people are told on standard error");
     assert_eq!(shop.run(&["jobs", "list", "--json"]).json_lines().len(), 1);

@@ -128,12 +128,12 @@ fn a_list_is_checked_as_a_whole_and_every_bad_line_named() {
     assert_refused(&shop, &["pin", "set", "--from", &unknown, "--random", "--confirm", "2"], 2, told);
     let empty = shop.write_file("ids.txt", 0o644, "# nothing\n");
     assert_refused(&shop, &["pin", "set", "--from", &empty, "--random"], 2, "no phone number ID in ~/ids.txt");
-    assert_refused(&shop, &["pin", "set", "--from", "/no/such", "--random"], 2, "/no/such");
+    assert_refused(&shop, &["pin", "set", "--from", "/no/such", "--random"], 2, "cannot read /no/such: ");
     assert_refused(
         &shop,
         &["pin", "set", "200000000009999", "--random"],
         2,
-        "200000000009999 is no number of the profile acme",
+        "no number 200000000009999 in profile acme. Nothing was sent.\n",
     );
 }
 

@@ -192,7 +192,7 @@ async fn while_another_writer_is_stopped_nothing_is_begun_and_what_is_out_waits(
     for answer in [intended, refused] {
         match answer {
             Err(RecordError::Busy(why)) => {
-                assert_eq!(desk.without_temp_path(why), format!("nothing can be recorded: {}", lock_holder_message()))
+                assert_eq!(desk.without_temp_path(why), format!("nothing can be recorded: {}", lock_holder_message()));
             }
             other => panic!("{other:?}"),
         }

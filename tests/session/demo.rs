@@ -74,6 +74,7 @@ fn a_directory_that_was_named_stays_with_its_key_and_one_that_is_no_demos_is_lef
     fs::remove_file(kept.join("key.txt")).expect("it was there");
     let arguments = ["--demo", "--state-dir", kept.to_str().expect("UTF-8")];
     let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &arguments, WIDE_SIZE, &[("TERM", "xterm")]);
+    session.wait_for("is the state directory of real numbers, not of a demo");
     session.wait_for("Name another directory.");
     assert_eq!(session.wait_exit(), ProcessExit::with_code(6));
     assert!(!kept.join("key.txt").exists());

@@ -285,7 +285,7 @@ fn a_console_whose_journal_died_says_so_and_ends_with_6() {
 fn a_terminal_of_no_known_kind_is_refused_with_advice() {
     for (term, told) in [("dumb", "TERM is dumb"), ("", "TERM is not set")] {
         let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &["--demo"], (80, 24), &[("TERM", term)]);
-        session.wait_for("pindesk numbers lis");
+        session.wait_for("Without the screen: pindesk numbers list");
         assert!(session.screen().contains(told), "{}", session.screen());
         assert_eq!(session.wait_exit(), ProcessExit::with_code(2));
     }

@@ -161,15 +161,12 @@ impl ResultPrinter {
             }
         }
         for (reason, count) in self.refusals.iter().take(MAX_REFUSAL_REASONS) {
-            eprint_line(&format!(
-                "\npindesk: {}: not sent: refused by pindesk: {reason}.",
-                table::numbers_label(*count)
-            ));
+            eprint_line(&format!("\npindesk: {}: not sent: refused here: {reason}.", table::numbers_label(*count)));
         }
         let others = self.refusals.values().skip(MAX_REFUSAL_REASONS).sum();
         if others > 0 {
             let others = table::numbers_label(others);
-            eprint_line(&format!("\npindesk: {others}: not sent: refused by pindesk. Why: pindesk jobs show {job}"));
+            eprint_line(&format!("\npindesk: {others}: not sent: refused here. Why: pindesk jobs show {job}"));
         }
         if let Some(hint) = self.tally.resume_hint(job) {
             eprint_line(&format!("\n{hint}"));
