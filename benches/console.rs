@@ -1,4 +1,5 @@
-//! What a key costs from its press to the drawn frame among 100,000 numbers, and what a storm of progress costs.
+//! How long the console takes from a key press to the drawn frame with 100,000 numbers, and how long it takes to handle
+//! much progress at once.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ const PAGE_SIZE: usize = 100;
 const PROGRESS_COUNT: usize = 1_000;
 const SIZE: Size = Size { width: 120, height: 36 };
 
-/// The console reads its lists for the first time.
+/// The id of the first refresh of the lists.
 const FIRST_REFRESH: u32 = 1;
 
 fn main() {
@@ -34,7 +35,7 @@ fn id(n: usize) -> PhoneNumberId {
     format!("{}", 200_000_000_000_001 + n).parse().expect("an id")
 }
 
-/// Numbers from a range that belongs to nobody; there are more of them here than it holds, so the last part is longer.
+/// A number from a range that is reserved for fiction. The range is too small, so the last part has more digits.
 fn number(n: usize, waba: &Arc<Waba>) -> Number {
     let mut number = Number::from_config(id(n), Some(CleanText::new(&format!("Acme Stores {}", n % 977))));
     number.display_number = Some(CleanText::new(&format!("+44 7700 900{n:06}")));
@@ -62,7 +63,7 @@ fn session(waba: &Arc<Waba>) -> Session {
     }
 }
 
-/// The console with its screen, as the loop holds them.
+/// The console with its screen, as in its event loop.
 struct ConsoleBench {
     app: App,
     view: View,
@@ -70,7 +71,7 @@ struct ConsoleBench {
 }
 
 impl ConsoleBench {
-    /// Everything was read and shown once.
+    /// A console that has read and drawn everything once.
     fn loaded() -> RefCell<Self> {
         let id = "100000000000001".parse().expect("an id");
         let waba = Arc::new(Waba { id, name: Some(CleanText::new("uk-retail")) });
@@ -110,7 +111,7 @@ impl ConsoleBench {
     }
 }
 
-/// A key, and the frame that shows what it did. The second key takes the first one back, so that samples are alike.
+/// A key, and the frame that shows its effect. The second key reverts the first, so that all samples are equal.
 #[divan::bench(args = [(Key::Down, Key::Up), (Key::PageDown, Key::PageUp), (Key::End, Key::Home), (Key::Char('/'), Key::Esc)])]
 fn key_and_frame(bencher: Bencher<'_, '_>, (key, back): (Key, Key)) {
     let console = ConsoleBench::loaded();
@@ -127,14 +128,14 @@ fn key_and_frame(bencher: Bencher<'_, '_>, (key, back): (Key, Key)) {
         });
 }
 
-/// A frame in which nothing has changed.
+/// A frame without changes.
 #[divan::bench]
 fn frame(bencher: Bencher<'_, '_>) {
     let console = ConsoleBench::loaded();
     bencher.bench_local(|| console.borrow_mut().draw());
 }
 
-/// News of a thousand numbers in one message, and the frame after it.
+/// Progress of a thousand numbers in one message, and the frame after it.
 #[divan::bench]
 fn progress_and_frame(bencher: Bencher<'_, '_>) {
     let console = ConsoleBench::loaded();
@@ -148,14 +149,14 @@ fn progress_and_frame(bencher: Bencher<'_, '_>) {
             };
             changes.iter().map(state).collect::<Vec<_>>()
         })
-        .bench_local_values(|news| {
+        .bench_local_values(|progress| {
             let mut console = console.borrow_mut();
-            console.update(Msg::ProgressReceived(news));
+            console.update(Msg::ProgressReceived(progress));
             console.draw();
         });
 }
 
-/// The same news, one message each, as they come when the network is no faster than the screen.
+/// The same progress in a message each, as when the network is not faster than the screen.
 #[divan::bench]
 fn progress_one_by_one(bencher: Bencher<'_, '_>) {
     let console = ConsoleBench::loaded();
@@ -167,9 +168,9 @@ fn progress_one_by_one(bencher: Bencher<'_, '_>) {
                 .map(|n| Progress { change: Some(change), number: id(n * 97), state: state(1) })
                 .collect::<Vec<_>>()
         })
-        .bench_local_values(|news| {
+        .bench_local_values(|all_progress| {
             let mut console = console.borrow_mut();
-            for progress in news {
+            for progress in all_progress {
                 console.update(Msg::ProgressReceived(vec![progress]));
             }
             console.draw();

@@ -1,4 +1,4 @@
-//! What it costs to seal a PIN to a key of each kind, and to append a group of sealed PINs with a sync.
+//! How long it takes to encrypt a PIN to a key of each kind, and to append a group of encrypted PINs with a sync.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use tempfile::TempDir;
 
 const ENCRYPTED_AT: UtcTime = UtcTime::from_unix_seconds(1_795_356_302);
 
-/// Nobody else has the lock.
+/// Short, because no other process holds the lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// As many as are on their way at once.
+/// A typical number of concurrent requests.
 const GROUP_SIZE: usize = 16;
 
-/// Public keys, as good as any: nobody holds their private halves.
+/// Valid public keys whose private keys nobody has.
 const X25519: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 const ED25519: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBHvp7aptwxjOph/aTAlMGntAfYMxZHmBu1Hf95T52m3";
 const RSA_3072: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQDVXJzYZF7RAG+QmV8bQvoyJYE74e+4ipi8HVluv9HPAre4IIkDind26KbAA9Z0\
@@ -70,7 +70,7 @@ fn encrypt_to_rsa_3072(bencher: Bencher<'_, '_>) {
     bench_encrypt(bencher, RSA_3072);
 }
 
-/// Below the build directory, as a temporary one may lie in memory, where a sync costs nothing.
+/// Writes to the build directory, because a temporary directory may be in memory, where a sync takes no time.
 #[divan::bench]
 fn append_a_group_with_sync(bencher: Bencher<'_, '_>) {
     let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory");
@@ -78,6 +78,6 @@ fn append_a_group_with_sync(bencher: Bencher<'_, '_>) {
     let file = EscrowFile::open(&state).expect("the file");
     let recipients = recipients(X25519);
     let group: Vec<EscrowEntry> =
-        (0..GROUP_SIZE).map(|_| recipients.encrypt(&change(), ENCRYPTED_AT).expect("sealed")).collect();
+        (0..GROUP_SIZE).map(|_| recipients.encrypt(&change(), ENCRYPTED_AT).expect("encrypted")).collect();
     bencher.bench_local(|| file.lock(LOCK_TIMEOUT).expect("locked").append(&group).expect("appended"));
 }

@@ -1,4 +1,4 @@
-//! What typing into the filter line costs among 100,000 numbers, key by key, and what loading and sorting them costs.
+//! How long each key in the filter takes with 100,000 numbers, and how long it takes to load and sort them.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ fn main() {
     divan::main();
 }
 
-/// A number that looks like the others and is like none of them; the order of the pages is not that of the numbers.
+/// A unique number that is similar to the others. The numbers are not in order.
 fn number(n: usize, wabas: &[Arc<Waba>]) -> Number {
     const KINDS: [&str; 6] = ["Stores", "Retail", "Support", "Pharmacy", "Outlet", "Returns"];
     const TOWNS: [&str; 7] = ["London", "Leeds", "Manchester", "São Paulo", "Köln", "Boston", "Santiago"];
@@ -53,7 +53,7 @@ fn loaded_roster() -> Roster {
     roster
 }
 
-/// The last key of each text: from the text without it.
+/// The last key of each text.
 #[divan::bench(args = ["5", "55", "551", "5512", "acme", "+1 555-12", "!london", "two-step:not-set waba:region-1 stores", "request:queued", "id:5512"])]
 fn filter_key(bencher: Bencher<'_, '_>, text: &str) {
     let roster = RefCell::new(loaded_roster());
@@ -61,7 +61,7 @@ fn filter_key(bencher: Bencher<'_, '_>, text: &str) {
     bencher
         .with_inputs(|| {
             let mut roster = roster.borrow_mut();
-            // Half a value is not understood; such a key starts from all rows.
+            // An incomplete value is invalid. Such a key starts from all rows.
             roster.set_filter(before).or_else(|_| roster.set_filter("")).expect("an empty filter");
         })
         .bench_local_values(|()| roster.borrow_mut().set_filter(text));
@@ -78,7 +78,7 @@ fn sort(bencher: Bencher<'_, '_>, by: SortColumn) {
         });
 }
 
-/// A thousand pages, and a settling after each, as if a frame were drawn for every page.
+/// A thousand pages, each followed by the updates that a frame needs.
 #[divan::bench(sample_count = 5)]
 fn load_page_by_page(bencher: Bencher<'_, '_>) {
     let wabas = wabas();

@@ -34,9 +34,9 @@ const SECRET_EXPOSURES: [&str; 7] = [
 /// Tests that let time pass, and why nothing else would do.
 const ALLOWED_SLEEPS: [(&str, &str); 4] = [
     ("src/jobs/tests.rs", "its clock is paused, so that sleeping is how time passes, and takes none"),
-    ("tests/batch.rs", "its clock is paused, too"),
-    ("tests/support/faultd.rs", "a server that is slow on purpose, on a clock that tests may pause"),
-    ("tests/support/judge.rs", "a server that takes its time, for programs in other processes"),
+    ("tests/support/faulty_graph.rs", "a server that takes its time, for programs in other processes"),
+    ("tests/support/scripted_server.rs", "a server that is slow on purpose, on a clock that tests may pause"),
+    ("tests/system/jobs.rs", "its clock is paused, too"),
 ];
 
 /// A Rust file: where it is, and its text.

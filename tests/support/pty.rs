@@ -1,7 +1,7 @@
-//! A program on a pseudo-terminal, seen through a terminal's model.
+//! A program on a pseudo-terminal, whose screen a terminal model draws from its output.
 //!
-//! Tests wait for what the screen shows or for the end of the program, never for a time to pass; each wait
-//! has a deadline, after which the test fails with the screen it saw.
+//! Tests wait for a text on the screen, for a pause in the output or for the end of the program. Each wait has a
+//! deadline, after which the test fails and prints the screen.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -18,23 +18,23 @@ use rustix::process::{Pid, Signal};
 
 use super::signals;
 
-/// The longest any wait may take; slow machines need some, right programs need none of it.
+/// The longest that any wait may take. Only a slow machine needs a part of it.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What is known of the program so far.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and most can be true together")]
+/// The output and the state of the program so far.
+#[expect(clippy::struct_excessive_bools, reason = "the flags are independent of each other")]
 struct PtyState {
     bytes: Vec<u8>,
     terminal: vt100::Parser,
     is_paused: bool,
-    /// The reader has noticed the pause: what it was reading before is read.
+    /// The reader has handled the pause, so that its last read is complete.
     is_reader_paused: bool,
     is_hung_up: bool,
     is_output_ended: bool,
     exit: Option<ProcessExit>,
 }
 
-/// What is known, and a bell that rings when it changes.
+/// The state, and a condition variable that signals each change.
 struct SharedPtyState {
     state: Mutex<PtyState>,
     changed: Condvar,
@@ -61,21 +61,21 @@ pub(crate) struct PtySession {
     initial_modes: String,
 }
 
-/// A process, which outlives its terminal for a while.
+/// A process, which can outlive its terminal for a while.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Process(Pid);
 
 impl Process {
-    /// The CPU time it has taken, in hundredths of a second.
+    /// The CPU time that the process has used, in hundredths of a second.
     pub(crate) fn cpu_ticks(self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).expect("it is there");
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).expect("the process exists");
         let after_name = stat.rsplit_once(')').expect("a name in parentheses").1;
         after_name.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().expect("a number")).sum()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the process.
     pub(crate) fn kill(self, signal: Signal) {
-        rustix::process::kill_process(self.0, signal).expect("it is there");
+        rustix::process::kill_process(self.0, signal).expect("the process exists");
     }
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct ProcessExit {
 }
 
 impl ProcessExit {
-    /// The program ended by itself with this code.
+    /// A program that ended by itself with this code.
     pub(crate) fn with_code(code: u32) -> Self {
         Self { code, is_normal: true }
     }
@@ -122,7 +122,7 @@ impl PtySession {
             }),
             changed: Condvar::new(),
         });
-        let pid = child.process_id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("it has an id");
+        let pid = child.process_id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("a process ID");
         let reader = pair.master.try_clone_reader().expect("a reader");
         let writer = pair.master.take_writer().expect("a writer");
         let reader = thread::spawn({
@@ -132,91 +132,91 @@ impl PtySession {
         thread::spawn({
             let shared = Arc::clone(&shared);
             move || {
-                let status = child.wait().expect("the child is ours");
+                let status = child.wait().expect("the child can be reaped");
                 let exit = ProcessExit { code: status.exit_code(), is_normal: status.signal().is_none() };
-                shared.update(|seen| seen.exit = Some(exit));
+                shared.update(|state| state.exit = Some(exit));
             }
         });
         Self { master: Some(pair.master), writer: Some(writer), reader: Some(reader), pid, shared, initial_modes }
     }
 
-    /// Types.
+    /// Types these bytes.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let writer = self.writer.as_mut().expect("the terminal is there");
-        writer.write_all(bytes.as_ref()).expect("it takes keys");
-        writer.flush().expect("it takes keys");
+        let writer = self.writer.as_mut().expect("the terminal is open");
+        writer.write_all(bytes.as_ref()).expect("the terminal accepts keys");
+        writer.flush().expect("the terminal accepts keys");
     }
 
     /// Waits until the screen shows a text.
     pub(crate) fn wait_for(&self, text: &str) {
-        self.wait_until(&format!("{text:?}"), |seen| seen.terminal.screen().contents().contains(text));
+        self.wait_until(&format!("{text:?}"), |state| state.terminal.screen().contents().contains(text));
     }
 
     /// Waits until the bytes written so far contain these.
     pub(crate) fn wait_for_bytes(&self, part: &[u8]) {
         let what = part.escape_ascii().to_string();
-        self.wait_until(&what, |seen| seen.bytes.windows(part.len()).any(|bytes| bytes == part));
+        self.wait_until(&what, |state| state.bytes.windows(part.len()).any(|bytes| bytes == part));
     }
 
     /// Waits until the screen no longer shows a text.
     pub(crate) fn wait_until_gone(&self, text: &str) {
-        self.wait_until(&format!("end of {text:?}"), |seen| !seen.terminal.screen().contents().contains(text));
+        self.wait_until(&format!("end of {text:?}"), |state| !state.terminal.screen().contents().contains(text));
     }
 
-    /// Waits until the screen shows exactly this.
-    pub(crate) fn wait_for_styled_rows(&self, picture: &[String]) {
-        self.wait_until("equal picture", |seen| styled_rows_of(seen.terminal.screen()) == picture);
+    /// Waits until the screen shows exactly these rows.
+    pub(crate) fn wait_for_styled_rows(&self, rows: &[String]) {
+        self.wait_until("equal picture", |state| styled_rows_of(state.terminal.screen()) == rows);
     }
 
     /// Waits until the program has written nothing for this long.
     pub(crate) fn wait_until_quiet(&self, quiet: Duration) {
         let deadline = Instant::now() + TIMEOUT;
         while self.bytes_within(quiet) > 0 {
-            assert!(Instant::now() < deadline, "it does not become quiet:\n{}", self.screen());
+            assert!(Instant::now() < deadline, "the program does not stop writing:\n{}", self.screen());
         }
     }
 
-    /// Waits this long, or until the program writes, and says how many bytes it wrote.
+    /// Waits this long, or until the program writes or ends, and returns how many bytes it wrote.
     pub(crate) fn bytes_within(&self, time: Duration) -> usize {
-        let seen = self.shared.lock();
-        let before = seen.bytes.len();
-        let (seen, _) = self
+        let state = self.shared.lock();
+        let before = state.bytes.len();
+        let (state, _) = self
             .shared
             .changed
-            .wait_timeout_while(seen, time, |seen| seen.bytes.len() == before && seen.exit.is_none())
+            .wait_timeout_while(state, time, |state| state.bytes.len() == before && state.exit.is_none())
             .unwrap_or_else(PoisonError::into_inner);
-        seen.bytes.len() - before
+        state.bytes.len() - before
     }
 
     /// True if the program ends within this time.
     pub(crate) fn exits_within(&self, time: Duration) -> bool {
-        let (seen, _) = self
+        let (state, _) = self
             .shared
             .changed
-            .wait_timeout_while(self.shared.lock(), time, |seen| seen.exit.is_none())
+            .wait_timeout_while(self.shared.lock(), time, |state| state.exit.is_none())
             .unwrap_or_else(PoisonError::into_inner);
-        seen.exit.is_some()
+        state.exit.is_some()
     }
 
-    /// Waits for the end of the program, and of its output if somebody reads it.
+    /// Waits for the end of the program, and for the end of its output unless reading is paused.
     pub(crate) fn wait_exit(&self) -> ProcessExit {
         let is_over =
-            |seen: &PtyState| seen.exit.is_some() && (seen.is_output_ended || seen.is_paused || seen.is_hung_up);
+            |state: &PtyState| state.exit.is_some() && (state.is_output_ended || state.is_paused || state.is_hung_up);
         self.wait_until("end", is_over);
-        self.shared.lock().exit.expect("it has ended")
+        self.shared.lock().exit.expect("the program ended")
     }
 
-    fn wait_until(&self, what: &str, is_there: impl Fn(&PtyState) -> bool) {
-        let is_over = |seen: &PtyState| seen.is_output_ended && seen.exit.is_some();
-        let (seen, timeout) = self
+    fn wait_until(&self, what: &str, is_met: impl Fn(&PtyState) -> bool) {
+        let is_over = |state: &PtyState| state.is_output_ended && state.exit.is_some();
+        let (state, timeout) = self
             .shared
             .changed
-            .wait_timeout_while(self.shared.lock(), TIMEOUT, |seen| !is_there(seen) && !is_over(seen))
+            .wait_timeout_while(self.shared.lock(), TIMEOUT, |state| !is_met(state) && !is_over(state))
             .unwrap_or_else(PoisonError::into_inner);
-        let screen = seen.terminal.screen().contents();
-        let (is_there, exit) = (is_there(&seen), seen.exit);
-        drop(seen);
-        assert!(is_there, "no {what} (timed out: {}, exit: {exit:?}) on this screen:\n{screen}", timeout.timed_out());
+        let screen = state.terminal.screen().contents();
+        let (is_met, exit) = (is_met(&state), state.exit);
+        drop(state);
+        assert!(is_met, "no {what} (timed out: {}, exit: {exit:?}) on this screen:\n{screen}", timeout.timed_out());
     }
 
     /// The text on the screen.
@@ -224,17 +224,17 @@ impl PtySession {
         self.shared.lock().terminal.screen().contents()
     }
 
-    /// The same without the blanks at the ends of rows, which no eye sees.
+    /// The text on the screen without the invisible blanks at the ends of rows.
     pub(crate) fn text(&self) -> String {
         self.screen().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
     }
 
-    /// The rows with their looks, and where the cursor is.
+    /// The rows with their styles, and the position of the cursor.
     pub(crate) fn styled_rows(&self) -> Vec<String> {
         self.with_screen(styled_rows_of)
     }
 
-    /// Looks at the model of the terminal.
+    /// Calls `look` with the model of the terminal.
     pub(crate) fn with_screen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
         look(self.shared.lock().terminal.screen())
     }
@@ -244,7 +244,7 @@ impl PtySession {
         self.shared.lock().bytes.clone()
     }
 
-    /// True if only a part of the screen would scroll now.
+    /// True if a scroll region is set, so that only a part of the screen would scroll.
     pub(crate) fn has_scroll_region(&self) -> bool {
         let (rows, columns) = self.with_screen(vt100::Screen::size);
         let mut terminal = vt100::Parser::new(rows, columns, 0);
@@ -253,73 +253,77 @@ impl PtySession {
         terminal.screen().contents().contains('*')
     }
 
-    /// False after [`Session::hang_up`].
+    /// False after [`Self::hang_up`].
     pub(crate) fn is_connected(&self) -> bool {
         self.master.is_some()
     }
 
-    /// The process that was started, or if that is a shell, the one it has started.
+    /// The process that was started. If that is a shell, the process that the shell started.
     pub(crate) fn program(&self) -> Process {
         let children = String::from_utf8(self.proc_file(&format!("task/{}/children", self.pid))).expect("numbers");
         let child = children.split_whitespace().next().and_then(|pid| Pid::from_raw(pid.parse().ok()?));
         Process(child.unwrap_or(self.pid))
     }
 
-    /// Gives the terminal another size.
+    /// Changes the size of the terminal.
     pub(crate) fn resize(&self, size: (u16, u16)) {
         self.shared.lock().terminal.screen_mut().set_size(non_zero(size.1), non_zero(size.0));
-        self.master.as_ref().expect("the terminal is there").resize(pty_size(size)).expect("it resizes");
+        self.master
+            .as_ref()
+            .expect("the terminal is open")
+            .resize(pty_size(size))
+            .expect("the terminal can be resized");
     }
 
     /// Sends a signal to the program, if it is still there.
     pub(crate) fn kill(&self, signal: Signal) {
-        // Under the lock, so that the id is not given to another process meanwhile.
-        let seen = self.shared.lock();
-        if seen.exit.is_none() {
-            rustix::process::kill_process(self.pid, signal).expect("the program is there");
+        // The lock is held so that the process is not reaped in between, which would free its ID for another process.
+        let state = self.shared.lock();
+        if state.exit.is_none() {
+            rustix::process::kill_process(self.pid, signal).expect("the program exists");
         }
     }
 
-    /// Stops reading what the program writes, as a terminal on a dead line does.
+    /// Stops reading what the program writes, like a terminal whose connection hangs.
     pub(crate) fn stop_reading(&self) {
-        self.shared.update(|seen| seen.is_paused = true);
+        self.shared.update(|state| state.is_paused = true);
     }
 
-    /// Waits until the program has filled the line, after [`Session::stop_reading`].
+    /// Waits until the program has filled the buffer of the terminal, after [`Self::stop_reading`].
     pub(crate) fn wait_until_pty_full(&self) {
-        let master = self.master.as_ref().expect("the terminal is there");
-        let line = open_tty(&**master).expect("it opens");
+        let master = self.master.as_ref().expect("the terminal is open");
+        let tty = open_tty(&**master).expect("the terminal opens");
         let deadline = Instant::now() + TIMEOUT;
-        while !(self.shared.lock().is_reader_paused && is_pty_full(&line)) {
-            assert!(Instant::now() < deadline, "the line does not fill");
+        while !(self.shared.lock().is_reader_paused && is_pty_full(&tty)) {
+            assert!(Instant::now() < deadline, "the buffer does not fill");
         }
     }
 
-    /// Makes the program fill the line: sends a key that is answered with much, until nothing is read any more.
+    /// Makes the program fill the buffer of the terminal: sends a key that makes it draw much, until it blocks.
     pub(crate) fn fill_pty(&mut self, key: &str) {
         self.stop_reading();
-        let line = open_tty(&**self.master.as_ref().expect("the terminal is there")).expect("it opens");
+        let tty = open_tty(&**self.master.as_ref().expect("the terminal is open")).expect("the terminal opens");
         let deadline = Instant::now() + TIMEOUT;
-        // Once is not enough: the system moves on what it holds when it finds the time, which makes room again.
+        // One check is not enough: the kernel moves data between its buffers with a delay, which makes room again.
         let mut times_full = 0;
         while times_full < 3 {
-            assert!(Instant::now() < deadline, "the line does not fill");
-            let is_full = self.shared.lock().is_reader_paused && is_pty_full(&line);
+            assert!(Instant::now() < deadline, "the buffer does not fill");
+            let is_full = self.shared.lock().is_reader_paused && is_pty_full(&tty);
             times_full = if is_full { times_full + 1 } else { 0 };
             self.send(key);
         }
     }
 
-    /// Reads again.
+    /// Starts reading again.
     pub(crate) fn resume_reading(&self) {
-        self.shared.update(|seen| seen.is_paused = false);
+        self.shared.update(|state| state.is_paused = false);
     }
 
-    /// Takes the terminal away from under the program.
+    /// Closes the terminal under the program.
     pub(crate) fn hang_up(&mut self) {
-        self.shared.update(|seen| seen.is_hung_up = true);
+        self.shared.update(|state| state.is_hung_up = true);
         if let Some(reader) = self.reader.take() {
-            // The reader holds the terminal, too, and may sit in a read: something has to arrive.
+            // The reader keeps the terminal open, too, and may block in a read until something arrives.
             let _nudge = self.master.as_ref().and_then(|master| unblock_reader(&**master));
             reader.join().expect("the reader ends");
         }
@@ -327,15 +331,15 @@ impl PtySession {
         self.master = None;
     }
 
-    /// What the system tells of the program, for everybody to read.
+    /// A file of the program in `/proc`.
     pub(crate) fn proc_file(&self, name: &str) -> Vec<u8> {
-        std::fs::read(format!("/proc/{}/{name}", self.pid)).expect("the program is there")
+        std::fs::read(format!("/proc/{}/{name}", self.pid)).expect("the program exists")
     }
 
     /// The name of the program's side of the terminal.
     pub(crate) fn tty_name(&self) -> String {
-        let name = self.master.as_ref().and_then(|master| master.tty_name()).expect("it has a name");
-        name.into_os_string().into_string().expect("of UTF-8")
+        let name = self.master.as_ref().and_then(|master| master.tty_name()).expect("a terminal name");
+        name.into_os_string().into_string().expect("UTF-8")
     }
 
     /// The modes of the terminal before the program started, as text.
@@ -345,7 +349,7 @@ impl PtySession {
 
     /// The modes of the terminal now, as text.
     pub(crate) fn modes(&self) -> String {
-        modes_of(&**self.master.as_ref().expect("the terminal is there"))
+        modes_of(&**self.master.as_ref().expect("the terminal is open"))
     }
 }
 
@@ -365,9 +369,9 @@ fn styled_rows_of(screen: &vt100::Screen) -> Vec<String> {
         for (is_on, mark) in [(cell.inverse(), '\u{7}'), (cell.bold(), '\u{2}')] {
             marks.extend(is_on.then_some(mark));
         }
-        let is_coloured = text != " " && cell.fgcolor() != vt100::Color::Default;
-        let colour = if is_coloured { format!("{:?}", cell.fgcolor()) } else { String::new() };
-        Some(format!("{marks}{colour}{text}"))
+        let is_colored = text != " " && cell.fgcolor() != vt100::Color::Default;
+        let color = if is_colored { format!("{:?}", cell.fgcolor()) } else { String::new() };
+        Some(format!("{marks}{color}{text}"))
     };
     let row = |y| (0..columns.into()).filter_map(|x| cell(y, x)).collect::<String>().trim_end().to_owned();
     let cursor = format!("{:?} hidden: {}", screen.cursor_position(), screen.hide_cursor());
@@ -375,49 +379,49 @@ fn styled_rows_of(screen: &vt100::Screen) -> Vec<String> {
 }
 
 fn modes_of(master: &dyn MasterPty) -> String {
-    format!("{:?}", master.get_termios().expect("it has modes"))
+    format!("{:?}", master.get_termios().expect("terminal modes"))
 }
 
-/// The program's side of the terminal, opened once more.
+/// The program's side of the terminal, opened a second time.
 fn open_tty(master: &dyn MasterPty) -> Option<File> {
     let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).expect("flags are small");
     File::options().write(true).custom_flags(flags).open(master.tty_name()?).ok()
 }
 
-/// True if nothing can be written for a while. One look is not enough: during any write a line takes no other.
-fn is_pty_full(line: &File) -> bool {
-    let a_while = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-    rustix::event::poll(&mut [PollFd::new(line, PollFlags::OUT)], Some(&a_while)) == Ok(0)
+/// True if nothing can be written for 0.1 s. A shorter check is not enough, because any write blocks all others.
+fn is_pty_full(tty: &File) -> bool {
+    let timeout = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    rustix::event::poll(&mut [PollFd::new(tty, PollFlags::OUT)], Some(&timeout)) == Ok(0)
 }
 
-/// Writes a byte from the program's side. The terminal stays open there as long as the answer lives.
+/// Writes a byte from the program's side. The terminal stays open on that side as long as the returned file lives.
 fn unblock_reader(master: &dyn MasterPty) -> Option<File> {
-    let mut line = open_tty(master)?;
-    // A full line needs no nudge: the reader has something to read.
-    line.write_all(b"\0").unwrap_or_default();
-    Some(line)
+    let mut tty = open_tty(master)?;
+    // If the buffer is full, the reader has something to read anyway.
+    tty.write_all(b"\0").unwrap_or_default();
+    Some(tty)
 }
 
 fn read_output(mut reader: Box<dyn Read + Send>, shared: &SharedPtyState) {
     let mut bytes = [0; 4096];
     loop {
-        let seen = shared
+        let state = shared
             .changed
-            .wait_while(shared.lock(), |seen| {
-                seen.is_reader_paused = seen.is_paused && !seen.is_hung_up;
-                seen.is_reader_paused
+            .wait_while(shared.lock(), |state| {
+                state.is_reader_paused = state.is_paused && !state.is_hung_up;
+                state.is_reader_paused
             })
             .unwrap_or_else(PoisonError::into_inner);
-        let is_hung_up = seen.is_hung_up;
-        drop(seen);
+        let is_hung_up = state.is_hung_up;
+        drop(state);
         let count = if is_hung_up { 0 } else { reader.read(&mut bytes).unwrap_or(0) };
         let mut is_ended = false;
-        shared.update(|seen| {
-            seen.bytes.extend_from_slice(&bytes[..count]);
-            seen.terminal.process(&bytes[..count]);
-            is_ended = count == 0 || seen.is_hung_up;
-            seen.is_output_ended = is_ended;
+        shared.update(|state| {
+            state.bytes.extend_from_slice(&bytes[..count]);
+            state.terminal.process(&bytes[..count]);
+            is_ended = count == 0 || state.is_hung_up;
+            state.is_output_ended = is_ended;
         });
         if is_ended {
             return;
@@ -433,14 +437,14 @@ fn non_zero(n: u16) -> NonZeroU16 {
     NonZeroU16::new(n).unwrap_or(NonZeroU16::MIN)
 }
 
-/// The terminal is as it was before the program.
+/// Asserts that the terminal is as it was before the program started.
 pub(crate) fn assert_terminal_restored(session: &PtySession) {
     assert_eq!(session.modes(), session.initial_modes());
     session.with_screen(|screen| {
-        assert!(!screen.alternate_screen(), "the alternate screen is left");
-        assert!(!screen.hide_cursor(), "the cursor is shown");
-        assert!(!screen.bracketed_paste(), "paste is off");
-        assert!(!screen.inverse() && !screen.bold(), "looks are reset");
+        assert!(!screen.alternate_screen(), "the alternate screen is shown");
+        assert!(!screen.hide_cursor(), "the cursor is hidden");
+        assert!(!screen.bracketed_paste(), "bracketed paste is on");
+        assert!(!screen.inverse() && !screen.bold(), "styles are set");
     });
-    assert!(!session.has_scroll_region(), "the whole screen scrolls");
+    assert!(!session.has_scroll_region(), "a scroll region is set");
 }

@@ -6,23 +6,25 @@ use std::sync::atomic::AtomicBool;
 use pindesk::process;
 use rustix::process::Signal;
 
-/// What stops a program.
-const STOP_SIGNALS: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];
+/// The signals that suspend a program.
+const SUSPEND_SIGNALS: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];
 
-/// From now on, programs start as a shell starts them: with no signal ignored that they heed.
+/// Makes every program that a test starts from now on start with no signal ignored that pindesk handles, as a shell
+/// starts it.
 ///
-/// Whoever starts the tests may ignore some: a script in the background, a service, another program's terminal. What is
-/// ignored is inherited, and what is caught is not: so it is caught here, which changes nothing for the test.
+/// The test runner may start with some signals ignored: in a background script, in a service, or under another
+/// program's terminal. A child inherits an ignored signal, but not a caught one. So this function catches each ignored
+/// signal, which changes nothing for the test itself.
 pub(crate) fn reset_ignored_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         for signal in process::TERMINATION_SIGNALS
             .into_iter()
             .chain(process::UNUSED_FATAL_SIGNALS)
-            .chain(STOP_SIGNALS.map(Signal::as_raw))
+            .chain(SUSPEND_SIGNALS.map(Signal::as_raw))
         {
             if process::is_ignored(signal) {
-                signal_hook::flag::register(signal, AtomicBool::default().into()).expect("it can be caught");
+                signal_hook::flag::register(signal, AtomicBool::default().into()).expect("the signal can be caught");
             }
         }
     });

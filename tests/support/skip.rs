@@ -1,27 +1,28 @@
-//! Saying that a test cannot run here.
+//! Reports that a test cannot run on this machine.
 //!
-//! It is said on the process's own standard error: what a test that passes prints by macro is shown to nobody.
+//! The report goes directly to standard error, because the test harness hides what a passing test prints with a macro.
 
 use std::fs;
 use std::io::Write as _;
 
-/// A program is missing that could be installed.
+/// The test needs a program that is not installed.
 pub(crate) fn missing_program(program: &str) {
     writeln!(std::io::stderr(), "SKIPPED: {program} is not installed").ok();
 }
 
-/// The system does not let a test do what it needs.
+/// The system does not permit what the test needs.
 pub(crate) fn not_allowed(what: &str) {
-    writeln!(std::io::stderr(), "SKIPPED, not allowed here: {what}").ok();
+    writeln!(std::io::stderr(), "SKIPPED, not permitted: {what}").ok();
 }
 
-/// True, and said so, where the machine was started so few seconds ago that nothing can have happened that long ago on it.
+/// True if the machine started less than `seconds` ago, so that nothing can be that old on it. It then reports the test
+/// as skipped.
 pub(crate) fn if_uptime_below(seconds: u64) -> bool {
-    let uptime = fs::read_to_string("/proc/uptime").expect("it is told");
-    let whole = uptime.split('.').next().expect("a number");
-    let is_younger = whole.parse::<u64>().expect("seconds") < seconds;
+    let uptime = fs::read_to_string("/proc/uptime").expect("the uptime");
+    let whole_seconds = uptime.split('.').next().expect("a number");
+    let is_younger = whole_seconds.parse::<u64>().expect("seconds") < seconds;
     if is_younger {
-        not_allowed(&format!("a test of what was {seconds} s ago, on a machine started since"));
+        not_allowed(&format!("a test that needs a machine that started at least {seconds} s ago"));
     }
     is_younger
 }

@@ -1,29 +1,17 @@
-//! A terminal's screen as an SVG of its own grid, and as a PNG of that.
+//! Renders a terminal screen as an SVG of its grid.
 //!
-//! Each character stands on its cell by an explicit x, so that no font and no wide character can shift a row. Rules
-//! are drawn as paths, since fonts leave gaps between their pieces. Nothing of the machine goes in: no system font,
-//! and of a date or a time of day only that one stands there.
+//! Each character has an explicit x, so no font and no wide character can shift a row. Rules are paths, because fonts
+//! leave gaps between box-drawing characters. The SVG never depends on the clock: dates and times have fixed values.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::{Options, Tree, fontdb};
 use vt100::{Color, Screen};
 
-/// `JetBrains` Mono at 15 px: 9 px wide, so that cells are whole pixels.
+/// `JetBrains` Mono at 15 px is 9 px wide, so cells are whole pixels.
 const CELL_WIDTH: usize = 9;
 const CELL_HEIGHT: usize = 20;
 const BASELINE: usize = 15;
 const PADDING: usize = 14;
-
-/// Pixels of the PNG to one of the SVG: sharp on dense screens, too.
-const PNG_SCALE: f32 = 2.0;
-
-const FONTS: [&[u8]; 2] = [
-    include_bytes!("../fonts/JetBrainsMono-Regular.subset.ttf"),
-    include_bytes!("../fonts/JetBrainsMono-Bold.subset.ttf"),
-];
 
 const BACKGROUND: &str = "#1c1f26";
 const STYLE: &str = "text{font:15px 'JetBrains Mono',monospace;fill:#d5d9e0}\
@@ -31,11 +19,11 @@ const STYLE: &str = "text{font:15px 'JetBrains Mono',monospace;fill:#d5d9e0}\
                      .bold{font-weight:700}.rule{stroke:#d5d9e0;fill:none}.turned-rule{stroke:#1c1f26;fill:none}\
                      .back{fill:#d5d9e0}";
 
-/// What dates and times of day look like, digits as 0 and letters as a, and what they are replaced by.
+/// The shapes of dates and times (0 is a digit, A and a are letters), and the fixed value for each.
 const TIME_PATTERNS: [(&str, &str); 4] =
     [("00 Aaa 0000", "22 Nov 2026"), ("0 Aaa 0000", "22 Nov 2026"), ("00:00:00", "14:03:09"), ("00:00", "14:03")];
 
-/// One cell as it is drawn.
+/// One cell of the grid.
 #[derive(Clone, PartialEq, Eq)]
 struct SvgCell {
     text: String,
@@ -43,7 +31,7 @@ struct SvgCell {
     is_inverse: bool,
 }
 
-/// The screen as SVG.
+/// Renders the screen as an SVG document.
 pub(crate) fn render_svg(screen: &Screen) -> String {
     let (rows, columns) = screen.size();
     let (rows, columns) = (rows.get(), columns.get());
@@ -62,20 +50,6 @@ pub(crate) fn render_svg(screen: &Screen) -> String {
     out
 }
 
-/// The SVG as PNG, in the fonts above and no other.
-pub(crate) fn render_png(svg: &str) -> Vec<u8> {
-    let mut fonts = fontdb::Database::new();
-    for font in FONTS {
-        fonts.load_font_data(font.to_vec());
-    }
-    let options = Options { fontdb: Arc::new(fonts), ..Options::default() };
-    let tree = Tree::from_str(svg, &options).expect("an SVG");
-    let size = tree.size().to_int_size().scale_by(PNG_SCALE).expect("a size");
-    let mut pixels = Pixmap::new(size.width(), size.height()).expect("a size");
-    resvg::render(&tree, Transform::from_scale(PNG_SCALE, PNG_SCALE), &mut pixels.as_mut());
-    pixels.encode_png().expect("it encodes")
-}
-
 fn read_row(screen: &Screen, row: u16, columns: u16) -> Vec<SvgCell> {
     let cell = |column| {
         let cell = screen.cell(row, column).expect("within the screen");
@@ -85,13 +59,13 @@ fn read_row(screen: &Screen, row: u16, columns: u16) -> Vec<SvgCell> {
             (false, Color::Idx(1)) => "bad",
             (false, Color::Idx(5)) => "doubt",
             (false, Color::Default) => "",
-            (false, other) => panic!("the console has no {other:?}"),
+            (false, other) => panic!("the console never uses {other:?}"),
         }
         .to_owned();
         if cell.bold() {
             class.push_str(if class.is_empty() { "bold" } else { " bold" });
         }
-        // The second half of a wide character has no text of its own.
+        // The second cell of a wide character has no text.
         SvgCell { text: cell.contents().to_owned(), class, is_inverse: cell.inverse() }
     };
     let mut cells: Vec<SvgCell> = (0..columns).map(cell).collect();
@@ -99,16 +73,16 @@ fn read_row(screen: &Screen, row: u16, columns: u16) -> Vec<SvgCell> {
     cells
 }
 
-/// Gives every date and every time of day a fixed value: what the clock says must not age a screenshot.
+/// Replaces every date and time with a fixed value, so that a screenshot does not change with the clock.
 fn mask_times(cells: &mut Vec<SvgCell>) {
     let mut at = 0;
     while at < cells.len() {
-        let found = TIME_PATTERNS.into_iter().find(|(shape, _)| matches_pattern(&cells[at..], shape));
-        let Some((shape, fixed)) = found else {
+        let matching = TIME_PATTERNS.into_iter().find(|(shape, _)| matches_pattern(&cells[at..], shape));
+        let Some((shape, fixed)) = matching else {
             at += 1;
             continue;
         };
-        // The first days of a month are a digit shorter; the row stays as long as it was.
+        // The first nine days of a month have one digit: insert a cell, and keep the length of the row.
         for _ in shape.len()..fixed.len() {
             cells.insert(at, cells[at].clone());
             cells.pop();
@@ -121,16 +95,16 @@ fn mask_times(cells: &mut Vec<SvgCell>) {
 }
 
 fn matches_pattern(cells: &[SvgCell], shape: &str) -> bool {
-    let fits = |cell: &SvgCell, wanted: char| match (cell.text.as_bytes(), wanted) {
+    let fits = |cell: &SvgCell, expected: char| match (cell.text.as_bytes(), expected) {
         ([byte], '0') => byte.is_ascii_digit(),
         ([byte], 'A') => byte.is_ascii_uppercase(),
         ([byte], 'a') => byte.is_ascii_lowercase(),
         // A blank cell may have no text.
         ([] | [b' '], ' ') => true,
-        ([byte], _) => char::from(*byte) == wanted,
+        ([byte], _) => char::from(*byte) == expected,
         _ => false,
     };
-    cells.len() >= shape.len() && cells.iter().zip(shape.chars()).all(|(cell, wanted)| fits(cell, wanted))
+    cells.len() >= shape.len() && cells.iter().zip(shape.chars()).all(|(cell, expected)| fits(cell, expected))
 }
 
 fn draw_row(out: &mut String, row: usize, cells: &[SvgCell]) {
@@ -165,7 +139,7 @@ fn draw_row(out: &mut String, row: usize, cells: &[SvgCell]) {
 
 fn draw_text(out: &mut String, start: usize, y: usize, run: &[SvgCell]) {
     let class = if run[0].class.is_empty() { String::new() } else { format!(" class=\"{}\"", run[0].class) };
-    // A list of x gives each character its own; a cell of several characters has to be a text by itself.
+    // A list of x positions applies to characters, so a cell with several characters needs its own text element.
     for (offset, part) in group_runs(run, |cell| cell.text.chars().count() > 1) {
         let pieces: Vec<&[SvgCell]> =
             if part[0].text.chars().count() > 1 { part.chunks(1).collect() } else { vec![part] };
@@ -179,7 +153,7 @@ fn draw_text(out: &mut String, start: usize, y: usize, run: &[SvgCell]) {
     }
 }
 
-/// Parts of equal key, each with the place where it starts.
+/// Splits cells into runs of equal key, each with the index of its first cell.
 fn group_runs<K: PartialEq>(
     cells: &[SvgCell],
     key: impl Fn(&SvgCell) -> K,
@@ -196,5 +170,5 @@ fn escape_xml(text: &str) -> String {
 }
 
 fn push_line(out: &mut String, text: std::fmt::Arguments<'_>) {
-    writeln!(out, "{text}").expect("a String takes everything");
+    writeln!(out, "{text}").expect("writing to a String never fails");
 }

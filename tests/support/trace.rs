@@ -1,19 +1,19 @@
-//! What strace saw of a program: which record was written and synced when, and when a PIN left.
+//! Traces of strace: when a program wrote and synced each record, and when it sent a PIN.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The files of the state directory that hold what is about to be sent.
+/// The files of the state directory that must be synced before a PIN is sent.
 const RECORD_FILES: [&str; 2] = ["escrow.jsonl", "journal.db-wal"];
 
-/// What strace is asked for. File names are taken from the opening calls: those of a protected process are not to be had
-/// from `/proc`.
+/// The system calls that strace records. File names come from the calls that open them, because `/proc` does not show
+/// the descriptors of a protected process.
 pub(crate) const STRACE_FILTER: &str =
     "trace=open,openat,close,write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,fsync,fdatasync";
 
-/// What was seen.
+/// The totals of a trace.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct TraceSummary {
-    /// Requests that carried a PIN.
+    /// Requests that contain a PIN.
     pub(crate) sends: usize,
     /// Syncs of a record that succeeded.
     pub(crate) syncs: usize,
@@ -21,13 +21,13 @@ pub(crate) struct TraceSummary {
     pub(crate) failed_syncs: usize,
 }
 
-/// Goes through a trace of a program that sends one request at a time, made by `strace -f -s 400`.
+/// Checks a trace by `strace -f -s 400` of a program that sends one request at a time.
 ///
 /// # Errors
-/// The first request that left while a record was written and not synced, or with a record not synced since the request
-/// before, or after a sync that failed.
+/// The first request that was sent before a written record was synced, or without a new sync of every record since the
+/// request before, or after a failed sync.
 pub(crate) fn check_sync_before_send(trace: &str) -> Result<TraceSummary, String> {
-    let mut order = TraceSummary::default();
+    let mut summary = TraceSummary::default();
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
     let (mut unsynced, mut synced) = (BTreeSet::new(), BTreeSet::new());
     for line in join_interrupted_calls(trace) {
@@ -46,45 +46,45 @@ pub(crate) fn check_sync_before_send(trace: &str) -> Result<TraceSummary, String
                 names.remove(&fd);
             }
             ("fsync" | "fdatasync", Some(record)) if result == "0" => {
-                order.syncs += 1;
+                summary.syncs += 1;
                 unsynced.remove(record);
                 synced.insert(record);
             }
-            ("fsync" | "fdatasync", Some(_)) => order.failed_syncs += 1,
+            ("fsync" | "fdatasync", Some(_)) => summary.failed_syncs += 1,
             ("write" | "writev" | "pwrite64" | "pwritev" | "pwritev2", Some(record)) => {
                 unsynced.insert(record);
                 synced.remove(record);
             }
             ("write" | "writev" | "sendto" | "sendmsg", None) if rest.contains("\"POST /") => {
-                order.sends += 1;
-                if !unsynced.is_empty() || synced.len() < RECORD_FILES.len() || order.failed_syncs > 0 {
-                    return Err(format!("{unsynced:?} written and not synced, {synced:?} synced, {order:?}: {line}"));
+                summary.sends += 1;
+                if !unsynced.is_empty() || synced.len() < RECORD_FILES.len() || summary.failed_syncs > 0 {
+                    return Err(format!("{unsynced:?} written and not synced, {synced:?} synced, {summary:?}: {line}"));
                 }
                 synced.clear();
             }
             _ => {}
         }
     }
-    Ok(order)
+    Ok(summary)
 }
 
-/// The calls, a write counted from its first moment and a sync from its last: strace splits a call that another thread's
-/// call interrupts.
+/// The calls of a trace, one per line. strace splits a call if a call of another thread interrupts it. The result has
+/// such a call where it starts, but a sync or an open where it ends.
 fn join_interrupted_calls(trace: &str) -> Vec<String> {
-    let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut unfinished: BTreeMap<&str, &str> = BTreeMap::new();
     let mut calls = Vec::new();
-    let ends_late = |call: &str| call.contains("sync(") || call.starts_with("open");
+    let counts_at_end = |call: &str| call.contains("sync(") || call.starts_with("open");
     for line in trace.lines() {
         let (thread, rest) = line.trim_start().split_once(' ').unwrap_or(("", line));
         let rest = rest.trim_start();
         if let Some(head) = rest.strip_suffix(" <unfinished ...>") {
-            begun.insert(thread, head);
-            if !ends_late(head) {
+            unfinished.insert(thread, head);
+            if !counts_at_end(head) {
                 calls.push(format!("{head} = ?"));
             }
         } else if let Some((_, tail)) = rest.split_once(" resumed>") {
-            let head = begun.remove(thread).unwrap_or_default();
-            if ends_late(head) {
+            let head = unfinished.remove(thread).unwrap_or_default();
+            if counts_at_end(head) {
                 calls.push(format!("{head}{tail}"));
             }
         } else {

@@ -1,0 +1,260 @@
+//! The Graph client before it sends a request: certificates that it does not trust, and proxies that see nothing.
+//!
+//! A test that depends on the environment starts this test program again as a child, with its own name as the filter.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum_server::tls_rustls::RustlsConfig;
+use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
+use pindesk::domain::outcome::{NotSentReason, Outcome};
+use pindesk::domain::pin::Pin;
+use pindesk::domain::text::CleanText;
+use pindesk::graph::{Graph, GraphSetupError};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use tempfile::TempDir;
+
+use crate::support::child::test_path;
+
+/// The URL that a child process sends its request to.
+const CHILD_URL_ENV: &str = "PINDESK_TEST_URL";
+
+fn graph(url: &str, ca_file: Option<PathBuf>) -> Result<Graph, GraphSetupError> {
+    let endpoint =
+        Endpoint { url: url.parse().expect("a good URL"), version: "v24.0".parse().expect("a version"), ca_file };
+    let token = AccessToken::parse("EAAJBfaketoken").expect("a token");
+    Graph::new(&endpoint, Credentials { token, app_secret: None }, 16)
+}
+
+async fn set_pin(graph: &Graph) -> Outcome {
+    graph.set_pin("1".parse().expect("an id"), &Pin::parse(b"409726").expect("a PIN")).await.outcome
+}
+
+fn tls_failure(why: &str) -> Outcome {
+    Outcome::NotSent(NotSentReason::Tls(CleanText::new(why)))
+}
+
+/// A certificate authority that only the test knows.
+struct CertificateAuthority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl CertificateAuthority {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// Starts a server that confirms every request, with a certificate for `name`. Returns its URL and a counter of
+    /// requests.
+    async fn start_https_server(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (String, Arc<AtomicUsize>) {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let config = RustlsConfig::from_der(vec![certificate.der().to_vec()], key.serialize_der());
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a socket option");
+        let address = listener.local_addr().expect("an address");
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&requests);
+        let app = Router::new().fallback(move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+            std::future::ready(r#"{"success":true}"#)
+        });
+        let server = axum_server::from_tcp_rustls(listener, config.await.expect("a TLS config"));
+        tokio::spawn(server.expect("a server").serve(app.into_make_service()));
+        (format!("https://{address}"), requests)
+    }
+
+    fn write_pem(&self, dir: &TempDir) -> PathBuf {
+        let path = dir.path().join("ca.pem");
+        fs::write(&path, &self.pem).expect("a file");
+        path
+    }
+}
+
+#[tokio::test]
+async fn without_a_trusted_certificate_nothing_is_sent() {
+    let dir = TempDir::new().expect("a directory");
+    let ours = CertificateAuthority::new("ours");
+    let ca_file = ours.write_pem(&dir);
+    let expired = |params: &mut CertificateParams| params.not_after = date_time_ymd(2020, 1, 1);
+    let in_future = |params: &mut CertificateParams| params.not_before = date_time_ymd(2090, 1, 1);
+    let unchanged = |_: &mut CertificateParams| ();
+    let cases = [
+        (ours.start_https_server("127.0.0.1", unchanged).await, Some(&ca_file), Outcome::Confirmed, 1),
+        (
+            ours.start_https_server("127.0.0.1", expired).await,
+            Some(&ca_file),
+            tls_failure("the certificate has expired"),
+            0,
+        ),
+        (
+            ours.start_https_server("127.0.0.1", in_future).await,
+            Some(&ca_file),
+            tls_failure("the certificate is not valid yet"),
+            0,
+        ),
+        (
+            ours.start_https_server("127.0.0.2", unchanged).await,
+            Some(&ca_file),
+            tls_failure("the certificate is for another name"),
+            0,
+        ),
+        (
+            ours.start_https_server("graph.facebook.com", unchanged).await,
+            Some(&ca_file),
+            tls_failure("the certificate is for another name"),
+            0,
+        ),
+        (
+            CertificateAuthority::new("theirs").start_https_server("127.0.0.1", unchanged).await,
+            Some(&ca_file),
+            tls_failure("the certificate is from an unknown authority"),
+            0,
+        ),
+        (
+            CertificateAuthority::new("ours").start_https_server("127.0.0.1", unchanged).await,
+            Some(&ca_file),
+            tls_failure("the certificate was not signed by the authority it names"),
+            0,
+        ),
+        (
+            ours.start_https_server("127.0.0.1", unchanged).await,
+            None,
+            tls_failure("the certificate is from an unknown authority"),
+            0,
+        ),
+    ];
+    for ((url, requests), ca_file, expected, sent) in cases {
+        let outcome = set_pin(&graph(&url, ca_file.cloned()).expect("a client")).await;
+        assert_eq!((outcome, requests.load(Ordering::SeqCst)), (expected, sent));
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_tls_receives_no_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("https://{}", listener.local_addr().expect("an address"));
+    let received = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut bytes = vec![0; 4_096];
+        let length = stream.read(&mut bytes).expect("a client hello");
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"success\":true}").expect("an answer");
+        bytes.truncate(length);
+        bytes
+    });
+    let outcome = set_pin(&graph(&url, None).expect("a client")).await;
+    assert!(matches!(outcome, Outcome::NotSent(NotSentReason::Tls(_))), "{outcome:?}");
+    let received = received.join().expect("no panic");
+    assert!(!contains_bytes(&received, b"409726") && !contains_bytes(&received, b"EAAJ"));
+}
+
+fn contains_bytes(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[test]
+fn a_ca_file_without_a_certificate_is_named_by_its_path() {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("ca.pem");
+    let message = |path: &PathBuf| {
+        let error = graph("https://127.0.0.1", Some(path.clone())).err().expect("no client");
+        error.to_string().replace(&path.display().to_string(), "PATH")
+    };
+    assert_eq!(message(&path), "cannot read the CA file PATH");
+    fs::write(&path, "no certificate").expect("a file");
+    assert_eq!(message(&path), "no PEM certificate in the CA file PATH");
+}
+
+/// Runs the test `name` again in a child process with a proxy in its environment. Returns what the proxy received, one
+/// text for each connection. The proxy refuses everything.
+fn requests_seen_by_proxy(name: &str, url: &str) -> Vec<String> {
+    let proxy = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = proxy.local_addr().expect("an address");
+    let recorder = std::thread::spawn(move || {
+        let mut received = Vec::new();
+        loop {
+            let (mut stream, _) = proxy.accept().expect("a connection");
+            let mut text = vec![0; 4_096];
+            let length = stream.read(&mut text).expect("some bytes");
+            text.truncate(length);
+            if text == b"end" {
+                return received;
+            }
+            received.push(String::from_utf8_lossy(&text).into_owned());
+            stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").expect("an answer");
+        }
+    });
+    let mut child = Command::new(std::env::current_exe().expect("this binary"));
+    child
+        .args(["--exact", &test_path(module_path!(), name)])
+        .env(CHILD_URL_ENV, url)
+        .env_remove("no_proxy")
+        .env_remove("NO_PROXY");
+    for variable in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        child.env(variable, format!("http://{address}"));
+    }
+    let output = child.output().expect("a child");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}");
+    let mut stream = std::net::TcpStream::connect(address).expect("the proxy still listens");
+    stream.write_all(b"end").expect("the end marker");
+    recorder.join().expect("no panic")
+}
+
+/// In the child that [`requests_seen_by_proxy`] starts: sets a PIN at its URL, and returns the outcome. `None` in the
+/// parent.
+fn outcome_in_proxied_child() -> Option<Outcome> {
+    let url = std::env::var(CHILD_URL_ENV).ok()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    Some(runtime.block_on(set_pin(&graph(&url, None).expect("a client"))))
+}
+
+fn no_connection(why: &str) -> Outcome {
+    Outcome::NotSent(NotSentReason::NoConnection(CleanText::new(why)))
+}
+
+#[test]
+fn an_environment_proxy_never_sees_loopback() {
+    if let Some(outcome) = outcome_in_proxied_child() {
+        assert_eq!(outcome, no_connection("Connection refused"));
+        return;
+    }
+    for scheme in ["http", "https"] {
+        // No process listens there: a request that arrives anywhere arrives at the proxy.
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
+        let received =
+            requests_seen_by_proxy("an_environment_proxy_never_sees_loopback", &format!("{scheme}://{free}"));
+        assert_eq!(received, Vec::<String>::new(), "{scheme}");
+    }
+}
+
+#[test]
+fn an_environment_proxy_sees_only_the_tunnel_request() {
+    if let Some(outcome) = outcome_in_proxied_child() {
+        assert_eq!(outcome, no_connection("the proxy refused the tunnel: unsuccessful"));
+        return;
+    }
+    let name = "an_environment_proxy_sees_only_the_tunnel_request";
+    let received = requests_seen_by_proxy(name, "https://graph.example.invalid");
+    let agent = concat!("pindesk/", env!("CARGO_PKG_VERSION"));
+    let connect = "CONNECT graph.example.invalid:443 HTTP/1.1\r\nHost: graph.example.invalid:443\r\n";
+    assert_eq!(received, [format!("{connect}user-agent: {agent}\r\n\r\n")]);
+}

@@ -1,0 +1,65 @@
+//! Fields that this version of Graph does not have: the client stops requesting them.
+
+use pindesk::domain::outcome::{ApiError, ReadFailure};
+use pindesk::domain::text::CleanText;
+
+use super::{api_error, graph, id, json_response, number_with_id_only};
+use crate::support::scripted_server::{ScriptStep, ScriptedServer};
+
+/// The parameter `fields` of each request that the server received.
+fn requested_fields(server: &ScriptedServer) -> Vec<String> {
+    let fields = |request: &String| {
+        let (_, rest) = request.split_once("fields=").expect("a list of fields");
+        let end = rest.find(['&', ' ']).expect("an end");
+        rest[..end].replace("%2C", ",")
+    };
+    server.requests().iter().map(fields).collect()
+}
+
+fn unknown_field_error(suffix: &str) -> ScriptStep {
+    json_response(
+        400,
+        &format!(r#"{{"error":{{"message":"(#100) Tried accessing nonexisting field{suffix}","code":100}}}}"#),
+    )
+}
+
+const ALL_FIELDS: &str = "id,display_phone_number,verified_name,is_pin_enabled,status,code_verification_status,\
+                          quality_rating,name_status,platform_type,account_mode";
+const REQUIRED_FIELDS: &str = "id,display_phone_number,verified_name,is_pin_enabled";
+
+#[tokio::test(start_paused = true)]
+async fn a_field_that_graph_lacks_is_requested_once() {
+    let server = ScriptedServer::start(vec![
+        vec![unknown_field_error(" (account_mode) on node type (WhatsAppBusinessPhoneNumber)")],
+        vec![unknown_field_error(" (is_pin_enabled)")],
+        vec![json_response(200, r#"{"id":"1"}"#)],
+    ])
+    .await;
+    let graph = graph(&server.url());
+    for _ in 0..2 {
+        assert_eq!(graph.clone().read_number(id("1")).await, Ok(number_with_id_only("1", None)));
+    }
+    let without_mode = ALL_FIELDS.replace(",account_mode", "");
+    let without_both = without_mode.replace(",is_pin_enabled", "");
+    assert_eq!(requested_fields(&server), [ALL_FIELDS, &without_mode, &without_both, &without_both]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unclear_field_error_leaves_only_the_required_fields() {
+    for suffix in [" (throughput)", " (id)", "", " ("] {
+        let server =
+            ScriptedServer::start(vec![vec![unknown_field_error(suffix)], vec![json_response(200, r#"{"id":"1"}"#)]])
+                .await;
+        assert_eq!(graph(&server.url()).read_number(id("1")).await, Ok(number_with_id_only("1", None)));
+        assert_eq!(requested_fields(&server), [ALL_FIELDS, REQUIRED_FIELDS], "{suffix}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn field_errors_that_never_end_are_reported() {
+    let server = ScriptedServer::start(vec![vec![unknown_field_error(" (x)")]]).await;
+    let message = CleanText::new("(#100) Tried accessing nonexisting field (x)");
+    let failure = ReadFailure::Api(ApiError { message, ..api_error(400, 100) });
+    assert_eq!(graph(&server.url()).read_number(id("1")).await, Err(failure));
+    assert_eq!(requested_fields(&server), [ALL_FIELDS, REQUIRED_FIELDS]);
+}

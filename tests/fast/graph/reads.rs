@@ -1,0 +1,190 @@
+//! Reads of one number, and of the list of a WABA.
+
+use std::sync::Arc;
+
+use pindesk::domain::number::{Number, NumberDetails, TwoStep, Waba};
+use pindesk::domain::outcome::ReadFailure;
+use pindesk::domain::text::CleanText;
+use pindesk::graph::{GraphPage, MAX_REPLY_BYTES, PageCursor};
+
+use super::{READ_AT, api_error, error_body, graph, id, json_response, number_with_id_only};
+use crate::support::scripted_server::{ScriptStep, ScriptedServer};
+
+fn waba() -> Arc<Waba> {
+    Arc::new(Waba { id: "102290129340398".parse().expect("an id"), name: Some(CleanText::new("Stores")) })
+}
+
+async fn read_number(number: &str, body: &str) -> Result<Number, ReadFailure> {
+    let server = ScriptedServer::start(vec![vec![json_response(200, body)]]).await;
+    graph(&server.url()).read_number(id(number)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_keeps_the_words_of_meta() {
+    let body = r#"{"id":"106540352100143","display_phone_number":"+1 555-010-0143","verified_name":"Acme\u001b[2J",
+        "status":"CONNECTED","is_pin_enabled":true,"code_verification_status":"VERIFIED","quality_rating":"PURPLE",
+        "name_status":"APPROVED","platform_type":"CLOUD_API","account_mode":"LIVE","throughput":{"level":"STANDARD"}}"#;
+    let details = NumberDetails {
+        status: Some(CleanText::new("CONNECTED")),
+        quality_rating: Some(CleanText::new("PURPLE")),
+        code_verification_status: Some(CleanText::new("VERIFIED")),
+        name_status: Some(CleanText::new("APPROVED")),
+        platform_type: Some(CleanText::new("CLOUD_API")),
+        account_mode: Some(CleanText::new("LIVE")),
+    };
+    let expected = Number {
+        id: id("106540352100143"),
+        waba: None,
+        display_number: Some(CleanText::new("+1 555-010-0143")),
+        name: Some(CleanText::new("Acme\u{1b}[2J")),
+        two_step: TwoStep::On,
+        details: Arc::new(details),
+        read_at: Some(READ_AT),
+    };
+    assert_eq!(read_number("106540352100143", body).await, Ok(expected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absent_or_wrongly_typed_field_is_unknown() {
+    for fields in [
+        "",
+        r#","is_pin_enabled":"true","display_phone_number":15555555555,"verified_name":null,"status":["CONNECTED"]"#,
+        r#","is_pin_enabled":0,"display_phone_number":"","verified_name":{},"quality_rating":false"#,
+    ] {
+        assert_eq!(
+            read_number("1", &format!(r#"{{"id":"1"{fields}}}"#)).await,
+            Ok(number_with_id_only("1", None)),
+            "{fields}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_about_another_number_is_refused() {
+    let failure = Err(ReadFailure::UnexpectedReply { http_status: 200 });
+    for body in [r#"{"id":"2"}"#, r#"{"id":1}"#, r#"{"id":"01"}"#, "{}", "[]", r#"{"id":"1","id":"1"}"#] {
+        assert_eq!(read_number("1", body).await, failure, "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_read_reports_the_reason() {
+    let cases = [
+        (vec![json_response(401, &error_body(190))], ReadFailure::Api(api_error(401, 190))),
+        (vec![json_response(200, &error_body(190))], ReadFailure::Api(api_error(200, 190))),
+        (vec![json_response(500, &error_body(2))], ReadFailure::Api(api_error(500, 2))),
+        (vec![json_response(502, "<html>")], ReadFailure::UnexpectedReply { http_status: 502 }),
+        (vec![json_response(302, "{}")], ReadFailure::UnexpectedReply { http_status: 302 }),
+        (vec![json_response(200, &" ".repeat(MAX_REPLY_BYTES + 1))], ReadFailure::UnexpectedReply { http_status: 200 }),
+        (vec![ScriptStep::Stall], ReadFailure::NoAnswer),
+        (vec![ScriptStep::Close], ReadFailure::NoAnswer),
+    ];
+    for (script, expected) in cases {
+        let server = ScriptedServer::start(vec![script]).await;
+        assert_eq!(graph(&server.url()).read_number(id("1")).await, Err(expected));
+        assert_eq!(server.requests().len(), 1, "the client does not retry a read");
+    }
+}
+
+async fn read_page(body: &str) -> Result<GraphPage, ReadFailure> {
+    let server = ScriptedServer::start(vec![vec![json_response(200, body)]]).await;
+    graph(&server.url()).read_numbers_page(&waba(), None).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_without_an_id_is_counted_and_skipped() {
+    let body = r#"{"data":[{"id":"1"},{"id":2},{"id":"../3"},{"id":""},{},7,null,{"id":"4","is_pin_enabled":false}]}"#;
+    let page = GraphPage {
+        numbers: vec![
+            number_with_id_only("1", Some(waba())),
+            Number { two_step: TwoStep::NotSet, ..number_with_id_only("4", Some(waba())) },
+        ],
+        skipped: 6,
+        next: None,
+    };
+    assert_eq!(read_page(body).await, Ok(page));
+    for body in ["{}", r#"{"data":null}"#, r#"{"data":{}}"#, "[]", "{\"data\":["] {
+        assert_eq!(read_page(body).await, Err(ReadFailure::UnexpectedReply { http_status: 200 }), "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_character_in_a_name_is_replaced() {
+    let body_with_name = |name: &str| {
+        let body = r#"{"data":[{"id":"1","verified_name":"NAME"},{"id":"2","verified_name":"caf\u00e9"}]}"#;
+        body.replace("NAME", name)
+    };
+    let named_number = |number: &str, name: &str| Number {
+        name: Some(CleanText::new(name)),
+        ..number_with_id_only(number, Some(waba()))
+    };
+    for (name, shown) in [
+        (r"\ud800", "\u{fffd}"),
+        (r"Acme \uDBFF!", "Acme \u{fffd}!"),
+        (r"\udc00\ud83d", "\u{fffd}\u{fffd}"),
+        (r"\ud83d\ud83d\ude00", "\u{fffd}\u{1f600}"),
+        (r"\ud83d\\ude00", "\u{fffd}\\ude00"),
+        (r"\\ud800 \ud83d\u0041", "\\ud800 \u{fffd}A"),
+    ] {
+        let page =
+            GraphPage { numbers: vec![named_number("1", shown), named_number("2", "café")], skipped: 0, next: None };
+        assert_eq!(read_page(&body_with_name(name)).await, Ok(page), "{name}");
+    }
+    for name in [r"\ud8", r"\ud800\", r"\ud800\x", "\\ud800\n"] {
+        assert_eq!(
+            read_page(&body_with_name(name)).await,
+            Err(ReadFailure::UnexpectedReply { http_status: 200 }),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_of_one_page_share_equal_details() {
+    let body =
+        r#"{"data":[{"id":"1","status":"CONNECTED"},{"id":"2","status":"BANNED"},{"id":"3","status":"CONNECTED"}]}"#;
+    let numbers = read_page(body).await.expect("a page").numbers;
+    assert!(Arc::ptr_eq(&numbers[0].details, &numbers[2].details));
+    assert_ne!(numbers[0].details, numbers[1].details);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_continues_by_cursor_and_never_by_link() {
+    let elsewhere = ScriptedServer::start(vec![vec![json_response(200, "{}")]]).await;
+    let link = format!("http://{}/steal?access_token=x", elsewhere.address);
+    let first_page =
+        format!(r#"{{"data":[],"paging":{{"cursors":{{"before":"a","after":"b&limit=1 ü"}},"next":"{link}"}}}}"#);
+    let last_page = r#"{"data":[{"id":"1"}],"paging":{"cursors":{"before":"b","after":"c"}}}"#;
+    let server =
+        ScriptedServer::start(vec![vec![json_response(200, &first_page)], vec![json_response(200, last_page)]]).await;
+    let graph = graph(&server.url());
+    let first = graph.read_numbers_page(&waba(), None).await.expect("a page");
+    assert_eq!((first.numbers, first.skipped), (vec![], 0));
+    let cursor = first.next.expect("a next page");
+    let second = graph.read_numbers_page(&waba(), Some(&cursor)).await;
+    assert_eq!(second, Ok(GraphPage { numbers: vec![number_with_id_only("1", Some(waba()))], skipped: 0, next: None }));
+    assert!(server.requests()[1].contains("&limit=100&after=b%26limit%3D1+%C3%BC HTTP/1.1\r\n"));
+    assert_eq!(elsewhere.connections(), 0);
+
+    for paging in [
+        "null",
+        r#"{"next":"x"}"#,
+        r#"{"cursors":{},"next":"x"}"#,
+        r#"{"cursors":{"after":""},"next":"x"}"#,
+        r#"{"cursors":{"after":7},"next":"x"}"#,
+        r#"{"cursors":{"after":"b"},"next":null}"#,
+    ] {
+        let page = read_page(&format!(r#"{{"data":[],"paging":{paging}}}"#)).await;
+        assert_eq!(page, Ok(GraphPage { numbers: vec![], skipped: 0, next: None }), "{paging}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_repeats_its_cursor_fails() {
+    let body = r#"{"data":[],"paging":{"cursors":{"after":"b"},"next":"x"}}"#;
+    let server = ScriptedServer::start(vec![vec![json_response(200, body)]]).await;
+    let graph = graph(&server.url());
+    let cursor: Option<PageCursor> = graph.read_numbers_page(&waba(), None).await.expect("a page").next;
+    let again = graph.read_numbers_page(&waba(), cursor.as_ref()).await;
+    assert_eq!(again, Err(ReadFailure::UnexpectedReply { http_status: 200 }));
+}

@@ -1,0 +1,16 @@
+//! Tests in one process, without a journal: quick enough to run after every change.
+
+mod config;
+mod graph;
+mod numbers;
+mod pages;
+mod random_walk;
+
+#[path = "../support"]
+mod support {
+    pub(crate) mod app_fixture;
+    pub(crate) mod child;
+    pub(crate) mod scripted_server;
+    #[expect(dead_code, reason = "the other crate of tests uses more of it")]
+    pub(crate) mod skip;
+}

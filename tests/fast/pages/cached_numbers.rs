@@ -1,0 +1,111 @@
+//! Numbers that an earlier run cached: how the list marks them, and when fresh ones replace them.
+
+use std::sync::Arc;
+
+use pindesk::console::app::{Effect, Msg};
+use pindesk::console::input::key::Key;
+use pindesk::domain::clock::UtcTime;
+use pindesk::domain::number::{Number, TwoStep, Waba};
+use pindesk::domain::outcome::ReadFailure;
+use pindesk::domain::text::CleanText;
+
+use crate::support::app_fixture::{AppFixture, cached_number, number, number_id, recording_with_escrow, waba};
+
+fn waba_read(refresh_id: u32, result: Result<(), ReadFailure>) -> Msg {
+    Msg::WabaRead { refresh_id, waba: waba(), result }
+}
+
+#[test]
+fn cached_numbers_are_marked_as_old_until_refreshed() {
+    let mut console = AppFixture::new((80, 24));
+    console
+        .open_recording(recording_with_escrow(), Vec::new(), &[])
+        .update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5)]));
+    console.sees("Showing numbers as read 21 Nov 2026 14:03 UTC; reading them afresh: 0 so far.");
+    console.sees("? on").sees("on 0 | not set 0 | unknown 2");
+    console.read_list().sees("Read 4 numbers.").sees("Showing 4 of 4").sees("on 1 | not set 3 | unknown 0");
+    console.sees("+ on").does_not_see("? on").does_not_see("0145");
+}
+
+#[test]
+fn cached_numbers_that_load_late_never_replace_fresh_ones() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let on = Number { two_step: TwoStep::On, ..cached_number(0) };
+    console
+        .update(Msg::CachedNumbersLoaded(vec![on, cached_number(5)]))
+        .sees("on 1 | not set 3 | unknown 0")
+        .sees("4 of 4");
+}
+
+#[test]
+fn a_cached_status_counts_as_unknown_in_the_confirmation() {
+    let mut console = AppFixture::new((80, 24));
+    console
+        .open_recording(recording_with_escrow(), Vec::new(), &[])
+        .update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
+    console.press('p').assert_effects(&[Effect::RefreshNumber(number_id(0))]).sees("Two-step now unknown");
+    console.enter_pin().sees("Replace the PIN of 1 number?").key(Key::Esc);
+    console.press('p').update(Msg::NumberRead { id: number_id(0), result: Ok(number(0)) }).sees("Two-step now not set");
+    console.enter_pin().sees("Set the PIN for 1 number?");
+}
+
+#[test]
+fn only_newer_data_makes_the_confirmation_ask_again() {
+    let page = |number: Number| Msg::PageReceived { refresh_id: 1, numbers: vec![number] };
+    let on = || Number { two_step: TwoStep::On, ..number(0) };
+    let mut console = AppFixture::new((80, 24));
+    console.open_recording(recording_with_escrow(), Vec::new(), &[]).update(page(number(0))).press('p');
+    console.enter_pin().sees("Set the PIN for 1 number?");
+    console.update(page(Number { read_at: Some(UtcTime::from_unix_seconds(1)), ..on() })).sees("Set the PIN for 1");
+    console.update(page(on())).sees("Replace the PIN of 1 number?").sees("This is its status now");
+    console
+        .update(page(Number { display_number: Some(CleanText::new("+1 555-010-0199")), ..on() }))
+        .sees("+1 555-010-0199");
+}
+
+#[test]
+fn numbers_that_cannot_be_refreshed_keep_their_old_read_time() {
+    for size in [(80, 24), (40, 10)] {
+        let mut console = AppFixture::new(size);
+        console
+            .open_recording(recording_with_escrow(), Vec::new(), &[])
+            .update(Msg::CachedNumbersLoaded(vec![cached_number(0), cached_number(1)]));
+        console.update(waba_read(1, Err(ReadFailure::NoAnswer))).update(Msg::RefreshFinished { refresh_id: 1 });
+        console.sees("as read 21 Nov 2026 14:03 UTC").key(Key::Down).sees("as read 21 Nov 2026 14:03 UTC");
+        console.press('u').update(Msg::PageReceived { refresh_id: 2, numbers: vec![number(0)] });
+        console.update(waba_read(2, Err(ReadFailure::NoAnswer))).update(Msg::RefreshFinished { refresh_id: 2 });
+        console.sees("on 0 | not set 1 | unknown 1");
+        console.update(Msg::NumberRead { id: number_id(1), result: Ok(number(1)) }).does_not_see("as read");
+    }
+}
+
+#[test]
+fn one_number_from_the_cache_is_counted_in_the_singular() {
+    let mut console = AppFixture::new((80, 24));
+    console
+        .open_recording(recording_with_escrow(), Vec::new(), &[])
+        .update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
+    console.update(waba_read(1, Err(ReadFailure::NoAnswer))).update(Msg::RefreshFinished { refresh_id: 1 });
+    console.sees("-- 1 number as read 21 Nov 2026 14:03 UTC --").press('u');
+    console.update(waba_read(2, Ok(()))).update(Msg::RefreshFinished { refresh_id: 2 }).does_not_see("as read");
+}
+
+#[test]
+fn a_hidden_screen_says_that_a_refresh_still_uses_the_token() {
+    let mut console = AppFixture::new((80, 24));
+    console.update(Msg::PageReceived { refresh_id: 1, numbers: vec![number(0)] }).press('z');
+    console.sees("The list is read to its end. Then the access token is dropped").does_not_see("0140");
+    console.update(Msg::RefreshFinished { refresh_id: 1 }).sees("The access token was dropped");
+}
+
+#[test]
+fn cached_numbers_no_longer_configured_are_not_shown() {
+    let mut console = AppFixture::new((80, 24));
+    let other = Arc::new(Waba { id: "7".parse().expect("a valid ID"), name: None });
+    let elsewhere = Number { waba: Some(other), ..cached_number(2) };
+    let single = Number { waba: None, ..cached_number(3) };
+    console.update(Msg::CachedNumbersLoaded(vec![elsewhere, single])).sees("Showing 1 of 1");
+    let numbers = vec![number(0)];
+    console.update(Msg::PageReceived { refresh_id: 1, numbers }).update(Msg::RefreshFinished { refresh_id: 1 });
+    console.sees("Showing 1 of 1").sees("0140").does_not_see("0143");
+}

@@ -1,0 +1,155 @@
+//! The hidden screen: when it hides, what it keeps from view, and how it comes back.
+
+use std::time::Duration;
+
+use pindesk::console::app::{Effect, Msg};
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::Mode;
+use pindesk::domain::change::ChangeState;
+use pindesk::domain::outcome::ReadFailure;
+
+use crate::support::app_fixture::{
+    AppFixture, HIDE_AFTER, ONE_ATTEMPT, READING_TIME, number_id, recording_with_escrow, recording_without_escrow,
+    set_pin_effect,
+};
+
+#[test]
+fn the_screen_hides_after_the_timeout_and_warns_30_s_before() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let until_warning = HIDE_AFTER.saturating_sub(Duration::from_secs(30));
+    assert_eq!(
+        console.app.next_wake(console.now.instant),
+        Some(console.now.instant + until_warning),
+        "the warning is the only timer"
+    );
+    console.wait(until_warning).sees("Hiding the screen in 30 s. Press any key.");
+    console.wait(Duration::from_millis(29_999)).sees("0143").wait(Duration::from_millis(1));
+    console.assert_effects(&[Effect::DropSecrets]).sees("Screen hidden").sees("Hidden after 10 min without a key.");
+    for word in ["0140", "0143", "Acme", "acme", "2000000", "Read 4"] {
+        console.does_not_see(word);
+    }
+    assert_eq!(console.app.next_wake(console.now.instant), None, "a hidden screen needs no timer");
+}
+
+#[test]
+fn the_key_that_dismisses_the_warning_does_nothing_else() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('p').enter_pin().wait(HIDE_AFTER.saturating_sub(Duration::from_secs(10)));
+    console
+        .sees("Hiding the screen")
+        .press('y')
+        .assert_effects(&[])
+        .does_not_see("Hiding")
+        .sees("Set the PIN for 1 number?");
+    console.press('y').assert_effects(&[set_pin_effect(0)]);
+}
+
+#[test]
+fn hiding_discards_typed_input_and_sends_nothing() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('p').enter_pin();
+    console.wait(HIDE_AFTER).sees("Screen hidden").press('y').assert_effects(&[]).key(Key::Enter);
+    console
+        .assert_effects(&[Effect::ReadToken])
+        .update(Msg::TokenRead(Ok(())))
+        .assert_effects(&[Effect::RecordScreenShown]);
+    console.sees("Showing 4 of 4").press('m').sees("Your input was discarded. Nothing was sent.");
+}
+
+#[test]
+fn keys_before_the_hidden_screen_is_drawn_do_nothing() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.app.update(Msg::KeyPressed(Key::Char('z')), console.now);
+    for key in [Key::Enter, Key::Ctrl('c'), Key::Char('q')] {
+        assert_eq!(console.app.update(Msg::KeyPressed(key), console.now), []);
+        assert_eq!(console.app.mode(), Mode::Hidden);
+    }
+    console.paint();
+    console.key(Key::Enter).assert_effects(&[Effect::ReadToken]).key(Key::Enter).assert_effects(&[]);
+}
+
+#[test]
+fn without_a_token_the_numbers_stay_hidden() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('z').assert_effects(&[Effect::DropSecrets]).key(Key::Enter);
+    console.update(Msg::TokenRead(Err("The file is gone.".to_owned()))).assert_effects(&[]).sees("No access token");
+    console.does_not_see("0140").press('m').sees("No access token").press('?').does_not_see("0140").key(Key::Esc);
+    console.sees("No access token").key(Key::Esc).assert_effects(&[]).sees("Screen hidden").does_not_see("0140");
+}
+
+#[test]
+fn cancelling_quit_keeps_the_numbers_hidden() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console
+        .set_change_state(0, ChangeState::Sending { attempt: 1 })
+        .press('z')
+        .key(Key::Ctrl('c'))
+        .wait(READING_TIME)
+        .press('y');
+    console
+        .assert_effects(&[Effect::StopSending])
+        .does_not_see("0140")
+        .press('n')
+        .sees("Screen hidden")
+        .does_not_see("0140");
+}
+
+#[test]
+fn quitting_a_hidden_screen_names_no_number() {
+    let mut console = AppFixture::loaded((80, 24), recording_without_escrow());
+    console.set_in_doubt(0, |details| details.is_in_escrow = false).press('z');
+    console.sees("PINs in doubt kept in memory: 1. The escrow does not have them.").sees("In doubt: 1.");
+    console.key(Key::Ctrl('c')).sees("Quit while a PIN is in doubt?").does_not_see("0140").does_not_see("2000000");
+    console
+        .press('n')
+        .sees("Screen hidden")
+        .key(Key::Ctrl('c'))
+        .wait(READING_TIME)
+        .press('y')
+        .assert_effects(&[Effect::Quit]);
+}
+
+#[test]
+fn hiding_drops_pins_from_memory_if_the_escrow_has_them() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.set_in_doubt(0, |_| {}).press('z').does_not_see("kept in memory").key(Key::Enter);
+    console.update(Msg::TokenRead(Ok(()))).open_number(0).sees("sealed in escrow.jsonl, not in memory");
+    console.press('s').assert_effects(&[]).sees("The PIN is no longer in memory.");
+}
+
+#[test]
+fn requests_continue_and_only_their_count_is_shown() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console
+        .set_change_state(0, ChangeState::Sending { attempt: 1 })
+        .press('z')
+        .sees("Work goes on: 1 request is on the way.");
+    console.sees("The access token is dropped when that is done: to show the screen, it is read again.");
+    console.set_change_state(1, ChangeState::Queued).sees("Work goes on: 1 request is on the way, 1 more is queued.");
+    console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT)).sees("1 request is queued: it was not sent yet.");
+    console.set_change_state(1, ChangeState::Set(ONE_ATTEMPT)).does_not_see("Work goes on").does_not_see("0140");
+    console.sees("The access token was dropped: to show the screen, it is read again.");
+}
+
+#[test]
+fn neither_offline_nor_a_retry_wakes_a_hidden_screen() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let until = console.now.instant + Duration::from_secs(8);
+    console.set_change_state(0, ChangeState::Waiting { attempt: 2, until, in_doubt: true });
+    console.update(Msg::NumberRead { id: number_id(1), result: Err(ReadFailure::NoAnswer) }).sees("OFFLINE").press('z');
+    assert_eq!(console.app.next_wake(console.now.instant), None);
+    assert_eq!(console.app.update(Msg::TimerFired, console.now.plus(HIDE_AFTER)), []);
+}
+
+#[test]
+fn showing_the_screen_returns_to_the_page_of_open_issues() {
+    let mut console = AppFixture::new((80, 24));
+    let unresolved = vec![console.recovered_change(1)];
+    console
+        .read_list()
+        .open_recording(recording_with_escrow(), unresolved, &[])
+        .press('z')
+        .does_not_see("0141")
+        .key(Key::Enter);
+    console.update(Msg::TokenRead(Ok(()))).assert_effects(&[Effect::RecordScreenShown]).sees("1 number is in doubt");
+}

@@ -1,0 +1,111 @@
+//! The page of open issues: numbers in doubt, and findings of the journal.
+
+use pindesk::console::app::Effect;
+use pindesk::console::input::key::Key;
+use pindesk::domain::change::{ChangeState, Resolution, SendHistory};
+use pindesk::domain::outcome::{ApiError, DoubtReason, NotSentReason};
+use pindesk::domain::text::CleanText;
+
+use crate::support::app_fixture::{
+    AppFixture, ONE_ATTEMPT, READING_TIME, YESTERDAY, collapse_whitespace, number_id, recording_with_escrow,
+};
+
+fn console_with_two_in_doubt(size: (u16, u16)) -> AppFixture {
+    let mut console = AppFixture::new(size);
+    // The second number is no longer configured, so the list never contains it.
+    let unresolved = vec![console.recovered_change(1), console.recovered_change(7)];
+    console.open_recording(
+        recording_with_escrow(),
+        unresolved,
+        &["The journal is older than the escrow file: it may have been put back."],
+    );
+    console
+}
+
+#[test]
+fn the_page_comes_before_the_list_and_esc_closes_it() {
+    let mut console = console_with_two_in_doubt((80, 24));
+    console.sees("2 numbers are in doubt").sees("The journal is older").sees("200000000000001");
+    console.read_list().sees("2 numbers are in doubt").sees("+1 555-010-0141").sees("2 PINs");
+    console.key(Key::Esc).sees("Showing 4 of 4").sees("in doubt 2 | on 1").press('w').sees("2 numbers are in doubt");
+    console.press('q').sees("Showing 4 of 4");
+}
+
+#[test]
+fn an_escrow_only_doubt_shows_its_encryption_time_and_no_tries() {
+    for size in [(80, 24), (60, 16), (40, 10)] {
+        let mut console = AppFixture::new(size);
+        let mut change = console.recovered_change(1);
+        let ChangeState::InDoubt(details) = &mut change.state else { panic!("{change:?}") };
+        (details.send_history, details.reason) =
+            (SendHistory::EscrowOnly { encrypted_at: YESTERDAY }, DoubtReason::EscrowOnly);
+        let unresolved = vec![change, console.recovered_change(7)];
+        console.read_list().open_recording(recording_with_escrow(), unresolved, &[]);
+        console.sees("sealed 21 Nov 2026").does_not_see("21 Nov 2026 14:03").key(Key::Enter);
+        console
+            .sees("Only the escrow file knows of this PIN: whether it was sent, nobody knows.")
+            .does_not_see("Tries");
+        let last_try = "Last try not known: the PIN was sealed at 21 Nov 2026 14:03 UTC";
+        for _ in 0..20 {
+            if !collapse_whitespace(&console.screen()).contains(last_try) {
+                console.key(Key::Down).does_not_see("Tries");
+            }
+        }
+        console.sees(last_try);
+    }
+}
+
+#[test]
+fn the_page_waits_until_the_operator_finishes_typing() {
+    let mut console = AppFixture::new((80, 24));
+    console.read_list().press('/').type_text("555");
+    let unresolved = vec![console.recovered_change(1)];
+    console
+        .open_recording(recording_with_escrow(), unresolved, &[])
+        .sees("Filter: 555")
+        .key(Key::Enter)
+        .sees("1 number is in doubt");
+}
+
+#[test]
+fn only_a_set_or_resolved_change_removes_its_row() {
+    let mut console = console_with_two_in_doubt((80, 24));
+    let error = ApiError {
+        http_status: 400,
+        code: 100,
+        subcode: None,
+        message: CleanText::new("no"),
+        details: None,
+        trace_id: None,
+        is_transient: false,
+    };
+    for state in [
+        ChangeState::Queued,
+        ChangeState::Sending { attempt: 1 },
+        ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped),
+        ChangeState::Failed(ONE_ATTEMPT, error),
+    ] {
+        console.set_change_state(1, state).sees("2 numbers are in doubt").read_list();
+    }
+    console.set_change_state(1, ChangeState::Set(ONE_ATTEMPT)).sees("1 number is in doubt");
+    console.set_change_state(7, ChangeState::Resolved(ONE_ATTEMPT, Resolution::NoPinInForce)).sees("To look at");
+    console.key(Key::Esc).does_not_see("in doubt").press('w').sees("The journal is older");
+}
+
+#[test]
+fn the_cursor_follows_its_number_and_enter_opens_it() {
+    let mut console = console_with_two_in_doubt((80, 24));
+    console.read_list().key(Key::Enter).sees("2 numbers are in doubt").assert_effects(&[]);
+    console.key(Key::Down).key(Key::Down).key(Key::Enter).sees("No answer: 200000000000007");
+    console.assert_effects(&[Effect::ReadHistory(number_id(7))]).key(Key::Esc).sees("> ! 200000000000007");
+    console.key(Key::Enter).press('h').type_text("gone from Meta").key(Key::Enter).wait(READING_TIME).press('y');
+    console.assert_effects(&[Effect::ResolveManually { number: number_id(7), note: CleanText::new("gone from Meta") }]);
+    console.sees("2 numbers are in doubt");
+    console.set_change_state(7, ChangeState::Resolved(ONE_ATTEMPT, Resolution::Manual)).sees("> ! +1 555");
+}
+
+#[test]
+fn w_says_so_if_there_are_no_open_issues() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('w').sees("No number is in doubt.").sees("Showing 4 of 4");
+}

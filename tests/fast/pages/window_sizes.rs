@@ -1,0 +1,126 @@
+//! Pages at many window sizes, and without color: every page draws, and none loses what matters.
+
+use pindesk::console::app::{Msg, RecordingStatus, Screen, Size};
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::Mode;
+use pindesk::console::theme::TerminalEnv;
+use pindesk::domain::number::Number;
+use pindesk::domain::text::CleanText;
+use ratatui::style::Color;
+
+use crate::support::app_fixture::{
+    AppFixture, PIN, number, recording_with_changed_keys, recording_with_escrow, recording_without_escrow,
+};
+
+#[test]
+fn every_page_is_drawn_at_every_size() {
+    let pages: [fn(&mut AppFixture); 5] = [
+        |console| {
+            console.press('w');
+        },
+        |console| {
+            console.open_number(0);
+        },
+        |console| {
+            console.open_number(0).press('h').type_text(&"a long note ".repeat(20));
+        },
+        |console| {
+            console.open_number(0).press('h').type_text(&"a long note ".repeat(20)).key(Key::Enter);
+        },
+        |console| {
+            console.press('z');
+        },
+    ];
+    let mut consoles: Vec<AppFixture> = pages
+        .iter()
+        .map(|page| {
+            let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+            page(console.set_in_doubt(0, |_| {}).open_number(0).key(Key::Esc));
+            console
+        })
+        .collect();
+    for recording in [recording_with_changed_keys(), RecordingStatus::Unusable(CleanText::new(&"why ".repeat(90)))] {
+        let mut console = AppFixture::loaded((80, 24), recording);
+        console.press('p');
+        consoles.push(console);
+    }
+    let modes: Vec<_> = consoles.iter().map(|console| console.app.mode()).collect();
+    let expected = [
+        Mode::Unresolved,
+        Mode::NoAnswer,
+        Mode::ResolutionNote,
+        Mode::ConfirmResolution,
+        Mode::Hidden,
+        Mode::Recipients,
+        Mode::JournalUnavailable,
+    ];
+    assert_eq!(modes, expected);
+    for console in &mut consoles {
+        for width in [1, 2, 9, 39, 40, 41, 59, 60, 79, 80, 99, 100, 121, 199] {
+            for height in [1, 2, 5, 9, 10, 11, 15, 16, 24, 60] {
+                console.update(Msg::Resized(Size { width, height }));
+            }
+        }
+    }
+}
+
+#[test]
+fn forms_and_confirmations_name_their_number_at_every_size() {
+    type OpenPage = fn(&mut AppFixture) -> &mut AppFixture;
+    let pages: [(OpenPage, Mode); 6] = [
+        (|console| console.press('p'), Mode::PinForm),
+        (|console| console.press('p').type_text(PIN), Mode::PinForm),
+        (|console| console.press('p').enter_pin(), Mode::ConfirmReplace),
+        (|console| console.set_in_doubt(1, |_| {}).key(Key::Enter).press('s'), Mode::Confirm),
+        (|console| console.set_in_doubt(1, |_| {}).key(Key::Enter).press('h'), Mode::ResolutionNote),
+        (
+            |console| console.set_in_doubt(1, |_| {}).key(Key::Enter).press('h').type_text("note").key(Key::Enter),
+            Mode::ConfirmResolution,
+        ),
+    ];
+    let clean = |text: &str| Some(CleanText::new(text));
+    let numbers = [
+        (number(1), "+1 555-010-0141", "[____]"),
+        (Number { display_number: None, ..number(1) }, "200000000000001", "[____]"),
+        (Number { display_number: clean("none"), ..number(1) }, "none", "ID 200000000000001."),
+        (Number { name: clean(&"A long name ".repeat(20)), ..number(1) }, "+1 555-010-0141", "[____]"),
+        (Number { display_number: clean(&"+1 555 ".repeat(60)), ..number(1) }, "+1 555 +1 555", "[____]"),
+    ];
+    for (number, label, digits) in numbers {
+        for (page, mode) in pages {
+            let mut console = AppFixture::new((80, 24));
+            console.update(Msg::PageReceived { refresh_id: 1, numbers: vec![number.clone()] });
+            console.update(Msg::RefreshFinished { refresh_id: 1 });
+            console.open_recording(recording_with_escrow(), Vec::new(), &[]);
+            page(&mut console);
+            assert_eq!(console.app.mode(), mode);
+            let digits = if mode == Mode::ConfirmReplace { digits } else { "" };
+            for width in [40, 41, 59, 60, 61, 79, 80, 100, 120] {
+                for height in 10..=40 {
+                    console.update(Msg::Resized(Size { width, height })).sees(label).sees(digits);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_small_confirmation_drops_blank_lines_before_text() {
+    for size in [(80, 16), (60, 17), (120, 16)] {
+        let mut console = AppFixture::loaded(size, recording_without_escrow());
+        console.key(Key::Down).press('p').enter_pin();
+        console.sees("The old PIN stops working at once. People who know").sees("This cannot be undone");
+    }
+}
+
+#[test]
+fn without_color_the_signs_and_words_remain() {
+    let terminal_env = TerminalEnv { no_color: true, ..TerminalEnv::default() };
+    let mut console = AppFixture::with_terminal_env((80, 24), &terminal_env);
+    let unresolved = vec![console.recovered_change(1)];
+    console.read_list().open_recording(recording_with_escrow(), unresolved, &[]).sees("> ! +1 555-010-0141");
+    let cells = console.buffer.content();
+    assert!(cells.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
+    console.key(Key::Esc).sees("in doubt 1 | on 1");
+    assert!(matches!(console.app.screen(), Screen::List));
+}

@@ -1,0 +1,119 @@
+//! Random walks through the whole console: the invariants hold for any keys, pastes, messages and window sizes.
+//!
+//! A walk never reads a clock or the network: each step says how much time passes and what happens.
+//! The invariants do not rely on the code that keeps them: the walker records for itself what was on the screen, when,
+//! and which keys followed.
+
+mod samples;
+mod step;
+mod walker;
+
+use std::time::Duration;
+
+use pindesk::console::app::Msg;
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::Mode;
+use pindesk::console::theme::Glyphs;
+use pindesk::domain::number::{Number, TwoStep};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use self::samples::{IN_DOUBT, PINS, SENDING, SET, number};
+use self::step::{WalkStep, walk};
+use self::walker::{QUIET_TIME, Walker};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_invariants_hold_on_random_walks(
+        walk in walk(),
+        read_only in proptest::bool::weighted(0.05),
+        opens_journal in proptest::bool::weighted(0.7),
+        glyphs in select(vec![Glyphs::Ascii, Glyphs::Unicode]),
+    ) {
+        let mut walker = Walker::start(read_only, opens_journal, glyphs);
+        for (step, pause, is_shown) in &walk {
+            walker.now = walker.now.plus(*pause);
+            walker.apply_step(step);
+            if walker.has_quit {
+                break;
+            }
+            walker.paint(*is_shown);
+        }
+        walker.check_every_page_can_be_left();
+    }
+}
+
+/// Runs a fixed walk. Each step comes after a pause in milliseconds, and each frame is shown.
+fn run_steps(steps: impl IntoIterator<Item = (u64, WalkStep)>) -> Walker {
+    let mut walker = Walker::start(false, true, Glyphs::Ascii);
+    for (pause, step) in steps {
+        walker.now = walker.now.plus(Duration::from_millis(pause));
+        walker.apply_step(&step);
+        walker.paint(true);
+    }
+    walker
+}
+
+#[test]
+fn a_new_doubt_while_quitting_keeps_the_console_open() {
+    let press = |key| WalkStep::Press(Key::Char(key));
+    let mut walker = run_steps([
+        (0, WalkStep::ChangeMoved(0, SENDING)),
+        (0, WalkStep::ChangeMoved(1, SENDING)),
+        (0, press('q')),
+        (500, press('y')),
+        (0, WalkStep::ChangeMoved(0, IN_DOUBT)),
+        (0, WalkStep::ChangeMoved(1, SET)),
+    ]);
+    assert!(!walker.has_quit && walker.app.mode() == Mode::Quit, "{:?}", walker.app.mode());
+    walker.now = walker.now.plus(QUIET_TIME);
+    walker.press(Key::Char('y'));
+    assert!(walker.has_quit);
+}
+
+#[test]
+fn quitting_asks_again_about_a_doubt_it_did_not_name() {
+    let mut walker = Walker::start(false, true, Glyphs::Ascii);
+    walker.apply_step(&WalkStep::ChangeMoved(0, IN_DOUBT));
+    walker.press(Key::Char('q'));
+    walker.paint(true);
+    walker.now = walker.now.plus(QUIET_TIME);
+    // One number is resolved and another is in doubt: the count is the same, but the number on the screen is not.
+    walker.apply_step(&WalkStep::ChangeMoved(0, SET));
+    walker.apply_step(&WalkStep::ChangeMoved(1, IN_DOUBT));
+    walker.press(Key::Char('y'));
+    assert!(!walker.has_quit);
+    walker.paint(true);
+    walker.now = walker.now.plus(QUIET_TIME);
+    walker.press(Key::Char('y'));
+    assert!(walker.has_quit, "the second confirmation quits");
+}
+
+#[test]
+fn a_configured_number_without_data_keeps_the_earlier_data() {
+    let mut walker = Walker::start(false, true, Glyphs::Ascii);
+    let known = Number { read_at: Some(walker.now.utc), ..number(0, TwoStep::On, &walker.wabas) };
+    let page = |number: &Number| Msg::PageReceived { refresh_id: 1, numbers: vec![number.clone()] };
+    walker.app.update(page(&known), walker.now);
+    walker.app.update(page(&Number::from_config(known.id, None)), walker.now);
+    assert_eq!(walker.app.roster().get(&known.id).map(|row| row.number), Some(&known));
+}
+
+#[test]
+fn any_key_or_paste_restarts_the_quiet_time() {
+    let press = |key| WalkStep::Press(key);
+    let early_steps =
+        [WalkStep::Paste("y"), press(Key::Backspace), press(Key::Ctrl('u')), press(Key::Char('x')), press(Key::Enter)];
+    for early in early_steps {
+        let walker = run_steps([
+            (0, WalkStep::NumberRead(0, Ok(TwoStep::On))),
+            (0, press(Key::Char('p'))),
+            (0, WalkStep::TypePin(PINS[0])),
+            (399, early.clone()),
+            (1, WalkStep::TypeLastFour),
+        ]);
+        assert_eq!(walker.app.mode(), Mode::ConfirmReplace, "{early:?}");
+    }
+}

@@ -1,0 +1,132 @@
+//! The numbers, PINs, errors and states that a walk draws from, each by an index.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pindesk::console::app::RecordingStatus;
+use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
+use pindesk::domain::clock::{TimePoint, UtcTime};
+use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
+use pindesk::domain::text::CleanText;
+
+/// No other text on the screen contains these digits.
+pub(super) const PINS: [&str; 2] = ["409726", "838271"];
+pub(super) const GENERATED_PIN: &str = "571903";
+
+/// The display number of each number: ordinary, missing, short.
+pub(super) const LABELS: [Option<&str>; 6] = [
+    Some("+1 555-010-0143"),
+    None,
+    Some("+44 7700 900112"),
+    Some("n/a"),
+    Some("+1 555-010-0151"),
+    Some("+49 30 23125 001"),
+];
+
+/// The name of each number: ordinary, wide, with control characters, right to left, empty.
+pub(super) const NAMES: [&str; 6] =
+    ["Acme Retail UK", "株式会社アクメ", "Acme\u{1b}[2J\u{202e}kcab", "مخبز السلام", "🍞🍞🍞🍞🍞🍞🍞🍞🍞🍞🍞🍞", ""];
+
+pub(super) fn number_id(index: usize) -> PhoneNumberId {
+    format!("20000000000{index:04}").parse().expect("a valid ID")
+}
+
+pub(super) fn wabas() -> Vec<Arc<Waba>> {
+    let waba = |index: usize| Waba { id: format!("1000000{index}").parse().expect("a valid ID"), name: None };
+    (0..2).map(|index| Arc::new(waba(index))).collect()
+}
+
+pub(super) fn number(index: usize, two_step: TwoStep, wabas: &[Arc<Waba>]) -> Number {
+    let mut number = Number::from_config(number_id(index), Some(CleanText::new(NAMES[index])));
+    number.waba = Some(Arc::clone(&wabas[index % wabas.len()]));
+    number.display_number = LABELS[index].map(CleanText::new);
+    number.two_step = two_step;
+    number.read_at = Some(UtcTime::from_unix_seconds(1_795_356_189));
+    number
+}
+
+fn api_error(code: i64, http_status: u16) -> ApiError {
+    let message = CleanText::new("(#100) Something \u{7} that Meta says, in many words that do not fit into one line");
+    ApiError { http_status, code, subcode: None, message, details: None, trace_id: None, is_transient: false }
+}
+
+pub(super) const READ_FAILURE_COUNT: usize = 5;
+
+pub(super) fn read_failure(index: usize) -> ReadFailure {
+    match index {
+        0 => ReadFailure::NoAnswer,
+        1 => ReadFailure::NotSent(NotSentReason::NoConnection(CleanText::new("refused"))),
+        2 => ReadFailure::UnexpectedReply { http_status: 502 },
+        3 => ReadFailure::Api(api_error(190, 401)),
+        _ => ReadFailure::Api(api_error(100, 400)),
+    }
+}
+
+pub(super) const RECORDING_STATUS_COUNT: usize = 5;
+
+/// From index 3 on, the journal is open and the escrow has recipients.
+pub(super) fn recording_status(index: usize) -> RecordingStatus {
+    let keys = |names: &[&str]| names.iter().map(|name| CleanText::new(name)).collect();
+    match index {
+        0 => RecordingStatus::RecipientsChanged {
+            previous: keys(&["age1old"]),
+            current: keys(&["age1new", "age1newer"]),
+        },
+        1 => RecordingStatus::Unusable(CleanText::new("the state directory cannot be written to")),
+        2 => RecordingStatus::Ready { recipients: Vec::new() },
+        _ => RecordingStatus::Ready { recipients: keys(&["age1ops", "ana@acme SHA256:x"]) },
+    }
+}
+
+pub(super) const CHANGE_STATE_COUNT: usize = 14;
+
+// Indices of `change_state`. Each from `IN_DOUBT` up to `RESOLVED` (exclusive) is in doubt.
+pub(super) const SENDING: usize = 1;
+pub(super) const IN_DOUBT: usize = 7;
+pub(super) const RESOLVED: usize = 12;
+pub(super) const SET: usize = 13;
+
+pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
+    let completion = Completion { at: now.utc, attempts: 1 };
+    let until = now.instant + Duration::from_millis(3_200);
+    match index {
+        0 => ChangeState::Queued,
+        SENDING => ChangeState::Sending { attempt: 1 },
+        2 => ChangeState::Waiting { attempt: 2, until, in_doubt: false },
+        3 => ChangeState::Waiting { attempt: 2, until, in_doubt: true },
+        4 => ChangeState::Failed(completion, api_error(100, 400)),
+        5 => ChangeState::Failed(completion, api_error(190, 401)),
+        6 => ChangeState::NotSent(completion, NotSentReason::NoConnection(CleanText::new("refused"))),
+        IN_DOUBT => in_doubt_state(DoubtReason::SuccessNotTrue, now, (true, false)),
+        8 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, now, (true, true)),
+        9 => {
+            let reason = DoubtReason::OlderPinInDoubt(NotApplied::Refused(api_error(100, 400)));
+            in_doubt_state(reason, now, (true, false))
+        }
+        10 => {
+            let reason = DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped));
+            in_doubt_state(reason, now, (false, false))
+        }
+        11 => in_doubt_state(DoubtReason::EscrowOnly, now, (false, true)),
+        RESOLVED => ChangeState::Resolved(completion, Resolution::NoPinInForce),
+        _ => ChangeState::Set(completion),
+    }
+}
+
+fn in_doubt_state(reason: DoubtReason, now: TimePoint, (is_pin_in_memory, is_in_escrow): (bool, bool)) -> ChangeState {
+    let send_history = if reason == DoubtReason::EscrowOnly {
+        SendHistory::EscrowOnly { encrypted_at: now.utc }
+    } else {
+        SendHistory::Recorded(Completion { at: now.utc, attempts: 4 })
+    };
+    ChangeState::InDoubt(Box::new(InDoubtDetails {
+        send_history,
+        reason,
+        two_step_before: TwoStep::NotSet,
+        candidate_count: 1,
+        is_pin_in_memory,
+        is_in_escrow,
+        new_pin_allowed_from: now.plus(LATE_ARRIVAL_WINDOW),
+    }))
+}

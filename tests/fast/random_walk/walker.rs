@@ -1,0 +1,363 @@
+//! Applies a walk to the console and checks the invariants after each message, effect and frame.
+
+mod invariants;
+mod pending_question;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pindesk::console::app::{App, Effect, Environment, Msg, RecordingStatus, Screen, Session, Size};
+use pindesk::console::input::decoder::PastedText;
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::{Action, Keymap, Mode};
+use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
+use pindesk::console::view::View;
+use pindesk::domain::change::{ChangeId, ChangeState, Progress};
+use pindesk::domain::clock::{TimePoint, UtcTime};
+use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::pin::Pin;
+use pindesk::domain::text::CleanText;
+use pindesk::journal::HistoryEntry;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use self::invariants::is_only_in_memory;
+use self::pending_question::PendingQuestion;
+use super::samples::{
+    GENERATED_PIN, PINS, RECORDING_STATUS_COUNT, change_state, number, number_id, read_failure, recording_status, wabas,
+};
+use super::step::WalkStep;
+
+/// How long a confirmation must be shown without a key before a key counts. Repeated here, not taken from the code.
+pub(super) const QUIET_TIME: Duration = Duration::from_millis(400);
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and most can be true together")]
+pub(super) struct Walker {
+    pub(super) app: App,
+    view: View,
+    pub(super) now: TimePoint,
+    pub(super) wabas: Vec<Arc<Waba>>,
+    question: Option<PendingQuestion>,
+    /// Numbers that the quit confirmation has shown because their PIN would be lost.
+    shown_before_quit: HashSet<PhoneNumberId>,
+    /// Numbers in doubt, tracked independently of the console.
+    in_doubt: HashSet<PhoneNumberId>,
+    /// The journal has a record that the screen is hidden, and none yet that it is shown again.
+    is_hidden: bool,
+    has_journal_failed: bool,
+    /// When the last key or paste arrived.
+    last_input: Instant,
+    cursor_was_moved: bool,
+    /// The rows of the list after its last update.
+    listed: Vec<PhoneNumberId>,
+    pub(super) has_quit: bool,
+}
+
+impl Walker {
+    /// Starts the console with four numbers; `opens_journal` if the journal is open from the start.
+    pub(super) fn start(read_only: bool, opens_journal: bool, glyphs: Glyphs) -> Self {
+        let wabas = wabas();
+        let session = Session {
+            profile: Some("acme".to_owned()),
+            environment: Environment::Live,
+            read_only,
+            user: "ana".to_owned(),
+            host: "graph.example".to_owned(),
+            config_paths: Vec::new(),
+            token_source: "/etc/pindesk/token".to_owned(),
+            wabas: wabas.clone(),
+            show_pin_for: Some(Duration::from_secs(10)),
+            may_suspend: true,
+            bell: true,
+            hide_after: Some(Duration::from_mins(10)),
+            initial_message: None,
+        };
+        let (mut app, _) = App::start(session, Ok(()), Keymap::default(), Size { width: 80, height: 24 });
+        let now = TimePoint { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_795_356_189) };
+        let numbers = (0..4).map(|index| number(index, [TwoStep::NotSet, TwoStep::On][index % 2], &wabas)).collect();
+        app.update(Msg::PageReceived { refresh_id: 1, numbers }, now);
+        if opens_journal {
+            let status = recording_status(RECORDING_STATUS_COUNT);
+            app.update(Msg::RecordsOpened { status, unresolved: Vec::new(), findings: Vec::new() }, now);
+        }
+        let view = View::new(Theme::new(&TerminalEnv::default(), Some(glyphs)));
+        let mut walker = Self {
+            app,
+            view,
+            now,
+            wabas,
+            question: None,
+            shown_before_quit: HashSet::new(),
+            in_doubt: HashSet::new(),
+            is_hidden: false,
+            has_journal_failed: false,
+            last_input: now.instant,
+            cursor_was_moved: false,
+            listed: Vec::new(),
+            has_quit: false,
+        };
+        walker.paint(true);
+        walker
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm for each step there is")]
+    pub(super) fn apply_step(&mut self, step: &WalkStep) {
+        let refresh_id = self.app.refresh_progress().id;
+        let msg = match step {
+            WalkStep::Press(key) => return self.press(*key),
+            WalkStep::TypePin(digits) => return self.type_pin(digits),
+            WalkStep::TypeLastFour => return self.type_last_four(),
+            WalkStep::TypeAhead => {
+                self.press(Key::Char('p'));
+                self.type_pin(PINS[0]);
+                self.press(Key::Char('y'));
+                return self.type_last_four();
+            }
+            WalkStep::Paste(text) => return self.paste(text),
+            WalkStep::Resize(width, height) => Msg::Resized(Size { width: *width, height: *height }),
+            WalkStep::Resume => Msg::Resumed,
+            WalkStep::Wake => return self.wake(),
+            WalkStep::PageArrived { is_stale, numbers } => Msg::PageReceived {
+                refresh_id: refresh_id - u32::from(*is_stale),
+                numbers: numbers.iter().map(|(index, two_step)| number(*index, *two_step, &self.wabas)).collect(),
+            },
+            WalkStep::WabaRead(waba, is_complete, failure) => Msg::WabaRead {
+                refresh_id,
+                waba: Arc::clone(&self.wabas[*waba]),
+                result: if *is_complete { Ok(()) } else { Err(read_failure(*failure)) },
+            },
+            WalkStep::ListRead => Msg::RefreshFinished { refresh_id },
+            WalkStep::NumberRead(index, result) => Msg::NumberRead {
+                id: number_id(*index),
+                result: result.map(|two_step| number(*index, two_step, &self.wabas)).map_err(read_failure),
+            },
+            WalkStep::ChangeMoved(index, state) => {
+                let state = change_state(*state, self.now);
+                let progress = Progress { change: Some(ChangeId::new()), number: number_id(*index), state };
+                Msg::ProgressReceived(vec![progress])
+            }
+            WalkStep::TokenRead(ok) => Msg::TokenRead(if *ok { Ok(()) } else { Err("The file is gone.".to_owned()) }),
+            WalkStep::RecordsOpened(index, unresolved, has_finding) => {
+                let progress = |(index, state): &(usize, usize)| Progress {
+                    change: Some(ChangeId::new()),
+                    number: number_id(*index),
+                    state: change_state(*state, self.now),
+                };
+                Msg::RecordsOpened {
+                    status: recording_status(*index),
+                    unresolved: unresolved.iter().map(progress).collect(),
+                    findings: has_finding.then(|| CleanText::new("the journal was restored")).into_iter().collect(),
+                }
+            }
+            WalkStep::JournalFailed => {
+                self.has_journal_failed = true;
+                Msg::JournalFailed(CleanText::new("the disk of /srv/state is full, 0 bytes are free"))
+            }
+            WalkStep::RecipientsAccepted(ok) => Msg::RecipientsAccepted(if *ok {
+                Ok(recording_status(RECORDING_STATUS_COUNT))
+            } else {
+                Err(CleanText::new("the disk is full"))
+            }),
+            WalkStep::NumbersCached(numbers) => Msg::CachedNumbersLoaded(
+                numbers.iter().map(|(index, two_step)| number(*index, *two_step, &self.wabas)).collect(),
+            ),
+            WalkStep::HistoryRead(index) => {
+                let entry = HistoryEntry {
+                    at: self.now.utc,
+                    operator_label: CleanText::new("ana"),
+                    is_request: true,
+                    description: CleanText::new("set"),
+                };
+                Msg::HistoryRead { id: number_id(*index), lines: vec![entry; 3] }
+            }
+            WalkStep::ClientSetupFailed => Msg::ClientSetupFailed(CleanText::new("no TLS roots")),
+            WalkStep::Shutdown => Msg::TerminationRequested,
+        };
+        if let Msg::Resumed = msg {
+            self.question = None;
+        }
+        self.update(msg, None);
+    }
+
+    fn type_pin(&mut self, digits: &str) {
+        let keys = digits.chars().chain(digits.chars()).map(Key::Char).chain([Key::Enter]);
+        if self.app.mode() == Mode::PinForm {
+            keys.for_each(|key| self.press(key));
+        }
+    }
+
+    fn type_last_four(&mut self) {
+        if let Screen::Confirm(page) = self.app.screen() {
+            let digits = page.target.last_four().digits;
+            digits.chars().map(Key::Char).chain([Key::Enter]).for_each(|key| self.press(key));
+        }
+    }
+
+    pub(super) fn press(&mut self, key: Key) {
+        if self.has_quit {
+            return;
+        }
+        let mode = self.app.mode();
+        // The key that dismisses the warning does nothing else.
+        let is_handled = self.app.hide_warning().is_none();
+        if is_handled && mode == Mode::List && self.app.keymap().action(mode, key).is_some_and(Action::is_motion) {
+            self.cursor_was_moved |= self.app.roster().visible_len() > 0;
+        }
+        self.record_input(Some(key));
+        self.update(Msg::KeyPressed(key), Some(key));
+    }
+
+    fn paste(&mut self, text: &str) {
+        // A text field shows what is pasted into it, even a PIN.
+        if matches!(self.app.mode(), Mode::Filter | Mode::ResolutionNote) && text.contains(PINS[0]) {
+            return;
+        }
+        self.record_input(None);
+        self.update(Msg::Pasted(PastedText::new(text.to_owned())), None);
+    }
+
+    fn wake(&mut self) {
+        let Some(wake) = self.app.next_wake(self.now.instant) else { return };
+        self.now = self.now.plus(wake.saturating_duration_since(self.now.instant));
+        self.update(Msg::TimerFired, None);
+        let next = self.app.next_wake(self.now.instant);
+        assert!(next.is_none_or(|next| next > self.now.instant), "a timer fires again at once");
+    }
+
+    /// Sends a message, checks its effects, and answers those that have a result. `key` is the key that was pressed.
+    #[expect(clippy::too_many_lines, reason = "one arm for each effect there is")]
+    fn update(&mut self, msg: Msg, key: Option<Key>) {
+        let is_input = matches!(msg, Msg::KeyPressed(_) | Msg::Pasted(_));
+        if is_input {
+            self.last_input = self.now.instant;
+        }
+        // Leaving a filter moves the cursor back to its row before the filter.
+        let is_unfiltered = self.app.filter().is_empty();
+        let row = self.app.roster().cursor_row().map(|row| row.number.id).filter(|_| is_unfiltered);
+        let confirmation = if let Screen::Confirm(page) = self.app.screen() {
+            Some((page.target.last_four().digits, page.target.two_step))
+        } else {
+            None
+        };
+        let changes: Vec<_> = self.app.roster().changes().map(|(id, state)| (*id, state.clone())).collect();
+        if !matches!(&msg, Msg::RecordsOpened { .. } if *self.app.recording_status() != RecordingStatus::Opening) {
+            self.track_in_doubt(&msg);
+        }
+        let is_refresh_end = matches!(msg, Msg::RefreshFinished { .. });
+        let effects = self.app.update(msg, self.now);
+        for effect in effects {
+            match effect {
+                Effect::SetPin { number, .. } => {
+                    self.check_send(number, key, confirmation.as_ref());
+                    self.check_no_concurrent_pin(number, &changes);
+                }
+                Effect::ResendPin(number) => self.check_send(number, key, confirmation.as_ref()),
+                Effect::ResolveManually { number, .. } => {
+                    assert!(key == Some(Key::Char('y')) && !self.has_journal_failed, "resolved without a yes");
+                    let question = self.question.take().expect("a confirmation is open");
+                    assert!(question.is_read && question.number == number && question.mode == Mode::ConfirmResolution);
+                }
+                Effect::AcceptRecipients => assert_eq!(key, Some(Key::Char('y'))),
+                Effect::DropSecrets => self.is_hidden = true,
+                Effect::RecordScreenShown => {
+                    assert!(std::mem::take(&mut self.is_hidden), "recorded as shown, but it was not hidden");
+                }
+                Effect::Quit => self.check_quit(),
+                Effect::GeneratePin { .. } => {
+                    let pin = Pin::parse(GENERATED_PIN.as_bytes()).expect("a valid PIN");
+                    self.update(Msg::PinGenerated(Some(pin)), None);
+                }
+                Effect::Suspend => {
+                    self.question = None;
+                    self.update(Msg::Resumed, None);
+                }
+                Effect::ReadToken => self.update(Msg::TokenRead(Ok(())), None),
+                Effect::CacheNumbers(numbers) => {
+                    assert!(!numbers.is_empty() && numbers.iter().all(|number| number.read_at.is_some()));
+                    self.update(Msg::NumbersCached, None);
+                }
+                Effect::RemoveCachedNumbers { numbers, .. } => {
+                    assert!(
+                        !numbers.is_empty() && !numbers.iter().any(|number| self.app.roster().has_open_change(number))
+                    );
+                }
+                Effect::RefreshAll { .. }
+                | Effect::RefreshNumber(_)
+                | Effect::ReadHistory(_)
+                | Effect::StopSending
+                | Effect::Copy(_)
+                | Effect::Bell
+                | Effect::Redraw
+                | Effect::OpenDemo => {}
+            }
+        }
+        if !matches!(self.app.screen(), Screen::Quit(_) | Screen::ShuttingDown { .. }) {
+            self.shown_before_quit.clear();
+        }
+        self.track_question(is_refresh_end);
+        if !is_input {
+            self.check_cursor(row);
+        }
+        self.check_wake();
+        self.check_in_doubt_list();
+    }
+
+    /// Tracks which numbers are in doubt. Only a set or a resolved change ends a doubt.
+    fn track_in_doubt(&mut self, msg: &Msg) {
+        let (Msg::ProgressReceived(changes) | Msg::RecordsOpened { unresolved: changes, .. }) = msg else { return };
+        for Progress { number, state, .. } in changes {
+            match state {
+                ChangeState::InDoubt(_) => {
+                    self.in_doubt.insert(*number);
+                }
+                ChangeState::Set(_) | ChangeState::Resolved(..) => {
+                    self.in_doubt.remove(number);
+                }
+                ChangeState::Queued
+                | ChangeState::Sending { .. }
+                | ChangeState::Waiting { .. }
+                | ChangeState::Failed(..)
+                | ChangeState::NotSent(..) => {}
+            }
+        }
+    }
+
+    /// Draws the screen and checks it; `is_shown` if the frame reaches the terminal.
+    pub(super) fn paint(&mut self, is_shown: bool) {
+        self.apply_list_updates();
+        let Size { width, height } = self.app.size();
+        let area = Rect { x: 0, y: 0, width, height };
+        let mut buffer = Buffer::empty(area);
+        let painted = self.view.paint(&self.app, self.now.instant, &mut buffer, area);
+        if let Some(cursor) = painted.cursor {
+            assert!(cursor.x < width && cursor.y < height, "the cursor is outside the window: {cursor:?}");
+        }
+        self.check_no_pin_shown(&buffer);
+        self.check_hidden_screen(&buffer);
+        self.check_new_pin_offer(&buffer);
+        if !is_shown {
+            return;
+        }
+        if !self.app.is_too_small() {
+            if let Some(question) = &mut self.question {
+                question.quiet_since.get_or_insert(self.now.instant);
+            }
+            if let Screen::Quit(_) = self.app.screen() {
+                let only_in_memory = self.app.roster().changes().filter(|(_, state)| is_only_in_memory(state));
+                self.shown_before_quit.extend(only_in_memory.map(|(id, _)| *id));
+            }
+        }
+        self.update(Msg::FrameShown { max_scroll: painted.max_scroll }, None);
+    }
+
+    /// Applies the updates of the list. In an empty or completely replaced list, no key has moved the cursor yet.
+    fn apply_list_updates(&mut self) {
+        self.app.apply_list_updates();
+        let roster = self.app.roster();
+        let is_replaced = !self.listed.is_empty() && self.listed.iter().all(|id| roster.get(id).is_none());
+        self.cursor_was_moved &= roster.visible_len() > 0 && !is_replaced;
+        self.listed =
+            (0..roster.visible_len()).filter_map(|index| roster.row(index)).map(|row| row.number.id).collect();
+    }
+}

@@ -1,0 +1,174 @@
+//! The invariants of the console, as checks on its state, its effects and its frames.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use pindesk::console::app::screen::QuitReason;
+use pindesk::console::app::{Connection, Msg, RecordingStatus, Screen, Size};
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::Mode;
+use pindesk::domain::change::ChangeState;
+use pindesk::domain::number::{PhoneNumberId, TwoStep};
+use ratatui::buffer::{Buffer, Cell};
+
+use super::Walker;
+use crate::random_walk::samples::{GENERATED_PIN, LABELS, NAMES, PINS};
+
+/// The PIN of this change exists nowhere but in the memory of the console.
+pub(super) fn is_only_in_memory(state: &ChangeState) -> bool {
+    match state {
+        ChangeState::InDoubt(details) => details.is_pin_in_memory && !details.is_in_escrow,
+        ChangeState::Waiting { in_doubt, .. } => *in_doubt,
+        ChangeState::Queued
+        | ChangeState::Sending { .. }
+        | ChangeState::Set(_)
+        | ChangeState::Failed(..)
+        | ChangeState::NotSent(..)
+        | ChangeState::Resolved(..) => false,
+    }
+}
+
+fn text_of(buffer: &Buffer) -> String {
+    buffer.content().iter().map(Cell::symbol).collect()
+}
+
+impl Walker {
+    /// The console sends no PIN without a confirmation for that number: shown, read, and answered with the right keys.
+    /// `confirmation` is the last four digits and the two-step status on the page that was answered.
+    pub(super) fn check_send(
+        &mut self,
+        number: PhoneNumberId,
+        key: Option<Key>,
+        confirmation: Option<&(String, TwoStep)>,
+    ) {
+        assert!(!self.app.session().read_only, "a read-only profile sent a PIN");
+        assert!(matches!(self.app.recording_status(), RecordingStatus::Ready { .. }), "sent without an open journal");
+        assert!(!self.has_journal_failed, "sent after the journal failed");
+        let question = self.question.take().expect("a confirmation is open");
+        let asked = question.number;
+        assert!(!self.app.is_too_small() && asked == number, "asked about {asked}, sent to {number}");
+        assert!(question.is_read, "sent before the quiet time passed");
+        let (last_four, two_step) = confirmation.expect("a page asks for confirmation");
+        if question.mode == Mode::ConfirmReplace {
+            assert_eq!((key, &question.typed), (Some(Key::Enter), last_four), "not the last four digits and Enter");
+        } else {
+            assert_eq!(key, Some(Key::Char('y')), "not y");
+        }
+        let is_replacement = question.mode == Mode::ConfirmReplace;
+        assert!(is_replacement || *two_step == TwoStep::NotSet || self.is_same_pin(number));
+    }
+
+    /// A resend follows only a doubt, so its number has a change.
+    fn is_same_pin(&self, number: PhoneNumberId) -> bool {
+        self.app.roster().change(&number).is_some()
+    }
+
+    /// The console never sends a second PIN while the first may still arrive.
+    pub(super) fn check_no_concurrent_pin(&self, number: PhoneNumberId, before: &[(PhoneNumberId, ChangeState)]) {
+        let state = before.iter().find(|(id, _)| *id == number).map(|(_, state)| state);
+        assert!(!state.is_some_and(ChangeState::is_running), "two PINs in flight to {number}");
+        if let Some(ChangeState::InDoubt(details)) = state {
+            assert!(self.now.instant >= details.new_pin_allowed_from.instant, "the earlier PIN may still arrive");
+        }
+    }
+
+    /// A number in doubt is an open issue until its change is set or resolved.
+    pub(super) fn check_in_doubt_list(&self) {
+        let listed: HashSet<_> = self.app.in_doubt_list().entries().map(|(id, _)| *id).collect();
+        assert_eq!(listed, self.in_doubt, "the list of open issues changed by itself");
+    }
+
+    /// While the journal says that the screen is hidden, the screen shows no number and no name.
+    pub(super) fn check_hidden_screen(&self, buffer: &Buffer) {
+        if !self.is_hidden {
+            return;
+        }
+        let text = text_of(buffer);
+        let names = NAMES.iter().filter(|name| name.is_ascii() && name.len() > 3);
+        for hidden in LABELS.iter().flatten().chain(names).chain(&["20000000000"]) {
+            assert!(!text.contains(hidden), "{hidden} on a hidden screen:\n{text}");
+        }
+    }
+
+    /// The page of a number in doubt offers no new PIN while the last one may still arrive.
+    pub(super) fn check_new_pin_offer(&self, buffer: &Buffer) {
+        let Screen::Number(page) = self.app.screen() else { return };
+        let Some(ChangeState::InDoubt(details)) = self.app.roster().change(&page.id) else { return };
+        let text = text_of(buffer);
+        let may_arrive = self.now.instant < details.new_pin_allowed_from.instant;
+        assert!(!(may_arrive && text.contains("Set a new PIN")), "the page offers a new PIN:\n{text}");
+    }
+
+    /// The console quits without running requests, and shows each PIN in doubt before it forgets it.
+    pub(super) fn check_quit(&mut self) {
+        self.has_quit = true;
+        assert_eq!(self.app.running_count(), 0, "quit during a request");
+        for (id, state) in self.app.roster().changes() {
+            let is_safe = !is_only_in_memory(state) || self.shown_before_quit.contains(id);
+            assert!(is_safe, "quit without showing {id}: {state:?}");
+        }
+    }
+
+    /// A PIN is on the screen only if the operator asked for it.
+    pub(super) fn check_no_pin_shown(&self, buffer: &Buffer) {
+        let digits: String = text_of(buffer).chars().filter(|c| !matches!(c, '[' | ']' | ' ')).collect();
+        let is_shown = self.shows_a_pin();
+        for pin in PINS.iter().chain(&[GENERATED_PIN]) {
+            assert!(is_shown || !digits.contains(pin), "a PIN is on the screen in {:?}", self.app.mode());
+        }
+    }
+
+    fn shows_a_pin(&self) -> bool {
+        let Screen::Form(page) = self.app.screen() else { return false };
+        page.form.seconds_until_hidden(self.now.instant).is_some()
+    }
+
+    /// Only a key moves the cursor to another number. `before` is the number under the cursor before the message.
+    pub(super) fn check_cursor(&mut self, before: Option<PhoneNumberId>) {
+        self.apply_list_updates();
+        let roster = self.app.roster();
+        let remaining = before.filter(|id| roster.get(id).is_some() && self.app.filter().is_empty());
+        if let Some(before) = remaining.filter(|_| self.cursor_was_moved) {
+            assert_eq!(roster.cursor_row().map(|row| row.number.id), Some(before), "the cursor moved by itself");
+        }
+    }
+
+    /// A timer is set only if something on the screen counts, waits or hides.
+    pub(super) fn check_wake(&self) {
+        let has_waiting = self.app.roster().changes().any(|(_, state)| matches!(state, ChangeState::Waiting { .. }));
+        let is_offline = matches!(self.app.connection(), Connection::Offline { .. });
+        let is_number_page = matches!(self.app.screen(), Screen::Number(_));
+        let wake = self.app.next_wake(self.now.instant);
+        // The pane beside the list reads the history once the cursor stops, whatever moved it.
+        let is_soon = wake.is_some_and(|wake| wake <= self.now.instant + Duration::from_secs(1));
+        let reads_history = self.app.has_pane() && is_soon;
+        let has_reason = self.shows_a_pin() || has_waiting || is_offline || is_number_page || reads_history;
+        let hides = wake.is_some_and(|wake| {
+            let idle = wake.saturating_duration_since(self.last_input);
+            idle == Duration::from_secs(570) || idle == Duration::from_mins(10)
+        });
+        assert!(has_reason || wake.is_none() || hides, "a timer without a reason");
+        assert!(!self.is_hidden || wake.is_none(), "a timer on a hidden screen");
+    }
+
+    /// Each page can be left, at least with Ctrl-C, until the program ends or asks whether to quit.
+    pub(in crate::random_walk) fn check_every_page_can_be_left(&mut self) {
+        self.update(Msg::Resized(Size { width: 80, height: 24 }), None);
+        for _ in 0..8 {
+            self.paint(true);
+            let before = self.app.mode();
+            // After a signal, keys no longer count: the process ends by itself.
+            let is_ending = matches!(self.app.screen(), Screen::ShuttingDown(QuitReason::Signal));
+            if self.has_quit || is_ending || before == Mode::Quit {
+                return;
+            }
+            self.now = self.now.plus(Duration::from_secs(3));
+            if self.app.hide_warning().is_some() {
+                self.press(Key::Ctrl('c'));
+            }
+            self.press(Key::Ctrl('c'));
+            assert!(self.has_quit || self.app.mode() != before, "no key leaves {before:?}");
+        }
+        panic!("no way out of {:?}", self.app.mode());
+    }
+}

@@ -1,0 +1,126 @@
+//! What the operator does: presses keys, types, pastes, waits, and combinations of these.
+
+use std::time::Duration;
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use pindesk::console::app::{Msg, Size};
+use pindesk::console::input::decoder::ESC_TIMEOUT;
+
+use super::ConsoleDriver;
+
+/// How long an operator takes from one key to the next.
+const KEY_INTERVAL: Duration = Duration::from_millis(120);
+
+/// How long an operator reads a page before answering it.
+const READING_TIME: Duration = Duration::from_secs(2);
+
+/// An event for a key, where `\r` is Enter.
+fn key_event(key: char) -> Event {
+    let code = if key == '\r' { KeyCode::Enter } else { KeyCode::Char(key) };
+    Event::Key(KeyEvent::new(code, KeyModifiers::NONE))
+}
+
+impl ConsoleDriver {
+    pub(crate) fn press(&mut self, key: char) -> &mut Self {
+        self.key(KeyCode::Char(key))
+    }
+
+    pub(crate) fn enter(&mut self) -> &mut Self {
+        self.key(KeyCode::Enter)
+    }
+
+    pub(crate) fn esc(&mut self) -> &mut Self {
+        self.key(KeyCode::Esc)
+    }
+
+    pub(crate) fn key(&mut self, code: KeyCode) -> &mut Self {
+        self.send_event(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    }
+
+    pub(crate) fn ctrl(&mut self, key: char) -> &mut Self {
+        self.send_event(Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::CONTROL)))
+    }
+
+    pub(crate) fn type_text(&mut self, text: &str) -> &mut Self {
+        for key in text.chars() {
+            self.press(key);
+        }
+        self
+    }
+
+    /// Types a PIN into both fields.
+    pub(crate) fn type_pin(&mut self, digits: &str) -> &mut Self {
+        self.type_text(digits).type_text(digits)
+    }
+
+    pub(crate) fn paste(&mut self, text: &str) -> &mut Self {
+        self.send_event(Event::Paste(text.to_owned()))
+    }
+
+    /// Sends all keys in one read, as from a script or a slow connection. `\r` is Enter.
+    pub(crate) fn type_in_one_read(&mut self, text: &str) -> &mut Self {
+        self.now = self.now.plus(KEY_INTERVAL);
+        self.feed_events(text.chars().map(key_event).collect());
+        self.wait(Duration::from_millis(60))
+    }
+
+    /// Sends one key per interval and draws after each. `\r` is Enter.
+    pub(crate) fn type_at_interval(&mut self, interval: Duration, text: &str) -> &mut Self {
+        for key in text.chars() {
+            self.now = self.now.plus(interval);
+            self.feed_events(vec![key_event(key)]);
+        }
+        self
+    }
+
+    /// Puts the cursor on a number with the filter.
+    pub(crate) fn select(&mut self, number: &str) -> &mut Self {
+        self.filter(number).sees("Showing 1 of 60")
+    }
+
+    /// Replaces the filter.
+    pub(crate) fn filter(&mut self, text: &str) -> &mut Self {
+        self.press('/').ctrl('u').type_text(text).enter()
+    }
+
+    /// Reads the confirmation and answers yes.
+    pub(crate) fn confirm(&mut self) -> &mut Self {
+        self.wait(READING_TIME).press('y')
+    }
+
+    /// Reads the confirmation and types the digits it asks for.
+    pub(crate) fn confirm_with_digits(&mut self, digits: &str) -> &mut Self {
+        self.wait(READING_TIME).type_text(digits).enter()
+    }
+
+    /// Sets a PIN on a number whose two-step verification is not set.
+    pub(crate) fn set_pin(&mut self, number: &str, pin: &str) -> &mut Self {
+        self.select(number).press('p').sees("Two-step now not set").type_pin(pin).enter().confirm()
+    }
+
+    pub(crate) fn resize(&mut self, width: u16, height: u16) -> &mut Self {
+        self.update(Msg::Resized(Size { width, height }), self.now);
+        self.paint();
+        self
+    }
+
+    /// Moves the clock forward and fires every timer that is due until then.
+    pub(crate) fn wait(&mut self, time: Duration) -> &mut Self {
+        let end = self.now.plus(time);
+        while let Some(wake) = self.app.next_wake(self.now.instant).filter(|wake| *wake <= end.instant) {
+            self.now = self.clock.at(wake.max(self.now.instant));
+            self.update(Msg::TimerFired, self.now);
+            self.paint();
+        }
+        self.now = end;
+        self.feed_events(Vec::new());
+        self
+    }
+
+    fn send_event(&mut self, event: Event) -> &mut Self {
+        let is_esc = matches!(&event, Event::Key(key) if key.code == KeyCode::Esc);
+        self.now = self.now.plus(KEY_INTERVAL);
+        self.feed_events(vec![event]);
+        if is_esc { self.wait(ESC_TIMEOUT) } else { self }
+    }
+}

@@ -1,0 +1,108 @@
+//! What the operator sees: the text on the screen, now or as soon as the worker has finished.
+
+use std::time::Instant;
+
+use pindesk::console::app::{RecordingStatus, Screen};
+use ratatui::buffer::Buffer;
+
+use super::{ConsoleDriver, TIMEOUT};
+
+/// Puts one space between words, so that line breaks do not matter.
+fn collapse_whitespace(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl ConsoleDriver {
+    /// Waits until the screen shows this text. Line breaks do not matter.
+    #[track_caller]
+    pub(crate) fn sees(&mut self, text: &str) -> &mut Self {
+        let (wanted, deadline) = (collapse_whitespace(text), Instant::now() + TIMEOUT);
+        while !collapse_whitespace(&self.screen()).contains(&wanted) {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            let Ok(report) = self.worker_events.recv_timeout(remaining) else {
+                panic!("the screen never showed {text:?}:\n{}", self.screen());
+            };
+            self.handle_worker_event(report);
+        }
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn sees_all(&mut self, texts: &[&str]) -> &mut Self {
+        for text in texts {
+            self.sees(text);
+        }
+        self
+    }
+
+    /// Fails if the screen shows this text now.
+    #[track_caller]
+    pub(crate) fn does_not_see(&mut self, text: &str) -> &mut Self {
+        assert!(
+            !collapse_whitespace(&self.screen()).contains(&collapse_whitespace(text)),
+            "the screen shows {text:?}:\n{}",
+            self.screen()
+        );
+        self
+    }
+
+    /// Waits until the journal is open, or reported as unusable.
+    #[track_caller]
+    pub(crate) fn wait_until_journal_opens(&mut self) -> &mut Self {
+        while *self.app.recording_status() == RecordingStatus::Opening {
+            let report = self.worker_events.recv_timeout(TIMEOUT).expect("the journal opens");
+            self.handle_worker_event(report);
+        }
+        self
+    }
+
+    /// Waits until the console has handed every number it read to the journal, which writes all of them before it closes.
+    #[track_caller]
+    pub(crate) fn wait_until_saved(&mut self) -> &mut Self {
+        while self.app.roster().uncached_len() > 0 {
+            let report = self.worker_events.recv_timeout(TIMEOUT).expect("the journal takes the next numbers");
+            self.handle_worker_event(report);
+        }
+        self
+    }
+
+    /// The screen as text, one line per row.
+    pub(crate) fn screen(&self) -> String {
+        let rows = self.rows();
+        rows.iter().flat_map(|row| [row.trim_end(), "\n"]).collect()
+    }
+
+    /// Every row in its full width.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        let area = self.buffer.area;
+        let row = |y| (0..area.width).map(|x| self.buffer[(x, y)].symbol()).collect();
+        (0..area.height).map(row).collect()
+    }
+
+    /// The cells of the screen.
+    pub(crate) const fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    /// The first row with this text.
+    #[track_caller]
+    pub(crate) fn row(&self, text: &str) -> String {
+        let row = self.rows().into_iter().find(|row| row.contains(text));
+        row.unwrap_or_else(|| panic!("no row shows {text:?}:\n{}", self.screen()))
+    }
+
+    /// The label of the number under the cursor.
+    #[track_caller]
+    pub(crate) fn cursor(&self) -> String {
+        self.app.roster().cursor_row().expect("a row under the cursor").number.label().to_owned()
+    }
+
+    /// The digits that the form shows in its first field.
+    #[track_caller]
+    pub(crate) fn shown_pin(&self) -> String {
+        assert!(matches!(self.app.screen(), Screen::Form(_)), "no form:\n{}", self.screen());
+        let row = self.row("New PIN");
+        let boxes = row.split("shown").next().unwrap_or_default();
+        boxes.chars().filter(char::is_ascii_digit).collect()
+    }
+}

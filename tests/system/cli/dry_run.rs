@@ -1,0 +1,126 @@
+//! `pin set --dry-run`: it checks everything that a run checks, refuses what a run refuses, and never writes or sends.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{set_one_pin, without_volatile_fields};
+use crate::support::cli_fixture::{CliFixture, CommandOutput};
+
+#[test]
+fn a_dry_run_checks_everything_and_writes_nothing() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 2);
+    let list = cli.write_id_list(&ids);
+    let arguments = ["pin", "set", "--from", &list, "--random", "--dry-run", "--confirm", "2"];
+    let text = cli.run(&arguments);
+    assert!(
+        text.stdout.starts_with("would send  +") && text.stdout.contains(&format!("{}     two-step not set\n", ids[0]))
+    );
+    assert!(text.stdout.ends_with("Dry run: a PIN would be sent to 2 numbers. Nothing was sent.\n"), "{text:?}");
+    let one = cli.run(&["pin", "set", "--from", &list, "--random", "--dry-run", "--confirm", "1", "--first", "1"]);
+    assert!(one.stdout.ends_with("Dry run: a PIN would be sent to 1 number. Nothing was sent.\n"), "{one:?}");
+    let json = cli.run(&[&arguments[..], &["--json"]].concat());
+    let objects = json.json_lines();
+    assert_eq!(
+        without_volatile_fields(&objects[0]),
+        json!({"schema": 1, "event": "result", "phone_number_id": ids[0], "request": "not_sent", "changed": false,
+               "code": null, "subcode": null, "http_status": null, "tries": 0})
+    );
+    let summary = json!({"schema": 1, "event": "summary", "job": null, "total": 2, "set": 0, "failed": 0, "not_sent": 2,
+                     "no_answer": 0});
+    assert_eq!((text.code, json.code, &objects[2]), (Some(0), Some(0), &summary));
+    let unconfirmed = cli.run(&arguments[..arguments.len() - 2]);
+    assert_eq!(unconfirmed.code, Some(5));
+    assert!(!cli.state_path("").exists() && cli.simulator.pin_request_count() == 0);
+}
+
+/// The path and the content of every file in the state directory.
+fn state_files(cli: &CliFixture) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(cli.state_path(""))
+        .expect("the directory is readable")
+        .map(|entry| entry.expect("an entry").path());
+    entries.map(|path| (path.clone(), fs::read(path).expect("the file is readable"))).collect()
+}
+
+#[test]
+fn a_dry_run_is_refused_when_the_run_would_be() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&cli, &id, &[]).code, Some(0));
+    let assert_dry_run_refused = |message: &str| {
+        let before = state_files(&cli);
+        let output = set_one_pin(&cli, &id, &["--replace", "--dry-run"]);
+        assert_eq!((output.code, output.stdout.as_str()), (Some(6), ""), "{output:?}");
+        assert!(output.stderr.contains(message), "{output:?}");
+        assert_eq!(state_files(&cli).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+        assert!(state_files(&cli) == before, "something was written");
+    };
+    let dry_run_code = || set_one_pin(&cli, &id, &["--replace", "--dry-run"]).code;
+    assert_eq!(dry_run_code(), Some(0));
+    let other = age::x25519::Identity::generate().to_public().to_string();
+    cli.write_config("", &[&other]);
+    assert_dry_run_refused("the escrow keys have changed. Nothing was sent.");
+    cli.write_config("", &[cli.recipient()]);
+    assert_eq!(dry_run_code(), Some(0));
+    for (name, message) in [
+        ("escrow.jsonl", "\n  1 sealed PIN of the journal is not in the escrow file, or stands there otherwise\n"),
+        ("audit.head", "\n  audit.head is missing, so nobody can tell whether rows were cut off the audit\n"),
+        ("journal.db", "\n  journal.db is missing or empty, though there was one: "),
+    ] {
+        fs::rename(cli.state_path(name), cli.path("aside")).expect("the file is moved");
+        assert_dry_run_refused(&format!("look at the state directory first. Nothing was sent.{message}"));
+        fs::rename(cli.path("aside"), cli.state_path(name)).expect("the file is restored");
+    }
+    assert_eq!(dry_run_code(), Some(0));
+    fs::write(cli.state_path("journal.db"), "no database").expect("the file is written");
+    assert_dry_run_refused("journal ~/.local/state/pindesk/journal.db");
+    assert_eq!(cli.simulator.pin_request_count(), 1);
+}
+
+#[test]
+fn a_dry_run_reports_a_bad_escrow_file_as_a_run_does() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&cli, &id, &[]).code, Some(0));
+    let intact = fs::read_to_string(cli.state_path("escrow.jsonl")).expect("the file is readable");
+    let clear_state =
+        || state_files(&cli).into_keys().for_each(|entry| fs::remove_file(entry).expect("the file is removed"));
+    clear_state();
+    let missing_journal = "journal.db is missing or empty, though there was one: ";
+    let (damaged, torn) = (
+        "a line of escrow.jsonl cannot be read (line 1): its PIN may be lost",
+        "the last line of escrow.jsonl is cut off: its PIN may be lost",
+    );
+    for (text, messages) in [
+        ("x\n".to_owned(), vec![damaged]),
+        (intact[..intact.len() - 50].to_owned(), vec![torn]),
+        (format!("x\n{intact}"), vec![missing_journal, damaged]),
+        (format!("{intact}{{"), vec![missing_journal, torn]),
+    ] {
+        fs::write(cli.state_path("escrow.jsonl"), text).expect("the file is written");
+        fs::set_permissions(cli.state_path("escrow.jsonl"), Permissions::from_mode(0o600)).expect("the mode is set");
+        let before = state_files(&cli);
+        let dry = set_one_pin(&cli, &id, &["--replace", "--dry-run"]);
+        assert_eq!((dry.code, dry.stdout.as_str()), (Some(6), ""), "{dry:?}");
+        assert!(state_files(&cli) == before, "something was written");
+        let run = set_one_pin(&cli, &id, &["--replace"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(6), ""), "{run:?}");
+        let indented = |output: &CommandOutput| -> Vec<String> {
+            output.stderr.lines().filter_map(|line| line.strip_prefix("  ")).map(str::to_owned).collect()
+        };
+        let (mut dry_lines, mut run_lines) = (indented(&dry), indented(&run));
+        let advice = "A dry run prints this each time. The run itself prints it once: run it a second time.";
+        assert_eq!(dry_lines.pop().as_deref(), Some(advice));
+        assert_eq!(run_lines.pop().as_deref(), Some("When you have read this, run the command again."));
+        let all_match = dry_lines.iter().zip(&messages).all(|(line, message)| line.starts_with(message));
+        assert!(dry_lines.len() == messages.len() && all_match, "{dry:?}");
+        // The run completes a truncated line before it reports it.
+        assert_eq!(run_lines.len(), messages.len(), "{run:?}");
+        clear_state();
+    }
+    assert_eq!(cli.simulator.pin_request_count(), 1);
+}

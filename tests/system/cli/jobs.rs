@@ -1,0 +1,337 @@
+//! `jobs`: what `list` and `show` report, and how `resume` sends what a job left unsent.
+
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use pindesk::domain::change::Resolution;
+use pindesk::domain::clock::Clock;
+use pindesk::journal::{Journal, JournalKind, JournalOptions, Operator};
+use pindesk::simulator;
+use pindesk::state_dir::StateDir;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::{assert_refused, pin_path, set_first_pin};
+use crate::support::cli_fixture::{CliFixture, PIN, wait_until_held};
+use crate::support::skip;
+use crate::support::watchdog::Watchdog;
+
+/// Starts a job for these numbers, with one request at a time.
+fn start_job(cli: &CliFixture, ids: &[String], pins: &[&str]) -> Child {
+    let list = cli.write_id_list(ids);
+    let count = ids.len().to_string();
+    let set = ["pin", "set", "--from", &list, "--confirm", &count, "--concurrency", "1"];
+    let mut command = cli.command(&[&set[..], pins].concat());
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the process starts")
+}
+
+/// Starts such a job and kills it while its second request is in flight.
+fn start_and_kill_job(cli: &CliFixture, ids: &[String], pins: &[&str]) {
+    let held = cli.simulator.hold_changes(1);
+    let mut child = start_job(cli, ids, pins);
+    wait_until_held(&held, 1);
+    child.kill().expect("the process exists");
+    child.wait().expect("the process ends");
+}
+
+/// The first job as `jobs list` prints it. Asserts that `jobs show` prints the same.
+#[track_caller]
+fn first_job(cli: &CliFixture) -> Value {
+    let (listed, shown) = (cli.run(&["jobs", "list", "--json"]), cli.run(&["jobs", "show", "1", "--json"]).summary());
+    let listed = listed.json_lines().pop().expect("a job");
+    let count = |key: &str| shown[key].as_u64().expect("a count");
+    assert_eq!(["set", "failed", "not_sent", "no_answer"].map(count).iter().sum::<u64>(), count("total"), "{shown}");
+    let shown = shown.as_object().expect("an object");
+    assert!(shown.iter().all(|(key, value)| key == "event" || listed[key] == *value), "{listed} {shown:?}");
+    listed
+}
+
+#[test]
+fn list_and_show_count_a_job_the_same_way() {
+    let cli = CliFixture::without_faults();
+    let held = cli.simulator.hold_changes(1);
+    let mut child = start_job(&cli, &cli.number_ids("not-set", 4), &["--random"]);
+    wait_until_held(&held, 1);
+    let job = first_job(&cli);
+    let counts = |job: &Value| ["set", "not_sent", "no_answer", "open"].map(|key| job[key].as_u64());
+    assert_eq!((&job["state"], counts(&job)), (&json!("running"), [1, 2, 1, 3].map(Some)), "{job}");
+    let shown = cli.run(&["jobs", "show", "1"]);
+    assert!(
+        shown.stdout.ends_with(
+            "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.\n\
+             Another process is working on this job, so these counts can change.\n"
+        ),
+        "{shown:?}"
+    );
+    drop(held);
+    let _watchdog = Watchdog::start(&child);
+    assert!(child.wait().expect("the process ends").success());
+    let job = first_job(&cli);
+    assert_eq!((&job["state"], counts(&job)), (&json!("finished"), [4, 0, 0, 0].map(Some)), "{job}");
+}
+
+/// Marks a number as resolved, as an operator does in the console.
+fn resolve_manually(cli: &CliFixture, result: &Value) {
+    let text = |key: &str| result[key].as_str().expect("a string");
+    let options = JournalOptions {
+        dir: StateDir::open_or_create(&cli.state_path("")).expect("a state directory"),
+        operator: Operator::from_process(),
+        kind: JournalKind::Real,
+        recipients: None,
+        clock: Clock::System,
+        #[cfg(debug_assertions)]
+        sync_writes: true,
+    };
+    let (journal, _) = Journal::open(options).expect("a journal");
+    let (number, change) =
+        (text("phone_number_id").parse().expect("a phone number ID"), text("change").parse().expect("a change ID"));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime
+        .block_on(journal.resolve(number, vec![change], Resolution::Manual, None))
+        .expect("the resolution is recorded");
+    journal.close();
+}
+
+#[test]
+fn a_resolved_number_is_counted_separately() {
+    let cli = CliFixture::without_faults();
+    start_and_kill_job(&cli, &cli.number_ids("not-set", 4), &["--random"]);
+    let list = || cli.run(&["jobs", "list"]).stdout.lines().last().expect("a job").to_owned();
+    assert!(list().ends_with("cut short  4       1       0       2         1"), "{}", list());
+    resolve_manually(&cli, &cli.run(&["jobs", "show", "1", "--json"]).json_lines()[1]);
+    let job = first_job(&cli);
+    assert_eq!((&job["no_answer"], &job["settled"], &job["open"]), (&json!(1), &json!(1), &json!(2)), "{job}");
+    assert!(list().ends_with("cut short  4       1       0       2         1 (1 resolved)"), "{}", list());
+    assert!(cli.run(&["jobs", "show", "1"]).stdout.contains("\nresolved       "));
+}
+
+#[test]
+fn resume_sends_what_a_killed_job_never_sent() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 4);
+    start_and_kill_job(&cli, &ids, &["--pin-file", &pin_path(&cli)]);
+    let jobs = cli.run(&["jobs", "list", "--json"]).json_lines();
+    let at = &jobs[0]["at"];
+    assert_eq!(
+        jobs,
+        [json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given",
+                "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0,
+                "open": 2})]
+    );
+    let shown = cli.run(&["jobs", "show", "1"]);
+    let lines: Vec<&str> = shown.stdout.lines().collect();
+    assert!(lines[0].starts_with(&format!("set            {}", ids[0])), "{shown:?}");
+    assert!(lines[1].starts_with(&format!("no answer      {}", ids[1])), "{shown:?}");
+    assert_eq!(lines[3], format!("not started    {}", ids[3]));
+    assert_eq!(
+        lines[4..],
+        [
+            "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.",
+            "To send the rest: pindesk jobs resume 1 --confirm 2"
+        ]
+    );
+    let resume = ["jobs", "resume", "1", "--json"];
+    let pin = pin_path(&cli);
+    let with_pin = [&resume[..], &["--pin-file", &pin]].concat();
+    assert_refused(
+        &cli,
+        &resume,
+        2,
+        "pindesk does not store the PIN of job 1 in readable form\n  Give the PIN again: --pin-file FILE",
+    );
+    assert_refused(&cli, &with_pin, 5, "--confirm 2\n");
+    assert_refused(&cli, &[&with_pin[..], &["--confirm", "4"]].concat(), 5, "--confirm 2\n");
+    assert_refused(&cli, &[&with_pin[..], &["--confirm", "2", "--read-only"]].concat(), 6, "read-only");
+    let resumed = cli.run(&[&with_pin[..], &["--confirm", "2"]].concat());
+    let summary = json!({"schema": 1, "event": "summary", "job": 1, "total": 2, "set": 2, "failed": 0, "not_sent": 0,
+                     "no_answer": 0});
+    assert_eq!((resumed.code, resumed.summary()), (Some(0), summary), "{resumed:?}");
+    assert_eq!(cli.pin_in_force(&ids[3]).as_deref(), Some(PIN));
+    assert_eq!(
+        first_job(&cli),
+        json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given", "state": "finished",
+               "total": 4, "set": 3, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0, "open": 0})
+    );
+    let shown = cli.run(&["jobs", "show", "1", "--json"]);
+    let in_doubt = &shown.json_lines()[1];
+    assert_eq!((&in_doubt["request"], &in_doubt["changed"]), (&json!("no_answer"), &json!(null)), "{in_doubt}");
+    // If nothing is left to send, resume asks for nothing, but still prints the summary.
+    let summary = json!({"schema": 1, "event": "summary", "job": 1, "total": 0, "set": 0, "failed": 0, "not_sent": 0,
+                     "no_answer": 0});
+    for again in [&resume[..], &[&with_pin[..], &["--confirm", "0"]].concat()] {
+        let again = cli.run(again);
+        assert_eq!((again.code, again.json_lines()), (Some(0), vec![summary.clone()]), "{again:?}");
+        assert!(
+            again.stderr.contains("every number of job 1 was sent already. See pindesk jobs show 1.\n"),
+            "{again:?}"
+        );
+    }
+    assert_eq!(cli.run(&resume[..3]).stdout, "", "the message goes to standard error");
+    assert_eq!(cli.run(&["jobs", "list", "--json"]).json_lines().len(), 1);
+}
+
+#[test]
+fn a_resumed_random_job_draws_new_pins() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 4);
+    start_and_kill_job(&cli, &ids, &["--random"]);
+    let resume = ["jobs", "resume", "1", "--confirm", "2"];
+    assert_refused(
+        &cli,
+        &[&resume[..], &["--pin-file", &pin_path(&cli)]].concat(),
+        2,
+        "sets a random PIN for each number",
+    );
+    assert_eq!(cli.run(&resume).code, Some(0));
+    let key = cli.path("key.txt");
+    let opened = cli.run(&["escrow", "open", "--identity", key.to_str().expect("UTF-8"), "--json"]).summary();
+    let records = opened["records"].as_array().expect("records");
+    // The records are in the order of sending, which is not the order of the list: several requests run at once.
+    let mut opened: Vec<_> = records
+        .iter()
+        .map(|record| {
+            (record["phone_number_id"].as_str().map(str::to_owned), record["pin"].as_str().map(str::to_owned))
+        })
+        .collect();
+    opened.sort();
+    assert_eq!(opened, ids.iter().map(|id| (Some(id.clone()), cli.pin_in_force(id))).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_clock_a_year_ahead_does_not_block_a_number() {
+    if skip::if_uptime_below(200) {
+        return;
+    }
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 4);
+    start_and_kill_job(&cli, &ids, &["--random"]);
+    // One number is set and one is in doubt. By the wall clock both are in the future; in fact they are almost three
+    // minutes old.
+    let later = ["tries", "outcomes"]
+        .map(|table| format!("DROP TRIGGER {table}_stay; UPDATE {table} SET at = at + 365 * 86400, up = up - 165;"));
+    Connection::open(cli.state_path("journal.db"))
+        .expect("the journal")
+        .execute_batch(&later.concat())
+        .expect("the rows are altered");
+    assert_eq!(cli.run(&["jobs", "resume", "1", "--confirm", "2"]).code, Some(0));
+    let list = cli.write_id_list(&ids[..2]);
+    let set = cli.run(&["pin", "set", "--from", &list, "--random", "--confirm", "2", "--replace", "--json"]);
+    assert_eq!((set.code, &set.summary()["set"]), (Some(0), &json!(2)), "{set:?}");
+}
+
+#[test]
+fn resume_sends_what_a_lost_connection_left_unsent() {
+    // All attempts of the first two rounds of three numbers fail.
+    let cli = CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\ntimes = 24\nanswer = \"html\"");
+    let list = cli.write_id_list(&cli.number_ids("not-set", 12));
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "12", "--concurrency", "3"];
+    let stopped = cli.run(&set);
+    assert_eq!(stopped.code, Some(4), "{stopped:?}");
+    let summary = stopped.stdout.lines().last().expect("a summary");
+    let words: Vec<&str> = summary.split(' ').collect();
+    let ["Job", "1,", "12", "numbers:", set, "set,", "0", "failed,", left, "not", "sent,", doubts, "no", "answer."] =
+        words[..]
+    else {
+        panic!("{summary}")
+    };
+    let [set, left, doubts] = [set, left, doubts].map(|count| count.parse::<usize>().expect("a count"));
+    assert!((6..=8).contains(&doubts) && set <= 2 && set + left + doubts == 12, "{summary}");
+    assert!(
+        stopped.stderr.contains(&format!(
+            "pindesk: {left} numbers: not sent: stopped: no sure answers came. What to do:\n  \
+             Open a number without an answer: its page says why.\n  \
+             Check the network and the proxy of this server.\n  \
+             Then resume the job, or set the PIN of this number again.\n"
+        )),
+        "{stopped:?}"
+    );
+    let resume = format!("pindesk jobs resume 1 --confirm {left}");
+    assert!(stopped.stderr.contains(&format!("\nTo send the rest: {resume}\n")), "{stopped:?}");
+    let resumed = cli.run(&resume.split(' ').skip(1).collect::<Vec<_>>());
+    let summary = format!("Job 1, {left} numbers: {left} set, 0 failed, 0 not sent, 0 no answer.");
+    assert_eq!((resumed.code, resumed.stdout.lines().last()), (Some(0), Some(&*summary)), "{resumed:?}");
+    assert!(!resumed.stderr.contains("resume"), "{resumed:?}");
+}
+
+#[test]
+fn a_resumed_job_stops_at_a_lost_connection_too() {
+    let cli = CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\nafter = 2\nanswer = \"html\"");
+    start_and_kill_job(&cli, &cli.number_ids("not-set", 14), &["--random"]);
+    let resumed = cli.run(&["jobs", "resume", "1", "--confirm", "12", "--concurrency", "3", "--json"]);
+    let count = |key: &str| resumed.summary()[key].as_u64().expect("a count");
+    assert_eq!(
+        (resumed.code, count("total"), count("no_answer") + count("not_sent")),
+        (Some(4), 12, 12),
+        "{resumed:?}"
+    );
+    assert!((6..=8).contains(&count("no_answer")), "{resumed:?}");
+}
+
+#[test]
+fn a_job_running_elsewhere_is_not_resumed() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 4);
+    let held = cli.simulator.hold_changes(0);
+    let mut child = start_job(&cli, &ids, &["--random"]);
+    wait_until_held(&held, 1);
+    let output = cli.run(&["jobs", "resume", "1", "--confirm", "3"]);
+    assert_eq!(output.code, Some(6), "{output:?}");
+    assert!(output.stderr.contains("another process is working on job 1. Nothing was sent."), "{output:?}");
+    drop(held);
+    let _watchdog = Watchdog::start(&child);
+    assert!(child.wait().expect("the process ends").success());
+    assert_eq!(cli.simulator.pin_request_count(), 4);
+}
+
+/// Waits until one of two processes ends. True if the first one ends first.
+fn first_exits_first(first: &mut Child, second: &mut Child) -> bool {
+    let _watchdogs = [Watchdog::start(first), Watchdog::start(second)];
+    let has_ended = |child: &mut Child| child.try_wait().expect("the status is readable").is_some();
+    loop {
+        if has_ended(first) {
+            return true;
+        }
+        if has_ended(second) {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn two_resumes_at_once_send_each_number_once() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 6);
+    start_and_kill_job(&cli, &ids, &["--random"]);
+    let resume = ["jobs", "resume", "1", "--confirm", "4", "--concurrency", "1", "-q"];
+    // Both read what is left to send before either of them can send.
+    let (reads, changes) = (cli.simulator.hold_reads(0), cli.simulator.hold_changes(0));
+    let processes = [(); 2].map(|()| {
+        let mut command = cli.command(&resume);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the process starts")
+    });
+    // Each of them reads all lists at once.
+    wait_until_held(&reads, 2 * simulator::wabas().len());
+    drop(reads);
+    let [mut first, mut second] = processes;
+    let (sending, refused) = if first_exits_first(&mut first, &mut second) { (second, first) } else { (first, second) };
+    let refused = cli.wait_for_output(refused);
+    drop(changes);
+    let sent = cli.wait_for_output(sending);
+    assert_eq!((sent.code, refused.code, refused.stdout.as_str()), (Some(0), Some(6), ""), "{sent:?} {refused:?}");
+    assert!(refused.stderr.contains("another process is working on job 1. Nothing was sent."), "{refused:?}");
+    assert_eq!(cli.simulator.pin_request_count(), 6, "each number gets one request");
+    let audit = cli.run(&["audit", "show", "--json"]).summary();
+    let resumed = audit["rows"].as_array().expect("rows").iter().filter(|row| row["action"] == "resumed").count();
+    assert_eq!(resumed, 1, "{audit}");
+}
+
+#[test]
+fn a_missing_job_and_a_missing_state_dir_differ() {
+    let cli = CliFixture::without_faults();
+    assert_refused(&cli, &["jobs", "list"], 6, "there is no such");
+    assert_refused(&cli, &["audit", "verify"], 6, "there is no such");
+    set_first_pin(&cli);
+    assert_refused(&cli, &["jobs", "show", "7"], 2, "no job 7 in this state directory\n  See pindesk jobs list.");
+    assert_refused(&cli, &["jobs", "resume", "7", "--confirm", "1"], 2, "no job 7 in this state directory\n ");
+}

@@ -1,0 +1,218 @@
+//! `numbers list` and `numbers show`: their output formats, their filters and their exit codes.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{CliHome, SimulatorProcess, UNREACHABLE_URL, waba_table};
+
+fn number_table(id: &str) -> String {
+    format!("[[profile.test.number]]\nid = \"{id}\"\nname = \"Front desk\"\n")
+}
+
+/// A simulator with this fault file. The directory of the file has to live as long as the simulator.
+fn simulator_with_faults(faults: &str) -> (TempDir, SimulatorProcess) {
+    let dir = TempDir::new().expect("a temporary directory");
+    let file = dir.path().join("faults.toml");
+    fs::write(&file, faults).expect("the file is written");
+    let simulator = SimulatorProcess::start(&["--numbers", "100", "--faults", file.to_str().expect("UTF-8")]);
+    (dir, simulator)
+}
+
+#[test]
+fn a_list_is_printed_as_a_table() {
+    let simulator = SimulatorProcess::start(&["--numbers", "10"]);
+    let output = CliHome::new(&simulator.url, &waba_table(1)).run(&["numbers", "list"]);
+    let mut lines = output.stdout.lines();
+    let header = lines.next().expect("a header");
+    assert_eq!(
+        header.split_whitespace().collect::<Vec<_>>(),
+        ["NUMBER", "PHONE", "NUMBER", "ID", "WABA", "TWO-STEP", "STATUS", "NAME"]
+    );
+    assert!(lines.next().expect("a row").contains("  200000000000001     waba-1  "), "{output:?}");
+    assert_eq!((output.code, output.stdout.lines().count(), output.stderr.as_str()), (Some(0), 1 + 3, ""));
+}
+
+#[test]
+fn json_lists_have_one_object_per_line_and_a_summary() {
+    let simulator = SimulatorProcess::start(&["--numbers", "1000"]);
+    let home = CliHome::new(&simulator.url, &(waba_table(1) + &waba_table(2) + &number_table("200000000000900")));
+    let output = home.run(&["numbers", "list", "--json"]);
+    let objects = output.json_lines();
+    assert_eq!((output.code, output.stderr.as_str(), objects.len()), (Some(0), "", 280 + 170 + 1 + 1));
+    assert_eq!(
+        objects.last().expect("a summary"),
+        &json!({"schema": 1, "event": "summary", "total": 451, "unread_wabas": []})
+    );
+    let keys = [
+        "schema",
+        "phone_number_id",
+        "waba_id",
+        "waba_name",
+        "display_phone_number",
+        "verified_name",
+        "two_step",
+        "status",
+        "quality_rating",
+        "code_verification_status",
+        "name_status",
+        "platform_type",
+        "account_mode",
+    ];
+    for object in &objects[..451] {
+        let object = object.as_object().expect("an object");
+        assert!(object.len() == keys.len() && keys.iter().all(|key| object.contains_key(*key)), "{object:?}");
+        assert_eq!(object["schema"], 1);
+        assert!(matches!(object["two_step"].as_str(), Some("on" | "not_set" | "unknown")));
+    }
+    let single =
+        objects.iter().find(|object| object["phone_number_id"] == "200000000000900").expect("the number is listed");
+    assert_eq!(single["waba_id"], Value::Null);
+    // The config calls it "Front desk"; Meta verified another name.
+    assert_eq!(
+        single["verified_name"],
+        home.run(&["numbers", "show", "200000000000900", "--json"]).json_lines()[0]["verified_name"]
+    );
+    assert!(single["verified_name"].is_string() && single["verified_name"] != "Front desk");
+}
+
+#[test]
+fn csv_has_the_same_columns_and_a_header_even_without_numbers() {
+    let simulator = SimulatorProcess::start(&["--numbers", "1"]);
+    let output = CliHome::new(&simulator.url, &waba_table(1)).run(&["numbers", "list", "--csv"]);
+    let none = CliHome::new(&simulator.url, &waba_table(7)).run(&["numbers", "list", "--csv"]);
+    let header = "schema,phone_number_id,waba_id,waba_name,display_phone_number,verified_name,two_step,status,\
+                  quality_rating,code_verification_status,name_status,platform_type,account_mode\n";
+    assert!(output.stdout.starts_with(&format!("{header}1,200000000000001,100000000000001,waba-1,")), "{output:?}");
+    assert_eq!((none.code, none.stdout.as_str()), (Some(0), header));
+}
+
+#[test]
+fn a_list_can_be_filtered_by_waba_and_two_step() {
+    let simulator = SimulatorProcess::start(&["--numbers", "1000"]);
+    let home = CliHome::new(&simulator.url, &(waba_table(1) + &waba_table(2)));
+    let all = home.run(&["numbers", "list", "--json", "--waba", "100000000000002"]).json_lines();
+    assert!(all.len() == 171 && all[..170].iter().all(|object| object["waba_name"] == "waba-2"));
+    let mut sum = 0;
+    for (state, word) in [("on", "on"), ("not-set", "not_set"), ("unknown", "unknown")] {
+        let lines =
+            home.run(&["numbers", "list", "--json", "--waba", "100000000000002", "--two-step", state]).json_lines();
+        let (summary, rows) = lines.split_last().expect("a summary");
+        assert!(!rows.is_empty() && rows.iter().all(|object| object["two_step"] == word), "{state}");
+        assert_eq!(summary["total"], rows.len());
+        sum += rows.len();
+    }
+    assert_eq!(sum, 170);
+}
+
+#[test]
+fn a_number_configured_and_listed_is_printed_once() {
+    let simulator = SimulatorProcess::start(&["--numbers", "100"]);
+    let home = CliHome::new(&simulator.url, &(waba_table(1) + &number_table("200000000000003")));
+    let objects = home.run(&["numbers", "list", "--json"]).json_lines();
+    let rows: Vec<_> = objects.iter().filter(|object| object["phone_number_id"] == "200000000000003").collect();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["waba_name"], json!("waba-1"));
+    assert_eq!(objects.last().expect("a summary")["total"], 28);
+}
+
+#[test]
+fn the_id_of_an_unnamed_waba_is_not_truncated() {
+    let simulator = SimulatorProcess::start(&["--numbers", "10"]);
+    let home = CliHome::new(&simulator.url, "[[profile.test.waba]]\nid = \"100000000000001\"\n");
+    let output = home.run(&["numbers", "list"]);
+    assert!(output.stdout.contains("  100000000000001  "), "{output:?}");
+}
+
+#[test]
+fn hostile_names_are_escaped_in_every_output_format() {
+    let simulator = SimulatorProcess::start(&["--numbers", "12000"]);
+    let home = CliHome::new(&simulator.url, &(1..=7).map(waba_table).collect::<String>());
+    for arguments in [&["numbers", "list"][..], &["numbers", "list", "--json"], &["numbers", "list", "--csv"]] {
+        let output = home.run(arguments);
+        let is_bad = |c: char| {
+            (c.is_control() && c != '\n')
+                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}' | '\u{e0000}'..='\u{e007f}')
+        };
+        let bad: Vec<_> = output.stdout.lines().filter(|line| line.contains(is_bad)).collect();
+        assert!(output.code == Some(0) && bad.is_empty(), "{arguments:?}: {bad:?}");
+        assert!(
+            output.stdout.contains("u{1b}") || output.stdout.contains("\\x1b") || output.stdout.contains("\\u{"),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn one_number_is_shown_as_text_and_as_json() {
+    let simulator = SimulatorProcess::start(&["--numbers", "10"]);
+    let home = CliHome::new(&simulator.url, &waba_table(1));
+    let shown = home.run(&["numbers", "show", "200000000000001"]);
+    assert!(shown.code == Some(0) && shown.stdout.contains("phone number ID  200000000000001\n"), "{shown:?}");
+    let object = &home.run(&["numbers", "show", "200000000000001", "--json"]).json_lines()[0];
+    assert_eq!((&object["schema"], &object["phone_number_id"]), (&json!(1), &json!("200000000000001")));
+    assert_eq!(object["waba_id"], Value::Null);
+    let missing = home.run(&["numbers", "show", "200000000000999"]);
+    assert_eq!((missing.code, missing.stdout.as_str()), (Some(3), ""));
+    assert!(missing.stderr.starts_with("pindesk: number 200000000000999 could not be read. "), "{missing:?}");
+}
+
+#[test]
+fn the_exit_code_shows_what_failed() {
+    let fault = |waba: u32, code: u32, status: u32| {
+        format!(
+            "[[fault]]\nwaba = \"10000000000000{waba}\"\ncall = \"list\"\nanswer = {{ code = {code}, status = {status} }}\n"
+        )
+    };
+    let (_dir, simulator) =
+        simulator_with_faults(&(fault(1, 100, 400) + &fault(2, 131_016, 500) + &fault(3, 200, 403)));
+    for (wabas, code) in [
+        (&[4][..], 0),
+        (&[1], 3),
+        (&[2], 7),
+        (&[3], 8),
+        (&[3, 4], 8),
+        (&[2, 3], 7),
+        (&[1, 2, 3], 3),
+        (&[3, 2, 1, 4], 3),
+    ] {
+        let home = CliHome::new(&simulator.url, &wabas.iter().copied().map(waba_table).collect::<String>());
+        let output = home.run(&["numbers", "list", "--json"]);
+        assert_eq!(output.code, Some(code), "{wabas:?}: {output:?}");
+        let summary = output.json_lines().pop().expect("a summary");
+        let unread = summary["unread_wabas"].as_array().expect("an array").len();
+        assert_eq!(unread, wabas.iter().filter(|n| **n < 4).count(), "{summary}");
+        assert_eq!(output.stderr.lines().count(), unread, "{output:?}");
+        assert_eq!(home.run(&["numbers", "list", "-q"]).stderr, "");
+    }
+    let expired = CliHome::with_token(&simulator.url, "SIMULATOR-EXPIRED", 0o600, &waba_table(1));
+    assert_eq!(expired.run(&["numbers", "list"]).code, Some(8));
+    assert_eq!(expired.run(&["numbers", "show", "200000000000001"]).code, Some(8));
+    let offline = CliHome::new(UNREACHABLE_URL, &waba_table(1));
+    assert_eq!(offline.run(&["numbers", "list"]).code, Some(7));
+    assert_eq!(offline.run(&["numbers", "show", "200000000000001"]).code, Some(7));
+}
+
+#[test]
+fn a_waba_that_is_not_configured_is_wrong_usage() {
+    let output = CliHome::new(UNREACHABLE_URL, &waba_table(1)).run(&["numbers", "list", "--waba", "100000000000009"]);
+    assert_eq!((output.code, output.stderr.as_str()), (Some(2), "pindesk: no WABA 100000000000009 in profile test\n"));
+}
+
+#[test]
+fn a_closed_pipe_is_not_an_error() {
+    let simulator = SimulatorProcess::start(&["--numbers", "12000"]);
+    let home = CliHome::new(&simulator.url, &(1..=7).map(waba_table).collect::<String>());
+    for format in ["", "--json", "--csv"] {
+        let arguments: Vec<_> = ["numbers", "list", format].into_iter().filter(|word| !word.is_empty()).collect();
+        let mut child =
+            home.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the process starts");
+        let mut line = String::new();
+        BufReader::with_capacity(64, child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        let output = child.wait_with_output().expect("the process ends");
+        assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""), "{format}");
+    }
+}

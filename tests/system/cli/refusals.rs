@@ -1,0 +1,248 @@
+//! What `pin set` refuses before it sends anything: each reason, its exit code, and that no request arrives.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::assert_refused;
+use crate::support::cli_fixture::{CliFixture, PIN};
+
+#[test]
+fn invalid_arguments_are_refused_and_not_repeated() {
+    let cli = CliFixture::without_faults();
+    let (pin, ids) = (cli.write_file("pin", 0o600, PIN), cli.write_id_list(&["200000000000001".to_owned()]));
+    let id = "200000000000001";
+    for arguments in [
+        &["pin", "set"][..],
+        &["pin", "set", id],
+        &["pin", "set", "--random"],
+        &["pin", "set", id, "--pin-file", &pin, "--random"],
+        &["pin", "set", id, "--from", &ids, "--random"],
+        &["pin", "set", id, "--random", "--first", "1"],
+        &["pin", "set", "--from", &ids, "--random", "--first", "0"],
+        &["pin", "set", "--from", &ids, "--random", "--concurrency", "0"],
+        &["pin", "set", "--from", &ids, "--random", "--concurrency", "65"],
+        &["pin", "set", "--from", "-", "--pin-file", "-"],
+        &["pin", "set", id, "--pin", PIN],
+        &["pin", "set", id, PIN, "--random"],
+    ] {
+        assert_refused(&cli, arguments, 2, "");
+    }
+    assert_refused(
+        &cli,
+        &["pin", "set", id, "--pin", PIN],
+        2,
+        "Use --pin-file FILE, or --pin-file - for standard input.",
+    );
+    assert_refused(&cli, &["pin", "set", id, "--pin=409726"], 2, "other users can see a PIN on the command line.");
+    assert_refused(
+        &cli,
+        &["pin", "set", id, "--token", "EAAJ"],
+        2,
+        "other users can see an access token on the command line",
+    );
+    assert_refused(&cli, &["pin", "set", PIN, "--random", "--confirm", "9726"], 2, "no number (six digits) in profile");
+}
+
+#[test]
+fn a_secret_given_as_a_name_is_not_repeated() {
+    let cli = CliFixture::without_faults();
+    let (id, token) = ("200000000000001", "EAAJZBwSimulatorTokenOfNobodyZD");
+    for secret in [PIN, token] {
+        for (arguments, code) in [
+            (&["pin", "set", id, "--pin-file", secret][..], 2),
+            (&["pin", "set", "--from", secret, "--random"], 2),
+            (&["numbers", "list", "--profile", secret], 6),
+            (&["numbers", "list", "--config", secret], 6),
+            (&["jobs", "list", "--state-dir", secret], 6),
+            (&["simulator", "--faults", secret], 2),
+        ] {
+            let output = cli.run(arguments);
+            assert_eq!((output.code, output.stdout.as_str()), (Some(code), ""), "{arguments:?}: {}", output.stderr);
+            assert!(output.stderr.contains('…') && !output.stderr.contains(secret), "{arguments:?}: {}", output.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_pin_file_must_hold_six_digits_and_be_private() {
+    let cli = CliFixture::without_faults();
+    for content in ["", "40972", "4097261", " 409726", "409726\n\n", "409726 ", "40972x", "４09726"] {
+        let file = cli.write_file("bad", 0o600, content);
+        let message = "must hold exactly 6 digits and nothing else. Nothing was sent.";
+        assert_refused(&cli, &["pin", "set", "200000000000001", "--pin-file", &file], 2, message);
+    }
+    let readable = cli.write_file("open", 0o644, PIN);
+    assert_refused(&cli, &["pin", "set", "200000000000001", "--pin-file", &readable], 2, "chmod 600 ~/open");
+    assert_refused(&cli, &["pin", "set", "200000000000001", "--pin-file", "/no/such/pin"], 2, "there is no such file");
+    for special in ["/dev/stdin", "/dev"] {
+        let piped = cli.run_with_stdin(&["pin", "set", "200000000000001", "--pin-file", special], PIN);
+        let message = format!(
+            "pindesk: PIN file {special}: it is not a regular file. Nothing was sent.\n  To read the PIN from a pipe: --pin-file -\n"
+        );
+        assert_eq!((piped.code, piped.stderr), (Some(2), message));
+    }
+}
+
+#[test]
+fn a_weak_pin_is_refused() {
+    let cli = CliFixture::without_faults();
+    let id = &cli.number_ids("not-set", 1)[0];
+    let shown = cli.run(&["numbers", "show", id, "--json"]).json_lines().remove(0);
+    let display: String = shown["display_phone_number"]
+        .as_str()
+        .expect("a display number")
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    for weak in ["111111", "123456", "987654", &display[display.len() - 6..]] {
+        let file = cli.write_file("weak", 0o600, weak);
+        assert_refused(&cli, &["pin", "set", id, "--pin-file", &file], 2, "this PIN is easy to guess");
+    }
+}
+
+#[test]
+fn every_bad_line_of_a_list_is_named() {
+    let cli = CliFixture::without_faults();
+    let good = cli.number_ids("not-set", 1).remove(0);
+    let list = cli.write_file("ids.txt", 0o644, &format!("# ours\n{good}\n\n{good}\nEAAJ\n200000000009999\n"));
+    for pins in [&["--random"][..], &["--pin-file", "/no/such/pin"]] {
+        let arguments = [&["pin", "set", "--from", &list, "--confirm", "1"][..], pins].concat();
+        let message = format!(
+            "pindesk: ~/ids.txt has errors. Nothing was sent.\n  line 4: {good}: duplicate of line 2\n  \
+             line 5: not a phone number ID\n  line 6: no number 200000000009999 in profile acme\n"
+        );
+        assert_refused(&cli, &arguments, 2, &message);
+    }
+    let unknown = cli.write_id_list(&[good.clone(), "200000000009999".to_owned()]);
+    let message = "  line 2: no number 200000000009999 in profile acme\n";
+    assert_refused(&cli, &["pin", "set", "--from", &unknown, "--random", "--confirm", "2"], 2, message);
+    let empty = cli.write_file("ids.txt", 0o644, "# nothing\n");
+    assert_refused(&cli, &["pin", "set", "--from", &empty, "--random"], 2, "no phone number ID in ~/ids.txt");
+    assert_refused(&cli, &["pin", "set", "--from", "/no/such", "--random"], 2, "cannot read /no/such: ");
+    assert_refused(
+        &cli,
+        &["pin", "set", "200000000009999", "--random"],
+        2,
+        "no number 200000000009999 in profile acme. Nothing was sent.\n",
+    );
+}
+
+#[test]
+fn an_unconfirmed_run_says_what_would_confirm_it() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 3);
+    let (list, digits) = (cli.write_id_list(&ids), cli.last_four_digits(&ids[0]));
+    let one = ["pin", "set", &ids[0], "--random"];
+    let many = ["pin", "set", "--from", &list, "--random"];
+    assert_refused(&cli, &one, 5, "add the last digits of +");
+    assert_refused(&cli, &one, 5, &format!(": --confirm {digits}\n"));
+    assert_refused(&cli, &[&one[..], &["--confirm", "1"]].concat(), 5, "--confirm does not match. Nothing was sent.");
+    assert_refused(&cli, &many, 5, "A PIN would be sent to 3 numbers. To send it, add: --confirm 3\n");
+    assert_refused(&cli, &[&many[..], &["--confirm", "2"]].concat(), 5, "--confirm 3\n");
+    assert_refused(&cli, &[&many[..], &["--first", "2", "--confirm", "3"]].concat(), 5, "--confirm 2\n");
+}
+
+#[test]
+fn an_active_or_unknown_pin_needs_replace() {
+    let cli = CliFixture::without_faults();
+    for state in ["on", "unknown"] {
+        let id = cli.number_ids(state, 1).remove(0);
+        let digits = cli.last_four_digits(&id);
+        assert_refused(
+            &cli,
+            &["pin", "set", &id, "--random", "--confirm", &digits],
+            5,
+            "To replace the PIN there, add: --replace\n",
+        );
+    }
+    let mut ids = cli.number_ids("not-set", 2);
+    ids.extend(cli.number_ids("on", 1));
+    let list = cli.write_id_list(&ids);
+    let message = "two-step verification is on, or may be, on 1 of 3 numbers.";
+    assert_refused(&cli, &["pin", "set", "--from", &list, "--random", "--confirm", "3"], 5, message);
+}
+
+#[test]
+fn an_incomplete_setup_is_refused_with_exit_code_6() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    let digits = cli.last_four_digits(&id);
+    let set = ["pin", "set", &id, "--random", "--confirm", &digits];
+    assert_refused(
+        &cli,
+        &[&set[..], &["--read-only"]].concat(),
+        6,
+        "pindesk: --read-only refuses every change. Nothing was sent.\n",
+    );
+    cli.write_config("read_only = true", &[cli.recipient()]);
+    assert_refused(&cli, &set, 6, "profile acme is read-only. Nothing was sent.");
+    cli.write_config("", &[]);
+    assert_refused(&cli, &set, 6, "without escrow recipients a random PIN would be lost");
+    cli.write_config("", &["age1nonsense"]);
+    assert_refused(&cli, &set, 6, "entry 1");
+    cli.write_config("", &[cli.recipient()]);
+    assert_refused(&cli, &[&set[..], &["--state-dir", "/proc/nowhere"]].concat(), 6, "");
+    fs::create_dir_all(cli.state_path("")).expect("the directory is created");
+    fs::set_permissions(cli.state_path(""), Permissions::from_mode(0o755)).expect("the mode is set");
+    assert_refused(&cli, &set, 6, "chmod 700 ");
+    fs::set_permissions(cli.state_path(""), Permissions::from_mode(0o700)).expect("the mode is set");
+    cli.write_file("token", 0o644, "SIMULATOR");
+    assert_refused(&cli, &set, 6, "chmod 600 ~/token");
+    fs::remove_file(cli.path(".config/pindesk/config.toml")).expect("the file exists");
+    assert_refused(&cli, &set, 6, "no config file found");
+}
+
+#[test]
+fn no_access_and_no_connection_differ() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    let set = ["pin", "set", &id, "--random", "--confirm", "0000"];
+    cli.write_file("token", 0o600, "SIMULATOR-EXPIRED");
+    assert_refused(&cli, &set, 8, "could not be read.");
+    let config = fs::read_to_string(cli.path(".config/pindesk/config.toml")).expect("the file is readable");
+    let offline = config.replace(&cli.simulator.base_url(), "http://127.0.0.1:1");
+    cli.write_file(".config/pindesk/config.toml", 0o600, &offline);
+    assert_refused(&cli, &set, 7, "could not be read.");
+}
+
+#[test]
+fn changed_recipients_stop_all_sends_until_accepted() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 2);
+    let set = |id: &str| cli.run(&["pin", "set", id, "--random", "--confirm", &cli.last_four_digits(id)]);
+    assert_eq!(set(&ids[0]).code, Some(0));
+    let other = age::x25519::Identity::generate().to_public().to_string();
+    cli.write_config("", &[&other]);
+    let stopped = set(&ids[1]);
+    let message = format!(
+        "pindesk: the escrow keys have changed. Nothing was sent.\n  added    {other}\n  removed  {}\n\
+         \x20 If these keys are right, run: pindesk escrow ack\n",
+        cli.recipient()
+    );
+    assert_eq!((stopped.code, stopped.stderr), (Some(6), message));
+    assert_eq!(cli.simulator.pin_request_count(), 1);
+    let accepted = cli.run(&["escrow", "ack", "--json"]);
+    let expected = serde_json::json!({"schema": 1, "changed": true, "added": [other], "removed": [cli.recipient()]});
+    assert_eq!((accepted.code, accepted.summary()), (Some(0), expected));
+    assert_eq!(cli.run(&["escrow", "ack"]).stdout, "The recipients have not changed. There is nothing to accept.\n");
+    assert_eq!(set(&ids[1]).code, Some(0));
+}
+
+#[test]
+fn removing_every_recipient_must_be_accepted_too() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 2);
+    let pin = cli.path("pin").to_str().expect("UTF-8").to_owned();
+    let set = |id: &str| cli.run(&["pin", "set", id, "--pin-file", &pin, "--confirm", &cli.last_four_digits(id)]);
+    assert_eq!(set(&ids[0]).code, Some(0));
+    cli.write_config("", &[]);
+    let stopped = set(&ids[1]);
+    let message = format!(
+        "pindesk: the escrow keys have changed. Nothing was sent.\n  removed  {}\n  No key is left: pindesk would not encrypt PINs at all.\n  If these keys are right, run: pindesk escrow ack\n",
+        cli.recipient()
+    );
+    assert_eq!((stopped.code, stopped.stderr), (Some(6), message));
+    let accepted = cli.run(&["escrow", "ack"]);
+    let message = format!("  removed  {}\nNo recipient is left: pindesk no longer encrypts PINs.\n", cli.recipient());
+    assert_eq!((accepted.code, accepted.stdout), (Some(0), message));
+}

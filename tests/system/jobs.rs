@@ -1,0 +1,244 @@
+//! The actor that sets PINs, against the simulator: every state that it reports of a number is true.
+//!
+//! Actor and simulator share one runtime and one paused clock, so 30 seconds of silence take no time. The journal has
+//! its own thread, and real time: the actor waits for it on threads whose clock is not paused. Where journal and actor
+//! must agree on the time, the test sets a manual clock for both.
+
+mod attempts;
+mod breaker;
+mod credentials;
+mod in_doubt;
+mod journal_failure;
+mod lists;
+mod new_pin;
+mod random_faults;
+mod recording;
+mod refusals;
+mod resolving;
+mod stopping;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, mpsc as blocking};
+use std::time::Duration;
+
+use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
+use pindesk::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, JobId, Progress, StatusBefore};
+use pindesk::domain::clock::{Clock, ManualClock, TimePoint, UtcTime};
+use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba, WabaId};
+use pindesk::domain::outcome::NotSentReason;
+use pindesk::domain::pin::{Pin, PinChoice};
+use pindesk::domain::text::CleanText;
+use pindesk::graph::Graph;
+use pindesk::jobs::{JobsHandle, Recorder};
+use pindesk::journal::{JobPlan, PinSource, RecoveryReport};
+use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::support::state_fixture::StateFixture;
+
+fn id(n: u64) -> PhoneNumberId {
+    (200_000_000_000_000 + n).to_string().parse().expect("an id")
+}
+
+fn waba(n: u64) -> WabaId {
+    (100_000_000_000_000 + n).to_string().parse().expect("an id")
+}
+
+/// The PIN of the `n`th number, different for each.
+fn pin_digits(n: u64) -> [u8; 6] {
+    format!("{:06}", n * 7_919 % 1_000_000).into_bytes().try_into().expect("six digits")
+}
+
+fn change(n: u64) -> Change {
+    Change {
+        id: ChangeId::new(),
+        // The first job in the journal of the fixture.
+        job: JobId::new(1),
+        status_before: StatusBefore { two_step: TwoStep::NotSet, read_at: None },
+        number: id(n),
+        waba: None,
+        pin: Pin::parse(&pin_digits(n)).expect("a PIN"),
+    }
+}
+
+fn changes(count: u64) -> Vec<Change> {
+    (1..=count).map(change).collect()
+}
+
+/// A list of numbers: odd ones in WABA 1, even ones in WABA 2.
+fn number_list(count: u64) -> Arc<Vec<Number>> {
+    let wabas = [2, 1].map(|n| Arc::new(Waba { id: waba(n), name: None }));
+    let number = |n: u64| Number {
+        waba: Some(Arc::clone(&wabas[usize::from(n % 2 == 1)])),
+        two_step: if n.is_multiple_of(5) { TwoStep::On } else { TwoStep::NotSet },
+        read_at: Some(UtcTime::from_unix_seconds(1_795_356_189)),
+        ..Number::from_config(id(n), None)
+    };
+    Arc::new((1..=count).map(number).collect())
+}
+
+fn graph(url: &str, token: &str) -> Graph {
+    let endpoint =
+        Endpoint { url: url.parse().expect("a URL"), version: "v24.0".parse().expect("a version"), ca_file: None };
+    let token = AccessToken::parse(token).expect("a token");
+    Graph::new(&endpoint, Credentials { token, app_secret: None }, 64).expect("a client")
+}
+
+async fn start_simulator(numbers: usize, latency: Duration, faults: &str) -> Simulator {
+    let faults = FaultPlan::parse(faults).expect("a plan");
+    let spec = SimulatorSpec { world: WorldSpec::new(numbers, 1), latency, faults };
+    Simulator::start("127.0.0.1:0".parse().expect("an address"), spec).await.expect("a simulator")
+}
+
+/// Lets the paused clock advance by this much.
+async fn pass_time(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+/// The actor under test, its records, and every state that it reported.
+struct JobsFixture {
+    jobs: JobsHandle,
+    progress: UnboundedReceiver<Progress>,
+    states: HashMap<PhoneNumberId, Vec<ChangeState>>,
+    recorder: Recorder,
+    state: StateFixture,
+}
+
+impl JobsFixture {
+    async fn new(url: &str, token: &str, concurrency: usize) -> Self {
+        Self::with_parts(StateFixture::without_recipients(), Clock::System, Some(graph(url, token)), concurrency).await
+    }
+
+    async fn for_simulator(simulator: &Simulator, concurrency: usize) -> Self {
+        Self::new(&simulator.base_url(), FULL_ACCESS_TOKEN, concurrency).await
+    }
+
+    async fn with_parts(state: StateFixture, clock: Clock, graph: Option<Graph>, concurrency: usize) -> Self {
+        let (recorder, RecoveryReport { unresolved, .. }) = state.open_journal(clock);
+        let plan = JobPlan { profile: CleanText::new("acme"), pin_source: PinSource::Given, numbers: Vec::new() };
+        recorder.journal.start_job(plan).await.expect("a job");
+        let (jobs, progress) = JobsHandle::start(graph, recorder.clone(), unresolved, concurrency, clock);
+        Self { jobs, progress, states: HashMap::new(), recorder, state }
+    }
+
+    /// The doubts of an earlier run, which the actor reports before anything else.
+    fn take_recovered(&mut self) -> Vec<InDoubtDetails> {
+        let mut recovered = Vec::new();
+        while let Ok(progress) = self.progress.try_recv() {
+            recovered.push(expect_in_doubt(&progress.state).clone());
+        }
+        recovered
+    }
+
+    /// Shuts down as the program does, and returns the state directory.
+    async fn close(mut self) -> StateFixture {
+        self.stop_and_drain().await;
+        self.recorder.journal.close();
+        self.state
+    }
+
+    /// Receives progress until this holds for `count` of the reported states.
+    async fn receive_until(&mut self, mut count: usize, matches: impl Fn(&Progress) -> bool) {
+        while count > 0 {
+            let progress = self.progress.recv().await.expect("the actor is running");
+            count -= usize::from(matches(&progress));
+            self.states.entry(progress.number).or_default().push(progress.state);
+        }
+    }
+
+    async fn wait_until_finished(&mut self, count: usize) {
+        self.receive_until(count, |progress| !progress.state.is_running()).await;
+    }
+
+    /// Stops, waits until no request is in flight, and receives the remaining progress.
+    async fn stop_and_drain(&mut self) {
+        let (idle_sender, idle_receiver) = blocking::channel();
+        self.jobs.stop_and_notify(idle_sender);
+        while idle_receiver.try_recv() == Err(blocking::TryRecvError::Empty) {
+            // The paused clock advances only while every task is idle.
+            pass_time(Duration::from_millis(1)).await;
+        }
+        while let Ok(progress) = self.progress.try_recv() {
+            self.states.entry(progress.number).or_default().push(progress.state);
+        }
+    }
+
+    /// The states of a number in words, such as `queued sending-1 retry sending-2 set after 2`.
+    fn state_history(&self, n: u64) -> String {
+        self.states[&id(n)].iter().map(state_label).collect::<Vec<_>>().join(" ")
+    }
+
+    fn last_state(&self, n: u64) -> &ChangeState {
+        self.states[&id(n)].last().expect("a state")
+    }
+
+    fn count_last_states(&self, matches: impl Fn(&ChangeState) -> bool) -> usize {
+        self.states.values().filter(|states| states.last().is_some_and(&matches)).count()
+    }
+
+    /// Sets the same PIN on each number of a list, as one job.
+    fn set_each_listed(&self, count: u64) {
+        self.jobs.set_pin_of_each(
+            JobId::new(1),
+            number_list(count),
+            PinChoice::Fixed(Pin::parse(&pin_digits(1)).expect("a PIN")),
+        );
+    }
+}
+
+fn state_label(state: &ChangeState) -> String {
+    match state {
+        ChangeState::Queued | ChangeState::Waiting { in_doubt: false, .. } => state.as_str().to_owned(),
+        ChangeState::Waiting { in_doubt: true, .. } => "retry?".to_owned(),
+        ChangeState::Sending { attempt } => format!("sending-{attempt}"),
+        ChangeState::Set(finished)
+        | ChangeState::Failed(finished, _)
+        | ChangeState::NotSent(finished, _)
+        | ChangeState::Resolved(finished, _) => format!("{} after {}", state.as_str(), finished.attempts),
+        ChangeState::InDoubt(details) => format!("{} after {}", state.as_str(), details.send_history.attempts()),
+    }
+}
+
+fn is_set(state: &ChangeState) -> bool {
+    matches!(state, ChangeState::Set(_))
+}
+
+fn is_token_refused(state: &ChangeState) -> bool {
+    matches!(state, ChangeState::NotSent(_, NotSentReason::TokenRefused))
+}
+
+/// An actor that sends one request at a time, on a clock that the test sets.
+async fn with_manual_clock(simulator: &Simulator, state: StateFixture) -> (JobsFixture, &'static ManualClock) {
+    let utc = UtcTime::from_unix_seconds(1_795_356_189);
+    let time = ManualClock::new_leaked(TimePoint { instant: tokio::time::Instant::now().into_std(), utc });
+    let graph = graph(&simulator.base_url(), FULL_ACCESS_TOKEN);
+    (JobsFixture::with_parts(state, Clock::Manual(time), Some(graph), 1).await, time)
+}
+
+fn advance_clock(time: &ManualClock, by: Duration) {
+    time.set(time.now().plus(by));
+}
+
+/// A change that gives a number a different PIN than [`change`] does.
+fn change_with_other_pin(n: u64) -> Change {
+    Change { pin: Pin::parse(&pin_digits(n + 1)).expect("a PIN"), ..change(n) }
+}
+
+/// Faults that leave the first change of a number in doubt: one for each of its attempts.
+fn four_faults(n: u64, answer: &str) -> String {
+    format!("[[fault]]\nnumber = \"{}\"\ntimes = 4\nanswer = \"{answer}\"\n", id(n))
+}
+
+#[track_caller]
+fn expect_in_doubt(state: &ChangeState) -> &InDoubtDetails {
+    let ChangeState::InDoubt(details) = state else { panic!("{state:?}") };
+    details
+}
+
+/// Counts rows of the database without code of pindesk.
+fn query_count(database: &Path, query: &str) -> i64 {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let database = rusqlite::Connection::open_with_flags(database, flags).expect("a database");
+    database.query_row(query, [], |row| row.get(0)).expect("a count")
+}

@@ -1,0 +1,102 @@
+//! Stopping and pausing: what is still sent, and how each change ends.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use pindesk::domain::change::{ChangeState, Progress};
+use pindesk::domain::outcome::NotSentReason;
+
+use super::{JobsFixture, change, changes, four_faults, id, is_set, pass_time, start_simulator, state_label};
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_sends_nothing_new_and_awaits_requests_in_flight() {
+    let simulator = start_simulator(200, Duration::from_secs(1), "").await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 4).await;
+    fixture.jobs.set_pins(changes(100));
+    fixture.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    fixture.stop_and_drain().await;
+    assert_eq!(simulator.pin_request_count(), 4);
+    assert_eq!(fixture.count_last_states(is_set), 4);
+    assert_eq!(fixture.count_last_states(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))), 96);
+    // The actor goes on after a stop: it sends later changes.
+    fixture.jobs.set_pins(vec![change(50)]);
+    fixture.wait_until_finished(1).await;
+    assert_eq!(fixture.state_history(50), "queued not-sent after 0 queued sending-1 set after 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_before_the_first_attempt_sends_nothing() {
+    let simulator = start_simulator(200, Duration::from_secs(1), "").await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 4).await;
+    fixture.jobs.set_pins(changes(100));
+    fixture.stop_and_drain().await;
+    assert_eq!(simulator.pin_request_count(), 0);
+    assert_eq!(
+        fixture.count_last_states(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))),
+        100
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_waiting_changes_with_their_known_outcome() {
+    let faults = format!(
+        "[[fault]]\nnumber = \"{}\"\nanswer = \"reset-after\"\n[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 80008, status = 400 }}",
+        id(1),
+        id(2)
+    );
+    let simulator = start_simulator(10, Duration::ZERO, &faults).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
+    fixture.jobs.set_pins(changes(2));
+    fixture.receive_until(2, |progress| matches!(progress.state, ChangeState::Waiting { attempt: 2, .. })).await;
+    let requests = simulator.pin_request_count();
+    fixture.stop_and_drain().await;
+    assert_eq!(simulator.pin_request_count(), requests);
+    assert!(matches!(fixture.last_state(1), ChangeState::InDoubt(..)), "{}", fixture.state_history(1));
+    assert_eq!(fixture.state_history(2), "queued sending-1 retry failed after 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_handle_stops_the_actor() {
+    let simulator = start_simulator(200, Duration::from_secs(1), "").await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 4).await;
+    fixture.jobs.set_pins(changes(100));
+    fixture.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    let JobsFixture { jobs, mut progress, .. } = fixture;
+    drop(jobs);
+    let mut final_states = HashMap::<_, usize>::new();
+    while let Some(Progress { state, .. }) = progress.recv().await {
+        *final_states.entry(state_label(&state)).or_default() += 1;
+    }
+    assert_eq!(final_states, [("set after 1".to_owned(), 4), ("not-sent after 0".to_owned(), 96)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_sends_nothing_and_lets_requests_in_flight_finish() {
+    let simulator = start_simulator(10, Duration::from_secs(1), "").await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
+    fixture.jobs.set_pins(changes(6));
+    fixture.receive_until(2, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    fixture.jobs.pause();
+    fixture.wait_until_finished(2).await;
+    pass_time(Duration::from_mins(5)).await;
+    assert_eq!((simulator.pin_request_count(), fixture.count_last_states(is_set)), (2, 2));
+    fixture.jobs.resume();
+    fixture.wait_until_finished(4).await;
+    assert_eq!(fixture.count_last_states(is_set), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_holds_retries_and_a_stop_ends_it() {
+    let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
+    fixture.jobs.set_pins(changes(2));
+    fixture
+        .receive_until(2, |progress| matches!(progress.state, ChangeState::Waiting { .. } | ChangeState::Set(_)))
+        .await;
+    fixture.jobs.pause();
+    let requests = simulator.pin_request_count();
+    pass_time(Duration::from_mins(5)).await;
+    fixture.stop_and_drain().await;
+    assert_eq!(simulator.pin_request_count(), requests);
+    assert!(matches!(fixture.last_state(1), ChangeState::InDoubt(_)), "{}", fixture.state_history(1));
+}

@@ -1,0 +1,333 @@
+//! Recorded changes: which stay unresolved, what resolves them, and how jobs, lists and histories report them.
+
+use std::time::Duration;
+
+use pindesk::domain::change::{JobId, LATE_ARRIVAL_WINDOW, Resolution};
+use pindesk::domain::number::TwoStep;
+use pindesk::domain::outcome::{DoubtReason, NotSentReason, Outcome};
+use pindesk::domain::text::CleanText;
+use pindesk::escrow::EscrowFile;
+use pindesk::journal::{
+    AuditEvent, HistoryEntry, JobStatus, JournalReader, RecipientsStatus, RecordError, RecordedState,
+};
+
+use super::{api_error, begin_job, busy_reason, no_answer, record_intent, seconds};
+use crate::support::journal_fixture::{JournalFixture, START_TIME, new_recipients, number_id, outcome_record};
+
+#[tokio::test]
+async fn a_change_with_an_outcome_leaves_nothing_open() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1, 2, 3]).await;
+    for (n, outcome) in
+        [(1, Outcome::Confirmed), (2, Outcome::Refused(api_error())), (3, Outcome::NotSent(NotSentReason::Stopped))]
+    {
+        let intent = record_intent(&fixture, &journal, job, n, START_TIME).await;
+        journal.record_outcome(outcome_record(&intent, outcome, START_TIME)).await.expect("recorded");
+    }
+    journal.close();
+    let (journal, recovered) = fixture.open();
+    assert_eq!((recovered.unresolved, recovered.findings), (vec![], vec![]));
+    assert_eq!(recovered.recipients, RecipientsStatus::Known);
+    let mut descriptions = Vec::new();
+    for n in 1..=3 {
+        descriptions
+            .extend(journal.history(number_id(n), 5).await.into_iter().map(|line| line.description.to_string()));
+    }
+    assert_eq!(descriptions, ["set", "failed: the number is not registered", "not sent: stopped before it was sent"]);
+}
+
+#[tokio::test]
+async fn an_interrupted_change_comes_back_in_doubt() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    let intent = record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    journal.record_retry(intent.change, intent.number, 2).await.expect("recorded");
+    journal.close();
+    let (_, recovered) = fixture.open();
+    let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
+    assert_eq!((open.change, open.job, open.number), (intent.change, Some(job), number_id(1)));
+    assert_eq!((open.attempts, &open.reason, open.two_step_before), (Some(2), &DoubtReason::ProcessEnded, TwoStep::On));
+    assert_eq!((open.last_send, open.is_in_escrow), (START_TIME.plus(seconds(40)), true));
+}
+
+#[tokio::test]
+async fn a_doubt_keeps_its_reason_attempts_and_time() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    let intent = record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    let mut record =
+        outcome_record(&intent, Outcome::InDoubt(DoubtReason::ServerError(api_error())), START_TIME.plus(seconds(40)));
+    record.attempts = 3;
+    journal.record_outcome(record).await.expect("recorded");
+    journal.close();
+    let (_, recovered) = fixture.open();
+    let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
+    assert_eq!((open.attempts, &open.reason), (Some(3), &DoubtReason::ServerError(api_error())));
+    assert_eq!(open.last_send, START_TIME.plus(seconds(40)));
+}
+
+#[tokio::test]
+async fn a_confirmed_pin_resolves_earlier_doubts() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    let first = record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    journal.record_outcome(outcome_record(&first, no_answer(), START_TIME)).await.expect("recorded");
+    let later = START_TIME.plus(seconds(600));
+    let second = record_intent(&fixture, &journal, job, 1, later).await;
+    journal.record_outcome(outcome_record(&second, Outcome::Confirmed, later)).await.expect("recorded");
+    journal.close();
+    assert_eq!(fixture.open().1.unresolved, []);
+}
+
+#[tokio::test]
+async fn a_refused_later_pin_resolves_no_doubt() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    let first = record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    journal.record_outcome(outcome_record(&first, no_answer(), START_TIME)).await.expect("recorded");
+    let later = START_TIME.plus(seconds(600));
+    for outcome in [Outcome::Refused(api_error()), Outcome::NotSent(NotSentReason::Stopped)] {
+        let second = record_intent(&fixture, &journal, job, 1, later).await;
+        journal.record_outcome(outcome_record(&second, outcome, later)).await.expect("recorded");
+    }
+    journal.close();
+    let open: Vec<_> = fixture.open().1.unresolved.into_iter().map(|open| open.change).collect();
+    assert_eq!(open, [first.change]);
+}
+
+#[tokio::test]
+async fn a_change_in_doubt_that_is_then_refused_stays_in_doubt() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    let first = record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    journal.record_outcome(outcome_record(&first, no_answer(), START_TIME)).await.expect("recorded");
+    journal.record_retry(first.change, first.number, 2).await.expect("recorded");
+    journal
+        .record_outcome(outcome_record(&first, Outcome::Refused(api_error()), START_TIME.plus(seconds(9))))
+        .await
+        .expect("recorded");
+    journal.close();
+    let unresolved = fixture.open().1.unresolved;
+    assert_eq!(
+        unresolved.iter().map(|open| (&open.reason, open.last_send)).collect::<Vec<_>>(),
+        [(&DoubtReason::TimedOut { waited: seconds(30) }, START_TIME.plus(seconds(9)))]
+    );
+}
+
+#[tokio::test]
+async fn a_manual_resolution_keeps_its_note() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1, 2]).await;
+    let mut changes = Vec::new();
+    for n in [1, 2] {
+        let intent = record_intent(&fixture, &journal, job, n, START_TIME).await;
+        journal.record_outcome(outcome_record(&intent, no_answer(), START_TIME)).await.expect("recorded");
+        changes.push(intent.change);
+    }
+    let note = Some(CleanText::new("asked the shop"));
+    journal.resolve(number_id(1), vec![changes[0]], Resolution::Manual, note).await.expect("recorded");
+    // A resolution does not stop a late request.
+    assert_eq!(
+        busy_reason(journal.record_intent(fixture.intent(job, 1, START_TIME)).await),
+        "an earlier PIN can still land on this number; another is possible from 14:02:00 UTC"
+    );
+    record_intent(&fixture, &journal, job, 1, START_TIME.plus(LATE_ARRIVAL_WINDOW)).await;
+    journal.resolve(number_id(2), vec![changes[1]], Resolution::NoPinInForce, None).await.expect("recorded");
+    let descriptions = |lines: Vec<HistoryEntry>| {
+        lines.iter().map(|line| format!("{} {}", line.operator_label, line.description)).collect::<Vec<_>>()
+    };
+    let doubt = "uid 1000 (ana) no answer: sent, no answer in 30 s";
+    assert_eq!(
+        descriptions(journal.history(number_id(1), 9).await),
+        ["uid 1000 (ana) checked by hand: asked the shop", doubt]
+    );
+    assert_eq!(
+        descriptions(journal.history(number_id(2), 1).await),
+        ["uid 1000 (ana) no PIN in force: still not set two minutes later"]
+    );
+    journal.close();
+    let open: Vec<_> = fixture.open().1.unresolved.into_iter().map(|open| open.number).collect();
+    assert_eq!(open, [number_id(1)]);
+}
+
+#[tokio::test]
+async fn encrypted_pins_are_listed_in_send_order_with_outcome() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1, 2, 3]).await;
+    let (later, back) = (START_TIME.plus(LATE_ARRIVAL_WINDOW), START_TIME.minus(seconds(3600)));
+    let first = record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    journal.record_outcome(outcome_record(&first, no_answer(), START_TIME)).await.expect("recorded");
+    let second = record_intent(&fixture, &journal, job, 1, later).await;
+    journal.record_outcome(outcome_record(&second, Outcome::Refused(api_error()), later)).await.expect("recorded");
+    journal.record_retry(first.change, first.number, 2).await.expect("recorded");
+    journal.record_outcome(outcome_record(&first, Outcome::Confirmed, later)).await.expect("recorded");
+    // The clock was set back.
+    let third = record_intent(&fixture, &journal, job, 2, back).await;
+    journal.record_outcome(outcome_record(&third, Outcome::Confirmed, back)).await.expect("recorded");
+    // The first attempt of a change that was refused later may have been applied.
+    let fourth = record_intent(&fixture, &journal, job, 3, START_TIME).await;
+    journal.record_outcome(outcome_record(&fourth, no_answer(), START_TIME)).await.expect("recorded");
+    journal.record_retry(fourth.change, fourth.number, 2).await.expect("recorded");
+    journal.record_outcome(outcome_record(&fourth, Outcome::Refused(api_error()), START_TIME)).await.expect("recorded");
+    journal.resolve(number_id(3), vec![fourth.change], Resolution::Manual, None).await.expect("recorded");
+    journal.close();
+    // Only the escrow file contains this change.
+    let fifth = fixture.intent(job, 3, back);
+    let escrow = EscrowFile::open(&fixture.state_dir()).expect("the file");
+    let entry = fifth.escrow_entry.clone().expect("a line");
+    escrow.lock(Duration::ZERO).expect("the lock is free").append(&[entry]).expect("appended");
+    fixture.open().0.close();
+
+    let pins = JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins().expect("readable");
+    let pins_listed: Vec<_> =
+        pins.iter().map(|pin| (pin.escrow_entry.change, pin.state, pin.last_attempt_at)).collect();
+    assert_eq!(
+        pins_listed,
+        [
+            (second.change, RecordedState::Failed, Some(later)),
+            (first.change, RecordedState::Set, Some(START_TIME)),
+            (third.change, RecordedState::Set, Some(back)),
+            (fourth.change, RecordedState::Resolved, Some(START_TIME)),
+            (fifth.change, RecordedState::NoAnswer, None),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_resolution_covers_only_the_named_changes() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    let seen = record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    journal.record_outcome(outcome_record(&seen, no_answer(), START_TIME)).await.expect("recorded");
+    let unseen = record_intent(&fixture, &journal, job, 1, START_TIME.plus(LATE_ARRIVAL_WINDOW)).await;
+    journal.resolve(number_id(1), vec![seen.change], Resolution::Manual, None).await.expect("recorded");
+    journal.close();
+    let open: Vec<_> = fixture.open().1.unresolved.into_iter().map(|open| open.change).collect();
+    assert_eq!(open, [unseen.change]);
+}
+
+#[tokio::test]
+async fn a_job_resumes_only_its_remaining_numbers() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1, 2]).await;
+    let first = record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    journal.record_outcome(outcome_record(&first, Outcome::Confirmed, START_TIME)).await.expect("recorded");
+    journal.close();
+    let (journal, _) = fixture.open();
+    let reason = busy_reason(journal.resume_job(job, vec![number_id(1), number_id(2)]).await);
+    assert_eq!(reason, "what is left of job 1 has changed meanwhile");
+    journal.resume_job(job, vec![number_id(2)]).await.expect("recorded");
+}
+
+#[tokio::test]
+async fn changed_recipients_stop_intents_until_accepted() {
+    let mut fixture = JournalFixture::new();
+    fixture.recipients = None;
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    journal.close();
+    // Recipients after none at all are a first use, not a change.
+    fixture.recipients = Some(new_recipients());
+    let first = fixture.recipients.as_ref().expect("some").fingerprints();
+    let (journal, recovered) = fixture.open();
+    assert_eq!(recovered.recipients, RecipientsStatus::Known);
+    record_intent(&fixture, &journal, job, 2, START_TIME).await;
+    journal.close();
+
+    fixture.recipients = None;
+    let (journal, recovered) = fixture.open();
+    assert_eq!(recovered.recipients, RecipientsStatus::Changed { previous: first.clone(), current: vec![] });
+    assert_eq!(journal.record_intent(fixture.intent(job, 3, START_TIME)).await, Err(RecordError::RecipientsChanged));
+    journal.close();
+
+    fixture.recipients = Some(new_recipients());
+    let second = fixture.recipients.as_ref().expect("some").fingerprints();
+    let (journal, recovered) = fixture.open();
+    assert_eq!(recovered.recipients, RecipientsStatus::Changed { previous: first, current: second });
+    let refused = fixture.intent(job, 3, START_TIME);
+    assert_eq!(journal.record_intent(refused.clone()).await, Err(RecordError::RecipientsChanged));
+    let escrow = std::fs::read_to_string(fixture.state_file("escrow.jsonl")).expect("the file");
+    assert!(!escrow.contains(&refused.change.to_string()), "a refused change is not in the escrow");
+    journal.accept_recipients().await.expect("recorded");
+    record_intent(&fixture, &journal, job, 3, START_TIME).await;
+    journal.close();
+    assert_eq!(fixture.open().1.recipients, RecipientsStatus::Known);
+}
+
+#[tokio::test]
+async fn a_refused_intent_does_not_affect_its_group() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1, 2]).await;
+    let (good, again, other) =
+        (fixture.intent(job, 1, START_TIME), fixture.intent(job, 1, START_TIME), fixture.intent(job, 2, START_TIME));
+    let paused = journal.pause();
+    let intents = [&good, &again, &other].map(|intent| journal.record_intent(intent.clone()));
+    let mut records = Box::pin(futures_util::future::join_all(intents));
+    assert!(futures_util::poll!(&mut records).is_pending(), "nothing is written while it is paused");
+    drop(paused);
+    let results = records.await;
+    assert_eq!((&results[0], &results[2]), (&Ok(()), &Ok(())));
+    busy_reason(results[1].clone());
+    journal.close();
+    let escrow = std::fs::read_to_string(fixture.state_file("escrow.jsonl")).expect("the file");
+    let is_in_escrow = [&good, &again, &other].map(|intent| escrow.contains(&intent.change.to_string()));
+    assert_eq!(is_in_escrow, [true, false, true]);
+}
+
+#[tokio::test]
+async fn a_job_is_reported_number_by_number() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1, 2, 3, 4, 5, 6]).await;
+    let outcomes =
+        [Outcome::Confirmed, Outcome::Refused(api_error()), Outcome::NotSent(NotSentReason::Stopped), no_answer()];
+    let mut last = None;
+    for (n, outcome) in (1..).zip(outcomes) {
+        let intent = record_intent(&fixture, &journal, job, n, START_TIME).await;
+        journal.record_outcome(outcome_record(&intent, outcome, START_TIME.plus(seconds(2)))).await.expect("recorded");
+        last = Some(intent.change);
+    }
+    let in_doubt: Vec<_> = last.into_iter().collect();
+    let running = record_intent(&fixture, &journal, job, 5, START_TIME).await;
+    let states = |reader: &JournalReader| {
+        let detail = reader.job(job).expect("readable").expect("the job exists");
+        (detail.numbers.iter().map(|number| number.state).collect::<Vec<_>>(), detail.summary)
+    };
+    let reader = JournalReader::open(&fixture.state_dir()).expect("a journal");
+    let (states_now, summary) = states(&reader);
+    let final_states = [RecordedState::Set, RecordedState::Failed, RecordedState::NotSent, RecordedState::NoAnswer];
+    assert_eq!(states_now[..4], final_states);
+    assert_eq!(states_now[4..], [RecordedState::Running, RecordedState::NotStarted]);
+    assert_eq!(summary.counts, states_now.into_iter().map(|state| (state, 1)).collect());
+    assert_eq!((summary.id, summary.status, summary.profile.as_str()), (job, JobStatus::Running, "acme"));
+
+    journal.resolve(number_id(4), in_doubt, Resolution::Manual, None).await.expect("recorded");
+    journal.close();
+    let (states_now, summary) = states(&reader);
+    assert_eq!(states_now[3..], [RecordedState::Resolved, RecordedState::NoAnswer, RecordedState::NotStarted]);
+    assert_eq!(summary.counts, states_now.into_iter().map(|state| (state, 1)).collect());
+    assert_eq!(summary.status, JobStatus::Interrupted);
+    let detail = reader.job(job).expect("readable").expect("the job exists");
+    let failed = &detail.numbers[1];
+    assert_eq!((failed.reply.code, failed.reply.http_status, failed.attempts), (Some(136_025), Some(400), 1));
+    assert_eq!(failed.reason.as_ref().map(CleanText::as_str), Some("the number is not registered"));
+    let interrupted = &detail.numbers[4];
+    assert_eq!(
+        (interrupted.change, interrupted.outcome.clone()),
+        (Some(running.change), Some(Outcome::InDoubt(DoubtReason::ProcessEnded)))
+    );
+    assert_eq!(reader.jobs().expect("readable"), [summary]);
+    assert_eq!(reader.job(JobId::new(9)).expect("readable"), None);
+}
+
+#[tokio::test]
+async fn a_decryption_is_in_the_history_but_is_no_request() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    let intent = record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    journal.record_outcome(outcome_record(&intent, Outcome::Confirmed, START_TIME)).await.expect("recorded");
+    let event = AuditEvent::PinDecrypted { change: intent.change, number: intent.number, waba: None };
+    journal.record_event(event).await.expect("recorded");
+    let entries = journal.history(number_id(1), 9).await;
+    let history: Vec<_> = entries.iter().map(|entry| (entry.description.as_str(), entry.is_request)).collect();
+    assert_eq!(history, [("opened from escrow", false), ("set", true)]);
+}

@@ -1,0 +1,412 @@
+//! The terminal of the library without the console: entering, leaving, suspending, hang-ups and full buffers.
+//!
+//! The program on the terminal is this test binary, which runs a small console when a variable names its role.
+
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crossterm::event::{Event, KeyCode};
+use pindesk::console::terminal::{
+    self, Capabilities, EnterError, EventReader, SignalWatcher, Terminal, TerminationSignal,
+};
+use ratatui::layout::Position;
+use ratatui::style::Style;
+use rustix::process::Signal;
+
+use crate::support::child::test_path;
+use crate::support::pty::{ProcessExit, PtySession, assert_terminal_restored};
+use crate::support::skip;
+
+/// The variable with the role of the child process: `prompt` exits on a signal, `patient` waits for its loop.
+const ROLE_ENV: &str = "PINDESK_TEST_PART";
+
+/// What the loop of the small console waits for.
+enum LoopEvent {
+    Input(Event),
+    Shutdown(TerminationSignal),
+}
+
+/// The small console, if a test started this binary again. Otherwise it does nothing.
+#[test]
+fn child_small_console() {
+    let Ok(role) = std::env::var(ROLE_ENV) else { return };
+    let term = std::env::var("TERM").expect("the test sets it");
+    let mut terminal = match Terminal::enter(Capabilities::for_term(&term)) {
+        Ok(terminal) => terminal,
+        Err(EnterError::NotATerminal(which)) => {
+            assert_eq!(which, "standard input");
+            std::process::exit(42);
+        }
+        Err(error @ EnterError::Refused(_)) => panic!("{error}"),
+    };
+    let mut events = EventReader::listen().expect("resizes can be watched");
+    let (sender, receiver) = mpsc::channel();
+    let signal_sender = sender.clone();
+    SignalWatcher::start(
+        || {},
+        move |signal| {
+            if role == "patient" {
+                // The loop may have ended already.
+                signal_sender.send(LoopEvent::Shutdown(signal)).unwrap_or_default();
+            } else {
+                terminal::restore_and_exit(signal.exit_code());
+            }
+        },
+    )
+    .expect("signals can be watched");
+    thread::spawn(move || {
+        while let Ok(Some(event)) = events.next_event() {
+            sender.send(LoopEvent::Input(event)).expect("the loop runs");
+        }
+        // The loop still waits for signals.
+        thread::park();
+    });
+
+    let mut message = String::from("ready");
+    loop {
+        let result = terminal.draw(|buffer, area| {
+            buffer.set_stringn(0, 0, format!("{message} {area}"), usize::from(area.width), Style::new());
+            Some(Position::new(0, 0))
+        });
+        if result.is_err() {
+            // The terminal is closed: the signal watcher ends the process.
+            thread::park();
+        }
+        match receiver.recv().expect("the reader runs") {
+            LoopEvent::Shutdown(signal) => message = format!("ending {}", signal.exit_code()),
+            #[expect(clippy::wildcard_enum_match_arm, reason = "any other key is shown")]
+            LoopEvent::Input(Event::Key(key)) => match key.code {
+                KeyCode::Char('q') => break,
+                KeyCode::Char('p') => panic!("the console failed"),
+                KeyCode::Char('b') => {
+                    let failed = thread::spawn(|| panic!("a task failed")).join();
+                    message = format!("lost a task: {}", failed.is_err());
+                }
+                KeyCode::Char('z') => message = suspend(&mut terminal),
+                KeyCode::Char('f') => draw_until_blocked(&mut terminal),
+                code => message = format!("{code:?} {:?}", key.modifiers),
+            },
+            LoopEvent::Input(_) => {}
+        }
+    }
+    terminal.leave();
+    std::process::exit(7);
+}
+
+/// Suspends until another process resumes it.
+fn suspend(terminal: &mut Terminal) -> String {
+    assert!(terminal.suspend(|| false).expect("it resumes"), "it was told to end");
+    "back again".to_owned()
+}
+
+/// Draws until the terminal accepts no more bytes, and blocks there.
+fn draw_until_blocked(terminal: &mut Terminal) {
+    for n in 0_u64.. {
+        terminal
+            .draw(|buffer, area| {
+                for y in 0..area.height {
+                    buffer.set_string(0, y, format!("{:0>78}", n * 7_919 + u64::from(y)), Style::new());
+                }
+                None
+            })
+            .expect("a full terminal blocks and does not fail");
+    }
+}
+
+/// The search path for programs that are started by name.
+const PATH_ENV: (&str, &str) = ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+
+/// The arguments that make this binary run only the small console.
+fn child_args() -> [String; 4] {
+    let test = test_path(module_path!(), "child_small_console");
+    ["--exact", &test, "--nocapture", "--test-threads=1"].map(str::to_owned)
+}
+
+fn current_exe() -> String {
+    std::env::current_exe().expect("the path of this binary").into_os_string().into_string().expect("UTF-8")
+}
+
+fn start_console(role: &str, term: &str) -> PtySession {
+    let args = child_args();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let session = PtySession::spawn(&current_exe(), &args, (80, 24), &[(ROLE_ENV, role), ("TERM", term)]);
+    session.wait_for("ready");
+    session
+}
+
+#[test]
+fn leaving_restores_the_terminal() {
+    let mut session = start_console("prompt", "xterm-256color");
+    assert_ne!(session.modes(), session.initial_modes());
+    session.with_screen(|screen| {
+        assert!(screen.alternate_screen());
+        assert!(screen.bracketed_paste());
+    });
+    session.send("q");
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(7));
+    assert_terminal_restored(&session);
+    assert!(!session.screen().contains("ready"), "the alternate screen is still shown");
+}
+
+#[test]
+fn a_line_feed_is_not_enter() {
+    let mut session = start_console("prompt", "xterm-256color");
+    session.send("\n");
+    session.wait_for("Char('j') KeyModifiers(CONTROL)");
+    session.send("\r");
+    session.wait_for("Enter KeyModifiers(0x0)");
+}
+
+#[test]
+fn leaving_clears_a_terminal_without_alternate_screen() {
+    for term in ["linux", "vt100"] {
+        let mut session = start_console("prompt", term);
+        session.with_screen(|screen| assert!(!screen.alternate_screen()));
+        session.send("q");
+        assert_eq!(session.wait_exit(), ProcessExit::with_code(7));
+        assert_terminal_restored(&session);
+        assert!(!session.screen().contains("ready"), "{}", session.screen());
+    }
+}
+
+#[test]
+fn each_signal_restores_the_terminal_and_sets_the_code() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
+        let session = start_console("prompt", "xterm-256color");
+        session.kill(signal);
+        assert_eq!(session.wait_exit(), ProcessExit::with_code(code));
+        assert_terminal_restored(&session);
+    }
+}
+
+#[test]
+fn a_second_signal_is_not_delayed() {
+    let session = start_console("patient", "xterm-256color");
+    session.kill(Signal::TERM);
+    session.wait_for("ending 143");
+    session.kill(Signal::TERM);
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(143));
+    assert_terminal_restored(&session);
+}
+
+#[test]
+fn a_hang_up_after_a_signal_does_not_hurry_the_exit() {
+    let mut session = start_console("patient", "xterm-256color");
+    session.kill(Signal::INT);
+    session.wait_for("ending 130");
+    session.kill(Signal::HUP);
+    session.send("x");
+    session.wait_for("Char('x')");
+    session.kill(Signal::TERM);
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(143));
+    assert_terminal_restored(&session);
+}
+
+#[test]
+fn a_panic_restores_the_terminal_before_its_message() {
+    let mut session = start_console("prompt", "xterm-256color");
+    session.send("p");
+    session.wait_exit();
+    assert_terminal_restored(&session);
+    assert!(session.screen().contains("the console failed"), "{}", session.screen());
+}
+
+#[test]
+fn a_panic_in_another_thread_is_shown_after_leaving() {
+    let mut session = start_console("prompt", "xterm-256color");
+    session.send("b");
+    session.wait_for("lost a task: true");
+    session.with_screen(|screen| assert!(screen.alternate_screen()));
+    assert!(!session.screen().contains("a task failed"));
+    session.send("q");
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(7));
+    assert_terminal_restored(&session);
+    assert!(session.screen().contains("a task failed"), "{}", session.screen());
+}
+
+#[test]
+fn a_terminal_that_stops_reading_does_not_block_exit() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let mut session = start_console("prompt", "xterm-256color");
+        session.stop_reading();
+        session.send("f");
+        session.wait_until_pty_full();
+        session.kill(signal);
+        assert_eq!(session.wait_exit(), ProcessExit::with_code(code));
+        assert_eq!(session.modes(), session.initial_modes());
+    }
+}
+
+#[test]
+fn a_terminal_that_reads_again_gets_the_rest() {
+    let mut session = start_console("prompt", "xterm-256color");
+    session.stop_reading();
+    session.send("f");
+    session.wait_until_pty_full();
+    let so_far = session.bytes().len();
+    session.resume_reading();
+    session.wait_for_bytes(b"\x1b[?25l");
+    session.kill(Signal::TERM);
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(143));
+    assert!(session.bytes().len() > so_far);
+    assert_terminal_restored(&session);
+}
+
+#[test]
+fn a_hang_up_with_a_full_buffer_ends_the_program() {
+    let mut session = start_console("prompt", "xterm-256color");
+    session.stop_reading();
+    session.send("f");
+    session.wait_until_pty_full();
+    session.hang_up();
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(129));
+}
+
+#[test]
+fn a_hang_up_ends_the_program() {
+    let mut session = start_console("prompt", "xterm-256color");
+    session.hang_up();
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(129));
+}
+
+/// Starts the small console in a shell script, which runs it as `"$@"`.
+fn start_console_in_shell(script: &str) -> PtySession {
+    let (program, child_args) = (current_exe(), child_args());
+    let mut args = vec!["-c", script, "sh", &program];
+    args.extend(child_args.iter().map(String::as_str));
+    let session = PtySession::spawn("/bin/sh", &args, (80, 24), &[(ROLE_ENV, "prompt"), ("TERM", "xterm")]);
+    session.wait_for("ready");
+    session
+}
+
+#[test]
+fn a_hang_up_without_sighup_ends_the_program() {
+    // The shell is the session leader, the only process that gets the signal, and it ignores that signal.
+    let mut session = start_console_in_shell("trap '' HUP; \"$@\"; exit $?");
+    session.hang_up();
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(129));
+}
+
+/// A shell script that resumes the small console when Enter is pressed.
+const JOB_CONTROL_SCRIPT: &str = "set -m; \"$@\"; echo stopped; read -r answer; fg; echo ended $?";
+
+/// Suspends the small console by its key, and resumes it through the shell that runs [`JOB_CONTROL_SCRIPT`].
+fn suspend_and_resume(mut session: PtySession) {
+    session.send("z");
+    session.wait_for("stopped");
+    assert_terminal_restored(&session);
+    session.send("\n");
+    session.wait_for("back again");
+    session.with_screen(|screen| assert!(screen.alternate_screen()));
+    session.send("q");
+    session.wait_for("ended 7");
+    session.wait_exit();
+    assert_terminal_restored(&session);
+}
+
+#[test]
+fn suspending_restores_and_resuming_enters_the_terminal() {
+    suspend_and_resume(start_console_in_shell(JOB_CONTROL_SCRIPT));
+}
+
+#[test]
+fn a_suspended_program_can_be_ended() {
+    // `wait` returns 147 as long as the shell considers the job suspended.
+    let script = "set -m; \"$@\"; code=$?; kill -TERM %1; kill -CONT %1; \
+                  while [ $code = 147 ]; do wait %1; code=$?; done; echo ended $code";
+    let mut session = start_console_in_shell(script);
+    session.send("z");
+    session.wait_for("ended 143");
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(0));
+    assert_terminal_restored(&session);
+}
+
+#[test]
+fn suspending_without_a_shell_resumes_at_once() {
+    let mut session = start_console("prompt", "xterm-256color");
+    session.send("z");
+    session.wait_for("back again");
+    session.wait_for_bytes(b"\x1b[?1049l");
+    session.with_screen(|screen| assert!(screen.alternate_screen()));
+    session.send("q");
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(7));
+    assert_terminal_restored(&session);
+}
+
+/// Starts the small console in a container, in a shell script. The session leader of its terminal is outside of the
+/// container. `None` if namespaces are not allowed.
+fn start_console_in_container(script: &str) -> Option<PtySession> {
+    let user_flags: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["--map-root-user"] };
+    let options = [user_flags, &["--pid", "--fork", "--kill-child"]].concat();
+    let probe = Command::new("unshare").args(&options).arg("true").output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        skip::not_allowed("a private process namespace (unshare)");
+        return None;
+    }
+    let (program, child_args) = (current_exe(), child_args());
+    let mut args = [&options[..], &["/bin/sh", "-c", script, "sh", &program]].concat();
+    args.extend(child_args.iter().map(String::as_str));
+    let session = PtySession::spawn("unshare", &args, (80, 24), &[(ROLE_ENV, "prompt"), ("TERM", "xterm"), PATH_ENV]);
+    session.wait_for("ready");
+    Some(session)
+}
+
+#[test]
+fn suspending_in_a_container_without_a_shell_resumes() {
+    let Some(mut session) = start_console_in_container("exec \"$@\"") else { return };
+    session.send("z");
+    session.wait_for("back again");
+    session.with_screen(|screen| assert!(screen.alternate_screen()));
+    session.send("q");
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(7));
+    assert_terminal_restored(&session);
+}
+
+#[test]
+fn a_shell_in_a_container_suspends_and_resumes() {
+    // At the end the shell itself fails: it cannot give the terminal to a process group outside of its namespace.
+    if let Some(session) = start_console_in_container(JOB_CONTROL_SCRIPT) {
+        suspend_and_resume(session);
+    }
+}
+
+#[test]
+fn a_program_waiting_after_a_hang_up_does_not_spin() {
+    let mut session = start_console("patient", "xterm-256color");
+    session.send("x");
+    session.wait_for("Char('x')");
+    let program = session.program();
+    session.hang_up();
+    let before = program.cpu_ticks();
+    // Spinning for half a second would take fifty ticks.
+    assert!(!session.exits_within(Duration::from_millis(500)), "the console does not wait");
+    let after = program.cpu_ticks();
+    session.kill(Signal::TERM);
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(143));
+    assert!(after - before < 10, "{} ticks", after - before);
+}
+
+#[test]
+fn a_resize_redraws_the_whole_screen() {
+    let session = start_console("prompt", "xterm-256color");
+    session.resize((40, 10));
+    session.wait_for("40x10");
+    session.resize((1, 1));
+    session.wait_for("r");
+    session.resize((100, 30));
+    session.wait_for("ready 100x30");
+}
+
+#[test]
+fn a_pipe_is_refused() {
+    let output = Command::new(current_exe())
+        .args(child_args())
+        .env(ROLE_ENV, "prompt")
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the process starts");
+    assert_eq!(output.status.code(), Some(42));
+}
