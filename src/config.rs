@@ -1,8 +1,8 @@
-//! What the operator configured: file, environment and flags, checked and combined into a [`Config`].
+//! Checks the settings of the operator (file, environment and flags) and combines them into a [`Config`].
 //!
-//! A [`Config`] has no unknown key, no impossible value, and one selected profile. This module reads no file and no
-//! environment variable (it gets text and an [`Env`]), holds no secret (only where to read it, [`TokenSource`]), and
-//! its errors repeat no value that could be a secret pasted by mistake.
+//! A [`Config`] has no unknown key, no impossible value, and one selected profile. This module never reads a file
+//! or an environment variable (it receives text and an [`Env`]). It holds no secret, only where to read it
+//! ([`TokenSource`]). Its errors never repeat a value that could be a secret pasted by mistake.
 
 pub mod endpoint;
 mod location;
@@ -27,10 +27,10 @@ use error::ConfigDiagnostic;
 use location::ConfigText;
 use toml_reader::ConfigTable;
 
-/// Read if the user has no file of their own.
+/// The config file that pindesk reads if the user has none.
 const SYSTEM_CONFIG_PATH: &str = "/etc/pindesk/config.toml";
 
-/// The options of the command line. They override everything else.
+/// The options of the command line. They override the environment and the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Overrides {
     /// `--config FILE`
@@ -39,11 +39,11 @@ pub struct Overrides {
     pub state_dir: Option<PathBuf>,
     /// `--profile NAME`
     pub profile: Option<String>,
-    /// `--read-only`; it can turn read-only on, never off.
+    /// `--read-only`, which can turn read-only on, but never off.
     pub read_only: bool,
 }
 
-/// The environment variables that matter here, as a value. An empty variable counts as unset.
+/// The environment variables that pindesk reads, as a value. An empty variable counts as unset.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Env {
     /// `PINDESK_CONFIG`
@@ -54,19 +54,19 @@ pub struct Env {
     pub profile: Option<String>,
     /// `PINDESK_TOKEN_FILE`
     pub token_file: Option<PathBuf>,
-    /// `HOME`; absolute, or ignored.
+    /// `HOME`, ignored unless it is absolute.
     pub home: Option<PathBuf>,
-    /// `XDG_CONFIG_HOME`; absolute, or ignored, as the XDG specification demands.
+    /// `XDG_CONFIG_HOME`, ignored unless it is absolute, as the XDG specification requires.
     pub xdg_config_home: Option<PathBuf>,
-    /// `XDG_STATE_HOME`; absolute, or ignored.
+    /// `XDG_STATE_HOME`, ignored unless it is absolute.
     pub xdg_state_home: Option<PathBuf>,
 }
 
 impl Env {
-    /// Reads the variables through `variable`.
+    /// Reads each variable through `lookup`.
     #[must_use]
-    pub fn from_lookup(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let set = |name| variable(name).filter(|value| !value.is_empty());
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
+        let set = |name| lookup(name).filter(|value| !value.is_empty());
         let path = |name| set(name).map(PathBuf::from);
         let absolute = |name| path(name).filter(|path| path.is_absolute());
         Self {
@@ -85,7 +85,7 @@ impl Env {
 /// The checked configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The file it was read from.
+    /// The file that contained the text.
     pub path: PathBuf,
     /// The selected profile.
     pub profile: Profile,
@@ -93,7 +93,7 @@ pub struct Config {
     pub escrow: EscrowSettings,
     /// How the console behaves.
     pub console: ConsoleSettings,
-    /// The `[keys]` table in the order of the file, for the keymap to check.
+    /// The `[keys]` table in the order of the file. The keymap checks it.
     pub key_overrides: Vec<KeyOverride>,
 }
 
@@ -101,31 +101,31 @@ impl Config {
     /// Checks the text of the config file at `path`, and selects a profile.
     ///
     /// # Errors
-    /// Something in the text is wrong, or no profile can be selected.
+    /// If something in the text is wrong, or no profile can be selected.
     pub fn parse(path: PathBuf, text: &str, overrides: &Overrides, env: &Env) -> Result<Self, ConfigError> {
         let source = ConfigText { path: &path, text, home: env.home.as_deref() };
         let root = DeTable::parse(text).map_err(|error| ConfigDiagnostic::from_toml_error(&source, &error))?;
-        let top = ConfigTable::root(&source, &root)?;
+        let root_table = ConfigTable::root(&source, &root)?;
         let mut profiles = Vec::new();
-        if let Some(table) = top.get("profile") {
+        if let Some(table) = root_table.get("profile") {
             for field in table.any_table()?.fields() {
                 profiles.push(profile::parse_profile(&field)?);
             }
         }
         let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
-        let default = default_profile_name(&top, &names)?;
-        let escrow = settings::parse_escrow(&top)?;
-        let console = settings::parse_console(&top)?;
-        let keys = settings::parse_key_overrides(&top)?;
+        let default = default_profile_name(&root_table, &names)?;
+        let escrow = settings::parse_escrow(&root_table)?;
+        let console = settings::parse_console(&root_table)?;
+        let key_overrides = settings::parse_key_overrides(&root_table)?;
 
-        let asked = overrides.profile.as_deref().or(env.profile.as_deref());
-        let index = select_profile(&path, &names, asked, default)?;
+        let requested = overrides.profile.as_deref().or(env.profile.as_deref());
+        let index = select_profile(&path, &names, requested, default)?;
         let mut profile = profiles.swap_remove(index);
         profile.read_only |= overrides.read_only;
         if let Some(file) = &env.token_file {
             profile.token = Some(TokenSource::File(file.clone()));
         }
-        Ok(Self { profile, escrow, console, key_overrides: keys, path })
+        Ok(Self { profile, escrow, console, key_overrides, path })
     }
 }
 
@@ -133,59 +133,59 @@ impl Config {
 fn select_profile(
     file: &Path,
     names: &[&str],
-    asked: Option<&str>,
+    requested: Option<&str>,
     default: Option<&str>,
 ) -> Result<usize, ConfigError> {
-    let known = || names.iter().map(|name| CleanText::new(name)).collect();
+    let available = || names.iter().map(|name| CleanText::new(name)).collect();
     let file = CleanText::new(&file.to_string_lossy());
-    match (asked.or(default), names) {
+    match (requested.or(default), names) {
         (_, []) => Err(ConfigError::NoProfile { file }),
-        (Some(wanted), _) => names.iter().position(|name| *name == wanted).ok_or_else(|| ConfigError::UnknownProfile {
+        (Some(name), _) => names.iter().position(|known| *known == name).ok_or_else(|| ConfigError::UnknownProfile {
             file,
-            requested: CleanText::new(redacted_word(wanted)),
-            available: known(),
+            requested: CleanText::new(redacted_word(name)),
+            available: available(),
         }),
         (None, [_]) => Ok(0),
-        (None, _) => Err(ConfigError::AmbiguousProfile { file, available: known() }),
+        (None, _) => Err(ConfigError::AmbiguousProfile { file, available: available() }),
     }
 }
 
-/// `default_profile`, which must be one of `names`.
-fn default_profile_name<'t>(top: &ConfigTable<'t>, names: &[&str]) -> Result<Option<&'t str>, ConfigError> {
-    let Some(field) = top.get("default_profile") else { return Ok(None) };
+/// Returns `default_profile`, which must be one of `names`.
+fn default_profile_name<'t>(root_table: &ConfigTable<'t>, names: &[&str]) -> Result<Option<&'t str>, ConfigError> {
+    let Some(field) = root_table.get("default_profile") else { return Ok(None) };
     let name = field.string("the name of a profile")?;
     if names.contains(&name) {
         return Ok(Some(name));
     }
     let expected = if names.is_empty() {
-        "a table [profile.NAME] of that name".to_owned()
+        "a table [profile.NAME] with this name".to_owned()
     } else {
         format!("one of: {}", names.join(", "))
     };
-    Err(field.value_error("there is no profile of this name", expected).with_suggestion(name, names).into())
+    Err(field.value_error("there is no profile with this name", expected).with_suggestion(name, names).into())
 }
 
-/// The files that are looked for, in order: the config is the first that exists.
+/// The files to look for, in order. pindesk reads the first that exists.
 #[must_use]
 pub fn search_paths(overrides: &Overrides, env: &Env) -> Vec<PathBuf> {
     if let Some(path) = explicit_config_path(overrides, env) {
         return vec![path.clone()];
     }
     let config_home = env.xdg_config_home.clone().or_else(|| env.home.as_ref().map(|home| home.join(".config")));
-    let of_user = config_home.map(|dir| dir.join("pindesk/config.toml"));
-    of_user.into_iter().chain([PathBuf::from(SYSTEM_CONFIG_PATH)]).collect()
+    let user_config = config_home.map(|dir| dir.join("pindesk/config.toml"));
+    user_config.into_iter().chain([PathBuf::from(SYSTEM_CONFIG_PATH)]).collect()
 }
 
-/// The file that a flag or a variable names. It must exist.
+/// The file that a flag or a variable selects. It must exist.
 #[must_use]
 pub fn explicit_config_path<'a>(overrides: &'a Overrides, env: &'a Env) -> Option<&'a PathBuf> {
     overrides.config.as_ref().or(env.config.as_ref())
 }
 
-/// The directory of the journal and the escrow. It need not exist.
+/// The directory of the journal and the escrow. It may not exist yet.
 ///
 /// # Errors
-/// When neither flag nor variable names it, and there is no home directory.
+/// If neither a flag nor a variable selects it, and there is no home directory.
 pub fn resolve_state_dir(overrides: &Overrides, env: &Env) -> Result<PathBuf, ConfigError> {
     if let Some(dir) = overrides.state_dir.as_ref().or(env.state_dir.as_ref()) {
         return Ok(dir.clone());
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_variable_and_a_relative_base_directory_count_as_unset() {
+    fn empty_variables_and_relative_base_directories_are_unset() {
         let env = Env::from_lookup(|name| match name {
             "PINDESK_CONFIG" | "HOME" => Some(OsString::new()),
             "XDG_CONFIG_HOME" => Some("relative".into()),
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_search_goes_from_the_user_to_the_system_and_a_named_file_stands_alone() {
+    fn the_user_file_comes_before_the_system_file() {
         let none = Overrides::default();
         let mut env = Env { home: Some("/home/ana".into()), ..Env::default() };
         let paths = |overrides: &Overrides, env: &Env| -> Vec<String> {
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_directory_goes_from_flag_to_variable_to_home() {
+    fn the_state_directory_is_from_flag_then_variable_then_home() {
         let mut overrides = Overrides { state_dir: Some("/flag".into()), ..Overrides::default() };
         let mut env = Env {
             state_dir: Some("/env".into()),

@@ -1,4 +1,4 @@
-//! The values that the program works with. They do no I/O.
+//! The values that the program works with. They never do I/O.
 
 pub mod text;
 pub mod clock;

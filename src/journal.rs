@@ -1,8 +1,8 @@
-//! The journal: records what is about to be sent before it is sent, the outcome, and who did what. One SQLite database.
+//! The journal records each PIN before it is sent, each outcome, and who did what, in one SQLite database.
 //!
-//! One thread writes, and commits everything that waits in one transaction. Rows are appended, never altered; only the
-//! list of numbers last read is a cache. Several processes share the database. After a failed write or sync it accepts
-//! nothing more. It knows no requests, no retries and no screens, and it never holds a readable PIN.
+//! One thread writes: it commits all waiting records in one transaction. It appends rows and never alters them, except
+//! in the cache of numbers. Several processes share the database. After a failed write or sync, the journal accepts no
+//! more records in this process. It never sends or retries a request, draws a screen, or holds a readable PIN.
 
 mod audit;
 mod job_start;
@@ -52,16 +52,16 @@ use error::StorageError;
 use transaction::WriteOp;
 use writer::{RESERVE_FILE, WriteGate, Writer, WriterCommand};
 
-/// Reserved for outcomes on a full disk: as many as requests can be in flight, each in a transaction of its own.
+/// Space reserved for outcomes on a full disk: one transaction for each request that can be in flight.
 const RESERVE_BYTES: u64 = 64 * (64 << 10);
 
-/// How long opening waits for another process that writes.
+/// How long [`Journal::open`] waits for another process that writes.
 const OPEN_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long to wait for a write in progress: the last reply of a request and its record fit in.
+/// How long to wait for a write in progress: long enough for the last reply of a request and its record.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(38);
 
-/// A handle of the journal. The thread ends with the last one.
+/// A handle to the journal. The writer thread ends when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub struct Journal {
     commands: mpsc::Sender<WriterCommand>,
@@ -69,151 +69,158 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal, creates it if it is missing, migrates it, merges it with the escrow file, and starts its
-    /// thread. Blocks meanwhile.
+    /// Opens the journal, creates it if it is missing, migrates it, merges it with the escrow file, and starts the
+    /// writer thread. Blocks until all of this is done.
     ///
     /// # Errors
-    /// When the directory is read-only, the database is damaged, foreign, newer than this program, or cannot be synced,
-    /// or another process that writes there does not finish within 5 s.
-    pub fn open(opening: JournalOptions) -> Result<(Self, RecoveryReport), JournalError> {
-        let (dir, clock) = (opening.dir.clone(), opening.clock);
+    /// If the directory is read-only, if the database is damaged, of another program, newer than this program or not
+    /// durable, or if another process that writes there does not finish within 5 s.
+    pub fn open(options: JournalOptions) -> Result<(Self, RecoveryReport), JournalError> {
+        let (dir, clock) = (options.dir.clone(), options.clock);
         if !dir.is_writable() {
             return Err(JournalError::ReadOnly { dir: CleanText::new(&dir.path().to_string_lossy()) });
         }
         let escrow = EscrowFile::open(&dir)?;
         #[cfg(debug_assertions)]
-        let (syncs, escrow) = if opening.sync_writes { (true, escrow) } else { (false, escrow.without_sync()) };
+        let (sync_writes, escrow) = if options.sync_writes { (true, escrow) } else { (false, escrow.without_sync()) };
         #[cfg(not(debug_assertions))]
-        let syncs = true;
-        let system = |error: std::io::Error| StorageError::from(error).into_journal_error(&dir);
+        let sync_writes = true;
+        let storage_error = |error: std::io::Error| StorageError::from(error).into_journal_error(&dir);
         let lock =
             escrow.lock(OPEN_LOCK_TIMEOUT).map_err(|error| StorageError::from(error).into_journal_error(&dir))?;
-        let opened = recovery::open(opening, syncs, &lock)?;
+        let opened = recovery::open(options, sync_writes, &lock)?;
         let head_file = dir.open_file(HEAD_FILE, state_dir::OpenMode::ReadWrite)?;
-        // Its blocks are allocated on disk from now on, so that a power cut leaves an older head, and never half a one.
-        opened.head.write(&head_file).and_then(|()| head_file.sync_data()).map_err(system)?;
+        // The sync allocates the blocks of the file, so that a power cut leaves an older head, never half of one.
+        opened.head.write(&head_file).and_then(|()| head_file.sync_data()).map_err(storage_error)?;
         create_reserve_file(&dir)?;
-        // The names of new files must be as durable as the files.
-        dir.sync().map_err(system)?;
-        let identity = schema::DatabaseIdentity::read(&dir).map_err(system)?;
+        // The names of new files must be as durable as their content.
+        dir.sync().map_err(storage_error)?;
+        let identity = schema::DatabaseIdentity::read(&dir).map_err(storage_error)?;
         drop(lock);
         let writer = Writer::new(opened.db, escrow, dir.clone(), opened.context, clock, head_file, identity);
-        let (requests, inbox) = mpsc::channel();
+        let (commands, receiver) = mpsc::channel();
         let gate = Arc::new(WriteGate::default());
-        let passed = Arc::clone(&gate);
-        thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(&inbox, &passed)).map_err(system)?;
-        Ok((Self { commands: requests, gate }, opened.report))
+        let writer_gate = Arc::clone(&gate);
+        thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(&receiver, &writer_gate))
+            .map_err(storage_error)?;
+        Ok((Self { commands, gate }, opened.report))
     }
 
     /// Reports what [`Journal::open`] would find with these recipients, except for PINs that only the escrow file has.
-    /// It creates and writes nothing, and opening the journal reports the same findings again.
+    /// Creates and writes nothing, so [`Journal::open`] reports the same findings again.
     ///
     /// # Errors
-    /// When the database or the escrow file cannot be read.
+    /// If the database or the escrow file cannot be read.
     pub fn inspect(dir: &StateDir, recipients: Option<&Recipients>) -> Result<RecoveryReport, JournalError> {
         integrity::inspect(dir, &recipients.map(Recipients::fingerprints).unwrap_or_default())
     }
 
-    /// Records a confirmed job, durably.
+    /// Records a confirmed job. The record is durable when this returns.
     ///
     /// # Errors
-    /// [`RecordError::Busy`], when another process keeps the lock, and [`RecordError::JournalFailed`].
+    /// [`RecordError::Busy`] if another process holds the lock for too long; [`RecordError::JournalFailed`].
     pub async fn start_job(&self, plan: JobPlan) -> Result<JobId, RecordError> {
         // Every recorded job has a number.
         self.write(WriteOp::StartJob(plan)).await?.ok_or_else(writer::closed_error)
     }
 
-    /// Records, durably, that this process sends the rest of a job: these numbers.
+    /// Records that this process resumes a job and sends PINs to these numbers. The record is durable when this
+    /// returns.
     ///
     /// # Errors
-    /// [`RecordError::Busy`], when another process works on the job, or one of the numbers is no longer left.
+    /// [`RecordError::Busy`] if another process works on the job, or if one of the numbers is no longer resumable.
     pub async fn resume_job(&self, job: JobId, numbers: Vec<PhoneNumberId>) -> Result<(), RecordError> {
         self.write(WriteOp::ResumeJob { job, numbers }).await.map(drop)
     }
 
-    /// Records that this PIN is about to be sent. When this returns, the record is durable in journal and escrow file.
+    /// Records that this PIN is about to be sent. The record is durable in the journal and in the escrow file when this
+    /// returns.
     ///
     /// # Errors
-    /// [`RecordError`]: nothing may be sent.
+    /// [`RecordError`]: the caller must not send the PIN.
     pub async fn record_intent(&self, intent: Intent) -> Result<(), RecordError> {
         self.write(WriteOp::RecordIntent(intent)).await.map(drop)
     }
 
-    /// Records, durably, that the PIN of a change is about to be sent again.
+    /// Records that the PIN of a change is about to be sent again. The record is durable when this returns.
     ///
     /// # Errors
-    /// [`RecordError`]: nothing may be sent.
+    /// [`RecordError`]: the caller must not send the PIN.
     pub async fn record_retry(&self, change: ChangeId, number: PhoneNumberId, attempt: u8) -> Result<(), RecordError> {
         self.write(WriteOp::RecordRetry { change, number, attempt }).await.map(drop)
     }
 
-    /// Records the outcome of a change, durably. A confirmed change resolves earlier doubt about its number. On a full
-    /// disk it uses a reserve.
+    /// Records the outcome of a change. The record is durable when this returns. A confirmed change resolves earlier
+    /// doubt about its number. On a full disk, the record uses the reserved space.
     ///
     /// # Errors
     /// [`RecordError::JournalFailed`]: only this process knows the outcome.
-    pub async fn record_outcome(&self, rest: OutcomeRecord) -> Result<(), RecordError> {
-        self.write(WriteOp::RecordOutcome(rest)).await.map(drop)
+    pub async fn record_outcome(&self, record: OutcomeRecord) -> Result<(), RecordError> {
+        self.write(WriteOp::RecordOutcome(record)).await.map(drop)
     }
 
-    /// Records that a change was refused before its first record, and why. The record is queued when this returns,
-    /// awaited or not. Unlike an outcome, it uses no reserve and waits no longer for a lock.
+    /// Records that pindesk refused a change before its intent was recorded, and why. The record is queued when this
+    /// returns, even if the caller does not await the result. Unlike an outcome, it does not use the reserved space or
+    /// the longer wait for the lock.
     ///
     /// # Errors
-    /// [`RecordError::Busy`], when another process keeps the lock, and [`RecordError::JournalFailed`].
-    pub fn record_refusal(&self, rest: OutcomeRecord) -> impl Future<Output = Result<(), RecordError>> + use<> {
-        let written = self.write(WriteOp::RecordRefusal(rest));
+    /// [`RecordError::Busy`] if another process holds the lock for too long; [`RecordError::JournalFailed`].
+    pub fn record_refusal(&self, record: OutcomeRecord) -> impl Future<Output = Result<(), RecordError>> + use<> {
+        let written = self.write(WriteOp::RecordRefusal(record));
         async { written.await.map(drop) }
     }
 
-    /// Records that the doubt about these changes of a number is resolved. Skips a change that ended meanwhile, or that
-    /// another living process works on.
+    /// Records that the doubt about these changes of a number is resolved. Skips a change that has ended since, or that
+    /// another live process works on.
     ///
     /// # Errors
-    /// [`RecordError::Busy`], when another process keeps the lock, and [`RecordError::JournalFailed`].
+    /// [`RecordError::Busy`] if another process holds the lock for too long; [`RecordError::JournalFailed`].
     pub async fn resolve(
         &self,
         number: PhoneNumberId,
         changes: Vec<ChangeId>,
-        how: Resolution,
+        resolution: Resolution,
         note: Option<CleanText>,
     ) -> Result<(), RecordError> {
-        self.write(WriteOp::Resolve { number, changes, resolution: how, note }).await.map(drop)
+        self.write(WriteOp::Resolve { number, changes, resolution, note }).await.map(drop)
     }
 
-    /// Records an event. The record is queued when this returns, awaited or not: a later [`Journal::close`] writes it.
+    /// Records an event. The record is queued when this returns, even if the caller does not await the result; a later
+    /// [`Journal::close`] writes it.
     ///
     /// # Errors
-    /// [`RecordError::Busy`], when another process keeps the lock, and [`RecordError::JournalFailed`].
+    /// [`RecordError::Busy`] if another process holds the lock for too long; [`RecordError::JournalFailed`].
     pub fn record_event(&self, event: AuditEvent) -> impl Future<Output = Result<(), RecordError>> + use<> {
         self.record_events(vec![event])
     }
 
-    /// Records events, all of them or none, with one sync.
+    /// Records all of these events or none, with one sync.
     ///
     /// # Errors
-    /// As [`Self::record_event`].
+    /// The same as [`Self::record_event`].
     pub fn record_events(&self, events: Vec<AuditEvent>) -> impl Future<Output = Result<(), RecordError>> + use<> {
         let written = self.write(WriteOp::RecordEvents(events));
         async { written.await.map(drop) }
     }
 
-    /// Stores the recipients of this process in place of the previous ones.
+    /// Records that an operator accepted the recipients of this process. They replace the previous ones.
     ///
     /// # Errors
-    /// [`RecordError::Busy`], when another process keeps the lock, and [`RecordError::JournalFailed`].
+    /// [`RecordError::Busy`] if another process holds the lock for too long; [`RecordError::JournalFailed`].
     pub async fn accept_recipients(&self) -> Result<(), RecordError> {
         self.write(WriteOp::AcceptRecipients).await.map(drop)
     }
 
     /// Caches numbers as they were read, in one transaction, when no record waits. The update is queued when this
-    /// returns. Without space or time it is dropped, and the caller is not told.
+    /// returns. On a full disk or a lock timeout, the journal drops the update and does not report it.
     pub fn cache_numbers(&self, profile: &str, numbers: Vec<Number>) -> impl Future<Output = ()> + use<> {
         self.update_cache(CacheUpdate::Upsert(profile.to_owned(), numbers))
     }
 
-    /// Removes numbers that Meta no longer lists from the cache, after earlier updates, except those that were read
-    /// after this time, because another process may have found them again.
+    /// Removes numbers that Meta no longer lists from the cache, after all earlier updates. Keeps numbers that were
+    /// read after `read_until`, because another process may have found them again.
     pub fn remove_cached_numbers(
         &self,
         profile: &str,
@@ -223,40 +230,40 @@ impl Journal {
         self.update_cache(CacheUpdate::Delete(profile.to_owned(), numbers, read_until))
     }
 
-    /// The cached numbers of a profile in the order of their ids: the first page, or the page after an id; empty at the
-    /// end.
+    /// The cached numbers of a profile, sorted by ID: the first page, or the page after an ID. Empty after the last
+    /// page.
     pub async fn cached_numbers(&self, profile: &str, after: Option<PhoneNumberId>) -> Vec<Number> {
         self.send_command(|reply| WriterCommand::GetCachedNumbers(profile.to_owned(), after, reply))
             .await
             .unwrap_or_default()
     }
 
-    /// The history of a number, newest first, at most `most` entries.
-    pub async fn history(&self, number: PhoneNumberId, most: usize) -> Vec<HistoryEntry> {
-        self.send_command(|reply| WriterCommand::GetHistory(number, most, reply)).await.unwrap_or_default()
+    /// The history of a number, newest first, at most `limit` entries.
+    pub async fn history(&self, number: PhoneNumberId, limit: usize) -> Vec<HistoryEntry> {
+        self.send_command(|reply| WriterCommand::GetHistory(number, limit, reply)).await.unwrap_or_default()
     }
 
-    /// Keeps the thread from writing until the guard is dropped. Waits for a write in progress, at most 38 s. A
-    /// suspended process must not keep others from writing.
+    /// Stops the thread from writing until the guard is dropped, because a suspended process must not block the writes
+    /// of others. Waits for a write in progress, at most 38 s.
     #[must_use]
     pub fn pause(&self) -> PauseGuard {
         self.gate.pause(FLUSH_TIMEOUT);
         PauseGuard { gate: Arc::clone(&self.gate) }
     }
 
-    /// Waits until everything queued is written, at most 38 s, and releases what the system holds for this process.
-    /// Other handles are useless from then on. A pause must end first.
+    /// Writes everything that is queued, then closes the database and releases its locks. Waits at most 38 s. All other
+    /// handles fail after this. The caller must drop every [`PauseGuard`] first.
     pub fn close(self) {
-        let (done, at_end) = mpsc::channel();
+        let (done, closed) = mpsc::channel();
         if self.commands.send(WriterCommand::Close(done)).is_ok() {
-            // An error means that the thread has ended, which is awaited, or that it does not.
-            at_end.recv_timeout(FLUSH_TIMEOUT).ok();
+            // An error means that the thread has already ended, or that it did not end in time.
+            closed.recv_timeout(FLUSH_TIMEOUT).ok();
         }
     }
 
-    fn write(&self, write: WriteOp) -> impl Future<Output = Result<Option<JobId>, RecordError>> + use<> {
-        let answer = self.send_command(|reply| WriterCommand::Write(write, reply));
-        async { answer.await.unwrap_or_else(|| Err(writer::closed_error())) }
+    fn write(&self, op: WriteOp) -> impl Future<Output = Result<Option<JobId>, RecordError>> + use<> {
+        let result = self.send_command(|reply| WriterCommand::Write(op, reply));
+        async { result.await.unwrap_or_else(|| Err(writer::closed_error())) }
     }
 
     fn update_cache(&self, update: CacheUpdate) -> impl Future<Output = ()> + use<> {
@@ -264,19 +271,19 @@ impl Journal {
         async { done.await.unwrap_or_default() }
     }
 
-    /// Queues the command now, and awaits the reply later.
+    /// Queues the command at once. The returned future waits for the reply.
     fn send_command<T, F: FnOnce(oneshot::Sender<T>) -> WriterCommand>(
         &self,
-        request: F,
+        command: F,
     ) -> impl Future<Output = Option<T>> + use<T, F> {
-        let (reply, answer) = oneshot::channel();
-        // If the thread has ended, the reply channel is dropped, and the error says so.
-        self.commands.send(request(reply)).ok();
-        async { answer.await.ok() }
+        let (reply, receiver) = oneshot::channel();
+        // If the thread has ended, this drops the sender of the reply, and the receiver returns an error.
+        self.commands.send(command(reply)).ok();
+        async { receiver.await.ok() }
     }
 }
 
-/// The journal writes nothing while this lives.
+/// The journal writes nothing until this guard is dropped.
 #[derive(Debug)]
 pub struct PauseGuard {
     gate: Arc<WriteGate>,
@@ -288,7 +295,8 @@ impl Drop for PauseGuard {
     }
 }
 
-/// Reserves space that is freed when the disk is full. A file system that cannot reserve any goes without.
+/// Creates the file that reserves space for outcomes on a full disk. Without support of the file system, there is no
+/// reserve.
 fn create_reserve_file(dir: &StateDir) -> Result<(), JournalError> {
     let file = dir.open_file(RESERVE_FILE, state_dir::OpenMode::ReadWrite)?;
     match fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES) {

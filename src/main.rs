@@ -1,4 +1,4 @@
-//! The `pindesk` program; all of it is in the library.
+//! Starts the `pindesk` program. All of its code is in the library.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Pure rules: what an error means, when to retry, and when to stop. They read no clock and do no I/O.
+//! Pure rules: what an error means, when to retry, and when to stop. They never read a clock or do I/O.
 
 pub mod error_catalog;
 pub mod retry;

@@ -1,7 +1,8 @@
 //! Hardens the process before it reads the first secret, and suspends it as Ctrl-Z does.
 //!
-//! Its files are readable only by their owner, it leaves no core file, and other processes of the same user can read
-//! neither its memory nor its environment. It undoes nothing: the settings hold until the process ends.
+//! After that only the owner can read the files that the process creates, a crash leaves no core file, and other
+//! processes of the same user cannot read its memory or environment. This module never undoes the settings: they last
+//! until the process ends.
 
 mod signals;
 
@@ -14,22 +15,22 @@ pub use self::signals::{
     TERMINATION_SIGNALS, UNUSED_FATAL_SIGNALS, can_suspend, is_ignored, is_in_foreground, suspend,
 };
 
-/// The system refused, so no secret may be read.
+/// The system refused to harden the process, so pindesk must not read a secret.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make the process safe for secrets: {action}: {source}")]
+#[error("cannot protect secrets in this process: {action}: {source}")]
 pub struct HardenError {
     action: &'static str,
     source: io::Error,
 }
 
-/// Sets umask 077, disables core files, and closes memory and environment to other processes.
+/// Sets umask 077, disables core files, and denies other processes access to memory and environment.
 ///
 /// # Errors
-/// When the system refuses.
+/// If the system refuses one of them.
 pub fn harden() -> Result<(), HardenError> {
-    let failed = |what| move |error: rustix::io::Errno| HardenError { action: what, source: error.into() };
+    let to_error = |action| move |error: rustix::io::Errno| HardenError { action, source: error.into() };
     umask(Mode::RWXG | Mode::RWXO);
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    setrlimit(Resource::Core, none).map_err(failed("core files cannot be switched off"))?;
-    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("its memory cannot be closed"))
+    setrlimit(Resource::Core, none).map_err(to_error("core files cannot be disabled"))?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(to_error("its memory cannot be protected"))
 }

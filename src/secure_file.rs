@@ -1,8 +1,7 @@
 //! Opens files that other users must not be able to change, or even read, and checks the open file.
 //!
-//! It follows a symbolic link that root or the user created (`/etc` often has them). It checks the open file and not
-//! its name, so nobody can replace the file in between. It reads nothing of a file that is not safe, and it repairs
-//! nothing.
+//! It follows symbolic links that root or the user created (`/etc` often has them). It checks the open file and not its
+//! name, so no process can replace the file in between. It never reads an unsafe file, and it never repairs one.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -18,17 +17,18 @@ use zeroize::Zeroizing;
 use crate::domain::redact::{redacted_path, shell_quote};
 use crate::domain::text::CleanText;
 
-/// What a kind of file must be like.
+/// The requirements for one kind of file.
 #[derive(Debug)]
 pub(crate) struct FilePolicy {
     /// Its name in errors.
     role: &'static str,
+    /// The largest file that pindesk reads.
     max_bytes: usize,
     /// Mode bits that it must not have.
     forbidden_mode_bits: u32,
-    /// The mode to give it, as `chmod` takes it.
+    /// The argument of `chmod` that fixes the mode.
     chmod: &'static str,
-    /// True if root may own it instead of the user.
+    /// True if root may own the file instead of the user.
     allow_root_owner: bool,
 }
 
@@ -41,7 +41,8 @@ pub(crate) struct FileAttributes {
     links: u64,
 }
 
-/// It holds no secret, so others may read it; but who changes it chooses where the token is sent.
+/// The config file holds no secret, so others may read it. They must not change it, because it decides where pindesk
+/// sends the token.
 pub(crate) const CONFIG_FILE: FilePolicy = FilePolicy {
     role: "config file",
     max_bytes: 4 << 20,
@@ -50,7 +51,7 @@ pub(crate) const CONFIG_FILE: FilePolicy = FilePolicy {
     allow_root_owner: true,
 };
 
-/// It holds public keys; but who adds a key can read the PINs.
+/// The recipients file holds public keys. Others must not change it, because anyone who adds a key could decrypt PINs.
 pub(crate) const RECIPIENTS_FILE: FilePolicy = FilePolicy {
     role: "recipients file",
     max_bytes: 1 << 20,
@@ -59,7 +60,8 @@ pub(crate) const RECIPIENTS_FILE: FilePolicy = FilePolicy {
     allow_root_owner: true,
 };
 
-/// Only the owner may read or write it. The group counts as others, because the mode does not show who is in it.
+/// Only the owner may read or write the token file. The group counts as others, because the mode does not show its
+/// members.
 pub(crate) const TOKEN_FILE: FilePolicy = FilePolicy {
     role: "access token file",
     max_bytes: MAX_SECRET_BYTES,
@@ -68,25 +70,25 @@ pub(crate) const TOKEN_FILE: FilePolicy = FilePolicy {
     allow_root_owner: true,
 };
 
-/// As the token file.
+/// The app secret file has the requirements of the token file.
 pub(crate) const APP_SECRET_FILE: FilePolicy = FilePolicy { role: "app secret file", ..TOKEN_FILE };
 
-/// As the token file.
+/// The PIN file has the requirements of the token file.
 pub(crate) const PIN_FILE: FilePolicy = FilePolicy { role: "PIN file", ..TOKEN_FILE };
 
-/// A private key that decrypts PINs. As the token file.
+/// A file with a private key that decrypts PINs. It has the requirements of the token file.
 pub(crate) const KEY_FILE: FilePolicy = FilePolicy { role: "key file", ..TOKEN_FILE };
 
-/// Only the user may own it, not even root, because pindesk writes it as well.
+/// Only the user may own a state file, and not root, because pindesk also writes to it.
 pub(crate) const STATE_FILE: FilePolicy = FilePolicy { role: "state file", allow_root_owner: false, ..TOKEN_FILE };
 
-/// The directory of these files.
+/// The directory of the state files.
 pub(crate) const STATE_DIR: FilePolicy = FilePolicy { role: "state directory", chmod: "700", ..STATE_FILE };
 
-/// More than any token has.
+/// The largest secret that pindesk reads, which is more than any token has.
 pub(crate) const MAX_SECRET_BYTES: usize = 64 << 10;
 
-/// A file cannot be used.
+/// Why pindesk cannot use a file.
 #[derive(Debug, thiserror::Error)]
 #[error("{role} {path}: {problem}")]
 pub struct FileError {
@@ -98,21 +100,21 @@ pub struct FileError {
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileProblem {
-    /// Nothing of that name.
+    /// No file has this name.
     #[error("there is no such file")]
     Missing,
-    /// Opening or reading failed.
+    /// The system refused to open or read it.
     #[error("it cannot be read: {0}")]
     Unreadable(io::Error),
-    /// A directory, a pipe, a device.
+    /// It is a directory, a pipe or a device.
     #[error("it is not a regular file")]
     NotRegularFile,
     /// Another user owns it.
     #[error("it belongs to user {owner}. Run: sudo chown {expected_owner} {path}")]
     WrongOwner {
-        /// The owner.
+        /// The user id of the owner.
         owner: u32,
-        /// The user who should own it.
+        /// The user id that should own it.
         expected_owner: u32,
         /// The path, quoted for a shell.
         path: CleanText,
@@ -120,38 +122,36 @@ pub enum FileProblem {
     /// Its mode lets other users read or write it.
     #[error("others can {access} it (mode {mode:04o}). Run: chmod {chmod} {path}")]
     ModeTooOpen {
-        /// What they can do.
+        /// What other users can do: read, write, run.
         access: &'static str,
-        /// The mode it has.
+        /// The mode of the file.
         mode: u32,
-        /// The mode to give it.
+        /// The argument of `chmod` that fixes the mode.
         chmod: &'static str,
         /// The path, quoted for a shell.
         path: CleanText,
     },
-    /// It has other names, too.
-    #[error(
-        "it has {links} names, so others may reach it by another. Run: cp -p {path} {path}.new && mv {path}.new {path}"
-    )]
+    /// It has more than one name.
+    #[error("it has {links} hard links. Run: cp -p {path} {path}.new && mv {path}.new {path}")]
     HardLinked {
-        /// How many.
+        /// The number of hard links.
         links: u64,
         /// The path, quoted for a shell.
         path: CleanText,
     },
-    /// Whoever created the link chooses what is read.
-    #[error("the symbolic link belongs to user {owner}. Make it yourself, or name the file that it leads to")]
+    /// Another user created the symbolic link, and could change which file pindesk reads.
+    #[error("the symbolic link belongs to user {owner}. Create the link yourself, or give the path of its target")]
     UntrustedSymlink {
-        /// The owner of the link.
+        /// The user id of the owner of the link.
         owner: u32,
     },
-    /// Larger than such a file can be.
+    /// It is larger than such a file can be.
     #[error("it is larger than {max_bytes} bytes")]
     TooLarge {
-        /// The maximum that is read.
+        /// The largest file that pindesk reads.
         max_bytes: usize,
     },
-    /// Not UTF-8.
+    /// It is not UTF-8 text.
     #[error("it is not UTF-8 text")]
     NotUtf8,
 }
@@ -163,48 +163,48 @@ impl FileError {
         matches!(self.problem, FileProblem::Missing)
     }
 
-    /// True for a directory, a pipe, a device.
+    /// True if it is a directory, a pipe or a device.
     #[must_use]
     pub fn is_not_regular_file(&self) -> bool {
         matches!(self.problem, FileProblem::NotRegularFile)
     }
 }
 
-/// Reads the text of a file that conforms to the policy. Wiped when dropped.
-pub(crate) fn read_text(rules: &FilePolicy, path: &Path) -> Result<Zeroizing<String>, FileError> {
-    let text = read_checked(rules, path).and_then(|mut bytes| {
+/// Reads the text of a file that conforms to the policy. The text is wiped when it is dropped.
+pub(crate) fn read_text(policy: &FilePolicy, path: &Path) -> Result<Zeroizing<String>, FileError> {
+    let text = read_checked(policy, path).and_then(|mut bytes| {
         String::from_utf8(std::mem::take(&mut bytes)).map(Zeroizing::new).map_err(|error| {
             drop(Zeroizing::new(error.into_bytes()));
             FileProblem::NotUtf8
         })
     });
-    text.map_err(|fault| rules.error(path, fault))
+    text.map_err(|problem| policy.error(path, problem))
 }
 
-/// Reads the bytes of a file that conforms to the policy. Wiped when dropped.
-pub(crate) fn read_bytes(rules: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    read_checked(rules, path).map_err(|fault| rules.error(path, fault))
+/// Reads the bytes of a file that conforms to the policy. The bytes are wiped when they are dropped.
+pub(crate) fn read_bytes(policy: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    read_checked(policy, path).map_err(|problem| policy.error(path, problem))
 }
 
-fn read_checked(rules: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
-    let me = rustix::process::geteuid().as_raw();
-    let file = open_trusted(path, me)?;
-    let found = FileAttributes::from_fd(&file).map_err(FileProblem::Unreadable)?;
-    found.check_file(rules, path, me)?;
+fn read_checked(policy: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
+    let uid = rustix::process::geteuid().as_raw();
+    let file = open_trusted(path, uid)?;
+    let attributes = FileAttributes::from_fd(&file).map_err(FileProblem::Unreadable)?;
+    attributes.check_file(policy, path, uid)?;
     // One allocation that is large enough, so that growing leaves no copy of a secret.
-    let room = file.metadata().map_err(FileProblem::Unreadable)?.len();
-    let room = usize::try_from(room).map_or(rules.max_bytes, |len| len.min(rules.max_bytes)) + 64;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    let most = rules.max_bytes as u64 + 1;
-    file.take(most).read_to_end(&mut bytes).map_err(FileProblem::Unreadable)?;
-    if bytes.len() > rules.max_bytes {
-        return Err(FileProblem::TooLarge { max_bytes: rules.max_bytes });
+    let file_len = file.metadata().map_err(FileProblem::Unreadable)?.len();
+    let capacity = usize::try_from(file_len).map_or(policy.max_bytes, |len| len.min(policy.max_bytes)) + 64;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
+    let limit = policy.max_bytes as u64 + 1;
+    file.take(limit).read_to_end(&mut bytes).map_err(FileProblem::Unreadable)?;
+    if bytes.len() > policy.max_bytes {
+        return Err(FileProblem::TooLarge { max_bytes: policy.max_bytes });
     }
     Ok(bytes)
 }
 
-/// Opens a file, following the links that root or the user created.
-fn open_trusted(path: &Path, me: u32) -> Result<File, FileProblem> {
+/// Opens a file and follows the links that root or the user created.
+fn open_trusted(path: &Path, uid: u32) -> Result<File, FileProblem> {
     const MAX_LINKS: usize = 40;
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -215,14 +215,14 @@ fn open_trusted(path: &Path, me: u32) -> Result<File, FileProblem> {
         }
         let link = rustix::fs::open(&path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
             .map_err(open_problem)?;
-        let found = FileAttributes::from_fd(&link).map_err(FileProblem::Unreadable)?;
-        // If the link was replaced in between, look again.
-        if found.kind == FileType::Symlink {
-            if !found.is_trusted_owner(me) {
-                return Err(FileProblem::UntrustedSymlink { owner: found.owner });
+        let attributes = FileAttributes::from_fd(&link).map_err(FileProblem::Unreadable)?;
+        // If another file replaced the link in between, the loop opens the path again.
+        if attributes.kind == FileType::Symlink {
+            if !attributes.is_trusted_owner(uid) {
+                return Err(FileProblem::UntrustedSymlink { owner: attributes.owner });
             }
             let target = rustix::fs::readlinkat(&link, "", Vec::new()).map_err(open_problem)?;
-            // The kernel names open files without a name like this, for example /dev/stdin if it is a pipe.
+            // The kernel shows open files without a path this way, for example /dev/stdin if it is a pipe.
             if ["pipe:[", "socket:["].iter().any(|kind| target.as_bytes().starts_with(kind.as_bytes())) {
                 return Err(FileProblem::NotRegularFile);
             }
@@ -232,20 +232,20 @@ fn open_trusted(path: &Path, me: u32) -> Result<File, FileProblem> {
     Err(open_problem(Errno::LOOP))
 }
 
-/// Does not wait for the other end of a pipe, does not take over a terminal, does not follow a link.
+/// Open flags that do not wait for the other end of a pipe, take over a terminal or follow a link.
 pub(crate) const SAFE_OPEN_FLAGS: OFlags =
     OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
 fn open_problem(errno: Errno) -> FileProblem {
     match errno {
-        // A file in place of a directory: nothing has this name.
+        // NOTDIR means that a parent is a file, so no file has this name.
         Errno::NOENT | Errno::NOTDIR => FileProblem::Missing,
         other => FileProblem::Unreadable(other.into()),
     }
 }
 
 impl FileAttributes {
-    /// Of an open file, which may be opened for its attributes only.
+    /// Reads the attributes of an open file, which may be opened for its attributes only.
     pub(crate) fn from_fd(file: impl AsFd) -> io::Result<Self> {
         Ok(Self::from_stat(&rustix::fs::fstat(file)?))
     }
@@ -264,49 +264,49 @@ impl FileAttributes {
         self.kind
     }
 
-    fn is_trusted_owner(&self, me: u32) -> bool {
-        self.owner == ROOT_UID || self.owner == me
+    fn is_trusted_owner(&self, uid: u32) -> bool {
+        self.owner == ROOT_UID || self.owner == uid
     }
 
-    /// Checks a regular file.
-    pub(crate) fn check_file(&self, rules: &FilePolicy, path: &Path, me: u32) -> Result<(), FileProblem> {
+    /// Checks that it is a regular file with a safe owner, mode and number of links. `uid` is the user.
+    pub(crate) fn check_file(&self, policy: &FilePolicy, path: &Path, uid: u32) -> Result<(), FileProblem> {
         if self.kind != FileType::RegularFile {
             return Err(FileProblem::NotRegularFile);
         }
-        self.check_owner_and_mode(rules, path, me)?;
-        // Files of root may have hard links: package managers create them.
-        if self.links > 1 && !(rules.allow_root_owner && self.owner == ROOT_UID) {
+        self.check_owner_and_mode(policy, path, uid)?;
+        // Files of root may have hard links, because package managers create them.
+        if self.links > 1 && !(policy.allow_root_owner && self.owner == ROOT_UID) {
             return Err(FileProblem::HardLinked { links: self.links, path: shell_quote(path) });
         }
         Ok(())
     }
 
-    /// Checks owner and mode.
-    pub(crate) fn check_owner_and_mode(&self, rules: &FilePolicy, path: &Path, me: u32) -> Result<(), FileProblem> {
-        if self.owner != me && !(rules.allow_root_owner && self.owner == ROOT_UID) {
-            return Err(FileProblem::WrongOwner { owner: self.owner, expected_owner: me, path: shell_quote(path) });
+    /// Checks the owner and the mode. `uid` is the user.
+    pub(crate) fn check_owner_and_mode(&self, policy: &FilePolicy, path: &Path, uid: u32) -> Result<(), FileProblem> {
+        if self.owner != uid && !(policy.allow_root_owner && self.owner == ROOT_UID) {
+            return Err(FileProblem::WrongOwner { owner: self.owner, expected_owner: uid, path: shell_quote(path) });
         }
         let mode = self.mode;
-        if mode & rules.forbidden_mode_bits == 0 {
+        let forbidden = mode & policy.forbidden_mode_bits;
+        if forbidden == 0 {
             return Ok(());
         }
-        let deed = match (mode & rules.forbidden_mode_bits & 0o044 != 0, mode & rules.forbidden_mode_bits & 0o022 != 0)
-        {
+        let access = match (forbidden & 0o044 != 0, forbidden & 0o022 != 0) {
             (true, true) => "read and write",
             (false, true) => "write",
             (true, false) => "read",
             (false, false) => "run",
         };
-        Err(FileProblem::ModeTooOpen { access: deed, mode, chmod: rules.chmod, path: shell_quote(path) })
+        Err(FileProblem::ModeTooOpen { access, mode, chmod: policy.chmod, path: shell_quote(path) })
     }
 }
 
 const ROOT_UID: u32 = 0;
 
 impl FilePolicy {
-    /// The error about a file of this kind.
-    pub(crate) fn error(&self, path: &Path, fault: FileProblem) -> FileError {
-        FileError { role: self.role, path: redacted_path(path), problem: fault }
+    /// Creates the error about a file of this kind.
+    pub(crate) fn error(&self, path: &Path, problem: FileProblem) -> FileError {
+        FileError { role: self.role, path: redacted_path(path), problem }
     }
 }
 
@@ -314,53 +314,52 @@ impl FilePolicy {
 mod tests {
     use super::*;
 
-    fn verdict(rules: &FilePolicy, owner: u32, mode: u32) -> String {
-        let found = FileAttributes { kind: FileType::RegularFile, owner, mode, links: 1 };
-        found
-            .check_file(rules, Path::new("/etc/pindesk/x"), 1000)
-            .map_or_else(|fault| fault.to_string(), |()| "fine".to_owned())
+    fn check(policy: &FilePolicy, owner: u32, mode: u32) -> String {
+        let attributes = FileAttributes { kind: FileType::RegularFile, owner, mode, links: 1 };
+        attributes
+            .check_file(policy, Path::new("/etc/pindesk/x"), 1000)
+            .map_or_else(|problem| problem.to_string(), |()| "safe".to_owned())
     }
 
     #[test]
-    fn a_secret_is_for_its_owner_alone_and_a_config_file_for_all_to_read() {
+    fn only_the_owner_reads_a_secret_but_all_read_the_config() {
         let cases = [
-            (&TOKEN_FILE, 1000, 0o600, "fine"),
-            (&TOKEN_FILE, 0, 0o400, "fine"),
+            (&TOKEN_FILE, 1000, 0o600, "safe"),
+            (&TOKEN_FILE, 0, 0o400, "safe"),
             (&TOKEN_FILE, 1000, 0o640, "others can read it (mode 0640). Run: chmod 600 /etc/pindesk/x"),
             (&TOKEN_FILE, 1000, 0o604, "others can read it (mode 0604). Run: chmod 600 /etc/pindesk/x"),
             (&TOKEN_FILE, 1000, 0o620, "others can write it (mode 0620). Run: chmod 600 /etc/pindesk/x"),
             (&TOKEN_FILE, 1000, 0o666, "others can read and write it (mode 0666). Run: chmod 600 /etc/pindesk/x"),
             (&TOKEN_FILE, 1000, 0o711, "others can run it (mode 0711). Run: chmod 600 /etc/pindesk/x"),
             (&TOKEN_FILE, 1001, 0o600, "it belongs to user 1001. Run: sudo chown 1000 /etc/pindesk/x"),
-            (&CONFIG_FILE, 0, 0o644, "fine"),
-            (&CONFIG_FILE, 0, 0o755, "fine"),
+            (&CONFIG_FILE, 0, 0o644, "safe"),
+            (&CONFIG_FILE, 0, 0o755, "safe"),
             (&CONFIG_FILE, 1000, 0o664, "others can write it (mode 0664). Run: chmod go-w /etc/pindesk/x"),
             (&CONFIG_FILE, 1001, 0o644, "it belongs to user 1001. Run: sudo chown 1000 /etc/pindesk/x"),
         ];
-        for (rules, owner, mode, expected) in cases {
-            assert_eq!(verdict(rules, owner, mode), expected, "{} {owner} {mode:o}", rules.role);
+        for (policy, owner, mode, expected) in cases {
+            assert_eq!(check(policy, owner, mode), expected, "{} {owner} {mode:o}", policy.role);
         }
     }
 
     #[test]
-    fn a_file_with_a_second_name_is_refused_unless_it_is_roots() {
-        let told = |rules: &FilePolicy, owner| {
-            let found = FileAttributes { kind: FileType::RegularFile, owner, mode: 0o600, links: 2 };
-            let verdict = found.check_file(rules, Path::new("/etc/x"), 1000);
-            verdict.map_or_else(|fault| fault.to_string(), |()| "fine".to_owned())
+    fn a_hard_linked_file_is_refused_unless_root_owns_it() {
+        let check_linked = |policy: &FilePolicy, owner| {
+            let attributes = FileAttributes { kind: FileType::RegularFile, owner, mode: 0o600, links: 2 };
+            let result = attributes.check_file(policy, Path::new("/etc/x"), 1000);
+            result.map_or_else(|problem| problem.to_string(), |()| "safe".to_owned())
         };
-        let refused =
-            "it has 2 names, so others may reach it by another. Run: cp -p /etc/x /etc/x.new && mv /etc/x.new /etc/x";
-        for rules in [&CONFIG_FILE, &TOKEN_FILE, &APP_SECRET_FILE, &RECIPIENTS_FILE, &KEY_FILE] {
-            assert_eq!([told(rules, 1000), told(rules, 0)], [refused, "fine"], "{}", rules.role);
+        let refused = "it has 2 hard links. Run: cp -p /etc/x /etc/x.new && mv /etc/x.new /etc/x";
+        for policy in [&CONFIG_FILE, &TOKEN_FILE, &APP_SECRET_FILE, &RECIPIENTS_FILE, &KEY_FILE] {
+            assert_eq!([check_linked(policy, 1000), check_linked(policy, 0)], [refused, "safe"], "{}", policy.role);
         }
-        assert_eq!(told(&STATE_FILE, 1000), refused);
-        assert_eq!(told(&STATE_FILE, 0), "it belongs to user 0. Run: sudo chown 1000 /etc/x");
+        assert_eq!(check_linked(&STATE_FILE, 1000), refused);
+        assert_eq!(check_linked(&STATE_FILE, 0), "it belongs to user 0. Run: sudo chown 1000 /etc/x");
     }
 
     #[test]
-    fn a_token_taken_for_a_path_is_not_repeated() {
-        let error = read_text(&TOKEN_FILE, Path::new("EAAJfakeTokenFakeTokenFakeToken")).expect_err("there is none");
+    fn a_token_in_place_of_a_path_is_redacted() {
+        let error = read_text(&TOKEN_FILE, Path::new("EAAJfakeTokenFakeTokenFakeToken")).expect_err("no such file");
         assert_eq!(error.to_string(), "access token file …: there is no such file");
     }
 }

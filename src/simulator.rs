@@ -1,7 +1,7 @@
-//! A stand-in for Meta's Graph API: serves a made-up [`World`] on loopback, inside the caller's tokio runtime.
+//! Runs a fake Graph API: an HTTP server for a simulated [`World`] on loopback, inside the caller's tokio runtime.
 //!
-//! Is not Meta and does not claim to be: [`ABOUT`] says which of its answers nobody has confirmed. Listens on no
-//! address but loopback, starts no thread, sends nothing anywhere, and knows no access token but its own.
+//! Its behavior is not always that of Meta: [`ABOUT`] lists the replies that are not confirmed. It never listens on
+//! another address, starts a thread, sends a request, or accepts a real access token.
 
 mod splitmix;
 mod faults;
@@ -40,43 +40,44 @@ use crate::domain::clock::Clock;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PIN_DIGITS;
 
-/// What the simulator says of itself in the help.
+/// The description of the simulator in the help.
 pub const ABOUT: &str = "\
-A stand-in for Meta's Graph API, for demos, training and tests. It serves made-up WhatsApp Business phone numbers
-on this machine only, and nothing leaves it. The numbers come from ranges reserved for fiction.
+A local fake of Meta's Graph API for demos, training and tests. It serves simulated WhatsApp Business phone numbers
+on this machine only and sends nothing to the network. The numbers are from ranges reserved for fiction.
 
-Access tokens: SIMULATOR may do everything, SIMULATOR-READONLY may read, SIMULATOR-EXPIRED has expired.
+Access tokens: SIMULATOR allows everything, SIMULATOR-READONLY allows reads, SIMULATOR-EXPIRED has expired.
 
-It follows Meta's public documentation. Where that is silent it had to choose, and Meta may answer differently:
-  - which errors and limits apply to setting a PIN, and whether it counts against the calls per hour;
+It follows Meta's public documentation. Meta may behave differently where its documentation says nothing:
+  - the errors and limits of setting a PIN, and whether it counts against the calls per hour;
   - a number that is not registered (here: refused with 133010);
   - a PIN that is a JSON number, or empty (here: refused with 100);
-  - the same PIN set twice (here: success), and weak PINs (here: taken);
+  - the same PIN set twice (here: success), and weak PINs (here: accepted);
   - the HTTP status of 104, 190 and 80008, and the key of the usage header;
-  - the fields that come unasked, and some words of rarely used fields.
-Sorting and filtering of lists are ignored; request_code, verify_code and the business edges are missing.";
+  - the default fields, and some values of rarely used fields.
+It ignores sorting and filtering of lists. It does not have request_code, verify_code and the business edges.";
 
-/// The most bytes taken of a request. A PIN request has about 20.
+/// The maximum size of a request body, in bytes. The body of a PIN request has about 20.
 const MAX_BODY_BYTES: usize = 64 * 1_024;
 
-/// Between two bytes of a slow answer: the 16 bytes of `{"success":true}` stay within any sensible deadline.
+/// The delay between two bytes of a slow reply, so that the 16 bytes of `{"success":true}` arrive within any sensible
+/// timeout.
 const SLOW_BYTE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a stopped simulator waits for its clients.
+/// How long a stopped simulator waits until its clients close their connections.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a simulator is made from.
+/// The settings of a simulator.
 #[derive(Debug, Clone)]
 pub struct SimulatorSpec {
-    /// The numbers, and the rules they follow.
+    /// The simulated numbers and their rules.
     pub world: WorldSpec,
-    /// How long each answer takes. Waited on tokio's clock, which tests pause.
+    /// How long each reply takes, on the clock of tokio, which tests can pause.
     pub latency: Duration,
-    /// What goes wrong.
+    /// The faults that the simulator injects.
     pub faults: FaultPlan,
 }
 
-/// A running simulator. Stops when dropped.
+/// A running simulator. It stops when it is dropped.
 pub struct Simulator {
     address: SocketAddr,
     state: Arc<ServerState>,
@@ -89,7 +90,7 @@ impl fmt::Debug for Simulator {
     }
 }
 
-/// What the requests share.
+/// The state that all requests share.
 struct ServerState {
     world: Mutex<World>,
     latency: Duration,
@@ -99,42 +100,42 @@ struct ServerState {
 }
 
 impl ServerState {
-    /// The world. A panic while it was held would be a bug of its own; the state is still of use to the others.
+    /// Locks the world. A panic while another request held the lock does not make the state useless.
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Simulator {
-    /// Starts serving; port 0 takes a free one. Must be called within a tokio runtime, whose tasks do the work.
+    /// Starts the server; port 0 selects a free port. Must be called within a tokio runtime, whose tasks run the
+    /// server.
     ///
     /// # Errors
-    /// The address is not a loopback address, or cannot be listened on.
+    /// If the address is not a loopback address, or cannot be bound.
     pub async fn start(listen: SocketAddr, spec: SimulatorSpec) -> io::Result<Self> {
         if !listen.ip().is_loopback() {
-            let why = format!("{} is not a loopback address; the simulator serves this machine only", listen.ip());
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+            let message = format!("{} is not a loopback address; the simulator serves this machine only", listen.ip());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let world = Mutex::new(World::new(spec.world, spec.faults));
-        let (changes, reads, stop) = (Arc::default(), Arc::default(), CancellationToken::new());
-        let desk = Arc::new(ServerState {
+        let state = Arc::new(ServerState {
             world,
             latency: spec.latency,
-            change_gate: changes,
-            read_gate: reads,
-            stop_token: stop,
+            change_gate: Arc::default(),
+            read_gate: Arc::default(),
+            stop_token: CancellationToken::new(),
         });
-        let service = Router::new().fallback(serve).with_state(Arc::clone(&desk));
-        let stopped = desk.stop_token.clone().cancelled_owned();
+        let service = Router::new().fallback(serve).with_state(Arc::clone(&state));
+        let stopped = state.stop_token.clone().cancelled_owned();
         let server =
             axum::serve(ResettableListener(listener), service.into_make_service_with_connect_info::<ResetHandle>())
                 .with_graceful_shutdown(stopped);
-        Ok(Self { address, state: desk, server_task: tokio::spawn(server.into_future()) })
+        Ok(Self { address, state, server_task: tokio::spawn(server.into_future()) })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -146,54 +147,53 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
-    /// Cancelling it stops the simulator: silent and slow answers end at once, the others are finished.
+    /// A token whose cancellation stops the simulator: it breaks off silent and slow replies, and completes all others.
     #[must_use]
     pub fn stop_token(&self) -> CancellationToken {
         self.state.stop_token.clone()
     }
 
-    /// Waits until the simulator has been stopped and its connections are closed. Clients that hold a connection
-    /// open without a word are left behind after [`SHUTDOWN_TIMEOUT`].
+    /// Waits until the simulator has been stopped and its connections are closed. After [`SHUTDOWN_TIMEOUT`], no longer
+    /// waits for clients that keep an idle connection open.
     ///
     /// # Errors
-    /// The server failed.
+    /// If the server failed.
     pub async fn wait_until_stopped(mut self) -> io::Result<()> {
         self.state.stop_token.cancelled().await;
         match tokio::time::timeout(SHUTDOWN_TIMEOUT, &mut self.server_task).await {
-            Ok(ended) => ended.map_err(io::Error::other)?,
-            Err(_too_long) => {
+            Ok(result) => result.map_err(io::Error::other)?,
+            Err(_elapsed) => {
                 self.server_task.abort();
                 Ok(())
             }
         }
     }
 
-    /// Keeps back the answers to requests that set a PIN, but for the next `after` of them, until what this returns is
-    /// dropped.
+    /// Holds the replies to requests that set a PIN, until the guard is dropped. The next `after` replies still leave.
     #[must_use]
     pub fn hold_changes(&self, after: usize) -> HoldGuard {
         self.state.change_gate.hold(after)
     }
 
-    /// As [`Simulator::hold_changes`], for requests that read.
+    /// The same as [`Simulator::hold_changes`], for requests that read.
     #[must_use]
     pub fn hold_reads(&self, after: usize) -> HoldGuard {
         self.state.read_gate.hold(after)
     }
 
-    /// The PIN that is in force on a number: the last one set, or the one it had at the start.
+    /// The PIN that is in force on a number: the last PIN that was set, or the PIN at the start.
     #[must_use]
     pub fn pin_in_force(&self, id: &PhoneNumberId) -> Option<[u8; PIN_DIGITS]> {
         self.state.world().pin_in_force(id)
     }
 
-    /// Every well-formed PIN that requests for a number carried, in the order of their arrival, refused ones too.
+    /// Every well-formed PIN in a request for this number, in the order of arrival, including refused PINs.
     #[must_use]
     pub fn pins_sent(&self, id: &PhoneNumberId) -> Vec<[u8; PIN_DIGITS]> {
         self.state.world().pins_sent(id).to_vec()
     }
 
-    /// How many requests to set a PIN came, whatever they were answered.
+    /// How many requests to set a PIN arrived, whatever the replies.
     #[must_use]
     pub fn pin_request_count(&self) -> usize {
         self.state.world().pin_request_count()
@@ -207,8 +207,8 @@ impl Drop for Simulator {
 }
 
 async fn serve(
-    State(desk): State<Arc<ServerState>>,
-    ConnectInfo(line): ConnectInfo<ResetHandle>,
+    State(state): State<Arc<ServerState>>,
+    ConnectInfo(connection): ConnectInfo<ResetHandle>,
     request: axum::extract::Request,
 ) -> Response {
     let Ok(request) = read_request(request).await else {
@@ -216,25 +216,25 @@ async fn serve(
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return response;
     };
-    if !desk.latency.is_zero() {
-        tokio::time::sleep(desk.latency).await;
+    if !state.latency.is_zero() {
+        tokio::time::sleep(state.latency).await;
     }
     let now = Clock::System.at(tokio::time::Instant::now().into_std());
-    let keeper = if request.method == "GET" { &desk.read_gate } else { &desk.change_gate };
-    let reply = desk.world().handle_request(&request, now);
-    desk.stop_token.run_until_cancelled(keeper.wait_until_open()).await;
+    let gate = if request.method == "GET" { &state.read_gate } else { &state.change_gate };
+    let reply = state.world().handle_request(&request, now);
+    state.stop_token.run_until_cancelled(gate.wait_until_open()).await;
     match reply.delivery {
         Delivery::Complete | Delivery::Slow | Delivery::Truncated => {}
-        Delivery::Reset => line.reset(),
+        Delivery::Reset => connection.reset(),
         Delivery::Never => {
-            desk.stop_token.cancelled().await;
-            line.reset();
+            state.stop_token.cancelled().await;
+            connection.reset();
         }
     }
-    http_response(reply, desk.stop_token.clone())
+    http_response(reply, state.stop_token.clone())
 }
 
-/// The body was too long, or broke off.
+/// The body was too long, or was interrupted.
 struct UnreadableBody;
 
 async fn read_request(request: axum::extract::Request) -> Result<SimulatedRequest, UnreadableBody> {
@@ -261,58 +261,58 @@ async fn read_body(content_type: &str, parts: Parts, bytes: Bytes) -> RequestBod
     }
 }
 
-/// The text parts up to the first that cannot be read; without a boundary, none.
+/// The text parts, up to the first part that cannot be read. Empty without a boundary.
 async fn read_parts(parts: Parts, bytes: Bytes) -> Vec<(String, String)> {
     let request = axum::extract::Request::from_parts(parts, HttpBody::from(bytes));
-    let mut found = Vec::new();
-    let Ok(mut multipart) = Multipart::from_request(request, &()).await else { return found };
+    let mut text_parts = Vec::new();
+    let Ok(mut multipart) = Multipart::from_request(request, &()).await else { return text_parts };
     while let Ok(Some(field)) = multipart.next_field().await {
         let name = field.name().unwrap_or_default().to_owned();
         let Ok(value) = field.text().await else { break };
-        found.push((name, value));
+        text_parts.push((name, value));
     }
-    found
+    text_parts
 }
 
-fn http_response(reply: SimulatedResponse, stop: CancellationToken) -> Response {
+fn http_response(reply: SimulatedResponse, stop_token: CancellationToken) -> Response {
     let length = reply.body.len();
     let body = match reply.delivery {
         Delivery::Complete | Delivery::Never | Delivery::Reset => HttpBody::from(reply.body),
         Delivery::Truncated => truncated_body(reply.body),
-        Delivery::Slow => slow_body(reply.body, stop),
+        Delivery::Slow => slow_body(reply.body, stop_token),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in reply.headers {
-        // No value can be refused: the texts in them are the world's own, or were made plain there.
+        // Every value is valid: the world wrote its text, or replaced the characters that a header cannot carry.
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }
-    // Promised for cut and slow bodies too, so that a client can tell that some is missing.
+    // Also for truncated and slow bodies, so that a client can detect that bytes are missing.
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     response
 }
 
-/// Half of the body, then an error, on which the server closes the connection.
+/// A body that sends its first half and then an error, which makes the server close the connection.
 fn truncated_body(mut body: Vec<u8>) -> HttpBody {
     body.truncate(body.len() / 2);
-    HttpBody::from_stream(stream::unfold(Some(body), async |half| {
-        if let Some(half) = half {
-            return Some((Ok(Bytes::from(half)), None));
+    HttpBody::from_stream(stream::unfold(Some(body), async |first_half| {
+        if let Some(first_half) = first_half {
+            return Some((Ok(Bytes::from(first_half)), None));
         }
-        // One turn for the server to send what it has, or the client would see a connection without an answer.
+        // Lets the server send the first half. Otherwise the client would see a closed connection without a reply.
         tokio::task::yield_now().await;
         Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), None))
     }))
 }
 
-/// One byte at a time, until the simulator stops.
-fn slow_body(body: Vec<u8>, stop: CancellationToken) -> HttpBody {
-    let bytes = stream::unfold((body.into_iter(), stop), async |(mut rest, stop)| {
+/// A body that sends one byte at a time, until the simulator stops.
+fn slow_body(body: Vec<u8>, stop_token: CancellationToken) -> HttpBody {
+    let bytes = stream::unfold((body.into_iter(), stop_token), async |(mut rest, stop_token)| {
         let byte = rest.next()?;
-        stop.run_until_cancelled(tokio::time::sleep(SLOW_BYTE_INTERVAL)).await?;
-        Some((Ok::<_, Infallible>(Bytes::from(vec![byte])), (rest, stop)))
+        stop_token.run_until_cancelled(tokio::time::sleep(SLOW_BYTE_INTERVAL)).await?;
+        Some((Ok::<_, Infallible>(Bytes::from(vec![byte])), (rest, stop_token)))
     });
     HttpBody::from_stream(bytes)
 }

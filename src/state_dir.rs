@@ -1,7 +1,7 @@
-//! The state directory with the journal and the escrow. Only its owner can read it.
+//! Opens the state directory, which holds the journal and the escrow, and its files. Only their owner can read them.
 //!
-//! It checks what it opened, never only names: owner, mode, links. It does not know what the files contain, and it
-//! repairs no mode by itself: who left the directory open has to know.
+//! It checks the owner, mode and links of open files, never only of their names. It does not know what the files
+//! contain. It never repairs a mode, because the operator has to know that others could read the directory.
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -36,22 +36,22 @@ pub(crate) enum OpenMode {
     Append,
 }
 
-/// The state directory, or a file in it, cannot be used.
+/// Why pindesk cannot use the state directory, or a file in it.
 #[derive(Debug, thiserror::Error)]
 pub enum StateDirError {
-    /// It is missing, or its owner, mode or links are unsafe.
+    /// The directory or a file is missing, or its owner, mode or links are unsafe.
     #[error(transparent)]
     Unsafe(#[from] FileError),
     /// The directory is a symbolic link.
-    #[error("state directory {path}: it is a symbolic link. Name the directory itself: --state-dir {target}")]
+    #[error("state directory {path}: it is a symbolic link. Use its target: --state-dir {target}")]
     Symlink {
-        /// The path.
+        /// The path of the link.
         path: CleanText,
         /// Its target, quoted for a shell.
         target: CleanText,
     },
     /// A file in it is a symbolic link.
-    #[error("state file {path}: it is a symbolic link. Move the file itself here, or remove the link: rm {path}")]
+    #[error("state file {path}: it is a symbolic link. Move its target here, or remove the link: rm {path}")]
     FileSymlink {
         /// The path, quoted for a shell.
         path: CleanText,
@@ -59,24 +59,24 @@ pub enum StateDirError {
     /// It is not a directory.
     #[error("state directory {path}: it is not a directory")]
     NotADirectory {
-        /// The path.
+        /// The path of the directory.
         path: CleanText,
     },
     /// It is on a network file system, where locks and syncs are not reliable.
     #[error(
-        "state directory {path}: it lies on a network file system ({file_system}), where a record may be lost. Name a \
+        "state directory {path}: it is on a network file system ({file_system}), which can lose records. Use a \
          directory on a local disk: --state-dir DIR"
     )]
     NetworkFileSystem {
-        /// The path.
+        /// The path of the directory.
         path: CleanText,
-        /// The kind of file system.
+        /// The name of the file system, such as NFS.
         file_system: &'static str,
     },
     /// It could not be created, entered or opened.
     #[error("{path}: {error}")]
     Io {
-        /// The path.
+        /// The path of the directory or file.
         path: CleanText,
         /// The error of the system.
         error: io::Error,
@@ -87,13 +87,14 @@ impl StateDir {
     /// Opens the directory. Creates it with mode 0700, and the directories above it, if it is missing.
     ///
     /// # Errors
-    /// When it cannot be created or entered, is a symbolic link or not a directory, belongs to another user, lets
-    /// others in (the error names the `chmod`), or is on a network file system, where locks and syncs are not reliable.
+    /// If it cannot be created or entered, is a symbolic link or not a directory, belongs to another user, gives other
+    /// users access (the error contains the `chmod` command), or is on a network file system, where locks and syncs are
+    /// not reliable.
     pub fn open_or_create(path: &Path) -> Result<Self, StateDirError> {
         match Self::open(path) {
             Err(error) if error.is_missing() => {
-                let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-                made.map_err(|error| StateDirError::Io { path: redacted_path(path), error })?;
+                let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
+                created.map_err(|error| StateDirError::Io { path: redacted_path(path), error })?;
                 Self::open(path)
             }
             other => other,
@@ -103,61 +104,64 @@ impl StateDir {
     /// Opens the directory. Never creates it.
     ///
     /// # Errors
-    /// As [`Self::open_or_create`], and when it is missing.
+    /// As [`Self::open_or_create`], and if it is missing.
     pub fn open(path: &Path) -> Result<Self, StateDirError> {
         let dir = open_directory(path)?;
-        let found =
+        let attributes =
             FileAttributes::from_fd(&dir).map_err(|error| StateDirError::Io { path: redacted_path(path), error })?;
-        found.check_owner_and_mode(&STATE_DIR, path, effective_uid()).map_err(|fault| STATE_DIR.error(path, fault))?;
-        let of_system = |errno: Errno| StateDirError::Io { path: redacted_path(path), error: errno.into() };
-        let kind = rustix::fs::fstatfs(&dir).map_err(of_system)?.f_type;
-        if let Some(kind) = network_file_system_name(i128::from(kind)) {
-            return Err(StateDirError::NetworkFileSystem { path: redacted_path(path), file_system: kind });
+        attributes
+            .check_owner_and_mode(&STATE_DIR, path, effective_uid())
+            .map_err(|problem| STATE_DIR.error(path, problem))?;
+        let to_io_error = |errno: Errno| StateDirError::Io { path: redacted_path(path), error: errno.into() };
+        let magic = rustix::fs::fstatfs(&dir).map_err(to_io_error)?.f_type;
+        if let Some(file_system) = network_file_system_name(i128::from(magic)) {
+            return Err(StateDirError::NetworkFileSystem { path: redacted_path(path), file_system });
         }
         let access = Access::WRITE_OK | Access::EXEC_OK;
         let is_writable = match rustix::fs::accessat(&dir, ".", access, AtFlags::EACCESS) {
             Ok(()) => true,
             Err(Errno::ACCESS | Errno::ROFS | Errno::PERM) => false,
-            Err(errno) => return Err(of_system(errno)),
+            Err(errno) => return Err(to_io_error(errno)),
         };
         Ok(Self { path: path.to_owned(), dir: Arc::new(dir), is_writable })
     }
 
-    /// The path it was opened by.
+    /// The path that the caller opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// False if nothing can be written: a read-only mount, or no permission.
+    /// False if pindesk cannot write to it, because of a read-only mount or missing permission.
     #[must_use]
     pub const fn is_writable(&self) -> bool {
         self.is_writable
     }
 
-    /// How many bytes this user may still write on the file system; `None` if the system does not say.
+    /// How many bytes this user can still write on the file system; `None` if the system does not report it.
     #[must_use]
     pub fn free_bytes(&self) -> Option<u64> {
-        let found = rustix::fs::fstatvfs(&self.dir).ok()?;
-        found.f_bavail.checked_mul(found.f_frsize)
+        let stats = rustix::fs::fstatvfs(&self.dir).ok()?;
+        stats.f_bavail.checked_mul(stats.f_frsize)
     }
 
-    /// Opens a file of the directory: not a symbolic link, a regular file with one name, readable only by its owner.
-    pub(crate) fn open_file(&self, name: &str, opening: OpenMode) -> Result<File, StateDirError> {
-        let flags = match opening {
+    /// Opens a file of the directory. It must be a regular file with one name, readable only by its owner, and not a
+    /// symbolic link.
+    pub(crate) fn open_file(&self, name: &str, mode: OpenMode) -> Result<File, StateDirError> {
+        let flags = match mode {
             OpenMode::Read => OFlags::RDONLY,
             OpenMode::ReadWrite => OFlags::RDWR | OFlags::CREATE,
             OpenMode::Append => OFlags::RDWR | OFlags::CREATE | OFlags::APPEND,
         };
         let file = self.open_at(name, flags | SAFE_OPEN_FLAGS)?;
         self.check_file(name, &file)?;
-        // Reads and writes of a regular file block whatever this flag says, but a lock might not.
+        // Reads and writes of a regular file block with and without NONBLOCK, but a lock might not.
         rustix::fs::fcntl_setfl(&file, flags & OFlags::APPEND).map_err(|errno| self.errno_error(name, errno))?;
         Ok(file.into())
     }
 
-    /// Checks a file without opening it for reading or writing, so that closing it releases no lock. False if it does
-    /// not exist.
+    /// Checks a file. False if it does not exist. It does not open the file for reading or writing, so that closing it
+    /// releases no lock.
     pub(crate) fn has_file(&self, name: &str) -> Result<bool, StateDirError> {
         match self.open_at(name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
             Ok(file) => self.check_file(name, &file).map(|()| true),
@@ -166,7 +170,7 @@ impl StateDir {
         }
     }
 
-    /// The error that the file does not exist.
+    /// Creates the error that the file does not exist.
     pub(crate) fn missing_file_error(&self, name: &str) -> StateDirError {
         STATE_FILE.error(&self.path.join(name), FileProblem::Missing).into()
     }
@@ -174,17 +178,17 @@ impl StateDir {
     /// The length of a file in bytes; 0 if it is missing.
     pub(crate) fn file_len(&self, name: &str) -> Result<u64, StateDirError> {
         match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) => Ok(u64::try_from(found.st_size).unwrap_or_default()),
+            Ok(stat) => Ok(u64::try_from(stat.st_size).unwrap_or_default()),
             Err(Errno::NOENT) => Ok(0),
             Err(errno) => Err(self.errno_error(name, errno)),
         }
     }
 
-    /// The device and inode of the file that has this name now; `None` if there is none. It goes by the path, as the
-    /// next process does: the directory may have been moved or replaced.
+    /// The device and inode of the file that has this name now; `None` if there is none. It uses the path, as the next
+    /// process will, because another process may have moved or replaced the directory.
     pub(crate) fn file_identity(&self, name: &str) -> io::Result<Option<(u64, u64)>> {
         match rustix::fs::lstat(self.path.join(name)) {
-            Ok(found) => Ok(Some((found.st_dev, found.st_ino))),
+            Ok(stat) => Ok(Some((stat.st_dev, stat.st_ino))),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
@@ -198,13 +202,13 @@ impl StateDir {
         }
     }
 
-    /// The names of its files with this prefix.
-    pub(crate) fn file_names_with_prefix(&self, start: &str) -> io::Result<Vec<String>> {
+    /// The names of its files that start with `prefix`.
+    pub(crate) fn file_names_with_prefix(&self, prefix: &str) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.dir)? {
             let entry = entry?;
             if let Ok(name) = entry.file_name().to_str()
-                && name.starts_with(start)
+                && name.starts_with(prefix)
             {
                 names.push(name.to_owned());
             }
@@ -214,18 +218,18 @@ impl StateDir {
 
     /// The path of a file without symbolic links, for callers that cannot open by descriptor.
     pub(crate) fn canonical_path(&self, name: &str) -> Result<PathBuf, StateDirError> {
-        let of_system = |error| StateDirError::Io { path: redacted_path(&self.path), error };
-        let real = self.path.canonicalize().map_err(of_system)?;
-        let opened = rustix::fs::fstat(&self.dir).map_err(|errno| of_system(errno.into()))?;
-        let named = rustix::fs::stat(&real).map_err(|errno| of_system(errno.into()))?;
-        if (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino) {
-            Ok(real.join(name))
+        let to_io_error = |error| StateDirError::Io { path: redacted_path(&self.path), error };
+        let canonical = self.path.canonicalize().map_err(to_io_error)?;
+        let open_stat = rustix::fs::fstat(&self.dir).map_err(|errno| to_io_error(errno.into()))?;
+        let path_stat = rustix::fs::stat(&canonical).map_err(|errno| to_io_error(errno.into()))?;
+        if (open_stat.st_dev, open_stat.st_ino) == (path_stat.st_dev, path_stat.st_ino) {
+            Ok(canonical.join(name))
         } else {
-            Err(of_system(io::Error::other("another directory was put in its place")))
+            Err(to_io_error(io::Error::other("another directory has replaced it")))
         }
     }
 
-    /// Syncs the directory itself, which makes a new file in it durable.
+    /// Syncs the directory itself, which makes new files in it durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(&self.dir)?)
     }
@@ -241,19 +245,21 @@ impl StateDir {
 
     fn check_file(&self, name: &str, file: &OwnedFd) -> Result<(), StateDirError> {
         let path = self.path.join(name);
-        let found = FileAttributes::from_fd(file.as_fd())
+        let attributes = FileAttributes::from_fd(file.as_fd())
             .map_err(|error| StateDirError::Io { path: redacted_path(&path), error })?;
-        if found.kind() == FileType::Symlink {
+        if attributes.kind() == FileType::Symlink {
             return Err(StateDirError::FileSymlink { path: shell_quote(&path) });
         }
-        found.check_file(&STATE_FILE, &path, effective_uid()).map_err(|fault| STATE_FILE.error(&path, fault).into())
+        attributes
+            .check_file(&STATE_FILE, &path, effective_uid())
+            .map_err(|problem| STATE_FILE.error(&path, problem).into())
     }
 
     fn errno_error(&self, name: &str, errno: Errno) -> StateDirError {
         self.io_error(name, errno.into())
     }
 
-    /// The system refused an operation on a file of the directory.
+    /// Creates the error that the system refused an operation on a file of the directory.
     pub(crate) fn io_error(&self, name: &str, error: io::Error) -> StateDirError {
         StateDirError::Io { path: redacted_path(&self.path.join(name)), error }
     }
@@ -280,11 +286,11 @@ fn effective_uid() -> u32 {
 
 fn open_directory(path: &Path) -> Result<OwnedFd, StateDirError> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    // With a slash at its end, the system would follow a link.
+    // The system would follow a link if the path ended with a slash.
     let path: &Path = &path.components().collect::<PathBuf>();
     rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
         Errno::NOENT => STATE_DIR.error(path, FileProblem::Missing).into(),
-        // The system reports either error for a link, and the latter for anything else that is not a directory.
+        // The system reports either error for a link, and NOTDIR for any other file that is not a directory.
         Errno::LOOP | Errno::NOTDIR => match std::fs::read_link(path) {
             Ok(target) => {
                 let target = path.parent().unwrap_or(Path::new("")).join(target);
@@ -296,12 +302,12 @@ fn open_directory(path: &Path) -> Result<OwnedFd, StateDirError> {
     })
 }
 
-/// The name of a file system whose files are on another machine.
+/// Returns the name of a network file system, by its magic number.
 ///
 /// Source: man7.org/linux/man-pages/man2/statfs.2.html.
-fn network_file_system_name(kind: i128) -> Option<&'static str> {
-    // The type is signed on some machines, which changes the upper half.
-    match kind & 0xffff_ffff {
+fn network_file_system_name(magic: i128) -> Option<&'static str> {
+    // The magic number is signed on some machines, which changes the upper half.
+    match magic & 0xffff_ffff {
         0x6969 => Some("NFS"),
         0x517b | 0xfe53_4d42 | 0xff53_4d42 => Some("SMB"),
         _ => None,
@@ -313,9 +319,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_file_system_is_known_by_its_type() {
-        let found = [0x6969, 0x517b, 0xfe53_4d42, i128::from(0xff53_4d42_u32.cast_signed()), 0xef53]
+    fn network_file_systems_are_found_by_their_magic_number() {
+        let names = [0x6969, 0x517b, 0xfe53_4d42, i128::from(0xff53_4d42_u32.cast_signed()), 0xef53]
             .map(network_file_system_name);
-        assert_eq!(found, [Some("NFS"), Some("SMB"), Some("SMB"), Some("SMB"), None]);
+        assert_eq!(names, [Some("NFS"), Some("SMB"), Some("SMB"), Some("SMB"), None]);
     }
 }

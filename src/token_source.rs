@@ -1,7 +1,7 @@
 //! Reads the access token from its source.
 //!
-//! The source is a file that only its owner can read, or the output of a command; never a flag, a variable or the
-//! config file. No error repeats anything that was read, nor an argument of the command.
+//! The source is a file that only its owner can read, or the output of a command. It is never a flag, a variable or the
+//! config file. Errors never repeat what pindesk read, or an argument of the command.
 
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -18,28 +18,28 @@ use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::secure_file::{self, FileError, MAX_SECRET_BYTES};
 
-/// Time enough for a command that asks for a passphrase, and a limit for one that hangs.
+/// How long a token command may run. This is enough to type a passphrase, and stops a command that hangs.
 pub const TOKEN_COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often to check whether a command has exited after its output ended.
+/// How long to wait between checks whether a command has exited after its output ended.
 const EXIT_CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// There is no usable token. No message repeats any of what was read.
+/// Why there is no usable token. No message repeats what pindesk read.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The file is missing, unreadable or unsafe.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The source holds no token.
-    #[error("{origin} holds no access token: {reason}")]
+    /// The source contains no token.
+    #[error("{origin} contains no access token: {reason}")]
     InvalidToken {
         /// The file or the command.
         origin: CleanText,
         /// What is wrong with it.
         reason: ParseSecretError,
     },
-    /// The file holds no app secret.
-    #[error("{origin} holds no app secret: {reason}")]
+    /// The file contains no app secret.
+    #[error("{origin} contains no app secret: {reason}")]
     InvalidAppSecret {
         /// The file.
         origin: CleanText,
@@ -59,31 +59,31 @@ pub enum TokenError {
 /// How `token_command` failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenCommandError {
-    /// No such program, or it is not executable.
+    /// There is no such program, or it is not executable.
     #[error("it cannot be run: {0}")]
     NotStarted(io::Error),
     /// Its output could not be read.
     #[error("its output cannot be read: {0}")]
     OutputUnreadable(io::Error),
-    /// It ran too long and was killed.
-    #[error("it did not end within {} s and was stopped", .0.as_secs())]
+    /// It ran too long, so pindesk killed it.
+    #[error("it did not finish within {} s and was killed", .0.as_secs())]
     TimedOut(Duration),
-    /// It wrote more than a token can have and was killed.
-    #[error("it wrote more than {MAX_SECRET_BYTES} bytes and was stopped")]
+    /// It wrote more than a token can have, so pindesk killed it.
+    #[error("it wrote more than {MAX_SECRET_BYTES} bytes and was killed")]
     OutputTooLarge,
-    /// It exited with a failure.
+    /// Its exit status was not 0, or a signal ended it.
     #[error("it failed ({0})")]
     Failed(ExitStatus),
 }
 
-/// Reads the secrets of a profile; `None` if the profile names no access token. May run `token_command`, which may write
-/// to the terminal and ask there: call this before the screen opens.
+/// Reads the secrets of a profile; `None` if the profile configures no access token. It may run `token_command`, which
+/// can prompt on the terminal, so call it before the screen opens.
 ///
 /// # Errors
-/// A source that is missing, unsafe or too slow, or that holds no token.
+/// If the source is missing, unsafe or too slow, or contains no token.
 pub fn load_credentials(profile: &Profile) -> Result<Option<Credentials>, TokenError> {
     let Some(source) = &profile.token else { return Ok(None) };
-    // The file first: an error in it is found before a command asks the operator for a passphrase.
+    // The file comes first, to report an error in it before a command prompts the operator for a passphrase.
     let app_secret = profile.app_secret_file.as_deref().map(read_app_secret).transpose()?;
     Ok(Some(Credentials { token: read_token(source)?, app_secret }))
 }
@@ -91,7 +91,7 @@ pub fn load_credentials(profile: &Profile) -> Result<Option<Credentials>, TokenE
 /// Reads the access token.
 ///
 /// # Errors
-/// A file that is missing or unsafe, a command that fails, or no token in what they hold.
+/// If the file is missing or unsafe, the command fails, or the source contains no token.
 pub fn read_token(source: &TokenSource) -> Result<AccessToken, TokenError> {
     match source {
         TokenSource::File(path) => {
@@ -103,7 +103,7 @@ pub fn read_token(source: &TokenSource) -> Result<AccessToken, TokenError> {
             let program = CleanText::new(argv.first().map_or("", String::as_str));
             let output = run_command(argv, TOKEN_COMMAND_TIMEOUT)
                 .map_err(|error| TokenError::Command { program: program.clone(), error })?;
-            // A token is ASCII. Bytes that are not text are refused as any other character outside ASCII is.
+            // A token is ASCII, so bytes that are not UTF-8 have the same error as other characters outside ASCII.
             let text = std::str::from_utf8(&output).map_err(|_| ParseSecretError::InvalidFormat);
             let origin = CleanText::new(&format!("the output of {program}"));
             text.and_then(AccessToken::parse).map_err(|reason| TokenError::InvalidToken { origin, reason })
@@ -114,16 +114,16 @@ pub fn read_token(source: &TokenSource) -> Result<AccessToken, TokenError> {
 /// Reads an app secret from a file of mode 0600.
 ///
 /// # Errors
-/// A file that is missing or unsafe, or no secret in it.
+/// If the file is missing or unsafe, or contains no secret.
 fn read_app_secret(path: &Path) -> Result<AppSecret, TokenError> {
     let text = secure_file::read_text(&secure_file::APP_SECRET_FILE, path)?;
-    AppSecret::parse(&text).map_err(|why| TokenError::InvalidAppSecret { origin: redacted_path(path), reason: why })
+    AppSecret::parse(&text).map_err(|reason| TokenError::InvalidAppSecret { origin: redacted_path(path), reason })
 }
 
-/// Runs a program and returns its output. It inherits our standard error and our process group, because it may ask for
-/// a passphrase, so a timeout kills the program and not what it started.
-fn run_command(argv: &[String], limit: Duration) -> Result<Zeroizing<Vec<u8>>, TokenCommandError> {
-    let deadline = Instant::now() + limit;
+/// Runs a program and returns its output. The program inherits the standard error and the process group of pindesk,
+/// because it may prompt for a passphrase. So a timeout kills the program, but not the processes that it started.
+fn run_command(argv: &[String], timeout: Duration) -> Result<Zeroizing<Vec<u8>>, TokenCommandError> {
+    let deadline = Instant::now() + timeout;
     let (program, arguments) =
         argv.split_first().ok_or_else(|| TokenCommandError::NotStarted(io::ErrorKind::InvalidInput.into()))?;
     let mut child = Command::new(program)
@@ -132,21 +132,25 @@ fn run_command(argv: &[String], limit: Duration) -> Result<Zeroizing<Vec<u8>>, T
         .stdout(Stdio::piped())
         .spawn()
         .map_err(TokenCommandError::NotStarted)?;
-    let outcome = read_output(&mut child, deadline, limit);
-    if outcome.is_err() {
-        // It may have exited by itself just now. It is reaped either way.
+    let result = read_output(&mut child, deadline, timeout);
+    if result.is_err() {
+        // If it has just exited by itself, `kill` fails. `wait` reaps it in both cases.
         drop(child.kill());
         drop(child.wait());
     }
-    outcome
+    result
 }
 
-fn read_output(child: &mut Child, deadline: Instant, limit: Duration) -> Result<Zeroizing<Vec<u8>>, TokenCommandError> {
+fn read_output(
+    child: &mut Child,
+    deadline: Instant,
+    timeout: Duration,
+) -> Result<Zeroizing<Vec<u8>>, TokenCommandError> {
     // One allocation that is large enough, so that growing leaves no copy of the token.
     let mut output = Zeroizing::new(Vec::with_capacity(MAX_SECRET_BYTES + 1));
     if let Some(mut pipe) = child.stdout.take() {
         loop {
-            wait_readable(&pipe, deadline, limit)?;
+            wait_readable(&pipe, deadline, timeout)?;
             let mut chunk = Zeroizing::new([0; 4_096]);
             match pipe.read(&mut *chunk) {
                 Ok(0) => break,
@@ -161,19 +165,19 @@ fn read_output(child: &mut Child, deadline: Instant, limit: Duration) -> Result<
         match child.try_wait().map_err(TokenCommandError::OutputUnreadable)? {
             Some(status) if status.success() => return Ok(output),
             Some(status) => return Err(TokenCommandError::Failed(status)),
-            None if Instant::now() >= deadline => return Err(TokenCommandError::TimedOut(limit)),
+            None if Instant::now() >= deadline => return Err(TokenCommandError::TimedOut(timeout)),
             None => std::thread::sleep(EXIT_CHECK_INTERVAL),
         }
     }
 }
 
-/// Returns when there is something to read, or the end; an error at the deadline.
-fn wait_readable(pipe: &ChildStdout, deadline: Instant, limit: Duration) -> Result<(), TokenCommandError> {
+/// Returns when the pipe has data or has ended. Returns an error at the deadline.
+fn wait_readable(pipe: &ChildStdout, deadline: Instant, timeout: Duration) -> Result<(), TokenCommandError> {
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(|_| TokenCommandError::TimedOut(limit))?;
-        match poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) => return Err(TokenCommandError::TimedOut(limit)),
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        let poll_timeout = Timespec::try_from(remaining).map_err(|_| TokenCommandError::TimedOut(timeout))?;
+        match poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&poll_timeout)) {
+            Ok(0) => return Err(TokenCommandError::TimedOut(timeout)),
             Ok(_) => return Ok(()),
             Err(Errno::INTR) => {}
             Err(error) => return Err(TokenCommandError::OutputUnreadable(error.into())),
@@ -185,28 +189,28 @@ fn wait_readable(pipe: &ChildStdout, deadline: Instant, limit: Duration) -> Resu
 mod tests {
     use super::*;
 
-    fn fault(argv: &[&str], limit: Duration) -> String {
+    fn run_error(argv: &[&str], timeout: Duration) -> String {
         let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
-        run_command(&argv, limit).map_or_else(|fault| fault.to_string(), |_| "no fault".to_owned())
+        run_command(&argv, timeout).map_or_else(|error| error.to_string(), |_| "no error".to_owned())
     }
 
     #[test]
-    fn a_command_that_does_not_end_is_stopped() {
-        assert_eq!(fault(&["sleep", "600"], Duration::ZERO), "it did not end within 0 s and was stopped");
+    fn a_command_that_hangs_is_killed() {
+        assert_eq!(run_error(&["sleep", "600"], Duration::ZERO), "it did not finish within 0 s and was killed");
         let silent = ["sh", "-c", "exec >&-; exec sleep 600"];
-        assert_eq!(fault(&silent, Duration::from_millis(50)), "it did not end within 0 s and was stopped");
+        assert_eq!(run_error(&silent, Duration::from_millis(50)), "it did not finish within 0 s and was killed");
     }
 
     #[test]
-    fn a_command_that_writes_without_end_is_stopped() {
-        assert_eq!(fault(&["yes"], TOKEN_COMMAND_TIMEOUT), "it wrote more than 65536 bytes and was stopped");
+    fn a_command_that_writes_too_much_is_killed() {
+        assert_eq!(run_error(&["yes"], TOKEN_COMMAND_TIMEOUT), "it wrote more than 65536 bytes and was killed");
     }
 
     #[test]
     fn a_command_has_no_standard_input_and_no_shell() {
         let run = |argv: &[&str]| {
             let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
-            run_command(&argv, TOKEN_COMMAND_TIMEOUT).map(|output| output.to_vec()).expect("it ends well")
+            run_command(&argv, TOKEN_COMMAND_TIMEOUT).map(|output| output.to_vec()).expect("the command succeeds")
         };
         assert_eq!(run(&["cat"]), b"");
         assert_eq!(run(&["echo", "$HOME; echo two"]), b"$HOME; echo two\n");

@@ -1,7 +1,7 @@
-//! Where requests go, and the credentials for it.
+//! The Graph API that requests go to, and its credentials.
 //!
-//! An [`Endpoint`] is safe to send a token to: https, or http to this machine. The token leaves [`AccessToken`] only
-//! through one method. This module opens no connection.
+//! An [`Endpoint`] is safe to send a token to: https, or http to this machine. Only one method of
+//! [`AccessToken`] returns the token. This module never opens a connection.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,10 +11,12 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-/// The Graph API, if nothing else is configured.
+/// The base URL of the Graph API, if nothing else is configured.
 pub const DEFAULT_GRAPH_URL: &str = "https://graph.facebook.com";
 
-/// Released 2025-10-08, available until 2028-02-18. Source: developers.facebook.com/docs/graph-api/changelog.
+/// The Graph version, if nothing else is configured. Meta released it on 2025-10-08 and supports it until 2028-02-18.
+///
+/// Source: developers.facebook.com/docs/graph-api/changelog.
 pub const DEFAULT_GRAPH_VERSION: &str = "v24.0";
 
 /// A Graph API.
@@ -35,19 +37,19 @@ pub struct GraphUrl(Url);
 /// Why a URL cannot be a [`GraphUrl`]. The error repeats no part of it, because it may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseGraphUrlError {
-    /// Does not parse.
+    /// The text is not a URL.
     #[error("this is not a URL")]
     InvalidUrl,
-    /// Plain http to another machine, or another scheme.
+    /// The URL is plain http to another machine, or has another scheme.
     #[error("only https is allowed, or http to a loopback address such as http://127.0.0.1:8080")]
     NotEncrypted,
-    /// A user or password in it.
+    /// The URL contains a user or a password.
     #[error("a user or password in the URL is not allowed")]
     HasCredentials,
-    /// A query or a fragment.
+    /// The URL contains a query or a fragment.
     #[error("a query or a fragment in the URL is not allowed")]
     HasQueryOrFragment,
-    /// A version in the path, which `graph_version` holds: it would stand there twice.
+    /// The path contains a version, which `graph_version` would add a second time.
     #[error("the version belongs in graph_version, not in the URL")]
     HasVersion,
 }
@@ -76,7 +78,8 @@ impl FromStr for GraphUrl {
 }
 
 impl GraphUrl {
-    /// True if requests stay on this machine. A name such as `localhost` is not taken on trust: it may resolve anywhere.
+    /// True if requests stay on this machine. False for names such as `localhost`, because they may resolve to another
+    /// machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {
@@ -86,7 +89,7 @@ impl GraphUrl {
         }
     }
 
-    /// True for plain http, which only loopback may use, and which never goes through a proxy.
+    /// True for plain http, which is allowed only for loopback addresses and never goes through a proxy.
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
         self.0.scheme() == "http"
@@ -98,7 +101,7 @@ impl GraphUrl {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// The base URL with path segments added.
+    /// Adds path segments to the base URL.
     #[must_use]
     pub fn join<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
         let mut url = self.0.clone();
@@ -148,19 +151,19 @@ pub struct AccessToken(SecretString);
 /// The text cannot be a token. The error does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseSecretError {
-    /// No characters.
+    /// The text is empty.
     #[error("it is empty")]
     Empty,
-    /// Blanks, control or non-ASCII characters inside, or more than 4 kB.
-    #[error("it is not one line of ASCII without blanks, of at most 4,096 characters")]
+    /// The text contains spaces, control or non-ASCII characters, or more than 4,096 characters.
+    #[error("it must be one line of at most 4,096 ASCII characters without spaces")]
     InvalidFormat,
 }
 
 impl AccessToken {
-    /// Accepts one word of visible ASCII. Ignores blanks and line ends around it.
+    /// Accepts one word of visible ASCII. Ignores spaces and line ends around it.
     ///
     /// # Errors
-    /// No word, several words, or characters that no token has.
+    /// If there is no word or more than one, or characters that no token has.
     pub fn parse(text: &str) -> Result<Self, ParseSecretError> {
         const MAX_BYTES: usize = 4_096;
         let word = text.trim();
@@ -173,7 +176,7 @@ impl AccessToken {
         Ok(Self(word.to_owned().into()))
     }
 
-    /// The token, for the `Authorization` header. The only exit.
+    /// The token, for the `Authorization` header. No other method returns it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -194,12 +197,12 @@ impl AppSecret {
     /// Accepts one word of visible ASCII, as [`AccessToken::parse`] does.
     ///
     /// # Errors
-    /// No word, several words, or characters that no secret has.
+    /// If there is no word or more than one, or characters that no secret has.
     pub fn parse(text: &str) -> Result<Self, ParseSecretError> {
         AccessToken::parse(text).map(|word| Self(word.0))
     }
 
-    /// The secret, as the key of a proof. The only exit.
+    /// The secret, as the key of a proof. No other method returns it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -215,9 +218,9 @@ impl fmt::Debug for AppSecret {
 /// The credentials for the Graph API.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// Sent in the `Authorization` header, and nowhere else.
+    /// The access token, which pindesk sends only in the `Authorization` header.
     pub token: AccessToken,
-    /// Set if the app requires signed requests.
+    /// The secret that signs requests, if the app requires signed requests.
     pub app_secret: Option<AppSecret>,
 }
 
@@ -226,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_https_or_http_to_a_loopback_address_is_taken() {
+    fn only_https_or_loopback_http_is_accepted() {
         for good in [
             "https://graph.facebook.com",
             "https://graph.facebook.com/",
@@ -248,8 +251,8 @@ mod tests {
             ("https://graph.facebook.com/v24.0", ParseGraphUrlError::HasVersion),
             ("graph.facebook.com", ParseGraphUrlError::InvalidUrl),
         ];
-        for (text, why) in bad {
-            assert_eq!(text.parse::<GraphUrl>(), Err(why), "{text}");
+        for (text, error) in bad {
+            assert_eq!(text.parse::<GraphUrl>(), Err(error), "{text}");
         }
     }
 
@@ -264,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_never_shows_itself() {
+    fn debug_never_shows_the_token() {
         let token = AccessToken::parse(" EAAJfake\n").expect("a token");
         assert_eq!(token.expose(), "EAAJfake");
         assert_eq!(format!("{token:?}"), "AccessToken(…)");

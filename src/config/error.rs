@@ -1,14 +1,14 @@
-//! Why a configuration is refused, with what the operator needs to correct it.
+//! The errors of a configuration, with everything that the operator needs to fix them.
 //!
-//! An error names the file, the line and what was expected there. It repeats outside text only cleaned, and no value
-//! that could be a secret. Its `Display` is complete: it has no chain of sources.
+//! An error names the file, the line and what pindesk expected there. It repeats text from outside only after cleaning,
+//! and never a value that could be a secret. Its `Display` is complete: it has no chain of sources.
 
 use std::fmt;
 
 use crate::config::location::{ConfigLocation, ConfigText, RedactionRule};
 use crate::domain::text::{self, CleanText};
 
-/// No [`Config`](crate::config::Config) can be made from the text.
+/// Why pindesk cannot create a [`Config`](crate::config::Config).
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Something in the file is wrong.
@@ -21,7 +21,7 @@ pub enum ConfigError {
         file: CleanText,
     },
     /// A flag or a variable selects a profile that does not exist.
-    #[error("{file} has no profile {requested:?}; there is: {}", CommaSeparated(available))]
+    #[error("{file} has no profile {requested:?}; available: {}", CommaSeparated(available))]
     UnknownProfile {
         /// The config file.
         file: CleanText,
@@ -30,9 +30,9 @@ pub enum ConfigError {
         /// The existing profiles.
         available: Vec<CleanText>,
     },
-    /// Several profiles, and none is selected.
+    /// The file has several profiles, and none is selected.
     #[error(
-        "{file} has several profiles: {}. Choose one with --profile NAME, PINDESK_PROFILE or default_profile",
+        "{file} has several profiles: {}. Select one with --profile NAME, PINDESK_PROFILE or default_profile",
         CommaSeparated(available)
     )]
     AmbiguousProfile {
@@ -47,8 +47,8 @@ pub enum ConfigError {
 }
 
 impl From<ConfigDiagnostic> for ConfigError {
-    fn from(refusal: ConfigDiagnostic) -> Self {
-        Self::Invalid(Box::new(refusal))
+    fn from(diagnostic: ConfigDiagnostic) -> Self {
+        Self::Invalid(Box::new(diagnostic))
     }
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for CommaSeparated<'_> {
     }
 }
 
-/// One error in the file: the message, the place, the line, and what was expected.
+/// One error in the file: the message, the location, the line, and what pindesk expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigDiagnostic {
     location: ConfigLocation,
@@ -73,22 +73,22 @@ pub struct ConfigDiagnostic {
 }
 
 impl ConfigDiagnostic {
-    /// An error at a place.
-    pub(crate) fn new(location: ConfigLocation, what: impl AsRef<str>, expected: impl AsRef<str>) -> Self {
+    /// Creates an error at a location.
+    pub(crate) fn new(location: ConfigLocation, message: impl AsRef<str>, expected: impl AsRef<str>) -> Self {
         Self {
             location,
-            message: CleanText::new(what.as_ref()),
+            message: CleanText::new(message.as_ref()),
             expected: CleanText::new(expected.as_ref()),
             suggestion: None,
         }
     }
 
-    /// An error of the TOML parser. Its message describes the grammar and repeats no value.
+    /// Converts an error of the TOML parser. Its message describes the grammar and repeats no value.
     pub(crate) fn from_toml_error(source: &ConfigText<'_>, error: &toml::de::Error) -> Self {
-        let message = error.message();
-        let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
-        let what = if what.is_empty() { "this is not TOML" } else { what };
-        Self::new(source.location(&error.span().unwrap_or_default(), RedactionRule::ByKey), what, expected)
+        let full_message = error.message();
+        let (message, expected) = full_message.split_once(", expected ").unwrap_or((full_message, ""));
+        let message = if message.is_empty() { "this is not valid TOML" } else { message };
+        Self::new(source.location(&error.span().unwrap_or_default(), RedactionRule::ByKey), message, expected)
     }
 
     /// Adds the candidate that `written` is close to, if there is one.
@@ -100,30 +100,29 @@ impl ConfigDiagnostic {
 
 impl fmt::Display for ConfigDiagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ConfigLocation { file, line, column, redacted_line: shown, caret_column: caret, caret_width } =
-            &self.location;
+        let ConfigLocation { file, line, column, redacted_line, caret_column, caret_width } = &self.location;
         let margin = line.to_string().len();
         writeln!(f, "{file}:{line}:{column}: {}", self.message)?;
         writeln!(f, "{:margin$} |", "")?;
-        writeln!(f, "{line} | {shown}")?;
-        write!(f, "{:margin$} | {:caret$}{:^<caret_width$}", "", "", "")?;
+        writeln!(f, "{line} | {redacted_line}")?;
+        write!(f, "{:margin$} | {:caret_column$}{:^<caret_width$}", "", "", "")?;
         if !self.expected.as_str().is_empty() {
             write!(f, "\n{:margin$} = expected {}", "", self.expected)?;
         }
-        if let Some(meant) = &self.suggestion {
-            write!(f, "\n{:margin$} = did you mean \"{meant}\"?", "")?;
+        if let Some(suggestion) = &self.suggestion {
+            write!(f, "\n{:margin$} = did you mean \"{suggestion}\"?", "")?;
         }
         Ok(())
     }
 }
 
-/// The candidate that a typing error explains: at most a third of its characters differ.
+/// Returns the candidate that the operator probably meant: at most a third of its characters differ.
 fn closest_match<'a>(written: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let plain = |text: &str| text.to_lowercase().replace('-', "_");
-    let written = plain(text::truncate(written, 100).as_ref());
+    let normalized = |text: &str| text.to_lowercase().replace('-', "_");
+    let written = normalized(text::truncate(written, 100).as_ref());
     candidates
         .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&written, &plain(candidate)), *candidate))
+        .map(|candidate| (strsim::damerau_levenshtein(&written, &normalized(candidate)), *candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

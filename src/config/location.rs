@@ -1,14 +1,14 @@
-//! The text of the config file, and places in it that messages can show.
+//! Locations in the config file, with the line as messages can show it.
 //!
-//! Operators paste tokens and PINs into config files by mistake. So a message does not show a line as it is: it shows a
-//! value only if its key never holds a secret and the value does not look like one. This module does not parse TOML.
+//! Operators paste tokens and PINs into config files by mistake. So a message shows a value only if its key never holds
+//! a secret and the value does not look like one. This module does not parse TOML.
 
 use std::ops::Range;
 use std::path::Path;
 
 use crate::domain::text::{self, CleanText};
 
-/// Keys whose values are shown. Those of `[keys]` are known by their table, see [`RedactionRule::KeyBinding`].
+/// Keys whose values messages show. [`RedactionRule::KeyBinding`] covers those of `[keys]`.
 const SHOWN_KEYS: [&str; 13] = [
     "default_profile",
     "live",
@@ -25,16 +25,16 @@ const SHOWN_KEYS: [&str; 13] = [
     "hide_after",
 ];
 
-/// Keys whose values are shown if they are paths. Anything else may be the secret itself.
+/// Keys whose values messages show if they are paths. Any other value may be the secret itself.
 const PATH_KEYS: [&str; 4] = ["token_file", "app_secret_file", "ca_file", "recipients_file"];
 
-/// Longer words of letters and digits are treated as a token: a Meta app secret has 32, an access token more.
+/// pindesk treats longer words of letters and digits as a token: a Meta app secret has 32, an access token more.
 const MAX_SHOWN_WORD_BYTES: usize = 19;
 
-/// Longer keys are treated as pasted text. Ours have 15 characters at most.
+/// pindesk treats longer keys as pasted text. Its own keys have 15 characters at most.
 const MAX_SHOWN_KEY_BYTES: usize = 24;
 
-/// A line wider than this is cut.
+/// Messages cut a line that is wider.
 const MAX_LINE_COLUMNS: usize = 160;
 
 /// The text of the file, with its path and the home directory.
@@ -46,16 +46,16 @@ pub(crate) struct ConfigText<'t> {
     pub(crate) home: Option<&'t Path>,
 }
 
-/// How a value is known to be harmless.
+/// How to decide whether a value is harmless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RedactionRule {
     /// By the name of its key.
     ByKey,
-    /// It is in `[keys]`: the value is the name of a key on the keyboard.
+    /// The value is in `[keys]`, so it is the name of a key on the keyboard.
     KeyBinding,
 }
 
-/// A place in the config file, ready to be shown.
+/// A location in the config file, ready for a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfigLocation {
     pub(crate) file: CleanText,
@@ -68,45 +68,46 @@ pub(crate) struct ConfigLocation {
 }
 
 impl ConfigText<'_> {
-    /// Describes the bytes of `span` for people: file, line, column, and the line with its secrets redacted.
-    pub(crate) fn location(&self, span: &Range<usize>, trust: RedactionRule) -> ConfigLocation {
+    /// Locates the bytes of `span`: file, line, column, and the line with its secrets redacted.
+    pub(crate) fn location(&self, span: &Range<usize>, rule: RedactionRule) -> ConfigLocation {
         let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
         let before = &self.text[..start];
         let line_start = before.rfind('\n').map_or(0, |index| index + 1);
         let line = self.text[line_start..].lines().next().unwrap_or_default();
-        let within = (start - line_start).min(line.len());
-        let until = line.floor_char_boundary((span.end.max(start) - line_start).min(line.len())).max(within);
+        let start_in_line = (start - line_start).min(line.len());
+        let end_in_line =
+            line.floor_char_boundary((span.end.max(start) - line_start).min(line.len())).max(start_in_line);
 
-        let open = visible_part(line, trust);
+        let visible = visible_part(line, rule);
         let columns = |text: &str| text::width(CleanText::new(text).as_str());
-        let shown = match open {
+        let shown = match visible {
             VisiblePart::Whole(end) => line[..end].trim_end().to_owned(),
             VisiblePart::RedactedAfter(end) => format!("{}…", &line[..end]),
         };
-        let (VisiblePart::Whole(end) | VisiblePart::RedactedAfter(end)) = open;
-        let caret = columns(&line[..within.min(end)]).min(MAX_LINE_COLUMNS - 1);
-        let caret_end = columns(&line[..until.min(end)]).min(MAX_LINE_COLUMNS);
+        let (VisiblePart::Whole(end) | VisiblePart::RedactedAfter(end)) = visible;
+        let caret_start = columns(&line[..start_in_line.min(end)]).min(MAX_LINE_COLUMNS - 1);
+        let caret_end = columns(&line[..end_in_line.min(end)]).min(MAX_LINE_COLUMNS);
         ConfigLocation {
             file: CleanText::new(&self.path.to_string_lossy()),
             line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
-            column: line[..within].chars().count() + 1,
+            column: line[..start_in_line].chars().count() + 1,
             redacted_line: CleanText::new(&text::truncate(CleanText::new(&shown).as_str(), MAX_LINE_COLUMNS)),
-            caret_column: caret,
-            caret_width: caret_end.saturating_sub(caret).max(1),
+            caret_column: caret_start,
+            caret_width: caret_end.saturating_sub(caret_start).max(1),
         }
     }
 }
 
-/// How much of a line is shown, in bytes from its start.
+/// How much of a line a message shows, in bytes from its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum VisiblePart {
-    /// Up to this byte, and the rest is only a comment.
+    /// The line up to this byte. The rest is only a comment.
     Whole(usize),
-    /// Up to this byte. The rest is redacted, and `…` shows it.
+    /// The line up to this byte. `…` replaces the rest.
     RedactedAfter(usize),
 }
 
-fn visible_part(line: &str, trust: RedactionRule) -> VisiblePart {
+fn visible_part(line: &str, rule: RedactionRule) -> VisiblePart {
     let indent = line.len() - line.trim_start().len();
     let body = &line[indent..];
     if body.starts_with('[') {
@@ -120,8 +121,8 @@ fn visible_part(line: &str, trust: RedactionRule) -> VisiblePart {
         };
     }
     let Some(equals) = line.find('=') else {
-        let is_open = is_blank_or_comment(body) || SHOWN_KEYS.contains(&body.trim());
-        return if is_open {
+        let is_safe = is_blank_or_comment(body) || SHOWN_KEYS.contains(&body.trim());
+        return if is_safe {
             VisiblePart::Whole(line.find('#').unwrap_or(line.len()))
         } else {
             VisiblePart::RedactedAfter(indent)
@@ -135,7 +136,7 @@ fn visible_part(line: &str, trust: RedactionRule) -> VisiblePart {
     // A comment does not explain the error, and may hold anything.
     let value_end = line[value_start..].find('#').map_or(line.len(), |at| value_start + at);
     let key = name.rsplit('.').next().unwrap_or_default().trim_matches(['"', '\'', ' ']);
-    if is_safe_value(key, line[value_start..value_end].trim(), trust) {
+    if is_safe_value(key, line[value_start..value_end].trim(), rule) {
         VisiblePart::Whole(value_end)
     } else {
         VisiblePart::RedactedAfter(value_start)
@@ -146,37 +147,37 @@ fn is_blank_or_comment(rest: &str) -> bool {
     rest.trim_start().is_empty() || rest.trim_start().starts_with('#')
 }
 
-/// True if a key or a table name cannot be a secret. The name of a profile is chosen by the operator and may be long.
+/// True if a key or a table name cannot be a secret. The operator chooses the name of a profile, so it may be long.
 fn is_safe_name(name: &str) -> bool {
     let mut segments = name.split('.').map(|segment| segment.trim().trim_matches(['"', '\'']));
     let mut limit = MAX_SHOWN_KEY_BYTES;
     segments.all(|segment| {
-        let is_open = segment.len() <= limit && count_digits(segment) < crate::domain::pin::PIN_DIGITS;
+        let is_safe_segment = segment.len() <= limit && count_digits(segment) < crate::domain::pin::PIN_DIGITS;
         limit = if segment == "profile" { 2 * MAX_SHOWN_KEY_BYTES } else { MAX_SHOWN_KEY_BYTES };
-        is_open
+        is_safe_segment
     })
 }
 
-fn is_safe_value(key: &str, value: &str, trust: RedactionRule) -> bool {
+fn is_safe_value(key: &str, value: &str, rule: RedactionRule) -> bool {
     let may_hold_user_or_query = value.contains(['@', '?', '&', '=']);
     let has_long_word = value
         .split(|c: char| !c.is_alphanumeric())
         .any(|word| word.len() > MAX_SHOWN_WORD_BYTES && !word.bytes().all(|byte| byte.is_ascii_digit()));
     let has_pin = value.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() == crate::domain::pin::PIN_DIGITS);
     let is_path = value.trim_start_matches(['"', '\'']).starts_with(['/', '~']);
-    let is_known = match trust {
+    let is_shown_key = match rule {
         RedactionRule::ByKey => SHOWN_KEYS.contains(&key) || (PATH_KEYS.contains(&key) && is_path),
         RedactionRule::KeyBinding => value.len() <= MAX_SHOWN_KEY_BYTES,
     };
-    let is_binding = trust == RedactionRule::KeyBinding;
-    is_known && !has_long_word && (key == "id" || !has_pin) && (is_binding || !may_hold_user_or_query)
+    let is_binding = rule == RedactionRule::KeyBinding;
+    is_shown_key && !has_long_word && (key == "id" || !has_pin) && (is_binding || !may_hold_user_or_query)
 }
 
 fn count_digits(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count()
 }
 
-/// True if an unknown key may be shown.
+/// True if a message can show an unknown key.
 pub(crate) fn is_safe_key(key: &str) -> bool {
     is_safe_name(key)
 }
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_shown_only_where_it_can_be_no_secret() {
+    fn a_value_that_may_be_a_secret_is_redacted() {
         let token = "EAAJZCkXz9fakeTokenFakeToken";
         let cases = [
             ("concurrency = 65 # more", "concurrency = 65"),
@@ -228,22 +229,22 @@ mod tests {
     }
 
     #[test]
-    fn a_place_counts_lines_and_columns_from_one_and_a_caret_counts_what_is_seen() {
+    fn locations_count_from_one_and_carets_use_display_width() {
         let text = "a = 1\nname = \"株\x1b\" x\n";
         let source = ConfigText { path: Path::new("c.toml"), text, home: None };
-        let at = text.find('x').expect("it is there");
-        let place = source.location(&(at..at + 1), RedactionRule::ByKey);
-        assert_eq!((place.line, place.column), (2, 13));
-        assert_eq!(place.redacted_line.as_str(), "name = \"株\\u{1b}\" x");
-        assert_eq!((place.caret_column, place.caret_width), (18, 1));
+        let start = text.find('x').expect("it is there");
+        let location = source.location(&(start..start + 1), RedactionRule::ByKey);
+        assert_eq!((location.line, location.column), (2, 13));
+        assert_eq!(location.redacted_line.as_str(), "name = \"株\\u{1b}\" x");
+        assert_eq!((location.caret_column, location.caret_width), (18, 1));
     }
 
     proptest::proptest! {
         #[test]
-        fn any_span_of_any_text_has_a_place(text in "[\\PC\n\r=\\[\\]#]{0,60}", start in 0usize..80, length in 0usize..80) {
+        fn any_span_has_a_location(text in "[\\PC\n\r=\\[\\]#]{0,60}", start in 0usize..80, length in 0usize..80) {
             let source = ConfigText { path: Path::new("c.toml"), text: &text, home: None };
-            let place = source.location(&(start..start + length), RedactionRule::ByKey);
-            proptest::prop_assert!(place.line >= 1 && place.column >= 1 && place.caret_width >= 1);
+            let location = source.location(&(start..start + length), RedactionRule::ByKey);
+            proptest::prop_assert!(location.line >= 1 && location.column >= 1 && location.caret_width >= 1);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! One profile: which Graph API, with which credentials, for which WABAs and numbers.
+//! Parses one profile: its Graph API, credentials, WABAs and numbers.
 //!
-//! A profile without WABAs and numbers is allowed, because operators start with one; the console says so. This module
-//! reads no secret.
+//! A profile without WABAs and numbers is allowed, because operators start with one; the console reports it. This
+//! module never reads a secret.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,19 +15,19 @@ use crate::config::toml_reader::{ConfigField, ConfigTable, NAMED_ID_KEYS, PROFIL
 use crate::domain::number::{ParseIdError, PhoneNumberId, Waba};
 use crate::domain::text::CleanText;
 
-/// The maximum of concurrent requests if nothing is configured.
+/// The maximum number of concurrent requests, if nothing is configured.
 pub const DEFAULT_CONCURRENCY: usize = 8;
 
-/// Meta's quota limits the speed, not the connection. More requests in flight only put more numbers in doubt when the
-/// connection drops.
+/// The largest configurable number of concurrent requests. Meta's quota limits the speed, not the connection, so more
+/// requests would only put more numbers in doubt if the connection drops.
 pub const MAX_CONCURRENCY: usize = 64;
 
-/// Where the access token is read from.
+/// Where pindesk reads the access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenSource {
     /// A file of mode 0600.
     File(PathBuf),
-    /// A program and its arguments, run without a shell. It writes the token to its standard output.
+    /// A program with its arguments. It runs without a shell and writes the token to its standard output.
     Command(Vec<String>),
 }
 
@@ -36,26 +36,26 @@ pub enum TokenSource {
 pub struct Profile {
     /// Its name in the config.
     pub name: CleanText,
-    /// True for real numbers: confirmations say so.
+    /// True for real numbers. Confirmations show it.
     pub live: bool,
-    /// Where the access token is read from.
+    /// Where pindesk reads the access token; `None` if it is not configured.
     pub token: Option<TokenSource>,
-    /// Where the app secret is read from, if requests are signed.
+    /// Where pindesk reads the app secret, if it signs requests.
     pub app_secret_file: Option<PathBuf>,
-    /// Where requests go.
+    /// The Graph API that requests go to.
     pub endpoint: Endpoint,
-    /// True if every change is refused.
+    /// True if pindesk refuses every change.
     pub read_only: bool,
     /// Maximum concurrent requests, 1 to 64.
     pub concurrency: usize,
-    /// WABAs whose numbers are listed. No id occurs twice.
+    /// The WABAs whose numbers pindesk lists. No id occurs twice.
     pub wabas: Vec<Arc<Waba>>,
     /// Single numbers, with their names in the config. No id occurs twice.
     pub numbers: Vec<(PhoneNumberId, Option<CleanText>)>,
 }
 
 impl Profile {
-    /// True if requests go over plain http, which is possible only to this machine. The title then shows TEST.
+    /// True if requests use plain http, which is possible only to this machine. The title then shows TEST.
     #[must_use]
     pub fn is_test(&self) -> bool {
         self.endpoint.url.is_plain_http()
@@ -68,7 +68,7 @@ impl Profile {
     }
 }
 
-/// One `[profile.NAME]`.
+/// Parses one `[profile.NAME]`.
 pub(crate) fn parse_profile(field: &ConfigField<'_>) -> Result<Profile, ConfigError> {
     let table = field.table(&PROFILE_KEYS)?;
     if field.key.is_empty() {
@@ -107,13 +107,13 @@ fn parse_token_source(table: &ConfigTable<'_>) -> Result<Option<TokenSource>, Co
         }
         (Some(file), Some(command)) => {
             let (first, second) = if file.line() < command.line() { (file, command) } else { (command, file) };
-            let what = format!("there is {} already, on line {}", first.key, first.line());
-            Err(second.key_error(what, "either token_file or token_command").into())
+            let message = format!("{} is already set on line {}", first.key, first.line());
+            Err(second.key_error(message, "either token_file or token_command").into())
         }
     }
 }
 
-/// `[[profile.NAME.waba]]` or `[[profile.NAME.number]]`: ids, each once, with or without a name.
+/// Parses `[[profile.NAME.waba]]` or `[[profile.NAME.number]]`: ids, each once, with or without a name.
 fn parse_named_ids<Id>(table: &ConfigTable<'_>, key: &str) -> Result<Vec<(Id, Option<CleanText>)>, ConfigError>
 where
     Id: FromStr<Err = ParseIdError> + Copy + Eq + Hash,
@@ -121,17 +121,17 @@ where
     const EXPECTED: &str = "the ID as Meta shows it, digits only";
     let Some(field) = table.get(key) else { return Ok(Vec::new()) };
     let mut lines = HashMap::new();
-    let mut found = Vec::new();
+    let mut named_ids = Vec::new();
     for item in field.tables()? {
         let entry = item.table(&NAMED_ID_KEYS)?;
-        let id_field = entry.get("id").ok_or_else(|| item.key_error("there is no id", "id = \"…\" below this line"))?;
+        let id_field = entry.get("id").ok_or_else(|| item.key_error("id is missing", "id = \"…\" below this line"))?;
         let id: Id = id_field.parse(EXPECTED)?;
         if let Some(line) = lines.insert(id, id_field.line()) {
             let noun = if key == "waba" { "WABA" } else { key };
-            let what = format!("this {noun} is listed already, on line {line}");
-            return Err(id_field.value_error(what, "each ID once in a profile").into());
+            let message = format!("this {noun} is already listed on line {line}");
+            return Err(id_field.value_error(message, "each ID once in a profile").into());
         }
-        found.push((id, entry.get("name").map(|field| field.name()).transpose()?));
+        named_ids.push((id, entry.get("name").map(|field| field.name()).transpose()?));
     }
-    Ok(found)
+    Ok(named_ids)
 }

@@ -1,6 +1,6 @@
-//! The tables that apply to every profile: `[console]`, `[keys]` and `[escrow]`.
+//! Parses the tables that apply to every profile: `[console]`, `[keys]` and `[escrow]`.
 //!
-//! It does not check whether an action exists or a key may be bound: the keymap does, and a [`KeyOverride`] lets it
+//! It does not check whether an action exists or a key can be bound: the keymap does. A [`KeyOverride`] lets the keymap
 //! report errors as precisely as this module.
 
 use std::ops::RangeInclusive;
@@ -11,24 +11,24 @@ use crate::config::error::{ConfigDiagnostic, ConfigError};
 use crate::config::location::ConfigLocation;
 use crate::config::toml_reader::{CONSOLE_KEYS, ConfigTable, ESCROW_KEYS};
 
-/// Nobody can read a PIN in less than a second. A PIN shown for longer than minutes is on a screen that nobody watches.
+/// An operator needs at least a second to read a PIN. After minutes the operator may have left the screen.
 const SHOW_PIN_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(5);
 
-/// Zero would hide the screen for good, and more than a day means "never".
+/// Zero would hide the screen permanently, and more than a day means "never".
 const HIDE_AFTER_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 
 /// The settings of the console.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsoleSettings {
-    /// Which glyphs are drawn.
+    /// Which glyphs the console draws.
     pub glyphs: GlyphChoice,
-    /// How long a PIN is shown; `None` if never, because sessions are recorded.
+    /// How long the console shows a PIN; `None` to never show one, for example because sessions are recorded.
     pub show_pin: Option<Duration>,
     /// True if Ctrl-Z suspends the program. False in captive shells, which have nothing to return to.
     pub suspend: bool,
-    /// The terminal's bell rings when a job ends.
+    /// True if the bell of the terminal rings when a job ends.
     pub bell: bool,
-    /// How long without a key until the screen is hidden and the token dropped; `None` for never.
+    /// How long the console waits without a key before it hides the screen and drops the token; `None` for never.
     pub hide_after: Option<Duration>,
 }
 
@@ -47,48 +47,48 @@ impl Default for ConsoleSettings {
 /// Which glyphs the console draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GlyphChoice {
-    /// As the locale and the terminal allow.
+    /// Unicode if the locale and the terminal support it.
     #[default]
     Auto,
     /// ASCII only.
     Ascii,
-    /// Unicode, whatever the locale says.
+    /// Unicode, regardless of the locale.
     Unicode,
 }
 
 /// One line of `[keys]`: an action and its key, both as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyOverride {
-    /// The name of the action.
+    /// The name of the action, as written.
     pub action: String,
-    /// The name of the key.
+    /// The name of the key, as written.
     pub key: String,
     action_location: ConfigLocation,
     key_location: ConfigLocation,
 }
 
 impl KeyOverride {
-    /// The error if the action does not exist; `actions` are the existing ones. The message shows the line, so `what`
-    /// need not repeat the name, which may be pasted text.
+    /// Creates the error that the action does not exist; `actions` lists those that exist. The message shows the line,
+    /// so `message` need not repeat the name, which may be pasted text.
     #[must_use]
-    pub fn action_error(&self, what: &str, actions: &[&str]) -> ConfigError {
+    pub fn action_error(&self, message: &str, actions: &[&str]) -> ConfigError {
         let expected = format!("one of: {}", actions.join(", "));
-        ConfigDiagnostic::new(self.action_location.clone(), what, expected)
+        ConfigDiagnostic::new(self.action_location.clone(), message, expected)
             .with_suggestion(&self.action, actions)
             .into()
     }
 
-    /// The error if the key does not exist, is reserved, or conflicts with another.
+    /// Creates the error that the key does not exist, is reserved, or conflicts with another.
     #[must_use]
-    pub fn key_error(&self, what: &str, expected: &str) -> ConfigError {
-        ConfigDiagnostic::new(self.key_location.clone(), what, expected).into()
+    pub fn key_error(&self, message: &str, expected: &str) -> ConfigError {
+        ConfigDiagnostic::new(self.key_location.clone(), message, expected).into()
     }
 }
 
 /// Parses `[console]`. Missing keys have the values of [`ConsoleSettings::default`].
-pub(crate) fn parse_console(top: &ConfigTable<'_>) -> Result<ConsoleSettings, ConfigError> {
+pub(crate) fn parse_console(root_table: &ConfigTable<'_>) -> Result<ConsoleSettings, ConfigError> {
     let mut settings = ConsoleSettings::default();
-    let Some(field) = top.get("console") else { return Ok(settings) };
+    let Some(field) = root_table.get("console") else { return Ok(settings) };
     let table = field.table(&CONSOLE_KEYS)?;
     if let Some(field) = table.get("glyphs") {
         settings.glyphs = field.one_of(&[
@@ -113,35 +113,30 @@ pub(crate) fn parse_console(top: &ConfigTable<'_>) -> Result<ConsoleSettings, Co
 }
 
 /// Parses `[keys]`, in the order of the file.
-pub(crate) fn parse_key_overrides(top: &ConfigTable<'_>) -> Result<Vec<KeyOverride>, ConfigError> {
-    let Some(field) = top.get("keys") else { return Ok(Vec::new()) };
-    let mut keys = Vec::new();
+pub(crate) fn parse_key_overrides(root_table: &ConfigTable<'_>) -> Result<Vec<KeyOverride>, ConfigError> {
+    let Some(field) = root_table.get("keys") else { return Ok(Vec::new()) };
+    let mut overrides = Vec::new();
     for field in field.any_table()?.fields() {
         let key = field.string("the name of a key")?.to_owned();
-        let (action_place, key_place) = field.locations();
-        keys.push(KeyOverride {
-            action: field.key.to_owned(),
-            key,
-            action_location: action_place,
-            key_location: key_place,
-        });
+        let (action_location, key_location) = field.locations();
+        overrides.push(KeyOverride { action: field.key.to_owned(), key, action_location, key_location });
     }
-    Ok(keys)
+    Ok(overrides)
 }
 
 /// The keys that PINs are encrypted to, as written. The escrow parses them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EscrowSettings {
-    /// `recipients`.
+    /// `recipients`: public keys.
     pub recipients: Vec<String>,
-    /// `recipients_file`.
+    /// `recipients_file`: a file of public keys, one a line.
     pub recipients_file: Option<PathBuf>,
 }
 
 /// Parses `[escrow]`.
-pub(crate) fn parse_escrow(top: &ConfigTable<'_>) -> Result<EscrowSettings, ConfigError> {
+pub(crate) fn parse_escrow(root_table: &ConfigTable<'_>) -> Result<EscrowSettings, ConfigError> {
     let mut escrow = EscrowSettings::default();
-    let Some(field) = top.get("escrow") else { return Ok(escrow) };
+    let Some(field) = root_table.get("escrow") else { return Ok(escrow) };
     let table = field.table(&ESCROW_KEYS)?;
     if let Some(field) = table.get("recipients") {
         let texts = field.strings("a list of public keys, such as [\"age1…\", \"ssh-ed25519 AAAA…\"]")?;

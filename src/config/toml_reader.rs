@@ -1,7 +1,7 @@
-//! TOML tables and fields that know their place in the file, for precise errors.
+//! Reads TOML tables and fields with their locations in the file, for precise errors.
 //!
-//! A table is opened with the keys that it may have, and refuses any other: a key that is silently ignored
-//! (`read_onyl`) is worse than none. This module does not know what a key means.
+//! Callers open a table with its allowed keys, and pindesk refuses any other key, because an operator would not notice
+//! that it ignored a misspelled one (`read_onyl`). This module does not know what a key means.
 
 use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub(crate) const NAMED_ID_KEYS: [&str; 2] = ["id", "name"];
 pub(crate) const ESCROW_KEYS: [&str; 2] = ["recipients", "recipients_file"];
 pub(crate) const CONSOLE_KEYS: [&str; 5] = ["glyphs", "show_pin", "suspend", "bell", "hide_after"];
 
-/// Longer names and paths are a mistake.
+/// The maximum length of a string. A longer name or path is a mistake.
 const MAX_STRING_BYTES: usize = 4_096;
 
 /// A table without unknown keys.
@@ -51,7 +51,7 @@ pub(crate) struct ConfigTable<'t> {
 }
 
 impl<'t> ConfigTable<'t> {
-    /// The whole file.
+    /// Opens the top of the file.
     pub(crate) fn root(source: &'t ConfigText<'t>, root: &'t Spanned<DeTable<'t>>) -> Result<Self, ConfigError> {
         let table = Self { text: source, entries: root.get_ref() };
         table.reject_unknown_keys(&ROOT_KEYS)
@@ -64,13 +64,13 @@ impl<'t> ConfigTable<'t> {
         }
     }
 
-    /// A field, if it exists.
+    /// Returns a field, if it exists.
     pub(crate) fn get(&self, key: &str) -> Option<ConfigField<'t>> {
         let (key, value) = self.entries.get_key_value(key)?;
         Some(ConfigField { source: self.text, key: key.get_ref(), key_span: key.span(), value })
     }
 
-    /// Parses the field, or the default; the error of `T` says what is wrong.
+    /// Parses the field, or the default. The message shows the error of `T`.
     pub(crate) fn parse_or_default<T>(&self, key: &str, default: &str, expected: &str) -> Result<T, ConfigError>
     where
         T: std::str::FromStr<Err: std::fmt::Display>,
@@ -78,10 +78,10 @@ impl<'t> ConfigTable<'t> {
         let field = self.get(key);
         let text = field.as_ref().map_or(Ok(default), |field| field.string(expected))?;
         let span = field.map_or(0..0, |field| field.value.span());
-        let refuse = |error: T::Err| {
+        let to_diagnostic = |error: T::Err| {
             ConfigDiagnostic::new(self.text.location(&span, RedactionRule::ByKey), error.to_string(), expected)
         };
-        text.parse().map_err(|error| refuse(error).into())
+        text.parse().map_err(|error| to_diagnostic(error).into())
     }
 
     /// All fields in the order of the file.
@@ -96,7 +96,7 @@ impl<'t> ConfigTable<'t> {
     }
 }
 
-/// A key and its value, with their places.
+/// A key and its value, with their locations.
 #[derive(Debug, Clone)]
 pub(crate) struct ConfigField<'t> {
     source: &'t ConfigText<'t>,
@@ -106,23 +106,23 @@ pub(crate) struct ConfigField<'t> {
 }
 
 impl<'t> ConfigField<'t> {
-    /// An error about the value; the caret points at it.
-    pub(crate) fn value_error(&self, what: impl AsRef<str>, expected: impl AsRef<str>) -> ConfigDiagnostic {
-        self.error_at(self.value, what, expected)
+    /// Creates an error about the value. The caret points at it.
+    pub(crate) fn value_error(&self, message: impl AsRef<str>, expected: impl AsRef<str>) -> ConfigDiagnostic {
+        self.error_at(self.value, message, expected)
     }
 
-    /// An error about the key; the caret points at it.
-    pub(crate) fn key_error(&self, what: impl AsRef<str>, expected: impl AsRef<str>) -> ConfigDiagnostic {
-        ConfigDiagnostic::new(self.source.location(&self.key_span, RedactionRule::ByKey), what, expected)
+    /// Creates an error about the key. The caret points at it.
+    pub(crate) fn key_error(&self, message: impl AsRef<str>, expected: impl AsRef<str>) -> ConfigDiagnostic {
+        ConfigDiagnostic::new(self.source.location(&self.key_span, RedactionRule::ByKey), message, expected)
     }
 
     fn error_at(
         &self,
         value: &Spanned<DeValue<'t>>,
-        what: impl AsRef<str>,
+        message: impl AsRef<str>,
         expected: impl AsRef<str>,
     ) -> ConfigDiagnostic {
-        ConfigDiagnostic::new(self.source.location(&value.span(), RedactionRule::ByKey), what, expected)
+        ConfigDiagnostic::new(self.source.location(&value.span(), RedactionRule::ByKey), message, expected)
     }
 
     /// The line of the value, from 1.
@@ -130,46 +130,47 @@ impl<'t> ConfigField<'t> {
         self.locations().1.line
     }
 
-    /// The places of key and value, for a table whose values are names of keys on the keyboard.
+    /// The locations of key and value, for a table whose values are names of keys on the keyboard.
     pub(crate) fn locations(&self) -> (ConfigLocation, ConfigLocation) {
-        let place = |span: &Range<usize>| self.source.location(span, RedactionRule::KeyBinding);
-        (place(&self.key_span), place(&self.value.span()))
+        let location = |span: &Range<usize>| self.source.location(span, RedactionRule::KeyBinding);
+        (location(&self.key_span), location(&self.value.span()))
     }
 
-    fn type_error(&self, value: &Spanned<DeValue<'t>>, expected: &str) -> ConfigError {
-        let kind = match value.get_ref() {
+    fn type_error(&self, value: &Spanned<DeValue<'t>>, expected_type: &str, expected: &str) -> ConfigError {
+        let found_type = match value.get_ref() {
             DeValue::String(_) => "a string",
-            DeValue::Integer(_) => "a whole number",
-            DeValue::Float(_) => "a number with a fraction",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a decimal number",
             DeValue::Boolean(_) => "true or false",
-            DeValue::Datetime(_) => "a date or a time",
+            DeValue::Datetime(_) => "a date or time",
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        self.error_at(value, format!("this cannot be {kind}"), expected).into()
+        self.error_at(value, format!("expected {expected_type}, found {found_type}"), expected).into()
     }
 
     fn unknown_key_error(&self, allowed: &[&str]) -> ConfigDiagnostic {
         let secret = secret_kind(self.key);
         let shown_key = if is_safe_key(self.key) { self.key } else { "…" };
-        let what = format!("unknown key \"{shown_key}\"");
-        if let Some((secret, instead)) = secret {
-            return self.key_error(format!("{what}: {secret} never stands in this file"), instead);
+        let error = format!("unknown key \"{shown_key}\"");
+        if let Some((kind, instead)) = secret {
+            return self.key_error(format!("{error}: {kind} does not belong in this file"), instead);
         }
-        let home = KEYS_BY_TABLE.iter().find(|(_, keys)| keys.contains(&self.key));
-        match home {
-            Some((home, _)) => self.key_error(format!("{what} here"), format!("it in {home}")),
-            None => self.key_error(what, format!("one of: {}", allowed.join(", "))).with_suggestion(self.key, allowed),
+        let table = KEYS_BY_TABLE.iter().find(|(_, keys)| keys.contains(&self.key));
+        match table {
+            Some((table, _)) => self.key_error(format!("{error} here"), format!("it in {table}")),
+            None => self.key_error(error, format!("one of: {}", allowed.join(", "))).with_suggestion(self.key, allowed),
         }
     }
 
-    /// A non-empty string.
+    /// Reads a non-empty string.
     pub(crate) fn string(&self, expected: &str) -> Result<&'t str, ConfigError> {
         self.string_from(self.value, expected)
     }
 
     fn string_from(&self, value: &'t Spanned<DeValue<'t>>, expected: &str) -> Result<&'t str, ConfigError> {
-        let text = value.get_ref().as_str().ok_or_else(|| self.type_error(value, &format!("{expected}, in quotes")))?;
+        let type_error = || self.type_error(value, "a string", &format!("{expected}, in quotes"));
+        let text = value.get_ref().as_str().ok_or_else(type_error)?;
         match text.len() {
             0 => Err(self.error_at(value, "this is empty", expected).into()),
             1..=MAX_STRING_BYTES => Ok(text),
@@ -177,123 +178,126 @@ impl<'t> ConfigField<'t> {
         }
     }
 
-    /// A string that is parsed as `T`; the error of `T` says what is wrong.
+    /// Parses a string as `T`. The message shows the error of `T`.
     pub(crate) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self, expected: &str) -> Result<T, ConfigError> {
         let text = self.string(expected)?;
         text.parse().map_err(|error: T::Err| self.value_error(error.to_string(), expected).into())
     }
 
-    /// One of a few words.
-    pub(crate) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, ConfigError> {
-        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+    /// Reads one of a few words.
+    pub(crate) fn one_of<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, ConfigError> {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let expected = format!("one of: {}", names.join(", "));
         let text = self.string(&expected)?;
-        words
+        choices
             .iter()
             .find(|(name, _)| *name == text)
             .map(|(_, value)| *value)
-            .ok_or_else(|| self.value_error("there is no such choice", &expected).with_suggestion(text, &names).into())
+            .ok_or_else(|| self.value_error("unknown value", &expected).with_suggestion(text, &names).into())
     }
 
-    /// A cleaned name.
+    /// Reads a name and cleans it.
     pub(crate) fn name(&self) -> Result<CleanText, ConfigError> {
         self.string("a name").map(CleanText::new)
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub(crate) fn boolean(&self) -> Result<bool, ConfigError> {
         const EXPECTED: &str = "true or false, without quotes";
-        self.value.get_ref().as_bool().ok_or_else(|| self.type_error(self.value, EXPECTED))
+        self.value.get_ref().as_bool().ok_or_else(|| self.type_error(self.value, "true or false", EXPECTED))
     }
 
-    /// An integer within bounds.
+    /// Reads an integer within bounds.
     pub(crate) fn integer(&self, bounds: &RangeInclusive<usize>) -> Result<usize, ConfigError> {
         let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-        let integer = self.value.get_ref().as_integer().ok_or_else(|| self.type_error(self.value, &expected))?;
+        let integer =
+            self.value.get_ref().as_integer().ok_or_else(|| self.type_error(self.value, "an integer", &expected))?;
         usize::from_str_radix(integer.as_str(), integer.radix())
             .ok()
             .filter(|number| bounds.contains(number))
-            .ok_or_else(|| self.value_error("this is out of bounds", &expected).into())
+            .ok_or_else(|| self.value_error("this is out of range", &expected).into())
     }
 
-    /// The absolute path of a file. `~/` means the home directory.
+    /// Reads the absolute path of a file. `~/` means the home directory.
     pub(crate) fn path(&self) -> Result<PathBuf, ConfigError> {
-        const EXPECTED: &str = "the path of a file, beginning with / or ~/";
+        const EXPECTED: &str = "the path of a file that starts with / or ~/";
         let text = self.string(EXPECTED)?;
         if text.contains('\0') {
-            return Err(self.value_error("a path has no zero byte", EXPECTED).into());
+            return Err(self.value_error("a path cannot contain a zero byte", EXPECTED).into());
         }
-        // A relative path would name a different file in each directory, and a pasted token would look like one.
+        // A relative path would depend on the current directory, and a pasted token would look like one.
         match (text.strip_prefix("~/"), self.source.home) {
             (Some(rest), Some(home)) => Ok(home.join(rest)),
             (Some(_), None) => {
-                Err(self.value_error("there is no home directory: HOME is not set", "a path from /").into())
+                Err(self.value_error("there is no home directory: HOME is not set", "a path that starts with /").into())
             }
             (None, _) if text.starts_with('/') => Ok(PathBuf::from(text)),
-            (None, _) => Err(self.value_error("this is not a whole path", EXPECTED).into()),
+            (None, _) => Err(self.value_error("must be an absolute path", EXPECTED).into()),
         }
     }
 
-    /// A list of non-empty strings with at least one in it.
+    /// Reads a list of one or more non-empty strings.
     pub(crate) fn strings(&self, expected: &str) -> Result<Vec<&'t str>, ConfigError> {
-        let array = self.value.get_ref().as_array().ok_or_else(|| self.type_error(self.value, expected))?;
+        let array = self.value.get_ref().as_array().ok_or_else(|| self.type_error(self.value, "a list", expected))?;
         if array.is_empty() {
             return Err(self.value_error("this list is empty", expected).into());
         }
         array.iter().map(|item| self.string_from(item, expected)).collect()
     }
 
-    /// A duration such as `10s`, or `never`, which is `None`.
+    /// Reads a duration such as `10s`, or `never`, which is `None`.
     pub(crate) fn duration_or_never(&self, bounds: &RangeInclusive<Duration>) -> Result<Option<Duration>, ConfigError> {
-        let (least, most) = (format_bound(*bounds.start()), format_bound(*bounds.end()));
+        let (min, max) = (format_bound(*bounds.start()), format_bound(*bounds.end()));
         let expected =
-            format!("\"never\", or a time from \"{least}\" to \"{most}\", such as \"10s\", \"2m\" or \"1h\"");
-        let text = self.value.get_ref().as_str().ok_or_else(|| self.type_error(self.value, &expected))?;
+            format!("\"never\", or a duration from \"{min}\" to \"{max}\", such as \"10s\", \"2m\" or \"1h\"");
+        let text = self.value.get_ref().as_str().ok_or_else(|| self.type_error(self.value, "a string", &expected))?;
         if text == "never" {
             return Ok(None);
         }
-        let time = parse_duration(text).ok_or_else(|| self.value_error("this is not a time", &expected))?;
-        if !bounds.contains(&time) {
-            return Err(self.value_error("this is out of bounds", &expected).into());
+        let duration = parse_duration(text).ok_or_else(|| self.value_error("this is not a duration", &expected))?;
+        if !bounds.contains(&duration) {
+            return Err(self.value_error("this is out of range", &expected).into());
         }
-        Ok(Some(time))
+        Ok(Some(duration))
     }
 
-    /// A table with these keys and no others.
+    /// Opens a table with these keys and no others.
     pub(crate) fn table(&self, allowed: &[&str]) -> Result<ConfigTable<'t>, ConfigError> {
         self.any_table()?.reject_unknown_keys(allowed)
     }
 
-    /// A table whose keys are names that the operator chooses.
+    /// Opens a table whose keys are names that the operator chooses.
     pub(crate) fn any_table(&self) -> Result<ConfigTable<'t>, ConfigError> {
-        let expected = format!("a table: [{}] on a line of its own", self.key);
-        let entries = self.value.get_ref().as_table().ok_or_else(|| self.type_error(self.value, &expected))?;
+        let expected = format!("a table: [{}] on its own line", self.key);
+        let entries =
+            self.value.get_ref().as_table().ok_or_else(|| self.type_error(self.value, "a table", &expected))?;
         Ok(ConfigTable { text: self.source, entries })
     }
 
-    /// Each table of an array of tables, as a field, so that it has a place.
+    /// Returns each table of an array of tables, as a field, so that it has a location.
     pub(crate) fn tables(&self) -> Result<Vec<Self>, ConfigError> {
-        let expected = format!("a list of tables: [[….{}]] on a line of its own", self.key);
-        let array = self.value.get_ref().as_array().ok_or_else(|| self.type_error(self.value, &expected))?;
+        let expected = format!("a list of tables: [[….{}]] on its own line", self.key);
+        let type_error = || self.type_error(self.value, "a list of tables", &expected);
+        let array = self.value.get_ref().as_array().ok_or_else(type_error)?;
         let item = |value: &'t Spanned<DeValue<'t>>| {
             if value.get_ref().is_table() {
                 Ok(Self { source: self.source, key: self.key, key_span: value.span(), value })
             } else {
-                Err(self.type_error(value, &expected))
+                Err(self.type_error(value, "a table", &expected))
             }
         };
         array.iter().map(item).collect()
     }
 }
 
-/// Which secret a key would hold, and what the operator does instead.
+/// Returns which secret a key would hold, and what to use instead.
 fn secret_kind(key: &str) -> Option<(&'static str, &'static str)> {
     const TOKEN: (&str, &str) =
         ("an access token", "token_file with the path of a file of mode 0600, or token_command");
     const APP: (&str, &str) = ("an app secret", "app_secret_file with the path of a file of mode 0600");
-    const PIN: (&str, &str) = ("a PIN", "no PIN: it is typed into the console, or read by: pindesk pin set --pin-file");
-    let plain = key.to_ascii_lowercase().replace('-', "_");
-    match plain.as_str() {
+    const PIN: (&str, &str) = ("a PIN", "no PIN: type it into the console, or use pindesk pin set --pin-file");
+    let normalized = key.to_ascii_lowercase().replace('-', "_");
+    match normalized.as_str() {
         "token" | "access_token" | "accesstoken" | "auth_token" | "bearer" | "bearer_token" | "system_user_token"
         | "api_key" | "apikey" | "password" => Some(TOKEN),
         "app_secret" | "appsecret" | "secret" | "client_secret" | "appsecret_proof" => Some(APP),
@@ -302,7 +306,7 @@ fn secret_kind(key: &str) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// `10s`, `2m`, `1h`.
+/// Parses `10s`, `2m`, `1h`.
 fn parse_duration(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let seconds = match unit {
@@ -318,9 +322,9 @@ fn parse_duration(text: &str) -> Option<Duration> {
     digits.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
 }
 
-/// A bound, as the file would write it.
-fn format_bound(time: Duration) -> String {
-    match time.as_secs() {
+/// Formats a bound as the file would write it.
+fn format_bound(bound: Duration) -> String {
+    match bound.as_secs() {
         seconds if seconds.is_multiple_of(3_600) => format!("{}h", seconds / 3_600),
         seconds if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
         seconds => format!("{seconds}s"),
@@ -332,7 +336,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_a_whole_number_and_a_unit() {
+    fn a_duration_is_an_integer_and_a_unit() {
         let cases = [("10s", Some(10)), ("2m", Some(120)), ("1h", Some(3_600)), ("0s", Some(0))];
         for (text, seconds) in cases {
             assert_eq!(parse_duration(text), seconds.map(Duration::from_secs), "{text}");
@@ -356,8 +360,8 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_is_told_as_it_is_written() {
-        let told = [1, 59, 60, 90, 3_600].map(|seconds| format_bound(Duration::from_secs(seconds)));
-        assert_eq!(told, ["1s", "59s", "1m", "90s", "1h"]);
+    fn a_bound_is_formatted_as_it_is_written() {
+        let formatted = [1, 59, 60, 90, 3_600].map(|seconds| format_bound(Duration::from_secs(seconds)));
+        assert_eq!(formatted, ["1s", "59s", "1m", "90s", "1h"]);
     }
 }

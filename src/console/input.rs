@@ -1,4 +1,6 @@
-//! From the terminal's bytes to keys, and from keys to actions.
+//! Input: turns the terminal's bytes into keys, and keys into actions.
+//!
+//! It does not perform the actions: the app does.
 
 pub mod key;
 pub mod keymap;

@@ -1,8 +1,8 @@
-//! The rows: every number with the state of its job, in order, filtered, with a cursor that stands on a number.
+//! The rows of the number list: every number with the state of its change, sorted and filtered, with a cursor.
 //!
-//! One rule keeps rows still under the operator's hands: news changes what rows say at once, but rows come, go and change
-//! places only in [`Roster::apply_updates`], which the list calls before it is drawn and an open page does not call. The cursor is
-//! an id, never a place. This module knows no keys, no columns and no scroll offset.
+//! Rows do not move while the operator looks at an open page: an update changes the content of a row at once, but rows
+//! are added, removed and moved only in [`Roster::apply_updates`], which the list calls before it is drawn. The cursor
+//! stays on a number, not on a position. This module does not know keys, columns or scroll offsets.
 
 mod filter;
 mod order;
@@ -25,55 +25,56 @@ use filter::Filter;
 use order::SortContext;
 use row_store::{ChangeStates, RowStore, UpsertResult, priority};
 
-/// From half of all rows on, sorting everything is no slower than putting each in its place.
+/// If more than one row in this many has moved, sorting all rows is not slower than merging the moved ones.
 const FULL_SORT_DIVISOR: usize = 2;
 
-/// All numbers, and which of them are on the screen.
+/// All numbers, and which of them are visible.
 #[derive(Debug, Default)]
 pub struct Roster {
     store: RowStore,
     changes: ChangeStates,
     sort: SortOrder,
     filter: Filter,
-    /// The settled slots, upwards.
+    /// All sorted slots, in ascending order.
     order: Vec<u32>,
-    /// The slots on the screen, from the top.
+    /// The visible slots, from the top.
     visible: Vec<u32>,
-    /// Where the cursor stands in `shown`.
+    /// The index of the cursor in `visible`.
     cursor: usize,
-    /// The number that the operator put the cursor on; `None` while it was never moved: it stands at the top.
+    /// The number that the operator moved the cursor to. `None` until the first move: the cursor is then on the first
+    /// row.
     anchor: Option<PhoneNumberId>,
-    /// Slots that are new, or whose place in the order may have changed.
+    /// Slots that are new, or whose position in the order may have changed.
     unsorted: Vec<u32>,
-    /// Slots of numbers that were read and not taken to be remembered yet, each once, the first read first.
+    /// Slots of numbers that were read and not yet taken for the cache. Each is listed once, in the order of reading.
     uncached: VecDeque<u32>,
-    /// Slots that go at the next settling.
+    /// Slots that the next [`Roster::apply_updates`] removes.
     pending_removal: HashSet<u32>,
     has_pending_updates: bool,
 }
 
-/// One row of the screen.
+/// One row of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RosterRow<'a> {
     /// The number.
     pub number: &'a Number,
-    /// The state of the last work on it, if there was any.
+    /// The state of its last change, if there was one.
     pub change: Option<&'a ChangeState>,
-    /// True where the number is as an earlier run read it: what it says of two-step verification is not known to be so now.
+    /// True if only an earlier run has read the number, so that its two-step status may be out of date.
     pub is_stale: bool,
 }
 
 impl Roster {
-    /// Puts a number in, or replaces what is known of it. Nothing moves before [`Roster::apply_updates`].
+    /// Adds a number, or replaces its data. No row moves before [`Roster::apply_updates`].
     pub fn upsert(&mut self, number: &Number) {
-        // One that could not be read is no news.
+        // A number without a read time could not be read.
         let is_read = number.read_at.is_some();
         let (slot, moves) = match self.store.upsert(number) {
             UpsertResult::New(slot) => (slot, true),
             UpsertResult::Existing { slot, changed } => {
                 self.pending_removal.remove(&slot);
                 self.has_pending_updates |= changed.waba || changed.two_step;
-                // Equal rows stand by number.
+                // Equal rows are sorted by number, so a changed text always moves them.
                 let moves = match self.sort.column {
                     SortColumn::Number | SortColumn::Name | SortColumn::Request => changed.text,
                     SortColumn::Waba => changed.text || changed.waba,
@@ -91,7 +92,7 @@ impl Roster {
         }
     }
 
-    /// Puts in a number as an earlier run read it, unless it is known already. It counts as not read.
+    /// Adds a number from the cache of an earlier run, unless it is known already. It counts as not read.
     pub fn insert_cached(&mut self, number: &Number) {
         if let Some(slot) = self.store.insert_cached(number) {
             self.unsorted.push(slot);
@@ -99,32 +100,31 @@ impl Roster {
         }
     }
 
-    /// How many numbers were read and not taken to be remembered yet.
+    /// How many numbers were read and not yet taken for the cache.
     #[must_use]
     pub fn uncached_len(&self) -> usize {
         self.uncached.len()
     }
 
-    /// Takes at most so many of them, the first read first.
-    pub fn take_uncached(&mut self, most: usize) -> Vec<Number> {
-        let slots = self.uncached.drain(..most.min(self.uncached.len()));
+    /// Takes at most `max_count` numbers for the cache, in the order of reading.
+    pub fn take_uncached(&mut self, max_count: usize) -> Vec<Number> {
+        let slots = self.uncached.drain(..max_count.min(self.uncached.len()));
         let numbers = slots.map(|slot| self.store.take_uncached(slot)).collect();
         if self.uncached.is_empty() {
-            // Where a whole list waited there is seldom more than a number afterwards.
+            // After a whole list was taken, few numbers follow, so the memory is released.
             self.uncached = VecDeque::new();
         }
         numbers
     }
 
-    /// From here on, numbers that are not told of count as missing.
+    /// Starts a refresh: numbers that are not added or updated from now on count as missing.
     pub fn begin_refresh(&mut self) {
         self.store.clear_seen();
     }
 
-    /// Lets go of numbers that a WABA, read to its end, no longer lists, and of those that an earlier run read by
-    /// themselves and this one was not told of: they are not configured any more. Those of a WABA that could not be read
-    /// stay, and so does a number on which something runs or is in doubt. Gives back those that are let
-    /// go because a WABA no longer lists them.
+    /// Ends a refresh. Removes missing numbers of the WABAs whose lists were read completely, and missing numbers
+    /// without a WABA that only an earlier run has read: they are no longer in the config. Numbers of other WABAs stay,
+    /// and so do numbers with a running change or in doubt. Returns the removed numbers that a WABA no longer lists.
     pub fn finish_refresh(&mut self, complete_wabas: &[WabaId]) -> Vec<PhoneNumberId> {
         let mut unlisted = Vec::new();
         for slot in self.store.unseen() {
@@ -142,23 +142,24 @@ impl Roster {
         unlisted
     }
 
-    /// True for a number that was told of since the last [`Roster::begin_refresh`].
+    /// True if the number was added or updated since the last [`Roster::begin_refresh`].
     #[must_use]
     pub fn is_seen(&self, id: &PhoneNumberId) -> bool {
         self.store.slot(id).is_some_and(|slot| self.store.is_seen(slot))
     }
 
-    /// True for a number that stays whoever lists it: something runs on it or is in doubt.
+    /// True if the number has a running change or is in doubt. Such a number stays in the list even if no WABA lists
+    /// it.
     #[must_use]
     pub fn has_open_change(&self, id: &PhoneNumberId) -> bool {
-        self.change(id).is_some_and(|job| job.is_running() || job.is_in_doubt())
+        self.change(id).is_some_and(|state| state.is_running() || state.is_in_doubt())
     }
 
-    /// Tells of a job. That of a number not listed (yet) is kept until it is.
+    /// Sets the state of a number's change. The number may be unknown: the row gets the state when the number arrives.
     pub fn set_change(&mut self, id: PhoneNumberId, state: ChangeState) {
-        let is_now = priority(Some(&state));
-        let was = priority(self.changes.insert(id, state).as_deref());
-        if is_now == was {
+        let new = priority(Some(&state));
+        let old = priority(self.changes.insert(id, state).as_deref());
+        if new == old {
             return;
         }
         if self.sort.column == SortColumn::Request {
@@ -168,7 +169,7 @@ impl Roster {
         self.has_pending_updates |= self.filter.depends_on_requests();
     }
 
-    /// Lets rows come, go and change places. Costs nothing when there is nothing to do.
+    /// Adds, removes and moves rows. Does nothing if there are no updates.
     pub fn apply_updates(&mut self) {
         if !self.has_pending_updates {
             return;
@@ -181,71 +182,71 @@ impl Roster {
     }
 
     fn remove_pending(&mut self) {
-        let gone = mem::take(&mut self.pending_removal);
-        let mut gone: Vec<u32> =
-            gone.into_iter().filter(|slot| !self.has_open_change(&self.store.row(*slot).id)).collect();
-        if gone.is_empty() {
+        let pending = mem::take(&mut self.pending_removal);
+        let mut removed: Vec<u32> =
+            pending.into_iter().filter(|slot| !self.has_open_change(&self.store.row(*slot).id)).collect();
+        if removed.is_empty() {
             return;
         }
-        gone.sort_unstable();
-        let stays = |slot: &u32| gone.binary_search(slot).is_err();
+        removed.sort_unstable();
+        let stays = |slot: &u32| removed.binary_search(slot).is_err();
         if let Some(anchor) = self.anchor.and_then(|id| self.store.slot(&id)) {
             let slots: Vec<u32> = iter_directed(&self.order, self.sort.direction).collect();
-            // A number that was never shown cannot carry the cursor, so an anchor is always in the order.
+            // The cursor was never on a hidden number, so the anchor is always in the order.
             let at = slots.iter().position(|slot| *slot == anchor).unwrap_or_default();
-            let heir =
+            let nearest =
                 slots[at..].iter().find(|slot| stays(slot)).or_else(|| slots[..at].iter().rfind(|slot| stays(slot)));
-            self.anchor = heir.map(|slot| self.store.row(*slot).id);
+            self.anchor = nearest.map(|slot| self.store.row(*slot).id);
         }
-        for slot in &gone {
+        for slot in &removed {
             self.changes.remove(&self.store.row(*slot).id);
         }
         self.order.retain(stays);
         self.unsorted.retain(stays);
         self.uncached.retain(stays);
         for slot in self.order.iter_mut().chain(&mut self.unsorted).chain(&mut self.uncached) {
-            let below = gone.partition_point(|gone| gone < slot);
+            let below = removed.partition_point(|removed| removed < slot);
             *slot -= u32::try_from(below).unwrap_or(u32::MAX);
         }
-        self.store.remove(&gone);
+        self.store.remove(&removed);
     }
 
     fn update_order(&mut self) {
         let mut slots = mem::take(&mut self.unsorted);
         slots.sort_unstable();
         slots.dedup();
-        let keys = SortContext { store: &self.store, changes: &self.changes, column: self.sort.column };
+        let sorter = SortContext { store: &self.store, changes: &self.changes, column: self.sort.column };
         if slots.len() * FULL_SORT_DIVISOR > self.store.len() {
             self.order.retain(|slot| slots.binary_search(slot).is_err());
-            self.order = keys.sort_all(self.order.iter().copied().chain(slots));
+            self.order = sorter.sort_all(self.order.iter().copied().chain(slots));
         } else if !slots.is_empty() {
             self.order.retain(|slot| slots.binary_search(slot).is_err());
-            self.order = keys.merge(&self.order, slots.into_iter());
+            self.order = sorter.merge(&self.order, slots.into_iter());
         }
     }
 
     fn apply_filter(&mut self) {
-        let passes =
+        let matches =
             if self.filter.is_empty() { None } else { Some(self.filter.matching_rows(&self.store, &self.changes)) };
         let anchor = self.anchor.and_then(|id| self.store.slot(&id));
         self.cursor = 0;
         self.visible.clear();
         for slot in iter_directed(&self.order, self.sort.direction) {
             if Some(slot) == anchor {
-                // If the filter hides it, the next row that is shown will stand here.
+                // If the filter hides this row, the cursor is on the next visible row.
                 self.cursor = self.visible.len();
             }
-            if passes.as_ref().is_none_or(|passes| passes[slot as usize]) {
+            if matches.as_ref().is_none_or(|matches| matches[slot as usize]) {
                 self.visible.push(slot);
             }
         }
         self.cursor = self.cursor.min(self.visible.len().saturating_sub(1));
     }
 
-    /// Shows only the rows that a filter lets through; an empty text shows all. Settles.
+    /// Shows only the rows that match a filter; an empty text shows all rows. Applies the updates.
     ///
     /// # Errors
-    /// A filter that is not understood; the one before stays.
+    /// An invalid filter. The previous filter then stays active.
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
         let filter = Filter::parse(text)?;
         if filter != self.filter {
@@ -256,15 +257,16 @@ impl Roster {
         Ok(())
     }
 
-    /// The order in force.
+    /// The current sort order.
     #[must_use]
     pub const fn sort(&self) -> SortOrder {
         self.sort
     }
 
-    /// Orders the rows. Settles.
+    /// Sorts the rows. Applies the updates.
     pub fn set_sort(&mut self, sort: SortOrder) {
-        // What goes with this settling leaves the cursor to the row that follows it on the screen, not in the order to come.
+        // A removed row passes the cursor to the next row of the old order, so rows are removed before the order
+        // changes.
         self.apply_updates();
         if sort.column != self.sort.column {
             self.unsorted.extend(&self.order);
@@ -274,49 +276,49 @@ impl Roster {
         self.apply_updates();
     }
 
-    /// How many numbers stand where, hidden ones included.
+    /// How many numbers have which two-step status, including filtered ones.
     #[must_use]
     pub fn counts(&self) -> TwoStepCounts {
         self.store.counts()
     }
 
-    /// The numbers that only an earlier run has read; `None` if there is none.
+    /// How many numbers only an earlier run has read; `None` if there are none.
     #[must_use]
     pub fn stale_summary(&self) -> Option<StaleSummary> {
         self.store.stale_summary()
     }
 
-    /// All numbers, hidden ones included.
+    /// How many numbers there are, including filtered ones.
     #[must_use]
     pub fn total(&self) -> usize {
         self.store.len()
     }
 
-    /// The rows on the screen, as of the last settling.
+    /// How many rows are visible since the last [`Roster::apply_updates`].
     #[must_use]
     pub fn visible_len(&self) -> usize {
         self.visible.len()
     }
 
-    /// A row by its place on the screen.
+    /// A visible row by its index.
     #[must_use]
     pub fn row(&self, index: usize) -> Option<RosterRow<'_>> {
         self.visible.get(index).map(|slot| self.row_at_slot(*slot))
     }
 
-    /// A row by its number, hidden or not.
+    /// A row by its phone number ID, visible or not.
     #[must_use]
     pub fn get(&self, id: &PhoneNumberId) -> Option<RosterRow<'_>> {
         self.store.slot(id).map(|slot| self.row_at_slot(slot))
     }
 
-    /// The state of the last work on a number, listed or not.
+    /// The state of the last change of a number, listed or not.
     #[must_use]
     pub fn change(&self, id: &PhoneNumberId) -> Option<&ChangeState> {
         self.changes.get(id)
     }
 
-    /// Every job there was, in no order.
+    /// The last change of every number that had one, in no order.
     pub fn changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
         self.changes.iter()
     }
@@ -326,7 +328,7 @@ impl Roster {
         RosterRow { number, change: self.changes.get(&number.id), is_stale: self.store.is_stale(slot) }
     }
 
-    /// Where the cursor stands; `None` if no row is shown.
+    /// The index of the cursor; `None` if no row is visible.
     #[must_use]
     pub fn cursor_index(&self) -> Option<usize> {
         (!self.visible.is_empty()).then_some(self.cursor)
@@ -360,11 +362,11 @@ impl Roster {
         }
     }
 
-    /// Puts the cursor on a shown number, for good: a page that opens for the row under the cursor selects it, so that it
-    /// is there when the page closes. False if the number is not shown.
+    /// Moves the cursor to a visible number. A page that opens for the row under the cursor selects it, so that the
+    /// cursor is still there when the page closes. Returns false if the number is not visible.
     pub fn select(&mut self, id: &PhoneNumberId) -> bool {
         let slot = self.store.slot(id);
-        let index = self.visible.iter().position(|shown| Some(*shown) == slot);
+        let index = self.visible.iter().position(|visible| Some(*visible) == slot);
         if let Some(index) = index {
             self.move_to(index);
         }
@@ -372,12 +374,12 @@ impl Roster {
     }
 }
 
-/// The slots of an order, from the top of the screen.
+/// The slots of an order, from the top of the list.
 fn iter_directed(order: &[u32], direction: SortDirection) -> impl Iterator<Item = u32> {
-    let (mut upwards, mut downwards) = (order.iter(), order.iter().rev());
+    let (mut ascending, mut descending) = (order.iter(), order.iter().rev());
     iter::from_fn(move || match direction {
-        SortDirection::Ascending => upwards.next().copied(),
-        SortDirection::Descending => downwards.next().copied(),
+        SortDirection::Ascending => ascending.next().copied(),
+        SortDirection::Descending => descending.next().copied(),
     })
 }
 

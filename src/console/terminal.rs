@@ -1,7 +1,8 @@
-//! The terminal: entered once, left on every path: end, error, panic, signal, hang-up.
+//! Owns the terminal: enters raw mode, and restores the terminal on every exit path (end, error, panic, signal,
+//! hang-up).
 //!
-//! It owns the tty's modes, what is drawn to it and what comes from it. It gives no key a meaning, knows no
-//! pages and draws nothing on its own; only `restore` and `exit` may be called from any thread.
+//! It manages the modes of the tty, its output and its input. It does not know keys or pages, and it draws only what
+//! the caller paints. Only `restore` and `restore_and_exit` may be called from any thread.
 
 mod event_reader;
 mod ansi_writer;
@@ -28,34 +29,34 @@ pub use self::renderer::FrameRenderer;
 pub use self::restore::{restore, restore_and_exit};
 pub use self::signal_watcher::{SignalWatcher, TerminationSignal, WatchError};
 
-/// A terminal that does not know its size (a serial line) is taken for the classic one.
+/// The size of a terminal that does not report one, such as a serial line.
 const FALLBACK_SIZE: Size = Size::new(80, 24);
 
-/// How long the terminal may take to accept the greeting, before drawing starts and may wait for ever.
+/// How long the terminal may take to accept the enter sequence. After that, drawing starts, and may block.
 const ENTER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a job continued in the background waits for its ending before it stops again.
+/// How long a process that was resumed in the background waits for a termination signal before it suspends again.
 const BACKGROUND_STOP_DELAY: Duration = Duration::from_millis(300);
 
-/// What a kind of terminal can do, by its name: asking it would cost a round trip.
+/// What a terminal can do, by its type. pindesk does not ask the terminal, because that costs a round trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// It has a second screen, so that leaving brings back what was shown before.
+    /// It has an alternate screen, so that leaving shows the previous content again.
     pub alternate_screen: bool,
-    /// It moves rows between margins (`CSI S`, `CSI T`).
+    /// It can scroll rows between margins (`CSI S`, `CSI T`).
     pub scroll_regions: bool,
-    /// It may be sent synchronized updates: it knows them, or ignores them without a trace.
+    /// It supports synchronized updates, or ignores them without visible effects.
     pub synchronized_updates: bool,
 }
 
 impl Capabilities {
-    /// Everything, as xterm and its kin have it.
+    /// All capabilities, as in xterm and compatible terminals.
     pub const FULL: Self = Self { alternate_screen: true, scroll_regions: true, synchronized_updates: true };
 
-    /// Nothing beyond a VT100.
+    /// Only what a VT100 has.
     pub const PLAIN: Self = Self { alternate_screen: false, scroll_regions: false, synchronized_updates: false };
 
-    /// By the value of `TERM`.
+    /// The capabilities for a value of `TERM`.
     #[must_use]
     pub fn for_term(term: &str) -> Self {
         let is_plain =
@@ -64,18 +65,18 @@ impl Capabilities {
     }
 }
 
-/// The console cannot take the terminal.
+/// Why the console cannot use the terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum EnterError {
     /// Input or output is a file or a pipe.
     #[error("{0} is not a terminal")]
     NotATerminal(&'static str),
-    /// The terminal refused.
+    /// The terminal refused a mode, or could not be opened.
     #[error("cannot set up the terminal")]
     Refused(#[source] io::Error),
 }
 
-/// The terminal while the console has it. Dropping it gives it back.
+/// The terminal while the console uses it. Dropping it restores the terminal.
 #[derive(Debug)]
 pub struct Terminal {
     renderer: FrameRenderer<BlockingWriter>,
@@ -83,32 +84,29 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Takes the terminal: raw mode, alternate screen, bracketed paste; and arms [`restore()`] and the panic
-    /// hook. The thread that calls this is the one that draws.
+    /// Enters raw mode, the alternate screen and bracketed paste, and prepares [`restore()`] and the panic hook. The
+    /// calling thread becomes the drawing thread.
     ///
     /// # Errors
-    /// When standard input or output is not a terminal, or the terminal refuses.
-    pub fn enter(abilities: Capabilities) -> Result<Self, EnterError> {
+    /// Standard input or output is not a terminal, or the terminal refuses.
+    pub fn enter(capabilities: Capabilities) -> Result<Self, EnterError> {
         for (fd, name) in [(rustix::stdio::stdin(), "standard input"), (rustix::stdio::stdout(), "standard output")] {
             if !rustix::termios::isatty(fd) {
                 return Err(EnterError::NotATerminal(name));
             }
         }
-        let frames = rustix::stdio::stdout().try_clone_to_owned().map_err(EnterError::Refused)?;
-        acquire(abilities).map_err(|error| {
+        let output = rustix::stdio::stdout().try_clone_to_owned().map_err(EnterError::Refused)?;
+        acquire(capabilities).map_err(|error| {
             restore();
             EnterError::Refused(error)
         })?;
-        Ok(Self {
-            renderer: FrameRenderer::new(BlockingWriter(File::from(frames)), abilities),
-            capabilities: abilities,
-        })
+        Ok(Self { renderer: FrameRenderer::new(BlockingWriter(File::from(output)), capabilities), capabilities })
     }
 
     /// Paints and writes the next frame; see [`FrameRenderer::draw`]. After [`restore()`] it draws nothing.
     ///
     /// # Errors
-    /// When the terminal takes no bytes any more.
+    /// The terminal no longer accepts output.
     pub fn draw(&mut self, paint: impl FnOnce(&mut Buffer, Rect) -> Option<Position>) -> io::Result<bool> {
         if !restore::is_drawing() {
             return Ok(false);
@@ -116,7 +114,7 @@ impl Terminal {
         self.renderer.draw(size()?, paint)
     }
 
-    /// The window's size.
+    /// The size of the window, in cells.
     #[must_use]
     pub fn size(&self) -> Size {
         size().unwrap_or(FALLBACK_SIZE)
@@ -125,50 +123,52 @@ impl Terminal {
     /// Writes bytes that draw nothing: the bell, or a text for the clipboard.
     ///
     /// # Errors
-    /// When the terminal takes no bytes any more.
+    /// The terminal no longer accepts output.
     pub fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         if restore::is_drawing() { self.renderer.out().write_all(bytes) } else { Ok(()) }
     }
 
-    /// Gives the terminal back while something else uses it, keyboard included, and takes it again. What was typed and
-    /// not read meanwhile is dropped: it was meant for somebody else. The next frame is drawn whole.
+    /// Restores the terminal while `run` (another program) uses its screen and keyboard, then enters it again. Input
+    /// that the other program did not read is dropped, because it was not meant for pindesk. The next frame is drawn
+    /// completely.
     ///
     /// # Errors
-    /// When the terminal cannot be taken again.
-    pub fn release_while<T>(&mut self, meanwhile: impl FnOnce() -> T) -> io::Result<T> {
+    /// The terminal cannot be entered again.
+    pub fn release_while<T>(&mut self, run: impl FnOnce() -> T) -> io::Result<T> {
         let _paused = event_reader::pause_reading();
         restore();
-        let result = meanwhile();
+        let result = run();
         acquire(self.capabilities)?;
         rustix::termios::tcflush(rustix::stdio::stdin(), QueueSelector::IFlush)?;
         self.renderer.invalidate();
         Ok(result)
     }
 
-    /// Forgets what was drawn, so that the next frame is drawn whole.
+    /// Discards the last frame, so that the next one is drawn completely.
     pub fn invalidate(&mut self) {
         self.renderer.invalidate();
     }
 
-    /// Gives the terminal back, stops the process as Ctrl-Z does, and takes the terminal again when the
-    /// process goes on in the foreground. The next frame is drawn whole. Call it on the thread that draws.
+    /// Restores the terminal, suspends the process as Ctrl-Z does, and enters the terminal again when the process is
+    /// resumed in the foreground. The next frame is drawn completely. Call it on the drawing thread.
     ///
-    /// False, with the terminal left to others, if the program `is_ending`: a signal told it so while it was stopped.
+    /// Returns false, without entering the terminal, if `is_ending` is true: a signal that arrived during the
+    /// suspension ends the program.
     ///
     /// # Errors
-    /// When the terminal cannot be taken again.
+    /// The terminal cannot be entered again.
     pub fn suspend(&mut self, is_ending: impl Fn() -> bool) -> io::Result<bool> {
         let reading = event_reader::pause_reading();
         restore();
         loop {
             if is_ending() {
-                // Whoever types now types for the shell; reading it here would stop the process on its way out.
+                // Input now belongs to the shell. Reading it here would stop this process before it ends.
                 mem::forget(reading);
                 return Ok(false);
             }
             process::suspend()?;
-            // A shell that ends a stopped job continues it in the background. Without this patience the process would
-            // stop itself again before the watch has seen the signal.
+            // A shell that ends a suspended process resumes it in the background. Without this wait the process would
+            // suspend itself again before the signal watcher has seen the signal.
             let deadline = Instant::now() + BACKGROUND_STOP_DELAY;
             while !process::is_in_foreground() && !is_ending() && Instant::now() < deadline {
                 thread::sleep(BACKGROUND_STOP_DELAY / 30);
@@ -182,7 +182,7 @@ impl Terminal {
         Ok(true)
     }
 
-    /// Gives the terminal back.
+    /// Restores the terminal.
     pub fn leave(self) {
         drop(self);
     }
@@ -194,21 +194,16 @@ impl Drop for Terminal {
     }
 }
 
-/// Arms the way out, then takes the terminal.
-fn acquire(abilities: Capabilities) -> io::Result<()> {
+/// Saves the state that [`restore()`] needs, then enters raw mode.
+fn acquire(capabilities: Capabilities) -> io::Result<()> {
     let tty = Tty::reopen(rustix::stdio::stdout())?;
-    let before = tty.modes()?;
-    let mut raw = before.clone();
-    raw.make_raw();
-    restore::arm(RestoreState {
-        tty: tty.clone(),
-        saved_modes: before,
-        capabilities: abilities,
-        drawing_thread: thread::current().id(),
-    });
-    tty.set_modes(&raw)?;
-    tty.write_with_timeout(restore::enter_sequence(abilities).as_bytes(), ENTER_TIMEOUT);
-    // The same, should the keys come from another terminal than the one that is drawn to.
+    let saved_modes = tty.modes()?;
+    let mut raw_modes = saved_modes.clone();
+    raw_modes.make_raw();
+    restore::arm(RestoreState { tty: tty.clone(), saved_modes, capabilities, drawing_thread: thread::current().id() });
+    tty.set_modes(&raw_modes)?;
+    tty.write_with_timeout(restore::enter_sequence(capabilities).as_bytes(), ENTER_TIMEOUT);
+    // Input may come from another terminal than the one that shows the output.
     crossterm::terminal::enable_raw_mode()
 }
 
@@ -222,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn old_and_unknown_terminals_are_asked_for_little() {
+    fn old_and_unknown_terminals_have_few_capabilities() {
         for term in ["", "linux", "dumb", "unknown", "vt100", "vt220", "ansi", "ansi-m"] {
             assert_eq!(Capabilities::for_term(term), Capabilities::PLAIN, "{term}");
         }

@@ -1,30 +1,30 @@
-//! Styles named by meaning, and the signs that say the same without colour.
+//! Styles named by meaning, and symbols with the same meaning for terminals without color.
 //!
-//! Three colours of the terminal's own sixteen, each with one meaning and never alone; bold and reverse; always on
-//! the terminal's own background. This module knows what things mean, not where they stand.
+//! It uses three of the terminal's sixteen colors, each with one meaning and always beside a symbol or word, and bold
+//! and reverse. It never sets a background. This module does not know where things are on the screen.
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// What a piece of text is.
+/// The meaning of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Ordinary text.
     Plain,
-    /// The title line and the heading of a page.
+    /// The title line, or the heading of a page.
     Title,
     /// The marker and the number under the cursor.
     Cursor,
-    /// What must not be overlooked.
+    /// Text that the operator must not miss.
     Strong,
     /// On, set.
     Success,
     /// Failed.
     Failure,
-    /// Nobody knows.
+    /// Unknown, or in doubt.
     Uncertain,
 }
 
-/// A sign before a word.
+/// A symbol before a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusSymbol {
     /// On, set.
@@ -33,9 +33,9 @@ pub enum StatusSymbol {
     No,
     /// Unknown.
     Unknown,
-    /// Waits.
+    /// Queued.
     Queued,
-    /// Moves.
+    /// Sending, or waiting to retry.
     InProgress,
     /// Failed.
     Failed,
@@ -46,13 +46,13 @@ pub enum StatusSymbol {
 /// Which characters the terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Glyphs {
-    /// No byte above 127.
+    /// Only ASCII.
     Ascii,
-    /// A few signs of neutral width.
+    /// A few Unicode symbols of neutral width.
     Unicode,
 }
 
-/// What of the process's environment the looks depend on.
+/// The environment variables that the theme depends on.
 #[derive(Debug, Clone, Default)]
 pub struct TerminalEnv {
     /// `TERM`.
@@ -63,7 +63,7 @@ pub struct TerminalEnv {
     pub no_color: bool,
 }
 
-/// Terminals that show no more than ASCII, and take a 256-colour code for something else.
+/// Prefixes of terminals that show only ASCII and misinterpret 256-color codes.
 const PLAIN_TERMINALS: [&str; 3] = ["vt", "ansi", "dumb"];
 
 impl TerminalEnv {
@@ -76,7 +76,7 @@ impl TerminalEnv {
         term.is_empty() || term == "unknown" || PLAIN_TERMINALS.iter().any(|plain| term.starts_with(plain))
     }
 
-    /// The glyphs that `auto` chooses: Unicode in a UTF-8 locale whose fonts draw these signs one column wide.
+    /// The glyphs that `auto` selects: Unicode in a UTF-8 locale whose fonts draw these symbols one column wide.
     #[must_use]
     pub fn glyphs(&self) -> Glyphs {
         let locale = self.locale.as_deref().unwrap_or_default().to_ascii_lowercase();
@@ -90,24 +90,21 @@ impl TerminalEnv {
     }
 }
 
-/// How things look.
+/// Maps meanings to styles and symbols.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
-    has_colour: bool,
+    has_color: bool,
     glyphs: Glyphs,
 }
 
 impl Theme {
-    /// The looks for these surroundings; `glyphs` where the config decides, otherwise chosen.
+    /// The theme for an environment. `glyphs` is the setting of the config; `None` selects them by the environment.
     #[must_use]
-    pub fn new(surroundings: &TerminalEnv, glyphs: Option<Glyphs>) -> Self {
-        Self {
-            has_colour: !surroundings.no_color && !surroundings.is_plain_terminal(),
-            glyphs: glyphs.unwrap_or_else(|| surroundings.glyphs()),
-        }
+    pub fn new(env: &TerminalEnv, glyphs: Option<Glyphs>) -> Self {
+        Self { has_color: !env.no_color && !env.is_plain_terminal(), glyphs: glyphs.unwrap_or_else(|| env.glyphs()) }
     }
 
-    /// True if no byte above 127 may be written.
+    /// True if only ASCII may be written.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.glyphs == Glyphs::Ascii
@@ -116,21 +113,21 @@ impl Theme {
     /// The style of a role.
     #[must_use]
     pub fn style(&self, role: Role) -> Style {
-        let coloured = |colour| if self.has_colour { Style::new().fg(colour) } else { Style::new() };
+        let colored = |color| if self.has_color { Style::new().fg(color) } else { Style::new() };
         match role {
             Role::Plain => Style::new(),
             Role::Title | Role::Cursor => Style::new().add_modifier(Modifier::REVERSED),
             Role::Strong => Style::new().add_modifier(Modifier::BOLD),
-            Role::Success => coloured(Color::Green),
-            Role::Failure => coloured(Color::Red),
-            Role::Uncertain => coloured(Color::Magenta),
+            Role::Success => colored(Color::Green),
+            Role::Failure => colored(Color::Red),
+            Role::Uncertain => colored(Color::Magenta),
         }
     }
 
-    /// A sign, one column wide.
+    /// The text of a symbol, one column wide.
     #[must_use]
-    pub fn symbol(&self, sign: StatusSymbol) -> &'static str {
-        match (sign, self.glyphs) {
+    pub fn symbol(&self, symbol: StatusSymbol) -> &'static str {
+        match (symbol, self.glyphs) {
             (StatusSymbol::Yes, Glyphs::Unicode) => "✓",
             (StatusSymbol::Yes, Glyphs::Ascii) => "+",
             (StatusSymbol::Failed, Glyphs::Unicode) => "✗",
@@ -143,7 +140,7 @@ impl Theme {
         }
     }
 
-    /// What rules are made of.
+    /// The character of a horizontal rule.
     #[must_use]
     pub fn horizontal_line(&self) -> &'static str {
         match self.glyphs {
@@ -152,7 +149,7 @@ impl Theme {
         }
     }
 
-    /// What parts two columns.
+    /// The character between two columns.
     #[must_use]
     pub fn vertical_line(&self) -> &'static str {
         match self.glyphs {
@@ -166,12 +163,12 @@ impl Theme {
 mod tests {
     use super::*;
 
-    fn surroundings(term: &str, locale: &str) -> TerminalEnv {
+    fn env(term: &str, locale: &str) -> TerminalEnv {
         TerminalEnv { term: Some(term.to_owned()), locale: Some(locale.to_owned()), no_color: false }
     }
 
     #[test]
-    fn unicode_is_chosen_only_where_it_is_safe() {
+    fn unicode_is_selected_only_where_it_is_safe() {
         let cases = [
             ("xterm-256color", "en_US.UTF-8", Glyphs::Unicode),
             ("tmux-256color", "C.utf8", Glyphs::Unicode),
@@ -183,17 +180,17 @@ mod tests {
             ("dumb", "en_US.UTF-8", Glyphs::Ascii),
         ];
         for (term, locale, expected) in cases {
-            assert_eq!(surroundings(term, locale).glyphs(), expected, "{term} {locale}");
+            assert_eq!(env(term, locale).glyphs(), expected, "{term} {locale}");
         }
     }
 
     #[test]
-    fn without_colour_only_bold_and_reverse_remain() {
+    fn without_color_only_bold_and_reverse_remain() {
         let roles =
             [Role::Plain, Role::Title, Role::Cursor, Role::Strong, Role::Success, Role::Failure, Role::Uncertain];
-        let no_color = TerminalEnv { no_color: true, ..surroundings("xterm", "C.UTF-8") };
-        for surroundings in [no_color, surroundings("vt220", "C"), surroundings("", "C")] {
-            let theme = Theme::new(&surroundings, None);
+        let no_color = TerminalEnv { no_color: true, ..env("xterm", "C.UTF-8") };
+        for env in [no_color, env("vt220", "C"), env("", "C")] {
+            let theme = Theme::new(&env, None);
             for role in roles {
                 assert_eq!((theme.style(role).fg, theme.style(role).bg), (None, None), "{role:?}");
             }
@@ -202,15 +199,15 @@ mod tests {
     }
 
     #[test]
-    fn the_three_colours_have_one_meaning_each_and_no_background_is_set() {
-        let theme = Theme::new(&surroundings("xterm-256color", "C.UTF-8"), None);
-        let colours = [Role::Success, Role::Failure, Role::Uncertain].map(|role| theme.style(role).fg);
-        assert_eq!(colours, [Some(Color::Green), Some(Color::Red), Some(Color::Magenta)]);
+    fn each_color_has_one_meaning() {
+        let theme = Theme::new(&env("xterm-256color", "C.UTF-8"), None);
+        let colors = [Role::Success, Role::Failure, Role::Uncertain].map(|role| theme.style(role).fg);
+        assert_eq!(colors, [Some(Color::Green), Some(Color::Red), Some(Color::Magenta)]);
     }
 
     #[test]
-    fn each_sign_is_one_column_and_no_two_states_share_one() {
-        let signs = [
+    fn each_symbol_is_one_column_wide_and_unique() {
+        let symbols = [
             StatusSymbol::Yes,
             StatusSymbol::No,
             StatusSymbol::Unknown,
@@ -220,10 +217,10 @@ mod tests {
             StatusSymbol::NoAnswer,
         ];
         for locale in ["C", "C.UTF-8"] {
-            let theme = Theme::new(&surroundings("xterm", locale), None);
-            let drawn = signs.map(|sign| theme.symbol(sign));
-            assert!(drawn.iter().all(|sign| crate::domain::text::width(sign) == 1));
-            assert_eq!(drawn.iter().collect::<std::collections::HashSet<_>>().len(), signs.len());
+            let theme = Theme::new(&env("xterm", locale), None);
+            let texts = symbols.map(|symbol| theme.symbol(symbol));
+            assert!(texts.iter().all(|text| crate::domain::text::width(text) == 1));
+            assert_eq!(texts.iter().collect::<std::collections::HashSet<_>>().len(), symbols.len());
         }
     }
 }

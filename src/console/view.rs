@@ -1,7 +1,7 @@
-//! Draws the console's state; it cannot change it.
+//! Draws the state of the console. It cannot change it.
 //!
-//! One file a page. What a widget needs to remember between frames (where the list is scrolled to) lives in
-//! [`View`], not in the state. Every page is laid out for any size; below 40x10 a notice takes its place.
+//! Each page has its own file. What a widget remembers between frames (the scroll offset of the list) is in [`View`],
+//! not in the state. Every page adapts to the window size; a notice replaces it in windows smaller than 40x10.
 
 use std::time::Instant;
 
@@ -32,31 +32,31 @@ mod unresolved;
 use canvas::Canvas;
 use sheet::Sheet;
 
-/// What a frame came to.
+/// The result of painting a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PaintResult {
-    /// Where the terminal's own cursor belongs: on the row or the field that keys go to.
+    /// The position of the terminal's cursor: on the row or field that has the focus.
     pub cursor: Option<Position>,
-    /// How far the page can be scrolled.
+    /// The maximum scroll offset of the page, in lines.
     pub max_scroll: u16,
 }
 
-/// The console's looks, and what they remember.
+/// Draws the console, and remembers what its widgets need between frames.
 #[derive(Debug)]
 pub struct View {
     theme: Theme,
-    /// The first row of the list that is shown.
+    /// The index of the first row of the list in the window.
     list_offset: usize,
 }
 
 impl View {
-    /// A view that has shown nothing yet.
+    /// Creates a view that has drawn nothing yet.
     #[must_use]
     pub const fn new(theme: Theme) -> Self {
         Self { theme, list_offset: 0 }
     }
 
-    /// Draws the present state as it looks at `now` into an empty buffer.
+    /// Draws the state at the time `now` into an empty buffer.
     pub fn paint(&mut self, app: &App, now: Instant, buffer: &mut Buffer, area: Rect) -> PaintResult {
         let mut canvas = Canvas::new(buffer, area, self.theme);
         if app.is_too_small() {
@@ -72,35 +72,35 @@ impl View {
                 list::paint(app, now, &mut canvas, &mut self.list_offset)
             }
             Screen::Welcome => page(&mut canvas, &empty_state::welcome(app), 0),
-            Screen::Token(trouble) => page(&mut canvas, &empty_state::token(app, trouble), 0),
-            Screen::Number(shown) => page(&mut canvas, &number::sheet(app, shown.id, now), shown.scroll),
-            Screen::Form(shown) => page(&mut canvas, &pin_form::sheet(app, shown, now), 0),
-            Screen::Confirm(shown) => page(&mut canvas, &confirm::sheet(app, shown), 0),
-            Screen::ResolutionNote(shown) => page(&mut canvas, &in_doubt::resolution_note(app, shown), 0),
+            Screen::Token(problem) => page(&mut canvas, &empty_state::token(app, problem), 0),
+            Screen::Number(state) => page(&mut canvas, &number::sheet(app, state.id, now), state.scroll),
+            Screen::Form(state) => page(&mut canvas, &pin_form::sheet(app, state, now), 0),
+            Screen::Confirm(state) => page(&mut canvas, &confirm::sheet(app, state), 0),
+            Screen::ResolutionNote(state) => page(&mut canvas, &in_doubt::resolution_note(app, state), 0),
             Screen::Unresolved(_) => page(&mut canvas, &unresolved::sheet(app, self.theme, now), 0),
-            Screen::Recipients(shown) => page(&mut canvas, &recording::recipients(app, shown), shown.scroll),
-            Screen::JournalUnavailable(shown) => page(&mut canvas, &recording::journal_unavailable(app), shown.scroll),
-            Screen::Hidden(shown) => page(&mut canvas, &hidden::sheet(app, shown), 0),
-            Screen::Copy(shown) => page(&mut canvas, &copy::menu(app, shown), 0),
-            Screen::Copied(shown) => page(&mut canvas, &copy::copied(app, shown), 0),
-            Screen::Messages(shown) => page(&mut canvas, &messages::sheet(app), shown.scroll),
-            Screen::Help(shown) => page(&mut canvas, &help::sheet(app, app.mode_of(&shown.below)), shown.scroll),
-            Screen::Quit(shown) => page(&mut canvas, &quit::confirmation(app, shown), 0),
-            Screen::ShuttingDown(by) => page(&mut canvas, &quit::waiting(app, by), 0),
+            Screen::Recipients(state) => page(&mut canvas, &recording::recipients(app, state), state.scroll),
+            Screen::JournalUnavailable(state) => page(&mut canvas, &recording::journal_unavailable(app), state.scroll),
+            Screen::Hidden(state) => page(&mut canvas, &hidden::sheet(app, state), 0),
+            Screen::Copy(state) => page(&mut canvas, &copy::menu(app, state), 0),
+            Screen::Copied(state) => page(&mut canvas, &copy::copied(app, state), 0),
+            Screen::Messages(state) => page(&mut canvas, &messages::sheet(app), state.scroll),
+            Screen::Help(state) => page(&mut canvas, &help::sheet(app, app.mode_of(&state.below)), state.scroll),
+            Screen::Quit(state) => page(&mut canvas, &quit::confirmation(app, state), 0),
+            Screen::ShuttingDown(reason) => page(&mut canvas, &quit::waiting(app, reason), 0),
         }
     }
 }
 
-/// The notice in place of a page that would not fit.
+/// The notice that replaces a page in a window that is too small.
 fn paint_too_small(app: &App, canvas: &mut Canvas<'_>) -> PaintResult {
     let size = app.size();
     let running = app.running_count();
     let lines = [
         format!("Window too small: {} x {}", size.width, size.height),
-        "This needs 40 x 10.".to_owned(),
-        "Make it larger, or q to quit.".to_owned(),
+        "pindesk needs 40 x 10.".to_owned(),
+        "Enlarge it, or press q to quit.".to_owned(),
         String::new(),
-        if running > 0 { format!("On their way: {running}") } else { String::new() },
+        if running > 0 { format!("In progress: {running}") } else { String::new() },
     ];
     for (row, line) in (0..).zip(&lines) {
         canvas.put(0, row, line, crate::console::theme::Role::Plain);

@@ -1,7 +1,7 @@
-//! One change of one PIN, and its state.
+//! One change of the PIN of one number, and the state of that change.
 //!
-//! A [`Change`] is one decision, "this number gets this PIN". It keeps its PIN for life: a new PIN is a new change. A
-//! [`ChangeState`] is what the operator sees of it. This module does not send and does not wait.
+//! A [`Change`] is one decision, "this number gets this PIN". Its PIN never changes: a new PIN is a new change. A
+//! [`ChangeState`] is what the operator sees of it. This module does not send or wait.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use crate::domain::number::{Number, PhoneNumberId, TwoStep, WabaId};
 use crate::domain::outcome::{ApiError, DoubtReason, NotSentReason};
 use crate::domain::pin::Pin;
 
-/// The maximum of attempts of one change, including the first.
+/// The maximum number of attempts of one change, including the first.
 pub const MAX_ATTEMPTS: u8 = 4;
 
 /// How late a request that may have been applied can still take effect. Until then pindesk sends no different PIN to
@@ -26,7 +26,7 @@ pub const LATE_ARRIVAL_WINDOW: Duration = Duration::from_mins(2);
 pub struct ChangeId(Uuid);
 
 impl ChangeId {
-    /// A new id, later than all earlier ones.
+    /// Creates an id that sorts after all ids that this process created before.
     #[must_use]
     pub fn new() -> Self {
         Self(clock::new_uuid_v7())
@@ -42,7 +42,7 @@ impl Default for ChangeId {
 impl FromStr for ChangeId {
     type Err = uuid::Error;
     /// # Errors
-    /// Anything but a UUID.
+    /// If the text is not a UUID.
     fn from_str(text: &str) -> Result<Self, uuid::Error> {
         text.parse().map(Self)
     }
@@ -59,7 +59,7 @@ impl fmt::Display for ChangeId {
 pub struct JobId(u32);
 
 impl JobId {
-    /// From the number that operators see.
+    /// Creates an id from the number that operators see.
     #[must_use]
     pub const fn new(number: u32) -> Self {
         Self(number)
@@ -83,7 +83,7 @@ impl fmt::Display for JobId {
 pub struct StatusBefore {
     /// What Meta reported.
     pub two_step: TwoStep,
-    /// When it was read; `None` if it was not.
+    /// When pindesk read it; `None` if it never did.
     pub read_at: Option<UtcTime>,
 }
 
@@ -113,14 +113,14 @@ pub struct Change {
 /// The state of one change, with exactly its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeState {
-    /// Waits for a free slot.
+    /// The change waits for a free request slot.
     Queued,
     /// A request is in flight.
     Sending {
         /// 1 for the first.
         attempt: u8,
     },
-    /// Waits to retry.
+    /// The change waits to retry.
     Waiting {
         /// The next attempt.
         attempt: u8,
@@ -141,7 +141,7 @@ pub enum ChangeState {
     Resolved(Completion, Resolution),
 }
 
-/// A number whose PIN in force is not known, and what can be done about it.
+/// What is known about a number in doubt, and what the operator can do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InDoubtDetails {
     /// The requests that carried the last PIN.
@@ -150,13 +150,13 @@ pub struct InDoubtDetails {
     pub reason: DoubtReason,
     /// What Meta reported before the change.
     pub two_step_before: TwoStep,
-    /// How many PINs may be in force, as far as pindesk knows: those in doubt, and the one that was on before.
+    /// How many PINs may be in force, as far as pindesk knows: those in doubt, and the PIN that was set before.
     pub candidate_count: u32,
-    /// True while the last PIN is in memory, so that it can be sent again.
+    /// True while the last PIN is in memory, so that pindesk can resend it.
     pub is_pin_in_memory: bool,
     /// True if the escrow has every PIN in doubt.
     pub is_in_escrow: bool,
-    /// From when a different PIN may be sent: until then the last request can still arrive.
+    /// The time from which a different PIN may be sent. Until then the last request can still arrive.
     pub new_pin_allowed_from: TimePoint,
 }
 
@@ -165,7 +165,7 @@ pub struct InDoubtDetails {
 pub enum SendHistory {
     /// The journal recorded them: when the last one ended, and how many there were.
     Recorded(Completion),
-    /// Only the escrow file has the PIN. Whether and when it was sent is not known.
+    /// Only the escrow file has the PIN. It is not known whether and when the PIN was sent.
     EscrowOnly {
         /// When the PIN was encrypted.
         encrypted_at: UtcTime,
@@ -195,7 +195,7 @@ impl SendHistory {
     #[must_use]
     pub const fn attempts(self) -> u8 {
         match self {
-            Self::Recorded(finished) => finished.attempts,
+            Self::Recorded(completion) => completion.attempts,
             Self::EscrowOnly { .. } => 1,
         }
     }
@@ -204,8 +204,8 @@ impl SendHistory {
     #[must_use]
     pub const fn last_known_at(self) -> UtcTime {
         match self {
-            Self::Recorded(finished) => finished.at,
-            Self::EscrowOnly { encrypted_at: sealed_at } => sealed_at,
+            Self::Recorded(completion) => completion.at,
+            Self::EscrowOnly { encrypted_at } => encrypted_at,
         }
     }
 }
@@ -239,8 +239,8 @@ impl ChangeState {
     #[must_use]
     pub fn api_error(&self) -> Option<&ApiError> {
         match self {
-            Self::Failed(_, fault) => Some(fault),
-            Self::InDoubt(standing) => standing.reason.api_error(),
+            Self::Failed(_, error) => Some(error),
+            Self::InDoubt(details) => details.reason.api_error(),
             Self::Queued
             | Self::Sending { .. }
             | Self::Waiting { .. }
@@ -250,7 +250,7 @@ impl ChangeState {
         }
     }
 
-    /// The word in JSON, in the filter and on the screen: `queued`, `sending`, `retry`, `set`, `failed`, `not-sent`,
+    /// The keyword in JSON and in the filter: `queued`, `sending`, `retry`, `set`, `failed`, `not-sent`,
     /// `no-answer`, `settled`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {

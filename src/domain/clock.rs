@@ -1,7 +1,7 @@
-//! The clock as a value: a monotonic instant plus UTC, passed in everywhere, so that tests control time.
+//! Time as a value: a monotonic instant plus UTC. Callers pass it in everywhere, so that tests control time.
 //!
-//! Rules about time take a [`TimePoint`] and never read a clock. Only the loop of the console, the jobs actor and the
-//! commands read one, through [`Clock`].
+//! Code that depends on the time takes a [`TimePoint`] and never reads a clock. Only the event loop of the console, the
+//! jobs actor and the commands read one, through [`Clock`].
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::{ContextV7, Timestamp, Uuid};
 
 /// A time as people read it: whole seconds of UTC, in four bytes, valid until 2106. It is stored plus one, so that
-/// `None` takes no extra byte; the last second of the range is lost.
+/// `None` takes no extra byte. The last second of the range is lost.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UtcTime(NonZeroU32);
 
@@ -35,13 +35,13 @@ impl UtcTime {
         Self::from_unix_seconds(u32::try_from(unix_time().as_secs()).unwrap_or(u32::MAX))
     }
 
-    /// This much later, at most the end of the range.
+    /// The time that is later `by` a duration, at most the end of the range.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(u32::try_from(by.as_secs()).unwrap_or(u32::MAX)))
     }
 
-    /// This much earlier, at least the start of the range.
+    /// The time that is earlier `by` a duration, at least the start of the range.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         Self::from_unix_seconds(self.unix_seconds().saturating_sub(u32::try_from(by.as_secs()).unwrap_or(u32::MAX)))
@@ -82,7 +82,7 @@ impl UtcTime {
         self.format("%-d %b %Y %H:%M UTC")
     }
 
-    /// `22 Nov 2026`, if the time of day matters less.
+    /// `22 Nov 2026`, where the time of day matters less.
     #[must_use]
     pub fn format_date(self) -> String {
         self.format("%-d %b %Y")
@@ -112,7 +112,7 @@ pub struct TimePoint {
 }
 
 impl TimePoint {
-    /// The time point this much later.
+    /// The time point that is later `by` a duration, on both clocks.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self { instant: self.instant + by, utc: self.utc.plus(by) }
@@ -124,9 +124,9 @@ impl TimePoint {
 pub enum Clock {
     /// The system's clock.
     System,
-    /// A clock that starts at a given time point and follows the instants that it is given. For tests.
+    /// A clock that starts at a given time point and follows the instants that it receives. For tests.
     Anchored(TimePoint),
-    /// A clock that only a test moves, for tests in which several threads share the time.
+    /// A clock that moves only when a test sets it, for tests in which several threads share the time.
     Manual(&'static ManualClock),
 }
 
@@ -135,10 +135,10 @@ pub enum Clock {
 pub struct ManualClock(Mutex<TimePoint>);
 
 impl ManualClock {
-    /// A clock that lives as long as the process.
+    /// Creates a clock that lives until the process ends.
     #[must_use]
-    pub fn new_leaked(moment: TimePoint) -> &'static Self {
-        Box::leak(Box::new(Self(Mutex::new(moment))))
+    pub fn new_leaked(start: TimePoint) -> &'static Self {
+        Box::leak(Box::new(Self(Mutex::new(start))))
     }
 
     /// The time it shows.
@@ -148,19 +148,19 @@ impl ManualClock {
     }
 
     /// Sets the time.
-    pub fn set(&self, moment: TimePoint) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = moment;
+    pub fn set(&self, now: TimePoint) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 }
 
-/// Time since the machine started, including its sleep, so that it advances while this process is suspended or the lid
-/// is closed. For differences only.
+/// How long the machine has been running, including its sleep. It advances while this process is suspended or the lid
+/// is closed. Use it for differences only.
 #[must_use]
 pub fn uptime() -> Duration {
     #[cfg(target_os = "linux")]
     {
-        let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let (seconds, nanoseconds) = (u64::try_from(since.tv_sec), u32::try_from(since.tv_nsec));
+        let uptime = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let (seconds, nanoseconds) = (u64::try_from(uptime.tv_sec), u32::try_from(uptime.tv_nsec));
         Duration::new(seconds.unwrap_or_default(), nanoseconds.unwrap_or_default())
     }
     #[cfg(not(target_os = "linux"))]
@@ -174,17 +174,17 @@ fn unix_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A new UUID version 7, later in order than all that this process created before.
+/// Creates a UUID version 7 that sorts after all that this process created before.
 #[must_use]
 pub(crate) fn new_uuid_v7() -> Uuid {
-    static ORDER: Mutex<AssertUnwindSafe<ContextV7>> = Mutex::new(AssertUnwindSafe(ContextV7::new()));
-    let since = unix_time();
-    Uuid::new_v7(Timestamp::from_unix(&ORDER, since.as_secs(), since.subsec_nanos()))
+    static CONTEXT: Mutex<AssertUnwindSafe<ContextV7>> = Mutex::new(AssertUnwindSafe(ContextV7::new()));
+    let now = unix_time();
+    Uuid::new_v7(Timestamp::from_unix(&CONTEXT, now.as_secs(), now.subsec_nanos()))
 }
 
 impl Clock {
-    /// [`uptime`], which setting the wall clock does not change. Only the system clock has it: the other clocks are not
-    /// this machine's.
+    /// The [`uptime`] of the machine, which does not jump when the wall clock is set. `None` for the clocks of tests,
+    /// and on systems without such a clock.
     #[must_use]
     pub fn uptime(&self) -> Option<Duration> {
         match self {
@@ -193,14 +193,15 @@ impl Clock {
         }
     }
 
-    /// The time point of an instant that was just taken, from std or from tokio's clock, which tests pause.
+    /// Returns the time point of an instant that the caller just took, from std or from tokio's clock, which tests
+    /// pause.
     #[must_use]
     pub fn at(&self, instant: Instant) -> TimePoint {
         match self {
             Self::System => TimePoint { instant, utc: UtcTime::now() },
             Self::Anchored(start) => {
-                let gone = instant.saturating_duration_since(start.instant);
-                TimePoint { instant, utc: start.utc.plus(gone) }
+                let elapsed = instant.saturating_duration_since(start.instant);
+                TimePoint { instant, utc: start.utc.plus(elapsed) }
             }
             Self::Manual(clock) => clock.now(),
         }
@@ -218,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_in_utc_and_say_so() {
+    fn times_are_printed_in_utc() {
         let time = UtcTime::from_unix_seconds(1_795_356_189);
         assert_eq!(time.to_string(), "14:03:09 UTC");
         assert_eq!(time.format_hour_minute(), "14:03");
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_from_a_moment_moves_with_the_instants_it_is_shown() {
+    fn an_anchored_clock_follows_the_instants_it_receives() {
         let start = TimePoint { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_000) };
         let later = start.plus(Duration::from_secs(90));
         assert_eq!(Clock::Anchored(start).at(later.instant), later);

@@ -1,8 +1,8 @@
 //! Phone numbers as the Graph API reports them: their ids, and what Meta last said about each.
 //!
-//! Ids are parsed once, at the edge, and stay text: a JavaScript client that turned `12345678901234567890` into a float
-//! sent its request to another number. This module knows no requests and no screens. A field that Meta left out is
-//! `None` or [`TwoStep::Unknown`], never "off".
+//! pindesk parses ids once, at the edge, and keeps them as text: a JavaScript client that turned `12345678901234567890`
+//! into a float sent its request to another number. A field that Meta left out is `None` or [`TwoStep::Unknown`], never
+//! "off". This module does not send requests or draw screens.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::domain::clock::UtcTime;
 use crate::domain::text::CleanText;
 
-/// The maximum of digits in an id. Graph ids are 64-bit, so they have at most 20 digits. 23 digits and a length fill
-/// three machine words, which keeps 100,000 ids off the heap.
+/// The maximum number of digits in an id. Graph ids are 64-bit, so they have at most 20 digits. 23 digits and a length
+/// fill three machine words, which keeps 100,000 ids off the heap.
 const MAX_ID_DIGITS: usize = 23;
 
 /// A Graph object id: 1 to 23 ASCII digits, kept as text.
@@ -51,7 +51,7 @@ macro_rules! graph_id {
         pub struct $name(GraphId);
 
         impl $name {
-            /// The digits.
+            /// The digits of the id.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
@@ -61,7 +61,7 @@ macro_rules! graph_id {
         impl FromStr for $name {
             type Err = ParseIdError;
             /// # Errors
-            /// Anything but 1 to 23 ASCII digits.
+            /// If the text is not 1 to 23 ASCII digits.
             fn from_str(text: &str) -> Result<Self, ParseIdError> {
                 GraphId::parse(text).map(Self)
             }
@@ -120,7 +120,7 @@ pub enum TwoStep {
 }
 
 impl TwoStep {
-    /// From `is_pin_enabled`; an absent field is unknown.
+    /// Converts `is_pin_enabled`. An absent field is unknown.
     #[must_use]
     pub const fn from_is_pin_enabled(is_pin_enabled: Option<bool>) -> Self {
         match is_pin_enabled {
@@ -130,7 +130,7 @@ impl TwoStep {
         }
     }
 
-    /// The word on the screen.
+    /// The text on the screen.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -140,7 +140,7 @@ impl TwoStep {
         }
     }
 
-    /// The word in the filter.
+    /// The value in the filter.
     #[must_use]
     pub const fn filter_value(self) -> &'static str {
         match self {
@@ -150,7 +150,7 @@ impl TwoStep {
         }
     }
 
-    /// The word in JSON and CSV.
+    /// The value in JSON and CSV.
     #[must_use]
     pub const fn json_value(self) -> &'static str {
         match self {
@@ -161,8 +161,8 @@ impl TwoStep {
     }
 }
 
-/// What Meta reports about a number besides two-step verification, in Meta's own words: an unknown word is kept and
-/// shown, an absent one is `None`.
+/// What Meta reports about a number besides two-step verification, in Meta's own words. pindesk keeps and shows an
+/// unknown word; an absent one is `None`.
 ///
 /// Many numbers have the same details, so a list shares them through one [`Arc`].
 /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number.
@@ -182,12 +182,12 @@ pub struct NumberDetails {
     pub account_mode: Option<CleanText>,
 }
 
-/// A business phone number as it was last read.
+/// A business phone number as Meta last reported it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Number {
     /// The id that requests use.
     pub id: PhoneNumberId,
-    /// The WABA that listed it; `None` for a number configured alone.
+    /// The WABA that listed it; `None` for a number that the config lists by its own id.
     pub waba: Option<Arc<Waba>>,
     /// `display_phone_number`, normally `+1 631-555-5555`.
     pub display_number: Option<CleanText>,
@@ -195,14 +195,14 @@ pub struct Number {
     pub name: Option<CleanText>,
     /// What Meta reported about two-step verification.
     pub two_step: TwoStep,
-    /// What else Meta reported.
+    /// The other fields that Meta reported.
     pub details: Arc<NumberDetails>,
-    /// When it was read; `None` for a configured number that was not read yet.
+    /// When pindesk read it; `None` for a configured number that it has not read yet.
     pub read_at: Option<UtcTime>,
 }
 
 impl Number {
-    /// A configured number that was not read yet.
+    /// Creates a configured number that pindesk has not read yet.
     #[must_use]
     pub fn from_config(id: PhoneNumberId, name: Option<CleanText>) -> Self {
         Self {
@@ -228,18 +228,18 @@ impl Number {
         self.display_number.as_ref().map_or(self.id.as_str(), CleanText::as_str)
     }
 
-    /// True if the display number or the name differs, so that an operator could take it for another number.
+    /// True if the display number or the name differs, so that an operator could mistake it for another number.
     #[must_use]
-    pub fn is_renamed_from(&self, known: &Self) -> bool {
-        (&self.display_number, &self.name) != (&known.display_number, &known.name)
+    pub fn is_renamed_from(&self, earlier: &Self) -> bool {
+        (&self.display_number, &self.name) != (&earlier.display_number, &earlier.name)
     }
 
     /// The last four digits, which a confirmation asks for: of the display number, or of the id if Meta gave no display
     /// number with four digits.
     #[must_use]
     pub fn last_four(&self) -> LastFour {
-        let of_display = self.display_number.as_ref().and_then(|display| last_four_digits(display.as_str()));
-        match of_display {
+        let display_digits = self.display_number.as_ref().and_then(|display| last_four_digits(display.as_str()));
+        match display_digits {
             Some(digits) => LastFour { digits, is_from_id: false },
             None => LastFour {
                 digits: last_four_digits(self.id.as_str()).unwrap_or_else(|| self.id.to_string()),
@@ -260,7 +260,7 @@ pub struct LastFour {
 
 fn last_four_digits(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    digits.len().checked_sub(4).map(|from| digits[from..].to_owned())
+    digits.len().checked_sub(4).map(|start| digits[start..].to_owned())
 }
 
 #[cfg(test)]
@@ -275,14 +275,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_all_digits_is_no_id() {
+    fn an_id_is_made_of_digits_only() {
         for text in ["", "12a", "+1555", " 1", "１２", "123456789012345678901234", "../1", "1/register"] {
             assert_eq!(text.parse::<PhoneNumberId>(), Err(ParseIdError), "{text:?}");
         }
     }
 
     #[test]
-    fn a_number_takes_96_bytes_with_most_texts_in_it() {
+    fn a_number_takes_96_bytes() {
         assert_eq!(size_of::<Number>(), 96, "there are 100,000 of them");
     }
 
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_four_digits_skip_the_signs_between_them() {
+    fn the_last_four_digits_skip_other_characters() {
         let mut number = Number::from_config("106540352100143".parse().expect("an id"), None);
         assert_eq!(number.last_four(), LastFour { digits: "0143".to_owned(), is_from_id: true });
         number.display_number = Some(CleanText::new("+1 555-010-01 5-1"));

@@ -1,11 +1,11 @@
-//! The outcome of one request, decided by a closed list of evidence.
+//! Decides the outcome of one request from a closed list of evidence.
 //!
-//! This module decides what is *true* about a request. It does not decide the words (`error_catalog` does) nor whether
+//! This module decides what is *true* about a request. It never decides the words (`error_catalog` does) or whether
 //! to retry (`retry` does). The list: CONFIRMED needs HTTP 200, the whole body, and a JSON object whose `success` is
 //! the boolean `true`. Certainly not applied: never connected, refused here, or a well-formed Graph error with a
 //! 4xx status whose code is not 1 or 2 and whose `is_transient` is not true. Everything else is IN DOUBT.
 //!
-//! The journal stores these types as JSON: a renamed field or variant keeps its old name there.
+//! The journal stores these types as JSON, so `serde` attributes keep the stored names stable.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::text::CleanText;
 
-/// An error as Graph reports it, every text cleaned.
+/// An error as Graph reports it. Every text in it is cleaned.
 ///
 /// Source: developers.facebook.com/docs/graph-api/guides/error-handling.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct ApiError {
     pub details: Option<CleanText>,
     /// `fbtrace_id`, which Meta's support asks for.
     pub trace_id: Option<CleanText>,
-    /// `is_transient`.
+    /// `is_transient`: Graph expects a retry to succeed.
     pub is_transient: bool,
 }
 
@@ -52,25 +52,25 @@ pub enum Outcome {
     Refused(ApiError),
     /// It was never sent: nothing was changed.
     NotSent(NotSentReason),
-    /// It may have been applied or not.
+    /// Meta may or may not have applied it.
     InDoubt(DoubtReason),
 }
 
 /// Why a request was never sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotSentReason {
-    /// No connection: refused, unreachable, or the name did not resolve. The text is the system's, cleaned.
+    /// No connection: refused, unreachable, or the name did not resolve. The text is the cleaned text of the system.
     NoConnection(CleanText),
     /// TLS failed before anything was sent: expired, wrong name, unknown authority.
     Tls(CleanText),
-    /// The job was stopped first.
+    /// The job was stopped before it sent this request.
     Stopped,
-    /// Meta refused the access token of the same job first.
+    /// Meta refused the access token in an earlier request of the same job.
     TokenRefused,
     /// Meta refused another number of the same WABA for a reason that applies to all of them. The text is the reason in
     /// a few words.
     WabaRefused(CleanText),
-    /// Too many requests of the same job in a row ended in doubt first.
+    /// Too many earlier requests of the same job in a row ended in doubt.
     #[serde(rename = "NoSureAnswers")]
     TooManyInDoubt,
     /// pindesk itself refused the request. The text is the reason.
@@ -81,13 +81,13 @@ pub enum NotSentReason {
 impl fmt::Display for NotSentReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoConnection(why) => write!(f, "no connection: {why}"),
-            Self::Tls(why) => write!(f, "no trusted connection: {why}"),
+            Self::NoConnection(reason) => write!(f, "no connection: {reason}"),
+            Self::Tls(reason) => write!(f, "no trusted connection: {reason}"),
             Self::Stopped => f.write_str("stopped before it was sent"),
             Self::TokenRefused => f.write_str("Meta refused the access token before this was sent"),
-            Self::WabaRefused(why) => write!(f, "Meta refuses all numbers of this WABA: {why}"),
+            Self::WabaRefused(reason) => write!(f, "Meta refuses all numbers of this WABA: {reason}"),
             Self::TooManyInDoubt => f.write_str("too many requests in a row got no sure answer before this was sent"),
-            Self::RefusedLocally(why) => write!(f, "refused here: {why}"),
+            Self::RefusedLocally(reason) => write!(f, "refused here: {reason}"),
         }
     }
 }
@@ -104,10 +104,10 @@ pub enum DoubtReason {
     /// The connection was lost after the request was sent, or the reply was not HTTP.
     #[serde(rename = "LineBroke")]
     ConnectionLost {
-        /// How long after the start of the request.
+        /// How long after the start of the request it was lost.
         after: Duration,
     },
-    /// Graph reported an error of its own, well-formed but no proof: 5xx, code 1 or 2, or transient.
+    /// Graph reported an internal error, which is well-formed but proves nothing: 5xx, code 1 or 2, or transient.
     #[serde(rename = "MetaFault")]
     ServerError(ApiError),
     /// A reply that is not from Graph, or not a reply to this request: HTML, a redirect, truncated JSON, an oversized
@@ -122,15 +122,15 @@ pub enum DoubtReason {
     /// The process that sent the request ended before it recorded an outcome.
     #[serde(rename = "CutShort")]
     ProcessEnded,
-    /// Only the escrow file has the PIN. Never the outcome of a request: recovery uses it for what is not known.
+    /// Only the escrow file has the PIN. Never the outcome of a request: only recovery uses it.
     #[serde(rename = "Unrecorded")]
     EscrowOnly,
     /// The last request certainly changed nothing, but an earlier one with an older PIN is still in doubt. Never the
-    /// outcome of one request: it describes what a number is left with.
+    /// outcome of one request: it describes the state of a number.
     #[serde(rename = "OlderPin")]
     OlderPinInDoubt(NotApplied),
     /// The last retry certainly changed nothing, but an earlier attempt with the same PIN is still in doubt. Never the
-    /// outcome of one request: it describes what a change is left with.
+    /// outcome of one request: it describes the state of a change.
     #[serde(rename = "Repeated")]
     EarlierAttemptInDoubt {
         /// Why the earlier attempt is in doubt; never itself one of these two.
@@ -147,13 +147,14 @@ impl DoubtReason {
         Self::EarlierAttemptInDoubt { earlier: Box::new(self.without_retries()), last }
     }
 
-    /// The last error that Graph reported, if it did: for the retry, or for the attempt before one that was never sent.
+    /// The last error that Graph reported, if it did: for the retry, or, if the retry was never sent, for the attempt
+    /// before it.
     #[must_use]
     pub const fn api_error(&self) -> Option<&ApiError> {
         match self {
-            Self::ServerError(fault)
-            | Self::OlderPinInDoubt(NotApplied::Refused(fault))
-            | Self::EarlierAttemptInDoubt { last: NotApplied::Refused(fault), .. } => Some(fault),
+            Self::ServerError(error)
+            | Self::OlderPinInDoubt(NotApplied::Refused(error))
+            | Self::EarlierAttemptInDoubt { last: NotApplied::Refused(error), .. } => Some(error),
             Self::EarlierAttemptInDoubt { earlier, last: NotApplied::NotSent(_) } => earlier.api_error(),
             Self::OlderPinInDoubt(NotApplied::NotSent(_))
             | Self::TimedOut { .. }
@@ -168,8 +169,8 @@ impl DoubtReason {
     /// The HTTP status of the reply, if one arrived.
     #[must_use]
     pub const fn http_status(&self) -> Option<u16> {
-        if let Some(fault) = self.api_error() {
-            return Some(fault.http_status);
+        if let Some(error) = self.api_error() {
+            return Some(error.http_status);
         }
         match self {
             Self::UnexpectedReply { http_status } => Some(*http_status),
@@ -184,7 +185,7 @@ impl DoubtReason {
         }
     }
 
-    /// Why the first request is in doubt, whatever its retries ended with.
+    /// Why the first request is in doubt, without the outcome of its retries.
     #[must_use]
     pub fn without_retries(self) -> Self {
         if let Self::EarlierAttemptInDoubt { earlier, .. } = self { *earlier } else { self }
@@ -207,17 +208,17 @@ impl fmt::Display for DoubtReason {
             Self::ConnectionLost { after } => {
                 write!(f, "sent, then the connection was lost after {} s", after.as_secs())
             }
-            Self::ServerError(fault) => write!(f, "Meta had a fault of its own, HTTP {}", fault.http_status),
+            Self::ServerError(error) => write!(f, "Meta had a fault of its own, HTTP {}", error.http_status),
             Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
             Self::SuccessNotTrue => f.write_str("Meta answered, but did not say success: true"),
             Self::ProcessEnded => f.write_str("the program that sent it ended before the answer"),
             Self::EscrowOnly => f.write_str("known from the escrow file alone"),
             Self::OlderPinInDoubt(_) => f.write_str("an older PIN is in doubt"),
-            Self::EarlierAttemptInDoubt { earlier, last: NotApplied::Refused(fault) } => {
-                write!(f, "{earlier}; then a repeat was refused, code {}", fault.code)
+            Self::EarlierAttemptInDoubt { earlier, last: NotApplied::Refused(error) } => {
+                write!(f, "{earlier}; then a repeat was refused, code {}", error.code)
             }
-            Self::EarlierAttemptInDoubt { earlier, last: NotApplied::NotSent(why) } => {
-                write!(f, "{earlier}; then a repeat was not sent: {why}")
+            Self::EarlierAttemptInDoubt { earlier, last: NotApplied::NotSent(reason) } => {
+                write!(f, "{earlier}; then a repeat was not sent: {reason}")
             }
         }
     }
@@ -242,8 +243,8 @@ pub enum ReadFailure {
 impl fmt::Display for ReadFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Api(fault) => write!(f, "{}", fault.message),
-            Self::NotSent(why) => write!(f, "{why}"),
+            Self::Api(error) => write!(f, "{}", error.message),
+            Self::NotSent(reason) => write!(f, "{reason}"),
             Self::NoAnswer => f.write_str("no answer"),
             Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
         }

@@ -1,13 +1,15 @@
 //! A two-step verification PIN: six ASCII digits, checked once, wiped when dropped.
 //!
 //! A PIN leaves this type only through [`Pin::expose`]. It has no `Display`, no `Serialize`, no `Clone`, and its
-//! `Debug` does not show it. This module rates how easy a PIN is to guess; it does not decide what follows.
+//! `Debug` does not show it. This module rates how easy a PIN is to guess. It never asks the operator or refuses a PIN.
 
 use std::fmt;
 
 use zeroize::Zeroize;
 
-/// The digits of a PIN. Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
+/// The number of digits in a PIN.
+///
+/// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
 pub const PIN_DIGITS: usize = 6;
 
 /// Six ASCII digits; a leading zero is kept.
@@ -27,23 +29,23 @@ pub struct ParsePinError;
 
 /// The system has no random bytes, so no random PIN can be generated.
 #[derive(Debug, thiserror::Error)]
-#[error("the system gives no random numbers")]
+#[error("the system provides no random numbers")]
 pub struct RandomSourceError;
 
 impl Pin {
-    /// Takes exactly six ASCII digits.
+    /// Parses exactly six ASCII digits.
     ///
     /// # Errors
-    /// Any other bytes, or any other number of them.
+    /// If there are other bytes, or more or fewer of them.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParsePinError> {
         let digits: [u8; PIN_DIGITS] = bytes.try_into().map_err(|_| ParsePinError)?;
         if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(ParsePinError) }
     }
 
-    /// Generates a PIN, all 1,000,000 equally likely, and repeats while [`Pin::weakness`] finds one.
+    /// Generates a PIN, all 1,000,000 equally likely, and draws again while [`Pin::weakness`] finds a weakness.
     ///
     /// # Errors
-    /// When the system's random source fails.
+    /// If the random source of the system fails.
     pub fn random(display_number: Option<&str>) -> Result<Self, RandomSourceError> {
         loop {
             let pin = Self::draw_digits()?;
@@ -54,14 +56,15 @@ impl Pin {
     }
 
     fn draw_digits() -> Result<Self, RandomSourceError> {
-        // 250 is the largest multiple of ten in a byte. Larger bytes are discarded, or low digits would be more likely.
-        const FAIR: u8 = 250;
+        // 250 is the largest multiple of ten in a byte. pindesk discards larger bytes, because low digits would be more
+        // likely.
+        const BYTE_LIMIT: u8 = 250;
         let mut digits = [0; PIN_DIGITS];
         for digit in &mut digits {
             *digit = loop {
                 let mut byte = [0];
                 getrandom::fill(&mut byte).map_err(|_| RandomSourceError)?;
-                if byte[0] < FAIR {
+                if byte[0] < BYTE_LIMIT {
                     break b'0' + byte[0] % 10;
                 }
             };
@@ -69,13 +72,14 @@ impl Pin {
         Ok(Self(digits))
     }
 
-    /// The same PIN for another number. It is not `Clone`, so that no copy is made by accident.
+    /// Copies the PIN for another number. [`Pin`] is not `Clone`, so that no code copies one by accident.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         Self(self.0)
     }
 
-    /// The six digits, for the request body and for a screen that the operator asked to show them. The only exit.
+    /// The six digits, for the request body and for a screen that the operator asked to show them. No other method
+    /// returns them.
     #[must_use]
     pub fn expose(&self) -> &[u8; PIN_DIGITS] {
         &self.0
@@ -107,7 +111,7 @@ impl fmt::Debug for Pin {
     }
 }
 
-/// How the PINs of many numbers are chosen.
+/// How a job chooses the PINs of many numbers.
 #[derive(Debug)]
 pub enum PinChoice {
     /// The same PIN for all.
@@ -117,10 +121,10 @@ pub enum PinChoice {
 }
 
 impl PinChoice {
-    /// The PIN of one number.
+    /// Returns the PIN of one number.
     ///
     /// # Errors
-    /// When a PIN must be generated and the system's random source fails.
+    /// If a PIN must be generated and the random source of the system fails.
     pub fn pin_for(&self, display_number: Option<&str>) -> Result<Pin, RandomSourceError> {
         match self {
             Self::Fixed(pin) => Ok(pin.duplicate()),
@@ -145,7 +149,7 @@ pub enum Weakness {
 }
 
 impl Weakness {
-    /// True if pindesk refuses the PIN. The others are accepted if the operator insists.
+    /// True if pindesk refuses the PIN. With any other weakness the operator can confirm it.
     #[must_use]
     pub const fn is_refused(self) -> bool {
         match self {
@@ -167,7 +171,7 @@ impl Weakness {
     }
 }
 
-/// The same step, modulo ten, between all neighbours: 123456, 654321, 024680, 890123.
+/// True for the same step, modulo ten, between all neighbours: 123456, 654321, 024680, 890123.
 fn is_sequence(d: &[u8; PIN_DIGITS]) -> bool {
     let step = |pair: &[u8]| (pair[1] + 10 - pair[0]) % 10;
     let first = step(&d[..2]);
@@ -188,7 +192,7 @@ fn is_repeated_pattern(d: &[u8; PIN_DIGITS]) -> bool {
     pairs || halves || thirds || threes
 }
 
-/// DDMMYY, MMDDYY, YYMMDD, or a year of this or the last century with a month.
+/// True for DDMMYY, MMDDYY, YYMMDD, or a year of this or the last century with a month.
 fn looks_like_date(d: &[u8; PIN_DIGITS]) -> bool {
     let two = |at: usize| (d[at] - b'0') * 10 + (d[at + 1] - b'0');
     let (a, b, c) = (two(0), two(2), two(4));
@@ -224,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn each_weakness_is_told_by_its_reason() {
+    fn each_weakness_is_recognized() {
         let number = Some("+1 555-010-0143");
         let cases = [
             ("111111", Some(Weakness::AllSame)),

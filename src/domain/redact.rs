@@ -1,14 +1,14 @@
-//! Words and paths that a person typed, as messages may repeat them.
+//! Redacts the words and paths that a person typed, so that messages can repeat them.
 //!
-//! An operator may have put a PIN or an access token where a name belongs. This module decides only how such a word
-//! is shown; it reads nothing and does not judge whether the word is valid.
+//! An operator may have typed a PIN or an access token where a name belongs. This module decides only how to show such
+//! a word. It does not read files or check whether the word is valid.
 
 use std::path::Path;
 
 use crate::domain::pin::PIN_DIGITS;
 use crate::domain::text::CleanText;
 
-/// Returns a word from the command line as a message may show it: `…` instead of six digits, and instead of a long word
+/// Returns a word from the command line as a message can show it: `…` instead of six digits, and instead of a long word
 /// without a slash, because either may be a secret.
 #[must_use]
 pub fn redacted_word(word: &str) -> &str {
@@ -18,13 +18,14 @@ pub fn redacted_word(word: &str) -> &str {
     if is_pin || is_long { "…" } else { word }
 }
 
-/// Returns a path as a message may show it; see [`redacted_word`].
+/// Returns a path as a message can show it; see [`redacted_word`].
 #[must_use]
 pub fn redacted_path(path: &Path) -> CleanText {
     CleanText::new(redacted_word(&path.to_string_lossy()))
 }
 
-/// Returns a path as one word for a shell, so that a command in a message can be copied; see [`redacted_word`].
+/// Returns a path as one word for a shell, so that the operator can copy a command from a message; see
+/// [`redacted_word`].
 #[must_use]
 pub fn shell_quote(path: &Path) -> CleanText {
     let path = path.to_string_lossy();

@@ -1,8 +1,8 @@
-//! The one sanitizer for every string from outside: Meta's names and messages, config values, paths, pasted text.
+//! Sanitizes every string from outside: Meta's names and messages, config values, paths, pasted text.
 //!
-//! A cleaned string carries the proof in its type, [`CleanText`]; nothing else is drawn, printed or logged. Characters
-//! that could control a terminal or hide from the reader are not dropped but shown as visible escapes, so that nobody
-//! mistakes a forged name for a real one.
+//! The type [`CleanText`] proves that a string is cleaned; pindesk draws, prints and logs no other text from outside.
+//! This module does not drop characters that could control a terminal or hide from the reader: it replaces them with
+//! visible escapes, so that an operator cannot mistake a forged name for a real one.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -11,15 +11,15 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// More combining marks than this on one letter are vandalism, not a language.
+/// The maximum number of combining marks on one letter. No language needs more.
 const MAX_COMBINING_MARKS: usize = 4;
 
-/// The maximum of characters kept of a string from outside; the rest is cut and replaced by `…`. Meta's longest
-/// documented texts (error details) are much shorter.
+/// The maximum number of characters kept of a string from outside. `…` replaces the rest. Meta's longest documented
+/// texts (error details) are much shorter.
 const MAX_CHARS: usize = 1_000;
 
-/// The maximum of bytes of a text that is stored inline. With the length and the variant they fill three machine words,
-/// which keeps most texts of 100,000 numbers off the heap, where each would cost twice as much.
+/// The maximum number of bytes of a text that is stored inline. With the length and the variant they fill three machine
+/// words, which keeps most texts of 100,000 numbers off the heap, where each would cost twice as much.
 const MAX_INLINE_BYTES: usize = 22;
 
 /// Text from outside that cannot control a terminal.
@@ -39,8 +39,8 @@ impl TextRepr {
     fn new(text: &str) -> Self {
         let mut bytes = [0; MAX_INLINE_BYTES];
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
-            (Some(place), Ok(len)) => {
-                place.copy_from_slice(text.as_bytes());
+            (Some(prefix), Ok(len)) => {
+                prefix.copy_from_slice(text.as_bytes());
                 Self::Inline { len, bytes }
             }
             (_, _) => Self::Boxed(text.into()),
@@ -66,8 +66,8 @@ impl CleanText {
             // A mark without a base character would combine with our own text beside it.
             let is_mark = !needs_escape(c) && c.width() == Some(0);
             marks = if is_mark { marks + 1 } else { 0 };
-            let is_loose = is_mark && (index == 0 || marks > MAX_COMBINING_MARKS);
-            if needs_escape(c) || is_loose {
+            let is_stray = is_mark && (index == 0 || marks > MAX_COMBINING_MARKS);
+            if needs_escape(c) || is_stray {
                 push_escape(&mut out, c);
             } else {
                 out.push(c);
@@ -80,7 +80,7 @@ impl CleanText {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            // Only `TextRepr::new` builds one, from a whole text.
+            // Only `TextRepr::new` builds one, from a complete text.
             TextRepr::Inline { len, bytes } => std::str::from_utf8(&bytes[..usize::from(*len)]).unwrap_or_default(),
             TextRepr::Boxed(text) => text,
         }
@@ -118,7 +118,7 @@ impl Serialize for CleanText {
 }
 
 impl<'de> Deserialize<'de> for CleanText {
-    /// A file may have been altered, so text from it is cleaned again.
+    /// Someone may have altered the file, so this cleans its text again.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self::new(&text))
     }
@@ -140,7 +140,7 @@ fn push_escape(out: &mut String, c: char) {
     }
 }
 
-/// Characters that control the terminal, change the reading direction, or are invisible.
+/// True for characters that control the terminal, change the reading direction, or are invisible.
 fn needs_escape(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -154,10 +154,10 @@ fn needs_escape(c: char) -> bool {
             | '\u{e0000}'..='\u{10ffff}')
 }
 
-/// A duration in words, rounded up to whole seconds: `1 min 35 s`.
+/// Formats a duration, rounded up to whole seconds: `1 min 35 s`.
 #[must_use]
-pub fn format_duration(time: std::time::Duration) -> String {
-    let seconds = time.as_millis().div_ceil(1_000);
+pub fn format_duration(duration: std::time::Duration) -> String {
+    let seconds = duration.as_millis().div_ceil(1_000);
     match (seconds / 60, seconds % 60) {
         (0, seconds) => format!("{seconds} s"),
         (minutes, 0) => format!("{minutes} min"),
@@ -168,11 +168,11 @@ pub fn format_duration(time: std::time::Duration) -> String {
 /// How many columns a text takes on a terminal.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    // Nearly all drawn text is ASCII, and this runs on every frame.
+    // Nearly all drawn text is ASCII, and this runs on every frame, so the common case is fast.
     if text.is_ascii() { text.len() } else { text.width() }
 }
 
-/// The text, cut to at most `columns` columns. A `~` in the last column shows that it was cut.
+/// Cuts a text to at most `columns` columns. A `~` in the last column shows that it was cut.
 #[must_use]
 pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
@@ -181,11 +181,11 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     let mut out = String::with_capacity(columns);
     let mut used = 0;
     for c in text.chars() {
-        let wide = c.width().unwrap_or(0);
-        if used + wide + 1 > columns {
+        let char_width = c.width().unwrap_or(0);
+        if used + char_width + 1 > columns {
             break;
         }
-        used += wide;
+        used += char_width;
         out.push(c);
     }
     if columns > 0 {
@@ -194,7 +194,7 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The text of an error, followed by the texts of its sources: `cannot open the journal: disk I/O error`.
+/// Formats an error, followed by its sources: `cannot open the journal: disk I/O error`.
 #[must_use]
 pub fn error_chain(error: &dyn std::error::Error) -> CleanText {
     let mut text = error.to_string();
@@ -206,10 +206,10 @@ pub fn error_chain(error: &dyn std::error::Error) -> CleanText {
     CleanText::new(&text)
 }
 
-/// A count with a comma between thousands: `12,408`.
+/// Formats a count with a comma between thousands: `12,408`.
 #[must_use]
-pub fn format_count(n: usize) -> String {
-    let digits = n.to_string();
+pub fn format_count(count: usize) -> String {
+    let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_a_terminal_becomes_a_visible_escape() {
+    fn terminal_controls_become_visible_escapes() {
         let cases = [
             ("Acme\x1b[2J", "Acme\\u{1b}[2J"),
             ("a\u{9b}31mb", "a\\u{9b}31mb"),
@@ -243,14 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn names_in_any_language_stay_as_they_are() {
+    fn names_in_any_language_stay_unchanged() {
         for name in ["Bäckerei Öz", "株式会社テスト", "مخبز", "e\u{301}cole", "Acme 🍞"] {
             assert_eq!(CleanText::new(name).as_str(), name);
         }
     }
 
     #[test]
-    fn texts_of_any_length_come_back_whole_and_sort_as_texts_do() {
+    fn texts_of_any_length_stay_complete_and_sort_as_str() {
         let texts = ["", "a", "ab", "b", "株式会社テストa", "株式会社テストab", "株式会社テストabc"];
         let mut cleaned = texts.map(CleanText::new);
         assert_eq!(cleaned.each_ref().map(CleanText::as_str), texts);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fifth_stacked_mark_and_a_mark_at_the_start_are_shown() {
+    fn a_fifth_mark_and_a_leading_mark_become_escapes() {
         assert_eq!(
             CleanText::new("a\u{301}\u{301}\u{301}\u{301}\u{301}").as_str(),
             "a\u{301}\u{301}\u{301}\u{301}\\u{301}"
@@ -270,14 +270,14 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_text_is_cut_and_says_so() {
+    fn a_long_text_is_cut_and_ends_with_an_ellipsis() {
         let cleaned = CleanText::new(&"x".repeat(5_000));
         assert_eq!(cleaned.as_str().chars().count(), MAX_CHARS + 1);
         assert!(cleaned.as_str().ends_with('…'));
     }
 
     #[test]
-    fn a_cut_text_ends_with_a_tilde_and_never_halves_a_wide_letter() {
+    fn truncating_never_splits_a_wide_letter() {
         assert_eq!(truncate("Acme Stores", 20), "Acme Stores");
         assert_eq!(truncate("Acme Stores", 6), "Acme ~");
         assert_eq!(truncate("株式会社", 4), "株~");
@@ -294,7 +294,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_was_cleaned_can_steer_a_terminal(raw in any::<String>()) {
+        fn cleaned_text_cannot_control_a_terminal(raw in any::<String>()) {
             let cleaned = CleanText::new(&raw);
             prop_assert!(!cleaned.as_str().chars().any(needs_escape));
             prop_assert_eq!(CleanText::new(cleaned.as_str()).as_str().chars().take(MAX_CHARS).collect::<String>(),
@@ -302,7 +302,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_text_fits_its_columns(raw in any::<String>(), columns in 0usize..40) {
+        fn a_truncated_text_fits_its_columns(raw in any::<String>(), columns in 0usize..40) {
             let cleaned = CleanText::new(&raw);
             prop_assert!(width(&truncate(cleaned.as_str(), columns)) <= columns);
         }

@@ -125,7 +125,7 @@ impl EscrowFile {
         if self.dir.file_identity(FILE_NAME)? == Some((metadata.dev(), metadata.ino())) {
             return Ok(lock);
         }
-        Err(io::Error::other(format!("{FILE_NAME} was moved away or replaced meanwhile")).into())
+        Err(io::Error::other(format!("{FILE_NAME} was moved or replaced")).into())
     }
 
     fn sync(&self) -> io::Result<()> {

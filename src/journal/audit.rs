@@ -1,4 +1,4 @@
-//! The audit log: one row for each action, chained by hash, so that an edit, a deletion or a truncation shows.
+//! The audit log: one row for each action, in a hash chain that reveals an edit, a deletion or a truncation.
 //!
 //! A row records what the kernel knows about the operator, and separately what the environment claims. It never holds a
 //! PIN or anything derived from one, not even the ciphertext.
@@ -20,13 +20,13 @@ use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
 use crate::state_dir::{OpenMode, StateDir};
 
-/// The file with the end of the audit log. It may lag behind the database, never lead.
+/// The file that holds the head of the hash chain. It may be behind the database, but never ahead of it.
 pub(super) const HEAD_FILE: &str = "audit.head";
 
-/// The outcome of a finding that rows were lost, or may have been.
+/// The `outcome` of a finding that audit rows were lost, or may have been lost.
 pub(super) const ROWS_LOST_OUTCOME: &str = "rows_lost";
 
-/// An action of an operator, or a finding.
+/// What an audit row records: an action of an operator, or a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuditAction {
@@ -43,7 +43,7 @@ pub enum AuditAction {
     Retry,
     /// The outcome of a change.
     Outcome,
-    /// A doubt was resolved.
+    /// The doubt about a change was resolved.
     #[serde(rename = "settled")]
     Resolved,
     /// A PIN was decrypted from the escrow.
@@ -59,7 +59,7 @@ pub enum AuditAction {
     ScreenHidden,
     /// The screen was shown again.
     ScreenShown,
-    /// Opening the journal found a problem.
+    /// Recovery found a problem when the journal was opened.
     #[serde(rename = "found")]
     Finding,
 }
@@ -67,61 +67,61 @@ pub enum AuditAction {
 /// One row of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRow {
-    /// Counted from 1, without a gap.
+    /// The position in the log, counted from 1 without gaps.
     pub sequence: i64,
-    /// The time, as RFC 3339.
+    /// When it happened, in RFC 3339 format.
     pub at: CleanText,
-    /// The host's name.
+    /// The host name.
     pub host: CleanText,
-    /// The real user id.
+    /// The real user ID.
     pub uid: u32,
-    /// The effective user id.
+    /// The effective user ID.
     pub euid: u32,
-    /// The terminal.
+    /// The terminal, if there is one.
     pub tty: Option<CleanText>,
-    /// What only the environment claims.
+    /// What only the environment claims about the operator.
     pub claimed: ClaimedIdentity,
-    /// The action.
+    /// What happened.
     pub action: AuditAction,
-    /// The WABA.
+    /// The WABA of the number.
     pub waba_id: Option<CleanText>,
-    /// The phone number's id.
+    /// The phone number ID.
     pub phone_number_id: Option<CleanText>,
-    /// The change.
+    /// The ID of the change.
     pub change: Option<CleanText>,
-    /// The job.
+    /// The job of the change, or the job that was started or resumed.
     pub job: Option<u32>,
     /// `set`, `failed`, `not_sent`, `no_answer`, how a doubt was resolved, or `rows_lost`.
     pub outcome: Option<CleanText>,
-    /// Attempts made.
+    /// How many attempts were made.
     #[serde(rename = "tries")]
     pub attempts: Option<u8>,
-    /// The reply's HTTP status.
+    /// The HTTP status of the reply.
     pub http_status: Option<u16>,
-    /// Graph's error code.
+    /// The error code of the Graph API.
     pub code: Option<i64>,
-    /// Its subcode.
+    /// The subcode of the error.
     pub subcode: Option<i64>,
-    /// The trace id, which Meta's support asks for.
+    /// The trace ID, which Meta's support asks for.
     pub trace_id: Option<CleanText>,
-    /// More details.
+    /// Details in words.
     pub note: Option<CleanText>,
-    /// The version of the program.
+    /// The version of pindesk that wrote the row.
     pub version: CleanText,
 }
 
 /// What the environment claims about the operator. Anyone can fake it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimedIdentity {
-    /// `USER`.
+    /// The value of `USER`.
     pub user: Option<CleanText>,
-    /// `SUDO_USER`.
+    /// The value of `SUDO_USER`.
     pub sudo_user: Option<CleanText>,
-    /// `SSH_CONNECTION`.
+    /// The value of `SSH_CONNECTION`.
     pub ssh_connection: Option<CleanText>,
 }
 
-/// What a row records besides operator and host.
+/// The fields of a row that depend on the action.
 #[derive(Debug, Default)]
 pub(super) struct AuditEntry<'a> {
     pub(super) number: Option<PhoneNumberId>,
@@ -137,24 +137,24 @@ pub(super) struct AuditEntry<'a> {
 /// The parts of a reply that are worth searching for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplySummary {
-    /// The HTTP status.
+    /// The HTTP status of the reply.
     pub http_status: Option<u16>,
-    /// Graph's error code.
+    /// The error code of the Graph API.
     pub code: Option<i64>,
-    /// Its subcode.
+    /// The subcode of the error.
     pub subcode: Option<i64>,
     /// `fbtrace_id`, which Meta's support asks for.
     pub trace_id: Option<CleanText>,
 }
 
-/// The end of the audit log: its last row.
+/// The head of the hash chain: the number and the hash of the last row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChainHead {
     pub(super) sequence: i64,
     pub(super) hash: [u8; 32],
 }
 
-/// The content of the head file.
+/// The content of [`HEAD_FILE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SavedHead {
     Missing,
@@ -166,22 +166,22 @@ impl AuditRow {
     pub(super) fn new(
         sequence: i64,
         at: UtcTime,
-        actor: &Operator,
+        operator: &Operator,
         action: AuditAction,
         entry: AuditEntry<'_>,
     ) -> Self {
-        let text = |shown: &dyn std::fmt::Display| CleanText::new(&shown.to_string());
+        let text = |value: &dyn std::fmt::Display| CleanText::new(&value.to_string());
         Self {
             sequence,
             at: CleanText::new(&at.to_rfc3339()),
-            host: actor.host.clone(),
-            uid: actor.uid,
-            euid: actor.euid,
-            tty: actor.tty.clone(),
+            host: operator.host.clone(),
+            uid: operator.uid,
+            euid: operator.euid,
+            tty: operator.tty.clone(),
             claimed: ClaimedIdentity {
-                user: actor.user.clone(),
-                sudo_user: actor.sudo_user.clone(),
-                ssh_connection: actor.ssh_connection.clone(),
+                user: operator.user.clone(),
+                sudo_user: operator.sudo_user.clone(),
+                ssh_connection: operator.ssh_connection.clone(),
             },
             action,
             waba_id: entry.waba.map(|id| text(&id)),
@@ -199,14 +199,13 @@ impl AuditRow {
         }
     }
 
-    /// The time.
+    /// The parsed time of the row; `None` if it is not valid.
     #[must_use]
     pub fn time(&self) -> Option<UtcTime> {
         UtcTime::from_rfc3339(self.at.as_str())
     }
 
-    /// The operator: the user id, and in brackets the name that the environment claims (the user who called sudo, if
-    /// any).
+    /// The operator: the user ID, and in parentheses the name that the environment claims (`SUDO_USER` before `USER`).
     #[must_use]
     pub fn operator_label(&self) -> CleanText {
         let claimed = self.claimed.sudo_user.as_ref().or(self.claimed.user.as_ref());
@@ -214,34 +213,34 @@ impl AuditRow {
         CleanText::new(&format!("uid {}{name}", self.uid))
     }
 
-    /// The finding that rows were lost before this one, if the row reports it. Later rows do not repair a loss.
+    /// The loss of earlier rows, if this row reports one. Later rows do not repair it.
     fn reported_loss(self) -> Option<AuditProblem> {
-        let tells_of_it = self.action == AuditAction::Finding
+        let is_loss = self.action == AuditAction::Finding
             && self.outcome.is_some_and(|outcome| outcome.as_str() == ROWS_LOST_OUTCOME);
-        let note = self.note.filter(|_| tells_of_it)?;
-        Some(AuditProblem::new(self.sequence, &format!("at {} it was found that {note}", self.at)))
+        let note = self.note.filter(|_| is_loss)?;
+        Some(AuditProblem::new(self.sequence, &format!("at {} pindesk found: {note}", self.at)))
     }
 
-    /// The row as one line of JSON, with its fields always in the same order.
+    /// The row as one line of JSON, always with the same order of fields.
     ///
     /// # Errors
-    /// None that is known: every field can be written as JSON.
+    /// If JSON cannot represent a field. No current field causes this.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
 }
 
 impl ChainHead {
-    /// The head before the first row.
+    /// The head of an empty log.
     pub(super) const EMPTY: Self = Self { sequence: 0, hash: [0; 32] };
 
-    /// The head after this row.
+    /// The head after this row is appended.
     pub(super) fn after(self, row: &str) -> Self {
         let hash = Sha256::new().chain_update(self.hash).chain_update(row.as_bytes()).finalize();
         Self { sequence: self.sequence + 1, hash: hash.into() }
     }
 
-    /// The head of the database.
+    /// Reads the head from the database.
     pub(super) fn read_from(db: &Connection) -> rusqlite::Result<Self> {
         let last = db
             .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")?
@@ -250,7 +249,7 @@ impl ChainHead {
         Ok(last.unwrap_or(Self::EMPTY))
     }
 
-    /// Always the same number of bytes, so that one write replaces it.
+    /// The text for the head file. Its length never changes, so that one write replaces it.
     fn encode(&self) -> String {
         let mut line = format!("{:020} ", self.sequence);
         for byte in self.hash {
@@ -264,8 +263,8 @@ impl ChainHead {
     fn parse(line: &str) -> Option<Self> {
         let (sequence, digits) = line.strip_suffix('\n')?.split_once(' ')?;
         let mut hash = [0; 32];
-        for (byte, place) in hash.iter_mut().zip((0..64).step_by(2)) {
-            *byte = u8::from_str_radix(digits.get(place..place + 2)?, 16).ok()?;
+        for (byte, start) in hash.iter_mut().zip((0..64).step_by(2)) {
+            *byte = u8::from_str_radix(digits.get(start..start + 2)?, 16).ok()?;
         }
         let head = Self { sequence: sequence.parse().ok()?, hash };
         (head.encode() == line).then_some(head)
@@ -288,20 +287,18 @@ impl SavedHead {
         Ok(ChainHead::parse(&line).filter(|_| is_read).map_or(Self::Unreadable, Self::Present))
     }
 
-    /// How the database differs from this head, if it does.
+    /// How the database contradicts this head, if it does.
     pub(super) fn find_mismatch(self, db: &Connection) -> rusqlite::Result<Option<CleanText>> {
         let last = ChainHead::read_from(db)?;
-        let what = match self {
+        let problem = match self {
             Self::Missing if last.sequence == 0 => None,
-            Self::Missing => {
-                Some(format!("{HEAD_FILE} is missing, so nobody can tell whether rows were cut off the audit"))
-            }
+            Self::Missing => Some(format!("{HEAD_FILE} is missing, so a truncated audit log cannot be detected")),
             Self::Unreadable => {
-                Some(format!("{HEAD_FILE} cannot be read, so nobody can tell whether rows were cut off the audit"))
+                Some(format!("{HEAD_FILE} cannot be read, so a truncated audit log cannot be detected"))
             }
             Self::Present(head) if head.sequence > last.sequence => Some(format!(
-                "the journal ends at audit row {}, but went on to row {}: an older copy was put in its place, or rows were \
-                 cut off",
+                "the journal ends at audit row {}, but it once reached row {}: it was truncated, or replaced with an \
+                 older copy",
                 last.sequence, head.sequence
             )),
             Self::Present(head) => {
@@ -309,49 +306,52 @@ impl SavedHead {
                     .query_row("SELECT hash FROM audit WHERE seq = ?1", [head.sequence], |row| row.get(0))
                     .optional()?;
                 let is_same = head.sequence == 0 || hash == Some(head.hash);
-                (!is_same).then(|| format!("audit row {} is not the one that was written", head.sequence))
+                (!is_same).then(|| format!("audit row {} is not the original row", head.sequence))
             }
         };
-        Ok(what.map(|what| CleanText::new(&what)))
+        Ok(problem.map(|problem| CleanText::new(&problem)))
     }
 }
 
-/// Verifies the chain. Returns the number of rows, or what is wrong.
-pub(super) fn verify_chain(db: &Connection, noted: SavedHead) -> Result<Result<i64, Vec<AuditProblem>>, StorageError> {
-    let mut broken = Vec::new();
+/// Verifies the hash chain. Returns the number of rows, or the problems.
+pub(super) fn verify_chain(
+    db: &Connection,
+    saved_head: SavedHead,
+) -> Result<Result<i64, Vec<AuditProblem>>, StorageError> {
+    let mut problems = Vec::new();
     let mut head = ChainHead::EMPTY;
     let mut rows = 0;
     let mut statement = db.prepare("SELECT seq, row, hash FROM audit ORDER BY seq")?;
     let mut cursor = statement.query([])?;
-    while let Some(found) = cursor.next()? {
-        let (sequence, row, hash): (i64, String, [u8; 32]) = (found.get(0)?, found.get(1)?, found.get(2)?);
+    while let Some(columns) = cursor.next()? {
+        let (sequence, row, hash): (i64, String, [u8; 32]) = (columns.get(0)?, columns.get(1)?, columns.get(2)?);
         rows += 1;
         if sequence > head.sequence + 1 {
             let (from, to) = (head.sequence + 1, sequence - 1);
-            broken.push(AuditProblem::new(
+            problems.push(AuditProblem::new(
                 from,
                 &if from == to { "it is missing".to_owned() } else { format!("rows {from} to {to} are missing") },
             ));
-            // The rows after a gap cannot be verified against a hash that is gone.
+            // The hash before this row is lost, so this row cannot be verified.
             head = ChainHead { sequence, hash };
             continue;
         }
-        let told = serde_json::from_str::<AuditRow>(&row).ok().filter(|told| told.sequence == sequence);
-        if head.after(&row).hash != hash || told.is_none() {
-            broken.push(AuditProblem::new(sequence, "it was altered"));
+        let parsed = serde_json::from_str::<AuditRow>(&row).ok().filter(|parsed| parsed.sequence == sequence);
+        if head.after(&row).hash != hash || parsed.is_none() {
+            problems.push(AuditProblem::new(sequence, "it was altered"));
         }
-        broken.extend(told.and_then(AuditRow::reported_loss));
+        problems.extend(parsed.and_then(AuditRow::reported_loss));
         head = ChainHead { sequence, hash };
     }
     drop(cursor);
-    broken.extend(verify_rows(db)?);
-    if let Some(what) = noted.find_mismatch(db)? {
-        broken.push(AuditProblem::new(head.sequence, what.as_str()));
+    problems.extend(verify_rows(db)?);
+    if let Some(mismatch) = saved_head.find_mismatch(db)? {
+        problems.push(AuditProblem::new(head.sequence, mismatch.as_str()));
     }
-    Ok(if broken.is_empty() { Ok(rows) } else { Err(broken) })
+    Ok(if problems.is_empty() { Ok(rows) } else { Err(problems) })
 }
 
-/// Rows that are missing, or differ from the audit log.
+/// Finds records that the audit log names but the other tables lack or contradict.
 fn verify_rows(db: &Connection) -> rusqlite::Result<Vec<AuditProblem>> {
     db.prepare(
         "WITH told AS (SELECT seq, row ->> '$.action' AS action, row ->> '$.change' AS change,
@@ -367,21 +367,21 @@ fn verify_rows(db: &Connection) -> rusqlite::Result<Vec<AuditProblem>> {
             ELSE 0 END
         ORDER BY seq",
     )?
-    .query_map([], |row| Ok(AuditProblem::new(row.get(0)?, "what it tells of is gone, or was altered")))?
+    .query_map([], |row| Ok(AuditProblem::new(row.get(0)?, "the record that it describes was deleted or altered")))?
     .collect()
 }
 
-/// A problem of the audit log, or one that it reports itself.
+/// A problem of the audit log, or a loss that the log itself reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditProblem {
-    /// The row.
+    /// The number of the row.
     pub sequence: i64,
-    /// What is wrong with it.
+    /// What is wrong, as the end of a sentence about the row.
     pub description: CleanText,
 }
 
 impl AuditProblem {
-    fn new(sequence: i64, what: &str) -> Self {
-        Self { sequence, description: CleanText::new(what) }
+    fn new(sequence: i64, description: &str) -> Self {
+        Self { sequence, description: CleanText::new(description) }
     }
 }

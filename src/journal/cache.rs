@@ -1,5 +1,6 @@
-//! The numbers last read, for the first list of the next start: a cache. It is the one table whose rows are replaced
-//! and deleted. It decides nothing about sending.
+//! Caches the numbers as they were last read, so that the next start shows a list at once.
+//!
+//! This is the only table whose rows are replaced and deleted. It never affects whether a PIN may be sent.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,20 +13,20 @@ use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, NumberDetails, PhoneNumberId, Waba};
 use crate::domain::text::CleanText;
 
-/// How many numbers are read at once: few enough that an intent behind them does not wait long.
+/// How many numbers one query reads: few, so that an intent queued after it does not wait long.
 const PAGE_SIZE: i64 = 256;
 
-/// A change of the cache, for one profile.
+/// An update of the cache for one profile.
 #[derive(Debug)]
 pub(super) enum CacheUpdate {
-    /// Insert numbers, or replace what was cached of them.
+    /// Insert numbers, or replace their cached values.
     Upsert(String, Vec<Number>),
     /// Delete numbers, except those that were read after this time.
     Delete(String, Vec<PhoneNumberId>, UtcTime),
 }
 
 impl CacheUpdate {
-    /// How many numbers it changes.
+    /// How many numbers the update names.
     pub(super) const fn number_count(&self) -> usize {
         match self {
             Self::Upsert(_, numbers) => numbers.len(),
@@ -63,7 +64,7 @@ fn upsert_numbers(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlit
     )?;
     let text = |text: &Option<CleanText>| text.as_ref().map(|text| text.as_str().to_owned());
     for number in numbers {
-        let (waba, facts) = (number.waba.as_ref(), &number.details);
+        let (waba, details) = (number.waba.as_ref(), &number.details);
         statement.execute(params![
             profile,
             number.id.as_str(),
@@ -72,19 +73,19 @@ fn upsert_numbers(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlit
             text(&number.display_number),
             text(&number.name),
             number.two_step.json_value(),
-            text(&facts.status),
-            text(&facts.quality_rating),
-            text(&facts.code_verification_status),
-            text(&facts.name_status),
-            text(&facts.platform_type),
-            text(&facts.account_mode),
+            text(&details.status),
+            text(&details.quality_rating),
+            text(&details.code_verification_status),
+            text(&details.name_status),
+            text(&details.platform_type),
+            text(&details.account_mode),
             number.read_at.map(UtcTime::unix_seconds),
         ])?;
     }
     Ok(())
 }
 
-/// Some numbers of a profile in the order of their ids, after one of them. Equal values are shared in memory.
+/// One page of the numbers of a profile, sorted by ID, after the ID `after`. Equal values share memory.
 pub(super) fn cached_numbers(
     db: &Connection,
     profile: &str,
@@ -95,14 +96,14 @@ pub(super) fn cached_numbers(
             name_status, platform_type, account_mode, read_at
         FROM numbers WHERE profile = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
     )?;
-    let (mut wabas, mut facts) = (Interner::default(), Interner::default());
-    // No id is empty, and each one sorts after the empty text.
+    let (mut wabas, mut shared_details) = (Interner::default(), Interner::default());
+    // No ID is empty, so each ID sorts after the empty text.
     let mut rows = statement.query(params![profile, after.as_ref().map_or("", PhoneNumberId::as_str), PAGE_SIZE])?;
     let mut numbers = Vec::new();
     while let Some(row) = rows.next()? {
         let has_waba = row.get_ref(1)? != rusqlite::types::ValueRef::Null;
         let waba = if has_waba { Some(Waba { id: parse_column(row, 1)?, name: clean_column(row, 2)? }) } else { None };
-        let of_row = NumberDetails {
+        let details = NumberDetails {
             status: clean_column(row, 6)?,
             quality_rating: clean_column(row, 7)?,
             code_verification_status: clean_column(row, 8)?,
@@ -116,7 +117,7 @@ pub(super) fn cached_numbers(
             display_number: clean_column(row, 3)?,
             name: clean_column(row, 4)?,
             two_step: parse_two_step(row.get_ref(5)?.as_str().unwrap_or_default()),
-            details: facts.intern(of_row),
+            details: shared_details.intern(details),
             read_at: row.get::<_, Option<u32>>(12)?.map(UtcTime::from_unix_seconds),
         });
     }
@@ -127,7 +128,7 @@ fn clean_column(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<CleanTe
     Ok(row.get::<_, Option<String>>(column)?.map(|text| CleanText::new(&text)))
 }
 
-/// One allocation for each distinct value.
+/// Keeps one allocation for each distinct value.
 #[derive(Debug)]
 struct Interner<T>(HashMap<T, Arc<T>>);
 
@@ -139,8 +140,8 @@ impl<T> Default for Interner<T> {
 
 impl<T: Eq + Hash + Clone> Interner<T> {
     fn intern(&mut self, value: T) -> Arc<T> {
-        if let Some(known) = self.0.get(&value) {
-            return Arc::clone(known);
+        if let Some(existing) = self.0.get(&value) {
+            return Arc::clone(existing);
         }
         let shared = Arc::new(value.clone());
         self.0.insert(value, Arc::clone(&shared));

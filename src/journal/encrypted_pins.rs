@@ -1,4 +1,4 @@
-//! The encrypted PINs of the journal with the state of each change. It only reads, and decrypts nothing.
+//! Reads the encrypted PINs of the journal with the state of each change. It never writes or decrypts.
 
 use rusqlite::Connection;
 
@@ -10,32 +10,32 @@ use crate::domain::clock::UtcTime;
 use crate::escrow::{Ciphertext, EscrowEntry};
 use crate::state_dir::StateDir;
 
-/// An encrypted PIN, and the state of its change.
+/// An encrypted PIN with the state of its change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncryptedPin {
-    /// The entry in the journal.
+    /// The entry, as the journal stores it.
     pub escrow_entry: EscrowEntry,
     /// The state of its change.
     pub state: RecordedState,
-    /// When its last request was about to be sent; `None` if only the escrow file had it.
+    /// When pindesk was about to send its last request; `None` if only the escrow file had it.
     pub last_attempt_at: Option<UtcTime>,
 }
 
-/// Every encrypted PIN, in the order in which they were sent.
+/// All encrypted PINs, in the order in which they were last sent.
 pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<EncryptedPin>, StorageError> {
     let mut states = JobQueries::new(db, dir)?.state_by_change()?;
     let mut pins = Vec::new();
-    for_each(db, |line, last_try| {
-        // A change without attempt and outcome: no journal of this program has one.
-        let state = states.remove(&line.change).unwrap_or(RecordedState::NoAnswer);
-        pins.push(EncryptedPin { escrow_entry: line, state, last_attempt_at: last_try });
+    for_each(db, |escrow_entry, last_attempt_at| {
+        // This program always writes an attempt or an outcome with a change, so the state exists.
+        let state = states.remove(&escrow_entry.change).unwrap_or(RecordedState::NoAnswer);
+        pins.push(EncryptedPin { escrow_entry, state, last_attempt_at });
     })?;
     Ok(pins)
 }
 
-/// Passes on every encrypted PIN with the time when it was last sent, in the order in which they were sent, independent
-/// of clocks. One that only the escrow file had comes where it was imported.
-pub(super) fn for_each(db: &Connection, mut take: impl FnMut(EscrowEntry, Option<UtcTime>)) -> rusqlite::Result<()> {
+/// Calls `visit` for each encrypted PIN with the time of its last attempt, in the order in which the last attempts were
+/// recorded, so clocks do not affect it. A PIN that only the escrow file had has the position of its import.
+pub(super) fn for_each(db: &Connection, mut visit: impl FnMut(EscrowEntry, Option<UtcTime>)) -> rusqlite::Result<()> {
     let mut statement = db.prepare(
         "SELECT c.change, c.number, c.waba, c.at, c.job, c.sealed, t.at FROM changes c
         LEFT JOIN tries t ON t.seq = (SELECT max(seq) FROM tries WHERE change = c.change)
@@ -43,7 +43,7 @@ pub(super) fn for_each(db: &Connection, mut take: impl FnMut(EscrowEntry, Option
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let line = EscrowEntry {
+        let entry = EscrowEntry {
             change: parse_column(row, 0)?,
             number: parse_column(row, 1)?,
             waba: row.get::<_, Option<String>>(2)?.map(|_| parse_column(row, 2)).transpose()?,
@@ -51,7 +51,7 @@ pub(super) fn for_each(db: &Connection, mut take: impl FnMut(EscrowEntry, Option
             job: row.get::<_, Option<u32>>(4)?.map(JobId::new),
             ciphertext: Ciphertext(row.get(5)?),
         };
-        take(line, row.get::<_, Option<u32>>(6)?.map(UtcTime::from_unix_seconds));
+        visit(entry, row.get::<_, Option<u32>>(6)?.map(UtcTime::from_unix_seconds));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! Why the journal cannot be used, and why it recorded nothing.
+//! The errors of the journal: it cannot be opened or read, or it did not record something.
 //!
-//! Each error says whether anything was changed and what to do. None holds a PIN.
+//! Each message says what happened, whether anything was changed, and what to do. No message contains a PIN.
 
 use std::io;
 use std::path::Path;
@@ -19,106 +19,107 @@ pub enum JournalError {
     /// The directory or a file in it is missing or unsafe.
     #[error(transparent)]
     State(#[from] StateDirError),
-    /// Nothing can be recorded, so nothing may be sent.
-    #[error("state directory {dir}: it cannot be written, so nothing can be set. Numbers can still be listed")]
+    /// The state directory is read-only, so pindesk can record nothing and must send nothing.
+    #[error("state directory {dir}: it is not writable, so no PIN can be set. Numbers can still be listed")]
     ReadOnly {
-        /// The directory.
+        /// The state directory.
         dir: CleanText,
     },
-    /// A read-only directory, while a part of the database is in a file that must be merged first.
+    /// The directory is read-only, and SQLite must first merge the write-ahead log into the database.
     #[error(
-        "journal in {dir}: it was left in the middle, and the directory cannot be written. Copy it to a place of your \
-         own, and read it there: --state-dir COPY"
+        "journal in {dir}: it was not closed cleanly, and the directory is not writable. Copy the directory, and read \
+         the copy: --state-dir COPY"
     )]
     NeedsRecovery {
-        /// The directory.
+        /// The state directory.
         dir: CleanText,
     },
     /// The database is damaged.
     #[error(
-        "journal {path}: it is damaged ({reason}). Nothing was changed. Move it away, and start again; the escrow file \
-         brings back what is in doubt: {command}"
+        "journal {path}: it is damaged ({reason}). Nothing was changed. Move it away, then restart pindesk, which \
+         restores the changes in doubt from the escrow file. To move it: {command}"
     )]
     Damaged {
-        /// The database.
+        /// The path of the database.
         path: CleanText,
-        /// The report of SQLite.
+        /// What SQLite reported.
         reason: CleanText,
-        /// The command that moves it away.
+        /// The shell command that moves the database away.
         command: CleanText,
     },
-    /// The database of another program.
+    /// The database belongs to another program.
     #[error(
-        "journal {path}: it is not a journal of pindesk. Nothing was changed. Move it away, and start again: {command}"
+        "journal {path}: it is not a pindesk journal. Nothing was changed. Move it away, then restart pindesk. To move \
+         it: {command}"
     )]
     NotAJournal {
-        /// The database.
+        /// The path of the database.
         path: CleanText,
-        /// The command that moves it away.
+        /// The shell command that moves the database away.
         command: CleanText,
     },
-    /// A journal of real numbers for made-up ones, or vice versa.
-    #[error("journal {path}: it is {kind}. Nothing was changed. Name another directory: --state-dir DIR")]
+    /// The journal is of real numbers and this process uses simulated ones, or vice versa.
+    #[error("journal {path}: it is {kind}. Nothing was changed. Use another directory: --state-dir DIR")]
     WrongKind {
-        /// The database.
+        /// The path of the database.
         path: CleanText,
-        /// What it is a journal of.
+        /// What kind of journal it is.
         kind: &'static str,
     },
     /// A newer version of pindesk created it.
     #[error(
-        "journal {path}: a newer pindesk made it (schema {found}, this one knows {known}). Nothing was changed. Use \
-         that one"
+        "journal {path}: a newer pindesk created it (schema {found}, this version supports {known}). Nothing was \
+         changed. Use the newer version"
     )]
     NewerSchema {
-        /// The database.
+        /// The path of the database.
         path: CleanText,
-        /// The version of its schema.
+        /// The schema version of the database.
         found: i64,
-        /// The latest version that this program knows.
+        /// The latest schema version that this program supports.
         known: i64,
     },
     /// An older version of pindesk created it, and a read-only open cannot migrate it.
-    #[error("journal {path}: an older pindesk made it. Start the console once, and it is brought up to date")]
+    #[error("journal {path}: an older pindesk created it. Nothing was changed. Start the console once to migrate it")]
     OlderSchema {
-        /// The database.
+        /// The path of the database.
         path: CleanText,
     },
-    /// A setting that makes records durable was not accepted.
+    /// SQLite did not accept a setting that makes records durable.
     #[error(
-        "journal {path}: the system does not keep records safe there ({setting} is {found}). Name a \
-         directory on a local disk: --state-dir DIR"
+        "journal {path}: records would not be durable there ({setting} is {found}). Use a directory on a local disk: \
+         --state-dir DIR"
     )]
     NotDurable {
-        /// The database.
+        /// The path of the database.
         path: CleanText,
-        /// The setting.
+        /// The name of the setting.
         setting: &'static str,
-        /// Its value.
+        /// The value that is in effect.
         found: CleanText,
     },
-    /// Another process writes and does not finish. The text names it, and says what to do.
+    /// Another process held the lock until the timeout. The text names the process and says what to do.
     #[error("journal in {dir}: {holder}. Nothing was changed, and nothing was sent")]
     Locked {
-        /// The directory.
+        /// The state directory.
         dir: CleanText,
-        /// The holder of the lock.
+        /// A description of the process that holds the lock.
         holder: CleanText,
     },
-    /// Reading or writing failed.
-    #[error("journal in {dir}: {reason}. Nothing may be set until this is mended{free_space}")]
+    /// A read or a write failed.
+    #[error("journal in {dir}: {reason}. No PIN can be set until this is fixed{free_space}")]
     Failed {
-        /// The directory.
+        /// The state directory.
         dir: CleanText,
         /// What went wrong.
         reason: CleanText,
-        /// The free space, in words.
+        /// The free space in words, in parentheses, with a space before it.
         free_space: CleanText,
     },
 }
 
 impl JournalError {
-    /// True if there is no journal, which is not an error if it is optional.
+    /// True if the journal does not exist, which is not an error for commands that work without one.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         match self {
@@ -136,8 +137,8 @@ impl JournalError {
         }
     }
 
-    pub(super) fn damaged(dir: &Path, what: &str) -> Self {
-        Self::Damaged { path: database_path(dir), reason: CleanText::new(what), command: move_away_command(dir) }
+    pub(super) fn damaged(dir: &Path, reason: &str) -> Self {
+        Self::Damaged { path: database_path(dir), reason: CleanText::new(reason), command: move_away_command(dir) }
     }
 
     pub(super) fn not_a_journal(dir: &Path) -> Self {
@@ -149,105 +150,105 @@ pub(super) fn database_path(dir: &Path) -> CleanText {
     CleanText::new(&dir.join(super::schema::DATABASE_FILE).to_string_lossy())
 }
 
-/// The files beside the database belong to it: left behind, they would be taken for those of the next one.
+/// Also moves the sidecar files: SQLite would read them as part of the next database.
 fn move_away_command(dir: &Path) -> CleanText {
     let (from, to) = (shell_quote(&dir.join(super::schema::DATABASE_FILE)), shell_quote(&dir.join("damaged")));
     CleanText::new(&format!("mkdir -p {to} && mv --backup=numbered {from}* {to}"))
 }
 
-/// Nothing was recorded, so nothing may be sent.
+/// The journal recorded nothing, so the caller must send nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// An earlier PIN of this number can still arrive, another process works on the number, or another process keeps
-    /// all others from writing. The text is the end of a sentence.
+    /// An earlier PIN can still reach this number, another process works on the number, or another process holds the
+    /// lock of all writers. The text is the end of a sentence.
     #[error("{0}")]
     Busy(CleanText),
-    /// The recipients have changed.
-    #[error("the escrow recipients have changed and nobody has acknowledged them")]
+    /// The recipients have changed, and no operator has accepted them.
+    #[error("the escrow recipients have changed and no operator has accepted them")]
     RecipientsChanged,
-    /// The journal failed in this process: a write or a sync failed, or the disk is full. Names the directory and the
-    /// free space.
+    /// The journal failed in this process: a write or a sync failed, or the disk is full. The text names the directory
+    /// and the free space.
     #[error("{0}")]
     JournalFailed(CleanText),
 }
 
-/// A read or write of the journal failed.
+/// A read or a write of the journal failed.
 #[derive(Debug)]
 pub(super) struct StorageError {
-    /// The message of the system.
+    /// The message of the operating system or of SQLite.
     pub(super) message: String,
     pub(super) kind: StorageErrorKind,
 }
 
-/// Why it failed, as far as that makes a difference.
+/// Why a read or a write failed, if the difference matters to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StorageErrorKind {
-    /// The disk is full, and nothing else is wrong.
+    /// The disk is full. Nothing else is wrong.
     DiskFull,
     /// The database is damaged.
     Damaged,
-    /// Another process kept the lock. Nothing was written.
+    /// Another process held the lock until the timeout. Nothing was written.
     Locked,
-    /// A file has lost its name. Nothing was written, and what was written is intact.
+    /// Another file now has the name of an open file. Nothing was written; earlier records are intact.
     FileReplaced,
-    /// Anything else. It may have been a sync.
+    /// Any other cause, which may be a failed sync.
     Other,
 }
 
 impl StorageError {
-    pub(super) fn new(what: impl Into<String>) -> Self {
-        Self { message: what.into(), kind: StorageErrorKind::Other }
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: StorageErrorKind::Other }
     }
 
-    /// As an error of opening.
+    /// Converts it to an error of opening or reading the journal.
     pub(super) fn into_journal_error(self, dir: &StateDir) -> JournalError {
-        let (path, what) = (CleanText::new(&dir.path().to_string_lossy()), CleanText::new(&self.message));
+        let (path, message) = (CleanText::new(&dir.path().to_string_lossy()), CleanText::new(&self.message));
         match self.kind {
             StorageErrorKind::Damaged => JournalError::damaged(dir.path(), &self.message),
-            StorageErrorKind::Locked => JournalError::Locked { dir: path, holder: what },
+            StorageErrorKind::Locked => JournalError::Locked { dir: path, holder: message },
             StorageErrorKind::DiskFull | StorageErrorKind::FileReplaced | StorageErrorKind::Other => {
                 JournalError::Failed {
                     dir: path,
-                    reason: what,
+                    reason: message,
                     free_space: CleanText::new(&format!(" ({})", free_space_label(dir))),
                 }
             }
         }
     }
 
-    /// As the failure of this process's journal.
+    /// Converts it to the error with which the journal of this process fails from now on.
     pub(super) fn into_record_error(self, dir: &StateDir) -> RecordError {
-        let (path, what, free) = (dir.path().display(), self.message, free_space_label(dir));
+        let (path, message, free) = (dir.path().display(), self.message, free_space_label(dir));
         RecordError::JournalFailed(CleanText::new(&format!(
-            "the journal in {path} takes nothing more: {what} ({free})"
+            "the journal in {path} accepts no more records: {message} ({free})"
         )))
     }
 }
 
 fn free_space_label(dir: &StateDir) -> String {
-    dir.free_bytes().map_or_else(|| "free space not known".to_owned(), |bytes| format!("{bytes} bytes free"))
+    dir.free_bytes().map_or_else(|| "free space unknown".to_owned(), |bytes| format!("{bytes} bytes free"))
 }
 
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
-        // SQLite reports a full disk as such, except when the file of the shared index cannot grow.
+        // SQLite has a code for a full disk, but uses another one if the shared-memory file cannot grow.
         let is_full =
             code.is_some_and(|(code, extended)| code == ErrorCode::DiskFull || extended == ffi::SQLITE_IOERR_SHMSIZE);
-        let is_damage =
+        let is_damaged =
             code.is_some_and(|(code, _)| matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
-        let cause = match (is_full, is_damage) {
+        let kind = match (is_full, is_damaged) {
             (true, _) => StorageErrorKind::DiskFull,
             (false, true) => StorageErrorKind::Damaged,
             (false, false) => StorageErrorKind::Other,
         };
-        Self { message: error.to_string(), kind: cause }
+        Self { message: error.to_string(), kind }
     }
 }
 
 impl From<io::Error> for StorageError {
     fn from(error: io::Error) -> Self {
-        // A short write found no more space. The next would report it.
+        // A short write means that the disk is full. The next write would report it.
         let is_full = matches!(
             error.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero

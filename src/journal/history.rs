@@ -1,4 +1,4 @@
-//! The history of one number, in a few words for each entry, from the audit log. It only reads.
+//! Builds the history of one number from the audit log, with a few words for each entry. It never writes.
 
 use rusqlite::{Connection, params};
 
@@ -8,36 +8,36 @@ use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::text::CleanText;
 
-/// The newest entries of a number's history, newest first.
+/// The history of a number, newest first, at most `limit` entries.
 pub(super) fn number_history(
     db: &Connection,
     number: PhoneNumberId,
-    most: usize,
+    limit: usize,
 ) -> rusqlite::Result<Vec<HistoryEntry>> {
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = db.prepare_cached(
         "SELECT row FROM audit
         WHERE number = ?1 AND row ->> '$.action' IN ('outcome', 'settled', 'opened') ORDER BY seq DESC LIMIT ?2",
     )?;
-    let mut rows = statement.query(params![number.as_str(), most])?;
-    let mut lines = Vec::new();
+    let mut rows = statement.query(params![number.as_str(), limit])?;
+    let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         let text: String = row.get(0)?;
-        // An altered row is reported by verifying the audit log.
+        // Skips an altered row; `pindesk audit verify` reports it.
         if let Ok(row) = serde_json::from_str::<AuditRow>(&text)
-            && let Some(what) = describe(&row)
+            && let Some(description) = describe(&row)
         {
             let at = row.time().unwrap_or(UtcTime::from_unix_seconds(0));
-            let is_of_request = row.action != AuditAction::PinDecrypted;
-            lines.push(HistoryEntry {
+            let is_request = row.action != AuditAction::PinDecrypted;
+            entries.push(HistoryEntry {
                 at,
                 operator_label: row.operator_label(),
-                is_request: is_of_request,
-                description: CleanText::new(&what),
+                is_request,
+                description: CleanText::new(&description),
             });
         }
     }
-    Ok(lines)
+    Ok(entries)
 }
 
 fn describe(row: &AuditRow) -> Option<String> {
@@ -54,11 +54,11 @@ fn describe(row: &AuditRow) -> Option<String> {
             _ => None,
         },
         AuditAction::Resolved => match row.outcome.as_ref()?.as_str() {
-            "by_hand" => Some(with_note("checked by hand")),
-            "nothing_in_force" => Some("no PIN in force: still not set two minutes later".to_owned()),
+            "by_hand" => Some(with_note("checked manually")),
+            "nothing_in_force" => Some("no PIN in force: still not set after two minutes".to_owned()),
             _ => None,
         },
-        AuditAction::PinDecrypted => Some("opened from escrow".to_owned()),
+        AuditAction::PinDecrypted => Some("decrypted from escrow".to_owned()),
         AuditAction::JobStarted
         | AuditAction::JobResumed
         | AuditAction::Intent

@@ -1,7 +1,7 @@
-//! The state of confirmed jobs, number by number, from the rows.
+//! Computes the state of confirmed jobs, number by number, from the rows. It never writes.
 //!
-//! It only reads. The state of a number in a job is that of its latest change there. A doubt that was resolved, or
-//! superseded by a later confirmed PIN, counts as resolved.
+//! The state of a number in a job is the state of its latest change in that job. Doubt counts as resolved if an
+//! operator resolved it, or if a later PIN was confirmed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,25 +20,25 @@ use crate::domain::outcome::{DoubtReason, Outcome};
 use crate::domain::text::CleanText;
 use crate::state_dir::StateDir;
 
-/// A job, in counts.
+/// A job with its counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobSummary {
-    /// Which.
+    /// The ID of the job.
     pub id: JobId,
-    /// When it was confirmed.
+    /// When the operator confirmed it.
     pub at: UtcTime,
-    /// Its profile.
+    /// The name of its profile.
     pub profile: CleanText,
     /// How the PINs were chosen.
     pub pin_source: PinSource,
-    /// How many numbers are in each state, without zeros. They add up to the confirmed numbers.
+    /// How many numbers are in each state, without zero counts. The sum is the number of confirmed numbers.
     pub counts: HashMap<RecordedState, usize>,
     /// Whether the job still runs.
     pub status: JobStatus,
 }
 
 impl JobSummary {
-    /// How many numbers are in this state.
+    /// How many numbers of the job are in this state.
     #[must_use]
     pub fn count(&self, state: RecordedState) -> usize {
         self.counts.get(&state).copied().unwrap_or_default()
@@ -48,66 +48,66 @@ impl JobSummary {
 /// Whether a job still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStatus {
-    /// The process that works on it is alive.
+    /// A live process works on it.
     Running,
     /// Every number has an outcome.
     Finished,
-    /// The process ended and left numbers that were never started.
+    /// The process ended before it started every number.
     Interrupted,
 }
 
 /// A job, number by number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobDetail {
-    /// Its counts.
+    /// The job with its counts.
     pub summary: JobSummary,
-    /// Every number that was confirmed, in the order of the plan.
+    /// Every confirmed number, in the order of the plan.
     pub numbers: Vec<JobNumber>,
 }
 
 /// One number of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobNumber {
-    /// Whose PIN.
+    /// The ID of the number.
     pub number: PhoneNumberId,
-    /// The WABA it was listed under.
+    /// The WABA that listed the number.
     pub waba: Option<WabaId>,
-    /// Its state.
+    /// The state of the number in this job.
     pub state: RecordedState,
     /// Its latest change in this job.
     pub change: Option<ChangeId>,
-    /// When that change ended, or was about to be sent.
+    /// When that change ended, or if it has not ended, when pindesk was about to send it.
     pub at: Option<UtcTime>,
-    /// Attempts made.
+    /// How many attempts were made.
     pub attempts: u8,
-    /// Its outcome, recorded or deduced.
+    /// The outcome of that change, recorded or deduced.
     pub outcome: Option<Outcome>,
     /// The parts of the reply that are worth searching for.
     pub reply: ReplySummary,
-    /// The reason, in words.
+    /// The reason for the outcome, in words.
     pub reason: Option<CleanText>,
 }
 
-/// The state of a number of a job.
+/// The state of a number in a job, or of a single change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecordedState {
-    /// Nothing was ever sent for it.
+    /// The job has recorded no change for it yet.
     NotStarted,
-    /// A living process works on it.
+    /// A live process works on it.
     Running,
     /// Meta confirmed it.
     Set,
     /// Meta refused it.
     Failed,
-    /// It was not sent.
+    /// pindesk did not send it.
     NotSent,
-    /// In doubt.
+    /// It is in doubt.
     NoAnswer,
     /// It was in doubt, and no longer is.
     Resolved,
 }
 
-/// A change or an outcome of a job, the latest of its number.
+/// One attempt or one outcome of a change, as the rows have it.
 struct ChangeRecord {
     change: ChangeId,
     at: UtcTime,
@@ -119,7 +119,7 @@ struct ChangeRecord {
     was_in_doubt: bool,
 }
 
-/// What all queries share.
+/// The queries about jobs and the states of their changes.
 pub(super) struct JobQueries<'a> {
     db: &'a Connection,
     dir: &'a StateDir,
@@ -143,44 +143,45 @@ impl<'a> JobQueries<'a> {
         Ok(summaries)
     }
 
-    /// One job; `None` if there is none of this number.
+    /// One job; `None` if no job has this ID.
     pub(super) fn detail(&self, id: JobId) -> Result<Option<JobDetail>, StorageError> {
         let row = |row: &Row<'_>| {
             Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
         };
-        let found = self
+        let job = self
             .db
             .prepare_cached("SELECT run, at, profile, pins FROM jobs WHERE job = ?1")?
             .query_row([id.get()], row)
             .optional()?;
-        let Some((run, at, profile, pins)) = found else { return Ok(None) };
+        let Some((run, at, profile, pins)) = job else { return Ok(None) };
         let latest = self.latest_records(id)?;
-        let mut is_at_work = run_lock::is_run_alive(self.dir, &run)?;
+        let mut is_active = run_lock::is_run_alive(self.dir, &run)?;
         let mut numbers = Vec::new();
-        let mut alive = HashMap::from([(run, is_at_work)]);
+        let mut alive = HashMap::from([(run, is_active)]);
         let is_resumed = self.is_being_resumed(id, &mut alive)?;
         for (number, waba) in self.planned_numbers(id)? {
             let entry = match latest.get(&number) {
                 Some(latest) => {
                     let is_alive = self.is_in_progress(latest, &mut alive)?;
-                    is_at_work |= is_alive;
+                    is_active |= is_alive;
                     self.job_number(number, waba, latest, is_alive)
                 }
                 None => JobNumber::not_started(number, waba),
             };
             numbers.push(entry);
         }
-        let pins = if pins == "random" { PinSource::Random } else { PinSource::Given };
+        let pin_source = if pins == "random" { PinSource::Random } else { PinSource::Given };
         let at = UtcTime::from_unix_seconds(at);
-        let mut summary = summarize(id, at, CleanText::new(&profile), pins, &numbers, is_at_work);
+        let mut summary = summarize(id, at, CleanText::new(&profile), pin_source, &numbers, is_active);
         if is_resumed {
-            // What was not sent before is being sent now, so rows without doubt do not finish the job.
+            // A process sends the remaining numbers now, so the job has not finished, even if every number has an
+            // outcome.
             summary.status = JobStatus::Running;
         }
         Ok(Some(JobDetail { summary, numbers }))
     }
 
-    /// True while a process that resumed the job lives.
+    /// True if a process that resumed the job is alive.
     fn is_being_resumed(&self, id: JobId, known: &mut HashMap<String, bool>) -> Result<bool, StorageError> {
         let mut statement = self.db.prepare_cached("SELECT run FROM resumptions WHERE job = ?1")?;
         let mut runs = statement.query([id.get()])?;
@@ -193,7 +194,7 @@ impl<'a> JobQueries<'a> {
         Ok(false)
     }
 
-    /// Checks once for each run.
+    /// Checks each run once: `known` keeps the results.
     fn is_run_alive(&self, run: &str, known: &mut HashMap<String, bool>) -> Result<bool, StorageError> {
         if let Some(is_alive) = known.get(run) {
             return Ok(*is_alive);
@@ -210,12 +211,12 @@ impl<'a> JobQueries<'a> {
             .collect()
     }
 
-    /// The latest record of each number: an intent without an outcome, or an outcome.
+    /// The latest record of each number: an attempt without an outcome, or an outcome.
     fn latest_records(&self, id: JobId) -> Result<HashMap<PhoneNumberId, ChangeRecord>, StorageError> {
         Ok(self.change_records(Some(id))?.into_iter().collect())
     }
 
-    /// The state of each change, whatever its job.
+    /// The state of every change in the journal.
     pub(super) fn state_by_change(&self) -> Result<HashMap<ChangeId, RecordedState>, StorageError> {
         let latest: HashMap<_, _> =
             self.change_records(None)?.into_iter().map(|(_, latest)| (latest.change, latest)).collect();
@@ -227,31 +228,31 @@ impl<'a> JobQueries<'a> {
         latest.into_iter().map(state).collect()
     }
 
-    /// Every attempt and every outcome, oldest first; of one job if it is given.
+    /// Every attempt and every outcome, oldest first. If `job` is given, only those of this job.
     fn change_records(&self, job: Option<JobId>) -> Result<Vec<(PhoneNumberId, ChangeRecord)>, StorageError> {
-        // Two texts, so that SQLite uses the index of jobs if there is one.
-        let of_job = if job.is_some() { "job = ?1" } else { "?1 IS NULL" };
+        // Two conditions instead of one, so that SQLite uses the index if a job is given.
+        let condition = if job.is_some() { "job = ?1" } else { "?1 IS NULL" };
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT number, change, at, tries, detail, run, repeats, EXISTS (
                 SELECT 1 FROM outcomes d WHERE d.change = o.change AND d.kind = 'no_answer' AND d.seq < o.seq)
             FROM (
                 SELECT c.number, c.change, t.at, t.attempt AS tries, NULL AS detail, t.run, t.seq, 0 AS repeats
-                FROM changes c JOIN tries t ON t.change = c.change WHERE {of_job}
+                FROM changes c JOIN tries t ON t.change = c.change WHERE {condition}
                 UNION ALL SELECT number, change, at, tries, detail, iif(repeats, (
                     SELECT t.run FROM tries t WHERE t.change = o.change AND t.seq < o.seq ORDER BY t.seq DESC LIMIT 1),
                     NULL), seq, repeats
-                FROM outcomes o WHERE {of_job}) o
+                FROM outcomes o WHERE {condition}) o
             ORDER BY seq"
         ))?;
         let mut rows = statement.query([job.map(JobId::get)])?;
-        let mut found = Vec::new();
+        let mut records = Vec::new();
         while let Some(row) = rows.next()? {
             let detail: Option<String> = row.get(4)?;
             let outcome = detail.map(|detail| {
                 // An outcome that cannot be parsed proves nothing.
                 serde_json::from_str(&detail).unwrap_or(Outcome::InDoubt(DoubtReason::ProcessEnded))
             });
-            let of_row = ChangeRecord {
+            let record = ChangeRecord {
                 change: parse_column(row, 1)?,
                 at: UtcTime::from_unix_seconds(row.get(2)?),
                 attempts: row.get(3)?,
@@ -260,24 +261,24 @@ impl<'a> JobQueries<'a> {
                 will_retry: row.get(6)?,
                 was_in_doubt: row.get(7)?,
             };
-            found.push((parse_column(row, 0)?, of_row));
+            records.push((parse_column(row, 0)?, record));
         }
-        Ok(found)
+        Ok(records)
     }
 
-    /// True if a living process works on it.
+    /// True if a live process works on this change.
     fn is_in_progress(&self, latest: &ChangeRecord, known: &mut HashMap<String, bool>) -> Result<bool, StorageError> {
         latest.run_id.as_ref().map_or(Ok(false), |run| self.is_run_alive(run, known))
     }
 
-    /// Its state and its outcome, recorded or deduced.
+    /// The state of a change, and its outcome, recorded or deduced.
     fn recorded_state(&self, latest: &ChangeRecord, is_alive: bool) -> (RecordedState, Option<Outcome>) {
         let is_open = self.open_changes.contains(&latest.change);
-        // An earlier attempt of the same change may have been applied.
+        // If an earlier attempt was in doubt, Meta may have applied it, and the last outcome is no proof.
         let is_sure = !is_open && !latest.was_in_doubt;
         match &latest.outcome {
             Some(_) if latest.will_retry && is_alive => (RecordedState::Running, None),
-            // The process that waited to retry is gone, and nothing is in doubt.
+            // The process that waited to retry has ended, and nothing is in doubt.
             Some(outcome) if latest.will_retry => (RecordedState::NotSent, Some(outcome.clone())),
             Some(Outcome::Confirmed) => (RecordedState::Set, latest.outcome.clone()),
             Some(Outcome::Refused(_)) if is_sure => (RecordedState::Failed, latest.outcome.clone()),
@@ -317,8 +318,8 @@ impl<'a> JobQueries<'a> {
 }
 
 impl JobNumber {
-    /// True if it was never sent, so that resuming the job sends it. An operator has to look first at numbers that
-    /// failed or are in doubt.
+    /// True if no PIN was sent to it, so that a resumed job sends one. False for numbers that failed or are in doubt,
+    /// because an operator must check them first.
     #[must_use]
     pub const fn is_resumable(&self) -> bool {
         match self.state {
@@ -350,21 +351,21 @@ fn summarize(
     id: JobId,
     at: UtcTime,
     profile: CleanText,
-    pins: PinSource,
+    pin_source: PinSource,
     numbers: &[JobNumber],
-    is_at_work: bool,
+    is_active: bool,
 ) -> JobSummary {
     let mut counts = HashMap::new();
     for number in numbers {
         *counts.entry(number.state).or_default() += 1;
     }
     let is_done = ![RecordedState::NotStarted, RecordedState::Running].iter().any(|state| counts.contains_key(state));
-    let state = match (is_done, is_at_work) {
+    let status = match (is_done, is_active) {
         (true, _) => JobStatus::Finished,
         (false, true) => JobStatus::Running,
         (false, false) => JobStatus::Interrupted,
     };
-    JobSummary { id, at, profile, pin_source: pins, counts, status: state }
+    JobSummary { id, at, profile, pin_source, counts, status }
 }
 
 fn waba_column(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<WabaId>> {

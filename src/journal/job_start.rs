@@ -1,7 +1,7 @@
-//! The start of a job, and its resumption: by one process at a time, and only for numbers that were never sent.
+//! Records the start of a job, and its resumption: by one process at a time, and only for resumable numbers.
 //!
-//! The rest of a job was read before the operator confirmed, so it is checked again in the transaction that records the
-//! resumption. It sends nothing.
+//! The operator confirmed the remaining numbers as they were read earlier, so the transaction that records the
+//! resumption checks them again. It never sends anything.
 
 use std::collections::HashSet;
 
@@ -37,15 +37,15 @@ impl JournalTx<'_> {
                 plan.profile.as_str(),
                 pins
             ])?;
-        let mut number_row =
+        let mut insert_number =
             self.db.prepare_cached("INSERT INTO job_numbers (job, place, number, waba) VALUES (?1, ?2, ?3, ?4)")?;
-        for (place, (number, waba)) in (1_u32..).zip(&plan.numbers) {
-            number_row.execute(params![job.get(), place, number.as_str(), waba.as_ref().map(WabaId::as_str)])?;
+        for (position, (number, waba)) in (1_u32..).zip(&plan.numbers) {
+            insert_number.execute(params![job.get(), position, number.as_str(), waba.as_ref().map(WabaId::as_str)])?;
         }
         Ok(job)
     }
 
-    /// Records that this process resumes a job, unless another one works on it.
+    /// Records that this process resumes a job, unless another process works on it or a number is not resumable.
     pub(super) fn resume_job(
         &mut self,
         job: JobId,
@@ -53,21 +53,21 @@ impl JournalTx<'_> {
     ) -> Result<Result<(), RecordError>, StorageError> {
         let busy = |text: String| Ok(Err(RecordError::Busy(CleanText::new(&text))));
         let Some(detail) = JobQueries::new(self.db, self.context.run_lock.dir())?.detail(job)? else {
-            return busy(format!("there is no job {job} any more"));
+            return busy(format!("job {job} no longer exists"));
         };
         if detail.summary.status == JobStatus::Running {
             return busy(format!("another process is working on job {job}"));
         }
-        let left: HashSet<_> = detail
+        let resumable: HashSet<_> = detail
             .numbers
             .iter()
             .filter(|number| number.is_resumable())
             .map(|JobNumber { number, .. }| number)
             .collect();
-        if numbers.iter().any(|number| !left.contains(number)) {
-            return busy(format!("what is left of job {job} has changed meanwhile"));
+        if numbers.iter().any(|number| !resumable.contains(number)) {
+            return busy(format!("the remaining numbers of job {job} have changed"));
         }
-        let note = Some(CleanText::new(&format!("taken up again: {}", number_count_label(numbers.len()))));
+        let note = Some(CleanText::new(&format!("resumed: {}", number_count_label(numbers.len()))));
         let at = self.now.utc;
         let seq = self.add_audit_row(
             AuditAction::JobResumed,
@@ -81,6 +81,6 @@ impl JournalTx<'_> {
     }
 }
 
-fn number_count_label(numbers: usize) -> String {
-    if numbers == 1 { "1 number".to_owned() } else { format!("{numbers} numbers") }
+fn number_count_label(count: usize) -> String {
+    if count == 1 { "1 number".to_owned() } else { format!("{count} numbers") }
 }

@@ -1,6 +1,6 @@
-//! The values that go into the journal and come out of it.
+//! Defines the values that the journal accepts and returns.
 //!
-//! Nothing here reads or writes, and no value holds a readable PIN.
+//! This module does not read or write the database. No value holds a readable PIN.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,104 +13,104 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
-/// How long after its record a request can be sent at the latest: a record may be 10 s old when its request begins, and
-/// the request times out after 30 s.
+/// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the
+/// request starts, and the request times out after 30 s.
 pub(crate) const MAX_SEND_DELAY: Duration = Duration::from_secs(40);
 
-/// How the journal is opened.
+/// The options with which the journal is opened.
 #[derive(Debug)]
 pub struct JournalOptions {
     /// The state directory.
     pub dir: StateDir,
-    /// Who does the work.
+    /// The operator of this process.
     pub operator: Operator,
-    /// Made-up numbers never share a journal with real ones.
+    /// Real or simulated numbers; the two never share a journal.
     pub kind: JournalKind,
-    /// The recipients that this process would encrypt to.
+    /// The recipients for which this process encrypts PINs; `None` without an escrow.
     pub recipients: Option<Arc<Recipients>>,
-    /// The clock.
+    /// The clock that gives each record its time.
     pub clock: Clock,
-    /// False in tests only, which check that they notice.
+    /// False only in tests that check that missing syncs are detected.
     #[cfg(debug_assertions)]
     pub sync_writes: bool,
 }
 
-/// Real numbers, or made-up ones.
+/// Whether a journal is of real or of simulated numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JournalKind {
     /// Numbers at Meta, or at another Graph API that the config names.
     Real,
-    /// The demo's.
+    /// Simulated numbers of the demo.
     Demo,
 }
 
-/// The operator, as the kernel knows them, and as the environment claims.
+/// The operator: what the kernel knows, and what the environment claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
-    /// The host's name.
+    /// The host name.
     pub host: CleanText,
-    /// The real user id.
+    /// The real user ID.
     pub uid: u32,
-    /// The effective user id.
+    /// The effective user ID.
     pub euid: u32,
     /// The terminal, if there is one.
     pub tty: Option<CleanText>,
-    /// `USER`, as claimed.
+    /// The claimed value of `USER`.
     pub user: Option<CleanText>,
-    /// `SUDO_USER`, as claimed.
+    /// The claimed value of `SUDO_USER`.
     pub sudo_user: Option<CleanText>,
-    /// `SSH_CONNECTION`, as claimed.
+    /// The claimed value of `SSH_CONNECTION`.
     pub ssh_connection: Option<CleanText>,
 }
 
-/// What opening the journal found.
+/// What recovery found when the journal was opened.
 #[derive(Debug, Default)]
 pub struct RecoveryReport {
-    /// Changes that may have been applied, oldest first, without those that another living process works on.
+    /// The changes that Meta may have applied, oldest first, without those that another live process works on.
     pub unresolved: Vec<UnresolvedChange>,
-    /// What an operator must look at before anything is set, in sentences: a journal that was missing or rolled back,
-    /// and so on. A command that sets PINs stops here once, with exit code 6.
+    /// The problems that an operator must review before any PIN is set, in sentences, such as a journal that is missing
+    /// or rolled back. A command that sets PINs stops once because of them, with exit code 6.
     pub findings: Vec<CleanText>,
-    /// Whether the recipients have changed.
+    /// Whether the escrow recipients have changed.
     pub recipients: RecipientsStatus,
 }
 
-/// A change without an end.
+/// A change whose outcome is in doubt, or that has no outcome yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnresolvedChange {
-    /// Which.
+    /// The ID of the change.
     pub change: ChangeId,
-    /// Its job; `None` if only the escrow file had it, and the journal has no such job.
+    /// The job of the change; `None` if only the escrow file had the change, and the journal has no such job.
     pub job: Option<JobId>,
-    /// Whose PIN.
+    /// The ID of the number.
     pub number: PhoneNumberId,
-    /// The WABA it was listed under.
+    /// The WABA that listed the number.
     pub waba: Option<WabaId>,
-    /// What Meta reported before the change.
+    /// The two-step verification that Meta reported before the change.
     pub two_step_before: TwoStep,
-    /// When it was recorded, and its PIN encrypted.
+    /// When the change was recorded and its PIN encrypted.
     pub at: UtcTime,
-    /// Attempts that may have been made; `None` if only the escrow file had it.
+    /// How many attempts may have been made; `None` if only the escrow file had the change.
     pub attempts: Option<u8>,
     /// Why it is in doubt.
     pub reason: DoubtReason,
-    /// No request of it can have been sent after this.
+    /// No request of the change can have been sent after this time.
     pub last_send: UtcTime,
-    /// True if the escrow has its PIN.
+    /// True if the escrow has the PIN.
     pub is_in_escrow: bool,
 }
 
-/// Whether the recipients of the config are those that were stored.
+/// Whether the recipients of this process are the stored ones.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RecipientsStatus {
-    /// The same, or the first ones, which the first change stores.
+    /// They are the stored ones, or none are stored yet; the first change stores them.
     #[default]
     Known,
-    /// Changed: nothing is set until an operator accepts them.
+    /// They have changed. No PIN can be set until an operator accepts them.
     Changed {
-        /// Those that were stored.
+        /// The fingerprints of the stored recipients.
         previous: Vec<Fingerprint>,
-        /// Those of the config.
+        /// The fingerprints of the recipients of this process.
         current: Vec<Fingerprint>,
     },
 }
@@ -118,9 +118,9 @@ pub enum RecipientsStatus {
 /// A confirmed job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobPlan {
-    /// Its profile.
+    /// The name of its profile.
     pub profile: CleanText,
-    /// How the PINs are chosen.
+    /// How its PINs are chosen.
     pub pin_source: PinSource,
     /// Every confirmed number, in order.
     pub numbers: Vec<(PhoneNumberId, Option<WabaId>)>,
@@ -129,150 +129,150 @@ pub struct JobPlan {
 /// How the PINs of a job are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinSource {
-    /// One that an operator typed or that was in a file, the same for all.
+    /// The same PIN for all numbers, which an operator typed or put in a file.
     Given,
     /// A random one for each number.
     Random,
 }
 
-/// A change about to be sent for the first time.
+/// A change that is about to be sent for the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
-    /// Which change.
+    /// The ID of the change.
     pub change: ChangeId,
-    /// Its job.
+    /// The job of the change.
     pub job: JobId,
-    /// Whose PIN.
+    /// The ID of the number.
     pub number: PhoneNumberId,
-    /// The WABA it was listed under.
+    /// The WABA that listed the number.
     pub waba: Option<WabaId>,
-    /// The status of the number.
+    /// The status of the number before the change.
     pub status_before: StatusBefore,
-    /// The encrypted PIN, for the escrow file and the journal; `None` without recipients.
+    /// The encrypted PIN for the escrow file and the journal; `None` without recipients.
     pub escrow_entry: Option<EscrowEntry>,
-    /// When.
+    /// When the PIN is about to be sent.
     pub at: UtcTime,
 }
 
-/// A change that ended.
+/// The end of a change, or of an attempt that is retried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutcomeRecord {
-    /// Which change.
+    /// The ID of the change.
     pub change: ChangeId,
-    /// Its job.
+    /// The job of the change.
     pub job: JobId,
-    /// Whose PIN.
+    /// The ID of the number.
     pub number: PhoneNumberId,
-    /// The WABA it was listed under.
+    /// The WABA that listed the number.
     pub waba: Option<WabaId>,
-    /// Attempts made.
+    /// How many attempts were made.
     pub attempts: u8,
-    /// The outcome.
+    /// The outcome of the change or the attempt.
     pub outcome: Outcome,
-    /// True if it only waits to retry: nothing is in doubt, and this process sends it again.
+    /// True if nothing is in doubt and this process waits to retry the change.
     pub will_retry: bool,
-    /// When.
+    /// When it ended.
     pub at: UtcTime,
 }
 
-/// An event besides changes.
+/// An event for the audit log that is not part of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditEvent {
-    /// The console's screen was hidden.
+    /// The operator hid the screen of the console.
     ScreenHidden,
-    /// The screen was shown again.
+    /// The operator showed the screen again.
     ScreenShown,
     /// A PIN was decrypted from the escrow.
     PinDecrypted {
-        /// Which change's.
+        /// The ID of the change.
         change: ChangeId,
-        /// Whose.
+        /// The ID of the number.
         number: PhoneNumberId,
-        /// The WABA it was listed under.
+        /// The WABA that listed the number.
         waba: Option<WabaId>,
     },
 }
 
-/// One entry of a number's history.
+/// One entry in the history of a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// When.
+    /// When it happened.
     pub at: UtcTime,
-    /// The operator: the claimed user if there is one, otherwise the user id.
+    /// The operator: the user ID, and in parentheses the name that the environment claims.
     pub operator_label: CleanText,
-    /// True if it is about a request; false if a PIN was only decrypted from the escrow.
+    /// True for the outcome of a request; false if an operator only decrypted a PIN from the escrow.
     pub is_request: bool,
-    /// In a few words: `set`, `failed: …`, `no answer`, `decrypted from escrow`, `checked manually: …`.
+    /// What happened, in a few words: `set`, `failed: …`, `no answer`, `decrypted from escrow`, `checked manually: …`.
     pub description: CleanText,
 }
 
 impl UnresolvedChange {
-    /// What is known about its requests.
+    /// What the journal knows about the requests of the change.
     #[must_use]
     pub fn send_history(&self) -> SendHistory {
-        self.attempts.map_or(SendHistory::EscrowOnly { encrypted_at: self.at }, |tries| {
-            SendHistory::Recorded(Completion { at: self.last_send, attempts: tries })
+        self.attempts.map_or(SendHistory::EscrowOnly { encrypted_at: self.at }, |attempts| {
+            SendHistory::Recorded(Completion { at: self.last_send, attempts })
         })
     }
 
-    /// From when a different PIN may be sent, as seen now.
+    /// The time from which a different PIN may be sent, computed at `now`.
     #[must_use]
     pub fn new_pin_allowed_from(&self, now: TimePoint) -> TimePoint {
         now.plus(time_until_new_pin(self.last_send, now.utc))
     }
 }
 
-/// True for a time that no correct clock can have shown yet.
+/// True for a time that a correct clock cannot have shown yet.
 pub(super) fn is_in_future(at: UtcTime, now: UtcTime) -> bool {
     at > now.plus(MAX_SEND_DELAY)
 }
 
-/// When something happened at the latest, as a row records it.
+/// The latest time at which a request can have been sent, as a row records it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct RecordedTime {
     /// When the row was written.
     pub(super) at: UtcTime,
-    /// The same, as time since the machine started.
+    /// The same time, measured from the start of the machine.
     pub(super) uptime: Option<Duration>,
-    /// True if the machine certainly has not restarted since.
+    /// True if the machine certainly has not restarted since then.
     pub(super) is_same_boot: bool,
-    /// How much later it can have been.
+    /// How much later than `at` the request can have been sent.
     pub(super) slack: Duration,
 }
 
 impl RecordedTime {
-    /// By the clock of that time.
+    /// The latest time by the clock of that time.
     pub(super) fn latest(&self) -> UtcTime {
         self.at.plus(self.slack)
     }
 
-    /// By the current clock. Both clocks may have been wrong, or set since; the time since the machine started cannot
-    /// be set.
+    /// The latest time by the current clock. Either clock may be wrong or may have been set since; only the time since
+    /// the machine started cannot be set.
     pub(super) fn adjusted_to(&self, now: UtcTime, uptime: Option<Duration>) -> UtcTime {
-        let by_uptime = uptime.zip(self.uptime).map(|(uptime, up)| {
-            // It was before the machine restarted. If the restart is not detected, it only seems later than it was.
-            now.minus(uptime.checked_sub(up).unwrap_or(uptime)).plus(self.slack)
+        let by_uptime = uptime.zip(self.uptime).map(|(uptime, recorded)| {
+            // If the machine has restarted since and pindesk does not detect it, this is only later than the real time.
+            now.minus(uptime.checked_sub(recorded).unwrap_or(uptime)).plus(self.slack)
         });
         match (by_uptime, is_in_future(self.latest(), now)) {
-            (Some(seen), true) => seen,
-            (Some(seen), false) if self.is_same_boot => seen.max(self.latest()),
+            (Some(time), true) => time,
+            (Some(time), false) if self.is_same_boot => time.max(self.latest()),
             (Some(_) | None, false) => self.latest(),
-            // Not known: not later than now.
+            // The time is unknown, but it cannot be later than now.
             (None, true) => now.plus(self.slack),
         }
     }
 }
 
-/// How long until no request can arrive. If the clock was set back meanwhile, the age is not known, and the whole
-/// window is waited for.
+/// How long until an earlier request can no longer arrive. If the clock was set back since, the age of the request is
+/// unknown, and this is the whole window.
 pub(crate) fn time_until_new_pin(last_send: UtcTime, now: UtcTime) -> Duration {
-    // Not computed from the time of arrival: a clock may be at the end of its range.
-    let left = LATE_ARRIVAL_WINDOW.saturating_sub(last_send.until(now)) + now.until(last_send);
-    left.min(LATE_ARRIVAL_WINDOW + MAX_SEND_DELAY)
+    // Adds no window to a time, because a clock may be at the end of its range.
+    let remaining = LATE_ARRIVAL_WINDOW.saturating_sub(last_send.until(now)) + now.until(last_send);
+    remaining.min(LATE_ARRIVAL_WINDOW + MAX_SEND_DELAY)
 }
 
 impl Operator {
-    /// The operator of this process.
+    /// Reads the operator of this process from the kernel and the environment.
     #[must_use]
     pub fn from_process() -> Self {
         let claimed = |name| std::env::var_os(name).map(|value| CleanText::new(&value.to_string_lossy()));

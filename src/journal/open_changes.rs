@@ -1,7 +1,8 @@
-//! Which changes have no end yet, from the rows alone.
+//! Finds the open changes, from the rows alone.
 //!
-//! A change is open from its intent until it is confirmed, refused or certainly not sent without an earlier doubt,
-//! resolved, or followed by a confirmed change of the same number. It decides nothing about sending.
+//! A change is open from its intent until one of these: it is confirmed; it is refused or not sent, and no earlier
+//! attempt is in doubt; an operator resolves it; a later change of the same number is confirmed. This module does not
+//! decide whether a PIN may be sent.
 
 use std::time::Duration;
 
@@ -13,13 +14,13 @@ use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, TwoStep};
 use crate::domain::outcome::{DoubtReason, Outcome};
 
-/// A change without an end, and its run.
+/// An open change, and the run that works or worked on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OpenChange {
     pub(super) unresolved: UnresolvedChange,
-    /// The run that sent it last; `None` if only the escrow file had it.
+    /// The run that last sent it; `None` if only the escrow file had the change.
     pub(super) run_id: Option<String>,
-    /// No request of it can have been sent after this, unless that run lives.
+    /// No request of it can have been sent after this time, unless that run is alive.
     pub(super) last_send: RecordedTime,
 }
 
@@ -40,7 +41,7 @@ const OPEN_CHANGES_SQL: &str = "
         AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.number = c.number AND o.kind = 'set' AND o.seq > c.last_sent)
         AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.change = c.change AND s.seq > c.last_sent)";
 
-/// Every open change, oldest first. Without a run of its own, the caller does not know when the machine restarted.
+/// Every open change, oldest first. `run` is the run of the caller; without it, no row counts as of this boot.
 pub(super) fn all(db: &Connection, run: Option<&str>) -> rusqlite::Result<Vec<OpenChange>> {
     db.prepare(&format!("{OPEN_CHANGES_SQL} ORDER BY c.seq"))?.query_map([run], read_row)?.collect()
 }
@@ -51,15 +52,15 @@ pub(super) fn for_number(db: &Connection, number: PhoneNumberId, run: &str) -> r
     db.prepare_cached(&sql)?.query_map([run, number.as_str()], read_row)?.collect()
 }
 
-/// The requests of other changes of this number without a certain outcome, whatever the state of their changes is:
-/// attempts that were retried without an outcome, in doubt, or without an end.
+/// The requests of other changes of this number that have no certain outcome, in whatever state those changes are now:
+/// attempts that ended in doubt, that were retried without an outcome, or that have not ended.
 pub(super) fn sends_in_doubt(
     db: &Connection,
     number: PhoneNumberId,
     except: ChangeId,
     run: &str,
 ) -> rusqlite::Result<Vec<RecordedTime>> {
-    const UNSURE: &str = "
+    const IN_DOUBT: &str = "
         WITH unsure AS (
             SELECT o.at AS o_at, n.at AS n_at, coalesce(t.at, c.at) AS t_at, o.up AS o_up, n.up AS n_up, t.up AS t_up,
                 n.seq AS n_seq, o.seq < coalesce(n.seq, o.seq + 1) AS has_outcome,
@@ -75,17 +76,17 @@ pub(super) fn sends_in_doubt(
             coalesce(has_outcome, 0) OR n_seq IS NOT NULL, coalesce(is_same_boot, 0)
         FROM unsure";
     let row = |row: &Row<'_>| Ok(recorded_time(row.get(0)?, row.get(1)?, row.get(3)?, row.get(2)?));
-    db.prepare_cached(UNSURE)?.query_map([number.as_str(), &except.to_string(), run], row)?.collect()
+    db.prepare_cached(IN_DOUBT)?.query_map([number.as_str(), &except.to_string(), run], row)?.collect()
 }
 
-/// From the columns of a row of an attempt, unless something was recorded after it.
-fn recorded_time(at: u32, up: Option<u32>, is_of_this_boot: bool, is_over: bool) -> RecordedTime {
+/// The latest time of a request, from the columns of a row. The request can start after the row, unless it is over.
+fn recorded_time(at: u32, uptime_seconds: Option<u32>, is_same_boot: bool, is_over: bool) -> RecordedTime {
     let slack = if is_over { Duration::ZERO } else { MAX_SEND_DELAY };
-    let (at, up) = (UtcTime::from_unix_seconds(at), up.map(|up| Duration::from_secs(up.into())));
-    RecordedTime { at, uptime: up, is_same_boot: is_of_this_boot, slack }
+    let uptime = uptime_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    RecordedTime { at: UtcTime::from_unix_seconds(at), uptime, is_same_boot, slack }
 }
 
-/// The runs that wait to retry a change of this number that is not in doubt.
+/// The runs that wait to retry another change of this number that is not in doubt.
 pub(super) fn runs_waiting_to_retry(
     db: &Connection,
     number: PhoneNumberId,
@@ -100,8 +101,8 @@ pub(super) fn runs_waiting_to_retry(
     waiting.query_map([number.as_str(), &except.to_string()], |row| row.get(0))?.collect()
 }
 
-/// True if another run sent a PIN to the number after the last attempt of this change, so that the operator who
-/// resolved it did not know.
+/// True if another run sent a PIN to the number after the last attempt of this change, so that a retry would overwrite
+/// that PIN.
 pub(super) fn is_superseded(
     db: &Connection,
     number: PhoneNumberId,
@@ -115,7 +116,7 @@ pub(super) fn is_superseded(
     db.prepare_cached(LATER)?.exists(params![number.as_str(), change.to_string(), run])
 }
 
-/// When another run last had a PIN of this number confirmed.
+/// When Meta last confirmed a PIN that another run sent to this number.
 pub(super) fn last_set_by_other_run(
     db: &Connection,
     number: PhoneNumberId,
@@ -131,14 +132,15 @@ pub(super) fn last_set_by_other_run(
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
-    let intended: u32 = row.get(6)?;
-    let sent: Option<u32> = row.get(8)?;
-    let ended: Option<u32> = row.get(10)?;
-    let last_send = recorded_time(ended.or(sent).unwrap_or(intended), row.get(13)?, row.get(14)?, ended.is_some());
-    let (run, attempts): (Option<String>, Option<u8>) = (row.get(7)?, row.get(9)?);
-    let tries: Option<u8> = row.get(11)?;
+    let intent_at: u32 = row.get(6)?;
+    let attempt_at: Option<u32> = row.get(8)?;
+    let outcome_at: Option<u32> = row.get(10)?;
+    let last_send =
+        recorded_time(outcome_at.or(attempt_at).unwrap_or(intent_at), row.get(13)?, row.get(14)?, outcome_at.is_some());
+    let (run_id, started_attempts): (Option<String>, Option<u8>) = (row.get(7)?, row.get(9)?);
+    let ended_attempts: Option<u8> = row.get(11)?;
     let detail: Option<String> = row.get(12)?;
-    let doubt = match (ended, detail) {
+    let reason = match (outcome_at, detail) {
         (Some(_), Some(detail)) => match serde_json::from_str(&detail) {
             Ok(Outcome::InDoubt(doubt)) => doubt,
             Ok(Outcome::Confirmed | Outcome::Refused(_) | Outcome::NotSent(_)) | Err(_) => DoubtReason::ProcessEnded,
@@ -152,18 +154,18 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
             number: parse_column(row, 2)?,
             waba: row.get::<_, Option<String>>(3)?.map(|_| parse_column(row, 3)).transpose()?,
             two_step_before: parse_two_step(&row.get::<_, String>(4)?),
-            at: UtcTime::from_unix_seconds(intended),
-            attempts: run.as_ref().map(|_| tries.or(attempts).unwrap_or(1)),
-            reason: doubt,
+            at: UtcTime::from_unix_seconds(intent_at),
+            attempts: run_id.as_ref().map(|_| ended_attempts.or(started_attempts).unwrap_or(1)),
+            reason,
             last_send: last_send.latest(),
             is_in_escrow: row.get(5)?,
         },
-        run_id: run,
+        run_id,
         last_send,
     })
 }
 
-/// Parses a stored id.
+/// Parses a stored ID.
 pub(super) fn parse_column<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
     T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
@@ -172,9 +174,9 @@ where
     text.parse().map_err(|error: T::Err| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
-/// Parses the word of [`TwoStep::json_value`].
-pub(super) fn parse_two_step(word: &str) -> TwoStep {
-    [TwoStep::On, TwoStep::NotSet].into_iter().find(|two_step| two_step.json_value() == word).unwrap_or_default()
+/// Parses the output of [`TwoStep::json_value`].
+pub(super) fn parse_two_step(text: &str) -> TwoStep {
+    [TwoStep::On, TwoStep::NotSet].into_iter().find(|two_step| two_step.json_value() == text).unwrap_or_default()
 }
 
 /// True if the journal has this change.

@@ -1,7 +1,8 @@
-//! Recovery: merges the database and the escrow file, and finds changes that an earlier run left.
+//! Recovery merges the database and the escrow file, and finds the open changes of earlier runs.
 //!
-//! Rows that only one of them has are added to the other, and come back as in doubt. What a dead process does not
-//! explain is a finding, reported once. Recovery never sends anything.
+//! It adds changes that only the escrow file has to the database, as in doubt, and entries that only the database has
+//! to the escrow file. It reports each problem that the death of a process does not explain once, as a finding.
+//! Recovery never sends anything.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,7 +23,7 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowFile, EscrowLock};
 use crate::state_dir::StateDir;
 
-/// An open journal, before its thread starts.
+/// An open journal, before its writer thread starts.
 #[derive(Debug)]
 pub(super) struct OpenedJournal {
     pub(super) db: Connection,
@@ -31,29 +32,32 @@ pub(super) struct OpenedJournal {
     pub(super) report: RecoveryReport,
 }
 
-/// Opens and recovers, holding the lock of all writers.
-pub(super) fn open(opening: JournalOptions, syncs: bool, lock: &EscrowLock<'_>) -> Result<OpenedJournal, JournalError> {
-    let JournalOptions { dir, operator: actor, kind, recipients, clock, .. } = opening;
+/// Opens and recovers the database. The caller holds the lock of all writers.
+pub(super) fn open(
+    options: JournalOptions,
+    sync_writes: bool,
+    lock: &EscrowLock<'_>,
+) -> Result<OpenedJournal, JournalError> {
+    let JournalOptions { dir, operator, kind, recipients, clock, .. } = options;
     let dir = &dir;
-    let is_there = schema::check_files(dir)?;
-    let noted = SavedHead::read(dir)?;
+    let exists = schema::check_files(dir)?;
+    let saved_head = SavedHead::read(dir)?;
     let escrow = read_escrow(dir, lock)?;
-    let (mut db, found) = schema::open(dir, is_there, syncs)?;
-    let of_sqlite = |error: rusqlite::Error| StorageError::from(error).into_journal_error(dir);
-    if !found.is_empty() {
-        found.check_compatible(dir, Some(kind))?;
+    let (mut db, info) = schema::open(dir, exists, sync_writes)?;
+    let sqlite_error = |error: rusqlite::Error| StorageError::from(error).into_journal_error(dir);
+    if !info.is_empty() {
+        info.check_compatible(dir, Some(kind))?;
     }
-    schema::migrate(&mut db, found, kind).map_err(of_sqlite)?;
-    let run = clock::new_uuid_v7().to_string();
-    let running = RunLock::acquire(dir, run)?;
+    schema::migrate(&mut db, info, kind).map_err(sqlite_error)?;
+    let run_lock = RunLock::acquire(dir, clock::new_uuid_v7().to_string())?;
     let recipients = recipients.map(|recipients| recipients.fingerprints()).unwrap_or_default();
-    let scribe = WriterContext { clock, operator: actor, run_lock: running, recipients, safe_from: HashMap::new() };
+    let context = WriterContext { clock, operator, run_lock, recipients, safe_from: HashMap::new() };
     let now = clock.now();
-    recover(db, scribe, now, dir, &RecoveryInput { was_empty: found.is_empty(), saved_head: noted, escrow }, lock)
-        .map_err(|failure| failure.into_journal_error(dir))
+    recover(db, context, now, dir, &RecoveryInput { was_empty: info.is_empty(), saved_head, escrow }, lock)
+        .map_err(|error| error.into_journal_error(dir))
 }
 
-/// Reads the escrow file. Terminates a torn line first.
+/// Reads the escrow file, and terminates a torn last line.
 fn read_escrow(dir: &StateDir, lock: &EscrowLock<'_>) -> Result<EscrowIndex, JournalError> {
     let escrow = EscrowIndex::read(dir)?;
     if !escrow.is_torn {
@@ -67,60 +71,60 @@ fn read_escrow(dir: &StateDir, lock: &EscrowLock<'_>) -> Result<EscrowIndex, Jou
 
 fn recover(
     mut db: Connection,
-    mut scribe: WriterContext,
+    mut context: WriterContext,
     now: TimePoint,
     dir: &StateDir,
-    evidence: &RecoveryInput,
+    input: &RecoveryInput,
     lock: &EscrowLock<'_>,
 ) -> Result<OpenedJournal, StorageError> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let head = ChainHead::read_from(&tx)?;
-    let mut ledger = JournalTx { db: &tx, context: &mut scribe, head, now, escrow_entries: Vec::new() };
-    ledger.insert_run()?;
-    let escrow = &evidence.escrow;
-    let mut findings = evidence.findings(ledger.db)?;
-    if evidence.was_empty && !findings.is_empty() {
-        ledger.clear_recipients()?;
+    let mut journal_tx = JournalTx { db: &tx, context: &mut context, head, now, escrow_entries: Vec::new() };
+    journal_tx.insert_run()?;
+    let escrow = &input.escrow;
+    let mut findings = input.findings(journal_tx.db)?;
+    if input.was_empty && !findings.is_empty() {
+        journal_tx.clear_recipients()?;
     }
-    let is_whole = !evidence.was_empty && findings.is_empty();
+    let is_complete = !input.was_empty && findings.is_empty();
     for finding in &findings {
         let entry =
             AuditEntry { outcome: Some(ROWS_LOST_OUTCOME), note: Some(finding.clone()), ..AuditEntry::default() };
-        ledger.add_audit_row(AuditAction::Finding, now.utc, entry)?;
+        journal_tx.add_audit_row(AuditAction::Finding, now.utc, entry)?;
     }
-    if let Some(finding) = ledger.record_unreadable_lines(escrow, is_whole)? {
-        ledger.add_audit_row(
+    if let Some(finding) = journal_tx.record_unreadable_lines(escrow, is_complete)? {
+        journal_tx.add_audit_row(
             AuditAction::Finding,
             now.utc,
             AuditEntry { note: Some(finding.clone()), ..AuditEntry::default() },
         )?;
         findings.push(finding);
     }
-    ledger.import_unknown_changes(dir, escrow)?;
-    let missing = escrow.missing_entries(ledger.db)?;
+    journal_tx.import_unknown_changes(dir, escrow)?;
+    let missing = escrow.missing_entries(journal_tx.db)?;
     for note in missing.repaired_findings() {
-        ledger.add_audit_row(
+        journal_tx.add_audit_row(
             AuditAction::Finding,
             now.utc,
             AuditEntry { note: Some(note.clone()), ..AuditEntry::default() },
         )?;
         findings.push(note);
     }
-    let unresolved = ledger.unresolved_changes()?;
-    let recipients = ledger.recipients_status()?;
-    let head = ledger.head;
+    let unresolved = journal_tx.unresolved_changes()?;
+    let recipients = journal_tx.recipients_status()?;
+    let head = journal_tx.head;
     lock.append(&missing.entries)?;
     tx.commit()?;
-    Ok(OpenedJournal { db, context: scribe, head, report: RecoveryReport { unresolved, findings, recipients } })
+    Ok(OpenedJournal { db, context, head, report: RecoveryReport { unresolved, findings, recipients } })
 }
 
 impl JournalTx<'_> {
     fn insert_run(&self) -> Result<(), StorageError> {
-        let actor = &self.context.operator;
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
-        let who = actor.sudo_user.as_ref().or(actor.user.as_ref());
-        let name = who.map(|name| format!(" ({name})")).unwrap_or_default();
-        let who = format!("uid {}{name}", actor.uid);
+        let operator = &self.context.operator;
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        let claimed = operator.sudo_user.as_ref().or(operator.user.as_ref());
+        let name = claimed.map(|name| format!(" ({name})")).unwrap_or_default();
+        let operator_label = format!("uid {}{name}", operator.uid);
         self.db.execute(
             "INSERT INTO runs (run, at, pid, boot, version, host, uid, euid, who)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -128,21 +132,22 @@ impl JournalTx<'_> {
                 self.context.run_lock.run_id(),
                 self.now.utc.unix_seconds(),
                 std::process::id(),
-                boot.as_deref().map(str::trim),
+                boot_id.as_deref().map(str::trim),
                 env!("CARGO_PKG_VERSION"),
-                actor.host.as_str(),
-                actor.uid,
-                actor.euid,
-                who,
+                operator.host.as_str(),
+                operator.uid,
+                operator.euid,
+                operator_label,
             ],
         )?;
         Ok(())
     }
 
-    /// The journal was lost, and with it the accepted recipients. Those of the config may be anyone's.
+    /// Stores an empty list of recipients, so that an operator must accept those of the config: the journal was lost
+    /// with the accepted ones, and the config may name those of an attacker.
     fn clear_recipients(&mut self) -> Result<(), StorageError> {
         let at = self.now.utc;
-        let note = Some(CleanText::new("whom PINs were sealed to before is not known any more"));
+        let note = Some(CleanText::new("the previous escrow recipients are unknown, because the journal was lost"));
         let seq = self.add_audit_row(AuditAction::Finding, at, AuditEntry { note, ..AuditEntry::default() })?;
         self.db.execute(
             "INSERT INTO recipients (seq, at, fingerprints) VALUES (?1, ?2, '[]')",
@@ -151,27 +156,29 @@ impl JournalTx<'_> {
         Ok(())
     }
 
-    /// Records unparsable lines that were not reported before. A torn one loses nothing if the journal is complete.
+    /// Records unparsable lines that were not reported before. If the journal is complete, a torn line loses nothing
+    /// and is not a finding.
     fn record_unreadable_lines(
         &mut self,
         escrow: &EscrowIndex,
-        is_whole: bool,
+        is_complete: bool,
     ) -> Result<Option<CleanText>, StorageError> {
-        let mut new = Vec::new();
+        let mut new_lines = Vec::new();
         for line in escrow.unreported_lines(self.db)? {
-            let why = if is_whole && escrow.torn_line == Some(line) {
-                "was torn: its PIN was never sent, or the journal has it"
+            let problem = if is_complete && escrow.torn_line == Some(line) {
+                "was truncated: its PIN was never sent, or the journal has it"
             } else {
-                new.push(line);
-                "cannot be read"
+                new_lines.push(line);
+                "cannot be parsed"
             };
-            let note = Some(CleanText::new(&format!("{LINE_NOTE_PREFIX}{line} {why}")));
+            let note = Some(CleanText::new(&format!("{LINE_NOTE_PREFIX}{line} {problem}")));
             self.add_audit_row(AuditAction::Finding, self.now.utc, AuditEntry { note, ..AuditEntry::default() })?;
         }
-        Ok(integrity::unreadable_lines_finding(&new))
+        Ok(integrity::unreadable_lines_finding(&new_lines))
     }
 
-    /// Imports the changes that only the escrow file has. Reads the file again for them, because there are seldom any.
+    /// Imports the changes that only the escrow file has. Reads the file a second time only if there are any, which is
+    /// rare.
     fn import_unknown_changes(&mut self, dir: &StateDir, escrow: &EscrowIndex) -> Result<(), StorageError> {
         let mut unknown = HashSet::new();
         for (change, _) in &escrow.entries {
@@ -182,22 +189,22 @@ impl JournalTx<'_> {
         if unknown.is_empty() {
             return Ok(());
         }
-        let mut lines = Vec::new();
-        // A change with two lines is one change.
-        EscrowFile::scan_entries(dir, |line| lines.extend(unknown.remove(&line.change).then_some(line)))
+        let mut entries = Vec::new();
+        // A change with two lines is imported once.
+        EscrowFile::scan_entries(dir, |entry| entries.extend(unknown.remove(&entry.change).then_some(entry)))
             .map_err(|error| StorageError::new(error.to_string()))?;
-        lines.iter().try_for_each(|line| self.import_change(line))
+        entries.iter().try_for_each(|entry| self.import_change(entry))
     }
 
-    /// Imports a change that only the escrow file has. It counts for its job, so that its number is not taken for one
-    /// that was never sent.
-    fn import_change(&mut self, line: &EscrowEntry) -> Result<(), StorageError> {
-        let job = self.find_job(line)?;
-        let note = Some(CleanText::new("found in the escrow file alone"));
+    /// Imports a change that only the escrow file has. Keeps its job, so that the number does not count as never
+    /// started there.
+    fn import_change(&mut self, escrow_entry: &EscrowEntry) -> Result<(), StorageError> {
+        let job = self.find_job(escrow_entry)?;
+        let note = Some(CleanText::new("found only in the escrow file"));
         let entry = AuditEntry {
-            number: Some(line.number),
-            waba: line.waba,
-            change: Some(line.change),
+            number: Some(escrow_entry.number),
+            waba: escrow_entry.waba,
+            change: Some(escrow_entry.change),
             job,
             outcome: Some("no_answer"),
             note,
@@ -212,41 +219,41 @@ impl JournalTx<'_> {
             )?
             .execute(params![
                 seq,
-                line.change.to_string(),
+                escrow_entry.change.to_string(),
                 job.map(JobId::get),
-                line.number.as_str(),
-                line.waba.as_ref().map(crate::domain::number::WabaId::as_str),
-                line.at.unix_seconds(),
-                line.ciphertext.0,
+                escrow_entry.number.as_str(),
+                escrow_entry.waba.as_ref().map(crate::domain::number::WabaId::as_str),
+                escrow_entry.at.unix_seconds(),
+                escrow_entry.ciphertext.0,
             ])?;
-        // It is not known when it was sent last; by now it has been.
-        let rest = OutcomeRecord {
-            change: line.change,
+        // The time of its last request is unknown, but it is not later than now.
+        let outcome = OutcomeRecord {
+            change: escrow_entry.change,
             job: JobId::new(0),
-            number: line.number,
-            waba: line.waba,
+            number: escrow_entry.number,
+            waba: escrow_entry.waba,
             attempts: 1,
             outcome: Outcome::InDoubt(DoubtReason::EscrowOnly),
             will_retry: false,
             at,
         };
         let entry = AuditEntry {
-            change: Some(line.change),
-            number: Some(line.number),
+            change: Some(escrow_entry.change),
+            number: Some(escrow_entry.number),
             job,
             outcome: Some("no_answer"),
             ..AuditEntry::default()
         };
         let seq = self.add_audit_row(AuditAction::Outcome, at, entry)?;
-        self.insert_outcome(seq, &rest, job)
+        self.insert_outcome(seq, &outcome, job)
     }
 
-    /// The job that an entry names, if the journal has it with this number: an older copy of the journal may have no
-    /// such job, or another.
-    fn find_job(&self, line: &EscrowEntry) -> rusqlite::Result<Option<JobId>> {
-        let mut known = self.db.prepare_cached("SELECT job FROM job_numbers WHERE job = ?1 AND number = ?2")?;
-        known
-            .query_row(params![line.job.map(JobId::get), line.number.as_str()], |row| row.get(0).map(JobId::new))
+    /// The job that an entry names, if the journal has this number in that job: in an older copy of the journal, the
+    /// job may be missing or a different one.
+    fn find_job(&self, entry: &EscrowEntry) -> rusqlite::Result<Option<JobId>> {
+        let mut statement = self.db.prepare_cached("SELECT job FROM job_numbers WHERE job = ?1 AND number = ?2")?;
+        statement
+            .query_row(params![entry.job.map(JobId::get), entry.number.as_str()], |row| row.get(0).map(JobId::new))
             .optional()
     }
 
@@ -255,8 +262,9 @@ impl JournalTx<'_> {
         for OpenChange { unresolved: change, run_id: run, last_send } in
             open_changes::all(self.db, Some(self.run_id()))?
         {
-            let is_others = run.as_ref().map_or(Ok(false), |run| self.context.run_lock.is_other_live_run(run))?;
-            if !is_others {
+            let is_of_other_process =
+                run.as_ref().map_or(Ok(false), |run| self.context.run_lock.is_other_live_run(run))?;
+            if !is_of_other_process {
                 self.context.time_until_safe(change.number, last_send, self.now);
                 let last_send = last_send.adjusted_to(self.now.utc, self.context.clock.uptime());
                 unresolved.push(UnresolvedChange { last_send, ..change });

@@ -1,6 +1,7 @@
-//! Which processes are alive: each holds a lock on a file of its own, which the kernel releases when it dies.
+//! Tells which processes are alive: each run holds a lock on its own file, and the kernel releases it when the process
+//! dies.
 //!
-//! It uses no process ids, because the kernel reuses them.
+//! It never uses process IDs, because the kernel reuses them.
 
 use std::fs::File;
 use std::io;
@@ -12,7 +13,7 @@ use crate::state_dir::{OpenMode, StateDir, StateDirError};
 
 const LOCK_FILE_PREFIX: &str = "running.";
 
-/// The file of this process, locked as long as this lives.
+/// The locked file of this run. Dropping it removes the file.
 #[derive(Debug)]
 pub(super) struct RunLock {
     dir: StateDir,
@@ -21,53 +22,54 @@ pub(super) struct RunLock {
 }
 
 impl RunLock {
-    /// Registers a run, and removes the files of runs that died. The caller holds the lock of all writers.
-    pub(super) fn acquire(dir: &StateDir, run: String) -> Result<Self, StateDirError> {
-        let system = |error| StateDirError::Io {
+    /// Creates and locks the file of a run, and removes the files of runs that ended. The caller holds the lock of all
+    /// writers.
+    pub(super) fn acquire(dir: &StateDir, run_id: String) -> Result<Self, StateDirError> {
+        let io_error = |error| StateDirError::Io {
             path: crate::domain::text::CleanText::new(&dir.path().to_string_lossy()),
             error,
         };
-        for name in dir.file_names_with_prefix(LOCK_FILE_PREFIX).map_err(system)? {
-            if !is_locked(dir, &name).map_err(system)? {
-                dir.remove_file(&name).map_err(system)?;
+        for name in dir.file_names_with_prefix(LOCK_FILE_PREFIX).map_err(io_error)? {
+            if !is_locked(dir, &name).map_err(io_error)? {
+                dir.remove_file(&name).map_err(io_error)?;
             }
         }
-        let file = dir.open_file(&lock_file_name(&run), OpenMode::ReadWrite)?;
-        // Waits: another process may just be checking.
-        flock(&file, FlockOperation::LockExclusive).map_err(|errno| system(errno.into()))?;
-        Ok(Self { dir: dir.clone(), run_id: run, _file: file })
+        let file = dir.open_file(&lock_file_name(&run_id), OpenMode::ReadWrite)?;
+        // Waits, because another process may hold a shared lock for a moment to check this run.
+        flock(&file, FlockOperation::LockExclusive).map_err(|errno| io_error(errno.into()))?;
+        Ok(Self { dir: dir.clone(), run_id, _file: file })
     }
 
-    /// The id of this run.
+    /// The ID of this run.
     pub(super) fn run_id(&self) -> &str {
         &self.run_id
     }
 
-    /// The state directory.
+    /// The state directory of the journal.
     pub(super) fn dir(&self) -> &StateDir {
         &self.dir
     }
 
-    /// True for a living run of another process.
-    pub(super) fn is_other_live_run(&self, run: &str) -> io::Result<bool> {
-        Ok(run != self.run_id && is_run_alive(&self.dir, run)?)
+    /// True for a live run of another process.
+    pub(super) fn is_other_live_run(&self, run_id: &str) -> io::Result<bool> {
+        Ok(run_id != self.run_id && is_run_alive(&self.dir, run_id)?)
     }
 }
 
 impl Drop for RunLock {
     fn drop(&mut self) {
-        // The next process removes what is left.
+        // If this fails, the next process removes the file.
         self.dir.remove_file(&lock_file_name(&self.run_id)).ok();
     }
 }
 
-fn lock_file_name(run: &str) -> String {
-    format!("{LOCK_FILE_PREFIX}{run}")
+fn lock_file_name(run_id: &str) -> String {
+    format!("{LOCK_FILE_PREFIX}{run_id}")
 }
 
-/// True if the process of this run lives.
-pub(super) fn is_run_alive(dir: &StateDir, run: &str) -> io::Result<bool> {
-    is_locked(dir, &lock_file_name(run))
+/// True if the process of this run is alive.
+pub(super) fn is_run_alive(dir: &StateDir, run_id: &str) -> io::Result<bool> {
+    is_locked(dir, &lock_file_name(run_id))
 }
 
 fn is_locked(dir: &StateDir, name: &str) -> io::Result<bool> {
@@ -76,7 +78,7 @@ fn is_locked(dir: &StateDir, name: &str) -> io::Result<bool> {
         Err(error) if error.is_missing() => return Ok(false),
         Err(error) => return Err(io::Error::other(error)),
     };
-    // Shared, so that two checks at once do not take each other for the owner.
+    // A shared lock, so that two concurrent checks do not mistake each other for the owner.
     match flock(&file, FlockOperation::NonBlockingLockShared) {
         Ok(()) => Ok(false),
         Err(Errno::WOULDBLOCK) => Ok(true),

@@ -1,5 +1,5 @@
--- `at` is UTC, and `up` the time since the machine started, which nobody can set; both in seconds.
--- `seq` is the sequence number of the audit row that was written with a row: one order for everything that happened.
+-- `at` is UTC, and `up` is the time since the machine started, which cannot be set. Both are in seconds.
+-- `seq` is the number of the audit row that was written together with a row, so all rows have one common order.
 
 CREATE TABLE runs (
     run TEXT PRIMARY KEY, at INTEGER NOT NULL, pid INTEGER NOT NULL, boot TEXT, version TEXT NOT NULL,
@@ -10,7 +10,7 @@ CREATE TABLE audit (seq INTEGER PRIMARY KEY, row TEXT NOT NULL, hash BLOB NOT NU
     number TEXT GENERATED ALWAYS AS (iif(json_valid(row), json_extract(row, '$.phone_number_id'), NULL)) VIRTUAL
 ) STRICT;
 CREATE INDEX audit_of_number ON audit (number, seq) WHERE number IS NOT NULL;
--- Few among many, and asked for at each start.
+-- Each start queries the findings, which are few of many rows.
 CREATE INDEX findings ON audit (seq) WHERE iif(json_valid(row), json_extract(row, '$.action'), NULL) = 'found';
 
 CREATE TABLE jobs (
@@ -29,7 +29,7 @@ CREATE TABLE resumptions (
 ) STRICT;
 CREATE INDEX resumptions_of_job ON resumptions (job);
 
--- Without a run where only the escrow file knew of it, and without a job where nobody knows it.
+-- `run` is NULL if only the escrow file had the change. `job` is NULL if the job is unknown.
 CREATE TABLE changes (
     seq INTEGER PRIMARY KEY REFERENCES audit, change TEXT NOT NULL UNIQUE, job INTEGER REFERENCES jobs,
     run TEXT REFERENCES runs, number TEXT NOT NULL, waba TEXT,
@@ -44,7 +44,7 @@ CREATE TABLE tries (
 ) STRICT;
 CREATE INDEX tries_of_change ON tries (change, seq);
 
--- Of a change that was stopped before its intent, this is the only row.
+-- A change that was stopped before its intent was recorded has a row only here.
 CREATE TABLE outcomes (
     seq INTEGER PRIMARY KEY REFERENCES audit, change TEXT NOT NULL, job INTEGER, number TEXT NOT NULL, waba TEXT,
     at INTEGER NOT NULL, up INTEGER, tries INTEGER NOT NULL,
@@ -61,12 +61,12 @@ CREATE TABLE settlements (
 ) STRICT;
 CREATE INDEX settlements_of_change ON settlements (change, seq);
 
--- The last row is what is remembered: a JSON list of fingerprints.
+-- The last row has the stored recipients, as a JSON list of fingerprints.
 CREATE TABLE recipients (
     seq INTEGER PRIMARY KEY REFERENCES audit, at INTEGER NOT NULL, fingerprints TEXT NOT NULL
 ) STRICT;
 
--- A cache, and no more.
+-- Only a cache: the only table whose rows are replaced and deleted.
 CREATE TABLE numbers (
     profile TEXT NOT NULL, number TEXT NOT NULL, waba TEXT, waba_name TEXT, display TEXT, name TEXT,
     two_step TEXT NOT NULL, status TEXT, quality_rating TEXT, code_verification_status TEXT, name_status TEXT,

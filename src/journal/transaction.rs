@@ -1,6 +1,6 @@
-//! The rows of one transaction, each with its audit row.
+//! Writes the rows of one transaction, each with its audit row.
 //!
-//! It checks before it writes: what is refused leaves no row. It never commits.
+//! It checks each record before it writes it, so a refused record leaves no row. It never commits.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ pub(super) enum WriteOp {
 /// The result of one [`WriteOp`].
 pub(super) type WriteResult = Result<Option<JobId>, RecordError>;
 
-/// The operator, and what this process knows besides the rows.
+/// The operator of this process, and what the process knows besides the rows.
 #[derive(Debug)]
 pub(super) struct WriterContext {
     pub(super) clock: Clock,
@@ -47,23 +47,23 @@ pub(super) struct WriterContext {
     pub(super) run_lock: RunLock,
     /// The recipients of this process, sorted.
     pub(super) recipients: Vec<Fingerprint>,
-    /// From when a request in doubt no longer blocks its number, whatever the wall clock says: for each that this
-    /// process saw.
+    /// When each request in doubt that this process has seen no longer blocks its number, independent of the wall
+    /// clock.
     pub(super) safe_from: HashMap<(PhoneNumberId, RecordedTime), Instant>,
 }
 
 impl WriterContext {
     /// Whole seconds since the machine started.
     fn uptime_seconds(&self) -> Option<i64> {
-        self.clock.uptime().map(|up| up.as_secs().cast_signed())
+        self.clock.uptime().map(|uptime| uptime.as_secs().cast_signed())
     }
 
-    /// How long this request of a number can still arrive: at most until the time computed when this process first saw
-    /// it, on the clock that cannot be set.
+    /// How long this request can still reach its number: at most until the time that was computed when this process
+    /// first saw the request, on the monotonic clock.
     pub(super) fn time_until_safe(&mut self, number: PhoneNumberId, sent: RecordedTime, now: TimePoint) -> Duration {
-        let left = time_until_new_pin(sent.adjusted_to(now.utc, self.clock.uptime()), now.utc);
-        let until = *self.safe_from.entry((number, sent)).or_insert(now.instant + left);
-        left.min(until.saturating_duration_since(now.instant))
+        let remaining = time_until_new_pin(sent.adjusted_to(now.utc, self.clock.uptime()), now.utc);
+        let until = *self.safe_from.entry((number, sent)).or_insert(now.instant + remaining);
+        remaining.min(until.saturating_duration_since(now.instant))
     }
 }
 
@@ -74,14 +74,14 @@ pub(super) struct JournalTx<'t> {
     pub(super) context: &'t mut WriterContext,
     pub(super) head: ChainHead,
     pub(super) now: TimePoint,
-    /// Synced to the escrow file before the rows are committed.
+    /// The entries that are appended to the escrow file and synced before the rows are committed.
     pub(super) escrow_entries: Vec<EscrowEntry>,
 }
 
 impl JournalTx<'_> {
-    /// Writes one record, unless it must be refused.
-    pub(super) fn apply(&mut self, write: &WriteOp) -> Result<WriteResult, StorageError> {
-        match write {
+    /// Writes one record, or refuses it. Only the outer error is a failure of the database.
+    pub(super) fn apply(&mut self, op: &WriteOp) -> Result<WriteResult, StorageError> {
+        match op {
             WriteOp::StartJob(plan) => return self.start_job(plan).map(|job| Ok(Some(job))),
             WriteOp::ResumeJob { job, numbers } => {
                 if let Err(refused) = self.resume_job(*job, numbers)? {
@@ -101,23 +101,23 @@ impl JournalTx<'_> {
                 self.record_intent(intent)?;
             }
             WriteOp::RecordRetry { change, number, attempt } => {
-                // In tests with their own clock, the time of the previous attempt is from another clock.
+                // Not earlier than the previous attempt, whose time is from another clock in tests that set their own.
                 let at = self.last_recorded_at(*change)?.max(self.now.utc);
                 if let Err(refused) = self.check_can_send(*change, *number, at)? {
                     return Ok(Err(refused));
                 }
                 if open_changes::is_superseded(self.db, *number, *change, self.run_id())? {
-                    let why = "another pindesk sent another PIN to this number since the last try";
-                    return Ok(Err(RecordError::Busy(CleanText::new(why))));
+                    let reason = "another pindesk sent a different PIN to this number since the last try";
+                    return Ok(Err(RecordError::Busy(CleanText::new(reason))));
                 }
                 let entry =
                     AuditEntry { number: Some(*number), attempts: Some(*attempt), ..self.change_entry(*change)? };
                 let seq = self.add_audit_row(AuditAction::Retry, at, entry)?;
                 self.insert_attempt(seq, *change, *attempt, at)?;
             }
-            WriteOp::RecordOutcome(rest) | WriteOp::RecordRefusal(rest) => self.record_outcome(rest)?,
-            WriteOp::Resolve { number, changes, resolution: how, note } => {
-                self.resolve_changes(*number, changes, *how, note.as_ref())?;
+            WriteOp::RecordOutcome(record) | WriteOp::RecordRefusal(record) => self.record_outcome(record)?,
+            WriteOp::Resolve { number, changes, resolution, note } => {
+                self.resolve_changes(*number, changes, *resolution, note.as_ref())?;
             }
             WriteOp::RecordEvents(events) => events.iter().try_for_each(|event| self.record_event(event))?,
             WriteOp::AcceptRecipients => self.accept_recipients()?,
@@ -125,7 +125,7 @@ impl JournalTx<'_> {
         Ok(Ok(None))
     }
 
-    /// Adds a row to the audit log. Its number is also that of the row it belongs to.
+    /// Appends a row to the audit log. Returns its number, which the row of the record also gets.
     pub(super) fn add_audit_row(
         &mut self,
         action: AuditAction,
@@ -143,7 +143,7 @@ impl JournalTx<'_> {
         Ok(self.head.sequence)
     }
 
-    /// Whether a different PIN may be sent to the number.
+    /// Refuses a change if another process works on the number, or if an earlier PIN can still reach it.
     fn check_can_send(
         &mut self,
         change: ChangeId,
@@ -165,36 +165,40 @@ impl JournalTx<'_> {
                 return Ok(Err(RecordError::Busy(self.describe_run(&run)?)));
             }
         }
-        // Includes changes that ended: neither a confirmed PIN nor a note keeps a request from arriving.
+        // Includes changes that have ended, because neither a confirmed PIN nor a note stops a request that can still
+        // arrive.
         let now = TimePoint { utc: at, ..self.now };
-        let unsure = open_changes::sends_in_doubt(self.db, number, change, self.run_id())?;
-        let left =
-            unsure.into_iter().map(|sent| self.context.time_until_safe(number, sent, now)).max().unwrap_or_default();
-        if left.is_zero() {
+        let sends_in_doubt = open_changes::sends_in_doubt(self.db, number, change, self.run_id())?;
+        let wait = sends_in_doubt
+            .into_iter()
+            .map(|sent| self.context.time_until_safe(number, sent, now))
+            .max()
+            .unwrap_or_default();
+        if wait.is_zero() {
             return Ok(Ok(()));
         }
-        let from = at.plus(left);
-        let text = format!("an earlier PIN can still land on this number; another is possible from {from}");
+        let from = at.plus(wait);
+        let text = format!("an earlier PIN can still reach this number; a different PIN can be sent from {from}");
         Ok(Err(RecordError::Busy(CleanText::new(&text))))
     }
 
-    /// Whether another process set a PIN since the number was read, so that the operator who confirmed did not know of
-    /// it.
+    /// Refuses a change if another process has set a PIN since the number was read, because the operator who confirmed
+    /// the change did not know of that PIN.
     fn check_status_is_current(&self, intent: &Intent) -> Result<Result<(), RecordError>, StorageError> {
         let Some(read_at) = intent.status_before.read_at else { return Ok(Ok(())) };
-        let Some(set) = open_changes::last_set_by_other_run(self.db, intent.number, self.run_id())? else {
+        let Some(last_set) = open_changes::last_set_by_other_run(self.db, intent.number, self.run_id())? else {
             return Ok(Ok(()));
         };
-        let set_at = set.adjusted_to(intent.at, self.context.clock.uptime());
+        let set_at = last_set.adjusted_to(intent.at, self.context.clock.uptime());
         let when = if is_in_future(read_at, intent.at) {
-            format!("and its status was read by a clock that said {}", read_at.format_date_time())
+            format!("and the clock showed {} when its status was read", read_at.format_date_time())
         } else if read_at <= set_at {
             "after its status was read here".to_owned()
         } else {
             return Ok(Ok(()));
         };
         let text = format!(
-            "another pindesk set a PIN on this number at {}, {when}; read it again before another is set",
+            "another pindesk set a PIN on this number at {}, {when}; refresh the number before you set another PIN",
             set_at.format_date_time()
         );
         Ok(Err(RecordError::Busy(CleanText::new(&text))))
@@ -202,9 +206,9 @@ impl JournalTx<'_> {
 
     fn describe_run(&self, run: &str) -> Result<CleanText, StorageError> {
         let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        let (pid, host, who): (u32, String, String) =
+        let (pid, host, operator): (u32, String, String) =
             self.db.prepare_cached("SELECT pid, host, who FROM runs WHERE run = ?1")?.query_row([run], row)?;
-        let text = format!("another pindesk is at work on this number: process {pid} on {host}, {who}");
+        let text = format!("another pindesk is working on this number: process {pid} on {host}, {operator}");
         Ok(CleanText::new(&text))
     }
 
@@ -221,7 +225,7 @@ impl JournalTx<'_> {
             ..AuditEntry::default()
         };
         let seq = self.add_audit_row(AuditAction::Intent, intent.at, entry)?;
-        let sealed = intent.escrow_entry.as_ref().map(|line| line.ciphertext.0.as_slice());
+        let ciphertext = intent.escrow_entry.as_ref().map(|entry| entry.ciphertext.0.as_slice());
         self.db
             .prepare_cached(
                 "INSERT INTO changes (seq, change, job, run, number, waba, before, at, sealed)
@@ -236,7 +240,7 @@ impl JournalTx<'_> {
                 intent.waba.as_ref().map(WabaId::as_str),
                 intent.status_before.two_step.json_value(),
                 intent.at.unix_seconds(),
-                sealed,
+                ciphertext,
             ])?;
         self.insert_attempt(seq, intent.change, 1, intent.at)?;
         self.escrow_entries.extend(intent.escrow_entry.clone());
@@ -257,30 +261,30 @@ impl JournalTx<'_> {
         Ok(())
     }
 
-    /// Records the outcome of a change. What it closes is read from the rows.
-    pub(super) fn record_outcome(&mut self, rest: &OutcomeRecord) -> Result<(), StorageError> {
-        let kind = outcome_kind(&rest.outcome);
+    /// Records the outcome of a change. Updates no other row: [`open_changes`] derives from the rows what it closes.
+    pub(super) fn record_outcome(&mut self, record: &OutcomeRecord) -> Result<(), StorageError> {
+        let kind = outcome_kind(&record.outcome);
         let entry = AuditEntry {
-            number: Some(rest.number),
-            waba: rest.waba,
-            change: Some(rest.change),
-            job: Some(rest.job),
+            number: Some(record.number),
+            waba: record.waba,
+            change: Some(record.change),
+            job: Some(record.job),
             outcome: Some(kind),
-            attempts: Some(rest.attempts),
-            reply: reply_summary(&rest.outcome),
-            note: outcome_reason(&rest.outcome),
+            attempts: Some(record.attempts),
+            reply: reply_summary(&record.outcome),
+            note: outcome_reason(&record.outcome),
         };
-        let seq = self.add_audit_row(AuditAction::Outcome, rest.at, entry)?;
-        self.insert_outcome(seq, rest, Some(rest.job))
+        let seq = self.add_audit_row(AuditAction::Outcome, record.at, entry)?;
+        self.insert_outcome(seq, record, Some(record.job))
     }
 
     pub(super) fn insert_outcome(
         &self,
         seq: i64,
-        rest: &OutcomeRecord,
+        record: &OutcomeRecord,
         job: Option<JobId>,
     ) -> Result<(), StorageError> {
-        let detail = serde_json::to_string(&rest.outcome).map_err(|error| StorageError::new(error.to_string()))?;
+        let detail = serde_json::to_string(&record.outcome).map_err(|error| StorageError::new(error.to_string()))?;
         self.db
             .prepare_cached(
                 "INSERT INTO outcomes (seq, change, job, number, waba, at, up, tries, kind, detail, repeats)
@@ -288,33 +292,33 @@ impl JournalTx<'_> {
             )?
             .execute(params![
                 seq,
-                rest.change.to_string(),
+                record.change.to_string(),
                 job.map(JobId::get),
-                rest.number.as_str(),
-                rest.waba.as_ref().map(WabaId::as_str),
-                rest.at.unix_seconds(),
+                record.number.as_str(),
+                record.waba.as_ref().map(WabaId::as_str),
+                record.at.unix_seconds(),
                 self.context.uptime_seconds(),
-                rest.attempts,
-                outcome_kind(&rest.outcome),
+                record.attempts,
+                outcome_kind(&record.outcome),
                 detail,
-                rest.will_retry,
+                record.will_retry,
             ])?;
         Ok(())
     }
 
-    /// Resolves those changes of a number that the operator was told of: another process may have left more since.
+    /// Resolves only those changes of a number that the operator saw, because another process may have left more since.
     fn resolve_changes(
         &mut self,
         number: PhoneNumberId,
         changes: &[ChangeId],
-        how: Resolution,
+        resolution: Resolution,
         note: Option<&CleanText>,
     ) -> Result<(), StorageError> {
-        let word = resolution_kind(how);
+        let kind = resolution_kind(resolution);
         for open in open_changes::for_number(self.db, number, self.run_id())? {
-            let is_others =
+            let is_of_other_process =
                 open.run_id.as_ref().map_or(Ok(false), |run| self.context.run_lock.is_other_live_run(run))?;
-            if is_others || !changes.contains(&open.unresolved.change) {
+            if is_of_other_process || !changes.contains(&open.unresolved.change) {
                 continue;
             }
             let change = open.unresolved;
@@ -323,7 +327,7 @@ impl JournalTx<'_> {
                 waba: change.waba,
                 change: Some(change.change),
                 job: change.job,
-                outcome: Some(word),
+                outcome: Some(kind),
                 note: note.cloned(),
                 ..AuditEntry::default()
             };
@@ -335,7 +339,7 @@ impl JournalTx<'_> {
                     seq,
                     change.change.to_string(),
                     at.unix_seconds(),
-                    word,
+                    kind,
                     note.map(CleanText::as_str)
                 ])?;
         }
@@ -355,7 +359,7 @@ impl JournalTx<'_> {
         self.add_audit_row(action, self.now.utc, entry).map(drop)
     }
 
-    /// Whether the recipients of this process are those that were stored.
+    /// Whether the recipients of this process are the stored ones.
     pub(super) fn recipients_status(&self) -> Result<RecipientsStatus, StorageError> {
         recipients_status(self.db, &self.context.recipients)
     }
@@ -385,7 +389,7 @@ impl JournalTx<'_> {
         Ok(())
     }
 
-    /// The time of the last row of a change.
+    /// When the last row of a change was recorded.
     fn last_recorded_at(&self, change: ChangeId) -> Result<UtcTime, StorageError> {
         let seconds: u32 = self
             .db
@@ -398,14 +402,14 @@ impl JournalTx<'_> {
     }
 
     fn change_entry(&self, change: ChangeId) -> Result<AuditEntry<'static>, StorageError> {
-        let found = self
+        let columns = self
             .db
             .prepare_cached("SELECT job, waba FROM changes WHERE change = ?1")?
             .query_row([change.to_string()], |row| {
                 Ok((row.get::<_, Option<u32>>(0)?, row.get::<_, Option<String>>(1)?))
             })
             .optional()?;
-        let (job, waba) = found.unwrap_or_default();
+        let (job, waba) = columns.unwrap_or_default();
         let waba = waba.and_then(|waba| waba.parse().ok());
         Ok(AuditEntry { change: Some(change), job: job.map(JobId::new), waba, ..AuditEntry::default() })
     }
@@ -415,12 +419,10 @@ impl JournalTx<'_> {
     }
 }
 
-/// Whether these recipients are those that were stored.
-pub(super) fn recipients_status(db: &Connection, now: &[Fingerprint]) -> Result<RecipientsStatus, StorageError> {
+/// Whether these recipients are the stored ones.
+pub(super) fn recipients_status(db: &Connection, current: &[Fingerprint]) -> Result<RecipientsStatus, StorageError> {
     Ok(match stored_recipients(db)? {
-        Some(remembered) if remembered != now => {
-            RecipientsStatus::Changed { previous: remembered, current: now.to_vec() }
-        }
+        Some(previous) if previous != current => RecipientsStatus::Changed { previous, current: current.to_vec() },
         Some(_) | None => RecipientsStatus::Known,
     })
 }

@@ -1,8 +1,8 @@
-//! The writer thread: commits everything that waits in one transaction, and replies when that is durable.
+//! The writer thread commits all waiting records in one transaction, and replies when they are durable.
 //!
-//! Within a group, the encrypted PINs are appended to the escrow file and synced before the rows are committed. Any
-//! failure ends the journal of this process. Only outcomes are still tried after it if the disk was full, never after a
-//! failed sync. It decides nothing about sending.
+//! It appends the encrypted PINs of a group to the escrow file and syncs the file before it commits the rows. After any
+//! failure, it accepts no more records in this process. After a full disk, it still tries to record outcomes; after a
+//! failed sync, it never does. It does not decide whether a PIN may be sent.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -26,28 +26,28 @@ use crate::domain::text::CleanText;
 use crate::escrow::EscrowFile;
 use crate::state_dir::StateDir;
 
-/// The maximum of records in one transaction.
+/// The maximum number of records in one transaction.
 const MAX_GROUP_SIZE: usize = 256;
 
-/// How long a group waits for another process: much longer than any transaction of a process that is not suspended.
+/// How long a group waits for the lock: much longer than any transaction of a process that is not suspended.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much longer an outcome waits: if it is not recorded, only this process knows it.
+/// How much longer an outcome waits, because only this process knows it until it is recorded.
 const EXTRA_OUTCOME_LOCK_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How long closing waits, which needs the lock for good order only.
+/// How long a checkpoint or closing waits for the lock. A later checkpoint or the next start makes up for a missed one.
 const SHORT_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// After this many records, the write-ahead log is checkpointed: a few MB.
+/// How many records to write between two checkpoints of the write-ahead log: a few MB.
 const CHECKPOINT_INTERVAL: usize = 128;
 
-/// This many cached numbers take as much space as one record with its audit row and its encrypted PIN.
+/// How many cached numbers take as much space as one record with its audit row and its encrypted PIN.
 const CACHED_NUMBERS_PER_RECORD: usize = 16;
 
-/// Removed when the disk is full, so that outcomes find space.
+/// The file that reserves space. The thread removes it when the disk is full, so that it can still record outcomes.
 pub(super) const RESERVE_FILE: &str = "reserve";
 
-/// A command for the thread.
+/// A command for the writer thread.
 #[derive(Debug)]
 pub(super) enum WriterCommand {
     Write(WriteOp, oneshot::Sender<WriteResult>),
@@ -57,7 +57,7 @@ pub(super) enum WriterCommand {
     Close(mpsc::Sender<()>),
 }
 
-/// Whether the thread may write, and whether it writes now.
+/// Lets the other threads pause the writer thread.
 #[derive(Debug, Default)]
 pub(super) struct WriteGate {
     state: Mutex<WriteGateState>,
@@ -71,12 +71,12 @@ struct WriteGateState {
 }
 
 impl WriteGate {
-    /// Waits for a write in progress, up to the timeout. Nothing is written from then on.
-    pub(super) fn pause(&self, patience: Duration) {
+    /// Keeps the thread from starting another write, and waits for a write in progress, up to the timeout.
+    pub(super) fn pause(&self, timeout: Duration) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.pause_count += 1;
         // A disk that does not respond must not keep the process from suspending.
-        drop(self.changed.wait_timeout_while(state, patience, |state| state.is_writing));
+        drop(self.changed.wait_timeout_while(state, timeout, |state| state.is_writing));
     }
 
     pub(super) fn resume(&self) {
@@ -84,8 +84,8 @@ impl WriteGate {
         self.changed.notify_all();
     }
 
-    /// Runs `work` while the gate is open.
-    fn run_unpaused<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Waits until no pause is in effect, then runs `write`.
+    fn run_unpaused<T>(&self, write: impl FnOnce() -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while state.pause_count > 0 {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -93,11 +93,11 @@ impl WriteGate {
         state.is_writing = true;
         drop(state);
         let _writing = WritingGuard(self);
-        work()
+        write()
     }
 }
 
-/// A write in progress. Dropped by a panic as well, or a pause would wait forever.
+/// Marks a write in progress. A guard, so that a panic ends it too and no pause waits forever.
 struct WritingGuard<'g>(&'g WriteGate);
 
 impl Drop for WritingGuard<'_> {
@@ -107,14 +107,14 @@ impl Drop for WritingGuard<'_> {
     }
 }
 
-/// Why this process records nothing more.
+/// Why the journal of this process accepts no more records.
 #[derive(Debug)]
 struct WriterFailure {
     error: RecordError,
     kind: StorageErrorKind,
 }
 
-/// The state of the thread.
+/// The state of the writer thread.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) db: Connection,
@@ -123,10 +123,10 @@ pub(super) struct Writer {
     pub(super) context: WriterContext,
     pub(super) clock: Clock,
     pub(super) head_file: File,
-    /// Which files the database was when it was opened.
+    /// The files of the database when it was opened.
     pub(super) identity: schema::DatabaseIdentity,
     failure: Option<WriterFailure>,
-    /// Records since the last checkpoint.
+    /// The number of records since the last checkpoint.
     records_since_checkpoint: usize,
     pending_cache_updates: VecDeque<(cache::CacheUpdate, oneshot::Sender<()>)>,
 }
@@ -155,18 +155,18 @@ impl Writer {
         }
     }
 
-    /// Runs until the last handle is dropped, or until it is closed.
-    pub(super) fn run(mut self, requests: &Receiver<WriterCommand>, gate: &Arc<WriteGate>) {
+    /// Runs until the last handle is dropped, or until a command closes the journal.
+    pub(super) fn run(mut self, commands: &Receiver<WriterCommand>, gate: &Arc<WriteGate>) {
         let mut closed = None;
         while closed.is_none() {
-            // The cache is changed only while no record waits.
+            // Updates the cache only while no record waits.
             let first = if self.pending_cache_updates.is_empty() {
-                requests.recv().map_err(|_| TryRecvError::Disconnected)
+                commands.recv().map_err(|_| TryRecvError::Disconnected)
             } else {
-                requests.try_recv()
+                commands.try_recv()
             };
             match first {
-                Ok(first) => closed = gate.run_unpaused(|| self.handle_commands(first, requests)),
+                Ok(first) => closed = gate.run_unpaused(|| self.handle_commands(first, commands)),
                 Err(TryRecvError::Empty) => gate.run_unpaused(|| self.apply_next_cache_update()),
                 Err(TryRecvError::Disconnected) => break,
             }
@@ -177,39 +177,39 @@ impl Writer {
             }
             self.finish();
         });
-        // The receiver may be gone.
+        // The caller of `close` may no longer wait.
         closed.map(|closed| closed.send(()).ok());
     }
 
-    /// Handles a command and those that wait after it. `Some` if the thread must end.
+    /// Handles a command and the records that wait after it. Returns `Some` if the thread must end.
     fn handle_commands(
         &mut self,
         first: WriterCommand,
-        requests: &Receiver<WriterCommand>,
+        commands: &Receiver<WriterCommand>,
     ) -> Option<mpsc::Sender<()>> {
         let mut group = WriteGroup::new();
         let mut next = Some(first);
-        while let Some(request) = next.take() {
-            match request {
-                WriterCommand::Write(write, reply) => {
-                    group.push((write, reply));
+        while let Some(command) = next.take() {
+            match command {
+                WriterCommand::Write(op, reply) => {
+                    group.push((op, reply));
                     if group.len() < MAX_GROUP_SIZE {
-                        next = requests.try_recv().ok();
+                        next = commands.try_recv().ok();
                     }
                 }
                 WriterCommand::UpdateCache(update, reply) => self.pending_cache_updates.push_back((update, reply)),
-                // Earlier updates must be visible.
+                // The reply must include earlier updates.
                 WriterCommand::GetCachedNumbers(profile, after, reply) => {
                     self.commit_group(std::mem::take(&mut group));
                     while !self.pending_cache_updates.is_empty() {
                         self.apply_next_cache_update();
                     }
-                    // The receiver may be gone. A cache that cannot be read is empty.
+                    // The caller may no longer wait. A cache that cannot be read counts as empty.
                     reply.send(cache::cached_numbers(&self.db, &profile, after).unwrap_or_default()).ok();
                 }
-                WriterCommand::GetHistory(number, most, reply) => {
+                WriterCommand::GetHistory(number, limit, reply) => {
                     self.commit_group(std::mem::take(&mut group));
-                    reply.send(history::number_history(&self.db, number, most).unwrap_or_default()).ok();
+                    reply.send(history::number_history(&self.db, number, limit).unwrap_or_default()).ok();
                 }
                 WriterCommand::Close(done) => {
                     self.commit_group(group);
@@ -221,92 +221,92 @@ impl Writer {
         None
     }
 
-    /// Records a group, and replies.
+    /// Records a group and sends the replies.
     fn commit_group(&mut self, mut group: WriteGroup) {
         if group.is_empty() {
             return;
         }
         if self.failure.is_none() {
-            let mut recorded = self.record_group(&group_ops(&group), LOCK_TIMEOUT);
-            if let Err(StorageError { message: what, kind: StorageErrorKind::Locked }) = recorded {
-                group = refuse_all_but_outcomes(group, &what);
+            let mut result = self.record_group(&group_ops(&group), LOCK_TIMEOUT);
+            if let Err(StorageError { message, kind: StorageErrorKind::Locked }) = result {
+                group = refuse_all_but_outcomes(group, &message);
                 if group.is_empty() {
                     return;
                 }
-                recorded = self.record_group(&group_ops(&group), EXTRA_OUTCOME_LOCK_TIMEOUT);
+                result = self.record_group(&group_ops(&group), EXTRA_OUTCOME_LOCK_TIMEOUT);
             }
-            match recorded {
-                Ok(answers) => {
+            match result {
+                Ok(replies) => {
                     let count = group.len();
-                    send_replies(group, answers);
+                    send_replies(group, replies);
                     return self.checkpoint_if_due(count);
                 }
-                Err(failure) => self.fail(failure),
+                Err(error) => self.fail(error),
             }
         }
-        let answers = self.record_outcomes_after_failure(&group_ops(&group));
-        send_replies(group, answers);
+        let replies = self.record_outcomes_after_failure(&group_ops(&group));
+        send_replies(group, replies);
     }
 
-    /// After a failure: outcomes only, and only if the disk was full.
-    fn record_outcomes_after_failure(&mut self, writes: &[&WriteOp]) -> Vec<WriteResult> {
-        let outcomes: Vec<&WriteOp> = writes.iter().copied().filter(|write| is_outcome(write)).collect();
-        let is_full = self.failure.as_ref().is_some_and(|death| death.kind == StorageErrorKind::DiskFull);
-        let mut stored = false;
+    /// Refuses records after a failure. If the failure was a full disk, still tries to record outcomes.
+    fn record_outcomes_after_failure(&mut self, ops: &[&WriteOp]) -> Vec<WriteResult> {
+        let outcomes: Vec<&WriteOp> = ops.iter().copied().filter(|op| is_outcome(op)).collect();
+        let is_full = self.failure.as_ref().is_some_and(|failure| failure.kind == StorageErrorKind::DiskFull);
+        let mut are_outcomes_recorded = false;
         if is_full && !outcomes.is_empty() {
             match self.record_group(&outcomes, LOCK_TIMEOUT) {
-                Ok(_) => stored = true,
+                Ok(_) => are_outcomes_recorded = true,
                 Err(StorageError { kind: StorageErrorKind::DiskFull | StorageErrorKind::Locked, .. }) => {}
-                // A sync that failed now makes the failure final.
-                Err(failure) => self.fail(failure),
+                // After a failed sync, the journal no longer records outcomes either.
+                Err(error) => self.fail(error),
             }
         }
-        let refused = self.failure.as_ref().map(|death| death.error.clone());
-        let answer = |write: &&WriteOp| match &refused {
-            Some(refused) if !(stored && is_outcome(write)) => Err(refused.clone()),
+        let error = self.failure.as_ref().map(|failure| failure.error.clone());
+        let reply = |op: &&WriteOp| match &error {
+            Some(error) if !(are_outcomes_recorded && is_outcome(op)) => Err(error.clone()),
             Some(_) | None => Ok(None),
         };
-        writes.iter().map(answer).collect()
+        ops.iter().map(reply).collect()
     }
 
-    fn fail(&mut self, failure: StorageError) {
-        let cause = failure.kind;
-        let refused = failure.into_record_error(&self.dir);
-        if cause == StorageErrorKind::DiskFull {
-            // If it cannot be removed, outcomes find no space and are refused.
+    fn fail(&mut self, error: StorageError) {
+        let kind = error.kind;
+        let error = error.into_record_error(&self.dir);
+        if kind == StorageErrorKind::DiskFull {
+            // If this fails, there is no space for outcomes, and the journal refuses them.
             self.dir.remove_file(RESERVE_FILE).ok();
         }
-        self.failure = Some(WriterFailure { error: refused, kind: cause });
+        self.failure = Some(WriterFailure { error, kind });
     }
 
-    /// One transaction, under the lock that all writers share.
-    fn record_group(&mut self, writes: &[&WriteOp], patience: Duration) -> Result<Vec<WriteResult>, StorageError> {
-        let Self { db, escrow, dir, context: scribe, clock, head_file, identity, .. } = self;
-        let lock = escrow.lock(patience)?;
+    /// Writes one transaction, under the lock that all writers share.
+    fn record_group(&mut self, ops: &[&WriteOp], timeout: Duration) -> Result<Vec<WriteResult>, StorageError> {
+        let Self { db, escrow, dir, context, clock, head_file, identity, .. } = self;
+        let lock = escrow.lock(timeout)?;
         check_file_identity(identity, dir)?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let before = ChainHead::read_from(&tx)?;
-        let mut ledger =
-            JournalTx { db: &tx, context: scribe, head: before, now: clock.now(), escrow_entries: Vec::new() };
-        let mut answers = Vec::with_capacity(writes.len());
-        for write in writes {
-            answers.push(ledger.apply(write)?);
+        let old_head = ChainHead::read_from(&tx)?;
+        let mut journal_tx =
+            JournalTx { db: &tx, context, head: old_head, now: clock.now(), escrow_entries: Vec::new() };
+        let mut results = Vec::with_capacity(ops.len());
+        for op in ops {
+            results.push(journal_tx.apply(op)?);
         }
-        let JournalTx { head, escrow_entries: lines, .. } = ledger;
-        let appended = lock.append(&lines)?;
+        let JournalTx { head, escrow_entries, .. } = journal_tx;
+        let appended = lock.append(&escrow_entries)?;
         if let Err(error) = tx.commit() {
             lock.roll_back(&appended);
             return Err(error.into());
         }
-        if head != before {
-            // It may lag: a truncation is then detected only for the rows before it.
+        if head != old_head {
+            // If this fails, the saved head is behind, and a truncation of the newest rows is not detected.
             head.write(head_file).ok();
         }
-        Ok(answers)
+        Ok(results)
     }
 
-    /// Checkpoints the write-ahead log when it is long enough. SQLite would do so by itself, and would not report that
-    /// the sync failed.
+    /// Checkpoints the write-ahead log if it is long enough. The automatic checkpoint of SQLite would not report a
+    /// failed sync.
     fn checkpoint_if_due(&mut self, count: usize) {
         self.records_since_checkpoint += count;
         if self.records_since_checkpoint < CHECKPOINT_INTERVAL {
@@ -314,9 +314,9 @@ impl Writer {
         }
         self.records_since_checkpoint = 0;
         match self.checkpoint() {
-            // It stays until there is space, or time.
+            // On a full disk or a lock timeout, the log stays until a later checkpoint.
             Ok(()) | Err(StorageError { kind: StorageErrorKind::DiskFull | StorageErrorKind::Locked, .. }) => {}
-            Err(failure) => self.fail(failure),
+            Err(error) => self.fail(error),
         }
     }
 
@@ -326,18 +326,18 @@ impl Writer {
         Ok(self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
     }
 
-    /// Changes the cache. Drops an update without space or time. A failed sync ends the journal, because it may have
-    /// been that of earlier rows.
+    /// Applies one update of the cache. Drops it on a full disk or a lock timeout. After a failed sync, the journal
+    /// fails, because earlier rows may not be durable.
     fn apply_next_cache_update(&mut self) {
         let Some((update, reply)) = self.pending_cache_updates.pop_front() else { return };
         if self.failure.is_none() {
             match self.apply_cache_update(&update) {
                 Ok(()) => self.checkpoint_if_due(update.number_count().div_ceil(CACHED_NUMBERS_PER_RECORD)),
                 Err(StorageError { kind: StorageErrorKind::DiskFull | StorageErrorKind::Locked, .. }) => {}
-                Err(failure) => self.fail(failure),
+                Err(error) => self.fail(error),
             }
         }
-        // The receiver may be gone. The rows stay.
+        // The caller may no longer wait.
         reply.send(()).ok();
     }
 
@@ -349,24 +349,24 @@ impl Writer {
         Ok(tx.commit()?)
     }
 
-    /// Closes the database, under the lock: the last process checkpoints the write-ahead log.
+    /// Closes the database under the lock, because the last process checkpoints the write-ahead log.
     fn finish(self) {
         let lock = self.escrow.lock(SHORT_LOCK_TIMEOUT);
-        // What was confirmed is durable already, so a failure here loses nothing. After a failed sync, the system may
-        // report success for the next one: the write-ahead log stays, and is read again.
-        let is_sound = self.failure.is_none_or(|death| death.kind != StorageErrorKind::Other);
+        // All confirmed records are already durable, so a failure here loses nothing. After a failed sync, the kernel
+        // may report success for the next one, so the write-ahead log stays and the next start reads it.
+        let is_sound = self.failure.is_none_or(|failure| failure.kind != StorageErrorKind::Other);
         schema::close(self.db, &self.identity, &self.dir, is_sound);
         drop(self.context);
         drop(lock);
     }
 }
 
-/// What is written to a file without its name is lost with the process.
+/// Refuses to write if a file was moved or replaced, because records in the old file are lost when this process ends.
 fn check_file_identity(identity: &schema::DatabaseIdentity, dir: &StateDir) -> Result<(), StorageError> {
     match identity.first_replaced(dir)? {
         Some(name) => {
-            let what = format!("{name} was moved away or replaced meanwhile");
-            Err(StorageError { message: what, kind: StorageErrorKind::FileReplaced })
+            let message = format!("{name} was moved or replaced");
+            Err(StorageError { message, kind: StorageErrorKind::FileReplaced })
         }
         None => Ok(()),
     }
@@ -374,27 +374,28 @@ fn check_file_identity(identity: &schema::DatabaseIdentity, dir: &StateDir) -> R
 
 type WriteGroup = Vec<(WriteOp, oneshot::Sender<WriteResult>)>;
 
-const fn is_outcome(write: &WriteOp) -> bool {
-    matches!(write, WriteOp::RecordOutcome(_))
+const fn is_outcome(op: &WriteOp) -> bool {
+    matches!(op, WriteOp::RecordOutcome(_))
 }
 
 fn group_ops(group: &WriteGroup) -> Vec<&WriteOp> {
-    group.iter().map(|(write, _)| write).collect()
+    group.iter().map(|(op, _)| op).collect()
 }
 
-fn send_replies(group: WriteGroup, answers: Vec<WriteResult>) {
-    for ((_, reply), answer) in group.into_iter().zip(answers) {
-        // The receiver may be gone. The rows stay.
-        reply.send(answer).ok();
+fn send_replies(group: WriteGroup, results: Vec<WriteResult>) {
+    for ((_, reply), result) in group.into_iter().zip(results) {
+        // The caller may no longer wait. The rows stay.
+        reply.send(result).ok();
     }
 }
 
-/// None of these was recorded, and the caller may try again. Outcomes keep waiting.
-fn refuse_all_but_outcomes(group: WriteGroup, why: &str) -> WriteGroup {
-    let (outcomes, others): (WriteGroup, WriteGroup) = group.into_iter().partition(|(write, _)| is_outcome(write));
-    let refused = RecordError::Busy(CleanText::new(&format!("nothing can be recorded: {why}")));
-    let answers = others.iter().map(|_| Err(refused.clone())).collect();
-    send_replies(others, answers);
+/// Refuses all records of a group except outcomes, and returns the outcomes. Nothing was recorded, so a caller may
+/// retry.
+fn refuse_all_but_outcomes(group: WriteGroup, reason: &str) -> WriteGroup {
+    let (outcomes, others): (WriteGroup, WriteGroup) = group.into_iter().partition(|(op, _)| is_outcome(op));
+    let error = RecordError::Busy(CleanText::new(&format!("nothing can be recorded: {reason}")));
+    let results = others.iter().map(|_| Err(error.clone())).collect();
+    send_replies(others, results);
     outcomes
 }
 
@@ -409,26 +410,26 @@ mod tests {
 
     use super::*;
 
-    /// Much longer than this test takes.
-    const A_WHILE: Duration = Duration::from_hours(1);
+    /// Much longer than these tests take.
+    const LONG_TIMEOUT: Duration = Duration::from_hours(1);
 
     #[test]
-    fn a_panic_while_something_is_written_leaves_nobody_waiting() {
+    fn a_pause_does_not_wait_after_a_panic_during_a_write() {
         let gate = WriteGate::default();
-        let panicked = catch_unwind(AssertUnwindSafe(|| gate.run_unpaused(|| panic!("of this test"))));
+        let panicked = catch_unwind(AssertUnwindSafe(|| gate.run_unpaused(|| panic!("expected by this test"))));
         assert!(panicked.is_err());
-        gate.pause(A_WHILE);
+        gate.pause(LONG_TIMEOUT);
         gate.resume();
         assert_eq!(gate.run_unpaused(|| 1), 1);
     }
 
     #[test]
-    fn a_pause_waits_for_what_is_being_written_and_not_for_ever() {
+    fn a_pause_waits_for_a_write_up_to_its_timeout() {
         let gate = WriteGate::default();
         gate.run_unpaused(|| {
             gate.pause(Duration::from_millis(1));
             gate.resume();
         });
-        gate.pause(A_WHILE);
+        gate.pause(LONG_TIMEOUT);
     }
 }

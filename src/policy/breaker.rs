@@ -1,25 +1,27 @@
-//! The circuit breaker of a job: when a run of failures says that nothing sent now could succeed.
+//! The circuit breaker of a job: it decides when so many requests in a row failed that the next ones would fail too.
 //!
-//! It counts outcomes, and stops nothing itself. It does not know numbers or WABAs: `retry` decides which refusals
-//! concern others.
+//! It counts outcomes. It never stops a job itself, and it does not know numbers or WABAs: `retry` decides which
+//! refusals apply to other numbers.
 
 use crate::domain::change::MAX_ATTEMPTS;
 use crate::domain::outcome::{NotSentReason, Outcome};
 
-/// This many failed TLS handshakes in a row stop the job: whoever answers in Meta's place answers the next request too.
+/// This many failed TLS handshakes in a row stop the job, because the machine that replies instead of Meta replies to
+/// the next request too.
 const MAX_TLS_FAILURES: usize = 3;
 
-/// How many times everything that can be in flight may end in doubt in a row, with all its attempts.
+/// How many times in a row all requests that can be in flight may end in doubt, with all their attempts.
 ///
-/// Once is a short outage: retries cover it, and later requests succeed. Twice is an outage that lasts. Stopping too
-/// early costs one command that resumes the job; each number sent too long must be resolved manually.
+/// Once is a short outage: retries cover it, and later requests succeed. Twice is a long outage. Stopping too early
+/// costs one command that resumes the job. Stopping too late costs a manual resolution for each number.
 const MAX_ROUNDS_IN_DOUBT: usize = 2;
 
-/// Fewer numbers in doubt than this say nothing about the connection: Meta may have trouble with these numbers alone.
+/// Fewer numbers in doubt than this prove nothing about the connection: Meta may have problems with only these numbers.
 const MIN_NUMBERS_IN_DOUBT: usize = 5;
 
-/// The run of outcomes so far.
+/// Counts the last outcomes of a job.
 pub(crate) struct Breaker {
+    /// TLS handshakes in a row that failed.
     tls_failures: usize,
     /// Attempts in a row that ended in doubt.
     in_doubt: usize,
@@ -27,16 +29,16 @@ pub(crate) struct Breaker {
 }
 
 impl Breaker {
-    /// For a job with at most this many requests in flight.
+    /// Creates the breaker of a job with at most `concurrency` requests in flight.
     pub(crate) fn new(concurrency: usize) -> Self {
         let numbers = (MAX_ROUNDS_IN_DOUBT * concurrency).max(MIN_NUMBERS_IN_DOUBT);
         Self { tls_failures: 0, in_doubt: 0, max_in_doubt: numbers * usize::from(MAX_ATTEMPTS) }
     }
 
-    /// Records the outcome of one attempt. Returns why nothing more may be sent, if so. Jobs that start later get a new
-    /// chance.
-    pub(crate) fn record_outcome(&mut self, answer: &Outcome) -> Option<NotSentReason> {
-        match answer {
+    /// Records the outcome of one attempt. Returns the reason if the job must stop sending. The count then restarts, so
+    /// that later jobs can send.
+    pub(crate) fn record_outcome(&mut self, outcome: &Outcome) -> Option<NotSentReason> {
+        match outcome {
             Outcome::Confirmed | Outcome::Refused(_) => {
                 (self.tls_failures, self.in_doubt) = (0, 0);
                 None
@@ -45,28 +47,28 @@ impl Breaker {
                 self.tls_failures = 0;
                 reaches_limit(self.max_in_doubt, &mut self.in_doubt).then_some(NotSentReason::TooManyInDoubt)
             }
-            Outcome::NotSent(why @ NotSentReason::Tls(_)) => {
-                reaches_limit(MAX_TLS_FAILURES, &mut self.tls_failures).then(|| why.clone())
+            Outcome::NotSent(reason @ NotSentReason::Tls(_)) => {
+                reaches_limit(MAX_TLS_FAILURES, &mut self.tls_failures).then(|| reason.clone())
             }
-            // The request did not get far enough to say anything about the connection.
+            // The request did not get far enough to test the connection.
             Outcome::NotSent(_) => None,
         }
     }
 
-    /// Nothing is in flight and nothing waits: single numbers in doubt, hours apart, are not a run.
+    /// Resets the count when no request is in flight or waiting: single numbers in doubt, hours apart, are no outage.
     pub(crate) const fn on_idle(&mut self) {
         self.in_doubt = 0;
     }
 }
 
-/// Counts one more. Returns true and restarts at the limit.
-const fn reaches_limit(most: usize, count: &mut usize) -> bool {
+/// Adds one to the count. At the limit it returns true and restarts the count.
+const fn reaches_limit(limit: usize, count: &mut usize) -> bool {
     *count += 1;
-    let is_last = *count >= most;
-    if is_last {
+    let is_reached = *count >= limit;
+    if is_reached {
         *count = 0;
     }
-    is_last
+    is_reached
 }
 
 #[cfg(test)]
@@ -79,8 +81,8 @@ mod tests {
     use crate::domain::outcome::{ApiError, DoubtReason};
     use crate::domain::text::CleanText;
 
-    fn answer() -> impl Strategy<Value = Outcome> {
-        let fault = ApiError {
+    fn outcome() -> impl Strategy<Value = Outcome> {
+        let error = ApiError {
             http_status: 400,
             code: 100,
             subcode: None,
@@ -91,44 +93,45 @@ mod tests {
         };
         prop_oneof![
             1 => Just(Outcome::Confirmed),
-            1 => Just(Outcome::Refused(fault)),
+            1 => Just(Outcome::Refused(error)),
             2 => Just(Outcome::NotSent(NotSentReason::NoConnection(CleanText::new("refused")))),
             8 => Just(Outcome::NotSent(NotSentReason::Tls(CleanText::new("expired")))),
             150 => Just(Outcome::InDoubt(DoubtReason::ConnectionLost { after: Duration::ZERO })),
         ]
     }
 
-    /// The last outcomes of a kind, among those that count, without another outcome in between.
-    fn in_a_row(answers: &[Outcome], counts: fn(&Outcome) -> bool, is_meant: fn(&Outcome) -> bool) -> usize {
-        answers.iter().rev().filter(|answer| counts(answer)).take_while(|answer| is_meant(answer)).count()
+    /// Counts the last outcomes that match, without another relevant outcome in between.
+    fn in_a_row(outcomes: &[Outcome], is_relevant: fn(&Outcome) -> bool, matches: fn(&Outcome) -> bool) -> usize {
+        outcomes.iter().rev().filter(|outcome| is_relevant(outcome)).take_while(|outcome| matches(outcome)).count()
     }
 
     proptest! {
         #[test]
-        fn a_run_of_doubts_or_of_failed_handshakes_stops_the_work_and_nothing_else_does(
+        fn only_doubts_or_tls_failures_in_a_row_stop_a_job(
             concurrency in 1_usize..=8,
-            answers in prop::collection::vec(answer(), 0..400),
+            outcomes in prop::collection::vec(outcome(), 0..400),
         ) {
             let mut breaker = Breaker::new(concurrency);
             // The outcomes since the last stop of either kind.
             let (mut since_doubts, mut since_tls) = (0, 0);
-            for (at, answer) in answers.iter().enumerate() {
-                let is_doubt = |answer: &Outcome| matches!(answer, Outcome::InDoubt(_));
-                let is_tls = |answer: &Outcome| matches!(answer, Outcome::NotSent(NotSentReason::Tls(_)));
-                let has_left = |answer: &Outcome| !matches!(answer, Outcome::NotSent(_));
-                let has_met = |answer: &Outcome| !matches!(answer, Outcome::NotSent(NotSentReason::NoConnection(_)));
-                let doubts = in_a_row(&answers[since_doubts..=at], has_left, is_doubt);
-                let failures = in_a_row(&answers[since_tls..=at], has_met, is_tls);
-                let expected = if is_doubt(answer) && doubts == 4 * (2 * concurrency).max(5) {
-                    since_doubts = at + 1;
+            for (index, outcome) in outcomes.iter().enumerate() {
+                let is_doubt = |outcome: &Outcome| matches!(outcome, Outcome::InDoubt(_));
+                let is_tls = |outcome: &Outcome| matches!(outcome, Outcome::NotSent(NotSentReason::Tls(_)));
+                let was_sent = |outcome: &Outcome| !matches!(outcome, Outcome::NotSent(_));
+                let reached_tls =
+                    |outcome: &Outcome| !matches!(outcome, Outcome::NotSent(NotSentReason::NoConnection(_)));
+                let doubts = in_a_row(&outcomes[since_doubts..=index], was_sent, is_doubt);
+                let failures = in_a_row(&outcomes[since_tls..=index], reached_tls, is_tls);
+                let expected = if is_doubt(outcome) && doubts == 4 * (2 * concurrency).max(5) {
+                    since_doubts = index + 1;
                     Some(NotSentReason::TooManyInDoubt)
-                } else if is_tls(answer) && failures == 3 {
-                    since_tls = at + 1;
+                } else if is_tls(outcome) && failures == 3 {
+                    since_tls = index + 1;
                     Some(NotSentReason::Tls(CleanText::new("expired")))
                 } else {
                     None
                 };
-                prop_assert_eq!(breaker.record_outcome(answer), expected, "answer {}", at);
+                prop_assert_eq!(breaker.record_outcome(outcome), expected, "outcome {}", index);
             }
         }
     }

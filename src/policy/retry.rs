@@ -1,7 +1,7 @@
-//! When to retry a request that sets a PIN, and when never to.
+//! Decides when to retry a request that sets a PIN.
 //!
-//! A retry carries the same PIN, so it can do no more than the first attempt. These are pure rules: nothing here waits,
-//! sends, reads a clock or draws a random number; randomness is passed in.
+//! A retry sends the same PIN, so it has no other effect than the first attempt. These are pure rules: they never wait,
+//! send, read a clock or draw a random number. Callers pass randomness in.
 
 use std::iter;
 use std::time::Duration;
@@ -12,21 +12,21 @@ use crate::policy::error_catalog::{self, CatalogEntry, ErrorScope};
 
 /// The ceiling of the first wait. Each further ceiling is twice as high.
 const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
-/// Longer waits only make an operator think that nothing happens.
+/// The maximum of all ceilings. With longer waits an operator would think that pindesk hangs.
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
-/// Reads of one page, including the first: each may take the whole deadline.
+/// The maximum number of reads of one page, including the first. Each may take the whole timeout.
 const MAX_READ_ATTEMPTS: u8 = 3;
-/// After a 429 that is not from Graph: a proxy asks to slow down.
+/// The wait after a 429 that is not from Graph, which means that a proxy asks to slow down.
 const PROXY_THROTTLE_WAIT: Duration = Duration::from_secs(5);
 
-/// What follows an attempt.
+/// What to do after an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextStep {
     /// The change ends.
     Finish {
         /// The outcome of the whole change: it includes doubt about an earlier attempt.
         outcome: Outcome,
-        /// What else would fail for the same reason, and must not be sent.
+        /// Which other requests would fail for the same reason. pindesk must not send them.
         stop_scope: StopScope,
     },
     /// Send the same PIN again.
@@ -37,24 +37,24 @@ pub enum NextStep {
 }
 
 impl NextStep {
-    /// What else must not be sent: nothing, while the same PIN is retried.
+    /// Which other requests must not be sent: none, while the same PIN is retried.
     #[must_use]
     pub const fn stop_scope(&self) -> StopScope {
         match self {
-            Self::Finish { stop_scope: stops, .. } => *stops,
+            Self::Finish { stop_scope, .. } => *stop_scope,
             Self::Retry { .. } => StopScope::Nothing,
         }
     }
 }
 
-/// How much of a job stops with a change.
+/// Which requests of a job stop with a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StopScope {
-    /// Nothing else stops.
+    /// No other request stops.
     Nothing,
-    /// The rest of the same WABA.
+    /// All requests for the same WABA stop.
     Waba,
-    /// Everything: the access token was refused.
+    /// All requests stop, because Meta refused the access token.
     All,
 }
 
@@ -63,72 +63,73 @@ pub fn backoff_ceilings() -> impl Iterator<Item = Duration> {
     iter::successors(Some(INITIAL_BACKOFF), |ceiling| Some(ceiling.saturating_mul(2).min(MAX_BACKOFF)))
 }
 
-/// Anything from zero to the ceiling, all equally likely ("full jitter"), so that requests that failed together do not
-/// return together.
+/// Returns a wait from zero to the ceiling, all equally likely ("full jitter"), so that requests that failed together
+/// do not retry together.
 #[must_use]
 pub fn full_jitter(ceiling: Duration, random: u32) -> Duration {
     ceiling.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
-/// Decides what follows an attempt of one change.
+/// Decides what to do after an attempt of one change.
 ///
 /// `attempt` is 1 for the first. `earlier_doubt` is the doubt about an earlier attempt of the same change, if any: only
-/// a confirmation clears it. `asked` is the wait that the reply asked for; only a throttle honors it, because calls
-/// before its end make it longer. `random` is drawn for each call.
+/// a confirmation clears it. `requested_wait` is the wait that the reply asked for. It applies only to throttles,
+/// because calls before its end make a throttle longer. The caller draws `random` for each call.
 #[must_use]
 pub fn next_step(
     outcome: Outcome,
     attempt: u8,
     earlier_doubt: Option<&DoubtReason>,
-    asked: Option<Duration>,
+    requested_wait: Option<Duration>,
     random: u32,
 ) -> NextStep {
-    let asked = asked.filter(|_| is_throttle(&outcome)).unwrap_or_default();
-    let least = if attempt < MAX_ATTEMPTS { min_retry_wait(&outcome).map(|least| least.max(asked)) } else { None };
-    if let Some(least) = least {
+    let requested_wait = requested_wait.filter(|_| is_throttle(&outcome)).unwrap_or_default();
+    let minimum =
+        if attempt < MAX_ATTEMPTS { min_retry_wait(&outcome).map(|minimum| minimum.max(requested_wait)) } else { None };
+    if let Some(minimum) = minimum {
         let ceiling = backoff_ceilings().nth(usize::from(attempt.saturating_sub(1))).unwrap_or(MAX_BACKOFF);
-        return NextStep::Retry { after: least + full_jitter(ceiling, random) };
+        return NextStep::Retry { after: minimum + full_jitter(ceiling, random) };
     }
-    let stops = stop_scope(&outcome);
+    let stop_scope = stop_scope(&outcome);
     let outcome = match (outcome, earlier_doubt) {
-        (Outcome::Refused(fault), Some(doubt)) => {
-            Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::Refused(fault)))
+        (Outcome::Refused(error), Some(doubt)) => {
+            Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::Refused(error)))
         }
-        (Outcome::NotSent(why), Some(doubt)) => {
-            Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::NotSent(why)))
+        (Outcome::NotSent(reason), Some(doubt)) => {
+            Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::NotSent(reason)))
         }
         (outcome, _) => outcome,
     };
-    NextStep::Finish { outcome, stop_scope: stops }
+    NextStep::Finish { outcome, stop_scope }
 }
 
-/// How long to wait before a failed read is retried; `None` if that is useless. A read changes nothing, so everything
-/// but Meta's own refusal is worth a retry. Without a connection the operator is told at once instead.
+/// How long to wait before pindesk retries a failed read; `None` if a retry is useless. A read changes nothing, so
+/// pindesk retries everything except a refusal by Meta. If there is no connection, it reports that at once instead.
 #[must_use]
 pub fn read_retry_delay(failure: &ReadFailure, attempt: u8, random: u32) -> Option<Duration> {
-    let is_worth_it = match failure {
+    let is_retryable = match failure {
         ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. } => true,
-        ReadFailure::Api(fault) => error_catalog::lookup(fault).scope == ErrorScope::ServerError,
+        ReadFailure::Api(error) => error_catalog::lookup(error).scope == ErrorScope::ServerError,
         ReadFailure::NotSent(_) => false,
     };
     let ceiling = backoff_ceilings().nth(usize::from(attempt.saturating_sub(1)))?;
-    (is_worth_it && attempt < MAX_READ_ATTEMPTS).then(|| full_jitter(ceiling, random))
+    (is_retryable && attempt < MAX_READ_ATTEMPTS).then(|| full_jitter(ceiling, random))
 }
 
 /// The minimum wait before a retry; `None` if a retry is useless or wrong.
 fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
     match outcome {
         Outcome::Confirmed => None,
-        Outcome::Refused(fault) => {
-            let entry = error_catalog::lookup(fault);
+        Outcome::Refused(error) => {
+            let entry = error_catalog::lookup(error);
             match entry.scope {
                 ErrorScope::Throttle | ErrorScope::ServerError => Some(min_wait(entry)),
                 ErrorScope::Token | ErrorScope::Waba | ErrorScope::Number => None,
             }
         }
-        Outcome::NotSent(why) => match why {
+        Outcome::NotSent(reason) => match reason {
             NotSentReason::NoConnection(_) => Some(Duration::ZERO),
-            // A certificate does not become valid in seconds, and a retry only hides who answers in Meta's place.
+            // A certificate does not become valid in seconds, and a retry would only hide that Meta did not reply.
             NotSentReason::Tls(_)
             | NotSentReason::Stopped
             | NotSentReason::TokenRefused
@@ -137,9 +138,9 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
             | NotSentReason::RefusedLocally(_) => None,
         },
         Outcome::InDoubt(doubt) => match doubt {
-            DoubtReason::ServerError(fault) => {
-                let entry = error_catalog::lookup(fault);
-                // With a refused token a retry could not succeed, whatever else was wrong.
+            DoubtReason::ServerError(error) => {
+                let entry = error_catalog::lookup(error);
+                // Meta refuses every retry with the same token.
                 (entry.scope != ErrorScope::Token).then(|| min_wait(entry))
             }
             DoubtReason::UnexpectedReply { http_status: 429 } => Some(PROXY_THROTTLE_WAIT),
@@ -147,7 +148,7 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
             | DoubtReason::ConnectionLost { .. }
             | DoubtReason::UnexpectedReply { .. }
             | DoubtReason::SuccessNotTrue => Some(Duration::ZERO),
-            // These do not concern this request, so a retry resolves nothing.
+            // These are not about this request, so a retry resolves nothing.
             DoubtReason::OlderPinInDoubt(_)
             | DoubtReason::EarlierAttemptInDoubt { .. }
             | DoubtReason::ProcessEnded
@@ -158,8 +159,8 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
 
 fn is_throttle(outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Refused(fault) | Outcome::InDoubt(DoubtReason::ServerError(fault)) => {
-            error_catalog::lookup(fault).scope == ErrorScope::Throttle
+        Outcome::Refused(error) | Outcome::InDoubt(DoubtReason::ServerError(error)) => {
+            error_catalog::lookup(error).scope == ErrorScope::Throttle
         }
         Outcome::InDoubt(doubt) => matches!(doubt, DoubtReason::UnexpectedReply { http_status: 429 }),
         Outcome::Confirmed | Outcome::NotSent(_) => false,
@@ -172,8 +173,8 @@ fn min_wait(entry: &CatalogEntry) -> Duration {
 
 fn stop_scope(outcome: &Outcome) -> StopScope {
     match outcome {
-        Outcome::Refused(fault) | Outcome::InDoubt(DoubtReason::ServerError(fault)) => {
-            match error_catalog::lookup(fault).scope {
+        Outcome::Refused(error) | Outcome::InDoubt(DoubtReason::ServerError(error)) => {
+            match error_catalog::lookup(error).scope {
                 ErrorScope::Token => StopScope::All,
                 ErrorScope::Waba => StopScope::Waba,
                 ErrorScope::Number | ErrorScope::Throttle | ErrorScope::ServerError => StopScope::Nothing,
@@ -205,7 +206,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const LOST: DoubtReason = DoubtReason::ConnectionLost { after: SECOND };
 
-    fn fault(http_status: u16, code: i64) -> ApiError {
+    fn api_error(http_status: u16, code: i64) -> ApiError {
         ApiError {
             http_status,
             code,
@@ -218,15 +219,15 @@ mod tests {
     }
 
     fn refused(code: i64) -> Outcome {
-        Outcome::Refused(fault(400, code))
+        Outcome::Refused(api_error(400, code))
     }
 
     fn no_connection() -> Outcome {
         Outcome::NotSent(NotSentReason::NoConnection(CleanText::new("refused")))
     }
 
-    fn rest(outcome: Outcome, stops: StopScope) -> NextStep {
-        NextStep::Finish { outcome, stop_scope: stops }
+    fn finish(outcome: Outcome, scope: StopScope) -> NextStep {
+        NextStep::Finish { outcome, stop_scope: scope }
     }
 
     #[test]
@@ -236,30 +237,30 @@ mod tests {
     }
 
     #[test]
-    fn jitter_takes_anything_up_to_the_ceiling() {
+    fn jitter_ranges_from_zero_to_the_ceiling() {
         assert_eq!(full_jitter(SECOND, 0), Duration::ZERO);
         assert_eq!(full_jitter(SECOND, u32::MAX), SECOND);
     }
 
     #[test]
-    fn what_is_in_doubt_or_never_left_is_repeated_until_the_fourth_try() {
+    fn doubts_and_lost_connections_are_retried_up_to_attempt_4() {
         for outcome in [Outcome::InDoubt(LOST), Outcome::InDoubt(DoubtReason::SuccessNotTrue), no_connection()] {
             for (attempt, seconds) in [(1, 1), (2, 2), (3, 4)] {
                 let step = next_step(outcome.clone(), attempt, None, None, u32::MAX);
                 assert_eq!(step, NextStep::Retry { after: Duration::from_secs(seconds) }, "{outcome:?}");
             }
-            assert_eq!(next_step(outcome.clone(), 4, None, None, 7), rest(outcome, StopScope::Nothing));
+            assert_eq!(next_step(outcome.clone(), 4, None, None, 7), finish(outcome, StopScope::Nothing));
         }
     }
 
     #[test]
-    fn a_throttle_and_a_fault_of_meta_are_repeated_after_the_wait_they_ask_for() {
+    fn throttles_and_server_errors_have_a_minimum_wait() {
         let cases = [
             (refused(80_008), 5),
-            (Outcome::Refused(fault(429, 987_654)), 5),
+            (Outcome::Refused(api_error(429, 987_654)), 5),
             (refused(131_016), 0),
-            (Outcome::InDoubt(DoubtReason::ServerError(fault(500, 131_057))), 60),
-            (Outcome::InDoubt(DoubtReason::ServerError(fault(503, 2))), 0),
+            (Outcome::InDoubt(DoubtReason::ServerError(api_error(500, 131_057))), 60),
+            (Outcome::InDoubt(DoubtReason::ServerError(api_error(503, 2))), 0),
             (Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429 }), 5),
         ];
         for (outcome, seconds) in cases {
@@ -269,16 +270,17 @@ mod tests {
     }
 
     #[test]
-    fn a_throttle_is_waited_out_as_long_as_meta_asks_and_nothing_else_is() {
-        let asked = Some(Duration::from_mins(19));
-        assert_eq!(next_step(refused(80_008), 1, None, asked, 0), NextStep::Retry { after: Duration::from_mins(19) });
-        assert_eq!(next_step(Outcome::InDoubt(LOST), 1, None, asked, 0), NextStep::Retry { after: Duration::ZERO });
-        assert_eq!(next_step(refused(100), 1, None, asked, 0), rest(refused(100), StopScope::Nothing));
+    fn only_a_throttle_honors_the_wait_that_meta_requests() {
+        let requested = Some(Duration::from_mins(19));
+        let throttled = next_step(refused(80_008), 1, None, requested, 0);
+        assert_eq!(throttled, NextStep::Retry { after: Duration::from_mins(19) });
+        assert_eq!(next_step(Outcome::InDoubt(LOST), 1, None, requested, 0), NextStep::Retry { after: Duration::ZERO });
+        assert_eq!(next_step(refused(100), 1, None, requested, 0), finish(refused(100), StopScope::Nothing));
     }
 
     #[test]
-    fn a_refusal_is_final_and_stops_what_would_fail_too() {
-        for (code, stops) in [
+    fn a_refusal_is_final_and_stops_what_would_also_fail() {
+        for (code, scope) in [
             (100, StopScope::Nothing),
             (133_010, StopScope::Nothing),
             (133_016, StopScope::Nothing),
@@ -287,65 +289,70 @@ mod tests {
             (190, StopScope::All),
             (102, StopScope::All),
         ] {
-            assert_eq!(next_step(refused(code), 1, None, None, 0), rest(refused(code), stops), "{code}");
+            assert_eq!(next_step(refused(code), 1, None, None, 0), finish(refused(code), scope), "{code}");
         }
     }
 
     #[test]
-    fn a_failed_handshake_and_what_was_refused_here_are_not_repeated() {
-        let why = CleanText::new("certificate expired");
+    fn tls_failures_and_local_refusals_are_not_retried() {
+        let reason = CleanText::new("certificate expired");
         for not_sent in [
-            NotSentReason::Tls(why.clone()),
-            NotSentReason::RefusedLocally(why),
+            NotSentReason::Tls(reason.clone()),
+            NotSentReason::RefusedLocally(reason),
             NotSentReason::Stopped,
             NotSentReason::TokenRefused,
         ] {
             let outcome = Outcome::NotSent(not_sent);
-            assert_eq!(next_step(outcome.clone(), 1, None, None, 0), rest(outcome, StopScope::Nothing));
+            assert_eq!(next_step(outcome.clone(), 1, None, None, 0), finish(outcome, StopScope::Nothing));
         }
     }
 
     #[test]
-    fn a_refused_token_in_a_doubtful_answer_stops_all_and_stays_in_doubt() {
-        let outcome = Outcome::InDoubt(DoubtReason::ServerError(fault(500, 190)));
-        assert_eq!(next_step(outcome.clone(), 1, None, None, 0), rest(outcome, StopScope::All));
+    fn a_server_error_about_the_token_stops_all_in_doubt() {
+        let outcome = Outcome::InDoubt(DoubtReason::ServerError(api_error(500, 190)));
+        assert_eq!(next_step(outcome.clone(), 1, None, None, 0), finish(outcome, StopScope::All));
     }
 
     #[test]
     fn only_a_confirmation_clears_an_earlier_doubt() {
         let after = |last: Outcome| match last {
-            Outcome::Refused(fault) => Outcome::InDoubt(LOST.after_failed_retry(NotApplied::Refused(fault))),
-            Outcome::NotSent(why) => Outcome::InDoubt(LOST.after_failed_retry(NotApplied::NotSent(why))),
-            Outcome::Confirmed | Outcome::InDoubt(_) => unreachable!("it changed nothing"),
+            Outcome::Refused(error) => Outcome::InDoubt(LOST.after_failed_retry(NotApplied::Refused(error))),
+            Outcome::NotSent(reason) => Outcome::InDoubt(LOST.after_failed_retry(NotApplied::NotSent(reason))),
+            Outcome::Confirmed | Outcome::InDoubt(_) => unreachable!("only used for requests that changed nothing"),
         };
-        let in_doubt = |last| rest(after(last), StopScope::Nothing);
+        let in_doubt = |last| finish(after(last), StopScope::Nothing);
         assert_eq!(next_step(refused(100), 2, Some(&LOST), None, 0), in_doubt(refused(100)));
         assert_eq!(next_step(no_connection(), 4, Some(&LOST), None, 0), in_doubt(no_connection()));
         assert_eq!(
             next_step(Outcome::Confirmed, 2, Some(&LOST), None, 0),
-            rest(Outcome::Confirmed, StopScope::Nothing)
+            finish(Outcome::Confirmed, StopScope::Nothing)
         );
         let stopped = next_step(refused(190), 2, Some(&LOST), None, 0);
-        assert_eq!(stopped, rest(after(refused(190)), StopScope::All));
+        assert_eq!(stopped, finish(after(refused(190)), StopScope::All));
     }
 
     proptest! {
         #[test]
-        fn no_change_is_ever_tried_a_fifth_time(code in any::<i64>(), http_status in 100u16..600, attempt in 4u8.., random: u32) {
+        fn no_change_has_a_fifth_attempt(
+            code in any::<i64>(),
+            http_status in 100u16..600,
+            attempt in 4u8..,
+            random: u32,
+        ) {
             let outcomes = [
-                Outcome::Refused(fault(http_status, code)),
-                Outcome::InDoubt(DoubtReason::ServerError(fault(http_status, code))),
+                Outcome::Refused(api_error(http_status, code)),
+                Outcome::InDoubt(DoubtReason::ServerError(api_error(http_status, code))),
                 Outcome::InDoubt(LOST),
                 no_connection(),
             ];
             for outcome in outcomes {
-                let is_rest = matches!(next_step(outcome, attempt, None, None, random), NextStep::Finish { .. });
-                prop_assert!(is_rest);
+                let is_finished = matches!(next_step(outcome, attempt, None, None, random), NextStep::Finish { .. });
+                prop_assert!(is_finished);
             }
         }
 
         #[test]
-        fn a_wait_is_never_longer_than_its_least_and_its_ceiling(attempt in 1u8..4, random: u32, code in any::<i64>()) {
+        fn a_wait_is_at_most_its_minimum_plus_its_ceiling(attempt in 1u8..4, random: u32, code in any::<i64>()) {
             if let NextStep::Retry { after } = next_step(refused(code), attempt, None, None, random) {
                 prop_assert!(after <= Duration::from_secs(64));
             }

@@ -1,7 +1,8 @@
 //! Which signals end the process, and how it suspends: only if a shell can resume it.
 //!
-//! It cannot raise SIGTSTP itself, because that is caught, so that a signal from outside suspends the program like the
-//! key does. SIGSTOP suspends without asking, so this module applies the kernel's rules itself.
+//! The program catches SIGTSTP, so that a signal from outside suspends it as the key does. It therefore cannot raise
+//! SIGTSTP to suspend itself. It raises SIGSTOP, which always suspends, so this module first applies the rules of the
+//! kernel for SIGTSTP. It never restores the terminal.
 
 use std::fmt::Display;
 use std::{fs, io, iter};
@@ -14,30 +15,30 @@ use signal_hook::consts::{
 /// Signals that ask a program to end.
 pub const TERMINATION_SIGNALS: [i32; 4] = [SIGHUP, SIGTERM, SIGINT, SIGQUIT];
 
-/// Signals that mean nothing here and would still end the program at once. Those that a fault of its own raises are not
-/// among them: catching them helps nobody.
+/// Signals that pindesk does not use and that would end it at once. Signals that a crash raises are not in this list,
+/// because catching them does not help.
 pub const UNUSED_FATAL_SIGNALS: [i32; 8] = [SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGXFSZ];
 
-/// Suspends the process, and returns when it resumes. Does nothing if no shell could resume it.
+/// Suspends the process, and returns when it resumes. It does nothing if no shell could resume the process.
 ///
 /// # Errors
-/// When the system refuses.
+/// If the system refuses.
 pub fn suspend() -> io::Result<()> {
     if is_orphaned() {
         return Ok(());
     }
-    // To this thread, not to the process, so that it has stopped when this returns.
+    // The signal goes to this thread and not to the process, so that the process has stopped when this returns.
     signal_hook::low_level::raise(SIGSTOP)
 }
 
-/// False if the program started with SIGTSTP ignored. Must be asked before the signal is caught.
+/// False if the program started with SIGTSTP ignored. Call this before the program catches the signal.
 #[must_use]
 pub fn can_suspend() -> bool {
     !is_ignored(SIGTSTP)
 }
 
-/// True if the program started with this signal ignored, as under `nohup` or in a captive shell. Must be asked before
-/// the signal is caught.
+/// True if the program started with this signal ignored, as under `nohup` or in a captive shell. Call this before the
+/// program catches the signal.
 #[must_use]
 pub fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -49,12 +50,12 @@ pub fn is_ignored(signal: i32) -> bool {
 /// False if the shell has given the terminal to another job.
 #[must_use]
 pub fn is_in_foreground() -> bool {
-    // A process without a terminal is in nobody's way.
+    // A process without a terminal counts as in the foreground, because it cannot disturb another job.
     ProcessIds::read("self").is_none_or(|this| this.foreground_group == -1 || this.foreground_group == this.group)
 }
 
-/// True if no ancestor outside of this process group belongs to the same session: then no shell would resume the group,
-/// and the kernel does not suspend it either.
+/// True if no ancestor outside this process group belongs to the same session. Then no shell would resume the group,
+/// and the kernel would not suspend it either.
 fn is_orphaned() -> bool {
     let Some(this) = ProcessIds::read("self") else { return true };
     let ancestors = iter::successors(this.parent(), ProcessIds::parent);
@@ -63,8 +64,8 @@ fn is_orphaned() -> bool {
 
 /// The ids of a process and its groups.
 ///
-/// In a container, a group or session that is led from outside has the id 0, which rustix does not accept, so the ids
-/// are read from `/proc`.
+/// In a container, a group or session whose leader is outside has the id 0, which rustix does not accept. So this type
+/// reads the ids from `/proc`.
 struct ProcessIds {
     parent: i32,
     group: i32,
@@ -76,11 +77,11 @@ struct ProcessIds {
 impl ProcessIds {
     fn read(pid: impl Display) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name, in parentheses, may hold any character.
+        // The name of the process, in parentheses, may contain any character.
         let mut ids = stat.rsplit(')').next()?.split_whitespace().skip(1).map(str::parse);
         let mut next = || ids.next()?.ok();
         let (parent, group, session) = (next()?, next()?, next()?);
-        // The terminal.
+        // Skip the terminal.
         next()?;
         Some(Self { parent, group, session, foreground_group: next()? })
     }

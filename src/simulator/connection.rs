@@ -1,6 +1,6 @@
-//! Connections that can be broken off on purpose.
+//! Accepts connections that the simulator can reset on purpose.
 //!
-//! Knows bytes only: when a connection is to break is decided above.
+//! It does not read or decide anything about the bytes that it carries; the caller decides when to reset.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,12 +14,12 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The handle by which a request breaks the connection it came over.
+/// A handle with which a request resets its own connection.
 #[derive(Debug, Clone)]
 pub(super) struct ResetHandle(Arc<AtomicBool>);
 
 impl ResetHandle {
-    /// From now on nothing more is written, and the connection is reset.
+    /// Resets the connection. Nothing more is written to it.
     pub(super) fn reset(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -31,7 +31,7 @@ impl Connected<IncomingStream<'_, ResettableListener>> for ResetHandle {
     }
 }
 
-/// Accepts connections as [`BreakableStream`]s.
+/// Accepts connections as [`ResettableStream`]s.
 pub(super) struct ResettableListener(pub(super) TcpListener);
 
 impl Listener for ResettableListener {
@@ -40,9 +40,9 @@ impl Listener for ResettableListener {
 
     async fn accept(&mut self) -> (ResettableStream, SocketAddr) {
         loop {
-            // The listener's own accept waits a little when the process has no file handles left.
+            // This `accept` retries after a delay if the process has no free file descriptors.
             let (stream, peer) = Listener::accept(&mut self.0).await;
-            // Fails only where the client has gone already.
+            // Fails only if the client has already closed the connection.
             if stream.set_nodelay(true).is_ok() {
                 return (ResettableStream { stream, is_reset: Arc::default() }, peer);
             }
@@ -54,14 +54,14 @@ impl Listener for ResettableListener {
     }
 }
 
-/// A TCP connection that a request can break off.
+/// A TCP connection that a request can reset.
 pub(super) struct ResettableStream {
     stream: TcpStream,
     is_reset: Arc<AtomicBool>,
 }
 
 impl ResettableStream {
-    /// Once broken off, the connection is set to end with a reset instead of a farewell, and every use fails.
+    /// After a reset, every use fails, and the connection closes with RST instead of FIN.
     fn fail_if_reset(&self) -> io::Result<()> {
         if self.is_reset.load(Ordering::Relaxed) {
             self.stream.set_zero_linger()?;

@@ -1,17 +1,17 @@
-//! Answers kept back until somebody lets them go: a program can be looked at while its requests are on their way.
+//! Holds replies until a test releases them, so that the test can examine a program while its requests are in flight.
 //!
-//! What was asked for is carried out and counted when it comes, as ever. It keeps back answers, never requests.
+//! It never holds requests: the simulator applies and counts each request when it arrives.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// Keeps answers back until it is dropped.
+/// Holds replies until it is dropped.
 #[derive(Debug)]
 pub struct HoldGuard(Arc<ResponseGate>);
 
-/// Keeps back the answers of one kind, once asked to.
+/// Holds the replies of one kind while a [`HoldGuard`] exists.
 #[derive(Debug, Default)]
 pub(super) struct ResponseGate {
     state: Mutex<ResponseGateState>,
@@ -22,7 +22,7 @@ pub(super) struct ResponseGate {
 #[derive(Debug, Default)]
 struct ResponseGateState {
     is_holding: bool,
-    /// So many more leave before the first is kept.
+    /// How many replies still leave before the gate holds the first.
     free_passes: usize,
     held_count: usize,
 }
@@ -34,23 +34,23 @@ impl ResponseGate {
         HoldGuard(Arc::clone(self))
     }
 
-    /// Returns when an answer may leave.
+    /// Returns when a reply may leave.
     pub(super) async fn wait_until_open(&self) {
-        let let_go = {
+        let released = {
             let mut state = self.lock();
             if !state.is_holding {
                 return;
             }
-            if let Some(free) = state.free_passes.checked_sub(1) {
-                state.free_passes = free;
+            if let Some(free_passes) = state.free_passes.checked_sub(1) {
+                state.free_passes = free_passes;
                 return;
             }
             state.held_count += 1;
             self.response_arrived.notify_all();
-            // Made while nobody can let go: it misses nothing.
+            // Created under the lock, so that it cannot miss a release.
             self.released.notified()
         };
-        let_go.await;
+        released.await;
     }
 
     fn lock(&self) -> MutexGuard<'_, ResponseGateState> {
@@ -59,11 +59,12 @@ impl ResponseGate {
 }
 
 impl HoldGuard {
-    /// Waits until so many answers are kept back at once, for so long at most; false if they are not then. Blocks the thread.
+    /// Waits until the gate holds `count` replies at once; false if it does not within `timeout`. Blocks the thread.
     #[must_use]
-    pub fn wait_for_held(&self, count: usize, limit: Duration) -> bool {
-        let waited = self.0.response_arrived.wait_timeout_while(self.0.lock(), limit, |state| state.held_count < count);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    pub fn wait_for_held(&self, count: usize, timeout: Duration) -> bool {
+        let result =
+            self.0.response_arrived.wait_timeout_while(self.0.lock(), timeout, |state| state.held_count < count);
+        !result.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
 

@@ -1,6 +1,6 @@
-//! Pretend chance: the same input always gives the same bits, so that a world can be made twice.
+//! Generates reproducible pseudo-random bits, so that a seed always gives the same world. It is not for secrets.
 
-/// The finaliser of `SplitMix64`: spreads neighbouring inputs over all 64 bits.
+/// The finalizer of `SplitMix64`, which spreads adjacent inputs over all 64 bits.
 pub(super) const fn splitmix64(input: u64) -> u64 {
     let mut z = input.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

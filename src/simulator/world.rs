@@ -1,8 +1,7 @@
-//! A pure pretend Graph API: state and a request give a response.
+//! Simulates the Graph API as a pure state machine: it turns a request and the current state into a response.
 //!
-//! Does no I/O and reads no clock: the moment comes with the request. Holds only what was changed; everything else
-//! follows from the seed. Where Meta's behaviour is not known, the strict answer is given (see
-//! [`ABOUT`](super::ABOUT)).
+//! It never does I/O or reads a clock; the caller passes the time. It stores only changes, because all other state
+//! follows from the seed. If Meta's behavior is unknown, it gives the strictest response (see [`ABOUT`](super::ABOUT)).
 
 mod access;
 mod fields;
@@ -34,31 +33,31 @@ use crate::domain::pin::PIN_DIGITS;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Meta's limit for register and for deregister, each: 10 a number in any 72 hours.
+/// Meta's limit for `register`, and for `deregister`: 10 calls for each number in any 72 hours.
 const REGISTER_LIMIT: usize = 10;
 const REGISTER_WINDOW: Duration = Duration::from_hours(72);
 
 type PinBytes = [u8; PIN_DIGITS];
 
-/// What a world is made from.
+/// The settings of a world.
 #[derive(Debug, Clone)]
 pub struct WorldSpec {
-    /// How many phone numbers there are. Up to 100,000 have display numbers of their own.
+    /// How many phone numbers the world has. Up to 100,000 numbers have unique display numbers.
     pub numbers: usize,
-    /// The same seed gives the same world.
+    /// The seed. The same seed gives the same world.
     pub seed: u64,
-    /// The app's secret, if `appsecret_proof` is to be checked where it is sent.
+    /// The app secret with which the world checks `appsecret_proof`; `None` to accept any proof.
     pub app_secret: Option<AppSecret>,
-    /// Refuse requests without `appsecret_proof`.
+    /// True to refuse requests without `appsecret_proof`.
     pub requires_proof: bool,
-    /// Let the PIN of an unregistered number be set. Meta's behaviour is not known.
+    /// True to accept a PIN for an unregistered number. Meta's behavior is unknown.
     pub unregistered_may_set_pin: bool,
-    /// How many calls a WABA takes in an hour; without a limit, the usage headers stay low.
+    /// How many calls a WABA accepts in an hour; `None` for no limit, and low values in the usage headers.
     pub calls_per_hour: Option<usize>,
 }
 
 impl WorldSpec {
-    /// A world without limits and proofs.
+    /// A world without limits, and without a check of proofs.
     #[must_use]
     pub const fn new(numbers: usize, seed: u64) -> Self {
         Self {
@@ -72,31 +71,31 @@ impl WorldSpec {
     }
 }
 
-/// One request, as the server has read it. Has no `Debug`: it carries a PIN and an access token.
+/// One request, as the server read it. Not `Debug`, because it contains a PIN and an access token.
 #[derive(Clone, Default)]
 pub struct SimulatedRequest {
-    /// `GET`, `POST` …
+    /// The HTTP method, such as `GET` or `POST`.
     pub method: String,
-    /// The path, from its first slash.
+    /// The path, with its first slash.
     pub path: String,
-    /// What follows the question mark, still encoded.
+    /// The query after the question mark, still encoded.
     pub query: String,
-    /// The `Authorization` header.
+    /// The value of the `Authorization` header.
     pub authorization: Option<String>,
-    /// Scheme and host, for links to the next page.
+    /// The scheme and the host, for links to other pages.
     pub origin: String,
-    /// The body.
+    /// The parsed body.
     pub body: RequestBody,
 }
 
-/// What became of one number since the world began.
+/// The changes of one number since the start of the world.
 #[derive(Default)]
 struct NumberChanges {
     pin: Option<PinBytes>,
     is_registered: Option<bool>,
     register_attempts: RateLimiter,
     deregister_attempts: RateLimiter,
-    /// Every PIN that a request for this number carried, in order.
+    /// Every well-formed PIN in a request for this number, in order.
     pins_sent: Vec<PinBytes>,
 }
 
@@ -121,19 +120,19 @@ impl RateLimiter {
     }
 }
 
-/// The pretend Graph API. Has no `Debug`: it remembers PINs, and an operator may try out a real one.
+/// The simulated Graph API. Not `Debug`, because it stores PINs, and an operator may enter a real one.
 pub struct World {
     spec: WorldSpec,
     generator: WorldGenerator,
     faults: FaultInjector,
     changes: HashMap<usize, NumberChanges>,
-    /// When each WABA was called, for as long as that counts.
+    /// When each WABA was called within the last hour.
     call_times: Vec<VecDeque<Instant>>,
     response_count: u64,
     pin_request_count: usize,
 }
 
-/// What a path leads to.
+/// The target of a request path.
 #[derive(Debug, Clone, Copy)]
 enum Route {
     Number(usize),
@@ -145,8 +144,8 @@ enum Route {
 }
 
 impl Route {
-    fn resolve(seed: WorldGenerator, node: &str, edge: Option<&str>) -> Option<Self> {
-        match (seed.find_number(node), generator::find_waba(node), edge) {
+    fn resolve(generator: WorldGenerator, node: &str, edge: Option<&str>) -> Option<Self> {
+        match (generator.find_number(node), generator::find_waba(node), edge) {
             (Some(index), _, None) => Some(Self::Number(index)),
             (Some(index), _, Some("register")) => Some(Self::Register(index)),
             (Some(index), _, Some("deregister")) => Some(Self::Deregister(index)),
@@ -157,9 +156,9 @@ impl Route {
         }
     }
 
-    fn waba(self, seed: WorldGenerator) -> Option<usize> {
+    fn waba(self, generator: WorldGenerator) -> Option<usize> {
         match self {
-            Self::Number(index) | Self::Register(index) | Self::Deregister(index) => Some(seed.waba_of(index)),
+            Self::Number(index) | Self::Register(index) | Self::Deregister(index) => Some(generator.waba_of(index)),
             Self::Waba(waba) | Self::Numbers(waba) => Some(waba),
             Self::DebugToken => None,
         }
@@ -167,7 +166,7 @@ impl Route {
 }
 
 impl World {
-    /// A world as it begins. Costs the same for one number and for 100,000.
+    /// Creates a world. It costs the same for one number and for 100,000.
     #[must_use]
     pub fn new(spec: WorldSpec, faults: FaultPlan) -> Self {
         let generator = WorldGenerator::new(spec.seed, spec.numbers);
@@ -182,7 +181,7 @@ impl World {
         }
     }
 
-    /// Answers one request.
+    /// Handles one request.
     pub fn handle_request(&mut self, request: &SimulatedRequest, now: TimePoint) -> SimulatedResponse {
         self.response_count += 1;
         let trace_id = self.trace_id();
@@ -271,11 +270,11 @@ impl World {
         }
         let first = self.generator.numbers_of(waba).start;
         let mut body = br#"{"data":["#.to_vec();
-        for place in page.range() {
-            if place > page.range().start {
+        for position in page.range() {
+            if position > page.range().start {
                 body.push(b',');
             }
-            fields::write_node(&mut body, &fields, &self.number_view(first + place, waba));
+            fields::write_node(&mut body, &fields, &self.number_view(first + position, waba));
         }
         body.push(b']');
         page.write_paging(&mut body, request);
@@ -283,7 +282,7 @@ impl World {
         self.apply_read_fault(fault, SimulatedResponse::json(body))
     }
 
-    /// A read's answer, with the fault that is due on it.
+    /// The reply to a read, after its fault, if any.
     fn apply_read_fault(
         &self,
         fault: Option<FaultResponse>,
@@ -295,27 +294,27 @@ impl World {
         }
     }
 
-    /// What a fault makes of the honest answer.
+    /// Applies a fault to the normal reply.
     fn apply_fault(
         &self,
         fault: FaultResponse,
         method: &str,
-        honest: Result<SimulatedResponse, GraphError>,
+        normal: Result<SimulatedResponse, GraphError>,
     ) -> Result<SimulatedResponse, GraphError> {
         match fault {
             FaultResponse::Error(error) => Err(access::scripted_error(error, method)),
             FaultResponse::Html => Ok(SimulatedResponse::bad_gateway()),
             FaultResponse::SuccessFalse => Ok(SimulatedResponse::success(false)),
-            // A path that leads nowhere, so that a client which follows it is noticed and does no harm.
+            // The path does not exist, so that a client that follows it gets an error and changes nothing.
             FaultResponse::Redirect => {
                 Ok(SimulatedResponse::redirect(format!("/v0.0/redirected-{}", self.response_count)))
             }
             FaultResponse::ResetBefore => Ok(SimulatedResponse::success(false).with_delivery(Delivery::Reset)),
-            FaultResponse::ResetAfter => Ok(honest?.with_delivery(Delivery::Reset)),
-            FaultResponse::Truncate => Ok(honest?.with_delivery(Delivery::Truncated)),
-            FaultResponse::Timeout => Ok(honest?.with_delivery(Delivery::Never)),
-            FaultResponse::Slow => Ok(honest?.with_delivery(Delivery::Slow)),
-            FaultResponse::EmptyPage => honest,
+            FaultResponse::ResetAfter => Ok(normal?.with_delivery(Delivery::Reset)),
+            FaultResponse::Truncate => Ok(normal?.with_delivery(Delivery::Truncated)),
+            FaultResponse::Timeout => Ok(normal?.with_delivery(Delivery::Never)),
+            FaultResponse::Slow => Ok(normal?.with_delivery(Delivery::Slow)),
+            FaultResponse::EmptyPage => normal,
         }
     }
 
@@ -332,12 +331,12 @@ impl World {
         let Some(fault) = self.next_fault(CallKind::SetPin, Some(index), self.generator.waba_of(index)) else {
             return self.apply_pin(index, pin);
         };
-        let applies = matches!(
+        let is_applied = matches!(
             fault,
             FaultResponse::ResetAfter | FaultResponse::Truncate | FaultResponse::Timeout | FaultResponse::Slow
         );
-        let honest = if applies { self.apply_pin(index, pin) } else { Ok(SimulatedResponse::success(false)) };
-        self.apply_fault(fault, &request.method, honest)
+        let normal = if is_applied { self.apply_pin(index, pin) } else { Ok(SimulatedResponse::success(false)) };
+        self.apply_fault(fault, &request.method, normal)
     }
 
     fn apply_pin(&mut self, index: usize, pin: PinBytes) -> Result<SimulatedResponse, GraphError> {
@@ -360,10 +359,10 @@ impl World {
             return Err(GraphError::new(400, 100, "(#100) The parameter messaging_product is required."));
         }
         let pin = parse_pin(params)?;
-        let in_force = self.current_pin(index);
+        let current_pin = self.current_pin(index);
         let changes = self.changes.entry(index).or_default();
         changes.register_attempts.record(now)?;
-        if in_force.is_some_and(|in_force| in_force != pin) {
+        if current_pin.is_some_and(|current_pin| current_pin != pin) {
             return Err(GraphError::titled(400, 133_005));
         }
         changes.pin = Some(pin);
@@ -371,7 +370,7 @@ impl World {
         Ok(SimulatedResponse::success(true))
     }
 
-    /// Keeps the PIN: a lost one still blocks registering again.
+    /// Keeps the PIN, so that an operator who has lost it still cannot register the number again.
     fn deregister(&mut self, index: usize, access: &Access, now: Instant) -> Result<SimulatedResponse, GraphError> {
         access.require(TokenRights::Change)?;
         let changes = self.changes.entry(index).or_default();
@@ -407,12 +406,12 @@ impl World {
         while calls.front().is_some_and(|at| now.saturating_duration_since(*at) >= HOUR) {
             calls.pop_front();
         }
-        // Counted even when refused: calling while throttled lengthens the throttle.
+        // Counts refused calls too, because calls during a throttle extend it.
         calls.push_back(now);
         if calls.len() <= limit {
             return Ok(());
         }
-        // The next call is taken when all but `limit - 1` of these have grown an hour old.
+        // The next call is accepted when all but `limit - 1` of these calls are an hour old.
         let wait = calls.get(calls.len() - limit).map_or(HOUR, |at| (*at + HOUR).saturating_duration_since(now));
         let regain_minutes = u32::try_from(wait.as_secs().div_ceil(60)).ok();
         Err(GraphError { regain_minutes, ..GraphError::titled(400, 80_008) })

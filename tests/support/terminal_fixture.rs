@@ -223,7 +223,7 @@ impl ConsolePage {
             Self::Filter => type_filter(session, "55"),
             Self::Form => {
                 session.send("p");
-                session.wait_for("PIN again");
+                session.wait_for("Retype PIN");
                 session.send(&PIN[..4]);
                 session.wait_for("[*] [*] [*] [*] [_]");
             }
@@ -250,7 +250,7 @@ impl ConsolePage {
 /// Opens the filter and types this text.
 pub(crate) fn type_filter(session: &mut PtySession, text: &str) {
     session.send("/");
-    session.wait_for("Enter keep");
+    session.wait_for("Enter apply");
     session.send(text);
     session.wait_for(&format!("Filter: {text}"));
 }
@@ -266,7 +266,7 @@ pub(crate) fn select_unset_number(session: &mut PtySession) {
 pub(crate) fn open_form(session: &mut PtySession) {
     select_unset_number(session);
     session.send("p");
-    session.wait_for("PIN again");
+    session.wait_for("Retype PIN");
 }
 
 /// Types a PIN for a number without one, up to the question.

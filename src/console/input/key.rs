@@ -1,12 +1,14 @@
-//! Keys as the console speaks of them, whatever bytes the terminal sent for them.
+//! The keys that the console knows, independent of the bytes that a terminal sends for them.
+//!
+//! It does not know what a key does.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One key press. Alt, function keys and mouse have no place here: they do not arrive everywhere.
+/// One key press. Alt, function keys and the mouse are missing, because some terminals do not send them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Key {
-    /// A character, Space included, as typed.
+    /// A character as typed, including Space.
     Char(char),
     /// Ctrl with a lower-case letter.
     Ctrl(char),
@@ -40,7 +42,7 @@ pub enum Key {
     PageDown,
 }
 
-/// The keys that are told by a name.
+/// The keys that have a name.
 const KEY_NAMES: [(Key, &str); 15] = [
     (Key::Char(' '), "Space"),
     (Key::Enter, "Enter"),
@@ -60,7 +62,7 @@ const KEY_NAMES: [(Key, &str); 15] = [
 ];
 
 impl Key {
-    /// What the key adds to a pasted text; `None` for keys that no text holds.
+    /// The character that the key adds to a pasted text; `None` for keys that are not part of a text.
     #[must_use]
     pub const fn to_char(self) -> Option<char> {
         match self {
@@ -83,7 +85,7 @@ impl Key {
         }
     }
 
-    /// True for keys that may start something, so that a flood of them is no typing.
+    /// True for keys that can start an action, so that many of them at once were not typed.
     #[must_use]
     pub const fn is_command(self) -> bool {
         self.to_char().is_some() && !matches!(self, Self::Tab)
@@ -116,7 +118,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// The text names no key.
+/// The text does not name a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key is one character, Ctrl- with a letter, or a name such as Enter, Space, PgDn")]
 pub struct ParseKeyError;
@@ -128,17 +130,18 @@ impl FromStr for Key {
         if let Some((key, _)) = KEY_NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)) {
             return Ok(*key);
         }
-        let one = |text: &str| {
+        let single_char = |text: &str| {
             let mut chars = text.chars();
             chars.next().filter(|_| chars.next().is_none())
         };
         let prefix = text.get(..5).filter(|prefix| prefix.eq_ignore_ascii_case("ctrl-"));
         match prefix {
             Some(_) => {
-                let letter = one(&text[5..]).as_ref().map(char::to_ascii_lowercase).filter(char::is_ascii_lowercase);
+                let letter =
+                    single_char(&text[5..]).as_ref().map(char::to_ascii_lowercase).filter(char::is_ascii_lowercase);
                 letter.map(Self::Ctrl).ok_or(ParseKeyError)
             }
-            None => one(text).filter(char::is_ascii_graphic).map(Self::Char).ok_or(ParseKeyError),
+            None => single_char(text).filter(char::is_ascii_graphic).map(Self::Char).ok_or(ParseKeyError),
         }
     }
 }
@@ -148,9 +151,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_key_is_read_back_from_the_words_it_is_told_by() {
-        let named = KEY_NAMES.map(|(key, _)| key);
-        for key in named.into_iter().chain([Key::Char('p'), Key::Char('<'), Key::Ctrl('u')]) {
+    fn each_key_parses_from_its_displayed_name() {
+        let named_keys = KEY_NAMES.map(|(key, _)| key);
+        for key in named_keys.into_iter().chain([Key::Char('p'), Key::Char('<'), Key::Ctrl('u')]) {
             assert_eq!(key.to_string().parse(), Ok(key));
         }
         assert_eq!("ctrl-U".parse(), Ok(Key::Ctrl('u')));

@@ -1,13 +1,15 @@
-//! One table: mode, keys, action, wording, risk. It dispatches, and feeds the footer, the help and the README.
+//! The key table: for each mode its keys, with action, description and risk. The dispatcher, the footer, the help and
+//! the README use the same table.
 //!
-//! It decides what a key means, never what follows. Digits and free text are not in it: a mode that takes them
-//! says so by [`Mode::text_input`], and the table then binds no printable key there (the PIN form takes digits only,
+//! It maps a key to an action and does not perform it. It does not contain digits and free text: [`Mode::text_input`]
+//! says that a mode accepts them, and the table then binds none of those keys there (the PIN form accepts only digits,
 //! so its letters are free).
 
 use std::collections::HashMap;
 
 use crate::console::input::key::Key;
 
+mod action_names;
 mod mode;
 mod readme;
 mod table;
@@ -15,9 +17,9 @@ mod table;
 pub use mode::{Mode, TextInput};
 pub use readme::readme_table;
 
-/// What a key means.
+/// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the table says what each one does, in the words of the help")]
+#[expect(missing_docs, reason = "the table describes each one")]
 pub enum Action {
     Up,
     Down,
@@ -75,35 +77,35 @@ pub enum Action {
 }
 
 impl Action {
-    /// True for what only moves the cursor: on a slow line it is typed ahead, and rightly.
+    /// True if it only moves the cursor: on a slow connection operators may type it ahead.
     #[must_use]
     pub const fn is_motion(self) -> bool {
         matches!(self, Self::Up | Self::Down | Self::PageUp | Self::PageDown | Self::First | Self::Last)
     }
 
-    /// True for the way out of a page.
+    /// True if it closes the page.
     #[must_use]
     pub const fn closes_page(self) -> bool {
         matches!(self, Self::Back | Self::Cancel | Self::RestoreFilter | Self::CancelQuit)
     }
 }
 
-/// What a key may do at worst; the tests hold the table to it.
+/// The most that a key can do. The tests check the table against it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Risk {
-    /// Changes only what is shown.
+    /// Changes only the screen.
     ViewOnly,
     /// Reads from Meta.
     ReadsMeta,
-    /// Opens a page that asks.
+    /// Opens a page that asks for a confirmation.
     Prompts,
-    /// Sends a PIN, or ends the program: only on pages that ask, and never by Enter alone.
+    /// Sends or records something, or ends the program: only on pages that ask, and never with Enter.
     Commits,
 }
 
-/// Where the help lists it.
+/// The group of a key in the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the headings of the help, as they are shown")]
+#[expect(missing_docs, reason = "`heading` returns their text")]
 pub enum HelpGroup {
     Move,
     Find,
@@ -129,66 +131,66 @@ impl HelpGroup {
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Binding {
-    /// What it means.
+    /// The action.
     pub action: Action,
-    /// Any of these keys.
+    /// The keys, the preferred one first.
     pub keys: &'static [Key],
-    /// What it does, for the help.
+    /// What the action does, in the help and the README.
     pub description: &'static str,
-    /// The short form in the footer, where it has a place there.
+    /// The short form in the footer; `None` if the footer does not show it.
     pub footer_label: Option<&'static str>,
-    /// Where the help lists it.
+    /// The group in the help.
     pub group: HelpGroup,
-    /// What it may do at worst.
+    /// The most that the action can do.
     pub risk: Risk,
 }
 
-/// The table in force: the built-in one, with the operator's own keys in it.
+/// The key table in use: the built-in one, with the keys of the config.
 #[derive(Debug, Clone)]
 pub struct Keymap {
     actions: HashMap<(Mode, Key), Action>,
     overrides: HashMap<Action, Key>,
 }
 
-/// A `[keys]` entry that cannot be used.
+/// Why a `[keys]` entry of the config cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RebindError {
-    /// No such action.
-    #[error("there is no action with this name{}", .suggestion.map(|name| format!(", did you mean \"{name}\"?")).unwrap_or_default())]
+    /// No action has this name.
+    #[error("unknown action{}", .suggestion.map(|name| format!(" (did you mean \"{name}\"?)")).unwrap_or_default())]
     UnknownAction {
-        /// The nearest name there is.
+        /// The most similar name, if one is similar.
         suggestion: Option<&'static str>,
     },
-    /// No such key.
+    /// The text does not name a key.
     #[error(transparent)]
     UnknownKey(#[from] crate::console::input::key::ParseKeyError),
-    /// Terminals, multiplexers or broken arrow keys need it.
-    #[error("the key {0} is taken by terminals, tmux, screen or ssh, or is the tail of a cut-off arrow key")]
+    /// Terminals or multiplexers use it, or it can be the end of a split arrow key.
+    #[error("the key {0} is reserved: terminals, tmux, screen or ssh use it, or a broken arrow key can send it")]
     ReservedKey(Key),
-    /// Two actions on one key.
+    /// Another action of the page has this key.
     #[error("on the page \"{page}\", {key} would be both {first} and {second}")]
     Conflict {
         /// The key.
         key: Key,
-        /// Where.
+        /// The title of the page.
         page: &'static str,
-        /// One action's name.
+        /// The action that already has the key.
         first: &'static str,
-        /// The other's.
+        /// The action that the config gives the key to.
         second: &'static str,
     },
-    /// A printable key where text or digits are typed.
-    #[error("on the page \"{page}\", {key} is typed as text")]
+    /// The page accepts this key as text or as a digit.
+    #[error("on the page \"{page}\", {key} types text")]
     TypedAsText {
         /// The key.
         key: Key,
-        /// Where.
+        /// The title of the page.
         page: &'static str,
     },
-    /// The key that opens a question must not be the one that answers it with yes.
-    #[error("{0} confirms, so it cannot open what it would confirm")]
+    /// The key that opens a question must not be the one that confirms it.
+    #[error("{0} confirms, so it cannot open a page that it would confirm")]
     AlsoConfirms(Key),
-    /// The keys that confirm, cancel and leave stay as they are.
+    /// The keys that confirm, cancel or leave never change.
     #[error("the keys of {0} cannot be changed")]
     FixedAction(&'static str),
 }
@@ -208,15 +210,16 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// Gives an action another key, on every page that has it, in place of all its built-in ones.
+    /// Binds an action to one other key, on every page that has the action. It replaces all built-in keys of the
+    /// action.
     ///
     /// # Errors
-    /// An unknown action or key, a forbidden key, a clash (naming both), or an action whose keys are fixed.
+    /// An unknown action or key, a reserved key, a conflict (it names both actions), or an action whose keys are fixed.
     pub fn rebind(&mut self, action_name: &str, key: &str) -> Result<(), RebindError> {
-        let action = table::find_action(action_name)
-            .ok_or_else(|| RebindError::UnknownAction { suggestion: table::closest_action_name(action_name) })?;
+        let action = action_names::find_action(action_name)
+            .ok_or_else(|| RebindError::UnknownAction { suggestion: action_names::closest_action_name(action_name) })?;
         if table::is_fixed(action) {
-            return Err(RebindError::FixedAction(table::action_name(action)));
+            return Err(RebindError::FixedAction(action_names::action_name(action)));
         }
         let key: Key = key.parse()?;
         if is_reserved(key) {
@@ -230,7 +233,7 @@ impl Keymap {
                 return Err(RebindError::TypedAsText { key, page: mode.title() });
             }
             if let Some(other) = self.actions.get(&(mode, key)).filter(|other| **other != action) {
-                let (first, second) = (table::action_name(*other), table::action_name(action));
+                let (first, second) = (action_names::action_name(*other), action_names::action_name(action));
                 return Err(RebindError::Conflict { key, page: mode.title(), first, second });
             }
         }
@@ -242,67 +245,68 @@ impl Keymap {
         Ok(())
     }
 
-    /// What the key means in this mode.
+    /// The action of a key in a mode, if it has one.
     #[must_use]
     pub fn action(&self, mode: Mode, key: Key) -> Option<Action> {
         self.actions.get(&(mode, key)).copied()
     }
 
-    /// The rows of a mode, in the order of the help, each with its keys as they are told.
+    /// The rows of a mode, in the order of the help, each with the names of its keys.
     pub fn rows(&self, mode: Mode) -> impl Iterator<Item = (String, &'static Binding)> + '_ {
         table::bindings(mode).map(|binding| (self.keys_label(binding), binding))
     }
 
     fn keys_label(&self, binding: &Binding) -> String {
         match self.overrides.get(&binding.action) {
-            Some(own) => own.to_string(),
+            Some(key) => key.to_string(),
             None => binding.keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" "),
         }
     }
 
-    /// The key of an action as pages name it: its first one.
+    /// The name of the key that pages show for an action: its first one.
     #[must_use]
     pub fn key_label(&self, mode: Mode, action: Action) -> String {
         let built_in = || table::bindings(mode).find(|binding| binding.action == action)?.keys.first().copied();
         self.overrides.get(&action).copied().or_else(built_in).map(|key| key.to_string()).unwrap_or_default()
     }
 
-    /// The footer of a mode, in order of need, without the keys that are of no use now.
+    /// The footer of a mode, the most important key first, without actions that are not available now.
     pub fn footer<'a>(
         &'a self,
         mode: Mode,
-        has_use: impl Fn(Action) -> bool + 'a,
+        is_available: impl Fn(Action) -> bool + 'a,
     ) -> impl Iterator<Item = FooterKey> + 'a {
-        let typed = match mode.text_input() {
+        let digits = match mode.text_input() {
             TextInput::Digits => Some(FooterKey { text: "Type digits".to_owned(), closes_page: false }),
             TextInput::None | TextInput::Text => None,
         };
-        let bound = table::bindings(mode).filter(move |binding| has_use(binding.action)).filter_map(move |binding| {
-            let text = format!("{} {}", self.key_label(mode, binding.action), binding.footer_label?);
-            Some(FooterKey { text, closes_page: binding.action.closes_page() })
-        });
-        typed.into_iter().chain(bound)
+        let keys =
+            table::bindings(mode).filter(move |binding| is_available(binding.action)).filter_map(move |binding| {
+                let text = format!("{} {}", self.key_label(mode, binding.action), binding.footer_label?);
+                Some(FooterKey { text, closes_page: binding.action.closes_page() })
+            });
+        digits.into_iter().chain(keys)
     }
 }
 
 /// One key of a footer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FooterKey {
-    /// The key and what it does.
+    /// The key and its short description.
     pub text: String,
-    /// True for the way out of the page, which every window has room for.
+    /// True if it closes the page. The footer always shows such a key, whatever the width.
     pub closes_page: bool,
 }
 
 impl FooterKey {
-    /// Columns it takes.
+    /// Its width in columns.
     #[must_use]
     pub fn width(&self) -> usize {
         crate::domain::text::width(&self.text)
     }
 }
 
-/// Keys that tmux, screen, telnet, mosh, ssh and flow control take, and the last bytes of cut-off arrow keys.
+/// True for keys that tmux, screen, telnet, mosh, ssh or flow control use, and for the last bytes of split arrow keys.
 fn is_reserved(key: Key) -> bool {
     match key {
         Key::Ctrl(c) => matches!(c, 'a' | 'b' | 's' | 'q' | 'c' | 'z' | 'l' | 'h' | 'i' | 'j' | 'm'),
@@ -337,19 +341,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_means_two_things_in_one_mode() {
+    fn no_key_has_two_actions_in_one_mode() {
         for mode in Mode::ALL {
             let mut seen = HashSet::new();
             for binding in table::bindings(mode) {
                 for key in binding.keys {
-                    assert!(seen.insert(*key), "{key} twice in {mode:?}");
+                    assert!(seen.insert(*key), "{key} has two actions in {mode:?}");
                 }
             }
         }
     }
 
     #[test]
-    fn no_printable_key_is_bound_where_it_would_be_typed() {
+    fn no_key_is_bound_where_it_types_text() {
         for mode in Mode::ALL {
             for binding in table::bindings(mode) {
                 for key in binding.keys {
@@ -361,7 +365,7 @@ mod tests {
 
     #[test]
     fn every_mode_can_be_left() {
-        let ways_out = [
+        let closing_actions = [
             Action::Back,
             Action::Cancel,
             Action::RestoreFilter,
@@ -370,13 +374,13 @@ mod tests {
             Action::Interrupt,
         ];
         for mode in Mode::ALL {
-            let ways = table::bindings(mode).filter(|binding| ways_out.contains(&binding.action)).count();
-            assert!(ways >= 2, "{mode:?} needs a way out besides Ctrl-C");
+            let count = table::bindings(mode).filter(|binding| closing_actions.contains(&binding.action)).count();
+            assert!(count >= 2, "{mode:?} needs a key besides Ctrl-C that closes it");
         }
     }
 
     #[test]
-    fn no_built_in_key_is_a_forbidden_one() {
+    fn no_built_in_key_is_reserved() {
         for mode in Mode::ALL {
             for binding in table::bindings(mode).filter(|binding| !table::is_fixed(binding.action)) {
                 for key in binding.keys.iter().filter(|key| **key != Key::Esc) {
@@ -387,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn enter_never_acts_and_no_key_that_asks_is_the_key_that_acts() {
+    fn enter_never_confirms_nor_does_a_key_that_asks() {
         let keys_with = |risk| {
             Mode::ALL
                 .into_iter()
@@ -396,22 +400,22 @@ mod tests {
                 .flat_map(|binding| binding.keys.iter().copied())
                 .collect::<HashSet<_>>()
         };
-        let (acts, asks) = (keys_with(Risk::Commits), keys_with(Risk::Prompts));
-        assert!(!acts.contains(&Key::Enter));
-        assert_eq!(acts.intersection(&asks).collect::<Vec<_>>(), Vec::<&Key>::new());
+        let (confirming, asking) = (keys_with(Risk::Commits), keys_with(Risk::Prompts));
+        assert!(!confirming.contains(&Key::Enter));
+        assert_eq!(confirming.intersection(&asking).collect::<Vec<_>>(), Vec::<&Key>::new());
     }
 
     #[test]
-    fn an_own_key_takes_the_place_of_the_built_in_ones() {
+    fn a_configured_key_replaces_the_built_in_ones() {
         let mut keymap = Keymap::default();
-        keymap.rebind("set-pin", "x").expect("x is free");
+        keymap.rebind("set-pin", "x").expect("x must be free");
         assert_eq!(keymap.action(Mode::List, Key::Char('x')), Some(Action::SetPin));
         assert_eq!(keymap.action(Mode::List, Key::Char('p')), None);
         assert!(keymap.footer(Mode::List, |_| true).any(|key| key.text == "x set PIN"));
     }
 
     #[test]
-    fn a_clash_a_forbidden_key_and_an_unknown_action_are_refused_by_name() {
+    fn a_bad_rebinding_is_refused_with_its_reason() {
         let refused = |action: &str, key: &str| Keymap::default().rebind(action, key).expect_err("must be refused");
         assert_eq!(
             refused("set-pin", "o").to_string(),
@@ -421,9 +425,9 @@ mod tests {
         assert_eq!(refused("set-pin", "A"), RebindError::ReservedKey(Key::Char('A')));
         assert_eq!(refused("set-pim", "w"), RebindError::UnknownAction { suggestion: Some("set-pin") });
         assert_eq!(refused("send", "w"), RebindError::FixedAction("send"));
-        assert_eq!(refused("acknowledge", "w"), RebindError::FixedAction("acknowledge"));
-        for asking in ["set-pin", "send-same-pin", "check-by-hand"] {
-            assert_eq!(refused(asking, "y"), RebindError::AlsoConfirms(Key::Char('y')));
+        assert_eq!(refused("acknowledge", "w"), RebindError::FixedAction("accept-recipients"));
+        for action in ["set-pin", "send-same-pin", "mark-resolved"] {
+            assert_eq!(refused(action, "y"), RebindError::AlsoConfirms(Key::Char('y')));
         }
         assert_eq!(refused("show-pin", "5"), RebindError::TypedAsText { key: Key::Char('5'), page: "PIN form" });
     }

@@ -1,8 +1,8 @@
-//! The bytes of the terminal as events: keys, pastes, and nothing else.
+//! Parses the terminal's bytes into events: keys and pastes.
 //!
-//! It knows what keyboards send on the terminals since the VT100; what it does not know it drops whole, so that no
-//! part of a strange sequence is taken for a key. It reads nothing itself, and gives no key a meaning. Its events are
-//! crossterm's, its parser is not: that one belongs to crossterm's reader, which cannot be used here (see `events`).
+//! It knows the key sequences of terminals since the VT100. It drops an unknown sequence completely, so that no part of
+//! it counts as a key. It does not read the terminal, and does not know what a key does. It uses crossterm's event
+//! types but not crossterm's parser, which cannot be used without crossterm's reader (see `event_reader`).
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use zeroize::{Zeroize as _, Zeroizing};
@@ -11,29 +11,29 @@ const ESC: u8 = 0x1b;
 const PASTE_START: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
-/// The longest sequence that is waited for to its end.
+/// The maximum length of an incomplete sequence. A longer one is dropped.
 const MAX_SEQUENCE_BYTES: usize = 64;
 
-/// The most bytes kept of one paste. No field takes more than a fraction of it.
+/// The maximum size of a paste; the rest is dropped. No field accepts more than a fraction of it.
 const MAX_PASTE_BYTES: usize = 16 * 1024;
 
-/// What was read and is not an event yet: the head of a sequence or character, or a paste without its end. It may hold a
-/// PIN, so it never grows, which would leave a copy behind, and is wiped as soon as it was told.
+/// Holds bytes that are not an event yet: the start of a sequence or character, or a paste without its end. They may
+/// contain a PIN, so the buffer never grows (growing would leave a copy in memory) and parsed bytes are wiped at once.
 #[derive(Debug)]
 pub(crate) struct Parser {
     buffer: Zeroizing<Vec<u8>>,
     is_pasting: bool,
 }
 
-/// What the bytes at the front came to.
+/// The meaning of the first bytes. The number is how many bytes it covers.
 enum ParsedPrefix {
-    /// So many bytes are this event.
+    /// An event.
     Event(usize, Event),
-    /// So many bytes are nothing we know.
+    /// An unknown sequence.
     Unknown(usize),
-    /// A paste begins behind so many bytes.
+    /// The start mark of a paste.
     PasteStart(usize),
-    /// The end is not there yet.
+    /// More bytes are needed.
     Incomplete,
 }
 
@@ -42,40 +42,40 @@ impl Parser {
         Self { buffer: Zeroizing::new(Vec::with_capacity(2 * MAX_PASTE_BYTES)), is_pasting: false }
     }
 
-    /// Takes what was read in one go, at most [`MAX_PASTE`] bytes, and gives out the events in it.
+    /// Parses the bytes of one read, at most [`MAX_PASTE_BYTES`], and appends their events.
     pub(crate) fn feed(&mut self, bytes: &[u8], out: &mut Vec<Event>) {
         self.buffer.extend_from_slice(bytes);
-        let mut done = 0;
-        while done < self.buffer.len() {
+        let mut parsed = 0;
+        while parsed < self.buffer.len() {
             if self.is_pasting {
-                let Some(used) = self.parse_paste(done, out) else { break };
-                done += used;
+                let Some(used) = self.parse_paste(parsed, out) else { break };
+                parsed += used;
                 continue;
             }
-            match parse_prefix(&self.buffer[done..]) {
+            match parse_prefix(&self.buffer[parsed..]) {
                 ParsedPrefix::Event(used, event) => {
                     out.push(event);
-                    done += used;
+                    parsed += used;
                 }
-                ParsedPrefix::Unknown(used) => done += used,
+                ParsedPrefix::Unknown(used) => parsed += used,
                 ParsedPrefix::PasteStart(used) => {
                     self.is_pasting = true;
-                    done += used;
+                    parsed += used;
                 }
                 ParsedPrefix::Incomplete => break,
             }
         }
-        self.buffer.drain(..done);
-        // What is done with lies behind the end now.
-        self.buffer.spare_capacity_mut()[..done].zeroize();
+        self.buffer.drain(..parsed);
+        // `drain` left the parsed bytes in the spare capacity.
+        self.buffer.spare_capacity_mut()[..parsed].zeroize();
     }
 
-    /// Gives out a paste that is whole; of one that is not, no more is kept than is of use.
+    /// Appends a complete paste. Truncates an incomplete one that is too long.
     fn parse_paste(&mut self, from: usize, out: &mut Vec<Event>) -> Option<usize> {
         let text = &self.buffer[from..];
         let Some(length) = text.windows(PASTE_END.len()).position(|part| part == PASTE_END) else {
             if text.len() > MAX_PASTE_BYTES {
-                // The end of the mark may be here already.
+                // The last bytes may be the start of the end mark.
                 let tail = self.buffer.len() - PASTE_END.len();
                 self.buffer.drain(from + MAX_PASTE_BYTES - PASTE_END.len()..tail);
             }
@@ -89,11 +89,11 @@ impl Parser {
 
 fn parse_prefix(bytes: &[u8]) -> ParsedPrefix {
     match bytes {
-        // Whether a lone Esc is a key or the head of one that was cut in two is the decoder's question.
+        // The decoder decides whether a lone Esc is a key or the start of a split sequence.
         [ESC] | [ESC, ESC, ..] => key_event(1, KeyCode::Esc, KeyModifiers::NONE),
         [ESC, b'[', ..] => parse_csi(bytes),
         [] | [ESC, b'O'] => ParsedPrefix::Incomplete,
-        // Enter on the number pad.
+        // Enter on the numeric keypad.
         [ESC, b'O', b'M', ..] => key_event(3, KeyCode::Enter, KeyModifiers::NONE),
         [ESC, b'O', last, ..] => parse_letter_key(3, *last, KeyModifiers::NONE),
         [ESC, rest @ ..] => match parse_char(rest) {
@@ -113,7 +113,7 @@ fn key_event(used: usize, code: KeyCode, modifiers: KeyModifiers) -> ParsedPrefi
     ParsedPrefix::Event(used, Event::Key(KeyEvent::new(code, modifiers)))
 }
 
-/// A control character, or one of any script.
+/// A control character, or a character of any script.
 fn parse_char(bytes: &[u8]) -> ParsedPrefix {
     let control = |base: u8| key_event(1, KeyCode::Char(char::from(bytes[0] + base)), KeyModifiers::CONTROL);
     match bytes[0] {
@@ -131,8 +131,8 @@ fn parse_char(bytes: &[u8]) -> ParsedPrefix {
                 0xf0..=0xf4 => 4,
                 _ => return ParsedPrefix::Unknown(1),
             };
-            let Some(whole) = bytes.get(..length) else { return ParsedPrefix::Incomplete };
-            let Some(c) = std::str::from_utf8(whole).ok().and_then(|text| text.chars().next()) else {
+            let Some(encoded) = bytes.get(..length) else { return ParsedPrefix::Incomplete };
+            let Some(c) = std::str::from_utf8(encoded).ok().and_then(|text| text.chars().next()) else {
                 return ParsedPrefix::Unknown(1);
             };
             key_event(length, KeyCode::Char(c), if c.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE })
@@ -158,7 +158,7 @@ fn parse_csi(bytes: &[u8]) -> ParsedPrefix {
     };
     let last = bytes[end];
     if !matches!(last, 0x40..=0x7e) {
-        // Cut off in the middle by something else.
+        // Another sequence interrupted it.
         return ParsedPrefix::Unknown(end);
     }
     let Some(parameters) = std::str::from_utf8(&bytes[2..end]).ok() else { return ParsedPrefix::Unknown(end + 1) };
@@ -166,7 +166,7 @@ fn parse_csi(bytes: &[u8]) -> ParsedPrefix {
     let first = parameters.next().unwrap_or_default();
     let modifiers = match parameters.next().map(str::parse::<u8>) {
         None => KeyModifiers::NONE,
-        Some(Ok(sum)) => parse_modifiers(sum),
+        Some(Ok(parameter)) => parse_modifiers(parameter),
         Some(Err(_)) => return ParsedPrefix::Unknown(end + 1),
     };
     let code = match (last, first) {
@@ -182,14 +182,14 @@ fn parse_csi(bytes: &[u8]) -> ParsedPrefix {
     key_event(end + 1, code, modifiers)
 }
 
-/// xterm's number for held keys.
-fn parse_modifiers(sum: u8) -> KeyModifiers {
-    let held = [(1, KeyModifiers::SHIFT), (2, KeyModifiers::ALT), (4, KeyModifiers::CONTROL), (8, KeyModifiers::META)];
-    let bits = sum.saturating_sub(1);
-    held.into_iter().filter(|(bit, _)| bits & bit != 0).map(|(_, modifier)| modifier).collect()
+/// The modifiers of xterm's parameter: 1 plus the sum of their bits.
+fn parse_modifiers(parameter: u8) -> KeyModifiers {
+    let all = [(1, KeyModifiers::SHIFT), (2, KeyModifiers::ALT), (4, KeyModifiers::CONTROL), (8, KeyModifiers::META)];
+    let bits = parameter.saturating_sub(1);
+    all.into_iter().filter(|(bit, _)| bits & bit != 0).map(|(_, modifier)| modifier).collect()
 }
 
-/// The keys that have a letter.
+/// The keys whose sequence ends with a letter.
 fn parse_letter_key(used: usize, letter: u8, modifiers: KeyModifiers) -> ParsedPrefix {
     let code = match letter {
         b'A' => KeyCode::Up,
@@ -209,7 +209,7 @@ mod tests {
 
     use super::*;
 
-    /// The events of bytes that come in these pieces.
+    /// The events of bytes that arrive in these pieces.
     fn events(pieces: &[&[u8]]) -> Vec<Event> {
         let (mut parser, mut out) = (Parser::new(), Vec::new());
         for piece in pieces {
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn each_key_has_its_bytes() {
+    fn each_key_is_parsed_from_its_bytes() {
         let (ctrl, alt, shift) = (KeyModifiers::CONTROL, KeyModifiers::ALT, KeyModifiers::SHIFT);
         let keys: [(&[u8], Event); 28] = [
             (b"y", plain(KeyCode::Char('y'))),
@@ -269,8 +269,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_dropped_whole() {
-        let strange: [&[u8]; 12] = [
+    fn unknown_sequences_are_dropped_completely() {
+        let unknown: [&[u8]; 12] = [
             b"\x1b[15~",
             b"\x1b[[A",
             b"\x1bOP",
@@ -284,24 +284,24 @@ mod tests {
             b"\xff",
             b"\xc3\xc3",
         ];
-        for bytes in strange {
-            let followed = [bytes, b"q"].concat();
-            assert_eq!(events(&[&followed]), chars("q"), "{}", bytes.escape_ascii());
+        for bytes in unknown {
+            let input = [bytes, b"q"].concat();
+            assert_eq!(events(&[&input]), chars("q"), "{}", bytes.escape_ascii());
         }
     }
 
     #[test]
-    fn a_paste_is_one_event_wherever_it_is_cut() {
+    fn a_paste_is_one_event_wherever_it_is_split() {
         let bytes = b"a\x1b[200~409726\ny\x1b[A\x1b[201~b";
-        let whole = [chars("a"), vec![Event::Paste("409726\ny\x1b[A".to_owned())], chars("b")].concat();
-        assert_eq!(events(&[bytes]), whole);
+        let expected = [chars("a"), vec![Event::Paste("409726\ny\x1b[A".to_owned())], chars("b")].concat();
+        assert_eq!(events(&[bytes]), expected);
         for at in 3..bytes.len() {
-            assert_eq!(events(&[&bytes[..at], &bytes[at..]]), whole, "cut at {at}");
+            assert_eq!(events(&[&bytes[..at], &bytes[at..]]), expected, "split at {at}");
         }
     }
 
     #[test]
-    fn an_endless_paste_keeps_its_head_and_ends_with_its_mark() {
+    fn an_endless_paste_is_truncated_and_ends_with_its_mark() {
         let mut pieces: Vec<&[u8]> = vec![b"\x1b[200~"];
         pieces.extend(std::iter::repeat_n([b'y'; 4096].as_slice(), 50));
         pieces.extend([b"\x1b[2".as_slice(), b"01~", b"q"]);
@@ -311,13 +311,15 @@ mod tests {
     }
 
     #[test]
-    fn two_escapes_are_two() {
+    fn two_escapes_are_two_keys() {
         assert_eq!(events(&[b"\x1b\x1b"]), [plain(KeyCode::Esc), plain(KeyCode::Esc)]);
     }
 
     proptest! {
         #[test]
-        fn no_bytes_panic_or_are_kept_for_ever(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..50)) {
+        fn no_bytes_cause_a_panic_or_stay_in_the_buffer(
+            pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..50),
+        ) {
             let (mut parser, mut out) = (Parser::new(), Vec::new());
             for piece in &pieces {
                 parser.feed(piece, &mut out);

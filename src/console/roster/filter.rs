@@ -1,7 +1,8 @@
-//! The language of the filter line, and which rows a filter lets through.
+//! The language of the filter line, and which rows match a filter.
 //!
-//! Words are and-ed and case-blind; digits match with or without blanks, `+` and `-` between them; `!` before a word means
-//! not. A filter is read whole or refused whole: there is no half-understood filter, because people act on what is shown.
+//! A row must match every word, ignoring case. Digits match with or without spaces, `+` and `-` between them; `!`
+//! before a word negates it. A filter with one invalid word is refused completely, because operators act on the rows
+//! they see. This module does not sort rows.
 
 use std::sync::Arc;
 
@@ -12,11 +13,24 @@ use super::row_store::{ChangeStates, RowStore, to_lower};
 use crate::domain::number::{PhoneNumberId, TwoStep, Waba};
 use crate::domain::text::CleanText;
 
-/// What `request:` takes besides `none`: the words of [`crate::job::JobState::key`].
-const REQUEST_VALUES: [&str; 8] = ["failed", "no-answer", "queued", "sending", "retry", "set", "not-sent", "settled"];
+/// The values of `request:` besides `none`, each with the word of [`crate::domain::change::ChangeState::as_str`] that
+/// it selects. JSON and earlier versions write some of them in another way, so both are accepted.
+const REQUEST_VALUES: [(&str, &str); 11] = [
+    ("failed", "failed"),
+    ("no-answer", "no-answer"),
+    ("no_answer", "no-answer"),
+    ("queued", "queued"),
+    ("sending", "sending"),
+    ("retry", "retry"),
+    ("set", "set"),
+    ("not-sent", "not-sent"),
+    ("not_sent", "not-sent"),
+    ("resolved", "settled"),
+    ("settled", "settled"),
+];
 const REQUEST_NONE: &str = "none";
 
-/// What may stand before a colon.
+/// The word before a colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FilterKey {
     /// `two-step:`
@@ -32,7 +46,7 @@ pub enum FilterKey {
 impl FilterKey {
     const ALL: [Self; 4] = [Self::TwoStep, Self::Waba, Self::Request, Self::Id];
 
-    /// As it is typed.
+    /// The key as the operator types it, with its colon.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match self {
@@ -43,19 +57,19 @@ impl FilterKey {
         }
     }
 
-    /// What may stand behind it.
+    /// The values of the key, for an error message.
     #[must_use]
     pub const fn expected_values(self) -> &'static str {
         match self {
             Self::TwoStep => "on, not-set or unknown",
-            Self::Waba => "a part of a name or of an ID",
-            Self::Request => "failed, no-answer, queued, sending, retry, set, not-sent, settled or none",
+            Self::Waba => "part of a name or ID",
+            Self::Request => "failed, no-answer, queued, sending, retry, set, not-sent, resolved or none",
             Self::Id => "digits of a phone number ID",
         }
     }
 }
 
-/// Other words that people type for a key: a slip is compared with these too.
+/// Other words that operators type for a key. A mistyped word is compared with these too.
 const KEY_ALIASES: [(&str, FilterKey); 14] = [
     ("twostep:", FilterKey::TwoStep),
     ("two:", FilterKey::TwoStep),
@@ -73,18 +87,18 @@ const KEY_ALIASES: [(&str, FilterKey); 14] = [
     ("number:", FilterKey::Id),
 ];
 
-/// Why a filter was not understood. The text is for the screen.
+/// Why a filter is invalid. The screen shows its text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
-    /// A word with a colon that is no key.
+    /// A word with a colon that is not a key.
     #[error("Unknown word \"{word}\".{}", suggestion_text(*.suggestion))]
     UnknownKey {
         /// The word, with its colon.
         word: CleanText,
-        /// The key it resembles most, if it resembles any.
+        /// The most similar key, if one is similar.
         suggestion: Option<FilterKey>,
     },
-    /// A key, and behind it nothing that it takes.
+    /// The key does not have this value.
     #[error("{} takes {}.", .key.prefix(), .key.expected_values())]
     BadValue {
         /// The key.
@@ -92,14 +106,14 @@ pub enum FilterError {
     },
 }
 
-fn suggestion_text(meant: Option<FilterKey>) -> String {
-    match meant {
+fn suggestion_text(suggestion: Option<FilterKey>) -> String {
+    match suggestion {
         Some(key) => format!(" Did you mean {} ?", key.prefix()),
-        None => format!(" There are {}", FilterKey::ALL.map(FilterKey::prefix).join(" ")),
+        None => format!(" Use {}", FilterKey::ALL.map(FilterKey::prefix).join(" ")),
     }
 }
 
-/// A filter that was understood. The default lets every row through.
+/// A valid filter. The default matches every row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Filter {
     terms: Vec<Term>,
@@ -113,17 +127,17 @@ struct Term {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Predicate {
-    /// In the name or the WABA's name as it is, or by its digits in the number, or the whole of an id.
+    /// Part of the name, of the WABA's name or of the number's digits, or a complete phone number ID.
     Word {
         lower: String,
         digits: Option<String>,
     },
     TwoStep(TwoStep),
-    /// In the WABA's name or id.
+    /// Part of the WABA's name or ID.
     Waba(String),
-    /// The key of a job's state; `None` for numbers without a job.
+    /// The word of a change's state; `None` for numbers without a change.
     Request(Option<&'static str>),
-    /// In the phone number ID.
+    /// Part of the phone number ID.
     Id(String),
 }
 
@@ -135,7 +149,7 @@ impl Filter {
                 Some(rest) => (true, rest),
                 None => (false, word),
             };
-            // A lone `!` is the beginning of a word that is still being typed.
+            // A lone `!` is the start of a word that is still being typed.
             if !word.is_empty() {
                 terms.push(Term { is_negated, predicate: Predicate::parse(&to_lower(word))? });
             }
@@ -147,24 +161,24 @@ impl Filter {
         self.terms.is_empty()
     }
 
-    /// True if a job that moves can move a row in or out.
+    /// True if a new state of a change can add or remove a row.
     pub(super) fn depends_on_requests(&self) -> bool {
         self.terms.iter().any(|term| matches!(term.predicate, Predicate::Request(_)))
     }
 
-    /// For each slot, whether its row is let through.
-    pub(super) fn matching_rows(&self, store: &RowStore, jobs: &ChangeStates) -> Vec<bool> {
-        let mut passes = vec![true; store.len()];
+    /// For each slot, true if its row matches.
+    pub(super) fn matching_rows(&self, store: &RowStore, changes: &ChangeStates) -> Vec<bool> {
+        let mut matches = vec![true; store.len()];
         let mut hits = Vec::new();
         for term in &self.terms {
             hits.clear();
             hits.resize(store.len(), false);
-            term.predicate.mark_matches(store, jobs, &mut hits);
-            for (pass, hit) in passes.iter_mut().zip(&hits) {
-                *pass &= *hit != term.is_negated;
+            term.predicate.mark_matches(store, changes, &mut hits);
+            for (is_match, hit) in matches.iter_mut().zip(&hits) {
+                *is_match &= *hit != term.is_negated;
             }
         }
-        passes
+        matches
     }
 }
 
@@ -173,29 +187,30 @@ impl Predicate {
         let Some((key, value)) = split_key(word)? else {
             return Ok(Self::Word { lower: word.to_owned(), digits: search_digits(word) });
         };
-        let test = match key {
+        let predicate = match key {
             FilterKey::TwoStep => [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown]
                 .into_iter()
-                .find(|is| is.filter_value() == value)
+                .find(|two_step| two_step.filter_value() == value)
                 .map(Self::TwoStep),
             FilterKey::Waba => (!value.is_empty()).then(|| Self::Waba(value.to_owned())),
             FilterKey::Request if value == REQUEST_NONE => Some(Self::Request(None)),
-            FilterKey::Request => {
-                REQUEST_VALUES.into_iter().find(|request| *request == value).map(|request| Self::Request(Some(request)))
-            }
+            FilterKey::Request => REQUEST_VALUES
+                .into_iter()
+                .find(|(name, _)| *name == value)
+                .map(|(_, request)| Self::Request(Some(request))),
             FilterKey::Id => {
                 let is_digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
                 is_digits.then(|| Self::Id(value.to_owned()))
             }
         };
-        test.ok_or(FilterError::BadValue { key })
+        predicate.ok_or(FilterError::BadValue { key })
     }
 
-    fn mark_matches(&self, store: &RowStore, jobs: &ChangeStates, hits: &mut [bool]) {
+    fn mark_matches(&self, store: &RowStore, changes: &ChangeStates, hits: &mut [bool]) {
         match self {
             Self::Word { lower, digits } => {
                 mark_text(store, lower, hits);
-                mark_wabas(store, hits, |waba| self::to_lower(waba.label()).contains(lower));
+                mark_wabas(store, hits, |waba| to_lower(waba.label()).contains(lower));
                 if let Some(digits) = digits {
                     if digits != lower {
                         mark_text(store, digits, hits);
@@ -210,10 +225,10 @@ impl Predicate {
                     *hit = store.two_step(slot) == *two_step;
                 }
             }
-            Self::Waba(part) => mark_wabas(store, hits, |waba| {
-                self::to_lower(waba.label()).contains(part) || waba.id.as_str().contains(part)
-            }),
-            Self::Request(request) => mark_requests(store, jobs, *request, hits),
+            Self::Waba(part) => {
+                mark_wabas(store, hits, |waba| to_lower(waba.label()).contains(part) || waba.id.as_str().contains(part))
+            }
+            Self::Request(request) => mark_requests(store, changes, *request, hits),
             Self::Id(part) => {
                 let finder = memmem::Finder::new(part);
                 for (hit, row) in hits.iter_mut().zip(store.rows()) {
@@ -224,40 +239,40 @@ impl Predicate {
     }
 }
 
-/// One pass over the text of all rows; the rest of a row that was hit is skipped.
+/// Searches the text of all rows in one pass, and skips the rest of a row that matches.
 fn mark_text(store: &RowStore, needle: &str, hits: &mut [bool]) {
     let finder = memmem::Finder::new(needle);
     let text = store.search_text().as_bytes();
-    let (mut place, mut slot) = (0, 0);
-    while let Some(found) = finder.find(&text[place..]) {
-        let Some((hit, end)) = store.slot_at_offset(place + found, slot) else { return };
+    let (mut offset, mut slot) = (0, 0);
+    while let Some(distance) = finder.find(&text[offset..]) {
+        let Some((hit, end)) = store.slot_at_offset(offset + distance, slot) else { return };
         hits[hit] = true;
-        (place, slot) = (end, hit + 1);
+        (offset, slot) = (end, hit + 1);
     }
 }
 
-/// Asks once a WABA, not once a row.
-fn mark_wabas(store: &RowStore, hits: &mut [bool], is_meant: impl Fn(&Waba) -> bool) {
-    let meant: HashSet<*const Waba> = store.wabas().filter(|waba| is_meant(waba)).map(Arc::as_ptr).collect();
-    if meant.is_empty() {
+/// Tests each WABA once, not each row.
+fn mark_wabas(store: &RowStore, hits: &mut [bool], is_match: impl Fn(&Waba) -> bool) {
+    let matching: HashSet<*const Waba> = store.wabas().filter(|waba| is_match(waba)).map(Arc::as_ptr).collect();
+    if matching.is_empty() {
         return;
     }
     for (hit, row) in hits.iter_mut().zip(store.rows()) {
-        *hit |= row.waba.as_ref().is_some_and(|waba| meant.contains(&Arc::as_ptr(waba)));
+        *hit |= row.waba.as_ref().is_some_and(|waba| matching.contains(&Arc::as_ptr(waba)));
     }
 }
 
-fn mark_requests(store: &RowStore, jobs: &ChangeStates, request: Option<&str>, hits: &mut [bool]) {
+fn mark_requests(store: &RowStore, changes: &ChangeStates, request: Option<&str>, hits: &mut [bool]) {
     hits.fill(request.is_none());
-    for (id, job) in jobs.iter() {
+    for (id, state) in changes.iter() {
         if let Some(slot) = store.slot(id) {
-            hits[slot as usize] = request == Some(job.as_str());
+            hits[slot as usize] = request == Some(state.as_str());
         }
     }
 }
 
-/// The key and the value of a word, or `None` for a word without a key. A colon behind anything but letters, as in
-/// `10:30`, makes no key.
+/// The key and the value of a word, or `None` for a word without a key. A colon without a letter before it, as in
+/// `10:30`, does not make a key.
 fn split_key(word: &str) -> Result<Option<(FilterKey, &str)>, FilterError> {
     let Some(colon) = word.find(':') else {
         return Ok(None);
@@ -272,18 +287,18 @@ fn split_key(word: &str) -> Result<Option<(FilterKey, &str)>, FilterError> {
     Ok(None)
 }
 
-/// The key that a word was probably meant to be.
+/// The key that the operator probably meant.
 fn closest_key(word: &str) -> Option<FilterKey> {
-    // Two slips in a short word make another word.
-    const MOST_SLIPS: usize = 2;
+    // Two typos turn a short word into a different one.
+    const MAX_TYPOS: usize = 2;
     let known = FilterKey::ALL.map(|key| (key.prefix(), key));
     let distances =
         known.into_iter().chain(KEY_ALIASES).map(|(other, key)| (strsim::damerau_levenshtein(word, other), key));
-    let (slips, key) = distances.min_by_key(|(slips, _)| *slips)?;
-    (slips <= MOST_SLIPS && slips + 2 < word.chars().count()).then_some(key)
+    let (typos, key) = distances.min_by_key(|(typos, _)| *typos)?;
+    (typos <= MAX_TYPOS && typos + 2 < word.chars().count()).then_some(key)
 }
 
-/// The digits of a word that is written like a number or a part of one.
+/// The digits of a word that looks like a number or part of one.
 fn search_digits(word: &str) -> Option<String> {
     let is_numeric = word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'/' | b'(' | b')'));
     let digits: String = word.chars().filter(char::is_ascii_digit).collect();
@@ -294,31 +309,31 @@ fn search_digits(word: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> String {
-        Filter::parse(text).expect_err("a bad filter").to_string()
+    fn error_text(text: &str) -> String {
+        Filter::parse(text).expect_err("an invalid filter").to_string()
     }
 
     #[test]
-    fn an_unknown_key_is_told_with_the_one_that_was_meant() {
-        assert_eq!(told("acme statsu:failed"), "Unknown word \"statsu:\". Did you mean request: ?");
-        assert_eq!(told("Two-Stpe:on"), "Unknown word \"two-stpe:\". Did you mean two-step: ?");
-        assert_eq!(told("!wabba:uk"), "Unknown word \"wabba:\". Did you mean waba: ?");
-        assert_eq!(told("colour:red"), "Unknown word \"colour:\". There are two-step: waba: request: id:");
+    fn an_unknown_key_gets_a_suggestion() {
+        assert_eq!(error_text("acme statsu:failed"), "Unknown word \"statsu:\". Did you mean request: ?");
+        assert_eq!(error_text("Two-Stpe:on"), "Unknown word \"two-stpe:\". Did you mean two-step: ?");
+        assert_eq!(error_text("!wabba:uk"), "Unknown word \"wabba:\". Did you mean waba: ?");
+        assert_eq!(error_text("colour:red"), "Unknown word \"colour:\". Use two-step: waba: request: id:");
     }
 
     #[test]
-    fn a_bad_value_is_told_with_the_good_ones() {
-        assert_eq!(told("two-step:off"), "two-step: takes on, not-set or unknown.");
+    fn a_bad_value_is_refused_with_the_valid_ones() {
+        assert_eq!(error_text("two-step:off"), "two-step: takes on, not-set or unknown.");
         assert_eq!(
-            told("request:"),
-            "request: takes failed, no-answer, queued, sending, retry, set, not-sent, settled or none."
+            error_text("request:"),
+            "request: takes failed, no-answer, queued, sending, retry, set, not-sent, resolved or none."
         );
-        assert_eq!(told("waba:"), "waba: takes a part of a name or of an ID.");
-        assert_eq!(told("id:12a"), "id: takes digits of a phone number ID.");
+        assert_eq!(error_text("waba:"), "waba: takes part of a name or ID.");
+        assert_eq!(error_text("id:12a"), "id: takes digits of a phone number ID.");
     }
 
     #[test]
-    fn every_value_that_is_told_is_taken() {
+    fn every_value_in_the_message_is_accepted() {
         for key in [FilterKey::TwoStep, FilterKey::Request] {
             for value in key.expected_values().replace(" or ", ", ").split(", ") {
                 assert!(Filter::parse(&format!("{}{value}", key.prefix())).is_ok(), "{value}");
@@ -327,13 +342,13 @@ mod tests {
     }
 
     #[test]
-    fn a_colon_among_digits_and_a_lone_sign_are_no_mistakes() {
+    fn a_colon_among_digits_and_a_lone_sign_are_valid() {
         assert!(Filter::parse("10:30").is_ok());
         assert_eq!(Filter::parse(" ! "), Ok(Filter::default()));
     }
 
     #[test]
-    fn only_a_word_written_like_a_number_is_searched_by_its_digits() {
+    fn only_a_word_like_a_number_is_searched_by_digits() {
         assert_eq!(search_digits("+1-555"), Some("1555".to_owned()));
         assert_eq!(search_digits("(0)7"), Some("07".to_owned()));
         assert_eq!(search_digits("a1"), None);

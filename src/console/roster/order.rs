@@ -1,7 +1,7 @@
-//! The order of the rows: by which column, and how slots are put into it.
+//! Sorts the rows: by which column, and how new slots are merged into an existing order.
 //!
-//! Keys are made once for a sort, and for nothing else: an order is kept as slots alone. Equal rows stand by number, then
-//! by id, so that an order is the same each time.
+//! An order is stored as slots only: sort keys exist only while a sort runs. Equal rows are sorted by number, then by
+//! ID, so that the order is always the same. This module does not filter.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -9,49 +9,49 @@ use std::sync::Arc;
 use super::row_store::{ChangeStates, RowStore, priority, to_lower};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 
-/// What rows are ordered by.
+/// The column that rows are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SortColumn {
-    /// The digits of the phone number, so that a country's numbers stand together.
+    /// The digits of the phone number, so that numbers of one country are together.
     #[default]
     Number,
-    /// The name, case-blind; numbers without one last.
+    /// The name, ignoring case; numbers without one last.
     Name,
-    /// The WABA's name, case-blind; numbers without one last.
+    /// The WABA's name, ignoring case; numbers without one last.
     Waba,
-    /// On, not set, unknown.
+    /// Two-step: on, not set, unknown.
     TwoStep,
-    /// What wants a person first: no answer, failed, not sent, then what runs, then set, then none.
+    /// What needs an operator first: no answer, failed, not sent, then running changes, then set, then none.
     Request,
 }
 
-/// Which way.
+/// The direction of a sort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SortDirection {
-    /// Smallest first.
+    /// The smallest first.
     #[default]
     Ascending,
-    /// The same order from its end.
+    /// The largest first.
     Descending,
 }
 
-/// The order of the rows on the screen: by number, up, unless the operator chose another.
+/// The order of the rows. The default is by number, ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct SortOrder {
     /// The column.
     pub column: SortColumn,
-    /// The way.
+    /// The direction.
     pub direction: SortDirection,
 }
 
-/// What slots are compared by.
+/// The data that slots are compared by.
 pub(super) struct SortContext<'a> {
     pub(super) store: &'a RowStore,
     pub(super) changes: &'a ChangeStates,
     pub(super) column: SortColumn,
 }
 
-/// One slot with its keys; what does not fit into eight bytes is looked up on a tie.
+/// One slot with its sort keys. If the first eight bytes of two texts are equal, the whole texts are compared.
 #[derive(Clone, Copy)]
 struct SortEntry {
     column: u64,
@@ -59,7 +59,7 @@ struct SortEntry {
     slot: u32,
 }
 
-/// What stands behind every key that a text can give: no text begins with the byte 255.
+/// The key after those of all texts, because no text starts with the byte 255.
 const LAST_KEY: u64 = u64::MAX;
 
 impl SortContext<'_> {
@@ -77,7 +77,7 @@ impl SortContext<'_> {
     }
 
     fn compare(&self, a: &SortEntry, b: &SortEntry) -> Ordering {
-        let id = |keyed: &SortEntry| -> PhoneNumberId { self.store.row(keyed.slot).id };
+        let id = |entry: &SortEntry| -> PhoneNumberId { self.store.row(entry.slot).id };
         a.column
             .cmp(&b.column)
             .then_with(|| match self.column {
@@ -92,27 +92,27 @@ impl SortContext<'_> {
     }
 
     fn sorted_entries(&self, slots: impl Iterator<Item = u32>) -> Vec<SortEntry> {
-        let mut keyed: Vec<SortEntry> = slots.map(|slot| self.entry(slot)).collect();
-        keyed.sort_unstable_by(|a, b| self.compare(a, b));
-        keyed
+        let mut entries: Vec<SortEntry> = slots.map(|slot| self.entry(slot)).collect();
+        entries.sort_unstable_by(|a, b| self.compare(a, b));
+        entries
     }
 
-    /// Every slot of the store, in order.
+    /// Sorts all slots.
     pub(super) fn sort_all(&self, slots: impl Iterator<Item = u32>) -> Vec<u32> {
-        self.sorted_entries(slots).into_iter().map(|keyed| keyed.slot).collect()
+        self.sorted_entries(slots).into_iter().map(|entry| entry.slot).collect()
     }
 
-    /// Puts slots into an order that does not hold them: each is looked for behind the one before it, so that a page of a
-    /// hundred among 100,000 needs some two thousand comparisons, and half of the rows no more than a few each.
+    /// Merges slots into an order that does not contain them. The search for each slot starts after the previous one:
+    /// a page of 100 numbers among 100,000 needs about 2,000 comparisons, and half of all rows a few each.
     pub(super) fn merge(&self, order: &[u32], slots: impl Iterator<Item = u32>) -> Vec<u32> {
         let new = self.sorted_entries(slots);
         let mut merged = Vec::with_capacity(order.len() + new.len());
         let mut rest = order;
-        for keyed in &new {
-            let before = gallop(rest, |slot| self.compare(&self.entry(*slot), keyed).is_lt());
+        for entry in &new {
+            let before = gallop(rest, |slot| self.compare(&self.entry(*slot), entry).is_lt());
             let (head, tail) = rest.split_at(before);
             merged.extend_from_slice(head);
-            merged.push(keyed.slot);
+            merged.push(entry.slot);
             rest = tail;
         }
         merged.extend_from_slice(rest);
@@ -120,8 +120,8 @@ impl SortContext<'_> {
     }
 }
 
-/// How many items come before a place in a sorted list. Looks from its start onwards, by doubling steps, so that near
-/// places and far ones are both found fast.
+/// How many items at the start of a sorted list satisfy `is_before`. The steps double, so that near and far ends are
+/// both found fast.
 pub(super) fn gallop<T>(items: &[T], is_before: impl Fn(&T) -> bool) -> usize {
     let (mut from, mut step) = (0, 1);
     while items.get(from + step - 1).is_some_and(&is_before) {
@@ -136,12 +136,12 @@ fn compare_wabas(a: Option<&Arc<Waba>>, b: Option<&Arc<Waba>>) -> Ordering {
     match (a, b) {
         (Some(a), Some(b)) if Arc::ptr_eq(a, b) => Ordering::Equal,
         (Some(a), Some(b)) => to_lower(a.label()).cmp(&to_lower(b.label())).then(a.id.cmp(&b.id)),
-        // Numbers without a WABA have the last key, and only they.
+        // Only numbers without a WABA have the last key, so both have none here.
         (None, _) | (_, None) => Ordering::Equal,
     }
 }
 
-/// The first eight bytes of a text, as a number in the same order.
+/// The first eight bytes of a text as a number that sorts like them.
 fn prefix_key(text: impl Iterator<Item = u8>) -> u64 {
     let mut bytes = [0; 8];
     for (to, from) in bytes.iter_mut().zip(text) {
@@ -150,13 +150,12 @@ fn prefix_key(text: impl Iterator<Item = u8>) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// The first 16 digits of what the screen calls the number, as a number in the order of their text. A phone number has
-/// at most 15.
+/// The first 16 digits of the number's label, packed so that they sort like their text. A phone number has at most 15.
 fn packed_digits(row: &Number) -> u64 {
     let digits = row.label().bytes().filter(u8::is_ascii_digit).take(16);
     let (packed, count) =
         digits.fold((0, 0), |(packed, count), digit| (packed << 4 | u64::from(digit - b'0' + 1), count + 1));
-    // Shifted to the top, so that a number stands before the longer ones that begin with it. Without any digit there is
-    // nothing to shift.
+    // Shifted to the highest bits, so that a number sorts before longer ones that start with it. Without digits the
+    // shift would be 64, which `checked_shl` refuses.
     packed.checked_shl(64 - 4 * count).unwrap_or(0)
 }

@@ -1,7 +1,8 @@
-//! The numbers themselves, packed, found by id.
+//! Stores the numbers compactly and finds them by ID.
 //!
-//! A row's place here, its *slot*, never changes but by [`Store::remove`]. What 100,000 rows share is kept once, and the
-//! text that a filter searches is one string, so that a search is one pass. This module knows no order and no cursor.
+//! The index of a row, its *slot*, changes only in [`RowStore::remove`]. Data that many of 100,000 rows share is stored
+//! once, and the text that a filter searches is one string, so that a search is one pass. This module does not know the
+//! sort order or the cursor.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -17,12 +18,12 @@ use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
 use crate::domain::text::CleanText;
 
-/// The jobs, by number. Numbers in equal states share one: in a batch of all numbers most are queued, or were set within
-/// the same second.
+/// The state of the last change of each number. Equal states are stored once: in a job of all numbers most are queued,
+/// or were set within the same second.
 #[derive(Debug, Default)]
 pub(super) struct ChangeStates {
     states: HashMap<PhoneNumberId, Arc<ChangeState>>,
-    /// The newest state of each urgency, which the next one is likely to equal.
+    /// The newest state of each priority. The next one is probably equal.
     newest_by_priority: [Option<Arc<ChangeState>>; PRIORITIES],
 }
 
@@ -31,7 +32,7 @@ impl ChangeStates {
         self.states.get(id).map(Arc::as_ref)
     }
 
-    /// Puts a state in place of another, and tells which.
+    /// Sets the state of a number and returns the previous one.
     pub(super) fn insert(&mut self, id: PhoneNumberId, state: ChangeState) -> Option<Arc<ChangeState>> {
         let newest = &mut self.newest_by_priority[priority(Some(&state))];
         let shared = match newest {
@@ -52,9 +53,10 @@ impl ChangeStates {
 
 const PRIORITIES: usize = 8;
 
-/// What wants a person first: no answer, failed, not sent; then what runs; then set, and numbers without a job.
-pub(super) fn priority(job: Option<&ChangeState>) -> usize {
-    match job {
+/// What needs an operator first: no answer, failed, not sent; then running changes; then set, and numbers without a
+/// change.
+pub(super) fn priority(change: Option<&ChangeState>) -> usize {
+    match change {
         Some(ChangeState::InDoubt(..)) => 0,
         Some(ChangeState::Failed(..)) => 1,
         Some(ChangeState::NotSent(..)) => 2,
@@ -66,14 +68,14 @@ pub(super) fn priority(job: Option<&ChangeState>) -> usize {
     }
 }
 
-/// How many numbers stand where.
+/// How many numbers have which two-step status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TwoStepCounts {
-    /// Meta says a PIN is set.
+    /// Meta reports that a PIN is set.
     pub on: usize,
-    /// Meta says none is set.
+    /// Meta reports that no PIN is set.
     pub not_set: usize,
-    /// Not read yet, or Meta did not say.
+    /// Not read yet, or Meta did not report it.
     pub unknown: usize,
 }
 
@@ -87,29 +89,29 @@ impl TwoStepCounts {
     }
 }
 
-/// Numbers that only an earlier run has read.
+/// The numbers that only an earlier run has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StaleSummary {
-    /// How many: at least one.
+    /// How many there are, at least one.
     pub numbers: usize,
-    /// When the first of them was read.
+    /// When the oldest of them was read.
     pub oldest: UtcTime,
 }
 
-/// What an upsert came to.
+/// The result of an upsert.
 pub(super) enum UpsertResult {
     New(u32),
-    /// Known before.
+    /// The row existed before.
     Existing {
         slot: u32,
         changed: RowDiff,
     },
 }
 
-/// What a filter or an order may now see differently.
+/// The changes that can affect the filter or the sort order.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct RowDiff {
-    /// The name or the number.
+    /// The name or the display number.
     pub(super) text: bool,
     pub(super) waba: bool,
     pub(super) two_step: bool,
@@ -118,25 +120,25 @@ pub(super) struct RowDiff {
 #[derive(Debug, Default)]
 pub(super) struct RowStore {
     rows: Vec<Number>,
-    /// Slots, found by the id of their row: a map would keep every id twice.
+    /// Slots by the ID of their row. A map would store every ID twice.
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// For each row, in slots' order: name, line end, digits of the number, line end; all in lower case. A cleaned text
-    /// holds no line end, so nothing matches across two of them.
+    /// For each row, in the order of the slots: name, line break, digits of the number, line break; all in lower case.
+    /// A cleaned text contains no line break, so nothing matches across two of them.
     search_text: String,
-    /// Where each row's text ends.
+    /// The end of each row's text, as a byte offset.
     text_ends: Vec<u32>,
     is_text_stale: bool,
-    /// For each row, whether it was told of since [`Store::forget_seen`].
+    /// For each row, true if it was added or updated since [`RowStore::clear_seen`].
     seen: Vec<bool>,
-    /// For each row, whether an earlier run read it, and this one has not.
+    /// For each row, true if only an earlier run has read it.
     stale: Vec<bool>,
-    /// How many of those were read when: many in the same second.
+    /// How many stale rows have which read time. Many were read in the same second.
     stale_read_times: BTreeMap<UtcTime, usize>,
-    /// For each row, whether it waits to be remembered.
+    /// For each row, true if it is not yet taken for the cache.
     uncached: Vec<bool>,
     wabas: HashSet<Arc<Waba>>,
-    facts: HashSet<Arc<NumberDetails>>,
+    details: HashSet<Arc<NumberDetails>>,
     counts: TwoStepCounts,
 }
 
@@ -168,7 +170,7 @@ impl RowStore {
     pub(super) fn upsert(&mut self, number: &Number) -> UpsertResult {
         let slot = self.slot(&number.id);
         if let (None, Some(slot)) = (number.read_at, slot) {
-            // A read that failed takes nothing from what an earlier one brought.
+            // A failed read keeps the data of an earlier one.
             self.seen[slot as usize] = true;
             return UpsertResult::Existing { slot, changed: RowDiff::default() };
         }
@@ -176,27 +178,28 @@ impl RowStore {
         let Some(slot) = slot else {
             return UpsertResult::New(self.push_row(number));
         };
-        let two_step_before = self.two_step(slot);
-        *self.counts.count_mut(two_step_before) -= 1;
+        let old_two_step = self.two_step(slot);
+        *self.counts.count_mut(old_two_step) -= 1;
         self.mark_fresh(slot);
-        let (waba, facts) = (self.intern_waba(number), self.intern_facts(number));
+        let (waba, details) = (self.intern_waba(number), self.intern_details(number));
         let row = &mut self.rows[slot as usize];
         let changed = RowDiff {
             text: row.name != number.name || row.display_number != number.display_number,
             waba: row.waba != waba,
-            two_step: two_step_before != number.two_step,
+            two_step: old_two_step != number.two_step,
         };
         if changed.text {
             row.name.clone_from(&number.name);
             row.display_number.clone_from(&number.display_number);
         }
-        (row.waba, row.details, row.two_step, row.read_at) = (waba, facts, number.two_step, number.read_at);
+        (row.waba, row.details, row.two_step, row.read_at) = (waba, details, number.two_step, number.read_at);
         self.seen[slot as usize] = true;
         self.is_text_stale |= changed.text;
         UpsertResult::Existing { slot, changed }
     }
 
-    /// Puts in a number as an earlier run read it, unless this one knows it already. Counts as unknown, and as not told of.
+    /// Adds a number from the cache of an earlier run, unless it is known already. It counts as unknown and as not
+    /// seen.
     pub(super) fn insert_cached(&mut self, number: &Number) -> Option<u32> {
         if self.slot(&number.id).is_some() {
             return None;
@@ -211,10 +214,10 @@ impl RowStore {
         Some(slot)
     }
 
-    /// From here on a row is not an earlier run's.
+    /// Marks a row as read by this run.
     fn mark_fresh(&mut self, slot: u32) {
-        let was_old = mem::replace(&mut self.stale[slot as usize], false);
-        let Some(at) = self.row(slot).read_at.filter(|_| was_old) else { return };
+        let was_stale = mem::replace(&mut self.stale[slot as usize], false);
+        let Some(at) = self.row(slot).read_at.filter(|_| was_stale) else { return };
         if let Entry::Occupied(mut rows) = self.stale_read_times.entry(at) {
             *rows.get_mut() -= 1;
             if *rows.get() == 0 {
@@ -223,12 +226,12 @@ impl RowStore {
         }
     }
 
-    /// From here on a row waits to be remembered. False if it did already.
+    /// Marks a row as not yet cached. Returns false if it was already marked.
     pub(super) fn mark_uncached(&mut self, slot: u32) -> bool {
         !mem::replace(&mut self.uncached[slot as usize], true)
     }
 
-    /// What is to be remembered of a row, which waits no more.
+    /// Takes a row for the cache, and clears its mark.
     pub(super) fn take_uncached(&mut self, slot: u32) -> Number {
         self.uncached[slot as usize] = false;
         self.row(slot).clone()
@@ -238,8 +241,8 @@ impl RowStore {
         number.waba.as_ref().map(|waba| Arc::clone(self.wabas.get_or_insert_with(waba, Arc::clone)))
     }
 
-    fn intern_facts(&mut self, number: &Number) -> Arc<NumberDetails> {
-        Arc::clone(self.facts.get_or_insert_with(&number.details, Arc::clone))
+    fn intern_details(&mut self, number: &Number) -> Arc<NumberDetails> {
+        Arc::clone(self.details.get_or_insert_with(&number.details, Arc::clone))
     }
 
     pub(super) fn stale_summary(&self) -> Option<StaleSummary> {
@@ -247,32 +250,31 @@ impl RowStore {
         Some(StaleSummary { numbers: self.stale_read_times.values().sum(), oldest: *oldest })
     }
 
-    /// True for a number that this run has not read.
+    /// True if only an earlier run has read the row.
     pub(super) fn is_stale(&self, slot: u32) -> bool {
         self.stale[slot as usize]
     }
 
-    /// What is known of two-step verification now: nothing, where only an earlier run read it.
+    /// The current two-step status: unknown if only an earlier run has read it.
     pub(super) fn two_step(&self, slot: u32) -> TwoStep {
         if self.is_stale(slot) { TwoStep::Unknown } else { self.row(slot).two_step }
     }
 
-    /// The texts are copied, as they stay, and the page they came in does not: each of them would hold on to memory that
-    /// another thread reads with.
+    /// Appends a row. It copies the texts, because shared ones would keep the memory of the received page alive.
     fn push_row(&mut self, number: &Number) -> u32 {
         let slot = to_u32(self.rows.len());
-        let (waba, facts) = (self.intern_waba(number), self.intern_facts(number));
+        let (waba, details) = (self.intern_waba(number), self.intern_details(number));
         push_search_text(&mut self.search_text, number);
         self.text_ends.push(to_u32(self.search_text.len()));
         self.seen.push(true);
         self.stale.push(false);
         self.uncached.push(false);
-        self.rows.push(Number { waba, details: facts, ..number.clone() });
+        self.rows.push(Number { waba, details, ..number.clone() });
         self.index_row(slot);
         slot
     }
 
-    /// Makes a row known to the index.
+    /// Adds a row to the index.
     fn index_row(&mut self, slot: u32) {
         let hash = |slot: &u32| self.hasher.hash_one(self.rows[*slot as usize].id);
         self.index.insert_unique(hash(&slot), slot, hash);
@@ -282,17 +284,17 @@ impl RowStore {
         self.seen.fill(false);
     }
 
-    /// True for a number that was told of since [`Store::forget_seen`].
+    /// True if the row was added or updated since [`RowStore::clear_seen`].
     pub(super) fn is_seen(&self, slot: u32) -> bool {
         self.seen[slot as usize]
     }
 
-    /// The slots that were not told of since [`Store::forget_seen`].
+    /// The slots that were not added or updated since [`RowStore::clear_seen`].
     pub(super) fn unseen(&self) -> impl Iterator<Item = u32> {
         self.seen.iter().enumerate().filter(|(_, is_seen)| !**is_seen).map(|(slot, _)| to_u32(slot))
     }
 
-    /// Takes rows out. Later rows move up: a slot then means the row whose slot was as much higher as rows below it went.
+    /// Removes rows. The slot of each later row decreases by the number of removed rows before it.
     pub(super) fn remove(&mut self, sorted_slots: &[u32]) {
         for slot in sorted_slots {
             let two_step = self.two_step(*slot);
@@ -304,7 +306,7 @@ impl RowStore {
         remove_slots(&mut self.stale, sorted_slots);
         remove_slots(&mut self.uncached, sorted_slots);
         self.wabas.retain(|waba| Arc::strong_count(waba) > 1);
-        self.facts.retain(|facts| Arc::strong_count(facts) > 1);
+        self.details.retain(|details| Arc::strong_count(details) > 1);
         self.is_text_stale = true;
         self.index.clear();
         for slot in 0..to_u32(self.rows.len()) {
@@ -312,7 +314,7 @@ impl RowStore {
         }
     }
 
-    /// Writes the text anew if a name or a number in it has changed.
+    /// Rebuilds the search text if a name or number has changed.
     pub(super) fn rebuild_text(&mut self) {
         if !self.is_text_stale {
             return;
@@ -326,7 +328,7 @@ impl RowStore {
         }
     }
 
-    /// Gives back what growing has taken in advance.
+    /// Releases unused capacity.
     pub(super) fn shrink(&mut self) {
         self.rows.shrink_to_fit();
         self.search_text.shrink_to_fit();
@@ -337,7 +339,7 @@ impl RowStore {
         &self.search_text
     }
 
-    /// The name in lower case, as the text has it.
+    /// The name in lower case, from the search text.
     pub(super) fn lower_name(&self, slot: u32) -> &str {
         let slot = slot as usize;
         let from = if slot == 0 { 0 } else { self.text_ends[slot - 1] as usize };
@@ -347,15 +349,15 @@ impl RowStore {
             .unwrap_or_default()
     }
 
-    /// The slot in whose text a place lies, and where that text ends. Looks from a slot onwards.
-    pub(super) fn slot_at_offset(&self, place: usize, from: usize) -> Option<(usize, usize)> {
-        let slot = from + gallop(&self.text_ends[from..], |end| *end as usize <= place);
+    /// The slot whose text contains a byte offset, and the end of that text. The search starts at the slot `from`.
+    pub(super) fn slot_at_offset(&self, offset: usize, from: usize) -> Option<(usize, usize)> {
+        let slot = from + gallop(&self.text_ends[from..], |end| *end as usize <= offset);
         self.text_ends.get(slot).map(|end| (slot, *end as usize))
     }
 }
 
-/// Slots and places of text fit 32 bits up to 4 GB of names. A roster that large does not fit the machine; if it did,
-/// rows behind the last place would not be found by a filter.
+/// Slots and text offsets fit in 32 bits up to 4 GB of names. A larger roster does not fit in memory; if it did, a
+/// filter would not find the rows after that.
 fn to_u32(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
@@ -372,13 +374,13 @@ fn push_search_text(text: &mut String, number: &Number) {
     text.push('\n');
 }
 
-/// Appends a text in lower case, letter by letter: what a letter becomes must not depend on its neighbours (as a Greek
-/// sigma's does at a word's end), or a part of a word would not be found in it.
+/// Appends a text in lower case, letter by letter. The result for a letter must not depend on its neighbors (as for a
+/// Greek sigma at the end of a word), otherwise a filter would not find part of a word.
 pub(super) fn push_lower(out: &mut String, text: &str) {
     out.extend(text.chars().flat_map(char::to_lowercase));
 }
 
-/// The text in lower case, as [`push_lower`] makes it.
+/// The text in lower case, as [`push_lower`] writes it.
 pub(super) fn to_lower(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     push_lower(&mut out, text);

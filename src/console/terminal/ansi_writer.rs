@@ -1,15 +1,16 @@
-//! The bytes of one frame: where the pen stands, what it looks like, and the shortest way to the next cell.
+//! Writes the bytes of one frame: it tracks the cursor position and style, and chooses the shortest move to the next
+//! cell.
 //!
-//! It knows the sequences that every terminal since the VT100 knows, and a few more for those that have
-//! them; it decides nothing about what a frame holds, and it writes to memory only. Looks are carried from
-//! frame to frame, so nothing is reset that is still right.
+//! It uses the sequences that every terminal since the VT100 supports, and a few more for terminals that have them. It
+//! does not decide what a frame contains, and it writes only to memory. The style stays valid from frame to frame, so
+//! that an unchanged style costs nothing.
 
 use std::io::Write as _;
 
 use ratatui::buffer::{Cell, CellWidth as _};
 use ratatui::style::{Color, Modifier};
 
-/// The attributes and their numbers in `CSI m`.
+/// The attributes and their parameters in `CSI m`.
 const ATTRIBUTES: [(Modifier, u8); 9] = [
     (Modifier::BOLD, 1),
     (Modifier::DIM, 2),
@@ -22,7 +23,7 @@ const ATTRIBUTES: [(Modifier, u8); 9] = [
     (Modifier::CROSSED_OUT, 9),
 ];
 
-/// Colours and attributes of a cell.
+/// Colors and attributes of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct CellStyle {
     fg: Color,
@@ -35,37 +36,37 @@ impl CellStyle {
         Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
     }
 
-    /// The parameters of `CSI m` that lead here from a plain look.
+    /// The parameters of `CSI m` that set this style after a reset.
     fn sgr_parameters(self) -> Vec<String> {
-        let mut all: Vec<String> =
+        let mut parameters: Vec<String> =
             ATTRIBUTES.iter().filter(|(flag, _)| self.modifier.contains(*flag)).map(|(_, n)| n.to_string()).collect();
-        all.extend(color_parameter(self.fg, 30));
-        all.extend(color_parameter(self.bg, 40));
-        all
+        parameters.extend(color_parameter(self.fg, 30));
+        parameters.extend(color_parameter(self.bg, 40));
+        parameters
     }
 
-    /// The parameters of `CSI m` that lead here from another look. Taking an attribute away always goes
-    /// through a reset, which is shorter than the single off-switches and known to more terminals.
+    /// The parameters of `CSI m` that change another style to this one. Removing an attribute always uses a reset,
+    /// which is shorter than separate "off" parameters and supported by more terminals.
     fn sgr_diff(self, old: Self) -> String {
         let only_adds = self.modifier.contains(old.modifier)
             && (old.fg == self.fg || self.fg != Color::Reset)
             && (old.bg == self.bg || self.bg != Color::Reset);
-        let whole = self.sgr_parameters();
+        let parameters = self.sgr_parameters();
         if only_adds {
-            let before = old.sgr_parameters();
-            return whole.into_iter().filter(|one| !before.contains(one)).collect::<Vec<_>>().join(";");
+            let present = old.sgr_parameters();
+            return parameters.into_iter().filter(|one| !present.contains(one)).collect::<Vec<_>>().join(";");
         }
-        // An empty first parameter is a zero: reset.
-        whole.into_iter().fold(String::new(), |text, one| text + ";" + &one)
+        // An empty first parameter means 0: reset.
+        parameters.into_iter().fold(String::new(), |text, one| text + ";" + &one)
     }
 }
 
-/// The parameter for a colour; `base` is 30 for the foreground, 40 for the background. The first sixteen
-/// have short codes that old terminals know, too.
-fn color_parameter(colour: Color, base: u8) -> Option<String> {
+/// The parameter for a color; `base` is 30 for the foreground, 40 for the background. The first sixteen colors have
+/// short codes that old terminals also support.
+fn color_parameter(color: Color, base: u8) -> Option<String> {
     let plain = |n: u8| Some((base + n).to_string());
     let bright = |n: u8| Some((base + 60 + n).to_string());
-    match colour {
+    match color {
         Color::Reset => None,
         Color::Black => plain(0),
         Color::Red => plain(1),
@@ -88,10 +89,10 @@ fn color_parameter(colour: Color, base: u8) -> Option<String> {
     }
 }
 
-/// Where the pen stands. `x` equals the width after the last column was written: the terminal then waits
-/// with the line break, and only absolute moves and a carriage return are safe.
+/// The position of the cursor. After the last column was written `x` equals the width: the terminal then delays the
+/// line break, and only absolute moves and a carriage return are safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct PenPosition {
+struct CursorPosition {
     x: u16,
     y: u16,
 }
@@ -101,22 +102,22 @@ struct PenPosition {
 pub(super) struct AnsiWriter {
     bytes: Vec<u8>,
     width: u16,
-    /// `None` when it is not known.
-    position: Option<PenPosition>,
-    /// `None` when it is not known.
+    /// `None` if it is unknown.
+    position: Option<CursorPosition>,
+    /// `None` if it is unknown.
     style: Option<CellStyle>,
-    /// `None` when it is not known.
+    /// `None` if it is unknown.
     is_cursor_visible: Option<bool>,
 }
 
 impl AnsiWriter {
-    /// A pen that knows nothing of the terminal.
+    /// A writer that assumes nothing about the terminal.
     pub(super) fn new() -> Self {
-        // A full frame of 120x40 stays far below 64 KiB, so that the buffer never grows while drawing.
+        // A full frame of 120x40 is far below 64 KiB, so the buffer does not grow while it is drawn.
         Self { bytes: Vec::with_capacity(64 * 1024), width: 0, position: None, style: None, is_cursor_visible: None }
     }
 
-    /// Forgets what it knows of the terminal, and what was not yet taken.
+    /// Discards the known state of the terminal and the collected bytes.
     pub(super) fn reset_state(&mut self) {
         self.bytes.clear();
         (self.position, self.style, self.is_cursor_visible) = (None, None, None);
@@ -133,61 +134,62 @@ impl AnsiWriter {
         self.width = width;
     }
 
-    /// Tells a terminal that can to show nothing until [`Pen::release`]; others ignore it.
+    /// Makes the terminal show nothing until [`AnsiWriter::end_synchronized_update`]. Terminals without support ignore
+    /// it.
     pub(super) fn begin_synchronized_update(&mut self) {
         self.bytes.extend_from_slice(b"\x1b[?2026h");
     }
 
-    /// Shows what was held.
+    /// Makes the terminal show the update.
     pub(super) fn end_synchronized_update(&mut self) {
         self.bytes.extend_from_slice(b"\x1b[?2026l");
     }
 
-    /// Erases the screen, and relies on nothing that was known of it: a resize moves the cursor.
+    /// Erases the screen. The position and style count as unknown, because a resize moves the cursor.
     pub(super) fn clear_screen(&mut self) {
         (self.position, self.style) = (None, None);
-        // Some terminals erase with the current background.
+        // Some terminals erase with the current background color.
         self.set_style(CellStyle::default());
         self.bytes.extend_from_slice(b"\x1b[2J");
     }
 
-    /// Erases from here to the end of the row.
+    /// Erases from a cell to the end of its row.
     pub(super) fn clear_row_from(&mut self, x: u16, y: u16) {
         self.set_style(CellStyle::default());
         self.move_to(x, y);
         self.bytes.extend_from_slice(b"\x1b[K");
     }
 
-    /// Moves the rows `first..end` up by `by`, or down if it is negative; the rows laid open are blank.
+    /// Moves the rows `first..end` up by `by`, or down if it is negative. The uncovered rows are blank.
     pub(super) fn scroll(&mut self, first: u16, end: u16, by: i32) {
         self.set_style(CellStyle::default());
-        let (way, count) = if by > 0 { ('S', by) } else { ('T', -by) };
+        let (direction, count) = if by > 0 { ('S', by) } else { ('T', -by) };
         self.push_fmt(format_args!("\x1b[{};{end}r\x1b[", first + 1));
         if count > 1 {
             self.push_fmt(format_args!("{count}"));
         }
-        self.push_fmt(format_args!("{way}\x1b[r"));
-        // Setting the margins moves the cursor; where to, terminals disagree in origin mode.
+        self.push_fmt(format_args!("{direction}\x1b[r"));
+        // Setting the margins moves the cursor. In origin mode terminals disagree on the position.
         self.position = None;
     }
 
-    /// Changes colours and attributes.
-    pub(super) fn set_style(&mut self, look: CellStyle) {
+    /// Changes colors and attributes.
+    pub(super) fn set_style(&mut self, style: CellStyle) {
         let parameters = match self.style {
-            Some(old) if old == look => return,
-            Some(old) => look.sgr_diff(old),
-            None => look.sgr_parameters().into_iter().fold(String::new(), |text, one| text + ";" + &one),
+            Some(old) if old == style => return,
+            Some(old) => style.sgr_diff(old),
+            None => style.sgr_parameters().into_iter().fold(String::new(), |text, one| text + ";" + &one),
         };
         self.push_fmt(format_args!("\x1b[{parameters}m"));
-        self.style = Some(look);
+        self.style = Some(style);
     }
 
-    /// True if writing the cell here needs neither a move nor another look, only its own byte.
+    /// True if the cell can be written with one byte in the current style.
     pub(super) fn is_single_byte_write(&self, cell: &Cell) -> bool {
         self.style == Some(CellStyle::from_cell(cell)) && is_plain_byte(cell.symbol())
     }
 
-    /// How far the pen stands left of a place in the same row.
+    /// How many columns the cursor is left of a cell in the same row.
     pub(super) fn columns_to(&self, x: u16, y: u16) -> Option<u16> {
         self.position.filter(|at| at.y == y && at.x < self.width).and_then(|at| x.checked_sub(at.x))
     }
@@ -199,55 +201,56 @@ impl AnsiWriter {
         let symbol = cell.symbol();
         if is_plain_byte(symbol) {
             self.bytes.extend_from_slice(symbol.as_bytes());
-            self.position = Some(PenPosition { x: x + 1, y });
+            self.position = Some(CursorPosition { x: x + 1, y });
             return;
         }
         let width = cell.cell_width_or_zero();
-        // A buffer takes any text into a cell; what steers the terminal, or does not fit, stays out.
+        // A cell can contain any text: control characters, and text that does not fit, are not written.
         let is_fit = width > 0 && x + width <= self.width && !symbol.chars().any(char::is_control);
         if !is_fit {
             self.bytes.push(if symbol.is_empty() { b' ' } else { b'?' });
-            self.position = Some(PenPosition { x: x + 1, y });
+            self.position = Some(CursorPosition { x: x + 1, y });
             return;
         }
         let is_single = symbol.chars().nth(1).is_none();
         if !is_single && width > 1 {
-            // Terminals disagree on how wide a joined sign is: none may leave an old half behind.
+            // Terminals disagree on the width of joined characters, so the cells are blanked first: no old half may
+            // remain.
             self.bytes.extend(std::iter::repeat_n(b' ', usize::from(width)));
-            self.position = Some(PenPosition { x: x + width, y });
+            self.position = Some(CursorPosition { x: x + width, y });
             self.move_to(x, y);
         }
         self.bytes.extend_from_slice(symbol.as_bytes());
-        self.position = is_single.then_some(PenPosition { x: x + width, y });
+        self.position = is_single.then_some(CursorPosition { x: x + width, y });
     }
 
-    /// Parks the visible cursor, or hides it.
+    /// Shows the cursor at a cell, or hides it.
     pub(super) fn place_cursor(&mut self, cursor: Option<(u16, u16)>) {
         if let Some((x, y)) = cursor {
             self.move_to(x, y);
         }
-        let shown = cursor.is_some();
-        if self.is_cursor_visible != Some(shown) {
-            self.bytes.extend_from_slice(if shown { b"\x1b[?25h" } else { b"\x1b[?25l" });
-            self.is_cursor_visible = Some(shown);
+        let is_visible = cursor.is_some();
+        if self.is_cursor_visible != Some(is_visible) {
+            self.bytes.extend_from_slice(if is_visible { b"\x1b[?25h" } else { b"\x1b[?25l" });
+            self.is_cursor_visible = Some(is_visible);
         }
     }
 
-    /// Moves the pen by the fewest bytes.
+    /// Moves the cursor with the fewest bytes.
     fn move_to(&mut self, x: u16, y: u16) {
         let Some(at) = self.position else {
             self.move_absolute(x, y);
             return;
         };
-        let target = PenPosition { x, y };
+        let target = CursorPosition { x, y };
         if at == target {
             return;
         }
         let start = self.bytes.len();
         self.move_absolute(x, y);
-        let absolute = self.bytes.len() - start;
+        let absolute_len = self.bytes.len() - start;
         let relative = self.relative_move(at, target);
-        if relative.len() < absolute {
+        if relative.len() < absolute_len {
             self.bytes.truncate(start);
             self.bytes.extend_from_slice(&relative);
         }
@@ -259,14 +262,14 @@ impl AnsiWriter {
             (0, y) => self.push_fmt(format_args!("\x1b[{}H", y + 1)),
             (x, y) => self.push_fmt(format_args!("\x1b[{};{}H", y + 1, x + 1)),
         }
-        self.position = Some(PenPosition { x, y });
+        self.position = Some(CursorPosition { x, y });
     }
 
-    /// Steps from one place to another. Raw mode leaves a line feed alone: it goes straight down.
-    fn relative_move(&self, from: PenPosition, to: PenPosition) -> Vec<u8> {
+    /// The steps from one cell to another. In raw mode a line feed moves straight down.
+    fn relative_move(&self, from: CursorPosition, to: CursorPosition) -> Vec<u8> {
         let mut out = Vec::with_capacity(16);
         let mut x = from.x;
-        // Near the left edge, and where a line break waits, the way leads over column 0.
+        // Near the left edge, and if a line break is delayed, go through column 0.
         if (to.x == 0 && from.x != 0) || from.x >= self.width || (to.x < 10 && to.x + 4 < from.x) {
             out.push(b'\r');
             x = 0;
@@ -291,19 +294,19 @@ impl AnsiWriter {
     }
 }
 
-fn push_relative_move(out: &mut Vec<u8>, count: u16, way: u8) {
+fn push_relative_move(out: &mut Vec<u8>, count: u16, direction: u8) {
     out.extend_from_slice(b"\x1b[");
     if count > 1 {
         out.extend_from_slice(count.to_string().as_bytes());
     }
-    out.push(way);
+    out.push(direction);
 }
 
 fn is_plain_byte(symbol: &str) -> bool {
     matches!(symbol.as_bytes(), [0x20..=0x7e])
 }
 
-/// The width of a cell without the panic that ratatui keeps for control characters.
+/// The width of a cell. Unlike ratatui's, it does not panic on control characters.
 pub(super) trait SafeCellWidth {
     /// Columns; 0 for an empty cell or a control character.
     fn cell_width_or_zero(&self) -> u16;
@@ -325,24 +328,24 @@ mod tests {
 
     use super::*;
 
-    fn look(style: Style) -> CellStyle {
+    fn cell_style(style: Style) -> CellStyle {
         CellStyle::from_cell(Cell::new("x").set_style(style))
     }
 
     #[test]
-    fn a_look_changes_by_the_fewest_parameters() {
-        let plain = look(Style::new());
-        let reversed = look(Style::new().add_modifier(Modifier::REVERSED));
-        let red = look(Style::new().fg(Color::Red));
-        let red_reversed = look(Style::new().fg(Color::Red).add_modifier(Modifier::REVERSED));
+    fn a_style_changes_with_the_fewest_parameters() {
+        let plain = cell_style(Style::new());
+        let reversed = cell_style(Style::new().add_modifier(Modifier::REVERSED));
+        let red = cell_style(Style::new().fg(Color::Red));
+        let red_reversed = cell_style(Style::new().fg(Color::Red).add_modifier(Modifier::REVERSED));
         let cases = [
             (plain, reversed, "7"),
             (reversed, plain, ""),
             (reversed, red_reversed, "31"),
             (red_reversed, red, ";31"),
-            (red, look(Style::new().fg(Color::Green)), "32"),
+            (red, cell_style(Style::new().fg(Color::Green)), "32"),
             (red, reversed, ";7"),
-            (plain, look(Style::new().bg(Color::Indexed(9))), "48;5;9"),
+            (plain, cell_style(Style::new().bg(Color::Indexed(9))), "48;5;9"),
         ];
         for (old, new, expected) in cases {
             assert_eq!(new.sgr_diff(old), expected, "{old:?} to {new:?}");
@@ -350,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_move_takes_the_shortest_form() {
+    fn a_move_uses_the_shortest_form() {
         let cases = [
             ((5, 5), (5, 5), b"".as_slice()),
             ((5, 5), (0, 6), b"\r\n"),
@@ -363,22 +366,22 @@ mod tests {
             ((70, 30), (0, 0), b"\x1b[H"),
         ];
         for ((x, y), (to_x, to_y), expected) in cases {
-            let mut pen = AnsiWriter::new();
-            pen.begin_frame(80);
-            pen.position = Some(PenPosition { x, y });
-            pen.move_to(to_x, to_y);
-            assert_eq!(pen.bytes().escape_ascii().to_string(), expected.escape_ascii().to_string());
-            assert_eq!(pen.position, Some(PenPosition { x: to_x, y: to_y }));
+            let mut writer = AnsiWriter::new();
+            writer.begin_frame(80);
+            writer.position = Some(CursorPosition { x, y });
+            writer.move_to(to_x, to_y);
+            assert_eq!(writer.bytes().escape_ascii().to_string(), expected.escape_ascii().to_string());
+            assert_eq!(writer.position, Some(CursorPosition { x: to_x, y: to_y }));
         }
     }
 
     #[test]
-    fn no_cell_can_steer_the_terminal() {
+    fn no_cell_can_control_the_terminal() {
         for symbol in ["\x1b", "\n", "a\x1b[2J", "\u{9b}2J", "\u{85}"] {
-            let mut pen = AnsiWriter::new();
-            pen.begin_frame(80);
-            pen.write_cell(0, 0, Cell::default().set_symbol(symbol));
-            assert_eq!(pen.bytes(), b"\x1b[m\x1b[H?", "{symbol:?}");
+            let mut writer = AnsiWriter::new();
+            writer.begin_frame(80);
+            writer.write_cell(0, 0, Cell::default().set_symbol(symbol));
+            assert_eq!(writer.bytes(), b"\x1b[m\x1b[H?", "{symbol:?}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The events of the terminal, one after the other, for a thread that does nothing else.
+//! Reads the events of the terminal, one after the other, on a thread that does nothing else.
 //!
-//! It reads what there is, and only then: asked after a hang-up, a terminal answers for ever. Not crossterm's reader: that
-//! one leaves what goes beyond 1,024 bytes lying until the next key, so that a key typed long ago would arrive as if it were
-//! new. What an event means is the decoder's.
+//! It reads only if input is available, because a terminal that hung up reports end of file again and again. It does
+//! not use crossterm's reader, which keeps input beyond 1,024 bytes until the next key: an old key would then arrive as
+//! if it were new. It does not interpret events: the decoder does.
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _};
@@ -16,13 +16,13 @@ use zeroize::Zeroize as _;
 
 use crate::console::input::parser::Parser;
 
-/// A terminal hands out no more than this at once.
+/// A terminal returns at most this much in one read.
 const MAX_READ_BYTES: usize = 4096;
 
-/// Held by whoever reads the terminal: by this module for one read, by another program for as long as it has the terminal.
+/// Held by the reader of the terminal: this module holds it for one read, another program while it uses the terminal.
 static READ_LOCK: Mutex<()> = Mutex::new(());
 
-/// Leaves what is typed to somebody else, until the guard is dropped: a passphrase is no key of ours.
+/// Stops reading until the guard is dropped, so that another program gets the input: it may be a passphrase.
 pub(super) fn pause_reading() -> MutexGuard<'static, ()> {
     READ_LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -45,22 +45,22 @@ struct Readiness {
 }
 
 impl EventReader {
-    /// Listens from now on. Made before the first frame, no change of size after that frame is missed.
+    /// Starts to catch resizes. Call it before the first frame, so that no resize after that frame is missed.
     ///
     /// # Errors
-    /// When the signal of a resize cannot be caught.
+    /// The resize signal cannot be caught.
     pub fn listen() -> io::Result<Self> {
-        let (resizes, write) = UnixStream::pair()?;
-        resizes.set_nonblocking(true)?;
-        signal_hook::low_level::pipe::register(SIGWINCH, write)?;
-        Ok(Self { resize_signals: resizes, parser: Parser::new(), pending: VecDeque::new() })
+        let (resize_signals, sender) = UnixStream::pair()?;
+        resize_signals.set_nonblocking(true)?;
+        signal_hook::low_level::pipe::register(SIGWINCH, sender)?;
+        Ok(Self { resize_signals, parser: Parser::new(), pending: VecDeque::new() })
     }
 
-    /// Waits for the next event; `None` once the terminal is gone. After a resize, the size is a question
-    /// for the next frame: the event does not tell it.
+    /// Waits for the next event; `None` after the terminal hung up. A resize event does not contain the size: the next
+    /// frame reads it.
     ///
     /// # Errors
-    /// When the terminal cannot be read.
+    /// The terminal cannot be read.
     pub fn next_event(&mut self) -> io::Result<Option<Event>> {
         loop {
             if let Some(event) = self.pending.pop_front() {
@@ -72,10 +72,10 @@ impl EventReader {
         }
     }
 
-    /// The next event, if it has come already: what was read in one go belongs together.
+    /// The next event, if one is available: the events of one read belong together.
     ///
     /// # Errors
-    /// When the terminal cannot be read.
+    /// The terminal cannot be read.
     pub fn try_next_event(&mut self) -> io::Result<Option<Event>> {
         if self.pending.is_empty() {
             self.poll_and_read(Some(&NO_WAIT))?;
@@ -83,9 +83,9 @@ impl EventReader {
         Ok(self.pending.pop_front())
     }
 
-    /// Takes in what there is, or what comes first.
-    fn poll_and_read(&mut self, patience: Option<&Timespec>) -> io::Result<Readiness> {
-        let mut ready = self.poll(patience)?;
+    /// Waits at most `timeout` (`None` for no limit), and queues the events of one read.
+    fn poll_and_read(&mut self, timeout: Option<&Timespec>) -> io::Result<Readiness> {
+        let mut ready = self.poll(timeout)?;
         if ready.is_resized {
             self.drain_resize_signals();
             self.pending.push_back(Event::Resize(0, 0));
@@ -96,23 +96,23 @@ impl EventReader {
         Ok(ready)
     }
 
-    /// Reads once; false at the end.
+    /// Reads once. Returns false at the end of the input.
     fn read(&mut self) -> io::Result<bool> {
         let _reading = pause_reading();
         if !self.poll(Some(&NO_WAIT))?.has_input {
-            // Somebody else had the terminal meanwhile, and has read it.
+            // Another program used the terminal, and has read the input.
             return Ok(true);
         }
         let mut bytes = [0; MAX_READ_BYTES];
         let count = match rustix::io::read(rustix::stdio::stdin(), &mut bytes) {
             Ok(count) => count,
-            // Someone else may have read it, or made the shared descriptor non-blocking.
+            // Another process may have read the input, or made the shared descriptor non-blocking.
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => return Ok(true),
             Err(error) => return Err(error.into()),
         };
         let mut events = Vec::new();
         self.parser.feed(&bytes[..count], &mut events);
-        // It may have been a PIN.
+        // The bytes may contain a PIN.
         bytes.zeroize();
         self.pending.extend(events);
         Ok(count > 0)
@@ -133,7 +133,7 @@ impl EventReader {
         })
     }
 
-    /// Many signals are one resize.
+    /// Removes all resize signals: many signals are one resize.
     fn drain_resize_signals(&mut self) {
         let mut bytes = [0; 64];
         while self.resize_signals.read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}

@@ -1,4 +1,6 @@
-//! Puts text into cells: clipped, in the theme's styles, and in ASCII where the terminal shows no more.
+//! Writes text into the cells of a frame: clipped, in the styles of the theme, and in ASCII if the terminal needs it.
+//!
+//! It also draws what surrounds every page. It does not know the content of the pages.
 
 use std::borrow::Cow;
 
@@ -12,10 +14,10 @@ use crate::console::input::keymap::Mode;
 use crate::console::theme::{Role, Theme};
 use crate::domain::text;
 
-/// Columns between two keys of the footer.
+/// The number of columns between two keys of the footer.
 const FOOTER_GAP: usize = 2;
 
-/// Where a frame is drawn.
+/// A frame that is being drawn.
 pub(super) struct Canvas<'a> {
     buffer: &'a mut Buffer,
     area: Rect,
@@ -35,38 +37,38 @@ impl<'a> Canvas<'a> {
         self.area.height
     }
 
-    /// Puts text from a column on, clipped at the right edge. Returns the column after it.
+    /// Writes text from a column on, clipped at the right edge. Returns the column after it.
     pub(super) fn put(&mut self, x: u16, y: u16, text: &str, role: Role) -> u16 {
         self.put_within(x, y, usize::from(self.area.width), text, role)
     }
 
-    /// Puts text from a column on, cut with `~` so that it takes `columns` at most. Returns the column after it.
+    /// Writes text from a column on, truncated with a mark to at most `columns`. Returns the column after it.
     pub(super) fn put_within(&mut self, x: u16, y: u16, columns: usize, text: &str, role: Role) -> u16 {
         if x >= self.area.width || y >= self.area.height {
             return x;
         }
-        let room = columns.min(usize::from(self.area.width - x));
-        let shown = self.to_glyphs(text);
-        let shown = text::truncate(&shown, room);
+        let max_columns = columns.min(usize::from(self.area.width - x));
+        let text = self.to_glyphs(text);
+        let text = text::truncate(&text, max_columns);
         let style = self.theme.style(role);
         let (left, row) = (self.area.x + x, self.area.y + y);
-        if !shown.is_ascii() {
-            let (end, _) = self.buffer.set_stringn(left, row, &shown, room, style);
+        if !text.is_ascii() {
+            let (end, _) = self.buffer.set_stringn(left, row, &text, max_columns, style);
             return end - self.area.x;
         }
-        // One byte, one cell: finding graphemes in it would be most of a frame's work.
+        // In ASCII each byte is one cell. Searching for graphemes would take most of the time of a frame.
         let mut end = left;
-        for byte in shown.bytes() {
+        for byte in text.bytes() {
             self.buffer[(end, row)].set_char(char::from(byte)).set_style(style);
             end += 1;
         }
         end - self.area.x
     }
 
-    /// Puts text so that it ends at the right edge.
+    /// Writes text so that it ends at the right edge.
     pub(super) fn put_right(&mut self, y: u16, text: &str, role: Role) {
-        let wide = u16::try_from(text::width(text)).unwrap_or(u16::MAX);
-        self.put(self.area.width.saturating_sub(wide), y, text, role);
+        let width = u16::try_from(text::width(text)).unwrap_or(u16::MAX);
+        self.put(self.area.width.saturating_sub(width), y, text, role);
     }
 
     /// Blanks a row.
@@ -74,7 +76,7 @@ impl<'a> Canvas<'a> {
         self.put(0, y, &" ".repeat(usize::from(self.area.width)), Role::Plain);
     }
 
-    /// Gives a whole row one style, its blanks included.
+    /// Sets the style of a whole row, including its blanks.
     pub(super) fn style_row(&mut self, y: u16, role: Role) {
         if y < self.area.height {
             let row = Rect { x: self.area.x, y: self.area.y + y, width: self.area.width, height: 1 };
@@ -82,13 +84,13 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// A rule across the window.
+    /// Draws a horizontal rule across the window.
     pub(super) fn draw_rule(&mut self, y: u16) {
         let rule = self.theme.horizontal_line().repeat(usize::from(self.area.width));
         self.put(0, y, &rule, Role::Plain);
     }
 
-    /// What surrounds every page: the title, the heading if there is one, the message line and the keys.
+    /// Draws what surrounds every page: the title, the heading if there is one, the message line and the keys.
     pub(super) fn draw_frame(&mut self, app: &App, heading: Option<&str>) {
         let compact = app.is_compact();
         let mut row = 0;
@@ -97,9 +99,9 @@ impl<'a> Canvas<'a> {
             row = 1;
         }
         if let Some(heading) = heading {
-            // Without the title, the heading must say what requests reach.
-            let place = if compact { compact_environment(app) } else { String::new() };
-            let mut line = format!("{0}{0} {place}{heading} ", self.theme.horizontal_line());
+            // Without the title, the heading must say which numbers the requests reach.
+            let environment = if compact { compact_environment(app) } else { String::new() };
+            let mut line = format!("{0}{0} {environment}{heading} ", self.theme.horizontal_line());
             let missing = usize::from(self.area.width).saturating_sub(text::width(&line));
             line.push_str(&self.theme.horizontal_line().repeat(missing));
             self.put(0, row, &line, Role::Title);
@@ -108,17 +110,18 @@ impl<'a> Canvas<'a> {
         self.draw_footer(app);
     }
 
-    /// The message line. Where something is asked, an old message would look like an answer: only a new one is shown.
+    /// Draws the message line. On a page that asks something, an old message would look like an answer, so only a new
+    /// one is shown.
     fn draw_message_line(&mut self, app: &App) {
-        if let Some(words) = app.hide_warning() {
-            self.put(0, self.area.height.saturating_sub(2), &words, Role::Strong);
+        if let Some(warning) = app.hide_warning() {
+            self.put(0, self.area.height.saturating_sub(2), &warning, Role::Strong);
             return;
         }
-        // Messages name numbers.
+        // Messages contain numbers.
         if app.hides_numbers() {
             return;
         }
-        let asks = matches!(
+        let is_question = matches!(
             app.mode(),
             Mode::PinForm
                 | Mode::ResolutionNote
@@ -128,41 +131,41 @@ impl<'a> Canvas<'a> {
                 | Mode::Recipients
                 | Mode::Quit
         );
-        let line = if asks { app.messages().current_hint() } else { app.messages().line() };
-        let reading = status::refresh_label(app).filter(|_| app.messages().current_hint().is_none() && !asks);
-        if let Some(words) = reading.as_deref().or(line) {
-            self.put(0, self.area.height.saturating_sub(2), words, Role::Plain);
+        let message = if is_question { app.messages().current_hint() } else { app.messages().line() };
+        let progress = status::refresh_label(app).filter(|_| app.messages().current_hint().is_none() && !is_question);
+        if let Some(text) = progress.as_deref().or(message) {
+            self.put(0, self.area.height.saturating_sub(2), text, Role::Plain);
         }
     }
 
     fn draw_title(&mut self, app: &App) {
         let right = status::connection_label(app);
-        let room = usize::from(self.area.width).saturating_sub(text::width(&right) + 2);
+        let max_columns = usize::from(self.area.width).saturating_sub(text::width(&right) + 2);
         self.style_row(0, Role::Title);
-        let mut x = self.put_within(0, 0, room, "pindesk", Role::Title);
-        for (words, role) in status::title_parts(app) {
-            let left = room.saturating_sub(usize::from(x) + 2);
-            if text::width(&words) > left {
+        let mut x = self.put_within(0, 0, max_columns, "pindesk", Role::Title);
+        for (part, role) in status::title_parts(app) {
+            let left = max_columns.saturating_sub(usize::from(x) + 2);
+            if text::width(&part) > left {
                 break;
             }
-            x = self.put_within(x + 2, 0, left, &words, role);
+            x = self.put_within(x + 2, 0, left, &part, role);
         }
         self.style_row(0, Role::Title);
         self.put_right(0, &right, Role::Title);
     }
 
-    /// The keys of the page, as many as fit; the way out always does.
+    /// Draws the keys of the page, as many as fit. The key that closes the page always has room.
     fn draw_footer(&mut self, app: &App) {
         let keys: Vec<_> = app.keymap().footer(app.mode(), |action| app.is_action_available(action)).collect();
-        let all = keys.iter().map(|key| key.width() + FOOTER_GAP).sum::<usize>().saturating_sub(FOOTER_GAP);
-        let is_long = all > usize::from(self.area.width);
+        let width = keys.iter().map(|key| key.width() + FOOTER_GAP).sum::<usize>().saturating_sub(FOOTER_GAP);
+        let is_long = width > usize::from(self.area.width);
         let has_free_line = is_long && app.is_compact() && self.is_row_blank(self.area.height.saturating_sub(2));
         let mut y = self.area.height.saturating_sub(if has_free_line { 2 } else { 1 });
         let (mut x, mut is_shown) = (0, vec![false; keys.len()]);
         while y < self.area.height {
             let is_last = y + 1 == self.area.height;
-            let way_out = keys.iter().enumerate().find(|(at, key)| is_last && key.closes_page && !is_shown[*at]);
-            let reserved = way_out.map_or(0, |(_, key)| key.width() + FOOTER_GAP);
+            let closing_key = keys.iter().enumerate().find(|(at, key)| is_last && key.closes_page && !is_shown[*at]);
+            let reserved = closing_key.map_or(0, |(_, key)| key.width() + FOOTER_GAP);
             for (at, key) in keys.iter().enumerate().filter(|(_, key)| !key.closes_page) {
                 if !is_shown[at] && x + key.width() + reserved <= usize::from(self.area.width) {
                     self.put(u16::try_from(x).unwrap_or(u16::MAX), y, &key.text, Role::Plain);
@@ -170,7 +173,7 @@ impl<'a> Canvas<'a> {
                     is_shown[at] = true;
                 }
             }
-            if let Some((at, key)) = way_out {
+            if let Some((at, key)) = closing_key {
                 self.put(u16::try_from(x).unwrap_or(u16::MAX), y, &key.text, Role::Plain);
                 is_shown[at] = true;
             }
@@ -187,7 +190,7 @@ impl<'a> Canvas<'a> {
             return Cow::Borrowed(text);
         }
         let ascii = |c: char| match c {
-            // What was cut has a sign of its own.
+            // The mark of truncated text has its own ASCII character.
             '…' => '~',
             c if c.is_ascii() => c,
             _ => '?',
@@ -196,11 +199,11 @@ impl<'a> Canvas<'a> {
     }
 }
 
-/// What the heading of a small window says in the title's stead.
+/// The environment for the heading of a small window, which has no title.
 fn compact_environment(app: &App) -> String {
     if app.hides_numbers() {
         return String::new();
     }
-    let records = status::recording_label(app).map(|word| format!("{word} ")).unwrap_or_default();
-    format!("{} {records}", app.session().environment.label())
+    let recording = status::recording_label(app).map(|label| format!("{label} ")).unwrap_or_default();
+    format!("{} {recording}", app.session().environment.label())
 }

@@ -1,4 +1,6 @@
-//! What to copy of a number, and what was copied, on lines of its own, in case the terminal took nothing.
+//! The pages that copy a value of a number. The copied text has its own lines, in case the terminal has no clipboard.
+//!
+//! They do not write to the clipboard: the runtime does.
 
 use super::details::add_target;
 use super::sheet::Sheet;
@@ -12,8 +14,8 @@ pub(super) fn menu(app: &App, page: &CopyPage) -> Sheet {
         add_target(&mut sheet, number);
         sheet.optional_blank_line();
     }
-    let copies = [Action::CopyNumber, Action::CopyId, Action::CopyWaba, Action::CopyAll];
-    for (keys, binding) in app.keymap().rows(Mode::Copy).filter(|(_, binding)| copies.contains(&binding.action)) {
+    let actions = [Action::CopyNumber, Action::CopyId, Action::CopyWaba, Action::CopyAll];
+    for (keys, binding) in app.keymap().rows(Mode::Copy).filter(|(_, binding)| actions.contains(&binding.action)) {
         sheet.key_hint(&keys, binding.description);
     }
     sheet

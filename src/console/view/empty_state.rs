@@ -1,4 +1,6 @@
-//! The pages where there is nothing to list: no config, no access token, a refused one, no numbers.
+//! The pages without a number list: no config, no access token, a refused one, no numbers.
+//!
+//! They do not retry anything: the app does.
 
 use super::sheet::Sheet;
 use crate::console::app::App;
@@ -9,8 +11,8 @@ pub(super) fn welcome(app: &App) -> Sheet {
     let mut sheet = Sheet::new(app, "Welcome");
     sheet.text("No config file was found.");
     let mut label = "Looked in";
-    for place in &app.session().config_paths {
-        sheet.field(label, &place.display().to_string());
+    for path in &app.session().config_paths {
+        sheet.field(label, &path.display().to_string());
         label = "";
     }
     sheet.optional_blank_line();
@@ -23,19 +25,19 @@ pub(super) fn welcome(app: &App) -> Sheet {
     sheet
 }
 
-pub(super) fn token(app: &App, trouble: &TokenProblem) -> Sheet {
-    match trouble {
-        TokenProblem::Missing(why) => missing_token(app, why),
+pub(super) fn token(app: &App, problem: &TokenProblem) -> Sheet {
+    match problem {
+        TokenProblem::Missing(reason) => missing_token(app, reason),
         TokenProblem::Refused { code, reason } => refused_token(app, *code, reason),
     }
 }
 
-fn missing_token(app: &App, why: &str) -> Sheet {
+fn missing_token(app: &App, reason: &str) -> Sheet {
     let session = app.session();
     let mut sheet = Sheet::new(app, "No access token");
-    sheet.styled_text(why, Role::Strong);
-    for place in session.config_paths.iter().take(1) {
-        sheet.field("Config", &place.display().to_string());
+    sheet.styled_text(reason, Role::Strong);
+    for path in session.config_paths.iter().take(1) {
+        sheet.field("Config", &path.display().to_string());
     }
     if session.token_source.is_empty() {
         sheet.optional_blank_line();
@@ -46,13 +48,13 @@ fn missing_token(app: &App, why: &str) -> Sheet {
         sheet.optional_blank_line();
         sheet.optional_text("Do not put the access token itself in the config file.");
         sheet.optional_blank_line();
-        sheet.text("Then start pindesk again.");
+        sheet.text("Then restart pindesk.");
     } else {
-        sheet.field("Its source", &session.token_source);
+        sheet.field("Token source", &session.token_source);
         sheet.optional_blank_line();
         sheet.key_hint("r", "try again");
     }
-    sheet.optional_text("To look around without one:  pindesk --demo");
+    sheet.optional_text("To try pindesk without one:  pindesk --demo");
     sheet
 }
 
@@ -60,21 +62,21 @@ fn refused_token(app: &App, code: i64, reason: &str) -> Sheet {
     let mut sheet = Sheet::new(app, "Access token refused");
     sheet.styled_text(&format!("{reason} ({code})"), Role::Strong);
     sheet.optional_blank_line();
-    let place = format!("Put it where the config says: {}", app.session().token_source);
+    let save_step = format!("Save it where the config says: {}", app.session().token_source);
     sheet.numbered_steps(
         "To do",
-        ["Make a new access token for the system user in Meta Business settings.", place.as_str(), "Press r."],
+        ["Create a new access token for the system user in Meta Business settings.", save_step.as_str(), "Press r."],
     );
     sheet.optional_blank_line();
-    sheet.text("Nothing more is sent with the old one.");
+    sheet.text("pindesk sends nothing more with the old one.");
     sheet
 }
 
 pub(super) fn no_numbers(app: &App) -> Sheet {
-    let reading = app.refresh_progress();
-    if reading.unread_wabas.is_empty() {
+    let progress = app.refresh_progress();
+    if progress.unread_wabas.is_empty() {
         let mut sheet = Sheet::new(app, "No numbers");
-        sheet.text("The access token works, but it sees no phone numbers.");
+        sheet.text("The access token works, but has access to no phone numbers.");
         sheet.optional_blank_line();
         let mut label = "WABAs read";
         for waba in &app.session().wabas {
@@ -87,19 +89,19 @@ pub(super) fn no_numbers(app: &App) -> Sheet {
             [
                 "Check the WABA ID in Meta Business settings.",
                 "Check that the system user has this WABA as an asset.",
-                "Press r to look again.",
+                "Press r to try again.",
             ],
         );
         return sheet;
     }
-    let mut sheet = Sheet::new(app, "No numbers could be read");
-    for (waba, failure) in &reading.unread_wabas {
-        let told = crate::policy::error_catalog::Explanation::for_read_failure(failure);
-        sheet.field(waba.label(), &told.reason);
+    let mut sheet = Sheet::new(app, "Numbers could not be read");
+    for (waba, failure) in &progress.unread_wabas {
+        let explanation = crate::policy::error_catalog::Explanation::for_read_failure(failure);
+        sheet.field(waba.label(), &explanation.reason);
         sheet.optional_blank_line();
-        sheet.numbered_steps("To do", told.advice.iter().copied());
+        sheet.numbered_steps("To do", explanation.advice.iter().copied());
         sheet.optional_blank_line();
     }
-    sheet.key_hint("r", "look again");
+    sheet.key_hint("r", "try again");
     sheet
 }

@@ -1,4 +1,6 @@
-//! Help: the keys of the page below from the key table, the signs, a lost PIN, and what a token needs.
+//! The help page: the keys of the page below, the columns of the list, a lost PIN, and the permissions of a token.
+//!
+//! It does not describe keys itself: the key table does.
 
 use super::sheet::Sheet;
 use crate::console::app::App;
@@ -6,7 +8,7 @@ use crate::console::input::keymap::{HelpGroup, Mode};
 use crate::console::theme::Role;
 use crate::policy::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 
-/// Columns of a group's name and of the keys.
+/// The width of a group's heading and its keys, in columns.
 const KEYS_WIDTH: usize = 20;
 
 pub(super) fn sheet(app: &App, mode: Mode) -> Sheet {
@@ -19,19 +21,19 @@ pub(super) fn sheet(app: &App, mode: Mode) -> Sheet {
         }
     }
     sheet.blank_line();
-    sheet.styled_text("What the columns say", Role::Strong);
-    sheet.text("TWO-STEP is what Meta last said: on, not set, or unknown (not read, or Meta did not say).");
+    sheet.styled_text("The columns", Role::Strong);
+    sheet.text("TWO-STEP is what Meta last reported: on, not set, or unknown (not read yet, or not reported).");
     sheet.text(
-        "REQUEST is what this program did: queued, sending, retry; set (Meta said yes), failed (Meta said no), \
-         not sent (it never left), no answer (it may be set, or not), settled (it was in doubt, and is no longer).",
+        "REQUEST is the last change by pindesk: queued, sending, retry; set (Meta confirmed it), failed (Meta refused \
+         it), not sent, no answer (the PIN may or may not be set), resolved (it was in doubt, and no longer is).",
     );
     sheet.text(
-        "Numbers in doubt are counted above the list, and stay in doubt until Meta confirms a PIN or a decision is \
-         recorded. A ? before on or not set: an earlier run read it, this one has not yet.",
+        "A number stays in doubt until Meta confirms a PIN or the doubt is resolved. The count is above the list. A ? \
+         before on or not set means that an earlier run read it, and this one has not yet.",
     );
     sheet.blank_line();
     sheet.styled_text("A lost PIN", Role::Strong);
-    sheet.text("Meta never shows a PIN. Setting a new one needs no old one: press p on the number.");
+    sheet.text("Meta never shows a PIN. To set a new one you do not need the old one: press p on the number.");
     sheet.text("Without a working access token, reset it in WhatsApp Manager:");
     sheet.numbered_steps("", RESET_LOST_PIN_STEPS);
     sheet.blank_line();
@@ -44,8 +46,8 @@ pub(super) fn sheet(app: &App, mode: Mode) -> Sheet {
     sheet.text("The mouse is not captured. Select text with your terminal as usual.");
     sheet.blank_line();
     sheet.text(concat!("pindesk ", env!("CARGO_PKG_VERSION")));
-    for place in &app.session().config_paths {
-        sheet.text(&format!("config {}", place.display()));
+    for path in &app.session().config_paths {
+        sheet.text(&format!("config {}", path.display()));
     }
     sheet
 }

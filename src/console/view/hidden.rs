@@ -1,4 +1,4 @@
-//! The hidden screen: how much work goes on, and not one number or name.
+//! The hidden screen: it says how much work is in progress, and never shows a number or a name.
 
 use super::quit::requests_label;
 use super::sheet::Sheet;
@@ -9,28 +9,29 @@ use crate::domain::text::{format_count, format_duration};
 pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
     let mut sheet = Sheet::new(app, "Screen hidden");
     match page.idle_time {
-        Some(after) => sheet.text(&format!("Hidden after {} without a key.", format_duration(after))),
-        None => sheet.text("Hidden by a key."),
+        Some(idle_time) => sheet.text(&format!("Hidden after {} without a key.", format_duration(idle_time))),
+        None => sheet.text("Hidden with a key."),
     }
     sheet.optional_blank_line();
-    let (in_doubt, kept) = (app.in_doubt_list().number_count(), app.pins_only_in_memory().len());
+    let (in_doubt, only_in_memory) = (app.in_doubt_list().number_count(), app.pins_only_in_memory().len());
     if app.running_count() > 0 {
-        sheet.text(&format!("Work goes on: {}", requests_label(app)));
+        sheet.text(&format!("Work continues: {}", requests_label(app)));
     }
     if in_doubt > 0 {
         sheet.text(&format!("In doubt: {}.", format_count(in_doubt)));
     }
-    if kept > 0 {
-        sheet.text(&format!("PINs in doubt kept in memory: {}. The escrow does not have them.", format_count(kept)));
+    if only_in_memory > 0 {
+        let count = format_count(only_in_memory);
+        sheet.text(&format!("PINs in doubt, only in memory: {count}. The escrow does not have them."));
     }
     sheet.text(if page.is_reading_token {
         "Reading the access token from its source."
     } else if app.refresh_progress().is_running {
-        "The list is read to its end. Then the access token is dropped: to show the screen, it is read again."
+        "The refresh continues. Then pindesk drops the access token, and reloads it to show the screen."
     } else if app.running_count() > 0 {
-        "The access token is dropped when that is done: to show the screen, it is read again."
+        "When that is done pindesk drops the access token, and reloads it to show the screen."
     } else {
-        "The access token was dropped: to show the screen, it is read again."
+        "pindesk dropped the access token, and reloads it to show the screen."
     });
     sheet.optional_blank_line();
     sheet.key_hint("Enter", "show the screen");

@@ -1,4 +1,6 @@
-//! The page of a number whose PIN in force nobody knows: what is known, where the PIN is, and what settles it.
+//! The page of a number in doubt: what is known, where the PIN is stored, and what resolves the doubt.
+//!
+//! It never shows a PIN, and does not decide what resolves a doubt.
 
 use std::time::Instant;
 
@@ -15,139 +17,143 @@ use crate::domain::outcome::DoubtReason;
 use crate::domain::text::{format_count, format_duration};
 use crate::policy::error_catalog::Explanation;
 
-/// The lines of the page, before what every page about a number ends with.
-pub(super) fn add_status(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubtDetails, now: Instant) {
-    let told = Explanation::for_doubt(&standing.reason);
-    let which = if matches!(standing.reason, DoubtReason::OlderPinInDoubt(_)) { "older PIN" } else { "PIN" };
-    sheet.styled_text(&format!("The {which} may have been set, or it may not."), Role::Strong);
-    sheet.text(&told.reason);
+/// Adds the status of the number and what to do. The lines that end every page about a number follow.
+pub(super) fn add_status(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtDetails, now: Instant) {
+    let explanation = Explanation::for_doubt(&details.reason);
+    let which_pin = if matches!(details.reason, DoubtReason::OlderPinInDoubt(_)) { "older PIN" } else { "PIN" };
+    sheet.styled_text(&format!("The {which_pin} may or may not be set."), Role::Strong);
+    sheet.text(&explanation.reason);
     sheet.optional_blank_line();
-    sheet.styled_field("PIN kept", pin_location(standing), pin_location_role(standing));
-    sheet.field("May be in force", &candidates_label(standing));
-    let (_, before, _) = status::two_step_cell(standing.two_step_before);
-    let (_, words, role) = status::two_step_cell(number.two_step);
-    let is_old = app.roster().get(&number.id).is_some_and(|row| row.is_stale);
-    let read = match number.read_at {
-        // What was read then is not what stands here.
-        Some(_) if app.is_unlisted(number) => "its WABA lists it no more".to_owned(),
+    sheet.styled_field("PIN stored", pin_location(details), pin_location_role(details));
+    sheet.field("May be in force", &candidates_label(details));
+    let (_, before, _) = status::two_step_cell(details.two_step_before);
+    let (_, current, role) = status::two_step_cell(number.two_step);
+    let is_stale = app.roster().get(&number.id).is_some_and(|row| row.is_stale);
+    let refreshed = match number.read_at {
+        // The status shown here is not the one that was read then.
+        Some(_) if app.is_unlisted(number) => "no longer listed by its WABA".to_owned(),
         None => "not read yet".to_owned(),
-        Some(_) if is_old => "not read since this start".to_owned(),
-        Some(at) => format!("read {at}"),
+        Some(_) if is_stale => "not refreshed in this session".to_owned(),
+        Some(at) => format!("refreshed {at}"),
     };
-    sheet.styled_field("Two-step", &format!("{before} before; now {words}, {read}"), role);
-    match standing.send_history {
-        SendHistory::Recorded(finished) => super::number::add_tries(sheet, finished),
-        SendHistory::EscrowOnly { encrypted_at: sealed_at } => {
-            sheet.field("Last try", &format!("not known: the PIN was sealed at {}", sealed_at.format_date_time()));
+    sheet.styled_field("Two-step", &format!("{before} before; now {current}, {refreshed}"), role);
+    match details.send_history {
+        SendHistory::Recorded(completion) => super::number::add_tries(sheet, completion),
+        SendHistory::EscrowOnly { encrypted_at } => {
+            sheet.field("Last try", &format!("unknown: the PIN was encrypted at {}", encrypted_at.format_date_time()));
         }
     }
     sheet.optional_blank_line();
-    add_actions(sheet, app, number, standing, now);
-    if standing.is_in_escrow {
+    add_actions(sheet, app, number, details, now);
+    if details.is_in_escrow {
         sheet.optional_blank_line();
-        sheet.text("To open the PIN from the escrow, on any machine with a key:");
+        sheet.text("To decrypt the PIN from the escrow, on any machine with a key:");
         sheet.text(&format!("pindesk escrow open --identity FILE {}", number.id));
     }
 }
 
-/// The keys, the default first.
-fn add_actions(sheet: &mut Sheet, app: &App, number: &Number, standing: &InDoubtDetails, now: Instant) {
+/// Adds the keys, the recommended one first.
+fn add_actions(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtDetails, now: Instant) {
     let key = |action| app.keymap().key_label(Mode::NoAnswer, action);
-    let which = if matches!(standing.reason, DoubtReason::OlderPinInDoubt(_)) { "older PIN" } else { "same PIN" };
-    let left = standing.new_pin_allowed_from.instant.saturating_duration_since(now);
-    let new_pin = match (left.is_zero(), standing.is_pin_in_memory) {
-        (true, false) => "Set a new PIN. This is the way: the one that was sent is not in memory.".to_owned(),
+    let which_pin = if matches!(details.reason, DoubtReason::OlderPinInDoubt(_)) { "older PIN" } else { "same PIN" };
+    let left = details.new_pin_allowed_from.instant.saturating_duration_since(now);
+    let new_pin = match (left.is_zero(), details.is_pin_in_memory) {
+        (true, false) => "Set a new PIN, because the one that was sent is no longer in memory.".to_owned(),
         (true, true) => "Set a new PIN.".to_owned(),
-        (false, _) => format!("A new PIN can be set in {}: the last try may still land.", format_duration(left)),
+        (false, _) => {
+            format!("A new PIN can be set in {}. Until then the last try may still arrive.", format_duration(left))
+        }
     };
-    if standing.is_pin_in_memory {
-        let words = format!("Send the {which} again. This is safe: the number ends up with the {which}.");
-        sheet.key_hint(&key(Action::SendSamePin), &words);
+    if details.is_pin_in_memory {
+        let text = format!("Send the {which_pin} again. This is safe: the number ends up with the {which_pin}.");
+        sheet.key_hint(&key(Action::SendSamePin), &text);
         sheet.key_hint(&key(Action::SetPin), &new_pin);
     } else {
         sheet.key_hint(&key(Action::SetPin), &new_pin);
-        sheet.key_hint(&key(Action::SendSamePin), "The same PIN cannot go again: it is not in memory any more.");
+        sheet.key_hint(&key(Action::SendSamePin), "The same PIN cannot be sent again: it is no longer in memory.");
     }
-    let status = match (standing.two_step_before, number.two_step) {
+    let status = match (details.two_step_before, number.two_step) {
         (TwoStep::NotSet, TwoStep::On) => {
-            "Read the status again. On now, and not set before: this try set it, or somebody else did. Reading cannot \
-             settle that."
+            "Refresh the status. It was not set before and is on now: this try set it, or someone else did. A refresh \
+             cannot resolve that."
         }
-        (_, TwoStep::On) => "Read the status again. It says that a PIN is set, not which one.",
+        (_, TwoStep::On) => "Refresh the status. It shows that a PIN is set, not which one.",
         (TwoStep::On, TwoStep::NotSet | TwoStep::Unknown) => {
-            "Read the status again. If it is not set 2 minutes after the last try, nothing was applied, and it is settled."
+            "Refresh the status. If it is not set 2 minutes after the last try, nothing was applied, and the number is \
+             resolved."
         }
         (_, TwoStep::NotSet | TwoStep::Unknown) => {
-            "Read the status again. Still not set 2 minutes after the last try: nothing was applied, and it is settled."
+            "Refresh the status. If it is still not set 2 minutes after the last try, nothing was applied, and the number \
+             is resolved."
         }
     };
     sheet.key_hint(&key(Action::RefreshStatus), status);
-    sheet.key_hint(&key(Action::MarkResolved), "Checked by hand: leave a note, and it counts as settled.");
+    sheet.key_hint(&key(Action::MarkResolved), "Checked manually: add a note and mark it resolved.");
 }
 
-/// How many PINs may be in force. The PINs themselves are never shown.
-fn candidates_label(standing: &InDoubtDetails) -> String {
+/// How many PINs may be in force. It does not show the PINs.
+fn candidates_label(details: &InDoubtDetails) -> String {
     let pins = |n: u32| if n == 1 { "1 PIN".to_owned() } else { format!("{} PINs", format_count(n as usize)) };
-    match standing.two_step_before {
-        TwoStep::NotSet => format!("{}, or none", pins(standing.candidate_count)),
-        TwoStep::On => format!("{}, the one before included", pins(standing.candidate_count)),
-        TwoStep::Unknown => format!("up to {}, or none", pins(standing.candidate_count)),
+    match details.two_step_before {
+        TwoStep::NotSet => format!("{}, or none", pins(details.candidate_count)),
+        TwoStep::On => format!("{}, including the previous one", pins(details.candidate_count)),
+        TwoStep::Unknown => format!("up to {}, or none", pins(details.candidate_count)),
     }
 }
 
-/// Where the PINs in doubt are.
-const fn pin_location(standing: &InDoubtDetails) -> &'static str {
-    match (standing.is_pin_in_memory, standing.is_in_escrow) {
-        (true, true) => "in memory, and sealed in escrow.jsonl",
+/// Where the PINs in doubt are stored.
+const fn pin_location(details: &InDoubtDetails) -> &'static str {
+    match (details.is_pin_in_memory, details.is_in_escrow) {
+        (true, true) => "in memory, and encrypted in escrow.jsonl",
         (true, false) => "in memory only, until you quit: write it down",
-        (false, true) => "sealed in escrow.jsonl, not in memory",
-        (false, false) => "nowhere here: only where somebody wrote it",
+        (false, true) => "encrypted in escrow.jsonl, not in memory",
+        (false, false) => "not here, unless someone wrote it down",
     }
 }
 
-const fn pin_location_role(standing: &InDoubtDetails) -> Role {
-    if standing.is_in_escrow { Role::Plain } else { Role::Strong }
+const fn pin_location_role(details: &InDoubtDetails) -> Role {
+    if details.is_in_escrow { Role::Plain } else { Role::Strong }
 }
 
-/// The same in few columns, for a table.
-pub(super) const fn pin_location_short(standing: &InDoubtDetails) -> &'static str {
-    match (standing.is_pin_in_memory, standing.is_in_escrow) {
+/// Where the PINs in doubt are stored, in few columns for a table.
+pub(super) const fn pin_location_short(details: &InDoubtDetails) -> &'static str {
+    match (details.is_pin_in_memory, details.is_in_escrow) {
         (true, true) => "memory, escrow",
         (true, false) => "memory only",
         (false, true) => "escrow",
-        (false, false) => "nowhere here",
+        (false, false) => "not here",
     }
 }
 
-/// How many PINs may be in force, in few columns.
-pub(super) fn candidates_short(standing: &InDoubtDetails) -> String {
-    if standing.candidate_count == 1 { "1 PIN".to_owned() } else { format!("{} PINs", standing.candidate_count) }
+/// How many PINs may be in force, in few columns for a table.
+pub(super) fn candidates_short(details: &InDoubtDetails) -> String {
+    if details.candidate_count == 1 { "1 PIN".to_owned() } else { format!("{} PINs", details.candidate_count) }
 }
 
-/// The note of a check by hand.
+/// The page where the operator writes the note of a manual check.
 pub(super) fn resolution_note(app: &App, page: &ResolutionNotePage) -> Sheet {
-    let mut sheet = Sheet::new(app, "Checked by hand");
+    let mut sheet = Sheet::new(app, "Checked manually");
     if let Some(number) = app.number(&page.id) {
         add_target(&mut sheet, &number);
         sheet.optional_blank_line();
     }
-    sheet.text("What was found, and who knows the PIN now? Not the PIN itself.");
-    sheet.optional_text("The note is kept in the journal, in the clear, with your name and the time.");
+    sheet.text("What did you find, and who knows the PIN now? Leave out the PIN.");
+    sheet.optional_text("The journal stores the note unencrypted, with your name and the time.");
     sheet.optional_blank_line();
-    let field = "Note: ";
-    let room = usize::from(app.size().width).saturating_sub(field.len() + 4);
-    let scroll = page.input.visual_scroll(room.saturating_sub(1));
-    let shown = super::list::skip_columns(page.input.value(), scroll);
-    sheet.cursor_on_next_line(field.len() + page.input.visual_cursor().saturating_sub(scroll));
-    sheet.push_line(vec![(format!("{field}{shown}"), Role::Plain)]);
-    if let Some(words) = page.note.filter(|_| app.hide_warning().is_none()) {
-        sheet.set_notice(words, Role::Strong);
+    let label = "Note: ";
+    let max_columns = usize::from(app.size().width).saturating_sub(label.len() + 4);
+    let scroll = page.input.visual_scroll(max_columns.saturating_sub(1));
+    let visible = super::list::skip_columns(page.input.value(), scroll);
+    sheet.cursor_on_next_line(label.len() + page.input.visual_cursor().saturating_sub(scroll));
+    sheet.push_line(vec![(format!("{label}{visible}"), Role::Plain)]);
+    if let Some(note) = page.note.filter(|_| app.hide_warning().is_none()) {
+        sheet.set_notice(note, Role::Strong);
     }
     sheet
 }
 
-/// Where the PIN of a number in doubt is.
-pub(super) fn pin_location_of(standing: &ChangeState) -> Option<&'static str> {
-    let ChangeState::InDoubt(standing) = standing else { return None };
-    Some(pin_location(standing))
+/// Where the PINs of a number in doubt are stored; `None` for a number that is not in doubt.
+pub(super) fn pin_location_of(state: &ChangeState) -> Option<&'static str> {
+    let ChangeState::InDoubt(details) = state else { return None };
+    Some(pin_location(details))
 }

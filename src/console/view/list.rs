@@ -1,4 +1,6 @@
-//! The number list: only the rows in sight are drawn, and column widths never depend on them.
+//! The number list. It draws only the visible rows, and column widths never depend on them.
+//!
+//! It does not sort or filter: the roster does.
 
 use std::time::Instant;
 
@@ -11,54 +13,55 @@ use crate::console::roster::{RosterRow, SortColumn, SortDirection};
 use crate::console::theme::Role;
 use crate::domain::text::{CleanText, format_count, width};
 
-/// Columns of the marker before the number.
+/// The width of the marker before the number.
 const MARKER_WIDTH: u16 = 4;
 
-/// Columns from one column's start to the next's.
+/// The distance from the start of one column to the start of the next.
 const NUMBER_WIDTH: u16 = 18;
 const TWO_STEP_WIDTH: u16 = 11;
 const REQUEST_WIDTH: u16 = 13;
 const WABA_WIDTH: u16 = 13;
 
-/// The least columns a name is worth showing in.
+/// A narrower name column is not useful.
 const MIN_NAME_WIDTH: u16 = 12;
 
-/// A wider WABA column than this helps nobody.
+/// A wider WABA column is not useful.
 const MAX_WABA_WIDTH: u16 = 24;
 
-/// Columns of the details beside the list.
+/// The width of the details beside the list.
 const PANE_WIDTH: u16 = 44;
 
-/// Narrower windows leave the WABA to the details beside the list.
+/// In narrower windows only the details beside the list show the WABA.
 const MIN_WIDTH_FOR_WABA_AND_PANE: u16 = 140;
 
-/// Where each column starts; `None` where the window is too narrow for it.
+/// The start (and width) of each column; `None` if the window is too narrow for it.
 struct Columns {
     name: Option<(u16, u16)>,
     waba: Option<(u16, u16)>,
     two_step: u16,
-    /// `None` where one STATUS column serves for both.
+    /// `None` if one STATUS column shows two-step and request.
     request: Option<u16>,
 }
 
 impl Columns {
-    /// What goes first when it is narrow: WABA, then the name, then TWO-STEP and REQUEST share one column.
-    fn for_width(total: u16, compact: bool, has_waba: bool) -> Self {
+    /// The columns for a width. In narrow windows the WABA is dropped first, then the name, then TWO-STEP and REQUEST
+    /// share one column.
+    fn for_width(total: u16, is_compact: bool, has_waba: bool) -> Self {
         let after_number = MARKER_WIDTH + NUMBER_WIDTH;
-        if compact && total < 60 {
-            let room = total.saturating_sub(after_number + REQUEST_WIDTH + 1);
-            let name = (room >= MIN_NAME_WIDTH).then_some((after_number, room.saturating_sub(1)));
-            let two_step = name.map_or(after_number, |(x, wide)| x + wide + 1);
+        if is_compact && total < 60 {
+            let available = total.saturating_sub(after_number + REQUEST_WIDTH + 1);
+            let name = (available >= MIN_NAME_WIDTH).then_some((after_number, available.saturating_sub(1)));
+            let two_step = name.map_or(after_number, |(x, width)| x + width + 1);
             return Self { name, waba: None, two_step, request: None };
         }
-        let room = total.saturating_sub(after_number + TWO_STEP_WIDTH + REQUEST_WIDTH);
-        let waba = if has_waba && room >= MIN_NAME_WIDTH + WABA_WIDTH {
-            (room / 3).clamp(WABA_WIDTH, MAX_WABA_WIDTH)
+        let available = total.saturating_sub(after_number + TWO_STEP_WIDTH + REQUEST_WIDTH);
+        let waba = if has_waba && available >= MIN_NAME_WIDTH + WABA_WIDTH {
+            (available / 3).clamp(WABA_WIDTH, MAX_WABA_WIDTH)
         } else {
             0
         };
-        let name = room - waba;
-        let two_step = after_number + room;
+        let name = available - waba;
+        let two_step = after_number + available;
         Self {
             name: (name >= MIN_NAME_WIDTH).then(|| (after_number, name - 1)),
             waba: (waba > 0).then(|| (after_number + name, waba - 2)),
@@ -70,19 +73,19 @@ impl Columns {
 
 pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, offset: &mut usize) -> PaintResult {
     canvas.draw_frame(app, None);
-    let compact = app.is_compact();
+    let is_compact = app.is_compact();
     let pane = if app.has_pane() { PANE_WIDTH } else { 0 };
     let has_waba = pane == 0 || canvas.width() >= MIN_WIDTH_FOR_WABA_AND_PANE;
-    let columns = Columns::for_width(canvas.width() - pane, compact, has_waba);
+    let columns = Columns::for_width(canvas.width() - pane, is_compact, has_waba);
     let mut row = 1;
     paint_counts(app, canvas, row);
     row += 1;
     let mut cursor = None;
-    if !compact {
+    if !is_compact {
         cursor = paint_filter(app, canvas, row);
         row += 1;
     } else if matches!(app.screen(), Screen::Filter(_)) {
-        // A small window has no line to spare: while the filter is typed, it takes the counts' place.
+        // A compact window has no spare line: while the operator types a filter, it replaces the counts.
         cursor = paint_filter(app, canvas, 1);
     }
     paint_heading(canvas, row, &columns);
@@ -93,12 +96,12 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, offset: &m
     if pane > 0 {
         details::paint_pane(app, now, canvas, canvas.width() - pane, row - 1..row + rows);
     }
-    if !compact {
+    if !is_compact {
         canvas.draw_rule(row + rows);
-        if let Some(old) = status::stale_numbers(app) {
-            let noun = if old.numbers == 1 { "number" } else { "numbers" };
-            let words = format!(" {} {noun} as read {} ", format_count(old.numbers), old.oldest.format_date_time());
-            canvas.put(2, row + rows, &words, Role::Plain);
+        if let Some(stale) = status::stale_numbers(app) {
+            let noun = if stale.numbers == 1 { "number" } else { "numbers" };
+            let text = format!(" {} {noun} as of {} ", format_count(stale.numbers), stale.oldest.format_date_time());
+            canvas.put(2, row + rows, &text, Role::Plain);
         }
         paint_ids(app, canvas, row + rows + 1);
     }
@@ -110,13 +113,15 @@ fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     let in_doubt = app.in_doubt_list().number_count();
     let mut x = 0;
     if in_doubt > 0 {
-        // In front, so that no window is too narrow for it.
+        // First, so that every window has room for it.
         x = canvas.put(x, y, &format!("in doubt {}", format_count(in_doubt)), Role::Uncertain);
         x = canvas.put(x, y, " | ", Role::Plain);
     }
-    let words = match status::stale_numbers(app) {
-        // A small window has no line to spare, and of such a list there is nothing to count.
-        Some(old) if app.is_compact() && old.numbers == total => format!("as read {}", old.oldest.format_date_time()),
+    let text = match status::stale_numbers(app) {
+        // A compact window has no spare line, and if all numbers are stale every status is unknown.
+        Some(stale) if app.is_compact() && stale.numbers == total => {
+            format!("as of {}", stale.oldest.format_date_time())
+        }
         Some(_) | None => {
             format!(
                 "on {} | not set {} | unknown {}",
@@ -126,29 +131,29 @@ fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
             )
         }
     };
-    let x = canvas.put(x, y, &words, Role::Plain);
+    let x = canvas.put(x, y, &text, Role::Plain);
     let showing = format!("Showing {} of {}", format_count(app.roster().visible_len()), format_count(total));
     if usize::from(x) + 2 + width(&showing) <= usize::from(canvas.width()) {
         canvas.put_right(y, &showing, Role::Plain);
     }
 }
 
-/// The filter line. Returns where the cursor stands while it is typed.
+/// Draws the filter line. Returns the position of the cursor while the operator types a filter.
 fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> {
     canvas.clear_row(y);
     let x = canvas.put(0, y, "Filter: ", Role::Plain);
     let right = if let Screen::Filter(_) = app.screen() {
-        "Enter keep  Esc undo".to_owned()
+        "Enter apply  Esc cancel".to_owned()
     } else {
         let sort = app.roster().sort();
-        let way = if sort.direction == SortDirection::Ascending { "up" } else { "down" };
-        format!("Sort: {}, {way}", column_name(sort.column))
+        let direction = if sort.direction == SortDirection::Ascending { "up" } else { "down" };
+        format!("Sort: {}, {direction}", column_name(sort.column))
     };
-    let room = usize::from(canvas.width()).saturating_sub(usize::from(x) + width(&right) + 2);
+    let max_columns = usize::from(canvas.width()).saturating_sub(usize::from(x) + width(&right) + 2);
     let cursor = if let Screen::Filter(line) = app.screen() {
-        let scroll = line.input.visual_scroll(room.saturating_sub(1));
-        let shown: String = skip_columns(line.input.value(), scroll);
-        canvas.put_within(x, y, room, &shown, Role::Plain);
+        let scroll = line.input.visual_scroll(max_columns.saturating_sub(1));
+        let visible: String = skip_columns(line.input.value(), scroll);
+        canvas.put_within(x, y, max_columns, &visible, Role::Plain);
         let column = line.input.visual_cursor().saturating_sub(scroll);
         if let Some(error) = &line.error {
             let message_row = canvas.height().saturating_sub(2);
@@ -162,20 +167,21 @@ fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> 
         Some(Position { x: x + u16::try_from(column).unwrap_or(0), y })
     } else {
         let filter = if app.filter().is_empty() { "none" } else { app.filter() };
-        canvas.put_within(x, y, room, CleanText::new(filter).as_str(), Role::Plain);
+        canvas.put_within(x, y, max_columns, CleanText::new(filter).as_str(), Role::Plain);
         None
     };
     canvas.put_right(y, &right, Role::Plain);
     cursor
 }
 
+/// The text without its first columns.
 pub(super) fn skip_columns(text: &str, columns: usize) -> String {
     let mut skipped = 0;
     text.chars()
         .skip_while(|c| {
-            let skips = skipped < columns;
+            let is_skipped = skipped < columns;
             skipped += width(c.encode_utf8(&mut [0; 4]));
-            skips
+            is_skipped
         })
         .collect()
 }
@@ -205,15 +211,15 @@ fn paint_heading(canvas: &mut Canvas<'_>, y: u16, columns: &Columns) {
     }
 }
 
-/// Scrolls as little as needed to keep the cursor's row in sight.
+/// Scrolls as little as needed to keep the row of the cursor visible.
 fn scroll_to_cursor(app: &App, rows: usize, offset: &mut usize) {
     let cursor = app.roster().cursor_index().unwrap_or(0);
     let last_start = app.roster().visible_len().saturating_sub(rows);
-    let least = (cursor + 1).saturating_sub(rows);
-    *offset = (*offset).clamp(least, cursor.max(least)).min(last_start.max(least));
+    let min_offset = (cursor + 1).saturating_sub(rows);
+    *offset = (*offset).clamp(min_offset, cursor.max(min_offset)).min(last_start.max(min_offset));
 }
 
-/// Draws the rows in sight. Returns where the cursor's row is.
+/// Draws the visible rows. Returns the position of the row with the cursor.
 fn paint_rows(
     app: &App,
     now: Instant,
@@ -253,24 +259,24 @@ fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, is_selected: 
     if let (Some((x, columns)), Some(waba)) = (columns.waba, &number.waba) {
         canvas.put_within(x, y, usize::from(columns), waba.label(), Role::Plain);
     }
-    let cell = |canvas: &mut Canvas<'_>, x: u16, sign, words: &str, role| {
-        let sign = canvas.theme.symbol(sign);
-        let x = canvas.put(x, y, sign, role);
-        canvas.put(x + 1, y, words, role);
+    let put_cell = |canvas: &mut Canvas<'_>, x: u16, symbol, text: &str, role| {
+        let symbol = canvas.theme.symbol(symbol);
+        let x = canvas.put(x, y, symbol, role);
+        canvas.put(x + 1, y, text, role);
     };
-    let shown = if row.is_stale { status::stale_two_step_cell } else { status::two_step_cell };
-    let (sign, words, role) = shown(number.two_step);
+    let two_step_cell = if row.is_stale { status::stale_two_step_cell } else { status::two_step_cell };
+    let (symbol, text, role) = two_step_cell(number.two_step);
     match (columns.request, row.change) {
-        (None, Some(job)) => {
-            let (sign, words, role) = status::request_cell(job, now);
-            cell(canvas, columns.two_step, sign, &words, role);
+        (None, Some(change)) => {
+            let (symbol, text, role) = status::request_cell(change, now);
+            put_cell(canvas, columns.two_step, symbol, &text, role);
         }
-        (None, None) => cell(canvas, columns.two_step, sign, words, role),
-        (Some(x), job) => {
-            cell(canvas, columns.two_step, sign, words, role);
-            if let Some(job) = job {
-                let (sign, words, role) = status::request_cell(job, now);
-                cell(canvas, x, sign, &words, role);
+        (None, None) => put_cell(canvas, columns.two_step, symbol, text, role),
+        (Some(x), change) => {
+            put_cell(canvas, columns.two_step, symbol, text, role);
+            if let Some(change) = change {
+                let (symbol, text, role) = status::request_cell(change, now);
+                put_cell(canvas, x, symbol, &text, role);
             }
         }
     }

@@ -1,4 +1,6 @@
-//! Every message so far, the newest first.
+//! The page with every message of this session, newest first.
+//!
+//! It does not show hints: they disappear with the next key.
 
 use super::sheet::Sheet;
 use crate::console::app::App;

@@ -1,4 +1,6 @@
-//! One number's page: its details, or what became of its request and what to do about it.
+//! The page of one number: its details, or the outcome of its last change and what to do.
+//!
+//! It does not explain errors itself: the error catalog does.
 
 use std::time::Instant;
 
@@ -13,20 +15,24 @@ use crate::domain::text::CleanText;
 use crate::policy::error_catalog::Explanation;
 
 pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
-    let job = app.roster().change(&id);
+    let change = app.roster().change(&id);
     let Some(number) = &app.number(&id) else {
-        let mut sheet = Sheet::new(app, "Gone");
+        let mut sheet = Sheet::new(app, "Not listed");
         sheet.text("This number is no longer listed.");
         return sheet;
     };
     let name = number.name.as_ref().map_or("", CleanText::as_str);
-    let headed = |what: &str| Sheet::new(app, format!("{what}: {}  {name}", number.label()));
-    let (mut sheet, finished) = match job {
-        Some(state @ ChangeState::Failed(finished, _)) => (with_outcome(headed("Failed"), state), Some(*finished)),
-        Some(state @ ChangeState::NotSent(finished, _)) => (with_outcome(headed("Not sent"), state), Some(*finished)),
-        Some(ChangeState::InDoubt(standing)) => {
-            let mut sheet = headed("No answer");
-            in_doubt::add_status(&mut sheet, app, number, standing, now);
+    let with_heading = |state: &str| Sheet::new(app, format!("{state}: {}  {name}", number.label()));
+    let (mut sheet, completion) = match change {
+        Some(state @ ChangeState::Failed(completion, _)) => {
+            (with_outcome(with_heading("Failed"), state), Some(*completion))
+        }
+        Some(state @ ChangeState::NotSent(completion, _)) => {
+            (with_outcome(with_heading("Not sent"), state), Some(*completion))
+        }
+        Some(ChangeState::InDoubt(details)) => {
+            let mut sheet = with_heading("No answer");
+            in_doubt::add_status(&mut sheet, app, number, details, now);
             (sheet, None)
         }
         Some(
@@ -37,7 +43,7 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
             | ChangeState::Resolved(..),
         )
         | None => {
-            let mut sheet = headed("Details");
+            let mut sheet = with_heading("Details");
             details::add_details(&mut sheet, app, number, now);
             add_keys(&mut sheet, app, Mode::Details);
             details::add_history(&mut sheet, app, id);
@@ -49,48 +55,48 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
     if let Some(waba) = &number.waba {
         sheet.field("WABA", &format!("{}  {}", waba.label(), waba.id));
     }
-    add_meta_error(&mut sheet, job);
-    if let Some(finished) = finished {
-        add_tries(&mut sheet, finished);
+    add_meta_error(&mut sheet, change);
+    if let Some(completion) = completion {
+        add_tries(&mut sheet, completion);
     }
     add_keys(&mut sheet, app, app.mode_of(app.screen()));
     details::add_history(&mut sheet, app, id);
     sheet
 }
 
-/// A request that failed or never left: nothing was changed.
+/// Adds the outcome of a request that failed or was not sent: nothing was changed.
 fn with_outcome(mut sheet: Sheet, state: &ChangeState) -> Sheet {
-    let Some(told) = Explanation::for_change(state) else { return sheet };
+    let Some(explanation) = Explanation::for_change(state) else { return sheet };
     let is_refused = matches!(state, ChangeState::Failed(..));
-    let what = if is_refused { "Meta refused the request." } else { "The request never left this machine." };
-    sheet.styled_text(&format!("{what} {}", told.applied.sentence()), Role::Strong);
+    let outcome = if is_refused { "Meta refused the request." } else { "The request was not sent." };
+    sheet.styled_text(&format!("{outcome} {}", explanation.applied.sentence()), Role::Strong);
     sheet.optional_blank_line();
-    sheet.field("Reason", &told.reason);
-    if !told.advice.is_empty() {
+    sheet.field("Reason", &explanation.reason);
+    if !explanation.advice.is_empty() {
         sheet.optional_blank_line();
-        sheet.numbered_steps("To do", told.advice.iter().copied());
+        sheet.numbered_steps("To do", explanation.advice.iter().copied());
     }
     sheet
 }
 
-fn add_meta_error(sheet: &mut Sheet, job: Option<&ChangeState>) {
-    if let Some(fault) = job.and_then(ChangeState::api_error) {
-        sheet.field("Meta said", fault.message.as_str());
-        if let Some(details) = &fault.details {
+fn add_meta_error(sheet: &mut Sheet, change: Option<&ChangeState>) {
+    if let Some(error) = change.and_then(ChangeState::api_error) {
+        sheet.field("Meta said", error.message.as_str());
+        if let Some(details) = &error.details {
             sheet.field("Details", details.as_str());
         }
-        let code = match fault.subcode {
-            Some(subcode) => format!("{}/{subcode}", fault.code),
-            None => fault.code.to_string(),
+        let code = match error.subcode {
+            Some(subcode) => format!("{}/{subcode}", error.code),
+            None => error.code.to_string(),
         };
-        sheet.field("Code, HTTP", &format!("{code}, {}", fault.http_status));
-        sheet.field("Trace ID", fault.trace_id.as_ref().map_or("none", CleanText::as_str));
+        sheet.field("Code, HTTP", &format!("{code}, {}", error.http_status));
+        sheet.field("Trace ID", error.trace_id.as_ref().map_or("none", CleanText::as_str));
     }
 }
 
-/// How often it was tried, and when last.
-pub(super) fn add_tries(sheet: &mut Sheet, finished: Completion) {
-    sheet.field("Tries", &format!("{}, last at {}", finished.attempts, finished.at.format_date_time()));
+/// Adds the number of tries, and when the last one ended.
+pub(super) fn add_tries(sheet: &mut Sheet, completion: Completion) {
+    sheet.field("Tries", &format!("{}, last at {}", completion.attempts, completion.at.format_date_time()));
 }
 
 fn add_keys(sheet: &mut Sheet, app: &App, mode: Mode) {
@@ -99,10 +105,10 @@ fn add_keys(sheet: &mut Sheet, app: &App, mode: Mode) {
         return;
     }
     let keymap = app.keymap();
-    let told = keymap.rows(mode).filter(|(_, binding)| {
+    let rows = keymap.rows(mode).filter(|(_, binding)| {
         matches!(binding.action, Action::SetPin | Action::RefreshNumber | Action::PickCopy) && mode != Mode::NoAnswer
     });
-    for (keys, binding) in told {
+    for (keys, binding) in rows {
         sheet.key_hint(&keys, binding.description);
     }
 }

@@ -1,4 +1,6 @@
-//! The question before the end, and the wait for what is on its way.
+//! The question before the program ends, and the page while requests in flight end.
+//!
+//! It cancels nothing: the app does.
 
 use super::sheet::Sheet;
 use crate::console::app::App;
@@ -6,23 +8,24 @@ use crate::console::app::screen::{QuitPage, QuitReason};
 use crate::console::theme::Role;
 use crate::domain::text::format_count;
 
-/// Lines of the page besides the numbers it names.
+/// The number of lines besides the listed numbers.
 const FIXED_LINES: usize = 17;
 
-/// Numbers that are named in the smallest window too.
-const MIN_NAMED: usize = 3;
+/// How many numbers even the smallest window lists.
+const MIN_LISTED: usize = 3;
 
-/// How many requests are on the way, and how many have not left: those wait for their turn, or for their record.
+/// How many requests are in flight and how many are queued. A queued request waits for a free slot, or for its record
+/// in the journal.
 pub(super) fn requests_label(app: &App) -> String {
     let queued = app.queued_count();
     let requests =
-        |number| if number == 1 { "1 request is".to_owned() } else { format!("{} requests are", format_count(number)) };
+        |count| if count == 1 { "1 request is".to_owned() } else { format!("{} requests are", format_count(count)) };
     match (app.running_count().saturating_sub(queued), queued) {
-        (sent, 0) => format!("{} on the way.", requests(sent)),
-        (0, 1) => "1 request is queued: it was not sent yet.".to_owned(),
-        (0, queued) => format!("{} queued: they were not sent yet.", requests(queued)),
-        (sent, 1) => format!("{} on the way, 1 more is queued.", requests(sent)),
-        (sent, queued) => format!("{} on the way, {} more are queued.", requests(sent), format_count(queued)),
+        (sent, 0) => format!("{} in flight.", requests(sent)),
+        (0, 1) => "1 request is queued and not sent yet.".to_owned(),
+        (0, queued) => format!("{} queued and not sent yet.", requests(queued)),
+        (sent, 1) => format!("{} in flight, 1 more is queued.", requests(sent)),
+        (sent, queued) => format!("{} in flight, {} more are queued.", requests(sent), format_count(queued)),
     }
 }
 
@@ -35,39 +38,39 @@ fn numbers_with_pin_in_memory(app: &App) -> Vec<String> {
 pub(super) fn confirmation(app: &App, page: &QuitPage) -> Sheet {
     let running = app.running_count();
     let heading = if page.warned_numbers.is_empty() && running > 0 {
-        "Quit while work is on its way?"
+        "Quit while work is unfinished?"
     } else {
         "Quit while a PIN is in doubt?"
     };
     let mut sheet = Sheet::new(app, heading);
     if running > 0 {
         sheet.text(&requests_label(app));
-        sheet.optional_text("If you quit now, what was sent is waited for (up to 35 s); nothing new is sent.");
+        sheet.optional_text("If you quit now, pindesk waits for sent requests (up to 35 s) and sends nothing new.");
         sheet.optional_blank_line();
     }
-    let doubts = numbers_with_pin_in_memory(app);
-    if !doubts.is_empty() {
-        // What is lost comes first: a small window shows the beginning only.
-        sheet.styled_text("If you quit, the PINs of these numbers are forgotten:", Role::Strong);
-        let room = usize::from(app.size().height).saturating_sub(FIXED_LINES).max(MIN_NAMED);
+    let labels = numbers_with_pin_in_memory(app);
+    if !labels.is_empty() {
+        // The loss comes first, because a small window shows only the first lines.
+        sheet.styled_text("If you quit, the PINs of these numbers are lost:", Role::Strong);
+        let max_listed = usize::from(app.size().height).saturating_sub(FIXED_LINES).max(MIN_LISTED);
         if app.hides_numbers() {
-            sheet.text(&format!("! {} of them; show the screen to see which", format_count(doubts.len())));
+            sheet.text(&format!("! {} of them; show the screen to see which", format_count(labels.len())));
         } else {
-            for label in doubts.iter().take(room) {
+            for label in labels.iter().take(max_listed) {
                 sheet.text(&format!("! {label}"));
             }
-            if doubts.len() > room {
-                sheet.text(&format!("and {} more: the filter request:no-answer shows them", doubts.len() - room));
+            if labels.len() > max_listed {
+                sheet.text(&format!("and {} more: the filter request:no-answer shows them", labels.len() - max_listed));
             }
         }
-        sheet.text("No answer came: each PIN may be set, or not. They are held in memory only.");
-        sheet.optional_text("Make sure that you have written them down, or send them again first.");
+        sheet.text("Meta did not answer: each PIN may or may not be set. They are only in memory.");
+        sheet.optional_text("Write them down first, or send them again.");
         sheet.optional_blank_line();
     }
-    let shown_again = app.in_doubt_list().number_count().saturating_sub(doubts.len());
+    let shown_again = app.in_doubt_list().number_count().saturating_sub(labels.len());
     if shown_again > 0 {
-        let what = if shown_again == 1 { "number in doubt is" } else { "numbers in doubt are" };
-        sheet.text(&format!("{} {what} shown again at the next start.", format_count(shown_again)));
+        let noun = if shown_again == 1 { "number in doubt is" } else { "numbers in doubt are" };
+        sheet.text(&format!("{} {noun} shown again at the next start.", format_count(shown_again)));
         sheet.optional_blank_line();
     }
     sheet.key_hint("y", "quit");
@@ -75,14 +78,14 @@ pub(super) fn confirmation(app: &App, page: &QuitPage) -> Sheet {
     sheet
 }
 
-pub(super) fn waiting(app: &App, by: &QuitReason) -> Sheet {
+pub(super) fn waiting(app: &App, reason: &QuitReason) -> Sheet {
     let mut sheet = Sheet::new(app, "Quitting");
-    let awaited = if app.queued_count() < app.running_count() { "the answers" } else { "the journal" };
-    sheet.text(&format!("{} Waiting for {awaited}, up to 35 s.", requests_label(app)));
+    let waits_for = if app.queued_count() < app.running_count() { "the answers" } else { "the journal" };
+    sheet.text(&format!("{} Waiting for {waits_for}, up to 35 s.", requests_label(app)));
     sheet.text("Nothing new is sent.");
-    if let QuitReason::Operator { .. } = by {
+    if let QuitReason::Operator { .. } = reason {
         sheet.optional_blank_line();
-        sheet.key_hint("n", "stay after all");
+        sheet.key_hint("n", "keep running");
     }
     sheet
 }

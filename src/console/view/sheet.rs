@@ -1,6 +1,8 @@
-//! A page of prose: labelled values, paragraphs, steps and keys, wrapped to the window and scrolled where it is small.
+//! A page of text: labeled values, paragraphs, steps and keys, wrapped to the window, and scrolled if the window is
+//! small.
 //!
-//! In a compact window a page keeps only what it cannot do without: lines added by `extra` are left out there.
+//! A compact window shows only the necessary lines: the `optional_` functions add nothing there. A sheet does not know
+//! what its lines mean.
 
 use ratatui::layout::Position;
 
@@ -10,16 +12,16 @@ use crate::console::app::App;
 use crate::console::theme::Role;
 use crate::domain::text;
 
-/// Columns before the text, where there is room.
+/// The number of columns before the text, except in a compact window.
 const INDENT: usize = 2;
 
-/// Columns of a label and the gap after it.
+/// The width of a label with the gap after it.
 const LABEL_WIDTH: usize = 18;
 
 /// The same in a compact window.
 const COMPACT_LABEL_WIDTH: usize = 16;
 
-/// A line: pieces of text, each with its role.
+/// A line: parts of text, each with its role.
 type StyledLine = Vec<(String, Role)>;
 
 /// A page being composed.
@@ -29,7 +31,7 @@ pub(super) struct Sheet {
     is_compact: bool,
     indent: usize,
     lines: Vec<StyledLine>,
-    /// Those that are not cut off where the page is longer than the window.
+    /// The indexes of the lines that stay visible if the page is longer than the window.
     sticky_lines: Vec<usize>,
     cursor: Option<(usize, usize)>,
     notice: Option<(String, Role)>,
@@ -50,7 +52,7 @@ impl Sheet {
         }
     }
 
-    /// Lines for a column of this width, without a heading or an indent.
+    /// An empty column of this width, without a heading or an indent.
     pub(super) fn for_column(width: u16) -> Self {
         let width = usize::from(width);
         let (lines, sticky_lines) = (Vec::new(), Vec::new());
@@ -65,62 +67,62 @@ impl Sheet {
         self.is_compact
     }
 
-    /// True if a line of so many columns is not cut.
+    /// True if a line of this many columns is not clipped.
     pub(super) fn fits(&self, columns: usize) -> bool {
         self.indent + columns <= self.width
     }
 
-    /// A blank line.
+    /// Adds a blank line, unless the last line is blank.
     pub(super) fn blank_line(&mut self) {
         if self.lines.last().is_some_and(|line| !line.is_empty()) {
             self.lines.push(StyledLine::new());
         }
     }
 
-    /// A blank line that a compact window does without.
+    /// Adds a blank line, except in a compact window.
     pub(super) fn optional_blank_line(&mut self) {
         if !self.is_compact {
             self.blank_line();
         }
     }
 
-    /// What is added here stays in sight, up to half of the window, where what follows takes more than its room.
+    /// Adds lines that stay visible, up to half of the window, if the page is longer than the window.
     pub(super) fn add_sticky(&mut self, add: impl FnOnce(&mut Self)) {
         let first = self.lines.len();
         add(self);
         self.sticky_lines.extend(first..self.lines.len());
     }
 
-    /// A paragraph.
-    pub(super) fn text(&mut self, words: &str) {
-        self.styled_text(words, Role::Plain);
+    /// Adds a paragraph.
+    pub(super) fn text(&mut self, text: &str) {
+        self.styled_text(text, Role::Plain);
     }
 
-    /// A paragraph with a meaning.
-    pub(super) fn styled_text(&mut self, words: &str, role: Role) {
-        self.push_wrapped(self.indent, &[], words, role);
+    /// Adds a paragraph with a role.
+    pub(super) fn styled_text(&mut self, text: &str, role: Role) {
+        self.push_wrapped(self.indent, &[], text, role);
     }
 
-    /// A paragraph that a compact window does without.
-    pub(super) fn optional_text(&mut self, words: &str) {
+    /// Adds a paragraph, except in a compact window.
+    pub(super) fn optional_text(&mut self, text: &str) {
         if !self.is_compact {
-            self.text(words);
+            self.text(text);
         }
     }
 
-    /// A label and its value.
+    /// Adds a label and its value.
     pub(super) fn field(&mut self, label: &str, value: &str) {
         self.styled_field(label, value, Role::Plain);
     }
 
-    /// A label and a value with a meaning.
+    /// Adds a label and a value with a role.
     pub(super) fn styled_field(&mut self, label: &str, value: &str, role: Role) {
         let columns = if self.is_compact { COMPACT_LABEL_WIDTH } else { LABEL_WIDTH }.max(text::width(label) + 1);
         let label = format!("{}{label:<columns$}", " ".repeat(self.indent));
         self.push_wrapped(text::width(&label), &[(label, Role::Plain)], value, role);
     }
 
-    /// Numbered steps under a label.
+    /// Adds numbered steps beside a label.
     pub(super) fn numbered_steps<'s>(&mut self, label: &str, steps: impl IntoIterator<Item = &'s str>) {
         let indent = " ".repeat(self.indent);
         for (number, step) in (1..).zip(steps) {
@@ -130,64 +132,64 @@ impl Sheet {
         }
     }
 
-    /// A row of a table: a first column of this width, and words beside it.
-    pub(super) fn table_row(&mut self, first: &str, columns: usize, words: &str) {
+    /// Adds a row of a table: a first column of this width, and text beside it.
+    pub(super) fn table_row(&mut self, first: &str, columns: usize, text: &str) {
         let start = format!("{}{first:<columns$} ", " ".repeat(self.indent));
-        self.push_wrapped(text::width(&start), &[(start, Role::Plain)], words, Role::Plain);
+        self.push_wrapped(text::width(&start), &[(start, Role::Plain)], text, Role::Plain);
     }
 
-    /// A key and what it does.
-    pub(super) fn key_hint(&mut self, key: &str, words: &str) {
+    /// Adds a key and what it does.
+    pub(super) fn key_hint(&mut self, key: &str, text: &str) {
         let start = format!("{}{key}  ", " ".repeat(self.indent));
-        self.push_wrapped(text::width(&start), &[(start, Role::Plain)], words, Role::Plain);
+        self.push_wrapped(text::width(&start), &[(start, Role::Plain)], text, Role::Plain);
     }
 
-    /// An item of a list that the cursor goes through.
-    pub(super) fn list_item(&mut self, is_cursor: bool, words: &str) {
+    /// Adds an item of a list with a cursor.
+    pub(super) fn list_item(&mut self, is_cursor: bool, text: &str) {
         let role = if is_cursor { Role::Cursor } else { Role::Plain };
         let start = [(if is_cursor { ">" } else { " " }.to_owned(), role), (" ! ".to_owned(), Role::Strong)];
-        self.push_wrapped(self.indent + 4, &start, words, Role::Plain);
+        self.push_wrapped(self.indent + 4, &start, text, Role::Plain);
         if is_cursor {
-            // Its last line, so that all of it is in sight.
+            // The last line of the item, so that the whole item is visible.
             self.cursor = Some((self.lines.len() - 1, 0));
         }
     }
 
-    /// A line that is laid out already.
-    pub(super) fn push_line(&mut self, pieces: StyledLine) {
+    /// Adds a line that needs no wrapping.
+    pub(super) fn push_line(&mut self, parts: StyledLine) {
         let mut line = vec![(" ".repeat(self.indent), Role::Plain)];
-        line.extend(pieces);
+        line.extend(parts);
         self.lines.push(line);
     }
 
-    /// Puts the terminal's cursor on the line that comes next, after so many columns of its text.
+    /// Puts the terminal's cursor on the next line to be added, at a column of its text.
     pub(super) fn cursor_on_next_line(&mut self, column: usize) {
         self.cursor = Some((self.lines.len(), self.indent + column));
     }
 
-    /// The same, where the line is the one under the cursor.
+    /// The same, if the line has the cursor of a list.
     pub(super) fn cursor_on_next_line_if(&mut self, is_cursor: bool, column: usize) {
         if is_cursor {
             self.cursor_on_next_line(column);
         }
     }
 
-    /// What the message line says instead of the newest message.
-    pub(super) fn set_notice(&mut self, words: impl Into<String>, role: Role) {
-        self.notice = Some((words.into(), role));
+    /// Sets a notice that the message line shows instead of the newest message.
+    pub(super) fn set_notice(&mut self, text: impl Into<String>, role: Role) {
+        self.notice = Some((text.into(), role));
     }
 
-    fn push_wrapped(&mut self, indent: usize, start: &[(String, Role)], words: &str, role: Role) {
-        let room = self.width.saturating_sub(indent + 1).max(8);
+    fn push_wrapped(&mut self, indent: usize, start: &[(String, Role)], content: &str, role: Role) {
+        let max_columns = self.width.saturating_sub(indent + 1).max(8);
         let mut line: StyledLine =
             if start.is_empty() { vec![(" ".repeat(indent), Role::Plain)] } else { start.to_vec() };
         let (mut text, mut used) = (String::new(), 0);
-        for word in words.split(' ') {
+        for word in content.split(' ') {
             let mut word = word.to_owned();
-            // A word longer than the line is broken, not lost.
-            while text::width(&word) > room {
-                let head: String = word.chars().take(room / 2).collect();
-                word = word.chars().skip(room / 2).collect();
+            // A word longer than the line is broken into parts.
+            while text::width(&word) > max_columns {
+                let head: String = word.chars().take(max_columns / 2).collect();
+                word = word.chars().skip(max_columns / 2).collect();
                 if used > 0 {
                     line.push((std::mem::take(&mut text), role));
                     self.lines.push(std::mem::replace(&mut line, vec![(" ".repeat(indent), Role::Plain)]));
@@ -195,8 +197,8 @@ impl Sheet {
                 used = text::width(&head) + 1;
                 text = head;
             }
-            let wide = text::width(&word);
-            if used > 0 && used + 1 + wide > room {
+            let width = text::width(&word);
+            if used > 0 && used + 1 + width > max_columns {
                 line.push((std::mem::take(&mut text), role));
                 self.lines.push(std::mem::replace(&mut line, vec![(" ".repeat(indent), Role::Plain)]));
                 used = 0;
@@ -206,37 +208,38 @@ impl Sheet {
                 used += 1;
             }
             text.push_str(&word);
-            used += wide;
+            used += width;
         }
         line.push((text, role));
         self.lines.push(line);
     }
 
-    /// Draws the page under its heading, from a line on, and the message line; the keys are the frame's.
+    /// Draws the page under its heading, from a line on, and the notice. The canvas draws the keys.
     pub(super) fn paint(&self, canvas: &mut Canvas<'_>, scroll: u16) -> PaintResult {
         let top = if self.is_compact { 1 } else { 3 };
         let bottom = canvas.height().saturating_sub(if self.is_compact { 2 } else { 3 });
-        let mut painted = self.paint_lines(canvas, 0, top..bottom, scroll);
-        if let Some((words, role)) = &self.notice {
+        let mut result = self.paint_lines(canvas, 0, top..bottom, scroll);
+        if let Some((text, role)) = &self.notice {
             let row = canvas.height().saturating_sub(2);
             canvas.clear_row(row);
-            canvas.put(0, row, words, *role);
+            canvas.put(0, row, text, *role);
         }
-        painted.cursor = painted.cursor.or(Some(Position { x: 0, y: top }));
-        painted
+        result.cursor = result.cursor.or(Some(Position { x: 0, y: top }));
+        result
     }
 
-    /// The lines without so many of the first. Where some are kept, blank ones are left out before any other.
-    fn visible_lines(&self, count: usize, kept: &[usize]) -> impl Iterator<Item = (usize, &StyledLine)> {
-        let is_gap = |line: &StyledLine| line.is_empty() && !kept.is_empty();
-        let above = self.cursor.map_or(0, |(line, _)| line);
-        let mut gaps = self.lines[..above].iter().filter(|line| is_gap(line)).count().min(count);
+    /// The lines without the first `count` ones, but with the sticky ones. If there are sticky lines, blank lines are
+    /// skipped before all others.
+    fn visible_lines(&self, count: usize, sticky: &[usize]) -> impl Iterator<Item = (usize, &StyledLine)> {
+        let is_gap = |line: &StyledLine| line.is_empty() && !sticky.is_empty();
+        let cursor_line = self.cursor.map_or(0, |(line, _)| line);
+        let mut gaps = self.lines[..cursor_line].iter().filter(|line| is_gap(line)).count().min(count);
         let mut others = count - gaps;
         self.lines.iter().enumerate().filter(move |(index, line)| {
             let left = if is_gap(line) { &mut gaps } else { &mut others };
-            let is_left_out = *left > 0 && !kept.contains(index);
-            *left -= usize::from(is_left_out);
-            !is_left_out
+            let is_skipped = *left > 0 && !sticky.contains(index);
+            *left -= usize::from(is_skipped);
+            !is_skipped
         })
     }
 
@@ -248,22 +251,22 @@ impl Sheet {
         rows: std::ops::Range<u16>,
         scroll: u16,
     ) -> PaintResult {
-        let room = rows.len();
-        let max_scroll = self.lines.len().saturating_sub(room);
-        // A field that takes keys is always in sight.
-        let least = self.cursor.map_or(0, |(line, _)| (line + 1).saturating_sub(room));
-        let first = usize::from(scroll).max(least).min(max_scroll);
-        let shown = self.visible_lines(first, &self.sticky_lines[..self.sticky_lines.len().min(room / 2)]);
-        let mut painted = PaintResult { cursor: None, max_scroll: u16::try_from(max_scroll).unwrap_or(u16::MAX) };
-        for (row, (index, line)) in rows.zip(shown) {
+        let height = rows.len();
+        let max_scroll = self.lines.len().saturating_sub(height);
+        // The field with the focus is always visible.
+        let min_scroll = self.cursor.map_or(0, |(line, _)| (line + 1).saturating_sub(height));
+        let first = usize::from(scroll).max(min_scroll).min(max_scroll);
+        let visible = self.visible_lines(first, &self.sticky_lines[..self.sticky_lines.len().min(height / 2)]);
+        let mut result = PaintResult { cursor: None, max_scroll: u16::try_from(max_scroll).unwrap_or(u16::MAX) };
+        for (row, (index, line)) in rows.zip(visible) {
             let mut x = left;
-            for (words, role) in line {
-                x = canvas.put(x, row, words, *role);
+            for (text, role) in line {
+                x = canvas.put(x, row, text, *role);
             }
             if let Some((_, column)) = self.cursor.filter(|(line, _)| *line == index) {
-                painted.cursor = Some(Position { x: left + u16::try_from(column).unwrap_or(0), y: row });
+                result.cursor = Some(Position { x: left + u16::try_from(column).unwrap_or(0), y: row });
             }
         }
-        painted
+        result
     }
 }

@@ -1,4 +1,6 @@
-//! The words of the console's state that more than one page shows.
+//! The labels of the console's state that more than one page shows.
+//!
+//! It draws nothing.
 
 use std::time::Instant;
 
@@ -9,25 +11,25 @@ use crate::domain::change::ChangeState;
 use crate::domain::number::TwoStep;
 use crate::domain::text::format_count;
 
-/// What stands after the program's name: where requests go, for whom, by whom.
+/// The parts of the title after the program's name: the environment, problems, the profile and the operator.
 pub(super) fn title_parts(app: &App) -> Vec<(String, Role)> {
     let session = app.session();
     let Some(profile) = session.profile.as_ref().filter(|_| !app.hides_numbers()) else { return Vec::new() };
-    let mut words = vec![(session.environment.label().to_owned(), Role::Strong)];
-    words.extend(recording_label(app).map(|word| (word.to_owned(), Role::Strong)));
+    let mut parts = vec![(session.environment.label().to_owned(), Role::Strong)];
+    parts.extend(recording_label(app).map(|label| (label.to_owned(), Role::Strong)));
     if session.read_only {
-        words.push(("READ-ONLY".to_owned(), Role::Strong));
+        parts.push(("READ-ONLY".to_owned(), Role::Strong));
     }
     if app.is_compact() {
-        words.push((profile.clone(), Role::Plain));
+        parts.push((profile.clone(), Role::Plain));
     } else {
-        words.push((format!("profile {profile}"), Role::Plain));
-        words.push((format!("user {}", session.user), Role::Plain));
+        parts.push((format!("profile {profile}"), Role::Plain));
+        parts.push((format!("user {}", session.user), Role::Plain));
     }
-    words
+    parts
 }
 
-/// Why nothing can be set, in a word or two, as long as it is so.
+/// Why no PIN can be set, in a word or two; `None` if PINs can be set.
 pub(super) fn recording_label(app: &App) -> Option<&'static str> {
     match app.recording_status() {
         RecordingStatus::Opening | RecordingStatus::Ready { .. } => None,
@@ -37,7 +39,7 @@ pub(super) fn recording_label(app: &App) -> Option<&'static str> {
     }
 }
 
-/// How the line to Meta is.
+/// The state of the connection to Meta.
 pub(super) fn connection_label(app: &App) -> String {
     if app.hides_numbers() {
         return "hidden".to_owned();
@@ -54,18 +56,18 @@ pub(super) fn connection_label(app: &App) -> String {
     }
 }
 
-/// How far the reading of the lists is, while it goes on.
+/// The progress of a refresh; `None` if none is running.
 pub(super) fn refresh_label(app: &App) -> Option<String> {
-    let reading = app.refresh_progress();
+    let progress = app.refresh_progress();
     let wabas = app.session().wabas.len();
-    reading.is_running.then(|| {
-        let so_far = format_count(reading.numbers_read);
-        if let Some(old) = app.roster().stale_summary() {
-            let date = old.oldest.format_date_time();
-            return format!("Showing numbers as read {date}; reading them afresh: {so_far} so far.");
+    progress.is_running.then(|| {
+        let so_far = format_count(progress.numbers_read);
+        if let Some(stale) = app.roster().stale_summary() {
+            let date = stale.oldest.format_date_time();
+            return format!("Showing numbers as of {date}. Refreshing: {so_far} so far.");
         }
         let start = if app.roster().total() > 0 { " You can start now." } else { "" };
-        let waba = (reading.wabas_done + 1).min(wabas.max(1));
+        let waba = (progress.wabas_done + 1).min(wabas.max(1));
         if wabas > 1 {
             format!("Reading numbers: {so_far} so far, WABA {waba} of {wabas}.{start}")
         } else {
@@ -74,7 +76,7 @@ pub(super) fn refresh_label(app: &App) -> Option<String> {
     })
 }
 
-/// The numbers that only an earlier run has read, where nothing is being read: reading them failed, or was not tried.
+/// How many numbers only an earlier run has read; `None` while a refresh is running.
 pub(super) fn stale_numbers(app: &App) -> Option<StaleSummary> {
     app.roster().stale_summary().filter(|_| !app.refresh_progress().is_running)
 }
@@ -88,7 +90,7 @@ pub(super) fn two_step_cell(two_step: TwoStep) -> (StatusSymbol, &'static str, R
     }
 }
 
-/// The cell of the column TWO-STEP for a number that only an earlier run read: what it said then is not what is so now.
+/// The cell of the column TWO-STEP for a number that only an earlier run has read: the status may be out of date.
 pub(super) fn stale_two_step_cell(two_step: TwoStep) -> (StatusSymbol, &'static str, Role) {
     (StatusSymbol::Unknown, two_step.label(), Role::Uncertain)
 }
@@ -103,12 +105,12 @@ pub(super) fn request_cell(state: &ChangeState, now: Instant) -> (StatusSymbol, 
             let seconds = until.saturating_duration_since(now).as_millis().div_ceil(1_000);
             (StatusSymbol::InProgress, format!("retry {attempt} {seconds}s"), Role::Plain)
         }
-        ChangeState::Set(finished) => {
-            (StatusSymbol::Yes, format!("set {}", finished.at.format_hour_minute()), Role::Success)
+        ChangeState::Set(completion) => {
+            (StatusSymbol::Yes, format!("set {}", completion.at.format_hour_minute()), Role::Success)
         }
         ChangeState::Failed(..) => (StatusSymbol::Failed, "failed".to_owned(), Role::Failure),
         ChangeState::NotSent(..) => (StatusSymbol::No, "not sent".to_owned(), Role::Plain),
-        ChangeState::Resolved(..) => (StatusSymbol::No, "settled".to_owned(), Role::Plain),
+        ChangeState::Resolved(..) => (StatusSymbol::No, "resolved".to_owned(), Role::Plain),
         ChangeState::InDoubt(..) => (StatusSymbol::NoAnswer, "no answer".to_owned(), Role::Uncertain),
     }
 }

@@ -1,4 +1,6 @@
-//! What is unresolved, before the list: what has to be looked at, then each number in doubt.
+//! The page of open issues before the list: findings of the journal, then each number in doubt.
+//!
+//! It never shows a PIN.
 
 use super::in_doubt::{candidates_short, pin_location_short};
 use super::sheet::Sheet;
@@ -13,39 +15,39 @@ use crate::domain::text::{format_count, truncate, width};
 
 use std::time::Instant;
 
-/// Columns of the number, of the time and of the count.
+/// The widths of the columns.
 const NUMBER_WIDTH: usize = 18;
 const SINCE_WIDTH: usize = 23;
 const PINS_WIDTH: usize = 8;
 
 pub(super) fn sheet(app: &App, theme: Theme, now: Instant) -> Sheet {
-    let review = app.in_doubt_list();
-    let heading = match review.number_count() {
-        0 => "To look at".to_owned(),
+    let list = app.in_doubt_list();
+    let heading = match list.number_count() {
+        0 => "Open issues".to_owned(),
         1 => "1 number is in doubt".to_owned(),
-        numbers => format!("{} numbers are in doubt", format_count(numbers)),
+        count => format!("{} numbers are in doubt", format_count(count)),
     };
     let mut sheet = Sheet::new(app, heading);
-    let spots = review.items();
-    let cursor = review.cursor_index(&spots);
-    if spots.is_empty() {
-        sheet.text("Nothing is in doubt any more.");
+    let items = list.items();
+    let cursor = list.cursor_index(&items);
+    if items.is_empty() {
+        sheet.text("Nothing is in doubt.");
     }
-    let mut is_headed = false;
-    for (index, spot) in spots.iter().enumerate() {
+    let mut has_header = false;
+    for (index, item) in items.iter().enumerate() {
         let is_cursor = cursor == Some(index);
-        match spot {
-            InDoubtItem::Finding(at) => {
-                let words = review.findings().get(*at).map_or("", |finding| finding.as_str());
-                sheet.list_item(is_cursor, words);
+        match item {
+            InDoubtItem::Finding(position) => {
+                let finding = list.findings().get(*position).map_or("", |finding| finding.as_str());
+                sheet.list_item(is_cursor, finding);
                 sheet.optional_blank_line();
             }
             InDoubtItem::Number(_, id) => {
-                if !std::mem::replace(&mut is_headed, true) {
+                if !std::mem::replace(&mut has_header, true) {
                     add_header(&mut sheet, app);
                 }
-                if let Some(standing) = review.get(id) {
-                    add_number(&mut sheet, app, theme, now, is_cursor, *id, standing);
+                if let Some(details) = list.get(id) {
+                    add_number(&mut sheet, app, theme, now, is_cursor, *id, details);
                 }
             }
         }
@@ -59,12 +61,12 @@ fn add_header(sheet: &mut Sheet, app: &App) {
     }
     let key = app.keymap().key_label(Mode::List, Action::ShowInDoubt);
     sheet.text(&format!(
-        "A PIN was sent to each of these, or may have been, and nobody knows whether it is in force. A number stays here until Meta \
-         confirms a PIN or a decision is recorded. {key} in the list brings this page back."
+        "A PIN was sent to each of these numbers, or may have been. It is not known whether it is in force. A number \
+         stays here until Meta confirms a PIN or the doubt is resolved. Press {key} in the list to return here."
     ));
     sheet.blank_line();
     let heading =
-        format!("    {:<NUMBER_WIDTH$}{:<SINCE_WIDTH$}{:<PINS_WIDTH$}PIN KEPT IN", "NUMBER", "LAST TRY", "MAY BE");
+        format!("    {:<NUMBER_WIDTH$}{:<SINCE_WIDTH$}{:<PINS_WIDTH$}PIN STORED IN", "NUMBER", "LAST TRY", "MAY BE");
     sheet.push_line(vec![(heading, Role::Plain)]);
 }
 
@@ -75,7 +77,7 @@ fn add_number(
     now: Instant,
     is_cursor: bool,
     id: PhoneNumberId,
-    standing: &InDoubtDetails,
+    details: &InDoubtDetails,
 ) {
     let role = if is_cursor { Role::Cursor } else { Role::Plain };
     let marker = if is_cursor { ">" } else { " " };
@@ -89,22 +91,22 @@ fn add_number(
         (" ".to_owned(), Role::Plain),
         (label.into_owned(), role),
     ];
-    let pins = candidates_short(standing);
-    let since = match standing.send_history {
-        SendHistory::Recorded(finished) => finished.at.format_date_time(),
-        SendHistory::EscrowOnly { encrypted_at: sealed_at } => format!("sealed {}", sealed_at.format_date()),
+    let pins = candidates_short(details);
+    let since = match details.send_history {
+        SendHistory::Recorded(completion) => completion.at.format_date_time(),
+        SendHistory::EscrowOnly { encrypted_at } => format!("encrypted {}", encrypted_at.format_date()),
     };
-    // What runs is told: until it has an end, the number stays.
-    let kept = match app.roster().change(&id) {
-        Some(job) if job.is_running() => status::request_cell(job, now).1,
-        Some(_) | None => pin_location_short(standing).to_owned(),
+    // A running change is shown here: the number stays in the list until it ends.
+    let location = match app.roster().change(&id) {
+        Some(change) if change.is_running() => status::request_cell(change, now).1,
+        Some(_) | None => pin_location_short(details).to_owned(),
     };
     sheet.cursor_on_next_line_if(is_cursor, 0);
     if sheet.is_compact() {
-        sheet.push_line(start.into_iter().chain([(format!("{gap}{kept}"), Role::Plain)]).collect());
+        sheet.push_line(start.into_iter().chain([(format!("{gap}{location}"), Role::Plain)]).collect());
         sheet.push_line(vec![(format!("    {pins}, {since}"), Role::Plain)]);
     } else {
-        let rest = format!("{gap}{since:<SINCE_WIDTH$}{pins:<PINS_WIDTH$}{kept}");
+        let rest = format!("{gap}{since:<SINCE_WIDTH$}{pins:<PINS_WIDTH$}{location}");
         sheet.push_line(start.into_iter().chain([(rest, Role::Plain)]).collect());
     }
 }

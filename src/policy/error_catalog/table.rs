@@ -1,7 +1,7 @@
-//! The table: which codes mean what.
+//! The table of error codes and their meanings.
 //!
-//! It is data and one search. The first row that matches wins, so a row with a subcode or a phrase comes before the row
-//! of its code alone. It decides no words of its own.
+//! It contains only data and one search. The first row that matches wins, so a row with a subcode or a phrase comes
+//! before the row that has only its code. It does not decide whether to retry.
 
 use std::ops::RangeInclusive;
 
@@ -22,15 +22,15 @@ enum MatchCondition {
     Phrase(&'static str),
 }
 
-/// A throttle that is retried at once only lasts longer.
+/// The minimum wait after a throttle, because a retry at once makes the throttle longer.
 const THROTTLE_WAIT_SECONDS: u64 = 5;
-/// Meta: "up to about one minute".
+/// The minimum wait for a number in maintenance. Meta says "up to about one minute".
 const MAINTENANCE_WAIT_SECONDS: u64 = 60;
 
-pub(super) fn find(fault: &ApiError) -> &'static CatalogEntry {
-    match ROWS.iter().find(|row| row.matches(fault)) {
+pub(super) fn find(error: &ApiError) -> &'static CatalogEntry {
+    match ROWS.iter().find(|row| row.matches(error)) {
         Some(row) => &row.entry,
-        None => match fault.http_status {
+        None => match error.http_status {
             401 => &TOKEN_REFUSED,
             429 => &THROTTLED,
             500.. => &SERVER_ERROR,
@@ -40,14 +40,14 @@ pub(super) fn find(fault: &ApiError) -> &'static CatalogEntry {
 }
 
 impl CatalogRow {
-    fn matches(&self, fault: &ApiError) -> bool {
-        self.codes.iter().any(|codes| codes.contains(&fault.code))
+    fn matches(&self, error: &ApiError) -> bool {
+        self.codes.iter().any(|codes| codes.contains(&error.code))
             && match self.condition {
                 MatchCondition::CodeOnly => true,
-                MatchCondition::Subcodes(subcodes) => fault.subcode.is_some_and(|subcode| subcodes.contains(&subcode)),
+                MatchCondition::Subcodes(subcodes) => error.subcode.is_some_and(|subcode| subcodes.contains(&subcode)),
                 MatchCondition::Phrase(phrase) => {
-                    contains_phrase(fault.message.as_str(), phrase)
-                        || fault.details.as_ref().is_some_and(|details| contains_phrase(details.as_str(), phrase))
+                    contains_phrase(error.message.as_str(), phrase)
+                        || error.details.as_ref().is_some_and(|details| contains_phrase(details.as_str(), phrase))
                 }
             }
     }
@@ -57,8 +57,9 @@ impl CatalogRow {
 fn contains_phrase(text: &str, phrase: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let is_edge = |neighbour: Option<char>| neighbour.is_none_or(|c| !c.is_alphanumeric());
-    text.match_indices(phrase)
-        .any(|(at, found)| is_edge(text[..at].chars().next_back()) && is_edge(text[at + found.len()..].chars().next()))
+    text.match_indices(phrase).any(|(start, matched)| {
+        is_edge(text[..start].chars().next_back()) && is_edge(text[start + matched.len()..].chars().next())
+    })
 }
 
 #[cfg(test)]
@@ -145,25 +146,25 @@ static UNKNOWN_CODE: CatalogEntry = CatalogEntry {
     min_wait_seconds: 0,
 };
 
-/// A failure of this number alone.
-const fn number_entry(short: &'static str, reason: &'static str, advice: &'static [&'static str]) -> CatalogEntry {
-    CatalogEntry { scope: ErrorScope::Number, summary: short, reason, advice, min_wait_seconds: 0 }
+/// The entry of an error that affects only this number.
+const fn number_entry(summary: &'static str, reason: &'static str, advice: &'static [&'static str]) -> CatalogEntry {
+    CatalogEntry { scope: ErrorScope::Number, summary, reason, advice, min_wait_seconds: 0 }
 }
 
-const fn token_entry(short: &'static str, reason: &'static str, advice: &'static [&'static str]) -> CatalogEntry {
-    CatalogEntry { scope: ErrorScope::Token, summary: short, reason, advice, min_wait_seconds: 0 }
+const fn token_entry(summary: &'static str, reason: &'static str, advice: &'static [&'static str]) -> CatalogEntry {
+    CatalogEntry { scope: ErrorScope::Token, summary, reason, advice, min_wait_seconds: 0 }
 }
 
-const fn waba_entry(short: &'static str, reason: &'static str, advice: &'static [&'static str]) -> CatalogEntry {
-    CatalogEntry { scope: ErrorScope::Waba, summary: short, reason, advice, min_wait_seconds: 0 }
+const fn waba_entry(summary: &'static str, reason: &'static str, advice: &'static [&'static str]) -> CatalogEntry {
+    CatalogEntry { scope: ErrorScope::Waba, summary, reason, advice, min_wait_seconds: 0 }
 }
 
 const fn throttle_entry(reason: &'static str) -> CatalogEntry {
     CatalogEntry { reason, ..THROTTLED }
 }
 
-const fn row(codes: &'static [RangeInclusive<i64>], clue: MatchCondition, entry: CatalogEntry) -> CatalogRow {
-    CatalogRow { codes, condition: clue, entry }
+const fn row(codes: &'static [RangeInclusive<i64>], condition: MatchCondition, entry: CatalogEntry) -> CatalogRow {
+    CatalogRow { codes, condition, entry }
 }
 
 static ROWS: &[CatalogRow] = &[

@@ -1,6 +1,6 @@
-//! Who may do what: access tokens, proofs of the app's secret, and the errors that scripted faults stand for.
+//! Checks access tokens and proofs of the app secret, and builds the errors of scripted faults.
 //!
-//! Only made-up tokens are known here. A real token is answered as unknown and kept nowhere.
+//! It accepts only the tokens of the simulator. It refuses a real token as unknown, and never stores it.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use super::response::{GraphError, SimulatedResponse};
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::simulator::faults::ErrorResponse;
 
-/// May do everything.
+/// The access token that allows everything.
 pub const FULL_ACCESS_TOKEN: &str = "SIMULATOR";
-/// Has expired.
+/// The access token that has expired.
 pub const EXPIRED_TOKEN: &str = "SIMULATOR-EXPIRED";
-/// May read, and set no PIN.
+/// The access token that allows reads but no change.
 pub const READ_ONLY_TOKEN: &str = "SIMULATOR-READONLY";
 
-/// How long a proof with a time in it counts. Source: Meta's page on securing requests.
+/// How long a proof with a time is valid. Source: Meta's page on securing requests.
 const PROOF_LIFETIME: Duration = Duration::from_mins(5);
 
-/// What a token allows.
+/// The rights of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenRights {
     Read,
     Change,
 }
 
-/// A token that was found good.
+/// The rights of a request with a valid token.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Access(TokenRights);
 
@@ -59,7 +59,7 @@ impl Access {
     }
 }
 
-/// The token of an `Authorization` header.
+/// Extracts the token from the value of an `Authorization` header.
 pub(super) fn bearer_token(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth")).then(|| token.trim())
@@ -93,13 +93,13 @@ fn is_fresh(seconds: u32, now: TimePoint) -> bool {
 }
 
 fn hmac_hex(key: &str, message: &str) -> String {
-    // HMAC takes a key of any length.
+    // HMAC accepts a key of any length, so this does not fail.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else { return String::new() };
     mac.update(message.as_bytes());
     format!("{:x}", mac.finalize().into_bytes())
 }
 
-/// `GET /debug_token`: what a token may do. Names every WABA in `target_ids`.
+/// The response to `GET /debug_token`: the rights of a token, with every WABA in `target_ids`.
 pub(super) fn debug_token(params: &Params) -> SimulatedResponse {
     let token = params.text("input_token").unwrap_or_default();
     let body = match token {
@@ -129,20 +129,20 @@ pub(super) fn debug_token(params: &Params) -> SimulatedResponse {
     SimulatedResponse::json(body.into_bytes())
 }
 
-/// The error that a scripted fault stands for.
-pub(super) fn scripted_error(answer: ErrorResponse, method: &str) -> GraphError {
-    let base = match (answer.code, answer.subcode) {
+/// Builds the error of a scripted fault.
+pub(super) fn scripted_error(fault: ErrorResponse, method: &str) -> GraphError {
+    let base = match (fault.code, fault.subcode) {
         (100, Some(33)) => GraphError::no_such_object(method, "…"),
         (190, Some(463)) => expired_token_error(),
-        (code, _) => GraphError::titled(answer.status, code),
+        (code, _) => GraphError::titled(fault.status, code),
     };
     GraphError {
-        status: answer.status,
-        subcode: answer.subcode,
-        details: answer.details,
-        is_transient: answer.transient,
-        retry_after: answer.retry_after,
-        regain_minutes: answer.regain_minutes,
+        status: fault.status,
+        subcode: fault.subcode,
+        details: fault.details,
+        is_transient: fault.transient,
+        retry_after: fault.retry_after,
+        regain_minutes: fault.regain_minutes,
         ..base
     }
 }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_taken_from_the_header_or_from_a_parameter() {
+    fn the_token_comes_from_the_header_or_a_parameter() {
         let spec = WorldSpec::new(1, 1);
         assert_eq!(check(&spec, Some("Bearer SIMULATOR"), ""), Ok(()));
         assert_eq!(check(&spec, None, "access_token=SIMULATOR"), Ok(()));
@@ -189,16 +189,16 @@ mod tests {
     fn a_required_proof_is_checked_in_both_forms() {
         let secret = AppSecret::parse("secret").expect("a secret");
         let spec = WorldSpec { app_secret: Some(secret), requires_proof: true, ..WorldSpec::new(1, 1) };
-        let ask = |query: String| check(&spec, Some("Bearer SIMULATOR"), &query).map_err(|error| error.message);
+        let result = |query: String| check(&spec, Some("Bearer SIMULATOR"), &query).map_err(|error| error.message);
         let timed = |time: &str| {
             let proof = hmac_hex("secret", &format!("SIMULATOR|{time}"));
             format!("appsecret_proof={proof}&appsecret_time={time}")
         };
-        assert_eq!(ask(format!("appsecret_proof={}", hmac_hex("secret", "SIMULATOR"))), Ok(()));
-        assert_eq!(ask(timed("1700000000")), Ok(()));
+        assert_eq!(result(format!("appsecret_proof={}", hmac_hex("secret", "SIMULATOR"))), Ok(()));
+        assert_eq!(result(timed("1700000000")), Ok(()));
         let invalid = "Invalid appsecret_proof provided in the API argument";
-        assert_eq!(ask(timed("1699999000")), Err(invalid.into()));
-        assert_eq!(ask("appsecret_proof=00".to_owned()), Err(invalid.into()));
-        assert_eq!(ask(String::new()), Err("API calls from the server require an appsecret_proof argument".into()));
+        assert_eq!(result(timed("1699999000")), Err(invalid.into()));
+        assert_eq!(result("appsecret_proof=00".to_owned()), Err(invalid.into()));
+        assert_eq!(result(String::new()), Err("API calls from the server require an appsecret_proof argument".into()));
     }
 }

@@ -1,20 +1,20 @@
-//! The fields of a phone number node and of a WABA node, each with a plausible value.
+//! Defines the fields of a phone number and of a WABA, and gives each field a plausible value.
 //!
-//! Knows every field that Meta documents, because one unknown name fails a whole read. Decides nothing: which
-//! fields are asked for, and of which object, is the world's business.
+//! It has every field that Meta documents, because one unknown name fails the whole read. It does not handle requests:
+//! the world selects the object and the fields.
 
 use std::borrow::Cow;
 
 use super::generator::{self, Attribute, WorldGenerator};
 use super::response::{GraphError, write_json_string};
 
-/// One number as the world holds it now.
+/// One number in its current state.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NumberView {
     pub generator: WorldGenerator,
     pub index: usize,
     pub waba: usize,
-    /// `is_pin_enabled`, where this app is told.
+    /// The value of `is_pin_enabled`; `None` if Meta does not report it to this app.
     pub two_step: Option<bool>,
     pub is_registered: bool,
 }
@@ -25,40 +25,41 @@ pub(super) struct WabaView {
     pub waba: usize,
 }
 
-/// A field's value.
+/// The value of a field.
 #[derive(Debug)]
 pub(super) enum FieldValue {
-    /// The key is left out.
+    /// The response does not have the key.
     Absent,
     Text(Cow<'static, str>),
     Bool(bool),
-    /// An object or `null`, already JSON.
+    /// An object or `null`, encoded as JSON.
     Json(String),
 }
 
-/// A name, and how its value is read off a node.
+/// The name of a field, and the function that reads its value from a node.
 pub(super) type NodeField<Node> = (&'static str, fn(&Node) -> FieldValue);
 
-/// A kind of node: what it may be asked for, and what it says unasked.
+/// A kind of node: all of its fields, and those that a request without `fields` returns.
 pub(super) trait Node: Sized + 'static {
     const FIELDS: &'static [NodeField<Self>];
     const DEFAULT_FIELDS: &'static str;
 }
 
-/// The fields to answer with: those asked for, each once, and always `id`.
-pub(super) fn select_fields<N: Node>(asked: Option<&str>) -> Result<Vec<&'static NodeField<N>>, GraphError> {
-    let asked = asked.filter(|fields| !fields.trim().is_empty()).unwrap_or(N::DEFAULT_FIELDS);
-    let mut chosen: Vec<&'static NodeField<N>> = Vec::new();
-    for name in asked.split(',').map(str::trim).chain(["id"]) {
+/// Selects the fields of a response: each requested field once, and always `id`.
+pub(super) fn select_fields<N: Node>(requested: Option<&str>) -> Result<Vec<&'static NodeField<N>>, GraphError> {
+    let requested = requested.filter(|fields| !fields.trim().is_empty()).unwrap_or(N::DEFAULT_FIELDS);
+    let mut selected: Vec<&'static NodeField<N>> = Vec::new();
+    for name in requested.split(',').map(str::trim).chain(["id"]) {
         let field = N::FIELDS.iter().find(|field| field.0 == name).ok_or_else(|| GraphError::no_such_field(name))?;
-        if !chosen.iter().any(|already| already.0 == name) {
-            chosen.push(field);
+        if !selected.iter().any(|existing| existing.0 == name) {
+            selected.push(field);
         }
     }
-    Ok(chosen)
+    Ok(selected)
 }
 
-/// Writes the node as one JSON object. Straight into the answer: a list page is written a thousand times a second.
+/// Writes the node as one JSON object, directly into the body, because the simulator serves a thousand list pages a
+/// second.
 pub(super) fn write_node<N: Node>(out: &mut Vec<u8>, fields: &[&NodeField<N>], node: &N) {
     out.push(b'{');
     let start = out.len();
@@ -96,15 +97,15 @@ fn null() -> FieldValue {
 }
 
 impl NumberView {
-    fn pick(&self, fact: Attribute, choices: &[(u64, &'static str)]) -> &'static str {
-        self.generator.pick(self.index, fact, choices)
+    fn pick(&self, attribute: Attribute, choices: &[(u64, &'static str)]) -> &'static str {
+        self.generator.pick(self.index, attribute, choices)
     }
 
     fn status(&self) -> &'static str {
         if !self.is_registered {
             return "PENDING";
         }
-        let words = [
+        let choices = [
             (900, "CONNECTED"),
             (30, "FLAGGED"),
             (25, "DISCONNECTED"),
@@ -113,10 +114,10 @@ impl NumberView {
             (8, "BANNED"),
             (6, "MIGRATED"),
             (4, "UNKNOWN"),
-            // Not in any published list: a client must show words it does not know.
+            // Meta has not published this value: a client must show values that it does not know.
             (2, "UNDER_REVIEW_2027"),
         ];
-        self.pick(Attribute::Status, &words)
+        self.pick(Attribute::Status, &choices)
     }
 
     fn quality_rating(&self) -> &'static str {
@@ -134,7 +135,7 @@ impl NumberView {
     }
 
     fn name_status(&self) -> &'static str {
-        let words = [
+        let choices = [
             (85, "APPROVED"),
             (6, "AVAILABLE_WITHOUT_REVIEW"),
             (4, "PENDING_REVIEW"),
@@ -142,7 +143,7 @@ impl NumberView {
             (1, "EXPIRED"),
             (1, "NONE"),
         ];
-        self.pick(Attribute::NameStatus, &words)
+        self.pick(Attribute::NameStatus, &choices)
     }
 
     fn platform_type(&self) -> &'static str {
@@ -161,8 +162,8 @@ impl NumberView {
     }
 
     fn messaging_limit(&self) -> &'static str {
-        let words = [(20, "TIER_250"), (30, "TIER_2K"), (30, "TIER_10K"), (15, "TIER_100K"), (5, "TIER_UNLIMITED")];
-        self.pick(Attribute::Tier, &words)
+        let choices = [(20, "TIER_250"), (30, "TIER_2K"), (30, "TIER_10K"), (15, "TIER_100K"), (5, "TIER_UNLIMITED")];
+        self.pick(Attribute::Tier, &choices)
     }
 
     fn is_official(&self) -> bool {
@@ -184,10 +185,10 @@ impl NumberView {
     }
 
     fn health_status(&self) -> FieldValue {
-        let can = if self.status() == "CONNECTED" { "AVAILABLE" } else { "BLOCKED" };
+        let availability = if self.status() == "CONNECTED" { "AVAILABLE" } else { "BLOCKED" };
         let (number, waba) = (generator::number_id(self.index), generator::waba_id(self.waba));
         FieldValue::Json(format!(
-            r#"{{"can_send_message":"{can}","entities":[{{"entity_type":"PHONE_NUMBER","id":"{number}","can_send_message":"{can}"}},{{"entity_type":"WABA","id":"{waba}","can_send_message":"AVAILABLE"}}]}}"#
+            r#"{{"can_send_message":"{availability}","entities":[{{"entity_type":"PHONE_NUMBER","id":"{number}","can_send_message":"{availability}"}},{{"entity_type":"WABA","id":"{waba}","can_send_message":"AVAILABLE"}}]}}"#
         ))
     }
 }
@@ -267,13 +268,13 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_asked_for_come_once_each_and_id_always() {
-        let asked = select_fields::<NumberView>(Some("status, is_pin_enabled,status")).expect("known fields");
-        assert_eq!(names(&asked), ["status", "is_pin_enabled", "id"]);
+    fn each_requested_field_comes_once_and_id_always() {
+        let selected = select_fields::<NumberView>(Some("status, is_pin_enabled,status")).expect("known fields");
+        assert_eq!(names(&selected), ["status", "is_pin_enabled", "id"]);
     }
 
     #[test]
-    fn two_step_is_told_only_when_asked_for() {
+    fn two_step_is_returned_only_on_request() {
         let default = select_fields::<NumberView>(None).expect("the default set");
         assert_eq!(default.len(), 7);
         assert!(!names(&default).contains(&"is_pin_enabled"));
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_of_every_number_is_good_json() {
+    fn every_field_of_every_number_is_valid_json() {
         let fields: Vec<&NodeField<NumberView>> = NumberView::FIELDS.iter().collect();
         for index in 0..600 {
             let mut out = Vec::new();
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_the_app_is_not_told_is_left_out() {
+    fn a_field_that_the_app_may_not_see_is_left_out() {
         let mut out = Vec::new();
         let fields = select_fields::<NumberView>(Some("is_pin_enabled")).expect("a known field");
         write_node(&mut out, &fields, &NumberView { two_step: None, ..number() });

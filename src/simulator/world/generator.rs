@@ -1,7 +1,7 @@
-//! The made-up numbers: everything about each of them follows from the seed and its place in the count.
+//! Generates the simulated numbers: every attribute of a number follows from the seed and the index of the number.
 //!
-//! Stores nothing per number, so that 100,000 cost neither memory nor time before the first is asked for. Knows
-//! nothing of what was changed since; that is the world's.
+//! It stores nothing for each number, so that 100,000 numbers need no memory and no time at the start. It does not
+//! track changes; the world does.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,14 +15,14 @@ use crate::simulator::splitmix::splitmix64;
 const FIRST_WABA_ID: u64 = 100_000_000_000_001;
 const FIRST_NUMBER_ID: u64 = 200_000_000_000_001;
 
-/// Each number whose place divides by this is not registered: few enough to surprise, and easy to name in a test.
+/// Every number whose position is a multiple of this is not registered: rare, and easy to name in a test.
 const UNREGISTERED_EVERY: usize = 250;
 
 struct WabaRow {
     short_name: &'static str,
     name: &'static str,
     region: Region,
-    /// Its part of all numbers. Uneven, as they are in life; the parts fill no region's ranges below 100,000 numbers.
+    /// Its share of all numbers. The shares differ, as in reality, and 100,000 numbers do not exhaust any region.
     percent: usize,
 }
 
@@ -45,7 +45,7 @@ pub fn wabas() -> Vec<Waba> {
     WABAS.iter().enumerate().filter_map(waba).collect()
 }
 
-/// The WABA with this id.
+/// The index of the WABA with this ID.
 pub(super) fn find_waba(id: &str) -> Option<usize> {
     index_of_id(id, FIRST_WABA_ID, WABAS.len())
 }
@@ -70,7 +70,7 @@ pub(super) const fn region(waba: usize) -> Region {
     WABAS[waba].region
 }
 
-/// Registered as the world begins, or not.
+/// True if the number is registered at the start of the world.
 pub(super) const fn is_initially_registered(index: usize) -> bool {
     !(index + 1).is_multiple_of(UNREGISTERED_EVERY)
 }
@@ -79,7 +79,7 @@ fn format_id(first: u64, index: usize) -> String {
     (first + index as u64).to_string()
 }
 
-/// Which fact about a number is drawn, so that one draw does not decide another.
+/// The attribute of a number for which bits are drawn, so that attributes are independent.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Attribute {
     Name = 1,
@@ -99,7 +99,7 @@ pub(super) enum Attribute {
     Certificate,
 }
 
-/// The unchanging part of a world.
+/// The part of a world that never changes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WorldGenerator {
     seed: u64,
@@ -111,12 +111,12 @@ impl WorldGenerator {
         Self { seed, numbers }
     }
 
-    /// The number with this id.
+    /// The index of the number with this ID.
     pub(super) fn find_number(self, id: &str) -> Option<usize> {
         index_of_id(id, FIRST_NUMBER_ID, self.numbers)
     }
 
-    /// The places of a WABA's numbers.
+    /// The indexes of the numbers of a WABA.
     pub(super) fn numbers_of(self, waba: usize) -> Range<usize> {
         let before: usize = WABAS[..waba].iter().map(|row| row.percent).sum();
         let end = |percent: usize| (self.numbers * percent).div_ceil(100);
@@ -127,19 +127,19 @@ impl WorldGenerator {
         (0..WABAS.len()).find(|waba| self.numbers_of(*waba).contains(&index)).unwrap_or_default()
     }
 
-    /// The PIN that was set before the world began, if any.
+    /// The PIN at the start of the world, if any.
     pub(super) fn initial_pin(self, index: usize) -> Option<[u8; PIN_DIGITS]> {
         (self.initial_two_step(index) == Some(true)).then(|| {
-            let mut rest = self.draw(index, Attribute::Pin);
+            let mut digits = self.draw(index, Attribute::Pin);
             std::array::from_fn(|_| {
-                let digit = (rest % 10) as u8;
-                rest /= 10;
+                let digit = (digits % 10) as u8;
+                digits /= 10;
                 b'0' + digit
             })
         })
     }
 
-    /// `is_pin_enabled` as the world begins; absent for one in twenty.
+    /// The value of `is_pin_enabled` at the start of the world; `None` for one number in 20.
     pub(super) fn initial_two_step(self, index: usize) -> Option<bool> {
         if !is_initially_registered(index) {
             return Some(false);
@@ -155,7 +155,8 @@ impl WorldGenerator {
         region.display_number(slot, (self.seed % 1_000) as usize)
     }
 
-    /// A made-up business name. One in 25 is not plain ASCII, one in 300 tries to steer the terminal.
+    /// A simulated business name. One in 25 is not plain ASCII, and one in 300 contains terminal control sequences or
+    /// similar attacks.
     pub(super) fn verified_name(self, index: usize) -> Cow<'static, str> {
         let draw = self.draw(index, Attribute::UnusualName);
         if draw.is_multiple_of(300) {
@@ -169,10 +170,10 @@ impl WorldGenerator {
         Cow::Owned(format!("{name} {place}"))
     }
 
-    /// One of the choices, each as likely as its weight says.
-    pub(super) fn pick<T: Copy>(self, index: usize, fact: Attribute, choices: &[(u64, T)]) -> T {
+    /// Picks one of the choices, with a probability in proportion to its weight.
+    pub(super) fn pick<T: Copy>(self, index: usize, attribute: Attribute, choices: &[(u64, T)]) -> T {
         let total: u64 = choices.iter().map(|(weight, _)| weight).sum();
-        let mut draw = self.draw(index, fact) % total;
+        let mut draw = self.draw(index, attribute) % total;
         for (weight, choice) in choices {
             if draw < *weight {
                 return *choice;
@@ -182,20 +183,20 @@ impl WorldGenerator {
         choices[0].1
     }
 
-    /// 64 bits that depend on nothing but the seed, the number and the fact.
-    pub(super) fn draw(self, index: usize, fact: Attribute) -> u64 {
-        splitmix64(self.seed ^ splitmix64((index as u64) << 8 | fact as u64))
+    /// 64 bits that depend only on the seed, the number and the attribute.
+    pub(super) fn draw(self, index: usize, attribute: Attribute) -> u64 {
+        splitmix64(self.seed ^ splitmix64((index as u64) << 8 | attribute as u64))
     }
 }
 
 fn index_of_id(id: &str, first: u64, count: usize) -> Option<usize> {
-    // Written back, because `+200…1` and `0200…1` parse as well and are other ids.
-    let place = id.parse::<u64>().ok().filter(|parsed| parsed.to_string() == id)?.checked_sub(first)?;
-    usize::try_from(place).ok().filter(|place| *place < count)
+    // Compares the text again, because `+200…1` and `0200…1` parse too, but are different IDs.
+    let index = id.parse::<u64>().ok().filter(|parsed| parsed.to_string() == id)?.checked_sub(first)?;
+    usize::try_from(index).ok().filter(|index| *index < count)
 }
 
-fn one_of(words: &[&'static str], draw: u64) -> &'static str {
-    words[usize::try_from(draw % words.len() as u64).unwrap_or_default()]
+fn one_of(texts: &[&'static str], draw: u64) -> &'static str {
+    texts[usize::try_from(draw % texts.len() as u64).unwrap_or_default()]
 }
 
 const BUSINESS_NAMES: [&str; 20] = [
@@ -244,7 +245,7 @@ const PLACE_NAMES: [&str; 20] = [
     "Deliveries",
 ];
 
-/// Wide, combining, right-to-left and pictured letters: names that are honest and still hard to align.
+/// Harmless names that are hard to align: wide, combining and right-to-left characters, and emoji.
 const UNUSUAL_NAMES: [&str; 12] = [
     "Bäckerei Öz",
     "株式会社アクメ",
@@ -260,7 +261,7 @@ const UNUSUAL_NAMES: [&str; 12] = [
     "The Exceedingly Long Name of the Acme Retail & Wholesale Trading Company of the Lower Harbour",
 ];
 
-/// Names that would move the cursor, recolour the screen or turn the reading direction if they were drawn raw.
+/// Names that would move the cursor, change colors or reverse the text direction if a terminal got them unchanged.
 const HOSTILE_NAMES: [&str; 8] = [
     "Acme\x1b[2J\x1b[HSUCCESS",
     "Globex\r\nPIN set",
@@ -279,41 +280,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_belongs_to_one_waba_and_none_is_left_over() {
+    fn every_number_belongs_to_exactly_one_waba() {
         for numbers in [0, 1, 3, 25, 12_408, 100_000] {
-            let seed = WorldGenerator::new(1, numbers);
-            let covered: usize = (0..WABAS.len()).map(|waba| seed.numbers_of(waba).len()).sum();
+            let generator = WorldGenerator::new(1, numbers);
+            let covered: usize = (0..WABAS.len()).map(|waba| generator.numbers_of(waba).len()).sum();
             assert_eq!(covered, numbers);
-            assert_eq!(seed.numbers_of(WABAS.len() - 1).end, numbers);
+            assert_eq!(generator.numbers_of(WABAS.len() - 1).end, numbers);
         }
         assert_eq!(WorldGenerator::new(1, 1).numbers_of(0), 0..1);
     }
 
     #[test]
-    fn a_hundred_thousand_numbers_have_a_hundred_thousand_display_numbers() {
-        let seed = WorldGenerator::new(5, 100_000);
-        let all: HashSet<String> = (0..100_000).map(|index| seed.display_number(index, seed.waba_of(index))).collect();
-        assert_eq!(all.len(), 100_000);
+    fn display_numbers_are_unique_up_to_100_000_numbers() {
+        let generator = WorldGenerator::new(5, 100_000);
+        let unique: HashSet<String> =
+            (0..100_000).map(|index| generator.display_number(index, generator.waba_of(index))).collect();
+        assert_eq!(unique.len(), 100_000);
     }
 
     #[test]
-    fn ids_count_up_and_only_their_own_spelling_is_known() {
-        let seed = WorldGenerator::new(1, 10);
+    fn only_the_exact_spelling_of_an_id_is_found() {
+        let generator = WorldGenerator::new(1, 10);
         assert_eq!(number_id(0), "200000000000001");
-        assert_eq!(seed.find_number("200000000000010"), Some(9));
+        assert_eq!(generator.find_number("200000000000010"), Some(9));
         for text in ["200000000000011", "200000000000000", "+200000000000001", "0200000000000001", "", "x"] {
-            assert_eq!(seed.find_number(text), None, "{text}");
+            assert_eq!(generator.find_number(text), None, "{text}");
         }
         let first = wabas().remove(0);
         assert_eq!((first.id.as_str(), first.label()), ("100000000000001", "us-retail"));
     }
 
     #[test]
-    fn the_demo_world_holds_every_interesting_state() {
-        let seed = WorldGenerator::new(1, 12_408);
-        let states: HashSet<Option<bool>> = (0..12_408).map(|index| seed.initial_two_step(index)).collect();
+    fn the_demo_world_has_every_interesting_state() {
+        let generator = WorldGenerator::new(1, 12_408);
+        let states: HashSet<Option<bool>> = (0..12_408).map(|index| generator.initial_two_step(index)).collect();
         assert_eq!(states, HashSet::from([Some(true), Some(false), None]));
-        let names: HashSet<String> = (0..12_408).map(|index| seed.verified_name(index).into_owned()).collect();
+        let names: HashSet<String> = (0..12_408).map(|index| generator.verified_name(index).into_owned()).collect();
         for name in UNUSUAL_NAMES.iter().chain(&HOSTILE_NAMES) {
             assert!(names.contains(*name), "{name:?}");
         }
@@ -321,10 +323,10 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_exists_exactly_where_two_step_verification_is_on() {
-        let seed = WorldGenerator::new(1, 500);
+    fn a_number_has_a_pin_exactly_if_two_step_is_on() {
+        let generator = WorldGenerator::new(1, 500);
         for index in 0..500 {
-            assert_eq!(seed.initial_pin(index).is_some(), seed.initial_two_step(index) == Some(true));
+            assert_eq!(generator.initial_pin(index).is_some(), generator.initial_two_step(index) == Some(true));
         }
     }
 }

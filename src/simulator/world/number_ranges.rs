@@ -1,25 +1,25 @@
-//! Phone numbers that belong to nobody: ranges which the regulators keep free for fiction.
+//! Generates phone numbers that nobody owns, from ranges that regulators reserve for fiction.
 //!
-//! Gives no number outside these ranges, whatever is asked of it: a demo must never show a number that rings.
+//! It never returns a number outside these ranges, because a demo must not show a number that can ring.
 //! Sources: NANPA (555-0100 to 555-0199 in each area code), Ofcom, ARCEP, Bundesnetzagentur and ACMA, each on
 //! "numbers for use in drama".
 
-/// Where the numbers of a WABA come from.
+/// The region of the numbers of a WABA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Region {
-    /// `+1 212-555-0143`
+    /// Numbers such as `+1 212-555-0143`.
     NorthAmerica,
-    /// `+44 7700 900112`
+    /// Numbers such as `+44 7700 900112`.
     Britain,
-    /// `+33 6 39 98 12 34`
+    /// Numbers such as `+33 6 39 98 12 34`.
     France,
-    /// `+49 30 23125 117`
+    /// Numbers such as `+49 30 23125 117`.
     Germany,
-    /// `+61 2 5550 1234`
+    /// Numbers such as `+61 2 5550 1234`.
     Australia,
 }
 
-/// Area codes of the United States and Canada. The fiction range of each holds 100 numbers.
+/// Area codes of the United States and Canada. Each has 100 numbers for fiction.
 const AREA_CODES: [u16; 378] = [
     212, 415, 312, 617, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 213, 214, 215, 216, 217, 218, 219, 220, 223,
     224, 225, 226, 227, 228, 229, 231, 234, 236, 239, 240, 248, 249, 250, 251, 252, 253, 254, 256, 260, 262, 267, 269,
@@ -40,7 +40,7 @@ const AREA_CODES: [u16; 378] = [
     971, 972, 973, 978, 979, 980, 984, 985, 986, 989,
 ];
 
-/// 1,000 numbers each: the mobiles first, since most business numbers are mobiles.
+/// Prefixes of 1,000 numbers each. The mobile prefix is first, because most business numbers are mobile.
 const BRITISH_PREFIXES: [&str; 18] = [
     "+44 7700 900",
     "+44 20 7946 0",
@@ -62,20 +62,20 @@ const BRITISH_PREFIXES: [&str; 18] = [
     "+44 3069 990",
 ];
 
-/// 10,000 numbers each.
+/// Prefixes of 10,000 numbers each.
 const FRENCH_PREFIXES: [&str; 6] =
     ["+33 6 39 98", "+33 1 99 00", "+33 2 61 91", "+33 3 53 01", "+33 4 65 71", "+33 5 36 49"];
 
-/// 1,000 numbers each.
+/// Prefixes of 1,000 numbers each.
 const GERMAN_PREFIXES: [&str; 5] = ["+49 30 23125", "+49 40 66969", "+49 69 90009", "+49 89 99998", "+49 221 4710"];
 
-/// 10,000 numbers each.
+/// Prefixes of 10,000 numbers each.
 const AUSTRALIAN_PREFIXES: [&str; 8] =
     ["+61 2 5550", "+61 3 5550", "+61 7 5550", "+61 8 5550", "+61 2 7010", "+61 3 7010", "+61 7 7010", "+61 8 7010"];
 
 impl Region {
-    /// The display number at `slot` of this region. Different slots give different numbers until the region's
-    /// ranges are used up; then they start again.
+    /// The display number in a slot of this region. Different slots give different numbers, until the ranges of the
+    /// region are exhausted and repeat. `shift` changes the order of the numbers.
     pub(super) fn display_number(self, slot: usize, shift: usize) -> String {
         match self {
             Self::NorthAmerica => {
@@ -83,25 +83,25 @@ impl Region {
                 format!("+1 {}-555-01{:02}", AREA_CODES[area], scatter(row, 100, shift + area * 13))
             }
             Self::Britain => {
-                let block = BRITISH_PREFIXES[slot / 1_000 % BRITISH_PREFIXES.len()];
-                format!("{block}{:03}", scatter(slot % 1_000, 1_000, shift))
+                let prefix = BRITISH_PREFIXES[slot / 1_000 % BRITISH_PREFIXES.len()];
+                format!("{prefix}{:03}", scatter(slot % 1_000, 1_000, shift))
             }
             Self::France => {
-                let (block, tail) = block_of_ten_thousand(&FRENCH_PREFIXES, slot, shift);
-                format!("{block} {:02} {:02}", tail / 100, tail % 100)
+                let (prefix, suffix) = prefix_and_suffix(&FRENCH_PREFIXES, slot, shift);
+                format!("{prefix} {:02} {:02}", suffix / 100, suffix % 100)
             }
             Self::Germany => {
-                let (block, row) = (slot % GERMAN_PREFIXES.len(), slot / GERMAN_PREFIXES.len());
-                format!("{} {:03}", GERMAN_PREFIXES[block], scatter(row, 1_000, shift + block * 130))
+                let (prefix, row) = (slot % GERMAN_PREFIXES.len(), slot / GERMAN_PREFIXES.len());
+                format!("{} {:03}", GERMAN_PREFIXES[prefix], scatter(row, 1_000, shift + prefix * 130))
             }
             Self::Australia => {
-                let (block, tail) = block_of_ten_thousand(&AUSTRALIAN_PREFIXES, slot, shift);
-                format!("{block} {tail:04}")
+                let (prefix, suffix) = prefix_and_suffix(&AUSTRALIAN_PREFIXES, slot, shift);
+                format!("{prefix} {suffix:04}")
             }
         }
     }
 
-    /// Two letters, and the dialling code.
+    /// The two-letter country code, and the dialing code.
     pub(super) const fn country(self) -> (&'static str, &'static str) {
         match self {
             Self::NorthAmerica => ("US", "1"),
@@ -113,12 +113,14 @@ impl Region {
     }
 }
 
-fn block_of_ten_thousand<'a>(blocks: &[&'a str], slot: usize, shift: usize) -> (&'a str, usize) {
-    let (block, row) = (slot % blocks.len(), slot / blocks.len());
-    (blocks[block], scatter(row, 10_000, shift + block * 1_300))
+/// A prefix of 10,000 numbers, and the suffix of the number in a slot.
+fn prefix_and_suffix<'a>(prefixes: &[&'a str], slot: usize, shift: usize) -> (&'a str, usize) {
+    let (prefix, row) = (slot % prefixes.len(), slot / prefixes.len());
+    (prefixes[prefix], scatter(row, 10_000, shift + prefix * 1_300))
 }
 
-/// Reorders `0..size`, so that neighbours in a list do not count up. 617 is prime to every power of ten.
+/// Reorders `0..size`, so that adjacent numbers of a list are not consecutive. 617 is coprime to every power of ten, so
+/// each value occurs once.
 const fn scatter(row: usize, size: usize, shift: usize) -> usize {
     (row * 617 + shift) % size
 }
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_look_as_graph_writes_them() {
+    fn display_numbers_have_the_format_of_graph() {
         let first = |region: Region| region.display_number(0, 43);
         assert_eq!(first(Region::NorthAmerica), "+1 212-555-0143");
         assert_eq!(first(Region::Britain), "+44 7700 900043");
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_comes_twice_before_its_ranges_are_used_up() {
+    fn no_number_repeats_before_its_ranges_are_exhausted() {
         let sizes = [
             (Region::NorthAmerica, 37_800),
             (Region::Britain, 18_000),
@@ -149,8 +151,8 @@ mod tests {
             (Region::Australia, 80_000),
         ];
         for (region, size) in sizes {
-            let all: HashSet<String> = (0..size).map(|slot| region.display_number(slot, 7)).collect();
-            assert_eq!(all.len(), size, "{region:?}");
+            let unique: HashSet<String> = (0..size).map(|slot| region.display_number(slot, 7)).collect();
+            assert_eq!(unique.len(), size, "{region:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Pages of a list: which places of it an answer holds, and the way on.
+//! Computes the pages of a list: the positions on a page, its cursors, and the links to the next and previous pages.
 //!
-//! Knows places and cursors only; what stands at a place is the world's.
+//! It does not access the items of the list; the world writes them.
 
 use std::ops::Range;
 
@@ -11,11 +11,11 @@ use super::SimulatedRequest;
 use super::params::Params;
 use super::response::{GraphError, write_json_string};
 
-/// Source: Meta's `OpenAPI` description of the list.
+/// The limits of a page. Source: Meta's `OpenAPI` description of the list.
 const DEFAULT_LIMIT: usize = 25;
 const MAX_LIMIT: usize = 100;
 
-/// One page of a list of `total` places.
+/// One page of a list of `total` items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PageRange {
     start: usize,
@@ -44,18 +44,18 @@ impl PageRange {
         Ok(Self { start, end: (start + limit).min(total), total })
     }
 
-    /// The same way on, with nothing on the page itself: Graph does that where it filters late.
+    /// The same page without items; the next page has them. Graph returns such pages if it filters items after paging.
     pub(super) fn into_empty(self) -> Self {
         Self { end: self.start, ..self }
     }
 
-    /// The places on this page.
+    /// The positions on this page.
     pub(super) const fn range(&self) -> Range<usize> {
         self.start..self.end
     }
 
-    /// Writes `,"paging":{…}`. The links carry every parameter of the request, the access token among them, as
-    /// Graph's do: a client that writes them to a log is to be caught.
+    /// Writes `,"paging":{…}`. As in Graph, the links contain every parameter of the request, including the access
+    /// token, so that tests detect a client that logs them.
     pub(super) fn write_paging(&self, out: &mut Vec<u8>, request: &SimulatedRequest) {
         if self.total == 0 {
             return;
@@ -79,14 +79,14 @@ fn page_link(request: &SimulatedRequest, direction: &str, cursor: &str) -> Strin
     if let Some(token) = request.authorization.as_deref().and_then(super::access::bearer_token) {
         query.append_pair("access_token", token);
     }
-    let kept =
+    let other_params =
         url::form_urlencoded::parse(request.query.as_bytes()).filter(|(name, _)| name != "after" && name != "before");
-    query.extend_pairs(kept).append_pair(direction, cursor);
+    query.extend_pairs(other_params).append_pair(direction, cursor);
     format!("{}{}?{}", request.origin, request.path, query.finish())
 }
 
-fn encode_cursor(place: usize) -> String {
-    URL_SAFE_NO_PAD.encode(format!("QVFI:{place}"))
+fn encode_cursor(position: usize) -> String {
+    URL_SAFE_NO_PAD.encode(format!("QVFI:{position}"))
 }
 
 fn decode_cursor(cursor: &str) -> Option<usize> {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_in_pages_of_25_unless_told() {
+    fn a_page_has_25_items_by_default() {
         assert_eq!(page("", 60), Ok(PageRange { start: 0, end: 25, total: 60 }));
         assert_eq!(page("limit=100", 60), Ok(PageRange { start: 0, end: 60, total: 60 }));
         let after = encode_cursor(50);
@@ -113,21 +113,21 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_or_cursor_that_can_not_be_is_refused() {
+    fn an_invalid_limit_or_cursor_is_refused() {
         for query in ["limit=0", "limit=101", "limit=x", "after=zzz", "before=!"] {
             assert_eq!(page(query, 60).expect_err(query).code, 100);
         }
     }
 
     #[test]
-    fn the_last_page_has_cursors_and_no_next() {
+    fn the_last_page_has_cursors_but_no_next_link() {
         let mut out = Vec::new();
         PageRange { start: 0, end: 2, total: 2 }.write_paging(&mut out, &SimulatedRequest::default());
         assert_eq!(String::from_utf8_lossy(&out), r#","paging":{"cursors":{"before":"UVZGSTow","after":"UVZGSToy"}}"#);
     }
 
     #[test]
-    fn the_way_on_is_a_whole_url_with_the_token_in_it() {
+    fn the_next_link_is_a_full_url_with_the_token() {
         let request = SimulatedRequest {
             path: "/v24.0/1/phone_numbers".to_owned(),
             query: "limit=2&after=old".to_owned(),

@@ -1,30 +1,30 @@
-//! The parameters of a request, which Graph takes as query, JSON, form or multipart alike.
+//! Parses the parameters of a request, which Graph accepts in the query and as JSON, form or multipart bodies.
 //!
-//! Says what was sent, and of which JSON type; judges no value.
+//! It does not validate values, except that it tells JSON strings from other JSON types.
 
 use super::response::GraphError;
 
-/// A request's body, as far as the server has understood it. Has no `Debug`: it carries a PIN.
+/// The body of a request, by its content type. Not `Debug`, because it contains a PIN.
 #[derive(Clone, Default)]
 pub enum RequestBody {
-    /// None.
+    /// No body.
     #[default]
     Empty,
-    /// `application/json`.
+    /// The bytes of an `application/json` body.
     Json(Vec<u8>),
-    /// `application/x-www-form-urlencoded`.
+    /// The bytes of an `application/x-www-form-urlencoded` body.
     Form(Vec<u8>),
-    /// The text parts of `multipart/form-data`.
+    /// The text parts of a `multipart/form-data` body.
     Multipart(Vec<(String, String)>),
 }
 
 enum Param {
     Text(String),
-    /// A JSON value that is no string.
+    /// A JSON value that is not a string.
     NotText,
 }
 
-/// All parameters, the body's first: where a name comes twice, the first counts.
+/// All parameters. Those of the body come first, because the first of two equal names applies.
 pub(super) struct Params(Vec<(String, Param)>);
 
 impl Params {
@@ -42,7 +42,7 @@ impl Params {
         Ok(Self(params))
     }
 
-    /// The text with this name; `None` where it is missing or a JSON value of another type.
+    /// The text with this name; `None` if it is missing or is a JSON value of another type.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).and_then(|(_, param)| match param {
             Param::Text(text) => Some(text.as_str()),
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_encoding_says_the_same() {
+    fn every_encoding_gives_the_same_parameters() {
         let parts = vec![("pin".to_owned(), "012345".to_owned())];
         let cases = [
             (RequestBody::Json(br#" {"pin" : "012345"} "#.to_vec()), ""),
@@ -79,19 +79,20 @@ mod tests {
             (RequestBody::Form(b"pin=012345".to_vec()), "pin=999999"),
         ];
         for (index, (body, query)) in cases.into_iter().enumerate() {
-            let params = Params::parse(&body, query).expect("good parameters");
+            let params = Params::parse(&body, query).expect("valid parameters");
             assert_eq!(params.text("pin"), Some("012345"), "case {index}");
         }
     }
 
     #[test]
-    fn a_json_number_is_no_text_and_does_not_fall_back_to_the_query() {
-        let params = Params::parse(&RequestBody::Json(br#"{"pin":123456}"#.to_vec()), "pin=123456").expect("good JSON");
+    fn a_json_number_does_not_fall_back_to_the_query() {
+        let params =
+            Params::parse(&RequestBody::Json(br#"{"pin":123456}"#.to_vec()), "pin=123456").expect("valid JSON");
         assert_eq!(params.text("pin"), None);
     }
 
     #[test]
-    fn a_body_that_is_no_object_is_refused() {
+    fn a_body_that_is_not_an_object_is_refused() {
         for text in ["[]", "{", "\"pin\"", "{} {}"] {
             let error = Params::parse(&RequestBody::Json(text.as_bytes().to_vec()), "").err();
             assert_eq!(error.map(|error| (error.status, error.code)), Some((400, 100)), "{text}");

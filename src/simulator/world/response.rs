@@ -1,34 +1,35 @@
-//! What goes back to a client: Graph's envelope for errors, its headers, and how the bytes are delivered.
+//! Builds the responses of the simulator: the error format of Graph, its headers, and how the bytes are delivered.
 //!
-//! Every error carries the four keys that strict clients insist on: `message`, `type`, `code`, `fbtrace_id`.
+//! Every error has the four keys that strict clients require: `message`, `type`, `code` and `fbtrace_id`. This module
+//! does not send anything.
 
 use std::borrow::Cow;
 
-/// One answer.
+/// One response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimulatedResponse {
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// Headers besides the length and the date.
+    /// The headers, except for the length and the date.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
+    /// The complete body, even if only a part is delivered.
     pub body: Vec<u8>,
-    /// How it reaches the client, if it does.
+    /// How the response reaches the client, if it does.
     pub delivery: Delivery,
 }
 
-/// How an answer's bytes are delivered.
+/// How the bytes of a response are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// As they are.
+    /// All bytes, at once.
     Complete,
-    /// The body one byte a second.
+    /// All bytes, but only one byte of the body per second.
     Slow,
-    /// The head and half of the body, then the connection breaks.
+    /// The headers and half of the body. Then the connection is closed.
     Truncated,
-    /// Never: the connection stays open and silent.
+    /// No bytes: the connection stays open and silent.
     Never,
-    /// The connection is reset before the first byte.
+    /// No bytes: the connection is reset.
     Reset,
 }
 
@@ -42,14 +43,14 @@ impl SimulatedResponse {
         Self::json(format!(r#"{{"success":{success}}}"#).into_bytes())
     }
 
-    /// What a gateway in front of Graph says when Graph does not.
+    /// The response of a gateway if Graph does not respond.
     pub(super) fn bad_gateway() -> Self {
         let body = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Sorry, something went wrong.</h1></body></html>".to_vec();
         let headers = vec![("content-type", "text/html; charset=utf-8".to_owned())];
         Self { status: 502, headers, body, delivery: Delivery::Complete }
     }
 
-    /// A redirect that keeps the method: a client that followed it would send the PIN again.
+    /// A redirect that keeps the method, so that a client that follows it would send the PIN again.
     pub(super) fn redirect(to: String) -> Self {
         Self { status: 307, headers: vec![("location", to)], body: Vec::new(), delivery: Delivery::Complete }
     }
@@ -59,7 +60,7 @@ impl SimulatedResponse {
     }
 }
 
-/// An error as Graph tells it, before it has a trace id.
+/// An error of Graph, before it has a trace ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GraphError {
     pub status: u16,
@@ -69,13 +70,13 @@ pub(super) struct GraphError {
     pub message: Cow<'static, str>,
     pub details: Option<String>,
     pub is_transient: bool,
-    /// Seconds, as the `Retry-After` header has them.
+    /// The value of the `Retry-After` header, in seconds.
     pub retry_after: Option<u32>,
-    /// Minutes, as `estimated_time_to_regain_access` has them.
+    /// The value of `estimated_time_to_regain_access`, in minutes.
     pub regain_minutes: Option<u32>,
 }
 
-/// The type of nearly every error, whatever went wrong.
+/// The type of nearly every error, whatever its cause.
 const OAUTH_EXCEPTION: &str = "OAuthException";
 const METHOD_EXCEPTION: &str = "GraphMethodException";
 
@@ -98,7 +99,7 @@ impl GraphError {
         Self { subcode: Some(subcode), ..self }
     }
 
-    /// A wrong id, or no access to it: Graph does not tell which.
+    /// The object does not exist, or the token has no access to it. Graph does not say which.
     pub(super) fn no_such_object(method: &str, id: &str) -> Self {
         let message = format!(
             "Unsupported {} request. Object with ID '{id}' does not exist, cannot be loaded due to missing permissions, or does not support this operation. Please read the Graph API documentation at https://developers.facebook.com/docs/graph-api",
@@ -119,7 +120,7 @@ impl GraphError {
         Self { kind: METHOD_EXCEPTION, ..Self::new(400, 100, message) }
     }
 
-    /// An error with the title that Meta's table gives the code.
+    /// An error with the title of its code in Meta's table.
     pub(super) fn titled(status: u16, code: i64) -> Self {
         Self::new(status, code, format!("(#{code}) {}", title(code)))
     }
@@ -159,7 +160,7 @@ impl GraphError {
     }
 }
 
-/// The titles of Meta's table of errors, as far as a fault may want them.
+/// The title of an error code in Meta's table, for the codes that a fault may use.
 const fn title(code: i64) -> &'static str {
     match code {
         0 => "AuthException",
@@ -198,7 +199,7 @@ const fn title(code: i64) -> &'static str {
     }
 }
 
-/// Writes a JSON string.
+/// Writes a JSON string. The fast path is for text without characters that need an escape.
 pub(super) fn write_json_string(out: &mut Vec<u8>, text: &str) {
     if text.bytes().all(|byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
         out.push(b'"');
@@ -214,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_has_the_four_keys_and_only_the_others_it_was_given() {
+    fn an_error_has_four_keys_and_those_it_was_given() {
         let plain = GraphError::bad_pin().to_response("Atrace");
         assert_eq!(
             String::from_utf8_lossy(&plain.body),
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_can_not_be_broken_out_of() {
+    fn a_message_cannot_break_out_of_the_challenge() {
         let error = GraphError::new(401, 190, "a\"b\r\nc\u{e9}");
         assert_eq!(error.challenge(), r#"OAuth "Facebook Platform" "invalid_token" "a?b??c?""#);
     }

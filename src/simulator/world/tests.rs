@@ -1,10 +1,10 @@
-//! The pretend Graph API by itself, as a function from requests to replies.
+//! Tests of the simulated Graph API as a function from requests to replies.
 
-use crate::domain::number::PhoneNumberId;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::clock::Clock;
+use crate::domain::number::PhoneNumberId;
 
 const NUMBER: &str = "/v24.0/200000000000001";
 const SUCCESS: &str = r#"{"success":true}"#;
@@ -14,7 +14,7 @@ fn world(numbers: usize) -> World {
 }
 
 fn faulty_world(toml: &str) -> World {
-    World::new(WorldSpec::new(300, 1), FaultPlan::parse(toml).expect("a good plan"))
+    World::new(WorldSpec::new(300, 1), FaultPlan::parse(toml).expect("a valid plan"))
 }
 
 fn now() -> TimePoint {
@@ -59,14 +59,14 @@ fn header<'a>(reply: &'a SimulatedResponse, name: &str) -> &'a str {
 }
 
 fn id(text: &str) -> PhoneNumberId {
-    text.parse().expect("an id")
+    text.parse().expect("an ID")
 }
 
 #[test]
-fn a_pin_that_was_set_is_in_force_and_two_step_is_on() {
+fn a_set_pin_is_in_force_and_turns_two_step_on() {
     let mut world = world(300);
-    // A number without a PIN.
-    let index = (0..300).find(|index| world.generator.initial_two_step(*index) == Some(false)).expect("one without");
+    let index =
+        (0..300).find(|index| world.generator.initial_two_step(*index) == Some(false)).expect("a number without a PIN");
     let path = format!("/v24.0/{}", generator::number_id(index));
     let read = format!("{path}?fields=is_pin_enabled");
     let id = id(&generator::number_id(index));
@@ -81,7 +81,7 @@ fn a_pin_that_was_set_is_in_force_and_two_step_is_on() {
 }
 
 #[test]
-fn what_is_not_six_digits_in_a_string_is_refused() {
+fn a_pin_that_is_not_a_string_of_six_digits_is_refused() {
     let mut world = world(1);
     let before = world.pin_in_force(&id("200000000000001"));
     for body in
@@ -96,7 +96,7 @@ fn what_is_not_six_digits_in_a_string_is_refused() {
 }
 
 #[test]
-fn an_unregistered_number_takes_no_pin_unless_the_world_says_so() {
+fn an_unregistered_number_accepts_a_pin_only_if_allowed() {
     let path = "/v24.0/200000000000250";
     assert_eq!(code(&post(&mut world(300), path, &json!({"pin": "409726"}))), (400, 133_010));
     let lenient = WorldSpec { unregistered_may_set_pin: true, ..WorldSpec::new(300, 1) };
@@ -105,7 +105,7 @@ fn an_unregistered_number_takes_no_pin_unless_the_world_says_so() {
 }
 
 #[test]
-fn a_read_without_fields_gives_the_default_set() {
+fn a_read_without_fields_returns_the_default_fields() {
     let (status, body) = get(&mut world(1), "/v24.0/200000000000001/");
     let keys: Vec<&String> = body.as_object().expect("an object").keys().collect();
     let expected = [
@@ -121,13 +121,13 @@ fn a_read_without_fields_gives_the_default_set() {
 }
 
 #[test]
-fn a_waba_tells_its_name() {
+fn a_waba_returns_its_name() {
     let (status, body) = get(&mut world(1), "/v19.0/100000000000002?fields=id,name");
     assert_eq!((status, body), (200, json!({"id": "100000000000002", "name": "Acme Retail UK"})));
 }
 
 #[test]
-fn following_the_cursors_gives_each_number_once() {
+fn following_the_cursors_returns_each_number_once() {
     let mut world = world(500);
     let mut ids = Vec::new();
     for waba in wabas() {
@@ -148,7 +148,7 @@ fn following_the_cursors_gives_each_number_once() {
 }
 
 #[test]
-fn what_does_not_exist_is_100_33_and_says_which_kind_of_request() {
+fn a_missing_object_is_100_33_and_names_the_method() {
     let mut world = world(3);
     let cases = [
         ("GET", "/v24.0/999", "Unsupported get request. Object with ID '999'"),
@@ -170,7 +170,7 @@ fn what_does_not_exist_is_100_33_and_says_which_kind_of_request() {
 }
 
 #[test]
-fn a_read_only_token_reads_and_changes_nothing() {
+fn a_read_only_token_can_read_but_not_change() {
     let mut world = world(1);
     let before = world.pin_in_force(&id("200000000000001"));
     let token = Some("Bearer SIMULATOR-READONLY".to_owned());
@@ -185,7 +185,7 @@ fn a_read_only_token_reads_and_changes_nothing() {
 }
 
 #[test]
-fn every_answer_names_its_version_and_a_trace_of_its_own() {
+fn every_reply_has_its_version_and_a_unique_trace_id() {
     let mut world = world(1);
     let first = world.handle_request(&request("GET", NUMBER), now());
     let second = world.handle_request(&request("GET", "/v24.0/999"), now());
@@ -198,7 +198,7 @@ fn every_answer_names_its_version_and_a_trace_of_its_own() {
 }
 
 #[test]
-fn registering_guesses_at_the_pin_and_ten_guesses_are_all() {
+fn registering_checks_the_pin_at_most_ten_times() {
     let mut world = world(1);
     let set = post(&mut world, NUMBER, &json!({"pin": "409726"}));
     assert_eq!(text(&set), SUCCESS);
@@ -230,11 +230,11 @@ fn a_deregistered_number_keeps_its_pin() {
 }
 
 #[test]
-fn a_waba_that_was_called_too_often_asks_for_a_pause_and_others_go_on() {
+fn a_throttled_waba_does_not_throttle_others() {
     let spec = WorldSpec { calls_per_hour: Some(4), ..WorldSpec::new(100, 1) };
     let mut world = World::new(spec, FaultPlan::none());
     let start = now();
-    let third = (0..3).map(|_| world.handle_request(&request("GET", NUMBER), start)).last().expect("three answers");
+    let third = (0..3).map(|_| world.handle_request(&request("GET", NUMBER), start)).last().expect("three replies");
     assert!(header(&third, "x-business-use-case-usage").contains(r#""call_count":75"#));
     world.handle_request(&request("GET", NUMBER), start);
     let refused = world.handle_request(&request("GET", NUMBER), start);
@@ -245,7 +245,7 @@ fn a_waba_that_was_called_too_often_asks_for_a_pause_and_others_go_on() {
 }
 
 #[test]
-fn faults_that_leave_doubt_put_the_pin_in_force_and_the_others_do_not() {
+fn only_faults_after_the_change_set_the_pin() {
     let cases = [
         ("\"timeout\"", Delivery::Never, 200, true),
         ("\"reset-after\"", Delivery::Reset, 200, true),
@@ -257,20 +257,20 @@ fn faults_that_leave_doubt_put_the_pin_in_force_and_the_others_do_not() {
         ("\"redirect\"", Delivery::Complete, 307, false),
         ("{ code = 131016, status = 500 }", Delivery::Complete, 500, false),
     ];
-    for (answer, delivery, status, applies) in cases {
+    for (answer, delivery, status, is_applied) in cases {
         let mut world = faulty_world(&format!("[[fault]]\nnumber = \"200000000000001\"\ntimes = 1\nanswer = {answer}"));
         let id = id("200000000000001");
         let before = world.pin_in_force(&id);
         let reply = post(&mut world, NUMBER, &json!({"pin": "409726"}));
         assert_eq!((reply.delivery, reply.status), (delivery, status), "{answer}");
-        let expected = if applies { Some(*b"409726") } else { before };
+        let expected = if is_applied { Some(*b"409726") } else { before };
         assert_eq!(world.pin_in_force(&id), expected, "{answer}");
-        assert_eq!(text(&post(&mut world, NUMBER, &json!({"pin": "409726"}))), SUCCESS, "{answer}: the repeat");
+        assert_eq!(text(&post(&mut world, NUMBER, &json!({"pin": "409726"}))), SUCCESS, "{answer}: the retry");
     }
 }
 
 #[test]
-fn a_scripted_throttle_tells_when_to_come_back() {
+fn a_scripted_throttle_says_when_to_retry() {
     let mut world = faulty_world(
         "[[fault]]\nwaba = \"100000000000001\"\nanswer = { code = 80008, status = 400, retry_after = 5, regain_minutes = 1, details = \"later\" }",
     );
@@ -281,7 +281,7 @@ fn a_scripted_throttle_tells_when_to_come_back() {
 }
 
 #[test]
-fn an_empty_page_still_leads_on() {
+fn an_empty_page_still_has_a_next_link() {
     let mut world = faulty_world("[[fault]]\nevery = 1\ncall = \"list\"\ntimes = 1\nanswer = \"empty-page\"");
     let (_, page) = get(&mut world, "/v24.0/100000000000001/phone_numbers?limit=10");
     assert_eq!(page["data"], json!([]));
@@ -292,7 +292,7 @@ fn an_empty_page_still_leads_on() {
 }
 
 #[test]
-fn a_token_tells_its_wabas() {
+fn debug_token_lists_the_wabas() {
     let (_, body) = get(&mut world(1), "/v24.0/debug_token?input_token=SIMULATOR");
     assert_eq!(body["data"]["is_valid"], true);
     assert_eq!(body["data"]["granular_scopes"][0]["target_ids"].as_array().map(Vec::len), Some(wabas().len()));
@@ -301,7 +301,7 @@ fn a_token_tells_its_wabas() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_world_and_another_seed_another() {
+fn the_seed_alone_decides_the_world() {
     let page = |seed| {
         let mut world = World::new(WorldSpec::new(500, seed), FaultPlan::none());
         get(&mut world, "/v24.0/100000000000001/phone_numbers?limit=100&fields=verified_name,status,is_pin_enabled").1

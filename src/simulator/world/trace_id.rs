@@ -1,10 +1,10 @@
-//! Trace IDs in the form of Meta's. They follow from the seed, and are not secret.
+//! Generates trace IDs in the format of Meta, from the seed. They are not secret.
 
 use super::World;
 use crate::simulator::splitmix::splitmix64;
 
 impl World {
-    /// Differs for each answer, and looks like Meta's.
+    /// The trace ID of the current response, which no other response of this world has.
     pub(super) fn trace_id(&self) -> String {
         use base64::Engine as _;
         let high = splitmix64(self.spec.seed ^ self.response_count);

@@ -39,7 +39,7 @@ fn a_symbolic_link_of_another_user_is_not_followed() {
             token_source::read_token(&TokenSource::File(home.path(name))).expect_err("an unsafe link"),
         )
     };
-    let refused = "the symbolic link belongs to user 4321. Make it yourself, or name the file that it leads to";
+    let refused = "the symbolic link belongs to user 4321. Create the link yourself, or give the path of its target";
     assert_eq!(message("link"), format!("access token file ~/link: {refused}"));
     assert_eq!(message("first"), format!("access token file ~/first: {refused}"));
     symlink("circle", home.path("circle")).expect("a link");
@@ -58,8 +58,8 @@ fn an_unsafe_token_file_is_refused_with_the_chmod() {
     assert_snapshot!(message("token", 0o640, b"EAAJfake"), @"access token file ~/token: others can read it (mode 0640). Run: chmod 600 ~/token");
     assert_snapshot!(message("token", 0o622, b"EAAJfake"), @"access token file ~/token: others can write it (mode 0622). Run: chmod 600 ~/token");
     assert_snapshot!(message("a token", 0o604, b"EAAJfake"), @"access token file ~/a token: others can read it (mode 0604). Run: chmod 600 '~/a token'");
-    assert_snapshot!(message("empty", 0o600, b"\n"), @"~/empty holds no access token: it is empty");
-    assert_snapshot!(message("words", 0o600, b"EAAJfake EAAJfake"), @"~/words holds no access token: it is not one line of ASCII without blanks, of at most 4,096 characters");
+    assert_snapshot!(message("empty", 0o600, b"\n"), @"~/empty contains no access token: it is empty");
+    assert_snapshot!(message("words", 0o600, b"EAAJfake EAAJfake"), @"~/words contains no access token: it must be one line of at most 4,096 ASCII characters without spaces");
     assert_snapshot!(message("binary", 0o600, b"EAAJ\xff"), @"access token file ~/binary: it is not UTF-8 text");
     assert_snapshot!(message("large", 0o600, &vec![b'E'; 70_000]), @"access token file ~/large: it is larger than 65536 bytes");
     assert_snapshot!(home.without_temp_path(token_source::read_token(&TokenSource::File(home.path("gone"))).expect_err("a missing file")), @"access token file ~/gone: there is no such file");
@@ -75,8 +75,8 @@ fn a_token_is_read_from_a_command() {
     let message = |source: TokenSource| token_source::read_token(&source).expect_err("a failure").to_string();
     assert_snapshot!(message(command("echo EAAJfake; exit 3")), @"token_command sh: it failed (exit status: 3)");
     assert_snapshot!(message(command("kill -9 $$")), @"token_command sh: it failed (signal: 9 (SIGKILL))");
-    assert_snapshot!(message(command("true")), @"the output of sh holds no access token: it is empty");
-    assert_snapshot!(message(command("echo EAAJfake; echo EAAJfake")), @"the output of sh holds no access token: it is not one line of ASCII without blanks, of at most 4,096 characters");
+    assert_snapshot!(message(command("true")), @"the output of sh contains no access token: it is empty");
+    assert_snapshot!(message(command("echo EAAJfake; echo EAAJfake")), @"the output of sh contains no access token: it must be one line of at most 4,096 ASCII characters without spaces");
     assert_snapshot!(message(TokenSource::Command(vec!["/no/such/program".to_owned(), "EAAJfake".to_owned()])), @"token_command /no/such/program: it cannot be run: No such file or directory (os error 2)");
 }
 

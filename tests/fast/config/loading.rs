@@ -205,9 +205,9 @@ fn only_a_regular_text_file_is_accepted() {
 #[test]
 fn without_a_valid_profile_the_choices_are_listed() {
     assert_snapshot!(config_error(""), @"config.toml has no profile: add a table [profile.NAME]");
-    assert_snapshot!(config_error("[profile.acme-prod]\n[profile.sandbox]\n"), @"config.toml has several profiles: acme-prod, sandbox. Choose one with --profile NAME, PINDESK_PROFILE or default_profile");
+    assert_snapshot!(config_error("[profile.acme-prod]\n[profile.sandbox]\n"), @"config.toml has several profiles: acme-prod, sandbox. Select one with --profile NAME, PINDESK_PROFILE or default_profile");
     assert_snapshot!(config_error("default_profile = \"acme-prd\"\n[profile.acme-prod]\n[profile.sandbox]\n"), @r#"
-    config.toml:1:19: there is no profile of this name
+    config.toml:1:19: there is no profile with this name
       |
     1 | default_profile = "acme-prd"
       |                   ^^^^^^^^^^
@@ -216,5 +216,5 @@ fn without_a_valid_profile_the_choices_are_listed() {
     "#);
     let home = ConfigHome::new();
     let overrides = Overrides { profile: Some("nobody".to_owned()), ..Overrides::default() };
-    assert_snapshot!(home.without_temp_path(home.load_config(FULL_CONFIG, &overrides, &home.env()).expect_err("no such profile")), @r#"config.toml has no profile "nobody"; there is: acme-prod, sandbox"#);
+    assert_snapshot!(home.without_temp_path(home.load_config(FULL_CONFIG, &overrides, &home.env()).expect_err("no such profile")), @r#"config.toml has no profile "nobody"; available: acme-prod, sandbox"#);
 }

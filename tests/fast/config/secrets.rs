@@ -7,32 +7,32 @@ use super::config_error;
 #[test]
 fn a_secret_in_the_file_is_refused_and_not_repeated() {
     assert_snapshot!(config_error("[profile.a]\naccess_token = \"EAAJfake\"\n"), @r#"
-    config.toml:2:1: unknown key "access_token": an access token never stands in this file
+    config.toml:2:1: unknown key "access_token": an access token does not belong in this file
       |
     2 | access_token = …
       | ^^^^^^^^^^^^
       = expected token_file with the path of a file of mode 0600, or token_command
     "#);
     assert_snapshot!(config_error("[profile.a]\napp-secret = \"0123456789abcdef\"\n"), @r#"
-    config.toml:2:1: unknown key "app-secret": an app secret never stands in this file
+    config.toml:2:1: unknown key "app-secret": an app secret does not belong in this file
       |
     2 | app-secret = …
       | ^^^^^^^^^^
       = expected app_secret_file with the path of a file of mode 0600
     "#);
     assert_snapshot!(config_error("[profile.a]\npin = \"042137\"\n"), @r#"
-    config.toml:2:1: unknown key "pin": a PIN never stands in this file
+    config.toml:2:1: unknown key "pin": a PIN does not belong in this file
       |
     2 | pin = …
       | ^^^
-      = expected no PIN: it is typed into the console, or read by: pindesk pin set --pin-file
+      = expected no PIN: type it into the console, or use pindesk pin set --pin-file
     "#);
     assert_snapshot!(config_error("[profile.a]\ntoken_file = \"EAAJfake\"\n"), @r#"
-    config.toml:2:14: this is not a whole path
+    config.toml:2:14: must be an absolute path
       |
     2 | token_file = …
       |              ^
-      = expected the path of a file, beginning with / or ~/
+      = expected the path of a file that starts with / or ~/
     "#);
     assert_snapshot!(config_error("[profile.a]\ntoken = EAAJfake\n"), @r#"
     config.toml:2:9: string values must be quoted

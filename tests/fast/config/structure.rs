@@ -62,21 +62,21 @@ fn a_key_in_the_wrong_table_is_reported_with_its_table() {
 #[test]
 fn a_duplicate_is_reported_with_the_line_of_the_first() {
     assert_snapshot!(config_error("[profile.a]\ntoken_command = [\"pass\"]\ntoken_file = \"/etc/pindesk/token\"\n"), @r#"
-    config.toml:3:1: there is token_command already, on line 2
+    config.toml:3:1: token_command is already set on line 2
       |
     3 | token_file = "/etc/pindesk/token"
       | ^^^^^^^^^^
       = expected either token_file or token_command
     "#);
     assert_snapshot!(config_error("[profile.a]\n[[profile.a.waba]]\nid = \"10\"\n[[profile.a.waba]]\nid = \"10\"\n"), @r#"
-    config.toml:5:6: this WABA is listed already, on line 3
+    config.toml:5:6: this WABA is already listed on line 3
       |
     5 | id = "10"
       |      ^^^^
       = expected each ID once in a profile
     "#);
     assert_snapshot!(config_error("[profile.a]\n[[profile.a.number]]\nid = \"7\"\n[[profile.a.number]]\nid = \"7\"\n"), @r#"
-    config.toml:5:6: this number is listed already, on line 3
+    config.toml:5:6: this number is already listed on line 3
       |
     5 | id = "7"
       |      ^^^

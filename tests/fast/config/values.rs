@@ -7,67 +7,67 @@ use super::config_error;
 #[test]
 fn a_value_of_the_wrong_type_is_reported() {
     assert_snapshot!(config_error("[profile.acme]\nlive = \"yes\"\n"), @r#"
-    config.toml:2:8: this cannot be a string
+    config.toml:2:8: expected true or false, found a string
       |
     2 | live = "yes"
       |        ^^^^^
       = expected true or false, without quotes
     "#);
-    assert_snapshot!(config_error("[profile.acme]\nconcurrency = 8.5 # a half\n"), @r#"
-    config.toml:2:15: this cannot be a number with a fraction
+    assert_snapshot!(config_error("[profile.acme]\nconcurrency = 8.5 # a half\n"), @"
+    config.toml:2:15: expected an integer, found a decimal number
       |
     2 | concurrency = 8.5
       |               ^^^
       = expected a whole number from 1 to 64
-    "#);
-    assert_snapshot!(config_error("[profile.a]\n[[profile.a.number]]\nid = 106540352100143\n"), @r#"
-    config.toml:3:6: this cannot be a whole number
+    ");
+    assert_snapshot!(config_error("[profile.a]\n[[profile.a.number]]\nid = 106540352100143\n"), @"
+    config.toml:3:6: expected a string, found an integer
       |
     3 | id = 106540352100143
       |      ^^^^^^^^^^^^^^^
       = expected the ID as Meta shows it, digits only, in quotes
-    "#);
+    ");
     assert_snapshot!(config_error("[profile.a]\ntoken_command = \"pass show meta\"\n"), @r#"
-    config.toml:2:17: this cannot be a string
+    config.toml:2:17: expected a list, found a string
       |
     2 | token_command = …
       |                 ^
       = expected a program and its arguments, such as ["pass", "show", "meta/acme"]
     "#);
-    assert_snapshot!(config_error("[profile.a]\nwaba = [\"1\"]\n"), @r#"
-    config.toml:2:9: this cannot be a string
+    assert_snapshot!(config_error("[profile.a]\nwaba = [\"1\"]\n"), @"
+    config.toml:2:9: expected a table, found a string
       |
     2 | waba = …
       |        ^
-      = expected a list of tables: [[….waba]] on a line of its own
-    "#);
-    assert_snapshot!(config_error("profile = \"acme\"\n"), @r#"
-    config.toml:1:11: this cannot be a string
+      = expected a list of tables: [[….waba]] on its own line
+    ");
+    assert_snapshot!(config_error("profile = \"acme\"\n"), @"
+    config.toml:1:11: expected a table, found a string
       |
     1 | profile = …
       |           ^
-      = expected a table: [profile] on a line of its own
-    "#);
+      = expected a table: [profile] on its own line
+    ");
     assert_snapshot!(config_error("[profile.a]\n[console]\nshow_pin = 10\n"), @r#"
-    config.toml:3:12: this cannot be a whole number
+    config.toml:3:12: expected a string, found an integer
       |
     3 | show_pin = 10
       |            ^^
-      = expected "never", or a time from "1s" to "5m", such as "10s", "2m" or "1h"
+      = expected "never", or a duration from "1s" to "5m", such as "10s", "2m" or "1h"
     "#);
 }
 
 #[test]
 fn a_value_out_of_bounds_is_reported_with_the_bounds() {
     assert_snapshot!(config_error("[profile.acme]\nconcurrency = 65\n"), @r#"
-    config.toml:2:15: this is out of bounds
+    config.toml:2:15: this is out of range
       |
     2 | concurrency = 65
       |               ^^
       = expected a whole number from 1 to 64
     "#);
     assert_snapshot!(config_error("[profile.acme]\nconcurrency = -1\n"), @r#"
-    config.toml:2:15: this is out of bounds
+    config.toml:2:15: this is out of range
       |
     2 | concurrency = -1
       |               ^^
@@ -95,7 +95,7 @@ fn a_value_out_of_bounds_is_reported_with_the_bounds() {
       = expected the ID as Meta shows it, digits only
     "#);
     assert_snapshot!(config_error("[profile.a]\n[[profile.a.waba]]\nname = \"uk\"\n"), @r#"
-    config.toml:2:1: there is no id
+    config.toml:2:1: id is missing
       |
     2 | [[profile.a.waba]]
       | ^^^^^^^^^^^^^^^^^^
@@ -106,7 +106,7 @@ fn a_value_out_of_bounds_is_reported_with_the_bounds() {
 #[test]
 fn an_invalid_choice_time_or_path_is_reported() {
     assert_snapshot!(config_error("[profile.a]\n[console]\nglyphs = \"asci\"\n"), @r#"
-    config.toml:3:10: there is no such choice
+    config.toml:3:10: unknown value
       |
     3 | glyphs = "asci"
       |          ^^^^^^
@@ -114,25 +114,25 @@ fn an_invalid_choice_time_or_path_is_reported() {
       = did you mean "ascii"?
     "#);
     assert_snapshot!(config_error("[profile.a]\n[console]\nhide_after = \"10 minutes\"\n"), @r#"
-    config.toml:3:14: this is not a time
+    config.toml:3:14: this is not a duration
       |
     3 | hide_after = "10 minutes"
       |              ^^^^^^^^^^^^
-      = expected "never", or a time from "1s" to "24h", such as "10s", "2m" or "1h"
+      = expected "never", or a duration from "1s" to "24h", such as "10s", "2m" or "1h"
     "#);
     assert_snapshot!(config_error("[profile.a]\n[console]\nshow_pin = \"6m\"\n"), @r#"
-    config.toml:3:12: this is out of bounds
+    config.toml:3:12: this is out of range
       |
     3 | show_pin = "6m"
       |            ^^^^
-      = expected "never", or a time from "1s" to "5m", such as "10s", "2m" or "1h"
+      = expected "never", or a duration from "1s" to "5m", such as "10s", "2m" or "1h"
     "#);
     assert_snapshot!(config_error("[profile.a]\nca_file = \"\"\n"), @r#"
     config.toml:2:11: this is empty
       |
     2 | ca_file = …
       |           ^
-      = expected the path of a file, beginning with / or ~/
+      = expected the path of a file that starts with / or ~/
     "#);
     assert_snapshot!(config_error("[profile.a]\ntoken_command = []\n"), @r#"
     config.toml:2:17: this list is empty

@@ -74,7 +74,7 @@ fn an_empty_waba_removes_all_its_cached_numbers() {
     let (first, second): (Vec<usize>, Vec<usize>) = ((0..256).collect(), (256..300).collect());
     console
         .assert_effects(&[remove_from_cache_effect(&first), remove_from_cache_effect(&second)])
-        .sees("Press r to look again.");
+        .sees("Press r to try again.");
 }
 
 /// How many numbers the last message wrote to the cache.

@@ -21,7 +21,7 @@ fn cached_numbers_are_marked_as_old_until_refreshed() {
     console
         .open_recording(recording_with_escrow(), Vec::new(), &[])
         .update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5)]));
-    console.sees("Showing numbers as read 21 Nov 2026 14:03 UTC; reading them afresh: 0 so far.");
+    console.sees("Showing numbers as of 21 Nov 2026 14:03 UTC. Refreshing: 0 so far.");
     console.sees("? on").sees("on 0 | not set 0 | unknown 2");
     console.read_list().sees("Read 4 numbers.").sees("Showing 4 of 4").sees("on 1 | not set 3 | unknown 0");
     console.sees("+ on").does_not_see("? on").does_not_see("0145");
@@ -71,11 +71,11 @@ fn numbers_that_cannot_be_refreshed_keep_their_old_read_time() {
             .open_recording(recording_with_escrow(), Vec::new(), &[])
             .update(Msg::CachedNumbersLoaded(vec![cached_number(0), cached_number(1)]));
         console.update(waba_read(1, Err(ReadFailure::NoAnswer))).update(Msg::RefreshFinished { refresh_id: 1 });
-        console.sees("as read 21 Nov 2026 14:03 UTC").key(Key::Down).sees("as read 21 Nov 2026 14:03 UTC");
+        console.sees("as of 21 Nov 2026 14:03 UTC").key(Key::Down).sees("as of 21 Nov 2026 14:03 UTC");
         console.press('u').update(Msg::PageReceived { refresh_id: 2, numbers: vec![number(0)] });
         console.update(waba_read(2, Err(ReadFailure::NoAnswer))).update(Msg::RefreshFinished { refresh_id: 2 });
         console.sees("on 0 | not set 1 | unknown 1");
-        console.update(Msg::NumberRead { id: number_id(1), result: Ok(number(1)) }).does_not_see("as read");
+        console.update(Msg::NumberRead { id: number_id(1), result: Ok(number(1)) }).does_not_see("as of");
     }
 }
 
@@ -86,16 +86,16 @@ fn one_number_from_the_cache_is_counted_in_the_singular() {
         .open_recording(recording_with_escrow(), Vec::new(), &[])
         .update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
     console.update(waba_read(1, Err(ReadFailure::NoAnswer))).update(Msg::RefreshFinished { refresh_id: 1 });
-    console.sees("-- 1 number as read 21 Nov 2026 14:03 UTC --").press('u');
-    console.update(waba_read(2, Ok(()))).update(Msg::RefreshFinished { refresh_id: 2 }).does_not_see("as read");
+    console.sees("-- 1 number as of 21 Nov 2026 14:03 UTC --").press('u');
+    console.update(waba_read(2, Ok(()))).update(Msg::RefreshFinished { refresh_id: 2 }).does_not_see("as of");
 }
 
 #[test]
 fn a_hidden_screen_says_that_a_refresh_still_uses_the_token() {
     let mut console = AppFixture::new((80, 24));
     console.update(Msg::PageReceived { refresh_id: 1, numbers: vec![number(0)] }).press('z');
-    console.sees("The list is read to its end. Then the access token is dropped").does_not_see("0140");
-    console.update(Msg::RefreshFinished { refresh_id: 1 }).sees("The access token was dropped");
+    console.sees("The refresh continues. Then pindesk drops the access token").does_not_see("0140");
+    console.update(Msg::RefreshFinished { refresh_id: 1 }).sees("pindesk dropped the access token");
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn cancelling_quit_keeps_the_numbers_hidden() {
 fn quitting_a_hidden_screen_names_no_number() {
     let mut console = AppFixture::loaded((80, 24), recording_without_escrow());
     console.set_in_doubt(0, |details| details.is_in_escrow = false).press('z');
-    console.sees("PINs in doubt kept in memory: 1. The escrow does not have them.").sees("In doubt: 1.");
+    console.sees("PINs in doubt, only in memory: 1. The escrow does not have them.").sees("In doubt: 1.");
     console.key(Key::Ctrl('c')).sees("Quit while a PIN is in doubt?").does_not_see("0140").does_not_see("2000000");
     console
         .press('n')
@@ -112,8 +112,8 @@ fn quitting_a_hidden_screen_names_no_number() {
 #[test]
 fn hiding_drops_pins_from_memory_if_the_escrow_has_them() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.set_in_doubt(0, |_| {}).press('z').does_not_see("kept in memory").key(Key::Enter);
-    console.update(Msg::TokenRead(Ok(()))).open_number(0).sees("sealed in escrow.jsonl, not in memory");
+    console.set_in_doubt(0, |_| {}).press('z').does_not_see("only in memory").key(Key::Enter);
+    console.update(Msg::TokenRead(Ok(()))).open_number(0).sees("encrypted in escrow.jsonl, not in memory");
     console.press('s').assert_effects(&[]).sees("The PIN is no longer in memory.");
 }
 
@@ -123,12 +123,12 @@ fn requests_continue_and_only_their_count_is_shown() {
     console
         .set_change_state(0, ChangeState::Sending { attempt: 1 })
         .press('z')
-        .sees("Work goes on: 1 request is on the way.");
-    console.sees("The access token is dropped when that is done: to show the screen, it is read again.");
-    console.set_change_state(1, ChangeState::Queued).sees("Work goes on: 1 request is on the way, 1 more is queued.");
-    console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT)).sees("1 request is queued: it was not sent yet.");
-    console.set_change_state(1, ChangeState::Set(ONE_ATTEMPT)).does_not_see("Work goes on").does_not_see("0140");
-    console.sees("The access token was dropped: to show the screen, it is read again.");
+        .sees("Work continues: 1 request is in flight.");
+    console.sees("When that is done pindesk drops the access token, and reloads it to show the screen.");
+    console.set_change_state(1, ChangeState::Queued).sees("Work continues: 1 request is in flight, 1 more is queued.");
+    console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT)).sees("1 request is queued and not sent yet.");
+    console.set_change_state(1, ChangeState::Set(ONE_ATTEMPT)).does_not_see("Work continues").does_not_see("0140");
+    console.sees("pindesk dropped the access token, and reloads it to show the screen.");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn history_entries() -> Vec<HistoryEntry> {
         is_request: true,
         description: CleanText::new(description),
     };
-    vec![entry(START_TIME, "set"), entry(YESTERDAY, "checked by hand: phoned the shop")]
+    vec![entry(START_TIME, "set"), entry(YESTERDAY, "checked manually: phoned the shop")]
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn the_details_show_the_history_newest_first() {
     let mut console = AppFixture::loaded((80, 36), recording_with_escrow());
     console.open_number(0).assert_effects(&[Effect::ReadHistory(number_id(0))]).does_not_see("History");
     console.update(Msg::HistoryRead { id: number_id(0), lines: history_entries() });
-    console.sees("History 22 Nov 2026 14:03 UTC ana set 21 Nov 2026 14:03 UTC ana checked by hand: phoned the shop");
+    console.sees("History 22 Nov 2026 14:03 UTC ana set 21 Nov 2026 14:03 UTC ana checked manually: phoned the shop");
     console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT));
     console.assert_effects(&[Effect::RefreshNumber(number_id(0)), Effect::ReadHistory(number_id(0))]);
 }
@@ -37,17 +37,17 @@ fn the_details_show_the_history_newest_first() {
 fn the_last_request_of_an_earlier_run_comes_from_the_journal() {
     let decrypted = HistoryEntry {
         is_request: false,
-        description: CleanText::new("opened from escrow"),
+        description: CleanText::new("decrypted from escrow"),
         at: UtcTime::from_unix_seconds(1_795_370_000),
         operator_label: CleanText::new("ana"),
     };
     for size in [(80, 36), (120, 36)] {
         let mut console = AppFixture::loaded(size, recording_with_escrow());
-        console.open_number(0).sees("Last request none since this start");
+        console.open_number(0).sees("Last request none in this session");
         console.update(Msg::HistoryRead { id: number_id(0), lines: Vec::new() });
-        console.sees("Last request none since this start");
+        console.sees("Last request none in this session");
         console.update(Msg::HistoryRead { id: number_id(0), lines: vec![decrypted.clone()] });
-        console.sees("Last request none since this start");
+        console.sees("Last request none in this session");
         let lines = [decrypted.clone()].into_iter().chain(history_entries()).collect();
         console.update(Msg::HistoryRead { id: number_id(0), lines }).sees("Last request 22 Nov 2026 14:03 UTC: set ");
         console.set_change_state(0, ChangeState::Sending { attempt: 1 }).sees("Last request sending");

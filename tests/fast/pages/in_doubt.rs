@@ -19,14 +19,17 @@ fn the_page_says_where_the_pin_is_and_how_many_may_be_in_force() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).open_number(0).assert_effects(&[Effect::ReadHistory(number_id(0))]);
     console.sees("not set before; now not set").sees("May be in force 1 PIN, or none");
-    console.sees("in memory, and sealed in escrow.jsonl").sees("No answer: +1 555-010-0140");
+    console.sees("in memory, and encrypted in escrow.jsonl").sees("No answer: +1 555-010-0140");
     console.set_in_doubt(0, |details| (details.is_in_escrow, details.candidate_count) = (false, 3));
     console.sees("in memory only, until you quit: write it down").sees("3 PINs, or none").sees("s same PIN");
     console.set_in_doubt(0, |details| (details.is_pin_in_memory, details.two_step_before) = (false, TwoStep::On));
-    console.sees("sealed in escrow.jsonl, not in memory").sees("1 PIN, the one before included").sees("on before");
+    console
+        .sees("encrypted in escrow.jsonl, not in memory")
+        .sees("1 PIN, including the previous one")
+        .sees("on before");
     console
         .does_not_see("s same PIN")
-        .sees("s The same PIN cannot go again")
+        .sees("s The same PIN cannot be sent again")
         .press('s')
         .sees("The PIN is no longer in memory.");
     assert_eq!(console.app.mode(), Mode::NoAnswer);
@@ -81,7 +84,7 @@ fn a_recovered_change_offers_a_new_pin_first() {
 #[test]
 fn a_manual_check_needs_a_note_without_a_pin_and_a_yes() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.set_in_doubt(0, |_| {}).open_number(0).press('h').sees("Checked by hand");
+    console.set_in_doubt(0, |_| {}).open_number(0).press('h').sees("Checked manually");
     console.type_text("ok").key(Key::Enter).sees("Write what you found");
     console.key(Key::Ctrl('u')).type_text("PIN is 409726 now").key(Key::Enter).sees("Leave out the PIN");
     console.key(Key::Ctrl('u')).type_text("it was 4 0 9-72 6").key(Key::Enter).sees("Leave out the PIN");
@@ -92,9 +95,9 @@ fn a_manual_check_needs_a_note_without_a_pin_and_a_yes() {
         .key(Key::Ctrl('u'))
         .type_text("asked +1 555 555 0100 on 23.11.2026 at 14:05, ticket 47114711")
         .key(Key::Enter);
-    console.sees("Record that").press('n').press('h');
+    console.sees("Mark 1 number as resolved?").press('n').press('h');
     console.type_text("registered with the old PIN").key(Key::Enter);
-    console.sees("Record that 1 number was checked by hand?").sees("registered with the old PIN");
+    console.sees("Mark 1 number as resolved?").sees("registered with the old PIN");
     console.press('y').assert_effects(&[]).key(Key::Enter).assert_effects(&[]).wait(READING_TIME).press('y');
     let note = CleanText::new("registered with the old PIN");
     console.assert_effects(&[Effect::ResolveManually { number: number_id(0), note }]);
@@ -102,8 +105,8 @@ fn a_manual_check_needs_a_note_without_a_pin_and_a_yes() {
     console
         .set_change_state(0, ChangeState::Resolved(finished, Resolution::Manual))
         .sees("resolved: checked manually.");
-    console.press('/').type_text("request:settled").key(Key::Enter).sees("Showing 1 of 4").sees("- settled");
-    console.key(Key::Enter).sees("Last request settled: checked by hand");
+    console.press('/').type_text("request:settled").key(Key::Enter).sees("Showing 1 of 4").sees("- resolved");
+    console.key(Key::Enter).sees("Last request resolved: checked manually");
 }
 
 #[test]
@@ -119,7 +122,7 @@ fn a_manual_check_is_not_recorded_after_the_journal_fails() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).open_number(0).press('h').type_text("abc").key(Key::Enter).wait(READING_TIME);
     console.update(Msg::JournalFailed(CleanText::new("the disk is full."))).press('y').assert_effects(&[]);
-    console.sees("Nothing can be set");
+    console.sees("No PIN can be set");
 }
 
 #[test]
@@ -130,7 +133,7 @@ fn a_later_change_that_is_not_sent_clears_no_doubt() {
         .set_in_doubt(0, |_| {})
         .set_change_state(0, ChangeState::NotSent(finished, NotSentReason::Stopped))
         .sees("in doubt 1");
-    console.open_number(0).sees("No answer:").sees("The older PIN may have been set");
+    console.open_number(0).sees("No answer:").sees("The older PIN may or may not be set");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn an_unlisted_number_needs_a_stronger_confirmation() {
         let mut console = start_refresh(size);
         console.press('p').enter_pin().wait(READING_TIME).sees("Set the PIN for 1 number?");
         finish_refresh(&mut console, vec![number(1)], Ok(())).sees(UNLISTED).press('y').assert_effects(&[]);
-        console.sees("Replace the PIN of 1 number?").sees("unknown (its WABA lists it no more)").wait(READING_TIME);
+        console.sees("Replace the PIN of 1 number?").sees("unknown (no longer listed by its WABA)").wait(READING_TIME);
         console.type_text("0140").key(Key::Enter);
         let Effect::SetPin { before, .. } = &console.effects[0] else { panic!("{:?}", console.effects) };
         assert_eq!(before.two_step, TwoStep::Unknown);
@@ -58,7 +58,7 @@ fn an_unlisted_number_in_doubt_is_unknown_not_still_unset() {
     let mut console = start_refresh((80, 24));
     console.set_in_doubt(0, |details| details.two_step_before = TwoStep::On);
     finish_refresh(&mut console, vec![number(1)], Ok(())).open_number(0);
-    console.sees("on before; now unknown, its WABA lists it no more").does_not_see("Still not set");
+    console.sees("on before; now unknown, no longer listed by its WABA").does_not_see("Still not set");
     console.sees("If it is not set 2 minutes after the last try, nothing was");
 }
 
@@ -92,7 +92,7 @@ fn a_form_opened_for_an_unlisted_number_says_so() {
     let mut console = start_refresh((80, 24));
     console.key(Key::Enter);
     finish_refresh(&mut console, vec![number(1)], Ok(())).press('p').sees(UNLISTED);
-    console.enter_pin().sees("Replace the PIN of 1 number?").sees("lists it no more");
+    console.enter_pin().sees("Replace the PIN of 1 number?").sees("unknown (no longer listed by its WABA)");
 }
 
 #[test]

@@ -41,11 +41,11 @@ fn an_escrow_only_doubt_shows_its_encryption_time_and_no_tries() {
             (SendHistory::EscrowOnly { encrypted_at: YESTERDAY }, DoubtReason::EscrowOnly);
         let unresolved = vec![change, console.recovered_change(7)];
         console.read_list().open_recording(recording_with_escrow(), unresolved, &[]);
-        console.sees("sealed 21 Nov 2026").does_not_see("21 Nov 2026 14:03").key(Key::Enter);
+        console.sees("encrypted 21 Nov 2026").does_not_see("21 Nov 2026 14:03").key(Key::Enter);
         console
             .sees("Only the escrow file knows of this PIN: whether it was sent, nobody knows.")
             .does_not_see("Tries");
-        let last_try = "Last try not known: the PIN was sealed at 21 Nov 2026 14:03 UTC";
+        let last_try = "Last try unknown: the PIN was encrypted at 21 Nov 2026 14:03 UTC";
         for _ in 0..20 {
             if !collapse_whitespace(&console.screen()).contains(last_try) {
                 console.key(Key::Down).does_not_see("Tries");
@@ -88,7 +88,7 @@ fn only_a_set_or_resolved_change_removes_its_row() {
         console.set_change_state(1, state).sees("2 numbers are in doubt").read_list();
     }
     console.set_change_state(1, ChangeState::Set(ONE_ATTEMPT)).sees("1 number is in doubt");
-    console.set_change_state(7, ChangeState::Resolved(ONE_ATTEMPT, Resolution::NoPinInForce)).sees("To look at");
+    console.set_change_state(7, ChangeState::Resolved(ONE_ATTEMPT, Resolution::NoPinInForce)).sees("Open issues");
     console.key(Key::Esc).does_not_see("in doubt").press('w').sees("The journal is older");
 }
 

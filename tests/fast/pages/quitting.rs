@@ -9,7 +9,7 @@ use crate::support::app_fixture::{AppFixture, READING_TIME, recording_with_escro
 fn a_doubt_saved_to_the_escrow_does_not_block_quitting() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).press('q').sees("1 number in doubt is shown again at the next start.");
-    console.does_not_see("forgotten").wait(READING_TIME).press('y').assert_effects(&[Effect::Quit]);
+    console.does_not_see("are lost").wait(READING_TIME).press('y').assert_effects(&[Effect::Quit]);
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).key(Key::Ctrl('c')).key(Key::Ctrl('c')).assert_effects(&[Effect::Quit]);
 }

@@ -28,7 +28,7 @@ fn an_unusable_journal_keeps_the_list_and_blocks_changes() {
         .sees("No PIN can be set: the state directory")
         .sees("+1 555-010-0143")
         .press('p')
-        .sees("Nothing can be set")
+        .sees("No PIN can be set")
         .sees(why);
     console.key(Key::Esc).sees("Showing 4 of 4").press('r').assert_effects(&[Effect::RefreshNumber(number_id(0))]);
 }
@@ -53,7 +53,7 @@ fn after_the_journal_fails_nothing_more_is_sent() {
 fn changed_keys_are_accepted_with_y_after_a_quiet_time() {
     let mut console = AppFixture::loaded((80, 24), recording_with_changed_keys());
     console.sees("KEYS CHANGED").sees("Escrow keys have changed.").press('p');
-    console.sees("1 added, 1 removed, 1 kept.").sees("Added ssh-ed25519 SHA256:new").sees("Removed ssh-ed25519");
+    console.sees("1 added, 1 removed, 1 unchanged.").sees("Added ssh-ed25519 SHA256:new").sees("Removed ssh-ed25519");
     console.press('y').assert_effects(&[]).sees("Read this first").press('x').wait(READING_TIME);
     console
         .update(Msg::Pasted(PastedText::new("y".to_owned())))
@@ -89,11 +89,11 @@ fn keys_that_cannot_be_accepted_still_block_all_changes() {
 #[test]
 fn the_form_and_the_confirmation_say_where_the_pin_is_saved() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.press('p').sees("Will be sealed first, in escrow.jsonl, for 2 keys.").enter_pin();
-    console.sees("Will be sealed first, in escrow.jsonl, for 2 keys. ops-vault age1qjkbnnxfj ana@acme SHA256:x7Vq2cTg");
+    console.press('p').sees("Saved to the escrow first (2 keys can open it).").enter_pin();
+    console.sees("Saved to the escrow first (2 keys can open it). ops-vault age1qjkbnnxfj ana@acme SHA256:x7Vq2cTg");
     console.sees("Enter does nothing here.");
     let mut console = AppFixture::loaded((80, 24), recording_without_escrow());
-    console.press('p').sees("No escrow: only your vault has this PIN").enter_pin();
-    console.sees("No escrow: only your vault has this PIN, and this program until you quit.");
+    console.press('p').sees("No escrow: this PIN is only in your vault").enter_pin();
+    console.sees("No escrow: this PIN is only in your vault, and in memory until you quit.");
     console.wait(READING_TIME).press('y').assert_effects(&[set_pin_effect(0)]);
 }

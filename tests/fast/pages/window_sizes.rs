@@ -109,7 +109,7 @@ fn a_small_confirmation_drops_blank_lines_before_text() {
     for size in [(80, 16), (60, 17), (120, 16)] {
         let mut console = AppFixture::loaded(size, recording_without_escrow());
         console.key(Key::Down).press('p').enter_pin();
-        console.sees("The old PIN stops working at once. People who know").sees("This cannot be undone");
+        console.sees("The old PIN stops working at once. People who know").sees("cannot undo this.");
     }
 }
 

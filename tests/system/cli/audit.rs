@@ -50,7 +50,7 @@ fn an_edited_or_truncated_audit_is_reported_by_row() {
     fs::copy(cli.path("copy.db"), cli.state_path("journal.db")).expect("the file is restored");
     tamper(&format!("DELETE FROM audit WHERE seq = {last}"));
     let truncated = cli.run(&["audit", "verify"]);
-    assert!(truncated.code == Some(6) && truncated.stderr.contains("rows were cut off"), "{truncated:?}");
+    assert!(truncated.code == Some(6) && truncated.stderr.contains("it was truncated"), "{truncated:?}");
 }
 
 #[test]
@@ -63,5 +63,5 @@ fn a_missing_journal_stops_setting_once() {
     assert!(stopped.stderr.contains("look at the state directory first. Nothing was sent."), "{stopped:?}");
     assert_eq!(cli.simulator.pin_request_count(), 1);
     let verify = cli.run(&["audit", "verify"]);
-    assert!(verify.code == Some(6) && verify.stderr.contains("it was found that journal.db is missing"), "{verify:?}");
+    assert!(verify.code == Some(6) && verify.stderr.contains("pindesk found: journal.db is missing"), "{verify:?}");
 }

@@ -67,9 +67,9 @@ fn a_dry_run_is_refused_when_the_run_would_be() {
     cli.write_config("", &[cli.recipient()]);
     assert_eq!(dry_run_code(), Some(0));
     for (name, message) in [
-        ("escrow.jsonl", "\n  1 sealed PIN of the journal is not in the escrow file, or stands there otherwise\n"),
-        ("audit.head", "\n  audit.head is missing, so nobody can tell whether rows were cut off the audit\n"),
-        ("journal.db", "\n  journal.db is missing or empty, though there was one: "),
+        ("escrow.jsonl", "\n  1 encrypted PIN of the journal is missing from the escrow file, or differs there\n"),
+        ("audit.head", "\n  audit.head is missing, so a truncated audit log cannot be detected\n"),
+        ("journal.db", "\n  journal.db is missing or empty, although it had records: "),
     ] {
         fs::rename(cli.state_path(name), cli.path("aside")).expect("the file is moved");
         assert_dry_run_refused(&format!("look at the state directory first. Nothing was sent.{message}"));
@@ -90,10 +90,10 @@ fn a_dry_run_reports_a_bad_escrow_file_as_a_run_does() {
     let clear_state =
         || state_files(&cli).into_keys().for_each(|entry| fs::remove_file(entry).expect("the file is removed"));
     clear_state();
-    let missing_journal = "journal.db is missing or empty, though there was one: ";
+    let missing_journal = "journal.db is missing or empty, although it had records: ";
     let (damaged, torn) = (
-        "a line of escrow.jsonl cannot be read (line 1): its PIN may be lost",
-        "the last line of escrow.jsonl is cut off: its PIN may be lost",
+        "line 1 of escrow.jsonl cannot be parsed: its PIN may be lost",
+        "the last line of escrow.jsonl is truncated: its PIN may be lost",
     );
     for (text, messages) in [
         ("x\n".to_owned(), vec![damaged]),

@@ -202,8 +202,7 @@ fn a_damaged_line_is_read_from_the_journal_instead() {
             assert!(opened.stderr.contains(&message), "{opened:?}");
         }
         // `escrow open` opened the journal, which added its own line to the file. Now either one is enough again.
-        let finding =
-            if why.is_empty() { "escrow file" } else { "a line of the escrow file is not the one in the journal" };
+        let finding = if why.is_empty() { "escrow file" } else { "a line of the escrow file differs from the journal" };
         assert!(opened.stderr.contains(finding), "{opened:?}");
         fs::remove_file(cli.state_path("journal.db")).expect("the file is removed");
         let again = open_escrow(&cli, "key.txt", &["--json", &id]);

@@ -36,7 +36,7 @@ fn a_failed_change_says_why_what_to_do_and_quotes_meta() {
 fn no_answer_keeps_the_pin_and_s_resends_it() {
     let mut console = ConsoleDriver::with_faults(APPLIED_NO_ANSWER_FOUR_TIMES_FAULT);
     console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").sees("PIN in escrow.").enter();
-    console.sees_all(&["No answer: +1 415-555-0114", "The PIN may have been set, or it may not.", "Tries 4"]);
+    console.sees_all(&["No answer: +1 415-555-0114", "The PIN may or may not be set.", "Tries 4"]);
     console.press('s').sees("Send the same PIN to 1 number again?").press('y').sees("Read this first");
     assert_eq!(console.pin_commands(), 1);
     console.enter().confirm().sees("+ set ").enter().sees("Last request set at").sees("5 tries").esc();
@@ -50,7 +50,7 @@ fn two_different_pins_are_never_in_flight_to_one_number() {
     console.sees("! no answer").press('p').sees("Until then only the same PIN can be sent: Enter, then s.");
     console.enter().press('p').sees("Until then only the same PIN can be sent: s.");
     assert_eq!(console.pin_commands(), 1);
-    console.press('u').sees("two-step verification is on").sees("this try set it, or somebody else did.");
+    console.press('u').sees("two-step verification is on").sees("this try set it, or someone else did.");
     assert!(console.pins_sent(NOT_SET_ID).iter().all(|pin| pin == PIN));
 }
 
@@ -70,11 +70,11 @@ fn quitting_during_a_request_asks_and_waits() {
         .sees("recording, then sending.")
         .sees("~ sending")
         .press('q')
-        .sees("1 request is on the way.")
+        .sees("1 request is in flight.")
         .press('y');
     assert!(!console.has_quit(), "too early: the quiet time has not passed");
     console.press('n').sees("~ sending").press('q').wait(Duration::from_secs(1)).press('y').sees("Quitting");
-    console.sees("1 request is on the way. Waiting for the answers").press('n');
+    console.sees("1 request is in flight. Waiting for the answers").press('n');
     console.sees("Still running. Stopped requests were not sent.");
     assert!(!console.has_quit(), "requests in flight are awaited");
 }
@@ -84,7 +84,7 @@ fn quitting_asks_about_a_doubt_that_starts_meanwhile() {
     let mut console = console_without_escrow(APPLIED_NO_ANSWER_FAULT);
     console.set_pin(NOT_SET_NUMBER, PIN).sees("~ retry").press('q').wait(Duration::from_secs(1));
     console
-        .sees_all(&["Quit while a PIN is in doubt?", "the PINs of these numbers are forgotten:", "! +1 415-555-0114"])
+        .sees_all(&["Quit while a PIN is in doubt?", "the PINs of these numbers are lost:", "! +1 415-555-0114"])
         .esc();
     console.sees("! no answer");
     assert!(!console.has_quit());
@@ -95,7 +95,7 @@ fn quitting_with_a_pin_in_doubt_needs_a_quiet_time() {
     let mut console = console_without_escrow(APPLIED_NO_ANSWER_FAULT);
     console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").press('q');
     console
-        .sees_all(&["Quit while a PIN is in doubt?", "the PINs of these numbers are forgotten:", "! +1 415-555-0114"])
+        .sees_all(&["Quit while a PIN is in doubt?", "the PINs of these numbers are lost:", "! +1 415-555-0114"])
         .press('y')
         .enter();
     assert!(!console.has_quit());
@@ -115,7 +115,7 @@ fn q_quits_at_once_if_no_request_is_running() {
 #[test]
 fn after_a_refused_token_r_with_a_good_one_loads_the_list() {
     let mut console = DriverOptions { token: Ok("SIMULATOR-EXPIRED"), ..DriverOptions::default() }.start();
-    console.sees_all(&["Access token refused", "Make a new access token", "/etc/pindesk/token"]);
+    console.sees_all(&["Access token refused", "Create a new access token", "/etc/pindesk/token"]);
     console.press('r').wait(Duration::from_secs(1)).sees("Access token refused");
     console.set_token("SIMULATOR").press('r').sees_all(&["Showing 60 of 60", "online", "Read 60 numbers."]);
 }
@@ -140,7 +140,7 @@ fn a_missing_token_says_where_it_is_expected() {
 fn offline_is_shown_and_the_console_reconnects_by_itself() {
     let address: SocketAddr = "127.0.0.61:61061".parse().expect("an address");
     let mut console = DriverOptions { offline_at: Some(address), ..DriverOptions::default() }.start();
-    console.sees_all(&["OFFLINE since 14:03", "could not be read"]).sees("No numbers could be read");
+    console.sees_all(&["OFFLINE since 14:03", "could not be read"]).sees("Numbers could not be read");
     console.press('p');
     assert_eq!(console.app().mode(), Mode::NoNumbers);
     console.start_server(address).wait(Duration::from_secs(20)).sees_all(&["online", "Read 60 numbers."]);

@@ -134,7 +134,7 @@ fn details_stay_on_the_number_they_were_opened_for() {
 fn d_shows_the_details_beside_a_wide_list() {
     let mut console = DriverOptions { size: (120, 36), ..DriverOptions::default() }.start();
     console.sees("Read 60 numbers.").wait_until_journal_opens().select(ON_NUMBER).does_not_see("DETAILS").press('d');
-    console.sees_all(&["DETAILS", "Ownership code", "none since this start"]);
+    console.sees_all(&["DETAILS", "Ownership code", "none in this session"]);
     console.resize(80, 24).does_not_see("DETAILS").press('d').sees("Details beside the list need 100 columns.");
 }
 
@@ -151,7 +151,7 @@ fn messages_are_listed_newest_first() {
 #[test]
 fn an_empty_list_says_what_to_check() {
     let mut console = DriverOptions { numbers: 0, ..DriverOptions::default() }.start();
-    console.sees_all(&["No numbers", "but it sees no phone numbers", "us-retail", "Check the WABA ID"]);
+    console.sees_all(&["No numbers", "but has access to no phone numbers", "us-retail", "Check the WABA ID"]);
     console.press('p').sees("No numbers");
     assert_eq!(console.pin_commands(), 0);
     console.press('q');

@@ -27,11 +27,16 @@ fn console_left_in_doubt() -> ConsoleDriver {
 fn a_restart_shows_doubts_first_and_a_note_resolves_them() {
     let mut console = restart(console_left_in_doubt().shut_down());
     console.sees("1 number is in doubt").sees_all(&[NOT_SET_NUMBER, "1 PIN escrow"]).enter();
-    console.sees("sealed in escrow.jsonl, not in memory").press('s').sees("The PIN is no longer in memory.");
-    console.press('h').type_text("confirmed by phone: the new PIN").enter().sees("Record that 1 number").confirm();
-    console.sees("Nothing is in doubt any more.").esc().does_not_see("in doubt 1");
-    console.filter(NOT_SET_NUMBER).sees("- settled").resize(80, 40).enter().sees_all(&[
-        "settled: checked by hand",
+    console.sees("encrypted in escrow.jsonl, not in memory").press('s').sees("The PIN is no longer in memory.");
+    console
+        .press('h')
+        .type_text("confirmed by phone: the new PIN")
+        .enter()
+        .sees("Mark 1 number as resolved?")
+        .confirm();
+    console.sees("Nothing is in doubt.").esc().does_not_see("in doubt 1");
+    console.filter(NOT_SET_NUMBER).sees("- resolved").resize(80, 40).enter().sees_all(&[
+        "resolved: checked manually",
         "confirmed by phone: the new PIN",
         "History",
     ]);
@@ -50,8 +55,8 @@ fn not_set_after_two_minutes_resolves_the_doubt() {
         .enter()
         .press('u')
         .sees("two-step verification is not set.");
-    console.sees("No answer:").wait(Duration::from_secs(121)).press('u').sees("settled: no PIN is in force");
-    console.esc().does_not_see("in doubt 1").sees("- settled");
+    console.sees("No answer:").wait(Duration::from_secs(121)).press('u').sees("resolved: no PIN is in force");
+    console.esc().does_not_see("in doubt 1").sees("- resolved");
 }
 
 #[test]
@@ -68,7 +73,12 @@ fn changed_keys_block_all_changes_until_accepted() {
     let mut console = ConsoleDriver::demo();
     console.set_pin(NOT_SET_NUMBER, PIN).sees("+ set ").sees("Two-step verification is on.");
     let mut console = restart(console.shut_down().with_new_recipient());
-    console.sees("KEYS CHANGED").filter(OTHER_NOT_SET_NUMBER).press('p').sees("1 added, 1 removed, 0 kept.").confirm();
+    console
+        .sees("KEYS CHANGED")
+        .filter(OTHER_NOT_SET_NUMBER)
+        .press('p')
+        .sees("1 added, 1 removed, 0 unchanged.")
+        .confirm();
     console.sees("Escrow keys accepted.").does_not_see("KEYS CHANGED").set_pin(OTHER_NOT_SET_NUMBER, PIN);
     console.sees("+ set ");
 }
@@ -110,10 +120,5 @@ fn cached_numbers_appear_at_once_and_are_marked_as_old() {
     let state = Some(first.shut_down());
     let latency = Duration::from_millis(400);
     let mut console = DriverOptions { numbers: 600, state, latency, ..DriverOptions::default() }.start();
-    console
-        .sees("reading them afresh")
-        .sees("? on")
-        .sees("Showing 600 of 600")
-        .sees("Read 600 numbers.")
-        .does_not_see("? on");
+    console.sees("Refreshing: ").sees("? on").sees("Showing 600 of 600").sees("Read 600 numbers.").does_not_see("? on");
 }

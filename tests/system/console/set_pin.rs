@@ -172,7 +172,7 @@ fn a_window_that_is_too_small_confirms_nothing() {
     let mut console = ConsoleDriver::demo();
     console.select(NOT_SET_NUMBER).press('p').type_pin(PIN).enter().wait(Duration::from_secs(2)).resize(39, 9);
     console
-        .sees_all(&["Window too small: 39 x 9", "This needs 40 x 10."])
+        .sees_all(&["Window too small: 39 x 9", "pindesk needs 40 x 10."])
         .does_not_see("send it")
         .press('y')
         .wait(Duration::from_secs(2));

@@ -105,7 +105,7 @@ fn nothing_is_written_to_a_replaced_file() {
     let fixture = EscrowFixture::new();
     let file = EscrowFile::open(&fixture.state_dir).expect("opened");
     let refusal = || file.lock(LOCK_TIMEOUT).map(|_| ()).expect_err("a replaced file").to_string();
-    let message = "escrow.jsonl was moved away or replaced meanwhile";
+    let message = "escrow.jsonl was moved or replaced";
     let elsewhere = fixture.path("elsewhere");
     fs::rename(fixture.escrow_path(), &elsewhere).expect("moved away");
     assert_eq!(refusal(), message);

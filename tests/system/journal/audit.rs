@@ -167,9 +167,9 @@ async fn a_started_and_a_resumed_job_note_their_size() {
     let notes: Vec<_> = audit_rows(&fixture).into_iter().filter_map(|row| row.note).collect();
     let expected = [
         "1 number, profile acme, PINs given",
-        "taken up again: 1 number",
+        "resumed: 1 number",
         "2 numbers, profile acme, PINs given",
-        "taken up again: 2 numbers",
+        "resumed: 2 numbers",
     ];
     assert_eq!(notes, expected.map(CleanText::new));
 }
@@ -216,8 +216,8 @@ async fn renumbered_rows_are_detected() {
     let expected = [
         row(8, "it is missing"),
         row(10, "it was altered"),
-        row(10, "what it tells of is gone, or was altered"),
-        row(10, "audit row 10 is not the one that was written"),
+        row(10, "the record that it describes was deleted or altered"),
+        row(10, "audit row 10 is not the original row"),
     ];
     assert_eq!(broken_rows(&fixture), expected);
 }
@@ -226,8 +226,8 @@ async fn renumbered_rows_are_detected() {
 async fn a_truncated_audit_is_reported_at_the_next_open() {
     let fixture = journal_with_every_action().await;
     tamper(&fixture, "DELETE FROM audit WHERE seq > 8");
-    let message = "the journal ends at audit row 8, but went on to row 10: an older copy was put in its place, or rows \
-        were cut off";
+    let message =
+        "the journal ends at audit row 8, but it once reached row 10: it was truncated, or replaced with an older copy";
     assert_eq!(broken_rows(&fixture), [(8, message.to_owned())]);
     let (_, recovered) = fixture.open();
     assert_eq!(recovered.findings.iter().map(ToString::to_string).collect::<Vec<_>>(), [message]);
@@ -244,22 +244,20 @@ async fn lost_rows_stay_reported() {
     }
     fs::remove_file(fixture.state_file("audit.head")).expect("removed");
     fixture.open().0.close();
-    let row_found = |row, what: &str| (row, format!("at 2026-11-22T14:00:00Z it was found that {what}"));
+    let row_found = |row, what: &str| (row, format!("at 2026-11-22T14:00:00Z pindesk found: {what}"));
     let expected = [
         row_found(
             9,
-            "the journal ends at audit row 8, but went on to row 10: an older copy was put in its place, or rows were \
-             cut off",
+            "the journal ends at audit row 8, but it once reached row 10: it was truncated, or replaced with an older copy",
         ),
-        row_found(12, "audit.head is missing, so nobody can tell whether rows were cut off the audit"),
+        row_found(12, "audit.head is missing, so a truncated audit log cannot be detected"),
     ];
     assert_eq!(broken_rows(&fixture), expected);
     for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
         fs::remove_file(fixture.state_file(name)).ok();
     }
     fixture.open().0.close();
-    let expected = "journal.db is missing or empty, though there was one: what came of the changes in it is not known, \
-        and each PIN in the escrow file may be in force or not";
+    let expected = "journal.db is missing or empty, although it had records: the outcomes of its changes are unknown, and each PIN in the escrow file may or may not be in force";
     assert_eq!(broken_rows(&fixture)[0], row_found(2, expected));
 }
 
@@ -275,7 +273,7 @@ async fn a_recomputed_hash_chain_is_detected() {
         let hash = Sha256::new().chain_update(before).chain_update(text).finalize().to_vec();
         db.execute("UPDATE audit SET hash = ?1 WHERE seq = ?2", (hash, row)).expect("altered");
     }
-    let message = "audit row 10 is not the one that was written";
+    let message = "audit row 10 is not the original row";
     assert_eq!(broken_rows(&fixture), [(10, message.to_owned())]);
     let (_, recovered) = fixture.open();
     assert_eq!(recovered.findings, [CleanText::new(message)]);
@@ -284,7 +282,7 @@ async fn a_recomputed_hash_chain_is_detected() {
 #[tokio::test]
 async fn a_missing_or_invalid_audit_head_is_reported() {
     let fixture = journal_with_every_action().await;
-    let consequence = "so nobody can tell whether rows were cut off the audit";
+    let consequence = "so a truncated audit log cannot be detected";
     fs::write(fixture.state_file("audit.head"), "00000000000000000010 and no hash\n").expect("written");
     assert_eq!(broken_rows(&fixture), [(10, format!("audit.head cannot be read, {consequence}"))]);
     fs::remove_file(fixture.state_file("audit.head")).expect("removed");
@@ -295,7 +293,7 @@ async fn a_missing_or_invalid_audit_head_is_reported() {
 async fn an_altered_row_of_another_table_is_detected() {
     let fixture = journal_with_every_action().await;
     tamper(&fixture, "UPDATE outcomes SET kind = 'set'; DELETE FROM tries WHERE attempt = 2; DELETE FROM settlements");
-    let message = "what it tells of is gone, or was altered".to_owned();
+    let message = "the record that it describes was deleted or altered".to_owned();
     assert_eq!(broken_rows(&fixture), [(4, message.clone()), (5, message.clone()), (9, message)]);
 }
 

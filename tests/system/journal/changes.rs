@@ -129,7 +129,7 @@ async fn a_manual_resolution_keeps_its_note() {
     // A resolution does not stop a late request.
     assert_eq!(
         busy_reason(journal.record_intent(fixture.intent(job, 1, START_TIME)).await),
-        "an earlier PIN can still land on this number; another is possible from 14:02:00 UTC"
+        "an earlier PIN can still reach this number; a different PIN can be sent from 14:02:00 UTC"
     );
     record_intent(&fixture, &journal, job, 1, START_TIME.plus(LATE_ARRIVAL_WINDOW)).await;
     journal.resolve(number_id(2), vec![changes[1]], Resolution::NoPinInForce, None).await.expect("recorded");
@@ -139,11 +139,11 @@ async fn a_manual_resolution_keeps_its_note() {
     let doubt = "uid 1000 (ana) no answer: sent, no answer in 30 s";
     assert_eq!(
         descriptions(journal.history(number_id(1), 9).await),
-        ["uid 1000 (ana) checked by hand: asked the shop", doubt]
+        ["uid 1000 (ana) checked manually: asked the shop", doubt]
     );
     assert_eq!(
         descriptions(journal.history(number_id(2), 1).await),
-        ["uid 1000 (ana) no PIN in force: still not set two minutes later"]
+        ["uid 1000 (ana) no PIN in force: still not set after two minutes"]
     );
     journal.close();
     let open: Vec<_> = fixture.open().1.unresolved.into_iter().map(|open| open.number).collect();
@@ -215,7 +215,7 @@ async fn a_job_resumes_only_its_remaining_numbers() {
     journal.close();
     let (journal, _) = fixture.open();
     let reason = busy_reason(journal.resume_job(job, vec![number_id(1), number_id(2)]).await);
-    assert_eq!(reason, "what is left of job 1 has changed meanwhile");
+    assert_eq!(reason, "the remaining numbers of job 1 have changed");
     journal.resume_job(job, vec![number_id(2)]).await.expect("recorded");
 }
 
@@ -329,5 +329,5 @@ async fn a_decryption_is_in_the_history_but_is_no_request() {
     journal.record_event(event).await.expect("recorded");
     let entries = journal.history(number_id(1), 9).await;
     let history: Vec<_> = entries.iter().map(|entry| (entry.description.as_str(), entry.is_request)).collect();
-    assert_eq!(history, [("opened from escrow", false), ("set", true)]);
+    assert_eq!(history, [("decrypted from escrow", false), ("set", true)]);
 }

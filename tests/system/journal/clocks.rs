@@ -50,7 +50,7 @@ async fn a_clock_at_its_maximum_frees_no_number_early() {
     let end = UtcTime::from_unix_seconds(u32::MAX);
     let job = leave_in_doubt(&fixture, end).await;
     let reason = busy_reason(open_with_system_clock(&fixture).0.record_intent(fixture.intent(job, 1, end)).await);
-    assert!(reason.starts_with("an earlier PIN can still land on this number"), "{reason}");
+    assert!(reason.starts_with("an earlier PIN can still reach this number"), "{reason}");
 }
 
 #[tokio::test]
@@ -64,7 +64,10 @@ async fn a_clock_a_year_ahead_does_not_extend_the_wait() {
     let wait = time_until_new_pin(&fixture);
     assert!(wait > seconds(60) && wait <= LATE_ARRIVAL_WINDOW, "{wait:?}");
     let reason = busy_reason(open_with_system_clock(&fixture).0.record_intent(fixture.intent(job, 1, now)).await);
-    assert!(reason.starts_with("an earlier PIN can still land on this number; another is possible from "), "{reason}");
+    assert!(
+        reason.starts_with("an earlier PIN can still reach this number; a different PIN can be sent from "),
+        "{reason}"
+    );
     // Two minutes later, in any process.
     shift_uptimes(&fixture, "- 125");
     assert_eq!(time_until_new_pin(&fixture), Duration::ZERO);
@@ -116,7 +119,7 @@ async fn a_pin_set_by_a_fast_clock_is_known_after_a_refresh() {
     let reason = busy_reason(journal.record_intent(ours(now.minus(seconds(9)))).await);
     let expected_start = "another pindesk set a PIN on this number at ";
     assert!(
-        reason.starts_with(expected_start) && reason.contains(", after its status was read here; read it again"),
+        reason.starts_with(expected_start) && reason.contains(", after its status was read here; refresh the number"),
         "{reason}"
     );
     assert!(
@@ -126,7 +129,7 @@ async fn a_pin_set_by_a_fast_clock_is_known_after_a_refresh() {
     // The clock was set back after the number was read, so the order of the two is unknown.
     let reason = busy_reason(journal.record_intent(ours(now.plus(ONE_YEAR))).await);
     let expected =
-        format!(", and its status was read by a clock that said {}; ", now.plus(ONE_YEAR).format_date_time());
+        format!(", and the clock showed {} when its status was read; ", now.plus(ONE_YEAR).format_date_time());
     assert!(reason.starts_with(expected_start) && reason.contains(&expected), "{reason}");
     journal.record_intent(ours(now.plus(seconds(20)))).await.expect("the number was refreshed since");
 }
@@ -138,7 +141,10 @@ async fn a_clock_set_forward_frees_no_number() {
     let job = leave_in_doubt(&fixture, now).await;
     let tomorrow = now.plus(Duration::from_hours(24));
     let reason = busy_reason(open_with_system_clock(&fixture).0.record_intent(fixture.intent(job, 1, tomorrow)).await);
-    assert!(reason.starts_with("an earlier PIN can still land on this number; another is possible from "), "{reason}");
+    assert!(
+        reason.starts_with("an earlier PIN can still reach this number; a different PIN can be sent from "),
+        "{reason}"
+    );
 }
 
 #[tokio::test]

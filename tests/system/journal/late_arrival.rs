@@ -18,7 +18,7 @@ async fn no_new_pin_is_sent_while_one_may_still_arrive() {
     record_intent(&fixture, &journal, job, 1, START_TIME).await;
     // pindesk may send the request for 30 seconds, and it may arrive for 120 more.
     let reason = busy_reason(journal.record_intent(fixture.intent(job, 1, START_TIME.plus(seconds(149)))).await);
-    assert_eq!(reason, "an earlier PIN can still land on this number; another is possible from 14:02:40 UTC");
+    assert_eq!(reason, "an earlier PIN can still reach this number; a different PIN can be sent from 14:02:40 UTC");
     record_intent(&fixture, &journal, job, 1, START_TIME.plus(seconds(160))).await;
     record_intent(&fixture, &journal, job, 2, START_TIME).await;
 }
@@ -96,7 +96,7 @@ async fn an_unanswered_attempt_delays_new_pins_after_success() {
     let (journal, recovered) = fixture.open();
     assert_eq!(recovered.unresolved, []);
     let reason = busy_reason(journal.record_intent(fixture.intent(job, 1, fixture.now)).await);
-    assert_eq!(reason, "an earlier PIN can still land on this number; another is possible from 14:02:00 UTC");
+    assert_eq!(reason, "an earlier PIN can still reach this number; a different PIN can be sent from 14:02:00 UTC");
     record_intent(&fixture, &journal, job, 1, START_TIME.plus(LATE_ARRIVAL_WINDOW)).await;
 }
 
@@ -117,8 +117,7 @@ async fn a_pin_set_elsewhere_is_not_replaced_unseen() {
     };
     assert_eq!(
         busy_reason(journal.record_intent(ours(START_TIME)).await),
-        "another pindesk set a PIN on this number at 22 Nov 2026 14:00 UTC, after its status was read here; read it again \
-         before another is set"
+        "another pindesk set a PIN on this number at 22 Nov 2026 14:00 UTC, after its status was read here; refresh the number before you set another PIN"
     );
     journal.record_intent(ours(START_TIME.plus(seconds(6)))).await.expect("the number was refreshed since");
     // A process knows of the PINs that it set itself.
@@ -148,7 +147,7 @@ async fn a_retry_yields_to_a_pin_sent_by_another_process() {
         .await
         .expect("recorded");
     let reason = busy_reason(journal.record_retry(waiting.change, waiting.number, 2).await);
-    assert_eq!(reason, "another pindesk sent another PIN to this number since the last try");
+    assert_eq!(reason, "another pindesk sent a different PIN to this number since the last try");
     // A process knows of its own later PIN.
     let result = other.record_retry(theirs.change, theirs.number, 2).await;
     assert_eq!(result, Ok(()));
@@ -173,7 +172,7 @@ async fn a_change_waiting_to_retry_is_busy_until_closed() {
     assert_eq!(state(), (JobStatus::Running, RecordedState::Running));
     let (other, others_job) = begin_job(&fixture, &[1]).await;
     let reason = busy_reason(other.record_intent(fixture.intent(others_job, 1, START_TIME)).await);
-    assert!(reason.starts_with("another pindesk is at work on this number"), "{reason}");
+    assert!(reason.starts_with("another pindesk is working on this number"), "{reason}");
     journal.close();
     assert_eq!(state(), (JobStatus::Finished, RecordedState::NotSent));
     record_intent(&fixture, &other, others_job, 1, START_TIME).await;

@@ -57,7 +57,7 @@ async fn a_running_process_keeps_its_number_busy() {
     let others_change: String =
         rows.query_row("SELECT change FROM changes", [], |row| row.get(0)).expect("the other change");
     let others_change = vec![others_change.parse().expect("a change ID")];
-    let busy = format!("another pindesk is at work on this number: process {pid} on desk-1, uid 1000 (ana)");
+    let busy = format!("another pindesk is working on this number: process {pid} on desk-1, uid 1000 (ana)");
     let refused = journal.record_intent(fixture.intent(job, 1, fixture.now)).await;
     assert_eq!(refused.map_err(|refused| refused.to_string()), Err(busy));
     journal.resolve(number_id(1), others_change, Resolution::Manual, None).await.expect("recorded");

@@ -56,8 +56,7 @@ async fn a_foreign_database_is_refused_and_unchanged() {
     let before = fs::read(fixture.state_file("journal.db")).expect("readable");
     assert_eq!(
         open_error(&fixture),
-        "journal ~/state/journal.db: it is not a journal of pindesk. Nothing was changed. Move it away, and start \
-         again: mkdir -p ~/state/damaged && mv --backup=numbered ~/state/journal.db* ~/state/damaged"
+        "journal ~/state/journal.db: it is not a pindesk journal. Nothing was changed. Move it away, then restart pindesk. To move it: mkdir -p ~/state/damaged && mv --backup=numbered ~/state/journal.db* ~/state/damaged"
     );
     assert_eq!(fs::read(fixture.state_file("journal.db")).expect("readable"), before);
     assert!(JournalReader::open(&fixture.state_dir()).is_err());
@@ -66,14 +65,14 @@ async fn a_foreign_database_is_refused_and_unchanged() {
 #[tokio::test]
 async fn demo_and_real_numbers_never_share_a_journal() {
     for (first, second, description) in [
-        (JournalKind::Real, JournalKind::Demo, "one of real numbers, not a demo's"),
-        (JournalKind::Demo, JournalKind::Real, "a demo's, of made-up numbers"),
+        (JournalKind::Real, JournalKind::Demo, "a journal of real numbers"),
+        (JournalKind::Demo, JournalKind::Real, "a demo journal, with simulated numbers"),
     ] {
         let fixture = JournalFixture::new();
         let open = |kind| Journal::open(JournalOptions { kind, ..fixture.open_options() });
         open(first).expect("a good journal").0.close();
         let expected = format!(
-            "journal ~/state/journal.db: it is {description}. Nothing was changed. Name another directory: --state-dir DIR"
+            "journal ~/state/journal.db: it is {description}. Nothing was changed. Use another directory: --state-dir DIR"
         );
         assert_eq!(fixture.without_temp_path(open(second).expect_err("the journal is refused")), expected);
     }
@@ -85,8 +84,7 @@ async fn a_newer_database_is_refused() {
     fixture.open_database().execute_batch("PRAGMA user_version = 99").expect("set");
     assert_eq!(
         open_error(&fixture),
-        "journal ~/state/journal.db: a newer pindesk made it (schema 99, this one knows 1). Nothing was changed. \
-         Use that one"
+        "journal ~/state/journal.db: a newer pindesk created it (schema 99, this version supports 1). Nothing was changed. Use the newer version"
     );
 }
 
@@ -151,8 +149,9 @@ async fn a_missing_journal_is_reported_once_and_leaves_doubts() {
     let (journal, recovered) = fixture.open();
     assert_eq!(
         recovered.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["journal.db is missing or empty, though there was one: what came of the changes in it is not known, and \
-             each PIN in the escrow file may be in force or not"]
+        [
+            "journal.db is missing or empty, although it had records: the outcomes of its changes are unknown, and each PIN in the escrow file may or may not be in force"
+        ]
     );
     let fields =
         |open: &UnresolvedChange| (open.number, open.job, open.two_step_before, open.reason.clone(), open.last_send);
@@ -184,8 +183,9 @@ async fn an_older_copy_is_noticed_and_leaves_doubts() {
     let (journal, recovered) = fixture.open();
     assert_eq!(
         recovered.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["the journal ends at audit row 5, but went on to row 8: an older copy was put in its place, or rows \
-             were cut off"]
+        [
+            "the journal ends at audit row 5, but it once reached row 8: it was truncated, or replaced with an older copy"
+        ]
     );
     let open: Vec<_> = recovered.unresolved.iter().map(|open| open.number).collect();
     assert_eq!(open, [number_id(2), number_id(3)]);
@@ -199,7 +199,7 @@ async fn a_pin_missing_from_the_escrow_file_is_restored() {
     let before = EscrowFile::read(&fixture.state_dir()).expect("readable").entries;
     fs::remove_file(fixture.state_file("escrow.jsonl")).expect("removed");
     let findings = findings_of_two_opens(&fixture);
-    assert_eq!(findings[0], ["2 sealed PINs were missing from the escrow file, and were added to it again"]);
+    assert_eq!(findings[0], ["2 encrypted PINs were missing from the escrow file; pindesk appended them again"]);
     assert_eq!(findings[1], [""; 0]);
     assert_eq!(EscrowFile::read(&fixture.state_dir()).expect("readable").entries, before);
     let encrypted = JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins().expect("readable");
@@ -230,7 +230,7 @@ async fn a_torn_last_line_without_a_journal_is_a_finding() {
     fs::remove_file(fixture.state_file("journal.db")).expect("removed");
     let findings = findings_of_two_opens(&fixture);
     assert_eq!(findings[0].len(), 2, "{findings:?}");
-    assert_eq!(findings[0][1], "a line of escrow.jsonl cannot be read (line 2): its PIN may be lost");
+    assert_eq!(findings[0][1], "line 2 of escrow.jsonl cannot be parsed: its PIN may be lost");
     assert_eq!(findings[1], [""; 0]);
 }
 
@@ -243,8 +243,8 @@ async fn an_unreadable_line_is_reported_once() {
     assert_eq!(
         findings[0],
         [
-            "a line of escrow.jsonl cannot be read (line 1): its PIN may be lost",
-            "a sealed PIN was missing from the escrow file, and was added to it again"
+            "line 1 of escrow.jsonl cannot be parsed: its PIN may be lost",
+            "an encrypted PIN was missing from the escrow file; pindesk appended it again"
         ]
     );
     assert_eq!(findings[1], [""; 0]);
@@ -267,8 +267,7 @@ async fn a_line_unlike_the_journals_is_reported_once() {
     assert_eq!(
         findings[0],
         [
-            "a line of the escrow file is not the one in the journal: one of them was altered or damaged. The journal's was \
-             added to the file, and `pindesk escrow open` shows every PIN that opens"
+            "a line of the escrow file differs from the journal: one of them was altered or damaged. pindesk appended the line of the journal to the file. `pindesk escrow open` shows every PIN that your key can decrypt"
         ]
     );
     assert_eq!(findings[1], [""; 0]);

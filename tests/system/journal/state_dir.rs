@@ -69,7 +69,7 @@ fn a_symlink_to_a_directory_is_refused() {
     for name in ["link", "link/", "link/."] {
         assert_eq!(
             open_error(&fixture, &fixture.temp_path().join(name)),
-            "state directory ~/link: it is a symbolic link. Name the directory itself: --state-dir ~/state"
+            "state directory ~/link: it is a symbolic link. Use its target: --state-dir ~/state"
         );
     }
     fs::write(fixture.temp_path().join("file"), "").expect("a file");
@@ -161,16 +161,14 @@ async fn a_file_that_others_can_reach_is_refused() {
 
         fs::hard_link(&path, fixture.temp_path().join("second-name")).expect("the link is created");
         let expected = format!(
-            "state file ~/state/{name}: it has 2 names, so others may reach it by another. \
-             Run: cp -p ~/state/{name} ~/state/{name}.new && mv ~/state/{name}.new ~/state/{name}"
+            "state file ~/state/{name}: it has 2 hard links. Run: cp -p ~/state/{name} ~/state/{name}.new && mv ~/state/{name}.new ~/state/{name}"
         );
         assert_eq!(fixture.without_temp_path(fixture.try_open().expect_err("the file is refused")), expected);
         fs::remove_file(&path).expect("removed");
 
         symlink(fixture.temp_path().join("second-name"), &path).expect("the link is created");
         let expected = format!(
-            "state file ~/state/{name}: it is a symbolic link. Move the file itself here, or remove the \
-             link: rm ~/state/{name}"
+            "state file ~/state/{name}: it is a symbolic link. Move its target here, or remove the link: rm ~/state/{name}"
         );
         assert_eq!(fixture.without_temp_path(fixture.try_open().expect_err("the file is refused")), expected);
         fs::remove_file(&path).expect("removed");
@@ -230,7 +228,7 @@ fn child_with_a_read_only_directory() {
     let error = fixture.try_open().expect_err("nothing can be recorded");
     assert_eq!(
         fixture.without_temp_path(error),
-        "state directory ~/state: it cannot be written, so nothing can be set. Numbers can still be listed"
+        "state directory ~/state: it is not writable, so no PIN can be set. Numbers can still be listed"
     );
     let reader = JournalReader::open(&dir).expect("readable");
     assert_eq!(reader.jobs().expect("readable").len(), 1);
@@ -244,7 +242,6 @@ fn child_finding_a_leftover_wal() {
     let error = JournalReader::open(&fixture.state_dir()).expect_err("a part of the journal is in the WAL");
     assert_eq!(
         fixture.without_temp_path(error),
-        "journal in ~/state: it was left in the middle, and the directory cannot be written. Copy it to a place of your \
-         own, and read it there: --state-dir COPY"
+        "journal in ~/state: it was not closed cleanly, and the directory is not writable. Copy the directory, and read the copy: --state-dir COPY"
     );
 }

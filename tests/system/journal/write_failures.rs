@@ -27,7 +27,7 @@ async fn a_moved_database_fails_the_journal_for_good() {
     journal.record_intent(first.clone()).await.expect("recorded");
     fs::rename(fixture.state_file("journal.db"), fixture.temp_path().join("away")).expect("moved");
     let reason = failure_reason(&fixture, journal.record_intent(fixture.intent(job, 2, START_TIME)).await);
-    let start = "the journal in ~/state takes nothing more: journal.db was moved away or replaced meanwhile (";
+    let start = "the journal in ~/state accepts no more records: journal.db was moved or replaced (";
     assert!(reason.starts_with(start) && reason.ends_with(" bytes free)"), "{reason}");
     // A failed journal stays failed, even if the file is back.
     fs::rename(fixture.temp_path().join("away"), fixture.state_file("journal.db")).expect("the file is moved back");
@@ -53,8 +53,7 @@ async fn a_moved_directory_fails_only_its_own_journal() {
         second.start_job(job_plan(&[3])).await.expect("recorded");
         if writes_after_move {
             let reason = failure_reason(&fixture, journal.record_intent(fixture.intent(job, 2, START_TIME)).await);
-            let start =
-                "the journal in ~/state takes nothing more: escrow.jsonl was moved away or replaced meanwhile (";
+            let start = "the journal in ~/state accepts no more records: escrow.jsonl was moved or replaced (";
             assert!(reason.starts_with(start), "{reason}");
         }
         journal.close();
@@ -83,7 +82,7 @@ async fn a_deleted_or_replaced_wal_fails_the_journal() {
             fs::set_permissions(fixture.state_file(name), Permissions::from_mode(0o600)).expect("the mode is set");
         }
         let reason = failure_reason(&fixture, journal.record_intent(fixture.intent(job, 1, START_TIME)).await);
-        let start = format!("the journal in ~/state takes nothing more: {name} was moved away or replaced meanwhile (");
+        let start = format!("the journal in ~/state accepts no more records: {name} was moved or replaced (");
         assert!(reason.starts_with(&start), "{reason}");
         journal.close();
         let (journal, recovered) = fixture.open();
@@ -116,7 +115,7 @@ async fn a_deleted_wal_never_overwrites_a_newer_journal() {
     assert_eq!(detail.numbers.iter().map(|row| row.number).collect::<Vec<_>>(), [number_id(2)]);
     let problems = reader.verify_audit().expect("readable").expect_err("the rows of the first process are lost");
     let descriptions: Vec<_> = problems.iter().map(|problem| problem.description.as_str()).collect();
-    assert_eq!(descriptions, [format!("at 2026-11-22T14:00:00Z it was found that {}", recovered.findings[0])]);
+    assert_eq!(descriptions, [format!("at 2026-11-22T14:00:00Z pindesk found: {}", recovered.findings[0])]);
 }
 
 /// The child process of the test above.
@@ -170,7 +169,7 @@ async fn child_whose_syncs_fail() {
         let intent = fixture.intent(job, n, START_TIME);
         if let Err(error) = journal.record_intent(intent.clone()).await {
             let reason = failure_reason(&fixture, Err(error));
-            assert!(reason.starts_with("the journal in ~/state takes nothing more: "), "{reason}");
+            assert!(reason.starts_with("the journal in ~/state accepts no more records: "), "{reason}");
             break;
         }
         last = Some(intent);
@@ -238,7 +237,7 @@ async fn a_failed_checkpoint_sync_fails_the_journal() {
         return;
     };
     let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(stdout.contains("the journal in ") && stdout.contains(" takes nothing more: "), "{stdout}");
+    assert!(stdout.contains("the journal in ") && stdout.contains(" accepts no more records: "), "{stdout}");
     // No record was lost.
     let (journal, recovered) = fixture.open();
     assert_eq!(recovered.findings, []);

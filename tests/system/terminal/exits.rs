@@ -100,7 +100,7 @@ fn a_hang_up_without_sighup_ends_it_on_every_page() {
 fn failing_output_ends_the_console() {
     let fixture = TerminalFixture::without_faults();
     for (keys, shown) in
-        [("", "Read 200"), ("/", "Enter keep"), ("p", "PIN again"), ("\r", "Details: "), ("?", "Help: ")]
+        [("", "Read 200"), ("/", "Enter apply"), ("p", "Retype PIN"), ("\r", "Details: "), ("?", "Help: ")]
     {
         // The keys come from one terminal. The screen is another one, which is closed, so that only writing fails.
         let mut screen = PtySession::spawn("/bin/sh", &["-c", "read -r line"], (80, 24), &[]);
@@ -187,7 +187,7 @@ fn quitting_waits_for_requests_and_can_be_canceled() {
     confirm(&mut session);
     session.wait_for(SENDING_STATUS);
     session.send("q");
-    session.wait_for("Quit while work is on its way?");
+    session.wait_for("Quit while work is unfinished?");
     session.wait_until_quiet(QUIET_TIME);
     session.send("y");
     session.wait_for("Waiting for the answers");

@@ -28,7 +28,7 @@ fn sgr_parameters(bytes: &[u8]) -> Vec<u16> {
     sequences.flat_map(|all| all.split(';').map(|one| one.parse().unwrap_or(0)).collect::<Vec<_>>()).collect()
 }
 
-/// Visits the pages, sets a PIN and returns the screens on the way.
+/// Visits the pages, sets a PIN and returns the screens in flight.
 fn visit_pages(session: &mut PtySession) -> Vec<String> {
     let mut screens = vec![session.text()];
     let mut record = |session: &PtySession| {
@@ -96,7 +96,7 @@ fn every_terminal_shows_the_same_text() {
         session.wait_until_quiet(QUIET_TIME);
         screens.push(without_timestamps(&session.text()));
         session.send("\x03");
-        session.wait_until_gone("PIN again");
+        session.wait_until_gone("Retype PIN");
         assert!(session.bytes().is_ascii(), "{term}: not only ASCII in the locale C");
         quit(&mut session);
         screens

@@ -1,68 +1,70 @@
-//! The modes of the keyboard: one for each page, and what each does with keys that the table does not bind.
+//! The keyboard modes, one for each page, and whether each accepts text.
+//!
+//! It binds no keys: the table does.
 
-/// Which keys count: one mode for each page.
+/// A keyboard mode: the keys of one page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// The number list.
     List,
-    /// The filter line being typed.
+    /// Typing a filter.
     Filter,
     /// Picking the column to sort by.
     Sort,
-    /// One number's details.
+    /// The details of one number.
     Details,
-    /// What became of a request that failed or never left.
+    /// A request that failed or was not sent.
     Failed,
-    /// A request nobody can say the outcome of.
+    /// A request without a sure answer.
     NoAnswer,
     /// Typing a PIN.
     PinForm,
-    /// Writing down what a check by hand found.
+    /// Writing the note of a manual check.
     ResolutionNote,
-    /// Confirming a check by hand.
+    /// Confirming that a number is resolved.
     ConfirmResolution,
-    /// What is in doubt, and what else has to be looked at.
+    /// Numbers in doubt and other open issues.
     Unresolved,
-    /// Looking at changed keys of the escrow.
+    /// Changed escrow keys, to be accepted.
     Recipients,
-    /// Why nothing can be recorded, and so nothing set.
+    /// Why pindesk can record nothing, and so set no PIN.
     JournalUnavailable,
     /// The hidden screen.
     Hidden,
-    /// Confirming by `y`.
+    /// Confirming with `y`.
     Confirm,
-    /// Confirming by the last four digits.
+    /// Confirming with the last four digits.
     ConfirmReplace,
     /// Picking what to copy.
     Copy,
-    /// A copied text, shown as well.
+    /// The copied text.
     Copied,
     /// Every message, newest first.
     Messages,
-    /// The keys of a page, and what to do about a lost PIN.
+    /// The keys of a page, and help with a lost PIN.
     Help,
-    /// Quitting while something is unfinished.
+    /// Confirming to quit while work is unfinished.
     Quit,
-    /// Waiting for the requests on their way.
+    /// Waiting for requests in flight before the program ends.
     ShuttingDown,
-    /// No config file.
+    /// The page without a config file.
     Welcome,
-    /// No access token, or a refused one.
+    /// No access token, or Meta refused it.
     Token,
     /// The access token works, but there are no numbers.
     NoNumbers,
-    /// A window below 40x10.
+    /// A window smaller than 40x10.
     TooSmall,
 }
 
-/// What a mode does with printable keys that the table does not bind.
+/// The printable keys that a mode accepts although the table does not bind them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextInput {
-    /// Nothing.
+    /// It ignores them.
     None,
-    /// Takes digits.
+    /// It accepts digits.
     Digits,
-    /// Takes any text.
+    /// It accepts any text.
     Text,
 }
 
@@ -96,7 +98,7 @@ impl Mode {
         Self::TooSmall,
     ];
 
-    /// The page's name, as the help heads it.
+    /// The page's title in the help and in errors.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -107,11 +109,11 @@ impl Mode {
             Self::Failed => "failed or not sent",
             Self::NoAnswer => "no answer",
             Self::PinForm => "PIN form",
-            Self::ResolutionNote => "note of a check by hand",
-            Self::ConfirmResolution => "confirmation of a check by hand",
+            Self::ResolutionNote => "note on a manual check",
+            Self::ConfirmResolution => "confirmation of a manual check",
             Self::Unresolved => "numbers in doubt",
-            Self::Recipients => "changed keys of the escrow",
-            Self::JournalUnavailable => "nothing can be set",
+            Self::Recipients => "changed escrow keys",
+            Self::JournalUnavailable => "no PIN can be set",
             Self::Hidden => "hidden screen",
             Self::Confirm => "confirmation",
             Self::ConfirmReplace => "confirmation by digits",
@@ -120,7 +122,7 @@ impl Mode {
             Self::Messages => "messages",
             Self::Help => "help",
             Self::Quit => "quit",
-            Self::ShuttingDown => "leaving",
+            Self::ShuttingDown => "quitting",
             Self::Welcome => "welcome",
             Self::Token => "no access token, or refused",
             Self::NoNumbers => "no numbers",
@@ -128,7 +130,7 @@ impl Mode {
         }
     }
 
-    /// What becomes of printable keys that are not bound.
+    /// The printable keys that the mode accepts although the table does not bind them.
     #[must_use]
     pub const fn text_input(self) -> TextInput {
         match self {

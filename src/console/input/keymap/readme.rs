@@ -1,20 +1,23 @@
-//! The key table of the README, in Markdown, from the table that dispatches.
+//! Writes the key table of the README as Markdown.
+//!
+//! It has no rows of its own: it reads the key table that the dispatcher uses.
 
 use std::fmt::Write as _;
 
 use crate::console::input::keymap::{Keymap, Mode, table};
 
-/// A row that more pages share than this stands once, after the pages' own.
-const MAX_PAGES_NAMED: usize = 2;
+/// A row that more pages share than this is listed once under "several pages".
+const MAX_LISTED_PAGES: usize = 2;
 
-/// Every page's rows; what several pages share stands once.
+/// The rows of every page. Equal rows of several pages are listed once.
 #[must_use]
 pub fn readme_table() -> String {
     let keymap = Keymap::default();
     let mut rows: Vec<(Vec<&str>, String, &str)> = Vec::new();
     for mode in Mode::ALL {
         for (keys, binding) in keymap.rows(mode).filter(|(_, binding)| !table::is_global(binding.action)) {
-            match rows.iter_mut().find(|(_, known, words)| *known == keys && *words == binding.description) {
+            match rows.iter_mut().find(|(_, known, description)| *known == keys && *description == binding.description)
+            {
                 Some((pages, ..)) => pages.push(mode.title()),
                 None => rows.push((vec![mode.title()], keys, binding.description)),
             }
@@ -23,8 +26,8 @@ pub fn readme_table() -> String {
     for binding in table::GLOBAL {
         rows.push((vec!["everywhere"], keymap.keys_label(binding), binding.description));
     }
-    let is_shared = |(pages, ..): &(Vec<&str>, String, &str)| pages.len() > MAX_PAGES_NAMED;
-    // Stable, so that the rest stays in the order of the pages.
+    let is_shared = |(pages, ..): &(Vec<&str>, String, &str)| pages.len() > MAX_LISTED_PAGES;
+    // The sort is stable, so the other rows keep the order of the pages.
     rows.sort_by_key(|row| (row.0 == ["everywhere"], is_shared(row)));
     let mut out = String::from("| page | key | what it does |\n|--|--|--|\n");
     for row in &rows {

@@ -1,4 +1,6 @@
-//! The rows of the key table, and the names by which the config speaks of actions.
+//! The rows of the key table: for each mode its keys, their actions and descriptions.
+//!
+//! It does not know what an action does.
 
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{Action, Binding, HelpGroup, Mode, Risk};
@@ -6,12 +8,12 @@ use crate::console::input::keymap::{Action, Binding, HelpGroup, Mode, Risk};
 const fn row(
     action: Action,
     keys: &'static [Key],
-    words: &'static str,
-    footer: Option<&'static str>,
+    description: &'static str,
+    footer_label: Option<&'static str>,
     group: HelpGroup,
     risk: Risk,
 ) -> Binding {
-    Binding { action, keys, description: words, footer_label: footer, group, risk }
+    Binding { action, keys, description, footer_label, group, risk }
 }
 
 use Action as A;
@@ -27,7 +29,7 @@ const HELP: Binding = row(A::Help, &[Char('?')], "help for this page", Some("hel
 const MESSAGES: Binding = row(A::Messages, &[Char('m')], "messages, newest first", None, Look, ViewOnly);
 const SET_PIN: Binding = row(A::SetPin, &[Char('p')], "set the PIN of this number", Some("set PIN"), Act, Prompts);
 const REFRESH_NUMBER: Binding =
-    row(A::RefreshNumber, &[Char('r')], "read this number again", Some("read"), Act, ReadsMeta);
+    row(A::RefreshNumber, &[Char('r')], "refresh this number", Some("refresh"), Act, ReadsMeta);
 const COPY: Binding = row(A::PickCopy, &[Char('c')], "copy a value", Some("copy"), Act, ViewOnly);
 const BACK: Binding = row(A::Back, &[Key::Esc, Char('q')], "back", Some("back"), Tool, ViewOnly);
 const QUIT: Binding = row(A::Back, &[Char('q')], "quit (asks if work is unfinished)", Some("quit"), Tool, Prompts);
@@ -40,20 +42,20 @@ const HIDE_SCREEN: Binding =
     row(A::HideScreen, &[Char('z')], "hide the screen, drop the access token", None, Tool, ViewOnly);
 
 const SHOW_IN_DOUBT: Binding =
-    row(A::ShowInDoubt, &[Char('w')], "numbers in doubt, and what else to look at", None, Look, ViewOnly);
+    row(A::ShowInDoubt, &[Char('w')], "numbers in doubt and other open issues", None, Look, ViewOnly);
 
 const LIST: &[Binding] = &[
     HELP,
     row(A::EditFilter, &[Char('/'), Char('f')], "filter", Some("filter"), Find, ViewOnly),
     SET_PIN,
-    row(A::Open, &[Key::Enter], "details, or what became of the request", Some("details"), Look, ViewOnly),
+    row(A::Open, &[Key::Enter], "details, or the outcome of the last request", Some("details"), Look, ViewOnly),
     REFRESH_NUMBER,
     QUIT,
-    row(A::RefreshAll, &[Char('u')], "read all numbers again", Some("read all"), Act, ReadsMeta),
+    row(A::RefreshAll, &[Char('u')], "refresh all numbers", Some("refresh all"), Act, ReadsMeta),
     row(A::PickSort, &[Char('o')], "sort", Some("sort"), Find, ViewOnly),
     row(A::ClearFilter, &[Key::Esc], "clear the filter", None, Find, ViewOnly),
     COPY,
-    row(A::TogglePane, &[Char('d')], "details beside the list (100 columns and more)", None, Look, ViewOnly),
+    row(A::TogglePane, &[Char('d')], "details beside the list (from 100 columns)", None, Look, ViewOnly),
     SHOW_IN_DOUBT,
     MESSAGES,
     HIDE_SCREEN,
@@ -66,8 +68,8 @@ const LIST: &[Binding] = &[
 ];
 
 const FILTER: &[Binding] = &[
-    row(A::ApplyFilter, &[Key::Enter], "keep the filter", Some("keep filter"), Find, ViewOnly),
-    row(A::RestoreFilter, &[Key::Esc], "back to the filter before", Some("undo"), Find, ViewOnly),
+    row(A::ApplyFilter, &[Key::Enter], "apply the filter", Some("apply"), Find, ViewOnly),
+    row(A::RestoreFilter, &[Key::Esc], "restore the previous filter", Some("cancel"), Find, ViewOnly),
     row(A::ClearField, &[Ctrl('u')], "clear the line", Some("clear the line"), Find, ViewOnly),
     row(A::Up, &[Key::Up], "one row up", None, Move, ViewOnly),
     row(A::Down, &[Key::Down], "one row down", None, Move, ViewOnly),
@@ -86,7 +88,7 @@ const DETAILS: &[Binding] = &[HELP, SET_PIN, REFRESH_NUMBER, COPY, UP, DOWN, MES
 
 const FAILED: &[Binding] = &[
     row(A::SetPin, &[Char('p')], "set the PIN again", Some("set PIN"), Act, Prompts),
-    row(A::RefreshNumber, &[Char('r')], "read the status of this number", Some("read status"), Act, ReadsMeta),
+    REFRESH_NUMBER,
     row(A::PickCopy, &[Char('c')], "copy for a ticket", Some("copy for a ticket"), Act, ViewOnly),
     BACK,
     HELP,
@@ -101,13 +103,13 @@ const NO_ANSWER: &[Binding] = &[
     row(
         A::RefreshStatus,
         &[Char('u'), Char('r')],
-        "read the status of this number",
-        Some("read status"),
+        "refresh the status of this number",
+        Some("refresh status"),
         Act,
         ReadsMeta,
     ),
-    row(A::SetPin, &[Char('p')], "set a new PIN, 2 minutes after the last try", Some("new PIN"), Act, Prompts),
-    row(A::MarkResolved, &[Char('h')], "settle it by a note of a check by hand (asks)", Some("by hand"), Act, Prompts),
+    row(A::SetPin, &[Char('p')], "set a new PIN, from 2 minutes after the last try", Some("new PIN"), Act, Prompts),
+    row(A::MarkResolved, &[Char('h')], "mark as resolved, with a note (asks)", Some("resolve"), Act, Prompts),
     row(A::PickCopy, &[Char('c')], "copy for a ticket", Some("copy"), Act, ViewOnly),
     BACK,
     HELP,
@@ -118,7 +120,7 @@ const NO_ANSWER: &[Binding] = &[
 ];
 
 const RESOLUTION_NOTE: &[Binding] = &[
-    row(A::Continue, &[Key::Enter], "continue to the question", Some("continue"), Act, Prompts),
+    row(A::Continue, &[Key::Enter], "continue to the confirmation", Some("continue"), Act, Prompts),
     row(A::ClearField, &[Ctrl('u')], "clear the line", Some("clear the line"), Act, ViewOnly),
     CANCEL_NOTE,
 ];
@@ -126,14 +128,14 @@ const RESOLUTION_NOTE: &[Binding] = &[
 const CANCEL_NOTE: Binding = row(A::Cancel, &[Key::Esc], "back, nothing is recorded", Some("back"), Tool, ViewOnly);
 
 const CONFIRM_RESOLUTION: &[Binding] = &[
-    row(A::ConfirmResolved, &[Char('y')], "record it as settled", Some("record"), Act, Commits),
+    row(A::ConfirmResolved, &[Char('y')], "mark as resolved", Some("resolve"), Act, Commits),
     row(A::Cancel, &[Char('n'), Key::Esc], "cancel, nothing is recorded", Some("cancel"), Tool, ViewOnly),
 ];
 
 const UNRESOLVED: &[Binding] = &[
-    row(A::Open, &[Key::Enter], "what is known of it, and what to do", Some("open"), Look, ViewOnly),
+    row(A::Open, &[Key::Enter], "details and next steps", Some("open"), Look, ViewOnly),
     HELP,
-    row(A::Back, &[Key::Esc, Char('q')], "on to the list, for later", Some("later"), Tool, ViewOnly),
+    row(A::Back, &[Key::Esc, Char('q')], "continue to the list, decide later", Some("later"), Tool, ViewOnly),
     MESSAGES,
     HIDE_SCREEN,
     UP,
@@ -141,24 +143,24 @@ const UNRESOLVED: &[Binding] = &[
 ];
 
 const RECIPIENTS: &[Binding] = &[
-    row(A::AcceptRecipients, &[Char('y')], "these keys are right", Some("these are right"), Act, Commits),
+    row(A::AcceptRecipients, &[Char('y')], "accept these keys", Some("accept"), Act, Commits),
     UP,
     DOWN,
     PAGE_UP,
     PAGE_DOWN,
-    row(A::Cancel, &[Char('n'), Key::Esc], "back, the keys stay unconfirmed", Some("back"), Tool, ViewOnly),
+    row(A::Cancel, &[Char('n'), Key::Esc], "back, without accepting the keys", Some("back"), Tool, ViewOnly),
 ];
 
 const HIDDEN: &[Binding] = &[
-    row(A::ShowScreen, &[Key::Enter], "show the screen; reads the access token again", Some("show"), Look, ReadsMeta),
+    row(A::ShowScreen, &[Key::Enter], "show the screen (reloads the access token)", Some("show"), Look, ReadsMeta),
     QUIT,
 ];
 
 const PIN_FORM: &[Binding] = &[
-    row(A::RandomPin, &[Char('g')], "make a random PIN", Some("random"), Act, ViewOnly),
+    row(A::RandomPin, &[Char('g')], "generate a random PIN", Some("random"), Act, ViewOnly),
     row(A::ShowPin, &[Char('v')], "show the PIN for a while, or hide it", Some("show"), Look, ViewOnly),
     row(A::NextField, &[Key::Tab, Key::Down], "next field", Some("next"), Move, ViewOnly),
-    row(A::PreviousField, &[Key::BackTab, Key::Up], "field before", None, Move, ViewOnly),
+    row(A::PreviousField, &[Key::BackTab, Key::Up], "previous field", None, Move, ViewOnly),
     DELETE_DIGIT,
     row(A::ClearField, &[Ctrl('u')], "clear the field", None, Act, ViewOnly),
     row(A::Continue, &[Key::Enter], "continue to the confirmation", Some("continue"), Act, Prompts),
@@ -174,7 +176,7 @@ const CONFIRM: &[Binding] = &[
 ];
 
 const CONFIRM_REPLACE: &[Binding] = &[
-    // Enter alone does nothing here: it only hands over four digits, which must be the right ones.
+    // Enter alone sends nothing: it submits the four digits, which must match.
     row(A::Continue, &[Key::Enter], "send it, after the last 4 digits of the number", Some("send"), Act, Prompts),
     DELETE_DIGIT,
     row(A::ClearField, &[Ctrl('u')], "clear the field", None, Act, ViewOnly),
@@ -185,7 +187,7 @@ const COPY_MENU: &[Binding] = &[
     row(A::CopyNumber, &[Char('1')], "the number", Some("number"), Act, ViewOnly),
     row(A::CopyId, &[Char('2')], "the phone number ID", Some("phone number ID"), Act, ViewOnly),
     row(A::CopyWaba, &[Char('3')], "the WABA ID", Some("WABA"), Act, ViewOnly),
-    row(A::CopyAll, &[Char('4')], "all of it, for a ticket", Some("all for a ticket"), Act, ViewOnly),
+    row(A::CopyAll, &[Char('4')], "everything, for a ticket", Some("all for a ticket"), Act, ViewOnly),
     BACK,
 ];
 
@@ -199,7 +201,7 @@ const CONFIRM_QUIT: &[Binding] = &[
 ];
 
 const SHUTTING_DOWN: &[Binding] =
-    &[row(A::CancelQuit, &[Char('n'), Key::Esc], "stay after all", Some("stay"), Tool, ViewOnly)];
+    &[row(A::CancelQuit, &[Char('n'), Key::Esc], "keep running", Some("stay"), Tool, ViewOnly)];
 
 const WELCOME: &[Binding] = &[
     row(A::StartDemo, &[Char('t')], "try the demo: made-up numbers, nothing is sent", Some("demo"), Act, ViewOnly),
@@ -222,14 +224,14 @@ const TOO_SMALL: &[Binding] = &[QUIT];
 
 /// Keys of every mode.
 pub(super) const GLOBAL: &[Binding] = &[
-    row(A::Interrupt, &[Ctrl('c')], "back or quit, also in fields; twice quits", None, Tool, ViewOnly),
-    row(A::Redraw, &[Ctrl('l')], "draw again", None, Tool, ViewOnly),
-    row(A::Suspend, &[Ctrl('z')], "stop for a while, back to the shell", None, Tool, ViewOnly),
+    row(A::Interrupt, &[Ctrl('c')], "back or quit, also in text fields; press twice to quit", None, Tool, ViewOnly),
+    row(A::Redraw, &[Ctrl('l')], "redraw", None, Tool, ViewOnly),
+    row(A::Suspend, &[Ctrl('z')], "suspend to the shell", None, Tool, ViewOnly),
 ];
 
-/// The rows of a mode, its own before those of every mode.
+/// The rows of a mode: its own, then those of every mode.
 pub(super) fn bindings(mode: Mode) -> impl Iterator<Item = &'static Binding> {
-    let own = match mode {
+    let own_rows = match mode {
         Mode::List => LIST,
         Mode::Filter => FILTER,
         Mode::Sort => SORT,
@@ -254,7 +256,7 @@ pub(super) fn bindings(mode: Mode) -> impl Iterator<Item = &'static Binding> {
         Mode::NoNumbers => NO_NUMBERS,
         Mode::TooSmall => TOO_SMALL,
     };
-    own.iter().chain(GLOBAL)
+    own_rows.iter().chain(GLOBAL)
 }
 
 pub(super) fn binds(mode: Mode, action: Action) -> bool {
@@ -265,7 +267,7 @@ pub(super) fn is_global(action: Action) -> bool {
     GLOBAL.iter().any(|binding| binding.action == action)
 }
 
-/// Keys that people must be able to rely on: what confirms, cancels, leaves and restores.
+/// Actions whose keys never change, so that operators can rely on them: those that confirm, cancel, leave or restore.
 pub(super) fn is_fixed(action: Action) -> bool {
     is_global(action)
         || matches!(
@@ -283,97 +285,10 @@ pub(super) fn is_fixed(action: Action) -> bool {
         )
 }
 
-/// The names of the actions in the config's `[keys]`.
-const ACTION_NAMES: &[(Action, &str)] = &[
-    (A::Up, "up"),
-    (A::Down, "down"),
-    (A::PageUp, "page-up"),
-    (A::PageDown, "page-down"),
-    (A::First, "first"),
-    (A::Last, "last"),
-    (A::EditFilter, "filter"),
-    (A::ClearFilter, "clear-filter"),
-    (A::ApplyFilter, "keep-filter"),
-    (A::RestoreFilter, "undo-filter"),
-    (A::PickSort, "pick-sort"),
-    (A::SortByNumber, "sort-by-number"),
-    (A::SortByName, "sort-by-name"),
-    (A::SortByWaba, "sort-by-waba"),
-    (A::SortByTwoStep, "sort-by-two-step"),
-    (A::SortByRequest, "sort-by-request"),
-    (A::SetPin, "set-pin"),
-    (A::RefreshNumber, "read"),
-    (A::RefreshAll, "read-all"),
-    (A::RefreshStatus, "read-status"),
-    (A::SendSamePin, "send-same-pin"),
-    (A::MarkResolved, "check-by-hand"),
-    (A::ConfirmResolved, "record"),
-    (A::AcceptRecipients, "acknowledge"),
-    (A::ShowInDoubt, "in-doubt"),
-    (A::HideScreen, "hide"),
-    (A::ShowScreen, "show-screen"),
-    (A::PickCopy, "copy"),
-    (A::CopyNumber, "copy-number"),
-    (A::CopyId, "copy-id"),
-    (A::CopyWaba, "copy-waba"),
-    (A::CopyAll, "copy-all"),
-    (A::Open, "details"),
-    (A::TogglePane, "details-pane"),
-    (A::Messages, "messages"),
-    (A::Help, "help"),
-    (A::RandomPin, "random-pin"),
-    (A::ShowPin, "show-pin"),
-    (A::NextField, "next-field"),
-    (A::PreviousField, "previous-field"),
-    (A::DeleteDigit, "delete-digit"),
-    (A::ClearField, "clear-field"),
-    (A::Continue, "continue"),
-    (A::Send, "send"),
-    (A::Cancel, "cancel"),
-    (A::ConfirmQuit, "leave"),
-    (A::CancelQuit, "stay"),
-    (A::StartDemo, "demo"),
-    (A::Retry, "try-again"),
-    (A::Back, "back"),
-    (A::Interrupt, "interrupt"),
-    (A::Redraw, "redraw"),
-    (A::Suspend, "suspend"),
-];
-
-/// True if the key would open a question and, pressed once more, say yes to one.
+/// True if the key would open a question and, pressed again, confirm it.
 pub(super) fn would_confirm_itself(action: Action, key: Key) -> bool {
-    let any = |risk, is_meant: &dyn Fn(&Binding) -> bool| {
-        Mode::ALL.into_iter().flat_map(bindings).any(|binding| binding.risk == risk && is_meant(binding))
+    let any = |risk, matches: &dyn Fn(&Binding) -> bool| {
+        Mode::ALL.into_iter().flat_map(bindings).any(|binding| binding.risk == risk && matches(binding))
     };
     any(Prompts, &|binding| binding.action == action) && any(Commits, &|binding| binding.keys.contains(&key))
-}
-
-pub(super) fn action_name(action: Action) -> &'static str {
-    ACTION_NAMES.iter().find(|(named, _)| *named == action).map_or("", |(_, name)| name)
-}
-
-pub(super) fn find_action(text: &str) -> Option<Action> {
-    ACTION_NAMES.iter().find(|(_, name)| *name == text).map(|(action, _)| *action)
-}
-
-pub(super) fn closest_action_name(text: &str) -> Option<&'static str> {
-    /// A guess further off than this is no help.
-    const MIN_LIKENESS: f64 = 0.7;
-    let likeness = |name: &str| strsim::jaro_winkler(text, name);
-    let nearest = ACTION_NAMES.iter().map(|(_, name)| *name).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(nearest) >= MIN_LIKENESS).then_some(nearest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_action_of_the_table_has_a_name_of_its_own() {
-        for mode in Mode::ALL {
-            for binding in bindings(mode) {
-                assert_eq!(find_action(action_name(binding.action)), Some(binding.action));
-            }
-        }
-    }
 }

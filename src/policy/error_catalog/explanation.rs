@@ -1,0 +1,367 @@
+//! Explains an outcome to support staff: why, whether anything was changed, and what to do.
+//!
+//! It never names keys of the console, because commands print the same words.
+
+use std::borrow::Cow;
+
+use crate::domain::change::{ChangeState, Resolution};
+use crate::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
+use crate::policy::error_catalog::{CatalogEntry, ErrorScope, lookup, table};
+
+/// Whether a request changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Applied {
+    /// It certainly changed nothing.
+    No,
+    /// It may have changed something.
+    Maybe,
+    /// It certainly set the PIN.
+    Yes,
+}
+
+impl Applied {
+    /// The sentence on the page of a number.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::No => "Nothing was changed.",
+            Self::Maybe => "It may have been changed.",
+            Self::Yes => "The new PIN is in force.",
+        }
+    }
+}
+
+/// What happened, in words for an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// A few words for a table cell, without a full stop.
+    pub summary: Cow<'static, str>,
+    /// One or two sentences.
+    pub reason: Cow<'static, str>,
+    /// Whether anything was changed.
+    pub applied: Applied,
+    /// What to do, one step each; empty if there is nothing to do.
+    pub advice: &'static [&'static str],
+}
+
+impl Explanation {
+    /// Explains a refusal by Meta, which proves that nothing was changed.
+    #[must_use]
+    pub fn for_refusal(error: &ApiError) -> Self {
+        Self::from_entry(lookup(error), Applied::No)
+    }
+
+    fn from_entry(entry: &'static CatalogEntry, applied: Applied) -> Self {
+        Self { summary: entry.summary.into(), reason: entry.reason.into(), applied, advice: entry.advice }
+    }
+
+    /// Explains a request that may have been applied.
+    #[must_use]
+    pub fn for_doubt(doubt: &DoubtReason) -> Self {
+        let (reason, advice): (Cow<'static, str>, _) = match doubt {
+            DoubtReason::TimedOut { waited } => (
+                format!("The request was sent, but no answer came in {} s.", waited.as_secs()).into(),
+                RESOLVE_DOUBT_STEPS,
+            ),
+            DoubtReason::ConnectionLost { after } => {
+                let seconds = after.as_secs();
+                (
+                    format!("The request was sent, then the connection was lost after {seconds} s.").into(),
+                    RESOLVE_DOUBT_STEPS,
+                )
+            }
+            DoubtReason::ServerError(error) => {
+                // A refused token must be replaced before the doubt can be resolved.
+                let entry = lookup(error);
+                let advice = if entry.scope == ErrorScope::Token { entry.advice } else { RESOLVE_DOUBT_STEPS };
+                (entry.reason.into(), advice)
+            }
+            DoubtReason::UnexpectedReply { http_status } => (
+                format!(
+                    "The request was sent, but the reply was not Meta's (HTTP {http_status}). A proxy may sit between."
+                )
+                .into(),
+                RESOLVE_DOUBT_STEPS,
+            ),
+            DoubtReason::SuccessNotTrue => {
+                ("Meta answered, but did not say that it worked.".into(), RESOLVE_DOUBT_STEPS)
+            }
+            DoubtReason::ProcessEnded => {
+                ("The program that sent the request ended before the answer came.".into(), RESOLVE_DOUBT_STEPS)
+            }
+            DoubtReason::EscrowOnly => (
+                "Only the escrow file knows of this PIN: whether it was sent, nobody knows.".into(),
+                RESOLVE_DOUBT_STEPS,
+            ),
+            DoubtReason::OlderPinInDoubt(last) => {
+                let what = match last {
+                    NotApplied::Refused(error) => format!("Meta refused the last request: {}.", lookup(error).summary),
+                    NotApplied::NotSent(reason) => Self::not_sent_sentence("The last request", reason),
+                };
+                let reason =
+                    format!("{what} It changed nothing, but the older PIN of the request before it is in doubt.");
+                (reason.into(), RESOLVE_OLDER_PIN_STEPS)
+            }
+            DoubtReason::EarlierAttemptInDoubt { earlier, last } => return Self::for_failed_retry(earlier, last),
+        };
+        let summary = match doubt {
+            DoubtReason::TimedOut { .. } | DoubtReason::UnexpectedReply { .. } => doubt.to_string().into(),
+            DoubtReason::ConnectionLost { .. } => "sent, then the connection was lost".into(),
+            DoubtReason::ServerError(error) => lookup(error).summary.into(),
+            DoubtReason::SuccessNotTrue => "Meta did not say that it worked".into(),
+            DoubtReason::ProcessEnded => "the program ended before the answer".into(),
+            DoubtReason::EscrowOnly => "known from the escrow file alone".into(),
+            DoubtReason::OlderPinInDoubt(NotApplied::Refused(_)) => "refused, and an older PIN is in doubt".into(),
+            DoubtReason::OlderPinInDoubt(NotApplied::NotSent(_)) => "not sent, and an older PIN is in doubt".into(),
+            DoubtReason::EarlierAttemptInDoubt { earlier, .. } => Self::for_doubt(earlier).summary,
+        };
+        Self { summary, reason, applied: Applied::Maybe, advice }
+    }
+
+    /// Says that a request was not sent. The text of a local refusal is complete: it says from when the request can be
+    /// sent.
+    fn not_sent_sentence(request: &str, cause: &NotSentReason) -> String {
+        if let NotSentReason::RefusedLocally(reason) = cause {
+            return format!("{request} was refused here: {reason}.");
+        }
+        format!("{request} was not sent: {}.", Self::for_not_sent(cause).summary)
+    }
+
+    /// Explains a request in doubt whose retry failed.
+    fn for_failed_retry(earlier: &DoubtReason, last: &NotApplied) -> Self {
+        let explanation = Self::for_doubt(earlier);
+        let (what, refusal) = match last {
+            NotApplied::Refused(error) => {
+                (format!("Meta refused a repeat: {}.", lookup(error).summary), Some(lookup(error)))
+            }
+            NotApplied::NotSent(reason) => (Self::not_sent_sentence("A repeat", reason), None),
+        };
+        // A refused token must be replaced before the doubt can be resolved.
+        let advice =
+            refusal.filter(|entry| entry.scope == ErrorScope::Token).map_or(explanation.advice, |entry| entry.advice);
+        Self {
+            reason: format!("{} {what} That proves nothing about the first one.", explanation.reason).into(),
+            advice,
+            ..explanation
+        }
+    }
+
+    /// Explains a request that was not sent.
+    #[must_use]
+    pub fn for_not_sent(cause: &NotSentReason) -> Self {
+        let (summary, reason, advice): (&'static str, Cow<'static, str>, &'static [&'static str]) = match cause {
+            NotSentReason::NoConnection(detail) => {
+                ("no connection", format!("There is no connection to Meta: {detail}.").into(), CHECK_NETWORK_STEPS)
+            }
+            NotSentReason::Tls(detail) => {
+                let reason = format!("The connection could not be trusted, so nothing was sent: {detail}.");
+                ("no trusted connection", reason.into(), FIX_TLS_STEPS)
+            }
+            NotSentReason::Stopped => (
+                "stopped before it was sent",
+                "The work was stopped before this number's turn came.".into(),
+                RESUME_JOB_STEPS,
+            ),
+            NotSentReason::TokenRefused => (
+                "stopped: Meta refused the access token",
+                "Meta refused the access token before this number's turn came.".into(),
+                table::REPLACE_TOKEN_STEPS,
+            ),
+            NotSentReason::WabaRefused(detail) => (
+                "stopped: Meta refuses all numbers of this WABA",
+                format!("Meta refused another number of this WABA for a reason that holds for all of them: {detail}.")
+                    .into(),
+                FIX_WABA_STEPS,
+            ),
+            NotSentReason::TooManyInDoubt => (
+                "stopped: no sure answers came",
+                "Too many requests in a row got no sure answer before this number's turn came.".into(),
+                FIX_CONNECTION_STEPS,
+            ),
+            NotSentReason::RefusedLocally(detail) => {
+                ("refused here, before it was sent", format!("The request was refused here: {detail}.").into(), &[])
+            }
+        };
+        Self { summary: summary.into(), reason, applied: Applied::No, advice }
+    }
+
+    /// Explains a read that failed. A read never changes anything.
+    #[must_use]
+    pub fn for_read_failure(failure: &ReadFailure) -> Self {
+        match failure {
+            ReadFailure::Api(error) => Self::for_refusal(error),
+            ReadFailure::NotSent(reason) => Self::for_not_sent(reason),
+            ReadFailure::NoAnswer => Self {
+                summary: "no answer".into(),
+                reason: "Meta did not answer in time.".into(),
+                applied: Applied::No,
+                advice: REFRESH_LATER_STEPS,
+            },
+            ReadFailure::UnexpectedReply { http_status } => Self {
+                summary: failure.to_string().into(),
+                reason: format!("The reply was not Meta's (HTTP {http_status}). A proxy may sit between.").into(),
+                applied: Applied::No,
+                advice: CHECK_NETWORK_STEPS,
+            },
+        }
+    }
+
+    /// Explains the end of a change; `None` while it is in progress.
+    #[must_use]
+    pub fn for_change(state: &ChangeState) -> Option<Self> {
+        match state {
+            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => None,
+            ChangeState::Set(_) => Some(Self {
+                summary: "set".into(),
+                reason: "Meta confirmed the new PIN.".into(),
+                applied: Applied::Yes,
+                advice: &[],
+            }),
+            ChangeState::Failed(_, error) => Some(Self::for_refusal(error)),
+            ChangeState::NotSent(_, reason) => Some(Self::for_not_sent(reason)),
+            ChangeState::InDoubt(details) => Some(Self::for_doubt(&details.reason)),
+            ChangeState::Resolved(_, Resolution::NoPinInForce) => Some(Self {
+                summary: "resolved: no PIN is in force".into(),
+                reason: "Two-step verification was still not set 2 minutes after the last try.".into(),
+                applied: Applied::No,
+                advice: &[],
+            }),
+            ChangeState::Resolved(_, Resolution::Manual) => Some(Self {
+                summary: "resolved: checked manually".into(),
+                reason: "Somebody checked this number and left a note.".into(),
+                applied: Applied::Maybe,
+                advice: &[],
+            }),
+        }
+    }
+}
+
+const RESOLVE_DOUBT_STEPS: &[&str] = &[
+    "Keep the PIN.",
+    "Set a PIN again 2 minutes after the last try: then it is known.",
+    "Or read the status then. Still not set: nothing was changed.",
+    "On now, and not set before: this request set it, or somebody else.",
+];
+
+const RESOLVE_OLDER_PIN_STEPS: &[&str] = &[
+    "Keep the older PIN: the newer one is not in force.",
+    "Set a PIN again 2 minutes after the last try: then it is known.",
+];
+
+const CHECK_NETWORK_STEPS: &[&str] = &["Check the network and the proxy of this server.", "Then try again."];
+
+const FIX_TLS_STEPS: &[&str] = &[
+    "Check the clock of this server: a wrong date makes a good certificate bad.",
+    "Ask your network team whether a proxy opens TLS, and for its authority.",
+    "Put that authority into ca_file in the config.",
+];
+
+const RESUME_JOB_STEPS: &[&str] = &["Resume the job, or set the PIN of this number again."];
+
+const FIX_WABA_STEPS: &[&str] = &[
+    "Open the number of this WABA that failed: its page says what to do.",
+    "Then resume the job, or set the PIN of this number again.",
+];
+
+const FIX_CONNECTION_STEPS: &[&str] = &[
+    "Open a number without an answer: its page says why.",
+    "Check the network and the proxy of this server.",
+    "Then resume the job, or set the PIN of this number again.",
+];
+
+const REFRESH_LATER_STEPS: &[&str] =
+    &["Read again in a minute.", "If it stays, look at metastatus.com/whatsapp-business-api."];
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::text::{CleanText, width};
+
+    fn api_error(http_status: u16, code: i64) -> ApiError {
+        ApiError {
+            http_status,
+            code,
+            subcode: None,
+            message: CleanText::default(),
+            details: None,
+            trace_id: None,
+            is_transient: false,
+        }
+    }
+
+    #[test]
+    fn every_step_fits_its_place() {
+        let steps = [
+            RESOLVE_DOUBT_STEPS,
+            RESOLVE_OLDER_PIN_STEPS,
+            CHECK_NETWORK_STEPS,
+            FIX_TLS_STEPS,
+            RESUME_JOB_STEPS,
+            FIX_WABA_STEPS,
+            FIX_CONNECTION_STEPS,
+            REFRESH_LATER_STEPS,
+        ];
+        for step in steps.into_iter().flatten() {
+            assert!(width(step) <= 74, "{step}");
+            assert!(!step.contains('!'), "{step}");
+        }
+    }
+
+    #[test]
+    fn each_doubt_has_its_own_reason_and_keeps_the_pin() {
+        let doubts = [
+            DoubtReason::TimedOut { waited: Duration::from_secs(30) },
+            DoubtReason::ConnectionLost { after: Duration::from_secs(12) },
+            DoubtReason::ServerError(api_error(503, 2)),
+            DoubtReason::UnexpectedReply { http_status: 502 },
+            DoubtReason::SuccessNotTrue,
+            DoubtReason::ProcessEnded,
+            DoubtReason::EscrowOnly,
+        ];
+        let explanations = doubts.map(|doubt| Explanation::for_doubt(&doubt));
+        for (index, explanation) in explanations.iter().enumerate() {
+            assert_eq!(explanation.applied, Applied::Maybe);
+            assert_eq!(explanation.advice[0], "Keep the PIN.");
+            assert!(width(&explanation.summary) <= 48, "{}", explanation.summary);
+            let is_unique = explanations[..index].iter().all(|other| other.reason != explanation.reason);
+            assert!(is_unique, "{}", explanation.reason);
+        }
+        assert_eq!(explanations[0].summary, "sent, no answer in 30 s");
+    }
+
+    #[test]
+    fn an_older_pin_in_doubt_differs_from_the_last_pin() {
+        let refused_here =
+            NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:02:40 UTC"));
+        let explanations = [
+            NotApplied::Refused(api_error(400, 133_010)),
+            NotApplied::NotSent(NotSentReason::Stopped),
+            NotApplied::NotSent(refused_here),
+        ]
+        .map(|last| Explanation::for_doubt(&DoubtReason::OlderPinInDoubt(last)));
+        assert_eq!(
+            explanations.each_ref().map(|explanation| explanation.reason.as_ref()),
+            [
+                "Meta refused the last request: the number is not registered. It changed nothing, but the older PIN of \
+                 the request before it is in doubt.",
+                "The last request was not sent: stopped before it was sent. It changed nothing, but the older PIN of \
+                 the request before it is in doubt.",
+                "The last request was refused here: an earlier PIN could still take effect until 14:02:40 UTC. It \
+                 changed nothing, but the older PIN of the request before it is in doubt.",
+            ]
+        );
+        for explanation in explanations {
+            assert_eq!((explanation.applied, explanation.advice), (Applied::Maybe, RESOLVE_OLDER_PIN_STEPS));
+            assert!(width(&explanation.summary) <= 48, "{}", explanation.summary);
+        }
+    }
+
+    #[test]
+    fn a_request_that_was_not_sent_changed_nothing() {
+        let explanation = Explanation::for_not_sent(&NotSentReason::NoConnection(CleanText::new("connection refused")));
+        assert_eq!(explanation.reason, "There is no connection to Meta: connection refused.");
+        assert_eq!(explanation.applied, Applied::No);
+    }
+}
