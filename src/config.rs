@@ -125,7 +125,7 @@ impl Config {
         if let Some(file) = &env.token_file {
             profile.token = Some(TokenSource::File(file.clone()));
         }
-        Ok(Self { profile, escrow, console, key_overrides, path })
+        Ok(Self { path, profile, escrow, console, key_overrides })
     }
 }
 

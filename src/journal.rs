@@ -7,6 +7,7 @@
 mod audit;
 mod job_start;
 mod cache;
+mod database_files;
 mod error;
 mod integrity;
 mod history;
@@ -95,7 +96,7 @@ impl Journal {
         create_reserve_file(&dir)?;
         // The names of new files must be as durable as their content.
         dir.sync().map_err(storage_error)?;
-        let identity = schema::DatabaseIdentity::read(&dir).map_err(storage_error)?;
+        let identity = database_files::DatabaseIdentity::read(&dir).map_err(storage_error)?;
         drop(lock);
         let writer = Writer::new(opened.db, escrow, dir.clone(), opened.context, clock, head_file, identity);
         let (commands, receiver) = mpsc::channel();

@@ -5,6 +5,7 @@
 //! stays on a number, not on a position. This module does not know keys, columns or scroll offsets.
 
 mod filter;
+mod gallop;
 mod order;
 mod row_store;
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
+use super::database_files::{DATABASE_FILE, database_path};
 use crate::domain::redact::shell_quote;
 use crate::domain::text::CleanText;
 use crate::escrow::LockError;
@@ -146,13 +147,9 @@ impl JournalError {
     }
 }
 
-pub(super) fn database_path(dir: &Path) -> CleanText {
-    CleanText::new(&dir.join(super::schema::DATABASE_FILE).to_string_lossy())
-}
-
 /// Also moves the sidecar files: SQLite would read them as part of the next database.
 fn move_away_command(dir: &Path) -> CleanText {
-    let (from, to) = (shell_quote(&dir.join(super::schema::DATABASE_FILE)), shell_quote(&dir.join("damaged")));
+    let (from, to) = (shell_quote(&dir.join(DATABASE_FILE)), shell_quote(&dir.join("damaged")));
     CleanText::new(&format!("mkdir -p {to} && mv --backup=numbered {from}* {to}"))
 }
 

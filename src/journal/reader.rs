@@ -6,10 +6,11 @@ use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
 use super::audit::{self, AuditProblem, AuditRow, SavedHead};
+use super::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use super::encrypted_pins::{self, EncryptedPin};
-use super::error::{JournalError, StorageError, database_path};
+use super::error::{JournalError, StorageError};
 use super::job_queries::{JobDetail, JobQueries, JobSummary};
-use super::schema::{self, DATABASE_FILE, LATEST_VERSION, WAL_FILE};
+use super::schema::{self, LATEST_VERSION};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::text::CleanText;

@@ -3,47 +3,16 @@
 //! Triggers refuse to alter or delete a row of any table except `numbers`. This module refuses a database of another
 //! program, of the other kind or of a later version, and does not change it.
 
-use std::io;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::error::{JournalError, StorageError, database_path};
+use super::database_files::{DATABASE_FILE, DatabaseIdentity, SIDECAR_FILES, WAL_FILE, database_path};
+use super::error::{JournalError, StorageError};
 use super::model::JournalKind;
 use crate::domain::text::CleanText;
 use crate::state_dir::{OpenMode, StateDir};
-
-/// The file name of the database.
-pub(super) const DATABASE_FILE: &str = "journal.db";
-
-/// The files that SQLite creates next to the database.
-const SIDECAR_FILES: [&str; 2] = ["journal.db-wal", "journal.db-shm"];
-
-/// Identifies the files of the database: a device and an inode for each. If a process writes to files that no longer
-/// have these names, no other process sees its records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DatabaseIdentity([Option<(u64, u64)>; 3]);
-
-impl DatabaseIdentity {
-    const FILE_NAMES: [&str; 3] = [DATABASE_FILE, SIDECAR_FILES[0], SIDECAR_FILES[1]];
-
-    /// Identifies the files that have the names now.
-    pub(super) fn read(dir: &StateDir) -> io::Result<Self> {
-        let [database, wal, shm] = Self::FILE_NAMES.map(|name| dir.file_identity(name));
-        Ok(Self([database?, wal?, shm?]))
-    }
-
-    /// The first name that no longer belongs to the file that was opened.
-    pub(super) fn first_replaced(&self, dir: &StateDir) -> io::Result<Option<&'static str>> {
-        let current = Self::read(dir)?;
-        let files = Self::FILE_NAMES.into_iter().zip(self.0.iter().zip(&current.0));
-        Ok(files.into_iter().find_map(|(name, (opened, current))| (opened != current).then_some(name)))
-    }
-}
-
-/// The write-ahead log: transactions that are not in the database file yet.
-pub(super) const WAL_FILE: &str = SIDECAR_FILES[0];
 
 /// How long SQLite waits for its own locks. Writers also share a lock outside SQLite.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -165,9 +134,8 @@ pub(super) fn open(
 pub(super) fn close(db: Connection, identity: &DatabaseIdentity, dir: &StateDir, is_sound: bool) {
     let is_own = identity.first_replaced(dir).is_ok_and(|replaced| replaced.is_none());
     // If the write-ahead log was deleted and no process created a new one, the open file is the only copy.
-    let is_only_copy = !is_own && dir.file_identity(DATABASE_FILE).is_ok_and(|file| file == identity.0[0]) && {
-        dir.file_identity(WAL_FILE).is_ok_and(|file| file.is_none())
-    };
+    let is_only_copy =
+        !is_own && identity.has_same_database(dir) && { dir.file_identity(WAL_FILE).is_ok_and(|file| file.is_none()) };
     let can_checkpoint = is_sound && (is_own || is_only_copy);
     if !can_checkpoint && db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).is_err() {
         // Leaves the database open, because the end of the process writes nothing.

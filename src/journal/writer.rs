@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::audit::ChainHead;
 use super::cache;
+use super::database_files::DatabaseIdentity;
 use super::error::{RecordError, StorageError, StorageErrorKind};
 use super::history;
 use super::model::HistoryEntry;
@@ -124,7 +125,7 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) head_file: File,
     /// The files of the database when it was opened.
-    pub(super) identity: schema::DatabaseIdentity,
+    pub(super) identity: DatabaseIdentity,
     failure: Option<WriterFailure>,
     /// The number of records since the last checkpoint.
     records_since_checkpoint: usize,
@@ -139,7 +140,7 @@ impl Writer {
         context: WriterContext,
         clock: Clock,
         head_file: File,
-        identity: schema::DatabaseIdentity,
+        identity: DatabaseIdentity,
     ) -> Self {
         Self {
             db,
@@ -362,7 +363,7 @@ impl Writer {
 }
 
 /// Refuses to write if a file was moved or replaced, because records in the old file are lost when this process ends.
-fn check_file_identity(identity: &schema::DatabaseIdentity, dir: &StateDir) -> Result<(), StorageError> {
+fn check_file_identity(identity: &DatabaseIdentity, dir: &StateDir) -> Result<(), StorageError> {
     match identity.first_replaced(dir)? {
         Some(name) => {
             let message = format!("{name} was moved or replaced");

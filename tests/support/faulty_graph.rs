@@ -170,7 +170,7 @@ async fn accept_connections(listener: TcpListener, shared: Arc<SharedGraphState>
     }
 }
 
-/// The SplitMix64 generator: the same seed gives the same faults.
+/// The `SplitMix64` generator: the same seed gives the same faults.
 pub(crate) struct SplitMix64(pub(crate) u64);
 
 impl SplitMix64 {

@@ -226,7 +226,9 @@ impl Predicate {
                 }
             }
             Self::Waba(part) => {
-                mark_wabas(store, hits, |waba| to_lower(waba.label()).contains(part) || waba.id.as_str().contains(part))
+                mark_wabas(store, hits, |waba| {
+                    to_lower(waba.label()).contains(part) || waba.id.as_str().contains(part)
+                });
             }
             Self::Request(request) => mark_requests(store, changes, *request, hits),
             Self::Id(part) => {

@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::gallop::gallop;
 use super::row_store::{ChangeStates, RowStore, priority, to_lower};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 
@@ -118,18 +119,6 @@ impl SortContext<'_> {
         merged.extend_from_slice(rest);
         merged
     }
-}
-
-/// How many items at the start of a sorted list satisfy `is_before`. The steps double, so that near and far ends are
-/// both found fast.
-pub(super) fn gallop<T>(items: &[T], is_before: impl Fn(&T) -> bool) -> usize {
-    let (mut from, mut step) = (0, 1);
-    while items.get(from + step - 1).is_some_and(&is_before) {
-        from += step;
-        step *= 2;
-    }
-    let to = items.len().min(from + step);
-    from + items[from..to].partition_point(is_before)
 }
 
 fn compare_wabas(a: Option<&Arc<Waba>>, b: Option<&Arc<Waba>>) -> Ordering {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
-use super::order::gallop;
+use super::gallop::gallop;
 use crate::domain::change::ChangeState;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};

@@ -11,7 +11,7 @@ use crate::console::app::App;
 use crate::console::app::screen::ResolutionNotePage;
 use crate::console::input::keymap::{Action, Mode};
 use crate::console::theme::Role;
-use crate::domain::change::{ChangeState, InDoubtDetails, SendHistory};
+use crate::domain::change::{ChangeState, Completion, InDoubtDetails, SendHistory};
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::outcome::DoubtReason;
 use crate::domain::text::{format_count, format_duration};
@@ -38,7 +38,7 @@ pub(super) fn add_status(sheet: &mut Sheet, app: &App, number: &Number, details:
     };
     sheet.styled_field("Two-step", &format!("{before} before; now {current}, {refreshed}"), role);
     match details.send_history {
-        SendHistory::Recorded(completion) => super::number::add_tries(sheet, completion),
+        SendHistory::Recorded(completion) => add_tries(sheet, completion),
         SendHistory::EscrowOnly { encrypted_at } => {
             sheet.field("Last try", &format!("unknown: the PIN was encrypted at {}", encrypted_at.format_date_time()));
         }
@@ -156,4 +156,9 @@ pub(super) fn resolution_note(app: &App, page: &ResolutionNotePage) -> Sheet {
 pub(super) fn pin_location_of(state: &ChangeState) -> Option<&'static str> {
     let ChangeState::InDoubt(details) = state else { return None };
     Some(pin_location(details))
+}
+
+/// Adds the number of tries, and when the last one ended.
+pub(super) fn add_tries(sheet: &mut Sheet, completion: Completion) {
+    sheet.field("Tries", &format!("{}, last at {}", completion.attempts, completion.at.format_date_time()));
 }

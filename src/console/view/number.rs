@@ -9,7 +9,7 @@ use super::{details, in_doubt};
 use crate::console::app::App;
 use crate::console::input::keymap::{Action, Mode};
 use crate::console::theme::Role;
-use crate::domain::change::{ChangeState, Completion};
+use crate::domain::change::ChangeState;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::text::CleanText;
 use crate::policy::error_catalog::Explanation;
@@ -57,7 +57,7 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
     }
     add_meta_error(&mut sheet, change);
     if let Some(completion) = completion {
-        add_tries(&mut sheet, completion);
+        in_doubt::add_tries(&mut sheet, completion);
     }
     add_keys(&mut sheet, app, app.mode_of(app.screen()));
     details::add_history(&mut sheet, app, id);
@@ -92,11 +92,6 @@ fn add_meta_error(sheet: &mut Sheet, change: Option<&ChangeState>) {
         sheet.field("Code, HTTP", &format!("{code}, {}", error.http_status));
         sheet.field("Trace ID", error.trace_id.as_ref().map_or("none", CleanText::as_str));
     }
-}
-
-/// Adds the number of tries, and when the last one ended.
-pub(super) fn add_tries(sheet: &mut Sheet, completion: Completion) {
-    sheet.field("Tries", &format!("{}, last at {}", completion.attempts, completion.at.format_date_time()));
 }
 
 fn add_keys(sheet: &mut Sheet, app: &App, mode: Mode) {

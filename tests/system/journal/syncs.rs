@@ -1,6 +1,8 @@
 //! The system calls of the journal, seen by strace: what is synced before a record counts, and how records share a
 //! sync.
 
+use std::io::{self, Write as _};
+
 use futures_util::future::join_all;
 use pindesk::domain::change::ChangeId;
 use pindesk::domain::outcome::Outcome;
@@ -40,13 +42,13 @@ async fn record_changes(sync_writes: bool) {
     let options = JournalOptions { sync_writes, ..fixture.open_options() };
     let (journal, _) = Journal::open(options).expect("a good journal");
     let job = journal.start_job(job_plan(&[])).await.expect("recorded");
-    println!("begin");
+    writeln!(io::stdout(), "begin").expect("printed");
     for n in 0..3 {
         let intent = fixture.intent(job, n, START_TIME);
         journal.record_intent(intent.clone()).await.expect("recorded");
         journal.record_outcome(outcome_record(&intent, Outcome::Confirmed, START_TIME)).await.expect("recorded");
     }
-    println!("end");
+    writeln!(io::stdout(), "end").expect("printed");
 }
 
 /// The child process of the test above.
@@ -72,10 +74,10 @@ fn decryptions_recorded_together_need_one_sync() {
 async fn child_recording_many_decryptions() {
     let Some(fixture) = fixture_from_parent() else { return };
     let (journal, _) = fixture.open();
-    println!("begin");
+    writeln!(io::stdout(), "begin").expect("printed");
     let event = |n| AuditEvent::PinDecrypted { change: ChangeId::new(), number: number_id(n), waba: None };
     journal.record_events((0..50).map(event).collect()).await.expect("recorded");
-    println!("end");
+    writeln!(io::stdout(), "end").expect("printed");
 }
 
 #[test]
@@ -105,9 +107,9 @@ fn opening_syncs_new_files_and_their_names() {
 #[test]
 fn child_opening_a_journal() {
     let Some(fixture) = fixture_from_parent() else { return };
-    println!("begin");
+    writeln!(io::stdout(), "begin").expect("printed");
     let (journal, _) = fixture.open();
-    println!("end");
+    writeln!(io::stdout(), "end").expect("printed");
     journal.close();
 }
 
@@ -128,11 +130,11 @@ async fn child_with_many_waiting_records() {
     let (journal, _) = fixture.open();
     let paused = journal.pause();
     let resume = async {
-        println!("begin");
+        writeln!(io::stdout(), "begin").expect("printed");
         drop(paused);
     };
     let (results, ()) =
         tokio::join!(join_all((0..300).map(|_| journal.record_event(AuditEvent::ScreenHidden))), resume);
     assert!(results.iter().all(Result::is_ok));
-    println!("end");
+    writeln!(io::stdout(), "end").expect("printed");
 }

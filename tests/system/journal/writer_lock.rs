@@ -69,7 +69,7 @@ async fn a_suspended_writer_blocks_intents_not_outcomes() {
                 assert_eq!(
                     fixture.without_temp_path(reason),
                     format!("nothing can be recorded: {}", lock_holder_message())
-                )
+                );
             }
             other => panic!("{other:?}"),
         }
