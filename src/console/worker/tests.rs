@@ -21,11 +21,11 @@ use crate::state_dir::StateDir;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A worker for a number at an address that nobody listens on, with this state directory.
-fn work(ca_file: Option<&str>, state_dir: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
-    work_at("https://127.0.0.1:1", ca_file, state_dir, config::EscrowSettings::default())
+fn start_worker(ca_file: Option<&str>, state_dir: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
+    start_worker_at("https://127.0.0.1:1", ca_file, state_dir, config::EscrowSettings::default())
 }
 
-fn work_at(
+fn start_worker_at(
     url: &str,
     ca_file: Option<&str>,
     state_dir: std::path::PathBuf,
@@ -48,9 +48,9 @@ fn work_at(
     };
     let sources = NumberSources { wabas: vec![waba], numbers: Vec::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let (told, reports) = blocking::channel();
+    let (sender, reports) = blocking::channel();
     let report = move |report| {
-        told.send(report).ok();
+        sender.send(report).ok();
     };
     let assignment = WorkerConfig { endpoint, sources, concurrency: 1, recording };
     (WorkerHandle::start(runtime, assignment, Clock::System, report).expect("a thread"), reports)
@@ -61,7 +61,7 @@ fn credentials() -> WorkCommand {
     WorkCommand::UseCredentials(Credentials { token, app_secret: None })
 }
 
-fn set() -> WorkCommand {
+fn set_pin() -> WorkCommand {
     let pin = Pin::parse(b"409726").expect("a PIN");
     WorkCommand::SetPin {
         number: "1002".parse().expect("an id"),
@@ -72,71 +72,79 @@ fn set() -> WorkCommand {
 }
 
 /// Waits for the first report that `select` accepts.
-fn told<T>(reports: &Receiver<WorkerReport>, meant: impl Fn(WorkerReport) -> Option<T>) -> T {
+fn wait_for<T>(reports: &Receiver<WorkerReport>, select: impl Fn(WorkerReport) -> Option<T>) -> T {
     loop {
-        let report = reports.recv_timeout(PATIENCE).expect("it is told");
-        if let Some(found) = meant(report) {
-            return found;
+        let report = reports.recv_timeout(PATIENCE).expect("a report");
+        if let Some(selected) = select(report) {
+            return selected;
         }
     }
 }
 
-fn records(report: WorkerReport) -> Option<RecordingStatus> {
-    if let WorkerReport::Msg(Msg::RecordsOpened { status: records, .. }) = report { Some(records) } else { None }
+fn recording_status(report: WorkerReport) -> Option<RecordingStatus> {
+    if let WorkerReport::Msg(Msg::RecordsOpened { status, .. }) = report { Some(status) } else { None }
 }
 
 /// The outcome of the only change.
-fn end(work: &WorkerHandle, reports: &Receiver<WorkerReport>) -> ChangeState {
-    comes_to(work, reports, |state| !state.is_running())
+fn outcome(work: &WorkerHandle, reports: &Receiver<WorkerReport>) -> ChangeState {
+    wait_for_state(work, reports, |state| !state.is_running())
 }
 
 /// Waits until the only change has such a state.
-fn comes_to(
+fn wait_for_state(
     work: &WorkerHandle,
     reports: &Receiver<WorkerReport>,
-    is_meant: impl Fn(&ChangeState) -> bool,
+    accepts: impl Fn(&ChangeState) -> bool,
 ) -> ChangeState {
     loop {
-        told(reports, |report| matches!(report, WorkerReport::ProgressReady).then_some(()));
-        let moved = work.take_progress().pop().expect("one number moved");
-        if is_meant(&moved.state) {
-            return moved.state;
+        wait_for(reports, |report| matches!(report, WorkerReport::ProgressReady).then_some(()));
+        let progress = work.take_progress().pop().expect("progress of one number");
+        if accepts(&progress.state) {
+            return progress.state;
         }
     }
 }
 
 #[test]
-fn a_list_that_could_not_be_asked_for_is_told_as_unread_and_why() {
+fn a_list_that_cannot_be_requested_is_reported_with_why() {
     let dir = TempDir::new().expect("a directory");
-    let (work, reports) = work(Some("/no/such/file"), dir.path().join("state"));
+    let (work, reports) = start_worker(Some("/no/such/file"), dir.path().join("state"));
     work.send(credentials());
     work.send(WorkCommand::RefreshAll { refresh_id: 7 });
     let why = CleanText::new("cannot read the CA file /no/such/file: No such file or directory (os error 2)");
-    let of_list = |report| match report {
+    let list_failure = |report| match report {
         WorkerReport::Msg(Msg::ClientSetupFailed(why)) => Some((None, why)),
         WorkerReport::Msg(Msg::WabaRead {
-            refresh_id: reading,
+            refresh_id,
             result: Err(ReadFailure::NotSent(NotSentReason::RefusedLocally(why))),
             ..
-        }) => Some((Some(reading), why)),
+        }) => Some((Some(refresh_id), why)),
         WorkerReport::Msg(_) | WorkerReport::ThrottledMsg(..) | WorkerReport::ProgressReady => None,
     };
-    assert_eq!([told(&reports, of_list), told(&reports, of_list)], [(None, why.clone()), (Some(7), why)]);
-    told(&reports, |report| matches!(report, WorkerReport::Msg(Msg::RefreshFinished { refresh_id: 7 })).then_some(()));
+    assert_eq!(
+        [wait_for(&reports, list_failure), wait_for(&reports, list_failure)],
+        [(None, why.clone()), (Some(7), why)]
+    );
+    wait_for(&reports, |report| {
+        matches!(report, WorkerReport::Msg(Msg::RefreshFinished { refresh_id: 7 })).then_some(())
+    });
 }
 
 #[test]
-fn where_nothing_can_be_recorded_nothing_is_sent_and_both_say_why() {
+fn without_a_journal_nothing_is_sent_and_both_say_why() {
     let dir = TempDir::new().expect("a directory");
     let state = dir.path().join("state");
     std::fs::write(&state, "a file is in the way").expect("written");
-    let (work, reports) = work(None, state.clone());
-    let RecordingStatus::Unusable(why) = told(&reports, records) else { panic!("it cannot be usable") };
+    let (work, reports) = start_worker(None, state.clone());
+    let RecordingStatus::Unusable(why) = wait_for(&reports, recording_status) else { panic!("it cannot be usable") };
     assert!(why.as_str().contains(&*state.to_string_lossy()), "{why}");
     work.send(credentials());
-    work.send(set());
-    let end = end(&work, &reports);
-    assert!(matches!(&end, ChangeState::NotSent(_, NotSentReason::RefusedLocally(told)) if *told == why), "{end:?}");
+    work.send(set_pin());
+    let outcome = outcome(&work, &reports);
+    assert!(
+        matches!(&outcome, ChangeState::NotSent(_, NotSentReason::RefusedLocally(reason)) if *reason == why),
+        "{outcome:?}"
+    );
     // Nothing waits for records that are not open.
     let (closed, waiter) = blocking::channel();
     work.send(WorkCommand::Close(closed));
@@ -146,43 +154,46 @@ fn where_nothing_can_be_recorded_nothing_is_sent_and_both_say_why() {
 #[test]
 fn without_an_access_token_nothing_is_sent_and_it_says_so() {
     let dir = TempDir::new().expect("a directory");
-    let (work, reports) = work(None, dir.path().join("state"));
-    assert_eq!(told(&reports, records), RecordingStatus::Ready { recipients: Vec::new() });
-    work.send(set());
-    let end = end(&work, &reports);
+    let (work, reports) = start_worker(None, dir.path().join("state"));
+    assert_eq!(wait_for(&reports, recording_status), RecordingStatus::Ready { recipients: Vec::new() });
+    work.send(set_pin());
+    let outcome = outcome(&work, &reports);
     let why = CleanText::new("there is no access token yet");
-    assert!(matches!(&end, ChangeState::NotSent(_, NotSentReason::RefusedLocally(told)) if *told == why), "{end:?}");
+    assert!(
+        matches!(&outcome, ChangeState::NotSent(_, NotSentReason::RefusedLocally(reason)) if *reason == why),
+        "{outcome:?}"
+    );
 }
 
 #[test]
-fn what_an_earlier_run_read_is_told_only_as_fast_as_it_is_taken() {
+fn cached_numbers_arrive_only_as_fast_as_they_are_taken() {
     const PAGES: usize = 34;
     let dir = TempDir::new().expect("a directory");
     let state = dir.path().join("state");
-    remember(&state, PAGES * 256);
-    let (work, reports) = work(None, state);
+    cache_numbers(&state, PAGES * 256);
+    let (work, reports) = start_worker(None, state);
     let page = |report| match report {
-        WorkerReport::ThrottledMsg(Msg::CachedNumbersLoaded(numbers), room) => Some((numbers.len(), room)),
+        WorkerReport::ThrottledMsg(Msg::CachedNumbersLoaded(numbers), permit) => Some((numbers.len(), permit)),
         WorkerReport::ThrottledMsg(..) | WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
     };
-    let mut held: Vec<_> = (0..32).map(|_| told(&reports, page)).collect();
+    let mut held: Vec<_> = (0..32).map(|_| wait_for(&reports, page)).collect();
     assert!(held.iter().all(|(count, _)| *count == 256));
     // The journal has read the next page by then, and it would be reported first.
     work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
-    told(&reports, |report| match report {
-        WorkerReport::ThrottledMsg(..) => panic!("told without room"),
+    wait_for(&reports, |report| match report {
+        WorkerReport::ThrottledMsg(..) => panic!("reported without a permit"),
         WorkerReport::Msg(Msg::HistoryRead { .. }) => Some(()),
         WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
     });
     held.pop();
-    held.push(told(&reports, page));
+    held.push(wait_for(&reports, page));
     drop(held);
-    assert_eq!(told(&reports, page).0, 256, "the last one");
+    assert_eq!(wait_for(&reports, page).0, 256, "the last one");
 }
 
 /// Numbers that an earlier run read.
-fn remember(state: &std::path::Path, count: usize) {
-    let opening = JournalOptions {
+fn cache_numbers(state: &std::path::Path, count: usize) {
+    let options = JournalOptions {
         dir: StateDir::open_or_create(state).expect("a state directory"),
         operator: Operator::from_process(),
         kind: JournalKind::Real,
@@ -191,7 +202,7 @@ fn remember(state: &std::path::Path, count: usize) {
         #[cfg(debug_assertions)]
         sync_writes: false,
     };
-    let (journal, _) = Journal::open(opening).expect("a journal");
+    let (journal, _) = Journal::open(options).expect("a journal");
     let id = |n: usize| format!("{}", 2_000_000 + n).parse().expect("an id");
     let numbers = (0..count).map(|n| crate::domain::number::Number::from_config(id(n), None)).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -205,19 +216,19 @@ fn page() -> WorkCommand {
 }
 
 #[track_caller]
-fn hears_page_remembered(reports: &Receiver<WorkerReport>) {
-    told(reports, |report| matches!(report, WorkerReport::Msg(Msg::NumbersCached)).then_some(()));
+fn wait_for_cached_page(reports: &Receiver<WorkerReport>) {
+    wait_for(reports, |report| matches!(report, WorkerReport::Msg(Msg::NumbersCached)).then_some(()));
 }
 
 /// A worker that received a page before its journal was open.
-fn with_a_page_ahead(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
+fn worker_with_early_page(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
     let escrow = StateDir::open_or_create(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
     let _held = escrow.lock(Duration::ZERO).expect("it is free");
-    let (work, reports) = work(None, state);
+    let (work, reports) = start_worker(None, state);
     work.send(page());
     // The page was handled by the time this is answered.
     work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
-    told(&reports, |report| match report {
+    wait_for(&reports, |report| match report {
         WorkerReport::Msg(Msg::HistoryRead { .. }) => Some(()),
         WorkerReport::Msg(Msg::RecordsOpened { .. }) => panic!("opened too early"),
         WorkerReport::Msg(_) | WorkerReport::ThrottledMsg(..) | WorkerReport::ProgressReady => None,
@@ -226,21 +237,21 @@ fn with_a_page_ahead(state: std::path::PathBuf) -> (WorkerHandle, Receiver<Worke
 }
 
 #[test]
-fn a_page_that_came_before_the_journal_was_open_is_remembered_once_it_is() {
+fn a_page_read_before_the_journal_opens_is_cached_later() {
     let dir = TempDir::new().expect("a directory");
     let state = dir.path().join("state");
-    let (work, reports) = with_a_page_ahead(state.clone());
-    hears_page_remembered(&reports);
+    let (work, reports) = worker_with_early_page(state.clone());
+    wait_for_cached_page(&reports);
     let (closed, waiter) = blocking::channel();
     work.send(WorkCommand::Close(closed));
     waiter.recv_timeout(PATIENCE).expect("it is closed");
-    assert_eq!(remembered(&state), ["1002"]);
+    assert_eq!(cached_numbers(&state), ["1002"]);
 }
 
 /// The numbers that the next start loads.
-fn remembered(state: &std::path::Path) -> Vec<String> {
-    let (_work, reports) = work(None, state.to_owned());
-    told(&reports, |report| match report {
+fn cached_numbers(state: &std::path::Path) -> Vec<String> {
+    let (_work, reports) = start_worker(None, state.to_owned());
+    wait_for(&reports, |report| match report {
         WorkerReport::ThrottledMsg(Msg::CachedNumbersLoaded(numbers), _) => Some(numbers),
         WorkerReport::ThrottledMsg(..) | WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
     })
@@ -250,123 +261,123 @@ fn remembered(state: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
-fn each_page_is_answered_though_the_journal_cannot_be_used() {
+fn without_a_journal_each_page_is_still_answered() {
     let dir = TempDir::new().expect("a directory");
     let state = dir.path().join("state");
     StateDir::open_or_create(&state).expect("a state directory");
     std::fs::write(state.join("journal.db"), "no journal").expect("written");
-    let (work, reports) = with_a_page_ahead(state);
-    let records = told(&reports, records);
-    assert!(matches!(records, RecordingStatus::Unusable(_)), "{records:?}");
-    hears_page_remembered(&reports);
+    let (work, reports) = worker_with_early_page(state);
+    let status = wait_for(&reports, recording_status);
+    assert!(matches!(status, RecordingStatus::Unusable(_)), "{status:?}");
+    wait_for_cached_page(&reports);
     work.send(page());
-    hears_page_remembered(&reports);
+    wait_for_cached_page(&reports);
 }
 
 #[test]
-fn what_was_asked_for_before_a_stop_is_not_sent_after_it() {
+fn a_command_from_before_a_stop_is_not_sent_after_it() {
     let dir = TempDir::new().expect("a directory");
-    let (work, reports) = work(None, dir.path().join("state"));
-    told(&reports, records);
+    let (work, reports) = start_worker(None, dir.path().join("state"));
+    wait_for(&reports, recording_status);
     work.send(credentials());
     // The job is still being recorded when the stop arrives.
-    work.send(set());
+    work.send(set_pin());
     work.send(WorkCommand::StopSending);
-    let end = end(&work, &reports);
-    assert!(matches!(end, ChangeState::NotSent(_, NotSentReason::Stopped)), "{end:?}");
+    let outcome = outcome(&work, &reports);
+    assert!(matches!(outcome, ChangeState::NotSent(_, NotSentReason::Stopped)), "{outcome:?}");
 }
 
 #[test]
-fn a_pause_is_told_once_nothing_is_written_and_a_close_once_the_journal_is() {
+fn a_pause_and_a_close_are_reported_when_they_are_done() {
     let dir = TempDir::new().expect("a directory");
-    let (work, reports) = work(None, dir.path().join("state"));
+    let (work, reports) = start_worker(None, dir.path().join("state"));
     let (paused, guard) = blocking::channel();
     // Before the journal is open: it is reported when it is.
     work.send(WorkCommand::Pause(paused));
     let guard = guard.recv_timeout(PATIENCE).expect("a guard");
-    told(&reports, records);
+    wait_for(&reports, recording_status);
     work.send(credentials());
-    work.send(set());
+    work.send(set_pin());
     drop(guard);
     work.send(WorkCommand::Resume);
-    let end = end(&work, &reports);
-    assert!(matches!(end, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{end:?}");
+    let outcome = outcome(&work, &reports);
+    assert!(matches!(outcome, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{outcome:?}");
     let (closed, waiter) = blocking::channel();
     work.send(WorkCommand::Close(closed));
     waiter.recv_timeout(PATIENCE).expect("it is closed");
     let mut names = std::fs::read_dir(dir.path().join("state")).expect("a directory");
-    assert!(!names.any(|entry| is_at_work(&entry.expect("a file").file_name())), "the journal was given back");
+    assert!(!names.any(|entry| is_run_lock(&entry.expect("a file").file_name())), "the journal was given back");
 }
 
 /// True for the file of a process that has the journal open.
-fn is_at_work(name: &std::ffi::OsStr) -> bool {
+fn is_run_lock(name: &std::ffi::OsStr) -> bool {
     name.to_string_lossy().starts_with("running.")
 }
 
 /// A paused worker, with a change whose job is recorded.
-fn paused(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
-    let (work, reports) = work(None, state);
-    told(&reports, records);
+fn paused_worker(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
+    let (work, reports) = start_worker(None, state);
+    wait_for(&reports, recording_status);
     work.send(credentials());
     let (paused, guard) = blocking::channel();
     work.send(WorkCommand::Pause(paused));
     drop(guard.recv_timeout(PATIENCE).expect("a guard"));
-    work.send(set());
-    told(&reports, |report| matches!(report, WorkerReport::ProgressReady).then_some(()));
+    work.send(set_pin());
+    wait_for(&reports, |report| matches!(report, WorkerReport::ProgressReady).then_some(()));
     (work, reports)
 }
 
 #[test]
-fn a_journal_that_dies_is_told_whatever_it_was_to_write() {
-    for order in [WorkCommand::Resume, WorkCommand::DropSecrets, WorkCommand::RecordScreenShown] {
+fn a_failed_journal_is_reported_whatever_it_was_to_write() {
+    for command in [WorkCommand::Resume, WorkCommand::DropSecrets, WorkCommand::RecordScreenShown] {
         let dir = TempDir::new().expect("a directory");
-        let (work, reports) = paused(dir.path().join("state"));
+        let (work, reports) = paused_worker(dir.path().join("state"));
         std::fs::remove_file(dir.path().join("state/journal.db")).expect("it was there");
-        work.send(order);
-        told(&reports, |report| matches!(report, WorkerReport::Msg(Msg::JournalFailed(_))).then_some(()));
+        work.send(command);
+        wait_for(&reports, |report| matches!(report, WorkerReport::Msg(Msg::JournalFailed(_))).then_some(()));
     }
 }
 
 #[test]
-fn nothing_is_sent_between_a_pause_and_its_end_though_things_are_recorded() {
+fn a_pause_sends_nothing_but_still_records() {
     let dir = TempDir::new().expect("a directory");
-    let (work, reports) = paused(dir.path().join("state"));
+    let (work, reports) = paused_worker(dir.path().join("state"));
     // Each reply leaves time for a record, and for all that follows from one.
     for _ in 0..50 {
         work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
-        told(&reports, |report| matches!(report, WorkerReport::Msg(Msg::HistoryRead { .. })).then_some(()));
+        wait_for(&reports, |report| matches!(report, WorkerReport::Msg(Msg::HistoryRead { .. })).then_some(()));
     }
     let states: Vec<_> = work.take_progress().into_iter().map(|progress| progress.state).collect();
     assert_eq!(states, [ChangeState::Queued]);
     work.send(WorkCommand::Resume);
-    comes_to(&work, &reports, |state| *state != ChangeState::Queued);
+    wait_for_state(&work, &reports, |state| *state != ChangeState::Queued);
 }
 
 #[test]
-fn a_pause_that_ended_before_the_journal_was_open_holds_nothing() {
+fn a_pause_that_ends_before_the_journal_opens_holds_nothing() {
     let dir = TempDir::new().expect("a directory");
     let state = dir.path().join("state");
     let escrow = StateDir::open_or_create(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
     // Until this is released, the journal cannot be opened.
     let held = escrow.lock(Duration::ZERO).expect("it is free");
-    let (work, reports) = work(None, state);
+    let (work, reports) = start_worker(None, state);
     let (paused, guard) = blocking::channel();
     work.send(WorkCommand::Pause(paused));
     work.send(WorkCommand::Resume);
-    guard.recv_timeout(PATIENCE).expect_err("nobody waits for it any more");
+    guard.recv_timeout(PATIENCE).expect_err("the sender is dropped");
     drop(held);
-    told(&reports, records);
+    wait_for(&reports, recording_status);
     work.send(credentials());
-    work.send(set());
-    comes_to(&work, &reports, |state| *state != ChangeState::Queued);
+    work.send(set_pin());
+    wait_for_state(&work, &reports, |state| *state != ChangeState::Queued);
 }
 
 #[test]
-fn that_the_screen_was_hidden_and_shown_is_in_the_audit() {
+fn the_audit_records_hiding_and_showing_the_screen() {
     let dir = TempDir::new().expect("a directory");
     let state = dir.path().join("state");
-    let (work, reports) = work(None, state.clone());
-    told(&reports, records);
+    let (work, reports) = start_worker(None, state.clone());
+    wait_for(&reports, recording_status);
     work.send(WorkCommand::DropSecrets);
     work.send(WorkCommand::RecordScreenShown);
     let (closed, waiter) = blocking::channel();
@@ -382,55 +393,55 @@ fn that_the_screen_was_hidden_and_shown_is_in_the_audit() {
 }
 
 #[test]
-fn what_was_asked_for_before_the_screen_was_hidden_is_sent_with_the_access_token_of_then() {
+fn requests_made_before_hiding_keep_their_access_token() {
     let dir = TempDir::new().expect("a directory");
-    let (work, reports) = work(None, dir.path().join("state"));
-    told(&reports, records);
+    let (work, reports) = start_worker(None, dir.path().join("state"));
+    wait_for(&reports, recording_status);
     work.send(credentials());
     // The job is still being recorded when the secrets are dropped.
-    work.send(set());
+    work.send(set_pin());
     work.send(WorkCommand::DropSecrets);
-    let sent = end(&work, &reports);
+    let sent = outcome(&work, &reports);
     assert!(matches!(sent, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{sent:?}");
     // Nothing needs it.
-    work.send(set());
-    let unsent = end(&work, &reports);
+    work.send(set_pin());
+    let unsent = outcome(&work, &reports);
     let why = CleanText::new("the screen is hidden, and the access token was dropped");
     assert!(
-        matches!(&unsent, ChangeState::NotSent(_, NotSentReason::RefusedLocally(told)) if *told == why),
+        matches!(&unsent, ChangeState::NotSent(_, NotSentReason::RefusedLocally(reason)) if *reason == why),
         "{unsent:?}"
     );
 }
 
 /// A server that hangs up on each request.
-fn rude_server() -> String {
+fn hanging_up_server() -> String {
     let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", server.local_addr().expect("an address"));
     thread::spawn(move || {
-        for line in server.incoming().flatten() {
+        for connection in server.incoming().flatten() {
             // The request is read, so that it certainly arrived.
-            BufReader::new(line).read_line(&mut String::new()).ok();
+            BufReader::new(connection).read_line(&mut String::new()).ok();
         }
     });
     url
 }
 
 #[test]
-fn a_pin_in_doubt_that_the_escrow_has_leaves_memory_when_the_screen_is_hidden() {
+fn hiding_drops_pins_from_memory_if_the_escrow_has_them() {
     let dir = TempDir::new().expect("a directory");
     let key = age::x25519::Identity::generate().to_public().to_string();
     let escrow = config::EscrowSettings { recipients: vec![key], recipients_file: None };
-    let (work, reports) = work_at(&rude_server(), None, dir.path().join("state"), escrow);
-    told(&reports, records);
+    let (work, reports) = start_worker_at(&hanging_up_server(), None, dir.path().join("state"), escrow);
+    wait_for(&reports, recording_status);
     work.send(credentials());
-    work.send(set());
-    comes_to(&work, &reports, |state| matches!(state, ChangeState::Waiting { in_doubt: true, .. }));
+    work.send(set_pin());
+    wait_for_state(&work, &reports, |state| matches!(state, ChangeState::Waiting { in_doubt: true, .. }));
     work.send(WorkCommand::StopSending);
-    let is_held = |state: ChangeState| {
-        let ChangeState::InDoubt(standing) = state else { panic!("{state:?}") };
-        (standing.is_pin_in_memory, standing.is_in_escrow)
+    let stored_in = |state: ChangeState| {
+        let ChangeState::InDoubt(details) = state else { panic!("{state:?}") };
+        (details.is_pin_in_memory, details.is_in_escrow)
     };
-    assert_eq!(is_held(end(&work, &reports)), (true, true));
+    assert_eq!(stored_in(outcome(&work, &reports)), (true, true));
     work.send(WorkCommand::DropSecrets);
-    assert_eq!(is_held(end(&work, &reports)), (false, true));
+    assert_eq!(stored_in(outcome(&work, &reports)), (false, true));
 }
