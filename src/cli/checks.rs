@@ -135,12 +135,12 @@ fn check_confirmation(selection: Selection, numbers: &[Number], confirm: Option<
             if confirm == Some(&expected.digits) {
                 return Ok(());
             }
-            let whose = if expected.is_from_id {
+            let hint = if expected.is_from_id {
                 format!("the last digits of the phone number ID {}", number.id)
             } else {
                 format!("the last digits of {}", number.label())
             };
-            Err(error.remedy(format!("To set this PIN, add {whose}: --confirm {}", expected.digits)))
+            Err(error.remedy(format!("To set this PIN, add {hint}: --confirm {}", expected.digits)))
         }
         (Selection::One | Selection::Many, _) => {
             let count = numbers.len();

@@ -1,7 +1,7 @@
 //! Reads the numbers of a command at Meta, before anything is sent.
 //!
-//! A number belongs to the profile if the config names it or a WABA of the config lists it. This module reads no more
-//! than it must, and guesses nothing: if a list could not be read, a number that was not found is not called unknown.
+//! A number belongs to the profile if the config names it or a WABA of the config lists it. This module reads only
+//! what it must, and guesses nothing: if a list could not be read, a number that was not found is not called unknown.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -125,7 +125,7 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
     // Before the terminal is entered, so that a signal always finds the watcher that restores it.
     let at_work = Arc::new(OnceLock::new());
     let temporary = TempDirGuard::new(setup.temp_dir);
-    let is_told_to_end = shutdown::watch_signals(Arc::clone(&at_work), temporary.handle(), events.clone())?;
+    let is_termination_requested = shutdown::watch_signals(Arc::clone(&at_work), temporary.handle(), events.clone())?;
     let terminal = Terminal::enter(setup.capabilities)?;
     let size = terminal_size(&terminal);
     let token = setup.credentials.as_ref().map(drop).map_err(Clone::clone);
@@ -139,7 +139,7 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
         token_reader: setup.token_reader,
         clock: Clock::System,
         exit: None,
-        is_termination_requested: is_told_to_end,
+        is_termination_requested,
         is_shutting_down: false,
         has_lost_records: false,
         last_progress_frame: None,
@@ -258,7 +258,7 @@ impl ConsoleRuntime {
     /// When the next frame is due: at once for a key, later for progress and while a window is being resized.
     fn next_frame(&self, round: &RedrawRequest, due: Option<Instant>, now: Instant) -> Option<Instant> {
         let for_news = || self.last_progress_frame.map_or(now, |last| (last + PROGRESS_FRAME_INTERVAL).max(now));
-        let asked = if round.has_resize {
+        let frame_time = if round.has_resize {
             return Some(now + RESIZE_DEBOUNCE);
         } else if round.is_immediate {
             Some(now)
@@ -267,7 +267,7 @@ impl ConsoleRuntime {
         } else {
             None
         };
-        due.into_iter().chain(asked).min()
+        due.into_iter().chain(frame_time).min()
     }
 
     /// Waits for events, or until `wake`, and handles all that wait. `None` if no sender is left.

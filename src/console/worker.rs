@@ -218,14 +218,14 @@ impl WorkerHandle {
     /// When the system refuses a thread.
     pub fn start(
         runtime: Runtime,
-        assignment: WorkerConfig,
+        config: WorkerConfig,
         clock: Clock,
         report: impl Fn(WorkerReport) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let (orders, inbox) = mpsc::unbounded_channel();
         let mailbox = ProgressMailbox::default();
-        let desk = Worker::new(assignment, clock, mailbox.clone(), Arc::new(report));
-        thread::Builder::new().name("work".to_owned()).spawn(move || runtime.block_on(desk.run(inbox)))?;
+        let worker = Worker::new(config, clock, mailbox.clone(), Arc::new(report));
+        thread::Builder::new().name("work".to_owned()).spawn(move || runtime.block_on(worker.run(inbox)))?;
         Ok(Self { commands: orders, mailbox })
     }
 

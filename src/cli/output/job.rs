@@ -203,7 +203,7 @@ impl ResultPrinter {
         }
     }
 
-    /// Prints nothing after the first failure. A reader that closed the pipe wanted no more.
+    /// Prints nothing after the first failure. A closed pipe is not an error: its reader has all that it needs.
     fn print_line(&mut self, line: &str) {
         if let Some(out) = &mut self.out
             && let Err(error) = writeln!(out, "{line}")

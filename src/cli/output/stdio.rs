@@ -21,7 +21,7 @@ pub(crate) fn print_json(object: &impl Serialize) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
 
-/// The exit code after printing. A reader that closed the pipe wanted no more.
+/// The exit code after printing. A closed pipe is not an error: its reader has all that it needs.
 pub(crate) fn exit_code_after_print(printed: io::Result<()>, code: ExitCode) -> Result<ExitCode, CliError> {
     match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -40,7 +40,7 @@ impl App {
     }
 
     /// Sends numbers to the cache, one page at a time: they wait in the list, not in a queue. A page costs a sync, so
-    /// it waits until it is full. It does not wait if no more numbers arrive, or if the list of a WABA has ended,
+    /// it waits until it is full. It does not wait after the last number, or after the end of a WABA's list,
     /// because the list of another WABA may hang.
     fn cache_next_page(&mut self) -> Vec<Effect> {
         let waits_for_more = self.refresh.is_running && self.due_to_cache == 0;

@@ -118,7 +118,7 @@ pub enum Effect {
     },
     /// Refresh one number.
     RefreshNumber(PhoneNumberId),
-    /// Cache these numbers for the next start. No more follow before [`Msg::NumbersCached`].
+    /// Cache these numbers for the next start. The next ones follow after [`Msg::NumbersCached`].
     CacheNumbers(Vec<Number>),
     /// Remove these numbers from the cache, because Meta no longer lists them, unless they were read after this time.
     RemoveCachedNumbers {

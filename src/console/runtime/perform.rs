@@ -91,8 +91,8 @@ impl ConsoleRuntime {
         } else {
             (self.token_reader.read)()
         };
-        let told = read.map(|credentials| self.send_work_command(WorkCommand::UseCredentials(credentials)));
-        self.update(Msg::TokenRead(told), self.clock.now());
+        let result = read.map(|credentials| self.send_work_command(WorkCommand::UseCredentials(credentials)));
+        self.update(Msg::TokenRead(result), self.clock.now());
     }
 
     /// Copies text to the terminal's clipboard (OSC 52). Never called with a PIN.

@@ -65,14 +65,14 @@ pub(super) fn watch_signals(
     temporary: TempDirHandle,
     events: Sender<RuntimeEvent>,
 ) -> Result<Arc<AtomicBool>, WatchError> {
-    let is_told = Arc::new(AtomicBool::new(false));
-    let tell = Arc::clone(&is_told);
+    let is_requested = Arc::new(AtomicBool::new(false));
+    let request = Arc::clone(&is_requested);
     let stops = events.clone();
     let on_stop = move || {
         stops.send(RuntimeEvent::SuspendRequested).ok();
     };
     let on_ending = move |ending: TerminationSignal| {
-        tell.store(true, Ordering::SeqCst);
+        request.store(true, Ordering::SeqCst);
         events.send(RuntimeEvent::TerminationRequested).ok();
         // On a thread of its own, so that a second signal is still received.
         let last = thread::Builder::new().spawn(move || {
@@ -85,5 +85,5 @@ pub(super) fn watch_signals(
         }
     };
     SignalWatcher::start(on_stop, on_ending)?;
-    Ok(is_told)
+    Ok(is_requested)
 }

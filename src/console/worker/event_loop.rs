@@ -46,7 +46,7 @@ pub(super) struct Worker<R> {
 /// Journal and escrow, and the actor that needs both.
 enum RecordsState {
     Opening {
-        /// Numbers to cache. No more follow before these are cached.
+        /// Numbers to cache. The next ones follow when these are cached.
         pending_page: Option<Vec<Number>>,
         /// Senders that wait for a pause.
         pending_pauses: Vec<blocking::Sender<PauseGuard>>,
@@ -95,9 +95,9 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<WorkCommand>) {
-        let (recording, clock, inward) = (self.config.recording.clone(), self.clock, self.event_sender.clone());
+        let (recording, clock, events) = (self.config.recording.clone(), self.clock, self.event_sender.clone());
         tokio::task::spawn_blocking(move || {
-            inward.send(WorkerEvent::RecordsOpened(Box::new(open_records::open(&recording, clock)))).ok();
+            events.send(WorkerEvent::RecordsOpened(Box::new(open_records::open(&recording, clock)))).ok();
         });
         loop {
             tokio::select! {
@@ -105,7 +105,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                     Some(order) => self.handle_command(order),
                     None => return,
                 },
-                Some(inward) = self.event_receiver.recv() => self.handle_event(inward),
+                Some(event) = self.event_receiver.recv() => self.handle_event(event),
             }
         }
     }
@@ -129,7 +129,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 });
             }
             WorkCommand::ResolveManually { number, note } => {
-                self.with_jobs(|batch| batch.resolve_manually(number, note));
+                self.with_jobs(|jobs| jobs.resolve_manually(number, note));
             }
             WorkCommand::AcceptRecipients => self.accept_recipients(),
             WorkCommand::ReadHistory(number) => self.read_history(number),
@@ -146,7 +146,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 }
                 self.with_jobs(JobsHandle::resume);
             }
-            WorkCommand::ResendPin(number) => self.with_jobs(|batch| batch.resend(number)),
+            WorkCommand::ResendPin(number) => self.with_jobs(|jobs| jobs.resend(number)),
             WorkCommand::StopSending => {
                 self.stop_count += 1;
                 self.with_jobs(JobsHandle::stop);
@@ -155,8 +155,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         }
     }
 
-    fn handle_event(&mut self, inward: WorkerEvent) {
-        match inward {
+    fn handle_event(&mut self, event: WorkerEvent) {
+        match event {
             WorkerEvent::RecordsOpened(opened) => self.records_opened(*opened),
             WorkerEvent::JobStarted { change, result: begun, graph, stop_count: stops } => {
                 self.job_started(change, begun, graph, stops);
@@ -191,16 +191,16 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 return self.run_deferred(former);
             }
         };
-        let OpenedRecords { recorder: records, unresolved, findings, status: told } = opened;
+        let OpenedRecords { recorder: records, unresolved, findings, status } = opened;
         let graph = self.graph.as_ref().ok().cloned();
         let (concurrency, journal) = (self.config.concurrency, records.journal.clone());
-        let (batch, mut progress) = JobsHandle::start(graph, records.clone(), unresolved, concurrency, self.clock);
+        let (jobs, mut progress) = JobsHandle::start(graph, records.clone(), unresolved, concurrency, self.clock);
         // The actor reports what is unresolved before it does anything else.
         let unresolved = std::iter::from_fn(|| progress.try_recv().ok()).collect();
         self.forward_progress(progress);
-        self.watch_journal(&batch);
-        let former = std::mem::replace(&mut self.records_state, RecordsState::Open { recorder: records, jobs: batch });
-        self.send_msg(Msg::RecordsOpened { status: told, unresolved, findings });
+        self.watch_journal(&jobs);
+        let former = std::mem::replace(&mut self.records_state, RecordsState::Open { recorder: records, jobs });
+        self.send_msg(Msg::RecordsOpened { status, unresolved, findings });
         self.load_cached_numbers(journal);
         self.run_deferred(former);
     }
@@ -229,13 +229,13 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         });
     }
 
-    fn watch_journal(&self, batch: &JobsHandle) {
-        let (mut death, inward) = (batch.journal_failure(), self.event_sender.clone());
+    fn watch_journal(&self, jobs: &JobsHandle) {
+        let (mut failure, events) = (jobs.journal_failure(), self.event_sender.clone());
         tokio::spawn(async move {
-            if let Ok(words) = death.wait_for(Option::is_some).await
+            if let Ok(words) = failure.wait_for(Option::is_some).await
                 && let Some(words) = words.clone()
             {
-                inward.send(WorkerEvent::JournalFailed(words)).ok();
+                events.send(WorkerEvent::JournalFailed(words)).ok();
             }
         });
     }
@@ -282,10 +282,10 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         };
         let profile = self.config.recording.profile.clone();
         let plan = JobPlan { profile, pin_source: PinSource::Given, numbers: vec![(change.number, change.waba)] };
-        let (stops, inward) = (self.stop_count, self.event_sender.clone());
+        let (stops, events) = (self.stop_count, self.event_sender.clone());
         tokio::spawn(async move {
             let begun = journal.start_job(plan).await;
-            inward.send(WorkerEvent::JobStarted { change, result: begun, graph, stop_count: stops }).ok();
+            events.send(WorkerEvent::JobStarted { change, result: begun, graph, stop_count: stops }).ok();
         });
     }
 
@@ -295,12 +295,12 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             Ok(job) => {
                 let changes = vec![Change { job, ..change }];
                 match &self.graph {
-                    Ok(_) => self.with_jobs(|batch| batch.set_pins(changes)),
+                    Ok(_) => self.with_jobs(|jobs| jobs.set_pins(changes)),
                     // The screen was hidden meanwhile. A change confirmed before that goes on.
-                    Err(_) => self.with_jobs(|batch| {
-                        batch.use_graph(graph);
-                        batch.set_pins(changes);
-                        batch.drop_secrets();
+                    Err(_) => self.with_jobs(|jobs| {
+                        jobs.use_graph(graph);
+                        jobs.set_pins(changes);
+                        jobs.drop_secrets();
                     }),
                 }
             }
@@ -322,16 +322,16 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     fn with_jobs(&self, act: impl FnOnce(&JobsHandle)) {
-        if let RecordsState::Open { jobs: batch, .. } = &self.records_state {
-            act(batch);
+        if let RecordsState::Open { jobs, .. } = &self.records_state {
+            act(jobs);
         }
     }
 
     fn accept_recipients(&self) {
         let RecordsState::Open { recorder: records, .. } = &self.records_state else { return };
-        let (journal, inward) = (records.journal.clone(), self.event_sender.clone());
+        let (journal, events) = (records.journal.clone(), self.event_sender.clone());
         tokio::spawn(async move {
-            inward.send(WorkerEvent::RecipientsAccepted(journal.accept_recipients().await)).ok();
+            events.send(WorkerEvent::RecipientsAccepted(journal.accept_recipients().await)).ok();
         });
     }
 
@@ -349,18 +349,18 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     fn record_event(&self, event: AuditEvent) {
         let RecordsState::Open { recorder: records, .. } = &self.records_state else { return };
         // Queued now: the program may end before a task starts.
-        let (noted, inward) = (records.journal.record_event(event), self.event_sender.clone());
+        let (recording, events) = (records.journal.record_event(event), self.event_sender.clone());
         tokio::spawn(async move {
-            if let Err(refused) = noted.await {
-                inward.send(WorkerEvent::JournalFailed(CleanText::new(&refused.to_string()))).ok();
+            if let Err(refused) = recording.await {
+                events.send(WorkerEvent::JournalFailed(CleanText::new(&refused.to_string()))).ok();
             }
         });
     }
 
     fn pause(&mut self, guard_sender: blocking::Sender<PauseGuard>) {
         match &mut self.records_state {
-            RecordsState::Open { recorder: records, jobs: batch } => {
-                batch.pause();
+            RecordsState::Open { recorder: records, jobs } => {
+                jobs.pause();
                 let journal = records.journal.clone();
                 // The receiver may have given up: then the guard is dropped, and the journal goes on.
                 tokio::task::spawn_blocking(move || guard_sender.send(journal.pause()).ok());
@@ -374,9 +374,9 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     fn close(&mut self, closed: blocking::Sender<()>) {
         self.stop_count += 1;
         // Without an actor nothing is in flight. Dropping the sender reports it as well.
-        let RecordsState::Open { recorder: records, jobs: batch } = &self.records_state else { return };
+        let RecordsState::Open { recorder: records, jobs } = &self.records_state else { return };
         let (at_rest, waiter) = blocking::channel();
-        batch.stop_and_notify(at_rest);
+        jobs.stop_and_notify(at_rest);
         let journal = records.journal.clone();
         tokio::task::spawn_blocking(move || {
             // After the timeout there is nothing more to wait for.
@@ -389,14 +389,14 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     fn use_credentials(&mut self, credentials: Credentials) {
         match Graph::new(&self.config.endpoint, credentials, self.config.concurrency) {
             Ok(graph) => {
-                self.with_jobs(|batch| batch.use_graph(graph.clone()));
+                self.with_jobs(|jobs| jobs.use_graph(graph.clone()));
                 self.graph = Ok(graph);
             }
             Err(error) => {
-                let told = error_chain(&error);
-                self.send_msg(Msg::ClientSetupFailed(told.clone()));
+                let reason = error_chain(&error);
+                self.send_msg(Msg::ClientSetupFailed(reason.clone()));
                 if let Err(why) = &mut self.graph {
-                    *why = NotSentReason::RefusedLocally(told);
+                    *why = NotSentReason::RefusedLocally(reason);
                 }
             }
         }

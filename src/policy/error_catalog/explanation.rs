@@ -90,7 +90,7 @@ impl Explanation {
                 ("The program that sent the request ended before the answer came.".into(), RESOLVE_DOUBT_STEPS)
             }
             DoubtReason::EscrowOnly => (
-                "Only the escrow file knows of this PIN: whether it was sent, nobody knows.".into(),
+                "Only the escrow file has this PIN. It is unknown whether it was sent.".into(),
                 RESOLVE_DOUBT_STEPS,
             ),
             DoubtReason::OlderPinInDoubt(last) => {
@@ -240,7 +240,7 @@ const RESOLVE_DOUBT_STEPS: &[&str] = &[
     "Keep the PIN.",
     "Set a PIN again 2 minutes after the last try: then it is known.",
     "Or read the status then. Still not set: nothing was changed.",
-    "On now, and not set before: this request set it, or somebody else.",
+    "On now, and not set before: this request set it, or someone else did.",
 ];
 
 const RESOLVE_OLDER_PIN_STEPS: &[&str] = &[

@@ -30,7 +30,7 @@ fn pages_match_their_snapshots() {
         };
         let mut console = AppFixture::new(size);
         let unresolved = vec![console.recovered_change(1), console.recovered_change(7)];
-        let finding = "The journal was missing and is made anew. What the escrow file holds is in doubt.";
+        let finding = "The journal was missing, so a new one was created. What the escrow file has is in doubt.";
         console.read_list().open_recording(recording_with_escrow(), unresolved, &[finding]).key(Key::Down);
         snap("unresolved", &console);
         console.key(Key::Enter);
