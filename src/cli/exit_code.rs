@@ -36,7 +36,10 @@ pub enum ExitCode {
 const ROWS: [(ExitCode, &str); 10] = [
     (ExitCode::Done, "all done; for the console, quit"),
     (ExitCode::NoAnswer, "at least one number with no answer: check before repeating"),
-    (ExitCode::Failed, "some or all numbers failed or were not sent, for other reasons than 6, 7 and 8; none is in doubt"),
+    (
+        ExitCode::Failed,
+        "some or all numbers failed or were not sent, for other reasons than 6, 7 and 8; none is in doubt",
+    ),
     (ExitCode::NotConfirmed, "not confirmed, or canceled; nothing was sent"),
     (
         ExitCode::NotReady,

@@ -22,8 +22,14 @@ use self::samples::{IN_DOUBT, PINS, SENDING, SET, number};
 use self::step::{WalkStep, walk};
 use self::walker::{QUIET_TIME, Walker};
 
+/// A short run, or as many walks as `PROPTEST_CASES` says.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: 150, ..config } }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn the_invariants_hold_on_random_walks(

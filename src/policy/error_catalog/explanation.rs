@@ -89,10 +89,9 @@ impl Explanation {
             DoubtReason::ProcessEnded => {
                 ("The program that sent the request ended before the answer came.".into(), RESOLVE_DOUBT_STEPS)
             }
-            DoubtReason::EscrowOnly => (
-                "Only the escrow file has this PIN. It is unknown whether it was sent.".into(),
-                RESOLVE_DOUBT_STEPS,
-            ),
+            DoubtReason::EscrowOnly => {
+                ("Only the escrow file has this PIN. It is unknown whether it was sent.".into(), RESOLVE_DOUBT_STEPS)
+            }
             DoubtReason::OlderPinInDoubt(last) => {
                 let what = match last {
                     NotApplied::Refused(error) => format!("Meta refused the last request: {}.", lookup(error).summary),

@@ -42,9 +42,7 @@ fn an_escrow_only_doubt_shows_its_encryption_time_and_no_tries() {
         let unresolved = vec![change, console.recovered_change(7)];
         console.read_list().open_recording(recording_with_escrow(), unresolved, &[]);
         console.sees("encrypted 21 Nov 2026").does_not_see("21 Nov 2026 14:03").key(Key::Enter);
-        console
-            .sees("Only the escrow file has this PIN. It is unknown whether it was sent.")
-            .does_not_see("Tries");
+        console.sees("Only the escrow file has this PIN. It is unknown whether it was sent.").does_not_see("Tries");
         let last_try = "Last try unknown: the PIN was encrypted at 21 Nov 2026 14:03 UTC";
         for _ in 0..20 {
             if !collapse_whitespace(&console.screen()).contains(last_try) {
