@@ -123,9 +123,10 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
     // Before the first frame, so that no later resize is missed.
     let keys = EventReader::listen().map_err(ConsoleStartError::Thread)?;
     // Before the terminal is entered, so that a signal always finds the watcher that restores it.
-    let at_work = Arc::new(OnceLock::new());
+    let worker_cell = Arc::new(OnceLock::new());
     let temporary = TempDirGuard::new(setup.temp_dir);
-    let is_termination_requested = shutdown::watch_signals(Arc::clone(&at_work), temporary.handle(), events.clone())?;
+    let is_termination_requested =
+        shutdown::watch_signals(Arc::clone(&worker_cell), temporary.handle(), events.clone())?;
     let terminal = Terminal::enter(setup.capabilities)?;
     let size = terminal_size(&terminal);
     let token = setup.credentials.as_ref().map(drop).map_err(Clone::clone);
@@ -148,25 +149,25 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
     console.draw();
     #[cfg(debug_assertions)]
     assert!(!setup.panics_after_start, "asked to panic after the start");
-    if let Some(assignment) = setup.worker_config {
+    if let Some(worker_config) = setup.worker_config {
         let report = {
             let events = events.clone();
             move |report| {
                 events.send(RuntimeEvent::Report(report)).ok();
             }
         };
-        let work =
-            WorkerHandle::start(setup.runtime, assignment, Clock::System, report).map_err(ConsoleStartError::Thread)?;
+        let work = WorkerHandle::start(setup.runtime, worker_config, Clock::System, report)
+            .map_err(ConsoleStartError::Thread)?;
         if let Ok(credentials) = setup.credentials {
             work.send(WorkCommand::UseCredentials(credentials));
         }
-        console.worker = Some(at_work.get_or_init(|| work).clone());
+        console.worker = Some(worker_cell.get_or_init(|| work).clone());
     }
     spawn_input_thread(keys, events).map_err(ConsoleStartError::Thread)?;
     console.perform(first);
     let ended = console.run(&inbox);
     // Before the terminal is restored: it may be dead, and the journal must be closed before a write to it.
-    shutdown::close_worker(at_work.get());
+    shutdown::close_worker(worker_cell.get());
     Ok(match ended {
         ConsoleExit::Quit if console.has_lost_records => ConsoleExit::QuitWithLostRecords,
         ConsoleExit::Quit | ConsoleExit::QuitWithLostRecords | ConsoleExit::OpenDemo | ConsoleExit::TerminalLost => {
@@ -292,8 +293,8 @@ impl ConsoleRuntime {
                 }
                 RuntimeEvent::Report(WorkerReport::ProgressReady) => {
                     round.has_updates = true;
-                    let news = self.worker.as_ref().map(WorkerHandle::take_progress).unwrap_or_default();
-                    self.update(Msg::ProgressReceived(news), self.clock.now());
+                    let progress = self.worker.as_ref().map(WorkerHandle::take_progress).unwrap_or_default();
+                    self.update(Msg::ProgressReceived(progress), self.clock.now());
                 }
                 RuntimeEvent::InputClosed => self.exit = Some(ConsoleExit::TerminalLost),
                 RuntimeEvent::TerminationRequested => {

@@ -138,7 +138,7 @@ pub enum ScreenCommand {
 impl From<Effect> for RoutedEffect {
     fn from(effect: Effect) -> Self {
         match effect {
-            Effect::RefreshAll { refresh_id: reading } => Self::Work(WorkCommand::RefreshAll { refresh_id: reading }),
+            Effect::RefreshAll { refresh_id } => Self::Work(WorkCommand::RefreshAll { refresh_id }),
             Effect::RefreshNumber(id) => Self::Work(WorkCommand::RefreshNumber(id)),
             Effect::CacheNumbers(numbers) => Self::Work(WorkCommand::CacheNumbers(numbers)),
             Effect::RemoveCachedNumbers { numbers, read_until } => {
@@ -190,17 +190,17 @@ pub struct ProgressMailbox(Arc<Mutex<HashMap<PhoneNumberId, Progress>>>);
 impl ProgressMailbox {
     /// Adds progress, and replaces what the mailbox had of the same number. True if the mailbox was empty.
     pub fn put(&self, progress: Progress) -> bool {
-        let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_empty = letters.is_empty();
-        letters.insert(progress.number, progress);
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_empty = waiting.is_empty();
+        waiting.insert(progress.number, progress);
         was_empty
     }
 
     /// Takes everything.
     #[must_use]
     pub fn take(&self) -> Vec<Progress> {
-        let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        letters.drain().map(|(_, progress)| progress).collect()
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.drain().map(|(_, progress)| progress).collect()
     }
 }
 
@@ -222,17 +222,17 @@ impl WorkerHandle {
         clock: Clock,
         report: impl Fn(WorkerReport) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
-        let (orders, inbox) = mpsc::unbounded_channel();
+        let (commands, inbox) = mpsc::unbounded_channel();
         let mailbox = ProgressMailbox::default();
         let worker = Worker::new(config, clock, mailbox.clone(), Arc::new(report));
         thread::Builder::new().name("work".to_owned()).spawn(move || runtime.block_on(worker.run(inbox)))?;
-        Ok(Self { commands: orders, mailbox })
+        Ok(Self { commands, mailbox })
     }
 
     /// Sends a command.
-    pub fn send(&self, order: WorkCommand) {
+    pub fn send(&self, command: WorkCommand) {
         // The thread ends only with the process.
-        self.commands.send(order).ok();
+        self.commands.send(command).ok();
     }
 
     /// Takes the waiting progress.

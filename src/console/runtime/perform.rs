@@ -25,14 +25,14 @@ impl ConsoleRuntime {
     pub(super) fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match RoutedEffect::from(effect) {
-                RoutedEffect::Work(order) => self.send_work_command(order),
-                RoutedEffect::Screen(chore) => self.run_screen_command(chore),
+                RoutedEffect::Work(command) => self.send_work_command(command),
+                RoutedEffect::Screen(command) => self.run_screen_command(command),
             }
         }
     }
 
-    fn run_screen_command(&mut self, chore: ScreenCommand) {
-        match chore {
+    fn run_screen_command(&mut self, command: ScreenCommand) {
+        match command {
             ScreenCommand::GeneratePin { display_number } => {
                 let pin = Pin::random(display_number.as_deref()).ok();
                 self.update(Msg::PinGenerated(pin), self.clock.now());
@@ -49,9 +49,9 @@ impl ConsoleRuntime {
         }
     }
 
-    fn send_work_command(&self, order: WorkCommand) {
+    fn send_work_command(&self, command: WorkCommand) {
         if let Some(work) = &self.worker {
-            work.send(order);
+            work.send(command);
         }
     }
 
@@ -76,9 +76,9 @@ impl ConsoleRuntime {
     /// Nothing new is sent, and nothing is written while this lives: a suspended process must not keep others from
     /// writing.
     fn pause_worker(&self) -> Option<PauseGuard> {
-        let (guard, at_rest) = mpsc::channel();
+        let (guard, paused) = mpsc::channel();
         self.send_work_command(WorkCommand::Pause(guard));
-        at_rest.recv_timeout(JOURNAL_PAUSE_TIMEOUT).ok()
+        paused.recv_timeout(JOURNAL_PAUSE_TIMEOUT).ok()
     }
 
     fn read_token(&mut self) {

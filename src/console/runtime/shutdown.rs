@@ -67,23 +67,23 @@ pub(super) fn watch_signals(
 ) -> Result<Arc<AtomicBool>, WatchError> {
     let is_requested = Arc::new(AtomicBool::new(false));
     let request = Arc::clone(&is_requested);
-    let stops = events.clone();
+    let suspend_events = events.clone();
     let on_stop = move || {
-        stops.send(RuntimeEvent::SuspendRequested).ok();
+        suspend_events.send(RuntimeEvent::SuspendRequested).ok();
     };
-    let on_ending = move |ending: TerminationSignal| {
+    let on_signal = move |signal: TerminationSignal| {
         request.store(true, Ordering::SeqCst);
         events.send(RuntimeEvent::TerminationRequested).ok();
         // On a thread of its own, so that a second signal is still received.
-        let last = thread::Builder::new().spawn(move || {
+        let thread = thread::Builder::new().spawn(move || {
             close_worker(work.get());
             temporary.remove();
-            terminal::restore_and_exit(ending.exit_code());
+            terminal::restore_and_exit(signal.exit_code());
         });
-        if last.is_err() {
-            terminal::restore_and_exit(ending.exit_code());
+        if thread.is_err() {
+            terminal::restore_and_exit(signal.exit_code());
         }
     };
-    SignalWatcher::start(on_stop, on_ending)?;
+    SignalWatcher::start(on_stop, on_signal)?;
     Ok(is_requested)
 }

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::open_records::{self, OpenedRecords};
 use super::{IN_FLIGHT_TIMEOUT, ProgressMailbox, WorkCommand, WorkerConfig, WorkerReport};
 use crate::config::endpoint::Credentials;
-use crate::console::app::{Msg, status};
+use crate::console::app::{Msg, RecordingStatus};
 use crate::domain::change::{Change, ChangeId, ChangeState, Completion, JobId, Progress};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId};
@@ -101,8 +101,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         });
         loop {
             tokio::select! {
-                order = inbox.recv() => match order {
-                    Some(order) => self.handle_command(order),
+                command = inbox.recv() => match command {
+                    Some(command) => self.handle_command(command),
                     None => return,
                 },
                 Some(event) = self.event_receiver.recv() => self.handle_event(event),
@@ -110,8 +110,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         }
     }
 
-    fn handle_command(&mut self, order: WorkCommand) {
-        match order {
+    fn handle_command(&mut self, command: WorkCommand) {
+        match command {
             WorkCommand::UseCredentials(credentials) => self.use_credentials(credentials),
             WorkCommand::RefreshAll { refresh_id: reading } => self.refresh_all(reading),
             WorkCommand::RefreshNumber(id) => self.refresh_number(id),
@@ -141,8 +141,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::RecordScreenShown => self.record_event(AuditEvent::ScreenShown),
             WorkCommand::Pause(paused) => self.pause(paused),
             WorkCommand::Resume => {
-                if let RecordsState::Opening { pending_pauses: pauses, .. } = &mut self.records_state {
-                    pauses.clear();
+                if let RecordsState::Opening { pending_pauses, .. } = &mut self.records_state {
+                    pending_pauses.clear();
                 }
                 self.with_jobs(JobsHandle::resume);
             }
@@ -158,13 +158,13 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     fn handle_event(&mut self, event: WorkerEvent) {
         match event {
             WorkerEvent::RecordsOpened(opened) => self.records_opened(*opened),
-            WorkerEvent::JobStarted { change, result: begun, graph, stop_count: stops } => {
-                self.job_started(change, begun, graph, stops);
+            WorkerEvent::JobStarted { change, result, graph, stop_count } => {
+                self.job_started(change, result, graph, stop_count);
             }
             WorkerEvent::RecipientsAccepted(result) => {
                 let result = match (result, &self.records_state) {
-                    (Ok(()), RecordsState::Open { recorder: records, .. }) => {
-                        Ok(open_records::ready_status(records.recipients.as_deref()))
+                    (Ok(()), RecordsState::Open { recorder, .. }) => {
+                        Ok(open_records::ready_status(recorder.recipients.as_deref()))
                     }
                     (Ok(()), RecordsState::Opening { .. } | RecordsState::Unusable(_)) => {
                         Ok(open_records::ready_status(None))
@@ -173,9 +173,9 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 };
                 self.send_msg(Msg::RecipientsAccepted(result));
             }
-            WorkerEvent::JournalFailed(words) => {
+            WorkerEvent::JournalFailed(reason) => {
                 if !std::mem::replace(&mut self.has_reported_failure, true) {
-                    self.send_msg(Msg::JournalFailed(words));
+                    self.send_msg(Msg::JournalFailed(reason));
                 }
             }
         }
@@ -185,21 +185,21 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let opened = match opened {
             Ok(opened) => opened,
             Err(why) => {
-                let records = status::RecordingStatus::Unusable(why.clone());
+                let status = RecordingStatus::Unusable(why.clone());
                 let former = std::mem::replace(&mut self.records_state, RecordsState::Unusable(why));
-                self.send_msg(Msg::RecordsOpened { status: records, unresolved: Vec::new(), findings: Vec::new() });
+                self.send_msg(Msg::RecordsOpened { status, unresolved: Vec::new(), findings: Vec::new() });
                 return self.run_deferred(former);
             }
         };
-        let OpenedRecords { recorder: records, unresolved, findings, status } = opened;
+        let OpenedRecords { recorder, unresolved, findings, status } = opened;
         let graph = self.graph.as_ref().ok().cloned();
-        let (concurrency, journal) = (self.config.concurrency, records.journal.clone());
-        let (jobs, mut progress) = JobsHandle::start(graph, records.clone(), unresolved, concurrency, self.clock);
+        let (concurrency, journal) = (self.config.concurrency, recorder.journal.clone());
+        let (jobs, mut progress) = JobsHandle::start(graph, recorder.clone(), unresolved, concurrency, self.clock);
         // The actor reports what is unresolved before it does anything else.
         let unresolved = std::iter::from_fn(|| progress.try_recv().ok()).collect();
         self.forward_progress(progress);
         self.watch_journal(&jobs);
-        let former = std::mem::replace(&mut self.records_state, RecordsState::Open { recorder: records, jobs });
+        let former = std::mem::replace(&mut self.records_state, RecordsState::Open { recorder, jobs });
         self.send_msg(Msg::RecordsOpened { status, unresolved, findings });
         self.load_cached_numbers(journal);
         self.run_deferred(former);
@@ -207,12 +207,12 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
 
     /// Handles what waited for the journal.
     fn run_deferred(&mut self, former: RecordsState) {
-        if let RecordsState::Opening { pending_page: page, pending_pauses: pauses } = former {
-            if let Some(page) = page {
+        if let RecordsState::Opening { pending_page, pending_pauses } = former {
+            if let Some(page) = pending_page {
                 self.cache_numbers(page);
             }
-            for waiting in pauses {
-                self.pause(waiting);
+            for sender in pending_pauses {
+                self.pause(sender);
             }
         }
     }
@@ -221,8 +221,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     fn forward_progress(&self, mut progress: mpsc::UnboundedReceiver<Progress>) {
         let (mailbox, report) = (self.mailbox.clone(), Arc::clone(&self.report));
         tokio::spawn(async move {
-            while let Some(news) = progress.recv().await {
-                if mailbox.put(news) {
+            while let Some(update) = progress.recv().await {
+                if mailbox.put(update) {
                     report(WorkerReport::ProgressReady);
                 }
             }
@@ -232,17 +232,17 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     fn watch_journal(&self, jobs: &JobsHandle) {
         let (mut failure, events) = (jobs.journal_failure(), self.event_sender.clone());
         tokio::spawn(async move {
-            if let Ok(words) = failure.wait_for(Option::is_some).await
-                && let Some(words) = words.clone()
+            if let Ok(reason) = failure.wait_for(Option::is_some).await
+                && let Some(reason) = reason.clone()
             {
-                events.send(WorkerEvent::JournalFailed(words)).ok();
+                events.send(WorkerEvent::JournalFailed(reason)).ok();
             }
         });
     }
 
     fn cache_numbers(&mut self, numbers: Vec<Number>) {
         let journal = match &mut self.records_state {
-            RecordsState::Open { recorder: records, .. } => records.journal.clone(),
+            RecordsState::Open { recorder, .. } => recorder.journal.clone(),
             RecordsState::Opening { pending_page: page, .. } => {
                 *page = Some(numbers);
                 return;
@@ -251,23 +251,23 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             RecordsState::Unusable(_) => return self.send_msg(Msg::NumbersCached),
         };
         let report = Arc::clone(&self.report);
-        let remembered = journal.cache_numbers(self.config.recording.profile.as_str(), numbers);
+        let cached = journal.cache_numbers(self.config.recording.profile.as_str(), numbers);
         tokio::spawn(async move {
-            remembered.await;
+            cached.await;
             report(WorkerReport::Msg(Msg::NumbersCached));
         });
     }
 
     fn remove_cached_numbers(&self, numbers: Vec<PhoneNumberId>, read_until: UtcTime) {
         // While the journal is being opened, there is nothing to remove: its cache is loaded after that.
-        let RecordsState::Open { recorder: records, .. } = &self.records_state else { return };
+        let RecordsState::Open { recorder, .. } = &self.records_state else { return };
         // Nothing waits for it.
-        drop(records.journal.remove_cached_numbers(self.config.recording.profile.as_str(), numbers, read_until));
+        drop(recorder.journal.remove_cached_numbers(self.config.recording.profile.as_str(), numbers, read_until));
     }
 
     fn start_change(&self, change: Change) {
         let journal = match &self.records_state {
-            RecordsState::Open { recorder: records, .. } => records.journal.clone(),
+            RecordsState::Open { recorder, .. } => recorder.journal.clone(),
             RecordsState::Opening { .. } => {
                 return self.report_not_sent(&change, refused_locally("the journal is still being opened"));
             }
@@ -282,16 +282,16 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         };
         let profile = self.config.recording.profile.clone();
         let plan = JobPlan { profile, pin_source: PinSource::Given, numbers: vec![(change.number, change.waba)] };
-        let (stops, events) = (self.stop_count, self.event_sender.clone());
+        let (stop_count, events) = (self.stop_count, self.event_sender.clone());
         tokio::spawn(async move {
-            let begun = journal.start_job(plan).await;
-            events.send(WorkerEvent::JobStarted { change, result: begun, graph, stop_count: stops }).ok();
+            let result = journal.start_job(plan).await;
+            events.send(WorkerEvent::JobStarted { change, result, graph, stop_count }).ok();
         });
     }
 
-    fn job_started(&mut self, change: Change, begun: Result<JobId, RecordError>, graph: Graph, stops: u64) {
-        match begun {
-            Ok(_) if stops != self.stop_count => self.report_not_sent(&change, NotSentReason::Stopped),
+    fn job_started(&mut self, change: Change, result: Result<JobId, RecordError>, graph: Graph, stop_count: u64) {
+        match result {
+            Ok(_) if stop_count != self.stop_count => self.report_not_sent(&change, NotSentReason::Stopped),
             Ok(job) => {
                 let changes = vec![Change { job, ..change }];
                 match &self.graph {
@@ -305,8 +305,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 }
             }
             Err(refused) => {
-                if let RecordError::JournalFailed(words) = &refused {
-                    self.handle_event(WorkerEvent::JournalFailed(words.clone()));
+                if let RecordError::JournalFailed(reason) = &refused {
+                    self.handle_event(WorkerEvent::JournalFailed(reason.clone()));
                 }
                 self.report_not_sent(&change, refused_locally(&refused.to_string()));
             }
@@ -328,18 +328,18 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     fn accept_recipients(&self) {
-        let RecordsState::Open { recorder: records, .. } = &self.records_state else { return };
-        let (journal, events) = (records.journal.clone(), self.event_sender.clone());
+        let RecordsState::Open { recorder, .. } = &self.records_state else { return };
+        let (journal, events) = (recorder.journal.clone(), self.event_sender.clone());
         tokio::spawn(async move {
             events.send(WorkerEvent::RecipientsAccepted(journal.accept_recipients().await)).ok();
         });
     }
 
     fn read_history(&self, id: PhoneNumberId) {
-        let RecordsState::Open { recorder: records, .. } = &self.records_state else {
+        let RecordsState::Open { recorder, .. } = &self.records_state else {
             return self.send_msg(Msg::HistoryRead { id, lines: Vec::new() });
         };
-        let (journal, report) = (records.journal.clone(), Arc::clone(&self.report));
+        let (journal, report) = (recorder.journal.clone(), Arc::clone(&self.report));
         tokio::spawn(async move {
             let lines = journal.history(id, MAX_HISTORY_LINES).await;
             report(WorkerReport::Msg(Msg::HistoryRead { id, lines }));
@@ -347,9 +347,9 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     fn record_event(&self, event: AuditEvent) {
-        let RecordsState::Open { recorder: records, .. } = &self.records_state else { return };
+        let RecordsState::Open { recorder, .. } = &self.records_state else { return };
         // Queued now: the program may end before a task starts.
-        let (recording, events) = (records.journal.record_event(event), self.event_sender.clone());
+        let (recording, events) = (recorder.journal.record_event(event), self.event_sender.clone());
         tokio::spawn(async move {
             if let Err(refused) = recording.await {
                 events.send(WorkerEvent::JournalFailed(CleanText::new(&refused.to_string()))).ok();
@@ -359,13 +359,13 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
 
     fn pause(&mut self, guard_sender: blocking::Sender<PauseGuard>) {
         match &mut self.records_state {
-            RecordsState::Open { recorder: records, jobs } => {
+            RecordsState::Open { recorder, jobs } => {
                 jobs.pause();
-                let journal = records.journal.clone();
+                let journal = recorder.journal.clone();
                 // The receiver may have given up: then the guard is dropped, and the journal goes on.
                 tokio::task::spawn_blocking(move || guard_sender.send(journal.pause()).ok());
             }
-            RecordsState::Opening { pending_pauses: pauses, .. } => pauses.push(guard_sender),
+            RecordsState::Opening { pending_pauses, .. } => pending_pauses.push(guard_sender),
             // Nothing can be sent or written. Dropping the sender reports it as well.
             RecordsState::Unusable(_) => {}
         }
@@ -374,10 +374,10 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     fn close(&mut self, closed: blocking::Sender<()>) {
         self.stop_count += 1;
         // Without an actor nothing is in flight. Dropping the sender reports it as well.
-        let RecordsState::Open { recorder: records, jobs } = &self.records_state else { return };
-        let (at_rest, waiter) = blocking::channel();
-        jobs.stop_and_notify(at_rest);
-        let journal = records.journal.clone();
+        let RecordsState::Open { recorder, jobs } = &self.records_state else { return };
+        let (idle, waiter) = blocking::channel();
+        jobs.stop_and_notify(idle);
+        let journal = recorder.journal.clone();
         tokio::task::spawn_blocking(move || {
             // After the timeout there is nothing more to wait for.
             waiter.recv_timeout(IN_FLIGHT_TIMEOUT).ok();

@@ -52,8 +52,8 @@ fn start_worker_at(
     let report = move |report| {
         sender.send(report).ok();
     };
-    let assignment = WorkerConfig { endpoint, sources, concurrency: 1, recording };
-    (WorkerHandle::start(runtime, assignment, Clock::System, report).expect("a thread"), reports)
+    let config = WorkerConfig { endpoint, sources, concurrency: 1, recording };
+    (WorkerHandle::start(runtime, config, Clock::System, report).expect("a thread"), reports)
 }
 
 fn credentials() -> WorkCommand {

@@ -26,53 +26,51 @@ type SendMsg = Box<dyn FnOnce(Msg) + Send>;
 impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     /// Sends the cached numbers, page by page.
     pub(super) fn load_cached_numbers(&self, journal: Journal) {
-        let (profile, room) = (self.config.recording.profile.clone(), self.throttled_sender());
+        let (profile, wait_for_permit) = (self.config.recording.profile.clone(), self.throttled_sender());
         tokio::spawn(async move {
             let mut last = None;
             loop {
                 let numbers = journal.cached_numbers(profile.as_str(), last).await;
                 let Some(number) = numbers.last() else { return };
                 last = Some(number.id);
-                let tell = room().await;
-                tell(Msg::CachedNumbersLoaded(numbers));
+                let send = wait_for_permit().await;
+                send(Msg::CachedNumbersLoaded(numbers));
             }
         });
     }
 
-    pub(super) fn refresh_all(&self, reading: u32) {
+    pub(super) fn refresh_all(&self, refresh_id: u32) {
         let graph = match &self.graph {
             Ok(graph) => graph.clone(),
-            Err(why) => return self.report_all_unread(reading, &ReadFailure::NotSent(why.clone())),
+            Err(why) => return self.report_all_unread(refresh_id, &ReadFailure::NotSent(why.clone())),
         };
-        let (sources, room) = (self.config.sources.clone(), self.throttled_sender());
+        let (sources, wait_for_permit) = (self.config.sources.clone(), self.throttled_sender());
         tokio::spawn(async move {
             let room_to_tell = || {
-                let tell_of = |tell: SendMsg| -> numbers::SendPermit<'_> {
-                    Box::new(move |news| {
-                        tell(match news {
-                            NumbersEvent::Page(numbers) => Msg::PageReceived { refresh_id: reading, numbers },
-                            NumbersEvent::WabaFinished(waba, result) => {
-                                Msg::WabaRead { refresh_id: reading, waba, result }
-                            }
+                let into_permit = |send: SendMsg| -> numbers::SendPermit<'_> {
+                    Box::new(move |event| {
+                        send(match event {
+                            NumbersEvent::Page(numbers) => Msg::PageReceived { refresh_id, numbers },
+                            NumbersEvent::WabaFinished(waba, result) => Msg::WabaRead { refresh_id, waba, result },
                             NumbersEvent::NumberFailed(id, failure) => Msg::NumberRead { id, result: Err(failure) },
                         });
                     })
                 };
-                room().map(tell_of).boxed()
+                wait_for_permit().map(into_permit).boxed()
             };
             numbers::read_with_backpressure(&graph, sources, &room_to_tell).await;
-            let tell = room().await;
-            tell(Msg::RefreshFinished { refresh_id: reading });
+            let send = wait_for_permit().await;
+            send(Msg::RefreshFinished { refresh_id });
         });
     }
 
     /// Waits until the console has handled enough of the earlier reads.
     fn throttled_sender(&self) -> impl Fn() -> BoxFuture<'static, SendMsg> + Send + Sync + use<R> {
-        let (room, report) = (Arc::clone(&self.read_permits), Arc::clone(&self.report));
+        let (permits, report) = (Arc::clone(&self.read_permits), Arc::clone(&self.report));
         move || {
-            let (room, report) = (Arc::clone(&room), Arc::clone(&report));
+            let (permits, report) = (Arc::clone(&permits), Arc::clone(&report));
             async move {
-                let permit = room.acquire_owned().await;
+                let permit = permits.acquire_owned().await;
                 Box::new(move |msg| {
                     // The semaphore is never closed.
                     let Ok(permit) = permit else { return };
@@ -84,16 +82,16 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     /// A list that was not read must not look empty.
-    fn report_all_unread(&self, reading: u32, failure: &ReadFailure) {
+    fn report_all_unread(&self, refresh_id: u32, failure: &ReadFailure) {
         let NumberSources { wabas, numbers } = self.config.sources.clone();
         for waba in wabas {
-            self.send_msg(Msg::WabaRead { refresh_id: reading, waba, result: Err(failure.clone()) });
+            self.send_msg(Msg::WabaRead { refresh_id, waba, result: Err(failure.clone()) });
         }
         for (id, name) in numbers {
-            self.send_msg(Msg::PageReceived { refresh_id: reading, numbers: vec![Number::from_config(id, name)] });
+            self.send_msg(Msg::PageReceived { refresh_id, numbers: vec![Number::from_config(id, name)] });
             self.send_msg(Msg::NumberRead { id, result: Err(failure.clone()) });
         }
-        self.send_msg(Msg::RefreshFinished { refresh_id: reading });
+        self.send_msg(Msg::RefreshFinished { refresh_id });
     }
 
     pub(super) fn refresh_number(&self, id: PhoneNumberId) {
@@ -103,22 +101,18 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 return self.send_msg(Msg::NumberRead { id, result: Err(ReadFailure::NotSent(why.clone())) });
             }
         };
-        let batch =
-            if let RecordsState::Open { jobs: batch, .. } = &self.records_state { Some(batch.clone()) } else { None };
+        let jobs = if let RecordsState::Open { jobs, .. } = &self.records_state { Some(jobs.clone()) } else { None };
         let single = self.config.sources.numbers.iter().find(|(single, _)| *single == id);
         let name = single.and_then(|(_, name)| name.clone());
         // A reply proves nothing about what arrived after its request was sent.
-        let (asked, report) = (self.clock.now(), Arc::clone(&self.report));
+        let (asked_at, report) = (self.clock.now(), Arc::clone(&self.report));
         tokio::spawn(async move {
             let result = graph.read_number(id).await.map(|number| Number { name: name.or(number.name), ..number });
-            let read = result.as_ref().ok().map(|number| StatusRead {
-                number: id,
-                two_step: number.two_step,
-                asked_at: asked,
-            });
+            let read =
+                result.as_ref().ok().map(|number| StatusRead { number: id, two_step: number.two_step, asked_at });
             report(WorkerReport::Msg(Msg::NumberRead { id, result }));
-            if let (Some(batch), Some(read)) = (batch, read) {
-                batch.handle_status_read(read);
+            if let (Some(jobs), Some(read)) = (jobs, read) {
+                jobs.handle_status_read(read);
             }
         });
     }
