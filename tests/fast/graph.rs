@@ -58,7 +58,7 @@ async fn set_pin(graph: &Graph) -> Outcome {
 
 /// Sets a PIN on a server that runs this script. Returns the outcome and the server.
 async fn run_script(script: Vec<ScriptStep>) -> (Outcome, ScriptedServer) {
-    let server = ScriptedServer::start(vec![script]).await;
+    let server = ScriptedServer::start_with_stopped_clock(vec![script]).await;
     let outcome = set_pin(&graph(&server.url())).await;
     (outcome, server)
 }

@@ -218,7 +218,7 @@ async fn a_list_that_repeats_a_cursor_fails() {
         vec![ScriptStep::Bytes(reply.into_bytes())]
     };
     let cursors = ["a", "b", "c", "a", "b", "c", "a", "b", "c"];
-    let server = ScriptedServer::start(cursors.into_iter().map(page).collect()).await;
+    let server = ScriptedServer::start_with_stopped_clock(cursors.into_iter().map(page).collect()).await;
     let wabas = vec![Arc::new(wabas().swap_remove(0))];
     let events = read_numbers_at(&server.url(), NumberSources { wabas, numbers: Vec::new() }).await;
     assert_eq!(waba_results(&events)["us-retail"], &Err(ReadFailure::UnexpectedReply { http_status: 200 }));

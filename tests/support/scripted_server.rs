@@ -4,7 +4,7 @@
 //! end of a request.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,6 +27,15 @@ pub(crate) enum ScriptStep {
     Reset,
 }
 
+impl ScriptStep {
+    const fn takes_time(&self) -> bool {
+        match self {
+            Self::Drip(_) | Self::Stall => true,
+            Self::Bytes(_) | Self::Flood(..) | Self::Close | Self::Reset => false,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct ScriptedServerState {
     connections: usize,
@@ -41,12 +50,34 @@ pub(crate) struct ScriptedServer {
     state: Arc<Mutex<ScriptedServerState>>,
     /// Called with each request before the script runs.
     on_request: Arc<dyn Fn(&str) + Send + Sync>,
+    _stopped_clock: Option<Arc<StoppedClock>>,
+}
+
+/// Keeps tokio from advancing a paused clock while bytes are on their way through the operating system.
+///
+/// tokio advances it when no task can run, and does not know that a reply is about to arrive. It does not advance while
+/// a blocking task runs (see `tokio::time::advance`), so this is one that waits until it is dropped.
+struct StoppedClock(#[expect(dead_code, reason = "dropped to end the task")] mpsc::Sender<()>);
+
+impl StoppedClock {
+    fn start() -> Self {
+        let (sender, dropped) = mpsc::channel();
+        tokio::task::spawn_blocking(move || dropped.recv());
+        Self(sender)
+    }
 }
 
 impl ScriptedServer {
     /// Answers the first request with the first script, and so on. The last script answers all further requests.
     pub(crate) async fn start(scripts: Vec<Vec<ScriptStep>>) -> Self {
         Self::start_with_hook(scripts, |_| {}).await
+    }
+
+    /// As [`Self::start`], and the paused clock stands still until the test drops the server, unless a script takes time.
+    pub(crate) async fn start_with_stopped_clock(scripts: Vec<Vec<ScriptStep>>) -> Self {
+        let takes_time = scripts.iter().any(|steps| steps.is_empty() || steps.iter().any(ScriptStep::takes_time));
+        let stopped_clock = (!takes_time).then(|| Arc::new(StoppedClock::start()));
+        Self { _stopped_clock: stopped_clock, ..Self::start(scripts).await }
     }
 
     /// As [`Self::start`], and calls `on_request` with each request before the server answers it.
@@ -56,7 +87,7 @@ impl ScriptedServer {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let handle = Self { address, state: Arc::default(), on_request: Arc::new(on_request) };
+        let handle = Self { address, state: Arc::default(), on_request: Arc::new(on_request), _stopped_clock: None };
         let server = handle.clone();
         tokio::spawn(async move {
             let scripts: Arc<[Vec<ScriptStep>]> = scripts.into();

@@ -76,7 +76,7 @@ async fn a_body_counts_only_if_it_is_complete() {
 
 #[tokio::test(start_paused = true)]
 async fn redirects_are_never_followed() {
-    let elsewhere = ScriptedServer::start(vec![vec![json_response(200, SUCCESS_BODY)]]).await;
+    let elsewhere = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, SUCCESS_BODY)]]).await;
     for status in [301, 302, 303, 307, 308] {
         for location in [
             format!("http://{}/v24.0/1", elsewhere.address),

@@ -29,7 +29,7 @@ const REQUIRED_FIELDS: &str = "id,display_phone_number,verified_name,is_pin_enab
 
 #[tokio::test(start_paused = true)]
 async fn a_field_that_graph_lacks_is_requested_once() {
-    let server = ScriptedServer::start(vec![
+    let server = ScriptedServer::start_with_stopped_clock(vec![
         vec![unknown_field_error(" (account_mode) on node type (WhatsAppBusinessPhoneNumber)")],
         vec![unknown_field_error(" (is_pin_enabled)")],
         vec![json_response(200, r#"{"id":"1"}"#)],
@@ -47,9 +47,11 @@ async fn a_field_that_graph_lacks_is_requested_once() {
 #[tokio::test(start_paused = true)]
 async fn an_unclear_field_error_leaves_only_the_required_fields() {
     for suffix in [" (throughput)", " (id)", "", " ("] {
-        let server =
-            ScriptedServer::start(vec![vec![unknown_field_error(suffix)], vec![json_response(200, r#"{"id":"1"}"#)]])
-                .await;
+        let server = ScriptedServer::start_with_stopped_clock(vec![
+            vec![unknown_field_error(suffix)],
+            vec![json_response(200, r#"{"id":"1"}"#)],
+        ])
+        .await;
         assert_eq!(graph(&server.url()).read_number(id("1")).await, Ok(number_with_id_only("1", None)));
         assert_eq!(requested_fields(&server), [ALL_FIELDS, REQUIRED_FIELDS], "{suffix}");
     }
@@ -57,7 +59,7 @@ async fn an_unclear_field_error_leaves_only_the_required_fields() {
 
 #[tokio::test(start_paused = true)]
 async fn field_errors_that_never_end_are_reported() {
-    let server = ScriptedServer::start(vec![vec![unknown_field_error(" (x)")]]).await;
+    let server = ScriptedServer::start_with_stopped_clock(vec![vec![unknown_field_error(" (x)")]]).await;
     let message = CleanText::new("(#100) Tried accessing nonexisting field (x)");
     let failure = ReadFailure::Api(ApiError { message, ..api_error(400, 100) });
     assert_eq!(graph(&server.url()).read_number(id("1")).await, Err(failure));

@@ -15,7 +15,7 @@ fn waba() -> Arc<Waba> {
 }
 
 async fn read_number(number: &str, body: &str) -> Result<Number, ReadFailure> {
-    let server = ScriptedServer::start(vec![vec![json_response(200, body)]]).await;
+    let server = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, body)]]).await;
     graph(&server.url()).read_number(id(number)).await
 }
 
@@ -80,14 +80,14 @@ async fn a_failed_read_reports_the_reason() {
         (vec![ScriptStep::Close], ReadFailure::NoAnswer),
     ];
     for (script, expected) in cases {
-        let server = ScriptedServer::start(vec![script]).await;
+        let server = ScriptedServer::start_with_stopped_clock(vec![script]).await;
         assert_eq!(graph(&server.url()).read_number(id("1")).await, Err(expected));
         assert_eq!(server.requests().len(), 1, "the client does not retry a read");
     }
 }
 
 async fn read_page(body: &str) -> Result<GraphPage, ReadFailure> {
-    let server = ScriptedServer::start(vec![vec![json_response(200, body)]]).await;
+    let server = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, body)]]).await;
     graph(&server.url()).read_numbers_page(&waba(), None).await
 }
 
@@ -150,13 +150,16 @@ async fn numbers_of_one_page_share_equal_details() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_continues_by_cursor_and_never_by_link() {
-    let elsewhere = ScriptedServer::start(vec![vec![json_response(200, "{}")]]).await;
+    let elsewhere = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, "{}")]]).await;
     let link = format!("http://{}/steal?access_token=x", elsewhere.address);
     let first_page =
         format!(r#"{{"data":[],"paging":{{"cursors":{{"before":"a","after":"b&limit=1 ü"}},"next":"{link}"}}}}"#);
     let last_page = r#"{"data":[{"id":"1"}],"paging":{"cursors":{"before":"b","after":"c"}}}"#;
-    let server =
-        ScriptedServer::start(vec![vec![json_response(200, &first_page)], vec![json_response(200, last_page)]]).await;
+    let server = ScriptedServer::start_with_stopped_clock(vec![
+        vec![json_response(200, &first_page)],
+        vec![json_response(200, last_page)],
+    ])
+    .await;
     let graph = graph(&server.url());
     let first = graph.read_numbers_page(&waba(), None).await.expect("a page");
     assert_eq!((first.numbers, first.skipped), (vec![], 0));
@@ -182,7 +185,7 @@ async fn a_list_continues_by_cursor_and_never_by_link() {
 #[tokio::test(start_paused = true)]
 async fn a_page_that_repeats_its_cursor_fails() {
     let body = r#"{"data":[],"paging":{"cursors":{"after":"b"},"next":"x"}}"#;
-    let server = ScriptedServer::start(vec![vec![json_response(200, body)]]).await;
+    let server = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, body)]]).await;
     let graph = graph(&server.url());
     let cursor: Option<PageCursor> = graph.read_numbers_page(&waba(), None).await.expect("a page").next;
     let again = graph.read_numbers_page(&waba(), cursor.as_ref()).await;

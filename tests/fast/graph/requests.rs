@@ -14,8 +14,11 @@ use crate::support::scripted_server::ScriptedServer;
 
 #[tokio::test(start_paused = true)]
 async fn exactly_these_bytes_are_sent() {
-    let server =
-        ScriptedServer::start(vec![vec![json_response(200, SUCCESS_BODY)], vec![json_response(200, "{}")]]).await;
+    let server = ScriptedServer::start_with_stopped_clock(vec![
+        vec![json_response(200, SUCCESS_BODY)],
+        vec![json_response(200, "{}")],
+    ])
+    .await;
     let secret = Some("secret");
     let graph = Graph::new(&endpoint(&server.url()), credentials(secret), 1).expect("a client");
     assert_eq!(set_pin(&graph).await, Outcome::Confirmed);
@@ -49,8 +52,11 @@ async fn exactly_these_bytes_are_sent() {
 #[tokio::test(start_paused = true)]
 async fn a_second_reply_is_never_taken_for_the_next_request() {
     let refusal = json_response(400, &error_body(100));
-    let server =
-        ScriptedServer::start(vec![vec![refusal.clone(), json_response(200, SUCCESS_BODY)], vec![refusal]]).await;
+    let server = ScriptedServer::start_with_stopped_clock(vec![
+        vec![refusal.clone(), json_response(200, SUCCESS_BODY)],
+        vec![refusal],
+    ])
+    .await;
     let graph = graph(&server.url());
     let outcomes = [set_pin(&graph).await, set_pin(&graph).await];
     assert_eq!(outcomes, [Outcome::Refused(api_error(400, 100)), Outcome::Refused(api_error(400, 100))]);
@@ -62,7 +68,7 @@ async fn the_outcome_includes_the_requested_delay() {
     let head = "HTTP/1.1 400 Bad Request\r\nX-App-Usage: {\"call_count\":100}\r\nRetry-After: 60\r\n";
     let body = error_body(4);
     let script = vec![send_text(&format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()))];
-    let server = ScriptedServer::start(vec![script]).await;
+    let server = ScriptedServer::start_with_stopped_clock(vec![script]).await;
     let answer = graph(&server.url()).set_pin(id("1"), &pin()).await;
     let retry_after = Some(Duration::from_mins(1));
     assert_eq!(answer, SetPinAnswer { outcome: Outcome::Refused(api_error(400, 4)), retry_after });
@@ -70,7 +76,7 @@ async fn the_outcome_includes_the_requested_delay() {
 
 #[tokio::test(start_paused = true)]
 async fn many_tasks_share_few_connections() {
-    let server = ScriptedServer::start(vec![vec![json_response(200, SUCCESS_BODY)]]).await;
+    let server = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, SUCCESS_BODY)]]).await;
     let graph = graph(&server.url());
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..16 {

@@ -29,7 +29,9 @@ async fn a_stalled_and_a_slow_reply_end_at_the_total_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stalled_reply_delays_no_other() {
-    let server = ScriptedServer::start(vec![vec![ScriptStep::Stall], vec![json_response(200, SUCCESS_BODY)]]).await;
+    let server =
+        ScriptedServer::start_with_stopped_clock(vec![vec![ScriptStep::Stall], vec![json_response(200, SUCCESS_BODY)]])
+            .await;
     let graph = graph(&server.url());
     let start = tokio::time::Instant::now();
     let stalled = async { (set_pin(&graph).await, start.elapsed()) };
