@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divan::Bencher;
-use pindesk::console::app::{App, Environment, Msg, Session, Size};
+use pindesk::console::app::{App, Msg};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
+use pindesk::console::shared::{Environment, Session, Size};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::domain::change::{ChangeId, ChangeState, Progress};

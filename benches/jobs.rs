@@ -12,16 +12,18 @@ use std::time::{Duration, Instant};
 use divan::Bencher;
 use pindesk::config::EscrowSettings;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
-use pindesk::console::app::{App, Environment, Msg, Session, Size};
+use pindesk::console::app::{App, Msg};
+use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::keymap::Keymap;
+use pindesk::console::shared::{Environment, Session, Size};
 use pindesk::console::terminal::{Capabilities, FrameRenderer};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::console::worker::{WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
-use pindesk::domain::change::StatusBefore;
+use pindesk::console::worker::{WorkerConfig, WorkerHandle, WorkerReport};
 use pindesk::domain::clock::Clock;
-use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
-use pindesk::domain::pin::Pin;
+use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::pin::{Pin, PinChoice};
+use pindesk::domain::pin_plan::{PinPlan, Targets};
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{JournalKind, Operator};
 use pindesk::numbers::NumberSources;
@@ -188,7 +190,7 @@ impl JobBench {
         })
         .expect("a thread");
         let token = AccessToken::parse(simulator::FULL_ACCESS_TOKEN).expect("a token");
-        worker.send(WorkCommand::UseCredentials(Credentials { token, app_secret: None }));
+        worker.use_credentials(Credentials { token, app_secret: None });
         worker.send(WorkCommand::RefreshAll { refresh_id: 1 });
         let (mut is_read, mut is_recorded) = (false, false);
         while !(is_read && is_recorded)
@@ -221,12 +223,9 @@ impl JobBench {
     fn set_all(&mut self) {
         for n in 1..=NUMBERS {
             let pin = Pin::parse(format!("{:06}", n * 7_919 % 1_000_000).as_bytes()).expect("a PIN");
-            self.worker.send(WorkCommand::SetPin {
-                number: id(n),
-                waba: None,
-                before: StatusBefore { two_step: TwoStep::NotSet, read_at: None },
-                pin,
-            });
+            let number = Number { two_step: TwoStep::NotSet, ..Number::from_config(id(n), None) };
+            let plan = PinPlan { targets: Targets::one(number), pins: PinChoice::Fixed(pin) };
+            self.worker.send(WorkCommand::SetPins(plan));
         }
         let (mut finished, mut last_frame, mut is_due) = (0, Instant::now(), false);
         while finished < NUMBERS {

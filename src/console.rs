@@ -6,6 +6,10 @@
 pub mod input;
 pub mod roster;
 pub mod pin_form;
+pub mod effect;
+pub mod shared;
+pub mod go;
+pub mod pages;
 pub mod app;
 
 // Drawing.

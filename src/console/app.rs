@@ -1,82 +1,64 @@
 //! The state of the console, and the one function that changes it: [`App::update`].
 //!
 //! `update` is synchronous and total. It does no I/O and reads no clock: the time comes with the message. It knows no
-//! HTTP and no widgets, and returns what must be done as [`Effect`]s.
+//! HTTP and no widgets, and returns what must be done as [`Effect`]s. It opens the pages that their steps name, and keeps
+//! those below to return to.
 
-use std::time::Instant;
-
-use crate::console::app::confirm::ConfirmPage;
-use crate::console::input::key::Key;
-use crate::console::input::keymap::{Action, Keymap, Mode, TextInput};
-use crate::console::roster::Roster;
-use crate::domain::change::ChangeState;
-use crate::domain::clock::TimePoint;
-use crate::domain::number::{Number, PhoneNumberId, TwoStep};
-
-pub mod confirm;
-pub mod guard;
-pub mod msg;
-pub mod in_doubt_list;
-pub mod screen;
-pub mod status;
-
-mod auto_hide;
-mod history;
+mod hiding;
 mod keys;
-mod quit;
-mod list;
-mod events;
-mod number_actions;
+mod msg;
+mod progress;
+mod reads;
 mod recording;
 mod timers;
 
-pub use msg::{Effect, Msg, Size};
-pub use screen::Screen;
-pub use status::{Connection, Environment, Messages, RecordingStatus, RefreshProgress, Session};
+pub use msg::Msg;
 
-use auto_hide::IdleTimer;
-use history::HistoryCache;
-use in_doubt_list::InDoubtList;
-use screen::{QuitReason, TokenProblem};
+use std::ops::Deref;
+use std::time::Instant;
 
-/// The smallest window that shows a page. A smaller one shows a notice instead.
-pub const MIN_SIZE: Size = Size { width: 40, height: 10 };
-
-/// The minimum width for showing details beside the list.
-pub const MIN_PANE_WIDTH: u16 = 100;
-
-/// How the list is laid out, if the window is wide enough for a choice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListLayout {
-    /// Rows only.
-    ListOnly,
-    /// Rows, with the details of the cursor row beside them.
-    ListAndDetails,
-}
+use crate::console::effect::{Effect, WorkCommand};
+use crate::console::go::{Destination, Go, QuitReason, Step};
+use crate::console::input::key::Key;
+use crate::console::input::keymap::{FooterKey, Keymap, Mode, Risk, TextInput, table};
+use crate::console::pages::confirm::ConfirmPage;
+use crate::console::pages::copied::CopiedPage;
+use crate::console::pages::copy::CopyPage;
+use crate::console::pages::filter::FilterPage;
+use crate::console::pages::hidden::HiddenPage;
+use crate::console::pages::list::ListPage;
+use crate::console::pages::number::NumberPage;
+use crate::console::pages::pin_form::PinFormPage;
+use crate::console::pages::quit::QuitPage;
+use crate::console::pages::recipients::RecipientsPage;
+use crate::console::pages::resolution_note::ResolutionNotePage;
+use crate::console::pages::shutting_down::ShuttingDownPage;
+use crate::console::pages::sort::SortPage;
+use crate::console::pages::text::{PageText, TextPage};
+use crate::console::pages::token::TokenPage;
+use crate::console::pages::unresolved::UnresolvedPage;
+use crate::console::pages::welcome::WelcomePage;
+use crate::console::pages::{Page, PageEvent};
+use crate::console::shared::{Session, Shared, Size, TokenProblem};
+use crate::domain::clock::TimePoint;
 
 /// The complete state of the console.
 #[derive(Debug)]
 pub struct App {
-    session: Session,
-    keymap: Keymap,
-    roster: Roster,
-    screen: Screen,
-    connection: Connection,
-    recording_status: RecordingStatus,
-    in_doubt_list: InDoubtList,
-    history: HistoryCache,
-    idle_timer: IdleTimer,
-    refresh: RefreshProgress,
-    /// Some numbers are being written to the cache.
-    is_caching: bool,
-    /// How many numbers were not cached when the list of a WABA last ended, and still are not.
-    due_to_cache: usize,
-    messages: Messages,
-    layout: ListLayout,
-    size: Size,
-    filter: String,
+    shared: Shared,
+    page: Page,
+    /// The pages below, the lowest first.
+    below: Vec<Page>,
     last_interrupt: Option<Instant>,
-    asked_to_refresh_all: bool,
+}
+
+/// Views and tests read the shared state through the app. Nothing can change it this way.
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 impl App {
@@ -84,103 +66,171 @@ impl App {
     /// sentence for the operator.
     #[must_use]
     pub fn start(session: Session, token: Result<(), String>, keymap: Keymap, size: Size) -> (Self, Vec<Effect>) {
-        let screen = match (&session.profile, token) {
-            (None, _) => Screen::Welcome,
-            (Some(_), Err(why)) => Screen::Token(TokenProblem::Missing(why)),
-            (Some(_), Ok(())) => Screen::List,
+        let mut shared = Shared::new(session, keymap, size);
+        let (page, effects) = match (&shared.session.profile, token) {
+            (None, _) => (Page::Welcome(WelcomePage), Vec::new()),
+            (Some(_), Err(why)) => (Page::Token(TokenPage { problem: TokenProblem::Missing(why) }), Vec::new()),
+            (Some(_), Ok(())) => (Page::List(ListPage::default()), vec![shared.refresh_all().into()]),
         };
-        let is_ready = matches!(screen, Screen::List);
-        let mut app = Self {
-            messages: Messages::with_first(session.initial_message.clone()),
-            session,
-            keymap,
-            roster: Roster::default(),
-            screen,
-            connection: Connection::Unknown,
-            recording_status: RecordingStatus::Opening,
-            in_doubt_list: InDoubtList::default(),
-            history: HistoryCache::default(),
-            idle_timer: IdleTimer::default(),
-            refresh: RefreshProgress::default(),
-            is_caching: false,
-            due_to_cache: 0,
-            layout: ListLayout::ListOnly,
-            size,
-            filter: String::new(),
-            last_interrupt: None,
-            asked_to_refresh_all: false,
-        };
-        let effects = if is_ready { app.refresh_all() } else { Vec::new() };
-        (app, effects)
+        (Self { shared, page, below: Vec::new(), last_interrupt: None }, effects)
     }
 
     /// Handles a message, and returns the effects to perform.
     pub fn update(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
-        self.idle_timer.start(now.instant);
+        self.shared.idle_timer.start(now.instant);
         let mut effects = self.handle_msg(msg, now);
-        if self.in_doubt_list.is_due && matches!(self.screen, Screen::List | Screen::Token(_)) {
-            let below = Box::new(self.take_screen());
-            self.set_screen(Screen::Unresolved(below));
-        }
+        effects.extend(self.open_due_pages(now));
         effects.extend(self.record_screen_shown());
         effects
     }
 
     fn handle_msg(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
         match msg {
-            Msg::KeyPressed(key) => self.key_pressed(key, now),
-            Msg::Pasted(paste) => {
-                self.pasted(&paste, now);
-                Vec::new()
-            }
-            Msg::Resized(size) => {
-                self.resized(size);
-                Vec::new()
-            }
-            Msg::FrameShown { max_scroll } => {
-                self.frame_shown(max_scroll, now.instant);
-                Vec::new()
-            }
-            Msg::Resumed => {
-                self.screen.mark_hidden();
-                Vec::new()
-            }
-            Msg::PageReceived { refresh_id, numbers } => self.page_received(refresh_id, &numbers),
-            Msg::WabaRead { refresh_id, waba, result } => self.waba_read(refresh_id, waba, result, now),
-            Msg::RefreshFinished { refresh_id } => self.refresh_finished(refresh_id, now),
-            Msg::NumberRead { id, result } => self.number_read(id, result, now),
-            Msg::ProgressReceived(progress) => self.progress_received(progress, now),
-            Msg::PinGenerated(pin) => {
-                self.pin_generated(pin, now.instant);
-                Vec::new()
-            }
-            Msg::TokenRead(result) => self.token_read(result, now),
-            Msg::RecordsOpened { status, unresolved, findings } => {
-                self.records_opened(status, unresolved, findings, now)
-            }
-            Msg::JournalFailed(why) => self.journal_failed(why, now),
-            Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
-            Msg::CachedNumbersLoaded(numbers) => self.cached_numbers_loaded(numbers),
-            Msg::NumbersCached => self.numbers_cached(),
-            Msg::HistoryRead { id, lines } => self.history_read(id, lines),
-            Msg::ClientSetupFailed(why) => {
-                self.messages.push(now.utc, why.as_str());
-                Vec::new()
-            }
+            Msg::KeyPressed(key) => return self.key_pressed(key, now),
+            Msg::Pasted(paste) => return self.pasted(&paste, now),
+            Msg::PageReceived { refresh_id, numbers } => return self.page_received(refresh_id, &numbers),
+            Msg::WabaRead { refresh_id, waba, result } => return self.waba_read(refresh_id, waba, result, now),
+            Msg::RefreshFinished { refresh_id } => return self.refresh_finished(refresh_id, now),
+            Msg::NumberRead { id, result } => return self.number_read(id, result, now),
+            Msg::ProgressReceived(progress) => return self.progress_received(progress, now),
+            Msg::TokenRead(result) => return self.token_read(result, now),
+            Msg::JournalFailed(why) => return self.journal_failed(why, now),
+            Msg::CachedNumbersLoaded(numbers) => return self.cached_numbers_loaded(numbers),
+            Msg::NumbersCached => return self.numbers_cached(),
             Msg::TerminationRequested => {
-                self.screen = Screen::ShuttingDown(QuitReason::Signal);
-                Vec::new()
+                return self.apply(Step::reset(Destination::ShuttingDown(QuitReason::Signal)), now);
             }
-            Msg::TimerFired => self.timer_fired(now),
+            Msg::TimerFired => return self.timer_fired(now),
+            Msg::Resized(size) => self.resized(size),
+            Msg::FrameShown { max_scroll } => self.frame_shown(max_scroll, now.instant),
+            Msg::Resumed => self.notify(&PageEvent::Covered),
+            Msg::PinGenerated(pin) => {
+                self.page.on_event(&PageEvent::PinGenerated(pin.as_ref(), now.instant), &self.shared);
+            }
+            Msg::RecordsOpened { status, unresolved, findings } => {
+                self.records_opened(status, unresolved, findings, now);
+            }
+            Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
+            Msg::HistoryRead { id, lines } => {
+                if !self.hides_numbers() {
+                    self.shared.history.loaded = Some((id, lines));
+                }
+            }
+            Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),
+        }
+        Vec::new()
+    }
+
+    /// Lets the open page take a step, and goes where it leads.
+    fn step(&mut self, now: TimePoint, run: impl FnOnce(Page, &mut Shared) -> Step<Page>) -> Vec<Effect> {
+        // Never seen: `apply` puts the page that follows in its place.
+        let page = std::mem::replace(&mut self.page, Page::List(ListPage::default()));
+        let step = run(page, &mut self.shared);
+        self.apply(step, now)
+    }
+
+    /// Goes where a step leads. Each step says which page is open after it.
+    fn apply(&mut self, step: Step<Page>, now: TimePoint) -> Vec<Effect> {
+        let Step { go, mut effects } = step;
+        match go {
+            Go::Stay(page) => self.page = page,
+            Go::Open(page, destination) => {
+                self.below.push(page);
+                effects.extend(self.show(destination));
+            }
+            Go::Replace(destination) => effects.extend(self.show(destination)),
+            Go::Back => match self.below.pop() {
+                Some(page) => self.page = page,
+                None => effects.extend(self.show(Destination::Home)),
+            },
+            Go::Reset(destination) => {
+                let mut closed = std::mem::take(&mut self.below);
+                if let Destination::Hidden(_) = destination {
+                    for page in &mut closed {
+                        page.on_hide(&mut self.shared, now);
+                    }
+                }
+                effects.extend(self.show(destination));
+            }
+        }
+        effects
+    }
+
+    /// Builds the page of a destination. Returns what must be done when it opens.
+    fn show(&mut self, destination: Destination) -> Vec<Effect> {
+        let shared = &self.shared;
+        let mut effects = Vec::new();
+        self.page = match destination {
+            Destination::Home if shared.idle_timer.is_hiding_recorded => Page::Hidden(HiddenPage::new(None)),
+            Destination::List | Destination::Home => Page::List(ListPage::default()),
+            Destination::Token(problem) => Page::Token(TokenPage { problem }),
+            Destination::Filter => Page::Filter(FilterPage::new(&shared.filter)),
+            Destination::Sort => Page::Sort(SortPage),
+            Destination::Number(id) => {
+                effects.push(WorkCommand::ReadHistory(id).into());
+                Page::Number(NumberPage { id, scroll: 0 })
+            }
+            Destination::PinForm(targets) => {
+                let refreshes = targets.as_slice().iter().map(|target| WorkCommand::RefreshNumber(target.id).into());
+                effects.extend(refreshes);
+                Page::PinForm(PinFormPage::new(targets, shared))
+            }
+            Destination::Confirm(request) => Page::Confirm(ConfirmPage::new(request)),
+            Destination::ResolutionNote(id) => Page::ResolutionNote(ResolutionNotePage::new(id)),
+            Destination::Unresolved => Page::Unresolved(UnresolvedPage),
+            Destination::Recipients => Page::Recipients(RecipientsPage::default()),
+            Destination::Hidden(idle_time) => {
+                effects.push(self.drop_secrets());
+                Page::Hidden(HiddenPage::new(idle_time))
+            }
+            Destination::Copy(id) => Page::Copy(CopyPage { id }),
+            Destination::Copied(text) => Page::Copied(CopiedPage { text }),
+            Destination::JournalUnavailable => text_page(PageText::JournalUnavailable),
+            Destination::Messages => text_page(PageText::Messages),
+            Destination::Help => text_page(PageText::Help),
+            Destination::Quit => Page::Quit(QuitPage::new(shared)),
+            Destination::ShuttingDown(reason) => Page::ShuttingDown(ShuttingDownPage { reason }),
+        };
+        effects
+    }
+
+    /// Opens a page that the operator did not ask for, unless they are in the middle of something.
+    fn open_due_pages(&mut self, now: TimePoint) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let token_problem = self.shared.new_token_problem.take();
+        if let Some(problem) = token_problem.filter(|_| self.page.may_be_interrupted()) {
+            effects.extend(self.apply(Step::reset(Destination::Token(problem)), now));
+        }
+        if self.shared.in_doubt_list.is_due && self.page.may_be_interrupted() {
+            effects.extend(self.step(now, |page, _| Step::open(page, Destination::Unresolved)));
+        }
+        effects
+    }
+
+    /// Tells every open page.
+    fn notify(&mut self, event: &PageEvent<'_>) {
+        for page in self.below.iter_mut().chain([&mut self.page]) {
+            page.on_event(event, &self.shared);
+        }
+    }
+
+    fn resized(&mut self, size: Size) {
+        self.shared.size = size;
+        if self.is_too_small() {
+            self.notify(&PageEvent::Covered);
+        }
+    }
+
+    fn frame_shown(&mut self, max_scroll: u16, at: Instant) {
+        if !self.is_too_small() {
+            self.page.on_event(&PageEvent::Shown { max_scroll, at }, &self.shared);
         }
     }
 
     /// Adds, removes and moves rows before a frame is drawn. Rows do not move below an open page.
     pub fn apply_list_updates(&mut self) {
-        let is_list = matches!(self.screen, Screen::List | Screen::Filter(_) | Screen::Sort);
-        // These pages show no row, and open other pages by phone number ID.
-        if is_list || matches!(self.screen, Screen::Unresolved(_) | Screen::Hidden(_)) {
-            self.roster.apply_updates();
+        if self.page.lets_rows_move() {
+            self.shared.roster.apply_updates();
         }
     }
 
@@ -188,244 +238,52 @@ impl App {
     #[must_use]
     pub fn accepts_typed_ahead(&self, key: Key) -> bool {
         let mode = self.mode();
-        let moves = self.keymap.action(mode, key).is_some_and(Action::is_motion);
+        let moves = self.keymap.row(mode, key).is_some_and(|row| row.risk == Risk::Moves);
         moves || (mode.text_input() == TextInput::Digits && matches!(key, Key::Char('0'..='9')))
     }
 
     /// True if a single key does something that cannot be undone.
     #[must_use]
     pub fn is_single_key_prompt(&self) -> bool {
-        matches!(self.mode(), Mode::Confirm | Mode::ConfirmResolution | Mode::Recipients | Mode::Quit)
+        self.keymap.rows(self.mode()).any(|(_, row)| row.risk == Risk::Commits)
+    }
+
+    /// The page on the screen.
+    #[must_use]
+    pub const fn page(&self) -> &Page {
+        &self.page
     }
 
     /// The current mode, which decides what keys mean.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        if self.is_too_small() { Mode::TooSmall } else { self.mode_of(&self.screen) }
+        if self.is_too_small() { Mode::TooSmall } else { self.page.mode(&self.shared) }
     }
 
-    /// The mode that a page would have if it were shown.
+    /// The mode of the page below, which the help describes.
     #[must_use]
-    pub fn mode_of(&self, screen: &Screen) -> Mode {
-        if let Some(mode) = screen.fixed_mode() {
-            return mode;
-        }
-        let Screen::Number(page) = screen else {
-            return if self.has_no_numbers() { Mode::NoNumbers } else { Mode::List };
-        };
-        match self.roster.change(&page.id) {
-            Some(ChangeState::Failed(..) | ChangeState::NotSent(..)) => Mode::Failed,
-            Some(ChangeState::InDoubt(_)) => Mode::NoAnswer,
-            Some(
-                ChangeState::Queued
-                | ChangeState::Sending { .. }
-                | ChangeState::Waiting { .. }
-                | ChangeState::Set(_)
-                | ChangeState::Resolved(..),
-            )
-            | None => Mode::Details,
-        }
+    pub fn mode_below(&self) -> Mode {
+        self.below.last().map_or(Mode::List, |page| page.mode(&self.shared))
     }
 
-    /// True if every list was read and no number was found.
+    /// The keys for the footer, the most important one first.
     #[must_use]
-    pub fn has_no_numbers(&self) -> bool {
-        self.roster.total() == 0 && self.refresh.id > 0 && !self.refresh.is_running
-    }
-
-    /// True below [`MIN_SIZE`]: no page is shown, and nothing can be confirmed.
-    #[must_use]
-    pub const fn is_too_small(&self) -> bool {
-        self.size.width < MIN_SIZE.width || self.size.height < MIN_SIZE.height
-    }
-
-    /// True if the list shows the details of the cursor row beside it.
-    #[must_use]
-    pub fn has_pane(&self) -> bool {
-        self.layout == ListLayout::ListAndDetails && self.size.width >= MIN_PANE_WIDTH
-    }
-
-    /// How many rows of numbers the window shows.
-    #[must_use]
-    pub const fn list_rows(&self) -> u16 {
-        // Title, counts, heading; message, keys. A taller window also has the filter, a rule and the ids.
-        let frame = if self.is_compact() { 5 } else { 8 };
-        self.size.height.saturating_sub(frame)
-    }
-
-    /// True for small windows, which leave out what is not essential.
-    #[must_use]
-    pub const fn is_compact(&self) -> bool {
-        self.size.width < 60 || self.size.height < 16
-    }
-
-    /// The settings of this run.
-    #[must_use]
-    pub const fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// The rows of the number list.
-    #[must_use]
-    pub const fn roster(&self) -> &Roster {
-        &self.roster
-    }
-
-    /// The page on the screen.
-    #[must_use]
-    pub const fn screen(&self) -> &Screen {
-        &self.screen
-    }
-
-    /// The keys of each mode, with the operator's own bindings.
-    #[must_use]
-    pub const fn keymap(&self) -> &Keymap {
-        &self.keymap
-    }
-
-    /// The connection to Meta.
-    #[must_use]
-    pub const fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
-    /// The progress of the current refresh.
-    #[must_use]
-    pub const fn refresh_progress(&self) -> &RefreshProgress {
-        &self.refresh
-    }
-
-    /// The messages so far.
-    #[must_use]
-    pub const fn messages(&self) -> &Messages {
-        &self.messages
-    }
-
-    /// The active filter; empty if there is none.
-    #[must_use]
-    pub fn filter(&self) -> &str {
-        &self.filter
-    }
-
-    /// The size of the window.
-    #[must_use]
-    pub const fn size(&self) -> Size {
-        self.size
-    }
-
-    /// How many changes are in progress.
-    #[must_use]
-    pub fn running_count(&self) -> usize {
-        self.roster.changes().filter(|(_, state)| state.is_running()).count()
-    }
-
-    /// How many changes are queued: pindesk has sent nothing for them.
-    #[must_use]
-    pub fn queued_count(&self) -> usize {
-        self.roster.changes().filter(|(_, state)| **state == ChangeState::Queued).count()
-    }
-
-    /// False for an action of the page that has no effect now, because the PIN is not in memory.
-    #[must_use]
-    pub fn is_action_available(&self, action: Action) -> bool {
-        let Screen::Number(page) = &self.screen else { return true };
-        let has_pin =
-            matches!(self.roster.change(&page.id), Some(ChangeState::InDoubt(details)) if details.is_pin_in_memory);
-        action != Action::SendSamePin || has_pin
-    }
-
-    /// A number as this process knows it. Its two-step status is unknown if only an earlier process read it, or if its
-    /// WABA no longer lists it. A number in doubt that is in no list has only its id.
-    #[must_use]
-    pub fn number(&self, id: &PhoneNumberId) -> Option<Number> {
-        match self.roster.get(id) {
-            Some(row) if row.is_stale || self.is_unlisted(row.number) => {
-                Some(Number { two_step: TwoStep::Unknown, ..row.number.clone() })
-            }
-            Some(row) => Some(row.number.clone()),
-            None => self.in_doubt_list.get(id).map(|_| Number::from_config(*id, None)),
-        }
-    }
-
-    fn set_screen(&mut self, screen: Screen) {
-        self.screen = screen;
-    }
-
-    /// Takes the page, so that the next one can be built from it.
-    fn take_screen(&mut self) -> Screen {
-        std::mem::replace(&mut self.screen, Screen::List)
-    }
-
-    fn cursor_id(&self) -> Option<PhoneNumberId> {
-        self.roster.cursor_row().map(|row| row.number.id)
-    }
-
-    /// The number under the cursor. The cursor stays on it while rows arrive, because a page opens for it.
-    fn select_under_cursor(&mut self) -> Option<PhoneNumberId> {
-        let id = self.cursor_id()?;
-        self.roster.select(&id);
-        Some(id)
-    }
-
-    /// The label of a number on the screen: its display number, or its id.
-    #[must_use]
-    pub fn label(&self, id: &PhoneNumberId) -> String {
-        self.roster.get(id).map_or_else(|| id.to_string(), |row| row.number.label().to_owned())
-    }
-
-    /// Starts to refresh every list. Numbers that were read before stay in the list, marked with their time.
-    fn refresh_all(&mut self) -> Vec<Effect> {
-        self.refresh = RefreshProgress { id: self.refresh.id + 1, is_running: true, ..RefreshProgress::default() };
-        self.roster.begin_refresh();
-        vec![Effect::RefreshAll { refresh_id: self.refresh.id }]
-    }
-
-    fn resized(&mut self, size: Size) {
-        self.size = size;
+    pub fn footer(&self) -> Vec<FooterKey> {
         if self.is_too_small() {
-            self.screen.mark_hidden();
+            self.keymap.footer(&table::TOO_SMALL, |_| true).collect()
+        } else {
+            self.page.footer(&self.shared)
         }
     }
 
-    fn frame_shown(&mut self, max_scroll: u16, at: Instant) {
-        if self.is_too_small() {
-            return;
-        }
-        match &mut self.screen {
-            Screen::Confirm(page) => page.mark_shown(at),
-            Screen::Quit(page) => page.guard.mark_shown(at),
-            Screen::Recipients(page) => page.mark_shown(max_scroll, at),
-            Screen::Hidden(page) => page.was_drawn = true,
-            Screen::Number(page) => page.scroll = page.scroll.min(max_scroll),
-            Screen::Help(page) | Screen::Messages(page) | Screen::JournalUnavailable(page) => {
-                page.scroll = page.scroll.min(max_scroll);
-            }
-            Screen::Welcome
-            | Screen::Token(_)
-            | Screen::List
-            | Screen::Filter(_)
-            | Screen::Sort
-            | Screen::Form(_)
-            | Screen::ResolutionNote(_)
-            | Screen::Unresolved(_)
-            | Screen::Copy(_)
-            | Screen::Copied(_)
-            | Screen::ShuttingDown(_) => {}
-        }
+    /// True while no number may be drawn.
+    #[must_use]
+    pub fn hides_numbers(&self) -> bool {
+        let pages = self.below.iter().chain([&self.page]);
+        pages.fold(false, |below, page| page.hides_numbers(below, &self.shared))
     }
+}
 
-    fn open_confirm(&mut self, page: ConfirmPage) {
-        self.set_screen(Screen::Confirm(Box::new(page)));
-    }
-
-    fn hint_unbound_key(&mut self, key: Key) {
-        if let Key::Ctrl('s' | 'q') = key {
-            self.messages.set_hint(format!("{key} does nothing here."));
-        }
-        if let Key::Char(c) = key
-            && c.is_uppercase()
-        {
-            self.messages.set_hint("Caps Lock is on. Keys here are lower case.");
-        }
-    }
+const fn text_page(text: PageText) -> Page {
+    Page::Text(TextPage { text, scroll: 0 })
 }

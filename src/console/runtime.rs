@@ -18,13 +18,14 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use self::shutdown::TempDirGuard;
-use super::app::{App, Msg, Session, Size};
+use super::app::{App, Msg};
 use super::input::decoder::{Decoder, InputEvent};
 use super::input::keymap::Keymap;
+use super::shared::{Session, Size};
 use super::terminal::{Capabilities, EnterError, EventReader, Terminal, WatchError};
 use super::theme::Theme;
 use super::view::{PaintResult, View};
-use super::worker::{WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
+use super::worker::{WorkerConfig, WorkerHandle, WorkerReport};
 use crate::config::endpoint::Credentials;
 use crate::domain::clock::{Clock, TimePoint};
 
@@ -159,7 +160,7 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
         let work = WorkerHandle::start(setup.runtime, worker_config, Clock::System, report)
             .map_err(ConsoleStartError::Thread)?;
         if let Ok(credentials) = setup.credentials {
-            work.send(WorkCommand::UseCredentials(credentials));
+            work.use_credentials(credentials);
         }
         console.worker = Some(worker_cell.get_or_init(|| work).clone());
     }

@@ -8,7 +8,9 @@ use std::time::Instant;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use crate::console::app::{App, Screen};
+use crate::console::app::App;
+use crate::console::pages::Page;
+use crate::console::pages::text::PageText;
 use crate::console::theme::Theme;
 
 mod canvas;
@@ -66,27 +68,32 @@ impl View {
             canvas.draw_frame(app, sheet.heading());
             sheet.paint(canvas, scroll)
         };
-        match app.screen() {
-            Screen::List if app.has_no_numbers() => page(&mut canvas, &empty_state::no_numbers(app), 0),
-            Screen::List | Screen::Filter(_) | Screen::Sort => {
+        match app.page() {
+            Page::List(_) if app.has_no_numbers() => page(&mut canvas, &empty_state::no_numbers(app), 0),
+            Page::List(_) | Page::Filter(_) | Page::Sort(_) => {
                 list::paint(app, now, &mut canvas, &mut self.list_offset)
             }
-            Screen::Welcome => page(&mut canvas, &empty_state::welcome(app), 0),
-            Screen::Token(problem) => page(&mut canvas, &empty_state::token(app, problem), 0),
-            Screen::Number(state) => page(&mut canvas, &number::sheet(app, state.id, now), state.scroll),
-            Screen::Form(state) => page(&mut canvas, &pin_form::sheet(app, state, now), 0),
-            Screen::Confirm(state) => page(&mut canvas, &confirm::sheet(app, state), 0),
-            Screen::ResolutionNote(state) => page(&mut canvas, &in_doubt::resolution_note(app, state), 0),
-            Screen::Unresolved(_) => page(&mut canvas, &unresolved::sheet(app, self.theme, now), 0),
-            Screen::Recipients(state) => page(&mut canvas, &recording::recipients(app, state), state.scroll),
-            Screen::JournalUnavailable(state) => page(&mut canvas, &recording::journal_unavailable(app), state.scroll),
-            Screen::Hidden(state) => page(&mut canvas, &hidden::sheet(app, state), 0),
-            Screen::Copy(state) => page(&mut canvas, &copy::menu(app, state), 0),
-            Screen::Copied(state) => page(&mut canvas, &copy::copied(app, state), 0),
-            Screen::Messages(state) => page(&mut canvas, &messages::sheet(app), state.scroll),
-            Screen::Help(state) => page(&mut canvas, &help::sheet(app, app.mode_of(&state.below)), state.scroll),
-            Screen::Quit(state) => page(&mut canvas, &quit::confirmation(app, state), 0),
-            Screen::ShuttingDown(reason) => page(&mut canvas, &quit::waiting(app, reason), 0),
+            Page::Welcome(_) => page(&mut canvas, &empty_state::welcome(app), 0),
+            Page::Token(state) => page(&mut canvas, &empty_state::token(app, &state.problem), 0),
+            Page::Number(state) => page(&mut canvas, &number::sheet(app, state.id, now), state.scroll),
+            Page::PinForm(state) => page(&mut canvas, &pin_form::sheet(app, state, now), 0),
+            Page::Confirm(state) => page(&mut canvas, &confirm::sheet(app, state), 0),
+            Page::ResolutionNote(state) => page(&mut canvas, &in_doubt::resolution_note(app, state), 0),
+            Page::Unresolved(_) => page(&mut canvas, &unresolved::sheet(app, self.theme, now), 0),
+            Page::Recipients(state) => page(&mut canvas, &recording::recipients(app, state), state.scroll),
+            Page::Hidden(state) => page(&mut canvas, &hidden::sheet(app, state), 0),
+            Page::Copy(state) => page(&mut canvas, &copy::menu(app, state), 0),
+            Page::Copied(state) => page(&mut canvas, &copy::copied(app, state), 0),
+            Page::Text(state) => {
+                let sheet = match state.text {
+                    PageText::Help => help::sheet(app),
+                    PageText::Messages => messages::sheet(app),
+                    PageText::JournalUnavailable => recording::journal_unavailable(app),
+                };
+                page(&mut canvas, &sheet, state.scroll)
+            }
+            Page::Quit(state) => page(&mut canvas, &quit::confirmation(app, state), 0),
+            Page::ShuttingDown(state) => page(&mut canvas, &quit::waiting(app, &state.reason), 0),
         }
     }
 }

@@ -16,13 +16,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use self::event_loop::Worker;
-use super::app::{Effect, Msg};
+use super::app::Msg;
+use super::effect::WorkCommand;
 use crate::config::endpoint::{Credentials, Endpoint};
-use crate::domain::change::{Progress, StatusBefore};
-use crate::domain::clock::{Clock, UtcTime};
-use crate::domain::number::{Number, PhoneNumberId, WabaId};
-use crate::domain::pin::Pin;
-use crate::domain::text::CleanText;
+use crate::domain::change::Progress;
+use crate::domain::clock::Clock;
+use crate::domain::number::PhoneNumberId;
 use crate::journal::PauseGuard;
 use crate::numbers::NumberSources;
 use crate::preflight::RecordingConfig;
@@ -43,127 +42,18 @@ pub struct WorkerConfig {
     pub recording: RecordingConfig,
 }
 
-/// A command of the console; see [`Effect`] for most of them.
+/// What reaches the worker's thread: a command of the app, or of the runtime.
 #[derive(Debug)]
-pub enum WorkCommand {
+enum WorkerInput {
+    Command(WorkCommand),
     /// Use this access token from now on.
     UseCredentials(Credentials),
-    /// Read everything.
-    RefreshAll {
-        /// Identifies the refresh in the reports.
-        refresh_id: u32,
-    },
-    /// Refresh one number.
-    RefreshNumber(PhoneNumberId),
-    /// Cache these numbers for the next start.
-    CacheNumbers(Vec<Number>),
-    /// Remove these numbers from the cache, unless they were read after this time.
-    RemoveCachedNumbers {
-        /// The numbers.
-        numbers: Vec<PhoneNumberId>,
-        /// The time.
-        read_until: UtcTime,
-    },
-    /// Set a PIN.
-    SetPin {
-        /// The number.
-        number: PhoneNumberId,
-        /// The WABA that listed it.
-        waba: Option<WabaId>,
-        /// The status of the number when the change was confirmed.
-        before: StatusBefore,
-        /// The PIN.
-        pin: Pin,
-    },
-    /// Record that an operator checked this number.
-    ResolveManually {
-        /// The number.
-        number: PhoneNumberId,
-        /// The note.
-        note: CleanText,
-    },
-    /// Store the recipients of the config in place of the previous ones.
-    AcceptRecipients,
-    /// Read the history of a number.
-    ReadHistory(PhoneNumberId),
-    /// The screen is hidden: drop the access token and the PINs in memory that the escrow has.
-    DropSecrets,
-    /// The screen is shown again.
-    RecordScreenShown,
-    /// Send nothing new until [`WorkCommand::Resume`], and report when nothing is being written.
+    /// Send nothing new until [`WorkerInput::Resume`], and report when nothing is being written.
     Pause(blocking::Sender<PauseGuard>),
     /// Resume after a pause.
     Resume,
-    /// Send the PIN in doubt on a number again.
-    ResendPin(PhoneNumberId),
-    /// Send nothing new.
-    StopSending,
     /// Send nothing new, and report when nothing is in flight and the journal is closed: the program ends.
     Close(blocking::Sender<()>),
-}
-
-/// An effect with its receiver.
-#[derive(Debug)]
-pub enum RoutedEffect {
-    /// For the worker.
-    Work(WorkCommand),
-    /// For the console itself.
-    Screen(ScreenCommand),
-}
-
-/// What only the console itself can do; see [`Effect`] for each.
-#[derive(Debug, PartialEq, Eq)]
-pub enum ScreenCommand {
-    /// Generate a random PIN.
-    GeneratePin {
-        /// The number whose end it must not repeat.
-        display_number: Option<String>,
-    },
-    /// Read the access token again.
-    ReadToken,
-    /// Copy text to the clipboard.
-    Copy(String),
-    /// Ring the bell.
-    Bell,
-    /// Draw everything.
-    Redraw,
-    /// Suspend, until a shell resumes the program.
-    Suspend,
-    /// Quit, and start the demo.
-    OpenDemo,
-    /// Quit.
-    Quit,
-}
-
-impl From<Effect> for RoutedEffect {
-    fn from(effect: Effect) -> Self {
-        match effect {
-            Effect::RefreshAll { refresh_id } => Self::Work(WorkCommand::RefreshAll { refresh_id }),
-            Effect::RefreshNumber(id) => Self::Work(WorkCommand::RefreshNumber(id)),
-            Effect::CacheNumbers(numbers) => Self::Work(WorkCommand::CacheNumbers(numbers)),
-            Effect::RemoveCachedNumbers { numbers, read_until } => {
-                Self::Work(WorkCommand::RemoveCachedNumbers { numbers, read_until })
-            }
-            Effect::SetPin { number, waba, before, pin } => {
-                Self::Work(WorkCommand::SetPin { number, waba: waba.map(|waba| waba.id), before, pin })
-            }
-            Effect::ResendPin(number) => Self::Work(WorkCommand::ResendPin(number)),
-            Effect::ResolveManually { number, note } => Self::Work(WorkCommand::ResolveManually { number, note }),
-            Effect::AcceptRecipients => Self::Work(WorkCommand::AcceptRecipients),
-            Effect::ReadHistory(number) => Self::Work(WorkCommand::ReadHistory(number)),
-            Effect::DropSecrets => Self::Work(WorkCommand::DropSecrets),
-            Effect::RecordScreenShown => Self::Work(WorkCommand::RecordScreenShown),
-            Effect::StopSending => Self::Work(WorkCommand::StopSending),
-            Effect::GeneratePin { display_number } => Self::Screen(ScreenCommand::GeneratePin { display_number }),
-            Effect::ReadToken => Self::Screen(ScreenCommand::ReadToken),
-            Effect::Copy(text) => Self::Screen(ScreenCommand::Copy(text)),
-            Effect::Bell => Self::Screen(ScreenCommand::Bell),
-            Effect::Redraw => Self::Screen(ScreenCommand::Redraw),
-            Effect::Suspend => Self::Screen(ScreenCommand::Suspend),
-            Effect::OpenDemo => Self::Screen(ScreenCommand::OpenDemo),
-            Effect::Quit => Self::Screen(ScreenCommand::Quit),
-        }
-    }
 }
 
 /// A report to the console.
@@ -207,7 +97,7 @@ impl ProgressMailbox {
 /// A handle of the worker's thread.
 #[derive(Debug, Clone)]
 pub struct WorkerHandle {
-    commands: mpsc::UnboundedSender<WorkCommand>,
+    inputs: mpsc::UnboundedSender<WorkerInput>,
     mailbox: ProgressMailbox,
 }
 
@@ -222,17 +112,47 @@ impl WorkerHandle {
         clock: Clock,
         report: impl Fn(WorkerReport) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
-        let (commands, inbox) = mpsc::unbounded_channel();
+        let (inputs, inbox) = mpsc::unbounded_channel();
         let mailbox = ProgressMailbox::default();
         let worker = Worker::new(config, clock, mailbox.clone(), Arc::new(report));
         thread::Builder::new().name("work".to_owned()).spawn(move || runtime.block_on(worker.run(inbox)))?;
-        Ok(Self { commands, mailbox })
+        Ok(Self { inputs, mailbox })
     }
 
     /// Sends a command.
     pub fn send(&self, command: WorkCommand) {
+        self.send_input(WorkerInput::Command(command));
+    }
+
+    /// Uses this access token from now on.
+    pub fn use_credentials(&self, credentials: Credentials) {
+        self.send_input(WorkerInput::UseCredentials(credentials));
+    }
+
+    /// Sends nothing new until [`WorkerHandle::resume`]. The receiver gets a guard when nothing is being written.
+    #[must_use]
+    pub fn pause(&self) -> blocking::Receiver<PauseGuard> {
+        let (guard, paused) = blocking::channel();
+        self.send_input(WorkerInput::Pause(guard));
+        paused
+    }
+
+    /// Resumes after a pause.
+    pub fn resume(&self) {
+        self.send_input(WorkerInput::Resume);
+    }
+
+    /// Sends nothing new. The receiver is told when nothing is in flight and the journal is closed.
+    #[must_use]
+    pub fn close(&self) -> blocking::Receiver<()> {
+        let (closed, waiter) = blocking::channel();
+        self.send_input(WorkerInput::Close(closed));
+        waiter
+    }
+
+    fn send_input(&self, input: WorkerInput) {
         // The thread ends only with the process.
-        self.commands.send(command).ok();
+        self.inputs.send(input).ok();
     }
 
     /// Takes the waiting progress.

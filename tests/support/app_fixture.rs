@@ -6,16 +6,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pindesk::console::app::{App, Effect, Environment, Msg, RecordingStatus, Session, Size};
+use pindesk::console::app::{App, Msg};
+use pindesk::console::effect::{Effect, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
+use pindesk::console::shared::{Environment, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::domain::change::{ChangeId, ChangeState, Completion, InDoubtDetails, Progress, SendHistory};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::outcome::DoubtReason;
-use pindesk::domain::pin::Pin;
+use pindesk::domain::pin::{Pin, PinChoice};
+use pindesk::domain::pin_plan::{PinPlan, Targets};
 use pindesk::domain::text::CleanText;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -83,7 +86,8 @@ pub(crate) fn recording_with_changed_keys() -> RecordingStatus {
 /// The effect that sets `PIN` on a number.
 pub(crate) fn set_pin_effect(index: usize) -> Effect {
     let pin = Pin::parse(PIN.as_bytes()).expect("a valid PIN");
-    Effect::SetPin { number: number_id(index), waba: Some(waba()), before: (&number(index)).into(), pin }
+    let plan = PinPlan { targets: Targets::one(number(index)), pins: PinChoice::Fixed(pin) };
+    WorkCommand::SetPins(plan).into()
 }
 
 /// Puts one space between words, so that line breaks do not matter.
@@ -242,9 +246,15 @@ impl AppFixture {
 
     /// Fails unless the last message had exactly these effects.
     #[track_caller]
-    pub(crate) fn assert_effects(&mut self, effects: &[Effect]) -> &mut Self {
-        assert_eq!(self.effects, effects, "\n{}", self.screen());
+    pub(crate) fn assert_effects<const N: usize>(&mut self, effects: [impl Into<Effect>; N]) -> &mut Self {
+        assert_eq!(self.effects, effects.map(Into::into), "\n{}", self.screen());
         self
+    }
+
+    /// Fails if the last message had an effect.
+    #[track_caller]
+    pub(crate) fn assert_no_effects(&mut self) -> &mut Self {
+        self.assert_effects::<0>([] as [Effect; 0])
     }
 
     /// Opens the page of the number in this row of the list.

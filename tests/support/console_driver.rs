@@ -15,12 +15,14 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::Event;
 use pindesk::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
-use pindesk::console::app::{App, Effect, Environment, Msg, Session, Size};
+use pindesk::console::app::{App, Msg};
+use pindesk::console::effect::{Effect, ScreenCommand, WorkCommand};
 use pindesk::console::input::decoder::{Decoder, ESC_TIMEOUT, InputEvent};
 use pindesk::console::input::keymap::Keymap;
+use pindesk::console::shared::{Environment, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::console::worker::{RoutedEffect, ScreenCommand, WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
+use pindesk::console::worker::{WorkerConfig, WorkerHandle, WorkerReport};
 use pindesk::domain::clock::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::domain::number::{PhoneNumberId, Waba};
 use pindesk::domain::pin::Pin;
@@ -108,7 +110,7 @@ impl DriverOptions {
         });
         let worker = worker.expect("the worker thread starts");
         if let Ok(token) = self.token {
-            worker.send(WorkCommand::UseCredentials(credentials(token)));
+            worker.use_credentials(credentials(token));
         }
         let size = Size { width: self.size.0, height: self.size.1 };
         let token = self.token.map(drop).map_err(str::to_owned);
@@ -239,9 +241,7 @@ impl ConsoleDriver {
     /// Shuts down as the program does, and returns the state directory for the next console.
     pub(crate) fn shut_down(self) -> StateFixture {
         if let Some(worker) = self.worker {
-            let (closed, waiter) = mpsc::channel();
-            worker.send(WorkCommand::Close(closed));
-            waiter.recv_timeout(TIMEOUT).ok();
+            worker.close().recv_timeout(TIMEOUT).ok();
         }
         self.state
     }
@@ -318,10 +318,13 @@ impl ConsoleDriver {
 
     fn run_effects(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            self.pin_commands += usize::from(matches!(effect, Effect::SetPin { .. } | Effect::ResendPin(_)));
-            match RoutedEffect::from(effect) {
-                RoutedEffect::Work(command) => self.send(command),
-                RoutedEffect::Screen(command) => self.run_screen_command(command),
+            match effect {
+                Effect::Work(command) => {
+                    let sends_pin = matches!(command, WorkCommand::SetPins(_) | WorkCommand::ResendPin(_));
+                    self.pin_commands += usize::from(sends_pin);
+                    self.send(command);
+                }
+                Effect::Screen(command) => self.run_screen_command(command),
             }
         }
     }
@@ -333,7 +336,11 @@ impl ConsoleDriver {
             }
             ScreenCommand::ReadToken => {
                 let token = self.token.map_err(str::to_owned);
-                let result = token.map(|token| self.send(WorkCommand::UseCredentials(credentials(token))));
+                let result = token.map(|token| {
+                    if let Some(worker) = &self.worker {
+                        worker.use_credentials(credentials(token));
+                    }
+                });
                 self.update(Msg::TokenRead(result), self.now);
             }
             ScreenCommand::Copy(text) => self.copied.push(text),

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pindesk::console::app::guard::QUIET_TIME;
+use pindesk::console::pages::guard::QUIET_TIME;
 use tempfile::TempDir;
 
 use crate::support::pty::PtySession;

@@ -33,7 +33,8 @@ impl SourceFile {
 
     /// Every path into this crate that the code names, as modules from the top.
     pub(crate) fn crate_paths(&self) -> BTreeSet<Vec<String>> {
-        let (bare, module) = (self.code_without_comments(), self.module_path());
+        // A visibility names a module and uses nothing of it.
+        let (bare, module) = (self.code_without_comments().replace("pub(in crate::", "pub("), self.module_path());
         let mut found = BTreeSet::new();
         for (start, _) in bare.match_indices("crate::").filter(|(at, _)| is_word_start(&bare, *at)) {
             expand_use_tree(&bare[start + "crate::".len()..], &[], &mut found);

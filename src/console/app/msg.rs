@@ -1,28 +1,18 @@
-//! The input and output of [`super::App::update`]: what happened ([`Msg`]) and what must be done ([`Effect`]).
-//!
-//! Both are plain data: they perform nothing themselves.
+//! The input of [`super::App::update`]: what happened, in the past tense.
 
 use std::sync::Arc;
 
-use super::status::RecordingStatus;
+#[expect(unused_imports, reason = "the documentation links to it")]
+use crate::console::effect::WorkCommand;
 use crate::console::input::decoder::PastedText;
 use crate::console::input::key::Key;
-use crate::domain::change::{Progress, StatusBefore};
-use crate::domain::clock::UtcTime;
+use crate::console::shared::{RecordingStatus, Size};
+use crate::domain::change::Progress;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
 use crate::journal::HistoryEntry;
-
-/// The size of the window, in columns and rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    /// Columns.
-    pub width: u16,
-    /// Rows.
-    pub height: u16,
-}
 
 /// Something that happened: a key, a report of the worker, a signal or a timer.
 #[derive(Debug)]
@@ -42,14 +32,14 @@ pub enum Msg {
     Resumed,
     /// A page of numbers was read.
     PageReceived {
-        /// The refresh, as in [`Effect::RefreshAll`].
+        /// The refresh, as in [`WorkCommand::RefreshAll`].
         refresh_id: u32,
         /// The numbers.
         numbers: Vec<Number>,
     },
     /// The list of a WABA was read to its end, or the read failed.
     WabaRead {
-        /// The refresh, as in [`Effect::RefreshAll`].
+        /// The refresh, as in [`WorkCommand::RefreshAll`].
         refresh_id: u32,
         /// The WABA.
         waba: Arc<Waba>,
@@ -58,7 +48,7 @@ pub enum Msg {
     },
     /// The refresh ended: each WABA and each single number was read, or its read failed.
     RefreshFinished {
-        /// The refresh, as in [`Effect::RefreshAll`].
+        /// The refresh, as in [`WorkCommand::RefreshAll`].
         refresh_id: u32,
     },
     /// One number was refreshed, or the read failed.
@@ -89,7 +79,7 @@ pub enum Msg {
     RecipientsAccepted(Result<RecordingStatus, CleanText>),
     /// Numbers that an earlier process read. Their `read_at` says when.
     CachedNumbersLoaded(Vec<Number>),
-    /// The numbers of [`Effect::CacheNumbers`] were cached, or were dropped because the journal cannot be used.
+    /// The numbers of [`WorkCommand::CacheNumbers`] were cached, or were dropped because the journal cannot be used.
     NumbersCached,
     /// The history of a number was read.
     HistoryRead {
@@ -104,74 +94,4 @@ pub enum Msg {
     TerminationRequested,
     /// The time of [`super::App::next_wake`] has come.
     TimerFired,
-}
-
-/// Something that the runtime or the worker must do.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Read the access token from its source again.
-    ReadToken,
-    /// Read every configured WABA and number.
-    RefreshAll {
-        /// Identifies this refresh, so that late pages of an older one are recognized.
-        refresh_id: u32,
-    },
-    /// Refresh one number.
-    RefreshNumber(PhoneNumberId),
-    /// Cache these numbers for the next start. The next ones follow after [`Msg::NumbersCached`].
-    CacheNumbers(Vec<Number>),
-    /// Remove these numbers from the cache, because Meta no longer lists them, unless they were read after this time.
-    RemoveCachedNumbers {
-        /// The numbers.
-        numbers: Vec<PhoneNumberId>,
-        /// A later read counts, because another process may have found the number again.
-        read_until: UtcTime,
-    },
-    /// Generate a random PIN that differs from the end of this display number.
-    GeneratePin {
-        /// The display number.
-        display_number: Option<String>,
-    },
-    /// Set this PIN. Only a confirmation creates this effect.
-    SetPin {
-        /// The number.
-        number: PhoneNumberId,
-        /// The WABA that listed it.
-        waba: Option<Arc<Waba>>,
-        /// The status of the number when the change was confirmed.
-        before: StatusBefore,
-        /// The PIN.
-        pin: Pin,
-    },
-    /// Send the PIN in doubt of this number again. Only a confirmation creates this effect.
-    ResendPin(PhoneNumberId),
-    /// Record that the operator checked this number manually. Only a confirmed note creates this effect.
-    ResolveManually {
-        /// The number.
-        number: PhoneNumberId,
-        /// The note.
-        note: CleanText,
-    },
-    /// Store the recipients of the config in place of the previous ones. Only a confirmation creates this effect.
-    AcceptRecipients,
-    /// Read the history of a number.
-    ReadHistory(PhoneNumberId),
-    /// The screen is hidden: drop the access token and each PIN that the escrow has from memory, and record it.
-    DropSecrets,
-    /// The screen is shown again: record it.
-    RecordScreenShown,
-    /// Send nothing new, and wait for requests in flight.
-    StopSending,
-    /// Copy text to the terminal's clipboard.
-    Copy(String),
-    /// Ring the terminal's bell.
-    Bell,
-    /// Clear the terminal and draw everything again.
-    Redraw,
-    /// Restore the terminal and suspend, until a shell resumes the program.
-    Suspend,
-    /// Quit, and start the demo.
-    OpenDemo,
-    /// Quit.
-    Quit,
 }

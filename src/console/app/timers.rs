@@ -4,11 +4,12 @@
 
 use std::time::Instant;
 
-use super::status::{self, RETRY_INTERVAL};
-use super::{App, Connection, Effect, Screen};
+use super::App;
+use crate::console::effect::{Effect, WorkCommand};
+use crate::console::pages::Page;
+use crate::console::shared::{Connection, RETRY_INTERVAL, next_countdown_change};
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
-use crate::domain::number::PhoneNumberId;
 
 impl App {
     /// When the screen changes or pindesk retries something without a key; `None` if never.
@@ -18,50 +19,17 @@ impl App {
         if self.hides_numbers() {
             return None;
         }
-        let page = match &self.screen {
-            Screen::Form(page) => page.form.next_change(now),
-            Screen::Number(page) => {
-                self.new_pin_allowed_at(&page.id).and_then(|from| status::next_countdown_change(from, now))
-            }
-            Screen::Welcome
-            | Screen::Token(_)
-            | Screen::List
-            | Screen::Filter(_)
-            | Screen::Sort
-            | Screen::Confirm(_)
-            | Screen::ResolutionNote(_)
-            | Screen::Unresolved(_)
-            | Screen::Recipients(_)
-            | Screen::JournalUnavailable(_)
-            | Screen::Hidden(_)
-            | Screen::Copy(_)
-            | Screen::Copied(_)
-            | Screen::Messages(_)
-            | Screen::Help(_)
-            | Screen::Quit(_)
-            | Screen::ShuttingDown(_) => None,
-        };
         let retry =
             if let Connection::Offline { retry_at, .. } = &self.connection { Some(retry_at.instant) } else { None };
         let countdown = self
             .roster
             .changes()
             .filter_map(|(_, state)| {
-                if let ChangeState::Waiting { until, .. } = state {
-                    status::next_countdown_change(*until, now)
-                } else {
-                    None
-                }
+                if let ChangeState::Waiting { until, .. } = state { next_countdown_change(*until, now) } else { None }
             })
             .min();
-        let others = [self.next_history_load(), self.next_hide_event()];
-        [page, retry, countdown].into_iter().chain(others).flatten().min()
-    }
-
-    /// From when pindesk may send a different PIN to a number in doubt.
-    fn new_pin_allowed_at(&self, id: &PhoneNumberId) -> Option<Instant> {
-        let Some(ChangeState::InDoubt(details)) = self.roster.change(id) else { return None };
-        Some(details.new_pin_allowed_from.instant)
+        let page = self.page.next_wake(&self.shared, now);
+        [page, retry, countdown, self.next_hide_event()].into_iter().flatten().min()
     }
 
     /// The time of [`App::next_wake`] has come: hides the screen, loads a history and retries the connection if due.
@@ -74,16 +42,24 @@ impl App {
         effects
     }
 
-    fn retry_connection(&mut self, now: TimePoint) -> Vec<Effect> {
-        let Connection::Offline { since, retry_at } = &self.connection else { return Vec::new() };
+    /// Loads the history beside the list, if the cursor has stopped.
+    fn load_history_when_due(&mut self, now: Instant) -> Option<Effect> {
+        let is_visible = matches!(self.page, Page::List(_)) && self.has_pane();
+        self.shared.history.load_at.take_if(|due| is_visible && *due <= now)?;
+        self.cursor_id().filter(|id| self.history(id).is_none()).map(|id| WorkCommand::ReadHistory(id).into())
+    }
+
+    fn retry_connection(&mut self, now: TimePoint) -> Option<Effect> {
+        let Connection::Offline { since, retry_at } = &self.connection else { return None };
         if now.instant < retry_at.instant {
-            return Vec::new();
+            return None;
         }
-        self.connection = Connection::Offline { since: *since, retry_at: now.plus(RETRY_INTERVAL) };
+        self.shared.connection = Connection::Offline { since: *since, retry_at: now.plus(RETRY_INTERVAL) };
         // One call checks whether the connection is back. The lists follow only if they could not be read before.
-        match self.cursor_id() {
-            Some(id) => vec![Effect::RefreshNumber(id)],
-            None => self.refresh_all(),
-        }
+        let command = match self.cursor_id() {
+            Some(id) => WorkCommand::RefreshNumber(id),
+            None => self.shared.refresh_all(),
+        };
+        Some(command.into())
     }
 }

@@ -1,5 +1,5 @@
 //! The key table: for each mode its keys, with action, description and risk. The dispatcher, the footer, the help and
-//! the README use the same table.
+//! the README use the same table, whose rows are typed by the actions of their page.
 //!
 //! It maps a key to an action and does not perform it. It does not contain digits and free text: [`Mode::text_input`]
 //! says that a mode accepts them, and the table then binds none of those keys there (the PIN form accepts only digits,
@@ -10,146 +10,26 @@ use std::collections::HashMap;
 use crate::console::input::key::Key;
 
 mod action_names;
+mod actions;
 mod mode;
 mod readme;
-mod table;
+mod row;
+pub mod table;
 
+pub use actions::{
+    ConfirmAction, CopiedAction, CopyAction, FilterAction, GlobalAction, HiddenAction, ListAction, Motion,
+    NumberAction, PinFormAction, QuitAction, RecipientsAction, ResolutionNoteAction, ScrollAction, ShuttingDownAction,
+    SortAction, TokenAction, TooSmallAction, UnresolvedAction, WelcomeAction,
+};
 pub use mode::{Mode, TextInput};
 pub use readme::readme_table;
-
-/// What a key does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the table describes each one")]
-pub enum Action {
-    Up,
-    Down,
-    PageUp,
-    PageDown,
-    First,
-    Last,
-    EditFilter,
-    ClearFilter,
-    ApplyFilter,
-    RestoreFilter,
-    PickSort,
-    SortByNumber,
-    SortByName,
-    SortByWaba,
-    SortByTwoStep,
-    SortByRequest,
-    SetPin,
-    RefreshNumber,
-    RefreshAll,
-    RefreshStatus,
-    SendSamePin,
-    MarkResolved,
-    ConfirmResolved,
-    AcceptRecipients,
-    ShowInDoubt,
-    PickCopy,
-    CopyNumber,
-    CopyId,
-    CopyWaba,
-    CopyAll,
-    Open,
-    TogglePane,
-    Messages,
-    Help,
-    RandomPin,
-    ShowPin,
-    NextField,
-    PreviousField,
-    DeleteDigit,
-    ClearField,
-    Continue,
-    Send,
-    Cancel,
-    ConfirmQuit,
-    CancelQuit,
-    StartDemo,
-    Retry,
-    HideScreen,
-    ShowScreen,
-    Back,
-    Interrupt,
-    Redraw,
-    Suspend,
-}
-
-impl Action {
-    /// True if it only moves the cursor: on a slow connection operators may type it ahead.
-    #[must_use]
-    pub const fn is_motion(self) -> bool {
-        matches!(self, Self::Up | Self::Down | Self::PageUp | Self::PageDown | Self::First | Self::Last)
-    }
-
-    /// True if it closes the page.
-    #[must_use]
-    pub const fn closes_page(self) -> bool {
-        matches!(self, Self::Back | Self::Cancel | Self::RestoreFilter | Self::CancelQuit)
-    }
-}
-
-/// The most that a key can do. The tests check the table against it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Risk {
-    /// Changes only the screen.
-    ViewOnly,
-    /// Reads from Meta.
-    ReadsMeta,
-    /// Opens a page that asks for a confirmation.
-    Prompts,
-    /// Sends or records something, or ends the program: only on pages that ask, and never with Enter.
-    Commits,
-}
-
-/// The group of a key in the help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "`heading` returns their text")]
-pub enum HelpGroup {
-    Move,
-    Find,
-    Act,
-    Look,
-    Tool,
-}
-
-impl HelpGroup {
-    /// The heading in the help.
-    #[must_use]
-    pub const fn heading(self) -> &'static str {
-        match self {
-            Self::Move => "MOVE",
-            Self::Find => "FIND",
-            Self::Act => "ACT",
-            Self::Look => "LOOK",
-            Self::Tool => "TOOL",
-        }
-    }
-}
-
-/// One row of the table.
-#[derive(Debug, Clone, Copy)]
-pub struct Binding {
-    /// The action.
-    pub action: Action,
-    /// The keys, the preferred one first.
-    pub keys: &'static [Key],
-    /// What the action does, in the help and the README.
-    pub description: &'static str,
-    /// The short form in the footer; `None` if the footer does not show it.
-    pub footer_label: Option<&'static str>,
-    /// The group in the help.
-    pub group: HelpGroup,
-    /// The most that the action can do.
-    pub risk: Risk,
-}
+pub use row::{Binding, HelpGroup, KeyRow, KeyTable, Risk};
 
 /// The key table in use: the built-in one, with the keys of the config.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Keymap {
-    actions: HashMap<(Mode, Key), Action>,
-    overrides: HashMap<Action, Key>,
+    /// The keys of the config, by the name of the action.
+    overrides: HashMap<&'static str, Key>,
 }
 
 /// Why a `[keys]` entry of the config cannot be used.
@@ -195,20 +75,6 @@ pub enum RebindError {
     FixedAction(&'static str),
 }
 
-impl Default for Keymap {
-    fn default() -> Self {
-        let mut actions = HashMap::new();
-        for mode in Mode::ALL {
-            for binding in table::bindings(mode) {
-                for key in binding.keys {
-                    actions.insert((mode, *key), binding.action);
-                }
-            }
-        }
-        Self { actions, overrides: HashMap::new() }
-    }
-}
-
 impl Keymap {
     /// Binds an action to one other key, on every page that has the action. It replaces all built-in keys of the
     /// action.
@@ -216,75 +82,90 @@ impl Keymap {
     /// # Errors
     /// An unknown action or key, a reserved key, a conflict (it names both actions), or an action whose keys are fixed.
     pub fn rebind(&mut self, action_name: &str, key: &str) -> Result<(), RebindError> {
-        let action = action_names::find_action(action_name)
-            .ok_or_else(|| RebindError::UnknownAction { suggestion: action_names::closest_action_name(action_name) })?;
-        if table::is_fixed(action) {
-            return Err(RebindError::FixedAction(action_names::action_name(action)));
+        let name = action_names::find_name(action_name)
+            .ok_or_else(|| RebindError::UnknownAction { suggestion: action_names::closest_name(action_name) })?;
+        let modes = || Mode::ALL.into_iter().filter(|mode| table::has_action(*mode, name));
+        if modes().flat_map(table::all_rows).any(|row| row.name == name && row.is_fixed) {
+            return Err(RebindError::FixedAction(name));
         }
         let key: Key = key.parse()?;
         if is_reserved(key) {
             return Err(RebindError::ReservedKey(key));
         }
-        if table::would_confirm_itself(action, key) {
+        if table::would_confirm_itself(name, key) {
             return Err(RebindError::AlsoConfirms(key));
         }
-        for mode in Mode::ALL.into_iter().filter(|mode| table::binds(*mode, action)) {
+        for mode in modes() {
             if is_typed_as_text(mode, key) {
                 return Err(RebindError::TypedAsText { key, page: mode.title() });
             }
-            if let Some(other) = self.actions.get(&(mode, key)).filter(|other| **other != action) {
-                let (first, second) = (action_names::action_name(*other), action_names::action_name(action));
-                return Err(RebindError::Conflict { key, page: mode.title(), first, second });
+            if let Some(other) = self.row(mode, key).filter(|other| other.name != name) {
+                return Err(RebindError::Conflict { key, page: mode.title(), first: other.name, second: name });
             }
         }
-        self.actions.retain(|_, bound| *bound != action);
-        for mode in Mode::ALL.into_iter().filter(|mode| table::binds(*mode, action)) {
-            self.actions.insert((mode, key), action);
-        }
-        self.overrides.insert(action, key);
+        self.overrides.insert(name, key);
         Ok(())
     }
 
-    /// The action of a key in a mode, if it has one.
+    /// The action of a key on a page, if it has one.
     #[must_use]
-    pub fn action(&self, mode: Mode, key: Key) -> Option<Action> {
-        self.actions.get(&(mode, key)).copied()
+    pub fn action<A: Copy>(&self, table: &KeyTable<A>, key: Key) -> Option<A> {
+        self.find(table.bindings, key)
+    }
+
+    /// The action of a key that works on every page.
+    #[must_use]
+    pub fn global_action(&self, key: Key) -> Option<GlobalAction> {
+        self.find(table::GLOBAL, key)
+    }
+
+    fn find<A: Copy>(&self, bindings: &[Binding<A>], key: Key) -> Option<A> {
+        bindings.iter().find(|binding| self.keys(&binding.row).contains(&key)).map(|binding| binding.action)
+    }
+
+    /// What the table says of a key in a mode, if it has an action.
+    #[must_use]
+    pub fn row(&self, mode: Mode, key: Key) -> Option<&'static KeyRow> {
+        table::all_rows(mode).find(|row| self.keys(row).contains(&key))
     }
 
     /// The rows of a mode, in the order of the help, each with the names of its keys.
-    pub fn rows(&self, mode: Mode) -> impl Iterator<Item = (String, &'static Binding)> + '_ {
-        table::bindings(mode).map(|binding| (self.keys_label(binding), binding))
+    pub fn rows(&self, mode: Mode) -> impl Iterator<Item = (String, &'static KeyRow)> + '_ {
+        table::all_rows(mode).map(|row| (self.keys_label(row), row))
     }
 
-    fn keys_label(&self, binding: &Binding) -> String {
-        match self.overrides.get(&binding.action) {
-            Some(key) => key.to_string(),
-            None => binding.keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" "),
-        }
+    fn keys<'a>(&'a self, row: &KeyRow) -> &'a [Key] {
+        self.overrides.get(row.name).map_or(row.keys, std::slice::from_ref)
+    }
+
+    /// The names of the keys of a row.
+    #[must_use]
+    pub fn keys_label(&self, row: &KeyRow) -> String {
+        self.keys(row).iter().map(Key::to_string).collect::<Vec<_>>().join(" ")
     }
 
     /// The name of the key that pages show for an action: its first one.
     #[must_use]
-    pub fn key_label(&self, mode: Mode, action: Action) -> String {
-        let built_in = || table::bindings(mode).find(|binding| binding.action == action)?.keys.first().copied();
-        self.overrides.get(&action).copied().or_else(built_in).map(|key| key.to_string()).unwrap_or_default()
+    pub fn key_label<A: PartialEq>(&self, table: &KeyTable<A>, action: &A) -> String {
+        let binding = table.bindings.iter().find(|binding| binding.action == *action);
+        binding.and_then(|binding| self.keys(&binding.row).first()).map(Key::to_string).unwrap_or_default()
     }
 
-    /// The footer of a mode, the most important key first, without actions that are not available now.
-    pub fn footer<'a>(
+    /// The footer of a page, the most important key first, without actions that are not available now.
+    pub fn footer<'a, A>(
         &'a self,
-        mode: Mode,
-        is_available: impl Fn(Action) -> bool + 'a,
+        table: &'a KeyTable<A>,
+        is_available: impl Fn(&A) -> bool + 'a,
     ) -> impl Iterator<Item = FooterKey> + 'a {
-        let digits = match mode.text_input() {
+        let digits = match table.mode.text_input() {
             TextInput::Digits => Some(FooterKey { text: "Type digits".to_owned(), closes_page: false }),
             TextInput::None | TextInput::Text => None,
         };
-        let keys =
-            table::bindings(mode).filter(move |binding| is_available(binding.action)).filter_map(move |binding| {
-                let text = format!("{} {}", self.key_label(mode, binding.action), binding.footer_label?);
-                Some(FooterKey { text, closes_page: binding.action.closes_page() })
-            });
+        let available = table.bindings.iter().filter(move |binding| is_available(&binding.action));
+        let keys = available.filter_map(|Binding { row, .. }| {
+            let text = format!("{} {}", self.keys(row).first()?, row.footer_label?);
+            Some(FooterKey { text, closes_page: row.closes_page })
+        });
         digits.into_iter().chain(keys)
     }
 }
@@ -340,65 +221,56 @@ mod tests {
 
     use super::*;
 
+    fn every_row() -> impl Iterator<Item = (Mode, &'static KeyRow)> {
+        Mode::ALL.into_iter().flat_map(|mode| table::all_rows(mode).map(move |row| (mode, row)))
+    }
+
     #[test]
     fn no_key_has_two_actions_in_one_mode() {
-        for mode in Mode::ALL {
-            let mut seen = HashSet::new();
-            for binding in table::bindings(mode) {
-                for key in binding.keys {
-                    assert!(seen.insert(*key), "{key} has two actions in {mode:?}");
-                }
+        let mut seen = HashSet::new();
+        for (mode, row) in every_row() {
+            for key in row.keys {
+                assert!(seen.insert((mode, *key)), "{key} has two actions in {mode:?}");
             }
         }
     }
 
     #[test]
     fn no_key_is_bound_where_it_types_text() {
-        for mode in Mode::ALL {
-            for binding in table::bindings(mode) {
-                for key in binding.keys {
-                    assert!(!is_typed_as_text(mode, *key), "{key} in {mode:?}");
-                }
-            }
+        for (mode, row) in every_row() {
+            assert!(!row.keys.iter().any(|key| is_typed_as_text(mode, *key)), "{row:?} in {mode:?}");
         }
     }
 
     #[test]
     fn every_mode_can_be_left() {
-        let closing_actions = [
-            Action::Back,
-            Action::Cancel,
-            Action::RestoreFilter,
-            Action::CancelQuit,
-            Action::ConfirmQuit,
-            Action::Interrupt,
-        ];
         for mode in Mode::ALL {
-            let count = table::bindings(mode).filter(|binding| closing_actions.contains(&binding.action)).count();
-            assert!(count >= 2, "{mode:?} needs a key besides Ctrl-C that closes it");
+            let closes = |row: &&KeyRow| row.closes_page || row.name == "confirm-quit";
+            assert!(table::rows(mode).iter().any(closes), "{mode:?} needs a key besides Ctrl-C that closes it");
         }
     }
 
     #[test]
     fn no_built_in_key_is_reserved() {
-        for mode in Mode::ALL {
-            for binding in table::bindings(mode).filter(|binding| !table::is_fixed(binding.action)) {
-                for key in binding.keys.iter().filter(|key| **key != Key::Esc) {
-                    assert!(!is_reserved(*key), "{key} in {mode:?}");
-                }
+        for (mode, row) in every_row().filter(|(_, row)| !row.is_fixed) {
+            for key in row.keys.iter().filter(|key| **key != Key::Esc) {
+                assert!(!is_reserved(*key), "{key} in {mode:?}");
             }
+        }
+    }
+
+    #[test]
+    fn the_keys_of_an_action_are_fixed_on_all_its_pages_or_none() {
+        for (_, row) in every_row() {
+            assert!(every_row().all(|(_, other)| other.name != row.name || other.is_fixed == row.is_fixed), "{row:?}");
         }
     }
 
     #[test]
     fn enter_never_confirms_nor_does_a_key_that_asks() {
         let keys_with = |risk| {
-            Mode::ALL
-                .into_iter()
-                .flat_map(table::bindings)
-                .filter(move |binding| binding.risk == risk)
-                .flat_map(|binding| binding.keys.iter().copied())
-                .collect::<HashSet<_>>()
+            let rows = every_row().filter(move |(_, row)| row.risk == risk);
+            rows.flat_map(|(_, row)| row.keys.iter().copied()).collect::<HashSet<_>>()
         };
         let (confirming, asking) = (keys_with(Risk::Commits), keys_with(Risk::Prompts));
         assert!(!confirming.contains(&Key::Enter));
@@ -409,9 +281,9 @@ mod tests {
     fn a_configured_key_replaces_the_built_in_ones() {
         let mut keymap = Keymap::default();
         keymap.rebind("set-pin", "x").expect("x must be free");
-        assert_eq!(keymap.action(Mode::List, Key::Char('x')), Some(Action::SetPin));
-        assert_eq!(keymap.action(Mode::List, Key::Char('p')), None);
-        assert!(keymap.footer(Mode::List, |_| true).any(|key| key.text == "x set PIN"));
+        assert_eq!(keymap.action(&table::LIST, Key::Char('x')), Some(ListAction::SetPin));
+        assert_eq!(keymap.action(&table::LIST, Key::Char('p')), None);
+        assert!(keymap.footer(&table::LIST, |_| true).any(|key| key.text == "x set PIN"));
     }
 
     #[test]

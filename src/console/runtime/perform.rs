@@ -3,15 +3,14 @@
 //! It decides nothing, and waits only while another program has the terminal.
 
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use base64::Engine as _;
 
 use super::{ConsoleExit, ConsoleRuntime};
-use crate::console::app::{Effect, Msg};
+use crate::console::app::Msg;
+use crate::console::effect::{Effect, ScreenCommand, WorkCommand};
 use crate::console::terminal;
-use crate::console::worker::{RoutedEffect, ScreenCommand, WorkCommand};
 use crate::domain::pin::Pin;
 use crate::journal::PauseGuard;
 
@@ -24,9 +23,9 @@ const JOURNAL_PAUSE_TIMEOUT: Duration = Duration::from_secs(5);
 impl ConsoleRuntime {
     pub(super) fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            match RoutedEffect::from(effect) {
-                RoutedEffect::Work(command) => self.send_work_command(command),
-                RoutedEffect::Screen(command) => self.run_screen_command(command),
+            match effect {
+                Effect::Work(command) => self.send_work_command(command),
+                Effect::Screen(command) => self.run_screen_command(command),
             }
         }
     }
@@ -64,7 +63,9 @@ impl ConsoleRuntime {
         drop(paused);
         match resumed {
             Ok(true) => {
-                self.send_work_command(WorkCommand::Resume);
+                if let Some(worker) = &self.worker {
+                    worker.resume();
+                }
                 self.update(Msg::Resumed, self.clock.now());
             }
             // The watcher ends the process. Nothing new is sent meanwhile.
@@ -76,9 +77,7 @@ impl ConsoleRuntime {
     /// Nothing new is sent, and nothing is written while this lives: a suspended process must not keep others from
     /// writing.
     fn pause_worker(&self) -> Option<PauseGuard> {
-        let (guard, paused) = mpsc::channel();
-        self.send_work_command(WorkCommand::Pause(guard));
-        paused.recv_timeout(JOURNAL_PAUSE_TIMEOUT).ok()
+        self.worker.as_ref()?.pause().recv_timeout(JOURNAL_PAUSE_TIMEOUT).ok()
     }
 
     fn read_token(&mut self) {
@@ -91,7 +90,11 @@ impl ConsoleRuntime {
         } else {
             (self.token_reader.read)()
         };
-        let result = read.map(|credentials| self.send_work_command(WorkCommand::UseCredentials(credentials)));
+        let result = read.map(|credentials| {
+            if let Some(worker) = &self.worker {
+                worker.use_credentials(credentials);
+            }
+        });
         self.update(Msg::TokenRead(result), self.clock.now());
     }
 

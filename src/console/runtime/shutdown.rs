@@ -4,7 +4,7 @@
 //! It writes nothing to the terminal before that, because the terminal may be gone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::RuntimeEvent;
 use crate::console::terminal::{self, SignalWatcher, TerminationSignal, WatchError};
-use crate::console::worker::{IN_FLIGHT_TIMEOUT, WorkCommand, WorkerHandle};
+use crate::console::worker::{IN_FLIGHT_TIMEOUT, WorkerHandle};
 
 /// How much longer recording the last outcomes may take. A disk that hangs must not keep the process forever: what is
 /// not recorded is in doubt at the next start.
@@ -22,11 +22,9 @@ const JOURNAL_CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Sends nothing new, waits for the requests in flight, and closes the journal: neither a lost terminal nor a signal
 /// may lose an outcome.
 pub(super) fn close_worker(work: Option<&WorkerHandle>) {
-    let (closed, waiter) = mpsc::channel();
     if let Some(work) = work {
-        work.send(WorkCommand::Close(closed));
         // After the timeout there is nothing more to wait for.
-        waiter.recv_timeout(IN_FLIGHT_TIMEOUT + JOURNAL_CLOSE_TIMEOUT).ok();
+        work.close().recv_timeout(IN_FLIGHT_TIMEOUT + JOURNAL_CLOSE_TIMEOUT).ok();
     }
 }
 

@@ -156,7 +156,7 @@ impl<'a> Canvas<'a> {
 
     /// Draws the keys of the page, as many as fit. The key that closes the page always has room.
     fn draw_footer(&mut self, app: &App) {
-        let keys: Vec<_> = app.keymap().footer(app.mode(), |action| app.is_action_available(action)).collect();
+        let keys = app.footer();
         let width = keys.iter().map(|key| key.width() + FOOTER_GAP).sum::<usize>().saturating_sub(FOOTER_GAP);
         let is_long = width > usize::from(self.area.width);
         let has_free_line = is_long && app.is_compact() && self.is_row_blank(self.area.height.saturating_sub(2));

@@ -6,7 +6,8 @@ use super::details::add_target;
 use super::sheet::Sheet;
 use super::{in_doubt, recording, status};
 use crate::console::app::App;
-use crate::console::app::confirm::{ConfirmPage, Question};
+use crate::console::pages::confirm::{ConfirmPage, Question};
+use crate::console::shared::Environment;
 use crate::console::theme::Role;
 use crate::domain::change::ChangeState;
 use crate::domain::number::{LastFour, TwoStep};
@@ -20,11 +21,11 @@ pub(super) fn sheet(app: &App, page: &ConfirmPage) -> Sheet {
         Question::ResolveManually(_) => "Mark 1 number as resolved?",
     };
     let mut sheet = Sheet::new(app, heading);
-    add_target(&mut sheet, &page.target);
-    let (_, label, role) = status::two_step_cell(page.target.two_step);
-    let two_step = match page.target.two_step {
+    add_target(&mut sheet, page.target());
+    let (_, label, role) = status::two_step_cell(page.target().two_step);
+    let two_step = match page.target().two_step {
         TwoStep::On => "on (a PIN is already set)",
-        TwoStep::Unknown if app.is_unlisted(&page.target) => "unknown (no longer listed by its WABA)",
+        TwoStep::Unknown if app.is_unlisted(page.target()) => "unknown (no longer listed by its WABA)",
         TwoStep::Unknown => "unknown (a PIN may be set)",
         TwoStep::NotSet => label,
     };
@@ -70,7 +71,7 @@ pub(super) fn sheet(app: &App, page: &ConfirmPage) -> Sheet {
 }
 
 fn add_resend_notice(sheet: &mut Sheet, app: &App, page: &ConfirmPage) {
-    let change = app.roster().change(&page.target.id);
+    let change = app.roster().change(&page.target().id);
     if let Some(ChangeState::InDoubt(details)) = change
         && matches!(details.reason, DoubtReason::OlderPinInDoubt(_))
     {
@@ -86,9 +87,9 @@ fn add_resend_notice(sheet: &mut Sheet, app: &App, page: &ConfirmPage) {
 
 fn add_environment_notice(sheet: &mut Sheet, app: &App) {
     let text = match app.session().environment {
-        crate::console::app::Environment::Live => "LIVE: this reaches a real number.",
-        crate::console::app::Environment::Test => "TEST: this reaches the Graph API named in the config.",
-        crate::console::app::Environment::Demo => "DEMO: a made-up number, nothing leaves this machine.",
+        Environment::Live => "LIVE: this reaches a real number.",
+        Environment::Test => "TEST: this reaches the Graph API named in the config.",
+        Environment::Demo => "DEMO: a made-up number, nothing leaves this machine.",
     };
     sheet.optional_text(text);
     sheet.optional_blank_line();
@@ -112,7 +113,7 @@ fn add_replace_pin_notice(sheet: &mut Sheet, app: &App, page: &ConfirmPage, expe
     sheet.optional_blank_line();
     add_environment_notice(sheet, app);
     if expected.is_from_id {
-        let id = page.target.id;
+        let id = page.target().id;
         sheet.text(&format!("There is no display number, so use the digits of the phone number ID {id}."));
     }
     let source = if expected.is_from_id { "of the phone number ID" } else { "of the number" };

@@ -5,8 +5,9 @@
 use super::details::add_target;
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::app::screen::{CopiedPage, CopyPage};
-use crate::console::input::keymap::{Action, Mode};
+use crate::console::input::keymap::{CopyAction, table};
+use crate::console::pages::copied::CopiedPage;
+use crate::console::pages::copy::CopyPage;
 
 pub(super) fn menu(app: &App, page: &CopyPage) -> Sheet {
     let mut sheet = Sheet::new(app, "Copy");
@@ -14,9 +15,8 @@ pub(super) fn menu(app: &App, page: &CopyPage) -> Sheet {
         add_target(&mut sheet, number);
         sheet.optional_blank_line();
     }
-    let actions = [Action::CopyNumber, Action::CopyId, Action::CopyWaba, Action::CopyAll];
-    for (keys, binding) in app.keymap().rows(Mode::Copy).filter(|(_, binding)| actions.contains(&binding.action)) {
-        sheet.key_hint(&keys, binding.description);
+    for binding in table::COPY_MENU.bindings.iter().filter(|binding| binding.action != CopyAction::Back) {
+        sheet.key_hint(&app.keymap().keys_label(&binding.row), binding.row.description);
     }
     sheet
 }

@@ -4,7 +4,7 @@
 
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::app::screen::TokenProblem;
+use crate::console::shared::TokenProblem;
 use crate::console::theme::Role;
 
 pub(super) fn welcome(app: &App) -> Sheet {

@@ -4,19 +4,20 @@
 
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::input::keymap::{HelpGroup, Mode};
+use crate::console::input::keymap::HelpGroup;
 use crate::console::theme::Role;
 use crate::policy::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 
 /// The width of a group's heading and its keys, in columns.
 const KEYS_WIDTH: usize = 20;
 
-pub(super) fn sheet(app: &App, mode: Mode) -> Sheet {
+pub(super) fn sheet(app: &App) -> Sheet {
+    let mode = app.mode_below();
     let mut sheet = Sheet::new(app, format!("Help: {}", mode.title()));
     for group in [HelpGroup::Move, HelpGroup::Find, HelpGroup::Act, HelpGroup::Look, HelpGroup::Tool] {
         let mut heading = group.heading();
-        for (keys, binding) in app.keymap().rows(mode).filter(|(_, binding)| binding.group == group) {
-            sheet.table_row(&format!("{heading:<6}{keys}"), KEYS_WIDTH, binding.description);
+        for (keys, row) in app.keymap().rows(mode).filter(|(_, row)| row.group == group) {
+            sheet.table_row(&format!("{heading:<6}{keys}"), KEYS_WIDTH, row.description);
             heading = "";
         }
     }

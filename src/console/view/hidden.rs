@@ -3,7 +3,7 @@
 use super::quit::requests_label;
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::app::screen::HiddenPage;
+use crate::console::pages::hidden::HiddenPage;
 use crate::domain::text::{format_count, format_duration};
 
 pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {

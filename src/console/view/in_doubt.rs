@@ -8,8 +8,8 @@ use super::details::add_target;
 use super::sheet::Sheet;
 use super::status;
 use crate::console::app::App;
-use crate::console::app::screen::ResolutionNotePage;
-use crate::console::input::keymap::{Action, Mode};
+use crate::console::input::keymap::{NumberAction, table};
+use crate::console::pages::resolution_note::ResolutionNotePage;
 use crate::console::theme::Role;
 use crate::domain::change::{ChangeState, Completion, InDoubtDetails, SendHistory};
 use crate::domain::number::{Number, TwoStep};
@@ -54,7 +54,7 @@ pub(super) fn add_status(sheet: &mut Sheet, app: &App, number: &Number, details:
 
 /// Adds the keys, the recommended one first.
 fn add_actions(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtDetails, now: Instant) {
-    let key = |action| app.keymap().key_label(Mode::NoAnswer, action);
+    let key = |action| app.keymap().key_label(&table::NO_ANSWER, &action);
     let which_pin = if matches!(details.reason, DoubtReason::OlderPinInDoubt(_)) { "older PIN" } else { "same PIN" };
     let left = details.new_pin_allowed_from.instant.saturating_duration_since(now);
     let new_pin = match (left.is_zero(), details.is_pin_in_memory) {
@@ -66,11 +66,12 @@ fn add_actions(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtD
     };
     if details.is_pin_in_memory {
         let text = format!("Send the {which_pin} again. This is safe: the number ends up with the {which_pin}.");
-        sheet.key_hint(&key(Action::SendSamePin), &text);
-        sheet.key_hint(&key(Action::SetPin), &new_pin);
+        sheet.key_hint(&key(NumberAction::SendSamePin), &text);
+        sheet.key_hint(&key(NumberAction::SetPin), &new_pin);
     } else {
-        sheet.key_hint(&key(Action::SetPin), &new_pin);
-        sheet.key_hint(&key(Action::SendSamePin), "The same PIN cannot be sent again: it is no longer in memory.");
+        sheet.key_hint(&key(NumberAction::SetPin), &new_pin);
+        sheet
+            .key_hint(&key(NumberAction::SendSamePin), "The same PIN cannot be sent again: it is no longer in memory.");
     }
     let status = match (details.two_step_before, number.two_step) {
         (TwoStep::NotSet, TwoStep::On) => {
@@ -87,8 +88,8 @@ fn add_actions(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtD
              is resolved."
         }
     };
-    sheet.key_hint(&key(Action::RefreshStatus), status);
-    sheet.key_hint(&key(Action::MarkResolved), "Checked manually: add a note and mark it resolved.");
+    sheet.key_hint(&key(NumberAction::Refresh), status);
+    sheet.key_hint(&key(NumberAction::MarkResolved), "Checked manually: add a note and mark it resolved.");
 }
 
 /// How many PINs may be in force. It does not show the PINs.

@@ -8,7 +8,8 @@ use ratatui::layout::Position;
 
 use super::canvas::Canvas;
 use super::{PaintResult, details, status};
-use crate::console::app::{App, Screen};
+use crate::console::app::App;
+use crate::console::pages::Page;
 use crate::console::roster::{RosterRow, SortColumn, SortDirection};
 use crate::console::theme::Role;
 use crate::domain::text::{CleanText, format_count, width};
@@ -84,7 +85,7 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, offset: &m
     if !is_compact {
         cursor = paint_filter(app, canvas, row);
         row += 1;
-    } else if matches!(app.screen(), Screen::Filter(_)) {
+    } else if matches!(app.page(), Page::Filter(_)) {
         // A compact window has no spare line: while the operator types a filter, it replaces the counts.
         cursor = paint_filter(app, canvas, 1);
     }
@@ -142,7 +143,7 @@ fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
 fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> {
     canvas.clear_row(y);
     let x = canvas.put(0, y, "Filter: ", Role::Plain);
-    let right = if let Screen::Filter(_) = app.screen() {
+    let right = if let Page::Filter(_) = app.page() {
         "Enter apply  Esc cancel".to_owned()
     } else {
         let sort = app.roster().sort();
@@ -150,7 +151,7 @@ fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> 
         format!("Sort: {}, {direction}", column_name(sort.column))
     };
     let max_columns = usize::from(canvas.width()).saturating_sub(usize::from(x) + width(&right) + 2);
-    let cursor = if let Screen::Filter(line) = app.screen() {
+    let cursor = if let Page::Filter(line) = app.page() {
         let scroll = line.input.visual_scroll(max_columns.saturating_sub(1));
         let visible: String = skip_columns(line.input.value(), scroll);
         canvas.put_within(x, y, max_columns, &visible, Role::Plain);

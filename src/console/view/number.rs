@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::sheet::Sheet;
 use super::{details, in_doubt};
 use crate::console::app::App;
-use crate::console::input::keymap::{Action, Mode};
+use crate::console::input::keymap::{KeyTable, NumberAction, table};
 use crate::console::theme::Role;
 use crate::domain::change::ChangeState;
 use crate::domain::number::PhoneNumberId;
@@ -45,7 +45,7 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
         | None => {
             let mut sheet = with_heading("Details");
             details::add_details(&mut sheet, app, number, now);
-            add_keys(&mut sheet, app, Mode::Details);
+            add_keys(&mut sheet, app, &table::DETAILS);
             details::add_history(&mut sheet, app, id);
             return sheet;
         }
@@ -56,10 +56,14 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
         sheet.field("WABA", &format!("{}  {}", waba.label(), waba.id));
     }
     add_meta_error(&mut sheet, change);
-    if let Some(completion) = completion {
-        in_doubt::add_tries(&mut sheet, completion);
+    match completion {
+        Some(completion) => {
+            in_doubt::add_tries(&mut sheet, completion);
+            add_keys(&mut sheet, app, &table::FAILED);
+        }
+        // The keys are above, each with its advice.
+        None => sheet.optional_blank_line(),
     }
-    add_keys(&mut sheet, app, app.mode_of(app.screen()));
     details::add_history(&mut sheet, app, id);
     sheet
 }
@@ -94,16 +98,13 @@ fn add_meta_error(sheet: &mut Sheet, change: Option<&ChangeState>) {
     }
 }
 
-fn add_keys(sheet: &mut Sheet, app: &App, mode: Mode) {
+fn add_keys(sheet: &mut Sheet, app: &App, table: &KeyTable<NumberAction>) {
     sheet.optional_blank_line();
     if sheet.is_compact() {
         return;
     }
-    let keymap = app.keymap();
-    let rows = keymap.rows(mode).filter(|(_, binding)| {
-        matches!(binding.action, Action::SetPin | Action::RefreshNumber | Action::PickCopy) && mode != Mode::NoAnswer
-    });
-    for (keys, binding) in rows {
-        sheet.key_hint(&keys, binding.description);
+    let is_shown = |action| matches!(action, NumberAction::SetPin | NumberAction::Refresh | NumberAction::PickCopy);
+    for binding in table.bindings.iter().filter(|binding| is_shown(binding.action)) {
+        sheet.key_hint(&app.keymap().keys_label(&binding.row), binding.row.description);
     }
 }

@@ -8,16 +8,16 @@ use super::details::add_target;
 use super::sheet::Sheet;
 use super::{recording, status};
 use crate::console::app::App;
-use crate::console::app::confirm::UNLISTED_NOTE;
-use crate::console::app::screen::PinFormPage;
-use crate::console::input::keymap::{Action, Mode};
+use crate::console::input::keymap::{PinFormAction, table};
+use crate::console::pages::confirm::UNLISTED_NOTE;
+use crate::console::pages::pin_form::PinFormPage;
 use crate::console::pin_form::{PinCell, PinField, PinFormNote};
 use crate::console::theme::Role;
 
 pub(super) fn sheet(app: &App, page: &PinFormPage, now: Instant) -> Sheet {
     let mut sheet = Sheet::new(app, "Set PIN");
-    let (_, two_step, role) = status::two_step_cell(page.target.two_step);
-    add_target(&mut sheet, &page.target);
+    let (_, two_step, role) = status::two_step_cell(page.targets.first().two_step);
+    add_target(&mut sheet, page.targets.first());
     if sheet.is_compact() {
         sheet.styled_text(&format!("Two-step now: {two_step}"), role);
     } else {
@@ -35,13 +35,13 @@ pub(super) fn sheet(app: &App, page: &PinFormPage, now: Instant) -> Sheet {
     let is_warning = matches!(note, PinFormNote::Refused(_) | PinFormNote::ConfirmWeak(_));
     let role = if is_warning { Role::Strong } else { Role::Plain };
     sheet.styled_text(&note.text(), role);
-    let notice = if app.is_unlisted(&page.target) { Some(UNLISTED_NOTE) } else { page.notice };
+    let notice = if app.is_unlisted(page.targets.first()) { Some(UNLISTED_NOTE) } else { page.notice };
     if let Some(notice) = notice.filter(|_| app.messages().current_hint().is_none() && app.hide_warning().is_none()) {
         sheet.set_notice(notice, Role::Strong);
     }
     sheet.optional_blank_line();
     if !sheet.is_compact() {
-        let key = |action| app.keymap().key_label(Mode::PinForm, action);
+        let key = |action| app.keymap().key_label(&table::PIN_FORM, &action);
         let generate = if page.form.is_random() { "generate another PIN" } else { "generate a random PIN" };
         let is_shown = page.form.seconds_until_hidden(now).is_some();
         let show = match app.session().show_pin_for {
@@ -52,8 +52,8 @@ pub(super) fn sheet(app: &App, page: &PinFormPage, now: Instant) -> Sheet {
         };
         add_key_pair(
             &mut sheet,
-            &format!("{}  {generate}", key(Action::RandomPin)),
-            &format!("{}  {show}", key(Action::ShowPin)),
+            &format!("{}  {generate}", key(PinFormAction::RandomPin)),
+            &format!("{}  {show}", key(PinFormAction::ShowPin)),
         );
         add_key_pair(&mut sheet, "Tab  next field", "Backspace  delete a digit");
         add_key_pair(&mut sheet, "Enter  continue", "Esc  cancel, nothing is sent");

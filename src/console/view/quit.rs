@@ -4,7 +4,8 @@
 
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::app::screen::{QuitPage, QuitReason};
+use crate::console::go::QuitReason;
+use crate::console::pages::quit::QuitPage;
 use crate::console::theme::Role;
 use crate::domain::text::format_count;
 

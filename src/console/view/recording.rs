@@ -3,8 +3,9 @@
 //! They do not read the journal or the escrow.
 
 use super::sheet::Sheet;
-use crate::console::app::screen::RecipientsPage;
-use crate::console::app::{App, Environment, RecordingStatus};
+use crate::console::app::App;
+use crate::console::pages::recipients::RecipientsPage;
+use crate::console::shared::{Environment, RecordingStatus};
 use crate::console::theme::Role;
 use crate::domain::text::{CleanText, format_count};
 

@@ -4,8 +4,9 @@
 
 use std::time::Instant;
 
-use crate::console::app::{App, Connection, RecordingStatus};
+use crate::console::app::App;
 use crate::console::roster::StaleSummary;
+use crate::console::shared::{Connection, RecordingStatus};
 use crate::console::theme::{Role, StatusSymbol};
 use crate::domain::change::ChangeState;
 use crate::domain::number::TwoStep;

@@ -6,8 +6,8 @@ use super::in_doubt::{candidates_short, pin_location_short};
 use super::sheet::Sheet;
 use super::status;
 use crate::console::app::App;
-use crate::console::app::in_doubt_list::InDoubtItem;
-use crate::console::input::keymap::{Action, Mode};
+use crate::console::input::keymap::{ListAction, table};
+use crate::console::shared::InDoubtItem;
 use crate::console::theme::{Role, StatusSymbol, Theme};
 use crate::domain::change::{InDoubtDetails, SendHistory};
 use crate::domain::number::PhoneNumberId;
@@ -59,7 +59,7 @@ fn add_header(sheet: &mut Sheet, app: &App) {
     if sheet.is_compact() {
         return;
     }
-    let key = app.keymap().key_label(Mode::List, Action::ShowInDoubt);
+    let key = app.keymap().key_label(&table::LIST, &ListAction::ShowInDoubt);
     sheet.text(&format!(
         "A PIN was sent to each of these numbers, or may have been. It is not known whether it is in force. A number \
          stays here until Meta confirms a PIN or the doubt is resolved. Press {key} in the list to return here."

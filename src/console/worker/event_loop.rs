@@ -11,13 +11,17 @@ use std::sync::mpsc as blocking;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::open_records::{self, OpenedRecords};
-use super::{IN_FLIGHT_TIMEOUT, ProgressMailbox, WorkCommand, WorkerConfig, WorkerReport};
+use super::{IN_FLIGHT_TIMEOUT, ProgressMailbox, WorkerConfig, WorkerInput, WorkerReport};
 use crate::config::endpoint::Credentials;
-use crate::console::app::{Msg, RecordingStatus};
+use crate::console::app::Msg;
+use crate::console::effect::WorkCommand;
+use crate::console::shared::RecordingStatus;
 use crate::domain::change::{Change, ChangeId, ChangeState, Completion, JobId, Progress};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::outcome::NotSentReason;
+use crate::domain::pin::PinChoice;
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::{CleanText, error_chain};
 use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
@@ -94,15 +98,15 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         }
     }
 
-    pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<WorkCommand>) {
+    pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<WorkerInput>) {
         let (recording, clock, events) = (self.config.recording.clone(), self.clock, self.event_sender.clone());
         tokio::task::spawn_blocking(move || {
             events.send(WorkerEvent::RecordsOpened(Box::new(open_records::open(&recording, clock)))).ok();
         });
         loop {
             tokio::select! {
-                command = inbox.recv() => match command {
-                    Some(command) => self.handle_command(command),
+                input = inbox.recv() => match input {
+                    Some(input) => self.handle_input(input),
                     None => return,
                 },
                 Some(event) = self.event_receiver.recv() => self.handle_event(event),
@@ -110,24 +114,28 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         }
     }
 
+    fn handle_input(&mut self, input: WorkerInput) {
+        match input {
+            WorkerInput::Command(command) => self.handle_command(command),
+            WorkerInput::UseCredentials(credentials) => self.use_credentials(credentials),
+            WorkerInput::Pause(paused) => self.pause(paused),
+            WorkerInput::Resume => {
+                if let RecordsState::Opening { pending_pauses, .. } = &mut self.records_state {
+                    pending_pauses.clear();
+                }
+                self.with_jobs(JobsHandle::resume);
+            }
+            WorkerInput::Close(closed) => self.close(closed),
+        }
+    }
+
     fn handle_command(&mut self, command: WorkCommand) {
         match command {
-            WorkCommand::UseCredentials(credentials) => self.use_credentials(credentials),
             WorkCommand::RefreshAll { refresh_id: reading } => self.refresh_all(reading),
             WorkCommand::RefreshNumber(id) => self.refresh_number(id),
             WorkCommand::CacheNumbers(numbers) => self.cache_numbers(numbers),
             WorkCommand::RemoveCachedNumbers { numbers, read_until } => self.remove_cached_numbers(numbers, read_until),
-            WorkCommand::SetPin { number, waba, before, pin } => {
-                // The job id is known when the job is recorded.
-                self.start_change(Change {
-                    id: ChangeId::new(),
-                    job: JobId::new(0),
-                    status_before: before,
-                    number,
-                    waba,
-                    pin,
-                });
-            }
+            WorkCommand::SetPins(plan) => self.start_changes(plan),
             WorkCommand::ResolveManually { number, note } => {
                 self.with_jobs(|jobs| jobs.resolve_manually(number, note));
             }
@@ -139,19 +147,11 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 self.record_event(AuditEvent::ScreenHidden);
             }
             WorkCommand::RecordScreenShown => self.record_event(AuditEvent::ScreenShown),
-            WorkCommand::Pause(paused) => self.pause(paused),
-            WorkCommand::Resume => {
-                if let RecordsState::Opening { pending_pauses, .. } = &mut self.records_state {
-                    pending_pauses.clear();
-                }
-                self.with_jobs(JobsHandle::resume);
-            }
             WorkCommand::ResendPin(number) => self.with_jobs(|jobs| jobs.resend(number)),
             WorkCommand::StopSending => {
                 self.stop_count += 1;
                 self.with_jobs(JobsHandle::stop);
             }
-            WorkCommand::Close(closed) => self.close(closed),
         }
     }
 
@@ -263,6 +263,21 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let RecordsState::Open { recorder, .. } = &self.records_state else { return };
         // Nothing waits for it.
         drop(recorder.journal.remove_cached_numbers(self.config.recording.profile.as_str(), numbers, read_until));
+    }
+
+    fn start_changes(&self, plan: PinPlan) {
+        let PinChoice::Fixed(pin) = plan.pins else { return };
+        for target in plan.targets.as_slice() {
+            // The job id is known when the job is recorded.
+            self.start_change(Change {
+                id: ChangeId::new(),
+                job: JobId::new(0),
+                status_before: target.into(),
+                number: target.id,
+                waba: target.waba_id(),
+                pin: pin.duplicate(),
+            });
+        }
     }
 
     fn start_change(&self, change: Change) {

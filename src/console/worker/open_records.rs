@@ -2,7 +2,7 @@
 //!
 //! It blocks, so it runs on a thread of its own. It sends nothing.
 
-use crate::console::app::status::RecordingStatus;
+use crate::console::shared::RecordingStatus;
 use crate::domain::clock::Clock;
 use crate::domain::text::{CleanText, error_chain};
 use crate::escrow::{Fingerprint, Recipients};

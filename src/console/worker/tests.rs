@@ -10,10 +10,13 @@ use tempfile::TempDir;
 use super::*;
 use crate::config;
 use crate::config::endpoint::AccessToken;
-use crate::console::app::status::RecordingStatus;
-use crate::domain::change::{ChangeState, StatusBefore};
-use crate::domain::number::Waba;
+use crate::console::shared::RecordingStatus;
+use crate::domain::change::ChangeState;
+use crate::domain::number::{Number, TwoStep, Waba};
 use crate::domain::outcome::{NotSentReason, ReadFailure};
+use crate::domain::pin::{Pin, PinChoice};
+use crate::domain::pin_plan::{PinPlan, Targets};
+use crate::domain::text::CleanText;
 use crate::escrow::EscrowFile;
 use crate::journal::{AuditAction, Journal, JournalKind, JournalOptions, JournalReader, Operator};
 use crate::state_dir::StateDir;
@@ -56,19 +59,14 @@ fn start_worker_at(
     (WorkerHandle::start(runtime, config, Clock::System, report).expect("a thread"), reports)
 }
 
-fn credentials() -> WorkCommand {
-    let token = AccessToken::parse("SIMULATOR").expect("a token");
-    WorkCommand::UseCredentials(Credentials { token, app_secret: None })
+fn credentials() -> Credentials {
+    Credentials { token: AccessToken::parse("SIMULATOR").expect("a token"), app_secret: None }
 }
 
 fn set_pin() -> WorkCommand {
     let pin = Pin::parse(b"409726").expect("a PIN");
-    WorkCommand::SetPin {
-        number: "1002".parse().expect("an id"),
-        waba: None,
-        before: StatusBefore { two_step: crate::domain::number::TwoStep::NotSet, read_at: None },
-        pin,
-    }
+    let number = Number { two_step: TwoStep::NotSet, ..Number::from_config("1002".parse().expect("an id"), None) };
+    WorkCommand::SetPins(PinPlan { targets: Targets::one(number), pins: PinChoice::Fixed(pin) })
 }
 
 /// Waits for the first report that `select` accepts.
@@ -109,7 +107,7 @@ fn wait_for_state(
 fn a_list_that_cannot_be_requested_is_reported_with_why() {
     let dir = TempDir::new().expect("a directory");
     let (work, reports) = start_worker(Some("/no/such/file"), dir.path().join("state"));
-    work.send(credentials());
+    work.use_credentials(credentials());
     work.send(WorkCommand::RefreshAll { refresh_id: 7 });
     let why = CleanText::new("cannot read the CA file /no/such/file: No such file or directory (os error 2)");
     let list_failure = |report| match report {
@@ -138,7 +136,7 @@ fn without_a_journal_nothing_is_sent_and_both_say_why() {
     let (work, reports) = start_worker(None, state.clone());
     let RecordingStatus::Unusable(why) = wait_for(&reports, recording_status) else { panic!("it cannot be usable") };
     assert!(why.as_str().contains(&*state.to_string_lossy()), "{why}");
-    work.send(credentials());
+    work.use_credentials(credentials());
     work.send(set_pin());
     let outcome = outcome(&work, &reports);
     assert!(
@@ -146,9 +144,7 @@ fn without_a_journal_nothing_is_sent_and_both_say_why() {
         "{outcome:?}"
     );
     // Nothing waits for records that are not open.
-    let (closed, waiter) = blocking::channel();
-    work.send(WorkCommand::Close(closed));
-    waiter.recv_timeout(PATIENCE).expect_err("the sender is dropped");
+    work.close().recv_timeout(PATIENCE).expect_err("the sender is dropped");
 }
 
 #[test]
@@ -242,9 +238,7 @@ fn a_page_read_before_the_journal_opens_is_cached_later() {
     let state = dir.path().join("state");
     let (work, reports) = worker_with_early_page(state.clone());
     wait_for_cached_page(&reports);
-    let (closed, waiter) = blocking::channel();
-    work.send(WorkCommand::Close(closed));
-    waiter.recv_timeout(PATIENCE).expect("it is closed");
+    work.close().recv_timeout(PATIENCE).expect("it is closed");
     assert_eq!(cached_numbers(&state), ["1002"]);
 }
 
@@ -279,7 +273,7 @@ fn a_command_from_before_a_stop_is_not_sent_after_it() {
     let dir = TempDir::new().expect("a directory");
     let (work, reports) = start_worker(None, dir.path().join("state"));
     wait_for(&reports, recording_status);
-    work.send(credentials());
+    work.use_credentials(credentials());
     // The job is still being recorded when the stop arrives.
     work.send(set_pin());
     work.send(WorkCommand::StopSending);
@@ -291,20 +285,17 @@ fn a_command_from_before_a_stop_is_not_sent_after_it() {
 fn a_pause_and_a_close_are_reported_when_they_are_done() {
     let dir = TempDir::new().expect("a directory");
     let (work, reports) = start_worker(None, dir.path().join("state"));
-    let (paused, guard) = blocking::channel();
     // Before the journal is open: it is reported when it is.
-    work.send(WorkCommand::Pause(paused));
+    let guard = work.pause();
     let guard = guard.recv_timeout(PATIENCE).expect("a guard");
     wait_for(&reports, recording_status);
-    work.send(credentials());
+    work.use_credentials(credentials());
     work.send(set_pin());
     drop(guard);
-    work.send(WorkCommand::Resume);
+    work.resume();
     let outcome = outcome(&work, &reports);
     assert!(matches!(outcome, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{outcome:?}");
-    let (closed, waiter) = blocking::channel();
-    work.send(WorkCommand::Close(closed));
-    waiter.recv_timeout(PATIENCE).expect("it is closed");
+    work.close().recv_timeout(PATIENCE).expect("it is closed");
     let mut names = std::fs::read_dir(dir.path().join("state")).expect("a directory");
     assert!(!names.any(|entry| is_run_lock(&entry.expect("a file").file_name())), "the journal was given back");
 }
@@ -318,9 +309,8 @@ fn is_run_lock(name: &std::ffi::OsStr) -> bool {
 fn paused_worker(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
     let (work, reports) = start_worker(None, state);
     wait_for(&reports, recording_status);
-    work.send(credentials());
-    let (paused, guard) = blocking::channel();
-    work.send(WorkCommand::Pause(paused));
+    work.use_credentials(credentials());
+    let guard = work.pause();
     drop(guard.recv_timeout(PATIENCE).expect("a guard"));
     work.send(set_pin());
     wait_for(&reports, |report| matches!(report, WorkerReport::ProgressReady).then_some(()));
@@ -329,11 +319,14 @@ fn paused_worker(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerRep
 
 #[test]
 fn a_failed_journal_is_reported_whatever_it_was_to_write() {
-    for command in [WorkCommand::Resume, WorkCommand::DropSecrets, WorkCommand::RecordScreenShown] {
+    let resume: fn(&WorkerHandle) = WorkerHandle::resume;
+    let drop_secrets: fn(&WorkerHandle) = |work| work.send(WorkCommand::DropSecrets);
+    let record_shown: fn(&WorkerHandle) = |work| work.send(WorkCommand::RecordScreenShown);
+    for write in [resume, drop_secrets, record_shown] {
         let dir = TempDir::new().expect("a directory");
         let (work, reports) = paused_worker(dir.path().join("state"));
         std::fs::remove_file(dir.path().join("state/journal.db")).expect("it was there");
-        work.send(command);
+        write(&work);
         wait_for(&reports, |report| matches!(report, WorkerReport::Msg(Msg::JournalFailed(_))).then_some(()));
     }
 }
@@ -349,7 +342,7 @@ fn a_pause_sends_nothing_but_still_records() {
     }
     let states: Vec<_> = work.take_progress().into_iter().map(|progress| progress.state).collect();
     assert_eq!(states, [ChangeState::Queued]);
-    work.send(WorkCommand::Resume);
+    work.resume();
     wait_for_state(&work, &reports, |state| *state != ChangeState::Queued);
 }
 
@@ -361,13 +354,12 @@ fn a_pause_that_ends_before_the_journal_opens_holds_nothing() {
     // Until this is released, the journal cannot be opened.
     let held = escrow.lock(Duration::ZERO).expect("it is free");
     let (work, reports) = start_worker(None, state);
-    let (paused, guard) = blocking::channel();
-    work.send(WorkCommand::Pause(paused));
-    work.send(WorkCommand::Resume);
+    let guard = work.pause();
+    work.resume();
     guard.recv_timeout(PATIENCE).expect_err("the sender is dropped");
     drop(held);
     wait_for(&reports, recording_status);
-    work.send(credentials());
+    work.use_credentials(credentials());
     work.send(set_pin());
     wait_for_state(&work, &reports, |state| *state != ChangeState::Queued);
 }
@@ -380,9 +372,7 @@ fn the_audit_records_hiding_and_showing_the_screen() {
     wait_for(&reports, recording_status);
     work.send(WorkCommand::DropSecrets);
     work.send(WorkCommand::RecordScreenShown);
-    let (closed, waiter) = blocking::channel();
-    work.send(WorkCommand::Close(closed));
-    waiter.recv_timeout(PATIENCE).expect("it is closed");
+    work.close().recv_timeout(PATIENCE).expect("it is closed");
     let reader = StateDir::open(&state).map(|dir| JournalReader::open(&dir)).expect("a directory").expect("a journal");
     let mut actions = Vec::new();
     let read = reader.for_each_audit_row(None, |row| {
@@ -397,7 +387,7 @@ fn requests_made_before_hiding_keep_their_access_token() {
     let dir = TempDir::new().expect("a directory");
     let (work, reports) = start_worker(None, dir.path().join("state"));
     wait_for(&reports, recording_status);
-    work.send(credentials());
+    work.use_credentials(credentials());
     // The job is still being recorded when the secrets are dropped.
     work.send(set_pin());
     work.send(WorkCommand::DropSecrets);
@@ -433,7 +423,7 @@ fn hiding_drops_pins_from_memory_if_the_escrow_has_them() {
     let escrow = config::EscrowSettings { recipients: vec![key], recipients_file: None };
     let (work, reports) = start_worker_at(&hanging_up_server(), None, dir.path().join("state"), escrow);
     wait_for(&reports, recording_status);
-    work.send(credentials());
+    work.use_credentials(credentials());
     work.send(set_pin());
     wait_for_state(&work, &reports, |state| matches!(state, ChangeState::Waiting { in_doubt: true, .. }));
     work.send(WorkCommand::StopSending);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use pindesk::console::app::{Effect, Msg};
+use pindesk::console::app::Msg;
+use pindesk::console::effect::{Effect, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::domain::number::{Number, TwoStep, Waba};
 use pindesk::domain::outcome::ReadFailure;
@@ -12,10 +13,11 @@ use crate::support::app_fixture::{
 };
 
 fn remove_from_cache_effect(indices: &[usize]) -> Effect {
-    Effect::RemoveCachedNumbers {
+    WorkCommand::RemoveCachedNumbers {
         numbers: indices.iter().map(|index| number_id(*index)).collect(),
         read_until: START_TIME,
     }
+    .into()
 }
 
 #[test]
@@ -33,7 +35,7 @@ fn only_numbers_missing_from_a_complete_waba_are_removed() {
         elsewhere,
         cached_number(8),
     ]));
-    console.read_list().assert_effects(&[remove_from_cache_effect(&[5])]);
+    console.read_list().assert_effects([remove_from_cache_effect(&[5])]);
 }
 
 #[test]
@@ -42,7 +44,7 @@ fn cached_numbers_that_load_late_are_removed_too() {
     let single = Number { waba: None, ..cached_number(6) };
     console
         .update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5), single]))
-        .assert_effects(&[remove_from_cache_effect(&[5])]);
+        .assert_effects([remove_from_cache_effect(&[5])]);
 }
 
 #[test]
@@ -57,9 +59,9 @@ fn an_incomplete_refresh_removes_nothing() {
     console
         .update(Msg::NumbersCached)
         .update(Msg::RefreshFinished { refresh_id: 1 })
-        .assert_effects(&[])
+        .assert_no_effects()
         .sees("Showing 3 of 3");
-    console.update(Msg::CachedNumbersLoaded(vec![cached_number(6)])).assert_effects(&[]).sees("Showing 4 of 4");
+    console.update(Msg::CachedNumbersLoaded(vec![cached_number(6)])).assert_no_effects().sees("Showing 4 of 4");
 }
 
 #[test]
@@ -73,7 +75,7 @@ fn an_empty_waba_removes_all_its_cached_numbers() {
         .update(Msg::RefreshFinished { refresh_id: 1 });
     let (first, second): (Vec<usize>, Vec<usize>) = ((0..256).collect(), (256..300).collect());
     console
-        .assert_effects(&[remove_from_cache_effect(&first), remove_from_cache_effect(&second)])
+        .assert_effects([remove_from_cache_effect(&first), remove_from_cache_effect(&second)])
         .sees("Press r to try again.");
 }
 
@@ -81,7 +83,7 @@ fn an_empty_waba_removes_all_its_cached_numbers() {
 fn cached_count(console: &AppFixture) -> usize {
     match &console.effects[..] {
         [] => 0,
-        [Effect::CacheNumbers(numbers)] => numbers.len(),
+        [Effect::Work(WorkCommand::CacheNumbers(numbers))] => numbers.len(),
         other => panic!("{other:?}"),
     }
 }
@@ -126,8 +128,8 @@ fn the_end_of_a_waba_flushes_a_partial_page() {
 #[test]
 fn refreshing_one_number_caches_it_with_its_waba() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.update(Msg::NumbersCached).assert_effects(&[]);
+    console.update(Msg::NumbersCached).assert_no_effects();
     let on = Number { two_step: TwoStep::On, waba: None, ..number(0) };
     console.update(Msg::NumberRead { id: number_id(0), result: Ok(on.clone()) });
-    console.assert_effects(&[Effect::CacheNumbers(vec![Number { waba: Some(waba()), ..on }])]);
+    console.assert_effects([WorkCommand::CacheNumbers(vec![Number { waba: Some(waba()), ..on }])]);
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use pindesk::console::app::{Effect, Msg};
+use pindesk::console::app::Msg;
+use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::domain::clock::UtcTime;
 use pindesk::domain::number::{Number, TwoStep, Waba};
@@ -43,7 +44,7 @@ fn a_cached_status_counts_as_unknown_in_the_confirmation() {
     console
         .open_recording(recording_with_escrow(), Vec::new(), &[])
         .update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
-    console.press('p').assert_effects(&[Effect::RefreshNumber(number_id(0))]).sees("Two-step now unknown");
+    console.press('p').assert_effects([WorkCommand::RefreshNumber(number_id(0))]).sees("Two-step now unknown");
     console.enter_pin().sees("Replace the PIN of 1 number?").key(Key::Esc);
     console.press('p').update(Msg::NumberRead { id: number_id(0), result: Ok(number(0)) }).sees("Two-step now not set");
     console.enter_pin().sees("Set the PIN for 1 number?");

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pindesk::console::app::{Effect, Msg};
+use pindesk::console::app::Msg;
+use pindesk::console::effect::{ScreenCommand, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::domain::change::ChangeState;
@@ -24,7 +25,7 @@ fn the_screen_hides_after_the_timeout_and_warns_30_s_before() {
     );
     console.wait(until_warning).sees("Hiding the screen in 30 s. Press any key.");
     console.wait(Duration::from_millis(29_999)).sees("0143").wait(Duration::from_millis(1));
-    console.assert_effects(&[Effect::DropSecrets]).sees("Screen hidden").sees("Hidden after 10 min without a key.");
+    console.assert_effects([WorkCommand::DropSecrets]).sees("Screen hidden").sees("Hidden after 10 min without a key.");
     for word in ["0140", "0143", "Acme", "acme", "2000000", "Read 4"] {
         console.does_not_see(word);
     }
@@ -38,21 +39,21 @@ fn the_key_that_dismisses_the_warning_does_nothing_else() {
     console
         .sees("Hiding the screen")
         .press('y')
-        .assert_effects(&[])
+        .assert_no_effects()
         .does_not_see("Hiding")
         .sees("Set the PIN for 1 number?");
-    console.press('y').assert_effects(&[set_pin_effect(0)]);
+    console.press('y').assert_effects([set_pin_effect(0)]);
 }
 
 #[test]
 fn hiding_discards_typed_input_and_sends_nothing() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.press('p').enter_pin();
-    console.wait(HIDE_AFTER).sees("Screen hidden").press('y').assert_effects(&[]).key(Key::Enter);
+    console.wait(HIDE_AFTER).sees("Screen hidden").press('y').assert_no_effects().key(Key::Enter);
     console
-        .assert_effects(&[Effect::ReadToken])
+        .assert_effects([ScreenCommand::ReadToken])
         .update(Msg::TokenRead(Ok(())))
-        .assert_effects(&[Effect::RecordScreenShown]);
+        .assert_effects([WorkCommand::RecordScreenShown]);
     console.sees("Showing 4 of 4").press('m').sees("Your input was discarded. Nothing was sent.");
 }
 
@@ -65,16 +66,16 @@ fn keys_before_the_hidden_screen_is_drawn_do_nothing() {
         assert_eq!(console.app.mode(), Mode::Hidden);
     }
     console.paint();
-    console.key(Key::Enter).assert_effects(&[Effect::ReadToken]).key(Key::Enter).assert_effects(&[]);
+    console.key(Key::Enter).assert_effects([ScreenCommand::ReadToken]).key(Key::Enter).assert_no_effects();
 }
 
 #[test]
 fn without_a_token_the_numbers_stay_hidden() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.press('z').assert_effects(&[Effect::DropSecrets]).key(Key::Enter);
-    console.update(Msg::TokenRead(Err("The file is gone.".to_owned()))).assert_effects(&[]).sees("No access token");
+    console.press('z').assert_effects([WorkCommand::DropSecrets]).key(Key::Enter);
+    console.update(Msg::TokenRead(Err("The file is gone.".to_owned()))).assert_no_effects().sees("No access token");
     console.does_not_see("0140").press('m').sees("No access token").press('?').does_not_see("0140").key(Key::Esc);
-    console.sees("No access token").key(Key::Esc).assert_effects(&[]).sees("Screen hidden").does_not_see("0140");
+    console.sees("No access token").key(Key::Esc).assert_no_effects().sees("Screen hidden").does_not_see("0140");
 }
 
 #[test]
@@ -87,7 +88,7 @@ fn cancelling_quit_keeps_the_numbers_hidden() {
         .wait(READING_TIME)
         .press('y');
     console
-        .assert_effects(&[Effect::StopSending])
+        .assert_effects([WorkCommand::StopSending])
         .does_not_see("0140")
         .press('n')
         .sees("Screen hidden")
@@ -106,7 +107,7 @@ fn quitting_a_hidden_screen_names_no_number() {
         .key(Key::Ctrl('c'))
         .wait(READING_TIME)
         .press('y')
-        .assert_effects(&[Effect::Quit]);
+        .assert_effects([ScreenCommand::Quit]);
 }
 
 #[test]
@@ -114,7 +115,7 @@ fn hiding_drops_pins_from_memory_if_the_escrow_has_them() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).press('z').does_not_see("only in memory").key(Key::Enter);
     console.update(Msg::TokenRead(Ok(()))).open_number(0).sees("encrypted in escrow.jsonl, not in memory");
-    console.press('s').assert_effects(&[]).sees("The PIN is no longer in memory.");
+    console.press('s').assert_no_effects().sees("The PIN is no longer in memory.");
 }
 
 #[test]
@@ -151,5 +152,8 @@ fn showing_the_screen_returns_to_the_page_of_open_issues() {
         .press('z')
         .does_not_see("0141")
         .key(Key::Enter);
-    console.update(Msg::TokenRead(Ok(()))).assert_effects(&[Effect::RecordScreenShown]).sees("1 number is in doubt");
+    console
+        .update(Msg::TokenRead(Ok(())))
+        .assert_effects([WorkCommand::RecordScreenShown])
+        .sees("1 number is in doubt");
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pindesk::console::app::{Effect, Msg};
+use pindesk::console::app::Msg;
+use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::clock::UtcTime;
@@ -26,11 +27,11 @@ fn history_entries() -> Vec<HistoryEntry> {
 #[test]
 fn the_details_show_the_history_newest_first() {
     let mut console = AppFixture::loaded((80, 36), recording_with_escrow());
-    console.open_number(0).assert_effects(&[Effect::ReadHistory(number_id(0))]).does_not_see("History");
+    console.open_number(0).assert_effects([WorkCommand::ReadHistory(number_id(0))]).does_not_see("History");
     console.update(Msg::HistoryRead { id: number_id(0), lines: history_entries() });
     console.sees("History 22 Nov 2026 14:03 UTC ana set 21 Nov 2026 14:03 UTC ana checked manually: phoned the shop");
     console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT));
-    console.assert_effects(&[Effect::RefreshNumber(number_id(0)), Effect::ReadHistory(number_id(0))]);
+    console.assert_effects([WorkCommand::RefreshNumber(number_id(0)), WorkCommand::ReadHistory(number_id(0))]);
 }
 
 #[test]
@@ -60,17 +61,17 @@ fn hiding_drops_the_history_and_showing_reads_it_again() {
     console.open_number(0).update(Msg::HistoryRead { id: number_id(0), lines: history_entries() });
     console.sees("phoned the shop");
     console.press('z').key(Key::Enter).update(Msg::TokenRead(Ok(()))).open_number(0);
-    console.assert_effects(&[Effect::ReadHistory(number_id(0))]).does_not_see("phoned the shop");
+    console.assert_effects([WorkCommand::ReadHistory(number_id(0))]).does_not_see("phoned the shop");
 }
 
 #[test]
 fn the_pane_reads_the_history_once_the_cursor_stops() {
     let mut console = AppFixture::loaded((120, 36), recording_with_escrow());
-    console.key(Key::Down).press('d').assert_effects(&[Effect::ReadHistory(number_id(1))]);
+    console.key(Key::Down).press('d').assert_effects([WorkCommand::ReadHistory(number_id(1))]);
     console.update(Msg::HistoryRead { id: number_id(1), lines: history_entries() }).sees("phoned the");
-    console.key(Key::Down).assert_effects(&[]).key(Key::Down).assert_effects(&[]).does_not_see("phoned the");
-    console.wait(Duration::from_millis(499)).assert_effects(&[]);
-    console.wait(Duration::from_millis(1)).assert_effects(&[Effect::ReadHistory(number_id(3))]);
+    console.key(Key::Down).assert_no_effects().key(Key::Down).assert_no_effects().does_not_see("phoned the");
+    console.wait(Duration::from_millis(499)).assert_no_effects();
+    console.wait(Duration::from_millis(1)).assert_effects([WorkCommand::ReadHistory(number_id(3))]);
     console.wait(Duration::from_mins(1)).press('d').key(Key::Up).wait(READING_TIME);
     assert_eq!(console.effects, [], "a closed pane reads nothing");
 }

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use pindesk::console::app::{Effect, Msg};
+use pindesk::console::app::Msg;
+use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, Resolution};
@@ -17,7 +18,7 @@ use crate::support::app_fixture::{AppFixture, HIDE_AFTER, READING_TIME, number_i
 #[test]
 fn the_page_says_where_the_pin_is_and_how_many_may_be_in_force() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.set_in_doubt(0, |_| {}).open_number(0).assert_effects(&[Effect::ReadHistory(number_id(0))]);
+    console.set_in_doubt(0, |_| {}).open_number(0).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
     console.sees("not set before; now not set").sees("May be in force 1 PIN, or none");
     console.sees("in memory, and encrypted in escrow.jsonl").sees("No answer: +1 555-010-0140");
     console.set_in_doubt(0, |details| (details.is_in_escrow, details.candidate_count) = (false, 3));
@@ -39,8 +40,8 @@ fn the_page_says_where_the_pin_is_and_how_many_may_be_in_force() {
 fn the_same_pin_is_sent_again_after_a_confirmation() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).open_number(0).press('s').sees("Send the same PIN to 1 number again?");
-    console.press('y').assert_effects(&[]).wait(READING_TIME).press('y');
-    console.assert_effects(&[Effect::ResendPin(number_id(0))]);
+    console.press('y').assert_no_effects().wait(READING_TIME).press('y');
+    console.assert_effects([WorkCommand::ResendPin(number_id(0))]);
 }
 
 #[test]
@@ -49,9 +50,9 @@ fn a_different_pin_waits_until_the_last_try_cannot_arrive() {
     console.set_in_doubt(0, |_| {}).open_number(0).sees("A new PIN can be set in 1 min 35 s");
     console.press('p').sees("New PIN in 1 min 35 s. Until then only the same PIN can be sent: s.");
     console.wait(Duration::from_millis(34_500)).sees("A new PIN can be set in 1 min 1 s");
-    console.wait(Duration::from_millis(60_499)).press('p').sees("New PIN in 1 s.").assert_effects(&[]);
+    console.wait(Duration::from_millis(60_499)).press('p').sees("New PIN in 1 s.").assert_no_effects();
     console.wait(Duration::from_millis(1)).sees("p Set a new PIN.").press('p').sees("Set PIN");
-    console.assert_effects(&[Effect::RefreshNumber(number_id(0))]);
+    console.assert_effects([WorkCommand::RefreshNumber(number_id(0))]);
 }
 
 #[test]
@@ -98,9 +99,9 @@ fn a_manual_check_needs_a_note_without_a_pin_and_a_yes() {
     console.sees("Mark 1 number as resolved?").press('n').press('h');
     console.type_text("registered with the old PIN").key(Key::Enter);
     console.sees("Mark 1 number as resolved?").sees("registered with the old PIN");
-    console.press('y').assert_effects(&[]).key(Key::Enter).assert_effects(&[]).wait(READING_TIME).press('y');
+    console.press('y').assert_no_effects().key(Key::Enter).assert_no_effects().wait(READING_TIME).press('y');
     let note = CleanText::new("registered with the old PIN");
-    console.assert_effects(&[Effect::ResolveManually { number: number_id(0), note }]);
+    console.assert_effects([WorkCommand::ResolveManually { number: number_id(0), note }]);
     let finished = Completion { at: console.now.utc, attempts: 4 };
     console
         .set_change_state(0, ChangeState::Resolved(finished, Resolution::Manual))
@@ -114,14 +115,14 @@ fn leaving_the_note_or_its_confirmation_records_nothing() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).open_number(0).press('h').type_text("abc").key(Key::Esc).sees("No answer:");
     console.press('h').sees("Note:").does_not_see("abc").type_text("abc").key(Key::Enter).wait(READING_TIME).press('n');
-    console.sees("Cancelled. Nothing was recorded.").sees("No answer:").assert_effects(&[]);
+    console.sees("Cancelled. Nothing was recorded.").sees("No answer:").assert_no_effects();
 }
 
 #[test]
 fn a_manual_check_is_not_recorded_after_the_journal_fails() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).open_number(0).press('h').type_text("abc").key(Key::Enter).wait(READING_TIME);
-    console.update(Msg::JournalFailed(CleanText::new("the disk is full."))).press('y').assert_effects(&[]);
+    console.update(Msg::JournalFailed(CleanText::new("the disk is full."))).press('y').assert_no_effects();
     console.sees("No PIN can be set");
 }
 

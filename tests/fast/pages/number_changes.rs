@@ -1,6 +1,7 @@
 //! Forms and confirmations of a number that changes, or is no longer listed, while they are open.
 
-use pindesk::console::app::{Effect, Msg};
+use pindesk::console::app::Msg;
+use pindesk::console::effect::{Effect, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::domain::number::{Number, TwoStep};
@@ -32,11 +33,11 @@ fn an_unlisted_number_needs_a_stronger_confirmation() {
     for size in [(80, 24), (40, 10)] {
         let mut console = start_refresh(size);
         console.press('p').enter_pin().wait(READING_TIME).sees("Set the PIN for 1 number?");
-        finish_refresh(&mut console, vec![number(1)], Ok(())).sees(UNLISTED).press('y').assert_effects(&[]);
+        finish_refresh(&mut console, vec![number(1)], Ok(())).sees(UNLISTED).press('y').assert_no_effects();
         console.sees("Replace the PIN of 1 number?").sees("unknown (no longer listed by its WABA)").wait(READING_TIME);
         console.type_text("0140").key(Key::Enter);
-        let Effect::SetPin { before, .. } = &console.effects[0] else { panic!("{:?}", console.effects) };
-        assert_eq!(before.two_step, TwoStep::Unknown);
+        let Effect::Work(WorkCommand::SetPins(plan)) = &console.effects[0] else { panic!("{:?}", console.effects) };
+        assert_eq!(plan.targets.first().two_step, TwoStep::Unknown);
     }
 }
 
@@ -49,8 +50,8 @@ fn resending_to_an_unlisted_number_asks_again() {
         .press('s')
         .wait(READING_TIME)
         .sees("Send the same PIN to 1 number again?");
-    finish_refresh(&mut console, vec![number(1)], Ok(())).sees(UNLISTED).press('y').assert_effects(&[]);
-    console.wait(READING_TIME).press('y').assert_effects(&[Effect::ResendPin(number_id(0))]);
+    finish_refresh(&mut console, vec![number(1)], Ok(())).sees(UNLISTED).press('y').assert_no_effects();
+    console.wait(READING_TIME).press('y').assert_effects([WorkCommand::ResendPin(number_id(0))]);
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn a_confirmation_stays_if_the_number_may_still_be_listed() {
         let mut console = start_refresh((80, 24));
         console.press('p').enter_pin().wait(READING_TIME);
         finish_refresh(&mut console, numbers, result).does_not_see(UNLISTED).sees("Set the PIN for 1 number?");
-        console.press('y').assert_effects(&[set_pin_effect(0)]);
+        console.press('y').assert_effects([set_pin_effect(0)]);
     }
 }
 

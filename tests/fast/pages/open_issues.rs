@@ -1,6 +1,6 @@
 //! The page of open issues: numbers in doubt, and findings of the journal.
 
-use pindesk::console::app::Effect;
+use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::domain::change::{ChangeState, Resolution, SendHistory};
 use pindesk::domain::outcome::{ApiError, DoubtReason, NotSentReason};
@@ -93,11 +93,14 @@ fn only_a_set_or_resolved_change_removes_its_row() {
 #[test]
 fn the_cursor_follows_its_number_and_enter_opens_it() {
     let mut console = console_with_two_in_doubt((80, 24));
-    console.read_list().key(Key::Enter).sees("2 numbers are in doubt").assert_effects(&[]);
+    console.read_list().key(Key::Enter).sees("2 numbers are in doubt").assert_no_effects();
     console.key(Key::Down).key(Key::Down).key(Key::Enter).sees("No answer: 200000000000007");
-    console.assert_effects(&[Effect::ReadHistory(number_id(7))]).key(Key::Esc).sees("> ! 200000000000007");
+    console.assert_effects([WorkCommand::ReadHistory(number_id(7))]).key(Key::Esc).sees("> ! 200000000000007");
     console.key(Key::Enter).press('h').type_text("gone from Meta").key(Key::Enter).wait(READING_TIME).press('y');
-    console.assert_effects(&[Effect::ResolveManually { number: number_id(7), note: CleanText::new("gone from Meta") }]);
+    console.assert_effects([WorkCommand::ResolveManually {
+        number: number_id(7),
+        note: CleanText::new("gone from Meta"),
+    }]);
     console.sees("2 numbers are in doubt");
     console.set_change_state(7, ChangeState::Resolved(ONE_ATTEMPT, Resolution::Manual)).sees("> ! +1 555");
 }

@@ -1,9 +1,11 @@
 //! What the pages show before the journal opens, after it fails, and after the escrow keys change.
 
-use pindesk::console::app::{Effect, Msg, RecordingStatus};
+use pindesk::console::app::Msg;
+use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
+use pindesk::console::shared::RecordingStatus;
 use pindesk::domain::text::CleanText;
 
 use crate::support::app_fixture::{
@@ -16,7 +18,7 @@ fn nothing_is_sent_until_the_journal_is_open() {
     let mut console = AppFixture::new((80, 24));
     console.read_list().press('p').sees("The journal is still being opened.");
     assert_eq!(console.app.mode(), Mode::List);
-    console.open_recording(recording_with_escrow(), Vec::new(), &[]).set_pin().assert_effects(&[set_pin_effect(0)]);
+    console.open_recording(recording_with_escrow(), Vec::new(), &[]).set_pin().assert_effects([set_pin_effect(0)]);
 }
 
 #[test]
@@ -30,7 +32,7 @@ fn an_unusable_journal_keeps_the_list_and_blocks_changes() {
         .press('p')
         .sees("No PIN can be set")
         .sees(why);
-    console.key(Key::Esc).sees("Showing 4 of 4").press('r').assert_effects(&[Effect::RefreshNumber(number_id(0))]);
+    console.key(Key::Esc).sees("Showing 4 of 4").press('r').assert_effects([WorkCommand::RefreshNumber(number_id(0))]);
 }
 
 #[test]
@@ -38,7 +40,7 @@ fn after_the_journal_fails_nothing_more_is_sent() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.press('p').enter_pin().wait(READING_TIME);
     let why = "the disk of /srv/state is full, 0 bytes are free.";
-    console.update(Msg::JournalFailed(CleanText::new(why))).sees("JOURNAL FAILED").press('y').assert_effects(&[]);
+    console.update(Msg::JournalFailed(CleanText::new(why))).sees("JOURNAL FAILED").press('y').assert_no_effects();
     console.sees("The journal failed, so nothing more is sent.").sees(why);
     console.key(Key::Esc).press('m').sees("Nothing was sent. The journal cannot record it.");
     console
@@ -54,16 +56,16 @@ fn changed_keys_are_accepted_with_y_after_a_quiet_time() {
     let mut console = AppFixture::loaded((80, 24), recording_with_changed_keys());
     console.sees("KEYS CHANGED").sees("Escrow keys have changed.").press('p');
     console.sees("1 added, 1 removed, 1 unchanged.").sees("Added ssh-ed25519 SHA256:new").sees("Removed ssh-ed25519");
-    console.press('y').assert_effects(&[]).sees("Read this first").press('x').wait(READING_TIME);
+    console.press('y').assert_no_effects().sees("Read this first").press('x').wait(READING_TIME);
     console
         .update(Msg::Pasted(PastedText::new("y".to_owned())))
-        .assert_effects(&[])
+        .assert_no_effects()
         .key(Key::Enter)
-        .assert_effects(&[]);
-    console.wait(READING_TIME).press('y').assert_effects(&[Effect::AcceptRecipients]);
+        .assert_no_effects();
+    console.wait(READING_TIME).press('y').assert_effects([WorkCommand::AcceptRecipients]);
     console.press('p').sees("1 added").key(Key::Esc);
     console.update(Msg::RecipientsAccepted(Ok(recording_with_escrow()))).does_not_see("KEYS CHANGED").set_pin();
-    console.assert_effects(&[set_pin_effect(0)]);
+    console.assert_effects([set_pin_effect(0)]);
 }
 
 #[test]
@@ -72,11 +74,11 @@ fn keys_can_be_accepted_only_after_scrolling_to_the_end() {
     let current = names.iter().map(|name| CleanText::new(name)).collect();
     let mut console =
         AppFixture::loaded((40, 10), RecordingStatus::RecipientsChanged { previous: Vec::new(), current });
-    console.press('p').wait(READING_TIME).press('y').assert_effects(&[]).sees("There is more below. Press Down.");
+    console.press('p').wait(READING_TIME).press('y').assert_no_effects().sees("There is more below. Press Down.");
     for _ in 0..9 {
         console.key(Key::PageDown);
     }
-    console.press('y').assert_effects(&[Effect::AcceptRecipients]);
+    console.press('y').assert_effects([WorkCommand::AcceptRecipients]);
 }
 
 #[test]
@@ -95,5 +97,5 @@ fn the_form_and_the_confirmation_say_where_the_pin_is_saved() {
     let mut console = AppFixture::loaded((80, 24), recording_without_escrow());
     console.press('p').sees("No escrow: this PIN is only in your vault").enter_pin();
     console.sees("No escrow: this PIN is only in your vault, and in memory until you quit.");
-    console.wait(READING_TIME).press('y').assert_effects(&[set_pin_effect(0)]);
+    console.wait(READING_TIME).press('y').assert_effects([set_pin_effect(0)]);
 }

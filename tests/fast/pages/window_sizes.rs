@@ -1,8 +1,10 @@
 //! Pages at many window sizes, and without color: every page draws, and none loses what matters.
 
-use pindesk::console::app::{Msg, RecordingStatus, Screen, Size};
+use pindesk::console::app::Msg;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
+use pindesk::console::pages::Page;
+use pindesk::console::shared::{RecordingStatus, Size};
 use pindesk::console::theme::TerminalEnv;
 use pindesk::domain::number::Number;
 use pindesk::domain::text::CleanText;
@@ -122,5 +124,5 @@ fn without_color_the_signs_and_words_remain() {
     let cells = console.buffer.content();
     assert!(cells.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
     console.key(Key::Esc).sees("in doubt 1 | on 1");
-    assert!(matches!(console.app.screen(), Screen::List));
+    assert!(matches!(console.app.page(), Page::List(_)));
 }

@@ -7,10 +7,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pindesk::console::app::{App, Effect, Environment, Msg, RecordingStatus, Screen, Session, Size};
+use pindesk::console::app::{App, Msg};
+use pindesk::console::effect::{Effect, ScreenCommand, WorkCommand};
 use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
-use pindesk::console::input::keymap::{Action, Keymap, Mode};
+use pindesk::console::input::keymap::{Keymap, Mode, Risk};
+use pindesk::console::pages::Page;
+use pindesk::console::shared::{Environment, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::domain::change::{ChangeId, ChangeState, Progress};
@@ -188,8 +191,8 @@ impl Walker {
     }
 
     fn type_last_four(&mut self) {
-        if let Screen::Confirm(page) = self.app.screen() {
-            let digits = page.target.last_four().digits;
+        if let Page::Confirm(page) = self.app.page() {
+            let digits = page.target().last_four().digits;
             digits.chars().map(Key::Char).chain([Key::Enter]).for_each(|key| self.press(key));
         }
     }
@@ -201,7 +204,10 @@ impl Walker {
         let mode = self.app.mode();
         // The key that dismisses the warning does nothing else.
         let is_handled = self.app.hide_warning().is_none();
-        if is_handled && mode == Mode::List && self.app.keymap().action(mode, key).is_some_and(Action::is_motion) {
+        if is_handled
+            && mode == Mode::List
+            && self.app.keymap().row(mode, key).is_some_and(|row| row.risk == Risk::Moves)
+        {
             self.cursor_was_moved |= self.app.roster().visible_len() > 0;
         }
         self.record_input(Some(key));
@@ -235,8 +241,8 @@ impl Walker {
         // Leaving a filter moves the cursor back to its row before the filter.
         let is_unfiltered = self.app.filter().is_empty();
         let row = self.app.roster().cursor_row().map(|row| row.number.id).filter(|_| is_unfiltered);
-        let confirmation = if let Screen::Confirm(page) = self.app.screen() {
-            Some((page.target.last_four().digits, page.target.two_step))
+        let confirmation = if let Page::Confirm(page) = self.app.page() {
+            Some((page.target().last_four().digits, page.target().two_step))
         } else {
             None
         };
@@ -248,51 +254,54 @@ impl Walker {
         let effects = self.app.update(msg, self.now);
         for effect in effects {
             match effect {
-                Effect::SetPin { number, .. } => {
+                Effect::Work(WorkCommand::SetPins(plan)) => {
+                    assert_eq!(plan.targets.as_slice().len(), 1, "the page asked about one number");
+                    let number = plan.targets.first().id;
                     self.check_send(number, key, confirmation.as_ref());
                     self.check_no_concurrent_pin(number, &changes);
                 }
-                Effect::ResendPin(number) => self.check_send(number, key, confirmation.as_ref()),
-                Effect::ResolveManually { number, .. } => {
+                Effect::Work(WorkCommand::ResendPin(number)) => self.check_send(number, key, confirmation.as_ref()),
+                Effect::Work(WorkCommand::ResolveManually { number, .. }) => {
                     assert!(key == Some(Key::Char('y')) && !self.has_journal_failed, "resolved without a yes");
                     let question = self.question.take().expect("a confirmation is open");
                     assert!(question.is_read && question.number == number && question.mode == Mode::ConfirmResolution);
                 }
-                Effect::AcceptRecipients => assert_eq!(key, Some(Key::Char('y'))),
-                Effect::DropSecrets => self.is_hidden = true,
-                Effect::RecordScreenShown => {
+                Effect::Work(WorkCommand::AcceptRecipients) => assert_eq!(key, Some(Key::Char('y'))),
+                Effect::Work(WorkCommand::DropSecrets) => self.is_hidden = true,
+                Effect::Work(WorkCommand::RecordScreenShown) => {
                     assert!(std::mem::take(&mut self.is_hidden), "recorded as shown, but it was not hidden");
                 }
-                Effect::Quit => self.check_quit(),
-                Effect::GeneratePin { .. } => {
+                Effect::Screen(ScreenCommand::Quit) => self.check_quit(),
+                Effect::Screen(ScreenCommand::GeneratePin { .. }) => {
                     let pin = Pin::parse(GENERATED_PIN.as_bytes()).expect("a valid PIN");
                     self.update(Msg::PinGenerated(Some(pin)), None);
                 }
-                Effect::Suspend => {
+                Effect::Screen(ScreenCommand::Suspend) => {
                     self.question = None;
                     self.update(Msg::Resumed, None);
                 }
-                Effect::ReadToken => self.update(Msg::TokenRead(Ok(())), None),
-                Effect::CacheNumbers(numbers) => {
+                Effect::Screen(ScreenCommand::ReadToken) => self.update(Msg::TokenRead(Ok(())), None),
+                Effect::Work(WorkCommand::CacheNumbers(numbers)) => {
                     assert!(!numbers.is_empty() && numbers.iter().all(|number| number.read_at.is_some()));
                     self.update(Msg::NumbersCached, None);
                 }
-                Effect::RemoveCachedNumbers { numbers, .. } => {
+                Effect::Work(WorkCommand::RemoveCachedNumbers { numbers, .. }) => {
                     assert!(
                         !numbers.is_empty() && !numbers.iter().any(|number| self.app.roster().has_open_change(number))
                     );
                 }
-                Effect::RefreshAll { .. }
-                | Effect::RefreshNumber(_)
-                | Effect::ReadHistory(_)
-                | Effect::StopSending
-                | Effect::Copy(_)
-                | Effect::Bell
-                | Effect::Redraw
-                | Effect::OpenDemo => {}
+                Effect::Work(
+                    WorkCommand::RefreshAll { .. }
+                    | WorkCommand::RefreshNumber(_)
+                    | WorkCommand::ReadHistory(_)
+                    | WorkCommand::StopSending,
+                )
+                | Effect::Screen(
+                    ScreenCommand::Copy(_) | ScreenCommand::Bell | ScreenCommand::Redraw | ScreenCommand::OpenDemo,
+                ) => {}
             }
         }
-        if !matches!(self.app.screen(), Screen::Quit(_) | Screen::ShuttingDown { .. }) {
+        if !matches!(self.app.page(), Page::Quit(_) | Page::ShuttingDown { .. }) {
             self.shown_before_quit.clear();
         }
         self.track_question(is_refresh_end);
@@ -343,7 +352,7 @@ impl Walker {
             if let Some(question) = &mut self.question {
                 question.quiet_since.get_or_insert(self.now.instant);
             }
-            if let Screen::Quit(_) = self.app.screen() {
+            if let Page::Quit(_) = self.app.page() {
                 let only_in_memory = self.app.roster().changes().filter(|(_, state)| is_only_in_memory(state));
                 self.shown_before_quit.extend(only_in_memory.map(|(id, _)| *id));
             }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-use pindesk::console::app::{Msg, Size};
+use pindesk::console::app::Msg;
 use pindesk::console::input::decoder::ESC_TIMEOUT;
+use pindesk::console::shared::Size;
 
 use super::ConsoleDriver;
 

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use pindesk::console::app::{RecordingStatus, Screen};
+use pindesk::console::pages::Page;
+use pindesk::console::shared::RecordingStatus;
 use ratatui::buffer::Buffer;
 
 use super::{ConsoleDriver, TIMEOUT};
@@ -100,7 +101,7 @@ impl ConsoleDriver {
     /// The digits that the form shows in its first field.
     #[track_caller]
     pub(crate) fn shown_pin(&self) -> String {
-        assert!(matches!(self.app.screen(), Screen::Form(_)), "no form:\n{}", self.screen());
+        assert!(matches!(self.app.page(), Page::PinForm(_)), "no form:\n{}", self.screen());
         let row = self.row("New PIN");
         let boxes = row.split("shown").next().unwrap_or_default();
         boxes.chars().filter(char::is_ascii_digit).collect()

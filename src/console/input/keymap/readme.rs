@@ -15,16 +15,16 @@ pub fn readme_table() -> String {
     let keymap = Keymap::default();
     let mut rows: Vec<(Vec<&str>, String, &str)> = Vec::new();
     for mode in Mode::ALL {
-        for (keys, binding) in keymap.rows(mode).filter(|(_, binding)| !table::is_global(binding.action)) {
-            match rows.iter_mut().find(|(_, known, description)| *known == keys && *description == binding.description)
-            {
+        for row in table::rows(mode) {
+            let keys = keymap.keys_label(row);
+            match rows.iter_mut().find(|(_, known, description)| *known == keys && *description == row.description) {
                 Some((pages, ..)) => pages.push(mode.title()),
-                None => rows.push((vec![mode.title()], keys, binding.description)),
+                None => rows.push((vec![mode.title()], keys, row.description)),
             }
         }
     }
     for binding in table::GLOBAL {
-        rows.push((vec!["everywhere"], keymap.keys_label(binding), binding.description));
+        rows.push((vec!["everywhere"], keymap.keys_label(&binding.row), binding.row.description));
     }
     let is_shared = |(pages, ..): &(Vec<&str>, String, &str)| pages.len() > MAX_LISTED_PAGES;
     // The sort is stable, so the other rows keep the order of the pages.

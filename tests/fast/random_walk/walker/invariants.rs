@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use pindesk::console::app::screen::QuitReason;
-use pindesk::console::app::{Connection, Msg, RecordingStatus, Screen, Size};
+use pindesk::console::app::Msg;
+use pindesk::console::go::QuitReason;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
+use pindesk::console::pages::Page;
+use pindesk::console::shared::{Connection, RecordingStatus, Size};
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::{PhoneNumberId, TwoStep};
 use ratatui::buffer::{Buffer, Cell};
@@ -92,7 +94,7 @@ impl Walker {
 
     /// The page of a number in doubt offers no new PIN while the last one may still arrive.
     pub(super) fn check_new_pin_offer(&self, buffer: &Buffer) {
-        let Screen::Number(page) = self.app.screen() else { return };
+        let Page::Number(page) = self.app.page() else { return };
         let Some(ChangeState::InDoubt(details)) = self.app.roster().change(&page.id) else { return };
         let text = text_of(buffer);
         let may_arrive = self.now.instant < details.new_pin_allowed_from.instant;
@@ -119,7 +121,7 @@ impl Walker {
     }
 
     fn shows_a_pin(&self) -> bool {
-        let Screen::Form(page) = self.app.screen() else { return false };
+        let Page::PinForm(page) = self.app.page() else { return false };
         page.form.seconds_until_hidden(self.now.instant).is_some()
     }
 
@@ -137,7 +139,7 @@ impl Walker {
     pub(super) fn check_wake(&self) {
         let has_waiting = self.app.roster().changes().any(|(_, state)| matches!(state, ChangeState::Waiting { .. }));
         let is_offline = matches!(self.app.connection(), Connection::Offline { .. });
-        let is_number_page = matches!(self.app.screen(), Screen::Number(_));
+        let is_number_page = matches!(self.app.page(), Page::Number(_));
         let wake = self.app.next_wake(self.now.instant);
         // The pane beside the list reads the history once the cursor stops, whatever moved it.
         let is_soon = wake.is_some_and(|wake| wake <= self.now.instant + Duration::from_secs(1));
@@ -158,7 +160,7 @@ impl Walker {
             self.paint(true);
             let before = self.app.mode();
             // After a signal, keys no longer count: the process ends by itself.
-            let is_ending = matches!(self.app.screen(), Screen::ShuttingDown(QuitReason::Signal));
+            let is_ending = matches!(self.app.page(), Page::ShuttingDown(page) if page.reason == QuitReason::Signal);
             if self.has_quit || is_ending || before == Mode::Quit {
                 return;
             }

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use pindesk::console::app::Screen;
-use pindesk::console::app::confirm::Question;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
+use pindesk::console::pages::Page;
+use pindesk::console::pages::confirm::Question;
 use pindesk::domain::number::{Number, PhoneNumberId};
 use pindesk::domain::text::CleanText;
 
@@ -58,12 +58,12 @@ impl Walker {
     /// Compares the open confirmation with the last one; `is_refresh_end` if a list has just been read completely.
     pub(super) fn track_question(&mut self, is_refresh_end: bool) {
         let mut asks_again = false;
-        let page = if let Screen::Confirm(page) = self.app.screen() {
-            let is_unlisted = self.app.is_unlisted(&page.target);
+        let page = if let Page::Confirm(page) = self.app.page() {
+            let is_unlisted = self.app.is_unlisted(page.target());
             assert!(!is_unlisted || !matches!(page.question, Question::Set(_)), "an unlisted number may have a PIN");
             asks_again = is_refresh_end && is_unlisted;
-            let Number { id, display_number, name, .. } = &page.target;
-            Some((*id, [display_number, name].map(Clone::clone), page.mode()))
+            let Number { id, display_number, name, .. } = page.target();
+            Some((*id, [display_number, name].map(Clone::clone), self.app.mode()))
         } else {
             None
         };

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// No operator reads a page and decides in less time. A key repeat (30 ms) or a pasted burst never leaves such a gap.
 pub const QUIET_TIME: Duration = Duration::from_millis(400);
 
+/// The response to a key that was typed ahead.
+pub(super) const TYPED_AHEAD: &str = "Read this first: keys typed ahead were dropped.";
+
 /// Protects a page that confirms something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Guard {

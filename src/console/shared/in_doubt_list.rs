@@ -3,13 +3,8 @@
 //! A number leaves this list only by Meta's confirmation or a recorded resolution: neither a later refusal nor a
 //! request in flight removes it. The page replaces the list until the operator leaves it.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "a page meets only the actions that its mode binds")]
-
 use std::collections::BTreeMap;
 
-use super::screen::{NumberPage, Overlay};
-use super::{App, Effect, Screen};
-use crate::console::input::keymap::Action;
 use crate::domain::change::{ChangeState, InDoubtDetails};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
@@ -30,9 +25,9 @@ pub enum InDoubtItem {
 pub struct InDoubtList {
     findings: Vec<CleanText>,
     numbers: BTreeMap<PhoneNumberId, InDoubtDetails>,
-    cursor: Option<InDoubtItem>,
+    pub(in crate::console) cursor: Option<InDoubtItem>,
     /// The page must be shown before the list.
-    pub(super) is_due: bool,
+    pub(in crate::console) is_due: bool,
 }
 
 impl InDoubtList {
@@ -83,11 +78,11 @@ impl InDoubtList {
         Some(index.min(last))
     }
 
-    fn has_items(&self) -> bool {
+    pub(in crate::console) fn has_items(&self) -> bool {
         !self.findings.is_empty() || !self.numbers.is_empty()
     }
 
-    fn move_by(&mut self, rows: isize) {
+    pub(in crate::console) fn move_by(&mut self, rows: isize) {
         let items = self.items();
         self.cursor = self.cursor_index(&items).and_then(|index| {
             let target = index.saturating_add_signed(rows).min(items.len().saturating_sub(1));
@@ -95,14 +90,14 @@ impl InDoubtList {
         });
     }
 
-    pub(super) fn set_findings(&mut self, findings: Vec<CleanText>) {
+    pub(in crate::console) fn set_findings(&mut self, findings: Vec<CleanText>) {
         self.findings = findings;
         self.is_due = self.has_items();
     }
 
     /// Applies a new state of a number, and returns the state to show: after a change that was not applied, an older
     /// PIN may still be in doubt.
-    pub(super) fn apply_state(&mut self, id: PhoneNumberId, state: ChangeState) -> ChangeState {
+    pub(in crate::console) fn apply_state(&mut self, id: PhoneNumberId, state: ChangeState) -> ChangeState {
         if let ChangeState::InDoubt(details) = state {
             self.numbers.insert(id, (*details).clone());
             return ChangeState::InDoubt(details);
@@ -127,56 +122,10 @@ impl InDoubtList {
     }
 
     /// Marks the PINs that the escrow has as no longer in memory.
-    pub(super) fn drop_encrypted_pins(&mut self) {
+    pub(in crate::console) fn drop_encrypted_pins(&mut self) {
         self.numbers
             .values_mut()
             .filter(|details| details.is_in_escrow)
             .for_each(|details| details.is_pin_in_memory = false);
-    }
-}
-
-impl App {
-    /// What is in doubt.
-    #[must_use]
-    pub const fn in_doubt_list(&self) -> &InDoubtList {
-        &self.in_doubt_list
-    }
-
-    /// Shows the page in place of the list, if there is anything in doubt.
-    pub(super) fn open_in_doubt_list(&mut self) {
-        self.in_doubt_list.is_due = self.in_doubt_list.has_items();
-        if !self.in_doubt_list.is_due {
-            self.messages.set_hint("No number is in doubt.");
-        }
-    }
-
-    pub(super) fn act_on_unresolved(&mut self, action: Action) -> Vec<Effect> {
-        let Screen::Unresolved(below) = self.take_screen() else { return Vec::new() };
-        match action {
-            Action::Back => {
-                self.in_doubt_list.is_due = false;
-                self.set_screen(*below);
-                return Vec::new();
-            }
-            Action::Open => {
-                let items = self.in_doubt_list.items();
-                let item = self.in_doubt_list.cursor_index(&items).map(|index| items[index]);
-                if let Some(InDoubtItem::Number(_, id)) = item {
-                    self.in_doubt_list.cursor = item;
-                    self.set_screen(Screen::Number(NumberPage { id, scroll: 0 }));
-                    return vec![Effect::ReadHistory(id)];
-                }
-            }
-            Action::Up => self.in_doubt_list.move_by(-1),
-            Action::Down => self.in_doubt_list.move_by(1),
-            _ => {}
-        }
-        let screen = Screen::Unresolved(below);
-        self.set_screen(match action {
-            Action::Messages => Screen::Messages(Overlay::new(screen)),
-            Action::Help => Screen::Help(Overlay::new(screen)),
-            _ => screen,
-        });
-        Vec::new()
     }
 }

@@ -140,7 +140,7 @@ pub struct RefreshProgress {
 
 impl RefreshProgress {
     /// Counts a number once, even if it is read both alone and in a list.
-    pub(super) fn count_number(&mut self, number: &Number) {
+    pub(in crate::console) fn count_number(&mut self, number: &Number) {
         // The first number may not have the earliest time, because the clock may be set back.
         self.read_since = self.read_since.into_iter().chain(number.read_at).min();
         let is_new = match &number.waba {

@@ -1,0 +1,96 @@
+//! What the app asks for: work without the terminal ([`WorkCommand`]), and what only the terminal's owner can do
+//! ([`ScreenCommand`]).
+//!
+//! Both are plain data that the pages build, and the runtime carries them on unchanged.
+
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::pin_plan::PinPlan;
+use crate::domain::text::CleanText;
+
+/// Something that must be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// For the worker.
+    Work(WorkCommand),
+    /// For the runtime.
+    Screen(ScreenCommand),
+}
+
+impl From<WorkCommand> for Effect {
+    fn from(command: WorkCommand) -> Self {
+        Self::Work(command)
+    }
+}
+
+impl From<ScreenCommand> for Effect {
+    fn from(command: ScreenCommand) -> Self {
+        Self::Screen(command)
+    }
+}
+
+/// A command for the worker, which reads, sends and records.
+#[derive(Debug, PartialEq, Eq)]
+pub enum WorkCommand {
+    /// Read every configured WABA and number.
+    RefreshAll {
+        /// Identifies this refresh, so that late pages of an older one are recognized.
+        refresh_id: u32,
+    },
+    /// Refresh one number.
+    RefreshNumber(PhoneNumberId),
+    /// Cache these numbers for the next start. The next ones follow when these are cached.
+    CacheNumbers(Vec<Number>),
+    /// Remove these numbers from the cache, because Meta no longer lists them, unless they were read after this time.
+    RemoveCachedNumbers {
+        /// The numbers.
+        numbers: Vec<PhoneNumberId>,
+        /// A later read counts, because another process may have found the number again.
+        read_until: UtcTime,
+    },
+    /// Set these PINs. Only a confirmation creates this command.
+    SetPins(PinPlan),
+    /// Send the PIN in doubt of this number again. Only a confirmation creates this command.
+    ResendPin(PhoneNumberId),
+    /// Record that the operator checked this number manually. Only a confirmed note creates this command.
+    ResolveManually {
+        /// The number.
+        number: PhoneNumberId,
+        /// The note.
+        note: CleanText,
+    },
+    /// Store the recipients of the config in place of the previous ones. Only a confirmation creates this command.
+    AcceptRecipients,
+    /// Read the history of a number.
+    ReadHistory(PhoneNumberId),
+    /// The screen is hidden: drop the access token and each PIN that the escrow has from memory, and record it.
+    DropSecrets,
+    /// The screen is shown again: record it.
+    RecordScreenShown,
+    /// Send nothing new, and wait for requests in flight.
+    StopSending,
+}
+
+/// A command for the runtime, which owns the terminal.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ScreenCommand {
+    /// Read the access token from its source again.
+    ReadToken,
+    /// Generate a random PIN that differs from the end of this display number.
+    GeneratePin {
+        /// The display number.
+        display_number: Option<String>,
+    },
+    /// Copy text to the terminal's clipboard.
+    Copy(String),
+    /// Ring the terminal's bell.
+    Bell,
+    /// Clear the terminal and draw everything again.
+    Redraw,
+    /// Restore the terminal and suspend, until a shell resumes the program.
+    Suspend,
+    /// Quit, and start the demo.
+    OpenDemo,
+    /// Quit.
+    Quit,
+}

@@ -1,0 +1,180 @@
+//! Where a step of a page leads, and what it asks for.
+//!
+//! A page returns a [`Step`]. It knows no other page: it names a [`Destination`], and the app builds that page.
+
+use std::time::Duration;
+
+use crate::console::effect::{Effect, ScreenCommand};
+use crate::console::shared::{BlockReason, Shared, TokenProblem};
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::pin_plan::{PinPlan, Targets};
+use crate::domain::text::CleanText;
+
+/// What follows a page.
+#[derive(Debug)]
+pub enum Go<P> {
+    /// The page stays.
+    Stay(P),
+    /// Another page opens on top, and [`Go::Back`] returns here.
+    Open(P, Destination),
+    /// Another page takes the place of this one.
+    Replace(Destination),
+    /// The page closes, and the one below is shown again.
+    Back,
+    /// Every page closes, and another one opens.
+    Reset(Destination),
+}
+
+/// A page to open, with what it needs.
+#[derive(Debug)]
+pub enum Destination {
+    /// The number list.
+    List,
+    /// The first page: the number list, or the hidden screen if the access token was not read since it was hidden.
+    Home,
+    /// There is no access token, or Meta refused it.
+    Token(TokenProblem),
+    /// The line that filters the list.
+    Filter,
+    /// The line that picks the sort column.
+    Sort,
+    /// One number.
+    Number(PhoneNumberId),
+    /// The PIN form for these numbers.
+    PinForm(Targets),
+    /// The question before something is sent or recorded.
+    Confirm(ConfirmRequest),
+    /// The note of a manual check of a number.
+    ResolutionNote(PhoneNumberId),
+    /// Numbers in doubt and other open issues.
+    Unresolved,
+    /// Changed escrow keys.
+    Recipients,
+    /// Why nothing can be set.
+    JournalUnavailable,
+    /// The hidden screen, after this time without a key; `None` if the operator hides it.
+    Hidden(Option<Duration>),
+    /// The values of a number that can be copied.
+    Copy(PhoneNumberId),
+    /// A text that was copied.
+    Copied(String),
+    /// Every message.
+    Messages,
+    /// The keys of the page below.
+    Help,
+    /// The question before quitting.
+    Quit,
+    /// Waiting for requests in flight before the program ends.
+    ShuttingDown(QuitReason),
+}
+
+/// What the operator must confirm.
+#[derive(Debug)]
+pub enum ConfirmRequest {
+    /// Set these PINs.
+    SetPins {
+        /// The numbers, frozen, and their PINs.
+        plan: PinPlan,
+        /// What the operator must know about the numbers.
+        notice: Option<&'static str>,
+    },
+    /// Send the PIN in doubt of a number again.
+    ResendPin(Number),
+    /// Record a manual check of a number.
+    ResolveManually {
+        /// The number.
+        number: Number,
+        /// What the operator found.
+        note: CleanText,
+    },
+}
+
+/// Why the program ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QuitReason {
+    /// The operator, who may still cancel.
+    Operator {
+        /// The numbers with a PIN that would be lost, as the question named them.
+        warned_numbers: Vec<PhoneNumberId>,
+    },
+    /// A signal.
+    Signal,
+}
+
+/// The result of a key: what follows the page, and the effects in order.
+#[derive(Debug)]
+#[must_use]
+pub struct Step<P> {
+    /// What follows.
+    pub go: Go<P>,
+    /// What must be done.
+    pub effects: Vec<Effect>,
+}
+
+impl<P> Step<P> {
+    const fn new(go: Go<P>) -> Self {
+        Self { go, effects: Vec::new() }
+    }
+
+    pub(super) const fn stay(page: P) -> Self {
+        Self::new(Go::Stay(page))
+    }
+
+    pub(super) const fn back() -> Self {
+        Self::new(Go::Back)
+    }
+
+    pub(super) const fn open(page: P, destination: Destination) -> Self {
+        Self::new(Go::Open(page, destination))
+    }
+
+    pub(super) const fn replace(destination: Destination) -> Self {
+        Self::new(Go::Replace(destination))
+    }
+
+    pub(super) const fn reset(destination: Destination) -> Self {
+        Self::new(Go::Reset(destination))
+    }
+
+    /// The same step, with one more effect.
+    pub(super) fn with(mut self, effect: impl Into<Effect>) -> Self {
+        self.effects.push(effect.into());
+        self
+    }
+
+    /// The same step of a wrapped page.
+    pub(super) fn map<Q>(self, wrap: impl FnOnce(P) -> Q) -> Step<Q> {
+        let go = match self.go {
+            Go::Stay(page) => Go::Stay(wrap(page)),
+            Go::Open(page, destination) => Go::Open(wrap(page), destination),
+            Go::Replace(destination) => Go::Replace(destination),
+            Go::Back => Go::Back,
+            Go::Reset(destination) => Go::Reset(destination),
+        };
+        Step { go, effects: self.effects }
+    }
+
+    /// Quits, or asks first if work is in progress or a number is in doubt.
+    pub(super) fn ask_to_quit(page: P, shared: &Shared) -> Self {
+        if shared.has_unfinished_work() {
+            Self::open(page, Destination::Quit)
+        } else {
+            Self::stay(page).with(ScreenCommand::Quit)
+        }
+    }
+
+    /// The page cannot do what was asked: the message line or another page says why.
+    pub(super) fn blocked(page: P, reason: BlockReason, shared: &mut Shared) -> Self {
+        match reason {
+            BlockReason::Message(text) => {
+                shared.messages.set_hint(text);
+                Self::stay(page)
+            }
+            BlockReason::TokenRefused { code, reason } => {
+                Self::reset(Destination::Token(TokenProblem::Refused { code, reason }))
+            }
+            BlockReason::Recipients => Self::open(page, Destination::Recipients),
+            BlockReason::JournalUnavailable => Self::open(page, Destination::JournalUnavailable),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What the keys of each page do.
+//!
+//! Each page has its own actions, so it handles all of them and no others. The key table binds keys to them.
+
+/// A motion of a cursor, or of a page that scrolls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum Motion {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+}
+
+/// The actions of the number list, also while it is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum ListAction {
+    Move(Motion),
+    EditFilter,
+    ClearFilter,
+    PickSort,
+    SetPin,
+    RefreshNumber,
+    RefreshAll,
+    ReadToken,
+    ShowInDoubt,
+    PickCopy,
+    Open,
+    TogglePane,
+    Messages,
+    Help,
+    HideScreen,
+    Quit,
+}
+
+/// The actions of the filter line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum FilterAction {
+    Apply,
+    Restore,
+    Clear,
+    Move(Motion),
+}
+
+/// The actions of the list while its sort column is picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum SortAction {
+    ByNumber,
+    ByName,
+    ByWaba,
+    ByTwoStep,
+    ByRequest,
+    Back,
+}
+
+/// The actions of the page of one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum NumberAction {
+    Move(Motion),
+    SetPin,
+    Refresh,
+    SendSamePin,
+    MarkResolved,
+    PickCopy,
+    Messages,
+    Help,
+    HideScreen,
+    Back,
+}
+
+/// The actions of the PIN form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum PinFormAction {
+    RandomPin,
+    ShowPin,
+    NextField,
+    PreviousField,
+    DeleteDigit,
+    ClearField,
+    Continue,
+    Cancel,
+    Help,
+}
+
+/// The actions of the note of a manual check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum ResolutionNoteAction {
+    Continue,
+    ClearField,
+    Cancel,
+}
+
+/// The actions of a confirmation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum ConfirmAction {
+    Yes,
+    Submit,
+    DeleteDigit,
+    ClearField,
+    Cancel,
+}
+
+/// The actions of the list of open issues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum UnresolvedAction {
+    Open,
+    Move(Motion),
+    Messages,
+    Help,
+    HideScreen,
+    Back,
+}
+
+/// The actions of the page of changed escrow keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum RecipientsAction {
+    Accept,
+    Move(Motion),
+    Cancel,
+}
+
+/// The actions of the hidden screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum HiddenAction {
+    Show,
+    Quit,
+}
+
+/// The actions of the copy menu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum CopyAction {
+    Number,
+    Id,
+    Waba,
+    All,
+    Back,
+}
+
+/// The actions of the copied text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum CopiedAction {
+    Back,
+    HideScreen,
+}
+
+/// The actions of a page of text: help, messages, and why no PIN can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum ScrollAction {
+    Move(Motion),
+    HideScreen,
+    Back,
+}
+
+/// The actions of the question before quitting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum QuitAction {
+    Confirm,
+    Cancel,
+}
+
+/// The actions of the page while requests in flight end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum ShuttingDownAction {
+    Cancel,
+}
+
+/// The actions of the page without a config file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum WelcomeAction {
+    StartDemo,
+    Help,
+    Quit,
+}
+
+/// The actions of the page without an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum TokenAction {
+    Retry,
+    Cancel,
+    Help,
+    Messages,
+    HideScreen,
+    Quit,
+}
+
+/// The actions of a window that is too small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum TooSmallAction {
+    Quit,
+}
+
+/// The actions of every page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum GlobalAction {
+    Interrupt,
+    Redraw,
+    Suspend,
+}

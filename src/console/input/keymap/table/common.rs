@@ -1,0 +1,37 @@
+//! The rows that several pages share.
+
+use crate::console::input::key::Key;
+use crate::console::input::keymap::row::{HelpGroup, KeyRow, Risk};
+
+use HelpGroup::{Act, Look, Move, Tool};
+use Key::{Char, Ctrl};
+use Risk::{Prompts, ReadsMeta};
+
+pub(super) const UP: KeyRow = KeyRow::new("up", &[Key::Up, Char('k')], "one row up", Move).moves();
+pub(super) const DOWN: KeyRow = KeyRow::new("down", &[Key::Down, Char('j')], "one row down", Move).moves();
+pub(super) const PAGE_UP: KeyRow = KeyRow::new("page-up", &[Key::PageUp, Ctrl('u')], "one page up", Move).moves();
+pub(super) const PAGE_DOWN: KeyRow =
+    KeyRow::new("page-down", &[Key::PageDown, Ctrl('d')], "one page down", Move).moves();
+pub(super) const HELP: KeyRow = KeyRow::new("help", &[Char('?')], "help for this page", Look).footer("help");
+pub(super) const MESSAGES: KeyRow = KeyRow::new("messages", &[Char('m')], "messages, newest first", Look);
+pub(super) const SET_PIN: KeyRow =
+    KeyRow::new("set-pin", &[Char('p')], "set the PIN of this number", Act).footer("set PIN").risk(Prompts);
+pub(super) const REFRESH_NUMBER: KeyRow =
+    KeyRow::new("refresh", &[Char('r')], "refresh this number", Act).footer("refresh").risk(ReadsMeta);
+pub(super) const COPY: KeyRow = KeyRow::new("copy", &[Char('c')], "copy a value", Act).footer("copy");
+pub(super) const BACK: KeyRow = KeyRow::new("back", &[Key::Esc, Char('q')], "back", Tool).footer("back").closes_page();
+pub(super) const QUIT: KeyRow = KeyRow::new("back", &[Char('q')], "quit (asks if work is unfinished)", Tool)
+    .footer("quit")
+    .risk(Prompts)
+    .closes_page();
+pub(super) const RETRY: KeyRow =
+    KeyRow::new("retry", &[Char('r')], "try again", Act).footer("try again").risk(ReadsMeta);
+pub(super) const CANCEL: KeyRow =
+    KeyRow::new("cancel", &[Key::Esc], "cancel, nothing is sent", Tool).footer("cancel").closes_page();
+pub(super) const DELETE_DIGIT: KeyRow =
+    KeyRow::new("delete-digit", &[Key::Backspace, Key::Delete], "delete a digit", Act);
+pub(super) const CLEAR_DIGITS: KeyRow = KeyRow::new("clear-field", &[Ctrl('u')], "clear the field", Act);
+pub(super) const HIDE_SCREEN: KeyRow =
+    KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop the access token", Tool);
+pub(super) const SHOW_IN_DOUBT: KeyRow =
+    KeyRow::new("in-doubt", &[Char('w')], "numbers in doubt and other open issues", Look);

@@ -1,0 +1,125 @@
+//! The keys of the number list, its filter and sort lines, and the list of open issues.
+
+use super::common::{
+    BACK, COPY, DOWN, HELP, HIDE_SCREEN, MESSAGES, PAGE_DOWN, PAGE_UP, QUIT, REFRESH_NUMBER, RETRY, SET_PIN,
+    SHOW_IN_DOUBT, UP,
+};
+use crate::console::input::key::Key;
+use crate::console::input::keymap::actions::{FilterAction, ListAction, Motion, SortAction, UnresolvedAction};
+use crate::console::input::keymap::mode::Mode;
+use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
+
+use HelpGroup::{Act, Find, Look, Move, Tool};
+use Key::{Char, Ctrl};
+use Risk::ReadsMeta;
+
+/// The keys of [`Mode::List`].
+pub static LIST: KeyTable<ListAction> = KeyTable {
+    mode: Mode::List,
+    bindings: &[
+        bind(ListAction::Help, HELP),
+        bind(ListAction::EditFilter, KeyRow::new("filter", &[Char('/'), Char('f')], "filter", Find).footer("filter")),
+        bind(ListAction::SetPin, SET_PIN),
+        bind(
+            ListAction::Open,
+            KeyRow::new("details", &[Key::Enter], "details, or the outcome of the last request", Look)
+                .footer("details"),
+        ),
+        bind(ListAction::RefreshNumber, REFRESH_NUMBER),
+        bind(ListAction::Quit, QUIT),
+        bind(
+            ListAction::RefreshAll,
+            KeyRow::new("refresh-all", &[Char('u')], "refresh all numbers", Act).footer("refresh all").risk(ReadsMeta),
+        ),
+        bind(ListAction::PickSort, KeyRow::new("pick-sort", &[Char('o')], "sort", Find).footer("sort")),
+        bind(ListAction::ClearFilter, KeyRow::new("clear-filter", &[Key::Esc], "clear the filter", Find)),
+        bind(ListAction::PickCopy, COPY),
+        bind(
+            ListAction::TogglePane,
+            KeyRow::new("details-pane", &[Char('d')], "details beside the list (from 100 columns)", Look),
+        ),
+        bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
+        bind(ListAction::Messages, MESSAGES),
+        bind(ListAction::HideScreen, HIDE_SCREEN),
+        bind(ListAction::Move(Motion::Up), UP),
+        bind(ListAction::Move(Motion::Down), DOWN),
+        bind(ListAction::Move(Motion::PageUp), PAGE_UP),
+        bind(ListAction::Move(Motion::PageDown), PAGE_DOWN),
+        bind(ListAction::Move(Motion::First), KeyRow::new("first", &[Key::Home, Char('<')], "first row", Move).moves()),
+        bind(ListAction::Move(Motion::Last), KeyRow::new("last", &[Key::End, Char('>')], "last row", Move).moves()),
+    ],
+};
+
+/// The keys of [`Mode::NoNumbers`].
+pub static NO_NUMBERS: KeyTable<ListAction> = KeyTable {
+    mode: Mode::NoNumbers,
+    bindings: &[
+        bind(ListAction::ReadToken, RETRY),
+        bind(ListAction::Help, HELP),
+        bind(ListAction::Messages, MESSAGES),
+        bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
+        bind(ListAction::HideScreen, HIDE_SCREEN),
+        bind(ListAction::Quit, QUIT),
+    ],
+};
+
+/// The keys of [`Mode::Filter`].
+pub static FILTER: KeyTable<FilterAction> = KeyTable {
+    mode: Mode::Filter,
+    bindings: &[
+        bind(FilterAction::Apply, KeyRow::new("apply-filter", &[Key::Enter], "apply the filter", Find).footer("apply")),
+        bind(
+            FilterAction::Restore,
+            KeyRow::new("restore-filter", &[Key::Esc], "restore the previous filter", Find)
+                .footer("cancel")
+                .closes_page(),
+        ),
+        bind(
+            FilterAction::Clear,
+            KeyRow::new("clear-field", &[Ctrl('u')], "clear the line", Find).footer("clear the line"),
+        ),
+        bind(FilterAction::Move(Motion::Up), KeyRow::new("up", &[Key::Up], "one row up", Move).moves()),
+        bind(FilterAction::Move(Motion::Down), KeyRow::new("down", &[Key::Down], "one row down", Move).moves()),
+    ],
+};
+
+/// The keys of [`Mode::Sort`].
+pub static SORT: KeyTable<SortAction> = KeyTable {
+    mode: Mode::Sort,
+    bindings: &[
+        bind(
+            SortAction::ByNumber,
+            KeyRow::new("sort-by-number", &[Char('n')], "by number; again to reverse", Find).footer("number"),
+        ),
+        bind(SortAction::ByName, KeyRow::new("sort-by-name", &[Char('m')], "by name", Find).footer("name")),
+        bind(SortAction::ByWaba, KeyRow::new("sort-by-waba", &[Char('w')], "by WABA", Find).footer("WABA")),
+        bind(
+            SortAction::ByTwoStep,
+            KeyRow::new("sort-by-two-step", &[Char('t')], "by two-step", Find).footer("two-step"),
+        ),
+        bind(SortAction::ByRequest, KeyRow::new("sort-by-request", &[Char('r')], "by request", Find).footer("request")),
+        bind(SortAction::Back, BACK),
+    ],
+};
+
+/// The keys of [`Mode::Unresolved`].
+pub static UNRESOLVED: KeyTable<UnresolvedAction> = KeyTable {
+    mode: Mode::Unresolved,
+    bindings: &[
+        bind(
+            UnresolvedAction::Open,
+            KeyRow::new("details", &[Key::Enter], "details and next steps", Look).footer("open"),
+        ),
+        bind(UnresolvedAction::Help, HELP),
+        bind(
+            UnresolvedAction::Back,
+            KeyRow::new("back", &[Key::Esc, Char('q')], "continue to the list, decide later", Tool)
+                .footer("later")
+                .closes_page(),
+        ),
+        bind(UnresolvedAction::Messages, MESSAGES),
+        bind(UnresolvedAction::HideScreen, HIDE_SCREEN),
+        bind(UnresolvedAction::Move(Motion::Up), UP),
+        bind(UnresolvedAction::Move(Motion::Down), DOWN),
+    ],
+};

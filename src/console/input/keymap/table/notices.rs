@@ -1,0 +1,90 @@
+//! The keys of the pages that tell something: text that scrolls, no config, no access token, the hidden screen.
+
+use super::common::{BACK, DOWN, HELP, HIDE_SCREEN, MESSAGES, PAGE_DOWN, PAGE_UP, QUIT, RETRY, UP};
+use crate::console::input::key::Key;
+use crate::console::input::keymap::actions::{
+    HiddenAction, Motion, ScrollAction, ShuttingDownAction, TokenAction, TooSmallAction, WelcomeAction,
+};
+use crate::console::input::keymap::mode::Mode;
+use crate::console::input::keymap::row::{Binding, HelpGroup, KeyRow, KeyTable, Risk, bind};
+
+use HelpGroup::{Act, Look, Tool};
+use Key::Char;
+use Risk::ReadsMeta;
+
+/// The keys of [`Mode::Welcome`].
+pub static WELCOME: KeyTable<WelcomeAction> = KeyTable {
+    mode: Mode::Welcome,
+    bindings: &[
+        bind(
+            WelcomeAction::StartDemo,
+            KeyRow::new("start-demo", &[Char('t')], "try the demo: made-up numbers, nothing is sent", Act)
+                .footer("demo"),
+        ),
+        bind(WelcomeAction::Quit, QUIT),
+        bind(WelcomeAction::Help, HELP),
+    ],
+};
+
+/// The keys of [`Mode::Token`].
+pub static TOKEN: KeyTable<TokenAction> = KeyTable {
+    mode: Mode::Token,
+    bindings: &[
+        bind(TokenAction::Retry, RETRY),
+        bind(
+            TokenAction::Cancel,
+            KeyRow::new("cancel", &[Key::Esc], "back to the list, if there is one", Tool).closes_page(),
+        ),
+        bind(TokenAction::Help, HELP),
+        bind(TokenAction::Messages, MESSAGES),
+        bind(TokenAction::HideScreen, HIDE_SCREEN),
+        bind(TokenAction::Quit, QUIT),
+    ],
+};
+
+/// The keys of every page of text that scrolls.
+const SCROLL: &[Binding<ScrollAction>] = &[
+    bind(ScrollAction::Move(Motion::Up), UP),
+    bind(ScrollAction::Move(Motion::Down), DOWN),
+    bind(ScrollAction::Move(Motion::PageUp), PAGE_UP),
+    bind(ScrollAction::Move(Motion::PageDown), PAGE_DOWN),
+    bind(ScrollAction::HideScreen, HIDE_SCREEN),
+    bind(ScrollAction::Back, BACK),
+];
+
+/// The keys of [`Mode::Messages`].
+pub static MESSAGES_PAGE: KeyTable<ScrollAction> = KeyTable { mode: Mode::Messages, bindings: SCROLL };
+
+/// The keys of [`Mode::Help`].
+pub static HELP_PAGE: KeyTable<ScrollAction> = KeyTable { mode: Mode::Help, bindings: SCROLL };
+
+/// The keys of [`Mode::JournalUnavailable`].
+pub static JOURNAL_UNAVAILABLE: KeyTable<ScrollAction> = KeyTable { mode: Mode::JournalUnavailable, bindings: SCROLL };
+
+/// The keys of [`Mode::Hidden`].
+pub static HIDDEN: KeyTable<HiddenAction> = KeyTable {
+    mode: Mode::Hidden,
+    bindings: &[
+        bind(
+            HiddenAction::Show,
+            KeyRow::new("show-screen", &[Key::Enter], "show the screen (reloads the access token)", Look)
+                .footer("show")
+                .risk(ReadsMeta)
+                .fixed(),
+        ),
+        bind(HiddenAction::Quit, QUIT),
+    ],
+};
+
+/// The keys of [`Mode::ShuttingDown`].
+pub static SHUTTING_DOWN: KeyTable<ShuttingDownAction> = KeyTable {
+    mode: Mode::ShuttingDown,
+    bindings: &[bind(
+        ShuttingDownAction::Cancel,
+        KeyRow::new("cancel-quit", &[Char('n'), Key::Esc], "keep running", Tool).footer("stay").closes_page(),
+    )],
+};
+
+/// The keys of [`Mode::TooSmall`].
+pub static TOO_SMALL: KeyTable<TooSmallAction> =
+    KeyTable { mode: Mode::TooSmall, bindings: &[bind(TooSmallAction::Quit, QUIT)] };

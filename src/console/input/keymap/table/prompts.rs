@@ -1,0 +1,151 @@
+//! The keys of the pages that ask: for a PIN, a note, a confirmation.
+
+use super::common::{CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, PAGE_DOWN, PAGE_UP, UP};
+use crate::console::input::key::Key;
+use crate::console::input::keymap::actions::{
+    ConfirmAction, Motion, PinFormAction, QuitAction, RecipientsAction, ResolutionNoteAction,
+};
+use crate::console::input::keymap::mode::Mode;
+use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
+
+use HelpGroup::{Act, Look, Move, Tool};
+use Key::{Char, Ctrl};
+use Risk::{Commits, Prompts};
+
+/// The keys of [`Mode::PinForm`].
+pub static PIN_FORM: KeyTable<PinFormAction> = KeyTable {
+    mode: Mode::PinForm,
+    bindings: &[
+        bind(
+            PinFormAction::RandomPin,
+            KeyRow::new("random-pin", &[Char('g')], "generate a random PIN", Act).footer("random"),
+        ),
+        bind(
+            PinFormAction::ShowPin,
+            KeyRow::new("show-pin", &[Char('v')], "show the PIN for a while, or hide it", Look).footer("show"),
+        ),
+        bind(
+            PinFormAction::NextField,
+            KeyRow::new("next-field", &[Key::Tab, Key::Down], "next field", Move).footer("next"),
+        ),
+        bind(
+            PinFormAction::PreviousField,
+            KeyRow::new("previous-field", &[Key::BackTab, Key::Up], "previous field", Move),
+        ),
+        bind(PinFormAction::DeleteDigit, DELETE_DIGIT),
+        bind(PinFormAction::ClearField, CLEAR_DIGITS),
+        bind(
+            PinFormAction::Continue,
+            KeyRow::new("continue", &[Key::Enter], "continue to the confirmation", Act)
+                .footer("continue")
+                .risk(Prompts)
+                .fixed(),
+        ),
+        bind(PinFormAction::Cancel, CANCEL),
+        bind(PinFormAction::Help, KeyRow::new("help", &[Char('?')], "help for this page", Look)),
+    ],
+};
+
+/// The keys of [`Mode::Confirm`].
+pub static CONFIRM: KeyTable<ConfirmAction> = KeyTable {
+    mode: Mode::Confirm,
+    bindings: &[
+        bind(ConfirmAction::Yes, KeyRow::new("send", &[Char('y')], "send it", Act).footer("send").risk(Commits)),
+        bind(
+            ConfirmAction::Cancel,
+            KeyRow::new("cancel", &[Char('n'), Key::Esc], "cancel, nothing is sent", Tool)
+                .footer("cancel")
+                .closes_page(),
+        ),
+    ],
+};
+
+/// The keys of [`Mode::ConfirmReplace`].
+pub static CONFIRM_REPLACE: KeyTable<ConfirmAction> = KeyTable {
+    mode: Mode::ConfirmReplace,
+    bindings: &[
+        // Enter alone sends nothing: it submits the four digits, which must match.
+        bind(
+            ConfirmAction::Submit,
+            KeyRow::new("continue", &[Key::Enter], "send it, after the last 4 digits of the number", Act)
+                .footer("send")
+                .risk(Prompts)
+                .fixed(),
+        ),
+        bind(ConfirmAction::DeleteDigit, DELETE_DIGIT),
+        bind(ConfirmAction::ClearField, CLEAR_DIGITS),
+        bind(ConfirmAction::Cancel, CANCEL),
+    ],
+};
+
+/// The keys of [`Mode::ResolutionNote`].
+pub static RESOLUTION_NOTE: KeyTable<ResolutionNoteAction> = KeyTable {
+    mode: Mode::ResolutionNote,
+    bindings: &[
+        bind(
+            ResolutionNoteAction::Continue,
+            KeyRow::new("continue", &[Key::Enter], "continue to the confirmation", Act)
+                .footer("continue")
+                .risk(Prompts)
+                .fixed(),
+        ),
+        bind(
+            ResolutionNoteAction::ClearField,
+            KeyRow::new("clear-field", &[Ctrl('u')], "clear the line", Act).footer("clear the line"),
+        ),
+        bind(
+            ResolutionNoteAction::Cancel,
+            KeyRow::new("cancel", &[Key::Esc], "back, nothing is recorded", Tool).footer("back").closes_page(),
+        ),
+    ],
+};
+
+/// The keys of [`Mode::ConfirmResolution`].
+pub static CONFIRM_RESOLUTION: KeyTable<ConfirmAction> = KeyTable {
+    mode: Mode::ConfirmResolution,
+    bindings: &[
+        bind(
+            ConfirmAction::Yes,
+            KeyRow::new("confirm-resolved", &[Char('y')], "mark as resolved", Act).footer("resolve").risk(Commits),
+        ),
+        bind(
+            ConfirmAction::Cancel,
+            KeyRow::new("cancel", &[Char('n'), Key::Esc], "cancel, nothing is recorded", Tool)
+                .footer("cancel")
+                .closes_page(),
+        ),
+    ],
+};
+
+/// The keys of [`Mode::Recipients`].
+pub static RECIPIENTS: KeyTable<RecipientsAction> = KeyTable {
+    mode: Mode::Recipients,
+    bindings: &[
+        bind(
+            RecipientsAction::Accept,
+            KeyRow::new("accept-recipients", &[Char('y')], "accept these keys", Act).footer("accept").risk(Commits),
+        ),
+        bind(RecipientsAction::Move(Motion::Up), UP),
+        bind(RecipientsAction::Move(Motion::Down), DOWN),
+        bind(RecipientsAction::Move(Motion::PageUp), PAGE_UP),
+        bind(RecipientsAction::Move(Motion::PageDown), PAGE_DOWN),
+        bind(
+            RecipientsAction::Cancel,
+            KeyRow::new("cancel", &[Char('n'), Key::Esc], "back, without accepting the keys", Tool)
+                .footer("back")
+                .closes_page(),
+        ),
+    ],
+};
+
+/// The keys of [`Mode::Quit`].
+pub static CONFIRM_QUIT: KeyTable<QuitAction> = KeyTable {
+    mode: Mode::Quit,
+    bindings: &[
+        bind(QuitAction::Confirm, KeyRow::new("confirm-quit", &[Char('y')], "quit", Tool).footer("quit").risk(Commits)),
+        bind(
+            QuitAction::Cancel,
+            KeyRow::new("cancel-quit", &[Char('n'), Key::Esc], "stay", Tool).footer("stay").closes_page(),
+        ),
+    ],
+};

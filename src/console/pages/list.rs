@@ -1,0 +1,184 @@
+//! The number list: moves, filters, sorts, refreshes and opens pages.
+//!
+//! Its rows, filter and cursor are shared with the lines on top of it. It sends no PIN: it opens the PIN form.
+
+use std::time::Instant;
+
+use super::PageBehavior;
+use crate::console::effect::{ScreenCommand, WorkCommand};
+use crate::console::go::{Destination, Step};
+use crate::console::input::key::Key;
+use crate::console::input::keymap::{KeyTable, ListAction, Motion, table};
+use crate::console::shared::{Connection, ListLayout, MIN_PANE_WIDTH, Shared};
+use crate::domain::clock::TimePoint;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::pin::PIN_DIGITS;
+use crate::domain::pin_plan::Targets;
+use crate::domain::text::format_count;
+
+/// For a longer list, the first key press only shows how many calls a refresh costs.
+const CONFIRM_REFRESH_ABOVE: usize = 1_000;
+
+/// How many numbers one call to Meta returns.
+const NUMBERS_PER_CALL: usize = 100;
+
+/// The number list.
+#[derive(Debug, Default)]
+pub struct ListPage {
+    /// The last key asked to refresh a long list: the same key again does it.
+    asked_to_refresh_all: bool,
+}
+
+impl PageBehavior for ListPage {
+    type Action = ListAction;
+    const ON_INTERRUPT: ListAction = ListAction::Quit;
+
+    fn keys(&self, shared: &Shared) -> &'static KeyTable<ListAction> {
+        if shared.has_no_numbers() { &table::NO_NUMBERS } else { &table::LIST }
+    }
+
+    fn on_action(mut self, action: ListAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        let asked_to_refresh_all = std::mem::take(&mut self.asked_to_refresh_all);
+        match action {
+            ListAction::SetPin => self.open_form(shared, now),
+            ListAction::RefreshNumber => self.refresh_number(shared),
+            ListAction::RefreshAll => self.refresh_all(asked_to_refresh_all, shared),
+            ListAction::ReadToken => Step::stay(self).with(ScreenCommand::ReadToken),
+            ListAction::Quit => Step::ask_to_quit(self, shared),
+            ListAction::EditFilter => Step::open(self, Destination::Filter),
+            ListAction::PickSort => Step::open(self, Destination::Sort),
+            ListAction::Open => self.open_selected(shared, Destination::Number),
+            ListAction::PickCopy => self.open_selected(shared, Destination::Copy),
+            ListAction::TogglePane => self.toggle_pane(shared),
+            ListAction::Messages => Step::open(self, Destination::Messages),
+            ListAction::Help => Step::open(self, Destination::Help),
+            ListAction::HideScreen => Step::reset(Destination::Hidden(None)),
+            ListAction::ClearFilter => {
+                shared.set_filter("");
+                Step::stay(self)
+            }
+            ListAction::ShowInDoubt => {
+                shared.in_doubt_list.is_due = shared.in_doubt_list.has_items();
+                if !shared.in_doubt_list.is_due {
+                    shared.messages.set_hint("No number is in doubt.");
+                }
+                Step::stay(self)
+            }
+            ListAction::Move(motion) => self.move_cursor(motion, shared, now),
+        }
+    }
+
+    fn on_unbound_key(mut self, key: Key, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+        self.asked_to_refresh_all = false;
+        shared.hint_unbound_key(key);
+        Step::stay(self)
+    }
+
+    fn on_paste(self, text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+        if shared.has_no_numbers() {
+            shared.messages.set_hint("Paste ignored.");
+        } else if let Some(digits) = extract_number_digits(text) {
+            shared.set_filter(&digits);
+        } else {
+            shared.messages.set_hint("Paste ignored. Open a field first.");
+        }
+        Step::stay(self)
+    }
+
+    fn next_wake(&self, shared: &Shared, _now: Instant) -> Option<Instant> {
+        shared.history.load_at.filter(|_| shared.has_pane())
+    }
+
+    fn may_be_interrupted(&self) -> bool {
+        true
+    }
+
+    fn lets_rows_move(&self) -> bool {
+        true
+    }
+
+    fn shows_history_of(&self, id: &PhoneNumberId, shared: &Shared) -> bool {
+        shared.has_pane() && shared.history(id).is_some()
+    }
+}
+
+impl ListPage {
+    /// Opens the PIN form, and refreshes the number, so that the form shows the current status.
+    fn open_form(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        let Some(target) = shared.select_under_cursor().and_then(|id| shared.number(&id)) else {
+            shared.messages.set_hint("No number under the cursor.");
+            return Step::stay(self);
+        };
+        match shared.new_pin_block_reason(&target.id, &shared.resend_keys_in_list(), now) {
+            Some(reason) => Step::blocked(self, reason, shared),
+            None => Step::open(self, Destination::PinForm(Targets::one(target))),
+        }
+    }
+
+    fn open_selected(self, shared: &mut Shared, page: fn(PhoneNumberId) -> Destination) -> Step<Self> {
+        match shared.select_under_cursor() {
+            Some(id) => Step::open(self, page(id)),
+            None => Step::stay(self),
+        }
+    }
+
+    fn refresh_number(self, shared: &mut Shared) -> Step<Self> {
+        match shared.select_under_cursor() {
+            None => Step::stay(self),
+            Some(_) if matches!(shared.connection, Connection::TokenRefused { .. }) => {
+                Step::stay(self).with(ScreenCommand::ReadToken)
+            }
+            Some(id) => {
+                shared.hint_refresh(&id);
+                Step::stay(self).with(WorkCommand::RefreshNumber(id))
+            }
+        }
+    }
+
+    fn refresh_all(mut self, has_asked: bool, shared: &mut Shared) -> Step<Self> {
+        let total = shared.roster.total();
+        if shared.refresh.is_running {
+            shared.messages.set_hint("A refresh is already running.");
+            return Step::stay(self);
+        }
+        if total > CONFIRM_REFRESH_ABOVE && !has_asked {
+            self.asked_to_refresh_all = true;
+            let calls = format_count(total.div_ceil(NUMBERS_PER_CALL));
+            let key = shared.keymap.key_label(&table::LIST, &ListAction::RefreshAll);
+            shared.messages.set_hint(format!("Refreshing all takes {calls} calls of Meta's quota. Press {key} again."));
+            return Step::stay(self);
+        }
+        let refresh = shared.refresh_all();
+        Step::stay(self).with(refresh)
+    }
+
+    fn toggle_pane(self, shared: &mut Shared) -> Step<Self> {
+        shared.layout = match shared.layout {
+            ListLayout::ListOnly => ListLayout::ListAndDetails,
+            ListLayout::ListAndDetails => ListLayout::ListOnly,
+        };
+        if shared.size.width < MIN_PANE_WIDTH {
+            shared.messages.set_hint(format!("Details beside the list need {MIN_PANE_WIDTH} columns."));
+        }
+        match shared.cursor_id().filter(|_| shared.has_pane()) {
+            Some(id) => Step::stay(self).with(WorkCommand::ReadHistory(id)),
+            None => Step::stay(self),
+        }
+    }
+
+    fn move_cursor(self, motion: Motion, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        shared.move_cursor(motion);
+        shared.cursor_moved(now.instant);
+        Step::stay(self)
+    }
+}
+
+/// The digits of a pasted text, if it is exactly a phone number or an id.
+fn extract_number_digits(text: &str) -> Option<String> {
+    /// Shorter than any phone number, and longer than a PIN: a PIN pasted on the wrong page must not be shown.
+    const MIN_DIGITS: usize = PIN_DIGITS + 1;
+    let text = text.trim();
+    let is_number = text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '(' | ')'));
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    (is_number && digits.len() >= MIN_DIGITS && digits.len() <= 23).then_some(digits)
+}

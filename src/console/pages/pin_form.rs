@@ -1,0 +1,165 @@
+//! The page that asks for a PIN.
+//!
+//! It sends nothing: it leads to a question.
+
+use std::time::Instant;
+
+use super::{PageBehavior, PageEvent};
+use crate::console::effect::ScreenCommand;
+use crate::console::go::{ConfirmRequest, Destination, Step};
+use crate::console::input::key::Key;
+use crate::console::input::keymap::{KeyTable, PinFormAction, table};
+use crate::console::pin_form::{PinField, PinForm, PinFormNote};
+use crate::console::shared::Shared;
+use crate::domain::clock::TimePoint;
+use crate::domain::number::{Number, TwoStep};
+use crate::domain::pin::{Pin, PinChoice};
+use crate::domain::pin_plan::{PinPlan, Targets};
+use crate::domain::text::CleanText;
+
+/// The PIN form and its numbers.
+#[derive(Debug)]
+pub struct PinFormPage {
+    /// The numbers, as they were read last.
+    pub targets: Targets,
+    /// The fields.
+    pub form: PinForm,
+    /// The notice that a number was renamed while the form was open.
+    pub notice: Option<&'static str>,
+}
+
+impl PinFormPage {
+    /// An empty form for these numbers.
+    #[must_use]
+    pub fn new(targets: Targets, shared: &Shared) -> Self {
+        let form = PinForm::new(display_number(targets.first()), shared.session.show_pin_for);
+        Self { targets, form, notice: None }
+    }
+
+    fn update_target(&mut self, number: &Number) {
+        let Some(target) = self.targets.get_mut(&number.id) else { return };
+        if number.is_renamed_from(target) {
+            self.notice = Some("This number's name has changed. Is it still the right one?");
+            self.form.set_display_number(display_number(number));
+        }
+        target.clone_from(number);
+    }
+
+    /// Leads to the question, once the form has a PIN.
+    fn submit(mut self) -> Step<Self> {
+        match self.form.submit() {
+            Some(pin) => {
+                let plan = PinPlan { targets: self.targets, pins: PinChoice::Fixed(pin) };
+                let notice = self.notice;
+                Step::replace(Destination::Confirm(ConfirmRequest::SetPins { plan, notice }))
+            }
+            None => Step::stay(self),
+        }
+    }
+
+    fn generate(mut self) -> Step<Self> {
+        if self.form.can_show() {
+            let display_number = self.form.display_number().map(str::to_owned);
+            return Step::stay(self).with(ScreenCommand::GeneratePin { display_number });
+        }
+        self.form.set_note(PinFormNote::ShowingDisabled);
+        Step::stay(self)
+    }
+
+    fn pin_generated(&mut self, pin: Option<&Pin>, now: Instant) {
+        match pin {
+            Some(pin) => self.form.fill_random(pin, now),
+            None => self.form.set_note(PinFormNote::NoRandomness),
+        }
+    }
+}
+
+fn display_number(number: &Number) -> Option<String> {
+    number.display_number.as_ref().map(CleanText::to_string)
+}
+
+impl PageBehavior for PinFormPage {
+    type Action = PinFormAction;
+    const ON_INTERRUPT: PinFormAction = PinFormAction::Cancel;
+
+    fn keys(&self, _shared: &Shared) -> &'static KeyTable<PinFormAction> {
+        &table::PIN_FORM
+    }
+
+    fn on_action(mut self, action: PinFormAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        match action {
+            PinFormAction::Continue => return self.submit(),
+            PinFormAction::RandomPin => return self.generate(),
+            PinFormAction::Cancel => {
+                shared.messages.push(now.utc, "Cancelled. Nothing was sent.");
+                return Step::back();
+            }
+            PinFormAction::Help => {
+                self.form.hide();
+                return Step::open(self, Destination::Help);
+            }
+            PinFormAction::ShowPin => self.form.toggle_shown(now.instant),
+            PinFormAction::NextField => self.form.focus(PinField::Repeat),
+            PinFormAction::PreviousField => self.form.focus(PinField::New),
+            PinFormAction::DeleteDigit => self.form.delete(),
+            PinFormAction::ClearField => self.form.clear(),
+        }
+        Step::stay(self)
+    }
+
+    fn on_unbound_key(mut self, key: Key, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+        match key {
+            Key::Char(c) => self.form.type_char(c),
+            Key::Ctrl(_)
+            | Key::Enter
+            | Key::Esc
+            | Key::Tab
+            | Key::BackTab
+            | Key::Backspace
+            | Key::Delete
+            | Key::Up
+            | Key::Down
+            | Key::Left
+            | Key::Right
+            | Key::Home
+            | Key::End
+            | Key::PageUp
+            | Key::PageDown => shared.hint_unbound_key(key),
+        }
+        Step::stay(self)
+    }
+
+    fn on_paste(mut self, text: &str, _shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+        self.form.paste(text);
+        Step::stay(self)
+    }
+
+    fn on_event(&mut self, event: &PageEvent<'_>, shared: &Shared) {
+        match event {
+            PageEvent::Covered => self.form.hide(),
+            PageEvent::PinGenerated(pin, now) => self.pin_generated(*pin, *now),
+            PageEvent::Refreshed(number) => self.update_target(number),
+            PageEvent::Listed(number) => {
+                // A single read may be later than the page of a list.
+                let known = self.targets.get_mut(&number.id);
+                if known.is_some_and(|known| known.read_at <= number.read_at) {
+                    self.update_target(number);
+                }
+            }
+            PageEvent::ListsRead => self.targets.for_each_mut(|target| {
+                if shared.is_unlisted(target) {
+                    target.two_step = TwoStep::Unknown;
+                }
+            }),
+            PageEvent::Shown { .. } => {}
+        }
+    }
+
+    fn on_hide(&mut self, shared: &mut Shared, now: TimePoint) {
+        shared.messages.push(now.utc, "The screen was hidden. Your input was discarded. Nothing was sent.");
+    }
+
+    fn next_wake(&self, _shared: &Shared, now: Instant) -> Option<Instant> {
+        self.form.next_change(now)
+    }
+}

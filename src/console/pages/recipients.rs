@@ -1,0 +1,85 @@
+//! Asks whether changed escrow keys are right.
+//!
+//! It stores nothing: an accepted page becomes a command.
+
+use super::guard::{Guard, TYPED_AHEAD};
+use super::{PageBehavior, PageEvent};
+use crate::console::effect::WorkCommand;
+use crate::console::go::Step;
+use crate::console::input::key::Key;
+use crate::console::input::keymap::{KeyTable, RecipientsAction, table};
+use crate::console::shared::{RecordingStatus, Shared};
+use crate::domain::clock::TimePoint;
+
+/// The escrow keys, previous and current.
+#[derive(Debug, Default)]
+pub struct RecipientsPage {
+    /// The first line shown.
+    pub scroll: u16,
+    /// A confirmation takes no key that was typed ahead.
+    guard: Guard,
+    /// True if the last line was visible: only then may the keys be accepted.
+    was_scrolled_to_end: bool,
+    /// The response to the last key.
+    pub note: Option<&'static str>,
+}
+
+impl RecipientsPage {
+    fn accept(mut self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        let RecordingStatus::RecipientsChanged { .. } = shared.recording_status else { return Step::back() };
+        self.note = if !self.guard.accepts_key(now.instant) {
+            Some(TYPED_AHEAD)
+        } else if !self.was_scrolled_to_end {
+            Some("There is more below. Press Down.")
+        } else {
+            shared.messages.push(now.utc, "Accepting the escrow keys.");
+            return Step::back().with(WorkCommand::AcceptRecipients);
+        };
+        Step::stay(self)
+    }
+}
+
+impl PageBehavior for RecipientsPage {
+    type Action = RecipientsAction;
+    const ON_INTERRUPT: RecipientsAction = RecipientsAction::Cancel;
+
+    fn keys(&self, _shared: &Shared) -> &'static KeyTable<RecipientsAction> {
+        &table::RECIPIENTS
+    }
+
+    fn on_action(mut self, action: RecipientsAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        match action {
+            RecipientsAction::Accept => self.accept(shared, now),
+            RecipientsAction::Cancel => Step::back(),
+            RecipientsAction::Move(motion) => {
+                self.note = None;
+                self.scroll = shared.scroll_after(self.scroll, motion);
+                Step::stay(self)
+            }
+        }
+    }
+
+    fn on_unbound_key(mut self, _key: Key, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        self.guard.accepts_key(now.instant);
+        self.note = Some("Press y if these keys are right, n to go back.");
+        Step::stay(self)
+    }
+
+    fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        self.guard.accepts_key(now.instant);
+        shared.messages.set_hint("A paste confirms nothing.");
+        Step::stay(self)
+    }
+
+    fn on_event(&mut self, event: &PageEvent<'_>, _shared: &Shared) {
+        match event {
+            PageEvent::Shown { max_scroll, at } => {
+                self.guard.mark_shown(*at);
+                self.was_scrolled_to_end |= self.scroll >= *max_scroll;
+                self.scroll = self.scroll.min(*max_scroll);
+            }
+            PageEvent::Covered => self.guard = Guard::default(),
+            PageEvent::Listed(_) | PageEvent::Refreshed(_) | PageEvent::ListsRead | PageEvent::PinGenerated(..) => {}
+        }
+    }
+}

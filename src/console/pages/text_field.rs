@@ -1,0 +1,41 @@
+//! A text field of a page: edits it with the keys of readline, and limits its length.
+
+use tui_input::{Input, InputRequest};
+
+use crate::console::input::key::Key;
+
+/// The maximum length of a filter and of a note.
+const MAX_FIELD_CHARS: usize = 200;
+
+/// Inserts pasted text, as far as the field has room.
+pub(super) fn insert_text(input: &mut Input, text: &str) {
+    let room = MAX_FIELD_CHARS.saturating_sub(input.value().chars().count());
+    for c in text.chars().filter(|c| !c.is_control()).take(room) {
+        input.handle(InputRequest::InsertChar(c));
+    }
+}
+
+/// Edits the field. True if the text changed.
+pub(super) fn edit_text(input: &mut Input, key: Key) -> bool {
+    let request = match key {
+        Key::Char(c) if input.value().chars().count() < MAX_FIELD_CHARS => InputRequest::InsertChar(c),
+        Key::Backspace => InputRequest::DeletePrevChar,
+        Key::Delete => InputRequest::DeleteNextChar,
+        Key::Ctrl('w') => InputRequest::DeletePrevWord,
+        Key::Left => InputRequest::GoToPrevChar,
+        Key::Right => InputRequest::GoToNextChar,
+        Key::Home => InputRequest::GoToStart,
+        Key::End => InputRequest::GoToEnd,
+        Key::Char(_)
+        | Key::Ctrl(_)
+        | Key::Enter
+        | Key::Esc
+        | Key::Tab
+        | Key::BackTab
+        | Key::Up
+        | Key::Down
+        | Key::PageUp
+        | Key::PageDown => return false,
+    };
+    input.handle(request).is_some_and(|change| change.value)
+}

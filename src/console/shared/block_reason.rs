@@ -1,0 +1,151 @@
+//! Why pindesk sends or records nothing now: the profile, journal and escrow, the connection, or the number itself.
+//!
+//! It shows nothing: the page that asks does.
+
+use super::{Connection, RecordingStatus, Shared};
+use crate::console::input::keymap::{ListAction, NumberAction, table};
+use crate::domain::change::ChangeState;
+use crate::domain::clock::TimePoint;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::text::format_duration;
+
+const READ_ONLY: &str = "This profile is read-only: nothing can be changed.";
+const JOURNAL_OPENING: &str = "The journal is still being opened. Try again in a moment.";
+const IN_PROGRESS: &str = "A request for this number is already in progress.";
+const NOT_IN_DOUBT: &str = "This number is no longer in doubt.";
+
+/// Why pindesk sends nothing now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BlockReason {
+    /// A sentence for the message line.
+    Message(String),
+    /// Meta refused the access token. The token page says what to do.
+    TokenRefused {
+        /// Graph's error code.
+        code: i64,
+        /// Its meaning, in a sentence.
+        reason: &'static str,
+    },
+    /// The operator must accept the escrow keys first.
+    Recipients,
+    /// The journal cannot record the request. Its page says why.
+    JournalUnavailable,
+}
+
+impl BlockReason {
+    /// The reason in a sentence.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Message(text) => text,
+            Self::TokenRefused { .. } => "Meta refused the access token.",
+            Self::Recipients => "Escrow keys have changed.",
+            Self::JournalUnavailable => "The journal cannot record it.",
+        }
+    }
+}
+
+impl Shared {
+    /// Why no resolution of this number may be recorded now; `None` if it may.
+    pub(in crate::console) fn resolution_block_reason(&self, id: &PhoneNumberId) -> Option<BlockReason> {
+        let message = |text: &str| Some(BlockReason::Message(text.to_owned()));
+        if self.session.read_only {
+            return message(READ_ONLY);
+        }
+        match &self.recording_status {
+            RecordingStatus::Ready { .. } | RecordingStatus::RecipientsChanged { .. } => {}
+            RecordingStatus::Opening => return message(JOURNAL_OPENING),
+            RecordingStatus::Unusable(_) | RecordingStatus::JournalFailed(_) => {
+                return Some(BlockReason::JournalUnavailable);
+            }
+        }
+        let is_in_doubt = matches!(self.roster.change(id), Some(ChangeState::InDoubt(_)));
+        if is_in_doubt { None } else { message(NOT_IN_DOUBT) }
+    }
+
+    /// Why no new PIN may be sent to this number now; `None` if it may. `resend_keys` are the keys that send the PIN in
+    /// doubt again, on the page that asks.
+    pub(in crate::console) fn new_pin_block_reason(
+        &self,
+        id: &PhoneNumberId,
+        resend_keys: &str,
+        now: TimePoint,
+    ) -> Option<BlockReason> {
+        if let Some(reason) = self.sending_block_reason() {
+            return Some(reason);
+        }
+        let details = match self.roster.change(id)? {
+            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => {
+                return Some(BlockReason::Message(IN_PROGRESS.to_owned()));
+            }
+            ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::Resolved(..) => {
+                return None;
+            }
+            ChangeState::InDoubt(details) => details,
+        };
+        let left = details.new_pin_allowed_from.instant.checked_duration_since(now.instant)?;
+        if left.is_zero() {
+            return None;
+        }
+        let left = format_duration(left);
+        // The time comes first, because a narrow window cuts the end.
+        Some(BlockReason::Message(if details.is_pin_in_memory {
+            format!("New PIN in {left}. Until then only the same PIN can be sent: {resend_keys}.")
+        } else {
+            format!("New PIN in {left}. Until then the last request may still arrive.")
+        }))
+    }
+
+    /// Why the PIN in doubt may not be sent to this number again now; `None` if it may.
+    pub(in crate::console) fn resend_block_reason(&self, id: &PhoneNumberId) -> Option<BlockReason> {
+        if let Some(reason) = self.sending_block_reason() {
+            return Some(reason);
+        }
+        let text = match self.roster.change(id) {
+            Some(ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. }) => {
+                IN_PROGRESS.to_owned()
+            }
+            Some(ChangeState::InDoubt(details)) if details.is_pin_in_memory => return None,
+            Some(ChangeState::InDoubt(_)) => {
+                let key = self.keymap.key_label(&table::NO_ANSWER, &NumberAction::SetPin);
+                format!("The PIN is no longer in memory. {key} sets a new one.")
+            }
+            Some(
+                ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::Resolved(..),
+            )
+            | None => NOT_IN_DOUBT.to_owned(),
+        };
+        Some(BlockReason::Message(text))
+    }
+
+    /// Why nothing may be sent to any number now.
+    fn sending_block_reason(&self) -> Option<BlockReason> {
+        if self.session.read_only {
+            return Some(BlockReason::Message(READ_ONLY.to_owned()));
+        }
+        match &self.recording_status {
+            RecordingStatus::Ready { .. } => {}
+            RecordingStatus::Opening => return Some(BlockReason::Message(JOURNAL_OPENING.to_owned())),
+            RecordingStatus::RecipientsChanged { .. } => return Some(BlockReason::Recipients),
+            RecordingStatus::Unusable(_) | RecordingStatus::JournalFailed(_) => {
+                return Some(BlockReason::JournalUnavailable);
+            }
+        }
+        match self.connection {
+            Connection::TokenRefused { code, reason } => Some(BlockReason::TokenRefused { code, reason }),
+            Connection::Offline { .. } => {
+                let key = self.keymap.key_label(&table::LIST, &ListAction::RefreshNumber);
+                let host = &self.session.host;
+                Some(BlockReason::Message(format!("No connection to {host}. Press {key} to retry now.")))
+            }
+            Connection::Unknown | Connection::Online => None,
+        }
+    }
+
+    /// The keys that send the PIN in doubt again, from the list.
+    pub(in crate::console) fn resend_keys_in_list(&self) -> String {
+        let open = self.keymap.key_label(&table::LIST, &ListAction::Open);
+        let send = self.keymap.key_label(&table::NO_ANSWER, &NumberAction::SendSamePin);
+        format!("{open}, then {send}")
+    }
+}

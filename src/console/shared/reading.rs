@@ -1,0 +1,79 @@
+//! What was read of the numbers, and what a failed request says of the connection and the access token.
+//!
+//! It reads nothing itself, and opens no page: a refused token is noted for the app.
+
+use super::status::RETRY_INTERVAL;
+use super::{Connection, RefreshProgress, Shared, TokenProblem};
+use crate::console::effect::WorkCommand;
+use crate::domain::clock::TimePoint;
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::domain::outcome::{ApiError, NotSentReason, ReadFailure};
+use crate::policy::error_catalog::{self, ErrorScope};
+
+impl Shared {
+    /// Starts to refresh every list. Numbers that were read before stay in the list, marked with their time.
+    pub(in crate::console) fn refresh_all(&mut self) -> WorkCommand {
+        self.refresh = RefreshProgress { id: self.refresh.id + 1, is_running: true, ..RefreshProgress::default() };
+        self.roster.begin_refresh();
+        WorkCommand::RefreshAll { refresh_id: self.refresh.id }
+    }
+
+    /// True for a number that was missing when its WABA was last read completely.
+    #[must_use]
+    pub fn is_unlisted(&self, number: &Number) -> bool {
+        number.waba_id().is_some_and(|waba| self.is_fully_read(waba)) && !self.roster.is_seen(&number.id)
+    }
+
+    /// True for a configured WABA that was last read completely.
+    pub(in crate::console) fn is_fully_read(&self, waba: WabaId) -> bool {
+        self.is_refresh_finished() && !self.refresh.unread_wabas.iter().any(|(unread, _)| unread.id == waba)
+    }
+
+    pub(in crate::console) const fn is_refresh_finished(&self) -> bool {
+        self.refresh.id > 0 && !self.refresh.is_running
+    }
+
+    /// The message that a refresh of this number starts.
+    pub(in crate::console) fn hint_refresh(&mut self, id: &PhoneNumberId) {
+        let label = self.label(id);
+        self.messages.set_hint(format!("Refreshing {label}."));
+    }
+
+    /// Updates the connection after a failed read.
+    pub(in crate::console) fn note_read_failure(&mut self, failure: &ReadFailure, now: TimePoint) {
+        match failure {
+            ReadFailure::Api(error) => self.note_api_error(error),
+            ReadFailure::NotSent(NotSentReason::NoConnection(_) | NotSentReason::Tls(_)) | ReadFailure::NoAnswer => {
+                self.set_offline(now);
+            }
+            ReadFailure::NotSent(_) | ReadFailure::UnexpectedReply { .. } => {}
+        }
+    }
+
+    /// Updates the connection after an error that Graph reported.
+    pub(in crate::console) fn note_api_error(&mut self, error: &ApiError) {
+        let entry = error_catalog::lookup(error);
+        if entry.scope == ErrorScope::Token {
+            let (code, reason) = (error.code, entry.reason);
+            self.connection = Connection::TokenRefused { code, reason };
+            self.new_token_problem = Some(TokenProblem::Refused { code, reason });
+        }
+    }
+
+    /// Updates the connection after a request that was not sent.
+    pub(in crate::console) fn note_not_sent(&mut self, why: &NotSentReason, now: TimePoint) {
+        if let NotSentReason::NoConnection(_) | NotSentReason::Tls(_) = why {
+            self.set_offline(now);
+        }
+    }
+
+    fn set_offline(&mut self, now: TimePoint) {
+        let since = match &self.connection {
+            Connection::Offline { since, .. } => *since,
+            Connection::Unknown | Connection::Online | Connection::TokenRefused { .. } => now.utc,
+        };
+        let retry_at = now.plus(RETRY_INTERVAL);
+        self.connection = Connection::Offline { since, retry_at };
+        self.messages.push(now.utc, format!("No connection to {}. Next try at {}.", self.session.host, retry_at.utc));
+    }
+}
