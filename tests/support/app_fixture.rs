@@ -83,6 +83,24 @@ pub(crate) fn recording_with_changed_keys() -> RecordingStatus {
     }
 }
 
+fn session(show_pin_for: Duration) -> Session {
+    Session {
+        profile: Some("acme-prod".to_owned()),
+        environment: Environment::Live,
+        read_only: false,
+        user: "ana".to_owned(),
+        host: "graph.example".to_owned(),
+        config_paths: Vec::new(),
+        token_source: "/etc/pindesk/token".to_owned(),
+        wabas: vec![waba()],
+        show_pin_for: Some(show_pin_for),
+        may_suspend: true,
+        bell: false,
+        hide_after: Some(HIDE_AFTER),
+        initial_message: None,
+    }
+}
+
 /// The effect that sets `PIN` on a number.
 pub(crate) fn set_pin_effect(index: usize) -> Effect {
     let pin = Pin::parse(PIN.as_bytes()).expect("a valid PIN");
@@ -117,26 +135,17 @@ impl AppFixture {
     }
 
     /// `show_pin_for` is how long the form shows a PIN.
-    pub(crate) fn with_options(
-        (width, height): (u16, u16),
-        terminal_env: &TerminalEnv,
-        show_pin_for: Duration,
-    ) -> Self {
-        let session = Session {
-            profile: Some("acme-prod".to_owned()),
-            environment: Environment::Live,
-            read_only: false,
-            user: "ana".to_owned(),
-            host: "graph.example".to_owned(),
-            config_paths: Vec::new(),
-            token_source: "/etc/pindesk/token".to_owned(),
-            wabas: vec![waba()],
-            show_pin_for: Some(show_pin_for),
-            may_suspend: true,
-            bell: false,
-            hide_after: Some(HIDE_AFTER),
-            initial_message: None,
-        };
+    pub(crate) fn with_options(size: (u16, u16), terminal_env: &TerminalEnv, show_pin_for: Duration) -> Self {
+        Self::start(session(show_pin_for), size, terminal_env)
+    }
+
+    /// The console without a config file.
+    pub(crate) fn without_config(size: (u16, u16)) -> Self {
+        let session = Session { profile: None, ..session(Duration::from_secs(10)) };
+        Self::start(session, size, &TerminalEnv::default())
+    }
+
+    fn start(session: Session, (width, height): (u16, u16), terminal_env: &TerminalEnv) -> Self {
         let (app, effects) = App::start(session, Ok(()), Keymap::default(), Size { width, height });
         let now = TimePoint { instant: Instant::now(), utc: START_TIME };
         let view = View::new(Theme::new(terminal_env, Some(Glyphs::Ascii)));
