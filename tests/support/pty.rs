@@ -7,14 +7,14 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, WaitTimeoutResult};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, MasterPty, PtySize};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::signals;
 
@@ -43,6 +43,15 @@ struct SharedPtyState {
 impl SharedPtyState {
     fn lock(&self) -> MutexGuard<'_, PtyState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while<'a>(
+        &'a self,
+        state: MutexGuard<'a, PtyState>,
+        time: Duration,
+        condition: impl FnMut(&mut PtyState) -> bool,
+    ) -> (MutexGuard<'a, PtyState>, WaitTimeoutResult) {
+        self.changed.wait_timeout_while(state, time, condition).unwrap_or_else(PoisonError::into_inner)
     }
 
     fn update(&self, change: impl FnOnce(&mut PtyState)) {
@@ -132,9 +141,13 @@ impl PtySession {
         thread::spawn({
             let shared = Arc::clone(&shared);
             move || {
-                let status = child.wait().expect("the child can be reaped");
-                let exit = ProcessExit { code: status.exit_code(), is_normal: status.signal().is_none() };
-                shared.update(|state| state.exit = Some(exit));
+                // Reaped only under the lock: see `kill`.
+                let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+                rustix::process::waitid(WaitId::Pid(pid), ended).expect("the child can be awaited");
+                shared.update(|state| {
+                    let status = child.wait().expect("the child can be reaped");
+                    state.exit = Some(ProcessExit { code: status.exit_code(), is_normal: status.signal().is_none() });
+                });
             }
         });
         Self { master: Some(pair.master), writer: Some(writer), reader: Some(reader), pid, shared, initial_modes }
@@ -180,21 +193,14 @@ impl PtySession {
     pub(crate) fn bytes_within(&self, time: Duration) -> usize {
         let state = self.shared.lock();
         let before = state.bytes.len();
-        let (state, _) = self
-            .shared
-            .changed
-            .wait_timeout_while(state, time, |state| state.bytes.len() == before && state.exit.is_none())
-            .unwrap_or_else(PoisonError::into_inner);
+        let (state, _) =
+            self.shared.wait_while(state, time, |state| state.bytes.len() == before && state.exit.is_none());
         state.bytes.len() - before
     }
 
     /// True if the program ends within this time.
     pub(crate) fn exits_within(&self, time: Duration) -> bool {
-        let (state, _) = self
-            .shared
-            .changed
-            .wait_timeout_while(self.shared.lock(), time, |state| state.exit.is_none())
-            .unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = self.shared.wait_while(self.shared.lock(), time, |state| state.exit.is_none());
         state.exit.is_some()
     }
 
@@ -208,11 +214,8 @@ impl PtySession {
 
     fn wait_until(&self, what: &str, is_met: impl Fn(&PtyState) -> bool) {
         let is_over = |state: &PtyState| state.is_output_ended && state.exit.is_some();
-        let (state, timeout) = self
-            .shared
-            .changed
-            .wait_timeout_while(self.shared.lock(), TIMEOUT, |state| !is_met(state) && !is_over(state))
-            .unwrap_or_else(PoisonError::into_inner);
+        let (state, timeout) =
+            self.shared.wait_while(self.shared.lock(), TIMEOUT, |state| !is_met(state) && !is_over(state));
         let screen = state.terminal.screen().contents();
         let (is_met, exit) = (is_met(&state), state.exit);
         drop(state);
@@ -268,11 +271,8 @@ impl PtySession {
     /// Changes the size of the terminal.
     pub(crate) fn resize(&self, size: (u16, u16)) {
         self.shared.lock().terminal.screen_mut().set_size(non_zero(size.1), non_zero(size.0));
-        self.master
-            .as_ref()
-            .expect("the terminal is open")
-            .resize(pty_size(size))
-            .expect("the terminal can be resized");
+        let master = self.master.as_ref().expect("the terminal is open");
+        master.resize(pty_size(size)).expect("the terminal can be resized");
     }
 
     /// Sends a signal to the program, if it is still there.
@@ -338,8 +338,8 @@ impl PtySession {
 
     /// The name of the program's side of the terminal.
     pub(crate) fn tty_name(&self) -> String {
-        let name = self.master.as_ref().and_then(|master| master.tty_name()).expect("a terminal name");
-        name.into_os_string().into_string().expect("UTF-8")
+        let name = self.master.as_ref().and_then(|master| master.tty_name());
+        name.and_then(|name| name.to_str().map(str::to_owned)).expect("a terminal name in UTF-8")
     }
 
     /// The modes of the terminal before the program started, as text.
