@@ -250,3 +250,70 @@ impl fmt::Display for ReadFailure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api_error() -> ApiError {
+        ApiError {
+            http_status: 400,
+            code: 133_010,
+            subcode: Some(2_388_001),
+            message: CleanText::new("not registered"),
+            details: None,
+            trace_id: Some(CleanText::new("A1")),
+            is_transient: false,
+        }
+    }
+
+    const API_ERROR: &str = r#"{"http_status":400,"code":133010,"subcode":2388001,"message":"not registered","details":null,"trace_id":"A1","is_transient":false}"#;
+
+    fn text() -> CleanText {
+        CleanText::new("why")
+    }
+
+    /// The journals of all versions have these texts, so they never change.
+    #[test]
+    fn the_stored_json_of_every_outcome_is_pinned() {
+        let wait = Duration::new(30, 5);
+        let outcomes = [
+            (Outcome::Confirmed, r#""Confirmed""#),
+            (Outcome::Refused(api_error()), r#"{"Refused":<error>}"#),
+            (Outcome::NotSent(NotSentReason::NoConnection(text())), r#"{"NotSent":{"NoConnection":"why"}}"#),
+            (Outcome::NotSent(NotSentReason::Tls(text())), r#"{"NotSent":{"Tls":"why"}}"#),
+            (Outcome::NotSent(NotSentReason::RefusedLocally(text())), r#"{"NotSent":{"RefusedHere":"why"}}"#),
+            (Outcome::NotSent(NotSentReason::Stopped), r#"{"NotSent":"Stopped"}"#),
+            (Outcome::NotSent(NotSentReason::TokenRefused), r#"{"NotSent":"TokenRefused"}"#),
+            (Outcome::NotSent(NotSentReason::WabaRefused(text())), r#"{"NotSent":{"WabaRefused":"why"}}"#),
+            (Outcome::NotSent(NotSentReason::TooManyInDoubt), r#"{"NotSent":"NoSureAnswers"}"#),
+        ];
+        let doubts = [
+            (DoubtReason::TimedOut { waited: wait }, r#"{"NoAnswer":{"waited":{"secs":30,"nanos":5}}}"#),
+            (DoubtReason::ConnectionLost { after: wait }, r#"{"LineBroke":{"after":{"secs":30,"nanos":5}}}"#),
+            (DoubtReason::ServerError(api_error()), r#"{"MetaFault":<error>}"#),
+            (DoubtReason::UnexpectedReply { http_status: 502 }, r#"{"StrangeReply":{"http_status":502}}"#),
+            (DoubtReason::SuccessNotTrue, r#""SuccessNotTrue""#),
+            (DoubtReason::ProcessEnded, r#""CutShort""#),
+            (DoubtReason::EscrowOnly, r#""Unrecorded""#),
+        ];
+        let retries = [
+            (NotApplied::Refused(api_error()), r#"{"Refused":<error>}"#),
+            (NotApplied::NotSent(NotSentReason::Stopped), r#"{"NotSent":"Stopped"}"#),
+            (NotApplied::NotSent(NotSentReason::Tls(text())), r#"{"NotSent":{"Tls":"why"}}"#),
+        ];
+        let mut cases: Vec<_> = outcomes.map(|(outcome, json)| (outcome, json.to_owned())).into();
+        for (doubt, json) in doubts {
+            cases.push((Outcome::InDoubt(doubt.clone()), format!(r#"{{"InDoubt":{json}}}"#)));
+            for (last, last_json) in &retries {
+                let repeated = format!(r#"{{"InDoubt":{{"Repeated":{{"earlier":{json},"last":{last_json}}}}}}}"#);
+                cases.push((Outcome::InDoubt(doubt.clone().after_failed_retry(last.clone())), repeated));
+            }
+        }
+        for (outcome, json) in cases {
+            let json = json.replace("<error>", API_ERROR);
+            assert_eq!(serde_json::to_string(&outcome).expect("JSON"), json);
+            assert_eq!(serde_json::from_str::<Outcome>(&json).expect("an outcome"), outcome, "{json}");
+        }
+    }
+}
