@@ -56,14 +56,32 @@ pub enum Outcome {
     InDoubt(DoubtReason),
 }
 
-/// Why a request was never sent.
+/// Why a request could not be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NotSentReason {
+pub enum SendFailure {
     /// No connection: refused, unreachable, or the name did not resolve. The text is the cleaned text of the system.
     NoConnection(CleanText),
     /// TLS failed before anything was sent: expired, wrong name, unknown authority.
     Tls(CleanText),
-    /// The job was stopped before it sent this request.
+    /// pindesk itself refused the request. The text is the reason.
+    #[serde(rename = "RefusedHere")]
+    RefusedLocally(CleanText),
+}
+
+impl fmt::Display for SendFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoConnection(reason) => write!(f, "no connection: {reason}"),
+            Self::Tls(reason) => write!(f, "no trusted connection: {reason}"),
+            Self::RefusedLocally(reason) => write!(f, "refused here: {reason}"),
+        }
+    }
+}
+
+/// Why the PIN of a change was not sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotSentReason {
+    /// The job was stopped before it sent the PIN.
     Stopped,
     /// Meta refused the access token in an earlier request of the same job.
     TokenRefused,
@@ -73,21 +91,25 @@ pub enum NotSentReason {
     /// Too many earlier requests of the same job in a row ended in doubt.
     #[serde(rename = "NoSureAnswers")]
     TooManyInDoubt,
-    /// pindesk itself refused the request. The text is the reason.
-    #[serde(rename = "RefusedHere")]
-    RefusedLocally(CleanText),
+    /// The request could not be sent, or earlier requests of the same job could not be for a reason that applies to all.
+    #[serde(untagged)]
+    Failure(SendFailure),
+}
+
+impl From<SendFailure> for NotSentReason {
+    fn from(failure: SendFailure) -> Self {
+        Self::Failure(failure)
+    }
 }
 
 impl fmt::Display for NotSentReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoConnection(reason) => write!(f, "no connection: {reason}"),
-            Self::Tls(reason) => write!(f, "no trusted connection: {reason}"),
             Self::Stopped => f.write_str("stopped before it was sent"),
             Self::TokenRefused => f.write_str("Meta refused the access token before this was sent"),
             Self::WabaRefused(reason) => write!(f, "Meta refuses all numbers of this WABA: {reason}"),
             Self::TooManyInDoubt => f.write_str("too many requests in a row got no sure answer before this was sent"),
-            Self::RefusedLocally(reason) => write!(f, "refused here: {reason}"),
+            Self::Failure(failure) => write!(f, "{failure}"),
         }
     }
 }
@@ -229,8 +251,8 @@ impl fmt::Display for DoubtReason {
 pub enum ReadFailure {
     /// Graph reported an error.
     Api(ApiError),
-    /// It was never sent.
-    NotSent(NotSentReason),
+    /// It could not be sent.
+    NotSent(SendFailure),
     /// No complete reply within the deadline, or the connection was lost.
     NoAnswer,
     /// A reply that is not from Graph.
@@ -244,7 +266,7 @@ impl fmt::Display for ReadFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Api(error) => write!(f, "{}", error.message),
-            Self::NotSent(reason) => write!(f, "{reason}"),
+            Self::NotSent(failure) => write!(f, "{failure}"),
             Self::NoAnswer => f.write_str("no answer"),
             Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
         }
@@ -280,9 +302,15 @@ mod tests {
         let outcomes = [
             (Outcome::Confirmed, r#""Confirmed""#),
             (Outcome::Refused(api_error()), r#"{"Refused":<error>}"#),
-            (Outcome::NotSent(NotSentReason::NoConnection(text())), r#"{"NotSent":{"NoConnection":"why"}}"#),
-            (Outcome::NotSent(NotSentReason::Tls(text())), r#"{"NotSent":{"Tls":"why"}}"#),
-            (Outcome::NotSent(NotSentReason::RefusedLocally(text())), r#"{"NotSent":{"RefusedHere":"why"}}"#),
+            (
+                Outcome::NotSent(NotSentReason::Failure(SendFailure::NoConnection(text()))),
+                r#"{"NotSent":{"NoConnection":"why"}}"#,
+            ),
+            (Outcome::NotSent(NotSentReason::Failure(SendFailure::Tls(text()))), r#"{"NotSent":{"Tls":"why"}}"#),
+            (
+                Outcome::NotSent(NotSentReason::Failure(SendFailure::RefusedLocally(text()))),
+                r#"{"NotSent":{"RefusedHere":"why"}}"#,
+            ),
             (Outcome::NotSent(NotSentReason::Stopped), r#"{"NotSent":"Stopped"}"#),
             (Outcome::NotSent(NotSentReason::TokenRefused), r#"{"NotSent":"TokenRefused"}"#),
             (Outcome::NotSent(NotSentReason::WabaRefused(text())), r#"{"NotSent":{"WabaRefused":"why"}}"#),
@@ -300,7 +328,7 @@ mod tests {
         let retries = [
             (NotApplied::Refused(api_error()), r#"{"Refused":<error>}"#),
             (NotApplied::NotSent(NotSentReason::Stopped), r#"{"NotSent":"Stopped"}"#),
-            (NotApplied::NotSent(NotSentReason::Tls(text())), r#"{"NotSent":{"Tls":"why"}}"#),
+            (NotApplied::NotSent(NotSentReason::Failure(SendFailure::Tls(text()))), r#"{"NotSent":{"Tls":"why"}}"#),
         ];
         let mut cases: Vec<_> = outcomes.map(|(outcome, json)| (outcome, json.to_owned())).into();
         for (doubt, json) in doubts {

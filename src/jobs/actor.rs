@@ -22,7 +22,7 @@ use super::send_task::{
 use super::{ActorCommand, Recorder};
 use crate::domain::change::{ChangeState, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
-use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome};
+use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome, SendFailure};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::policy::breaker::Breaker;
@@ -197,7 +197,7 @@ impl JobsActor {
         } else {
             return None;
         };
-        Some(NotSentReason::RefusedLocally(why))
+        Some(SendFailure::RefusedLocally(why).into())
     }
 
     fn enqueue_resend(&mut self, number: PhoneNumberId) {
@@ -216,7 +216,7 @@ impl JobsActor {
         self.busy.insert(number);
         let failure = self.journal_failure.borrow().clone();
         if let Some(failure) = failure {
-            self.drop_queued(QueueItem::Prepared(Box::new(pending)), NotSentReason::RefusedLocally(failure));
+            self.drop_queued(QueueItem::Prepared(Box::new(pending)), SendFailure::RefusedLocally(failure).into());
         } else {
             self.progress.send_state(pending.change.id, number, ChangeState::Queued);
             self.queue.push_back(QueueItem::Prepared(Box::new(pending)));
@@ -229,7 +229,8 @@ impl JobsActor {
         let pending = match item.into_pending() {
             Ok(pending) => pending,
             Err(error) => {
-                return self.report_not_sent(number, NotSentReason::RefusedLocally(CleanText::new(&error.to_string())));
+                return self
+                    .report_not_sent(number, SendFailure::RefusedLocally(CleanText::new(&error.to_string())).into());
             }
         };
         let (cancel, cancelled) = watch::channel(None);
@@ -332,7 +333,7 @@ impl JobsActor {
     fn handle_journal_failure(&mut self, reason: CleanText) {
         if self.journal_failure.borrow().is_none() {
             self.journal_failure.send_replace(Some(reason.clone()));
-            self.cancel(&NotSentReason::RefusedLocally(reason), |_| true);
+            self.cancel(&SendFailure::RefusedLocally(reason).into(), |_| true);
         }
     }
 

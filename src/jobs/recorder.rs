@@ -11,7 +11,7 @@ use super::Recorder;
 use crate::domain::change::{Change, ChangeId, Completion, Resolution};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::outcome::{NotSentReason, Outcome};
+use crate::domain::outcome::{NotSentReason, Outcome, SendFailure};
 use crate::domain::text::CleanText;
 use crate::journal::{Intent, OutcomeRecord, RecordError};
 
@@ -31,10 +31,11 @@ impl From<RecordError> for RecordIntentError {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::JournalFailed(reason) => Self::JournalFailed(reason),
-            RecordError::Busy(reason) => Self::Refused(NotSentReason::RefusedLocally(reason)),
-            RecordError::RecipientsChanged => Self::Refused(NotSentReason::RefusedLocally(CleanText::new(
-                &RecordError::RecipientsChanged.to_string(),
-            ))),
+            RecordError::Busy(reason) => Self::Refused(SendFailure::RefusedLocally(reason).into()),
+            RecordError::RecipientsChanged => {
+                let reason = CleanText::new(&RecordError::RecipientsChanged.to_string());
+                Self::Refused(SendFailure::RefusedLocally(reason).into())
+            }
         }
     }
 }
@@ -47,7 +48,7 @@ impl Recorder {
         on_blocking_thread(move |runtime| {
             let escrow_entry = match &recorder.recipients {
                 Some(recipients) => Some(recipients.encrypt(&change, at).map_err(|error| {
-                    RecordIntentError::Refused(NotSentReason::RefusedLocally(CleanText::new(&error.to_string())))
+                    RecordIntentError::Refused(SendFailure::RefusedLocally(CleanText::new(&error.to_string())).into())
                 })?),
                 None => None,
             };

@@ -16,7 +16,7 @@ use super::recorder::{MAX_RECORD_AGE, RecordIntentError, outcome_record};
 use crate::domain::change::{Change, ChangeState, LATE_ARRIVAL_WINDOW};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::WabaId;
-use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome};
+use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome, SendFailure};
 use crate::domain::text::CleanText;
 use crate::graph::{Graph, SetPinAnswer};
 use crate::policy::retry::{self, NextStep, StopScope};
@@ -192,7 +192,7 @@ impl SendTask {
             "writing its record took longer than {} s, {MAX_RECORDS_PER_ATTEMPT} times",
             MAX_RECORD_AGE.as_secs()
         );
-        Err(NotSentReason::RefusedLocally(CleanText::new(&why)))
+        Err(SendFailure::RefusedLocally(CleanText::new(&why)).into())
     }
 
     /// Waits while sending is paused. Returns the client to send with, or why nothing may be sent.
@@ -233,7 +233,7 @@ impl SendTask {
             }
             RecordIntentError::JournalFailed(reason) => {
                 self.notices.send(Notice::JournalFailed(reason.clone())).ok();
-                NotSentReason::RefusedLocally(reason)
+                SendFailure::RefusedLocally(reason).into()
             }
         })
     }
@@ -269,7 +269,7 @@ impl SendTask {
 
 /// Why nothing can be sent without a client.
 pub(super) fn no_access_token() -> NotSentReason {
-    NotSentReason::RefusedLocally(CleanText::new("there is no access token"))
+    SendFailure::RefusedLocally(CleanText::new("there is no access token")).into()
 }
 
 /// The outcome of a change that is not sent again for this reason.

@@ -12,7 +12,7 @@ use super::send_task::{PendingChange, RunningTask, SendTask, TaskResult};
 use super::*;
 use crate::config::endpoint::{AccessToken, Credentials, Endpoint};
 use crate::domain::change::{ChangeId, ChangeState, InDoubtDetails, JobId, StatusBefore};
-use crate::domain::outcome::{DoubtReason, NotSentReason, Outcome};
+use crate::domain::outcome::{DoubtReason, NotSentReason, Outcome, SendFailure};
 use crate::domain::pin::Pin;
 use crate::journal::{JobPlan, JournalKind, JournalOptions, PinSource};
 use crate::state_dir::StateDir;
@@ -186,7 +186,10 @@ async fn nothing_is_sent_after_records_that_are_too_old() {
     let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
     let result = task.run(pending, permit).await;
     let why = CleanText::new("writing its record took longer than 10 s, 3 times");
-    assert_eq!((result.total_attempts, result.outcome), (0, Outcome::NotSent(NotSentReason::RefusedLocally(why))));
+    assert_eq!(
+        (result.total_attempts, result.outcome),
+        (0, Outcome::NotSent(NotSentReason::Failure(SendFailure::RefusedLocally(why))))
+    );
     assert!(result.pending.is_recorded && fixture.progress.try_recv().is_err(), "it was recorded, and not sent");
     assert_eq!(UPTIME_READS.load(Ordering::Relaxed), 6, "recorded three times");
 }
@@ -203,7 +206,10 @@ async fn an_old_record_is_repeated_before_the_request_is_sent() {
     let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
     let result = task.run(pending, permit).await;
     // No server listens, but every attempt was made.
-    assert!(result.total_attempts == 4 && matches!(result.outcome, Outcome::NotSent(NotSentReason::NoConnection(_))));
+    assert!(
+        result.total_attempts == 4
+            && matches!(result.outcome, Outcome::NotSent(NotSentReason::Failure(SendFailure::NoConnection(_))))
+    );
     let sending = std::iter::from_fn(|| fixture.progress.try_recv().ok())
         .filter(|progress| matches!(progress.state, ChangeState::Sending { .. }));
     assert_eq!(sending.count(), 4);

@@ -7,7 +7,7 @@ use std::iter;
 use std::time::Duration;
 
 use crate::domain::change::MAX_ATTEMPTS;
-use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome, ReadFailure};
+use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome, ReadFailure, SendFailure};
 use crate::policy::error_catalog::{self, CatalogEntry, ErrorScope};
 
 /// The ceiling of the first wait. Each further ceiling is twice as high.
@@ -128,14 +128,13 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
             }
         }
         Outcome::NotSent(reason) => match reason {
-            NotSentReason::NoConnection(_) => Some(Duration::ZERO),
+            NotSentReason::Failure(SendFailure::NoConnection(_)) => Some(Duration::ZERO),
             // A certificate does not become valid in seconds, and a retry would only hide that Meta did not reply.
-            NotSentReason::Tls(_)
+            NotSentReason::Failure(SendFailure::Tls(_) | SendFailure::RefusedLocally(_))
             | NotSentReason::Stopped
             | NotSentReason::TokenRefused
             | NotSentReason::WabaRefused(_)
-            | NotSentReason::TooManyInDoubt
-            | NotSentReason::RefusedLocally(_) => None,
+            | NotSentReason::TooManyInDoubt => None,
         },
         Outcome::InDoubt(doubt) => match doubt {
             DoubtReason::ServerError(error) => {
@@ -223,7 +222,7 @@ mod tests {
     }
 
     fn no_connection() -> Outcome {
-        Outcome::NotSent(NotSentReason::NoConnection(CleanText::new("refused")))
+        Outcome::NotSent(NotSentReason::Failure(SendFailure::NoConnection(CleanText::new("refused"))))
     }
 
     fn finish(outcome: Outcome, scope: StopScope) -> NextStep {
@@ -297,8 +296,8 @@ mod tests {
     fn tls_failures_and_local_refusals_are_not_retried() {
         let reason = CleanText::new("certificate expired");
         for not_sent in [
-            NotSentReason::Tls(reason.clone()),
-            NotSentReason::RefusedLocally(reason),
+            NotSentReason::Failure(SendFailure::Tls(reason.clone())),
+            NotSentReason::Failure(SendFailure::RefusedLocally(reason)),
             NotSentReason::Stopped,
             NotSentReason::TokenRefused,
         ] {

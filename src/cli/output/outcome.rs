@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::domain::change::ChangeState;
-use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason};
+use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, SendFailure};
 use crate::domain::text::CleanText;
 use crate::journal::RecordedState;
 use crate::policy::error_catalog::Applied;
@@ -127,9 +127,8 @@ pub(crate) fn local_refusal(state: &ChangeState) -> Option<&CleanText> {
         | ChangeState::Resolved(..) => None,
     };
     match reason? {
-        NotSentReason::RefusedLocally(reason) => Some(reason),
-        NotSentReason::NoConnection(_)
-        | NotSentReason::Tls(_)
+        NotSentReason::Failure(SendFailure::RefusedLocally(reason)) => Some(reason),
+        NotSentReason::Failure(SendFailure::NoConnection(_) | SendFailure::Tls(_))
         | NotSentReason::Stopped
         | NotSentReason::TokenRefused
         | NotSentReason::WabaRefused(_)

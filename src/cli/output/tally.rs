@@ -10,7 +10,7 @@ use crate::cli::output::stdio::SCHEMA_VERSION;
 use crate::cli::output::table;
 use crate::cli::read_failure::api_error_exit_code;
 use crate::domain::change::{ChangeState, JobId};
-use crate::domain::outcome::NotSentReason;
+use crate::domain::outcome::{NotSentReason, SendFailure};
 
 #[derive(Serialize)]
 struct JobSummaryRecord {
@@ -140,10 +140,12 @@ impl Tally {
 /// The exit code of a number that was not sent.
 const fn not_sent_exit_code(reason: &NotSentReason) -> ExitCode {
     match reason {
-        NotSentReason::NoConnection(_) | NotSentReason::Tls(_) | NotSentReason::TooManyInDoubt => {
+        NotSentReason::Failure(SendFailure::NoConnection(_) | SendFailure::Tls(_)) | NotSentReason::TooManyInDoubt => {
             ExitCode::NoConnection
         }
         NotSentReason::TokenRefused => ExitCode::NoAccess,
-        NotSentReason::Stopped | NotSentReason::WabaRefused(_) | NotSentReason::RefusedLocally(_) => ExitCode::Failed,
+        NotSentReason::Stopped
+        | NotSentReason::WabaRefused(_)
+        | NotSentReason::Failure(SendFailure::RefusedLocally(_)) => ExitCode::Failed,
     }
 }

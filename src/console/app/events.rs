@@ -11,7 +11,7 @@ use super::{App, Connection, Effect, Screen};
 use crate::domain::change::{ChangeState, Progress, Resolution};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId, Waba, WabaId};
-use crate::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
+use crate::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure, SendFailure};
 use crate::domain::text::format_count;
 use crate::policy::error_catalog::{self, ErrorScope, Explanation};
 
@@ -221,7 +221,7 @@ impl App {
     fn handle_read_failure(&mut self, failure: &ReadFailure, now: TimePoint) {
         match failure {
             ReadFailure::Api(error) => self.handle_api_error(error),
-            ReadFailure::NotSent(NotSentReason::NoConnection(_) | NotSentReason::Tls(_)) | ReadFailure::NoAnswer => {
+            ReadFailure::NotSent(SendFailure::NoConnection(_) | SendFailure::Tls(_)) | ReadFailure::NoAnswer => {
                 self.set_offline(now);
             }
             ReadFailure::NotSent(_) | ReadFailure::UnexpectedReply { .. } => {}
@@ -241,7 +241,7 @@ impl App {
 
     /// Updates the connection after a request that was not sent.
     fn handle_not_sent(&mut self, why: &NotSentReason, now: TimePoint) {
-        if let NotSentReason::NoConnection(_) | NotSentReason::Tls(_) = why {
+        if let NotSentReason::Failure(SendFailure::NoConnection(_) | SendFailure::Tls(_)) = why {
             self.set_offline(now);
         }
     }

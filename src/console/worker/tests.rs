@@ -13,7 +13,7 @@ use crate::config::endpoint::AccessToken;
 use crate::console::app::status::RecordingStatus;
 use crate::domain::change::{ChangeState, StatusBefore};
 use crate::domain::number::Waba;
-use crate::domain::outcome::{NotSentReason, ReadFailure};
+use crate::domain::outcome::{NotSentReason, ReadFailure, SendFailure};
 use crate::escrow::EscrowFile;
 use crate::journal::{AuditAction, Journal, JournalKind, JournalOptions, JournalReader, Operator};
 use crate::state_dir::StateDir;
@@ -116,7 +116,7 @@ fn a_list_that_cannot_be_requested_is_reported_with_why() {
         WorkerReport::Msg(Msg::ClientSetupFailed(why)) => Some((None, why)),
         WorkerReport::Msg(Msg::WabaRead {
             refresh_id,
-            result: Err(ReadFailure::NotSent(NotSentReason::RefusedLocally(why))),
+            result: Err(ReadFailure::NotSent(SendFailure::RefusedLocally(why))),
             ..
         }) => Some((Some(refresh_id), why)),
         WorkerReport::Msg(_) | WorkerReport::ThrottledMsg(..) | WorkerReport::ProgressReady => None,
@@ -142,7 +142,7 @@ fn without_a_journal_nothing_is_sent_and_both_say_why() {
     work.send(set_pin());
     let outcome = outcome(&work, &reports);
     assert!(
-        matches!(&outcome, ChangeState::NotSent(_, NotSentReason::RefusedLocally(reason)) if *reason == why),
+        matches!(&outcome, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::RefusedLocally(reason))) if *reason == why),
         "{outcome:?}"
     );
     // Nothing waits for records that are not open.
@@ -160,7 +160,7 @@ fn without_an_access_token_nothing_is_sent_and_it_says_so() {
     let outcome = outcome(&work, &reports);
     let why = CleanText::new("there is no access token yet");
     assert!(
-        matches!(&outcome, ChangeState::NotSent(_, NotSentReason::RefusedLocally(reason)) if *reason == why),
+        matches!(&outcome, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::RefusedLocally(reason))) if *reason == why),
         "{outcome:?}"
     );
 }
@@ -301,7 +301,10 @@ fn a_pause_and_a_close_are_reported_when_they_are_done() {
     drop(guard);
     work.send(WorkCommand::Resume);
     let outcome = outcome(&work, &reports);
-    assert!(matches!(outcome, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{outcome:?}");
+    assert!(
+        matches!(outcome, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::NoConnection(_)))),
+        "{outcome:?}"
+    );
     let (closed, waiter) = blocking::channel();
     work.send(WorkCommand::Close(closed));
     waiter.recv_timeout(PATIENCE).expect("it is closed");
@@ -402,13 +405,13 @@ fn requests_made_before_hiding_keep_their_access_token() {
     work.send(set_pin());
     work.send(WorkCommand::DropSecrets);
     let sent = outcome(&work, &reports);
-    assert!(matches!(sent, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{sent:?}");
+    assert!(matches!(sent, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::NoConnection(_)))), "{sent:?}");
     // Nothing needs it.
     work.send(set_pin());
     let unsent = outcome(&work, &reports);
     let why = CleanText::new("the screen is hidden, and the access token was dropped");
     assert!(
-        matches!(&unsent, ChangeState::NotSent(_, NotSentReason::RefusedLocally(reason)) if *reason == why),
+        matches!(&unsent, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::RefusedLocally(reason))) if *reason == why),
         "{unsent:?}"
     );
 }

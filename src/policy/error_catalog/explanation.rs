@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use crate::domain::change::{ChangeState, Resolution};
-use crate::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
+use crate::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure, SendFailure};
 use crate::policy::error_catalog::{CatalogEntry, ErrorScope, lookup, table};
 
 /// Whether a request changed anything.
@@ -120,7 +120,7 @@ impl Explanation {
     /// Says that a request was not sent. The text of a local refusal is complete: it says from when the request can be
     /// sent.
     fn not_sent_sentence(request: &str, cause: &NotSentReason) -> String {
-        if let NotSentReason::RefusedLocally(reason) = cause {
+        if let NotSentReason::Failure(SendFailure::RefusedLocally(reason)) = cause {
             return format!("{request} was refused here: {reason}.");
         }
         format!("{request} was not sent: {}.", Self::for_not_sent(cause).summary)
@@ -145,17 +145,30 @@ impl Explanation {
         }
     }
 
-    /// Explains a request that was not sent.
+    /// Explains a request that could not be sent.
     #[must_use]
-    pub fn for_not_sent(cause: &NotSentReason) -> Self {
-        let (summary, reason, advice): (&'static str, Cow<'static, str>, &'static [&'static str]) = match cause {
-            NotSentReason::NoConnection(detail) => {
-                ("no connection", format!("There is no connection to Meta: {detail}.").into(), CHECK_NETWORK_STEPS)
+    pub fn for_send_failure(failure: &SendFailure) -> Self {
+        let (summary, reason, advice): (&'static str, _, &'static [&'static str]) = match failure {
+            SendFailure::NoConnection(detail) => {
+                ("no connection", format!("There is no connection to Meta: {detail}."), CHECK_NETWORK_STEPS)
             }
-            NotSentReason::Tls(detail) => {
-                let reason = format!("The connection could not be trusted, so nothing was sent: {detail}.");
-                ("no trusted connection", reason.into(), FIX_TLS_STEPS)
+            SendFailure::Tls(detail) => (
+                "no trusted connection",
+                format!("The connection could not be trusted, so nothing was sent: {detail}."),
+                FIX_TLS_STEPS,
+            ),
+            SendFailure::RefusedLocally(detail) => {
+                ("refused here, before it was sent", format!("The request was refused here: {detail}."), &[])
             }
+        };
+        Self { summary: summary.into(), reason: reason.into(), applied: Applied::No, advice }
+    }
+
+    /// Explains a PIN that was not sent.
+    #[must_use]
+    pub fn for_not_sent(why: &NotSentReason) -> Self {
+        let (summary, reason, advice): (&'static str, Cow<'static, str>, &'static [&'static str]) = match why {
+            NotSentReason::Failure(failure) => return Self::for_send_failure(failure),
             NotSentReason::Stopped => (
                 "stopped before it was sent",
                 "The work was stopped before this number's turn came.".into(),
@@ -177,9 +190,6 @@ impl Explanation {
                 "Too many requests in a row got no sure answer before this number's turn came.".into(),
                 FIX_CONNECTION_STEPS,
             ),
-            NotSentReason::RefusedLocally(detail) => {
-                ("refused here, before it was sent", format!("The request was refused here: {detail}.").into(), &[])
-            }
         };
         Self { summary: summary.into(), reason, applied: Applied::No, advice }
     }
@@ -189,7 +199,7 @@ impl Explanation {
     pub fn for_read_failure(failure: &ReadFailure) -> Self {
         match failure {
             ReadFailure::Api(error) => Self::for_refusal(error),
-            ReadFailure::NotSent(reason) => Self::for_not_sent(reason),
+            ReadFailure::NotSent(failure) => Self::for_send_failure(failure),
             ReadFailure::NoAnswer => Self {
                 summary: "no answer".into(),
                 reason: "Meta did not answer in time.".into(),
@@ -333,11 +343,11 @@ mod tests {
     #[test]
     fn an_older_pin_in_doubt_differs_from_the_last_pin() {
         let refused_here =
-            NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:02:40 UTC"));
+            SendFailure::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:02:40 UTC"));
         let explanations = [
             NotApplied::Refused(api_error(400, 133_010)),
             NotApplied::NotSent(NotSentReason::Stopped),
-            NotApplied::NotSent(refused_here),
+            NotApplied::NotSent(refused_here.into()),
         ]
         .map(|last| Explanation::for_doubt(&DoubtReason::OlderPinInDoubt(last)));
         assert_eq!(
@@ -359,7 +369,8 @@ mod tests {
 
     #[test]
     fn a_request_that_was_not_sent_changed_nothing() {
-        let explanation = Explanation::for_not_sent(&NotSentReason::NoConnection(CleanText::new("connection refused")));
+        let explanation =
+            Explanation::for_send_failure(&SendFailure::NoConnection(CleanText::new("connection refused")));
         assert_eq!(explanation.reason, "There is no connection to Meta: connection refused.");
         assert_eq!(explanation.applied, Applied::No);
     }

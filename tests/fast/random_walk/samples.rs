@@ -7,7 +7,7 @@ use pindesk::console::app::RecordingStatus;
 use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
+use pindesk::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure, SendFailure};
 use pindesk::domain::text::CleanText;
 
 /// No other text on the screen contains these digits.
@@ -56,7 +56,7 @@ pub(super) const READ_FAILURE_COUNT: usize = 5;
 pub(super) fn read_failure(index: usize) -> ReadFailure {
     match index {
         0 => ReadFailure::NoAnswer,
-        1 => ReadFailure::NotSent(NotSentReason::NoConnection(CleanText::new("refused"))),
+        1 => ReadFailure::NotSent(SendFailure::NoConnection(CleanText::new("refused"))),
         2 => ReadFailure::UnexpectedReply { http_status: 502 },
         3 => ReadFailure::Api(api_error(190, 401)),
         _ => ReadFailure::Api(api_error(100, 400)),
@@ -97,7 +97,10 @@ pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
         3 => ChangeState::Waiting { attempt: 2, until, in_doubt: true },
         4 => ChangeState::Failed(completion, api_error(100, 400)),
         5 => ChangeState::Failed(completion, api_error(190, 401)),
-        6 => ChangeState::NotSent(completion, NotSentReason::NoConnection(CleanText::new("refused"))),
+        6 => ChangeState::NotSent(
+            completion,
+            NotSentReason::Failure(SendFailure::NoConnection(CleanText::new("refused"))),
+        ),
         IN_DOUBT => in_doubt_state(DoubtReason::SuccessNotTrue, now, (true, false)),
         8 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, now, (true, true)),
         9 => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
-use pindesk::domain::outcome::{DoubtReason, NotSentReason};
+use pindesk::domain::outcome::{DoubtReason, NotSentReason, SendFailure};
 use pindesk::domain::text::CleanText;
 use pindesk::simulator::FULL_ACCESS_TOKEN;
 
@@ -78,7 +78,9 @@ async fn a_second_change_for_a_number_in_flight_is_refused() {
             finished.push((progress.change, progress.state));
         }
     }
-    let why = NotSentReason::RefusedLocally(CleanText::new("another request for this number is in flight"));
+    let why = NotSentReason::Failure(SendFailure::RefusedLocally(CleanText::new(
+        "another request for this number is in flight",
+    )));
     assert!(
         matches!(&finished[0], (id, ChangeState::NotSent(_, not_sent)) if *id == Some(second_id) && *not_sent == why)
     );

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pindesk::domain::change::{ChangeState, MAX_ATTEMPTS};
-use pindesk::domain::outcome::{DoubtReason, NotApplied, NotSentReason};
+use pindesk::domain::outcome::{DoubtReason, NotApplied, NotSentReason, SendFailure};
 use pindesk::simulator::FULL_ACCESS_TOKEN;
 
 use super::{JobsFixture, change, changes, expect_in_doubt, four_faults, id, is_set, start_simulator};
@@ -25,7 +25,13 @@ async fn three_failed_handshakes_in_a_row_stop_the_job() {
     let attempts =
         fixture.states.values().flatten().filter(|state| matches!(state, ChangeState::Sending { .. })).count();
     assert_eq!(attempts, 3);
-    assert_eq!(fixture.count_last_states(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Tls(_)))), 50);
+    assert_eq!(
+        fixture.count_last_states(|state| matches!(
+            state,
+            ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::Tls(_)))
+        )),
+        50
+    );
 }
 
 fn is_stopped_by_breaker(state: &ChangeState) -> bool {

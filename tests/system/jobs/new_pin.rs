@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pindesk::domain::change::{Change, ChangeState, InDoubtDetails, LATE_ARRIVAL_WINDOW, StatusBefore};
 use pindesk::domain::number::TwoStep;
-use pindesk::domain::outcome::{DoubtReason, NotApplied, NotSentReason};
+use pindesk::domain::outcome::{DoubtReason, NotApplied, NotSentReason, SendFailure};
 use pindesk::domain::text::CleanText;
 
 use super::{
@@ -71,8 +71,9 @@ async fn a_different_pin_waits_until_no_request_can_arrive() {
     advance_clock(time, LATE_ARRIVAL_WINDOW.saturating_sub(Duration::from_secs(1)));
     fixture.jobs.set_pins(vec![change_with_other_pin(1)]);
     fixture.wait_until_finished(1).await;
-    let why =
-        NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
+    let why = NotSentReason::Failure(SendFailure::RefusedLocally(CleanText::new(
+        "an earlier PIN could still take effect until 14:05:09 UTC",
+    )));
     assert_eq!(expect_in_doubt(fixture.last_state(1)).reason, DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why)));
     assert_eq!(simulator.pins_sent(&id(1)), [pin_digits(1); 4]);
 
@@ -100,8 +101,9 @@ async fn a_doubtful_attempt_of_a_confirmed_pin_delays_the_next() {
     fixture.jobs.set_pins(vec![change_with_other_pin(1)]);
     fixture.wait_until_finished(1).await;
     // The actor knows this without a query of the journal.
-    let why =
-        NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
+    let why = NotSentReason::Failure(SendFailure::RefusedLocally(CleanText::new(
+        "an earlier PIN could still take effect until 14:05:09 UTC",
+    )));
     assert!(
         matches!(fixture.last_state(1), ChangeState::NotSent(_, not_sent) if *not_sent == why),
         "the first attempt can still arrive"
