@@ -6,4 +6,5 @@ pub mod number;
 pub mod pin;
 pub mod redact;
 pub mod outcome;
+pub mod standing;
 pub mod change;

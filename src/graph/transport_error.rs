@@ -49,7 +49,7 @@ impl TransportError {
 impl From<TransportError> for Outcome {
     fn from(error: TransportError) -> Self {
         match error {
-            TransportError::NotSent(failure) => Self::NotSent(failure.into()),
+            TransportError::NotSent(failure) => Self::NotSent(failure),
             TransportError::Timeout { waited } => Self::InDoubt(DoubtReason::TimedOut { waited }),
             TransportError::ConnectionLost { after } => Self::InDoubt(DoubtReason::ConnectionLost { after }),
             TransportError::BodyTooLarge { http_status } => Self::InDoubt(DoubtReason::UnexpectedReply { http_status }),

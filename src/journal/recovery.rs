@@ -18,7 +18,7 @@ use super::schema;
 use super::transaction::{JournalTx, WriterContext};
 use crate::domain::change::JobId;
 use crate::domain::clock::{self, TimePoint};
-use crate::domain::outcome::{DoubtReason, Outcome};
+use crate::domain::standing::{DoubtCause, Standing};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowFile, EscrowLock};
 use crate::state_dir::StateDir;
@@ -233,7 +233,7 @@ impl JournalTx<'_> {
             number: escrow_entry.number,
             waba: escrow_entry.waba,
             attempts: 1,
-            outcome: Outcome::InDoubt(DoubtReason::EscrowOnly),
+            standing: Standing::in_doubt(DoubtCause::EscrowOnly),
             will_retry: false,
             at,
         };

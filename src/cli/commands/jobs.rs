@@ -28,8 +28,8 @@ use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Env, Overrides};
 use crate::domain::change::JobId;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::outcome::Outcome;
 use crate::domain::pin::PinChoice;
+use crate::domain::standing::Standing;
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
 use crate::policy::error_catalog::Explanation;
@@ -209,11 +209,11 @@ fn print_summary(out: &mut impl io::Write, job: &JobSummary, is_json: bool) -> i
 
 fn print_result(out: &mut impl io::Write, number: &JobNumber) -> io::Result<()> {
     let outcome = ChangeOutcome::from_recorded(number.state);
-    let explanation = number.outcome.as_ref().and_then(|outcome| match outcome {
-        Outcome::Confirmed => None,
-        Outcome::Refused(error) => Some(Explanation::for_refusal(error)),
-        Outcome::NotSent(reason) => Some(Explanation::for_not_sent(reason)),
-        Outcome::InDoubt(reason) => Some(Explanation::for_doubt(reason)),
+    let explanation = number.standing.as_ref().and_then(|standing| match standing {
+        Standing::Set => None,
+        Standing::Failed(error) => Some(Explanation::for_refusal(error)),
+        Standing::NotSent(why) => Some(Explanation::for_not_sent(why)),
+        Standing::InDoubt(doubt) => Some(Explanation::for_doubt(doubt)),
     });
     let is_in_doubt = number.state == RecordedState::NoAnswer;
     let needs_advice = is_in_doubt || outcome == ChangeOutcome::Failed;

@@ -5,7 +5,8 @@
 use serde::Serialize;
 
 use crate::domain::change::ChangeState;
-use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, SendFailure};
+use crate::domain::outcome::SendFailure;
+use crate::domain::standing::{NotApplied, NotSentReason};
 use crate::domain::text::CleanText;
 use crate::journal::RecordedState;
 use crate::policy::error_catalog::Applied;
@@ -28,7 +29,7 @@ impl ChangeOutcome {
             ChangeState::Set(_) => Some(Self::Set),
             ChangeState::Failed(..) => Some(Self::Failed),
             ChangeState::NotSent(..) => Some(Self::NotSent),
-            ChangeState::InDoubt(details) => Some(match last_not_applied(&details.reason) {
+            ChangeState::InDoubt(details) => Some(match &details.newer_pin {
                 Some(NotApplied::Refused(_)) => Self::Failed,
                 Some(NotApplied::NotSent(_)) => Self::NotSent,
                 None => Self::NoAnswer,
@@ -85,7 +86,7 @@ pub(crate) fn http_status(state: &ChangeState) -> Option<u16> {
     match state {
         ChangeState::Set(_) => Some(200),
         ChangeState::Failed(_, error) => Some(error.http_status),
-        ChangeState::InDoubt(details) => details.reason.http_status(),
+        ChangeState::InDoubt(details) => details.http_status(),
         ChangeState::Queued
         | ChangeState::Sending { .. }
         | ChangeState::Waiting { .. }
@@ -103,7 +104,7 @@ pub(crate) fn attempts(state: &ChangeState) -> u8 {
         | ChangeState::Failed(completion, _)
         | ChangeState::NotSent(completion, _)
         | ChangeState::Resolved(completion, _) => completion.attempts,
-        ChangeState::InDoubt(details) => match last_not_applied(&details.reason) {
+        ChangeState::InDoubt(details) => match &details.newer_pin {
             Some(NotApplied::NotSent(_)) => 0,
             Some(NotApplied::Refused(_)) => 1,
             None => details.send_history.attempts(),
@@ -115,7 +116,7 @@ pub(crate) fn attempts(state: &ChangeState) -> u8 {
 pub(crate) fn local_refusal(state: &ChangeState) -> Option<&CleanText> {
     let reason = match state {
         ChangeState::NotSent(_, reason) => Some(reason),
-        ChangeState::InDoubt(details) => match last_not_applied(&details.reason) {
+        ChangeState::InDoubt(details) => match &details.newer_pin {
             Some(NotApplied::NotSent(reason)) => Some(reason),
             Some(NotApplied::Refused(_)) | None => None,
         },
@@ -134,9 +135,4 @@ pub(crate) fn local_refusal(state: &ChangeState) -> Option<&CleanText> {
         | NotSentReason::WabaRefused(_)
         | NotSentReason::TooManyInDoubt => None,
     }
-}
-
-/// Why the last request changed nothing, if the number is in doubt only because of an older PIN.
-pub(crate) const fn last_not_applied(reason: &DoubtReason) -> Option<&NotApplied> {
-    if let DoubtReason::OlderPinInDoubt(last) = reason { Some(last) } else { None }
 }

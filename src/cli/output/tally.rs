@@ -5,12 +5,13 @@
 use serde::Serialize;
 
 use crate::cli::exit_code::ExitCode;
-use crate::cli::output::outcome::{ChangeOutcome, last_not_applied};
+use crate::cli::output::outcome::ChangeOutcome;
 use crate::cli::output::stdio::SCHEMA_VERSION;
 use crate::cli::output::table;
 use crate::cli::read_failure::api_error_exit_code;
 use crate::domain::change::{ChangeState, JobId};
-use crate::domain::outcome::{NotSentReason, SendFailure};
+use crate::domain::outcome::SendFailure;
+use crate::domain::standing::NotSentReason;
 
 #[derive(Serialize)]
 struct JobSummaryRecord {
@@ -68,7 +69,7 @@ impl Tally {
         self.add(outcome, 1);
         match state {
             ChangeState::InDoubt(details) => {
-                self.older_pin_in_doubt += usize::from(last_not_applied(&details.reason).is_some());
+                self.older_pin_in_doubt += usize::from(details.newer_pin.is_some());
             }
             ChangeState::Failed(_, error) => self.add_failure(api_error_exit_code(error)),
             ChangeState::NotSent(_, NotSentReason::Stopped) => self.stopped += 1,

@@ -11,7 +11,8 @@ use super::{App, Connection, Effect, Screen};
 use crate::domain::change::{ChangeState, Progress, Resolution};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId, Waba, WabaId};
-use crate::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure, SendFailure};
+use crate::domain::outcome::{ApiError, ReadFailure, SendFailure};
+use crate::domain::standing::{NotApplied, NotSentReason};
 use crate::domain::text::format_count;
 use crate::policy::error_catalog::{self, ErrorScope, Explanation};
 
@@ -273,7 +274,9 @@ impl App {
     fn is_doubt_reported(&self, id: &PhoneNumberId, state: &ChangeState) -> bool {
         match (self.roster.change(id), state) {
             (Some(ChangeState::InDoubt(before)), ChangeState::InDoubt(details)) => {
-                before.send_history == details.send_history && before.reason == details.reason
+                before.send_history == details.send_history
+                    && before.doubt == details.doubt
+                    && before.newer_pin == details.newer_pin
             }
             (_, _) => false,
         }
@@ -309,27 +312,16 @@ impl App {
                 false
             }
             ChangeState::InDoubt(details) => {
-                let doubt = &details.reason;
-                let summary = Explanation::for_doubt(doubt).summary;
-                let is_older = matches!(doubt, DoubtReason::OlderPinInDoubt(_));
-                let pin_advice = pin_advice(is_older, details.is_in_escrow);
+                let summary = Explanation::for_number_in_doubt(details).summary;
+                let pin_advice = pin_advice(details.newer_pin.is_some(), details.is_in_escrow);
                 self.messages.push(now.utc, format!("{label} no answer: {summary}. {pin_advice}"));
-                match doubt {
-                    DoubtReason::ServerError(error)
-                    | DoubtReason::OlderPinInDoubt(NotApplied::Refused(error))
-                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::Refused(error), .. } => {
-                        self.handle_api_error(error);
+                match details.last_not_applied() {
+                    Some(NotApplied::NotSent(why)) => self.handle_not_sent(why, now),
+                    Some(NotApplied::Refused(_)) | None => {
+                        if let Some(error) = details.api_error() {
+                            self.handle_api_error(error);
+                        }
                     }
-                    DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why))
-                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(why), .. } => {
-                        self.handle_not_sent(why, now);
-                    }
-                    DoubtReason::TimedOut { .. }
-                    | DoubtReason::ConnectionLost { .. }
-                    | DoubtReason::UnexpectedReply { .. }
-                    | DoubtReason::SuccessNotTrue
-                    | DoubtReason::ProcessEnded
-                    | DoubtReason::EscrowOnly => {}
                 }
                 true
             }

@@ -13,7 +13,8 @@ use crate::config::endpoint::AccessToken;
 use crate::console::app::status::RecordingStatus;
 use crate::domain::change::{ChangeState, StatusBefore};
 use crate::domain::number::Waba;
-use crate::domain::outcome::{NotSentReason, ReadFailure, SendFailure};
+use crate::domain::outcome::{ReadFailure, SendFailure};
+use crate::domain::standing::NotSentReason;
 use crate::escrow::EscrowFile;
 use crate::journal::{AuditAction, Journal, JournalKind, JournalOptions, JournalReader, Operator};
 use crate::state_dir::StateDir;
@@ -90,6 +91,12 @@ fn outcome(work: &WorkerHandle, reports: &Receiver<WorkerReport>) -> ChangeState
     wait_for_state(work, reports, |state| !state.is_running())
 }
 
+#[track_caller]
+fn assert_refused_locally(state: &ChangeState, why: CleanText) {
+    let ChangeState::NotSent(_, reason) = state else { panic!("{state:?}") };
+    assert_eq!(*reason, SendFailure::RefusedLocally(why).into());
+}
+
 /// Waits until the only change has such a state.
 fn wait_for_state(
     work: &WorkerHandle,
@@ -141,10 +148,7 @@ fn without_a_journal_nothing_is_sent_and_both_say_why() {
     work.send(credentials());
     work.send(set_pin());
     let outcome = outcome(&work, &reports);
-    assert!(
-        matches!(&outcome, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::RefusedLocally(reason))) if *reason == why),
-        "{outcome:?}"
-    );
+    assert_refused_locally(&outcome, why);
     // Nothing waits for records that are not open.
     let (closed, waiter) = blocking::channel();
     work.send(WorkCommand::Close(closed));
@@ -159,10 +163,7 @@ fn without_an_access_token_nothing_is_sent_and_it_says_so() {
     work.send(set_pin());
     let outcome = outcome(&work, &reports);
     let why = CleanText::new("there is no access token yet");
-    assert!(
-        matches!(&outcome, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::RefusedLocally(reason))) if *reason == why),
-        "{outcome:?}"
-    );
+    assert_refused_locally(&outcome, why);
 }
 
 #[test]
@@ -410,10 +411,7 @@ fn requests_made_before_hiding_keep_their_access_token() {
     work.send(set_pin());
     let unsent = outcome(&work, &reports);
     let why = CleanText::new("the screen is hidden, and the access token was dropped");
-    assert!(
-        matches!(&unsent, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::RefusedLocally(reason))) if *reason == why),
-        "{unsent:?}"
-    );
+    assert_refused_locally(&unsent, why);
 }
 
 /// A server that hangs up on each request.

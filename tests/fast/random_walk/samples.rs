@@ -7,7 +7,8 @@ use pindesk::console::app::RecordingStatus;
 use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure, SendFailure};
+use pindesk::domain::outcome::{ApiError, DoubtReason, ReadFailure, SendFailure};
+use pindesk::domain::standing::{DoubtCause, NotApplied, NotSentReason};
 use pindesk::domain::text::CleanText;
 
 /// No other text on the screen contains these digits.
@@ -101,31 +102,38 @@ pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
             completion,
             NotSentReason::Failure(SendFailure::NoConnection(CleanText::new("refused"))),
         ),
-        IN_DOUBT => in_doubt_state(DoubtReason::SuccessNotTrue, now, (true, false)),
-        8 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, now, (true, true)),
+        IN_DOUBT => in_doubt_state(DoubtReason::SuccessNotTrue, None, now, (true, false)),
+        8 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, None, now, (true, true)),
         9 => {
-            let reason = DoubtReason::OlderPinInDoubt(NotApplied::Refused(api_error(100, 400)));
-            in_doubt_state(reason, now, (true, false))
+            let newer_pin = NotApplied::Refused(api_error(100, 400));
+            in_doubt_state(DoubtReason::SuccessNotTrue, Some(newer_pin), now, (true, false))
         }
         10 => {
-            let reason = DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped));
-            in_doubt_state(reason, now, (false, false))
+            let newer_pin = NotApplied::NotSent(NotSentReason::Stopped);
+            in_doubt_state(DoubtReason::SuccessNotTrue, Some(newer_pin), now, (false, false))
         }
-        11 => in_doubt_state(DoubtReason::EscrowOnly, now, (false, true)),
+        11 => in_doubt_state(DoubtCause::EscrowOnly, None, now, (false, true)),
         RESOLVED => ChangeState::Resolved(completion, Resolution::NoPinInForce),
         _ => ChangeState::Set(completion),
     }
 }
 
-fn in_doubt_state(reason: DoubtReason, now: TimePoint, (is_pin_in_memory, is_in_escrow): (bool, bool)) -> ChangeState {
-    let send_history = if reason == DoubtReason::EscrowOnly {
+fn in_doubt_state(
+    cause: impl Into<DoubtCause>,
+    newer_pin: Option<NotApplied>,
+    now: TimePoint,
+    (is_pin_in_memory, is_in_escrow): (bool, bool),
+) -> ChangeState {
+    let cause = cause.into();
+    let send_history = if cause == DoubtCause::EscrowOnly {
         SendHistory::EscrowOnly { encrypted_at: now.utc }
     } else {
         SendHistory::Recorded(Completion { at: now.utc, attempts: 4 })
     };
     ChangeState::InDoubt(Box::new(InDoubtDetails {
         send_history,
-        reason,
+        doubt: cause.into(),
+        newer_pin,
         two_step_before: TwoStep::NotSet,
         candidate_count: 1,
         is_pin_in_memory,

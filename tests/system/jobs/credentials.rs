@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::clock::Clock;
-use pindesk::domain::outcome::{NotSentReason, SendFailure};
+use pindesk::domain::outcome::SendFailure;
+use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 use pindesk::simulator::{EXPIRED_TOKEN, FULL_ACCESS_TOKEN};
 

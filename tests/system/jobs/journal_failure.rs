@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
-use pindesk::domain::outcome::{NotSentReason, SendFailure};
+use pindesk::domain::outcome::SendFailure;
+use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 
 use super::{JobsFixture, change, changes, expect_in_doubt, four_faults, id, is_set, start_simulator};

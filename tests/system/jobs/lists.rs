@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use pindesk::domain::change::{ChangeState, JobId};
-use pindesk::domain::outcome::{NotSentReason, SendFailure};
+use pindesk::domain::outcome::SendFailure;
 use pindesk::domain::pin::PinChoice;
+use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 
 use super::{

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::clock::Clock;
-use pindesk::domain::outcome::{NotSentReason, SendFailure};
+use pindesk::domain::outcome::SendFailure;
+use pindesk::domain::standing::NotSentReason;
 use pindesk::simulator::FULL_ACCESS_TOKEN;
 
 use super::{JobsFixture, change, changes, graph, is_set, query_count, start_simulator, with_manual_clock};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pindesk::domain::change::{ChangeState, LATE_ARRIVAL_WINDOW, Resolution};
 use pindesk::domain::number::TwoStep;
-use pindesk::domain::outcome::{NotSentReason, SendFailure};
+use pindesk::domain::outcome::SendFailure;
+use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 use pindesk::jobs::StatusRead;
 
