@@ -13,7 +13,7 @@ use crate::domain::clock::{self, TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep, WabaId};
 use crate::domain::outcome::ApiError;
 use crate::domain::pin::Pin;
-use crate::domain::standing::{Doubt, NotApplied, NotSentReason};
+use crate::domain::standing::{ChangeResult, Doubt, NotApplied, NotSentReason};
 
 /// The maximum number of attempts of one change, including the first.
 pub const MAX_ATTEMPTS: u8 = 4;
@@ -281,18 +281,36 @@ impl ChangeState {
         }
     }
 
-    /// The keyword in JSON and in the filter: `queued`, `sending`, `retry`, `set`, `failed`, `not-sent`,
-    /// `no-answer`, `settled`.
+    /// What became of the last request; `None` while it is in progress. If only an older PIN is in doubt, the last
+    /// request is the one with the newer PIN.
     #[must_use]
-    pub const fn as_str(&self) -> &'static str {
+    pub const fn result(&self) -> Option<ChangeResult> {
+        match self {
+            Self::Queued | Self::Sending { .. } | Self::Waiting { .. } => None,
+            Self::Set(_) => Some(ChangeResult::Set),
+            Self::Failed(..) => Some(ChangeResult::Failed),
+            Self::NotSent(..) => Some(ChangeResult::NotSent),
+            Self::InDoubt(details) => Some(match details.newer_pin {
+                Some(NotApplied::Refused(_)) => ChangeResult::Failed,
+                Some(NotApplied::NotSent(_)) => ChangeResult::NotSent,
+                None => ChangeResult::NoAnswer,
+            }),
+            Self::Resolved(..) => Some(ChangeResult::NoAnswer),
+        }
+    }
+
+    /// The keyword in the filter: `queued`, `sending`, `retry`, `settled`, or that of a result. Every number in doubt
+    /// has `no-answer`.
+    #[must_use]
+    pub const fn keyword(&self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Sending { .. } => "sending",
             Self::Waiting { .. } => "retry",
-            Self::Set(_) => "set",
-            Self::Failed(..) => "failed",
-            Self::NotSent(..) => "not-sent",
-            Self::InDoubt(_) => "no-answer",
+            Self::Set(_) => ChangeResult::Set.keyword(),
+            Self::Failed(..) => ChangeResult::Failed.keyword(),
+            Self::NotSent(..) => ChangeResult::NotSent.keyword(),
+            Self::InDoubt(_) => ChangeResult::NoAnswer.keyword(),
             Self::Resolved(..) => "settled",
         }
     }

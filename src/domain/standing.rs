@@ -7,10 +7,67 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::domain::outcome::{ApiError, DoubtReason, Outcome, SendFailure};
 use crate::domain::text::CleanText;
+
+/// What became of a change, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChangeResult {
+    /// Meta confirmed the PIN.
+    Set,
+    /// Meta refused the PIN.
+    Failed,
+    /// The PIN was not sent.
+    NotSent,
+    /// It is not known whether the PIN is in force.
+    NoAnswer,
+}
+
+impl ChangeResult {
+    const ALL: [Self; 4] = [Self::Set, Self::Failed, Self::NotSent, Self::NoAnswer];
+
+    /// The spellings in data, in the filter and for people.
+    const fn spellings(self) -> [&'static str; 3] {
+        match self {
+            Self::Set => ["set"; 3],
+            Self::Failed => ["failed"; 3],
+            Self::NotSent => ["not_sent", "not-sent", "not sent"],
+            Self::NoAnswer => ["no_answer", "no-answer", "no answer"],
+        }
+    }
+
+    /// The spelling in the journal and in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.spellings()[0]
+    }
+
+    /// The spelling in the filter.
+    #[must_use]
+    pub const fn keyword(self) -> &'static str {
+        self.spellings()[1]
+    }
+
+    /// The spelling for people.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        self.spellings()[2]
+    }
+
+    /// Parses the spelling in data or the one in the filter.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|result| text == result.as_str() || text == result.keyword())
+    }
+}
+
+impl Serialize for ChangeResult {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
 
 /// What a change is left with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +85,17 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// The standing in one word.
+    #[must_use]
+    pub const fn result(&self) -> ChangeResult {
+        match self {
+            Self::Set => ChangeResult::Set,
+            Self::Failed(_) => ChangeResult::Failed,
+            Self::NotSent(_) => ChangeResult::NotSent,
+            Self::InDoubt(_) => ChangeResult::NoAnswer,
+        }
+    }
+
     /// A standing in doubt for this reason.
     #[must_use]
     pub fn in_doubt(doubt: impl Into<Doubt>) -> Self {
@@ -307,6 +375,23 @@ mod tests {
             assert_eq!(serde_json::to_string(&standing).expect("JSON"), json);
             assert_eq!(serde_json::from_str::<Standing>(&json).expect("a standing"), standing, "{json}");
         }
+    }
+
+    #[test]
+    fn every_result_has_one_spelling_for_each_use() {
+        let spellings = ChangeResult::ALL.map(|result| (result.as_str(), result.keyword(), result.label()));
+        let expected = [
+            ("set", "set", "set"),
+            ("failed", "failed", "failed"),
+            ("not_sent", "not-sent", "not sent"),
+            ("no_answer", "no-answer", "no answer"),
+        ];
+        assert_eq!(spellings, expected);
+        for result in ChangeResult::ALL {
+            assert_eq!([result.as_str(), result.keyword()].map(ChangeResult::parse), [Some(result); 2]);
+            assert_eq!(serde_json::to_value(result).expect("JSON"), result.as_str());
+        }
+        assert_eq!(ChangeResult::parse("no answer"), None);
     }
 
     #[test]

@@ -6,16 +6,6 @@ use crate::domain::outcome::ApiError;
 use crate::domain::standing::Standing;
 use crate::domain::text::CleanText;
 
-/// The keyword of an outcome, in the rows and in the audit log.
-pub(super) const fn outcome_kind(standing: &Standing) -> &'static str {
-    match standing {
-        Standing::Set => "set",
-        Standing::Failed(_) => "failed",
-        Standing::NotSent(_) => "not_sent",
-        Standing::InDoubt(_) => "no_answer",
-    }
-}
-
 /// The keyword of a resolution, in the rows and in the audit log.
 pub(super) const fn resolution_kind(resolution: Resolution) -> &'static str {
     match resolution {

@@ -16,7 +16,7 @@ use super::run_lock;
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
-use crate::domain::standing::{DoubtCause, Standing};
+use crate::domain::standing::{ChangeResult, DoubtCause, Standing};
 use crate::domain::text::CleanText;
 use crate::state_dir::StateDir;
 
@@ -95,14 +95,8 @@ pub enum RecordedState {
     NotStarted,
     /// A live process works on it.
     Running,
-    /// Meta confirmed it.
-    Set,
-    /// Meta refused it.
-    Failed,
-    /// pindesk did not send it.
-    NotSent,
-    /// It is in doubt.
-    NoAnswer,
+    /// It has ended, or it is in doubt.
+    Ended(ChangeResult),
     /// It was in doubt, and no longer is.
     Resolved,
 }
@@ -274,25 +268,22 @@ impl<'a> JobQueries<'a> {
     /// The state of a change, and what it is left with, recorded or deduced.
     fn recorded_state(&self, latest: &ChangeRecord, is_alive: bool) -> (RecordedState, Option<Standing>) {
         let is_open = self.open_changes.contains(&latest.change);
+        let doubt_state = if is_open { RecordedState::Ended(ChangeResult::NoAnswer) } else { RecordedState::Resolved };
         // If an earlier attempt was in doubt, Meta may have applied it, and the last outcome is no proof.
         let is_sure = !is_open && !latest.was_in_doubt;
-        match &latest.standing {
-            Some(_) if latest.will_retry && is_alive => (RecordedState::Running, None),
+        let state = match &latest.standing {
+            Some(_) if latest.will_retry && is_alive => return (RecordedState::Running, None),
             // The process that waited to retry has ended, and nothing is in doubt.
-            Some(standing) if latest.will_retry => (RecordedState::NotSent, Some(standing.clone())),
-            Some(Standing::Set) => (RecordedState::Set, latest.standing.clone()),
-            Some(Standing::Failed(_)) if is_sure => (RecordedState::Failed, latest.standing.clone()),
-            Some(Standing::NotSent(_)) if is_sure => (RecordedState::NotSent, latest.standing.clone()),
-            Some(Standing::Failed(_) | Standing::NotSent(_) | Standing::InDoubt(_)) => {
-                let state = if is_open { RecordedState::NoAnswer } else { RecordedState::Resolved };
-                (state, latest.standing.clone())
+            Some(_) if latest.will_retry => RecordedState::Ended(ChangeResult::NotSent),
+            Some(Standing::Set) => RecordedState::Ended(ChangeResult::Set),
+            Some(standing @ (Standing::Failed(_) | Standing::NotSent(_))) if is_sure => {
+                RecordedState::Ended(standing.result())
             }
-            None if is_open && is_alive => (RecordedState::Running, None),
-            None => {
-                let state = if is_open { RecordedState::NoAnswer } else { RecordedState::Resolved };
-                (state, Some(Standing::in_doubt(DoubtCause::ProcessEnded)))
-            }
-        }
+            Some(Standing::Failed(_) | Standing::NotSent(_) | Standing::InDoubt(_)) => doubt_state,
+            None if is_open && is_alive => return (RecordedState::Running, None),
+            None => return (doubt_state, Some(Standing::in_doubt(DoubtCause::ProcessEnded))),
+        };
+        (state, latest.standing.clone())
     }
 
     fn job_number(
@@ -323,11 +314,9 @@ impl JobNumber {
     #[must_use]
     pub const fn is_resumable(&self) -> bool {
         match self.state {
-            RecordedState::NotStarted | RecordedState::NotSent => true,
+            RecordedState::NotStarted | RecordedState::Ended(ChangeResult::NotSent) => true,
             RecordedState::Running
-            | RecordedState::Set
-            | RecordedState::Failed
-            | RecordedState::NoAnswer
+            | RecordedState::Ended(ChangeResult::Set | ChangeResult::Failed | ChangeResult::NoAnswer)
             | RecordedState::Resolved => false,
         }
     }

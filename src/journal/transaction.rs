@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
-use super::encoding::{outcome_kind, outcome_reason, reply_summary, resolution_kind};
+use super::encoding::{outcome_reason, reply_summary, resolution_kind};
 use super::error::{RecordError, StorageError};
 use super::model::{
     AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecipientsStatus, RecordedTime, is_in_future,
@@ -263,7 +263,7 @@ impl JournalTx<'_> {
 
     /// Records the outcome of a change. Updates no other row: [`open_changes`] derives from the rows what it closes.
     pub(super) fn record_outcome(&mut self, record: &OutcomeRecord) -> Result<(), StorageError> {
-        let kind = outcome_kind(&record.standing);
+        let kind = record.standing.result().as_str();
         let entry = AuditEntry {
             number: Some(record.number),
             waba: record.waba,
@@ -299,7 +299,7 @@ impl JournalTx<'_> {
                 record.at.unix_seconds(),
                 self.context.uptime_seconds(),
                 record.attempts,
-                outcome_kind(&record.standing),
+                record.standing.result().as_str(),
                 detail,
                 record.will_retry,
             ])?;

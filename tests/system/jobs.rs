@@ -189,14 +189,14 @@ impl JobsFixture {
 
 fn state_label(state: &ChangeState) -> String {
     match state {
-        ChangeState::Queued | ChangeState::Waiting { in_doubt: false, .. } => state.as_str().to_owned(),
+        ChangeState::Queued | ChangeState::Waiting { in_doubt: false, .. } => state.keyword().to_owned(),
         ChangeState::Waiting { in_doubt: true, .. } => "retry?".to_owned(),
         ChangeState::Sending { attempt } => format!("sending-{attempt}"),
         ChangeState::Set(finished)
         | ChangeState::Failed(finished, _)
         | ChangeState::NotSent(finished, _)
-        | ChangeState::Resolved(finished, _) => format!("{} after {}", state.as_str(), finished.attempts),
-        ChangeState::InDoubt(details) => format!("{} after {}", state.as_str(), details.send_history.attempts()),
+        | ChangeState::Resolved(finished, _) => format!("{} after {}", state.keyword(), finished.attempts),
+        ChangeState::InDoubt(details) => format!("{} after {}", state.keyword(), details.send_history.attempts()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pindesk::domain::change::{JobId, LATE_ARRIVAL_WINDOW, Resolution};
 use pindesk::domain::number::TwoStep;
 use pindesk::domain::outcome::DoubtReason;
-use pindesk::domain::standing::{DoubtCause, NotSentReason, Standing};
+use pindesk::domain::standing::{ChangeResult, DoubtCause, NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
 use pindesk::escrow::EscrowFile;
 use pindesk::journal::{
@@ -191,11 +191,11 @@ async fn encrypted_pins_are_listed_in_send_order_with_outcome() {
     assert_eq!(
         pins_listed,
         [
-            (second.change, RecordedState::Failed, Some(later)),
-            (first.change, RecordedState::Set, Some(START_TIME)),
-            (third.change, RecordedState::Set, Some(back)),
+            (second.change, RecordedState::Ended(ChangeResult::Failed), Some(later)),
+            (first.change, RecordedState::Ended(ChangeResult::Set), Some(START_TIME)),
+            (third.change, RecordedState::Ended(ChangeResult::Set), Some(back)),
             (fourth.change, RecordedState::Resolved, Some(START_TIME)),
-            (fifth.change, RecordedState::NoAnswer, None),
+            (fifth.change, RecordedState::Ended(ChangeResult::NoAnswer), None),
         ]
     );
 }
@@ -301,7 +301,12 @@ async fn a_job_is_reported_number_by_number() {
     };
     let reader = JournalReader::open(&fixture.state_dir()).expect("a journal");
     let (states_now, summary) = states(&reader);
-    let final_states = [RecordedState::Set, RecordedState::Failed, RecordedState::NotSent, RecordedState::NoAnswer];
+    let final_states = [
+        RecordedState::Ended(ChangeResult::Set),
+        RecordedState::Ended(ChangeResult::Failed),
+        RecordedState::Ended(ChangeResult::NotSent),
+        RecordedState::Ended(ChangeResult::NoAnswer),
+    ];
     assert_eq!(states_now[..4], final_states);
     assert_eq!(states_now[4..], [RecordedState::Running, RecordedState::NotStarted]);
     assert_eq!(summary.counts, states_now.into_iter().map(|state| (state, 1)).collect());
@@ -310,7 +315,10 @@ async fn a_job_is_reported_number_by_number() {
     journal.resolve(number_id(4), in_doubt, Resolution::Manual, None).await.expect("recorded");
     journal.close();
     let (states_now, summary) = states(&reader);
-    assert_eq!(states_now[3..], [RecordedState::Resolved, RecordedState::NoAnswer, RecordedState::NotStarted]);
+    assert_eq!(
+        states_now[3..],
+        [RecordedState::Resolved, RecordedState::Ended(ChangeResult::NoAnswer), RecordedState::NotStarted]
+    );
     assert_eq!(summary.counts, states_now.into_iter().map(|state| (state, 1)).collect());
     assert_eq!(summary.status, JobStatus::Interrupted);
     let detail = reader.job(job).expect("readable").expect("the job exists");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use pindesk::domain::change::{JobId, Resolution, SendHistory};
 use pindesk::domain::clock::UtcTime;
 use pindesk::domain::number::TwoStep;
-use pindesk::domain::standing::{DoubtCause, Standing};
+use pindesk::domain::standing::{ChangeResult, DoubtCause, Standing};
 use pindesk::escrow::EscrowFile;
 use pindesk::journal::{
     Journal, JournalError, JournalKind, JournalOptions, JournalReader, RecipientsStatus, RecordedState,
@@ -328,7 +328,10 @@ async fn a_change_only_in_the_escrow_counts_in_its_job() {
         .expect("readable")
         .expect("the job exists");
     let states: Vec<_> = detail.numbers.iter().map(|number| number.state).collect();
-    assert_eq!(states, [RecordedState::NotStarted, RecordedState::NoAnswer, RecordedState::NotStarted]);
+    assert_eq!(
+        states,
+        [RecordedState::NotStarted, RecordedState::Ended(ChangeResult::NoAnswer), RecordedState::NotStarted]
+    );
     journal.resume_job(job, vec![number_id(1), number_id(2), number_id(3)]).await.expect_err("number 2 is in doubt");
     journal.resume_job(job, vec![number_id(1), number_id(3)]).await.expect("recorded");
     journal.close();
