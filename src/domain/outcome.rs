@@ -57,6 +57,18 @@ pub enum Outcome {
     InDoubt(DoubtReason),
 }
 
+impl Outcome {
+    /// The error that Graph reported, if it did.
+    #[must_use]
+    pub const fn api_error(&self) -> Option<&ApiError> {
+        match self {
+            Self::Refused(error) => Some(error),
+            Self::InDoubt(reason) => reason.api_error(),
+            Self::Confirmed | Self::NotSent(_) => None,
+        }
+    }
+}
+
 /// Why a request could not be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SendFailure {

@@ -316,12 +316,9 @@ impl JobsActor {
         match scope {
             StopScope::Nothing => {}
             StopScope::Waba => {
-                let why = match outcome {
-                    Outcome::Refused(error) | Outcome::InDoubt(DoubtReason::ServerError(error)) => {
-                        NotSentReason::WabaRefused(CleanText::new(error_catalog::lookup(error).summary))
-                    }
-                    Outcome::Confirmed | Outcome::NotSent(_) | Outcome::InDoubt(_) => NotSentReason::Stopped,
-                };
+                let why = outcome.api_error().map_or(NotSentReason::Stopped, |error| {
+                    NotSentReason::WabaRefused(CleanText::new(error_catalog::lookup(error).summary))
+                });
                 self.cancel(&why, |other| other.is_some() && other == waba);
             }
             // The refusal of an old access token says nothing about the token that replaced it.

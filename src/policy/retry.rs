@@ -137,13 +137,9 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
 }
 
 fn is_throttle(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Refused(error) | Outcome::InDoubt(DoubtReason::ServerError(error)) => {
-            error_catalog::lookup(error).scope == ErrorScope::Throttle
-        }
-        Outcome::InDoubt(doubt) => matches!(doubt, DoubtReason::UnexpectedReply { http_status: 429 }),
-        Outcome::Confirmed | Outcome::NotSent(_) => false,
-    }
+    let is_proxy_throttle = matches!(outcome, Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429 }));
+    is_proxy_throttle
+        || outcome.api_error().is_some_and(|error| error_catalog::lookup(error).scope == ErrorScope::Throttle)
 }
 
 fn min_wait(entry: &CatalogEntry) -> Duration {
@@ -151,22 +147,11 @@ fn min_wait(entry: &CatalogEntry) -> Duration {
 }
 
 fn stop_scope(outcome: &Outcome) -> StopScope {
-    match outcome {
-        Outcome::Refused(error) | Outcome::InDoubt(DoubtReason::ServerError(error)) => {
-            match error_catalog::lookup(error).scope {
-                ErrorScope::Token => StopScope::All,
-                ErrorScope::Waba => StopScope::Waba,
-                ErrorScope::Number | ErrorScope::Throttle | ErrorScope::ServerError => StopScope::Nothing,
-            }
-        }
-        Outcome::Confirmed
-        | Outcome::NotSent(_)
-        | Outcome::InDoubt(
-            DoubtReason::TimedOut { .. }
-            | DoubtReason::ConnectionLost { .. }
-            | DoubtReason::UnexpectedReply { .. }
-            | DoubtReason::SuccessNotTrue,
-        ) => StopScope::Nothing,
+    let Some(error) = outcome.api_error() else { return StopScope::Nothing };
+    match error_catalog::lookup(error).scope {
+        ErrorScope::Token => StopScope::All,
+        ErrorScope::Waba => StopScope::Waba,
+        ErrorScope::Number | ErrorScope::Throttle | ErrorScope::ServerError => StopScope::Nothing,
     }
 }
 
