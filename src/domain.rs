@@ -7,4 +7,5 @@ pub mod pin;
 pub mod pin_plan;
 pub mod redact;
 pub mod outcome;
+pub mod standing;
 pub mod change;

@@ -3,6 +3,6 @@
 pub(crate) mod stdio;
 pub(crate) mod table;
 pub(crate) mod numbers;
-pub(crate) mod outcome;
+pub(crate) mod result_fields;
 pub(crate) mod tally;
 pub(crate) mod job;

@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::domain::clock::{self, TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep, WabaId};
-use crate::domain::outcome::{ApiError, DoubtReason, NotSentReason};
+use crate::domain::outcome::ApiError;
 use crate::domain::pin::Pin;
+use crate::domain::standing::{ChangeResult, Doubt, NotApplied, NotSentReason};
 
 /// The maximum number of attempts of one change, including the first.
 pub const MAX_ATTEMPTS: u8 = 4;
@@ -147,7 +148,9 @@ pub struct InDoubtDetails {
     /// The requests that carried the last PIN.
     pub send_history: SendHistory,
     /// Why it is in doubt.
-    pub reason: DoubtReason,
+    pub doubt: Doubt,
+    /// Why a newer PIN was not applied, if there is one. Then the PIN in doubt is an older one.
+    pub newer_pin: Option<NotApplied>,
     /// What Meta reported before the change.
     pub two_step_before: TwoStep,
     /// How many PINs may be in force, as far as pindesk knows: those in doubt, and the PIN that was set before.
@@ -158,6 +161,34 @@ pub struct InDoubtDetails {
     pub is_in_escrow: bool,
     /// The time from which a different PIN may be sent. Until then the last request can still arrive.
     pub new_pin_allowed_from: TimePoint,
+}
+
+impl InDoubtDetails {
+    /// Why the last request changed nothing, if it did not: it carried a newer PIN, or was a retry.
+    #[must_use]
+    pub fn last_not_applied(&self) -> Option<&NotApplied> {
+        self.newer_pin.as_ref().or(self.doubt.last_retry.as_ref())
+    }
+
+    /// The last error that Graph reported, if it did.
+    #[must_use]
+    pub const fn api_error(&self) -> Option<&ApiError> {
+        match &self.newer_pin {
+            Some(NotApplied::Refused(error)) => Some(error),
+            Some(NotApplied::NotSent(_)) => None,
+            None => self.doubt.api_error(),
+        }
+    }
+
+    /// The HTTP status of the last reply, if one arrived.
+    #[must_use]
+    pub const fn http_status(&self) -> Option<u16> {
+        match &self.newer_pin {
+            Some(NotApplied::Refused(error)) => Some(error.http_status),
+            Some(NotApplied::NotSent(_)) => None,
+            None => self.doubt.http_status(),
+        }
+    }
 }
 
 /// The requests that carried a PIN in doubt.
@@ -240,7 +271,7 @@ impl ChangeState {
     pub fn api_error(&self) -> Option<&ApiError> {
         match self {
             Self::Failed(_, error) => Some(error),
-            Self::InDoubt(details) => details.reason.api_error(),
+            Self::InDoubt(details) => details.api_error(),
             Self::Queued
             | Self::Sending { .. }
             | Self::Waiting { .. }
@@ -250,18 +281,36 @@ impl ChangeState {
         }
     }
 
-    /// The keyword in JSON and in the filter: `queued`, `sending`, `retry`, `set`, `failed`, `not-sent`,
-    /// `no-answer`, `settled`.
+    /// What became of the last request; `None` while it is in progress. If only an older PIN is in doubt, the last
+    /// request is the one with the newer PIN.
     #[must_use]
-    pub const fn as_str(&self) -> &'static str {
+    pub const fn result(&self) -> Option<ChangeResult> {
+        match self {
+            Self::Queued | Self::Sending { .. } | Self::Waiting { .. } => None,
+            Self::Set(_) => Some(ChangeResult::Set),
+            Self::Failed(..) => Some(ChangeResult::Failed),
+            Self::NotSent(..) => Some(ChangeResult::NotSent),
+            Self::InDoubt(details) => Some(match details.newer_pin {
+                Some(NotApplied::Refused(_)) => ChangeResult::Failed,
+                Some(NotApplied::NotSent(_)) => ChangeResult::NotSent,
+                None => ChangeResult::NoAnswer,
+            }),
+            Self::Resolved(..) => Some(ChangeResult::NoAnswer),
+        }
+    }
+
+    /// The keyword in the filter: `queued`, `sending`, `retry`, `settled`, or that of a result. Every number in doubt
+    /// has `no-answer`.
+    #[must_use]
+    pub const fn keyword(&self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Sending { .. } => "sending",
             Self::Waiting { .. } => "retry",
-            Self::Set(_) => "set",
-            Self::Failed(..) => "failed",
-            Self::NotSent(..) => "not-sent",
-            Self::InDoubt(_) => "no-answer",
+            Self::Set(_) => ChangeResult::Set.keyword(),
+            Self::Failed(..) => ChangeResult::Failed.keyword(),
+            Self::NotSent(..) => ChangeResult::NotSent.keyword(),
+            Self::InDoubt(_) => ChangeResult::NoAnswer.keyword(),
             Self::Resolved(..) => "settled",
         }
     }

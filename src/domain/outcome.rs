@@ -1,11 +1,12 @@
 //! Decides the outcome of one request from a closed list of evidence.
 //!
-//! This module decides what is *true* about a request. It never decides the words (`error_catalog` does) or whether
-//! to retry (`retry` does). The list: CONFIRMED needs HTTP 200, the whole body, and a JSON object whose `success` is
-//! the boolean `true`. Certainly not applied: never connected, refused here, or a well-formed Graph error with a
-//! 4xx status whose code is not 1 or 2 and whose `is_transient` is not true. Everything else is IN DOUBT.
+//! This module decides what is *true* about one request. It does not know what a change is left with after several
+//! (`standing` does), and never decides the words (`error_catalog` does) or whether to retry (`retry` does). The list:
+//! CONFIRMED needs HTTP 200, the whole body, and a JSON object whose `success` is the boolean `true`. Certainly not
+//! applied: never connected, refused here, or a well-formed Graph error with a 4xx status whose code is not 1 or 2 and
+//! whose `is_transient` is not true. Everything else is IN DOUBT.
 //!
-//! The journal stores these types as JSON, so `serde` attributes keep the stored names stable.
+//! The journal stores most of these types as JSON, so `serde` attributes keep the stored names stable.
 
 use std::fmt;
 use std::time::Duration;
@@ -44,49 +45,47 @@ impl ApiError {
 }
 
 /// The outcome of one request that sets a PIN.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Meta said `success: true`: the PIN is in force.
     Confirmed,
     /// Meta certainly refused it: nothing was changed.
     Refused(ApiError),
-    /// It was never sent: nothing was changed.
-    NotSent(NotSentReason),
+    /// It could not be sent: nothing was changed.
+    NotSent(SendFailure),
     /// Meta may or may not have applied it.
     InDoubt(DoubtReason),
 }
 
-/// Why a request was never sent.
+impl Outcome {
+    /// The error that Graph reported, if it did.
+    #[must_use]
+    pub const fn api_error(&self) -> Option<&ApiError> {
+        match self {
+            Self::Refused(error) => Some(error),
+            Self::InDoubt(reason) => reason.api_error(),
+            Self::Confirmed | Self::NotSent(_) => None,
+        }
+    }
+}
+
+/// Why a request could not be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NotSentReason {
+pub enum SendFailure {
     /// No connection: refused, unreachable, or the name did not resolve. The text is the cleaned text of the system.
     NoConnection(CleanText),
     /// TLS failed before anything was sent: expired, wrong name, unknown authority.
     Tls(CleanText),
-    /// The job was stopped before it sent this request.
-    Stopped,
-    /// Meta refused the access token in an earlier request of the same job.
-    TokenRefused,
-    /// Meta refused another number of the same WABA for a reason that applies to all of them. The text is the reason in
-    /// a few words.
-    WabaRefused(CleanText),
-    /// Too many earlier requests of the same job in a row ended in doubt.
-    #[serde(rename = "NoSureAnswers")]
-    TooManyInDoubt,
     /// pindesk itself refused the request. The text is the reason.
     #[serde(rename = "RefusedHere")]
     RefusedLocally(CleanText),
 }
 
-impl fmt::Display for NotSentReason {
+impl fmt::Display for SendFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoConnection(reason) => write!(f, "no connection: {reason}"),
             Self::Tls(reason) => write!(f, "no trusted connection: {reason}"),
-            Self::Stopped => f.write_str("stopped before it was sent"),
-            Self::TokenRefused => f.write_str("Meta refused the access token before this was sent"),
-            Self::WabaRefused(reason) => write!(f, "Meta refuses all numbers of this WABA: {reason}"),
-            Self::TooManyInDoubt => f.write_str("too many requests in a row got no sure answer before this was sent"),
             Self::RefusedLocally(reason) => write!(f, "refused here: {reason}"),
         }
     }
@@ -119,86 +118,25 @@ pub enum DoubtReason {
     },
     /// HTTP 200 and JSON, but `success` was not the boolean `true`.
     SuccessNotTrue,
-    /// The process that sent the request ended before it recorded an outcome.
-    #[serde(rename = "CutShort")]
-    ProcessEnded,
-    /// Only the escrow file has the PIN. Never the outcome of a request: only recovery uses it.
-    #[serde(rename = "Unrecorded")]
-    EscrowOnly,
-    /// The last request certainly changed nothing, but an earlier one with an older PIN is still in doubt. Never the
-    /// outcome of one request: it describes the state of a number.
-    #[serde(rename = "OlderPin")]
-    OlderPinInDoubt(NotApplied),
-    /// The last retry certainly changed nothing, but an earlier attempt with the same PIN is still in doubt. Never the
-    /// outcome of one request: it describes the state of a change.
-    #[serde(rename = "Repeated")]
-    EarlierAttemptInDoubt {
-        /// Why the earlier attempt is in doubt; never itself one of these two.
-        earlier: Box<Self>,
-        /// Why the retry changed nothing.
-        last: NotApplied,
-    },
 }
 
 impl DoubtReason {
-    /// The same doubt, after a retry that changed nothing.
-    #[must_use]
-    pub fn after_failed_retry(self, last: NotApplied) -> Self {
-        Self::EarlierAttemptInDoubt { earlier: Box::new(self.without_retries()), last }
-    }
-
-    /// The last error that Graph reported, if it did: for the retry, or, if the retry was never sent, for the attempt
-    /// before it.
+    /// The error that Graph reported, if it did.
     #[must_use]
     pub const fn api_error(&self) -> Option<&ApiError> {
-        match self {
-            Self::ServerError(error)
-            | Self::OlderPinInDoubt(NotApplied::Refused(error))
-            | Self::EarlierAttemptInDoubt { last: NotApplied::Refused(error), .. } => Some(error),
-            Self::EarlierAttemptInDoubt { earlier, last: NotApplied::NotSent(_) } => earlier.api_error(),
-            Self::OlderPinInDoubt(NotApplied::NotSent(_))
-            | Self::TimedOut { .. }
-            | Self::ConnectionLost { .. }
-            | Self::UnexpectedReply { .. }
-            | Self::SuccessNotTrue
-            | Self::ProcessEnded
-            | Self::EscrowOnly => None,
-        }
+        if let Self::ServerError(error) = self { Some(error) } else { None }
     }
 
     /// The HTTP status of the reply, if one arrived.
     #[must_use]
     pub const fn http_status(&self) -> Option<u16> {
-        if let Some(error) = self.api_error() {
-            return Some(error.http_status);
-        }
         match self {
+            Self::ServerError(error) => Some(error.http_status),
             Self::UnexpectedReply { http_status } => Some(*http_status),
             Self::SuccessNotTrue => Some(200),
-            Self::EarlierAttemptInDoubt { earlier, .. } => earlier.http_status(),
-            Self::TimedOut { .. }
-            | Self::ConnectionLost { .. }
-            | Self::ServerError(_)
-            | Self::ProcessEnded
-            | Self::EscrowOnly
-            | Self::OlderPinInDoubt(_) => None,
+            Self::TimedOut { .. } | Self::ConnectionLost { .. } => None,
         }
     }
-
-    /// Why the first request is in doubt, without the outcome of its retries.
-    #[must_use]
-    pub fn without_retries(self) -> Self {
-        if let Self::EarlierAttemptInDoubt { earlier, .. } = self { *earlier } else { self }
-    }
-}
-
-/// Why a request certainly changed nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NotApplied {
-    /// Meta refused it.
-    Refused(ApiError),
-    /// It was never sent.
-    NotSent(NotSentReason),
 }
 
 impl fmt::Display for DoubtReason {
@@ -211,15 +149,6 @@ impl fmt::Display for DoubtReason {
             Self::ServerError(error) => write!(f, "Meta had a fault of its own, HTTP {}", error.http_status),
             Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
             Self::SuccessNotTrue => f.write_str("Meta answered, but did not say success: true"),
-            Self::ProcessEnded => f.write_str("the program that sent it ended before the answer"),
-            Self::EscrowOnly => f.write_str("known from the escrow file alone"),
-            Self::OlderPinInDoubt(_) => f.write_str("an older PIN is in doubt"),
-            Self::EarlierAttemptInDoubt { earlier, last: NotApplied::Refused(error) } => {
-                write!(f, "{earlier}; then a repeat was refused, code {}", error.code)
-            }
-            Self::EarlierAttemptInDoubt { earlier, last: NotApplied::NotSent(reason) } => {
-                write!(f, "{earlier}; then a repeat was not sent: {reason}")
-            }
         }
     }
 }
@@ -229,8 +158,8 @@ impl fmt::Display for DoubtReason {
 pub enum ReadFailure {
     /// Graph reported an error.
     Api(ApiError),
-    /// It was never sent.
-    NotSent(NotSentReason),
+    /// It could not be sent.
+    NotSent(SendFailure),
     /// No complete reply within the deadline, or the connection was lost.
     NoAnswer,
     /// A reply that is not from Graph.
@@ -244,7 +173,7 @@ impl fmt::Display for ReadFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Api(error) => write!(f, "{}", error.message),
-            Self::NotSent(reason) => write!(f, "{reason}"),
+            Self::NotSent(failure) => write!(f, "{failure}"),
             Self::NoAnswer => f.write_str("no answer"),
             Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
         }

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
-use crate::domain::outcome::{DoubtReason, NotSentReason, Outcome, ReadFailure};
+use crate::domain::outcome::{DoubtReason, Outcome, ReadFailure, SendFailure};
 use crate::domain::text::CleanText;
 
 /// How an exchange ended without a complete reply.
 #[derive(Debug)]
 pub(super) enum TransportError {
     /// No byte of the request was sent.
-    NotSent(NotSentReason),
+    NotSent(SendFailure),
     /// The deadline passed.
     Timeout {
         /// How long pindesk waited.
@@ -37,7 +37,7 @@ impl TransportError {
     /// Classifies an error of the HTTP client. It happened `after` the start of the exchange.
     pub(super) fn from_reqwest(error: &reqwest::Error, after: Duration, connect_timeout: Duration) -> Self {
         if error.is_builder() {
-            Self::NotSent(NotSentReason::RefusedLocally(CleanText::new("the request could not be built")))
+            Self::NotSent(SendFailure::RefusedLocally(CleanText::new("the request could not be built")))
         } else if error.is_connect() {
             Self::NotSent(connect_failure(error, connect_timeout))
         } else {
@@ -49,7 +49,7 @@ impl TransportError {
 impl From<TransportError> for Outcome {
     fn from(error: TransportError) -> Self {
         match error {
-            TransportError::NotSent(why) => Self::NotSent(why),
+            TransportError::NotSent(failure) => Self::NotSent(failure),
             TransportError::Timeout { waited } => Self::InDoubt(DoubtReason::TimedOut { waited }),
             TransportError::ConnectionLost { after } => Self::InDoubt(DoubtReason::ConnectionLost { after }),
             TransportError::BodyTooLarge { http_status } => Self::InDoubt(DoubtReason::UnexpectedReply { http_status }),
@@ -60,18 +60,18 @@ impl From<TransportError> for Outcome {
 impl From<TransportError> for ReadFailure {
     fn from(error: TransportError) -> Self {
         match error {
-            TransportError::NotSent(why) => Self::NotSent(why),
+            TransportError::NotSent(failure) => Self::NotSent(failure),
             TransportError::Timeout { .. } | TransportError::ConnectionLost { .. } => Self::NoAnswer,
             TransportError::BodyTooLarge { http_status } => Self::UnexpectedReply { http_status },
         }
     }
 }
 
-fn connect_failure(error: &reqwest::Error, connect_timeout: Duration) -> NotSentReason {
+fn connect_failure(error: &reqwest::Error, connect_timeout: Duration) -> SendFailure {
     let mut deepest: &(dyn Error + 'static) = error;
     loop {
         if let Some(tls) = find_tls_error(deepest) {
-            return NotSentReason::Tls(CleanText::new(&tls_error_text(tls)));
+            return SendFailure::Tls(CleanText::new(&tls_error_text(tls)));
         }
         match deepest.source() {
             Some(source) => deepest = source,
@@ -79,11 +79,11 @@ fn connect_failure(error: &reqwest::Error, connect_timeout: Duration) -> NotSent
         }
     }
     if error.is_timeout() {
-        return NotSentReason::NoConnection(CleanText::new(&format!("none within {} s", connect_timeout.as_secs())));
+        return SendFailure::NoConnection(CleanText::new(&format!("none within {} s", connect_timeout.as_secs())));
     }
     let text = deepest.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
-    NotSentReason::NoConnection(match text.strip_prefix("tunnel error: ") {
+    SendFailure::NoConnection(match text.strip_prefix("tunnel error: ") {
         Some(why) => CleanText::new(&format!("the proxy refused the tunnel: {why}")),
         None => CleanText::new(text),
     })

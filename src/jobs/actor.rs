@@ -17,12 +17,13 @@ use super::in_doubt::{InDoubtChange, InDoubtChanges};
 use super::progress::ProgressSender;
 use super::queue::QueueItem;
 use super::send_task::{
-    Client, Notice, PendingChange, RunningTask, SendTask, TaskResult, no_access_token, outcome_if_not_sent,
+    Client, Notice, PendingChange, RunningTask, SendTask, TaskResult, no_access_token, standing_if_not_sent,
 };
 use super::{ActorCommand, Recorder};
 use crate::domain::change::{ChangeState, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
-use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome};
+use crate::domain::outcome::{DoubtReason, Outcome, SendFailure};
+use crate::domain::standing::{NotApplied, NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::policy::breaker::Breaker;
@@ -197,7 +198,7 @@ impl JobsActor {
         } else {
             return None;
         };
-        Some(NotSentReason::RefusedLocally(why))
+        Some(SendFailure::RefusedLocally(why).into())
     }
 
     fn enqueue_resend(&mut self, number: PhoneNumberId) {
@@ -208,7 +209,7 @@ impl JobsActor {
         let pending = PendingChange {
             change,
             attempts_before: in_doubt.sent.attempts(),
-            doubt: Some(in_doubt.doubt.without_retries()),
+            doubt: Some(in_doubt.doubt.cause),
             is_recorded: true,
             is_in_escrow: in_doubt.is_in_escrow,
             arrival_deadline: Some(in_doubt.arrival_deadline),
@@ -216,7 +217,7 @@ impl JobsActor {
         self.busy.insert(number);
         let failure = self.journal_failure.borrow().clone();
         if let Some(failure) = failure {
-            self.drop_queued(QueueItem::Prepared(Box::new(pending)), NotSentReason::RefusedLocally(failure));
+            self.drop_queued(QueueItem::Prepared(Box::new(pending)), SendFailure::RefusedLocally(failure).into());
         } else {
             self.progress.send_state(pending.change.id, number, ChangeState::Queued);
             self.queue.push_back(QueueItem::Prepared(Box::new(pending)));
@@ -229,7 +230,8 @@ impl JobsActor {
         let pending = match item.into_pending() {
             Ok(pending) => pending,
             Err(error) => {
-                return self.report_not_sent(number, NotSentReason::RefusedLocally(CleanText::new(&error.to_string())));
+                return self
+                    .report_not_sent(number, SendFailure::RefusedLocally(CleanText::new(&error.to_string())).into());
             }
         };
         let (cancel, cancelled) = watch::channel(None);
@@ -278,9 +280,9 @@ impl JobsActor {
     fn drop_queued(&mut self, item: QueueItem, why: NotSentReason) {
         match item {
             QueueItem::Prepared(pending) => {
-                let outcome = outcome_if_not_sent(pending.doubt.as_ref(), None, why);
+                let standing = standing_if_not_sent(pending.doubt.as_ref(), None, why);
                 let total_attempts = pending.attempts_before;
-                self.handle_task_result(TaskResult { pending: *pending, total_attempts, outcome });
+                self.handle_task_result(TaskResult { pending: *pending, total_attempts, standing });
             }
             QueueItem::Listed(listed) => {
                 // Dropping the last number of a list wipes its PIN, before the end is reported.
@@ -314,12 +316,9 @@ impl JobsActor {
         match scope {
             StopScope::Nothing => {}
             StopScope::Waba => {
-                let why = match outcome {
-                    Outcome::Refused(error) | Outcome::InDoubt(DoubtReason::ServerError(error)) => {
-                        NotSentReason::WabaRefused(CleanText::new(error_catalog::lookup(error).summary))
-                    }
-                    Outcome::Confirmed | Outcome::NotSent(_) | Outcome::InDoubt(_) => NotSentReason::Stopped,
-                };
+                let why = outcome.api_error().map_or(NotSentReason::Stopped, |error| {
+                    NotSentReason::WabaRefused(CleanText::new(error_catalog::lookup(error).summary))
+                });
                 self.cancel(&why, |other| other.is_some() && other == waba);
             }
             // The refusal of an old access token says nothing about the token that replaced it.
@@ -332,7 +331,7 @@ impl JobsActor {
     fn handle_journal_failure(&mut self, reason: CleanText) {
         if self.journal_failure.borrow().is_none() {
             self.journal_failure.send_replace(Some(reason.clone()));
-            self.cancel(&NotSentReason::RefusedLocally(reason), |_| true);
+            self.cancel(&SendFailure::RefusedLocally(reason).into(), |_| true);
         }
     }
 
@@ -348,7 +347,7 @@ impl JobsActor {
     }
 
     fn handle_task_result(&mut self, result: TaskResult) {
-        let TaskResult { pending, total_attempts, outcome } = result;
+        let TaskResult { pending, total_attempts, standing } = result;
         let PendingChange { change, is_in_escrow, arrival_deadline, .. } = pending;
         let (id, number, before) = (change.id, change.number, change.status_before);
         let finished = self.progress.finished_now(total_attempts);
@@ -357,19 +356,19 @@ impl JobsActor {
             self.in_doubt.extend_arrival_deadline(number, deadline);
         }
         // Wipes the PIN before the end of the change is reported, unless the change is in doubt.
-        let change_with_pin = matches!(outcome, Outcome::InDoubt(_)).then_some(change);
-        let state = match outcome {
-            Outcome::Confirmed => {
+        let change_with_pin = matches!(standing, Standing::InDoubt(_)).then_some(change);
+        let state = match standing {
+            Standing::Set => {
                 // This PIN is in force now, so earlier doubt no longer matters.
                 self.in_doubt.clear(number);
                 ChangeState::Set(finished)
             }
-            Outcome::Refused(error) => match self.in_doubt.state_after(number, NotApplied::Refused(error.clone())) {
+            Standing::Failed(error) => match self.in_doubt.state_after(number, NotApplied::Refused(error.clone())) {
                 Some(details) => ChangeState::InDoubt(Box::new(details)),
                 None => ChangeState::Failed(finished, error),
             },
-            Outcome::NotSent(why) => self.not_sent_state(number, finished, why),
-            Outcome::InDoubt(doubt) => {
+            Standing::NotSent(why) => self.not_sent_state(number, finished, why),
+            Standing::InDoubt(doubt) => {
                 let change_with_pin = change_with_pin.filter(|_| !(self.should_drop_secrets && is_in_escrow));
                 let sent = SendHistory::Recorded(finished);
                 let arrival_deadline =
@@ -381,7 +380,7 @@ impl JobsActor {
                         change_with_pin,
                         before: before.two_step,
                         is_in_escrow,
-                        doubt,
+                        doubt: *doubt,
                         sent,
                         arrival_deadline,
                     },
@@ -395,11 +394,11 @@ impl JobsActor {
     /// Handles a task that panicked. It is not known whether its request was applied, so its number is in doubt.
     fn handle_panicked_task(&mut self, task: task::Id) {
         let Some(RunningTask { change, attempts_before, doubt, .. }) = self.running.remove(&task) else { return };
-        let doubt = doubt.unwrap_or(DoubtReason::ConnectionLost { after: Duration::ZERO });
+        let doubt = doubt.unwrap_or(DoubtReason::ConnectionLost { after: Duration::ZERO }.into());
         self.handle_task_result(TaskResult {
             pending: PendingChange { attempts_before, ..PendingChange::new(change) },
             total_attempts: attempts_before.saturating_add(1),
-            outcome: Outcome::InDoubt(doubt),
+            standing: Standing::in_doubt(doubt),
         });
     }
 

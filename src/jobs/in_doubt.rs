@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, Progress, SendHistory};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{PhoneNumberId, TwoStep};
-use crate::domain::outcome::{DoubtReason, NotApplied};
+use crate::domain::standing::{Doubt, NotApplied};
 use crate::journal::UnresolvedChange;
 
 /// A change that may have been applied.
@@ -20,7 +20,7 @@ pub(super) struct InDoubtChange {
     pub(super) before: TwoStep,
     /// True if the escrow has its PIN.
     pub(super) is_in_escrow: bool,
-    pub(super) doubt: DoubtReason,
+    pub(super) doubt: Doubt,
     pub(super) sent: SendHistory,
     /// Until when its last request can arrive.
     pub(super) arrival_deadline: TimePoint,
@@ -49,7 +49,7 @@ impl InDoubtChanges {
                     change_with_pin: None,
                     before: change.two_step_before,
                     is_in_escrow: change.is_in_escrow,
-                    doubt: change.reason,
+                    doubt: change.doubt,
                     sent,
                     arrival_deadline,
                 },
@@ -119,7 +119,8 @@ impl InDoubtChanges {
         };
         Some(InDoubtDetails {
             send_history: newest.sent,
-            reason: newest.doubt.clone(),
+            doubt: newest.doubt.clone(),
+            newer_pin: None,
             two_step_before: oldest.before,
             candidate_count: u32::try_from(changes.len()).unwrap_or(u32::MAX).saturating_add(pins_before),
             is_pin_in_memory: newest.change_with_pin.is_some(),
@@ -128,9 +129,9 @@ impl InDoubtChanges {
         })
     }
 
-    /// The state of a number, if it is in doubt and its last request certainly changed nothing.
-    pub(super) fn state_after(&self, number: PhoneNumberId, last: NotApplied) -> Option<InDoubtDetails> {
-        self.state(number).map(|details| InDoubtDetails { reason: DoubtReason::OlderPinInDoubt(last), ..details })
+    /// The state of a number, if it is in doubt and a newer PIN was certainly not applied.
+    pub(super) fn state_after(&self, number: PhoneNumberId, newer_pin: NotApplied) -> Option<InDoubtDetails> {
+        self.state(number).map(|details| InDoubtDetails { newer_pin: Some(newer_pin), ..details })
     }
 
     /// The state of one number, as progress.

@@ -9,8 +9,8 @@ use super::recorder::outcome_record;
 use super::send_task::PendingChange;
 use crate::domain::change::{Change, ChangeId, Completion, JobId};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
-use crate::domain::outcome::{NotSentReason, Outcome};
 use crate::domain::pin::{PinChoice, RandomSourceError};
+use crate::domain::standing::{NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::journal::OutcomeRecord;
 
@@ -78,13 +78,13 @@ impl QueueItem {
 
     /// The record of a refusal before the number is started. A number of a list gets a change ID for the record.
     pub(super) fn refusal_record(&self, finished: Completion, why: NotSentReason) -> OutcomeRecord {
-        let outcome = Outcome::NotSent(why);
+        let standing = Standing::NotSent(why);
         match self {
-            Self::Prepared(pending) => outcome_record(&pending.change, finished, outcome),
+            Self::Prepared(pending) => outcome_record(&pending.change, finished, standing),
             Self::Listed(listed) => {
                 let (number, waba) = (self.number(), self.waba());
                 let (change, job, Completion { at, attempts }) = (ChangeId::new(), listed.list.job, finished);
-                OutcomeRecord { change, job, number, waba, attempts, outcome, will_retry: false, at }
+                OutcomeRecord { change, job, number, waba, attempts, standing, will_retry: false, at }
             }
         }
     }

@@ -11,7 +11,8 @@ use super::Recorder;
 use crate::domain::change::{Change, ChangeId, Completion, Resolution};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::outcome::{NotSentReason, Outcome};
+use crate::domain::outcome::SendFailure;
+use crate::domain::standing::{NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::journal::{Intent, OutcomeRecord, RecordError};
 
@@ -31,10 +32,11 @@ impl From<RecordError> for RecordIntentError {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::JournalFailed(reason) => Self::JournalFailed(reason),
-            RecordError::Busy(reason) => Self::Refused(NotSentReason::RefusedLocally(reason)),
-            RecordError::RecipientsChanged => Self::Refused(NotSentReason::RefusedLocally(CleanText::new(
-                &RecordError::RecipientsChanged.to_string(),
-            ))),
+            RecordError::Busy(reason) => Self::Refused(SendFailure::RefusedLocally(reason).into()),
+            RecordError::RecipientsChanged => {
+                let reason = CleanText::new(&RecordError::RecipientsChanged.to_string());
+                Self::Refused(SendFailure::RefusedLocally(reason).into())
+            }
         }
     }
 }
@@ -47,7 +49,7 @@ impl Recorder {
         on_blocking_thread(move |runtime| {
             let escrow_entry = match &recorder.recipients {
                 Some(recipients) => Some(recipients.encrypt(&change, at).map_err(|error| {
-                    RecordIntentError::Refused(NotSentReason::RefusedLocally(CleanText::new(&error.to_string())))
+                    RecordIntentError::Refused(SendFailure::RefusedLocally(CleanText::new(&error.to_string())).into())
                 })?),
                 None => None,
             };
@@ -87,11 +89,11 @@ impl Recorder {
         &self,
         change: &Change,
         finished: Completion,
-        outcome: Outcome,
+        standing: Standing,
         will_retry: bool,
     ) -> Result<(), CleanText> {
         let journal = self.journal.clone();
-        let record = OutcomeRecord { will_retry, ..outcome_record(change, finished, outcome) };
+        let record = OutcomeRecord { will_retry, ..outcome_record(change, finished, standing) };
         flatten_write_result(on_blocking_thread(move |runtime| runtime.block_on(journal.record_outcome(record))).await)
     }
 
@@ -112,10 +114,10 @@ impl Recorder {
 }
 
 /// The record of the outcome of a change that is not retried.
-pub(super) fn outcome_record(change: &Change, finished: Completion, outcome: Outcome) -> OutcomeRecord {
+pub(super) fn outcome_record(change: &Change, finished: Completion, standing: Standing) -> OutcomeRecord {
     let Completion { at, attempts } = finished;
     let Change { id, job, number, waba, .. } = *change;
-    OutcomeRecord { change: id, job, number, waba, attempts, outcome, will_retry: false, at }
+    OutcomeRecord { change: id, job, number, waba, attempts, standing, will_retry: false, at }
 }
 
 /// Merges the error of the thread with that of the journal.

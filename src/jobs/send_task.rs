@@ -16,7 +16,8 @@ use super::recorder::{MAX_RECORD_AGE, RecordIntentError, outcome_record};
 use crate::domain::change::{Change, ChangeState, LATE_ARRIVAL_WINDOW};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::WabaId;
-use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome};
+use crate::domain::outcome::{Outcome, SendFailure};
+use crate::domain::standing::{DoubtCause, NotApplied, NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::graph::{Graph, SetPinAnswer};
 use crate::policy::retry::{self, NextStep, StopScope};
@@ -30,7 +31,7 @@ pub(super) struct PendingChange {
     pub(super) change: Arc<Change>,
     /// Attempts before this task: an operator may send a PIN in doubt again.
     pub(super) attempts_before: u8,
-    pub(super) doubt: Option<DoubtReason>,
+    pub(super) doubt: Option<DoubtCause>,
     /// True once the journal has the change.
     pub(super) is_recorded: bool,
     pub(super) is_in_escrow: bool,
@@ -55,7 +56,7 @@ impl PendingChange {
 pub(super) struct RunningTask {
     pub(super) change: Arc<Change>,
     pub(super) attempts_before: u8,
-    pub(super) doubt: Option<DoubtReason>,
+    pub(super) doubt: Option<DoubtCause>,
     /// Set to cancel the task, with the reason.
     pub(super) cancel: watch::Sender<Option<NotSentReason>>,
 }
@@ -64,7 +65,7 @@ pub(super) struct RunningTask {
 pub(super) struct TaskResult {
     pub(super) pending: PendingChange,
     pub(super) total_attempts: u8,
-    pub(super) outcome: Outcome,
+    pub(super) standing: Standing,
 }
 
 /// A message that concerns other changes too. Sent at once, because recording the outcome takes time.
@@ -109,12 +110,12 @@ impl SendTask {
     pub(super) async fn run(mut self, mut pending: PendingChange, permit: OwnedSemaphorePermit) -> TaskResult {
         let mut permit = Some(permit);
         let (mut attempt, mut last, mut is_newly_recorded) = (0_u8, None, false);
-        let outcome = loop {
+        let standing = loop {
             let attempt_number = pending.attempts_before.saturating_add(attempt).saturating_add(1);
             let (graph, generation) =
                 match Box::pin(self.prepare_request(&mut pending, attempt_number, &mut is_newly_recorded)).await {
                     Ok(client) => client,
-                    Err(why) => break outcome_if_not_sent(pending.doubt.as_ref(), last, why),
+                    Err(why) => break standing_if_not_sent(pending.doubt.as_ref(), last, why),
                 };
             attempt += 1;
             self.progress.send_state(pending.change.id, pending.change.number, ChangeState::Sending { attempt });
@@ -127,11 +128,12 @@ impl SendTask {
             let (waba, stop_scope) = (pending.change.waba, step.stop_scope());
             self.notices.send(Notice::Answered { outcome: outcome.clone(), waba, stop_scope, generation }).ok();
             match step {
-                NextStep::Finish { outcome: final_outcome, .. } => break final_outcome,
+                NextStep::Finish { standing, .. } => break standing,
                 NextStep::Retry { after } => {
                     if pending.doubt.is_none() {
                         // Nothing is in doubt while it waits. If this process dies, the next process must know that.
-                        Box::pin(self.record_outcome(&pending, attempt, outcome, true)).await;
+                        let standing = Standing::after_attempt(outcome, None);
+                        Box::pin(self.record_outcome(&pending, attempt, standing, true)).await;
                         drop(permit.take());
                     }
                     permit = self.wait_for_retry(&pending, attempt + 1, after, permit.take()).await;
@@ -139,17 +141,17 @@ impl SendTask {
             }
         };
         if is_newly_recorded {
-            Box::pin(self.record_outcome(&pending, attempt, outcome.clone(), false)).await;
+            Box::pin(self.record_outcome(&pending, attempt, standing.clone(), false)).await;
         }
         drop(permit);
         let total_attempts = pending.attempts_before.saturating_add(attempt);
-        TaskResult { pending, total_attempts, outcome }
+        TaskResult { pending, total_attempts, standing }
     }
 
     /// Records the outcome. If that fails, no task sends anything again, and only this process knows the outcome.
-    async fn record_outcome(&self, pending: &PendingChange, attempt: u8, outcome: Outcome, will_retry: bool) {
+    async fn record_outcome(&self, pending: &PendingChange, attempt: u8, standing: Standing, will_retry: bool) {
         let finished = self.progress.finished_now(pending.attempts_before.saturating_add(attempt));
-        if let Err(reason) = self.recorder.record_outcome(&pending.change, finished, outcome, will_retry).await {
+        if let Err(reason) = self.recorder.record_outcome(&pending.change, finished, standing, will_retry).await {
             self.notices.send(Notice::JournalFailed(reason)).ok();
         }
     }
@@ -160,9 +162,9 @@ impl SendTask {
         match outcome {
             Outcome::Confirmed => None,
             Outcome::Refused(error) => Some(NotApplied::Refused(error.clone())),
-            Outcome::NotSent(why) => Some(NotApplied::NotSent(why.clone())),
-            Outcome::InDoubt(doubt) => {
-                pending.doubt = Some(doubt.clone());
+            Outcome::NotSent(failure) => Some(NotApplied::NotSent(failure.clone().into())),
+            Outcome::InDoubt(reason) => {
+                pending.doubt = Some(reason.clone().into());
                 pending.arrival_deadline = Some(self.progress.now().plus(LATE_ARRIVAL_WINDOW));
                 None
             }
@@ -192,7 +194,7 @@ impl SendTask {
             "writing its record took longer than {} s, {MAX_RECORDS_PER_ATTEMPT} times",
             MAX_RECORD_AGE.as_secs()
         );
-        Err(NotSentReason::RefusedLocally(CleanText::new(&why)))
+        Err(SendFailure::RefusedLocally(CleanText::new(&why)).into())
     }
 
     /// Waits while sending is paused. Returns the client to send with, or why nothing may be sent.
@@ -226,14 +228,14 @@ impl SendTask {
         result.map_err(|error| match error {
             RecordIntentError::Refused(why) => {
                 if !pending.is_recorded {
-                    let (finished, outcome) = (self.progress.finished_now(0), Outcome::NotSent(why.clone()));
-                    self.recorder.record_refusal(outcome_record(&pending.change, finished, outcome));
+                    let (finished, standing) = (self.progress.finished_now(0), Standing::NotSent(why.clone()));
+                    self.recorder.record_refusal(outcome_record(&pending.change, finished, standing));
                 }
                 why
             }
             RecordIntentError::JournalFailed(reason) => {
                 self.notices.send(Notice::JournalFailed(reason.clone())).ok();
-                NotSentReason::RefusedLocally(reason)
+                SendFailure::RefusedLocally(reason).into()
             }
         })
     }
@@ -269,21 +271,19 @@ impl SendTask {
 
 /// Why nothing can be sent without a client.
 pub(super) fn no_access_token() -> NotSentReason {
-    NotSentReason::RefusedLocally(CleanText::new("there is no access token"))
+    SendFailure::RefusedLocally(CleanText::new("there is no access token")).into()
 }
 
-/// The outcome of a change that is not sent again for this reason.
-pub(super) fn outcome_if_not_sent(
-    doubt: Option<&DoubtReason>,
+/// What a change is left with that is not sent again for this reason.
+pub(super) fn standing_if_not_sent(
+    doubt: Option<&DoubtCause>,
     last: Option<NotApplied>,
     why: NotSentReason,
-) -> Outcome {
+) -> Standing {
     match (doubt, last) {
-        (Some(doubt), Some(last)) => Outcome::InDoubt(doubt.clone().after_failed_retry(last)),
         // The operator who stopped it knows why nothing more was sent.
-        (Some(doubt), None) if why == NotSentReason::Stopped => Outcome::InDoubt(doubt.clone()),
-        (Some(doubt), None) => Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::NotSent(why))),
-        (None, Some(NotApplied::Refused(error))) => Outcome::Refused(error),
-        (None, Some(NotApplied::NotSent(_)) | None) => Outcome::NotSent(why),
+        (Some(doubt), None) if why == NotSentReason::Stopped => Standing::in_doubt(doubt.clone()),
+        (Some(_), Some(last)) | (None, Some(last @ NotApplied::Refused(_))) => Standing::not_applied(last, doubt),
+        (_, None) | (None, Some(NotApplied::NotSent(_))) => Standing::not_applied(NotApplied::NotSent(why), doubt),
     }
 }

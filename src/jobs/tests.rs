@@ -12,8 +12,9 @@ use super::send_task::{PendingChange, RunningTask, SendTask, TaskResult};
 use super::*;
 use crate::config::endpoint::{AccessToken, Credentials, Endpoint};
 use crate::domain::change::{ChangeId, ChangeState, InDoubtDetails, JobId, StatusBefore};
-use crate::domain::outcome::{DoubtReason, NotSentReason, Outcome};
+use crate::domain::outcome::{DoubtReason, SendFailure};
 use crate::domain::pin::Pin;
+use crate::domain::standing::{NotSentReason, Standing};
 use crate::journal::{JobPlan, JournalKind, JournalOptions, PinSource};
 use crate::state_dir::StateDir;
 
@@ -101,7 +102,7 @@ async fn a_task_that_panics_leaves_only_its_number_in_doubt() {
         fixture.actor.spawn_watched(running, async move {
             assert!(!panics, "as planned");
             tokio::time::sleep(Duration::from_secs(1)).await;
-            TaskOutput::Completed(Box::new(TaskResult { pending, total_attempts: 3, outcome: Outcome::Confirmed }))
+            TaskOutput::Completed(Box::new(TaskResult { pending, total_attempts: 3, standing: Standing::Set }))
         });
     }
     let (commands, inbox) = mpsc::unbounded_channel();
@@ -110,8 +111,8 @@ async fn a_task_that_panics_leaves_only_its_number_in_doubt() {
     let states: Vec<_> = std::iter::from_fn(|| fixture.progress.try_recv().ok()).collect();
     let [first, second] = &states[..] else { panic!("{states:?}") };
     let ChangeState::InDoubt(details) = &first.state else { panic!("{first:?}") };
-    let InDoubtDetails { send_history, reason, candidate_count, is_pin_in_memory, .. } = &**details;
-    assert!(matches!((send_history.attempts(), reason), (3, DoubtReason::ConnectionLost { .. })), "{details:?}");
+    let InDoubtDetails { send_history, doubt, candidate_count, is_pin_in_memory, .. } = &**details;
+    assert_eq!((send_history.attempts(), doubt), (3, &DoubtReason::ConnectionLost { after: Duration::ZERO }.into()));
     assert_eq!((first.change, *candidate_count, *is_pin_in_memory), (Some(panicking.id), 1, true));
     assert!(second.change == Some(slow.id) && matches!(second.state, ChangeState::Set(_)), "{second:?}");
 }
@@ -124,7 +125,7 @@ async fn a_stop_before_the_first_step_sends_nothing() {
     let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
     cancel.send_replace(Some(NotSentReason::TokenRefused));
     let result = task.run(pending, permit).await;
-    assert_eq!((result.total_attempts, result.outcome), (0, Outcome::NotSent(NotSentReason::TokenRefused)));
+    assert_eq!((result.total_attempts, result.standing), (0, Standing::NotSent(NotSentReason::TokenRefused)));
     assert!(!result.pending.is_recorded && fixture.progress.try_recv().is_err(), "it is not reported as sending");
     assert_eq!(fixture.actor.permits.available_permits(), 2);
 }
@@ -151,7 +152,7 @@ async fn a_stop_while_the_record_is_written_sends_nothing() {
     let pending = PendingChange::new(fixture.change("200000000000001"));
     let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
     let result = task.run(pending, permit).await;
-    assert_eq!((result.total_attempts, result.outcome), (0, Outcome::NotSent(NotSentReason::Stopped)));
+    assert_eq!((result.total_attempts, result.standing), (0, Standing::NotSent(NotSentReason::Stopped)));
     assert!(result.pending.is_recorded && fixture.progress.try_recv().is_err(), "it was recorded, and not sent");
 }
 
@@ -186,7 +187,10 @@ async fn nothing_is_sent_after_records_that_are_too_old() {
     let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
     let result = task.run(pending, permit).await;
     let why = CleanText::new("writing its record took longer than 10 s, 3 times");
-    assert_eq!((result.total_attempts, result.outcome), (0, Outcome::NotSent(NotSentReason::RefusedLocally(why))));
+    assert_eq!(
+        (result.total_attempts, result.standing),
+        (0, Standing::NotSent(NotSentReason::Failure(SendFailure::RefusedLocally(why))))
+    );
     assert!(result.pending.is_recorded && fixture.progress.try_recv().is_err(), "it was recorded, and not sent");
     assert_eq!(UPTIME_READS.load(Ordering::Relaxed), 6, "recorded three times");
 }
@@ -203,7 +207,10 @@ async fn an_old_record_is_repeated_before_the_request_is_sent() {
     let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
     let result = task.run(pending, permit).await;
     // No server listens, but every attempt was made.
-    assert!(result.total_attempts == 4 && matches!(result.outcome, Outcome::NotSent(NotSentReason::NoConnection(_))));
+    assert!(
+        result.total_attempts == 4
+            && matches!(result.standing, Standing::NotSent(NotSentReason::Failure(SendFailure::NoConnection(_))))
+    );
     let sending = std::iter::from_fn(|| fixture.progress.try_recv().ok())
         .filter(|progress| matches!(progress.state, ChangeState::Sending { .. }));
     assert_eq!(sending.count(), 4);

@@ -7,6 +7,7 @@ use super::job_queries::{JobQueries, RecordedState};
 use super::open_changes::parse_column;
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
+use crate::domain::standing::ChangeResult;
 use crate::escrow::{Ciphertext, EscrowEntry};
 use crate::state_dir::StateDir;
 
@@ -27,7 +28,7 @@ pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<EncryptedPin>, 
     let mut pins = Vec::new();
     for_each(db, |escrow_entry, last_attempt_at| {
         // This program always writes an attempt or an outcome with a change, so the state exists.
-        let state = states.remove(&escrow_entry.change).unwrap_or(RecordedState::NoAnswer);
+        let state = states.remove(&escrow_entry.change).unwrap_or(RecordedState::Ended(ChangeResult::NoAnswer));
         pins.push(EncryptedPin { escrow_entry, state, last_attempt_at });
     })?;
     Ok(pins)

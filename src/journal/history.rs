@@ -6,6 +6,7 @@ use super::audit::{AuditAction, AuditRow};
 use super::model::HistoryEntry;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
+use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 
 /// The history of a number, newest first, at most `limit` entries.
@@ -46,13 +47,9 @@ fn describe(row: &AuditRow) -> Option<String> {
         None => words.to_owned(),
     };
     match row.action {
-        AuditAction::Outcome => match row.outcome.as_ref()?.as_str() {
-            "set" => Some("set".to_owned()),
-            "failed" => Some(with_note("failed")),
-            "not_sent" => Some(with_note("not sent")),
-            "no_answer" => Some(with_note("no answer")),
-            _ => None,
-        },
+        AuditAction::Outcome => {
+            ChangeResult::parse(row.outcome.as_ref()?.as_str()).map(|result| with_note(result.label()))
+        }
         AuditAction::Resolved => match row.outcome.as_ref()?.as_str() {
             "by_hand" => Some(with_note("checked manually")),
             "nothing_in_force" => Some("no PIN in force: still not set after two minutes".to_owned()),

@@ -16,7 +16,7 @@ use super::run_lock;
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
-use crate::domain::outcome::{DoubtReason, Outcome};
+use crate::domain::standing::{ChangeResult, DoubtCause, Standing};
 use crate::domain::text::CleanText;
 use crate::state_dir::StateDir;
 
@@ -80,8 +80,8 @@ pub struct JobNumber {
     pub at: Option<UtcTime>,
     /// How many attempts were made.
     pub attempts: u8,
-    /// The outcome of that change, recorded or deduced.
-    pub outcome: Option<Outcome>,
+    /// What that change is left with, recorded or deduced.
+    pub standing: Option<Standing>,
     /// The parts of the reply that are worth searching for.
     pub reply: ReplySummary,
     /// The reason for the outcome, in words.
@@ -95,14 +95,8 @@ pub enum RecordedState {
     NotStarted,
     /// A live process works on it.
     Running,
-    /// Meta confirmed it.
-    Set,
-    /// Meta refused it.
-    Failed,
-    /// pindesk did not send it.
-    NotSent,
-    /// It is in doubt.
-    NoAnswer,
+    /// It has ended, or it is in doubt.
+    Ended(ChangeResult),
     /// It was in doubt, and no longer is.
     Resolved,
 }
@@ -112,7 +106,7 @@ struct ChangeRecord {
     change: ChangeId,
     at: UtcTime,
     attempts: u8,
-    outcome: Option<Outcome>,
+    standing: Option<Standing>,
     run_id: Option<String>,
     will_retry: bool,
     /// True if an earlier attempt of the same change was in doubt.
@@ -248,15 +242,15 @@ impl<'a> JobQueries<'a> {
         let mut records = Vec::new();
         while let Some(row) = rows.next()? {
             let detail: Option<String> = row.get(4)?;
-            let outcome = detail.map(|detail| {
+            let standing = detail.map(|detail| {
                 // An outcome that cannot be parsed proves nothing.
-                serde_json::from_str(&detail).unwrap_or(Outcome::InDoubt(DoubtReason::ProcessEnded))
+                serde_json::from_str(&detail).unwrap_or_else(|_| Standing::in_doubt(DoubtCause::ProcessEnded))
             });
             let record = ChangeRecord {
                 change: parse_column(row, 1)?,
                 at: UtcTime::from_unix_seconds(row.get(2)?),
                 attempts: row.get(3)?,
-                outcome,
+                standing,
                 run_id: row.get(5)?,
                 will_retry: row.get(6)?,
                 was_in_doubt: row.get(7)?,
@@ -271,28 +265,25 @@ impl<'a> JobQueries<'a> {
         latest.run_id.as_ref().map_or(Ok(false), |run| self.is_run_alive(run, known))
     }
 
-    /// The state of a change, and its outcome, recorded or deduced.
-    fn recorded_state(&self, latest: &ChangeRecord, is_alive: bool) -> (RecordedState, Option<Outcome>) {
+    /// The state of a change, and what it is left with, recorded or deduced.
+    fn recorded_state(&self, latest: &ChangeRecord, is_alive: bool) -> (RecordedState, Option<Standing>) {
         let is_open = self.open_changes.contains(&latest.change);
+        let doubt_state = if is_open { RecordedState::Ended(ChangeResult::NoAnswer) } else { RecordedState::Resolved };
         // If an earlier attempt was in doubt, Meta may have applied it, and the last outcome is no proof.
         let is_sure = !is_open && !latest.was_in_doubt;
-        match &latest.outcome {
-            Some(_) if latest.will_retry && is_alive => (RecordedState::Running, None),
+        let state = match &latest.standing {
+            Some(_) if latest.will_retry && is_alive => return (RecordedState::Running, None),
             // The process that waited to retry has ended, and nothing is in doubt.
-            Some(outcome) if latest.will_retry => (RecordedState::NotSent, Some(outcome.clone())),
-            Some(Outcome::Confirmed) => (RecordedState::Set, latest.outcome.clone()),
-            Some(Outcome::Refused(_)) if is_sure => (RecordedState::Failed, latest.outcome.clone()),
-            Some(Outcome::NotSent(_)) if is_sure => (RecordedState::NotSent, latest.outcome.clone()),
-            Some(Outcome::Refused(_) | Outcome::NotSent(_) | Outcome::InDoubt(_)) => {
-                let state = if is_open { RecordedState::NoAnswer } else { RecordedState::Resolved };
-                (state, latest.outcome.clone())
+            Some(_) if latest.will_retry => RecordedState::Ended(ChangeResult::NotSent),
+            Some(Standing::Set) => RecordedState::Ended(ChangeResult::Set),
+            Some(standing @ (Standing::Failed(_) | Standing::NotSent(_))) if is_sure => {
+                RecordedState::Ended(standing.result())
             }
-            None if is_open && is_alive => (RecordedState::Running, None),
-            None => {
-                let state = if is_open { RecordedState::NoAnswer } else { RecordedState::Resolved };
-                (state, Some(Outcome::InDoubt(DoubtReason::ProcessEnded)))
-            }
-        }
+            Some(Standing::Failed(_) | Standing::NotSent(_) | Standing::InDoubt(_)) => doubt_state,
+            None if is_open && is_alive => return (RecordedState::Running, None),
+            None => return (doubt_state, Some(Standing::in_doubt(DoubtCause::ProcessEnded))),
+        };
+        (state, latest.standing.clone())
     }
 
     fn job_number(
@@ -302,7 +293,7 @@ impl<'a> JobQueries<'a> {
         latest: &ChangeRecord,
         is_alive: bool,
     ) -> JobNumber {
-        let (state, outcome) = self.recorded_state(latest, is_alive);
+        let (state, standing) = self.recorded_state(latest, is_alive);
         JobNumber {
             number,
             waba,
@@ -310,9 +301,9 @@ impl<'a> JobQueries<'a> {
             change: Some(latest.change),
             at: Some(latest.at),
             attempts: latest.attempts,
-            reply: outcome.as_ref().map(reply_summary).unwrap_or_default(),
-            reason: outcome.as_ref().and_then(outcome_reason),
-            outcome,
+            reply: standing.as_ref().map(reply_summary).unwrap_or_default(),
+            reason: standing.as_ref().and_then(outcome_reason),
+            standing,
         }
     }
 }
@@ -323,11 +314,9 @@ impl JobNumber {
     #[must_use]
     pub const fn is_resumable(&self) -> bool {
         match self.state {
-            RecordedState::NotStarted | RecordedState::NotSent => true,
+            RecordedState::NotStarted | RecordedState::Ended(ChangeResult::NotSent) => true,
             RecordedState::Running
-            | RecordedState::Set
-            | RecordedState::Failed
-            | RecordedState::NoAnswer
+            | RecordedState::Ended(ChangeResult::Set | ChangeResult::Failed | ChangeResult::NoAnswer)
             | RecordedState::Resolved => false,
         }
     }
@@ -340,7 +329,7 @@ impl JobNumber {
             change: None,
             at: None,
             attempts: 0,
-            outcome: None,
+            standing: None,
             reply: ReplySummary::default(),
             reason: None,
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::domain::change::{ChangeId, Completion, JobId, LATE_ARRIVAL_WINDOW, SendHistory, StatusBefore};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
-use crate::domain::outcome::{DoubtReason, Outcome};
+use crate::domain::standing::{Doubt, Standing};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
@@ -93,7 +93,7 @@ pub struct UnresolvedChange {
     /// How many attempts may have been made; `None` if only the escrow file had the change.
     pub attempts: Option<u8>,
     /// Why it is in doubt.
-    pub reason: DoubtReason,
+    pub doubt: Doubt,
     /// No request of the change can have been sent after this time.
     pub last_send: UtcTime,
     /// True if the escrow has the PIN.
@@ -167,8 +167,8 @@ pub struct OutcomeRecord {
     pub waba: Option<WabaId>,
     /// How many attempts were made.
     pub attempts: u8,
-    /// The outcome of the change or the attempt.
-    pub outcome: Outcome,
+    /// What the change, or the attempt, is left with.
+    pub standing: Standing,
     /// True if nothing is in doubt and this process waits to retry the change.
     pub will_retry: bool,
     /// When it ended.

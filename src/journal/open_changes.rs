@@ -12,7 +12,7 @@ use super::model::{MAX_SEND_DELAY, RecordedTime, UnresolvedChange};
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, TwoStep};
-use crate::domain::outcome::{DoubtReason, Outcome};
+use crate::domain::standing::{DoubtCause, Standing};
 
 /// An open change, and the run that works or worked on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,12 +140,12 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
     let (run_id, started_attempts): (Option<String>, Option<u8>) = (row.get(7)?, row.get(9)?);
     let ended_attempts: Option<u8> = row.get(11)?;
     let detail: Option<String> = row.get(12)?;
-    let reason = match (outcome_at, detail) {
+    let doubt = match (outcome_at, detail) {
         (Some(_), Some(detail)) => match serde_json::from_str(&detail) {
-            Ok(Outcome::InDoubt(doubt)) => doubt,
-            Ok(Outcome::Confirmed | Outcome::Refused(_) | Outcome::NotSent(_)) | Err(_) => DoubtReason::ProcessEnded,
+            Ok(Standing::InDoubt(doubt)) => *doubt,
+            Ok(Standing::Set | Standing::Failed(_) | Standing::NotSent(_)) | Err(_) => DoubtCause::ProcessEnded.into(),
         },
-        (Some(_) | None, Some(_) | None) => DoubtReason::ProcessEnded,
+        (Some(_) | None, Some(_) | None) => DoubtCause::ProcessEnded.into(),
     };
     Ok(OpenChange {
         unresolved: UnresolvedChange {
@@ -156,7 +156,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
             two_step_before: parse_two_step(&row.get::<_, String>(4)?),
             at: UtcTime::from_unix_seconds(intent_at),
             attempts: run_id.as_ref().map(|_| ended_attempts.or(started_attempts).unwrap_or(1)),
-            reason,
+            doubt,
             last_send: last_send.latest(),
             is_in_escrow: row.get(5)?,
         },

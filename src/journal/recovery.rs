@@ -18,7 +18,7 @@ use super::schema;
 use super::transaction::{JournalTx, WriterContext};
 use crate::domain::change::JobId;
 use crate::domain::clock::{self, TimePoint};
-use crate::domain::outcome::{DoubtReason, Outcome};
+use crate::domain::standing::{ChangeResult, DoubtCause, Standing};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowFile, EscrowLock};
 use crate::state_dir::StateDir;
@@ -206,7 +206,7 @@ impl JournalTx<'_> {
             waba: escrow_entry.waba,
             change: Some(escrow_entry.change),
             job,
-            outcome: Some("no_answer"),
+            outcome: Some(ChangeResult::NoAnswer.as_str()),
             note,
             ..AuditEntry::default()
         };
@@ -233,7 +233,7 @@ impl JournalTx<'_> {
             number: escrow_entry.number,
             waba: escrow_entry.waba,
             attempts: 1,
-            outcome: Outcome::InDoubt(DoubtReason::EscrowOnly),
+            standing: Standing::in_doubt(DoubtCause::EscrowOnly),
             will_retry: false,
             at,
         };
@@ -241,7 +241,7 @@ impl JournalTx<'_> {
             change: Some(escrow_entry.change),
             number: Some(escrow_entry.number),
             job,
-            outcome: Some("no_answer"),
+            outcome: Some(ChangeResult::NoAnswer.as_str()),
             ..AuditEntry::default()
         };
         let seq = self.add_audit_row(AuditAction::Outcome, at, entry)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
-use super::encoding::{outcome_kind, outcome_reason, reply_summary, resolution_kind};
+use super::encoding::{outcome_reason, reply_summary, resolution_kind};
 use super::error::{RecordError, StorageError};
 use super::model::{
     AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecipientsStatus, RecordedTime, is_in_future,
@@ -263,7 +263,7 @@ impl JournalTx<'_> {
 
     /// Records the outcome of a change. Updates no other row: [`open_changes`] derives from the rows what it closes.
     pub(super) fn record_outcome(&mut self, record: &OutcomeRecord) -> Result<(), StorageError> {
-        let kind = outcome_kind(&record.outcome);
+        let kind = record.standing.result().as_str();
         let entry = AuditEntry {
             number: Some(record.number),
             waba: record.waba,
@@ -271,8 +271,8 @@ impl JournalTx<'_> {
             job: Some(record.job),
             outcome: Some(kind),
             attempts: Some(record.attempts),
-            reply: reply_summary(&record.outcome),
-            note: outcome_reason(&record.outcome),
+            reply: reply_summary(&record.standing),
+            note: outcome_reason(&record.standing),
         };
         let seq = self.add_audit_row(AuditAction::Outcome, record.at, entry)?;
         self.insert_outcome(seq, record, Some(record.job))
@@ -284,7 +284,7 @@ impl JournalTx<'_> {
         record: &OutcomeRecord,
         job: Option<JobId>,
     ) -> Result<(), StorageError> {
-        let detail = serde_json::to_string(&record.outcome).map_err(|error| StorageError::new(error.to_string()))?;
+        let detail = serde_json::to_string(&record.standing).map_err(|error| StorageError::new(error.to_string()))?;
         self.db
             .prepare_cached(
                 "INSERT INTO outcomes (seq, change, job, number, waba, at, up, tries, kind, detail, repeats)
@@ -299,7 +299,7 @@ impl JournalTx<'_> {
                 record.at.unix_seconds(),
                 self.context.uptime_seconds(),
                 record.attempts,
-                outcome_kind(&record.outcome),
+                record.standing.result().as_str(),
                 detail,
                 record.will_retry,
             ])?;

@@ -4,7 +4,8 @@
 //! refusals apply to other numbers.
 
 use crate::domain::change::MAX_ATTEMPTS;
-use crate::domain::outcome::{NotSentReason, Outcome};
+use crate::domain::outcome::{Outcome, SendFailure};
+use crate::domain::standing::NotSentReason;
 
 /// This many failed TLS handshakes in a row stop the job, because the machine that replies instead of Meta replies to
 /// the next request too.
@@ -47,11 +48,11 @@ impl Breaker {
                 self.tls_failures = 0;
                 reaches_limit(self.max_in_doubt, &mut self.in_doubt).then_some(NotSentReason::TooManyInDoubt)
             }
-            Outcome::NotSent(reason @ NotSentReason::Tls(_)) => {
-                reaches_limit(MAX_TLS_FAILURES, &mut self.tls_failures).then(|| reason.clone())
+            Outcome::NotSent(failure @ SendFailure::Tls(_)) => {
+                reaches_limit(MAX_TLS_FAILURES, &mut self.tls_failures).then(|| failure.clone().into())
             }
             // The request did not get far enough to test the connection.
-            Outcome::NotSent(_) => None,
+            Outcome::NotSent(SendFailure::NoConnection(_) | SendFailure::RefusedLocally(_)) => None,
         }
     }
 
@@ -94,8 +95,8 @@ mod tests {
         prop_oneof![
             1 => Just(Outcome::Confirmed),
             1 => Just(Outcome::Refused(error)),
-            2 => Just(Outcome::NotSent(NotSentReason::NoConnection(CleanText::new("refused")))),
-            8 => Just(Outcome::NotSent(NotSentReason::Tls(CleanText::new("expired")))),
+            2 => Just(Outcome::NotSent(SendFailure::NoConnection(CleanText::new("refused")))),
+            8 => Just(Outcome::NotSent(SendFailure::Tls(CleanText::new("expired")))),
             150 => Just(Outcome::InDoubt(DoubtReason::ConnectionLost { after: Duration::ZERO })),
         ]
     }
@@ -116,10 +117,10 @@ mod tests {
             let (mut since_doubts, mut since_tls) = (0, 0);
             for (index, outcome) in outcomes.iter().enumerate() {
                 let is_doubt = |outcome: &Outcome| matches!(outcome, Outcome::InDoubt(_));
-                let is_tls = |outcome: &Outcome| matches!(outcome, Outcome::NotSent(NotSentReason::Tls(_)));
+                let is_tls = |outcome: &Outcome| matches!(outcome, Outcome::NotSent(SendFailure::Tls(_)));
                 let was_sent = |outcome: &Outcome| !matches!(outcome, Outcome::NotSent(_));
                 let reached_tls =
-                    |outcome: &Outcome| !matches!(outcome, Outcome::NotSent(NotSentReason::NoConnection(_)));
+                    |outcome: &Outcome| !matches!(outcome, Outcome::NotSent(SendFailure::NoConnection(_)));
                 let doubts = in_a_row(&outcomes[since_doubts..=index], was_sent, is_doubt);
                 let failures = in_a_row(&outcomes[since_tls..=index], reached_tls, is_tls);
                 let expected = if is_doubt(outcome) && doubts == 4 * (2 * concurrency).max(5) {
@@ -127,7 +128,7 @@ mod tests {
                     Some(NotSentReason::TooManyInDoubt)
                 } else if is_tls(outcome) && failures == 3 {
                     since_tls = index + 1;
-                    Some(NotSentReason::Tls(CleanText::new("expired")))
+                    Some(SendFailure::Tls(CleanText::new("expired")).into())
                 } else {
                     None
                 };

@@ -7,7 +7,8 @@ use std::iter;
 use std::time::Duration;
 
 use crate::domain::change::MAX_ATTEMPTS;
-use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome, ReadFailure};
+use crate::domain::outcome::{DoubtReason, Outcome, ReadFailure, SendFailure};
+use crate::domain::standing::{DoubtCause, Standing};
 use crate::policy::error_catalog::{self, CatalogEntry, ErrorScope};
 
 /// The ceiling of the first wait. Each further ceiling is twice as high.
@@ -24,8 +25,8 @@ const PROXY_THROTTLE_WAIT: Duration = Duration::from_secs(5);
 pub enum NextStep {
     /// The change ends.
     Finish {
-        /// The outcome of the whole change: it includes doubt about an earlier attempt.
-        outcome: Outcome,
+        /// What the change is left with: it includes doubt about an earlier attempt.
+        standing: Standing,
         /// Which other requests would fail for the same reason. pindesk must not send them.
         stop_scope: StopScope,
     },
@@ -79,7 +80,7 @@ pub fn full_jitter(ceiling: Duration, random: u32) -> Duration {
 pub fn next_step(
     outcome: Outcome,
     attempt: u8,
-    earlier_doubt: Option<&DoubtReason>,
+    earlier_doubt: Option<&DoubtCause>,
     requested_wait: Option<Duration>,
     random: u32,
 ) -> NextStep {
@@ -91,16 +92,7 @@ pub fn next_step(
         return NextStep::Retry { after: minimum + full_jitter(ceiling, random) };
     }
     let stop_scope = stop_scope(&outcome);
-    let outcome = match (outcome, earlier_doubt) {
-        (Outcome::Refused(error), Some(doubt)) => {
-            Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::Refused(error)))
-        }
-        (Outcome::NotSent(reason), Some(doubt)) => {
-            Outcome::InDoubt(doubt.clone().after_failed_retry(NotApplied::NotSent(reason)))
-        }
-        (outcome, _) => outcome,
-    };
-    NextStep::Finish { outcome, stop_scope }
+    NextStep::Finish { standing: Standing::after_attempt(outcome, earlier_doubt), stop_scope }
 }
 
 /// How long to wait before pindesk retries a failed read; `None` if a retry is useless. A read changes nothing, so
@@ -119,7 +111,6 @@ pub fn read_retry_delay(failure: &ReadFailure, attempt: u8, random: u32) -> Opti
 /// The minimum wait before a retry; `None` if a retry is useless or wrong.
 fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
     match outcome {
-        Outcome::Confirmed => None,
         Outcome::Refused(error) => {
             let entry = error_catalog::lookup(error);
             match entry.scope {
@@ -127,16 +118,9 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
                 ErrorScope::Token | ErrorScope::Waba | ErrorScope::Number => None,
             }
         }
-        Outcome::NotSent(reason) => match reason {
-            NotSentReason::NoConnection(_) => Some(Duration::ZERO),
-            // A certificate does not become valid in seconds, and a retry would only hide that Meta did not reply.
-            NotSentReason::Tls(_)
-            | NotSentReason::Stopped
-            | NotSentReason::TokenRefused
-            | NotSentReason::WabaRefused(_)
-            | NotSentReason::TooManyInDoubt
-            | NotSentReason::RefusedLocally(_) => None,
-        },
+        Outcome::NotSent(SendFailure::NoConnection(_)) => Some(Duration::ZERO),
+        // A certificate does not become valid in seconds, and a retry would only hide that Meta did not reply.
+        Outcome::Confirmed | Outcome::NotSent(SendFailure::Tls(_) | SendFailure::RefusedLocally(_)) => None,
         Outcome::InDoubt(doubt) => match doubt {
             DoubtReason::ServerError(error) => {
                 let entry = error_catalog::lookup(error);
@@ -148,23 +132,14 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
             | DoubtReason::ConnectionLost { .. }
             | DoubtReason::UnexpectedReply { .. }
             | DoubtReason::SuccessNotTrue => Some(Duration::ZERO),
-            // These are not about this request, so a retry resolves nothing.
-            DoubtReason::OlderPinInDoubt(_)
-            | DoubtReason::EarlierAttemptInDoubt { .. }
-            | DoubtReason::ProcessEnded
-            | DoubtReason::EscrowOnly => None,
         },
     }
 }
 
 fn is_throttle(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Refused(error) | Outcome::InDoubt(DoubtReason::ServerError(error)) => {
-            error_catalog::lookup(error).scope == ErrorScope::Throttle
-        }
-        Outcome::InDoubt(doubt) => matches!(doubt, DoubtReason::UnexpectedReply { http_status: 429 }),
-        Outcome::Confirmed | Outcome::NotSent(_) => false,
-    }
+    let is_proxy_throttle = matches!(outcome, Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429 }));
+    is_proxy_throttle
+        || outcome.api_error().is_some_and(|error| error_catalog::lookup(error).scope == ErrorScope::Throttle)
 }
 
 fn min_wait(entry: &CatalogEntry) -> Duration {
@@ -172,26 +147,11 @@ fn min_wait(entry: &CatalogEntry) -> Duration {
 }
 
 fn stop_scope(outcome: &Outcome) -> StopScope {
-    match outcome {
-        Outcome::Refused(error) | Outcome::InDoubt(DoubtReason::ServerError(error)) => {
-            match error_catalog::lookup(error).scope {
-                ErrorScope::Token => StopScope::All,
-                ErrorScope::Waba => StopScope::Waba,
-                ErrorScope::Number | ErrorScope::Throttle | ErrorScope::ServerError => StopScope::Nothing,
-            }
-        }
-        Outcome::Confirmed
-        | Outcome::NotSent(_)
-        | Outcome::InDoubt(
-            DoubtReason::TimedOut { .. }
-            | DoubtReason::ConnectionLost { .. }
-            | DoubtReason::UnexpectedReply { .. }
-            | DoubtReason::SuccessNotTrue
-            | DoubtReason::OlderPinInDoubt(_)
-            | DoubtReason::EarlierAttemptInDoubt { .. }
-            | DoubtReason::ProcessEnded
-            | DoubtReason::EscrowOnly,
-        ) => StopScope::Nothing,
+    let Some(error) = outcome.api_error() else { return StopScope::Nothing };
+    match error_catalog::lookup(error).scope {
+        ErrorScope::Token => StopScope::All,
+        ErrorScope::Waba => StopScope::Waba,
+        ErrorScope::Number | ErrorScope::Throttle | ErrorScope::ServerError => StopScope::Nothing,
     }
 }
 
@@ -201,6 +161,7 @@ mod tests {
 
     use super::*;
     use crate::domain::outcome::ApiError;
+    use crate::domain::standing::{Doubt, NotApplied};
     use crate::domain::text::CleanText;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -223,11 +184,11 @@ mod tests {
     }
 
     fn no_connection() -> Outcome {
-        Outcome::NotSent(NotSentReason::NoConnection(CleanText::new("refused")))
+        Outcome::NotSent(SendFailure::NoConnection(CleanText::new("refused")))
     }
 
     fn finish(outcome: Outcome, scope: StopScope) -> NextStep {
-        NextStep::Finish { outcome, stop_scope: scope }
+        NextStep::Finish { standing: Standing::after_attempt(outcome, None), stop_scope: scope }
     }
 
     #[test]
@@ -296,13 +257,8 @@ mod tests {
     #[test]
     fn tls_failures_and_local_refusals_are_not_retried() {
         let reason = CleanText::new("certificate expired");
-        for not_sent in [
-            NotSentReason::Tls(reason.clone()),
-            NotSentReason::RefusedLocally(reason),
-            NotSentReason::Stopped,
-            NotSentReason::TokenRefused,
-        ] {
-            let outcome = Outcome::NotSent(not_sent);
+        for failure in [SendFailure::Tls(reason.clone()), SendFailure::RefusedLocally(reason)] {
+            let outcome = Outcome::NotSent(failure);
             assert_eq!(next_step(outcome.clone(), 1, None, None, 0), finish(outcome, StopScope::Nothing));
         }
     }
@@ -315,20 +271,18 @@ mod tests {
 
     #[test]
     fn only_a_confirmation_clears_an_earlier_doubt() {
-        let after = |last: Outcome| match last {
-            Outcome::Refused(error) => Outcome::InDoubt(LOST.after_failed_retry(NotApplied::Refused(error))),
-            Outcome::NotSent(reason) => Outcome::InDoubt(LOST.after_failed_retry(NotApplied::NotSent(reason))),
-            Outcome::Confirmed | Outcome::InDoubt(_) => unreachable!("only used for requests that changed nothing"),
+        let doubt = DoubtCause::from(LOST);
+        let in_doubt = |last: NotApplied, stop_scope| {
+            let standing = Standing::in_doubt(Doubt { cause: LOST.into(), last_retry: Some(last) });
+            NextStep::Finish { standing, stop_scope }
         };
-        let in_doubt = |last| finish(after(last), StopScope::Nothing);
-        assert_eq!(next_step(refused(100), 2, Some(&LOST), None, 0), in_doubt(refused(100)));
-        assert_eq!(next_step(no_connection(), 4, Some(&LOST), None, 0), in_doubt(no_connection()));
-        assert_eq!(
-            next_step(Outcome::Confirmed, 2, Some(&LOST), None, 0),
-            finish(Outcome::Confirmed, StopScope::Nothing)
-        );
-        let stopped = next_step(refused(190), 2, Some(&LOST), None, 0);
-        assert_eq!(stopped, finish(after(refused(190)), StopScope::All));
+        let next_step = |outcome, attempt| next_step(outcome, attempt, Some(&doubt), None, 0);
+        let error = |code| NotApplied::Refused(api_error(400, code));
+        assert_eq!(next_step(refused(100), 2), in_doubt(error(100), StopScope::Nothing));
+        assert_eq!(next_step(refused(190), 2), in_doubt(error(190), StopScope::All));
+        let unsent = NotApplied::NotSent(SendFailure::NoConnection(CleanText::new("refused")).into());
+        assert_eq!(next_step(no_connection(), 4), in_doubt(unsent, StopScope::Nothing));
+        assert_eq!(next_step(Outcome::Confirmed, 2), finish(Outcome::Confirmed, StopScope::Nothing));
     }
 
     proptest! {

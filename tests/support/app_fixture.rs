@@ -19,6 +19,7 @@ use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::outcome::DoubtReason;
 use pindesk::domain::pin::{Pin, PinChoice};
 use pindesk::domain::pin_plan::{PinPlan, Targets};
+use pindesk::domain::standing::DoubtCause;
 use pindesk::domain::text::CleanText;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -284,7 +285,8 @@ impl AppFixture {
     pub(crate) fn in_doubt_state(&self) -> InDoubtDetails {
         InDoubtDetails {
             send_history: SendHistory::Recorded(Completion { at: self.now.utc, attempts: 4 }),
-            reason: DoubtReason::TimedOut { waited: Duration::from_secs(30) },
+            doubt: DoubtReason::TimedOut { waited: Duration::from_secs(30) }.into(),
+            newer_pin: None,
             two_step_before: TwoStep::NotSet,
             candidate_count: 1,
             is_pin_in_memory: true,
@@ -297,7 +299,7 @@ impl AppFixture {
     pub(crate) fn recovered_change(&self, index: usize) -> Progress {
         let sent = Completion { at: UtcTime::from_unix_seconds(1_795_350_000), attempts: 1 };
         let details = InDoubtDetails {
-            reason: DoubtReason::ProcessEnded,
+            doubt: DoubtCause::ProcessEnded.into(),
             is_pin_in_memory: false,
             two_step_before: TwoStep::On,
             candidate_count: 2,

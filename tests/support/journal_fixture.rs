@@ -9,8 +9,8 @@ use pindesk::config::EscrowSettings;
 use pindesk::domain::change::{Change, ChangeId, JobId, StatusBefore};
 use pindesk::domain::clock::{Clock, TimePoint, UtcTime};
 use pindesk::domain::number::{PhoneNumberId, TwoStep};
-use pindesk::domain::outcome::Outcome;
 use pindesk::domain::pin::Pin;
+use pindesk::domain::standing::Standing;
 use pindesk::domain::text::CleanText;
 use pindesk::escrow::Recipients;
 use pindesk::journal::{
@@ -130,9 +130,9 @@ pub(crate) fn job_plan(numbers: &[u32]) -> JobPlan {
 }
 
 /// The outcome of a change after one attempt.
-pub(crate) fn outcome_record(intent: &Intent, outcome: Outcome, at: UtcTime) -> OutcomeRecord {
+pub(crate) fn outcome_record(intent: &Intent, standing: Standing, at: UtcTime) -> OutcomeRecord {
     let Intent { change, job, number, waba, .. } = *intent;
-    OutcomeRecord { change, job, number, waba, attempts: 1, outcome, will_retry: false, at }
+    OutcomeRecord { change, job, number, waba, attempts: 1, standing, will_retry: false, at }
 }
 
 /// A command that runs one test of this program in a child process, with `dir` in the variable [`CHILD_DIR_ENV`]. The

@@ -26,8 +26,8 @@ use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, JobId, Progress, StatusBefore};
 use pindesk::domain::clock::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba, WabaId};
-use pindesk::domain::outcome::NotSentReason;
 use pindesk::domain::pin::{Pin, PinChoice};
+use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 use pindesk::graph::Graph;
 use pindesk::jobs::{JobsHandle, Recorder};
@@ -189,14 +189,14 @@ impl JobsFixture {
 
 fn state_label(state: &ChangeState) -> String {
     match state {
-        ChangeState::Queued | ChangeState::Waiting { in_doubt: false, .. } => state.as_str().to_owned(),
+        ChangeState::Queued | ChangeState::Waiting { in_doubt: false, .. } => state.keyword().to_owned(),
         ChangeState::Waiting { in_doubt: true, .. } => "retry?".to_owned(),
         ChangeState::Sending { attempt } => format!("sending-{attempt}"),
         ChangeState::Set(finished)
         | ChangeState::Failed(finished, _)
         | ChangeState::NotSent(finished, _)
-        | ChangeState::Resolved(finished, _) => format!("{} after {}", state.as_str(), finished.attempts),
-        ChangeState::InDoubt(details) => format!("{} after {}", state.as_str(), details.send_history.attempts()),
+        | ChangeState::Resolved(finished, _) => format!("{} after {}", state.keyword(), finished.attempts),
+        ChangeState::InDoubt(details) => format!("{} after {}", state.keyword(), details.send_history.attempts()),
     }
 }
 

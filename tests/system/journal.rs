@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use pindesk::domain::change::JobId;
 use pindesk::domain::clock::UtcTime;
-use pindesk::domain::outcome::{ApiError, DoubtReason, Outcome};
+use pindesk::domain::outcome::{ApiError, DoubtReason};
+use pindesk::domain::standing::Standing;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{Intent, Journal, RecordError};
 
@@ -37,8 +38,8 @@ fn api_error() -> ApiError {
     }
 }
 
-fn no_answer() -> Outcome {
-    Outcome::InDoubt(DoubtReason::TimedOut { waited: Duration::from_secs(30) })
+fn no_answer() -> Standing {
+    Standing::in_doubt(DoubtReason::TimedOut { waited: Duration::from_secs(30) })
 }
 
 fn seconds(count: u64) -> Duration {

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::output::outcome::{ChangeOutcome, recorded_label};
+use crate::cli::output::result_fields::{recorded_label, recorded_result};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table;
 use crate::cli::records::{self, require_config};
@@ -24,6 +24,7 @@ use crate::cli::runtime::build_runtime;
 use crate::config::{self, Env, Overrides};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::standing::ChangeResult;
 use crate::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities};
 use crate::escrow::{self, EscrowEntry, Fingerprint};
 use crate::journal::{AuditEvent, RecipientsStatus, RecordedState};
@@ -91,7 +92,7 @@ struct EscrowRecord<'a> {
     waba_id: Option<&'a str>,
     at: String,
     /// The outcome of its change, as in a result; null if the journal does not know the change.
-    request: Option<ChangeOutcome>,
+    request: Option<ChangeResult>,
     /// True if the change had no answer and is no longer in doubt.
     settled: bool,
     /// Null if it is not known.
@@ -112,7 +113,7 @@ impl<'a> EscrowRecord<'a> {
             phone_number_id: entry.number.as_str(),
             waba_id: entry.waba.as_ref().map(WabaId::as_str),
             at: entry.at.to_rfc3339(),
-            request: state.map(ChangeOutcome::from_recorded),
+            request: state.map(recorded_result),
             settled: state == Some(RecordedState::Resolved),
             last_try_at: status.and_then(|status| status.last_attempt_at).map(UtcTime::to_rfc3339),
             pin: None,

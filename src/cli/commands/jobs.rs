@@ -17,7 +17,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup;
 use crate::cli::output::job::{ResultPrinter, ResultRecord};
-use crate::cli::output::outcome::{ChangeOutcome, recorded_label};
+use crate::cli::output::result_fields::{recorded_label, recorded_result};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_print};
 use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
@@ -28,8 +28,8 @@ use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Env, Overrides};
 use crate::domain::change::JobId;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::outcome::Outcome;
 use crate::domain::pin::PinChoice;
+use crate::domain::standing::{ChangeResult, Standing};
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
 use crate::policy::error_catalog::Explanation;
@@ -169,7 +169,7 @@ fn job_record<'a>(job: &'a JobSummary, event: &'static str) -> JobRecord<'a> {
 fn tally(job: &JobSummary) -> Tally {
     let mut tally = Tally::default();
     for (state, count) in &job.counts {
-        tally.add(ChangeOutcome::from_recorded(*state), *count);
+        tally.add(recorded_result(*state), *count);
     }
     tally
 }
@@ -208,15 +208,15 @@ fn print_summary(out: &mut impl io::Write, job: &JobSummary, is_json: bool) -> i
 }
 
 fn print_result(out: &mut impl io::Write, number: &JobNumber) -> io::Result<()> {
-    let outcome = ChangeOutcome::from_recorded(number.state);
-    let explanation = number.outcome.as_ref().and_then(|outcome| match outcome {
-        Outcome::Confirmed => None,
-        Outcome::Refused(error) => Some(Explanation::for_refusal(error)),
-        Outcome::NotSent(reason) => Some(Explanation::for_not_sent(reason)),
-        Outcome::InDoubt(reason) => Some(Explanation::for_doubt(reason)),
+    let result = recorded_result(number.state);
+    let explanation = number.standing.as_ref().and_then(|standing| match standing {
+        Standing::Set => None,
+        Standing::Failed(error) => Some(Explanation::for_refusal(error)),
+        Standing::NotSent(why) => Some(Explanation::for_not_sent(why)),
+        Standing::InDoubt(doubt) => Some(Explanation::for_doubt(doubt)),
     });
-    let is_in_doubt = number.state == RecordedState::NoAnswer;
-    let needs_advice = is_in_doubt || outcome == ChangeOutcome::Failed;
+    let is_in_doubt = number.state == RecordedState::Ended(ChangeResult::NoAnswer);
+    let needs_advice = is_in_doubt || result == ChangeResult::Failed;
     let reason = explanation.as_ref().map_or(recorded_label(number.state), |explanation| &explanation.reason);
     let record = ResultRecord {
         code: number.reply.code,
@@ -226,7 +226,7 @@ fn print_result(out: &mut impl io::Write, number: &JobNumber) -> io::Result<()> 
         tries: number.attempts,
         change: number.change.map(|change| change.to_string()),
         advice: explanation.as_ref().filter(|_| needs_advice).map_or(&[], |explanation| explanation.advice),
-        ..ResultRecord::new(&number.number, outcome, reason)
+        ..ResultRecord::new(&number.number, result, reason)
     };
     serde_json::to_writer(&mut *out, &record)?;
     writeln!(out)

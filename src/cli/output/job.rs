@@ -10,12 +10,13 @@ use serde::Serialize;
 
 use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
-use crate::cli::output::outcome::{ChangeOutcome, attempts, changed, http_status, local_refusal};
+use crate::cli::output::result_fields::{attempts, changed, http_status, local_refusal};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line};
 use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
 use crate::domain::change::{JobId, Progress};
 use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::policy::error_catalog::{Applied, Explanation};
 
@@ -25,7 +26,7 @@ pub(crate) struct ResultRecord<'a> {
     pub(crate) schema: u8,
     pub(crate) event: &'static str,
     pub(crate) phone_number_id: &'a str,
-    pub(crate) request: ChangeOutcome,
+    pub(crate) request: ChangeResult,
     pub(crate) changed: Option<bool>,
     pub(crate) code: Option<i64>,
     pub(crate) subcode: Option<i64>,
@@ -39,13 +40,13 @@ pub(crate) struct ResultRecord<'a> {
 
 impl<'a> ResultRecord<'a> {
     /// A result without a reply; the caller fills in what a reply said.
-    pub(crate) fn new(number: &'a PhoneNumberId, outcome: ChangeOutcome, reason: &'a str) -> Self {
+    pub(crate) fn new(number: &'a PhoneNumberId, result: ChangeResult, reason: &'a str) -> Self {
         Self {
             schema: SCHEMA_VERSION,
             event: "result",
             phone_number_id: number.as_str(),
-            request: outcome,
-            changed: changed(outcome, Applied::Maybe),
+            request: result,
+            changed: changed(result, Applied::Maybe),
             code: None,
             subcode: None,
             http_status: None,
@@ -85,18 +86,18 @@ impl ResultPrinter {
         Self { out, write_error: None, is_json, numbers, index, tally, advice, refusals }
     }
 
-    /// Handles progress. Returns true if the change has an outcome.
+    /// Handles progress. Returns true if the change has a result.
     pub(crate) fn handle_progress(&mut self, progress: &Progress) -> bool {
-        let Some(outcome) = ChangeOutcome::from_state(&progress.state) else { return false };
+        let Some(result) = progress.state.result() else { return false };
         let Some(explanation) = Explanation::for_change(&progress.state) else { return false };
-        self.tally.add_change(outcome, &progress.state);
+        self.tally.add_change(result, &progress.state);
         if self.is_json {
-            self.print_result_json(progress, outcome, &explanation);
+            self.print_result_json(progress, result, &explanation);
         } else {
-            self.print_result_row(progress.number, outcome, &explanation.summary);
+            self.print_result_row(progress.number, result, &explanation.summary);
         }
         if !explanation.advice.is_empty() {
-            let kind = (outcome.label(), explanation.summary.into_owned());
+            let kind = (result.label(), explanation.summary.into_owned());
             self.advice.entry(kind).or_insert((0, explanation.advice)).0 += 1;
         }
         if let Some(reason) = local_refusal(&progress.state) {
@@ -105,10 +106,10 @@ impl ResultPrinter {
         true
     }
 
-    fn print_result_json(&mut self, progress: &Progress, outcome: ChangeOutcome, explanation: &Explanation) {
+    fn print_result_json(&mut self, progress: &Progress, result: ChangeResult, explanation: &Explanation) {
         let error = progress.state.api_error();
         self.print_json(&ResultRecord {
-            changed: changed(outcome, explanation.applied),
+            changed: changed(result, explanation.applied),
             code: error.map(|error| error.code),
             subcode: error.and_then(|error| error.subcode),
             http_status: http_status(&progress.state),
@@ -116,23 +117,23 @@ impl ResultPrinter {
             tries: attempts(&progress.state),
             change: progress.change.map(|change| change.to_string()),
             advice: explanation.advice,
-            ..ResultRecord::new(&progress.number, outcome, &explanation.reason)
+            ..ResultRecord::new(&progress.number, result, &explanation.reason)
         });
     }
 
-    fn print_result_row(&mut self, number: PhoneNumberId, outcome: ChangeOutcome, summary: &str) {
+    fn print_result_row(&mut self, number: PhoneNumberId, result: ChangeResult, summary: &str) {
         let position = self.index.position(&self.numbers, number);
         let label = position.map_or("", |position| self.numbers[position].label());
-        let row = table::row(&[(outcome.label(), 9), (label, 18), (number.as_str(), 18)], summary);
+        let row = table::row(&[(result.label(), 9), (label, 18), (number.as_str(), 18)], summary);
         self.print_line(&row);
     }
 
     /// Prints what would be sent.
     pub(crate) fn print_dry_run(&mut self, number: &Number) {
         let reason = "Dry run: the PIN would be sent, and was not.";
-        self.tally.add(ChangeOutcome::NotSent, 1);
+        self.tally.add(ChangeResult::NotSent, 1);
         if self.is_json {
-            self.print_json(&ResultRecord::new(&number.id, ChangeOutcome::NotSent, reason));
+            self.print_json(&ResultRecord::new(&number.id, ChangeResult::NotSent, reason));
         } else {
             let two_step = format!("two-step {}", number.two_step.label());
             let cells = [("would send", 10), (number.label(), 18), (number.id.as_str(), 18)];

@@ -5,12 +5,12 @@
 use serde::Serialize;
 
 use crate::cli::exit_code::ExitCode;
-use crate::cli::output::outcome::{ChangeOutcome, last_not_applied};
 use crate::cli::output::stdio::SCHEMA_VERSION;
 use crate::cli::output::table;
 use crate::cli::read_failure::api_error_exit_code;
 use crate::domain::change::{ChangeState, JobId};
-use crate::domain::outcome::NotSentReason;
+use crate::domain::outcome::SendFailure;
+use crate::domain::standing::{ChangeResult, NotSentReason};
 
 #[derive(Serialize)]
 struct JobSummaryRecord {
@@ -24,7 +24,7 @@ struct JobSummaryRecord {
     no_answer: usize,
 }
 
-/// Counts outcomes, and collects what they mean for the exit code.
+/// Counts results, and collects what they mean for the exit code.
 #[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) set: usize,
@@ -54,21 +54,21 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Counts outcomes.
-    pub(crate) fn add(&mut self, outcome: ChangeOutcome, count: usize) {
-        *match outcome {
-            ChangeOutcome::Set => &mut self.set,
-            ChangeOutcome::Failed => &mut self.failed,
-            ChangeOutcome::NotSent => &mut self.not_sent,
-            ChangeOutcome::NoAnswer => &mut self.no_answer,
+    /// Counts numbers with this result.
+    pub(crate) fn add(&mut self, result: ChangeResult, count: usize) {
+        *match result {
+            ChangeResult::Set => &mut self.set,
+            ChangeResult::Failed => &mut self.failed,
+            ChangeResult::NotSent => &mut self.not_sent,
+            ChangeResult::NoAnswer => &mut self.no_answer,
         } += count;
     }
 
-    pub(crate) fn add_change(&mut self, outcome: ChangeOutcome, state: &ChangeState) {
-        self.add(outcome, 1);
+    pub(crate) fn add_change(&mut self, result: ChangeResult, state: &ChangeState) {
+        self.add(result, 1);
         match state {
             ChangeState::InDoubt(details) => {
-                self.older_pin_in_doubt += usize::from(last_not_applied(&details.reason).is_some());
+                self.older_pin_in_doubt += usize::from(details.newer_pin.is_some());
             }
             ChangeState::Failed(_, error) => self.add_failure(api_error_exit_code(error)),
             ChangeState::NotSent(_, NotSentReason::Stopped) => self.stopped += 1,
@@ -140,10 +140,12 @@ impl Tally {
 /// The exit code of a number that was not sent.
 const fn not_sent_exit_code(reason: &NotSentReason) -> ExitCode {
     match reason {
-        NotSentReason::NoConnection(_) | NotSentReason::Tls(_) | NotSentReason::TooManyInDoubt => {
+        NotSentReason::Failure(SendFailure::NoConnection(_) | SendFailure::Tls(_)) | NotSentReason::TooManyInDoubt => {
             ExitCode::NoConnection
         }
         NotSentReason::TokenRefused => ExitCode::NoAccess,
-        NotSentReason::Stopped | NotSentReason::WabaRefused(_) | NotSentReason::RefusedLocally(_) => ExitCode::Failed,
+        NotSentReason::Stopped
+        | NotSentReason::WabaRefused(_)
+        | NotSentReason::Failure(SendFailure::RefusedLocally(_)) => ExitCode::Failed,
     }
 }

@@ -10,7 +10,7 @@ use crate::console::shared::Connection;
 use crate::domain::change::{ChangeState, Progress, Resolution};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::outcome::{DoubtReason, NotApplied};
+use crate::domain::standing::NotApplied;
 use crate::policy::error_catalog::{self, Explanation};
 
 pub(super) fn set_pin_done_text(label: &str) -> String {
@@ -35,7 +35,9 @@ impl App {
     fn is_doubt_reported(&self, id: &PhoneNumberId, state: &ChangeState) -> bool {
         match (self.shared.roster.change(id), state) {
             (Some(ChangeState::InDoubt(before)), ChangeState::InDoubt(details)) => {
-                before.send_history == details.send_history && before.reason == details.reason
+                before.send_history == details.send_history
+                    && before.doubt == details.doubt
+                    && before.newer_pin == details.newer_pin
             }
             (_, _) => false,
         }
@@ -71,27 +73,16 @@ impl App {
                 false
             }
             ChangeState::InDoubt(details) => {
-                let doubt = &details.reason;
-                let summary = Explanation::for_doubt(doubt).summary;
-                let is_older = matches!(doubt, DoubtReason::OlderPinInDoubt(_));
-                let pin_advice = pin_advice(is_older, details.is_in_escrow);
+                let summary = Explanation::for_number_in_doubt(details).summary;
+                let pin_advice = pin_advice(details.newer_pin.is_some(), details.is_in_escrow);
                 self.shared.messages.push(now.utc, format!("{label} no answer: {summary}. {pin_advice}"));
-                match doubt {
-                    DoubtReason::ServerError(error)
-                    | DoubtReason::OlderPinInDoubt(NotApplied::Refused(error))
-                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::Refused(error), .. } => {
-                        self.shared.note_api_error(error);
+                match details.last_not_applied() {
+                    Some(NotApplied::NotSent(why)) => self.shared.note_not_sent(why, now),
+                    Some(NotApplied::Refused(_)) | None => {
+                        if let Some(error) = details.api_error() {
+                            self.shared.note_api_error(error);
+                        }
                     }
-                    DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why))
-                    | DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(why), .. } => {
-                        self.shared.note_not_sent(why, now);
-                    }
-                    DoubtReason::TimedOut { .. }
-                    | DoubtReason::ConnectionLost { .. }
-                    | DoubtReason::UnexpectedReply { .. }
-                    | DoubtReason::SuccessNotTrue
-                    | DoubtReason::ProcessEnded
-                    | DoubtReason::EscrowOnly => {}
                 }
                 true
             }

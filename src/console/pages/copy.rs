@@ -59,7 +59,7 @@ fn ticket_text(number: &Number, change: Option<&ChangeState>) -> String {
     }
     lines.push(format!("Two-step verification: {}", number.two_step.label()));
     if let Some((change, why)) = change.and_then(|change| Some((change, Explanation::for_change(change)?))) {
-        lines.push(format!("Last request: {}. {} {}", change.as_str(), why.reason, why.applied.sentence()));
+        lines.push(format!("Last request: {}. {} {}", change.keyword(), why.reason, why.applied.sentence()));
         if let Some(error) = change.api_error() {
             lines.push(format!("Meta said: {} (HTTP {})", error.message, error.http_status));
             lines.push(format!("Trace ID: {}", error.trace_id.as_ref().map_or("-", CleanText::as_str)));

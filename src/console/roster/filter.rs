@@ -11,23 +11,9 @@ use memchr::memmem;
 
 use super::row_store::{ChangeStates, RowStore, to_lower};
 use crate::domain::number::{PhoneNumberId, TwoStep, Waba};
+use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 
-/// The values of `request:` besides `none`, each with the word of [`crate::domain::change::ChangeState::as_str`] that
-/// it selects. JSON and earlier versions write some of them in another way, so both are accepted.
-const REQUEST_VALUES: [(&str, &str); 11] = [
-    ("failed", "failed"),
-    ("no-answer", "no-answer"),
-    ("no_answer", "no-answer"),
-    ("queued", "queued"),
-    ("sending", "sending"),
-    ("retry", "retry"),
-    ("set", "set"),
-    ("not-sent", "not-sent"),
-    ("not_sent", "not-sent"),
-    ("resolved", "settled"),
-    ("settled", "settled"),
-];
 const REQUEST_NONE: &str = "none";
 
 /// The word before a colon.
@@ -194,10 +180,7 @@ impl Predicate {
                 .map(Self::TwoStep),
             FilterKey::Waba => (!value.is_empty()).then(|| Self::Waba(value.to_owned())),
             FilterKey::Request if value == REQUEST_NONE => Some(Self::Request(None)),
-            FilterKey::Request => REQUEST_VALUES
-                .into_iter()
-                .find(|(name, _)| *name == value)
-                .map(|(_, request)| Self::Request(Some(request))),
+            FilterKey::Request => request_keyword(value).map(|keyword| Self::Request(Some(keyword))),
             FilterKey::Id => {
                 let is_digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
                 is_digits.then(|| Self::Id(value.to_owned()))
@@ -241,6 +224,21 @@ impl Predicate {
     }
 }
 
+/// The word of [`ChangeState::keyword`](crate::domain::change::ChangeState::keyword) that a value of `request:` selects.
+/// Earlier versions wrote `settled`.
+fn request_keyword(value: &str) -> Option<&'static str> {
+    if let Some(result) = ChangeResult::parse(value) {
+        return Some(result.keyword());
+    }
+    match value {
+        "queued" => Some("queued"),
+        "sending" => Some("sending"),
+        "retry" => Some("retry"),
+        "resolved" | "settled" => Some("settled"),
+        _ => None,
+    }
+}
+
 /// Searches the text of all rows in one pass, and skips the rest of a row that matches.
 fn mark_text(store: &RowStore, needle: &str, hits: &mut [bool]) {
     let finder = memmem::Finder::new(needle);
@@ -268,7 +266,7 @@ fn mark_requests(store: &RowStore, changes: &ChangeStates, request: Option<&str>
     hits.fill(request.is_none());
     for (id, state) in changes.iter() {
         if let Some(slot) = store.slot(id) {
-            hits[slot as usize] = request == Some(state.as_str());
+            hits[slot as usize] = request == Some(state.keyword());
         }
     }
 }

@@ -8,7 +8,8 @@ use super::*;
 use crate::domain::change::{Completion, InDoubtDetails, Resolution, SendHistory};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
 use crate::domain::number::{TwoStep, Waba};
-use crate::domain::outcome::{DoubtReason, NotSentReason};
+use crate::domain::outcome::DoubtReason;
+use crate::domain::standing::NotSentReason;
 use crate::domain::text::CleanText;
 
 const FINISHED: Completion = Completion { at: UtcTime::from_unix_seconds(0), attempts: 1 };
@@ -58,7 +59,8 @@ static NOW: LazyLock<TimePoint> = LazyLock::new(|| Clock::System.now());
 fn in_doubt() -> ChangeState {
     ChangeState::InDoubt(Box::new(InDoubtDetails {
         send_history: SendHistory::Recorded(FINISHED),
-        reason: DoubtReason::SuccessNotTrue,
+        doubt: DoubtReason::SuccessNotTrue.into(),
+        newer_pin: None,
         two_step_before: TwoStep::NotSet,
         candidate_count: 1,
         is_pin_in_memory: true,

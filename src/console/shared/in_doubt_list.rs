@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::domain::change::{ChangeState, InDoubtDetails};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::outcome::{DoubtReason, NotApplied};
+use crate::domain::standing::NotApplied;
 use crate::domain::text::CleanText;
 
 /// An item that the cursor can be on, in the order of the page.
@@ -103,7 +103,7 @@ impl InDoubtList {
             return ChangeState::InDoubt(details);
         }
         let Some(details) = self.numbers.get_mut(&id) else { return state };
-        let last = match state {
+        let newer_pin = match state {
             ChangeState::Set(_) | ChangeState::Resolved(..) => {
                 self.numbers.remove(&id);
                 return state;
@@ -117,7 +117,7 @@ impl InDoubtList {
             ChangeState::Failed(_, error) => NotApplied::Refused(error),
             ChangeState::NotSent(_, why) => NotApplied::NotSent(why),
         };
-        details.reason = DoubtReason::OlderPinInDoubt(last);
+        details.newer_pin = Some(newer_pin);
         ChangeState::InDoubt(Box::new(details.clone()))
     }
 

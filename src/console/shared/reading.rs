@@ -7,7 +7,8 @@ use super::{Connection, RefreshProgress, Shared, TokenProblem};
 use crate::console::effect::WorkCommand;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
-use crate::domain::outcome::{ApiError, NotSentReason, ReadFailure};
+use crate::domain::outcome::{ApiError, ReadFailure, SendFailure};
+use crate::domain::standing::NotSentReason;
 use crate::policy::error_catalog::{self, ErrorScope};
 
 impl Shared {
@@ -43,7 +44,7 @@ impl Shared {
     pub(in crate::console) fn note_read_failure(&mut self, failure: &ReadFailure, now: TimePoint) {
         match failure {
             ReadFailure::Api(error) => self.note_api_error(error),
-            ReadFailure::NotSent(NotSentReason::NoConnection(_) | NotSentReason::Tls(_)) | ReadFailure::NoAnswer => {
+            ReadFailure::NotSent(SendFailure::NoConnection(_) | SendFailure::Tls(_)) | ReadFailure::NoAnswer => {
                 self.set_offline(now);
             }
             ReadFailure::NotSent(_) | ReadFailure::UnexpectedReply { .. } => {}
@@ -62,7 +63,7 @@ impl Shared {
 
     /// Updates the connection after a request that was not sent.
     pub(in crate::console) fn note_not_sent(&mut self, why: &NotSentReason, now: TimePoint) {
-        if let NotSentReason::NoConnection(_) | NotSentReason::Tls(_) = why {
+        if let NotSentReason::Failure(SendFailure::NoConnection(_) | SendFailure::Tls(_)) = why {
             self.set_offline(now);
         }
     }

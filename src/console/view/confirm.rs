@@ -11,7 +11,6 @@ use crate::console::shared::Environment;
 use crate::console::theme::Role;
 use crate::domain::change::ChangeState;
 use crate::domain::number::{LastFour, TwoStep};
-use crate::domain::outcome::DoubtReason;
 
 pub(super) fn sheet(app: &App, page: &ConfirmPage) -> Sheet {
     let heading = match page.question {
@@ -73,7 +72,7 @@ pub(super) fn sheet(app: &App, page: &ConfirmPage) -> Sheet {
 fn add_resend_notice(sheet: &mut Sheet, app: &App, page: &ConfirmPage) {
     let change = app.roster().change(&page.target().id);
     if let Some(ChangeState::InDoubt(details)) = change
-        && matches!(details.reason, DoubtReason::OlderPinInDoubt(_))
+        && details.newer_pin.is_some()
     {
         sheet.text("This sends the older PIN, which is in doubt, once more. It does not send the last typed PIN.");
     } else {

@@ -13,14 +13,13 @@ use crate::console::pages::resolution_note::ResolutionNotePage;
 use crate::console::theme::Role;
 use crate::domain::change::{ChangeState, Completion, InDoubtDetails, SendHistory};
 use crate::domain::number::{Number, TwoStep};
-use crate::domain::outcome::DoubtReason;
 use crate::domain::text::{format_count, format_duration};
 use crate::policy::error_catalog::Explanation;
 
 /// Adds the status of the number and what to do. The lines that end every page about a number follow.
 pub(super) fn add_status(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtDetails, now: Instant) {
-    let explanation = Explanation::for_doubt(&details.reason);
-    let which_pin = if matches!(details.reason, DoubtReason::OlderPinInDoubt(_)) { "older PIN" } else { "PIN" };
+    let explanation = Explanation::for_number_in_doubt(details);
+    let which_pin = if details.newer_pin.is_some() { "older PIN" } else { "PIN" };
     sheet.styled_text(&format!("The {which_pin} may or may not be set."), Role::Strong);
     sheet.text(&explanation.reason);
     sheet.optional_blank_line();
@@ -55,7 +54,7 @@ pub(super) fn add_status(sheet: &mut Sheet, app: &App, number: &Number, details:
 /// Adds the keys, the recommended one first.
 fn add_actions(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtDetails, now: Instant) {
     let key = |action| app.keymap().key_label(&table::NO_ANSWER, &action);
-    let which_pin = if matches!(details.reason, DoubtReason::OlderPinInDoubt(_)) { "older PIN" } else { "same PIN" };
+    let which_pin = if details.newer_pin.is_some() { "older PIN" } else { "same PIN" };
     let left = details.new_pin_allowed_from.instant.saturating_duration_since(now);
     let new_pin = match (left.is_zero(), details.is_pin_in_memory) {
         (true, false) => "Set a new PIN, because the one that was sent is no longer in memory.".to_owned(),

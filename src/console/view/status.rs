@@ -10,6 +10,7 @@ use crate::console::shared::{Connection, RecordingStatus};
 use crate::console::theme::{Role, StatusSymbol};
 use crate::domain::change::ChangeState;
 use crate::domain::number::TwoStep;
+use crate::domain::standing::ChangeResult;
 use crate::domain::text::format_count;
 
 /// The parts of the title after the program's name: the environment, problems, the profile and the operator.
@@ -109,9 +110,11 @@ pub(super) fn request_cell(state: &ChangeState, now: Instant) -> (StatusSymbol, 
         ChangeState::Set(completion) => {
             (StatusSymbol::Yes, format!("set {}", completion.at.format_hour_minute()), Role::Success)
         }
-        ChangeState::Failed(..) => (StatusSymbol::Failed, "failed".to_owned(), Role::Failure),
-        ChangeState::NotSent(..) => (StatusSymbol::No, "not sent".to_owned(), Role::Plain),
+        ChangeState::Failed(..) => (StatusSymbol::Failed, ChangeResult::Failed.label().to_owned(), Role::Failure),
+        ChangeState::NotSent(..) => (StatusSymbol::No, ChangeResult::NotSent.label().to_owned(), Role::Plain),
         ChangeState::Resolved(..) => (StatusSymbol::No, "resolved".to_owned(), Role::Plain),
-        ChangeState::InDoubt(..) => (StatusSymbol::NoAnswer, "no answer".to_owned(), Role::Uncertain),
+        ChangeState::InDoubt(..) => {
+            (StatusSymbol::NoAnswer, ChangeResult::NoAnswer.label().to_owned(), Role::Uncertain)
+        }
     }
 }

@@ -19,9 +19,10 @@ use crate::console::shared::RecordingStatus;
 use crate::domain::change::{Change, ChangeId, ChangeState, Completion, JobId, Progress};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId};
-use crate::domain::outcome::NotSentReason;
+use crate::domain::outcome::SendFailure;
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
+use crate::domain::standing::NotSentReason;
 use crate::domain::text::{CleanText, error_chain};
 use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
@@ -35,7 +36,7 @@ pub(super) struct Worker<R> {
     config: WorkerConfig,
     clock: Clock,
     /// The client, or why there is none: then nothing can be read or sent.
-    graph: Result<Graph, NotSentReason>,
+    graph: Result<Graph, SendFailure>,
     records_state: RecordsState,
     /// How often the work was stopped: a command from before a stop must not send after it.
     stop_count: u64,
@@ -284,16 +285,16 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let journal = match &self.records_state {
             RecordsState::Open { recorder, .. } => recorder.journal.clone(),
             RecordsState::Opening { .. } => {
-                return self.report_not_sent(&change, refused_locally("the journal is still being opened"));
+                return self.report_not_sent(&change, refused_locally("the journal is still being opened").into());
             }
             RecordsState::Unusable(why) => {
-                return self.report_not_sent(&change, NotSentReason::RefusedLocally(why.clone()));
+                return self.report_not_sent(&change, SendFailure::RefusedLocally(why.clone()).into());
             }
         };
         // Otherwise the change would end without a report.
         let graph = match &self.graph {
             Ok(graph) => graph.clone(),
-            Err(why) => return self.report_not_sent(&change, why.clone()),
+            Err(why) => return self.report_not_sent(&change, why.clone().into()),
         };
         let profile = self.config.recording.profile.clone();
         let plan = JobPlan { profile, pin_source: PinSource::Given, numbers: vec![(change.number, change.waba)] };
@@ -323,7 +324,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 if let RecordError::JournalFailed(reason) = &refused {
                     self.handle_event(WorkerEvent::JournalFailed(reason.clone()));
                 }
-                self.report_not_sent(&change, refused_locally(&refused.to_string()));
+                self.report_not_sent(&change, refused_locally(&refused.to_string()).into());
             }
         }
     }
@@ -411,7 +412,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 let reason = error_chain(&error);
                 self.send_msg(Msg::ClientSetupFailed(reason.clone()));
                 if let Err(why) = &mut self.graph {
-                    *why = NotSentReason::RefusedLocally(reason);
+                    *why = SendFailure::RefusedLocally(reason);
                 }
             }
         }
@@ -422,6 +423,6 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 }
 
-fn refused_locally(why: &str) -> NotSentReason {
-    NotSentReason::RefusedLocally(CleanText::new(why))
+fn refused_locally(why: &str) -> SendFailure {
+    SendFailure::RefusedLocally(CleanText::new(why))
 }

@@ -13,9 +13,10 @@ use crate::config::endpoint::AccessToken;
 use crate::console::shared::RecordingStatus;
 use crate::domain::change::ChangeState;
 use crate::domain::number::{Number, TwoStep, Waba};
-use crate::domain::outcome::{NotSentReason, ReadFailure};
+use crate::domain::outcome::{ReadFailure, SendFailure};
 use crate::domain::pin::{Pin, PinChoice};
 use crate::domain::pin_plan::{PinPlan, Targets};
+use crate::domain::standing::NotSentReason;
 use crate::domain::text::CleanText;
 use crate::escrow::EscrowFile;
 use crate::journal::{AuditAction, Journal, JournalKind, JournalOptions, JournalReader, Operator};
@@ -88,6 +89,12 @@ fn outcome(work: &WorkerHandle, reports: &Receiver<WorkerReport>) -> ChangeState
     wait_for_state(work, reports, |state| !state.is_running())
 }
 
+#[track_caller]
+fn assert_refused_locally(state: &ChangeState, why: CleanText) {
+    let ChangeState::NotSent(_, reason) = state else { panic!("{state:?}") };
+    assert_eq!(*reason, SendFailure::RefusedLocally(why).into());
+}
+
 /// Waits until the only change has such a state.
 fn wait_for_state(
     work: &WorkerHandle,
@@ -114,7 +121,7 @@ fn a_list_that_cannot_be_requested_is_reported_with_why() {
         WorkerReport::Msg(Msg::ClientSetupFailed(why)) => Some((None, why)),
         WorkerReport::Msg(Msg::WabaRead {
             refresh_id,
-            result: Err(ReadFailure::NotSent(NotSentReason::RefusedLocally(why))),
+            result: Err(ReadFailure::NotSent(SendFailure::RefusedLocally(why))),
             ..
         }) => Some((Some(refresh_id), why)),
         WorkerReport::Msg(_) | WorkerReport::ThrottledMsg(..) | WorkerReport::ProgressReady => None,
@@ -139,10 +146,7 @@ fn without_a_journal_nothing_is_sent_and_both_say_why() {
     work.use_credentials(credentials());
     work.send(set_pin());
     let outcome = outcome(&work, &reports);
-    assert!(
-        matches!(&outcome, ChangeState::NotSent(_, NotSentReason::RefusedLocally(reason)) if *reason == why),
-        "{outcome:?}"
-    );
+    assert_refused_locally(&outcome, why);
     // Nothing waits for records that are not open.
     work.close().recv_timeout(PATIENCE).expect_err("the sender is dropped");
 }
@@ -155,10 +159,7 @@ fn without_an_access_token_nothing_is_sent_and_it_says_so() {
     work.send(set_pin());
     let outcome = outcome(&work, &reports);
     let why = CleanText::new("there is no access token yet");
-    assert!(
-        matches!(&outcome, ChangeState::NotSent(_, NotSentReason::RefusedLocally(reason)) if *reason == why),
-        "{outcome:?}"
-    );
+    assert_refused_locally(&outcome, why);
 }
 
 #[test]
@@ -294,7 +295,10 @@ fn a_pause_and_a_close_are_reported_when_they_are_done() {
     drop(guard);
     work.resume();
     let outcome = outcome(&work, &reports);
-    assert!(matches!(outcome, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{outcome:?}");
+    assert!(
+        matches!(outcome, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::NoConnection(_)))),
+        "{outcome:?}"
+    );
     work.close().recv_timeout(PATIENCE).expect("it is closed");
     let mut names = std::fs::read_dir(dir.path().join("state")).expect("a directory");
     assert!(!names.any(|entry| is_run_lock(&entry.expect("a file").file_name())), "the journal was given back");
@@ -392,15 +396,12 @@ fn requests_made_before_hiding_keep_their_access_token() {
     work.send(set_pin());
     work.send(WorkCommand::DropSecrets);
     let sent = outcome(&work, &reports);
-    assert!(matches!(sent, ChangeState::NotSent(_, NotSentReason::NoConnection(_))), "{sent:?}");
+    assert!(matches!(sent, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::NoConnection(_)))), "{sent:?}");
     // Nothing needs it.
     work.send(set_pin());
     let unsent = outcome(&work, &reports);
     let why = CleanText::new("the screen is hidden, and the access token was dropped");
-    assert!(
-        matches!(&unsent, ChangeState::NotSent(_, NotSentReason::RefusedLocally(reason)) if *reason == why),
-        "{unsent:?}"
-    );
+    assert_refused_locally(&unsent, why);
 }
 
 /// A server that hangs up on each request.

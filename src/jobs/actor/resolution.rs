@@ -5,7 +5,7 @@
 use super::{JobsActor, TaskOutput};
 use crate::domain::change::{ChangeState, Completion, Resolution};
 use crate::domain::number::PhoneNumberId;
-use crate::domain::outcome::{NotApplied, NotSentReason};
+use crate::domain::standing::{NotApplied, NotSentReason};
 use crate::domain::text::CleanText;
 
 impl JobsActor {

@@ -4,8 +4,9 @@
 
 use std::borrow::Cow;
 
-use crate::domain::change::{ChangeState, Resolution};
-use crate::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
+use crate::domain::change::{ChangeState, InDoubtDetails, Resolution};
+use crate::domain::outcome::{ApiError, DoubtReason, ReadFailure, SendFailure};
+use crate::domain::standing::{Doubt, DoubtCause, NotApplied, NotSentReason};
 use crate::policy::error_catalog::{CatalogEntry, ErrorScope, lookup, table};
 
 /// Whether a request changed anything.
@@ -55,85 +56,45 @@ impl Explanation {
         Self { summary: entry.summary.into(), reason: entry.reason.into(), applied, advice: entry.advice }
     }
 
-    /// Explains a request that may have been applied.
+    /// Explains a number in doubt.
     #[must_use]
-    pub fn for_doubt(doubt: &DoubtReason) -> Self {
-        let (reason, advice): (Cow<'static, str>, _) = match doubt {
-            DoubtReason::TimedOut { waited } => (
-                format!("The request was sent, but no answer came in {} s.", waited.as_secs()).into(),
-                RESOLVE_DOUBT_STEPS,
-            ),
-            DoubtReason::ConnectionLost { after } => {
-                let seconds = after.as_secs();
-                (
-                    format!("The request was sent, then the connection was lost after {seconds} s.").into(),
-                    RESOLVE_DOUBT_STEPS,
-                )
-            }
-            DoubtReason::ServerError(error) => {
-                // A refused token must be replaced before the doubt can be resolved.
-                let entry = lookup(error);
-                let advice = if entry.scope == ErrorScope::Token { entry.advice } else { RESOLVE_DOUBT_STEPS };
-                (entry.reason.into(), advice)
-            }
-            DoubtReason::UnexpectedReply { http_status } => (
-                format!(
-                    "The request was sent, but the reply was not Meta's (HTTP {http_status}). A proxy may sit between."
-                )
-                .into(),
-                RESOLVE_DOUBT_STEPS,
-            ),
-            DoubtReason::SuccessNotTrue => {
-                ("Meta answered, but did not say that it worked.".into(), RESOLVE_DOUBT_STEPS)
-            }
-            DoubtReason::ProcessEnded => {
-                ("The program that sent the request ended before the answer came.".into(), RESOLVE_DOUBT_STEPS)
-            }
-            DoubtReason::EscrowOnly => {
-                ("Only the escrow file has this PIN. It is unknown whether it was sent.".into(), RESOLVE_DOUBT_STEPS)
-            }
-            DoubtReason::OlderPinInDoubt(last) => {
-                let what = match last {
-                    NotApplied::Refused(error) => format!("Meta refused the last request: {}.", lookup(error).summary),
-                    NotApplied::NotSent(reason) => Self::not_sent_sentence("The last request", reason),
-                };
-                let reason =
-                    format!("{what} It changed nothing, but the older PIN of the request before it is in doubt.");
-                (reason.into(), RESOLVE_OLDER_PIN_STEPS)
-            }
-            DoubtReason::EarlierAttemptInDoubt { earlier, last } => return Self::for_failed_retry(earlier, last),
-        };
-        let summary = match doubt {
-            DoubtReason::TimedOut { .. } | DoubtReason::UnexpectedReply { .. } => doubt.to_string().into(),
-            DoubtReason::ConnectionLost { .. } => "sent, then the connection was lost".into(),
-            DoubtReason::ServerError(error) => lookup(error).summary.into(),
-            DoubtReason::SuccessNotTrue => "Meta did not say that it worked".into(),
-            DoubtReason::ProcessEnded => "the program ended before the answer".into(),
-            DoubtReason::EscrowOnly => "known from the escrow file alone".into(),
-            DoubtReason::OlderPinInDoubt(NotApplied::Refused(_)) => "refused, and an older PIN is in doubt".into(),
-            DoubtReason::OlderPinInDoubt(NotApplied::NotSent(_)) => "not sent, and an older PIN is in doubt".into(),
-            DoubtReason::EarlierAttemptInDoubt { earlier, .. } => Self::for_doubt(earlier).summary,
-        };
-        Self { summary, reason, applied: Applied::Maybe, advice }
-    }
-
-    /// Says that a request was not sent. The text of a local refusal is complete: it says from when the request can be
-    /// sent.
-    fn not_sent_sentence(request: &str, cause: &NotSentReason) -> String {
-        if let NotSentReason::RefusedLocally(reason) = cause {
-            return format!("{request} was refused here: {reason}.");
+    pub fn for_number_in_doubt(details: &InDoubtDetails) -> Self {
+        match &details.newer_pin {
+            Some(newer_pin) => Self::for_older_pin(newer_pin),
+            None => Self::for_doubt(&details.doubt),
         }
-        format!("{request} was not sent: {}.", Self::for_not_sent(cause).summary)
     }
 
-    /// Explains a request in doubt whose retry failed.
-    fn for_failed_retry(earlier: &DoubtReason, last: &NotApplied) -> Self {
-        let explanation = Self::for_doubt(earlier);
-        let (what, refusal) = match last {
-            NotApplied::Refused(error) => {
+    /// Explains a number whose last request changed nothing, but whose older PIN is in doubt.
+    fn for_older_pin(newer_pin: &NotApplied) -> Self {
+        let (summary, what) = match newer_pin {
+            NotApplied::Refused(error) => (
+                "refused, and an older PIN is in doubt",
+                format!("Meta refused the last request: {}.", lookup(error).summary),
+            ),
+            NotApplied::NotSent(why) => {
+                ("not sent, and an older PIN is in doubt", Self::not_sent_sentence("The last request", why))
+            }
+        };
+        Self {
+            summary: summary.into(),
+            reason: format!("{what} It changed nothing, but the older PIN of the request before it is in doubt.")
+                .into(),
+            applied: Applied::Maybe,
+            advice: RESOLVE_OLDER_PIN_STEPS,
+        }
+    }
+
+    /// Explains a change that may have been applied.
+    #[must_use]
+    pub fn for_doubt(Doubt { cause, last_retry }: &Doubt) -> Self {
+        let explanation = Self::for_doubt_cause(cause);
+        let (what, refusal) = match last_retry {
+            None => return explanation,
+            Some(NotApplied::Refused(error)) => {
                 (format!("Meta refused a repeat: {}.", lookup(error).summary), Some(lookup(error)))
             }
-            NotApplied::NotSent(reason) => (Self::not_sent_sentence("A repeat", reason), None),
+            Some(NotApplied::NotSent(why)) => (Self::not_sent_sentence("A repeat", why), None),
         };
         // A refused token must be replaced before the doubt can be resolved.
         let advice =
@@ -145,17 +106,84 @@ impl Explanation {
         }
     }
 
-    /// Explains a request that was not sent.
+    /// Explains an attempt that may have been applied.
+    fn for_doubt_cause(cause: &DoubtCause) -> Self {
+        let mut advice = RESOLVE_DOUBT_STEPS;
+        let (summary, reason): (Cow<'static, str>, Cow<'static, str>) = match cause {
+            DoubtCause::Attempt(reason) => match reason {
+                DoubtReason::TimedOut { waited } => (
+                    reason.to_string().into(),
+                    format!("The request was sent, but no answer came in {} s.", waited.as_secs()).into(),
+                ),
+                DoubtReason::ConnectionLost { after } => (
+                    "sent, then the connection was lost".into(),
+                    format!("The request was sent, then the connection was lost after {} s.", after.as_secs()).into(),
+                ),
+                DoubtReason::ServerError(error) => {
+                    let entry = lookup(error);
+                    // A refused token must be replaced before the doubt can be resolved.
+                    if entry.scope == ErrorScope::Token {
+                        advice = entry.advice;
+                    }
+                    (entry.summary.into(), entry.reason.into())
+                }
+                DoubtReason::UnexpectedReply { http_status } => (
+                    reason.to_string().into(),
+                    format!(
+                        "The request was sent, but the reply was not Meta's (HTTP {http_status}). A proxy may sit \
+                         between."
+                    )
+                    .into(),
+                ),
+                DoubtReason::SuccessNotTrue => {
+                    ("Meta did not say that it worked".into(), "Meta answered, but did not say that it worked.".into())
+                }
+            },
+            DoubtCause::ProcessEnded => (
+                "the program ended before the answer".into(),
+                "The program that sent the request ended before the answer came.".into(),
+            ),
+            DoubtCause::EscrowOnly => (
+                "known from the escrow file alone".into(),
+                "Only the escrow file has this PIN. It is unknown whether it was sent.".into(),
+            ),
+        };
+        Self { summary, reason, applied: Applied::Maybe, advice }
+    }
+
+    /// Says that a request was not sent. The text of a local refusal is complete: it says from when the request can be
+    /// sent.
+    fn not_sent_sentence(request: &str, why: &NotSentReason) -> String {
+        if let NotSentReason::Failure(SendFailure::RefusedLocally(reason)) = why {
+            return format!("{request} was refused here: {reason}.");
+        }
+        format!("{request} was not sent: {}.", Self::for_not_sent(why).summary)
+    }
+
+    /// Explains a request that could not be sent.
     #[must_use]
-    pub fn for_not_sent(cause: &NotSentReason) -> Self {
-        let (summary, reason, advice): (&'static str, Cow<'static, str>, &'static [&'static str]) = match cause {
-            NotSentReason::NoConnection(detail) => {
-                ("no connection", format!("There is no connection to Meta: {detail}.").into(), CHECK_NETWORK_STEPS)
+    pub fn for_send_failure(failure: &SendFailure) -> Self {
+        let (summary, reason, advice): (&'static str, _, &'static [&'static str]) = match failure {
+            SendFailure::NoConnection(detail) => {
+                ("no connection", format!("There is no connection to Meta: {detail}."), CHECK_NETWORK_STEPS)
             }
-            NotSentReason::Tls(detail) => {
-                let reason = format!("The connection could not be trusted, so nothing was sent: {detail}.");
-                ("no trusted connection", reason.into(), FIX_TLS_STEPS)
+            SendFailure::Tls(detail) => (
+                "no trusted connection",
+                format!("The connection could not be trusted, so nothing was sent: {detail}."),
+                FIX_TLS_STEPS,
+            ),
+            SendFailure::RefusedLocally(detail) => {
+                ("refused here, before it was sent", format!("The request was refused here: {detail}."), &[])
             }
+        };
+        Self { summary: summary.into(), reason: reason.into(), applied: Applied::No, advice }
+    }
+
+    /// Explains a PIN that was not sent.
+    #[must_use]
+    pub fn for_not_sent(why: &NotSentReason) -> Self {
+        let (summary, reason, advice): (&'static str, Cow<'static, str>, &'static [&'static str]) = match why {
+            NotSentReason::Failure(failure) => return Self::for_send_failure(failure),
             NotSentReason::Stopped => (
                 "stopped before it was sent",
                 "The work was stopped before this number's turn came.".into(),
@@ -177,9 +205,6 @@ impl Explanation {
                 "Too many requests in a row got no sure answer before this number's turn came.".into(),
                 FIX_CONNECTION_STEPS,
             ),
-            NotSentReason::RefusedLocally(detail) => {
-                ("refused here, before it was sent", format!("The request was refused here: {detail}.").into(), &[])
-            }
         };
         Self { summary: summary.into(), reason, applied: Applied::No, advice }
     }
@@ -189,7 +214,7 @@ impl Explanation {
     pub fn for_read_failure(failure: &ReadFailure) -> Self {
         match failure {
             ReadFailure::Api(error) => Self::for_refusal(error),
-            ReadFailure::NotSent(reason) => Self::for_not_sent(reason),
+            ReadFailure::NotSent(failure) => Self::for_send_failure(failure),
             ReadFailure::NoAnswer => Self {
                 summary: "no answer".into(),
                 reason: "Meta did not answer in time.".into(),
@@ -218,7 +243,7 @@ impl Explanation {
             }),
             ChangeState::Failed(_, error) => Some(Self::for_refusal(error)),
             ChangeState::NotSent(_, reason) => Some(Self::for_not_sent(reason)),
-            ChangeState::InDoubt(details) => Some(Self::for_doubt(&details.reason)),
+            ChangeState::InDoubt(details) => Some(Self::for_number_in_doubt(details)),
             ChangeState::Resolved(_, Resolution::NoPinInForce) => Some(Self {
                 summary: "resolved: no PIN is in force".into(),
                 reason: "Two-step verification was still not set 2 minutes after the last try.".into(),
@@ -311,15 +336,15 @@ mod tests {
     #[test]
     fn each_doubt_has_its_own_reason_and_keeps_the_pin() {
         let doubts = [
-            DoubtReason::TimedOut { waited: Duration::from_secs(30) },
-            DoubtReason::ConnectionLost { after: Duration::from_secs(12) },
-            DoubtReason::ServerError(api_error(503, 2)),
-            DoubtReason::UnexpectedReply { http_status: 502 },
-            DoubtReason::SuccessNotTrue,
-            DoubtReason::ProcessEnded,
-            DoubtReason::EscrowOnly,
+            DoubtReason::TimedOut { waited: Duration::from_secs(30) }.into(),
+            DoubtReason::ConnectionLost { after: Duration::from_secs(12) }.into(),
+            DoubtReason::ServerError(api_error(503, 2)).into(),
+            DoubtReason::UnexpectedReply { http_status: 502 }.into(),
+            DoubtReason::SuccessNotTrue.into(),
+            DoubtCause::ProcessEnded,
+            DoubtCause::EscrowOnly,
         ];
-        let explanations = doubts.map(|doubt| Explanation::for_doubt(&doubt));
+        let explanations = doubts.map(|cause| Explanation::for_doubt(&Doubt::from(cause)));
         for (index, explanation) in explanations.iter().enumerate() {
             assert_eq!(explanation.applied, Applied::Maybe);
             assert_eq!(explanation.advice[0], "Keep the PIN.");
@@ -333,13 +358,13 @@ mod tests {
     #[test]
     fn an_older_pin_in_doubt_differs_from_the_last_pin() {
         let refused_here =
-            NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:02:40 UTC"));
+            SendFailure::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:02:40 UTC"));
         let explanations = [
             NotApplied::Refused(api_error(400, 133_010)),
             NotApplied::NotSent(NotSentReason::Stopped),
-            NotApplied::NotSent(refused_here),
+            NotApplied::NotSent(refused_here.into()),
         ]
-        .map(|last| Explanation::for_doubt(&DoubtReason::OlderPinInDoubt(last)));
+        .map(|last| Explanation::for_older_pin(&last));
         assert_eq!(
             explanations.each_ref().map(|explanation| explanation.reason.as_ref()),
             [
@@ -359,7 +384,8 @@ mod tests {
 
     #[test]
     fn a_request_that_was_not_sent_changed_nothing() {
-        let explanation = Explanation::for_not_sent(&NotSentReason::NoConnection(CleanText::new("connection refused")));
+        let explanation =
+            Explanation::for_send_failure(&SendFailure::NoConnection(CleanText::new("connection refused")));
         assert_eq!(explanation.reason, "There is no connection to Meta: connection refused.");
         assert_eq!(explanation.applied, Applied::No);
     }

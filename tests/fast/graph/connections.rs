@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum_server::tls_rustls::RustlsConfig;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
-use pindesk::domain::outcome::{NotSentReason, Outcome};
+use pindesk::domain::outcome::{Outcome, SendFailure};
 use pindesk::domain::pin::Pin;
 use pindesk::domain::text::CleanText;
 use pindesk::graph::{Graph, GraphSetupError};
@@ -37,7 +37,7 @@ async fn set_pin(graph: &Graph) -> Outcome {
 }
 
 fn tls_failure(why: &str) -> Outcome {
-    Outcome::NotSent(NotSentReason::Tls(CleanText::new(why)))
+    Outcome::NotSent(SendFailure::Tls(CleanText::new(why)))
 }
 
 /// A certificate authority that only the test knows.
@@ -161,7 +161,7 @@ async fn a_server_without_tls_receives_no_request() {
         bytes
     });
     let outcome = set_pin(&graph(&url, None).expect("a client")).await;
-    assert!(matches!(outcome, Outcome::NotSent(NotSentReason::Tls(_))), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::NotSent(SendFailure::Tls(_))), "{outcome:?}");
     let received = received.join().expect("no panic");
     assert!(!contains_bytes(&received, b"409726") && !contains_bytes(&received, b"EAAJ"));
 }
@@ -228,7 +228,7 @@ fn outcome_in_proxied_child() -> Option<Outcome> {
 }
 
 fn no_connection(why: &str) -> Outcome {
-    Outcome::NotSent(NotSentReason::NoConnection(CleanText::new(why)))
+    Outcome::NotSent(SendFailure::NoConnection(CleanText::new(why)))
 }
 
 #[test]

@@ -10,7 +10,7 @@ use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, Resolution};
 use pindesk::domain::number::TwoStep;
-use pindesk::domain::outcome::NotSentReason;
+use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 
 use crate::support::app_fixture::{AppFixture, HIDE_AFTER, READING_TIME, number_id, recording_with_escrow};

@@ -3,7 +3,8 @@
 use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::domain::change::{ChangeState, Resolution, SendHistory};
-use pindesk::domain::outcome::{ApiError, DoubtReason, NotSentReason};
+use pindesk::domain::outcome::ApiError;
+use pindesk::domain::standing::{DoubtCause, NotSentReason};
 use pindesk::domain::text::CleanText;
 
 use crate::support::app_fixture::{
@@ -37,8 +38,8 @@ fn an_escrow_only_doubt_shows_its_encryption_time_and_no_tries() {
         let mut console = AppFixture::new(size);
         let mut change = console.recovered_change(1);
         let ChangeState::InDoubt(details) = &mut change.state else { panic!("{change:?}") };
-        (details.send_history, details.reason) =
-            (SendHistory::EscrowOnly { encrypted_at: YESTERDAY }, DoubtReason::EscrowOnly);
+        (details.send_history, details.doubt) =
+            (SendHistory::EscrowOnly { encrypted_at: YESTERDAY }, DoubtCause::EscrowOnly.into());
         let unresolved = vec![change, console.recovered_change(7)];
         console.read_list().open_recording(recording_with_escrow(), unresolved, &[]);
         console.sees("encrypted 21 Nov 2026").does_not_see("21 Nov 2026 14:03").key(Key::Enter);

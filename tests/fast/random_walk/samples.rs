@@ -7,7 +7,8 @@ use pindesk::console::shared::RecordingStatus;
 use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, ReadFailure};
+use pindesk::domain::outcome::{ApiError, DoubtReason, ReadFailure, SendFailure};
+use pindesk::domain::standing::{DoubtCause, NotApplied, NotSentReason};
 use pindesk::domain::text::CleanText;
 
 /// No other text on the screen contains these digits.
@@ -56,7 +57,7 @@ pub(super) const READ_FAILURE_COUNT: usize = 5;
 pub(super) fn read_failure(index: usize) -> ReadFailure {
     match index {
         0 => ReadFailure::NoAnswer,
-        1 => ReadFailure::NotSent(NotSentReason::NoConnection(CleanText::new("refused"))),
+        1 => ReadFailure::NotSent(SendFailure::NoConnection(CleanText::new("refused"))),
         2 => ReadFailure::UnexpectedReply { http_status: 502 },
         3 => ReadFailure::Api(api_error(190, 401)),
         _ => ReadFailure::Api(api_error(100, 400)),
@@ -97,32 +98,42 @@ pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
         3 => ChangeState::Waiting { attempt: 2, until, in_doubt: true },
         4 => ChangeState::Failed(completion, api_error(100, 400)),
         5 => ChangeState::Failed(completion, api_error(190, 401)),
-        6 => ChangeState::NotSent(completion, NotSentReason::NoConnection(CleanText::new("refused"))),
-        IN_DOUBT => in_doubt_state(DoubtReason::SuccessNotTrue, now, (true, false)),
-        8 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, now, (true, true)),
+        6 => ChangeState::NotSent(
+            completion,
+            NotSentReason::Failure(SendFailure::NoConnection(CleanText::new("refused"))),
+        ),
+        IN_DOUBT => in_doubt_state(DoubtReason::SuccessNotTrue, None, now, (true, false)),
+        8 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, None, now, (true, true)),
         9 => {
-            let reason = DoubtReason::OlderPinInDoubt(NotApplied::Refused(api_error(100, 400)));
-            in_doubt_state(reason, now, (true, false))
+            let newer_pin = NotApplied::Refused(api_error(100, 400));
+            in_doubt_state(DoubtReason::SuccessNotTrue, Some(newer_pin), now, (true, false))
         }
         10 => {
-            let reason = DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped));
-            in_doubt_state(reason, now, (false, false))
+            let newer_pin = NotApplied::NotSent(NotSentReason::Stopped);
+            in_doubt_state(DoubtReason::SuccessNotTrue, Some(newer_pin), now, (false, false))
         }
-        11 => in_doubt_state(DoubtReason::EscrowOnly, now, (false, true)),
+        11 => in_doubt_state(DoubtCause::EscrowOnly, None, now, (false, true)),
         RESOLVED => ChangeState::Resolved(completion, Resolution::NoPinInForce),
         _ => ChangeState::Set(completion),
     }
 }
 
-fn in_doubt_state(reason: DoubtReason, now: TimePoint, (is_pin_in_memory, is_in_escrow): (bool, bool)) -> ChangeState {
-    let send_history = if reason == DoubtReason::EscrowOnly {
+fn in_doubt_state(
+    cause: impl Into<DoubtCause>,
+    newer_pin: Option<NotApplied>,
+    now: TimePoint,
+    (is_pin_in_memory, is_in_escrow): (bool, bool),
+) -> ChangeState {
+    let cause = cause.into();
+    let send_history = if cause == DoubtCause::EscrowOnly {
         SendHistory::EscrowOnly { encrypted_at: now.utc }
     } else {
         SendHistory::Recorded(Completion { at: now.utc, attempts: 4 })
     };
     ChangeState::InDoubt(Box::new(InDoubtDetails {
         send_history,
-        reason,
+        doubt: cause.into(),
+        newer_pin,
         two_step_before: TwoStep::NotSet,
         candidate_count: 1,
         is_pin_in_memory,

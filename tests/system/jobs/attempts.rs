@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
-use pindesk::domain::outcome::{DoubtReason, NotSentReason};
+use pindesk::domain::outcome::{DoubtReason, SendFailure};
+use pindesk::domain::standing::{DoubtCause, NotSentReason};
 use pindesk::domain::text::CleanText;
 use pindesk::simulator::FULL_ACCESS_TOKEN;
 
@@ -53,8 +54,8 @@ async fn requests_in_flight_never_exceed_the_limit() {
     let (mut in_doubt, mut not_sent) = (0, 0);
     for n in 1..=40 {
         let state = fixture.last_state(n);
-        if matches!(state, ChangeState::InDoubt(details)
-            if details.send_history.attempts() == 2 && matches!(details.reason, DoubtReason::TimedOut { .. }))
+        if matches!(state, ChangeState::InDoubt(details) if details.send_history.attempts() == 2
+            && matches!(details.doubt.cause, DoubtCause::Attempt(DoubtReason::TimedOut { .. })))
         {
             in_doubt += 1;
         } else if matches!(state, ChangeState::NotSent(finished, NotSentReason::Stopped) if finished.attempts == 0) {
@@ -78,7 +79,9 @@ async fn a_second_change_for_a_number_in_flight_is_refused() {
             finished.push((progress.change, progress.state));
         }
     }
-    let why = NotSentReason::RefusedLocally(CleanText::new("another request for this number is in flight"));
+    let why = NotSentReason::Failure(SendFailure::RefusedLocally(CleanText::new(
+        "another request for this number is in flight",
+    )));
     assert!(
         matches!(&finished[0], (id, ChangeState::NotSent(_, not_sent)) if *id == Some(second_id) && *not_sent == why)
     );

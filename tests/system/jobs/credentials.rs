@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::clock::Clock;
-use pindesk::domain::outcome::NotSentReason;
+use pindesk::domain::outcome::SendFailure;
+use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 use pindesk::simulator::{EXPIRED_TOKEN, FULL_ACCESS_TOKEN};
 
@@ -55,7 +56,7 @@ async fn hiding_drops_the_client_and_the_pins_in_the_escrow() {
         assert_eq!(expect_in_doubt(fixture.last_state(1)).is_pin_in_memory, is_pin_kept);
         fixture.jobs.set_pins(vec![change(3)]);
         fixture.wait_until_finished(1).await;
-        let why = NotSentReason::RefusedLocally(CleanText::new("there is no access token"));
+        let why = NotSentReason::Failure(SendFailure::RefusedLocally(CleanText::new("there is no access token")));
         assert!(
             matches!(fixture.last_state(3), ChangeState::NotSent(_, not_sent) if *not_sent == why),
             "{:?}",

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pindesk::domain::change::{Change, InDoubtDetails, LATE_ARRIVAL_WINDOW, StatusBefore};
 use pindesk::domain::number::TwoStep;
-use pindesk::domain::outcome::{DoubtReason, NotApplied};
+use pindesk::domain::outcome::DoubtReason;
+use pindesk::domain::standing::{DoubtCause, NotApplied};
 
 use super::{
     JobsFixture, advance_clock, change_with_other_pin, changes, expect_in_doubt, four_faults, id, is_set, pass_time,
@@ -24,10 +25,10 @@ async fn a_later_refusal_does_not_clear_an_earlier_doubt() {
     fixture.jobs.set_pins(changes(1));
     fixture.wait_until_finished(1).await;
     assert_eq!(fixture.state_history(1), "queued sending-1 retry? sending-2 no-answer after 2");
-    let reason = &expect_in_doubt(fixture.last_state(1)).reason;
-    let has_both = matches!(reason, DoubtReason::EarlierAttemptInDoubt { earlier, last: NotApplied::Refused(error) }
-        if matches!(**earlier, DoubtReason::ConnectionLost { .. }) && error.code == 100);
-    assert!(has_both, "the reason names both: {reason:?}");
+    let doubt = &expect_in_doubt(fixture.last_state(1)).doubt;
+    let is_first_lost = matches!(doubt.cause, DoubtCause::Attempt(DoubtReason::ConnectionLost { .. }));
+    let is_last_refused = matches!(&doubt.last_retry, Some(NotApplied::Refused(error)) if error.code == 100);
+    assert!(is_first_lost && is_last_refused, "the doubt has both: {doubt:?}");
     assert_eq!(simulator.pin_in_force(&id(1)), Some(pin_digits(1)), "the first attempt was applied");
 }
 
@@ -121,7 +122,7 @@ async fn a_doubt_of_an_earlier_run_ends_with_a_confirmed_pin() {
     fixture.jobs.resend(id(1));
     fixture.jobs.set_pins(vec![change_with_other_pin(1)]);
     fixture.wait_until_finished(1).await;
-    assert!(matches!(expect_in_doubt(fixture.last_state(1)).reason, DoubtReason::OlderPinInDoubt(_)), "too early");
+    assert!(expect_in_doubt(fixture.last_state(1)).newer_pin.is_some(), "too early");
     assert_eq!(simulator.pin_request_count(), 4);
     time.set(new_pin_allowed_from);
     fixture.jobs.set_pins(vec![change_with_other_pin(1)]);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
-use pindesk::domain::outcome::NotSentReason;
+use pindesk::domain::outcome::SendFailure;
+use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 
 use super::{JobsFixture, change, changes, expect_in_doubt, four_faults, id, is_set, start_simulator};
@@ -25,7 +26,7 @@ async fn a_failed_journal_stops_everything_and_is_reported_once() {
         (4, 4),
         "the outcomes of requests in flight are still reported"
     );
-    let why = NotSentReason::RefusedLocally(reason);
+    let why = NotSentReason::Failure(SendFailure::RefusedLocally(reason));
     assert_eq!(
         fixture.count_last_states(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)),
         96
@@ -90,7 +91,9 @@ async fn a_failed_journal_stops_a_list_and_refuses_the_next() {
     fixture.wait_until_finished(1_000).await;
     fixture.set_each_listed(1_000);
     fixture.wait_until_finished(1_000).await;
-    let why = NotSentReason::RefusedLocally(fixture.jobs.journal_failure().borrow().clone().expect("it failed"));
+    let why = NotSentReason::Failure(SendFailure::RefusedLocally(
+        fixture.jobs.journal_failure().borrow().clone().expect("it failed"),
+    ));
     assert_eq!(
         fixture.count_last_states(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)),
         1_000

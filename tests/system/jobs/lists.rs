@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use pindesk::domain::change::{ChangeState, JobId};
-use pindesk::domain::outcome::NotSentReason;
+use pindesk::domain::outcome::SendFailure;
 use pindesk::domain::pin::PinChoice;
+use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 
 use super::{
@@ -109,7 +110,9 @@ async fn a_number_has_at_most_one_change_in_lists_and_in_flight() {
     fixture.set_each_listed(20);
     fixture.jobs.set_pins(vec![change(20)]);
     fixture.wait_until_finished(22).await;
-    let why = NotSentReason::RefusedLocally(CleanText::new("another request for this number is in flight"));
+    let why = NotSentReason::Failure(SendFailure::RefusedLocally(CleanText::new(
+        "another request for this number is in flight",
+    )));
     let is_refused = |state: &ChangeState| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why);
     for (n, count) in [(3, 4), (20, 3)] {
         let states = &fixture.states[&id(n)];

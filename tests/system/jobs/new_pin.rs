@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pindesk::domain::change::{Change, ChangeState, InDoubtDetails, LATE_ARRIVAL_WINDOW, StatusBefore};
 use pindesk::domain::number::TwoStep;
-use pindesk::domain::outcome::{DoubtReason, NotApplied, NotSentReason};
+use pindesk::domain::outcome::SendFailure;
+use pindesk::domain::standing::{NotApplied, NotSentReason};
 use pindesk::domain::text::CleanText;
 
 use super::{
@@ -30,16 +31,14 @@ async fn a_refused_newer_pin_leaves_the_older_one_in_doubt() {
     fixture.jobs.set_pins(vec![change_with_other_pin(1)]);
     fixture.wait_until_finished(1).await;
     let refused = expect_in_doubt(fixture.last_state(1));
-    assert!(
-        matches!(&refused.reason, DoubtReason::OlderPinInDoubt(NotApplied::Refused(error)) if error.code == 133_010)
-    );
-    assert_eq!(InDoubtDetails { reason: older.reason.clone(), ..refused.clone() }, older, "only the reason changed");
+    assert!(matches!(&refused.newer_pin, Some(NotApplied::Refused(error)) if error.code == 133_010));
+    assert_eq!(InDoubtDetails { newer_pin: None, ..refused.clone() }, older, "nothing else changed");
 
     fixture.jobs.set_pins(vec![change_with_other_pin(1)]);
     fixture.jobs.stop();
     fixture.wait_until_finished(1).await;
-    let not_sent = DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped));
-    assert_eq!(*expect_in_doubt(fixture.last_state(1)), InDoubtDetails { reason: not_sent, ..older });
+    let newer_pin = Some(NotApplied::NotSent(NotSentReason::Stopped));
+    assert_eq!(*expect_in_doubt(fixture.last_state(1)), InDoubtDetails { newer_pin, ..older });
 
     fixture.jobs.resend(id(1));
     fixture.wait_until_finished(1).await;
@@ -71,9 +70,10 @@ async fn a_different_pin_waits_until_no_request_can_arrive() {
     advance_clock(time, LATE_ARRIVAL_WINDOW.saturating_sub(Duration::from_secs(1)));
     fixture.jobs.set_pins(vec![change_with_other_pin(1)]);
     fixture.wait_until_finished(1).await;
-    let why =
-        NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
-    assert_eq!(expect_in_doubt(fixture.last_state(1)).reason, DoubtReason::OlderPinInDoubt(NotApplied::NotSent(why)));
+    let why = NotSentReason::Failure(SendFailure::RefusedLocally(CleanText::new(
+        "an earlier PIN could still take effect until 14:05:09 UTC",
+    )));
+    assert_eq!(expect_in_doubt(fixture.last_state(1)).newer_pin, Some(NotApplied::NotSent(why)));
     assert_eq!(simulator.pins_sent(&id(1)), [pin_digits(1); 4]);
 
     advance_clock(time, Duration::from_secs(1));
@@ -100,8 +100,9 @@ async fn a_doubtful_attempt_of_a_confirmed_pin_delays_the_next() {
     fixture.jobs.set_pins(vec![change_with_other_pin(1)]);
     fixture.wait_until_finished(1).await;
     // The actor knows this without a query of the journal.
-    let why =
-        NotSentReason::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:05:09 UTC"));
+    let why = NotSentReason::Failure(SendFailure::RefusedLocally(CleanText::new(
+        "an earlier PIN could still take effect until 14:05:09 UTC",
+    )));
     assert!(
         matches!(fixture.last_state(1), ChangeState::NotSent(_, not_sent) if *not_sent == why),
         "the first attempt can still arrive"

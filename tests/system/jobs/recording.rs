@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::clock::Clock;
-use pindesk::domain::outcome::NotSentReason;
+use pindesk::domain::outcome::SendFailure;
+use pindesk::domain::standing::NotSentReason;
 use pindesk::simulator::FULL_ACCESS_TOKEN;
 
 use super::{JobsFixture, change, changes, graph, is_set, query_count, start_simulator, with_manual_clock};
@@ -90,7 +91,10 @@ async fn unaccepted_recipients_stop_each_change_before_it_is_sent() {
     fixture.wait_until_finished(1).await;
     assert_eq!(simulator.pin_request_count(), 1);
     assert!(
-        matches!(fixture.last_state(2), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))),
+        matches!(
+            fixture.last_state(2),
+            ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::RefusedLocally(_)))
+        ),
         "{:?}",
         fixture.last_state(2)
     );

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pindesk::domain::change::{Change, ChangeState};
-use pindesk::domain::outcome::{DoubtReason, NotApplied, NotSentReason};
+use pindesk::domain::standing::{NotApplied, NotSentReason};
 
 use super::{JobsFixture, change, changes, expect_in_doubt, id, is_set, is_token_refused, start_simulator, waba};
 
@@ -42,14 +42,8 @@ async fn a_refused_access_token_ends_waiting_for_a_retry() {
     );
     assert_eq!(fixture.state_history(3), "queued sending-1 failed after 1");
     assert!(is_token_refused(fixture.last_state(4)) && is_token_refused(fixture.last_state(5)));
-    let reason = &expect_in_doubt(fixture.last_state(1)).reason;
-    assert!(
-        matches!(
-            reason,
-            DoubtReason::EarlierAttemptInDoubt { last: NotApplied::NotSent(NotSentReason::TokenRefused), .. }
-        ),
-        "{reason:?}"
-    );
+    let last_retry = Some(NotApplied::NotSent(NotSentReason::TokenRefused));
+    assert_eq!(expect_in_doubt(fixture.last_state(1)).doubt.last_retry, last_retry);
 }
 
 #[tokio::test(start_paused = true)]

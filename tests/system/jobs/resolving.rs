@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pindesk::domain::change::{ChangeState, LATE_ARRIVAL_WINDOW, Resolution};
 use pindesk::domain::number::TwoStep;
-use pindesk::domain::outcome::NotSentReason;
+use pindesk::domain::outcome::SendFailure;
+use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 use pindesk::jobs::StatusRead;
 
@@ -79,7 +80,10 @@ async fn after_a_manual_resolution_another_pin_still_waits() {
     fixture.jobs.set_pins(vec![change_with_other_pin(1)]);
     fixture.wait_until_finished(1).await;
     assert!(
-        matches!(fixture.last_state(1), ChangeState::NotSent(_, NotSentReason::RefusedLocally(_))),
+        matches!(
+            fixture.last_state(1),
+            ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::RefusedLocally(_)))
+        ),
         "{:?}",
         fixture.last_state(1)
     );

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use pindesk::domain::change::{ChangeState, Progress};
-use pindesk::domain::outcome::NotSentReason;
+use pindesk::domain::standing::NotSentReason;
 
 use super::{JobsFixture, change, changes, four_faults, id, is_set, pass_time, start_simulator, state_label};
 

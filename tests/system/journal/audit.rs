@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use pindesk::domain::change::Resolution;
 use pindesk::domain::clock::UtcTime;
-use pindesk::domain::outcome::{DoubtReason, Outcome};
+use pindesk::domain::outcome::DoubtReason;
+use pindesk::domain::standing::Standing;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{
     AuditAction, AuditEvent, AuditProblem, AuditRow, ClaimedIdentity, Journal, JournalOptions, JournalReader, Operator,
@@ -26,7 +27,7 @@ async fn journal_with_every_action() -> JournalFixture {
     let intent = fixture.intent(job, 1, START_TIME);
     journal.record_intent(intent.clone()).await.expect("recorded");
     journal.record_retry(intent.change, intent.number, 2).await.expect("recorded");
-    let doubt = Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 502 });
+    let doubt = Standing::in_doubt(DoubtReason::UnexpectedReply { http_status: 502 });
     journal.record_outcome(outcome_record(&intent, doubt, START_TIME)).await.expect("recorded");
     let opened = AuditEvent::PinDecrypted { change: intent.change, number: intent.number, waba: None };
     for event in [AuditEvent::ScreenHidden, AuditEvent::ScreenShown, opened] {
@@ -146,7 +147,7 @@ async fn a_refusal_keeps_its_codes_and_trace_id() {
     let job = journal.start_job(job_plan(&[1])).await.expect("recorded");
     let intent = fixture.intent(job, 1, START_TIME);
     journal.record_intent(intent.clone()).await.expect("recorded");
-    journal.record_outcome(outcome_record(&intent, Outcome::Refused(api_error()), START_TIME)).await.expect("recorded");
+    journal.record_outcome(outcome_record(&intent, Standing::Failed(api_error()), START_TIME)).await.expect("recorded");
     let row = audit_rows(&fixture).pop().expect("a row");
     let fields = (row.http_status, row.code, row.subcode, row.trace_id);
     assert_eq!(fields, (Some(400), Some(136_025), Some(2_388_093), Some(CleanText::new("Atrace01"))));

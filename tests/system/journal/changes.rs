@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pindesk::domain::change::{JobId, LATE_ARRIVAL_WINDOW, Resolution};
 use pindesk::domain::number::TwoStep;
-use pindesk::domain::outcome::{DoubtReason, NotSentReason, Outcome};
+use pindesk::domain::outcome::DoubtReason;
+use pindesk::domain::standing::{ChangeResult, DoubtCause, NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
 use pindesk::escrow::EscrowFile;
 use pindesk::journal::{
@@ -19,7 +20,7 @@ async fn a_change_with_an_outcome_leaves_nothing_open() {
     let fixture = JournalFixture::new();
     let (journal, job) = begin_job(&fixture, &[1, 2, 3]).await;
     for (n, outcome) in
-        [(1, Outcome::Confirmed), (2, Outcome::Refused(api_error())), (3, Outcome::NotSent(NotSentReason::Stopped))]
+        [(1, Standing::Set), (2, Standing::Failed(api_error())), (3, Standing::NotSent(NotSentReason::Stopped))]
     {
         let intent = record_intent(&fixture, &journal, job, n, START_TIME).await;
         journal.record_outcome(outcome_record(&intent, outcome, START_TIME)).await.expect("recorded");
@@ -46,7 +47,10 @@ async fn an_interrupted_change_comes_back_in_doubt() {
     let (_, recovered) = fixture.open();
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
     assert_eq!((open.change, open.job, open.number), (intent.change, Some(job), number_id(1)));
-    assert_eq!((open.attempts, &open.reason, open.two_step_before), (Some(2), &DoubtReason::ProcessEnded, TwoStep::On));
+    assert_eq!(
+        (open.attempts, &open.doubt, open.two_step_before),
+        (Some(2), &DoubtCause::ProcessEnded.into(), TwoStep::On)
+    );
     assert_eq!((open.last_send, open.is_in_escrow), (START_TIME.plus(seconds(40)), true));
 }
 
@@ -55,14 +59,17 @@ async fn a_doubt_keeps_its_reason_attempts_and_time() {
     let fixture = JournalFixture::new();
     let (journal, job) = begin_job(&fixture, &[1]).await;
     let intent = record_intent(&fixture, &journal, job, 1, START_TIME).await;
-    let mut record =
-        outcome_record(&intent, Outcome::InDoubt(DoubtReason::ServerError(api_error())), START_TIME.plus(seconds(40)));
+    let mut record = outcome_record(
+        &intent,
+        Standing::in_doubt(DoubtReason::ServerError(api_error())),
+        START_TIME.plus(seconds(40)),
+    );
     record.attempts = 3;
     journal.record_outcome(record).await.expect("recorded");
     journal.close();
     let (_, recovered) = fixture.open();
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
-    assert_eq!((open.attempts, &open.reason), (Some(3), &DoubtReason::ServerError(api_error())));
+    assert_eq!((open.attempts, &open.doubt), (Some(3), &DoubtReason::ServerError(api_error()).into()));
     assert_eq!(open.last_send, START_TIME.plus(seconds(40)));
 }
 
@@ -74,7 +81,7 @@ async fn a_confirmed_pin_resolves_earlier_doubts() {
     journal.record_outcome(outcome_record(&first, no_answer(), START_TIME)).await.expect("recorded");
     let later = START_TIME.plus(seconds(600));
     let second = record_intent(&fixture, &journal, job, 1, later).await;
-    journal.record_outcome(outcome_record(&second, Outcome::Confirmed, later)).await.expect("recorded");
+    journal.record_outcome(outcome_record(&second, Standing::Set, later)).await.expect("recorded");
     journal.close();
     assert_eq!(fixture.open().1.unresolved, []);
 }
@@ -86,7 +93,7 @@ async fn a_refused_later_pin_resolves_no_doubt() {
     let first = record_intent(&fixture, &journal, job, 1, START_TIME).await;
     journal.record_outcome(outcome_record(&first, no_answer(), START_TIME)).await.expect("recorded");
     let later = START_TIME.plus(seconds(600));
-    for outcome in [Outcome::Refused(api_error()), Outcome::NotSent(NotSentReason::Stopped)] {
+    for outcome in [Standing::Failed(api_error()), Standing::NotSent(NotSentReason::Stopped)] {
         let second = record_intent(&fixture, &journal, job, 1, later).await;
         journal.record_outcome(outcome_record(&second, outcome, later)).await.expect("recorded");
     }
@@ -103,14 +110,14 @@ async fn a_change_in_doubt_that_is_then_refused_stays_in_doubt() {
     journal.record_outcome(outcome_record(&first, no_answer(), START_TIME)).await.expect("recorded");
     journal.record_retry(first.change, first.number, 2).await.expect("recorded");
     journal
-        .record_outcome(outcome_record(&first, Outcome::Refused(api_error()), START_TIME.plus(seconds(9))))
+        .record_outcome(outcome_record(&first, Standing::Failed(api_error()), START_TIME.plus(seconds(9))))
         .await
         .expect("recorded");
     journal.close();
     let unresolved = fixture.open().1.unresolved;
     assert_eq!(
-        unresolved.iter().map(|open| (&open.reason, open.last_send)).collect::<Vec<_>>(),
-        [(&DoubtReason::TimedOut { waited: seconds(30) }, START_TIME.plus(seconds(9)))]
+        unresolved.iter().map(|open| (&open.doubt, open.last_send)).collect::<Vec<_>>(),
+        [(&DoubtReason::TimedOut { waited: seconds(30) }.into(), START_TIME.plus(seconds(9)))]
     );
 }
 
@@ -158,17 +165,17 @@ async fn encrypted_pins_are_listed_in_send_order_with_outcome() {
     let first = record_intent(&fixture, &journal, job, 1, START_TIME).await;
     journal.record_outcome(outcome_record(&first, no_answer(), START_TIME)).await.expect("recorded");
     let second = record_intent(&fixture, &journal, job, 1, later).await;
-    journal.record_outcome(outcome_record(&second, Outcome::Refused(api_error()), later)).await.expect("recorded");
+    journal.record_outcome(outcome_record(&second, Standing::Failed(api_error()), later)).await.expect("recorded");
     journal.record_retry(first.change, first.number, 2).await.expect("recorded");
-    journal.record_outcome(outcome_record(&first, Outcome::Confirmed, later)).await.expect("recorded");
+    journal.record_outcome(outcome_record(&first, Standing::Set, later)).await.expect("recorded");
     // The clock was set back.
     let third = record_intent(&fixture, &journal, job, 2, back).await;
-    journal.record_outcome(outcome_record(&third, Outcome::Confirmed, back)).await.expect("recorded");
+    journal.record_outcome(outcome_record(&third, Standing::Set, back)).await.expect("recorded");
     // The first attempt of a change that was refused later may have been applied.
     let fourth = record_intent(&fixture, &journal, job, 3, START_TIME).await;
     journal.record_outcome(outcome_record(&fourth, no_answer(), START_TIME)).await.expect("recorded");
     journal.record_retry(fourth.change, fourth.number, 2).await.expect("recorded");
-    journal.record_outcome(outcome_record(&fourth, Outcome::Refused(api_error()), START_TIME)).await.expect("recorded");
+    journal.record_outcome(outcome_record(&fourth, Standing::Failed(api_error()), START_TIME)).await.expect("recorded");
     journal.resolve(number_id(3), vec![fourth.change], Resolution::Manual, None).await.expect("recorded");
     journal.close();
     // Only the escrow file contains this change.
@@ -184,11 +191,11 @@ async fn encrypted_pins_are_listed_in_send_order_with_outcome() {
     assert_eq!(
         pins_listed,
         [
-            (second.change, RecordedState::Failed, Some(later)),
-            (first.change, RecordedState::Set, Some(START_TIME)),
-            (third.change, RecordedState::Set, Some(back)),
+            (second.change, RecordedState::Ended(ChangeResult::Failed), Some(later)),
+            (first.change, RecordedState::Ended(ChangeResult::Set), Some(START_TIME)),
+            (third.change, RecordedState::Ended(ChangeResult::Set), Some(back)),
             (fourth.change, RecordedState::Resolved, Some(START_TIME)),
-            (fifth.change, RecordedState::NoAnswer, None),
+            (fifth.change, RecordedState::Ended(ChangeResult::NoAnswer), None),
         ]
     );
 }
@@ -211,7 +218,7 @@ async fn a_job_resumes_only_its_remaining_numbers() {
     let fixture = JournalFixture::new();
     let (journal, job) = begin_job(&fixture, &[1, 2]).await;
     let first = record_intent(&fixture, &journal, job, 1, START_TIME).await;
-    journal.record_outcome(outcome_record(&first, Outcome::Confirmed, START_TIME)).await.expect("recorded");
+    journal.record_outcome(outcome_record(&first, Standing::Set, START_TIME)).await.expect("recorded");
     journal.close();
     let (journal, _) = fixture.open();
     let reason = busy_reason(journal.resume_job(job, vec![number_id(1), number_id(2)]).await);
@@ -279,7 +286,7 @@ async fn a_job_is_reported_number_by_number() {
     let fixture = JournalFixture::new();
     let (journal, job) = begin_job(&fixture, &[1, 2, 3, 4, 5, 6]).await;
     let outcomes =
-        [Outcome::Confirmed, Outcome::Refused(api_error()), Outcome::NotSent(NotSentReason::Stopped), no_answer()];
+        [Standing::Set, Standing::Failed(api_error()), Standing::NotSent(NotSentReason::Stopped), no_answer()];
     let mut last = None;
     for (n, outcome) in (1..).zip(outcomes) {
         let intent = record_intent(&fixture, &journal, job, n, START_TIME).await;
@@ -294,7 +301,12 @@ async fn a_job_is_reported_number_by_number() {
     };
     let reader = JournalReader::open(&fixture.state_dir()).expect("a journal");
     let (states_now, summary) = states(&reader);
-    let final_states = [RecordedState::Set, RecordedState::Failed, RecordedState::NotSent, RecordedState::NoAnswer];
+    let final_states = [
+        RecordedState::Ended(ChangeResult::Set),
+        RecordedState::Ended(ChangeResult::Failed),
+        RecordedState::Ended(ChangeResult::NotSent),
+        RecordedState::Ended(ChangeResult::NoAnswer),
+    ];
     assert_eq!(states_now[..4], final_states);
     assert_eq!(states_now[4..], [RecordedState::Running, RecordedState::NotStarted]);
     assert_eq!(summary.counts, states_now.into_iter().map(|state| (state, 1)).collect());
@@ -303,7 +315,10 @@ async fn a_job_is_reported_number_by_number() {
     journal.resolve(number_id(4), in_doubt, Resolution::Manual, None).await.expect("recorded");
     journal.close();
     let (states_now, summary) = states(&reader);
-    assert_eq!(states_now[3..], [RecordedState::Resolved, RecordedState::NoAnswer, RecordedState::NotStarted]);
+    assert_eq!(
+        states_now[3..],
+        [RecordedState::Resolved, RecordedState::Ended(ChangeResult::NoAnswer), RecordedState::NotStarted]
+    );
     assert_eq!(summary.counts, states_now.into_iter().map(|state| (state, 1)).collect());
     assert_eq!(summary.status, JobStatus::Interrupted);
     let detail = reader.job(job).expect("readable").expect("the job exists");
@@ -312,8 +327,8 @@ async fn a_job_is_reported_number_by_number() {
     assert_eq!(failed.reason.as_ref().map(CleanText::as_str), Some("the number is not registered"));
     let interrupted = &detail.numbers[4];
     assert_eq!(
-        (interrupted.change, interrupted.outcome.clone()),
-        (Some(running.change), Some(Outcome::InDoubt(DoubtReason::ProcessEnded)))
+        (interrupted.change, interrupted.standing.clone()),
+        (Some(running.change), Some(Standing::in_doubt(DoubtCause::ProcessEnded)))
     );
     assert_eq!(reader.jobs().expect("readable"), [summary]);
     assert_eq!(reader.job(JobId::new(9)).expect("readable"), None);
@@ -324,7 +339,7 @@ async fn a_decryption_is_in_the_history_but_is_no_request() {
     let fixture = JournalFixture::new();
     let (journal, job) = begin_job(&fixture, &[1]).await;
     let intent = record_intent(&fixture, &journal, job, 1, START_TIME).await;
-    journal.record_outcome(outcome_record(&intent, Outcome::Confirmed, START_TIME)).await.expect("recorded");
+    journal.record_outcome(outcome_record(&intent, Standing::Set, START_TIME)).await.expect("recorded");
     let event = AuditEvent::PinDecrypted { change: intent.change, number: intent.number, waba: None };
     journal.record_event(event).await.expect("recorded");
     let entries = journal.history(number_id(1), 9).await;

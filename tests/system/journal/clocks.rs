@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pindesk::domain::change::{JobId, LATE_ARRIVAL_WINDOW, StatusBefore};
 use pindesk::domain::clock::{Clock, ManualClock, TimePoint, UtcTime};
-use pindesk::domain::outcome::Outcome;
+use pindesk::domain::standing::Standing;
 use pindesk::journal::{Intent, Journal, JournalOptions, RecoveryReport};
 
 use super::{busy_reason, no_answer, record_intent, seconds};
@@ -110,7 +110,7 @@ async fn a_pin_set_by_a_fast_clock_is_known_after_a_refresh() {
     let (other, _) = open_with_system_clock(&fixture);
     let job = other.start_job(job_plan(&[1])).await.expect("recorded");
     let theirs = record_intent(&fixture, &other, job, 1, now.plus(ONE_YEAR)).await;
-    other.record_outcome(outcome_record(&theirs, Outcome::Confirmed, now.plus(ONE_YEAR))).await.expect("recorded");
+    other.record_outcome(outcome_record(&theirs, Standing::Set, now.plus(ONE_YEAR))).await.expect("recorded");
     let (journal, _) = open_with_system_clock(&fixture);
     let ours = |read_at| {
         let intent = fixture.intent(job, 1, UtcTime::now());

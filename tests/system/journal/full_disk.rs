@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use pindesk::domain::outcome::{NotSentReason, Outcome};
+use pindesk::domain::standing::{NotSentReason, Standing};
 use pindesk::journal::JournalReader;
 
 use super::failure_reason;
@@ -64,10 +64,7 @@ async fn a_partial_write_is_a_full_disk_and_keeps_outcomes() {
     let reason = failure_reason(&fixture, journal.record_intent(fixture.intent(job, 20, START_TIME)).await);
     assert!(reason.starts_with("the journal in ~/state accepts no more records: only 100 of "), "{reason}");
     for intent in &sent {
-        journal
-            .record_outcome(outcome_record(intent, Outcome::Confirmed, START_TIME))
-            .await
-            .expect("the reserve has room");
+        journal.record_outcome(outcome_record(intent, Standing::Set, START_TIME)).await.expect("the reserve has room");
     }
     failure_reason(&fixture, journal.record_intent(fixture.intent(job, 20, START_TIME)).await);
     journal.close();
@@ -97,18 +94,15 @@ async fn a_full_disk_refuses_intents_and_keeps_outcomes() {
     assert!(reason.starts_with("the journal in ~/state accepts no more records: "), "{reason}");
     let refusal = journal.record_refusal(outcome_record(
         &fixture.intent(job, 6_000, START_TIME),
-        Outcome::NotSent(NotSentReason::Stopped),
+        Standing::NotSent(NotSentReason::Stopped),
         START_TIME,
     ));
     let (refusal, first) =
-        tokio::join!(refusal, journal.record_outcome(outcome_record(&sent[0], Outcome::Confirmed, START_TIME)));
+        tokio::join!(refusal, journal.record_outcome(outcome_record(&sent[0], Standing::Set, START_TIME)));
     failure_reason(&fixture, refusal);
     first.expect("the reserve has room");
     for intent in &sent[1..] {
-        journal
-            .record_outcome(outcome_record(intent, Outcome::Confirmed, START_TIME))
-            .await
-            .expect("the reserve has room");
+        journal.record_outcome(outcome_record(intent, Standing::Set, START_TIME)).await.expect("the reserve has room");
     }
     failure_reason(&fixture, journal.record_intent(fixture.intent(job, 6_000, START_TIME)).await);
     journal.close();

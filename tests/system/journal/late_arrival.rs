@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pindesk::domain::change::{LATE_ARRIVAL_WINDOW, StatusBefore};
 use pindesk::domain::clock::{TimePoint, UtcTime};
-use pindesk::domain::outcome::Outcome;
+use pindesk::domain::standing::{ChangeResult, Standing};
 use pindesk::journal::{Intent, JobStatus, JournalReader, OutcomeRecord, RecordedState};
 
 use super::{api_error, begin_job, busy_reason, no_answer, record_intent, seconds};
@@ -86,7 +86,7 @@ async fn an_unanswered_attempt_delays_new_pins_after_success() {
     let confirmed = record_intent(&fixture, &journal, job, 1, START_TIME).await;
     journal.record_retry(confirmed.change, confirmed.number, 2).await.expect("recorded");
     journal
-        .record_outcome(OutcomeRecord { attempts: 2, ..outcome_record(&confirmed, Outcome::Confirmed, START_TIME) })
+        .record_outcome(OutcomeRecord { attempts: 2, ..outcome_record(&confirmed, Standing::Set, START_TIME) })
         .await
         .expect("recorded");
     journal.close();
@@ -106,10 +106,7 @@ async fn a_pin_set_elsewhere_is_not_replaced_unseen() {
     let (journal, job) = begin_job(&fixture, &[1]).await;
     let (other, others_job) = begin_job(&fixture, &[1]).await;
     let theirs = record_intent(&fixture, &other, others_job, 1, START_TIME).await;
-    other
-        .record_outcome(outcome_record(&theirs, Outcome::Confirmed, START_TIME.plus(seconds(5))))
-        .await
-        .expect("recorded");
+    other.record_outcome(outcome_record(&theirs, Standing::Set, START_TIME.plus(seconds(5)))).await.expect("recorded");
 
     let ours = |read_at| {
         let intent = fixture.intent(job, 1, START_TIME.plus(seconds(9)));
@@ -137,15 +134,12 @@ async fn a_retry_yields_to_a_pin_sent_by_another_process() {
     let (journal, job) = begin_job(&fixture, &[1, 2]).await;
     let waiting = record_intent(&fixture, &journal, job, 1, START_TIME).await;
     journal
-        .record_outcome(outcome_record(&waiting, Outcome::Refused(api_error()), START_TIME))
+        .record_outcome(outcome_record(&waiting, Standing::Failed(api_error()), START_TIME))
         .await
         .expect("recorded");
     let (other, others_job) = begin_job(&fixture, &[1]).await;
     let theirs = record_intent(&fixture, &other, others_job, 1, START_TIME.plus(seconds(9))).await;
-    other
-        .record_outcome(outcome_record(&theirs, Outcome::Confirmed, START_TIME.plus(seconds(9))))
-        .await
-        .expect("recorded");
+    other.record_outcome(outcome_record(&theirs, Standing::Set, START_TIME.plus(seconds(9)))).await.expect("recorded");
     let reason = busy_reason(journal.record_retry(waiting.change, waiting.number, 2).await);
     assert_eq!(reason, "another pindesk sent a different PIN to this number since the last try");
     // A process knows of its own later PIN.
@@ -159,7 +153,7 @@ async fn a_change_waiting_to_retry_is_busy_until_closed() {
     let (journal, job) = begin_job(&fixture, &[1]).await;
     let waiting = record_intent(&fixture, &journal, job, 1, START_TIME).await;
     let record =
-        OutcomeRecord { will_retry: true, ..outcome_record(&waiting, Outcome::Refused(api_error()), START_TIME) };
+        OutcomeRecord { will_retry: true, ..outcome_record(&waiting, Standing::Failed(api_error()), START_TIME) };
     journal.record_outcome(record).await.expect("recorded");
     let state = || {
         let detail = JournalReader::open(&fixture.state_dir())
@@ -174,6 +168,6 @@ async fn a_change_waiting_to_retry_is_busy_until_closed() {
     let reason = busy_reason(other.record_intent(fixture.intent(others_job, 1, START_TIME)).await);
     assert!(reason.starts_with("another pindesk is working on this number"), "{reason}");
     journal.close();
-    assert_eq!(state(), (JobStatus::Finished, RecordedState::NotSent));
+    assert_eq!(state(), (JobStatus::Finished, RecordedState::Ended(ChangeResult::NotSent)));
     record_intent(&fixture, &other, others_job, 1, START_TIME).await;
 }

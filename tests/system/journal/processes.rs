@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pindesk::domain::change::Resolution;
 use pindesk::domain::clock::UtcTime;
-use pindesk::domain::outcome::{DoubtReason, Outcome};
+use pindesk::domain::standing::{DoubtCause, Standing};
 use pindesk::journal::{JobStatus, JournalReader, RecordError};
 
 use crate::support::child::test_path;
@@ -70,8 +70,8 @@ async fn a_running_process_keeps_its_number_busy() {
     let (second, recovered) = fixture.open();
     let [open] = &recovered.unresolved[..] else { panic!("{recovered:?}") };
     assert_eq!(
-        (open.number, &open.reason, open.last_send),
-        (number_id(1), &DoubtReason::ProcessEnded, START_TIME.plus(Duration::from_secs(40)))
+        (open.number, &open.doubt, open.last_send),
+        (number_id(1), &DoubtCause::ProcessEnded.into(), START_TIME.plus(Duration::from_secs(40)))
     );
     drop(second);
     journal.close();
@@ -122,7 +122,7 @@ fn concurrent_writers_see_no_lock_error() {
                             let intent = fixture.intent(job, index * CHANGES_EACH + n, START_TIME);
                             journal.record_intent(intent.clone()).await.expect("recorded");
                             journal
-                                .record_outcome(outcome_record(&intent, Outcome::Confirmed, START_TIME))
+                                .record_outcome(outcome_record(&intent, Standing::Set, START_TIME))
                                 .await
                                 .expect("recorded");
                         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use pindesk::domain::change::{JobId, Resolution, SendHistory};
 use pindesk::domain::clock::UtcTime;
 use pindesk::domain::number::TwoStep;
-use pindesk::domain::outcome::{DoubtReason, Outcome};
+use pindesk::domain::standing::{ChangeResult, DoubtCause, Standing};
 use pindesk::escrow::EscrowFile;
 use pindesk::journal::{
     Journal, JournalError, JournalKind, JournalOptions, JournalReader, RecipientsStatus, RecordedState,
@@ -26,7 +26,7 @@ async fn closed_journal() -> JournalFixture {
     let job = journal.start_job(job_plan(&[1, 2])).await.expect("recorded");
     let first = fixture.intent(job, 1, START_TIME);
     journal.record_intent(first.clone()).await.expect("recorded");
-    journal.record_outcome(outcome_record(&first, Outcome::Confirmed, START_TIME)).await.expect("recorded");
+    journal.record_outcome(outcome_record(&first, Standing::Set, START_TIME)).await.expect("recorded");
     journal.record_intent(fixture.intent(job, 2, START_TIME)).await.expect("recorded");
     journal.close();
     fixture
@@ -154,8 +154,8 @@ async fn a_missing_journal_is_reported_once_and_leaves_doubts() {
         ]
     );
     let fields =
-        |open: &UnresolvedChange| (open.number, open.job, open.two_step_before, open.reason.clone(), open.last_send);
-    let expected = [1, 2].map(|n| (number_id(n), None, TwoStep::Unknown, DoubtReason::EscrowOnly, fixture.now));
+        |open: &UnresolvedChange| (open.number, open.job, open.two_step_before, open.doubt.clone(), open.last_send);
+    let expected = [1, 2].map(|n| (number_id(n), None, TwoStep::Unknown, DoubtCause::EscrowOnly.into(), fixture.now));
     assert_eq!(recovered.unresolved.iter().map(fields).collect::<Vec<_>>(), expected);
     // The times of sending were only in the journal. The times of encryption are in the escrow file.
     let histories: Vec<_> = recovered.unresolved.iter().map(UnresolvedChange::send_history).collect();
@@ -177,7 +177,7 @@ async fn an_older_copy_is_noticed_and_leaves_doubts() {
     let job = journal.start_job(job_plan(&[3])).await.expect("recorded");
     let third = fixture.intent(job, 3, START_TIME);
     journal.record_intent(third.clone()).await.expect("recorded");
-    journal.record_outcome(outcome_record(&third, Outcome::Confirmed, START_TIME)).await.expect("recorded");
+    journal.record_outcome(outcome_record(&third, Standing::Set, START_TIME)).await.expect("recorded");
     journal.close();
     fs::copy(&copy, fixture.state_file("journal.db")).expect("put back");
     let (journal, recovered) = fixture.open();
@@ -328,7 +328,10 @@ async fn a_change_only_in_the_escrow_counts_in_its_job() {
         .expect("readable")
         .expect("the job exists");
     let states: Vec<_> = detail.numbers.iter().map(|number| number.state).collect();
-    assert_eq!(states, [RecordedState::NotStarted, RecordedState::NoAnswer, RecordedState::NotStarted]);
+    assert_eq!(
+        states,
+        [RecordedState::NotStarted, RecordedState::Ended(ChangeResult::NoAnswer), RecordedState::NotStarted]
+    );
     journal.resume_job(job, vec![number_id(1), number_id(2), number_id(3)]).await.expect_err("number 2 is in doubt");
     journal.resume_job(job, vec![number_id(1), number_id(3)]).await.expect("recorded");
     journal.close();

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use futures_util::future::join_all;
 use pindesk::domain::change::ChangeId;
-use pindesk::domain::outcome::Outcome;
+use pindesk::domain::standing::Standing;
 use pindesk::journal::{AuditEvent, Journal, JournalOptions};
 
 use super::run_under_strace;
@@ -46,7 +46,7 @@ async fn record_changes(sync_writes: bool) {
     for n in 0..3 {
         let intent = fixture.intent(job, n, START_TIME);
         journal.record_intent(intent.clone()).await.expect("recorded");
-        journal.record_outcome(outcome_record(&intent, Outcome::Confirmed, START_TIME)).await.expect("recorded");
+        journal.record_outcome(outcome_record(&intent, Standing::Set, START_TIME)).await.expect("recorded");
     }
     writeln!(io::stdout(), "end").expect("printed");
 }

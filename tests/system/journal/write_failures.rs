@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use pindesk::domain::number::{Number, TwoStep};
-use pindesk::domain::outcome::Outcome;
+use pindesk::domain::standing::Standing;
 use pindesk::journal::{AuditEvent, JournalReader};
 
 use super::{failure_reason, run_under_strace};
@@ -32,7 +32,7 @@ async fn a_moved_database_fails_the_journal_for_good() {
     // A failed journal stays failed, even if the file is back.
     fs::rename(fixture.temp_path().join("away"), fixture.state_file("journal.db")).expect("the file is moved back");
     failure_reason(&fixture, journal.record_intent(fixture.intent(job, 2, START_TIME)).await);
-    failure_reason(&fixture, journal.record_outcome(outcome_record(&first, Outcome::Confirmed, START_TIME)).await);
+    failure_reason(&fixture, journal.record_outcome(outcome_record(&first, Standing::Set, START_TIME)).await);
     failure_reason(&fixture, journal.start_job(job_plan(&[2])).await.map(drop));
     let read = Number { two_step: TwoStep::On, ..Number::from_config(number_id(1), None) };
     journal.cache_numbers("acme", vec![read]).await;
@@ -175,7 +175,7 @@ async fn child_whose_syncs_fail() {
         last = Some(intent);
     }
     let last = last.expect("some intents were recorded");
-    failure_reason(&fixture, journal.record_outcome(outcome_record(&last, Outcome::Confirmed, START_TIME)).await);
+    failure_reason(&fixture, journal.record_outcome(outcome_record(&last, Standing::Set, START_TIME)).await);
     failure_reason(&fixture, journal.record_intent(fixture.intent(job, 200, START_TIME)).await);
     // A failed journal does not delay a caller that caches page after page.
     journal.cache_numbers("acme", Vec::new()).await;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use pindesk::domain::outcome::{NotSentReason, Outcome};
+use pindesk::domain::standing::{NotSentReason, Standing};
 use pindesk::escrow::EscrowFile;
 use pindesk::journal::RecordError;
 
@@ -45,7 +45,7 @@ async fn a_suspended_writer_blocks_intents_not_outcomes() {
     let held = other.lock(Duration::ZERO).expect("the lock is free");
     let start = Instant::now();
     let refusal =
-        outcome_record(&fixture.intent(job, 2, START_TIME), Outcome::NotSent(NotSentReason::Stopped), START_TIME);
+        outcome_record(&fixture.intent(job, 2, START_TIME), Standing::NotSent(NotSentReason::Stopped), START_TIME);
     let (intent_result, refusal_result, outcome_result) = tokio::join!(
         async {
             let result = journal.record_intent(fixture.intent(job, 2, START_TIME)).await;
@@ -61,7 +61,7 @@ async fn a_suspended_writer_blocks_intents_not_outcomes() {
             drop(held);
             result
         },
-        journal.record_outcome(outcome_record(&first, Outcome::Confirmed, START_TIME))
+        journal.record_outcome(outcome_record(&first, Standing::Set, START_TIME))
     );
     for result in [intent_result, refusal_result] {
         match result {

@@ -10,7 +10,7 @@ use super::super::{Roster, SortColumn, SortDirection, SortOrder};
 use super::{FINISHED, id, ids, in_doubt, number, under_cursor, waba};
 use crate::domain::change::ChangeState;
 use crate::domain::number::{Number, TwoStep, WabaId};
-use crate::domain::outcome::NotSentReason;
+use crate::domain::standing::NotSentReason;
 
 #[derive(Debug, Clone)]
 enum Event {
