@@ -157,7 +157,7 @@ impl Keymap {
         table: &'a KeyTable<A>,
         is_available: impl Fn(&A) -> bool + 'a,
     ) -> impl Iterator<Item = FooterKey> + 'a {
-        let digits = match table.mode.text_input() {
+        let digits = match table.text_input {
             TextInput::Digits => Some(FooterKey { text: "Type digits".to_owned(), closes_page: false }),
             TextInput::None | TextInput::Text => None,
         };
@@ -246,7 +246,7 @@ mod tests {
     fn every_mode_can_be_left() {
         for mode in Mode::ALL {
             let closes = |row: &&KeyRow| row.closes_page || row.name == "confirm-quit";
-            assert!(table::rows(mode).iter().any(closes), "{mode:?} needs a key besides Ctrl-C that closes it");
+            assert!(table::of(mode).rows().iter().any(closes), "{mode:?} needs a key besides Ctrl-C that closes it");
         }
     }
 

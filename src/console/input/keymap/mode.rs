@@ -1,4 +1,4 @@
-//! The keyboard modes, one for each page, and whether each accepts text.
+//! The keyboard modes: the states of the pages that have keys of their own.
 //!
 //! It binds no keys: the table does.
 
@@ -97,66 +97,4 @@ impl Mode {
         Self::NoNumbers,
         Self::TooSmall,
     ];
-
-    /// The page's title in the help and in errors.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::List => "number list",
-            Self::Filter => "filter line",
-            Self::Sort => "sort",
-            Self::Details => "details",
-            Self::Failed => "failed or not sent",
-            Self::NoAnswer => "no answer",
-            Self::PinForm => "PIN form",
-            Self::ResolutionNote => "note on a manual check",
-            Self::ConfirmResolution => "confirmation of a manual check",
-            Self::Unresolved => "numbers in doubt",
-            Self::Recipients => "changed escrow keys",
-            Self::JournalUnavailable => "no PIN can be set",
-            Self::Hidden => "hidden screen",
-            Self::Confirm => "confirmation",
-            Self::ConfirmReplace => "confirmation by digits",
-            Self::Copy => "copy",
-            Self::Copied => "copied",
-            Self::Messages => "messages",
-            Self::Help => "help",
-            Self::Quit => "quit",
-            Self::ShuttingDown => "quitting",
-            Self::Welcome => "welcome",
-            Self::Token => "no access token, or refused",
-            Self::NoNumbers => "no numbers",
-            Self::TooSmall => "window too small",
-        }
-    }
-
-    /// The printable keys that the mode accepts although the table does not bind them.
-    #[must_use]
-    pub const fn text_input(self) -> TextInput {
-        match self {
-            Self::Filter | Self::ResolutionNote => TextInput::Text,
-            Self::PinForm | Self::ConfirmReplace => TextInput::Digits,
-            Self::List
-            | Self::Sort
-            | Self::Details
-            | Self::Failed
-            | Self::NoAnswer
-            | Self::ConfirmResolution
-            | Self::Unresolved
-            | Self::Recipients
-            | Self::JournalUnavailable
-            | Self::Hidden
-            | Self::Confirm
-            | Self::Copy
-            | Self::Copied
-            | Self::Messages
-            | Self::Help
-            | Self::Quit
-            | Self::ShuttingDown
-            | Self::Welcome
-            | Self::Token
-            | Self::NoNumbers
-            | Self::TooSmall => TextInput::None,
-        }
-    }
 }

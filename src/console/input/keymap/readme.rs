@@ -15,7 +15,7 @@ pub fn readme_table() -> String {
     let keymap = Keymap::default();
     let mut rows: Vec<(Vec<&str>, String, &str)> = Vec::new();
     for mode in Mode::ALL {
-        for row in table::rows(mode) {
+        for row in table::of(mode).rows() {
             let keys = keymap.keys_label(row);
             match rows.iter_mut().find(|(_, known, description)| *known == keys && *description == row.description) {
                 Some((pages, ..)) => pages.push(mode.title()),

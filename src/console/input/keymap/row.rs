@@ -2,7 +2,7 @@
 //!
 //! They contain no keys: the table does.
 
-use super::mode::Mode;
+use super::mode::{Mode, TextInput};
 use crate::console::input::key::Key;
 
 /// The most that a key can do. The tests check the table against it.
@@ -118,12 +118,32 @@ pub(super) const fn bind<A: Copy>(action: A, row: KeyRow) -> Binding<A> {
 pub struct KeyTable<A: 'static> {
     /// The mode.
     pub mode: Mode,
+    /// The page's title in the help and in errors.
+    pub title: &'static str,
+    /// The printable keys that the mode accepts although the table does not bind them.
+    pub text_input: TextInput,
     /// The bindings, in the order of the help and the footer.
     pub bindings: &'static [Binding<A>],
 }
 
-impl<A> KeyTable<A> {
-    pub(super) fn rows(&self) -> Vec<&'static KeyRow> {
+/// What can be asked of the table of any mode.
+pub(super) trait AnyTable {
+    fn title(&self) -> &'static str;
+    fn text_input(&self) -> TextInput;
+    /// Its rows, without those of every mode.
+    fn rows(&self) -> Vec<&'static KeyRow>;
+}
+
+impl<A> AnyTable for KeyTable<A> {
+    fn title(&self) -> &'static str {
+        self.title
+    }
+
+    fn text_input(&self) -> TextInput {
+        self.text_input
+    }
+
+    fn rows(&self) -> Vec<&'static KeyRow> {
         self.bindings.iter().map(|binding| &binding.row).collect()
     }
 }

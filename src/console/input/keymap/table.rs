@@ -14,8 +14,8 @@ pub use number::{COPIED, COPY_MENU, DETAILS, FAILED, NO_ANSWER};
 pub use prompts::{CONFIRM, CONFIRM_QUIT, CONFIRM_REPLACE, CONFIRM_RESOLUTION, PIN_FORM, RECIPIENTS, RESOLUTION_NOTE};
 
 use super::actions::GlobalAction;
-use super::mode::Mode;
-use super::row::{Binding, HelpGroup::Tool, KeyRow, Risk, bind};
+use super::mode::{Mode, TextInput};
+use super::row::{AnyTable, Binding, HelpGroup::Tool, KeyRow, Risk, bind};
 use crate::console::input::key::Key;
 
 use Key::Ctrl;
@@ -31,40 +31,54 @@ pub(super) static GLOBAL: &[Binding<GlobalAction>] = &[
     bind(GlobalAction::Suspend, KeyRow::new("suspend", &[Ctrl('z')], "suspend to the shell", Tool).fixed()),
 ];
 
-/// The rows of a mode, without those of every mode.
-pub(super) fn rows(mode: Mode) -> Vec<&'static KeyRow> {
+/// The table of a mode.
+pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
     match mode {
-        Mode::List => LIST.rows(),
-        Mode::Filter => FILTER.rows(),
-        Mode::Sort => SORT.rows(),
-        Mode::Details => DETAILS.rows(),
-        Mode::Failed => FAILED.rows(),
-        Mode::NoAnswer => NO_ANSWER.rows(),
-        Mode::PinForm => PIN_FORM.rows(),
-        Mode::ResolutionNote => RESOLUTION_NOTE.rows(),
-        Mode::ConfirmResolution => CONFIRM_RESOLUTION.rows(),
-        Mode::Unresolved => UNRESOLVED.rows(),
-        Mode::Recipients => RECIPIENTS.rows(),
-        Mode::JournalUnavailable => JOURNAL_UNAVAILABLE.rows(),
-        Mode::Hidden => HIDDEN.rows(),
-        Mode::Confirm => CONFIRM.rows(),
-        Mode::ConfirmReplace => CONFIRM_REPLACE.rows(),
-        Mode::Copy => COPY_MENU.rows(),
-        Mode::Copied => COPIED.rows(),
-        Mode::Messages => MESSAGES_PAGE.rows(),
-        Mode::Help => HELP_PAGE.rows(),
-        Mode::Quit => CONFIRM_QUIT.rows(),
-        Mode::ShuttingDown => SHUTTING_DOWN.rows(),
-        Mode::Welcome => WELCOME.rows(),
-        Mode::Token => TOKEN.rows(),
-        Mode::NoNumbers => NO_NUMBERS.rows(),
-        Mode::TooSmall => TOO_SMALL.rows(),
+        Mode::List => &LIST,
+        Mode::Filter => &FILTER,
+        Mode::Sort => &SORT,
+        Mode::Details => &DETAILS,
+        Mode::Failed => &FAILED,
+        Mode::NoAnswer => &NO_ANSWER,
+        Mode::PinForm => &PIN_FORM,
+        Mode::ResolutionNote => &RESOLUTION_NOTE,
+        Mode::ConfirmResolution => &CONFIRM_RESOLUTION,
+        Mode::Unresolved => &UNRESOLVED,
+        Mode::Recipients => &RECIPIENTS,
+        Mode::JournalUnavailable => &JOURNAL_UNAVAILABLE,
+        Mode::Hidden => &HIDDEN,
+        Mode::Confirm => &CONFIRM,
+        Mode::ConfirmReplace => &CONFIRM_REPLACE,
+        Mode::Copy => &COPY_MENU,
+        Mode::Copied => &COPIED,
+        Mode::Messages => &MESSAGES_PAGE,
+        Mode::Help => &HELP_PAGE,
+        Mode::Quit => &CONFIRM_QUIT,
+        Mode::ShuttingDown => &SHUTTING_DOWN,
+        Mode::Welcome => &WELCOME,
+        Mode::Token => &TOKEN,
+        Mode::NoNumbers => &NO_NUMBERS,
+        Mode::TooSmall => &TOO_SMALL,
+    }
+}
+
+impl Mode {
+    /// The page's title in the help and in errors.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        of(self).title()
+    }
+
+    /// The printable keys that the mode accepts although the table does not bind them.
+    #[must_use]
+    pub fn text_input(self) -> TextInput {
+        of(self).text_input()
     }
 }
 
 /// The rows of a mode, then those of every mode.
 pub(super) fn all_rows(mode: Mode) -> impl Iterator<Item = &'static KeyRow> {
-    rows(mode).into_iter().chain(GLOBAL.iter().map(|binding| &binding.row))
+    of(mode).rows().into_iter().chain(GLOBAL.iter().map(|binding| &binding.row))
 }
 
 /// True if the mode has an action of this name.

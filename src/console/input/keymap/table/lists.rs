@@ -6,7 +6,7 @@ use super::common::{
 };
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{FilterAction, ListAction, Motion, SortAction, UnresolvedAction};
-use crate::console::input::keymap::mode::Mode;
+use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
 use HelpGroup::{Act, Find, Look, Move, Tool};
@@ -16,6 +16,8 @@ use Risk::ReadsMeta;
 /// The keys of [`Mode::List`].
 pub static LIST: KeyTable<ListAction> = KeyTable {
     mode: Mode::List,
+    title: "number list",
+    text_input: TextInput::None,
     bindings: &[
         bind(ListAction::Help, HELP),
         bind(ListAction::EditFilter, KeyRow::new("filter", &[Char('/'), Char('f')], "filter", Find).footer("filter")),
@@ -53,6 +55,8 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
 /// The keys of [`Mode::NoNumbers`].
 pub static NO_NUMBERS: KeyTable<ListAction> = KeyTable {
     mode: Mode::NoNumbers,
+    title: "no numbers",
+    text_input: TextInput::None,
     bindings: &[
         bind(ListAction::ReadToken, RETRY),
         bind(ListAction::Help, HELP),
@@ -66,6 +70,8 @@ pub static NO_NUMBERS: KeyTable<ListAction> = KeyTable {
 /// The keys of [`Mode::Filter`].
 pub static FILTER: KeyTable<FilterAction> = KeyTable {
     mode: Mode::Filter,
+    title: "filter line",
+    text_input: TextInput::Text,
     bindings: &[
         bind(FilterAction::Apply, KeyRow::new("apply-filter", &[Key::Enter], "apply the filter", Find).footer("apply")),
         bind(
@@ -86,6 +92,8 @@ pub static FILTER: KeyTable<FilterAction> = KeyTable {
 /// The keys of [`Mode::Sort`].
 pub static SORT: KeyTable<SortAction> = KeyTable {
     mode: Mode::Sort,
+    title: "sort",
+    text_input: TextInput::None,
     bindings: &[
         bind(
             SortAction::ByNumber,
@@ -105,6 +113,8 @@ pub static SORT: KeyTable<SortAction> = KeyTable {
 /// The keys of [`Mode::Unresolved`].
 pub static UNRESOLVED: KeyTable<UnresolvedAction> = KeyTable {
     mode: Mode::Unresolved,
+    title: "numbers in doubt",
+    text_input: TextInput::None,
     bindings: &[
         bind(
             UnresolvedAction::Open,

@@ -5,7 +5,7 @@ use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{
     HiddenAction, Motion, ScrollAction, ShuttingDownAction, TokenAction, TooSmallAction, WelcomeAction,
 };
-use crate::console::input::keymap::mode::Mode;
+use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{Binding, HelpGroup, KeyRow, KeyTable, Risk, bind};
 
 use HelpGroup::{Act, Look, Tool};
@@ -15,6 +15,8 @@ use Risk::ReadsMeta;
 /// The keys of [`Mode::Welcome`].
 pub static WELCOME: KeyTable<WelcomeAction> = KeyTable {
     mode: Mode::Welcome,
+    title: "welcome",
+    text_input: TextInput::None,
     bindings: &[
         bind(
             WelcomeAction::StartDemo,
@@ -29,6 +31,8 @@ pub static WELCOME: KeyTable<WelcomeAction> = KeyTable {
 /// The keys of [`Mode::Token`].
 pub static TOKEN: KeyTable<TokenAction> = KeyTable {
     mode: Mode::Token,
+    title: "no access token, or refused",
+    text_input: TextInput::None,
     bindings: &[
         bind(TokenAction::Retry, RETRY),
         bind(
@@ -53,17 +57,26 @@ const SCROLL: &[Binding<ScrollAction>] = &[
 ];
 
 /// The keys of [`Mode::Messages`].
-pub static MESSAGES_PAGE: KeyTable<ScrollAction> = KeyTable { mode: Mode::Messages, bindings: SCROLL };
+pub static MESSAGES_PAGE: KeyTable<ScrollAction> =
+    KeyTable { mode: Mode::Messages, title: "messages", text_input: TextInput::None, bindings: SCROLL };
 
 /// The keys of [`Mode::Help`].
-pub static HELP_PAGE: KeyTable<ScrollAction> = KeyTable { mode: Mode::Help, bindings: SCROLL };
+pub static HELP_PAGE: KeyTable<ScrollAction> =
+    KeyTable { mode: Mode::Help, title: "help", text_input: TextInput::None, bindings: SCROLL };
 
 /// The keys of [`Mode::JournalUnavailable`].
-pub static JOURNAL_UNAVAILABLE: KeyTable<ScrollAction> = KeyTable { mode: Mode::JournalUnavailable, bindings: SCROLL };
+pub static JOURNAL_UNAVAILABLE: KeyTable<ScrollAction> = KeyTable {
+    mode: Mode::JournalUnavailable,
+    title: "no PIN can be set",
+    text_input: TextInput::None,
+    bindings: SCROLL,
+};
 
 /// The keys of [`Mode::Hidden`].
 pub static HIDDEN: KeyTable<HiddenAction> = KeyTable {
     mode: Mode::Hidden,
+    title: "hidden screen",
+    text_input: TextInput::None,
     bindings: &[
         bind(
             HiddenAction::Show,
@@ -79,6 +92,8 @@ pub static HIDDEN: KeyTable<HiddenAction> = KeyTable {
 /// The keys of [`Mode::ShuttingDown`].
 pub static SHUTTING_DOWN: KeyTable<ShuttingDownAction> = KeyTable {
     mode: Mode::ShuttingDown,
+    title: "quitting",
+    text_input: TextInput::None,
     bindings: &[bind(
         ShuttingDownAction::Cancel,
         KeyRow::new("cancel-quit", &[Char('n'), Key::Esc], "keep running", Tool).footer("stay").closes_page(),
@@ -86,5 +101,9 @@ pub static SHUTTING_DOWN: KeyTable<ShuttingDownAction> = KeyTable {
 };
 
 /// The keys of [`Mode::TooSmall`].
-pub static TOO_SMALL: KeyTable<TooSmallAction> =
-    KeyTable { mode: Mode::TooSmall, bindings: &[bind(TooSmallAction::Quit, QUIT)] };
+pub static TOO_SMALL: KeyTable<TooSmallAction> = KeyTable {
+    mode: Mode::TooSmall,
+    title: "window too small",
+    text_input: TextInput::None,
+    bindings: &[bind(TooSmallAction::Quit, QUIT)],
+};

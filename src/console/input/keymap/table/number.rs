@@ -3,7 +3,7 @@
 use super::common::{BACK, COPY, DOWN, HELP, HIDE_SCREEN, MESSAGES, REFRESH_NUMBER, SET_PIN, UP};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{CopiedAction, CopyAction, Motion, NumberAction};
-use crate::console::input::keymap::mode::Mode;
+use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
 use HelpGroup::Act;
@@ -13,6 +13,8 @@ use Risk::{Prompts, ReadsMeta};
 /// The keys of [`Mode::Details`].
 pub static DETAILS: KeyTable<NumberAction> = KeyTable {
     mode: Mode::Details,
+    title: "details",
+    text_input: TextInput::None,
     bindings: &[
         bind(NumberAction::Help, HELP),
         bind(NumberAction::SetPin, SET_PIN),
@@ -29,6 +31,8 @@ pub static DETAILS: KeyTable<NumberAction> = KeyTable {
 /// The keys of [`Mode::Failed`].
 pub static FAILED: KeyTable<NumberAction> = KeyTable {
     mode: Mode::Failed,
+    title: "failed or not sent",
+    text_input: TextInput::None,
     bindings: &[
         bind(
             NumberAction::SetPin,
@@ -51,6 +55,8 @@ pub static FAILED: KeyTable<NumberAction> = KeyTable {
 /// The keys of [`Mode::NoAnswer`].
 pub static NO_ANSWER: KeyTable<NumberAction> = KeyTable {
     mode: Mode::NoAnswer,
+    title: "no answer",
+    text_input: TextInput::None,
     bindings: &[
         bind(
             NumberAction::SendSamePin,
@@ -89,6 +95,8 @@ pub static NO_ANSWER: KeyTable<NumberAction> = KeyTable {
 /// The keys of [`Mode::Copy`].
 pub static COPY_MENU: KeyTable<CopyAction> = KeyTable {
     mode: Mode::Copy,
+    title: "copy",
+    text_input: TextInput::None,
     bindings: &[
         bind(CopyAction::Number, KeyRow::new("copy-number", &[Char('1')], "the number", Act).footer("number")),
         bind(
@@ -107,5 +115,7 @@ pub static COPY_MENU: KeyTable<CopyAction> = KeyTable {
 /// The keys of [`Mode::Copied`].
 pub static COPIED: KeyTable<CopiedAction> = KeyTable {
     mode: Mode::Copied,
+    title: "copied",
+    text_input: TextInput::None,
     bindings: &[bind(CopiedAction::Back, BACK), bind(CopiedAction::HideScreen, HIDE_SCREEN)],
 };

@@ -5,7 +5,7 @@ use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{
     ConfirmAction, Motion, PinFormAction, QuitAction, RecipientsAction, ResolutionNoteAction,
 };
-use crate::console::input::keymap::mode::Mode;
+use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
 use HelpGroup::{Act, Look, Move, Tool};
@@ -15,6 +15,8 @@ use Risk::{Commits, Prompts};
 /// The keys of [`Mode::PinForm`].
 pub static PIN_FORM: KeyTable<PinFormAction> = KeyTable {
     mode: Mode::PinForm,
+    title: "PIN form",
+    text_input: TextInput::Digits,
     bindings: &[
         bind(
             PinFormAction::RandomPin,
@@ -49,6 +51,8 @@ pub static PIN_FORM: KeyTable<PinFormAction> = KeyTable {
 /// The keys of [`Mode::Confirm`].
 pub static CONFIRM: KeyTable<ConfirmAction> = KeyTable {
     mode: Mode::Confirm,
+    title: "confirmation",
+    text_input: TextInput::None,
     bindings: &[
         bind(ConfirmAction::Yes, KeyRow::new("send", &[Char('y')], "send it", Act).footer("send").risk(Commits)),
         bind(
@@ -63,6 +67,8 @@ pub static CONFIRM: KeyTable<ConfirmAction> = KeyTable {
 /// The keys of [`Mode::ConfirmReplace`].
 pub static CONFIRM_REPLACE: KeyTable<ConfirmAction> = KeyTable {
     mode: Mode::ConfirmReplace,
+    title: "confirmation by digits",
+    text_input: TextInput::Digits,
     bindings: &[
         // Enter alone sends nothing: it submits the four digits, which must match.
         bind(
@@ -81,6 +87,8 @@ pub static CONFIRM_REPLACE: KeyTable<ConfirmAction> = KeyTable {
 /// The keys of [`Mode::ResolutionNote`].
 pub static RESOLUTION_NOTE: KeyTable<ResolutionNoteAction> = KeyTable {
     mode: Mode::ResolutionNote,
+    title: "note on a manual check",
+    text_input: TextInput::Text,
     bindings: &[
         bind(
             ResolutionNoteAction::Continue,
@@ -103,6 +111,8 @@ pub static RESOLUTION_NOTE: KeyTable<ResolutionNoteAction> = KeyTable {
 /// The keys of [`Mode::ConfirmResolution`].
 pub static CONFIRM_RESOLUTION: KeyTable<ConfirmAction> = KeyTable {
     mode: Mode::ConfirmResolution,
+    title: "confirmation of a manual check",
+    text_input: TextInput::None,
     bindings: &[
         bind(
             ConfirmAction::Yes,
@@ -120,6 +130,8 @@ pub static CONFIRM_RESOLUTION: KeyTable<ConfirmAction> = KeyTable {
 /// The keys of [`Mode::Recipients`].
 pub static RECIPIENTS: KeyTable<RecipientsAction> = KeyTable {
     mode: Mode::Recipients,
+    title: "changed escrow keys",
+    text_input: TextInput::None,
     bindings: &[
         bind(
             RecipientsAction::Accept,
@@ -141,6 +153,8 @@ pub static RECIPIENTS: KeyTable<RecipientsAction> = KeyTable {
 /// The keys of [`Mode::Quit`].
 pub static CONFIRM_QUIT: KeyTable<QuitAction> = KeyTable {
     mode: Mode::Quit,
+    title: "quit",
+    text_input: TextInput::None,
     bindings: &[
         bind(QuitAction::Confirm, KeyRow::new("confirm-quit", &[Char('y')], "quit", Tool).footer("quit").risk(Commits)),
         bind(
