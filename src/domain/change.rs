@@ -172,20 +172,15 @@ impl InDoubtDetails {
 
     /// The last error that Graph reported, if it did.
     #[must_use]
-    pub const fn api_error(&self) -> Option<&ApiError> {
-        match &self.newer_pin {
-            Some(NotApplied::Refused(error)) => Some(error),
-            Some(NotApplied::NotSent(_)) => None,
-            None => self.doubt.api_error(),
-        }
+    pub fn api_error(&self) -> Option<&ApiError> {
+        self.newer_pin.as_ref().map_or_else(|| self.doubt.api_error(), NotApplied::api_error)
     }
 
     /// The HTTP status of the last reply, if one arrived.
     #[must_use]
-    pub const fn http_status(&self) -> Option<u16> {
+    pub fn http_status(&self) -> Option<u16> {
         match &self.newer_pin {
-            Some(NotApplied::Refused(error)) => Some(error.http_status),
-            Some(NotApplied::NotSent(_)) => None,
+            Some(newer_pin) => newer_pin.api_error().map(|error| error.http_status),
             None => self.doubt.http_status(),
         }
     }

@@ -170,6 +170,17 @@ pub enum NotApplied {
     NotSent(NotSentReason),
 }
 
+impl NotApplied {
+    /// The error that Graph reported, if it did.
+    #[must_use]
+    pub const fn api_error(&self) -> Option<&ApiError> {
+        match self {
+            Self::Refused(error) => Some(error),
+            Self::NotSent(_) => None,
+        }
+    }
+}
+
 /// Why it is not known whether the PIN of a change is in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "StoredDoubt", into = "StoredDoubt")]
@@ -201,20 +212,9 @@ impl From<DoubtReason> for DoubtCause {
 }
 
 impl DoubtCause {
-    /// The error that Graph reported, if it did.
-    #[must_use]
-    pub const fn api_error(&self) -> Option<&ApiError> {
+    const fn reason(&self) -> Option<&DoubtReason> {
         match self {
-            Self::Attempt(reason) => reason.api_error(),
-            Self::ProcessEnded | Self::EscrowOnly => None,
-        }
-    }
-
-    /// The HTTP status of the reply, if one arrived.
-    #[must_use]
-    pub const fn http_status(&self) -> Option<u16> {
-        match self {
-            Self::Attempt(reason) => reason.http_status(),
+            Self::Attempt(reason) => Some(reason),
             Self::ProcessEnded | Self::EscrowOnly => None,
         }
     }
@@ -246,20 +246,15 @@ impl Doubt {
     /// The last error that Graph reported, if it did: for the retry, or, if the retry was never sent, for the attempt
     /// before it.
     #[must_use]
-    pub const fn api_error(&self) -> Option<&ApiError> {
-        match &self.last_retry {
-            Some(NotApplied::Refused(error)) => Some(error),
-            Some(NotApplied::NotSent(_)) | None => self.cause.api_error(),
-        }
+    pub fn api_error(&self) -> Option<&ApiError> {
+        let refusal = self.last_retry.as_ref().and_then(NotApplied::api_error);
+        refusal.or_else(|| self.cause.reason()?.api_error())
     }
 
     /// The HTTP status of the last reply, if one arrived.
     #[must_use]
-    pub const fn http_status(&self) -> Option<u16> {
-        match &self.last_retry {
-            Some(NotApplied::Refused(error)) => Some(error.http_status),
-            Some(NotApplied::NotSent(_)) | None => self.cause.http_status(),
-        }
+    pub fn http_status(&self) -> Option<u16> {
+        self.api_error().map(|error| error.http_status).or_else(|| self.cause.reason()?.http_status())
     }
 }
 

@@ -224,8 +224,8 @@ impl Predicate {
     }
 }
 
-/// The word of [`ChangeState::keyword`](crate::domain::change::ChangeState::keyword) that a value of `request:` selects.
-/// Earlier versions wrote `settled`.
+/// The keyword (see [`ChangeState`](crate::domain::change::ChangeState)) that a value of `request:` selects. Earlier
+/// versions wrote `settled`.
 fn request_keyword(value: &str) -> Option<&'static str> {
     if let Some(result) = ChangeResult::parse(value) {
         return Some(result.keyword());
