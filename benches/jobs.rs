@@ -18,10 +18,10 @@ use pindesk::console::terminal::{Capabilities, FrameRenderer};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::console::worker::{WorkCommand, WorkerConfig, WorkerHandle, WorkerReport};
-use pindesk::domain::change::StatusBefore;
 use pindesk::domain::clock::Clock;
-use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
+use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{JournalKind, Operator};
 use pindesk::numbers::NumberSources;
@@ -221,12 +221,8 @@ impl JobBench {
     fn set_all(&mut self) {
         for n in 1..=NUMBERS {
             let pin = Pin::parse(format!("{:06}", n * 7_919 % 1_000_000).as_bytes()).expect("a PIN");
-            self.worker.send(WorkCommand::SetPin {
-                number: id(n),
-                waba: None,
-                before: StatusBefore { two_step: TwoStep::NotSet, read_at: None },
-                pin,
-            });
+            let target = Number { two_step: TwoStep::NotSet, ..Number::from_config(id(n), None) };
+            self.worker.send(WorkCommand::SetPin(PinPlan::for_one(target, pin)));
         }
         let (mut finished, mut last_frame, mut is_due) = (0, Instant::now(), false);
         while finished < NUMBERS {

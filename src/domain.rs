@@ -4,6 +4,7 @@ pub mod text;
 pub mod clock;
 pub mod number;
 pub mod pin;
+pub mod pin_plan;
 pub mod redact;
 pub mod outcome;
 pub mod change;

@@ -18,10 +18,10 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use self::event_loop::Worker;
 use super::app::{Effect, Msg};
 use crate::config::endpoint::{Credentials, Endpoint};
-use crate::domain::change::{Progress, StatusBefore};
+use crate::domain::change::Progress;
 use crate::domain::clock::{Clock, UtcTime};
-use crate::domain::number::{Number, PhoneNumberId, WabaId};
-use crate::domain::pin::Pin;
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
 use crate::journal::PauseGuard;
 use crate::numbers::NumberSources;
@@ -64,17 +64,8 @@ pub enum WorkCommand {
         /// The time.
         read_until: UtcTime,
     },
-    /// Set a PIN.
-    SetPin {
-        /// The number.
-        number: PhoneNumberId,
-        /// The WABA that listed it.
-        waba: Option<WabaId>,
-        /// The status of the number when the change was confirmed.
-        before: StatusBefore,
-        /// The PIN.
-        pin: Pin,
-    },
+    /// Set the PINs of this plan.
+    SetPin(PinPlan),
     /// Record that an operator checked this number.
     ResolveManually {
         /// The number.
@@ -144,9 +135,7 @@ impl From<Effect> for RoutedEffect {
             Effect::RemoveCachedNumbers { numbers, read_until } => {
                 Self::Work(WorkCommand::RemoveCachedNumbers { numbers, read_until })
             }
-            Effect::SetPin { number, waba, before, pin } => {
-                Self::Work(WorkCommand::SetPin { number, waba: waba.map(|waba| waba.id), before, pin })
-            }
+            Effect::SetPin(plan) => Self::Work(WorkCommand::SetPin(plan)),
             Effect::ResendPin(number) => Self::Work(WorkCommand::ResendPin(number)),
             Effect::ResolveManually { number, note } => Self::Work(WorkCommand::ResolveManually { number, note }),
             Effect::AcceptRecipients => Self::Work(WorkCommand::AcceptRecipients),

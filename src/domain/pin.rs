@@ -111,8 +111,8 @@ impl fmt::Debug for Pin {
     }
 }
 
-/// How a job chooses the PINs of many numbers.
-#[derive(Debug)]
+/// How a job chooses the PINs of its numbers.
+#[derive(Debug, PartialEq, Eq)]
 pub enum PinChoice {
     /// The same PIN for all.
     Fixed(Pin),

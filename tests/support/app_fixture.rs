@@ -16,6 +16,7 @@ use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::outcome::DoubtReason;
 use pindesk::domain::pin::Pin;
+use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::text::CleanText;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -83,7 +84,7 @@ pub(crate) fn recording_with_changed_keys() -> RecordingStatus {
 /// The effect that sets `PIN` on a number.
 pub(crate) fn set_pin_effect(index: usize) -> Effect {
     let pin = Pin::parse(PIN.as_bytes()).expect("a valid PIN");
-    Effect::SetPin { number: number_id(index), waba: Some(waba()), before: (&number(index)).into(), pin }
+    Effect::SetPin(PinPlan::for_one(number(index), pin))
 }
 
 /// Puts one space between words, so that line breaks do not matter.

@@ -318,7 +318,7 @@ impl ConsoleDriver {
 
     fn run_effects(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            self.pin_commands += usize::from(matches!(effect, Effect::SetPin { .. } | Effect::ResendPin(_)));
+            self.pin_commands += usize::from(matches!(effect, Effect::SetPin(_) | Effect::ResendPin(_)));
             match RoutedEffect::from(effect) {
                 RoutedEffect::Work(command) => self.send(command),
                 RoutedEffect::Screen(command) => self.run_screen_command(command),

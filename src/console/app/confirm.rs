@@ -8,9 +8,9 @@ use std::time::Instant;
 use super::guard::Guard;
 use super::msg::Effect;
 use crate::console::input::keymap::Mode;
-use crate::domain::change::StatusBefore;
 use crate::domain::number::{LastFour, Number, TwoStep};
 use crate::domain::pin::Pin;
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
 
 /// After this many wrong tries the page closes: the operator is at the wrong number.
@@ -229,10 +229,9 @@ impl ConfirmPage {
     }
 
     fn into_effect(self) -> Effect {
-        let (number, before) = (self.target.id, StatusBefore::from(&self.target));
-        let waba = self.target.waba;
+        let number = self.target.id;
         match self.question {
-            Question::Set(pin) | Question::Replace { pin, .. } => Effect::SetPin { number, waba, before, pin },
+            Question::Set(pin) | Question::Replace { pin, .. } => Effect::SetPin(PinPlan::for_one(self.target, pin)),
             Question::ResendPin => Effect::ResendPin(number),
             Question::ResolveManually(note) => Effect::ResolveManually { number, note },
         }
@@ -263,12 +262,7 @@ mod tests {
     }
 
     fn set_pin_effect(before: TwoStep) -> Effect {
-        Effect::SetPin {
-            number: number(before).id,
-            waba: None,
-            before: StatusBefore { two_step: before, read_at: None },
-            pin: pin(),
-        }
+        Effect::SetPin(PinPlan::for_one(number(before), pin()))
     }
 
     fn expect_stay(result: ConfirmResult) -> Box<ConfirmPage> {

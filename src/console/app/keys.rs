@@ -374,7 +374,11 @@ impl App {
     /// Submits a confirmed effect, unless it is no longer possible because something changed since the question.
     fn submit_confirmed(&mut self, effect: Effect, now: TimePoint) -> Vec<Effect> {
         let (id, is_same_pin) = match &effect {
-            Effect::SetPin { number, .. } => (*number, false),
+            // The page asks about one number.
+            Effect::SetPin(plan) => match plan.targets.first() {
+                Some(target) => (target.id, false),
+                None => return Vec::new(),
+            },
             Effect::ResendPin(number) => (*number, true),
             Effect::ResolveManually { number, .. } => {
                 let may = self.may_record_resolution(number);

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use super::status::RecordingStatus;
 use crate::console::input::decoder::PastedText;
 use crate::console::input::key::Key;
-use crate::domain::change::{Progress, StatusBefore};
+use crate::domain::change::Progress;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
 use crate::journal::HistoryEntry;
 
@@ -132,17 +133,8 @@ pub enum Effect {
         /// The display number.
         display_number: Option<String>,
     },
-    /// Set this PIN. Only a confirmation creates this effect.
-    SetPin {
-        /// The number.
-        number: PhoneNumberId,
-        /// The WABA that listed it.
-        waba: Option<Arc<Waba>>,
-        /// The status of the number when the change was confirmed.
-        before: StatusBefore,
-        /// The PIN.
-        pin: Pin,
-    },
+    /// Set the PINs of this plan. Only a confirmation creates this effect.
+    SetPin(PinPlan),
     /// Send the PIN in doubt of this number again. Only a confirmation creates this effect.
     ResendPin(PhoneNumberId),
     /// Record that the operator checked this number manually. Only a confirmed note creates this effect.

@@ -18,6 +18,7 @@ use crate::domain::change::{Change, ChangeId, ChangeState, Completion, JobId, Pr
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::outcome::NotSentReason;
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::{CleanText, error_chain};
 use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
@@ -117,17 +118,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::RefreshNumber(id) => self.refresh_number(id),
             WorkCommand::CacheNumbers(numbers) => self.cache_numbers(numbers),
             WorkCommand::RemoveCachedNumbers { numbers, read_until } => self.remove_cached_numbers(numbers, read_until),
-            WorkCommand::SetPin { number, waba, before, pin } => {
-                // The job id is known when the job is recorded.
-                self.start_change(Change {
-                    id: ChangeId::new(),
-                    job: JobId::new(0),
-                    status_before: before,
-                    number,
-                    waba,
-                    pin,
-                });
-            }
+            WorkCommand::SetPin(plan) => self.set_pins(&plan),
             WorkCommand::ResolveManually { number, note } => {
                 self.with_jobs(|jobs| jobs.resolve_manually(number, note));
             }
@@ -263,6 +254,21 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let RecordsState::Open { recorder, .. } = &self.records_state else { return };
         // Nothing waits for it.
         drop(recorder.journal.remove_cached_numbers(self.config.recording.profile.as_str(), numbers, read_until));
+    }
+
+    fn set_pins(&self, plan: &PinPlan) {
+        for target in plan.targets.iter() {
+            let Ok(pin) = plan.pins.pin_for(None) else { continue };
+            // The job id is known when the job is recorded.
+            self.start_change(Change {
+                id: ChangeId::new(),
+                job: JobId::new(0),
+                status_before: target.into(),
+                number: target.id,
+                waba: target.waba_id(),
+                pin,
+            });
+        }
     }
 
     fn start_change(&self, change: Change) {

@@ -11,9 +11,10 @@ use super::*;
 use crate::config;
 use crate::config::endpoint::AccessToken;
 use crate::console::app::status::RecordingStatus;
-use crate::domain::change::{ChangeState, StatusBefore};
-use crate::domain::number::Waba;
+use crate::domain::change::ChangeState;
+use crate::domain::number::{TwoStep, Waba};
 use crate::domain::outcome::{NotSentReason, ReadFailure};
+use crate::domain::pin::Pin;
 use crate::escrow::EscrowFile;
 use crate::journal::{AuditAction, Journal, JournalKind, JournalOptions, JournalReader, Operator};
 use crate::state_dir::StateDir;
@@ -63,12 +64,8 @@ fn credentials() -> WorkCommand {
 
 fn set_pin() -> WorkCommand {
     let pin = Pin::parse(b"409726").expect("a PIN");
-    WorkCommand::SetPin {
-        number: "1002".parse().expect("an id"),
-        waba: None,
-        before: StatusBefore { two_step: crate::domain::number::TwoStep::NotSet, read_at: None },
-        pin,
-    }
+    let number = Number::from_config("1002".parse().expect("an id"), None);
+    WorkCommand::SetPin(PinPlan::for_one(Number { two_step: TwoStep::NotSet, ..number }, pin))
 }
 
 /// Waits for the first report that `select` accepts.

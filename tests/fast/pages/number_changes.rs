@@ -35,8 +35,8 @@ fn an_unlisted_number_needs_a_stronger_confirmation() {
         finish_refresh(&mut console, vec![number(1)], Ok(())).sees(UNLISTED).press('y').assert_effects(&[]);
         console.sees("Replace the PIN of 1 number?").sees("unknown (no longer listed by its WABA)").wait(READING_TIME);
         console.type_text("0140").key(Key::Enter);
-        let Effect::SetPin { before, .. } = &console.effects[0] else { panic!("{:?}", console.effects) };
-        assert_eq!(before.two_step, TwoStep::Unknown);
+        let Effect::SetPin(plan) = &console.effects[0] else { panic!("{:?}", console.effects) };
+        assert_eq!(plan.targets[0].two_step, TwoStep::Unknown);
     }
 }
 

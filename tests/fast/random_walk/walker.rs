@@ -248,9 +248,10 @@ impl Walker {
         let effects = self.app.update(msg, self.now);
         for effect in effects {
             match effect {
-                Effect::SetPin { number, .. } => {
-                    self.check_send(number, key, confirmation.as_ref());
-                    self.check_no_concurrent_pin(number, &changes);
+                Effect::SetPin(plan) => {
+                    let [target] = &plan.targets[..] else { panic!("sent to other numbers than asked: {plan:?}") };
+                    self.check_send(target.id, key, confirmation.as_ref());
+                    self.check_no_concurrent_pin(target.id, &changes);
                 }
                 Effect::ResendPin(number) => self.check_send(number, key, confirmation.as_ref()),
                 Effect::ResolveManually { number, .. } => {
