@@ -7,6 +7,7 @@
 //! until the doubt is resolved, the secrets are dropped, or the actor ends.
 
 mod actor;
+mod job_starts;
 mod in_doubt;
 mod progress;
 mod queue;
@@ -16,20 +17,20 @@ mod send_task;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::actor::JobsActor;
 use self::in_doubt::InDoubtChanges;
+use self::job_starts::JobStart;
 use self::progress::ProgressSender;
-use self::queue::NumberList;
-use crate::domain::change::{Change, JobId, Progress};
+use crate::domain::change::{JobId, Progress};
 use crate::domain::clock::{self, Clock, TimePoint};
-use crate::domain::number::{Number, PhoneNumberId, TwoStep};
-use crate::domain::pin::PinChoice;
+use crate::domain::number::{PhoneNumberId, TwoStep};
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
 use crate::escrow::Recipients;
 use crate::graph::Graph;
-use crate::journal::{Journal, UnresolvedChange};
+use crate::journal::{Journal, RecordError, UnresolvedChange};
 
 /// The handle of the actor. When the last one is dropped, the actor stops.
 #[derive(Debug, Clone)]
@@ -46,6 +47,8 @@ pub struct Recorder {
     pub journal: Journal,
     /// The keys that PINs are encrypted to. `None` means that there is no escrow.
     pub recipients: Option<Arc<Recipients>>,
+    /// The name of the profile, for the records of jobs.
+    pub profile: CleanText,
 }
 
 /// What a read of one number reported. It may resolve a doubt.
@@ -61,8 +64,7 @@ pub struct StatusRead {
 
 /// The commands of the handle.
 enum ActorCommand {
-    SetPins(Vec<Change>),
-    SetPinOfEach(NumberList),
+    StartJob(JobStart),
     Resend(PhoneNumberId),
     UseGraph(Graph),
     Stop(Option<blocking::Sender<()>>),
@@ -108,15 +110,24 @@ impl JobsHandle {
         (Self { commands, paused, journal_failure }, receiver)
     }
 
-    /// Queues these changes, and sends each when a slot is free.
-    pub fn set_pins(&self, changes: Vec<Change>) {
-        self.send(ActorCommand::SetPins(changes));
+    /// Records a job and then sets its PINs, each when a slot is free. The job is ordered before all later commands when
+    /// this returns; a caller that needs its ID waits for the result.
+    ///
+    /// Progress reports every number. A single number is reported as queued at once. Thousands of them take little
+    /// memory while they wait: the numbers of a longer plan count as queued until their first state.
+    ///
+    /// # Errors
+    /// The job could not be recorded, so each number is reported as not sent.
+    pub fn start_job(&self, plan: PinPlan) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
+        self.send_job(plan, None)
     }
 
-    /// Sets a PIN on each of these numbers, as one job. Queued numbers take little memory: the actor creates the change
-    /// and reports the first state only when it starts or cancels the number.
-    pub fn set_pin_of_each(&self, job: JobId, numbers: Arc<Vec<Number>>, pins: PinChoice) {
-        self.send(ActorCommand::SetPinOfEach(NumberList { job, numbers, pins }));
+    /// As [`JobsHandle::start_job`], for numbers of a job that were never sent.
+    ///
+    /// # Errors
+    /// As [`JobsHandle::start_job`]; also if another process works on the job, or sent one of these numbers meanwhile.
+    pub fn resume_job(&self, job: JobId, plan: PinPlan) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
+        self.send_job(plan, Some(job))
     }
 
     /// Sends the PIN in doubt of this number again. Does nothing if none is in memory.
@@ -173,6 +184,16 @@ impl JobsHandle {
     #[must_use]
     pub fn journal_failure(&self) -> watch::Receiver<Option<CleanText>> {
         self.journal_failure.clone()
+    }
+
+    fn send_job(
+        &self,
+        plan: PinPlan,
+        resumed: Option<JobId>,
+    ) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
+        let (reply, result) = oneshot::channel();
+        self.send(ActorCommand::StartJob(JobStart { plan, resumed, cancelled: None, reply }));
+        async { result.await.unwrap_or_else(|_| Err(RecordError::Busy(CleanText::new("the work has ended")))) }
     }
 
     fn send(&self, command: ActorCommand) {

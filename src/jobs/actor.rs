@@ -3,6 +3,7 @@
 //! It never waits for the disk or the network: its tasks do.
 
 mod resolution;
+mod starting;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -14,17 +15,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{self, JoinSet};
 
 use super::in_doubt::{InDoubtChange, InDoubtChanges};
+use super::job_starts::JobStarts;
 use super::progress::ProgressSender;
 use super::queue::QueueItem;
-use super::send_task::{
-    Client, Notice, PendingChange, RunningTask, SendTask, TaskResult, no_access_token, outcome_if_not_sent,
-};
+use super::send_task::{Client, Notice, PendingChange, RunningTask, SendTask, TaskResult, outcome_if_not_sent};
 use super::{ActorCommand, Recorder};
-use crate::domain::change::{ChangeState, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
+use crate::domain::change::{ChangeState, JobId, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::domain::outcome::{DoubtReason, NotApplied, NotSentReason, Outcome};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
+use crate::journal::RecordError;
 use crate::policy::breaker::Breaker;
 use crate::policy::error_catalog;
 use crate::policy::retry::StopScope;
@@ -32,6 +33,7 @@ use crate::policy::retry::StopScope;
 /// The result of a task that ended.
 pub(super) enum TaskOutput {
     Completed(Box<TaskResult>),
+    JobsRecorded(Vec<Result<JobId, RecordError>>),
     Resolved { number: PhoneNumberId, resolution: Resolution, result: Result<(), CleanText> },
 }
 
@@ -40,6 +42,7 @@ pub(super) struct JobsActor {
     recorder: Recorder,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
+    starts: JobStarts,
     queue: VecDeque<QueueItem>,
     tasks: JoinSet<TaskOutput>,
     running: HashMap<task::Id, RunningTask>,
@@ -75,6 +78,7 @@ impl JobsActor {
             recorder,
             progress,
             permits: Arc::new(Semaphore::new(concurrency)),
+            starts: JobStarts::default(),
             queue: VecDeque::new(),
             tasks: JoinSet::new(),
             running: HashMap::new(),
@@ -93,7 +97,8 @@ impl JobsActor {
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<ActorCommand>) {
         let mut is_open = true;
         let mut paused = self.paused.subscribe();
-        while is_open || !self.busy.is_empty() {
+        while is_open || self.has_work() {
+            self.record_waiting_jobs();
             let permits = Arc::clone(&self.permits);
             let may_send = !*paused.borrow_and_update() && !self.queue.is_empty();
             tokio::select! {
@@ -104,7 +109,7 @@ impl JobsActor {
                         self.handle_command(command);
                     } else {
                         is_open = false;
-                        self.cancel(&NotSentReason::Stopped, |_| true);
+                        self.cancel_all(&NotSentReason::Stopped);
                     }
                 },
                 Some(notice) = self.notices.1.recv() => self.handle_notice(notice),
@@ -124,15 +129,7 @@ impl JobsActor {
 
     fn handle_command(&mut self, command: ActorCommand) {
         match command {
-            ActorCommand::SetPins(changes) => {
-                changes.into_iter().map(QueueItem::new).for_each(|item| self.enqueue(item));
-            }
-            ActorCommand::SetPinOfEach(list) => {
-                let items = list.into_items();
-                self.busy.reserve(items.len());
-                self.queue.reserve(items.len());
-                items.for_each(|item| self.enqueue(item));
-            }
+            ActorCommand::StartJob(start) => self.starts.push(start),
             ActorCommand::Resend(number) => self.enqueue_resend(number),
             ActorCommand::UseGraph(graph) => {
                 self.should_drop_secrets = false;
@@ -141,7 +138,7 @@ impl JobsActor {
                 });
             }
             ActorCommand::Stop(waiter) => {
-                self.cancel(&NotSentReason::Stopped, |_| true);
+                self.cancel_all(&NotSentReason::Stopped);
                 self.idle_waiters.extend(waiter);
             }
             ActorCommand::ResolveManually(number, note) => self.resolve(number, Resolution::Manual, Some(note)),
@@ -160,46 +157,6 @@ impl JobsActor {
         }
     }
 
-    fn enqueue(&mut self, item: QueueItem) {
-        let (change, number) = (item.change_id(), item.number());
-        if let Some(why) = self.reason_to_refuse(number) {
-            let finished = self.progress.finished_now(0);
-            let refusal = item.refusal_record(finished, why.clone());
-            drop(item);
-            let change = refusal.change;
-            self.recorder.record_refusal(refusal);
-            // The state of a busy number describes its request in flight, so this refusal must not replace it.
-            let state = if self.busy.contains(&number) {
-                ChangeState::NotSent(finished, why)
-            } else {
-                self.not_sent_state(number, finished, why)
-            };
-            self.progress.send_state(change, number, state);
-            return;
-        }
-        self.busy.insert(number);
-        if let Some(change) = change {
-            self.progress.send_state(change, number, ChangeState::Queued);
-        }
-        self.queue.push_back(item);
-    }
-
-    /// Why no new PIN may be sent to this number now.
-    fn reason_to_refuse(&mut self, number: PhoneNumberId) -> Option<NotSentReason> {
-        let why = if self.busy.contains(&number) {
-            CleanText::new("another request for this number is in flight")
-        } else if let Some(failure) = self.journal_failure.borrow().clone() {
-            failure
-        } else if let Some(until) = self.in_doubt.arrival_deadline(number, self.progress.now()) {
-            CleanText::new(&format!("an earlier PIN could still take effect until {}", until.utc))
-        } else if self.client.borrow().graph.is_none() {
-            return Some(no_access_token());
-        } else {
-            return None;
-        };
-        Some(NotSentReason::RefusedLocally(why))
-    }
-
     fn enqueue_resend(&mut self, number: PhoneNumberId) {
         if self.busy.contains(&number) {
             return;
@@ -216,20 +173,21 @@ impl JobsActor {
         self.busy.insert(number);
         let failure = self.journal_failure.borrow().clone();
         if let Some(failure) = failure {
-            self.drop_queued(QueueItem::Prepared(Box::new(pending)), NotSentReason::RefusedLocally(failure));
+            self.drop_queued(QueueItem::Resend(Box::new(pending)), NotSentReason::RefusedLocally(failure));
         } else {
-            self.progress.send_state(pending.change.id, number, ChangeState::Queued);
-            self.queue.push_back(QueueItem::Prepared(Box::new(pending)));
+            self.progress.send_change_state(&pending.change, ChangeState::Queued);
+            self.queue.push_back(QueueItem::Resend(Box::new(pending)));
         }
     }
 
     fn send_next(&mut self, permit: OwnedSemaphorePermit) {
         let Some(item) = self.queue.pop_front() else { return };
-        let number = item.number();
+        let (job, number) = (item.job(), item.number());
         let pending = match item.into_pending() {
             Ok(pending) => pending,
             Err(error) => {
-                return self.report_not_sent(number, NotSentReason::RefusedLocally(CleanText::new(&error.to_string())));
+                let why = NotSentReason::RefusedLocally(CleanText::new(&error.to_string()));
+                return self.report_unstarted(job, number, why);
             }
         };
         let (cancel, cancelled) = watch::channel(None);
@@ -261,6 +219,12 @@ impl JobsActor {
         self.running.insert(id, running);
     }
 
+    /// Cancels everything that was confirmed so far. Requests in flight continue.
+    fn cancel_all(&mut self, why: &NotSentReason) {
+        self.starts.cancel(why);
+        self.cancel(why, |_| true);
+    }
+
     /// Cancels the queued numbers and pending retries of the WABAs that `matches` selects. Requests in flight continue.
     fn cancel(&mut self, why: &NotSentReason, matches: impl Fn(Option<WabaId>) -> bool) {
         for running in self.running.values().filter(|running| matches(running.change.waba)) {
@@ -277,25 +241,25 @@ impl JobsActor {
     /// Ends a queued number that was never started.
     fn drop_queued(&mut self, item: QueueItem, why: NotSentReason) {
         match item {
-            QueueItem::Prepared(pending) => {
+            QueueItem::Resend(pending) => {
                 let outcome = outcome_if_not_sent(pending.doubt.as_ref(), None, why);
                 let total_attempts = pending.attempts_before;
                 self.handle_task_result(TaskResult { pending: *pending, total_attempts, outcome });
             }
-            QueueItem::Listed(listed) => {
-                // Dropping the last number of a list wipes its PIN, before the end is reported.
-                let number = listed.number().id;
-                drop(listed);
-                self.report_not_sent(number, why);
+            QueueItem::Planned(planned) => {
+                // Dropping the last number of a job wipes its PIN, before the end is reported.
+                let (job, number) = (planned.job(), planned.target().id);
+                drop(planned);
+                self.report_unstarted(job, number, why);
             }
         }
     }
 
-    /// Reports a number as not sent that has no change yet.
-    fn report_not_sent(&mut self, number: PhoneNumberId, why: NotSentReason) {
+    /// Reports a queued number as not sent that has no change yet.
+    fn report_unstarted(&mut self, job: JobId, number: PhoneNumberId, why: NotSentReason) {
         self.busy.remove(&number);
         let state = self.not_sent_state(number, self.progress.finished_now(0), why);
-        self.progress.send_state(None, number, state);
+        self.progress.send_state(job, None, number, state);
     }
 
     fn handle_notice(&mut self, notice: Notice) {
@@ -303,7 +267,7 @@ impl JobsActor {
             Notice::Answered { outcome, waba, stop_scope, generation } => {
                 self.cancel_stop_scope(&outcome, waba, stop_scope, generation);
                 if let Some(why) = self.breaker.record_outcome(&outcome) {
-                    self.cancel(&why, |_| true);
+                    self.cancel_all(&why);
                 }
             }
             Notice::JournalFailed(reason) => self.handle_journal_failure(reason),
@@ -324,7 +288,7 @@ impl JobsActor {
             }
             // The refusal of an old access token says nothing about the token that replaced it.
             StopScope::All if generation != self.client.borrow().generation => {}
-            StopScope::All => self.cancel(&NotSentReason::TokenRefused, |_| true),
+            StopScope::All => self.cancel_all(&NotSentReason::TokenRefused),
         }
     }
 
@@ -332,7 +296,7 @@ impl JobsActor {
     fn handle_journal_failure(&mut self, reason: CleanText) {
         if self.journal_failure.borrow().is_none() {
             self.journal_failure.send_replace(Some(reason.clone()));
-            self.cancel(&NotSentReason::RefusedLocally(reason), |_| true);
+            self.cancel_all(&NotSentReason::RefusedLocally(reason));
         }
     }
 
@@ -343,6 +307,7 @@ impl JobsActor {
         }
         match output {
             TaskOutput::Completed(result) => self.handle_task_result(*result),
+            TaskOutput::JobsRecorded(results) => self.handle_jobs_recorded(results),
             TaskOutput::Resolved { number, resolution, result } => self.handle_resolved(number, resolution, result),
         }
     }
@@ -350,7 +315,7 @@ impl JobsActor {
     fn handle_task_result(&mut self, result: TaskResult) {
         let TaskResult { pending, total_attempts, outcome } = result;
         let PendingChange { change, is_in_escrow, arrival_deadline, .. } = pending;
-        let (id, number, before) = (change.id, change.number, change.status_before);
+        let (id, job, number, before) = (change.id, change.job, change.number, change.status_before);
         let finished = self.progress.finished_now(total_attempts);
         self.busy.remove(&number);
         if let Some(deadline) = arrival_deadline {
@@ -378,6 +343,7 @@ impl JobsActor {
                     number,
                     InDoubtChange {
                         change: id,
+                        job: Some(job),
                         change_with_pin,
                         before: before.two_step,
                         is_in_escrow,
@@ -389,7 +355,7 @@ impl JobsActor {
                 return self.send_in_doubt(number);
             }
         };
-        self.progress.send_state(id, number, state);
+        self.progress.send_state(job, id, number, state);
     }
 
     /// Handles a task that panicked. It is not known whether its request was applied, so its number is in doubt.
@@ -403,8 +369,13 @@ impl JobsActor {
         });
     }
 
+    /// True while a number is queued, in flight or being resolved, or a job is being recorded.
+    fn has_work(&self) -> bool {
+        !self.busy.is_empty() || !self.starts.is_empty()
+    }
+
     fn on_idle(&mut self) {
-        if !self.busy.is_empty() {
+        if self.has_work() {
             return;
         }
         self.breaker.on_idle();

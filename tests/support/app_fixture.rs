@@ -11,7 +11,7 @@ use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, Completion, InDoubtDetails, Progress, SendHistory};
+use pindesk::domain::change::{ChangeId, ChangeState, Completion, InDoubtDetails, JobId, Progress, SendHistory};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::outcome::DoubtReason;
@@ -175,7 +175,8 @@ impl AppFixture {
     }
 
     pub(crate) fn set_change_state(&mut self, index: usize, state: ChangeState) -> &mut Self {
-        let progress = Progress { change: Some(ChangeId::new()), number: number_id(index), state };
+        let progress =
+            Progress { job: Some(JobId::new(1)), change: Some(ChangeId::new()), number: number_id(index), state };
         self.update(Msg::ProgressReceived(vec![progress]))
     }
 
@@ -287,7 +288,7 @@ impl AppFixture {
             ..self.in_doubt_state()
         };
         let state = ChangeState::InDoubt(Box::new(details));
-        Progress { change: Some(ChangeId::new()), number: number_id(index), state }
+        Progress { job: Some(JobId::new(1)), change: Some(ChangeId::new()), number: number_id(index), state }
     }
 
     /// Reports a change in doubt, with its details adjusted.

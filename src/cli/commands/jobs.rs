@@ -30,6 +30,7 @@ use crate::domain::change::JobId;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::outcome::Outcome;
 use crate::domain::pin::PinChoice;
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
 use crate::policy::error_catalog::Explanation;
@@ -280,7 +281,8 @@ fn resume(
     let options = OutputOptions { is_json: args.json, is_quiet: global.quiet };
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let profile = config.profile.name;
-    let confirmed = ConfirmedJob { profile, resumed_job: Some(id), numbers, pins, graph, session, concurrency };
+    let plan = PinPlan { targets: Arc::new(numbers), pins };
+    let confirmed = ConfirmedJob { profile, resumed_job: Some(id), plan, graph, session, concurrency };
     run_job::run(confirmed, runtime, options)
 }
 

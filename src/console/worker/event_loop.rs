@@ -14,7 +14,7 @@ use super::open_records::{self, OpenedRecords};
 use super::{IN_FLIGHT_TIMEOUT, ProgressMailbox, WorkCommand, WorkerConfig, WorkerReport};
 use crate::config::endpoint::Credentials;
 use crate::console::app::{Msg, RecordingStatus};
-use crate::domain::change::{Change, ChangeId, ChangeState, Completion, JobId, Progress};
+use crate::domain::change::{ChangeState, Completion, Progress};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::outcome::NotSentReason;
@@ -22,7 +22,7 @@ use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::{CleanText, error_chain};
 use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
-use crate::journal::{AuditEvent, JobPlan, PauseGuard, PinSource, RecordError};
+use crate::journal::{AuditEvent, PauseGuard, RecordError};
 
 /// How many history entries fit on a page.
 const MAX_HISTORY_LINES: usize = 20;
@@ -34,8 +34,6 @@ pub(super) struct Worker<R> {
     /// The client, or why there is none: then nothing can be read or sent.
     graph: Result<Graph, NotSentReason>,
     records_state: RecordsState,
-    /// How often the work was stopped: a command from before a stop must not send after it.
-    stop_count: u64,
     has_reported_failure: bool,
     mailbox: ProgressMailbox,
     report: Arc<R>,
@@ -63,15 +61,6 @@ enum RecordsState {
 /// The results of the worker's tasks.
 enum WorkerEvent {
     RecordsOpened(Box<Result<OpenedRecords, CleanText>>),
-    /// The job of a change was recorded, or could not be.
-    JobStarted {
-        change: Change,
-        result: Result<JobId, RecordError>,
-        /// The client at the time of the command.
-        graph: Graph,
-        /// How often the work had been stopped at the time of the command.
-        stop_count: u64,
-    },
     RecipientsAccepted(Result<(), RecordError>),
     /// The journal failed.
     JournalFailed(CleanText),
@@ -85,7 +74,6 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             clock,
             graph: Err(refused_locally("there is no access token yet")),
             records_state: RecordsState::Opening { pending_page: None, pending_pauses: Vec::new() },
-            stop_count: 0,
             has_reported_failure: false,
             mailbox,
             report,
@@ -118,7 +106,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::RefreshNumber(id) => self.refresh_number(id),
             WorkCommand::CacheNumbers(numbers) => self.cache_numbers(numbers),
             WorkCommand::RemoveCachedNumbers { numbers, read_until } => self.remove_cached_numbers(numbers, read_until),
-            WorkCommand::SetPin(plan) => self.set_pins(&plan),
+            WorkCommand::SetPin(plan) => self.set_pins(plan),
             WorkCommand::ResolveManually { number, note } => {
                 self.with_jobs(|jobs| jobs.resolve_manually(number, note));
             }
@@ -138,10 +126,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 self.with_jobs(JobsHandle::resume);
             }
             WorkCommand::ResendPin(number) => self.with_jobs(|jobs| jobs.resend(number)),
-            WorkCommand::StopSending => {
-                self.stop_count += 1;
-                self.with_jobs(JobsHandle::stop);
-            }
+            WorkCommand::StopSending => self.with_jobs(JobsHandle::stop),
             WorkCommand::Close(closed) => self.close(closed),
         }
     }
@@ -149,9 +134,6 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     fn handle_event(&mut self, event: WorkerEvent) {
         match event {
             WorkerEvent::RecordsOpened(opened) => self.records_opened(*opened),
-            WorkerEvent::JobStarted { change, result, graph, stop_count } => {
-                self.job_started(change, result, graph, stop_count);
-            }
             WorkerEvent::RecipientsAccepted(result) => {
                 let result = match (result, &self.records_state) {
                     (Ok(()), RecordsState::Open { recorder, .. }) => {
@@ -256,74 +238,32 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         drop(recorder.journal.remove_cached_numbers(self.config.recording.profile.as_str(), numbers, read_until));
     }
 
-    fn set_pins(&self, plan: &PinPlan) {
-        for target in plan.targets.iter() {
-            let Ok(pin) = plan.pins.pin_for(None) else { continue };
-            // The job id is known when the job is recorded.
-            self.start_change(Change {
-                id: ChangeId::new(),
-                job: JobId::new(0),
-                status_before: target.into(),
-                number: target.id,
-                waba: target.waba_id(),
-                pin,
-            });
-        }
-    }
-
-    fn start_change(&self, change: Change) {
-        let journal = match &self.records_state {
-            RecordsState::Open { recorder, .. } => recorder.journal.clone(),
-            RecordsState::Opening { .. } => {
-                return self.report_not_sent(&change, refused_locally("the journal is still being opened"));
+    fn set_pins(&self, plan: PinPlan) {
+        let why = match (&self.records_state, &self.graph) {
+            (RecordsState::Open { jobs, .. }, Ok(_)) => {
+                // Progress says what becomes of it.
+                drop(jobs.start_job(plan));
+                return;
             }
-            RecordsState::Unusable(why) => {
-                return self.report_not_sent(&change, NotSentReason::RefusedLocally(why.clone()));
-            }
+            // Otherwise a job would be recorded that cannot be sent.
+            (RecordsState::Open { .. }, Err(why)) => why.clone(),
+            (RecordsState::Opening { .. }, _) => refused_locally("the journal is still being opened"),
+            (RecordsState::Unusable(why), _) => NotSentReason::RefusedLocally(why.clone()),
         };
-        // Otherwise the change would end without a report.
-        let graph = match &self.graph {
-            Ok(graph) => graph.clone(),
-            Err(why) => return self.report_not_sent(&change, why.clone()),
-        };
-        let profile = self.config.recording.profile.clone();
-        let plan = JobPlan { profile, pin_source: PinSource::Given, numbers: vec![(change.number, change.waba)] };
-        let (stop_count, events) = (self.stop_count, self.event_sender.clone());
-        tokio::spawn(async move {
-            let result = journal.start_job(plan).await;
-            events.send(WorkerEvent::JobStarted { change, result, graph, stop_count }).ok();
-        });
+        self.report_not_sent(plan, &why);
     }
 
-    fn job_started(&mut self, change: Change, result: Result<JobId, RecordError>, graph: Graph, stop_count: u64) {
-        match result {
-            Ok(_) if stop_count != self.stop_count => self.report_not_sent(&change, NotSentReason::Stopped),
-            Ok(job) => {
-                let changes = vec![Change { job, ..change }];
-                match &self.graph {
-                    Ok(_) => self.with_jobs(|jobs| jobs.set_pins(changes)),
-                    // The screen was hidden meanwhile. A change confirmed before that goes on.
-                    Err(_) => self.with_jobs(|jobs| {
-                        jobs.use_graph(graph);
-                        jobs.set_pins(changes);
-                        jobs.drop_secrets();
-                    }),
-                }
-            }
-            Err(refused) => {
-                if let RecordError::JournalFailed(reason) = &refused {
-                    self.handle_event(WorkerEvent::JournalFailed(reason.clone()));
-                }
-                self.report_not_sent(&change, refused_locally(&refused.to_string()));
-            }
-        }
-    }
-
-    fn report_not_sent(&self, change: &Change, why: NotSentReason) {
+    /// Reports the numbers of a plan that the jobs actor did not get.
+    fn report_not_sent(&self, plan: PinPlan, why: &NotSentReason) {
+        let PinPlan { targets, pins } = plan;
+        // Wipes the PIN before the end is reported.
+        drop(pins);
         let finished = Completion { at: self.clock.now().utc, attempts: 0 };
-        let state = ChangeState::NotSent(finished, why);
-        if self.mailbox.put(Progress { change: Some(change.id), number: change.number, state }) {
-            (self.report)(WorkerReport::ProgressReady);
+        for target in targets.iter() {
+            let state = ChangeState::NotSent(finished, why.clone());
+            if self.mailbox.put(Progress { job: None, change: None, number: target.id, state }) {
+                (self.report)(WorkerReport::ProgressReady);
+            }
         }
     }
 
@@ -378,7 +318,6 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     fn close(&mut self, closed: blocking::Sender<()>) {
-        self.stop_count += 1;
         // Without an actor nothing is in flight. Dropping the sender reports it as well.
         let RecordsState::Open { recorder, jobs } = &self.records_state else { return };
         let (idle, waiter) = blocking::channel();

@@ -13,7 +13,7 @@ use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::{Action, Keymap, Mode};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, Progress};
+use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
@@ -134,12 +134,18 @@ impl Walker {
             },
             WalkStep::ChangeMoved(index, state) => {
                 let state = change_state(*state, self.now);
-                let progress = Progress { change: Some(ChangeId::new()), number: number_id(*index), state };
+                let progress = Progress {
+                    job: Some(JobId::new(1)),
+                    change: Some(ChangeId::new()),
+                    number: number_id(*index),
+                    state,
+                };
                 Msg::ProgressReceived(vec![progress])
             }
             WalkStep::TokenRead(ok) => Msg::TokenRead(if *ok { Ok(()) } else { Err("The file is gone.".to_owned()) }),
             WalkStep::RecordsOpened(index, unresolved, has_finding) => {
                 let progress = |(index, state): &(usize, usize)| Progress {
+                    job: Some(JobId::new(1)),
                     change: Some(ChangeId::new()),
                     number: number_id(*index),
                     state: change_state(*state, self.now),
