@@ -13,6 +13,7 @@ mod progress;
 mod queue;
 mod recorder;
 mod send_task;
+mod stopping;
 
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
@@ -31,6 +32,8 @@ use crate::domain::text::CleanText;
 use crate::escrow::Recipients;
 use crate::graph::Graph;
 use crate::journal::{Journal, RecordError, UnresolvedChange};
+
+pub use self::stopping::{IN_FLIGHT_TIMEOUT, InFlight};
 
 /// The handle of the actor. When the last one is dropped, the actor stops.
 #[derive(Debug, Clone)]
@@ -67,7 +70,12 @@ enum ActorCommand {
     StartJob(JobStart),
     Resend(PhoneNumberId),
     UseGraph(Graph),
-    Stop(Option<blocking::Sender<()>>),
+    Stop {
+        /// True if nothing is sent after it either.
+        is_final: bool,
+        /// Gets a message when nothing is in flight.
+        idle: blocking::Sender<()>,
+    },
     ResolveManually(PhoneNumberId, CleanText),
     StatusRead(StatusRead),
     DropSecrets,
@@ -140,14 +148,17 @@ impl JobsHandle {
         self.send(ActorCommand::UseGraph(graph));
     }
 
-    /// Stops sending: queued numbers end as not sent (or stay in doubt), and requests in flight are awaited.
-    pub fn stop(&self) {
-        self.send(ActorCommand::Stop(None));
+    /// Stops what was confirmed so far: queued numbers end as not sent (or stay in doubt), and so do jobs that are not
+    /// recorded yet. Returns the requests in flight. Later jobs are sent again.
+    #[must_use = "drop it if nobody waits"]
+    pub fn stop(&self) -> InFlight {
+        self.send_stop(false)
     }
 
-    /// As [`JobsHandle::stop`], and notifies `waiter` when nothing is in flight and every outcome is recorded.
-    pub fn stop_and_notify(&self, waiter: blocking::Sender<()>) {
-        self.send(ActorCommand::Stop(Some(waiter)));
+    /// As [`JobsHandle::stop`], for good, because the process ends: later jobs are recorded and not sent.
+    #[must_use = "drop it if nobody waits"]
+    pub fn shut_down(&self) -> InFlight {
+        self.send_stop(true)
     }
 
     /// Records that an operator checked this number manually, and reports it as resolved. Does nothing if the number is
@@ -184,6 +195,12 @@ impl JobsHandle {
     #[must_use]
     pub fn journal_failure(&self) -> watch::Receiver<Option<CleanText>> {
         self.journal_failure.clone()
+    }
+
+    fn send_stop(&self, is_final: bool) -> InFlight {
+        let (idle, in_flight) = InFlight::new();
+        self.send(ActorCommand::Stop { is_final, idle });
+        in_flight
     }
 
     fn send_job(

@@ -81,10 +81,6 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
         }
     };
     shutdown.set_job(job);
-    // A signal that arrived before the job had nothing to stop.
-    if shutdown.exit_code().is_some() {
-        jobs.stop();
-    }
     for progress in all_progress {
         pending -= usize::from(results.handle_progress(&progress));
         if pending == 0 {

@@ -15,11 +15,8 @@ use signal_hook::iterator::Signals;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::eprint_line;
 use crate::domain::change::JobId;
-use crate::jobs::JobsHandle;
+use crate::jobs::{InFlight, JobsHandle};
 use crate::process;
-
-/// How long requests in flight are awaited: their deadline is 30 s.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// How long the last lines may take to print: their reader may have stopped reading.
 const OUTPUT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -87,9 +84,7 @@ fn is_second_request(signal: i32, since_first: Duration) -> bool {
 /// Stops the jobs, and makes sure that the process ends even if its last lines cannot be printed. Returns at once, so
 /// that a second signal is received.
 fn begin_shutdown(signal: i32, jobs: &JobsHandle) {
-    let (notify, idle) = mpsc::channel();
-    jobs.stop_and_notify(notify);
-    exit_after_drain(signal, idle, DRAIN_TIMEOUT, OUTPUT_TIMEOUT);
+    exit_after_drain(signal, jobs.shut_down(), OUTPUT_TIMEOUT);
 }
 
 /// Ends the process with requests in flight, and says what that means if the message can be printed.
@@ -111,9 +106,9 @@ fn exit_now(signal: i32, job: Option<&JobId>) -> ! {
 }
 
 /// Ends the process when the jobs are idle and the last lines are printed, or when either took too long.
-fn exit_after_drain(signal: i32, idle: mpsc::Receiver<()>, drain_timeout: Duration, output_timeout: Duration) {
+fn exit_after_drain(signal: i32, in_flight: InFlight, output_timeout: Duration) {
     let waiter = thread::Builder::new().spawn(move || {
-        idle.recv_timeout(drain_timeout).ok();
+        in_flight.wait();
         // The command itself ends before this, unless its last lines cannot be printed.
         thread::sleep(output_timeout);
         std::process::exit(128 + signal);
@@ -146,8 +141,7 @@ mod tests {
     #[test]
     fn work_that_never_ends_does_not_keep_the_process() {
         if std::env::var_os(CHILD).is_some() {
-            let (_sender, idle) = mpsc::channel();
-            exit_after_drain(SIGTERM, idle, A_MOMENT, A_MOMENT);
+            exit_after_drain(SIGTERM, InFlight::never_ending(Instant::now() + A_MOMENT), A_MOMENT);
             loop {
                 thread::park();
             }

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{self, JoinSet};
 
 use super::in_doubt::{InDoubtChange, InDoubtChanges};
-use super::job_starts::JobStarts;
+use super::job_starts::{JobStart, JobStarts};
 use super::progress::ProgressSender;
 use super::queue::QueueItem;
 use super::send_task::{Client, Notice, PendingChange, RunningTask, SendTask, TaskResult, outcome_if_not_sent};
@@ -52,6 +52,8 @@ pub(super) struct JobsActor {
     in_doubt: InDoubtChanges,
     breaker: Breaker,
     idle_waiters: Vec<blocking::Sender<()>>,
+    /// True if the process ends, so that nothing is sent any longer.
+    is_shutting_down: bool,
     paused: Arc<watch::Sender<bool>>,
     notices: (mpsc::UnboundedSender<Notice>, mpsc::UnboundedReceiver<Notice>),
     /// Why the journal failed, if it has.
@@ -86,6 +88,7 @@ impl JobsActor {
             in_doubt,
             breaker: Breaker::new(concurrency),
             idle_waiters: Vec::new(),
+            is_shutting_down: false,
             paused,
             notices: mpsc::unbounded_channel(),
             journal_failure,
@@ -129,7 +132,9 @@ impl JobsActor {
 
     fn handle_command(&mut self, command: ActorCommand) {
         match command {
-            ActorCommand::StartJob(start) => self.starts.push(start),
+            ActorCommand::StartJob(start) => self
+                .starts
+                .push(JobStart { cancelled: self.is_shutting_down.then_some(NotSentReason::Stopped), ..start }),
             ActorCommand::Resend(number) => self.enqueue_resend(number),
             ActorCommand::UseGraph(graph) => {
                 self.should_drop_secrets = false;
@@ -137,9 +142,10 @@ impl JobsActor {
                     *client = Client { graph: Some(graph), generation: client.generation.saturating_add(1) };
                 });
             }
-            ActorCommand::Stop(waiter) => {
+            ActorCommand::Stop { is_final, idle } => {
+                self.is_shutting_down |= is_final;
                 self.cancel_all(&NotSentReason::Stopped);
-                self.idle_waiters.extend(waiter);
+                self.idle_waiters.push(idle);
             }
             ActorCommand::ResolveManually(number, note) => self.resolve(number, Resolution::Manual, Some(note)),
             ActorCommand::StatusRead(read) => {
@@ -171,9 +177,9 @@ impl JobsActor {
             arrival_deadline: Some(in_doubt.arrival_deadline),
         };
         self.busy.insert(number);
-        let failure = self.journal_failure.borrow().clone();
-        if let Some(failure) = failure {
-            self.drop_queued(QueueItem::Resend(Box::new(pending)), NotSentReason::RefusedLocally(failure));
+        let failure = self.journal_failure.borrow().clone().map(NotSentReason::RefusedLocally);
+        if let Some(why) = failure.or(self.is_shutting_down.then_some(NotSentReason::Stopped)) {
+            self.drop_queued(QueueItem::Resend(Box::new(pending)), why);
         } else {
             self.progress.send_change_state(&pending.change, ChangeState::Queued);
             self.queue.push_back(QueueItem::Resend(Box::new(pending)));

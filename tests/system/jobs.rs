@@ -20,7 +20,7 @@ mod stopping;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, mpsc as blocking};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
@@ -154,9 +154,8 @@ impl JobsFixture {
 
     /// Stops, waits until no request is in flight, and receives the remaining progress.
     async fn stop_and_drain(&mut self) {
-        let (idle_sender, idle_receiver) = blocking::channel();
-        self.jobs.stop_and_notify(idle_sender);
-        while idle_receiver.try_recv() == Err(blocking::TryRecvError::Empty) {
+        let in_flight = self.jobs.stop();
+        while !in_flight.have_ended() {
             // The paused clock advances only while every task is idle.
             pass_time(Duration::from_millis(1)).await;
         }

@@ -11,7 +11,7 @@ use std::sync::mpsc as blocking;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::open_records::{self, OpenedRecords};
-use super::{IN_FLIGHT_TIMEOUT, ProgressMailbox, WorkCommand, WorkerConfig, WorkerReport};
+use super::{ProgressMailbox, WorkCommand, WorkerConfig, WorkerReport};
 use crate::config::endpoint::Credentials;
 use crate::console::app::{Msg, RecordingStatus};
 use crate::domain::change::{ChangeState, Completion, Progress};
@@ -126,7 +126,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 self.with_jobs(JobsHandle::resume);
             }
             WorkCommand::ResendPin(number) => self.with_jobs(|jobs| jobs.resend(number)),
-            WorkCommand::StopSending => self.with_jobs(JobsHandle::stop),
+            WorkCommand::StopSending => self.with_jobs(|jobs| drop(jobs.stop())),
             WorkCommand::Close(closed) => self.close(closed),
         }
     }
@@ -317,15 +317,12 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         }
     }
 
-    fn close(&mut self, closed: blocking::Sender<()>) {
+    fn close(&self, closed: blocking::Sender<()>) {
         // Without an actor nothing is in flight. Dropping the sender reports it as well.
         let RecordsState::Open { recorder, jobs } = &self.records_state else { return };
-        let (idle, waiter) = blocking::channel();
-        jobs.stop_and_notify(idle);
-        let journal = recorder.journal.clone();
+        let (in_flight, journal) = (jobs.shut_down(), recorder.journal.clone());
         tokio::task::spawn_blocking(move || {
-            // After the timeout there is nothing more to wait for.
-            waiter.recv_timeout(IN_FLIGHT_TIMEOUT).ok();
+            in_flight.wait();
             journal.close();
             closed.send(()).ok();
         });

@@ -64,7 +64,7 @@ async fn a_stop_before_a_resend_keeps_the_pin_in_doubt() {
     fixture.set_pins(plans(1)).await;
     fixture.wait_until_finished(1).await;
     fixture.jobs.resend(id(1));
-    fixture.jobs.stop();
+    drop(fixture.jobs.stop());
     fixture.wait_until_finished(1).await;
     assert!(
         fixture.state_history(1).ends_with("no-answer after 4 queued no-answer after 4"),

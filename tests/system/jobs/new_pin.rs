@@ -38,7 +38,7 @@ async fn a_refused_newer_pin_leaves_the_older_one_in_doubt() {
 
     // The job is still being recorded when the stop arrives.
     drop(fixture.jobs.start_job(plan_with_other_pin(1)));
-    fixture.jobs.stop();
+    drop(fixture.jobs.stop());
     fixture.wait_until_finished(1).await;
     let not_sent = DoubtReason::OlderPinInDoubt(NotApplied::NotSent(NotSentReason::Stopped));
     assert_eq!(*expect_in_doubt(fixture.last_state(1)), InDoubtDetails { reason: not_sent, ..older });

@@ -60,6 +60,22 @@ async fn a_stop_ends_waiting_changes_with_their_known_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_shutdown_later_jobs_are_recorded_and_not_sent() {
+    let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    fixture.set_pins(plans(1)).await;
+    fixture.wait_until_finished(1).await;
+    let (requests, in_flight) = (simulator.pin_request_count(), fixture.jobs.shut_down());
+    let job = fixture.jobs.start_job(plan(2)).await.expect("it is recorded");
+    fixture.jobs.resend(id(1));
+    fixture.receive_until(1, |progress| progress.job == Some(job)).await;
+    fixture.wait_until_finished(1).await;
+    assert!(in_flight.have_ended());
+    assert!(matches!(fixture.last_state(1), ChangeState::InDoubt(_)), "{}", fixture.state_history(1));
+    assert_eq!((fixture.state_history(2).as_str(), simulator.pin_request_count()), ("not-sent after 0", requests));
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_the_handle_stops_the_actor() {
     let simulator = start_simulator(200, Duration::from_secs(1), "").await;
     let mut fixture = JobsFixture::for_simulator(&simulator, 4);
