@@ -78,6 +78,7 @@ enum ActorCommand {
     },
     ResolveManually(PhoneNumberId, CleanText),
     StatusRead(StatusRead),
+    SelectIdle(Vec<PhoneNumberId>, oneshot::Sender<Vec<PhoneNumberId>>),
     DropSecrets,
 }
 
@@ -172,6 +173,16 @@ impl JobsHandle {
     /// applied, the read resolves the doubt. No other status read does.
     pub fn handle_status_read(&self, read: StatusRead) {
         self.send(ActorCommand::StatusRead(read));
+    }
+
+    /// Those of these numbers that have no open change: none is queued, in flight or in doubt.
+    pub fn without_open_changes(
+        &self,
+        numbers: Vec<PhoneNumberId>,
+    ) -> impl Future<Output = Vec<PhoneNumberId>> + use<> {
+        let (reply, selected) = oneshot::channel();
+        self.send(ActorCommand::SelectIdle(numbers, reply));
+        async { selected.await.unwrap_or_default() }
     }
 
     /// Drops every PIN in doubt that the escrow has, and the client as soon as nothing needs it, because the screen is

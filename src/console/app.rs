@@ -67,10 +67,6 @@ pub struct App {
     history: HistoryCache,
     idle_timer: IdleTimer,
     refresh: RefreshProgress,
-    /// Some numbers are being written to the cache.
-    is_caching: bool,
-    /// How many numbers were not cached when the list of a WABA last ended, and still are not.
-    due_to_cache: usize,
     messages: Messages,
     layout: ListLayout,
     size: Size,
@@ -102,8 +98,6 @@ impl App {
             history: HistoryCache::default(),
             idle_timer: IdleTimer::default(),
             refresh: RefreshProgress::default(),
-            is_caching: false,
-            due_to_cache: 0,
             layout: ListLayout::ListOnly,
             size,
             filter: String::new(),
@@ -145,9 +139,18 @@ impl App {
                 self.screen.mark_hidden();
                 Vec::new()
             }
-            Msg::PageReceived { refresh_id, numbers } => self.page_received(refresh_id, &numbers),
-            Msg::WabaRead { refresh_id, waba, result } => self.waba_read(refresh_id, waba, result, now),
-            Msg::RefreshFinished { refresh_id } => self.refresh_finished(refresh_id, now),
+            Msg::PageReceived { refresh_id, numbers } => {
+                self.page_received(refresh_id, &numbers);
+                Vec::new()
+            }
+            Msg::WabaRead { refresh_id, waba, result } => {
+                self.waba_read(refresh_id, waba, result, now);
+                Vec::new()
+            }
+            Msg::RefreshFinished { refresh_id } => {
+                self.refresh_finished(refresh_id, now);
+                Vec::new()
+            }
             Msg::NumberRead { id, result } => self.number_read(id, result, now),
             Msg::ProgressReceived(progress) => self.progress_received(progress, now),
             Msg::PinGenerated(pin) => {
@@ -160,8 +163,10 @@ impl App {
             }
             Msg::JournalFailed(why) => self.journal_failed(why, now),
             Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
-            Msg::CachedNumbersLoaded(numbers) => self.cached_numbers_loaded(numbers),
-            Msg::NumbersCached => self.numbers_cached(),
+            Msg::CachedNumbersLoaded(numbers) => {
+                self.cached_numbers_loaded(numbers);
+                Vec::new()
+            }
             Msg::HistoryRead { id, lines } => self.history_read(id, lines),
             Msg::ClientSetupFailed(why) => {
                 self.messages.push(now.utc, why.as_str());

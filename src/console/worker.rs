@@ -3,6 +3,7 @@
 //! The console sends it [`WorkCommand`]s, and receives [`Msg`]s and a mailbox of progress. A terminal that stops
 //! reading stops only the console; a network that hangs stops only this thread's replies.
 
+mod number_cache;
 mod event_loop;
 mod open_records;
 
@@ -18,7 +19,7 @@ use self::event_loop::Worker;
 use super::app::{Effect, Msg};
 use crate::config::endpoint::{Credentials, Endpoint};
 use crate::domain::change::Progress;
-use crate::domain::clock::{Clock, UtcTime};
+use crate::domain::clock::Clock;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
@@ -49,17 +50,8 @@ pub enum WorkCommand {
         /// Identifies the refresh in the reports.
         refresh_id: u32,
     },
-    /// Refresh one number.
-    RefreshNumber(PhoneNumberId),
-    /// Cache these numbers for the next start.
-    CacheNumbers(Vec<Number>),
-    /// Remove these numbers from the cache, unless they were read after this time.
-    RemoveCachedNumbers {
-        /// The numbers.
-        numbers: Vec<PhoneNumberId>,
-        /// The time.
-        read_until: UtcTime,
-    },
+    /// Refresh this number.
+    RefreshNumber(Number),
     /// Set the PINs of this plan.
     SetPin(PinPlan),
     /// Record that an operator checked this number.
@@ -126,11 +118,7 @@ impl From<Effect> for RoutedEffect {
     fn from(effect: Effect) -> Self {
         match effect {
             Effect::RefreshAll { refresh_id } => Self::Work(WorkCommand::RefreshAll { refresh_id }),
-            Effect::RefreshNumber(id) => Self::Work(WorkCommand::RefreshNumber(id)),
-            Effect::CacheNumbers(numbers) => Self::Work(WorkCommand::CacheNumbers(numbers)),
-            Effect::RemoveCachedNumbers { numbers, read_until } => {
-                Self::Work(WorkCommand::RemoveCachedNumbers { numbers, read_until })
-            }
+            Effect::RefreshNumber(known) => Self::Work(WorkCommand::RefreshNumber(known)),
             Effect::SetPin(plan) => Self::Work(WorkCommand::SetPin(plan)),
             Effect::ResendPin(number) => Self::Work(WorkCommand::ResendPin(number)),
             Effect::ResolveManually { number, note } => Self::Work(WorkCommand::ResolveManually { number, note }),

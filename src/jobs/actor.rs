@@ -156,6 +156,11 @@ impl JobsActor {
                     self.resolve(read.number, Resolution::NoPinInForce, None);
                 }
             }
+            ActorCommand::SelectIdle(mut numbers, reply) => {
+                numbers.retain(|number| !self.has_open_change(*number));
+                // The caller may be gone.
+                reply.send(numbers).ok();
+            }
             ActorCommand::DropSecrets => {
                 self.should_drop_secrets = true;
                 self.drop_escrowed_pins();
@@ -373,6 +378,10 @@ impl JobsActor {
             total_attempts: attempts_before.saturating_add(1),
             outcome: Outcome::InDoubt(doubt),
         });
+    }
+
+    fn has_open_change(&self, number: PhoneNumberId) -> bool {
+        self.busy.contains(&number) || self.in_doubt.newest(number).is_some() || self.starts.contain(number)
     }
 
     /// True while a number is queued, in flight or being resolved, or a job is being recorded.

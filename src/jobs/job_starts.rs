@@ -8,6 +8,7 @@ use std::mem;
 use tokio::sync::oneshot;
 
 use crate::domain::change::JobId;
+use crate::domain::number::PhoneNumberId;
 use crate::domain::outcome::NotSentReason;
 use crate::domain::pin_plan::PinPlan;
 use crate::journal::RecordError;
@@ -37,6 +38,12 @@ impl JobStarts {
 
     pub(super) const fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.being_recorded.is_empty()
+    }
+
+    /// True if one of the jobs has this number.
+    pub(super) fn contain(&self, number: PhoneNumberId) -> bool {
+        let mut targets = self.waiting.iter().chain(&self.being_recorded).flat_map(|start| start.plan.targets.iter());
+        targets.any(|target| target.id == number)
     }
 
     /// Marks every job: it is still recorded, because an operator confirmed it, but nothing of it is sent.

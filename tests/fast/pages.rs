@@ -2,7 +2,6 @@
 //!
 //! They use no network, no journal and no real clock.
 
-mod cache_updates;
 mod cached_numbers;
 mod counts;
 mod hiding;

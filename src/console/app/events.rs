@@ -1,7 +1,4 @@
 //! Handles what the worker reports: pages of the list, single numbers, the progress of changes, the access token.
-//!
-//! It queues numbers for the cache, but quitting does not wait for that: the last numbers may be missing in the first
-//! list of the next start.
 
 use std::sync::Arc;
 
@@ -15,17 +12,14 @@ use crate::domain::outcome::{ApiError, DoubtReason, NotApplied, NotSentReason, R
 use crate::domain::text::format_count;
 use crate::policy::error_catalog::{self, ErrorScope, Explanation};
 
-/// How many numbers are cached or removed at once: few enough that a change behind them does not wait long.
-const CACHE_PAGE_SIZE: usize = 256;
-
 fn set_pin_done_text(label: &str) -> String {
     format!("Set PIN for {label}: done.")
 }
 
 impl App {
-    pub(super) fn page_received(&mut self, refresh_id: u32, numbers: &[Number]) -> Vec<Effect> {
+    pub(super) fn page_received(&mut self, refresh_id: u32, numbers: &[Number]) {
         if refresh_id != self.refresh.id {
-            return Vec::new();
+            return;
         }
         // The list also shows a configured number that could not be read. It says nothing about the connection.
         for number in numbers {
@@ -36,31 +30,10 @@ impl App {
             }
             self.roster.upsert(number);
         }
-        self.cache_next_page()
-    }
-
-    /// Sends numbers to the cache, one page at a time: they wait in the list, not in a queue. A page costs a sync, so
-    /// it waits until it is full. It does not wait after the last number, or after the end of a WABA's list,
-    /// because the list of another WABA may hang.
-    fn cache_next_page(&mut self) -> Vec<Effect> {
-        let waits_for_more = self.refresh.is_running && self.due_to_cache == 0;
-        let is_due = self.roster.uncached_len() >= if waits_for_more { CACHE_PAGE_SIZE } else { 1 };
-        if self.is_caching || !is_due {
-            return Vec::new();
-        }
-        self.is_caching = true;
-        self.due_to_cache = self.due_to_cache.saturating_sub(CACHE_PAGE_SIZE);
-        vec![Effect::CacheNumbers(self.roster.take_uncached(CACHE_PAGE_SIZE))]
-    }
-
-    pub(super) fn numbers_cached(&mut self) -> Vec<Effect> {
-        self.is_caching = false;
-        self.cache_next_page()
     }
 
     /// Numbers from an earlier run: shown, and never counted as read.
-    pub(super) fn cached_numbers_loaded(&mut self, mut numbers: Vec<Number>) -> Vec<Effect> {
-        let mut unlisted = Vec::new();
+    pub(super) fn cached_numbers_loaded(&mut self, mut numbers: Vec<Number>) {
         for number in &mut numbers {
             let waba_id = number.waba_id();
             let waba = self.session.wabas.iter().find(|waba| Some(waba.id) == waba_id).cloned();
@@ -70,20 +43,8 @@ impl App {
             if is_configured && !is_late {
                 number.waba = waba;
                 self.roster.insert_cached(number);
-            } else if waba.is_some() && self.is_unlisted(number) && !self.roster.has_open_change(&number.id) {
-                unlisted.push(number.id);
             }
         }
-        self.remove_unlisted_from_cache(&unlisted)
-    }
-
-    /// Removes numbers from the cache that a completely read WABA no longer lists, one page at a time.
-    fn remove_unlisted_from_cache(&self, unlisted: &[PhoneNumberId]) -> Vec<Effect> {
-        let Some(read_until) = self.refresh.read_since else { return Vec::new() };
-        unlisted
-            .chunks(CACHE_PAGE_SIZE)
-            .map(|page| Effect::RemoveCachedNumbers { numbers: page.to_vec(), read_until })
-            .collect()
     }
 
     /// True for a number that was missing when its WABA was last read completely.
@@ -107,9 +68,9 @@ impl App {
         waba: Arc<Waba>,
         result: Result<(), ReadFailure>,
         now: TimePoint,
-    ) -> Vec<Effect> {
+    ) {
         if refresh_id != self.refresh.id {
-            return Vec::new();
+            return;
         }
         self.refresh.wabas_done += 1;
         match result {
@@ -121,20 +82,17 @@ impl App {
                 self.refresh.unread_wabas.push((waba, failure));
             }
         }
-        self.due_to_cache = self.roster.uncached_len();
-        self.cache_next_page()
     }
 
-    pub(super) fn refresh_finished(&mut self, refresh_id: u32, now: TimePoint) -> Vec<Effect> {
+    pub(super) fn refresh_finished(&mut self, refresh_id: u32, now: TimePoint) {
         if refresh_id != self.refresh.id {
-            return Vec::new();
+            return;
         }
         self.refresh.is_running = false;
         let waba_ids = self.session.wabas.iter().map(|waba| waba.id);
         let complete: Vec<_> = waba_ids.filter(|id| self.is_fully_read(*id)).collect();
         let unread = self.refresh.unread_wabas.len();
-        self.refresh.read_since.get_or_insert(now.utc);
-        let unlisted = self.roster.finish_refresh(&complete);
+        self.roster.finish_refresh(&complete);
         let noun = if self.refresh.numbers_read == 1 { "number" } else { "numbers" };
         let read = format!("Read {} {noun}", format_count(self.refresh.numbers_read));
         if unread == 0 {
@@ -144,9 +102,6 @@ impl App {
             self.messages.push(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
         }
         self.mark_open_prompt_unlisted();
-        let mut effects = self.remove_unlisted_from_cache(&unlisted);
-        effects.extend(self.cache_next_page());
-        effects
     }
 
     pub(super) fn number_read(
@@ -163,7 +118,7 @@ impl App {
                 if was_offline && !self.refresh.unread_wabas.is_empty() {
                     return self.refresh_all();
                 }
-                self.cache_next_page()
+                Vec::new()
             }
             Err(failure) => {
                 let summary = Explanation::for_read_failure(&failure).summary;
@@ -335,7 +290,7 @@ impl App {
             }
         };
         // Refresh at once: "set" is the outcome of this request, and not the current status of the number.
-        let refresh = matches!(state, ChangeState::Set(_)).then_some(Effect::RefreshNumber(id));
+        let refresh = matches!(state, ChangeState::Set(_)).then(|| self.refresh_effect(id));
         let bell = (is_bad && self.session.bell).then_some(Effect::Bell);
         let history = self.shows_history_of(&id).then_some(Effect::ReadHistory(id));
         refresh.into_iter().chain(bell).chain(history).collect()

@@ -8,7 +8,6 @@ use super::status::RecordingStatus;
 use crate::console::input::decoder::PastedText;
 use crate::console::input::key::Key;
 use crate::domain::change::Progress;
-use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
@@ -90,8 +89,6 @@ pub enum Msg {
     RecipientsAccepted(Result<RecordingStatus, CleanText>),
     /// Numbers that an earlier process read. Their `read_at` says when.
     CachedNumbersLoaded(Vec<Number>),
-    /// The numbers of [`Effect::CacheNumbers`] were cached, or were dropped because the journal cannot be used.
-    NumbersCached,
     /// The history of a number was read.
     HistoryRead {
         /// The number.
@@ -117,17 +114,8 @@ pub enum Effect {
         /// Identifies this refresh, so that late pages of an older one are recognized.
         refresh_id: u32,
     },
-    /// Refresh one number.
-    RefreshNumber(PhoneNumberId),
-    /// Cache these numbers for the next start. The next ones follow after [`Msg::NumbersCached`].
-    CacheNumbers(Vec<Number>),
-    /// Remove these numbers from the cache, because Meta no longer lists them, unless they were read after this time.
-    RemoveCachedNumbers {
-        /// The numbers.
-        numbers: Vec<PhoneNumberId>,
-        /// A later read counts, because another process may have found the number again.
-        read_until: UtcTime,
-    },
+    /// Refresh this number, of which the list knows this.
+    RefreshNumber(Number),
     /// Generate a random PIN that differs from the end of this display number.
     GeneratePin {
         /// The display number.

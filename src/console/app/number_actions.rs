@@ -28,7 +28,12 @@ impl App {
         }
         let form = PinForm::new(target.display_number.as_ref().map(CleanText::to_string), self.session.show_pin_for);
         self.set_screen(Screen::Form(Box::new(PinFormPage { target, form, notice: None })));
-        vec![Effect::RefreshNumber(id)]
+        vec![self.refresh_effect(id)]
+    }
+
+    /// The effect that refreshes a number.
+    pub(super) fn refresh_effect(&self, id: PhoneNumberId) -> Effect {
+        Effect::RefreshNumber(self.number(&id).unwrap_or_else(|| Number::from_config(id, None)))
     }
 
     /// Refreshes one number. Never sends a PIN.
@@ -38,7 +43,7 @@ impl App {
             Some(id) => {
                 let label = self.label(&id);
                 self.messages.set_hint(format!("Refreshing {label}."));
-                vec![Effect::RefreshNumber(id)]
+                vec![self.refresh_effect(id)]
             }
             None => Vec::new(),
         }

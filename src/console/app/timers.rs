@@ -82,7 +82,7 @@ impl App {
         self.connection = Connection::Offline { since: *since, retry_at: now.plus(RETRY_INTERVAL) };
         // One call checks whether the connection is back. The lists follow only if they could not be read before.
         match self.cursor_id() {
-            Some(id) => vec![Effect::RefreshNumber(id)],
+            Some(id) => vec![self.refresh_effect(id)],
             None => self.refresh_all(),
         }
     }

@@ -10,13 +10,14 @@ use std::sync::mpsc as blocking;
 
 use tokio::sync::{Semaphore, mpsc};
 
+use super::number_cache::{NumberCache, WaitingReads};
 use super::open_records::{self, OpenedRecords};
 use super::{ProgressMailbox, WorkCommand, WorkerConfig, WorkerReport};
 use crate::config::endpoint::Credentials;
 use crate::console::app::{Msg, RecordingStatus};
 use crate::domain::change::{ChangeState, Completion, Progress};
-use crate::domain::clock::{Clock, UtcTime};
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::clock::Clock;
+use crate::domain::number::PhoneNumberId;
 use crate::domain::outcome::NotSentReason;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::{CleanText, error_chain};
@@ -34,6 +35,9 @@ pub(super) struct Worker<R> {
     /// The client, or why there is none: then nothing can be read or sent.
     graph: Result<Graph, NotSentReason>,
     records_state: RecordsState,
+    number_cache: NumberCache,
+    /// What was read before the journal opened.
+    waiting_reads: Option<WaitingReads>,
     has_reported_failure: bool,
     mailbox: ProgressMailbox,
     report: Arc<R>,
@@ -45,8 +49,6 @@ pub(super) struct Worker<R> {
 /// Journal and escrow, and the actor that needs both.
 enum RecordsState {
     Opening {
-        /// Numbers to cache. The next ones follow when these are cached.
-        pending_page: Option<Vec<Number>>,
         /// Senders that wait for a pause.
         pending_pauses: Vec<blocking::Sender<PauseGuard>>,
     },
@@ -69,11 +71,14 @@ enum WorkerEvent {
 impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     pub(super) fn new(config: WorkerConfig, clock: Clock, mailbox: ProgressMailbox, report: Arc<R>) -> Self {
         let (event_sender, event_receiver) = mpsc::unbounded_channel();
+        let (number_cache, waiting_reads) = NumberCache::new();
         Self {
             config,
             clock,
             graph: Err(refused_locally("there is no access token yet")),
-            records_state: RecordsState::Opening { pending_page: None, pending_pauses: Vec::new() },
+            records_state: RecordsState::Opening { pending_pauses: Vec::new() },
+            number_cache,
+            waiting_reads: Some(waiting_reads),
             has_reported_failure: false,
             mailbox,
             report,
@@ -103,9 +108,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         match command {
             WorkCommand::UseCredentials(credentials) => self.use_credentials(credentials),
             WorkCommand::RefreshAll { refresh_id: reading } => self.refresh_all(reading),
-            WorkCommand::RefreshNumber(id) => self.refresh_number(id),
-            WorkCommand::CacheNumbers(numbers) => self.cache_numbers(numbers),
-            WorkCommand::RemoveCachedNumbers { numbers, read_until } => self.remove_cached_numbers(numbers, read_until),
+            WorkCommand::RefreshNumber(known) => self.refresh_number(known),
             WorkCommand::SetPin(plan) => self.set_pins(plan),
             WorkCommand::ResolveManually { number, note } => {
                 self.with_jobs(|jobs| jobs.resolve_manually(number, note));
@@ -155,6 +158,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     fn records_opened(&mut self, opened: Result<OpenedRecords, CleanText>) {
+        // Without a journal they are dropped, and no later read waits for the cache.
+        let waiting_reads = self.waiting_reads.take();
         let opened = match opened {
             Ok(opened) => opened,
             Err(why) => {
@@ -172,18 +177,19 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let unresolved = std::iter::from_fn(|| progress.try_recv().ok()).collect();
         self.forward_progress(progress);
         self.watch_journal(&jobs);
+        let jobs_handle = jobs.clone();
         let former = std::mem::replace(&mut self.records_state, RecordsState::Open { recorder, jobs });
         self.send_msg(Msg::RecordsOpened { status, unresolved, findings });
-        self.load_cached_numbers(journal);
+        self.load_cached_numbers(journal.clone());
+        if let Some(reads) = waiting_reads {
+            tokio::spawn(reads.cache(journal, jobs_handle, self.config.recording.profile.clone()));
+        }
         self.run_deferred(former);
     }
 
     /// Handles what waited for the journal.
     fn run_deferred(&mut self, former: RecordsState) {
-        if let RecordsState::Opening { pending_page, pending_pauses } = former {
-            if let Some(page) = pending_page {
-                self.cache_numbers(page);
-            }
+        if let RecordsState::Opening { pending_pauses } = former {
             for sender in pending_pauses {
                 self.pause(sender);
             }
@@ -211,31 +217,6 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 events.send(WorkerEvent::JournalFailed(reason)).ok();
             }
         });
-    }
-
-    fn cache_numbers(&mut self, numbers: Vec<Number>) {
-        let journal = match &mut self.records_state {
-            RecordsState::Open { recorder, .. } => recorder.journal.clone(),
-            RecordsState::Opening { pending_page: page, .. } => {
-                *page = Some(numbers);
-                return;
-            }
-            // The next page follows only then.
-            RecordsState::Unusable(_) => return self.send_msg(Msg::NumbersCached),
-        };
-        let report = Arc::clone(&self.report);
-        let cached = journal.cache_numbers(self.config.recording.profile.as_str(), numbers);
-        tokio::spawn(async move {
-            cached.await;
-            report(WorkerReport::Msg(Msg::NumbersCached));
-        });
-    }
-
-    fn remove_cached_numbers(&self, numbers: Vec<PhoneNumberId>, read_until: UtcTime) {
-        // While the journal is being opened, there is nothing to remove: its cache is loaded after that.
-        let RecordsState::Open { recorder, .. } = &self.records_state else { return };
-        // Nothing waits for it.
-        drop(recorder.journal.remove_cached_numbers(self.config.recording.profile.as_str(), numbers, read_until));
     }
 
     fn set_pins(&self, plan: PinPlan) {

@@ -1,9 +1,9 @@
 //! What the worker reports if something is missing: a client, the records, the time.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -16,7 +16,7 @@ use crate::domain::number::{TwoStep, Waba};
 use crate::domain::outcome::{NotSentReason, ReadFailure};
 use crate::domain::pin::Pin;
 use crate::escrow::EscrowFile;
-use crate::journal::{AuditAction, Journal, JournalKind, JournalOptions, JournalReader, Operator};
+use crate::journal::{AuditAction, Journal, JournalKind, JournalOptions, JournalReader, Operator, RecoveryReport};
 use crate::state_dir::StateDir;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -190,6 +190,15 @@ fn cached_numbers_arrive_only_as_fast_as_they_are_taken() {
 
 /// Numbers that an earlier run read.
 fn cache_numbers(state: &std::path::Path, count: usize) {
+    let (journal, _) = open_journal(state);
+    let id = |n: usize| format!("{}", 2_000_000 + n).parse().expect("an id");
+    let numbers = (0..count).map(|n| Number::from_config(id(n), None)).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(journal.cache_numbers("acme", numbers));
+    journal.close();
+}
+
+fn open_journal(state: &std::path::Path) -> (Journal, RecoveryReport) {
     let options = JournalOptions {
         dir: StateDir::open_or_create(state).expect("a state directory"),
         operator: Operator::from_process(),
@@ -199,34 +208,32 @@ fn cache_numbers(state: &std::path::Path, count: usize) {
         #[cfg(debug_assertions)]
         sync_writes: false,
     };
-    let (journal, _) = Journal::open(options).expect("a journal");
-    let id = |n: usize| format!("{}", 2_000_000 + n).parse().expect("an id");
-    let numbers = (0..count).map(|n| crate::domain::number::Number::from_config(id(n), None)).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(journal.cache_numbers("acme", numbers));
-    journal.close();
+    Journal::open(options).expect("a journal")
 }
 
-/// A page of one number.
-fn page() -> WorkCommand {
-    WorkCommand::CacheNumbers(vec![crate::domain::number::Number::from_config("1002".parse().expect("an id"), None)])
+/// A number of a WABA, as the list knows it. Reading it alone does not name the WABA.
+fn known_number() -> Number {
+    let waba = Arc::new(Waba { id: "1001".parse().expect("an id"), name: None });
+    Number { waba: Some(waba), ..Number::from_config("1002".parse().expect("an id"), None) }
 }
 
-#[track_caller]
-fn wait_for_cached_page(reports: &Receiver<WorkerReport>) {
-    wait_for(reports, |report| matches!(report, WorkerReport::Msg(Msg::NumbersCached)).then_some(()));
+/// A server that answers each request with the number.
+fn number_server() -> String {
+    serve(|mut connection| {
+        let body = r#"{"id":"1002","display_phone_number":"+1 555-010-0143","is_pin_enabled":true}"#;
+        write!(connection, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok();
+    })
 }
 
-/// A worker that received a page before its journal was open.
-fn worker_with_early_page(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
+/// A worker that read a number before its journal was open.
+fn worker_with_early_read(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
     let escrow = StateDir::open_or_create(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
     let _held = escrow.lock(Duration::ZERO).expect("it is free");
-    let (work, reports) = start_worker(None, state);
-    work.send(page());
-    // The page was handled by the time this is answered.
-    work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
+    let (work, reports) = start_worker_at(&number_server(), None, state, config::EscrowSettings::default());
+    work.send(credentials());
+    work.send(WorkCommand::RefreshNumber(known_number()));
     wait_for(&reports, |report| match report {
-        WorkerReport::Msg(Msg::HistoryRead { .. }) => Some(()),
+        WorkerReport::Msg(Msg::NumberRead { result, .. }) => Some(result.expect("the server answers")),
         WorkerReport::Msg(Msg::RecordsOpened { .. }) => panic!("opened too early"),
         WorkerReport::Msg(_) | WorkerReport::ThrottledMsg(..) | WorkerReport::ProgressReady => None,
     });
@@ -234,41 +241,39 @@ fn worker_with_early_page(state: std::path::PathBuf) -> (WorkerHandle, Receiver<
 }
 
 #[test]
-fn a_page_read_before_the_journal_opens_is_cached_later() {
+fn a_number_read_before_the_journal_opens_is_cached_with_its_waba() {
     let dir = TempDir::new().expect("a directory");
     let state = dir.path().join("state");
-    let (work, reports) = worker_with_early_page(state.clone());
-    wait_for_cached_page(&reports);
-    let (closed, waiter) = blocking::channel();
-    work.send(WorkCommand::Close(closed));
-    waiter.recv_timeout(PATIENCE).expect("it is closed");
-    assert_eq!(cached_numbers(&state), ["1002"]);
+    let (_work, reports) = worker_with_early_read(state.clone());
+    wait_for(&reports, recording_status);
+    let number = wait_for_cached_number(&state);
+    assert_eq!((number.id, number.waba, number.two_step), (known_number().id, known_number().waba, TwoStep::On));
 }
 
-/// The numbers that the next start loads.
-fn cached_numbers(state: &std::path::Path) -> Vec<String> {
-    let (_work, reports) = start_worker(None, state.to_owned());
-    wait_for(&reports, |report| match report {
-        WorkerReport::ThrottledMsg(Msg::CachedNumbersLoaded(numbers), _) => Some(numbers),
-        WorkerReport::ThrottledMsg(..) | WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
-    })
-    .iter()
-    .map(|number| number.id.to_string())
-    .collect()
+/// The number that the next start loads, once it is cached.
+fn wait_for_cached_number(state: &std::path::Path) -> Number {
+    let deadline = Instant::now() + PATIENCE;
+    let (journal, _) = open_journal(state);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    loop {
+        assert!(Instant::now() < deadline, "no number is cached");
+        if let Some(number) = runtime.block_on(journal.cached_numbers("acme", None)).pop() {
+            return number;
+        }
+    }
 }
 
 #[test]
-fn without_a_journal_each_page_is_still_answered() {
+fn without_a_journal_each_read_is_still_reported() {
     let dir = TempDir::new().expect("a directory");
     let state = dir.path().join("state");
     StateDir::open_or_create(&state).expect("a state directory");
     std::fs::write(state.join("journal.db"), "no journal").expect("written");
-    let (work, reports) = worker_with_early_page(state);
+    let (work, reports) = worker_with_early_read(state);
     let status = wait_for(&reports, recording_status);
     assert!(matches!(status, RecordingStatus::Unusable(_)), "{status:?}");
-    wait_for_cached_page(&reports);
-    work.send(page());
-    wait_for_cached_page(&reports);
+    work.send(WorkCommand::RefreshNumber(known_number()));
+    wait_for(&reports, |report| matches!(report, WorkerReport::Msg(Msg::NumberRead { .. })).then_some(()));
 }
 
 #[test]
@@ -410,14 +415,16 @@ fn requests_made_before_hiding_keep_their_access_token() {
     );
 }
 
-/// A server that hangs up on each request.
-fn hanging_up_server() -> String {
+/// A server that reads each request, so that it certainly arrived, then answers it and hangs up.
+fn serve(answer: impl Fn(TcpStream) + Send + 'static) -> String {
     let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", server.local_addr().expect("an address"));
     thread::spawn(move || {
-        for connection in server.incoming().flatten() {
-            // The request is read, so that it certainly arrived.
-            BufReader::new(connection).read_line(&mut String::new()).ok();
+        for mut connection in server.incoming().flatten() {
+            let mut lines = BufReader::new(&mut connection).lines().map_while(Result::ok);
+            lines.find(String::is_empty);
+            drop(lines);
+            answer(connection);
         }
     });
     url
@@ -428,7 +435,7 @@ fn hiding_drops_pins_from_memory_if_the_escrow_has_them() {
     let dir = TempDir::new().expect("a directory");
     let key = age::x25519::Identity::generate().to_public().to_string();
     let escrow = config::EscrowSettings { recipients: vec![key], recipients_file: None };
-    let (work, reports) = start_worker_at(&hanging_up_server(), None, dir.path().join("state"), escrow);
+    let (work, reports) = start_worker_at(&serve(drop), None, dir.path().join("state"), escrow);
     wait_for(&reports, recording_status);
     work.send(credentials());
     work.send(set_pin());

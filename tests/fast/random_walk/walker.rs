@@ -280,15 +280,6 @@ impl Walker {
                     self.update(Msg::Resumed, None);
                 }
                 Effect::ReadToken => self.update(Msg::TokenRead(Ok(())), None),
-                Effect::CacheNumbers(numbers) => {
-                    assert!(!numbers.is_empty() && numbers.iter().all(|number| number.read_at.is_some()));
-                    self.update(Msg::NumbersCached, None);
-                }
-                Effect::RemoveCachedNumbers { numbers, .. } => {
-                    assert!(
-                        !numbers.is_empty() && !numbers.iter().any(|number| self.app.roster().has_open_change(number))
-                    );
-                }
                 Effect::RefreshAll { .. }
                 | Effect::RefreshNumber(_)
                 | Effect::ReadHistory(_)
