@@ -1,9 +1,11 @@
 //! What the worker reports if something is missing: a client, the records, the time.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+mod reads;
+
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -16,7 +18,7 @@ use crate::domain::number::{TwoStep, Waba};
 use crate::domain::outcome::{NotSentReason, ReadFailure};
 use crate::domain::pin::Pin;
 use crate::escrow::EscrowFile;
-use crate::journal::{AuditAction, Journal, JournalKind, JournalOptions, JournalReader, Operator, RecoveryReport};
+use crate::journal::{AuditAction, JournalKind, JournalReader, Operator};
 use crate::state_dir::StateDir;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,6 +62,14 @@ fn start_worker_at(
 fn credentials() -> WorkCommand {
     let token = AccessToken::parse("SIMULATOR").expect("a token");
     WorkCommand::UseCredentials(Credentials { token, app_secret: None })
+}
+
+/// A worker with an open journal and an access token.
+fn ready_worker(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
+    let (work, reports) = start_worker(None, state);
+    wait_for(&reports, recording_status);
+    work.send(credentials());
+    (work, reports)
 }
 
 fn set_pin() -> WorkCommand {
@@ -163,125 +173,9 @@ fn without_an_access_token_nothing_is_sent_and_it_says_so() {
 }
 
 #[test]
-fn cached_numbers_arrive_only_as_fast_as_they_are_taken() {
-    const PAGES: usize = 34;
-    let dir = TempDir::new().expect("a directory");
-    let state = dir.path().join("state");
-    cache_numbers(&state, PAGES * 256);
-    let (work, reports) = start_worker(None, state);
-    let page = |report| match report {
-        WorkerReport::ThrottledMsg(Msg::CachedNumbersLoaded(numbers), permit) => Some((numbers.len(), permit)),
-        WorkerReport::ThrottledMsg(..) | WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
-    };
-    let mut held: Vec<_> = (0..32).map(|_| wait_for(&reports, page)).collect();
-    assert!(held.iter().all(|(count, _)| *count == 256));
-    // The journal has read the next page by then, and it would be reported first.
-    work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
-    wait_for(&reports, |report| match report {
-        WorkerReport::ThrottledMsg(..) => panic!("reported without a permit"),
-        WorkerReport::Msg(Msg::HistoryRead { .. }) => Some(()),
-        WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
-    });
-    held.pop();
-    held.push(wait_for(&reports, page));
-    drop(held);
-    assert_eq!(wait_for(&reports, page).0, 256, "the last one");
-}
-
-/// Numbers that an earlier run read.
-fn cache_numbers(state: &std::path::Path, count: usize) {
-    let (journal, _) = open_journal(state);
-    let id = |n: usize| format!("{}", 2_000_000 + n).parse().expect("an id");
-    let numbers = (0..count).map(|n| Number::from_config(id(n), None)).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(journal.cache_numbers("acme", numbers));
-    journal.close();
-}
-
-fn open_journal(state: &std::path::Path) -> (Journal, RecoveryReport) {
-    let options = JournalOptions {
-        dir: StateDir::open_or_create(state).expect("a state directory"),
-        operator: Operator::from_process(),
-        kind: JournalKind::Real,
-        recipients: None,
-        clock: Clock::System,
-        #[cfg(debug_assertions)]
-        sync_writes: false,
-    };
-    Journal::open(options).expect("a journal")
-}
-
-/// A number of a WABA, as the list knows it. Reading it alone does not name the WABA.
-fn known_number() -> Number {
-    let waba = Arc::new(Waba { id: "1001".parse().expect("an id"), name: None });
-    Number { waba: Some(waba), ..Number::from_config("1002".parse().expect("an id"), None) }
-}
-
-/// A server that answers each request with the number.
-fn number_server() -> String {
-    serve(|mut connection| {
-        let body = r#"{"id":"1002","display_phone_number":"+1 555-010-0143","is_pin_enabled":true}"#;
-        write!(connection, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok();
-    })
-}
-
-/// A worker that read a number before its journal was open.
-fn worker_with_early_read(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
-    let escrow = StateDir::open_or_create(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
-    let _held = escrow.lock(Duration::ZERO).expect("it is free");
-    let (work, reports) = start_worker_at(&number_server(), None, state, config::EscrowSettings::default());
-    work.send(credentials());
-    work.send(WorkCommand::RefreshNumber(known_number()));
-    wait_for(&reports, |report| match report {
-        WorkerReport::Msg(Msg::NumberRead { result, .. }) => Some(result.expect("the server answers")),
-        WorkerReport::Msg(Msg::RecordsOpened { .. }) => panic!("opened too early"),
-        WorkerReport::Msg(_) | WorkerReport::ThrottledMsg(..) | WorkerReport::ProgressReady => None,
-    });
-    (work, reports)
-}
-
-#[test]
-fn a_number_read_before_the_journal_opens_is_cached_with_its_waba() {
-    let dir = TempDir::new().expect("a directory");
-    let state = dir.path().join("state");
-    let (_work, reports) = worker_with_early_read(state.clone());
-    wait_for(&reports, recording_status);
-    let number = wait_for_cached_number(&state);
-    assert_eq!((number.id, number.waba, number.two_step), (known_number().id, known_number().waba, TwoStep::On));
-}
-
-/// The number that the next start loads, once it is cached.
-fn wait_for_cached_number(state: &std::path::Path) -> Number {
-    let deadline = Instant::now() + PATIENCE;
-    let (journal, _) = open_journal(state);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    loop {
-        assert!(Instant::now() < deadline, "no number is cached");
-        if let Some(number) = runtime.block_on(journal.cached_numbers("acme", None)).pop() {
-            return number;
-        }
-    }
-}
-
-#[test]
-fn without_a_journal_each_read_is_still_reported() {
-    let dir = TempDir::new().expect("a directory");
-    let state = dir.path().join("state");
-    StateDir::open_or_create(&state).expect("a state directory");
-    std::fs::write(state.join("journal.db"), "no journal").expect("written");
-    let (work, reports) = worker_with_early_read(state);
-    let status = wait_for(&reports, recording_status);
-    assert!(matches!(status, RecordingStatus::Unusable(_)), "{status:?}");
-    work.send(WorkCommand::RefreshNumber(known_number()));
-    wait_for(&reports, |report| matches!(report, WorkerReport::Msg(Msg::NumberRead { .. })).then_some(()));
-}
-
-#[test]
 fn a_command_from_before_a_stop_is_not_sent_after_it() {
     let dir = TempDir::new().expect("a directory");
-    let (work, reports) = start_worker(None, dir.path().join("state"));
-    wait_for(&reports, recording_status);
-    work.send(credentials());
+    let (work, reports) = ready_worker(dir.path().join("state"));
     // The job is still being recorded when the stop arrives.
     work.send(set_pin());
     work.send(WorkCommand::StopSending);
@@ -318,9 +212,7 @@ fn is_run_lock(name: &std::ffi::OsStr) -> bool {
 
 /// A paused worker, with a change whose job is recorded.
 fn paused_worker(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
-    let (work, reports) = start_worker(None, state);
-    wait_for(&reports, recording_status);
-    work.send(credentials());
+    let (work, reports) = ready_worker(state);
     let (paused, guard) = blocking::channel();
     work.send(WorkCommand::Pause(paused));
     drop(guard.recv_timeout(PATIENCE).expect("a guard"));
@@ -397,9 +289,7 @@ fn the_audit_records_hiding_and_showing_the_screen() {
 #[test]
 fn requests_made_before_hiding_keep_their_access_token() {
     let dir = TempDir::new().expect("a directory");
-    let (work, reports) = start_worker(None, dir.path().join("state"));
-    wait_for(&reports, recording_status);
-    work.send(credentials());
+    let (work, reports) = ready_worker(dir.path().join("state"));
     // The job is still being recorded when the secrets are dropped.
     work.send(set_pin());
     work.send(WorkCommand::DropSecrets);
