@@ -5,8 +5,9 @@
 //! screen shows nor whether a PIN may be sent, and the end of the program does not wait for it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::sync::{mpsc, watch};
 
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
@@ -17,9 +18,9 @@ use crate::journal::Journal;
 /// How many numbers are cached or removed at once: few enough that a change behind them does not wait long.
 const PAGE_SIZE: usize = 256;
 
-/// How many pages of reads wait for the disk, or for the journal to open, before the reads wait as well. With 100
-/// numbers each they take about a megabyte.
-const MAX_WAITING_READS: usize = 128;
+/// How many numbers wait for the disk, or for the journal to open, before the reads wait as well. They take less than
+/// two megabytes.
+const MAX_WAITING_NUMBERS: usize = 16_384;
 
 /// What a refresh found, to remove from the cache what it did not find.
 #[derive(Debug, Default)]
@@ -55,17 +56,34 @@ enum CacheUpdate {
     RefreshEnded(RefreshResult, UtcTime),
 }
 
+impl CacheUpdate {
+    fn number_count(&self) -> usize {
+        match self {
+            Self::ListPageRead(numbers) => numbers.len(),
+            Self::NumberRead(_) => 1,
+            Self::ListEnded | Self::RefreshEnded(..) => 0,
+        }
+    }
+}
+
 /// Sends reads to the cache.
 #[derive(Debug, Clone)]
-pub(super) struct NumberCache(mpsc::Sender<CacheUpdate>);
+pub(super) struct NumberCache {
+    updates: mpsc::UnboundedSender<CacheUpdate>,
+    /// How many numbers are not being written yet.
+    waiting: Arc<watch::Sender<usize>>,
+}
 
 /// Reads that wait for the cache.
 #[derive(Debug)]
-pub(super) struct WaitingReads(mpsc::Receiver<CacheUpdate>);
+pub(super) struct WaitingReads {
+    updates: mpsc::UnboundedReceiver<CacheUpdate>,
+    waiting: Arc<watch::Sender<usize>>,
+}
 
-/// Sends one event of a list.
+/// Sends one event of the reads.
 #[derive(Debug)]
-pub(super) struct CachePermit(Option<OwnedPermit<CacheUpdate>>);
+pub(super) struct CachePermit(NumberCache);
 
 impl CachePermit {
     /// Caches the numbers of a page that were read. More pages follow.
@@ -81,8 +99,10 @@ impl CachePermit {
     }
 
     fn send(self, update: CacheUpdate) {
-        if let Some(permit) = self.0 {
-            permit.send(update);
+        let (NumberCache { updates, waiting }, count) = (self.0, update.number_count());
+        waiting.send_modify(|waiting| *waiting += count);
+        if updates.send(update).is_err() {
+            waiting.send_modify(|waiting| *waiting -= count);
         }
     }
 }
@@ -90,13 +110,17 @@ impl CachePermit {
 impl NumberCache {
     /// The cache, and what waits for it until [`WaitingReads::cache`].
     pub(super) fn new() -> (Self, WaitingReads) {
-        let (sender, receiver) = mpsc::channel(MAX_WAITING_READS);
-        (Self(sender), WaitingReads(receiver))
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let waiting = Arc::new(watch::Sender::new(0));
+        (Self { updates: sender, waiting: Arc::clone(&waiting) }, WaitingReads { updates: receiver, waiting })
     }
 
     /// Waits until one more event may wait for the disk. Without a journal nothing waits, and nothing is cached.
     pub(super) async fn reserve(&self) -> CachePermit {
-        CachePermit(self.0.clone().reserve_owned().await.ok())
+        let has_room = |waiting: &usize| *waiting < MAX_WAITING_NUMBERS || self.updates.is_closed();
+        // This handle keeps the channel open.
+        self.waiting.subscribe().wait_for(has_room).await.ok();
+        CachePermit(self.clone())
     }
 
     /// Caches one number.
@@ -119,20 +143,29 @@ impl WaitingReads {
             // What arrived during a write shares the next one. Numbers of a later refresh wait for the removal.
             while refresh.is_none()
                 && uncached.is_below_page()
-                && let Ok(update) = self.0.try_recv()
+                && let Ok(update) = self.updates.try_recv()
             {
                 refresh = uncached.add(update);
             }
             if let Some(page) = uncached.take_page() {
+                self.waiting.send_modify(|waiting| *waiting -= page.len());
                 journal.cache_numbers(profile.as_str(), page).await;
             } else if let Some((result, ended_at)) = refresh.take() {
                 remove_unlisted(&journal, &jobs, profile.as_str(), result, ended_at).await;
-            } else if let Some(update) = self.0.recv().await {
+            } else if let Some(update) = self.updates.recv().await {
                 refresh = uncached.add(update);
             } else {
                 return;
             }
         }
+    }
+}
+
+impl Drop for WaitingReads {
+    fn drop(&mut self) {
+        self.updates.close();
+        // Wakes the reads that wait.
+        self.waiting.send_modify(|_| {});
     }
 }
 

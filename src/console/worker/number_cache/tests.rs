@@ -165,8 +165,8 @@ async fn reads_wait_only_for_a_disk_that_is_far_behind() {
         permit.send_page(&numbers(pages * 100..(pages + 1) * 100, NOW));
         pages += 1;
     }
-    // One page of the cache is being written. The reads that fill it no longer wait.
-    assert_eq!(pages, MAX_WAITING_READS + PAGE_SIZE.div_ceil(100));
+    // One page of the cache is being written. Its numbers no longer wait.
+    assert_eq!(pages, (MAX_WAITING_NUMBERS + PAGE_SIZE).div_ceil(100));
     drop((paused, cache));
     // Without the end of the list, the numbers that do not fill a page are not cached.
     assert_eq!(task.await.expect("no panic").len(), pages * 100 / PAGE_SIZE * PAGE_SIZE);
@@ -175,10 +175,13 @@ async fn reads_wait_only_for_a_disk_that_is_far_behind() {
 #[tokio::test]
 async fn without_a_journal_no_read_waits() {
     let (cache, reads) = NumberCache::new();
+    let page = numbers(0..MAX_WAITING_NUMBERS, NOW);
+    cache.reserve().now_or_never().expect("it does not wait yet").send_page(&page);
+    let mut waiting = std::pin::pin!(cache.reserve());
+    assert!(waiting.as_mut().now_or_never().is_none(), "the journal may still open");
     drop(reads);
-    for _ in 0..=MAX_WAITING_READS {
-        cache.reserve().now_or_never().expect("it does not wait").send_page(&[number(0, NOW)]);
-    }
+    waiting.await.send_page(&page);
+    cache.reserve().now_or_never().expect("nothing waits").send_page(&page);
 }
 
 #[tokio::test]
