@@ -13,7 +13,7 @@ use pindesk::console::input::keymap::Keymap;
 use pindesk::console::shared::{Environment, Session, Size};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, Progress};
+use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress};
 use pindesk::domain::clock::{Clock, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::text::CleanText;
@@ -144,6 +144,7 @@ fn progress_and_frame(bencher: Bencher<'_, '_>) {
     bencher
         .with_inputs(|| {
             let state = |(change, number): &(ChangeId, PhoneNumberId)| Progress {
+                job: Some(JobId::new(1)),
                 change: Some(*change),
                 number: *number,
                 state: ChangeState::Sending { attempt: 1 },
@@ -166,7 +167,12 @@ fn progress_one_by_one(bencher: Bencher<'_, '_>) {
         .with_inputs(|| {
             let state = |attempt| ChangeState::Sending { attempt };
             (0..PROGRESS_COUNT)
-                .map(|n| Progress { change: Some(change), number: id(n * 97), state: state(1) })
+                .map(|n| Progress {
+                    job: Some(JobId::new(1)),
+                    change: Some(change),
+                    number: id(n * 97),
+                    state: state(1),
+                })
                 .collect::<Vec<_>>()
         })
         .bench_local_values(|all_progress| {

@@ -22,8 +22,8 @@ use pindesk::console::view::View;
 use pindesk::console::worker::{WorkerConfig, WorkerHandle, WorkerReport};
 use pindesk::domain::clock::Clock;
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::domain::pin::{Pin, PinChoice};
-use pindesk::domain::pin_plan::{PinPlan, Targets};
+use pindesk::domain::pin::Pin;
+use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{JournalKind, Operator};
 use pindesk::numbers::NumberSources;
@@ -223,9 +223,8 @@ impl JobBench {
     fn set_all(&mut self) {
         for n in 1..=NUMBERS {
             let pin = Pin::parse(format!("{:06}", n * 7_919 % 1_000_000).as_bytes()).expect("a PIN");
-            let number = Number { two_step: TwoStep::NotSet, ..Number::from_config(id(n), None) };
-            let plan = PinPlan { targets: Targets::one(number), pins: PinChoice::Fixed(pin) };
-            self.worker.send(WorkCommand::SetPins(plan));
+            let target = Number { two_step: TwoStep::NotSet, ..Number::from_config(id(n), None) };
+            self.worker.send(WorkCommand::SetPins(PinPlan::for_one(target, pin)));
         }
         let (mut finished, mut last_frame, mut is_due) = (0, Instant::now(), false);
         while finished < NUMBERS {

@@ -7,29 +7,33 @@
 //! until the doubt is resolved, the secrets are dropped, or the actor ends.
 
 mod actor;
+mod job_starts;
 mod in_doubt;
 mod progress;
 mod queue;
 mod recorder;
 mod send_task;
+mod stopping;
 
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::actor::JobsActor;
 use self::in_doubt::InDoubtChanges;
+use self::job_starts::JobStart;
 use self::progress::ProgressSender;
-use self::queue::NumberList;
-use crate::domain::change::{Change, JobId, Progress};
+use crate::domain::change::{JobId, Progress};
 use crate::domain::clock::{self, Clock, TimePoint};
-use crate::domain::number::{Number, PhoneNumberId, TwoStep};
-use crate::domain::pin::PinChoice;
+use crate::domain::number::{PhoneNumberId, TwoStep};
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
 use crate::escrow::Recipients;
 use crate::graph::Graph;
-use crate::journal::{Journal, UnresolvedChange};
+use crate::journal::{Journal, RecordError, UnresolvedChange};
+
+pub use self::stopping::{IN_FLIGHT_TIMEOUT, InFlight};
 
 /// The handle of the actor. When the last one is dropped, the actor stops.
 #[derive(Debug, Clone)]
@@ -46,6 +50,8 @@ pub struct Recorder {
     pub journal: Journal,
     /// The keys that PINs are encrypted to. `None` means that there is no escrow.
     pub recipients: Option<Arc<Recipients>>,
+    /// The name of the profile, for the records of jobs.
+    pub profile: CleanText,
 }
 
 /// What a read of one number reported. It may resolve a doubt.
@@ -61,13 +67,18 @@ pub struct StatusRead {
 
 /// The commands of the handle.
 enum ActorCommand {
-    SetPins(Vec<Change>),
-    SetPinOfEach(NumberList),
+    StartJob(JobStart),
     Resend(PhoneNumberId),
     UseGraph(Graph),
-    Stop(Option<blocking::Sender<()>>),
+    Stop {
+        /// True if nothing is sent after it either.
+        is_final: bool,
+        /// Gets a message when nothing is in flight.
+        idle: blocking::Sender<()>,
+    },
     ResolveManually(PhoneNumberId, CleanText),
     StatusRead(StatusRead),
+    SelectIdle(Vec<PhoneNumberId>, oneshot::Sender<Vec<PhoneNumberId>>),
     DropSecrets,
 }
 
@@ -108,15 +119,24 @@ impl JobsHandle {
         (Self { commands, paused, journal_failure }, receiver)
     }
 
-    /// Queues these changes, and sends each when a slot is free.
-    pub fn set_pins(&self, changes: Vec<Change>) {
-        self.send(ActorCommand::SetPins(changes));
+    /// Records a job and then sets its PINs, each when a slot is free. The job is ordered before all later commands when
+    /// this returns; a caller that needs its ID waits for the result.
+    ///
+    /// Progress reports every number. A single number is reported as queued at once. Thousands of them take little
+    /// memory while they wait: the numbers of a longer plan count as queued until their first state.
+    ///
+    /// # Errors
+    /// The job could not be recorded, so each number is reported as not sent.
+    pub fn start_job(&self, plan: PinPlan) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
+        self.send_job(plan, None)
     }
 
-    /// Sets a PIN on each of these numbers, as one job. Queued numbers take little memory: the actor creates the change
-    /// and reports the first state only when it starts or cancels the number.
-    pub fn set_pin_of_each(&self, job: JobId, numbers: Arc<Vec<Number>>, pins: PinChoice) {
-        self.send(ActorCommand::SetPinOfEach(NumberList { job, numbers, pins }));
+    /// As [`JobsHandle::start_job`], for numbers of a job that were never sent.
+    ///
+    /// # Errors
+    /// As [`JobsHandle::start_job`]; also if another process works on the job, or sent one of these numbers meanwhile.
+    pub fn resume_job(&self, job: JobId, plan: PinPlan) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
+        self.send_job(plan, Some(job))
     }
 
     /// Sends the PIN in doubt of this number again. Does nothing if none is in memory.
@@ -129,14 +149,17 @@ impl JobsHandle {
         self.send(ActorCommand::UseGraph(graph));
     }
 
-    /// Stops sending: queued numbers end as not sent (or stay in doubt), and requests in flight are awaited.
-    pub fn stop(&self) {
-        self.send(ActorCommand::Stop(None));
+    /// Stops what was confirmed so far: queued numbers end as not sent (or stay in doubt), and so do jobs that are not
+    /// recorded yet. Returns the requests in flight. Later jobs are sent again.
+    #[must_use = "drop it if nobody waits"]
+    pub fn stop(&self) -> InFlight {
+        self.send_stop(false)
     }
 
-    /// As [`JobsHandle::stop`], and notifies `waiter` when nothing is in flight and every outcome is recorded.
-    pub fn stop_and_notify(&self, waiter: blocking::Sender<()>) {
-        self.send(ActorCommand::Stop(Some(waiter)));
+    /// As [`JobsHandle::stop`], for good, because the process ends: later jobs are recorded and not sent.
+    #[must_use = "drop it if nobody waits"]
+    pub fn shut_down(&self) -> InFlight {
+        self.send_stop(true)
     }
 
     /// Records that an operator checked this number manually, and reports it as resolved. Does nothing if the number is
@@ -150,6 +173,16 @@ impl JobsHandle {
     /// applied, the read resolves the doubt. No other status read does.
     pub fn handle_status_read(&self, read: StatusRead) {
         self.send(ActorCommand::StatusRead(read));
+    }
+
+    /// Those of these numbers that have no open change: none is queued, in flight or in doubt.
+    pub fn without_open_changes(
+        &self,
+        numbers: Vec<PhoneNumberId>,
+    ) -> impl Future<Output = Vec<PhoneNumberId>> + use<> {
+        let (reply, selected) = oneshot::channel();
+        self.send(ActorCommand::SelectIdle(numbers, reply));
+        async { selected.await.unwrap_or_default() }
     }
 
     /// Drops every PIN in doubt that the escrow has, and the client as soon as nothing needs it, because the screen is
@@ -173,6 +206,22 @@ impl JobsHandle {
     #[must_use]
     pub fn journal_failure(&self) -> watch::Receiver<Option<CleanText>> {
         self.journal_failure.clone()
+    }
+
+    fn send_stop(&self, is_final: bool) -> InFlight {
+        let (idle, in_flight) = InFlight::new();
+        self.send(ActorCommand::Stop { is_final, idle });
+        in_flight
+    }
+
+    fn send_job(
+        &self,
+        plan: PinPlan,
+        resumed: Option<JobId>,
+    ) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
+        let (reply, result) = oneshot::channel();
+        self.send(ActorCommand::StartJob(JobStart { plan, resumed, cancelled: None, reply }));
+        async { result.await.unwrap_or_else(|_| Err(RecordError::Busy(CleanText::new("the work has ended")))) }
     }
 
     fn send(&self, command: ActorCommand) {

@@ -3,7 +3,7 @@
 //! The work runs on a thread of its own, so a reader that stops reading stops the printing, and neither the work nor its
 //! records. This module does not decide what may be sent.
 
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 
 use tokio::runtime::Runtime;
@@ -20,10 +20,10 @@ use crate::domain::change::{JobId, Progress};
 use crate::domain::clock::Clock;
 use crate::domain::number::Number;
 use crate::domain::pin::PinChoice;
+use crate::domain::pin_plan::{PinPlan, Targets};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
-use crate::journal::{JobPlan, PinSource};
 
 /// A job that was checked and confirmed, and everything that runs it.
 pub(crate) struct ConfirmedJob {
@@ -31,8 +31,7 @@ pub(crate) struct ConfirmedJob {
     pub(crate) profile: CleanText,
     /// The job to resume; `None` starts a new one.
     pub(crate) resumed_job: Option<JobId>,
-    pub(crate) numbers: Vec<Number>,
-    pub(crate) pins: PinChoice,
+    pub(crate) plan: PinPlan,
     pub(crate) graph: Graph,
     pub(crate) session: JournalSession,
     pub(crate) concurrency: usize,
@@ -47,43 +46,43 @@ pub(crate) struct OutputOptions {
 
 /// Records the job, sends the PINs, and returns the exit code when every number has a result.
 pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOptions) -> Result<ExitCode, CliError> {
-    let ConfirmedJob { profile, resumed_job, numbers, pins, graph, session, concurrency } = confirmed;
+    let ConfirmedJob { profile, resumed_job, plan, graph, session, concurrency } = confirmed;
     let JournalSession { journal, report, recipients, suspend_handler } = session;
-    let job = match resumed_job {
-        Some(job) => {
-            let ids = numbers.iter().map(|number| number.id).collect();
-            runtime.block_on(journal.resume_job(job, ids)).map(|()| job)
-        }
-        None => runtime.block_on(journal.start_job(build_plan(profile, &pins, &numbers))),
-    };
-    let job = job.map_err(|error| CliError::not_ready(error.to_string()).nothing_sent())?;
-    let numbers = Arc::new(numbers);
-    let mut results = ResultPrinter::new(options.is_json, Arc::clone(&numbers));
-    let escrow_hint = match (&pins, &recipients) {
+    let mut results = ResultPrinter::new(options.is_json, plan.targets.shared());
+    let escrow_hint = match (&plan.pins, &recipients) {
         (PinChoice::Fixed(_), Some(_)) => None,
         (PinChoice::Fixed(_), None) => {
             Some("pindesk: no escrow recipients are configured: only you have this PIN. Keep it.")
         }
         (PinChoice::Random, _) => Some("pindesk: the PINs are in the escrow: pindesk escrow open --identity FILE"),
     };
+    let handle = runtime.handle().clone();
     let (jobs, mut progress) = {
         let _guard = runtime.enter();
-        let recorder = Recorder { journal: journal.clone(), recipients };
+        let recorder = Recorder { journal: journal.clone(), recipients, profile };
         JobsHandle::start(Some(graph), recorder, report.unresolved, concurrency, Clock::System)
     };
     // The actor reports what an earlier run left in doubt before it does anything else.
     while progress.try_recv().is_ok() {}
-    let shutdown = ShutdownHandler::listen(jobs.clone(), job)
+    let shutdown = ShutdownHandler::listen(jobs.clone())
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     suspend_handler.watch(jobs.clone());
+    let all_progress = spawn_worker(runtime, progress)?;
     // Each number ends once: this command resolves nothing and resends nothing.
-    let mut pending = numbers.len();
-    jobs.set_pin_of_each(job, numbers, pins);
-    // A signal that arrived before this had nothing to stop.
-    if shutdown.exit_code().is_some() {
-        jobs.stop();
-    }
-    for progress in spawn_worker(runtime, progress)? {
+    let mut pending = plan.targets.len();
+    let started = match resumed_job {
+        Some(job) => handle.block_on(jobs.resume_job(job, plan)),
+        None => handle.block_on(jobs.start_job(plan)),
+    };
+    let job = match started {
+        Ok(job) => job,
+        Err(error) => {
+            journal.close();
+            return Err(CliError::not_ready(error.to_string()).nothing_sent());
+        }
+    };
+    shutdown.set_job(job);
+    for progress in all_progress {
         pending -= usize::from(results.handle_progress(&progress));
         if pending == 0 {
             break;
@@ -104,6 +103,11 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     if pending == 0 { Ok(code) } else { Err(lost_numbers_error(pending)) }
 }
 
+/// The numbers of a plan. A command that has none ends before.
+pub(crate) fn require_targets(numbers: Vec<Number>) -> Result<Targets, CliError> {
+    Targets::new(numbers).ok_or_else(|| CliError::usage("there are no numbers to set").nothing_sent())
+}
+
 /// Runs the work on a thread of its own, which ends with the process. Returns its progress.
 fn spawn_worker(
     runtime: Runtime,
@@ -122,14 +126,6 @@ fn spawn_worker(
         Ok(_) => Ok(receiver),
         Err(error) => Err(CliError::machine("cannot start a thread", &error).nothing_sent()),
     }
-}
-
-fn build_plan(profile: CleanText, pins: &PinChoice, numbers: &[Number]) -> JobPlan {
-    let pin_source = match pins {
-        PinChoice::Fixed(_) => PinSource::Given,
-        PinChoice::Random => PinSource::Random,
-    };
-    JobPlan { profile, pin_source, numbers: numbers.iter().map(|number| (number.id, number.waba_id())).collect() }
 }
 
 /// The actor ended without a result for these.

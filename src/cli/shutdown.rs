@@ -5,7 +5,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,8 @@ use signal_hook::iterator::Signals;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::eprint_line;
 use crate::domain::change::JobId;
-use crate::jobs::JobsHandle;
+use crate::jobs::{InFlight, JobsHandle};
 use crate::process;
-
-/// How long requests in flight are awaited: their deadline is 30 s.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// How long the last lines may take to print: their reader may have stopped reading.
 const OUTPUT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -30,27 +27,34 @@ const FINAL_MESSAGE_TIMEOUT: Duration = Duration::from_millis(200);
 /// A signal so soon after the first is the same request: `timeout` signals a command, and then its group.
 const REPEATED_SIGNAL_WINDOW: Duration = Duration::from_millis(50);
 
-/// The signal that requested the end, or 0.
+/// The end that a signal requested, if one arrived.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ShutdownHandler(Arc<AtomicI32>);
+pub(crate) struct ShutdownHandler(Arc<ShutdownState>);
+
+#[derive(Debug, Default)]
+struct ShutdownState {
+    /// The signal that requested the end, or 0.
+    signal: AtomicI32,
+    job: OnceLock<JobId>,
+}
 
 impl ShutdownHandler {
-    /// Starts to listen, until the process ends. The process works on this job.
-    pub(crate) fn listen(jobs: JobsHandle, job: JobId) -> io::Result<Self> {
+    /// Starts to listen, until the process ends.
+    pub(crate) fn listen(jobs: JobsHandle) -> io::Result<Self> {
         let watched = process::TERMINATION_SIGNALS.into_iter().chain(process::UNUSED_FATAL_SIGNALS);
         let mut signals = Signals::new(watched.filter(|signal| !process::is_ignored(*signal)))?;
         let handler = Self::default();
-        let first_signal = Arc::clone(&handler.0);
+        let state = Arc::clone(&handler.0);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             let mut requested_at: Option<Instant> = None;
             for signal in signals.forever() {
                 match requested_at {
                     None => {
                         requested_at = Some(Instant::now());
-                        first_signal.store(signal, Ordering::SeqCst);
+                        state.signal.store(signal, Ordering::SeqCst);
                         begin_shutdown(signal, &jobs);
                     }
-                    Some(at) if is_second_request(signal, at.elapsed()) => exit_now(signal, job),
+                    Some(at) if is_second_request(signal, at.elapsed()) => exit_now(signal, state.job.get()),
                     Some(_) => {}
                 }
             }
@@ -58,9 +62,15 @@ impl ShutdownHandler {
         Ok(handler)
     }
 
+    /// The job that the process works on, for the last message.
+    pub(crate) fn set_job(&self, job: JobId) {
+        // It works on one job only.
+        self.0.job.set(job).ok();
+    }
+
     /// The exit code of the signal, if one arrived.
     pub(crate) fn exit_code(&self) -> Option<ExitCode> {
-        let signal = self.0.load(Ordering::SeqCst);
+        let signal = self.0.signal.load(Ordering::SeqCst);
         (signal != 0).then_some(ExitCode::Signal(signal))
     }
 }
@@ -74,18 +84,18 @@ fn is_second_request(signal: i32, since_first: Duration) -> bool {
 /// Stops the jobs, and makes sure that the process ends even if its last lines cannot be printed. Returns at once, so
 /// that a second signal is received.
 fn begin_shutdown(signal: i32, jobs: &JobsHandle) {
-    let (notify, idle) = mpsc::channel();
-    jobs.stop_and_notify(notify);
-    exit_after_drain(signal, idle, DRAIN_TIMEOUT, OUTPUT_TIMEOUT);
+    exit_after_drain(signal, jobs.shut_down(), OUTPUT_TIMEOUT);
 }
 
 /// Ends the process with requests in flight, and says what that means if the message can be printed.
-fn exit_now(signal: i32, job: JobId) -> ! {
+fn exit_now(signal: i32, job: Option<&JobId>) -> ! {
     let (sender, printed) = mpsc::channel();
+    // A job that was recorded just now may already be at work.
+    let command = job.map_or_else(|| "list".to_owned(), |job| format!("show {job}"));
     let print = move || {
         eprint_line(&format!(
-            "pindesk: exited at once: numbers whose requests were in flight are in doubt. Which ones: pindesk jobs show \
-             {job}. To resolve them, open the console (pindesk) and press w."
+            "pindesk: exited at once: numbers whose requests were in flight are in doubt. Which ones: pindesk jobs \
+             {command}. To resolve them, open the console (pindesk) and press w."
         ));
         sender.send(()).ok();
     };
@@ -96,9 +106,9 @@ fn exit_now(signal: i32, job: JobId) -> ! {
 }
 
 /// Ends the process when the jobs are idle and the last lines are printed, or when either took too long.
-fn exit_after_drain(signal: i32, idle: mpsc::Receiver<()>, drain_timeout: Duration, output_timeout: Duration) {
+fn exit_after_drain(signal: i32, in_flight: InFlight, output_timeout: Duration) {
     let waiter = thread::Builder::new().spawn(move || {
-        idle.recv_timeout(drain_timeout).ok();
+        in_flight.wait();
         // The command itself ends before this, unless its last lines cannot be printed.
         thread::sleep(output_timeout);
         std::process::exit(128 + signal);
@@ -131,8 +141,7 @@ mod tests {
     #[test]
     fn work_that_never_ends_does_not_keep_the_process() {
         if std::env::var_os(CHILD).is_some() {
-            let (_sender, idle) = mpsc::channel();
-            exit_after_drain(SIGTERM, idle, A_MOMENT, A_MOMENT);
+            exit_after_drain(SIGTERM, InFlight::never_ending(Instant::now() + A_MOMENT), A_MOMENT);
             loop {
                 thread::park();
             }

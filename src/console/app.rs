@@ -88,19 +88,18 @@ impl App {
         match msg {
             Msg::KeyPressed(key) => return self.key_pressed(key, now),
             Msg::Pasted(paste) => return self.pasted(&paste, now),
-            Msg::PageReceived { refresh_id, numbers } => return self.page_received(refresh_id, &numbers),
-            Msg::WabaRead { refresh_id, waba, result } => return self.waba_read(refresh_id, waba, result, now),
-            Msg::RefreshFinished { refresh_id } => return self.refresh_finished(refresh_id, now),
             Msg::NumberRead { id, result } => return self.number_read(id, result, now),
             Msg::ProgressReceived(progress) => return self.progress_received(progress, now),
             Msg::TokenRead(result) => return self.token_read(result, now),
             Msg::JournalFailed(why) => return self.journal_failed(why, now),
-            Msg::CachedNumbersLoaded(numbers) => return self.cached_numbers_loaded(numbers),
-            Msg::NumbersCached => return self.numbers_cached(),
             Msg::TerminationRequested => {
                 return self.apply(Step::reset(Destination::ShuttingDown(QuitReason::Signal)), now);
             }
             Msg::TimerFired => return self.timer_fired(now),
+            Msg::PageReceived { refresh_id, numbers } => self.page_received(refresh_id, &numbers),
+            Msg::WabaRead { refresh_id, waba, result } => self.waba_read(refresh_id, waba, result, now),
+            Msg::RefreshFinished { refresh_id } => self.refresh_finished(refresh_id, now),
+            Msg::CachedNumbersLoaded(numbers) => self.cached_numbers_loaded(numbers),
             Msg::Resized(size) => self.resized(size),
             Msg::FrameShown { max_scroll } => self.frame_shown(max_scroll, now.instant),
             Msg::Resumed => self.notify(&PageEvent::Covered),
@@ -171,8 +170,7 @@ impl App {
                 Page::Number(NumberPage { id, scroll: 0 })
             }
             Destination::PinForm(targets) => {
-                let refreshes = targets.as_slice().iter().map(|target| WorkCommand::RefreshNumber(target.id).into());
-                effects.extend(refreshes);
+                effects.extend(targets.iter().map(|target| shared.refresh_number(target.id).into()));
                 Page::PinForm(PinFormPage::new(targets, shared))
             }
             Destination::Confirm(request) => Page::Confirm(ConfirmPage::new(request)),

@@ -3,7 +3,6 @@
 //!
 //! Both are plain data that the pages build, and the runtime carries them on unchanged.
 
-use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
@@ -37,17 +36,8 @@ pub enum WorkCommand {
         /// Identifies this refresh, so that late pages of an older one are recognized.
         refresh_id: u32,
     },
-    /// Refresh one number.
-    RefreshNumber(PhoneNumberId),
-    /// Cache these numbers for the next start. The next ones follow when these are cached.
-    CacheNumbers(Vec<Number>),
-    /// Remove these numbers from the cache, because Meta no longer lists them, unless they were read after this time.
-    RemoveCachedNumbers {
-        /// The numbers.
-        numbers: Vec<PhoneNumberId>,
-        /// A later read counts, because another process may have found the number again.
-        read_until: UtcTime,
-    },
+    /// Refresh this number, of which the list knows this.
+    RefreshNumber(Number),
     /// Set these PINs. Only a confirmation creates this command.
     SetPins(PinPlan),
     /// Send the PIN in doubt of this number again. Only a confirmation creates this command.

@@ -9,7 +9,6 @@ mod gallop;
 mod order;
 mod row_store;
 
-use std::collections::VecDeque;
 use std::iter;
 use std::mem;
 
@@ -47,8 +46,6 @@ pub struct Roster {
     anchor: Option<PhoneNumberId>,
     /// Slots that are new, or whose position in the order may have changed.
     unsorted: Vec<u32>,
-    /// Slots of numbers that were read and not yet taken for the cache. Each is listed once, in the order of reading.
-    uncached: VecDeque<u32>,
     /// Slots that the next [`Roster::apply_updates`] removes.
     pending_removal: HashSet<u32>,
     has_pending_updates: bool,
@@ -68,8 +65,6 @@ pub struct RosterRow<'a> {
 impl Roster {
     /// Adds a number, or replaces its data. No row moves before [`Roster::apply_updates`].
     pub fn upsert(&mut self, number: &Number) {
-        // A number without a read time could not be read.
-        let is_read = number.read_at.is_some();
         let (slot, moves) = match self.store.upsert(number) {
             UpsertResult::New(slot) => (slot, true),
             UpsertResult::Existing { slot, changed } => {
@@ -84,9 +79,6 @@ impl Roster {
                 (slot, moves)
             }
         };
-        if is_read && self.store.mark_uncached(slot) {
-            self.uncached.push_back(slot);
-        }
         if moves {
             self.unsorted.push(slot);
             self.has_pending_updates = true;
@@ -101,23 +93,6 @@ impl Roster {
         }
     }
 
-    /// How many numbers were read and not yet taken for the cache.
-    #[must_use]
-    pub fn uncached_len(&self) -> usize {
-        self.uncached.len()
-    }
-
-    /// Takes at most `max_count` numbers for the cache, in the order of reading.
-    pub fn take_uncached(&mut self, max_count: usize) -> Vec<Number> {
-        let slots = self.uncached.drain(..max_count.min(self.uncached.len()));
-        let numbers = slots.map(|slot| self.store.take_uncached(slot)).collect();
-        if self.uncached.is_empty() {
-            // After a whole list was taken, few numbers follow, so the memory is released.
-            self.uncached = VecDeque::new();
-        }
-        numbers
-    }
-
     /// Starts a refresh: numbers that are not added or updated from now on count as missing.
     pub fn begin_refresh(&mut self) {
         self.store.clear_seen();
@@ -125,22 +100,17 @@ impl Roster {
 
     /// Ends a refresh. Removes missing numbers of the WABAs whose lists were read completely, and missing numbers
     /// without a WABA that only an earlier run has read: they are no longer in the config. Numbers of other WABAs stay,
-    /// and so do numbers with a running change or in doubt. Returns the removed numbers that a WABA no longer lists.
-    pub fn finish_refresh(&mut self, complete_wabas: &[WabaId]) -> Vec<PhoneNumberId> {
-        let mut unlisted = Vec::new();
+    /// and so do numbers with a running change or in doubt.
+    pub fn finish_refresh(&mut self, complete_wabas: &[WabaId]) {
         for slot in self.store.unseen() {
             let number = self.store.row(slot);
             let is_unlisted = number.waba_id().is_some_and(|waba| complete_wabas.contains(&waba));
             if is_unlisted || (number.waba.is_none() && self.store.is_stale(slot)) {
                 self.pending_removal.insert(slot);
             }
-            if is_unlisted && !self.has_open_change(&number.id) {
-                unlisted.push(number.id);
-            }
         }
         self.has_pending_updates |= !self.pending_removal.is_empty();
         self.store.shrink();
-        unlisted
     }
 
     /// True if the number was added or updated since the last [`Roster::begin_refresh`].
@@ -204,8 +174,7 @@ impl Roster {
         }
         self.order.retain(stays);
         self.unsorted.retain(stays);
-        self.uncached.retain(stays);
-        for slot in self.order.iter_mut().chain(&mut self.unsorted).chain(&mut self.uncached) {
+        for slot in self.order.iter_mut().chain(&mut self.unsorted) {
             let below = removed.partition_point(|removed| removed < slot);
             *slot -= u32::try_from(below).unwrap_or(u32::MAX);
         }

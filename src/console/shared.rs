@@ -83,10 +83,6 @@ pub struct Shared {
     pub(super) layout: ListLayout,
     pub(super) size: Size,
     pub(super) filter: String,
-    /// Some numbers are being written to the cache.
-    pub(super) is_caching: bool,
-    /// How many numbers were not cached when the list of a WABA last ended, and still are not.
-    pub(super) due_to_cache: usize,
 }
 
 impl Shared {
@@ -106,8 +102,6 @@ impl Shared {
             layout: ListLayout::ListOnly,
             size,
             filter: String::new(),
-            is_caching: false,
-            due_to_cache: 0,
         }
     }
 

@@ -3,6 +3,7 @@
 //! The console sends it [`WorkCommand`]s, and receives [`Msg`]s and a mailbox of progress. A terminal that stops
 //! reading stops only the console; a network that hangs stops only this thread's replies.
 
+mod number_cache;
 mod event_loop;
 mod open_records;
 
@@ -10,7 +11,6 @@ use std::collections::HashMap;
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -25,9 +25,6 @@ use crate::domain::number::PhoneNumberId;
 use crate::journal::PauseGuard;
 use crate::numbers::NumberSources;
 use crate::preflight::RecordingConfig;
-
-/// How long requests in flight are awaited when the program ends: their deadline is 30 s.
-pub(super) const IN_FLIGHT_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// The Graph API, the numbers, and where changes are recorded.
 #[derive(Debug, Clone)]

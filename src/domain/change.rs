@@ -314,7 +314,9 @@ impl ChangeState {
 /// A new state of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// The change; `None` if none was created because the number was never started.
+    /// The job of the change; `None` if the job could not be recorded, or if only the escrow file knows the change.
+    pub job: Option<JobId>,
+    /// The change; `None` while the number is not started.
     pub change: Option<ChangeId>,
     /// The number of the change.
     pub number: PhoneNumberId,

@@ -1,13 +1,15 @@
-//! Which numbers get which PIN, frozen when the operator is asked.
+//! Which numbers get which PIN, frozen when the operator was asked.
 //!
-//! It does not decide whether a PIN may be sent.
+//! Form, question, command and job hand a plan on unchanged, so that what is sent is what was confirmed. A plan knows
+//! neither how it was confirmed nor what becomes of it.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::domain::number::{Number, PhoneNumberId};
-use crate::domain::pin::PinChoice;
+use crate::domain::pin::{Pin, PinChoice};
 
-/// The numbers that an operator chose, in order; at least one. A clone shares the list.
+/// The numbers that an operator chose, in order; at least one. A clone shares the list, which may have 100,000.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Targets(Arc<Vec<Number>>);
 
@@ -31,10 +33,10 @@ impl Targets {
         &self.0[0]
     }
 
-    /// All numbers.
+    /// The same list.
     #[must_use]
-    pub fn as_slice(&self) -> &[Number] {
-        &self.0
+    pub fn shared(&self) -> Arc<Vec<Number>> {
+        Arc::clone(&self.0)
     }
 
     /// The number with this id, if it is in the list.
@@ -50,11 +52,42 @@ impl Targets {
     }
 }
 
-/// Numbers and the PINs that they get.
+impl Deref for Targets {
+    type Target = [Number];
+
+    fn deref(&self) -> &[Number] {
+        &self.0
+    }
+}
+
+/// Which numbers get which PIN.
+///
+/// There is no `Clone`: a confirmed plan is carried out once.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PinPlan {
-    /// The numbers, as they were when the operator was asked.
+    /// The numbers in the order in which they are sent, each as it was known when the operator was asked.
     pub targets: Targets,
-    /// Their PINs.
+    /// How the PIN of each number is chosen.
     pub pins: PinChoice,
+}
+
+impl PinPlan {
+    /// The plan to set this PIN on one number.
+    #[must_use]
+    pub fn for_one(target: Number, pin: Pin) -> Self {
+        Self { targets: Targets::one(target), pins: PinChoice::Fixed(pin) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_debug_text_of_a_plan_does_not_show_its_pin() {
+        let target = Number::from_config("200000000000001".parse().expect("an ID"), None);
+        let plan = PinPlan::for_one(target, Pin::parse(b"409726").expect("a PIN"));
+        let text = format!("{plan:?}");
+        assert!(text.contains("200000000000001") && !text.contains("409726"), "{text}");
+    }
 }

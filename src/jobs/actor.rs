@@ -3,6 +3,7 @@
 //! It never waits for the disk or the network: its tasks do.
 
 mod resolution;
+mod starting;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -14,18 +15,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{self, JoinSet};
 
 use super::in_doubt::{InDoubtChange, InDoubtChanges};
+use super::job_starts::{JobStart, JobStarts};
 use super::progress::ProgressSender;
 use super::queue::QueueItem;
-use super::send_task::{
-    Client, Notice, PendingChange, RunningTask, SendTask, TaskResult, no_access_token, standing_if_not_sent,
-};
+use super::send_task::{Client, Notice, PendingChange, RunningTask, SendTask, TaskResult, standing_if_not_sent};
 use super::{ActorCommand, Recorder};
-use crate::domain::change::{ChangeState, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
+use crate::domain::change::{ChangeState, JobId, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::domain::outcome::{DoubtReason, Outcome, SendFailure};
 use crate::domain::standing::{NotApplied, NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
+use crate::journal::RecordError;
 use crate::policy::breaker::Breaker;
 use crate::policy::error_catalog;
 use crate::policy::retry::StopScope;
@@ -33,6 +34,7 @@ use crate::policy::retry::StopScope;
 /// The result of a task that ended.
 pub(super) enum TaskOutput {
     Completed(Box<TaskResult>),
+    JobsRecorded(Vec<Result<JobId, RecordError>>),
     Resolved { number: PhoneNumberId, resolution: Resolution, result: Result<(), CleanText> },
 }
 
@@ -41,6 +43,7 @@ pub(super) struct JobsActor {
     recorder: Recorder,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
+    starts: JobStarts,
     queue: VecDeque<QueueItem>,
     tasks: JoinSet<TaskOutput>,
     running: HashMap<task::Id, RunningTask>,
@@ -50,6 +53,8 @@ pub(super) struct JobsActor {
     in_doubt: InDoubtChanges,
     breaker: Breaker,
     idle_waiters: Vec<blocking::Sender<()>>,
+    /// True if the process ends, so that nothing is sent any longer.
+    is_shutting_down: bool,
     paused: Arc<watch::Sender<bool>>,
     notices: (mpsc::UnboundedSender<Notice>, mpsc::UnboundedReceiver<Notice>),
     /// Why the journal failed, if it has.
@@ -76,6 +81,7 @@ impl JobsActor {
             recorder,
             progress,
             permits: Arc::new(Semaphore::new(concurrency)),
+            starts: JobStarts::default(),
             queue: VecDeque::new(),
             tasks: JoinSet::new(),
             running: HashMap::new(),
@@ -83,6 +89,7 @@ impl JobsActor {
             in_doubt,
             breaker: Breaker::new(concurrency),
             idle_waiters: Vec::new(),
+            is_shutting_down: false,
             paused,
             notices: mpsc::unbounded_channel(),
             journal_failure,
@@ -94,7 +101,8 @@ impl JobsActor {
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<ActorCommand>) {
         let mut is_open = true;
         let mut paused = self.paused.subscribe();
-        while is_open || !self.busy.is_empty() {
+        while is_open || self.has_work() {
+            self.record_waiting_jobs();
             let permits = Arc::clone(&self.permits);
             let may_send = !*paused.borrow_and_update() && !self.queue.is_empty();
             tokio::select! {
@@ -105,7 +113,7 @@ impl JobsActor {
                         self.handle_command(command);
                     } else {
                         is_open = false;
-                        self.cancel(&NotSentReason::Stopped, |_| true);
+                        self.cancel_all(&NotSentReason::Stopped);
                     }
                 },
                 Some(notice) = self.notices.1.recv() => self.handle_notice(notice),
@@ -125,15 +133,9 @@ impl JobsActor {
 
     fn handle_command(&mut self, command: ActorCommand) {
         match command {
-            ActorCommand::SetPins(changes) => {
-                changes.into_iter().map(QueueItem::new).for_each(|item| self.enqueue(item));
-            }
-            ActorCommand::SetPinOfEach(list) => {
-                let items = list.into_items();
-                self.busy.reserve(items.len());
-                self.queue.reserve(items.len());
-                items.for_each(|item| self.enqueue(item));
-            }
+            ActorCommand::StartJob(start) => self
+                .starts
+                .push(JobStart { cancelled: self.is_shutting_down.then_some(NotSentReason::Stopped), ..start }),
             ActorCommand::Resend(number) => self.enqueue_resend(number),
             ActorCommand::UseGraph(graph) => {
                 self.should_drop_secrets = false;
@@ -141,9 +143,10 @@ impl JobsActor {
                     *client = Client { graph: Some(graph), generation: client.generation.saturating_add(1) };
                 });
             }
-            ActorCommand::Stop(waiter) => {
-                self.cancel(&NotSentReason::Stopped, |_| true);
-                self.idle_waiters.extend(waiter);
+            ActorCommand::Stop { is_final, idle } => {
+                self.is_shutting_down |= is_final;
+                self.cancel_all(&NotSentReason::Stopped);
+                self.idle_waiters.push(idle);
             }
             ActorCommand::ResolveManually(number, note) => self.resolve(number, Resolution::Manual, Some(note)),
             ActorCommand::StatusRead(read) => {
@@ -154,51 +157,16 @@ impl JobsActor {
                     self.resolve(read.number, Resolution::NoPinInForce, None);
                 }
             }
+            ActorCommand::SelectIdle(mut numbers, reply) => {
+                numbers.retain(|number| !self.has_open_change(*number));
+                // The caller may be gone.
+                reply.send(numbers).ok();
+            }
             ActorCommand::DropSecrets => {
                 self.should_drop_secrets = true;
                 self.drop_escrowed_pins();
             }
         }
-    }
-
-    fn enqueue(&mut self, item: QueueItem) {
-        let (change, number) = (item.change_id(), item.number());
-        if let Some(why) = self.reason_to_refuse(number) {
-            let finished = self.progress.finished_now(0);
-            let refusal = item.refusal_record(finished, why.clone());
-            drop(item);
-            let change = refusal.change;
-            self.recorder.record_refusal(refusal);
-            // The state of a busy number describes its request in flight, so this refusal must not replace it.
-            let state = if self.busy.contains(&number) {
-                ChangeState::NotSent(finished, why)
-            } else {
-                self.not_sent_state(number, finished, why)
-            };
-            self.progress.send_state(change, number, state);
-            return;
-        }
-        self.busy.insert(number);
-        if let Some(change) = change {
-            self.progress.send_state(change, number, ChangeState::Queued);
-        }
-        self.queue.push_back(item);
-    }
-
-    /// Why no new PIN may be sent to this number now.
-    fn reason_to_refuse(&mut self, number: PhoneNumberId) -> Option<NotSentReason> {
-        let why = if self.busy.contains(&number) {
-            CleanText::new("another request for this number is in flight")
-        } else if let Some(failure) = self.journal_failure.borrow().clone() {
-            failure
-        } else if let Some(until) = self.in_doubt.arrival_deadline(number, self.progress.now()) {
-            CleanText::new(&format!("an earlier PIN could still take effect until {}", until.utc))
-        } else if self.client.borrow().graph.is_none() {
-            return Some(no_access_token());
-        } else {
-            return None;
-        };
-        Some(SendFailure::RefusedLocally(why).into())
     }
 
     fn enqueue_resend(&mut self, number: PhoneNumberId) {
@@ -215,23 +183,27 @@ impl JobsActor {
             arrival_deadline: Some(in_doubt.arrival_deadline),
         };
         self.busy.insert(number);
-        let failure = self.journal_failure.borrow().clone();
-        if let Some(failure) = failure {
-            self.drop_queued(QueueItem::Prepared(Box::new(pending)), SendFailure::RefusedLocally(failure).into());
+        let failure = self
+            .journal_failure
+            .borrow()
+            .clone()
+            .map(|failure| NotSentReason::from(SendFailure::RefusedLocally(failure)));
+        if let Some(why) = failure.or(self.is_shutting_down.then_some(NotSentReason::Stopped)) {
+            self.drop_queued(QueueItem::Resend(Box::new(pending)), why);
         } else {
-            self.progress.send_state(pending.change.id, number, ChangeState::Queued);
-            self.queue.push_back(QueueItem::Prepared(Box::new(pending)));
+            self.progress.send_change_state(&pending.change, ChangeState::Queued);
+            self.queue.push_back(QueueItem::Resend(Box::new(pending)));
         }
     }
 
     fn send_next(&mut self, permit: OwnedSemaphorePermit) {
         let Some(item) = self.queue.pop_front() else { return };
-        let number = item.number();
+        let (job, number) = (item.job(), item.number());
         let pending = match item.into_pending() {
             Ok(pending) => pending,
             Err(error) => {
-                return self
-                    .report_not_sent(number, SendFailure::RefusedLocally(CleanText::new(&error.to_string())).into());
+                let why = SendFailure::RefusedLocally(CleanText::new(&error.to_string())).into();
+                return self.report_unstarted(job, number, why);
             }
         };
         let (cancel, cancelled) = watch::channel(None);
@@ -263,6 +235,12 @@ impl JobsActor {
         self.running.insert(id, running);
     }
 
+    /// Cancels everything that was confirmed so far. Requests in flight continue.
+    fn cancel_all(&mut self, why: &NotSentReason) {
+        self.starts.cancel(why);
+        self.cancel(why, |_| true);
+    }
+
     /// Cancels the queued numbers and pending retries of the WABAs that `matches` selects. Requests in flight continue.
     fn cancel(&mut self, why: &NotSentReason, matches: impl Fn(Option<WabaId>) -> bool) {
         for running in self.running.values().filter(|running| matches(running.change.waba)) {
@@ -279,25 +257,25 @@ impl JobsActor {
     /// Ends a queued number that was never started.
     fn drop_queued(&mut self, item: QueueItem, why: NotSentReason) {
         match item {
-            QueueItem::Prepared(pending) => {
+            QueueItem::Resend(pending) => {
                 let standing = standing_if_not_sent(pending.doubt.as_ref(), None, why);
                 let total_attempts = pending.attempts_before;
                 self.handle_task_result(TaskResult { pending: *pending, total_attempts, standing });
             }
-            QueueItem::Listed(listed) => {
-                // Dropping the last number of a list wipes its PIN, before the end is reported.
-                let number = listed.number().id;
-                drop(listed);
-                self.report_not_sent(number, why);
+            QueueItem::Planned(planned) => {
+                // Dropping the last number of a job wipes its PIN, before the end is reported.
+                let (job, number) = (planned.job(), planned.target().id);
+                drop(planned);
+                self.report_unstarted(job, number, why);
             }
         }
     }
 
-    /// Reports a number as not sent that has no change yet.
-    fn report_not_sent(&mut self, number: PhoneNumberId, why: NotSentReason) {
+    /// Reports a queued number as not sent that has no change yet.
+    fn report_unstarted(&mut self, job: JobId, number: PhoneNumberId, why: NotSentReason) {
         self.busy.remove(&number);
         let state = self.not_sent_state(number, self.progress.finished_now(0), why);
-        self.progress.send_state(None, number, state);
+        self.progress.send_state(job, None, number, state);
     }
 
     fn handle_notice(&mut self, notice: Notice) {
@@ -305,7 +283,7 @@ impl JobsActor {
             Notice::Answered { outcome, waba, stop_scope, generation } => {
                 self.cancel_stop_scope(&outcome, waba, stop_scope, generation);
                 if let Some(why) = self.breaker.record_outcome(&outcome) {
-                    self.cancel(&why, |_| true);
+                    self.cancel_all(&why);
                 }
             }
             Notice::JournalFailed(reason) => self.handle_journal_failure(reason),
@@ -323,7 +301,7 @@ impl JobsActor {
             }
             // The refusal of an old access token says nothing about the token that replaced it.
             StopScope::All if generation != self.client.borrow().generation => {}
-            StopScope::All => self.cancel(&NotSentReason::TokenRefused, |_| true),
+            StopScope::All => self.cancel_all(&NotSentReason::TokenRefused),
         }
     }
 
@@ -331,7 +309,7 @@ impl JobsActor {
     fn handle_journal_failure(&mut self, reason: CleanText) {
         if self.journal_failure.borrow().is_none() {
             self.journal_failure.send_replace(Some(reason.clone()));
-            self.cancel(&SendFailure::RefusedLocally(reason).into(), |_| true);
+            self.cancel_all(&SendFailure::RefusedLocally(reason).into());
         }
     }
 
@@ -342,6 +320,7 @@ impl JobsActor {
         }
         match output {
             TaskOutput::Completed(result) => self.handle_task_result(*result),
+            TaskOutput::JobsRecorded(results) => self.handle_jobs_recorded(results),
             TaskOutput::Resolved { number, resolution, result } => self.handle_resolved(number, resolution, result),
         }
     }
@@ -349,7 +328,7 @@ impl JobsActor {
     fn handle_task_result(&mut self, result: TaskResult) {
         let TaskResult { pending, total_attempts, standing } = result;
         let PendingChange { change, is_in_escrow, arrival_deadline, .. } = pending;
-        let (id, number, before) = (change.id, change.number, change.status_before);
+        let (id, job, number, before) = (change.id, change.job, change.number, change.status_before);
         let finished = self.progress.finished_now(total_attempts);
         self.busy.remove(&number);
         if let Some(deadline) = arrival_deadline {
@@ -377,6 +356,7 @@ impl JobsActor {
                     number,
                     InDoubtChange {
                         change: id,
+                        job: Some(job),
                         change_with_pin,
                         before: before.two_step,
                         is_in_escrow,
@@ -388,7 +368,7 @@ impl JobsActor {
                 return self.send_in_doubt(number);
             }
         };
-        self.progress.send_state(id, number, state);
+        self.progress.send_state(job, id, number, state);
     }
 
     /// Handles a task that panicked. It is not known whether its request was applied, so its number is in doubt.
@@ -402,8 +382,17 @@ impl JobsActor {
         });
     }
 
+    fn has_open_change(&self, number: PhoneNumberId) -> bool {
+        self.busy.contains(&number) || self.in_doubt.newest(number).is_some() || self.starts.contain(number)
+    }
+
+    /// True while a number is queued, in flight or being resolved, or a job is being recorded.
+    fn has_work(&self) -> bool {
+        !self.busy.is_empty() || !self.starts.is_empty()
+    }
+
     fn on_idle(&mut self) {
-        if !self.busy.is_empty() {
+        if self.has_work() {
             return;
         }
         self.breaker.on_idle();

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, Progress, SendHistory};
+use crate::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, JobId, Progress, SendHistory};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{PhoneNumberId, TwoStep};
 use crate::domain::standing::{Doubt, NotApplied};
@@ -14,6 +14,8 @@ use crate::journal::UnresolvedChange;
 /// A change that may have been applied.
 pub(super) struct InDoubtChange {
     pub(super) change: ChangeId,
+    /// Its job; `None` if only the escrow file has the change.
+    pub(super) job: Option<JobId>,
     /// The change with its PIN, while the PIN is in memory.
     pub(super) change_with_pin: Option<Arc<Change>>,
     /// What Meta reported before the change.
@@ -46,6 +48,7 @@ impl InDoubtChanges {
                 change.number,
                 InDoubtChange {
                     change: change.change,
+                    job: change.job,
                     change_with_pin: None,
                     before: change.two_step_before,
                     is_in_escrow: change.is_in_escrow,
@@ -137,7 +140,8 @@ impl InDoubtChanges {
     /// The state of one number, as progress.
     pub(super) fn progress(&self, number: PhoneNumberId) -> Option<Progress> {
         let state = ChangeState::InDoubt(Box::new(self.state(number)?));
-        Some(Progress { change: Some(self.newest(number)?.change), number, state })
+        let InDoubtChange { change, job, .. } = self.newest(number)?;
+        Some(Progress { job: *job, change: Some(*change), number, state })
     }
 
     /// The state of every number in doubt.

@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::domain::change::{ChangeId, ChangeState, Completion, Progress};
+use crate::domain::change::{Change, ChangeId, ChangeState, Completion, JobId, Progress};
 use crate::domain::clock::{Clock, TimePoint};
 use crate::domain::number::PhoneNumberId;
 
@@ -19,8 +19,19 @@ impl ProgressSender {
         Self { sender, clock }
     }
 
-    pub(super) fn send_state(&self, change: impl Into<Option<ChangeId>>, number: PhoneNumberId, state: ChangeState) {
-        self.send(Progress { change: change.into(), number, state });
+    pub(super) fn send_state(
+        &self,
+        job: impl Into<Option<JobId>>,
+        change: impl Into<Option<ChangeId>>,
+        number: PhoneNumberId,
+        state: ChangeState,
+    ) {
+        self.send(Progress { job: job.into(), change: change.into(), number, state });
+    }
+
+    /// Sends the new state of a change that was created.
+    pub(super) fn send_change_state(&self, change: &Change, state: ChangeState) {
+        self.send_state(change.job, change.id, change.number, state);
     }
 
     pub(super) fn send(&self, progress: Progress) {

@@ -5,16 +5,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future;
 use tokio::runtime::Handle;
 
 use super::Recorder;
-use crate::domain::change::{Change, ChangeId, Completion, Resolution};
+use crate::domain::change::{Change, ChangeId, Completion, JobId, Resolution};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::outcome::SendFailure;
+use crate::domain::pin::PinChoice;
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::{NotSentReason, Standing};
 use crate::domain::text::CleanText;
-use crate::journal::{Intent, OutcomeRecord, RecordError};
+use crate::journal::{Intent, JobPlan, OutcomeRecord, PinSource, RecordError};
 
 /// A record older than this does not tell when its request is sent, because the process was suspended in between.
 /// Readers of the record compute from its time how long the request can still arrive.
@@ -41,7 +44,40 @@ impl From<RecordError> for RecordIntentError {
     }
 }
 
+/// The record of a job that starts.
+pub(super) enum JobRecord {
+    New(JobPlan),
+    Resumed(JobId, Vec<PhoneNumberId>),
+}
+
 impl Recorder {
+    /// The record of a job with this plan, or of its resumption.
+    pub(super) fn job_record(&self, plan: &PinPlan, resumed: Option<JobId>) -> JobRecord {
+        let targets = plan.targets.iter();
+        if let Some(job) = resumed {
+            return JobRecord::Resumed(job, targets.map(|target| target.id).collect());
+        }
+        let pin_source = match plan.pins {
+            PinChoice::Fixed(_) => PinSource::Given,
+            PinChoice::Random => PinSource::Random,
+        };
+        let numbers = targets.map(|target| (target.id, target.waba_id())).collect();
+        JobRecord::New(JobPlan { profile: self.profile.clone(), pin_source, numbers })
+    }
+
+    /// Records durably that these jobs start, and returns their IDs in the same order.
+    pub(super) async fn record_jobs(self, records: Vec<JobRecord>) -> Vec<Result<JobId, RecordError>> {
+        let (journal, count) = (self.journal, records.len());
+        let written = on_blocking_thread(move |runtime| {
+            // Together, so that the journal commits them with few syncs.
+            runtime.block_on(future::join_all(records.into_iter().map(async |record| match record {
+                JobRecord::New(plan) => journal.start_job(plan).await,
+                JobRecord::Resumed(job, numbers) => journal.resume_job(job, numbers).await.map(|()| job),
+            })))
+        });
+        written.await.unwrap_or_else(|failure| vec![Err(failure); count])
+    }
+
     /// Encrypts the PIN if there are recipients, and records durably that it is about to be sent. Returns true if it
     /// was encrypted.
     pub(super) async fn record_intent(&self, change: Arc<Change>, at: UtcTime) -> Result<bool, RecordIntentError> {

@@ -118,7 +118,7 @@ impl SendTask {
                     Err(why) => break standing_if_not_sent(pending.doubt.as_ref(), last, why),
                 };
             attempt += 1;
-            self.progress.send_state(pending.change.id, pending.change.number, ChangeState::Sending { attempt });
+            self.progress.send_change_state(&pending.change, ChangeState::Sending { attempt });
             let SetPinAnswer { outcome, retry_after } =
                 Box::pin(graph.set_pin(pending.change.number, &pending.change.pin)).await;
             drop(graph);
@@ -252,7 +252,7 @@ impl SendTask {
         let until = Instant::now() + after;
         let in_doubt = pending.doubt.is_some();
         let state = ChangeState::Waiting { attempt, until: until.into_std(), in_doubt };
-        self.progress.send_state(pending.change.id, pending.change.number, state);
+        self.progress.send_change_state(&pending.change, state);
         let permits = Arc::clone(&self.permits);
         let due = async {
             tokio::time::sleep_until(until).await;

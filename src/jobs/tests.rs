@@ -11,7 +11,7 @@ use super::actor::TaskOutput;
 use super::send_task::{PendingChange, RunningTask, SendTask, TaskResult};
 use super::*;
 use crate::config::endpoint::{AccessToken, Credentials, Endpoint};
-use crate::domain::change::{ChangeId, ChangeState, InDoubtDetails, JobId, StatusBefore};
+use crate::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, JobId, StatusBefore};
 use crate::domain::outcome::{DoubtReason, SendFailure};
 use crate::domain::pin::Pin;
 use crate::domain::standing::{NotSentReason, Standing};
@@ -60,7 +60,7 @@ async fn actor_fixture(uptime: fn() -> Duration) -> ActorFixture {
     let paused = Arc::new(watch::Sender::new(false));
     let actor = JobsActor::new(
         Some(graph()),
-        Recorder { journal, recipients: None },
+        Recorder { journal, recipients: None, profile: CleanText::new("acme") },
         InDoubtChanges::default(),
         2,
         ProgressSender::new(sender, Clock::System),

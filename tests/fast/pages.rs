@@ -3,7 +3,6 @@
 //! They use no network, no journal and no real clock.
 
 mod actions;
-mod cache_updates;
 mod cached_numbers;
 mod counts;
 mod hiding;

@@ -13,12 +13,12 @@ use pindesk::console::input::keymap::Keymap;
 use pindesk::console::shared::{Environment, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, Completion, InDoubtDetails, Progress, SendHistory};
+use pindesk::domain::change::{ChangeId, ChangeState, Completion, InDoubtDetails, JobId, Progress, SendHistory};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::outcome::DoubtReason;
-use pindesk::domain::pin::{Pin, PinChoice};
-use pindesk::domain::pin_plan::{PinPlan, Targets};
+use pindesk::domain::pin::Pin;
+use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::standing::DoubtCause;
 use pindesk::domain::text::CleanText;
 use ratatui::buffer::Buffer;
@@ -105,8 +105,7 @@ fn session(show_pin_for: Duration) -> Session {
 /// The effect that sets `PIN` on a number.
 pub(crate) fn set_pin_effect(index: usize) -> Effect {
     let pin = Pin::parse(PIN.as_bytes()).expect("a valid PIN");
-    let plan = PinPlan { targets: Targets::one(number(index)), pins: PinChoice::Fixed(pin) };
-    WorkCommand::SetPins(plan).into()
+    WorkCommand::SetPins(PinPlan::for_one(number(index), pin)).into()
 }
 
 /// Puts one space between words, so that line breaks do not matter.
@@ -188,7 +187,8 @@ impl AppFixture {
     }
 
     pub(crate) fn set_change_state(&mut self, index: usize, state: ChangeState) -> &mut Self {
-        let progress = Progress { change: Some(ChangeId::new()), number: number_id(index), state };
+        let progress =
+            Progress { job: Some(JobId::new(1)), change: Some(ChangeId::new()), number: number_id(index), state };
         self.update(Msg::ProgressReceived(vec![progress]))
     }
 
@@ -307,7 +307,7 @@ impl AppFixture {
             ..self.in_doubt_state()
         };
         let state = ChangeState::InDoubt(Box::new(details));
-        Progress { change: Some(ChangeId::new()), number: number_id(index), state }
+        Progress { job: Some(JobId::new(1)), change: Some(ChangeId::new()), number: number_id(index), state }
     }
 
     /// Reports a change in doubt, with its details adjusted.

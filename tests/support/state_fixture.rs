@@ -78,6 +78,6 @@ impl StateFixture {
             sync_writes: true,
         };
         let (journal, recovered) = Journal::open(options).expect("the journal opens");
-        (Recorder { journal, recipients }, recovered)
+        (Recorder { journal, recipients, profile: CleanText::new("acme") }, recovered)
     }
 }

@@ -15,23 +15,24 @@ mod random_faults;
 mod recording;
 mod refusals;
 mod resolving;
+mod starting;
 mod stopping;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, mpsc as blocking};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
-use pindesk::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, JobId, Progress, StatusBefore};
+use pindesk::domain::change::{ChangeState, InDoubtDetails, Progress};
 use pindesk::domain::clock::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba, WabaId};
 use pindesk::domain::pin::{Pin, PinChoice};
+use pindesk::domain::pin_plan::{PinPlan, Targets};
 use pindesk::domain::standing::NotSentReason;
-use pindesk::domain::text::CleanText;
 use pindesk::graph::Graph;
 use pindesk::jobs::{JobsHandle, Recorder};
-use pindesk::journal::{JobPlan, PinSource, RecoveryReport};
+use pindesk::journal::RecoveryReport;
 use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -50,24 +51,26 @@ fn pin_digits(n: u64) -> [u8; 6] {
     format!("{:06}", n * 7_919 % 1_000_000).into_bytes().try_into().expect("six digits")
 }
 
-fn change(n: u64) -> Change {
-    Change {
-        id: ChangeId::new(),
-        // The first job in the journal of the fixture.
-        job: JobId::new(1),
-        status_before: StatusBefore { two_step: TwoStep::NotSet, read_at: None },
-        number: id(n),
-        waba: None,
-        pin: Pin::parse(&pin_digits(n)).expect("a PIN"),
-    }
+fn target(n: u64) -> Number {
+    Number { two_step: TwoStep::NotSet, ..Number::from_config(id(n), None) }
 }
 
-fn changes(count: u64) -> Vec<Change> {
-    (1..=count).map(change).collect()
+fn pin(n: u64) -> Pin {
+    Pin::parse(&pin_digits(n)).expect("a PIN")
+}
+
+/// The plan that gives the `n`th number its own PIN.
+fn plan(n: u64) -> PinPlan {
+    PinPlan::for_one(target(n), pin(n))
+}
+
+/// A plan for each number, because each has its own PIN.
+fn plans(count: u64) -> Vec<PinPlan> {
+    (1..=count).map(plan).collect()
 }
 
 /// A list of numbers: odd ones in WABA 1, even ones in WABA 2.
-fn number_list(count: u64) -> Arc<Vec<Number>> {
+fn number_list(count: u64) -> Targets {
     let wabas = [2, 1].map(|n| Arc::new(Waba { id: waba(n), name: None }));
     let number = |n: u64| Number {
         waba: Some(Arc::clone(&wabas[usize::from(n % 2 == 1)])),
@@ -75,7 +78,7 @@ fn number_list(count: u64) -> Arc<Vec<Number>> {
         read_at: Some(UtcTime::from_unix_seconds(1_795_356_189)),
         ..Number::from_config(id(n), None)
     };
-    Arc::new((1..=count).map(number).collect())
+    Targets::new((1..=count).map(number).collect()).expect("some numbers")
 }
 
 fn graph(url: &str, token: &str) -> Graph {
@@ -106,18 +109,16 @@ struct JobsFixture {
 }
 
 impl JobsFixture {
-    async fn new(url: &str, token: &str, concurrency: usize) -> Self {
-        Self::with_parts(StateFixture::without_recipients(), Clock::System, Some(graph(url, token)), concurrency).await
+    fn new(url: &str, token: &str, concurrency: usize) -> Self {
+        Self::with_parts(StateFixture::without_recipients(), Clock::System, Some(graph(url, token)), concurrency)
     }
 
-    async fn for_simulator(simulator: &Simulator, concurrency: usize) -> Self {
-        Self::new(&simulator.base_url(), FULL_ACCESS_TOKEN, concurrency).await
+    fn for_simulator(simulator: &Simulator, concurrency: usize) -> Self {
+        Self::new(&simulator.base_url(), FULL_ACCESS_TOKEN, concurrency)
     }
 
-    async fn with_parts(state: StateFixture, clock: Clock, graph: Option<Graph>, concurrency: usize) -> Self {
+    fn with_parts(state: StateFixture, clock: Clock, graph: Option<Graph>, concurrency: usize) -> Self {
         let (recorder, RecoveryReport { unresolved, .. }) = state.open_journal(clock);
-        let plan = JobPlan { profile: CleanText::new("acme"), pin_source: PinSource::Given, numbers: Vec::new() };
-        recorder.journal.start_job(plan).await.expect("a job");
         let (jobs, progress) = JobsHandle::start(graph, recorder.clone(), unresolved, concurrency, clock);
         Self { jobs, progress, states: HashMap::new(), recorder, state }
     }
@@ -153,9 +154,8 @@ impl JobsFixture {
 
     /// Stops, waits until no request is in flight, and receives the remaining progress.
     async fn stop_and_drain(&mut self) {
-        let (idle_sender, idle_receiver) = blocking::channel();
-        self.jobs.stop_and_notify(idle_sender);
-        while idle_receiver.try_recv() == Err(blocking::TryRecvError::Empty) {
+        let in_flight = self.jobs.stop();
+        while !in_flight.have_ended() {
             // The paused clock advances only while every task is idle.
             pass_time(Duration::from_millis(1)).await;
         }
@@ -177,13 +177,21 @@ impl JobsFixture {
         self.states.values().filter(|states| states.last().is_some_and(&matches)).count()
     }
 
+    /// Starts a job for each plan, and returns when all of them are queued. Until then nothing is sent.
+    async fn set_pins(&self, plans: Vec<PinPlan>) {
+        self.jobs.pause();
+        let starts: Vec<_> = plans.into_iter().map(|plan| self.jobs.start_job(plan)).collect();
+        for start in starts {
+            // If a job could not be started, its numbers are reported as not sent.
+            start.await.ok();
+        }
+        self.jobs.resume();
+    }
+
     /// Sets the same PIN on each number of a list, as one job.
-    fn set_each_listed(&self, count: u64) {
-        self.jobs.set_pin_of_each(
-            JobId::new(1),
-            number_list(count),
-            PinChoice::Fixed(Pin::parse(&pin_digits(1)).expect("a PIN")),
-        );
+    async fn set_each_listed(&self, count: u64) {
+        let plan = PinPlan { targets: number_list(count), pins: PinChoice::Fixed(pin(1)) };
+        self.set_pins(vec![plan]).await;
     }
 }
 
@@ -209,20 +217,20 @@ fn is_token_refused(state: &ChangeState) -> bool {
 }
 
 /// An actor that sends one request at a time, on a clock that the test sets.
-async fn with_manual_clock(simulator: &Simulator, state: StateFixture) -> (JobsFixture, &'static ManualClock) {
+fn with_manual_clock(simulator: &Simulator, state: StateFixture) -> (JobsFixture, &'static ManualClock) {
     let utc = UtcTime::from_unix_seconds(1_795_356_189);
     let time = ManualClock::new_leaked(TimePoint { instant: tokio::time::Instant::now().into_std(), utc });
     let graph = graph(&simulator.base_url(), FULL_ACCESS_TOKEN);
-    (JobsFixture::with_parts(state, Clock::Manual(time), Some(graph), 1).await, time)
+    (JobsFixture::with_parts(state, Clock::Manual(time), Some(graph), 1), time)
 }
 
 fn advance_clock(time: &ManualClock, by: Duration) {
     time.set(time.now().plus(by));
 }
 
-/// A change that gives a number a different PIN than [`change`] does.
-fn change_with_other_pin(n: u64) -> Change {
-    Change { pin: Pin::parse(&pin_digits(n + 1)).expect("a PIN"), ..change(n) }
+/// A plan that gives a number a different PIN than [`plan`] does.
+fn plan_with_other_pin(n: u64) -> PinPlan {
+    PinPlan::for_one(target(n), pin(n + 1))
 }
 
 /// Faults that leave the first change of a number in doubt: one for each of its attempts.

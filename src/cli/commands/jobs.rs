@@ -29,6 +29,7 @@ use crate::config::{self, Env, Overrides};
 use crate::domain::change::JobId;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PinChoice;
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::{ChangeResult, Standing};
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
@@ -280,7 +281,8 @@ fn resume(
     let options = OutputOptions { is_json: args.json, is_quiet: global.quiet };
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let profile = config.profile.name;
-    let confirmed = ConfirmedJob { profile, resumed_job: Some(id), numbers, pins, graph, session, concurrency };
+    let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
+    let confirmed = ConfirmedJob { profile, resumed_job: Some(id), plan, graph, session, concurrency };
     run_job::run(confirmed, runtime, options)
 }
 

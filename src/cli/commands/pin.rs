@@ -27,6 +27,7 @@ use crate::cli::run_job::{self, ConfirmedJob, OutputOptions};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::redact::redacted_path;
 use crate::graph::Graph;
 use crate::preflight;
@@ -129,7 +130,8 @@ pub(crate) fn run(
     records::warn_unresolved(&session.report, global.quiet);
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let profile = config.profile.name;
-    let confirmed = ConfirmedJob { profile, resumed_job: None, numbers, pins, graph, session, concurrency };
+    let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
+    let confirmed = ConfirmedJob { profile, resumed_job: None, plan, graph, session, concurrency };
     run_job::run(confirmed, runtime, options)
 }
 

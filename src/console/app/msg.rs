@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-#[expect(unused_imports, reason = "the documentation links to it")]
-use crate::console::effect::WorkCommand;
 use crate::console::input::decoder::PastedText;
 use crate::console::input::key::Key;
 use crate::console::shared::{RecordingStatus, Size};
@@ -32,14 +30,14 @@ pub enum Msg {
     Resumed,
     /// A page of numbers was read.
     PageReceived {
-        /// The refresh, as in [`WorkCommand::RefreshAll`].
+        /// The refresh, as in [`WorkCommand::RefreshAll`](crate::console::effect::WorkCommand::RefreshAll).
         refresh_id: u32,
         /// The numbers.
         numbers: Vec<Number>,
     },
     /// The list of a WABA was read to its end, or the read failed.
     WabaRead {
-        /// The refresh, as in [`WorkCommand::RefreshAll`].
+        /// The refresh, as in [`WorkCommand::RefreshAll`](crate::console::effect::WorkCommand::RefreshAll).
         refresh_id: u32,
         /// The WABA.
         waba: Arc<Waba>,
@@ -48,7 +46,7 @@ pub enum Msg {
     },
     /// The refresh ended: each WABA and each single number was read, or its read failed.
     RefreshFinished {
-        /// The refresh, as in [`WorkCommand::RefreshAll`].
+        /// The refresh, as in [`WorkCommand::RefreshAll`](crate::console::effect::WorkCommand::RefreshAll).
         refresh_id: u32,
     },
     /// One number was refreshed, or the read failed.
@@ -79,8 +77,6 @@ pub enum Msg {
     RecipientsAccepted(Result<RecordingStatus, CleanText>),
     /// Numbers that an earlier process read. Their `read_at` says when.
     CachedNumbersLoaded(Vec<Number>),
-    /// The numbers of [`WorkCommand::CacheNumbers`] were cached, or were dropped because the journal cannot be used.
-    NumbersCached,
     /// The history of a number was read.
     HistoryRead {
         /// The number.

@@ -1,13 +1,10 @@
 //! Handles what was read: pages of the list, single numbers, the access token.
-//!
-//! It queues numbers for the cache, but quitting does not wait for that: the last numbers may be missing in the first
-//! list of the next start.
 
 use std::sync::Arc;
 
 use super::App;
 use super::progress::set_pin_done_text;
-use crate::console::effect::{Effect, WorkCommand};
+use crate::console::effect::Effect;
 use crate::console::go::{Destination, Step};
 use crate::console::pages::{Page, PageEvent};
 use crate::console::shared::{Connection, TokenProblem};
@@ -17,13 +14,10 @@ use crate::domain::outcome::ReadFailure;
 use crate::domain::text::format_count;
 use crate::policy::error_catalog::Explanation;
 
-/// How many numbers are cached or removed at once: few enough that a change behind them does not wait long.
-const CACHE_PAGE_SIZE: usize = 256;
-
 impl App {
-    pub(super) fn page_received(&mut self, refresh_id: u32, numbers: &[Number]) -> Vec<Effect> {
+    pub(super) fn page_received(&mut self, refresh_id: u32, numbers: &[Number]) {
         if refresh_id != self.shared.refresh.id {
-            return Vec::new();
+            return;
         }
         // The list also shows a configured number that could not be read. It says nothing about the connection.
         for number in numbers {
@@ -34,31 +28,10 @@ impl App {
             }
             self.shared.roster.upsert(number);
         }
-        self.cache_next_page()
-    }
-
-    /// Sends numbers to the cache, one page at a time: they wait in the list, not in a queue. A page costs a sync, so
-    /// it waits until it is full. It does not wait after the last number, or after the end of a WABA's list,
-    /// because the list of another WABA may hang.
-    fn cache_next_page(&mut self) -> Vec<Effect> {
-        let waits_for_more = self.shared.refresh.is_running && self.shared.due_to_cache == 0;
-        let is_due = self.shared.roster.uncached_len() >= if waits_for_more { CACHE_PAGE_SIZE } else { 1 };
-        if self.shared.is_caching || !is_due {
-            return Vec::new();
-        }
-        self.shared.is_caching = true;
-        self.shared.due_to_cache = self.shared.due_to_cache.saturating_sub(CACHE_PAGE_SIZE);
-        vec![WorkCommand::CacheNumbers(self.shared.roster.take_uncached(CACHE_PAGE_SIZE)).into()]
-    }
-
-    pub(super) fn numbers_cached(&mut self) -> Vec<Effect> {
-        self.shared.is_caching = false;
-        self.cache_next_page()
     }
 
     /// Numbers from an earlier run: shown, and never counted as read.
-    pub(super) fn cached_numbers_loaded(&mut self, mut numbers: Vec<Number>) -> Vec<Effect> {
-        let mut unlisted = Vec::new();
+    pub(super) fn cached_numbers_loaded(&mut self, mut numbers: Vec<Number>) {
         for number in &mut numbers {
             let waba_id = number.waba_id();
             let waba = self.shared.session.wabas.iter().find(|waba| Some(waba.id) == waba_id).cloned();
@@ -68,20 +41,8 @@ impl App {
             if is_configured && !is_late {
                 number.waba = waba;
                 self.shared.roster.insert_cached(number);
-            } else if waba.is_some() && self.is_unlisted(number) && !self.shared.roster.has_open_change(&number.id) {
-                unlisted.push(number.id);
             }
         }
-        self.remove_unlisted_from_cache(&unlisted)
-    }
-
-    /// Removes numbers from the cache that a completely read WABA no longer lists, one page at a time.
-    fn remove_unlisted_from_cache(&self, unlisted: &[PhoneNumberId]) -> Vec<Effect> {
-        let Some(read_until) = self.shared.refresh.read_since else { return Vec::new() };
-        unlisted
-            .chunks(CACHE_PAGE_SIZE)
-            .map(|page| WorkCommand::RemoveCachedNumbers { numbers: page.to_vec(), read_until }.into())
-            .collect()
     }
 
     pub(super) fn waba_read(
@@ -90,9 +51,9 @@ impl App {
         waba: Arc<Waba>,
         result: Result<(), ReadFailure>,
         now: TimePoint,
-    ) -> Vec<Effect> {
+    ) {
         if refresh_id != self.shared.refresh.id {
-            return Vec::new();
+            return;
         }
         self.shared.refresh.wabas_done += 1;
         match result {
@@ -104,20 +65,17 @@ impl App {
                 self.shared.refresh.unread_wabas.push((waba, failure));
             }
         }
-        self.shared.due_to_cache = self.shared.roster.uncached_len();
-        self.cache_next_page()
     }
 
-    pub(super) fn refresh_finished(&mut self, refresh_id: u32, now: TimePoint) -> Vec<Effect> {
+    pub(super) fn refresh_finished(&mut self, refresh_id: u32, now: TimePoint) {
         if refresh_id != self.shared.refresh.id {
-            return Vec::new();
+            return;
         }
         self.shared.refresh.is_running = false;
         let waba_ids = self.shared.session.wabas.iter().map(|waba| waba.id);
         let complete: Vec<_> = waba_ids.filter(|id| self.is_fully_read(*id)).collect();
         let unread = self.shared.refresh.unread_wabas.len();
-        self.shared.refresh.read_since.get_or_insert(now.utc);
-        let unlisted = self.shared.roster.finish_refresh(&complete);
+        self.shared.roster.finish_refresh(&complete);
         let noun = if self.shared.refresh.numbers_read == 1 { "number" } else { "numbers" };
         let read = format!("Read {} {noun}", format_count(self.shared.refresh.numbers_read));
         if unread == 0 {
@@ -127,9 +85,6 @@ impl App {
             self.shared.messages.push(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
         }
         self.notify(&PageEvent::ListsRead);
-        let mut effects = self.remove_unlisted_from_cache(&unlisted);
-        effects.extend(self.cache_next_page());
-        effects
     }
 
     pub(super) fn number_read(
@@ -146,7 +101,7 @@ impl App {
                 if was_offline && !self.shared.refresh.unread_wabas.is_empty() {
                     return vec![self.shared.refresh_all().into()];
                 }
-                self.cache_next_page()
+                Vec::new()
             }
             Err(failure) => {
                 let summary = Explanation::for_read_failure(&failure).summary;

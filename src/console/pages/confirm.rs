@@ -245,7 +245,7 @@ impl ConfirmPage {
             Question::Set(pins) | Question::Replace { pins, .. } => {
                 let keys = shared.resend_keys_in_list();
                 let targets = self.targets;
-                let mut reasons = targets.as_slice().iter();
+                let mut reasons = targets.iter();
                 match reasons.find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now)) {
                     None => {
                         let plan = PinPlan { targets: targets.clone(), pins };
@@ -261,7 +261,7 @@ impl ConfirmPage {
 impl Question {
     /// The question about setting PINs. A number that is on, or unknown, gets the stronger one.
     fn about_pins(targets: &Targets, pins: PinChoice) -> Self {
-        match targets.as_slice().iter().find(|target| target.two_step != TwoStep::NotSet) {
+        match targets.iter().find(|target| target.two_step != TwoStep::NotSet) {
             None => Self::Set(pins),
             Some(target) => Self::Replace { pins, expected: target.last_four(), typed: String::new(), wrong_tries: 0 },
         }
@@ -270,7 +270,7 @@ impl Question {
 
 /// Shows the numbers as queued, and sends.
 fn send<P>(targets: &Targets, command: WorkCommand, shared: &mut Shared, now: TimePoint) -> Step<P> {
-    for target in targets.as_slice() {
+    for target in targets.iter() {
         shared.roster.set_change(target.id, ChangeState::Queued);
         let label = shared.label(&target.id);
         shared.messages.push(now.utc, format!("Set PIN for {label}: recording, then sending."));

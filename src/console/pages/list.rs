@@ -130,7 +130,7 @@ impl ListPage {
             }
             Some(id) => {
                 shared.hint_refresh(&id);
-                Step::stay(self).with(WorkCommand::RefreshNumber(id))
+                Step::stay(self).with(shared.refresh_number(id))
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{PageBehavior, PageEvent};
-use crate::console::effect::{ScreenCommand, WorkCommand};
+use crate::console::effect::ScreenCommand;
 use crate::console::go::{ConfirmRequest, Destination, Step};
 use crate::console::input::keymap::{KeyTable, NumberAction, table};
 use crate::console::shared::{Connection, Shared, next_countdown_change};
@@ -107,7 +107,7 @@ impl NumberPage {
             return Step::stay(self).with(ScreenCommand::ReadToken);
         }
         shared.hint_refresh(&self.id);
-        Step::stay(self).with(WorkCommand::RefreshNumber(self.id))
+        Step::stay(self).with(shared.refresh_number(self.id))
     }
 
     fn ask_to_resend(self, shared: &mut Shared) -> Step<Self> {

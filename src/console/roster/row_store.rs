@@ -135,8 +135,6 @@ pub(super) struct RowStore {
     stale: Vec<bool>,
     /// How many stale rows have which read time. Many were read in the same second.
     stale_read_times: BTreeMap<UtcTime, usize>,
-    /// For each row, true if it is not yet taken for the cache.
-    uncached: Vec<bool>,
     wabas: HashSet<Arc<Waba>>,
     details: HashSet<Arc<NumberDetails>>,
     counts: TwoStepCounts,
@@ -226,17 +224,6 @@ impl RowStore {
         }
     }
 
-    /// Marks a row as not yet cached. Returns false if it was already marked.
-    pub(super) fn mark_uncached(&mut self, slot: u32) -> bool {
-        !mem::replace(&mut self.uncached[slot as usize], true)
-    }
-
-    /// Takes a row for the cache, and clears its mark.
-    pub(super) fn take_uncached(&mut self, slot: u32) -> Number {
-        self.uncached[slot as usize] = false;
-        self.row(slot).clone()
-    }
-
     fn intern_waba(&mut self, number: &Number) -> Option<Arc<Waba>> {
         number.waba.as_ref().map(|waba| Arc::clone(self.wabas.get_or_insert_with(waba, Arc::clone)))
     }
@@ -268,7 +255,6 @@ impl RowStore {
         self.text_ends.push(to_u32(self.search_text.len()));
         self.seen.push(true);
         self.stale.push(false);
-        self.uncached.push(false);
         self.rows.push(Number { waba, details, ..number.clone() });
         self.index_row(slot);
         slot
@@ -304,7 +290,6 @@ impl RowStore {
         remove_slots(&mut self.rows, sorted_slots);
         remove_slots(&mut self.seen, sorted_slots);
         remove_slots(&mut self.stale, sorted_slots);
-        remove_slots(&mut self.uncached, sorted_slots);
         self.wabas.retain(|waba| Arc::strong_count(waba) > 1);
         self.details.retain(|details| Arc::strong_count(details) > 1);
         self.is_text_stale = true;

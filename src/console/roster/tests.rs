@@ -171,31 +171,6 @@ fn a_failed_read_keeps_the_known_data() {
 }
 
 #[test]
-fn each_number_read_is_taken_once_for_the_cache() {
-    let mut roster = three();
-    roster.insert_cached(&number("1004", "+1 100", "Of an earlier run", TwoStep::On));
-    roster.upsert(&Number::from_config(id("1005"), None));
-    let take = |roster: &mut Roster, max_count| -> Vec<String> {
-        let numbers = roster.take_uncached(max_count);
-        numbers.iter().map(|number| format!("{} {}", number.id, number.two_step.label())).collect()
-    };
-    assert_eq!(roster.uncached_len(), 3);
-    assert_eq!(take(&mut roster, 1), ["1001 on"]);
-    roster.begin_refresh();
-    roster.upsert(&number("1003", "+44 7700 900112", "Ωmega Stores", TwoStep::On));
-    roster.upsert(&number("1001", "+1 555-010-0151", "Acme Support", TwoStep::NotSet));
-    // 1002 is removed, so the slots after it change.
-    roster.finish_refresh(&["900".parse().expect("an id")]);
-    roster.apply_updates();
-    assert_eq!(take(&mut roster, 9), ["1003 on", "1001 not set"]);
-    assert_eq!((roster.uncached_len(), take(&mut roster, 9)), (0, Vec::new()));
-    // A number that changes again is taken again, and so is 1005, in the slot of one that was removed.
-    roster.upsert(&number("1003", "+44 7700 900112", "Ωmega Stores", TwoStep::NotSet));
-    roster.upsert(&number("1005", "+1 555-010-0146", "Read at last", TwoStep::On));
-    assert_eq!(take(&mut roster, 9), ["1003 not set", "1005 on"]);
-}
-
-#[test]
 fn a_refresh_removes_unlisted_numbers_of_a_complete_waba() {
     let mut roster = three();
     let mut lone = number("1004", "+9", "Configured alone", TwoStep::On);

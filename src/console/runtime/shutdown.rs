@@ -13,7 +13,8 @@ use tempfile::TempDir;
 
 use super::RuntimeEvent;
 use crate::console::terminal::{self, SignalWatcher, TerminationSignal, WatchError};
-use crate::console::worker::{IN_FLIGHT_TIMEOUT, WorkerHandle};
+use crate::console::worker::WorkerHandle;
+use crate::jobs::IN_FLIGHT_TIMEOUT;
 
 /// How much longer recording the last outcomes may take. A disk that hangs must not keep the process forever: what is
 /// not recorded is in doubt at the next start.

@@ -34,6 +34,11 @@ impl Shared {
         self.refresh.id > 0 && !self.refresh.is_running
     }
 
+    /// The command that refreshes a number, with what the list knows of it.
+    pub(in crate::console) fn refresh_number(&self, id: PhoneNumberId) -> WorkCommand {
+        WorkCommand::RefreshNumber(self.number(&id).unwrap_or_else(|| Number::from_config(id, None)))
+    }
+
     /// The message that a refresh of this number starts.
     pub(in crate::console) fn hint_refresh(&mut self, id: &PhoneNumberId) {
         let label = self.label(id);

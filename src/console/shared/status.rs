@@ -132,8 +132,6 @@ pub struct RefreshProgress {
     pub single_numbers: HashSet<PhoneNumberId>,
     /// How many WABAs were read or failed.
     pub wabas_done: usize,
-    /// The earliest time at which a number was read. If no number was read, the end of the refresh.
-    pub read_since: Option<UtcTime>,
     /// WABAs whose list could not be read, and why.
     pub unread_wabas: Vec<(Arc<Waba>, ReadFailure)>,
 }
@@ -141,8 +139,6 @@ pub struct RefreshProgress {
 impl RefreshProgress {
     /// Counts a number once, even if it is read both alone and in a list.
     pub(in crate::console) fn count_number(&mut self, number: &Number) {
-        // The first number may not have the earliest time, because the clock may be set back.
-        self.read_since = self.read_since.into_iter().chain(number.read_at).min();
         let is_new = match &number.waba {
             Some(_) => !self.single_numbers.contains(&number.id),
             None => self.single_numbers.insert(number.id),

@@ -10,23 +10,23 @@ use std::sync::mpsc as blocking;
 
 use tokio::sync::{Semaphore, mpsc};
 
+use super::number_cache::{NumberCache, WaitingReads};
 use super::open_records::{self, OpenedRecords};
-use super::{IN_FLIGHT_TIMEOUT, ProgressMailbox, WorkerConfig, WorkerInput, WorkerReport};
+use super::{ProgressMailbox, WorkerConfig, WorkerInput, WorkerReport};
 use crate::config::endpoint::Credentials;
 use crate::console::app::Msg;
 use crate::console::effect::WorkCommand;
 use crate::console::shared::RecordingStatus;
-use crate::domain::change::{Change, ChangeId, ChangeState, Completion, JobId, Progress};
-use crate::domain::clock::{Clock, UtcTime};
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::change::{ChangeState, Completion, Progress};
+use crate::domain::clock::Clock;
+use crate::domain::number::PhoneNumberId;
 use crate::domain::outcome::SendFailure;
-use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::NotSentReason;
 use crate::domain::text::{CleanText, error_chain};
 use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
-use crate::journal::{AuditEvent, JobPlan, PauseGuard, PinSource, RecordError};
+use crate::journal::{AuditEvent, PauseGuard, RecordError};
 
 /// How many history entries fit on a page.
 const MAX_HISTORY_LINES: usize = 20;
@@ -38,8 +38,9 @@ pub(super) struct Worker<R> {
     /// The client, or why there is none: then nothing can be read or sent.
     graph: Result<Graph, SendFailure>,
     records_state: RecordsState,
-    /// How often the work was stopped: a command from before a stop must not send after it.
-    stop_count: u64,
+    number_cache: NumberCache,
+    /// What was read before the journal opened.
+    waiting_reads: Option<WaitingReads>,
     has_reported_failure: bool,
     mailbox: ProgressMailbox,
     report: Arc<R>,
@@ -51,8 +52,6 @@ pub(super) struct Worker<R> {
 /// Journal and escrow, and the actor that needs both.
 enum RecordsState {
     Opening {
-        /// Numbers to cache. The next ones follow when these are cached.
-        pending_page: Option<Vec<Number>>,
         /// Senders that wait for a pause.
         pending_pauses: Vec<blocking::Sender<PauseGuard>>,
     },
@@ -67,15 +66,6 @@ enum RecordsState {
 /// The results of the worker's tasks.
 enum WorkerEvent {
     RecordsOpened(Box<Result<OpenedRecords, CleanText>>),
-    /// The job of a change was recorded, or could not be.
-    JobStarted {
-        change: Change,
-        result: Result<JobId, RecordError>,
-        /// The client at the time of the command.
-        graph: Graph,
-        /// How often the work had been stopped at the time of the command.
-        stop_count: u64,
-    },
     RecipientsAccepted(Result<(), RecordError>),
     /// The journal failed.
     JournalFailed(CleanText),
@@ -84,12 +74,14 @@ enum WorkerEvent {
 impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     pub(super) fn new(config: WorkerConfig, clock: Clock, mailbox: ProgressMailbox, report: Arc<R>) -> Self {
         let (event_sender, event_receiver) = mpsc::unbounded_channel();
+        let (number_cache, waiting_reads) = NumberCache::new();
         Self {
             config,
             clock,
             graph: Err(refused_locally("there is no access token yet")),
-            records_state: RecordsState::Opening { pending_page: None, pending_pauses: Vec::new() },
-            stop_count: 0,
+            records_state: RecordsState::Opening { pending_pauses: Vec::new() },
+            number_cache,
+            waiting_reads: Some(waiting_reads),
             has_reported_failure: false,
             mailbox,
             report,
@@ -133,10 +125,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     fn handle_command(&mut self, command: WorkCommand) {
         match command {
             WorkCommand::RefreshAll { refresh_id: reading } => self.refresh_all(reading),
-            WorkCommand::RefreshNumber(id) => self.refresh_number(id),
-            WorkCommand::CacheNumbers(numbers) => self.cache_numbers(numbers),
-            WorkCommand::RemoveCachedNumbers { numbers, read_until } => self.remove_cached_numbers(numbers, read_until),
-            WorkCommand::SetPins(plan) => self.start_changes(plan),
+            WorkCommand::RefreshNumber(known) => self.refresh_number(known),
+            WorkCommand::SetPins(plan) => self.set_pins(plan),
             WorkCommand::ResolveManually { number, note } => {
                 self.with_jobs(|jobs| jobs.resolve_manually(number, note));
             }
@@ -149,19 +139,13 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             }
             WorkCommand::RecordScreenShown => self.record_event(AuditEvent::ScreenShown),
             WorkCommand::ResendPin(number) => self.with_jobs(|jobs| jobs.resend(number)),
-            WorkCommand::StopSending => {
-                self.stop_count += 1;
-                self.with_jobs(JobsHandle::stop);
-            }
+            WorkCommand::StopSending => self.with_jobs(|jobs| drop(jobs.stop())),
         }
     }
 
     fn handle_event(&mut self, event: WorkerEvent) {
         match event {
             WorkerEvent::RecordsOpened(opened) => self.records_opened(*opened),
-            WorkerEvent::JobStarted { change, result, graph, stop_count } => {
-                self.job_started(change, result, graph, stop_count);
-            }
             WorkerEvent::RecipientsAccepted(result) => {
                 let result = match (result, &self.records_state) {
                     (Ok(()), RecordsState::Open { recorder, .. }) => {
@@ -183,6 +167,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     fn records_opened(&mut self, opened: Result<OpenedRecords, CleanText>) {
+        // Without a journal they are dropped, and no later read waits for the cache.
+        let waiting_reads = self.waiting_reads.take();
         let opened = match opened {
             Ok(opened) => opened,
             Err(why) => {
@@ -200,18 +186,19 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let unresolved = std::iter::from_fn(|| progress.try_recv().ok()).collect();
         self.forward_progress(progress);
         self.watch_journal(&jobs);
+        let jobs_handle = jobs.clone();
         let former = std::mem::replace(&mut self.records_state, RecordsState::Open { recorder, jobs });
         self.send_msg(Msg::RecordsOpened { status, unresolved, findings });
-        self.load_cached_numbers(journal);
+        self.load_cached_numbers(journal.clone());
+        if let Some(reads) = waiting_reads {
+            tokio::spawn(reads.cache(journal, jobs_handle, self.config.recording.profile.clone()));
+        }
         self.run_deferred(former);
     }
 
     /// Handles what waited for the journal.
     fn run_deferred(&mut self, former: RecordsState) {
-        if let RecordsState::Opening { pending_page, pending_pauses } = former {
-            if let Some(page) = pending_page {
-                self.cache_numbers(page);
-            }
+        if let RecordsState::Opening { pending_pauses } = former {
             for sender in pending_pauses {
                 self.pause(sender);
             }
@@ -241,99 +228,32 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         });
     }
 
-    fn cache_numbers(&mut self, numbers: Vec<Number>) {
-        let journal = match &mut self.records_state {
-            RecordsState::Open { recorder, .. } => recorder.journal.clone(),
-            RecordsState::Opening { pending_page: page, .. } => {
-                *page = Some(numbers);
+    fn set_pins(&self, plan: PinPlan) {
+        let why: NotSentReason = match (&self.records_state, &self.graph) {
+            (RecordsState::Open { jobs, .. }, Ok(_)) => {
+                // Progress says what becomes of it.
+                drop(jobs.start_job(plan));
                 return;
             }
-            // The next page follows only then.
-            RecordsState::Unusable(_) => return self.send_msg(Msg::NumbersCached),
+            // Otherwise a job would be recorded that cannot be sent.
+            (RecordsState::Open { .. }, Err(why)) => why.clone().into(),
+            (RecordsState::Opening { .. }, _) => refused_locally("the journal is still being opened").into(),
+            (RecordsState::Unusable(why), _) => SendFailure::RefusedLocally(why.clone()).into(),
         };
-        let report = Arc::clone(&self.report);
-        let cached = journal.cache_numbers(self.config.recording.profile.as_str(), numbers);
-        tokio::spawn(async move {
-            cached.await;
-            report(WorkerReport::Msg(Msg::NumbersCached));
-        });
+        self.report_not_sent(plan, &why);
     }
 
-    fn remove_cached_numbers(&self, numbers: Vec<PhoneNumberId>, read_until: UtcTime) {
-        // While the journal is being opened, there is nothing to remove: its cache is loaded after that.
-        let RecordsState::Open { recorder, .. } = &self.records_state else { return };
-        // Nothing waits for it.
-        drop(recorder.journal.remove_cached_numbers(self.config.recording.profile.as_str(), numbers, read_until));
-    }
-
-    fn start_changes(&self, plan: PinPlan) {
-        let PinChoice::Fixed(pin) = plan.pins else { return };
-        for target in plan.targets.as_slice() {
-            // The job id is known when the job is recorded.
-            self.start_change(Change {
-                id: ChangeId::new(),
-                job: JobId::new(0),
-                status_before: target.into(),
-                number: target.id,
-                waba: target.waba_id(),
-                pin: pin.duplicate(),
-            });
-        }
-    }
-
-    fn start_change(&self, change: Change) {
-        let journal = match &self.records_state {
-            RecordsState::Open { recorder, .. } => recorder.journal.clone(),
-            RecordsState::Opening { .. } => {
-                return self.report_not_sent(&change, refused_locally("the journal is still being opened").into());
-            }
-            RecordsState::Unusable(why) => {
-                return self.report_not_sent(&change, SendFailure::RefusedLocally(why.clone()).into());
-            }
-        };
-        // Otherwise the change would end without a report.
-        let graph = match &self.graph {
-            Ok(graph) => graph.clone(),
-            Err(why) => return self.report_not_sent(&change, why.clone().into()),
-        };
-        let profile = self.config.recording.profile.clone();
-        let plan = JobPlan { profile, pin_source: PinSource::Given, numbers: vec![(change.number, change.waba)] };
-        let (stop_count, events) = (self.stop_count, self.event_sender.clone());
-        tokio::spawn(async move {
-            let result = journal.start_job(plan).await;
-            events.send(WorkerEvent::JobStarted { change, result, graph, stop_count }).ok();
-        });
-    }
-
-    fn job_started(&mut self, change: Change, result: Result<JobId, RecordError>, graph: Graph, stop_count: u64) {
-        match result {
-            Ok(_) if stop_count != self.stop_count => self.report_not_sent(&change, NotSentReason::Stopped),
-            Ok(job) => {
-                let changes = vec![Change { job, ..change }];
-                match &self.graph {
-                    Ok(_) => self.with_jobs(|jobs| jobs.set_pins(changes)),
-                    // The screen was hidden meanwhile. A change confirmed before that goes on.
-                    Err(_) => self.with_jobs(|jobs| {
-                        jobs.use_graph(graph);
-                        jobs.set_pins(changes);
-                        jobs.drop_secrets();
-                    }),
-                }
-            }
-            Err(refused) => {
-                if let RecordError::JournalFailed(reason) = &refused {
-                    self.handle_event(WorkerEvent::JournalFailed(reason.clone()));
-                }
-                self.report_not_sent(&change, refused_locally(&refused.to_string()).into());
-            }
-        }
-    }
-
-    fn report_not_sent(&self, change: &Change, why: NotSentReason) {
+    /// Reports the numbers of a plan that the jobs actor did not get.
+    fn report_not_sent(&self, plan: PinPlan, why: &NotSentReason) {
+        let PinPlan { targets, pins } = plan;
+        // Wipes the PIN before the end is reported.
+        drop(pins);
         let finished = Completion { at: self.clock.now().utc, attempts: 0 };
-        let state = ChangeState::NotSent(finished, why);
-        if self.mailbox.put(Progress { change: Some(change.id), number: change.number, state }) {
-            (self.report)(WorkerReport::ProgressReady);
+        for target in targets.iter() {
+            let state = ChangeState::NotSent(finished, why.clone());
+            if self.mailbox.put(Progress { job: None, change: None, number: target.id, state }) {
+                (self.report)(WorkerReport::ProgressReady);
+            }
         }
     }
 
@@ -387,16 +307,12 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         }
     }
 
-    fn close(&mut self, closed: blocking::Sender<()>) {
-        self.stop_count += 1;
+    fn close(&self, closed: blocking::Sender<()>) {
         // Without an actor nothing is in flight. Dropping the sender reports it as well.
         let RecordsState::Open { recorder, jobs } = &self.records_state else { return };
-        let (idle, waiter) = blocking::channel();
-        jobs.stop_and_notify(idle);
-        let journal = recorder.journal.clone();
+        let (in_flight, journal) = (jobs.shut_down(), recorder.journal.clone());
         tokio::task::spawn_blocking(move || {
-            // After the timeout there is nothing more to wait for.
-            waiter.recv_timeout(IN_FLIGHT_TIMEOUT).ok();
+            in_flight.wait();
             journal.close();
             closed.send(()).ok();
         });

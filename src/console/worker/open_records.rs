@@ -30,7 +30,8 @@ pub(super) fn open(config: &RecordingConfig, clock: Clock) -> Result<OpenedRecor
             RecordingStatus::RecipientsChanged { previous: labels(&previous), current: labels(&current) }
         }
     };
-    Ok(OpenedRecords { recorder: Recorder { journal, recipients }, unresolved, findings, status })
+    let recorder = Recorder { journal, recipients, profile: config.profile.clone() };
+    Ok(OpenedRecords { recorder, unresolved, findings, status })
 }
 
 fn labels(fingerprints: &[Fingerprint]) -> Vec<CleanText> {

@@ -1,7 +1,9 @@
 //! What the worker reports if something is missing: a client, the records, the time.
 
+mod reads;
+
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -14,12 +16,12 @@ use crate::console::shared::RecordingStatus;
 use crate::domain::change::ChangeState;
 use crate::domain::number::{Number, TwoStep, Waba};
 use crate::domain::outcome::{ReadFailure, SendFailure};
-use crate::domain::pin::{Pin, PinChoice};
-use crate::domain::pin_plan::{PinPlan, Targets};
+use crate::domain::pin::Pin;
+use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::NotSentReason;
 use crate::domain::text::CleanText;
 use crate::escrow::EscrowFile;
-use crate::journal::{AuditAction, Journal, JournalKind, JournalOptions, JournalReader, Operator};
+use crate::journal::{AuditAction, JournalKind, JournalReader, Operator};
 use crate::state_dir::StateDir;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,10 +66,18 @@ fn credentials() -> Credentials {
     Credentials { token: AccessToken::parse("SIMULATOR").expect("a token"), app_secret: None }
 }
 
+/// A worker with an open journal and an access token.
+fn ready_worker(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
+    let (work, reports) = start_worker(None, state);
+    wait_for(&reports, recording_status);
+    work.use_credentials(credentials());
+    (work, reports)
+}
+
 fn set_pin() -> WorkCommand {
     let pin = Pin::parse(b"409726").expect("a PIN");
-    let number = Number { two_step: TwoStep::NotSet, ..Number::from_config("1002".parse().expect("an id"), None) };
-    WorkCommand::SetPins(PinPlan { targets: Targets::one(number), pins: PinChoice::Fixed(pin) })
+    let number = Number::from_config("1002".parse().expect("an id"), None);
+    WorkCommand::SetPins(PinPlan::for_one(Number { two_step: TwoStep::NotSet, ..number }, pin))
 }
 
 /// Waits for the first report that `select` accepts.
@@ -163,118 +173,9 @@ fn without_an_access_token_nothing_is_sent_and_it_says_so() {
 }
 
 #[test]
-fn cached_numbers_arrive_only_as_fast_as_they_are_taken() {
-    const PAGES: usize = 34;
-    let dir = TempDir::new().expect("a directory");
-    let state = dir.path().join("state");
-    cache_numbers(&state, PAGES * 256);
-    let (work, reports) = start_worker(None, state);
-    let page = |report| match report {
-        WorkerReport::ThrottledMsg(Msg::CachedNumbersLoaded(numbers), permit) => Some((numbers.len(), permit)),
-        WorkerReport::ThrottledMsg(..) | WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
-    };
-    let mut held: Vec<_> = (0..32).map(|_| wait_for(&reports, page)).collect();
-    assert!(held.iter().all(|(count, _)| *count == 256));
-    // The journal has read the next page by then, and it would be reported first.
-    work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
-    wait_for(&reports, |report| match report {
-        WorkerReport::ThrottledMsg(..) => panic!("reported without a permit"),
-        WorkerReport::Msg(Msg::HistoryRead { .. }) => Some(()),
-        WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
-    });
-    held.pop();
-    held.push(wait_for(&reports, page));
-    drop(held);
-    assert_eq!(wait_for(&reports, page).0, 256, "the last one");
-}
-
-/// Numbers that an earlier run read.
-fn cache_numbers(state: &std::path::Path, count: usize) {
-    let options = JournalOptions {
-        dir: StateDir::open_or_create(state).expect("a state directory"),
-        operator: Operator::from_process(),
-        kind: JournalKind::Real,
-        recipients: None,
-        clock: Clock::System,
-        #[cfg(debug_assertions)]
-        sync_writes: false,
-    };
-    let (journal, _) = Journal::open(options).expect("a journal");
-    let id = |n: usize| format!("{}", 2_000_000 + n).parse().expect("an id");
-    let numbers = (0..count).map(|n| crate::domain::number::Number::from_config(id(n), None)).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(journal.cache_numbers("acme", numbers));
-    journal.close();
-}
-
-/// A page of one number.
-fn page() -> WorkCommand {
-    WorkCommand::CacheNumbers(vec![crate::domain::number::Number::from_config("1002".parse().expect("an id"), None)])
-}
-
-#[track_caller]
-fn wait_for_cached_page(reports: &Receiver<WorkerReport>) {
-    wait_for(reports, |report| matches!(report, WorkerReport::Msg(Msg::NumbersCached)).then_some(()));
-}
-
-/// A worker that received a page before its journal was open.
-fn worker_with_early_page(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
-    let escrow = StateDir::open_or_create(&state).and_then(|dir| EscrowFile::open(&dir)).expect("an escrow");
-    let _held = escrow.lock(Duration::ZERO).expect("it is free");
-    let (work, reports) = start_worker(None, state);
-    work.send(page());
-    // The page was handled by the time this is answered.
-    work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
-    wait_for(&reports, |report| match report {
-        WorkerReport::Msg(Msg::HistoryRead { .. }) => Some(()),
-        WorkerReport::Msg(Msg::RecordsOpened { .. }) => panic!("opened too early"),
-        WorkerReport::Msg(_) | WorkerReport::ThrottledMsg(..) | WorkerReport::ProgressReady => None,
-    });
-    (work, reports)
-}
-
-#[test]
-fn a_page_read_before_the_journal_opens_is_cached_later() {
-    let dir = TempDir::new().expect("a directory");
-    let state = dir.path().join("state");
-    let (work, reports) = worker_with_early_page(state.clone());
-    wait_for_cached_page(&reports);
-    work.close().recv_timeout(PATIENCE).expect("it is closed");
-    assert_eq!(cached_numbers(&state), ["1002"]);
-}
-
-/// The numbers that the next start loads.
-fn cached_numbers(state: &std::path::Path) -> Vec<String> {
-    let (_work, reports) = start_worker(None, state.to_owned());
-    wait_for(&reports, |report| match report {
-        WorkerReport::ThrottledMsg(Msg::CachedNumbersLoaded(numbers), _) => Some(numbers),
-        WorkerReport::ThrottledMsg(..) | WorkerReport::Msg(_) | WorkerReport::ProgressReady => None,
-    })
-    .iter()
-    .map(|number| number.id.to_string())
-    .collect()
-}
-
-#[test]
-fn without_a_journal_each_page_is_still_answered() {
-    let dir = TempDir::new().expect("a directory");
-    let state = dir.path().join("state");
-    StateDir::open_or_create(&state).expect("a state directory");
-    std::fs::write(state.join("journal.db"), "no journal").expect("written");
-    let (work, reports) = worker_with_early_page(state);
-    let status = wait_for(&reports, recording_status);
-    assert!(matches!(status, RecordingStatus::Unusable(_)), "{status:?}");
-    wait_for_cached_page(&reports);
-    work.send(page());
-    wait_for_cached_page(&reports);
-}
-
-#[test]
 fn a_command_from_before_a_stop_is_not_sent_after_it() {
     let dir = TempDir::new().expect("a directory");
-    let (work, reports) = start_worker(None, dir.path().join("state"));
-    wait_for(&reports, recording_status);
-    work.use_credentials(credentials());
+    let (work, reports) = ready_worker(dir.path().join("state"));
     // The job is still being recorded when the stop arrives.
     work.send(set_pin());
     work.send(WorkCommand::StopSending);
@@ -311,9 +212,7 @@ fn is_run_lock(name: &std::ffi::OsStr) -> bool {
 
 /// A paused worker, with a change whose job is recorded.
 fn paused_worker(state: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
-    let (work, reports) = start_worker(None, state);
-    wait_for(&reports, recording_status);
-    work.use_credentials(credentials());
+    let (work, reports) = ready_worker(state);
     let guard = work.pause();
     drop(guard.recv_timeout(PATIENCE).expect("a guard"));
     work.send(set_pin());
@@ -389,9 +288,7 @@ fn the_audit_records_hiding_and_showing_the_screen() {
 #[test]
 fn requests_made_before_hiding_keep_their_access_token() {
     let dir = TempDir::new().expect("a directory");
-    let (work, reports) = start_worker(None, dir.path().join("state"));
-    wait_for(&reports, recording_status);
-    work.use_credentials(credentials());
+    let (work, reports) = ready_worker(dir.path().join("state"));
     // The job is still being recorded when the secrets are dropped.
     work.send(set_pin());
     work.send(WorkCommand::DropSecrets);
@@ -404,14 +301,16 @@ fn requests_made_before_hiding_keep_their_access_token() {
     assert_refused_locally(&unsent, why);
 }
 
-/// A server that hangs up on each request.
-fn hanging_up_server() -> String {
+/// A server that reads each request, so that it certainly arrived, then answers it and hangs up.
+fn serve(answer: impl Fn(TcpStream) + Send + 'static) -> String {
     let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", server.local_addr().expect("an address"));
     thread::spawn(move || {
-        for connection in server.incoming().flatten() {
-            // The request is read, so that it certainly arrived.
-            BufReader::new(connection).read_line(&mut String::new()).ok();
+        for mut connection in server.incoming().flatten() {
+            let mut lines = BufReader::new(&mut connection).lines().map_while(Result::ok);
+            lines.find(String::is_empty);
+            drop(lines);
+            answer(connection);
         }
     });
     url
@@ -422,7 +321,7 @@ fn hiding_drops_pins_from_memory_if_the_escrow_has_them() {
     let dir = TempDir::new().expect("a directory");
     let key = age::x25519::Identity::generate().to_public().to_string();
     let escrow = config::EscrowSettings { recipients: vec![key], recipients_file: None };
-    let (work, reports) = start_worker_at(&hanging_up_server(), None, dir.path().join("state"), escrow);
+    let (work, reports) = start_worker_at(&serve(drop), None, dir.path().join("state"), escrow);
     wait_for(&reports, recording_status);
     work.use_credentials(credentials());
     work.send(set_pin());

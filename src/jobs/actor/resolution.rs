@@ -53,9 +53,10 @@ impl JobsActor {
             self.handle_journal_failure(reason);
             self.send_in_doubt(number);
         } else if let Some(newest) = self.in_doubt.newest(number) {
-            let (id, finished) = (newest.change, self.progress.finished_now(newest.sent.attempts()));
+            let (job, id) = (newest.job, newest.change);
+            let finished = self.progress.finished_now(newest.sent.attempts());
             self.in_doubt.clear(number);
-            self.progress.send_state(id, number, ChangeState::Resolved(finished, resolution));
+            self.progress.send_state(job, id, number, ChangeState::Resolved(finished, resolution));
         }
     }
 

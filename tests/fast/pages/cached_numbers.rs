@@ -44,7 +44,8 @@ fn a_cached_status_counts_as_unknown_in_the_confirmation() {
     console
         .open_recording(recording_with_escrow(), Vec::new(), &[])
         .update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
-    console.press('p').assert_effects([WorkCommand::RefreshNumber(number_id(0))]).sees("Two-step now unknown");
+    let known = Number { two_step: TwoStep::Unknown, ..cached_number(0) };
+    console.press('p').assert_effects([WorkCommand::RefreshNumber(known)]).sees("Two-step now unknown");
     console.enter_pin().sees("Replace the PIN of 1 number?").key(Key::Esc);
     console.press('p').update(Msg::NumberRead { id: number_id(0), result: Ok(number(0)) }).sees("Two-step now not set");
     console.enter_pin().sees("Set the PIN for 1 number?");
@@ -109,4 +110,44 @@ fn cached_numbers_no_longer_configured_are_not_shown() {
     let numbers = vec![number(0)];
     console.update(Msg::PageReceived { refresh_id: 1, numbers }).update(Msg::RefreshFinished { refresh_id: 1 });
     console.sees("Showing 1 of 1").sees("0140").does_not_see("0143");
+}
+
+#[test]
+fn the_list_drops_only_numbers_missing_from_a_complete_waba() {
+    let mut console = AppFixture::new((80, 24));
+    let unresolved = vec![console.recovered_change(8)];
+    console.open_recording(recording_with_escrow(), unresolved, &[]).key(Key::Esc);
+    console.update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5), cached_number(8)]));
+    console.read_list().sees("Showing 5 of 5").sees("0148").does_not_see("0145");
+}
+
+#[test]
+fn an_incomplete_refresh_keeps_every_cached_number() {
+    let mut console = AppFixture::new((80, 24));
+    console
+        .open_recording(recording_with_escrow(), Vec::new(), &[])
+        .update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5)]));
+    console.update(Msg::PageReceived { refresh_id: 1, numbers: vec![number(0)] });
+    console.update(waba_read(1, Err(ReadFailure::NoAnswer)));
+    console.update(Msg::RefreshFinished { refresh_id: 1 }).sees("Showing 3 of 3");
+    console.update(Msg::CachedNumbersLoaded(vec![cached_number(6)])).sees("Showing 4 of 4");
+}
+
+#[test]
+fn an_empty_waba_empties_the_list() {
+    let mut console = AppFixture::new((80, 24));
+    console
+        .open_recording(recording_with_escrow(), Vec::new(), &[])
+        .update(Msg::CachedNumbersLoaded((0..300).map(cached_number).collect()));
+    console.update(waba_read(1, Ok(()))).update(Msg::RefreshFinished { refresh_id: 1 });
+    console.sees("Press r to try again.");
+}
+
+#[test]
+fn a_refresh_of_one_number_names_the_waba_that_listed_it() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('r').assert_effects([WorkCommand::RefreshNumber(number(0))]);
+    let alone = Number { waba: None, name: None, ..number(0) };
+    console.update(Msg::NumberRead { id: number_id(0), result: Ok(alone) });
+    console.press('r').assert_effects([WorkCommand::RefreshNumber(number(0))]);
 }

@@ -11,7 +11,7 @@ use pindesk::domain::text::CleanText;
 use pindesk::journal::HistoryEntry;
 
 use crate::support::app_fixture::{
-    AppFixture, ONE_ATTEMPT, READING_TIME, START_TIME, YESTERDAY, number_id, recording_with_escrow,
+    AppFixture, ONE_ATTEMPT, READING_TIME, START_TIME, YESTERDAY, number, number_id, recording_with_escrow,
 };
 
 fn history_entries() -> Vec<HistoryEntry> {
@@ -31,7 +31,7 @@ fn the_details_show_the_history_newest_first() {
     console.update(Msg::HistoryRead { id: number_id(0), lines: history_entries() });
     console.sees("History 22 Nov 2026 14:03 UTC ana set 21 Nov 2026 14:03 UTC ana checked manually: phoned the shop");
     console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT));
-    console.assert_effects([WorkCommand::RefreshNumber(number_id(0)), WorkCommand::ReadHistory(number_id(0))]);
+    console.assert_effects([WorkCommand::RefreshNumber(number(0)), WorkCommand::ReadHistory(number_id(0))]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use pindesk::domain::number::TwoStep;
 use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 
-use crate::support::app_fixture::{AppFixture, HIDE_AFTER, READING_TIME, number_id, recording_with_escrow};
+use crate::support::app_fixture::{AppFixture, HIDE_AFTER, READING_TIME, number, number_id, recording_with_escrow};
 
 #[test]
 fn the_page_says_where_the_pin_is_and_how_many_may_be_in_force() {
@@ -52,7 +52,7 @@ fn a_different_pin_waits_until_the_last_try_cannot_arrive() {
     console.wait(Duration::from_millis(34_500)).sees("A new PIN can be set in 1 min 1 s");
     console.wait(Duration::from_millis(60_499)).press('p').sees("New PIN in 1 s.").assert_no_effects();
     console.wait(Duration::from_millis(1)).sees("p Set a new PIN.").press('p').sees("Set PIN");
-    console.assert_effects([WorkCommand::RefreshNumber(number_id(0))]);
+    console.assert_effects([WorkCommand::RefreshNumber(number(0))]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use pindesk::console::shared::RecordingStatus;
 use pindesk::domain::text::CleanText;
 
 use crate::support::app_fixture::{
-    AppFixture, READING_TIME, number_id, recording_with_changed_keys, recording_with_escrow, recording_without_escrow,
+    AppFixture, READING_TIME, number, recording_with_changed_keys, recording_with_escrow, recording_without_escrow,
     set_pin_effect,
 };
 
@@ -32,7 +32,7 @@ fn an_unusable_journal_keeps_the_list_and_blocks_changes() {
         .press('p')
         .sees("No PIN can be set")
         .sees(why);
-    console.key(Key::Esc).sees("Showing 4 of 4").press('r').assert_effects([WorkCommand::RefreshNumber(number_id(0))]);
+    console.key(Key::Esc).sees("Showing 4 of 4").press('r').assert_effects([WorkCommand::RefreshNumber(number(0))]);
 }
 
 #[test]

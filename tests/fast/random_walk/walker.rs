@@ -16,7 +16,7 @@ use pindesk::console::pages::Page;
 use pindesk::console::shared::{Environment, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, Progress};
+use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
@@ -137,12 +137,18 @@ impl Walker {
             },
             WalkStep::ChangeMoved(index, state) => {
                 let state = change_state(*state, self.now);
-                let progress = Progress { change: Some(ChangeId::new()), number: number_id(*index), state };
+                let progress = Progress {
+                    job: Some(JobId::new(1)),
+                    change: Some(ChangeId::new()),
+                    number: number_id(*index),
+                    state,
+                };
                 Msg::ProgressReceived(vec![progress])
             }
             WalkStep::TokenRead(ok) => Msg::TokenRead(if *ok { Ok(()) } else { Err("The file is gone.".to_owned()) }),
             WalkStep::RecordsOpened(index, unresolved, has_finding) => {
                 let progress = |(index, state): &(usize, usize)| Progress {
+                    job: Some(JobId::new(1)),
                     change: Some(ChangeId::new()),
                     number: number_id(*index),
                     state: change_state(*state, self.now),
@@ -255,10 +261,9 @@ impl Walker {
         for effect in effects {
             match effect {
                 Effect::Work(WorkCommand::SetPins(plan)) => {
-                    assert_eq!(plan.targets.as_slice().len(), 1, "the page asked about one number");
-                    let number = plan.targets.first().id;
-                    self.check_send(number, key, confirmation.as_ref());
-                    self.check_no_concurrent_pin(number, &changes);
+                    let [target] = &plan.targets[..] else { panic!("sent to other numbers than asked: {plan:?}") };
+                    self.check_send(target.id, key, confirmation.as_ref());
+                    self.check_no_concurrent_pin(target.id, &changes);
                 }
                 Effect::Work(WorkCommand::ResendPin(number)) => self.check_send(number, key, confirmation.as_ref()),
                 Effect::Work(WorkCommand::ResolveManually { number, .. }) => {
@@ -281,15 +286,6 @@ impl Walker {
                     self.update(Msg::Resumed, None);
                 }
                 Effect::Screen(ScreenCommand::ReadToken) => self.update(Msg::TokenRead(Ok(())), None),
-                Effect::Work(WorkCommand::CacheNumbers(numbers)) => {
-                    assert!(!numbers.is_empty() && numbers.iter().all(|number| number.read_at.is_some()));
-                    self.update(Msg::NumbersCached, None);
-                }
-                Effect::Work(WorkCommand::RemoveCachedNumbers { numbers, .. }) => {
-                    assert!(
-                        !numbers.is_empty() && !numbers.iter().any(|number| self.app.roster().has_open_change(number))
-                    );
-                }
                 Effect::Work(
                     WorkCommand::RefreshAll { .. }
                     | WorkCommand::RefreshNumber(_)

@@ -5,6 +5,7 @@ use std::time::Instant;
 use pindesk::console::pages::Page;
 use pindesk::console::shared::RecordingStatus;
 use ratatui::buffer::Buffer;
+use rusqlite::{Connection, OpenFlags};
 
 use super::{ConsoleDriver, TIMEOUT};
 
@@ -57,12 +58,20 @@ impl ConsoleDriver {
         self
     }
 
-    /// Waits until the console has handed every number it read to the journal, which writes all of them before it closes.
+    /// Waits until exactly this many numbers are cached for the next start. Nothing reports that, because nothing waits
+    /// for it, so this counts the rows of the database.
     #[track_caller]
-    pub(crate) fn wait_until_saved(&mut self) -> &mut Self {
-        while self.app.roster().uncached_len() > 0 {
-            let report = self.worker_events.recv_timeout(TIMEOUT).expect("the journal takes the next numbers");
-            self.handle_worker_event(report);
+    pub(crate) fn wait_until_cached(&mut self, count: i64) -> &mut Self {
+        let (database, deadline) = (self.state.state_path().join("journal.db"), Instant::now() + TIMEOUT);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let database = Connection::open_with_flags(database, flags).expect("a database");
+        let cached = || database.query_row("SELECT count(*) FROM numbers", [], |row| row.get::<_, i64>(0));
+        while cached().expect("a count") != count {
+            assert!(Instant::now() < deadline, "not cached within {TIMEOUT:?}");
+            match self.worker_events.try_recv() {
+                Ok(report) => self.handle_worker_event(report),
+                Err(_) => std::thread::yield_now(),
+            }
         }
         self
     }

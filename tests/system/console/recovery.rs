@@ -100,7 +100,7 @@ fn hiding_right_after_confirming_lets_the_request_finish() {
 #[test]
 fn a_number_meta_no_longer_lists_never_comes_back() {
     let mut first = ConsoleDriver::demo();
-    first.sees("Read 60 numbers.").wait_until_saved();
+    first.sees("Read 60 numbers.").wait_until_journal_opens().wait_until_cached(60);
     let start_offline = |state, host: &str| {
         let address: SocketAddr = format!("{host}:61062").parse().expect("a socket address");
         let options = DriverOptions { numbers: 59, offline_at: Some(address), state, ..DriverOptions::default() };
@@ -108,7 +108,7 @@ fn a_number_meta_no_longer_lists_never_comes_back() {
     };
     let (mut second, address) = start_offline(Some(first.shut_down()), "127.0.0.62");
     second.sees_all(&["Showing 60 of 60", "OFFLINE since"]).start_server(address).wait(Duration::from_secs(20));
-    second.sees_all(&["Read 59 numbers.", "Showing 59 of 59"]).wait_until_saved();
+    second.sees_all(&["Read 59 numbers.", "Showing 59 of 59"]).wait_until_cached(59);
     let (mut third, _) = start_offline(Some(second.shut_down()), "127.0.0.63");
     third.sees("? on").sees("Showing 59 of 59");
 }
@@ -116,7 +116,7 @@ fn a_number_meta_no_longer_lists_never_comes_back() {
 #[test]
 fn cached_numbers_appear_at_once_and_are_marked_as_old() {
     let mut first = DriverOptions { numbers: 600, ..DriverOptions::default() }.start();
-    first.sees("Read 600 numbers.").wait_until_journal_opens().wait_until_saved();
+    first.sees("Read 600 numbers.").wait_until_journal_opens().wait_until_cached(600);
     let state = Some(first.shut_down());
     let latency = Duration::from_millis(400);
     let mut console = DriverOptions { numbers: 600, state, latency, ..DriverOptions::default() }.start();

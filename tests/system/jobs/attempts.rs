@@ -8,15 +8,15 @@ use pindesk::domain::standing::{DoubtCause, NotSentReason};
 use pindesk::domain::text::CleanText;
 use pindesk::simulator::FULL_ACCESS_TOKEN;
 
-use super::{JobsFixture, change, changes, id, pass_time, start_simulator};
+use super::{JobsFixture, id, pass_time, plan, plans, start_simulator};
 use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 
 #[tokio::test(start_paused = true)]
 async fn a_change_gets_four_attempts_and_stays_in_doubt() {
     let faults = "[[fault]]\nevery = 1\nanswer = \"reset-before\"";
     let simulator = start_simulator(10, Duration::ZERO, faults).await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
-    fixture.jobs.set_pins(changes(1));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    fixture.set_pins(plans(1)).await;
     fixture.wait_until_finished(1).await;
     let history = "queued sending-1 retry? sending-2 retry? sending-3 retry? sending-4 no-answer after 4";
     assert_eq!((fixture.state_history(1).as_str(), simulator.pin_request_count()), (history, 4));
@@ -31,9 +31,9 @@ async fn a_throttled_number_is_retried_and_a_refused_one_is_not() {
         id(2)
     );
     let simulator = start_simulator(10, Duration::ZERO, &faults).await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
     let start = tokio::time::Instant::now();
-    fixture.jobs.set_pins(changes(2));
+    fixture.set_pins(plans(2)).await;
     fixture.wait_until_finished(2).await;
     assert_eq!(fixture.state_history(1), "queued sending-1 retry sending-2 retry sending-3 set after 3");
     assert_eq!(fixture.state_history(2), "queued sending-1 failed after 1");
@@ -43,8 +43,8 @@ async fn a_throttled_number_is_retried_and_a_refused_one_is_not() {
 #[tokio::test(start_paused = true)]
 async fn requests_in_flight_never_exceed_the_limit() {
     let server = ScriptedServer::start(vec![vec![ScriptStep::Stall]]).await;
-    let mut fixture = JobsFixture::new(&server.url(), FULL_ACCESS_TOKEN, 5).await;
-    fixture.jobs.set_pins(changes(40));
+    let mut fixture = JobsFixture::new(&server.url(), FULL_ACCESS_TOKEN, 5);
+    fixture.set_pins(plans(40)).await;
     pass_time(Duration::from_secs(29)).await;
     assert_eq!((server.requests().len(), server.connections()), (5, 5));
     // The five in doubt keep their slots: a crash now must not leave more than five in doubt.
@@ -68,15 +68,14 @@ async fn requests_in_flight_never_exceed_the_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_second_change_for_a_number_in_flight_is_refused() {
     let simulator = start_simulator(10, Duration::from_secs(1), "").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
-    let (first, second) = (change(1), change(1));
-    let (first_id, second_id) = (first.id, second.id);
-    fixture.jobs.set_pins(vec![first, second]);
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    let (first, second) = (fixture.jobs.start_job(plan(1)), fixture.jobs.start_job(plan(1)));
+    let (first_id, second_id) = (first.await.expect("a job"), second.await.expect("a job"));
     let mut finished = Vec::new();
     while finished.len() < 2 {
         let progress = fixture.progress.recv().await.expect("the actor is running");
         if !progress.state.is_running() {
-            finished.push((progress.change, progress.state));
+            finished.push((progress.job, progress.state));
         }
     }
     let why = NotSentReason::Failure(SendFailure::RefusedLocally(CleanText::new(

@@ -7,7 +7,7 @@ use pindesk::domain::outcome::SendFailure;
 use pindesk::domain::standing::{NotApplied, NotSentReason};
 use pindesk::simulator::FULL_ACCESS_TOKEN;
 
-use super::{JobsFixture, change, changes, expect_in_doubt, four_faults, id, is_set, start_simulator};
+use super::{JobsFixture, expect_in_doubt, four_faults, id, is_set, plan, plans, start_simulator};
 
 #[tokio::test]
 async fn three_failed_handshakes_in_a_row_stop_the_job() {
@@ -20,8 +20,8 @@ async fn three_failed_handshakes_in_a_row_stop_the_job() {
             stream.try_write(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("an answer");
         }
     });
-    let mut fixture = JobsFixture::new(&url, FULL_ACCESS_TOKEN, 1).await;
-    fixture.jobs.set_pins(changes(50));
+    let mut fixture = JobsFixture::new(&url, FULL_ACCESS_TOKEN, 1);
+    fixture.set_pins(plans(50)).await;
     fixture.wait_until_finished(50).await;
     let attempts =
         fixture.states.values().flatten().filter(|state| matches!(state, ChangeState::Sending { .. })).count();
@@ -47,12 +47,12 @@ async fn a_connection_without_sure_answers_stops_the_job() {
         let simulator =
             start_simulator(2_000, Duration::ZERO, &format!("[[fault]]\nevery = 1\nanswer = {answer}")).await;
         for is_listed in [false, true] {
-            let mut fixture = JobsFixture::for_simulator(&simulator, 4).await;
+            let mut fixture = JobsFixture::for_simulator(&simulator, 4);
             let sent_before = simulator.pin_request_count();
             if is_listed {
-                fixture.set_each_listed(2_000);
+                fixture.set_each_listed(2_000).await;
             } else {
-                fixture.jobs.set_pins(changes(2_000));
+                fixture.set_pins(plans(2_000)).await;
             }
             fixture.wait_until_finished(2_000).await;
             let sent = simulator.pin_request_count() - sent_before;
@@ -72,8 +72,8 @@ async fn a_short_outage_stops_nothing() {
     for (concurrency, outage_length) in [(1, 19), (2, 19), (4, 31), (16, 127)] {
         let faults = format!("[[fault]]\nevery = 1\ntimes = {outage_length}\nanswer = \"reset-before\"");
         let simulator = start_simulator(200, Duration::ZERO, &faults).await;
-        let mut fixture = JobsFixture::for_simulator(&simulator, concurrency).await;
-        fixture.jobs.set_pins(changes(200));
+        let mut fixture = JobsFixture::for_simulator(&simulator, concurrency);
+        fixture.set_pins(plans(200)).await;
         fixture.wait_until_finished(200).await;
         let doubts = fixture.count_last_states(|state| matches!(state, ChangeState::InDoubt(_)));
         assert!(doubts <= outage_length / usize::from(MAX_ATTEMPTS), "{doubts} in doubt");
@@ -94,8 +94,8 @@ async fn any_sure_answer_resets_the_breaker() {
             others.chain(answers.iter().map(fault)).collect::<String>()
         };
         let simulator = start_simulator(200, Duration::ZERO, &(1..=20).map(faults_of_five).collect::<String>()).await;
-        let mut fixture = JobsFixture::for_simulator(&simulator, 1).await;
-        fixture.jobs.set_pins(changes(100));
+        let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+        fixture.set_pins(plans(100)).await;
         fixture.wait_until_finished(100).await;
         let doubts = fixture.count_last_states(|state| matches!(state, ChangeState::InDoubt(_)));
         assert_eq!((doubts, fixture.count_last_states(is_stopped_by_breaker)), (in_doubt, 0), "{answers:?}");
@@ -105,12 +105,12 @@ async fn any_sure_answer_resets_the_breaker() {
 #[tokio::test(start_paused = true)]
 async fn after_an_idle_period_the_breaker_starts_again() {
     let simulator = start_simulator(200, Duration::ZERO, "[[fault]]\nevery = 1\nanswer = \"html\"").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 1).await;
-    fixture.jobs.set_pins(changes(4));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    fixture.set_pins(plans(4)).await;
     fixture.wait_until_finished(4).await;
     fixture.stop_and_drain().await;
     for first in [5, 105] {
-        fixture.jobs.set_pins((first..first + 50).map(change).collect());
+        fixture.set_pins((first..first + 50).map(plan).collect()).await;
         fixture.wait_until_finished(50).await;
         let sent = (first..first + 50).filter(|n| matches!(fixture.last_state(*n), ChangeState::InDoubt(_))).count();
         assert_eq!(sent, 5, "the breaker counts from zero at number {first}");
@@ -125,8 +125,8 @@ async fn a_retry_stopped_by_the_breaker_stays_in_doubt() {
         id(1)
     );
     let simulator = start_simulator(200, Duration::ZERO, &faults).await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
-    fixture.jobs.set_pins(changes(50));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    fixture.set_pins(plans(50)).await;
     fixture.wait_until_finished(50).await;
     assert_eq!(fixture.state_history(1), "queued sending-1 retry? no-answer after 1");
     let last_retry = Some(NotApplied::NotSent(NotSentReason::TooManyInDoubt));

@@ -7,14 +7,14 @@ use pindesk::domain::outcome::SendFailure;
 use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 
-use super::{JobsFixture, change, changes, expect_in_doubt, four_faults, id, is_set, start_simulator};
+use super::{JobsFixture, expect_in_doubt, four_faults, id, is_set, plan, plans, start_simulator};
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_journal_stops_everything_and_is_reported_once() {
     let simulator = start_simulator(200, Duration::from_secs(1), "").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 4).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 4);
     let mut failure = fixture.jobs.journal_failure();
-    fixture.jobs.set_pins(changes(100));
+    fixture.set_pins(plans(100)).await;
     fixture.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     // The file is deleted: whatever pindesk writes from now on would be lost.
     std::fs::remove_file(fixture.state.state_path().join("journal.db")).expect("the file exists");
@@ -31,7 +31,7 @@ async fn a_failed_journal_stops_everything_and_is_reported_once() {
         fixture.count_last_states(|state| matches!(state, ChangeState::NotSent(_, not_sent) if *not_sent == why)),
         96
     );
-    fixture.jobs.set_pins(vec![change(101)]);
+    fixture.set_pins(vec![plan(101)]).await;
     fixture.wait_until_finished(1).await;
     assert!(
         matches!(fixture.last_state(101), ChangeState::NotSent(_, not_sent) if *not_sent == why),
@@ -45,12 +45,12 @@ async fn a_failed_journal_stops_everything_and_is_reported_once() {
 async fn a_failed_journal_ends_waiting_for_a_retry() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 80008, status = 400 }}", id(1));
     let simulator = start_simulator(10, Duration::ZERO, &faults).await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
-    fixture.jobs.set_pins(changes(1));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    fixture.set_pins(plans(1)).await;
     fixture.receive_until(1, |progress| matches!(progress.state, ChangeState::Waiting { .. })).await;
     let start = tokio::time::Instant::now();
+    fixture.set_pins(vec![plan(2)]).await;
     std::fs::remove_file(fixture.state.state_path().join("journal.db")).expect("the file exists");
-    fixture.jobs.set_pins(vec![change(2)]);
     fixture.wait_until_finished(2).await;
     assert_eq!(
         (fixture.state_history(1).as_str(), fixture.state_history(2).as_str()),
@@ -62,8 +62,8 @@ async fn a_failed_journal_ends_waiting_for_a_retry() {
 #[tokio::test(start_paused = true)]
 async fn without_a_journal_a_doubt_stays_and_nothing_is_resent() {
     let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
-    fixture.jobs.set_pins(changes(1));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    fixture.set_pins(plans(1)).await;
     fixture.wait_until_finished(1).await;
     let details = expect_in_doubt(fixture.last_state(1)).clone();
     std::fs::remove_file(fixture.state.state_path().join("journal.db")).expect("the file exists");
@@ -84,12 +84,12 @@ async fn without_a_journal_a_doubt_stays_and_nothing_is_resent() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_journal_stops_a_list_and_refuses_the_next() {
     let simulator = start_simulator(2_000, Duration::from_secs(1), "").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 4).await;
-    fixture.set_each_listed(1_000);
+    let mut fixture = JobsFixture::for_simulator(&simulator, 4);
+    fixture.set_each_listed(1_000).await;
     fixture.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     std::fs::remove_file(fixture.state.state_path().join("journal.db")).expect("the file exists");
     fixture.wait_until_finished(1_000).await;
-    fixture.set_each_listed(1_000);
+    fixture.set_each_listed(1_000).await;
     fixture.wait_until_finished(1_000).await;
     let why = NotSentReason::Failure(SendFailure::RefusedLocally(
         fixture.jobs.journal_failure().borrow().clone().expect("it failed"),

@@ -3,23 +3,24 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use pindesk::domain::change::{ChangeState, JobId};
+use pindesk::domain::change::ChangeState;
 use pindesk::domain::outcome::SendFailure;
 use pindesk::domain::pin::PinChoice;
+use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 
 use super::{
-    JobsFixture, change, id, is_set, is_token_refused, number_list, pass_time, pin_digits, query_count,
-    start_simulator, waba,
+    JobsFixture, id, is_set, is_token_refused, number_list, pass_time, pin_digits, plan, query_count, start_simulator,
+    waba,
 };
 
 #[tokio::test(start_paused = true)]
 async fn each_number_of_a_list_gets_its_pin_and_is_recorded() {
     let simulator = start_simulator(1_000, Duration::from_millis(50), "").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 16).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 16);
     let start = tokio::time::Instant::now();
-    fixture.set_each_listed(200);
+    fixture.set_each_listed(200).await;
     fixture.wait_until_finished(200).await;
     // 13 rounds: no slot is ever idle.
     assert_eq!((start.elapsed().as_millis() / 50, simulator.pin_request_count()), (13, 200));
@@ -40,8 +41,8 @@ async fn each_number_of_a_list_gets_its_pin_and_is_recorded() {
 #[tokio::test(start_paused = true)]
 async fn random_pins_of_a_list_differ_by_number() {
     let simulator = start_simulator(1_000, Duration::ZERO, "").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 16).await;
-    fixture.jobs.set_pin_of_each(JobId::new(1), number_list(40), PinChoice::Random);
+    let mut fixture = JobsFixture::for_simulator(&simulator, 16);
+    fixture.set_pins(vec![PinPlan { targets: number_list(40), pins: PinChoice::Random }]).await;
     fixture.wait_until_finished(40).await;
     let pins: HashSet<_> = (1..=40).map(|n| simulator.pin_in_force(&id(n))).collect();
     assert!(fixture.count_last_states(is_set) == 40 && pins.len() >= 39, "{pins:?}");
@@ -51,8 +52,8 @@ async fn random_pins_of_a_list_differ_by_number() {
 async fn a_refused_access_token_stops_the_rest_of_a_list() {
     let faults = "[[fault]]\nevery = 1\nafter = 100\nanswer = { code = 190, status = 401 }";
     let simulator = start_simulator(5_000, Duration::from_millis(50), faults).await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 16).await;
-    fixture.set_each_listed(5_000);
+    let mut fixture = JobsFixture::for_simulator(&simulator, 16);
+    fixture.set_each_listed(5_000).await;
     fixture.wait_until_finished(5_000).await;
     let requests = simulator.pin_request_count();
     assert!(requests <= 100 + 16, "{requests} requests");
@@ -62,7 +63,7 @@ async fn a_refused_access_token_stops_the_rest_of_a_list() {
     );
     assert_eq!(fixture.state_history(5_000), "not-sent after 0");
     // A dropped number is free again: another change of it may be sent.
-    fixture.jobs.set_pins(vec![change(5_000)]);
+    fixture.set_pins(vec![plan(5_000)]).await;
     fixture.wait_until_finished(1).await;
     assert_eq!(fixture.state_history(5_000), "not-sent after 0 queued sending-1 failed after 1");
 }
@@ -71,8 +72,8 @@ async fn a_refused_access_token_stops_the_rest_of_a_list() {
 async fn a_missing_permission_stops_only_its_waba_of_a_list() {
     let faults = format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 200, status = 403 }}", id(2));
     let simulator = start_simulator(2_000, Duration::ZERO, &faults).await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 1).await;
-    fixture.set_each_listed(1_000);
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    fixture.set_each_listed(1_000).await;
     fixture.wait_until_finished(1_000).await;
     assert_eq!((fixture.state_history(2), simulator.pin_request_count()), ("sending-1 failed after 1".to_owned(), 501));
     assert_eq!(fixture.count_last_states(is_set), 500);
@@ -85,8 +86,8 @@ async fn a_missing_permission_stops_only_its_waba_of_a_list() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_drops_a_list_and_a_pause_holds_it() {
     let simulator = start_simulator(2_000, Duration::from_secs(1), "").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 4).await;
-    fixture.set_each_listed(1_000);
+    let mut fixture = JobsFixture::for_simulator(&simulator, 4);
+    fixture.set_each_listed(1_000).await;
     fixture.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     fixture.jobs.pause();
     fixture.wait_until_finished(4).await;
@@ -105,10 +106,10 @@ async fn a_stop_drops_a_list_and_a_pause_holds_it() {
 #[tokio::test(start_paused = true)]
 async fn a_number_has_at_most_one_change_in_lists_and_in_flight() {
     let simulator = start_simulator(100, Duration::from_secs(1), "").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
-    fixture.jobs.set_pins(vec![change(3)]);
-    fixture.set_each_listed(20);
-    fixture.jobs.set_pins(vec![change(20)]);
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    fixture.set_pins(vec![plan(3)]).await;
+    fixture.set_each_listed(20).await;
+    fixture.set_pins(vec![plan(20)]).await;
     fixture.wait_until_finished(22).await;
     let why = NotSentReason::Failure(SendFailure::RefusedLocally(CleanText::new(
         "another request for this number is in flight",

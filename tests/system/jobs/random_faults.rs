@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pindesk::domain::change::{ChangeState, MAX_ATTEMPTS};
 
-use super::{JobsFixture, changes, id, is_set, pin_digits, start_simulator};
+use super::{JobsFixture, id, is_set, pin_digits, plans, start_simulator};
 
 /// True if the state `after` may directly follow `before`.
 fn is_valid_transition(before: &ChangeState, after: &ChangeState) -> bool {
@@ -67,8 +67,8 @@ async fn with_random_faults_every_reported_state_is_true() {
     const NUMBERS: u64 = 3_000;
     let simulator = start_simulator(3_000, Duration::from_millis(20), &random_faults(NUMBERS)).await;
     let before: Vec<_> = (1..=NUMBERS).map(|n| simulator.pin_in_force(&id(n))).collect();
-    let mut fixture = JobsFixture::for_simulator(&simulator, 16).await;
-    fixture.jobs.set_pins(changes(NUMBERS));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 16);
+    fixture.set_pins(plans(NUMBERS)).await;
     fixture.wait_until_finished(3_000).await;
     let mut attempts_in_all = 0;
     for (n, before) in (1..).zip(before) {

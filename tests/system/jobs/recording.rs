@@ -10,7 +10,7 @@ use pindesk::domain::outcome::SendFailure;
 use pindesk::domain::standing::NotSentReason;
 use pindesk::simulator::FULL_ACCESS_TOKEN;
 
-use super::{JobsFixture, change, changes, graph, is_set, query_count, start_simulator, with_manual_clock};
+use super::{JobsFixture, graph, is_set, plan, plans, query_count, start_simulator, with_manual_clock};
 use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 use crate::support::state_fixture::StateFixture;
 
@@ -46,8 +46,8 @@ async fn no_request_arrives_before_its_attempt_is_recorded() {
     scripts.push(http_response("200 OK", r#"{"success":true}"#));
     let server = ScriptedServer::start_with_hook(scripts, check_records).await;
     let graph = graph(&server.url(), FULL_ACCESS_TOKEN);
-    let mut fixture = JobsFixture::with_parts(state, Clock::System, Some(graph), 4).await;
-    fixture.jobs.set_pins(changes(20));
+    let mut fixture = JobsFixture::with_parts(state, Clock::System, Some(graph), 4);
+    fixture.set_pins(plans(20)).await;
     fixture.wait_until_finished(20).await;
     // A failed assertion in the server would have closed its connection, and so caused more requests.
     assert_eq!(server.requests().len(), 15 + fixture.count_last_states(is_set), "{:?}", fixture.states);
@@ -71,9 +71,8 @@ async fn open_changes_never_exceed_the_request_limit() {
     let mut scripts = vec![throttled; 60];
     scripts.push(http_response("200 OK", r#"{"success":true}"#));
     let server = ScriptedServer::start_with_hook(scripts, count_open).await;
-    let mut fixture =
-        JobsFixture::with_parts(state, Clock::System, Some(graph(&server.url(), FULL_ACCESS_TOKEN)), 5).await;
-    fixture.jobs.set_pins(changes(40));
+    let mut fixture = JobsFixture::with_parts(state, Clock::System, Some(graph(&server.url(), FULL_ACCESS_TOKEN)), 5);
+    fixture.set_pins(plans(40)).await;
     fixture.wait_until_finished(40).await;
     assert_eq!((fixture.count_last_states(is_set), server.requests().len()), (40, 100), "Meta throttled 60 first");
     assert_eq!(*max_open.lock().expect("not poisoned"), 5);
@@ -82,12 +81,12 @@ async fn open_changes_never_exceed_the_request_limit() {
 #[tokio::test(start_paused = true)]
 async fn unaccepted_recipients_stop_each_change_before_it_is_sent() {
     let simulator = start_simulator(10, Duration::ZERO, "").await;
-    let (mut fixture, _) = with_manual_clock(&simulator, StateFixture::default()).await;
-    fixture.jobs.set_pins(changes(1));
+    let (mut fixture, _) = with_manual_clock(&simulator, StateFixture::default());
+    fixture.set_pins(plans(1)).await;
     fixture.wait_until_finished(1).await;
     let state = fixture.close().await.with_new_recipient();
-    let (mut fixture, _) = with_manual_clock(&simulator, state).await;
-    fixture.jobs.set_pins(vec![change(2)]);
+    let (mut fixture, _) = with_manual_clock(&simulator, state);
+    fixture.set_pins(vec![plan(2)]).await;
     fixture.wait_until_finished(1).await;
     assert_eq!(simulator.pin_request_count(), 1);
     assert!(
@@ -99,7 +98,7 @@ async fn unaccepted_recipients_stop_each_change_before_it_is_sent() {
         fixture.last_state(2)
     );
     fixture.recorder.journal.accept_recipients().await.expect("accepted");
-    fixture.jobs.set_pins(vec![change(2)]);
+    fixture.set_pins(vec![plan(2)]).await;
     fixture.wait_until_finished(1).await;
     assert!(is_set(fixture.last_state(2)), "{}", fixture.state_history(2));
 }

@@ -1,18 +1,21 @@
 //! Refusals that apply to more numbers than their own: of the access token, and of a permission on a WABA.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use pindesk::domain::change::{Change, ChangeState};
+use pindesk::domain::change::ChangeState;
+use pindesk::domain::number::{Number, Waba};
+use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::standing::{NotApplied, NotSentReason};
 
-use super::{JobsFixture, change, changes, expect_in_doubt, id, is_set, is_token_refused, start_simulator, waba};
+use super::{JobsFixture, expect_in_doubt, id, is_set, is_token_refused, pin, plans, start_simulator, target, waba};
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_access_token_stops_the_rest() {
     let faults = "[[fault]]\nevery = 1\nafter = 100\nanswer = { code = 190, status = 401 }";
     let simulator = start_simulator(5_000, Duration::from_millis(50), faults).await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 16).await;
-    fixture.jobs.set_pins(changes(5_000));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 16);
+    fixture.set_pins(plans(5_000)).await;
     fixture.wait_until_finished(5_000).await;
     let requests = simulator.pin_request_count();
     assert!(requests <= 100 + 16, "{requests} requests");
@@ -32,8 +35,8 @@ async fn a_refused_access_token_ends_waiting_for_a_retry() {
     );
     let simulator = start_simulator(10, Duration::ZERO, &faults).await;
     // A change in doubt keeps its slot while it waits. A change that Meta refused does not.
-    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
-    fixture.jobs.set_pins(changes(5));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    fixture.set_pins(plans(5)).await;
     fixture.wait_until_finished(5).await;
     assert_eq!(
         fixture.state_history(2),
@@ -55,11 +58,12 @@ async fn a_missing_permission_stops_only_its_waba() {
         id(1)
     );
     let simulator = start_simulator(100, Duration::ZERO, &faults).await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 1).await;
-    let change_of = |n| Change { waba: Some(waba(1 + (n + 1) % 2)), ..change(n) };
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
     // Even numbers are in WABA 2, and so is number 1.
-    let first = Change { waba: Some(waba(2)), ..change(1) };
-    fixture.jobs.set_pins(std::iter::once(first).chain((2..=20).map(change_of)).collect());
+    let wabas = [1, 2].map(|n| Arc::new(Waba { id: waba(n), name: None }));
+    let plan_in = |waba: &Arc<Waba>, n| PinPlan::for_one(Number { waba: Some(Arc::clone(waba)), ..target(n) }, pin(n));
+    let others = (2..=20).map(|n| plan_in(&wabas[usize::from(n % 2 == 0)], n));
+    fixture.set_pins(std::iter::once(plan_in(&wabas[1], 1)).chain(others).collect()).await;
     fixture.wait_until_finished(20).await;
     assert_eq!(fixture.state_history(1), "queued sending-1 retry failed after 1");
     assert_eq!(fixture.state_history(2), "queued sending-1 failed after 1");

@@ -10,15 +10,15 @@ use pindesk::domain::text::CleanText;
 use pindesk::jobs::StatusRead;
 
 use super::{
-    advance_clock, change_with_other_pin, changes, four_faults, id, query_count, start_simulator, with_manual_clock,
+    advance_clock, four_faults, id, plan_with_other_pin, plans, query_count, start_simulator, with_manual_clock,
 };
 use crate::support::state_fixture::StateFixture;
 
 #[tokio::test(start_paused = true)]
 async fn only_two_step_still_not_set_resolves_a_doubt() {
     let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
-    let (mut fixture, time) = with_manual_clock(&simulator, StateFixture::default()).await;
-    fixture.jobs.set_pins(changes(1));
+    let (mut fixture, time) = with_manual_clock(&simulator, StateFixture::default());
+    fixture.set_pins(plans(1)).await;
     fixture.wait_until_finished(1).await;
     let early = time.now().plus(LATE_ARRIVAL_WINDOW.saturating_sub(Duration::from_secs(1)));
     let late = time.now().plus(LATE_ARRIVAL_WINDOW);
@@ -40,18 +40,18 @@ async fn only_two_step_still_not_set_resolves_a_doubt() {
         matches!(fixture.last_state(1), ChangeState::Resolved(finished, Resolution::NoPinInForce) if finished.attempts == 4)
     );
     let state = fixture.close().await;
-    assert_eq!(with_manual_clock(&simulator, state).await.0.take_recovered(), []);
+    assert_eq!(with_manual_clock(&simulator, state).0.take_recovered(), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_resolved_while_another_pin_is_in_flight() {
     let simulator = start_simulator(10, Duration::from_secs(1), &four_faults(1, "reset-before")).await;
-    let (mut fixture, time) = with_manual_clock(&simulator, StateFixture::default()).await;
-    fixture.jobs.set_pins(changes(1));
+    let (mut fixture, time) = with_manual_clock(&simulator, StateFixture::default());
+    fixture.set_pins(plans(1)).await;
     fixture.wait_until_finished(1).await;
     advance_clock(time, LATE_ARRIVAL_WINDOW);
     let read = StatusRead { number: id(1), two_step: TwoStep::NotSet, asked_at: time.now() };
-    fixture.jobs.set_pins(vec![change_with_other_pin(1)]);
+    fixture.set_pins(vec![plan_with_other_pin(1)]).await;
     fixture.receive_until(1, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     fixture.jobs.resolve_manually(id(1), CleanText::new("asked the shop"));
     fixture.jobs.handle_status_read(read);
@@ -68,8 +68,8 @@ async fn nothing_is_resolved_while_another_pin_is_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn after_a_manual_resolution_another_pin_still_waits() {
     let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
-    let (mut fixture, _time) = with_manual_clock(&simulator, StateFixture::default()).await;
-    fixture.jobs.set_pins(changes(1));
+    let (mut fixture, _time) = with_manual_clock(&simulator, StateFixture::default());
+    fixture.set_pins(plans(1)).await;
     fixture.wait_until_finished(1).await;
     fixture.jobs.resolve_manually(id(1), CleanText::new("called the shop"));
     fixture.jobs.resolve_manually(id(2), CleanText::new("nothing was in doubt"));
@@ -77,7 +77,7 @@ async fn after_a_manual_resolution_another_pin_still_waits() {
     assert!(
         matches!(fixture.last_state(1), ChangeState::Resolved(finished, Resolution::Manual) if finished.attempts == 4)
     );
-    fixture.jobs.set_pins(vec![change_with_other_pin(1)]);
+    fixture.set_pins(vec![plan_with_other_pin(1)]).await;
     fixture.wait_until_finished(1).await;
     assert!(
         matches!(
@@ -88,5 +88,5 @@ async fn after_a_manual_resolution_another_pin_still_waits() {
         fixture.last_state(1)
     );
     let state = fixture.close().await;
-    assert_eq!(with_manual_clock(&simulator, state).await.0.take_recovered(), []);
+    assert_eq!(with_manual_clock(&simulator, state).0.take_recovered(), []);
 }

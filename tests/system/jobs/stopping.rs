@@ -6,20 +6,20 @@ use std::time::Duration;
 use pindesk::domain::change::{ChangeState, Progress};
 use pindesk::domain::standing::NotSentReason;
 
-use super::{JobsFixture, change, changes, four_faults, id, is_set, pass_time, start_simulator, state_label};
+use super::{JobsFixture, four_faults, id, is_set, pass_time, plan, plans, start_simulator, state_label};
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_sends_nothing_new_and_awaits_requests_in_flight() {
     let simulator = start_simulator(200, Duration::from_secs(1), "").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 4).await;
-    fixture.jobs.set_pins(changes(100));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 4);
+    fixture.set_pins(plans(100)).await;
     fixture.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     fixture.stop_and_drain().await;
     assert_eq!(simulator.pin_request_count(), 4);
     assert_eq!(fixture.count_last_states(is_set), 4);
     assert_eq!(fixture.count_last_states(|state| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped))), 96);
     // The actor goes on after a stop: it sends later changes.
-    fixture.jobs.set_pins(vec![change(50)]);
+    fixture.set_pins(vec![plan(50)]).await;
     fixture.wait_until_finished(1).await;
     assert_eq!(fixture.state_history(50), "queued not-sent after 0 queued sending-1 set after 1");
 }
@@ -27,8 +27,12 @@ async fn a_stop_sends_nothing_new_and_awaits_requests_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_before_the_first_attempt_sends_nothing() {
     let simulator = start_simulator(200, Duration::from_secs(1), "").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 4).await;
-    fixture.jobs.set_pins(changes(100));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 4);
+    fixture.set_pins(plans(50)).await;
+    // These jobs are still being recorded when the stop arrives.
+    for plan in plans(100).into_iter().skip(50) {
+        drop(fixture.jobs.start_job(plan));
+    }
     fixture.stop_and_drain().await;
     assert_eq!(simulator.pin_request_count(), 0);
     assert_eq!(
@@ -45,8 +49,8 @@ async fn a_stop_ends_waiting_changes_with_their_known_outcome() {
         id(2)
     );
     let simulator = start_simulator(10, Duration::ZERO, &faults).await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
-    fixture.jobs.set_pins(changes(2));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    fixture.set_pins(plans(2)).await;
     fixture.receive_until(2, |progress| matches!(progress.state, ChangeState::Waiting { attempt: 2, .. })).await;
     let requests = simulator.pin_request_count();
     fixture.stop_and_drain().await;
@@ -56,10 +60,26 @@ async fn a_stop_ends_waiting_changes_with_their_known_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_shutdown_later_jobs_are_recorded_and_not_sent() {
+    let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    fixture.set_pins(plans(1)).await;
+    fixture.wait_until_finished(1).await;
+    let (requests, in_flight) = (simulator.pin_request_count(), fixture.jobs.shut_down());
+    let job = fixture.jobs.start_job(plan(2)).await.expect("it is recorded");
+    fixture.jobs.resend(id(1));
+    fixture.receive_until(1, |progress| progress.job == Some(job)).await;
+    fixture.wait_until_finished(1).await;
+    assert!(in_flight.have_ended());
+    assert!(matches!(fixture.last_state(1), ChangeState::InDoubt(_)), "{}", fixture.state_history(1));
+    assert_eq!((fixture.state_history(2).as_str(), simulator.pin_request_count()), ("not-sent after 0", requests));
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_the_handle_stops_the_actor() {
     let simulator = start_simulator(200, Duration::from_secs(1), "").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 4).await;
-    fixture.jobs.set_pins(changes(100));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 4);
+    fixture.set_pins(plans(100)).await;
     fixture.receive_until(4, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     let JobsFixture { jobs, mut progress, .. } = fixture;
     drop(jobs);
@@ -73,8 +93,8 @@ async fn dropping_the_handle_stops_the_actor() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_sends_nothing_and_lets_requests_in_flight_finish() {
     let simulator = start_simulator(10, Duration::from_secs(1), "").await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
-    fixture.jobs.set_pins(changes(6));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    fixture.set_pins(plans(6)).await;
     fixture.receive_until(2, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
     fixture.jobs.pause();
     fixture.wait_until_finished(2).await;
@@ -88,8 +108,8 @@ async fn a_pause_sends_nothing_and_lets_requests_in_flight_finish() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_holds_retries_and_a_stop_ends_it() {
     let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
-    let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
-    fixture.jobs.set_pins(changes(2));
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    fixture.set_pins(plans(2)).await;
     fixture
         .receive_until(2, |progress| matches!(progress.state, ChangeState::Waiting { .. } | ChangeState::Set(_)))
         .await;

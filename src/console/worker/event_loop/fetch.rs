@@ -2,15 +2,16 @@
 //!
 //! It requests no more of a list than the console has room for, and keeps nothing of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{RecordsState, Worker};
 use crate::console::app::Msg;
+use crate::console::worker::number_cache::{CachePermit, RefreshResult};
 use crate::console::worker::{BackpressurePermit, WorkerReport};
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number::Number;
 use crate::domain::outcome::ReadFailure;
 use crate::jobs::StatusRead;
 use crate::journal::Journal;
@@ -45,22 +46,23 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             Err(why) => return self.report_all_unread(refresh_id, &ReadFailure::NotSent(why.clone())),
         };
         let (sources, wait_for_permit) = (self.config.sources.clone(), self.throttled_sender());
+        let (cache, clock) = (self.number_cache.clone(), self.clock);
         tokio::spawn(async move {
-            let room_to_tell = || {
-                let into_permit = |send: SendMsg| -> numbers::SendPermit<'_> {
-                    Box::new(move |event| {
-                        send(match event {
-                            NumbersEvent::Page(numbers) => Msg::PageReceived { refresh_id, numbers },
-                            NumbersEvent::WabaFinished(waba, result) => Msg::WabaRead { refresh_id, waba, result },
-                            NumbersEvent::NumberFailed(id, failure) => Msg::NumberRead { id, result: Err(failure) },
-                        });
-                    })
-                };
-                wait_for_permit().map(into_permit).boxed()
+            let result = Mutex::<RefreshResult>::default();
+            let reserve = || {
+                let (cache, permit, result) = (cache.clone(), wait_for_permit(), &result);
+                async move {
+                    // First the cache: while a read waits for it, others can use the room of the console.
+                    let (cache, send) = (cache.reserve().await, permit.await);
+                    Box::new(move |event| send(read_msg(refresh_id, event, cache, result))) as numbers::SendPermit<'_>
+                }
+                .boxed()
             };
-            numbers::read_with_backpressure(&graph, sources, &room_to_tell).await;
+            numbers::read_with_backpressure(&graph, sources, &reserve).await;
             let send = wait_for_permit().await;
             send(Msg::RefreshFinished { refresh_id });
+            let result = result.into_inner().unwrap_or_else(PoisonError::into_inner);
+            cache.end_refresh(result, clock.now().utc).await;
         });
     }
 
@@ -94,7 +96,9 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         self.send_msg(Msg::RefreshFinished { refresh_id });
     }
 
-    pub(super) fn refresh_number(&self, id: PhoneNumberId) {
+    /// Refreshes a number. `known` is what the list knows of it.
+    pub(super) fn refresh_number(&self, known: Number) {
+        let id = known.id;
         let graph = match &self.graph {
             Ok(graph) => graph.clone(),
             Err(why) => {
@@ -105,15 +109,36 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let single = self.config.sources.numbers.iter().find(|(single, _)| *single == id);
         let name = single.and_then(|(_, name)| name.clone());
         // A reply proves nothing about what arrived after its request was sent.
-        let (asked_at, report) = (self.clock.now(), Arc::clone(&self.report));
+        let (asked_at, report, cache) = (self.clock.now(), Arc::clone(&self.report), self.number_cache.clone());
         tokio::spawn(async move {
             let result = graph.read_number(id).await.map(|number| Number { name: name.or(number.name), ..number });
-            let read =
-                result.as_ref().ok().map(|number| StatusRead { number: id, two_step: number.two_step, asked_at });
+            let read = result.as_ref().ok().cloned();
             report(WorkerReport::Msg(Msg::NumberRead { id, result }));
-            if let (Some(jobs), Some(read)) = (jobs, read) {
-                jobs.handle_status_read(read);
+            let Some(read) = read else { return };
+            if let Some(jobs) = jobs {
+                jobs.handle_status_read(StatusRead { number: id, two_step: read.two_step, asked_at });
             }
+            // A reply for one number does not name the WABA that lists it.
+            let (waba, name) = (read.waba.or(known.waba), read.name.or(known.name));
+            cache.send_number(Number { waba, name, ..read }).await;
         });
+    }
+}
+
+/// Hands an event of a refresh to the cache, and returns the message for the console.
+fn read_msg(refresh_id: u32, event: NumbersEvent, cache: CachePermit, result: &Mutex<RefreshResult>) -> Msg {
+    let mut result = result.lock().unwrap_or_else(PoisonError::into_inner);
+    match event {
+        NumbersEvent::Page(numbers) => {
+            result.add(&numbers);
+            cache.send_page(&numbers);
+            Msg::PageReceived { refresh_id, numbers }
+        }
+        NumbersEvent::WabaFinished(waba, outcome) => {
+            result.complete_wabas.extend(outcome.is_ok().then_some(waba.id));
+            cache.end_list();
+            Msg::WabaRead { refresh_id, waba, result: outcome }
+        }
+        NumbersEvent::NumberFailed(id, failure) => Msg::NumberRead { id, result: Err(failure) },
     }
 }

@@ -1,0 +1,244 @@
+//! Caches the numbers that were read for the list of the next start, beside their way to the screen.
+//!
+//! A page of the cache costs a sync, so numbers wait until a page is full or a list ended, and one page is written at a
+//! time. A disk that is far behind delays the reads, so that no list piles up in memory. It decides neither what the
+//! screen shows nor whether a PIN may be sent, and the end of the program does not wait for it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::domain::text::CleanText;
+use crate::jobs::JobsHandle;
+use crate::journal::Journal;
+
+/// How many numbers are cached or removed at once: few enough that a change behind them does not wait long.
+const PAGE_SIZE: usize = 256;
+
+/// How many numbers wait for the disk, or for the journal to open, before the reads wait as well. They take less than
+/// two megabytes.
+const MAX_WAITING_NUMBERS: usize = 16_384;
+
+/// What a refresh found, to remove from the cache what it did not find.
+#[derive(Debug, Default)]
+pub(super) struct RefreshResult {
+    /// Every number that was listed or read, or that the config names.
+    pub(super) seen: Vec<PhoneNumberId>,
+    /// The WABAs whose lists were read to their ends.
+    pub(super) complete_wabas: Vec<WabaId>,
+    /// The earliest time at which a number was read.
+    pub(super) read_since: Option<UtcTime>,
+}
+
+impl RefreshResult {
+    /// Adds a page of numbers.
+    pub(super) fn add(&mut self, numbers: &[Number]) {
+        self.seen.extend(numbers.iter().map(|number| number.id));
+        // The first number may not have the earliest time, because the clock may be set back.
+        let read_times = numbers.iter().filter_map(|number| number.read_at);
+        self.read_since = self.read_since.into_iter().chain(read_times).min();
+    }
+}
+
+/// An event of the reads that concerns the cache.
+#[derive(Debug)]
+enum CacheUpdate {
+    /// A page of a list. More pages follow.
+    ListPageRead(Vec<Number>),
+    /// One number was read, and nothing follows.
+    NumberRead(Box<Number>),
+    /// A list ended.
+    ListEnded,
+    /// Every list ended, at this time.
+    RefreshEnded(RefreshResult, UtcTime),
+}
+
+impl CacheUpdate {
+    fn number_count(&self) -> usize {
+        match self {
+            Self::ListPageRead(numbers) => numbers.len(),
+            Self::NumberRead(_) => 1,
+            Self::ListEnded | Self::RefreshEnded(..) => 0,
+        }
+    }
+}
+
+/// Sends reads to the cache.
+#[derive(Debug, Clone)]
+pub(super) struct NumberCache {
+    updates: mpsc::UnboundedSender<CacheUpdate>,
+    /// How many numbers are not being written yet.
+    waiting: Arc<watch::Sender<usize>>,
+}
+
+/// Reads that wait for the cache.
+#[derive(Debug)]
+pub(super) struct WaitingReads {
+    updates: mpsc::UnboundedReceiver<CacheUpdate>,
+    waiting: Arc<watch::Sender<usize>>,
+}
+
+/// Sends one event of the reads.
+#[derive(Debug)]
+pub(super) struct CachePermit(NumberCache);
+
+impl CachePermit {
+    /// Caches the numbers of a page that were read. More pages follow.
+    pub(super) fn send_page(self, numbers: &[Number]) {
+        // A number without a read time could not be read.
+        let read = numbers.iter().filter(|number| number.read_at.is_some()).cloned().collect();
+        self.send(CacheUpdate::ListPageRead(read));
+    }
+
+    /// Reports the end of a list.
+    pub(super) fn end_list(self) {
+        self.send(CacheUpdate::ListEnded);
+    }
+
+    fn send(self, update: CacheUpdate) {
+        let (NumberCache { updates, waiting }, count) = (self.0, update.number_count());
+        waiting.send_modify(|waiting| *waiting += count);
+        if updates.send(update).is_err() {
+            waiting.send_modify(|waiting| *waiting -= count);
+        }
+    }
+}
+
+impl NumberCache {
+    /// The cache, and what waits for it until [`WaitingReads::cache`].
+    pub(super) fn new() -> (Self, WaitingReads) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let waiting = Arc::new(watch::Sender::new(0));
+        (Self { updates: sender, waiting: Arc::clone(&waiting) }, WaitingReads { updates: receiver, waiting })
+    }
+
+    /// Waits until one more event may wait for the disk. Without a journal nothing waits, and nothing is cached.
+    pub(super) async fn reserve(&self) -> CachePermit {
+        let has_room = |waiting: &usize| *waiting < MAX_WAITING_NUMBERS || self.updates.is_closed();
+        // This handle keeps the channel open.
+        self.waiting.subscribe().wait_for(has_room).await.ok();
+        CachePermit(self.clone())
+    }
+
+    /// Caches one number.
+    pub(super) async fn send_number(&self, number: Number) {
+        self.reserve().await.send(CacheUpdate::NumberRead(Box::new(number)));
+    }
+
+    /// Reports the end of a refresh: what its complete lists do not name is removed.
+    pub(super) async fn end_refresh(&self, result: RefreshResult, at: UtcTime) {
+        self.reserve().await.send(CacheUpdate::RefreshEnded(result, at));
+    }
+}
+
+impl WaitingReads {
+    /// Caches what arrives, until no sender is left.
+    pub(super) async fn cache(mut self, journal: Journal, jobs: JobsHandle, profile: CleanText) {
+        let mut uncached = UncachedNumbers::default();
+        let mut refresh = None;
+        loop {
+            // What arrived during a write shares the next one. Numbers of a later refresh wait for the removal.
+            while refresh.is_none()
+                && uncached.is_below_page()
+                && let Ok(update) = self.updates.try_recv()
+            {
+                refresh = uncached.add(update);
+            }
+            if let Some(page) = uncached.take_page() {
+                self.waiting.send_modify(|waiting| *waiting -= page.len());
+                journal.cache_numbers(profile.as_str(), page).await;
+            } else if let Some((result, ended_at)) = refresh.take() {
+                remove_unlisted(&journal, &jobs, profile.as_str(), result, ended_at).await;
+            } else if let Some(update) = self.updates.recv().await {
+                refresh = uncached.add(update);
+            } else {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for WaitingReads {
+    fn drop(&mut self) {
+        self.updates.close();
+        // Wakes the reads that wait.
+        self.waiting.send_modify(|_| {});
+    }
+}
+
+/// Numbers that were read and are not cached, in the order of reading.
+#[derive(Debug, Default)]
+struct UncachedNumbers {
+    numbers: VecDeque<Number>,
+    /// How many of them are cached without waiting for a full page.
+    due: usize,
+}
+
+impl UncachedNumbers {
+    /// Adds what was read. Returns the result of a refresh that ended.
+    fn add(&mut self, update: CacheUpdate) -> Option<(RefreshResult, UtcTime)> {
+        match update {
+            CacheUpdate::ListPageRead(numbers) => {
+                self.numbers.extend(numbers);
+                return None;
+            }
+            CacheUpdate::NumberRead(number) => self.numbers.push_back(*number),
+            // The list of another WABA may hang, so these do not wait for it.
+            CacheUpdate::ListEnded => {}
+            CacheUpdate::RefreshEnded(result, at) => {
+                self.due = self.numbers.len();
+                return Some((result, at));
+            }
+        }
+        self.due = self.numbers.len();
+        None
+    }
+
+    fn is_below_page(&self) -> bool {
+        self.numbers.len() < PAGE_SIZE
+    }
+
+    /// The next page, if it is full or due.
+    fn take_page(&mut self) -> Option<Vec<Number>> {
+        if self.is_below_page() && self.due == 0 {
+            return None;
+        }
+        self.due = self.due.saturating_sub(PAGE_SIZE);
+        Some(self.numbers.drain(..PAGE_SIZE.min(self.numbers.len())).collect())
+    }
+}
+
+/// Removes the cached numbers that a completely read WABA no longer lists, page by page. Numbers with an open change
+/// stay, and so do numbers that another process read later.
+async fn remove_unlisted(
+    journal: &Journal,
+    jobs: &JobsHandle,
+    profile: &str,
+    result: RefreshResult,
+    ended_at: UtcTime,
+) {
+    let RefreshResult { mut seen, complete_wabas, read_since } = result;
+    if complete_wabas.is_empty() {
+        return;
+    }
+    seen.sort_unstable();
+    let read_until = read_since.unwrap_or(ended_at);
+    let mut last = None;
+    loop {
+        let page = journal.cached_numbers(profile, last).await;
+        let Some(number) = page.last() else { return };
+        last = Some(number.id);
+        let is_complete = |number: &Number| number.waba_id().is_some_and(|waba| complete_wabas.contains(&waba));
+        let unlisted = page.iter().filter(|number| is_complete(number) && seen.binary_search(&number.id).is_err());
+        let unlisted = jobs.without_open_changes(unlisted.map(|number| number.id).collect()).await;
+        if !unlisted.is_empty() {
+            journal.remove_cached_numbers(profile, unlisted, read_until).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
