@@ -1,12 +1,12 @@
 //! pindesk: a keyboard-only console for the two-step verification PINs of WhatsApp Business phone numbers.
 //!
-//! The console is one loop. Events of the worlds outside (keys, replies, timers, signals) become messages; [`console::app`]
-//! changes its state for a message and returns commands; the worker and the runtime carry the commands out.
+//! The console is one loop. What happens outside (keys, replies, timers, signals) becomes messages; [`console::app`] lets
+//! the open page take a step for a message, and returns effects; the worker and the runtime carry them out.
 //!
 //! ```text
 //!   keyboard ──> console::input ──┐                      ┌──> console::view ──> console::terminal ──> screen
-//!   timers, signals ──────────────┼─ messages ─> console::app
-//!   console::worker <─────────────┴───── commands ───────┘
+//!   timers, signals ──────────────┼─ messages ─> console::app ──> the open page, in console::pages
+//!   console::worker <─────────────┴───── effects ────────┘
 //!        │  numbers: list and read numbers ──────────────────> graph ──> Meta, or the simulator
 //!        └─ jobs: set PINs ── escrow (encrypt, sync) ── journal (record, sync) ──> graph
 //! ```
