@@ -4,24 +4,13 @@
 //! in the cache of numbers. Several processes share the database. After a failed write or sync, the journal accepts no
 //! more records in this process. It never sends or retries a request, draws a screen, or holds a readable PIN.
 
-mod audit;
-mod job_start;
-mod cache;
 mod database_files;
 mod error;
-mod integrity;
-mod history;
-mod job_queries;
-mod transaction;
-mod open_changes;
-mod reader;
 mod model;
-mod recovery;
+mod audit;
 mod run_lock;
-mod schema;
-mod encrypted_pins;
-mod encoding;
-mod writer;
+mod integrity;
+mod sqlite;
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -37,21 +26,20 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowFile, Recipients};
 use crate::state_dir::{self, StateDir};
 
-pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity, ReplySummary};
-pub use encrypted_pins::EncryptedPin;
+pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity};
 pub use error::{JournalError, RecordError};
-pub use job_queries::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
 pub use model::{
-    AuditEvent, HistoryEntry, Intent, JobPlan, JournalKind, JournalOptions, Operator, OutcomeRecord, PinSource,
-    RecipientsStatus, RecoveryReport, UnresolvedChange,
+    AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobPlan, JobStatus, JobSummary, JournalKind,
+    JournalOptions, Operator, OutcomeRecord, PinSource, RecipientsStatus, RecordedState, RecoveryReport, ReplySummary,
+    UnresolvedChange,
 };
-pub use reader::{JournalReader, VerifiedAudit};
+pub use sqlite::reader::{JournalReader, VerifiedAudit};
 
 use audit::HEAD_FILE;
-use cache::CacheUpdate;
 use error::StorageError;
-use transaction::WriteOp;
-use writer::{RESERVE_FILE, WriteGate, Writer, WriterCommand};
+use sqlite::cache::CacheUpdate;
+use sqlite::transaction::WriteOp;
+use sqlite::writer::{self, RESERVE_FILE, WriteGate, Writer, WriterCommand};
 
 /// Space reserved for outcomes on a full disk: one transaction for each request that can be in flight.
 const RESERVE_BYTES: u64 = 64 * (64 << 10);
@@ -89,7 +77,7 @@ impl Journal {
         let storage_error = |error: std::io::Error| StorageError::from(error).into_journal_error(&dir);
         let lock =
             escrow.lock(OPEN_LOCK_TIMEOUT).map_err(|error| StorageError::from(error).into_journal_error(&dir))?;
-        let opened = recovery::open(options, sync_writes, &lock)?;
+        let opened = sqlite::recovery::open(options, sync_writes, &lock)?;
         let head_file = dir.open_file(HEAD_FILE, state_dir::OpenMode::ReadWrite)?;
         // The sync allocates the blocks of the file, so that a power cut leaves an older head, never half of one.
         opened.head.write(&head_file).and_then(|()| head_file.sync_data()).map_err(storage_error)?;
@@ -115,7 +103,7 @@ impl Journal {
     /// # Errors
     /// If the database or the escrow file cannot be read.
     pub fn inspect(dir: &StateDir, recipients: Option<&Recipients>) -> Result<RecoveryReport, JournalError> {
-        integrity::inspect(dir, &recipients.map(Recipients::fingerprints).unwrap_or_default())
+        sqlite::inspection::inspect(dir, &recipients.map(Recipients::fingerprints).unwrap_or_default())
     }
 
     /// Records a confirmed job. The record is durable when this returns.

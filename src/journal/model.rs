@@ -2,6 +2,8 @@
 //!
 //! This module does not read or write the database. No value holds a readable PIN.
 
+mod job;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use crate::domain::outcome::{DoubtReason, Outcome};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
+
+pub use job::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
 
 /// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the
 /// request starts, and the request times out after 30 s.
@@ -100,6 +104,16 @@ pub struct UnresolvedChange {
     pub is_in_escrow: bool,
 }
 
+/// An open change, and the run that works or worked on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OpenChange {
+    pub(super) unresolved: UnresolvedChange,
+    /// The run that last sent it; `None` if only the escrow file had the change.
+    pub(super) run_id: Option<String>,
+    /// No request of it can have been sent after this time, unless that run is alive.
+    pub(super) last_send: RecordedTime,
+}
+
 /// Whether the recipients of this process are the stored ones.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RecipientsStatus {
@@ -175,6 +189,19 @@ pub struct OutcomeRecord {
     pub at: UtcTime,
 }
 
+/// The parts of a reply that are worth searching for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReplySummary {
+    /// The HTTP status of the reply.
+    pub http_status: Option<u16>,
+    /// The error code of the Graph API.
+    pub code: Option<i64>,
+    /// The subcode of the error.
+    pub subcode: Option<i64>,
+    /// `fbtrace_id`, which Meta's support asks for.
+    pub trace_id: Option<CleanText>,
+}
+
 /// An event for the audit log that is not part of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditEvent {
@@ -191,6 +218,17 @@ pub enum AuditEvent {
         /// The WABA that listed the number.
         waba: Option<WabaId>,
     },
+}
+
+/// An encrypted PIN with the state of its change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncryptedPin {
+    /// The entry, as the journal stores it.
+    pub escrow_entry: EscrowEntry,
+    /// The state of its change.
+    pub state: RecordedState,
+    /// When pindesk was about to send its last request; `None` if only the escrow file had it.
+    pub last_attempt_at: Option<UtcTime>,
 }
 
 /// One entry in the history of a number.

@@ -7,14 +7,14 @@ use std::collections::HashSet;
 
 use rusqlite::params;
 
-use super::audit::{AuditAction, AuditEntry};
-use super::error::{RecordError, StorageError};
-use super::job_queries::{JobNumber, JobQueries, JobStatus};
-use super::model::{JobPlan, PinSource};
+use super::job_queries::JobQueries;
 use super::transaction::JournalTx;
 use crate::domain::change::JobId;
 use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
+use crate::journal::audit::{AuditAction, AuditEntry};
+use crate::journal::error::{RecordError, StorageError};
+use crate::journal::model::{JobNumber, JobPlan, JobStatus, PinSource};
 
 impl JournalTx<'_> {
     pub(super) fn start_job(&mut self, plan: &JobPlan) -> Result<JobId, StorageError> {

@@ -7,24 +7,24 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
 use super::encoding::{outcome_kind, outcome_reason, reply_summary, resolution_kind};
-use super::error::{RecordError, StorageError};
-use super::model::{
-    AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecipientsStatus, RecordedTime, is_in_future,
-    time_until_new_pin,
-};
 use super::open_changes;
-use super::run_lock::RunLock;
 use crate::domain::change::{ChangeId, JobId, Resolution};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
 use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint};
+use crate::journal::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
+use crate::journal::error::{RecordError, StorageError};
+use crate::journal::model::{
+    AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecipientsStatus, RecordedTime, is_in_future,
+    time_until_new_pin,
+};
+use crate::journal::run_lock::RunLock;
 
 /// One record to write.
 #[derive(Debug)]
-pub(super) enum WriteOp {
+pub(in crate::journal) enum WriteOp {
     StartJob(JobPlan),
     ResumeJob { job: JobId, numbers: Vec<PhoneNumberId> },
     RecordIntent(Intent),
@@ -37,11 +37,11 @@ pub(super) enum WriteOp {
 }
 
 /// The result of one [`WriteOp`].
-pub(super) type WriteResult = Result<Option<JobId>, RecordError>;
+pub(in crate::journal) type WriteResult = Result<Option<JobId>, RecordError>;
 
 /// The operator of this process, and what the process knows besides the rows.
 #[derive(Debug)]
-pub(super) struct WriterContext {
+pub(in crate::journal) struct WriterContext {
     pub(super) clock: Clock,
     pub(super) operator: Operator,
     pub(super) run_lock: RunLock,

@@ -7,105 +7,18 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::audit::ReplySummary;
+use super::columns::{parse_column, waba_column};
 use super::encoding::{outcome_reason, reply_summary};
-use super::error::StorageError;
-use super::model::PinSource;
-use super::open_changes::{self, parse_column};
-use super::run_lock;
+use super::open_changes;
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::outcome::{DoubtReason, Outcome};
 use crate::domain::text::CleanText;
+use crate::journal::error::StorageError;
+use crate::journal::model::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
+use crate::journal::run_lock;
 use crate::state_dir::StateDir;
-
-/// A job with its counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobSummary {
-    /// The ID of the job.
-    pub id: JobId,
-    /// When the operator confirmed it.
-    pub at: UtcTime,
-    /// The name of its profile.
-    pub profile: CleanText,
-    /// How the PINs were chosen.
-    pub pin_source: PinSource,
-    /// How many numbers are in each state, without zero counts. The sum is the number of confirmed numbers.
-    pub counts: HashMap<RecordedState, usize>,
-    /// Whether the job still runs.
-    pub status: JobStatus,
-}
-
-impl JobSummary {
-    /// How many numbers of the job are in this state.
-    #[must_use]
-    pub fn count(&self, state: RecordedState) -> usize {
-        self.counts.get(&state).copied().unwrap_or_default()
-    }
-}
-
-/// Whether a job still runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobStatus {
-    /// A live process works on it.
-    Running,
-    /// Every number has an outcome.
-    Finished,
-    /// The process ended before it started every number.
-    Interrupted,
-}
-
-/// A job, number by number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobDetail {
-    /// The job with its counts.
-    pub summary: JobSummary,
-    /// Every confirmed number, in the order of the plan.
-    pub numbers: Vec<JobNumber>,
-}
-
-/// One number of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobNumber {
-    /// The ID of the number.
-    pub number: PhoneNumberId,
-    /// The WABA that listed the number.
-    pub waba: Option<WabaId>,
-    /// The state of the number in this job.
-    pub state: RecordedState,
-    /// Its latest change in this job.
-    pub change: Option<ChangeId>,
-    /// When that change ended, or if it has not ended, when pindesk was about to send it.
-    pub at: Option<UtcTime>,
-    /// How many attempts were made.
-    pub attempts: u8,
-    /// The outcome of that change, recorded or deduced.
-    pub outcome: Option<Outcome>,
-    /// The parts of the reply that are worth searching for.
-    pub reply: ReplySummary,
-    /// The reason for the outcome, in words.
-    pub reason: Option<CleanText>,
-}
-
-/// The state of a number in a job, or of a single change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RecordedState {
-    /// The job has recorded no change for it yet.
-    NotStarted,
-    /// A live process works on it.
-    Running,
-    /// Meta confirmed it.
-    Set,
-    /// Meta refused it.
-    Failed,
-    /// pindesk did not send it.
-    NotSent,
-    /// It is in doubt.
-    NoAnswer,
-    /// It was in doubt, and no longer is.
-    Resolved,
-}
 
 /// One attempt or one outcome of a change, as the rows have it.
 struct ChangeRecord {
@@ -317,36 +230,6 @@ impl<'a> JobQueries<'a> {
     }
 }
 
-impl JobNumber {
-    /// True if no PIN was sent to it, so that a resumed job sends one. False for numbers that failed or are in doubt,
-    /// because an operator must check them first.
-    #[must_use]
-    pub const fn is_resumable(&self) -> bool {
-        match self.state {
-            RecordedState::NotStarted | RecordedState::NotSent => true,
-            RecordedState::Running
-            | RecordedState::Set
-            | RecordedState::Failed
-            | RecordedState::NoAnswer
-            | RecordedState::Resolved => false,
-        }
-    }
-
-    fn not_started(number: PhoneNumberId, waba: Option<WabaId>) -> Self {
-        Self {
-            number,
-            waba,
-            state: RecordedState::NotStarted,
-            change: None,
-            at: None,
-            attempts: 0,
-            outcome: None,
-            reply: ReplySummary::default(),
-            reason: None,
-        }
-    }
-}
-
 fn summarize(
     id: JobId,
     at: UtcTime,
@@ -366,8 +249,4 @@ fn summarize(
         (false, false) => JobStatus::Interrupted,
     };
     JobSummary { id, at, profile, pin_source, counts, status }
-}
-
-fn waba_column(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<WabaId>> {
-    row.get::<_, Option<String>>(column)?.map(|_| parse_column(row, column)).transpose()
 }

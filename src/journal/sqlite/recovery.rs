@@ -8,32 +8,32 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-use super::audit::{AuditAction, AuditEntry, ChainHead, ROWS_LOST_OUTCOME, SavedHead};
-use super::error::{JournalError, StorageError};
-use super::integrity::{self, EscrowIndex, LINE_NOTE_PREFIX, RecoveryInput};
-use super::model::{JournalOptions, OutcomeRecord, RecoveryReport, UnresolvedChange};
-use super::open_changes::{self, OpenChange};
-use super::run_lock::RunLock;
-use super::schema;
+use super::open_changes;
 use super::transaction::{JournalTx, WriterContext};
+use super::{audit_log, inspection, schema};
 use crate::domain::change::JobId;
 use crate::domain::clock::{self, TimePoint};
 use crate::domain::outcome::{DoubtReason, Outcome};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowFile, EscrowLock};
+use crate::journal::audit::{AuditAction, AuditEntry, ChainHead, ROWS_LOST_OUTCOME, SavedHead};
+use crate::journal::error::{JournalError, StorageError};
+use crate::journal::integrity::{self, EscrowIndex, LINE_NOTE_PREFIX, RecoveryInput};
+use crate::journal::model::{JournalOptions, OpenChange, OutcomeRecord, RecoveryReport, UnresolvedChange};
+use crate::journal::run_lock::RunLock;
 use crate::state_dir::StateDir;
 
 /// An open journal, before its writer thread starts.
 #[derive(Debug)]
-pub(super) struct OpenedJournal {
-    pub(super) db: Connection,
-    pub(super) context: WriterContext,
-    pub(super) head: ChainHead,
-    pub(super) report: RecoveryReport,
+pub(in crate::journal) struct OpenedJournal {
+    pub(in crate::journal) db: Connection,
+    pub(in crate::journal) context: WriterContext,
+    pub(in crate::journal) head: ChainHead,
+    pub(in crate::journal) report: RecoveryReport,
 }
 
 /// Opens and recovers the database. The caller holds the lock of all writers.
-pub(super) fn open(
+pub(in crate::journal) fn open(
     options: JournalOptions,
     sync_writes: bool,
     lock: &EscrowLock<'_>,
@@ -78,11 +78,14 @@ fn recover(
     lock: &EscrowLock<'_>,
 ) -> Result<OpenedJournal, StorageError> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let head = ChainHead::read_from(&tx)?;
+    let head = audit_log::chain_head(&tx)?;
     let mut journal_tx = JournalTx { db: &tx, context: &mut context, head, now, escrow_entries: Vec::new() };
     journal_tx.insert_run()?;
     let escrow = &input.escrow;
-    let mut findings = input.findings(journal_tx.db)?;
+    let mut findings: Vec<CleanText> = match input.missing_journal_finding() {
+        Some(finding) => vec![finding],
+        None => audit_log::find_mismatch(journal_tx.db, input.saved_head)?.into_iter().collect(),
+    };
     if input.was_empty && !findings.is_empty() {
         journal_tx.clear_recipients()?;
     }
@@ -101,7 +104,7 @@ fn recover(
         findings.push(finding);
     }
     journal_tx.import_unknown_changes(dir, escrow)?;
-    let missing = escrow.missing_entries(journal_tx.db)?;
+    let missing = inspection::missing_entries(journal_tx.db, escrow)?;
     for note in missing.repaired_findings() {
         journal_tx.add_audit_row(
             AuditAction::Finding,
@@ -164,7 +167,7 @@ impl JournalTx<'_> {
         is_complete: bool,
     ) -> Result<Option<CleanText>, StorageError> {
         let mut new_lines = Vec::new();
-        for line in escrow.unreported_lines(self.db)? {
+        for line in escrow.unreported_lines(&inspection::reported_lines(self.db)?) {
             let problem = if is_complete && escrow.torn_line == Some(line) {
                 "was truncated: its PIN was never sent, or the journal has it"
             } else {

@@ -6,23 +6,15 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::model::{MAX_SEND_DELAY, RecordedTime, UnresolvedChange};
+use super::columns::{parse_column, parse_two_step, waba_column};
+
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
-use crate::domain::number::{PhoneNumberId, TwoStep};
+use crate::domain::number::PhoneNumberId;
 use crate::domain::outcome::{DoubtReason, Outcome};
-
-/// An open change, and the run that works or worked on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OpenChange {
-    pub(super) unresolved: UnresolvedChange,
-    /// The run that last sent it; `None` if only the escrow file had the change.
-    pub(super) run_id: Option<String>,
-    /// No request of it can have been sent after this time, unless that run is alive.
-    pub(super) last_send: RecordedTime,
-}
+use crate::journal::model::{MAX_SEND_DELAY, OpenChange, RecordedTime, UnresolvedChange};
 
 const OPEN_CHANGES_SQL: &str = "
     WITH sent AS (
@@ -152,7 +144,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
             change: parse_column(row, 0)?,
             job: row.get::<_, Option<u32>>(1)?.map(JobId::new),
             number: parse_column(row, 2)?,
-            waba: row.get::<_, Option<String>>(3)?.map(|_| parse_column(row, 3)).transpose()?,
+            waba: waba_column(row, 3)?,
             two_step_before: parse_two_step(&row.get::<_, String>(4)?),
             at: UtcTime::from_unix_seconds(intent_at),
             attempts: run_id.as_ref().map(|_| ended_attempts.or(started_attempts).unwrap_or(1)),
@@ -163,20 +155,6 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
         run_id,
         last_send,
     })
-}
-
-/// Parses a stored ID.
-pub(super) fn parse_column<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
-where
-    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
-{
-    let text: String = row.get(column)?;
-    text.parse().map_err(|error: T::Err| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
-}
-
-/// Parses the output of [`TwoStep::json_value`].
-pub(super) fn parse_two_step(text: &str) -> TwoStep {
-    [TwoStep::On, TwoStep::NotSet].into_iter().find(|two_step| two_step.json_value() == text).unwrap_or_default()
 }
 
 /// True if the journal has this change.

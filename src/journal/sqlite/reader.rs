@@ -5,15 +5,16 @@
 use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
-use super::audit::{self, AuditProblem, AuditRow, SavedHead};
-use super::database_files::{DATABASE_FILE, WAL_FILE, database_path};
-use super::encrypted_pins::{self, EncryptedPin};
-use super::error::{JournalError, StorageError};
-use super::job_queries::{JobDetail, JobQueries, JobSummary};
+use super::job_queries::JobQueries;
 use super::schema::{self, LATEST_VERSION};
+use super::{audit_log, encrypted_pins};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::text::CleanText;
+use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
+use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
+use crate::journal::error::{JournalError, StorageError};
+use crate::journal::model::{EncryptedPin, JobDetail, JobSummary};
 use crate::state_dir::StateDir;
 
 /// A journal that is open for reading.
@@ -105,7 +106,7 @@ impl JournalReader {
         // Read before the rows, because it may be behind them, but never ahead.
         let saved_head = SavedHead::read(&self.dir)?;
         schema::check_integrity(&self.db, &self.dir)?;
-        self.read(|db| Ok(audit::verify_chain(db, saved_head)?.map(|rows| VerifiedAudit { rows })))
+        self.read(|db| Ok(audit_log::verify_chain(db, saved_head)?.map(|rows| VerifiedAudit { rows })))
     }
 
     /// True if the rows reach the saved head. Then the journal has every change that was sent, because pindesk records
@@ -116,7 +117,7 @@ impl JournalReader {
     pub fn is_complete(&self) -> Result<bool, JournalError> {
         // Read before the rows, because it may be behind them, but never ahead.
         let saved_head = SavedHead::read(&self.dir)?;
-        self.read(|db| Ok(saved_head.find_mismatch(db)?.is_none()))
+        self.read(|db| Ok(audit_log::find_mismatch(db, saved_head)?.is_none()))
     }
 
     /// The encrypted PINs of the journal with the state of each change, in the order in which they were last sent,

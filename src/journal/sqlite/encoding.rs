@@ -1,9 +1,9 @@
 //! Encodes outcomes and resolutions as text for the rows and the audit log. It does not access the database.
 
-use super::audit::ReplySummary;
 use crate::domain::change::Resolution;
 use crate::domain::outcome::{ApiError, Outcome};
 use crate::domain::text::CleanText;
+use crate::journal::model::ReplySummary;
 
 /// The keyword of an outcome, in the rows and in the audit log.
 pub(super) const fn outcome_kind(outcome: &Outcome) -> &'static str {
