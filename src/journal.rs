@@ -10,6 +10,7 @@ mod model;
 mod audit;
 mod run_lock;
 mod integrity;
+mod rules;
 mod sqlite;
 
 use std::sync::{Arc, mpsc};

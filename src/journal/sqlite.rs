@@ -14,6 +14,8 @@ pub(super) mod cache;
 pub(super) mod reader;
 pub(super) mod inspection;
 pub(super) mod transaction;
+mod recipients;
+mod send_facts;
 mod job_start;
 pub(super) mod recovery;
 pub(super) mod writer;

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use rusqlite::Connection;
 
 use super::reader::JournalReader;
-use super::{audit_log, encrypted_pins, open_changes, transaction};
+use super::{audit_log, encrypted_pins, open_changes};
 use crate::escrow::Fingerprint;
 use crate::journal::audit::SavedHead;
 use crate::journal::error::{JournalError, StorageError};
@@ -58,7 +58,7 @@ pub(in crate::journal) fn inspect(dir: &StateDir, recipients: &[Fingerprint]) ->
                     unresolved.push(open.unresolved);
                 }
             }
-            Ok(RecoveryReport { unresolved, findings, recipients: transaction::recipients_status(db, recipients)? })
+            Ok(RecoveryReport { unresolved, findings, recipients: super::recipients::status(db, recipients)? })
         }),
         Err(error) if error.is_missing() => {
             let input = RecoveryInput { was_empty: true, saved_head, escrow: EscrowIndex::read(dir)? };

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::open_changes;
 use super::transaction::{JournalTx, WriterContext};
-use super::{audit_log, inspection, schema};
+use super::{audit_log, inspection, recipients, schema};
 use crate::domain::change::JobId;
 use crate::domain::clock::{self, TimePoint};
 use crate::domain::outcome::{DoubtReason, Outcome};
@@ -114,7 +114,7 @@ fn recover(
         findings.push(note);
     }
     let unresolved = journal_tx.unresolved_changes()?;
-    let recipients = journal_tx.recipients_status()?;
+    let recipients = recipients::status(journal_tx.db, &journal_tx.context.recipients)?;
     let head = journal_tx.head;
     lock.append(&missing.entries)?;
     tx.commit()?;
@@ -142,19 +142,6 @@ impl JournalTx<'_> {
                 operator.euid,
                 operator_label,
             ],
-        )?;
-        Ok(())
-    }
-
-    /// Stores an empty list of recipients, so that an operator must accept those of the config: the journal was lost
-    /// with the accepted ones, and the config may name those of an attacker.
-    fn clear_recipients(&mut self) -> Result<(), StorageError> {
-        let at = self.now.utc;
-        let note = Some(CleanText::new("the previous escrow recipients are unknown, because the journal was lost"));
-        let seq = self.add_audit_row(AuditAction::Finding, at, AuditEntry { note, ..AuditEntry::default() })?;
-        self.db.execute(
-            "INSERT INTO recipients (seq, at, fingerprints) VALUES (?1, ?2, '[]')",
-            params![seq, at.unix_seconds()],
         )?;
         Ok(())
     }
