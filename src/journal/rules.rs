@@ -3,5 +3,6 @@
 //!
 //! They read no rows, files or clocks, and write nothing.
 
+pub(super) mod change_state;
 pub(super) mod recipients;
 pub(super) mod send;

@@ -6,6 +6,7 @@ mod schema;
 mod encoding;
 mod columns;
 mod audit_log;
+mod change_facts;
 mod open_changes;
 mod job_queries;
 mod encrypted_pins;

@@ -2,18 +2,19 @@
 
 use rusqlite::Connection;
 
+use super::change_facts;
 use super::columns::{parse_column, waba_column};
-use super::job_queries::JobQueries;
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::escrow::{Ciphertext, EscrowEntry};
 use crate::journal::error::StorageError;
 use crate::journal::model::{EncryptedPin, RecordedState};
+use crate::journal::run_lock::LiveRuns;
 use crate::state_dir::StateDir;
 
 /// All encrypted PINs, in the order in which they were last sent.
 pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<EncryptedPin>, StorageError> {
-    let mut states = JobQueries::new(db, dir)?.state_by_change()?;
+    let mut states = change_facts::states(db, &mut LiveRuns::new(dir))?;
     let mut pins = Vec::new();
     for_each(db, |escrow_entry, last_attempt_at| {
         // This program always writes an attempt or an outcome with a change, so the state exists.

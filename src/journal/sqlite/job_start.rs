@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use rusqlite::params;
 
-use super::job_queries::JobQueries;
+use super::job_queries;
 use super::transaction::JournalTx;
 use crate::domain::change::JobId;
 use crate::domain::number::{PhoneNumberId, WabaId};
@@ -52,7 +52,7 @@ impl JournalTx<'_> {
         numbers: &[PhoneNumberId],
     ) -> Result<Result<(), RecordError>, StorageError> {
         let busy = |text: String| Ok(Err(RecordError::Busy(CleanText::new(&text))));
-        let Some(detail) = JobQueries::new(self.db, self.context.run_lock.dir())?.detail(job)? else {
+        let Some(detail) = job_queries::detail(self.db, self.context.run_lock.dir(), job)? else {
             return busy(format!("job {job} no longer exists"));
         };
         if detail.summary.status == JobStatus::Running {

@@ -5,9 +5,8 @@
 use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
-use super::job_queries::JobQueries;
 use super::schema::{self, LATEST_VERSION};
-use super::{audit_log, encrypted_pins};
+use super::{audit_log, encrypted_pins, job_queries};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::text::CleanText;
@@ -59,7 +58,7 @@ impl JournalReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn jobs(&self) -> Result<Vec<JobSummary>, JournalError> {
-        self.read(|db| JobQueries::new(db, &self.dir)?.summaries())
+        self.read(|db| job_queries::summaries(db, &self.dir))
     }
 
     /// One job, number by number; `None` if no job has this ID.
@@ -67,7 +66,7 @@ impl JournalReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn job(&self, id: JobId) -> Result<Option<JobDetail>, JournalError> {
-        self.read(|db| JobQueries::new(db, &self.dir)?.detail(id))
+        self.read(|db| job_queries::detail(db, &self.dir, id))
     }
 
     /// Calls `visit` for each row of the audit log since a time, oldest first, until `visit` fails. Reads row by row,

@@ -17,7 +17,7 @@ use crate::escrow::{EscrowEntry, Fingerprint};
 use crate::journal::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
 use crate::journal::error::{RecordError, StorageError};
 use crate::journal::model::{AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, time_until_new_pin};
-use crate::journal::rules::send;
+use crate::journal::rules::{change_state, send};
 use crate::journal::run_lock::RunLock;
 
 /// One record to write.
@@ -184,7 +184,7 @@ impl JournalTx<'_> {
         Ok(())
     }
 
-    /// Records the outcome of a change. Updates no other row: [`open_changes`] derives from the rows what it closes.
+    /// Records the outcome of a change. Updates no other row: what it ends is derived from the rows.
     pub(super) fn record_outcome(&mut self, record: &OutcomeRecord) -> Result<(), StorageError> {
         let kind = outcome_kind(&record.outcome);
         let entry = AuditEntry {
@@ -241,7 +241,7 @@ impl JournalTx<'_> {
         for open in open_changes::for_number(self.db, number, self.run_id())? {
             let is_of_other_process =
                 open.run_id.as_ref().map_or(Ok(false), |run| self.context.run_lock.is_other_live_run(run))?;
-            if is_of_other_process || !changes.contains(&open.unresolved.change) {
+            if !change_state::note_resolves(open.unresolved.change, changes, is_of_other_process) {
                 continue;
             }
             let change = open.unresolved;
