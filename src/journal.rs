@@ -9,8 +9,8 @@ mod error;
 mod model;
 mod audit;
 mod run_lock;
-mod integrity;
 mod rules;
+mod integrity;
 mod sqlite;
 
 use std::sync::{Arc, mpsc};

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 
 use super::audit::SavedHead;
+use super::rules::recovery::{self, AppendReason, EscrowCopy};
 use crate::domain::change::ChangeId;
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowFile};
@@ -39,9 +40,7 @@ pub(super) const LINE_NOTE_PREFIX: &str = "escrow.jsonl line ";
 impl RecoveryInput {
     /// The finding that the journal is missing, although there is evidence that it had records.
     pub(super) fn missing_journal_finding(&self) -> Option<CleanText> {
-        let had_rows = matches!(self.saved_head, SavedHead::Present(head) if head.sequence > 0)
-            || self.saved_head == SavedHead::Unreadable;
-        (self.was_empty && (had_rows || !self.escrow.entries.is_empty())).then(|| {
+        recovery::is_journal_lost(self.was_empty, self.saved_head, !self.escrow.entries.is_empty()).then(|| {
             CleanText::new(
                 "journal.db is missing or empty, although it had records: the outcomes of its changes are unknown, and \
                  each PIN in the escrow file may or may not be in force",
@@ -117,8 +116,10 @@ impl<'a> EscrowComparison<'a> {
 
     /// Compares an entry of the database. If a change has two lines, one match is enough.
     pub(super) fn compare(&mut self, entry: EscrowEntry) {
-        if !self.entries.contains(&(entry.change, hash_entry(&self.index.hasher, &entry))) {
-            self.missing.altered_count += usize::from(self.changes.contains(&entry.change));
+        let has_same_line = self.entries.contains(&(entry.change, hash_entry(&self.index.hasher, &entry)));
+        let copy = EscrowCopy::new(self.changes.contains(&entry.change), has_same_line);
+        if let Some(reason) = copy.append_reason() {
+            self.missing.altered_count += usize::from(reason == AppendReason::Altered);
             self.missing.entries.push(entry);
         }
     }

@@ -5,4 +5,5 @@
 
 pub(super) mod change_state;
 pub(super) mod recipients;
+pub(super) mod recovery;
 pub(super) mod send;
