@@ -56,6 +56,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(38);
 pub struct Journal {
     commands: mpsc::Sender<WriterCommand>,
     gate: Arc<WriteGate>,
+    dir: StateDir,
 }
 
 impl Journal {
@@ -95,7 +96,7 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || writer.run(&receiver, &writer_gate))
             .map_err(storage_error)?;
-        Ok((Self { commands, gate }, opened.report))
+        Ok((Self { commands, gate, dir }, opened.report))
     }
 
     /// Reports what [`Journal::open`] would find with these recipients, except for PINs that only the escrow file has.
@@ -220,17 +221,21 @@ impl Journal {
         self.update_cache(CacheUpdate::Delete(profile.to_owned(), numbers, read_until))
     }
 
-    /// The cached numbers of a profile, sorted by ID: the first page, or the page after an ID. Empty after the last
-    /// page.
-    pub async fn cached_numbers(&self, profile: &str, after: Option<PhoneNumberId>) -> Vec<Number> {
-        self.send_command(|reply| WriterCommand::GetCachedNumbers(profile.to_owned(), after, reply))
-            .await
-            .unwrap_or_default()
+    /// Waits until everything that is queued now is written or refused, so that a reader sees it. The wait begins when
+    /// this returns, even if the caller does not await the result yet.
+    pub fn flush(&self) -> impl Future<Output = ()> + use<> {
+        let flushed = self.send_command(WriterCommand::Flush);
+        async { flushed.await.unwrap_or_default() }
     }
 
-    /// The history of a number, newest first, at most `limit` entries.
-    pub async fn history(&self, number: PhoneNumberId, limit: usize) -> Vec<HistoryEntry> {
-        self.send_command(|reply| WriterCommand::GetHistory(number, limit, reply)).await.unwrap_or_default()
+    /// Opens the journal for reading. Blocks, so that callers do it on a thread that may. It sees what is committed and
+    /// needs no turn in the queue, so that reads go on while the journal is paused. Drop it when it is not needed: a
+    /// reader that is open when the journal is closed keeps the write-ahead log on the disk.
+    ///
+    /// # Errors
+    /// The same as [`JournalReader::open`].
+    pub fn open_reader(&self) -> Result<JournalReader, JournalError> {
+        JournalReader::open_beside_writer(&self.dir)
     }
 
     /// Stops the thread from writing until the guard is dropped, because a suspended process must not block the writes

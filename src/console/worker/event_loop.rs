@@ -23,9 +23,6 @@ use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
 use crate::journal::{AuditEvent, JobPlan, PauseGuard, PinSource, RecordError};
 
-/// How many history entries fit on a page.
-const MAX_HISTORY_LINES: usize = 20;
-
 /// The state of the thread.
 pub(super) struct Worker<R> {
     config: WorkerConfig,
@@ -332,17 +329,6 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let (journal, events) = (recorder.journal.clone(), self.event_sender.clone());
         tokio::spawn(async move {
             events.send(WorkerEvent::RecipientsAccepted(journal.accept_recipients().await)).ok();
-        });
-    }
-
-    fn read_history(&self, id: PhoneNumberId) {
-        let RecordsState::Open { recorder, .. } = &self.records_state else {
-            return self.send_msg(Msg::HistoryRead { id, lines: Vec::new() });
-        };
-        let (journal, report) = (recorder.journal.clone(), Arc::clone(&self.report));
-        tokio::spawn(async move {
-            let lines = journal.history(id, MAX_HISTORY_LINES).await;
-            report(WorkerReport::Msg(Msg::HistoryRead { id, lines }));
         });
     }
 

@@ -178,7 +178,7 @@ fn cached_numbers_arrive_only_as_fast_as_they_are_taken() {
     };
     let mut held: Vec<_> = (0..32).map(|_| wait_for(&reports, page)).collect();
     assert!(held.iter().all(|(count, _)| *count == 256));
-    // The journal has read the next page by then, and it would be reported first.
+    // The next page would be read and reported by then: its read would have started earlier.
     work.send(WorkCommand::ReadHistory("1002".parse().expect("an id")));
     wait_for(&reports, |report| match report {
         WorkerReport::ThrottledMsg(..) => panic!("reported without a permit"),

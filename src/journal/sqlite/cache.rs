@@ -13,7 +13,7 @@ use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, NumberDetails, PhoneNumberId, Waba};
 use crate::domain::text::CleanText;
 
-/// How many numbers one query reads: few, so that an intent queued after it does not wait long.
+/// How many numbers one query reads: few, so that the first ones are on the screen early and few wait in memory.
 const PAGE_SIZE: i64 = 256;
 
 /// An update of the cache for one profile.

@@ -2,18 +2,20 @@
 //!
 //! It never changes a row, takes a lock that a writer waits for, or creates a file.
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
 use super::schema::{self, LATEST_VERSION};
-use super::{audit_log, encrypted_pins, job_queries};
+use super::{audit_log, cache, encrypted_pins, history, job_queries};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
 use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
-use crate::journal::model::{EncryptedPin, JobDetail, JobSummary};
+use crate::journal::model::{EncryptedPin, HistoryEntry, JobDetail, JobSummary};
 use crate::state_dir::StateDir;
 
 /// A journal that is open for reading.
@@ -51,6 +53,34 @@ impl JournalReader {
             return Err(JournalError::OlderSchema { path: database_path(dir.path()) });
         }
         Ok(Self { db, dir: dir.clone() })
+    }
+
+    /// Opens the journal beside its writer in the same process. If this reader is closed last, it leaves the write-ahead
+    /// log as it is, because after a failed sync only the next start may read it.
+    pub(in crate::journal) fn open_beside_writer(dir: &StateDir) -> Result<Self, JournalError> {
+        let reader = Self::open(dir)?;
+        reader
+            .db
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .map_err(|error| StorageError::from(error).into_journal_error(dir))?;
+        Ok(reader)
+    }
+
+    /// The history of a number, newest first, at most `limit` entries.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn history(&self, number: PhoneNumberId, limit: usize) -> Result<Vec<HistoryEntry>, JournalError> {
+        self.read(|db| Ok(history::number_history(db, number, limit)?))
+    }
+
+    /// The cached numbers of a profile, sorted by ID: the first page, or the page after an ID. Empty after the last
+    /// page.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn cached_numbers(&self, profile: &str, after: Option<PhoneNumberId>) -> Result<Vec<Number>, JournalError> {
+        self.read(|db| Ok(cache::cached_numbers(db, profile, after)?))
     }
 
     /// Every job, newest first.

@@ -14,14 +14,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::transaction::{JournalTx, WriteOp, WriteResult, WriterContext};
-use super::{audit_log, cache, history, schema};
+use super::{audit_log, cache, schema};
 use crate::domain::clock::Clock;
-use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
 use crate::escrow::EscrowFile;
 use crate::journal::database_files::DatabaseIdentity;
 use crate::journal::error::{RecordError, StorageError, StorageErrorKind};
-use crate::journal::model::HistoryEntry;
 use crate::state_dir::StateDir;
 
 /// The maximum number of records in one transaction.
@@ -50,8 +48,8 @@ pub(in crate::journal) const RESERVE_FILE: &str = "reserve";
 pub(in crate::journal) enum WriterCommand {
     Write(WriteOp, oneshot::Sender<WriteResult>),
     UpdateCache(cache::CacheUpdate, oneshot::Sender<()>),
-    GetCachedNumbers(String, Option<PhoneNumberId>, oneshot::Sender<Vec<Number>>),
-    GetHistory(PhoneNumberId, usize, oneshot::Sender<Vec<HistoryEntry>>),
+    /// Reply when all earlier records are written or refused.
+    Flush(oneshot::Sender<()>),
     Close(mpsc::Sender<()>),
 }
 
@@ -196,18 +194,10 @@ impl Writer {
                     }
                 }
                 WriterCommand::UpdateCache(update, reply) => self.pending_cache_updates.push_back((update, reply)),
-                // The reply must include earlier updates.
-                WriterCommand::GetCachedNumbers(profile, after, reply) => {
+                WriterCommand::Flush(reply) => {
                     self.commit_group(std::mem::take(&mut group));
-                    while !self.pending_cache_updates.is_empty() {
-                        self.apply_next_cache_update();
-                    }
-                    // The caller may no longer wait. A cache that cannot be read counts as empty.
-                    reply.send(cache::cached_numbers(&self.db, &profile, after).unwrap_or_default()).ok();
-                }
-                WriterCommand::GetHistory(number, limit, reply) => {
-                    self.commit_group(std::mem::take(&mut group));
-                    reply.send(history::number_history(&self.db, number, limit).unwrap_or_default()).ok();
+                    // The caller may no longer wait.
+                    reply.send(()).ok();
                 }
                 WriterCommand::Close(done) => {
                     self.commit_group(group);

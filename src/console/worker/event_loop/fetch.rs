@@ -1,4 +1,4 @@
-//! Reads of the worker: the lists, single numbers, and the cache.
+//! Reads of the worker: the lists, single numbers, the cache and the history of a number.
 //!
 //! It requests no more of a list than the console has room for, and keeps nothing of it.
 
@@ -13,12 +13,15 @@ use crate::console::worker::{BackpressurePermit, WorkerReport};
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::outcome::ReadFailure;
 use crate::jobs::StatusRead;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError, JournalReader};
 use crate::numbers::{self, NumberSources, NumbersEvent};
 
 /// Pages under way to the console: as many as arrive while it sorts a long list. With 256 numbers each, as the journal
 /// reads them, they take less than a megabyte.
 pub(super) const MAX_PAGES_IN_FLIGHT: usize = 32;
+
+/// How many history entries fit on a page.
+const MAX_HISTORY_LINES: usize = 20;
 
 /// Sends one message, for which a permit was reserved.
 type SendMsg = Box<dyn FnOnce(Msg) + Send>;
@@ -30,12 +33,28 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         tokio::spawn(async move {
             let mut last = None;
             loop {
-                let numbers = journal.cached_numbers(profile.as_str(), last).await;
+                let send = wait_for_permit().await;
+                let profile = profile.clone();
+                let numbers = read_journal(&journal, move |reader| reader.cached_numbers(profile.as_str(), last)).await;
                 let Some(number) = numbers.last() else { return };
                 last = Some(number.id);
-                let send = wait_for_permit().await;
                 send(Msg::CachedNumbersLoaded(numbers));
             }
+        });
+    }
+
+    /// Reads the history of a number, with everything that was recorded before.
+    pub(super) fn read_history(&self, id: PhoneNumberId) {
+        let RecordsState::Open { recorder, .. } = &self.records_state else {
+            return self.send_msg(Msg::HistoryRead { id, lines: Vec::new() });
+        };
+        let (journal, report) = (recorder.journal.clone(), Arc::clone(&self.report));
+        // A refusal is reported while its record still waits.
+        let flushed = journal.flush();
+        tokio::spawn(async move {
+            flushed.await;
+            let lines = read_journal(&journal, move |reader| reader.history(id, MAX_HISTORY_LINES)).await;
+            report(WorkerReport::Msg(Msg::HistoryRead { id, lines }));
         });
     }
 
@@ -116,4 +135,15 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             }
         });
     }
+}
+
+/// Reads the journal on a thread that may block. The reader is open only meanwhile, so that it does not outlive the
+/// journal. What cannot be read counts as empty.
+async fn read_journal<T: Default + Send + 'static>(
+    journal: &Journal,
+    read: impl FnOnce(&JournalReader) -> Result<T, JournalError> + Send + 'static,
+) -> T {
+    let journal = journal.clone();
+    let read = move || journal.open_reader().and_then(|reader| read(&reader));
+    tokio::task::spawn_blocking(read).await.ok().and_then(Result::ok).unwrap_or_default()
 }
