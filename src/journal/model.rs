@@ -326,3 +326,58 @@ impl Operator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u32) -> UtcTime {
+        UtcTime::from_unix_seconds(1_795_356_000 + seconds)
+    }
+
+    #[test]
+    fn a_new_pin_waits_until_an_earlier_one_cannot_arrive() {
+        // Seconds of the last request and of now, and of the wait.
+        for (last_send, now, expected) in [
+            (100, 100, 120),
+            (100, 219, 1),
+            (100, 220, 0),
+            (100, 9_000, 0),
+            // A request can start 40 s after its record. Later than that, the clock was set back.
+            (140, 100, 160),
+            (9_000, 100, 160),
+        ] {
+            let wait = time_until_new_pin(at(last_send), at(now));
+            assert_eq!(wait, Duration::from_secs(expected), "{last_send} {now}");
+        }
+    }
+
+    #[test]
+    fn a_recorded_time_follows_the_uptime_if_the_clock_is_wrong() {
+        // Uptime at the record at 1,000 s; whether the machine has surely not restarted; now; uptime now; the result.
+        let cases = [
+            (None, false, 1_100, None, 1_040),
+            (Some(50), false, 1_100, Some(150), 1_040),
+            // The clock was set forward by 40 s in between, or it is right.
+            (Some(50), true, 1_140, Some(150), 1_080),
+            (Some(50), true, 1_100, Some(150), 1_040),
+            (Some(50), true, 1_060, Some(150), 1_040),
+            // The clock was set back, so only the uptime tells.
+            (Some(50), false, 900, Some(150), 840),
+            (None, false, 900, Some(150), 940),
+            (Some(50), false, 900, None, 940),
+            // The machine has restarted.
+            (Some(50), false, 900, Some(30), 910),
+        ];
+        for (recorded, is_same_boot, now, uptime, expected) in cases {
+            let sent = RecordedTime {
+                at: at(1_000),
+                uptime: recorded.map(Duration::from_secs),
+                is_same_boot,
+                slack: MAX_SEND_DELAY,
+            };
+            let time = sent.adjusted_to(at(now), uptime.map(Duration::from_secs));
+            assert_eq!(time, at(expected), "{recorded:?} {is_same_boot} {now} {uptime:?}");
+        }
+    }
+}

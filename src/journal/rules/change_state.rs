@@ -78,16 +78,12 @@ impl ChangeFacts {
     /// Why an open change is in doubt: `recorded` is its last outcome in doubt. An attempt without an outcome is in
     /// doubt because its process ended.
     pub(in crate::journal) fn doubt_reason(self, recorded: Option<Outcome>) -> DoubtReason {
-        match (self.last, recorded) {
-            (
-                LastRecord::Retry
-                | LastRecord::Confirmed
-                | LastRecord::Refused
-                | LastRecord::NotSent
-                | LastRecord::InDoubt,
-                Some(Outcome::InDoubt(doubt)),
-            ) => doubt,
-            (_, _) => DoubtReason::ProcessEnded,
+        let has_outcome = self.last != LastRecord::Attempt;
+        match recorded {
+            Some(Outcome::InDoubt(doubt)) if has_outcome => doubt,
+            Some(Outcome::Confirmed | Outcome::Refused(_) | Outcome::NotSent(_) | Outcome::InDoubt(_)) | None => {
+                DoubtReason::ProcessEnded
+            }
         }
     }
 }
