@@ -3,25 +3,18 @@
 //! One thread writes: it commits all waiting records in one transaction. It appends rows and never alters them, except
 //! in the cache of numbers. Several processes share the database. After a failed write or sync, the journal accepts no
 //! more records in this process. It never sends or retries a request, draws a screen, or holds a readable PIN.
+//!
+//! `rules` decides, as functions of the values in `model`. `sqlite` has all of SQL: it reads the values, asks the rules,
+//! and writes the rows. `audit` is the hash chain, `integrity` the comparison with the escrow file.
 
-mod audit;
-mod job_start;
-mod cache;
 mod database_files;
 mod error;
-mod integrity;
-mod history;
-mod job_queries;
-mod transaction;
-mod open_changes;
-mod reader;
 mod model;
-mod recovery;
+mod audit;
 mod run_lock;
-mod schema;
-mod encrypted_pins;
-mod encoding;
-mod writer;
+mod rules;
+mod integrity;
+mod sqlite;
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -37,21 +30,20 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowFile, Recipients};
 use crate::state_dir::{self, StateDir};
 
-pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity, ReplySummary};
-pub use encrypted_pins::EncryptedPin;
+pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity};
 pub use error::{JournalError, RecordError};
-pub use job_queries::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
 pub use model::{
-    AuditEvent, HistoryEntry, Intent, JobPlan, JournalKind, JournalOptions, Operator, OutcomeRecord, PinSource,
-    RecipientsStatus, RecoveryReport, UnresolvedChange,
+    AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobPlan, JobStatus, JobSummary, JournalKind,
+    JournalOptions, Operator, OutcomeRecord, PinSource, RecipientsStatus, RecordedState, RecoveryReport, ReplySummary,
+    UnresolvedChange,
 };
-pub use reader::{JournalReader, VerifiedAudit};
+pub use sqlite::reader::{JournalReader, VerifiedAudit};
 
 use audit::HEAD_FILE;
-use cache::CacheUpdate;
 use error::StorageError;
-use transaction::WriteOp;
-use writer::{RESERVE_FILE, WriteGate, Writer, WriterCommand};
+use sqlite::cache::CacheUpdate;
+use sqlite::transaction::WriteOp;
+use sqlite::writer::{self, RESERVE_FILE, WriteGate, Writer, WriterCommand};
 
 /// Space reserved for outcomes on a full disk: one transaction for each request that can be in flight.
 const RESERVE_BYTES: u64 = 64 * (64 << 10);
@@ -67,6 +59,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(38);
 pub struct Journal {
     commands: mpsc::Sender<WriterCommand>,
     gate: Arc<WriteGate>,
+    dir: StateDir,
 }
 
 impl Journal {
@@ -89,7 +82,7 @@ impl Journal {
         let storage_error = |error: std::io::Error| StorageError::from(error).into_journal_error(&dir);
         let lock =
             escrow.lock(OPEN_LOCK_TIMEOUT).map_err(|error| StorageError::from(error).into_journal_error(&dir))?;
-        let opened = recovery::open(options, sync_writes, &lock)?;
+        let opened = sqlite::recovery::open(options, sync_writes, &lock)?;
         let head_file = dir.open_file(HEAD_FILE, state_dir::OpenMode::ReadWrite)?;
         // The sync allocates the blocks of the file, so that a power cut leaves an older head, never half of one.
         opened.head.write(&head_file).and_then(|()| head_file.sync_data()).map_err(storage_error)?;
@@ -106,7 +99,7 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || writer.run(&receiver, &writer_gate))
             .map_err(storage_error)?;
-        Ok((Self { commands, gate }, opened.report))
+        Ok((Self { commands, gate, dir }, opened.report))
     }
 
     /// Reports what [`Journal::open`] would find with these recipients, except for PINs that only the escrow file has.
@@ -115,7 +108,7 @@ impl Journal {
     /// # Errors
     /// If the database or the escrow file cannot be read.
     pub fn inspect(dir: &StateDir, recipients: Option<&Recipients>) -> Result<RecoveryReport, JournalError> {
-        integrity::inspect(dir, &recipients.map(Recipients::fingerprints).unwrap_or_default())
+        sqlite::inspection::inspect(dir, &recipients.map(Recipients::fingerprints).unwrap_or_default())
     }
 
     /// Records a confirmed job. The record is durable when this returns.
@@ -231,17 +224,21 @@ impl Journal {
         self.update_cache(CacheUpdate::Delete(profile.to_owned(), numbers, read_until))
     }
 
-    /// The cached numbers of a profile, sorted by ID: the first page, or the page after an ID. Empty after the last
-    /// page.
-    pub async fn cached_numbers(&self, profile: &str, after: Option<PhoneNumberId>) -> Vec<Number> {
-        self.send_command(|reply| WriterCommand::GetCachedNumbers(profile.to_owned(), after, reply))
-            .await
-            .unwrap_or_default()
+    /// Waits until everything that is queued now is written or refused, so that a reader sees it. The wait begins when
+    /// this returns, even if the caller does not await the result yet.
+    pub fn flush(&self) -> impl Future<Output = ()> + use<> {
+        let flushed = self.send_command(WriterCommand::Flush);
+        async { flushed.await.unwrap_or_default() }
     }
 
-    /// The history of a number, newest first, at most `limit` entries.
-    pub async fn history(&self, number: PhoneNumberId, limit: usize) -> Vec<HistoryEntry> {
-        self.send_command(|reply| WriterCommand::GetHistory(number, limit, reply)).await.unwrap_or_default()
+    /// Opens the journal for reading. Blocks, so that callers do it on a thread that may. It sees what is committed and
+    /// needs no turn in the queue, so that reads go on while the journal is paused. Drop it when it is not needed: a
+    /// reader that is open when the journal is closed keeps the write-ahead log on the disk.
+    ///
+    /// # Errors
+    /// The same as [`JournalReader::open`].
+    pub fn open_reader(&self) -> Result<JournalReader, JournalError> {
+        JournalReader::open_beside_writer(&self.dir)
     }
 
     /// Stops the thread from writing until the guard is dropped, because a suspended process must not block the writes

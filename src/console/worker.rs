@@ -5,6 +5,7 @@
 
 mod number_cache;
 mod event_loop;
+mod journal_read;
 mod open_records;
 
 use std::collections::HashMap;

@@ -8,12 +8,10 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 
-use rusqlite::{Connection, OptionalExtension as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::error::StorageError;
-use super::model::Operator;
+use super::model::{Operator, ReplySummary};
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
@@ -134,19 +132,6 @@ pub(super) struct AuditEntry<'a> {
     pub(super) note: Option<CleanText>,
 }
 
-/// The parts of a reply that are worth searching for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReplySummary {
-    /// The HTTP status of the reply.
-    pub http_status: Option<u16>,
-    /// The error code of the Graph API.
-    pub code: Option<i64>,
-    /// The subcode of the error.
-    pub subcode: Option<i64>,
-    /// `fbtrace_id`, which Meta's support asks for.
-    pub trace_id: Option<CleanText>,
-}
-
 /// The head of the hash chain: the number and the hash of the last row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChainHead {
@@ -240,15 +225,6 @@ impl ChainHead {
         Self { sequence: self.sequence + 1, hash: hash.into() }
     }
 
-    /// Reads the head from the database.
-    pub(super) fn read_from(db: &Connection) -> rusqlite::Result<Self> {
-        let last = db
-            .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")?
-            .query_row([], |row| Ok(Self { sequence: row.get(0)?, hash: row.get(1)? }))
-            .optional()?;
-        Ok(last.unwrap_or(Self::EMPTY))
-    }
-
     /// The text for the head file. Its length never changes, so that one write replaces it.
     fn encode(&self) -> String {
         let mut line = format!("{:020} ", self.sequence);
@@ -287,88 +263,71 @@ impl SavedHead {
         Ok(ChainHead::parse(&line).filter(|_| is_read).map_or(Self::Unreadable, Self::Present))
     }
 
-    /// How the database contradicts this head, if it does.
-    pub(super) fn find_mismatch(self, db: &Connection) -> rusqlite::Result<Option<CleanText>> {
-        let last = ChainHead::read_from(db)?;
+    /// How the database contradicts this head, if it does: `last_sequence` is the number of its last row, and
+    /// `stored_hash` the hash of the row that this head names, if there is such a row.
+    pub(super) fn find_mismatch(self, last_sequence: i64, stored_hash: Option<[u8; 32]>) -> Option<CleanText> {
         let problem = match self {
-            Self::Missing if last.sequence == 0 => None,
+            Self::Missing if last_sequence == 0 => None,
             Self::Missing => Some(format!("{HEAD_FILE} is missing, so a truncated audit log cannot be detected")),
             Self::Unreadable => {
                 Some(format!("{HEAD_FILE} cannot be read, so a truncated audit log cannot be detected"))
             }
-            Self::Present(head) if head.sequence > last.sequence => Some(format!(
-                "the journal ends at audit row {}, but it once reached row {}: it was truncated, or replaced with an \
-                 older copy",
-                last.sequence, head.sequence
+            Self::Present(head) if head.sequence > last_sequence => Some(format!(
+                "the journal ends at audit row {last_sequence}, but it once reached row {}: it was truncated, or \
+                 replaced with an older copy",
+                head.sequence
             )),
             Self::Present(head) => {
-                let hash: Option<[u8; 32]> = db
-                    .query_row("SELECT hash FROM audit WHERE seq = ?1", [head.sequence], |row| row.get(0))
-                    .optional()?;
-                let is_same = head.sequence == 0 || hash == Some(head.hash);
+                let is_same = head.sequence == 0 || stored_hash == Some(head.hash);
                 (!is_same).then(|| format!("audit row {} is not the original row", head.sequence))
             }
         };
-        Ok(problem.map(|problem| CleanText::new(&problem)))
+        problem.map(|problem| CleanText::new(&problem))
     }
 }
 
-/// Verifies the hash chain. Returns the number of rows, or the problems.
-pub(super) fn verify_chain(
-    db: &Connection,
-    saved_head: SavedHead,
-) -> Result<Result<i64, Vec<AuditProblem>>, StorageError> {
-    let mut problems = Vec::new();
-    let mut head = ChainHead::EMPTY;
-    let mut rows = 0;
-    let mut statement = db.prepare("SELECT seq, row, hash FROM audit ORDER BY seq")?;
-    let mut cursor = statement.query([])?;
-    while let Some(columns) = cursor.next()? {
-        let (sequence, row, hash): (i64, String, [u8; 32]) = (columns.get(0)?, columns.get(1)?, columns.get(2)?);
-        rows += 1;
-        if sequence > head.sequence + 1 {
-            let (from, to) = (head.sequence + 1, sequence - 1);
-            problems.push(AuditProblem::new(
+/// Verifies the hash chain, row by row.
+#[derive(Debug)]
+pub(super) struct ChainVerifier {
+    head: ChainHead,
+    row_count: i64,
+    problems: Vec<AuditProblem>,
+}
+
+impl ChainVerifier {
+    pub(super) const fn new() -> Self {
+        Self { head: ChainHead::EMPTY, row_count: 0, problems: Vec::new() }
+    }
+
+    /// Verifies the next row.
+    pub(super) fn verify_row(&mut self, sequence: i64, row: &str, hash: [u8; 32]) {
+        self.row_count += 1;
+        if sequence > self.head.sequence + 1 {
+            let (from, to) = (self.head.sequence + 1, sequence - 1);
+            self.problems.push(AuditProblem::new(
                 from,
                 &if from == to { "it is missing".to_owned() } else { format!("rows {from} to {to} are missing") },
             ));
             // The hash before this row is lost, so this row cannot be verified.
-            head = ChainHead { sequence, hash };
-            continue;
+            self.head = ChainHead { sequence, hash };
+            return;
         }
-        let parsed = serde_json::from_str::<AuditRow>(&row).ok().filter(|parsed| parsed.sequence == sequence);
-        if head.after(&row).hash != hash || parsed.is_none() {
-            problems.push(AuditProblem::new(sequence, "it was altered"));
+        let parsed = serde_json::from_str::<AuditRow>(row).ok().filter(|parsed| parsed.sequence == sequence);
+        if self.head.after(row).hash != hash || parsed.is_none() {
+            self.problems.push(AuditProblem::new(sequence, "it was altered"));
         }
-        problems.extend(parsed.and_then(AuditRow::reported_loss));
-        head = ChainHead { sequence, hash };
+        self.problems.extend(parsed.and_then(AuditRow::reported_loss));
+        self.head = ChainHead { sequence, hash };
     }
-    drop(cursor);
-    problems.extend(verify_rows(db)?);
-    if let Some(mismatch) = saved_head.find_mismatch(db)? {
-        problems.push(AuditProblem::new(head.sequence, mismatch.as_str()));
-    }
-    Ok(if problems.is_empty() { Ok(rows) } else { Err(problems) })
-}
 
-/// Finds records that the audit log names but the other tables lack or contradict.
-fn verify_rows(db: &Connection) -> rusqlite::Result<Vec<AuditProblem>> {
-    db.prepare(
-        "WITH told AS (SELECT seq, row ->> '$.action' AS action, row ->> '$.change' AS change,
-            row ->> '$.phone_number_id' AS number, row ->> '$.outcome' AS outcome FROM audit WHERE json_valid(row))
-        SELECT seq FROM told WHERE CASE action
-            WHEN 'intent' THEN (change, number) NOT IN (SELECT c.change, c.number FROM changes c WHERE c.seq = told.seq)
-            WHEN 'try' THEN (change, number) NOT IN (SELECT t.change, c.number FROM tries t
-                JOIN changes c USING (change) WHERE t.seq = told.seq)
-            WHEN 'outcome' THEN (change, outcome) NOT IN (
-                SELECT o.change, o.kind FROM outcomes o WHERE o.seq = told.seq)
-            WHEN 'settled' THEN (change, outcome) NOT IN (
-                SELECT s.change, s.how FROM settlements s WHERE s.seq = told.seq)
-            ELSE 0 END
-        ORDER BY seq",
-    )?
-    .query_map([], |row| Ok(AuditProblem::new(row.get(0)?, "the record that it describes was deleted or altered")))?
-    .collect()
+    /// Ends with what contradicts the log: `rows` whose record in another table is missing or differs, and the saved
+    /// head. Returns how many rows there were, or the problems.
+    pub(super) fn finish(mut self, rows: Vec<i64>, mismatch: Option<CleanText>) -> Result<i64, Vec<AuditProblem>> {
+        let unmatched = "the record that it describes was deleted or altered";
+        self.problems.extend(rows.into_iter().map(|sequence| AuditProblem::new(sequence, unmatched)));
+        self.problems.extend(mismatch.map(|mismatch| AuditProblem::new(self.head.sequence, mismatch.as_str())));
+        if self.problems.is_empty() { Ok(self.row_count) } else { Err(self.problems) }
+    }
 }
 
 /// A problem of the audit log, or a loss that the log itself reports.

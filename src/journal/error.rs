@@ -5,9 +5,6 @@
 use std::io;
 use std::path::Path;
 
-use rusqlite::ErrorCode;
-use rusqlite::ffi;
-
 use super::database_files::{DATABASE_FILE, database_path};
 use crate::domain::redact::shell_quote;
 use crate::domain::text::CleanText;
@@ -224,23 +221,6 @@ impl StorageError {
 
 fn free_space_label(dir: &StateDir) -> String {
     dir.free_bytes().map_or_else(|| "free space unknown".to_owned(), |bytes| format!("{bytes} bytes free"))
-}
-
-impl From<rusqlite::Error> for StorageError {
-    fn from(error: rusqlite::Error) -> Self {
-        let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
-        // SQLite has a code for a full disk, but uses another one if the shared-memory file cannot grow.
-        let is_full =
-            code.is_some_and(|(code, extended)| code == ErrorCode::DiskFull || extended == ffi::SQLITE_IOERR_SHMSIZE);
-        let is_damaged =
-            code.is_some_and(|(code, _)| matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
-        let kind = match (is_full, is_damaged) {
-            (true, _) => StorageErrorKind::DiskFull,
-            (false, true) => StorageErrorKind::Damaged,
-            (false, false) => StorageErrorKind::Other,
-        };
-        Self { message: error.to_string(), kind }
-    }
 }
 
 impl From<io::Error> for StorageError {

@@ -5,17 +5,11 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 
-use rusqlite::Connection;
-
 use super::audit::SavedHead;
-use super::error::{JournalError, StorageError};
-use super::model::RecoveryReport;
-use super::open_changes;
-use super::reader::JournalReader;
-use super::{encrypted_pins, run_lock, transaction};
+use super::rules::recovery::{self, AppendReason, EscrowCopy};
 use crate::domain::change::ChangeId;
 use crate::domain::text::CleanText;
-use crate::escrow::{EscrowEntry, EscrowFile, Fingerprint};
+use crate::escrow::{EscrowEntry, EscrowFile};
 use crate::state_dir::{StateDir, StateDirError};
 
 /// The evidence that recovery compares with the database.
@@ -44,18 +38,9 @@ pub(super) struct EscrowIndex {
 pub(super) const LINE_NOTE_PREFIX: &str = "escrow.jsonl line ";
 
 impl RecoveryInput {
-    /// The findings that records were lost.
-    pub(super) fn findings(&self, db: &Connection) -> Result<Vec<CleanText>, StorageError> {
-        if let Some(finding) = self.missing_journal_finding() {
-            return Ok(vec![finding]);
-        }
-        Ok(self.saved_head.find_mismatch(db)?.into_iter().collect())
-    }
-
-    fn missing_journal_finding(&self) -> Option<CleanText> {
-        let had_rows = matches!(self.saved_head, SavedHead::Present(head) if head.sequence > 0)
-            || self.saved_head == SavedHead::Unreadable;
-        (self.was_empty && (had_rows || !self.escrow.entries.is_empty())).then(|| {
+    /// The finding that the journal is missing, although there is evidence that it had records.
+    pub(super) fn missing_journal_finding(&self) -> Option<CleanText> {
+        recovery::is_journal_lost(self.was_empty, self.saved_head, !self.escrow.entries.is_empty()).then(|| {
             CleanText::new(
                 "journal.db is missing or empty, although it had records: the outcomes of its changes are unknown, and \
                  each PIN in the escrow file may or may not be in force",
@@ -78,45 +63,15 @@ impl EscrowIndex {
         })
     }
 
-    /// The unparsable lines that were not reported before. The query has the condition of the index `findings`, so that
-    /// SQLite uses it.
-    pub(super) fn unreported_lines(&self, db: &Connection) -> rusqlite::Result<Vec<usize>> {
-        const FINDING_NOTES: &str = "SELECT row ->> '$.note' FROM audit
-            WHERE iif(json_valid(row), json_extract(row, '$.action'), NULL) = 'found'";
-        if self.unreadable_lines.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut reported = HashSet::new();
-        let mut statement = db.prepare(FINDING_NOTES)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let note: Option<String> = row.get(0)?;
-            let line: Option<usize> =
-                note.as_deref().and_then(|note| note.strip_prefix(LINE_NOTE_PREFIX)?.split(' ').next()?.parse().ok());
-            reported.extend(line);
-        }
-        Ok(self.unreadable_lines.iter().copied().filter(|line| !reported.contains(line)).collect())
+    /// The unparsable lines that are not in `reported`.
+    pub(super) fn unreported_lines(&self, reported: &HashSet<usize>) -> Vec<usize> {
+        self.unreadable_lines.iter().copied().filter(|line| !reported.contains(line)).collect()
     }
 
     /// The finding that the last line is torn, for a directory without a journal: no row shows that its PIN was never
     /// sent.
-    fn torn_line_finding(&self) -> Option<CleanText> {
+    pub(super) fn torn_line_finding(&self) -> Option<CleanText> {
         self.is_torn.then(|| CleanText::new("the last line of escrow.jsonl is truncated: its PIN may be lost"))
-    }
-
-    /// The entries of the database that the escrow file lacks or has differently. If a change has two lines, one match
-    /// is enough.
-    pub(super) fn missing_entries(&self, db: &Connection) -> rusqlite::Result<MissingEntries> {
-        let changes: HashSet<ChangeId> = self.entries.iter().map(|(change, _)| *change).collect();
-        let entries: HashSet<&(ChangeId, u64)> = self.entries.iter().collect();
-        let mut missing = MissingEntries::default();
-        encrypted_pins::for_each(db, |entry, _| {
-            if !entries.contains(&(entry.change, hash_entry(&self.hasher, &entry))) {
-                missing.altered_count += usize::from(changes.contains(&entry.change));
-                missing.entries.push(entry);
-            }
-        })?;
-        Ok(missing)
     }
 }
 
@@ -140,6 +95,41 @@ pub(super) fn unreadable_lines_finding(lines: &[usize]) -> Option<CleanText> {
     Some(CleanText::new(&text))
 }
 
+/// The line that the audit note of an unparsable line names.
+pub(super) fn line_of_note(note: &str) -> Option<usize> {
+    note.strip_prefix(LINE_NOTE_PREFIX)?.split(' ').next()?.parse().ok()
+}
+
+/// Compares the encrypted PINs of the database with the escrow file, one by one.
+pub(super) struct EscrowComparison<'a> {
+    index: &'a EscrowIndex,
+    changes: HashSet<ChangeId>,
+    entries: HashSet<&'a (ChangeId, u64)>,
+    missing: MissingEntries,
+}
+
+impl<'a> EscrowComparison<'a> {
+    pub(super) fn new(index: &'a EscrowIndex) -> Self {
+        let changes = index.entries.iter().map(|(change, _)| *change).collect();
+        Self { index, changes, entries: index.entries.iter().collect(), missing: MissingEntries::default() }
+    }
+
+    /// Compares an entry of the database. If a change has two lines, one match is enough.
+    pub(super) fn compare(&mut self, entry: EscrowEntry) {
+        let has_same_line = self.entries.contains(&(entry.change, hash_entry(&self.index.hasher, &entry)));
+        let copy = EscrowCopy::new(self.changes.contains(&entry.change), has_same_line);
+        if let Some(reason) = copy.append_reason() {
+            self.missing.altered_count += usize::from(reason == AppendReason::Altered);
+            self.missing.entries.push(entry);
+        }
+    }
+
+    /// The entries that the escrow file lacks or has differently.
+    pub(super) fn finish(self) -> MissingEntries {
+        self.missing
+    }
+}
+
 /// The encrypted PINs of the database that the escrow file lacks or has differently.
 #[derive(Default)]
 pub(super) struct MissingEntries {
@@ -150,7 +140,7 @@ pub(super) struct MissingEntries {
 
 impl MissingEntries {
     /// The finding if they are not appended to the escrow file.
-    fn unrepaired_finding(&self) -> Option<CleanText> {
+    pub(super) fn unrepaired_finding(&self) -> Option<CleanText> {
         match self.entries.len() {
             0 => None,
             1 => Some("1 encrypted PIN of the journal is missing from the escrow file, or differs there".to_owned()),
@@ -185,39 +175,5 @@ impl MissingEntries {
             )),
         };
         lost.into_iter().chain(altered).map(|text| CleanText::new(&text))
-    }
-}
-
-/// Reports what opening the journal would find, except for PINs that only the escrow file has. Writes nothing and
-/// records no finding.
-pub(super) fn inspect(dir: &StateDir, recipients: &[Fingerprint]) -> Result<RecoveryReport, JournalError> {
-    // Reads in the order in which they may be behind while another process writes: the head may be behind the rows, and
-    // the rows behind the escrow file.
-    let saved_head = SavedHead::read(dir)?;
-    match JournalReader::open(dir) {
-        Ok(reader) => reader.read(|db| {
-            let escrow = EscrowIndex::read(dir).map_err(|error| StorageError::new(error.to_string()))?;
-            let mut findings: Vec<_> = saved_head.find_mismatch(db)?.into_iter().collect();
-            findings.extend(unreadable_lines_finding(&escrow.unreported_lines(db)?));
-            findings.extend(escrow.missing_entries(db)?.unrepaired_finding());
-            let mut unresolved = Vec::new();
-            for open in open_changes::all(db, None)? {
-                if !open.run_id.map_or(Ok(false), |run| run_lock::is_run_alive(dir, &run))? {
-                    unresolved.push(open.unresolved);
-                }
-            }
-            Ok(RecoveryReport { unresolved, findings, recipients: transaction::recipients_status(db, recipients)? })
-        }),
-        Err(error) if error.is_missing() => {
-            let input = RecoveryInput { was_empty: true, saved_head, escrow: EscrowIndex::read(dir)? };
-            let escrow = &input.escrow;
-            let findings = [
-                input.missing_journal_finding(),
-                unreadable_lines_finding(&escrow.unreadable_lines),
-                escrow.torn_line_finding(),
-            ];
-            Ok(RecoveryReport { findings: findings.into_iter().flatten().collect(), ..RecoveryReport::default() })
-        }
-        Err(error) => Err(error),
     }
 }

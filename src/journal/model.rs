@@ -2,6 +2,8 @@
 //!
 //! This module does not read or write the database. No value holds a readable PIN.
 
+mod job;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use crate::domain::standing::{Doubt, Standing};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
+
+pub use job::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
 
 /// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the
 /// request starts, and the request times out after 30 s.
@@ -100,6 +104,16 @@ pub struct UnresolvedChange {
     pub is_in_escrow: bool,
 }
 
+/// An open change, and the run that works or worked on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OpenChange {
+    pub(super) unresolved: UnresolvedChange,
+    /// The run that last sent it; `None` if only the escrow file had the change.
+    pub(super) run_id: Option<String>,
+    /// No request of it can have been sent after this time, unless that run is alive.
+    pub(super) last_send: RecordedTime,
+}
+
 /// Whether the recipients of this process are the stored ones.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RecipientsStatus {
@@ -175,6 +189,19 @@ pub struct OutcomeRecord {
     pub at: UtcTime,
 }
 
+/// The parts of a reply that are worth searching for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReplySummary {
+    /// The HTTP status of the reply.
+    pub http_status: Option<u16>,
+    /// The error code of the Graph API.
+    pub code: Option<i64>,
+    /// The subcode of the error.
+    pub subcode: Option<i64>,
+    /// `fbtrace_id`, which Meta's support asks for.
+    pub trace_id: Option<CleanText>,
+}
+
 /// An event for the audit log that is not part of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditEvent {
@@ -191,6 +218,17 @@ pub enum AuditEvent {
         /// The WABA that listed the number.
         waba: Option<WabaId>,
     },
+}
+
+/// An encrypted PIN with the state of its change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncryptedPin {
+    /// The entry, as the journal stores it.
+    pub escrow_entry: EscrowEntry,
+    /// The state of its change.
+    pub state: RecordedState,
+    /// When pindesk was about to send its last request; `None` if only the escrow file had it.
+    pub last_attempt_at: Option<UtcTime>,
 }
 
 /// One entry in the history of a number.
@@ -285,6 +323,61 @@ impl Operator {
             user: claimed("USER"),
             sudo_user: claimed("SUDO_USER"),
             ssh_connection: claimed("SSH_CONNECTION"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u32) -> UtcTime {
+        UtcTime::from_unix_seconds(1_795_356_000 + seconds)
+    }
+
+    #[test]
+    fn a_new_pin_waits_until_an_earlier_one_cannot_arrive() {
+        // Seconds of the last request and of now, and of the wait.
+        for (last_send, now, expected) in [
+            (100, 100, 120),
+            (100, 219, 1),
+            (100, 220, 0),
+            (100, 9_000, 0),
+            // A request can start 40 s after its record. Later than that, the clock was set back.
+            (140, 100, 160),
+            (9_000, 100, 160),
+        ] {
+            let wait = time_until_new_pin(at(last_send), at(now));
+            assert_eq!(wait, Duration::from_secs(expected), "{last_send} {now}");
+        }
+    }
+
+    #[test]
+    fn a_recorded_time_follows_the_uptime_if_the_clock_is_wrong() {
+        // Uptime at the record at 1,000 s; whether the machine has surely not restarted; now; uptime now; the result.
+        let cases = [
+            (None, false, 1_100, None, 1_040),
+            (Some(50), false, 1_100, Some(150), 1_040),
+            // The clock was set forward by 40 s in between, or it is right.
+            (Some(50), true, 1_140, Some(150), 1_080),
+            (Some(50), true, 1_100, Some(150), 1_040),
+            (Some(50), true, 1_060, Some(150), 1_040),
+            // The clock was set back, so only the uptime tells.
+            (Some(50), false, 900, Some(150), 840),
+            (None, false, 900, Some(150), 940),
+            (Some(50), false, 900, None, 940),
+            // The machine has restarted.
+            (Some(50), false, 900, Some(30), 910),
+        ];
+        for (recorded, is_same_boot, now, uptime, expected) in cases {
+            let sent = RecordedTime {
+                at: at(1_000),
+                uptime: recorded.map(Duration::from_secs),
+                is_same_boot,
+                slack: MAX_SEND_DELAY,
+            };
+            let time = sent.adjusted_to(at(now), uptime.map(Duration::from_secs));
+            assert_eq!(time, at(expected), "{recorded:?} {is_same_boot} {now} {uptime:?}");
         }
     }
 }

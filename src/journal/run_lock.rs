@@ -3,6 +3,7 @@
 //!
 //! It never uses process IDs, because the kernel reuses them.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 
@@ -65,6 +66,29 @@ impl Drop for RunLock {
 
 fn lock_file_name(run_id: &str) -> String {
     format!("{LOCK_FILE_PREFIX}{run_id}")
+}
+
+/// Which runs are alive. It checks each run once, so that what it answers does not change in between.
+#[derive(Debug)]
+pub(super) struct LiveRuns<'a> {
+    dir: &'a StateDir,
+    known: HashMap<String, bool>,
+}
+
+impl<'a> LiveRuns<'a> {
+    pub(super) fn new(dir: &'a StateDir) -> Self {
+        Self { dir, known: HashMap::new() }
+    }
+
+    /// True if the process of this run is alive.
+    pub(super) fn is_alive(&mut self, run_id: &str) -> io::Result<bool> {
+        if let Some(is_alive) = self.known.get(run_id) {
+            return Ok(*is_alive);
+        }
+        let is_alive = is_run_alive(self.dir, run_id)?;
+        self.known.insert(run_id.to_owned(), is_alive);
+        Ok(is_alive)
+    }
 }
 
 /// True if the process of this run is alive.

@@ -21,7 +21,7 @@ use pindesk::domain::clock::UtcTime;
 use pindesk::domain::outcome::{ApiError, DoubtReason};
 use pindesk::domain::standing::Standing;
 use pindesk::domain::text::CleanText;
-use pindesk::journal::{Intent, Journal, RecordError};
+use pindesk::journal::{Intent, Journal, JournalReader, RecordError};
 
 use crate::support::journal_fixture::{JournalFixture, child_command, job_plan};
 use crate::support::skip;
@@ -58,6 +58,11 @@ async fn record_intent(fixture: &JournalFixture, journal: &Journal, job: JobId, 
     let intent = fixture.intent(job, n, at);
     journal.record_intent(intent.clone()).await.expect("recorded");
     intent
+}
+
+/// Opens a journal for reading beside its writer.
+fn open_reader(journal: &Journal) -> JournalReader {
+    journal.open_reader().expect("readable")
 }
 
 /// Why the journal refused a record because of another change.

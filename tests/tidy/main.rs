@@ -96,6 +96,13 @@ fn secrets_come_out_in_few_places() {
 }
 
 #[test]
+fn sql_is_only_in_one_place() {
+    let is_outside = |source: &SourceFile| !source.path.starts_with("src/journal/sqlite");
+    let outside: Vec<SourceFile> = sources("src").into_iter().filter(is_outside).collect();
+    assert_no_violations(&matching_lines(&outside, &["rusqlite", "SELECT ", "INSERT ", "DELETE FROM ", "PRAGMA "]));
+}
+
+#[test]
 fn the_name_of_a_test_is_a_short_sentence() {
     let mut too_long = Vec::new();
     for source in all_sources() {

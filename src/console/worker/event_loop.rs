@@ -19,7 +19,6 @@ use crate::console::effect::WorkCommand;
 use crate::console::shared::RecordingStatus;
 use crate::domain::change::{ChangeState, Completion, Progress};
 use crate::domain::clock::Clock;
-use crate::domain::number::PhoneNumberId;
 use crate::domain::outcome::SendFailure;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::NotSentReason;
@@ -27,9 +26,6 @@ use crate::domain::text::{CleanText, error_chain};
 use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
 use crate::journal::{AuditEvent, PauseGuard, RecordError};
-
-/// How many history entries fit on a page.
-const MAX_HISTORY_LINES: usize = 20;
 
 /// The state of the thread.
 pub(super) struct Worker<R> {
@@ -268,17 +264,6 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let (journal, events) = (recorder.journal.clone(), self.event_sender.clone());
         tokio::spawn(async move {
             events.send(WorkerEvent::RecipientsAccepted(journal.accept_recipients().await)).ok();
-        });
-    }
-
-    fn read_history(&self, id: PhoneNumberId) {
-        let RecordsState::Open { recorder, .. } = &self.records_state else {
-            return self.send_msg(Msg::HistoryRead { id, lines: Vec::new() });
-        };
-        let (journal, report) = (recorder.journal.clone(), Arc::clone(&self.report));
-        tokio::spawn(async move {
-            let lines = journal.history(id, MAX_HISTORY_LINES).await;
-            report(WorkerReport::Msg(Msg::HistoryRead { id, lines }));
         });
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+use super::journal_read::read_journal;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
@@ -228,7 +229,8 @@ async fn remove_unlisted(
     let read_until = read_since.unwrap_or(ended_at);
     let mut last = None;
     loop {
-        let page = journal.cached_numbers(profile, last).await;
+        let profile_name = profile.to_owned();
+        let page = read_journal(journal, move |reader| reader.cached_numbers(&profile_name, last)).await;
         let Some(number) = page.last() else { return };
         last = Some(number.id);
         let is_complete = |number: &Number| number.waba_id().is_some_and(|waba| complete_wabas.contains(&waba));

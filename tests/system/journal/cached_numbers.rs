@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pindesk::domain::number::{Number, TwoStep, Waba};
 use pindesk::domain::text::CleanText;
 
-use super::seconds;
+use super::{open_reader, seconds};
 use crate::support::journal_fixture::{JournalFixture, START_TIME, number_id};
 
 #[tokio::test]
@@ -24,17 +24,17 @@ async fn cached_numbers_are_returned_as_saved() {
         })
         .collect();
     journal.cache_numbers("acme", numbers.clone()).await;
-    let page = journal.cached_numbers("acme", None).await;
+    let page = open_reader(&journal).cached_numbers("acme", None).expect("readable");
     assert_eq!(page, numbers[..256]);
     assert!(Arc::ptr_eq(&page[0].details, &page[255].details), "equal details are shared");
-    assert_eq!(journal.cached_numbers("acme", Some(page[255].id)).await, numbers[256..512]);
-    assert_eq!(journal.cached_numbers("acme", Some(number_id(511))).await, numbers[512..]);
-    assert_eq!(journal.cached_numbers("acme", Some(number_id(599))).await, []);
-    assert_eq!(journal.cached_numbers("other", None).await, []);
+    assert_eq!(open_reader(&journal).cached_numbers("acme", Some(page[255].id)).expect("readable"), numbers[256..512]);
+    assert_eq!(open_reader(&journal).cached_numbers("acme", Some(number_id(511))).expect("readable"), numbers[512..]);
+    assert_eq!(open_reader(&journal).cached_numbers("acme", Some(number_id(599))).expect("readable"), []);
+    assert_eq!(open_reader(&journal).cached_numbers("other", None).expect("readable"), []);
     let newer = Number { two_step: TwoStep::NotSet, ..numbers[0].clone() };
     journal.cache_numbers("acme", vec![newer.clone()]).await;
     journal.close();
-    let cached = fixture.open().0.cached_numbers("acme", None).await;
+    let cached = open_reader(&fixture.open().0).cached_numbers("acme", None).expect("readable");
     assert_eq!((&cached[0], &cached[1..]), (&newer, &numbers[1..256]));
 }
 
@@ -49,9 +49,12 @@ async fn a_removed_number_stays_if_refreshed_elsewhere() {
     }
     other.cache_numbers("acme", vec![read(2, since)]).await;
     journal.remove_cached_numbers("acme", vec![number_id(1), number_id(2), number_id(9)], START_TIME).await;
-    assert_eq!(other.cached_numbers("acme", None).await, [read(2, since), read(3, START_TIME)]);
     assert_eq!(
-        other.cached_numbers("other", None).await,
+        open_reader(&other).cached_numbers("acme", None).expect("readable"),
+        [read(2, since), read(3, START_TIME)]
+    );
+    assert_eq!(
+        open_reader(&other).cached_numbers("other", None).expect("readable"),
         [read(1, START_TIME), read(2, START_TIME), read(3, START_TIME)]
     );
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pindesk::domain::change::{JobId, LATE_ARRIVAL_WINDOW, Resolution};
-use pindesk::domain::number::TwoStep;
+use pindesk::domain::number::{Number, TwoStep};
 use pindesk::domain::outcome::DoubtReason;
 use pindesk::domain::standing::{ChangeResult, DoubtCause, NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
@@ -12,7 +12,7 @@ use pindesk::journal::{
     AuditEvent, HistoryEntry, JobStatus, JournalReader, RecipientsStatus, RecordError, RecordedState,
 };
 
-use super::{api_error, begin_job, busy_reason, no_answer, record_intent, seconds};
+use super::{api_error, begin_job, busy_reason, no_answer, open_reader, record_intent, seconds};
 use crate::support::journal_fixture::{JournalFixture, START_TIME, new_recipients, number_id, outcome_record};
 
 #[tokio::test]
@@ -31,8 +31,13 @@ async fn a_change_with_an_outcome_leaves_nothing_open() {
     assert_eq!(recovered.recipients, RecipientsStatus::Known);
     let mut descriptions = Vec::new();
     for n in 1..=3 {
-        descriptions
-            .extend(journal.history(number_id(n), 5).await.into_iter().map(|line| line.description.to_string()));
+        descriptions.extend(
+            open_reader(&journal)
+                .history(number_id(n), 5)
+                .expect("readable")
+                .into_iter()
+                .map(|line| line.description.to_string()),
+        );
     }
     assert_eq!(descriptions, ["set", "failed: the number is not registered", "not sent: stopped before it was sent"]);
 }
@@ -145,11 +150,11 @@ async fn a_manual_resolution_keeps_its_note() {
     };
     let doubt = "uid 1000 (ana) no answer: sent, no answer in 30 s";
     assert_eq!(
-        descriptions(journal.history(number_id(1), 9).await),
+        descriptions(open_reader(&journal).history(number_id(1), 9).expect("readable")),
         ["uid 1000 (ana) checked manually: asked the shop", doubt]
     );
     assert_eq!(
-        descriptions(journal.history(number_id(2), 1).await),
+        descriptions(open_reader(&journal).history(number_id(2), 1).expect("readable")),
         ["uid 1000 (ana) no PIN in force: still not set after two minutes"]
     );
     journal.close();
@@ -342,7 +347,51 @@ async fn a_decryption_is_in_the_history_but_is_no_request() {
     journal.record_outcome(outcome_record(&intent, Standing::Set, START_TIME)).await.expect("recorded");
     let event = AuditEvent::PinDecrypted { change: intent.change, number: intent.number, waba: None };
     journal.record_event(event).await.expect("recorded");
-    let entries = journal.history(number_id(1), 9).await;
+    let entries = open_reader(&journal).history(number_id(1), 9).expect("readable");
     let history: Vec<_> = entries.iter().map(|entry| (entry.description.as_str(), entry.is_request)).collect();
     assert_eq!(history, [("decrypted from escrow", false), ("set", true)]);
+}
+
+#[tokio::test]
+async fn a_history_has_what_was_queued_before_a_flush() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    let outcome = Standing::NotSent(NotSentReason::Stopped);
+    let refused = outcome_record(&fixture.intent(job, 1, START_TIME), outcome, START_TIME);
+    drop(journal.record_refusal(refused));
+    journal.flush().await;
+    let entries = open_reader(&journal).history(number_id(1), 9).expect("readable");
+    let history: Vec<_> = entries.iter().map(|entry| entry.description.as_str()).collect();
+    assert_eq!(history, ["not sent: stopped before it was sent"]);
+    // A closed journal has nothing queued.
+    journal.clone().close();
+    journal.flush().await;
+}
+
+#[tokio::test]
+async fn reads_go_on_while_the_journal_is_paused() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    let intent = record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    journal.record_outcome(outcome_record(&intent, Standing::Set, START_TIME)).await.expect("recorded");
+    journal.cache_numbers("acme", vec![Number::from_config(number_id(1), None)]).await;
+    let paused = journal.pause();
+    let reader = open_reader(&journal);
+    assert_eq!(reader.history(number_id(1), 9).expect("readable").len(), 1);
+    assert_eq!(reader.cached_numbers("acme", None).expect("readable").len(), 1);
+    drop(paused);
+}
+
+#[tokio::test]
+async fn a_reader_that_is_closed_last_leaves_the_log() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    let reader = open_reader(&journal);
+    journal.close();
+    let log_len = || std::fs::metadata(fixture.state_file("journal.db-wal")).map_or(0, |log| log.len());
+    let before = log_len();
+    drop(reader);
+    assert!(before > 0 && log_len() == before, "{before} {}", log_len());
+    assert_eq!(fixture.open().1.unresolved.len(), 1);
 }

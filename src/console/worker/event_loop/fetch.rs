@@ -1,4 +1,4 @@
-//! Reads of the worker: the lists, single numbers, and the cache.
+//! Reads of the worker: the lists, single numbers, the cache and the history of a number.
 //!
 //! It requests no more of a list than the console has room for, and keeps nothing of it.
 
@@ -9,9 +9,10 @@ use futures_util::future::BoxFuture;
 
 use super::{RecordsState, Worker};
 use crate::console::app::Msg;
+use crate::console::worker::journal_read::read_journal;
 use crate::console::worker::number_cache::{CachePermit, RefreshResult};
 use crate::console::worker::{BackpressurePermit, WorkerReport};
-use crate::domain::number::Number;
+use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::outcome::ReadFailure;
 use crate::jobs::StatusRead;
 use crate::journal::Journal;
@@ -20,6 +21,9 @@ use crate::numbers::{self, NumberSources, NumbersEvent};
 /// Pages under way to the console: as many as arrive while it sorts a long list. With 256 numbers each, as the journal
 /// reads them, they take less than a megabyte.
 pub(super) const MAX_PAGES_IN_FLIGHT: usize = 32;
+
+/// How many history entries fit on a page.
+const MAX_HISTORY_LINES: usize = 20;
 
 /// Sends one message, for which a permit was reserved.
 type SendMsg = Box<dyn FnOnce(Msg) + Send>;
@@ -31,12 +35,28 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         tokio::spawn(async move {
             let mut last = None;
             loop {
-                let numbers = journal.cached_numbers(profile.as_str(), last).await;
+                let send = wait_for_permit().await;
+                let profile = profile.clone();
+                let numbers = read_journal(&journal, move |reader| reader.cached_numbers(profile.as_str(), last)).await;
                 let Some(number) = numbers.last() else { return };
                 last = Some(number.id);
-                let send = wait_for_permit().await;
                 send(Msg::CachedNumbersLoaded(numbers));
             }
+        });
+    }
+
+    /// Reads the history of a number, with everything that was recorded before.
+    pub(super) fn read_history(&self, id: PhoneNumberId) {
+        let RecordsState::Open { recorder, .. } = &self.records_state else {
+            return self.send_msg(Msg::HistoryRead { id, lines: Vec::new() });
+        };
+        let (journal, report) = (recorder.journal.clone(), Arc::clone(&self.report));
+        // A refusal is reported while its record still waits.
+        let flushed = journal.flush();
+        tokio::spawn(async move {
+            flushed.await;
+            let lines = read_journal(&journal, move |reader| reader.history(id, MAX_HISTORY_LINES)).await;
+            report(WorkerReport::Msg(Msg::HistoryRead { id, lines }));
         });
     }
 

@@ -85,7 +85,8 @@ impl CacheFixture {
 async fn all_cached(journal: &Journal) -> Vec<Number> {
     let mut all = Vec::<Number>::new();
     loop {
-        let page = journal.cached_numbers("acme", all.last().map(|number| number.id)).await;
+        let last = all.last().map(|number| number.id);
+        let page = read_journal(journal, move |reader| reader.cached_numbers("acme", last)).await;
         if page.is_empty() {
             return all;
         }

@@ -111,10 +111,11 @@ fn a_number_read_before_the_journal_opens_is_cached_later() {
 fn wait_for_cached_number(state: &Path) -> Number {
     let deadline = Instant::now() + PATIENCE;
     let (journal, _) = open_journal(state);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     loop {
         assert!(Instant::now() < deadline, "no number is cached");
-        if let Some(number) = runtime.block_on(journal.cached_numbers("acme", None)).pop() {
+        if let Some(number) =
+            journal.open_reader().and_then(|reader| reader.cached_numbers("acme", None)).expect("readable").pop()
+        {
             return number;
         }
     }

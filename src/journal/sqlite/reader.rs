@@ -2,18 +2,20 @@
 //!
 //! It never changes a row, takes a lock that a writer waits for, or creates a file.
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
-use super::audit::{self, AuditProblem, AuditRow, SavedHead};
-use super::database_files::{DATABASE_FILE, WAL_FILE, database_path};
-use super::encrypted_pins::{self, EncryptedPin};
-use super::error::{JournalError, StorageError};
-use super::job_queries::{JobDetail, JobQueries, JobSummary};
 use super::schema::{self, LATEST_VERSION};
+use super::{audit_log, cache, encrypted_pins, history, job_queries};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
+use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
+use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
+use crate::journal::error::{JournalError, StorageError};
+use crate::journal::model::{EncryptedPin, HistoryEntry, JobDetail, JobSummary};
 use crate::state_dir::StateDir;
 
 /// A journal that is open for reading.
@@ -53,12 +55,40 @@ impl JournalReader {
         Ok(Self { db, dir: dir.clone() })
     }
 
+    /// Opens the journal beside its writer in the same process. If this reader is closed last, it leaves the write-ahead
+    /// log as it is, because after a failed sync only the next start may read it.
+    pub(in crate::journal) fn open_beside_writer(dir: &StateDir) -> Result<Self, JournalError> {
+        let reader = Self::open(dir)?;
+        reader
+            .db
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .map_err(|error| StorageError::from(error).into_journal_error(dir))?;
+        Ok(reader)
+    }
+
+    /// The history of a number, newest first, at most `limit` entries.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn history(&self, number: PhoneNumberId, limit: usize) -> Result<Vec<HistoryEntry>, JournalError> {
+        self.read(|db| Ok(history::number_history(db, number, limit)?))
+    }
+
+    /// The cached numbers of a profile, sorted by ID: the first page, or the page after an ID. Empty after the last
+    /// page.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn cached_numbers(&self, profile: &str, after: Option<PhoneNumberId>) -> Result<Vec<Number>, JournalError> {
+        self.read(|db| Ok(cache::cached_numbers(db, profile, after)?))
+    }
+
     /// Every job, newest first.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn jobs(&self) -> Result<Vec<JobSummary>, JournalError> {
-        self.read(|db| JobQueries::new(db, &self.dir)?.summaries())
+        self.read(|db| job_queries::summaries(db, &self.dir))
     }
 
     /// One job, number by number; `None` if no job has this ID.
@@ -66,7 +96,7 @@ impl JournalReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn job(&self, id: JobId) -> Result<Option<JobDetail>, JournalError> {
-        self.read(|db| JobQueries::new(db, &self.dir)?.detail(id))
+        self.read(|db| job_queries::detail(db, &self.dir, id))
     }
 
     /// Calls `visit` for each row of the audit log since a time, oldest first, until `visit` fails. Reads row by row,
@@ -105,7 +135,7 @@ impl JournalReader {
         // Read before the rows, because it may be behind them, but never ahead.
         let saved_head = SavedHead::read(&self.dir)?;
         schema::check_integrity(&self.db, &self.dir)?;
-        self.read(|db| Ok(audit::verify_chain(db, saved_head)?.map(|rows| VerifiedAudit { rows })))
+        self.read(|db| Ok(audit_log::verify_chain(db, saved_head)?.map(|rows| VerifiedAudit { rows })))
     }
 
     /// True if the rows reach the saved head. Then the journal has every change that was sent, because pindesk records
@@ -116,7 +146,7 @@ impl JournalReader {
     pub fn is_complete(&self) -> Result<bool, JournalError> {
         // Read before the rows, because it may be behind them, but never ahead.
         let saved_head = SavedHead::read(&self.dir)?;
-        self.read(|db| Ok(saved_head.find_mismatch(db)?.is_none()))
+        self.read(|db| Ok(audit_log::find_mismatch(db, saved_head)?.is_none()))
     }
 
     /// The encrypted PINs of the journal with the state of each change, in the order in which they were last sent,

@@ -8,10 +8,10 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::database_files::{DATABASE_FILE, DatabaseIdentity, SIDECAR_FILES, WAL_FILE, database_path};
-use super::error::{JournalError, StorageError};
-use super::model::JournalKind;
 use crate::domain::text::CleanText;
+use crate::journal::database_files::{DATABASE_FILE, DatabaseIdentity, SIDECAR_FILES, WAL_FILE, database_path};
+use crate::journal::error::{JournalError, StorageError};
+use crate::journal::model::JournalKind;
 use crate::state_dir::{OpenMode, StateDir};
 
 /// How long SQLite waits for its own locks. Writers also share a lock outside SQLite.

@@ -13,18 +13,13 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::audit::ChainHead;
-use super::cache;
-use super::database_files::DatabaseIdentity;
-use super::error::{RecordError, StorageError, StorageErrorKind};
-use super::history;
-use super::model::HistoryEntry;
-use super::schema;
 use super::transaction::{JournalTx, WriteOp, WriteResult, WriterContext};
+use super::{audit_log, cache, schema};
 use crate::domain::clock::Clock;
-use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
 use crate::escrow::EscrowFile;
+use crate::journal::database_files::DatabaseIdentity;
+use crate::journal::error::{RecordError, StorageError, StorageErrorKind};
 use crate::state_dir::StateDir;
 
 /// The maximum number of records in one transaction.
@@ -46,21 +41,21 @@ const CHECKPOINT_INTERVAL: usize = 128;
 const CACHED_NUMBERS_PER_RECORD: usize = 16;
 
 /// The file that reserves space. The thread removes it when the disk is full, so that it can still record outcomes.
-pub(super) const RESERVE_FILE: &str = "reserve";
+pub(in crate::journal) const RESERVE_FILE: &str = "reserve";
 
 /// A command for the writer thread.
 #[derive(Debug)]
-pub(super) enum WriterCommand {
+pub(in crate::journal) enum WriterCommand {
     Write(WriteOp, oneshot::Sender<WriteResult>),
     UpdateCache(cache::CacheUpdate, oneshot::Sender<()>),
-    GetCachedNumbers(String, Option<PhoneNumberId>, oneshot::Sender<Vec<Number>>),
-    GetHistory(PhoneNumberId, usize, oneshot::Sender<Vec<HistoryEntry>>),
+    /// Reply when all earlier records are written or refused.
+    Flush(oneshot::Sender<()>),
     Close(mpsc::Sender<()>),
 }
 
 /// Lets the other threads pause the writer thread.
 #[derive(Debug, Default)]
-pub(super) struct WriteGate {
+pub(in crate::journal) struct WriteGate {
     state: Mutex<WriteGateState>,
     changed: Condvar,
 }
@@ -73,14 +68,14 @@ struct WriteGateState {
 
 impl WriteGate {
     /// Keeps the thread from starting another write, and waits for a write in progress, up to the timeout.
-    pub(super) fn pause(&self, timeout: Duration) {
+    pub(in crate::journal) fn pause(&self, timeout: Duration) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.pause_count += 1;
         // A disk that does not respond must not keep the process from suspending.
         drop(self.changed.wait_timeout_while(state, timeout, |state| state.is_writing));
     }
 
-    pub(super) fn resume(&self) {
+    pub(in crate::journal) fn resume(&self) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).pause_count -= 1;
         self.changed.notify_all();
     }
@@ -117,7 +112,7 @@ struct WriterFailure {
 
 /// The state of the writer thread.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(in crate::journal) struct Writer {
     pub(super) db: Connection,
     pub(super) escrow: EscrowFile,
     pub(super) dir: StateDir,
@@ -133,7 +128,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) const fn new(
+    pub(in crate::journal) const fn new(
         db: Connection,
         escrow: EscrowFile,
         dir: StateDir,
@@ -157,7 +152,7 @@ impl Writer {
     }
 
     /// Runs until the last handle is dropped, or until a command closes the journal.
-    pub(super) fn run(mut self, commands: &Receiver<WriterCommand>, gate: &Arc<WriteGate>) {
+    pub(in crate::journal) fn run(mut self, commands: &Receiver<WriterCommand>, gate: &Arc<WriteGate>) {
         let mut closed = None;
         while closed.is_none() {
             // Updates the cache only while no record waits.
@@ -199,18 +194,10 @@ impl Writer {
                     }
                 }
                 WriterCommand::UpdateCache(update, reply) => self.pending_cache_updates.push_back((update, reply)),
-                // The reply must include earlier updates.
-                WriterCommand::GetCachedNumbers(profile, after, reply) => {
+                WriterCommand::Flush(reply) => {
                     self.commit_group(std::mem::take(&mut group));
-                    while !self.pending_cache_updates.is_empty() {
-                        self.apply_next_cache_update();
-                    }
-                    // The caller may no longer wait. A cache that cannot be read counts as empty.
-                    reply.send(cache::cached_numbers(&self.db, &profile, after).unwrap_or_default()).ok();
-                }
-                WriterCommand::GetHistory(number, limit, reply) => {
-                    self.commit_group(std::mem::take(&mut group));
-                    reply.send(history::number_history(&self.db, number, limit).unwrap_or_default()).ok();
+                    // The caller may no longer wait.
+                    reply.send(()).ok();
                 }
                 WriterCommand::Close(done) => {
                     self.commit_group(group);
@@ -286,7 +273,7 @@ impl Writer {
         let lock = escrow.lock(timeout)?;
         check_file_identity(identity, dir)?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let old_head = ChainHead::read_from(&tx)?;
+        let old_head = audit_log::chain_head(&tx)?;
         let mut journal_tx =
             JournalTx { db: &tx, context, head: old_head, now: clock.now(), escrow_entries: Vec::new() };
         let mut results = Vec::with_capacity(ops.len());
@@ -401,7 +388,7 @@ fn refuse_all_but_outcomes(group: WriteGroup, reason: &str) -> WriteGroup {
 }
 
 /// The error of a journal whose thread has ended.
-pub(super) fn closed_error() -> RecordError {
+pub(in crate::journal) fn closed_error() -> RecordError {
     RecordError::JournalFailed(CleanText::new("the journal was closed"))
 }
 

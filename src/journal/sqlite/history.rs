@@ -2,12 +2,12 @@
 
 use rusqlite::{Connection, params};
 
-use super::audit::{AuditAction, AuditRow};
-use super::model::HistoryEntry;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
+use crate::journal::audit::{AuditAction, AuditRow};
+use crate::journal::model::HistoryEntry;
 
 /// The history of a number, newest first, at most `limit` entries.
 pub(super) fn number_history(

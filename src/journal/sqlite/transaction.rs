@@ -7,24 +7,22 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
 use super::encoding::{outcome_reason, reply_summary, resolution_kind};
-use super::error::{RecordError, StorageError};
-use super::model::{
-    AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecipientsStatus, RecordedTime, is_in_future,
-    time_until_new_pin,
-};
 use super::open_changes;
-use super::run_lock::RunLock;
 use crate::domain::change::{ChangeId, JobId, Resolution};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
 use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint};
+use crate::journal::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
+use crate::journal::error::{RecordError, StorageError};
+use crate::journal::model::{AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, time_until_new_pin};
+use crate::journal::rules::{change_state, send};
+use crate::journal::run_lock::RunLock;
 
 /// One record to write.
 #[derive(Debug)]
-pub(super) enum WriteOp {
+pub(in crate::journal) enum WriteOp {
     StartJob(JobPlan),
     ResumeJob { job: JobId, numbers: Vec<PhoneNumberId> },
     RecordIntent(Intent),
@@ -37,11 +35,11 @@ pub(super) enum WriteOp {
 }
 
 /// The result of one [`WriteOp`].
-pub(super) type WriteResult = Result<Option<JobId>, RecordError>;
+pub(in crate::journal) type WriteResult = Result<Option<JobId>, RecordError>;
 
 /// The operator of this process, and what the process knows besides the rows.
 #[derive(Debug)]
-pub(super) struct WriterContext {
+pub(in crate::journal) struct WriterContext {
     pub(super) clock: Clock,
     pub(super) operator: Operator,
     pub(super) run_lock: RunLock,
@@ -89,26 +87,18 @@ impl JournalTx<'_> {
                 }
             }
             WriteOp::RecordIntent(intent) => {
-                if let Err(refused) = self.check_can_send(intent.change, intent.number, intent.at)? {
-                    return Ok(Err(refused));
-                }
-                if let Err(refused) = self.check_status_is_current(intent)? {
-                    return Ok(Err(refused));
-                }
-                if let RecipientsStatus::Changed { .. } = self.recipients_status()? {
-                    return Ok(Err(RecordError::RecipientsChanged));
+                let facts = self.facts_of_intent(intent)?;
+                if let Err(refusal) = send::check(&facts) {
+                    return Ok(Err(refusal.into()));
                 }
                 self.record_intent(intent)?;
             }
             WriteOp::RecordRetry { change, number, attempt } => {
                 // Not earlier than the previous attempt, whose time is from another clock in tests that set their own.
                 let at = self.last_recorded_at(*change)?.max(self.now.utc);
-                if let Err(refused) = self.check_can_send(*change, *number, at)? {
-                    return Ok(Err(refused));
-                }
-                if open_changes::is_superseded(self.db, *number, *change, self.run_id())? {
-                    let reason = "another pindesk sent a different PIN to this number since the last try";
-                    return Ok(Err(RecordError::Busy(CleanText::new(reason))));
+                let facts = self.facts_of_retry(*change, *number, at)?;
+                if let Err(refusal) = send::check(&facts) {
+                    return Ok(Err(refusal.into()));
                 }
                 let entry =
                     AuditEntry { number: Some(*number), attempts: Some(*attempt), ..self.change_entry(*change)? };
@@ -120,7 +110,10 @@ impl JournalTx<'_> {
                 self.resolve_changes(*number, changes, *resolution, note.as_ref())?;
             }
             WriteOp::RecordEvents(events) => events.iter().try_for_each(|event| self.record_event(event))?,
-            WriteOp::AcceptRecipients => self.accept_recipients()?,
+            WriteOp::AcceptRecipients => {
+                let recipients = self.recipients_match()?;
+                self.store_recipients(recipients.stored_when_accepted())?;
+            }
         }
         Ok(Ok(None))
     }
@@ -143,79 +136,9 @@ impl JournalTx<'_> {
         Ok(self.head.sequence)
     }
 
-    /// Refuses a change if another process works on the number, or if an earlier PIN can still reach it.
-    fn check_can_send(
-        &mut self,
-        change: ChangeId,
-        number: PhoneNumberId,
-        at: UtcTime,
-    ) -> Result<Result<(), RecordError>, StorageError> {
-        for open in open_changes::for_number(self.db, number, self.run_id())? {
-            if open.unresolved.change == change {
-                continue;
-            }
-            if let Some(run) = &open.run_id
-                && self.context.run_lock.is_other_live_run(run)?
-            {
-                return Ok(Err(RecordError::Busy(self.describe_run(run)?)));
-            }
-        }
-        for run in open_changes::runs_waiting_to_retry(self.db, number, change)? {
-            if self.context.run_lock.is_other_live_run(&run)? {
-                return Ok(Err(RecordError::Busy(self.describe_run(&run)?)));
-            }
-        }
-        // Includes changes that have ended, because neither a confirmed PIN nor a note stops a request that can still
-        // arrive.
-        let now = TimePoint { utc: at, ..self.now };
-        let sends_in_doubt = open_changes::sends_in_doubt(self.db, number, change, self.run_id())?;
-        let wait = sends_in_doubt
-            .into_iter()
-            .map(|sent| self.context.time_until_safe(number, sent, now))
-            .max()
-            .unwrap_or_default();
-        if wait.is_zero() {
-            return Ok(Ok(()));
-        }
-        let from = at.plus(wait);
-        let text = format!("an earlier PIN can still reach this number; a different PIN can be sent from {from}");
-        Ok(Err(RecordError::Busy(CleanText::new(&text))))
-    }
-
-    /// Refuses a change if another process has set a PIN since the number was read, because the operator who confirmed
-    /// the change did not know of that PIN.
-    fn check_status_is_current(&self, intent: &Intent) -> Result<Result<(), RecordError>, StorageError> {
-        let Some(read_at) = intent.status_before.read_at else { return Ok(Ok(())) };
-        let Some(last_set) = open_changes::last_set_by_other_run(self.db, intent.number, self.run_id())? else {
-            return Ok(Ok(()));
-        };
-        let set_at = last_set.adjusted_to(intent.at, self.context.clock.uptime());
-        let when = if is_in_future(read_at, intent.at) {
-            format!("and the clock showed {} when its status was read", read_at.format_date_time())
-        } else if read_at <= set_at {
-            "after its status was read here".to_owned()
-        } else {
-            return Ok(Ok(()));
-        };
-        let text = format!(
-            "another pindesk set a PIN on this number at {}, {when}; refresh the number before you set another PIN",
-            set_at.format_date_time()
-        );
-        Ok(Err(RecordError::Busy(CleanText::new(&text))))
-    }
-
-    fn describe_run(&self, run: &str) -> Result<CleanText, StorageError> {
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        let (pid, host, operator): (u32, String, String) =
-            self.db.prepare_cached("SELECT pid, host, who FROM runs WHERE run = ?1")?.query_row([run], row)?;
-        let text = format!("another pindesk is working on this number: process {pid} on {host}, {operator}");
-        Ok(CleanText::new(&text))
-    }
-
     fn record_intent(&mut self, intent: &Intent) -> Result<(), StorageError> {
-        if stored_recipients(self.db)?.is_none() && !self.context.recipients.is_empty() {
-            self.store_recipients(AuditAction::RecipientsStored)?;
-        }
+        let recipients = self.recipients_match()?;
+        self.store_recipients(recipients.stored_with_a_pin())?;
         let entry = AuditEntry {
             number: Some(intent.number),
             waba: intent.waba,
@@ -261,7 +184,7 @@ impl JournalTx<'_> {
         Ok(())
     }
 
-    /// Records the outcome of a change. Updates no other row: [`open_changes`] derives from the rows what it closes.
+    /// Records the outcome of a change. Updates no other row: what it ends is derived from the rows.
     pub(super) fn record_outcome(&mut self, record: &OutcomeRecord) -> Result<(), StorageError> {
         let kind = record.standing.result().as_str();
         let entry = AuditEntry {
@@ -318,7 +241,7 @@ impl JournalTx<'_> {
         for open in open_changes::for_number(self.db, number, self.run_id())? {
             let is_of_other_process =
                 open.run_id.as_ref().map_or(Ok(false), |run| self.context.run_lock.is_other_live_run(run))?;
-            if is_of_other_process || !changes.contains(&open.unresolved.change) {
+            if !change_state::note_resolves(open.unresolved.change, changes, is_of_other_process) {
                 continue;
             }
             let change = open.unresolved;
@@ -359,36 +282,6 @@ impl JournalTx<'_> {
         self.add_audit_row(action, self.now.utc, entry).map(drop)
     }
 
-    /// Whether the recipients of this process are the stored ones.
-    pub(super) fn recipients_status(&self) -> Result<RecipientsStatus, StorageError> {
-        recipients_status(self.db, &self.context.recipients)
-    }
-
-    fn accept_recipients(&mut self) -> Result<(), StorageError> {
-        match self.recipients_status()? {
-            RecipientsStatus::Known if stored_recipients(self.db)?.is_none() && !self.context.recipients.is_empty() => {
-                self.store_recipients(AuditAction::RecipientsStored)
-            }
-            RecipientsStatus::Known => Ok(()),
-            RecipientsStatus::Changed { .. } => self.store_recipients(AuditAction::RecipientsAccepted),
-        }
-    }
-
-    fn store_recipients(&mut self, action: AuditAction) -> Result<(), StorageError> {
-        let texts: Vec<&str> = self.context.recipients.iter().map(Fingerprint::as_str).collect();
-        let note = if texts.is_empty() { "none".to_owned() } else { texts.join(", ") };
-        let fingerprints = serde_json::to_string(&texts).map_err(|error| StorageError::new(error.to_string()))?;
-        let seq = self.add_audit_row(
-            action,
-            self.now.utc,
-            AuditEntry { note: Some(CleanText::new(&note)), ..AuditEntry::default() },
-        )?;
-        self.db
-            .prepare_cached("INSERT INTO recipients (seq, at, fingerprints) VALUES (?1, ?2, ?3)")?
-            .execute(params![seq, self.now.utc.unix_seconds(), fingerprints])?;
-        Ok(())
-    }
-
     /// When the last row of a change was recorded.
     fn last_recorded_at(&self, change: ChangeId) -> Result<UtcTime, StorageError> {
         let seconds: u32 = self
@@ -417,22 +310,4 @@ impl JournalTx<'_> {
     pub(super) fn run_id(&self) -> &str {
         self.context.run_lock.run_id()
     }
-}
-
-/// Whether these recipients are the stored ones.
-pub(super) fn recipients_status(db: &Connection, current: &[Fingerprint]) -> Result<RecipientsStatus, StorageError> {
-    Ok(match stored_recipients(db)? {
-        Some(previous) if previous != current => RecipientsStatus::Changed { previous, current: current.to_vec() },
-        Some(_) | None => RecipientsStatus::Known,
-    })
-}
-
-fn stored_recipients(db: &Connection) -> Result<Option<Vec<Fingerprint>>, StorageError> {
-    let last: Option<String> = db
-        .prepare_cached("SELECT fingerprints FROM recipients ORDER BY seq DESC LIMIT 1")?
-        .query_row([], |row| row.get(0))
-        .optional()?;
-    let Some(last) = last else { return Ok(None) };
-    let texts: Vec<String> = serde_json::from_str(&last).map_err(|error| StorageError::new(error.to_string()))?;
-    Ok(Some(texts.iter().map(|text| Fingerprint::new(text)).collect()))
 }

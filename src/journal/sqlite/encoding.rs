@@ -1,10 +1,10 @@
 //! Encodes outcomes and resolutions as text for the rows and the audit log. It does not access the database.
 
-use super::audit::ReplySummary;
 use crate::domain::change::Resolution;
 use crate::domain::outcome::ApiError;
 use crate::domain::standing::Standing;
 use crate::domain::text::CleanText;
+use crate::journal::model::ReplySummary;
 
 /// The keyword of a resolution, in the rows and in the audit log.
 pub(super) const fn resolution_kind(resolution: Resolution) -> &'static str {

@@ -1,55 +1,56 @@
-//! Finds the open changes, from the rows alone.
+//! Reads the open changes, and the requests of a number that a PIN must not overtake.
 //!
-//! A change is open from its intent until one of these: it is confirmed; it is refused or not sent, and no earlier
-//! attempt is in doubt; an operator resolves it; a later change of the same number is confirmed. This module does not
-//! decide whether a PIN may be sent.
+//! What an open change is, is a rule of the journal. This module does not decide whether a PIN may be sent.
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
+use rusqlite::{Connection, OptionalExtension as _, Row, Rows, params};
 
-use super::model::{MAX_SEND_DELAY, RecordedTime, UnresolvedChange};
+use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, read_facts};
+use super::columns::{parse_column, parse_two_step, waba_column};
+
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
-use crate::domain::number::{PhoneNumberId, TwoStep};
-use crate::domain::standing::{DoubtCause, Standing};
+use crate::domain::number::PhoneNumberId;
+use crate::journal::model::{MAX_SEND_DELAY, OpenChange, RecordedTime, UnresolvedChange};
+use crate::journal::rules::change_state::ChangeFacts;
 
-/// An open change, and the run that works or worked on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OpenChange {
-    pub(super) unresolved: UnresolvedChange,
-    /// The run that last sent it; `None` if only the escrow file had the change.
-    pub(super) run_id: Option<String>,
-    /// No request of it can have been sent after this time, unless that run is alive.
-    pub(super) last_send: RecordedTime,
+/// The changes that may be open, with their facts. Leaves out early what a confirmation ended: that is most of a long
+/// journal, and each start reads all of it under the lock.
+fn candidates_sql() -> String {
+    format!(
+        "SELECT {FACTS_COLUMNS}, c.change, c.job, c.number, c.waba, c.before, c.sealed IS NOT NULL, c.at,
+            coalesce(t.run, c.run), t.at, t.attempt, o.at, o.tries, iif(o.seq, o.up, t.up),
+            (SELECT d.detail FROM outcomes d
+                WHERE d.change = c.change AND d.kind = 'no_answer' ORDER BY d.seq DESC LIMIT 1),
+            coalesce((SELECT boot FROM runs WHERE run = coalesce(t.run, c.run))
+                = (SELECT boot FROM runs WHERE run = ?1), 0)
+        FROM changes r {FACTS_JOIN} WHERE NOT confirmed"
+    )
 }
-
-const OPEN_CHANGES_SQL: &str = "
-    WITH sent AS (
-        SELECT c.*, coalesce((SELECT max(t.seq) FROM tries t WHERE t.change = c.change), c.seq) AS last_sent
-        FROM changes c)
-    SELECT c.change, c.job, c.number, c.waba, c.before, c.sealed IS NOT NULL, c.at,
-        coalesce(t.run, c.run), t.at, t.attempt, last.at, last.tries, doubt.detail, iif(last.seq, last.up, t.up),
-        coalesce((SELECT boot FROM runs WHERE run = coalesce(t.run, c.run)) = (SELECT boot FROM runs WHERE run = ?1), 0)
-    FROM sent c
-    LEFT JOIN tries t ON t.seq = c.last_sent
-    LEFT JOIN outcomes last ON last.seq = (
-        SELECT max(o.seq) FROM outcomes o WHERE o.change = c.change AND o.seq > c.last_sent)
-    LEFT JOIN outcomes doubt ON doubt.seq = (
-        SELECT max(o.seq) FROM outcomes o WHERE o.change = c.change AND o.kind = 'no_answer')
-    WHERE (last.seq IS NULL OR doubt.seq IS NOT NULL)
-        AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.number = c.number AND o.kind = 'set' AND o.seq > c.last_sent)
-        AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.change = c.change AND s.seq > c.last_sent)";
 
 /// Every open change, oldest first. `run` is the run of the caller; without it, no row counts as of this boot.
 pub(super) fn all(db: &Connection, run: Option<&str>) -> rusqlite::Result<Vec<OpenChange>> {
-    db.prepare(&format!("{OPEN_CHANGES_SQL} ORDER BY c.seq"))?.query_map([run], read_row)?.collect()
+    let sql = format!("{} ORDER BY r.seq", candidates_sql());
+    read_open(db.prepare(&sql)?.query([run])?)
 }
 
 /// The open changes of one number, oldest first.
 pub(super) fn for_number(db: &Connection, number: PhoneNumberId, run: &str) -> rusqlite::Result<Vec<OpenChange>> {
-    let sql = format!("{OPEN_CHANGES_SQL} AND c.number = ?2 ORDER BY c.seq");
-    db.prepare_cached(&sql)?.query_map([run, number.as_str()], read_row)?.collect()
+    let sql = format!("{} AND r.number = ?2 ORDER BY r.seq", candidates_sql());
+    read_open(db.prepare_cached(&sql)?.query([run, number.as_str()])?)
+}
+
+/// Reads the rows whose changes are open.
+fn read_open(mut rows: Rows<'_>) -> rusqlite::Result<Vec<OpenChange>> {
+    let mut open = Vec::new();
+    while let Some(row) = rows.next()? {
+        let facts = read_facts(row, 0)?;
+        if facts.is_open() {
+            open.push(read_change(row, facts)?);
+        }
+    }
+    Ok(open)
 }
 
 /// The requests of other changes of this number that have no certain outcome, in whatever state those changes are now:
@@ -131,52 +132,35 @@ pub(super) fn last_set_by_other_run(
     db.prepare_cached(SET)?.query_row([number.as_str(), run], row).optional()
 }
 
-fn read_row(row: &Row<'_>) -> rusqlite::Result<OpenChange> {
-    let intent_at: u32 = row.get(6)?;
-    let attempt_at: Option<u32> = row.get(8)?;
-    let outcome_at: Option<u32> = row.get(10)?;
-    let last_send =
-        recorded_time(outcome_at.or(attempt_at).unwrap_or(intent_at), row.get(13)?, row.get(14)?, outcome_at.is_some());
-    let (run_id, started_attempts): (Option<String>, Option<u8>) = (row.get(7)?, row.get(9)?);
-    let ended_attempts: Option<u8> = row.get(11)?;
-    let detail: Option<String> = row.get(12)?;
-    let doubt = match (outcome_at, detail) {
-        (Some(_), Some(detail)) => match serde_json::from_str(&detail) {
-            Ok(Standing::InDoubt(doubt)) => *doubt,
-            Ok(Standing::Set | Standing::Failed(_) | Standing::NotSent(_)) | Err(_) => DoubtCause::ProcessEnded.into(),
-        },
-        (Some(_) | None, Some(_) | None) => DoubtCause::ProcessEnded.into(),
-    };
+fn read_change(row: &Row<'_>, facts: ChangeFacts) -> rusqlite::Result<OpenChange> {
+    const START: usize = FACTS_COLUMN_COUNT;
+    let intent_at: u32 = row.get(START + 6)?;
+    let (run_id, attempt_at): (Option<String>, Option<u32>) = (row.get(START + 7)?, row.get(START + 8)?);
+    let (started_attempts, outcome_at): (Option<u8>, Option<u32>) = (row.get(START + 9)?, row.get(START + 10)?);
+    let ended_attempts: Option<u8> = row.get(START + 11)?;
+    let last_send = recorded_time(
+        outcome_at.or(attempt_at).unwrap_or(intent_at),
+        row.get(START + 12)?,
+        row.get(START + 14)?,
+        outcome_at.is_some(),
+    );
+    let detail: Option<String> = row.get(START + 13)?;
     Ok(OpenChange {
         unresolved: UnresolvedChange {
-            change: parse_column(row, 0)?,
-            job: row.get::<_, Option<u32>>(1)?.map(JobId::new),
-            number: parse_column(row, 2)?,
-            waba: row.get::<_, Option<String>>(3)?.map(|_| parse_column(row, 3)).transpose()?,
-            two_step_before: parse_two_step(&row.get::<_, String>(4)?),
+            change: parse_column(row, START)?,
+            job: row.get::<_, Option<u32>>(START + 1)?.map(JobId::new),
+            number: parse_column(row, START + 2)?,
+            waba: waba_column(row, START + 3)?,
+            two_step_before: parse_two_step(&row.get::<_, String>(START + 4)?),
             at: UtcTime::from_unix_seconds(intent_at),
             attempts: run_id.as_ref().map(|_| ended_attempts.or(started_attempts).unwrap_or(1)),
-            doubt,
+            doubt: facts.doubt(detail.and_then(|detail| serde_json::from_str(&detail).ok())),
             last_send: last_send.latest(),
-            is_in_escrow: row.get(5)?,
+            is_in_escrow: row.get(START + 5)?,
         },
         run_id,
         last_send,
     })
-}
-
-/// Parses a stored ID.
-pub(super) fn parse_column<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
-where
-    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
-{
-    let text: String = row.get(column)?;
-    text.parse().map_err(|error: T::Err| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
-}
-
-/// Parses the output of [`TwoStep::json_value`].
-pub(super) fn parse_two_step(text: &str) -> TwoStep {
-    [TwoStep::On, TwoStep::NotSet].into_iter().find(|two_step| two_step.json_value() == text).unwrap_or_default()
 }
 
 /// True if the journal has this change.

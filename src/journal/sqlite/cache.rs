@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 
-use super::open_changes::{parse_column, parse_two_step};
+use super::columns::{parse_column, parse_two_step};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, NumberDetails, PhoneNumberId, Waba};
 use crate::domain::text::CleanText;
 
-/// How many numbers one query reads: few, so that an intent queued after it does not wait long.
+/// How many numbers one query reads: few, so that the first ones are on the screen early and few wait in memory.
 const PAGE_SIZE: i64 = 256;
 
 /// An update of the cache for one profile.
 #[derive(Debug)]
-pub(super) enum CacheUpdate {
+pub(in crate::journal) enum CacheUpdate {
     /// Insert numbers, or replace their cached values.
     Upsert(String, Vec<Number>),
     /// Delete numbers, except those that were read after this time.

@@ -7,14 +7,14 @@ use std::collections::HashSet;
 
 use rusqlite::params;
 
-use super::audit::{AuditAction, AuditEntry};
-use super::error::{RecordError, StorageError};
-use super::job_queries::{JobNumber, JobQueries, JobStatus};
-use super::model::{JobPlan, PinSource};
+use super::job_queries;
 use super::transaction::JournalTx;
 use crate::domain::change::JobId;
 use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
+use crate::journal::audit::{AuditAction, AuditEntry};
+use crate::journal::error::{RecordError, StorageError};
+use crate::journal::model::{JobNumber, JobPlan, JobStatus, PinSource};
 
 impl JournalTx<'_> {
     pub(super) fn start_job(&mut self, plan: &JobPlan) -> Result<JobId, StorageError> {
@@ -52,7 +52,7 @@ impl JournalTx<'_> {
         numbers: &[PhoneNumberId],
     ) -> Result<Result<(), RecordError>, StorageError> {
         let busy = |text: String| Ok(Err(RecordError::Busy(CleanText::new(&text))));
-        let Some(detail) = JobQueries::new(self.db, self.context.run_lock.dir())?.detail(job)? else {
+        let Some(detail) = job_queries::detail(self.db, self.context.run_lock.dir(), job)? else {
             return busy(format!("job {job} no longer exists"));
         };
         if detail.summary.status == JobStatus::Running {

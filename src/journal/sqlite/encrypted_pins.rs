@@ -2,29 +2,20 @@
 
 use rusqlite::Connection;
 
-use super::error::StorageError;
-use super::job_queries::{JobQueries, RecordedState};
-use super::open_changes::parse_column;
+use super::change_facts;
+use super::columns::{parse_column, waba_column};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::standing::ChangeResult;
 use crate::escrow::{Ciphertext, EscrowEntry};
+use crate::journal::error::StorageError;
+use crate::journal::model::{EncryptedPin, RecordedState};
+use crate::journal::run_lock::LiveRuns;
 use crate::state_dir::StateDir;
-
-/// An encrypted PIN with the state of its change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EncryptedPin {
-    /// The entry, as the journal stores it.
-    pub escrow_entry: EscrowEntry,
-    /// The state of its change.
-    pub state: RecordedState,
-    /// When pindesk was about to send its last request; `None` if only the escrow file had it.
-    pub last_attempt_at: Option<UtcTime>,
-}
 
 /// All encrypted PINs, in the order in which they were last sent.
 pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<EncryptedPin>, StorageError> {
-    let mut states = JobQueries::new(db, dir)?.state_by_change()?;
+    let mut states = change_facts::states(db, &mut LiveRuns::new(dir))?;
     let mut pins = Vec::new();
     for_each(db, |escrow_entry, last_attempt_at| {
         // This program always writes an attempt or an outcome with a change, so the state exists.
@@ -47,7 +38,7 @@ pub(super) fn for_each(db: &Connection, mut visit: impl FnMut(EscrowEntry, Optio
         let entry = EscrowEntry {
             change: parse_column(row, 0)?,
             number: parse_column(row, 1)?,
-            waba: row.get::<_, Option<String>>(2)?.map(|_| parse_column(row, 2)).transpose()?,
+            waba: waba_column(row, 2)?,
             at: UtcTime::from_unix_seconds(row.get(3)?),
             job: row.get::<_, Option<u32>>(4)?.map(JobId::new),
             ciphertext: Ciphertext(row.get(5)?),

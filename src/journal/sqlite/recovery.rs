@@ -6,34 +6,36 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::audit::{AuditAction, AuditEntry, ChainHead, ROWS_LOST_OUTCOME, SavedHead};
-use super::error::{JournalError, StorageError};
-use super::integrity::{self, EscrowIndex, LINE_NOTE_PREFIX, RecoveryInput};
-use super::model::{JournalOptions, OutcomeRecord, RecoveryReport, UnresolvedChange};
-use super::open_changes::{self, OpenChange};
-use super::run_lock::RunLock;
-use super::schema;
+use super::open_changes;
 use super::transaction::{JournalTx, WriterContext};
+use super::{audit_log, inspection, recipients, schema};
 use crate::domain::change::JobId;
 use crate::domain::clock::{self, TimePoint};
-use crate::domain::standing::{ChangeResult, DoubtCause, Standing};
+use crate::domain::number::WabaId;
+use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowFile, EscrowLock};
+use crate::journal::audit::{AuditAction, AuditEntry, ChainHead, ROWS_LOST_OUTCOME, SavedHead};
+use crate::journal::error::{JournalError, StorageError};
+use crate::journal::integrity::{self, EscrowIndex, LINE_NOTE_PREFIX, RecoveryInput};
+use crate::journal::model::{JournalOptions, RecoveryReport, UnresolvedChange};
+use crate::journal::rules::recovery::{self, ImportedChange};
+use crate::journal::run_lock::RunLock;
 use crate::state_dir::StateDir;
 
 /// An open journal, before its writer thread starts.
 #[derive(Debug)]
-pub(super) struct OpenedJournal {
-    pub(super) db: Connection,
-    pub(super) context: WriterContext,
-    pub(super) head: ChainHead,
-    pub(super) report: RecoveryReport,
+pub(in crate::journal) struct OpenedJournal {
+    pub(in crate::journal) db: Connection,
+    pub(in crate::journal) context: WriterContext,
+    pub(in crate::journal) head: ChainHead,
+    pub(in crate::journal) report: RecoveryReport,
 }
 
 /// Opens and recovers the database. The caller holds the lock of all writers.
-pub(super) fn open(
+pub(in crate::journal) fn open(
     options: JournalOptions,
     sync_writes: bool,
     lock: &EscrowLock<'_>,
@@ -78,11 +80,14 @@ fn recover(
     lock: &EscrowLock<'_>,
 ) -> Result<OpenedJournal, StorageError> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let head = ChainHead::read_from(&tx)?;
+    let head = audit_log::chain_head(&tx)?;
     let mut journal_tx = JournalTx { db: &tx, context: &mut context, head, now, escrow_entries: Vec::new() };
     journal_tx.insert_run()?;
     let escrow = &input.escrow;
-    let mut findings = input.findings(journal_tx.db)?;
+    let mut findings: Vec<CleanText> = match input.missing_journal_finding() {
+        Some(finding) => vec![finding],
+        None => audit_log::find_mismatch(journal_tx.db, input.saved_head)?.into_iter().collect(),
+    };
     if input.was_empty && !findings.is_empty() {
         journal_tx.clear_recipients()?;
     }
@@ -101,7 +106,7 @@ fn recover(
         findings.push(finding);
     }
     journal_tx.import_unknown_changes(dir, escrow)?;
-    let missing = escrow.missing_entries(journal_tx.db)?;
+    let missing = inspection::missing_entries(journal_tx.db, escrow)?;
     for note in missing.repaired_findings() {
         journal_tx.add_audit_row(
             AuditAction::Finding,
@@ -111,7 +116,7 @@ fn recover(
         findings.push(note);
     }
     let unresolved = journal_tx.unresolved_changes()?;
-    let recipients = journal_tx.recipients_status()?;
+    let recipients = recipients::status(journal_tx.db, &journal_tx.context.recipients)?;
     let head = journal_tx.head;
     lock.append(&missing.entries)?;
     tx.commit()?;
@@ -143,19 +148,6 @@ impl JournalTx<'_> {
         Ok(())
     }
 
-    /// Stores an empty list of recipients, so that an operator must accept those of the config: the journal was lost
-    /// with the accepted ones, and the config may name those of an attacker.
-    fn clear_recipients(&mut self) -> Result<(), StorageError> {
-        let at = self.now.utc;
-        let note = Some(CleanText::new("the previous escrow recipients are unknown, because the journal was lost"));
-        let seq = self.add_audit_row(AuditAction::Finding, at, AuditEntry { note, ..AuditEntry::default() })?;
-        self.db.execute(
-            "INSERT INTO recipients (seq, at, fingerprints) VALUES (?1, ?2, '[]')",
-            params![seq, at.unix_seconds()],
-        )?;
-        Ok(())
-    }
-
     /// Records unparsable lines that were not reported before. If the journal is complete, a torn line loses nothing
     /// and is not a finding.
     fn record_unreadable_lines(
@@ -164,12 +156,12 @@ impl JournalTx<'_> {
         is_complete: bool,
     ) -> Result<Option<CleanText>, StorageError> {
         let mut new_lines = Vec::new();
-        for line in escrow.unreported_lines(self.db)? {
-            let problem = if is_complete && escrow.torn_line == Some(line) {
-                "was truncated: its PIN was never sent, or the journal has it"
-            } else {
+        for line in escrow.unreported_lines(&inspection::reported_lines(self.db)?) {
+            let problem = if recovery::may_have_lost_a_pin(is_complete, escrow.torn_line == Some(line)) {
                 new_lines.push(line);
                 "cannot be parsed"
+            } else {
+                "was truncated: its PIN was never sent, or the journal has it"
             };
             let note = Some(CleanText::new(&format!("{LINE_NOTE_PREFIX}{line} {problem}")));
             self.add_audit_row(AuditAction::Finding, self.now.utc, AuditEntry { note, ..AuditEntry::default() })?;
@@ -196,22 +188,20 @@ impl JournalTx<'_> {
         entries.iter().try_for_each(|entry| self.import_change(entry))
     }
 
-    /// Imports a change that only the escrow file has. Keeps its job, so that the number does not count as never
-    /// started there.
+    /// Imports a change that only the escrow file has.
     fn import_change(&mut self, escrow_entry: &EscrowEntry) -> Result<(), StorageError> {
-        let job = self.find_job(escrow_entry)?;
-        let note = Some(CleanText::new("found only in the escrow file"));
-        let entry = AuditEntry {
+        let at = self.now.utc;
+        let ImportedChange { job, outcome } = recovery::import(escrow_entry, self.has_number_in_job(escrow_entry)?, at);
+        let entry = || AuditEntry {
             number: Some(escrow_entry.number),
-            waba: escrow_entry.waba,
             change: Some(escrow_entry.change),
             job,
             outcome: Some(ChangeResult::NoAnswer.as_str()),
-            note,
             ..AuditEntry::default()
         };
-        let at = self.now.utc;
-        let seq = self.add_audit_row(AuditAction::Finding, at, entry)?;
+        let note = Some(CleanText::new("found only in the escrow file"));
+        let finding = AuditEntry { waba: escrow_entry.waba, note, ..entry() };
+        let seq = self.add_audit_row(AuditAction::Finding, at, finding)?;
         self.db
             .prepare_cached(
                 "INSERT INTO changes (seq, change, job, number, waba, before, at, sealed)
@@ -222,52 +212,31 @@ impl JournalTx<'_> {
                 escrow_entry.change.to_string(),
                 job.map(JobId::get),
                 escrow_entry.number.as_str(),
-                escrow_entry.waba.as_ref().map(crate::domain::number::WabaId::as_str),
+                escrow_entry.waba.as_ref().map(WabaId::as_str),
                 escrow_entry.at.unix_seconds(),
                 escrow_entry.ciphertext.0,
             ])?;
-        // The time of its last request is unknown, but it is not later than now.
-        let outcome = OutcomeRecord {
-            change: escrow_entry.change,
-            job: JobId::new(0),
-            number: escrow_entry.number,
-            waba: escrow_entry.waba,
-            attempts: 1,
-            standing: Standing::in_doubt(DoubtCause::EscrowOnly),
-            will_retry: false,
-            at,
-        };
-        let entry = AuditEntry {
-            change: Some(escrow_entry.change),
-            number: Some(escrow_entry.number),
-            job,
-            outcome: Some(ChangeResult::NoAnswer.as_str()),
-            ..AuditEntry::default()
-        };
-        let seq = self.add_audit_row(AuditAction::Outcome, at, entry)?;
+        let seq = self.add_audit_row(AuditAction::Outcome, at, entry())?;
         self.insert_outcome(seq, &outcome, job)
     }
 
-    /// The job that an entry names, if the journal has this number in that job: in an older copy of the journal, the
-    /// job may be missing or a different one.
-    fn find_job(&self, entry: &EscrowEntry) -> rusqlite::Result<Option<JobId>> {
-        let mut statement = self.db.prepare_cached("SELECT job FROM job_numbers WHERE job = ?1 AND number = ?2")?;
-        statement
-            .query_row(params![entry.job.map(JobId::get), entry.number.as_str()], |row| row.get(0).map(JobId::new))
-            .optional()
+    /// True if the journal has the number of an entry in the job of the entry.
+    fn has_number_in_job(&self, entry: &EscrowEntry) -> rusqlite::Result<bool> {
+        let mut statement = self.db.prepare_cached("SELECT 1 FROM job_numbers WHERE job = ?1 AND number = ?2")?;
+        statement.exists(params![entry.job.map(JobId::get), entry.number.as_str()])
     }
 
     fn unresolved_changes(&mut self) -> Result<Vec<UnresolvedChange>, StorageError> {
         let mut unresolved = Vec::new();
-        for OpenChange { unresolved: change, run_id: run, last_send } in
-            open_changes::all(self.db, Some(self.run_id()))?
-        {
+        for open in open_changes::all(self.db, Some(self.run_id()))? {
             let is_of_other_process =
-                run.as_ref().map_or(Ok(false), |run| self.context.run_lock.is_other_live_run(run))?;
-            if !is_of_other_process {
-                self.context.time_until_safe(change.number, last_send, self.now);
-                let last_send = last_send.adjusted_to(self.now.utc, self.context.clock.uptime());
-                unresolved.push(UnresolvedChange { last_send, ..change });
+                open.run_id.as_ref().map_or(Ok(false), |run| self.context.run_lock.is_other_live_run(run))?;
+            let (number, last_send) = (open.unresolved.number, open.last_send);
+            let uptime = self.context.clock.uptime();
+            let reported = recovery::unresolved(open, is_of_other_process, self.now.utc, uptime);
+            if let Some(change) = reported {
+                self.context.time_until_safe(number, last_send, self.now);
+                unresolved.push(change);
             }
         }
         Ok(unresolved)

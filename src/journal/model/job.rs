@@ -1,0 +1,122 @@
+//! Defines jobs as they are recorded: with their counts, and number by number.
+//!
+//! This module does not decide the state of a number.
+
+use std::collections::HashMap;
+
+use super::{PinSource, ReplySummary};
+use crate::domain::change::{ChangeId, JobId};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::standing::{ChangeResult, Standing};
+use crate::domain::text::CleanText;
+
+/// A job with its counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSummary {
+    /// The ID of the job.
+    pub id: JobId,
+    /// When the operator confirmed it.
+    pub at: UtcTime,
+    /// The name of its profile.
+    pub profile: CleanText,
+    /// How the PINs were chosen.
+    pub pin_source: PinSource,
+    /// How many numbers are in each state, without zero counts. The sum is the number of confirmed numbers.
+    pub counts: HashMap<RecordedState, usize>,
+    /// Whether the job still runs.
+    pub status: JobStatus,
+}
+
+impl JobSummary {
+    /// How many numbers of the job are in this state.
+    #[must_use]
+    pub fn count(&self, state: RecordedState) -> usize {
+        self.counts.get(&state).copied().unwrap_or_default()
+    }
+}
+
+/// Whether a job still runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobStatus {
+    /// A live process works on it.
+    Running,
+    /// Every number has an outcome.
+    Finished,
+    /// The process ended before it started every number.
+    Interrupted,
+}
+
+/// A job, number by number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobDetail {
+    /// The job with its counts.
+    pub summary: JobSummary,
+    /// Every confirmed number, in the order of the plan.
+    pub numbers: Vec<JobNumber>,
+}
+
+/// One number of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobNumber {
+    /// The ID of the number.
+    pub number: PhoneNumberId,
+    /// The WABA that listed the number.
+    pub waba: Option<WabaId>,
+    /// The state of the number in this job.
+    pub state: RecordedState,
+    /// Its latest change in this job.
+    pub change: Option<ChangeId>,
+    /// When that change ended, or if it has not ended, when pindesk was about to send it.
+    pub at: Option<UtcTime>,
+    /// How many attempts were made.
+    pub attempts: u8,
+    /// What that change is left with, recorded or deduced.
+    pub standing: Option<Standing>,
+    /// The parts of the reply that are worth searching for.
+    pub reply: ReplySummary,
+    /// The reason for the outcome, in words.
+    pub reason: Option<CleanText>,
+}
+
+/// The state of a number in a job, or of a single change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecordedState {
+    /// The job has recorded no change for it yet.
+    NotStarted,
+    /// A live process works on it.
+    Running,
+    /// It has ended, or it is in doubt.
+    Ended(ChangeResult),
+    /// It was in doubt, and no longer is.
+    Resolved,
+}
+
+impl JobNumber {
+    /// True if no PIN was sent to it, so that a resumed job sends one. False for numbers that failed or are in doubt,
+    /// because an operator must check them first.
+    #[must_use]
+    pub const fn is_resumable(&self) -> bool {
+        match self.state {
+            RecordedState::NotStarted | RecordedState::Ended(ChangeResult::NotSent) => true,
+            RecordedState::Running
+            | RecordedState::Ended(ChangeResult::Set | ChangeResult::Failed | ChangeResult::NoAnswer)
+            | RecordedState::Resolved => false,
+        }
+    }
+
+    /// A number for which the job has recorded nothing yet.
+    pub(in crate::journal) fn not_started(number: PhoneNumberId, waba: Option<WabaId>) -> Self {
+        Self {
+            number,
+            waba,
+            state: RecordedState::NotStarted,
+            change: None,
+            at: None,
+            attempts: 0,
+            standing: None,
+            reply: ReplySummary::default(),
+            reason: None,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Decides the state of a change, what ends the doubt about it, and the status of its job.
+//!
+//! A change is open from its intent until one of these: it is confirmed; it is refused or not sent, and no earlier
+//! attempt is in doubt; an operator or a status read resolves it; a later PIN of the number is confirmed. A later
+//! attempt opens it again. This module does not decide whether a PIN may be sent.
+
+use std::collections::HashMap;
+
+use crate::domain::change::ChangeId;
+use crate::domain::standing::{ChangeResult, Doubt, DoubtCause, Standing};
+use crate::journal::model::{JobStatus, RecordedState};
+
+/// What the rows say about a change, as far as its state depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::journal) struct ChangeFacts {
+    /// Its last record.
+    pub(in crate::journal) last: LastRecord,
+    /// True if one of its attempts ended in doubt.
+    pub(in crate::journal) was_in_doubt: bool,
+    /// True if Meta confirmed a PIN of the number, this one or another, after the last attempt.
+    pub(in crate::journal) is_confirmed_since: bool,
+    /// True if an operator or a status read resolved the doubt after the last attempt.
+    pub(in crate::journal) is_resolved_since: bool,
+}
+
+/// The last record of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::journal) enum LastRecord {
+    /// An attempt without an outcome.
+    Attempt,
+    /// The outcome of an attempt that changed nothing, and that its process waits to retry.
+    Retry,
+    /// Meta confirmed it.
+    Confirmed,
+    /// Meta refused it.
+    Refused,
+    /// pindesk did not send it.
+    NotSent,
+    /// Meta may have applied it, or the outcome cannot be parsed.
+    InDoubt,
+}
+
+impl ChangeFacts {
+    /// True if Meta may have applied the change, and nothing has ended the doubt.
+    pub(in crate::journal) const fn is_open(self) -> bool {
+        let may_be_applied = match self.last {
+            LastRecord::Attempt => true,
+            // After an attempt in doubt, the outcome of the last one is no proof.
+            LastRecord::Retry
+            | LastRecord::Confirmed
+            | LastRecord::Refused
+            | LastRecord::NotSent
+            | LastRecord::InDoubt => self.was_in_doubt,
+        };
+        may_be_applied && !self.is_confirmed_since && !self.is_resolved_since
+    }
+
+    /// The state of the change. `is_alive` tells whether the process that made the last attempt is alive.
+    pub(in crate::journal) const fn state(self, is_alive: bool) -> RecordedState {
+        match self.last {
+            LastRecord::Retry if is_alive => RecordedState::Running,
+            // The process that waited to retry has ended, and nothing is in doubt.
+            LastRecord::Retry => RecordedState::Ended(ChangeResult::NotSent),
+            LastRecord::Confirmed => RecordedState::Ended(ChangeResult::Set),
+            LastRecord::Refused if !self.was_in_doubt => RecordedState::Ended(ChangeResult::Failed),
+            LastRecord::NotSent if !self.was_in_doubt => RecordedState::Ended(ChangeResult::NotSent),
+            LastRecord::Attempt if self.is_open() && is_alive => RecordedState::Running,
+            LastRecord::Attempt | LastRecord::Refused | LastRecord::NotSent | LastRecord::InDoubt => {
+                if self.is_open() {
+                    RecordedState::Ended(ChangeResult::NoAnswer)
+                } else {
+                    RecordedState::Resolved
+                }
+            }
+        }
+    }
+
+    /// Why an open change is in doubt: `recorded` is its last outcome in doubt. An attempt without an outcome is in
+    /// doubt because its process ended.
+    pub(in crate::journal) fn doubt(self, recorded: Option<Standing>) -> Doubt {
+        let has_outcome = self.last != LastRecord::Attempt;
+        match recorded {
+            Some(Standing::InDoubt(doubt)) if has_outcome => *doubt,
+            Some(Standing::Set | Standing::Failed(_) | Standing::NotSent(_) | Standing::InDoubt(_)) | None => {
+                DoubtCause::ProcessEnded.into()
+            }
+        }
+    }
+}
+
+/// What a change in this state is left with, recorded or deduced; `None` while it is not known.
+pub(in crate::journal) fn deduced_standing(state: RecordedState, recorded: Option<Standing>) -> Option<Standing> {
+    match state {
+        RecordedState::NotStarted | RecordedState::Running => None,
+        RecordedState::Ended(_) | RecordedState::Resolved => {
+            Some(recorded.unwrap_or_else(|| Standing::in_doubt(DoubtCause::ProcessEnded)))
+        }
+    }
+}
+
+/// True if a note of an operator resolves an open change: only if the operator `saw` it, because another process may
+/// have left it since, and only if no other live process works on it.
+pub(in crate::journal) fn note_resolves(change: ChangeId, saw: &[ChangeId], is_of_other_live_process: bool) -> bool {
+    !is_of_other_live_process && saw.contains(&change)
+}
+
+/// Whether a job still runs. `is_active` tells whether a live process started it or works on one of its numbers, and
+/// `is_resumed` whether a process that resumed it is alive.
+pub(in crate::journal) fn job_status(
+    counts: &HashMap<RecordedState, usize>,
+    is_active: bool,
+    is_resumed: bool,
+) -> JobStatus {
+    let is_done = ![RecordedState::NotStarted, RecordedState::Running].iter().any(|state| counts.contains_key(state));
+    match (is_resumed, is_done, is_active) {
+        // The process sends the remaining numbers now, even if every number has an outcome.
+        (true, _, _) | (false, false, true) => JobStatus::Running,
+        (false, true, _) => JobStatus::Finished,
+        (false, false, false) => JobStatus::Interrupted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::outcome::DoubtReason;
+
+    const fn facts(last: LastRecord, was_in_doubt: bool) -> ChangeFacts {
+        ChangeFacts { last, was_in_doubt, is_confirmed_since: false, is_resolved_since: false }
+    }
+
+    #[test]
+    fn a_change_is_open_until_its_doubt_ends() {
+        use LastRecord::{Attempt, Confirmed, InDoubt, NotSent, Refused, Retry};
+        // The last record, whether an attempt ended in doubt, and whether the change is open.
+        let cases = [
+            (Attempt, false, true),
+            (Attempt, true, true),
+            (Retry, false, false),
+            (Refused, false, false),
+            (Refused, true, true),
+            (NotSent, false, false),
+            (NotSent, true, true),
+            (InDoubt, true, true),
+            // The outcome cannot be parsed, but its kind was not in doubt.
+            (InDoubt, false, false),
+            (Confirmed, false, false),
+        ];
+        for (last, was_in_doubt, is_open) in cases {
+            let open = facts(last, was_in_doubt);
+            assert_eq!(open.is_open(), is_open, "{open:?}");
+            for ended in
+                [ChangeFacts { is_confirmed_since: true, ..open }, ChangeFacts { is_resolved_since: true, ..open }]
+            {
+                assert!(!ended.is_open(), "{ended:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_state_of_a_change_follows_its_last_record() {
+        use LastRecord::{Attempt, Confirmed, InDoubt, NotSent, Refused, Retry};
+        use RecordedState as State;
+        // The last record, whether an attempt ended in doubt, and the states: open with a live and with a dead process,
+        // and after the doubt ended.
+        let cases = [
+            (Attempt, false, [State::Running, State::Ended(ChangeResult::NoAnswer), State::Resolved]),
+            (Attempt, true, [State::Running, State::Ended(ChangeResult::NoAnswer), State::Resolved]),
+            (Retry, false, [State::Running, State::Ended(ChangeResult::NotSent), State::Ended(ChangeResult::NotSent)]),
+            (Confirmed, false, [State::Ended(ChangeResult::Set); 3]),
+            (Confirmed, true, [State::Ended(ChangeResult::Set); 3]),
+            (Refused, false, [State::Ended(ChangeResult::Failed); 3]),
+            (
+                Refused,
+                true,
+                [State::Ended(ChangeResult::NoAnswer), State::Ended(ChangeResult::NoAnswer), State::Resolved],
+            ),
+            (NotSent, false, [State::Ended(ChangeResult::NotSent); 3]),
+            (
+                NotSent,
+                true,
+                [State::Ended(ChangeResult::NoAnswer), State::Ended(ChangeResult::NoAnswer), State::Resolved],
+            ),
+            (
+                InDoubt,
+                true,
+                [State::Ended(ChangeResult::NoAnswer), State::Ended(ChangeResult::NoAnswer), State::Resolved],
+            ),
+        ];
+        for (last, was_in_doubt, states) in cases {
+            let open = facts(last, was_in_doubt);
+            let ended = ChangeFacts { is_resolved_since: true, ..open };
+            assert_eq!([open.state(true), open.state(false), ended.state(false)], states, "{open:?}");
+        }
+    }
+
+    #[test]
+    fn a_doubt_has_the_recorded_reason_or_a_dead_process() {
+        let not_true = || Doubt::from(DoubtReason::SuccessNotTrue);
+        let recorded = || Some(Standing::in_doubt(not_true()));
+        let ended = || Doubt::from(DoubtCause::ProcessEnded);
+        let cases = [
+            (LastRecord::InDoubt, recorded(), not_true()),
+            (LastRecord::Refused, recorded(), not_true()),
+            (LastRecord::Attempt, recorded(), ended()),
+            (LastRecord::Attempt, None, ended()),
+            (LastRecord::InDoubt, None, ended()),
+            (LastRecord::InDoubt, Some(Standing::Set), ended()),
+        ];
+        for (last, standing, doubt) in cases {
+            assert_eq!(facts(last, true).doubt(standing.clone()), doubt, "{last:?} {standing:?}");
+        }
+        assert_eq!(deduced_standing(RecordedState::Running, Some(Standing::Set)), None);
+        let set = RecordedState::Ended(ChangeResult::Set);
+        assert_eq!(deduced_standing(set, Some(Standing::Set)), Some(Standing::Set));
+        let no_answer = RecordedState::Ended(ChangeResult::NoAnswer);
+        assert_eq!(deduced_standing(no_answer, None), Some(Standing::in_doubt(ended())));
+    }
+
+    #[test]
+    fn a_note_resolves_what_was_seen_and_is_in_no_other_hands() {
+        let [seen, left_since] = [ChangeId::new(), ChangeId::new()];
+        let cases = [(seen, false, true), (seen, true, false), (left_since, false, false), (left_since, true, false)];
+        for (change, is_of_other_live_process, expected) in cases {
+            assert_eq!(note_resolves(change, &[seen], is_of_other_live_process), expected);
+        }
+    }
+
+    #[test]
+    fn a_job_runs_while_a_process_works_on_it() {
+        use JobStatus::{Finished, Interrupted, Running};
+        let (done, unstarted, sending) =
+            (RecordedState::Ended(ChangeResult::Set), RecordedState::NotStarted, RecordedState::Running);
+        // Another state in the job, whether a process is active, whether one resumed it.
+        let cases = [
+            (done, false, false, Finished),
+            (done, true, false, Finished),
+            (done, false, true, Running),
+            (unstarted, false, false, Interrupted),
+            (unstarted, true, false, Running),
+            (unstarted, false, true, Running),
+            (sending, true, false, Running),
+        ];
+        for (other, is_active, is_resumed, expected) in cases {
+            let counts = HashMap::from([(RecordedState::Ended(ChangeResult::Failed), 1), (other, 1)]);
+            assert_eq!(job_status(&counts, is_active, is_resumed), expected, "{other:?} {is_active} {is_resumed}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Reads what the state of a change depends on. The state itself is a rule of the journal.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Row};
+
+use super::columns::parse_column;
+use crate::domain::change::ChangeId;
+use crate::journal::error::StorageError;
+use crate::journal::model::RecordedState;
+use crate::journal::rules::change_state::{ChangeFacts, LastRecord};
+use crate::journal::run_lock::LiveRuns;
+
+/// Joins to each row `r`, which has a `change`: the change `c`, its last attempt `t`, and its outcome `o` after that.
+/// A change that was refused before its intent has only an outcome.
+pub(super) const FACTS_JOIN: &str = "
+    LEFT JOIN changes c ON c.change = r.change
+    LEFT JOIN tries t ON t.seq = (SELECT max(seq) FROM tries WHERE change = r.change)
+    LEFT JOIN outcomes o ON o.seq = (
+        SELECT max(seq) FROM outcomes WHERE change = r.change AND seq > coalesce(t.seq, c.seq, 0))";
+
+/// The columns of [`ChangeFacts`], and the run that can still continue the change.
+pub(super) const FACTS_COLUMNS: &str = "
+    CASE WHEN o.repeats THEN 'repeats' WHEN json_valid(o.detail) THEN o.kind WHEN o.seq THEN 'no_answer' END AS last,
+    EXISTS (SELECT 1 FROM outcomes d WHERE d.change = r.change AND d.kind = 'no_answer') AS doubted,
+    EXISTS (SELECT 1 FROM outcomes s WHERE s.number = c.number AND s.kind = 'set' AND s.seq > coalesce(t.seq, c.seq))
+        AS confirmed,
+    EXISTS (SELECT 1 FROM settlements s WHERE s.change = c.change AND s.seq > coalesce(t.seq, c.seq)) AS settled,
+    iif(o.seq IS NULL OR o.repeats, t.run, NULL) AS run";
+
+/// How many columns [`FACTS_COLUMNS`] has.
+pub(super) const FACTS_COLUMN_COUNT: usize = 5;
+
+/// The state of every change.
+pub(super) fn states(
+    db: &Connection,
+    runs: &mut LiveRuns<'_>,
+) -> Result<HashMap<ChangeId, RecordedState>, StorageError> {
+    let mut statement = db.prepare(&format!("SELECT {FACTS_COLUMNS}, r.change FROM changes r {FACTS_JOIN}"))?;
+    let mut rows = statement.query([])?;
+    let mut states = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let is_alive = is_run_alive(row, 0, runs)?;
+        states.insert(parse_column(row, FACTS_COLUMN_COUNT)?, read_facts(row, 0)?.state(is_alive));
+    }
+    Ok(states)
+}
+
+/// Reads the facts from [`FACTS_COLUMNS`], which start at a column.
+pub(super) fn read_facts(row: &Row<'_>, start: usize) -> rusqlite::Result<ChangeFacts> {
+    let last = match row.get_ref(start)?.as_str_or_null().unwrap_or(Some("no_answer")) {
+        None => LastRecord::Attempt,
+        Some("repeats") => LastRecord::Retry,
+        Some("set") => LastRecord::Confirmed,
+        Some("failed") => LastRecord::Refused,
+        Some("not_sent") => LastRecord::NotSent,
+        Some(_) => LastRecord::InDoubt,
+    };
+    Ok(ChangeFacts {
+        last,
+        was_in_doubt: row.get(start + 1)?,
+        is_confirmed_since: row.get(start + 2)?,
+        is_resolved_since: row.get(start + 3)?,
+    })
+}
+
+/// True if the run in [`FACTS_COLUMNS`] is alive.
+pub(super) fn is_run_alive(row: &Row<'_>, start: usize, runs: &mut LiveRuns<'_>) -> Result<bool, StorageError> {
+    let run = row.get_ref(start + 4)?.as_str_or_null().unwrap_or_default();
+    Ok(run.map_or(Ok(false), |run| runs.is_alive(run))?)
+}

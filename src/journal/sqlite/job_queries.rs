@@ -1,0 +1,161 @@
+//! Reads confirmed jobs, with their counts and number by number. It never writes.
+//!
+//! The state of a number in a job is the state of its latest change in that job.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Row};
+
+use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, is_run_alive, read_facts};
+use super::columns::{parse_column, waba_column};
+use super::encoding::{outcome_reason, reply_summary};
+use crate::domain::change::JobId;
+use crate::domain::clock::UtcTime;
+use crate::domain::text::CleanText;
+use crate::journal::error::StorageError;
+use crate::journal::model::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
+use crate::journal::rules::change_state;
+use crate::journal::run_lock::LiveRuns;
+use crate::state_dir::StateDir;
+
+/// Every job, newest first. One statement counts the numbers with equal facts, and a rule decides the state of each
+/// group.
+pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummary>, StorageError> {
+    const START: usize = FACTS_COLUMN_COUNT + 2;
+    let mut runs = LiveRuns::new(dir);
+    let mut statement = db.prepare(&format!(
+        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run, f.is_started, count(f.job), {JOB_COLUMNS}
+        FROM jobs j LEFT JOIN (
+            SELECT n.job, r.change IS NOT NULL AS is_started, {FACTS_COLUMNS} {}) f ON f.job = j.job
+        GROUP BY j.job, f.is_started, f.last, f.doubted, f.confirmed, f.settled, f.run
+        ORDER BY j.job DESC",
+        numbers_sql(None)
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut jobs: Vec<JobTally> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = JobId::new(row.get(START)?);
+        if jobs.last().is_none_or(|tally| tally.summary.id != id) {
+            jobs.push(read_job(row, START, &mut runs)?);
+        }
+        // `None` if the job has no numbers.
+        if let (Some(is_started), Some(tally)) = (row.get::<_, Option<bool>>(FACTS_COLUMN_COUNT)?, jobs.last_mut()) {
+            let is_alive = is_run_alive(row, 0, &mut runs)?;
+            let state = if is_started { read_facts(row, 0)?.state(is_alive) } else { RecordedState::NotStarted };
+            let count: u32 = row.get(FACTS_COLUMN_COUNT + 1)?;
+            tally.add(state, usize::try_from(count).unwrap_or(usize::MAX), is_alive);
+        }
+    }
+    Ok(jobs.into_iter().map(JobTally::finish).collect())
+}
+
+/// One job; `None` if no job has this ID.
+pub(super) fn detail(db: &Connection, dir: &StateDir, id: JobId) -> Result<Option<JobDetail>, StorageError> {
+    let mut runs = LiveRuns::new(dir);
+    let mut statement = db.prepare_cached(&format!("SELECT {JOB_COLUMNS} FROM jobs j WHERE j.job = ?1"))?;
+    let mut jobs = statement.query([id.get()])?;
+    let Some(mut tally) = jobs.next()?.map(|row| read_job(row, 0, &mut runs)).transpose()? else { return Ok(None) };
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {FACTS_COLUMNS}, n.number, n.waba, r.change, coalesce(o.at, t.at), coalesce(o.tries, t.attempt),
+            o.detail {} ORDER BY n.place",
+        numbers_sql(Some(id))
+    ))?;
+    let mut rows = statement.query([id.get()])?;
+    let mut numbers = Vec::new();
+    while let Some(row) = rows.next()? {
+        let is_alive = is_run_alive(row, 0, &mut runs)?;
+        let number = read_number(row, is_alive)?;
+        tally.add(number.state, 1, is_alive);
+        numbers.push(number);
+    }
+    Ok(Some(JobDetail { summary: tally.finish(), numbers }))
+}
+
+/// The columns of a job `j`, and the runs that resumed it.
+const JOB_COLUMNS: &str =
+    "j.job, j.at, j.profile, j.pins, j.run, (SELECT group_concat(run) FROM resumptions WHERE job = j.job)";
+
+/// The planned numbers `n`, each with the change `r` that has the latest record of the number in the job. With a job,
+/// each table is searched by its index.
+fn numbers_sql(job: Option<JobId>) -> String {
+    let [of_job, of_change, of_outcome] = match job {
+        Some(_) => ["WHERE n.job = ?1", "WHERE c.job = ?1", "WHERE job = ?1"],
+        None => [""; 3],
+    };
+    format!(
+        "FROM job_numbers n LEFT JOIN (
+            SELECT job, number, change, max(seq) FROM (
+                SELECT c.job, c.number, c.change, t.seq
+                FROM changes c JOIN tries t ON t.change = c.change {of_change}
+                UNION ALL SELECT job, number, change, seq FROM outcomes {of_outcome})
+            GROUP BY job, number) r ON r.job = n.job AND r.number = n.number
+        {FACTS_JOIN} {of_job}"
+    )
+}
+
+/// A job whose numbers are being counted.
+struct JobTally {
+    summary: JobSummary,
+    /// True if a live process started it or works on one of its numbers.
+    is_active: bool,
+    /// True if a process that resumed it is alive.
+    is_resumed: bool,
+}
+
+impl JobTally {
+    /// Counts numbers in this state. `is_alive` tells whether a live process works on them.
+    fn add(&mut self, state: RecordedState, count: usize, is_alive: bool) {
+        *self.summary.counts.entry(state).or_default() += count;
+        self.is_active |= is_alive;
+    }
+
+    fn finish(self) -> JobSummary {
+        let status = change_state::job_status(&self.summary.counts, self.is_active, self.is_resumed);
+        JobSummary { status, ..self.summary }
+    }
+}
+
+/// Reads [`JOB_COLUMNS`], which start at a column.
+fn read_job(row: &Row<'_>, start: usize, runs: &mut LiveRuns<'_>) -> Result<JobTally, StorageError> {
+    let (profile, pins, run): (String, String, String) =
+        (row.get(start + 2)?, row.get(start + 3)?, row.get(start + 4)?);
+    let resumed_by: Option<String> = row.get(start + 5)?;
+    let mut is_resumed = false;
+    for run in resumed_by.iter().flat_map(|runs| runs.split(',')) {
+        is_resumed |= runs.is_alive(run)?;
+    }
+    let summary = JobSummary {
+        id: JobId::new(row.get(start)?),
+        at: UtcTime::from_unix_seconds(row.get(start + 1)?),
+        profile: CleanText::new(&profile),
+        pin_source: if pins == "random" { PinSource::Random } else { PinSource::Given },
+        counts: HashMap::new(),
+        // Known when all of its numbers are counted.
+        status: JobStatus::Interrupted,
+    };
+    Ok(JobTally { summary, is_active: runs.is_alive(&run)?, is_resumed })
+}
+
+/// Reads a number of a job. `is_alive` tells whether a live process works on it.
+fn read_number(row: &Row<'_>, is_alive: bool) -> rusqlite::Result<JobNumber> {
+    const START: usize = FACTS_COLUMN_COUNT;
+    let (number, waba) = (parse_column(row, START)?, waba_column(row, START + 1)?);
+    let change: Option<String> = row.get(START + 2)?;
+    if change.is_none() {
+        return Ok(JobNumber::not_started(number, waba));
+    }
+    let state = read_facts(row, 0)?.state(is_alive);
+    let detail: Option<String> = row.get(START + 5)?;
+    let standing = change_state::deduced_standing(state, detail.and_then(|detail| serde_json::from_str(&detail).ok()));
+    Ok(JobNumber {
+        number,
+        waba,
+        state,
+        change: Some(parse_column(row, START + 2)?),
+        at: Some(UtcTime::from_unix_seconds(row.get(START + 3)?)),
+        attempts: row.get(START + 4)?,
+        reply: standing.as_ref().map(reply_summary).unwrap_or_default(),
+        reason: standing.as_ref().and_then(outcome_reason),
+        standing,
+    })
+}
