@@ -40,7 +40,9 @@ pub(super) struct RefreshResult {
 impl RefreshResult {
     /// Adds a page of numbers.
     pub(super) fn add(&mut self, numbers: &[Number]) {
-        numbers.iter().for_each(|number| self.seen.insert(number.id));
+        for number in numbers {
+            self.seen.insert(number.id);
+        }
         // The first number may not have the earliest time, because the clock may be set back.
         let read_times = numbers.iter().filter_map(|number| number.read_at);
         self.read_since = self.read_since.into_iter().chain(read_times).min();
