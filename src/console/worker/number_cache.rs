@@ -1,7 +1,7 @@
 //! Caches the numbers that were read for the list of the next start, beside their way to the screen.
 //!
-//! A page of the cache costs a sync, so numbers wait until a page is full or a list ended, and one page is written at a
-//! time. A disk that is far behind delays the reads, so that no list piles up in memory. It decides neither what the
+//! A page of the cache costs a sync, so numbers wait until there are enough of them or a list ended, and one page is
+//! written at a time. A disk that is far behind delays the reads, so that no list piles up in memory. It decides neither what the
 //! screen shows nor whether a PIN may be sent, and the end of the program does not wait for it.
 
 use std::collections::VecDeque;
@@ -16,8 +16,12 @@ use crate::domain::text::CleanText;
 use crate::jobs::JobsHandle;
 use crate::journal::Journal;
 
-/// How many numbers are cached or removed at once: few enough that a change behind them does not wait long.
-const PAGE_SIZE: usize = 256;
+/// How many numbers are worth a sync.
+const MIN_PAGE_SIZE: usize = 256;
+
+/// How many numbers are cached at once, if the disk is behind the reads: few enough that a change behind them does not
+/// wait long.
+const MAX_PAGE_SIZE: usize = 1_024;
 
 /// How many numbers wait for the disk, or for the journal to open, before the reads wait as well. They take less than
 /// two megabytes.
@@ -27,7 +31,7 @@ const MAX_WAITING_NUMBERS: usize = 16_384;
 #[derive(Debug, Default)]
 pub(super) struct RefreshResult {
     /// Every number that was listed or read, or that the config names.
-    pub(super) seen: Vec<PhoneNumberId>,
+    seen: SeenNumbers,
     /// The WABAs whose lists were read to their ends.
     pub(super) complete_wabas: Vec<WabaId>,
     /// The earliest time at which a number was read.
@@ -37,10 +41,41 @@ pub(super) struct RefreshResult {
 impl RefreshResult {
     /// Adds a page of numbers.
     pub(super) fn add(&mut self, numbers: &[Number]) {
-        self.seen.extend(numbers.iter().map(|number| number.id));
+        for number in numbers {
+            self.seen.insert(number.id);
+        }
         // The first number may not have the earliest time, because the clock may be set back.
         let read_times = numbers.iter().filter_map(|number| number.read_at);
         self.read_since = self.read_since.into_iter().chain(read_times).min();
+    }
+}
+
+/// The numbers of a refresh. The IDs of Meta fit into 64 bits, where 100,000 of them take a third of the memory. Two IDs
+/// that differ only in leading zeros count as one, so that neither is removed.
+#[derive(Debug, Default)]
+struct SeenNumbers {
+    values: Vec<u64>,
+    others: Vec<PhoneNumberId>,
+}
+
+impl SeenNumbers {
+    fn insert(&mut self, id: PhoneNumberId) {
+        match id.as_str().parse() {
+            Ok(value) => self.values.push(value),
+            Err(_) => self.others.push(id),
+        }
+    }
+
+    /// Must be called once, after the last insertion.
+    fn sort(&mut self) {
+        self.values.sort_unstable();
+    }
+
+    fn contains(&self, id: PhoneNumberId) -> bool {
+        match id.as_str().parse() {
+            Ok(value) => self.values.binary_search(&value).is_ok(),
+            Err(_) => self.others.contains(&id),
+        }
     }
 }
 
@@ -143,7 +178,7 @@ impl WaitingReads {
         loop {
             // What arrived during a write shares the next one. Numbers of a later refresh wait for the removal.
             while refresh.is_none()
-                && uncached.is_below_page()
+                && uncached.len() < MAX_PAGE_SIZE
                 && let Ok(update) = self.updates.try_recv()
             {
                 refresh = uncached.add(update);
@@ -174,7 +209,7 @@ impl Drop for WaitingReads {
 #[derive(Debug, Default)]
 struct UncachedNumbers {
     numbers: VecDeque<Number>,
-    /// How many of them are cached without waiting for a full page.
+    /// How many of them are cached without waiting for more.
     due: usize,
 }
 
@@ -198,17 +233,17 @@ impl UncachedNumbers {
         None
     }
 
-    fn is_below_page(&self) -> bool {
-        self.numbers.len() < PAGE_SIZE
+    fn len(&self) -> usize {
+        self.numbers.len()
     }
 
-    /// The next page, if it is full or due.
+    /// The next page, if it is worth a sync or due.
     fn take_page(&mut self) -> Option<Vec<Number>> {
-        if self.is_below_page() && self.due == 0 {
+        if self.len() < MIN_PAGE_SIZE && self.due == 0 {
             return None;
         }
-        self.due = self.due.saturating_sub(PAGE_SIZE);
-        Some(self.numbers.drain(..PAGE_SIZE.min(self.numbers.len())).collect())
+        self.due = self.due.saturating_sub(MAX_PAGE_SIZE);
+        Some(self.numbers.drain(..MAX_PAGE_SIZE.min(self.len())).collect())
     }
 }
 
@@ -225,7 +260,7 @@ async fn remove_unlisted(
     if complete_wabas.is_empty() {
         return;
     }
-    seen.sort_unstable();
+    seen.sort();
     let read_until = read_since.unwrap_or(ended_at);
     let mut last = None;
     loop {
@@ -234,7 +269,7 @@ async fn remove_unlisted(
         let Some(number) = page.last() else { return };
         last = Some(number.id);
         let is_complete = |number: &Number| number.waba_id().is_some_and(|waba| complete_wabas.contains(&waba));
-        let unlisted = page.iter().filter(|number| is_complete(number) && seen.binary_search(&number.id).is_err());
+        let unlisted = page.iter().filter(|number| is_complete(number) && !seen.contains(number.id));
         let unlisted = jobs.without_open_changes(unlisted.map(|number| number.id).collect()).await;
         if !unlisted.is_empty() {
             journal.remove_cached_numbers(profile, unlisted, read_until).await;

@@ -109,30 +109,31 @@ fn page_of(range: std::ops::Range<usize>) -> CacheUpdate {
 }
 
 #[test]
-fn numbers_are_cached_in_full_pages_until_the_refresh_ends() {
+fn numbers_wait_for_a_page_until_the_refresh_ends() {
     let mut uncached = UncachedNumbers::default();
     assert_eq!(page_size_after(&mut uncached, page_of(0..255)), 0, "more are coming");
-    assert_eq!(page_size_after(&mut uncached, page_of(255..600)), 256);
-    uncached.add(page_of(600..601));
-    assert_eq!(page_size(&mut uncached), 256);
-    assert_eq!(page_size(&mut uncached), 0, "89 numbers do not fill a page");
+    assert_eq!(page_size_after(&mut uncached, page_of(255..256)), 256);
+    // These arrive during a write.
+    uncached.add(page_of(256..1_300));
+    assert_eq!(page_size(&mut uncached), 1_024);
+    assert_eq!(page_size(&mut uncached), 0, "20 numbers are not worth a sync");
     let end = CacheUpdate::RefreshEnded(RefreshResult::default(), NOW);
-    assert_eq!(page_size_after(&mut uncached, end), 89, "the refresh is complete");
+    assert_eq!(page_size_after(&mut uncached, end), 20, "the refresh is complete");
     assert_eq!(page_size(&mut uncached), 0);
 }
 
 #[test]
-fn the_end_of_a_list_flushes_a_partial_page() {
+fn the_end_of_a_list_flushes_what_was_read_before_it() {
     let mut uncached = UncachedNumbers::default();
     uncached.add(page_of(0..3));
     assert_eq!(page_size_after(&mut uncached, CacheUpdate::ListEnded), 3);
-    // Numbers that arrive during a write wait for it. After the end, a write waits for a full page.
-    for update in [page_of(3..300), CacheUpdate::ListEnded, page_of(300..310)] {
+    // Numbers that arrive during a write wait for it. After the end, a write waits for more again.
+    for update in [page_of(3..1_100), CacheUpdate::ListEnded, page_of(1_100..1_110)] {
         uncached.add(update);
     }
-    assert_eq!(page_size(&mut uncached), 256);
-    assert_eq!(page_size(&mut uncached), 51);
-    assert_eq!(page_size_after(&mut uncached, page_of(310..320)), 0);
+    assert_eq!(page_size(&mut uncached), 1_024);
+    assert_eq!(page_size(&mut uncached), 83);
+    assert_eq!(page_size_after(&mut uncached, page_of(1_110..1_120)), 0);
 }
 
 #[test]
@@ -166,11 +167,12 @@ async fn reads_wait_only_for_a_disk_that_is_far_behind() {
         permit.send_page(&numbers(pages * 100..(pages + 1) * 100, NOW));
         pages += 1;
     }
-    // One page of the cache is being written. Its numbers no longer wait.
-    assert_eq!(pages, (MAX_WAITING_NUMBERS + PAGE_SIZE).div_ceil(100));
+    // The first three pages are being written, and nothing else is written until that is done.
+    assert_eq!(pages, (300 + MAX_WAITING_NUMBERS).div_ceil(100));
     drop((paused, cache));
-    // Without the end of the list, the numbers that do not fill a page are not cached.
-    assert_eq!(task.await.expect("no panic").len(), pages * 100 / PAGE_SIZE * PAGE_SIZE);
+    // Without the end of the list, numbers that are not worth a sync are not cached.
+    let uncached = pages * 100 - task.await.expect("no panic").len();
+    assert!((1..MIN_PAGE_SIZE).contains(&uncached), "{uncached} of {pages} pages");
 }
 
 #[tokio::test]
@@ -215,6 +217,15 @@ async fn a_number_whose_read_failed_is_not_removed() {
     let fixture = CacheFixture::new(numbers(0..2, YESTERDAY)).await;
     fixture.end_refresh(&[number(0, NOW), Number::from_config(id(1), None)]).await;
     assert_eq!(fixture.cached().await, [number(0, NOW), number(1, YESTERDAY)]);
+}
+
+#[tokio::test]
+async fn an_id_that_is_no_64_bit_number_is_recognized() {
+    let long = |digits: &str| Number { id: digits.parse().expect("an ID"), ..number(0, YESTERDAY) };
+    let (listed, missing) = (long("20000000000000000000001"), long("20000000000000000000002"));
+    let fixture = CacheFixture::new(vec![listed.clone(), missing]).await;
+    fixture.end_refresh(&[Number { read_at: Some(NOW), ..listed.clone() }]).await;
+    assert_eq!(fixture.cached().await, [Number { read_at: Some(NOW), ..listed }]);
 }
 
 #[tokio::test]
