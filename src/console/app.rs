@@ -246,6 +246,12 @@ impl App {
         self.keymap.rows(self.mode()).any(|(_, row)| row.risk == Risk::Commits)
     }
 
+    /// True if the screen asks something: an old message would look like an answer to it.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        !self.is_too_small() && self.page.asks()
+    }
+
     /// The page on the screen.
     #[must_use]
     pub const fn page(&self) -> &Page {

@@ -107,6 +107,11 @@ pub(super) trait PageBehavior: Sized {
         false
     }
 
+    /// True if the page asks something: an old message would look like an answer to it.
+    fn asks(&self) -> bool {
+        false
+    }
+
     /// True if rows may appear, move and vanish in the list now.
     fn lets_rows_move(&self) -> bool {
         false
@@ -200,6 +205,12 @@ macro_rules! pages {
             pub(super) fn may_be_interrupted(&self) -> bool {
                 match self {
                     $(Self::$name(page) => page.may_be_interrupted(),)+
+                }
+            }
+
+            pub(super) fn asks(&self) -> bool {
+                match self {
+                    $(Self::$name(page) => page.asks(),)+
                 }
             }
 

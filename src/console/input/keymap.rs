@@ -16,11 +16,7 @@ mod readme;
 mod row;
 pub mod table;
 
-pub use actions::{
-    ConfirmAction, CopiedAction, CopyAction, FilterAction, GlobalAction, HiddenAction, ListAction, Motion,
-    NumberAction, PinFormAction, QuitAction, RecipientsAction, ResolutionNoteAction, ScrollAction, ShuttingDownAction,
-    SortAction, TokenAction, TooSmallAction, UnresolvedAction, WelcomeAction,
-};
+pub use actions::*;
 pub use mode::{Mode, TextInput};
 pub use readme::readme_table;
 pub use row::{Binding, HelpGroup, KeyRow, KeyTable, Risk};

@@ -371,6 +371,10 @@ impl PageBehavior for ConfirmPage {
     fn on_hide(&mut self, shared: &mut Shared, now: TimePoint) {
         shared.messages.push(now.utc, "The screen was hidden. Your input was discarded. Nothing was sent.");
     }
+
+    fn asks(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -162,4 +162,8 @@ impl PageBehavior for PinFormPage {
     fn next_wake(&self, _shared: &Shared, now: Instant) -> Option<Instant> {
         self.form.next_change(now)
     }
+
+    fn asks(&self) -> bool {
+        true
+    }
 }

@@ -71,4 +71,8 @@ impl PageBehavior for QuitPage {
     fn hides_numbers(&self, below: bool, _shared: &Shared) -> bool {
         below
     }
+
+    fn asks(&self) -> bool {
+        true
+    }
 }

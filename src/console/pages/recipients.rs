@@ -82,4 +82,8 @@ impl PageBehavior for RecipientsPage {
             PageEvent::Listed(_) | PageEvent::Refreshed(_) | PageEvent::ListsRead | PageEvent::PinGenerated(..) => {}
         }
     }
+
+    fn asks(&self) -> bool {
+        true
+    }
 }

@@ -82,6 +82,10 @@ impl PageBehavior for ResolutionNotePage {
     fn on_hide(&mut self, shared: &mut Shared, now: TimePoint) {
         shared.messages.push(now.utc, "The screen was hidden. Nothing was recorded.");
     }
+
+    fn asks(&self) -> bool {
+        true
+    }
 }
 
 /// Accepts the note of a manual check if it is long enough and contains nothing that could be a PIN, because the

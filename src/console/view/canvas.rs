@@ -10,7 +10,6 @@ use unicode_width::UnicodeWidthChar;
 
 use super::status;
 use crate::console::app::App;
-use crate::console::input::keymap::Mode;
 use crate::console::theme::{Role, Theme};
 use crate::domain::text;
 
@@ -121,16 +120,7 @@ impl<'a> Canvas<'a> {
         if app.hides_numbers() {
             return;
         }
-        let is_question = matches!(
-            app.mode(),
-            Mode::PinForm
-                | Mode::ResolutionNote
-                | Mode::Confirm
-                | Mode::ConfirmReplace
-                | Mode::ConfirmResolution
-                | Mode::Recipients
-                | Mode::Quit
-        );
+        let is_question = app.asks();
         let message = if is_question { app.messages().current_hint() } else { app.messages().line() };
         let progress = status::refresh_label(app).filter(|_| app.messages().current_hint().is_none() && !is_question);
         if let Some(text) = progress.as_deref().or(message) {

@@ -8,10 +8,10 @@ mod notices;
 mod number;
 mod prompts;
 
-pub use lists::{FILTER, LIST, NO_NUMBERS, SORT, UNRESOLVED};
-pub use notices::{HELP_PAGE, HIDDEN, JOURNAL_UNAVAILABLE, MESSAGES_PAGE, SHUTTING_DOWN, TOKEN, TOO_SMALL, WELCOME};
-pub use number::{COPIED, COPY_MENU, DETAILS, FAILED, NO_ANSWER};
-pub use prompts::{CONFIRM, CONFIRM_QUIT, CONFIRM_REPLACE, CONFIRM_RESOLUTION, PIN_FORM, RECIPIENTS, RESOLUTION_NOTE};
+pub use lists::*;
+pub use notices::*;
+pub use number::*;
+pub use prompts::*;
 
 use super::actions::GlobalAction;
 use super::mode::{Mode, TextInput};
