@@ -104,14 +104,16 @@ fn suspend(terminal: &mut Terminal) -> String {
 /// Draws until the terminal accepts no more bytes, and blocks there.
 fn draw_until_blocked(terminal: &mut Terminal) {
     for n in 0_u64.. {
-        terminal
-            .draw(|buffer, area| {
-                for y in 0..area.height {
-                    buffer.set_string(0, y, format!("{:0>78}", n * 7_919 + u64::from(y)), Style::new());
-                }
-                None
-            })
-            .expect("a full terminal blocks and does not fail");
+        let result = terminal.draw(|buffer, area| {
+            for y in 0..area.height {
+                buffer.set_string(0, y, format!("{:0>78}", n * 7_919 + u64::from(y)), Style::new());
+            }
+            None
+        });
+        if result.is_err() {
+            // A full terminal blocks. Only a closed one fails, and then the signal watcher ends the process.
+            thread::park();
+        }
     }
 }
 
