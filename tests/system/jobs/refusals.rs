@@ -33,7 +33,9 @@ async fn a_refused_access_token_ends_waiting_for_a_retry() {
     let simulator = start_simulator(10, Duration::ZERO, &faults).await;
     // A change in doubt keeps its slot while it waits. A change that Meta refused does not.
     let mut fixture = JobsFixture::for_simulator(&simulator, 2).await;
-    fixture.jobs.set_pins(changes(5));
+    fixture.jobs.set_pins(vec![change(1)]);
+    fixture.receive_until(1, |progress| matches!(progress.state, ChangeState::Waiting { .. })).await;
+    fixture.jobs.set_pins(changes(5).split_off(1));
     fixture.wait_until_finished(5).await;
     assert_eq!(
         fixture.state_history(2),
