@@ -151,13 +151,13 @@ impl JobsHandle {
 
     /// Stops what was confirmed so far: queued numbers end as not sent (or stay in doubt), and so do jobs that are not
     /// recorded yet. Returns the requests in flight. Later jobs are sent again.
-    #[must_use = "drop it if nobody waits"]
+    #[must_use = "drop it if no caller waits"]
     pub fn stop(&self) -> InFlight {
         self.send_stop(false)
     }
 
     /// As [`JobsHandle::stop`], for good, because the process ends: later jobs are recorded and not sent.
-    #[must_use = "drop it if nobody waits"]
+    #[must_use = "drop it if no caller waits"]
     pub fn shut_down(&self) -> InFlight {
         self.send_stop(true)
     }

@@ -64,7 +64,7 @@ fn weak_pin_error(weakness: Weakness, number: &str) -> CliError {
         .remedy("Choose another PIN.")
 }
 
-/// Refuses random PINs that nobody could ever read.
+/// Refuses random PINs that no one could ever read.
 pub(crate) fn require_escrow_for_random(
     pins: &PinChoice,
     selection: Selection,

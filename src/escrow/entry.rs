@@ -1,6 +1,6 @@
 //! Defines one line of the escrow file, and the plaintext that is encrypted in it.
 //!
-//! Both name the number and the change, and nobody can alter the plaintext without a key. Only the line names the job,
+//! Both name the number and the change, and no one can alter the plaintext without a key. Only the line names the job,
 //! which does not concern the PIN. The parser refuses every text that does not match exactly, and never guesses.
 
 use std::borrow::Cow;

@@ -1,8 +1,8 @@
 //! The one rule for stopping, for console and commands alike: nothing new is sent, what is queued is not sent, and
 //! requests in flight are awaited for a limited time.
 //!
-//! It never cancels a request. Who does not want to wait, because an operator asked a second time, ends the process at
-//! once: each request was recorded before it was sent, so those in flight have no answer, and the next start says so.
+//! It never cancels a request. At a second stop the process ends at once: each request was recorded before it was sent, so
+//! those in flight have no answer, and the next start says so.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};

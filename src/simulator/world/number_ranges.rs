@@ -1,4 +1,4 @@
-//! Generates phone numbers that nobody owns, from ranges that regulators reserve for fiction.
+//! Generates phone numbers without an owner, from ranges that regulators reserve for fiction.
 //!
 //! It never returns a number outside these ranges, because a demo must not show a number that can ring.
 //! Sources: NANPA (555-0100 to 555-0199 in each area code), Ofcom, ARCEP, Bundesnetzagentur and ACMA, each on

@@ -8,7 +8,9 @@ use pindesk::domain::number::{Number, Waba};
 use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::standing::{NotApplied, NotSentReason};
 
-use super::{JobsFixture, expect_in_doubt, id, is_set, is_token_refused, pin, plans, start_simulator, target, waba};
+use super::{
+    JobsFixture, expect_in_doubt, id, is_set, is_token_refused, pin, plan, plans, start_simulator, target, waba,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_access_token_stops_the_rest() {
@@ -36,7 +38,9 @@ async fn a_refused_access_token_ends_waiting_for_a_retry() {
     let simulator = start_simulator(10, Duration::ZERO, &faults).await;
     // A change in doubt keeps its slot while it waits. A change that Meta refused does not.
     let mut fixture = JobsFixture::for_simulator(&simulator, 2);
-    fixture.set_pins(plans(5)).await;
+    fixture.set_pins(vec![plan(1)]).await;
+    fixture.receive_until(1, |progress| matches!(progress.state, ChangeState::Waiting { .. })).await;
+    fixture.set_pins(plans(5).split_off(1)).await;
     fixture.wait_until_finished(5).await;
     assert_eq!(
         fixture.state_history(2),
