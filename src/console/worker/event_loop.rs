@@ -120,7 +120,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
 
     fn handle_command(&mut self, command: WorkCommand) {
         match command {
-            WorkCommand::RefreshAll { refresh_id: reading } => self.refresh_all(reading),
+            WorkCommand::RefreshAll { refresh_id } => self.refresh_all(refresh_id),
             WorkCommand::RefreshNumber(known) => self.refresh_number(known),
             WorkCommand::SetPins(plan) => self.set_pins(plan),
             WorkCommand::ResolveManually { number, note } => {
