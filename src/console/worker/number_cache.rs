@@ -14,7 +14,7 @@ use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
 use crate::jobs::JobsHandle;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalReader};
 
 /// How many numbers are worth a sync.
 const MIN_PAGE_SIZE: usize = 256;
@@ -261,18 +261,21 @@ async fn remove_unlisted(
         return;
     }
     seen.sort();
-    let read_until = read_since.unwrap_or(ended_at);
-    let mut last = None;
-    loop {
-        let profile_name = profile.to_owned();
-        let page = read_journal(journal, move |reader| reader.cached_numbers(&profile_name, last)).await;
-        let Some(number) = page.last() else { return };
-        last = Some(number.id);
-        let is_complete = |number: &Number| number.waba_id().is_some_and(|waba| complete_wabas.contains(&waba));
-        let unlisted = page.iter().filter(|number| is_complete(number) && !seen.contains(number.id));
-        let unlisted = jobs.without_open_changes(unlisted.map(|number| number.id).collect()).await;
-        if !unlisted.is_empty() {
-            journal.remove_cached_numbers(profile, unlisted, read_until).await;
+    let profile_name = profile.to_owned();
+    let find_unlisted = move |reader: &JournalReader| {
+        let mut unlisted = Vec::new();
+        reader.for_each_cached_id(&profile_name, |number, waba| {
+            if complete_wabas.contains(&waba) && !seen.contains(number) {
+                unlisted.push(number);
+            }
+        })?;
+        Ok(unlisted)
+    };
+    let unlisted = read_journal(journal, find_unlisted).await;
+    for page in unlisted.chunks(MAX_PAGE_SIZE) {
+        let page = jobs.without_open_changes(page.to_vec()).await;
+        if !page.is_empty() {
+            journal.remove_cached_numbers(profile, page, read_since.unwrap_or(ended_at)).await;
         }
     }
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::columns::{parse_column, parse_two_step};
 use crate::domain::clock::UtcTime;
-use crate::domain::number::{Number, NumberDetails, PhoneNumberId, Waba};
+use crate::domain::number::{Number, NumberDetails, PhoneNumberId, Waba, WabaId};
 use crate::domain::text::CleanText;
 
 /// How many numbers one query reads: few, so that the first ones are on the screen early and few wait in memory.
@@ -122,6 +122,21 @@ pub(super) fn cached_numbers(
         });
     }
     Ok(numbers)
+}
+
+/// Calls `visit` with the ID and the WABA of each number of a profile that a WABA listed.
+pub(super) fn for_each_id(
+    db: &Connection,
+    profile: &str,
+    mut visit: impl FnMut(PhoneNumberId, WabaId),
+) -> rusqlite::Result<()> {
+    let mut statement =
+        db.prepare_cached("SELECT number, waba FROM numbers WHERE profile = ?1 AND waba IS NOT NULL")?;
+    let mut rows = statement.query([profile])?;
+    while let Some(row) = rows.next()? {
+        visit(parse_column(row, 0)?, parse_column(row, 1)?);
+    }
+    Ok(())
 }
 
 fn clean_column(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<CleanText>> {

@@ -10,7 +10,7 @@ use super::schema::{self, LATEST_VERSION};
 use super::{audit_log, cache, encrypted_pins, history, job_queries};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
 use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
@@ -81,6 +81,19 @@ impl JournalReader {
     /// If the database cannot be read.
     pub fn cached_numbers(&self, profile: &str, after: Option<PhoneNumberId>) -> Result<Vec<Number>, JournalError> {
         self.read(|db| Ok(cache::cached_numbers(db, profile, after)?))
+    }
+
+    /// Calls `visit` with the ID and the WABA of each cached number of a profile that a WABA listed, in no order. It takes
+    /// a fraction of the time that reading the numbers would.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn for_each_cached_id(
+        &self,
+        profile: &str,
+        visit: impl FnMut(PhoneNumberId, WabaId),
+    ) -> Result<(), JournalError> {
+        self.read(|db| Ok(cache::for_each_id(db, profile, visit)?))
     }
 
     /// Every job, newest first.

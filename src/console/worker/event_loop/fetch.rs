@@ -33,11 +33,18 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     pub(super) fn load_cached_numbers(&self, journal: Journal) {
         let (profile, wait_for_permit) = (self.config.recording.profile.clone(), self.throttled_sender());
         tokio::spawn(async move {
+            let Ok(Ok(mut reader)) = tokio::task::spawn_blocking(move || journal.open_reader()).await else { return };
             let mut last = None;
             loop {
                 let send = wait_for_permit().await;
                 let profile = profile.clone();
-                let numbers = read_journal(&journal, move |reader| reader.cached_numbers(profile.as_str(), last)).await;
+                // Opening a reader for each page would take longer than the reads.
+                let read = tokio::task::spawn_blocking(move || {
+                    let numbers = reader.cached_numbers(profile.as_str(), last).unwrap_or_default();
+                    (reader, numbers)
+                });
+                let Ok((open_reader, numbers)) = read.await else { return };
+                reader = open_reader;
                 let Some(number) = numbers.last() else { return };
                 last = Some(number.id);
                 send(Msg::CachedNumbersLoaded(numbers));
