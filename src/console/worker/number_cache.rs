@@ -23,17 +23,18 @@ const MIN_PAGE_SIZE: usize = 256;
 /// wait long.
 const MAX_PAGE_SIZE: usize = 1_024;
 
-/// How many numbers wait for the disk, or for the journal to open, before the reads wait as well. They take less than
-/// two megabytes.
-const MAX_WAITING_NUMBERS: usize = 16_384;
+/// How many numbers wait for the disk, or for the journal to open, before the reads wait as well. Meta sends them more
+/// slowly than a disk writes them, so few are enough; they take half a megabyte.
+const MAX_WAITING_NUMBERS: usize = 2_048;
 
-/// What a refresh found, to remove from the cache what it did not find.
+/// What a refresh read, to remove from the cache what it no longer found: every number that it found has been cached
+/// again since it began.
 #[derive(Debug, Default)]
 pub(super) struct RefreshResult {
-    /// Every number that was listed or read, or that the config names.
-    seen: SeenNumbers,
     /// The WABAs whose lists were read to their ends.
     pub(super) complete_wabas: Vec<WabaId>,
+    /// Numbers that the config names and that could not be read: they may still be listed.
+    unread: Vec<PhoneNumberId>,
     /// The earliest time at which a number was read.
     pub(super) read_since: Option<UtcTime>,
 }
@@ -41,41 +42,10 @@ pub(super) struct RefreshResult {
 impl RefreshResult {
     /// Adds a page of numbers.
     pub(super) fn add(&mut self, numbers: &[Number]) {
-        for number in numbers {
-            self.seen.insert(number.id);
-        }
+        self.unread.extend(numbers.iter().filter(|number| number.read_at.is_none()).map(|number| number.id));
         // The first number may not have the earliest time, because the clock may be set back.
         let read_times = numbers.iter().filter_map(|number| number.read_at);
         self.read_since = self.read_since.into_iter().chain(read_times).min();
-    }
-}
-
-/// The numbers of a refresh. The IDs of Meta fit into 64 bits, where 100,000 of them take a third of the memory. Two IDs
-/// that differ only in leading zeros count as one, so that neither is removed.
-#[derive(Debug, Default)]
-struct SeenNumbers {
-    values: Vec<u64>,
-    others: Vec<PhoneNumberId>,
-}
-
-impl SeenNumbers {
-    fn insert(&mut self, id: PhoneNumberId) {
-        match id.as_str().parse() {
-            Ok(value) => self.values.push(value),
-            Err(_) => self.others.push(id),
-        }
-    }
-
-    /// Must be called once, after the last insertion.
-    fn sort(&mut self) {
-        self.values.sort_unstable();
-    }
-
-    fn contains(&self, id: PhoneNumberId) -> bool {
-        match id.as_str().parse() {
-            Ok(value) => self.values.binary_search(&value).is_ok(),
-            Err(_) => self.others.contains(&id),
-        }
     }
 }
 
@@ -256,26 +226,22 @@ async fn remove_unlisted(
     result: RefreshResult,
     ended_at: UtcTime,
 ) {
-    let RefreshResult { mut seen, complete_wabas, read_since } = result;
-    if complete_wabas.is_empty() {
-        return;
-    }
-    seen.sort();
+    let RefreshResult { complete_wabas, unread, read_since } = result;
+    let read_since = read_since.unwrap_or(ended_at);
     let profile_name = profile.to_owned();
     let find_unlisted = move |reader: &JournalReader| {
         let mut unlisted = Vec::new();
-        reader.for_each_cached_id(&profile_name, |number, waba| {
-            if complete_wabas.contains(&waba) && !seen.contains(number) {
+        reader.for_each_cached_before(&profile_name, read_since, |number, waba| {
+            if complete_wabas.contains(&waba) && !unread.contains(&number) {
                 unlisted.push(number);
             }
         })?;
         Ok(unlisted)
     };
-    let unlisted = read_journal(journal, find_unlisted).await;
-    for page in unlisted.chunks(MAX_PAGE_SIZE) {
+    for page in read_journal(journal, find_unlisted).await.chunks(MAX_PAGE_SIZE) {
         let page = jobs.without_open_changes(page.to_vec()).await;
         if !page.is_empty() {
-            journal.remove_cached_numbers(profile, page, read_since.unwrap_or(ended_at)).await;
+            journal.remove_cached_numbers(profile, page, read_since).await;
         }
     }
 }

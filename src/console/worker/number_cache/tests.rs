@@ -220,15 +220,6 @@ async fn a_number_whose_read_failed_is_not_removed() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_no_64_bit_number_is_recognized() {
-    let long = |digits: &str| Number { id: digits.parse().expect("an ID"), ..number(0, YESTERDAY) };
-    let (listed, missing) = (long("20000000000000000000001"), long("20000000000000000000002"));
-    let fixture = CacheFixture::new(vec![listed.clone(), missing]).await;
-    fixture.end_refresh(&[Number { read_at: Some(NOW), ..listed.clone() }]).await;
-    assert_eq!(fixture.cached().await, [Number { read_at: Some(NOW), ..listed }]);
-}
-
-#[tokio::test]
 async fn an_incomplete_refresh_removes_nothing() {
     let fixture = CacheFixture::new(numbers(0..6, YESTERDAY)).await;
     let mut result = RefreshResult::default();
