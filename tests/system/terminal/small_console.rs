@@ -7,9 +7,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crossterm::event::{Event, KeyCode};
+use pindesk::console::input::decoder::{Decoder, ESC_TIMEOUT, InputEvent};
+use pindesk::console::input::key::Key;
 use pindesk::console::terminal::{
-    self, Capabilities, EnterError, EventReader, SignalWatcher, Terminal, TerminationSignal,
+    self, Capabilities, EnterError, InputReader, SignalWatcher, Terminal, TerminalInput, TerminationSignal,
 };
 use ratatui::layout::Position;
 use ratatui::style::Style;
@@ -24,24 +25,28 @@ const ROLE_ENV: &str = "PINDESK_TEST_PART";
 
 /// What the loop of the small console waits for.
 enum LoopEvent {
-    Input(Event),
+    Input(TerminalInput),
     Shutdown(TerminationSignal),
 }
 
-/// The small console, if a test started this binary again. Otherwise it does nothing.
-#[test]
-fn child_small_console() {
-    let Ok(role) = std::env::var(ROLE_ENV) else { return };
+fn enter_terminal() -> Terminal {
     let term = std::env::var("TERM").expect("the test sets it");
-    let mut terminal = match Terminal::enter(Capabilities::for_term(&term)) {
+    match Terminal::enter(Capabilities::for_term(&term)) {
         Ok(terminal) => terminal,
         Err(EnterError::NotATerminal(which)) => {
             assert_eq!(which, "standard input");
             std::process::exit(42);
         }
         Err(error @ EnterError::Refused(_)) => panic!("{error}"),
-    };
-    let mut events = EventReader::listen().expect("resizes can be watched");
+    }
+}
+
+/// The small console, if a test started this binary again. Otherwise it does nothing.
+#[test]
+fn child_small_console() {
+    let Ok(role) = std::env::var(ROLE_ENV) else { return };
+    let mut terminal = enter_terminal();
+    let mut reader = InputReader::listen().expect("resizes can be watched");
     let (sender, receiver) = mpsc::channel();
     let signal_sender = sender.clone();
     SignalWatcher::start(
@@ -57,14 +62,15 @@ fn child_small_console() {
     )
     .expect("signals can be watched");
     thread::spawn(move || {
-        while let Ok(Some(event)) = events.next_event() {
-            sender.send(LoopEvent::Input(event)).expect("the loop runs");
+        while let Ok(Some(input)) = reader.next_input() {
+            sender.send(LoopEvent::Input(input)).expect("the loop runs");
         }
         // The loop still waits for signals.
         thread::park();
     });
 
-    let mut message = String::from("ready");
+    let mut decoder = Decoder::new(ESC_TIMEOUT);
+    let (mut message, mut key_count) = (String::from("ready"), 0);
     loop {
         let result = terminal.draw(|buffer, area| {
             buffer.set_stringn(0, 0, format!("{message} {area}"), usize::from(area.width), Style::new());
@@ -74,25 +80,31 @@ fn child_small_console() {
             // The terminal is closed: the signal watcher ends the process.
             thread::park();
         }
+        let mut inputs = Vec::new();
         match receiver.recv().expect("the reader runs") {
             LoopEvent::Shutdown(signal) => message = format!("ending {}", signal.exit_code()),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "any other key is shown")]
-            LoopEvent::Input(Event::Key(key)) => match key.code {
-                KeyCode::Char('q') => break,
-                KeyCode::Char('p') => panic!("the console failed"),
-                KeyCode::Char('b') => {
+            LoopEvent::Input(TerminalInput::Bytes(bytes, at)) => decoder.feed([(bytes, at)], |_| true, &mut inputs),
+            LoopEvent::Input(TerminalInput::Resized) => {}
+        }
+        for (input, _) in inputs {
+            key_count += 1;
+            match input {
+                InputEvent::Key(Key::Char('q')) => {
+                    terminal.leave();
+                    std::process::exit(7);
+                }
+                InputEvent::Key(Key::Char('p')) => panic!("the console failed"),
+                InputEvent::Key(Key::Char('b')) => {
                     let failed = thread::spawn(|| panic!("a task failed")).join();
                     message = format!("lost a task: {}", failed.is_err());
                 }
-                KeyCode::Char('z') => message = suspend(&mut terminal),
-                KeyCode::Char('f') => draw_until_blocked(&mut terminal),
-                code => message = format!("{code:?} {:?}", key.modifiers),
-            },
-            LoopEvent::Input(_) => {}
+                InputEvent::Key(Key::Char('z')) => message = suspend(&mut terminal),
+                InputEvent::Key(Key::Char('f')) => draw_until_blocked(&mut terminal),
+                InputEvent::Key(key) => message = format!("{key:?} is key {key_count}"),
+                InputEvent::Paste(paste) => message = format!("{paste:?}"),
+            }
         }
     }
-    terminal.leave();
-    std::process::exit(7);
 }
 
 /// Suspends until another process resumes it.
@@ -156,9 +168,17 @@ fn leaving_restores_the_terminal() {
 fn a_line_feed_is_not_enter() {
     let mut session = start_console("prompt", "xterm-256color");
     session.send("\n");
-    session.wait_for("Char('j') KeyModifiers(CONTROL)");
+    session.wait_for("Ctrl('j') is key 1");
     session.send("\r");
-    session.wait_for("Enter KeyModifiers(0x0)");
+    session.wait_for("Enter is key 2");
+}
+
+#[test]
+fn nothing_is_lost_of_64_kib_at_once() {
+    let mut session = start_console("prompt", "xterm-256color");
+    session.send("\x1b[B".repeat(64 * 1024 / 3));
+    session.send("x");
+    session.wait_for(&format!("Char('x') is key {}", 64 * 1024 / 3 + 1));
 }
 
 #[test]
