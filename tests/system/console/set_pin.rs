@@ -50,6 +50,26 @@ fn replacing_a_pin_needs_the_last_four_digits() {
 }
 
 #[test]
+fn the_keypad_types_and_a_line_feed_never_confirms() {
+    let mut console = ConsoleDriver::demo();
+    let type_on_keypad = |console: &mut ConsoleDriver, digits: &str| {
+        for digit in digits.bytes() {
+            console.send_bytes(&format!("\x1bO{}", char::from(digit - b'0' + b'p')));
+        }
+    };
+    console.select(ON_NUMBER).send_bytes("\n").sees("Two-step").press('p');
+    type_on_keypad(&mut console, &PIN.repeat(2));
+    console.sees("Ready. Press Enter.").send_bytes("\n").sees("Replace the PIN of 1 number?");
+    console.wait(Duration::from_secs(2));
+    type_on_keypad(&mut console, "0101");
+    console.send_bytes("\n").sees("Type the 4 digits and Enter").type_in_one_read("\n\n").sees("Replace the PIN of");
+    console.wait(Duration::from_secs(2)).send_bytes("\n").sees("Replace the PIN of 1 number?");
+    assert_eq!(console.pin_commands(), 0);
+    console.send_bytes("\x1bOM").sees("+ set ");
+    assert_eq!(console.pin_in_force(ON_ID).as_deref(), Some(PIN));
+}
+
+#[test]
 fn five_wrong_entries_cancel_the_replacement() {
     let mut console = ConsoleDriver::demo();
     console.select(ON_NUMBER).press('p').type_pin(PIN).enter();
