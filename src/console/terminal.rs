@@ -152,14 +152,17 @@ impl Terminal {
     /// Restores the terminal, suspends the process as Ctrl-Z does, and enters the terminal again when the process is
     /// resumed in the foreground. The next frame is drawn completely. Call it on the drawing thread.
     ///
+    /// `prepare` runs in between, and its result is dropped at the end. What is typed meanwhile is for the shell.
+    ///
     /// Returns false, without entering the terminal, if `is_ending` is true: a signal that arrived during the
     /// suspension ends the program.
     ///
     /// # Errors
     /// The terminal cannot be entered again.
-    pub fn suspend(&mut self, is_ending: impl Fn() -> bool) -> io::Result<bool> {
+    pub fn suspend<T>(&mut self, prepare: impl FnOnce() -> T, is_ending: impl Fn() -> bool) -> io::Result<bool> {
         let reading = input_reader::pause_reading();
         restore();
+        let _prepared = prepare();
         loop {
             if is_ending() {
                 // Input now belongs to the shell. Reading it here would stop this process before it ends.

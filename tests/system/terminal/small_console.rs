@@ -14,6 +14,7 @@ use pindesk::console::terminal::{
 };
 use ratatui::layout::Position;
 use ratatui::style::Style;
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
 
 use crate::support::child::test_path;
@@ -98,7 +99,8 @@ fn child_small_console() {
                     let failed = thread::spawn(|| panic!("a task failed")).join();
                     message = format!("lost a task: {}", failed.is_err());
                 }
-                InputEvent::Key(Key::Char('z')) => message = suspend(&mut terminal),
+                InputEvent::Key(Key::Char('z')) => message = suspend(&mut terminal, || {}),
+                InputEvent::Key(Key::Char('l')) => message = suspend(&mut terminal, wait_for_line),
                 InputEvent::Key(Key::Char('f')) => draw_until_blocked(&mut terminal),
                 InputEvent::Key(key) => message = format!("{key:?} is key {key_count}"),
                 InputEvent::Paste(paste) => message = format!("{paste:?}"),
@@ -108,9 +110,16 @@ fn child_small_console() {
 }
 
 /// Suspends until another process resumes it.
-fn suspend(terminal: &mut Terminal) -> String {
-    assert!(terminal.suspend(|| false).expect("it resumes"), "it was told to end");
+fn suspend(terminal: &mut Terminal, prepare: fn()) -> String {
+    assert!(terminal.suspend(prepare, || false).expect("it resumes"), "it was told to end");
     "back again".to_owned()
+}
+
+/// Asks for a line, and waits for it, but does not read it.
+fn wait_for_line() {
+    rustix::io::write(rustix::stdio::stdout(), b"type a line").expect("the terminal accepts output");
+    let stdin = rustix::stdio::stdin();
+    rustix::event::poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None).expect("the terminal can be polled");
 }
 
 /// Draws until the terminal accepts no more bytes, and blocks there.
@@ -331,6 +340,19 @@ fn suspend_and_resume(mut session: PtySession) {
 #[test]
 fn suspending_restores_and_resuming_enters_the_terminal() {
     suspend_and_resume(start_console_in_shell(JOB_CONTROL_SCRIPT));
+}
+
+#[test]
+fn a_line_typed_during_a_suspend_is_for_the_shell() {
+    let mut session = start_console_in_shell(JOB_CONTROL_SCRIPT);
+    session.send("l");
+    session.wait_for("type a line");
+    assert_terminal_restored(&session);
+    session.send("\n");
+    session.wait_for("back again");
+    session.send("q");
+    session.wait_for("ended 7");
+    session.wait_exit();
 }
 
 #[test]
