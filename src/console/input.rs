@@ -4,5 +4,4 @@
 
 pub mod key;
 pub mod keymap;
-pub(super) mod parser;
 pub mod decoder;

@@ -13,16 +13,16 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossterm::event::Event as TerminalEvent;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use zeroize::Zeroizing;
 
 use self::shutdown::TempDirGuard;
 use super::app::{App, Msg};
 use super::input::decoder::{Decoder, InputEvent};
 use super::input::keymap::Keymap;
 use super::shared::{Session, Size};
-use super::terminal::{Capabilities, EnterError, EventReader, Terminal, WatchError};
+use super::terminal::{Capabilities, EnterError, InputReader, Terminal, TerminalInput, WatchError};
 use super::theme::Theme;
 use super::view::{PaintResult, View};
 use super::worker::{WorkerConfig, WorkerHandle, WorkerReport};
@@ -103,8 +103,7 @@ pub enum ConsoleStartError {
 }
 
 enum RuntimeEvent {
-    /// Events that arrived together, with their times. Separated, a paste would look like single keys.
-    Terminal(Vec<(TerminalEvent, Instant)>),
+    Terminal(TerminalInput),
     Report(WorkerReport),
     InputClosed,
     TerminationRequested,
@@ -122,7 +121,7 @@ enum RuntimeEvent {
 pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
     let (events, inbox) = mpsc::channel();
     // Before the first frame, so that no later resize is missed.
-    let keys = EventReader::listen().map_err(ConsoleStartError::Thread)?;
+    let keys = InputReader::listen().map_err(ConsoleStartError::Thread)?;
     // Before the terminal is entered, so that a signal always finds the watcher that restores it.
     let worker_cell = Arc::new(OnceLock::new());
     let temporary = TempDirGuard::new(setup.temp_dir);
@@ -178,16 +177,10 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
 }
 
 /// Starts the thread that reads keys. It is never joined: it ends with the process.
-fn spawn_input_thread(mut keys: EventReader, events: Sender<RuntimeEvent>) -> std::io::Result<()> {
+fn spawn_input_thread(mut keys: InputReader, events: Sender<RuntimeEvent>) -> std::io::Result<()> {
     thread::Builder::new().name("keys".to_owned()).spawn(move || {
-        while let Ok(Some(event)) = keys.next_event() {
-            let mut typed = vec![(event, Instant::now())];
-            while typed.len() < MAX_EVENTS_PER_FRAME
-                && let Ok(Some(event)) = keys.try_next_event()
-            {
-                typed.push((event, Instant::now()));
-            }
-            if events.send(RuntimeEvent::Terminal(typed)).is_err() {
+        while let Ok(Some(input)) = keys.next_input() {
+            if events.send(RuntimeEvent::Terminal(input)).is_err() {
                 return;
             }
         }
@@ -283,10 +276,16 @@ impl ConsoleRuntime {
                 Err(RecvTimeoutError::Disconnected) => return None,
             },
         };
+        // Decoded together: separated, a paste would look like single keys.
         let mut typed = Vec::new();
         for event in first.into_iter().chain(inbox.try_iter().take(MAX_EVENTS_PER_FRAME)) {
             match event {
-                RuntimeEvent::Terminal(events) => typed.extend(events),
+                RuntimeEvent::Terminal(TerminalInput::Bytes(bytes, at)) => typed.push((bytes, at)),
+                RuntimeEvent::Terminal(TerminalInput::Resized) => {
+                    // Even if the size is the old one again: in between, the terminal has cut off what did not fit.
+                    self.terminal.invalidate();
+                    round.has_resize = true;
+                }
                 RuntimeEvent::Report(WorkerReport::Msg(msg) | WorkerReport::ThrottledMsg(msg, _)) => {
                     round.has_updates = true;
                     self.has_lost_records |= matches!(msg, Msg::JournalFailed(_));
@@ -311,7 +310,7 @@ impl ConsoleRuntime {
         Some(round)
     }
 
-    fn handle_input(&mut self, typed: Vec<(TerminalEvent, Instant)>, round: &mut RedrawRequest) {
+    fn handle_input(&mut self, typed: Vec<(Zeroizing<Vec<u8>>, Instant)>, round: &mut RedrawRequest) {
         let mut inputs = Vec::new();
         let app = &self.app;
         self.decoder.set_strict_mode(app.is_single_key_prompt());
@@ -321,12 +320,6 @@ impl ConsoleRuntime {
             let msg = match input {
                 InputEvent::Key(key) => Msg::KeyPressed(key),
                 InputEvent::Paste(paste) => Msg::Pasted(paste),
-                InputEvent::Resized => {
-                    // Even if the size is the old one again: in between, the terminal has cut off what did not fit.
-                    self.terminal.invalidate();
-                    round.has_resize = true;
-                    continue;
-                }
             };
             if !self.is_shutting_down {
                 round.is_immediate = true;

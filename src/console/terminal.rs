@@ -4,7 +4,7 @@
 //! It manages the modes of the tty, its output and its input. It does not know keys or pages, and it draws only what
 //! the caller paints. Only `restore` and `restore_and_exit` may be called from any thread.
 
-mod event_reader;
+mod input_reader;
 mod ansi_writer;
 mod restore;
 mod renderer;
@@ -24,7 +24,7 @@ use rustix::termios::QueueSelector;
 use self::restore::{BlockingWriter, RestoreState, Tty};
 use crate::process;
 
-pub use self::event_reader::EventReader;
+pub use self::input_reader::{InputReader, TerminalInput};
 pub use self::renderer::FrameRenderer;
 pub use self::restore::{restore, restore_and_exit};
 pub use self::signal_watcher::{SignalWatcher, TerminationSignal, WatchError};
@@ -135,7 +135,7 @@ impl Terminal {
     /// # Errors
     /// The terminal cannot be entered again.
     pub fn release_while<T>(&mut self, run: impl FnOnce() -> T) -> io::Result<T> {
-        let _paused = event_reader::pause_reading();
+        let _paused = input_reader::pause_reading();
         restore();
         let result = run();
         acquire(self.capabilities)?;
@@ -152,14 +152,17 @@ impl Terminal {
     /// Restores the terminal, suspends the process as Ctrl-Z does, and enters the terminal again when the process is
     /// resumed in the foreground. The next frame is drawn completely. Call it on the drawing thread.
     ///
+    /// `prepare` runs in between, and its result is dropped at the end. What is typed meanwhile is for the shell.
+    ///
     /// Returns false, without entering the terminal, if `is_ending` is true: a signal that arrived during the
     /// suspension ends the program.
     ///
     /// # Errors
     /// The terminal cannot be entered again.
-    pub fn suspend(&mut self, is_ending: impl Fn() -> bool) -> io::Result<bool> {
-        let reading = event_reader::pause_reading();
+    pub fn suspend<T>(&mut self, prepare: impl FnOnce() -> T, is_ending: impl Fn() -> bool) -> io::Result<bool> {
+        let reading = input_reader::pause_reading();
         restore();
+        let _prepared = prepare();
         loop {
             if is_ending() {
                 // Input now belongs to the shell. Reading it here would stop this process before it ends.

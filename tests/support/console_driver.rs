@@ -1,6 +1,6 @@
-//! Drives a whole console without a terminal: events in, text on a screen out, against the simulator over real HTTP.
+//! Drives a whole console without a terminal: bytes in, text on a screen out, against the simulator over real HTTP.
 //!
-//! It does what the runtime does: it decodes events, updates the state, runs effects, draws, and reports each frame as
+//! It does what the runtime does: it decodes bytes, updates the state, runs effects, draws, and reports each frame as
 //! shown. It owns the clock, which moves only when a test types or waits. It never sleeps: it waits for worker events.
 
 #[path = "console_driver/operator.rs"]
@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use crossterm::event::Event;
 use pindesk::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
 use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, ScreenCommand, WorkCommand};
@@ -283,16 +282,15 @@ impl ConsoleDriver {
         pin.map(|pin| String::from_utf8_lossy(&pin).into_owned())
     }
 
-    fn feed_events(&mut self, events: Vec<Event>) {
+    fn feed_bytes(&mut self, bytes: &str) {
         let mut inputs = Vec::new();
         let (app, at) = (&self.app, self.now.instant);
-        self.decoder.feed(events.into_iter().map(|event| (event, at)), |key| app.accepts_typed_ahead(key), &mut inputs);
+        self.decoder.feed([(bytes, at)], |key| app.accepts_typed_ahead(key), &mut inputs);
         self.decoder.expire(at, &mut inputs);
         for (input, at) in inputs {
             let msg = match input {
                 InputEvent::Key(key) => Msg::KeyPressed(key),
                 InputEvent::Paste(paste) => Msg::Pasted(paste),
-                InputEvent::Resized => continue,
             };
             self.update(msg, self.clock.at(at));
         }

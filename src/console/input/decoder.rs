@@ -1,20 +1,19 @@
-//! Turns terminal events into keys and pastes. The caller passes the time in.
+//! Turns the terminal's bytes into keys and pastes. The caller passes the time in.
 //!
-//! It repairs what terminals and connections do to keys: escape sequences split in two, Alt that is really Esc and a
+//! It handles what terminals and connections do to keys: escape sequences split in two, Alt that is really Esc and a
 //! letter, pastes from terminals that do not mark them. It does not read the terminal, does not wait, and knows neither
 //! pages nor actions. If it is not sure it drops a key: an operator presses a missing key again, but a key that no
 //! operator pressed could confirm something.
 
-mod escape;
+mod parser;
 mod paste;
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crossterm::event::Event;
 use zeroize::Zeroizing;
 
-use self::escape::EscapeReassembler;
+use self::parser::Parser;
 use self::paste::PasteDetector;
 use crate::console::input::key::Key;
 
@@ -49,29 +48,27 @@ impl fmt::Debug for PastedText {
     }
 }
 
-/// One input from the operator or the terminal.
+/// One input from the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputEvent {
     /// A key was pressed.
     Key(Key),
     /// A text was pasted: the terminal marked it, or it arrived faster than anyone types.
     Paste(PastedText),
-    /// The terminal has a new size.
-    Resized,
 }
 
-/// Turns events into input. The console uses one for its whole life.
-#[derive(Debug)]
+/// Turns bytes into input. The console uses one for its whole life.
 pub struct Decoder {
-    escape: EscapeReassembler,
+    parser: Parser,
     paste: PasteDetector,
 }
 
 impl Decoder {
-    /// Creates a decoder that holds an Esc for `esc_timeout`: [`ESC_TIMEOUT`] or [`ESC_TIMEOUT_OVER_SSH`].
+    /// Creates a decoder that holds an Esc, or the last byte of an unfinished sequence, for `esc_timeout`:
+    /// [`ESC_TIMEOUT`] or [`ESC_TIMEOUT_OVER_SSH`].
     #[must_use]
     pub fn new(esc_timeout: Duration) -> Self {
-        Self { escape: EscapeReassembler::new(esc_timeout), paste: PasteDetector::new() }
+        Self { parser: Parser::new(esc_timeout), paste: PasteDetector::new() }
     }
 
     /// In strict mode two keys at once are already a paste.
@@ -79,10 +76,10 @@ impl Decoder {
         self.paste.set_strict(is_strict);
     }
 
-    /// When [`Decoder::expire`] has input to return, if no event arrives before.
+    /// When [`Decoder::expire`] has input to return, if no byte arrives before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.escape.deadline().into_iter().chain(self.paste.deadline()).min()
+        self.parser.deadline().into_iter().chain(self.paste.deadline()).min()
     }
 
     /// Appends the input whose deadline has passed.
@@ -90,26 +87,26 @@ impl Decoder {
         if self.paste.deadline().is_some_and(|deadline| deadline <= now) {
             self.paste.flush(out);
         }
-        if self.escape.deadline().is_some_and(|deadline| deadline <= now) {
+        if self.parser.deadline().is_some_and(|deadline| deadline <= now) {
             // The Esc came after the burst, otherwise it would have ended the burst.
             self.paste.flush(out);
-            self.escape.flush(out);
+            self.parser.flush(out);
         }
     }
 
-    /// Decodes all pending events, each with the time it arrived, and appends input with the same times.
+    /// Decodes the bytes of all pending reads, each with the time it arrived, and appends input with the same times.
     ///
     /// `is_exempt` returns true for keys that operators legitimately type ahead in the current mode, so that they do
     /// not count towards a paste: motions in a list, digits in a PIN form.
     pub fn feed(
         &mut self,
-        events: impl IntoIterator<Item = (Event, Instant)>,
+        reads: impl IntoIterator<Item = (impl AsRef<[u8]>, Instant)>,
         is_exempt: impl Fn(Key) -> bool,
         out: &mut Vec<(InputEvent, Instant)>,
     ) {
         let mut inputs = Vec::new();
-        for (event, at) in events {
-            self.escape.feed(event, at, &mut inputs);
+        for (bytes, at) in reads {
+            self.parser.feed(bytes.as_ref(), at, &mut inputs);
         }
         self.paste.feed(inputs, is_exempt, out);
     }

@@ -12,7 +12,7 @@ pub enum Key {
     Char(char),
     /// Ctrl with a lower-case letter.
     Ctrl(char),
-    /// Enter or Return; not Ctrl-J.
+    /// Enter or Return; not [`Key::LINE_FEED`].
     Enter,
     /// Escape, pressed alone.
     Esc,
@@ -62,12 +62,15 @@ const KEY_NAMES: [(Key, &str); 15] = [
 ];
 
 impl Key {
+    /// Ctrl-J, which some terminals send for Enter. The keymap lets it act like Enter where that confirms nothing.
+    pub const LINE_FEED: Self = Self::Ctrl('j');
+
     /// The character that the key adds to a pasted text; `None` for keys that are not part of a text.
     #[must_use]
     pub const fn to_char(self) -> Option<char> {
         match self {
             Self::Char(c) => Some(c),
-            Self::Enter | Self::Ctrl('j') => Some('\n'),
+            Self::Enter | Self::LINE_FEED => Some('\n'),
             Self::Tab => Some('\t'),
             Self::Ctrl(_)
             | Self::Esc

@@ -116,13 +116,18 @@ impl Keymap {
     }
 
     fn find<A: Copy>(&self, bindings: &[Binding<A>], key: Key) -> Option<A> {
-        bindings.iter().find(|binding| self.keys(&binding.row).contains(&key)).map(|binding| binding.action)
+        bindings.iter().find(|binding| self.has_key(&binding.row, key)).map(|binding| binding.action)
     }
 
     /// What the table says of a key in a mode, if it has an action.
     #[must_use]
     pub fn row(&self, mode: Mode, key: Key) -> Option<&'static KeyRow> {
-        table::all_rows(mode).find(|row| self.keys(row).contains(&key))
+        table::all_rows(mode).find(|row| self.has_key(row, key))
+    }
+
+    fn has_key(&self, row: &KeyRow, key: Key) -> bool {
+        let key = if key == Key::LINE_FEED && row.risk.allows_line_feed() { Key::Enter } else { key };
+        self.keys(row).contains(&key)
     }
 
     /// The rows of a mode, in the order of the help, each with the names of its keys.
@@ -271,6 +276,21 @@ mod tests {
         let (confirming, asking) = (keys_with(Risk::Commits), keys_with(Risk::Prompts));
         assert!(!confirming.contains(&Key::Enter));
         assert_eq!(confirming.intersection(&asking).collect::<Vec<_>>(), Vec::<&Key>::new());
+    }
+
+    #[test]
+    fn a_line_feed_is_enter_except_where_enter_confirms() {
+        let keymap = Keymap::default();
+        for (mode, row) in every_row().filter(|(_, row)| row.keys.contains(&Key::Enter)) {
+            let is_harmless = mode != Mode::ConfirmReplace;
+            assert_eq!(keymap.row(mode, Key::LINE_FEED).is_some(), is_harmless, "{row:?} in {mode:?}");
+        }
+        for mode in Mode::ALL {
+            let row = keymap.row(mode, Key::LINE_FEED);
+            assert!(row.is_none_or(|row| !matches!(row.risk, Risk::Submits | Risk::Commits)), "{row:?} in {mode:?}");
+        }
+        assert_eq!(keymap.action(&table::LIST, Key::LINE_FEED), Some(ListAction::Open));
+        assert_eq!(keymap.action(&table::CONFIRM_REPLACE, Key::LINE_FEED), None);
     }
 
     #[test]

@@ -10,9 +10,7 @@ use base64::Engine as _;
 use super::{ConsoleExit, ConsoleRuntime};
 use crate::console::app::Msg;
 use crate::console::effect::{Effect, ScreenCommand, WorkCommand};
-use crate::console::terminal;
 use crate::domain::pin::Pin;
-use crate::journal::PauseGuard;
 
 /// Terminals drop longer clipboard texts, some with what follows.
 const MAX_CLIPBOARD_BYTES: usize = 4 * 1024;
@@ -56,11 +54,11 @@ impl ConsoleRuntime {
 
     /// Restores the terminal and suspends, with nothing sent and nothing locked until a shell resumes the program.
     pub(super) fn suspend(&mut self) {
-        terminal::restore();
-        let paused = self.pause_worker();
-        let resumed = self.terminal.suspend(|| self.is_termination_requested.load(Ordering::SeqCst));
-        // If the process must end, it waits for the last outcomes to be recorded.
-        drop(paused);
+        // Nothing is written while the guard lives: a suspended process must not keep others from writing. If the
+        // process must end, it waits for the last outcomes to be recorded.
+        let worker = self.worker.as_ref();
+        let pause_worker = || worker?.pause().recv_timeout(JOURNAL_PAUSE_TIMEOUT).ok();
+        let resumed = self.terminal.suspend(pause_worker, || self.is_termination_requested.load(Ordering::SeqCst));
         match resumed {
             Ok(true) => {
                 if let Some(worker) = &self.worker {
@@ -72,12 +70,6 @@ impl ConsoleRuntime {
             Ok(false) => {}
             Err(_) => self.exit = Some(ConsoleExit::TerminalLost),
         }
-    }
-
-    /// Nothing new is sent, and nothing is written while this lives: a suspended process must not keep others from
-    /// writing.
-    fn pause_worker(&self) -> Option<PauseGuard> {
-        self.worker.as_ref()?.pause().recv_timeout(JOURNAL_PAUSE_TIMEOUT).ok()
     }
 
     fn read_token(&mut self) {

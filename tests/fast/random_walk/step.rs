@@ -48,6 +48,7 @@ fn key() -> impl Strategy<Value = Key> {
     let named = vec![
         Key::Enter,
         Key::Enter,
+        Key::LINE_FEED,
         Key::Esc,
         Key::Tab,
         Key::BackTab,

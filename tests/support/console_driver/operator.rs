@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use pindesk::console::app::Msg;
 use pindesk::console::input::decoder::ESC_TIMEOUT;
 use pindesk::console::shared::Size;
@@ -15,31 +14,21 @@ const KEY_INTERVAL: Duration = Duration::from_millis(120);
 /// How long an operator reads a page before answering it.
 const READING_TIME: Duration = Duration::from_secs(2);
 
-/// An event for a key, where `\r` is Enter.
-fn key_event(key: char) -> Event {
-    let code = if key == '\r' { KeyCode::Enter } else { KeyCode::Char(key) };
-    Event::Key(KeyEvent::new(code, KeyModifiers::NONE))
-}
-
 impl ConsoleDriver {
     pub(crate) fn press(&mut self, key: char) -> &mut Self {
-        self.key(KeyCode::Char(key))
+        self.send_bytes(&key.to_string())
     }
 
     pub(crate) fn enter(&mut self) -> &mut Self {
-        self.key(KeyCode::Enter)
+        self.press('\r')
     }
 
     pub(crate) fn esc(&mut self) -> &mut Self {
-        self.key(KeyCode::Esc)
+        self.press('\x1b').wait(ESC_TIMEOUT)
     }
 
-    pub(crate) fn key(&mut self, code: KeyCode) -> &mut Self {
-        self.send_event(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
-    }
-
-    pub(crate) fn ctrl(&mut self, key: char) -> &mut Self {
-        self.send_event(Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::CONTROL)))
+    pub(crate) fn ctrl(&mut self, letter: char) -> &mut Self {
+        self.press(char::from_u32(u32::from(letter) & 0x1f).expect("a control character"))
     }
 
     pub(crate) fn type_text(&mut self, text: &str) -> &mut Self {
@@ -55,21 +44,19 @@ impl ConsoleDriver {
     }
 
     pub(crate) fn paste(&mut self, text: &str) -> &mut Self {
-        self.send_event(Event::Paste(text.to_owned()))
+        self.send_bytes(&format!("\x1b[200~{text}\x1b[201~"))
     }
 
     /// Sends all keys in one read, as from a script or a slow connection. `\r` is Enter.
     pub(crate) fn type_in_one_read(&mut self, text: &str) -> &mut Self {
-        self.now = self.now.plus(KEY_INTERVAL);
-        self.feed_events(text.chars().map(key_event).collect());
-        self.wait(Duration::from_millis(60))
+        self.send_bytes(text).wait(Duration::from_millis(60))
     }
 
     /// Sends one key per interval and draws after each. `\r` is Enter.
     pub(crate) fn type_at_interval(&mut self, interval: Duration, text: &str) -> &mut Self {
         for key in text.chars() {
             self.now = self.now.plus(interval);
-            self.feed_events(vec![key_event(key)]);
+            self.feed_bytes(&key.to_string());
         }
         self
     }
@@ -114,14 +101,14 @@ impl ConsoleDriver {
             self.paint();
         }
         self.now = end;
-        self.feed_events(Vec::new());
+        self.feed_bytes("");
         self
     }
 
-    fn send_event(&mut self, event: Event) -> &mut Self {
-        let is_esc = matches!(&event, Event::Key(key) if key.code == KeyCode::Esc);
+    /// Sends the bytes that the terminal sends for a key.
+    pub(crate) fn send_bytes(&mut self, bytes: &str) -> &mut Self {
         self.now = self.now.plus(KEY_INTERVAL);
-        self.feed_events(vec![event]);
-        if is_esc { self.wait(ESC_TIMEOUT) } else { self }
+        self.feed_bytes(bytes);
+        self
     }
 }

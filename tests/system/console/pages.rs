@@ -1,6 +1,5 @@
 //! Help, copied values, and every page of a number in the smallest window.
 
-use crossterm::event::KeyCode;
 use pindesk::console::input::keymap::Mode;
 use pindesk::policy::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 
@@ -24,7 +23,7 @@ fn help_lists_every_key_of_its_page_and_both_guides() {
     }
     console.resize(80, 12).does_not_see("What an access token needs");
     for _ in 0..9 {
-        console.key(KeyCode::PageDown);
+        console.send_bytes("\x1b[6~");
     }
     console.sees("pindesk 0.1.0");
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crossterm::event::KeyCode;
 use pindesk::console::input::keymap::Mode;
 
 use super::{NOT_SET_ID, NOT_SET_NUMBER, ON_ID, ON_NUMBER, OTHER_PIN, PIN, UNKNOWN_NUMBER};
@@ -47,6 +46,26 @@ fn replacing_a_pin_needs_the_last_four_digits() {
     console.confirm_with_digits("0102").sees("Those are not the last 4 digits. Try again.");
     assert_eq!(console.pin_commands(), 0);
     console.confirm_with_digits("0101").sees("+ set ");
+    assert_eq!(console.pin_in_force(ON_ID).as_deref(), Some(PIN));
+}
+
+#[test]
+fn the_keypad_types_and_a_line_feed_never_confirms() {
+    let mut console = ConsoleDriver::demo();
+    let type_on_keypad = |console: &mut ConsoleDriver, digits: &str| {
+        for digit in digits.bytes() {
+            console.send_bytes(&format!("\x1bO{}", char::from(digit - b'0' + b'p')));
+        }
+    };
+    console.select(ON_NUMBER).send_bytes("\n").sees("Two-step").press('p');
+    type_on_keypad(&mut console, &PIN.repeat(2));
+    console.sees("Ready. Press Enter.").send_bytes("\n").sees("Replace the PIN of 1 number?");
+    console.wait(Duration::from_secs(2));
+    type_on_keypad(&mut console, "0101");
+    console.send_bytes("\n").sees("Type the 4 digits and Enter").type_in_one_read("\n\n").sees("Replace the PIN of");
+    console.wait(Duration::from_secs(2)).send_bytes("\n").sees("Replace the PIN of 1 number?");
+    assert_eq!(console.pin_commands(), 0);
+    console.send_bytes("\x1bOM").sees("+ set ");
     assert_eq!(console.pin_in_force(ON_ID).as_deref(), Some(PIN));
 }
 
@@ -112,7 +131,7 @@ fn weak_pins_are_refused_and_repeating_ones_need_enter_twice() {
 fn differing_pins_are_retyped_and_backspace_works() {
     let mut console = ConsoleDriver::demo();
     console.select(NOT_SET_NUMBER).press('p').type_text(PIN).type_text(OTHER_PIN);
-    console.sees("The two PINs differ. Retype the second one.").type_text("40972").key(KeyCode::Backspace);
+    console.sees("The two PINs differ. Retype the second one.").type_text("40972").send_bytes("\x7f");
     console.sees("4 of 6 digits.").ctrl('h').sees("3 of 6 digits.").type_text("726").sees("Ready.");
     console.esc().press('p').press('x').sees("Only digits 0 to 9.").press('X').sees("Caps Lock is on.");
 }

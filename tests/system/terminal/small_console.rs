@@ -2,46 +2,55 @@
 //!
 //! The program on the terminal is this test binary, which runs a small console when a variable names its role.
 
+mod suspending;
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crossterm::event::{Event, KeyCode};
+use pindesk::console::input::decoder::{Decoder, ESC_TIMEOUT, InputEvent};
+use pindesk::console::input::key::Key;
 use pindesk::console::terminal::{
-    self, Capabilities, EnterError, EventReader, SignalWatcher, Terminal, TerminationSignal,
+    self, Capabilities, EnterError, InputReader, SignalWatcher, Terminal, TerminalInput, TerminationSignal,
 };
 use ratatui::layout::Position;
 use ratatui::style::Style;
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
 
 use crate::support::child::test_path;
 use crate::support::pty::{ProcessExit, PtySession, assert_terminal_restored};
-use crate::support::skip;
 
 /// The variable with the role of the child process: `prompt` exits on a signal, `patient` waits for its loop.
 const ROLE_ENV: &str = "PINDESK_TEST_PART";
 
 /// What the loop of the small console waits for.
 enum LoopEvent {
-    Input(Event),
+    Input(TerminalInput),
     Shutdown(TerminationSignal),
 }
 
-/// The small console, if a test started this binary again. Otherwise it does nothing.
-#[test]
-fn child_small_console() {
-    let Ok(role) = std::env::var(ROLE_ENV) else { return };
+fn enter_terminal() -> Terminal {
     let term = std::env::var("TERM").expect("the test sets it");
-    let mut terminal = match Terminal::enter(Capabilities::for_term(&term)) {
+    match Terminal::enter(Capabilities::for_term(&term)) {
         Ok(terminal) => terminal,
         Err(EnterError::NotATerminal(which)) => {
             assert_eq!(which, "standard input");
             std::process::exit(42);
         }
         Err(error @ EnterError::Refused(_)) => panic!("{error}"),
-    };
-    let mut events = EventReader::listen().expect("resizes can be watched");
+    }
+}
+
+/// The small console, if a test started this binary again. Otherwise it does nothing.
+#[test]
+fn child_small_console() {
+    let Ok(role) = std::env::var(ROLE_ENV) else { return };
+    let mut terminal = enter_terminal();
+    let mut reader = InputReader::listen().expect("resizes can be watched");
     let (sender, receiver) = mpsc::channel();
     let signal_sender = sender.clone();
     SignalWatcher::start(
@@ -57,14 +66,15 @@ fn child_small_console() {
     )
     .expect("signals can be watched");
     thread::spawn(move || {
-        while let Ok(Some(event)) = events.next_event() {
-            sender.send(LoopEvent::Input(event)).expect("the loop runs");
+        while let Ok(Some(input)) = reader.next_input() {
+            sender.send(LoopEvent::Input(input)).expect("the loop runs");
         }
         // The loop still waits for signals.
         thread::park();
     });
 
-    let mut message = String::from("ready");
+    let mut decoder = Decoder::new(ESC_TIMEOUT);
+    let (mut message, mut key_count, mut inputs) = (String::from("ready"), 0, Vec::new());
     loop {
         let result = terminal.draw(|buffer, area| {
             buffer.set_stringn(0, 0, format!("{message} {area}"), usize::from(area.width), Style::new());
@@ -74,31 +84,46 @@ fn child_small_console() {
             // The terminal is closed: the signal watcher ends the process.
             thread::park();
         }
-        match receiver.recv().expect("the reader runs") {
+        let event = receiver.recv().expect("the reader runs");
+        inputs.clear();
+        match event {
             LoopEvent::Shutdown(signal) => message = format!("ending {}", signal.exit_code()),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "any other key is shown")]
-            LoopEvent::Input(Event::Key(key)) => match key.code {
-                KeyCode::Char('q') => break,
-                KeyCode::Char('p') => panic!("the console failed"),
-                KeyCode::Char('b') => {
+            LoopEvent::Input(TerminalInput::Bytes(bytes, at)) => decoder.feed([(bytes, at)], |_| true, &mut inputs),
+            LoopEvent::Input(TerminalInput::Resized) => {}
+        }
+        for (input, _) in &inputs {
+            key_count += 1;
+            match input {
+                InputEvent::Key(Key::Char('q')) => {
+                    terminal.leave();
+                    std::process::exit(7);
+                }
+                InputEvent::Key(Key::Char('p')) => panic!("the console failed"),
+                InputEvent::Key(Key::Char('b')) => {
                     let failed = thread::spawn(|| panic!("a task failed")).join();
                     message = format!("lost a task: {}", failed.is_err());
                 }
-                KeyCode::Char('z') => message = suspend(&mut terminal),
-                KeyCode::Char('f') => draw_until_blocked(&mut terminal),
-                code => message = format!("{code:?} {:?}", key.modifiers),
-            },
-            LoopEvent::Input(_) => {}
+                InputEvent::Key(Key::Char('z')) => message = suspend(&mut terminal, || {}),
+                InputEvent::Key(Key::Char('l')) => message = suspend(&mut terminal, wait_for_line),
+                InputEvent::Key(Key::Char('f')) => draw_until_blocked(&mut terminal),
+                InputEvent::Key(key) => message = format!("{key:?} is key {key_count}"),
+                InputEvent::Paste(paste) => message = format!("{paste:?}"),
+            }
         }
     }
-    terminal.leave();
-    std::process::exit(7);
 }
 
 /// Suspends until another process resumes it.
-fn suspend(terminal: &mut Terminal) -> String {
-    assert!(terminal.suspend(|| false).expect("it resumes"), "it was told to end");
+fn suspend(terminal: &mut Terminal, prepare: fn()) -> String {
+    assert!(terminal.suspend(prepare, || false).expect("it resumes"), "it was told to end");
     "back again".to_owned()
+}
+
+/// Asks for a line, and waits for it, but does not read it.
+fn wait_for_line() {
+    rustix::io::write(rustix::stdio::stdout(), b"type a line").expect("the terminal accepts output");
+    let stdin = rustix::stdio::stdin();
+    rustix::event::poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None).expect("the terminal can be polled");
 }
 
 /// Draws until the terminal accepts no more bytes, and blocks there.
@@ -116,9 +141,6 @@ fn draw_until_blocked(terminal: &mut Terminal) {
         }
     }
 }
-
-/// The search path for programs that are started by name.
-const PATH_ENV: (&str, &str) = ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
 
 /// The arguments that make this binary run only the small console.
 fn child_args() -> [String; 4] {
@@ -156,9 +178,45 @@ fn leaving_restores_the_terminal() {
 fn a_line_feed_is_not_enter() {
     let mut session = start_console("prompt", "xterm-256color");
     session.send("\n");
-    session.wait_for("Char('j') KeyModifiers(CONTROL)");
+    session.wait_for("Ctrl('j') is key 1");
     session.send("\r");
-    session.wait_for("Enter KeyModifiers(0x0)");
+    session.wait_for("Enter is key 2");
+}
+
+#[test]
+fn nothing_is_lost_of_64_kib_at_once() {
+    let mut session = start_console("prompt", "xterm-256color");
+    session.send("\x1b[B".repeat(64 * 1024 / 3));
+    session.send("x");
+    session.wait_for(&format!("Char('x') is key {}", 64 * 1024 / 3 + 1));
+}
+
+/// How often a text is in the writable memory of the program.
+fn count_in_memory(session: &PtySession, text: &str) -> usize {
+    let [maps, status_line] = ["maps", "stat"].map(|name| String::from_utf8(session.proc_file(name)).expect("UTF-8"));
+    let pid = status_line.split(' ').next().expect("an ID");
+    let memory = File::open(format!("/proc/{pid}/mem")).expect("the memory of a child is readable");
+    let regions = maps.lines().filter(|line| line.contains(" rw-p ")).map(|line| {
+        let (start, end) = line.split_once(' ').and_then(|(range, _)| range.split_once('-')).expect("a range");
+        [start, end].map(|address| u64::from_str_radix(address, 16).expect("an address"))
+    });
+    let count_in = |[start, end]: [u64; 2]| {
+        let mut bytes = vec![0; usize::try_from(end - start).expect("an address fits")];
+        let count = memory.read_at(&mut bytes, start).unwrap_or(0);
+        memchr::memmem::find_iter(&bytes[..count], text).count()
+    };
+    regions.map(count_in).sum()
+}
+
+#[test]
+fn what_was_read_is_wiped() {
+    let mut session = start_console("prompt", "xterm-256color");
+    session.send("\x1b[200~70-41-92-83\x1b[201~");
+    session.wait_for("PastedText(11 bytes)");
+    assert_eq!(count_in_memory(&session, "70-41-92-83"), 1, "only the paste itself");
+    session.send("65-54-76-87");
+    session.wait_for("Char('7') is key");
+    assert_eq!(["70-41-92-83", "65-54-76-87"].map(|text| count_in_memory(&session, text)), [0; 2]);
 }
 
 #[test]
@@ -289,89 +347,6 @@ fn a_hang_up_without_sighup_ends_the_program() {
     let mut session = start_console_in_shell("trap '' HUP; \"$@\"; exit $?");
     session.hang_up();
     assert_eq!(session.wait_exit(), ProcessExit::with_code(129));
-}
-
-/// A shell script that resumes the small console when Enter is pressed.
-const JOB_CONTROL_SCRIPT: &str = "set -m; \"$@\"; echo stopped; read -r answer; fg; echo ended $?";
-
-/// Suspends the small console by its key, and resumes it through the shell that runs [`JOB_CONTROL_SCRIPT`].
-fn suspend_and_resume(mut session: PtySession) {
-    session.send("z");
-    session.wait_for("stopped");
-    assert_terminal_restored(&session);
-    session.send("\n");
-    session.wait_for("back again");
-    session.with_screen(|screen| assert!(screen.alternate_screen()));
-    session.send("q");
-    session.wait_for("ended 7");
-    session.wait_exit();
-    assert_terminal_restored(&session);
-}
-
-#[test]
-fn suspending_restores_and_resuming_enters_the_terminal() {
-    suspend_and_resume(start_console_in_shell(JOB_CONTROL_SCRIPT));
-}
-
-#[test]
-fn a_suspended_program_can_be_ended() {
-    // `wait` returns 147 as long as the shell considers the job suspended.
-    let script = "set -m; \"$@\"; code=$?; kill -TERM %1; kill -CONT %1; \
-                  while [ $code = 147 ]; do wait %1; code=$?; done; echo ended $code";
-    let mut session = start_console_in_shell(script);
-    session.send("z");
-    session.wait_for("ended 143");
-    assert_eq!(session.wait_exit(), ProcessExit::with_code(0));
-    assert_terminal_restored(&session);
-}
-
-#[test]
-fn suspending_without_a_shell_resumes_at_once() {
-    let mut session = start_console("prompt", "xterm-256color");
-    session.send("z");
-    session.wait_for("back again");
-    session.wait_for_bytes(b"\x1b[?1049l");
-    session.with_screen(|screen| assert!(screen.alternate_screen()));
-    session.send("q");
-    assert_eq!(session.wait_exit(), ProcessExit::with_code(7));
-    assert_terminal_restored(&session);
-}
-
-/// Starts the small console in a container, in a shell script. The session leader of its terminal is outside of the
-/// container. `None` if namespaces are not allowed.
-fn start_console_in_container(script: &str) -> Option<PtySession> {
-    let user_flags: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["--map-root-user"] };
-    let options = [user_flags, &["--pid", "--fork", "--kill-child"]].concat();
-    let probe = Command::new("unshare").args(&options).arg("true").output();
-    if !probe.is_ok_and(|output| output.status.success()) {
-        skip::not_allowed("a private process namespace (unshare)");
-        return None;
-    }
-    let (program, child_args) = (current_exe(), child_args());
-    let mut args = [&options[..], &["/bin/sh", "-c", script, "sh", &program]].concat();
-    args.extend(child_args.iter().map(String::as_str));
-    let session = PtySession::spawn("unshare", &args, (80, 24), &[(ROLE_ENV, "prompt"), ("TERM", "xterm"), PATH_ENV]);
-    session.wait_for("ready");
-    Some(session)
-}
-
-#[test]
-fn suspending_in_a_container_without_a_shell_resumes() {
-    let Some(mut session) = start_console_in_container("exec \"$@\"") else { return };
-    session.send("z");
-    session.wait_for("back again");
-    session.with_screen(|screen| assert!(screen.alternate_screen()));
-    session.send("q");
-    assert_eq!(session.wait_exit(), ProcessExit::with_code(7));
-    assert_terminal_restored(&session);
-}
-
-#[test]
-fn a_shell_in_a_container_suspends_and_resumes() {
-    // At the end the shell itself fails: it cannot give the terminal to a process group outside of its namespace.
-    if let Some(session) = start_console_in_container(JOB_CONTROL_SCRIPT) {
-        suspend_and_resume(session);
-    }
 }
 
 #[test]

@@ -23,7 +23,6 @@ const BURST_WINDOW: Duration = Duration::from_millis(20);
 pub(super) const MAX_BURST_BYTES: usize = 4 * 1024;
 
 /// A paste without marks that may continue.
-#[derive(Debug)]
 struct Burst {
     text: Zeroizing<String>,
     started_at: Instant,
@@ -38,7 +37,6 @@ impl Burst {
 }
 
 /// Finds pastes among keys.
-#[derive(Debug)]
 pub(super) struct PasteDetector {
     burst: Option<Burst>,
     /// When the last returned command keys arrived. They count across calls.
@@ -72,27 +70,16 @@ impl PasteDetector {
             let textual = match &input {
                 InputEvent::Key(key) => key.to_char().map(|c| (*key, c, at)),
                 InputEvent::Paste(_) => None,
-                // A resize is unrelated to keys: it neither ends a paste nor waits for one.
-                InputEvent::Resized => {
-                    out.push((input, at));
-                    continue;
-                }
             };
             let is_next = run.last().is_none_or(|(_, _, last)| at.saturating_duration_since(*last) <= BURST_WINDOW);
             if textual.is_none() || !is_next {
                 self.flush_run(&mut run, &is_exempt, out);
             }
-            match (textual, &input) {
-                (Some(textual), _) => run.push(textual),
-                (None, InputEvent::Paste(text)) if text.as_str().is_empty() => {
-                    // The start mark of a paste was split. crossterm drops the end mark by itself.
-                    self.flush(out);
-                    self.burst = Some(Burst::starting_at(at));
-                }
-                (None, _) => {
-                    self.flush(out);
-                    out.push((input, at));
-                }
+            if let Some(textual) = textual {
+                run.push(textual);
+            } else {
+                self.flush(out);
+                out.push((input, at));
             }
         }
         self.flush_run(&mut run, &is_exempt, out);

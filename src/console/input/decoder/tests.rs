@@ -1,8 +1,8 @@
-//! Unit tests of the decoder: split keys, pastes, and noise.
+//! Unit tests of the decoder: keys as terminals send them, split keys, pastes, and noise.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use proptest::prelude::*;
 
+use super::parser::MAX_PASTE_BYTES;
 use super::paste::MAX_BURST_BYTES;
 use super::*;
 
@@ -21,16 +21,20 @@ impl Fixture {
         self.start + Duration::from_millis(ms)
     }
 
-    /// Feeds events in one read, each at its millisecond, and returns the input.
-    fn feed(&mut self, events: Vec<(u64, Event)>, is_exempt: fn(Key) -> bool) -> Vec<InputEvent> {
+    /// Feeds reads that wait together, each of its millisecond, and returns the input.
+    fn feed<B: AsRef<[u8]>>(
+        &mut self,
+        reads: impl IntoIterator<Item = (u64, B)>,
+        is_exempt: fn(Key) -> bool,
+    ) -> Vec<InputEvent> {
         let mut out = Vec::new();
-        let events: Vec<_> = events.into_iter().map(|(ms, event)| (event, self.at(ms))).collect();
-        self.decoder.feed(events, is_exempt, &mut out);
+        let reads: Vec<_> = reads.into_iter().map(|(ms, bytes)| (bytes, self.at(ms))).collect();
+        self.decoder.feed(reads, is_exempt, &mut out);
         out.into_iter().map(|(input, _)| input).collect()
     }
 
-    fn key(&mut self, ms: u64, code: KeyCode) -> Vec<InputEvent> {
-        self.feed(vec![(ms, press(code))], |_| false)
+    fn send(&mut self, ms: u64, bytes: impl AsRef<[u8]>) -> Vec<InputEvent> {
+        self.feed([(ms, bytes)], |_| false)
     }
 
     fn expire(&mut self, ms: u64) -> Vec<InputEvent> {
@@ -38,23 +42,6 @@ impl Fixture {
         self.decoder.expire(self.at(ms), &mut out);
         out.into_iter().map(|(input, _)| input).collect()
     }
-}
-
-fn press(code: KeyCode) -> Event {
-    with(code, KeyModifiers::NONE)
-}
-
-fn with(code: KeyCode, modifiers: KeyModifiers) -> Event {
-    Event::Key(KeyEvent::new(code, modifiers))
-}
-
-fn typed(text: &str, ms: u64) -> Vec<(u64, Event)> {
-    let code = |c| match c {
-        '\n' => KeyCode::Enter,
-        '\t' => KeyCode::Tab,
-        c => KeyCode::Char(c),
-    };
-    text.chars().map(|c| (ms, press(code(c)))).collect()
 }
 
 fn keys(keys: &[Key]) -> Vec<InputEvent> {
@@ -69,53 +56,134 @@ fn paste(text: &str) -> InputEvent {
     InputEvent::Paste(PastedText::new(text.to_owned()))
 }
 
+/// What xterm, `PuTTY`, Windows Terminal, iTerm2, tmux, screen, rxvt and the Linux console send for each key, in normal
+/// and in application mode, without the keypad's digits and operators.
+const KEYS: [(Key, &[&str]); 24] = [
+    (Key::Up, &["\x1b[A", "\x1bOA", "\x1b[1A", "\x1b[1;1A"]),
+    (Key::Down, &["\x1b[B", "\x1bOB"]),
+    (Key::Right, &["\x1b[C", "\x1bOC"]),
+    (Key::Left, &["\x1b[D", "\x1bOD"]),
+    (Key::Home, &["\x1b[H", "\x1bOH", "\x1b[1~", "\x1b[7~"]),
+    (Key::End, &["\x1b[F", "\x1bOF", "\x1b[4~", "\x1b[8~"]),
+    (Key::Delete, &["\x1b[3~"]),
+    (Key::PageUp, &["\x1b[5~"]),
+    (Key::PageDown, &["\x1b[6~"]),
+    (Key::Tab, &["\t", "\x1bOI"]),
+    (Key::BackTab, &["\x1b[Z"]),
+    (Key::Enter, &["\r", "\x1bOM"]),
+    (Key::Backspace, &["\x7f", "\x08"]),
+    (Key::Esc, &["\x1b"]),
+    (Key::Ctrl('j'), &["\n"]),
+    (Key::Ctrl('c'), &["\x03"]),
+    (Key::Ctrl('z'), &["\x1a"]),
+    (Key::Ctrl('4'), &["\x1c"]),
+    (Key::Ctrl(' '), &["\0"]),
+    (Key::Char('y'), &["y"]),
+    (Key::Char('Y'), &["Y"]),
+    (Key::Char(' '), &[" ", "\x1bO "]),
+    (Key::Char('\u{fc}'), &["\u{fc}"]),
+    (Key::Char('\u{1f35e}'), &["\u{1f35e}"]),
+];
+
+/// What the same terminals send for keys that the console does not know, and as replies, separated by spaces.
+const NO_KEYS: [&str; 7] = [
+    // Modifiers.
+    "\x1b[1;2A \x1b[1;3A \x1b[1;5A \x1b[1;3C \x1b[1;5H \x1b[3;2~ \x1b[5;5~ \x1b[a \x1bOa \x1b[3^ \x1bO5A \x1bO2P",
+    // Insert, Menu, the 5 of the keypad, function keys.
+    "\x1b[2~ \x1b[29~ \x1b[E \x1bOE \x1b[G \x1bOP \x1bOS \x1b[11~ \x1b[15~ \x1b[24~ \x1b[1;2P \x1b[15;5~ \x1b[34~",
+    // The function keys of the Linux console.
+    "\x1b[[A \x1b[[B \x1b[[C \x1b[[D \x1b[[E",
+    // Modes that the console does not enable: modified keys, key releases, Windows keys, mouse, focus.
+    "\x1b[27;5;13~ \x1b[121;5u \x1b[1;1:3B \x1b[65;30;97;1;0;1_ \x1b[<0;10;5M \x1b[M \x1b[I \x1b[O",
+    // Replies.
+    "\x1b[24;80R \x1b[?62;22c \x1b[>0q \x1b[?2026;2$y \x1b[8;24;80t \x1bP>|tmux\x1b\\ \x1bP1$r0m\x1b\\",
+    "\x1b]11;rgb:0/0/0\x1b\\ \x1b]11;rgb:f/f/f\x07 \x1b]52;c;cXl5\x07 \x1b_Gi=31;OK\x1b\\ \x1b^y\x1b\\ \x1bXy\x1b\\",
+    // An end mark without a paste.
+    "\x1b[201~",
+];
+
+fn documented_sequences() -> Vec<(Option<Key>, String)> {
+    let known = KEYS.into_iter().flat_map(|(key, all)| all.iter().map(move |bytes| (Some(key), (*bytes).to_owned())));
+    let keypad = ('j'..='y').zip("*+,-./0123456789".chars());
+    let keypad = keypad.chain([('X', '=')]).map(|(last, c)| (Some(Key::Char(c)), format!("\x1bO{last}")));
+    let unknown = NO_KEYS.into_iter().flat_map(str::split_ascii_whitespace).map(|bytes| (None, bytes.to_owned()));
+    known.chain(keypad).chain(unknown).collect()
+}
+
 #[test]
-fn modifiers_are_matched_exactly() {
-    let (ctrl, shift) = (KeyModifiers::CONTROL, KeyModifiers::SHIFT);
-    let cases = [
-        (KeyCode::Char('y'), KeyModifiers::NONE, Some(Key::Char('y'))),
-        (KeyCode::Char('Y'), shift, Some(Key::Char('Y'))),
-        (KeyCode::Char('u'), ctrl, Some(Key::Ctrl('u'))),
-        (KeyCode::Char('h'), ctrl, Some(Key::Backspace)),
-        (KeyCode::Char('j'), ctrl, Some(Key::Ctrl('j'))),
-        (KeyCode::Char('u'), ctrl | shift, None),
-        (KeyCode::Char('u'), KeyModifiers::SUPER, None),
-        (KeyCode::Char('y'), ctrl | KeyModifiers::SUPER, None),
-        (KeyCode::BackTab, shift, Some(Key::BackTab)),
-        (KeyCode::Up, shift, None),
-        (KeyCode::Up, KeyModifiers::ALT, None),
-        (KeyCode::Enter, ctrl, None),
-        (KeyCode::F(1), KeyModifiers::NONE, None),
-        (KeyCode::Insert, KeyModifiers::NONE, None),
-    ];
-    for (code, modifiers, key) in cases {
-        let out = Fixture::new().feed(vec![(0, with(code, modifiers))], |_| false);
-        assert_eq!(out, keys(key.as_slice()), "{code:?} {modifiers:?}");
+fn each_documented_sequence_is_one_key_or_none() {
+    for (key, bytes) in documented_sequences() {
+        let mut fixture = Fixture::new();
+        let mut out = fixture.send(0, &bytes);
+        out.extend(fixture.expire(60));
+        assert_eq!(out, keys(key.as_slice()), "{}", bytes.escape_default());
+        assert_eq!(fixture.send(100, "q"), chars("q"), "{}", bytes.escape_default());
     }
 }
 
 #[test]
-fn a_repeat_is_a_press_and_a_release_is_ignored() {
-    let down = |kind| Event::Key(KeyEvent::new_with_kind(KeyCode::Down, KeyModifiers::NONE, kind));
-    let events = vec![(0, down(KeyEventKind::Repeat)), (1, down(KeyEventKind::Release))];
-    assert_eq!(Fixture::new().feed(events, |_| false), keys(&[Key::Down]));
+fn a_sequence_may_be_split_at_any_byte() {
+    for (key, bytes) in documented_sequences().into_iter().filter(|(_, bytes)| bytes.len() > 1) {
+        let mut expected = keys(key.as_slice());
+        expected.extend(chars("q"));
+        for pause in [0, 20, 60] {
+            for at in 1..bytes.len() {
+                let (mut fixture, (first, rest)) = (Fixture::new(), bytes.as_bytes().split_at(at));
+                let mut out = fixture.send(0, first);
+                out.extend(fixture.expire(pause.min(59)));
+                out.extend(fixture.send(pause, rest));
+                assert_eq!(fixture.decoder.deadline(), None);
+                out.extend(fixture.send(200, "q"));
+                assert_eq!(out, expected, "{} split at {at}, {pause} ms", bytes.escape_default());
+            }
+            let mut fixture = Fixture::new();
+            let mut out = Vec::new();
+            for (n, byte) in (0..).zip(bytes.bytes()) {
+                out.extend(fixture.send(n * pause, [byte]));
+            }
+            out.extend(fixture.send(10_000, "q"));
+            assert_eq!(out, expected, "{} in single bytes, {pause} ms", bytes.escape_default());
+        }
+    }
+}
+
+#[test]
+fn an_unknown_sequence_directly_before_a_key_is_dropped() {
+    for (_, bytes) in documented_sequences().into_iter().filter(|(key, _)| key.is_none()) {
+        assert_eq!(Fixture::new().send(0, format!("{bytes}q")), chars("q"), "{}", bytes.escape_default());
+    }
+    for bytes in [b"\xff".as_slice(), b"\xc3\xc3", b"\xe2\x82", b"\xf0\x9f\xff", b"\xc2\x9b"] {
+        assert_eq!(Fixture::new().send(0, [bytes, b"q"].concat()), chars("q"), "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn nothing_is_lost_of_64_kib_at_once() {
+    let bytes = "x\x1b[B\u{fc}\x1bOp".repeat(64 * 1024 / 9 + 1);
+    let expected = keys(&[Key::Char('x'), Key::Down, Key::Char('\u{fc}'), Key::Char('0')].repeat(64 * 1024 / 9 + 1));
+    assert!(bytes.len() >= 64 * 1024);
+    assert_eq!(Fixture::new().feed([(0, &bytes)], |_| true), expected);
+    let reads = bytes.as_bytes().chunks(4095).map(|bytes| (0, bytes));
+    assert_eq!(Fixture::new().feed(reads, |_| true), expected);
 }
 
 #[test]
 fn in_strict_mode_two_keys_at_once_are_a_paste() {
     let mut fixture = Fixture::new();
     fixture.decoder.set_strict_mode(true);
-    assert_eq!(fixture.feed(typed("y", 0), |_| false), chars("y"));
-    assert_eq!(fixture.feed(typed("y\n", 100), |_| false), []);
+    assert_eq!(fixture.send(0, "y"), chars("y"));
+    assert_eq!(fixture.send(100, "y\r"), []);
     assert_eq!(fixture.expire(130), [paste("y\n")]);
+    assert_eq!(fixture.send(200, "y\n"), [], "a line feed counts like Enter");
+    assert_eq!(fixture.expire(230), [paste("y\n")]);
     fixture.decoder.set_strict_mode(false);
-    assert_eq!(fixture.feed(typed("jj", 200), |_| false), chars("jj"));
+    assert_eq!(fixture.send(300, "jj"), chars("jj"));
 }
 
 #[test]
 fn an_escape_is_held_until_its_timeout() {
     let mut fixture = Fixture::new();
-    assert_eq!(fixture.key(0, KeyCode::Esc), []);
+    assert_eq!(fixture.send(0, "\x1b"), []);
     assert_eq!(fixture.decoder.deadline(), Some(fixture.at(60)));
     assert_eq!(fixture.expire(59), []);
     assert_eq!(fixture.expire(60), keys(&[Key::Esc]));
@@ -123,169 +191,164 @@ fn an_escape_is_held_until_its_timeout() {
 }
 
 #[test]
-fn a_split_key_is_joined() {
-    let sequences = [
-        ("[A", Key::Up),
-        ("[B", Key::Down),
-        ("OC", Key::Right),
-        ("[D", Key::Left),
-        ("[H", Key::Home),
-        ("OF", Key::End),
-        ("[3~", Key::Delete),
-        ("[5~", Key::PageUp),
-        ("[6~", Key::PageDown),
-        ("[Z", Key::BackTab),
-    ];
-    for (sequence, key) in sequences {
-        for pause in [20, 50] {
-            let mut fixture = Fixture::new();
-            assert_eq!(fixture.key(0, KeyCode::Esc), []);
-            assert_eq!(fixture.feed(typed(sequence, pause), |_| false), keys(&[key]), "{sequence} after {pause} ms");
-            assert_eq!(fixture.decoder.deadline(), None);
-        }
-    }
-}
-
-#[test]
 fn after_the_timeout_the_rest_is_letters() {
     let mut fixture = Fixture::new();
-    fixture.key(0, KeyCode::Esc);
+    fixture.send(0, "\x1b");
     let mut expected = keys(&[Key::Esc]);
     expected.extend(chars("[B"));
-    assert_eq!(fixture.feed(typed("[B", 120), |_| false), expected);
+    assert_eq!(fixture.send(120, "[B"), expected);
 }
 
 #[test]
 fn over_ssh_the_parts_may_arrive_later() {
     let mut fixture = Fixture::new();
     fixture.decoder = Decoder::new(ESC_TIMEOUT_OVER_SSH);
-    fixture.key(0, KeyCode::Esc);
-    assert_eq!(fixture.feed(typed("[B", 120), |_| false), keys(&[Key::Down]));
+    fixture.send(0, "\x1b");
+    assert_eq!(fixture.send(120, "[B"), keys(&[Key::Down]));
 }
 
 #[test]
-fn each_byte_of_a_key_may_arrive_alone() {
-    let mut fixture = Fixture::new();
-    let mut out = fixture.key(0, KeyCode::Esc);
-    for (ms, c) in [(40, '['), (80, '5'), (120, '~')] {
-        out.extend(fixture.key(ms, KeyCode::Char(c)));
-    }
-    assert_eq!(out, keys(&[Key::PageUp]));
-}
-
-#[test]
-fn a_partial_or_unknown_sequence_is_dropped() {
-    for sequence in ["[", "O", "[1;3", "[1;3A", "[[A", "OP", "[24~", "[Q"] {
+fn a_partial_sequence_is_dropped_after_its_timeout() {
+    for bytes in ["\x1b[", "\x1bO", "\x1b[1;3", "\x1b[[", "\x1bO5", "\x1b]11;y", "\x1bPy\x1b", "\u{20ac}"] {
         let mut fixture = Fixture::new();
-        fixture.key(0, KeyCode::Esc);
-        assert_eq!(fixture.feed(typed(sequence, 10), |_| false), [], "{sequence}");
-        assert_eq!(fixture.expire(200), [], "{sequence}");
-        assert_eq!(fixture.key(300, KeyCode::Char('y')), chars("y"), "{sequence}");
+        let partial = bytes.strip_suffix('\u{20ac}').map_or(bytes.as_bytes(), |_| b"\xe2\x82".as_slice());
+        assert_eq!(fixture.send(0, partial), [], "{}", bytes.escape_default());
+        assert_eq!(fixture.decoder.deadline(), Some(fixture.at(60)));
+        assert_eq!(fixture.expire(60), [], "{}", bytes.escape_default());
+        assert_eq!(fixture.send(61, "y"), chars("y"), "{}", bytes.escape_default());
     }
 }
 
 #[test]
-fn an_endless_sequence_is_dropped() {
+fn an_endless_sequence_is_dropped_up_to_its_last_letter() {
     let mut fixture = Fixture::new();
-    fixture.key(0, KeyCode::Esc);
-    fixture.feed(typed("[11111111111111111111", 0), |key| matches!(key, Key::Char(_)));
-    assert_eq!(fixture.decoder.deadline(), None);
+    assert_eq!(fixture.send(0, format!("\x1b[{}", "1".repeat(100_000))), []);
+    assert_eq!(fixture.send(10, ";1~q"), chars("q"));
+}
+
+#[test]
+fn an_interrupted_sequence_is_dropped() {
+    for bytes in ["\x1b[\x1b[B", "\x1b[1;\x1b[B", "\x1bO\x1bOB", "\x1bO5\x1b[B"] {
+        assert_eq!(Fixture::new().send(0, bytes), keys(&[Key::Down]), "{}", bytes.escape_default());
+    }
+    assert_eq!(Fixture::new().send(0, "\x1b[1\r\x03A"), [], "a control character is a part of it");
 }
 
 #[test]
 fn an_escape_with_a_letter_is_only_an_escape() {
-    for event in [press(KeyCode::Char('y')), press(KeyCode::Enter), with(KeyCode::Char('u'), KeyModifiers::CONTROL)] {
-        let mut fixture = Fixture::new();
-        fixture.key(0, KeyCode::Esc);
-        assert_eq!(fixture.feed(vec![(30, event)], |_| false), keys(&[Key::Esc]));
+    for letter in ["y", "\r", "\x15", "\x7f", "\t", "\u{fc}", "P", "X", "]", "^", "_"] {
+        for pause in [0, 30] {
+            let mut fixture = Fixture::new();
+            let mut out = fixture.feed([(0, "\x1b"), (pause, letter)], |_| false);
+            out.extend(fixture.expire(200));
+            assert_eq!(out, keys(&[Key::Esc]), "Alt and {}", letter.escape_default());
+        }
     }
-    let alt_y = with(KeyCode::Char('y'), KeyModifiers::ALT);
-    assert_eq!(Fixture::new().feed(vec![(0, alt_y)], |_| false), keys(&[Key::Esc]));
 }
 
 #[test]
 fn an_escape_and_a_complete_key_are_two_keys() {
     let mut fixture = Fixture::new();
-    fixture.key(0, KeyCode::Esc);
-    assert_eq!(fixture.key(30, KeyCode::Down), keys(&[Key::Esc, Key::Down]));
-    fixture.key(100, KeyCode::Esc);
-    assert_eq!(fixture.key(110, KeyCode::Esc), keys(&[Key::Esc]));
+    fixture.send(0, "\x1b");
+    assert_eq!(fixture.send(30, "\x1b[B"), keys(&[Key::Esc, Key::Down]));
+    fixture.send(100, "\x1b");
+    assert_eq!(fixture.send(110, "\x1b"), keys(&[Key::Esc]));
     assert_eq!(fixture.expire(170), keys(&[Key::Esc]));
 }
 
 #[test]
-fn eight_keys_at_once_are_keys_and_nine_are_a_paste() {
-    assert_eq!(Fixture::new().feed(typed("abcdefgh", 0), |_| false), chars("abcdefgh"));
+fn a_key_has_the_time_of_its_first_byte() {
     let mut fixture = Fixture::new();
-    assert_eq!(fixture.feed(typed("p 409726\ny", 0), |_| false), []);
+    let mut out = Vec::new();
+    let reads = [("\x1b", fixture.at(0)), ("[", fixture.at(40)), ("B", fixture.at(80)), ("\x1b", fixture.at(90))];
+    fixture.decoder.feed(reads, |_| false, &mut out);
+    fixture.decoder.expire(fixture.at(150), &mut out);
+    assert_eq!(out, [(InputEvent::Key(Key::Down), fixture.at(0)), (InputEvent::Key(Key::Esc), fixture.at(90))]);
+}
+
+#[test]
+fn eight_keys_at_once_are_keys_and_nine_are_a_paste() {
+    assert_eq!(Fixture::new().send(0, "abcdefgh"), chars("abcdefgh"));
+    let mut fixture = Fixture::new();
+    assert_eq!(fixture.send(0, "p 409726\ry"), []);
     assert_eq!(fixture.decoder.deadline(), Some(fixture.at(20)));
     assert_eq!(fixture.expire(20), [paste("p 409726\ny")]);
 }
 
 #[test]
 fn nine_slower_keys_are_keys() {
-    let events: Vec<_> = (0..9).flat_map(|n| typed("a", n * 3)).collect();
-    assert_eq!(Fixture::new().feed(events, |_| false), chars("aaaaaaaaa"));
+    assert_eq!(Fixture::new().feed((0..9).map(|n| (n * 3, "a")), |_| false), chars("aaaaaaaaa"));
 }
 
 #[test]
 fn exempt_keys_may_be_typed_ahead() {
     let is_digit = |key| matches!(key, Key::Char('0'..='9'));
-    let mut events = typed("409726", 0);
-    events.push((0, press(KeyCode::Tab)));
-    events.extend(typed("409726\n", 0));
     let mut expected = chars("409726");
     expected.push(InputEvent::Key(Key::Tab));
     expected.extend(chars("409726"));
     expected.push(InputEvent::Key(Key::Enter));
-    assert_eq!(Fixture::new().feed(events, is_digit), expected);
+    assert_eq!(Fixture::new().feed([(0, "409726\t409726\r")], is_digit), expected);
 
-    let down = vec![(0, press(KeyCode::Down)); 500];
-    assert_eq!(Fixture::new().feed(down, |_| false), vec![InputEvent::Key(Key::Down); 500]);
+    assert_eq!(Fixture::new().send(0, "\x1b[B".repeat(500)), vec![InputEvent::Key(Key::Down); 500]);
 }
 
 #[test]
 fn a_paste_over_several_reads_is_one_paste() {
     let mut fixture = Fixture::new();
-    assert_eq!(fixture.feed(typed("106540352100", 0), |_| false), []);
-    assert_eq!(fixture.feed(typed("143\tq", 15), |_| true), []);
-    assert_eq!(fixture.feed(typed("yyy", 30), |_| true), []);
+    assert_eq!(fixture.send(0, "106540352100"), []);
+    assert_eq!(fixture.feed([(15, "143\tq")], |_| true), []);
+    assert_eq!(fixture.feed([(30, "yyy")], |_| true), []);
     assert_eq!(fixture.expire(49), []);
     assert_eq!(fixture.expire(50), [paste("106540352100143\tqyyy")]);
-    assert_eq!(fixture.key(51, KeyCode::Char('y')), chars("y"));
+    assert_eq!(fixture.send(51, "y"), chars("y"));
 }
 
 #[test]
 fn keys_of_earlier_reads_count_too() {
     let mut fixture = Fixture::new();
-    assert_eq!(fixture.feed(typed("abcde", 0), |_| false), chars("abcde"));
-    assert_eq!(fixture.feed(typed("fghij", 10), |_| false), []);
+    assert_eq!(fixture.send(0, "abcde"), chars("abcde"));
+    assert_eq!(fixture.send(10, "fghij"), []);
     assert_eq!(fixture.expire(100), [paste("fghij")]);
 }
 
 #[test]
 fn a_key_without_a_character_ends_a_paste() {
     let mut fixture = Fixture::new();
-    let mut events = typed("0123456789", 0);
-    events.push((1, press(KeyCode::Up)));
-    assert_eq!(fixture.feed(events, |_| false), [paste("0123456789"), InputEvent::Key(Key::Up)]);
+    let out = fixture.feed([(0, "0123456789"), (1, "\x1b[A")], |_| false);
+    assert_eq!(out, [paste("0123456789"), InputEvent::Key(Key::Up)]);
 }
 
 #[test]
-fn a_marked_paste_is_one_even_if_the_mark_is_split() {
-    let marked = Event::Paste("qqqq".to_owned());
-    assert_eq!(Fixture::new().feed(vec![(0, marked)], |_| false), [paste("qqqq")]);
+fn a_marked_paste_is_one_wherever_it_is_split() {
+    let bytes = b"a\x1b[200~409726\ny\x1b[A\xff\x1b[201~b";
+    let expected = [chars("a"), vec![paste("409726\ny\x1b[A\u{fffd}")], chars("b")].concat();
+    assert_eq!(Fixture::new().send(0, bytes), expected);
+    for at in 1..bytes.len() {
+        for pause in [0, 30] {
+            let (mut fixture, (first, rest)) = (Fixture::new(), bytes.split_at(at));
+            let mut out = fixture.send(0, first);
+            out.extend(fixture.send(pause, rest));
+            assert_eq!(out, expected, "split at {at}");
+        }
+    }
+}
 
+#[test]
+fn an_endless_marked_paste_is_truncated_and_ends_with_its_mark() {
     let mut fixture = Fixture::new();
-    fixture.key(0, KeyCode::Esc);
-    assert_eq!(fixture.feed(typed("[200~pay", 30), |_| false), []);
-    assert_eq!(fixture.expire(50), [paste("pay")]);
+    assert_eq!(fixture.send(0, "\x1b[200~"), []);
+    for n in 1..50 {
+        assert_eq!(fixture.send(n * 1_000, [b'y'; 4096]), []);
+    }
+    assert_eq!(fixture.decoder.deadline(), None);
+    let expected = [paste(&"y".repeat(MAX_PASTE_BYTES)), InputEvent::Key(Key::Char('q'))];
+    assert_eq!(fixture.feed([(60_000, "\x1b[2"), (70_000, "01~"), (71_000, "q")], |_| false), expected);
 }
 
 #[test]
 fn an_endless_paste_keeps_a_limited_text() {
     let mut fixture = Fixture::new();
-    fixture.feed(typed(&"x".repeat(100_000), 0), |_| false);
+    fixture.send(0, "x".repeat(100_000));
     assert_eq!(fixture.expire(20), [paste(&"x".repeat(MAX_BURST_BYTES))]);
 }
 
@@ -294,43 +357,93 @@ fn debug_output_hides_the_pasted_text() {
     assert_eq!(format!("{:?}", paste("409726")), "Paste(PastedText(6 bytes))");
 }
 
+/// Sends the pieces with their pauses, and returns the input, up to a time when no byte is held.
+fn decode(pieces: &[(u64, Vec<u8>)], is_exempt: fn(Key) -> bool) -> Result<Vec<InputEvent>, TestCaseError> {
+    let (mut fixture, mut ms, mut out) = (Fixture::new(), 0, Vec::new());
+    for (pause, bytes) in pieces {
+        ms += pause;
+        out.extend(fixture.feed([(ms, bytes)], is_exempt));
+        out.extend(fixture.expire(ms));
+    }
+    out.extend(fixture.expire(ms + 1_000));
+    prop_assert_eq!(fixture.decoder.deadline(), None);
+    Ok(out)
+}
+
+/// Splits bytes into pieces of these lengths, again and again, each after a pause.
+fn split(mut bytes: &[u8], lengths: &[(u64, usize)]) -> Vec<(u64, Vec<u8>)> {
+    let mut pieces = Vec::new();
+    for (pause, length) in lengths.iter().cycle() {
+        let Some((piece, rest)) = bytes.split_at_checked(*length) else { break };
+        pieces.push((*pause, piece.to_vec()));
+        bytes = rest;
+    }
+    pieces.push((0, bytes.to_vec()));
+    pieces
+}
+
+fn lengths() -> impl Strategy<Value = Vec<(u64, usize)>> {
+    proptest::collection::vec((0..=60_u64, 1..30_usize), 1..9)
+}
+
 proptest! {
     #[test]
     fn noise_neither_panics_nor_passes_an_alt_letter(
-        events in proptest::collection::vec((0..40u64, any_event()), 0..60),
-        reads in 1..9usize,
+        tokens in proptest::collection::vec(any_bytes(), 0..60),
+        lengths in lengths(),
     ) {
-        let mut fixture = Fixture::new();
-        let mut ms = 0;
-        let mut out = Vec::new();
-        for read in events.chunks(reads) {
-            let read = read.iter().map(|(pause, event)| { ms += pause; (ms, event.clone()) }).collect();
-            out.extend(fixture.feed(read, |_| false));
-            out.extend(fixture.expire(ms));
-        }
-        out.extend(fixture.expire(ms + 1_000));
-        prop_assert_eq!(fixture.decoder.deadline(), None);
-        // Only events with Alt carry a 'z'.
+        // Only bytes after an Esc are a 'z'.
         let is_z = |input: &InputEvent| match input {
             InputEvent::Key(key) => *key == Key::Char('z'),
-            InputEvent::Paste(text) => text.as_str().contains('z'),
-            InputEvent::Resized => false,
+            InputEvent::Paste(text) => text.as_str().replace("\x1bz", "").contains('z'),
         };
+        let out = decode(&split(&tokens.concat(), &lengths), |_| false)?;
         prop_assert!(!out.iter().any(is_z), "{:?}", out);
+    }
+
+    #[test]
+    fn a_string_gives_no_key_whatever_it_contains(
+        kind in proptest::sample::select(b"P]X^_".as_slice()),
+        content in proptest::collection::vec(any::<u8>(), 0..200),
+        lengths in lengths(),
+    ) {
+        // The content neither contains nor completes an end of the string.
+        let mut content: Vec<u8> = content.into_iter().filter(|byte| *byte != 0x07).collect();
+        content.dedup_by(|next, before| (*before, *next) == (0x1b, b'\\'));
+        let bytes = [b"\x1b", &[kind], &content[..], b"\x1b\\"].concat();
+        prop_assert_eq!(decode(&split(&bytes, &lengths), |_| true)?, []);
+    }
+
+    #[test]
+    fn a_private_sequence_gives_no_key_whatever_it_contains(
+        text in "\\x1b\\[[<=>?][ -?]{0,100}[@-~]",
+        lengths in lengths(),
+    ) {
+        prop_assert_eq!(decode(&split(text.as_bytes(), &lengths), |_| true)?, []);
+    }
+
+    #[test]
+    fn documented_sequences_in_any_order_may_be_split(
+        sequences in proptest::collection::vec(proptest::sample::select(documented_sequences()), 0..40),
+        lengths in lengths(),
+    ) {
+        // An Esc directly before another key cannot be told from Alt.
+        let sequences: Vec<_> = sequences.into_iter().filter(|(key, _)| *key != Some(Key::Esc)).collect();
+        let expected: Vec<Key> = sequences.iter().filter_map(|(key, _)| *key).collect();
+        let bytes: String = sequences.into_iter().map(|(_, bytes)| bytes).collect();
+        prop_assert_eq!(decode(&split(bytes.as_bytes(), &lengths), |_| true)?, keys(&expected));
     }
 }
 
-fn any_event() -> impl Strategy<Value = Event> {
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
-        3 => Just(press(KeyCode::Esc)),
-        6 => "[\\[O~;0-9A-Fa-y\\PC]".prop_map(|text| {
-            press(KeyCode::Char(text.chars().next().filter(|c| *c != 'z').unwrap_or('y')))
-        }),
-        2 => Just(with(KeyCode::Char('z'), KeyModifiers::ALT)),
-        1 => Just(with(KeyCode::Char('z'), KeyModifiers::ALT | KeyModifiers::CONTROL)),
-        1 => Just(press(KeyCode::Enter)),
-        1 => Just(press(KeyCode::Down)),
-        1 => Just(Event::Paste("pasted".to_owned())),
-        1 => Just(Event::Resize(0, 0)),
+        3 => Just(b"\x1b".to_vec()),
+        6 => "[\\[O~;0-9A-Fa-y\\PC]".prop_map(|text| text.replace('z', "y").into_bytes()),
+        2 => Just(b"\x1bz".to_vec()),
+        1 => Just(b"\x1b\x1bz".to_vec()),
+        1 => Just(b"\r".to_vec()),
+        1 => Just(b"\x1b[B".to_vec()),
+        1 => Just(b"\x1b[200~pasted\x1b[201~".to_vec()),
+        1 => proptest::collection::vec(any::<u8>().prop_filter("z", |byte| *byte != b'z'), 1..4),
     ]
 }

@@ -16,8 +16,21 @@ pub enum Risk {
     ReadsMeta,
     /// Opens a page that asks for a confirmation.
     Prompts,
+    /// Submits typed digits, which confirm if they match.
+    Submits,
     /// Sends or records something, or ends the program: only on pages that ask, and never with Enter.
     Commits,
+}
+
+impl Risk {
+    /// True if a line feed acts like Enter. Some terminals and scripts send it for Enter, but it also comes from pasted
+    /// or copied lines, so it never confirms.
+    pub(super) const fn allows_line_feed(self) -> bool {
+        match self {
+            Self::Moves | Self::ViewOnly | Self::ReadsMeta | Self::Prompts => true,
+            Self::Submits | Self::Commits => false,
+        }
+    }
 }
 
 /// The group of a key in the help.

@@ -10,7 +10,7 @@ use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind
 
 use HelpGroup::{Act, Look, Move, Tool};
 use Key::{Char, Ctrl};
-use Risk::{Commits, Prompts};
+use Risk::{Commits, Prompts, Submits};
 
 /// The keys of [`Mode::PinForm`].
 pub static PIN_FORM: KeyTable<PinFormAction> = KeyTable {
@@ -75,7 +75,7 @@ pub static CONFIRM_REPLACE: KeyTable<ConfirmAction> = KeyTable {
             ConfirmAction::Submit,
             KeyRow::new("continue", &[Key::Enter], "send it, after the last 4 digits of the number", Act)
                 .footer("send")
-                .risk(Prompts)
+                .risk(Submits)
                 .fixed(),
         ),
         bind(ConfirmAction::DeleteDigit, DELETE_DIGIT),
