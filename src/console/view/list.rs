@@ -239,21 +239,19 @@ fn paint_rows(
     let mut cursor = None;
     for (y, (index, row)) in (top..top + rows).zip((offset..).map_while(|index| Some((index, roster.row(index)?)))) {
         let is_selected = selected == Some(index);
-        paint_row(canvas, y, &row, is_selected, columns, now);
+        paint_row(canvas, y, &row, columns, now);
         if is_selected {
+            canvas.put(0, y, ">", Role::Plain);
+            canvas.highlight_row(y);
             cursor = Some(Position { x: 0, y });
         }
     }
     cursor
 }
 
-fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, is_selected: bool, columns: &Columns, now: Instant) {
+fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Columns, now: Instant) {
     let number = row.number;
-    let role = if is_selected { Role::Cursor } else { Role::Plain };
-    if is_selected {
-        canvas.put(0, y, ">", role);
-    }
-    canvas.put_within(MARKER_WIDTH, y, usize::from(NUMBER_WIDTH - 1), number.label(), role);
+    canvas.put_within(MARKER_WIDTH, y, usize::from(NUMBER_WIDTH - 1), number.label(), Role::Plain);
     if let (Some((x, columns)), Some(name)) = (columns.name, &number.name) {
         canvas.put_within(x, y, usize::from(columns), name.as_str(), Role::Plain);
     }
