@@ -81,6 +81,7 @@ impl App {
         let mut effects = self.handle_msg(msg, now);
         effects.extend(self.open_due_pages(now));
         effects.extend(self.record_screen_shown());
+        self.shared.track_cursor(now.instant);
         effects
     }
 
@@ -112,7 +113,7 @@ impl App {
             Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
             Msg::HistoryRead { id, lines } => {
                 if !self.hides_numbers() {
-                    self.shared.history.loaded = Some((id, lines));
+                    self.shared.history = Some((id, lines));
                 }
             }
             Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),

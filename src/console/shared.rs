@@ -3,9 +3,9 @@
 //! It knows no page. A page changes it, and the views read it.
 
 mod block_reason;
-mod history;
 mod idle_timer;
 mod in_doubt_list;
+mod pane;
 mod reading;
 mod status;
 
@@ -16,8 +16,8 @@ pub use status::{
     next_countdown_change,
 };
 
-pub(super) use history::HistoryCache;
 pub(super) use idle_timer::IdleTimer;
+pub(super) use pane::DetailsPane;
 
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ use crate::console::input::keymap::{Keymap, Motion};
 use crate::console::roster::Roster;
 use crate::domain::change::ChangeState;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+use crate::journal::HistoryEntry;
 
 /// The smallest window that shows a page. A smaller one shows a notice instead.
 pub const MIN_SIZE: Size = Size { width: 40, height: 10 };
@@ -76,7 +77,9 @@ pub struct Shared {
     pub(super) new_token_problem: Option<TokenProblem>,
     pub(super) recording_status: RecordingStatus,
     pub(super) in_doubt_list: InDoubtList,
-    pub(super) history: HistoryCache,
+    /// The history that was loaded last, of one number.
+    pub(super) history: Option<(PhoneNumberId, Vec<HistoryEntry>)>,
+    pub(super) pane: DetailsPane,
     pub(super) idle_timer: IdleTimer,
     pub(super) refresh: RefreshProgress,
     pub(super) messages: Messages,
@@ -96,7 +99,8 @@ impl Shared {
             new_token_problem: None,
             recording_status: RecordingStatus::Opening,
             in_doubt_list: InDoubtList::default(),
-            history: HistoryCache::default(),
+            history: None,
+            pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),
             refresh: RefreshProgress::default(),
             layout: ListLayout::ListOnly,

@@ -12,7 +12,7 @@ pub enum Role {
     Plain,
     /// The title line, or the heading of a page.
     Title,
-    /// The marker and the number under the cursor.
+    /// The row under the cursor, from its marker to the end of its text.
     Cursor,
     /// Text that the operator must not miss.
     Strong,

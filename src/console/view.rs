@@ -32,6 +32,7 @@ mod status;
 mod unresolved;
 
 use canvas::Canvas;
+use list::ListScroll;
 use sheet::Sheet;
 
 /// The result of painting a frame.
@@ -47,15 +48,14 @@ pub struct PaintResult {
 #[derive(Debug)]
 pub struct View {
     theme: Theme,
-    /// The index of the first row of the list in the window.
-    list_offset: usize,
+    list: ListScroll,
 }
 
 impl View {
     /// Creates a view that has drawn nothing yet.
     #[must_use]
     pub const fn new(theme: Theme) -> Self {
-        Self { theme, list_offset: 0 }
+        Self { theme, list: ListScroll::new() }
     }
 
     /// Draws the state at the time `now` into an empty buffer.
@@ -70,9 +70,7 @@ impl View {
         };
         match app.page() {
             Page::List(_) if app.has_no_numbers() => page(&mut canvas, &empty_state::no_numbers(app), 0),
-            Page::List(_) | Page::Filter(_) | Page::Sort(_) => {
-                list::paint(app, now, &mut canvas, &mut self.list_offset)
-            }
+            Page::List(_) | Page::Filter(_) | Page::Sort(_) => list::paint(app, now, &mut canvas, &mut self.list),
             Page::Welcome(_) => page(&mut canvas, &empty_state::welcome(app), 0),
             Page::Token(state) => page(&mut canvas, &empty_state::token(app, &state.problem), 0),
             Page::Number(state) => page(&mut canvas, &number::sheet(app, state.id, now), state.scroll),

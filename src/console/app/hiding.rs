@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::App;
 use crate::console::effect::{Effect, WorkCommand};
 use crate::console::go::{Destination, Step};
-use crate::console::shared::HistoryCache;
+use crate::console::shared::DetailsPane;
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
 
@@ -45,7 +45,7 @@ impl App {
                 shared.roster.set_change(*id, ChangeState::InDoubt(Box::new(details.clone())));
             }
         }
-        shared.history = HistoryCache::default();
+        (shared.history, shared.pane) = (None, DetailsPane::default());
         WorkCommand::DropSecrets.into()
     }
 

@@ -1,4 +1,4 @@
-//! Timers of the console: countdowns, the retry after a lost connection, the history beside the list, hiding.
+//! Timers of the console: countdowns, the retry after a lost connection, the details beside the list, hiding.
 //!
 //! There is no tick: a screen on which nothing changes never wakes the process.
 
@@ -29,24 +29,29 @@ impl App {
             })
             .min();
         let page = self.page.next_wake(&self.shared, now);
-        [page, retry, countdown, self.next_hide_event()].into_iter().flatten().min()
+        let details = self.pane_follows_at().filter(|_| self.shows_list());
+        [page, details, retry, countdown, self.next_hide_event()].into_iter().flatten().min()
     }
 
-    /// The time of [`App::next_wake`] has come: hides the screen, loads a history and retries the connection if due.
+    /// The time of [`App::next_wake`] has come: hides the screen, updates the pane and retries the connection if due.
     pub(super) fn timer_fired(&mut self, now: TimePoint) -> Vec<Effect> {
         let mut effects = self.hide_when_idle(now);
         if !self.hides_numbers() {
-            effects.extend(self.load_history_when_due(now.instant));
+            effects.extend(self.update_pane_when_due(now.instant));
             effects.extend(self.retry_connection(now));
         }
         effects
     }
 
-    /// Loads the history beside the list, if the cursor has stopped.
-    fn load_history_when_due(&mut self, now: Instant) -> Option<Effect> {
-        let is_visible = matches!(self.page, Page::List(_)) && self.has_pane();
-        self.shared.history.load_at.take_if(|due| is_visible && *due <= now)?;
-        self.cursor_id().filter(|id| self.history(id).is_none()).map(|id| WorkCommand::ReadHistory(id).into())
+    /// Lets the pane beside the list follow the cursor, if that rests.
+    fn update_pane_when_due(&mut self, now: Instant) -> Option<Effect> {
+        self.pane_follows_at().filter(|due| self.shows_list() && *due <= now)?;
+        let id = self.shared.show_cursor_row_in_pane().filter(|id| self.history(id).is_none())?;
+        Some(WorkCommand::ReadHistory(id).into())
+    }
+
+    fn shows_list(&self) -> bool {
+        matches!(self.page, Page::List(_) | Page::Filter(_) | Page::Sort(_))
     }
 
     fn retry_connection(&mut self, now: TimePoint) -> Option<Effect> {

@@ -2,13 +2,11 @@
 //!
 //! Its rows, filter and cursor are shared with the lines on top of it. It sends no PIN: it opens the PIN form.
 
-use std::time::Instant;
-
 use super::PageBehavior;
 use crate::console::effect::{ScreenCommand, WorkCommand};
 use crate::console::go::{Destination, Step};
 use crate::console::input::key::Key;
-use crate::console::input::keymap::{KeyTable, ListAction, Motion, table};
+use crate::console::input::keymap::{KeyTable, ListAction, table};
 use crate::console::shared::{Connection, ListLayout, MIN_PANE_WIDTH, Shared};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
@@ -64,7 +62,10 @@ impl PageBehavior for ListPage {
                 }
                 Step::stay(self)
             }
-            ListAction::Move(motion) => self.move_cursor(motion, shared, now),
+            ListAction::Move(motion) => {
+                shared.move_cursor(motion);
+                Step::stay(self)
+            }
         }
     }
 
@@ -83,10 +84,6 @@ impl PageBehavior for ListPage {
             shared.messages.set_hint("Paste ignored. Open a field first.");
         }
         Step::stay(self)
-    }
-
-    fn next_wake(&self, shared: &Shared, _now: Instant) -> Option<Instant> {
-        shared.history.load_at.filter(|_| shared.has_pane())
     }
 
     fn may_be_interrupted(&self) -> bool {
@@ -160,16 +157,11 @@ impl ListPage {
         if shared.size.width < MIN_PANE_WIDTH {
             shared.messages.set_hint(format!("Details beside the list need {MIN_PANE_WIDTH} columns."));
         }
-        match shared.cursor_id().filter(|_| shared.has_pane()) {
+        let shown = if shared.has_pane() { shared.show_cursor_row_in_pane() } else { None };
+        match shown {
             Some(id) => Step::stay(self).with(WorkCommand::ReadHistory(id)),
             None => Step::stay(self),
         }
-    }
-
-    fn move_cursor(self, motion: Motion, shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        shared.move_cursor(motion);
-        shared.cursor_moved(now.instant);
-        Step::stay(self)
     }
 }
 

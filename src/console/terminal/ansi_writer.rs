@@ -2,90 +2,54 @@
 //! cell.
 //!
 //! It uses the sequences that every terminal since the VT100 supports, and a few more for terminals that have them. It
-//! does not decide what a frame contains, and it writes only to memory. The style stays valid from frame to frame, so
-//! that an unchanged style costs nothing.
+//! does not decide what a frame contains, writes only to memory, and sets no background and no color beyond the basic
+//! eight: the theme has none. The style stays valid from frame to frame, so that an unchanged style costs nothing.
 
 use std::io::Write as _;
 
 use ratatui::buffer::{Cell, CellWidth as _};
 use ratatui::style::{Color, Modifier};
 
-/// The attributes and their parameters in `CSI m`.
-const ATTRIBUTES: [(Modifier, u8); 9] = [
-    (Modifier::BOLD, 1),
-    (Modifier::DIM, 2),
-    (Modifier::ITALIC, 3),
-    (Modifier::UNDERLINED, 4),
-    (Modifier::SLOW_BLINK, 5),
-    (Modifier::RAPID_BLINK, 6),
-    (Modifier::REVERSED, 7),
-    (Modifier::HIDDEN, 8),
-    (Modifier::CROSSED_OUT, 9),
-];
+/// The attributes of the theme, and their parameters in `CSI m`.
+const ATTRIBUTES: [(Modifier, u8); 3] = [(Modifier::BOLD, 1), (Modifier::DIM, 2), (Modifier::REVERSED, 7)];
 
-/// Colors and attributes of a cell.
+/// The basic colors, in the order of their parameters from 30 on. Old terminals do not know the longer forms.
+const COLORS: [Color; 8] =
+    [Color::Black, Color::Red, Color::Green, Color::Yellow, Color::Blue, Color::Magenta, Color::Cyan, Color::Gray];
+
+/// What the terminal is told of the style of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct CellStyle {
-    fg: Color,
-    bg: Color,
-    modifier: Modifier,
+struct CellStyle {
+    /// The parameter of the color in `CSI m`; `None` for the terminal's default.
+    color: Option<u8>,
+    attributes: Modifier,
 }
 
 impl CellStyle {
-    pub(super) const fn from_cell(cell: &Cell) -> Self {
-        Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
+    fn from_cell(cell: &Cell) -> Self {
+        Self {
+            color: (30..).zip(COLORS).find(|(_, color)| *color == cell.fg).map(|(parameter, _)| parameter),
+            attributes: ATTRIBUTES.iter().fold(Modifier::empty(), |all, (flag, _)| all | (cell.modifier & *flag)),
+        }
     }
 
     /// The parameters of `CSI m` that set this style after a reset.
-    fn sgr_parameters(self) -> Vec<String> {
-        let mut parameters: Vec<String> =
-            ATTRIBUTES.iter().filter(|(flag, _)| self.modifier.contains(*flag)).map(|(_, n)| n.to_string()).collect();
-        parameters.extend(color_parameter(self.fg, 30));
-        parameters.extend(color_parameter(self.bg, 40));
-        parameters
+    fn sgr_parameters(self) -> impl Iterator<Item = u8> {
+        let attributes = ATTRIBUTES.iter().filter(move |(flag, _)| self.attributes.contains(*flag));
+        attributes.map(|(_, parameter)| *parameter).chain(self.color)
     }
 
-    /// The parameters of `CSI m` that change another style to this one. Removing an attribute always uses a reset,
-    /// which is shorter than separate "off" parameters and supported by more terminals.
-    fn sgr_diff(self, old: Self) -> String {
-        let only_adds = self.modifier.contains(old.modifier)
-            && (old.fg == self.fg || self.fg != Color::Reset)
-            && (old.bg == self.bg || self.bg != Color::Reset);
-        let parameters = self.sgr_parameters();
-        if only_adds {
-            let present = old.sgr_parameters();
-            return parameters.into_iter().filter(|one| !present.contains(one)).collect::<Vec<_>>().join(";");
-        }
-        // An empty first parameter means 0: reset.
-        parameters.into_iter().fold(String::new(), |text, one| text + ";" + &one)
-    }
-}
-
-/// The parameter for a color; `base` is 30 for the foreground, 40 for the background. The first sixteen colors have
-/// short codes that old terminals also support.
-fn color_parameter(color: Color, base: u8) -> Option<String> {
-    let plain = |n: u8| Some((base + n).to_string());
-    let bright = |n: u8| Some((base + 60 + n).to_string());
-    match color {
-        Color::Reset => None,
-        Color::Black => plain(0),
-        Color::Red => plain(1),
-        Color::Green => plain(2),
-        Color::Yellow => plain(3),
-        Color::Blue => plain(4),
-        Color::Magenta => plain(5),
-        Color::Cyan => plain(6),
-        Color::Gray => plain(7),
-        Color::DarkGray => bright(0),
-        Color::LightRed => bright(1),
-        Color::LightGreen => bright(2),
-        Color::LightYellow => bright(3),
-        Color::LightBlue => bright(4),
-        Color::LightMagenta => bright(5),
-        Color::LightCyan => bright(6),
-        Color::White => bright(7),
-        Color::Indexed(n) => Some(format!("{};5;{n}", base + 8)),
-        Color::Rgb(r, g, b) => Some(format!("{};2;{r};{g};{b}", base + 8)),
+    /// The parameters of `CSI m` that change another style, or an unknown one, to this one. Removing an attribute always
+    /// uses a reset, which is shorter than separate "off" parameters and supported by more terminals.
+    fn sgr_diff(self, old: Option<Self>) -> String {
+        let can_add =
+            |old: &Self| self.attributes.contains(old.attributes) && (old.color.is_none() || self.color.is_some());
+        let Some(old) = old.filter(can_add) else {
+            // An empty first parameter means 0: reset.
+            return self.sgr_parameters().fold(String::new(), |text, one| format!("{text};{one}"));
+        };
+        let added = self.sgr_parameters().filter(|one| old.sgr_parameters().all(|old| old != *one));
+        added.map(|one| one.to_string()).collect::<Vec<_>>().join(";")
     }
 }
 
@@ -174,14 +138,11 @@ impl AnsiWriter {
     }
 
     /// Changes colors and attributes.
-    pub(super) fn set_style(&mut self, style: CellStyle) {
-        let parameters = match self.style {
-            Some(old) if old == style => return,
-            Some(old) => style.sgr_diff(old),
-            None => style.sgr_parameters().into_iter().fold(String::new(), |text, one| text + ";" + &one),
-        };
-        self.push_fmt(format_args!("\x1b[{parameters}m"));
-        self.style = Some(style);
+    fn set_style(&mut self, style: CellStyle) {
+        if self.style != Some(style) {
+            let parameters = style.sgr_diff(self.style.replace(style));
+            self.push_fmt(format_args!("\x1b[{parameters}m"));
+        }
     }
 
     /// True if the cell can be written with one byte in the current style.
@@ -204,7 +165,7 @@ impl AnsiWriter {
             self.position = Some(CursorPosition { x: x + 1, y });
             return;
         }
-        let width = cell.cell_width_or_zero();
+        let width = cell_width(cell);
         // A cell can contain any text: control characters, and text that does not fit, are not written.
         let is_fit = width > 0 && x + width <= self.width && !symbol.chars().any(char::is_control);
         if !is_fit {
@@ -238,54 +199,20 @@ impl AnsiWriter {
 
     /// Moves the cursor with the fewest bytes.
     fn move_to(&mut self, x: u16, y: u16) {
-        let Some(at) = self.position else {
-            self.move_absolute(x, y);
-            return;
-        };
         let target = CursorPosition { x, y };
-        if at == target {
+        let Some(from) = self.position.replace(target).filter(|from| from.y <= y) else {
+            return self.push_fmt(format_args!("{}", absolute_move(target)));
+        };
+        if from == target {
             return;
         }
-        let start = self.bytes.len();
-        self.move_absolute(x, y);
-        let absolute_len = self.bytes.len() - start;
-        let relative = self.relative_move(at, target);
-        if relative.len() < absolute_len {
-            self.bytes.truncate(start);
-            self.bytes.extend_from_slice(&relative);
-        }
-    }
-
-    fn move_absolute(&mut self, x: u16, y: u16) {
-        match (x, y) {
-            (0, 0) => self.push_fmt(format_args!("\x1b[H")),
-            (0, y) => self.push_fmt(format_args!("\x1b[{}H", y + 1)),
-            (x, y) => self.push_fmt(format_args!("\x1b[{};{}H", y + 1, x + 1)),
-        }
-        self.position = Some(CursorPosition { x, y });
-    }
-
-    /// The steps from one cell to another. In raw mode a line feed moves straight down.
-    fn relative_move(&self, from: CursorPosition, to: CursorPosition) -> Vec<u8> {
-        let mut out = Vec::with_capacity(16);
-        let mut x = from.x;
-        // Near the left edge, and if a line break is delayed, go through column 0.
-        if (to.x == 0 && from.x != 0) || from.x >= self.width || (to.x < 10 && to.x + 4 < from.x) {
-            out.push(b'\r');
-            x = 0;
-        }
-        match (to.y.checked_sub(from.y), from.y.saturating_sub(to.y)) {
-            (Some(down @ 0..=3), _) => out.extend(std::iter::repeat_n(b'\n', usize::from(down))),
-            (Some(down), _) => push_relative_move(&mut out, down, b'B'),
-            (None, up) => push_relative_move(&mut out, up, b'A'),
-        }
-        match (to.x.checked_sub(x), x.saturating_sub(to.x)) {
-            (Some(0), _) => {}
-            (Some(right), _) => push_relative_move(&mut out, right, b'C'),
-            (None, left @ 1..=3) => out.extend(std::iter::repeat_n(b'\x08', usize::from(left))),
-            (None, left) => push_relative_move(&mut out, left, b'D'),
-        }
-        out
+        // In raw mode a line feed moves straight down.
+        let feeds = "\n".repeat(usize::from(y - from.y));
+        let from_left_edge = format!("\r{feeds}{}", horizontal_move(0, x));
+        let straight = (from.x < self.width).then(|| feeds + &horizontal_move(from.x, x));
+        let moves = [Some(absolute_move(target)), Some(from_left_edge), straight];
+        let shortest = moves.into_iter().flatten().min_by_key(String::len).unwrap_or_default();
+        self.bytes.extend_from_slice(shortest.as_bytes());
     }
 
     fn push_fmt(&mut self, arguments: std::fmt::Arguments<'_>) {
@@ -294,31 +221,33 @@ impl AnsiWriter {
     }
 }
 
-fn push_relative_move(out: &mut Vec<u8>, count: u16, direction: u8) {
-    out.extend_from_slice(b"\x1b[");
-    if count > 1 {
-        out.extend_from_slice(count.to_string().as_bytes());
+fn absolute_move(to: CursorPosition) -> String {
+    match (to.x, to.y) {
+        (0, 0) => "\x1b[H".to_owned(),
+        (0, y) => format!("\x1b[{}H", y + 1),
+        (x, y) => format!("\x1b[{};{}H", y + 1, x + 1),
     }
-    out.push(direction);
+}
+
+fn horizontal_move(from: u16, to: u16) -> String {
+    match (to.abs_diff(from), to > from) {
+        (0, _) => String::new(),
+        (1, true) => "\x1b[C".to_owned(),
+        (right, true) => format!("\x1b[{right}C"),
+        (left, false) => format!("\x1b[{left}D"),
+    }
 }
 
 fn is_plain_byte(symbol: &str) -> bool {
     matches!(symbol.as_bytes(), [0x20..=0x7e])
 }
 
-/// The width of a cell. Unlike ratatui's, it does not panic on control characters.
-pub(super) trait SafeCellWidth {
-    /// Columns; 0 for an empty cell or a control character.
-    fn cell_width_or_zero(&self) -> u16;
-}
-
-impl SafeCellWidth for Cell {
-    fn cell_width_or_zero(&self) -> u16 {
-        match self.symbol().as_bytes() {
-            [] => 0,
-            [byte] => u16::from(!byte.is_ascii_control()),
-            _ => self.cell_width(),
-        }
+/// The width of a cell: 0 if it is empty or a control character, for which ratatui's own panics.
+pub(super) fn cell_width(cell: &Cell) -> u16 {
+    match cell.symbol().as_bytes() {
+        [] => 0,
+        [byte] => u16::from(!byte.is_ascii_control()),
+        _ => cell.cell_width(),
     }
 }
 
@@ -345,11 +274,14 @@ mod tests {
             (red_reversed, red, ";31"),
             (red, cell_style(Style::new().fg(Color::Green)), "32"),
             (red, reversed, ";7"),
-            (plain, cell_style(Style::new().bg(Color::Indexed(9))), "48;5;9"),
+            (plain, cell_style(Style::new().fg(Color::Magenta).add_modifier(Modifier::BOLD)), "1;35"),
         ];
         for (old, new, expected) in cases {
-            assert_eq!(new.sgr_diff(old), expected, "{old:?} to {new:?}");
+            assert_eq!(new.sgr_diff(Some(old)), expected, "{old:?} to {new:?}");
         }
+        assert_eq!(red_reversed.sgr_diff(None), ";7;31", "an unknown style is reset");
+        let unsupported = Style::new().fg(Color::Indexed(9)).bg(Color::Red).add_modifier(Modifier::ITALIC);
+        assert_eq!(cell_style(unsupported), plain);
     }
 
     #[test]
@@ -358,9 +290,11 @@ mod tests {
             ((5, 5), (5, 5), b"".as_slice()),
             ((5, 5), (0, 6), b"\r\n"),
             ((5, 5), (5, 6), b"\n"),
-            ((5, 5), (5, 4), b"\x1b[A"),
+            ((5, 5), (5, 4), b"\x1b[5;6H"),
             ((5, 5), (9, 5), b"\x1b[4C"),
-            ((5, 5), (3, 5), b"\x08\x08"),
+            ((5, 5), (3, 5), b"\x1b[2D"),
+            ((70, 5), (70, 7), b"\n\n"),
+            ((70, 25), (2, 26), b"\r\n\x1b[2C"),
             ((80, 5), (0, 6), b"\r\n"),
             ((80, 5), (70, 30), b"\x1b[31;71H"),
             ((70, 30), (0, 0), b"\x1b[H"),

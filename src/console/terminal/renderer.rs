@@ -1,8 +1,18 @@
 //! Renders frames: writes the fewest bytes that make the terminal show the next frame, in one write.
 //!
 //! It stores what the terminal shows and draws only the difference: an unchanged frame writes nothing. It does not
-//! query the terminal and does not change its modes: `terminal` does. It does not use ratatui's `Terminal`, which sets
-//! every style again in each frame and never scrolls: that takes several times as many bytes, and is slow over SSH.
+//! query the terminal and does not change its modes: `terminal` does.
+//!
+//! It does not use ratatui's crossterm backend, which takes more bytes, and writes colors in a form (`38;5;n`) that old
+//! terminals do not know. Bytes of a frame of the number list, its cursor row reversed as a whole: this renderer /
+//! `CrosstermBackend` with `scrolling-regions`, the best scroll of all possible ones, and one write a frame. Each is the
+//! median of 10 to 15 keys in a list of 1,000 numbers.
+//!
+//! | Key | 80x24 | 120x36 | 120x36 with pane |
+//! |--|--|--|--|
+//! | one row down | 165 / 225 | 245 / 305 | 157 / 217 |
+//! | one row down, the list scrolls | 169 / 253 | 181 / 333 | 267 / 831 |
+//! | one page down | 809 / 1,306 | 1,556 / 2,481 | 1,577 / 2,448 |
 
 use std::io;
 
@@ -10,7 +20,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect, Size};
 
 use super::Capabilities;
-use super::ansi_writer::{AnsiWriter, SafeCellWidth as _};
+use super::ansi_writer::{AnsiWriter, cell_width};
 use super::scroll_detect::{MIN_CHANGED_ROWS, RowShift};
 
 /// The maximum number of unchanged cells that are written again instead of skipped: a jump takes four bytes.
@@ -129,7 +139,7 @@ fn draw_row(writer: &mut AnsiWriter, y: u16, old: &[Cell], new: &[Cell]) {
     let mut stale_until = 0;
     let mut x = 0;
     while x < new.len() {
-        let width = usize::from(new[x].cell_width_or_zero().max(1)).min(new.len() - x);
+        let width = usize::from(cell_width(&new[x]).max(1)).min(new.len() - x);
         let is_changed = x < stale_until || old[x..x + width] != new[x..x + width];
         if !is_changed {
             x += width;
@@ -141,7 +151,7 @@ fn draw_row(writer: &mut AnsiWriter, y: u16, old: &[Cell], new: &[Cell]) {
             return;
         }
         for (i, cell) in (x..).zip(&old[x..x + width]) {
-            stale_until = stale_until.max(i + usize::from(cell.cell_width_or_zero()));
+            stale_until = stale_until.max(i + usize::from(cell_width(cell)));
         }
         fill_gap(writer, column, y, new);
         writer.write_cell(column, y, &new[x]);
@@ -154,7 +164,7 @@ fn fill_gap(writer: &mut AnsiWriter, x: u16, y: u16, new: &[Cell]) {
     let Some(gap @ 1..=MAX_REWRITTEN_GAP) = writer.columns_to(x, y) else { return };
     let gap_columns = usize::from(x - gap)..usize::from(x);
     // The cursor may be on the right half of a wide character, which must not be overwritten.
-    let starts_in_wide_char = gap_columns.start > 0 && new[gap_columns.start - 1].cell_width_or_zero() > 1;
+    let starts_in_wide_char = gap_columns.start > 0 && cell_width(&new[gap_columns.start - 1]) > 1;
     if !starts_in_wide_char && new[gap_columns.clone()].iter().all(|cell| writer.is_single_byte_write(cell)) {
         for i in gap_columns {
             writer.write_cell(column(i), y, &new[i]);

@@ -3,9 +3,9 @@
 //! It compares the displayed frame with the next one, and does not know lists or cursors. It chooses scrolling only if
 //! that takes fewer bytes than redrawing.
 
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+use std::hash::BuildHasher as _;
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::DefaultHashBuilder;
 use ratatui::buffer::{Buffer, Cell};
 
 /// With fewer changed rows than this nothing has moved: a cursor move changes two, and the line about its row a third.
@@ -29,7 +29,7 @@ pub(super) struct RowShift {
 impl RowShift {
     /// The shift that saves most bytes, if one saves enough. Both buffers have the same size.
     pub(super) fn detect(old: &Buffer, new: &Buffer) -> Option<Self> {
-        let (old, new) = (BufferRows::new(old)?, BufferRows::new(new)?);
+        let (old, new) = (rows(old), rows(new));
         let by = dominant_distance(&old, &new)?;
         best_band(&old, &new, by)
     }
@@ -50,75 +50,38 @@ impl RowShift {
     }
 }
 
-/// A buffer as rows of cells.
-struct BufferRows<'a> {
-    cells: &'a [Cell],
-    width: usize,
-    count: usize,
+/// The rows of a buffer, from top to bottom.
+fn rows(buffer: &Buffer) -> Vec<&[Cell]> {
+    buffer.content.chunks_exact(usize::from(buffer.area.width).max(1)).collect()
 }
 
-impl<'a> BufferRows<'a> {
-    fn new(buffer: &'a Buffer) -> Option<Self> {
-        let width = usize::from(buffer.area.width);
-        let count = usize::from(buffer.area.height);
-        (width > 0 && count > 1).then_some(Self { cells: &buffer.content, width, count })
-    }
-
-    fn row(&self, y: usize) -> &'a [Cell] {
-        &self.cells[y * self.width..(y + 1) * self.width]
-    }
-
-    /// The left and the right half of a row, so that a pane beside a list does not hide that the list moved.
-    fn halves(&self, y: usize) -> [&'a [Cell]; 2] {
-        let (left, right) = self.row(y).split_at(self.width / 2);
-        [left, right]
-    }
-}
-
-/// The distance by which most changed half rows moved.
-fn dominant_distance(old: &BufferRows<'_>, new: &BufferRows<'_>) -> Option<i32> {
+/// The distance by which most changed half rows moved. The halves count separately, so that a pane beside a list does
+/// not hide that the list moved.
+fn dominant_distance(old: &[&[Cell]], new: &[&[Cell]]) -> Option<i32> {
     // The hasher of the standard library took a quarter of the time of a frame.
     let hasher = DefaultHashBuilder::default();
-    let hash = |cells| hash_cells(&hasher, cells);
-    let mut seen: [HashMap<u64, Option<usize>>; 2] = Default::default();
-    for y in 0..old.count {
-        for (half, seen) in old.halves(y).into_iter().zip(&mut seen) {
-            if let Some(hash) = hash(half) {
-                // A text in two rows has no direction.
-                seen.entry(hash).and_modify(|row| *row = None).or_insert(Some(y));
-            }
-        }
-    }
-    let mut votes: HashMap<i32, u32> = HashMap::new();
-    for y in 0..new.count {
-        for ((half, old_half), seen) in new.halves(y).into_iter().zip(old.halves(y)).zip(&seen) {
-            if half == old_half {
-                continue;
-            }
-            if let Some(Some(source)) = hash(half).and_then(|hash| seen.get(&hash)) {
-                *votes.entry(distance(*source, y)).or_default() += 1;
-            }
-        }
-    }
-    // The shorter distance wins a tie, so that the result does not depend on the order of a map.
-    votes.into_iter().max_by_key(|(by, count)| (*count, -by.abs(), *by)).map(|(by, _)| by).filter(|by| *by != 0)
+    let left = |row: &&[Cell]| hasher.hash_one(&row[..row.len() / 2]);
+    let right = |row: &&[Cell]| hasher.hash_one(&row[row.len() / 2..]);
+    let mut distances = moved_distances(&hashes(old, left), &hashes(new, left));
+    distances.extend(moved_distances(&hashes(old, right), &hashes(new, right)));
+    // The shorter distance wins a tie.
+    let votes = |by: i32| distances.iter().filter(|distance| **distance == by).count();
+    distances.iter().copied().max_by_key(|by| (votes(*by), -by.abs(), *by))
 }
 
-fn distance(source: usize, target: usize) -> i32 {
-    // Screens have at most 65,535 rows.
-    i32::try_from(source).unwrap_or(0) - i32::try_from(target).unwrap_or(0)
+fn hashes(rows: &[&[Cell]], hash: impl Fn(&&[Cell]) -> u64) -> Vec<u64> {
+    rows.iter().map(hash).collect()
 }
 
-/// The hash of the cells; `None` if all are blank.
-fn hash_cells(hasher: &DefaultHashBuilder, cells: &[Cell]) -> Option<u64> {
-    if cells.iter().all(|cell| *cell == Cell::EMPTY) {
-        return None;
-    }
-    let mut hasher = hasher.build_hasher();
-    for cell in cells {
-        (cell.symbol(), cell.fg, cell.bg, cell.modifier).hash(&mut hasher);
-    }
-    Some(hasher.finish())
+/// How far each text moved that is in another row than before.
+fn moved_distances(old: &[u64], new: &[u64]) -> Vec<i32> {
+    let source = |text: u64| {
+        let mut sources = (0..).zip(old).filter(|(_, old)| **old == text).map(|(source, _)| source);
+        // A text in two rows has no direction.
+        sources.next().filter(|_| sources.next().is_none())
+    };
+    let changed = (0..).zip(old.iter().zip(new)).filter(|(_, (old, new))| old != new);
+    changed.filter_map(|(target, (_, text))| source(*text).map(|source: i32| source - target)).collect()
 }
 
 /// Approximately how many bytes it takes to redraw a row: one for each changed cell, and a jump for each run of them.
@@ -134,19 +97,21 @@ fn redraw_cost(old: &[Cell], new: &[Cell]) -> i64 {
 }
 
 /// The band of rows for which a shift by this distance saves most bytes.
-fn best_band(old: &BufferRows<'_>, new: &BufferRows<'_>, by: i32) -> Option<RowShift> {
-    let blank = vec![Cell::EMPTY; new.width];
-    let full_cost = |y: usize| redraw_cost(old.row(y), new.row(y));
+fn best_band(old: &[&[Cell]], new: &[&[Cell]], by: i32) -> Option<RowShift> {
+    let blank = vec![Cell::EMPTY; new.first()?.len()];
+    let full_cost = |y: usize| redraw_cost(old[y], new[y]);
+    let gain = |y: usize| {
+        let source = old.get(y.checked_add_signed(isize::try_from(by).ok()?)?)?;
+        Some(full_cost(y) - redraw_cost(source, new[y]))
+    };
     // The band (from, to, saved) with the highest sum of savings, found in one pass.
     let mut best: Option<(usize, usize, i64)> = None;
     let mut run: Option<(usize, i64)> = None;
-    for y in 0..new.count {
-        let source = y.checked_add_signed(isize::try_from(by).unwrap_or(0)).filter(|source| *source < old.count);
-        let Some(source) = source else {
+    for (y, gain) in (0..new.len()).map(|y| (y, gain(y))) {
+        let Some(gain) = gain else {
             run = None;
             continue;
         };
-        let gain = full_cost(y) - redraw_cost(old.row(source), new.row(y));
         let (from, saved) = run.filter(|(_, saved)| *saved > 0).map_or((y, gain), |(from, saved)| (from, saved + gain));
         run = Some((from, saved));
         if best.is_none_or(|(_, _, best_saved)| saved > best_saved) {
@@ -161,7 +126,7 @@ fn best_band(old: &BufferRows<'_>, new: &BufferRows<'_>, by: i32) -> Option<RowS
     } else {
         (from - count, to + 1, from - count..from)
     };
-    let uncovered_gain: i64 = uncovered.map(|y| full_cost(y) - redraw_cost(&blank, new.row(y))).sum();
+    let uncovered_gain: i64 = uncovered.map(|y| full_cost(y) - redraw_cost(&blank, new[y])).sum();
     let (first, end) = (u16::try_from(first).ok()?, u16::try_from(end).ok()?);
     (saved + uncovered_gain >= MIN_SAVED_BYTES).then_some(RowShift { first, end, by })
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use unicode_width::UnicodeWidthChar;
 
 use super::status;
@@ -80,6 +81,17 @@ impl<'a> Canvas<'a> {
         if y < self.area.height {
             let row = Rect { x: self.area.x, y: self.area.y + y, width: self.area.width, height: 1 };
             self.buffer.set_style(row, self.theme.style(role));
+        }
+    }
+
+    /// Highlights a row from its first cell to the end of its text, as one run: the blanks between its columns too, and
+    /// without the colors and weights of its parts, which would show as patches in a reversed row.
+    pub(super) fn highlight_row(&mut self, y: u16) {
+        let mut cells = (0..self.area.width).map(|x| (self.area.x + x, self.area.y + y));
+        let Some(end) = cells.rposition(|at| self.buffer[at].symbol() != " ") else { return };
+        let style = Style::reset().patch(self.theme.style(Role::Cursor));
+        for x in (0..=end).filter_map(|x| u16::try_from(x).ok()) {
+            self.buffer[(self.area.x + x, self.area.y + y)].set_style(style);
         }
     }
 

@@ -16,18 +16,24 @@ use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
 use crate::policy::error_catalog::Explanation;
 
-/// Draws the details of the row under the cursor into the columns from `left` on.
-pub(super) fn paint_pane(app: &App, now: Instant, canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
+/// Draws the pane beside the list, with the details of a number, into the columns from `left` on.
+pub(super) fn paint_pane(
+    app: &App,
+    number: Option<PhoneNumberId>,
+    now: Instant,
+    canvas: &mut Canvas<'_>,
+    left: u16,
+    rows: Range<u16>,
+) {
     let separator = canvas.theme.vertical_line();
     for y in rows.clone() {
         canvas.put(left, y, separator, Role::Plain);
     }
     canvas.put(left + 2, rows.start, "DETAILS", Role::Plain);
-    let Some(id) = app.roster().cursor_row().map(|row| row.number.id) else { return };
-    let Some(number) = app.number(&id) else { return };
+    let Some(number) = number.and_then(|id| app.number(&id)) else { return };
     let mut sheet = Sheet::for_column(canvas.width().saturating_sub(left + 2));
     add_details(&mut sheet, app, &number, now);
-    add_history(&mut sheet, app, id);
+    add_history(&mut sheet, app, number.id);
     sheet.paint_lines(canvas, left + 2, rows.start + 2..rows.end, 0);
 }
 

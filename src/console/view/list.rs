@@ -35,6 +35,31 @@ const PANE_WIDTH: u16 = 44;
 /// In narrower windows only the details beside the list show the WABA.
 const MIN_WIDTH_FOR_WABA_AND_PANE: u16 = 140;
 
+/// What the list remembers between frames.
+#[derive(Debug)]
+pub(super) struct ListScroll {
+    /// The index of the first row in the window.
+    offset: usize,
+    /// The same when the pane last showed the cursor row.
+    pane_offset: usize,
+}
+
+impl ListScroll {
+    /// The start of the list.
+    pub(super) const fn new() -> Self {
+        Self { offset: 0, pane_offset: 0 }
+    }
+
+    /// True if the pane shows its number. When the list scrolls, the pane is empty until it follows the cursor: the
+    /// terminal scrolls whole lines, and putting the details back costs more bytes than the rows.
+    fn shows_pane(&mut self, app: &App) -> bool {
+        if app.pane_number() == app.roster().cursor_row().map(|row| row.number.id) {
+            self.pane_offset = self.offset;
+        }
+        self.pane_offset == self.offset
+    }
+}
+
 /// The start (and width) of each column; `None` if the window is too narrow for it.
 struct Columns {
     name: Option<(u16, u16)>,
@@ -72,7 +97,7 @@ impl Columns {
     }
 }
 
-pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, offset: &mut usize) -> PaintResult {
+pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, scroll: &mut ListScroll) -> PaintResult {
     canvas.draw_frame(app, None);
     let is_compact = app.is_compact();
     let pane = if app.has_pane() { PANE_WIDTH } else { 0 };
@@ -92,10 +117,11 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, offset: &m
     paint_heading(canvas, row, &columns);
     row += 1;
     let rows = app.list_rows();
-    scroll_to_cursor(app, usize::from(rows), offset);
-    let selected = paint_rows(app, now, canvas, row, rows, *offset, &columns);
+    scroll_to_cursor(app, usize::from(rows), &mut scroll.offset);
+    let selected = paint_rows(app, now, canvas, row, rows, scroll.offset, &columns);
     if pane > 0 {
-        details::paint_pane(app, now, canvas, canvas.width() - pane, row - 1..row + rows);
+        let number = app.pane_number().filter(|_| scroll.shows_pane(app));
+        details::paint_pane(app, number, now, canvas, canvas.width() - pane, row - 1..row + rows);
     }
     if !is_compact {
         canvas.draw_rule(row + rows);
@@ -239,21 +265,19 @@ fn paint_rows(
     let mut cursor = None;
     for (y, (index, row)) in (top..top + rows).zip((offset..).map_while(|index| Some((index, roster.row(index)?)))) {
         let is_selected = selected == Some(index);
-        paint_row(canvas, y, &row, is_selected, columns, now);
+        paint_row(canvas, y, &row, columns, now);
         if is_selected {
+            canvas.put(0, y, ">", Role::Plain);
+            canvas.highlight_row(y);
             cursor = Some(Position { x: 0, y });
         }
     }
     cursor
 }
 
-fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, is_selected: bool, columns: &Columns, now: Instant) {
+fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Columns, now: Instant) {
     let number = row.number;
-    let role = if is_selected { Role::Cursor } else { Role::Plain };
-    if is_selected {
-        canvas.put(0, y, ">", role);
-    }
-    canvas.put_within(MARKER_WIDTH, y, usize::from(NUMBER_WIDTH - 1), number.label(), role);
+    canvas.put_within(MARKER_WIDTH, y, usize::from(NUMBER_WIDTH - 1), number.label(), Role::Plain);
     if let (Some((x, columns)), Some(name)) = (columns.name, &number.name) {
         canvas.put_within(x, y, usize::from(columns), name.as_str(), Role::Plain);
     }

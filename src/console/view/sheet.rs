@@ -4,6 +4,8 @@
 //! A compact window shows only the necessary lines: the `optional_` functions add nothing there. A sheet does not know
 //! what its lines mean.
 
+use std::ops::Range;
+
 use ratatui::layout::Position;
 
 use super::PaintResult;
@@ -34,6 +36,8 @@ pub(super) struct Sheet {
     /// The indexes of the lines that stay visible if the page is longer than the window.
     sticky_lines: Vec<usize>,
     cursor: Option<(usize, usize)>,
+    /// The lines of the item under the cursor of a list.
+    highlighted_lines: Range<usize>,
     notice: Option<(String, Role)>,
 }
 
@@ -48,15 +52,24 @@ impl Sheet {
             lines: Vec::new(),
             sticky_lines: Vec::new(),
             cursor: None,
+            highlighted_lines: 0..0,
             notice: None,
         }
     }
 
     /// An empty column of this width, without a heading or an indent.
     pub(super) fn for_column(width: u16) -> Self {
-        let width = usize::from(width);
-        let (lines, sticky_lines) = (Vec::new(), Vec::new());
-        Self { heading: None, width, is_compact: false, indent: 0, lines, sticky_lines, cursor: None, notice: None }
+        Self {
+            heading: None,
+            width: usize::from(width),
+            is_compact: false,
+            indent: 0,
+            lines: Vec::new(),
+            sticky_lines: Vec::new(),
+            cursor: None,
+            highlighted_lines: 0..0,
+            notice: None,
+        }
     }
 
     pub(super) fn heading(&self) -> Option<&str> {
@@ -144,15 +157,20 @@ impl Sheet {
         self.push_wrapped(text::width(&start), &[(start, Role::Plain)], text, Role::Plain);
     }
 
-    /// Adds an item of a list with a cursor.
-    pub(super) fn list_item(&mut self, is_cursor: bool, text: &str) {
-        let role = if is_cursor { Role::Cursor } else { Role::Plain };
-        let start = [(if is_cursor { ">" } else { " " }.to_owned(), role), (" ! ".to_owned(), Role::Strong)];
-        self.push_wrapped(self.indent + 4, &start, text, Role::Plain);
+    /// Adds an item of a list, of one or more lines. The item under the cursor is highlighted as a whole.
+    pub(super) fn list_item(&mut self, is_cursor: bool, add: impl FnOnce(&mut Self)) {
+        let first = self.lines.len();
+        add(self);
         if is_cursor {
-            // The last line of the item, so that the whole item is visible.
-            self.cursor = Some((self.lines.len() - 1, 0));
+            self.highlighted_lines = first..self.lines.len();
+            self.cursor = Some((first, 0));
         }
+    }
+
+    /// Adds a paragraph after a bold mark at the left edge.
+    pub(super) fn marked_text(&mut self, mark: &str, text: &str) {
+        let start = [(mark.to_owned(), Role::Strong)];
+        self.push_wrapped(self.indent + text::width(mark), &start, text, Role::Plain);
     }
 
     /// Adds a line that needs no wrapping.
@@ -165,13 +183,6 @@ impl Sheet {
     /// Puts the terminal's cursor on the next line to be added, at a column of its text.
     pub(super) fn cursor_on_next_line(&mut self, column: usize) {
         self.cursor = Some((self.lines.len(), self.indent + column));
-    }
-
-    /// The same, if the line has the cursor of a list.
-    pub(super) fn cursor_on_next_line_if(&mut self, is_cursor: bool, column: usize) {
-        if is_cursor {
-            self.cursor_on_next_line(column);
-        }
     }
 
     /// Sets a notice that the message line shows instead of the newest message.
@@ -244,17 +255,12 @@ impl Sheet {
     }
 
     /// Draws the lines into a column of the window.
-    pub(super) fn paint_lines(
-        &self,
-        canvas: &mut Canvas<'_>,
-        left: u16,
-        rows: std::ops::Range<u16>,
-        scroll: u16,
-    ) -> PaintResult {
+    pub(super) fn paint_lines(&self, canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>, scroll: u16) -> PaintResult {
         let height = rows.len();
         let max_scroll = self.lines.len().saturating_sub(height);
-        // The field with the focus is always visible.
-        let min_scroll = self.cursor.map_or(0, |(line, _)| (line + 1).saturating_sub(height));
+        // The field with the focus, or the whole item under the cursor, is always visible.
+        let focus_end = self.cursor.map_or(0, |(line, _)| self.highlighted_lines.end.max(line + 1));
+        let min_scroll = focus_end.saturating_sub(height);
         let first = usize::from(scroll).max(min_scroll).min(max_scroll);
         let visible = self.visible_lines(first, &self.sticky_lines[..self.sticky_lines.len().min(height / 2)]);
         let mut result = PaintResult { cursor: None, max_scroll: u16::try_from(max_scroll).unwrap_or(u16::MAX) };
@@ -262,6 +268,9 @@ impl Sheet {
             let mut x = left;
             for (text, role) in line {
                 x = canvas.put(x, row, text, *role);
+            }
+            if self.highlighted_lines.contains(&index) {
+                canvas.highlight_row(row);
             }
             if let Some((_, column)) = self.cursor.filter(|(line, _)| *line == index) {
                 result.cursor = Some(Position { x: left + u16::try_from(column).unwrap_or(0), y: row });

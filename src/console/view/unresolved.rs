@@ -36,10 +36,11 @@ pub(super) fn sheet(app: &App, theme: Theme, now: Instant) -> Sheet {
     let mut has_header = false;
     for (index, item) in items.iter().enumerate() {
         let is_cursor = cursor == Some(index);
+        let marker = if is_cursor { ">" } else { " " };
         match item {
             InDoubtItem::Finding(position) => {
                 let finding = list.findings().get(*position).map_or("", |finding| finding.as_str());
-                sheet.list_item(is_cursor, finding);
+                sheet.list_item(is_cursor, |sheet| sheet.marked_text(&format!("{marker} ! "), finding));
                 sheet.optional_blank_line();
             }
             InDoubtItem::Number(_, id) => {
@@ -47,7 +48,7 @@ pub(super) fn sheet(app: &App, theme: Theme, now: Instant) -> Sheet {
                     add_header(&mut sheet, app);
                 }
                 if let Some(details) = list.get(id) {
-                    add_number(&mut sheet, app, theme, now, is_cursor, *id, details);
+                    sheet.list_item(is_cursor, |sheet| add_number(sheet, app, theme, now, marker, *id, details));
                 }
             }
         }
@@ -75,21 +76,17 @@ fn add_number(
     app: &App,
     theme: Theme,
     now: Instant,
-    is_cursor: bool,
+    marker: &str,
     id: PhoneNumberId,
     details: &InDoubtDetails,
 ) {
-    let role = if is_cursor { Role::Cursor } else { Role::Plain };
-    let marker = if is_cursor { ">" } else { " " };
     let label = app.label(&id);
     let label = truncate(&label, NUMBER_WIDTH - 1);
     let gap = " ".repeat(NUMBER_WIDTH.saturating_sub(width(&label)));
     let start = vec![
-        (marker.to_owned(), role),
-        (" ".to_owned(), Role::Plain),
+        (format!("{marker} "), Role::Plain),
         (theme.symbol(StatusSymbol::NoAnswer).to_owned(), Role::Uncertain),
-        (" ".to_owned(), Role::Plain),
-        (label.into_owned(), role),
+        (format!(" {label}"), Role::Plain),
     ];
     let pins = candidates_short(details);
     let since = match details.send_history {
@@ -101,7 +98,6 @@ fn add_number(
         Some(change) if change.is_running() => status::request_cell(change, now).1,
         Some(_) | None => pin_location_short(details).to_owned(),
     };
-    sheet.cursor_on_next_line_if(is_cursor, 0);
     if sheet.is_compact() {
         sheet.push_line(start.into_iter().chain([(format!("{gap}{location}"), Role::Plain)]).collect());
         sheet.push_line(vec![(format!("    {pins}, {since}"), Role::Plain)]);

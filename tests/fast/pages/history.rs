@@ -11,7 +11,8 @@ use pindesk::domain::text::CleanText;
 use pindesk::journal::HistoryEntry;
 
 use crate::support::app_fixture::{
-    AppFixture, ONE_ATTEMPT, READING_TIME, START_TIME, YESTERDAY, number, number_id, recording_with_escrow,
+    AppFixture, ONE_ATTEMPT, READING_TIME, START_TIME, YESTERDAY, collapse_whitespace, number, number_id,
+    recording_with_escrow,
 };
 
 fn history_entries() -> Vec<HistoryEntry> {
@@ -69,9 +70,38 @@ fn the_pane_reads_the_history_once_the_cursor_stops() {
     let mut console = AppFixture::loaded((120, 36), recording_with_escrow());
     console.key(Key::Down).press('d').assert_effects([WorkCommand::ReadHistory(number_id(1))]);
     console.update(Msg::HistoryRead { id: number_id(1), lines: history_entries() }).sees("phoned the");
-    console.key(Key::Down).assert_no_effects().key(Key::Down).assert_no_effects().does_not_see("phoned the");
-    console.wait(Duration::from_millis(499)).assert_no_effects();
+    console.key(Key::Down).assert_no_effects().wait(Duration::from_millis(99)).key(Key::Down).assert_no_effects();
+    console.wait(Duration::from_millis(99)).assert_no_effects();
     console.wait(Duration::from_millis(1)).assert_effects([WorkCommand::ReadHistory(number_id(3))]);
+    console.does_not_see("phoned the");
     console.wait(Duration::from_mins(1)).press('d').key(Key::Up).wait(READING_TIME);
     assert_eq!(console.effects, [], "a closed pane reads nothing");
+}
+
+#[test]
+fn the_pane_follows_the_cursor_only_when_it_rests() {
+    let shown = |index| format!("phone number ID {}", number_id(index));
+    let mut console = AppFixture::loaded((120, 36), recording_with_escrow());
+    let in_pane = |console: &mut AppFixture, index: usize| {
+        let text = collapse_whitespace(&console.screen());
+        text.matches(&shown(index)).count()
+    };
+    // The line below the list and the pane each show a number.
+    console.press('d');
+    assert_eq!(in_pane(&mut console, 0), 2);
+    console.key(Key::Down).wait(Duration::from_millis(99));
+    assert_eq!((in_pane(&mut console, 0), in_pane(&mut console, 1)), (1, 1), "{}", console.screen());
+    console.wait(Duration::from_millis(1));
+    assert_eq!(in_pane(&mut console, 1), 2, "{}", console.screen());
+    let next_wake = console.app.next_wake(console.now.instant);
+    assert!(next_wake.is_none_or(|at| at > console.now.instant + READING_TIME), "the pane wakes the console again");
+    console.press('/').type_text("0142").wait(Duration::from_millis(100));
+    assert_eq!(in_pane(&mut console, 2), 2, "{}", console.screen());
+}
+
+#[test]
+fn keys_act_on_the_cursor_row_before_the_pane_follows() {
+    let mut console = AppFixture::loaded((120, 36), recording_with_escrow());
+    console.press('d').key(Key::Down).key(Key::Enter).assert_effects([WorkCommand::ReadHistory(number_id(1))]);
+    console.key(Key::Esc).key(Key::Down).press('p').assert_effects([WorkCommand::RefreshNumber(number(2))]);
 }

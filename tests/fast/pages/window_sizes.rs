@@ -6,9 +6,11 @@ use pindesk::console::input::keymap::Mode;
 use pindesk::console::pages::Page;
 use pindesk::console::shared::{RecordingStatus, Size};
 use pindesk::console::theme::TerminalEnv;
+use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::Number;
 use pindesk::domain::text::CleanText;
-use ratatui::style::Color;
+use ratatui::buffer::Cell;
+use ratatui::style::{Color, Modifier, Style};
 
 use crate::support::app_fixture::{
     AppFixture, PIN, number, recording_with_changed_keys, recording_with_escrow, recording_without_escrow,
@@ -125,4 +127,42 @@ fn without_color_the_signs_and_words_remain() {
     assert!(cells.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
     console.key(Key::Esc).sees("in doubt 1 | on 1");
     assert!(matches!(console.app.page(), Page::List(_)));
+}
+
+/// The columns of the highlighted cells of each row that has some, without the titles, which fill their rows.
+fn highlighted_columns(console: &AppFixture) -> Vec<(u16, Vec<u16>)> {
+    let is_highlighted = |cell: &Cell| cell.modifier.contains(Modifier::REVERSED);
+    let area = console.buffer.area;
+    let columns = |y| (0..area.width).filter(|x| is_highlighted(&console.buffer[(*x, y)])).collect::<Vec<_>>();
+    let is_title = |columns: &[u16]| columns.len() == usize::from(area.width);
+    let rows = (0..area.height).map(|y| (y, columns(y)));
+    rows.filter(|(_, columns)| !columns.is_empty() && !is_title(columns)).collect()
+}
+
+#[test]
+fn the_cursor_row_is_highlighted_as_one_run_without_colors() {
+    let color = TerminalEnv { term: Some("xterm-256color".to_owned()), ..TerminalEnv::default() };
+    let no_color = TerminalEnv { no_color: true, ..color.clone() };
+    let plain = TerminalEnv { term: Some("vt100".to_owned()), ..TerminalEnv::default() };
+    for (env, size) in [color, no_color, plain].iter().flat_map(|env| [(120, 36), (80, 24), (40, 10)].map(|s| (env, s)))
+    {
+        let mut console = AppFixture::with_terminal_env(size, env);
+        let unresolved = vec![console.recovered_change(1)];
+        console.read_list().open_recording(recording_with_escrow(), unresolved, &[]);
+        // On the page of open issues, an item has two rows in a small window. The list has a pane if there is room.
+        let mut rows = vec![(highlighted_columns(&console), if size.0 == 40 { 2 } else { 1 })];
+        console.key(Key::Esc).press('d').key(Key::Down).set_change_state(1, ChangeState::Sending { attempt: 1 });
+        rows.push((highlighted_columns(&console), 1));
+        let list_row = &rows[1].0[0];
+        assert!(console.buffer[(0, list_row.0)].symbol() == ">", "{}", console.screen());
+        let styles = list_row.1.iter().map(|x| console.buffer[(*x, list_row.0)].style());
+        let reversed = Style::new().fg(Color::Reset).bg(Color::Reset).add_modifier(Modifier::REVERSED);
+        assert!(styles.into_iter().all(|style| style == reversed), "{}", console.screen());
+        for (rows, count) in rows {
+            assert_eq!(rows.len(), count, "{rows:?}\n{}", console.screen());
+            let is_one_run = |columns: &[u16]| (0..).zip(columns).all(|(x, column)| x == *column) && columns.len() > 20;
+            assert!(rows.iter().all(|(_, columns)| is_one_run(columns)), "{rows:?}");
+            assert!(rows.iter().all(|(_, columns)| columns.len() < 80), "the highlight ends with the text: {rows:?}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crossterm::event::KeyCode;
 use pindesk::console::input::keymap::Mode;
 use pindesk::console::theme::Glyphs;
 
@@ -136,6 +137,14 @@ fn d_shows_the_details_beside_a_wide_list() {
     console.sees("Read 60 numbers.").wait_until_journal_opens().select(ON_NUMBER).does_not_see("DETAILS").press('d');
     console.sees_all(&["DETAILS", "Ownership code", "none in this session"]);
     console.resize(80, 24).does_not_see("DETAILS").press('d').sees("Details beside the list need 100 columns.");
+}
+
+#[test]
+fn a_scrolled_list_has_an_empty_pane_until_it_follows() {
+    let mut console = DriverOptions { size: (120, 36), ..DriverOptions::default() }.start();
+    console.sees("Read 60 numbers.").wait_until_journal_opens().press('d').sees("Ownership code");
+    console.key(KeyCode::Down).sees("Ownership code").key(KeyCode::End).sees("DETAILS").does_not_see("Ownership code");
+    console.wait(Duration::from_millis(100)).sees("Ownership code");
 }
 
 #[test]

