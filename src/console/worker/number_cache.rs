@@ -27,8 +27,8 @@ const MAX_PAGE_SIZE: usize = 1_024;
 /// slowly than a disk writes them, so few are enough; they take half a megabyte.
 const MAX_WAITING_NUMBERS: usize = 2_048;
 
-/// What a refresh read, to remove from the cache what it no longer found: every number that it found has been cached
-/// again since it began.
+/// What a refresh read, to remove from the cache what it no longer found. A number that it found was cached again, so a
+/// cached number that was read before the refresh is one that it did not find.
 #[derive(Debug, Default)]
 pub(super) struct RefreshResult {
     /// The WABAs whose lists were read to their ends.
@@ -37,15 +37,28 @@ pub(super) struct RefreshResult {
     unread: Vec<PhoneNumberId>,
     /// The earliest time at which a number was read.
     pub(super) read_since: Option<UtcTime>,
+    /// The numbers that were read in that second, in which an earlier refresh may have ended.
+    read_first: Vec<PhoneNumberId>,
 }
 
 impl RefreshResult {
     /// Adds a page of numbers.
     pub(super) fn add(&mut self, numbers: &[Number]) {
-        self.unread.extend(numbers.iter().filter(|number| number.read_at.is_none()).map(|number| number.id));
-        // The first number may not have the earliest time, because the clock may be set back.
-        let read_times = numbers.iter().filter_map(|number| number.read_at);
-        self.read_since = self.read_since.into_iter().chain(read_times).min();
+        for number in numbers {
+            let Some(read_at) = number.read_at else {
+                self.unread.push(number.id);
+                continue;
+            };
+            // The first number may not have the earliest time, because the clock may be set back.
+            let is_earlier = self.read_since.is_none_or(|since| read_at < since);
+            if is_earlier {
+                self.read_since = Some(read_at);
+                self.read_first.clear();
+            }
+            if self.read_since == Some(read_at) {
+                self.read_first.push(number.id);
+            }
+        }
     }
 }
 
@@ -226,13 +239,15 @@ async fn remove_unlisted(
     result: RefreshResult,
     ended_at: UtcTime,
 ) {
-    let RefreshResult { complete_wabas, unread, read_since } = result;
+    let RefreshResult { complete_wabas, unread, read_since, mut read_first } = result;
     let read_since = read_since.unwrap_or(ended_at);
+    read_first.sort_unstable();
     let profile_name = profile.to_owned();
     let find_unlisted = move |reader: &JournalReader| {
         let mut unlisted = Vec::new();
-        reader.for_each_cached_before(&profile_name, read_since, |number, waba| {
-            if complete_wabas.contains(&waba) && !unread.contains(&number) {
+        reader.for_each_cached_until(&profile_name, read_since, |number, waba| {
+            let is_found = unread.contains(&number) || read_first.binary_search(&number).is_ok();
+            if complete_wabas.contains(&waba) && !is_found {
                 unlisted.push(number);
             }
         })?;

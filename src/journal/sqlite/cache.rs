@@ -124,15 +124,16 @@ pub(super) fn cached_numbers(
     Ok(numbers)
 }
 
-/// Calls `visit` with the ID and the WABA of each number of a profile that a WABA listed, if it was read before this time.
-pub(super) fn for_each_before(
+/// Calls `visit` with the ID and the WABA of each number of a profile that a WABA listed, if it was read at this time
+/// or before.
+pub(super) fn for_each_until(
     db: &Connection,
     profile: &str,
     read_at: UtcTime,
     mut visit: impl FnMut(PhoneNumberId, WabaId),
 ) -> rusqlite::Result<()> {
-    let mut statement =
-        db.prepare_cached("SELECT number, waba FROM numbers WHERE profile = ?1 AND waba IS NOT NULL AND read_at < ?2")?;
+    let mut statement = db
+        .prepare_cached("SELECT number, waba FROM numbers WHERE profile = ?1 AND waba IS NOT NULL AND read_at <= ?2")?;
     let mut rows = statement.query(params![profile, read_at.unix_seconds()])?;
     while let Some(row) = rows.next()? {
         visit(parse_column(row, 0)?, parse_column(row, 1)?);

@@ -85,18 +85,18 @@ impl JournalReader {
         self.read(|db| Ok(cache::cached_numbers(db, profile, after)?))
     }
 
-    /// Calls `visit` with the ID and the WABA of each cached number of a profile that a WABA listed, if it was read before
-    /// this time. In no order.
+    /// Calls `visit` with the ID and the WABA of each cached number of a profile that a WABA listed, if it was read at
+    /// this time or before. In no order.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn for_each_cached_before(
+    pub fn for_each_cached_until(
         &self,
         profile: &str,
         read_at: UtcTime,
         visit: impl FnMut(PhoneNumberId, WabaId),
     ) -> Result<(), JournalError> {
-        self.read(|db| Ok(cache::for_each_before(db, profile, read_at, visit)?))
+        self.read(|db| Ok(cache::for_each_until(db, profile, read_at, visit)?))
     }
 
     /// Every job, newest first.

@@ -213,6 +213,13 @@ async fn only_numbers_missing_from_a_complete_waba_are_removed() {
 }
 
 #[tokio::test]
+async fn a_number_missing_within_the_same_second_is_removed() {
+    let fixture = CacheFixture::new(numbers(0..2, NOW)).await;
+    fixture.end_refresh(&numbers(0..1, NOW)).await;
+    assert_eq!(fixture.cached().await, numbers(0..1, NOW));
+}
+
+#[tokio::test]
 async fn a_number_whose_read_failed_is_not_removed() {
     let fixture = CacheFixture::new(numbers(0..2, YESTERDAY)).await;
     fixture.end_refresh(&[number(0, NOW), Number::from_config(id(1), None)]).await;
