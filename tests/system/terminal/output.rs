@@ -120,6 +120,9 @@ fn without_color_the_cursor_is_still_visible() {
         visit_pages(&mut session);
         let parameters = sgr_parameters(&session.bytes());
         assert_eq!(uses_color(&parameters), has_color, "{env:?}");
+        let is_basic = |color: &u16| matches!(color, 31 | 32 | 35);
+        let mut colors = parameters.iter().filter(|parameter| matches!(parameter, 30..=49 | 90..=107));
+        assert!(colors.all(is_basic), "{env:?}: more than red, green and magenta text: {parameters:?}");
         assert!(parameters.contains(&7), "{env:?}: no reversed cells");
         quit(&mut session);
     }
