@@ -62,7 +62,7 @@ impl PlannedNumber {
         let (target, Completion { at, attempts }) = (self.target(), finished);
         OutcomeRecord {
             change: ChangeId::new(),
-            job: self.job(),
+            job: Some(self.job()),
             number: target.id,
             waba: target.waba_id(),
             attempts,

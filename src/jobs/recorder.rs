@@ -153,7 +153,7 @@ impl Recorder {
 pub(super) fn outcome_record(change: &Change, finished: Completion, standing: Standing) -> OutcomeRecord {
     let Completion { at, attempts } = finished;
     let Change { id, job, number, waba, .. } = *change;
-    OutcomeRecord { change: id, job, number, waba, attempts, standing, will_retry: false, at }
+    OutcomeRecord { change: id, job: Some(job), number, waba, attempts, standing, will_retry: false, at }
 }
 
 /// Merges the error of the thread with that of the journal.

@@ -173,8 +173,8 @@ pub struct Intent {
 pub struct OutcomeRecord {
     /// The ID of the change.
     pub change: ChangeId,
-    /// The job of the change.
-    pub job: JobId,
+    /// The job of the change; `None` if only the escrow file had the change, and the journal has no such job.
+    pub job: Option<JobId>,
     /// The ID of the number.
     pub number: PhoneNumberId,
     /// The WABA that listed the number.

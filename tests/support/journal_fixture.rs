@@ -132,7 +132,7 @@ pub(crate) fn job_plan(numbers: &[u32]) -> JobPlan {
 /// The outcome of a change after one attempt.
 pub(crate) fn outcome_record(intent: &Intent, standing: Standing, at: UtcTime) -> OutcomeRecord {
     let Intent { change, job, number, waba, .. } = *intent;
-    OutcomeRecord { change, job, number, waba, attempts: 1, standing, will_retry: false, at }
+    OutcomeRecord { change, job: Some(job), number, waba, attempts: 1, standing, will_retry: false, at }
 }
 
 /// A command that runs one test of this program in a child process, with `dir` in the variable [`CHILD_DIR_ENV`]. The

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::standing::{DoubtCause, Standing};
 use crate::escrow::EscrowEntry;
@@ -67,26 +66,17 @@ pub(in crate::journal) const fn may_have_lost_a_pin(is_journal_complete: bool, i
 /// A change that only the escrow file has, as recovery imports it: in doubt, because its PIN may have been sent. The
 /// time of its last request is unknown, but it is not later than `now`. Its job is kept if the journal has the number
 /// in that job (`has_number_in_job`): in an older copy of the journal, the job may be missing or a different one.
-pub(in crate::journal) fn import(entry: &EscrowEntry, has_number_in_job: bool, now: UtcTime) -> ImportedChange {
-    let outcome = OutcomeRecord {
+pub(in crate::journal) fn import(entry: &EscrowEntry, has_number_in_job: bool, now: UtcTime) -> OutcomeRecord {
+    OutcomeRecord {
         change: entry.change,
-        job: JobId::new(0),
+        job: entry.job.filter(|_| has_number_in_job),
         number: entry.number,
         waba: entry.waba,
         attempts: 1,
         standing: Standing::in_doubt(DoubtCause::EscrowOnly),
         will_retry: false,
         at: now,
-    };
-    ImportedChange { job: entry.job.filter(|_| has_number_in_job), outcome }
-}
-
-/// The rows of an imported change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::journal) struct ImportedChange {
-    /// The job that it counts in; the one in the outcome is not used.
-    pub(in crate::journal) job: Option<JobId>,
-    pub(in crate::journal) outcome: OutcomeRecord,
+    }
 }
 
 /// What recovery reports of an open change: nothing while another live process works on it, and otherwise the change
@@ -104,7 +94,7 @@ pub(in crate::journal) fn unresolved(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::change::ChangeId;
+    use crate::domain::change::{ChangeId, JobId};
     use crate::domain::number::{PhoneNumberId, TwoStep};
     use crate::escrow::Ciphertext;
     use crate::journal::audit::ChainHead;
@@ -160,9 +150,9 @@ mod tests {
             let entry = EscrowEntry { change, number: number(), waba: None, at: NOW, job: entry_job, ciphertext };
             let imported = import(&entry, has_number_in_job, NOW.plus(Duration::from_secs(9)));
             assert_eq!(imported.job, expected, "{entry_job:?} {has_number_in_job}");
-            assert_eq!(imported.outcome.standing, Standing::in_doubt(DoubtCause::EscrowOnly));
-            assert_eq!((imported.outcome.change, imported.outcome.at), (change, NOW.plus(Duration::from_secs(9))));
-            assert!(!imported.outcome.will_retry);
+            assert_eq!(imported.standing, Standing::in_doubt(DoubtCause::EscrowOnly));
+            assert_eq!((imported.change, imported.at), (change, NOW.plus(Duration::from_secs(9))));
+            assert!(!imported.will_retry);
         }
     }
 

@@ -21,7 +21,7 @@ use crate::journal::audit::{AuditAction, AuditEntry, ChainHead, ROWS_LOST_OUTCOM
 use crate::journal::error::{JournalError, StorageError};
 use crate::journal::integrity::{self, EscrowIndex, LINE_NOTE_PREFIX, RecoveryInput};
 use crate::journal::model::{JournalOptions, RecoveryReport, UnresolvedChange};
-use crate::journal::rules::recovery::{self, ImportedChange};
+use crate::journal::rules::recovery;
 use crate::journal::run_lock::RunLock;
 use crate::state_dir::StateDir;
 
@@ -191,11 +191,11 @@ impl JournalTx<'_> {
     /// Imports a change that only the escrow file has.
     fn import_change(&mut self, escrow_entry: &EscrowEntry) -> Result<(), StorageError> {
         let at = self.now.utc;
-        let ImportedChange { job, outcome } = recovery::import(escrow_entry, self.has_number_in_job(escrow_entry)?, at);
+        let outcome = recovery::import(escrow_entry, self.has_number_in_job(escrow_entry)?, at);
         let entry = || AuditEntry {
             number: Some(escrow_entry.number),
             change: Some(escrow_entry.change),
-            job,
+            job: outcome.job,
             outcome: Some(ChangeResult::NoAnswer.as_str()),
             ..AuditEntry::default()
         };
@@ -210,14 +210,14 @@ impl JournalTx<'_> {
             .execute(params![
                 seq,
                 escrow_entry.change.to_string(),
-                job.map(JobId::get),
+                outcome.job.map(JobId::get),
                 escrow_entry.number.as_str(),
                 escrow_entry.waba.as_ref().map(WabaId::as_str),
                 escrow_entry.at.unix_seconds(),
                 escrow_entry.ciphertext.0,
             ])?;
         let seq = self.add_audit_row(AuditAction::Outcome, at, entry())?;
-        self.insert_outcome(seq, &outcome, job)
+        self.insert_outcome(seq, &outcome)
     }
 
     /// True if the journal has the number of an entry in the job of the entry.

@@ -191,22 +191,17 @@ impl JournalTx<'_> {
             number: Some(record.number),
             waba: record.waba,
             change: Some(record.change),
-            job: Some(record.job),
+            job: record.job,
             outcome: Some(kind),
             attempts: Some(record.attempts),
             reply: reply_summary(&record.standing),
             note: outcome_reason(&record.standing),
         };
         let seq = self.add_audit_row(AuditAction::Outcome, record.at, entry)?;
-        self.insert_outcome(seq, record, Some(record.job))
+        self.insert_outcome(seq, record)
     }
 
-    pub(super) fn insert_outcome(
-        &self,
-        seq: i64,
-        record: &OutcomeRecord,
-        job: Option<JobId>,
-    ) -> Result<(), StorageError> {
+    pub(super) fn insert_outcome(&self, seq: i64, record: &OutcomeRecord) -> Result<(), StorageError> {
         let detail = serde_json::to_string(&record.standing).map_err(|error| StorageError::new(error.to_string()))?;
         self.db
             .prepare_cached(
@@ -216,7 +211,7 @@ impl JournalTx<'_> {
             .execute(params![
                 seq,
                 record.change.to_string(),
-                job.map(JobId::get),
+                record.job.map(JobId::get),
                 record.number.as_str(),
                 record.waba.as_ref().map(WabaId::as_str),
                 record.at.unix_seconds(),
