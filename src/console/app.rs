@@ -187,7 +187,7 @@ impl App {
             Destination::JournalUnavailable => text_page(PageText::JournalUnavailable),
             Destination::Messages => text_page(PageText::Messages),
             Destination::Help => text_page(PageText::Help),
-            Destination::Quit => Page::Quit(QuitPage::new(shared)),
+            Destination::Quit => Page::Quit(QuitPage::default()),
             Destination::ShuttingDown(reason) => Page::ShuttingDown(ShuttingDownPage { reason }),
         };
         effects

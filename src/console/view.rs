@@ -90,7 +90,7 @@ impl View {
                 };
                 page(&mut canvas, &sheet, state.scroll)
             }
-            Page::Quit(state) => page(&mut canvas, &quit::confirmation(app, state), 0),
+            Page::Quit(_) => page(&mut canvas, &quit::confirmation(app), 0),
             Page::ShuttingDown(state) => page(&mut canvas, &quit::waiting(app, &state.reason), 0),
         }
     }

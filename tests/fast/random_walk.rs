@@ -98,6 +98,20 @@ fn quitting_asks_again_about_a_doubt_it_did_not_name() {
 }
 
 #[test]
+fn quitting_asks_again_about_a_number_that_no_frame_named() {
+    let mut walker = Walker::start(false, true, Glyphs::Ascii);
+    walker.apply_step(&WalkStep::ChangeMoved(1, IN_DOUBT));
+    walker.press(Key::Char('q'));
+    // It is sent again before the page is drawn, so the page does not name it.
+    walker.apply_step(&WalkStep::ChangeMoved(1, SENDING));
+    walker.paint(true);
+    walker.now = walker.now.plus(QUIET_TIME);
+    walker.press(Key::Char('y'));
+    walker.apply_step(&WalkStep::ChangeMoved(1, IN_DOUBT));
+    assert!(!walker.has_quit && walker.app.mode() == Mode::Quit, "{:?}", walker.app.mode());
+}
+
+#[test]
 fn a_configured_number_without_data_keeps_the_earlier_data() {
     let mut walker = Walker::start(false, true, Glyphs::Ascii);
     let known = Number { read_at: Some(walker.now.utc), ..number(0, TwoStep::On, &walker.wabas) };

@@ -12,20 +12,12 @@ use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 
 /// The question before quitting.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct QuitPage {
     /// A confirmation takes no key that was typed ahead.
     guard: Guard,
-    /// The numbers with a PIN that would be lost, as this page names them.
-    pub warned_numbers: Vec<PhoneNumberId>,
-}
-
-impl QuitPage {
-    /// The question, about the numbers whose PIN would be lost now.
-    #[must_use]
-    pub fn new(shared: &Shared) -> Self {
-        Self { guard: Guard::default(), warned_numbers: shared.pins_only_in_memory() }
-    }
+    /// The numbers that the page named on the screen, because their PIN would be lost.
+    warned_numbers: Vec<PhoneNumberId>,
 }
 
 /// Quits at once, or when no request is in flight. The operator was warned about the PINs of these numbers.
@@ -51,7 +43,7 @@ impl PageBehavior for QuitPage {
                 begin_quit(self.warned_numbers, shared)
             }
             // Other PINs would be lost now, so the page asks again.
-            QuitAction::Confirm => Step::stay(Self::new(shared)),
+            QuitAction::Confirm => Step::stay(Self::default()),
         }
     }
 
@@ -60,9 +52,14 @@ impl PageBehavior for QuitPage {
         Step::stay(self)
     }
 
-    fn on_event(&mut self, event: &PageEvent<'_>, _shared: &Shared) {
+    fn on_event(&mut self, event: &PageEvent<'_>, shared: &Shared) {
         match event {
-            PageEvent::Shown { at, .. } => self.guard.mark_shown(*at),
+            PageEvent::Shown { at, .. } => {
+                self.guard.mark_shown(*at);
+                self.warned_numbers.extend(shared.pins_only_in_memory());
+                self.warned_numbers.sort_unstable();
+                self.warned_numbers.dedup();
+            }
             PageEvent::Covered => self.guard = Guard::default(),
             PageEvent::Listed(_) | PageEvent::Refreshed(_) | PageEvent::ListsRead | PageEvent::PinGenerated(..) => {}
         }

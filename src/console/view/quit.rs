@@ -5,7 +5,6 @@
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::go::QuitReason;
-use crate::console::pages::quit::QuitPage;
 use crate::console::theme::Role;
 use crate::domain::text::format_count;
 
@@ -36,9 +35,10 @@ fn numbers_with_pin_in_memory(app: &App) -> Vec<String> {
     labels
 }
 
-pub(super) fn confirmation(app: &App, page: &QuitPage) -> Sheet {
+pub(super) fn confirmation(app: &App) -> Sheet {
     let running = app.running_count();
-    let heading = if page.warned_numbers.is_empty() && running > 0 {
+    let labels = numbers_with_pin_in_memory(app);
+    let heading = if labels.is_empty() && running > 0 {
         "Quit while work is unfinished?"
     } else {
         "Quit while a PIN is in doubt?"
@@ -49,7 +49,6 @@ pub(super) fn confirmation(app: &App, page: &QuitPage) -> Sheet {
         sheet.optional_text("If you quit now, pindesk waits for sent requests (up to 35 s) and sends nothing new.");
         sheet.optional_blank_line();
     }
-    let labels = numbers_with_pin_in_memory(app);
     if !labels.is_empty() {
         // The loss comes first, because a small window shows only the first lines.
         sheet.styled_text("If you quit, the PINs of these numbers are lost:", Role::Strong);
