@@ -1,8 +1,8 @@
 //! The journal records each PIN before it is sent, each outcome, and who did what, in one SQLite database.
 //!
 //! One thread writes: it commits all waiting records in one transaction. It appends rows and never alters them, except
-//! in the cache of numbers. Several processes share the database. After a failed write or sync, the journal accepts no
-//! more records in this process. It never sends or retries a request, draws a screen, or holds a readable PIN.
+//! in the cache of numbers. Several processes share the database. After a failed write or sync, the journal records
+//! nothing more in this process. It never sends or retries a request, draws a screen, or holds a readable PIN.
 //!
 //! `rules` decides, as functions of the values in `model`. `sqlite` has all of SQL: it reads the values, asks the rules,
 //! and writes the rows. `audit` is the hash chain, `integrity` the comparison with the escrow file.

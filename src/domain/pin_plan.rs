@@ -46,6 +46,12 @@ impl Targets {
         Arc::make_mut(&mut self.0).get_mut(index)
     }
 
+    /// True if the list has this number as it was read at the same time or before.
+    #[must_use]
+    pub fn is_outdated_by(&self, number: &Number) -> bool {
+        self.0.iter().any(|target| target.id == number.id && target.read_at <= number.read_at)
+    }
+
     /// Changes each number. Copies the list first if it is shared.
     pub fn for_each_mut(&mut self, change: impl FnMut(&mut Number)) {
         Arc::make_mut(&mut self.0).iter_mut().for_each(change);

@@ -214,7 +214,7 @@ impl StorageError {
     pub(super) fn into_record_error(self, dir: &StateDir) -> RecordError {
         let (path, message, free) = (dir.path().display(), self.message, free_space_label(dir));
         RecordError::JournalFailed(CleanText::new(&format!(
-            "the journal in {path} accepts no more records: {message} ({free})"
+            "the journal in {path} has stopped recording: {message} ({free})"
         )))
     }
 }

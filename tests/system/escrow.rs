@@ -123,10 +123,10 @@ fn encrypt(recipients: &Recipients, number: &str, pin: &str) -> EscrowEntry {
     recipients.encrypt(&change(number, pin), ENCRYPTED_AT).expect("encrypted")
 }
 
-/// A valid public key whose private key nobody has.
+/// A valid public key without a known private key.
 const AGE: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 
-/// Entries that no test can decrypt, because nobody has the private key.
+/// Entries that no test can decrypt, because there is no private key.
 fn entries(count: usize) -> Vec<EscrowEntry> {
     let team = recipients(&[AGE]);
     (0..count).map(|_| encrypt(&team, NUMBER, "012345")).collect()

@@ -1,7 +1,7 @@
 //! The writer thread commits all waiting records in one transaction, and replies when they are durable.
 //!
 //! It appends the encrypted PINs of a group to the escrow file and syncs the file before it commits the rows. After any
-//! failure, it accepts no more records in this process. After a full disk, it still tries to record outcomes; after a
+//! failure, it records nothing more in this process. After a full disk, it still tries to record outcomes; after a
 //! failed sync, it never does. It does not decide whether a PIN may be sent.
 
 use std::collections::VecDeque;
@@ -103,7 +103,7 @@ impl Drop for WritingGuard<'_> {
     }
 }
 
-/// Why the journal of this process accepts no more records.
+/// Why the journal of this process has stopped recording.
 #[derive(Debug)]
 struct WriterFailure {
     error: RecordError,

@@ -252,7 +252,7 @@ impl Explanation {
             }),
             ChangeState::Resolved(_, Resolution::Manual) => Some(Self {
                 summary: "resolved: checked manually".into(),
-                reason: "Somebody checked this number and left a note.".into(),
+                reason: "An operator checked this number and left a note.".into(),
                 applied: Applied::Maybe,
                 advice: &[],
             }),

@@ -9,7 +9,7 @@ use pindesk::escrow::{Fingerprint, RecipientKeyError, Recipients, RecipientsErro
 
 use super::{AGE, EscrowFixture, find_tool, load_recipients, recipients};
 
-/// A valid public key whose private key nobody has.
+/// A valid public key without a known private key.
 const ED25519: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBHvp7aptwxjOph/aTAlMGntAfYMxZHmBu1Hf95T52m3";
 
 fn load_recipients_file(path: &Path) -> Result<Option<Recipients>, RecipientsError> {

@@ -62,7 +62,7 @@ async fn a_partial_write_is_a_full_disk_and_keeps_outcomes() {
     escrow.write_all(&vec![b'\n'; padding]).expect("written");
     fill_disk(&fixture);
     let reason = failure_reason(&fixture, journal.record_intent(fixture.intent(job, 20, START_TIME)).await);
-    assert!(reason.starts_with("the journal in ~/state accepts no more records: only 100 of "), "{reason}");
+    assert!(reason.starts_with("the journal in ~/state has stopped recording: only 100 of "), "{reason}");
     for intent in &sent {
         journal.record_outcome(outcome_record(intent, Standing::Set, START_TIME)).await.expect("the reserve has room");
     }
@@ -91,7 +91,7 @@ async fn a_full_disk_refuses_intents_and_keeps_outcomes() {
         }
         assert!(sent.len() < 5_000, "the disk never filled up");
     };
-    assert!(reason.starts_with("the journal in ~/state accepts no more records: "), "{reason}");
+    assert!(reason.starts_with("the journal in ~/state has stopped recording: "), "{reason}");
     let refusal = journal.record_refusal(outcome_record(
         &fixture.intent(job, 6_000, START_TIME),
         Standing::NotSent(NotSentReason::Stopped),

@@ -27,7 +27,7 @@ async fn a_moved_database_fails_the_journal_for_good() {
     journal.record_intent(first.clone()).await.expect("recorded");
     fs::rename(fixture.state_file("journal.db"), fixture.temp_path().join("away")).expect("moved");
     let reason = failure_reason(&fixture, journal.record_intent(fixture.intent(job, 2, START_TIME)).await);
-    let start = "the journal in ~/state accepts no more records: journal.db was moved or replaced (";
+    let start = "the journal in ~/state has stopped recording: journal.db was moved or replaced (";
     assert!(reason.starts_with(start) && reason.ends_with(" bytes free)"), "{reason}");
     // A failed journal stays failed, even if the file is back.
     fs::rename(fixture.temp_path().join("away"), fixture.state_file("journal.db")).expect("the file is moved back");
@@ -53,7 +53,7 @@ async fn a_moved_directory_fails_only_its_own_journal() {
         second.start_job(job_plan(&[3])).await.expect("recorded");
         if writes_after_move {
             let reason = failure_reason(&fixture, journal.record_intent(fixture.intent(job, 2, START_TIME)).await);
-            let start = "the journal in ~/state accepts no more records: escrow.jsonl was moved or replaced (";
+            let start = "the journal in ~/state has stopped recording: escrow.jsonl was moved or replaced (";
             assert!(reason.starts_with(start), "{reason}");
         }
         journal.close();
@@ -82,7 +82,7 @@ async fn a_deleted_or_replaced_wal_fails_the_journal() {
             fs::set_permissions(fixture.state_file(name), Permissions::from_mode(0o600)).expect("the mode is set");
         }
         let reason = failure_reason(&fixture, journal.record_intent(fixture.intent(job, 1, START_TIME)).await);
-        let start = format!("the journal in ~/state accepts no more records: {name} was moved or replaced (");
+        let start = format!("the journal in ~/state has stopped recording: {name} was moved or replaced (");
         assert!(reason.starts_with(&start), "{reason}");
         journal.close();
         let (journal, recovered) = fixture.open();
@@ -169,7 +169,7 @@ async fn child_whose_syncs_fail() {
         let intent = fixture.intent(job, n, START_TIME);
         if let Err(error) = journal.record_intent(intent.clone()).await {
             let reason = failure_reason(&fixture, Err(error));
-            assert!(reason.starts_with("the journal in ~/state accepts no more records: "), "{reason}");
+            assert!(reason.starts_with("the journal in ~/state has stopped recording: "), "{reason}");
             break;
         }
         last = Some(intent);
@@ -237,7 +237,7 @@ async fn a_failed_checkpoint_sync_fails_the_journal() {
         return;
     };
     let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(stdout.contains("the journal in ") && stdout.contains(" accepts no more records: "), "{stdout}");
+    assert!(stdout.contains("the journal in ") && stdout.contains(" has stopped recording: "), "{stdout}");
     // No record was lost.
     let (journal, recovered) = fixture.open();
     assert_eq!(recovered.findings, []);
