@@ -204,10 +204,12 @@ fn acquire(capabilities: Capabilities) -> io::Result<()> {
     let mut raw_modes = saved_modes.clone();
     raw_modes.make_raw();
     restore::arm(RestoreState { tty: tty.clone(), saved_modes, capabilities, drawing_thread: thread::current().id() });
+    // The keyboard may be another terminal than the screen. Before the screen's modes change, because crossterm saves
+    // those that it finds.
+    crossterm::terminal::enable_raw_mode()?;
     tty.set_modes(&raw_modes)?;
     tty.write_with_timeout(restore::enter_sequence(capabilities).as_bytes(), ENTER_TIMEOUT);
-    // Input may come from another terminal than the one that shows the output.
-    crossterm::terminal::enable_raw_mode()
+    Ok(())
 }
 
 fn size() -> io::Result<Size> {

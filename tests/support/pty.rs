@@ -16,7 +16,10 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
+pub(crate) use self::process::{Process, ProcessExit};
 use super::signals;
+
+mod process;
 
 /// The longest that any wait may take. Only a slow machine needs a part of it.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -68,40 +71,6 @@ pub(crate) struct PtySession {
     pid: Pid,
     shared: Arc<SharedPtyState>,
     initial_modes: String,
-}
-
-/// A process, which can outlive its terminal for a while.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Process(Pid);
-
-impl Process {
-    /// The CPU time that the process has used, in hundredths of a second.
-    pub(crate) fn cpu_ticks(self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).expect("the process exists");
-        let after_name = stat.rsplit_once(')').expect("a name in parentheses").1;
-        after_name.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().expect("a number")).sum()
-    }
-
-    /// Sends a signal to the process.
-    pub(crate) fn kill(self, signal: Signal) {
-        rustix::process::kill_process(self.0, signal).expect("the process exists");
-    }
-}
-
-/// How a program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ProcessExit {
-    /// The exit code.
-    pub(crate) code: u32,
-    /// False if a signal ended it.
-    pub(crate) is_normal: bool,
-}
-
-impl ProcessExit {
-    /// A program that ended by itself with this code.
-    pub(crate) fn with_code(code: u32) -> Self {
-        Self { code, is_normal: true }
-    }
 }
 
 impl PtySession {
@@ -167,8 +136,13 @@ impl PtySession {
 
     /// Waits until the bytes written so far contain these.
     pub(crate) fn wait_for_bytes(&self, part: &[u8]) {
+        self.wait_for_bytes_after(0, part);
+    }
+
+    /// Waits until the output contains `part` after its first `start` bytes.
+    pub(crate) fn wait_for_bytes_after(&self, start: usize, part: &[u8]) {
         let what = part.escape_ascii().to_string();
-        self.wait_until(&what, |state| state.bytes.windows(part.len()).any(|bytes| bytes == part));
+        self.wait_until(&what, |state| state.bytes[start..].windows(part.len()).any(|bytes| bytes == part));
     }
 
     /// Waits until the screen no longer shows a text.

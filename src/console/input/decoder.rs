@@ -76,6 +76,12 @@ impl Decoder {
         self.paste.set_strict(is_strict);
     }
 
+    /// Drops a paste or a sequence without its end: another program has read what followed.
+    pub fn reset(&mut self) {
+        self.parser.reset();
+        self.paste.reset();
+    }
+
     /// When [`Decoder::expire`] has input to return, if no byte arrives before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -94,7 +100,8 @@ impl Decoder {
         }
     }
 
-    /// Decodes the bytes of all pending reads, each with the time it arrived, and appends input with the same times.
+    /// Decodes the bytes of all pending reads, each with the time it arrived, and appends input with the
+    /// same times: a key with that of its first byte, a paste with that of its last.
     ///
     /// `is_exempt` returns true for keys that operators legitimately type ahead in the current mode, so that they do
     /// not count towards a paste: motions in a list, digits in a PIN form.

@@ -61,6 +61,7 @@ impl ConsoleRuntime {
         let resumed = self.terminal.suspend(pause_worker, || self.is_termination_requested.load(Ordering::SeqCst));
         match resumed {
             Ok(true) => {
+                self.decoder.reset();
                 if let Some(worker) = &self.worker {
                     worker.resume();
                 }
@@ -78,6 +79,7 @@ impl ConsoleRuntime {
                 self.exit = Some(ConsoleExit::TerminalLost);
                 return;
             };
+            self.decoder.reset();
             read
         } else {
             (self.token_reader.read)()

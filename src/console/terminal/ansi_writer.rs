@@ -17,7 +17,7 @@ const ATTRIBUTES: [(Modifier, u8); 3] = [(Modifier::BOLD, 1), (Modifier::DIM, 2)
 const COLORS: [Color; 8] =
     [Color::Black, Color::Red, Color::Green, Color::Yellow, Color::Blue, Color::Magenta, Color::Cyan, Color::Gray];
 
-/// What the terminal is told of the style of a cell.
+/// The style of a cell, as far as the terminal can show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct CellStyle {
     /// The parameter of the color in `CSI m`; `None` for the terminal's default.

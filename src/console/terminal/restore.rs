@@ -128,7 +128,8 @@ pub fn restore() {
     // In the background, changing the modes would suspend this process instead of letting it end.
     if process::is_in_foreground() {
         tty.write_with_timeout(leave_sequence(capabilities).as_bytes(), LEAVE_TIMEOUT);
-        // After a hang-up there are no modes to restore.
+        // After a hang-up there are no modes to restore. The keyboard may be another terminal than the screen.
+        drop(crossterm::terminal::disable_raw_mode());
         drop(tty.set_modes(&saved_modes));
     }
     print_deferred_panics();

@@ -114,6 +114,7 @@ fn failing_output_ends_the_console() {
         keyboard.send("\x0c");
         assert!(keyboard.exits_within(QUICK_EXIT), "{shown:?} does not end at once");
         assert_eq!(keyboard.wait_exit(), ProcessExit::with_code(129), "{shown:?}");
+        assert_eq!(keyboard.modes(), keyboard.initial_modes(), "{shown:?}: the keyboard's terminal is restored, too");
     }
 }
 

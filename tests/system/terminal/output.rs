@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::support::pty::{ProcessExit, PtySession};
 use crate::support::terminal_fixture::{
     AMBIGUOUS_ERROR_FAULT, ConsolePage, PIN, TerminalFixture, confirm, open_confirmation, open_form,
-    select_unset_number, type_filter,
 };
 
 /// If the console writes nothing for this long, it has finished its reaction to a key.
@@ -266,8 +265,4 @@ fn drawing_stays_within_its_byte_limits() {
     session.wait_until_quiet(QUIET_TIME);
     let burst = session.bytes().len() - before;
     assert!(burst <= 8_000, "{burst} bytes for 100 keys at once");
-    select_unset_number(&mut session);
-    session.send("\x1b");
-    session.wait_for("Filter: none");
-    type_filter(&mut session, "555");
 }

@@ -368,12 +368,12 @@ fn a_program_waiting_after_a_hang_up_does_not_spin() {
 #[test]
 fn a_resize_redraws_the_whole_screen() {
     let session = start_console("prompt", "xterm-256color");
-    session.resize((40, 10));
-    session.wait_for("40x10");
-    session.resize((1, 1));
-    session.wait_for("r");
-    session.resize((100, 30));
-    session.wait_for("ready 100x30");
+    for (size, text) in [((40, 10), "ready 40x10"), ((1, 1), "r"), ((100, 30), "ready 100x30")] {
+        let before = session.bytes().len();
+        session.resize(size);
+        session.wait_for_bytes_after(before, b"\x1b[2J");
+        session.wait_for(text);
+    }
 }
 
 #[test]

@@ -57,7 +57,8 @@ impl Parser {
         self.held_at.map(|(_, last)| last + self.timeout)
     }
 
-    /// Parses bytes that arrived together, and appends the input, with the time of its first byte.
+    /// Parses bytes that arrived together, and appends the input: a key with the time of its first byte, a paste with
+    /// that of its last.
     pub(super) fn feed(&mut self, bytes: &[u8], at: Instant, out: &mut Vec<(InputEvent, Instant)>) {
         if self.deadline().is_some_and(|deadline| deadline < at) {
             self.flush(out);
@@ -66,7 +67,7 @@ impl Parser {
             match &mut self.paste {
                 Some(paste) => {
                     if paste.push(*byte) {
-                        out.push((InputEvent::Paste(paste.text()), paste.started_at));
+                        out.push((InputEvent::Paste(paste.text()), at));
                         self.paste = None;
                     }
                 }
@@ -96,7 +97,7 @@ impl Parser {
                     continue;
                 }
                 Meaning::Key(key) => out.push((InputEvent::Key(key), since)),
-                Meaning::PasteStart => self.paste = Some(MarkedPaste::starting_at(since)),
+                Meaning::PasteStart => self.paste = Some(MarkedPaste::new()),
                 Meaning::Nothing => {}
             }
             break;
@@ -113,6 +114,13 @@ impl Parser {
             out.push((InputEvent::Key(Key::Esc), since));
         }
         self.held.zeroize();
+    }
+
+    /// Drops what is unfinished: its end will not come.
+    pub(super) fn reset(&mut self) {
+        self.held_at = None;
+        self.held.zeroize();
+        self.paste = None;
     }
 }
 
@@ -215,13 +223,12 @@ const fn cursor_key(letter: u8) -> Meaning {
 /// A paste between its marks. It has no deadline: its rest, taken as keys, could do anything.
 struct MarkedPaste {
     bytes: Zeroizing<Vec<u8>>,
-    started_at: Instant,
 }
 
 impl MarkedPaste {
-    fn starting_at(at: Instant) -> Self {
+    fn new() -> Self {
         let bytes = Vec::with_capacity(MAX_PASTE_BYTES + PASTE_END.len());
-        Self { bytes: Zeroizing::new(bytes), started_at: at }
+        Self { bytes: Zeroizing::new(bytes) }
     }
 
     /// Adds a byte. True if it completes the end mark.

@@ -25,14 +25,13 @@ pub(super) const MAX_BURST_BYTES: usize = 4 * 1024;
 /// A paste without marks that may continue.
 struct Burst {
     text: Zeroizing<String>,
-    started_at: Instant,
     last_key_at: Instant,
 }
 
 impl Burst {
     fn starting_at(at: Instant) -> Self {
         // The buffer never grows, because growing would leave a copy of a possible PIN in memory.
-        Self { text: Zeroizing::new(String::with_capacity(MAX_BURST_BYTES)), started_at: at, last_key_at: at }
+        Self { text: Zeroizing::new(String::with_capacity(MAX_BURST_BYTES)), last_key_at: at }
     }
 }
 
@@ -107,7 +106,9 @@ impl PasteDetector {
             }
             burst.last_key_at = at;
         }
+        // A key right after the paste may be the rest of it.
         self.recent_keys.clear();
+        self.recent_keys.push_back(burst.last_key_at);
     }
 
     /// Counts the command keys of a run together with those returned shortly before, and remembers them.
@@ -133,7 +134,12 @@ impl PasteDetector {
     pub(super) fn flush(&mut self, out: &mut Vec<(InputEvent, Instant)>) {
         if let Some(mut burst) = self.burst.take() {
             let text = std::mem::take(&mut *burst.text);
-            out.push((InputEvent::Paste(PastedText::new(text)), burst.started_at));
+            out.push((InputEvent::Paste(PastedText::new(text)), burst.last_key_at));
         }
+    }
+
+    /// Drops the current burst.
+    pub(super) fn reset(&mut self) {
+        self.burst = None;
     }
 }
