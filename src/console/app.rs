@@ -103,7 +103,7 @@ impl App {
             Msg::CachedNumbersLoaded(numbers) => self.cached_numbers_loaded(numbers),
             Msg::Resized(size) => self.resized(size),
             Msg::FrameShown { max_scroll } => self.frame_shown(max_scroll, now.instant),
-            Msg::Resumed => self.notify(&PageEvent::Covered),
+            Msg::Resumed => self.cover(),
             Msg::PinGenerated(pin) => {
                 self.page.on_event(&PageEvent::PinGenerated(pin.as_ref(), now.instant), &self.shared);
             }
@@ -200,7 +200,9 @@ impl App {
         if let Some(problem) = token_problem.filter(|_| self.page.may_be_interrupted()) {
             effects.extend(self.apply(Step::reset(Destination::Token(problem)), now));
         }
-        if self.shared.in_doubt_list.is_due && self.page.may_be_interrupted() {
+        // It names numbers.
+        let may_open = self.page.may_be_interrupted() && !self.hides_numbers();
+        if self.shared.in_doubt_list.is_due && may_open {
             effects.extend(self.step(now, |page, _| Step::open(page, Destination::Unresolved)));
         }
         effects
@@ -213,16 +215,25 @@ impl App {
         }
     }
 
+    /// Tells every open page that the screen is covered.
+    fn cover(&mut self) {
+        self.pages_mut().for_each(Page::on_covered);
+    }
+
+    fn pages_mut(&mut self) -> impl Iterator<Item = &mut Page> {
+        self.below.iter_mut().chain([&mut self.page])
+    }
+
     fn resized(&mut self, size: Size) {
         self.shared.size = size;
         if self.is_too_small() {
-            self.notify(&PageEvent::Covered);
+            self.cover();
         }
     }
 
     fn frame_shown(&mut self, max_scroll: u16, at: Instant) {
         if !self.is_too_small() {
-            self.page.on_event(&PageEvent::Shown { max_scroll, at }, &self.shared);
+            self.page.on_shown(max_scroll, at, &self.shared);
         }
     }
 
@@ -244,7 +255,7 @@ impl App {
     /// True if a single key does something that cannot be undone.
     #[must_use]
     pub fn is_single_key_prompt(&self) -> bool {
-        self.keymap.rows(self.mode()).any(|(_, row)| row.risk == Risk::Commits)
+        self.mode().has_risk(Risk::Commits)
     }
 
     /// True if the screen asks something: an old message would look like an answer to it.

@@ -165,16 +165,32 @@ impl<P> Step<P> {
 
     /// The page cannot do what was asked: the message line or another page says why.
     pub(super) fn blocked(page: P, reason: BlockReason, shared: &mut Shared) -> Self {
-        match reason {
-            BlockReason::Message(text) => {
-                shared.messages.set_hint(text);
-                Self::stay(page)
-            }
-            BlockReason::TokenRefused { code, reason } => {
-                Self::reset(Destination::Token(TokenProblem::Refused { code, reason }))
-            }
-            BlockReason::Recipients => Self::open(page, Destination::Recipients),
-            BlockReason::JournalUnavailable => Self::open(page, Destination::JournalUnavailable),
+        match explain(reason, shared) {
+            None => Self::stay(page),
+            Some(destination @ Destination::Token(_)) => Self::reset(destination),
+            Some(destination) => Self::open(page, destination),
         }
     }
+
+    /// The same, and the page closes.
+    pub(super) fn closed_by(reason: BlockReason, shared: &mut Shared) -> Self {
+        match explain(reason, shared) {
+            None => Self::back(),
+            Some(destination @ Destination::Token(_)) => Self::reset(destination),
+            Some(destination) => Self::replace(destination),
+        }
+    }
+}
+
+/// The page that says why nothing is sent now; `None` if the message line says it.
+fn explain(reason: BlockReason, shared: &mut Shared) -> Option<Destination> {
+    Some(match reason {
+        BlockReason::Message(text) => {
+            shared.messages.set_hint(text);
+            return None;
+        }
+        BlockReason::TokenRefused(problem) => Destination::Token(problem),
+        BlockReason::Recipients => Destination::Recipients,
+        BlockReason::JournalUnavailable => Destination::JournalUnavailable,
+    })
 }

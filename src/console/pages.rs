@@ -37,14 +37,6 @@ use crate::domain::pin::Pin;
 /// Something that happened while the page was open.
 #[derive(Debug)]
 pub(super) enum PageEvent<'a> {
-    /// A frame with this page reached the terminal. Only the page on top gets it.
-    Shown {
-        /// How far the page can be scrolled.
-        max_scroll: u16,
-        at: Instant,
-    },
-    /// The screen was covered: by the shell, or because the window became too small.
-    Covered,
     /// A list that was read has this number.
     Listed(&'a Number),
     /// One number was refreshed.
@@ -80,6 +72,12 @@ pub(super) trait PageBehavior: Sized {
         shared.messages.set_hint("Paste ignored.");
         Step::stay(self)
     }
+
+    /// A frame with this page on top reached the terminal. `max_scroll` is how far the page can be scrolled.
+    fn on_shown(&mut self, _max_scroll: u16, _at: Instant, _shared: &Shared) {}
+
+    /// The screen was covered: by the shell, or because the window became too small.
+    fn on_covered(&mut self) {}
 
     /// Something happened that is not a key.
     fn on_event(&mut self, _event: &PageEvent<'_>, _shared: &Shared) {}
@@ -155,6 +153,18 @@ macro_rules! pages {
             pub(super) fn paste(self, text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {
                 match self {
                     $(Self::$name(page) => page.on_paste(text, shared, now).map(Self::$name),)+
+                }
+            }
+
+            pub(super) fn on_shown(&mut self, max_scroll: u16, at: Instant, shared: &Shared) {
+                match self {
+                    $(Self::$name(page) => page.on_shown(max_scroll, at, shared),)+
+                }
+            }
+
+            pub(super) fn on_covered(&mut self) {
+                match self {
+                    $(Self::$name(page) => page.on_covered(),)+
                 }
             }
 

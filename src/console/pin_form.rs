@@ -250,7 +250,7 @@ impl PinForm {
         self.note = PinFormNote::RandomGenerated;
     }
 
-    /// True if the form can show a PIN. Without that it offers no random PIN, because nobody could save it.
+    /// True if the form can show a PIN. Without that it offers no random PIN, because the operator could not save it.
     #[must_use]
     pub const fn can_show(&self) -> bool {
         self.show_for.is_some()

@@ -140,7 +140,7 @@ impl WorkerHandle {
         self.send_input(WorkerInput::Resume);
     }
 
-    /// Sends nothing new. The receiver is told when nothing is in flight and the journal is closed.
+    /// Sends nothing new. The receiver gets a message when nothing is in flight and the journal is closed.
     #[must_use]
     pub fn close(&self) -> blocking::Receiver<()> {
         let (closed, waiter) = blocking::channel();

@@ -12,5 +12,6 @@ mod number_changes;
 mod open_issues;
 mod quitting;
 mod recording;
+mod refreshing;
 mod snapshots;
 mod window_sizes;

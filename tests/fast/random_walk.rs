@@ -122,6 +122,20 @@ fn a_configured_number_without_data_keeps_the_earlier_data() {
 }
 
 #[test]
+fn a_key_right_after_a_paste_confirms_nothing() {
+    for (pause, is_sent) in [(399, false), (400, true)] {
+        let all_not_set = (0..4).map(|index| (0, WalkStep::NumberRead(index, Ok(TwoStep::NotSet))));
+        let walker = run_steps(all_not_set.chain([
+            (0, WalkStep::Press(Key::Char('p'))),
+            (0, WalkStep::TypePin(PINS[0])),
+            (5_000, WalkStep::Paste("y")),
+            (pause, WalkStep::Press(Key::Char('y'))),
+        ]));
+        assert_eq!(walker.app.mode() == Mode::List, is_sent, "{pause} ms after the paste: {:?}", walker.app.mode());
+    }
+}
+
+#[test]
 fn any_key_or_paste_restarts_the_quiet_time() {
     let press = |key| WalkStep::Press(key);
     let early_steps =

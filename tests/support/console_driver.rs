@@ -285,6 +285,7 @@ impl ConsoleDriver {
     fn feed_bytes(&mut self, bytes: &str) {
         let mut inputs = Vec::new();
         let (app, at) = (&self.app, self.now.instant);
+        self.decoder.set_strict_mode(app.is_single_key_prompt());
         self.decoder.feed([(bytes, at)], |key| app.accepts_typed_ahead(key), &mut inputs);
         self.decoder.expire(at, &mut inputs);
         for (input, at) in inputs {

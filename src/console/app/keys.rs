@@ -8,7 +8,7 @@ use crate::console::go::Step;
 use crate::console::input::decoder::PastedText;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{GlobalAction, TooSmallAction, table};
-use crate::console::pages::{Page, PageEvent, quit};
+use crate::console::pages::{Page, quit};
 use crate::domain::clock::TimePoint;
 
 /// A second Ctrl-C within this time quits.
@@ -19,13 +19,17 @@ impl App {
         if self.shared.idle_timer.record_activity(now.instant) {
             return Vec::new();
         }
-        self.shared.messages.clear_hint();
-        match self.keymap.global_action(key) {
+        let global_action = self.keymap.global_action(key);
+        // Drawn again, the screen stays as it is, with a hint that asks something.
+        if global_action != Some(GlobalAction::Redraw) {
+            self.shared.messages.clear_hint();
+        }
+        match global_action {
             Some(GlobalAction::Interrupt) => self.interrupt(now),
             Some(GlobalAction::Redraw) => vec![ScreenCommand::Redraw.into()],
             Some(GlobalAction::Suspend) => self.suspend(),
             None if self.is_too_small() => match self.keymap.action(&table::TOO_SMALL, key) {
-                Some(TooSmallAction::Quit) => self.step(now, |page, shared| Step::ask_to_quit(page, shared)),
+                Some(TooSmallAction::Quit) => self.ask_to_quit(now),
                 None => {
                     self.shared.hint_unbound_key(key);
                     Vec::new()
@@ -49,7 +53,7 @@ impl App {
 
     fn suspend(&mut self) -> Vec<Effect> {
         if self.session.may_suspend {
-            self.notify(&PageEvent::Covered);
+            self.cover();
             return vec![ScreenCommand::Suspend.into()];
         }
         self.shared.messages.set_hint("Ctrl-Z is off here.");
@@ -66,9 +70,20 @@ impl App {
             return self.force_quit(now);
         }
         if self.is_too_small() {
-            return self.step(now, |page, shared| Step::ask_to_quit(page, shared));
+            return self.ask_to_quit(now);
         }
         self.step(now, |page, shared| page.interrupt(shared, now))
+    }
+
+    /// A page that is about quitting stays.
+    fn ask_to_quit(&mut self, now: TimePoint) -> Vec<Effect> {
+        self.step(now, |page, shared| {
+            if matches!(page, Page::Quit(_) | Page::ShuttingDown(_)) {
+                Step::stay(page)
+            } else {
+                Step::ask_to_quit(page, shared)
+            }
+        })
     }
 
     /// The second Ctrl-C: it still asks if a PIN would be lost. It does not ask about requests in flight, because

@@ -90,7 +90,9 @@ impl App {
         // Refresh at once: "set" is the outcome of this request, and not the current status of the number.
         let refresh = matches!(state, ChangeState::Set(_)).then(|| self.refresh_number(id).into());
         let bell = (is_bad && self.session.bell).then(|| ScreenCommand::Bell.into());
-        let history = self.page.shows_history_of(&id, &self.shared).then(|| WorkCommand::ReadHistory(id).into());
+        let is_shown = |page: &Page| page.shows_history_of(&id, &self.shared);
+        let shows_history = is_shown(&self.page) || self.below.iter().any(is_shown);
+        let history = shows_history.then(|| WorkCommand::ReadHistory(id).into());
         [refresh, bell, history].into_iter().flatten().collect()
     }
 

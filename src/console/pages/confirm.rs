@@ -11,7 +11,7 @@ use crate::console::effect::WorkCommand;
 use crate::console::go::{ConfirmRequest, Destination, Step};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{ConfirmAction, KeyTable, table};
-use crate::console::shared::{BlockReason, Shared, TokenProblem};
+use crate::console::shared::{BlockReason, Shared};
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{LastFour, Number, TwoStep};
@@ -125,14 +125,6 @@ impl ConfirmPage {
         };
     }
 
-    /// The page was covered: when it is shown again, the quiet time and the digits start over.
-    fn mark_covered(&mut self) {
-        self.guard = Guard::default();
-        if let Question::Replace { typed, .. } = &mut self.question {
-            typed.clear();
-        }
-    }
-
     fn accepts_key(&mut self, arrived: Instant) -> bool {
         let is_accepted = self.guard.accepts_key(arrived);
         if !is_accepted {
@@ -235,21 +227,22 @@ impl ConfirmPage {
                 }
                 Some(reason) => {
                     shared.messages.push(now.utc, "Nothing was recorded.");
-                    leave_blocked(reason, shared)
+                    Step::closed_by(reason, shared)
                 }
             },
             Question::ResendPin => match shared.resend_block_reason(&id) {
-                None => send(&self.targets, WorkCommand::ResendPin(id), shared, now),
+                None => {
+                    mark_queued(&self.targets, shared, now);
+                    Step::back().with(WorkCommand::ResendPin(id))
+                }
                 Some(reason) => refuse(reason, shared, now),
             },
             Question::Set(pins) | Question::Replace { pins, .. } => {
-                let keys = shared.resend_keys_in_list();
-                let targets = self.targets;
-                let mut reasons = targets.iter();
-                match reasons.find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now)) {
+                let (targets, keys) = (self.targets, shared.resend_keys_in_list());
+                match targets.iter().find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now)) {
                     None => {
-                        let plan = PinPlan { targets: targets.clone(), pins };
-                        send(&targets, WorkCommand::SetPins(plan), shared, now)
+                        mark_queued(&targets, shared, now);
+                        Step::back().with(WorkCommand::SetPins(PinPlan { targets, pins }))
                     }
                     Some(reason) => refuse(reason, shared, now),
                 }
@@ -268,39 +261,23 @@ impl Question {
     }
 }
 
-/// Shows the numbers as queued, and sends.
-fn send<P>(targets: &Targets, command: WorkCommand, shared: &mut Shared, now: TimePoint) -> Step<P> {
+/// Shows the numbers as queued.
+fn mark_queued(targets: &Targets, shared: &mut Shared, now: TimePoint) {
     for target in targets.iter() {
         shared.roster.set_change(target.id, ChangeState::Queued);
         let label = shared.label(&target.id);
         shared.messages.push(now.utc, format!("Set PIN for {label}: recording, then sending."));
     }
-    Step::back().with(command)
 }
 
-/// Sends nothing. The reason also stays on the messages page.
+/// Sends nothing. The reason stays on the messages page.
 fn refuse<P>(reason: BlockReason, shared: &mut Shared, now: TimePoint) -> Step<P> {
     shared.messages.push(now.utc, format!("Nothing was sent. {}", reason.text()));
     match reason {
         BlockReason::Message(_) => Step::back(),
-        BlockReason::TokenRefused { .. } | BlockReason::Recipients | BlockReason::JournalUnavailable => {
-            leave_blocked(reason, shared)
+        BlockReason::TokenRefused(_) | BlockReason::Recipients | BlockReason::JournalUnavailable => {
+            Step::closed_by(reason, shared)
         }
-    }
-}
-
-/// Leaves the question: the message line or another page says why.
-fn leave_blocked<P>(reason: BlockReason, shared: &mut Shared) -> Step<P> {
-    match reason {
-        BlockReason::Message(text) => {
-            shared.messages.set_hint(text);
-            Step::back()
-        }
-        BlockReason::TokenRefused { code, reason } => {
-            Step::reset(Destination::Token(TokenProblem::Refused { code, reason }))
-        }
-        BlockReason::Recipients => Step::replace(Destination::Recipients),
-        BlockReason::JournalUnavailable => Step::replace(Destination::JournalUnavailable),
     }
 }
 
@@ -345,26 +322,31 @@ impl PageBehavior for ConfirmPage {
     }
 
     fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        // It confirms nothing, and interrupts the quiet time.
-        self.accepts_key(now.instant);
+        self.guard.restart(now.instant);
+        self.note = None;
         shared.messages.set_hint("A paste confirms nothing.");
         Step::stay(self)
     }
 
+    fn on_shown(&mut self, _max_scroll: u16, at: Instant, _shared: &Shared) {
+        self.guard.mark_shown(at);
+    }
+
+    /// When it is shown again, the quiet time and the digits start over.
+    fn on_covered(&mut self) {
+        self.guard = Guard::default();
+        if let Question::Replace { typed, .. } = &mut self.question {
+            typed.clear();
+        }
+    }
+
     fn on_event(&mut self, event: &PageEvent<'_>, shared: &Shared) {
         match event {
-            PageEvent::Shown { at, .. } => self.guard.mark_shown(*at),
-            PageEvent::Covered => self.mark_covered(),
             PageEvent::Refreshed(number) => self.update_target(number),
-            PageEvent::Listed(number) => {
-                // A single read may be later than the page of a list.
-                let known = self.targets.get_mut(&number.id);
-                if known.is_some_and(|known| known.read_at <= number.read_at) {
-                    self.update_target(number);
-                }
-            }
+            // A single read may be later than the page of a list.
+            PageEvent::Listed(number) if self.targets.is_outdated_by(number) => self.update_target(number),
             PageEvent::ListsRead => self.mark_unlisted(shared),
-            PageEvent::PinGenerated(..) => {}
+            PageEvent::Listed(_) | PageEvent::PinGenerated(..) => {}
         }
     }
 
@@ -464,7 +446,7 @@ mod tests {
     fn digits_typed_before_the_page_was_covered_are_dropped() {
         let (mut page, later) = shown(TwoStep::On);
         "01".chars().for_each(|digit| page.type_digit(digit, later));
-        page.mark_covered();
+        page.on_covered();
         page.guard.mark_shown(later);
         let page = expect_stay(type_and_enter(page, "43", later + Duration::from_secs(1)));
         assert_eq!(page.note, Some("Type the last 4 digits first."));

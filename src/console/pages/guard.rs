@@ -19,7 +19,7 @@ pub enum Guard {
     Unseen,
     /// The page was shown, and the keyboard was quiet since then.
     Quiet {
-        /// When the page was shown, or the last key arrived too early.
+        /// When the page was shown, or the last key that came too early, or the last paste.
         since: Instant,
     },
 }
@@ -32,13 +32,21 @@ impl Guard {
         }
     }
 
+    /// Something else than a key arrived, such as a paste, whose end may still follow as keys: the quiet time starts
+    /// over.
+    pub fn restart(&mut self, at: Instant) {
+        if let Self::Quiet { since } = self {
+            *since = at.max(*since);
+        }
+    }
+
     /// Whether a key that arrived at this time counts. A key that arrived too early restarts the quiet time.
     pub fn accepts_key(&mut self, arrived: Instant) -> bool {
         match self {
             Self::Unseen => false,
             Self::Quiet { since } if arrived >= *since + QUIET_TIME => true,
-            Self::Quiet { since } => {
-                *since = arrived.max(*since);
+            Self::Quiet { .. } => {
+                self.restart(arrived);
                 false
             }
         }
@@ -63,6 +71,17 @@ mod tests {
         assert!(!guard.accepts_key(shown + Duration::from_millis(798)), "the earlier key restarted the quiet time");
         assert!(guard.accepts_key(shown + Duration::from_millis(1_198)));
         assert!(guard.accepts_key(shown + Duration::from_millis(1_199)), "after the quiet time every key counts");
+    }
+
+    #[test]
+    fn a_paste_restarts_the_quiet_time_even_after_it_has_passed() {
+        let (mut guard, shown) = (Guard::default(), Instant::now());
+        guard.restart(shown);
+        assert_eq!(guard, Guard::Unseen, "nothing restarts before the page was shown");
+        guard.mark_shown(shown);
+        guard.restart(shown + Duration::from_millis(500));
+        assert!(!guard.accepts_key(shown + Duration::from_millis(899)));
+        assert!(guard.accepts_key(shown + Duration::from_millis(1_299)));
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //! It does not lock the screen, because pindesk stores no secret that could identify the operator. To show the screen,
 //! pindesk reads the access token from its source again, and that is the only check.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{PageBehavior, PageEvent};
+use super::PageBehavior;
 use crate::console::effect::ScreenCommand;
 use crate::console::go::Step;
 use crate::console::input::keymap::{HiddenAction, KeyTable, table};
@@ -52,12 +52,12 @@ impl PageBehavior for HiddenPage {
         }
     }
 
-    fn on_event(&mut self, event: &PageEvent<'_>, _shared: &Shared) {
-        match event {
-            PageEvent::Shown { .. } => self.was_drawn = true,
-            PageEvent::Covered => self.was_drawn = false,
-            PageEvent::Listed(_) | PageEvent::Refreshed(_) | PageEvent::ListsRead | PageEvent::PinGenerated(..) => {}
-        }
+    fn on_shown(&mut self, _max_scroll: u16, _at: Instant, _shared: &Shared) {
+        self.was_drawn = true;
+    }
+
+    fn on_covered(&mut self) {
+        self.was_drawn = false;
     }
 
     fn hides_numbers(&self, _below: bool, _shared: &Shared) -> bool {

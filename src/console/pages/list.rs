@@ -11,7 +11,6 @@ use crate::console::shared::{Connection, ListLayout, MIN_PANE_WIDTH, Shared};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PIN_DIGITS;
-use crate::domain::pin_plan::Targets;
 use crate::domain::text::format_count;
 
 /// For a longer list, the first key press only shows how many calls a refresh costs.
@@ -75,7 +74,8 @@ impl PageBehavior for ListPage {
         Step::stay(self)
     }
 
-    fn on_paste(self, text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+    fn on_paste(mut self, text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+        self.asked_to_refresh_all = false;
         if shared.has_no_numbers() {
             shared.messages.set_hint("Paste ignored.");
         } else if let Some(digits) = extract_number_digits(text) {
@@ -84,6 +84,10 @@ impl PageBehavior for ListPage {
             shared.messages.set_hint("Paste ignored. Open a field first.");
         }
         Step::stay(self)
+    }
+
+    fn on_covered(&mut self) {
+        self.asked_to_refresh_all = false;
     }
 
     fn may_be_interrupted(&self) -> bool {
@@ -102,13 +106,13 @@ impl PageBehavior for ListPage {
 impl ListPage {
     /// Opens the PIN form, and refreshes the number, so that the form shows the current status.
     fn open_form(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        let Some(target) = shared.select_under_cursor().and_then(|id| shared.number(&id)) else {
+        let Some(id) = shared.select_under_cursor() else {
             shared.messages.set_hint("No number under the cursor.");
             return Step::stay(self);
         };
-        match shared.new_pin_block_reason(&target.id, &shared.resend_keys_in_list(), now) {
-            Some(reason) => Step::blocked(self, reason, shared),
-            None => Step::open(self, Destination::PinForm(Targets::one(target))),
+        match shared.new_pin_targets(&id, &shared.resend_keys_in_list(), now) {
+            Ok(targets) => Step::open(self, Destination::PinForm(targets)),
+            Err(reason) => Step::blocked(self, reason, shared),
         }
     }
 

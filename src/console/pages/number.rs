@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{PageBehavior, PageEvent};
+use super::PageBehavior;
 use crate::console::effect::ScreenCommand;
 use crate::console::go::{ConfirmRequest, Destination, Step};
 use crate::console::input::keymap::{KeyTable, NumberAction, table};
@@ -10,7 +10,6 @@ use crate::console::shared::{Connection, Shared, next_countdown_change};
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::pin_plan::Targets;
 
 /// One number's page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,15 +60,8 @@ impl PageBehavior for NumberPage {
         }
     }
 
-    fn on_event(&mut self, event: &PageEvent<'_>, _shared: &Shared) {
-        match event {
-            PageEvent::Shown { max_scroll, .. } => self.scroll = self.scroll.min(*max_scroll),
-            PageEvent::Covered
-            | PageEvent::Listed(_)
-            | PageEvent::Refreshed(_)
-            | PageEvent::ListsRead
-            | PageEvent::PinGenerated(..) => {}
-        }
+    fn on_shown(&mut self, max_scroll: u16, _at: Instant, _shared: &Shared) {
+        self.scroll = self.scroll.min(max_scroll);
     }
 
     fn next_wake(&self, shared: &Shared, now: Instant) -> Option<Instant> {
@@ -91,14 +83,10 @@ impl PageBehavior for NumberPage {
 impl NumberPage {
     /// Opens the PIN form, and refreshes the number, so that the form shows the current status.
     fn open_form(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        let Some(target) = shared.number(&self.id) else {
-            shared.messages.set_hint("No number under the cursor.");
-            return Step::stay(self);
-        };
         let resend_key = shared.keymap.key_label(&table::NO_ANSWER, &NumberAction::SendSamePin);
-        match shared.new_pin_block_reason(&self.id, &resend_key, now) {
-            Some(reason) => Step::blocked(self, reason, shared),
-            None => Step::replace(Destination::PinForm(Targets::one(target))),
+        match shared.new_pin_targets(&self.id, &resend_key, now) {
+            Ok(targets) => Step::replace(Destination::PinForm(targets)),
+            Err(reason) => Step::blocked(self, reason, shared),
         }
     }
 

@@ -108,23 +108,10 @@ impl PageBehavior for PinFormPage {
     }
 
     fn on_unbound_key(mut self, key: Key, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
-        match key {
-            Key::Char(c) => self.form.type_char(c),
-            Key::Ctrl(_)
-            | Key::Enter
-            | Key::Esc
-            | Key::Tab
-            | Key::BackTab
-            | Key::Backspace
-            | Key::Delete
-            | Key::Up
-            | Key::Down
-            | Key::Left
-            | Key::Right
-            | Key::Home
-            | Key::End
-            | Key::PageUp
-            | Key::PageDown => shared.hint_unbound_key(key),
+        if let Key::Char(c) = key {
+            self.form.type_char(c);
+        } else {
+            shared.hint_unbound_key(key);
         }
         Step::stay(self)
     }
@@ -134,24 +121,22 @@ impl PageBehavior for PinFormPage {
         Step::stay(self)
     }
 
+    fn on_covered(&mut self) {
+        self.form.hide();
+    }
+
     fn on_event(&mut self, event: &PageEvent<'_>, shared: &Shared) {
         match event {
-            PageEvent::Covered => self.form.hide(),
             PageEvent::PinGenerated(pin, now) => self.pin_generated(*pin, *now),
             PageEvent::Refreshed(number) => self.update_target(number),
-            PageEvent::Listed(number) => {
-                // A single read may be later than the page of a list.
-                let known = self.targets.get_mut(&number.id);
-                if known.is_some_and(|known| known.read_at <= number.read_at) {
-                    self.update_target(number);
-                }
-            }
+            // A single read may be later than the page of a list.
+            PageEvent::Listed(number) if self.targets.is_outdated_by(number) => self.update_target(number),
+            PageEvent::Listed(_) => {}
             PageEvent::ListsRead => self.targets.for_each_mut(|target| {
                 if shared.is_unlisted(target) {
                     target.two_step = TwoStep::Unknown;
                 }
             }),
-            PageEvent::Shown { .. } => {}
         }
     }
 

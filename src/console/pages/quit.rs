@@ -2,8 +2,10 @@
 //!
 //! It never cancels a request in flight.
 
+use std::time::Instant;
+
+use super::PageBehavior;
 use super::guard::Guard;
-use super::{PageBehavior, PageEvent};
 use crate::console::effect::{Effect, ScreenCommand, WorkCommand};
 use crate::console::go::{Destination, QuitReason, Step};
 use crate::console::input::keymap::{KeyTable, QuitAction, table};
@@ -47,22 +49,24 @@ impl PageBehavior for QuitPage {
         }
     }
 
-    fn on_paste(self, _text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+    fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        self.guard.restart(now.instant);
         shared.messages.set_hint("A paste confirms nothing.");
         Step::stay(self)
     }
 
-    fn on_event(&mut self, event: &PageEvent<'_>, shared: &Shared) {
-        match event {
-            PageEvent::Shown { at, .. } => {
-                self.guard.mark_shown(*at);
-                self.warned_numbers.extend(shared.pins_only_in_memory());
-                self.warned_numbers.sort_unstable();
-                self.warned_numbers.dedup();
-            }
-            PageEvent::Covered => self.guard = Guard::default(),
-            PageEvent::Listed(_) | PageEvent::Refreshed(_) | PageEvent::ListsRead | PageEvent::PinGenerated(..) => {}
+    fn on_shown(&mut self, _max_scroll: u16, at: Instant, shared: &Shared) {
+        let lost = shared.pins_only_in_memory();
+        if lost.iter().any(|id| !self.warned_numbers.contains(id)) {
+            // The operator has to read again.
+            self.guard = Guard::default();
+            self.warned_numbers.extend(lost);
         }
+        self.guard.mark_shown(at);
+    }
+
+    fn on_covered(&mut self) {
+        self.guard = Guard::default();
     }
 
     fn hides_numbers(&self, below: bool, _shared: &Shared) -> bool {

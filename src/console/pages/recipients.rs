@@ -2,8 +2,10 @@
 //!
 //! It stores nothing: an accepted page becomes a command.
 
+use std::time::Instant;
+
+use super::PageBehavior;
 use super::guard::{Guard, TYPED_AHEAD};
-use super::{PageBehavior, PageEvent};
 use crate::console::effect::WorkCommand;
 use crate::console::go::Step;
 use crate::console::input::key::Key;
@@ -66,21 +68,19 @@ impl PageBehavior for RecipientsPage {
     }
 
     fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        self.guard.accepts_key(now.instant);
+        self.guard.restart(now.instant);
         shared.messages.set_hint("A paste confirms nothing.");
         Step::stay(self)
     }
 
-    fn on_event(&mut self, event: &PageEvent<'_>, _shared: &Shared) {
-        match event {
-            PageEvent::Shown { max_scroll, at } => {
-                self.guard.mark_shown(*at);
-                self.was_scrolled_to_end |= self.scroll >= *max_scroll;
-                self.scroll = self.scroll.min(*max_scroll);
-            }
-            PageEvent::Covered => self.guard = Guard::default(),
-            PageEvent::Listed(_) | PageEvent::Refreshed(_) | PageEvent::ListsRead | PageEvent::PinGenerated(..) => {}
-        }
+    fn on_shown(&mut self, max_scroll: u16, at: Instant, _shared: &Shared) {
+        self.guard.mark_shown(at);
+        self.was_scrolled_to_end |= self.scroll >= max_scroll;
+        self.scroll = self.scroll.min(max_scroll);
+    }
+
+    fn on_covered(&mut self) {
+        self.guard = Guard::default();
     }
 
     fn asks(&self) -> bool {

@@ -2,7 +2,9 @@
 //!
 //! They do not know their text: the views do.
 
-use super::{PageBehavior, PageEvent};
+use std::time::Instant;
+
+use super::PageBehavior;
 use crate::console::go::{Destination, Step};
 use crate::console::input::keymap::{KeyTable, ScrollAction, table};
 use crate::console::shared::Shared;
@@ -51,15 +53,8 @@ impl PageBehavior for TextPage {
         }
     }
 
-    fn on_event(&mut self, event: &PageEvent<'_>, _shared: &Shared) {
-        match event {
-            PageEvent::Shown { max_scroll, .. } => self.scroll = self.scroll.min(*max_scroll),
-            PageEvent::Covered
-            | PageEvent::Listed(_)
-            | PageEvent::Refreshed(_)
-            | PageEvent::ListsRead
-            | PageEvent::PinGenerated(..) => {}
-        }
+    fn on_shown(&mut self, max_scroll: u16, _at: Instant, _shared: &Shared) {
+        self.scroll = self.scroll.min(max_scroll);
     }
 
     fn hides_numbers(&self, below: bool, _shared: &Shared) -> bool {

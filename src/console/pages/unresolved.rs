@@ -4,7 +4,7 @@
 
 use super::PageBehavior;
 use crate::console::go::{Destination, Step};
-use crate::console::input::keymap::{KeyTable, Motion, UnresolvedAction, table};
+use crate::console::input::keymap::{KeyTable, UnresolvedAction, table};
 use crate::console::shared::{InDoubtItem, Shared};
 use crate::domain::clock::TimePoint;
 
@@ -34,11 +34,12 @@ impl PageBehavior for UnresolvedPage {
                 list.cursor = item;
                 Step::open(self, Destination::Number(id))
             }
-            UnresolvedAction::Move(motion) => {
-                match motion {
-                    Motion::Up | Motion::PageUp | Motion::First => list.move_by(-1),
-                    Motion::Down | Motion::PageDown | Motion::Last => list.move_by(1),
-                }
+            UnresolvedAction::Up => {
+                list.move_by(-1);
+                Step::stay(self)
+            }
+            UnresolvedAction::Down => {
+                list.move_by(1);
                 Step::stay(self)
             }
             UnresolvedAction::Messages => Step::open(self, Destination::Messages),

@@ -2,16 +2,18 @@
 //!
 //! It shows nothing: the page that asks does.
 
-use super::{Connection, RecordingStatus, Shared};
+use super::{Connection, RecordingStatus, Shared, TokenProblem};
 use crate::console::input::keymap::{ListAction, NumberAction, table};
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
+use crate::domain::pin_plan::Targets;
 use crate::domain::text::format_duration;
 
 const READ_ONLY: &str = "This profile is read-only: nothing can be changed.";
 const JOURNAL_OPENING: &str = "The journal is still being opened. Try again in a moment.";
 const IN_PROGRESS: &str = "A request for this number is already in progress.";
+const NOT_LISTED: &str = "This number is no longer listed.";
 const NOT_IN_DOUBT: &str = "This number is no longer in doubt.";
 
 /// Why pindesk sends nothing now.
@@ -20,12 +22,7 @@ pub enum BlockReason {
     /// A sentence for the message line.
     Message(String),
     /// Meta refused the access token. The token page says what to do.
-    TokenRefused {
-        /// Graph's error code.
-        code: i64,
-        /// Its meaning, in a sentence.
-        reason: &'static str,
-    },
+    TokenRefused(TokenProblem),
     /// The operator must accept the escrow keys first.
     Recipients,
     /// The journal cannot record the request. Its page says why.
@@ -38,7 +35,7 @@ impl BlockReason {
     pub fn text(&self) -> &str {
         match self {
             Self::Message(text) => text,
-            Self::TokenRefused { .. } => "Meta refused the access token.",
+            Self::TokenRefused(_) => "Meta refused the access token.",
             Self::Recipients => "Escrow keys have changed.",
             Self::JournalUnavailable => "The journal cannot record it.",
         }
@@ -61,6 +58,20 @@ impl Shared {
         }
         let is_in_doubt = matches!(self.roster.change(id), Some(ChangeState::InDoubt(_)));
         if is_in_doubt { None } else { message(NOT_IN_DOUBT) }
+    }
+
+    /// The number for the PIN form, or why no new PIN may be sent to it now.
+    pub(in crate::console) fn new_pin_targets(
+        &self,
+        id: &PhoneNumberId,
+        resend_keys: &str,
+        now: TimePoint,
+    ) -> Result<Targets, BlockReason> {
+        match (self.new_pin_block_reason(id, resend_keys, now), self.number(id)) {
+            (Some(reason), _) => Err(reason),
+            (None, Some(target)) => Ok(Targets::one(target)),
+            (None, None) => Err(BlockReason::Message(NOT_LISTED.to_owned())),
+        }
     }
 
     /// Why no new PIN may be sent to this number now; `None` if it may. `resend_keys` are the keys that send the PIN in
@@ -132,7 +143,9 @@ impl Shared {
             }
         }
         match self.connection {
-            Connection::TokenRefused { code, reason } => Some(BlockReason::TokenRefused { code, reason }),
+            Connection::TokenRefused { code, reason } => {
+                Some(BlockReason::TokenRefused(TokenProblem::Refused { code, reason }))
+            }
             Connection::Offline { .. } => {
                 let key = self.keymap.key_label(&table::LIST, &ListAction::RefreshNumber);
                 let host = &self.session.host;

@@ -239,15 +239,16 @@ async fn remove_unlisted(
     result: RefreshResult,
     ended_at: UtcTime,
 ) {
-    let RefreshResult { complete_wabas, unread, read_since, mut read_first } = result;
+    let RefreshResult { complete_wabas, mut unread, read_since, read_first } = result;
     let read_since = read_since.unwrap_or(ended_at);
-    read_first.sort_unstable();
+    unread.extend(read_first);
+    let mut found = unread;
+    found.sort_unstable();
     let profile_name = profile.to_owned();
     let find_unlisted = move |reader: &JournalReader| {
         let mut unlisted = Vec::new();
         reader.for_each_cached_until(&profile_name, read_since, |number, waba| {
-            let is_found = unread.contains(&number) || read_first.binary_search(&number).is_ok();
-            if complete_wabas.contains(&waba) && !is_found {
+            if complete_wabas.contains(&waba) && found.binary_search(&number).is_err() {
                 unlisted.push(number);
             }
         })?;

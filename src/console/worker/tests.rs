@@ -26,7 +26,7 @@ use crate::state_dir::StateDir;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A worker for a number at an address that nobody listens on, with this state directory.
+/// A worker for a number at an address without a listener, with this state directory.
 fn start_worker(ca_file: Option<&str>, state_dir: std::path::PathBuf) -> (WorkerHandle, Receiver<WorkerReport>) {
     start_worker_at("https://127.0.0.1:1", ca_file, state_dir, config::EscrowSettings::default())
 }

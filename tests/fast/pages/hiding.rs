@@ -157,3 +157,12 @@ fn showing_the_screen_returns_to_the_page_of_open_issues() {
         .assert_effects([WorkCommand::RecordScreenShown])
         .sees("1 number is in doubt");
 }
+
+#[test]
+fn without_a_token_the_open_issues_stay_hidden() {
+    let mut console = AppFixture::new((80, 24));
+    let unresolved = vec![console.recovered_change(1)];
+    console.read_list().press('z').open_recording(recording_with_escrow(), unresolved, &[]).key(Key::Enter);
+    console.update(Msg::TokenRead(Err("The file is gone.".to_owned()))).assert_no_effects();
+    console.sees("No access token").does_not_see("0141");
+}

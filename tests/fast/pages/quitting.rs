@@ -1,7 +1,14 @@
 //! What the console says about numbers in doubt before it quits.
 
-use pindesk::console::effect::ScreenCommand;
+use std::time::Duration;
+
+use pindesk::console::app::Msg;
+use pindesk::console::effect::{ScreenCommand, WorkCommand};
+use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::Mode;
+use pindesk::console::shared::Size;
+use pindesk::domain::change::ChangeState;
 
 use crate::support::app_fixture::{AppFixture, READING_TIME, recording_with_escrow, recording_without_escrow};
 
@@ -22,4 +29,36 @@ fn quitting_names_each_number_whose_pin_is_only_in_memory() {
         .set_in_doubt(2, |details| details.is_pin_in_memory = false);
     console.key(Key::Ctrl('c')).key(Key::Ctrl('c')).assert_no_effects().sees("! +1 555-010-0140").does_not_see("0142");
     console.sees("1 number in doubt is shown again at the next start.");
+}
+
+#[test]
+fn a_number_named_just_before_the_key_was_not_read() {
+    let mut console = AppFixture::loaded((80, 24), recording_without_escrow());
+    console.set_in_doubt(0, |details| details.is_in_escrow = false).press('q').wait(READING_TIME);
+    console.set_in_doubt(2, |details| details.is_in_escrow = false).sees("! +1 555-010-0142");
+    console.wait(Duration::from_millis(5)).press('y').assert_no_effects();
+    console.wait(READING_TIME).press('y').assert_effects([ScreenCommand::Quit]);
+}
+
+#[test]
+fn a_key_right_after_a_paste_does_not_quit() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.set_in_doubt(0, |_| {}).press('q').wait(READING_TIME);
+    console.update(Msg::Pasted(PastedText::new("y".to_owned()))).press('y').assert_no_effects();
+    console.wait(READING_TIME).press('y').assert_effects([ScreenCommand::Quit]);
+}
+
+#[test]
+fn a_small_window_asks_about_quitting_only_once() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.set_change_state(0, ChangeState::Sending { attempt: 1 }).press('q');
+    console.update(Msg::Resized(Size { width: 20, height: 5 })).press('q').key(Key::Ctrl('c')).assert_no_effects();
+    console.update(Msg::Resized(Size { width: 80, height: 24 }));
+    assert_eq!(console.app.mode(), Mode::Quit);
+    console.press('n');
+    assert_eq!(console.app.mode(), Mode::List, "no question is below the other");
+    console.press('q').wait(READING_TIME).press('y').assert_effects([WorkCommand::StopSending]);
+    console.update(Msg::Resized(Size { width: 20, height: 5 })).press('q').assert_no_effects();
+    console.update(Msg::Resized(Size { width: 80, height: 24 }));
+    assert_eq!(console.app.mode(), Mode::ShuttingDown);
 }

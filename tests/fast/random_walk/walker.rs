@@ -3,7 +3,7 @@
 mod invariants;
 mod pending_question;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,9 @@ use super::step::WalkStep;
 /// How long a confirmation must be shown without a key before a key counts. Repeated here, not taken from the code.
 pub(super) const QUIET_TIME: Duration = Duration::from_millis(400);
 
+/// How long the form shows a PIN.
+const PIN_SHOWN_FOR: Duration = Duration::from_secs(10);
+
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and most can be true together")]
 pub(super) struct Walker {
     pub(super) app: App,
@@ -42,8 +45,10 @@ pub(super) struct Walker {
     pub(super) now: TimePoint,
     pub(super) wabas: Vec<Arc<Waba>>,
     question: Option<PendingQuestion>,
-    /// Numbers that the quit confirmation has shown because their PIN would be lost.
-    shown_before_quit: HashSet<PhoneNumberId>,
+    /// Numbers that the quit confirmation has shown because their PIN would be lost, and when it first did.
+    shown_before_quit: HashMap<PhoneNumberId, Instant>,
+    /// Until when the form may show its PIN, because a key asked for that.
+    pin_shown_until: Option<Instant>,
     /// Numbers in doubt, tracked independently of the console.
     in_doubt: HashSet<PhoneNumberId>,
     /// The journal has a record that the screen is hidden, and none yet that it is shown again.
@@ -70,7 +75,7 @@ impl Walker {
             config_paths: Vec::new(),
             token_source: "/etc/pindesk/token".to_owned(),
             wabas: wabas.clone(),
-            show_pin_for: Some(Duration::from_secs(10)),
+            show_pin_for: Some(PIN_SHOWN_FOR),
             may_suspend: true,
             bell: true,
             hide_after: Some(Duration::from_mins(10)),
@@ -91,7 +96,8 @@ impl Walker {
             now,
             wabas,
             question: None,
-            shown_before_quit: HashSet::new(),
+            shown_before_quit: HashMap::new(),
+            pin_shown_until: None,
             in_doubt: HashSet::new(),
             is_hidden: false,
             has_journal_failed: false,
@@ -216,6 +222,9 @@ impl Walker {
         {
             self.cursor_was_moved |= self.app.roster().visible_len() > 0;
         }
+        if is_handled && mode == Mode::PinForm && matches!(key, Key::Char('v' | 'g')) {
+            self.pin_shown_until = Some(self.now.instant + PIN_SHOWN_FOR);
+        }
         self.record_input(Some(key));
         self.update(Msg::KeyPressed(key), Some(key));
     }
@@ -256,16 +265,19 @@ impl Walker {
         if !matches!(&msg, Msg::RecordsOpened { .. } if *self.app.recording_status() != RecordingStatus::Opening) {
             self.track_in_doubt(&msg);
         }
+        let has_token = matches!(msg, Msg::TokenRead(Ok(())));
         let is_refresh_end = matches!(msg, Msg::RefreshFinished { .. });
         let effects = self.app.update(msg, self.now);
         for effect in effects {
             match effect {
                 Effect::Work(WorkCommand::SetPins(plan)) => {
                     let [target] = &plan.targets[..] else { panic!("sent to other numbers than asked: {plan:?}") };
-                    self.check_send(target.id, key, confirmation.as_ref());
+                    self.check_send(target.id, key, confirmation.as_ref(), false);
                     self.check_no_concurrent_pin(target.id, &changes);
                 }
-                Effect::Work(WorkCommand::ResendPin(number)) => self.check_send(number, key, confirmation.as_ref()),
+                Effect::Work(WorkCommand::ResendPin(number)) => {
+                    self.check_send(number, key, confirmation.as_ref(), true);
+                }
                 Effect::Work(WorkCommand::ResolveManually { number, .. }) => {
                     assert!(key == Some(Key::Char('y')) && !self.has_journal_failed, "resolved without a yes");
                     let question = self.question.take().expect("a confirmation is open");
@@ -275,8 +287,9 @@ impl Walker {
                 Effect::Work(WorkCommand::DropSecrets) => self.is_hidden = true,
                 Effect::Work(WorkCommand::RecordScreenShown) => {
                     assert!(std::mem::take(&mut self.is_hidden), "recorded as shown, but it was not hidden");
+                    assert!(has_token, "shown without an access token");
                 }
-                Effect::Screen(ScreenCommand::Quit) => self.check_quit(),
+                Effect::Screen(ScreenCommand::Quit) => self.check_quit(key),
                 Effect::Screen(ScreenCommand::GeneratePin { .. }) => {
                     let pin = Pin::parse(GENERATED_PIN.as_bytes()).expect("a valid PIN");
                     self.update(Msg::PinGenerated(Some(pin)), None);
@@ -299,6 +312,9 @@ impl Walker {
         }
         if !matches!(self.app.page(), Page::Quit(_) | Page::ShuttingDown { .. }) {
             self.shown_before_quit.clear();
+        }
+        if self.app.mode() != Mode::PinForm {
+            self.pin_shown_until = None;
         }
         self.track_question(is_refresh_end);
         if !is_input {
@@ -350,7 +366,9 @@ impl Walker {
             }
             if let Page::Quit(_) = self.app.page() {
                 let only_in_memory = self.app.roster().changes().filter(|(_, state)| is_only_in_memory(state));
-                self.shown_before_quit.extend(only_in_memory.map(|(id, _)| *id));
+                for (id, _) in only_in_memory {
+                    self.shown_before_quit.entry(*id).or_insert(self.now.instant);
+                }
             }
         }
         self.update(Msg::FrameShown { max_scroll: painted.max_scroll }, None);

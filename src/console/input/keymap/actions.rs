@@ -114,7 +114,8 @@ pub enum ConfirmAction {
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum UnresolvedAction {
     Open,
-    Move(Motion),
+    Up,
+    Down,
     Messages,
     Help,
     HideScreen,

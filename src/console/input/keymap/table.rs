@@ -69,6 +69,12 @@ impl Mode {
         of(self).title()
     }
 
+    /// True if one of its keys has this risk.
+    #[must_use]
+    pub fn has_risk(self, risk: Risk) -> bool {
+        all_rows(self).any(|row| row.risk == risk)
+    }
+
     /// The printable keys that the mode accepts although the table does not bind them.
     #[must_use]
     pub fn text_input(self) -> TextInput {

@@ -13,7 +13,7 @@ use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::{PhoneNumberId, TwoStep};
 use ratatui::buffer::{Buffer, Cell};
 
-use super::Walker;
+use super::{QUIET_TIME, Walker};
 use crate::random_walk::samples::{GENERATED_PIN, LABELS, NAMES, PINS};
 
 /// The PIN of this change exists nowhere but in the memory of the console.
@@ -42,6 +42,7 @@ impl Walker {
         number: PhoneNumberId,
         key: Option<Key>,
         confirmation: Option<&(String, TwoStep)>,
+        is_resend: bool,
     ) {
         assert!(!self.app.session().read_only, "a read-only profile sent a PIN");
         assert!(matches!(self.app.recording_status(), RecordingStatus::Ready { .. }), "sent without an open journal");
@@ -57,12 +58,8 @@ impl Walker {
             assert_eq!(key, Some(Key::Char('y')), "not y");
         }
         let is_replacement = question.mode == Mode::ConfirmReplace;
-        assert!(is_replacement || *two_step == TwoStep::NotSet || self.is_same_pin(number));
-    }
-
-    /// A resend follows only a doubt, so its number has a change.
-    fn is_same_pin(&self, number: PhoneNumberId) -> bool {
-        self.app.roster().change(&number).is_some()
+        assert!(is_resend || is_replacement || *two_step == TwoStep::NotSet, "a PIN was replaced without its digits");
+        assert!(!is_resend || self.in_doubt.contains(&number), "only a PIN in doubt is sent again");
     }
 
     /// The console never sends a second PIN while the first may still arrive.
@@ -101,13 +98,15 @@ impl Walker {
         assert!(!(may_arrive && text.contains("Set a new PIN")), "the page offers a new PIN:\n{text}");
     }
 
-    /// The console quits without running requests, and shows each PIN in doubt before it forgets it.
-    pub(super) fn check_quit(&mut self) {
+    /// The console quits without running requests, and shows each PIN in doubt before it forgets it: long enough to
+    /// read, if `y` quits.
+    pub(super) fn check_quit(&mut self, key: Option<Key>) {
         self.has_quit = true;
+        let read_time = if key == Some(Key::Char('y')) { QUIET_TIME } else { Duration::ZERO };
         assert_eq!(self.app.running_count(), 0, "quit during a request");
         for (id, state) in self.app.roster().changes() {
-            let is_safe = !is_only_in_memory(state) || self.shown_before_quit.contains(id);
-            assert!(is_safe, "quit without showing {id}: {state:?}");
+            let was_shown = self.shown_before_quit.get(id).is_some_and(|shown| *shown + read_time <= self.now.instant);
+            assert!(!is_only_in_memory(state) || was_shown, "quit without showing {id}: {state:?}");
         }
     }
 
@@ -122,7 +121,8 @@ impl Walker {
 
     fn shows_a_pin(&self) -> bool {
         let Page::PinForm(page) = self.app.page() else { return false };
-        page.form.seconds_until_hidden(self.now.instant).is_some()
+        let was_asked_for = self.pin_shown_until.is_some_and(|until| self.now.instant < until);
+        was_asked_for && page.form.seconds_until_hidden(self.now.instant).is_some()
     }
 
     /// Only a key moves the cursor to another number. `before` is the number under the cursor before the message.

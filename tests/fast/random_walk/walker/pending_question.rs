@@ -36,8 +36,10 @@ impl Walker {
         let reaches_question = is_handled && !self.app.is_too_small() && key != Some(Key::Ctrl('l'));
         let Some(question) = self.question.as_mut().filter(|_| reaches_question) else { return };
         let Some(since) = question.quiet_since else { return };
-        if !question.is_read && self.now.instant < since + QUIET_TIME {
+        // A paste always starts the quiet time over: its end may follow as keys.
+        if key.is_none() || (!question.is_read && self.now.instant < since + QUIET_TIME) {
             question.quiet_since = Some(self.now.instant);
+            question.is_read = false;
             return;
         }
         question.is_read = true;

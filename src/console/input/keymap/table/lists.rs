@@ -129,7 +129,7 @@ pub static UNRESOLVED: KeyTable<UnresolvedAction> = KeyTable {
         ),
         bind(UnresolvedAction::Messages, MESSAGES),
         bind(UnresolvedAction::HideScreen, HIDE_SCREEN),
-        bind(UnresolvedAction::Move(Motion::Up), UP),
-        bind(UnresolvedAction::Move(Motion::Down), DOWN),
+        bind(UnresolvedAction::Up, UP),
+        bind(UnresolvedAction::Down, DOWN),
     ],
 };
