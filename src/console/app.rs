@@ -41,6 +41,7 @@ use crate::console::pages::welcome::WelcomePage;
 use crate::console::pages::{Page, PageEvent};
 use crate::console::shared::{Session, Shared, Size, TokenProblem};
 use crate::domain::clock::TimePoint;
+use crate::domain::number::PhoneNumberId;
 
 /// The complete state of the console.
 #[derive(Debug)]
@@ -171,7 +172,10 @@ impl App {
                 Page::Number(NumberPage { id, scroll: 0 })
             }
             Destination::PinForm(targets) => {
-                effects.extend(targets.iter().map(|target| shared.refresh_number(target.id).into()));
+                for target in targets.iter() {
+                    effects.push(shared.refresh_number(target.id).into());
+                    effects.push(WorkCommand::ReadHistory(target.id).into());
+                }
                 Page::PinForm(PinFormPage::new(targets, shared))
             }
             Destination::Confirm(request) => Page::Confirm(ConfirmPage::new(request)),
@@ -268,6 +272,18 @@ impl App {
     #[must_use]
     pub const fn page(&self) -> &Page {
         &self.page
+    }
+
+    /// The number that the page is about, if it is about one.
+    #[must_use]
+    pub fn page_number(&self) -> Option<PhoneNumberId> {
+        self.page.number()
+    }
+
+    /// True if the history of the page's number is shown beside it.
+    #[must_use]
+    pub fn has_page_pane(&self) -> bool {
+        self.has_pane() && self.page.number().is_some() && !self.hides_numbers()
     }
 
     /// The current mode, which decides what keys mean.

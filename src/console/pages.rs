@@ -115,9 +115,14 @@ pub(super) trait PageBehavior: Sized {
         false
     }
 
+    /// The number that the page is about. A wide window shows its history beside the page.
+    fn number(&self) -> Option<PhoneNumberId> {
+        None
+    }
+
     /// True if the page shows the history of this number, so that a change of it must be loaded.
-    fn shows_history_of(&self, _id: &PhoneNumberId, _shared: &Shared) -> bool {
-        false
+    fn shows_history_of(&self, id: &PhoneNumberId, _shared: &Shared) -> bool {
+        self.number() == Some(*id)
     }
 
     /// False for an action that has no effect now, so that the footer leaves it out.
@@ -227,6 +232,12 @@ macro_rules! pages {
             pub(super) fn lets_rows_move(&self) -> bool {
                 match self {
                     $(Self::$name(page) => page.lets_rows_move(),)+
+                }
+            }
+
+            pub(super) fn number(&self) -> Option<PhoneNumberId> {
+                match self {
+                    $(Self::$name(page) => page.number(),)+
                 }
             }
 

@@ -31,8 +31,17 @@ use crate::journal::HistoryEntry;
 /// The smallest window that shows a page. A smaller one shows a notice instead.
 pub const MIN_SIZE: Size = Size { width: 40, height: 10 };
 
-/// The minimum width for showing details beside the list.
-pub const MIN_PANE_WIDTH: u16 = 100;
+/// The minimum width for showing details beside the list or a page.
+pub const MIN_PANE_WIDTH: u16 = 120;
+
+/// The width of the list beside the pane, with the blank between them, in windows below 179 columns.
+const LIST_WIDTH_BESIDE_PANE: u16 = 80;
+
+/// The widest pane beside the list. What it shows is not longer.
+const MAX_PANE_WIDTH: u16 = 59;
+
+/// The columns of a page beside the pane. The pane begins behind them, in every window.
+pub const PAGE_WIDTH_BESIDE_PANE: u16 = 80;
 
 /// The size of the window, in columns and rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +112,7 @@ impl Shared {
             pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),
             refresh: RefreshProgress::default(),
-            layout: ListLayout::ListOnly,
+            layout: ListLayout::ListAndDetails,
             size,
             filter: String::new(),
         }
@@ -124,15 +133,32 @@ impl Shared {
     /// True if the list shows the details of the cursor row beside it.
     #[must_use]
     pub fn has_pane(&self) -> bool {
-        self.layout == ListLayout::ListAndDetails && self.size.width >= MIN_PANE_WIDTH
+        self.layout == ListLayout::ListAndDetails && self.size.width >= MIN_PANE_WIDTH && !self.is_compact()
+    }
+
+    /// The width of the pane beside the list, without the blank before it; 0 without a pane.
+    #[must_use]
+    pub fn pane_width(&self) -> u16 {
+        if self.has_pane() { (self.size.width - LIST_WIDTH_BESIDE_PANE).min(MAX_PANE_WIDTH) } else { 0 }
     }
 
     /// How many rows of numbers the window shows.
     #[must_use]
-    pub const fn list_rows(&self) -> u16 {
-        // Title, counts, heading; message, keys. A taller window also has the filter, a rule and the ids.
-        let frame = if self.is_compact() { 5 } else { 8 };
+    pub fn list_rows(&self) -> u16 {
+        // Title, counts, heading; name, keys. A taller window also has the filter, a rule, the IDs and a message; the
+        // pane shows the IDs, too.
+        let frame = match (self.is_compact(), self.has_pane()) {
+            (true, _) => 5,
+            (false, true) => 7,
+            (false, false) => 8,
+        };
         self.size.height.saturating_sub(frame)
+    }
+
+    /// True for windows so narrow that the title names only the environment and the profile.
+    #[must_use]
+    pub const fn is_narrow(&self) -> bool {
+        self.size.width < 60
     }
 
     /// True for small windows, which leave out what is not essential.

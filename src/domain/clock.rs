@@ -88,6 +88,12 @@ impl UtcTime {
         self.format("%-d %b %Y")
     }
 
+    /// `02 Mar 26 10:41`, for a narrow column.
+    #[must_use]
+    pub fn format_short(self) -> String {
+        self.format("%d %b %y %H:%M")
+    }
+
     /// `14:03`, for a narrow column.
     #[must_use]
     pub fn format_hour_minute(self) -> String {

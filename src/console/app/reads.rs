@@ -72,6 +72,7 @@ impl App {
             return;
         }
         self.shared.refresh.is_running = false;
+        self.shared.refresh.finished_at = Some(now.utc);
         let waba_ids = self.shared.session.wabas.iter().map(|waba| waba.id);
         let complete: Vec<_> = waba_ids.filter(|id| self.is_fully_read(*id)).collect();
         let unread = self.shared.refresh.unread_wabas.len();

@@ -159,13 +159,13 @@ impl Keymap {
         is_available: impl Fn(&A) -> bool + 'a,
     ) -> impl Iterator<Item = FooterKey> + 'a {
         let digits = match table.text_input {
-            TextInput::Digits => Some(FooterKey { text: "Type digits".to_owned(), closes_page: false }),
+            TextInput::Digits => Some(FooterKey { key: "0-9".to_owned(), label: "type digits", closes_page: false }),
             TextInput::None | TextInput::Text => None,
         };
         let available = table.bindings.iter().filter(move |binding| is_available(&binding.action));
         let keys = available.filter_map(|Binding { row, .. }| {
-            let text = format!("{} {}", self.keys(row).first()?, row.footer_label?);
-            Some(FooterKey { text, closes_page: row.closes_page })
+            let key = self.keys(row).first()?.to_string();
+            Some(FooterKey { key, label: row.footer_label?, closes_page: row.closes_page })
         });
         digits.into_iter().chain(keys)
     }
@@ -174,8 +174,10 @@ impl Keymap {
 /// One key of a footer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FooterKey {
-    /// The key and its short description.
-    pub text: String,
+    /// The key.
+    pub key: String,
+    /// What it does, in a word or two.
+    pub label: &'static str,
     /// True if it closes the page. The footer always shows such a key, whatever the width.
     pub closes_page: bool,
 }
@@ -184,7 +186,7 @@ impl FooterKey {
     /// Its width in columns.
     #[must_use]
     pub fn width(&self) -> usize {
-        crate::domain::text::width(&self.text)
+        crate::domain::text::width(&self.key) + 1 + crate::domain::text::width(self.label)
     }
 }
 
@@ -299,7 +301,7 @@ mod tests {
         keymap.rebind("set-pin", "x").expect("x must be free");
         assert_eq!(keymap.action(&table::LIST, Key::Char('x')), Some(ListAction::SetPin));
         assert_eq!(keymap.action(&table::LIST, Key::Char('p')), None);
-        assert!(keymap.footer(&table::LIST, |_| true).any(|key| key.text == "x set PIN"));
+        assert!(keymap.footer(&table::LIST, |_| true).any(|key| key.key == "x" && key.label == "set PIN"));
     }
 
     #[test]

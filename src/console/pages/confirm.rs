@@ -14,7 +14,7 @@ use crate::console::input::keymap::{ConfirmAction, KeyTable, table};
 use crate::console::shared::{BlockReason, Shared};
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
-use crate::domain::number::{LastFour, Number, TwoStep};
+use crate::domain::number::{LastFour, Number, PhoneNumberId, TwoStep};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::{PinPlan, Targets};
 use crate::domain::text::CleanText;
@@ -291,6 +291,10 @@ impl PageBehavior for ConfirmPage {
             Question::ResolveManually(_) => &table::CONFIRM_RESOLUTION,
             Question::Replace { .. } => &table::CONFIRM_REPLACE,
         }
+    }
+
+    fn number(&self) -> Option<PhoneNumberId> {
+        Some(self.target().id)
     }
 
     fn on_action(mut self, action: ConfirmAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {

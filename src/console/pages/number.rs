@@ -69,8 +69,8 @@ impl PageBehavior for NumberPage {
         next_countdown_change(details.new_pin_allowed_from.instant, now)
     }
 
-    fn shows_history_of(&self, id: &PhoneNumberId, _shared: &Shared) -> bool {
-        self.id == *id
+    fn number(&self) -> Option<PhoneNumberId> {
+        Some(self.id)
     }
 
     fn is_available(&self, action: &NumberAction, shared: &Shared) -> bool {

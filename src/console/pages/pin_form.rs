@@ -12,7 +12,7 @@ use crate::console::input::keymap::{KeyTable, PinFormAction, table};
 use crate::console::pin_form::{PinField, PinForm, PinFormNote};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
-use crate::domain::number::{Number, TwoStep};
+use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::pin::{Pin, PinChoice};
 use crate::domain::pin_plan::{PinPlan, Targets};
 use crate::domain::text::CleanText;
@@ -84,6 +84,10 @@ impl PageBehavior for PinFormPage {
 
     fn keys(&self, _shared: &Shared) -> &'static KeyTable<PinFormAction> {
         &table::PIN_FORM
+    }
+
+    fn number(&self) -> Option<PhoneNumberId> {
+        Some(self.targets.first().id)
     }
 
     fn on_action(mut self, action: PinFormAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {

@@ -45,6 +45,10 @@ impl PageBehavior for ResolutionNotePage {
         &table::RESOLUTION_NOTE
     }
 
+    fn number(&self) -> Option<PhoneNumberId> {
+        Some(self.id)
+    }
+
     fn on_action(mut self, action: ResolutionNoteAction, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         match action {
             ResolutionNoteAction::Continue => match validate_note(self.input.value()) {

@@ -126,6 +126,8 @@ pub struct RefreshProgress {
     pub id: u32,
     /// True until every list has ended.
     pub is_running: bool,
+    /// When the last list ended; `None` while the refresh is running.
+    pub finished_at: Option<UtcTime>,
     /// How many numbers were read.
     pub numbers_read: usize,
     /// The numbers that were read one by one. A WABA may list them as well.

@@ -143,7 +143,7 @@ pub(super) fn resolution_note(app: &App, page: &ResolutionNotePage) -> Sheet {
     let label = "Note: ";
     let max_columns = usize::from(app.size().width).saturating_sub(label.len() + 4);
     let scroll = page.input.visual_scroll(max_columns.saturating_sub(1));
-    let visible = super::list::skip_columns(page.input.value(), scroll);
+    let visible = super::canvas::skip_columns(page.input.value(), scroll);
     sheet.cursor_on_next_line(label.len() + page.input.visual_cursor().saturating_sub(scroll));
     sheet.push_line(vec![(format!("{label}{visible}"), Role::Plain)]);
     if let Some(note) = page.note.filter(|_| app.hide_warning().is_none()) {

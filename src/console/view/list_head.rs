@@ -1,0 +1,116 @@
+//! The lines around the rows of the list: counts, what the list shows, the filter being typed, and the message line.
+//!
+//! It counts nothing itself: the roster does.
+
+use ratatui::layout::Position;
+
+use super::canvas::{Canvas, skip_columns};
+use super::status;
+use crate::console::app::App;
+use crate::console::pages::Page;
+use crate::console::pages::filter::FilterPage;
+use crate::console::theme::Role;
+use crate::domain::text::{CleanText, format_count, width};
+
+/// The number of cells of the bar while numbers are read.
+const BAR_CELLS: usize = 20;
+
+/// Draws the lines between the title and the headings. Returns the position of the cursor while the operator types a
+/// filter.
+pub(super) fn paint(app: &App, canvas: &mut Canvas<'_>) -> Option<Position> {
+    if app.is_compact() {
+        // A compact window has one line for the message, the filter or the counts.
+        if let Page::Filter(page) = app.page() {
+            return Some(paint_filter_input(app, page, canvas, 1));
+        }
+        let warning = app.hide_warning();
+        if let Some(text) = warning.as_deref().or(app.messages().current_hint()) {
+            canvas.put(0, 1, text, if warning.is_some() { Role::Strong } else { Role::Plain });
+        } else if app.filter().is_empty() {
+            paint_counts(app, canvas, 1);
+        } else {
+            paint_filter(app, canvas, 1);
+        }
+        return None;
+    }
+    paint_counts(app, canvas, 1);
+    if let Page::Filter(page) = app.page() {
+        return Some(paint_filter_input(app, page, canvas, 2));
+    }
+    if app.refresh_progress().is_running {
+        paint_progress(app, canvas, 2);
+    } else if app.filter().is_empty() {
+        canvas.put(0, 2, &status::list_label(app), Role::Plain);
+    } else {
+        paint_filter(app, canvas, 2);
+    }
+    None
+}
+
+fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
+    let mut x = 0;
+    for count in status::counts(app) {
+        let is_wide = canvas.width() >= 80;
+        let label = if is_wide { count.label } else { count.short_label };
+        let key = count.key.as_deref().filter(|_| is_wide).map_or(String::new(), |key| format!("{key}:"));
+        let text = format!("{label} ");
+        let value = format_count(count.value);
+        let columns = width(&key) + width(&text) + width(&value);
+        if usize::from(x) + columns > usize::from(canvas.width()) {
+            return;
+        }
+        let plain = if count.is_active { Role::Strong } else { Role::Plain };
+        x = canvas.put(x, y, &key, Role::Strong);
+        x = canvas.put(x, y, &text, plain);
+        x = canvas.put(x, y, &value, if count.value > 0 { count.role } else { plain }) + 2;
+    }
+}
+
+/// Draws the active filter, and how many numbers it shows.
+fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) {
+    let columns = put_shown(app, canvas, y);
+    let x = canvas.put(0, y, "/", Role::Strong);
+    canvas.put_within(x + 1, y, columns.saturating_sub(2), CleanText::new(app.filter()).as_str(), Role::Plain);
+}
+
+/// Draws how many numbers are shown at the right end. Returns the columns that are free before it.
+fn put_shown(app: &App, canvas: &mut Canvas<'_>, y: u16) -> usize {
+    let roster = app.roster();
+    let shown = format!("{} of {}", format_count(roster.visible_len()), format_count(roster.total()));
+    canvas.put_right(y, &shown, Role::Plain);
+    usize::from(canvas.width()).saturating_sub(width(&shown) + 1)
+}
+
+/// Draws the filter being typed. Returns the position of the cursor.
+fn paint_filter_input(app: &App, page: &FilterPage, canvas: &mut Canvas<'_>, y: u16) -> Position {
+    let columns = put_shown(app, canvas, y).saturating_sub(2);
+    let x = canvas.put(0, y, "/", Role::Strong) + 1;
+    let scroll = page.input.visual_scroll(columns.saturating_sub(1));
+    canvas.put_within(x, y, columns, &skip_columns(page.input.value(), scroll), Role::Plain);
+    let column = page.input.visual_cursor().saturating_sub(scroll);
+    Position { x: x + u16::try_from(column).unwrap_or(0), y }
+}
+
+/// Draws how far the numbers were read.
+fn paint_progress(app: &App, canvas: &mut Canvas<'_>, y: u16) {
+    let mut x = 0;
+    if let Some((done, total)) = status::refresh_share(app) {
+        let filled = (done * BAR_CELLS / total).min(BAR_CELLS);
+        x = canvas.put(x, y, &canvas.theme.bar_cell().repeat(filled), Role::Plain);
+        x = canvas.put(x, y, &canvas.theme.horizontal_line().repeat(BAR_CELLS - filled), Role::Quiet) + 2;
+    }
+    canvas.put(x, y, &status::refresh_label(app), Role::Plain);
+}
+
+/// Draws the message line: while a filter is typed what is wrong with it, else the newest message.
+pub(super) fn paint_message(app: &App, canvas: &mut Canvas<'_>) {
+    let row = canvas.height().saturating_sub(2);
+    if let Page::Filter(page) = app.page()
+        && app.hide_warning().is_none()
+    {
+        let help = "Also: two-step: waba: request: id:    ! before a word means not";
+        canvas.put(0, row, page.error.as_deref().unwrap_or(help), Role::Plain);
+    } else {
+        canvas.draw_message_line(app);
+    }
+}
