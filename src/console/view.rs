@@ -84,7 +84,7 @@ impl View {
             Page::List(_) | Page::Filter(_) | Page::Sort(_) => list::paint(app, now, canvas, &mut self.list),
             Page::Welcome(_) => page(canvas, &empty_state::welcome(app), 0),
             Page::Token(state) => page(canvas, &empty_state::token(app, &state.problem), 0),
-            Page::Number(state) => page(canvas, &number::sheet(app, state.id, now), state.scroll),
+            Page::Number(state) => page(canvas, &number::sheet(app, self.theme, state.id, now), state.scroll),
             Page::PinForm(state) => page(canvas, &pin_form::sheet(app, state, now), 0),
             Page::Confirm(state) => page(canvas, &confirm::sheet(app, state), 0),
             Page::ResolutionNote(state) => page(canvas, &in_doubt::resolution_note(app, state), 0),

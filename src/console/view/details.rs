@@ -84,7 +84,7 @@ pub(super) fn add_details(sheet: &mut Sheet, app: &App, number: &Number, now: In
 }
 
 /// Adds what Meta last reported, and when.
-fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number) {
+pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number) {
     let (_, two_step, role) = status::two_step_cell(number.two_step);
     let row = app.roster().get(&number.id);
     if let Some(stale) = row.filter(|row| row.is_stale) {
@@ -177,7 +177,8 @@ pub(super) fn add_target(sheet: &mut Sheet, number: &Number) {
     });
 }
 
-fn waba_label(number: &Number) -> String {
+/// The WABA of a number, in words.
+pub(super) fn waba_label(number: &Number) -> String {
     number.waba.as_ref().map_or_else(
         || "not listed by a WABA".to_owned(),
         |waba| waba.name.as_ref().map_or_else(|| waba.id.to_string(), |name| format!("{name}  {}", waba.id)),

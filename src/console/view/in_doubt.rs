@@ -10,45 +10,59 @@ use super::status;
 use crate::console::app::App;
 use crate::console::input::keymap::{NumberAction, table};
 use crate::console::pages::resolution_note::ResolutionNotePage;
-use crate::console::theme::Role;
+use crate::console::theme::{Role, StatusSymbol, Theme};
 use crate::domain::change::{ChangeState, Completion, InDoubtDetails, SendHistory};
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::text::{format_count, format_duration};
 use crate::policy::error_catalog::Explanation;
 
 /// Adds the status of the number and what to do. The lines that end every page about a number follow.
-pub(super) fn add_status(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtDetails, now: Instant) {
+pub(super) fn add_status(
+    sheet: &mut Sheet,
+    app: &App,
+    theme: Theme,
+    number: &Number,
+    details: &InDoubtDetails,
+    now: Instant,
+) {
     let explanation = Explanation::for_number_in_doubt(details);
     let which_pin = if details.newer_pin.is_some() { "older PIN" } else { "PIN" };
-    sheet.styled_text(&format!("The {which_pin} may or may not be set."), Role::Strong);
+    let symbol = theme.symbol(StatusSymbol::NoAnswer);
+    sheet.styled_text(&format!("{symbol} The {which_pin} may or may not be set."), Role::Uncertain);
     sheet.text(&explanation.reason);
     sheet.optional_blank_line();
     sheet.styled_field("PIN stored", pin_location(details), pin_location_role(details));
+    sheet.optional_blank_line();
+    add_actions(sheet, app, number, details, now);
+    sheet.optional_blank_line();
     sheet.field("May be in force", &candidates_label(details));
-    let (_, before, _) = status::two_step_cell(details.two_step_before);
-    let (_, current, role) = status::two_step_cell(number.two_step);
-    let is_stale = app.roster().get(&number.id).is_some_and(|row| row.is_stale);
-    let refreshed = match number.read_at {
-        // The status shown here is not the one that was read then.
-        Some(_) if app.is_unlisted(number) => "no longer listed by its WABA".to_owned(),
-        None => "not read yet".to_owned(),
-        Some(_) if is_stale => "not refreshed in this session".to_owned(),
-        Some(at) => format!("refreshed {at}"),
-    };
-    sheet.styled_field("Two-step", &format!("{before} before; now {current}, {refreshed}"), role);
+    add_two_step(sheet, app, number, details);
     match details.send_history {
         SendHistory::Recorded(completion) => add_tries(sheet, completion),
         SendHistory::EscrowOnly { encrypted_at } => {
             sheet.field("Last try", &format!("unknown: the PIN was encrypted at {}", encrypted_at.format_date_time()));
         }
     }
-    sheet.optional_blank_line();
-    add_actions(sheet, app, number, details, now);
     if details.is_in_escrow {
         sheet.optional_blank_line();
         sheet.text("To decrypt the PIN from the escrow, on any machine with a key:");
         sheet.text(&format!("pindesk escrow open --identity FILE {}", number.id));
+        sheet.optional_blank_line();
     }
+}
+
+fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtDetails) {
+    let (_, before, _) = status::two_step_cell(details.two_step_before);
+    let (_, current, role) = status::two_step_cell(number.two_step);
+    let is_stale = app.roster().get(&number.id).is_some_and(|row| row.is_stale);
+    let read = match number.read_at {
+        // The status shown here is not the one that was read then.
+        Some(_) if app.is_unlisted(number) => "no longer listed by its WABA".to_owned(),
+        None => "not read yet".to_owned(),
+        Some(_) if is_stale => "not refreshed in this session".to_owned(),
+        Some(at) => format!("read {at}"),
+    };
+    sheet.styled_field("Two-step now", &format!("{current}, {read}; {before} before"), role);
 }
 
 /// Adds the keys, the recommended one first.
@@ -125,9 +139,16 @@ pub(super) const fn pin_location_short(details: &InDoubtDetails) -> &'static str
     }
 }
 
-/// How many PINs may be in force, in few columns for a table.
+/// Which PINs may be in force, in few columns for a table. The count includes a PIN that was set before.
 pub(super) fn candidates_short(details: &InDoubtDetails) -> String {
-    if details.candidate_count == 1 { "1 PIN".to_owned() } else { format!("{} PINs", details.candidate_count) }
+    match (details.two_step_before, details.candidate_count) {
+        (TwoStep::NotSet, 1) => "this one or none".to_owned(),
+        (TwoStep::NotSet, count) => format!("{count} PINs or none"),
+        (TwoStep::On, 2) => "this one or the old".to_owned(),
+        (TwoStep::On, count) => format!("{count} PINs"),
+        (TwoStep::Unknown, 2) => "this one, old or none".to_owned(),
+        (TwoStep::Unknown, count) => format!("{count} PINs or none"),
+    }
 }
 
 /// The page where the operator writes the note of a manual check.

@@ -121,6 +121,16 @@ impl Sheet {
         self.push_wrapped(self.indent, &[], text, role);
     }
 
+    /// Adds what happened, in a role, and in bold whether anything was changed.
+    pub(super) fn headline(&mut self, outcome: &str, role: Role, consequence: &str) {
+        if self.fits(text::width(outcome) + 1 + text::width(consequence)) {
+            self.push_line(vec![(format!("{outcome} "), role), (consequence.to_owned(), Role::Strong)]);
+        } else {
+            self.styled_text(outcome, role);
+            self.styled_text(consequence, Role::Strong);
+        }
+    }
+
     /// Adds a paragraph, except in a compact window.
     pub(super) fn optional_text(&mut self, text: &str) {
         if !self.is_compact {
@@ -143,9 +153,10 @@ impl Sheet {
     /// Adds numbered steps beside a label.
     pub(super) fn numbered_steps<'s>(&mut self, label: &str, steps: impl IntoIterator<Item = &'s str>) {
         let indent = " ".repeat(self.indent);
+        let columns = if self.is_compact { text::width(label) + 1 } else { self.label_width };
         for (number, step) in (1..).zip(steps) {
             let label = if number == 1 { label } else { "" };
-            let start = format!("{indent}{label:<7}{number}  ");
+            let start = format!("{indent}{label:<columns$}{number}  ");
             self.push_wrapped(text::width(&start), &[(start, Role::Plain)], step, Role::Plain);
         }
     }
