@@ -252,14 +252,14 @@ pub(crate) fn type_filter(session: &mut PtySession, text: &str) {
     session.send("/");
     session.wait_for("Enter apply");
     session.send(text);
-    session.wait_for(&format!("Filter: {text}"));
+    session.wait_for(&format!("/ {text}"));
 }
 
 /// Moves the cursor to a number without a PIN.
 pub(crate) fn select_unset_number(session: &mut PtySession) {
     type_filter(session, "two-step:not-set");
     session.send("\r");
-    session.wait_for("Sort: ");
+    session.wait_for("p set PIN");
 }
 
 /// Opens the form for a number without a PIN.

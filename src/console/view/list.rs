@@ -58,7 +58,7 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, scroll: &m
     if is_compact {
         paint_name_and_position(app, canvas);
     } else {
-        canvas.draw_rule(top + rows, &[], &position_label(app));
+        canvas.draw_rule(top + rows, &[(&status::stale_label(app), Role::Plain)], &position_label(app));
         if pane == 0 {
             paint_ids(app, canvas, top + rows + 1);
         }

@@ -26,10 +26,13 @@ pub(super) fn paint(app: &App, canvas: &mut Canvas<'_>) -> Option<Position> {
         let warning = app.hide_warning();
         if let Some(text) = warning.as_deref().or(app.messages().current_hint()) {
             canvas.put(0, 1, text, if warning.is_some() { Role::Strong } else { Role::Plain });
-        } else if app.filter().is_empty() {
-            paint_counts(app, canvas, 1);
-        } else {
+        } else if !app.filter().is_empty() {
             paint_filter(app, canvas, 1);
+        } else if app.roster().stale_summary().is_some_and(|stale| stale.numbers == app.roster().total()) {
+            // If all numbers are stale, every status is unknown.
+            canvas.put(0, 1, &status::stale_label(app), Role::Plain);
+        } else {
+            paint_counts(app, canvas, 1);
         }
         return None;
     }

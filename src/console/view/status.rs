@@ -105,18 +105,25 @@ pub(super) fn counts(app: &App) -> Vec<Count> {
     ]
 }
 
+/// A count of numbers.
+fn numbers(count: usize) -> String {
+    format!("{} {}", format_count(count), if count == 1 { "number" } else { "numbers" })
+}
+
+/// Which numbers only an earlier run has read; empty if there are none, or while a refresh is running.
+pub(super) fn stale_label(app: &App) -> String {
+    let stale = app.roster().stale_summary().filter(|_| !app.refresh_progress().is_running);
+    stale.map_or(String::new(), |stale| format!("{} as of {}", numbers(stale.numbers), stale.oldest.format_date_time()))
+}
+
 /// What the list shows without a filter, and how old it is.
 pub(super) fn list_label(app: &App) -> String {
     let (progress, total) = (app.refresh_progress(), app.roster().total());
-    let numbers = |count: usize| format!("{} {}", format_count(count), if count == 1 { "number" } else { "numbers" });
-    if let Some(stale) = app.roster().stale_summary() {
-        let fresh = total - stale.numbers;
-        let rest = if fresh > 0 { format!("; {} refreshed", format_count(fresh)) } else { String::new() };
-        return format!("{} as of {}{rest}", numbers(stale.numbers), stale.oldest.format_date_time());
-    }
     let (unread, wabas) = (progress.unread_wabas.len(), app.session().wabas.len());
-    let mut label = if unread > 0 {
+    let mut label = if unread > 0 && wabas > 1 {
         format!("{}; {unread} of {wabas} WABAs could not be read", numbers(total))
+    } else if unread > 0 {
+        format!("{}; the WABA could not be read", numbers(total))
     } else if total == 1 {
         "The only number".to_owned()
     } else {
@@ -125,7 +132,7 @@ pub(super) fn list_label(app: &App) -> String {
     if unread == 0 && wabas > 0 {
         label.push_str(&format!(" in {wabas} {}", if wabas == 1 { "WABA" } else { "WABAs" }));
     }
-    if let Some(at) = progress.finished_at {
+    if let Some(at) = progress.finished_at.filter(|_| unread == 0) {
         let verb = if matches!(app.connection(), Connection::Offline { .. }) { "as of" } else { "refreshed" };
         label.push_str(&format!(", {verb} {} UTC", at.format_hour_minute()));
     }

@@ -106,7 +106,7 @@ fn a_manual_check_needs_a_note_without_a_pin_and_a_yes() {
     console
         .set_change_state(0, ChangeState::Resolved(finished, Resolution::Manual))
         .sees("resolved: checked manually.");
-    console.press('/').type_text("request:settled").key(Key::Enter).sees("Showing 1 of 4").sees("- resolved");
+    console.press('/').type_text("request:settled").key(Key::Enter).sees("1 of 4").sees("- resolved");
     console.key(Key::Enter).sees("Last request resolved: checked manually");
 }
 

@@ -28,8 +28,8 @@ fn the_page_comes_before_the_list_and_esc_closes_it() {
     let mut console = console_with_two_in_doubt((80, 24));
     console.sees("2 numbers are in doubt").sees("The journal is older").sees("200000000000001");
     console.read_list().sees("2 numbers are in doubt").sees("+1 555-010-0141").sees("2 PINs");
-    console.key(Key::Esc).sees("Showing 4 of 4").sees("in doubt 2 | on 1").press('w').sees("2 numbers are in doubt");
-    console.press('q').sees("Showing 4 of 4");
+    console.key(Key::Esc).sees("All 4 numbers").sees("in doubt 2 | on 1").press('w').sees("2 numbers are in doubt");
+    console.press('q').sees("All 4 numbers");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn the_page_waits_until_the_operator_finishes_typing() {
     let unresolved = vec![console.recovered_change(1)];
     console
         .open_recording(recording_with_escrow(), unresolved, &[])
-        .sees("Filter: 555")
+        .sees("/ 555")
         .key(Key::Enter)
         .sees("1 number is in doubt");
 }
@@ -109,5 +109,5 @@ fn the_cursor_follows_its_number_and_enter_opens_it() {
 #[test]
 fn w_says_so_if_there_are_no_open_issues() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.press('w').sees("No number is in doubt.").sees("Showing 4 of 4");
+    console.press('w').sees("No number is in doubt.").sees("All 4 numbers");
 }

@@ -32,7 +32,7 @@ fn an_unusable_journal_keeps_the_list_and_blocks_changes() {
         .press('p')
         .sees("No PIN can be set")
         .sees(why);
-    console.key(Key::Esc).sees("Showing 4 of 4").press('r').assert_effects([WorkCommand::RefreshNumber(number(0))]);
+    console.key(Key::Esc).sees("All 4 numbers").press('r').assert_effects([WorkCommand::RefreshNumber(number(0))]);
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl ConsoleDriver {
 
     /// Puts the cursor on a number with the filter.
     pub(crate) fn select(&mut self, number: &str) -> &mut Self {
-        self.filter(number).sees("Showing 1 of 60")
+        self.filter(number).sees("1 of 60")
     }
 
     /// Replaces the filter.

@@ -41,7 +41,7 @@ fn a_restart_shows_doubts_first_and_a_note_resolves_them() {
         "History",
     ]);
     let mut console = restart(console.shut_down());
-    console.sees("Showing 60 of 60").does_not_see("in doubt");
+    console.sees("All 60 numbers").does_not_see("in doubt");
     assert_eq!(console.pin_commands(), 0);
 }
 
@@ -86,14 +86,14 @@ fn changed_keys_block_all_changes_until_accepted() {
 #[test]
 fn showing_the_screen_reads_the_token_and_can_set_a_pin() {
     let mut console = ConsoleDriver::demo();
-    console.press('z').sees("Screen hidden").does_not_see(NOT_SET_NUMBER).enter().sees("Showing 60 of 60");
+    console.press('z').sees("This is not a lock.").does_not_see(NOT_SET_NUMBER).enter().sees("All 60 numbers");
     console.set_pin(NOT_SET_NUMBER, PIN).sees("+ set ");
 }
 
 #[test]
 fn hiding_right_after_confirming_lets_the_request_finish() {
     let mut console = ConsoleDriver::demo();
-    console.set_pin(NOT_SET_NUMBER, PIN).press('z').sees("Screen hidden").enter().sees("+ set ");
+    console.set_pin(NOT_SET_NUMBER, PIN).press('z').sees("This is not a lock.").enter().sees("+ set ");
     assert_eq!(console.pin_in_force(NOT_SET_ID).as_deref(), Some(PIN));
 }
 
@@ -107,10 +107,10 @@ fn a_number_meta_no_longer_lists_never_comes_back() {
         (options.start(), address)
     };
     let (mut second, address) = start_offline(Some(first.shut_down()), "127.0.0.62");
-    second.sees_all(&["Showing 60 of 60", "OFFLINE since"]).start_server(address).wait(Duration::from_secs(20));
-    second.sees_all(&["Read 59 numbers.", "Showing 59 of 59"]).wait_until_cached(59);
+    second.sees_all(&["All 60 numbers", "OFFLINE since"]).start_server(address).wait(Duration::from_secs(20));
+    second.sees_all(&["Read 59 numbers.", "All 59 numbers"]).wait_until_cached(59);
     let (mut third, _) = start_offline(Some(second.shut_down()), "127.0.0.63");
-    third.sees("? on").sees("Showing 59 of 59");
+    third.sees("? on").sees("All 59 numbers");
 }
 
 #[test]
@@ -120,5 +120,5 @@ fn cached_numbers_appear_at_once_and_are_marked_as_old() {
     let state = Some(first.shut_down());
     let latency = Duration::from_millis(400);
     let mut console = DriverOptions { numbers: 600, state, latency, ..DriverOptions::default() }.start();
-    console.sees("Refreshing: ").sees("? on").sees("Showing 600 of 600").sees("Read 600 numbers.").does_not_see("? on");
+    console.sees("Refreshing: ").sees("? on").sees("All 600 numbers").sees("Read 600 numbers.").does_not_see("? on");
 }

@@ -19,7 +19,7 @@ fn start_demo(home: &Path, flags: &[&str]) -> PtySession {
         [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("HOME", home), ("TMPDIR", home)];
     let arguments = [&["--demo", "--demo-numbers", "50", "--demo-latency", "0"][..], flags].concat();
     let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &arguments, WIDE_SIZE, &env);
-    session.wait_for("Showing 50 of 50");
+    session.wait_for("All 50 numbers");
     session.wait_for("Read 50 numbers.");
     session
 }

@@ -193,7 +193,7 @@ fn quitting_waits_for_requests_and_can_be_canceled() {
     session.send("y");
     session.wait_for("Waiting for the answers");
     session.send("n");
-    session.wait_for("Showing");
+    session.wait_for("All ");
     assert!(!session.exits_within(QUIET_TIME), "the console quits");
     session.kill(Signal::TERM);
     session.wait_for("Waiting for the answers");

@@ -109,15 +109,15 @@ fn input_larger_than_one_read_is_handled_at_once() {
     let program = session.program();
     // The terminal buffers 4,095 bytes of input.
     session.send([b"\x1b[200~".as_slice(), &[b'7'; 3_000], b"\x1b[201~\x08\x08"].concat());
-    session.wait_until_gone("Showing 200 of");
+    session.wait_until_gone("200 of 200");
     session.wait_until_quiet(QUIET_TIME);
     let before = program.cpu_ticks();
     session.send("\x15");
-    session.wait_for("Showing 200 of 200");
+    session.wait_for("200 of 200");
     session.bytes_within(QUIET_TIME);
     assert!(program.cpu_ticks() - before < 20, "the console is busy without input");
     session.send("12");
-    session.wait_for("Filter: 12");
+    session.wait_for("/ 12");
 }
 
 #[test]
@@ -145,13 +145,13 @@ fn both_backspace_codes_delete() {
     let mut session = fixture.start_console(&[]);
     type_filter(&mut session, "555");
     session.send("\x08");
-    session.wait_until_gone("Filter: 555");
-    session.wait_for("Filter: 55");
+    session.wait_until_gone("/ 555");
+    session.wait_for("/ 55");
     session.send("\x7f");
-    session.wait_until_gone("Filter: 55");
-    session.wait_for("Filter: 5");
+    session.wait_until_gone("/ 55");
+    session.wait_for("/ 5");
     session.send("\x1b");
-    session.wait_for("Filter: none");
+    session.wait_for("All ");
     open_form(&mut session);
     session.send("40");
     session.wait_for("[*] [*] [_]");
@@ -205,7 +205,7 @@ fn a_read_only_demo_changes_nothing() {
     session.wait_for("Read 100 numbers.");
     session.send("p");
     session.wait_for("This profile is read-only: nothing can be changed.");
-    assert!(session.screen().starts_with("pindesk  DEMO  READ-ONLY  profile demo  user ana"), "{}", session.screen());
+    assert!(session.screen().starts_with("pindesk  (DEMO)  READ-ONLY  made-up numbers"), "{}", session.screen());
     session.send("q");
     assert_eq!(session.wait_exit(), ProcessExit::with_code(0));
 }

@@ -204,7 +204,7 @@ fn only_the_copy_key_writes_to_the_clipboard() {
         session.wait_for_bytes(format!("{head}MjAwMDAwMDAwMDAw").as_bytes());
         session.wait_for_bytes(tail.as_bytes());
         session.send("q");
-        session.wait_for("Showing");
+        session.wait_for("All ");
         quit(&mut session);
     }
 }
@@ -234,7 +234,7 @@ fn many_resizes_leave_the_screen_of_a_fresh_start() {
         session.wait_until_quiet(QUIET_TIME);
         session.send("\x1b");
     }
-    session.wait_for("Sort: ");
+    session.wait_for("p set PIN");
     session.wait_until_quiet(QUIET_TIME);
     for session in [&mut session, &mut fresh] {
         // The newest message differs, so the test replaces it by the same hint in both.
