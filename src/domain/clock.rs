@@ -94,6 +94,12 @@ impl UtcTime {
         self.format("%d %b %y %H:%M")
     }
 
+    /// `02 Mar 26`, for a narrow column.
+    #[must_use]
+    pub fn format_short_date(self) -> String {
+        self.format("%d %b %y")
+    }
+
     /// `14:03`, for a narrow column.
     #[must_use]
     pub fn format_hour_minute(self) -> String {

@@ -163,13 +163,15 @@ pub struct Message {
 pub struct Messages {
     entries: VecDeque<Message>,
     hint: Option<String>,
+    /// The newest message was added after the last key.
+    has_news: bool,
 }
 
 impl Messages {
     /// The messages at the start: `first`, or none.
     #[must_use]
     pub fn with_first(first: Option<Message>) -> Self {
-        Self { entries: first.into_iter().collect(), hint: None }
+        Self { entries: first.into_iter().collect(), hint: None, has_news: false }
     }
 
     /// Adds a message that stays on the messages page.
@@ -178,6 +180,7 @@ impl Messages {
             self.entries.pop_front();
         }
         self.entries.push_back(Message { at, text: text.into() });
+        self.has_news = true;
         self.hint = None;
     }
 
@@ -186,9 +189,16 @@ impl Messages {
         self.hint = Some(text.into());
     }
 
-    /// Clears the response to the last key.
+    /// A key was pressed: clears the response to the last one.
     pub fn clear_hint(&mut self) {
         self.hint = None;
+        self.has_news = false;
+    }
+
+    /// The response to the last key, or a message that was added after it: pages show it until the next key.
+    #[must_use]
+    pub fn news(&self) -> Option<&str> {
+        self.hint.as_deref().or_else(|| self.line().filter(|_| self.has_news))
     }
 
     /// The text of the message line: the response to the last key, or the newest message.

@@ -143,13 +143,19 @@ impl<'a> Canvas<'a> {
             .map(|(mark, lines, place)| format!("{mark} {lines} more {place}"))
             .collect::<Vec<_>>()
             .join("  ");
-        self.draw_rule(y, &[], &more);
         let warning = app.hide_warning();
-        let hint = app.messages().current_hint().filter(|_| !app.hides_numbers()).map(|hint| (hint, Role::Plain));
-        if let Some((text, role)) = warning.as_deref().map(|warning| (warning, Role::Strong)).or(hint).or(notice) {
-            let end = if more.is_empty() { self.area.width } else { self.area.width.saturating_sub(20) };
-            self.put(0, y, &" ".repeat(usize::from(end)), Role::Plain);
-            self.put_within(0, y, usize::from(end), text, role);
+        // On a page that asks something, a message would look like an answer.
+        let news = if app.asks() { app.messages().current_hint() } else { app.messages().news() };
+        let news = news.filter(|_| !app.hides_numbers()).map(|text| (text, Role::Plain));
+        let content = warning.as_deref().map(|warning| (warning, Role::Strong)).or(news).or(notice);
+        let Some((content, role)) = content else {
+            self.draw_rule(y, &[], &more);
+            return;
+        };
+        // The text takes the place of the rule, and that of the counts if there is no room for both.
+        self.put(0, y, content, role);
+        if text::width(content) + TITLE_GAP + text::width(&more) <= usize::from(self.area.width) {
+            self.put_right(y, &more, Role::Plain);
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) fn paint(app: &App, canvas: &mut Canvas<'_>) -> Option<Position> {
             return Some(paint_filter_input(app, page, canvas, 1));
         }
         let warning = app.hide_warning();
-        if let Some(text) = warning.as_deref().or(app.messages().current_hint()) {
+        if let Some(text) = warning.as_deref().or(app.messages().news()) {
             canvas.put(0, 1, text, if warning.is_some() { Role::Strong } else { Role::Plain });
         } else if !app.filter().is_empty() {
             paint_filter(app, canvas, 1);

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 /// The widths of the columns.
 const NUMBER_WIDTH: usize = 19;
-const SINCE_WIDTH: usize = 17;
+const SINCE_WIDTH: usize = 21;
 const PINS_WIDTH: usize = 22;
 
 pub(super) fn sheet(app: &App, theme: Theme, now: Instant) -> Sheet {
@@ -93,7 +93,7 @@ fn add_number(
     let pins = candidates_short(details);
     let since = match details.send_history {
         SendHistory::Recorded(completion) => completion.at.format_short(),
-        SendHistory::EscrowOnly { .. } => "not known".to_owned(),
+        SendHistory::EscrowOnly { encrypted_at } => format!("encrypted {}", encrypted_at.format_short_date()),
     };
     // A running change is shown here: the number stays in the list until it ends.
     let location = match app.roster().change(&id) {
@@ -102,7 +102,7 @@ fn add_number(
     };
     if sheet.is_compact() {
         sheet.push_line(start.into_iter().chain([(format!("{gap}{location}"), Role::Plain)]).collect());
-        sheet.push_line(vec![(format!("    {pins}, {since}"), Role::Plain)]);
+        sheet.push_line(vec![(format!("    {since}, {pins}"), Role::Plain)]);
     } else {
         let rest = format!("{gap}{since:<SINCE_WIDTH$}{pins:<PINS_WIDTH$}{location}");
         sheet.push_line(start.into_iter().chain([(rest, Role::Plain)]).collect());

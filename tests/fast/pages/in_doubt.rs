@@ -19,7 +19,7 @@ use crate::support::app_fixture::{AppFixture, HIDE_AFTER, READING_TIME, number, 
 fn the_page_says_where_the_pin_is_and_how_many_may_be_in_force() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).open_number(0).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
-    console.sees("not set before; now not set").sees("May be in force 1 PIN, or none");
+    console.sees("not set, read 14:03:09 UTC; not set before").sees("May be in force 1 PIN, or none");
     console.sees("in memory, and encrypted in escrow.jsonl").sees("No answer: +1 555-010-0140");
     console.set_in_doubt(0, |details| (details.is_in_escrow, details.candidate_count) = (false, 3));
     console.sees("in memory only, until you quit: write it down").sees("3 PINs, or none").sees("s same PIN");
@@ -52,7 +52,7 @@ fn a_different_pin_waits_until_the_last_try_cannot_arrive() {
     console.wait(Duration::from_millis(34_500)).sees("A new PIN can be set in 1 min 1 s");
     console.wait(Duration::from_millis(60_499)).press('p').sees("New PIN in 1 s.").assert_no_effects();
     console.wait(Duration::from_millis(1)).sees("p Set a new PIN.").press('p').sees("Set PIN");
-    console.assert_effects([WorkCommand::RefreshNumber(number(0))]);
+    console.assert_effects([WorkCommand::RefreshNumber(number(0)), WorkCommand::ReadHistory(number_id(0))]);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn an_unlisted_number_in_doubt_is_unknown_not_still_unset() {
     let mut console = start_refresh((80, 24));
     console.set_in_doubt(0, |details| details.two_step_before = TwoStep::On);
     finish_refresh(&mut console, vec![number(1)], Ok(())).open_number(0);
-    console.sees("on before; now unknown, no longer listed by its WABA").does_not_see("Still not set");
+    console.sees("unknown, no longer listed by its WABA; on before").does_not_see("Still not set");
     console.sees("If it is not set 2 minutes after the last try, nothing was");
 }
 
