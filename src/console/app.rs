@@ -113,7 +113,10 @@ impl App {
             }
             Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
             Msg::HistoryRead { id, lines } => {
-                if !self.hides_numbers() {
+                // One that arrives late must not replace the one that is shown.
+                let is_awaited = self.shared.show_awaited_history(id);
+                let is_shown = |page: &Page| page.number() == Some(id) || page.shows_history_of(&id, &self.shared);
+                if !self.hides_numbers() && (is_awaited || self.below.iter().chain([&self.page]).any(is_shown)) {
                     self.shared.history = Some((id, lines));
                 }
             }

@@ -100,6 +100,12 @@ impl UtcTime {
         self.format("%d %b %y")
     }
 
+    /// `14:03:09`, for a narrow column.
+    #[must_use]
+    pub fn format_time(self) -> String {
+        self.format("%H:%M:%S")
+    }
+
     /// `14:03`, for a narrow column.
     #[must_use]
     pub fn format_hour_minute(self) -> String {
@@ -110,7 +116,7 @@ impl UtcTime {
 impl fmt::Display for UtcTime {
     /// `14:03:09 UTC`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.format("%H:%M:%S UTC"))
+        f.pad(&format!("{} UTC", self.format_time()))
     }
 }
 

@@ -46,8 +46,7 @@ impl App {
     /// Lets the pane beside the list follow the cursor, if that rests.
     fn update_pane_when_due(&mut self, now: Instant) -> Option<Effect> {
         self.pane_follows_at().filter(|due| self.shows_list() && *due <= now)?;
-        let id = self.shared.show_cursor_row_in_pane().filter(|id| self.history(id).is_none())?;
-        Some(WorkCommand::ReadHistory(id).into())
+        self.shared.follow_cursor_with_pane().map(|id| WorkCommand::ReadHistory(id).into())
     }
 
     fn shows_list(&self) -> bool {

@@ -99,7 +99,7 @@ impl PageBehavior for ListPage {
     }
 
     fn shows_history_of(&self, id: &PhoneNumberId, shared: &Shared) -> bool {
-        shared.has_pane() && shared.history(id).is_some()
+        shared.has_pane() && shared.pane_number() == Some(*id)
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn paint_list_pane(
     sheet.styled_text(number.label(), Role::Strong);
     sheet.styled_text(number.name.as_ref().map_or("", CleanText::as_str), Role::Strong);
     sheet.push_blank_line();
-    add_two_step(&mut sheet, app, &number);
+    add_two_step(&mut sheet, app, &number, UtcTime::format_time);
     add_last_set(&mut sheet, app, &number.id);
     add_history(&mut sheet, app, number.id);
     add_whatsapp(&mut sheet, &number);
@@ -68,7 +68,7 @@ fn draw_separator(canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
 
 /// Adds the details of a number.
 pub(super) fn add_details(sheet: &mut Sheet, app: &App, number: &Number, now: Instant) {
-    add_two_step(sheet, app, number);
+    add_two_step(sheet, app, number, |at| at.to_string());
     match app.roster().change(&number.id) {
         None => add_last_recorded(sheet, app, &number.id),
         Some(change) => add_last_request(sheet, change, now),
@@ -84,7 +84,7 @@ pub(super) fn add_details(sheet: &mut Sheet, app: &App, number: &Number, now: In
 }
 
 /// Adds what Meta last reported, and when.
-pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number) {
+pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, format: impl Fn(UtcTime) -> String) {
     let (_, two_step, role) = status::two_step_cell(number.two_step);
     let row = app.roster().get(&number.id);
     if let Some(stale) = row.filter(|row| row.is_stale) {
@@ -92,7 +92,7 @@ pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number) {
         let at = number.read_at.map_or_else(|| "never".to_owned(), UtcTime::format_date_time);
         sheet.styled_field("Two-step", &format!("{two_step}; {previous} on {at}"), role);
     } else {
-        let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {at}"));
+        let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {}", format(at)));
         sheet.styled_field("Two-step", &format!("{two_step}, {read}"), role);
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn sheet(app: &App, theme: Theme, id: PhoneNumberId, now: Instant) ->
     if let Some(completion) = completion {
         in_doubt::add_tries(&mut sheet, completion);
         sheet.blank_line();
-        details::add_two_step(&mut sheet, app, number);
+        details::add_two_step(&mut sheet, app, number, |at| at.to_string());
     }
     sheet.field("phone number ID", id.as_str());
     sheet.field("WABA", &details::waba_label(number));

@@ -60,11 +60,11 @@ impl Sheet {
         }
     }
 
-    /// An empty column of this width, without a heading or an indent.
+    /// An empty column of this width, without a heading or an indent. Its text may touch the right edge.
     pub(super) fn for_column(width: u16) -> Self {
         Self {
             heading: None,
-            width: usize::from(width),
+            width: usize::from(width) + 1,
             is_compact: false,
             indent: 0,
             label_width: NARROW_LABEL_WIDTH,

@@ -78,6 +78,7 @@ fn the_pane_reads_the_history_once_the_cursor_stops() {
     console.key(Key::Down).assert_no_effects().wait(Duration::from_millis(99)).key(Key::Down).assert_no_effects();
     console.wait(Duration::from_millis(99)).assert_no_effects();
     console.wait(Duration::from_millis(1)).assert_effects([WorkCommand::ReadHistory(number_id(3))]);
+    console.sees("phoned the").update(Msg::HistoryRead { id: number_id(3), lines: Vec::new() });
     console.does_not_see("phoned the");
     console.wait(Duration::from_mins(1)).press('d').key(Key::Up).wait(READING_TIME);
     assert_eq!(console.effects, [], "a closed pane reads nothing");
@@ -91,15 +92,22 @@ fn the_pane_follows_the_cursor_only_when_it_rests() {
         let text = collapse_whitespace(&console.screen());
         text.matches(&shown(index)).count()
     };
-    console.wait(REST_TIME);
+    let read_history = |console: &mut AppFixture, index| {
+        console.update(Msg::HistoryRead { id: number_id(index), lines: Vec::new() });
+    };
+    console.wait(REST_TIME).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
+    read_history(&mut console, 0);
     assert_eq!(in_pane(&mut console, 0), 1);
-    console.key(Key::Down).wait(Duration::from_millis(99));
+    console.key(Key::Down).wait(Duration::from_millis(99)).assert_no_effects();
+    console.wait(Duration::from_millis(1)).assert_effects([WorkCommand::ReadHistory(number_id(1))]);
+    read_history(&mut console, 3);
     assert_eq!((in_pane(&mut console, 0), in_pane(&mut console, 1)), (1, 0), "{}", console.screen());
-    console.wait(Duration::from_millis(1));
+    read_history(&mut console, 1);
     assert_eq!((in_pane(&mut console, 0), in_pane(&mut console, 1)), (0, 1), "{}", console.screen());
     let next_wake = console.app.next_wake(console.now.instant);
     assert!(next_wake.is_none_or(|at| at > console.now.instant + READING_TIME), "the pane wakes the console again");
     console.press('/').type_text("0142").wait(REST_TIME);
+    read_history(&mut console, 2);
     assert_eq!(in_pane(&mut console, 2), 1, "{}", console.screen());
 }
 
