@@ -174,8 +174,10 @@ impl App {
                 effects.extend(targets.iter().map(|target| shared.refresh_number(target.id).into()));
                 Page::PinForm(PinFormPage::new(targets, shared))
             }
+            Destination::EditPin(draft) => Page::PinForm(PinFormPage::reopen(draft)),
             Destination::Confirm(request) => Page::Confirm(ConfirmPage::new(request)),
             Destination::ResolutionNote(id) => Page::ResolutionNote(ResolutionNotePage::new(id)),
+            Destination::EditResolutionNote(id, note) => Page::ResolutionNote(ResolutionNotePage::reopen(id, &note)),
             Destination::Unresolved => Page::Unresolved(UnresolvedPage),
             Destination::Recipients => Page::Recipients(RecipientsPage::default()),
             Destination::Hidden(idle_time) => {
@@ -249,7 +251,7 @@ impl App {
     pub fn accepts_typed_ahead(&self, key: Key) -> bool {
         let mode = self.mode();
         let moves = self.keymap.row(mode, key).is_some_and(|row| row.risk == Risk::Moves);
-        moves || (mode.text_input() == TextInput::Digits && matches!(key, Key::Char('0'..='9')))
+        moves || (matches!(mode.text_input(), TextInput::Digits(_)) && matches!(key, Key::Char('0'..='9')))
     }
 
     /// True if a single key does something that cannot be undone.

@@ -16,6 +16,8 @@ pub enum Role {
     Cursor,
     /// Text that the operator must not miss.
     Strong,
+    /// A warning as a filled block.
+    Badge,
     /// On, set.
     Success,
     /// Failed.
@@ -118,6 +120,7 @@ impl Theme {
             Role::Plain => Style::new(),
             Role::Title | Role::Cursor => Style::new().add_modifier(Modifier::REVERSED),
             Role::Strong => Style::new().add_modifier(Modifier::BOLD),
+            Role::Badge => Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED),
             Role::Success => colored(Color::Green),
             Role::Failure => colored(Color::Red),
             Role::Uncertain => colored(Color::Magenta),
@@ -186,8 +189,16 @@ mod tests {
 
     #[test]
     fn without_color_only_bold_and_reverse_remain() {
-        let roles =
-            [Role::Plain, Role::Title, Role::Cursor, Role::Strong, Role::Success, Role::Failure, Role::Uncertain];
+        let roles = [
+            Role::Plain,
+            Role::Title,
+            Role::Cursor,
+            Role::Strong,
+            Role::Badge,
+            Role::Success,
+            Role::Failure,
+            Role::Uncertain,
+        ];
         let no_color = TerminalEnv { no_color: true, ..env("xterm", "C.UTF-8") };
         for env in [no_color, env("vt220", "C"), env("", "C")] {
             let theme = Theme::new(&env, None);

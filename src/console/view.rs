@@ -24,6 +24,7 @@ mod hidden;
 mod list;
 mod messages;
 mod number;
+mod question;
 mod quit;
 mod recording;
 mod sheet;
@@ -74,8 +75,8 @@ impl View {
             Page::Welcome(_) => page(&mut canvas, &empty_state::welcome(app), 0),
             Page::Token(state) => page(&mut canvas, &empty_state::token(app, &state.problem), 0),
             Page::Number(state) => page(&mut canvas, &number::sheet(app, state.id, now), state.scroll),
-            Page::PinForm(state) => page(&mut canvas, &pin_form::sheet(app, state, now), 0),
-            Page::Confirm(state) => page(&mut canvas, &confirm::sheet(app, state), 0),
+            Page::PinForm(state) => page(&mut canvas, &pin_form::sheet(app, state, self.theme, now), 0),
+            Page::Confirm(state) => page(&mut canvas, &confirm::sheet(app, state, self.theme, now), 0),
             Page::ResolutionNote(state) => page(&mut canvas, &in_doubt::resolution_note(app, state), 0),
             Page::Unresolved(_) => page(&mut canvas, &unresolved::sheet(app, self.theme, now), 0),
             Page::Recipients(state) => page(&mut canvas, &recording::recipients(app, state), state.scroll),

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use super::details::add_target;
+use super::question::sheet_about;
 use super::sheet::Sheet;
 use super::status;
 use crate::console::app::App;
@@ -132,16 +132,15 @@ pub(super) fn candidates_short(details: &InDoubtDetails) -> String {
 
 /// The page where the operator writes the note of a manual check.
 pub(super) fn resolution_note(app: &App, page: &ResolutionNotePage) -> Sheet {
-    let mut sheet = Sheet::new(app, "Checked manually");
-    if let Some(number) = app.number(&page.id) {
-        add_target(&mut sheet, &number);
-        sheet.optional_blank_line();
-    }
+    let mut sheet = match app.number(&page.id) {
+        Some(number) => sheet_about(app, &number, format!("Checked manually: {}", number.label())),
+        None => Sheet::for_question(app, "Checked manually"),
+    };
     sheet.text("What did you find, and who knows the PIN now? Leave out the PIN.");
     sheet.optional_text("The journal stores the note unencrypted, with your name and the time.");
     sheet.optional_blank_line();
     let label = "Note: ";
-    let max_columns = usize::from(app.size().width).saturating_sub(label.len() + 4);
+    let max_columns = sheet.text_width().saturating_sub(label.len() + 1);
     let scroll = page.input.visual_scroll(max_columns.saturating_sub(1));
     let visible = super::list::skip_columns(page.input.value(), scroll);
     sheet.cursor_on_next_line(label.len() + page.input.visual_cursor().saturating_sub(scroll));
