@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use super::in_doubt;
+use super::in_doubt::{pin_location, pin_location_short};
 use super::question::{add_environment, add_last_set, add_replace_warning, add_two_step, escrow_keys, sheet_about};
 use super::sheet::Sheet;
 use crate::console::app::App;
@@ -68,7 +68,7 @@ fn heading(app: &App, page: &ConfirmPage) -> String {
         (Question::Replace { .. }, false) => format!("Replace the PIN of {number}?"),
         (Question::Replace { .. }, true) => format!("Replace PIN of {number}?"),
         (Question::ResendPin, false) => format!("Send the same PIN to {number} again?"),
-        (Question::ResendPin, true) => format!("Send same PIN to {number}?"),
+        (Question::ResendPin, true) => format!("Resend PIN to {number}?"),
         (Question::ResolveManually(_), false) => format!("Mark {number} as resolved?"),
         (Question::ResolveManually(_), true) => format!("Resolve {number}?"),
     }
@@ -157,17 +157,19 @@ fn add_digits_field(sheet: &mut Sheet, page: &ConfirmPage, expected: &LastFour, 
 
 fn add_resend_question(sheet: &mut Sheet, app: &App, page: &ConfirmPage) {
     let change = app.roster().change(&page.target().id);
-    if let Some(ChangeState::InDoubt(details)) = change
-        && details.newer_pin.is_some()
-    {
-        sheet.text("This sends the older PIN, which is in doubt, once more. It does not send the last typed PIN.");
-    } else {
-        sheet.text("This sends the PIN of the last request once more, unchanged.");
-    }
+    let details = if let Some(ChangeState::InDoubt(details)) = change { Some(details) } else { None };
+    let is_older = details.is_some_and(|details| details.newer_pin.is_some());
+    sheet.text(match (is_older, sheet.is_compact()) {
+        (true, false) => "This sends the older PIN, which is in doubt, once more. It does not send the last typed PIN.",
+        (true, true) => "Sends the older PIN, in doubt, again.",
+        (false, false) => "This sends the PIN of the last request once more, unchanged.",
+        (false, true) => "Sends the last PIN again, unchanged.",
+    });
     sheet.optional_text("Either way, the number ends up with this PIN.");
-    if let Some(location) = change.and_then(in_doubt::pin_location_of) {
+    if let Some(details) = details {
+        let is_compact = sheet.is_compact();
         sheet.optional_blank_line();
-        sheet.field("PIN stored", location);
+        sheet.field("PIN stored", if is_compact { pin_location_short(details) } else { pin_location(details) });
     }
     add_environment(sheet, app);
     sheet.optional_blank_line();

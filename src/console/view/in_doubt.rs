@@ -11,7 +11,7 @@ use crate::console::app::App;
 use crate::console::input::keymap::{NumberAction, table};
 use crate::console::pages::resolution_note::ResolutionNotePage;
 use crate::console::theme::Role;
-use crate::domain::change::{ChangeState, Completion, InDoubtDetails, SendHistory};
+use crate::domain::change::{Completion, InDoubtDetails, SendHistory};
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::text::{format_count, format_duration};
 use crate::policy::error_catalog::Explanation;
@@ -102,7 +102,7 @@ fn candidates_label(details: &InDoubtDetails) -> String {
 }
 
 /// Where the PINs in doubt are stored.
-const fn pin_location(details: &InDoubtDetails) -> &'static str {
+pub(super) const fn pin_location(details: &InDoubtDetails) -> &'static str {
     match (details.is_pin_in_memory, details.is_in_escrow) {
         (true, true) => "in memory, and encrypted in escrow.jsonl",
         (true, false) => "in memory only, until you quit: write it down",
@@ -149,12 +149,6 @@ pub(super) fn resolution_note(app: &App, page: &ResolutionNotePage) -> Sheet {
         sheet.set_notice(note, Role::Strong);
     }
     sheet
-}
-
-/// Where the PINs of a number in doubt are stored; `None` for a number that is not in doubt.
-pub(super) fn pin_location_of(state: &ChangeState) -> Option<&'static str> {
-    let ChangeState::InDoubt(details) = state else { return None };
-    Some(pin_location(details))
 }
 
 /// Adds the number of tries, and when the last one ended.
