@@ -181,8 +181,10 @@ impl App {
                 }
                 Page::PinForm(PinFormPage::new(targets, shared))
             }
+            Destination::EditPin(draft) => Page::PinForm(PinFormPage::reopen(draft)),
             Destination::Confirm(request) => Page::Confirm(ConfirmPage::new(request)),
             Destination::ResolutionNote(id) => Page::ResolutionNote(ResolutionNotePage::new(id)),
+            Destination::EditResolutionNote(id, note) => Page::ResolutionNote(ResolutionNotePage::reopen(id, &note)),
             Destination::Unresolved => Page::Unresolved(UnresolvedPage),
             Destination::Recipients => Page::Recipients(RecipientsPage::default()),
             Destination::Hidden(idle_time) => {
@@ -256,7 +258,7 @@ impl App {
     pub fn accepts_typed_ahead(&self, key: Key) -> bool {
         let mode = self.mode();
         let moves = self.keymap.row(mode, key).is_some_and(|row| row.risk == Risk::Moves);
-        moves || (mode.text_input() == TextInput::Digits && matches!(key, Key::Char('0'..='9')))
+        moves || (matches!(mode.text_input(), TextInput::Digits(_)) && matches!(key, Key::Char('0'..='9')))
     }
 
     /// True if a single key does something that cannot be undone.

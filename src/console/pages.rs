@@ -67,6 +67,9 @@ pub(super) trait PageBehavior: Sized {
         Step::stay(self)
     }
 
+    /// Input arrived that does something else: it redraws the screen, or dismisses a warning.
+    fn on_other_key(&mut self, _at: Instant) {}
+
     /// Text was pasted, or typed faster than anyone types.
     fn on_paste(self, _text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         shared.messages.set_hint("Paste ignored.");
@@ -144,6 +147,12 @@ macro_rules! pages {
             pub(super) fn press(self, key: Key, shared: &mut Shared, now: TimePoint) -> Step<Self> {
                 match self {
                     $(Self::$name(page) => press(page, key, shared, now).map(Self::$name),)+
+                }
+            }
+
+            pub(super) fn on_other_key(&mut self, at: Instant) {
+                match self {
+                    $(Self::$name(page) => page.on_other_key(at),)+
                 }
             }
 

@@ -239,11 +239,16 @@ impl Shared {
         self.roster.changes().filter(|(_, state)| **state == ChangeState::Queued).count()
     }
 
+    /// True if pindesk saves each PIN to the escrow before it sends the PIN.
+    #[must_use]
+    pub fn has_escrow(&self) -> bool {
+        matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty())
+    }
+
     /// Numbers whose PIN may be in force and is only in the memory of this process, in no order.
     #[must_use]
     pub fn pins_only_in_memory(&self) -> Vec<PhoneNumberId> {
-        let has_escrow =
-            matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty());
+        let has_escrow = self.has_escrow();
         let is_lost = |state: &ChangeState| match state {
             ChangeState::InDoubt(details) => details.is_pin_in_memory && !details.is_in_escrow,
             ChangeState::Waiting { in_doubt, .. } => *in_doubt && !has_escrow,

@@ -26,6 +26,7 @@ mod list_head;
 mod list;
 mod messages;
 mod number;
+mod question;
 mod quit;
 mod recording;
 mod sheet;
@@ -85,8 +86,8 @@ impl View {
             Page::Welcome(_) => page(canvas, &empty_state::welcome(app), 0),
             Page::Token(state) => page(canvas, &empty_state::token(app, &state.problem), 0),
             Page::Number(state) => page(canvas, &number::sheet(app, self.theme, state.id, now), state.scroll),
-            Page::PinForm(state) => page(canvas, &pin_form::sheet(app, state, now), 0),
-            Page::Confirm(state) => page(canvas, &confirm::sheet(app, state), 0),
+            Page::PinForm(state) => page(canvas, &pin_form::sheet(app, state, self.theme, now), 0),
+            Page::Confirm(state) => page(canvas, &confirm::sheet(app, state, self.theme, now), 0),
             Page::ResolutionNote(state) => page(canvas, &in_doubt::resolution_note(app, state), 0),
             Page::Unresolved(_) => page(canvas, &unresolved::sheet(app, self.theme, now), 0),
             Page::Recipients(state) => page(canvas, &recording::recipients(app, state), state.scroll),

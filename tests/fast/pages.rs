@@ -10,6 +10,8 @@ mod history;
 mod in_doubt;
 mod number_changes;
 mod open_issues;
+mod pin_form;
+mod questions;
 mod quitting;
 mod recording;
 mod refreshing;

@@ -22,7 +22,7 @@ use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::standing::DoubtCause;
 use pindesk::domain::text::CleanText;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 pub(crate) const PIN: &str = "409726";
 
@@ -84,7 +84,7 @@ pub(crate) fn recording_with_changed_keys() -> RecordingStatus {
     }
 }
 
-fn session(show_pin_for: Duration) -> Session {
+fn session(show_pin_for: Option<Duration>) -> Session {
     Session {
         profile: Some("acme-prod".to_owned()),
         environment: Environment::Live,
@@ -94,7 +94,7 @@ fn session(show_pin_for: Duration) -> Session {
         config_paths: Vec::new(),
         token_source: "/etc/pindesk/token".to_owned(),
         wabas: vec![waba()],
-        show_pin_for: Some(show_pin_for),
+        show_pin_for,
         may_suspend: true,
         bell: false,
         hide_after: Some(HIDE_AFTER),
@@ -118,6 +118,8 @@ pub(crate) struct AppFixture {
     pub(crate) app: App,
     view: View,
     pub(crate) buffer: Buffer,
+    /// Where the terminal's cursor is.
+    pub(crate) cursor: Option<Position>,
     pub(crate) now: TimePoint,
     /// The effects of the last message.
     pub(crate) effects: Vec<Effect>,
@@ -131,17 +133,17 @@ impl AppFixture {
     }
 
     pub(crate) fn with_terminal_env(size: (u16, u16), terminal_env: &TerminalEnv) -> Self {
-        Self::with_options(size, terminal_env, Duration::from_secs(10))
+        Self::with_options(size, terminal_env, Some(Duration::from_secs(10)))
     }
 
-    /// `show_pin_for` is how long the form shows a PIN.
-    pub(crate) fn with_options(size: (u16, u16), terminal_env: &TerminalEnv, show_pin_for: Duration) -> Self {
+    /// `show_pin_for` is how long the form shows a PIN; `None` for never.
+    pub(crate) fn with_options(size: (u16, u16), terminal_env: &TerminalEnv, show_pin_for: Option<Duration>) -> Self {
         Self::start(session(show_pin_for), size, terminal_env)
     }
 
     /// The console without a config file.
     pub(crate) fn without_config(size: (u16, u16)) -> Self {
-        let session = Session { profile: None, ..session(Duration::from_secs(10)) };
+        let session = Session { profile: None, ..session(Some(Duration::from_secs(10))) };
         Self::start(session, size, &TerminalEnv::default())
     }
 
@@ -149,7 +151,7 @@ impl AppFixture {
         let (app, effects) = App::start(session, Ok(()), Keymap::default(), Size { width, height });
         let now = TimePoint { instant: Instant::now(), utc: START_TIME };
         let view = View::new(Theme::new(terminal_env, Some(Glyphs::Ascii)));
-        let mut console = Self { app, view, buffer: Buffer::default(), now, effects };
+        let mut console = Self { app, view, buffer: Buffer::default(), cursor: None, now, effects };
         console.paint();
         console
     }
@@ -231,6 +233,7 @@ impl AppFixture {
         let area = Rect { x: 0, y: 0, width, height };
         self.buffer = Buffer::empty(area);
         let painted = self.view.paint(&self.app, self.now.instant, &mut self.buffer, area);
+        self.cursor = painted.cursor;
         assert_eq!(self.app.update(Msg::FrameShown { max_scroll: painted.max_scroll }, self.now), []);
     }
 

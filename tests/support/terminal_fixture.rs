@@ -20,6 +20,9 @@ pub(crate) const NUMBERS: usize = 200;
 /// The PIN that tests type.
 pub(crate) const PIN: &str = "409726";
 
+/// What only the question about a number without a PIN shows.
+pub(crate) const QUESTION: &str = "y  send it";
+
 /// Longer than the pause in typing that a confirmation needs.
 const QUIET_TIME: Duration = Duration::from_millis(500);
 
@@ -223,7 +226,7 @@ impl ConsolePage {
             Self::Filter => type_filter(session, "55"),
             Self::Form => {
                 session.send("p");
-                session.wait_for("Retype PIN");
+                session.wait_for("PIN again");
                 session.send(&PIN[..4]);
                 session.wait_for("[*] [*] [*] [*] [_]");
             }
@@ -266,7 +269,7 @@ pub(crate) fn select_unset_number(session: &mut PtySession) {
 pub(crate) fn open_form(session: &mut PtySession) {
     select_unset_number(session);
     session.send("p");
-    session.wait_for("Retype PIN");
+    session.wait_for("PIN again");
 }
 
 /// Types a PIN for a number without one, up to the question.
@@ -275,12 +278,12 @@ pub(crate) fn open_confirmation(session: &mut PtySession) {
     session.send(format!("{PIN}{PIN}"));
     session.wait_for("Ready. Press Enter.");
     session.send("\r");
-    session.wait_for("Set the PIN for 1 number?");
+    session.wait_for(QUESTION);
 }
 
 /// Answers the question with yes, after a pause.
 pub(crate) fn confirm(session: &mut PtySession) {
     session.wait_until_quiet(QUIET_TIME);
     session.send("y");
-    session.wait_until_gone("Set the PIN for 1 number?");
+    session.wait_until_gone(QUESTION);
 }

@@ -15,7 +15,7 @@ use pindesk::console::pages::guard::QUIET_TIME;
 use tempfile::TempDir;
 
 use crate::support::pty::PtySession;
-use crate::support::svg::render_svg;
+use crate::support::svg::{DARK, render_svg};
 
 /// How long a confirmation ignores keys. Nothing on the screen shows when this time is over.
 const KEYS_ACCEPTED_AFTER: Duration = QUIET_TIME.saturating_add(Duration::from_millis(100));
@@ -59,13 +59,15 @@ fn pages_match_their_screenshots() {
     demo.type_digits(&PIN[..3], 1);
     demo.check_screenshot("form");
     demo.type_digits(&PIN[3..], 4);
-    demo.session.wait_for("Now retype the PIN.");
+    demo.session.wait_for("Now type the same PIN again.");
     demo.type_digits(PIN, 1);
     demo.session.wait_for("Ready. Press Enter.");
     demo.session.send("\r");
     demo.session.wait_for("Replace the PIN");
     demo.session.wait_until_quiet(KEYS_ACCEPTED_AFTER);
     demo.check_after_keys("confirmation", "01", "[01__]");
+    demo.session.send("\x1b");
+    demo.session.wait_for("PIN again");
     demo.session.send("\x1b");
     demo.session.wait_for("Sort:");
 
@@ -115,11 +117,11 @@ impl DemoTerminal {
         self.session.send("p");
         self.session.wait_for("New PIN");
         self.type_digits(PIN, 1);
-        self.session.wait_for("Now retype the PIN.");
+        self.session.wait_for("Now type the same PIN again.");
         self.type_digits(PIN, 1);
         self.session.wait_for("Ready. Press Enter.");
         self.session.send("\r");
-        self.session.wait_for("Set the PIN for 1 number?");
+        self.session.wait_for("y  send it");
         self.session.wait_until_quiet(KEYS_ACCEPTED_AFTER);
         self.session.send("y");
         self.session.wait_for(outcome);
@@ -144,7 +146,7 @@ impl DemoTerminal {
     }
 
     fn check_screenshot(&self, name: &str) {
-        let svg = self.session.with_screen(render_svg);
+        let svg = self.session.with_screen(|screen| render_svg(screen, DARK));
         let file =
             |extension| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("screenshots/{name}.{extension}"));
         if std::env::var_os("UPDATE_SCREENSHOTS").is_some() {

@@ -159,7 +159,7 @@ impl Keymap {
         is_available: impl Fn(&A) -> bool + 'a,
     ) -> impl Iterator<Item = FooterKey> + 'a {
         let digits = match table.text_input {
-            TextInput::Digits => Some(FooterKey { key: "0-9".to_owned(), label: "type digits", closes_page: false }),
+            TextInput::Digits(label) => Some(FooterKey { key: "0-9".to_owned(), label, closes_page: false }),
             TextInput::None | TextInput::Text => None,
         };
         let available = table.bindings.iter().filter(move |binding| is_available(&binding.action));
@@ -214,7 +214,7 @@ fn is_reserved(key: Key) -> bool {
 
 fn is_typed_as_text(mode: Mode, key: Key) -> bool {
     let is_digit = matches!(key, Key::Char('0'..='9'));
-    (is_digit && mode.text_input() == TextInput::Digits)
+    (is_digit && matches!(mode.text_input(), TextInput::Digits(_)))
         || (matches!(key, Key::Char(_)) && mode.text_input() == TextInput::Text)
 }
 

@@ -35,6 +35,12 @@ impl ResolutionNotePage {
     pub fn new(id: PhoneNumberId) -> Self {
         Self { id, input: Input::default(), note: None }
     }
+
+    /// The note again, as it was left.
+    #[must_use]
+    pub fn reopen(id: PhoneNumberId, note: &CleanText) -> Self {
+        Self { input: Input::new(note.to_string()), ..Self::new(id) }
+    }
 }
 
 impl PageBehavior for ResolutionNotePage {

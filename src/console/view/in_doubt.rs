@@ -4,14 +4,14 @@
 
 use std::time::Instant;
 
-use super::details::add_target;
+use super::question::sheet_about;
 use super::sheet::Sheet;
 use super::status;
 use crate::console::app::App;
 use crate::console::input::keymap::{NumberAction, table};
 use crate::console::pages::resolution_note::ResolutionNotePage;
 use crate::console::theme::{Role, StatusSymbol, Theme};
-use crate::domain::change::{ChangeState, Completion, InDoubtDetails, SendHistory};
+use crate::domain::change::{Completion, InDoubtDetails, SendHistory};
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::text::{format_count, format_duration};
 use crate::policy::error_catalog::Explanation;
@@ -116,7 +116,7 @@ fn candidates_label(details: &InDoubtDetails) -> String {
 }
 
 /// Where the PINs in doubt are stored.
-const fn pin_location(details: &InDoubtDetails) -> &'static str {
+pub(super) const fn pin_location(details: &InDoubtDetails) -> &'static str {
     match (details.is_pin_in_memory, details.is_in_escrow) {
         (true, true) => "in memory, and encrypted in escrow.jsonl",
         (true, false) => "in memory only, until you quit: write it down",
@@ -153,16 +153,15 @@ pub(super) fn candidates_short(details: &InDoubtDetails) -> String {
 
 /// The page where the operator writes the note of a manual check.
 pub(super) fn resolution_note(app: &App, page: &ResolutionNotePage) -> Sheet {
-    let mut sheet = Sheet::new(app, "Checked manually");
-    if let Some(number) = app.number(&page.id) {
-        add_target(&mut sheet, &number);
-        sheet.optional_blank_line();
-    }
+    let mut sheet = match app.number(&page.id) {
+        Some(number) => sheet_about(app, &number, format!("Checked manually: {}", number.label())),
+        None => Sheet::for_question(app, "Checked manually"),
+    };
     sheet.text("What did you find, and who knows the PIN now? Leave out the PIN.");
     sheet.optional_text("The journal stores the note unencrypted, with your name and the time.");
     sheet.optional_blank_line();
     let label = "Note: ";
-    let max_columns = usize::from(app.size().width).saturating_sub(label.len() + 4);
+    let max_columns = sheet.text_width().saturating_sub(label.len() + 1);
     let scroll = page.input.visual_scroll(max_columns.saturating_sub(1));
     let visible = super::canvas::skip_columns(page.input.value(), scroll);
     sheet.cursor_on_next_line(label.len() + page.input.visual_cursor().saturating_sub(scroll));
@@ -171,12 +170,6 @@ pub(super) fn resolution_note(app: &App, page: &ResolutionNotePage) -> Sheet {
         sheet.set_notice(note, Role::Strong);
     }
     sheet
-}
-
-/// Where the PINs of a number in doubt are stored; `None` for a number that is not in doubt.
-pub(super) fn pin_location_of(state: &ChangeState) -> Option<&'static str> {
-    let ChangeState::InDoubt(details) = state else { return None };
-    Some(pin_location(details))
 }
 
 /// Adds the number of tries, and when the last one ended.

@@ -18,6 +18,9 @@ use crate::domain::text;
 /// The number of columns before the text, except in a compact window.
 const INDENT: usize = 2;
 
+/// The columns of a form or a question: where the eye looks for them, a wide window moves nothing.
+const MAX_QUESTION_WIDTH: usize = 72;
+
 /// The width of a label with the gap after it.
 const LABEL_WIDTH: usize = 18;
 
@@ -60,6 +63,12 @@ impl Sheet {
         }
     }
 
+    /// An empty form or question: its text stays at the left, however wide the window is.
+    pub(super) fn for_question(app: &App, heading: impl Into<String>) -> Self {
+        let sheet = Self::new(app, heading);
+        Self { width: sheet.width.min(MAX_QUESTION_WIDTH), ..sheet }
+    }
+
     /// An empty column of this width, without a heading or an indent. Its text may touch the right edge.
     pub(super) fn for_column(width: u16) -> Self {
         Self {
@@ -80,9 +89,9 @@ impl Sheet {
         self.is_compact
     }
 
-    /// True if a line of this many columns is not clipped.
-    pub(super) fn fits(&self, columns: usize) -> bool {
-        self.indent + columns <= self.width
+    /// The columns of a line between its indent and the right margin.
+    pub(super) fn text_width(&self) -> usize {
+        self.width.saturating_sub(self.indent + 1)
     }
 
     /// Adds a blank line, unless the last line is blank.
@@ -123,7 +132,7 @@ impl Sheet {
 
     /// Adds what happened, in a role, and in bold whether anything was changed.
     pub(super) fn headline(&mut self, outcome: &str, role: Role, consequence: &str) {
-        if self.fits(text::width(outcome) + 1 + text::width(consequence)) {
+        if text::width(outcome) + 1 + text::width(consequence) <= self.text_width() {
             self.push_line(vec![(format!("{outcome} "), role), (consequence.to_owned(), Role::Strong)]);
         } else {
             self.styled_text(outcome, role);

@@ -54,6 +54,7 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::Hidden
         | Mode::Confirm
         | Mode::ConfirmReplace
+        | Mode::ConfirmResend
         | Mode::Copy
         | Mode::Copied
         | Mode::Messages
@@ -105,6 +106,9 @@ fn console_in(mode: Mode) -> AppFixture {
         }
         Mode::ConfirmReplace => {
             console.press('p').enter_pin();
+        }
+        Mode::ConfirmResend => {
+            console.set_in_doubt(1, |_| {}).key(Key::Enter).press('s');
         }
         Mode::Copy => {
             console.press('c');
@@ -190,7 +194,7 @@ fn each_action_of_each_mode_does_something() {
             prepare(&mut console, mode, row.name);
             assert_eq!(console.app.mode(), mode, "before {}", row.name);
             // Redraws, and is the last key: the time of a key alone must not count as a change.
-            console.key(Key::Ctrl('l'));
+            console.key(Key::Ctrl('l')).wait(READING_TIME);
             let before = visible_state(&console, row.name);
             console.key(row.keys[0]);
             let after = visible_state(&console, row.name);

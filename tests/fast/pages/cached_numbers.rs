@@ -47,10 +47,13 @@ fn a_cached_status_counts_as_unknown_in_the_confirmation() {
         .update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
     let known = Number { two_step: TwoStep::Unknown, ..cached_number(0) };
     console.press('p').assert_effects([WorkCommand::RefreshNumber(known), WorkCommand::ReadHistory(number_id(0))]);
-    console.sees("Two-step now unknown");
-    console.enter_pin().sees("Replace the PIN of 1 number?").key(Key::Esc);
-    console.press('p').update(Msg::NumberRead { id: number_id(0), result: Ok(number(0)) }).sees("Two-step now not set");
-    console.enter_pin().sees("Set the PIN for 1 number?");
+    console.sees("Two-step now ? unknown, not read yet");
+    console.enter_pin().sees("Replace the PIN of +1 555-010-0140?").key(Key::Esc).key(Key::Esc);
+    console
+        .press('p')
+        .update(Msg::NumberRead { id: number_id(0), result: Ok(number(0)) })
+        .sees("Two-step now - not set, read 14:03:09 UTC");
+    console.enter_pin().sees("Set the PIN of +1 555-010-0140?");
 }
 
 #[test]
@@ -59,9 +62,11 @@ fn only_newer_data_makes_the_confirmation_ask_again() {
     let on = || Number { two_step: TwoStep::On, ..number(0) };
     let mut console = AppFixture::new((80, 24));
     console.open_recording(recording_with_escrow(), Vec::new(), &[]).update(page(number(0))).press('p');
-    console.enter_pin().sees("Set the PIN for 1 number?");
-    console.update(page(Number { read_at: Some(UtcTime::from_unix_seconds(1)), ..on() })).sees("Set the PIN for 1");
-    console.update(page(on())).sees("Replace the PIN of 1 number?").sees("This is its status now");
+    console.enter_pin().sees("Set the PIN of +1 555-010-0140?");
+    console
+        .update(page(Number { read_at: Some(UtcTime::from_unix_seconds(1)), ..on() }))
+        .sees("Set the PIN of +1 555-010-0140?");
+    console.update(page(on())).sees("Replace the PIN of +1 555-010-0140?").sees("This is its status now");
     console
         .update(page(Number { display_number: Some(CleanText::new("+1 555-010-0199")), ..on() }))
         .sees("+1 555-010-0199");

@@ -44,7 +44,8 @@ fn the_key_that_dismisses_the_warning_does_nothing_else() {
         .press('y')
         .assert_no_effects()
         .does_not_see("Hiding")
-        .sees("Set the PIN for 1 number?");
+        .sees("Set the PIN of +1 555-010-0140?");
+    console.press('y').assert_no_effects().sees("Release the keys, then press y.").wait(READING_TIME);
     console.press('y').assert_effects([set_pin_effect(0)]);
 }
 

@@ -39,7 +39,7 @@ fn the_page_says_where_the_pin_is_and_how_many_may_be_in_force() {
 #[test]
 fn the_same_pin_is_sent_again_after_a_confirmation() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.set_in_doubt(0, |_| {}).open_number(0).press('s').sees("Send the same PIN to 1 number again?");
+    console.set_in_doubt(0, |_| {}).open_number(0).press('s').sees("Send the same PIN to +1 555-010-0140 again?");
     console.press('y').assert_no_effects().wait(READING_TIME).press('y');
     console.assert_effects([WorkCommand::ResendPin(number_id(0))]);
 }
@@ -51,7 +51,7 @@ fn a_different_pin_waits_until_the_last_try_cannot_arrive() {
     console.press('p').sees("New PIN in 1 min 35 s. Until then only the same PIN can be sent: s.");
     console.wait(Duration::from_millis(34_500)).sees("A new PIN can be set in 1 min 1 s");
     console.wait(Duration::from_millis(60_499)).press('p').sees("New PIN in 1 s.").assert_no_effects();
-    console.wait(Duration::from_millis(1)).sees("p Set a new PIN.").press('p').sees("Set PIN");
+    console.wait(Duration::from_millis(1)).sees("p Set a new PIN.").press('p').sees("Set the PIN of +1 555-010-0140");
     console.assert_effects([WorkCommand::RefreshNumber(number(0)), WorkCommand::ReadHistory(number_id(0))]);
 }
 
@@ -96,9 +96,9 @@ fn a_manual_check_needs_a_note_without_a_pin_and_a_yes() {
         .key(Key::Ctrl('u'))
         .type_text("asked +1 555 555 0100 on 23.11.2026 at 14:05, ticket 47114711")
         .key(Key::Enter);
-    console.sees("Mark 1 number as resolved?").press('n').press('h');
+    console.sees("Mark +1 555-010-0140 as resolved?").press('n').press('h');
     console.type_text("registered with the old PIN").key(Key::Enter);
-    console.sees("Mark 1 number as resolved?").sees("registered with the old PIN");
+    console.sees("Mark +1 555-010-0140 as resolved?").sees("registered with the old PIN");
     console.press('y').assert_no_effects().key(Key::Enter).assert_no_effects().wait(READING_TIME).press('y');
     let note = CleanText::new("registered with the old PIN");
     console.assert_effects([WorkCommand::ResolveManually { number: number_id(0), note }]);

@@ -13,7 +13,7 @@ use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::support::app_fixture::{
-    AppFixture, PIN, number, recording_with_changed_keys, recording_with_escrow, recording_without_escrow,
+    AppFixture, PIN, READING_TIME, number, recording_with_changed_keys, recording_with_escrow, recording_without_escrow,
 };
 
 #[test]
@@ -75,7 +75,7 @@ fn forms_and_confirmations_name_their_number_at_every_size() {
         (|console| console.press('p'), Mode::PinForm),
         (|console| console.press('p').type_text(PIN), Mode::PinForm),
         (|console| console.press('p').enter_pin(), Mode::ConfirmReplace),
-        (|console| console.set_in_doubt(1, |_| {}).key(Key::Enter).press('s'), Mode::Confirm),
+        (|console| console.set_in_doubt(1, |_| {}).key(Key::Enter).press('s'), Mode::ConfirmResend),
         (|console| console.set_in_doubt(1, |_| {}).key(Key::Enter).press('h'), Mode::ResolutionNote),
         (
             |console| console.set_in_doubt(1, |_| {}).key(Key::Enter).press('h').type_text("note").key(Key::Enter),
@@ -96,7 +96,7 @@ fn forms_and_confirmations_name_their_number_at_every_size() {
             console.update(Msg::PageReceived { refresh_id: 1, numbers: vec![number.clone()] });
             console.update(Msg::RefreshFinished { refresh_id: 1 });
             console.open_recording(recording_with_escrow(), Vec::new(), &[]);
-            page(&mut console);
+            page(&mut console).wait(READING_TIME);
             assert_eq!(console.app.mode(), mode);
             let digits = if mode == Mode::ConfirmReplace { digits } else { "" };
             for width in [40, 41, 59, 60, 61, 79, 80, 100, 120] {

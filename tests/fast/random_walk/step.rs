@@ -17,6 +17,8 @@ pub(super) enum WalkStep {
     Press(Key),
     /// Types the same digits twice and presses Enter, if the form is open.
     TypePin(&'static str),
+    /// Generates a PIN and presses Enter, if the form is open.
+    RandomPin,
     /// Types the digits that the confirmation asks for and presses Enter.
     TypeLastFour,
     /// Types from the list to the answer at once, before anything is drawn.
@@ -88,6 +90,7 @@ fn step() -> impl Strategy<Value = WalkStep> {
     prop_oneof![
         24 => key().prop_map(WalkStep::Press),
         8 => select(PINS.to_vec()).prop_map(WalkStep::TypePin),
+        4 => Just(WalkStep::RandomPin),
         6 => Just(WalkStep::TypeLastFour),
         2 => Just(WalkStep::TypeAhead),
         4 => select(vec![PINS[0], "409726\n", "y\r", "+1 555-010-0143", "two-step:on", "\u{202e}x\u{7}", ""])

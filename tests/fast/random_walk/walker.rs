@@ -32,8 +32,11 @@ use super::samples::{
 };
 use super::step::WalkStep;
 
-/// How long a confirmation must be shown without a key before a key counts. Repeated here, not taken from the code.
+/// How long no key must arrive before a `y` counts, and for digits to count. Repeated here, not taken from the code.
 pub(super) const QUIET_TIME: Duration = Duration::from_millis(400);
+
+/// After this time digits count even if keys keep coming.
+const MAX_PAUSE: Duration = Duration::from_millis(700);
 
 /// How long the form shows a PIN.
 const PIN_SHOWN_FOR: Duration = Duration::from_secs(10);
@@ -116,6 +119,7 @@ impl Walker {
         let msg = match step {
             WalkStep::Press(key) => return self.press(*key),
             WalkStep::TypePin(digits) => return self.type_pin(digits),
+            WalkStep::RandomPin => return self.use_random_pin(),
             WalkStep::TypeLastFour => return self.type_last_four(),
             WalkStep::TypeAhead => {
                 self.press(Key::Char('p'));
@@ -202,6 +206,13 @@ impl Walker {
         }
     }
 
+    fn use_random_pin(&mut self) {
+        if self.app.mode() == Mode::PinForm {
+            self.press(Key::Char('g'));
+            self.press(Key::Enter);
+        }
+    }
+
     fn type_last_four(&mut self) {
         if let Page::Confirm(page) = self.app.page() {
             let digits = page.target().last_four().digits;
@@ -222,7 +233,7 @@ impl Walker {
         {
             self.cursor_was_moved |= self.app.roster().visible_len() > 0;
         }
-        if is_handled && mode == Mode::PinForm && matches!(key, Key::Char('v' | 'g')) {
+        if is_handled && mode == Mode::PinForm && key == Key::Char('v') {
             self.pin_shown_until = Some(self.now.instant + PIN_SHOWN_FOR);
         }
         self.record_input(Some(key));
@@ -250,6 +261,7 @@ impl Walker {
     #[expect(clippy::too_many_lines, reason = "one arm for each effect there is")]
     fn update(&mut self, msg: Msg, key: Option<Key>) {
         let is_input = matches!(msg, Msg::KeyPressed(_) | Msg::Pasted(_));
+        let was_quiet = self.now.instant >= self.last_input + QUIET_TIME;
         if is_input {
             self.last_input = self.now.instant;
         }
@@ -273,6 +285,7 @@ impl Walker {
                 Effect::Work(WorkCommand::SetPins(plan)) => {
                     let [target] = &plan.targets[..] else { panic!("sent to other numbers than asked: {plan:?}") };
                     self.check_send(target.id, key, confirmation.as_ref(), false);
+                    self.check_unseen_pin(&plan);
                     self.check_no_concurrent_pin(target.id, &changes);
                 }
                 Effect::Work(WorkCommand::ResendPin(number)) => {
@@ -281,17 +294,24 @@ impl Walker {
                 Effect::Work(WorkCommand::ResolveManually { number, .. }) => {
                     assert!(key == Some(Key::Char('y')) && !self.has_journal_failed, "resolved without a yes");
                     let question = self.question.take().expect("a confirmation is open");
-                    assert!(question.is_read && question.number == number && question.mode == Mode::ConfirmResolution);
+                    assert!(question.was_quiet && question.number == number);
+                    assert!(question.is_read && question.mode == Mode::ConfirmResolution);
                 }
-                Effect::Work(WorkCommand::AcceptRecipients) => assert_eq!(key, Some(Key::Char('y'))),
+                Effect::Work(WorkCommand::AcceptRecipients) => {
+                    assert_eq!((key, was_quiet), (Some(Key::Char('y')), true), "not y after a quiet time");
+                }
                 Effect::Work(WorkCommand::DropSecrets) => self.is_hidden = true,
                 Effect::Work(WorkCommand::RecordScreenShown) => {
                     assert!(std::mem::take(&mut self.is_hidden), "recorded as shown, but it was not hidden");
                     assert!(has_token, "shown without an access token");
                 }
-                Effect::Screen(ScreenCommand::Quit) => self.check_quit(key),
+                Effect::Screen(ScreenCommand::Quit) => {
+                    assert!(was_quiet || key != Some(Key::Char('y')), "a held y quits");
+                    self.check_quit(key);
+                }
                 Effect::Screen(ScreenCommand::GeneratePin { .. }) => {
                     let pin = Pin::parse(GENERATED_PIN.as_bytes()).expect("a valid PIN");
+                    self.pin_generated();
                     self.update(Msg::PinGenerated(Some(pin)), None);
                 }
                 Effect::Screen(ScreenCommand::Suspend) => {
@@ -357,12 +377,13 @@ impl Walker {
         self.check_no_pin_shown(&buffer);
         self.check_hidden_screen(&buffer);
         self.check_new_pin_offer(&buffer);
+        self.check_pause(&buffer);
         if !is_shown {
             return;
         }
         if !self.app.is_too_small() {
             if let Some(question) = &mut self.question {
-                question.quiet_since.get_or_insert(self.now.instant);
+                question.mark_shown(self.now.instant);
             }
             if let Page::Quit(_) = self.app.page() {
                 let only_in_memory = self.app.roster().changes().filter(|(_, state)| is_only_in_memory(state));

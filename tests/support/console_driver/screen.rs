@@ -112,7 +112,7 @@ impl ConsoleDriver {
     pub(crate) fn shown_pin(&self) -> String {
         assert!(matches!(self.app.page(), Page::PinForm(_)), "no form:\n{}", self.screen());
         let row = self.row("New PIN");
-        let boxes = row.split("shown").next().unwrap_or_default();
+        let boxes = row.split("hides").next().unwrap_or_default();
         boxes.chars().filter(char::is_ascii_digit).collect()
     }
 }

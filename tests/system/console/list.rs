@@ -34,7 +34,7 @@ fn a_name_from_the_config_survives_a_single_refresh() {
         .sees("Shop at the station")
         .press('r');
     console.sees("two-step verification is not set.").sees("Shop at the station");
-    console.press('p').sees("Two-step now not set").sees("Shop at the station").does_not_see("name has changed");
+    console.press('p').sees("Two-step now - not set").sees("Shop at the station").does_not_see("name has changed");
 }
 
 #[test]

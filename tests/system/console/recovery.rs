@@ -32,7 +32,7 @@ fn a_restart_shows_doubts_first_and_a_note_resolves_them() {
         .press('h')
         .type_text("confirmed by phone: the new PIN")
         .enter()
-        .sees("Mark 1 number as resolved?")
+        .sees("Mark +1 415-555-0114 as resolved?")
         .confirm();
     console.sees("Nothing is in doubt.").esc().does_not_see("in doubt 1");
     console.filter(NOT_SET_NUMBER).sees("- resolved").resize(80, 40).enter().sees_all(&[
@@ -63,7 +63,7 @@ fn not_set_after_two_minutes_resolves_the_doubt() {
 fn a_new_pin_after_two_minutes_resolves_the_doubt() {
     let mut console = ConsoleDriver::with_faults(APPLIED_NO_ANSWER_FOUR_TIMES_FAULT);
     console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").enter().press('p').sees("Until then only the same PIN");
-    console.wait(Duration::from_secs(121)).press('p').sees("Two-step now on").type_pin(OTHER_PIN).enter();
+    console.wait(Duration::from_secs(121)).press('p').sees("Two-step now + on").type_pin(OTHER_PIN).enter();
     console.confirm_with_digits("0114").sees("+ set ").does_not_see("in doubt");
     assert_eq!(console.pin_in_force(NOT_SET_ID).as_deref(), Some(OTHER_PIN));
 }

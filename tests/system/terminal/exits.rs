@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::support::pty::{ProcessExit, PtySession, assert_terminal_restored};
 use crate::support::terminal_fixture::{
-    AMBIGUOUS_ERROR_FAULT, ConsolePage, TIMEOUT_FAULT, TerminalFixture, confirm, open_confirmation,
+    AMBIGUOUS_ERROR_FAULT, ConsolePage, QUESTION, TIMEOUT_FAULT, TerminalFixture, confirm, open_confirmation,
 };
 
 /// Far below the time for which the console waits for answers (35 s). With no request in flight, an exit takes far less,
@@ -100,7 +100,7 @@ fn a_hang_up_without_sighup_ends_it_on_every_page() {
 fn failing_output_ends_the_console() {
     let fixture = TerminalFixture::without_faults();
     for (keys, shown) in
-        [("", "Read 200"), ("/", "Enter apply"), ("p", "Retype PIN"), ("\r", "Details: "), ("?", "Help: ")]
+        [("", "Read 200"), ("/", "Enter apply"), ("p", "PIN again"), ("\r", "Details: "), ("?", "Help: ")]
     {
         // The keys come from one terminal. The screen is another one, which is closed, so that only writing fails.
         let mut screen = PtySession::spawn("/bin/sh", &["-c", "read -r line"], (80, 24), &[]);
@@ -236,7 +236,7 @@ fn sigtstp_restores_the_terminal_and_releases_locks() {
     // A suspended console does not block other writers.
     fixture.assert_journal_writable();
     session.send("\n");
-    session.wait_for("Set the PIN for 1 number?");
+    session.wait_for(QUESTION);
     confirm(&mut session);
     session.wait_for(SENDING_STATUS);
     program.kill(Signal::TSTP);

@@ -95,7 +95,7 @@ fn every_terminal_shows_the_same_text() {
         session.wait_until_quiet(QUIET_TIME);
         screens.push(without_timestamps(&session.text()));
         session.send("\x03");
-        session.wait_until_gone("Retype PIN");
+        session.wait_until_gone("PIN again");
         assert!(session.bytes().is_ascii(), "{term}: not only ASCII in the locale C");
         quit(&mut session);
         screens

@@ -107,6 +107,7 @@ pub enum ConfirmAction {
     DeleteDigit,
     ClearField,
     Cancel,
+    Back,
 }
 
 /// The actions of the list of open issues.

@@ -35,6 +35,8 @@ pub enum Mode {
     Confirm,
     /// Confirming with the last four digits.
     ConfirmReplace,
+    /// Confirming with `y` that the same PIN is sent again.
+    ConfirmResend,
     /// Picking what to copy.
     Copy,
     /// The copied text.
@@ -62,15 +64,15 @@ pub enum Mode {
 pub enum TextInput {
     /// It ignores them.
     None,
-    /// It accepts digits.
-    Digits,
+    /// It accepts digits. The footer says what for.
+    Digits(&'static str),
     /// It accepts any text.
     Text,
 }
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -86,6 +88,7 @@ impl Mode {
         Self::Hidden,
         Self::Confirm,
         Self::ConfirmReplace,
+        Self::ConfirmResend,
         Self::Copy,
         Self::Copied,
         Self::Messages,

@@ -49,6 +49,7 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::Hidden => &HIDDEN,
         Mode::Confirm => &CONFIRM,
         Mode::ConfirmReplace => &CONFIRM_REPLACE,
+        Mode::ConfirmResend => &CONFIRM_RESEND,
         Mode::Copy => &COPY_MENU,
         Mode::Copied => &COPIED,
         Mode::Messages => &MESSAGES_PAGE,

@@ -11,9 +11,11 @@ use pindesk::console::pages::Page;
 use pindesk::console::shared::{Connection, RecordingStatus, Size};
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::{PhoneNumberId, TwoStep};
+use pindesk::domain::pin::{Pin, PinChoice};
+use pindesk::domain::pin_plan::PinPlan;
 use ratatui::buffer::{Buffer, Cell};
 
-use super::{QUIET_TIME, Walker};
+use super::{PIN_SHOWN_FOR, QUIET_TIME, Walker};
 use crate::random_walk::samples::{GENERATED_PIN, LABELS, NAMES, PINS};
 
 /// The PIN of this change exists nowhere but in the memory of the console.
@@ -50,16 +52,43 @@ impl Walker {
         let question = self.question.take().expect("a confirmation is open");
         let asked = question.number;
         assert!(!self.app.is_too_small() && asked == number, "asked about {asked}, sent to {number}");
-        assert!(question.is_read, "sent before the quiet time passed");
+        assert!(question.is_read, "sent within the pause");
         let (last_four, two_step) = confirmation.expect("a page asks for confirmation");
         if question.mode == Mode::ConfirmReplace {
             assert_eq!((key, &question.typed), (Some(Key::Enter), last_four), "not the last four digits and Enter");
         } else {
-            assert_eq!(key, Some(Key::Char('y')), "not y");
+            assert_eq!((key, question.was_quiet), (Some(Key::Char('y')), true), "not y after a quiet time");
         }
         let is_replacement = question.mode == Mode::ConfirmReplace;
         assert!(is_resend || is_replacement || *two_step == TwoStep::NotSet, "a PIN was replaced without its digits");
         assert!(!is_resend || self.in_doubt.contains(&number), "only a PIN in doubt is sent again");
+    }
+
+    /// The walker types no generated PIN: if one is sent, the operator has not seen it, and the escrow has it first.
+    pub(super) fn check_unseen_pin(&self, plan: &PinPlan) {
+        let generated = Pin::parse(GENERATED_PIN.as_bytes()).expect("a valid PIN");
+        let is_unseen = plan.pins == PinChoice::Fixed(generated);
+        assert!(!is_unseen || self.has_escrow(), "a random PIN was sent that is saved nowhere");
+    }
+
+    fn has_escrow(&self) -> bool {
+        matches!(self.app.recording_status(), RecordingStatus::Ready { recipients } if !recipients.is_empty())
+    }
+
+    /// A generated PIN is shown only if the escrow does not keep it.
+    pub(super) fn pin_generated(&mut self) {
+        if !self.has_escrow() {
+            self.pin_shown_until = Some(self.now.instant + PIN_SHOWN_FOR);
+        }
+    }
+
+    /// The field for the last four digits waits as long as they do not count, and changes by itself after that.
+    pub(super) fn check_pause(&self, buffer: &Buffer) {
+        let Some(question) = self.question.as_ref().filter(|question| question.mode == Mode::ConfirmReplace) else {
+            return;
+        };
+        let is_waiting = text_of(buffer).contains("[wait]");
+        assert_eq!(is_waiting, question.is_pausing(self.now.instant), "{}", text_of(buffer));
     }
 
     /// The console never sends a second PIN while the first may still arrive.
@@ -144,7 +173,12 @@ impl Walker {
         // The pane beside the list reads the history once the cursor stops, whatever moved it.
         let is_soon = wake.is_some_and(|wake| wake <= self.now.instant + Duration::from_secs(1));
         let reads_history = self.app.has_pane() && is_soon;
-        let has_reason = self.shows_a_pin() || has_waiting || is_offline || is_number_page || reads_history;
+        let is_pausing = self
+            .question
+            .as_ref()
+            .is_some_and(|question| question.mode == Mode::ConfirmReplace && question.is_pausing(self.now.instant));
+        let has_reason =
+            self.shows_a_pin() || is_pausing || has_waiting || is_offline || is_number_page || reads_history;
         let hides = wake.is_some_and(|wake| {
             let idle = wake.saturating_duration_since(self.last_input);
             idle == Duration::from_secs(570) || idle == Duration::from_mins(10)

@@ -12,30 +12,18 @@ use HelpGroup::{Act, Look, Move, Tool};
 use Key::{Char, Ctrl};
 use Risk::{Commits, Prompts, Submits};
 
+const SEND: KeyRow = KeyRow::new("send", &[Char('y')], "send it", Act).footer("send").risk(Commits);
+const GIVE_UP: KeyRow = KeyRow::new("give-up", &[Char('n')], "cancel, nothing is sent", Tool).footer("cancel").fixed();
+const BACK_TO_FORM: KeyRow = KeyRow::new("back-to-form", &[Key::Esc], "back to the form, nothing is sent", Tool)
+    .footer("back to the form")
+    .closes_page();
+
 /// The keys of [`Mode::PinForm`].
 pub static PIN_FORM: KeyTable<PinFormAction> = KeyTable {
     mode: Mode::PinForm,
     title: "PIN form",
-    text_input: TextInput::Digits,
+    text_input: TextInput::Digits("type"),
     bindings: &[
-        bind(
-            PinFormAction::RandomPin,
-            KeyRow::new("random-pin", &[Char('g')], "generate a random PIN", Act).footer("random"),
-        ),
-        bind(
-            PinFormAction::ShowPin,
-            KeyRow::new("show-pin", &[Char('v')], "show the PIN for a while, or hide it", Look).footer("show"),
-        ),
-        bind(
-            PinFormAction::NextField,
-            KeyRow::new("next-field", &[Key::Tab, Key::Down], "next field", Move).footer("next"),
-        ),
-        bind(
-            PinFormAction::PreviousField,
-            KeyRow::new("previous-field", &[Key::BackTab, Key::Up], "previous field", Move),
-        ),
-        bind(PinFormAction::DeleteDigit, DELETE_DIGIT),
-        bind(PinFormAction::ClearField, CLEAR_DIGITS),
         bind(
             PinFormAction::Continue,
             KeyRow::new("continue", &[Key::Enter], "continue to the confirmation", Act)
@@ -43,6 +31,24 @@ pub static PIN_FORM: KeyTable<PinFormAction> = KeyTable {
                 .risk(Prompts)
                 .fixed(),
         ),
+        bind(
+            PinFormAction::RandomPin,
+            KeyRow::new("random-pin", &[Char('g')], "generate a random PIN", Act).footer("random PIN"),
+        ),
+        bind(
+            PinFormAction::ShowPin,
+            KeyRow::new("show-pin", &[Char('v')], "show the PIN for a while, or hide it", Look).footer("show"),
+        ),
+        bind(
+            PinFormAction::NextField,
+            KeyRow::new("next-field", &[Key::Tab, Key::Down], "next field", Move).footer("next field"),
+        ),
+        bind(
+            PinFormAction::PreviousField,
+            KeyRow::new("previous-field", &[Key::BackTab, Key::Up], "previous field", Move),
+        ),
+        bind(PinFormAction::DeleteDigit, DELETE_DIGIT),
+        bind(PinFormAction::ClearField, CLEAR_DIGITS.footer("clear")),
         bind(PinFormAction::Cancel, CANCEL),
         bind(PinFormAction::Help, KeyRow::new("help", &[Char('?')], "help for this page", Look)),
     ],
@@ -54,13 +60,9 @@ pub static CONFIRM: KeyTable<ConfirmAction> = KeyTable {
     title: "confirmation",
     text_input: TextInput::None,
     bindings: &[
-        bind(ConfirmAction::Yes, KeyRow::new("send", &[Char('y')], "send it", Act).footer("send").risk(Commits)),
-        bind(
-            ConfirmAction::Cancel,
-            KeyRow::new("cancel", &[Char('n'), Key::Esc], "cancel, nothing is sent", Tool)
-                .footer("cancel")
-                .closes_page(),
-        ),
+        bind(ConfirmAction::Yes, SEND),
+        bind(ConfirmAction::Cancel, GIVE_UP),
+        bind(ConfirmAction::Back, BACK_TO_FORM),
     ],
 };
 
@@ -68,7 +70,7 @@ pub static CONFIRM: KeyTable<ConfirmAction> = KeyTable {
 pub static CONFIRM_REPLACE: KeyTable<ConfirmAction> = KeyTable {
     mode: Mode::ConfirmReplace,
     title: "confirmation by digits",
-    text_input: TextInput::Digits,
+    text_input: TextInput::Digits("last 4 digits"),
     bindings: &[
         // Enter alone sends nothing: it submits the four digits, which must match.
         bind(
@@ -80,7 +82,23 @@ pub static CONFIRM_REPLACE: KeyTable<ConfirmAction> = KeyTable {
         ),
         bind(ConfirmAction::DeleteDigit, DELETE_DIGIT),
         bind(ConfirmAction::ClearField, CLEAR_DIGITS),
-        bind(ConfirmAction::Cancel, CANCEL),
+        bind(ConfirmAction::Back, BACK_TO_FORM),
+    ],
+};
+
+/// The keys of [`Mode::ConfirmResend`].
+pub static CONFIRM_RESEND: KeyTable<ConfirmAction> = KeyTable {
+    mode: Mode::ConfirmResend,
+    title: "confirmation of the same PIN",
+    text_input: TextInput::None,
+    bindings: &[
+        bind(ConfirmAction::Yes, SEND),
+        bind(
+            ConfirmAction::Cancel,
+            KeyRow::new("cancel", &[Char('n'), Key::Esc], "cancel, nothing is sent", Tool)
+                .footer("cancel")
+                .closes_page(),
+        ),
     ],
 };
 
@@ -120,9 +138,11 @@ pub static CONFIRM_RESOLUTION: KeyTable<ConfirmAction> = KeyTable {
         ),
         bind(
             ConfirmAction::Cancel,
-            KeyRow::new("cancel", &[Char('n'), Key::Esc], "cancel, nothing is recorded", Tool)
-                .footer("cancel")
-                .closes_page(),
+            KeyRow::new("give-up", &[Char('n')], "cancel, nothing is recorded", Tool).footer("cancel").fixed(),
+        ),
+        bind(
+            ConfirmAction::Back,
+            KeyRow::new("back-to-note", &[Key::Esc], "back to the note", Tool).footer("back to the note").closes_page(),
         ),
     ],
 };
