@@ -183,7 +183,7 @@ impl App {
                 Page::Hidden(HiddenPage::new(idle_time))
             }
             Destination::Copy(id) => Page::Copy(CopyPage { id }),
-            Destination::Copied(text) => Page::Copied(CopiedPage { text }),
+            Destination::Copied(text) => Page::Copied(CopiedPage { text, scroll: 0 }),
             Destination::JournalUnavailable => text_page(PageText::JournalUnavailable),
             Destination::Messages => text_page(PageText::Messages),
             Destination::Help => text_page(PageText::Help),

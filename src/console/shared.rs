@@ -22,10 +22,11 @@ pub(super) use pane::DetailsPane;
 use std::time::Duration;
 
 use crate::console::input::key::Key;
-use crate::console::input::keymap::{Keymap, Motion};
+use crate::console::input::keymap::{Keymap, Mode, Motion, TextInput};
 use crate::console::roster::Roster;
 use crate::domain::change::ChangeState;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+use crate::domain::text::CleanText;
 use crate::journal::HistoryEntry;
 
 /// The smallest window that shows a page. A smaller one shows a notice instead.
@@ -289,9 +290,17 @@ impl Shared {
         }
     }
 
-    /// The scroll position of a page of text after a motion.
-    pub(super) fn scroll_after(&self, scroll: u16, motion: Motion) -> u16 {
-        let rows = self.size.height.saturating_sub(4).max(1);
+    /// By how many rows a page of text scrolls: as many as it shows, less one, so that no line is skipped.
+    pub(super) const fn page_rows(&self) -> u16 {
+        // Title or heading, message, keys. A taller window has a title and a heading, and blank lines around the text.
+        let frame = if self.is_compact() { 3 } else { 6 };
+        let rows = self.size.height.saturating_sub(frame + 1);
+        if rows == 0 { 1 } else { rows }
+    }
+
+    /// The scroll position of a page of text after a motion. The page limits it to what it has when it is drawn.
+    pub(super) const fn scroll_after(&self, scroll: u16, motion: Motion) -> u16 {
+        let rows = self.page_rows();
         match motion {
             Motion::Up => scroll.saturating_sub(1),
             Motion::Down => scroll.saturating_add(1),
@@ -302,14 +311,14 @@ impl Shared {
         }
     }
 
-    pub(super) fn hint_unbound_key(&mut self, key: Key) {
+    /// The response to a key without an action in a mode. A field ignores it: there, keys are text.
+    pub(super) fn hint_unbound_key(&mut self, key: Key, mode: Mode) {
         if let Key::Ctrl('s' | 'q') = key {
             self.messages.set_hint(format!("{key} does nothing here."));
-        }
-        if let Key::Char(c) = key
-            && c.is_uppercase()
-        {
-            self.messages.set_hint("Caps Lock is on. Keys here are lower case.");
+        } else if mode.text_input() == TextInput::None {
+            let help = self.keymap.help_key(mode).map(|help| format!(" {help} shows the keys.")).unwrap_or_default();
+            // A key can be any character, such as one that turns the direction of the text.
+            self.messages.set_hint(format!("No action on \"{}\".{help}", CleanText::new(&key.to_string())));
         }
     }
 

@@ -81,7 +81,7 @@ impl View {
             Page::Recipients(state) => page(&mut canvas, &recording::recipients(app, state), state.scroll),
             Page::Hidden(state) => page(&mut canvas, &hidden::sheet(app, state), 0),
             Page::Copy(state) => page(&mut canvas, &copy::menu(app, state), 0),
-            Page::Copied(state) => page(&mut canvas, &copy::copied(app, state), 0),
+            Page::Copied(state) => page(&mut canvas, &copy::copied(app, state), state.scroll),
             Page::Text(state) => {
                 let sheet = match state.text {
                     PageText::Help => help::sheet(app),

@@ -116,21 +116,21 @@ fn token_source_label(source: &TokenSource) -> String {
 
 /// The default keys with those of the config.
 fn build_keymap(config: &Config) -> Result<Keymap, ConfigError> {
-    let mut keymap = Keymap::default();
-    for binding in &config.key_overrides {
-        keymap.rebind(&binding.action, &binding.key).map_err(|error| {
-            let what = error.to_string();
-            match error {
-                RebindError::UnknownAction { .. } | RebindError::FixedAction(_) => binding.action_error(&what, &[]),
-                RebindError::UnknownKey(_)
-                | RebindError::ReservedKey(_)
-                | RebindError::AlsoConfirms(_)
-                | RebindError::Conflict { .. }
-                | RebindError::TypedAsText { .. } => {
-                    binding.key_error(&what, "a key that is free on every page of this action")
-                }
+    let entries = config.key_overrides.iter().map(|binding| (binding.action.as_str(), binding.key.as_str()));
+    Keymap::with_own_keys(entries).map_err(|refused| {
+        let binding = &config.key_overrides[refused.position];
+        let what = refused.reason.to_string();
+        match refused.reason {
+            RebindError::UnknownAction { .. } | RebindError::FixedAction(_) => binding.action_error(&what, &[]),
+            RebindError::UnknownKey(_)
+            | RebindError::ReservedKey(_)
+            | RebindError::AlsoConfirms(_)
+            | RebindError::Conflict { .. }
+            | RebindError::LastKey { .. }
+            | RebindError::FixedKey { .. }
+            | RebindError::TypedAsText { .. } => {
+                binding.key_error(&what, "a key that is neither fixed nor the last one of another action")
             }
-        })?;
-    }
-    Ok(keymap)
+        }
+    })
 }

@@ -70,7 +70,7 @@ impl PageBehavior for ListPage {
 
     fn on_unbound_key(mut self, key: Key, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         self.asked_to_refresh_all = false;
-        shared.hint_unbound_key(key);
+        shared.hint_unbound_key(key, self.keys(shared).mode);
         Step::stay(self)
     }
 

@@ -16,7 +16,7 @@ pub(super) fn menu(app: &App, page: &CopyPage) -> Sheet {
         sheet.optional_blank_line();
     }
     for binding in table::COPY_MENU.bindings.iter().filter(|binding| binding.action != CopyAction::Back) {
-        sheet.key_hint(&app.keymap().keys_label(&binding.row), binding.row.description);
+        sheet.key_hint(&app.keymap().keys_label(table::COPY_MENU.mode, &binding.row), binding.row.description);
     }
     sheet
 }

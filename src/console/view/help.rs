@@ -9,7 +9,7 @@ use crate::console::theme::Role;
 use crate::policy::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 
 /// The width of a group's heading and its keys, in columns.
-const KEYS_WIDTH: usize = 20;
+const KEYS_WIDTH: usize = 24;
 
 pub(super) fn sheet(app: &App) -> Sheet {
     let mode = app.mode_below();

@@ -110,7 +110,8 @@ fn console_in(mode: Mode) -> AppFixture {
             console.press('c');
         }
         Mode::Copied => {
-            console.press('c').press('1');
+            // More lines than the window shows.
+            console.press('c').press('4');
         }
         Mode::Messages => {
             for _ in 0..20 {
@@ -167,8 +168,9 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::Recipients
             | Mode::JournalUnavailable
             | Mode::Messages
-            | Mode::Help,
-            "up" | "page-up",
+            | Mode::Help
+            | Mode::Copied,
+            "up" | "page-up" | "first",
         ) => {
             console.key(Key::Down);
         }

@@ -114,8 +114,7 @@ pub enum ConfirmAction {
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum UnresolvedAction {
     Open,
-    Up,
-    Down,
+    Move(Motion),
     Messages,
     Help,
     HideScreen,
@@ -154,8 +153,9 @@ pub enum CopyAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum CopiedAction {
-    Back,
+    Move(Motion),
     HideScreen,
+    Back,
 }
 
 /// The actions of a page of text: help, messages, and why no PIN can be set.

@@ -13,6 +13,8 @@ pub use notices::*;
 pub use number::*;
 pub use prompts::*;
 
+pub(super) use common::HELP_ACTION;
+
 use super::actions::GlobalAction;
 use super::mode::{Mode, TextInput};
 use super::row::{AnyTable, Binding, HelpGroup::Tool, KeyRow, Risk, bind};
