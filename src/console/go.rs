@@ -167,7 +167,6 @@ impl<P> Step<P> {
     pub(super) fn blocked(page: P, reason: BlockReason, shared: &mut Shared) -> Self {
         match explain(reason, shared) {
             None => Self::stay(page),
-            Some(destination @ Destination::Token(_)) => Self::reset(destination),
             Some(destination) => Self::open(page, destination),
         }
     }
@@ -176,7 +175,6 @@ impl<P> Step<P> {
     pub(super) fn closed_by(reason: BlockReason, shared: &mut Shared) -> Self {
         match explain(reason, shared) {
             None => Self::back(),
-            Some(destination @ Destination::Token(_)) => Self::reset(destination),
             Some(destination) => Self::replace(destination),
         }
     }

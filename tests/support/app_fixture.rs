@@ -136,17 +136,28 @@ impl AppFixture {
 
     /// `show_pin_for` is how long the form shows a PIN.
     pub(crate) fn with_options(size: (u16, u16), terminal_env: &TerminalEnv, show_pin_for: Duration) -> Self {
-        Self::start(session(show_pin_for), size, terminal_env)
+        Self::start(session(show_pin_for), Ok(()), size, terminal_env)
     }
 
     /// The console without a config file.
     pub(crate) fn without_config(size: (u16, u16)) -> Self {
         let session = Session { profile: None, ..session(Duration::from_secs(10)) };
-        Self::start(session, size, &TerminalEnv::default())
+        Self::start(session, Ok(()), size, &TerminalEnv::default())
     }
 
-    fn start(session: Session, (width, height): (u16, u16), terminal_env: &TerminalEnv) -> Self {
-        let (app, effects) = App::start(session, Ok(()), Keymap::default(), Size { width, height });
+    /// The console without an access token.
+    pub(crate) fn without_token(size: (u16, u16)) -> Self {
+        let why = Err("The file is gone.".to_owned());
+        Self::start(session(Duration::from_secs(10)), why, size, &TerminalEnv::default())
+    }
+
+    fn start(
+        session: Session,
+        token: Result<(), String>,
+        (width, height): (u16, u16),
+        terminal_env: &TerminalEnv,
+    ) -> Self {
+        let (app, effects) = App::start(session, token, Keymap::default(), Size { width, height });
         let now = TimePoint { instant: Instant::now(), utc: START_TIME };
         let view = View::new(Theme::new(terminal_env, Some(Glyphs::Ascii)));
         let mut console = Self { app, view, buffer: Buffer::default(), now, effects };

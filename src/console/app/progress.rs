@@ -4,7 +4,7 @@
 
 use super::App;
 use crate::console::effect::{Effect, ScreenCommand, WorkCommand};
-use crate::console::go::{Destination, QuitReason, Step};
+use crate::console::go::{QuitReason, Step};
 use crate::console::pages::Page;
 use crate::console::shared::Connection;
 use crate::domain::change::{ChangeState, Progress, Resolution};
@@ -107,7 +107,7 @@ impl App {
         if self.has_warned_about_all(warned_numbers) {
             return vec![ScreenCommand::Quit.into()];
         }
-        let mut effects = self.apply(Step::reset(Destination::Home), now);
+        let mut effects = self.apply(Step::back(), now);
         effects.extend(self.step(now, |page, shared| Step::ask_to_quit(page, shared)));
         effects
     }

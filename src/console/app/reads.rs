@@ -145,14 +145,16 @@ impl App {
                 self.shared.connection = Connection::Unknown;
                 self.shared.messages.push(now.utc, "The access token was read again.");
                 let mut effects = vec![self.shared.refresh_all().into()];
-                if let Page::Token(_) | Page::Hidden(_) = self.page {
+                if matches!(&self.page, Page::Token(page) if !page.is_first) {
+                    effects.extend(self.apply(Step::back(), now));
+                } else if let Page::Token(_) | Page::Hidden(_) = self.page {
                     effects.extend(self.apply(Step::reset(Destination::List), now));
                 }
                 effects
             }
             Err(why) => {
                 self.shared.messages.push(now.utc, "There is still no access token.");
-                self.apply(Step::reset(Destination::Token(TokenProblem::Missing(why))), now)
+                self.show_token_problem(TokenProblem::Missing(why), now)
             }
         }
     }

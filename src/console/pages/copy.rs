@@ -29,6 +29,9 @@ impl PageBehavior for CopyPage {
     }
 
     fn on_action(self, action: CopyAction, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+        if action == CopyAction::Back {
+            return Step::back();
+        }
         let number = shared.number(&self.id);
         let text = number.and_then(|number| match action {
             CopyAction::Number => number.display_number.as_ref().map(|display| display.as_str().to_owned()),
@@ -38,12 +41,10 @@ impl PageBehavior for CopyPage {
             CopyAction::Back => None,
         });
         if let Some(text) = text {
-            return Step::replace(Destination::Copied(text.clone())).with(ScreenCommand::Copy(text));
+            return Step::open(self, Destination::Copied(text.clone())).with(ScreenCommand::Copy(text));
         }
-        if action != CopyAction::Back {
-            shared.messages.set_hint("Meta returned no such value for this number.");
-        }
-        Step::back()
+        shared.messages.set_hint("pindesk does not know this value of the number.");
+        Step::stay(self)
     }
 }
 

@@ -30,6 +30,7 @@ fn console_in(mode: Mode) -> AppFixture {
     let mut console = match mode {
         Mode::Welcome => return AppFixture::without_config(SMALL),
         Mode::NoNumbers => AppFixture::new(SMALL),
+        Mode::Token => return AppFixture::without_token(SMALL),
         Mode::JournalUnavailable => {
             let why = CleanText::new(&"the state directory cannot be written to ".repeat(20));
             AppFixture::loaded(SMALL, RecordingStatus::Unusable(why))
@@ -60,13 +61,13 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::Help
         | Mode::Quit
         | Mode::ShuttingDown
-        | Mode::Token
+        | Mode::TokenOverPage
         | Mode::TooSmall => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
     console.key(Key::Down);
     match mode {
-        Mode::Welcome | Mode::List => {}
+        Mode::Welcome | Mode::Token | Mode::List => {}
         Mode::NoNumbers => {
             console.update(Msg::RefreshFinished { refresh_id: 1 });
         }
@@ -128,7 +129,7 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::ShuttingDown => {
             console.set_change_state(1, ChangeState::Sending { attempt: 1 }).press('q').wait(READING_TIME).press('y');
         }
-        Mode::Token => {
+        Mode::TokenOverPage => {
             console.update(Msg::TokenRead(Err("The file is gone.".to_owned())));
         }
         Mode::TooSmall => {

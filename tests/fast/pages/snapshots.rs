@@ -45,7 +45,7 @@ fn pages_match_their_snapshots() {
         snap("check-note", &console);
         console.key(Key::Enter);
         snap("check-question", &console);
-        console.key(Key::Esc).key(Key::Esc).press('q');
+        console.key(Key::Esc).key(Key::Esc).key(Key::Esc).press('q');
         snap("quit-in-doubt", &console);
         console.key(Key::Esc).press('z');
         snap("hidden", &console);

@@ -200,7 +200,7 @@ pub enum TokenAction {
     Help,
     Messages,
     HideScreen,
-    Quit,
+    Leave,
 }
 
 /// The actions of a window that is too small.

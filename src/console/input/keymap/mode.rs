@@ -49,8 +49,10 @@ pub enum Mode {
     ShuttingDown,
     /// The page without a config file.
     Welcome,
-    /// No access token, or Meta refused it.
+    /// No working access token, and no page below to go back to.
     Token,
+    /// The access token was refused or could not be read, while another page was open.
+    TokenOverPage,
     /// The access token works, but there are no numbers.
     NoNumbers,
     /// A window smaller than 40x10.
@@ -70,7 +72,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -94,6 +96,7 @@ impl Mode {
         Self::ShuttingDown,
         Self::Welcome,
         Self::Token,
+        Self::TokenOverPage,
         Self::NoNumbers,
         Self::TooSmall,
     ];

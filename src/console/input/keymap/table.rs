@@ -59,6 +59,7 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::ShuttingDown => &SHUTTING_DOWN,
         Mode::Welcome => &WELCOME,
         Mode::Token => &TOKEN,
+        Mode::TokenOverPage => &TOKEN_OVER_PAGE,
         Mode::NoNumbers => &NO_NUMBERS,
         Mode::TooSmall => &TOO_SMALL,
     }

@@ -16,6 +16,9 @@ use ratatui::buffer::{Buffer, Cell};
 use super::{QUIET_TIME, Walker};
 use crate::random_walk::samples::{GENERATED_PIN, LABELS, NAMES, PINS};
 
+/// More pages than a walk can open on top of each other.
+const MAX_OPEN_PAGES: usize = 16;
+
 /// The PIN of this change exists nowhere but in the memory of the console.
 pub(super) fn is_only_in_memory(state: &ChangeState) -> bool {
     match state {
@@ -156,7 +159,7 @@ impl Walker {
     /// Each page can be left, at least with Ctrl-C, until the program ends or asks whether to quit.
     pub(in crate::random_walk) fn check_every_page_can_be_left(&mut self) {
         self.update(Msg::Resized(Size { width: 80, height: 24 }), None);
-        for _ in 0..8 {
+        for _ in 0..MAX_OPEN_PAGES {
             self.paint(true);
             let before = self.app.mode();
             // After a signal, keys no longer count: the process ends by itself.

@@ -33,7 +33,7 @@ pub static WELCOME: KeyTable<WelcomeAction> = KeyTable {
 /// The keys of [`Mode::Token`].
 pub static TOKEN: KeyTable<TokenAction> = KeyTable {
     mode: Mode::Token,
-    title: "no access token, or refused",
+    title: "no access token",
     text_input: TextInput::None,
     bindings: &[
         bind(TokenAction::Retry, RETRY),
@@ -44,7 +44,21 @@ pub static TOKEN: KeyTable<TokenAction> = KeyTable {
         bind(TokenAction::Help, HELP),
         bind(TokenAction::Messages, MESSAGES),
         bind(TokenAction::HideScreen, HIDE_SCREEN),
-        bind(TokenAction::Quit, QUIT),
+        bind(TokenAction::Leave, QUIT),
+    ],
+};
+
+/// The keys of [`Mode::TokenOverPage`].
+pub static TOKEN_OVER_PAGE: KeyTable<TokenAction> = KeyTable {
+    mode: Mode::TokenOverPage,
+    title: "access token refused or missing",
+    text_input: TextInput::None,
+    bindings: &[
+        bind(TokenAction::Retry, RETRY),
+        bind(TokenAction::Help, HELP),
+        bind(TokenAction::Messages, MESSAGES),
+        bind(TokenAction::HideScreen, HIDE_SCREEN),
+        bind(TokenAction::Leave, BACK),
     ],
 };
 
