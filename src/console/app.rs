@@ -84,6 +84,7 @@ impl App {
         effects.extend(self.open_due_pages(now));
         effects.extend(self.record_screen_shown());
         self.shared.track_cursor(now.instant);
+        self.shared.update_counter(now.instant);
         effects
     }
 

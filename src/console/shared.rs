@@ -3,19 +3,22 @@
 //! It knows no page. A page changes it, and the views read it.
 
 mod block_reason;
+mod change_message;
 mod idle_timer;
 mod in_doubt_list;
+mod messages;
 mod pane;
 mod reading;
 mod status;
 
 pub use block_reason::BlockReason;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
+pub use messages::{Message, Messages};
 pub use status::{
-    Connection, Environment, Message, Messages, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
-    next_countdown_change,
+    Connection, Environment, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session, next_countdown_change,
 };
 
+pub(super) use change_message::SendTimes;
 pub(super) use idle_timer::IdleTimer;
 pub(super) use pane::DetailsPane;
 
@@ -84,6 +87,7 @@ pub struct Shared {
     pub(super) idle_timer: IdleTimer,
     pub(super) refresh: RefreshProgress,
     pub(super) messages: Messages,
+    pub(super) send_times: SendTimes,
     pub(super) layout: ListLayout,
     pub(super) size: Size,
     pub(super) filter: String,
@@ -104,6 +108,7 @@ impl Shared {
             pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),
             refresh: RefreshProgress::default(),
+            send_times: SendTimes::default(),
             layout: ListLayout::ListOnly,
             size,
             filter: String::new(),

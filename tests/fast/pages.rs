@@ -10,6 +10,7 @@ mod hiding;
 mod history;
 mod in_doubt;
 mod keys;
+mod messages;
 mod number_changes;
 mod open_issues;
 mod quitting;

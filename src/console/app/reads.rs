@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::App;
-use super::progress::set_pin_done_text;
 use crate::console::effect::Effect;
 use crate::console::go::{Destination, Step};
 use crate::console::pages::{Page, PageEvent};
@@ -106,6 +105,7 @@ impl App {
             Err(failure) => {
                 let summary = Explanation::for_read_failure(&failure).summary;
                 let label = self.label(&id);
+                self.shared.messages.forget_status(id);
                 self.shared.messages.push(now.utc, format!("{label} could not be read: {summary}."));
                 self.shared.note_read_failure(&failure, now);
                 Vec::new()
@@ -120,17 +120,11 @@ impl App {
             number.name = number.name.or_else(|| known.name.clone());
         }
         let (label, two_step) = (number.label(), number.two_step.label());
-        let done = set_pin_done_text(label);
-        // Only the refresh that the request caused joins its message. A later one gets a message of its own.
-        let follows = self.shared.messages.newest_first().next().is_some_and(|message| message.text == done);
-        self.shared.messages.push(
-            now.utc,
-            if follows {
-                format!("{done} Two-step verification is {two_step}.")
-            } else {
-                format!("{label}: two-step verification is {two_step}.")
-            },
-        );
+        // Only the refresh that the change caused joins its message. A later one gets a message of its own.
+        let status = format!("Two-step verification is {two_step}.");
+        if !self.shared.messages.add_status(number.id, now.utc, &status) {
+            self.shared.messages.push(now.utc, format!("{label}: two-step verification is {two_step}."));
+        }
         self.notify(&PageEvent::Refreshed(&number));
         self.shared.roster.upsert(&number);
     }

@@ -29,8 +29,9 @@ impl App {
             })
             .min();
         let page = self.page.next_wake(&self.shared, now);
+        let count = self.next_count(now).filter(|_| self.shows_newest_message());
         let details = self.pane_follows_at().filter(|_| self.shows_list());
-        [page, details, retry, countdown, self.next_hide_event()].into_iter().flatten().min()
+        [page, details, retry, countdown, count, self.next_hide_event()].into_iter().flatten().min()
     }
 
     /// The time of [`App::next_wake`] has come: hides the screen, updates the pane and retries the connection if due.
@@ -48,6 +49,12 @@ impl App {
         self.pane_follows_at().filter(|due| self.shows_list() && *due <= now)?;
         let id = self.shared.show_cursor_row_in_pane().filter(|id| self.history(id).is_none())?;
         Some(WorkCommand::ReadHistory(id).into())
+    }
+
+    /// True if the message line shows the newest message, so that its seconds count.
+    fn shows_newest_message(&self) -> bool {
+        let is_covered = self.is_too_small() || self.asks() || self.hide_warning().is_some();
+        !is_covered && self.messages.current_hint().is_none()
     }
 
     fn shows_list(&self) -> bool {

@@ -147,7 +147,10 @@ impl Walker {
         // The pane beside the list reads the history once the cursor stops, whatever moved it.
         let is_soon = wake.is_some_and(|wake| wake <= self.now.instant + Duration::from_secs(1));
         let reads_history = self.app.has_pane() && is_soon;
-        let has_reason = self.shows_a_pin() || has_waiting || is_offline || is_number_page || reads_history;
+        // The seconds of a change count only where the message line shows them.
+        let messages = self.app.messages();
+        let counts = messages.counted_change().is_some() && messages.current_hint().is_none() && !self.app.asks();
+        let has_reason = self.shows_a_pin() || has_waiting || is_offline || is_number_page || reads_history || counts;
         let hides = wake.is_some_and(|wake| {
             let idle = wake.saturating_duration_since(self.last_input);
             idle == Duration::from_secs(570) || idle == Duration::from_mins(10)
