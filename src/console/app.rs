@@ -72,7 +72,9 @@ impl App {
             (Some(_), Err(why)) => {
                 (Page::Token(TokenPage { problem: TokenProblem::Missing(why), is_first: true }), Vec::new())
             }
-            (Some(_), Ok(())) => (Page::List(ListPage::default()), vec![shared.refresh_all().into()]),
+            (Some(_), Ok(())) => {
+                (Page::List(ListPage::default()), shared.refresh_all().into_iter().map(Into::into).collect())
+            }
         };
         (Self { shared, page, below: Vec::new(), last_interrupt: None }, effects)
     }
@@ -186,7 +188,7 @@ impl App {
                 Page::Hidden(HiddenPage::new(idle_time))
             }
             Destination::Copy(id) => Page::Copy(CopyPage { id }),
-            Destination::Copied(text) => Page::Copied(CopiedPage { text, scroll: 0 }),
+            Destination::Copied(copied) => Page::Copied(CopiedPage { copied, scroll: 0 }),
             Destination::JournalUnavailable => text_page(PageText::JournalUnavailable),
             Destination::Messages => text_page(PageText::Messages),
             Destination::Help => text_page(PageText::Help),

@@ -57,7 +57,7 @@ pub enum Destination {
     /// The values of a number that can be copied.
     Copy(PhoneNumberId),
     /// A text that was copied.
-    Copied(String),
+    Copied(CopiedText),
     /// Every message.
     Messages,
     /// The keys of the page below.
@@ -66,6 +66,17 @@ pub enum Destination {
     Quit,
     /// Waiting for requests in flight before the program ends.
     ShuttingDown(QuitReason),
+}
+
+/// A text for the clipboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedText {
+    /// The text; it may have several lines.
+    pub text: String,
+    /// True if it is a command for a shell.
+    pub is_command: bool,
+    /// What the operator must know before using it.
+    pub note: Option<&'static str>,
 }
 
 /// What the operator must confirm.

@@ -4,6 +4,7 @@
 
 mod block_reason;
 mod change_message;
+mod escrow_command;
 mod idle_timer;
 mod in_doubt_list;
 mod messages;
@@ -12,6 +13,7 @@ mod reading;
 mod status;
 
 pub use block_reason::BlockReason;
+pub use escrow_command::EscrowCommand;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
 pub use messages::{Message, Messages};
 pub use status::{
@@ -65,8 +67,8 @@ pub enum TokenProblem {
     Refused {
         /// Graph's error code.
         code: i64,
-        /// Its meaning, in a sentence.
-        reason: &'static str,
+        /// Why, in a sentence; `None` if Meta said only that it is not valid.
+        reason: Option<&'static str>,
     },
 }
 
@@ -119,6 +121,12 @@ impl Shared {
     #[must_use]
     pub fn has_no_numbers(&self) -> bool {
         self.roster.total() == 0 && self.is_refresh_finished()
+    }
+
+    /// True if the profile names no WABA and no number: then Meta is asked nothing.
+    #[must_use]
+    pub const fn names_no_numbers(&self) -> bool {
+        self.session.profile.is_some() && self.session.wabas.is_empty() && self.session.single_numbers == 0
     }
 
     /// True below [`MIN_SIZE`]: no page is shown, and nothing can be confirmed.
@@ -219,11 +227,16 @@ impl Shared {
         self.roster.changes().filter(|(_, state)| **state == ChangeState::Queued).count()
     }
 
+    /// True if each PIN is encrypted to the escrow before it is sent.
+    #[must_use]
+    pub fn has_escrow(&self) -> bool {
+        matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty())
+    }
+
     /// Numbers whose PIN may be in force and is only in the memory of this process, in no order.
     #[must_use]
     pub fn pins_only_in_memory(&self) -> Vec<PhoneNumberId> {
-        let has_escrow =
-            matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty());
+        let has_escrow = self.has_escrow();
         let is_lost = |state: &ChangeState| match state {
             ChangeState::InDoubt(details) => details.is_pin_in_memory && !details.is_in_escrow,
             ChangeState::Waiting { in_doubt, .. } => *in_doubt && !has_escrow,

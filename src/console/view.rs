@@ -69,6 +69,7 @@ impl View {
             sheet.paint(canvas, scroll)
         };
         match app.page() {
+            Page::List(_) if app.names_no_numbers() => page(&mut canvas, &empty_state::nothing_named(app), 0),
             Page::List(_) if app.has_no_numbers() => page(&mut canvas, &empty_state::no_numbers(app), 0),
             Page::List(_) | Page::Filter(_) | Page::Sort(_) => list::paint(app, now, &mut canvas, &mut self.list),
             Page::Welcome(_) => page(&mut canvas, &empty_state::welcome(app), 0),

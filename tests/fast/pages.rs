@@ -4,6 +4,7 @@
 
 mod actions;
 mod cached_numbers;
+mod copying;
 mod counts;
 mod going_back;
 mod hiding;
@@ -11,6 +12,7 @@ mod history;
 mod in_doubt;
 mod keys;
 mod messages;
+mod nothing_named;
 mod number_changes;
 mod open_issues;
 mod quitting;

@@ -10,7 +10,7 @@ use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
-use pindesk::console::shared::{Environment, RecordingStatus, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::domain::change::{ChangeId, ChangeState, Completion, InDoubtDetails, JobId, Progress, SendHistory};
@@ -98,6 +98,8 @@ fn session(show_pin_for: Duration) -> Session {
         may_suspend: true,
         bell: false,
         hide_after: Some(HIDE_AFTER),
+        single_numbers: 0,
+        escrow_command: EscrowCommand::default(),
         initial_message: None,
     }
 }
@@ -142,6 +144,16 @@ impl AppFixture {
     /// The console without a config file.
     pub(crate) fn without_config(size: (u16, u16)) -> Self {
         let session = Session { profile: None, ..session(Duration::from_secs(10)) };
+        Self::start(session, Ok(()), size, &TerminalEnv::default())
+    }
+
+    /// The console of a profile that names no WABA and no number.
+    pub(crate) fn with_empty_profile(size: (u16, u16)) -> Self {
+        let session = Session {
+            wabas: Vec::new(),
+            config_paths: vec!["/etc/pindesk/config.toml".into()],
+            ..session(Duration::from_secs(10))
+        };
         Self::start(session, Ok(()), size, &TerminalEnv::default())
     }
 

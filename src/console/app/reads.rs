@@ -31,6 +31,10 @@ impl App {
 
     /// Numbers from an earlier run: shown, and never counted as read.
     pub(super) fn cached_numbers_loaded(&mut self, mut numbers: Vec<Number>) {
+        // They would look like numbers that the profile still names.
+        if self.names_no_numbers() {
+            return;
+        }
         for number in &mut numbers {
             let waba_id = number.waba_id();
             let waba = self.shared.session.wabas.iter().find(|waba| Some(waba.id) == waba_id).cloned();
@@ -77,12 +81,13 @@ impl App {
         self.shared.roster.finish_refresh(&complete);
         let noun = if self.shared.refresh.numbers_read == 1 { "number" } else { "numbers" };
         let read = format!("Read {} {noun}", format_count(self.shared.refresh.numbers_read));
-        if unread == 0 {
-            self.shared.messages.push(now.utc, format!("{read}."));
+        let sentence = if unread == 0 {
+            format!("{read}.")
         } else {
             let all = self.shared.session.wabas.len();
-            self.shared.messages.push(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
-        }
+            format!("{read}; {unread} of {all} WABAs could not be read.")
+        };
+        self.shared.messages.push_refresh(now.utc, sentence);
         self.notify(&PageEvent::ListsRead);
     }
 
@@ -98,7 +103,7 @@ impl App {
                 self.shared.connection = Connection::Online;
                 self.number_refreshed(number, now);
                 if was_offline && !self.shared.refresh.unread_wabas.is_empty() {
-                    return vec![self.shared.refresh_all().into()];
+                    return self.shared.refresh_all().into_iter().map(Into::into).collect();
                 }
                 Vec::new()
             }
@@ -138,7 +143,7 @@ impl App {
             Ok(()) => {
                 self.shared.connection = Connection::Unknown;
                 self.shared.messages.push(now.utc, "The access token was read again.");
-                let mut effects = vec![self.shared.refresh_all().into()];
+                let mut effects: Vec<_> = self.shared.refresh_all().into_iter().map(Into::into).collect();
                 if matches!(&self.page, Page::Token(page) if !page.is_first) {
                     effects.extend(self.apply(Step::back(), now));
                 } else if let Page::Token(_) | Page::Hidden(_) = self.page {

@@ -69,9 +69,9 @@ impl App {
         self.shared.connection = Connection::Offline { since: *since, retry_at: now.plus(RETRY_INTERVAL) };
         // One call checks whether the connection is back. The lists follow only if they could not be read before.
         let command = match self.cursor_id() {
-            Some(id) => self.refresh_number(id),
+            Some(id) => Some(self.refresh_number(id)),
             None => self.shared.refresh_all(),
         };
-        Some(command.into())
+        command.map(Into::into)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::PageBehavior;
-use crate::console::go::{Destination, Step};
+use crate::console::go::{CopiedText, Destination, Step};
 use crate::console::input::keymap::{CopiedAction, KeyTable, table};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
@@ -11,8 +11,8 @@ use crate::domain::clock::TimePoint;
 /// The copied text.
 #[derive(Debug)]
 pub struct CopiedPage {
-    /// The text; it may have several lines.
-    pub text: String,
+    /// The text.
+    pub copied: CopiedText,
     /// The first line shown, if the window is smaller than the page.
     pub scroll: u16,
 }

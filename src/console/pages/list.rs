@@ -31,7 +31,13 @@ impl PageBehavior for ListPage {
     const ON_INTERRUPT: ListAction = ListAction::Quit;
 
     fn keys(&self, shared: &Shared) -> &'static KeyTable<ListAction> {
-        if shared.has_no_numbers() { &table::NO_NUMBERS } else { &table::LIST }
+        if shared.names_no_numbers() {
+            &table::NOTHING_NAMED
+        } else if shared.has_no_numbers() {
+            &table::NO_NUMBERS
+        } else {
+            &table::LIST
+        }
     }
 
     fn on_action(mut self, action: ListAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
@@ -76,7 +82,7 @@ impl PageBehavior for ListPage {
 
     fn on_paste(mut self, text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         self.asked_to_refresh_all = false;
-        if shared.has_no_numbers() {
+        if shared.names_no_numbers() || shared.has_no_numbers() {
             shared.messages.set_hint("Paste ignored.");
         } else if let Some(digits) = extract_number_digits(text) {
             shared.set_filter(&digits);
@@ -149,8 +155,10 @@ impl ListPage {
             shared.messages.set_hint(format!("Refreshing all takes {calls} calls of Meta's quota. Press {key} again."));
             return Step::stay(self);
         }
-        let refresh = shared.refresh_all();
-        Step::stay(self).with(refresh)
+        match shared.refresh_all() {
+            Some(refresh) => Step::stay(self).with(refresh),
+            None => Step::stay(self),
+        }
     }
 
     fn toggle_pane(self, shared: &mut Shared) -> Step<Self> {

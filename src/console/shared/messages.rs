@@ -27,6 +27,8 @@ enum Pending {
     No,
     /// The change of this number is in progress, and updates it.
     Change(PhoneNumberId),
+    /// It is the first message, which the end of the first refresh starts.
+    FirstRefresh,
     /// The PIN of this number was set, and the refresh that follows adds the status.
     Refresh(PhoneNumberId),
 }
@@ -50,13 +52,23 @@ impl Messages {
     /// The messages at the start: `first`, or none.
     #[must_use]
     pub fn with_first(first: Option<Message>) -> Self {
-        let entry = |message| Entry { message, pending: Pending::No };
+        let entry = |message| Entry { message, pending: Pending::FirstRefresh };
         Self { entries: first.into_iter().map(entry).collect(), ..Self::default() }
     }
 
     /// Adds a message that stays on the messages page.
     pub fn push(&mut self, at: UtcTime, text: impl Into<String>) {
         self.add(at, text.into(), Pending::No);
+    }
+
+    /// Adds what a refresh read. The first message follows in the same line, so that the operator sees it.
+    pub fn push_refresh(&mut self, at: UtcTime, sentence: String) {
+        let first = self.entries.iter().position(|entry| entry.pending == Pending::FirstRefresh);
+        let text = match first.and_then(|index| self.entries.remove(index)) {
+            Some(first) => format!("{sentence} {}", first.message.text),
+            None => sentence,
+        };
+        self.add(at, text, Pending::No);
     }
 
     /// Updates the message of a number's change in progress, where it stands. Adds it if there is none.
@@ -106,7 +118,7 @@ impl Messages {
     pub fn counted_change(&self) -> Option<PhoneNumberId> {
         match self.entries.back()?.pending {
             Pending::Change(id) => Some(id),
-            Pending::No | Pending::Refresh(_) => None,
+            Pending::No | Pending::FirstRefresh | Pending::Refresh(_) => None,
         }
     }
 

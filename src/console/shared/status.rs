@@ -12,6 +12,7 @@ use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::CleanText;
 
+use super::escrow_command::EscrowCommand;
 use super::messages::Message;
 
 /// How long pindesk waits after a lost connection before the next try.
@@ -59,6 +60,10 @@ pub struct Session {
     pub token_source: String,
     /// The WABAs whose lists are read.
     pub wabas: Vec<Arc<Waba>>,
+    /// How many numbers the profile names one by one.
+    pub single_numbers: usize,
+    /// The command that decrypts the PINs of a number.
+    pub escrow_command: EscrowCommand,
     /// How long a PIN may be shown; `None` for never.
     pub show_pin_for: Option<Duration>,
     /// True if Ctrl-Z suspends the program.
@@ -89,8 +94,8 @@ pub enum Connection {
     TokenRefused {
         /// Graph's error code.
         code: i64,
-        /// Its meaning, in a sentence.
-        reason: &'static str,
+        /// Why, in a sentence; `None` if Meta said only that it is not valid.
+        reason: Option<&'static str>,
     },
 }
 

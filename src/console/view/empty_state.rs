@@ -28,7 +28,7 @@ pub(super) fn welcome(app: &App) -> Sheet {
 pub(super) fn token(app: &App, problem: &TokenProblem) -> Sheet {
     match problem {
         TokenProblem::Missing(reason) => missing_token(app, reason),
-        TokenProblem::Refused { code, reason } => refused_token(app, *code, reason),
+        TokenProblem::Refused { code, reason } => refused_token(app, *code, *reason),
     }
 }
 
@@ -41,8 +41,7 @@ fn missing_token(app: &App, reason: &str) -> Sheet {
     }
     if session.token_source.is_empty() {
         sheet.optional_blank_line();
-        let profile = session.profile.as_deref().unwrap_or_default();
-        sheet.text(&format!("Add one of these lines under [profile.{profile}]:"));
+        sheet.text(&format!("Add one of these lines under [{}]:", profile_table(app)));
         sheet.text("  token_file    = \"/etc/pindesk/token\"        # file mode 0600");
         sheet.text("  token_command = [\"vault\", \"read\", \"-field=t\", \"ops/wa\"]");
         sheet.optional_blank_line();
@@ -58,9 +57,43 @@ fn missing_token(app: &App, reason: &str) -> Sheet {
     sheet
 }
 
-fn refused_token(app: &App, code: i64, reason: &str) -> Sheet {
+/// The name of the profile's table in the config.
+fn profile_table(app: &App) -> String {
+    let name = app.session().profile.as_deref().unwrap_or_default();
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.chars().all(is_bare) {
+        format!("profile.{name}")
+    } else {
+        format!("profile.\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    }
+}
+
+pub(super) fn nothing_named(app: &App) -> Sheet {
+    let session = app.session();
+    let mut sheet = Sheet::new(app, "No WABA and no number");
+    let profile = session.profile.as_deref().unwrap_or_default();
+    let what = format!("Profile {profile} names no WABA and no number. Nothing was asked.");
+    sheet.styled_text(&what, Role::Strong);
+    for path in session.config_paths.iter().take(1) {
+        sheet.field("Config", &path.display().to_string());
+    }
+    sheet.optional_blank_line();
+    sheet.text("Add a WABA, a single number, or both, each with its ID:");
+    sheet.optional_blank_line();
+    let table = profile_table(app);
+    for (kind, what) in [("waba", "every number of this WABA"), ("number", "this number")] {
+        sheet.text(&format!("[[{table}.{kind}]]"));
+        sheet.text(&format!("id = \"100000000000001\"   # {what}"));
+        sheet.optional_blank_line();
+    }
+    sheet.text("Then restart pindesk.");
+    sheet
+}
+
+fn refused_token(app: &App, code: i64, reason: Option<&str>) -> Sheet {
     let mut sheet = Sheet::new(app, "Access token refused");
-    sheet.styled_text(&format!("{reason} ({code})"), Role::Strong);
+    sheet.styled_text(&format!("Meta does not accept this access token ({code})."), Role::Strong);
+    sheet.text(reason.unwrap_or("It may be mistyped, expired or revoked."));
     sheet.optional_blank_line();
     let save_step = format!("Save it where the config says: {}", app.session().token_source);
     sheet.numbered_steps(

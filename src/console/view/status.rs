@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use crate::console::app::App;
+use crate::console::input::keymap::Mode;
 use crate::console::roster::StaleSummary;
 use crate::console::shared::{Connection, RecordingStatus};
 use crate::console::theme::{Role, StatusSymbol};
@@ -50,6 +51,7 @@ pub(super) fn connection_label(app: &App) -> String {
         return "no config".to_owned();
     }
     match app.connection() {
+        Connection::Unknown if app.mode() == Mode::NothingNamed => "nothing asked".to_owned(),
         Connection::Unknown if app.refresh_progress().id == 0 => "no access token".to_owned(),
         Connection::Unknown => "connecting".to_owned(),
         Connection::Online => "online".to_owned(),

@@ -31,6 +31,12 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::Welcome => return AppFixture::without_config(SMALL),
         Mode::NoNumbers => AppFixture::new(SMALL),
         Mode::Token => return AppFixture::without_token(SMALL),
+        Mode::NothingNamed => {
+            let mut console = AppFixture::with_empty_profile(SMALL);
+            console.open_recording(recording_with_escrow(), Vec::new(), &["The journal was missing."]);
+            console.key(Key::Esc);
+            return console;
+        }
         Mode::JournalUnavailable => {
             let why = CleanText::new(&"the state directory cannot be written to ".repeat(20));
             AppFixture::loaded(SMALL, RecordingStatus::Unusable(why))
@@ -67,7 +73,7 @@ fn console_in(mode: Mode) -> AppFixture {
     // Row 1 has rows above and below it.
     console.key(Key::Down);
     match mode {
-        Mode::Welcome | Mode::Token | Mode::List => {}
+        Mode::Welcome | Mode::Token | Mode::NothingNamed | Mode::List => {}
         Mode::NoNumbers => {
             console.update(Msg::RefreshFinished { refresh_id: 1 });
         }

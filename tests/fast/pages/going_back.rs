@@ -150,3 +150,14 @@ fn a_new_access_token_leads_back_to_the_page_before() {
     console.press('r').update(Msg::TokenRead(Ok(())));
     assert_eq!(console.app.mode(), Mode::Details);
 }
+
+#[test]
+fn a_refused_access_token_is_explained_only_if_meta_did() {
+    let mut console = token_refused();
+    console.press('p').sees("Meta does not accept this access token (190). It may be mistyped, expired or revoked.");
+    let mut console = loaded();
+    let ChangeState::Failed(at, error) = refused(190) else { panic!("a failed change") };
+    console.set_change_state(1, ChangeState::Failed(at, ApiError { subcode: Some(463), ..error }));
+    console.sees("Meta does not accept this access token (190). The access token has expired.");
+    console.does_not_see("mistyped");
+}

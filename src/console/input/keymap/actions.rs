@@ -146,6 +146,7 @@ pub enum CopyAction {
     Id,
     Waba,
     All,
+    EscrowCommand,
     Back,
 }
 

@@ -55,6 +55,8 @@ pub enum Mode {
     TokenOverPage,
     /// The access token works, but there are no numbers.
     NoNumbers,
+    /// The profile names no WABA and no number.
+    NothingNamed,
     /// A window smaller than 40x10.
     TooSmall,
 }
@@ -72,7 +74,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -98,6 +100,7 @@ impl Mode {
         Self::Token,
         Self::TokenOverPage,
         Self::NoNumbers,
+        Self::NothingNamed,
         Self::TooSmall,
     ];
 }

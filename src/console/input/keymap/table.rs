@@ -61,6 +61,7 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::Token => &TOKEN,
         Mode::TokenOverPage => &TOKEN_OVER_PAGE,
         Mode::NoNumbers => &NO_NUMBERS,
+        Mode::NothingNamed => &NOTHING_NAMED,
         Mode::TooSmall => &TOO_SMALL,
     }
 }

@@ -62,6 +62,20 @@ pub static NO_NUMBERS: KeyTable<ListAction> = KeyTable {
     ],
 };
 
+/// The keys of [`Mode::NothingNamed`].
+pub static NOTHING_NAMED: KeyTable<ListAction> = KeyTable {
+    mode: Mode::NothingNamed,
+    title: "no WABA and no number",
+    text_input: TextInput::None,
+    bindings: &[
+        bind(ListAction::Help, HELP),
+        bind(ListAction::Messages, MESSAGES),
+        bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
+        bind(ListAction::HideScreen, HIDE_SCREEN),
+        bind(ListAction::Quit, QUIT),
+    ],
+};
+
 /// The keys of [`Mode::Filter`].
 pub static FILTER: KeyTable<FilterAction> = KeyTable {
     mode: Mode::Filter,

@@ -108,6 +108,11 @@ pub static COPY_MENU: KeyTable<CopyAction> = KeyTable {
             CopyAction::All,
             KeyRow::new("copy-all", &[Char('4')], "everything, for a ticket", Act).footer("all for a ticket"),
         ),
+        bind(
+            CopyAction::EscrowCommand,
+            KeyRow::new("copy-escrow-command", &[Char('5')], "the command that decrypts its PIN", Act)
+                .footer("escrow command"),
+        ),
         bind(CopyAction::Back, BACK),
     ],
 };
