@@ -41,8 +41,6 @@ pub enum PinFormNote {
     DigitCount(usize),
     /// The key is not a digit.
     OnlyDigits,
-    /// The key is a capital letter, so Caps Lock may be on.
-    CapsLock,
     /// The first field is full, and the second one is empty.
     RepeatPin,
     /// The second field differed from the first one, and was cleared.
@@ -74,7 +72,6 @@ impl PinFormNote {
             Self::TypeDigits => "Type 6 digits.".to_owned(),
             Self::DigitCount(count) => format!("{count} of {PIN_DIGITS} digits."),
             Self::OnlyDigits => "Only digits 0 to 9.".to_owned(),
-            Self::CapsLock => "Caps Lock is on. Keys here are lower case.".to_owned(),
             Self::RepeatPin => "Now retype the PIN.".to_owned(),
             Self::Mismatch => "The two PINs differ. Retype the second one.".to_owned(),
             Self::Ready => "Ready. Press Enter.".to_owned(),
@@ -205,7 +202,7 @@ impl PinForm {
     /// Accepts a typed digit. Any other character changes nothing except the note.
     pub fn type_char(&mut self, c: char) {
         let Some(digit) = u8::try_from(c).ok().filter(u8::is_ascii_digit) else {
-            self.note = if c.is_uppercase() { PinFormNote::CapsLock } else { PinFormNote::OnlyDigits };
+            self.note = PinFormNote::OnlyDigits;
             return;
         };
         if self.field == PinField::New && self.is_random {

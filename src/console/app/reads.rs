@@ -152,7 +152,7 @@ impl App {
                 effects
             }
             Err(why) => {
-                self.shared.messages.push(now.utc, "There is still no access token.");
+                self.shared.messages.push(now.utc, "The access token could not be read.");
                 self.show_token_problem(TokenProblem::Missing(why), now)
             }
         }

@@ -143,6 +143,9 @@ impl ListPage {
     }
 
     fn refresh_all(mut self, has_asked: bool, shared: &mut Shared) -> Step<Self> {
+        if let Connection::TokenRefused { .. } = shared.connection {
+            return Step::stay(self).with(ScreenCommand::ReadToken);
+        }
         let total = shared.roster.total();
         if shared.refresh.is_running {
             shared.messages.set_hint("A refresh is already running.");

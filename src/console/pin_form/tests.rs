@@ -58,7 +58,7 @@ fn letters_change_only_the_note() {
     type_digits(&mut form, "40x");
     assert_eq!(form.note(), PinFormNote::OnlyDigits);
     type_digits(&mut form, "X");
-    assert_eq!(form.note(), PinFormNote::CapsLock);
+    assert_eq!(form.note(), PinFormNote::OnlyDigits);
     type_digits(&mut form, "9");
     assert_eq!(form.note(), PinFormNote::DigitCount(3));
 }

@@ -5,6 +5,7 @@
 use super::details::add_target;
 use super::sheet::Sheet;
 use crate::console::app::App;
+use crate::console::effect::MAX_CLIPBOARD_BYTES;
 use crate::console::input::keymap::{CopyAction, table};
 use crate::console::pages::copied::CopiedPage;
 use crate::console::pages::copy::CopyPage;
@@ -29,7 +30,11 @@ pub(super) fn menu(app: &App, page: &CopyPage) -> Sheet {
 
 pub(super) fn copied(app: &App, page: &CopiedPage) -> Sheet {
     let mut sheet = Sheet::new(app, "Copied");
-    sheet.text("Sent to your terminal's clipboard. If nothing arrives, select it here:");
+    sheet.text(if page.copied.text.len() <= MAX_CLIPBOARD_BYTES {
+        "Sent to your terminal's clipboard. If nothing arrives, select it here:"
+    } else {
+        "Too long for your terminal's clipboard. Select it here:"
+    });
     sheet.blank_line();
     for line in page.copied.text.lines() {
         if page.copied.is_command && !sheet.fits(text::width(line) + 1) {

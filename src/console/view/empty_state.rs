@@ -4,6 +4,7 @@
 
 use super::sheet::Sheet;
 use crate::console::app::App;
+use crate::console::input::keymap::{ListAction, TokenAction, WelcomeAction, table};
 use crate::console::shared::TokenProblem;
 use crate::console::theme::Role;
 
@@ -18,8 +19,9 @@ pub(super) fn welcome(app: &App) -> Sheet {
     sheet.optional_blank_line();
     sheet.optional_text("The README shows a config file to start from: a profile, its WABAs, and a token file.");
     sheet.optional_blank_line();
-    sheet.key_hint("t", "try the demo: made-up numbers, nothing is sent");
-    sheet.key_hint("q", "quit");
+    let key = |action| app.keymap().key_label(&table::WELCOME, &action);
+    sheet.key_hint(&key(WelcomeAction::StartDemo), "try the demo: made-up numbers, nothing is sent");
+    sheet.key_hint(&key(WelcomeAction::Quit), "quit");
     sheet.optional_blank_line();
     sheet.text("Nothing has been sent to Meta.");
     sheet
@@ -51,10 +53,14 @@ fn missing_token(app: &App, reason: &str) -> Sheet {
     } else {
         sheet.field("Token source", &session.token_source);
         sheet.optional_blank_line();
-        sheet.key_hint("r", "try again");
+        sheet.key_hint(&retry_key(app), "try again");
     }
     sheet.optional_text("To try pindesk without one:  pindesk --demo");
     sheet
+}
+
+fn retry_key(app: &App) -> String {
+    app.keymap().key_label(&table::TOKEN, &TokenAction::Retry)
 }
 
 /// The name of the profile's table in the config.
@@ -95,11 +101,10 @@ fn refused_token(app: &App, code: i64, reason: Option<&str>) -> Sheet {
     sheet.styled_text(&format!("Meta does not accept this access token ({code})."), Role::Strong);
     sheet.text(reason.unwrap_or("It may be mistyped, expired or revoked."));
     sheet.optional_blank_line();
-    let save_step = format!("Save it where the config says: {}", app.session().token_source);
-    sheet.numbered_steps(
-        "To do",
-        ["Create a new access token for the system user in Meta Business settings.", save_step.as_str(), "Press r."],
-    );
+    let check_step = format!("Check that the whole access token is there: {}", app.session().token_source);
+    let press_step = format!("Press {}.", retry_key(app));
+    let new_step = "If it is, create a new one for the system user in Meta Business settings, and save it there.";
+    sheet.numbered_steps("To do", [check_step.as_str(), new_step, press_step.as_str()]);
     sheet.optional_blank_line();
     sheet.text("pindesk sends nothing more with the old one.");
     sheet
@@ -107,9 +112,10 @@ fn refused_token(app: &App, code: i64, reason: Option<&str>) -> Sheet {
 
 pub(super) fn no_numbers(app: &App) -> Sheet {
     let progress = app.refresh_progress();
+    let retry = app.keymap().key_label(&table::NO_NUMBERS, &ListAction::ReadToken);
     if progress.unread_wabas.is_empty() {
         let mut sheet = Sheet::new(app, "No numbers");
-        sheet.text("The access token works, but has access to no phone numbers.");
+        sheet.text("Meta listed no phone number for these WABAs.");
         sheet.optional_blank_line();
         let mut label = "WABAs read";
         for waba in &app.session().wabas {
@@ -122,7 +128,7 @@ pub(super) fn no_numbers(app: &App) -> Sheet {
             [
                 "Check the WABA ID in Meta Business settings.",
                 "Check that the system user has this WABA as an asset.",
-                "Press r to try again.",
+                &format!("Press {retry} to try again."),
             ],
         );
         return sheet;
@@ -135,6 +141,6 @@ pub(super) fn no_numbers(app: &App) -> Sheet {
         sheet.numbered_steps("To do", explanation.advice.iter().copied());
         sheet.optional_blank_line();
     }
-    sheet.key_hint("r", "try again");
+    sheet.key_hint(&retry, "try again");
     sheet
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pindesk::console::app::Msg;
+use pindesk::console::effect::ScreenCommand;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::domain::change::ChangeState;
@@ -152,7 +153,7 @@ fn a_new_access_token_leads_back_to_the_page_before() {
 }
 
 #[test]
-fn a_refused_access_token_is_explained_only_if_meta_did() {
+fn a_refused_token_is_explained_only_if_meta_did() {
     let mut console = token_refused();
     console.press('p').sees("Meta does not accept this access token (190). It may be mistyped, expired or revoked.");
     let mut console = loaded();
@@ -160,4 +161,11 @@ fn a_refused_access_token_is_explained_only_if_meta_did() {
     console.set_change_state(1, ChangeState::Failed(at, ApiError { subcode: Some(463), ..error }));
     console.sees("Meta does not accept this access token (190). The access token has expired.");
     console.does_not_see("mistyped");
+}
+
+#[test]
+fn no_key_uses_a_refused_access_token_again() {
+    let mut console = token_refused();
+    console.press('u').assert_effects([ScreenCommand::ReadToken]);
+    console.press('r').assert_effects([ScreenCommand::ReadToken]);
 }
