@@ -10,7 +10,7 @@ use divan::Bencher;
 use pindesk::console::app::{App, Msg};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
-use pindesk::console::shared::{Environment, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, Session, Size};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress};
@@ -60,6 +60,8 @@ fn session(waba: &Arc<Waba>) -> Session {
         may_suspend: true,
         bell: false,
         hide_after: None,
+        single_numbers: 0,
+        escrow_command: EscrowCommand::default(),
         initial_message: None,
     }
 }

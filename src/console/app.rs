@@ -70,8 +70,12 @@ impl App {
         let mut shared = Shared::new(session, keymap, size);
         let (page, effects) = match (&shared.session.profile, token) {
             (None, _) => (Page::Welcome(WelcomePage), Vec::new()),
-            (Some(_), Err(why)) => (Page::Token(TokenPage { problem: TokenProblem::Missing(why) }), Vec::new()),
-            (Some(_), Ok(())) => (Page::List(ListPage::default()), vec![shared.refresh_all().into()]),
+            (Some(_), Err(why)) => {
+                (Page::Token(TokenPage { problem: TokenProblem::Missing(why), is_first: true }), Vec::new())
+            }
+            (Some(_), Ok(())) => {
+                (Page::List(ListPage::default()), shared.refresh_all().into_iter().map(Into::into).collect())
+            }
         };
         (Self { shared, page, below: Vec::new(), last_interrupt: None }, effects)
     }
@@ -83,6 +87,7 @@ impl App {
         effects.extend(self.open_due_pages(now));
         effects.extend(self.record_screen_shown());
         self.shared.track_cursor(now.instant);
+        self.shared.update_counter(now.instant);
         effects
     }
 
@@ -167,7 +172,7 @@ impl App {
         self.page = match destination {
             Destination::Home if shared.idle_timer.is_hiding_recorded => Page::Hidden(HiddenPage::new(None)),
             Destination::List | Destination::Home => Page::List(ListPage::default()),
-            Destination::Token(problem) => Page::Token(TokenPage { problem }),
+            Destination::Token(problem) => Page::Token(TokenPage { problem, is_first: self.below.is_empty() }),
             Destination::Filter => Page::Filter(FilterPage::new(&shared.filter)),
             Destination::Sort => Page::Sort(SortPage),
             Destination::Number(id) => {
@@ -192,7 +197,7 @@ impl App {
                 Page::Hidden(HiddenPage::new(idle_time))
             }
             Destination::Copy(id) => Page::Copy(CopyPage { id }),
-            Destination::Copied(text) => Page::Copied(CopiedPage { text }),
+            Destination::Copied(copied) => Page::Copied(CopiedPage { copied, scroll: 0 }),
             Destination::JournalUnavailable => text_page(PageText::JournalUnavailable),
             Destination::Messages => text_page(PageText::Messages),
             Destination::Help => text_page(PageText::Help),
@@ -206,8 +211,9 @@ impl App {
     fn open_due_pages(&mut self, now: TimePoint) -> Vec<Effect> {
         let mut effects = Vec::new();
         let token_problem = self.shared.new_token_problem.take();
-        if let Some(problem) = token_problem.filter(|_| self.page.may_be_interrupted()) {
-            effects.extend(self.apply(Step::reset(Destination::Token(problem)), now));
+        let may_show = self.page.may_be_interrupted() || matches!(self.page, Page::Token(_));
+        if let Some(problem) = token_problem.filter(|_| may_show) {
+            effects.extend(self.show_token_problem(problem, now));
         }
         // It names numbers.
         let may_open = self.page.may_be_interrupted() && !self.hides_numbers();
@@ -215,6 +221,20 @@ impl App {
             effects.extend(self.step(now, |page, _| Step::open(page, Destination::Unresolved)));
         }
         effects
+    }
+
+    /// Says on top of the open page that there is no working access token. A page that says so already, or that waits for
+    /// the token, makes way.
+    fn show_token_problem(&mut self, problem: TokenProblem, now: TimePoint) -> Vec<Effect> {
+        self.cover();
+        let destination = Destination::Token(problem);
+        self.step(now, |page, _| {
+            if let Page::Token(_) | Page::Hidden(_) = page {
+                Step::replace(destination)
+            } else {
+                Step::open(page, destination)
+            }
+        })
     }
 
     /// Tells every open page.

@@ -63,7 +63,7 @@ pub enum Destination {
     /// The values of a number that can be copied.
     Copy(PhoneNumberId),
     /// A text that was copied.
-    Copied(String),
+    Copied(CopiedText),
     /// Every message.
     Messages,
     /// The keys of the page below.
@@ -83,6 +83,17 @@ pub struct PinDraft {
     pub form: PinForm,
     /// What the operator must know about the numbers.
     pub notice: Option<&'static str>,
+}
+
+/// A text for the clipboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedText {
+    /// The text; it may have several lines.
+    pub text: String,
+    /// True if it is a command for a shell.
+    pub is_command: bool,
+    /// What the operator must know before using it.
+    pub note: Option<&'static str>,
 }
 
 /// What the operator must confirm.
@@ -184,7 +195,6 @@ impl<P> Step<P> {
     pub(super) fn blocked(page: P, reason: BlockReason, shared: &mut Shared) -> Self {
         match explain(reason, shared) {
             None => Self::stay(page),
-            Some(destination @ Destination::Token(_)) => Self::reset(destination),
             Some(destination) => Self::open(page, destination),
         }
     }
@@ -193,7 +203,6 @@ impl<P> Step<P> {
     pub(super) fn closed_by(reason: BlockReason, shared: &mut Shared) -> Self {
         match explain(reason, shared) {
             None => Self::back(),
-            Some(destination @ Destination::Token(_)) => Self::reset(destination),
             Some(destination) => Self::replace(destination),
         }
     }

@@ -63,7 +63,7 @@ pub(super) trait PageBehavior: Sized {
 
     /// A key without an action: text in a text field.
     fn on_unbound_key(self, key: Key, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
-        shared.hint_unbound_key(key);
+        shared.hint_unbound_key(key, self.keys(shared).mode);
         Step::stay(self)
     }
 

@@ -3,29 +3,35 @@
 //! It knows no page. A page changes it, and the views read it.
 
 mod block_reason;
+mod change_message;
+mod escrow_command;
 mod idle_timer;
 mod in_doubt_list;
+mod messages;
 mod pane;
 mod reading;
 mod status;
 
 pub use block_reason::BlockReason;
+pub use escrow_command::EscrowCommand;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
+pub use messages::{Message, Messages};
 pub use status::{
-    Connection, Environment, Message, Messages, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
-    next_countdown_change,
+    Connection, Environment, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session, next_countdown_change,
 };
 
+pub(super) use change_message::SendTimes;
 pub(super) use idle_timer::IdleTimer;
 pub(super) use pane::DetailsPane;
 
 use std::time::Duration;
 
 use crate::console::input::key::Key;
-use crate::console::input::keymap::{Keymap, Motion};
+use crate::console::input::keymap::{Keymap, Mode, Motion, TextInput};
 use crate::console::roster::Roster;
 use crate::domain::change::ChangeState;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+use crate::domain::text::CleanText;
 use crate::journal::HistoryEntry;
 
 /// The smallest window that shows a page. A smaller one shows a notice instead.
@@ -70,8 +76,8 @@ pub enum TokenProblem {
     Refused {
         /// Graph's error code.
         code: i64,
-        /// Its meaning, in a sentence.
-        reason: &'static str,
+        /// Why, in a sentence; `None` if Meta said only that it is not valid.
+        reason: Option<&'static str>,
     },
 }
 
@@ -92,6 +98,7 @@ pub struct Shared {
     pub(super) idle_timer: IdleTimer,
     pub(super) refresh: RefreshProgress,
     pub(super) messages: Messages,
+    pub(super) send_times: SendTimes,
     pub(super) layout: ListLayout,
     pub(super) size: Size,
     pub(super) filter: String,
@@ -112,6 +119,7 @@ impl Shared {
             pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),
             refresh: RefreshProgress::default(),
+            send_times: SendTimes::default(),
             layout: ListLayout::ListAndDetails,
             size,
             filter: String::new(),
@@ -122,6 +130,12 @@ impl Shared {
     #[must_use]
     pub fn has_no_numbers(&self) -> bool {
         self.roster.total() == 0 && self.is_refresh_finished()
+    }
+
+    /// True if the profile names no WABA and no number: then Meta is asked nothing.
+    #[must_use]
+    pub const fn names_no_numbers(&self) -> bool {
+        self.session.profile.is_some() && self.session.wabas.is_empty() && self.session.single_numbers == 0
     }
 
     /// True below [`MIN_SIZE`]: no page is shown, and nothing can be confirmed.
@@ -320,9 +334,17 @@ impl Shared {
         }
     }
 
-    /// The scroll position of a page of text after a motion.
-    pub(super) fn scroll_after(&self, scroll: u16, motion: Motion) -> u16 {
-        let rows = self.size.height.saturating_sub(4).max(1);
+    /// By how many rows a page of text scrolls: as many as it shows, less one, so that no line is skipped.
+    pub(super) const fn page_rows(&self) -> u16 {
+        // Title or heading, message, keys. A taller window has a title and a heading, and blank lines around the text.
+        let frame = if self.is_compact() { 3 } else { 6 };
+        let rows = self.size.height.saturating_sub(frame + 1);
+        if rows == 0 { 1 } else { rows }
+    }
+
+    /// The scroll position of a page of text after a motion. The page limits it to what it has when it is drawn.
+    pub(super) const fn scroll_after(&self, scroll: u16, motion: Motion) -> u16 {
+        let rows = self.page_rows();
         match motion {
             Motion::Up => scroll.saturating_sub(1),
             Motion::Down => scroll.saturating_add(1),
@@ -333,14 +355,14 @@ impl Shared {
         }
     }
 
-    pub(super) fn hint_unbound_key(&mut self, key: Key) {
+    /// The response to a key without an action in a mode. A field ignores it: there, keys are text.
+    pub(super) fn hint_unbound_key(&mut self, key: Key, mode: Mode) {
         if let Key::Ctrl('s' | 'q') = key {
             self.messages.set_hint(format!("{key} does nothing here."));
-        }
-        if let Key::Char(c) = key
-            && c.is_uppercase()
-        {
-            self.messages.set_hint("Caps Lock is on. Keys here are lower case.");
+        } else if mode.text_input() == TextInput::None {
+            let help = self.keymap.help_key(mode).map(|help| format!(" {help} shows the keys.")).unwrap_or_default();
+            // A key can be any character, such as one that turns the direction of the text.
+            self.messages.set_hint(format!("No action on \"{}\".{help}", CleanText::new(&key.to_string())));
         }
     }
 

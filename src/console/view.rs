@@ -81,6 +81,7 @@ impl View {
             sheet.paint(app, canvas, scroll)
         };
         match app.page() {
+            Page::List(_) if app.names_no_numbers() => page(canvas, &empty_state::nothing_named(app), 0),
             Page::List(_) if app.has_no_numbers() => page(canvas, &empty_state::no_numbers(app), 0),
             Page::List(_) | Page::Filter(_) | Page::Sort(_) => list::paint(app, now, canvas, &mut self.list),
             Page::Welcome(_) => page(canvas, &empty_state::welcome(app), 0),
@@ -93,7 +94,7 @@ impl View {
             Page::Recipients(state) => page(canvas, &recording::recipients(app, state), state.scroll),
             Page::Hidden(state) => page(canvas, &hidden::sheet(app, state), 0),
             Page::Copy(state) => page(canvas, &copy::menu(app, state), 0),
-            Page::Copied(state) => page(canvas, &copy::copied(app, state), 0),
+            Page::Copied(state) => page(canvas, &copy::copied(app, state), state.scroll),
             Page::Text(state) => {
                 let sheet = match state.text {
                     PageText::Help => help::sheet(app),

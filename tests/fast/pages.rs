@@ -4,10 +4,15 @@
 
 mod actions;
 mod cached_numbers;
+mod copying;
 mod counts;
+mod going_back;
 mod hiding;
 mod history;
 mod in_doubt;
+mod keys;
+mod messages;
+mod nothing_named;
 mod number_changes;
 mod open_issues;
 mod pin_form;

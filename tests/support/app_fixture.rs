@@ -10,7 +10,7 @@ use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
-use pindesk::console::shared::{Environment, RecordingStatus, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::domain::change::{ChangeId, ChangeState, Completion, InDoubtDetails, JobId, Progress, SendHistory};
@@ -98,6 +98,8 @@ fn session(show_pin_for: Option<Duration>) -> Session {
         may_suspend: true,
         bell: false,
         hide_after: Some(HIDE_AFTER),
+        single_numbers: 0,
+        escrow_command: EscrowCommand::default(),
         initial_message: None,
     }
 }
@@ -138,17 +140,38 @@ impl AppFixture {
 
     /// `show_pin_for` is how long the form shows a PIN; `None` for never.
     pub(crate) fn with_options(size: (u16, u16), terminal_env: &TerminalEnv, show_pin_for: Option<Duration>) -> Self {
-        Self::start(session(show_pin_for), size, terminal_env)
+        Self::start(session(show_pin_for), Ok(()), size, terminal_env)
     }
 
     /// The console without a config file.
     pub(crate) fn without_config(size: (u16, u16)) -> Self {
         let session = Session { profile: None, ..session(Some(Duration::from_secs(10))) };
-        Self::start(session, size, &TerminalEnv::default())
+        Self::start(session, Ok(()), size, &TerminalEnv::default())
     }
 
-    fn start(session: Session, (width, height): (u16, u16), terminal_env: &TerminalEnv) -> Self {
-        let (app, effects) = App::start(session, Ok(()), Keymap::default(), Size { width, height });
+    /// The console of a profile that names no WABA and no number.
+    pub(crate) fn with_empty_profile(size: (u16, u16)) -> Self {
+        let session = Session {
+            wabas: Vec::new(),
+            config_paths: vec!["/etc/pindesk/config.toml".into()],
+            ..session(Some(Duration::from_secs(10)))
+        };
+        Self::start(session, Ok(()), size, &TerminalEnv::default())
+    }
+
+    /// The console without an access token.
+    pub(crate) fn without_token(size: (u16, u16)) -> Self {
+        let why = Err("The file is gone.".to_owned());
+        Self::start(session(Some(Duration::from_secs(10))), why, size, &TerminalEnv::default())
+    }
+
+    fn start(
+        session: Session,
+        token: Result<(), String>,
+        (width, height): (u16, u16),
+        terminal_env: &TerminalEnv,
+    ) -> Self {
+        let (app, effects) = App::start(session, token, Keymap::default(), Size { width, height });
         let now = TimePoint { instant: Instant::now(), utc: START_TIME };
         let view = View::new(Theme::new(terminal_env, Some(Glyphs::Ascii)));
         let mut console = Self { app, view, buffer: Buffer::default(), cursor: None, now, effects };

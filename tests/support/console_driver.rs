@@ -18,7 +18,7 @@ use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, ScreenCommand, WorkCommand};
 use pindesk::console::input::decoder::{Decoder, ESC_TIMEOUT, InputEvent};
 use pindesk::console::input::keymap::Keymap;
-use pindesk::console::shared::{Environment, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::console::worker::{WorkerConfig, WorkerHandle, WorkerReport};
@@ -155,6 +155,8 @@ fn session(options: &DriverOptions, wabas: Vec<Arc<Waba>>) -> Session {
         may_suspend: true,
         bell: false,
         hide_after: None,
+        single_numbers: usize::from(options.configured_number.is_some()),
+        escrow_command: EscrowCommand::default(),
         initial_message: None,
     }
 }

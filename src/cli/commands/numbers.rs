@@ -101,6 +101,9 @@ pub(crate) fn run(
 
 fn list(args: &NumbersListArgs, profile: &Profile, graph: Graph, is_quiet: bool) -> Result<ExitCode, CliError> {
     let sources = number_sources(args, profile)?;
+    if profile.is_empty() && !is_quiet {
+        eprint_line(&format!("pindesk: profile {} names no WABA and no number. Nothing was asked.", profile.name));
+    }
     // Without a list there is nothing to wait for.
     let individual_ids: HashSet<_> =
         if sources.wabas.is_empty() { HashSet::new() } else { sources.numbers.iter().map(|(id, _)| *id).collect() };

@@ -34,10 +34,8 @@ impl App {
             Some(GlobalAction::Suspend) => self.suspend(),
             None if self.is_too_small() => match self.keymap.action(&table::TOO_SMALL, key) {
                 Some(TooSmallAction::Quit) => self.ask_to_quit(now),
-                None => {
-                    self.shared.hint_unbound_key(key);
-                    Vec::new()
-                }
+                // The notice has no line for a hint.
+                None => Vec::new(),
             },
             None => self.step(now, |page, shared| page.press(key, shared, now)),
         }

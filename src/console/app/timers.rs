@@ -29,8 +29,9 @@ impl App {
             })
             .min();
         let page = self.page.next_wake(&self.shared, now);
+        let count = self.next_count(now).filter(|_| self.shows_newest_message());
         let details = self.pane_follows_at().filter(|_| self.shows_list());
-        [page, details, retry, countdown, self.next_hide_event()].into_iter().flatten().min()
+        [page, details, retry, countdown, count, self.next_hide_event()].into_iter().flatten().min()
     }
 
     /// The time of [`App::next_wake`] has come: hides the screen, updates the pane and retries the connection if due.
@@ -49,6 +50,14 @@ impl App {
         self.shared.follow_cursor_with_pane().map(|id| WorkCommand::ReadHistory(id).into())
     }
 
+    /// True if the screen shows the newest message, so that its seconds count: a message line does, and every other page
+    /// until the next key.
+    fn shows_newest_message(&self) -> bool {
+        let is_covered = self.is_too_small() || self.asks() || self.hide_warning().is_some();
+        let has_line = matches!(self.page, Page::List(_) | Page::Sort(_)) && !self.is_compact();
+        !is_covered && self.messages.current_hint().is_none() && (has_line || self.messages.has_news())
+    }
+
     fn shows_list(&self) -> bool {
         matches!(self.page, Page::List(_) | Page::Filter(_) | Page::Sort(_))
     }
@@ -61,9 +70,9 @@ impl App {
         self.shared.connection = Connection::Offline { since: *since, retry_at: now.plus(RETRY_INTERVAL) };
         // One call checks whether the connection is back. The lists follow only if they could not be read before.
         let command = match self.cursor_id() {
-            Some(id) => self.refresh_number(id),
+            Some(id) => Some(self.refresh_number(id)),
             None => self.shared.refresh_all(),
         };
-        Some(command.into())
+        command.map(Into::into)
     }
 }

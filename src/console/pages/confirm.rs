@@ -313,9 +313,8 @@ impl Question {
 /// Shows the numbers as queued.
 fn mark_queued(targets: &Targets, shared: &mut Shared, now: TimePoint) {
     for target in targets.iter() {
+        shared.report_change(target.id, &ChangeState::Queued, now);
         shared.roster.set_change(target.id, ChangeState::Queued);
-        let label = shared.label(&target.id);
-        shared.messages.push(now.utc, format!("Set PIN for {label}: recording, then sending."));
     }
 }
 

@@ -31,7 +31,13 @@ impl PageBehavior for ListPage {
     const ON_INTERRUPT: ListAction = ListAction::Quit;
 
     fn keys(&self, shared: &Shared) -> &'static KeyTable<ListAction> {
-        if shared.has_no_numbers() { &table::NO_NUMBERS } else { &table::LIST }
+        if shared.names_no_numbers() {
+            &table::NOTHING_NAMED
+        } else if shared.has_no_numbers() {
+            &table::NO_NUMBERS
+        } else {
+            &table::LIST
+        }
     }
 
     fn on_action(mut self, action: ListAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
@@ -70,13 +76,13 @@ impl PageBehavior for ListPage {
 
     fn on_unbound_key(mut self, key: Key, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         self.asked_to_refresh_all = false;
-        shared.hint_unbound_key(key);
+        shared.hint_unbound_key(key, self.keys(shared).mode);
         Step::stay(self)
     }
 
     fn on_paste(mut self, text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         self.asked_to_refresh_all = false;
-        if shared.has_no_numbers() {
+        if shared.names_no_numbers() || shared.has_no_numbers() {
             shared.messages.set_hint("Paste ignored.");
         } else if let Some(digits) = extract_number_digits(text) {
             shared.set_filter(&digits);
@@ -137,6 +143,9 @@ impl ListPage {
     }
 
     fn refresh_all(mut self, has_asked: bool, shared: &mut Shared) -> Step<Self> {
+        if let Connection::TokenRefused { .. } = shared.connection {
+            return Step::stay(self).with(ScreenCommand::ReadToken);
+        }
         let total = shared.roster.total();
         if shared.refresh.is_running {
             shared.messages.set_hint("A refresh is already running.");
@@ -149,8 +158,10 @@ impl ListPage {
             shared.messages.set_hint(format!("Refreshing all takes {calls} calls of Meta's quota. Press {key} again."));
             return Step::stay(self);
         }
-        let refresh = shared.refresh_all();
-        Step::stay(self).with(refresh)
+        match shared.refresh_all() {
+            Some(refresh) => Step::stay(self).with(refresh),
+            None => Step::stay(self),
+        }
     }
 
     fn toggle_pane(self, shared: &mut Shared) -> Step<Self> {

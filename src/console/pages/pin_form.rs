@@ -8,7 +8,7 @@ use super::{PageBehavior, PageEvent};
 use crate::console::effect::ScreenCommand;
 use crate::console::go::{ConfirmRequest, Destination, PinDraft, Step};
 use crate::console::input::key::Key;
-use crate::console::input::keymap::{KeyTable, PinFormAction, table};
+use crate::console::input::keymap::{KeyTable, Mode, PinFormAction, table};
 use crate::console::pin_form::{PinField, PinForm, PinFormNote};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
@@ -123,7 +123,7 @@ impl PageBehavior for PinFormPage {
         if let Key::Char(c) = key {
             self.form.type_char(c);
         } else {
-            shared.hint_unbound_key(key);
+            shared.hint_unbound_key(key, Mode::PinForm);
         }
         Step::stay(self)
     }

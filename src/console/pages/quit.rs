@@ -27,7 +27,7 @@ pub struct QuitPage {
 pub(in crate::console) fn begin_quit<P>(warned_numbers: Vec<PhoneNumberId>, shared: &Shared) -> Step<P> {
     let effect: Effect =
         if shared.running_count() == 0 { ScreenCommand::Quit.into() } else { WorkCommand::StopSending.into() };
-    Step::reset(Destination::ShuttingDown(QuitReason::Operator { warned_numbers })).with(effect)
+    Step::replace(Destination::ShuttingDown(QuitReason::Operator { warned_numbers })).with(effect)
 }
 
 impl PageBehavior for QuitPage {

@@ -1,8 +1,8 @@
-//! The state of the console besides the numbers: session, connection, refresh, messages.
+//! The state of the console besides the numbers: session, connection, refresh.
 //!
 //! It decides nothing: the rest of the app reads and updates it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::CleanText;
 
+use super::escrow_command::EscrowCommand;
+use super::messages::Message;
+
 /// How long pindesk waits after a lost connection before the next try.
 pub const RETRY_INTERVAL: Duration = Duration::from_secs(20);
-
-/// The maximum number of messages. A new one replaces the oldest.
-const MAX_MESSAGES: usize = 500;
 
 /// Which numbers the requests reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,10 @@ pub struct Session {
     pub token_source: String,
     /// The WABAs whose lists are read.
     pub wabas: Vec<Arc<Waba>>,
+    /// How many numbers the profile names one by one.
+    pub single_numbers: usize,
+    /// The command that decrypts the PINs of a number.
+    pub escrow_command: EscrowCommand,
     /// How long a PIN may be shown; `None` for never.
     pub show_pin_for: Option<Duration>,
     /// True if Ctrl-Z suspends the program.
@@ -90,8 +94,8 @@ pub enum Connection {
     TokenRefused {
         /// Graph's error code.
         code: i64,
-        /// Its meaning, in a sentence.
-        reason: &'static str,
+        /// Why, in a sentence; `None` if Meta said only that it is not valid.
+        reason: Option<&'static str>,
     },
 }
 
@@ -146,77 +150,6 @@ impl RefreshProgress {
             None => self.single_numbers.insert(number.id),
         };
         self.numbers_read += usize::from(is_new);
-    }
-}
-
-/// A message to the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// When it was added.
-    pub at: UtcTime,
-    /// One or more sentences, without a PIN.
-    pub text: String,
-}
-
-/// The messages so far, newest last.
-#[derive(Debug, Default)]
-pub struct Messages {
-    entries: VecDeque<Message>,
-    hint: Option<String>,
-    /// The newest message was added after the last key.
-    has_news: bool,
-}
-
-impl Messages {
-    /// The messages at the start: `first`, or none.
-    #[must_use]
-    pub fn with_first(first: Option<Message>) -> Self {
-        Self { entries: first.into_iter().collect(), hint: None, has_news: false }
-    }
-
-    /// Adds a message that stays on the messages page.
-    pub fn push(&mut self, at: UtcTime, text: impl Into<String>) {
-        if self.entries.len() == MAX_MESSAGES {
-            self.entries.pop_front();
-        }
-        self.entries.push_back(Message { at, text: text.into() });
-        self.has_news = true;
-        self.hint = None;
-    }
-
-    /// Sets the response to a key. The next key clears it, and the messages page does not show it.
-    pub fn set_hint(&mut self, text: impl Into<String>) {
-        self.hint = Some(text.into());
-    }
-
-    /// A key was pressed: clears the response to the last one.
-    pub fn clear_hint(&mut self) {
-        self.hint = None;
-        self.has_news = false;
-    }
-
-    /// The response to the last key, or a message that was added after it: pages show it until the next key.
-    #[must_use]
-    pub fn news(&self) -> Option<&str> {
-        self.hint.as_deref().or_else(|| self.line().filter(|_| self.has_news))
-    }
-
-    /// The text of the message line: the response to the last key, or the newest message.
-    #[must_use]
-    pub fn line(&self) -> Option<&str> {
-        self.hint.as_deref().or_else(|| self.entries.back().map(|message| message.text.as_str()))
-    }
-
-    /// The response to the last key, if there is one.
-    #[must_use]
-    pub fn current_hint(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
-
-    /// All messages, newest first.
-    #[must_use]
-    pub fn newest_first(&self) -> impl ExactSizeIterator<Item = &Message> {
-        self.entries.iter().rev()
     }
 }
 

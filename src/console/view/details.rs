@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::canvas::Canvas;
+use super::question::add_last_set;
 use super::sheet::Sheet;
 use super::status;
 use crate::console::app::App;
@@ -110,15 +111,6 @@ fn add_whatsapp(sheet: &mut Sheet, number: &Number) {
     sheet.field("Account mode", &or_unknown(&number.details.account_mode));
 }
 
-/// Adds when the PIN was last set from here, and by whom, if the history was read.
-pub(super) fn add_last_set(sheet: &mut Sheet, app: &App, id: &PhoneNumberId) {
-    let Some(history) = app.history(id) else { return };
-    match history.iter().find(|entry| entry.is_request && entry.description.as_str().starts_with("set")) {
-        Some(entry) => sheet.field("Last set here", &format!("{} by {}", entry.at.format_date(), entry.operator_label)),
-        None => sheet.field("Last set here", "never"),
-    }
-}
-
 /// Adds the last request of an earlier run or of another process with the same journal, if the history was read.
 fn add_last_recorded(sheet: &mut Sheet, app: &App, id: &PhoneNumberId) {
     let recorded = app.history(id).and_then(|entries| entries.iter().find(|entry| entry.is_request));
@@ -161,20 +153,6 @@ pub(super) fn add_history(sheet: &mut Sheet, app: &App, id: PhoneNumberId) {
     for entry in history {
         sheet.text(&format!("{}  {}  {}", entry.at.format_short(), entry.description, entry.operator_label));
     }
-}
-
-/// Adds the number that a question is about. These lines stay visible when the page scrolls.
-pub(super) fn add_target(sheet: &mut Sheet, number: &Number) {
-    sheet.add_sticky(|sheet| {
-        let name = number.name.as_ref().map_or("", CleanText::as_str);
-        if sheet.is_compact() {
-            sheet.styled_text(if name.is_empty() { number.label() } else { name }, Role::Strong);
-        } else {
-            sheet.styled_text(&format!("{}  {name}", number.label()), Role::Strong);
-            sheet.text(&status::ids_label(number));
-            sheet.blank_line();
-        }
-    });
 }
 
 /// The WABA of a number, in words.

@@ -4,12 +4,12 @@
 
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::input::keymap::HelpGroup;
+use crate::console::input::keymap::{HelpGroup, ListAction, table};
 use crate::console::theme::Role;
 use crate::policy::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 
 /// The width of a group's heading and its keys, in columns.
-const KEYS_WIDTH: usize = 20;
+const KEYS_WIDTH: usize = 24;
 
 pub(super) fn sheet(app: &App) -> Sheet {
     let mode = app.mode_below();
@@ -34,7 +34,10 @@ pub(super) fn sheet(app: &App) -> Sheet {
     );
     sheet.blank_line();
     sheet.styled_text("A lost PIN", Role::Strong);
-    sheet.text("Meta never shows a PIN. To set a new one you do not need the old one: press p on the number.");
+    let set_pin = app.keymap().key_label(&table::LIST, &ListAction::SetPin);
+    sheet.text(&format!(
+        "Meta never shows a PIN. To set a new one you do not need the old one: press {set_pin} on the number."
+    ));
     sheet.text("Without a working access token, reset it in WhatsApp Manager:");
     sheet.numbered_steps("", RESET_LOST_PIN_STEPS);
     sheet.blank_line();

@@ -108,6 +108,6 @@ fn add_keys(sheet: &mut Sheet, app: &App, table: &KeyTable<NumberAction>) {
     }
     let is_shown = |action| matches!(action, NumberAction::SetPin | NumberAction::Refresh | NumberAction::PickCopy);
     for binding in table.bindings.iter().filter(|binding| is_shown(binding.action)) {
-        sheet.key_hint(&app.keymap().keys_label(&binding.row), binding.row.description);
+        sheet.key_hint(&app.keymap().keys_label(table.mode, &binding.row), binding.row.description);
     }
 }

@@ -30,21 +30,10 @@ pub(super) fn sheet_about(app: &App, number: &Number, heading: String) -> Sheet 
     };
     sheet.add_sticky(|sheet| {
         sheet.styled_text(&identity, Role::Strong);
-        sheet.optional_text(&ids(number));
+        sheet.optional_text(&status::ids_label(number));
     });
     sheet.optional_blank_line();
     sheet
-}
-
-fn ids(number: &Number) -> String {
-    let waba = match number.waba.as_deref() {
-        None => "not listed by a WABA".to_owned(),
-        Some(waba) => match &waba.name {
-            Some(name) => format!("WABA {name} {}", waba.id),
-            None => format!("WABA {}", waba.id),
-        },
-    };
-    format!("phone number ID {}   {waba}", number.id)
 }
 
 /// What Meta last said of two-step verification, without the sign: the status, and when it was read.

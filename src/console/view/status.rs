@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use crate::console::app::App;
+use crate::console::input::keymap::Mode;
 use crate::console::shared::{Connection, Environment, RecordingStatus};
 use crate::console::theme::{Role, StatusSymbol, Theme};
 use crate::domain::change::ChangeState;
@@ -70,6 +71,7 @@ pub(super) fn connection_label(app: &App, theme: &Theme) -> (String, Role) {
         return plain("no config");
     }
     match app.connection() {
+        Connection::Unknown if app.mode() == Mode::NothingNamed => plain("nothing asked"),
         Connection::Unknown if app.refresh_progress().id == 0 => wrong("no access token"),
         Connection::Unknown => plain("connecting"),
         Connection::Online => plain("online"),
@@ -166,13 +168,16 @@ pub(super) fn refresh_label(app: &App) -> String {
     }
 }
 
-/// The IDs of a number, for the line below the list.
+/// The IDs of a number in one line.
 pub(super) fn ids_label(number: &Number) -> String {
-    let waba = number.waba.as_ref().map_or(String::new(), |waba| {
-        let name = waba.name.as_ref().map_or(String::new(), |name| format!("{name} "));
-        format!("   WABA {name}{}", waba.id)
-    });
-    format!("phone number ID {}{waba}", number.id)
+    let waba = match number.waba.as_deref() {
+        None => "not listed by a WABA".to_owned(),
+        Some(waba) => match &waba.name {
+            Some(name) => format!("WABA {name} {}", waba.id),
+            None => format!("WABA {}", waba.id),
+        },
+    };
+    format!("phone number ID {}   {waba}", number.id)
 }
 
 /// True if the state of a change must be seen before what Meta reports of the number.

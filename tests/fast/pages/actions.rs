@@ -30,6 +30,13 @@ fn console_in(mode: Mode) -> AppFixture {
     let mut console = match mode {
         Mode::Welcome => return AppFixture::without_config(SMALL),
         Mode::NoNumbers => AppFixture::new(SMALL),
+        Mode::Token => return AppFixture::without_token(SMALL),
+        Mode::NothingNamed => {
+            let mut console = AppFixture::with_empty_profile(SMALL);
+            console.open_recording(recording_with_escrow(), Vec::new(), &["The journal was missing."]);
+            console.key(Key::Esc);
+            return console;
+        }
         Mode::JournalUnavailable => {
             let why = CleanText::new(&"the state directory cannot be written to ".repeat(20));
             AppFixture::loaded(SMALL, RecordingStatus::Unusable(why))
@@ -61,13 +68,13 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::Help
         | Mode::Quit
         | Mode::ShuttingDown
-        | Mode::Token
+        | Mode::TokenOverPage
         | Mode::TooSmall => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
     console.key(Key::Down);
     match mode {
-        Mode::Welcome | Mode::List => {}
+        Mode::Welcome | Mode::Token | Mode::NothingNamed | Mode::List => {}
         Mode::NoNumbers => {
             console.update(Msg::RefreshFinished { refresh_id: 1 });
         }
@@ -114,7 +121,8 @@ fn console_in(mode: Mode) -> AppFixture {
             console.press('c');
         }
         Mode::Copied => {
-            console.press('c').press('1');
+            // More lines than the window shows.
+            console.press('c').press('4');
         }
         Mode::Messages => {
             for _ in 0..20 {
@@ -131,7 +139,7 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::ShuttingDown => {
             console.set_change_state(1, ChangeState::Sending { attempt: 1 }).press('q').wait(READING_TIME).press('y');
         }
-        Mode::Token => {
+        Mode::TokenOverPage => {
             console.update(Msg::TokenRead(Err("The file is gone.".to_owned())));
         }
         Mode::TooSmall => {
@@ -171,8 +179,9 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::Recipients
             | Mode::JournalUnavailable
             | Mode::Messages
-            | Mode::Help,
-            "up" | "page-up",
+            | Mode::Help
+            | Mode::Copied,
+            "up" | "page-up" | "first",
         ) => {
             console.key(Key::Down);
         }

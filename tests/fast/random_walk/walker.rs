@@ -13,7 +13,7 @@ use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::{Keymap, Mode, Risk};
 use pindesk::console::pages::Page;
-use pindesk::console::shared::{Environment, RecordingStatus, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress};
@@ -82,6 +82,8 @@ impl Walker {
             may_suspend: true,
             bell: true,
             hide_after: Some(Duration::from_mins(10)),
+            single_numbers: 0,
+            escrow_command: EscrowCommand::default(),
             initial_message: None,
         };
         let (mut app, _) = App::start(session, Ok(()), Keymap::default(), Size { width: 80, height: 24 });

@@ -140,7 +140,7 @@ fn a_read_only_token_fails_with_a_clear_reason() {
 fn a_missing_token_says_where_it_is_expected() {
     let mut console = DriverOptions { token: Err("The file is empty."), ..DriverOptions::default() }.start();
     console.sees_all(&["No access token", "The file is empty.", "/etc/pindesk/token"]).press('r');
-    console.sees("There is still no access token.");
+    console.sees("The access token could not be read.");
     console.set_token("SIMULATOR").press('r').sees("Read 60 numbers.");
 }
 
@@ -158,7 +158,7 @@ fn offline_is_shown_and_the_console_reconnects_by_itself() {
 fn a_lost_connection_keeps_the_list_and_refuses_p() {
     let mut console = ConsoleDriver::demo();
     console.select(NOT_SET_NUMBER).stop_server().press('r').sees("OFFLINE since").sees(NOT_SET_NUMBER);
-    console.press('p').sees("No connection to graph.example. Press r to retry now.");
+    console.press('p').sees("No answer from graph.example. Press r to retry now.");
     assert_eq!((console.app().mode(), console.pin_commands()), (Mode::List, 0));
 }
 

@@ -164,7 +164,7 @@ fn messages_are_listed_newest_first() {
 #[test]
 fn an_empty_list_says_what_to_check() {
     let mut console = DriverOptions { numbers: 0, ..DriverOptions::default() }.start();
-    console.sees_all(&["No numbers", "but has access to no phone numbers", "us-retail", "Check the WABA ID"]);
+    console.sees_all(&["No numbers", "Meta listed no phone number for these WABAs.", "us-retail", "Check the WABA ID"]);
     console.press('p').sees("No numbers");
     assert_eq!(console.pin_commands(), 0);
     console.press('q');

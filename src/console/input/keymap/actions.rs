@@ -115,8 +115,7 @@ pub enum ConfirmAction {
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum UnresolvedAction {
     Open,
-    Up,
-    Down,
+    Move(Motion),
     Messages,
     Help,
     HideScreen,
@@ -148,6 +147,7 @@ pub enum CopyAction {
     Id,
     Waba,
     All,
+    EscrowCommand,
     Back,
 }
 
@@ -155,8 +155,9 @@ pub enum CopyAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum CopiedAction {
-    Back,
+    Move(Motion),
     HideScreen,
+    Back,
 }
 
 /// The actions of a page of text: help, messages, and why no PIN can be set.
@@ -201,7 +202,7 @@ pub enum TokenAction {
     Help,
     Messages,
     HideScreen,
-    Quit,
+    Leave,
 }
 
 /// The actions of a window that is too small.

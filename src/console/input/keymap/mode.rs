@@ -51,10 +51,14 @@ pub enum Mode {
     ShuttingDown,
     /// The page without a config file.
     Welcome,
-    /// No access token, or Meta refused it.
+    /// No working access token, and no page below to go back to.
     Token,
+    /// The access token was refused or could not be read, while another page was open.
+    TokenOverPage,
     /// The access token works, but there are no numbers.
     NoNumbers,
+    /// The profile names no WABA and no number.
+    NothingNamed,
     /// A window smaller than 40x10.
     TooSmall,
 }
@@ -72,7 +76,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -97,7 +101,9 @@ impl Mode {
         Self::ShuttingDown,
         Self::Welcome,
         Self::Token,
+        Self::TokenOverPage,
         Self::NoNumbers,
+        Self::NothingNamed,
         Self::TooSmall,
     ];
 }

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use crate::console::input::key::Key;
 use crate::console::input::keymap::{Keymap, Mode, table};
 
 /// A row that more pages share than this is listed once under "several pages".
@@ -16,7 +17,7 @@ pub fn readme_table() -> String {
     let mut rows: Vec<(Vec<&str>, String, &str)> = Vec::new();
     for mode in Mode::ALL {
         for row in table::of(mode).rows() {
-            let keys = keymap.keys_label(row);
+            let keys = keymap.keys_label(mode, row);
             match rows.iter_mut().find(|(_, known, description)| *known == keys && *description == row.description) {
                 Some((pages, ..)) => pages.push(mode.title()),
                 None => rows.push((vec![mode.title()], keys, row.description)),
@@ -24,7 +25,8 @@ pub fn readme_table() -> String {
         }
     }
     for binding in table::GLOBAL {
-        rows.push((vec!["everywhere"], keymap.keys_label(&binding.row), binding.row.description));
+        let keys = binding.row.keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ");
+        rows.push((vec!["everywhere"], keys, binding.row.description));
     }
     let is_shared = |(pages, ..): &(Vec<&str>, String, &str)| pages.len() > MAX_LISTED_PAGES;
     // The sort is stable, so the other rows keep the order of the pages.

@@ -13,6 +13,8 @@ pub use notices::*;
 pub use number::*;
 pub use prompts::*;
 
+pub(super) use common::HELP_ACTION;
+
 use super::actions::GlobalAction;
 use super::mode::{Mode, TextInput};
 use super::row::{AnyTable, Binding, HelpGroup::Tool, KeyRow, Risk, bind};
@@ -58,7 +60,9 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::ShuttingDown => &SHUTTING_DOWN,
         Mode::Welcome => &WELCOME,
         Mode::Token => &TOKEN,
+        Mode::TokenOverPage => &TOKEN_OVER_PAGE,
         Mode::NoNumbers => &NO_NUMBERS,
+        Mode::NothingNamed => &NOTHING_NAMED,
         Mode::TooSmall => &TOO_SMALL,
     }
 }

@@ -18,6 +18,9 @@ use ratatui::buffer::{Buffer, Cell};
 use super::{PIN_SHOWN_FOR, QUIET_TIME, Walker};
 use crate::random_walk::samples::{GENERATED_PIN, LABELS, NAMES, PINS};
 
+/// More pages than a walk can open on top of each other.
+const MAX_OPEN_PAGES: usize = 16;
+
 /// The PIN of this change exists nowhere but in the memory of the console.
 pub(super) fn is_only_in_memory(state: &ChangeState) -> bool {
     match state {
@@ -177,8 +180,11 @@ impl Walker {
             .question
             .as_ref()
             .is_some_and(|question| question.mode == Mode::ConfirmReplace && question.is_pausing(self.now.instant));
+        // The seconds of a change count only where the message line shows them.
+        let messages = self.app.messages();
+        let counts = messages.counted_change().is_some() && messages.current_hint().is_none() && !self.app.asks();
         let has_reason =
-            self.shows_a_pin() || is_pausing || has_waiting || is_offline || is_number_page || reads_history;
+            self.shows_a_pin() || is_pausing || has_waiting || is_offline || is_number_page || reads_history || counts;
         let hides = wake.is_some_and(|wake| {
             let idle = wake.saturating_duration_since(self.last_input);
             idle == Duration::from_secs(570) || idle == Duration::from_mins(10)
@@ -190,7 +196,7 @@ impl Walker {
     /// Each page can be left, at least with Ctrl-C, until the program ends or asks whether to quit.
     pub(in crate::random_walk) fn check_every_page_can_be_left(&mut self) {
         self.update(Msg::Resized(Size { width: 80, height: 24 }), None);
-        for _ in 0..8 {
+        for _ in 0..MAX_OPEN_PAGES {
             self.paint(true);
             let before = self.app.mode();
             // After a signal, keys no longer count: the process ends by itself.

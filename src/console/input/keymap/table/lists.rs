@@ -1,8 +1,8 @@
 //! The keys of the number list, its filter and sort lines, and the list of open issues.
 
 use super::common::{
-    BACK, COPY, DOWN, HELP, HIDE_SCREEN, MESSAGES, PAGE_DOWN, PAGE_UP, QUIT, REFRESH_NUMBER, RETRY, SET_PIN,
-    SHOW_IN_DOUBT, UP,
+    BACK, COPY, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, QUIT, REFRESH_NUMBER, RETRY,
+    SET_PIN, SHOW_IN_DOUBT, UP, with_motions,
 };
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{FilterAction, ListAction, Motion, SortAction, UnresolvedAction};
@@ -18,7 +18,8 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
     mode: Mode::List,
     title: "number list",
     text_input: TextInput::None,
-    bindings: &[
+    bindings: with_motions![
+        ListAction::Move;
         bind(ListAction::Help, HELP),
         bind(ListAction::EditFilter, KeyRow::new("filter", &[Char('/'), Char('f')], "filter", Find).footer("filter")),
         bind(ListAction::SetPin, SET_PIN),
@@ -43,12 +44,6 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
         bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
         bind(ListAction::Messages, MESSAGES),
         bind(ListAction::HideScreen, HIDE_SCREEN),
-        bind(ListAction::Move(Motion::Up), UP),
-        bind(ListAction::Move(Motion::Down), DOWN),
-        bind(ListAction::Move(Motion::PageUp), PAGE_UP),
-        bind(ListAction::Move(Motion::PageDown), PAGE_DOWN),
-        bind(ListAction::Move(Motion::First), KeyRow::new("first", &[Key::Home, Char('<')], "first row", Move).moves()),
-        bind(ListAction::Move(Motion::Last), KeyRow::new("last", &[Key::End, Char('>')], "last row", Move).moves()),
     ],
 };
 
@@ -59,6 +54,20 @@ pub static NO_NUMBERS: KeyTable<ListAction> = KeyTable {
     text_input: TextInput::None,
     bindings: &[
         bind(ListAction::ReadToken, RETRY),
+        bind(ListAction::Help, HELP),
+        bind(ListAction::Messages, MESSAGES),
+        bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
+        bind(ListAction::HideScreen, HIDE_SCREEN),
+        bind(ListAction::Quit, QUIT),
+    ],
+};
+
+/// The keys of [`Mode::NothingNamed`].
+pub static NOTHING_NAMED: KeyTable<ListAction> = KeyTable {
+    mode: Mode::NothingNamed,
+    title: "no WABA and no number",
+    text_input: TextInput::None,
+    bindings: &[
         bind(ListAction::Help, HELP),
         bind(ListAction::Messages, MESSAGES),
         bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
@@ -115,7 +124,8 @@ pub static UNRESOLVED: KeyTable<UnresolvedAction> = KeyTable {
     mode: Mode::Unresolved,
     title: "numbers in doubt",
     text_input: TextInput::None,
-    bindings: &[
+    bindings: with_motions![
+        UnresolvedAction::Move;
         bind(
             UnresolvedAction::Open,
             KeyRow::new("details", &[Key::Enter], "details and next steps", Look).footer("open"),
@@ -129,7 +139,5 @@ pub static UNRESOLVED: KeyTable<UnresolvedAction> = KeyTable {
         ),
         bind(UnresolvedAction::Messages, MESSAGES),
         bind(UnresolvedAction::HideScreen, HIDE_SCREEN),
-        bind(UnresolvedAction::Up, UP),
-        bind(UnresolvedAction::Down, DOWN),
     ],
 };

@@ -1,6 +1,6 @@
 //! The keys of the pages that ask: for a PIN, a note, a confirmation.
 
-use super::common::{CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, PAGE_DOWN, PAGE_UP, UP};
+use super::common::{CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FIRST, LAST, PAGE_DOWN, PAGE_UP, UP, with_motions};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{
     ConfirmAction, Motion, PinFormAction, QuitAction, RecipientsAction, ResolutionNoteAction,
@@ -152,15 +152,12 @@ pub static RECIPIENTS: KeyTable<RecipientsAction> = KeyTable {
     mode: Mode::Recipients,
     title: "changed escrow keys",
     text_input: TextInput::None,
-    bindings: &[
+    bindings: with_motions![
+        RecipientsAction::Move;
         bind(
             RecipientsAction::Accept,
             KeyRow::new("accept-recipients", &[Char('y')], "accept these keys", Act).footer("accept").risk(Commits),
         ),
-        bind(RecipientsAction::Move(Motion::Up), UP),
-        bind(RecipientsAction::Move(Motion::Down), DOWN),
-        bind(RecipientsAction::Move(Motion::PageUp), PAGE_UP),
-        bind(RecipientsAction::Move(Motion::PageDown), PAGE_DOWN),
         bind(
             RecipientsAction::Cancel,
             KeyRow::new("cancel", &[Char('n'), Key::Esc], "back, without accepting the keys", Tool)
