@@ -60,7 +60,7 @@ impl PageBehavior for ResolutionNotePage {
             ResolutionNoteAction::Continue => match validate_note(self.input.value()) {
                 Ok(note) => match shared.number(&self.id) {
                     Some(number) => {
-                        Step::open(self, Destination::Confirm(ConfirmRequest::ResolveManually { number, note }))
+                        Step::replace(Destination::Confirm(ConfirmRequest::ResolveManually { number, note }))
                     }
                     None => Step::reset(Destination::List),
                 },

@@ -83,7 +83,7 @@ fn numbers_that_cannot_be_refreshed_keep_their_old_read_time() {
         console.key(Key::Up).sees("as of 21 Nov 2026 14:03 UTC").key(Key::Down).sees("as of 21 Nov 2026 14:03 UTC");
         console.press('u').update(Msg::PageReceived { refresh_id: 2, numbers: vec![number(0)] });
         console.update(waba_read(2, Err(ReadFailure::NoAnswer))).update(Msg::RefreshFinished { refresh_id: 2 });
-        console.sees("not set 1");
+        console.key(Key::Down).sees("not set 1");
         console.update(Msg::NumberRead { id: number_id(1), result: Ok(number(1)) }).does_not_see("as of");
     }
 }
