@@ -13,10 +13,9 @@ use Key::{Char, Ctrl};
 use Risk::{Commits, Prompts, Submits};
 
 const SEND: KeyRow = KeyRow::new("send", &[Char('y')], "send it", Act).footer("send").risk(Commits);
-const GIVE_UP: KeyRow = KeyRow::new("give-up", &[Char('n')], "cancel, nothing is sent", Tool).footer("cancel").fixed();
-const BACK_TO_FORM: KeyRow = KeyRow::new("back-to-form", &[Key::Esc], "back to the form, nothing is sent", Tool)
-    .footer("back to the form")
-    .closes_page();
+const GIVE_UP: KeyRow =
+    KeyRow::new("give-up", &[Char('n')], "cancel, nothing is sent or recorded", Tool).footer("cancel").fixed();
+const STEP_BACK: KeyRow = KeyRow::new("step-back", &[Key::Esc], "one step back, nothing is sent", Tool).closes_page();
 
 /// The keys of [`Mode::PinForm`].
 pub static PIN_FORM: KeyTable<PinFormAction> = KeyTable {
@@ -62,7 +61,7 @@ pub static CONFIRM: KeyTable<ConfirmAction> = KeyTable {
     bindings: &[
         bind(ConfirmAction::Yes, SEND),
         bind(ConfirmAction::Cancel, GIVE_UP),
-        bind(ConfirmAction::Back, BACK_TO_FORM),
+        bind(ConfirmAction::Back, STEP_BACK.footer("back to the form")),
     ],
 };
 
@@ -82,7 +81,7 @@ pub static CONFIRM_REPLACE: KeyTable<ConfirmAction> = KeyTable {
         ),
         bind(ConfirmAction::DeleteDigit, DELETE_DIGIT),
         bind(ConfirmAction::ClearField, CLEAR_DIGITS),
-        bind(ConfirmAction::Back, BACK_TO_FORM),
+        bind(ConfirmAction::Back, STEP_BACK.footer("back to the form")),
     ],
 };
 
@@ -93,12 +92,8 @@ pub static CONFIRM_RESEND: KeyTable<ConfirmAction> = KeyTable {
     text_input: TextInput::None,
     bindings: &[
         bind(ConfirmAction::Yes, SEND),
-        bind(
-            ConfirmAction::Cancel,
-            KeyRow::new("cancel", &[Char('n'), Key::Esc], "cancel, nothing is sent", Tool)
-                .footer("cancel")
-                .closes_page(),
-        ),
+        bind(ConfirmAction::Cancel, GIVE_UP),
+        bind(ConfirmAction::Back, STEP_BACK.footer("back")),
     ],
 };
 
@@ -136,14 +131,8 @@ pub static CONFIRM_RESOLUTION: KeyTable<ConfirmAction> = KeyTable {
             ConfirmAction::Yes,
             KeyRow::new("confirm-resolved", &[Char('y')], "mark as resolved", Act).footer("resolve").risk(Commits),
         ),
-        bind(
-            ConfirmAction::Cancel,
-            KeyRow::new("give-up", &[Char('n')], "cancel, nothing is recorded", Tool).footer("cancel").fixed(),
-        ),
-        bind(
-            ConfirmAction::Back,
-            KeyRow::new("back-to-note", &[Key::Esc], "back to the note", Tool).footer("back to the note").closes_page(),
-        ),
+        bind(ConfirmAction::Cancel, GIVE_UP),
+        bind(ConfirmAction::Back, STEP_BACK.footer("back to the note")),
     ],
 };
 
