@@ -204,6 +204,8 @@ fn only_the_copy_key_writes_to_the_clipboard() {
         session.wait_for_bytes(format!("{head}MjAwMDAwMDAwMDAw").as_bytes());
         session.wait_for_bytes(tail.as_bytes());
         session.send("q");
+        session.wait_until_gone("Copied");
+        session.send("q");
         session.wait_for("Showing");
         quit(&mut session);
     }
