@@ -243,6 +243,10 @@ impl ConsolePage {
                 open_confirmation(session);
                 confirm(session);
                 session.wait_for("no answer");
+                // The fault blames the access token, so its page is in front of the list.
+                session.wait_for("Access token refused");
+                session.send("q");
+                session.wait_until_gone("Access token refused");
                 session.send("q");
                 session.wait_for("Quit while a PIN is in doubt?");
             }

@@ -127,12 +127,11 @@ impl Keymap {
                 own.iter().enumerate().filter(|(_, binding)| table::has_action(mode, binding.name)).collect();
             for row in table::all_rows(mode) {
                 let own_key = here.iter().find(|(_, binding)| binding.name == row.name);
-                let keys: Vec<Key> = match own_key {
-                    Some((_, binding)) => vec![binding.key],
-                    None => {
-                        let is_free = |key: &Key| here.iter().all(|(_, binding)| binding.key != *key);
-                        row.keys.iter().copied().filter(is_free).collect()
-                    }
+                let keys: Vec<Key> = if let Some((_, binding)) = own_key {
+                    vec![binding.key]
+                } else {
+                    let is_free = |key: &Key| here.iter().all(|(_, binding)| binding.key != *key);
+                    row.keys.iter().copied().filter(is_free).collect()
                 };
                 if let (true, Some(last)) = (keys.is_empty(), row.keys.first()) {
                     let taken_by = here.iter().find(|(_, binding)| row.keys.contains(&binding.key));
@@ -287,10 +286,10 @@ impl FooterKey {
 fn is_reserved(key: Key) -> bool {
     match key {
         Key::Ctrl(c) => matches!(c, 'a' | 'b' | 's' | 'q' | 'c' | 'z' | 'l' | 'h' | 'i' | 'j' | 'm'),
-        Key::Char('A'..='D' | 'F' | 'H' | 'O'..='S' | 'Z') => true,
-        Key::Char(c) => matches!(c, '[' | ']' | '{' | '}' | '\\' | '|' | '@' | '~'),
-        Key::Esc => true,
-        Key::Enter
+        Key::Char('A'..='D' | 'F' | 'H' | 'O'..='S' | 'Z' | '[' | ']' | '{' | '}' | '\\' | '|' | '@' | '~')
+        | Key::Esc => true,
+        Key::Char(_)
+        | Key::Enter
         | Key::Tab
         | Key::BackTab
         | Key::Backspace

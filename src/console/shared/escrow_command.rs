@@ -21,7 +21,7 @@ impl EscrowCommand {
     /// The same command with one more option, such as `--state-dir`.
     #[must_use]
     pub fn with_option(mut self, name: &str, value: &str) -> Self {
-        self.options.push_str(&format!(" {name} {}", shell_word(value)));
+        self.options = format!("{} {name} {}", self.options, shell_word(value));
         self
     }
 

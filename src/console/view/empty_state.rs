@@ -101,10 +101,20 @@ fn refused_token(app: &App, code: i64, reason: Option<&str>) -> Sheet {
     sheet.styled_text(&format!("Meta does not accept this access token ({code})."), Role::Strong);
     sheet.text(reason.unwrap_or("It may be mistyped, expired or revoked."));
     sheet.optional_blank_line();
-    let check_step = format!("Check that the whole access token is there: {}", app.session().token_source);
+    let source = &app.session().token_source;
+    let [first_step, second_step] = if reason.is_some() {
+        [
+            "Create a new access token for the system user in Meta Business settings.".to_owned(),
+            format!("Save it where the config says: {source}"),
+        ]
+    } else {
+        [
+            format!("Check that the whole access token is there: {source}"),
+            "If it is, create a new one for the system user in Meta Business settings, and save it there.".to_owned(),
+        ]
+    };
     let press_step = format!("Press {}.", retry_key(app));
-    let new_step = "If it is, create a new one for the system user in Meta Business settings, and save it there.";
-    sheet.numbered_steps("To do", [check_step.as_str(), new_step, press_step.as_str()]);
+    sheet.numbered_steps("To do", [first_step.as_str(), &second_step, &press_step]);
     sheet.optional_blank_line();
     sheet.text("pindesk sends nothing more with the old one.");
     sheet

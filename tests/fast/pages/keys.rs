@@ -25,14 +25,14 @@ fn g_goes_to_the_first_row_and_shift_g_to_the_last() {
 fn every_key_of_a_list_scrolls_a_long_page() {
     let mut console = loaded((40, 10));
     console.key(Key::Enter);
-    let scroll = |console: &AppFixture| match console.app.page() {
-        Page::Number(page) => page.scroll,
-        page => panic!("not the page of a number: {page:?}"),
+    let scroll = |console: &AppFixture| {
+        let Page::Number(page) = console.app.page() else { panic!("not the page of a number") };
+        page.scroll
     };
     let keys = |console: &mut AppFixture, keys: &[Key]| {
-        keys.iter().for_each(|key| {
+        for key in keys {
             console.key(*key);
-        });
+        }
         scroll(console)
     };
     let bottom = keys(&mut console, &[Key::Char('G')]);

@@ -32,6 +32,7 @@ fn a_failed_change_says_why_what_to_do_and_quotes_meta() {
         .press('4')
         .sees("Copied")
         .esc()
+        .esc()
         .sees("Failed:")
         .press('p')
         .sees("Set the PIN of +1 415-555-0114")
@@ -47,7 +48,7 @@ fn no_answer_keeps_the_pin_and_s_resends_it() {
     console.sees_all(&["No answer: +1 415-555-0114", "The PIN may or may not be set.", "Tries 4"]);
     console.press('s').sees("Send the same PIN to +1 415-555-0114 again?").press('y').sees("Keys typed before this");
     assert_eq!(console.pin_commands(), 1);
-    console.enter().confirm().sees("+ set ").enter().sees("Last request set at").sees("5 tries").esc();
+    console.enter().confirm().sees("Last request set at").sees("5 tries").esc().sees("+ set ");
     assert_eq!(console.pins_sent(NOT_SET_ID), vec![PIN.to_owned(); usize::from(MAX_ATTEMPTS) + 1]);
 }
 
