@@ -13,6 +13,9 @@ use pindesk::domain::text::CleanText;
 const NUMBERS: usize = 100_000;
 const PAGE_SIZE: usize = 100;
 
+/// Of a window of 24 lines.
+const ROWS_IN_SIGHT: usize = 16;
+
 fn main() {
     divan::main();
 }
@@ -62,9 +65,12 @@ fn filter_key(bencher: Bencher<'_, '_>, text: &str) {
         .with_inputs(|| {
             let mut roster = roster.borrow_mut();
             // An incomplete value is invalid. Such a key starts from all rows.
-            roster.set_filter(before).or_else(|_| roster.set_filter("")).expect("an empty filter");
+            roster
+                .set_filter(before, ROWS_IN_SIGHT)
+                .or_else(|_| roster.set_filter("", ROWS_IN_SIGHT))
+                .expect("an empty filter");
         })
-        .bench_local_values(|()| roster.borrow_mut().set_filter(text));
+        .bench_local_values(|()| roster.borrow_mut().set_filter(text, ROWS_IN_SIGHT));
 }
 
 #[divan::bench(args = [SortColumn::Number, SortColumn::Name, SortColumn::Waba, SortColumn::TwoStep, SortColumn::Request])]

@@ -5,6 +5,7 @@
 mod actions;
 mod cached_numbers;
 mod counts;
+mod cursor;
 mod hiding;
 mod history;
 mod in_doubt;

@@ -29,13 +29,7 @@ impl FilterPage {
     }
 
     fn apply_text(&mut self, shared: &mut Shared) {
-        match shared.roster.set_filter(self.input.value()) {
-            Ok(()) => {
-                self.input.value().clone_into(&mut shared.filter);
-                self.error = None;
-            }
-            Err(error) => self.error = Some(error.to_string()),
-        }
+        self.error = shared.set_filter(self.input.value()).err().map(|error| error.to_string());
     }
 }
 
@@ -50,9 +44,12 @@ impl PageBehavior for FilterPage {
     fn on_action(mut self, action: FilterAction, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         match action {
             FilterAction::Apply if self.error.is_some() => Step::stay(self),
-            FilterAction::Apply => Step::back(),
+            FilterAction::Apply => {
+                shared.select_under_cursor();
+                Step::back()
+            }
             FilterAction::Restore => {
-                shared.set_filter(&self.previous);
+                shared.restore_filter(&self.previous);
                 Step::back()
             }
             FilterAction::Clear => {
@@ -79,10 +76,6 @@ impl PageBehavior for FilterPage {
         insert_text(&mut self.input, text);
         self.apply_text(shared);
         Step::stay(self)
-    }
-
-    fn on_hide(&mut self, shared: &mut Shared, _now: TimePoint) {
-        shared.set_filter(&self.previous);
     }
 
     fn lets_rows_move(&self) -> bool {

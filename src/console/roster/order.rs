@@ -4,7 +4,10 @@
 //! ID, so that the order is always the same. This module does not filter.
 
 use std::cmp::Ordering;
+use std::iter;
 use std::sync::Arc;
+
+use hashbrown::HashSet;
 
 use super::gallop::gallop;
 use super::row_store::{ChangeStates, RowStore, priority, to_lower};
@@ -117,6 +120,26 @@ impl SortContext<'_> {
             rest = tail;
         }
         merged.extend_from_slice(rest);
+        merged
+    }
+
+    /// Merges slots into an order of which some slots are not in their place. Each of those stays behind the slot that
+    /// it follows.
+    pub(super) fn merge_around(
+        &self,
+        order: &[u32],
+        displaced: &HashSet<u32>,
+        slots: impl Iterator<Item = u32>,
+    ) -> Vec<u32> {
+        let in_place: Vec<u32> = order.iter().copied().filter(|slot| !displaced.contains(slot)).collect();
+        let mut rest = order.iter().copied().peekable();
+        let mut merged = Vec::with_capacity(order.len());
+        for slot in self.merge(&in_place, slots) {
+            merged.extend(iter::from_fn(|| rest.next_if(|next| displaced.contains(next))));
+            merged.push(slot);
+            rest.next_if_eq(&slot);
+        }
+        merged.extend(rest);
         merged
     }
 }

@@ -10,7 +10,7 @@ use super::canvas::Canvas;
 use super::{PaintResult, details, status};
 use crate::console::app::App;
 use crate::console::pages::Page;
-use crate::console::roster::{RosterRow, SortColumn, SortDirection};
+use crate::console::roster::{Rearrangement, RosterRow, SortColumn, SortDirection, WindowStart};
 use crate::console::theme::Role;
 use crate::domain::text::{CleanText, format_count, width};
 
@@ -42,12 +42,15 @@ pub(super) struct ListScroll {
     offset: usize,
     /// The same when the pane last showed the cursor row.
     pane_offset: usize,
+    /// The last new filter or sort order that the window followed.
+    rearrangement: Rearrangement,
 }
 
 impl ListScroll {
     /// The start of the list.
     pub(super) const fn new() -> Self {
-        Self { offset: 0, pane_offset: 0 }
+        let rearrangement = Rearrangement { count: 0, start: WindowStart::FirstRow };
+        Self { offset: 0, pane_offset: 0, rearrangement }
     }
 
     /// True if the pane shows its number. When the list scrolls, the pane is empty until it follows the cursor: the
@@ -117,7 +120,7 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, scroll: &m
     paint_heading(canvas, row, &columns);
     row += 1;
     let rows = app.list_rows();
-    scroll_to_cursor(app, usize::from(rows), &mut scroll.offset);
+    scroll_to_cursor(app, usize::from(rows), scroll);
     let selected = paint_rows(app, now, canvas, row, rows, scroll.offset, &columns);
     if pane > 0 {
         let number = app.pane_number().filter(|_| scroll.shows_pane(app));
@@ -238,12 +241,20 @@ fn paint_heading(canvas: &mut Canvas<'_>, y: u16, columns: &Columns) {
     }
 }
 
-/// Scrolls as little as needed to keep the row of the cursor visible.
-fn scroll_to_cursor(app: &App, rows: usize, offset: &mut usize) {
+/// Scrolls as little as needed to keep the row of the cursor visible, unless the operator rearranged the list.
+fn scroll_to_cursor(app: &App, rows: usize, scroll: &mut ListScroll) {
     let cursor = app.roster().cursor_index().unwrap_or(0);
+    let rearrangement = app.roster().rearrangement();
+    if scroll.rearrangement != rearrangement {
+        scroll.rearrangement = rearrangement;
+        scroll.offset = match rearrangement.start {
+            WindowStart::FirstRow if cursor < rows => 0,
+            WindowStart::FirstRow | WindowStart::CursorInMiddle => cursor.saturating_sub(rows / 2),
+        };
+    }
     let last_start = app.roster().visible_len().saturating_sub(rows);
     let min_offset = (cursor + 1).saturating_sub(rows);
-    *offset = (*offset).clamp(min_offset, cursor.max(min_offset)).min(last_start.max(min_offset));
+    scroll.offset = scroll.offset.clamp(min_offset, cursor.max(min_offset)).min(last_start.max(min_offset));
 }
 
 /// Draws the visible rows. Returns the position of the row with the cursor.
@@ -266,6 +277,9 @@ fn paint_rows(
     for (y, (index, row)) in (top..top + rows).zip((offset..).map_while(|index| Some((index, roster.row(index)?)))) {
         let is_selected = selected == Some(index);
         paint_row(canvas, y, &row, columns, now);
+        if row.is_kept {
+            canvas.put(2, y, "=", Role::Plain);
+        }
         if is_selected {
             canvas.put(0, y, ">", Role::Plain);
             canvas.highlight_row(y);
