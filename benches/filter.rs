@@ -57,7 +57,7 @@ fn loaded_roster() -> Roster {
 }
 
 /// The last key of each text.
-#[divan::bench(args = ["5", "55", "551", "5512", "acme", "+1 555-12", "!london", "two-step:not-set waba:region-1 stores", "request:queued", "id:5512"])]
+#[divan::bench(args = ["5", "55", "551", "5512", "acme", "+1 555-12", "!london", "two-step:not-set waba:region-1 stores", "not set", "failed", "req:no", "-set:today", "request:queued", "id:5512"])]
 fn filter_key(bencher: Bencher<'_, '_>, text: &str) {
     let roster = RefCell::new(loaded_roster());
     let before = text.char_indices().next_back().map_or("", |(last, _)| &text[..last]);

@@ -78,6 +78,7 @@ impl App {
     /// Handles a message, and returns the effects to perform.
     pub fn update(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
         self.shared.idle_timer.start(now.instant);
+        self.shared.roster.set_today(now.utc);
         let mut effects = self.handle_msg(msg, now);
         effects.extend(self.open_due_pages(now));
         effects.extend(self.record_screen_shown());

@@ -8,48 +8,51 @@
 //! A list that is read puts each row into its place. After that a row keeps its place, whatever becomes of its number,
 //! until the operator sorts, refreshes or filters. This module does not know keys, columns or scroll offsets.
 
+mod completion;
 mod filter;
+mod filter_words;
 mod gallop;
 mod order;
+mod request_counts;
 mod row_store;
 mod visible_rows;
 
-use std::iter;
 use std::mem;
+use std::sync::Arc;
 
 use hashbrown::HashSet;
 
 use crate::domain::change::ChangeState;
+use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 
-pub use filter::{FilterError, FilterKey};
+pub use completion::FilterCompletion;
+pub use filter::FilterError;
+pub use filter_words::FilterKey;
 pub use order::{SortColumn, SortDirection, SortOrder};
+pub use request_counts::QuickCounts;
 pub use row_store::{StaleSummary, TwoStepCounts};
 pub use visible_rows::{Rearrangement, WindowStart};
 
-use filter::Filter;
-use order::SortContext;
+use filter::{Filter, FilterContext, FilterMatches};
+use order::RowOrder;
+use request_counts::RequestCounts;
 use row_store::{ChangeStates, RowStore, UpsertResult, priority};
 use visible_rows::{RebuildCause, VisibleRows};
-
-/// If more than one row in this many has moved, sorting all rows is not slower than merging the moved ones.
-const FULL_SORT_DIVISOR: usize = 2;
 
 /// All numbers, and which of them are visible.
 #[derive(Debug, Default)]
 pub struct Roster {
     store: RowStore,
     changes: ChangeStates,
-    sort: SortOrder,
+    /// Of the numbers in `store`.
+    request_counts: RequestCounts,
+    /// As in [`UtcTime::day`].
+    today: u32,
     filter: Filter,
-    /// All sorted slots, in ascending order.
-    order: Vec<u32>,
+    order: RowOrder,
     visible: VisibleRows,
     rearrangement: Rearrangement,
-    /// Slots that are new, or that the next [`Roster::apply_updates`] moves to their place in the order.
-    unsorted: Vec<u32>,
-    /// Slots in the order that are no longer in their place, and keep theirs.
-    displaced: HashSet<u32>,
     /// Slots that the next [`Roster::apply_updates`] removes.
     pending_removal: HashSet<u32>,
     has_pending_updates: bool,
@@ -74,7 +77,7 @@ impl Roster {
     pub fn upsert(&mut self, number: &Number) {
         let (slot, moves) = self.store_number(number);
         if moves {
-            self.unsorted.push(slot);
+            self.order.place(slot);
             self.has_pending_updates = true;
         }
     }
@@ -84,10 +87,10 @@ impl Roster {
         let is_new = self.store.slot(&number.id).is_none();
         let (slot, moves) = self.store_number(number);
         if is_new {
-            self.unsorted.push(slot);
+            self.order.place(slot);
             self.has_pending_updates = true;
         } else if moves {
-            self.displaced.insert(slot);
+            self.order.displace(slot);
             self.has_pending_updates = true;
         }
     }
@@ -95,12 +98,15 @@ impl Roster {
     /// Stores the data of a number. Returns its slot, and whether it may have another place in the order now.
     fn store_number(&mut self, number: &Number) -> (u32, bool) {
         match self.store.upsert(number) {
-            UpsertResult::New(slot) => (slot, true),
+            UpsertResult::New(slot) => {
+                self.count_new_row(&number.id);
+                (slot, true)
+            }
             UpsertResult::Existing { slot, changed } => {
                 self.pending_removal.remove(&slot);
                 self.has_pending_updates |= changed.waba || changed.two_step;
                 // Equal rows are sorted by number, so a changed text always moves them.
-                let moves = match self.sort.column {
+                let moves = match self.order.sort().column {
                     SortColumn::Number | SortColumn::Name | SortColumn::Request => changed.text,
                     SortColumn::Waba => changed.text || changed.waba,
                     SortColumn::TwoStep => changed.text || changed.two_step,
@@ -110,10 +116,18 @@ impl Roster {
         }
     }
 
+    /// Counts the change of a number that came before its row.
+    fn count_new_row(&mut self, id: &PhoneNumberId) {
+        if let Some(state) = self.changes.get(id) {
+            self.request_counts.add(state);
+        }
+    }
+
     /// Adds a number from the cache of an earlier run, unless it is known already. It counts as not read.
     pub fn insert_cached(&mut self, number: &Number) {
         if let Some(slot) = self.store.insert_cached(number) {
-            self.unsorted.push(slot);
+            self.count_new_row(&number.id);
+            self.order.place(slot);
             self.has_pending_updates = true;
         }
     }
@@ -122,12 +136,7 @@ impl Roster {
     /// [`Roster::apply_updates`] moves each row to its place.
     pub fn begin_refresh(&mut self) {
         self.store.clear_seen();
-        self.has_pending_updates |= !self.displaced.is_empty();
-        self.move_displaced_rows();
-    }
-
-    fn move_displaced_rows(&mut self) {
-        self.unsorted.extend(self.displaced.drain());
+        self.has_pending_updates |= self.order.place_displaced();
     }
 
     /// Ends a refresh. Removes missing numbers of the WABAs whose lists were read completely, and missing numbers
@@ -161,15 +170,28 @@ impl Roster {
     /// Sets the state of a number's change. Its row keeps its place. The number may be unknown: the row gets the state
     /// when the number arrives.
     pub fn set_change(&mut self, id: PhoneNumberId, state: ChangeState) {
+        let slot = self.store.slot(&id);
         let new = priority(Some(&state));
-        let old = priority(self.changes.insert(id, state).as_deref());
-        if new == old {
-            return;
+        if slot.is_some() {
+            self.request_counts.add(&state);
         }
-        if self.sort.column == SortColumn::Request {
-            self.displaced.extend(self.store.slot(&id));
+        let old = self.changes.insert(id, state);
+        if let Some(old) = old.as_ref().filter(|_| slot.is_some()) {
+            self.request_counts.remove(old);
         }
-        self.has_pending_updates |= self.filter.depends_on_requests();
+        // A PIN that is set again on another day has the same priority.
+        let is_moved = new != priority(old.as_deref());
+        self.has_pending_updates |= self.filter.depends_on_today() || (is_moved && self.filter.depends_on_requests());
+        if let Some(slot) = slot.filter(|_| is_moved && self.order.sort().column == SortColumn::Request) {
+            self.order.displace(slot);
+        }
+    }
+
+    /// Says which day it is, for the numbers that were set today.
+    pub fn set_today(&mut self, now: UtcTime) {
+        if mem::replace(&mut self.today, now.day()) != self.today {
+            self.has_pending_updates |= self.filter.depends_on_today();
+        }
     }
 
     /// Records that the operator acted on a number: its row stays visible until the filter changes, also if it no
@@ -192,11 +214,22 @@ impl Roster {
         self.has_pending_updates = false;
         self.remove_pending();
         self.store.rebuild_text();
-        self.update_order();
-        let matches =
-            if self.filter.is_empty() { None } else { Some(self.filter.matching_rows(&self.store, &self.changes)) };
-        let is_match = |slot| matches.as_ref().is_none_or(|matches| matches[slot as usize]);
-        self.visible.rebuild(iter_directed(&self.order, self.sort.direction), is_match, cause);
+        self.order.update(&self.store, &self.changes);
+        let matches = if self.filter.is_empty() { None } else { Some(self.matching_rows(&self.filter)) };
+        let is_match = |slot| matches.as_ref().is_none_or(|matches| matches.contains(slot));
+        let order = || self.order.iter_from_top();
+        if let Some(matches) = matches.as_ref().filter(|matches| matches.ranks_rows()) {
+            let (first, others) = (order(), order());
+            let ranked = first.filter(|slot| matches.is_first(*slot));
+            let ranked = ranked.chain(others.filter(|slot| !matches.is_first(*slot)));
+            self.visible.rebuild(ranked, is_match, cause);
+        } else {
+            self.visible.rebuild(order(), is_match, cause);
+        }
+    }
+
+    fn matching_rows(&self, filter: &Filter) -> FilterMatches {
+        filter.matching_rows(&FilterContext { store: &self.store, changes: &self.changes, today: self.today })
     }
 
     fn remove_pending(&mut self) {
@@ -212,33 +245,13 @@ impl Roster {
             Some(slot - u32::try_from(before).unwrap_or(u32::MAX))
         };
         for slot in &removed {
-            self.changes.remove(&self.store.row(*slot).id);
+            if let Some(state) = self.changes.remove(&self.store.row(*slot).id) {
+                self.request_counts.remove(&state);
+            }
         }
-        for slots in [&mut self.order, &mut self.unsorted] {
-            *slots = slots.iter().filter_map(|slot| new_slot(*slot)).collect();
-        }
-        self.displaced = self.displaced.iter().filter_map(|slot| new_slot(*slot)).collect();
+        self.order.remove(new_slot);
         self.visible.remove(new_slot);
         self.store.remove(&removed);
-    }
-
-    fn update_order(&mut self) {
-        let mut slots = mem::take(&mut self.unsorted);
-        if slots.is_empty() {
-            return;
-        }
-        slots.sort_unstable();
-        slots.dedup();
-        self.order.retain(|slot| slots.binary_search(slot).is_err());
-        self.displaced.retain(|slot| slots.binary_search(slot).is_err());
-        let sorter = SortContext { store: &self.store, changes: &self.changes, column: self.sort.column };
-        self.order = if !self.displaced.is_empty() {
-            sorter.merge_around(&self.order, &self.displaced, slots.into_iter())
-        } else if slots.len() * FULL_SORT_DIVISOR > self.store.len() {
-            sorter.sort_all(self.order.iter().copied().chain(slots))
-        } else {
-            sorter.merge(&self.order, slots.into_iter())
-        };
     }
 
     /// Shows only the rows that match a filter; an empty text shows all rows. Applies the updates.
@@ -250,24 +263,51 @@ impl Roster {
     /// # Errors
     /// An invalid filter. The previous filter then stays active.
     pub fn set_filter(&mut self, text: &str, rows_in_sight: usize) -> Result<(), FilterError> {
+        self.use_filter(Filter::parse(text)?, rows_in_sight);
+        Ok(())
+    }
+
+    /// Like [`Roster::set_filter`], for a text that the operator is typing: the start of a key or of a state does not
+    /// empty the list.
+    ///
+    /// # Errors
+    /// An invalid filter, or one of which no row has the last word and the word is unfinished. The previous filter then
+    /// stays active.
+    pub fn type_filter(&mut self, text: &str, rows_in_sight: usize) -> Result<(), FilterError> {
         let filter = Filter::parse(text)?;
+        self.apply_updates();
+        if self.total() > 0
+            && let Some(error) = completion::unfinished_word(text)
+            && self.matching_rows(&filter).is_empty()
+        {
+            return Err(error);
+        }
+        self.use_filter(filter, rows_in_sight);
+        Ok(())
+    }
+
+    /// What the word at the cursor of a filter can become. `cursor` counts characters.
+    #[must_use]
+    pub fn complete_filter(&self, text: &str, cursor: usize) -> FilterCompletion {
+        completion::complete(text, cursor, self.store.wabas().map(Arc::as_ref))
+    }
+
+    fn use_filter(&mut self, filter: Filter, rows_in_sight: usize) {
         if filter == self.filter {
-            self.apply_updates();
-            return Ok(());
+            return self.apply_updates();
         }
         let rows_in_sight = if filter.is_empty() { usize::MAX } else { rows_in_sight };
         self.filter = filter;
-        self.move_displaced_rows();
+        self.order.place_displaced();
         self.rearranged(WindowStart::FirstRow);
         self.has_pending_updates = true;
         self.apply(RebuildCause::NewFilter { rows_in_sight });
-        Ok(())
     }
 
     /// The current sort order.
     #[must_use]
     pub const fn sort(&self) -> SortOrder {
-        self.sort
+        self.order.sort()
     }
 
     /// Sorts the rows, also those that kept their place. Applies the updates.
@@ -275,11 +315,7 @@ impl Roster {
         // A removed row passes the cursor to the next row of the old order, so rows are removed before the order
         // changes.
         self.apply_updates();
-        self.move_displaced_rows();
-        if sort.column != self.sort.column {
-            self.unsorted.extend(&self.order);
-        }
-        self.sort = sort;
+        self.order.set_sort(sort);
         self.rearranged(WindowStart::CursorInMiddle);
         self.has_pending_updates = true;
         self.apply_updates();
@@ -299,6 +335,18 @@ impl Roster {
     #[must_use]
     pub fn counts(&self) -> TwoStepCounts {
         self.store.counts()
+    }
+
+    /// How many numbers each quick filter finds.
+    #[must_use]
+    pub fn quick_counts(&self) -> QuickCounts {
+        let counts = &self.request_counts;
+        QuickCounts {
+            not_set: self.counts().not_set,
+            failed: counts.failed,
+            in_doubt: counts.in_doubt,
+            set_today: counts.set_on(self.today),
+        }
     }
 
     /// How many numbers only an earlier run has read; `None` if there are none.
@@ -384,15 +432,6 @@ impl Roster {
     pub fn select(&mut self, id: &PhoneNumberId) -> bool {
         self.store.slot(id).is_some_and(|slot| self.visible.select(slot))
     }
-}
-
-/// The slots of an order, from the top of the list.
-fn iter_directed(order: &[u32], direction: SortDirection) -> impl Iterator<Item = u32> {
-    let (mut ascending, mut descending) = (order.iter(), order.iter().rev());
-    iter::from_fn(move || match direction {
-        SortDirection::Ascending => ascending.next().copied(),
-        SortDirection::Descending => descending.next().copied(),
-    })
 }
 
 #[cfg(test)]

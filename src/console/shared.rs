@@ -309,6 +309,13 @@ impl Shared {
         Ok(())
     }
 
+    /// Filters the list by a text that is being typed: what is unfinished changes nothing yet.
+    pub(super) fn type_filter(&mut self, text: &str) -> Result<(), FilterError> {
+        self.roster.type_filter(text, self.list_rows().into())?;
+        text.trim().clone_into(&mut self.filter);
+        Ok(())
+    }
+
     /// Goes back to an earlier filter, and to the number that the cursor was on before the filter moved it.
     pub(super) fn restore_filter(&mut self, text: &str) {
         if self.roster.set_filter(text, usize::MAX).is_ok() {

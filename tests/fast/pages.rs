@@ -6,6 +6,7 @@ mod actions;
 mod cached_numbers;
 mod counts;
 mod cursor;
+mod filter;
 mod hiding;
 mod history;
 mod in_doubt;

@@ -10,7 +10,10 @@ use super::canvas::Canvas;
 use super::{PaintResult, details, status};
 use crate::console::app::App;
 use crate::console::pages::Page;
-use crate::console::roster::{Rearrangement, RosterRow, SortColumn, SortDirection, WindowStart};
+use crate::console::pages::filter::{FilterMessage, FilterPage};
+use crate::console::roster::{
+    FilterCompletion, FilterKey, Rearrangement, RosterRow, SortColumn, SortDirection, WindowStart,
+};
 use crate::console::theme::Role;
 use crate::domain::text::{CleanText, format_count, width};
 
@@ -185,14 +188,10 @@ fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> 
         let visible: String = skip_columns(line.input.value(), scroll);
         canvas.put_within(x, y, max_columns, &visible, Role::Plain);
         let column = line.input.visual_cursor().saturating_sub(scroll);
-        if let Some(error) = &line.error {
+        if let Some(message) = filter_message(app, line) {
             let message_row = canvas.height().saturating_sub(2);
             canvas.clear_row(message_row);
-            canvas.put(0, message_row, error, Role::Plain);
-        } else if !app.is_compact() && app.hide_warning().is_none() {
-            let message_row = canvas.height().saturating_sub(2);
-            canvas.clear_row(message_row);
-            canvas.put(0, message_row, "Also: two-step: waba: request: id:    ! before a word means not", Role::Plain);
+            canvas.put(0, message_row, &message, Role::Plain);
         }
         Some(Position { x: x + u16::try_from(column).unwrap_or(0), y })
     } else {
@@ -202,6 +201,32 @@ fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> 
     };
     canvas.put_right(y, &right, Role::Plain);
     cursor
+}
+
+/// What the message line says while a filter is typed; `None` if it says what it does without one.
+fn filter_message(app: &App, line: &FilterPage) -> Option<String> {
+    match line.message(app.roster()) {
+        FilterMessage::Error(error) => Some(error),
+        FilterMessage::Completion(_) if app.is_compact() || app.hide_warning().is_some() => None,
+        FilterMessage::Completion(FilterCompletion { key, values, completed }) => {
+            if key.is_none() && values.is_empty() {
+                let keys = FilterKey::ALL.map(FilterKey::prefix).join(" ");
+                return Some(format!("Also: {keys}    ! or - before a word means not"));
+            }
+            let hint = if completed.is_some() { "      Tab completes" } else { "" };
+            let room = usize::from(app.size().width).saturating_sub(hint.len());
+            let mut text = key.map_or(String::new(), |key| key.prefix().to_owned());
+            for value in values {
+                let separator = if text.is_empty() || text.ends_with(':') { 1 } else { 2 };
+                if width(&text) + separator + width(&value) > room {
+                    break;
+                }
+                let separator = if text.is_empty() { 0 } else { separator };
+                text = format!("{text}{:separator$}{value}", "");
+            }
+            Some(text + hint)
+        }
+    }
 }
 
 /// The text without its first columns.

@@ -42,6 +42,7 @@ pub enum ListAction {
 pub enum FilterAction {
     Apply,
     Restore,
+    Complete,
     Clear,
     Move(Motion),
 }

@@ -7,9 +7,10 @@ use std::time::Instant;
 use proptest::prelude::*;
 
 use super::super::row_store::{TwoStepCounts, priority};
-use super::super::{Roster, SortColumn, SortDirection, SortOrder};
+use super::super::{QuickCounts, Roster, SortColumn, SortDirection, SortOrder};
 use super::{FINISHED, id, ids, in_doubt, number, under_cursor, waba};
-use crate::domain::change::ChangeState;
+use crate::domain::change::{ChangeState, Completion};
+use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, TwoStep, WabaId};
 use crate::domain::standing::NotSentReason;
 
@@ -55,7 +56,7 @@ fn digits_of(number: &Number) -> String {
     number.label().chars().filter(char::is_ascii_digit).collect()
 }
 
-const FILTERS: [(&str, Matches); 8] = [
+const FILTERS: [(&str, Matches); 11] = [
     ("", |_, _| true),
     ("b", |number, _| {
         name_of(number).contains('b') || number.waba.as_ref().is_some_and(|waba| waba.label().contains('b'))
@@ -68,7 +69,13 @@ const FILTERS: [(&str, Matches); 8] = [
     }),
     ("waba:91", |number, _| number.waba.as_ref().is_some_and(|waba| waba.id.as_str().contains("91"))),
     ("id:1", |number, _| number.id.as_str().contains('1')),
+    ("not set", |number, _| number.two_step == TwoStep::NotSet),
+    ("-req:no", |_, change| change.is_some_and(|state| !matches!(state.keyword(), "no-answer" | "not-sent"))),
+    ("set:today", |_, change| matches!(change, Some(ChangeState::Set(completion)) if completion.at == FINISHED.at)),
 ];
+
+/// The filter of digits, which ranks numbers that end with them first.
+const DIGITS_FILTER: usize = 2;
 
 fn change_state(kind: u8) -> ChangeState {
     match kind {
@@ -76,7 +83,8 @@ fn change_state(kind: u8) -> ChangeState {
         1 => ChangeState::Sending { attempt: 1 },
         2 => ChangeState::Waiting { attempt: 2, until: Instant::now(), in_doubt: true },
         3 => ChangeState::Set(FINISHED),
-        4 => ChangeState::NotSent(FINISHED, NotSentReason::Stopped),
+        4 => ChangeState::Set(Completion { at: UtcTime::from_unix_seconds(86_400), attempts: 1 }),
+        5 => ChangeState::NotSent(FINISHED, NotSentReason::Stopped),
         _ => in_doubt(),
     }
 }
@@ -97,6 +105,9 @@ impl Model {
         };
         self.kept = self.visible.iter().filter(stays).cloned().collect();
         self.visible = self.order.iter().filter(|id| matches(id) || self.kept.contains(*id)).cloned().collect();
+        if self.filter == DIGITS_FILTER {
+            self.visible.sort_by_key(|id| !(matches(id) && digits_of(&self.rows[id]).ends_with("12")));
+        }
         self.cursor = self.cursor.take().or(self.visible.first().cloned());
     }
 
@@ -293,7 +304,7 @@ fn events() -> impl Strategy<Value = Event> {
                 Event::Upsert { id, display, name, waba, two_step, is_listed }
             }
         ),
-        3 => (1u8..40, 0u8..6).prop_map(|(id, kind)| Event::Change { id, kind }),
+        3 => (1u8..40, 0u8..7).prop_map(|(id, kind)| Event::Change { id, kind }),
         1 => (prop::collection::vec(1u8..40, 0..40), 0u8..2)
             .prop_map(|(listed, complete)| Event::Refresh { listed, complete }),
         2 => (0..FILTERS.len(), 0usize..10)
@@ -331,5 +342,14 @@ proptest! {
             } += 1;
         }
         prop_assert_eq!(roster.counts(), counts);
+        let changes = model.rows.keys().filter_map(|id| model.changes.get(id));
+        let count = |is_counted: fn(&ChangeState) -> bool| changes.clone().filter(|state| is_counted(state)).count();
+        let quick_counts = QuickCounts {
+            not_set: counts.not_set,
+            failed: 0,
+            in_doubt: count(|state| matches!(state, ChangeState::InDoubt(_))),
+            set_today: count(|state| *state == ChangeState::Set(FINISHED)),
+        };
+        prop_assert_eq!(roster.quick_counts(), quick_counts);
     }
 }

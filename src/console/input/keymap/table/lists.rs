@@ -81,6 +81,10 @@ pub static FILTER: KeyTable<FilterAction> = KeyTable {
                 .closes_page(),
         ),
         bind(
+            FilterAction::Complete,
+            KeyRow::new("complete-word", &[Key::Tab], "complete the word", Find).footer("complete"),
+        ),
+        bind(
             FilterAction::Clear,
             KeyRow::new("clear-field", &[Ctrl('u')], "clear the line", Find).footer("clear the line"),
         ),
@@ -97,15 +101,25 @@ pub static SORT: KeyTable<SortAction> = KeyTable {
     bindings: &[
         bind(
             SortAction::ByNumber,
-            KeyRow::new("sort-by-number", &[Char('n')], "by number; again to reverse", Find).footer("number"),
+            KeyRow::new("sort-by-number", &[Char('n')], "sort, again to reverse: by number", Find).footer("number"),
         ),
-        bind(SortAction::ByName, KeyRow::new("sort-by-name", &[Char('m')], "by name", Find).footer("name")),
-        bind(SortAction::ByWaba, KeyRow::new("sort-by-waba", &[Char('w')], "by WABA", Find).footer("WABA")),
+        bind(
+            SortAction::ByName,
+            KeyRow::new("sort-by-name", &[Char('m')], "sort, again to reverse: by name", Find).footer("name"),
+        ),
+        bind(
+            SortAction::ByWaba,
+            KeyRow::new("sort-by-waba", &[Char('w')], "sort, again to reverse: by WABA", Find).footer("WABA"),
+        ),
         bind(
             SortAction::ByTwoStep,
-            KeyRow::new("sort-by-two-step", &[Char('t')], "by two-step", Find).footer("two-step"),
+            KeyRow::new("sort-by-two-step", &[Char('t')], "sort, again to reverse: by two-step", Find)
+                .footer("two-step"),
         ),
-        bind(SortAction::ByRequest, KeyRow::new("sort-by-request", &[Char('r')], "by request", Find).footer("request")),
+        bind(
+            SortAction::ByRequest,
+            KeyRow::new("sort-by-request", &[Char('r')], "sort, again to reverse: by request", Find).footer("request"),
+        ),
         bind(SortAction::Back, BACK),
     ],
 };
