@@ -6,6 +6,7 @@ mod block_reason;
 mod idle_timer;
 mod in_doubt_list;
 mod pane;
+mod quick_filter;
 mod reading;
 mod status;
 
@@ -87,6 +88,8 @@ pub struct Shared {
     pub(super) layout: ListLayout,
     pub(super) size: Size,
     pub(super) filter: String,
+    /// What the key of the active quick filter restores.
+    filter_before_quick: String,
 }
 
 impl Shared {
@@ -107,6 +110,7 @@ impl Shared {
             layout: ListLayout::ListOnly,
             size,
             filter: String::new(),
+            filter_before_quick: String::new(),
         }
     }
 

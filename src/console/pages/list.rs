@@ -58,6 +58,10 @@ impl PageBehavior for ListPage {
                 shared.restore_filter("");
                 Step::stay(self)
             }
+            ListAction::QuickFilter(quick) => {
+                shared.toggle_quick_filter(quick);
+                Step::stay(self)
+            }
             ListAction::ShowInDoubt => {
                 shared.in_doubt_list.is_due = shared.in_doubt_list.has_items();
                 if !shared.in_doubt_list.is_due {

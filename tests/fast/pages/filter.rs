@@ -1,8 +1,8 @@
-//! The filter line while it is typed, and what it counts.
+//! The filter line while it is typed, and the filters of one key.
 
 use pindesk::console::app::Msg;
 use pindesk::console::input::key::Key;
-use pindesk::console::input::keymap::Mode;
+use pindesk::console::input::keymap::{Mode, QuickFilter};
 use pindesk::console::roster::QuickCounts;
 use pindesk::domain::change::{ChangeState, Completion};
 use pindesk::domain::clock::UtcTime;
@@ -68,6 +68,35 @@ fn an_unfinished_word_may_match_a_row_that_came_since() {
     console.update(Msg::NumberRead { id: number(7).id, result: Ok(Number { name: Some(wabash), ..number(7) }) });
     console.key(Key::Enter);
     assert_eq!((visible(&console), console.app.filter()), (1, "wab"));
+}
+
+#[test]
+fn a_quick_filter_replaces_the_filter_and_restores_it() {
+    let mut console = console();
+    console.press('/').type_text("support").key(Key::Enter).key(Key::Down);
+    let under_cursor = |console: &AppFixture| console.app.roster().cursor_row().map(|row| row.number.id);
+    assert_eq!(under_cursor(&console), Some(number(3).id));
+    for (key, text, quick) in [
+        ('1', "two-step:not-set", QuickFilter::NotSet),
+        ('2', "request:failed", QuickFilter::Failed),
+        ('3', "request:no-answer", QuickFilter::InDoubt),
+        ('4', "set:today", QuickFilter::SetToday),
+    ] {
+        console.press(key).sees(&format!("Filter: {text}"));
+        assert_eq!((console.app.quick_filter(), console.app.filter()), (Some(quick), text));
+    }
+    console.press('4').sees("Filter: support");
+    assert_eq!((console.app.quick_filter(), under_cursor(&console)), (None, Some(number(3).id)));
+    console.key(Key::Esc).press('1').press('1').sees("Filter: none");
+    assert_eq!(under_cursor(&console), Some(number(3).id));
+}
+
+#[test]
+fn a_quick_filter_that_was_typed_is_one_too() {
+    let mut console = console();
+    console.press('/').type_text("set:today").key(Key::Enter);
+    assert_eq!(console.app.quick_filter(), Some(QuickFilter::SetToday));
+    console.press('4').sees("Filter: none");
 }
 
 #[test]

@@ -5,7 +5,9 @@ use super::common::{
     SHOW_IN_DOUBT, UP,
 };
 use crate::console::input::key::Key;
-use crate::console::input::keymap::actions::{FilterAction, ListAction, Motion, SortAction, UnresolvedAction};
+use crate::console::input::keymap::actions::{
+    FilterAction, ListAction, Motion, QuickFilter, SortAction, UnresolvedAction,
+};
 use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
@@ -35,6 +37,27 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
         ),
         bind(ListAction::PickSort, KeyRow::new("pick-sort", &[Char('o')], "sort", Find).footer("sort")),
         bind(ListAction::ClearFilter, KeyRow::new("clear-filter", &[Key::Esc], "clear the filter", Find)),
+        bind(
+            ListAction::QuickFilter(QuickFilter::NotSet),
+            KeyRow::new("quick-not-set", &[Char('1')], "quick filter, again to go back: not set", Find),
+        ),
+        bind(
+            ListAction::QuickFilter(QuickFilter::Failed),
+            KeyRow::new("quick-failed", &[Char('2')], "quick filter, again to go back: failed", Find),
+        ),
+        bind(
+            ListAction::QuickFilter(QuickFilter::InDoubt),
+            KeyRow::new("quick-in-doubt", &[Char('3')], "quick filter, again to go back: in doubt", Find),
+        ),
+        bind(
+            ListAction::QuickFilter(QuickFilter::SetToday),
+            KeyRow::new(
+                "quick-set-today",
+                &[Char('4')],
+                "quick filter, again to go back: set today (since 00:00 UTC)",
+                Find,
+            ),
+        ),
         bind(ListAction::PickCopy, COPY),
         bind(
             ListAction::TogglePane,
