@@ -83,9 +83,15 @@ impl App {
     /// Handles a message, and returns the effects to perform.
     pub fn update(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
         self.shared.idle_timer.start(now.instant);
+        self.shared.roster.set_today(now.utc);
         let mut effects = self.handle_msg(msg, now);
         effects.extend(self.open_due_pages(now));
         effects.extend(self.record_screen_shown());
+        for effect in &effects {
+            if let Effect::Work(command) = effect {
+                self.shared.mark_acted_on(command);
+            }
+        }
         self.shared.track_cursor(now.instant);
         self.shared.update_counter(now.instant);
         effects
@@ -266,9 +272,10 @@ impl App {
         }
     }
 
-    /// Adds, removes and moves rows before a frame is drawn. Rows do not move below an open page.
+    /// Adds, removes and moves rows before a frame is drawn. Rows do not move below an open page, and none is added
+    /// before a frame can show it: the cursor would stay on a row that it was put on out of sight.
     pub fn apply_list_updates(&mut self) {
-        if self.page.lets_rows_move() {
+        if self.page.lets_rows_move() && !self.is_too_small() {
             self.shared.roster.apply_updates();
         }
     }

@@ -9,6 +9,7 @@ mod idle_timer;
 mod in_doubt_list;
 mod messages;
 mod pane;
+mod quick_filter;
 mod reading;
 mod status;
 
@@ -26,9 +27,10 @@ pub(super) use pane::DetailsPane;
 
 use std::time::Duration;
 
+use crate::console::effect::WorkCommand;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{Keymap, Mode, Motion, TextInput};
-use crate::console::roster::Roster;
+use crate::console::roster::{FilterError, Roster};
 use crate::domain::change::ChangeState;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::text::CleanText;
@@ -102,6 +104,8 @@ pub struct Shared {
     pub(super) layout: ListLayout,
     pub(super) size: Size,
     pub(super) filter: String,
+    /// What the key of the active quick filter restores.
+    filter_before_quick: String,
 }
 
 impl Shared {
@@ -123,6 +127,7 @@ impl Shared {
             layout: ListLayout::ListAndDetails,
             size,
             filter: String::new(),
+            filter_before_quick: String::new(),
         }
     }
 
@@ -309,11 +314,29 @@ impl Shared {
         self.roster.cursor_row().map(|row| row.number.id)
     }
 
-    /// The number under the cursor. The cursor stays on it while rows arrive, because a page opens for it.
+    /// The number under the cursor, for which a page opens. The cursor stays on it when the filter is cleared.
     pub(super) fn select_under_cursor(&mut self) -> Option<PhoneNumberId> {
         let id = self.cursor_id()?;
         self.roster.select(&id);
         Some(id)
+    }
+
+    /// Keeps the rows in the list that a command works on: those that a PIN is set for, and those that are read by
+    /// themselves. The operator waits for the outcome in the row, and a row that vanished with it would hide it.
+    pub(super) fn mark_acted_on(&mut self, command: &WorkCommand) {
+        match command {
+            WorkCommand::SetPins(plan) => plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id)),
+            WorkCommand::RefreshNumber(number) => self.roster.mark_acted_on(&number.id),
+            WorkCommand::ResendPin(number) | WorkCommand::ResolveManually { number, .. } => {
+                self.roster.mark_acted_on(number);
+            }
+            WorkCommand::RefreshAll { .. }
+            | WorkCommand::AcceptRecipients
+            | WorkCommand::ReadHistory(_)
+            | WorkCommand::DropSecrets
+            | WorkCommand::RecordScreenShown
+            | WorkCommand::StopSending => {}
+        }
     }
 
     pub(super) fn move_cursor(&mut self, motion: Motion) {
@@ -328,8 +351,23 @@ impl Shared {
         }
     }
 
-    pub(super) fn set_filter(&mut self, text: &str) {
-        if self.roster.set_filter(text).is_ok() {
+    /// Filters the list. The cursor goes to the first row that matches, unless its own row is in sight.
+    pub(super) fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
+        self.roster.set_filter(text, self.list_rows().into())?;
+        text.clone_into(&mut self.filter);
+        Ok(())
+    }
+
+    /// Filters the list by a text that is being typed: what is unfinished changes nothing yet.
+    pub(super) fn type_filter(&mut self, text: &str) -> Result<(), FilterError> {
+        self.roster.type_filter(text, self.list_rows().into())?;
+        text.trim().clone_into(&mut self.filter);
+        Ok(())
+    }
+
+    /// Goes back to an earlier filter, and to the number that the cursor was on before the filter moved it.
+    pub(super) fn restore_filter(&mut self, text: &str) {
+        if self.roster.set_filter(text, usize::MAX).is_ok() {
             text.clone_into(&mut self.filter);
         }
     }

@@ -53,6 +53,12 @@ impl UtcTime {
         self.0.get() - 1
     }
 
+    /// The day in UTC, counted from 1970-01-01.
+    #[must_use]
+    pub const fn day(self) -> u32 {
+        self.unix_seconds() / 86_400
+    }
+
     /// The time from `self` to `later`; zero if `later` is not later.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {

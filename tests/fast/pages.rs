@@ -7,6 +7,8 @@ mod cached_numbers;
 mod copying;
 mod counts;
 mod going_back;
+mod cursor;
+mod filter;
 mod hiding;
 mod history;
 mod in_doubt;

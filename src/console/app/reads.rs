@@ -132,7 +132,7 @@ impl App {
             self.shared.messages.push(now.utc, format!("{label}: two-step verification is {two_step}."));
         }
         self.notify(&PageEvent::Refreshed(&number));
-        self.shared.roster.upsert(&number);
+        self.shared.roster.upsert_single(&number);
     }
 
     pub(super) fn token_read(&mut self, result: Result<(), String>, now: TimePoint) -> Vec<Effect> {

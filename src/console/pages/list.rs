@@ -48,7 +48,11 @@ impl PageBehavior for ListPage {
             ListAction::RefreshAll => self.refresh_all(asked_to_refresh_all, shared),
             ListAction::ReadToken => Step::stay(self).with(ScreenCommand::ReadToken),
             ListAction::Quit => Step::ask_to_quit(self, shared),
-            ListAction::EditFilter => Step::open(self, Destination::Filter),
+            ListAction::EditFilter => {
+                // Where a canceled filter puts the cursor back.
+                shared.select_under_cursor();
+                Step::open(self, Destination::Filter)
+            }
             ListAction::PickSort => Step::open(self, Destination::Sort),
             ListAction::Open => self.open_selected(shared, Destination::Number),
             ListAction::PickCopy => self.open_selected(shared, Destination::Copy),
@@ -57,7 +61,11 @@ impl PageBehavior for ListPage {
             ListAction::Help => Step::open(self, Destination::Help),
             ListAction::HideScreen => Step::reset(Destination::Hidden(None)),
             ListAction::ClearFilter => {
-                shared.set_filter("");
+                shared.restore_filter("");
+                Step::stay(self)
+            }
+            ListAction::QuickFilter(quick) => {
+                shared.toggle_quick_filter(quick);
                 Step::stay(self)
             }
             ListAction::ShowInDoubt => {
@@ -84,9 +92,7 @@ impl PageBehavior for ListPage {
         self.asked_to_refresh_all = false;
         if shared.names_no_numbers() || shared.has_no_numbers() {
             shared.messages.set_hint("Paste ignored.");
-        } else if let Some(digits) = extract_number_digits(text) {
-            shared.set_filter(&digits);
-        } else {
+        } else if extract_number_digits(text).is_none_or(|digits| shared.set_filter(&digits).is_err()) {
             shared.messages.set_hint("Paste ignored. Open a field first.");
         }
         Step::stay(self)

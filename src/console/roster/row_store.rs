@@ -42,8 +42,8 @@ impl ChangeStates {
         self.states.insert(id, shared)
     }
 
-    pub(super) fn remove(&mut self, id: &PhoneNumberId) {
-        self.states.remove(id);
+    pub(super) fn remove(&mut self, id: &PhoneNumberId) -> Option<Arc<ChangeState>> {
+        self.states.remove(id)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
@@ -332,6 +332,12 @@ impl RowStore {
             .get(from..self.text_ends[slot] as usize)
             .and_then(|text| text.split('\n').next())
             .unwrap_or_default()
+    }
+
+    /// True if the digits of the row's number end with these.
+    pub(super) fn number_ends_with(&self, slot: u32, digits: &str) -> bool {
+        let text = self.search_text.get(..self.text_ends[slot as usize] as usize);
+        text.and_then(|text| text.strip_suffix('\n')).is_some_and(|text| text.ends_with(digits))
     }
 
     /// The slot whose text contains a byte offset, and the end of that text. The search starts at the slot `from`.

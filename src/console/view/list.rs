@@ -11,7 +11,7 @@ use super::canvas::Canvas;
 use super::list_columns::{Column, Columns, GUTTER_WIDTH};
 use super::{PaintResult, details, list_head, status};
 use crate::console::app::App;
-use crate::console::roster::{RosterRow, SortDirection};
+use crate::console::roster::{Rearrangement, RosterRow, SortDirection, WindowStart};
 use crate::console::theme::{Role, StatusSymbol};
 use crate::domain::change::ChangeState;
 use crate::domain::text::{CleanText, format_count, width};
@@ -23,12 +23,15 @@ pub(super) struct ListScroll {
     offset: usize,
     /// The same when the pane last showed the cursor row.
     pane_offset: usize,
+    /// The last new filter or sort order that the window followed.
+    rearrangement: Rearrangement,
 }
 
 impl ListScroll {
     /// The start of the list.
     pub(super) const fn new() -> Self {
-        Self { offset: 0, pane_offset: 0 }
+        let rearrangement = Rearrangement { count: 0, start: WindowStart::FirstRow };
+        Self { offset: 0, pane_offset: 0, rearrangement }
     }
 
     /// True if the pane shows its number. When the list scrolls, the pane is empty until it follows the cursor: the
@@ -49,14 +52,16 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, scroll: &m
     let top = if is_compact { 3 } else { 4 };
     paint_heading(app, canvas, top - 1, &columns);
     let rows = app.list_rows();
-    scroll_to_cursor(app, usize::from(rows), &mut scroll.offset);
+    scroll_to_cursor(app, usize::from(rows), scroll);
     let selected = paint_rows(app, now, canvas, top..top + rows, scroll.offset, &columns);
     if pane > 0 {
         let number = app.pane_number().filter(|_| scroll.shows_pane(app));
         details::paint_list_pane(app, number, canvas, canvas.width() - pane, top - 1..top + rows);
     }
     if is_compact {
-        paint_name_and_position(app, canvas);
+        if !list_head::paint_filter_error(app, canvas) {
+            paint_name_and_position(app, canvas);
+        }
     } else {
         canvas.draw_rule(top + rows, &[(&status::stale_label(app), Role::Plain)], &position_label(app));
         if pane == 0 {
@@ -100,12 +105,20 @@ fn paint_heading(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: &Columns) 
     }
 }
 
-/// Scrolls as little as needed to keep the row of the cursor visible.
-fn scroll_to_cursor(app: &App, rows: usize, offset: &mut usize) {
+/// Scrolls as little as needed to keep the row of the cursor visible, unless the operator rearranged the list.
+fn scroll_to_cursor(app: &App, rows: usize, scroll: &mut ListScroll) {
     let cursor = app.roster().cursor_index().unwrap_or(0);
+    let rearrangement = app.roster().rearrangement();
+    if scroll.rearrangement != rearrangement {
+        scroll.rearrangement = rearrangement;
+        scroll.offset = match rearrangement.start {
+            WindowStart::FirstRow if cursor < rows => 0,
+            WindowStart::FirstRow | WindowStart::CursorInMiddle => cursor.saturating_sub(rows / 2),
+        };
+    }
     let last_start = app.roster().visible_len().saturating_sub(rows);
     let min_offset = (cursor + 1).saturating_sub(rows);
-    *offset = (*offset).clamp(min_offset, cursor.max(min_offset)).min(last_start.max(min_offset));
+    scroll.offset = scroll.offset.clamp(min_offset, cursor.max(min_offset)).min(last_start.max(min_offset));
 }
 
 /// Draws the visible rows. Returns the position of the row with the cursor.
@@ -126,6 +139,9 @@ fn paint_rows(
     let mut cursor = None;
     for (y, (index, row)) in lines.zip((offset..).map_while(|index| Some((index, roster.row(index)?)))) {
         paint_row(canvas, y, &row, columns, now);
+        if row.is_kept {
+            canvas.put(2, y, "=", Role::Plain);
+        }
         if selected == Some(index) {
             canvas.put(0, y, ">", Role::Plain);
             canvas.highlight_row_before(y, columns.total());

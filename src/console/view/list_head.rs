@@ -8,7 +8,8 @@ use super::canvas::{Canvas, skip_columns};
 use super::status;
 use crate::console::app::App;
 use crate::console::pages::Page;
-use crate::console::pages::filter::FilterPage;
+use crate::console::pages::filter::{FilterMessage, FilterPage};
+use crate::console::roster::{FilterCompletion, FilterKey};
 use crate::console::theme::Role;
 use crate::domain::text::{CleanText, format_count, width};
 
@@ -53,19 +54,20 @@ pub(super) fn paint(app: &App, canvas: &mut Canvas<'_>) -> Option<Position> {
 fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     let mut x = 0;
     for count in status::counts(app) {
-        let is_wide = canvas.width() >= 80;
-        let label = if is_wide { count.label } else { count.short_label };
-        let key = count.key.as_deref().filter(|_| is_wide).map_or(String::new(), |key| format!("{key}:"));
-        let text = format!("{label} ");
-        let value = format_count(count.value);
-        let columns = width(&key) + width(&text) + width(&value);
+        let (key, label) = match (app.is_narrow(), count.key.as_str()) {
+            (true, _) => (String::new(), count.short_label),
+            (false, "") => (String::new(), count.label),
+            (false, key) => (format!("{key}:"), count.label),
+        };
+        let (label, value) = (format!("{label} "), format_count(count.value));
+        let columns = width(&key) + width(&label) + width(&value);
         if usize::from(x) + columns > usize::from(canvas.width()) {
             return;
         }
-        let plain = if count.is_active { Role::Strong } else { Role::Plain };
+        let words = if count.is_active { Role::Strong } else { Role::Plain };
         x = canvas.put(x, y, &key, Role::Strong);
-        x = canvas.put(x, y, &text, plain);
-        x = canvas.put(x, y, &value, if count.value > 0 { count.role } else { plain }) + 2;
+        x = canvas.put(x, y, &label, words);
+        x = canvas.put(x, y, &value, if count.value > 0 && count.role != Role::Plain { count.role } else { words }) + 2;
     }
 }
 
@@ -105,15 +107,56 @@ fn paint_progress(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     canvas.put(x, y, &status::refresh_label(app), Role::Plain);
 }
 
-/// Draws the message line: while a filter is typed what is wrong with it, else the newest message.
+/// Draws the message line: while a filter is typed what the word at the cursor can become or what is wrong with it, else
+/// the newest message.
 pub(super) fn paint_message(app: &App, canvas: &mut Canvas<'_>) {
-    let row = canvas.height().saturating_sub(2);
+    let y = canvas.height().saturating_sub(2);
+    let Page::Filter(page) = app.page() else { return canvas.draw_message_line(app) };
+    if app.hide_warning().is_some() {
+        return canvas.draw_message_line(app);
+    }
+    match page.message(app.roster()) {
+        FilterMessage::Error(error) => {
+            canvas.put(0, y, &error, Role::Plain);
+        }
+        FilterMessage::Completion(completion) => paint_completion(&completion, canvas, y),
+    }
+}
+
+/// Draws why the typed filter is not applied, in a compact window, which has no message line. False if it is.
+pub(super) fn paint_filter_error(app: &App, canvas: &mut Canvas<'_>) -> bool {
     if let Page::Filter(page) = app.page()
-        && app.hide_warning().is_none()
+        && let FilterMessage::Error(error) = page.message(app.roster())
     {
-        let help = "Also: two-step: waba: request: id:    ! before a word means not";
-        canvas.put(0, row, page.error.as_deref().unwrap_or(help), Role::Plain);
-    } else {
-        canvas.draw_message_line(app);
+        canvas.put(0, canvas.height().saturating_sub(2), &error, Role::Plain);
+        return true;
+    }
+    false
+}
+
+/// Draws what the word at the cursor can become.
+fn paint_completion(completion: &FilterCompletion, canvas: &mut Canvas<'_>, y: u16) {
+    const HINT: &str = "Tab completes";
+    let FilterCompletion { key, values, completed } = completion;
+    if key.is_none() && values.is_empty() {
+        let keys = FilterKey::ALL.map(FilterKey::prefix).join(" ");
+        canvas.put(0, y, &format!("Also: {keys}    ! or - before a word means not"), Role::Plain);
+        return;
+    }
+    let room = usize::from(canvas.width()).saturating_sub(if completed.is_some() { HINT.len() + 4 } else { 0 });
+    let mut x = 0;
+    if let Some(key) = key {
+        x = canvas.put(x, y, key.prefix(), Role::Strong) + 1;
+    }
+    for value in values {
+        if usize::from(x) + width(value) > room {
+            break;
+        }
+        x = canvas.put(x, y, value, Role::Plain) + 2;
+    }
+    if completed.is_some() {
+        let (first, rest) = HINT.split_at(3);
+        x = canvas.put(x + 2, y, first, Role::Strong);
+        canvas.put(x, y, rest, Role::Plain);
     }
 }

@@ -5,13 +5,16 @@
 use std::time::Instant;
 
 use crate::console::app::App;
-use crate::console::input::keymap::Mode;
+use crate::console::input::keymap::{ListAction, Mode, QuickFilter, table};
 use crate::console::shared::{Connection, Environment, RecordingStatus};
 use crate::console::theme::{Role, StatusSymbol, Theme};
 use crate::domain::change::ChangeState;
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::format_count;
+
+/// A narrower window has no room for counts without a key.
+const MIN_WIDTH_FOR_ALL_COUNTS: u16 = 100;
 
 /// The parts of the title: the program's name, the environment, problems, the profile and the operator. Filled, square
 /// and round: the environments differ without colors, too.
@@ -82,8 +85,8 @@ pub(super) fn connection_label(app: &App, theme: &Theme) -> (String, Role) {
 
 /// One count above the list.
 pub(super) struct Count {
-    /// The key that filters by it, if there is one.
-    pub(super) key: Option<String>,
+    /// The key that filters by it; empty if there is none.
+    pub(super) key: String,
     pub(super) label: &'static str,
     /// The label in a narrow window.
     pub(super) short_label: &'static str,
@@ -94,17 +97,37 @@ pub(super) struct Count {
     pub(super) is_active: bool,
 }
 
-/// The counts above the list, the most important ones first.
+/// The counts above the list, those with a key first: the others have room in a wide window only.
 pub(super) fn counts(app: &App) -> Vec<Count> {
-    let counts = app.roster().counts();
-    let count =
-        |label, short_label, value, role| Count { key: None, label, short_label, value, role, is_active: false };
-    vec![
-        count("not set", "not set", counts.not_set, Role::Plain),
-        count("in doubt", "doubt", app.in_doubt_list().number_count(), Role::Uncertain),
-        count("on", "on", counts.on, Role::Plain),
-        count("unknown", "unknown", counts.unknown, Role::Plain),
-    ]
+    let (quick, two_step) = (app.roster().quick_counts(), app.roster().counts());
+    // A number in doubt may be in no list.
+    let in_doubt = app.in_doubt_list().number_count().max(quick.in_doubt);
+    let active = app.quick_filter();
+    let with_key = |filter, label, short_label, value, role| Count {
+        key: app.keymap().key_label(&table::LIST, &ListAction::QuickFilter(filter)),
+        label,
+        short_label,
+        value,
+        role,
+        is_active: active == Some(filter),
+    };
+    let mut counts = vec![
+        with_key(QuickFilter::NotSet, "not set", "not set", quick.not_set, Role::Plain),
+        with_key(QuickFilter::Failed, "failed", "failed", quick.failed, Role::Failure),
+        with_key(QuickFilter::InDoubt, "in doubt", "doubt", in_doubt, Role::Uncertain),
+        with_key(QuickFilter::SetToday, "set today", "today", quick.set_today, Role::Plain),
+    ];
+    if app.size().width >= MIN_WIDTH_FOR_ALL_COUNTS {
+        counts.extend([("on", two_step.on), ("unknown", two_step.unknown)].map(|(label, value)| Count {
+            key: String::new(),
+            label,
+            short_label: label,
+            value,
+            role: Role::Plain,
+            is_active: false,
+        }));
+    }
+    counts
 }
 
 /// A count of numbers.

@@ -159,6 +159,9 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
         (Mode::Filter | Mode::ResolutionNote, "clear-field") => {
             console.type_text("Acme");
         }
+        (Mode::Filter, "complete-word") => {
+            console.type_text("re");
+        }
         (Mode::PinForm, "clear-field" | "delete-digit" | "show-pin") => {
             console.type_text("40");
         }

@@ -11,7 +11,7 @@ use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, ScreenCommand, WorkCommand};
 use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
-use pindesk::console::input::keymap::{Keymap, Mode, Risk};
+use pindesk::console::input::keymap::{Keymap, Mode};
 use pindesk::console::pages::Page;
 use pindesk::console::shared::{Environment, EscrowCommand, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
@@ -41,7 +41,6 @@ const MAX_PAUSE: Duration = Duration::from_millis(700);
 /// How long the form shows a PIN.
 const PIN_SHOWN_FOR: Duration = Duration::from_secs(10);
 
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and most can be true together")]
 pub(super) struct Walker {
     pub(super) app: App,
     view: View,
@@ -59,9 +58,6 @@ pub(super) struct Walker {
     has_journal_failed: bool,
     /// When the last key or paste arrived.
     last_input: Instant,
-    cursor_was_moved: bool,
-    /// The rows of the list after its last update.
-    listed: Vec<PhoneNumberId>,
     pub(super) has_quit: bool,
 }
 
@@ -107,8 +103,6 @@ impl Walker {
             is_hidden: false,
             has_journal_failed: false,
             last_input: now.instant,
-            cursor_was_moved: false,
-            listed: Vec::new(),
             has_quit: false,
         };
         walker.paint(true);
@@ -229,12 +223,6 @@ impl Walker {
         let mode = self.app.mode();
         // The key that dismisses the warning does nothing else.
         let is_handled = self.app.hide_warning().is_none();
-        if is_handled
-            && mode == Mode::List
-            && self.app.keymap().row(mode, key).is_some_and(|row| row.risk == Risk::Moves)
-        {
-            self.cursor_was_moved |= self.app.roster().visible_len() > 0;
-        }
         if is_handled && mode == Mode::PinForm && key == Key::Char('v') {
             self.pin_shown_until = Some(self.now.instant + PIN_SHOWN_FOR);
         }
@@ -267,9 +255,7 @@ impl Walker {
         if is_input {
             self.last_input = self.now.instant;
         }
-        // Leaving a filter moves the cursor back to its row before the filter.
-        let is_unfiltered = self.app.filter().is_empty();
-        let row = self.app.roster().cursor_row().map(|row| row.number.id).filter(|_| is_unfiltered);
+        let cursor_before = self.number_under_cursor();
         let confirmation = if let Page::Confirm(page) = self.app.page() {
             Some((page.target().last_four().digits, page.target().two_step))
         } else {
@@ -282,6 +268,7 @@ impl Walker {
         let has_token = matches!(msg, Msg::TokenRead(Ok(())));
         let is_refresh_end = matches!(msg, Msg::RefreshFinished { .. });
         let effects = self.app.update(msg, self.now);
+        let cursor = if is_input { self.number_under_cursor() } else { cursor_before };
         for effect in effects {
             match effect {
                 Effect::Work(WorkCommand::SetPins(plan)) => {
@@ -339,9 +326,7 @@ impl Walker {
             self.pin_shown_until = None;
         }
         self.track_question(is_refresh_end);
-        if !is_input {
-            self.check_cursor(row);
-        }
+        self.check_cursor(cursor);
         self.check_wake();
         self.check_in_doubt_list();
     }
@@ -368,7 +353,7 @@ impl Walker {
 
     /// Draws the screen and checks it; `is_shown` if the frame reaches the terminal.
     pub(super) fn paint(&mut self, is_shown: bool) {
-        self.apply_list_updates();
+        self.app.apply_list_updates();
         let Size { width, height } = self.app.size();
         let area = Rect { x: 0, y: 0, width, height };
         let mut buffer = Buffer::empty(area);
@@ -395,15 +380,5 @@ impl Walker {
             }
         }
         self.update(Msg::FrameShown { max_scroll: painted.max_scroll }, None);
-    }
-
-    /// Applies the updates of the list. In an empty or completely replaced list, no key has moved the cursor yet.
-    fn apply_list_updates(&mut self) {
-        self.app.apply_list_updates();
-        let roster = self.app.roster();
-        let is_replaced = !self.listed.is_empty() && self.listed.iter().all(|id| roster.get(id).is_none());
-        self.cursor_was_moved &= roster.visible_len() > 0 && !is_replaced;
-        self.listed =
-            (0..roster.visible_len()).filter_map(|index| roster.row(index)).map(|row| row.number.id).collect();
     }
 }

@@ -204,13 +204,9 @@ fn only_the_copy_key_writes_to_the_clipboard() {
         session.wait_for_bytes(format!("{head}MjAwMDAwMDAwMDAw").as_bytes());
         session.wait_for_bytes(tail.as_bytes());
         session.send("q");
-<<<<<<< HEAD
-        session.wait_for("All ");
-=======
         session.wait_until_gone("Copied");
         session.send("q");
-        session.wait_for("Showing");
->>>>>>> f952766dfb72d51c8e1b1ecfbad4caf36a19cc0c
+        session.wait_for("All ");
         quit(&mut session);
     }
 }

@@ -14,6 +14,16 @@ pub enum Motion {
     Last,
 }
 
+/// What a number key of the list filters by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum QuickFilter {
+    NotSet,
+    Failed,
+    InDoubt,
+    SetToday,
+}
+
 /// The actions of the number list, also while it is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table describes each one")]
@@ -21,6 +31,7 @@ pub enum ListAction {
     Move(Motion),
     EditFilter,
     ClearFilter,
+    QuickFilter(QuickFilter),
     PickSort,
     SetPin,
     RefreshNumber,
@@ -42,6 +53,7 @@ pub enum ListAction {
 pub enum FilterAction {
     Apply,
     Restore,
+    Complete,
     Clear,
     Move(Motion),
 }

@@ -10,25 +10,35 @@ use crate::console::input::keymap::{Keymap, Mode, table};
 /// A row that more pages share than this is listed once under "several pages".
 const MAX_LISTED_PAGES: usize = 2;
 
-/// The rows of every page. Equal rows of several pages are listed once.
+/// The rows of every page. Equal rows of several pages are listed once, and rows of one page that start with the same
+/// words before a colon are one row.
 #[must_use]
 pub fn readme_table() -> String {
     let keymap = Keymap::default();
-    let mut rows: Vec<(Vec<&str>, String, &str)> = Vec::new();
+    let mut rows: Vec<(Vec<&str>, String, String)> = Vec::new();
     for mode in Mode::ALL {
         for row in table::of(mode).rows() {
             let keys = keymap.keys_label(mode, row);
+            if let Some((pages, known, description)) = rows.last_mut()
+                && *pages == [mode.title()]
+                && let Some((start, rest)) = row.description.split_once(": ")
+                && description.split_once(": ").is_some_and(|(other, _)| other == start)
+            {
+                known.extend([" ", &keys]);
+                description.extend([", ", rest]);
+                continue;
+            }
             match rows.iter_mut().find(|(_, known, description)| *known == keys && *description == row.description) {
                 Some((pages, ..)) => pages.push(mode.title()),
-                None => rows.push((vec![mode.title()], keys, row.description)),
+                None => rows.push((vec![mode.title()], keys, row.description.to_owned())),
             }
         }
     }
     for binding in table::GLOBAL {
         let keys = binding.row.keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ");
-        rows.push((vec!["everywhere"], keys, binding.row.description));
+        rows.push((vec!["everywhere"], keys, binding.row.description.to_owned()));
     }
-    let is_shared = |(pages, ..): &(Vec<&str>, String, &str)| pages.len() > MAX_LISTED_PAGES;
+    let is_shared = |(pages, ..): &(Vec<&str>, String, String)| pages.len() > MAX_LISTED_PAGES;
     // The sort is stable, so the other rows keep the order of the pages.
     rows.sort_by_key(|row| (row.0 == ["everywhere"], is_shared(row)));
     let mut out = String::from("| page | key | what it does |\n|--|--|--|\n");

@@ -5,7 +5,9 @@ use super::common::{
     SET_PIN, SHOW_IN_DOUBT, UP, with_motions,
 };
 use crate::console::input::key::Key;
-use crate::console::input::keymap::actions::{FilterAction, ListAction, Motion, SortAction, UnresolvedAction};
+use crate::console::input::keymap::actions::{
+    FilterAction, ListAction, Motion, QuickFilter, SortAction, UnresolvedAction,
+};
 use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
@@ -36,6 +38,27 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
         ),
         bind(ListAction::PickSort, KeyRow::new("pick-sort", &[Char('o')], "sort", Find).footer("sort")),
         bind(ListAction::ClearFilter, KeyRow::new("clear-filter", &[Key::Esc], "clear the filter", Find)),
+        bind(
+            ListAction::QuickFilter(QuickFilter::NotSet),
+            KeyRow::new("quick-not-set", &[Char('1')], "quick filter, again to go back: not set", Find),
+        ),
+        bind(
+            ListAction::QuickFilter(QuickFilter::Failed),
+            KeyRow::new("quick-failed", &[Char('2')], "quick filter, again to go back: failed", Find),
+        ),
+        bind(
+            ListAction::QuickFilter(QuickFilter::InDoubt),
+            KeyRow::new("quick-in-doubt", &[Char('3')], "quick filter, again to go back: in doubt", Find),
+        ),
+        bind(
+            ListAction::QuickFilter(QuickFilter::SetToday),
+            KeyRow::new(
+                "quick-set-today",
+                &[Char('4')],
+                "quick filter, again to go back: set today (since 00:00 UTC)",
+                Find,
+            ),
+        ),
         bind(ListAction::PickCopy, COPY),
         bind(
             ListAction::TogglePane,
@@ -90,6 +113,10 @@ pub static FILTER: KeyTable<FilterAction> = KeyTable {
                 .closes_page(),
         ),
         bind(
+            FilterAction::Complete,
+            KeyRow::new("complete-word", &[Key::Tab], "complete the word", Find).footer("complete"),
+        ),
+        bind(
             FilterAction::Clear,
             KeyRow::new("clear-field", &[Ctrl('u')], "clear the line", Find).footer("clear the line"),
         ),
@@ -106,15 +133,25 @@ pub static SORT: KeyTable<SortAction> = KeyTable {
     bindings: &[
         bind(
             SortAction::ByNumber,
-            KeyRow::new("sort-by-number", &[Char('n')], "by number; again to reverse", Find).footer("number"),
+            KeyRow::new("sort-by-number", &[Char('n')], "sort, again to reverse: by number", Find).footer("number"),
         ),
-        bind(SortAction::ByName, KeyRow::new("sort-by-name", &[Char('m')], "by name", Find).footer("name")),
-        bind(SortAction::ByWaba, KeyRow::new("sort-by-waba", &[Char('w')], "by WABA", Find).footer("WABA")),
+        bind(
+            SortAction::ByName,
+            KeyRow::new("sort-by-name", &[Char('m')], "sort, again to reverse: by name", Find).footer("name"),
+        ),
+        bind(
+            SortAction::ByWaba,
+            KeyRow::new("sort-by-waba", &[Char('w')], "sort, again to reverse: by WABA", Find).footer("WABA"),
+        ),
         bind(
             SortAction::ByTwoStep,
-            KeyRow::new("sort-by-two-step", &[Char('t')], "by two-step", Find).footer("two-step"),
+            KeyRow::new("sort-by-two-step", &[Char('t')], "sort, again to reverse: by two-step", Find)
+                .footer("two-step"),
         ),
-        bind(SortAction::ByRequest, KeyRow::new("sort-by-request", &[Char('r')], "by request", Find).footer("request")),
+        bind(
+            SortAction::ByRequest,
+            KeyRow::new("sort-by-request", &[Char('r')], "sort, again to reverse: by request", Find).footer("request"),
+        ),
         bind(SortAction::Back, BACK),
     ],
 };
