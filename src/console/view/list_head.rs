@@ -143,7 +143,7 @@ fn paint_completion(completion: &FilterCompletion, canvas: &mut Canvas<'_>, y: u
         canvas.put(0, y, &format!("Also: {keys}    ! or - before a word means not"), Role::Plain);
         return;
     }
-    let room = usize::from(canvas.width()).saturating_sub(if completed.is_some() { HINT.len() + 4 } else { 0 });
+    let room = usize::from(canvas.width()).saturating_sub(if completed.is_some() { HINT.len() + 6 } else { 0 });
     let mut x = 0;
     if let Some(key) = key {
         x = canvas.put(x, y, key.prefix(), Role::Strong) + 1;
@@ -156,7 +156,7 @@ fn paint_completion(completion: &FilterCompletion, canvas: &mut Canvas<'_>, y: u
     }
     if completed.is_some() {
         let (first, rest) = HINT.split_at(3);
-        x = canvas.put(x + 2, y, first, Role::Strong);
+        x = canvas.put(x + 4, y, first, Role::Strong);
         canvas.put(x, y, rest, Role::Plain);
     }
 }

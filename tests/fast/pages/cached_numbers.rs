@@ -23,8 +23,8 @@ fn cached_numbers_are_marked_as_old_until_refreshed() {
         .open_recording(recording_with_escrow(), Vec::new(), &[])
         .update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5)]));
     console.sees("0 refreshed so far. Others as of 21 Nov 2026 14:03 UTC.");
-    console.sees("? on").sees("unknown 2");
-    console.read_list().sees("Read 4 numbers.").sees("All 4 numbers").sees("unknown 0");
+    console.sees("? on").sees("set today 0");
+    console.read_list().sees("Read 4 numbers.").sees("All 4 numbers");
     console.sees("+ on").does_not_see("? on").does_not_see("0145");
 }
 

@@ -48,10 +48,9 @@ fn assert_under_cursor(console: &AppFixture, index: usize) {
 fn the_view_follows_the_cursor_while_rows_come() {
     let mut console = console_with_a_hundred();
     assert_under_cursor(&console, 50);
-    console.press('p').assert_effects([WorkCommand::RefreshNumber(Number {
-        display_number: Some(CleanText::new("+1 555-010-0050")),
-        ..number(50)
-    })]);
+    let under_cursor = Number { display_number: Some(CleanText::new("+1 555-010-0050")), ..number(50) };
+    console.press('p');
+    console.assert_effects([WorkCommand::RefreshNumber(under_cursor), WorkCommand::ReadHistory(number_id(50))]);
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn the_message_line_completes_the_word_at_the_cursor() {
     assert_eq!(message_line(&console), values);
     console.key(Key::Tab).type_text("f");
     assert_eq!(message_line(&console), "request: failed      Tab completes");
-    console.key(Key::Tab).sees("Filter: acme request:failed").key(Key::Enter);
+    console.key(Key::Tab).sees("/ acme request:failed").key(Key::Enter);
     assert_eq!((console.app.filter(), console.app.mode()), ("acme request:failed", Mode::List));
 }
 
@@ -82,12 +82,12 @@ fn a_quick_filter_replaces_the_filter_and_restores_it() {
         ('3', "request:no-answer", QuickFilter::InDoubt),
         ('4', "set:today", QuickFilter::SetToday),
     ] {
-        console.press(key).sees(&format!("Filter: {text}"));
+        console.press(key).sees(&format!("/ {text}"));
         assert_eq!((console.app.quick_filter(), console.app.filter()), (Some(quick), text));
     }
-    console.press('4').sees("Filter: support");
+    console.press('4').sees("/ support");
     assert_eq!((console.app.quick_filter(), under_cursor(&console)), (None, Some(number(3).id)));
-    console.key(Key::Esc).press('1').press('1').sees("Filter: none");
+    console.key(Key::Esc).press('1').press('1').sees("All 4 numbers");
     assert_eq!(under_cursor(&console), Some(number(3).id));
 }
 
@@ -96,7 +96,7 @@ fn a_quick_filter_that_was_typed_is_one_too() {
     let mut console = console();
     console.press('/').type_text("set:today").key(Key::Enter);
     assert_eq!(console.app.quick_filter(), Some(QuickFilter::SetToday));
-    console.press('4').sees("Filter: none");
+    console.press('4').sees("All 4 numbers");
 }
 
 #[test]
