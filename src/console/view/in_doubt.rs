@@ -47,7 +47,7 @@ pub(super) fn add_status(sheet: &mut Sheet, app: &App, number: &Number, details:
     if details.is_in_escrow {
         sheet.optional_blank_line();
         sheet.text("To decrypt the PIN from the escrow, on any machine with a key:");
-        sheet.text(&app.session().escrow_command.line(&number.id));
+        sheet.text(&format!("pindesk escrow open --identity FILE {}", number.id));
     }
 }
 
