@@ -229,13 +229,13 @@ impl App {
         effects
     }
 
-    /// Says on top of the open page that there is no working access token. A page that says so already, or that waits for
-    /// the token, makes way.
+    /// Says on top of the open page that there is no working access token. A page that says so already, that waits for
+    /// the token, or that waits to quit makes way.
     fn show_token_problem(&mut self, problem: TokenProblem, now: TimePoint) -> Vec<Effect> {
         self.cover();
         let destination = Destination::Token(problem);
         self.step(now, |page, _| {
-            if let Page::Token(_) | Page::Hidden(_) = page {
+            if let Page::Token(_) | Page::Hidden(_) | Page::ShuttingDown(_) = page {
                 Step::replace(destination)
             } else {
                 Step::open(page, destination)
