@@ -34,8 +34,8 @@ pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity};
 pub use error::{JournalError, RecordError};
 pub use model::{
     AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobPlan, JobStatus, JobSummary, JournalKind,
-    JournalOptions, Operator, OutcomeRecord, PinSource, RecipientsStatus, RecordedState, RecoveryReport, ReplySummary,
-    UnresolvedChange,
+    JournalOptions, NumberRecord, NumberUpdate, Operator, OutcomeRecord, PinSource, RecipientsStatus, RecordCursor,
+    RecordedChange, RecordedState, RecoveryReport, ReplySummary, UnresolvedChange,
 };
 pub use sqlite::reader::{JournalReader, VerifiedAudit};
 
@@ -60,6 +60,7 @@ pub struct Journal {
     commands: mpsc::Sender<WriterCommand>,
     gate: Arc<WriteGate>,
     dir: StateDir,
+    run_id: Arc<str>,
 }
 
 impl Journal {
@@ -91,6 +92,7 @@ impl Journal {
         dir.sync().map_err(storage_error)?;
         let identity = database_files::DatabaseIdentity::read(&dir).map_err(storage_error)?;
         drop(lock);
+        let run_id = opened.context.run_id().into();
         let writer = Writer::new(opened.db, escrow, dir.clone(), opened.context, clock, head_file, identity);
         let (commands, receiver) = mpsc::channel();
         let gate = Arc::new(WriteGate::default());
@@ -99,7 +101,7 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || writer.run(&receiver, &writer_gate))
             .map_err(storage_error)?;
-        Ok((Self { commands, gate, dir }, opened.report))
+        Ok((Self { commands, gate, dir, run_id }, opened.report))
     }
 
     /// Reports what [`Journal::open`] would find with these recipients, except for PINs that only the escrow file has.
@@ -238,7 +240,7 @@ impl Journal {
     /// # Errors
     /// The same as [`JournalReader::open`].
     pub fn open_reader(&self) -> Result<JournalReader, JournalError> {
-        JournalReader::open_beside_writer(&self.dir)
+        JournalReader::open_beside_writer(&self.dir, Arc::clone(&self.run_id))
     }
 
     /// Stops the thread from writing until the guard is dropped, because a suspended process must not block the writes

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::domain::clock::{self, TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep, WabaId};
+use crate::domain::operator::OperatorName;
 use crate::domain::outcome::ApiError;
 use crate::domain::pin::Pin;
 use crate::domain::standing::{ChangeResult, Doubt, NotApplied, NotSentReason};
@@ -214,6 +215,17 @@ pub struct Completion {
     pub at: UtcTime,
     /// Attempts, including those that may not have reached Meta.
     pub attempts: u8,
+}
+
+/// The newest change of a number that Meta confirmed, by any process that shares the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastSet {
+    /// When Meta confirmed it.
+    pub at: UtcTime,
+    /// Who set it.
+    pub by: OperatorName,
+    /// How many escrow keys can open its PIN; `None` if the escrow does not have it.
+    pub escrow_keys: Option<u16>,
 }
 
 impl SendHistory {

@@ -6,6 +6,7 @@ mod changes;
 mod clocks;
 mod full_disk;
 mod late_arrival;
+mod number_records;
 mod processes;
 mod recovery;
 mod state_dir;
