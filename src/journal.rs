@@ -5,7 +5,8 @@
 //! nothing more in this process. It never sends or retries a request, draws a screen, or holds a readable PIN.
 //!
 //! `rules` decides, as functions of the values in `model`. `sqlite` has all of SQL: it reads the values, asks the rules,
-//! and writes the rows. `audit` is the hash chain, `integrity` the comparison with the escrow file.
+//! and writes the rows. `audit` is the hash chain, `integrity` the comparison with the escrow file, `watch` tells of new
+//! rows.
 
 mod database_files;
 mod error;
@@ -14,6 +15,7 @@ mod audit;
 mod run_lock;
 mod rules;
 mod integrity;
+mod watch;
 mod sqlite;
 
 use std::sync::{Arc, mpsc};
@@ -38,6 +40,7 @@ pub use model::{
     RecordedChange, RecordedState, RecoveryReport, ReplySummary, UnresolvedChange,
 };
 pub use sqlite::reader::{JournalReader, VerifiedAudit};
+pub use watch::JournalWatch;
 
 use audit::HEAD_FILE;
 use error::StorageError;
@@ -241,6 +244,14 @@ impl Journal {
     /// The same as [`JournalReader::open`].
     pub fn open_reader(&self) -> Result<JournalReader, JournalError> {
         JournalReader::open_beside_writer(&self.dir, Arc::clone(&self.run_id))
+    }
+
+    /// Watches for rows that any process commits, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// If the system refuses: the user has too many watches, or the file system has none.
+    pub fn watch(&self) -> std::io::Result<JournalWatch> {
+        JournalWatch::start(&self.dir)
     }
 
     /// Stops the thread from writing until the guard is dropped, because a suspended process must not block the writes

@@ -11,6 +11,7 @@ mod processes;
 mod recovery;
 mod state_dir;
 mod syncs;
+mod watch;
 mod write_failures;
 mod writer_lock;
 

@@ -118,12 +118,12 @@ fn update(
         let is_alive = run.map_or(Ok(false), |run| runs.is_alive(run))?;
         let has_outcome = open.has_outcome;
         let change = recovery::unresolved(open, false, now, uptime);
-        if !is_alive {
-            unresolved.extend(change);
-        } else {
+        if is_alive {
             held_numbers.insert(number);
             // Without an outcome it is in progress there.
             held.extend(change.filter(|_| has_outcome));
+        } else {
+            unresolved.extend(change);
         }
     }
     Ok(NumberUpdate { record, unresolved, held, closed })
