@@ -334,4 +334,15 @@ pub struct Progress {
     pub number: PhoneNumberId,
     /// The new state.
     pub state: ChangeState,
+    /// Where it comes from.
+    pub source: ProgressSource,
+}
+
+/// Where a new state of a change comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProgressSource {
+    /// This process works or worked on the change.
+    Own,
+    /// The journal has it, whichever process made the change: with the number's newest confirmed change.
+    Journal(Option<LastSet>),
 }

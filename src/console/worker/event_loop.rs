@@ -17,7 +17,7 @@ use crate::config::endpoint::Credentials;
 use crate::console::app::Msg;
 use crate::console::effect::WorkCommand;
 use crate::console::shared::RecordingStatus;
-use crate::domain::change::{ChangeState, Completion, Progress};
+use crate::domain::change::{ChangeState, Completion, Progress, ProgressSource};
 use crate::domain::clock::Clock;
 use crate::domain::outcome::SendFailure;
 use crate::domain::pin_plan::PinPlan;
@@ -247,7 +247,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let finished = Completion { at: self.clock.now().utc, attempts: 0 };
         for target in targets.iter() {
             let state = ChangeState::NotSent(finished, why.clone());
-            if self.mailbox.put(Progress { job: None, change: None, number: target.id, state }) {
+            let progress = Progress { job: None, change: None, number: target.id, state, source: ProgressSource::Own };
+            if self.mailbox.put(progress) {
                 (self.report)(WorkerReport::ProgressReady);
             }
         }

@@ -16,7 +16,7 @@ use pindesk::console::pages::Page;
 use pindesk::console::shared::{Environment, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress};
+use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress, ProgressSource};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
@@ -148,6 +148,7 @@ impl Walker {
                     change: Some(ChangeId::new()),
                     number: number_id(*index),
                     state,
+                    source: ProgressSource::Own,
                 };
                 Msg::ProgressReceived(vec![progress])
             }
@@ -158,6 +159,7 @@ impl Walker {
                     change: Some(ChangeId::new()),
                     number: number_id(*index),
                     state: change_state(*state, self.now),
+                    source: ProgressSource::Own,
                 };
                 Msg::RecordsOpened {
                     status: recording_status(*index),
