@@ -6,6 +6,7 @@
 
 mod filter;
 mod gallop;
+mod last_sets;
 mod order;
 mod row_store;
 
@@ -14,7 +15,8 @@ use std::mem;
 
 use hashbrown::HashSet;
 
-use crate::domain::change::ChangeState;
+use crate::domain::change::{ChangeState, LastSet};
+use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 
 pub use filter::{FilterError, FilterKey};
@@ -22,6 +24,7 @@ pub use order::{SortColumn, SortDirection, SortOrder};
 pub use row_store::{StaleSummary, TwoStepCounts};
 
 use filter::Filter;
+use last_sets::LastSets;
 use order::SortContext;
 use row_store::{ChangeStates, RowStore, UpsertResult, priority};
 
@@ -33,6 +36,11 @@ const FULL_SORT_DIVISOR: usize = 2;
 pub struct Roster {
     store: RowStore,
     changes: ChangeStates,
+    /// The numbers with a running change or in doubt: few, whatever the journal has about the others.
+    open: HashSet<PhoneNumberId>,
+    last_sets: LastSets,
+    /// The newest time at which a change was confirmed.
+    newest_set: Option<UtcTime>,
     sort: SortOrder,
     filter: Filter,
     /// All sorted slots, in ascending order.
@@ -58,6 +66,8 @@ pub struct RosterRow<'a> {
     pub number: &'a Number,
     /// The state of its last change, if there was one.
     pub change: Option<&'a ChangeState>,
+    /// Its last change that Meta confirmed, if the journal has one.
+    pub last_set: Option<&'a LastSet>,
     /// True if only an earlier run has read the number, so that its two-step status may be out of date.
     pub is_stale: bool,
 }
@@ -128,6 +138,14 @@ impl Roster {
 
     /// Sets the state of a number's change. The number may be unknown: the row gets the state when the number arrives.
     pub fn set_change(&mut self, id: PhoneNumberId, state: ChangeState) {
+        if state.is_running() || state.is_in_doubt() {
+            self.open.insert(id);
+        } else {
+            self.open.remove(&id);
+        }
+        if let ChangeState::Set(completion) = &state {
+            self.newest_set = self.newest_set.max(Some(completion.at));
+        }
         let new = priority(Some(&state));
         let old = priority(self.changes.insert(id, state).as_deref());
         if new == old {
@@ -138,6 +156,11 @@ impl Roster {
             self.has_pending_updates = true;
         }
         self.has_pending_updates |= self.filter.depends_on_requests();
+    }
+
+    /// Sets when the PIN of a number was last set, unless a newer time is known. The number may be unknown.
+    pub fn set_last_set(&mut self, id: PhoneNumberId, last_set: LastSet) {
+        self.last_sets.insert(id, last_set);
     }
 
     /// Adds, removes and moves rows. Does nothing if there are no updates.
@@ -293,9 +316,25 @@ impl Roster {
         self.changes.iter()
     }
 
+    /// True if the newest confirmed change is of this day, as in [`UtcTime::day`].
+    #[must_use]
+    pub fn is_set_on(&self, day: u32) -> bool {
+        self.newest_set.is_some_and(|at| at.day() == day)
+    }
+
+    /// The changes that are running or in doubt, in no order.
+    pub fn open_changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
+        self.open.iter().filter_map(|id| self.changes.get(id).map(|state| (id, state)))
+    }
+
     fn row_at_slot(&self, slot: u32) -> RosterRow<'_> {
         let number = self.store.row(slot);
-        RosterRow { number, change: self.changes.get(&number.id), is_stale: self.store.is_stale(slot) }
+        RosterRow {
+            number,
+            change: self.changes.get(&number.id),
+            last_set: self.last_sets.get(&number.id),
+            is_stale: self.store.is_stale(slot),
+        }
     }
 
     /// The index of the cursor; `None` if no row is visible.

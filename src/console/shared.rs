@@ -25,6 +25,7 @@ use crate::console::input::key::Key;
 use crate::console::input::keymap::{Keymap, Motion};
 use crate::console::roster::Roster;
 use crate::domain::change::ChangeState;
+use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::journal::HistoryEntry;
 
@@ -86,6 +87,8 @@ pub struct Shared {
     pub(super) layout: ListLayout,
     pub(super) size: Size,
     pub(super) filter: String,
+    /// When the last message was handled; `None` before the first.
+    pub(super) last_update: Option<TimePoint>,
 }
 
 impl Shared {
@@ -106,6 +109,7 @@ impl Shared {
             layout: ListLayout::ListOnly,
             size,
             filter: String::new(),
+            last_update: None,
         }
     }
 
@@ -201,16 +205,22 @@ impl Shared {
         self.size
     }
 
+    /// The time in UTC when the last message was handled, for times on the screen.
+    #[must_use]
+    pub fn utc_now(&self) -> UtcTime {
+        self.last_update.map_or(UtcTime::from_unix_seconds(0), |now| now.utc)
+    }
+
     /// How many changes are in progress.
     #[must_use]
     pub fn running_count(&self) -> usize {
-        self.roster.changes().filter(|(_, state)| state.is_running()).count()
+        self.roster.open_changes().filter(|(_, state)| state.is_running()).count()
     }
 
     /// How many changes are queued: pindesk has sent nothing for them.
     #[must_use]
     pub fn queued_count(&self) -> usize {
-        self.roster.changes().filter(|(_, state)| **state == ChangeState::Queued).count()
+        self.roster.open_changes().filter(|(_, state)| **state == ChangeState::Queued).count()
     }
 
     /// Numbers whose PIN may be in force and is only in the memory of this process, in no order.
@@ -228,7 +238,7 @@ impl Shared {
             | ChangeState::NotSent(..)
             | ChangeState::Resolved(..) => false,
         };
-        self.roster.changes().filter(|(_, state)| is_lost(state)).map(|(id, _)| *id).collect()
+        self.roster.open_changes().filter(|(_, state)| is_lost(state)).map(|(id, _)| *id).collect()
     }
 
     /// True if the operator was warned about every number whose PIN would be lost.

@@ -8,6 +8,7 @@ mod counts;
 mod hiding;
 mod history;
 mod in_doubt;
+mod journal_updates;
 mod number_changes;
 mod open_issues;
 mod quitting;

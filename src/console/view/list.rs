@@ -12,6 +12,7 @@ use crate::console::app::App;
 use crate::console::pages::Page;
 use crate::console::roster::{RosterRow, SortColumn, SortDirection};
 use crate::console::theme::Role;
+use crate::domain::clock::UtcTime;
 use crate::domain::text::{CleanText, format_count, width};
 
 /// The width of the marker before the number.
@@ -265,7 +266,7 @@ fn paint_rows(
     let mut cursor = None;
     for (y, (index, row)) in (top..top + rows).zip((offset..).map_while(|index| Some((index, roster.row(index)?)))) {
         let is_selected = selected == Some(index);
-        paint_row(canvas, y, &row, columns, now);
+        paint_row(canvas, y, &row, columns, (now, app.utc_now()));
         if is_selected {
             canvas.put(0, y, ">", Role::Plain);
             canvas.highlight_row(y);
@@ -275,7 +276,13 @@ fn paint_rows(
     cursor
 }
 
-fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Columns, now: Instant) {
+fn paint_row(
+    canvas: &mut Canvas<'_>,
+    y: u16,
+    row: &RosterRow<'_>,
+    columns: &Columns,
+    (now, utc_now): (Instant, UtcTime),
+) {
     let number = row.number;
     canvas.put_within(MARKER_WIDTH, y, usize::from(NUMBER_WIDTH - 1), number.label(), Role::Plain);
     if let (Some((x, columns)), Some(name)) = (columns.name, &number.name) {
@@ -293,14 +300,14 @@ fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Col
     let (symbol, text, role) = two_step_cell(number.two_step);
     match (columns.request, row.change) {
         (None, Some(change)) => {
-            let (symbol, text, role) = status::request_cell(change, now);
+            let (symbol, text, role) = status::request_cell(change, now, utc_now);
             put_cell(canvas, columns.two_step, symbol, &text, role);
         }
         (None, None) => put_cell(canvas, columns.two_step, symbol, text, role),
         (Some(x), change) => {
             put_cell(canvas, columns.two_step, symbol, text, role);
             if let Some(change) = change {
-                let (symbol, text, role) = status::request_cell(change, now);
+                let (symbol, text, role) = status::request_cell(change, now, utc_now);
                 put_cell(canvas, x, symbol, &text, role);
             }
         }

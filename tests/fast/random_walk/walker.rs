@@ -1,6 +1,7 @@
 //! Applies a walk to the console and checks the invariants after each message, effect and frame.
 
 mod invariants;
+mod journal;
 mod pending_question;
 
 use std::collections::{HashMap, HashSet};
@@ -152,6 +153,11 @@ impl Walker {
                 };
                 Msg::ProgressReceived(vec![progress])
             }
+            WalkStep::ChangeRecorded(index, state) => match self.recorded_change(*index, *state) {
+                Some(msg) => msg,
+                None => return,
+            },
+            WalkStep::NumberRecordsLoaded(numbers) => self.loaded_records(numbers),
             WalkStep::TokenRead(ok) => Msg::TokenRead(if *ok { Ok(()) } else { Err("The file is gone.".to_owned()) }),
             WalkStep::RecordsOpened(index, unresolved, has_finding) => {
                 let progress = |(index, state): &(usize, usize)| Progress {
@@ -269,7 +275,9 @@ impl Walker {
         }
         let has_token = matches!(msg, Msg::TokenRead(Ok(())));
         let is_refresh_end = matches!(msg, Msg::RefreshFinished { .. });
+        let journal = self.before_journal_msg(&msg);
         let effects = self.app.update(msg, self.now);
+        self.check_nothing_announced(journal, &effects);
         for effect in effects {
             match effect {
                 Effect::Work(WorkCommand::SetPins(plan)) => {
@@ -326,10 +334,11 @@ impl Walker {
         self.check_in_doubt_list();
     }
 
-    /// Tracks which numbers are in doubt. Only a set or a resolved change ends a doubt.
+    /// Tracks which numbers are in doubt. Only a set or a resolved change ends a doubt, or the journal, which knows whether
+    /// an older PIN is in doubt.
     fn track_in_doubt(&mut self, msg: &Msg) {
         let (Msg::ProgressReceived(changes) | Msg::RecordsOpened { unresolved: changes, .. }) = msg else { return };
-        for Progress { number, state, .. } in changes {
+        for Progress { number, state, source, .. } in changes {
             match state {
                 ChangeState::InDoubt(_) => {
                     self.in_doubt.insert(*number);
@@ -341,7 +350,11 @@ impl Walker {
                 | ChangeState::Sending { .. }
                 | ChangeState::Waiting { .. }
                 | ChangeState::Failed(..)
-                | ChangeState::NotSent(..) => {}
+                | ChangeState::NotSent(..) => {
+                    if *source != ProgressSource::Own {
+                        self.in_doubt.remove(number);
+                    }
+                }
             }
         }
     }

@@ -144,7 +144,11 @@ impl Walker {
         // The pane beside the list reads the history once the cursor stops, whatever moved it.
         let is_soon = wake.is_some_and(|wake| wake <= self.now.instant + Duration::from_secs(1));
         let reads_history = self.app.has_pane() && is_soon;
-        let has_reason = self.shows_a_pin() || has_waiting || is_offline || is_number_page || reads_history;
+        // A time of today becomes a date.
+        let midnight = self.now.plus(self.now.utc.until_next_day()).instant;
+        let is_midnight = wake == Some(midnight) && self.app.roster().is_set_on(self.now.utc.day());
+        let has_reason =
+            is_midnight || self.shows_a_pin() || has_waiting || is_offline || is_number_page || reads_history;
         let hides = wake.is_some_and(|wake| {
             let idle = wake.saturating_duration_since(self.last_input);
             idle == Duration::from_secs(570) || idle == Duration::from_mins(10)
