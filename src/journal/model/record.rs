@@ -51,4 +51,13 @@ pub struct NumberUpdate {
 pub struct RecordCursor {
     pub(in crate::journal) sequence: i64,
     pub(in crate::journal) held: BTreeSet<PhoneNumberId>,
+    pub(in crate::journal) has_more: bool,
+}
+
+impl RecordCursor {
+    /// True if the last read ended before the last row.
+    #[must_use]
+    pub const fn has_more(&self) -> bool {
+        self.has_more
+    }
 }

@@ -108,7 +108,7 @@ impl JournalReader {
     }
 
     /// What rows after the cursor say about their numbers, and what became of the numbers that another process works on.
-    /// Advances the cursor, at most by some 1,000 rows: the cursor stays the same once it has reached the end.
+    /// Advances the cursor, at most by some 1,000 rows: [`RecordCursor::has_more`] tells whether there are more.
     ///
     /// # Errors
     /// If the database cannot be read.

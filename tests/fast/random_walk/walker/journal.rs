@@ -53,11 +53,10 @@ impl Walker {
 
     /// The newest message, and every state, before a message of the journal; `None` for another message.
     pub(super) fn before_journal_msg(&self, msg: &Msg) -> Option<(Option<Message>, usize)> {
-        let is_of_journal = match msg {
-            Msg::ProgressReceived(progress) => {
-                progress.iter().any(|progress| matches!(progress.source, ProgressSource::Journal(_)))
-            }
-            msg => matches!(msg, Msg::NumberRecordsLoaded(_)),
+        let is_of_journal = if let Msg::ProgressReceived(progress) = msg {
+            progress.iter().any(|progress| progress.source != ProgressSource::Own)
+        } else {
+            matches!(msg, Msg::NumberRecordsLoaded(_))
         };
         let newest = || (self.app.messages().newest_first().next().cloned(), self.app.running_count());
         is_of_journal.then(newest)
