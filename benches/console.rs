@@ -13,7 +13,7 @@ use pindesk::console::input::keymap::Keymap;
 use pindesk::console::shared::{Environment, EscrowCommand, Session, Size};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress};
+use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress, ProgressSource};
 use pindesk::domain::clock::{Clock, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::text::CleanText;
@@ -150,6 +150,7 @@ fn progress_and_frame(bencher: Bencher<'_, '_>) {
                 change: Some(*change),
                 number: *number,
                 state: ChangeState::Sending { attempt: 1 },
+                source: ProgressSource::Own,
             };
             changes.iter().map(state).collect::<Vec<_>>()
         })
@@ -174,6 +175,7 @@ fn progress_one_by_one(bencher: Bencher<'_, '_>) {
                     change: Some(change),
                     number: id(n * 97),
                     state: state(1),
+                    source: ProgressSource::Own,
                 })
                 .collect::<Vec<_>>()
         })

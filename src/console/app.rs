@@ -5,6 +5,7 @@
 //! those below to return to.
 
 mod hiding;
+mod journal_updates;
 mod keys;
 mod msg;
 mod progress;
@@ -84,6 +85,7 @@ impl App {
     pub fn update(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
         self.shared.idle_timer.start(now.instant);
         self.shared.roster.set_today(now.utc);
+        self.shared.last_update = Some(now);
         let mut effects = self.handle_msg(msg, now);
         effects.extend(self.open_due_pages(now));
         effects.extend(self.record_screen_shown());
@@ -113,6 +115,8 @@ impl App {
             Msg::WabaRead { refresh_id, waba, result } => self.waba_read(refresh_id, waba, result, now),
             Msg::RefreshFinished { refresh_id } => self.refresh_finished(refresh_id, now),
             Msg::CachedNumbersLoaded(numbers) => self.cached_numbers_loaded(numbers),
+            Msg::NumberRecordsLoaded(records) => self.records_loaded(records),
+            Msg::JournalWatchFailed(why) => self.journal_watch_failed(&why, now),
             Msg::Resized(size) => self.resized(size),
             Msg::FrameShown { max_scroll } => self.frame_shown(max_scroll, now.instant),
             Msg::Resumed => self.cover(),

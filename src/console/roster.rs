@@ -12,6 +12,7 @@ mod completion;
 mod filter;
 mod filter_words;
 mod gallop;
+mod last_sets;
 mod order;
 mod request_counts;
 mod row_store;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use crate::domain::change::ChangeState;
+use crate::domain::change::{ChangeState, LastSet};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 
@@ -35,6 +36,7 @@ pub use row_store::{StaleSummary, TwoStepCounts};
 pub use visible_rows::{Rearrangement, WindowStart};
 
 use filter::{Filter, FilterContext, FilterMatches};
+use last_sets::LastSets;
 use order::RowOrder;
 use request_counts::RequestCounts;
 use row_store::{ChangeStates, RowStore, UpsertResult, priority};
@@ -45,6 +47,9 @@ use visible_rows::{RebuildCause, VisibleRows};
 pub struct Roster {
     store: RowStore,
     changes: ChangeStates,
+    /// The numbers with a running change or in doubt: few, whatever the journal has about the others.
+    open: HashSet<PhoneNumberId>,
+    last_sets: LastSets,
     /// Of the numbers in `store`.
     request_counts: RequestCounts,
     /// As in [`UtcTime::day`].
@@ -65,6 +70,8 @@ pub struct RosterRow<'a> {
     pub number: &'a Number,
     /// The state of its last change, if there was one.
     pub change: Option<&'a ChangeState>,
+    /// Its last change that Meta confirmed, if the journal has one.
+    pub last_set: Option<&'a LastSet>,
     /// True if only an earlier run has read the number, so that its two-step status may be out of date.
     pub is_stale: bool,
     /// True if the row does not match the filter, and is visible because the operator acted on it or the cursor was on
@@ -170,6 +177,11 @@ impl Roster {
     /// Sets the state of a number's change. Its row keeps its place. The number may be unknown: the row gets the state
     /// when the number arrives.
     pub fn set_change(&mut self, id: PhoneNumberId, state: ChangeState) {
+        if state.is_running() || state.is_in_doubt() {
+            self.open.insert(id);
+        } else {
+            self.open.remove(&id);
+        }
         let slot = self.store.slot(&id);
         let new = priority(Some(&state));
         if slot.is_some() {
@@ -200,6 +212,11 @@ impl Roster {
         if let Some(slot) = self.store.slot(id) {
             self.visible.mark_acted_on(slot);
         }
+    }
+
+    /// Sets when the PIN of a number was last set, unless a newer time is known. The number may be unknown.
+    pub fn set_last_set(&mut self, id: PhoneNumberId, last_set: LastSet) {
+        self.last_sets.insert(id, last_set);
     }
 
     /// Adds, removes and moves rows. Does nothing if there are no updates.
@@ -390,11 +407,23 @@ impl Roster {
         self.changes.iter()
     }
 
+    /// True if Meta confirmed a change of a listed number on this day, as in [`UtcTime::day`].
+    #[must_use]
+    pub fn is_set_on(&self, day: u32) -> bool {
+        self.request_counts.set_on(day) > 0
+    }
+
+    /// The changes that are running or in doubt, in no order.
+    pub fn open_changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
+        self.open.iter().filter_map(|id| self.changes.get(id).map(|state| (id, state)))
+    }
+
     fn row_at_slot(&self, slot: u32) -> RosterRow<'_> {
         let number = self.store.row(slot);
         RosterRow {
             number,
             change: self.changes.get(&number.id),
+            last_set: self.last_sets.get(&number.id),
             is_stale: self.store.is_stale(slot),
             is_kept: self.visible.is_kept(slot),
         }

@@ -32,6 +32,7 @@ use crate::console::input::key::Key;
 use crate::console::input::keymap::{Keymap, Mode, Motion, TextInput};
 use crate::console::roster::{FilterError, Roster};
 use crate::domain::change::ChangeState;
+use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::text::CleanText;
 use crate::journal::HistoryEntry;
@@ -106,6 +107,8 @@ pub struct Shared {
     pub(super) filter: String,
     /// What the key of the active quick filter restores.
     filter_before_quick: String,
+    /// When the last message was handled; `None` before the first.
+    pub(super) last_update: Option<TimePoint>,
 }
 
 impl Shared {
@@ -128,6 +131,7 @@ impl Shared {
             size,
             filter: String::new(),
             filter_before_quick: String::new(),
+            last_update: None,
         }
     }
 
@@ -246,16 +250,22 @@ impl Shared {
         self.size
     }
 
+    /// The time in UTC when the last message was handled, for times on the screen.
+    #[must_use]
+    pub fn utc_now(&self) -> UtcTime {
+        self.last_update.map_or(UtcTime::from_unix_seconds(0), |now| now.utc)
+    }
+
     /// How many changes are in progress.
     #[must_use]
     pub fn running_count(&self) -> usize {
-        self.roster.changes().filter(|(_, state)| state.is_running()).count()
+        self.roster.open_changes().filter(|(_, state)| state.is_running()).count()
     }
 
     /// How many changes are queued: pindesk has sent nothing for them.
     #[must_use]
     pub fn queued_count(&self) -> usize {
-        self.roster.changes().filter(|(_, state)| **state == ChangeState::Queued).count()
+        self.roster.open_changes().filter(|(_, state)| **state == ChangeState::Queued).count()
     }
 
     /// True if pindesk saves each PIN to the escrow before it sends the PIN.
@@ -278,7 +288,7 @@ impl Shared {
             | ChangeState::NotSent(..)
             | ChangeState::Resolved(..) => false,
         };
-        self.roster.changes().filter(|(_, state)| is_lost(state)).map(|(id, _)| *id).collect()
+        self.roster.open_changes().filter(|(_, state)| is_lost(state)).map(|(id, _)| *id).collect()
     }
 
     /// True if the operator was warned about every number whose PIN would be lost.

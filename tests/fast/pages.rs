@@ -15,6 +15,7 @@ mod in_doubt;
 mod keys;
 mod messages;
 mod nothing_named;
+mod journal_updates;
 mod number_changes;
 mod open_issues;
 mod pin_form;

@@ -13,7 +13,9 @@ use pindesk::console::input::keymap::Keymap;
 use pindesk::console::shared::{Environment, EscrowCommand, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, Completion, InDoubtDetails, JobId, Progress, SendHistory};
+use pindesk::domain::change::{
+    ChangeId, ChangeState, Completion, InDoubtDetails, JobId, Progress, ProgressSource, SendHistory,
+};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::outcome::DoubtReason;
@@ -212,8 +214,13 @@ impl AppFixture {
     }
 
     pub(crate) fn set_change_state(&mut self, index: usize, state: ChangeState) -> &mut Self {
-        let progress =
-            Progress { job: Some(JobId::new(1)), change: Some(ChangeId::new()), number: number_id(index), state };
+        let progress = Progress {
+            job: Some(JobId::new(1)),
+            change: Some(ChangeId::new()),
+            number: number_id(index),
+            state,
+            source: ProgressSource::Own,
+        };
         self.update(Msg::ProgressReceived(vec![progress]))
     }
 
@@ -333,7 +340,13 @@ impl AppFixture {
             ..self.in_doubt_state()
         };
         let state = ChangeState::InDoubt(Box::new(details));
-        Progress { job: Some(JobId::new(1)), change: Some(ChangeId::new()), number: number_id(index), state }
+        Progress {
+            job: Some(JobId::new(1)),
+            change: Some(ChangeId::new()),
+            number: number_id(index),
+            state,
+            source: ProgressSource::Own,
+        }
     }
 
     /// Reports a change in doubt, with its details adjusted.

@@ -5,6 +5,8 @@
 
 #[path = "console_driver/operator.rs"]
 mod operator;
+#[path = "console_driver/other_process.rs"]
+mod other_process;
 #[path = "console_driver/screen.rs"]
 mod screen;
 

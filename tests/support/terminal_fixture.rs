@@ -6,6 +6,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
@@ -172,6 +173,19 @@ impl TerminalFixture {
         let journal = self.open_journal_read_only();
         let runs = |journal: rusqlite::Connection| journal.query_row("SELECT count(*) FROM runs", [], |row| row.get(0));
         journal.and_then(runs).unwrap_or_default()
+    }
+
+    /// Sets [`PIN`] on a number with a command, in another process, for the user `ana`.
+    pub(crate) fn set_pin_by_command(&self, id: &str, last_four: &str) {
+        let pin_file = self.path("pin");
+        fs::write(&pin_file, PIN).expect("the file is written");
+        fs::set_permissions(&pin_file, fs::Permissions::from_mode(0o600)).expect("the mode is set");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pindesk"));
+        command.arg("--config").arg(self.path("config.toml")).args(["pin", "set", id, "--pin-file"]).arg(&pin_file);
+        command.args(["--confirm", last_four]).env_clear().env("HOME", self.path("")).env("USER", "ana");
+        let output = command.output().expect("the command runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::remove_file(pin_file).expect("it was there");
     }
 
     /// Starts the console and does not wait for anything.

@@ -6,10 +6,12 @@ mod changes;
 mod clocks;
 mod full_disk;
 mod late_arrival;
+mod number_records;
 mod processes;
 mod recovery;
 mod state_dir;
 mod syncs;
+mod watch;
 mod write_failures;
 mod writer_lock;
 

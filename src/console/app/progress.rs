@@ -3,11 +3,11 @@
 //! It sends nothing, except that a number whose PIN was set is refreshed.
 
 use super::App;
-use crate::console::effect::{Effect, ScreenCommand, WorkCommand};
+use crate::console::effect::{Effect, ScreenCommand};
 use crate::console::go::{QuitReason, Step};
 use crate::console::pages::Page;
 use crate::console::shared::Connection;
-use crate::domain::change::{ChangeState, Progress};
+use crate::domain::change::{ChangeState, Progress, ProgressSource};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::standing::NotApplied;
@@ -15,7 +15,11 @@ use crate::domain::standing::NotApplied;
 impl App {
     pub(super) fn progress_received(&mut self, progress: Vec<Progress>, now: TimePoint) -> Vec<Effect> {
         let mut effects = Vec::new();
-        for Progress { number, state, .. } in progress {
+        for Progress { number, state, source, .. } in progress {
+            if let ProgressSource::Journal(last_set) = source {
+                effects.extend(self.change_recorded(number, state, last_set));
+                continue;
+            }
             let state = self.shared.in_doubt_list.apply_state(number, state);
             if !self.is_doubt_reported(&number, &state) {
                 effects.extend(self.change_progressed(number, &state, now));
@@ -70,10 +74,7 @@ impl App {
         // Refresh at once: "set" is the outcome of this request, and not the current status of the number.
         let refresh = matches!(state, ChangeState::Set(_)).then(|| self.refresh_number(id).into());
         let bell = (is_bad && self.session.bell).then(|| ScreenCommand::Bell.into());
-        let is_shown = |page: &Page| page.shows_history_of(&id, &self.shared);
-        let shows_history = is_shown(&self.page) || self.below.iter().any(is_shown);
-        let history = shows_history.then(|| WorkCommand::ReadHistory(id).into());
-        [refresh, bell, history].into_iter().flatten().collect()
+        [refresh, bell, self.read_shown_history(id)].into_iter().flatten().collect()
     }
 
     /// While the program waits to quit: quits when no change is in progress, and asks again if another PIN would be

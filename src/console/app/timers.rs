@@ -23,7 +23,7 @@ impl App {
             if let Connection::Offline { retry_at, .. } = &self.connection { Some(retry_at.instant) } else { None };
         let countdown = self
             .roster
-            .changes()
+            .open_changes()
             .filter_map(|(_, state)| {
                 if let ChangeState::Waiting { until, .. } = state { next_countdown_change(*until, now) } else { None }
             })
@@ -31,7 +31,14 @@ impl App {
         let page = self.page.next_wake(&self.shared, now);
         let count = self.next_count(now).filter(|_| self.shows_newest_message());
         let details = self.pane_follows_at().filter(|_| self.shows_list());
-        [page, details, retry, countdown, count, self.next_hide_event()].into_iter().flatten().min()
+        let timers = [page, details, retry, countdown, count, self.next_hide_event(), self.next_day()];
+        timers.into_iter().flatten().min()
+    }
+
+    /// When a time on the screen is no longer of today; `None` if none is.
+    fn next_day(&self) -> Option<Instant> {
+        let now = self.last_update.filter(|now| self.roster.is_set_on(now.utc.day()))?;
+        Some(now.instant + now.utc.until_next_day())
     }
 
     /// The time of [`App::next_wake`] has come: hides the screen, updates the pane and retries the connection if due.

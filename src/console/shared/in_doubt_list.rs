@@ -131,6 +131,24 @@ impl InDoubtList {
         ChangeState::InDoubt(Box::new(details.clone()))
     }
 
+    /// Applies the state of a number as the journal has it: that knows whether an older PIN is in doubt.
+    pub(in crate::console) fn apply_recorded(&mut self, id: PhoneNumberId, state: &ChangeState) {
+        match state {
+            ChangeState::InDoubt(details) => {
+                self.numbers.insert(id, (**details).clone());
+            }
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Set(_)
+            | ChangeState::Failed(..)
+            | ChangeState::NotSent(..)
+            | ChangeState::Resolved(..) => {
+                self.numbers.remove(&id);
+            }
+        }
+    }
+
     /// Marks the PINs that the escrow has as no longer in memory.
     pub(in crate::console) fn drop_encrypted_pins(&mut self) {
         self.numbers

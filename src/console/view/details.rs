@@ -72,7 +72,7 @@ pub(super) fn add_details(sheet: &mut Sheet, app: &App, number: &Number, now: In
     add_two_step(sheet, app, number, |at| at.to_string());
     match app.roster().change(&number.id) {
         None => add_last_recorded(sheet, app, &number.id),
-        Some(change) => add_last_request(sheet, change, now),
+        Some(change) => add_last_request(sheet, change, now, app.utc_now()),
     }
     if !app.has_page_pane() {
         add_history(sheet, app, number.id);
@@ -118,13 +118,15 @@ fn add_last_recorded(sheet: &mut Sheet, app: &App, id: &PhoneNumberId) {
     sheet.field("Last request", text.as_deref().unwrap_or("none in this session"));
 }
 
-fn add_last_request(sheet: &mut Sheet, change: &ChangeState, now: Instant) {
-    let (_, text, role) = status::request_cell(change, now);
+fn add_last_request(sheet: &mut Sheet, change: &ChangeState, now: Instant, utc_now: UtcTime) {
+    let (_, text, role) = status::request_cell(change, now, utc_now);
     match change {
         ChangeState::Set(completion) => {
             let tries =
                 if completion.attempts == 1 { "1 try".to_owned() } else { format!("{} tries", completion.attempts) };
-            sheet.styled_field("Last request", &format!("set at {}, {tries}", completion.at), role);
+            let is_today = completion.at.day() == utc_now.day();
+            let at = if is_today { completion.at.to_string() } else { completion.at.format_date_time() };
+            sheet.styled_field("Last request", &format!("set at {at}, {tries}"), role);
             sheet.optional_text("Last set here. Meta does not reveal whether it was changed elsewhere since.");
         }
         ChangeState::Resolved(completion, _) => {

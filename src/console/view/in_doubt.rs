@@ -46,12 +46,8 @@ pub(super) fn add_status(
     if details.is_in_escrow {
         sheet.optional_blank_line();
         sheet.text("To decrypt the PIN from the escrow, on any machine with a key:");
-<<<<<<< HEAD
-        sheet.text(&app.session().escrow_command.line(&number.id));
-        sheet.optional_blank_line();
-=======
         sheet.text(&format!("pindesk escrow open --identity FILE {}", number.id));
->>>>>>> d58afcb02ec343b00df8b56571081caaa5a2496f
+        sheet.optional_blank_line();
     }
 }
 

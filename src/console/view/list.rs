@@ -14,6 +14,7 @@ use crate::console::app::App;
 use crate::console::roster::{Rearrangement, RosterRow, SortDirection, WindowStart};
 use crate::console::theme::{Role, StatusSymbol};
 use crate::domain::change::ChangeState;
+use crate::domain::clock::UtcTime;
 use crate::domain::text::{CleanText, format_count, width};
 
 /// What the list remembers between frames.
@@ -138,7 +139,7 @@ fn paint_rows(
     let selected = roster.cursor_index();
     let mut cursor = None;
     for (y, (index, row)) in lines.zip((offset..).map_while(|index| Some((index, roster.row(index)?)))) {
-        paint_row(canvas, y, &row, columns, now);
+        paint_row(canvas, y, &row, columns, (now, app.utc_now()));
         if row.is_kept {
             canvas.put(2, y, "=", Role::Plain);
         }
@@ -151,7 +152,7 @@ fn paint_rows(
     cursor
 }
 
-fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Columns, now: Instant) {
+fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Columns, times: (Instant, UtcTime)) {
     let number = row.number;
     let text = |value: Option<&CleanText>| value.map_or(String::new(), |value| value.as_str().to_owned());
     for (column, x, columns) in columns.iter() {
@@ -165,17 +166,25 @@ fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Col
             Column::TwoStep => paint_two_step(canvas, (x, y), row),
             Column::Request => {
                 if let Some(change) = row.change {
-                    paint_request(canvas, (x, y), columns, change, now);
+                    paint_request(canvas, (x, y), columns, change, times);
                 }
             }
             // What needs an operator comes before what Meta reports.
             Column::Status => match row.change.filter(|change| status::is_news(change)) {
-                Some(change) => paint_request(canvas, (x, y), columns, change, now),
+                Some(change) => paint_request(canvas, (x, y), columns, change, times),
                 None => paint_two_step(canvas, (x, y), row),
             },
             Column::Waba => {
                 let label = number.waba.as_ref().map_or("", |waba| waba.label());
                 canvas.put_within(x, y, columns, label, Role::Plain);
+            }
+            Column::LastSet => {
+                let date = row.last_set.map_or(String::new(), |last| last.at.format_padded_date());
+                canvas.put_within(x, y, columns, &date, Role::Plain);
+            }
+            Column::By => {
+                let by = row.last_set.map_or(String::new(), |last| last.by.to_string());
+                canvas.put_within(x, y, columns, &by, Role::Plain);
             }
             Column::Quality => {
                 canvas.put_within(x, y, columns, &text(number.details.quality_rating.as_ref()), Role::Plain);
@@ -200,8 +209,14 @@ fn paint_two_step(canvas: &mut Canvas<'_>, (x, y): (u16, u16), row: &RosterRow<'
     canvas.put(x + 1, y, text, role);
 }
 
-fn paint_request(canvas: &mut Canvas<'_>, (x, y): (u16, u16), columns: usize, change: &ChangeState, now: Instant) {
-    let (symbol, text, role) = status::request_cell(change, now);
+fn paint_request(
+    canvas: &mut Canvas<'_>,
+    (x, y): (u16, u16),
+    columns: usize,
+    change: &ChangeState,
+    (now, utc_now): (Instant, UtcTime),
+) {
+    let (symbol, text, role) = status::request_cell(change, now, utc_now);
     // The words of a PIN that was set stay plain.
     let words = if symbol == StatusSymbol::Yes { Role::Plain } else { role };
     let symbol = canvas.theme.symbol(symbol);

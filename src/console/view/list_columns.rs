@@ -14,6 +14,8 @@ const GAP: u16 = 2;
 const NUMBER_WIDTH: u16 = 17;
 const STATUS_WIDTH: u16 = 17;
 const TWO_STEP_WIDTH: u16 = 9;
+const LAST_SET_WIDTH: u16 = 11;
+const BY_WIDTH: u16 = 12;
 const QUALITY_WIDTH: u16 = 7;
 const ID_WIDTH: u16 = 15;
 
@@ -21,6 +23,9 @@ const ID_WIDTH: u16 = 15;
 const REQUEST_WIDTHS: (u16, u16) = (14, 20);
 const WABA_WIDTHS: (u16, u16) = (10, 20);
 const MAX_NAME_WIDTH: u16 = 32;
+
+/// A narrower list has no column for the last PIN that was set.
+const MIN_WIDTH_FOR_LAST_SET: u16 = 120;
 
 /// A narrower list has one column for the state.
 const MIN_WIDTH_FOR_NAME: u16 = 60;
@@ -40,6 +45,10 @@ pub(super) enum Column {
     Status,
     /// The WABA.
     Waba,
+    /// When the PIN was last set from here.
+    LastSet,
+    /// Who set it then.
+    By,
     /// The quality rating.
     Quality,
     /// The phone number ID.
@@ -56,6 +65,8 @@ impl Column {
             Self::Request => "REQUEST",
             Self::Status => "STATUS",
             Self::Waba => "WABA",
+            Self::LastSet => "LAST SET",
+            Self::By => "BY",
             Self::Quality => "QUALITY",
             Self::Id => "ID",
         }
@@ -69,7 +80,7 @@ impl Column {
             Self::TwoStep => Some(SortColumn::TwoStep),
             Self::Request => Some(SortColumn::Request),
             Self::Waba => Some(SortColumn::Waba),
-            Self::Status | Self::Quality | Self::Id => None,
+            Self::Status | Self::LastSet | Self::By | Self::Quality | Self::Id => None,
         }
     }
 }
@@ -97,7 +108,15 @@ impl Columns {
         columns.add(Column::TwoStep, TWO_STEP_WIDTH);
         columns.add(Column::Request, (total - fixed - name).clamp(min_request, max_request));
         let (min_waba, max_waba) = WABA_WIDTHS;
+        // The next column appears before this one is as wide as it can be.
+        let max_waba = if total < MIN_WIDTH_FOR_LAST_SET {
+            max_waba
+        } else {
+            max_waba.min((total - columns.end()).saturating_sub(GAP + LAST_SET_WIDTH))
+        };
         columns.add_if_fits(Column::Waba, min_waba, max_waba);
+        columns.add_if_fits(Column::LastSet, LAST_SET_WIDTH, LAST_SET_WIDTH);
+        columns.add_if_fits(Column::By, BY_WIDTH, BY_WIDTH);
         columns.add_if_fits(Column::Quality, QUALITY_WIDTH, QUALITY_WIDTH);
         columns.add_if_fits(Column::Id, ID_WIDTH, ID_WIDTH);
         columns

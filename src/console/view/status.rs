@@ -9,6 +9,7 @@ use crate::console::input::keymap::{ListAction, Mode, QuickFilter, table};
 use crate::console::shared::{Connection, Environment, RecordingStatus};
 use crate::console::theme::{Role, StatusSymbol, Theme};
 use crate::domain::change::ChangeState;
+use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::format_count;
@@ -231,8 +232,8 @@ pub(super) fn stale_two_step_cell(two_step: TwoStep) -> (StatusSymbol, &'static 
     (StatusSymbol::Unknown, two_step.label(), Role::Plain)
 }
 
-/// The cell of the column REQUEST.
-pub(super) fn request_cell(state: &ChangeState, now: Instant) -> (StatusSymbol, String, Role) {
+/// The cell of the column REQUEST. `utc_now` decides whether a confirmed change is of today.
+pub(super) fn request_cell(state: &ChangeState, now: Instant, utc_now: UtcTime) -> (StatusSymbol, String, Role) {
     match state {
         ChangeState::Queued => (StatusSymbol::Queued, "queued".to_owned(), Role::Plain),
         ChangeState::Sending { attempt: 1 } => (StatusSymbol::InProgress, "sending".to_owned(), Role::Plain),
@@ -242,7 +243,8 @@ pub(super) fn request_cell(state: &ChangeState, now: Instant) -> (StatusSymbol, 
             (StatusSymbol::InProgress, format!("retry {attempt} {seconds}s"), Role::Plain)
         }
         ChangeState::Set(completion) => {
-            (StatusSymbol::Yes, format!("set {}", completion.at.format_hour_minute()), Role::Success)
+            let role = if completion.at.day() == utc_now.day() { Role::Success } else { Role::Plain };
+            (StatusSymbol::Yes, format!("set {}", completion.at.format_since(utc_now)), role)
         }
         ChangeState::Failed(..) => (StatusSymbol::Failed, ChangeResult::Failed.label().to_owned(), Role::Failure),
         ChangeState::NotSent(..) => (StatusSymbol::NotSent, ChangeResult::NotSent.label().to_owned(), Role::Plain),

@@ -97,7 +97,7 @@ fn add_number(
     };
     // A running change is shown here: the number stays in the list until it ends.
     let location = match app.roster().change(&id) {
-        Some(change) if change.is_running() => status::request_cell(change, now).1,
+        Some(change) if change.is_running() => status::request_cell(change, now, app.utc_now()).1,
         Some(_) | None => pin_location_short(details).to_owned(),
     };
     if sheet.is_compact() {

@@ -1,6 +1,7 @@
 //! Applies a walk to the console and checks the invariants after each message, effect and frame.
 
 mod invariants;
+mod journal;
 mod pending_question;
 
 use std::collections::{HashMap, HashSet};
@@ -16,7 +17,7 @@ use pindesk::console::pages::Page;
 use pindesk::console::shared::{Environment, EscrowCommand, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress};
+use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress, ProgressSource};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
@@ -148,9 +149,15 @@ impl Walker {
                     change: Some(ChangeId::new()),
                     number: number_id(*index),
                     state,
+                    source: ProgressSource::Own,
                 };
                 Msg::ProgressReceived(vec![progress])
             }
+            WalkStep::ChangeRecorded(index, state) => match self.recorded_change(*index, *state) {
+                Some(msg) => msg,
+                None => return,
+            },
+            WalkStep::NumberRecordsLoaded(numbers) => self.loaded_records(numbers),
             WalkStep::TokenRead(ok) => Msg::TokenRead(if *ok { Ok(()) } else { Err("The file is gone.".to_owned()) }),
             WalkStep::RecordsOpened(index, unresolved, has_finding) => {
                 let progress = |(index, state): &(usize, usize)| Progress {
@@ -158,6 +165,7 @@ impl Walker {
                     change: Some(ChangeId::new()),
                     number: number_id(*index),
                     state: change_state(*state, self.now),
+                    source: ProgressSource::Own,
                 };
                 Msg::RecordsOpened {
                     status: recording_status(*index),
@@ -267,8 +275,10 @@ impl Walker {
         }
         let has_token = matches!(msg, Msg::TokenRead(Ok(())));
         let is_refresh_end = matches!(msg, Msg::RefreshFinished { .. });
+        let journal = self.before_journal_msg(&msg);
         let effects = self.app.update(msg, self.now);
         let cursor = if is_input { self.number_under_cursor() } else { cursor_before };
+        self.check_nothing_announced(journal, &effects);
         for effect in effects {
             match effect {
                 Effect::Work(WorkCommand::SetPins(plan)) => {
@@ -331,10 +341,11 @@ impl Walker {
         self.check_in_doubt_list();
     }
 
-    /// Tracks which numbers are in doubt. Only a set or a resolved change ends a doubt.
+    /// Tracks which numbers are in doubt. Only a set or a resolved change ends a doubt, or the journal, which knows whether
+    /// an older PIN is in doubt.
     fn track_in_doubt(&mut self, msg: &Msg) {
         let (Msg::ProgressReceived(changes) | Msg::RecordsOpened { unresolved: changes, .. }) = msg else { return };
-        for Progress { number, state, .. } in changes {
+        for Progress { number, state, source, .. } in changes {
             match state {
                 ChangeState::InDoubt(_) => {
                     self.in_doubt.insert(*number);
@@ -346,7 +357,11 @@ impl Walker {
                 | ChangeState::Sending { .. }
                 | ChangeState::Waiting { .. }
                 | ChangeState::Failed(..)
-                | ChangeState::NotSent(..) => {}
+                | ChangeState::NotSent(..) => {
+                    if *source != ProgressSource::Own {
+                        self.in_doubt.remove(number);
+                    }
+                }
             }
         }
     }

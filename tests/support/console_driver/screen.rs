@@ -58,6 +58,16 @@ impl ConsoleDriver {
         self
     }
 
+    /// Waits until the newest message has this text, even if a form covers it.
+    #[track_caller]
+    pub(crate) fn wait_for_message(&mut self, text: &str) -> &mut Self {
+        while !self.app.messages().newest_first().next().is_some_and(|message| message.text.contains(text)) {
+            let report = self.worker_events.recv_timeout(TIMEOUT).expect("the message");
+            self.handle_worker_event(report);
+        }
+        self
+    }
+
     /// Waits until exactly this many numbers are cached for the next start. Nothing reports that, because nothing waits
     /// for it, so this counts the rows of the database.
     #[track_caller]

@@ -94,7 +94,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     /// Waits until the console has handled enough of the earlier reads.
-    fn throttled_sender(&self) -> impl Fn() -> BoxFuture<'static, SendMsg> + Send + Sync + use<R> {
+    pub(super) fn throttled_sender(&self) -> impl Fn() -> BoxFuture<'static, SendMsg> + Send + Sync + use<R> {
         let (permits, report) = (Arc::clone(&self.read_permits), Arc::clone(&self.report));
         move || {
             let (permits, report) = (Arc::clone(&permits), Arc::clone(&report));

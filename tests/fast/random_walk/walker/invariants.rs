@@ -187,8 +187,17 @@ impl Walker {
         // The seconds of a change count only where the message line shows them.
         let messages = self.app.messages();
         let counts = messages.counted_change().is_some() && messages.current_hint().is_none() && !self.app.asks();
-        let has_reason =
-            self.shows_a_pin() || is_pausing || has_waiting || is_offline || is_number_page || reads_history || counts;
+        // A time of today becomes a date.
+        let midnight = self.now.plus(self.now.utc.until_next_day()).instant;
+        let is_midnight = wake == Some(midnight) && self.app.roster().is_set_on(self.now.utc.day());
+        let has_reason = is_midnight
+            || self.shows_a_pin()
+            || is_pausing
+            || has_waiting
+            || is_offline
+            || is_number_page
+            || reads_history
+            || counts;
         let hides = wake.is_some_and(|wake| {
             let idle = wake.saturating_duration_since(self.last_input);
             idle == Duration::from_secs(570) || idle == Duration::from_mins(10)
