@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_refused_with_the_valid_ones() {
-        assert_eq!(error_text("two:off"), "two-step: takes not-set, on or unknown.");
+        assert_eq!(error_text("two:off"), "two-step: takes on, not-set or unknown.");
         assert_eq!(
             error_text("request:"),
             "request: takes failed, no-answer, not-sent, queued, set, sending, retry, resolved or none."

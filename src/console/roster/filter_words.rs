@@ -43,7 +43,7 @@ impl FilterKey {
     #[must_use]
     pub const fn values(self) -> &'static [&'static str] {
         match self {
-            Self::TwoStep => &["not-set", "on", "unknown"],
+            Self::TwoStep => &["on", "not-set", "unknown"],
             Self::Request => {
                 &["failed", "no-answer", "not-sent", "queued", "set", "sending", "retry", "resolved", REQUEST_NONE]
             }

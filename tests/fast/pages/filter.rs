@@ -45,15 +45,15 @@ fn half_a_word_keeps_the_rows_and_cannot_be_applied() {
     console.key(Key::Enter).sees("No number matches \"req\". Tab completes request:");
     assert_eq!((console.app.mode(), console.app.filter()), (Mode::Filter, "support re"));
     console.key(Key::Ctrl('u')).type_text("support two-step:").key(Key::Backspace).key(Key::Backspace);
-    assert_eq!(message_line(&console), "two-step: not-set  on  unknown      Tab completes");
+    assert_eq!(message_line(&console), "two-step: on  not-set  unknown      Tab completes");
 }
 
 #[test]
 fn a_wrong_word_is_told_at_once_and_keeps_the_rows() {
     let mut console = console();
-    console.press('/').type_text("acme two:of").sees("two-step: takes not-set, on or unknown.");
+    console.press('/').type_text("acme two:of").sees("two-step: takes on, not-set or unknown.");
     assert_eq!((visible(&console), console.app.filter()), (1, "acme two:o"));
-    console.key(Key::Enter).sees("two-step: takes not-set, on or unknown.");
+    console.key(Key::Enter).sees("two-step: takes on, not-set or unknown.");
     assert_eq!(console.app.mode(), Mode::Filter);
     console.key(Key::Backspace).key(Key::Enter);
     assert_eq!((visible(&console), console.app.filter()), (1, "acme two:o"));

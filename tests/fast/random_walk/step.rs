@@ -96,7 +96,7 @@ fn step() -> impl Strategy<Value = WalkStep> {
         4 => Just(WalkStep::RandomPin),
         6 => Just(WalkStep::TypeLastFour),
         2 => Just(WalkStep::TypeAhead),
-        4 => select(vec![PINS[0], "409726\n", "y\r", "+1 555-010-0143", "two-step:on", "\u{202e}x\u{7}", ""])
+        4 => select(vec![PINS[0], "409726\n", "y\r", "+1 555-010-0143", "two-step:on", "-not set", "\u{202e}x\u{7}", ""])
             .prop_map(WalkStep::Paste),
         3 => (1u16..200, 1u16..60).prop_map(|(width, height)| WalkStep::Resize(width, height)),
         2 => Just(WalkStep::Resize(80, 24)),

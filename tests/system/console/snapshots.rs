@@ -40,7 +40,7 @@ fn number_pages_match_their_snapshots() {
         let snap =
             |page: &str, console: &ConsoleDriver| assert_screen_snapshot(&format!("{page}-{size_name}"), console);
         let mut console = DriverOptions { size, glyphs, faults: REFUSED_FAULT, ..DriverOptions::default() }.start();
-        console.sees("Read 60 numbers.").wait_until_journal_opens().send_bytes("\x1b[B");
+        console.sees("Read 60 numbers.").wait_until_journal_opens().send_bytes("\x1b[H\x1b[B");
         snap("list", &console);
         console.press('/').type_text("two-step:not-set waba:us");
         snap("filter", &console);
