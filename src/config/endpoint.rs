@@ -95,6 +95,12 @@ impl GraphUrl {
         self.0.scheme() == "http"
     }
 
+    /// The host name, with the port if it is not the usual one.
+    #[must_use]
+    pub fn host_and_port(&self) -> String {
+        self.0.port().map_or_else(|| self.host().to_owned(), |port| format!("{}:{port}", self.host()))
+    }
+
     /// The host name, for messages.
     #[must_use]
     pub fn host(&self) -> &str {

@@ -97,7 +97,7 @@ impl View {
             Page::Copied(state) => page(canvas, &copy::copied(app, state), state.scroll),
             Page::Text(state) => {
                 let sheet = match state.text {
-                    PageText::Help => help::sheet(app),
+                    PageText::Help => help::sheet(app, self.theme),
                     PageText::Messages => messages::sheet(app),
                     PageText::JournalUnavailable => recording::journal_unavailable(app),
                 };

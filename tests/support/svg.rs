@@ -57,8 +57,13 @@ impl Palette {
 }
 
 /// The shapes of dates and times (0 is a digit, A and a are letters), and the fixed value for each.
-const TIME_PATTERNS: [(&str, &str); 4] =
-    [("00 Aaa 0000", "22 Nov 2026"), ("0 Aaa 0000", "22 Nov 2026"), ("00:00:00", "14:03:09"), ("00:00", "14:03")];
+const TIME_PATTERNS: [(&str, &str); 5] = [
+    ("00 Aaa 00 00:00", "22 Nov 26 14:03"),
+    ("00 Aaa 0000", "22 Nov 2026"),
+    ("0 Aaa 0000", "22 Nov 2026"),
+    ("00:00:00", "14:03:09"),
+    ("00:00", "14:03"),
+];
 
 /// One cell of the grid.
 #[derive(Clone, PartialEq, Eq)]

@@ -247,7 +247,7 @@ impl ConsolePage {
             Self::Confirm => open_confirmation(session),
             Self::Number => {
                 session.send("\r");
-                session.wait_for("Details: ");
+                session.wait_for("Last request");
             }
             Self::Help => {
                 session.send("?");

@@ -99,7 +99,7 @@ fn setup_from_config(
         environment: if is_live { Environment::Live } else { Environment::Test },
         read_only: profile.read_only,
         user: user_name(),
-        host: profile.endpoint.url.host().to_owned(),
+        host: profile.endpoint.url.host_and_port(),
         config_paths: vec![path],
         token_source: profile.token.as_ref().map(token_source_label).unwrap_or_default(),
         wabas: profile.wabas.clone(),

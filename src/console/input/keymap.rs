@@ -180,6 +180,29 @@ impl Keymap {
         table::all_rows(mode).map(move |row| (self.keys_label(mode, row), row))
     }
 
+    /// The rows of a mode for the help. Rows that start with the same words before a colon are one row.
+    #[must_use]
+    pub fn help_rows(&self, mode: Mode) -> Vec<HelpRow> {
+        self.merged_rows(mode, table::all_rows(mode))
+    }
+
+    fn merged_rows(&self, mode: Mode, rows: impl Iterator<Item = &'static KeyRow>) -> Vec<HelpRow> {
+        let mut merged: Vec<HelpRow> = Vec::new();
+        for row in rows {
+            let keys = self.keys_label(mode, row);
+            if let Some(last) = merged.last_mut()
+                && let Some((start, rest)) = row.description.split_once(": ")
+                && last.description.split_once(": ").is_some_and(|(other, _)| other == start)
+            {
+                last.keys.extend([" ", &keys]);
+                last.description.extend([", ", rest]);
+            } else {
+                merged.push(HelpRow { keys, description: row.description.to_owned(), group: row.group });
+            }
+        }
+        merged
+    }
+
     fn keys<'a>(&'a self, mode: Mode, row: &KeyRow) -> &'a [Key] {
         self.changed_keys.get(&(mode, row.name)).map_or(row.keys, Vec::as_slice)
     }
@@ -261,6 +284,17 @@ impl OwnBinding {
         }
         Ok(self)
     }
+}
+
+/// A row of the help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HelpRow {
+    /// The names of the keys.
+    pub keys: String,
+    /// What they do.
+    pub description: String,
+    /// The group that the help lists them in.
+    pub group: HelpGroup,
 }
 
 /// One key of a footer.

@@ -52,7 +52,7 @@ pub struct Session {
     pub read_only: bool,
     /// The user name of the operating system.
     pub user: String,
-    /// The Graph host.
+    /// The Graph host, with the port if it is not the usual one.
     pub host: String,
     /// The config file in use; without one, the paths that were searched.
     pub config_paths: Vec<PathBuf>,

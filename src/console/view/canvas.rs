@@ -57,7 +57,8 @@ impl<'a> Canvas<'a> {
         let max_columns = columns.min(usize::from(self.area.width - x));
         let text = self.to_glyphs(text);
         let text = text::truncate(&text, max_columns);
-        let style = self.theme.style(role);
+        // Text on a rule is not dim.
+        let style = Style::reset().patch(self.theme.style(role));
         let (left, row) = (self.area.x + x, self.area.y + y);
         if !text.is_ascii() {
             let (end, _) = self.buffer.set_stringn(left, row, &text, max_columns, style);

@@ -12,10 +12,9 @@ use crate::console::pages::copy::CopyPage;
 use crate::domain::text;
 
 pub(super) fn menu(app: &App, page: &CopyPage) -> Sheet {
-    let heading = "Copy".to_owned();
     let mut sheet = match app.roster().get(&page.id) {
-        Some(row) => sheet_about(app, row.number, heading),
-        None => Sheet::new(app, heading),
+        Some(row) => sheet_about(app, row.number, format!("Copy a value of {}", row.number.label())),
+        None => Sheet::new(app, "Copy a value"),
     };
     let is_shown = |action| match action {
         CopyAction::Number | CopyAction::Id | CopyAction::Waba | CopyAction::All => true,

@@ -91,10 +91,10 @@ pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, format
     if let Some(stale) = row.filter(|row| row.is_stale) {
         let (_, previous, _) = status::two_step_cell(stale.number.two_step);
         let at = number.read_at.map_or_else(|| "never".to_owned(), UtcTime::format_date_time);
-        sheet.styled_field("Two-step", &format!("{two_step}; {previous} on {at}"), role);
+        sheet.state_field("Two-step", two_step, role, &format!("; {previous} on {at}"));
     } else {
         let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {}", format(at)));
-        sheet.styled_field("Two-step", &format!("{two_step}, {read}"), role);
+        sheet.state_field("Two-step", two_step, role, &format!(", {read}"));
     }
 }
 

@@ -62,7 +62,7 @@ fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubt
         Some(_) if is_stale => "not refreshed in this session".to_owned(),
         Some(at) => format!("read {at}"),
     };
-    sheet.styled_field("Two-step now", &format!("{current}, {read}; {before} before"), role);
+    sheet.state_field("Two-step now", current, role, &format!(", {read}; {before} before"));
 }
 
 /// Adds the keys, the recommended one first.

@@ -102,7 +102,8 @@ fn paint_heading(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: &Columns) 
         };
         let is_sorted = column.sort_column() == Some(sort.column);
         let text = if is_sorted { format!("{heading} {mark}") } else { heading.to_owned() };
-        canvas.put_within(x, y, columns.max(width(heading)), &text, Role::Strong);
+        // The mark of a narrow column takes a blank after it.
+        canvas.put_within(x, y, columns.max(width(&text)), &text, Role::Strong);
     }
 }
 

@@ -159,6 +159,21 @@ impl Sheet {
         self.push_wrapped(text::width(&label), &[(label, Role::Plain)], value, role);
     }
 
+    /// Adds a label and a state with a role, and what else there is to say of the state.
+    pub(super) fn state_field(&mut self, label: &str, state: &str, role: Role, rest: &str) {
+        let columns = self.label_width;
+        let start = format!("{}{label:<columns$}", " ".repeat(self.indent));
+        let columns = text::width(&start);
+        let first = self.lines.len();
+        self.push_wrapped(columns, &[(start, Role::Plain)], &format!("{state}{rest}"), Role::Plain);
+        // The state is the start of the first line of the value.
+        if let Some(value) = self.lines[first].last_mut().filter(|(value, _)| value.starts_with(state)) {
+            let rest = value.0.split_off(state.len());
+            value.1 = role;
+            self.lines[first].push((rest, Role::Plain));
+        }
+    }
+
     /// Adds numbered steps beside a label.
     pub(super) fn numbered_steps<'s>(&mut self, label: &str, steps: impl IntoIterator<Item = &'s str>) {
         let indent = " ".repeat(self.indent);
@@ -170,10 +185,10 @@ impl Sheet {
         }
     }
 
-    /// Adds a row of a table: a first column of this width, and text beside it.
+    /// Adds a row of a table: a first column of this width in bold, and text beside it.
     pub(super) fn table_row(&mut self, first: &str, columns: usize, text: &str) {
         let start = format!("{}{first:<columns$} ", " ".repeat(self.indent));
-        self.push_wrapped(text::width(&start), &[(start, Role::Plain)], text, Role::Plain);
+        self.push_wrapped(text::width(&start), &[(start, Role::Strong)], text, Role::Plain);
     }
 
     /// Adds a key and what it does.

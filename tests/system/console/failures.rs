@@ -19,7 +19,7 @@ fn a_failed_change_says_why_what_to_do_and_quotes_meta() {
     console.set_pin(NOT_SET_NUMBER, PIN).sees("x failed").sees("failed: the number is not registered").enter();
     console.sees_all(&[
         "Failed: +1 415-555-0114",
-        "Meta refused the request. Nothing was changed.",
+        "Meta refused the PIN. Nothing was changed.",
         "The number is not registered with WhatsApp.",
         "Register the number with WhatsApp first.",
         "133010, 400",

@@ -17,7 +17,7 @@ fn the_list_shows_what_another_process_did() {
     let mut console = ConsoleDriver::demo();
     let messages = console.app().messages().newest_first().len();
     console.filter(NOT_SET_NUMBER).change_elsewhere(NOT_SET_ID, Standing::Set).sees("+ set 14:03");
-    console.filter("request:set").sees("Showing 1 of 60").sees(NOT_SET_NUMBER);
+    console.filter("request:set").sees("1 of 60").sees(NOT_SET_NUMBER);
     assert_eq!(console.app().messages().newest_first().len(), messages);
 }
 

@@ -182,7 +182,7 @@ fn a_number_pasted_into_the_list_becomes_the_filter() {
     let mut console = ConsoleDriver::demo();
     console.paste("p409726\ry").sees("Paste ignored. Open a field first.");
     console.paste("+1 (415) 555-0114\n").sees_all(&["1 of 60", NOT_SET_NUMBER]);
-    console.enter().sees("Details").paste("p").sees("Paste ignored.");
+    console.enter().sees("Last request").paste("p").sees("Paste ignored.");
     assert_eq!(console.pin_commands(), 0);
 }
 

@@ -55,7 +55,7 @@ fn q_or_ctrl_c_twice_exits_from_every_page() {
         ConsolePage::List => session.send("q"),
         ConsolePage::Number => {
             session.send("q");
-            session.wait_until_gone("Details: ");
+            session.wait_until_gone("Last request");
             session.send("q");
         }
         ConsolePage::Filter | ConsolePage::Form | ConsolePage::Confirm | ConsolePage::Help => session.send("\x03\x03"),
@@ -100,7 +100,7 @@ fn a_hang_up_without_sighup_ends_it_on_every_page() {
 fn failing_output_ends_the_console() {
     let fixture = TerminalFixture::without_faults();
     for (keys, shown) in
-        [("", "Read 200"), ("/", "Enter apply"), ("p", "PIN again"), ("\r", "Details: "), ("?", "Help: ")]
+        [("", "Read 200"), ("/", "Enter apply"), ("p", "PIN again"), ("\r", "Last request"), ("?", "Help: ")]
     {
         // The keys come from one terminal. The screen is another one, which is closed, so that only writing fails.
         let mut screen = PtySession::spawn("/bin/sh", &["-c", "read -r line"], (80, 24), &[]);
@@ -193,7 +193,7 @@ fn quitting_waits_for_requests_and_can_be_canceled() {
     session.send("y");
     session.wait_for("Waiting for the answers");
     session.send("n");
-    session.wait_for("All ");
+    session.wait_for("set PIN");
     assert!(!session.exits_within(QUIET_TIME), "the console quits");
     session.kill(Signal::TERM);
     session.wait_for("Waiting for the answers");

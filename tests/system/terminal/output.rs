@@ -43,7 +43,7 @@ fn visit_pages(session: &mut PtySession) -> Vec<String> {
     ConsolePage::Number.open(session);
     record(session);
     session.send("q");
-    session.wait_until_gone("Details: ");
+    session.wait_until_gone("Last request");
     open_confirmation(session);
     record(session);
     confirm(session);

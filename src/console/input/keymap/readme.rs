@@ -5,32 +5,21 @@
 use std::fmt::Write as _;
 
 use crate::console::input::key::Key;
-use crate::console::input::keymap::{Keymap, Mode, table};
+use crate::console::input::keymap::{HelpRow, Keymap, Mode, table};
 
 /// A row that more pages share than this is listed once under "several pages".
 const MAX_LISTED_PAGES: usize = 2;
 
-/// The rows of every page. Equal rows of several pages are listed once, and rows of one page that start with the same
-/// words before a colon are one row.
+/// The rows of every page. Equal rows of several pages are listed once.
 #[must_use]
 pub fn readme_table() -> String {
     let keymap = Keymap::default();
     let mut rows: Vec<(Vec<&str>, String, String)> = Vec::new();
     for mode in Mode::ALL {
-        for row in table::of(mode).rows() {
-            let keys = keymap.keys_label(mode, row);
-            if let Some((pages, known, description)) = rows.last_mut()
-                && *pages == [mode.title()]
-                && let Some((start, rest)) = row.description.split_once(": ")
-                && description.split_once(": ").is_some_and(|(other, _)| other == start)
-            {
-                known.extend([" ", &keys]);
-                description.extend([", ", rest]);
-                continue;
-            }
-            match rows.iter_mut().find(|(_, known, description)| *known == keys && *description == row.description) {
+        for HelpRow { keys, description, .. } in keymap.merged_rows(mode, table::of(mode).rows().into_iter()) {
+            match rows.iter_mut().find(|(_, known, other)| *known == keys && *other == description) {
                 Some((pages, ..)) => pages.push(mode.title()),
-                None => rows.push((vec![mode.title()], keys, row.description.to_owned())),
+                None => rows.push((vec![mode.title()], keys, description)),
             }
         }
     }
