@@ -228,6 +228,12 @@ impl Number {
         self.display_number.as_ref().map_or(self.id.as_str(), CleanText::as_str)
     }
 
+    /// The display number exactly as Meta sent it, for its digits. It may hold control characters, so it is never shown.
+    #[must_use]
+    pub fn original_display(&self) -> Option<&str> {
+        self.display_number.as_ref().map(CleanText::original)
+    }
+
     /// True if the display number or the name differs, so that an operator could mistake it for another number.
     #[must_use]
     pub fn is_renamed_from(&self, earlier: &Self) -> bool {
@@ -238,7 +244,7 @@ impl Number {
     /// number with four digits.
     #[must_use]
     pub fn last_four(&self) -> LastFour {
-        let display_digits = self.display_number.as_ref().and_then(|display| last_four_digits(display.as_str()));
+        let display_digits = self.original_display().and_then(last_four_digits);
         match display_digits {
             Some(digits) => LastFour { digits, is_from_id: false },
             None => LastFour {
@@ -297,6 +303,8 @@ mod tests {
         assert_eq!(number.last_four(), LastFour { digits: "0143".to_owned(), is_from_id: true });
         number.display_number = Some(CleanText::new("+1 555-010-01 5-1"));
         assert_eq!(number.last_four(), LastFour { digits: "0151".to_owned(), is_from_id: false });
+        number.display_number = Some(CleanText::new("\u{202a}+52 1 555 010 \u{2066}0143\u{202c}"));
+        assert_eq!(number.last_four(), LastFour { digits: "0143".to_owned(), is_from_id: false });
         number.display_number = Some(CleanText::new("n/a"));
         assert!(number.last_four().is_from_id);
     }

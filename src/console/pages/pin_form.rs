@@ -15,7 +15,6 @@ use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::pin::{Pin, PinChoice};
 use crate::domain::pin_plan::{PinPlan, Targets};
-use crate::domain::text::CleanText;
 
 /// The PIN form and its numbers.
 #[derive(Debug)]
@@ -75,7 +74,7 @@ impl PinFormPage {
 }
 
 fn display_number(number: &Number) -> Option<String> {
-    number.display_number.as_ref().map(CleanText::to_string)
+    number.original_display().map(str::to_owned)
 }
 
 impl PageBehavior for PinFormPage {
