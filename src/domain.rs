@@ -1,6 +1,7 @@
 //! The values that the program works with. They never do I/O.
 
 pub mod text;
+pub mod text_problem;
 pub mod clock;
 pub mod number;
 pub mod pin;

@@ -199,7 +199,21 @@ fn only_a_regular_text_file_is_accepted() {
     };
     assert_snapshot!(load(home.0.path().to_owned()), @"config file ~: it is not a regular file");
     assert_snapshot!(load("/dev/null".into()), @"config file /dev/null: it is not a regular file");
-    assert_snapshot!(load(home.write_file("binary", 0o600, b"\xff\xfe")), @"config file ~/binary: it is not UTF-8 text");
+    assert_snapshot!(load(home.write_file("binary", 0o600, b"\xff\xfa")), @"config file ~/binary: it is not UTF-8 text");
+    assert_snapshot!(load(home.write_file("wide", 0o600, b"\xff\xfe[\0")), @"config file ~/wide: it is UTF-16 text. Save it as UTF-8");
+}
+
+#[test]
+fn a_byte_order_mark_is_not_a_part_of_the_config() {
+    assert_eq!(parse_config("\u{feff}[profile.a]\r\n").profile.name.as_str(), "a");
+    assert_snapshot!(config_error("\u{feff}[profil.a]\n"), @r#"
+    config.toml:1:2: unknown key "profil"
+      |
+    1 | [profil.a]
+      |  ^^^^^^
+      = expected one of: default_profile, profile, escrow, console, keys
+      = did you mean "profile"?
+    "#);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use age::x25519;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use pindesk::config::EscrowSettings;
+use pindesk::domain::text_problem::TextProblem;
 use pindesk::escrow::{Fingerprint, RecipientKeyError, Recipients, RecipientsError};
 
 use super::{AGE, EscrowFixture, find_tool, load_recipients, recipients};
@@ -70,6 +71,7 @@ fn one_unusable_key_refuses_the_whole_list_with_the_reason() {
     use RecipientKeyError as E;
     let (ed25519_blob, rsa) = (&ED25519["ssh-ed25519 ".len()..], rsa_public_key(2048));
     let secret = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+    let invisible = |character, place| E::Wrapped(TextProblem::Invisible { character, place });
     let key_with_point = |kind: &str, point: &[u8]| format!("{kind} {}", ssh_key_blob(&[kind.as_bytes(), point]));
     let cases: &[(String, RecipientKeyError)] = &[
         (format!("ecdsa-sha2-nistp256 {ed25519_blob} ana@acme"), E::Ecdsa),
@@ -105,7 +107,13 @@ fn one_unusable_key_refuses_the_whole_list_with_the_reason() {
         (key_with_point("ssh-ed25519", &[0; 32]), E::SmallOrderPoint),
         ("github:ana".to_owned(), E::UnknownFormat),
         ("ana@acme.example".to_owned(), E::UnknownFormat),
-        ("\u{1b}[2J\u{0}".to_owned(), E::UnknownFormat),
+        ("\u{1b}[2J\u{0}".to_owned(), invisible('\u{1b}', "before")),
+        (format!("\"{AGE}\","), E::Wrapped(TextProblem::Quoted)),
+        (format!("“{ED25519}”"), E::Wrapped(TextProblem::Quoted)),
+        (format!("recipient={AGE}"), E::Wrapped(TextProblem::Assignment)),
+        (format!("[\"{AGE}\"]"), E::Wrapped(TextProblem::Json)),
+        (format!("{AGE}\u{200b}"), invisible('\u{200b}', "behind")),
+        (format!("\u{feff}{AGE}"), invisible('\u{feff}', "before")),
     ];
     let fixture = EscrowFixture::new();
     for (line, expected) in cases {
@@ -142,6 +150,12 @@ fn a_recipients_file_without_keys_or_with_a_bad_mode_fails() {
     );
     let error = load_recipients_file(&fixture.path("none")).map(|_| ()).expect_err("a missing file");
     assert_eq!(error.to_string(), format!("recipients file {}: there is no such file", fixture.path("none").display()));
+    let wide: Vec<u8> = AGE.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let path = fixture.write_file("recipients", wide, 0o644);
+    let error = load_recipients_file(&path).map(|_| ()).expect_err("UTF-16");
+    assert_eq!(error.to_string(), format!("recipients file {}: it is UTF-16 text. Save it as UTF-8", path.display()));
+    let path = fixture.write_file("recipients", format!("\u{feff}{AGE}\r\n"), 0o644);
+    assert!(load_recipients_file(&path).expect("a byte order mark is skipped").is_some());
     assert!(load_recipients(&[]).expect("no error").is_none());
     assert!(matches!(
         load_recipients(&[""]),
