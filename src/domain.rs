@@ -1,5 +1,6 @@
 //! The values that the program works with. They never do I/O.
 
+pub mod ascii;
 pub mod text;
 pub mod text_problem;
 pub mod clock;

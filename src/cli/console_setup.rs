@@ -112,6 +112,14 @@ pub(crate) fn user_name() -> String {
     name.map_or_else(|_| rustix::process::getuid().as_raw().to_string(), |name| CleanText::new(&name).to_string())
 }
 
+/// True if the console shows only ASCII because the locale is not UTF-8, which an operator can change.
+pub(crate) fn is_ascii_by_locale(glyphs: GlyphChoice) -> bool {
+    match glyphs {
+        GlyphChoice::Auto => terminal_env(false).is_ascii_by_locale(),
+        GlyphChoice::Ascii | GlyphChoice::Unicode => false,
+    }
+}
+
 fn terminal_env(no_color: bool) -> TerminalEnv {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     TerminalEnv {

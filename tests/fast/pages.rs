@@ -8,6 +8,7 @@ mod counts;
 mod hiding;
 mod history;
 mod in_doubt;
+mod locale;
 mod number_changes;
 mod open_issues;
 mod quitting;

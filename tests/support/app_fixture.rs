@@ -97,6 +97,7 @@ fn session(show_pin_for: Duration) -> Session {
         show_pin_for: Some(show_pin_for),
         may_suspend: true,
         bell: false,
+        is_ascii_by_locale: false,
         hide_after: Some(HIDE_AFTER),
         initial_message: None,
     }
@@ -137,6 +138,12 @@ impl AppFixture {
     /// `show_pin_for` is how long the form shows a PIN.
     pub(crate) fn with_options(size: (u16, u16), terminal_env: &TerminalEnv, show_pin_for: Duration) -> Self {
         Self::start(session(show_pin_for), size, terminal_env)
+    }
+
+    /// The console in a locale that is not UTF-8.
+    pub(crate) fn in_c_locale(size: (u16, u16)) -> Self {
+        let session = Session { is_ascii_by_locale: true, ..session(Duration::from_secs(10)) };
+        Self::start(session, size, &TerminalEnv::default())
     }
 
     /// The console without a config file.

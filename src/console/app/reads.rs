@@ -14,6 +14,9 @@ use crate::domain::outcome::ReadFailure;
 use crate::domain::text::format_count;
 use crate::policy::error_catalog::Explanation;
 
+/// Why names look alike, and what to do.
+const NOT_UTF8_TEXT: &str = "Names are shown as ? because LANG is not UTF-8 (set LC_ALL=C.UTF-8).";
+
 impl App {
     pub(super) fn page_received(&mut self, refresh_id: u32, numbers: &[Number]) {
         if refresh_id != self.shared.refresh.id {
@@ -83,6 +86,9 @@ impl App {
         } else {
             let all = self.shared.session.wabas.len();
             self.shared.messages.push(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
+        }
+        if self.shared.session.is_ascii_by_locale && self.shared.refresh.has_name_outside_ascii {
+            self.shared.messages.push_once(now.utc, NOT_UTF8_TEXT);
         }
         self.notify(&PageEvent::ListsRead);
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::domain::ascii::is_readable_in_ascii;
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
@@ -68,6 +69,8 @@ pub struct Session {
     pub bell: bool,
     /// How long without a key before the screen hides; `None` for never.
     pub hide_after: Option<Duration>,
+    /// True if only ASCII is shown, because the locale is not UTF-8.
+    pub is_ascii_by_locale: bool,
     /// The first message; in the demo it says where the escrow key is.
     pub initial_message: Option<Message>,
 }
@@ -130,6 +133,8 @@ pub struct RefreshProgress {
     pub numbers_read: usize,
     /// The numbers that were read one by one. A WABA may list them as well.
     pub single_numbers: HashSet<PhoneNumberId>,
+    /// True if a name that was read cannot be shown in ASCII.
+    pub has_name_outside_ascii: bool,
     /// How many WABAs were read or failed.
     pub wabas_done: usize,
     /// WABAs whose list could not be read, and why.
@@ -144,6 +149,7 @@ impl RefreshProgress {
             None => self.single_numbers.insert(number.id),
         };
         self.numbers_read += usize::from(is_new);
+        self.has_name_outside_ascii |= number.name.as_ref().is_some_and(|name| !is_readable_in_ascii(name.as_str()));
     }
 }
 
@@ -177,6 +183,13 @@ impl Messages {
         }
         self.entries.push_back(Message { at, text: text.into() });
         self.hint = None;
+    }
+
+    /// Adds a message that is new in this session.
+    pub fn push_once(&mut self, at: UtcTime, text: &str) {
+        if !self.entries.iter().any(|message| message.text == text) {
+            self.push(at, text);
+        }
     }
 
     /// Sets the response to a key. The next key clears it, and the messages page does not show it.
