@@ -2,6 +2,7 @@
 
 pub mod ascii;
 pub mod text;
+pub mod json_text;
 pub mod text_problem;
 pub mod clock;
 pub mod number;

@@ -5,6 +5,7 @@ mod audit;
 mod dry_run;
 mod escrow;
 mod jobs;
+mod meta_texts;
 mod numbers;
 mod outcomes;
 mod pin_set;

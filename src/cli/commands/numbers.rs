@@ -173,7 +173,7 @@ fn show(id: PhoneNumberId, is_json: bool, profile: &Profile, graph: &Graph) -> R
     let config_name =
         profile.numbers.iter().find(|(configured, _)| *configured == id).and_then(|(_, name)| name.clone());
     let printed = if is_json {
-        print_json(&NumberRecord::from(&number))
+        print_json(&NumberRecord::exact(&number))
     } else {
         print_fields(&Number { name: config_name.or(number.name.clone()), ..number })
     };
