@@ -16,6 +16,7 @@ mod number_index;
 mod id_list;
 mod suspend;
 mod shutdown;
+mod config_keys;
 mod records;
 mod checks;
 mod pin_file;

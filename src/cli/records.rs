@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::recording_config;
 use crate::cli::error::CliError;
 use crate::cli::output::stdio::eprint_line;
@@ -32,7 +33,9 @@ pub(crate) struct JournalSession {
 
 /// Loads the config of a command that needs one.
 pub(crate) fn require_config(overrides: &Overrides, env: &Env) -> Result<Config, CliError> {
-    preflight::load_config(overrides, env)?.ok_or_else(|| config_not_found(overrides, env))
+    let config = preflight::load_config(overrides, env)?.ok_or_else(|| config_not_found(overrides, env))?;
+    keymap_from_config(&config)?;
+    Ok(config)
 }
 
 /// The error if no config file exists.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::args::GlobalArgs;
+use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::{
     base_setup, exit_code, has_terminal, is_ascii_by_locale, recording_config, require_terminal, run_console, user_name,
 };
@@ -11,8 +12,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::records::config_not_found;
 use crate::cli::runtime::build_runtime;
 use crate::config::endpoint::Credentials;
-use crate::config::{self, Config, ConfigError, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource};
-use crate::console::input::keymap::{Keymap, RebindError};
+use crate::config::{self, Config, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource};
 use crate::console::runtime::{ConsoleExit, ConsoleSetup, TokenReader};
 use crate::console::shared::{Environment, Session};
 use crate::console::worker::WorkerConfig;
@@ -67,7 +67,9 @@ fn setup_without_config(searched: Vec<PathBuf>, no_color: bool) -> Result<Consol
 }
 
 fn setup_from_config(config: Config, state_dir: PathBuf, no_color: bool) -> Result<ConsoleSetup, CliError> {
-    let keymap = build_keymap(&config)?;
+    let keymap = keymap_from_config(&config)?;
+    // The screen would open, and could set nothing.
+    preflight::load_recipients(&config.escrow)?;
     let Config { path, profile, console, escrow, .. } = config;
     let is_live = profile.live && !profile.is_test();
     let session = Session {
@@ -114,25 +116,4 @@ fn token_source_label(source: &TokenSource) -> String {
             format!("the command {}", CleanText::new(argv.first().map_or("", String::as_str)))
         }
     }
-}
-
-/// The default keys with those of the config.
-fn build_keymap(config: &Config) -> Result<Keymap, ConfigError> {
-    let mut keymap = Keymap::default();
-    for binding in &config.key_overrides {
-        keymap.rebind(&binding.action, &binding.key).map_err(|error| {
-            let what = error.to_string();
-            match error {
-                RebindError::UnknownAction { .. } | RebindError::FixedAction(_) => binding.action_error(&what, &[]),
-                RebindError::UnknownKey(_)
-                | RebindError::ReservedKey(_)
-                | RebindError::AlsoConfirms(_)
-                | RebindError::Conflict { .. }
-                | RebindError::TypedAsText { .. } => {
-                    binding.key_error(&what, "a key that is free on every page of this action")
-                }
-            }
-        })?;
-    }
-    Ok(keymap)
 }

@@ -16,6 +16,7 @@ mod readme;
 mod row;
 pub mod table;
 
+pub use action_names::rebindable_names;
 pub use actions::*;
 pub use mode::{Mode, TextInput};
 pub use readme::readme_table;

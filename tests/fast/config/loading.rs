@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use pindesk::config::endpoint::Endpoint;
-use pindesk::config::{ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource, search_paths};
+use pindesk::config::{
+    ConsoleSettings, Env, GlyphChoice, Overrides, PolicySettings, Profile, TokenSource, search_paths,
+};
 use pindesk::domain::number::Waba;
 use pindesk::domain::text::CleanText;
 use pindesk::preflight;
@@ -51,8 +53,14 @@ token_command = ["pass", "show", "meta/acme"]
 graph_url = "http://127.0.0.1:8080"
 
 [escrow]
-recipients = ["age1qqqq", "ssh-ed25519 AAAA ana@acme"]
+recipients = [
+    "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBHvp7aptwxjOph/aTAlMGntAfYMxZHmBu1Hf95T52m3 ana@acme",
+]
 recipients_file = "/etc/pindesk/recipients"
+
+[policy]
+rotate_after = "180d"
 
 [console]
 glyphs = "ascii"
@@ -99,6 +107,7 @@ fn every_setting_of_a_config_is_read() {
             hide_after: Some(Duration::from_mins(2)),
         }
     );
+    assert_eq!(config.policy, PolicySettings { rotate_after: Some(Duration::from_secs(180 * 86_400)) });
     let keys: Vec<_> = config.key_overrides.iter().map(|key| (key.action.as_str(), key.key.as_str())).collect();
     assert_eq!(keys, [("set_pin", "S"), ("back", "backspace")]);
 }
@@ -122,6 +131,7 @@ fn an_absent_setting_has_its_default() {
     );
     assert!(config.profile.is_empty());
     assert_eq!((config.console, config.key_overrides), (ConsoleSettings::default(), vec![]));
+    assert_eq!(config.policy, PolicySettings { rotate_after: None });
 }
 
 #[test]
@@ -211,7 +221,7 @@ fn a_byte_order_mark_is_not_a_part_of_the_config() {
       |
     1 | [profil.a]
       |  ^^^^^^
-      = expected one of: default_profile, profile, escrow, console, keys
+      = expected one of: default_profile, profile, escrow, policy, console, keys
       = did you mean "profile"?
     "#);
 }
