@@ -30,7 +30,7 @@ use std::process;
 use clap::{Parser, Subcommand};
 
 use args::{DemoArgs, GlobalArgs};
-use commands::{audit, console, demo, escrow, jobs, numbers, pin, simulator};
+use commands::{audit, config, console, demo, escrow, jobs, numbers, pin, simulator};
 use error::CliError;
 use exit_code::ExitCode;
 use output::stdio::eprint_line;
@@ -87,6 +87,9 @@ enum CliCommand {
     /// Show and verify the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Show which config file is in use, and what it amounts to
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Run a local fake Graph API
     #[command(long_about = crate::simulator::ABOUT)]
     Simulator(simulator::SimulatorArgs),
@@ -130,6 +133,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(CliCommand::Escrow(command)) => escrow::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Jobs(command)) => jobs::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Audit(command)) => audit::run(command, &overrides, &env),
+        Some(CliCommand::Config(command)) => config::run(command, &overrides, &env),
         Some(CliCommand::Simulator(args)) => simulator::run(args),
         None if cli.demo.is_on => demo::run(&cli.demo, cli.global.state_dir.as_deref(), &cli.global),
         None => match console::run(&overrides, &env, &cli.global)? {

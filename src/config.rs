@@ -11,6 +11,7 @@ pub mod error;
 mod toml_reader;
 pub mod settings;
 pub mod profile;
+mod show;
 
 use std::ffi::OsString;
 use std::fmt::Display;

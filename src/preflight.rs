@@ -100,6 +100,12 @@ pub fn load_config(overrides: &Overrides, env: &Env) -> Result<Option<Config>, P
     Ok(None)
 }
 
+/// The config file that would be read; `None` if there is none. Does not open it.
+#[must_use]
+pub fn find_config(overrides: &Overrides, env: &Env) -> Option<PathBuf> {
+    config::search_paths(overrides, env).into_iter().find(|path| path.exists())
+}
+
 /// Reads the access token of a profile, and its app secret. May run `token_command`, which may ask on the terminal.
 ///
 /// # Errors

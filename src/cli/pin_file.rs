@@ -96,7 +96,7 @@ mod tests {
             ("PIN=012345", "there is a name before the value (NAME=value). Keep only the value"),
             ("{\"pin\":\"012345\"}", "it is JSON. Keep only the value"),
             ("012345\u{a0}", "there is an invisible character (U+00A0) behind it. Remove it"),
-            ("0\01\02\03\04\05\0", "it is UTF-16 text. Save it as UTF-8"),
+            ("0\x001\x002\x003\x004\x005\x00", "it is UTF-16 text. Save it as UTF-8"),
         ];
         for (text, problem) in cases {
             let error = parse(text.as_bytes(), "it").expect_err("it is not a PIN");

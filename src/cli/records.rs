@@ -38,6 +38,23 @@ pub(crate) fn require_config(overrides: &Overrides, env: &Env) -> Result<Config,
     Ok(config)
 }
 
+/// Refuses a profile that names no number. Meta was not asked, so this says nothing about its numbers.
+pub(crate) fn require_numbers(config: &Config) -> Result<(), CliError> {
+    let Config { path, profile, .. } = config;
+    if !profile.is_empty() {
+        return Ok(());
+    }
+    let name = &profile.name;
+    let path = CleanText::new(&path.display().to_string());
+    Err(CliError::not_ready(format!("profile {name} names no WABA and no number. Nothing was asked"))
+        .remedy(format!("Add the WABAs whose numbers you manage to {path}:"))
+        .remedy(format!("  [[profile.{name}.waba]]"))
+        .remedy("  id = \"…\"      # WhatsApp Manager, Account settings: WhatsApp Business account ID")
+        .remedy("or single numbers:")
+        .remedy(format!("  [[profile.{name}.number]]"))
+        .remedy("  id = \"…\"      # WhatsApp Manager, Phone numbers: phone number ID"))
+}
+
 /// The error if no config file exists.
 pub(crate) fn config_not_found(overrides: &Overrides, env: &Env) -> CliError {
     let paths: Vec<_> = config::search_paths(overrides, env).iter().map(|path| path.display().to_string()).collect();

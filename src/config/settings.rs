@@ -155,7 +155,7 @@ pub(crate) fn parse_escrow(root_table: &ConfigTable<'_>) -> Result<(EscrowSettin
 }
 
 /// A PIN that was set today is not due. After ten years nobody remembers why there is a date.
-const ROTATE_AFTER_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(86_400)..=Duration::from_secs(3_650 * 86_400);
+const ROTATE_AFTER_BOUNDS: RangeInclusive<Duration> = Duration::from_hours(24)..=Duration::from_hours(24 * 3_650);
 
 /// The rules of the team.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

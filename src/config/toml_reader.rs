@@ -331,12 +331,22 @@ fn bounds_text(units: &[TimeUnit], bounds: &RangeInclusive<Duration>, examples: 
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
     };
-    let (min, max) = (format_bound(units, *bounds.start()), format_bound(units, *bounds.end()));
+    let (min, max) = (format_in_units(units, *bounds.start()), format_in_units(units, *bounds.end()));
     format!("a duration from \"{min}\" to \"{max}\", such as {examples}")
 }
 
-/// Formats a bound as the file would write it, in the largest unit that fits.
-fn format_bound(units: &[TimeUnit], bound: Duration) -> String {
+/// A duration as the file writes it: `10s`.
+pub(crate) fn time_text(duration: Duration) -> String {
+    format_in_units(&TIME_UNITS, duration)
+}
+
+/// An age as the file writes it: `180d`.
+pub(crate) fn days_text(duration: Duration) -> String {
+    format_in_units(&DAY_UNITS, duration)
+}
+
+/// Formats a duration as the file would write it, in the largest unit that fits.
+fn format_in_units(units: &[TimeUnit], bound: Duration) -> String {
     let unit = units.iter().rev().find(|(_, seconds)| bound.as_secs().is_multiple_of(*seconds));
     unit.map_or_else(
         || format!("{}s", bound.as_secs()),
@@ -376,7 +386,8 @@ mod tests {
 
     #[test]
     fn a_bound_is_formatted_as_it_is_written() {
-        let formatted = [1, 59, 60, 90, 3_600].map(|seconds| format_bound(&TIME_UNITS, Duration::from_secs(seconds)));
+        let formatted =
+            [1, 59, 60, 90, 3_600].map(|seconds| format_in_units(&TIME_UNITS, Duration::from_secs(seconds)));
         assert_eq!(formatted, ["1s", "59s", "1m", "90s", "1h"]);
     }
 }

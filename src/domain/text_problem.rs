@@ -76,14 +76,11 @@ impl TextProblem {
             let is_mantissa = is_digits(&mantissa.replacen(['.', ','], "", 1));
             return (is_mantissa && is_digits(exponent.trim_start_matches('+'))).then_some(Self::Rounded);
         }
-        if let Some((whole, decimals)) = text.split_once(['.', ',']) {
-            if is_digits(whole)
-                && !decimals.is_empty()
-                && decimals.bytes().all(|byte| byte == b'0')
-                && decimals.len() < 3
-            {
-                return Some(Self::Decimals);
-            }
+        if let Some((whole, decimals)) = text.split_once(['.', ','])
+            && is_digits(whole)
+            && ["0", "00"].contains(&decimals)
+        {
+            return Some(Self::Decimals);
         }
         let is_separated = is_digits(&text.replace([' ', ',', '.', '\'', '_', '-'], "")) && text.starts_with(is_digit);
         (is_separated && !is_digits(text)).then_some(Self::Separators)

@@ -107,7 +107,7 @@ fn every_setting_of_a_config_is_read() {
             hide_after: Some(Duration::from_mins(2)),
         }
     );
-    assert_eq!(config.policy, PolicySettings { rotate_after: Some(Duration::from_secs(180 * 86_400)) });
+    assert_eq!(config.policy, PolicySettings { rotate_after: Some(Duration::from_hours(24 * 180)) });
     let keys: Vec<_> = config.key_overrides.iter().map(|key| (key.action.as_str(), key.key.as_str())).collect();
     assert_eq!(keys, [("set_pin", "S"), ("back", "backspace")]);
 }
