@@ -9,6 +9,7 @@ mod output;
 mod arg_parsers;
 mod arg_errors;
 mod simulator_spec;
+mod simulator_config;
 mod args;
 mod runtime;
 mod read_failure;
@@ -50,7 +51,7 @@ Examples:
 
 {usage-heading} {usage}
 
-{all-args}";
+{all-args}{after-help}";
 
 /// Set the two-step verification PINs of WhatsApp Business phone numbers.
 #[derive(Debug, Parser)]
@@ -60,6 +61,7 @@ Examples:
     about,
     max_term_width = 80,
     help_template = HELP,
+    after_help = simulator_spec::FAULT_FILE_HELP,
 )]
 struct Cli {
     #[command(flatten)]

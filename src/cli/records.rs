@@ -46,7 +46,7 @@ pub(crate) fn require_numbers(config: &Config) -> Result<(), CliError> {
     }
     let name = &profile.name;
     let path = CleanText::new(&path.display().to_string());
-    Err(CliError::not_ready(format!("profile {name} names no WABA and no number. Nothing was asked"))
+    Err(CliError::not_ready(format!("profile {name} names no WABA and no number. Nothing was asked."))
         .remedy(format!("Add the WABAs whose numbers you manage to {path}:"))
         .remedy(format!("  [[profile.{name}.waba]]"))
         .remedy("  id = \"…\"      # WhatsApp Manager, Account settings: WhatsApp Business account ID")

@@ -259,13 +259,24 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
 /// Formats an error, followed by its sources: `cannot open the journal: disk I/O error`.
 #[must_use]
 pub fn error_chain(error: &dyn std::error::Error) -> CleanText {
+    CleanText::new(&error_chain_text(error))
+}
+
+/// Formats an error whose text has several lines, followed by its sources. Each line is cleaned.
+#[must_use]
+pub fn error_lines(error: &dyn std::error::Error) -> String {
+    let lines: Vec<_> = error_chain_text(error).lines().map(|line| CleanText::new(line).to_string()).collect();
+    lines.join("\n")
+}
+
+fn error_chain_text(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
         text = format!("{text}: {source}");
         next = source.source();
     }
-    CleanText::new(&text)
+    text
 }
 
 /// Formats a count with a comma between thousands: `12,408`.

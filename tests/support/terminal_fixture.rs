@@ -90,6 +90,12 @@ impl TerminalFixture {
         fs::write(self.path("config.toml"), config).expect("the file is written");
     }
 
+    /// Adds lines to the end of the config.
+    pub(crate) fn append_to_config(&self, lines: &str) {
+        let config = fs::read_to_string(self.path("config.toml")).expect("a config");
+        fs::write(self.path("config.toml"), config + lines).expect("the file is written");
+    }
+
     /// How many PIN requests arrived.
     pub(crate) fn pin_requests(&self) -> usize {
         self.simulator.pin_request_count()

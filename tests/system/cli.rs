@@ -2,6 +2,7 @@
 
 mod arguments;
 mod audit;
+mod config;
 mod dry_run;
 mod escrow;
 mod jobs;
