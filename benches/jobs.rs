@@ -162,7 +162,7 @@ fn session(wabas: Vec<Arc<Waba>>) -> Session {
         show_pin_for: None,
         may_suspend: false,
         bell: false,
-        is_ascii_by_locale: false,
+        names_warning: None,
         hide_after: None,
         initial_message: None,
     }

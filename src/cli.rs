@@ -25,10 +25,11 @@ mod lookup;
 mod run_job;
 mod console_setup;
 mod commands;
+mod markdown;
 
 use std::process;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use args::{DemoArgs, GlobalArgs};
 use commands::{audit, config, console, demo, escrow, jobs, numbers, pin, simulator};
@@ -95,6 +96,12 @@ enum CliCommand {
     /// Run a local fake Graph API
     #[command(long_about = crate::simulator::ABOUT)]
     Simulator(simulator::SimulatorArgs),
+}
+
+/// `docs/commands.md`: every command and its flags.
+#[must_use]
+pub fn commands_markdown() -> String {
+    markdown::commands_markdown(Cli::command())
 }
 
 /// Runs the program with the arguments of the process.

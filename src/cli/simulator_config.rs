@@ -59,13 +59,14 @@ pub(crate) fn write_config(dir: &Path, url: &str) -> Result<String, CliError> {
 fn config_text(dir: &Path, url: &str, recipient: &str) -> io::Result<String> {
     // A string of JSON is one of TOML, too.
     let token = json_text(&dir.join(TOKEN_FILE).to_string_lossy())?;
-    let mut text = format!(
+    let wabas = simulator::wabas();
+    let tables = wabas
+        .iter()
+        .map(|waba| format!("\n[[profile.simulator.waba]]\nid = \"{}\"\nname = \"{}\"\n", waba.id, waba.label()));
+    Ok(format!(
         "# Made by pindesk simulator. Its numbers are made up, and it listens only while it runs.\n\
-         [profile.simulator]\nlive = false\ngraph_url = \"{url}\"\ntoken_file = {token}\n"
-    );
-    for waba in simulator::wabas() {
-        text.push_str(&format!("\n[[profile.simulator.waba]]\nid = \"{}\"\nname = \"{}\"\n", waba.id, waba.label()));
-    }
-    text.push_str(&format!("\n[escrow]\nrecipients = [\"{recipient}\"]"));
-    Ok(text)
+         [profile.simulator]\nlive = false\ngraph_url = \"{url}\"\ntoken_file = {token}\n{}\n\
+         [escrow]\nrecipients = [\"{recipient}\"]",
+        tables.collect::<Vec<_>>().concat()
+    ))
 }

@@ -41,7 +41,7 @@ impl ConfigSection {
     /// What the section is for, in one or two sentences.
     const fn purpose(self) -> &'static str {
         match self {
-            Self::Root => "Keys of the whole file. They stand above the first heading.",
+            Self::Root => "Keys of the whole file. They come before the first heading.",
             Self::Profile => {
                 "A profile is one access token with the numbers that it manages. A file may have several: `--profile \
                  NAME`, `$PINDESK_PROFILE` or `default_profile` selects one."
@@ -198,7 +198,7 @@ pub const KEYS: [ConfigKey; 27] = [
         "a list of public keys: `age1…`, `ssh-ed25519 …`, `ssh-rsa …`",
         None,
         "The keys that each PIN is encrypted to.",
-        "[\"age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa\"]",
+        "[\"age1…\", \"ssh-ed25519 AAAA… ana@acme\"]",
     ),
     key(
         Escrow,
@@ -280,7 +280,10 @@ fn heading(section: ConfigSection) -> String {
     }
 }
 
-/// A config with every key. `token_command` is a comment, because it excludes `token_file`.
+/// The keys that are comments in the example: one excludes `token_file`, and no key of the other belongs to the reader.
+const COMMENTED_KEYS: [&str; 2] = ["token_command", "recipients"];
+
+/// A config with every key.
 #[must_use]
 pub fn example() -> String {
     let mut out = String::new();
@@ -288,7 +291,7 @@ pub fn example() -> String {
         let line_before = if out.is_empty() { "" } else { "\n" };
         write!(out, "{line_before}{}", section.example_heading()).ok();
         for key in KEYS.iter().filter(|key| key.section == section && key.value.is_some()) {
-            let comment = if key.name == "token_command" { "# " } else { "" };
+            let comment = if COMMENTED_KEYS.contains(&key.name) { "# " } else { "" };
             writeln!(out, "{comment}{} = {}", key.name, key.example).ok();
         }
     }

@@ -77,8 +77,8 @@ impl Config {
             "read_only" => profile.read_only.to_string(),
             "concurrency" => profile.concurrency.to_string(),
             "recipients" if !self.escrow.recipients.is_empty() => {
-                let keys: String = self.escrow.recipients.iter().map(|key| format!("    {},\n", quoted(key))).collect();
-                format!("[\n{keys}]")
+                let keys: Vec<_> = self.escrow.recipients.iter().map(|key| quoted(key)).collect();
+                format!("[\n    {},\n]", keys.join(",\n    "))
             }
             "recipients_file" => path(self.escrow.recipients_file.as_deref()?),
             "rotate_after" => quoted(&days_text(self.policy.rotate_after?)),

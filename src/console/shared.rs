@@ -12,8 +12,8 @@ mod status;
 pub use block_reason::BlockReason;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
 pub use status::{
-    Connection, Environment, Message, Messages, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
-    next_countdown_change,
+    Connection, Environment, Message, Messages, NAMES_WARNING, RETRY_INTERVAL, RecordingStatus, RefreshProgress,
+    Session, next_countdown_change,
 };
 
 pub(super) use idle_timer::IdleTimer;

@@ -162,12 +162,15 @@ impl RecipientKey {
     /// Parses one line: a key, and an optional comment after it.
     pub(super) fn parse(line: &str) -> Result<Self, RecipientKeyError> {
         let line = line.trim();
-        Self::parse_line(line).map_err(|error| match error {
-            RecipientKeyError::UnknownFormat => TextProblem::of_word(line).map_or(error, RecipientKeyError::Wrapped),
-            RecipientKeyError::BadChecksum | RecipientKeyError::MalformedSsh => {
-                TextProblem::invisible_in(line).map_or(error, RecipientKeyError::Wrapped)
-            }
-            error => error,
+        Self::parse_line(line).map_err(|error| {
+            let problem = if error == RecipientKeyError::UnknownFormat {
+                TextProblem::of_word(line)
+            } else if matches!(error, RecipientKeyError::BadChecksum | RecipientKeyError::MalformedSsh) {
+                TextProblem::invisible_in(line)
+            } else {
+                None
+            };
+            problem.map_or(error, RecipientKeyError::Wrapped)
         })
     }
 

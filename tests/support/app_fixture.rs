@@ -10,7 +10,7 @@ use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
-use pindesk::console::shared::{Environment, RecordingStatus, Session, Size};
+use pindesk::console::shared::{Environment, NAMES_WARNING, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::domain::change::{ChangeId, ChangeState, Completion, InDoubtDetails, JobId, Progress, SendHistory};
@@ -97,7 +97,7 @@ fn session(show_pin_for: Duration) -> Session {
         show_pin_for: Some(show_pin_for),
         may_suspend: true,
         bell: false,
-        is_ascii_by_locale: false,
+        names_warning: None,
         hide_after: Some(HIDE_AFTER),
         initial_message: None,
     }
@@ -142,7 +142,7 @@ impl AppFixture {
 
     /// The console in a locale that is not UTF-8.
     pub(crate) fn in_c_locale(size: (u16, u16)) -> Self {
-        let session = Session { is_ascii_by_locale: true, ..session(Duration::from_secs(10)) };
+        let session = Session { names_warning: Some(NAMES_WARNING), ..session(Duration::from_secs(10)) };
         Self::start(session, size, &TerminalEnv::default())
     }
 

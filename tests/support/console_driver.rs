@@ -154,7 +154,7 @@ fn session(options: &DriverOptions, wabas: Vec<Arc<Waba>>) -> Session {
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
         bell: false,
-        is_ascii_by_locale: false,
+        names_warning: None,
         hide_after: None,
         initial_message: None,
     }

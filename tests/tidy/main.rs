@@ -1,7 +1,7 @@
 //! The rules of this repository that no compiler checks: who may use whom, how long a file may be, where secrets leave
 //! their types, and whether the README says what the program does.
 //!
-//! `UPDATE_README=1 cargo test --test tidy` writes the tables of keys and exit codes into the README.
+//! `UPDATE_DOCS=1 cargo test --test tidy` writes the tables of the README, and the pages in `docs/` that are made from code.
 
 mod imports;
 mod readme;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cli::args::GlobalArgs;
 use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::{
-    base_setup, exit_code, has_terminal, is_ascii_by_locale, recording_config, require_terminal, run_console, user_name,
+    base_setup, exit_code, has_terminal, names_warning, recording_config, require_terminal, run_console, user_name,
 };
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
@@ -59,7 +59,7 @@ fn setup_without_config(searched: Vec<PathBuf>, no_color: bool) -> Result<Consol
         show_pin_for: None,
         may_suspend: ConsoleSettings::default().suspend && process::can_suspend(),
         bell: false,
-        is_ascii_by_locale: is_ascii_by_locale(GlyphChoice::Auto),
+        names_warning: names_warning(GlyphChoice::Auto),
         hide_after: None,
         initial_message: None,
     };
@@ -84,7 +84,7 @@ fn setup_from_config(config: Config, state_dir: PathBuf, no_color: bool) -> Resu
         show_pin_for: console.show_pin,
         may_suspend: console.suspend && process::can_suspend(),
         bell: console.bell,
-        is_ascii_by_locale: is_ascii_by_locale(console.glyphs),
+        names_warning: names_warning(console.glyphs),
         hide_after: console.hide_after,
         initial_message: None,
     };

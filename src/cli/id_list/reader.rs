@@ -89,7 +89,7 @@ impl LineCounter<'_> {
 }
 
 fn count_line_ends(text: &[u8]) -> usize {
-    text.iter().filter(|byte| **byte == b'\n').count()
+    memchr::memchr_iter(b'\n', text).count()
 }
 
 /// The ID of a JSON object; `None` for the summary at the end.

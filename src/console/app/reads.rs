@@ -14,9 +14,6 @@ use crate::domain::outcome::ReadFailure;
 use crate::domain::text::format_count;
 use crate::policy::error_catalog::Explanation;
 
-/// Why names look alike, and what to do.
-const NOT_UTF8_TEXT: &str = "Names are shown as ? because LANG is not UTF-8 (set LC_ALL=C.UTF-8).";
-
 impl App {
     pub(super) fn page_received(&mut self, refresh_id: u32, numbers: &[Number]) {
         if refresh_id != self.shared.refresh.id {
@@ -87,8 +84,9 @@ impl App {
             let all = self.shared.session.wabas.len();
             self.shared.messages.push(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
         }
-        if self.shared.session.is_ascii_by_locale && self.shared.refresh.has_name_outside_ascii {
-            self.shared.messages.push_once(now.utc, NOT_UTF8_TEXT);
+        if let Some(warning) = self.shared.session.names_warning.filter(|_| self.shared.refresh.has_name_outside_ascii)
+        {
+            self.shared.messages.push_once(now.utc, warning);
         }
         self.notify(&PageEvent::ListsRead);
     }

@@ -42,6 +42,9 @@ impl Environment {
     }
 }
 
+/// Why names look alike in a locale that is not UTF-8, and what to do.
+pub const NAMES_WARNING: &str = "Names are shown as ? because LANG is not UTF-8 (set LC_ALL=C.UTF-8).";
+
 /// The settings of this run of the console: operator, profile, environment. They never change while it runs.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -69,8 +72,8 @@ pub struct Session {
     pub bell: bool,
     /// How long without a key before the screen hides; `None` for never.
     pub hide_after: Option<Duration>,
-    /// True if only ASCII is shown, because the locale is not UTF-8.
-    pub is_ascii_by_locale: bool,
+    /// What to say if a name was read that cannot be shown; `None` if names are shown, or nothing can be done about it.
+    pub names_warning: Option<&'static str>,
     /// The first message; in the demo it says where the escrow key is.
     pub initial_message: Option<Message>,
 }

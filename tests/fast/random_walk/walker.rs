@@ -78,7 +78,7 @@ impl Walker {
             show_pin_for: Some(PIN_SHOWN_FOR),
             may_suspend: true,
             bell: true,
-            is_ascii_by_locale: false,
+            names_warning: None,
             hide_after: Some(Duration::from_mins(10)),
             initial_message: None,
         };
