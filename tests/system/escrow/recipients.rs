@@ -66,12 +66,32 @@ fn repeats_a_part(text: &str, line: &str) -> bool {
     line.to_lowercase().as_bytes().windows(17).any(|part| lower_case.contains(&*String::from_utf8_lossy(part)))
 }
 
+/// Asserts that each line, among good keys, refuses a recipients file and a config, with this reason and without repeating it.
+fn assert_refused(cases: &[(String, RecipientKeyError)]) {
+    let fixture = EscrowFixture::new();
+    for (line, expected) in cases {
+        let path =
+            fixture.write_file("recipients", format!("# the team\r\n\n{AGE} ana@acme\n  {line}\r\n{ED25519}\n"), 0o644);
+        let file_error = load_recipients_file(&path).map(|_| ()).expect_err("the whole list is refused");
+        let config_error = load_recipients(&[AGE, line, ED25519]).map(|_| ()).expect_err("the whole list is refused");
+        let file = format!("recipients file {}, line 4", path.display());
+        for (error, location) in [(file_error, file.as_str()), (config_error, "recipients of the config, entry 2")] {
+            let message = format!("{error} {error:?}");
+            assert!(
+                matches!(error, RecipientsError::InvalidKey { reason, .. } if reason == *expected),
+                "{line}: {message}"
+            );
+            assert!(message.starts_with(&format!("{location}: {expected}. ")), "{message}");
+            assert!(!repeats_a_part(&message, line), "{line} is repeated: {message}");
+        }
+    }
+}
+
 #[test]
 fn one_unusable_key_refuses_the_whole_list_with_the_reason() {
     use RecipientKeyError as E;
     let (ed25519_blob, rsa) = (&ED25519["ssh-ed25519 ".len()..], rsa_public_key(2048));
     let secret = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
-    let invisible = |character, place| E::Wrapped(TextProblem::Invisible { character, place });
     let key_with_point = |kind: &str, point: &[u8]| format!("{kind} {}", ssh_key_blob(&[kind.as_bytes(), point]));
     let cases: &[(String, RecipientKeyError)] = &[
         (format!("ecdsa-sha2-nistp256 {ed25519_blob} ana@acme"), E::Ecdsa),
@@ -107,6 +127,15 @@ fn one_unusable_key_refuses_the_whole_list_with_the_reason() {
         (key_with_point("ssh-ed25519", &[0; 32]), E::SmallOrderPoint),
         ("github:ana".to_owned(), E::UnknownFormat),
         ("ana@acme.example".to_owned(), E::UnknownFormat),
+    ];
+    assert_refused(cases);
+}
+
+#[test]
+fn a_wrapped_key_is_named_for_what_it_is() {
+    use RecipientKeyError as E;
+    let invisible = |character, place| E::Wrapped(TextProblem::Invisible { character, place });
+    assert_refused(&[
         ("\u{1b}[2J\u{0}".to_owned(), invisible('\u{1b}', "before")),
         (format!("\"{AGE}\","), E::Wrapped(TextProblem::Quoted)),
         (format!("“{ED25519}”"), E::Wrapped(TextProblem::Quoted)),
@@ -114,24 +143,7 @@ fn one_unusable_key_refuses_the_whole_list_with_the_reason() {
         (format!("[\"{AGE}\"]"), E::Wrapped(TextProblem::Json)),
         (format!("{AGE}\u{200b}"), invisible('\u{200b}', "behind")),
         (format!("\u{feff}{AGE}"), invisible('\u{feff}', "before")),
-    ];
-    let fixture = EscrowFixture::new();
-    for (line, expected) in cases {
-        let path =
-            fixture.write_file("recipients", format!("# the team\r\n\n{AGE} ana@acme\n  {line}\r\n{ED25519}\n"), 0o644);
-        let file_error = load_recipients_file(&path).map(|_| ()).expect_err("the whole list is refused");
-        let config_error = load_recipients(&[AGE, line, ED25519]).map(|_| ()).expect_err("the whole list is refused");
-        let file = format!("recipients file {}, line 4", path.display());
-        for (error, location) in [(file_error, file.as_str()), (config_error, "recipients of the config, entry 2")] {
-            let message = format!("{error} {error:?}");
-            assert!(
-                matches!(error, RecipientsError::InvalidKey { reason, .. } if reason == *expected),
-                "{line}: {message}"
-            );
-            assert!(message.starts_with(&format!("{location}: {expected}. ")), "{message}");
-            assert!(!repeats_a_part(&message, line), "{line} is repeated: {message}");
-        }
-    }
+    ]);
 }
 
 #[test]
