@@ -59,6 +59,7 @@ fn session(waba: &Arc<Waba>) -> Session {
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
         bell: false,
+        names_warning: None,
         hide_after: None,
         single_numbers: 0,
         escrow_command: EscrowCommand::default(),

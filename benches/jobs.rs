@@ -162,6 +162,7 @@ fn session(wabas: Vec<Arc<Waba>>) -> Session {
         show_pin_for: None,
         may_suspend: false,
         bell: false,
+        names_warning: None,
         hide_after: None,
         single_numbers: 0,
         escrow_command: EscrowCommand::default(),

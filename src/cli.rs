@@ -9,6 +9,7 @@ mod output;
 mod arg_parsers;
 mod arg_errors;
 mod simulator_spec;
+mod simulator_config;
 mod args;
 mod runtime;
 mod read_failure;
@@ -16,6 +17,7 @@ mod number_index;
 mod id_list;
 mod suspend;
 mod shutdown;
+mod config_keys;
 mod records;
 mod checks;
 mod pin_file;
@@ -23,13 +25,14 @@ mod lookup;
 mod run_job;
 mod console_setup;
 mod commands;
+mod markdown;
 
 use std::process;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use args::{DemoArgs, GlobalArgs};
-use commands::{audit, console, demo, escrow, jobs, numbers, pin, simulator};
+use commands::{audit, config, console, demo, escrow, jobs, numbers, pin, simulator};
 use error::CliError;
 use exit_code::ExitCode;
 use output::stdio::eprint_line;
@@ -49,7 +52,7 @@ Examples:
 
 {usage-heading} {usage}
 
-{all-args}";
+{all-args}{after-help}";
 
 /// Set the two-step verification PINs of WhatsApp Business phone numbers.
 #[derive(Debug, Parser)]
@@ -59,6 +62,7 @@ Examples:
     about,
     max_term_width = 80,
     help_template = HELP,
+    after_help = simulator_spec::FAULT_FILE_HELP,
 )]
 struct Cli {
     #[command(flatten)]
@@ -86,9 +90,18 @@ enum CliCommand {
     /// Show and verify the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Show which config file is in use, and what it amounts to
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Run a local fake Graph API
     #[command(long_about = crate::simulator::ABOUT)]
     Simulator(simulator::SimulatorArgs),
+}
+
+/// `docs/commands.md`: every command and its flags.
+#[must_use]
+pub fn commands_markdown() -> String {
+    markdown::commands_markdown(Cli::command())
 }
 
 /// Runs the program with the arguments of the process.
@@ -129,6 +142,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(CliCommand::Escrow(command)) => escrow::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Jobs(command)) => jobs::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Audit(command)) => audit::run(command, &overrides, &env),
+        Some(CliCommand::Config(command)) => config::run(command, &overrides, &env),
         Some(CliCommand::Simulator(args)) => simulator::run(args),
         None if cli.demo.is_on => demo::run(&cli.demo, cli.global.state_dir.as_deref(), &cli.global),
         None => match console::run(&overrides, &env, &cli.global)? {

@@ -10,7 +10,6 @@ use crate::cli::output::table;
 use crate::config::Profile;
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::pin::{PinChoice, Weakness};
-use crate::domain::text::CleanText;
 
 /// How many numbers a message names before it counts the rest.
 const MAX_LISTED_NUMBERS: usize = 5;
@@ -50,8 +49,7 @@ pub(crate) fn check_strength(pins: &PinChoice, numbers: &[Number]) -> Result<(),
     if let Some(weakness) = pin.weakness(None).filter(|weakness| weakness.is_refused()) {
         return Err(weak_pin_error(weakness, ""));
     }
-    let display = |number: &Number| number.display_number.as_ref().map(CleanText::to_string);
-    let weakness = |number: &Number| pin.weakness(display(number).as_deref()).filter(|weakness| weakness.is_refused());
+    let weakness = |number: &Number| pin.weakness(number.original_display()).filter(|weakness| weakness.is_refused());
     match numbers.iter().find_map(|number| weakness(number).map(|weakness| (number, weakness))) {
         Some((number, weakness)) => Err(weak_pin_error(weakness, &format!(" {}", number.label()))),
         None => Ok(()),

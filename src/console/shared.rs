@@ -18,7 +18,8 @@ pub use escrow_command::EscrowCommand;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
 pub use messages::{Message, Messages};
 pub use status::{
-    Connection, Environment, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session, next_countdown_change,
+    Connection, Environment, NAMES_WARNING, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
+    next_countdown_change,
 };
 
 pub(super) use change_message::SendTimes;

@@ -83,13 +83,23 @@ impl TerminalEnv {
         term.is_empty() || term == "unknown" || PLAIN_TERMINALS.iter().any(|plain| term.starts_with(plain))
     }
 
+    /// True if another locale would show more than ASCII on this terminal.
+    #[must_use]
+    pub fn is_ascii_by_locale(&self) -> bool {
+        !self.is_utf8() && Self { locale: Some("C.UTF-8".to_owned()), ..self.clone() }.glyphs() == Glyphs::Unicode
+    }
+
+    fn is_utf8(&self) -> bool {
+        let locale = self.locale.as_deref().unwrap_or_default().to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    }
+
     /// The glyphs that `auto` selects: Unicode in a UTF-8 locale whose fonts draw these symbols one column wide.
     #[must_use]
     pub fn glyphs(&self) -> Glyphs {
         let locale = self.locale.as_deref().unwrap_or_default().to_ascii_lowercase();
-        let is_utf8 = locale.contains("utf-8") || locale.contains("utf8");
         let is_wide = ["zh", "ja", "ko"].iter().any(|language| locale.starts_with(language));
-        if is_utf8 && !is_wide && self.term() != "linux" && !self.is_plain_terminal() {
+        if self.is_utf8() && !is_wide && self.term() != "linux" && !self.is_plain_terminal() {
             Glyphs::Unicode
         } else {
             Glyphs::Ascii
@@ -215,6 +225,8 @@ mod tests {
         for (term, locale, expected) in cases {
             assert_eq!(env(term, locale).glyphs(), expected, "{term} {locale}");
         }
+        let by_locale = cases.map(|(term, locale, _)| env(term, locale).is_ascii_by_locale());
+        assert_eq!(by_locale, [false, false, true, true, false, false, false, false]);
     }
 
     #[test]

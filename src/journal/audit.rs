@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::model::{Operator, ReplySummary};
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
+use crate::domain::json_text::json_text;
 use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::operator::OperatorName;
 use crate::domain::text::CleanText;
@@ -218,7 +219,7 @@ impl AuditRow {
     /// # Errors
     /// If JSON cannot represent a field. No current field causes this.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
+        json_text(self)
     }
 }
 

@@ -16,6 +16,7 @@ mod keys;
 mod messages;
 mod nothing_named;
 mod journal_updates;
+mod locale;
 mod number_changes;
 mod open_issues;
 mod pin_form;

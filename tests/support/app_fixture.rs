@@ -10,7 +10,7 @@ use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
-use pindesk::console::shared::{Environment, EscrowCommand, RecordingStatus, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, NAMES_WARNING, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::domain::change::{
@@ -99,6 +99,7 @@ fn session(show_pin_for: Option<Duration>) -> Session {
         show_pin_for,
         may_suspend: true,
         bell: false,
+        names_warning: None,
         hide_after: Some(HIDE_AFTER),
         single_numbers: 0,
         escrow_command: EscrowCommand::default(),
@@ -143,6 +144,12 @@ impl AppFixture {
     /// `show_pin_for` is how long the form shows a PIN; `None` for never.
     pub(crate) fn with_options(size: (u16, u16), terminal_env: &TerminalEnv, show_pin_for: Option<Duration>) -> Self {
         Self::start(session(show_pin_for), Ok(()), size, terminal_env)
+    }
+
+    /// The console in a locale that is not UTF-8.
+    pub(crate) fn in_c_locale(size: (u16, u16)) -> Self {
+        let session = Session { names_warning: Some(NAMES_WARNING), ..session(Some(Duration::from_secs(10))) };
+        Self::start(session, Ok(()), size, &TerminalEnv::default())
     }
 
     /// The console without a config file.

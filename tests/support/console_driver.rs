@@ -156,6 +156,7 @@ fn session(options: &DriverOptions, wabas: Vec<Arc<Waba>>) -> Session {
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
         bell: false,
+        names_warning: None,
         hide_after: None,
         single_numbers: usize::from(options.configured_number.is_some()),
         escrow_command: EscrowCommand::default(),

@@ -94,6 +94,12 @@ impl TerminalFixture {
         fs::write(self.path("config.toml"), config).expect("the file is written");
     }
 
+    /// Adds lines to the end of the config.
+    pub(crate) fn append_to_config(&self, lines: &str) {
+        let config = fs::read_to_string(self.path("config.toml")).expect("a config");
+        fs::write(self.path("config.toml"), config + lines).expect("the file is written");
+    }
+
     /// How many PIN requests arrived.
     pub(crate) fn pin_requests(&self) -> usize {
         self.simulator.pin_request_count()
@@ -126,7 +132,12 @@ impl TerminalFixture {
 
     /// Waits for the numbers on this screen, and until the journal was opened more than `before` times.
     pub(crate) fn wait_until_ready(&self, screen: &PtySession, before: i64) {
-        screen.wait_for(&format!("Read {NUMBERS} numbers."));
+        self.wait_until_ready_with(screen, before, &format!("Read {NUMBERS} numbers."));
+    }
+
+    /// Like [`Self::wait_until_ready`], where the message about the numbers is this one.
+    pub(crate) fn wait_until_ready_with(&self, screen: &PtySession, before: i64, message: &str) {
+        screen.wait_for(message);
         // Until the journal is open, no PIN can be set. The list does not show when it is open.
         let deadline = Instant::now() + JOURNAL_OPEN_TIMEOUT;
         while self.journal_open_count() == before && Instant::now() < deadline {

@@ -2,9 +2,11 @@
 
 mod arguments;
 mod audit;
+mod config;
 mod dry_run;
 mod escrow;
 mod jobs;
+mod meta_texts;
 mod numbers;
 mod outcomes;
 mod pin_set;

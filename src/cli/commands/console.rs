@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 
 use crate::cli::args::GlobalArgs;
+use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::{
-    base_setup, exit_code, has_terminal, recording_config, require_terminal, run_console, user_name,
+    base_setup, exit_code, has_terminal, names_warning, recording_config, require_terminal, run_console, user_name,
 };
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::records::config_not_found;
 use crate::cli::runtime::build_runtime;
 use crate::config::endpoint::Credentials;
-use crate::config::{self, Config, ConfigError, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource};
-use crate::console::input::keymap::{Keymap, RebindError};
+use crate::config::{self, Config, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource};
 use crate::console::runtime::{ConsoleExit, ConsoleSetup, TokenReader};
 use crate::console::shared::{Environment, EscrowCommand, Session};
 use crate::console::worker::WorkerConfig;
@@ -64,6 +64,7 @@ fn setup_without_config(searched: Vec<PathBuf>, no_color: bool) -> Result<Consol
         show_pin_for: None,
         may_suspend: ConsoleSettings::default().suspend && process::can_suspend(),
         bell: false,
+        names_warning: names_warning(GlyphChoice::Auto),
         hide_after: None,
         initial_message: None,
     };
@@ -91,7 +92,9 @@ fn setup_from_config(
     escrow_command: EscrowCommand,
     no_color: bool,
 ) -> Result<ConsoleSetup, CliError> {
-    let keymap = build_keymap(&config)?;
+    let keymap = keymap_from_config(&config)?;
+    // The screen would open, and could set nothing.
+    preflight::load_recipients(&config.escrow)?;
     let Config { path, profile, console, escrow, .. } = config;
     let is_live = profile.live && !profile.is_test();
     let session = Session {
@@ -108,6 +111,7 @@ fn setup_from_config(
         show_pin_for: console.show_pin,
         may_suspend: console.suspend && process::can_suspend(),
         bell: console.bell,
+        names_warning: names_warning(console.glyphs),
         hide_after: console.hide_after,
         initial_message: None,
     };
@@ -139,25 +143,4 @@ fn token_source_label(source: &TokenSource) -> String {
             format!("the command {}", CleanText::new(argv.first().map_or("", String::as_str)))
         }
     }
-}
-
-/// The default keys with those of the config.
-fn build_keymap(config: &Config) -> Result<Keymap, ConfigError> {
-    let entries = config.key_overrides.iter().map(|binding| (binding.action.as_str(), binding.key.as_str()));
-    Keymap::with_own_keys(entries).map_err(|refused| {
-        let binding = &config.key_overrides[refused.position];
-        let what = refused.reason.to_string();
-        match refused.reason {
-            RebindError::UnknownAction { .. } | RebindError::FixedAction(_) => binding.action_error(&what, &[]),
-            RebindError::UnknownKey(_)
-            | RebindError::ReservedKey(_)
-            | RebindError::AlsoConfirms(_)
-            | RebindError::Conflict { .. }
-            | RebindError::LastKey { .. }
-            | RebindError::FixedKey { .. }
-            | RebindError::TypedAsText { .. } => {
-                binding.key_error(&what, "a key that is neither fixed nor the last one of another action")
-            }
-        }
-    })
 }

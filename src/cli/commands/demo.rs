@@ -14,7 +14,9 @@ use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 use crate::cli::args::{DemoArgs, GlobalArgs};
-use crate::cli::console_setup::{base_setup, exit_code, recording_config, require_terminal, run_console, user_name};
+use crate::cli::console_setup::{
+    base_setup, exit_code, names_warning, recording_config, require_terminal, run_console, user_name,
+};
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::runtime::build_runtime;
@@ -74,6 +76,7 @@ pub(crate) fn run(args: &DemoArgs, state_dir: Option<&Path>, global: &GlobalArgs
         show_pin_for: settings.show_pin,
         may_suspend: settings.suspend && process::can_suspend(),
         bell: false,
+        names_warning: names_warning(GlyphChoice::Auto),
         hide_after: settings.hide_after,
         initial_message: Some(Message { at: Clock::System.now().utc, text: first_message }),
     };

@@ -23,6 +23,7 @@ use crate::cli::records::{self, require_config};
 use crate::cli::runtime::build_runtime;
 use crate::config::{self, Env, Overrides};
 use crate::domain::clock::UtcTime;
+use crate::domain::json_text::write_json;
 use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::standing::ChangeResult;
 use crate::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities};
@@ -248,7 +249,7 @@ fn print_pins_json(store: &EscrowStore, decryptions: &[Decryption<'_>]) -> io::R
     let output = EscrowOpenOutput { schema: SCHEMA_VERSION, records, unopened, unreadable_lines, is_torn };
     let capacity = MAX_RECORD_BYTES * (decryptions.len() + store.unreadable_lines.len() + 1);
     let mut text = Zeroizing::new(Vec::with_capacity(capacity));
-    serde_json::to_writer(&mut *text, &output)?;
+    write_json(&mut *text, &output)?;
     text.push(b'\n');
     io::stdout().write_all(&text)
 }

@@ -27,6 +27,7 @@ use crate::cli::run_job::{self, ConfirmedJob, OutputOptions};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Env, Overrides};
 use crate::domain::change::JobId;
+use crate::domain::json_text::write_json;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
@@ -118,7 +119,7 @@ fn list(state_dir: &Path, is_json: bool) -> Result<ExitCode, CliError> {
     let mut out = io::stdout().lock();
     if is_json {
         let printed = jobs.iter().try_for_each(|job| {
-            serde_json::to_writer(&mut out, &job_record(job, "job"))?;
+            write_json(&mut out, &job_record(job, "job"))?;
             writeln!(out)
         });
         return exit_code_after_print(printed, ExitCode::Done);
@@ -197,7 +198,7 @@ fn show(state_dir: &Path, id: JobId, is_json: bool) -> Result<ExitCode, CliError
 
 fn print_summary(out: &mut impl io::Write, job: &JobSummary, is_json: bool) -> io::Result<()> {
     if is_json {
-        serde_json::to_writer(&mut *out, &job_record(job, "summary"))?;
+        write_json(&mut *out, &job_record(job, "summary"))?;
         return writeln!(out);
     }
     let tally = tally(job);
@@ -229,7 +230,7 @@ fn print_result(out: &mut impl io::Write, number: &JobNumber) -> io::Result<()> 
         advice: explanation.as_ref().filter(|_| needs_advice).map_or(&[], |explanation| explanation.advice),
         ..ResultRecord::new(&number.number, result, reason)
     };
-    serde_json::to_writer(&mut *out, &record)?;
+    write_json(&mut *out, &record)?;
     writeln!(out)
 }
 

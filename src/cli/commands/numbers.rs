@@ -12,7 +12,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::numbers::{NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::read_failure::{self, waba_label};
-use crate::cli::records::require_config;
+use crate::cli::records::{require_config, require_numbers};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{Config, Env, Overrides, Profile};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep, WabaId};
@@ -87,7 +87,11 @@ pub(crate) fn run(
     env: &Env,
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
-    let Config { path, profile, .. } = require_config(overrides, env)?;
+    let config = require_config(overrides, env)?;
+    if matches!(command, NumbersCommand::List(_)) {
+        require_numbers(&config)?;
+    }
+    let Config { path, profile, .. } = config;
     if global.verbose {
         let path = CleanText::new(&path.display().to_string());
         eprint_line(&format!("pindesk: config {path}, profile {}, {}", profile.name, profile.endpoint.url));
@@ -176,7 +180,7 @@ fn show(id: PhoneNumberId, is_json: bool, profile: &Profile, graph: &Graph) -> R
     let config_name =
         profile.numbers.iter().find(|(configured, _)| *configured == id).and_then(|(_, name)| name.clone());
     let printed = if is_json {
-        print_json(&NumberRecord::from(&number))
+        print_json(&NumberRecord::exact(&number))
     } else {
         print_fields(&Number { name: config_name.or(number.name.clone()), ..number })
     };

@@ -15,6 +15,7 @@ use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line};
 use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
 use crate::domain::change::{JobId, Progress};
+use crate::domain::json_text::json_text;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
@@ -184,7 +185,7 @@ impl ResultPrinter {
     }
 
     fn print_json(&mut self, record: &impl Serialize) {
-        match serde_json::to_string(record) {
+        match json_text(record) {
             Ok(line) => self.print_line(&line),
             Err(error) => eprint_line(&format!("pindesk: cannot print a result: {error}")),
         }

@@ -89,6 +89,10 @@ impl App {
             format!("{read}; {unread} of {all} WABAs could not be read.")
         };
         self.shared.messages.push_refresh(now.utc, sentence);
+        if let Some(warning) = self.shared.session.names_warning.filter(|_| self.shared.refresh.has_name_outside_ascii)
+        {
+            self.shared.messages.push_once(now.utc, warning);
+        }
         self.notify(&PageEvent::ListsRead);
     }
 

@@ -16,9 +16,10 @@ mod readme;
 mod row;
 pub mod table;
 
+pub use action_names::rebindable_names;
 pub use actions::*;
 pub use mode::{Mode, TextInput};
-pub use readme::readme_table;
+pub use readme::{keys_markdown, readme_table};
 pub use row::{Binding, HelpGroup, KeyRow, KeyTable, Risk};
 
 /// The key table in use: the built-in one, with the keys of the config.

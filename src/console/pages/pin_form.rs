@@ -15,7 +15,6 @@ use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::pin::{Pin, PinChoice};
 use crate::domain::pin_plan::Targets;
-use crate::domain::text::CleanText;
 
 /// The PIN form and its numbers.
 #[derive(Debug)]
@@ -83,7 +82,7 @@ impl PinFormPage {
 }
 
 fn display_number(number: &Number) -> Option<String> {
-    number.display_number.as_ref().map(CleanText::to_string)
+    number.original_display().map(str::to_owned)
 }
 
 impl PageBehavior for PinFormPage {

@@ -63,6 +63,13 @@ impl Messages {
         self.add(at, text.into(), Pending::No);
     }
 
+    /// Adds a message that is new in this session.
+    pub fn push_once(&mut self, at: UtcTime, text: &str) {
+        if !self.entries.iter().any(|entry| entry.message.text == text) {
+            self.push(at, text);
+        }
+    }
+
     /// Adds what a refresh read. The first message follows in the same line, so that the operator sees it.
     pub fn push_refresh(&mut self, at: UtcTime, sentence: String) {
         let first = self.entries.iter().position(|entry| entry.pending == Pending::FirstRefresh);

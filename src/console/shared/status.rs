@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::domain::ascii::is_readable_in_ascii;
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
@@ -41,6 +42,9 @@ impl Environment {
     }
 }
 
+/// Why names look alike in a locale that is not UTF-8, and what to do.
+pub const NAMES_WARNING: &str = "Names are shown as ? because LANG is not UTF-8 (set LC_ALL=C.UTF-8).";
+
 /// The settings of this run of the console: operator, profile, environment. They never change while it runs.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -72,6 +76,8 @@ pub struct Session {
     pub bell: bool,
     /// How long without a key before the screen hides; `None` for never.
     pub hide_after: Option<Duration>,
+    /// What to say if a name was read that cannot be shown; `None` if names are shown, or nothing can be done about it.
+    pub names_warning: Option<&'static str>,
     /// The first message; in the demo it says where the escrow key is.
     pub initial_message: Option<Message>,
 }
@@ -136,6 +142,8 @@ pub struct RefreshProgress {
     pub numbers_read: usize,
     /// The numbers that were read one by one. A WABA may list them as well.
     pub single_numbers: HashSet<PhoneNumberId>,
+    /// True if a name that was read cannot be shown in ASCII.
+    pub has_name_outside_ascii: bool,
     /// How many WABAs were read or failed.
     pub wabas_done: usize,
     /// WABAs whose list could not be read, and why.
@@ -150,6 +158,7 @@ impl RefreshProgress {
             None => self.single_numbers.insert(number.id),
         };
         self.numbers_read += usize::from(is_new);
+        self.has_name_outside_ascii |= number.name.as_ref().is_some_and(|name| !is_readable_in_ascii(name.as_str()));
     }
 }
 

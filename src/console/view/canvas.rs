@@ -13,6 +13,7 @@ use super::status;
 use crate::console::app::App;
 use crate::console::input::keymap::FooterKey;
 use crate::console::theme::{Role, Theme};
+use crate::domain::ascii::nearest_ascii;
 use crate::domain::text;
 
 /// The number of columns between two keys of the footer.
@@ -224,8 +225,7 @@ impl<'a> Canvas<'a> {
         let ascii = |c: char| match c {
             // The mark of truncated text has its own ASCII character.
             '…' => '~',
-            c if c.is_ascii() => c,
-            _ => '?',
+            c => nearest_ascii(c).unwrap_or('?'),
         };
         Cow::Owned(text.chars().flat_map(|c| std::iter::repeat_n(ascii(c), c.width().unwrap_or(0))).collect())
     }

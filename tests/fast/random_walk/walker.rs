@@ -78,6 +78,7 @@ impl Walker {
             show_pin_for: Some(PIN_SHOWN_FOR),
             may_suspend: true,
             bell: true,
+            names_warning: None,
             hide_after: Some(Duration::from_mins(10)),
             single_numbers: 0,
             escrow_command: EscrowCommand::default(),

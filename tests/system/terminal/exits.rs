@@ -284,6 +284,15 @@ fn a_console_whose_journal_failed_exits_6() {
 }
 
 #[test]
+fn recipients_that_cannot_be_used_are_told_before_the_screen() {
+    let fixture = TerminalFixture::without_faults();
+    fixture.append_to_config("[escrow]\nrecipients_file = \"/nonexistent/recipients\"\n");
+    let session = fixture.spawn(None, &[], &[]);
+    session.wait_for("pindesk: recipients file /nonexistent/recipients: there is no such file");
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(6));
+}
+
+#[test]
 fn an_unsupported_terminal_is_refused_with_advice() {
     for (term, message) in [("dumb", "TERM is dumb"), ("", "TERM is not set")] {
         let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &["--demo"], (80, 24), &[("TERM", term)]);

@@ -274,8 +274,8 @@ fn input_for_the_token_command_is_not_a_console_key() {
 #[test]
 fn a_read_only_demo_changes_nothing() {
     let flags = ["--demo", "--demo-latency", "0", "--demo-numbers", "100", "--read-only"];
-    let mut session =
-        PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &flags, (80, 24), &[("TERM", "xterm"), ("USER", "ana")]);
+    let env = [("TERM", "xterm"), ("LANG", "C.UTF-8"), ("USER", "ana")];
+    let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &flags, (80, 24), &env);
     session.wait_for("Read 100 numbers.");
     session.send("p");
     session.wait_for("This profile is read-only: nothing can be changed.");

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use pindesk::console::shared::NAMES_WARNING;
+
 use crate::support::pty::{ProcessExit, PtySession};
 use crate::support::terminal_fixture::{
     AMBIGUOUS_ERROR_FAULT, ConsolePage, PIN, TerminalFixture, confirm, open_confirmation, open_form,
@@ -84,16 +86,22 @@ fn an_idle_page_writes_nothing() {
 fn every_terminal_shows_the_same_text() {
     let terms =
         ["xterm-256color", "linux", "vt100", "screen", "screen-256color", "tmux-256color", "putty", "xterm", "ansi"];
+    // Only where another locale would help is the locale named as the cause.
+    let message = |term: &str| {
+        let is_ascii_terminal = ["linux", "vt100", "ansi"].contains(&term);
+        if is_ascii_terminal { "Read 200 numbers." } else { NAMES_WARNING }
+    };
     let fixture = TerminalFixture::without_faults();
     let screens = terms.map(|term| {
-        let mut session = fixture.start_console(&[("TERM", term), ("LANG", "C")]);
-        // The cursor is on the number that came first, which may be any.
-        session.send("<");
-        session.wait_until_quiet(QUIET_TIME);
-        let mut screens = vec![session.text()];
+        let before = fixture.journal_open_count();
+        let mut session = fixture.spawn(None, &[], &[("TERM", term), ("LANG", "C")]);
+        fixture.wait_until_ready_with(&session, before, message(term));
+        let text = session.text();
+        assert!(text.lines().any(|line| line.trim_end() == message(term)), "{term}: {text}");
+        let mut screens = vec![without_message(&text)];
         session.send("jj");
         session.wait_until_quiet(QUIET_TIME);
-        screens.push(session.text());
+        screens.push(without_message(&session.text()));
         open_form(&mut session);
         session.wait_until_quiet(QUIET_TIME);
         screens.push(without_timestamps(&session.text()));
@@ -106,6 +114,18 @@ fn every_terminal_shows_the_same_text() {
     for (term, pages) in terms.iter().zip(&screens) {
         assert_eq!(pages, &screens[0], "{term}");
     }
+}
+
+/// The screen without its message line.
+fn without_message(screen: &str) -> String {
+    let lines: Vec<_> = screen.lines().collect();
+    lines
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| at + 2 != lines.len())
+        .map(|(_, line)| *line)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The screen without the line that says when the number was refreshed.
