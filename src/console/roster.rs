@@ -24,7 +24,6 @@ pub use order::{SortColumn, SortDirection, SortOrder};
 pub use row_store::{StaleSummary, TwoStepCounts};
 
 use filter::Filter;
-use last_sets::LastSets;
 use order::SortContext;
 use row_store::{ChangeStates, RowStore, UpsertResult, priority};
 
@@ -38,7 +37,6 @@ pub struct Roster {
     changes: ChangeStates,
     /// The numbers with a running change or in doubt: few, whatever the journal has about the others.
     open: HashSet<PhoneNumberId>,
-    last_sets: LastSets,
     /// The newest time at which a change was confirmed.
     newest_set: Option<UtcTime>,
     sort: SortOrder,
@@ -160,7 +158,7 @@ impl Roster {
 
     /// Sets when the PIN of a number was last set, unless a newer time is known. The number may be unknown.
     pub fn set_last_set(&mut self, id: PhoneNumberId, last_set: LastSet) {
-        self.last_sets.insert(id, last_set);
+        self.store.set_last_set(id, last_set);
     }
 
     /// Adds, removes and moves rows. Does nothing if there are no updates.
@@ -332,7 +330,7 @@ impl Roster {
         RosterRow {
             number,
             change: self.changes.get(&number.id),
-            last_set: self.last_sets.get(&number.id),
+            last_set: self.store.last_set(slot),
             is_stale: self.store.is_stale(slot),
         }
     }

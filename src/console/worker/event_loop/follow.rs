@@ -27,9 +27,9 @@ const RECORDS_PER_PAGE: usize = 256;
 
 impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     /// Sends what the journal has about numbers, page by page, newest first.
-    pub(super) fn load_number_records(&self, journal: Journal) {
+    pub(super) fn load_number_records(&self, journal: Journal) -> impl Future<Output = ()> + Send + use<R> {
         let wait_for_permit = self.throttled_sender();
-        tokio::spawn(async move {
+        async move {
             let ends = read_journal(&journal, |reader| reader.newest_ends()).await;
             for page in ends.chunks(RECORDS_PER_PAGE) {
                 let send = wait_for_permit().await;
@@ -38,7 +38,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                     read_journal(&journal, move |reader| reader.number_records(&page)).await,
                 ));
             }
-        });
+        }
     }
 
     /// Hands new rows to the actor until the journal is closed.
