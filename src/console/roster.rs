@@ -37,7 +37,6 @@ pub use row_store::{StaleSummary, TwoStepCounts};
 pub use visible_rows::{Rearrangement, WindowStart};
 
 use filter::{Filter, FilterContext, FilterMatches};
-use last_sets::LastSets;
 use order::RowOrder;
 use request_counts::RequestCounts;
 use row_store::{ChangeStates, RowStore, UpsertResult, priority};
@@ -50,7 +49,6 @@ pub struct Roster {
     changes: ChangeStates,
     /// The numbers with a running change or in doubt: few, whatever the journal has about the others.
     open: HashSet<PhoneNumberId>,
-    last_sets: LastSets,
     /// Of the numbers in `store`.
     request_counts: RequestCounts,
     /// As in [`UtcTime::day`].
@@ -217,7 +215,7 @@ impl Roster {
 
     /// Sets when the PIN of a number was last set, unless a newer time is known. The number may be unknown.
     pub fn set_last_set(&mut self, id: PhoneNumberId, last_set: LastSet) {
-        self.last_sets.insert(id, last_set);
+        self.store.set_last_set(id, last_set);
     }
 
     /// Adds, removes and moves rows. Does nothing if there are no updates.
@@ -424,7 +422,7 @@ impl Roster {
         RosterRow {
             number,
             change: self.changes.get(&number.id),
-            last_set: self.last_sets.get(&number.id),
+            last_set: self.store.last_set(slot),
             is_stale: self.store.is_stale(slot),
             is_kept: self.visible.is_kept(slot),
         }

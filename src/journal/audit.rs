@@ -121,6 +121,27 @@ pub struct ClaimedIdentity {
     pub ssh_connection: Option<CleanText>,
 }
 
+/// Who wrote a row: the fields of [`AuditRow`] that name the operator, without the others.
+#[derive(Debug, Deserialize)]
+pub(super) struct RowOperator {
+    host: CleanText,
+    uid: u32,
+    claimed: ClaimedNames,
+}
+
+#[derive(Debug, Deserialize)]
+struct ClaimedNames {
+    user: Option<CleanText>,
+    sudo_user: Option<CleanText>,
+}
+
+impl RowOperator {
+    /// The short name of the operator.
+    pub(super) fn name(&self) -> OperatorName {
+        OperatorName::new(self.uid, self.claimed.user.as_ref(), self.claimed.sudo_user.as_ref(), &self.host)
+    }
+}
+
 /// The fields of a row that depend on the action.
 #[derive(Debug, Default)]
 pub(super) struct AuditEntry<'a> {

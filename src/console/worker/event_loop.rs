@@ -196,8 +196,12 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let jobs_handle = jobs.clone();
         let former = std::mem::replace(&mut self.records_state, RecordsState::Open { recorder, jobs });
         self.send_msg(Msg::RecordsOpened { status, unresolved, findings });
-        self.load_cached_numbers(journal.clone());
-        self.load_number_records(journal.clone());
+        let (numbers, records) = (self.load_cached_numbers(journal.clone()), self.load_number_records(journal.clone()));
+        tokio::spawn(async move {
+            numbers.await;
+            // The rows are there, so that each record finds its own.
+            records.await;
+        });
         self.follow_journal(journal.clone(), jobs_handle.clone());
         if let Some(reads) = waiting_reads {
             tokio::spawn(reads.cache(journal, jobs_handle, self.config.recording.profile.clone()));

@@ -15,7 +15,7 @@ use crate::domain::change::{ChangeId, Completion, JobId, LastSet};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::PhoneNumberId;
 use crate::domain::operator::OperatorName;
-use crate::journal::audit::AuditRow;
+use crate::journal::audit::RowOperator;
 use crate::journal::error::StorageError;
 use crate::journal::model::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 use crate::journal::rules::change_state::{EndedChange, ended_state};
@@ -48,12 +48,18 @@ pub(super) fn newest_ends(db: &Connection) -> rusqlite::Result<Vec<i64>> {
     Ok(newest)
 }
 
-/// The records of the numbers with these newest rows.
-pub(super) fn records(db: &Connection, dir: &StateDir, ends: &[i64]) -> Result<Vec<NumberRecord>, StorageError> {
-    let mut runs = LiveRuns::new(dir);
-    let mut records = Vec::with_capacity(ends.len());
-    for end in ends {
-        records.extend(record(db, *end, &mut runs)?);
+/// The records of the numbers with these newest rows, newest first. One statement reads all of them.
+pub(super) fn records(
+    db: &Connection,
+    runs: &mut LiveRuns<'_>,
+    ends: &[i64],
+) -> Result<Vec<NumberRecord>, StorageError> {
+    let ends = serde_json::to_string(ends).map_err(|error| StorageError::new(error.to_string()))?;
+    let mut statement = db.prepare_cached(&records_sql())?;
+    let mut rows = statement.query([ends])?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(read_record(row, runs)?);
     }
     Ok(records)
 }
@@ -110,7 +116,7 @@ fn update(
             SELECT max(seq) AS seq FROM outcomes WHERE number = ?1
             UNION ALL SELECT max(z.seq) FROM settlements z JOIN changes c USING (change) WHERE c.number = ?1)";
     let newest: Option<i64> = db.prepare_cached(NEWEST)?.query_row([number.as_str()], |row| row.get(0))?;
-    let record = newest.map(|newest| record(db, newest, runs)).transpose()?.flatten();
+    let record = records(db, runs, newest.as_slice())?.pop();
     let record = record.unwrap_or(NumberRecord { number, latest: None, last_set: None });
     let mut closed = changes_of(db, number)?;
     let (mut unresolved, mut held) = (Vec::new(), Vec::new());
@@ -140,51 +146,53 @@ fn changes_of(db: &Connection, number: PhoneNumberId) -> rusqlite::Result<Vec<Ch
     statement.query_map([number.as_str()], |row| parse_column(row, 0))?.collect()
 }
 
-/// The record of the number with this newest row; `None` if there is no such row.
-fn record(db: &Connection, end: i64, runs: &mut LiveRuns<'_>) -> Result<Option<NumberRecord>, StorageError> {
-    const START: usize = FACTS_COLUMN_COUNT;
-    let sql = format!(
+/// The rows `r` that a JSON list names: each an outcome, or a resolution with its change. `z` is the resolution of the
+/// change, `p` the newest confirmation of the number, `e` the change of that if it has an encrypted PIN, and `k` the
+/// recipients of that PIN.
+fn records_sql() -> String {
+    format!(
         "SELECT {FACTS_COLUMNS}, r.number, r.job, coalesce(o.at, t.at), coalesce(o.tries, t.attempt), o.detail, z.at, z.how,
             (SELECT row FROM audit WHERE seq = coalesce(z.seq, r.seq)), p.at, p.tries,
-            (SELECT row FROM audit WHERE seq = p.seq), k.fingerprints
+            p.seq = coalesce(z.seq, r.seq),
+            (SELECT row FROM audit WHERE seq = p.seq AND seq <> coalesce(z.seq, r.seq)), k.fingerprints
         FROM (
-            SELECT seq, change, number, job FROM outcomes WHERE seq = ?1
+            SELECT seq, change, number, job FROM outcomes WHERE seq IN (SELECT value FROM json_each(?1))
             UNION ALL SELECT z.seq, change, c.number, c.job FROM settlements z JOIN changes c USING (change)
-            WHERE z.seq = ?1) r
+            WHERE z.seq IN (SELECT value FROM json_each(?1))) r
         {FACTS_JOIN}
         LEFT JOIN settlements z ON z.seq = (
             SELECT max(seq) FROM settlements WHERE change = c.change AND seq > coalesce(t.seq, c.seq))
         LEFT JOIN outcomes p ON p.seq = (SELECT max(seq) FROM outcomes WHERE number = r.number AND kind = 'set')
         LEFT JOIN changes e ON e.change = p.change AND e.sealed IS NOT NULL
-        LEFT JOIN recipients k ON k.seq = (SELECT max(seq) FROM recipients WHERE seq <= e.seq)"
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query([end])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+        LEFT JOIN recipients k ON k.seq = (SELECT max(seq) FROM recipients WHERE seq <= e.seq)
+        ORDER BY r.seq DESC"
+    )
+}
+
+fn read_record(row: &Row<'_>, runs: &mut LiveRuns<'_>) -> Result<NumberRecord, StorageError> {
+    const START: usize = FACTS_COLUMN_COUNT;
     let state = read_facts(row, 0)?.state(is_run_alive(row, 0, runs)?);
     let detail: Option<String> = row.get(START + 4)?;
-    let settled_at: Option<u32> = row.get(START + 5)?;
+    let resolved_at: Option<u32> = row.get(START + 5)?;
     let resolution: Option<String> = row.get(START + 6)?;
-    let set_at = completion(row, START + 8)?;
+    let operator = operator(row, START + 7)?;
+    let set = completion(row, START + 8)?;
+    let is_newest_row: Option<bool> = row.get(START + 10)?;
+    let set_by = if is_newest_row == Some(true) { operator.clone() } else { self::operator(row, START + 11)? };
     let ended = EndedChange {
         completion: completion(row, START + 2)?,
         standing: detail.and_then(|detail| serde_json::from_str(&detail).ok()),
-        resolution: settled_at
+        resolution: resolved_at
             .zip(resolution.as_deref().and_then(parse_resolution))
             .map(|(at, how)| (UtcTime::from_unix_seconds(at), how)),
-        last_set: set_at,
+        last_set: set,
     };
     let job = row.get::<_, Option<u32>>(START + 1)?.map(JobId::new);
-    let latest = ended_state(state, ended).zip(operator(row, START + 7)?).map(|(state, operator)| RecordedChange {
-        job,
-        operator,
-        state,
-    });
-    let last_set = match (set_at, operator(row, START + 10)?) {
-        (Some(set), Some(by)) => Some(LastSet { at: set.at, by, escrow_keys: key_count(row, START + 11)? }),
-        (_, _) => None,
-    };
-    Ok(Some(NumberRecord { number: parse_column(row, START)?, latest, last_set }))
+    let latest =
+        ended_state(state, ended).zip(operator).map(|(state, operator)| RecordedChange { job, operator, state });
+    let escrow_keys = key_count(row, START + 12)?;
+    let last_set = set.zip(set_by).map(|(set, by)| LastSet { at: set.at, by, escrow_keys });
+    Ok(NumberRecord { number: parse_column(row, START)?, latest, last_set })
 }
 
 /// Reads the time and the attempts of an outcome; `None` without an outcome.
@@ -197,7 +205,7 @@ fn completion(row: &Row<'_>, start: usize) -> rusqlite::Result<Option<Completion
 /// Reads who wrote an audit row; `None` for an altered row.
 fn operator(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<OperatorName>> {
     let text = row.get_ref(column)?.as_str_or_null().unwrap_or_default();
-    Ok(text.and_then(|text| serde_json::from_str::<AuditRow>(text).ok()).map(|row| row.operator_name()))
+    Ok(text.and_then(|text| serde_json::from_str::<RowOperator>(text).ok()).map(|row| row.name()))
 }
 
 /// Reads the number of recipients; `None` if the escrow does not have the PIN.

@@ -20,6 +20,7 @@ use crate::journal::error::{JournalError, StorageError};
 use crate::journal::model::{
     EncryptedPin, HistoryEntry, JobDetail, JobSummary, NumberRecord, NumberUpdate, RecordCursor,
 };
+use crate::journal::run_lock::LiveRuns;
 use crate::state_dir::StateDir;
 
 /// A journal that is open for reading.
@@ -104,7 +105,7 @@ impl JournalReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn number_records(&self, ends: &[i64]) -> Result<Vec<NumberRecord>, JournalError> {
-        self.read(|db| number_records::records(db, &self.dir, ends))
+        self.read(|db| number_records::records(db, &mut LiveRuns::new(&self.dir), ends))
     }
 
     /// What rows after the cursor say about their numbers, and what became of the numbers that another process works on.

@@ -16,7 +16,7 @@ use crate::console::worker::journal_read::{read_journal, try_read_journal};
 use crate::domain::clock::Clock;
 use crate::domain::text::CleanText;
 use crate::jobs::JobsHandle;
-use crate::journal::{Journal, JournalWatch, RecordCursor};
+use crate::journal::{Journal, JournalReader, JournalWatch, RecordCursor};
 
 /// The time from one read to the next. A job of another process writes dozens of rows a second; this one read covers
 /// all of them, and the last row is always read.
@@ -27,10 +27,10 @@ const RECORDS_PER_PAGE: usize = 256;
 
 impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     /// Sends what the journal has about numbers, page by page, newest first.
-    pub(super) fn load_number_records(&self, journal: Journal) {
+    pub(super) fn load_number_records(&self, journal: Journal) -> impl Future<Output = ()> + Send + use<R> {
         let wait_for_permit = self.throttled_sender();
-        tokio::spawn(async move {
-            let ends = read_journal(&journal, |reader| reader.newest_ends()).await;
+        async move {
+            let ends = read_journal(&journal, JournalReader::newest_ends).await;
             for page in ends.chunks(RECORDS_PER_PAGE) {
                 let send = wait_for_permit().await;
                 let page = page.to_vec();
@@ -38,7 +38,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                     read_journal(&journal, move |reader| reader.number_records(&page)).await,
                 ));
             }
-        });
+        }
     }
 
     /// Hands new rows to the actor until the journal is closed.
@@ -67,26 +67,18 @@ struct Follower {
 
 impl Follower {
     /// Reads after each change. Reports once if the system does not report changes.
-    async fn run(mut self, mut watch: io::Result<JournalWatch>, report_failure: impl Fn(&io::Error)) {
-        if let Err(error) = &watch {
-            report_failure(error);
-        }
+    async fn run(mut self, watch: io::Result<JournalWatch>, report_failure: impl Fn(&io::Error)) {
+        let mut watch = watch.inspect_err(&report_failure).ok();
         loop {
             self.read_new_rows().await;
             tokio::time::sleep(READ_INTERVAL).await;
-            let changed = match &mut watch {
-                Ok(watch) => tokio::select! {
-                    changed = watch.changed() => changed,
-                    () = self.reread.notified() => Ok(()),
-                },
-                Err(_) => {
-                    self.reread.notified().await;
-                    Ok(())
-                }
+            let changed = tokio::select! {
+                changed = wait_for_change(&mut watch) => changed,
+                () = self.reread.notified() => Ok(()),
             };
             if let Err(error) = changed {
                 report_failure(&error);
-                watch = Err(error);
+                watch = None;
             }
         }
     }
@@ -110,5 +102,13 @@ impl Follower {
                 return;
             }
         }
+    }
+}
+
+/// Waits for a change; forever without a watch.
+async fn wait_for_change(watch: &mut Option<JournalWatch>) -> io::Result<()> {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
     }
 }
