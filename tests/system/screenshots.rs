@@ -68,7 +68,7 @@ fn a_wide_list_matches_its_screenshot() {
     demo.set_random_pin(SET_ROW, "✓ set");
     demo.set_random_pin(FAILED_ROW, "✗ failed");
     demo.move_to(REPLACE_ROW);
-    demo.session.wait_for("No changes recorded here.");
+    demo.session.wait_for("phone number ID 200000000000002");
     demo.check_in_both_palettes("list-wide");
 }
 
@@ -105,6 +105,7 @@ impl DemoTerminal {
         self.move_to(row);
         self.session.send("p");
         self.session.wait_for("New PIN");
+        self.session.wait_for("Last set here");
     }
 
     fn leave_page(&mut self) {

@@ -9,7 +9,7 @@ use ratatui::layout::Position;
 
 use super::canvas::Canvas;
 use super::list_columns::{Column, Columns, GUTTER_WIDTH};
-use super::{PaintResult, details, list_head, status};
+use super::{PaintResult, details, list_columns, list_head, status};
 use crate::console::app::App;
 use crate::console::roster::{Rearrangement, RosterRow, SortDirection, WindowStart};
 use crate::console::theme::{Role, StatusSymbol};
@@ -64,13 +64,32 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, scroll: &m
             paint_name_and_position(app, canvas);
         }
     } else {
-        canvas.draw_rule(top + rows, &[(&status::stale_label(app), Role::Plain)], &position_label(app));
+        let sort = hidden_sort_label(app, canvas, &columns);
+        let stale = status::stale_label(app);
+        let left = [(stale.as_str(), Role::Plain), (sort.as_str(), Role::Plain)];
+        canvas.draw_rule(top + rows, &left, &position_label(app));
         if pane == 0 {
             paint_ids(app, canvas, top + rows + 1);
         }
         list_head::paint_message(app, canvas);
     }
     PaintResult { cursor: cursor.or(selected), max_scroll: 0 }
+}
+
+/// The sort column, if the window has no room for its heading, whose mark would name it.
+fn hidden_sort_label(app: &App, canvas: &Canvas<'_>, columns: &Columns) -> String {
+    let sort = app.roster().sort();
+    if columns.iter().any(|(column, ..)| column.sort_column() == Some(sort.column)) {
+        return String::new();
+    }
+    format!("sorted by {} {}", list_columns::column_of(sort.column).heading(), sort_mark(canvas, sort.direction))
+}
+
+fn sort_mark(canvas: &Canvas<'_>, direction: SortDirection) -> &'static str {
+    match direction {
+        SortDirection::Ascending => canvas.theme.up_mark(),
+        SortDirection::Descending => canvas.theme.down_mark(),
+    }
 }
 
 /// Which of the shown rows has the cursor.
@@ -96,10 +115,7 @@ fn paint_heading(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: &Columns) 
     let sort = app.roster().sort();
     for (column, x, columns) in columns.iter() {
         let heading = column.heading();
-        let mark = match sort.direction {
-            SortDirection::Ascending => canvas.theme.up_mark(),
-            SortDirection::Descending => canvas.theme.down_mark(),
-        };
+        let mark = sort_mark(canvas, sort.direction);
         let is_sorted = column.sort_column() == Some(sort.column);
         let text = if is_sorted { format!("{heading} {mark}") } else { heading.to_owned() };
         // The mark of a narrow column takes a blank after it.

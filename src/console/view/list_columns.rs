@@ -85,6 +85,17 @@ impl Column {
     }
 }
 
+/// The column that a sort order is about.
+pub(super) const fn column_of(sort: SortColumn) -> Column {
+    match sort {
+        SortColumn::Number => Column::Number,
+        SortColumn::Name => Column::Name,
+        SortColumn::Waba => Column::Waba,
+        SortColumn::TwoStep => Column::TwoStep,
+        SortColumn::Request => Column::Request,
+    }
+}
+
 /// The columns for a width, each with its first column on the screen and its width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Columns {

@@ -108,7 +108,7 @@ fn a_sort_key_pressed_again_reverses_the_order() {
     console.press('o').press('t').sees("TWO-STEP ^").press('o').press('t').sees("TWO-STEP v");
     console.press('o').press('m').sees("NAME ^");
     assert!(first(&mut console).contains("Acme"), "{}", console.screen());
-    console.press('o').press('w').sees("WABA ^").press('o').press('r').sees("REQUEST ^");
+    console.press('o').press('w').sees("sorted by WABA ^").press('o').press('r').sees("REQUEST ^");
     console.press('o').esc().sees("REQUEST ^");
 }
 

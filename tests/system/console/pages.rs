@@ -13,8 +13,8 @@ fn help_lists_every_key_of_its_page_and_both_guides() {
     let mut console = DriverOptions { size: (120, 60), ..DriverOptions::default() }.start();
     console.sees("Read 60 numbers.").wait_until_journal_opens().press('?').sees("Help: number list");
     let keymap = console.app().keymap().clone();
-    for (keys, binding) in keymap.rows(Mode::List) {
-        let line = format!("{keys} {}", binding.description);
+    for row in keymap.help_rows(Mode::List) {
+        let line = format!("{} {}", row.keys, row.description);
         console.sees(&line);
     }
     for step in RESET_LOST_PIN_STEPS {

@@ -105,7 +105,7 @@ fn four_keys_set_a_random_pin_that_the_escrow_keeps() {
     let flags = ["--demo", "--demo-latency", "0", "--demo-numbers", "100"];
     let env = [("TERM", "xterm"), ("USER", "ana")];
     let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &flags, (80, 24), &env);
-    session.wait_for("Read 100 numbers.");
+    session.wait_for("All 100 numbers");
     select_unset_number(&mut session);
     session.wait_until_quiet(QUIET_TIME);
     session.send("p");
