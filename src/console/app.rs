@@ -43,6 +43,7 @@ use crate::console::pages::{Page, PageEvent};
 use crate::console::shared::{Session, Shared, Size, TokenProblem};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
+use crate::journal::HistoryEntry;
 
 /// The complete state of the console.
 #[derive(Debug)]
@@ -127,14 +128,7 @@ impl App {
                 self.records_opened(status, unresolved, findings, now);
             }
             Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
-            Msg::HistoryRead { id, lines } => {
-                // One that arrives late must not replace the one that is shown.
-                let is_awaited = self.shared.show_awaited_history(id);
-                let is_shown = |page: &Page| page.number() == Some(id) || page.shows_history_of(&id, &self.shared);
-                if !self.hides_numbers() && (is_awaited || self.below.iter().chain([&self.page]).any(is_shown)) {
-                    self.shared.history = Some((id, lines));
-                }
-            }
+            Msg::HistoryRead { id, lines } => self.history_read(id, lines),
             Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
         Vec::new()
@@ -259,8 +253,24 @@ impl App {
         self.pages_mut().for_each(Page::on_covered);
     }
 
+    fn pages(&self) -> impl Iterator<Item = &Page> {
+        self.below.iter().chain([&self.page])
+    }
+
     fn pages_mut(&mut self) -> impl Iterator<Item = &mut Page> {
         self.below.iter_mut().chain([&mut self.page])
+    }
+
+    /// Keeps the history if an open page or the pane shows it. One that arrives late replaces no other.
+    fn history_read(&mut self, id: PhoneNumberId, lines: Vec<HistoryEntry>) {
+        if self.hides_numbers() {
+            return;
+        }
+        self.shared.show_awaited_history(id);
+        let mut histories = std::mem::take(&mut self.shared.histories);
+        histories.insert(id, lines);
+        histories.retain(|id, _| self.pages().any(|page| page.shows_history_of(id, &self.shared)));
+        self.shared.histories = histories;
     }
 
     fn resized(&mut self, size: Size) {
@@ -347,7 +357,7 @@ impl App {
     /// True while no number may be drawn.
     #[must_use]
     pub fn hides_numbers(&self) -> bool {
-        let pages = self.below.iter().chain([&self.page]);
+        let pages = self.pages();
         pages.fold(false, |below, page| page.hides_numbers(below, &self.shared))
     }
 }

@@ -26,6 +26,7 @@ pub(super) use change_message::SendTimes;
 pub(super) use idle_timer::IdleTimer;
 pub(super) use pane::DetailsPane;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::console::effect::WorkCommand;
@@ -96,8 +97,8 @@ pub struct Shared {
     pub(super) new_token_problem: Option<TokenProblem>,
     pub(super) recording_status: RecordingStatus,
     pub(super) in_doubt_list: InDoubtList,
-    /// The history that was loaded last, of one number.
-    pub(super) history: Option<(PhoneNumberId, Vec<HistoryEntry>)>,
+    /// The histories that open pages show.
+    pub(super) histories: HashMap<PhoneNumberId, Vec<HistoryEntry>>,
     pub(super) pane: DetailsPane,
     pub(super) idle_timer: IdleTimer,
     pub(super) refresh: RefreshProgress,
@@ -123,7 +124,7 @@ impl Shared {
             new_token_problem: None,
             recording_status: RecordingStatus::Opening,
             in_doubt_list: InDoubtList::default(),
-            history: None,
+            histories: HashMap::default(),
             pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),
             refresh: RefreshProgress::default(),

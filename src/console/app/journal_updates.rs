@@ -40,7 +40,7 @@ impl App {
 
     /// The command that reads the history of a number again, if a page shows it.
     pub(super) fn read_shown_history(&self, id: PhoneNumberId) -> Option<Effect> {
-        let mut pages = self.below.iter().chain([&self.page]);
+        let mut pages = self.pages();
         pages.any(|page| page.shows_history_of(&id, &self.shared)).then(|| WorkCommand::ReadHistory(id).into())
     }
 

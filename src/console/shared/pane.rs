@@ -33,7 +33,7 @@ impl Shared {
     /// The history of a number, newest entry first; `None` if it is not loaded.
     #[must_use]
     pub fn history(&self, id: &PhoneNumberId) -> Option<&[HistoryEntry]> {
-        self.history.as_ref().filter(|(loaded_id, _)| loaded_id == id).map(|(_, lines)| lines.as_slice())
+        self.histories.get(id).map(Vec::as_slice)
     }
 
     /// When the pane follows the cursor; `None` if it shows the cursor row already.
@@ -75,12 +75,10 @@ impl Shared {
         Some(id)
     }
 
-    /// Keeps the history of a number that the pane waited for, and shows it.
-    pub(in crate::console) fn show_awaited_history(&mut self, id: PhoneNumberId) -> bool {
-        let is_awaited = self.pane.awaited == Some(id) && self.cursor_id() == Some(id);
-        if is_awaited {
+    /// The history of this number was read: the pane shows it if it waited for it.
+    pub(in crate::console) fn show_awaited_history(&mut self, id: PhoneNumberId) {
+        if self.pane.awaited == Some(id) && self.cursor_id() == Some(id) {
             self.show_cursor_row_in_pane();
         }
-        is_awaited
     }
 }
