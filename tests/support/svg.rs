@@ -57,7 +57,8 @@ impl Palette {
 }
 
 /// The shapes of dates and times (0 is a digit, A and a are letters), and the fixed value for each.
-const TIME_PATTERNS: [(&str, &str); 5] = [
+const TIME_PATTERNS: [(&str, &str); 6] = [
+    ("0 min 00 s", "1 min 59 s"),
     ("00 Aaa 00 00:00", "22 Nov 26 14:03"),
     ("00 Aaa 0000", "22 Nov 2026"),
     ("0 Aaa 0000", "22 Nov 2026"),
