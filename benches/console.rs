@@ -58,6 +58,7 @@ fn session(waba: &Arc<Waba>) -> Session {
         wabas: vec![Arc::clone(waba)],
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
+        rotation: None,
         bell: false,
         names_warning: None,
         hide_after: None,

@@ -161,6 +161,7 @@ fn session(wabas: Vec<Arc<Waba>>) -> Session {
         wabas,
         show_pin_for: None,
         may_suspend: false,
+        rotation: None,
         bell: false,
         names_warning: None,
         hide_after: None,

@@ -2,4 +2,5 @@
 
 pub mod error_catalog;
 pub mod retry;
+pub mod rotation;
 pub(crate) mod breaker;

@@ -27,6 +27,7 @@ use hashbrown::HashSet;
 use crate::domain::change::{ChangeState, LastSet};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::policy::rotation::Rotation;
 
 pub use completion::FilterCompletion;
 pub use filter::FilterError;
@@ -51,8 +52,6 @@ pub struct Roster {
     open: HashSet<PhoneNumberId>,
     /// Of the numbers in `store`.
     request_counts: RequestCounts,
-    /// As in [`UtcTime::day`].
-    today: u32,
     filter: Filter,
     order: RowOrder,
     visible: VisibleRows,
@@ -73,6 +72,8 @@ pub struct RosterRow<'a> {
     pub last_set: Option<&'a LastSet>,
     /// True if only an earlier run has read the number, so that its two-step status may be out of date.
     pub is_stale: bool,
+    /// True if its PIN is due to be replaced.
+    pub is_due: bool,
     /// True if the row does not match the filter, and is visible because the operator acted on it or the cursor was on
     /// it.
     pub is_kept: bool,
@@ -198,9 +199,14 @@ impl Roster {
         }
     }
 
-    /// Says which day it is, for the numbers that were set today.
+    /// Sets how old a PIN may get; `None` if no PIN is ever due.
+    pub fn set_rotation(&mut self, rotation: Option<Rotation>) {
+        self.store.set_rotation(rotation);
+    }
+
+    /// Says which day it is, for the numbers that were set today and for the PINs that are due.
     pub fn set_today(&mut self, now: UtcTime) {
-        if mem::replace(&mut self.today, now.day()) != self.today {
+        if self.store.set_today(now.day()) {
             self.has_pending_updates |= self.filter.depends_on_today();
         }
     }
@@ -216,6 +222,7 @@ impl Roster {
     /// Sets when the PIN of a number was last set, unless a newer time is known. The number may be unknown.
     pub fn set_last_set(&mut self, id: PhoneNumberId, last_set: LastSet) {
         self.store.set_last_set(id, last_set);
+        self.has_pending_updates |= self.filter.depends_on_today();
     }
 
     /// Adds, removes and moves rows. Does nothing if there are no updates.
@@ -245,7 +252,7 @@ impl Roster {
     }
 
     fn matching_rows(&self, filter: &Filter) -> FilterMatches {
-        filter.matching_rows(&FilterContext { store: &self.store, changes: &self.changes, today: self.today })
+        filter.matching_rows(&FilterContext { store: &self.store, changes: &self.changes })
     }
 
     fn remove_pending(&mut self) {
@@ -361,7 +368,8 @@ impl Roster {
             not_set: self.counts().not_set,
             failed: counts.failed,
             in_doubt: counts.in_doubt,
-            set_today: counts.set_on(self.today),
+            set_today: counts.set_on(self.store.today()),
+            due: self.store.due_count(),
         }
     }
 
@@ -424,6 +432,7 @@ impl Roster {
             change: self.changes.get(&number.id),
             last_set: self.store.last_set(slot),
             is_stale: self.store.is_stale(slot),
+            is_due: self.store.is_due(slot),
             is_kept: self.visible.is_kept(slot),
         }
     }

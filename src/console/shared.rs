@@ -115,11 +115,13 @@ pub struct Shared {
 
 impl Shared {
     pub(super) fn new(session: Session, keymap: Keymap, size: Size) -> Self {
+        let mut roster = Roster::default();
+        roster.set_rotation(session.rotation);
         Self {
             messages: Messages::with_first(session.initial_message.clone()),
             session,
             keymap,
-            roster: Roster::default(),
+            roster,
             connection: Connection::Unknown,
             new_token_problem: None,
             recording_status: RecordingStatus::Opening,

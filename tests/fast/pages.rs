@@ -6,6 +6,7 @@ mod actions;
 mod cached_numbers;
 mod copying;
 mod counts;
+mod due;
 mod going_back;
 mod cursor;
 mod filter;

@@ -23,6 +23,7 @@ use pindesk::domain::pin::Pin;
 use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::standing::DoubtCause;
 use pindesk::domain::text::CleanText;
+use pindesk::policy::rotation::Rotation;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -98,6 +99,7 @@ fn session(show_pin_for: Option<Duration>) -> Session {
         wabas: vec![waba()],
         show_pin_for,
         may_suspend: true,
+        rotation: None,
         bell: false,
         names_warning: None,
         hide_after: Some(HIDE_AFTER),
@@ -165,6 +167,12 @@ impl AppFixture {
             config_paths: vec!["/etc/pindesk/config.toml".into()],
             ..session(Some(Duration::from_secs(10)))
         };
+        Self::start(session, Ok(()), size, &TerminalEnv::default())
+    }
+
+    /// The console of a config in which PINs are due after this many days.
+    pub(crate) fn with_rotation(size: (u16, u16), days: u32) -> Self {
+        let session = Session { rotation: Some(Rotation { days }), ..session(Some(Duration::from_secs(10))) };
         Self::start(session, Ok(()), size, &TerminalEnv::default())
     }
 

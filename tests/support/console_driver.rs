@@ -155,6 +155,7 @@ fn session(options: &DriverOptions, wabas: Vec<Arc<Waba>>) -> Session {
         wabas,
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
+        rotation: None,
         bell: false,
         names_warning: None,
         hide_after: None,

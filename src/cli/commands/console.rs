@@ -19,6 +19,7 @@ use crate::console::worker::WorkerConfig;
 use crate::domain::text::CleanText;
 use crate::journal::JournalKind;
 use crate::numbers::NumberSources;
+use crate::policy::rotation::Rotation;
 use crate::preflight;
 use crate::process;
 
@@ -63,6 +64,7 @@ fn setup_without_config(searched: Vec<PathBuf>, no_color: bool) -> Result<Consol
         escrow_command: EscrowCommand::default(),
         show_pin_for: None,
         may_suspend: ConsoleSettings::default().suspend && process::can_suspend(),
+        rotation: None,
         bell: false,
         names_warning: names_warning(GlyphChoice::Auto),
         hide_after: None,
@@ -95,7 +97,7 @@ fn setup_from_config(
     let keymap = keymap_from_config(&config)?;
     // The screen would open, and could set nothing.
     preflight::load_recipients(&config.escrow)?;
-    let Config { path, profile, console, escrow, .. } = config;
+    let Config { path, profile, console, escrow, policy, .. } = config;
     let is_live = profile.live && !profile.is_test();
     let session = Session {
         profile: Some(profile.name.as_str().to_owned()),
@@ -110,6 +112,7 @@ fn setup_from_config(
         escrow_command,
         show_pin_for: console.show_pin,
         may_suspend: console.suspend && process::can_suspend(),
+        rotation: policy.rotate_after.map(Rotation::after),
         bell: console.bell,
         names_warning: names_warning(console.glyphs),
         hide_after: console.hide_after,

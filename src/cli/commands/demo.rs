@@ -75,6 +75,7 @@ pub(crate) fn run(args: &DemoArgs, state_dir: Option<&Path>, global: &GlobalArgs
         escrow_command: demo.escrow_command,
         show_pin_for: settings.show_pin,
         may_suspend: settings.suspend && process::can_suspend(),
+        rotation: None,
         bell: false,
         names_warning: names_warning(GlyphChoice::Auto),
         hide_after: settings.hide_after,

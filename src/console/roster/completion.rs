@@ -95,7 +95,7 @@ fn values_of<'a>(key: FilterKey, typed: &str, wabas: impl Iterator<Item = &'a Wa
             names.sort_unstable();
             names
         }
-        FilterKey::TwoStep | FilterKey::Request | FilterKey::Set | FilterKey::Id => {
+        FilterKey::TwoStep | FilterKey::Request | FilterKey::Set | FilterKey::Due | FilterKey::Id => {
             let values = key.values().iter().filter(|value| value.starts_with(typed));
             values.map(|value| (*value).to_owned()).collect()
         }

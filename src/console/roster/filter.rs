@@ -95,6 +95,8 @@ enum Predicate {
     /// One of these keywords of a change's state; `None` for numbers without a change.
     Requests(Vec<Option<&'static str>>),
     SetToday,
+    /// The PIN is due, or is not.
+    Due(bool),
     /// Part of the phone number ID.
     Id(String),
 }
@@ -103,8 +105,6 @@ enum Predicate {
 pub(super) struct FilterContext<'a> {
     pub(super) store: &'a RowStore,
     pub(super) changes: &'a ChangeStates,
-    /// As in [`UtcTime::day`](crate::domain::clock::UtcTime::day).
-    pub(super) today: u32,
 }
 
 /// The rows that match, by their slots.
@@ -161,14 +161,14 @@ impl Filter {
         self.terms.iter().any(|term| match term.predicate {
             Predicate::Word { state, .. } => matches!(state, Some(NumberState::Request(_))),
             Predicate::State(state) => matches!(state, NumberState::Request(_)),
-            Predicate::Requests(_) | Predicate::SetToday => true,
+            Predicate::Requests(_) | Predicate::SetToday | Predicate::Due(_) => true,
             Predicate::Waba(_) | Predicate::Id(_) => false,
         })
     }
 
     /// True if a new day can add or remove a row.
     pub(super) fn depends_on_today(&self) -> bool {
-        self.terms.iter().any(|term| term.predicate == Predicate::SetToday)
+        self.terms.iter().any(|term| matches!(term.predicate, Predicate::SetToday | Predicate::Due(_)))
     }
 
     pub(super) fn matching_rows(&self, context: &FilterContext<'_>) -> FilterMatches {
@@ -199,6 +199,7 @@ impl Filter {
             | Predicate::Waba(_)
             | Predicate::Requests(_)
             | Predicate::SetToday
+            | Predicate::Due(_)
             | Predicate::Id(_) => None,
         });
         digits.collect::<Option<String>>().filter(|digits| !digits.is_empty())
@@ -233,6 +234,7 @@ impl Predicate {
                 (!keywords.is_empty()).then_some(Self::Requests(keywords))
             }
             FilterKey::Set => (!values.is_empty()).then_some(Self::SetToday),
+            FilterKey::Due => values.first().map(|value| Self::Due(*value == "yes")),
             FilterKey::Id => value.bytes().all(|byte| byte.is_ascii_digit()).then(|| Self::Id(value.to_owned())),
         };
         predicate.map(Some).ok_or(FilterError::BadValue { key })
@@ -273,8 +275,13 @@ impl Predicate {
             Self::SetToday => mark_changes(
                 context,
                 hits,
-                |state| matches!(state, ChangeState::Set(completion) if completion.at.day() == context.today),
+                |state| matches!(state, ChangeState::Set(completion) if completion.at.day() == store.today()),
             ),
+            Self::Due(is_due) => {
+                for (hit, slot) in hits.iter_mut().zip(0..) {
+                    *hit = store.is_due(slot) == *is_due;
+                }
+            }
             Self::Id(part) => {
                 let finder = memmem::Finder::new(part);
                 for (hit, row) in hits.iter_mut().zip(store.rows()) {
@@ -347,7 +354,7 @@ mod tests {
         assert_eq!(error_text("acme statsu:failed"), "Unknown word \"statsu:\". Did you mean request: ?");
         assert_eq!(error_text("Two-Stpe:on"), "Unknown word \"two-stpe:\". Did you mean two-step: ?");
         assert_eq!(error_text("!wabba:uk"), "Unknown word \"wabba:\". Did you mean waba: ?");
-        assert_eq!(error_text("colour:red"), "Unknown word \"colour:\". Use two-step: waba: request: set: id:");
+        assert_eq!(error_text("colour:red"), "Unknown word \"colour:\". Use two-step: waba: request: set: due: id:");
     }
 
     #[test]

@@ -19,13 +19,15 @@ pub enum FilterKey {
     Request,
     /// `set:`
     Set,
+    /// `due:`
+    Due,
     /// `id:`
     Id,
 }
 
 impl FilterKey {
     /// Every key.
-    pub const ALL: [Self; 5] = [Self::TwoStep, Self::Waba, Self::Request, Self::Set, Self::Id];
+    pub const ALL: [Self; 6] = [Self::TwoStep, Self::Waba, Self::Request, Self::Set, Self::Due, Self::Id];
 
     /// The key as the operator types it, with its colon.
     #[must_use]
@@ -35,6 +37,7 @@ impl FilterKey {
             Self::Waba => "waba:",
             Self::Request => "request:",
             Self::Set => "set:",
+            Self::Due => "due:",
             Self::Id => "id:",
         }
     }
@@ -48,6 +51,7 @@ impl FilterKey {
                 &["failed", "no-answer", "not-sent", "queued", "set", "sending", "retry", "resolved", REQUEST_NONE]
             }
             Self::Set => &["today"],
+            Self::Due => &["yes", "no"],
             Self::Waba | Self::Id => &[],
         }
     }
@@ -58,7 +62,7 @@ impl FilterKey {
         match self {
             Self::Waba => "part of a name or ID".to_owned(),
             Self::Id => "digits of a phone number ID".to_owned(),
-            Self::TwoStep | Self::Request | Self::Set => match self.values() {
+            Self::TwoStep | Self::Request | Self::Set | Self::Due => match self.values() {
                 [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
                 values => values.concat(),
             },

@@ -9,7 +9,7 @@ use crate::domain::operator::OperatorName;
 /// The newest confirmed change of each number. Few operators set many PINs, so each name is stored once.
 #[derive(Debug, Default)]
 pub(super) struct LastSets {
-    /// For each slot of the rows.
+    /// For each slot of the rows, up to the last one that has a value: without a history, this is empty.
     pub(super) by_slot: Vec<Option<LastSet>>,
     /// Numbers that have no row yet.
     without_row: HashMap<PhoneNumberId, LastSet>,
@@ -17,9 +17,19 @@ pub(super) struct LastSets {
 }
 
 impl LastSets {
-    /// Adds the slot of a new row.
-    pub(super) fn push_row(&mut self, id: &PhoneNumberId) {
-        self.by_slot.push(self.without_row.remove(id));
+    /// The number has a row now.
+    pub(super) fn add_row(&mut self, id: &PhoneNumberId, slot: u32) {
+        if let Some(last_set) = self.without_row.remove(id) {
+            *self.slot_mut(slot) = Some(last_set);
+        }
+    }
+
+    fn slot_mut(&mut self, slot: u32) -> &mut Option<LastSet> {
+        let slot = slot as usize;
+        if self.by_slot.len() <= slot {
+            self.by_slot.resize(slot + 1, None);
+        }
+        &mut self.by_slot[slot]
     }
 
     /// The value of a row.
@@ -31,11 +41,15 @@ impl LastSets {
     pub(super) fn insert(&mut self, id: PhoneNumberId, slot: Option<u32>, last_set: LastSet) {
         let by = self.operators.get_or_insert(last_set.by).clone();
         let last_set = LastSet { by, ..last_set };
-        let is_newer = |known: &LastSet| known.at > last_set.at;
-        match slot.and_then(|slot| self.by_slot.get_mut(slot as usize)) {
-            Some(known) if known.as_ref().is_some_and(is_newer) => {}
-            Some(known) => *known = Some(last_set),
-            None if self.without_row.get(&id).is_some_and(is_newer) => {}
+        let known = match slot {
+            Some(slot) => self.get(slot),
+            None => self.without_row.get(&id),
+        };
+        if known.is_some_and(|known| known.at > last_set.at) {
+            return;
+        }
+        match slot {
+            Some(slot) => *self.slot_mut(slot) = Some(last_set),
             None => {
                 self.without_row.insert(id, last_set);
             }

@@ -17,6 +17,8 @@ pub struct QuickCounts {
     pub in_doubt: usize,
     /// Meta confirmed a PIN since 00:00 UTC.
     pub set_today: usize,
+    /// The PIN is due to be replaced; `None` if no PIN is ever due.
+    pub due: Option<usize>,
 }
 
 /// The counts of the listed numbers.

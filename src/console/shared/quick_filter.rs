@@ -4,7 +4,7 @@ use super::Shared;
 use crate::console::input::keymap::QuickFilter;
 
 impl QuickFilter {
-    const ALL: [Self; 4] = [Self::NotSet, Self::Failed, Self::InDoubt, Self::SetToday];
+    const ALL: [Self; 5] = [Self::NotSet, Self::Failed, Self::InDoubt, Self::SetToday, Self::Due];
 
     /// The filter as the filter line shows it.
     #[must_use]
@@ -14,6 +14,7 @@ impl QuickFilter {
             Self::Failed => "request:failed",
             Self::InDoubt => "request:no-answer",
             Self::SetToday => "set:today",
+            Self::Due => "due:yes",
         }
     }
 }
@@ -28,6 +29,10 @@ impl Shared {
     /// Sets a quick filter, or restores the filter before it if it is active.
     pub(in crate::console) fn toggle_quick_filter(&mut self, quick: QuickFilter) {
         let active = self.quick_filter();
+        if quick == QuickFilter::Due && self.session.rotation.is_none() {
+            self.messages.set_hint("No PIN is ever due here: the config sets no rotate_after.");
+            return;
+        }
         if active == Some(quick) {
             let before = std::mem::take(&mut self.filter_before_quick);
             self.restore_filter(&before);

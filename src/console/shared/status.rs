@@ -12,6 +12,7 @@ use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::CleanText;
+use crate::policy::rotation::Rotation;
 
 use super::escrow_command::EscrowCommand;
 use super::messages::Message;
@@ -72,6 +73,8 @@ pub struct Session {
     pub show_pin_for: Option<Duration>,
     /// True if Ctrl-Z suspends the program.
     pub may_suspend: bool,
+    /// How old a PIN may get; `None` if no PIN is ever due.
+    pub rotation: Option<Rotation>,
     /// True if a failure rings the bell.
     pub bell: bool,
     /// How long without a key before the screen hides; `None` for never.

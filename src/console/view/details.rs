@@ -40,6 +40,7 @@ pub(super) fn paint_list_pane(
     sheet.push_blank_line();
     add_two_step(&mut sheet, app, &number, UtcTime::format_time);
     add_last_set(&mut sheet, app, &number.id);
+    add_due(&mut sheet, app, &number);
     add_history(&mut sheet, app, number.id);
     add_whatsapp(&mut sheet, &number);
     sheet.blank_line();
@@ -74,6 +75,7 @@ pub(super) fn add_details(sheet: &mut Sheet, app: &App, number: &Number, now: In
         None => add_last_recorded(sheet, app, &number.id),
         Some(change) => add_last_request(sheet, change, now, app.utc_now()),
     }
+    add_due(sheet, app, number);
     if !app.has_page_pane() {
         add_history(sheet, app, number.id);
         add_whatsapp(sheet, number);
@@ -95,6 +97,17 @@ pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, format
     } else {
         let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {}", format(at)));
         sheet.state_field("Two-step", two_step, role, &format!(", {read}"));
+    }
+}
+
+/// Adds whether the PIN is due to be replaced, if the config says when it is.
+fn add_due(sheet: &mut Sheet, app: &App, number: &Number) {
+    let (Some(rotation), Some(row)) = (app.session().rotation, app.roster().get(&number.id)) else { return };
+    let days = rotation.days;
+    match (row.is_due, row.last_set) {
+        (true, Some(_)) => sheet.styled_field("Due", &format!("yes, older than {days} days"), Role::Strong),
+        (true, None) => sheet.styled_field("Due", "yes, never set here", Role::Strong),
+        (false, _) => sheet.field("Due", "no"),
     }
 }
 

@@ -223,7 +223,10 @@ fn paint_two_step(canvas: &mut Canvas<'_>, (x, y): (u16, u16), row: &RosterRow<'
     let (symbol, text, role) = cell(row.number.two_step);
     let symbol = canvas.theme.symbol(symbol);
     let x = canvas.put(x, y, symbol, role);
-    canvas.put(x + 1, y, text, role);
+    let x = canvas.put(x + 1, y, text, role);
+    if row.is_due {
+        canvas.put(x + 1, y, "due", Role::Strong);
+    }
 }
 
 fn paint_request(

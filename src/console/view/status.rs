@@ -118,6 +118,9 @@ pub(super) fn counts(app: &App) -> Vec<Count> {
         with_key(QuickFilter::InDoubt, "in doubt", "doubt", in_doubt, Role::Uncertain),
         with_key(QuickFilter::SetToday, "set today", "today", quick.set_today, Role::Plain),
     ];
+    if let Some(due) = quick.due {
+        counts.push(with_key(QuickFilter::Due, "due", "due", due, Role::Plain));
+    }
     if app.size().width >= MIN_WIDTH_FOR_ALL_COUNTS {
         counts.extend([("on", two_step.on), ("unknown", two_step.unknown)].map(|(label, value)| Count {
             key: String::new(),

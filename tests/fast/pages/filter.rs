@@ -27,7 +27,7 @@ fn visible(console: &AppFixture) -> usize {
 fn the_message_line_completes_the_word_at_the_cursor() {
     let mut console = console();
     console.press('/');
-    assert_eq!(message_line(&console), "Also: two-step: waba: request: set: id:    ! or - before a word means not");
+    assert_eq!(message_line(&console), "Also: two-step: waba: request: set: due: id:    ! or - before a word means not");
     console.type_text("acme req");
     let values = "request: failed  no-answer  not-sent  queued  set  sending      Tab completes";
     assert_eq!(message_line(&console), values);
@@ -102,7 +102,7 @@ fn a_quick_filter_that_was_typed_is_one_too() {
 #[test]
 fn quick_counts_follow_what_happens() {
     let mut console = console();
-    let counts = QuickCounts { not_set: 3, failed: 0, in_doubt: 0, set_today: 0 };
+    let counts = QuickCounts { not_set: 3, failed: 0, in_doubt: 0, set_today: 0, due: None };
     assert_eq!(console.app.roster().quick_counts(), counts);
     let yesterday = Completion { at: YESTERDAY, attempts: 1 };
     console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT)).set_change_state(1, ChangeState::Set(yesterday));

@@ -23,6 +23,7 @@ use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::HistoryEntry;
+use pindesk::policy::rotation::Rotation;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -77,6 +78,7 @@ impl Walker {
             wabas: wabas.clone(),
             show_pin_for: Some(PIN_SHOWN_FOR),
             may_suspend: true,
+            rotation: Some(Rotation { days: 30 }),
             bell: true,
             names_warning: None,
             hide_after: Some(Duration::from_mins(10)),

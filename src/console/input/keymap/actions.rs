@@ -22,6 +22,7 @@ pub enum QuickFilter {
     Failed,
     InDoubt,
     SetToday,
+    Due,
 }
 
 /// The actions of the number list, also while it is empty.

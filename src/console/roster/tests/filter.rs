@@ -168,7 +168,7 @@ fn quick_counts_count_only_listed_numbers() {
     roster.set_change(id("1001"), in_doubt());
     roster.set_change(id("1009"), in_doubt());
     roster.set_change(id("1002"), ChangeState::Set(FINISHED));
-    let counts = QuickCounts { not_set: 1, failed: 0, in_doubt: 1, set_today: 1 };
+    let counts = QuickCounts { not_set: 1, failed: 0, in_doubt: 1, set_today: 1, due: None };
     assert_eq!(roster.quick_counts(), counts);
     roster.upsert(&number("1009", "+9", "Late", TwoStep::On));
     assert_eq!(roster.quick_counts(), QuickCounts { in_doubt: 2, ..counts });

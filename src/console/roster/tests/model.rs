@@ -349,6 +349,7 @@ proptest! {
             failed: 0,
             in_doubt: count(|state| matches!(state, ChangeState::InDoubt(_))),
             set_today: count(|state| *state == ChangeState::Set(FINISHED)),
+            due: None,
         };
         prop_assert_eq!(roster.quick_counts(), quick_counts);
     }

@@ -59,10 +59,19 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
                 Find,
             ),
         ),
+        bind(
+            ListAction::QuickFilter(QuickFilter::Due),
+            KeyRow::new(
+                "quick-due",
+                &[Char('5')],
+                "quick filter, again to go back: due (see rotate_after in the config)",
+                Find,
+            ),
+        ),
         bind(ListAction::PickCopy, COPY),
         bind(
             ListAction::TogglePane,
-            KeyRow::new("details-pane", &[Char('d')], "details beside the list (from 100 columns)", Look),
+            KeyRow::new("details-pane", &[Char('d')], "details beside the list (from 120 columns)", Look),
         ),
         bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
         bind(ListAction::Messages, MESSAGES),
