@@ -70,7 +70,9 @@ fn draw_separator(canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
 
 /// Adds the details of a number.
 pub(super) fn add_details(sheet: &mut Sheet, app: &App, number: &Number, now: Instant) {
-    add_two_step(sheet, app, number, |at| at.to_string());
+    // A small window has no room for the time zone, which is always UTC.
+    let is_compact = sheet.is_compact();
+    add_two_step(sheet, app, number, |at| if is_compact { at.format_time() } else { at.to_string() });
     match app.roster().change(&number.id) {
         None => add_last_recorded(sheet, app, &number.id),
         Some(change) => add_last_request(sheet, change, now, app.utc_now()),

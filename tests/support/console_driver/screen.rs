@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use pindesk::console::app::App;
 use pindesk::console::pages::Page;
 use pindesk::console::shared::RecordingStatus;
 use ratatui::buffer::Buffer;
@@ -63,6 +64,19 @@ impl ConsoleDriver {
     pub(crate) fn wait_for_message(&mut self, text: &str) -> &mut Self {
         while !self.app.messages().newest_first().next().is_some_and(|message| message.text.contains(text)) {
             let report = self.worker_events.recv_timeout(TIMEOUT).expect("the message");
+            self.handle_worker_event(report);
+        }
+        self
+    }
+
+    /// Waits until the page or the pane beside the list has the history of its number.
+    pub(crate) fn wait_for_history(&mut self) -> &mut Self {
+        let is_missing = |app: &App| match app.page_number() {
+            Some(id) => app.history(&id).is_none(),
+            None => app.has_pane() && app.pane_number() != app.roster().cursor_row().map(|row| row.number.id),
+        };
+        while is_missing(&self.app) {
+            let report = self.worker_events.recv_timeout(TIMEOUT).expect("the history");
             self.handle_worker_event(report);
         }
         self
