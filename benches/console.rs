@@ -65,6 +65,7 @@ fn session(waba: &Arc<Waba>) -> Session {
         single_numbers: 0,
         escrow_command: EscrowCommand::default(),
         initial_message: None,
+        refresh_note: None,
     }
 }
 

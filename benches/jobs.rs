@@ -168,6 +168,7 @@ fn session(wabas: Vec<Arc<Waba>>) -> Session {
         single_numbers: 0,
         escrow_command: EscrowCommand::default(),
         initial_message: None,
+        refresh_note: None,
     }
 }
 

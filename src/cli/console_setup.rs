@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::output::stdio::eprint_line;
 use crate::config::{EscrowSettings, GlyphChoice};
 use crate::console::input::decoder::{ESC_TIMEOUT, ESC_TIMEOUT_OVER_SSH};
 use crate::console::input::keymap::Keymap;
@@ -30,9 +31,19 @@ pub(crate) fn run_console(setup: ConsoleSetup) -> Result<ConsoleExit, CliError> 
 }
 
 /// The exit code of a console that ended.
-pub(crate) const fn exit_code(exit: ConsoleExit) -> ExitCode {
+pub(crate) fn exit_code(exit: ConsoleExit) -> ExitCode {
     match exit {
-        ConsoleExit::Quit | ConsoleExit::OpenDemo => ExitCode::Done,
+        ConsoleExit::Quit { in_doubt } => {
+            // The terminal keeps this line, so it names no number.
+            if in_doubt > 0 {
+                let numbers = if in_doubt == 1 { "1 number is".to_owned() } else { format!("{in_doubt} numbers are") };
+                eprint_line(&format!(
+                    "pindesk: {numbers} in doubt: a PIN may be set or not. Start pindesk and press w."
+                ));
+            }
+            ExitCode::Done
+        }
+        ConsoleExit::OpenDemo => ExitCode::Done,
         ConsoleExit::QuitWithLostRecords => ExitCode::NotReady,
         ConsoleExit::TerminalLost => ExitCode::Signal(signal_hook::consts::SIGHUP),
     }
@@ -109,7 +120,10 @@ pub(crate) fn recording_config(
 /// The name of the user for the title. It proves nothing.
 pub(crate) fn user_name() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    name.map_or_else(|_| rustix::process::getuid().as_raw().to_string(), |name| CleanText::new(&name).to_string())
+    name.map_or_else(
+        |_| format!("uid {}", rustix::process::getuid().as_raw()),
+        |name| CleanText::new(&name).to_string(),
+    )
 }
 
 /// What to say of names that are not shown, if only ASCII is shown because of the locale, which an operator can change.

@@ -54,7 +54,9 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
         (PinChoice::Fixed(_), None) => {
             Some("pindesk: no escrow recipients are configured: only you have this PIN. Keep it.")
         }
-        (PinChoice::Random, _) => Some("pindesk: the PINs are in the escrow: pindesk escrow open --identity FILE"),
+        (PinChoice::Drawn(_) | PinChoice::Random, _) => {
+            Some("pindesk: the PINs are in the escrow: pindesk escrow open --identity FILE")
+        }
     };
     let handle = runtime.handle().clone();
     let (jobs, mut progress) = {

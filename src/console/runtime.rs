@@ -79,7 +79,10 @@ pub struct ConsoleSetup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsoleExit {
     /// The operator quit.
-    Quit,
+    Quit {
+        /// How many numbers are in doubt, and will be at the next start.
+        in_doubt: usize,
+    },
     /// The operator quit, and the journal has not recorded everything, because it failed.
     QuitWithLostRecords,
     /// The operator asked for the demo.
@@ -169,10 +172,11 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
     // Before the terminal is restored: it may be dead, and the journal must be closed before a write to it.
     shutdown::close_worker(worker_cell.get());
     Ok(match ended {
-        ConsoleExit::Quit if console.has_lost_records => ConsoleExit::QuitWithLostRecords,
-        ConsoleExit::Quit | ConsoleExit::QuitWithLostRecords | ConsoleExit::OpenDemo | ConsoleExit::TerminalLost => {
-            ended
-        }
+        ConsoleExit::Quit { .. } if console.has_lost_records => ConsoleExit::QuitWithLostRecords,
+        ConsoleExit::Quit { .. }
+        | ConsoleExit::QuitWithLostRecords
+        | ConsoleExit::OpenDemo
+        | ConsoleExit::TerminalLost => ended,
     })
 }
 

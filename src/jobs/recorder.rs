@@ -59,7 +59,7 @@ impl Recorder {
         }
         let pin_source = match plan.pins {
             PinChoice::Fixed(_) => PinSource::Given,
-            PinChoice::Random => PinSource::Random,
+            PinChoice::Drawn(_) | PinChoice::Random => PinSource::Random,
         };
         let numbers = targets.map(|target| (target.id, target.waba_id())).collect();
         JobRecord::New(JobPlan { profile: self.profile.clone(), pin_source, numbers })

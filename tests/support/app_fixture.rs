@@ -106,6 +106,7 @@ fn session(show_pin_for: Option<Duration>) -> Session {
         single_numbers: 0,
         escrow_command: EscrowCommand::default(),
         initial_message: None,
+        refresh_note: None,
     }
 }
 

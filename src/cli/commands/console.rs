@@ -44,7 +44,7 @@ pub(crate) fn run(overrides: &Overrides, env: &Env, global: &GlobalArgs) -> Resu
     let setup = ConsoleSetup { panics_after_start: global.panic_after_start, ..setup };
     match run_console(setup)? {
         ConsoleExit::OpenDemo => Ok(None),
-        exit @ (ConsoleExit::Quit | ConsoleExit::QuitWithLostRecords | ConsoleExit::TerminalLost) => {
+        exit @ (ConsoleExit::Quit { .. } | ConsoleExit::QuitWithLostRecords | ConsoleExit::TerminalLost) => {
             Ok(Some(exit_code(exit)))
         }
     }
@@ -69,6 +69,7 @@ fn setup_without_config(searched: Vec<PathBuf>, no_color: bool) -> Result<Consol
         names_warning: names_warning(GlyphChoice::Auto),
         hide_after: None,
         initial_message: None,
+        refresh_note: None,
     };
     Ok(base_setup(session, no_color, GlyphChoice::Auto, build_runtime()?))
 }
@@ -117,6 +118,7 @@ fn setup_from_config(
         names_warning: names_warning(console.glyphs),
         hide_after: console.hide_after,
         initial_message: None,
+        refresh_note: None,
     };
     let worker_config = WorkerConfig {
         endpoint: profile.endpoint.clone(),

@@ -61,7 +61,6 @@ pub(crate) fn run(args: &DemoArgs, state_dir: Option<&Path>, global: &GlobalArgs
     };
     let settings = ConsoleSettings::default();
     let failing = if args.faults.is_none() { failing_rows_message(args.numbers) } else { None };
-    let first_message = failing.into_iter().chain([demo.key_message]).collect::<Vec<_>>().join(" ");
     let session = Session {
         profile: Some("demo".to_owned()),
         environment: Environment::Demo,
@@ -79,7 +78,8 @@ pub(crate) fn run(args: &DemoArgs, state_dir: Option<&Path>, global: &GlobalArgs
         bell: false,
         names_warning: names_warning(GlyphChoice::Auto),
         hide_after: settings.hide_after,
-        initial_message: Some(Message { at: Clock::System.now().utc, text: first_message }),
+        initial_message: Some(Message { at: Clock::System.now().utc, text: demo.key_message }),
+        refresh_note: failing,
     };
     let setup = ConsoleSetup {
         worker_config: Some(WorkerConfig {

@@ -88,7 +88,8 @@ impl App {
             let all = self.shared.session.wabas.len();
             format!("{read}; {unread} of {all} WABAs could not be read.")
         };
-        self.shared.messages.push_refresh(now.utc, sentence);
+        let note = self.shared.session.refresh_note.take().map_or(String::new(), |note| format!(" {note}"));
+        self.shared.messages.push(now.utc, format!("{sentence}{note}"));
         if let Some(warning) = self.shared.session.names_warning.filter(|_| self.shared.refresh.has_name_outside_ascii)
         {
             self.shared.messages.push_once(now.utc, warning);

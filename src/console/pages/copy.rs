@@ -29,8 +29,10 @@ impl PageBehavior for CopyPage {
     }
 
     fn on_action(self, action: CopyAction, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
-        if action == CopyAction::Back {
-            return Step::back();
+        match action {
+            CopyAction::Back => return Step::back(),
+            CopyAction::HideScreen => return Step::reset(Destination::Hidden(None)),
+            CopyAction::Number | CopyAction::Id | CopyAction::Waba | CopyAction::All | CopyAction::EscrowCommand => {}
         }
         let value = |text| CopiedText { text, is_command: false, note: None };
         let number = shared.number(&self.id);
@@ -40,7 +42,7 @@ impl PageBehavior for CopyPage {
             CopyAction::Waba => number.waba.as_ref().map(|waba| value(waba.id.to_string())),
             CopyAction::All => Some(value(ticket_text(&number, shared.roster.change(&self.id)))),
             CopyAction::EscrowCommand => shared.has_escrow().then(|| escrow_command(&number, shared)),
-            CopyAction::Back => None,
+            CopyAction::HideScreen | CopyAction::Back => None,
         });
         if let Some(copied) = copied {
             let text = copied.text.clone();

@@ -9,7 +9,7 @@ use crate::console::effect::ScreenCommand;
 use crate::console::go::{ConfirmRequest, Destination, PinDraft, Step};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{KeyTable, Mode, PinFormAction, table};
-use crate::console::pin_form::{PinField, PinForm, PinFormNote};
+use crate::console::pin_form::{PinField, PinForm, PinFormNote, PinOrigin};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
@@ -57,7 +57,10 @@ impl PinFormPage {
             Some(pin) => {
                 self.form.hide();
                 let draft = PinDraft { targets: self.targets, form: self.form, notice: self.notice };
-                let pins = PinChoice::Fixed(pin);
+                let pins = match draft.form.origin() {
+                    PinOrigin::Typed | PinOrigin::RandomRetyped => PinChoice::Fixed(pin),
+                    PinOrigin::RandomInEscrow => PinChoice::Drawn(pin),
+                };
                 Step::replace(Destination::Confirm(ConfirmRequest::SetPins { pins, draft }))
             }
             None => Step::stay(self),

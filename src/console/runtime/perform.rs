@@ -10,6 +10,7 @@ use base64::Engine as _;
 use super::{ConsoleExit, ConsoleRuntime};
 use crate::console::app::Msg;
 use crate::console::effect::{Effect, MAX_CLIPBOARD_BYTES, ScreenCommand, WorkCommand};
+use crate::console::shared::Environment;
 use crate::domain::pin::Pin;
 
 /// How long a suspend waits for a write of the journal: the operator waits for their shell.
@@ -39,7 +40,12 @@ impl ConsoleRuntime {
             ScreenCommand::OpenDemo => self.exit = Some(ConsoleExit::OpenDemo),
             // After a signal, the watcher ends the process with the signal's exit code.
             ScreenCommand::Quit if self.is_shutting_down => {}
-            ScreenCommand::Quit => self.exit = Some(ConsoleExit::Quit),
+            ScreenCommand::Quit => {
+                // What a demo left behind is gone.
+                let is_kept = self.app.session().environment != Environment::Demo;
+                let in_doubt = if is_kept { self.app.in_doubt_list().number_count() } else { 0 };
+                self.exit = Some(ConsoleExit::Quit { in_doubt });
+            }
         }
     }
 

@@ -27,8 +27,6 @@ enum Pending {
     No,
     /// The change of this number is in progress, and updates it.
     Change(PhoneNumberId),
-    /// It is the first message, which the end of the first refresh starts.
-    FirstRefresh,
     /// The PIN of this number was set, and the refresh that follows adds the status.
     Refresh(PhoneNumberId),
 }
@@ -54,7 +52,7 @@ impl Messages {
     /// The messages at the start: `first`, or none.
     #[must_use]
     pub fn with_first(first: Option<Message>) -> Self {
-        let entry = |message| Entry { message, pending: Pending::FirstRefresh };
+        let entry = |message| Entry { message, pending: Pending::No };
         Self { entries: first.into_iter().map(entry).collect(), ..Self::default() }
     }
 
@@ -68,16 +66,6 @@ impl Messages {
         if !self.entries.iter().any(|entry| entry.message.text == text) {
             self.push(at, text);
         }
-    }
-
-    /// Adds what a refresh read. The first message follows in the same line, so that the operator sees it.
-    pub fn push_refresh(&mut self, at: UtcTime, sentence: String) {
-        let first = self.entries.iter().position(|entry| entry.pending == Pending::FirstRefresh);
-        let text = match first.and_then(|index| self.entries.remove(index)) {
-            Some(first) => format!("{sentence} {}", first.message.text),
-            None => sentence,
-        };
-        self.add(at, text, Pending::No);
     }
 
     /// Updates the message of a number's change in progress, where it stands. Adds it if there is none.
@@ -128,7 +116,7 @@ impl Messages {
     pub fn counted_change(&self) -> Option<PhoneNumberId> {
         match self.entries.back()?.pending {
             Pending::Change(id) => Some(id),
-            Pending::No | Pending::FirstRefresh | Pending::Refresh(_) => None,
+            Pending::No | Pending::Refresh(_) => None,
         }
     }
 

@@ -85,7 +85,8 @@ impl Shared {
         };
         let retry_at = now.plus(RETRY_INTERVAL);
         self.connection = Connection::Offline { since, retry_at };
-        self.messages.push(now.utc, format!("No answer from {}. Next try at {}.", self.session.host, retry_at.utc));
+        self.messages
+            .push(now.utc, format!("Offline: {} does not answer. Next try at {}.", self.session.host, retry_at.utc));
     }
 }
 

@@ -83,6 +83,8 @@ pub struct Session {
     pub names_warning: Option<&'static str>,
     /// The first message; in the demo it says where the escrow key is.
     pub initial_message: Option<Message>,
+    /// What the message of the first refresh adds.
+    pub refresh_note: Option<String>,
 }
 
 /// The connection to Meta, as the last reply showed.

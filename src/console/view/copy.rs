@@ -19,7 +19,7 @@ pub(super) fn menu(app: &App, page: &CopyPage) -> Sheet {
     let is_shown = |action| match action {
         CopyAction::Number | CopyAction::Id | CopyAction::Waba | CopyAction::All => true,
         CopyAction::EscrowCommand => app.has_escrow(),
-        CopyAction::Back => false,
+        CopyAction::HideScreen | CopyAction::Back => false,
     };
     for binding in table::COPY_MENU.bindings.iter().filter(|binding| is_shown(binding.action)) {
         sheet.key_hint(&app.keymap().keys_label(table::COPY_MENU.mode, &binding.row), binding.row.description);

@@ -8,7 +8,7 @@ use super::question::sheet_about;
 use super::sheet::Sheet;
 use super::status;
 use crate::console::app::App;
-use crate::console::input::keymap::{NumberAction, table};
+use crate::console::input::keymap::{CopyAction, NumberAction, table};
 use crate::console::pages::resolution_note::ResolutionNotePage;
 use crate::console::theme::{Role, StatusSymbol, Theme};
 use crate::domain::change::{Completion, InDoubtDetails, SendHistory};
@@ -44,9 +44,12 @@ pub(super) fn add_status(
         }
     }
     if details.is_in_escrow {
+        let copy = app.keymap().key_label(&table::NO_ANSWER, &NumberAction::PickCopy);
+        let command = app.keymap().key_label(&table::COPY_MENU, &CopyAction::EscrowCommand);
         sheet.optional_blank_line();
-        sheet.text("To decrypt the PIN from the escrow, on any machine with a key:");
-        sheet.text(&format!("pindesk escrow open --identity FILE {}", number.id));
+        sheet.text(&format!(
+            "To see the PIN, press {copy}, then {command}: the command that decrypts it with your key."
+        ));
         sheet.optional_blank_line();
     }
 }

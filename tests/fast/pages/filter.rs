@@ -27,7 +27,10 @@ fn visible(console: &AppFixture) -> usize {
 fn the_message_line_completes_the_word_at_the_cursor() {
     let mut console = console();
     console.press('/');
-    assert_eq!(message_line(&console), "Also: two-step: waba: request: set: due: id:    ! or - before a word means not");
+    assert_eq!(
+        message_line(&console),
+        "Also: two-step: waba: request: set: due: id:    ! or - before a word means not"
+    );
     console.type_text("acme req");
     let values = "request: failed  no-answer  not-sent  queued  set  sending      Tab completes";
     assert_eq!(message_line(&console), values);

@@ -85,6 +85,7 @@ impl Walker {
             single_numbers: 0,
             escrow_command: EscrowCommand::default(),
             initial_message: None,
+            refresh_note: None,
         };
         let (mut app, _) = App::start(session, Ok(()), Keymap::default(), Size { width: 80, height: 24 });
         let now = TimePoint { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_795_356_189) };

@@ -161,6 +161,7 @@ pub enum CopyAction {
     Waba,
     All,
     EscrowCommand,
+    HideScreen,
     Back,
 }
 

@@ -70,7 +70,7 @@ impl Walker {
     /// The walker types no generated PIN: if one is sent, the operator has not seen it, and the escrow has it first.
     pub(super) fn check_unseen_pin(&self, plan: &PinPlan) {
         let generated = Pin::parse(GENERATED_PIN.as_bytes()).expect("a valid PIN");
-        let is_unseen = plan.pins == PinChoice::Fixed(generated);
+        let is_unseen = plan.pins == PinChoice::Drawn(generated);
         assert!(!is_unseen || self.has_escrow(), "a random PIN was sent that is saved nowhere");
     }
 

@@ -19,7 +19,8 @@ pub(super) const FIRST: KeyRow =
     KeyRow::new("first", &[Char('g'), Key::Home, Char('<')], "to the first row", Move).moves();
 pub(super) const LAST: KeyRow = KeyRow::new("last", &[Char('G'), Key::End, Char('>')], "to the last row", Move).moves();
 pub(super) const HELP: KeyRow = KeyRow::new(HELP_ACTION, &[Char('?')], "help for this page", Look).footer("help");
-pub(super) const MESSAGES: KeyRow = KeyRow::new("messages", &[Char('m')], "messages, newest first", Look);
+pub(super) const MESSAGES: KeyRow =
+    KeyRow::new("messages", &[Char('m')], "messages, newest first", Look).footer("messages");
 pub(super) const SET_PIN: KeyRow =
     KeyRow::new("set-pin", &[Char('p')], "set the PIN of this number", Act).footer("set PIN").risk(Prompts);
 pub(super) const REFRESH_NUMBER: KeyRow =
@@ -38,9 +39,9 @@ pub(super) const DELETE_DIGIT: KeyRow =
     KeyRow::new("delete-digit", &[Key::Backspace, Key::Delete], "delete a digit", Act);
 pub(super) const CLEAR_DIGITS: KeyRow = KeyRow::new("clear-field", &[Ctrl('u')], "clear the field", Act);
 pub(super) const HIDE_SCREEN: KeyRow =
-    KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop the access token", Tool);
+    KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop the access token", Tool).footer("hide");
 pub(super) const SHOW_IN_DOUBT: KeyRow =
-    KeyRow::new("in-doubt", &[Char('w')], "numbers in doubt and other open issues", Look);
+    KeyRow::new("in-doubt", &[Char('w')], "numbers in doubt and other open issues", Look).footer("in doubt");
 
 /// The bindings of a page, then every motion of a list or a long page, each as the page's action.
 macro_rules! with_motions {

@@ -71,7 +71,7 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
         bind(ListAction::PickCopy, COPY),
         bind(
             ListAction::TogglePane,
-            KeyRow::new("details-pane", &[Char('d')], "details beside the list (from 120 columns)", Look),
+            KeyRow::new("details-pane", &[Char('d')], "details beside the list (from 120 columns)", Look).footer("details pane"),
         ),
         bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
         bind(ListAction::Messages, MESSAGES),

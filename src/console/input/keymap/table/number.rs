@@ -113,6 +113,7 @@ pub static COPY_MENU: KeyTable<CopyAction> = KeyTable {
             KeyRow::new("copy-escrow-command", &[Char('5')], "the command that decrypts its PIN", Act)
                 .footer("escrow command"),
         ),
+        bind(CopyAction::HideScreen, HIDE_SCREEN),
         bind(CopyAction::Back, BACK),
     ],
 };
