@@ -3,6 +3,7 @@
 pub mod text;
 pub mod clock;
 pub mod number;
+pub mod operator;
 pub mod pin;
 pub mod pin_plan;
 pub mod redact;

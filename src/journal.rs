@@ -33,9 +33,9 @@ use crate::state_dir::{self, StateDir};
 pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity};
 pub use error::{JournalError, RecordError};
 pub use model::{
-    AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobPlan, JobStatus, JobSummary, JournalKind,
-    JournalOptions, Operator, OutcomeRecord, PinSource, RecipientsStatus, RecordedState, RecoveryReport, ReplySummary,
-    UnresolvedChange,
+    AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator, JobPlan, JobStatus, JobSummary,
+    JournalKind, JournalOptions, LastRequest, Operator, OutcomeRecord, PinSource, RecipientsStatus, RecordedState,
+    RecoveryReport, ReplySummary, SentChange, UnresolvedChange,
 };
 pub use sqlite::reader::{JournalReader, VerifiedAudit};
 

@@ -9,13 +9,14 @@ use tokio::runtime::Runtime;
 
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::terminal::terminal_env;
 use crate::config::{EscrowSettings, GlyphChoice};
 use crate::console::input::decoder::{ESC_TIMEOUT, ESC_TIMEOUT_OVER_SSH};
 use crate::console::input::keymap::Keymap;
 use crate::console::runtime::{self, ConsoleExit, ConsoleSetup, ConsoleStartError, TokenReader};
 use crate::console::shared::Session;
 use crate::console::terminal::Capabilities;
-use crate::console::theme::{Glyphs, TerminalEnv, Theme};
+use crate::console::theme::{Glyphs, Theme};
 use crate::domain::text::CleanText;
 use crate::journal::{JournalKind, Operator};
 use crate::preflight::RecordingConfig;
@@ -110,13 +111,4 @@ pub(crate) fn recording_config(
 pub(crate) fn user_name() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     name.map_or_else(|_| rustix::process::getuid().as_raw().to_string(), |name| CleanText::new(&name).to_string())
-}
-
-fn terminal_env(no_color: bool) -> TerminalEnv {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    TerminalEnv {
-        term: variable("TERM"),
-        locale: variable("LC_ALL").or_else(|| variable("LC_CTYPE")).or_else(|| variable("LANG")),
-        no_color: no_color || variable("NO_COLOR").is_some(),
-    }
 }

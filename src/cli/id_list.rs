@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use crate::cli::error::CliError;
+use crate::cli::number_arg::id_label;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::pin::PIN_DIGITS;
 
 /// How many errors a message lists. A file with more is the wrong file.
 const MAX_LISTED_ERRORS: usize = 100;
@@ -74,11 +74,6 @@ impl IdList {
         let rest = (rest > 0).then(|| format!("and {rest} more"));
         Err(CliError::usage(format!("{file} has errors")).nothing_sent().details(lines.chain(rest)))
     }
-}
-
-/// An ID for a message. Six digits are not an ID of Meta's, and may be a PIN.
-pub(crate) fn id_label(id: PhoneNumberId) -> String {
-    if id.as_str().len() == PIN_DIGITS { "(six digits)".to_owned() } else { id.to_string() }
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::id_list;
+use crate::cli::known_numbers::ambiguous_error;
+use crate::cli::number_arg::{self, NumberArg};
 use crate::cli::number_index::NumberIndex;
 use crate::cli::read_failure::{self, waba_label};
 use crate::config::Profile;
@@ -71,6 +72,85 @@ pub(crate) fn look_up(
     shared.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Reads the number that the operator names. An ID ends the search as soon as it is found; a display number does not,
+/// because another number may have the same one.
+///
+/// # Errors
+/// If no number of the profile, or more than one, has this name, or if a list that may have it could not be read.
+pub(crate) fn find_number(
+    runtime: &Runtime,
+    graph: &Graph,
+    profile: &Profile,
+    arg: &NumberArg,
+) -> Result<Number, CliError> {
+    let configured: Vec<_> = profile.numbers.iter().filter(|(id, _)| arg.id() == Some(*id)).cloned().collect();
+    let sources = if configured.is_empty() {
+        NumberSources { wabas: profile.wabas.clone(), numbers: profile.numbers.clone() }
+    } else {
+        NumberSources { wabas: Vec::new(), numbers: configured }
+    };
+    let shared = Mutex::new(NumberSearch::default());
+    let id_found = Notify::new();
+    let receive = |event| {
+        let search = &mut *shared.lock().unwrap_or_else(PoisonError::into_inner);
+        search.handle(event, arg);
+        if search.found.iter().any(|number| arg.id() == Some(number.id) && number.read_at.is_some()) {
+            id_found.notify_one();
+        }
+    };
+    runtime.block_on(async {
+        tokio::select! {
+            () = numbers::read_numbers(graph, sources, &receive) => {}
+            () = id_found.notified() => {}
+        }
+    });
+    shared.into_inner().unwrap_or_else(PoisonError::into_inner).into_number(arg, profile.name.as_str())
+}
+
+/// The search for one number.
+#[derive(Debug, Default)]
+struct NumberSearch {
+    /// Each once.
+    found: Vec<Number>,
+    /// What could not be read, with its name.
+    unread: Vec<(String, ReadFailure)>,
+}
+
+impl NumberSearch {
+    fn handle(&mut self, event: NumbersEvent, arg: &NumberArg) {
+        match event {
+            NumbersEvent::Page(page) => {
+                for number in page.into_iter().filter(|number| arg.names(number)) {
+                    self.found.retain(|found| found.id != number.id);
+                    self.found.push(number);
+                }
+            }
+            NumbersEvent::WabaFinished(_, Ok(())) => {}
+            NumbersEvent::WabaFinished(waba, Err(failure)) => {
+                self.unread.push((format!("WABA {}", waba_label(&waba)), failure));
+            }
+            NumbersEvent::NumberFailed(id, failure) => self.unread.push((format!("number {id}"), failure)),
+        }
+    }
+
+    fn into_number(mut self, arg: &NumberArg, profile: &str) -> Result<Number, CliError> {
+        // What could not be read may have the same number, unless an ID names it.
+        let is_certain = self.found.iter().any(|number| arg.id() == Some(number.id) && number.read_at.is_some());
+        if !is_certain {
+            require_all_read(&self.unread)?;
+        }
+        match (self.found.pop(), &self.found[..]) {
+            (Some(number), []) => Ok(number),
+            (Some(number), others) => {
+                let mut found: Vec<&Number> = others.iter().collect();
+                found.push(&number);
+                Err(ambiguous_error(arg, &found).nothing_sent())
+            }
+            (None, _) => Err(CliError::usage(format!("no number {} in profile {profile}", arg.label())).nothing_sent()),
+        }
+    }
+}
+
 fn lock(shared: &Mutex<LookupResult>) -> MutexGuard<'_, LookupResult> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -89,13 +169,10 @@ impl LookupResult {
         self.index.position(&self.numbers, id)
     }
 
-    /// Keeps of a requested number what is needed to set its PIN. Name and details stay out of memory: there may be
-    /// 100,000 numbers until the last one is set.
     fn insert(&mut self, number: Number) {
         let Some(position) = self.position(number.id) else { return };
         self.missing_count -= usize::from(!mem::replace(&mut self.is_found[position], true));
-        let slot = &mut self.numbers[position];
-        *slot = Number { name: None, details: Arc::clone(&slot.details), ..number };
+        self.numbers[position] = number;
     }
 
     /// True if this number is in the profile, or may be because a list could not be read.
@@ -120,7 +197,7 @@ impl LookupResult {
             let unread: Vec<_> =
                 wabas.map(|(waba, failure)| (format!("WABA {}", waba_label(waba)), failure.clone())).collect();
             require_all_read(&unread)?;
-            let id = id_list::id_label(missing.id);
+            let id = number_arg::id_label(missing.id);
             return Err(CliError::usage(format!("no number {id} in profile {profile}")).nothing_sent());
         }
         Ok(self.numbers)

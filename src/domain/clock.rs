@@ -88,6 +88,12 @@ impl UtcTime {
         self.format("%-d %b %Y")
     }
 
+    /// `2026-11-22 14:03`, for a column whose heading says UTC.
+    #[must_use]
+    pub fn format_minute(self) -> String {
+        self.format("%Y-%m-%d %H:%M")
+    }
+
     /// `14:03`, for a narrow column.
     #[must_use]
     pub fn format_hour_minute(self) -> String {

@@ -15,6 +15,7 @@ use super::model::{Operator, ReplySummary};
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::operator::OperatorName;
 use crate::domain::text::CleanText;
 use crate::state_dir::{OpenMode, StateDir};
 
@@ -196,6 +197,12 @@ impl AuditRow {
         let claimed = self.claimed.sudo_user.as_ref().or(self.claimed.user.as_ref());
         let name = claimed.map(|name| format!(" ({name})")).unwrap_or_default();
         CleanText::new(&format!("uid {}{name}", self.uid))
+    }
+
+    /// The short name of the operator.
+    #[must_use]
+    pub fn operator_name(&self) -> OperatorName {
+        OperatorName::new(self.uid, self.claimed.user.as_ref(), self.claimed.sudo_user.as_ref(), &self.host)
     }
 
     /// The loss of earlier rows, if this row reports one. Later rows do not repair it.

@@ -4,20 +4,23 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Stdout, Write as _};
+use std::mem;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
-use crate::cli::output::result_fields::{attempts, changed, http_status, local_refusal};
+use crate::cli::output::result_fields::{attempts, changed, http_status, local_refusal, recorded_cell};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line};
-use crate::cli::output::table;
+use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle, UNKNOWN};
 use crate::cli::output::tally::Tally;
 use crate::domain::change::{JobId, Progress};
 use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::outcome::ApiError;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
+use crate::journal::RecordedState;
 use crate::policy::error_catalog::{Applied, Explanation};
 
 /// A result as scripts see it.
@@ -26,12 +29,17 @@ pub(crate) struct ResultRecord<'a> {
     pub(crate) schema: u8,
     pub(crate) event: &'static str,
     pub(crate) phone_number_id: &'a str,
+    pub(crate) display_phone_number: Option<&'a str>,
+    pub(crate) verified_name: Option<&'a str>,
     pub(crate) request: ChangeResult,
     pub(crate) changed: Option<bool>,
     pub(crate) code: Option<i64>,
     pub(crate) subcode: Option<i64>,
     pub(crate) http_status: Option<u16>,
     pub(crate) trace_id: Option<&'a str>,
+    /// Meta's words.
+    pub(crate) message: Option<&'a str>,
+    pub(crate) details: Option<&'a str>,
     pub(crate) tries: u8,
     pub(crate) change: Option<String>,
     pub(crate) reason: &'a str,
@@ -45,18 +53,72 @@ impl<'a> ResultRecord<'a> {
             schema: SCHEMA_VERSION,
             event: "result",
             phone_number_id: number.as_str(),
+            display_phone_number: None,
+            verified_name: None,
             request: result,
             changed: changed(result, Applied::Maybe),
             code: None,
             subcode: None,
             http_status: None,
             trace_id: None,
+            message: None,
+            details: None,
             tries: 0,
             change: None,
             reason,
             advice: &[],
         }
     }
+}
+
+impl<'a> ResultRecord<'a> {
+    /// The record with the names of its number, as far as they are known.
+    pub(crate) fn with_names(self, number: Option<&'a Number>) -> Self {
+        let display = number.and_then(|number| number.display_number.as_ref());
+        let name = number.and_then(|number| number.name.as_ref());
+        let [display_phone_number, verified_name] = [display, name].map(|text| text.map(CleanText::as_str));
+        Self { display_phone_number, verified_name, ..self }
+    }
+
+    /// The record with what Meta reported, if it reported an error.
+    pub(crate) fn with_error(self, error: Option<&'a ApiError>) -> Self {
+        let Some(error) = error else { return self };
+        Self {
+            code: Some(error.code),
+            subcode: error.subcode,
+            trace_id: error.trace_id.as_ref().map(CleanText::as_str),
+            message: Some(error.message.as_str()),
+            details: error.details.as_ref().map(CleanText::as_str),
+            ..self
+        }
+    }
+}
+
+/// The columns of results. The reason follows the last one.
+const COLUMNS: [Column; 4] = [
+    Column::fixed("NUMBER", 17),
+    Column::flexible("NAME", 20, 6),
+    Column::fixed("REQUEST", 11),
+    Column::fixed("ID", 17),
+];
+
+/// The table of results. Its rows are printed as they arrive.
+pub(crate) fn result_layout(style: TableStyle) -> Layout {
+    Layout::new(style, &COLUMNS)
+}
+
+/// The row of a result. `number` is the number as it was read, if it was.
+pub(crate) fn result_row(
+    layout: &Layout,
+    id: PhoneNumberId,
+    number: Option<&Number>,
+    request: Cell<'_>,
+    reason: &str,
+) -> String {
+    let display = number.and_then(|number| number.display_number.as_ref());
+    let name = number.and_then(|number| number.name.as_ref());
+    let [display, name] = [display, name].map(|text| text.map_or(UNKNOWN, CleanText::as_str));
+    layout.row(&[display.into(), name.into(), request, id.as_str().into()], reason)
 }
 
 /// How many reasons of local refusals are printed: those of many numbers can differ by a second each.
@@ -68,8 +130,9 @@ pub(crate) struct ResultPrinter {
     /// Why results could not be printed.
     write_error: Option<io::Error>,
     is_json: bool,
+    layout: Layout,
+    has_headings: bool,
     numbers: Arc<Vec<Number>>,
-    /// Empty for JSON, which has no labels.
     index: NumberIndex,
     pub(crate) tally: Tally,
     /// What to do for each kind of result, and for how many numbers.
@@ -79,11 +142,11 @@ pub(crate) struct ResultPrinter {
 }
 
 impl ResultPrinter {
-    pub(crate) fn new(is_json: bool, numbers: Arc<Vec<Number>>) -> Self {
-        let index = if is_json { NumberIndex::default() } else { NumberIndex::new(&numbers) };
-        let (out, tally) = (Some(io::stdout()), Tally::default());
-        let (advice, refusals) = (BTreeMap::new(), BTreeMap::new());
-        Self { out, write_error: None, is_json, numbers, index, tally, advice, refusals }
+    pub(crate) fn new(is_json: bool, style: TableStyle, numbers: Arc<Vec<Number>>) -> Self {
+        let (out, tally, index) = (Some(io::stdout()), Tally::default(), NumberIndex::new(&numbers));
+        let (advice, refusals, layout) = (BTreeMap::new(), BTreeMap::new(), result_layout(style));
+        let has_headings = false;
+        Self { out, write_error: None, is_json, layout, has_headings, numbers, index, tally, advice, refusals }
     }
 
     /// Handles progress. Returns true if the change has a result.
@@ -107,49 +170,38 @@ impl ResultPrinter {
     }
 
     fn print_result_json(&mut self, progress: &Progress, result: ChangeResult, explanation: &Explanation) {
-        let error = progress.state.api_error();
+        let numbers = Arc::clone(&self.numbers);
+        let number = self.index.position(&numbers, progress.number).map(|position| &numbers[position]);
         self.print_json(&ResultRecord {
             changed: changed(result, explanation.applied),
-            code: error.map(|error| error.code),
-            subcode: error.and_then(|error| error.subcode),
             http_status: http_status(&progress.state),
-            trace_id: error.and_then(|error| error.trace_id.as_ref()).map(CleanText::as_str),
             tries: attempts(&progress.state),
             change: progress.change.map(|change| change.to_string()),
             advice: explanation.advice,
             ..ResultRecord::new(&progress.number, result, &explanation.reason)
+                .with_names(number)
+                .with_error(progress.state.api_error())
         });
     }
 
     fn print_result_row(&mut self, number: PhoneNumberId, result: ChangeResult, summary: &str) {
+        if !mem::replace(&mut self.has_headings, true) {
+            self.print_line(&self.layout.headings());
+        }
         let position = self.index.position(&self.numbers, number);
-        let label = position.map_or("", |position| self.numbers[position].label());
-        let row = table::row(&[(result.label(), 9), (label, 18), (number.as_str(), 18)], summary);
+        let known = position.map(|position| &self.numbers[position]);
+        // The table says it already.
+        let reason = if result == ChangeResult::Set { "" } else { summary };
+        let row = result_row(&self.layout, number, known, recorded_cell(RecordedState::Ended(result)), reason);
         self.print_line(&row);
     }
 
-    /// Prints what would be sent.
-    pub(crate) fn print_dry_run(&mut self, number: &Number) {
-        let reason = "Dry run: the PIN would be sent, and was not.";
-        self.tally.add(ChangeResult::NotSent, 1);
+    /// Prints the summary.
+    pub(crate) fn print_summary(&mut self, job: JobId) {
         if self.is_json {
-            self.print_json(&ResultRecord::new(&number.id, ChangeResult::NotSent, reason));
+            self.print_json(&self.tally.summary_record(Some(job)));
         } else {
-            let two_step = format!("two-step {}", number.two_step.label());
-            let cells = [("would send", 10), (number.label(), 18), (number.id.as_str(), 18)];
-            self.print_line(&table::row(&cells, &two_step));
-        }
-    }
-
-    /// Prints the summary; of a dry run if there is no job.
-    pub(crate) fn print_summary(&mut self, job: Option<JobId>) {
-        if self.is_json {
-            self.print_json(&self.tally.summary_record(job));
-        } else if let Some(job) = job {
             self.print_line(&self.tally.summary_text(job));
-        } else {
-            let numbers = table::numbers_label(self.tally.total());
-            self.print_line(&format!("Dry run: a PIN would be sent to {numbers}. Nothing was sent."));
         }
     }
 

@@ -28,7 +28,11 @@ const MAX_CHECKED_BYTES: u64 = 16 << 20;
 const STATEMENT_CACHE_SIZE: usize = 48;
 
 /// Each step migrates the database from the previous version to its own. The first step creates all tables.
-const MIGRATIONS: [(i64, &str); 1] = [(1, include_str!("schema.sql"))];
+const MIGRATIONS: [(i64, &str); 2] = [
+    (1, include_str!("schema.sql")),
+    // What the operator noted about a job.
+    (2, "ALTER TABLE jobs ADD COLUMN note TEXT"),
+];
 
 /// The value with which SQLite reports `synchronous = FULL`.
 const SYNCHRONOUS_FULL: i64 = 2;
