@@ -198,9 +198,3 @@ pub(crate) fn open_existing_dir(state_dir: &Path, is_explicit: bool) -> Result<O
         Err(error) => Err(error.into()),
     }
 }
-
-/// Opens the journal for reading.
-pub(crate) fn open_reader(state_dir: &Path) -> Result<JournalReader, CliError> {
-    let dir = StateDir::open(state_dir)?;
-    Ok(JournalReader::open(&dir)?)
-}

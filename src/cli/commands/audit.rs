@@ -140,7 +140,11 @@ fn print_table(
         count += 1;
         writeln!(out, "{}", table.row(&row))
     })?;
-    let total = if count == 1 { "1 entry.".to_owned() } else { format!("{count} entries.") };
+    let total = match count {
+        0 => "No entry matches.".to_owned(),
+        1 => "1 entry.".to_owned(),
+        _ => format!("{count} entries."),
+    };
     Ok(printed.and_then(|()| writeln!(out, "{total}")))
 }
 

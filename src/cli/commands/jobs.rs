@@ -24,7 +24,7 @@ use crate::cli::output::job::ResultPrinter;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::pin_file;
-use crate::cli::records::{self, open_reader, require_config};
+use crate::cli::records::{self, require_config};
 use crate::cli::run_job::{self, ConfirmedJob};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Env, Overrides};
@@ -82,26 +82,28 @@ pub(crate) fn run(
     match command {
         JobsCommand::List(args) => show::list(args, records::open_existing(&state_dir, is_explicit)?, global),
         JobsCommand::Show(args) => {
-            let (job, known) = find_job_with_names(&state_dir, JobId::new(args.job))?;
+            let (job, known) = find_job_with_names(&state_dir, is_explicit, JobId::new(args.job))?;
             show::show(args, &job, &known, global)
         }
         JobsCommand::Report(args) => {
-            let (job, known) = find_job_with_names(&state_dir, JobId::new(args.job))?;
+            let (job, known) = find_job_with_names(&state_dir, is_explicit, JobId::new(args.job))?;
             report::print(args, &job, &known)
         }
         JobsCommand::Resume(args) => resume(args, &state_dir, overrides, env, global),
     }
 }
 
-fn find_job(state_dir: &Path, id: JobId) -> Result<JobDetail, CliError> {
-    find_job_with_names(state_dir, id).map(|(job, _)| job)
-}
-
 /// The job, and the numbers that the journal knows.
-fn find_job_with_names(state_dir: &Path, id: JobId) -> Result<(JobDetail, KnownNumbers), CliError> {
-    let journal = open_reader(state_dir)?;
+fn find_job_with_names(state_dir: &Path, is_explicit: bool, id: JobId) -> Result<(JobDetail, KnownNumbers), CliError> {
+    let Some(journal) = records::open_existing(state_dir, is_explicit)? else {
+        return Err(CliError::usage(format!("no job {id}: there are no jobs yet")));
+    };
     let job = journal.job(id)?.map(|job| (job, KnownNumbers::read(&journal)));
     job.ok_or_else(|| CliError::usage(format!("no job {id} in this state directory")).remedy("See pindesk jobs list."))
+}
+
+fn find_job(state_dir: &Path, id: JobId) -> Result<JobDetail, CliError> {
+    find_job_with_names(state_dir, false, id).map(|(job, _)| job)
 }
 
 /// The numbers of a job that were never sent.

@@ -19,7 +19,7 @@ use crate::domain::change::{JobId, Progress};
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::outcome::ApiError;
 use crate::domain::standing::ChangeResult;
-use crate::domain::text::CleanText;
+use crate::domain::text::{CleanText, width};
 use crate::journal::RecordedState;
 use crate::policy::error_catalog::{Applied, Explanation};
 
@@ -102,9 +102,13 @@ const COLUMNS: [Column; 4] = [
     Column::fixed("ID", 17),
 ];
 
-/// The table of results. Its rows are printed as they arrive.
-pub(crate) fn result_layout(style: TableStyle) -> Layout {
-    Layout::new(style, &COLUMNS)
+/// The table of results of these numbers. Its rows are printed as they arrive.
+pub(crate) fn result_layout<'a>(style: TableStyle, numbers: impl Iterator<Item = &'a Number>) -> Layout {
+    let columns = |text: &Option<CleanText>| text.as_ref().map_or(0, |text| width(text.as_str()));
+    let widest = numbers.fold([0, 0], |[display, name], number| {
+        [display.max(columns(&number.display_number)), name.max(columns(&number.name))]
+    });
+    Layout::for_content(style, &COLUMNS, &widest)
 }
 
 /// The row of a result. `number` is the number as it was read, if it was.
@@ -144,7 +148,7 @@ pub(crate) struct ResultPrinter {
 impl ResultPrinter {
     pub(crate) fn new(is_json: bool, style: TableStyle, numbers: Arc<Vec<Number>>) -> Self {
         let (out, tally, index) = (Some(io::stdout()), Tally::default(), NumberIndex::new(&numbers));
-        let (advice, refusals, layout) = (BTreeMap::new(), BTreeMap::new(), result_layout(style));
+        let (advice, refusals, layout) = (BTreeMap::new(), BTreeMap::new(), result_layout(style, numbers.iter()));
         let has_headings = false;
         Self { out, write_error: None, is_json, layout, has_headings, numbers, index, tally, advice, refusals }
     }

@@ -111,8 +111,8 @@ impl Layout {
         Self::for_content(style, columns, &[])
     }
 
-    /// A table whose widest cell in each column is known.
-    fn for_content(style: TableStyle, columns: &[Column], content: &[usize]) -> Self {
+    /// A table whose widest cell is known for the first columns, or for all.
+    pub(crate) fn for_content(style: TableStyle, columns: &[Column], content: &[usize]) -> Self {
         let mut columns = columns.to_vec();
         let content = |index: usize| content.get(index).copied().unwrap_or_default();
         if let Some(max_columns) = style.max_columns {
@@ -139,7 +139,8 @@ impl Layout {
         self.row(&cells, "")
     }
 
-    /// A row, and behind its last column a note of any length. A note that does not fit goes to lines of its own.
+    /// A row, and behind its last column a note of any length. A note that does not fit there moves to the left, and
+    /// after that to lines of its own.
     pub(crate) fn row(&self, cells: &[Cell<'_>], note: &str) -> String {
         let max_columns = self.style.max_columns.unwrap_or(usize::MAX);
         let (mut line, mut used) = (String::new(), 0);
@@ -165,8 +166,9 @@ impl Layout {
         if note.is_empty() {
             return line;
         }
-        if used + blanks + width(note) <= max_columns {
-            line.push_str(&" ".repeat(blanks));
+        let room = max_columns.saturating_sub(used + width(note));
+        if room >= GAP {
+            line.push_str(&" ".repeat(if room >= blanks { blanks } else { GAP }));
             line.push_str(note);
         } else {
             for part in wrap(note, max_columns.saturating_sub(GAP)) {

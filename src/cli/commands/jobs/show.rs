@@ -171,7 +171,7 @@ fn print_job(
     style: TableStyle,
 ) -> io::Result<()> {
     print_fields(out, job)?;
-    let layout = result_layout(style);
+    let layout = result_layout(style, numbers.iter().filter_map(|number| known.get(number.number)));
     if !numbers.is_empty() {
         writeln!(out, "\n{}", layout.headings())?;
     }
