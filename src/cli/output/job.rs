@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::cli::error::plain_io_error;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
 use crate::cli::output::result_fields::{attempts, changed, http_status, local_refusal, recorded_cell};
@@ -251,6 +252,7 @@ impl ResultPrinter {
     pub(crate) fn finish(self, code: ExitCode, where_else: &str) -> ExitCode {
         match self.write_error {
             Some(error) => {
+                let error = plain_io_error(&error);
                 eprint_line(&format!(
                     "pindesk: cannot write the output: {error}. Results are missing there. {where_else}"
                 ));

@@ -231,11 +231,11 @@ pub(super) fn pins_table(
         return writeln!(out, "{}", if store.changes.is_empty() { EMPTY_NOTE } else { "No PIN to show." });
     }
     table.print(style, &mut out)?;
-    writeln!(out, "{} {IN_FORCE_NOTE}", total_line("PIN", numbers.into_iter()))
+    writeln!(out, "{}\n{IN_FORCE_NOTE}", total_line("PIN", numbers.into_iter()))
 }
 
 const IN_FORCE_NOTE: &str = "Meta confirmed those marked \"yes\" last.\n\
-                             Meta does not reveal whether a PIN was changed elsewhere since.";
+                             It does not reveal changes made elsewhere since.";
 
 fn in_force_cell(in_force: InForce, status: Option<JournalStatus>) -> Cell<'static> {
     match (in_force, status.map(|status| status.state)) {
