@@ -73,3 +73,42 @@ pub(crate) fn ambiguous_error(arg: &NumberArg, found: &[&Number]) -> CliError {
         .details(rows)
         .remedy("Give the phone number ID of the one that you mean.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(id: &str, display: &str) -> Number {
+        let number = Number::from_config(id.parse().expect("an ID"), Some(CleanText::new("Acme")));
+        Number { display_number: Some(CleanText::new(display)), ..number }
+    }
+
+    #[test]
+    fn a_number_that_several_fit_is_refused_by_name() {
+        let known = KnownNumbers(vec![
+            number("200000000000001", "+44 7700 900001"),
+            number("200000000000002", "+44 7700 900002"),
+            number("200000000000003", "+44 7700-900002"),
+        ]);
+        let resolve = |text: &str| known.resolve(&text.parse().expect("a number"));
+        for (text, id) in [
+            ("+44 7700 900001", "200000000000001"),
+            ("200000000000002", "200000000000002"),
+            ("200000000009999", "200000000009999"),
+        ] {
+            assert_eq!(resolve(text).expect("one number").as_str(), id);
+        }
+        assert_eq!(
+            resolve("+44 7700 900002").expect_err("two numbers").to_string(),
+            "+447700900002 fits 2 numbers\n  \
+             200000000000002  +44 7700 900002  Acme\n  \
+             200000000000003  +44 7700-900002  Acme\n  \
+             Give the phone number ID of the one that you mean."
+        );
+        assert_eq!(
+            resolve("+44 7700 900003").expect_err("no number").to_string(),
+            "this state directory has no number +447700900003\n  \
+             Give its phone number ID: pindesk numbers list shows it."
+        );
+    }
+}

@@ -215,3 +215,52 @@ fn require_all_read(unread: &[(String, ReadFailure)]) -> Result<(), CliError> {
         .nothing_sent()
         .remedies(explanation.advice))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::UtcTime;
+    use crate::domain::text::CleanText;
+
+    fn number(id: &str, display: &str) -> Number {
+        let number = Number::from_config(id.parse().expect("an ID"), Some(CleanText::new("Acme")));
+        let read_at = Some(UtcTime::from_unix_seconds(1));
+        Number { display_number: Some(CleanText::new(display)), read_at, ..number }
+    }
+
+    /// The ID that a search finds, or the message of its error.
+    fn search(arg: &str, numbers: &[(&str, &str)], unread: &[&str]) -> Result<String, String> {
+        let arg = arg.parse().expect("a number");
+        let mut search = NumberSearch::default();
+        let page = numbers.iter().map(|(id, display)| number(id, display)).collect();
+        search.handle(NumbersEvent::Page(page), &arg);
+        for waba in unread {
+            let waba = Arc::new(Waba { id: waba.parse().expect("an ID"), name: None });
+            search.handle(NumbersEvent::WabaFinished(waba, Err(ReadFailure::NoAnswer)), &arg);
+        }
+        search.into_number(&arg, "acme").map(|number| number.id.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_display_number_that_two_numbers_have_is_refused() {
+        let numbers = [("1001", "+44 7700 900001"), ("1002", "+44 7700 900002"), ("1003", "+44 7700 900002")];
+        assert_eq!(search("+44 7700 900001", &numbers, &[]), Ok("1001".to_owned()));
+        assert_eq!(search("1002", &numbers, &[]), Ok("1002".to_owned()));
+        let refused = search("+44 7700 900002", &numbers, &[]).expect_err("two numbers");
+        let expected = "+447700900002 fits 2 numbers. Nothing was sent.\n  1002  +44 7700 900002  Acme\n  \
+                        1003  +44 7700 900002  Acme\n  Give the phone number ID of the one that you mean.";
+        assert_eq!(refused, expected);
+        let unknown = "no number +447700900003 in profile acme. Nothing was sent.";
+        assert_eq!(search("+44 7700 900003", &numbers, &[]), Err(unknown.to_owned()));
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_may_have_the_same_number() {
+        let numbers = [("1001", "+44 7700 900001")];
+        assert_eq!(search("1001", &numbers, &["77"]), Ok("1001".to_owned()));
+        for arg in ["+44 7700 900001", "+44 7700 900009", "1009"] {
+            let refused = search(arg, &numbers, &["77"]).expect_err("not certain");
+            assert!(refused.starts_with("WABA 77 could not be read. "), "{refused}");
+        }
+    }
+}

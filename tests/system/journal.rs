@@ -8,6 +8,7 @@ mod full_disk;
 mod late_arrival;
 mod processes;
 mod recovery;
+mod requests;
 mod state_dir;
 mod syncs;
 mod write_failures;

@@ -13,7 +13,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup;
 use crate::cli::number_arg::NumberArg;
 use crate::cli::ordered_reads::OrderedReads;
-use crate::cli::output::number_table::{self, LastRequests};
+use crate::cli::output::number_table::{self, LastRequests, TableOptions};
 use crate::cli::output::numbers::{NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
@@ -156,8 +156,13 @@ fn list(
             return Ok(());
         }
         use_config_names(&mut numbers, profile);
-        let style = TableStyle::for_stdout(global.no_color, args.wide);
-        number_table::print(numbers, &last_requests(state_dir), args.wide, style, Clock::System.now().utc)
+        let options = TableOptions {
+            is_wide: args.wide,
+            is_complete: codes.is_empty(),
+            style: TableStyle::for_stdout(global.no_color, args.wide),
+            now: Clock::System.now().utc,
+        };
+        number_table::print(numbers, &last_requests(state_dir), options)
     });
     exit_code_after_print(printed, ExitCode::first_that_applies(codes))
 }

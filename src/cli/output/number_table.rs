@@ -32,14 +32,19 @@ const DAYS_WITHOUT_YEAR: Duration = Duration::from_hours(300 * 24);
 /// What the journal knows about the requests of numbers.
 pub(crate) type LastRequests = HashMap<PhoneNumberId, LastRequest>;
 
+/// How the table is printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TableOptions {
+    pub(crate) is_wide: bool,
+    /// False if a WABA or a number could not be read.
+    pub(crate) is_complete: bool,
+    pub(crate) style: TableStyle,
+    pub(crate) now: UtcTime,
+}
+
 /// Prints the table and its total.
-pub(crate) fn print(
-    mut numbers: Vec<Number>,
-    requests: &LastRequests,
-    is_wide: bool,
-    style: TableStyle,
-    now: UtcTime,
-) -> io::Result<()> {
+pub(crate) fn print(mut numbers: Vec<Number>, requests: &LastRequests, options: TableOptions) -> io::Result<()> {
+    let TableOptions { is_wide, is_complete, style, now } = options;
     numbers.sort_by(|a, b| (&a.display_number, a.id).cmp(&(&b.display_number, b.id)));
     let mut columns = COLUMNS.to_vec();
     if is_wide {
@@ -68,7 +73,7 @@ pub(crate) fn print(
     if !numbers.is_empty() {
         table.print(style, &mut out)?;
     }
-    writeln!(out, "{}", total_line(&numbers))
+    writeln!(out, "{}{}", total_line(&numbers), if is_complete { "" } else { " The list is incomplete." })
 }
 
 fn total_line(numbers: &[Number]) -> String {

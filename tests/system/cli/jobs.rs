@@ -11,7 +11,7 @@ use pindesk::state_dir::StateDir;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{assert_refused, pin_path, set_first_pin};
+use super::{assert_refused, names_of, pin_path, set_first_pin, set_one_pin};
 use crate::support::cli_fixture::{CliFixture, PIN, wait_until_held};
 use crate::support::skip;
 use crate::support::watchdog::Watchdog;
@@ -106,18 +106,10 @@ fn a_resolved_number_is_counted_separately() {
 }
 
 #[test]
-fn resume_sends_what_a_killed_job_never_sent() {
+fn show_names_who_when_and_what_is_left() {
     let cli = CliFixture::without_faults();
     let ids = cli.number_ids("not-set", 4);
     start_and_kill_job(&cli, &ids, &["--pin-file", &pin_path(&cli)]);
-    let jobs = cli.run(&["jobs", "list", "--json"]).json_lines();
-    let at = &jobs[0]["at"];
-    assert_eq!(
-        jobs,
-        [json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given",
-                "who": jobs[0]["who"], "user": "ana", "claimed_user": null, "note": null, "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0,
-                "open": 2})]
-    );
     let shown = cli.run(&["jobs", "show", "1"]);
     let lines: Vec<&str> = shown.stdout.lines().collect();
     assert_eq!((lines[0], lines[2]), ("Job      1, cut short, 1 no answer, 2 not sent", "Profile  acme, PINs given"));
@@ -132,6 +124,67 @@ fn resume_sends_what_a_killed_job_never_sent() {
             "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.",
             "To send the rest: pindesk jobs resume 1 --confirm 2"
         ]
+    );
+    for (state, expected) in [("set", &ids[..1]), ("no-answer", &ids[1..2]), ("not_sent", &ids[2..]), ("failed", &[])] {
+        let listed = cli.run(&["jobs", "show", "1", "--state", state, "--ids"]);
+        assert_eq!(
+            (listed.code, listed.stdout.lines().map(str::to_owned).collect()),
+            (Some(0), expected.to_vec()),
+            "{state}"
+        );
+    }
+    let filtered = cli.run(&["jobs", "show", "1", "--state", "set", "--json"]).json_lines();
+    assert_eq!((filtered.len(), &filtered[1]["total"]), (2, &json!(4)), "the summary is that of the job");
+}
+
+#[test]
+fn a_report_groups_the_numbers_and_has_a_csv() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&cli, &id, &["--note", "TICKET-123"]).code, Some(0));
+    let [display, name] = names_of(&cli, &id);
+    let report = cli.run(&["jobs", "report", "1"]).stdout;
+    let lines: Vec<_> = report.lines().collect();
+    assert_eq!(
+        (lines[0], &lines[2..]),
+        (
+            "Job      1, finished",
+            &[
+                "Profile  acme, PINs given",
+                "Note     TICKET-123",
+                "Job 1, 1 number: 1 set, 0 failed, 0 not sent, 0 no answer.",
+                "",
+                "1 number: set",
+                &*format!("  {id}  {display}  {name}"),
+            ][..]
+        )
+    );
+    let result = cli.run(&["jobs", "show", "1", "--json"]).json_lines().remove(0);
+    let waba = cli.run(&["numbers", "list", "--json"]).json_lines().into_iter();
+    let waba = waba.filter(|number| number["phone_number_id"] == *id).map(|number| number["waba_id"].clone()).next();
+    let csv = cli.run(&["jobs", "report", "1", "--csv"]).stdout;
+    let (header, row) = csv.split_once('\n').expect("two lines");
+    assert_eq!(
+        header,
+        "job,phone_number_id,display_phone_number,verified_name,waba_id,request,at,tries,code,subcode,http_status,trace_id,\
+         reason"
+    );
+    let start = format!("1,{id},{display},{name},{},set,", waba.as_ref().and_then(Value::as_str).expect("a WABA"));
+    assert!(row.starts_with(&start) && row.ends_with(",1,,,200,,\n"), "{row} {result}");
+}
+
+#[test]
+fn resume_sends_what_a_killed_job_never_sent() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 4);
+    start_and_kill_job(&cli, &ids, &["--pin-file", &pin_path(&cli)]);
+    let jobs = cli.run(&["jobs", "list", "--json"]).json_lines();
+    let at = &jobs[0]["at"];
+    assert_eq!(
+        jobs,
+        [json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given",
+                "who": jobs[0]["who"], "user": "ana", "claimed_user": null, "note": null, "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0,
+                "open": 2})]
     );
     let resume = ["jobs", "resume", "1", "--json"];
     let pin = pin_path(&cli);

@@ -91,8 +91,8 @@ fn a_list_is_sent_in_its_own_order() {
     let set = ["pin", "set", "--from", &list, "--random", "--confirm", "5", "--concurrency", "1", "-q"];
     let output = cli.run(&set);
     let rows = output.stdout.lines().skip(1).take(5);
-    let sent: Vec<_> = rows.map(|row| row.split_whitespace().last().expect("an ID").to_owned()).collect();
-    assert_eq!((output.code, sent), (Some(0), ids));
+    let order: Vec<_> = rows.map(|row| row.split_whitespace().last().expect("an ID").to_owned()).collect();
+    assert_eq!((output.code, order), (Some(0), ids));
 }
 
 #[test]
