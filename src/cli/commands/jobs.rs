@@ -1,8 +1,9 @@
-//! `pindesk jobs`: lists, shows and reports jobs, and resumes one.
+//! `pindesk jobs`: lists, shows, checks and reports jobs, and resumes one.
 //!
 //! A job is what an operator confirmed at once. Resuming sends the numbers that were never sent. It never resends a number
 //! that failed or is in doubt, because an operator has to look at it first.
 
+mod check;
 mod record;
 mod report;
 mod show;
@@ -27,13 +28,14 @@ use crate::cli::pin_file;
 use crate::cli::records::{self, require_config};
 use crate::cli::run_job::{self, ConfirmedJob};
 use crate::cli::runtime::{build_runtime, open_graph};
-use crate::config::{self, Env, Overrides};
+use crate::config::{self, Env, Overrides, Profile};
 use crate::domain::change::JobId;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource};
 
+use check::JobsCheckArgs;
 use report::JobsReportArgs;
 use show::{JobsListArgs, JobsShowArgs};
 
@@ -43,6 +45,8 @@ pub(crate) enum JobsCommand {
     List(JobsListArgs),
     /// Show a job, number by number
     Show(JobsShowArgs),
+    /// Refresh the numbers in doubt, and resolve those whose status proves it
+    Check(JobsCheckArgs),
     /// Report a job for a ticket or a spreadsheet
     Report(JobsReportArgs),
     /// Send the numbers of a job that were never sent
@@ -89,6 +93,7 @@ pub(crate) fn run(
             let (job, known) = find_job_with_names(&state_dir, is_explicit, JobId::new(args.job))?;
             report::print(args, &job, &known)
         }
+        JobsCommand::Check(args) => check(args, &state_dir, overrides, env, global),
         JobsCommand::Resume(args) => resume(args, &state_dir, overrides, env, global),
     }
 }
@@ -104,6 +109,43 @@ fn find_job_with_names(state_dir: &Path, is_explicit: bool, id: JobId) -> Result
 
 fn find_job(state_dir: &Path, id: JobId) -> Result<JobDetail, CliError> {
     find_job_with_names(state_dir, false, id).map(|(job, _)| job)
+}
+
+fn check(
+    args: &JobsCheckArgs,
+    state_dir: &Path,
+    overrides: &Overrides,
+    env: &Env,
+    global: &GlobalArgs,
+) -> Result<ExitCode, CliError> {
+    let id = JobId::new(args.job);
+    let options = OutputOptions::new(args.json, global);
+    let job = find_job(state_dir, id)?;
+    if job.summary.status == JobStatus::Running {
+        return Err(CliError::not_ready(format!("another process is working on job {id}")));
+    }
+    let config = require_config(overrides, env)?;
+    require_profile(&job.summary, &config.profile)?;
+    let ids = check::numbers_in_doubt(&job);
+    let codes = if ids.is_empty() {
+        Vec::new()
+    } else {
+        let graph = open_graph(&config.profile)?;
+        let session = records::open_journal(state_dir, &config, true)?;
+        check::read_and_resolve(&ids, config.profile.name, &graph, session, options)?
+    };
+    let (job, known) = find_job_with_names(state_dir, false, id)?;
+    check::print(&ids, codes, &job, &known, options)
+}
+
+/// Refuses a job of another profile.
+fn require_profile(job: &JobSummary, profile: &Profile) -> Result<(), CliError> {
+    if job.profile == profile.name {
+        return Ok(());
+    }
+    Err(CliError::usage(format!("job {} belongs to profile {}", job.id, job.profile))
+        .nothing_sent()
+        .remedy(format!("Add: --profile {}", job.profile)))
 }
 
 /// The numbers of a job that were never sent.
@@ -130,11 +172,7 @@ fn resume(
     drop(numbers);
     let pins = pins_for_resume(&job, args.pin_file.as_deref())?;
     let config = require_config(overrides, env)?;
-    if job.profile != config.profile.name {
-        return Err(CliError::usage(format!("job {id} belongs to profile {}", job.profile))
-            .nothing_sent()
-            .remedy(format!("Add: --profile {}", job.profile)));
-    }
+    require_profile(&job, &config.profile)?;
     checks::require_writable(&config.profile, global)?;
     let session = records::open_journal(state_dir, &config, true)?;
     // Read again: opening the journal imports changes that only the escrow file had.

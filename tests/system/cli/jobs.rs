@@ -174,6 +174,47 @@ fn a_report_groups_the_numbers_and_has_a_csv() {
 }
 
 #[test]
+fn a_check_resolves_what_its_status_proves() {
+    if skip::if_uptime_below(200) {
+        return;
+    }
+    let ids = CliFixture::without_faults().number_ids("not-set", 3);
+    let fault = |id: &str, answer: &str| format!("[[fault]]\nnumber = \"{id}\"\nanswer = \"{answer}\"\n");
+    // The first number never gets its PIN, the second does.
+    let faults = fault(&ids[0], "reset-before") + &fault(&ids[1], "reset-after");
+    let cli = CliFixture::new(Duration::ZERO, &faults);
+    let list = cli.write_id_list(&ids);
+    assert_eq!(cli.run(&["pin", "set", "--from", &list, "--random", "--confirm", "3"]).code, Some(4));
+    let in_doubt = |expected: &[String]| {
+        let listed = cli.run(&["jobs", "show", "1", "--state", "no-answer", "--ids"]);
+        assert_eq!(listed.stdout.lines().collect::<Vec<_>>(), expected);
+    };
+    in_doubt(&ids[..2]);
+    let requests = cli.simulator.pin_request_count();
+    let early = cli.run(&["jobs", "check", "1"]);
+    let last_line = |text: &str| text.lines().last().map(str::to_owned);
+    assert_eq!(early.code, Some(4), "{early:?}");
+    assert_eq!(last_line(&early.stdout).as_deref(), Some("Job 1, 2 numbers checked: 0 resolved, 2 in doubt."));
+    in_doubt(&ids[..2]);
+    // Three minutes pass.
+    let later = ["tries", "outcomes"]
+        .map(|table| format!("DROP TRIGGER {table}_stay; UPDATE {table} SET at = at - 180, up = up - 180;"));
+    Connection::open(cli.state_path("journal.db"))
+        .expect("the journal")
+        .execute_batch(&later.concat())
+        .expect("the rows are altered");
+    let checked = cli.run(&["jobs", "check", "1"]);
+    assert_eq!(checked.code, Some(4), "{checked:?}");
+    assert_eq!(last_line(&checked.stdout).as_deref(), Some("Job 1, 2 numbers checked: 1 resolved, 1 in doubt."));
+    assert!(checked.stdout.contains(&format!("  resolved     {}\n", ids[0])), "{checked:?}");
+    assert!(checked.stderr.contains("Meta does not say which PIN is in force."), "{checked:?}");
+    in_doubt(&ids[1..2]);
+    let json = cli.run(&["jobs", "check", "1", "--json"]).json_lines();
+    assert_eq!((json.len(), &json[0]["phone_number_id"], &json[1]["settled"]), (2, &json!(ids[1]), &json!(1)));
+    assert_eq!(cli.simulator.pin_request_count(), requests, "no PIN is sent");
+}
+
+#[test]
 fn resume_sends_what_a_killed_job_never_sent() {
     let cli = CliFixture::without_faults();
     let ids = cli.number_ids("not-set", 4);

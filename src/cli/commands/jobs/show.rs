@@ -149,7 +149,8 @@ pub(crate) fn show(
     exit_code_after_print(printed, ExitCode::Done)
 }
 
-fn print_records(
+/// Prints numbers and the summary of their job.
+pub(crate) fn print_records(
     out: &mut impl Write,
     numbers: &[&JobNumber],
     job: &JobSummary,
