@@ -7,11 +7,11 @@ use std::io::{self, BufRead as _, Write as _};
 use rustix::termios::{QueueSelector, tcflush};
 
 use crate::cli::error::CliError;
+use crate::cli::output::names::name_cells;
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::config::Profile;
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::pin::PinChoice;
-use crate::domain::text::CleanText;
 
 /// How many numbers a message names before it counts the rest.
 const MAX_LISTED_NUMBERS: usize = 5;
@@ -55,11 +55,9 @@ pub(crate) fn question(profile: &Profile, pins: &PinChoice, selection: Selection
 /// The first numbers, and how many there are besides.
 pub(crate) fn list_numbers(numbers: &[&Number]) -> Vec<String> {
     let layout = Layout::new(TableStyle::MESSAGE, &COLUMNS);
-    let text = |text: &'_ Option<CleanText>| text.as_ref().map_or("-", CleanText::as_str).to_owned();
     let row = |number: &&Number| {
-        let cells = [text(&number.display_number), text(&number.name)].map(Cell::from);
-        let [display, name] = cells;
-        layout.row(&[display, name, number.two_step.label().into(), number.id.as_str().into()], "")
+        let [display, name] = name_cells(Some(number));
+        layout.row(&[display, name, number.two_step.label(), number.id.as_str()].map(Cell::from), "")
     };
     let mut lines: Vec<String> = numbers.iter().take(MAX_LISTED_NUMBERS).map(row).collect();
     let rest = numbers.len().saturating_sub(MAX_LISTED_NUMBERS);

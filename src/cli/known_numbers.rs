@@ -5,8 +5,8 @@
 
 use crate::cli::error::CliError;
 use crate::cli::number_arg::NumberArg;
+use crate::cli::output::names::name_cells;
 use crate::cli::output::stdio::eprint_line;
-use crate::cli::output::table::UNKNOWN;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
 use crate::journal::JournalReader;
@@ -30,10 +30,7 @@ impl KnownNumbers {
 
     /// The display number and the name, for two cells.
     pub(crate) fn cells(&self, id: PhoneNumberId) -> [&str; 2] {
-        let number = self.get(id);
-        let display = number.and_then(|number| number.display_number.as_ref());
-        let name = number.and_then(|number| number.name.as_ref());
-        [display, name].map(|text| text.map_or(UNKNOWN, CleanText::as_str))
+        name_cells(self.get(id))
     }
 
     /// The order of tables: by display number, then by ID.
@@ -65,9 +62,9 @@ impl KnownNumbers {
 /// Refuses a number that several fit, and names them.
 pub(crate) fn ambiguous_error(arg: &NumberArg, found: &[&Number]) -> CliError {
     let rows = found.iter().map(|number| {
-        let name = number.name.as_ref().map_or(UNKNOWN, CleanText::as_str);
+        let [display, name] = name_cells(Some(number));
         let waba = number.waba.as_ref().map_or(String::new(), |waba| format!("  WABA {}", waba.label()));
-        format!("{}  {}  {name}{waba}", number.id, number.label())
+        format!("{}  {display}  {name}{waba}", number.id)
     });
     CliError::usage(format!("{} fits {} numbers", arg.label(), found.len()))
         .details(rows)

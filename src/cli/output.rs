@@ -2,6 +2,7 @@
 
 pub(crate) mod stdio;
 pub(crate) mod table;
+pub(crate) mod names;
 pub(crate) mod options;
 pub(crate) mod numbers;
 pub(crate) mod result_fields;

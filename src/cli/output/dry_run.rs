@@ -10,9 +10,10 @@ use serde::Serialize;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::job::ResultRecord;
+use crate::cli::output::names::name_cells;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::print_json;
-use crate::cli::output::table::{self, Column, Table, UNKNOWN};
+use crate::cli::output::table::{self, Cell, Column, Table};
 use crate::cli::output::tally::Tally;
 use crate::domain::number::Number;
 use crate::domain::standing::ChangeResult;
@@ -43,15 +44,10 @@ pub(crate) fn print(numbers: &[Number], confirmation: &str, options: OutputOptio
 }
 
 fn print_table(numbers: &[Number], command: &str, options: OutputOptions) -> io::Result<()> {
-    let text = |text: &'_ Option<CleanText>| text.as_ref().map_or(UNKNOWN, CleanText::as_str).to_owned();
     let mut table = Table::new(&COLUMNS);
     for number in numbers {
-        table.push([
-            text(&number.display_number).into(),
-            text(&number.name).into(),
-            number.two_step.label().into(),
-            number.id.as_str().into(),
-        ]);
+        let [display, name] = name_cells(Some(number));
+        table.push([display, name, number.two_step.label(), number.id.as_str()].map(Cell::from));
     }
     let mut out = io::stdout().lock();
     table.print(options.style, &mut out)?;

@@ -12,9 +12,10 @@ use serde::Serialize;
 use crate::cli::error::plain_io_error;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
+use crate::cli::output::names::{name_cells, names};
 use crate::cli::output::result_fields::{attempts, changed, http_status, local_refusal, recorded_cell};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line};
-use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle, UNKNOWN};
+use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::output::tally::Tally;
 use crate::domain::change::{JobId, Progress};
 use crate::domain::number::{Number, PhoneNumberId};
@@ -75,9 +76,7 @@ impl<'a> ResultRecord<'a> {
 impl<'a> ResultRecord<'a> {
     /// The record with the names of its number, as far as they are known.
     pub(crate) fn with_names(self, number: Option<&'a Number>) -> Self {
-        let display = number.and_then(|number| number.display_number.as_ref());
-        let name = number.and_then(|number| number.name.as_ref());
-        let [display_phone_number, verified_name] = [display, name].map(|text| text.map(CleanText::as_str));
+        let [display_phone_number, verified_name] = names(number);
         Self { display_phone_number, verified_name, ..self }
     }
 
@@ -105,9 +104,9 @@ const COLUMNS: [Column; 4] = [
 
 /// The table of results of these numbers. Its rows are printed as they arrive.
 pub(crate) fn result_layout<'a>(style: TableStyle, numbers: impl Iterator<Item = &'a Number>) -> Layout {
-    let columns = |text: &Option<CleanText>| text.as_ref().map_or(0, |text| width(text.as_str()));
-    let widest = numbers.fold([0, 0], |[display, name], number| {
-        [display.max(columns(&number.display_number)), name.max(columns(&number.name))]
+    let widest = numbers.fold([0, 0], |widest: [usize; 2], number| {
+        let cells = name_cells(Some(number)).map(width);
+        [widest[0].max(cells[0]), widest[1].max(cells[1])]
     });
     Layout::for_content(style, &COLUMNS, &widest)
 }
@@ -120,14 +119,31 @@ pub(crate) fn result_row(
     request: Cell<'_>,
     reason: &str,
 ) -> String {
-    let display = number.and_then(|number| number.display_number.as_ref());
-    let name = number.and_then(|number| number.name.as_ref());
-    let [display, name] = [display, name].map(|text| text.map_or(UNKNOWN, CleanText::as_str));
+    let [display, name] = name_cells(number);
     layout.row(&[display.into(), name.into(), request, id.as_str().into()], reason)
 }
 
 /// How many reasons of local refusals are printed: those of many numbers can differ by a second each.
 const MAX_REFUSAL_REASONS: usize = 5;
+
+/// Numbers with the same kind of result.
+struct AdviceGroup {
+    count: usize,
+    steps: &'static [&'static str],
+    /// Meta's words about the first of them, to which the steps can refer.
+    said: Option<String>,
+}
+
+/// Meta's words, for a person and for a ticket.
+fn meta_words(error: &ApiError) -> String {
+    let sentence = |name: &str, text: &CleanText| {
+        let end = if text.as_str().ends_with(['.', '!', '?']) { "" } else { "." };
+        format!("{name}: {text}{end}")
+    };
+    let details = error.details.as_ref().map(|details| sentence(" Details", details)).unwrap_or_default();
+    let trace = error.trace_id.as_ref().map(|trace| format!(" Trace ID: {trace}")).unwrap_or_default();
+    format!("{}{details}{trace}", sentence("Meta said", &error.message))
+}
 
 /// Prints results as they arrive.
 pub(crate) struct ResultPrinter {
@@ -141,7 +157,7 @@ pub(crate) struct ResultPrinter {
     index: NumberIndex,
     pub(crate) tally: Tally,
     /// What to do for each kind of result, and for how many numbers.
-    advice: BTreeMap<(&'static str, String), (usize, &'static [&'static str])>,
+    advice: BTreeMap<(&'static str, String), AdviceGroup>,
     /// Why numbers were refused locally, and how many for each reason.
     refusals: BTreeMap<CleanText, usize>,
 }
@@ -166,7 +182,9 @@ impl ResultPrinter {
         }
         if !explanation.advice.is_empty() {
             let kind = (result.label(), explanation.summary.into_owned());
-            self.advice.entry(kind).or_insert((0, explanation.advice)).0 += 1;
+            let said = progress.state.api_error().map(meta_words);
+            let group = AdviceGroup { count: 0, steps: explanation.advice, said };
+            self.advice.entry(kind).or_insert(group).count += 1;
         }
         if let Some(reason) = local_refusal(&progress.state) {
             *self.refusals.entry(reason.clone()).or_default() += 1;
@@ -212,9 +230,9 @@ impl ResultPrinter {
 
     /// Prints to standard error what to do about numbers that were not set.
     pub(crate) fn print_advice(&self, job: JobId) {
-        for ((label, summary), (count, steps)) in &self.advice {
+        for ((label, summary), AdviceGroup { count, steps, said }) in &self.advice {
             eprint_line(&format!("\npindesk: {}: {label}: {summary}. What to do:", table::numbers_label(*count)));
-            for step in *steps {
+            for step in steps.iter().copied().chain(said.as_deref()) {
                 eprint_line(&format!("  {step}"));
             }
         }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use crate::cli::output::names::name_cells;
 use crate::cli::output::result_fields::recorded_cell;
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, UNKNOWN};
 use crate::domain::clock::UtcTime;
@@ -51,21 +52,16 @@ pub(crate) fn print(mut numbers: Vec<Number>, requests: &LastRequests, options: 
         columns.extend(WIDE_COLUMNS);
     }
     let mut table = Table::new(&columns);
-    let text = |text: &'_ Option<CleanText>| text.as_ref().map_or(UNKNOWN, CleanText::as_str).to_owned();
     for number in &numbers {
         let request = requests.get(&number.id).map_or_else(|| "".into(), |request| request_cell(request, now));
-        let mut cells: Vec<Cell<'_>> = vec![
-            text(&number.display_number).into(),
-            text(&number.name).into(),
-            number.two_step.label().into(),
-            request,
-            number.id.as_str().into(),
-        ];
+        let [display, name] = name_cells(Some(number));
+        let two_step = number.two_step.label().into();
+        let mut cells: Vec<Cell<'_>> = vec![display.into(), name.into(), two_step, request, number.id.as_str().into()];
         if is_wide {
             let waba = number.waba.as_ref().map_or(UNKNOWN, |waba| waba.label());
             let details = [&number.details.status, &number.details.quality_rating];
             cells.push(waba.into());
-            cells.extend(details.map(|detail| text(detail).into()));
+            cells.extend(details.map(|detail| detail.as_ref().map_or(UNKNOWN, CleanText::as_str).into()));
         }
         table.push(cells);
     }

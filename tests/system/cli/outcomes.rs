@@ -44,6 +44,9 @@ fn a_refusal_exits_3_and_a_missing_answer_exits_4() {
         failed.stderr.contains("pindesk: 1 number: failed: ") && failed.stderr.contains("What to do:"),
         "{failed:?}"
     );
+    let trace = result["trace_id"].as_str().expect("a trace ID");
+    let said = format!("\n  Meta said: (#133010) Phone number Not Registered. Trace ID: {trace}\n");
+    assert!(failed.stderr.contains(&said), "{failed:?}");
     let doubt = set(1, &ids[1..2]);
     assert_eq!((doubt.code, doubt.summary()), (Some(4), expected_summary(2, 0, 0, 0, 1)), "{doubt:?}");
     let result = doubt.json_lines().remove(0);

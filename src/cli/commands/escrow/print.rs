@@ -8,13 +8,13 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::cli::output::names::names;
 use crate::cli::output::result_fields::{recorded_label, recorded_result};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, print_json};
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, Tone};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::standing::ChangeResult;
-use crate::domain::text::CleanText;
 use crate::escrow::EscrowEntry;
 use crate::escrow::decrypt::DecryptedPin;
 use crate::journal::RecordedState;
@@ -51,9 +51,7 @@ struct EscrowRecord<'a> {
 
 impl<'a> EscrowRecord<'a> {
     fn new(entry: &'a EscrowEntry, status: Option<JournalStatus>, number: Option<&'a Number>) -> Self {
-        let display = number.and_then(|number| number.display_number.as_ref());
-        let name = number.and_then(|number| number.name.as_ref());
-        let [display_phone_number, verified_name] = [display, name].map(|text| text.map(CleanText::as_str));
+        let [display_phone_number, verified_name] = names(number);
         let state = status.map(|status| status.state);
         Self {
             change: entry.change.to_string(),

@@ -12,6 +12,7 @@ use crate::cli::arg_parsers;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
+use crate::cli::output::names::names;
 use crate::cli::output::result_fields::{recorded_label, recorded_result};
 use crate::cli::output::stdio::exit_code_after_print;
 use crate::cli::output::table;
@@ -42,8 +43,8 @@ pub(crate) fn print(args: &JobsReportArgs, job: &JobDetail, known: &KnownNumbers
 struct ReportLine<'a> {
     job: u32,
     phone_number_id: &'a str,
-    display_phone_number: &'a str,
-    verified_name: &'a str,
+    display_phone_number: Option<&'a str>,
+    verified_name: Option<&'a str>,
     waba_id: Option<&'a str>,
     request: &'static str,
     at: Option<String>,
@@ -58,15 +59,12 @@ struct ReportLine<'a> {
 fn print_csv(job: &JobDetail, known: &KnownNumbers) -> io::Result<()> {
     let mut out = csv::Writer::from_writer(io::stdout().lock());
     for number in &job.numbers {
-        let text = |text: Option<&'_ CleanText>| text.map_or_else(String::new, CleanText::to_string);
-        let found = known.get(number.number);
-        let display = text(found.and_then(|number| number.display_number.as_ref()));
-        let name = text(found.and_then(|number| number.name.as_ref()));
+        let [display_phone_number, verified_name] = names(known.get(number.number));
         let line = ReportLine {
             job: job.summary.id.get(),
             phone_number_id: number.number.as_str(),
-            display_phone_number: &display,
-            verified_name: &name,
+            display_phone_number,
+            verified_name,
             waba_id: number.waba.as_ref().map(WabaId::as_str),
             request: recorded_result(number.state).as_str(),
             at: number.at.map(UtcTime::to_rfc3339),
