@@ -4,6 +4,7 @@ mod arguments;
 mod audit;
 mod dry_run;
 mod escrow;
+mod job_reports;
 mod jobs;
 mod numbers;
 mod outcomes;

@@ -132,9 +132,10 @@ fn print_table(
 ) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let layout = result_layout(options.style, checked.iter().filter_map(|number| known.get(number.number)));
-    if !checked.is_empty() {
-        writeln!(out, "{}", layout.headings())?;
+    if checked.is_empty() {
+        return writeln!(out, "No number of job {} is in doubt.", job.summary.id);
     }
+    writeln!(out, "{}", layout.headings())?;
     for number in checked {
         let id = number.number;
         writeln!(out, "{}", result_row(&layout, id, known.get(id), recorded_cell(number.state), ""))?;
