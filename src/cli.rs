@@ -11,6 +11,7 @@ mod arg_parsers;
 mod when;
 mod arg_errors;
 mod simulator_spec;
+mod simulator_config;
 mod args;
 mod runtime;
 mod read_failure;
@@ -20,6 +21,7 @@ mod known_numbers;
 mod id_list;
 mod suspend;
 mod shutdown;
+mod config_keys;
 mod records;
 mod confirm;
 mod ordered_reads;
@@ -29,13 +31,14 @@ mod lookup;
 mod run_job;
 mod console_setup;
 mod commands;
+mod markdown;
 
 use std::process;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use args::{DemoArgs, GlobalArgs};
-use commands::{audit, console, demo, escrow, jobs, numbers, pin, simulator};
+use commands::{audit, config, console, demo, escrow, jobs, numbers, pin, simulator};
 use error::CliError;
 use exit_code::ExitCode;
 use output::stdio::eprint_line;
@@ -55,7 +58,7 @@ Examples:
 
 {usage-heading} {usage}
 
-{all-args}";
+{all-args}{after-help}";
 
 /// Set the two-step verification PINs of WhatsApp Business phone numbers.
 #[derive(Debug, Parser)]
@@ -65,6 +68,7 @@ Examples:
     about,
     max_term_width = 80,
     help_template = HELP,
+    after_help = simulator_spec::FAULT_FILE_HELP,
 )]
 struct Cli {
     #[command(flatten)]
@@ -92,9 +96,18 @@ enum CliCommand {
     /// Show and verify the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Show which config file is in use, and what it amounts to
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Run a local fake Graph API
     #[command(long_about = crate::simulator::ABOUT)]
     Simulator(simulator::SimulatorArgs),
+}
+
+/// `docs/commands.md`: every command and its flags.
+#[must_use]
+pub fn commands_markdown() -> String {
+    markdown::commands_markdown(Cli::command())
 }
 
 /// Runs the program with the arguments of the process.
@@ -135,6 +148,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(CliCommand::Escrow(command)) => escrow::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Jobs(command)) => jobs::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Audit(command)) => audit::run(command, &overrides, &env, &cli.global),
+        Some(CliCommand::Config(command)) => config::run(command, &overrides, &env),
         Some(CliCommand::Simulator(args)) => simulator::run(args),
         None if cli.demo.is_on => demo::run(&cli.demo, cli.global.state_dir.as_deref(), &cli.global),
         None => match console::run(&overrides, &env, &cli.global)? {

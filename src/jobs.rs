@@ -31,7 +31,7 @@ use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
 use crate::escrow::Recipients;
 use crate::graph::Graph;
-use crate::journal::{Journal, RecordError, UnresolvedChange};
+use crate::journal::{Journal, NumberUpdate, RecordError, UnresolvedChange};
 
 pub use self::stopping::{IN_FLIGHT_TIMEOUT, InFlight};
 
@@ -78,6 +78,7 @@ enum ActorCommand {
     },
     ResolveManually(PhoneNumberId, CleanText),
     StatusRead(StatusRead),
+    HandleUpdates(Vec<NumberUpdate>),
     SelectIdle(Vec<PhoneNumberId>, oneshot::Sender<Vec<PhoneNumberId>>),
     DropSecrets,
 }
@@ -185,6 +186,13 @@ impl JobsHandle {
     /// applied, the read resolves the doubt. No other status read does.
     pub fn handle_status_read(&self, read: StatusRead) {
         self.send(ActorCommand::StatusRead(read));
+    }
+
+    /// Handles what new rows of the journal say: progress reports the numbers whose changes another process made or
+    /// resolved, with [`ProgressSource::Journal`](crate::domain::change::ProgressSource::Journal). A number that is
+    /// queued or in flight here keeps its state.
+    pub fn handle_updates(&self, updates: Vec<NumberUpdate>) {
+        self.send(ActorCommand::HandleUpdates(updates));
     }
 
     /// Those of these numbers that have no open change: none is queued, in flight or in doubt.

@@ -12,7 +12,6 @@ use crate::cli::terminal;
 use crate::config::Profile;
 use crate::domain::number::Number;
 use crate::domain::pin::{PinChoice, Weakness};
-use crate::domain::text::CleanText;
 
 /// What the flags permit.
 #[derive(Debug, Clone, Copy)]
@@ -60,8 +59,7 @@ pub(crate) fn check_strength(pins: &PinChoice, numbers: &[Number]) -> Result<(),
     if let Some(weakness) = pin.weakness(None).filter(|weakness| weakness.is_refused()) {
         return Err(weak_pin_error(weakness, ""));
     }
-    let display = |number: &Number| number.display_number.as_ref().map(CleanText::to_string);
-    let weakness = |number: &Number| pin.weakness(display(number).as_deref()).filter(|weakness| weakness.is_refused());
+    let weakness = |number: &Number| pin.weakness(number.original_display()).filter(|weakness| weakness.is_refused());
     match numbers.iter().find_map(|number| weakness(number).map(|weakness| (number, weakness))) {
         Some((number, weakness)) => Err(weak_pin_error(weakness, &format!(" {}", number.label()))),
         None => Ok(()),

@@ -14,7 +14,7 @@ use crate::config::{EscrowSettings, GlyphChoice};
 use crate::console::input::decoder::{ESC_TIMEOUT, ESC_TIMEOUT_OVER_SSH};
 use crate::console::input::keymap::Keymap;
 use crate::console::runtime::{self, ConsoleExit, ConsoleSetup, ConsoleStartError, TokenReader};
-use crate::console::shared::Session;
+use crate::console::shared::{NAMES_WARNING, Session};
 use crate::console::terminal::Capabilities;
 use crate::console::theme::{Glyphs, Theme};
 use crate::domain::text::CleanText;
@@ -111,4 +111,13 @@ pub(crate) fn recording_config(
 pub(crate) fn user_name() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     name.map_or_else(|_| rustix::process::getuid().as_raw().to_string(), |name| CleanText::new(&name).to_string())
+}
+
+/// What to say of names that are not shown, if only ASCII is shown because of the locale, which an operator can change.
+pub(crate) fn names_warning(glyphs: GlyphChoice) -> Option<&'static str> {
+    let is_changeable = match glyphs {
+        GlyphChoice::Auto => terminal_env(false).is_ascii_by_locale(),
+        GlyphChoice::Ascii | GlyphChoice::Unicode => false,
+    };
+    is_changeable.then_some(NAMES_WARNING)
 }

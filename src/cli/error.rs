@@ -9,7 +9,7 @@ use std::io;
 
 use crate::cli::exit_code::ExitCode;
 use crate::config::ConfigError;
-use crate::domain::text::error_chain;
+use crate::domain::text::error_lines;
 use crate::escrow::RecipientsError;
 use crate::journal::JournalError;
 use crate::preflight::PreflightError;
@@ -43,7 +43,7 @@ impl CliError {
 
     /// A check before the work failed with this error.
     pub(crate) fn not_ready_because(error: &dyn Error) -> Self {
-        Self::not_ready(error_chain(error).as_str())
+        Self::not_ready(error_lines(error))
     }
 
     /// The operating system refused something. `action` is what failed: `cannot start a thread`.

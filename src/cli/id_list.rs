@@ -1,12 +1,15 @@
-//! The file of `pin set --from`: phone number IDs, one a line, checked as a whole before one of them is used.
+//! The file of `pin set --from`: phone number IDs, checked as a whole before one of them is used.
 //!
 //! It repeats no line that is not an ID, and no ID that could be a PIN: the operator may have named the wrong file.
+
+mod reader;
 
 use std::collections::HashMap;
 
 use crate::cli::error::CliError;
 use crate::cli::number_arg::id_label;
 use crate::domain::number::PhoneNumberId;
+use crate::domain::text_problem::TextProblem;
 
 /// How many errors a message lists. A file with more is the wrong file.
 const MAX_LISTED_ERRORS: usize = 100;
@@ -17,21 +20,26 @@ pub(crate) struct IdList {
     /// Each ID once, with its line number, from 1.
     lines: Vec<(usize, PhoneNumberId)>,
     errors: Vec<(usize, String)>,
+    /// Why no line of the file can be read.
+    file_problem: Option<TextProblem>,
 }
 
 impl IdList {
-    /// Parses the bytes of a file. Blank lines and lines that start with `#` are skipped, blanks around an ID ignored.
+    /// Parses the bytes of a file: a list with one ID a line, or the CSV or JSON of `numbers list`.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let entries = match reader::read_entries(bytes) {
+            Ok(entries) => entries,
+            Err(problem) => return Self { file_problem: Some(problem), ..Self::default() },
+        };
         let mut list = Self::default();
         let mut first_lines = HashMap::new();
-        for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii)) {
-            if text.is_empty() || text.starts_with(b"#") {
-                continue;
-            }
-            let Some(id) = std::str::from_utf8(text).ok().and_then(|text| text.parse::<PhoneNumberId>().ok()) else {
-                list.errors.push((line, "not a phone number ID".to_owned()));
-                continue;
+        for (line, entry) in entries {
+            let id = match entry {
+                Ok(id) => id,
+                Err(error) => {
+                    list.errors.push((line, error));
+                    continue;
+                }
             };
             let first = *first_lines.entry(id).or_insert(line);
             if first == line {
@@ -63,6 +71,9 @@ impl IdList {
 
     /// Refuses a list that is empty or has errors, and lists each error with its line.
     pub(crate) fn check(&self, file: &str) -> Result<(), CliError> {
+        if let Some(problem) = self.file_problem {
+            return Err(CliError::usage(format!("{file}: {problem}")).nothing_sent());
+        }
         if self.errors.is_empty() && self.lines.is_empty() {
             return Err(CliError::usage(format!("no phone number ID in {file}")).nothing_sent());
         }
@@ -112,5 +123,9 @@ mod tests {
     #[test]
     fn a_file_without_an_id_is_refused() {
         assert_eq!(error(&IdList::parse(b"# none\n\n")), "no phone number ID in ids.txt. Nothing was sent.");
+        assert_eq!(
+            error(&IdList::parse(b"\xff\xfe1\0\n\0")),
+            "ids.txt: it is UTF-16 text. Save it as UTF-8. Nothing was sent."
+        );
     }
 }

@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin::PIN_DIGITS;
-use crate::domain::text::CleanText;
 
 /// Characters that people write into a number.
 const SEPARATORS: [char; 9] = [' ', '\u{a0}', '\u{202f}', '-', '\u{2011}', '.', '/', '(', ')'];
@@ -68,8 +67,7 @@ impl NumberArg {
 
 /// The digits of the display number, without a country prefix other than its own; empty without a display number.
 fn display_digits(number: &Number) -> String {
-    let display = number.display_number.as_ref().map_or("", CleanText::as_str);
-    display.chars().filter(char::is_ascii_digit).collect()
+    number.original_display().unwrap_or_default().chars().filter(char::is_ascii_digit).collect()
 }
 
 /// An ID for a message. Six digits are not an ID of Meta's, and may be a PIN.
@@ -80,6 +78,7 @@ pub(crate) fn id_label(id: PhoneNumberId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::text::CleanText;
 
     fn number(id: &str, display: &str) -> Number {
         let number = Number::from_config(id.parse().expect("an ID"), None);

@@ -1,5 +1,6 @@
 //! What commands print: results to standard output, messages to standard error. It decides nothing about the work.
 
+pub(crate) mod csv_cell;
 pub(crate) mod stdio;
 pub(crate) mod table;
 pub(crate) mod names;

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::recording_config;
 use crate::cli::error::CliError;
 use crate::cli::known_numbers::KnownNumbers;
@@ -41,7 +42,26 @@ impl JournalSession {
 
 /// Loads the config of a command that needs one.
 pub(crate) fn require_config(overrides: &Overrides, env: &Env) -> Result<Config, CliError> {
-    preflight::load_config(overrides, env)?.ok_or_else(|| config_not_found(overrides, env))
+    let config = preflight::load_config(overrides, env)?.ok_or_else(|| config_not_found(overrides, env))?;
+    keymap_from_config(&config)?;
+    Ok(config)
+}
+
+/// Refuses a profile that names no number. Meta was not asked, so this says nothing about its numbers.
+pub(crate) fn require_numbers(config: &Config) -> Result<(), CliError> {
+    let Config { path, profile, .. } = config;
+    if !profile.is_empty() {
+        return Ok(());
+    }
+    let name = &profile.name;
+    let path = CleanText::new(&path.display().to_string());
+    Err(CliError::not_ready(format!("profile {name} names no WABA and no number. Nothing was asked."))
+        .remedy(format!("Add the WABAs whose numbers you manage to {path}:"))
+        .remedy(format!("  [[profile.{name}.waba]]"))
+        .remedy("  id = \"…\"      # WhatsApp Manager, Account settings: WhatsApp Business account ID")
+        .remedy("or single numbers:")
+        .remedy(format!("  [[profile.{name}.number]]"))
+        .remedy("  id = \"…\"      # WhatsApp Manager, Phone numbers: phone number ID"))
 }
 
 /// The error if no config file exists.

@@ -12,7 +12,6 @@ use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::pin::RandomSourceError;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::{NotSentReason, Standing};
-use crate::domain::text::CleanText;
 use crate::journal::OutcomeRecord;
 
 /// A job that is recorded, shared by its queued numbers.
@@ -81,7 +80,7 @@ impl PlannedNumber {
             status_before: target.into(),
             number: target.id,
             waba: target.waba_id(),
-            pin: self.job.plan.pins.pin_for(target.display_number.as_ref().map(CleanText::as_str))?,
+            pin: self.job.plan.pins.pin_for(target.original_display())?,
         })))
     }
 }

@@ -3,6 +3,7 @@
 //! This module does not read or write the database. No value holds a readable PIN.
 
 mod job;
+mod record;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
 pub use job::{JobDetail, JobNumber, JobOperator, JobStatus, JobSummary, LastRequest, RecordedState};
+pub use record::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 
 /// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the
 /// request starts, and the request times out after 30 s.
@@ -110,6 +112,8 @@ pub(super) struct OpenChange {
     pub(super) unresolved: UnresolvedChange,
     /// The run that last sent it; `None` if only the escrow file had the change.
     pub(super) run_id: Option<String>,
+    /// True if its last attempt has an outcome.
+    pub(super) has_outcome: bool,
     /// No request of it can have been sent after this time, unless that run is alive.
     pub(super) last_send: RecordedTime,
 }
@@ -251,7 +255,7 @@ pub struct SentChange {
 pub struct HistoryEntry {
     /// When it happened.
     pub at: UtcTime,
-    /// The operator: the user ID, and in parentheses the name that the environment claims.
+    /// The short name of the operator, as [`OperatorName`](crate::domain::operator::OperatorName) has it.
     pub operator_label: CleanText,
     /// True for the outcome of a request; false if an operator only decrypted a PIN from the escrow.
     pub is_request: bool,

@@ -169,7 +169,7 @@ impl World {
     /// Creates a world. It costs the same for one number and for 100,000.
     #[must_use]
     pub fn new(spec: WorldSpec, faults: FaultPlan) -> Self {
-        let generator = WorldGenerator::new(spec.seed, spec.numbers);
+        let generator = WorldGenerator::new(spec.seed, spec.numbers).with_demo_rows(faults.is_demo());
         Self {
             generator,
             faults: FaultInjector::new(faults),

@@ -2,10 +2,12 @@
 
 mod arguments;
 mod audit;
+mod config;
 mod dry_run;
 mod escrow;
 mod job_reports;
 mod jobs;
+mod meta_texts;
 mod numbers;
 mod outcomes;
 mod pin_set;

@@ -17,6 +17,7 @@ mod refusals;
 mod resolving;
 mod starting;
 mod stopping;
+mod updates;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -173,6 +173,7 @@ fn resume(
     let pins = pins_for_resume(&job, args.pin_file.as_deref())?;
     let config = require_config(overrides, env)?;
     require_profile(&job, &config.profile)?;
+    records::require_numbers(&config)?;
     checks::require_writable(&config.profile, global)?;
     let session = records::open_journal(state_dir, &config, true)?;
     // Read again: opening the journal imports changes that only the escrow file had.

@@ -18,7 +18,7 @@ use crate::cli::output::numbers::{NumberPrinter, NumberRecord, NumberWriter, Unr
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
 use crate::cli::read_failure::{self, waba_label};
-use crate::cli::records::{self, require_config};
+use crate::cli::records::{self, require_config, require_numbers};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
@@ -97,7 +97,11 @@ pub(crate) fn run(
     env: &Env,
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
-    let Config { path, profile, .. } = require_config(overrides, env)?;
+    let config = require_config(overrides, env)?;
+    if matches!(command, NumbersCommand::List(_)) {
+        require_numbers(&config)?;
+    }
+    let Config { path, profile, .. } = config;
     if global.verbose {
         let path = CleanText::new(&path.display().to_string());
         eprint_line(&format!("pindesk: config {path}, profile {}, {}", profile.name, profile.endpoint.url));
@@ -208,7 +212,7 @@ fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSou
 fn show(arg: &NumberArg, is_json: bool, profile: &Profile, graph: &Graph) -> Result<ExitCode, CliError> {
     let mut number = read_shown_number(arg, profile, graph)?;
     let printed = if is_json {
-        print_json(&NumberRecord::from(&number))
+        print_json(&NumberRecord::exact(&number))
     } else {
         use_config_names(slice::from_mut(&mut number), profile);
         print_fields(&number)

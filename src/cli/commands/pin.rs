@@ -112,6 +112,7 @@ pub(crate) fn run(
     let pins = pin_file::choose_pins(args.pin_file.as_deref())?;
     let state_dir = config::resolve_state_dir(overrides, env)?;
     let config = require_config(overrides, env)?;
+    records::require_numbers(&config)?;
     checks::require_writable(&config.profile, global)?;
     let (session, has_escrow) = if args.dry_run {
         let (report, recipients) = preflight::inspect_records(&state_dir, &config.escrow)?;

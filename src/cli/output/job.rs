@@ -12,12 +12,13 @@ use serde::Serialize;
 use crate::cli::error::plain_io_error;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
-use crate::cli::output::names::{name_cells, names};
+use crate::cli::output::names::{exact_names, name_cells};
 use crate::cli::output::result_fields::{attempts, changed, http_status, local_refusal, recorded_cell};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line};
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::output::tally::Tally;
 use crate::domain::change::{JobId, Progress};
+use crate::domain::json_text::json_text;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::outcome::ApiError;
 use crate::domain::standing::ChangeResult;
@@ -25,7 +26,7 @@ use crate::domain::text::{CleanText, width};
 use crate::journal::RecordedState;
 use crate::policy::error_catalog::{Applied, Explanation};
 
-/// A result as scripts see it.
+/// A result as scripts see it, with Meta's texts exactly: for JSON only.
 #[derive(Debug, Serialize)]
 pub(crate) struct ResultRecord<'a> {
     pub(crate) schema: u8,
@@ -76,7 +77,7 @@ impl<'a> ResultRecord<'a> {
 impl<'a> ResultRecord<'a> {
     /// The record with the names of its number, as far as they are known.
     pub(crate) fn with_names(self, number: Option<&'a Number>) -> Self {
-        let [display_phone_number, verified_name] = names(number);
+        let [display_phone_number, verified_name] = exact_names(number);
         Self { display_phone_number, verified_name, ..self }
     }
 
@@ -86,9 +87,9 @@ impl<'a> ResultRecord<'a> {
         Self {
             code: Some(error.code),
             subcode: error.subcode,
-            trace_id: error.trace_id.as_ref().map(CleanText::as_str),
-            message: Some(error.message.as_str()),
-            details: error.details.as_ref().map(CleanText::as_str),
+            trace_id: error.trace_id.as_ref().map(CleanText::original),
+            message: Some(error.message.original()),
+            details: error.details.as_ref().map(CleanText::original),
             ..self
         }
     }
@@ -259,7 +260,7 @@ impl ResultPrinter {
     }
 
     fn print_json(&mut self, record: &impl Serialize) {
-        match serde_json::to_string(record) {
+        match json_text(record) {
             Ok(line) => self.print_line(&line),
             Err(error) => eprint_line(&format!("pindesk: cannot print a result: {error}")),
         }

@@ -2,12 +2,15 @@
 //!
 //! It prints each number once, as it was read. It does not report what could not be read.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
+use crate::cli::output::csv_cell::csv_cell;
 use crate::cli::output::stdio::SCHEMA_VERSION;
+use crate::domain::json_text::write_json;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::text::CleanText;
 
@@ -30,14 +33,26 @@ pub(crate) struct NumberRecord<'a> {
 }
 
 impl<'a> From<&'a Number> for NumberRecord<'a> {
+    /// Cleaned texts, for people.
     fn from(number: &'a Number) -> Self {
-        let text = |value: &'a Option<CleanText>| value.as_ref().map(CleanText::as_str);
+        Self::new(number, CleanText::as_str)
+    }
+}
+
+impl<'a> NumberRecord<'a> {
+    /// Meta's texts exactly, for JSON.
+    pub(crate) fn exact(number: &'a Number) -> Self {
+        Self::new(number, CleanText::original)
+    }
+
+    fn new(number: &'a Number, text_of: fn(&CleanText) -> &str) -> Self {
+        let text = |value: &'a Option<CleanText>| value.as_ref().map(text_of);
         let waba = number.waba.as_deref();
         Self {
             schema: SCHEMA_VERSION,
             phone_number_id: number.id.as_str(),
             waba_id: waba.map(|waba| waba.id.as_str()),
-            waba_name: waba.and_then(|waba| waba.name.as_ref()).map(CleanText::as_str),
+            waba_name: waba.and_then(|waba| waba.name.as_ref()).map(text_of),
             display_phone_number: text(&number.display_number),
             verified_name: text(&number.name),
             two_step: number.two_step.json_value(),
@@ -48,6 +63,26 @@ impl<'a> From<&'a Number> for NumberRecord<'a> {
             platform_type: text(&number.details.platform_type),
             account_mode: text(&number.details.account_mode),
         }
+    }
+
+    /// The cells in the order of [`CSV_HEADER`].
+    fn csv_row(&self) -> [Cow<'a, str>; CSV_HEADER.len()] {
+        let optional = |text: Option<&'a str>| csv_cell(text.unwrap_or_default());
+        [
+            Cow::Owned(self.schema.to_string()),
+            csv_cell(self.phone_number_id),
+            optional(self.waba_id),
+            optional(self.waba_name),
+            optional(self.display_phone_number),
+            optional(self.verified_name),
+            csv_cell(self.two_step),
+            optional(self.status),
+            optional(self.quality_rating),
+            optional(self.code_verification_status),
+            optional(self.name_status),
+            optional(self.platform_type),
+            optional(self.account_mode),
+        ]
     }
 }
 
@@ -91,13 +126,19 @@ impl NumberWriter {
         Self::Csv(Box::new(csv::Writer::from_writer(io::stdout())))
     }
 
-    fn write_number(&mut self, number: Number) -> io::Result<()> {
+    fn write_number(&mut self, number: Number, is_first: bool) -> io::Result<()> {
         match self {
             Self::Json(out) => {
-                serde_json::to_writer(&mut *out, &NumberRecord::from(&number))?;
+                write_json(&mut *out, &NumberRecord::exact(&number))?;
                 writeln!(out)
             }
-            Self::Csv(out) => out.serialize(NumberRecord::from(&number)).map_err(csv_error),
+            Self::Csv(out) => {
+                if is_first {
+                    out.write_record(CSV_HEADER).map_err(csv_error)?;
+                }
+                let record = NumberRecord::from(&number);
+                out.write_record(record.csv_row().iter().map(|cell| cell.as_bytes())).map_err(csv_error)
+            }
             Self::Table(numbers) => {
                 numbers.push(number);
                 Ok(())
@@ -130,8 +171,8 @@ impl NumberPrinter {
             let is_new = !self.individual_ids.contains(&number.id) || self.listed.insert(number.id);
             let is_wanted = self.two_step_filter.is_none_or(|wanted| wanted == number.two_step);
             if is_new && is_wanted {
+                self.writer.write_number(number, self.total == 0)?;
                 self.total += 1;
-                self.writer.write_number(number)?;
             }
         }
         self.writer.flush()
@@ -143,7 +184,7 @@ impl NumberPrinter {
             NumberWriter::Json(out) => {
                 let summary =
                     NumbersSummary { schema: SCHEMA_VERSION, event: "summary", total: self.total, unread_wabas };
-                serde_json::to_writer(&mut *out, &summary)?;
+                write_json(&mut *out, &summary)?;
                 writeln!(out)?;
             }
             NumberWriter::Csv(out) if self.total == 0 => out.write_record(CSV_HEADER).map_err(csv_error)?,
@@ -154,7 +195,7 @@ impl NumberPrinter {
     }
 }
 
-/// The header, which an empty list has as well.
+/// The names of the columns.
 const CSV_HEADER: [&str; 13] = [
     "schema",
     "phone_number_id",

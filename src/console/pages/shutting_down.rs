@@ -3,7 +3,7 @@
 //! It cancels nothing.
 
 use super::PageBehavior;
-use crate::console::go::{Destination, QuitReason, Step};
+use crate::console::go::{QuitReason, Step};
 use crate::console::input::keymap::{KeyTable, ShuttingDownAction, table};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
@@ -27,7 +27,7 @@ impl PageBehavior for ShuttingDownPage {
         match (action, &self.reason) {
             (ShuttingDownAction::Cancel, QuitReason::Operator { .. }) => {
                 shared.messages.push(now.utc, "Still running. Stopped requests were not sent.");
-                Step::reset(Destination::Home)
+                Step::back()
             }
             (ShuttingDownAction::Cancel, QuitReason::Signal) => Step::stay(self),
         }

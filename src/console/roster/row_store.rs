@@ -13,7 +13,8 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use super::gallop::gallop;
-use crate::domain::change::ChangeState;
+use super::last_sets::LastSets;
+use crate::domain::change::{ChangeState, LastSet};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
 use crate::domain::text::CleanText;
@@ -42,8 +43,8 @@ impl ChangeStates {
         self.states.insert(id, shared)
     }
 
-    pub(super) fn remove(&mut self, id: &PhoneNumberId) {
-        self.states.remove(id);
+    pub(super) fn remove(&mut self, id: &PhoneNumberId) -> Option<Arc<ChangeState>> {
+        self.states.remove(id)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
@@ -137,6 +138,7 @@ pub(super) struct RowStore {
     stale_read_times: BTreeMap<UtcTime, usize>,
     wabas: HashSet<Arc<Waba>>,
     details: HashSet<Arc<NumberDetails>>,
+    last_sets: LastSets,
     counts: TwoStepCounts,
 }
 
@@ -212,6 +214,17 @@ impl RowStore {
         Some(slot)
     }
 
+    /// When the PIN of a row was last set.
+    pub(super) fn last_set(&self, slot: u32) -> Option<&LastSet> {
+        self.last_sets.get(slot)
+    }
+
+    /// Sets when the PIN of a number was last set, unless a newer time is known.
+    pub(super) fn set_last_set(&mut self, id: PhoneNumberId, last_set: LastSet) {
+        let slot = self.slot(&id);
+        self.last_sets.insert(id, slot, last_set);
+    }
+
     /// Marks a row as read by this run.
     fn mark_fresh(&mut self, slot: u32) {
         let was_stale = mem::replace(&mut self.stale[slot as usize], false);
@@ -255,6 +268,7 @@ impl RowStore {
         self.text_ends.push(to_u32(self.search_text.len()));
         self.seen.push(true);
         self.stale.push(false);
+        self.last_sets.push_row(&number.id);
         self.rows.push(Number { waba, details, ..number.clone() });
         self.index_row(slot);
         slot
@@ -290,6 +304,7 @@ impl RowStore {
         remove_slots(&mut self.rows, sorted_slots);
         remove_slots(&mut self.seen, sorted_slots);
         remove_slots(&mut self.stale, sorted_slots);
+        remove_slots(&mut self.last_sets.by_slot, sorted_slots);
         self.wabas.retain(|waba| Arc::strong_count(waba) > 1);
         self.details.retain(|details| Arc::strong_count(details) > 1);
         self.is_text_stale = true;
@@ -318,6 +333,7 @@ impl RowStore {
         self.rows.shrink_to_fit();
         self.search_text.shrink_to_fit();
         self.text_ends.shrink_to_fit();
+        self.last_sets.shrink();
     }
 
     pub(super) fn search_text(&self) -> &str {
@@ -332,6 +348,12 @@ impl RowStore {
             .get(from..self.text_ends[slot] as usize)
             .and_then(|text| text.split('\n').next())
             .unwrap_or_default()
+    }
+
+    /// True if the digits of the row's number end with these.
+    pub(super) fn number_ends_with(&self, slot: u32, digits: &str) -> bool {
+        let text = self.search_text.get(..self.text_ends[slot as usize] as usize);
+        text.and_then(|text| text.strip_suffix('\n')).is_some_and(|text| text.ends_with(digits))
     }
 
     /// The slot whose text contains a byte offset, and the end of that text. The search starts at the slot `from`.

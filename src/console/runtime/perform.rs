@@ -9,11 +9,8 @@ use base64::Engine as _;
 
 use super::{ConsoleExit, ConsoleRuntime};
 use crate::console::app::Msg;
-use crate::console::effect::{Effect, ScreenCommand, WorkCommand};
+use crate::console::effect::{Effect, MAX_CLIPBOARD_BYTES, ScreenCommand, WorkCommand};
 use crate::domain::pin::Pin;
-
-/// Terminals drop longer clipboard texts, some with what follows.
-const MAX_CLIPBOARD_BYTES: usize = 4 * 1024;
 
 /// How long a suspend waits for a write of the journal: the operator waits for their shell.
 const JOURNAL_PAUSE_TIMEOUT: Duration = Duration::from_secs(5);

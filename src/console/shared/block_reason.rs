@@ -149,7 +149,7 @@ impl Shared {
             Connection::Offline { .. } => {
                 let key = self.keymap.key_label(&table::LIST, &ListAction::RefreshNumber);
                 let host = &self.session.host;
-                Some(BlockReason::Message(format!("No connection to {host}. Press {key} to retry now.")))
+                Some(BlockReason::Message(format!("No answer from {host}. Press {key} to retry now.")))
             }
             Connection::Unknown | Connection::Online => None,
         }

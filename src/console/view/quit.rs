@@ -44,11 +44,6 @@ pub(super) fn confirmation(app: &App) -> Sheet {
         "Quit while a PIN is in doubt?"
     };
     let mut sheet = Sheet::new(app, heading);
-    if running > 0 {
-        sheet.text(&requests_label(app));
-        sheet.optional_text("If you quit now, pindesk waits for sent requests (up to 35 s) and sends nothing new.");
-        sheet.optional_blank_line();
-    }
     if !labels.is_empty() {
         // The loss comes first, because a small window shows only the first lines.
         sheet.styled_text("If you quit, the PINs of these numbers are lost:", Role::Strong);
@@ -65,6 +60,11 @@ pub(super) fn confirmation(app: &App) -> Sheet {
         }
         sheet.text("Meta did not answer: each PIN may or may not be set. They are only in memory.");
         sheet.optional_text("Write them down first, or send them again.");
+        sheet.optional_blank_line();
+    }
+    if running > 0 {
+        sheet.text(&requests_label(app));
+        sheet.optional_text("If you quit now, pindesk waits for sent requests (up to 35 s) and sends nothing new.");
         sheet.optional_blank_line();
     }
     let shown_again = app.in_doubt_list().number_count().saturating_sub(labels.len());

@@ -62,7 +62,7 @@ fn upsert_numbers(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlit
             quality_rating, code_verification_status, name_status, platform_type, account_mode, read_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
-    let text = |text: &Option<CleanText>| text.as_ref().map(|text| text.as_str().to_owned());
+    let text = |text: &Option<CleanText>| text.as_ref().map(|text| text.original().to_owned());
     for number in numbers {
         let (waba, details) = (number.waba.as_ref(), &number.details);
         statement.execute(params![
@@ -141,7 +141,7 @@ impl NumberRows {
         Ok(Number {
             id: parse_column(row, 0)?,
             waba: waba.map(|waba| self.wabas.intern(waba)),
-            display_number: clean_column(row, 3)?,
+            display_number: clean_column(row, 3)?.map(CleanText::without_outer_marks),
             name: clean_column(row, 4)?,
             two_step: parse_two_step(row.get_ref(5)?.as_str().unwrap_or_default()),
             details: self.details.intern(details),

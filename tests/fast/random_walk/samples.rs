@@ -82,8 +82,9 @@ pub(super) fn recording_status(index: usize) -> RecordingStatus {
 
 pub(super) const CHANGE_STATE_COUNT: usize = 14;
 
-// Indices of `change_state`. Each from `IN_DOUBT` up to `RESOLVED` (exclusive) is in doubt.
+// Indices of `change_state`. Each from `ENDED` on is not running. Each from `IN_DOUBT` up to `RESOLVED` (exclusive) is in doubt.
 pub(super) const SENDING: usize = 1;
+pub(super) const ENDED: usize = 4;
 pub(super) const IN_DOUBT: usize = 7;
 pub(super) const RESOLVED: usize = 12;
 pub(super) const SET: usize = 13;
@@ -96,7 +97,7 @@ pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
         SENDING => ChangeState::Sending { attempt: 1 },
         2 => ChangeState::Waiting { attempt: 2, until, in_doubt: false },
         3 => ChangeState::Waiting { attempt: 2, until, in_doubt: true },
-        4 => ChangeState::Failed(completion, api_error(100, 400)),
+        ENDED => ChangeState::Failed(completion, api_error(100, 400)),
         5 => ChangeState::Failed(completion, api_error(190, 401)),
         6 => ChangeState::NotSent(
             completion,

@@ -58,6 +58,16 @@ impl ConsoleDriver {
         self
     }
 
+    /// Waits until the newest message has this text, even if a form covers it.
+    #[track_caller]
+    pub(crate) fn wait_for_message(&mut self, text: &str) -> &mut Self {
+        while !self.app.messages().newest_first().next().is_some_and(|message| message.text.contains(text)) {
+            let report = self.worker_events.recv_timeout(TIMEOUT).expect("the message");
+            self.handle_worker_event(report);
+        }
+        self
+    }
+
     /// Waits until exactly this many numbers are cached for the next start. Nothing reports that, because nothing waits
     /// for it, so this counts the rows of the database.
     #[track_caller]
@@ -112,7 +122,7 @@ impl ConsoleDriver {
     pub(crate) fn shown_pin(&self) -> String {
         assert!(matches!(self.app.page(), Page::PinForm(_)), "no form:\n{}", self.screen());
         let row = self.row("New PIN");
-        let boxes = row.split("shown").next().unwrap_or_default();
+        let boxes = row.split("hides").next().unwrap_or_default();
         boxes.chars().filter(char::is_ascii_digit).collect()
     }
 }

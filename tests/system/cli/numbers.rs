@@ -182,7 +182,13 @@ fn the_id_of_an_unnamed_waba_is_not_truncated() {
 fn hostile_names_are_escaped_in_every_output_format() {
     let simulator = SimulatorProcess::start(&["--numbers", "12000"]);
     let home = CliHome::new(&simulator.url, &(1..=7).map(waba_table).collect::<String>());
-    for arguments in [&["numbers", "list"][..], &["numbers", "list", "--json"], &["numbers", "list", "--csv"]] {
+    // JSON has the escapes of its own, which give a parser the original.
+    let formats = [
+        (&["numbers", "list"][..], "\\u{1b}"),
+        (&["numbers", "list", "--json"], "\\u001b"),
+        (&["numbers", "list", "--csv"], "\\u{1b}"),
+    ];
+    for (arguments, escape) in formats {
         let output = home.run(arguments);
         let is_bad = |c: char| {
             (c.is_control() && c != '\n')
@@ -190,10 +196,7 @@ fn hostile_names_are_escaped_in_every_output_format() {
         };
         let bad: Vec<_> = output.stdout.lines().filter(|line| line.contains(is_bad)).collect();
         assert!(output.code == Some(0) && bad.is_empty(), "{arguments:?}: {bad:?}");
-        assert!(
-            output.stdout.contains("u{1b}") || output.stdout.contains("\\x1b") || output.stdout.contains("\\u{"),
-            "{arguments:?}"
-        );
+        assert!(output.stdout.contains(escape), "{arguments:?}");
     }
 }
 

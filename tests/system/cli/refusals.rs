@@ -206,7 +206,7 @@ fn an_incomplete_setup_is_refused_with_exit_code_6() {
     cli.write_config("", &[]);
     assert_refused(&cli, &set, 6, "without escrow recipients a random PIN would be lost");
     cli.write_config("", &["age1nonsense"]);
-    assert_refused(&cli, &set, 6, "entry 1");
+    assert_refused(&cli, &set, 6, "config.toml:2:15: this age key is mistyped or truncated");
     cli.write_config("", &[cli.recipient()]);
     assert_refused(&cli, &[&set[..], &["--state-dir", "/proc/nowhere"]].concat(), 6, "");
     fs::create_dir_all(cli.state_path("")).expect("the directory is created");

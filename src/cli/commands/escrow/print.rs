@@ -8,11 +8,12 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::cli::output::names::names;
+use crate::cli::output::names::exact_names;
 use crate::cli::output::result_fields::{recorded_label, recorded_result};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, print_json};
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, Tone};
 use crate::domain::clock::UtcTime;
+use crate::domain::json_text::write_json;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::standing::ChangeResult;
 use crate::escrow::EscrowEntry;
@@ -51,7 +52,7 @@ struct EscrowRecord<'a> {
 
 impl<'a> EscrowRecord<'a> {
     fn new(entry: &'a EscrowEntry, status: Option<JournalStatus>, number: Option<&'a Number>) -> Self {
-        let [display_phone_number, verified_name] = names(number);
+        let [display_phone_number, verified_name] = exact_names(number);
         let state = status.map(|status| status.state);
         Self {
             change: entry.change.to_string(),
@@ -165,7 +166,7 @@ pub(super) fn pins_json(store: &EscrowStore, decryptions: &[Decryption<'_>]) -> 
     let (unreadable_lines, is_torn) = (&store.unreadable_lines[..], store.is_torn);
     let output = EscrowOpenOutput { schema: SCHEMA_VERSION, records, unopened, unreadable_lines, is_torn };
     let mut text = Zeroizing::new(Vec::with_capacity(capacity));
-    serde_json::to_writer(&mut *text, &output)?;
+    write_json(&mut *text, &output)?;
     text.push(b'\n');
     io::stdout().write_all(&text)
 }

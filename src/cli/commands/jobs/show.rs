@@ -13,6 +13,7 @@ use crate::cli::output::job::{result_layout, result_row};
 use crate::cli::output::result_fields::recorded_cell;
 use crate::cli::output::stdio::exit_code_after_print;
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle};
+use crate::domain::json_text::write_json;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, RecordedState};
@@ -93,7 +94,7 @@ pub(crate) fn list(
     let mut out = io::stdout().lock();
     let printed = if args.json {
         jobs.iter().try_for_each(|job| {
-            serde_json::to_writer(&mut out, &JobRecord::new(job, "job"))?;
+            write_json(&mut out, &JobRecord::new(job, "job"))?;
             writeln!(out)
         })
     } else if jobs.is_empty() {
@@ -157,10 +158,10 @@ pub(crate) fn print_records(
     known: &KnownNumbers,
 ) -> io::Result<()> {
     for number in numbers {
-        with_result(number, known, |record| serde_json::to_writer(&mut *out, record))?;
+        with_result(number, known, |record| write_json(&mut *out, record))?;
         writeln!(out)?;
     }
-    serde_json::to_writer(&mut *out, &JobRecord::new(job, "summary"))?;
+    write_json(&mut *out, &JobRecord::new(job, "summary"))?;
     writeln!(out)
 }
 
