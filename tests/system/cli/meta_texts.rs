@@ -134,3 +134,20 @@ fn a_list_that_a_spreadsheet_changed_is_refused_by_name() {
         )
     );
 }
+
+#[test]
+fn a_job_keeps_names_exactly_only_in_its_json() {
+    let name = "=Acme\u{202e}";
+    let meta = MetaNumbers::serve(&[("+44 7700 900001", name)]);
+    meta.home.write_file("pin", 0o600, "409726");
+    let set = meta.home.run(&["pin", "set", FIRST_ID, "--pin-file", &meta.path("pin"), "--confirm", "0001", "--json"]);
+    assert_eq!(set.json_lines()[0]["verified_name"], name, "{set:?}");
+    let shown = meta.home.run(&["jobs", "show", "1", "--json"]);
+    assert_eq!(shown.json_lines()[0]["verified_name"], name, "{shown:?}");
+    let report = meta.home.run(&["jobs", "report", "1", "--csv"]);
+    let row = format!("1,{FIRST_ID},+44 7700 900001,'=Acme\\u{{202e}},900000000000001,");
+    assert!(report.stdout.lines().nth(1).is_some_and(|line| line.starts_with(&row)), "{report:?}");
+    for output in [set, shown, report, meta.home.run(&["jobs", "show", "1"]), meta.home.run(&["jobs", "report", "1"])] {
+        assert!(!output.stdout.contains('\u{202e}') && !output.stderr.contains('\u{202e}'), "{output:?}");
+    }
+}
