@@ -14,12 +14,14 @@ const SEPARATORS: [char; 9] = [' ', '\u{a0}', '\u{202f}', '-', '\u{2011}', '.', 
 const INTERNATIONAL_PREFIX: &str = "00";
 
 /// A number as the operator names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NumberArg {
-    /// The digits of the display number.
-    digits: String,
-    /// The ID, if the text can be one.
-    id: Option<PhoneNumberId>,
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum NumberArg {
+    /// A phone number ID, and nothing else.
+    Id(PhoneNumberId),
+    /// Digits alone: an ID, or the digits of a display number.
+    Digits(PhoneNumberId),
+    /// The digits of a display number.
+    Display(Box<str>),
 }
 
 /// The text is not a number.
@@ -32,47 +34,63 @@ impl FromStr for NumberArg {
 
     fn from_str(text: &str) -> Result<Self, ParseNumberError> {
         let text = text.trim();
-        let id = text.parse().ok();
         let written: String = text.chars().filter(|c| !SEPARATORS.contains(c)).collect();
-        let digits = match written.strip_prefix('+').or_else(|| written.strip_prefix(INTERNATIONAL_PREFIX)) {
-            Some(digits) => digits,
-            None => &written,
-        };
+        let digits = written.strip_prefix('+').unwrap_or_else(|| without_international_prefix(&written));
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(ParseNumberError);
         }
-        Ok(Self { digits: digits.to_owned(), id })
+        Ok(text.parse().map_or_else(|_| Self::Display(digits.into()), Self::Digits))
     }
 }
 
 impl NumberArg {
     /// The ID, if the text can be one.
     pub(crate) const fn id(&self) -> Option<PhoneNumberId> {
-        self.id
+        match self {
+            Self::Id(id) | Self::Digits(id) => Some(*id),
+            Self::Display(_) => None,
+        }
+    }
+
+    /// The digits of the display number, if the text can be one.
+    pub(crate) fn display_digits(&self) -> Option<&str> {
+        match self {
+            Self::Id(_) => None,
+            Self::Digits(id) => Some(without_international_prefix(id.as_str())),
+            Self::Display(digits) => Some(digits),
+        }
     }
 
     /// True if the text names this number.
     pub(crate) fn names(&self, number: &Number) -> bool {
-        self.id == Some(number.id) || self.digits == display_digits(number)
+        self.id() == Some(number.id) || self.display_digits() == Some(&display_digits(number))
     }
 
     /// The number for a message. Six digits are no number of Meta's, and may be a PIN.
     pub(crate) fn label(&self) -> String {
-        match self.id {
-            Some(id) => id_label(id),
-            None => format!("+{}", self.digits),
+        match self {
+            Self::Id(id) | Self::Digits(id) => id_label(*id),
+            Self::Display(digits) if digits.len() == PIN_DIGITS => SIX_DIGITS.to_owned(),
+            Self::Display(digits) => format!("+{digits}"),
         }
     }
 }
 
-/// The digits of the display number, without a country prefix other than its own; empty without a display number.
-fn display_digits(number: &Number) -> String {
+fn without_international_prefix(digits: &str) -> &str {
+    digits.strip_prefix(INTERNATIONAL_PREFIX).unwrap_or(digits)
+}
+
+/// The digits of the display number; empty without a display number.
+pub(crate) fn display_digits(number: &Number) -> String {
     number.original_display().unwrap_or_default().chars().filter(char::is_ascii_digit).collect()
 }
 
+/// What a message says in place of digits that may be a PIN.
+const SIX_DIGITS: &str = "(six digits)";
+
 /// An ID for a message. Six digits are not an ID of Meta's, and may be a PIN.
 pub(crate) fn id_label(id: PhoneNumberId) -> String {
-    if id.as_str().len() == PIN_DIGITS { "(six digits)".to_owned() } else { id.to_string() }
+    if id.as_str().len() == PIN_DIGITS { SIX_DIGITS.to_owned() } else { id.to_string() }
 }
 
 #[cfg(test)]
@@ -104,6 +122,13 @@ mod tests {
     }
 
     #[test]
+    fn an_id_of_a_list_is_no_display_number() {
+        let id = "447700900001".parse().expect("an ID");
+        let acme = number("200000000000001", "+44 7700 900001");
+        assert!(NumberArg::Digits(id).names(&acme) && !NumberArg::Id(id).names(&acme));
+    }
+
+    #[test]
     fn what_is_not_a_number_is_refused() {
         for text in ["", "+", " ", "Acme", "EAAJ409726", "+44 7700 90000x", "１２", "++44"] {
             assert_eq!(text.parse::<NumberArg>(), Err(ParseNumberError), "{text:?}");
@@ -112,7 +137,9 @@ mod tests {
 
     #[test]
     fn a_message_repeats_no_possible_pin() {
-        assert_eq!("409726".parse::<NumberArg>().expect("a number").label(), "(six digits)");
+        for text in ["409726", "+409726", "409 726"] {
+            assert_eq!(text.parse::<NumberArg>().expect("a number").label(), "(six digits)", "{text:?}");
+        }
         assert_eq!("+44 7700 900001".parse::<NumberArg>().expect("a number").label(), "+447700900001");
     }
 }

@@ -21,6 +21,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::lookup;
+use crate::cli::number_arg::NumberArg;
 use crate::cli::output::job::ResultPrinter;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
@@ -185,7 +186,7 @@ fn resume(
     checks::require_escrow_for_random(&pins, Selection::Many, session.recipients.is_some())?;
     let graph = open_graph(&config.profile)?;
     let runtime = build_runtime()?;
-    let result = lookup::look_up(&runtime, &graph, &config.profile, ids.into_iter());
+    let result = lookup::look_up(&runtime, &graph, &config.profile, ids.into_iter().map(NumberArg::Id).collect());
     let numbers = result.into_numbers(config.profile.name.as_str())?;
     let unconfirmed = Unconfirmed::for_send(global);
     let flags = ConfirmFlags { may_replace: args.replace, confirm: args.confirm.as_deref(), unconfirmed };

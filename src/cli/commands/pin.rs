@@ -16,9 +16,9 @@ use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
 use crate::cli::confirm::Selection;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::id_list::IdList;
-use crate::cli::lookup;
+use crate::cli::lookup::{self, LookupResult};
 use crate::cli::number_arg::NumberArg;
+use crate::cli::number_list::NumberList;
 use crate::cli::output::dry_run;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
@@ -60,7 +60,7 @@ pub(crate) struct PinSetArgs {
     /// Phone number ID, or the number itself: +44 7700 900001
     #[arg(value_name = "NUMBER", group = "numbers")]
     number: Option<NumberArg>,
-    /// File of phone number IDs, one a line; - is standard input
+    /// File of phone number IDs or numbers, one a line; - is standard input
     #[arg(long, value_name = "FILE", group = "numbers")]
     from: Option<PathBuf>,
     /// File of mode 0600 with the PIN; - is standard input
@@ -165,7 +165,7 @@ struct RequestedNumbers {
     selection: Selection,
     /// The number on the command line.
     single: Option<NumberArg>,
-    id_list: IdList,
+    number_list: NumberList,
     /// The name of the file for messages.
     source_name: String,
 }
@@ -173,8 +173,8 @@ struct RequestedNumbers {
 impl RequestedNumbers {
     fn from_args(args: &PinSetArgs) -> Result<Self, CliError> {
         let Some(file) = &args.from else {
-            let (single, id_list) = (args.number.clone(), IdList::default());
-            return Ok(Self { selection: Selection::One, single, id_list, source_name: String::new() });
+            let (single, number_list) = (args.number.clone(), NumberList::default());
+            return Ok(Self { selection: Selection::One, single, number_list, source_name: String::new() });
         };
         let is_stdin = file.as_os_str() == STDIN_PATH;
         if is_stdin && args.pin_file.as_ref().is_some_and(|file| file.as_os_str() == STDIN_PATH) {
@@ -184,11 +184,11 @@ impl RequestedNumbers {
         let bytes = if is_stdin { read_limited(io::stdin()) } else { fs::File::open(file).and_then(read_limited) };
         let bytes =
             bytes.map_err(|error| CliError::usage(format!("cannot read {source_name}: {error}")).nothing_sent())?;
-        Ok(Self { selection: Selection::Many, single: None, id_list: IdList::parse(&bytes), source_name })
+        Ok(Self { selection: Selection::Many, single: None, number_list: NumberList::parse(&bytes), source_name })
     }
 
     fn is_usable(&self) -> bool {
-        self.single.is_some() || self.id_list.is_usable()
+        self.single.is_some() || self.number_list.is_usable()
     }
 
     /// Reads the numbers at Meta, in the order of the list.
@@ -196,9 +196,9 @@ impl RequestedNumbers {
         if let Some(number) = &self.single {
             return Ok(vec![lookup::find_number(runtime, graph, profile, number)?]);
         }
-        let result = lookup::look_up(runtime, graph, profile, self.id_list.ids());
-        self.id_list.flag_unknown(profile.name.as_str(), |id| result.may_contain(id));
-        self.id_list.check(&self.source_name)?;
+        let result = lookup::look_up(runtime, graph, profile, self.number_list.requests());
+        self.flag(profile, &result);
+        self.number_list.check(&self.source_name)?;
         result.into_numbers(profile.name.as_str())
     }
 
@@ -207,10 +207,16 @@ impl RequestedNumbers {
         if let Some(Config { profile, .. }) = config
             && let (Ok(graph), Ok(runtime)) = (open_graph(profile), build_runtime())
         {
-            let result = lookup::look_up(&runtime, &graph, profile, self.id_list.ids());
-            self.id_list.flag_unknown(profile.name.as_str(), |id| result.may_contain(id));
+            let result = lookup::look_up(&runtime, &graph, profile, self.number_list.requests());
+            self.flag(profile, &result);
         }
-        self.id_list.check(&self.source_name)
+        self.number_list.check(&self.source_name)
+    }
+
+    /// Adds what is wrong with lines of the list, as far as Meta could be asked.
+    fn flag(&mut self, profile: &Profile, result: &LookupResult) {
+        let candidates = |position| result.candidates(position);
+        self.number_list.flag(profile.name.as_str(), candidates, result.has_unread());
     }
 
     /// The first numbers, if the operator limited them.

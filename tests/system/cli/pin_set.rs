@@ -96,6 +96,20 @@ fn a_list_is_sent_in_its_own_order() {
 }
 
 #[test]
+fn a_list_may_name_numbers_as_people_write_them() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 3);
+    let [display, _] = names_of(&cli, &ids[0]);
+    let digits: String = names_of(&cli, &ids[2])[0].chars().filter(char::is_ascii_digit).collect();
+    let list = cli.write_id_list(&[display, ids[1].clone(), digits]);
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "3", "--concurrency", "1", "-q"];
+    let output = cli.run(&set);
+    let rows = output.stdout.lines().skip(1).take(3);
+    let order: Vec<_> = rows.map(|row| row.split_whitespace().last().expect("an ID").to_owned()).collect();
+    assert_eq!((output.code, order), (Some(0), ids));
+}
+
+#[test]
 fn first_sends_only_the_first_numbers_of_a_list() {
     let cli = CliFixture::without_faults();
     let ids = cli.number_ids("not-set", 3);

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::assert_refused;
+use super::{assert_refused, names_of};
 use crate::support::cli_fixture::{CliFixture, PIN};
 
 #[test]
@@ -109,15 +109,21 @@ fn every_bad_line_of_a_list_is_named() {
         let arguments = [&["pin", "set", "--from", &list, "--confirm", "1"][..], pins].concat();
         let message = format!(
             "pindesk: ~/ids.txt has errors. Nothing was sent.\n  line 4: {good}: duplicate of line 2\n  \
-             line 5: not a phone number ID\n  line 6: no number 200000000009999 in profile acme\n"
+             line 5: neither a phone number ID nor a phone number\n  line 6: no number 200000000009999 in profile acme\n"
         );
         assert_refused(&cli, &arguments, 2, &message);
     }
     let unknown = cli.write_id_list(&[good.clone(), "200000000009999".to_owned()]);
     let message = "  line 2: no number 200000000009999 in profile acme\n";
     assert_refused(&cli, &["pin", "set", "--from", &unknown, "--random", "--confirm", "2"], 2, message);
+    let [display, _] = names_of(&cli, &good);
+    let digits: String = display.chars().filter(char::is_ascii_digit).collect();
+    let named = cli.write_id_list(&[good.clone(), display, "+44 7700 900009".to_owned()]);
+    let message =
+        format!("  line 2: +{digits}: duplicate of line 1\n  line 3: no number +447700900009 in profile acme\n");
+    assert_refused(&cli, &["pin", "set", "--from", &named, "--random", "--confirm", "3"], 2, &message);
     let empty = cli.write_file("ids.txt", 0o644, "# nothing\n");
-    assert_refused(&cli, &["pin", "set", "--from", &empty, "--random"], 2, "no phone number ID in ~/ids.txt");
+    assert_refused(&cli, &["pin", "set", "--from", &empty, "--random"], 2, "no number in ~/ids.txt");
     assert_refused(&cli, &["pin", "set", "--from", "/no/such", "--random"], 2, "cannot read /no/such: ");
     assert_refused(
         &cli,
