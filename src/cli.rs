@@ -5,8 +5,10 @@
 
 pub mod exit_code;
 mod error;
+mod terminal;
 mod output;
 mod arg_parsers;
+mod when;
 mod arg_errors;
 mod simulator_spec;
 mod simulator_config;
@@ -14,11 +16,16 @@ mod args;
 mod runtime;
 mod read_failure;
 mod number_index;
-mod id_list;
+mod number_arg;
+mod request_index;
+mod known_numbers;
+mod number_list;
 mod suspend;
 mod shutdown;
 mod config_keys;
 mod records;
+mod confirm;
+mod ordered_reads;
 mod checks;
 mod pin_file;
 mod lookup;
@@ -141,7 +148,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(CliCommand::Pin(command)) => pin::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Escrow(command)) => escrow::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Jobs(command)) => jobs::run(command, &overrides, &env, &cli.global),
-        Some(CliCommand::Audit(command)) => audit::run(command, &overrides, &env),
+        Some(CliCommand::Audit(command)) => audit::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Config(command)) => config::run(command, &overrides, &env),
         Some(CliCommand::Simulator(args)) => simulator::run(args),
         None if cli.demo.is_on => demo::run(&cli.demo, cli.global.state_dir.as_deref(), &cli.global),

@@ -204,12 +204,18 @@ pub fn explicit_config_path<'a>(overrides: &'a Overrides, env: &'a Env) -> Optio
     overrides.config.as_ref().or(env.config.as_ref())
 }
 
+/// The state directory that a flag or a variable selects.
+#[must_use]
+pub fn explicit_state_dir<'a>(overrides: &'a Overrides, env: &'a Env) -> Option<&'a PathBuf> {
+    overrides.state_dir.as_ref().or(env.state_dir.as_ref())
+}
+
 /// The directory of the journal and the escrow. It may not exist yet.
 ///
 /// # Errors
 /// If neither a flag nor a variable selects it, and there is no home directory.
 pub fn resolve_state_dir(overrides: &Overrides, env: &Env) -> Result<PathBuf, ConfigError> {
-    if let Some(dir) = overrides.state_dir.as_ref().or(env.state_dir.as_ref()) {
+    if let Some(dir) = explicit_state_dir(overrides, env) {
         return Ok(dir.clone());
     }
     let state_home = env.xdg_state_home.clone().or_else(|| env.home.as_ref().map(|home| home.join(".local/state")));

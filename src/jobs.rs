@@ -129,7 +129,19 @@ impl JobsHandle {
     /// # Errors
     /// The job could not be recorded, so each number is reported as not sent.
     pub fn start_job(&self, plan: PinPlan) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
-        self.send_job(plan, None)
+        self.send_job(plan, None, None)
+    }
+
+    /// As [`JobsHandle::start_job`], with a note that the journal keeps with the job.
+    ///
+    /// # Errors
+    /// As [`JobsHandle::start_job`].
+    pub fn start_job_with_note(
+        &self,
+        plan: PinPlan,
+        note: Option<CleanText>,
+    ) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
+        self.send_job(plan, None, note)
     }
 
     /// As [`JobsHandle::start_job`], for numbers of a job that were never sent.
@@ -137,7 +149,7 @@ impl JobsHandle {
     /// # Errors
     /// As [`JobsHandle::start_job`]; also if another process works on the job, or sent one of these numbers meanwhile.
     pub fn resume_job(&self, job: JobId, plan: PinPlan) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
-        self.send_job(plan, Some(job))
+        self.send_job(plan, Some(job), None)
     }
 
     /// Sends the PIN in doubt of this number again. Does nothing if none is in memory.
@@ -226,9 +238,10 @@ impl JobsHandle {
         &self,
         plan: PinPlan,
         resumed: Option<JobId>,
+        note: Option<CleanText>,
     ) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
         let (reply, result) = oneshot::channel();
-        self.send(ActorCommand::StartJob(JobStart { plan, resumed, cancelled: None, reply }));
+        self.send(ActorCommand::StartJob(JobStart { plan, resumed, note, cancelled: None, reply }));
         async { result.await.unwrap_or_else(|_| Err(RecordError::Busy(CleanText::new("the work has ended")))) }
     }
 

@@ -104,7 +104,7 @@ impl<'a> NumbersReader<'a> {
         if !is_first_waba {
             let mut has_started = self.has_started.subscribe();
             // The sender lives as long as the reader, so only the time can run out.
-            let _ = timeout(FIRST_PAGE_LEAD, has_started.wait_for(|has_started| *has_started)).await;
+            timeout(FIRST_PAGE_LEAD, has_started.wait_for(|has_started| *has_started)).await.ok();
         }
         (self.reserve_permit)().await
     }

@@ -10,13 +10,14 @@ use tokio::runtime::Runtime;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::eprint_line;
+use crate::cli::terminal::terminal_env;
 use crate::config::{EscrowSettings, GlyphChoice};
 use crate::console::input::decoder::{ESC_TIMEOUT, ESC_TIMEOUT_OVER_SSH};
 use crate::console::input::keymap::Keymap;
 use crate::console::runtime::{self, ConsoleExit, ConsoleSetup, ConsoleStartError, TokenReader};
 use crate::console::shared::{NAMES_WARNING, Session};
 use crate::console::terminal::Capabilities;
-use crate::console::theme::{Glyphs, TerminalEnv, Theme};
+use crate::console::theme::{Glyphs, Theme};
 use crate::domain::text::CleanText;
 use crate::journal::{JournalKind, Operator};
 use crate::preflight::RecordingConfig;
@@ -133,13 +134,4 @@ pub(crate) fn names_warning(glyphs: GlyphChoice) -> Option<&'static str> {
         GlyphChoice::Ascii | GlyphChoice::Unicode => false,
     };
     is_changeable.then_some(NAMES_WARNING)
-}
-
-fn terminal_env(no_color: bool) -> TerminalEnv {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    TerminalEnv {
-        term: variable("TERM"),
-        locale: variable("LC_ALL").or_else(|| variable("LC_CTYPE")).or_else(|| variable("LANG")),
-        no_color: no_color || variable("NO_COLOR").is_some(),
-    }
 }

@@ -48,7 +48,7 @@ impl CliError {
 
     /// The operating system refused something. `action` is what failed: `cannot start a thread`.
     pub(crate) fn machine(action: &str, error: &io::Error) -> Self {
-        Self::new(ExitCode::MachineFailed, format!("{action}: {error}"))
+        Self::new(ExitCode::MachineFailed, format!("{action}: {}", plain_io_error(error)))
     }
 
     /// Adds that nothing was sent.
@@ -87,6 +87,12 @@ impl fmt::Display for CliError {
         }
         self.details.iter().chain(&self.remedy).try_for_each(|line| write!(f, "\n  {line}"))
     }
+}
+
+/// The error without the number that only a programmer knows: `No space left on device`.
+pub(crate) fn plain_io_error(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// These are the checks before the work.

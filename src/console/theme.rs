@@ -78,6 +78,12 @@ impl TerminalEnv {
         self.term.as_deref().unwrap_or_default()
     }
 
+    /// True if colors may be written.
+    #[must_use]
+    pub fn has_color(&self) -> bool {
+        !self.no_color && !self.is_plain_terminal()
+    }
+
     fn is_plain_terminal(&self) -> bool {
         let term = self.term();
         term.is_empty() || term == "unknown" || PLAIN_TERMINALS.iter().any(|plain| term.starts_with(plain))
@@ -118,7 +124,7 @@ impl Theme {
     /// The theme for an environment. `glyphs` is the setting of the config; `None` selects them by the environment.
     #[must_use]
     pub fn new(env: &TerminalEnv, glyphs: Option<Glyphs>) -> Self {
-        Self { has_color: !env.no_color && !env.is_plain_terminal(), glyphs: glyphs.unwrap_or_else(|| env.glyphs()) }
+        Self { has_color: env.has_color(), glyphs: glyphs.unwrap_or_else(|| env.glyphs()) }
     }
 
     /// True if only ASCII may be written.

@@ -94,6 +94,12 @@ impl UtcTime {
         self.format("%-d %b %Y")
     }
 
+    /// `2026-11-22 14:03`, for a column whose heading says UTC.
+    #[must_use]
+    pub fn format_minute(self) -> String {
+        self.format("%Y-%m-%d %H:%M")
+    }
+
     /// `02 Mar 2026`, for a column.
     #[must_use]
     pub fn format_padded_date(self) -> String {

@@ -16,7 +16,7 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
-pub use job::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
+pub use job::{JobDetail, JobNumber, JobOperator, JobStatus, JobSummary, LastRequest, RecordedState};
 pub use record::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 
 /// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the
@@ -140,6 +140,8 @@ pub struct JobPlan {
     pub profile: CleanText,
     /// How its PINs are chosen.
     pub pin_source: PinSource,
+    /// What the operator noted about it.
+    pub note: Option<CleanText>,
     /// Every confirmed number, in order.
     pub numbers: Vec<(PhoneNumberId, Option<WabaId>)>,
 }
@@ -230,6 +232,19 @@ pub struct EncryptedPin {
     /// The entry, as the journal stores it.
     pub escrow_entry: EscrowEntry,
     /// The state of its change.
+    pub state: RecordedState,
+    /// When pindesk was about to send its last request; `None` if only the escrow file had it.
+    pub last_attempt_at: Option<UtcTime>,
+}
+
+/// A change of the journal, whether its PIN is encrypted there or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentChange {
+    /// The ID of the change.
+    pub change: ChangeId,
+    /// The ID of the number.
+    pub number: PhoneNumberId,
+    /// The state of the change.
     pub state: RecordedState,
     /// When pindesk was about to send its last request; `None` if only the escrow file had it.
     pub last_attempt_at: Option<UtcTime>,

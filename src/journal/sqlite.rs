@@ -11,6 +11,7 @@ mod open_changes;
 mod job_queries;
 mod encrypted_pins;
 mod history;
+mod last_requests;
 mod number_records;
 pub(super) mod cache;
 pub(super) mod reader;

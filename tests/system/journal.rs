@@ -9,6 +9,7 @@ mod late_arrival;
 mod number_records;
 mod processes;
 mod recovery;
+mod requests;
 mod state_dir;
 mod syncs;
 mod watch;

@@ -19,7 +19,7 @@ const MAX_TEST_NAME: usize = 60;
 /// the secret must leave there.
 const SECRET_EXPOSURES: [&str; 8] = [
     "src/cli/commands/demo.rs",
-    "src/cli/commands/escrow.rs",
+    "src/cli/commands/escrow/print.rs",
     "src/cli/simulator_config.rs",
     "src/config/endpoint.rs",
     "src/console/pin_form.rs",

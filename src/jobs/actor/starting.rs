@@ -21,7 +21,7 @@ impl JobsActor {
         if starts.is_empty() {
             return;
         }
-        let records = starts.iter().map(|start| self.recorder.job_record(&start.plan, start.resumed)).collect();
+        let records = starts.iter().map(|start| self.recorder.job_record(start)).collect();
         let write = self.recorder.clone().record_jobs(records);
         self.tasks.spawn(async move { TaskOutput::JobsRecorded(write.await) });
     }

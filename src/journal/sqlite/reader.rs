@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
 use super::schema::{self, LATEST_VERSION};
-use super::{audit_log, cache, encrypted_pins, history, job_queries, number_records};
+use super::{audit_log, cache, encrypted_pins, history, job_queries, last_requests, number_records};
 use crate::domain::change::JobId;
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
@@ -18,7 +18,8 @@ use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
 use crate::journal::model::{
-    EncryptedPin, HistoryEntry, JobDetail, JobSummary, NumberRecord, NumberUpdate, RecordCursor,
+    EncryptedPin, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord, NumberUpdate, RecordCursor,
+    SentChange,
 };
 use crate::journal::run_lock::LiveRuns;
 use crate::state_dir::StateDir;
@@ -126,6 +127,22 @@ impl JournalReader {
         self.read(|db| Ok(cache::cached_numbers(db, profile, after)?))
     }
 
+    /// Every cached number of every profile, sorted by ID, each once as it was read last.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn all_cached_numbers(&self) -> Result<Vec<Number>, JournalError> {
+        self.read(|db| Ok(cache::all_numbers(db)?))
+    }
+
+    /// The newest request of every number that has one, in no order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn last_requests(&self) -> Result<Vec<LastRequest>, JournalError> {
+        self.read(|db| last_requests::all(db, &self.dir))
+    }
+
     /// Calls `visit` with the ID and the WABA of each cached number of a profile that a WABA listed, if it was read at
     /// this time or before. In no order.
     ///
@@ -213,6 +230,14 @@ impl JournalReader {
     /// If the database cannot be read.
     pub fn encrypted_pins(&self) -> Result<Vec<EncryptedPin>, JournalError> {
         self.read(|db| encrypted_pins::all(db, &self.dir))
+    }
+
+    /// Every change of the journal, in the order in which they were last sent.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn sent_changes(&self) -> Result<Vec<SentChange>, JournalError> {
+        self.read(|db| encrypted_pins::sent_changes(db, &self.dir))
     }
 
     /// Runs `query` in one transaction, so that all it reads is consistent.

@@ -19,7 +19,7 @@ impl StateFixture {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
             let numbers = vec![(number, None)];
-            let plan = JobPlan { profile: CleanText::new("demo"), pin_source: PinSource::Given, numbers };
+            let plan = JobPlan { profile: CleanText::new("demo"), pin_source: PinSource::Given, note: None, numbers };
             let job = journal.start_job(plan).await.expect("recorded");
             let status_before = StatusBefore { two_step: TwoStep::NotSet, read_at: None };
             let change = ChangeId::new();

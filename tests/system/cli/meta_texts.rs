@@ -134,3 +134,32 @@ fn a_list_that_a_spreadsheet_changed_is_refused_by_name() {
         )
     );
 }
+
+#[test]
+fn a_listed_number_that_several_fit_is_refused_by_line() {
+    let meta = MetaNumbers::serve(&[("+44 7700 900001", "Acme"), ("+44 7700-900001", "Bolt\u{1b}[2J")]);
+    meta.home.write_file("pin", 0o600, "409726");
+    meta.home.write_file("ids.txt", 0o644, "700000000000001\n+44 7700 900001\n");
+    let (list, pin) = (meta.path("ids.txt"), meta.path("pin"));
+    let output = meta.home.run(&["pin", "set", "--from", &list, "--pin-file", &pin, "--confirm", "2"]);
+    let message = "pindesk: ~/ids.txt has errors. Nothing was sent.\n  line 2: +447700900001 fits 2 numbers: \
+                   700000000000001 Acme, 700000000000002 Bolt\\u{1b}[2J. Give the phone number ID\n";
+    assert_eq!((output.code, output.stderr.as_str()), (Some(2), message));
+}
+
+#[test]
+fn a_job_keeps_names_exactly_only_in_its_json() {
+    let name = "=Acme\u{202e}";
+    let meta = MetaNumbers::serve(&[("+44 7700 900001", name)]);
+    meta.home.write_file("pin", 0o600, "409726");
+    let set = meta.home.run(&["pin", "set", FIRST_ID, "--pin-file", &meta.path("pin"), "--confirm", "0001", "--json"]);
+    assert_eq!(set.json_lines()[0]["verified_name"], name, "{set:?}");
+    let shown = meta.home.run(&["jobs", "show", "1", "--json"]);
+    assert_eq!(shown.json_lines()[0]["verified_name"], name, "{shown:?}");
+    let report = meta.home.run(&["jobs", "report", "1", "--csv"]);
+    let row = format!("1,{FIRST_ID},+44 7700 900001,'=Acme\\u{{202e}},900000000000001,");
+    assert!(report.stdout.lines().nth(1).is_some_and(|line| line.starts_with(&row)), "{report:?}");
+    for output in [set, shown, report, meta.home.run(&["jobs", "show", "1"]), meta.home.run(&["jobs", "report", "1"])] {
+        assert!(!output.stdout.contains('\u{202e}') && !output.stderr.contains('\u{202e}'), "{output:?}");
+    }
+}

@@ -26,7 +26,7 @@ impl OtherProcess {
         let fixture = JobsFixture::new("http://127.0.0.1:1", "SIMULATOR", 1);
         let (other, _) = fixture.state.open_journal(Clock::System);
         let numbers = vec![(id(1), None)];
-        let plan = JobPlan { profile: CleanText::new("acme"), pin_source: PinSource::Given, numbers };
+        let plan = JobPlan { profile: CleanText::new("acme"), pin_source: PinSource::Given, note: None, numbers };
         let job = other.journal.start_job(plan).await.expect("recorded");
         let cursor = fixture.recorder.journal.open_reader().and_then(|reader| reader.record_cursor());
         Self { fixture, other, job, cursor: cursor.expect("readable") }

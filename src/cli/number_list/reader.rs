@@ -1,10 +1,11 @@
-//! Reads phone number IDs from the forms in which people keep them: a list, one a line, the CSV and the JSON Lines that
-//! `numbers list` writes.
+//! Reads numbers from the forms in which people keep them: a list, one a line, the CSV and the JSON Lines that
+//! `numbers list` writes. Only a list has display numbers.
 //!
-//! It repeats no text that is not an ID: the operator may have named the wrong file.
+//! It repeats no text that is not a number: the operator may have named the wrong file.
 
 use serde::Deserialize;
 
+use crate::cli::number_arg::NumberArg;
 use crate::domain::number::{ParseIdError, PhoneNumberId};
 use crate::domain::text_problem::{TextProblem, is_utf16, without_bom};
 
@@ -14,8 +15,8 @@ const ID_COLUMN: &str = "phone_number_id";
 /// What separates the columns: a comma, or what spreadsheets write where the comma separates decimals.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// The line of an entry, from 1, with its ID or why there is none.
-pub(super) type ListEntry = (usize, Result<PhoneNumberId, String>);
+/// The line of an entry, from 1, with its number or why there is none.
+pub(super) type ListEntry = (usize, Result<NumberArg, String>);
 
 /// Reads all entries. Skips blank lines and those that start with `#`.
 ///
@@ -33,7 +34,7 @@ pub(super) fn read_entries(bytes: &[u8]) -> Result<Vec<ListEntry>, TextProblem> 
     }
     match lines.peek().and_then(|(at, line)| Some((*at, delimiter_of_heading(line)?))) {
         Some((at, delimiter)) => Ok(read_csv(bytes, at, delimiter)),
-        None => Ok(lines.map(|(at, line)| (at, parse_id(line))).collect()),
+        None => Ok(lines.map(|(at, line)| (at, parse_number(line))).collect()),
     }
 }
 
@@ -93,7 +94,7 @@ fn count_line_ends(text: &[u8]) -> usize {
 }
 
 /// The ID of a JSON object; `None` for the summary at the end.
-fn parse_json(line: &[u8]) -> Option<Result<PhoneNumberId, String>> {
+fn parse_json(line: &[u8]) -> Option<Result<NumberArg, String>> {
     #[derive(Deserialize)]
     struct Line {
         #[serde(default)]
@@ -109,14 +110,42 @@ fn parse_json(line: &[u8]) -> Option<Result<PhoneNumberId, String>> {
     }
 }
 
-fn parse_id(text: &[u8]) -> Result<PhoneNumberId, String> {
+/// The ID in a column of IDs.
+fn parse_id(text: &[u8]) -> Result<NumberArg, String> {
     let not_an_id = || "not a phone number ID".to_owned();
     let text = std::str::from_utf8(text).map_err(|_| not_an_id())?;
-    text.parse().map_err(|error| match error {
+    let id = text.parse::<PhoneNumberId>().map_err(|error| match error {
         ParseIdError::Wrapped(problem) => problem.to_string(),
         ParseIdError::NotDigits if text.starts_with('+') => "a phone number. Give its phone number ID".to_owned(),
         ParseIdError::NotDigits => not_an_id(),
-    })
+    })?;
+    Ok(NumberArg::Id(id))
+}
+
+/// The number on a line of its own.
+fn parse_number(text: &[u8]) -> Result<NumberArg, String> {
+    let not_a_number = || "neither a phone number ID nor a phone number".to_owned();
+    let text = std::str::from_utf8(text).map_err(|_| not_a_number())?;
+    match text.parse::<PhoneNumberId>() {
+        Ok(_) | Err(ParseIdError::NotDigits) => text.parse().map_err(|_| not_a_number()),
+        Err(ParseIdError::Wrapped(problem)) if !may_be_in_display_number(problem) => Err(problem.to_string()),
+        Err(ParseIdError::Wrapped(problem)) => text.parse().map_err(|_| problem.to_string()),
+    }
+}
+
+/// True for what wraps an ID, but is usual between the digits of a display number.
+fn may_be_in_display_number(problem: TextProblem) -> bool {
+    match problem {
+        TextProblem::Separators => true,
+        TextProblem::Invisible { place, .. } => place == "inside",
+        TextProblem::Utf16
+        | TextProblem::Json
+        | TextProblem::Quoted
+        | TextProblem::Assignment
+        | TextProblem::Bearer
+        | TextProblem::Rounded
+        | TextProblem::Decimals => false,
+    }
 }
 
 #[cfg(test)]
@@ -125,7 +154,10 @@ mod tests {
 
     fn read(text: &str) -> Vec<(usize, String)> {
         let entries = read_entries(text.as_bytes()).expect("a readable file");
-        entries.into_iter().map(|(line, id)| (line, id.map_or_else(|error| error, |id| id.to_string()))).collect()
+        entries
+            .into_iter()
+            .map(|(line, number)| (line, number.map_or_else(|error| error, |number| number.label())))
+            .collect()
     }
 
     fn entry(line: usize, text: &str) -> (usize, String) {
@@ -177,6 +209,21 @@ mod tests {
     }
 
     #[test]
+    fn a_list_has_display_numbers_as_people_write_them() {
+        for line in ["+44 7700 900001", "0044 (7700) 900-001", "44 7700 900001", "+44\u{a0}7700\u{a0}900001"] {
+            assert_eq!(read(line), [entry(1, "+447700900001")], "{line}");
+        }
+        assert_eq!(read("phone_number_id\n+44 7700 900001\n"), [entry(2, "a phone number. Give its phone number ID")]);
+        let separated = "there are separators between its digits. Remove them";
+        assert_eq!(read("phone_number_id\n200 000 000 000 001\n"), [entry(2, separated)]);
+        let kinds = |text: &str| read_entries(text.as_bytes()).expect("a readable file").remove(0).1;
+        let id = "447700900001".parse().expect("an ID");
+        assert_eq!(kinds("447700900001\n"), Ok(NumberArg::Digits(id)));
+        assert_eq!(kinds("phone_number_id\n447700900001\n"), Ok(NumberArg::Id(id)));
+        assert_eq!(kinds("{\"phone_number_id\":\"447700900001\"}\n"), Ok(NumberArg::Id(id)));
+    }
+
+    #[test]
     fn a_changed_id_is_named_for_what_it_is() {
         let cases = [
             (
@@ -187,8 +234,13 @@ mod tests {
             ("\"200000000000001\"", "it is in quotation marks. Remove them"),
             ("200000000000001\u{a0}", "there is an invisible character (U+00A0) behind it. Remove it"),
             ("ID=200000000000001", "there is a name before the value (NAME=value). Keep only the value"),
-            ("+44 7700 900001", "a phone number. Give its phone number ID"),
-            ("EAAJtoken", "not a phone number ID"),
+            ("200,000,000,000,001", "there are separators between its digits. Remove them"),
+            (
+                "447700900001.0",
+                "a spreadsheet wrote this ID with decimals. Format the column as text, and copy the IDs again",
+            ),
+            ("00", "neither a phone number ID nor a phone number"),
+            ("EAAJtoken", "neither a phone number ID nor a phone number"),
         ];
         for (line, expected) in cases {
             assert_eq!(read(line), [entry(1, expected)], "{line}");
