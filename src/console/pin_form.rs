@@ -239,6 +239,10 @@ impl PinForm {
             return;
         };
         self.discard_random();
+        if self.field == PinField::New && self.refused_weakness().is_some() {
+            // Typing over a refused PIN starts over.
+            self.new.clear();
+        }
         if self.active_digits().push(digit) {
             self.is_weakness_confirmed = false;
         }
@@ -335,7 +339,8 @@ impl PinForm {
 
     /// Moves to a field, unless there is only one.
     pub fn focus(&mut self, field: PinField) {
-        if self.needs_repeat() {
+        // A refused PIN is never typed again.
+        if self.needs_repeat() && self.refused_weakness().is_none() {
             self.field = field;
         }
         self.update_note();

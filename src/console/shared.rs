@@ -388,8 +388,8 @@ impl Shared {
 
     /// By how many rows a page of text scrolls: as many as it shows, less one, so that no line is skipped.
     pub(super) const fn page_rows(&self) -> u16 {
-        // Title or heading, message, keys. A taller window has a title and a heading, and blank lines around the text.
-        let frame = if self.is_compact() { 3 } else { 6 };
+        // Title, heading, rule, keys. A taller window has a blank line above the text.
+        let frame = if self.is_compact() { 4 } else { 5 };
         let rows = self.size.height.saturating_sub(frame + 1);
         if rows == 0 { 1 } else { rows }
     }

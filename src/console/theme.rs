@@ -139,11 +139,10 @@ impl Theme {
         let colored = |style: Style, color| if self.has_color { style.fg(color) } else { style };
         let (plain, bold) = (Style::new(), Style::new().add_modifier(Modifier::BOLD));
         match role {
-            Role::Plain => plain,
             Role::Strong => bold,
-            // Terminals without colors often show dim text as bright or as nothing.
             Role::Quiet if self.has_color => plain.add_modifier(Modifier::DIM),
-            Role::Quiet => plain,
+            // Terminals without colors often show dim text as bright or as nothing.
+            Role::Plain | Role::Quiet => plain,
             Role::Cursor => plain.add_modifier(Modifier::REVERSED),
             // Bold green is grey in some palettes.
             Role::Success => colored(plain, Color::Green),

@@ -19,8 +19,8 @@ use pindesk::domain::change::{
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::outcome::DoubtReason;
-use pindesk::domain::pin::Pin;
-use pindesk::domain::pin_plan::PinPlan;
+use pindesk::domain::pin::{Pin, PinChoice};
+use pindesk::domain::pin_plan::{PinPlan, Targets};
 use pindesk::domain::standing::DoubtCause;
 use pindesk::domain::text::CleanText;
 use pindesk::policy::rotation::Rotation;
@@ -114,6 +114,13 @@ fn session(show_pin_for: Option<Duration>) -> Session {
 pub(crate) fn set_pin_effect(index: usize) -> Effect {
     let pin = Pin::parse(PIN.as_bytes()).expect("a valid PIN");
     WorkCommand::SetPins(PinPlan::for_one(number(index), pin)).into()
+}
+
+/// The effect that sets the same PIN, which the console has drawn and the escrow keeps.
+pub(crate) fn set_drawn_pin_effect(index: usize) -> Effect {
+    let pin = Pin::parse(PIN.as_bytes()).expect("a valid PIN");
+    let targets = Targets::one(number(index));
+    WorkCommand::SetPins(PinPlan { targets, pins: PinChoice::Drawn(pin) }).into()
 }
 
 /// Puts one space between words, so that line breaks do not matter.

@@ -40,7 +40,9 @@ impl FilterPage {
     /// The line, with the active filter.
     #[must_use]
     pub fn new(filter: &str) -> Self {
-        let (input, previous) = (Input::new(filter.to_owned()), filter.to_owned());
+        // What is typed next is a word of its own.
+        let gap = if filter.is_empty() { "" } else { " " };
+        let (input, previous) = (Input::new(format!("{filter}{gap}")), filter.to_owned());
         Self { input, previous, error: None, was_refused: false }
     }
 

@@ -26,7 +26,9 @@ impl PageBehavior for ShuttingDownPage {
     fn on_action(self, action: ShuttingDownAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         match (action, &self.reason) {
             (ShuttingDownAction::Cancel, QuitReason::Operator { .. }) => {
-                shared.messages.push(now.utc, "Still running. Stopped requests were not sent.");
+                shared
+                    .messages
+                    .push(now.utc, "You did not quit. What was stopped was not sent; the rest is still awaited.");
                 Step::back()
             }
             (ShuttingDownAction::Cancel, QuitReason::Signal) => Step::stay(self),

@@ -36,6 +36,19 @@ fn a_second_pin_that_differs_must_be_retyped() {
 }
 
 #[test]
+fn a_refused_pin_is_typed_over_and_never_typed_again() {
+    let mut form = form();
+    type_digits(&mut form, "111111");
+    let refused = form.note();
+    form.focus(PinField::Repeat);
+    assert_eq!((form.field(), form.note()), (PinField::New, refused));
+    type_digits(&mut form, "4");
+    assert_eq!(form.note(), PinFormNote::DigitCount(1));
+    type_digits(&mut form, "09726409726");
+    assert_eq!(form.submit(), Pin::parse(b"409726").ok());
+}
+
+#[test]
 fn a_first_pin_that_changes_is_compared_with_the_second_again() {
     let mut form = form();
     type_digits(&mut form, "409726409726");

@@ -90,6 +90,8 @@ enum Predicate {
         state: Option<NumberState>,
     },
     State(NumberState),
+    /// The digits that the number starts with.
+    NumberStart(String),
     /// Part of the WABA's name or ID.
     Waba(String),
     /// One of these keywords of a change's state; `None` for numbers without a change.
@@ -144,6 +146,16 @@ impl Filter {
             let predicate = if let Some(state) = phrase {
                 words.next();
                 Some(Predicate::State(state))
+            } else if let Some(mut digits) = number_start(word, words.peek().copied()) {
+                // A number that starts with its country is one number, with its blanks.
+                while let Some(more) = words.peek().and_then(|next| search_digits(next)) {
+                    digits.push_str(&more);
+                    words.next();
+                }
+                Some(Predicate::NumberStart(digits))
+            } else if let Some(value) = words.peek().and_then(|next| value_of_phrase(word, next)) {
+                words.next();
+                Predicate::parse(&value)?
             } else {
                 Predicate::parse(word)?
             };
@@ -162,7 +174,7 @@ impl Filter {
             Predicate::Word { state, .. } => matches!(state, Some(NumberState::Request(_))),
             Predicate::State(state) => matches!(state, NumberState::Request(_)),
             Predicate::Requests(_) | Predicate::SetToday | Predicate::Due(_) => true,
-            Predicate::Waba(_) | Predicate::Id(_) => false,
+            Predicate::NumberStart(_) | Predicate::Waba(_) | Predicate::Id(_) => false,
         })
     }
 
@@ -193,8 +205,11 @@ impl Filter {
     /// The digits of the filter if it is a number or part of one: operators know a number by its last digits.
     fn number_digits(&self) -> Option<String> {
         let digits = self.terms.iter().map(|term| match &term.predicate {
-            Predicate::Word { digits: Some(digits), .. } if !term.is_negated => Some(digits.as_str()),
+            Predicate::Word { digits: Some(digits), .. } | Predicate::NumberStart(digits) if !term.is_negated => {
+                Some(digits.as_str())
+            }
             Predicate::Word { .. }
+            | Predicate::NumberStart(_)
             | Predicate::State(_)
             | Predicate::Waba(_)
             | Predicate::Requests(_)
@@ -210,7 +225,7 @@ impl Predicate {
     /// What a word in lower case means. `None` for what is still no condition: a sign, or a WABA without a name.
     fn parse(word: &str) -> Result<Option<Self>, FilterError> {
         let (key, value) = match split_word(word) {
-            SplitWord::Plain if word.is_empty() => return Ok(None),
+            SplitWord::Plain if word.is_empty() || word == "+" => return Ok(None),
             SplitWord::Plain => {
                 let (lower, digits, state) = (word.to_owned(), search_digits(word), state_of_word(word));
                 return Ok(Some(Self::Word { lower, digits, state }));
@@ -250,6 +265,10 @@ impl Predicate {
                     if digits != lower {
                         mark_text(store, digits, hits);
                     }
+                    // As people write a number in its own country.
+                    if let Some(national) = digits.strip_prefix('0').filter(|rest| rest.len() >= MIN_NATIONAL_DIGITS) {
+                        mark_text(store, national, hits);
+                    }
                     if let Some(slot) = digits.parse::<PhoneNumberId>().ok().and_then(|id| store.slot(&id)) {
                         hits[slot as usize] = true;
                     }
@@ -259,6 +278,11 @@ impl Predicate {
                 }
             }
             Self::State(state) => mark_state(context, *state, hits),
+            Self::NumberStart(digits) => {
+                for (hit, slot) in hits.iter_mut().zip(0..) {
+                    *hit = store.number_starts_with(slot, digits);
+                }
+            }
             Self::Waba(part) => {
                 mark_wabas(store, hits, |waba| {
                     to_lower(waba.label()).contains(part) || waba.id.as_str().contains(part)
@@ -332,6 +356,30 @@ fn mark_wabas(store: &RowStore, hits: &mut [bool], is_match: impl Fn(&Waba) -> b
     for (hit, row) in hits.iter_mut().zip(store.rows()) {
         *hit |= row.waba.as_ref().is_some_and(|waba| matching.contains(&Arc::as_ptr(waba)));
     }
+}
+
+/// Fewer digits after a 0 may be the end of a number.
+const MIN_NATIONAL_DIGITS: usize = 4;
+
+/// The most digits that operators type of the end of a number.
+const MAX_NUMBER_END: usize = 6;
+
+/// The digits of a word that looks like the start of a number with its country: `+44`, or `0044` before more of it. Fewer
+/// digits after `00` may be the end of a number.
+fn number_start(word: &str, next: Option<&str>) -> Option<String> {
+    let digits = search_digits(word)?;
+    if word.starts_with('+') {
+        return Some(digits);
+    }
+    let is_long = digits.len() > MAX_NUMBER_END || next.and_then(search_digits).is_some();
+    digits.strip_prefix("00").filter(|_| is_long).map(str::to_owned)
+}
+
+/// A word with a key and the word after it, if they are one value as people write it: `two-step:not set`.
+fn value_of_phrase(word: &str, next: &str) -> Option<String> {
+    let SplitWord::Keyed(key, value) = split_word(word) else { return None };
+    let whole = format!("{value}-{next}");
+    key.values().contains(&whole.as_str()).then(|| format!("{}{whole}", key.prefix()))
 }
 
 /// The digits of a word that looks like a number or part of one.

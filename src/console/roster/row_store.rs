@@ -404,6 +404,14 @@ impl RowStore {
         text.and_then(|text| text.strip_suffix('\n')).is_some_and(|text| text.ends_with(digits))
     }
 
+    /// True if the digits of the row's number start with these.
+    pub(super) fn number_starts_with(&self, slot: u32, digits: &str) -> bool {
+        let slot = slot as usize;
+        let from = if slot == 0 { 0 } else { self.text_ends[slot - 1] as usize };
+        let text = self.search_text.get(from..self.text_ends[slot] as usize);
+        text.and_then(|text| text.split_once('\n')).is_some_and(|(_, number)| number.starts_with(digits))
+    }
+
     /// The slot whose text contains a byte offset, and the end of that text. The search starts at the slot `from`.
     pub(super) fn slot_at_offset(&self, offset: usize, from: usize) -> Option<(usize, usize)> {
         let slot = from + gallop(&self.text_ends[from..], |end| *end as usize <= offset);

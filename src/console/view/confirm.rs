@@ -91,9 +91,9 @@ fn add_pin(sheet: &mut Sheet, app: &App, new: &NewPins) {
     match escrow_keys(app) {
         Some(keys) if sheet.is_compact() => sheet.text(&format!("Saved to the escrow first ({keys}).")),
         Some(keys) => sheet.field("PIN", &format!("{origin}, saved to the escrow first ({keys})")),
-        None if sheet.is_compact() => sheet.styled_text("No escrow: only your vault has it.", Role::Strong),
+        None if sheet.is_compact() => sheet.styled_text("No escrow: save it before you quit.", Role::Strong),
         None => {
-            let text = format!("{origin}. No escrow: only your vault has this PIN, and memory until you quit.");
+            let text = format!("{origin}. No escrow: this PIN is only in memory until you quit. Save it first.");
             sheet.styled_field("PIN", &text, Role::Strong);
         }
     }
@@ -165,7 +165,7 @@ fn add_resend_question(sheet: &mut Sheet, app: &App, page: &ConfirmPage) {
         (false, false) => "This sends the PIN of the last request once more, unchanged.",
         (false, true) => "Sends the last PIN again, unchanged.",
     });
-    sheet.optional_text("Either way, the number ends up with this PIN.");
+    sheet.optional_text("If Meta accepts it, the number has this PIN, whatever became of the last try.");
     if let Some(details) = details {
         let is_compact = sheet.is_compact();
         sheet.optional_blank_line();

@@ -41,6 +41,7 @@ pub(super) fn paint_list_pane(
     add_two_step(&mut sheet, app, &number, UtcTime::format_time);
     add_last_set(&mut sheet, app, &number.id);
     add_due(&mut sheet, app, &number);
+    add_pin_location(&mut sheet, app, &number);
     add_history(&mut sheet, app, number.id);
     add_whatsapp(&mut sheet, &number);
     sheet.blank_line();
@@ -78,6 +79,7 @@ pub(super) fn add_details(sheet: &mut Sheet, app: &App, number: &Number, now: In
         Some(change) => add_last_request(sheet, change, now, app.utc_now()),
     }
     add_due(sheet, app, number);
+    add_pin_location(sheet, app, number);
     if !app.has_page_pane() {
         add_history(sheet, app, number.id);
         add_whatsapp(sheet, number);
@@ -99,6 +101,16 @@ pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, format
     } else {
         let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {}", format(at)));
         sheet.state_field("Two-step", two_step, role, &format!(", {read}"));
+    }
+}
+
+/// Adds where the PIN is that was last set here: the commonest question.
+fn add_pin_location(sheet: &mut Sheet, app: &App, number: &Number) {
+    let last_set = app.roster().get(&number.id).and_then(|row| row.last_set);
+    match last_set.and_then(|last_set| last_set.escrow_keys) {
+        None => {}
+        Some(1) => sheet.field("PIN", "in the escrow, 1 key"),
+        Some(keys) => sheet.field("PIN", &format!("in the escrow, {keys} keys")),
     }
 }
 

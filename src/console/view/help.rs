@@ -11,8 +11,11 @@ use crate::policy::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 /// The width of a group's heading and its keys, in columns.
 const KEYS_WIDTH: usize = 24;
 
+/// A state as the list shows it.
+type StateSample = (StatusSymbol, &'static str, Role);
+
 /// What the columns show, as the list shows it.
-const LEGEND: [(&str, &[(StatusSymbol, &str, Role)]); 2] = [
+const LEGEND: [(&str, &[StateSample]); 2] = [
     (
         "TWO-STEP",
         &[

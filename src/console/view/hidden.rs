@@ -11,7 +11,7 @@ pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
     let mut sheet = Sheet::new(app, "");
     let how = match page.idle_time {
         Some(idle_time) => format!("Hidden after {} without a key.", format_duration(idle_time)),
-        None => "Hidden with a key.".to_owned(),
+        None => "You hid the screen.".to_owned(),
     };
     sheet.styled_text(&format!("{how} This is not a lock."), Role::Strong);
     sheet.optional_blank_line();

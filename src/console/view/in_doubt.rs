@@ -81,7 +81,7 @@ fn add_actions(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtD
         }
     };
     if details.is_pin_in_memory {
-        let text = format!("Send the {which_pin} again. This is safe: the number ends up with the {which_pin}.");
+        let text = format!("Send the {which_pin} again. If Meta accepts it, the number has this PIN.");
         sheet.key_hint(&key(NumberAction::SendSamePin), &text);
         sheet.key_hint(&key(NumberAction::SetPin), &new_pin);
     } else {
@@ -146,11 +146,10 @@ pub(super) const fn pin_location_short(details: &InDoubtDetails) -> &'static str
 pub(super) fn candidates_short(details: &InDoubtDetails) -> String {
     match (details.two_step_before, details.candidate_count) {
         (TwoStep::NotSet, 1) => "this one or none".to_owned(),
-        (TwoStep::NotSet, count) => format!("{count} PINs or none"),
         (TwoStep::On, 2) => "this one or the old".to_owned(),
-        (TwoStep::On, count) => format!("{count} PINs"),
         (TwoStep::Unknown, 2) => "this one, old or none".to_owned(),
-        (TwoStep::Unknown, count) => format!("{count} PINs or none"),
+        (TwoStep::On, count) => format!("{count} PINs"),
+        (TwoStep::NotSet | TwoStep::Unknown, count) => format!("{count} PINs or none"),
     }
 }
 

@@ -65,7 +65,9 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, scroll: &m
         }
     } else {
         let sort = hidden_sort_label(app, canvas, &columns);
-        let stale = status::stale_label(app);
+        // A filter takes the line of the progress.
+        let is_reading = app.refresh_progress().is_running && !app.filter().is_empty();
+        let stale = if is_reading { status::refresh_label(app) } else { status::stale_label(app) };
         let left = [(stale.as_str(), Role::Plain), (sort.as_str(), Role::Plain)];
         canvas.draw_rule(top + rows, &left, &position_label(app));
         if pane == 0 {
@@ -219,7 +221,8 @@ fn number_label(label: &str, columns: usize) -> Cow<'_, str> {
 }
 
 fn paint_two_step(canvas: &mut Canvas<'_>, (x, y): (u16, u16), row: &RosterRow<'_>) {
-    let cell = if row.is_stale { status::stale_two_step_cell } else { status::two_step_cell };
+    let is_outdated = row.is_stale || status::is_two_step_outdated(row);
+    let cell = if is_outdated { status::stale_two_step_cell } else { status::two_step_cell };
     let (symbol, text, role) = cell(row.number.two_step);
     let symbol = canvas.theme.symbol(symbol);
     let x = canvas.put(x, y, symbol, role);

@@ -41,12 +41,12 @@ pub(super) fn paint(app: &App, canvas: &mut Canvas<'_>) -> Option<Position> {
     if let Page::Filter(page) = app.page() {
         return Some(paint_filter_input(app, page, canvas, 2));
     }
-    if app.refresh_progress().is_running {
-        paint_progress(app, canvas, 2);
-    } else if app.filter().is_empty() {
-        canvas.put(0, 2, &status::list_label(app), Role::Plain);
-    } else {
+    if !app.filter().is_empty() {
         paint_filter(app, canvas, 2);
+    } else if app.refresh_progress().is_running {
+        paint_progress(app, canvas, 2);
+    } else {
+        canvas.put(0, 2, &status::list_label(app), Role::Plain);
     }
     None
 }

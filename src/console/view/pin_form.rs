@@ -40,8 +40,8 @@ fn add_note(sheet: &mut Sheet, note: PinFormNote) {
 fn add_escrow_notice(sheet: &mut Sheet, app: &App) {
     match escrow_keys(app) {
         Some(keys) => sheet.optional_text(&format!("Saved to the escrow first ({keys} can open it).")),
-        None if sheet.is_compact() => sheet.styled_text("No escrow: only your vault has it.", Role::Strong),
-        None => sheet.styled_text("No escrow: only your vault has this PIN, and memory until you quit.", Role::Strong),
+        None if sheet.is_compact() => sheet.styled_text("No escrow: save it before you quit.", Role::Strong),
+        None => sheet.styled_text("No escrow: this PIN is only in memory until you quit. Save it first.", Role::Strong),
     }
 }
 

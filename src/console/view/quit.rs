@@ -5,6 +5,7 @@
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::go::QuitReason;
+use crate::console::shared::Environment;
 use crate::console::theme::Role;
 use crate::domain::text::format_count;
 
@@ -70,7 +71,12 @@ pub(super) fn confirmation(app: &App) -> Sheet {
     let shown_again = app.in_doubt_list().number_count().saturating_sub(labels.len());
     if shown_again > 0 {
         let noun = if shown_again == 1 { "number in doubt is" } else { "numbers in doubt are" };
-        sheet.text(&format!("{} {noun} shown again at the next start.", format_count(shown_again)));
+        sheet.text(&match app.session().environment {
+            Environment::Demo => format!("{} {noun} forgotten: the demo keeps nothing.", format_count(shown_again)),
+            Environment::Live | Environment::Test => {
+                format!("{} {noun} shown again at the next start.", format_count(shown_again))
+            }
+        });
         sheet.optional_blank_line();
     }
     sheet.key_hint("y", "quit");

@@ -23,7 +23,7 @@ pub(super) fn recipients(app: &App, page: &RecipientsPage) -> Sheet {
     let counts = format!("{} added, {} removed, {} unchanged.", added.len(), removed.len(), unchanged.len());
     sheet.styled_text(&counts, Role::Strong);
     sheet.optional_text(
-        "Anyone who has one of these keys can decrypt every PIN that is set from now on. No PIN can be set until \
+        "Anyone who has the private part of one of these keys can decrypt every PIN that is set from now on. No PIN can be set until \
          someone accepts them.",
     );
     for (label, keys) in [("Added", added), ("Removed", removed), ("Unchanged", unchanged)] {

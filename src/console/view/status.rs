@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use crate::console::app::App;
 use crate::console::input::keymap::{ListAction, Mode, QuickFilter, table};
+use crate::console::roster::RosterRow;
 use crate::console::shared::{Connection, Environment, RecordingStatus};
 use crate::console::theme::{Role, StatusSymbol, Theme};
-use crate::domain::change::ChangeState;
+use crate::domain::change::{ChangeState, SendHistory};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::standing::ChangeResult;
@@ -149,23 +150,21 @@ pub(super) fn stale_label(app: &App) -> String {
 pub(super) fn list_label(app: &App) -> String {
     let (progress, total) = (app.refresh_progress(), app.roster().total());
     let (unread, wabas) = (progress.unread_wabas.len(), app.session().wabas.len());
-    let mut label = if unread > 0 && wabas > 1 {
-        format!("{}; {unread} of {wabas} WABAs could not be read", numbers(total))
-    } else if unread > 0 {
-        format!("{}; the WABA could not be read", numbers(total))
-    } else if total == 1 {
-        "The only number".to_owned()
-    } else {
-        format!("All {}", numbers(total))
+    if unread > 0 {
+        let which = if wabas > 1 { format!("{unread} of {wabas} WABAs") } else { "the WABA".to_owned() };
+        return format!("{}; {which} could not be read", numbers(total));
+    }
+    let what = if total == 1 { "The only number".to_owned() } else { format!("All {}", numbers(total)) };
+    let place = match wabas {
+        0 => String::new(),
+        1 => " in 1 WABA".to_owned(),
+        _ => format!(" in {wabas} WABAs"),
     };
-    if unread == 0 && wabas > 0 {
-        label.push_str(&format!(" in {wabas} {}", if wabas == 1 { "WABA" } else { "WABAs" }));
-    }
-    if let Some(at) = progress.finished_at.filter(|_| unread == 0) {
+    let when = progress.finished_at.map_or(String::new(), |at| {
         let verb = if matches!(app.connection(), Connection::Offline { .. }) { "as of" } else { "refreshed" };
-        label.push_str(&format!(", {verb} {} UTC", at.format_hour_minute()));
-    }
-    label
+        format!(", {verb} {} UTC", at.format_hour_minute())
+    });
+    format!("{what}{place}{when}")
 }
 
 /// How much of the lists was read, as two numbers; `None` if their length is not known.
@@ -205,6 +204,27 @@ pub(super) fn ids_label(number: &Number) -> String {
         },
     };
     format!("phone number ID {}   {waba}", number.id)
+}
+
+/// True if the two-step status was read before a change that may have changed it.
+pub(super) fn is_two_step_outdated(row: &RosterRow<'_>) -> bool {
+    let sent_at = match row.change {
+        Some(ChangeState::Set(completion)) => Some(completion.at),
+        Some(ChangeState::InDoubt(details)) => match details.send_history {
+            SendHistory::Recorded(completion) => Some(completion.at),
+            SendHistory::EscrowOnly { .. } => None,
+        },
+        Some(
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Failed(..)
+            | ChangeState::NotSent(..)
+            | ChangeState::Resolved(..),
+        )
+        | None => None,
+    };
+    sent_at.is_some_and(|sent_at| row.number.read_at.is_some_and(|read_at| read_at < sent_at))
 }
 
 /// True if the state of a change must be seen before what Meta reports of the number.

@@ -9,6 +9,7 @@ use pindesk::domain::change::{
     ChangeState, Completion, InDoubtDetails, JobId, LastSet, Progress, ProgressSource, Resolution,
 };
 use pindesk::domain::clock::{TimePoint, UtcTime};
+use pindesk::domain::number::{Number, TwoStep};
 use pindesk::domain::operator::OperatorName;
 use pindesk::domain::outcome::ApiError;
 use pindesk::domain::standing::NotSentReason;
@@ -152,4 +153,15 @@ fn without_a_watch_the_operator_is_told_once() {
     let mut console = AppFixture::loaded((120, 24), recording_with_escrow());
     console.update(Msg::JournalWatchFailed(CleanText::new("too many open files")));
     console.sees("What other processes set appears only after a refresh of all numbers: too many open files.");
+}
+
+#[test]
+fn a_status_that_was_read_before_the_pin_was_sent_is_marked() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.sees("0140 Acme Retail UK - not set");
+    let later = Completion { at: START_TIME.plus(Duration::from_mins(1)), attempts: 1 };
+    console.update(recorded(0, ChangeState::Set(later), None)).sees("0140 Acme Retail UK ? not set + set 14:04");
+    let read_at = Some(START_TIME.plus(Duration::from_secs(61)));
+    let on = Number { two_step: TwoStep::On, read_at, ..number(0) };
+    console.update(Msg::NumberRead { id: number_id(0), result: Ok(on) }).sees("0140 Acme Retail UK + on + set 14:04");
 }

@@ -14,7 +14,8 @@ use pindesk::domain::text::CleanText;
 use ratatui::layout::Position;
 
 use crate::support::app_fixture::{
-    AppFixture, PIN, READING_TIME, recording_with_escrow, recording_without_escrow, set_pin_effect,
+    AppFixture, PIN, READING_TIME, recording_with_escrow, recording_without_escrow, set_drawn_pin_effect,
+    set_pin_effect,
 };
 
 const HIDDEN_PIN: &str = "[*] [*] [*] [*] [*] [*]";
@@ -45,7 +46,7 @@ fn four_keys_set_a_random_pin_that_the_escrow_keeps() {
             .sees("Saved to the escrow first (2 keys can open it).");
         console.sees("Ready. Press Enter. Nothing is sent before you confirm.").sees("Enter continue");
         console.key(Key::Enter).sees("PIN random, saved to the escrow first (2 keys)").wait(READING_TIME);
-        console.press('y').assert_effects([set_pin_effect(0)]);
+        console.press('y').assert_effects([set_drawn_pin_effect(0)]);
     }
 }
 
@@ -159,7 +160,11 @@ fn a_form_can_be_left_and_reopened_with_its_pin() {
             console.type_text(PIN).type_text(PIN);
         }
         console.key(Key::Enter).key(Key::Esc).sees("Ready. Press Enter.").sees(HIDDEN_PIN).key(Key::Enter);
-        console.wait(READING_TIME).press('y').assert_effects([set_pin_effect(0)]);
+        console.wait(READING_TIME).press('y').assert_effects([if is_random {
+            set_drawn_pin_effect(0)
+        } else {
+            set_pin_effect(0)
+        }]);
     }
     let mut console = console_with(recording_with_escrow(), true);
     console.press('p').enter_pin().key(Key::Esc).key(Key::Esc).sees("Cancelled. Nothing was sent.");

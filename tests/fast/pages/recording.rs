@@ -101,7 +101,7 @@ fn the_form_and_the_confirmation_say_where_the_pin_is_saved() {
     console.sees("PIN typed, saved to the escrow first (2 keys)");
     console.sees("Enter does nothing here.");
     let mut console = AppFixture::loaded((80, 24), recording_without_escrow());
-    console.press('p').sees("No escrow: only your vault has this PIN").enter_pin();
-    console.sees("PIN typed. No escrow: only your vault has this PIN, and memory until you quit.");
+    console.press('p').sees("No escrow: this PIN is only in memory until you quit.").enter_pin();
+    console.sees("PIN typed. No escrow: this PIN is only in memory until you quit. Save it first.");
     console.wait(READING_TIME).press('y').assert_effects([set_pin_effect(0)]);
 }

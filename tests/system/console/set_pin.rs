@@ -234,6 +234,6 @@ fn a_window_that_is_too_small_confirms_nothing() {
 fn a_read_only_profile_opens_no_form() {
     let mut console = DriverOptions { read_only: true, ..DriverOptions::default() }.start();
     console.sees("Read 60 numbers.").wait_until_journal_opens().sees("READ-ONLY").select(NOT_SET_NUMBER).press('p');
-    console.sees("This profile is read-only: nothing can be changed.");
+    console.sees("pindesk is read-only here: nothing can be changed.");
     assert_eq!(console.app().mode(), Mode::List);
 }

@@ -278,7 +278,7 @@ fn a_read_only_demo_changes_nothing() {
     let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &flags, (80, 24), &env);
     session.wait_for("Read 100 numbers.");
     session.send("p");
-    session.wait_for("This profile is read-only: nothing can be changed.");
+    session.wait_for("pindesk is read-only here: nothing can be changed.");
     assert!(session.screen().starts_with("pindesk  (DEMO)  READ-ONLY  made-up numbers"), "{}", session.screen());
     session.send("q");
     assert_eq!(session.wait_exit(), ProcessExit::with_code(0));

@@ -7,7 +7,7 @@ fn a_filter_finds_words_of_every_kind() {
     let mut roster = three();
     roster.set_change(id("1001"), in_doubt());
     roster.set_change(id("1002"), ChangeState::NotSent(FINISHED, NotSentReason::Stopped));
-    let cases: [(&str, &[&str]); 35] = [
+    let cases: [(&str, &[&str]); 43] = [
         ("ACME", &["1002", "1001"]),
         ("acme support", &["1001"]),
         ("ωM", &["1003"]),
@@ -43,6 +43,14 @@ fn a_filter_finds_words_of_every_kind() {
         ("no answer", &["1001"]),
         ("not sent uk", &["1002"]),
         ("unknown", &["1003"]),
+        ("+", &["1002", "1001", "1003"]),
+        ("+44", &["1003"]),
+        ("0044 7700", &["1003"]),
+        ("07700", &["1003"]),
+        ("+555", &[]),
+        ("+1 555 010 uk", &["1002", "1001"]),
+        ("two-step:not set", &["1002"]),
+        ("request:not sent", &["1002"]),
     ];
     for (text, expected) in cases {
         assert_eq!(filtered(&mut roster, text), expected, "{text}");
