@@ -131,7 +131,7 @@ pub(crate) fn collapse_whitespace(text: &str) -> String {
 /// The console with four numbers, and its current time.
 pub(crate) struct AppFixture {
     pub(crate) app: App,
-    view: View,
+    pub(crate) view: View,
     pub(crate) buffer: Buffer,
     /// Where the terminal's cursor is.
     pub(crate) cursor: Option<Position>,

@@ -203,10 +203,8 @@ impl RowStore {
     /// How many PINs are due; `None` if none ever is.
     pub(super) fn due_count(&self) -> Option<usize> {
         self.rotation?;
-        let count = self.due_count.get().unwrap_or_else(|| {
-            let slots = 0..to_u32(self.rows.len());
-            slots.filter(|slot| self.is_due(*slot)).count()
-        });
+        let slots = 0..to_u32(self.rows.len());
+        let count = self.due_count.get().unwrap_or_else(|| slots.filter(|slot| self.is_due(*slot)).count());
         self.due_count.set(Some(count));
         Some(count)
     }

@@ -93,6 +93,9 @@ impl<'a> Canvas<'a> {
 
     /// The same, for the part of a row before a column.
     pub(super) fn highlight_row_before(&mut self, y: u16, end: u16) {
+        if y >= self.area.height {
+            return;
+        }
         let mut cells = (0..end.min(self.area.width)).map(|x| (self.area.x + x, self.area.y + y));
         let Some(end) = cells.rposition(|at| self.buffer[at].symbol() != " ") else { return };
         let style = Style::reset().patch(self.theme.style(Role::Cursor));

@@ -48,7 +48,9 @@ impl ListScroll {
 pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, scroll: &mut ListScroll) -> PaintResult {
     let is_compact = app.is_compact();
     let pane = app.pane_width();
-    let columns = Columns::for_width(if pane > 0 { canvas.width() - pane - 1 } else { canvas.width() });
+    // The window may have become smaller since the app was told its size.
+    let beside = if pane > 0 { pane + 1 } else { 0 };
+    let columns = Columns::for_width(canvas.width().saturating_sub(beside));
     let cursor = list_head::paint(app, canvas);
     let top = if is_compact { 3 } else { 4 };
     paint_heading(app, canvas, top - 1, &columns);
@@ -57,7 +59,7 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, scroll: &m
     let selected = paint_rows(app, now, canvas, top..top + rows, scroll.offset, &columns);
     if pane > 0 {
         let number = app.pane_number().filter(|_| scroll.shows_pane(app));
-        details::paint_list_pane(app, number, canvas, canvas.width() - pane, top - 1..top + rows);
+        details::paint_list_pane(app, number, canvas, canvas.width().saturating_sub(pane), top - 1..top + rows);
     }
     if is_compact {
         if !list_head::paint_filter_error(app, canvas) {

@@ -9,7 +9,8 @@ use pindesk::console::theme::TerminalEnv;
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::Number;
 use pindesk::domain::text::CleanText;
-use ratatui::buffer::Cell;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::support::app_fixture::{
@@ -161,6 +162,19 @@ fn the_cursor_row_is_highlighted_as_one_run_without_colors() {
             let is_one_run = |columns: &[u16]| (0..).zip(columns).all(|(x, column)| x == *column) && columns.len() > 20;
             assert!(rows.iter().all(|(_, columns)| is_one_run(columns)), "{rows:?}");
             assert!(rows.iter().all(|(_, columns)| columns.len() < 80), "the highlight ends with the text: {rows:?}");
+        }
+    }
+}
+
+#[test]
+fn a_window_that_changes_while_a_frame_is_drawn_is_clipped() {
+    let mut console = AppFixture::loaded((120, 36), recording_with_escrow());
+    for (width, height) in [(1, 1), (17, 45), (40, 10), (119, 5), (121, 25), (200, 60)] {
+        let area = Rect { x: 0, y: 0, width, height };
+        for key in [Key::Down, Key::Char('/'), Key::Esc, Key::Char('?'), Key::Esc, Key::Char('p'), Key::Esc] {
+            console.key(key);
+            let mut buffer = Buffer::empty(area);
+            console.view.paint(&console.app, console.now.instant, &mut buffer, area);
         }
     }
 }

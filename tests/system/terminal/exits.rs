@@ -34,7 +34,7 @@ fn end_on_every_page(script: Option<&str>, end: impl Fn(&mut PtySession, Console
         assert_eq!(session.wait_exit(), exit, "{page:?}");
         if session.is_connected() {
             assert_terminal_restored(&session);
-            assert!(!session.screen().contains("pindesk"), "the alternate screen is still shown");
+            assert!(!session.screen().contains("[TEST]"), "the alternate screen is still shown");
         }
     }
 }
