@@ -3,8 +3,9 @@
 //! This module decides what is *true* about one request. It does not know what a change is left with after several
 //! (`standing` does), and never decides the words (`error_catalog` does) or whether to retry (`retry` does). The list:
 //! CONFIRMED needs HTTP 200, the whole body, and a JSON object whose `success` is the boolean `true`. Certainly not
-//! applied: never connected, refused here, or a well-formed Graph error with a 4xx status whose code is not 1 or 2 and
-//! whose `is_transient` is not true. Everything else is IN DOUBT.
+//! applied: never connected, refused here, a well-formed Graph error with a 4xx status and a throttle code or the status
+//! 429, or any other well-formed Graph error with a 4xx status whose code is not 1 or 2 and whose `is_transient` is not
+//! true. Everything else is IN DOUBT.
 //!
 //! The journal stores most of these types as JSON, so `serde` attributes keep the stored names stable.
 
@@ -38,9 +39,21 @@ pub struct ApiError {
 
 impl ApiError {
     /// True if this error proves that nothing was changed.
+    ///
+    /// A throttle proves it whatever `is_transient` says: Meta sends throttles with `is_transient: true`, and refuses
+    /// the call before it carries it out. That is an inference, because Meta does not document it.
     #[must_use]
     pub const fn is_definite_refusal(&self) -> bool {
-        self.http_status >= 400 && self.http_status < 500 && self.code != 1 && self.code != 2 && !self.is_transient
+        let is_client_error = self.http_status >= 400 && self.http_status < 500;
+        is_client_error && (self.is_throttle() || self.code != 1 && self.code != 2 && !self.is_transient)
+    }
+
+    /// True if Meta refused the call because there were too many, by its code or by the HTTP status 429.
+    ///
+    /// Source: developers.facebook.com/docs/graph-api/overview/rate-limiting.
+    #[must_use]
+    pub const fn is_throttle(&self) -> bool {
+        matches!(self.code, 4 | 17 | 32 | 341 | 613 | 80_007 | 80_008 | 130_429) || self.http_status == 429
     }
 }
 
