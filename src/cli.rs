@@ -19,6 +19,7 @@ mod shutdown;
 mod records;
 mod checks;
 mod pin_file;
+mod pauses;
 mod lookup;
 mod run_job;
 mod console_setup;

@@ -11,7 +11,9 @@ use futures_util::{FutureExt, StreamExt, stream};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::CleanText;
-use crate::graph::Graph;
+use crate::graph::{Graph, ReadAnswer};
+use crate::pace::Pace;
+use crate::policy::quota::{CallEnd, CallTarget, Throttle};
 use crate::policy::retry;
 
 /// How many WABAs, and how many single numbers, are read concurrently. More would only use up Meta's quota in bursts.
@@ -41,19 +43,25 @@ pub enum NumbersEvent {
 ///
 /// A single number that a WABA also lists may be sent twice. The last event has the number as the WABA lists it, with
 /// more details. Both events have the name from the config.
-pub async fn read_numbers(graph: &Graph, sources: NumberSources, on_event: &(dyn Fn(NumbersEvent) + Send + Sync)) {
+pub async fn read_numbers(
+    graph: &Graph,
+    pace: &Pace,
+    sources: NumberSources,
+    on_event: &(dyn Fn(NumbersEvent) + Send + Sync),
+) {
     let reserve = || future::ready(Box::new(on_event) as SendPermit<'_>).boxed();
-    read_with_backpressure(graph, sources, &reserve).await;
+    read_with_backpressure(graph, pace, sources, &reserve).await;
 }
 
 /// As [`read_numbers`], but requests the next page of a list only after the last event could be sent.
 pub async fn read_with_backpressure<'a>(
     graph: &'a Graph,
+    pace: &'a Pace,
     sources: NumberSources,
     reserve_permit: &'a ReservePermit<'a>,
 ) {
     let single_numbers: HashMap<_, _> = sources.numbers.iter().cloned().collect();
-    let reader = NumbersReader { graph, single_numbers, listed_by_waba: Mutex::default(), reserve_permit };
+    let reader = NumbersReader { graph, pace, single_numbers, listed_by_waba: Mutex::default(), reserve_permit };
     let wabas = sources.wabas.into_iter().map(|waba| async {
         let result = reader.read_waba(&waba).await;
         let send = reserve_permit().await;
@@ -78,6 +86,7 @@ pub type ReservePermit<'a> = dyn Fn() -> BoxFuture<'a, SendPermit<'a>> + Send + 
 /// The state that the reads share.
 struct NumbersReader<'a> {
     graph: &'a Graph,
+    pace: &'a Pace,
     single_numbers: HashMap<PhoneNumberId, Option<CleanText>>,
     /// The single numbers that a WABA has listed so far.
     listed_by_waba: Mutex<HashSet<PhoneNumberId>>,
@@ -89,7 +98,8 @@ impl NumbersReader<'_> {
         let mut after = None;
         let mut seen = HashSet::new();
         loop {
-            let page = with_retries(|| self.graph.read_numbers_page(waba, after.as_ref())).await?;
+            let target = CallTarget { waba: Some(waba.id), number: None };
+            let page = read_paced(self.pace, target, || self.graph.read_numbers_page(waba, after.as_ref())).await?;
             let send = (self.reserve_permit)().await;
             send(NumbersEvent::Page(page.numbers.into_iter().map(|number| self.with_config_name(number)).collect()));
             let Some(next) = page.next else { return Ok(()) };
@@ -111,7 +121,7 @@ impl NumbersReader<'_> {
     }
 
     async fn read_single(&self, id: PhoneNumberId, name: Option<CleanText>) {
-        let result = with_retries(|| self.graph.read_number(id)).await;
+        let result = read_one(self.graph, self.pace, id).await;
         let send = (self.reserve_permit)().await;
         if self.listed_by_waba.lock().unwrap_or_else(PoisonError::into_inner).contains(&id) {
             return;
@@ -130,12 +140,38 @@ impl NumbersReader<'_> {
     }
 }
 
-/// Retries a read that may succeed the next time.
-async fn with_retries<T, R: Future<Output = Result<T, ReadFailure>>>(read: impl Fn() -> R) -> Result<T, ReadFailure> {
+/// Reads one number. Waits as long as Meta limits the calls, and retries a read that may succeed the next time.
+///
+/// # Errors
+/// Why it could not be read.
+pub async fn read_one(graph: &Graph, pace: &Pace, id: PhoneNumberId) -> Result<Number, ReadFailure> {
+    read_paced(pace, CallTarget { waba: None, number: Some(id) }, || graph.read_number(id)).await
+}
+
+/// Reads when the limits allow it, and again if that may help. A throttled read is no attempt.
+async fn read_paced<T, R: Future<Output = ReadAnswer<T>>>(
+    pace: &Pace,
+    target: CallTarget,
+    read: impl Fn() -> R,
+) -> Result<T, ReadFailure> {
     let mut attempt = 1;
     loop {
-        let failure = match read().await {
+        let call = pace.admit(target).await;
+        let ReadAnswer { result, usage } = read().await;
+        let throttle = match &result {
+            Err(ReadFailure::Api(error)) => Throttle::from_error(error),
+            Err(ReadFailure::NotSent(_) | ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. }) | Ok(_) => None,
+        };
+        call.finish(match &result {
+            Err(ReadFailure::NotSent(_)) => CallEnd::NotSent,
+            Err(ReadFailure::NoAnswer) => CallEnd::NoReply,
+            Err(ReadFailure::Api(_) | ReadFailure::UnexpectedReply { .. }) | Ok(_) => {
+                CallEnd::Replied { usage: &usage, throttle }
+            }
+        });
+        let failure = match result {
             Ok(value) => return Ok(value),
+            Err(_) if throttle.is_some() => continue,
             Err(failure) => failure,
         };
         let chance = getrandom::u32().unwrap_or(u32::MAX);

@@ -19,6 +19,7 @@ use crate::domain::number::{Number, NumberDetails, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::graph::Graph;
 use crate::numbers::{self, NumberSources, NumbersEvent};
+use crate::pace::Pace;
 use crate::policy::error_catalog::Explanation;
 
 /// What was read.
@@ -41,6 +42,7 @@ pub(crate) struct LookupResult {
 pub(crate) fn look_up(
     runtime: &Runtime,
     graph: &Graph,
+    pace: &Pace,
     profile: &Profile,
     ids: impl ExactSizeIterator<Item = PhoneNumberId>,
 ) -> LookupResult {
@@ -64,7 +66,7 @@ pub(crate) fn look_up(
     };
     runtime.block_on(async {
         tokio::select! {
-            () = numbers::read_numbers(graph, NumberSources { wabas, numbers }, &receive) => {}
+            () = numbers::read_numbers(graph, pace, NumberSources { wabas, numbers }, &receive) => {}
             () = all_found.notified() => {}
         }
     });

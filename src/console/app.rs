@@ -116,6 +116,7 @@ impl App {
                     self.shared.history = Some((id, lines));
                 }
             }
+            Msg::CallsPaused(pause) => self.calls_paused(&pause, now),
             Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
         Vec::new()

@@ -220,7 +220,7 @@ impl Shared {
             matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty());
         let is_lost = |state: &ChangeState| match state {
             ChangeState::InDoubt(details) => details.is_pin_in_memory && !details.is_in_escrow,
-            ChangeState::Waiting { in_doubt, .. } => *in_doubt && !has_escrow,
+            ChangeState::Waiting { in_doubt, .. } | ChangeState::Paused { in_doubt, .. } => *in_doubt && !has_escrow,
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Set(_)

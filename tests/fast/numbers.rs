@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
+use pindesk::domain::clock::Clock;
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::outcome::ReadFailure;
 use pindesk::domain::text::CleanText;
 use pindesk::graph::Graph;
 use pindesk::numbers::{self, NumberSources, NumbersEvent, SendPermit};
+use pindesk::pace::Pace;
 use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec, wabas};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -46,10 +48,14 @@ fn graph(url: &str) -> Graph {
     Graph::new(&endpoint, Credentials { token, app_secret: None }, 16).expect("a client")
 }
 
+fn pace() -> Pace {
+    Pace::new(16, Clock::System, |_| {})
+}
+
 async fn read_numbers_at(url: &str, sources: NumberSources) -> Vec<(Duration, NumbersEvent)> {
     let graph = graph(url);
     let (start, events) = (Instant::now(), Mutex::default());
-    numbers::read_numbers(&graph, sources, &|event| {
+    numbers::read_numbers(&graph, &pace(), sources, &|event| {
         let events: &Mutex<Vec<_>> = &events;
         events.lock().expect("not poisoned").push((start.elapsed(), event));
     })
@@ -105,7 +111,7 @@ async fn the_next_page_is_requested_when_the_last_was_accepted() {
         .boxed()
     };
     let sources = NumberSources { wabas: all_wabas()[..1].to_vec(), numbers: Vec::new() };
-    numbers::read_with_backpressure(&graph(&simulator.base_url()), sources, &reserve).await;
+    numbers::read_with_backpressure(&graph(&simulator.base_url()), &pace(), sources, &reserve).await;
     assert_eq!(reported.load(SeqCst), 4, "three pages and the result of the WABA");
 }
 
@@ -198,6 +204,7 @@ async fn a_waiting_single_number_is_skipped_if_a_waba_lists_it() {
     let wabas = vec![Arc::new(wabas().swap_remove(0))];
     numbers::read_with_backpressure(
         &graph(&simulator.base_url()),
+        &pace(),
         NumberSources { wabas, numbers: vec![(id(7), None)] },
         &reserve,
     )

@@ -21,9 +21,10 @@ use crate::cli::output::result_fields::{recorded_label, recorded_result};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_print};
 use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
+use crate::cli::pauses::{self, OutputOptions};
 use crate::cli::pin_file;
 use crate::cli::records::{self, open_reader, require_config};
-use crate::cli::run_job::{self, ConfirmedJob, OutputOptions};
+use crate::cli::run_job::{self, ConfirmedJob};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Env, Overrides};
 use crate::domain::change::JobId;
@@ -273,16 +274,17 @@ fn resume(
     checks::require_escrow_for_random(&pins, Selection::Many, session.recipients.is_some())?;
     let graph = open_graph(&config.profile)?;
     let runtime = build_runtime()?;
-    let result = lookup::look_up(&runtime, &graph, &config.profile, ids.into_iter());
+    let options = OutputOptions { is_json: args.json, is_quiet: global.quiet };
+    let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
+    let pace = pauses::new_pace(&config.profile, concurrency, options);
+    let result = lookup::look_up(&runtime, &graph, &pace, &config.profile, ids.into_iter());
     let numbers = result.into_numbers(config.profile.name.as_str())?;
     let flags = ConfirmFlags { may_replace: args.replace, confirm: args.confirm.as_deref() };
     checks::check_numbers(&pins, &numbers, Selection::Many, flags)?;
     records::warn_unresolved(&session.report, global.quiet);
-    let options = OutputOptions { is_json: args.json, is_quiet: global.quiet };
-    let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let profile = config.profile.name;
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
-    let confirmed = ConfirmedJob { profile, resumed_job: Some(id), plan, graph, session, concurrency };
+    let confirmed = ConfirmedJob { profile, resumed_job: Some(id), plan, graph, pace, session, concurrency };
     run_job::run(confirmed, runtime, options)
 }
 

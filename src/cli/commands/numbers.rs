@@ -11,6 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::numbers::{NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
+use crate::cli::pauses::{self, OutputOptions};
 use crate::cli::read_failure::{self, waba_label};
 use crate::cli::records::require_config;
 use crate::cli::runtime::{build_runtime, open_graph};
@@ -95,7 +96,7 @@ pub(crate) fn run(
     let graph = open_graph(&profile)?;
     match command {
         NumbersCommand::List(args) => list(args, &profile, graph, global.quiet),
-        NumbersCommand::Show { id, json } => show(*id, *json, &profile, &graph),
+        NumbersCommand::Show { id, json } => show(*id, *json, &profile, &graph, global.quiet),
     }
 }
 
@@ -106,8 +107,9 @@ fn list(args: &NumbersListArgs, profile: &Profile, graph: Graph, is_quiet: bool)
         if sources.wabas.is_empty() { HashSet::new() } else { sources.numbers.iter().map(|(id, _)| *id).collect() };
     let (sender, events) = mpsc::channel();
     let runtime = build_runtime()?;
+    let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions { is_json: false, is_quiet });
     let reader = std::thread::spawn(move || {
-        runtime.block_on(numbers::read_numbers(&graph, sources, &|event| {
+        runtime.block_on(numbers::read_numbers(&graph, &pace, sources, &|event| {
             // The receiver is dropped when the pipe is closed.
             sender.send(event).ok();
         }));
@@ -164,8 +166,15 @@ fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSou
     Ok(NumberSources { wabas, numbers: Vec::new() })
 }
 
-fn show(id: PhoneNumberId, is_json: bool, profile: &Profile, graph: &Graph) -> Result<ExitCode, CliError> {
-    let number = build_runtime()?.block_on(graph.read_number(id)).map_err(|failure| {
+fn show(
+    id: PhoneNumberId,
+    is_json: bool,
+    profile: &Profile,
+    graph: &Graph,
+    is_quiet: bool,
+) -> Result<ExitCode, CliError> {
+    let pace = pauses::new_pace(profile, 1, OutputOptions { is_json: false, is_quiet });
+    let number = build_runtime()?.block_on(numbers::read_one(graph, &pace, id)).map_err(|failure| {
         let explanation = Explanation::for_read_failure(&failure);
         let what = format!("number {id} could not be read. {}", explanation.reason);
         CliError::new(read_failure::exit_code(&failure), what).remedies(explanation.advice)

@@ -21,15 +21,17 @@ use crate::cli::lookup;
 use crate::cli::output::job::ResultPrinter;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
+use crate::cli::pauses::{self, OutputOptions};
 use crate::cli::pin_file::{self, STDIN_PATH};
 use crate::cli::records::{self, require_config};
-use crate::cli::run_job::{self, ConfirmedJob, OutputOptions};
+use crate::cli::run_job::{self, ConfirmedJob};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::redact::redacted_path;
 use crate::graph::Graph;
+use crate::pace::Pace;
 use crate::preflight;
 
 /// Enough for 100,000 IDs with comments.
@@ -121,17 +123,18 @@ pub(crate) fn run(
     checks::require_escrow_for_random(&pins, selection, has_escrow)?;
     let graph = open_graph(&config.profile)?;
     let runtime = build_runtime()?;
-    let numbers = requested.look_up(&runtime, &graph, &config.profile)?;
+    let options = OutputOptions { is_json: args.json, is_quiet: global.quiet };
+    let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
+    let pace = pauses::new_pace(&config.profile, concurrency, options);
+    let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile)?;
     let numbers = requested.take_first(numbers, args.first, global.quiet);
     let flags = ConfirmFlags { may_replace: args.replace, confirm: args.confirm.as_deref() };
     checks::check_numbers(&pins, &numbers, selection, flags)?;
-    let options = OutputOptions { is_json: args.json, is_quiet: global.quiet };
     let Some(session) = session else { return Ok(print_dry_run(numbers, options)) };
     records::warn_unresolved(&session.report, global.quiet);
-    let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let profile = config.profile.name;
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
-    let confirmed = ConfirmedJob { profile, resumed_job: None, plan, graph, session, concurrency };
+    let confirmed = ConfirmedJob { profile, resumed_job: None, plan, graph, pace, session, concurrency };
     run_job::run(confirmed, runtime, options)
 }
 
@@ -182,8 +185,14 @@ impl RequestedNumbers {
     }
 
     /// Reads the numbers at Meta, in the order of the list.
-    fn look_up(&mut self, runtime: &Runtime, graph: &Graph, profile: &Profile) -> Result<Vec<Number>, CliError> {
-        let result = lookup::look_up(runtime, graph, profile, self.id_list.ids());
+    fn look_up(
+        &mut self,
+        runtime: &Runtime,
+        graph: &Graph,
+        pace: &Pace,
+        profile: &Profile,
+    ) -> Result<Vec<Number>, CliError> {
+        let result = lookup::look_up(runtime, graph, pace, profile, self.id_list.ids());
         if self.selection == Selection::Many {
             self.id_list.flag_unknown(profile.name.as_str(), |id| result.may_contain(id));
             self.id_list.check(&self.source_name)?;
@@ -196,7 +205,9 @@ impl RequestedNumbers {
         if let Some(Config { profile, .. }) = config
             && let (Ok(graph), Ok(runtime)) = (open_graph(profile), build_runtime())
         {
-            let result = lookup::look_up(&runtime, &graph, profile, self.id_list.ids());
+            let options = OutputOptions { is_json: false, is_quiet: true };
+            let pace = pauses::new_pace(profile, profile.concurrency, options);
+            let result = lookup::look_up(&runtime, &graph, &pace, profile, self.id_list.ids());
             self.id_list.flag_unknown(profile.name.as_str(), |id| result.may_contain(id));
         }
         self.id_list.check(&self.source_name)

@@ -76,6 +76,7 @@ impl Tally {
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
             | ChangeState::Set(_)
             | ChangeState::Resolved(..) => {}
         }
@@ -143,8 +144,11 @@ const fn not_sent_exit_code(reason: &NotSentReason) -> ExitCode {
         NotSentReason::Failure(SendFailure::NoConnection(_) | SendFailure::Tls(_)) | NotSentReason::TooManyInDoubt => {
             ExitCode::NoConnection
         }
-        NotSentReason::TokenRefused => ExitCode::NoAccess,
+        NotSentReason::TokenRefused | NotSentReason::AppRefused(_) => ExitCode::NoAccess,
         NotSentReason::Stopped
+        | NotSentReason::UnknownRefusals(_)
+        | NotSentReason::Throttled(_)
+        | NotSentReason::Paused
         | NotSentReason::WabaRefused(_)
         | NotSentReason::Failure(SendFailure::RefusedLocally(_)) => ExitCode::Failed,
     }

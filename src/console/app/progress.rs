@@ -46,7 +46,10 @@ impl App {
     fn change_progressed(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> Vec<Effect> {
         let label = self.label(&id);
         let is_bad = match state {
-            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => return Vec::new(),
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. } => return Vec::new(),
             ChangeState::Set(_) => {
                 self.shared.connection = Connection::Online;
                 self.shared.messages.push(now.utc, set_pin_done_text(&label));

@@ -60,7 +60,7 @@ pub(super) fn priority(change: Option<&ChangeState>) -> usize {
         Some(ChangeState::InDoubt(..)) => 0,
         Some(ChangeState::Failed(..)) => 1,
         Some(ChangeState::NotSent(..)) => 2,
-        Some(ChangeState::Waiting { .. }) => 3,
+        Some(ChangeState::Waiting { .. } | ChangeState::Paused { .. }) => 3,
         Some(ChangeState::Sending { .. }) => 4,
         Some(ChangeState::Queued) => 5,
         Some(ChangeState::Set(_) | ChangeState::Resolved(..)) => 6,

@@ -111,6 +111,7 @@ impl InDoubtList {
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
             | ChangeState::InDoubt(_) => {
                 return state;
             }

@@ -39,6 +39,7 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
             | ChangeState::Set(_)
             | ChangeState::Resolved(..),
         )

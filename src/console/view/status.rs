@@ -107,6 +107,9 @@ pub(super) fn request_cell(state: &ChangeState, now: Instant) -> (StatusSymbol, 
             let seconds = until.saturating_duration_since(now).as_millis().div_ceil(1_000);
             (StatusSymbol::InProgress, format!("retry {attempt} {seconds}s"), Role::Plain)
         }
+        ChangeState::Paused { until, .. } => {
+            (StatusSymbol::Queued, format!("paused {}", until.utc.format_hour_minute()), Role::Strong)
+        }
         ChangeState::Set(completion) => {
             (StatusSymbol::Yes, format!("set {}", completion.at.format_hour_minute()), Role::Success)
         }

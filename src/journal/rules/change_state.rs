@@ -28,7 +28,7 @@ pub(in crate::journal) struct ChangeFacts {
 pub(in crate::journal) enum LastRecord {
     /// An attempt without an outcome.
     Attempt,
-    /// The outcome of an attempt that changed nothing, and that its process waits to retry.
+    /// The outcome of an attempt that its process waits to retry: it changed nothing, or is in doubt during a pause.
     Retry,
     /// Meta confirmed it.
     Confirmed,
@@ -60,12 +60,16 @@ impl ChangeFacts {
         match self.last {
             LastRecord::Retry if is_alive => RecordedState::Running,
             // The process that waited to retry has ended, and nothing is in doubt.
-            LastRecord::Retry => RecordedState::Ended(ChangeResult::NotSent),
+            LastRecord::Retry if !self.was_in_doubt => RecordedState::Ended(ChangeResult::NotSent),
             LastRecord::Confirmed => RecordedState::Ended(ChangeResult::Set),
             LastRecord::Refused if !self.was_in_doubt => RecordedState::Ended(ChangeResult::Failed),
             LastRecord::NotSent if !self.was_in_doubt => RecordedState::Ended(ChangeResult::NotSent),
             LastRecord::Attempt if self.is_open() && is_alive => RecordedState::Running,
-            LastRecord::Attempt | LastRecord::Refused | LastRecord::NotSent | LastRecord::InDoubt => {
+            LastRecord::Attempt
+            | LastRecord::Retry
+            | LastRecord::Refused
+            | LastRecord::NotSent
+            | LastRecord::InDoubt => {
                 if self.is_open() {
                     RecordedState::Ended(ChangeResult::NoAnswer)
                 } else {
@@ -137,6 +141,7 @@ mod tests {
             (Attempt, false, true),
             (Attempt, true, true),
             (Retry, false, false),
+            (Retry, true, true),
             (Refused, false, false),
             (Refused, true, true),
             (NotSent, false, false),
@@ -167,6 +172,7 @@ mod tests {
             (Attempt, false, [State::Running, State::Ended(ChangeResult::NoAnswer), State::Resolved]),
             (Attempt, true, [State::Running, State::Ended(ChangeResult::NoAnswer), State::Resolved]),
             (Retry, false, [State::Running, State::Ended(ChangeResult::NotSent), State::Ended(ChangeResult::NotSent)]),
+            (Retry, true, [State::Running, State::Ended(ChangeResult::NoAnswer), State::Resolved]),
             (Confirmed, false, [State::Ended(ChangeResult::Set); 3]),
             (Confirmed, true, [State::Ended(ChangeResult::Set); 3]),
             (Refused, false, [State::Ended(ChangeResult::Failed); 3]),

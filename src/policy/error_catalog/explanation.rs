@@ -194,6 +194,26 @@ impl Explanation {
                 "Meta refused the access token before this number's turn came.".into(),
                 table::REPLACE_TOKEN_STEPS,
             ),
+            NotSentReason::AppRefused(detail) => (
+                "stopped: Meta refuses all requests of this app",
+                format!("Meta refused another number for a reason that holds for the whole app: {detail}.").into(),
+                FIX_APP_STEPS,
+            ),
+            NotSentReason::UnknownRefusals(code) => (
+                "stopped: Meta refuses one number after another",
+                format!("Meta refused several numbers in a row with code {code}, which this tool does not know.")
+                    .into(),
+                FIX_UNKNOWN_STEPS,
+            ),
+            NotSentReason::Throttled(error) => {
+                let CatalogEntry { summary, reason, .. } = lookup(error);
+                (summary, (*reason).into(), RESUME_JOB_STEPS)
+            }
+            NotSentReason::Paused => (
+                "paused before it was sent",
+                "The calls that Meta allows in an hour were used up before this number's turn came.".into(),
+                RESUME_JOB_STEPS,
+            ),
             NotSentReason::WabaRefused(detail) => (
                 "stopped: Meta refuses all numbers of this WABA",
                 format!("Meta refused another number of this WABA for a reason that holds for all of them: {detail}.")
@@ -234,7 +254,10 @@ impl Explanation {
     #[must_use]
     pub fn for_change(state: &ChangeState) -> Option<Self> {
         match state {
-            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => None,
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. } => None,
             ChangeState::Set(_) => Some(Self {
                 summary: "set".into(),
                 reason: "Meta confirmed the new PIN.".into(),
@@ -282,6 +305,16 @@ const FIX_TLS_STEPS: &[&str] = &[
 
 const RESUME_JOB_STEPS: &[&str] = &["Resume the job, or set the PIN of this number again."];
 
+const FIX_APP_STEPS: &[&str] = &[
+    "Open a number that failed: its page says what to do.",
+    "Then resume the job, or set the PIN of this number again.",
+];
+
+const FIX_UNKNOWN_STEPS: &[&str] = &[
+    "Open a number that failed. Give Meta's words and the trace ID to support.",
+    "Then resume the job, or set the PIN of this number again.",
+];
+
 const FIX_WABA_STEPS: &[&str] = &[
     "Open the number of this WABA that failed: its page says what to do.",
     "Then resume the job, or set the PIN of this number again.",
@@ -323,6 +356,8 @@ mod tests {
             CHECK_NETWORK_STEPS,
             FIX_TLS_STEPS,
             RESUME_JOB_STEPS,
+            FIX_APP_STEPS,
+            FIX_UNKNOWN_STEPS,
             FIX_WABA_STEPS,
             FIX_CONNECTION_STEPS,
             REFRESH_LATER_STEPS,

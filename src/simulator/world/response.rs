@@ -74,6 +74,8 @@ pub(super) struct GraphError {
     pub retry_after: Option<u32>,
     /// The value of `estimated_time_to_regain_access`, in minutes.
     pub regain_minutes: Option<u32>,
+    /// The value of `X-Business-Use-Case-Usage`; `None` for the counted one.
+    pub usage: Option<String>,
 }
 
 /// The type of nearly every error, whatever its cause.
@@ -89,9 +91,11 @@ impl GraphError {
             kind: OAUTH_EXCEPTION,
             message: message.into(),
             details: None,
-            is_transient: false,
+            // As users of Meta's API have recorded throttles.
+            is_transient: matches!(code, 4 | 17 | 32 | 341 | 613 | 80_007 | 80_008 | 130_429),
             retry_after: None,
             regain_minutes: None,
+            usage: None,
         }
     }
 

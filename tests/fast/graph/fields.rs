@@ -37,7 +37,7 @@ async fn a_field_that_graph_lacks_is_requested_once() {
     .await;
     let graph = graph(&server.url());
     for _ in 0..2 {
-        assert_eq!(graph.clone().read_number(id("1")).await, Ok(number_with_id_only("1", None)));
+        assert_eq!(graph.clone().read_number(id("1")).await.result, Ok(number_with_id_only("1", None)));
     }
     let without_mode = ALL_FIELDS.replace(",account_mode", "");
     let without_both = without_mode.replace(",is_pin_enabled", "");
@@ -52,7 +52,7 @@ async fn an_unclear_field_error_leaves_only_the_required_fields() {
             vec![json_response(200, r#"{"id":"1"}"#)],
         ])
         .await;
-        assert_eq!(graph(&server.url()).read_number(id("1")).await, Ok(number_with_id_only("1", None)));
+        assert_eq!(graph(&server.url()).read_number(id("1")).await.result, Ok(number_with_id_only("1", None)));
         assert_eq!(requested_fields(&server), [ALL_FIELDS, REQUIRED_FIELDS], "{suffix}");
     }
 }
@@ -62,6 +62,6 @@ async fn field_errors_that_never_end_are_reported() {
     let server = ScriptedServer::start_with_stopped_clock(vec![vec![unknown_field_error(" (x)")]]).await;
     let message = CleanText::new("(#100) Tried accessing nonexisting field (x)");
     let failure = ReadFailure::Api(ApiError { message, ..api_error(400, 100) });
-    assert_eq!(graph(&server.url()).read_number(id("1")).await, Err(failure));
+    assert_eq!(graph(&server.url()).read_number(id("1")).await.result, Err(failure));
     assert_eq!(requested_fields(&server), [ALL_FIELDS, REQUIRED_FIELDS]);
 }

@@ -16,7 +16,7 @@ fn waba() -> Arc<Waba> {
 
 async fn read_number(number: &str, body: &str) -> Result<Number, ReadFailure> {
     let server = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, body)]]).await;
-    graph(&server.url()).read_number(id(number)).await
+    graph(&server.url()).read_number(id(number)).await.result
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,14 +81,14 @@ async fn a_failed_read_reports_the_reason() {
     ];
     for (script, expected) in cases {
         let server = ScriptedServer::start_with_stopped_clock(vec![script]).await;
-        assert_eq!(graph(&server.url()).read_number(id("1")).await, Err(expected));
+        assert_eq!(graph(&server.url()).read_number(id("1")).await.result, Err(expected));
         assert_eq!(server.requests().len(), 1, "the client does not retry a read");
     }
 }
 
 async fn read_page(body: &str) -> Result<GraphPage, ReadFailure> {
     let server = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, body)]]).await;
-    graph(&server.url()).read_numbers_page(&waba(), None).await
+    graph(&server.url()).read_numbers_page(&waba(), None).await.result
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,10 +161,10 @@ async fn a_list_continues_by_cursor_and_never_by_link() {
     ])
     .await;
     let graph = graph(&server.url());
-    let first = graph.read_numbers_page(&waba(), None).await.expect("a page");
+    let first = graph.read_numbers_page(&waba(), None).await.result.expect("a page");
     assert_eq!((first.numbers, first.skipped), (vec![], 0));
     let cursor = first.next.expect("a next page");
-    let second = graph.read_numbers_page(&waba(), Some(&cursor)).await;
+    let second = graph.read_numbers_page(&waba(), Some(&cursor)).await.result;
     assert_eq!(second, Ok(GraphPage { numbers: vec![number_with_id_only("1", Some(waba()))], skipped: 0, next: None }));
     assert!(server.requests()[1].contains("&limit=100&after=b%26limit%3D1+%C3%BC HTTP/1.1\r\n"));
     assert_eq!(elsewhere.connections(), 0);
@@ -187,7 +187,7 @@ async fn a_page_that_repeats_its_cursor_fails() {
     let body = r#"{"data":[],"paging":{"cursors":{"after":"b"},"next":"x"}}"#;
     let server = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, body)]]).await;
     let graph = graph(&server.url());
-    let cursor: Option<PageCursor> = graph.read_numbers_page(&waba(), None).await.expect("a page").next;
-    let again = graph.read_numbers_page(&waba(), cursor.as_ref()).await;
+    let cursor: Option<PageCursor> = graph.read_numbers_page(&waba(), None).await.result.expect("a page").next;
+    let again = graph.read_numbers_page(&waba(), cursor.as_ref()).await.result;
     assert_eq!(again, Err(ReadFailure::UnexpectedReply { http_status: 200 }));
 }

@@ -10,6 +10,8 @@ use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::outcome::{ApiError, DoubtReason, ReadFailure, SendFailure};
 use pindesk::domain::standing::{DoubtCause, NotApplied, NotSentReason};
 use pindesk::domain::text::CleanText;
+use pindesk::pace::Pause;
+use pindesk::policy::quota::{PauseCause, QuotaScope};
 
 /// No other text on the screen contains these digits.
 pub(super) const PINS: [&str; 2] = ["409726", "838271"];
@@ -80,7 +82,7 @@ pub(super) fn recording_status(index: usize) -> RecordingStatus {
     }
 }
 
-pub(super) const CHANGE_STATE_COUNT: usize = 14;
+pub(super) const CHANGE_STATE_COUNT: usize = 16;
 
 // Indices of `change_state`. Each from `IN_DOUBT` up to `RESOLVED` (exclusive) is in doubt.
 pub(super) const SENDING: usize = 1;
@@ -114,8 +116,23 @@ pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
         }
         11 => in_doubt_state(DoubtCause::EscrowOnly, None, now, (false, true)),
         RESOLVED => ChangeState::Resolved(completion, Resolution::NoPinInForce),
+        14 => ChangeState::Paused { until: now.plus(Duration::from_mins(20)), in_doubt: false },
+        15 => ChangeState::Paused { until: now.plus(Duration::from_mins(20)), in_doubt: true },
         _ => ChangeState::Set(completion),
     }
+}
+
+pub(super) const PAUSE_COUNT: usize = 4;
+
+pub(super) fn pause(index: usize, now: TimePoint) -> Pause {
+    let scope = match index {
+        0 => QuotaScope::App,
+        1 => QuotaScope::Token,
+        2 => QuotaScope::Waba(Some("100000000000001".parse().expect("an ID"))),
+        _ => QuotaScope::Number(number_id(0)),
+    };
+    let cause = if index == 2 { PauseCause::QuotaUsedUp } else { PauseCause::Throttled(80_008) };
+    Pause { scope, cause, until: now.plus(Duration::from_mins(20)) }
 }
 
 fn in_doubt_state(

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::samples::{
-    CHANGE_STATE_COUNT, IN_DOUBT, LABELS, PINS, READ_FAILURE_COUNT, RECORDING_STATUS_COUNT, RESOLVED,
+    CHANGE_STATE_COUNT, IN_DOUBT, LABELS, PAUSE_COUNT, PINS, READ_FAILURE_COUNT, RECORDING_STATUS_COUNT, RESOLVED,
 };
 
 /// What happens next. Numbers, failures and states are indices into the samples.
@@ -34,6 +34,7 @@ pub(super) enum WalkStep {
     ListRead,
     NumberRead(usize, Result<TwoStep, usize>),
     ChangeMoved(usize, usize),
+    CallsPaused(usize),
     TokenRead(bool),
     RecordsOpened(usize, Vec<(usize, usize)>, bool),
     JournalFailed,
@@ -105,6 +106,7 @@ fn step() -> impl Strategy<Value = WalkStep> {
         6 => (number.clone(), 0..CHANGE_STATE_COUNT).prop_map(|(number, state)| WalkStep::ChangeMoved(number, state)),
         2 => (0..RECORDING_STATUS_COUNT, unresolved, any::<bool>())
             .prop_map(|(status, unresolved, has_finding)| WalkStep::RecordsOpened(status, unresolved, has_finding)),
+        1 => (0..PAUSE_COUNT).prop_map(WalkStep::CallsPaused),
         1 => Just(WalkStep::JournalFailed),
         1 => any::<bool>().prop_map(WalkStep::RecipientsAccepted),
         1 => proptest::collection::vec((number.clone(), two_step()), 0..3).prop_map(WalkStep::NumbersCached),
