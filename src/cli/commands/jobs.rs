@@ -1,7 +1,8 @@
 //! `pindesk jobs`: lists and shows jobs, and resumes one.
 //!
-//! A job is what an operator confirmed at once. Resuming sends the numbers that were never sent. It never resends a number
-//! that failed or is in doubt, because an operator has to look at it first.
+//! A job is what an operator confirmed at once. Resuming sends the numbers that were not sent, and those that Meta refused
+//! for a reason outside them; on request, all that Meta refused. It never resends a number that is in doubt, because an
+//! operator has to look at it first.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -53,7 +54,7 @@ pub(crate) enum JobsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Send the numbers of a job that were never sent
+    /// Send what a job left: numbers not sent, or refused for the token, a permission or the pace
     Resume(JobsResumeArgs),
 }
 
@@ -65,6 +66,9 @@ pub(crate) struct JobsResumeArgs {
     /// File with the PIN of the job, unless its PINs are random
     #[arg(long, value_name = "FILE")]
     pin_file: Option<PathBuf>,
+    /// Also the numbers that Meta refused for their own reasons, each with a new change
+    #[arg(long)]
+    failed: bool,
     /// The count of numbers
     #[arg(long, value_name = "COUNT")]
     confirm: Option<String>,
@@ -170,6 +174,7 @@ fn job_record<'a>(job: &'a JobSummary, event: &'static str) -> JobRecord<'a> {
 
 fn tally(job: &JobSummary) -> Tally {
     let mut tally = Tally::default();
+    tally.resumable = job.resumable;
     for (state, count) in &job.counts {
         tally.add(recorded_result(*state), *count);
     }
@@ -234,9 +239,10 @@ fn print_result(out: &mut impl io::Write, number: &JobNumber) -> io::Result<()> 
     writeln!(out)
 }
 
-/// The numbers of a job that were never sent.
-fn unsent_numbers(numbers: &[JobNumber]) -> Vec<PhoneNumberId> {
-    numbers.iter().filter(|number| number.is_resumable()).map(|number| number.number).collect()
+/// The numbers that resuming sends; with `failed`, all that Meta refused are among them.
+fn numbers_left(numbers: &[JobNumber], failed: bool) -> Vec<PhoneNumberId> {
+    let is_left = |number: &&JobNumber| number.is_resumable() || failed && number.has_failed();
+    numbers.iter().filter(is_left).map(|number| number.number).collect()
 }
 
 fn resume(
@@ -251,7 +257,7 @@ fn resume(
     if job.status == JobStatus::Running {
         return Err(CliError::not_ready(format!("another process is working on job {id}")).nothing_sent());
     }
-    if unsent_numbers(&numbers).is_empty() {
+    if numbers_left(&numbers, args.failed).is_empty() {
         return Ok(report_nothing_left(id, args.json));
     }
     // The recorded outcomes are not needed while the rest is sent.
@@ -266,7 +272,7 @@ fn resume(
     checks::require_writable(&config.profile, global)?;
     let session = records::open_journal(state_dir, &config, true)?;
     // Read again: opening the journal imports changes that only the escrow file had.
-    let ids = unsent_numbers(&find_job(state_dir, id)?.numbers);
+    let ids = numbers_left(&find_job(state_dir, id)?.numbers, args.failed);
     if ids.is_empty() {
         return Ok(report_nothing_left(id, args.json));
     }
