@@ -25,9 +25,9 @@ use url::Url;
 use crate::config::endpoint::{Credentials, Endpoint, GraphUrl};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
-use crate::domain::outcome::{Outcome, ReadFailure};
+use crate::domain::outcome::{ObjectKind, Outcome, ReadFailure};
 use crate::domain::pin::Pin;
-use crate::graph::fields::{FieldSet, KnownFields, NumberParser};
+use crate::graph::fields::{FieldRefusal, FieldSet, KnownFields, NumberParser};
 use crate::graph::json::Json;
 use crate::graph::reply::HttpReply;
 use crate::graph::secrets::RequestSecrets;
@@ -49,9 +49,9 @@ pub const MAX_REPLY_BYTES: usize = 1024 * 1024;
 /// would put that PIN in doubt. Load balancers close idle connections after 60 s or more.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many numbers one page holds: Graph's maximum.
+/// How many numbers one page holds at most.
 /// Source: github.com/facebook/openapi, `business-messaging-api_v23.0.yaml`.
-const PAGE_LIMIT: &str = "100";
+pub const MAX_PAGE_SIZE: u8 = 100;
 
 /// A client of one Graph API. A clone shares its connections.
 #[derive(Clone)]
@@ -94,14 +94,11 @@ pub enum GraphSetupError {
     HttpClient(#[source] reqwest::Error),
 }
 
-/// Where a list continues, as Graph encodes it.
+/// Where a list continues, as Graph encodes it: the parameter of the next page, and its value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PageCursor(Box<str>);
-
-impl PageCursor {
-    fn new(after: &str) -> Self {
-        Self(after.into())
-    }
+pub struct PageCursor {
+    parameter: &'static str,
+    value: Box<str>,
 }
 
 /// The result of setting a PIN.
@@ -138,6 +135,8 @@ pub struct GraphPage {
     pub skipped: usize,
     /// Where the list continues; `None` on the last page.
     pub next: Option<PageCursor>,
+    /// True if Graph says that the list continues, but not how to request the next page.
+    pub is_cut_off: bool,
 }
 
 impl Graph {
@@ -187,7 +186,7 @@ impl Graph {
     /// Source:
     /// developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-account-phone-number-api.
     pub async fn read_number(&self, number: PhoneNumberId) -> ReadAnswer<Number> {
-        self.read_with_known_fields(&[number.as_str()], &[], |json| {
+        self.read_with_known_fields(ObjectKind::PhoneNumber, &[number.as_str()], &[], |json| {
             let parsed = NumberParser::new(None, self.now(), |text: &str| self.inner.secrets.redact(text, None))
                 .parse_number(json);
             parsed.filter(|parsed| parsed.id == number)
@@ -195,14 +194,20 @@ impl Graph {
         .await
     }
 
-    /// Reads one page of the numbers of a WABA: the first, or the one at `after`. Fails if Graph did not report the page,
-    /// or if the page links to itself, because then the list would never end.
+    /// Reads one page of the numbers of a WABA, with at most `limit` numbers: the first page, or the one at `after`. Fails
+    /// if Graph did not report the page, or if the page links to itself, because then the list would never end.
     ///
     /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers.
-    pub async fn read_numbers_page(&self, waba: &Arc<Waba>, after: Option<&PageCursor>) -> ReadAnswer<GraphPage> {
-        let mut query = vec![("limit", PAGE_LIMIT)];
-        query.extend(after.map(|cursor| ("after", &*cursor.0)));
-        self.read_with_known_fields(&[waba.id.as_str(), "phone_numbers"], &query, |json| {
+    pub async fn read_numbers_page(
+        &self,
+        waba: &Arc<Waba>,
+        after: Option<&PageCursor>,
+        limit: u8,
+    ) -> ReadAnswer<GraphPage> {
+        let limit = limit.to_string();
+        let mut query = vec![("limit", limit.as_str())];
+        query.extend(after.map(|cursor| (cursor.parameter, &*cursor.value)));
+        self.read_with_known_fields(ObjectKind::Waba, &[waba.id.as_str(), "phone_numbers"], &query, |json| {
             let redact = |text: &str| self.inner.secrets.redact(text, None);
             let page = NumberParser::new(Some(waba), self.now(), redact).parse_page(json)?;
             (page.next.is_none() || page.next.as_ref() != after).then_some(page)
@@ -210,20 +215,30 @@ impl Graph {
         .await
     }
 
-    /// Reads numbers. Repeats the read only while Graph refuses the name of a field: at most once for each field.
+    /// Reads numbers. Repeats the read only while Graph refuses the name of a field: at most once for each field. What an
+    /// object lacks is remembered for this object alone.
     async fn read_with_known_fields<T>(
         &self,
+        kind: ObjectKind,
         path: &[&str],
         query: &[(&str, &str)],
         parse: impl Fn(&Json<'_>) -> Option<T>,
     ) -> ReadAnswer<T> {
-        let mut fields = self.inner.known_fields.get();
+        let node = path.first().copied().unwrap_or_default();
+        let mut fields = self.inner.known_fields.of_node(node);
         loop {
             let answer = self.read_once(path, query, fields, &parse).await;
             let Err(ReadFailure::Api(error)) = &answer.result else { return answer };
-            let Some(fewer) = fields.without_refused(error) else { return answer };
-            self.inner.known_fields.retain(fewer);
-            fields = fewer;
+            match fields.after_refusal(error, kind) {
+                FieldRefusal::Fewer(fewer) => {
+                    self.inner.known_fields.remember(node, fewer);
+                    fields = fewer;
+                }
+                FieldRefusal::WrongKind(node_type) => {
+                    return ReadAnswer { result: Err(ReadFailure::WrongKind { expected: kind, node_type }), ..answer };
+                }
+                FieldRefusal::Final => return answer,
+            }
         }
     }
 

@@ -9,15 +9,20 @@ use futures_util::future::{self, BoxFuture};
 use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::domain::number::{Number, PhoneNumberId, Waba};
-use crate::domain::outcome::ReadFailure;
+use crate::domain::outcome::{ListDefect, ReadFailure};
 use crate::domain::text::CleanText;
-use crate::graph::{Graph, ReadAnswer};
+use crate::graph::{Graph, GraphPage, MAX_PAGE_SIZE, PageCursor, ReadAnswer};
 use crate::pace::Pace;
 use crate::policy::quota::{CallEnd, CallTarget, Throttle};
 use crate::policy::retry;
 
 /// How many WABAs, and how many single numbers, are read concurrently. More would only use up Meta's quota in bursts.
 const MAX_CONCURRENT_READS: usize = 8;
+
+/// After this many pages in a row without a new number, a list counts as endless.
+const MAX_PAGES_WITHOUT_NEWS: usize = 100;
+/// A list with more numbers than this counts as endless: no business has as many.
+const MAX_NUMBERS_OF_WABA: usize = 200_000;
 
 /// The numbers to read.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +40,7 @@ pub enum NumbersEvent {
     Page(Vec<Number>),
     /// The list of a WABA was read to its end, or the read failed.
     WabaFinished(Arc<Waba>, Result<(), ReadFailure>),
-    /// A single number could not be read. It is still listed, as unknown.
+    /// A single number could not be read. It is still listed, as unknown, unless its ID names something else.
     NumberFailed(PhoneNumberId, ReadFailure),
 }
 
@@ -96,18 +101,42 @@ struct NumbersReader<'a> {
 impl NumbersReader<'_> {
     async fn read_waba(&self, waba: &Arc<Waba>) -> Result<(), ReadFailure> {
         let mut after = None;
-        let mut seen = HashSet::new();
+        let (mut seen_cursors, mut seen_numbers) = (HashSet::new(), HashSet::new());
+        let (mut unusable_rows, mut pages_without_news) = (0, 0);
         loop {
-            let target = CallTarget { waba: Some(waba.id), number: None };
-            let page = read_paced(self.pace, target, || self.graph.read_numbers_page(waba, after.as_ref())).await?;
+            let mut page = self.read_page(waba, after.as_ref()).await?;
+            // Pages can overlap, because the list may change between two reads.
+            page.numbers.retain(|number| seen_numbers.insert(number.id));
+            unusable_rows += page.skipped;
+            pages_without_news = if page.numbers.is_empty() { pages_without_news + 1 } else { 0 };
             let send = (self.reserve_permit)().await;
             send(NumbersEvent::Page(page.numbers.into_iter().map(|number| self.with_config_name(number)).collect()));
-            let Some(next) = page.next else { return Ok(()) };
-            if !seen.insert(next.clone()) {
-                // The pages form a loop: the list would never end, and it is not known which numbers are missing.
-                return Err(ReadFailure::UnexpectedReply { http_status: 200 });
+            let Some(next) = page.next else {
+                return match (page.is_cut_off, unusable_rows) {
+                    (true, _) => Err(ReadFailure::IncompleteList(ListDefect::NoContinuation)),
+                    (false, 0) => Ok(()),
+                    (false, rows) => Err(ReadFailure::IncompleteList(ListDefect::UnusableRows(rows))),
+                };
+            };
+            if !seen_cursors.insert(next.clone()) {
+                return Err(ReadFailure::IncompleteList(ListDefect::Loop));
+            }
+            if pages_without_news > MAX_PAGES_WITHOUT_NEWS || seen_numbers.len() > MAX_NUMBERS_OF_WABA {
+                return Err(ReadFailure::IncompleteList(ListDefect::Endless));
             }
             after = Some(next);
+        }
+    }
+
+    /// Reads one page, and a smaller one if Meta asks for that.
+    async fn read_page(&self, waba: &Arc<Waba>, after: Option<&PageCursor>) -> Result<GraphPage, ReadFailure> {
+        let target = CallTarget { waba: Some(waba.id), number: None };
+        let mut limit = MAX_PAGE_SIZE;
+        loop {
+            match read_paced(self.pace, target, || self.graph.read_numbers_page(waba, after, limit)).await {
+                Err(failure) if limit > 1 && retry::wants_smaller_page(&failure) => limit /= 2,
+                result => return result,
+            }
         }
     }
 
@@ -131,6 +160,8 @@ impl NumbersReader<'_> {
                 number.name = name.or(number.name);
                 send(NumbersEvent::Page(vec![number]));
             }
+            // It is no number, so it has no row.
+            Err(failure @ ReadFailure::WrongKind { .. }) => send(NumbersEvent::NumberFailed(id, failure)),
             Err(failure) => {
                 send(NumbersEvent::Page(vec![Number::from_config(id, name)]));
                 let send = (self.reserve_permit)().await;
@@ -160,14 +191,25 @@ async fn read_paced<T, R: Future<Output = ReadAnswer<T>>>(
         let ReadAnswer { result, usage } = read().await;
         let throttle = match &result {
             Err(ReadFailure::Api(error)) => Throttle::from_error(error),
-            Err(ReadFailure::NotSent(_) | ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. }) | Ok(_) => None,
+            Err(
+                ReadFailure::NotSent(_)
+                | ReadFailure::NoAnswer
+                | ReadFailure::UnexpectedReply { .. }
+                | ReadFailure::WrongKind { .. }
+                | ReadFailure::IncompleteList(_),
+            )
+            | Ok(_) => None,
         };
         call.finish(match &result {
             Err(ReadFailure::NotSent(_)) => CallEnd::NotSent,
             Err(ReadFailure::NoAnswer) => CallEnd::NoReply,
-            Err(ReadFailure::Api(_) | ReadFailure::UnexpectedReply { .. }) | Ok(_) => {
-                CallEnd::Replied { usage: &usage, throttle }
-            }
+            Err(
+                ReadFailure::Api(_)
+                | ReadFailure::UnexpectedReply { .. }
+                | ReadFailure::WrongKind { .. }
+                | ReadFailure::IncompleteList(_),
+            )
+            | Ok(_) => CallEnd::Replied { usage: &usage, throttle },
         });
         let failure = match result {
             Ok(value) => return Ok(value),

@@ -180,6 +180,69 @@ pub enum ReadFailure {
         /// Its HTTP status.
         http_status: u16,
     },
+    /// The ID names something else than was expected.
+    WrongKind {
+        /// What was expected.
+        expected: ObjectKind,
+        /// What Graph calls it, if it says so.
+        node_type: Option<CleanText>,
+    },
+    /// A list was read, but not all of it.
+    IncompleteList(ListDefect),
+}
+
+/// What an ID can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectKind {
+    /// A business phone number.
+    PhoneNumber,
+    /// A WhatsApp Business Account.
+    Waba,
+}
+
+impl ObjectKind {
+    /// The name with its article, for a sentence.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::PhoneNumber => "a phone number",
+            Self::Waba => "a WABA",
+        }
+    }
+
+    /// The kind that Graph calls by this name, if pindesk knows it.
+    #[must_use]
+    pub fn of_node_type(node_type: &str) -> Option<Self> {
+        if node_type == "WhatsAppBusinessAccount" {
+            return Some(Self::Waba);
+        }
+        node_type.to_ascii_lowercase().contains("number").then_some(Self::PhoneNumber)
+    }
+}
+
+/// Why a list was not read completely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListDefect {
+    /// Graph says that there is another page, but not how to request it.
+    NoContinuation,
+    /// The pages form a loop.
+    Loop,
+    /// Page after page arrives without an end.
+    Endless,
+    /// This many rows have no usable ID.
+    UnusableRows(usize),
+}
+
+impl fmt::Display for ListDefect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoContinuation => f.write_str("the list goes on, but Meta does not say where"),
+            Self::Loop => f.write_str("the pages of the list form a loop"),
+            Self::Endless => f.write_str("the list does not end"),
+            Self::UnusableRows(1) => f.write_str("1 row of the list has no usable ID"),
+            Self::UnusableRows(count) => write!(f, "{count} rows of the list have no usable ID"),
+        }
+    }
 }
 
 impl fmt::Display for ReadFailure {
@@ -189,6 +252,8 @@ impl fmt::Display for ReadFailure {
             Self::NotSent(failure) => write!(f, "{failure}"),
             Self::NoAnswer => f.write_str("no answer"),
             Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
+            Self::WrongKind { expected, .. } => write!(f, "this ID is not {}", expected.label()),
+            Self::IncompleteList(defect) => write!(f, "{defect}"),
         }
     }
 }

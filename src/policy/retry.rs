@@ -108,11 +108,20 @@ pub fn next_step(
 pub fn read_retry_delay(failure: &ReadFailure, attempt: u8, random: u32) -> Option<Duration> {
     let is_retryable = match failure {
         ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. } => true,
+        // The same page would be too large again.
+        ReadFailure::Api(_) if wants_smaller_page(failure) => false,
         ReadFailure::Api(error) => error_catalog::lookup(error).scope == ErrorScope::ServerError,
-        ReadFailure::NotSent(_) => false,
+        ReadFailure::NotSent(_) | ReadFailure::WrongKind { .. } | ReadFailure::IncompleteList(_) => false,
     };
     let ceiling = backoff_ceilings().nth(usize::from(attempt.saturating_sub(1)))?;
     (is_retryable && attempt < MAX_READ_ATTEMPTS).then(|| full_jitter(ceiling, random))
+}
+
+/// True if Meta refused a page because it has too much data, so that a smaller page may succeed.
+#[must_use]
+pub fn wants_smaller_page(failure: &ReadFailure) -> bool {
+    matches!(failure, ReadFailure::Api(error)
+        if error.message.as_str().to_ascii_lowercase().contains("reduce the amount of data"))
 }
 
 /// The minimum wait before a retry; `None` if a retry is useless or wrong.

@@ -5,8 +5,9 @@
 use std::borrow::Cow;
 
 use crate::domain::change::{ChangeState, InDoubtDetails, Resolution};
-use crate::domain::outcome::{ApiError, DoubtReason, ReadFailure, SendFailure};
+use crate::domain::outcome::{ApiError, DoubtReason, ObjectKind, ReadFailure, SendFailure};
 use crate::domain::standing::{Doubt, DoubtCause, NotApplied, NotSentReason};
+use crate::domain::text::CleanText;
 use crate::policy::error_catalog::{CatalogEntry, ErrorScope, lookup, table};
 
 /// Whether a request changed anything.
@@ -247,6 +248,18 @@ impl Explanation {
                 applied: Applied::No,
                 advice: CHECK_NETWORK_STEPS,
             },
+            ReadFailure::WrongKind { expected, node_type } => Self {
+                summary: failure.to_string().into(),
+                reason: wrong_kind_sentence(*expected, node_type.as_ref().map(CleanText::as_str)).into(),
+                applied: Applied::No,
+                advice: FIX_ID_STEPS,
+            },
+            ReadFailure::IncompleteList(defect) => Self {
+                summary: failure.to_string().into(),
+                reason: format!("The list is incomplete: {defect}.").into(),
+                applied: Applied::No,
+                advice: REFRESH_LATER_STEPS,
+            },
         }
     }
 
@@ -282,6 +295,21 @@ impl Explanation {
         }
     }
 }
+
+/// Says what an ID names instead of what was expected.
+fn wrong_kind_sentence(expected: ObjectKind, node_type: Option<&str>) -> String {
+    let expected = expected.label();
+    match node_type.map(|node_type| (node_type, ObjectKind::of_node_type(node_type))) {
+        Some((node_type, Some(kind))) => format!("This ID is {} ({node_type}), not {expected}.", kind.label()),
+        Some((node_type, None)) => format!("This ID is not {expected}, but a {node_type}."),
+        None => format!("This ID is not {expected}."),
+    }
+}
+
+const FIX_ID_STEPS: &[&str] = &[
+    "Open WhatsApp Manager: it shows the ID of each phone number and of the WABA.",
+    "Correct the ID, in the config if it stands there.",
+];
 
 const RESOLVE_DOUBT_STEPS: &[&str] = &[
     "Keep the PIN.",
@@ -334,7 +362,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::text::{CleanText, width};
+    use crate::domain::text::width;
 
     fn api_error(http_status: u16, code: i64) -> ApiError {
         ApiError {
@@ -356,6 +384,7 @@ mod tests {
             CHECK_NETWORK_STEPS,
             FIX_TLS_STEPS,
             RESUME_JOB_STEPS,
+            FIX_ID_STEPS,
             FIX_APP_STEPS,
             FIX_UNKNOWN_STEPS,
             FIX_WABA_STEPS,

@@ -112,8 +112,8 @@ impl GraphError {
         Self { kind: METHOD_EXCEPTION, ..Self::new(400, 100, message) }.with_subcode(33)
     }
 
-    pub(super) fn no_such_field(name: &str) -> Self {
-        Self::new(400, 100, format!("(#100) Tried accessing nonexisting field ({name})"))
+    pub(super) fn no_such_field(name: &str, node_type: &str) -> Self {
+        Self::new(400, 100, format!("(#100) Tried accessing nonexisting field ({name}) on node type ({node_type})"))
     }
 
     pub(super) fn bad_pin() -> Self {

@@ -26,7 +26,7 @@ async fn exactly_these_bytes_are_sent() {
     let waba = Arc::new(Waba { id: "102290129340398".parse().expect("an id"), name: None });
     let failure = Err(ReadFailure::UnexpectedReply { http_status: 200 });
     assert_eq!(graph.read_number(id("106540352100143")).await.result.map(drop), failure);
-    assert_eq!(graph.read_numbers_page(&waba, None).await.result.map(drop), failure);
+    assert_eq!(graph.read_numbers_page(&waba, None, 100).await.result.map(drop), failure);
 
     let proof = "appsecret_proof=69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e";
     let agent = concat!("user-agent: pindesk/", env!("CARGO_PKG_VERSION"));

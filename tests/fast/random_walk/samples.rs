@@ -7,7 +7,7 @@ use pindesk::console::shared::RecordingStatus;
 use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::domain::outcome::{ApiError, DoubtReason, ReadFailure, SendFailure};
+use pindesk::domain::outcome::{ApiError, DoubtReason, ListDefect, ObjectKind, ReadFailure, SendFailure};
 use pindesk::domain::standing::{DoubtCause, NotApplied, NotSentReason};
 use pindesk::domain::text::CleanText;
 use pindesk::pace::Pause;
@@ -54,7 +54,7 @@ fn api_error(code: i64, http_status: u16) -> ApiError {
     ApiError { http_status, code, subcode: None, message, details: None, trace_id: None, is_transient: false }
 }
 
-pub(super) const READ_FAILURE_COUNT: usize = 5;
+pub(super) const READ_FAILURE_COUNT: usize = 7;
 
 pub(super) fn read_failure(index: usize) -> ReadFailure {
     match index {
@@ -62,6 +62,8 @@ pub(super) fn read_failure(index: usize) -> ReadFailure {
         1 => ReadFailure::NotSent(SendFailure::NoConnection(CleanText::new("refused"))),
         2 => ReadFailure::UnexpectedReply { http_status: 502 },
         3 => ReadFailure::Api(api_error(190, 401)),
+        4 => ReadFailure::WrongKind { expected: ObjectKind::PhoneNumber, node_type: None },
+        5 => ReadFailure::IncompleteList(ListDefect::UnusableRows(2)),
         _ => ReadFailure::Api(api_error(100, 400)),
     }
 }
