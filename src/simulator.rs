@@ -31,7 +31,7 @@ pub use self::faults::{FaultPlan, FaultPlanError};
 pub use self::response_gate::HoldGuard;
 pub use self::world::{
     Delivery, EXPIRED_TOKEN, FULL_ACCESS_TOKEN, READ_ONLY_TOKEN, RequestBody, SimulatedRequest, SimulatedResponse,
-    World, WorldSpec, wabas,
+    WabaSizes, World, WorldSpec, wabas,
 };
 
 use self::connection::{ResetHandle, ResettableListener};

@@ -54,7 +54,7 @@ pub(crate) fn look_up(
     let receive = |event| {
         let result = &mut *lock(&shared);
         match event {
-            NumbersEvent::Page(page) => page.into_iter().for_each(|number| result.insert(number)),
+            NumbersEvent::Page(listed) => listed.into_iter().for_each(|number| result.insert(number)),
             NumbersEvent::WabaFinished(_, Ok(())) => {}
             NumbersEvent::WabaFinished(waba, Err(failure)) => result.unread_wabas.push((waba, failure)),
             NumbersEvent::NumberFailed(id, failure) => result.unread_numbers.push((id, failure)),

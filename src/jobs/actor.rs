@@ -22,14 +22,13 @@ use super::queue::{NextItem, QueueItem, SendQueue};
 use super::send_task::{Client, Notice, PendingChange, RunningTask, SendTask, TaskResult};
 use super::{ActorCommand, Recorder};
 use crate::domain::change::{ChangeState, JobId, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
-use crate::domain::clock::TimePoint;
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::domain::outcome::{DoubtReason, SendFailure};
 use crate::domain::standing::{NotApplied, NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::journal::RecordError;
-use crate::pace::Pace;
+use crate::pace::{self, Pace, Refusal};
 use crate::policy::breaker::Breaker;
 use crate::policy::quota::CallTarget;
 
@@ -123,7 +122,7 @@ impl JobsActor {
             self.record_waiting_jobs();
             let permits = Arc::clone(&self.permits);
             pace_changes.mark_unchanged();
-            let (next_waba, held_until, is_held) = self.next_item(*paused.borrow_and_update());
+            let next = self.next_item(*paused.borrow_and_update());
             tokio::select! {
                 // Commands come first, so that a stop takes effect before anything new is sent.
                 biased;
@@ -145,27 +144,23 @@ impl JobsActor {
                     Err(error) => self.handle_panicked_task(error.id()),
                 },
                 _ = paused.changed() => {}
-                _ = pace_changes.changed(), if is_held => {}
-                () = sleep_until(held_until), if held_until.is_some() => {}
-                Ok(permit) = permits.acquire_owned(), if next_waba.is_some() => {
-                    self.send_next(next_waba.flatten(), permit);
+                () = wait_while_held(&next, &mut pace_changes) => {}
+                Ok(permit) = permits.acquire_owned(), if matches!(next, NextItem::OfWaba(_)) => {
+                    if let NextItem::OfWaba(waba) = next {
+                        self.send_next(waba, permit);
+                    }
                 }
             }
             self.on_idle();
         }
     }
 
-    /// The WABA of the next number, if one may be sent now; otherwise until when all of them are held, if that is known,
-    /// and whether any is held.
-    fn next_item(&self, is_paused: bool) -> (Option<Option<WabaId>>, Option<TimePoint>, bool) {
+    /// The next number to send, if one may be sent now.
+    fn next_item(&self, is_paused: bool) -> NextItem {
         if is_paused {
-            return (None, None, false);
+            return NextItem::None;
         }
-        match self.queue.next(|waba| self.pace.refusal(CallTarget { waba, number: None })) {
-            NextItem::None => (None, None, false),
-            NextItem::OfWaba(waba) => (Some(waba), None, false),
-            NextItem::Held(until) => (None, until, true),
-        }
+        self.queue.next(|waba| self.pace.refusal(CallTarget { waba, number: None }))
     }
 
     fn handle_command(&mut self, command: ActorCommand) {
@@ -394,10 +389,13 @@ impl JobsActor {
     }
 }
 
-/// Waits until a time; for ever without one.
-async fn sleep_until(at: Option<TimePoint>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.instant.into()).await,
-        None => std::future::pending().await,
+/// Waits until a number that is held may go on; for ever if none is held.
+async fn wait_while_held(next: &NextItem, changes: &mut watch::Receiver<()>) {
+    match next {
+        NextItem::None | NextItem::OfWaba(_) => std::future::pending().await,
+        NextItem::Held(until) => {
+            let refusal = until.map_or(Refusal::Busy, Refusal::Paused);
+            pace::wait_for_change(refusal, changes).await;
+        }
     }
 }

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 pub use self::access::{EXPIRED_TOKEN, FULL_ACCESS_TOKEN, READ_ONLY_TOKEN};
-pub use self::generator::wabas;
+pub use self::generator::{WabaSizes, wabas};
 pub use self::params::RequestBody;
 pub use self::response::{Delivery, SimulatedResponse};
 
@@ -37,13 +37,20 @@ use crate::domain::pin::PIN_DIGITS;
 const REGISTER_LIMIT: usize = 10;
 const REGISTER_WINDOW: Duration = Duration::from_hours(72);
 
+/// The major number of the newest version.
+/// Source: developers.facebook.com/docs/graph-api/changelog.
+const NEWEST_VERSION: u32 = 27;
+
 type PinBytes = [u8; PIN_DIGITS];
 
 /// The settings of a world.
 #[derive(Debug, Clone)]
 pub struct WorldSpec {
-    /// How many phone numbers the world has. Up to 100,000 numbers have unique display numbers.
+    /// How many phone numbers the world has, unless `waba_sizes` says so. Up to 100,000 numbers have unique display
+    /// numbers.
     pub numbers: usize,
+    /// How many numbers each WABA has; `None` for different shares of `numbers`.
+    pub waba_sizes: Option<WabaSizes>,
     /// The seed. The same seed gives the same world.
     pub seed: u64,
     /// The app secret with which the world checks `appsecret_proof`; `None` to accept any proof.
@@ -64,6 +71,7 @@ impl WorldSpec {
     pub const fn new(numbers: usize, seed: u64) -> Self {
         Self {
             numbers,
+            waba_sizes: None,
             seed,
             app_secret: None,
             requires_proof: false,
@@ -171,7 +179,10 @@ impl World {
     /// Creates a world. It costs the same for one number and for 100,000.
     #[must_use]
     pub fn new(spec: WorldSpec, faults: FaultPlan) -> Self {
-        let generator = WorldGenerator::new(spec.seed, spec.numbers);
+        let generator = match spec.waba_sizes {
+            Some(sizes) => WorldGenerator::with_waba_sizes(spec.seed, sizes),
+            None => WorldGenerator::new(spec.seed, spec.numbers),
+        };
         Self {
             generator,
             faults: FaultInjector::new(faults),
@@ -193,7 +204,8 @@ impl World {
         let edge = path.next();
         let target = if path.next().is_some() { None } else { Route::resolve(self.generator, node, edge) };
         let (mut regain_minutes, mut usage) = (None, None);
-        let mut reply = if version.parse::<GraphVersion>().is_ok() {
+        let has_version = version_exists(version);
+        let mut reply = if has_version {
             self.dispatch(request, node, target, now).unwrap_or_else(|error| {
                 regain_minutes = error.regain_minutes;
                 usage.clone_from(&error.usage);
@@ -202,7 +214,7 @@ impl World {
         } else {
             GraphError::new(400, 2_500, format!("Unknown path components: {}", request.path)).to_response(&trace_id)
         };
-        if version.parse::<GraphVersion>().is_ok() {
+        if has_version {
             reply.headers.push(("facebook-api-version", version.to_owned()));
         }
         reply.headers.push(("x-fb-request-id", trace_id.chars().rev().collect()));
@@ -404,6 +416,13 @@ impl World {
         let number = number.as_ref().map(|(id, index)| (id.as_str(), *index));
         self.faults.next_fault(CallInfo { call, number, waba: &generator::waba_id(waba) }, now)
     }
+}
+
+/// True for a version up to the newest.
+fn version_exists(version: &str) -> bool {
+    let major = version.strip_prefix('v').and_then(|rest| rest.split_once('.')).map(|(major, _)| major.parse::<u32>());
+    version.parse::<GraphVersion>().is_ok()
+        && major.is_some_and(|major| major.is_ok_and(|major| major <= NEWEST_VERSION))
 }
 
 fn parse_pin(params: &Params) -> Result<PinBytes, GraphError> {

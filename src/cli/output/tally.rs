@@ -85,9 +85,10 @@ impl Tally {
             }
             ChangeState::NotSent(_, reason) => {
                 self.resumable += 1;
-                match reason {
-                    NotSentReason::Stopped => self.stopped += 1,
-                    other => self.add_failure(not_sent_exit_code(other)),
+                if *reason == NotSentReason::Stopped {
+                    self.stopped += 1;
+                } else {
+                    self.add_failure(not_sent_exit_code(reason));
                 }
             }
             ChangeState::Queued

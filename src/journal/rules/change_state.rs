@@ -59,11 +59,12 @@ impl ChangeFacts {
     pub(in crate::journal) const fn state(self, is_alive: bool) -> RecordedState {
         match self.last {
             LastRecord::Retry if is_alive => RecordedState::Running,
-            // The process that waited to retry has ended, and nothing is in doubt.
-            LastRecord::Retry if !self.was_in_doubt => RecordedState::Ended(ChangeResult::NotSent),
             LastRecord::Confirmed => RecordedState::Ended(ChangeResult::Set),
             LastRecord::Refused if !self.was_in_doubt => RecordedState::Ended(ChangeResult::Failed),
-            LastRecord::NotSent if !self.was_in_doubt => RecordedState::Ended(ChangeResult::NotSent),
+            // If it was to be retried, the process that waited has ended, and nothing is in doubt.
+            LastRecord::Retry | LastRecord::NotSent if !self.was_in_doubt => {
+                RecordedState::Ended(ChangeResult::NotSent)
+            }
             LastRecord::Attempt if self.is_open() && is_alive => RecordedState::Running,
             LastRecord::Attempt
             | LastRecord::Retry

@@ -53,7 +53,7 @@ impl CallLimits {
         reply: &mut SimulatedResponse,
         waba: usize,
         regain_minutes: Option<u32>,
-        scripted: Option<String>,
+        scripted: Option<Box<str>>,
     ) {
         let calls = self.times[waba].len();
         let percent = match (regain_minutes, self.limit) {
@@ -68,6 +68,6 @@ impl CallLimits {
             regain_minutes.unwrap_or(0)
         );
         reply.headers.push(("x-app-usage", r#"{"call_count":1,"total_cputime":1,"total_time":1}"#.to_owned()));
-        reply.headers.push(("x-business-use-case-usage", scripted.unwrap_or(business)));
+        reply.headers.push(("x-business-use-case-usage", scripted.map_or(business, String::from)));
     }
 }

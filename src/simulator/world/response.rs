@@ -68,14 +68,14 @@ pub(super) struct GraphError {
     pub subcode: Option<i64>,
     pub kind: &'static str,
     pub message: Cow<'static, str>,
-    pub details: Option<String>,
+    pub details: Option<Box<str>>,
     pub is_transient: bool,
     /// The value of the `Retry-After` header, in seconds.
     pub retry_after: Option<u32>,
     /// The value of `estimated_time_to_regain_access`, in minutes.
     pub regain_minutes: Option<u32>,
     /// The value of `X-Business-Use-Case-Usage`; `None` for the counted one.
-    pub usage: Option<String>,
+    pub usage: Option<Box<str>>,
 }
 
 /// The type of nearly every error, whatever its cause.
@@ -226,7 +226,7 @@ mod tests {
             r#"{"error":{"message":"(#100) Param pin must be 6 characters long.","type":"OAuthException","code":100,"fbtrace_id":"Atrace"}}"#
         );
         let full = GraphError {
-            details: Some("Wait \"a bit\"".to_owned()),
+            details: Some("Wait \"a bit\"".into()),
             is_transient: true,
             retry_after: Some(7),
             ..GraphError::titled(500, 131_016).with_subcode(5)

@@ -13,9 +13,12 @@ fn is_valid_transition(before: &ChangeState, after: &ChangeState) -> bool {
         ChangeState::Queued => matches!(after, ChangeState::Sending { attempt: 1 } | ChangeState::NotSent(..)),
         ChangeState::Sending { attempt } => match after {
             ChangeState::Waiting { attempt: next, .. } => *next == attempt + 1 || next == attempt,
-            ChangeState::Paused { .. } => true,
             ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Resolved(..) => false,
-            ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::InDoubt(..) => true,
+            ChangeState::Paused { .. }
+            | ChangeState::Set(_)
+            | ChangeState::Failed(..)
+            | ChangeState::NotSent(..)
+            | ChangeState::InDoubt(..) => true,
         },
         ChangeState::Waiting { attempt, .. } => {
             matches!(after, ChangeState::Sending { attempt: now } if now == attempt)

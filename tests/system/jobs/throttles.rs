@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::{Number, Waba};
+use pindesk::domain::outcome::DoubtReason;
 use pindesk::domain::pin::PinChoice;
 use pindesk::domain::pin_plan::{PinPlan, Targets};
 use pindesk::domain::standing::NotSentReason;
 use pindesk::pace::Pause;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
-use pindesk::simulator::{FaultPlan, Simulator, SimulatorSpec, WorldSpec};
+use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use tokio::time::Instant;
 
-use super::{JobsFixture, id, is_set, pass_time, pin, query_count, start_simulator, target, waba};
+use super::{
+    JobsFixture, expect_in_doubt, id, is_set, is_token_refused, pin, query_count, start_simulator, target, waba,
+};
+use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -161,9 +165,37 @@ async fn equal_refusals_with_an_unknown_code_stop_the_job() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_bare_401_stops_everything() {
+    let html = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 6\r\n\r\n<html>";
+    let server = ScriptedServer::start(vec![vec![ScriptStep::Bytes(html.into())]]).await;
+    let mut fixture = JobsFixture::new(&server.url(), FULL_ACCESS_TOKEN, 4);
+    fixture.set_pins(vec![plan_in_waba(1, 1, 200)]).await;
+    fixture.wait_until_finished(200).await;
+    let requests = server.requests().len();
+    assert!(requests <= 1 + 4, "{requests} requests");
+    assert_eq!(fixture.count_last_states(is_token_refused), 200 - requests);
+    assert_eq!(fixture.count_in_doubt(), requests);
+    let doubt = &expect_in_doubt(fixture.last_state(1)).doubt;
+    assert_eq!(*doubt, DoubtReason::UnexpectedReply { http_status: 401 }.into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_the_app_stops_everything() {
+    let faults = "[[fault]]\nevery = 1\nanswer = { code = 3, status = 400 }";
+    let simulator = start_simulator(1_000, Duration::from_millis(100), faults).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 4);
+    fixture.set_pins(vec![plan_in_waba(1, 1, 200), plan_in_waba(2, 281, 100)]).await;
+    fixture.wait_until_finished(300).await;
+    let requests = simulator.pin_request_count();
+    assert!(requests <= 1 + 4, "{requests} requests");
+    let is_unsent = |state: &ChangeState| matches!(state, ChangeState::NotSent(_, NotSentReason::AppRefused(_)));
+    assert_eq!(fixture.count_last_states(is_unsent), 300 - requests);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_connection_ten_requests_stop_the_job() {
     // Nothing listens there.
-    let mut fixture = JobsFixture::new("http://127.0.0.1:9", pindesk::simulator::FULL_ACCESS_TOKEN, 8);
+    let mut fixture = JobsFixture::new("http://127.0.0.1:9", FULL_ACCESS_TOKEN, 8);
     fixture.set_pins(vec![plan_in_waba(1, 1, 200)]).await;
     fixture.wait_until_finished(200).await;
     let attempts =
@@ -175,17 +207,21 @@ async fn without_a_connection_ten_requests_stop_the_job() {
 #[tokio::test(start_paused = true)]
 async fn a_quota_is_used_up_without_a_throttled_reply() {
     const LATENCY: Duration = Duration::from_millis(120);
-    let world = WorldSpec { calls_per_hour: Some(500), ..WorldSpec::new(5_000, 1) };
+    let world = WorldSpec {
+        calls_per_hour: Some(5_000),
+        waba_sizes: Some([9_000, 0, 0, 0, 0, 0, 0]),
+        unregistered_may_set_pin: true,
+        ..WorldSpec::new(0, 1)
+    };
     let spec = SimulatorSpec { world, latency: LATENCY, faults: FaultPlan::none() };
     let simulator = Simulator::start("127.0.0.1:0".parse().expect("an address"), spec).await.expect("a simulator");
     let mut fixture = JobsFixture::for_simulator(&simulator, 16);
     let start = Instant::now();
-    fixture.set_pins(vec![plan_in_waba(1, 1, 900)]).await;
-    fixture.wait_until_finished(900).await;
-    let unregistered = 900 / 250;
-    assert_eq!(fixture.count_last_states(is_set), 900 - unregistered);
-    assert_eq!(simulator.pin_request_count(), 900, "no reply was throttled");
-    let ideal = HOUR + LATENCY * 400 / 16;
+    fixture.set_pins(vec![plan_in_waba(1, 1, 9_000)]).await;
+    fixture.wait_until_finished(9_000).await;
+    assert_eq!(fixture.count_last_states(is_set), 9_000);
+    assert_eq!(simulator.pin_request_count(), 9_000, "no reply was throttled");
+    let ideal = HOUR + LATENCY * 4_000 / 16;
     assert!(start.elapsed() < ideal.mul_f64(1.03), "{:?}", start.elapsed());
-    pass_time(MINUTE).await;
+    assert!(fixture.told_pauses().iter().all(|pause| pause.cause == PauseCause::QuotaUsedUp));
 }
