@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -74,7 +75,7 @@ impl Pause {
             PauseCause::Throttled(code) => format!("Meta asks to go slower (code {code})"),
             PauseCause::QuotaUsedUp => "the calls for this hour are used up".to_owned(),
         };
-        let minutes = now.until(self.until.utc).as_secs().div_ceil(60);
+        let minutes = now.until(self.until.utc).as_secs().div_ceil(60).max(1);
         format!("{what} until {} UTC ({minutes} min): {why}.", self.until.utc.format_hour_minute())
     }
 }
@@ -172,8 +173,10 @@ impl Pace {
 
     fn time_point(&self, at: std::time::Instant) -> TimePoint {
         let now = Instant::now().into_std();
-        let now_point = self.0.clock.at(now);
-        TimePoint { instant: at, utc: now_point.utc.plus(at.saturating_duration_since(now)) }
+        let left = at.saturating_duration_since(now);
+        // Rounded up: the calls do not go on before the time that is shown.
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        TimePoint { instant: at, utc: self.0.clock.at(now).utc.plus(Duration::from_secs(seconds)) }
     }
 
     fn budgets(&self) -> MutexGuard<'_, Budgets> {
@@ -209,6 +212,36 @@ impl Drop for PacedCall {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             self.pace.finish(ticket, CallEnd::NotSent);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_names_scope_cause_end_and_minutes() {
+        let now = UtcTime::from_unix_seconds(1_795_356_000);
+        let pause = |scope, cause| {
+            let until = TimePoint { instant: std::time::Instant::now(), utc: now.plus(Duration::from_secs(1_201)) };
+            Pause { scope, cause, until }
+        };
+        let waba = QuotaScope::Waba(Some("100000000000001".parse().expect("an ID")));
+        let number = QuotaScope::Number("200000000000001".parse().expect("an ID"));
+        let (throttled, used_up) = (PauseCause::Throttled(80_008), PauseCause::QuotaUsedUp);
+        let slower = "Meta asks to go slower (code 80008).";
+        let cases = [
+            (QuotaScope::App, None, throttled, "Calls of this app are paused", slower),
+            (QuotaScope::Token, None, throttled, "Calls with this access token are paused", slower),
+            (waba, Some("uk-retail"), used_up, "uk-retail is paused", "the calls for this hour are used up."),
+            (waba, None, throttled, "WABA 100000000000001 is paused", slower),
+            (QuotaScope::Waba(None), None, throttled, "Numbers without a known WABA are paused", slower),
+            (number, Some("+1 555-010-0143"), throttled, "+1 555-010-0143 is paused", slower),
+        ];
+        for (scope, label, cause, what, why) in cases {
+            let expected = format!("{what} until 14:20 UTC (21 min): {why}");
+            assert_eq!(pause(scope, cause).sentence(label, now), expected);
         }
     }
 }
