@@ -8,11 +8,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::actor::TaskOutput;
+use super::actor::{Recording, TaskOutput};
 use super::send_task::{PendingChange, RunningTask, SendTask, TaskResult};
 use super::*;
 use crate::config::endpoint::{AccessToken, Credentials, Endpoint};
-use crate::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, JobId, StatusBefore};
+use crate::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, JobId, Resolution, StatusBefore};
 use crate::domain::outcome::{DoubtReason, SendFailure};
 use crate::domain::pin::Pin;
 use crate::domain::standing::{NotSentReason, Standing};
@@ -125,6 +125,19 @@ async fn a_task_that_panics_leaves_only_its_number_in_doubt() {
     assert_eq!((send_history.attempts(), doubt), (3, &DoubtReason::ConnectionLost { after: Duration::ZERO }.into()));
     assert_eq!((first.change, *candidate_count, *is_pin_in_memory), (Some(panicking.id), 1, true));
     assert!(second.change == Some(slow.id) && matches!(second.state, ChangeState::Set(_)), "{second:?}");
+}
+
+#[tokio::test]
+async fn a_recording_that_panics_does_not_wedge_the_actor() {
+    let mut fixture = actor_fixture(clock::uptime).await;
+    let number = "200000000000001".parse().expect("an id");
+    fixture.actor.busy.insert(number);
+    let recording = Recording::Resolution(number, Resolution::Manual);
+    fixture.actor.spawn_recording(recording, async { panic!("as planned") });
+    let (commands, inbox) = mpsc::unbounded_channel();
+    drop(commands);
+    let actor = tokio::spawn(fixture.actor.run(inbox));
+    tokio::time::timeout(Duration::from_secs(30), actor).await.expect("it ends").expect("without a panic of its own");
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ impl FilterKey {
         match self {
             Self::TwoStep => "on, not-set or unknown",
             Self::Waba => "part of a name or ID",
-            Self::Request => "failed, no-answer, queued, sending, retry, set, not-sent, resolved or none",
+            Self::Request => "failed, no-answer, queued, sending, retry, paused, set, not-sent, resolved or none",
             Self::Id => "digits of a phone number ID",
         }
     }
@@ -234,6 +234,7 @@ fn request_keyword(value: &str) -> Option<&'static str> {
         "queued" => Some("queued"),
         "sending" => Some("sending"),
         "retry" => Some("retry"),
+        "paused" => Some("paused"),
         "resolved" | "settled" => Some("settled"),
         _ => None,
     }
@@ -326,7 +327,7 @@ mod tests {
         assert_eq!(error_text("two-step:off"), "two-step: takes on, not-set or unknown.");
         assert_eq!(
             error_text("request:"),
-            "request: takes failed, no-answer, queued, sending, retry, set, not-sent, resolved or none."
+            "request: takes failed, no-answer, queued, sending, retry, paused, set, not-sent, resolved or none."
         );
         assert_eq!(error_text("waba:"), "waba: takes part of a name or ID.");
         assert_eq!(error_text("id:12a"), "id: takes digits of a phone number ID.");

@@ -307,7 +307,7 @@ fn wrong_kind_sentence(expected: ObjectKind, node_type: Option<&str>) -> String 
 }
 
 const FIX_ID_STEPS: &[&str] = &[
-    "Open WhatsApp Manager: it shows the ID of each phone number and of the WABA.",
+    "WhatsApp Manager shows the ID of each phone number and of the WABA.",
     "Correct the ID, in the config if it stands there.",
 ];
 

@@ -288,7 +288,10 @@ mod tests {
     #[test]
     fn one_unknown_field_fails_the_whole_read() {
         let error = select_fields::<NumberView>(Some("id,shoe_size")).expect_err("an unknown field");
-        assert_eq!(error.message, "(#100) Tried accessing nonexisting field (shoe_size)");
+        assert_eq!(
+            error.message,
+            "(#100) Tried accessing nonexisting field (shoe_size) on node type (WhatsAppBusinessPhoneNumber)"
+        );
         assert_eq!((error.status, error.code), (400, 100));
     }
 

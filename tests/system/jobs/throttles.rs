@@ -116,13 +116,16 @@ async fn what_is_stopped_while_it_waits_is_not_sent() {
     let mut fixture = JobsFixture::for_simulator(&simulator, 20);
     fixture.set_pins(vec![plan_in_waba(1, 1, 20)]).await;
     fixture.receive_until(20, |progress| matches!(progress.state, ChangeState::Paused { .. })).await;
+    let database = fixture.state.state_path().join("journal.db");
+    let unrecorded = "SELECT count(*) FROM tries t WHERE NOT EXISTS (
+        SELECT 1 FROM outcomes o WHERE o.change = t.change AND o.seq > t.seq)";
+    assert_eq!(query_count(&database, unrecorded), 0, "a crash now leaves no number in doubt");
     let in_flight = fixture.jobs.shut_down();
     fixture.wait_until_finished(20).await;
     assert!(in_flight.have_ended());
     let is_stopped = |state: &ChangeState| matches!(state, ChangeState::NotSent(finished, NotSentReason::Stopped) if finished.attempts == 0);
     assert_eq!((fixture.count_last_states(is_stopped), simulator.pin_request_count()), (20, 20));
-    let state = fixture.close().await;
-    let database = state.state_path().join("journal.db");
+    let _state = fixture.close().await;
     let last_kind = "SELECT count(*) FROM outcomes o WHERE o.kind = 'not_sent' AND NOT o.repeats
         AND o.seq = (SELECT max(seq) FROM outcomes WHERE change = o.change)";
     assert_eq!(query_count(&database, last_kind), 20);
