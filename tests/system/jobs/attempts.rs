@@ -1,14 +1,17 @@
 //! How many attempts a change gets, how many requests are in flight at once, and one change per number at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
+use pindesk::domain::number::{Number, Waba};
 use pindesk::domain::outcome::{DoubtReason, SendFailure};
+use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::standing::{DoubtCause, NotSentReason};
 use pindesk::domain::text::CleanText;
 use pindesk::simulator::FULL_ACCESS_TOKEN;
 
-use super::{JobsFixture, id, pass_time, plan, plans, start_simulator};
+use super::{JobsFixture, id, pass_time, pin, plan, plans, start_simulator, target, waba};
 use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 
 #[tokio::test(start_paused = true)]
@@ -33,7 +36,10 @@ async fn a_throttle_is_no_attempt_and_a_refusal_is_final() {
     let simulator = start_simulator(10, Duration::ZERO, &faults).await;
     let mut fixture = JobsFixture::for_simulator(&simulator, 2);
     let start = tokio::time::Instant::now();
-    fixture.set_pins(plans(2)).await;
+    // Another WABA, which the throttle does not pause.
+    let waba = Arc::new(Waba { id: waba(2), name: None });
+    let second = PinPlan::for_one(Number { waba: Some(waba), ..target(2) }, pin(2));
+    fixture.set_pins(vec![plan(1), second]).await;
     fixture.wait_until_finished(2).await;
     assert_eq!(fixture.state_history(1), "queued sending-1 paused sending-1 paused sending-1 set after 1");
     assert_eq!(fixture.state_history(2), "queued sending-1 failed after 1");
