@@ -202,14 +202,10 @@ async fn read_paced<T, R: Future<Output = ReadAnswer<T>>>(
         };
         call.finish(match &result {
             Err(ReadFailure::NotSent(_)) => CallEnd::NotSent,
-            Err(ReadFailure::NoAnswer) => CallEnd::NoReply,
-            Err(
-                ReadFailure::Api(_)
-                | ReadFailure::UnexpectedReply { .. }
-                | ReadFailure::WrongKind { .. }
-                | ReadFailure::IncompleteList(_),
-            )
-            | Ok(_) => CallEnd::Replied { usage: &usage, throttle },
+            Err(ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. }) => CallEnd::NoReply,
+            Err(ReadFailure::Api(_) | ReadFailure::WrongKind { .. } | ReadFailure::IncompleteList(_)) | Ok(_) => {
+                CallEnd::Replied { usage: &usage, throttle }
+            }
         });
         let failure = match result {
             Ok(value) => return Ok(value),

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
-use crate::domain::number::Number;
+use crate::domain::number::{Number, PhoneNumberId};
 use crate::policy::quota::{Budgets, CallEnd, CallTarget, CallTicket, Hold, PauseCause, QuotaScope, ScopePause};
 
 /// The pace of all calls with one access token. A clone shares the budgets.
@@ -200,6 +200,12 @@ pub async fn wait_for_change(refusal: Refusal, changes: &mut watch::Receiver<()>
 }
 
 impl PacedCall {
+    /// The call, for this number. It may be paused all the same: see [`Pace::is_throttled`].
+    pub fn for_number(mut self, number: PhoneNumberId) -> Self {
+        self.ticket = self.ticket.map(|ticket| ticket.for_number(number));
+        self
+    }
+
     /// Reports how the call ended.
     pub fn finish(mut self, end: CallEnd<'_>) {
         if let Some(ticket) = self.ticket.take() {

@@ -207,10 +207,12 @@ impl Shared {
         self.roster.changes().filter(|(_, state)| state.is_running()).count()
     }
 
-    /// How many changes are queued: pindesk has sent nothing for them.
+    /// How many changes wait with nothing of them in force: they are queued, or paused without a doubt.
     #[must_use]
     pub fn queued_count(&self) -> usize {
-        self.roster.changes().filter(|(_, state)| **state == ChangeState::Queued).count()
+        let waits =
+            |state: &ChangeState| matches!(state, ChangeState::Queued | ChangeState::Paused { in_doubt: false, .. });
+        self.roster.changes().filter(|(_, state)| waits(state)).count()
     }
 
     /// Numbers whose PIN may be in force and is only in the memory of this process, in no order.

@@ -235,6 +235,7 @@ impl JobsActor {
         let Ok(call) = self.pace.try_admit(CallTarget { waba, number: None }) else { return };
         let Some(item) = self.queue.pop(waba) else { return };
         let (job, number) = (item.job(), item.number());
+        let call = call.for_number(number);
         let pending = match item.into_pending() {
             Ok(pending) => pending,
             Err(error) => {

@@ -351,10 +351,21 @@ impl SendTask {
                 self.progress.send_change_state(&pending.change, state);
             }
             let is_due = Instant::now() >= due;
-            let refusal = match is_due.then(|| self.pace.try_admit(target)) {
-                Some(Ok(call)) => return self.wait_for_permit(permit, call).await,
-                Some(Err(refusal)) => refusal,
+            let refusal = match is_due.then(|| self.pace.refusal(target)) {
                 None => Refusal::Busy,
+                Some(Some(refusal)) => refusal,
+                // The permit comes first: a task that waits for one must not keep a call from a task that has one.
+                Some(None) => {
+                    let was_held = permit.is_some();
+                    let Some(held) = self.wait_for_permit(permit.take()).await else { return (None, None) };
+                    match self.pace.try_admit(target) {
+                        Ok(call) => return (Some(held), Some(call)),
+                        Err(refusal) => {
+                            permit = was_held.then_some(held);
+                            refusal
+                        }
+                    }
+                }
             };
             tokio::select! {
                 biased;
@@ -365,19 +376,16 @@ impl SendTask {
         }
     }
 
-    async fn wait_for_permit(
-        &mut self,
-        permit: Option<Permit>,
-        call: PacedCall,
-    ) -> (Option<Permit>, Option<PacedCall>) {
+    /// The permit, or a new one; `None` if the task is canceled.
+    async fn wait_for_permit(&mut self, permit: Option<Permit>) -> Option<Permit> {
         if permit.is_some() {
-            return (permit, Some(call));
+            return permit;
         }
         let permits = Arc::clone(&self.permits);
         tokio::select! {
             biased;
-            _ = self.cancelled.wait_for(Option::is_some) => (None, None),
-            permit = permits.acquire_owned() => (permit.ok(), Some(call)),
+            _ = self.cancelled.wait_for(Option::is_some) => None,
+            permit = permits.acquire_owned() => permit.ok(),
         }
     }
 }
@@ -396,7 +404,9 @@ fn finish_call(call: PacedCall, SetPinAnswer { outcome, usage }: &SetPinAnswer) 
     let throttle = outcome.api_error().and_then(Throttle::from_error);
     call.finish(match outcome {
         Outcome::NotSent(_) => CallEnd::NotSent,
-        Outcome::InDoubt(DoubtReason::TimedOut { .. } | DoubtReason::ConnectionLost { .. }) => CallEnd::NoReply,
+        Outcome::InDoubt(
+            DoubtReason::TimedOut { .. } | DoubtReason::ConnectionLost { .. } | DoubtReason::UnexpectedReply { .. },
+        ) => CallEnd::NoReply,
         Outcome::Confirmed | Outcome::Refused(_) | Outcome::InDoubt(_) => CallEnd::Replied { usage, throttle },
     });
 }

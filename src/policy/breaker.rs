@@ -5,7 +5,7 @@
 //! refusals apply to other numbers.
 
 use crate::domain::change::MAX_ATTEMPTS;
-use crate::domain::outcome::{Outcome, SendFailure};
+use crate::domain::outcome::{ApiError, Outcome, SendFailure};
 use crate::domain::standing::NotSentReason;
 use crate::policy::error_catalog;
 
@@ -75,6 +75,8 @@ impl Breaker {
                 reaches_limit(MAX_UNKNOWN_REFUSALS, &mut self.unknown_refusals.0)
                     .then_some(NotSentReason::UnknownRefusals(error.code))
             }
+            // Its scope waits, so it says nothing about the next request.
+            Outcome::InDoubt(reason) if reason.api_error().is_some_and(ApiError::is_throttle) => None,
             Outcome::InDoubt(_) => {
                 (self.tls_failures, self.unconnected) = (0, 0);
                 reaches_limit(self.max_in_doubt, &mut self.in_doubt).then_some(NotSentReason::TooManyInDoubt)
@@ -117,11 +119,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::outcome::{ApiError, DoubtReason};
+    use crate::domain::outcome::DoubtReason;
     use crate::domain::text::CleanText;
 
-    fn refused(code: i64) -> Outcome {
-        Outcome::Refused(ApiError {
+    fn api_error(code: i64) -> ApiError {
+        ApiError {
             http_status: 400,
             code,
             subcode: None,
@@ -129,7 +131,11 @@ mod tests {
             details: None,
             trace_id: None,
             is_transient: false,
-        })
+        }
+    }
+
+    fn refused(code: i64) -> Outcome {
+        Outcome::Refused(api_error(code))
     }
 
     fn no_connection() -> Outcome {
@@ -185,6 +191,10 @@ mod tests {
                 assert_eq!(breaker.record_outcome(&no_connection()), None);
             }
             assert_eq!(breaker.record_outcome(&no_connection()), Some(failure.clone().into()));
+        }
+        let throttled = DoubtReason::ServerError(ApiError { http_status: 503, ..api_error(80_008) });
+        for _ in 0..100 {
+            assert_eq!(breaker.record_outcome(&Outcome::InDoubt(throttled.clone())), None, "its scope waits");
         }
         for answer in [Outcome::Confirmed, refused(100), Outcome::InDoubt(DoubtReason::SuccessNotTrue)] {
             for _ in 0..9 {

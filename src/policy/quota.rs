@@ -78,14 +78,22 @@ pub struct CallTicket {
     waba_calls: u64,
 }
 
+impl CallTicket {
+    /// The ticket for a call that concerns this number.
+    #[must_use]
+    pub const fn for_number(self, number: PhoneNumberId) -> Self {
+        Self { target: CallTarget { number: Some(number), ..self.target }, ..self }
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, Copy)]
 pub enum CallEnd<'a> {
     /// It was never sent.
     NotSent,
-    /// It was sent, and no complete reply arrived.
+    /// It was sent, and no complete reply of Meta arrived.
     NoReply,
-    /// A reply arrived.
+    /// Meta replied.
     Replied {
         /// What it told about the limits.
         usage: &'a Usage,

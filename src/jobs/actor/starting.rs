@@ -13,6 +13,7 @@ use crate::jobs::job_starts::JobStart;
 use crate::jobs::queue::{PlannedNumber, QueueItem, RecordedJob};
 use crate::jobs::send_task::no_access_token;
 use crate::journal::RecordError;
+use crate::policy::quota::CallTarget;
 
 impl JobsActor {
     /// Starts to record the jobs that wait, unless others are being recorded.
@@ -69,7 +70,9 @@ impl JobsActor {
         self.busy.insert(number);
         // Thousands of equal reports would wait in memory: the numbers of a longer job count as queued without one.
         if is_alone {
-            self.progress.send_state(job, None, number, ChangeState::Queued);
+            let pause = self.pace.paused_until(CallTarget::from(planned.target()));
+            let state = pause.map_or(ChangeState::Queued, |until| ChangeState::Paused { until, in_doubt: false });
+            self.progress.send_state(job, None, number, state);
         }
         self.queue.push(QueueItem::Planned(planned));
     }

@@ -14,9 +14,7 @@ use pindesk::policy::quota::{PauseCause, QuotaScope};
 use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use tokio::time::Instant;
 
-use super::{
-    JobsFixture, expect_in_doubt, id, is_set, is_token_refused, pin, query_count, start_simulator, target, waba,
-};
+use super::{JobsFixture, id, is_set, is_token_refused, pin, query_count, start_simulator, target, waba};
 use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -107,6 +105,32 @@ async fn a_paused_waba_holds_up_no_other() {
     fixture.wait_until_finished(100).await;
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     assert_eq!((fixture.count_last_states(is_set), simulator.pin_request_count()), (100, 104));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttle_of_one_number_pauses_only_that_number() {
+    let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 1\nanswer = {{ code = 130429, status = 400 }}", id(1));
+    let simulator = start_simulator(1_000, Duration::ZERO, &faults).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    let start = Instant::now();
+    fixture.set_pins(vec![plan_in_waba(1, 1, 20)]).await;
+    fixture.wait_until_finished(19).await;
+    assert!(start.elapsed() < MINUTE, "{:?}", start.elapsed());
+    fixture.wait_until_finished(1).await;
+    assert_eq!(fixture.state_history(1), "sending-1 paused sending-1 set after 1");
+    assert_eq!(fixture.told_pauses()[0].scope, QuotaScope::Number(id(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_is_set_during_a_pause_is_shown_as_paused() {
+    let faults = "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 4, status = 400 }";
+    let simulator = start_simulator(1_000, Duration::ZERO, faults).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    fixture.set_pins(vec![plan_in_waba(1, 1, 1)]).await;
+    fixture.receive_until(1, |progress| matches!(progress.state, ChangeState::Paused { .. })).await;
+    fixture.set_pins(vec![plan_in_waba(2, 281, 1)]).await;
+    fixture.wait_until_finished(2).await;
+    assert_eq!(fixture.state_history(281), "paused sending-1 set after 1");
 }
 
 #[tokio::test(start_paused = true)]
