@@ -252,3 +252,23 @@ async fn a_quota_is_used_up_without_a_throttled_reply() {
     assert!(start.elapsed() < ideal.mul_f64(1.03), "{:?}", start.elapsed());
     assert!(fixture.told_pauses().iter().all(|pause| pause.cause == PauseCause::QuotaUsedUp));
 }
+
+#[tokio::test(start_paused = true)]
+async fn three_wabas_with_tight_quotas_end_without_a_hand() {
+    let world = WorldSpec {
+        calls_per_hour: Some(500),
+        waba_sizes: Some([1_200, 700, 300, 0, 0, 0, 0]),
+        unregistered_may_set_pin: true,
+        ..WorldSpec::new(0, 1)
+    };
+    let spec = SimulatorSpec { world, latency: Duration::from_millis(120), faults: FaultPlan::none() };
+    let simulator = Simulator::start("127.0.0.1:0".parse().expect("an address"), spec).await.expect("a simulator");
+    let mut fixture = JobsFixture::for_simulator(&simulator, 16);
+    let start = Instant::now();
+    fixture.set_pins(vec![plan_in_waba(1, 1, 1_200), plan_in_waba(2, 1_201, 700), plan_in_waba(3, 1_901, 300)]).await;
+    fixture.wait_until_finished(2_200).await;
+    assert_eq!(fixture.count_last_states(is_set), 2_200);
+    let throttled = simulator.pin_request_count() - 2_200;
+    assert!(throttled <= 3, "{throttled} throttled replies");
+    assert!(start.elapsed() < HOUR * 5 / 2, "{:?}", start.elapsed());
+}
