@@ -10,10 +10,10 @@ use divan::Bencher;
 use pindesk::console::app::{App, Msg};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
-use pindesk::console::shared::{Environment, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, Session, Size};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress};
+use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress, ProgressSource};
 use pindesk::domain::clock::{Clock, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::text::CleanText;
@@ -58,9 +58,14 @@ fn session(waba: &Arc<Waba>) -> Session {
         wabas: vec![Arc::clone(waba)],
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
+        rotation: None,
         bell: false,
+        names_warning: None,
         hide_after: None,
+        single_numbers: 0,
+        escrow_command: EscrowCommand::default(),
         initial_message: None,
+        refresh_note: None,
     }
 }
 
@@ -148,6 +153,7 @@ fn progress_and_frame(bencher: Bencher<'_, '_>) {
                 change: Some(*change),
                 number: *number,
                 state: ChangeState::Sending { attempt: 1 },
+                source: ProgressSource::Own,
             };
             changes.iter().map(state).collect::<Vec<_>>()
         })
@@ -172,6 +178,7 @@ fn progress_one_by_one(bencher: Bencher<'_, '_>) {
                     change: Some(change),
                     number: id(n * 97),
                     state: state(1),
+                    source: ProgressSource::Own,
                 })
                 .collect::<Vec<_>>()
         })

@@ -13,6 +13,9 @@ use pindesk::domain::text::CleanText;
 const NUMBERS: usize = 100_000;
 const PAGE_SIZE: usize = 100;
 
+/// Of a window of 24 lines.
+const ROWS_IN_SIGHT: usize = 16;
+
 fn main() {
     divan::main();
 }
@@ -54,7 +57,7 @@ fn loaded_roster() -> Roster {
 }
 
 /// The last key of each text.
-#[divan::bench(args = ["5", "55", "551", "5512", "acme", "+1 555-12", "!london", "two-step:not-set waba:region-1 stores", "request:queued", "id:5512"])]
+#[divan::bench(args = ["5", "55", "551", "5512", "acme", "+1 555-12", "!london", "two-step:not-set waba:region-1 stores", "not set", "failed", "req:no", "-set:today", "request:queued", "id:5512"])]
 fn filter_key(bencher: Bencher<'_, '_>, text: &str) {
     let roster = RefCell::new(loaded_roster());
     let before = text.char_indices().next_back().map_or("", |(last, _)| &text[..last]);
@@ -62,9 +65,12 @@ fn filter_key(bencher: Bencher<'_, '_>, text: &str) {
         .with_inputs(|| {
             let mut roster = roster.borrow_mut();
             // An incomplete value is invalid. Such a key starts from all rows.
-            roster.set_filter(before).or_else(|_| roster.set_filter("")).expect("an empty filter");
+            roster
+                .set_filter(before, ROWS_IN_SIGHT)
+                .or_else(|_| roster.set_filter("", ROWS_IN_SIGHT))
+                .expect("an empty filter");
         })
-        .bench_local_values(|()| roster.borrow_mut().set_filter(text));
+        .bench_local_values(|()| roster.borrow_mut().set_filter(text, ROWS_IN_SIGHT));
 }
 
 #[divan::bench(args = [SortColumn::Number, SortColumn::Name, SortColumn::Waba, SortColumn::TwoStep, SortColumn::Request])]

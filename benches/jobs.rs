@@ -15,7 +15,7 @@ use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::keymap::Keymap;
-use pindesk::console::shared::{Environment, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, Session, Size};
 use pindesk::console::terminal::{Capabilities, FrameRenderer};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
@@ -161,9 +161,14 @@ fn session(wabas: Vec<Arc<Waba>>) -> Session {
         wabas,
         show_pin_for: None,
         may_suspend: false,
+        rotation: None,
         bell: false,
+        names_warning: None,
         hide_after: None,
+        single_numbers: 0,
+        escrow_command: EscrowCommand::default(),
         initial_message: None,
+        refresh_note: None,
     }
 }
 

@@ -5,18 +5,27 @@
 
 pub mod exit_code;
 mod error;
+mod terminal;
 mod output;
 mod arg_parsers;
+mod when;
 mod arg_errors;
 mod simulator_spec;
+mod simulator_config;
 mod args;
 mod runtime;
 mod read_failure;
 mod number_index;
-mod id_list;
+mod number_arg;
+mod request_index;
+mod known_numbers;
+mod number_list;
 mod suspend;
 mod shutdown;
+mod config_keys;
 mod records;
+mod confirm;
+mod ordered_reads;
 mod checks;
 mod pin_file;
 mod pauses;
@@ -24,13 +33,14 @@ mod lookup;
 mod run_job;
 mod console_setup;
 mod commands;
+mod markdown;
 
 use std::process;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use args::{DemoArgs, GlobalArgs};
-use commands::{audit, console, demo, escrow, jobs, numbers, pin, simulator};
+use commands::{audit, config, console, demo, escrow, jobs, numbers, pin, simulator};
 use error::CliError;
 use exit_code::ExitCode;
 use output::stdio::eprint_line;
@@ -50,7 +60,7 @@ Examples:
 
 {usage-heading} {usage}
 
-{all-args}";
+{all-args}{after-help}";
 
 /// Set the two-step verification PINs of WhatsApp Business phone numbers.
 #[derive(Debug, Parser)]
@@ -60,6 +70,7 @@ Examples:
     about,
     max_term_width = 80,
     help_template = HELP,
+    after_help = simulator_spec::FAULT_FILE_HELP,
 )]
 struct Cli {
     #[command(flatten)]
@@ -87,9 +98,18 @@ enum CliCommand {
     /// Show and verify the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Show which config file is in use, and what it amounts to
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Run a local fake Graph API
     #[command(long_about = crate::simulator::ABOUT)]
     Simulator(simulator::SimulatorArgs),
+}
+
+/// `docs/commands.md`: every command and its flags.
+#[must_use]
+pub fn commands_markdown() -> String {
+    markdown::commands_markdown(Cli::command())
 }
 
 /// Runs the program with the arguments of the process.
@@ -129,7 +149,8 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(CliCommand::Pin(command)) => pin::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Escrow(command)) => escrow::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Jobs(command)) => jobs::run(command, &overrides, &env, &cli.global),
-        Some(CliCommand::Audit(command)) => audit::run(command, &overrides, &env),
+        Some(CliCommand::Audit(command)) => audit::run(command, &overrides, &env, &cli.global),
+        Some(CliCommand::Config(command)) => config::run(command, &overrides, &env),
         Some(CliCommand::Simulator(args)) => simulator::run(args),
         None if cli.demo.is_on => demo::run(&cli.demo, cli.global.state_dir.as_deref(), &cli.global),
         None => match console::run(&overrides, &env, &cli.global)? {

@@ -5,13 +5,16 @@
 //! ([`TokenSource`]). Its errors never repeat a value that could be a secret pasted by mistake.
 
 pub mod endpoint;
+pub mod keys;
 mod location;
 pub mod error;
 mod toml_reader;
 pub mod settings;
 pub mod profile;
+mod show;
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -21,10 +24,10 @@ use crate::domain::text::CleanText;
 
 pub use error::ConfigError;
 pub use profile::{Profile, TokenSource};
-pub use settings::{ConsoleSettings, EscrowSettings, GlyphChoice, KeyOverride};
+pub use settings::{ConsoleSettings, EscrowSettings, GlyphChoice, KeyOverride, PolicySettings};
 
 use error::ConfigDiagnostic;
-use location::ConfigText;
+use location::{ConfigLocation, ConfigText};
 use toml_reader::ConfigTable;
 
 /// The config file that pindesk reads if the user has none.
@@ -91,6 +94,10 @@ pub struct Config {
     pub profile: Profile,
     /// The keys that PINs are encrypted to.
     pub escrow: EscrowSettings,
+    /// Where each of the `recipients` of the escrow is.
+    recipient_locations: Vec<ConfigLocation>,
+    /// The rules of the team.
+    pub policy: PolicySettings,
     /// How the console behaves.
     pub console: ConsoleSettings,
     /// The `[keys]` table in the order of the file. The keymap checks it.
@@ -114,7 +121,8 @@ impl Config {
         }
         let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
         let default = default_profile_name(&root_table, &names)?;
-        let escrow = settings::parse_escrow(&root_table)?;
+        let (escrow, recipient_locations) = settings::parse_escrow(&root_table)?;
+        let policy = settings::parse_policy(&root_table)?;
         let console = settings::parse_console(&root_table)?;
         let key_overrides = settings::parse_key_overrides(&root_table)?;
 
@@ -125,7 +133,21 @@ impl Config {
         if let Some(file) = &env.token_file {
             profile.token = Some(TokenSource::File(file.clone()));
         }
-        Ok(Self { path, profile, escrow, console, key_overrides })
+        Ok(Self { path, profile, escrow, recipient_locations, policy, console, key_overrides })
+    }
+
+    /// Checks each of the `recipients`, in the order of the file. `check` says why one is not a usable key, and repeats
+    /// nothing of it.
+    ///
+    /// # Errors
+    /// At the first that `check` refuses.
+    pub fn check_recipients<E: Display>(&self, check: impl Fn(&str) -> Result<(), E>) -> Result<(), ConfigError> {
+        for (recipient, location) in self.escrow.recipients.iter().zip(&self.recipient_locations) {
+            check(recipient).map_err(|reason| {
+                ConfigDiagnostic::new(location.clone(), reason.to_string(), "one public key in each entry")
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -182,12 +204,18 @@ pub fn explicit_config_path<'a>(overrides: &'a Overrides, env: &'a Env) -> Optio
     overrides.config.as_ref().or(env.config.as_ref())
 }
 
+/// The state directory that a flag or a variable selects.
+#[must_use]
+pub fn explicit_state_dir<'a>(overrides: &'a Overrides, env: &'a Env) -> Option<&'a PathBuf> {
+    overrides.state_dir.as_ref().or(env.state_dir.as_ref())
+}
+
 /// The directory of the journal and the escrow. It may not exist yet.
 ///
 /// # Errors
 /// If neither a flag nor a variable selects it, and there is no home directory.
 pub fn resolve_state_dir(overrides: &Overrides, env: &Env) -> Result<PathBuf, ConfigError> {
-    if let Some(dir) = overrides.state_dir.as_ref().or(env.state_dir.as_ref()) {
+    if let Some(dir) = explicit_state_dir(overrides, env) {
         return Ok(dir.clone());
     }
     let state_home = env.xdg_state_home.clone().or_else(|| env.home.as_ref().map(|home| home.join(".local/state")));

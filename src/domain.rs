@@ -1,8 +1,12 @@
 //! The values that the program works with. They never do I/O.
 
+pub mod ascii;
 pub mod text;
+pub mod json_text;
+pub mod text_problem;
 pub mod clock;
 pub mod number;
+pub mod operator;
 pub mod pin;
 pub mod pin_plan;
 pub mod redact;

@@ -31,7 +31,7 @@ use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
 use crate::escrow::Recipients;
 use crate::graph::Graph;
-use crate::journal::{Journal, RecordError, UnresolvedChange};
+use crate::journal::{Journal, NumberUpdate, RecordError, UnresolvedChange};
 use crate::pace::Pace;
 
 pub use self::stopping::{IN_FLIGHT_TIMEOUT, InFlight};
@@ -79,6 +79,7 @@ enum ActorCommand {
     },
     ResolveManually(PhoneNumberId, CleanText),
     StatusRead(StatusRead),
+    HandleUpdates(Vec<NumberUpdate>),
     SelectIdle(Vec<PhoneNumberId>, oneshot::Sender<Vec<PhoneNumberId>>),
     DropSecrets,
 }
@@ -131,7 +132,19 @@ impl JobsHandle {
     /// # Errors
     /// The job could not be recorded, so each number is reported as not sent.
     pub fn start_job(&self, plan: PinPlan) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
-        self.send_job(plan, None)
+        self.send_job(plan, None, None)
+    }
+
+    /// As [`JobsHandle::start_job`], with a note that the journal keeps with the job.
+    ///
+    /// # Errors
+    /// As [`JobsHandle::start_job`].
+    pub fn start_job_with_note(
+        &self,
+        plan: PinPlan,
+        note: Option<CleanText>,
+    ) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
+        self.send_job(plan, None, note)
     }
 
     /// As [`JobsHandle::start_job`], for numbers of a job that were never sent.
@@ -139,7 +152,7 @@ impl JobsHandle {
     /// # Errors
     /// As [`JobsHandle::start_job`]; also if another process works on the job, or sent one of these numbers meanwhile.
     pub fn resume_job(&self, job: JobId, plan: PinPlan) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
-        self.send_job(plan, Some(job))
+        self.send_job(plan, Some(job), None)
     }
 
     /// Sends the PIN in doubt of this number again. Does nothing if none is in memory.
@@ -176,6 +189,13 @@ impl JobsHandle {
     /// applied, the read resolves the doubt. No other status read does.
     pub fn handle_status_read(&self, read: StatusRead) {
         self.send(ActorCommand::StatusRead(read));
+    }
+
+    /// Handles what new rows of the journal say: progress reports the numbers whose changes another process made or
+    /// resolved, with [`ProgressSource::Journal`](crate::domain::change::ProgressSource::Journal). A number that is
+    /// queued or in flight here keeps its state.
+    pub fn handle_updates(&self, updates: Vec<NumberUpdate>) {
+        self.send(ActorCommand::HandleUpdates(updates));
     }
 
     /// Those of these numbers that have no open change: none is queued, in flight or in doubt.
@@ -221,9 +241,10 @@ impl JobsHandle {
         &self,
         plan: PinPlan,
         resumed: Option<JobId>,
+        note: Option<CleanText>,
     ) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
         let (reply, result) = oneshot::channel();
-        self.send(ActorCommand::StartJob(JobStart { plan, resumed, cancelled: None, reply }));
+        self.send(ActorCommand::StartJob(JobStart { plan, resumed, note, cancelled: None, reply }));
         async { result.await.unwrap_or_else(|_| Err(RecordError::Busy(CleanText::new("the work has ended")))) }
     }
 

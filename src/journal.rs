@@ -5,7 +5,8 @@
 //! nothing more in this process. It never sends or retries a request, draws a screen, or holds a readable PIN.
 //!
 //! `rules` decides, as functions of the values in `model`. `sqlite` has all of SQL: it reads the values, asks the rules,
-//! and writes the rows. `audit` is the hash chain, `integrity` the comparison with the escrow file.
+//! and writes the rows. `audit` is the hash chain, `integrity` the comparison with the escrow file, `watch` tells of new
+//! rows.
 
 mod database_files;
 mod error;
@@ -14,6 +15,7 @@ mod audit;
 mod run_lock;
 mod rules;
 mod integrity;
+mod watch;
 mod sqlite;
 
 use std::sync::{Arc, mpsc};
@@ -33,11 +35,13 @@ use crate::state_dir::{self, StateDir};
 pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity};
 pub use error::{JournalError, RecordError};
 pub use model::{
-    AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobPlan, JobStatus, JobSummary, JournalKind,
-    JournalOptions, Operator, OutcomeRecord, PinSource, RecipientsStatus, RecordedState, RecoveryReport, ReplySummary,
+    AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator, JobPlan, JobStatus, JobSummary,
+    JournalKind, JournalOptions, LastRequest, NumberRecord, NumberUpdate, Operator, OutcomeRecord, PinSource,
+    RecipientsStatus, RecordCursor, RecordedChange, RecordedState, RecoveryReport, ReplySummary, SentChange,
     UnresolvedChange,
 };
 pub use sqlite::reader::{JournalReader, VerifiedAudit};
+pub use watch::JournalWatch;
 
 use audit::HEAD_FILE;
 use error::StorageError;
@@ -60,6 +64,7 @@ pub struct Journal {
     commands: mpsc::Sender<WriterCommand>,
     gate: Arc<WriteGate>,
     dir: StateDir,
+    run_id: Arc<str>,
 }
 
 impl Journal {
@@ -91,6 +96,7 @@ impl Journal {
         dir.sync().map_err(storage_error)?;
         let identity = database_files::DatabaseIdentity::read(&dir).map_err(storage_error)?;
         drop(lock);
+        let run_id = opened.context.run_id().into();
         let writer = Writer::new(opened.db, escrow, dir.clone(), opened.context, clock, head_file, identity);
         let (commands, receiver) = mpsc::channel();
         let gate = Arc::new(WriteGate::default());
@@ -99,7 +105,7 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || writer.run(&receiver, &writer_gate))
             .map_err(storage_error)?;
-        Ok((Self { commands, gate, dir }, opened.report))
+        Ok((Self { commands, gate, dir, run_id }, opened.report))
     }
 
     /// Reports what [`Journal::open`] would find with these recipients, except for PINs that only the escrow file has.
@@ -238,7 +244,15 @@ impl Journal {
     /// # Errors
     /// The same as [`JournalReader::open`].
     pub fn open_reader(&self) -> Result<JournalReader, JournalError> {
-        JournalReader::open_beside_writer(&self.dir)
+        JournalReader::open_beside_writer(&self.dir, Arc::clone(&self.run_id))
+    }
+
+    /// Watches for rows that any process commits, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// If the system refuses: the user has too many watches, or the file system has none.
+    pub fn watch(&self) -> std::io::Result<JournalWatch> {
+        JournalWatch::start(&self.dir)
     }
 
     /// Stops the thread from writing until the guard is dropped, because a suspended process must not block the writes

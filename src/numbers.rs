@@ -4,9 +4,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::{self, BoxFuture};
 use futures_util::{FutureExt, StreamExt, stream};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::{ListDefect, ReadFailure};
@@ -23,6 +26,9 @@ const MAX_CONCURRENT_READS: usize = 8;
 const MAX_PAGES_WITHOUT_NEWS: usize = 100;
 /// A list with more numbers than this counts as endless: no business has as many.
 const MAX_NUMBERS_OF_WABA: usize = 200_000;
+
+/// How long everything else waits for the first page of the first WABA. A slow WABA delays the others by no more.
+const FIRST_PAGE_LEAD: Duration = Duration::from_millis(300);
 
 /// The numbers to read.
 #[derive(Debug, Clone, Default)]
@@ -66,11 +72,17 @@ pub async fn read_with_backpressure<'a>(
     reserve_permit: &'a ReservePermit<'a>,
 ) {
     let single_numbers: HashMap<_, _> = sources.numbers.iter().cloned().collect();
-    let reader = NumbersReader { graph, pace, single_numbers, listed_by_waba: Mutex::default(), reserve_permit };
-    let wabas = sources.wabas.into_iter().map(|waba| async {
-        let result = reader.read_waba(&waba).await;
-        let send = reserve_permit().await;
-        send(NumbersEvent::WabaFinished(waba, result));
+    let has_started = watch::Sender::new(sources.wabas.is_empty());
+    let reader =
+        NumbersReader { graph, pace, single_numbers, listed_by_waba: Mutex::default(), has_started, reserve_permit };
+    let wabas = sources.wabas.into_iter().enumerate().map(|(index, waba)| {
+        let reader = &reader;
+        async move {
+            let result = reader.read_waba(&waba, index == 0).await;
+            let send = reader.reserve_permit(index == 0).await;
+            send(NumbersEvent::WabaFinished(waba, result));
+            reader.has_started.send_replace(true);
+        }
     });
     let numbers = sources.numbers.into_iter().map(|(id, name)| reader.read_single(id, name));
     tokio::join!(run_concurrently(wabas), run_concurrently(numbers));
@@ -95,11 +107,24 @@ struct NumbersReader<'a> {
     single_numbers: HashMap<PhoneNumberId, Option<CleanText>>,
     /// The single numbers that a WABA has listed so far.
     listed_by_waba: Mutex<HashSet<PhoneNumberId>>,
+    /// The first page of the first WABA was sent, or its read failed. Everything else that arrives at the same time is
+    /// sent after that: what an operator sees first, and has under the cursor, must not depend on chance.
+    has_started: watch::Sender<bool>,
     reserve_permit: &'a ReservePermit<'a>,
 }
 
-impl NumbersReader<'_> {
-    async fn read_waba(&self, waba: &Arc<Waba>) -> Result<(), ReadFailure> {
+impl<'a> NumbersReader<'a> {
+    /// Waits until an event can be sent, and until the first one was.
+    async fn reserve_permit(&self, is_first_waba: bool) -> SendPermit<'a> {
+        if !is_first_waba {
+            let mut has_started = self.has_started.subscribe();
+            // The sender lives as long as the reader, so only the time can run out.
+            timeout(FIRST_PAGE_LEAD, has_started.wait_for(|has_started| *has_started)).await.ok();
+        }
+        (self.reserve_permit)().await
+    }
+
+    async fn read_waba(&self, waba: &Arc<Waba>, is_first_waba: bool) -> Result<(), ReadFailure> {
         let mut after = None;
         let (mut seen_cursors, mut seen_numbers) = (HashSet::new(), HashSet::new());
         let (mut unusable_rows, mut pages_without_news) = (0, 0);
@@ -109,8 +134,11 @@ impl NumbersReader<'_> {
             page.numbers.retain(|number| seen_numbers.insert(number.id));
             unusable_rows += page.skipped;
             pages_without_news = if page.numbers.is_empty() { pages_without_news + 1 } else { 0 };
-            let send = (self.reserve_permit)().await;
+            let send = self.reserve_permit(is_first_waba).await;
             send(NumbersEvent::Page(page.numbers.into_iter().map(|number| self.with_config_name(number)).collect()));
+            if is_first_waba {
+                self.has_started.send_replace(true);
+            }
             let Some(next) = page.next else {
                 return match (page.is_cut_off, unusable_rows) {
                     (true, _) => Err(ReadFailure::IncompleteList(ListDefect::NoContinuation)),
@@ -151,7 +179,7 @@ impl NumbersReader<'_> {
 
     async fn read_single(&self, id: PhoneNumberId, name: Option<CleanText>) {
         let result = read_one(self.graph, self.pace, id).await;
-        let send = (self.reserve_permit)().await;
+        let send = self.reserve_permit(false).await;
         if self.listed_by_waba.lock().unwrap_or_else(PoisonError::into_inner).contains(&id) {
             return;
         }
@@ -164,7 +192,7 @@ impl NumbersReader<'_> {
             Err(failure @ ReadFailure::WrongKind { .. }) => send(NumbersEvent::NumberFailed(id, failure)),
             Err(failure) => {
                 send(NumbersEvent::Page(vec![Number::from_config(id, name)]));
-                let send = (self.reserve_permit)().await;
+                let send = self.reserve_permit(false).await;
                 send(NumbersEvent::NumberFailed(id, failure));
             }
         }

@@ -3,4 +3,5 @@
 pub mod error_catalog;
 pub mod quota;
 pub mod retry;
+pub mod rotation;
 pub(crate) mod breaker;

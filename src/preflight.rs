@@ -88,12 +88,22 @@ pub fn load_config(overrides: &Overrides, env: &Env) -> Result<Option<Config>, P
     let is_explicit = config::explicit_config_path(overrides, env).is_some();
     for path in config::search_paths(overrides, env) {
         match secure_file::read_text(&secure_file::CONFIG_FILE, &path) {
-            Ok(text) => return Ok(Some(Config::parse(path, &text, overrides, env)?)),
+            Ok(text) => {
+                let config = Config::parse(path, &text, overrides, env)?;
+                config.check_recipients(Recipients::check_entry)?;
+                return Ok(Some(config));
+            }
             Err(error) if error.is_missing() && !is_explicit => {}
             Err(error) => return Err(error.into()),
         }
     }
     Ok(None)
+}
+
+/// The config file that would be read; `None` if there is none. Does not open it.
+#[must_use]
+pub fn find_config(overrides: &Overrides, env: &Env) -> Option<PathBuf> {
+    config::search_paths(overrides, env).into_iter().find(|path| path.exists())
 }
 
 /// Reads the access token of a profile, and its app secret. May run `token_command`, which may ask on the terminal.

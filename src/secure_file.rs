@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::redact::{redacted_path, shell_quote};
 use crate::domain::text::CleanText;
+use crate::domain::text_problem::{self, TextProblem};
 
 /// The requirements for one kind of file.
 #[derive(Debug)]
@@ -151,6 +152,9 @@ pub enum FileProblem {
         /// The largest file that pindesk reads.
         max_bytes: usize,
     },
+    /// It is text in another encoding than UTF-8.
+    #[error("{0}")]
+    WrongEncoding(TextProblem),
     /// It is not UTF-8 text.
     #[error("it is not UTF-8 text")]
     NotUtf8,
@@ -170,15 +174,22 @@ impl FileError {
     }
 }
 
-/// Reads the text of a file that conforms to the policy. The text is wiped when it is dropped.
+/// Reads the text of a file that conforms to the policy, without a byte order mark at its start. The text is wiped when
+/// it is dropped.
 pub(crate) fn read_text(policy: &FilePolicy, path: &Path) -> Result<Zeroizing<String>, FileError> {
-    let text = read_checked(policy, path).and_then(|mut bytes| {
-        String::from_utf8(std::mem::take(&mut bytes)).map(Zeroizing::new).map_err(|error| {
-            drop(Zeroizing::new(error.into_bytes()));
-            FileProblem::NotUtf8
-        })
-    });
-    text.map_err(|problem| policy.error(path, problem))
+    read_checked(policy, path).and_then(decode).map_err(|problem| policy.error(path, problem))
+}
+
+fn decode(mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, FileProblem> {
+    if text_problem::is_utf16(&bytes) {
+        return Err(FileProblem::WrongEncoding(TextProblem::Utf16));
+    }
+    let mark_len = bytes.len() - text_problem::without_bom(&bytes).len();
+    bytes.drain(..mark_len);
+    String::from_utf8(std::mem::take(&mut bytes)).map(Zeroizing::new).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        FileProblem::NotUtf8
+    })
 }
 
 /// Reads the bytes of a file that conforms to the policy. The bytes are wiped when they are dropped.

@@ -4,6 +4,7 @@
 //! another address, starts a thread, sends a request, or accepts a real access token.
 
 mod splitmix;
+mod demo_rows;
 mod faults;
 mod response_gate;
 mod connection;
@@ -27,6 +28,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use self::demo_rows::FAILING_DEMO_ROWS;
 pub use self::faults::{FaultPlan, FaultPlanError};
 pub use self::response_gate::HoldGuard;
 pub use self::world::{

@@ -16,6 +16,7 @@ use crate::config::endpoint::{AccessToken, AppSecret, Credentials, ParseSecretEr
 use crate::config::{Profile, TokenSource};
 use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
+use crate::domain::text_problem::{self, TextProblem};
 use crate::secure_file::{self, FileError, MAX_SECRET_BYTES};
 
 /// How long a token command may run. This is enough to type a passphrase, and stops a command that hangs.
@@ -30,19 +31,13 @@ pub enum TokenError {
     /// The file is missing, unreadable or unsafe.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The source contains no token.
-    #[error("{origin} contains no access token: {reason}")]
-    InvalidToken {
+    /// The source contains no secret, or something besides it.
+    #[error("{origin} contains {}{secret}: {reason}", if matches!(reason, ParseSecretError::Wrapped(_)) { "more than the " } else { "no " })]
+    Invalid {
         /// The file or the command.
         origin: CleanText,
-        /// What is wrong with it.
-        reason: ParseSecretError,
-    },
-    /// The file contains no app secret.
-    #[error("{origin} contains no app secret: {reason}")]
-    InvalidAppSecret {
-        /// The file.
-        origin: CleanText,
+        /// Which secret: access token, app secret.
+        secret: &'static str,
         /// What is wrong with it.
         reason: ParseSecretError,
     },
@@ -96,17 +91,20 @@ pub fn read_token(source: &TokenSource) -> Result<AccessToken, TokenError> {
     match source {
         TokenSource::File(path) => {
             let text = secure_file::read_text(&secure_file::TOKEN_FILE, path)?;
-            let invalid = |reason| TokenError::InvalidToken { origin: redacted_path(path), reason };
-            AccessToken::parse(&text).map_err(invalid)
+            AccessToken::parse(&text).map_err(|reason| invalid(redacted_path(path), ACCESS_TOKEN, reason))
         }
         TokenSource::Command(argv) => {
             let program = CleanText::new(argv.first().map_or("", String::as_str));
             let output = run_command(argv, TOKEN_COMMAND_TIMEOUT)
                 .map_err(|error| TokenError::Command { program: program.clone(), error })?;
+            let bytes = text_problem::without_bom(&output);
             // A token is ASCII, so bytes that are not UTF-8 have the same error as other characters outside ASCII.
-            let text = std::str::from_utf8(&output).map_err(|_| ParseSecretError::InvalidFormat);
+            let text = match std::str::from_utf8(bytes) {
+                _ if text_problem::is_utf16(bytes) => Err(ParseSecretError::Wrapped(TextProblem::Utf16)),
+                text => text.map_err(|_| ParseSecretError::InvalidFormat),
+            };
             let origin = CleanText::new(&format!("the output of {program}"));
-            text.and_then(AccessToken::parse).map_err(|reason| TokenError::InvalidToken { origin, reason })
+            text.and_then(AccessToken::parse).map_err(|reason| invalid(origin, ACCESS_TOKEN, reason))
         }
     }
 }
@@ -117,7 +115,13 @@ pub fn read_token(source: &TokenSource) -> Result<AccessToken, TokenError> {
 /// If the file is missing or unsafe, or contains no secret.
 fn read_app_secret(path: &Path) -> Result<AppSecret, TokenError> {
     let text = secure_file::read_text(&secure_file::APP_SECRET_FILE, path)?;
-    AppSecret::parse(&text).map_err(|reason| TokenError::InvalidAppSecret { origin: redacted_path(path), reason })
+    AppSecret::parse(&text).map_err(|reason| invalid(redacted_path(path), "app secret", reason))
+}
+
+const ACCESS_TOKEN: &str = "access token";
+
+fn invalid(origin: CleanText, secret: &'static str, reason: ParseSecretError) -> TokenError {
+    TokenError::Invalid { origin, secret, reason }
 }
 
 /// Runs a program and returns its output. The program inherits the standard error and the process group of pindesk,

@@ -16,26 +16,65 @@ const TOKEN_ARG_ERROR: &str = "other users can see an access token on the comman
 /// The longest word that is repeated: longer than any name here, shorter than any token.
 const MAX_ECHOED_LEN: usize = 20;
 
+/// More digits than a PIN or a confirmation has.
+const MIN_ECHOED_DIGITS: usize = 10;
+
 /// Says why arguments cannot be used, without repeating what may be a secret.
 pub(crate) fn error_message(error: &clap::Error) -> String {
-    let arg = context_text(error, ContextKind::InvalidArg);
+    let arg = context_text(error, ContextKind::InvalidArg).map(plain_name).unwrap_or_default();
     let kind = error.kind();
     let what = if kind == ErrorKind::UnknownArgument {
-        unknown_argument(arg.unwrap_or_default(), error)
+        unknown_argument(context_text(error, ContextKind::InvalidArg).unwrap_or_default(), error)
     } else if kind == ErrorKind::InvalidSubcommand {
         unknown_command(error)
     } else if kind == ErrorKind::ValueValidation {
         let reason = error.source().map_or_else(|| "this value cannot be used".to_owned(), ToString::to_string);
-        format!("{}: {reason}", arg.unwrap_or_default())
+        format!("{arg}: {reason}")
     } else if kind == ErrorKind::InvalidValue {
-        invalid_value(arg.unwrap_or_default(), error)
+        invalid_value(&arg, error)
     } else if kind == ErrorKind::TooManyValues {
-        format!("{} takes no value", arg.unwrap_or_default())
+        format!("{arg} takes no value")
+    } else if kind == ErrorKind::MissingRequiredArgument {
+        format!("missing {}", names(error, ContextKind::InvalidArg).join(", and "))
+    } else if kind == ErrorKind::ArgumentConflict {
+        conflict(&arg, &names(error, ContextKind::PriorArg))
     } else {
         // These name arguments only.
         return error.render().to_string().trim_end().to_owned();
     };
-    format!("pindesk: {what}\nSee pindesk --help.")
+    format!("pindesk: {what}\nSee pindesk {}--help.", command_path(error))
+}
+
+/// The arguments in this context.
+fn names(error: &clap::Error, kind: ContextKind) -> Vec<String> {
+    match error.get(kind) {
+        Some(ContextValue::Strings(names)) => names.iter().map(|name| plain_name(name)).collect(),
+        Some(ContextValue::String(name)) => vec![plain_name(name)],
+        Some(_) | None => Vec::new(),
+    }
+}
+
+/// `<NUMBER|--from <FILE>>` as people write it: `NUMBER or --from FILE`.
+fn plain_name(name: &str) -> String {
+    name.replace('|', " or ").replace(['<', '>', '[', ']'], "").replace("...", "")
+}
+
+fn conflict(arg: &str, others: &[String]) -> String {
+    match others {
+        [other] if other == arg => format!("{arg} is given twice"),
+        [] => format!("{arg} cannot be combined with another argument here"),
+        others => format!("{arg} cannot be combined with {}", others.join(" or ")),
+    }
+}
+
+/// The command in the usage line, with a blank after it: its words are lowercase.
+fn command_path(error: &clap::Error) -> String {
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return String::new() };
+    let usage = usage.to_string();
+    let words = usage.split_whitespace().skip_while(|word| *word != "pindesk").skip(1);
+    words
+        .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-'))
+        .fold(String::new(), |path, word| format!("{path}{word} "))
 }
 
 fn unknown_command(error: &clap::Error) -> String {
@@ -85,10 +124,11 @@ fn did_you_mean(what: &str, suggested: &str) -> String {
     format!("{what} (did you mean '{suggested}'?)")
 }
 
-/// The word, if it cannot be a secret: a few letters and dashes.
+/// The word, if it cannot be a secret: a few letters and dashes, or an ID, which is longer than a PIN.
 fn safe_to_echo(word: &str) -> Option<&str> {
     let is_plain = word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-    (is_plain && word.len() <= MAX_ECHOED_LEN).then_some(word)
+    let is_id = word.len() >= MIN_ECHOED_DIGITS && word.bytes().all(|byte| byte.is_ascii_digit());
+    ((is_plain || is_id) && word.len() <= MAX_ECHOED_LEN).then_some(word)
 }
 
 fn context_text(error: &clap::Error, kind: ContextKind) -> Option<&str> {

@@ -6,6 +6,10 @@ use std::num::{IntErrorKind, ParseIntError};
 use std::str::FromStr;
 
 use crate::config::profile::MAX_CONCURRENCY;
+use crate::domain::text::CleanText;
+
+/// More than a ticket and a sentence.
+const MAX_NOTE_CHARS: usize = 200;
 
 /// Parses an integer that is not below `min`.
 pub(crate) fn integer_at_least<T>(min: T) -> impl Fn(&str) -> Result<T, String> + Clone
@@ -28,4 +32,14 @@ pub(crate) fn parse_concurrency(text: &str) -> Result<usize, String> {
 /// Parses the address to listen on.
 pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:8080")
+}
+
+/// Parses the note of a job: one line that is not empty.
+pub(crate) fn parse_note(text: &str) -> Result<CleanText, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("the note is empty".to_owned()),
+        1..=MAX_NOTE_CHARS => Ok(CleanText::new(text)),
+        _ => Err(format!("a note has at most {MAX_NOTE_CHARS} characters")),
+    }
 }

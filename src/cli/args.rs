@@ -85,7 +85,7 @@ pub(crate) struct DemoArgs {
         value_parser = arg_parsers::integer_at_least(0_u64)
     )]
     pub(crate) latency_ms: u64,
-    /// Fault file; without it a few requests of each kind fail
+    /// Fault file (see below); without it a few requests of each kind fail
     #[arg(long = "demo-faults", requires = "is_on", value_name = "FILE")]
     pub(crate) faults: Option<PathBuf>,
 }

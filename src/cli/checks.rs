@@ -1,28 +1,17 @@
 //! The last checks before a command sends: the profile may be changed, the PIN is not weak, no PIN is replaced without
 //! `--replace`, and the operator confirmed.
 //!
-//! It asks nothing: flags confirm a command, or nothing does.
+//! Flags confirm a command. Without them the operator is asked on a terminal, if that is allowed, and refused elsewhere.
 
 use crate::cli::args::GlobalArgs;
+use crate::cli::confirm::{self, Selection, may_have_pin};
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::table;
+use crate::cli::terminal;
 use crate::config::Profile;
-use crate::domain::number::{Number, TwoStep};
+use crate::domain::number::Number;
 use crate::domain::pin::{PinChoice, Weakness};
-use crate::domain::text::CleanText;
-
-/// How many numbers a message names before it counts the rest.
-const MAX_LISTED_NUMBERS: usize = 5;
-
-/// How the operator selected the numbers, which decides what confirms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Selection {
-    /// By its ID: the last four digits confirm.
-    One,
-    /// By a list: the count confirms.
-    Many,
-}
 
 /// What the flags permit.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +20,26 @@ pub(crate) struct ConfirmFlags<'a> {
     pub(crate) may_replace: bool,
     /// `--confirm`
     pub(crate) confirm: Option<&'a str>,
+    /// What happens without `--confirm`.
+    pub(crate) unconfirmed: Unconfirmed,
+}
+
+/// What happens without `--confirm`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unconfirmed {
+    /// A dry run sends nothing, so nothing has to be confirmed.
+    Accept,
+    /// The operator is asked.
+    Ask,
+    /// Nobody can be asked.
+    Refuse,
+}
+
+impl Unconfirmed {
+    /// For a command that sends.
+    pub(crate) fn for_send(global: &GlobalArgs) -> Self {
+        if !global.no_input && terminal::can_ask() { Self::Ask } else { Self::Refuse }
+    }
 }
 
 /// Refuses to change anything with `--read-only`, or in a profile that is read-only.
@@ -50,8 +59,7 @@ pub(crate) fn check_strength(pins: &PinChoice, numbers: &[Number]) -> Result<(),
     if let Some(weakness) = pin.weakness(None).filter(|weakness| weakness.is_refused()) {
         return Err(weak_pin_error(weakness, ""));
     }
-    let display = |number: &Number| number.display_number.as_ref().map(CleanText::to_string);
-    let weakness = |number: &Number| pin.weakness(display(number).as_deref()).filter(|weakness| weakness.is_refused());
+    let weakness = |number: &Number| pin.weakness(number.original_display()).filter(|weakness| weakness.is_refused());
     match numbers.iter().find_map(|number| weakness(number).map(|weakness| (number, weakness))) {
         Some((number, weakness)) => Err(weak_pin_error(weakness, &format!(" {}", number.label()))),
         None => Ok(()),
@@ -85,6 +93,7 @@ pub(crate) fn require_escrow_for_random(
 
 /// Checks the numbers as Meta reports them now.
 pub(crate) fn check_numbers(
+    profile: &Profile,
     pins: &PinChoice,
     numbers: &[Number],
     selection: Selection,
@@ -92,20 +101,56 @@ pub(crate) fn check_numbers(
 ) -> Result<(), CliError> {
     check_strength(pins, numbers)?;
     check_replacement(numbers, flags.may_replace)?;
-    check_confirmation(selection, numbers, flags.confirm)
+    let expected = expected_confirmation(selection, numbers);
+    match (flags.confirm, flags.unconfirmed) {
+        (Some(given), _) if is_confirmed_by(selection, given, &expected) => Ok(()),
+        (None, Unconfirmed::Accept) => Ok(()),
+        (None, Unconfirmed::Ask) => {
+            let answer = confirm::ask(&confirm::question(profile, pins, selection, numbers))?;
+            if is_confirmed_by(selection, &answer, &expected) {
+                Ok(())
+            } else {
+                Err(unconfirmed_error("what you typed"))
+            }
+        }
+        (None, Unconfirmed::Refuse) => {
+            let hint = match selection {
+                Selection::One => "To send it, add --confirm with the last 4 digits of the number.",
+                Selection::Many => "To send them, add --confirm with the count of numbers.",
+            };
+            Err(CliError::new(ExitCode::NotConfirmed, "not confirmed").nothing_sent().remedy(hint).remedy(DRY_RUN_HINT))
+        }
+        (Some(_), _) => Err(unconfirmed_error("--confirm")),
+    }
 }
 
-/// Refuses to replace a PIN without `--replace`. A number whose status is unknown may have a PIN.
-fn check_replacement(numbers: &[Number], may_replace: bool) -> Result<(), CliError> {
-    if may_replace {
-        return Ok(());
+/// The right value is not printed: it would be typed without a look at the numbers.
+fn unconfirmed_error(what: &str) -> CliError {
+    CliError::new(ExitCode::NotConfirmed, format!("{what} does not match")).nothing_sent().remedy(DRY_RUN_HINT)
+}
+
+const DRY_RUN_HINT: &str = "To see what would be sent, and the command that sends it, add --dry-run.";
+
+/// What confirms these numbers: the last four digits of one, the count of many.
+pub(crate) fn expected_confirmation(selection: Selection, numbers: &[Number]) -> String {
+    match (selection, numbers) {
+        (Selection::One, [number]) => number.last_four().digits,
+        (Selection::One | Selection::Many, _) => numbers.len().to_string(),
     }
-    let may_have_pin = |number: &&Number| match number.two_step {
-        TwoStep::NotSet => false,
-        TwoStep::On | TwoStep::Unknown => true,
-    };
-    let with_pin: Vec<_> = numbers.iter().filter(may_have_pin).collect();
-    if with_pin.is_empty() {
+}
+
+/// `2,433` and `2 433` are 2433.
+fn is_confirmed_by(selection: Selection, given: &str, expected: &str) -> bool {
+    match selection {
+        Selection::One => given == expected,
+        Selection::Many => given.chars().filter(|c| !matches!(c, ',' | ' ')).eq(expected.chars()),
+    }
+}
+
+/// Refuses to replace a PIN without `--replace`.
+fn check_replacement(numbers: &[Number], may_replace: bool) -> Result<(), CliError> {
+    let with_pin: Vec<_> = numbers.iter().filter(|number| may_have_pin(number)).collect();
+    if may_replace || with_pin.is_empty() {
         return Ok(());
     }
     let what = format!(
@@ -113,47 +158,8 @@ fn check_replacement(numbers: &[Number], may_replace: bool) -> Result<(), CliErr
         with_pin.len(),
         table::numbers_label(numbers.len())
     );
-    let rows = with_pin
-        .iter()
-        .take(MAX_LISTED_NUMBERS)
-        .map(|number| table::row(&[(number.label(), 18), (number.id.as_str(), 18)], number.two_step.label()));
-    let rest = with_pin.len().saturating_sub(MAX_LISTED_NUMBERS);
-    let rest = (rest > 0).then(|| format!("and {rest} more"));
     Err(CliError::new(ExitCode::NotConfirmed, what)
         .nothing_sent()
-        .details(rows.chain(rest))
+        .details(confirm::list_numbers(&with_pin))
         .remedy("To replace the PIN there, add: --replace"))
-}
-
-/// Refuses what the operator did not confirm, and says what confirms it.
-fn check_confirmation(selection: Selection, numbers: &[Number], confirm: Option<&str>) -> Result<(), CliError> {
-    let what = if confirm.is_some() { "--confirm does not match" } else { "not confirmed" };
-    let error = CliError::new(ExitCode::NotConfirmed, what).nothing_sent();
-    match (selection, numbers) {
-        (Selection::One, [number]) => {
-            let expected = number.last_four();
-            if confirm == Some(&expected.digits) {
-                return Ok(());
-            }
-            let hint = if expected.is_from_id {
-                format!("the last digits of the phone number ID {}", number.id)
-            } else {
-                format!("the last digits of {}", number.label())
-            };
-            Err(error.remedy(format!("To set this PIN, add {hint}: --confirm {}", expected.digits)))
-        }
-        (Selection::One | Selection::Many, _) => {
-            let count = numbers.len();
-            if confirm.map(strip_separators) == Some(count.to_string()) {
-                return Ok(());
-            }
-            let numbers = table::numbers_label(count);
-            Err(error.remedy(format!("A PIN would be sent to {numbers}. To send it, add: --confirm {count}")))
-        }
-    }
-}
-
-/// `2,433` and `2 433` are 2433.
-fn strip_separators(count: &str) -> String {
-    count.chars().filter(|c| !matches!(c, ',' | ' ')).collect()
 }

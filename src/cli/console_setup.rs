@@ -9,13 +9,15 @@ use tokio::runtime::Runtime;
 
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::output::stdio::eprint_line;
+use crate::cli::terminal::terminal_env;
 use crate::config::{EscrowSettings, GlyphChoice};
 use crate::console::input::decoder::{ESC_TIMEOUT, ESC_TIMEOUT_OVER_SSH};
 use crate::console::input::keymap::Keymap;
 use crate::console::runtime::{self, ConsoleExit, ConsoleSetup, ConsoleStartError, TokenReader};
-use crate::console::shared::Session;
+use crate::console::shared::{NAMES_WARNING, Session};
 use crate::console::terminal::Capabilities;
-use crate::console::theme::{Glyphs, TerminalEnv, Theme};
+use crate::console::theme::{Glyphs, Theme};
 use crate::domain::text::CleanText;
 use crate::journal::{JournalKind, Operator};
 use crate::preflight::RecordingConfig;
@@ -30,9 +32,19 @@ pub(crate) fn run_console(setup: ConsoleSetup) -> Result<ConsoleExit, CliError> 
 }
 
 /// The exit code of a console that ended.
-pub(crate) const fn exit_code(exit: ConsoleExit) -> ExitCode {
+pub(crate) fn exit_code(exit: ConsoleExit) -> ExitCode {
     match exit {
-        ConsoleExit::Quit | ConsoleExit::OpenDemo => ExitCode::Done,
+        ConsoleExit::Quit { in_doubt } => {
+            // The terminal keeps this line, so it names no number.
+            if in_doubt > 0 {
+                let numbers = if in_doubt == 1 { "1 number is".to_owned() } else { format!("{in_doubt} numbers are") };
+                eprint_line(&format!(
+                    "pindesk: {numbers} in doubt: a PIN may be set or not. Start pindesk and press w."
+                ));
+            }
+            ExitCode::Done
+        }
+        ConsoleExit::OpenDemo => ExitCode::Done,
         ConsoleExit::QuitWithLostRecords => ExitCode::NotReady,
         ConsoleExit::TerminalLost => ExitCode::Signal(signal_hook::consts::SIGHUP),
     }
@@ -109,14 +121,17 @@ pub(crate) fn recording_config(
 /// The name of the user for the title. It proves nothing.
 pub(crate) fn user_name() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    name.map_or_else(|_| rustix::process::getuid().as_raw().to_string(), |name| CleanText::new(&name).to_string())
+    name.map_or_else(
+        |_| format!("uid {}", rustix::process::getuid().as_raw()),
+        |name| CleanText::new(&name).to_string(),
+    )
 }
 
-fn terminal_env(no_color: bool) -> TerminalEnv {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    TerminalEnv {
-        term: variable("TERM"),
-        locale: variable("LC_ALL").or_else(|| variable("LC_CTYPE")).or_else(|| variable("LANG")),
-        no_color: no_color || variable("NO_COLOR").is_some(),
-    }
+/// What to say of names that are not shown, if only ASCII is shown because of the locale, which an operator can change.
+pub(crate) fn names_warning(glyphs: GlyphChoice) -> Option<&'static str> {
+    let is_changeable = match glyphs {
+        GlyphChoice::Auto => terminal_env(false).is_ascii_by_locale(),
+        GlyphChoice::Ascii | GlyphChoice::Unicode => false,
+    };
+    is_changeable.then_some(NAMES_WARNING)
 }

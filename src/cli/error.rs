@@ -9,7 +9,7 @@ use std::io;
 
 use crate::cli::exit_code::ExitCode;
 use crate::config::ConfigError;
-use crate::domain::text::error_chain;
+use crate::domain::text::error_lines;
 use crate::escrow::RecipientsError;
 use crate::journal::JournalError;
 use crate::preflight::PreflightError;
@@ -43,12 +43,12 @@ impl CliError {
 
     /// A check before the work failed with this error.
     pub(crate) fn not_ready_because(error: &dyn Error) -> Self {
-        Self::not_ready(error_chain(error).as_str())
+        Self::not_ready(error_lines(error))
     }
 
     /// The operating system refused something. `action` is what failed: `cannot start a thread`.
     pub(crate) fn machine(action: &str, error: &io::Error) -> Self {
-        Self::new(ExitCode::MachineFailed, format!("{action}: {error}"))
+        Self::new(ExitCode::MachineFailed, format!("{action}: {}", plain_io_error(error)))
     }
 
     /// Adds that nothing was sent.
@@ -87,6 +87,12 @@ impl fmt::Display for CliError {
         }
         self.details.iter().chain(&self.remedy).try_for_each(|line| write!(f, "\n  {line}"))
     }
+}
+
+/// The error without the number that only a programmer knows: `No space left on device`.
+pub(crate) fn plain_io_error(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// These are the checks before the work.

@@ -6,20 +6,12 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, print_json};
 use crate::config::Profile;
 use crate::domain::clock::{Clock, UtcTime};
 use crate::pace::{Pace, Pause};
 use crate::policy::quota::{PauseCause, QuotaScope};
-
-/// How a command prints.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OutputOptions {
-    /// JSON Lines on standard output.
-    pub(crate) is_json: bool,
-    /// No hints on standard error.
-    pub(crate) is_quiet: bool,
-}
 
 /// A pause as scripts see it.
 #[derive(Serialize)]

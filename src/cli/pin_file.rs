@@ -11,13 +11,14 @@ use crate::cli::checks::check_strength;
 use crate::cli::error::CliError;
 use crate::domain::pin::{PIN_DIGITS, Pin, PinChoice};
 use crate::domain::redact::redacted_path;
+use crate::domain::text_problem::{self, TextProblem};
 use crate::secure_file::{self, PIN_FILE};
 
 /// The path that stands for standard input.
 pub(crate) const STDIN_PATH: &str = "-";
 
-/// Six digits, a line end of two bytes, and one byte that shows that there is more.
-const MAX_BYTES: usize = PIN_DIGITS + 3;
+/// Six digits, a line end of two bytes, and enough more to see what else there is.
+const MAX_BYTES: usize = 64;
 
 /// The PIN of this file, which must not be weak; random PINs without a file.
 pub(crate) fn choose_pins(file: Option<&Path>) -> Result<PinChoice, CliError> {
@@ -62,9 +63,17 @@ fn read_stdin() -> Result<Zeroizing<Vec<u8>>, CliError> {
 }
 
 fn parse(bytes: &[u8], source: &str) -> Result<Pin, CliError> {
-    let line = bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line));
+    let text = text_problem::without_bom(bytes);
+    let line = text.strip_suffix(b"\n").map_or(text, |line| line.strip_suffix(b"\r").unwrap_or(line));
     Pin::parse(line).map_err(|_| {
-        CliError::usage(format!("{source} must hold exactly {PIN_DIGITS} digits and nothing else")).nothing_sent()
+        let problem = if text_problem::is_utf16(bytes) {
+            Some(TextProblem::Utf16)
+        } else {
+            std::str::from_utf8(line).ok().and_then(TextProblem::of_word)
+        };
+        let reason = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
+        CliError::usage(format!("{source} must hold exactly {PIN_DIGITS} digits and nothing else{reason}"))
+            .nothing_sent()
     })
 }
 
@@ -74,13 +83,25 @@ mod tests {
 
     #[test]
     fn only_six_digits_and_one_line_end_are_a_pin() {
-        for text in ["012345", "012345\n", "012345\r\n"] {
+        for text in ["012345", "012345\n", "012345\r\n", "\u{feff}012345\r\n"] {
             assert_eq!(parse(text.as_bytes(), "it").ok(), Pin::parse(b"012345").ok(), "{text:?}");
         }
         for text in ["", "\n", "01234", "0123456", " 012345", "012345 ", "012345\n\n", "012345\r", "012345\nx", "１２"]
         {
             let error = parse(text.as_bytes(), "it").expect_err("it is not a PIN");
             assert_eq!(error.to_string(), "it must hold exactly 6 digits and nothing else. Nothing was sent.");
+        }
+        let cases = [
+            ("\"012345\"\n", "it is in quotation marks. Remove them"),
+            ("PIN=012345", "there is a name before the value (NAME=value). Keep only the value"),
+            ("{\"pin\":\"012345\"}", "it is JSON. Keep only the value"),
+            ("012345\u{a0}", "there is an invisible character (U+00A0) behind it. Remove it"),
+            ("0\x001\x002\x003\x004\x005\x00", "it is UTF-16 text. Save it as UTF-8"),
+        ];
+        for (text, problem) in cases {
+            let error = parse(text.as_bytes(), "it").expect_err("it is not a PIN");
+            let expected = format!("it must hold exactly 6 digits and nothing else: {problem}. Nothing was sent.");
+            assert_eq!(error.to_string(), expected, "{text:?}");
         }
     }
 }

@@ -6,18 +6,21 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::recording_config;
 use crate::cli::error::CliError;
+use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
 use crate::cli::suspend::SuspendHandler;
 use crate::config::{self, Config, Env, Overrides};
 use crate::domain::clock::Clock;
+use crate::domain::number::Number;
 use crate::domain::text::CleanText;
 use crate::escrow::{Fingerprint, Recipients};
 use crate::journal::{
     EncryptedPin, Journal, JournalError, JournalKind, JournalOptions, JournalReader, Operator, RecipientsStatus,
-    RecoveryReport,
+    RecoveryReport, SentChange,
 };
 use crate::preflight::{self, RecordingConfig, Records};
 use crate::state_dir::StateDir;
@@ -30,9 +33,35 @@ pub(crate) struct JournalSession {
     pub(crate) suspend_handler: SuspendHandler,
 }
 
+impl JournalSession {
+    /// Caches numbers as they were read now. Nothing depends on it, so nobody waits for it.
+    pub(crate) fn cache_numbers(&self, profile: &CleanText, numbers: &[Number]) {
+        drop(self.journal.cache_numbers(profile.as_str(), numbers.to_vec()));
+    }
+}
+
 /// Loads the config of a command that needs one.
 pub(crate) fn require_config(overrides: &Overrides, env: &Env) -> Result<Config, CliError> {
-    preflight::load_config(overrides, env)?.ok_or_else(|| config_not_found(overrides, env))
+    let config = preflight::load_config(overrides, env)?.ok_or_else(|| config_not_found(overrides, env))?;
+    keymap_from_config(&config)?;
+    Ok(config)
+}
+
+/// Refuses a profile that names no number. Meta was not asked, so this says nothing about its numbers.
+pub(crate) fn require_numbers(config: &Config) -> Result<(), CliError> {
+    let Config { path, profile, .. } = config;
+    if !profile.is_empty() {
+        return Ok(());
+    }
+    let name = &profile.name;
+    let path = CleanText::new(&path.display().to_string());
+    Err(CliError::not_ready(format!("profile {name} names no WABA and no number. Nothing was asked."))
+        .remedy(format!("Add the WABAs whose numbers you manage to {path}:"))
+        .remedy(format!("  [[profile.{name}.waba]]"))
+        .remedy("  id = \"…\"      # WhatsApp Manager, Account settings: WhatsApp Business account ID")
+        .remedy("or single numbers:")
+        .remedy(format!("  [[profile.{name}.number]]"))
+        .remedy("  id = \"…\"      # WhatsApp Manager, Phone numbers: phone number ID"))
 }
 
 /// The error if no config file exists.
@@ -114,14 +143,23 @@ pub(crate) fn warn_unresolved(report: &RecoveryReport, is_quiet: bool) {
 pub(crate) struct JournalPins {
     /// In the order in which they were sent.
     pub(crate) pins: Vec<EncryptedPin>,
+    /// All changes in that order, with those whose PIN is not encrypted.
+    pub(crate) changes: Vec<SentChange>,
+    pub(crate) known: KnownNumbers,
     /// True if the journal has every PIN that was encrypted and sent.
     pub(crate) is_complete: bool,
 }
 
 /// Reads the encrypted PINs of the journal. Returns none if the journal cannot be read, and prints why.
 pub(crate) fn journal_pins(dir: &StateDir) -> JournalPins {
-    let read =
-        |reader: JournalReader| Ok(JournalPins { is_complete: reader.is_complete()?, pins: reader.encrypted_pins()? });
+    let read = |reader: JournalReader| {
+        Ok(JournalPins {
+            is_complete: reader.is_complete()?,
+            pins: reader.encrypted_pins()?,
+            changes: reader.sent_changes()?,
+            known: KnownNumbers::read(&reader),
+        })
+    };
     match JournalReader::open(dir).and_then(read) {
         Ok(pins) => pins,
         Err(error) if error.is_missing() => JournalPins::default(),
@@ -156,8 +194,27 @@ pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
     Ok(journal)
 }
 
-/// Opens the journal for reading.
-pub(crate) fn open_reader(state_dir: &Path) -> Result<JournalReader, CliError> {
-    let dir = StateDir::open(state_dir)?;
-    Ok(JournalReader::open(&dir)?)
+/// Opens the journal for reading; `None` if pindesk has not recorded anything here yet: the state directory is missing
+/// or empty. A directory that the operator named (`is_explicit`) must exist, because its name may be mistyped.
+pub(crate) fn open_existing(state_dir: &Path, is_explicit: bool) -> Result<Option<JournalReader>, CliError> {
+    let Some(dir) = open_existing_dir(state_dir, is_explicit)? else { return Ok(None) };
+    match JournalReader::open(&dir) {
+        Ok(journal) => Ok(Some(journal)),
+        Err(error) if error.is_missing() && is_empty(&dir) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// True if pindesk has never written to the directory. Otherwise, a missing journal was deleted.
+fn is_empty(dir: &StateDir) -> bool {
+    dir.file_names_with_prefix("").is_ok_and(|names| names.iter().all(|name| name == "." || name == ".."))
+}
+
+/// Opens the state directory; `None` if it is missing, and the operator did not name it.
+pub(crate) fn open_existing_dir(state_dir: &Path, is_explicit: bool) -> Result<Option<StateDir>, CliError> {
+    match StateDir::open(state_dir) {
+        Ok(dir) => Ok(Some(dir)),
+        Err(error) if error.is_missing() && !is_explicit => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -12,9 +12,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::job::ResultPrinter;
+use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
-use crate::cli::pauses::OutputOptions;
 use crate::cli::records::JournalSession;
 use crate::cli::shutdown::ShutdownHandler;
 use crate::domain::change::{JobId, Progress};
@@ -33,6 +33,8 @@ pub(crate) struct ConfirmedJob {
     pub(crate) profile: CleanText,
     /// The job to resume; `None` starts a new one.
     pub(crate) resumed_job: Option<JobId>,
+    /// What the operator noted about a new job.
+    pub(crate) note: Option<CleanText>,
     pub(crate) plan: PinPlan,
     pub(crate) graph: Graph,
     pub(crate) pace: Pace,
@@ -42,15 +44,17 @@ pub(crate) struct ConfirmedJob {
 
 /// Records the job, sends the PINs, and returns the exit code when every number has a result.
 pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOptions) -> Result<ExitCode, CliError> {
-    let ConfirmedJob { profile, resumed_job, plan, graph, pace, session, concurrency } = confirmed;
+    let ConfirmedJob { profile, resumed_job, note, plan, graph, pace, session, concurrency } = confirmed;
     let JournalSession { journal, report, recipients, suspend_handler } = session;
-    let mut results = ResultPrinter::new(options.is_json, plan.targets.shared());
+    let mut results = ResultPrinter::new(options.is_json, options.style, plan.targets.shared());
     let escrow_hint = match (&plan.pins, &recipients) {
         (PinChoice::Fixed(_), Some(_)) => None,
         (PinChoice::Fixed(_), None) => {
             Some("pindesk: no escrow recipients are configured: only you have this PIN. Keep it.")
         }
-        (PinChoice::Random, _) => Some("pindesk: the PINs are in the escrow: pindesk escrow open --identity FILE"),
+        (PinChoice::Drawn(_) | PinChoice::Random, _) => {
+            Some("pindesk: the PINs are in the escrow: pindesk escrow open --identity FILE")
+        }
     };
     let handle = runtime.handle().clone();
     let (jobs, mut progress) = {
@@ -68,7 +72,7 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     let mut pending = plan.targets.len();
     let started = match resumed_job {
         Some(job) => handle.block_on(jobs.resume_job(job, plan)),
-        None => handle.block_on(jobs.start_job(plan)),
+        None => handle.block_on(jobs.start_job_with_note(plan, note)),
     };
     let job = match started {
         Ok(job) => job,
@@ -85,13 +89,13 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
         }
     }
     let journal_failure = jobs.journal_failure().borrow().clone();
-    results.print_summary(Some(job));
+    results.print_summary(job);
     if let Some(reason) = &journal_failure {
         eprint_line(&format!("pindesk: {reason}"));
     }
     if !options.is_quiet {
         results.print_advice(job);
-        escrow_hint.into_iter().filter(|_| results.tally.was_sent()).for_each(eprint_line);
+        escrow_hint.into_iter().filter(|_| results.tally.may_have_set()).for_each(eprint_line);
     }
     let code = results.tally.exit_code(shutdown.exit_code(), journal_failure.is_some());
     let code = results.finish(code, &format!("The journal has all of them: pindesk jobs show {job}"));

@@ -16,6 +16,23 @@ pub(crate) const DEFAULT_SEED: u64 = 1;
 /// The latency of the demo's responses: close to that of Meta's.
 pub(crate) const DEMO_LATENCY_MS: u64 = 120;
 
+/// What a fault file is, in the help of the simulator and the demo.
+pub(crate) const FAULT_FILE_HELP: &str = "\
+Fault file (TOML; the first fault that fits a request applies):
+  [[fault]]
+  number = \"200000000000003\"    # or waba = \"ID\", or every = 100
+  times = 2                     # left out: always
+  answer = { code = 131016, status = 500 }
+
+  [[fault]]
+  every = 10                    # each 10th request to set a PIN
+  answer = \"timeout\"            # in place of a code
+
+  Answers: timeout, reset-before, reset-after, truncate, html, success-false,
+  redirect, slow. After timeout, reset-after, truncate and slow the PIN is in
+  force, and its outcome is in doubt. Other keys: after = N (so many succeed
+  first), call = \"list\" or \"read\" (left out: to set a PIN).";
+
 /// Describes a simulator with generated numbers and these faults.
 pub(crate) fn simulator_spec(numbers: usize, seed: u64, latency_ms: u64, faults: FaultPlan) -> SimulatorSpec {
     SimulatorSpec { world: WorldSpec::new(numbers, seed), latency: Duration::from_millis(latency_ms), faults }
@@ -27,4 +44,16 @@ pub(crate) fn read_fault_plan(file: &Path) -> Result<FaultPlan, CliError> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| CliError::usage(format!("cannot read the fault file {name}: {error}")))?;
     FaultPlan::parse(&text).map_err(|error| CliError::usage(format!("{name}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fault_file_of_the_help_can_be_read() {
+        let (_, rest) = FAULT_FILE_HELP.split_once(":\n").expect("a heading");
+        let (example, _) = rest.split_once("\n\n  Answers").expect("the end of the example");
+        assert!(FaultPlan::parse(example).is_ok(), "{example}");
+    }
 }

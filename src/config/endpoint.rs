@@ -11,6 +11,8 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
+use crate::domain::text_problem::TextProblem;
+
 /// The base URL of the Graph API, if nothing else is configured.
 pub const DEFAULT_GRAPH_URL: &str = "https://graph.facebook.com";
 
@@ -95,6 +97,12 @@ impl GraphUrl {
         self.0.scheme() == "http"
     }
 
+    /// The host name, with the port if it is not the usual one.
+    #[must_use]
+    pub fn host_and_port(&self) -> String {
+        self.0.port().map_or_else(|| self.host().to_owned(), |port| format!("{}:{port}", self.host()))
+    }
+
     /// The host name, for messages.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -157,18 +165,24 @@ pub enum ParseSecretError {
     /// The text contains spaces, control or non-ASCII characters, or more than 4,096 characters.
     #[error("it must be one line of at most 4,096 ASCII characters without spaces")]
     InvalidFormat,
+    /// The secret is wrapped into something else.
+    #[error(transparent)]
+    Wrapped(TextProblem),
 }
 
 impl AccessToken {
     /// Accepts one word of visible ASCII. Ignores spaces and line ends around it.
     ///
     /// # Errors
-    /// If there is no word or more than one, or characters that no token has.
+    /// If there is no word or more than one, characters that no token has, or something around the token.
     pub fn parse(text: &str) -> Result<Self, ParseSecretError> {
         const MAX_BYTES: usize = 4_096;
         let word = text.trim();
         if word.is_empty() {
             return Err(ParseSecretError::Empty);
+        }
+        if let Some(problem) = TextProblem::of_word(word) {
+            return Err(ParseSecretError::Wrapped(problem));
         }
         if word.len() > MAX_BYTES || !word.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ParseSecretError::InvalidFormat);
@@ -273,5 +287,6 @@ mod tests {
         assert_eq!(format!("{token:?}"), "AccessToken(…)");
         assert_eq!(AccessToken::parse(" \n").err(), Some(ParseSecretError::Empty));
         assert_eq!(AccessToken::parse("two words").err(), Some(ParseSecretError::InvalidFormat));
+        assert_eq!(AccessToken::parse("\"EAAJ\"").err(), Some(ParseSecretError::Wrapped(TextProblem::Quoted)));
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::domain::text::{self, CleanText};
 
 /// Keys whose values messages show. [`RedactionRule::KeyBinding`] covers those of `[keys]`.
-const SHOWN_KEYS: [&str; 13] = [
+const SHOWN_KEYS: [&str; 14] = [
     "default_profile",
     "live",
     "graph_url",
@@ -18,6 +18,7 @@ const SHOWN_KEYS: [&str; 13] = [
     "concurrency",
     "id",
     "name",
+    "rotate_after",
     "glyphs",
     "show_pin",
     "suspend",

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use crate::config::endpoint::{DEFAULT_GRAPH_URL, DEFAULT_GRAPH_VERSION, Endpoint};
 use crate::config::error::ConfigError;
-use crate::config::toml_reader::{ConfigField, ConfigTable, NAMED_ID_KEYS, PROFILE_KEYS};
+use crate::config::keys::ConfigSection;
+use crate::config::toml_reader::{ConfigField, ConfigTable};
 use crate::domain::number::{ParseIdError, PhoneNumberId, Waba};
 use crate::domain::text::CleanText;
 
@@ -70,7 +71,7 @@ impl Profile {
 
 /// Parses one `[profile.NAME]`.
 pub(crate) fn parse_profile(field: &ConfigField<'_>) -> Result<Profile, ConfigError> {
-    let table = field.table(&PROFILE_KEYS)?;
+    let table = field.table(ConfigSection::Profile)?;
     if field.key.is_empty() {
         return Err(field.key_error("this name is empty", "[profile.NAME]").into());
     }
@@ -123,7 +124,7 @@ where
     let mut lines = HashMap::new();
     let mut named_ids = Vec::new();
     for item in field.tables()? {
-        let entry = item.table(&NAMED_ID_KEYS)?;
+        let entry = item.table(ConfigSection::NamedId)?;
         let id_field = entry.get("id").ok_or_else(|| item.key_error("id is missing", "id = \"…\" below this line"))?;
         let id: Id = id_field.parse(EXPECTED)?;
         if let Some(line) = lines.insert(id, id_field.line()) {

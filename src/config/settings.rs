@@ -1,4 +1,4 @@
-//! Parses the tables that apply to every profile: `[console]`, `[keys]` and `[escrow]`.
+//! Parses the tables that apply to every profile: `[console]`, `[keys]`, `[escrow]` and `[policy]`.
 //!
 //! It does not check whether an action exists or a key can be bound: the keymap does. A [`KeyOverride`] lets the keymap
 //! report errors as precisely as this module.
@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::error::{ConfigDiagnostic, ConfigError};
+use crate::config::keys::ConfigSection;
 use crate::config::location::ConfigLocation;
-use crate::config::toml_reader::{CONSOLE_KEYS, ConfigTable, ESCROW_KEYS};
+use crate::config::toml_reader::ConfigTable;
 
 /// An operator needs at least a second to read a PIN. After minutes the operator may have left the screen.
 const SHOW_PIN_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(5);
@@ -89,7 +90,7 @@ impl KeyOverride {
 pub(crate) fn parse_console(root_table: &ConfigTable<'_>) -> Result<ConsoleSettings, ConfigError> {
     let mut settings = ConsoleSettings::default();
     let Some(field) = root_table.get("console") else { return Ok(settings) };
-    let table = field.table(&CONSOLE_KEYS)?;
+    let table = field.table(ConfigSection::Console)?;
     if let Some(field) = table.get("glyphs") {
         settings.glyphs = field.one_of(&[
             ("auto", GlyphChoice::Auto),
@@ -133,17 +134,39 @@ pub struct EscrowSettings {
     pub recipients_file: Option<PathBuf>,
 }
 
-/// Parses `[escrow]`.
-pub(crate) fn parse_escrow(root_table: &ConfigTable<'_>) -> Result<EscrowSettings, ConfigError> {
-    let mut escrow = EscrowSettings::default();
-    let Some(field) = root_table.get("escrow") else { return Ok(escrow) };
-    let table = field.table(&ESCROW_KEYS)?;
+/// Parses `[escrow]`. Returns the location of each of the `recipients` as well, because only the escrow can say whether
+/// it is a key.
+pub(crate) fn parse_escrow(root_table: &ConfigTable<'_>) -> Result<(EscrowSettings, Vec<ConfigLocation>), ConfigError> {
+    let (mut escrow, mut locations) = (EscrowSettings::default(), Vec::new());
+    let Some(field) = root_table.get("escrow") else { return Ok((escrow, locations)) };
+    let table = field.table(ConfigSection::Escrow)?;
     if let Some(field) = table.get("recipients") {
-        let texts = field.strings("a list of public keys, such as [\"age1…\", \"ssh-ed25519 AAAA…\"]")?;
-        escrow.recipients = texts.into_iter().map(ToString::to_string).collect();
+        for (text, location) in
+            field.located_strings("a list of public keys, such as [\"age1…\", \"ssh-ed25519 AAAA…\"]")?
+        {
+            escrow.recipients.push(text.to_owned());
+            locations.push(location);
+        }
     }
     if let Some(field) = table.get("recipients_file") {
         escrow.recipients_file = Some(field.path()?);
     }
-    Ok(escrow)
+    Ok((escrow, locations))
+}
+
+/// A PIN that was set today is not due. After ten years nobody remembers why there is a date.
+const ROTATE_AFTER_BOUNDS: RangeInclusive<Duration> = Duration::from_hours(24)..=Duration::from_hours(24 * 3_650);
+
+/// The rules of the team.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PolicySettings {
+    /// How old a PIN may get before it is due; `None` if no PIN is ever due.
+    pub rotate_after: Option<Duration>,
+}
+
+/// Parses `[policy]`.
+pub(crate) fn parse_policy(root_table: &ConfigTable<'_>) -> Result<PolicySettings, ConfigError> {
+    let Some(field) = root_table.get("policy") else { return Ok(PolicySettings::default()) };
+    let rotate_after = field.table(ConfigSection::Policy)?.get("rotate_after");
+    Ok(PolicySettings { rotate_after: rotate_after.map(|field| field.days(&ROTATE_AFTER_BOUNDS)).transpose()? })
 }

@@ -11,34 +11,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::error::{ConfigDiagnostic, ConfigError};
+use crate::config::keys::{ConfigSection, KEYS};
 use crate::config::location::{ConfigLocation, ConfigText, RedactionRule, is_safe_key};
 use crate::domain::text::CleanText;
-
-/// Every table with its keys. The error about an unknown key names the table that has it.
-const KEYS_BY_TABLE: [(&str, &[&str]); 5] = [
-    ("the top of the file", &ROOT_KEYS),
-    ("[profile.NAME]", &PROFILE_KEYS),
-    ("[escrow]", &ESCROW_KEYS),
-    ("[console]", &CONSOLE_KEYS),
-    ("[[profile.NAME.waba]] or [[profile.NAME.number]]", &NAMED_ID_KEYS),
-];
-pub(crate) const ROOT_KEYS: [&str; 5] = ["default_profile", "profile", "escrow", "console", "keys"];
-pub(crate) const PROFILE_KEYS: [&str; 11] = [
-    "live",
-    "token_file",
-    "token_command",
-    "app_secret_file",
-    "graph_url",
-    "graph_version",
-    "ca_file",
-    "read_only",
-    "concurrency",
-    "waba",
-    "number",
-];
-pub(crate) const NAMED_ID_KEYS: [&str; 2] = ["id", "name"];
-pub(crate) const ESCROW_KEYS: [&str; 2] = ["recipients", "recipients_file"];
-pub(crate) const CONSOLE_KEYS: [&str; 5] = ["glyphs", "show_pin", "suspend", "bell", "hide_after"];
 
 /// The maximum length of a string. A longer name or path is a mistake.
 const MAX_STRING_BYTES: usize = 4_096;
@@ -54,7 +29,7 @@ impl<'t> ConfigTable<'t> {
     /// Opens the top of the file.
     pub(crate) fn root(source: &'t ConfigText<'t>, root: &'t Spanned<DeTable<'t>>) -> Result<Self, ConfigError> {
         let table = Self { text: source, entries: root.get_ref() };
-        table.reject_unknown_keys(&ROOT_KEYS)
+        table.reject_unknown_keys(&ConfigSection::Root.keys())
     }
 
     fn reject_unknown_keys(self, allowed: &[&str]) -> Result<Self, ConfigError> {
@@ -156,9 +131,8 @@ impl<'t> ConfigField<'t> {
         if let Some((kind, instead)) = secret {
             return self.key_error(format!("{error}: {kind} does not belong in this file"), instead);
         }
-        let table = KEYS_BY_TABLE.iter().find(|(_, keys)| keys.contains(&self.key));
-        match table {
-            Some((table, _)) => self.key_error(format!("{error} here"), format!("it in {table}")),
+        match KEYS.iter().find(|key| key.name == self.key) {
+            Some(key) => self.key_error(format!("{error} here"), format!("it in {}", key.section.place())),
             None => self.key_error(error, format!("one of: {}", allowed.join(", "))).with_suggestion(self.key, allowed),
         }
     }
@@ -238,32 +212,55 @@ impl<'t> ConfigField<'t> {
 
     /// Reads a list of one or more non-empty strings.
     pub(crate) fn strings(&self, expected: &str) -> Result<Vec<&'t str>, ConfigError> {
+        Ok(self.located_strings(expected)?.into_iter().map(|(text, _)| text).collect())
+    }
+
+    /// Reads a list of one or more non-empty strings, each with its location.
+    pub(crate) fn located_strings(&self, expected: &str) -> Result<Vec<(&'t str, ConfigLocation)>, ConfigError> {
         let array = self.value.get_ref().as_array().ok_or_else(|| self.type_error(self.value, "a list", expected))?;
         if array.is_empty() {
             return Err(self.value_error("this list is empty", expected).into());
         }
-        array.iter().map(|item| self.string_from(item, expected)).collect()
+        let located = |item: &'t Spanned<DeValue<'t>>| {
+            let location = self.source.location(&item.span(), RedactionRule::ByKey);
+            self.string_from(item, expected).map(|text| (text, location))
+        };
+        array.iter().map(located).collect()
     }
 
     /// Reads a duration such as `10s`, or `never`, which is `None`.
     pub(crate) fn duration_or_never(&self, bounds: &RangeInclusive<Duration>) -> Result<Option<Duration>, ConfigError> {
-        let (min, max) = (format_bound(*bounds.start()), format_bound(*bounds.end()));
-        let expected =
-            format!("\"never\", or a duration from \"{min}\" to \"{max}\", such as \"10s\", \"2m\" or \"1h\"");
-        let text = self.value.get_ref().as_str().ok_or_else(|| self.type_error(self.value, "a string", &expected))?;
-        if text == "never" {
+        let expected = format!("\"never\", or {}", bounds_text(&TIME_UNITS, bounds, &["10s", "2m", "1h"]));
+        if self.value.get_ref().as_str() == Some("never") {
             return Ok(None);
         }
-        let duration = parse_duration(text).ok_or_else(|| self.value_error("this is not a duration", &expected))?;
-        if !bounds.contains(&duration) {
-            return Err(self.value_error("this is out of range", &expected).into());
-        }
-        Ok(Some(duration))
+        self.duration_in(&TIME_UNITS, bounds, &expected).map(Some)
     }
 
-    /// Opens a table with these keys and no others.
-    pub(crate) fn table(&self, allowed: &[&str]) -> Result<ConfigTable<'t>, ConfigError> {
-        self.any_table()?.reject_unknown_keys(allowed)
+    /// Reads a number of days or weeks, such as `180d`.
+    pub(crate) fn days(&self, bounds: &RangeInclusive<Duration>) -> Result<Duration, ConfigError> {
+        self.duration_in(&DAY_UNITS, bounds, &bounds_text(&DAY_UNITS, bounds, &["180d", "26w"]))
+    }
+
+    fn duration_in(
+        &self,
+        units: &[TimeUnit],
+        bounds: &RangeInclusive<Duration>,
+        expected: &str,
+    ) -> Result<Duration, ConfigError> {
+        let text = self.value.get_ref().as_str().ok_or_else(|| self.type_error(self.value, "a string", expected))?;
+        let duration =
+            parse_duration(units, text).ok_or_else(|| self.value_error("this is not a duration", expected))?;
+        if bounds.contains(&duration) {
+            Ok(duration)
+        } else {
+            Err(self.value_error("this is out of range", expected).into())
+        }
+    }
+
+    /// Opens a table with the keys of this section and no others.
+    pub(crate) fn table(&self, section: ConfigSection) -> Result<ConfigTable<'t>, ConfigError> {
+        self.any_table()?.reject_unknown_keys(&section.keys())
     }
 
     /// Opens a table whose keys are names that the operator chooses.
@@ -306,29 +303,55 @@ fn secret_kind(key: &str) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Parses `10s`, `2m`, `1h`.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let unit = text.chars().last()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        _ => return None,
-    };
-    let digits = &text[..text.len() - 1];
+/// The letter of a unit, and its seconds.
+type TimeUnit = (char, u64);
+
+/// The units of a duration, the smallest first.
+const TIME_UNITS: [TimeUnit; 3] = [('s', 1), ('m', 60), ('h', 3_600)];
+
+/// The units of an age, the smallest first. A month is not one: its length varies, and `m` is a minute.
+const DAY_UNITS: [TimeUnit; 2] = [('d', 86_400), ('w', 7 * 86_400)];
+
+/// Parses a number and a unit: `10s`, `2m`.
+fn parse_duration(units: &[TimeUnit], text: &str) -> Option<Duration> {
+    let (digits, seconds) = units.iter().find_map(|(letter, seconds)| Some((text.strip_suffix(*letter)?, *seconds)))?;
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     digits.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
 }
 
-/// Formats a bound as the file would write it.
-fn format_bound(bound: Duration) -> String {
-    match bound.as_secs() {
-        seconds if seconds.is_multiple_of(3_600) => format!("{}h", seconds / 3_600),
-        seconds if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
-        seconds => format!("{seconds}s"),
-    }
+/// The bounds of a duration, with those of the examples that are within them.
+fn bounds_text(units: &[TimeUnit], bounds: &RangeInclusive<Duration>, examples: &[&str]) -> String {
+    let is_possible =
+        |example: &&&str| parse_duration(units, example).is_some_and(|duration| bounds.contains(&duration));
+    let examples: Vec<String> = examples.iter().filter(is_possible).map(|example| format!("\"{example}\"")).collect();
+    let examples = match examples.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    };
+    let (min, max) = (format_in_units(units, *bounds.start()), format_in_units(units, *bounds.end()));
+    format!("a duration from \"{min}\" to \"{max}\", such as {examples}")
+}
+
+/// A duration as the file writes it: `10s`.
+pub(crate) fn time_text(duration: Duration) -> String {
+    format_in_units(&TIME_UNITS, duration)
+}
+
+/// An age as the file writes it: `180d`.
+pub(crate) fn days_text(duration: Duration) -> String {
+    format_in_units(&DAY_UNITS, duration)
+}
+
+/// Formats a duration as the file would write it, in the largest unit that fits.
+fn format_in_units(units: &[TimeUnit], bound: Duration) -> String {
+    let unit = units.iter().rev().find(|(_, seconds)| bound.as_secs().is_multiple_of(*seconds));
+    unit.map_or_else(
+        || format!("{}s", bound.as_secs()),
+        |(letter, seconds)| format!("{}{letter}", bound.as_secs() / seconds),
+    )
 }
 
 #[cfg(test)]
@@ -339,8 +362,10 @@ mod tests {
     fn a_duration_is_an_integer_and_a_unit() {
         let cases = [("10s", Some(10)), ("2m", Some(120)), ("1h", Some(3_600)), ("0s", Some(0))];
         for (text, seconds) in cases {
-            assert_eq!(parse_duration(text), seconds.map(Duration::from_secs), "{text}");
+            assert_eq!(parse_duration(&TIME_UNITS, text), seconds.map(Duration::from_secs), "{text}");
         }
+        let days = |text| parse_duration(&DAY_UNITS, text).map(|duration| duration.as_secs() / 86_400);
+        assert_eq!(["180d", "26w", "0d", "6m", "180"].map(days), [Some(180), Some(182), Some(0), None, None]);
         for text in [
             "",
             "s",
@@ -355,13 +380,14 @@ mod tests {
             "9999999999999999999h",
             "1秒",
         ] {
-            assert_eq!(parse_duration(text), None, "{text}");
+            assert_eq!(parse_duration(&TIME_UNITS, text), None, "{text}");
         }
     }
 
     #[test]
     fn a_bound_is_formatted_as_it_is_written() {
-        let formatted = [1, 59, 60, 90, 3_600].map(|seconds| format_bound(Duration::from_secs(seconds)));
+        let formatted =
+            [1, 59, 60, 90, 3_600].map(|seconds| format_in_units(&TIME_UNITS, Duration::from_secs(seconds)));
         assert_eq!(formatted, ["1s", "59s", "1m", "90s", "1h"]);
     }
 }

@@ -5,6 +5,7 @@
 //! those below to return to.
 
 mod hiding;
+mod journal_updates;
 mod keys;
 mod msg;
 mod progress;
@@ -41,6 +42,8 @@ use crate::console::pages::welcome::WelcomePage;
 use crate::console::pages::{Page, PageEvent};
 use crate::console::shared::{Session, Shared, Size, TokenProblem};
 use crate::domain::clock::TimePoint;
+use crate::domain::number::PhoneNumberId;
+use crate::journal::HistoryEntry;
 
 /// The complete state of the console.
 #[derive(Debug)]
@@ -69,8 +72,12 @@ impl App {
         let mut shared = Shared::new(session, keymap, size);
         let (page, effects) = match (&shared.session.profile, token) {
             (None, _) => (Page::Welcome(WelcomePage), Vec::new()),
-            (Some(_), Err(why)) => (Page::Token(TokenPage { problem: TokenProblem::Missing(why) }), Vec::new()),
-            (Some(_), Ok(())) => (Page::List(ListPage::default()), vec![shared.refresh_all().into()]),
+            (Some(_), Err(why)) => {
+                (Page::Token(TokenPage { problem: TokenProblem::Missing(why), is_first: true }), Vec::new())
+            }
+            (Some(_), Ok(())) => {
+                (Page::List(ListPage::default()), shared.refresh_all().into_iter().map(Into::into).collect())
+            }
         };
         (Self { shared, page, below: Vec::new(), last_interrupt: None }, effects)
     }
@@ -78,10 +85,18 @@ impl App {
     /// Handles a message, and returns the effects to perform.
     pub fn update(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
         self.shared.idle_timer.start(now.instant);
+        self.shared.roster.set_today(now.utc);
+        self.shared.last_update = Some(now);
         let mut effects = self.handle_msg(msg, now);
         effects.extend(self.open_due_pages(now));
         effects.extend(self.record_screen_shown());
+        for effect in &effects {
+            if let Effect::Work(command) = effect {
+                self.shared.mark_acted_on(command);
+            }
+        }
         self.shared.track_cursor(now.instant);
+        self.shared.update_counter(now.instant);
         effects
     }
 
@@ -101,6 +116,8 @@ impl App {
             Msg::WabaRead { refresh_id, waba, result } => self.waba_read(refresh_id, waba, result, now),
             Msg::RefreshFinished { refresh_id } => self.refresh_finished(refresh_id, now),
             Msg::CachedNumbersLoaded(numbers) => self.cached_numbers_loaded(numbers),
+            Msg::NumberRecordsLoaded(records) => self.records_loaded(records),
+            Msg::JournalWatchFailed(why) => self.journal_watch_failed(&why, now),
             Msg::Resized(size) => self.resized(size),
             Msg::FrameShown { max_scroll } => self.frame_shown(max_scroll, now.instant),
             Msg::Resumed => self.cover(),
@@ -111,11 +128,7 @@ impl App {
                 self.records_opened(status, unresolved, findings, now);
             }
             Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
-            Msg::HistoryRead { id, lines } => {
-                if !self.hides_numbers() {
-                    self.shared.history = Some((id, lines));
-                }
-            }
+            Msg::HistoryRead { id, lines } => self.history_read(id, lines),
             Msg::CallsPaused(pause) => self.calls_paused(&pause, now),
             Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
@@ -164,7 +177,7 @@ impl App {
         self.page = match destination {
             Destination::Home if shared.idle_timer.is_hiding_recorded => Page::Hidden(HiddenPage::new(None)),
             Destination::List | Destination::Home => Page::List(ListPage::default()),
-            Destination::Token(problem) => Page::Token(TokenPage { problem }),
+            Destination::Token(problem) => Page::Token(TokenPage { problem, is_first: self.below.is_empty() }),
             Destination::Filter => Page::Filter(FilterPage::new(&shared.filter)),
             Destination::Sort => Page::Sort(SortPage),
             Destination::Number(id) => {
@@ -172,11 +185,16 @@ impl App {
                 Page::Number(NumberPage { id, scroll: 0 })
             }
             Destination::PinForm(targets) => {
-                effects.extend(targets.iter().map(|target| shared.refresh_number(target.id).into()));
+                for target in targets.iter() {
+                    effects.push(shared.refresh_number(target.id).into());
+                    effects.push(WorkCommand::ReadHistory(target.id).into());
+                }
                 Page::PinForm(PinFormPage::new(targets, shared))
             }
+            Destination::EditPin(draft) => Page::PinForm(PinFormPage::reopen(draft)),
             Destination::Confirm(request) => Page::Confirm(ConfirmPage::new(request)),
             Destination::ResolutionNote(id) => Page::ResolutionNote(ResolutionNotePage::new(id)),
+            Destination::EditResolutionNote(id, note) => Page::ResolutionNote(ResolutionNotePage::reopen(id, &note)),
             Destination::Unresolved => Page::Unresolved(UnresolvedPage),
             Destination::Recipients => Page::Recipients(RecipientsPage::default()),
             Destination::Hidden(idle_time) => {
@@ -184,7 +202,7 @@ impl App {
                 Page::Hidden(HiddenPage::new(idle_time))
             }
             Destination::Copy(id) => Page::Copy(CopyPage { id }),
-            Destination::Copied(text) => Page::Copied(CopiedPage { text }),
+            Destination::Copied(copied) => Page::Copied(CopiedPage { copied, scroll: 0 }),
             Destination::JournalUnavailable => text_page(PageText::JournalUnavailable),
             Destination::Messages => text_page(PageText::Messages),
             Destination::Help => text_page(PageText::Help),
@@ -198,8 +216,9 @@ impl App {
     fn open_due_pages(&mut self, now: TimePoint) -> Vec<Effect> {
         let mut effects = Vec::new();
         let token_problem = self.shared.new_token_problem.take();
-        if let Some(problem) = token_problem.filter(|_| self.page.may_be_interrupted()) {
-            effects.extend(self.apply(Step::reset(Destination::Token(problem)), now));
+        let may_show = self.page.may_be_interrupted() || matches!(self.page, Page::Token(_));
+        if let Some(problem) = token_problem.filter(|_| may_show) {
+            effects.extend(self.show_token_problem(problem, now));
         }
         // It names numbers.
         let may_open = self.page.may_be_interrupted() && !self.hides_numbers();
@@ -207,6 +226,20 @@ impl App {
             effects.extend(self.step(now, |page, _| Step::open(page, Destination::Unresolved)));
         }
         effects
+    }
+
+    /// Says on top of the open page that there is no working access token. A page that says so already, that waits for
+    /// the token, or that waits to quit makes way.
+    fn show_token_problem(&mut self, problem: TokenProblem, now: TimePoint) -> Vec<Effect> {
+        self.cover();
+        let destination = Destination::Token(problem);
+        self.step(now, |page, _| {
+            if let Page::Token(_) | Page::Hidden(_) | Page::ShuttingDown(_) = page {
+                Step::replace(destination)
+            } else {
+                Step::open(page, destination)
+            }
+        })
     }
 
     /// Tells every open page.
@@ -221,8 +254,24 @@ impl App {
         self.pages_mut().for_each(Page::on_covered);
     }
 
+    fn pages(&self) -> impl Iterator<Item = &Page> {
+        self.below.iter().chain([&self.page])
+    }
+
     fn pages_mut(&mut self) -> impl Iterator<Item = &mut Page> {
         self.below.iter_mut().chain([&mut self.page])
+    }
+
+    /// Keeps the history if an open page or the pane shows it. One that arrives late replaces no other.
+    fn history_read(&mut self, id: PhoneNumberId, lines: Vec<HistoryEntry>) {
+        if self.hides_numbers() {
+            return;
+        }
+        self.shared.show_awaited_history(id);
+        let mut histories = std::mem::take(&mut self.shared.histories);
+        histories.insert(id, lines);
+        histories.retain(|id, _| self.pages().any(|page| page.shows_history_of(id, &self.shared)));
+        self.shared.histories = histories;
     }
 
     fn resized(&mut self, size: Size) {
@@ -238,9 +287,10 @@ impl App {
         }
     }
 
-    /// Adds, removes and moves rows before a frame is drawn. Rows do not move below an open page.
+    /// Adds, removes and moves rows before a frame is drawn. Rows do not move below an open page, and none is added
+    /// before a frame can show it: the cursor would stay on a row that it was put on out of sight.
     pub fn apply_list_updates(&mut self) {
-        if self.page.lets_rows_move() {
+        if self.page.lets_rows_move() && !self.is_too_small() {
             self.shared.roster.apply_updates();
         }
     }
@@ -250,7 +300,7 @@ impl App {
     pub fn accepts_typed_ahead(&self, key: Key) -> bool {
         let mode = self.mode();
         let moves = self.keymap.row(mode, key).is_some_and(|row| row.risk == Risk::Moves);
-        moves || (mode.text_input() == TextInput::Digits && matches!(key, Key::Char('0'..='9')))
+        moves || (matches!(mode.text_input(), TextInput::Digits(_)) && matches!(key, Key::Char('0'..='9')))
     }
 
     /// True if a single key does something that cannot be undone.
@@ -269,6 +319,18 @@ impl App {
     #[must_use]
     pub const fn page(&self) -> &Page {
         &self.page
+    }
+
+    /// The number that the page is about, if it is about one.
+    #[must_use]
+    pub fn page_number(&self) -> Option<PhoneNumberId> {
+        self.page.number()
+    }
+
+    /// True if the history of the page's number is shown beside it.
+    #[must_use]
+    pub fn has_page_pane(&self) -> bool {
+        self.has_pane() && self.page.number().is_some() && !self.hides_numbers()
     }
 
     /// The current mode, which decides what keys mean.
@@ -296,7 +358,7 @@ impl App {
     /// True while no number may be drawn.
     #[must_use]
     pub fn hides_numbers(&self) -> bool {
-        let pages = self.below.iter().chain([&self.page]);
+        let pages = self.pages();
         pages.fold(false, |below, page| page.hides_numbers(below, &self.shared))
     }
 }

@@ -7,6 +7,9 @@ use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
 
+/// The maximum length of a copied text. Terminals drop longer ones, some with what follows.
+pub const MAX_CLIPBOARD_BYTES: usize = 4 * 1024;
+
 /// Something that must be done.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -71,7 +74,7 @@ pub enum ScreenCommand {
         /// The display number.
         display_number: Option<String>,
     },
-    /// Copy text to the terminal's clipboard.
+    /// Copy text to the terminal's clipboard, unless it is longer than [`MAX_CLIPBOARD_BYTES`].
     Copy(String),
     /// Ring the terminal's bell.
     Bell,

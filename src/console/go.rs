@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use crate::console::effect::{Effect, ScreenCommand};
+use crate::console::pin_form::PinForm;
 use crate::console::shared::{BlockReason, Shared, TokenProblem};
 use crate::domain::number::{Number, PhoneNumberId};
-use crate::domain::pin_plan::{PinPlan, Targets};
+use crate::domain::pin::PinChoice;
+use crate::domain::pin_plan::Targets;
 use crate::domain::text::CleanText;
 
 /// What follows a page.
@@ -42,10 +44,14 @@ pub enum Destination {
     Number(PhoneNumberId),
     /// The PIN form for these numbers.
     PinForm(Targets),
+    /// The PIN form again, as it was left.
+    EditPin(PinDraft),
     /// The question before something is sent or recorded.
     Confirm(ConfirmRequest),
     /// The note of a manual check of a number.
     ResolutionNote(PhoneNumberId),
+    /// The same note again, as it was left.
+    EditResolutionNote(PhoneNumberId, CleanText),
     /// Numbers in doubt and other open issues.
     Unresolved,
     /// Changed escrow keys.
@@ -57,7 +63,7 @@ pub enum Destination {
     /// The values of a number that can be copied.
     Copy(PhoneNumberId),
     /// A text that was copied.
-    Copied(String),
+    Copied(CopiedText),
     /// Every message.
     Messages,
     /// The keys of the page below.
@@ -68,15 +74,37 @@ pub enum Destination {
     ShuttingDown(QuitReason),
 }
 
+/// The PIN form and its numbers, which the form and its question hand to each other.
+#[derive(Debug)]
+pub struct PinDraft {
+    /// The numbers, frozen.
+    pub targets: Targets,
+    /// The form, with what was typed into it.
+    pub form: PinForm,
+    /// What the operator must know about the numbers.
+    pub notice: Option<&'static str>,
+}
+
+/// A text for the clipboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedText {
+    /// The text; it may have several lines.
+    pub text: String,
+    /// True if it is a command for a shell.
+    pub is_command: bool,
+    /// What the operator must know before using it.
+    pub note: Option<&'static str>,
+}
+
 /// What the operator must confirm.
 #[derive(Debug)]
 pub enum ConfirmRequest {
-    /// Set these PINs.
+    /// Set these PINs on the numbers of the draft.
     SetPins {
-        /// The numbers, frozen, and their PINs.
-        plan: PinPlan,
-        /// What the operator must know about the numbers.
-        notice: Option<&'static str>,
+        /// The PINs.
+        pins: PinChoice,
+        /// The form that they come from.
+        draft: PinDraft,
     },
     /// Send the PIN in doubt of a number again.
     ResendPin(Number),
@@ -167,7 +195,6 @@ impl<P> Step<P> {
     pub(super) fn blocked(page: P, reason: BlockReason, shared: &mut Shared) -> Self {
         match explain(reason, shared) {
             None => Self::stay(page),
-            Some(destination @ Destination::Token(_)) => Self::reset(destination),
             Some(destination) => Self::open(page, destination),
         }
     }
@@ -176,7 +203,6 @@ impl<P> Step<P> {
     pub(super) fn closed_by(reason: BlockReason, shared: &mut Shared) -> Self {
         match explain(reason, shared) {
             None => Self::back(),
-            Some(destination @ Destination::Token(_)) => Self::reset(destination),
             Some(destination) => Self::replace(destination),
         }
     }

@@ -63,9 +63,12 @@ pub(super) trait PageBehavior: Sized {
 
     /// A key without an action: text in a text field.
     fn on_unbound_key(self, key: Key, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
-        shared.hint_unbound_key(key);
+        shared.hint_unbound_key(key, self.keys(shared).mode);
         Step::stay(self)
     }
+
+    /// Input arrived that does something else: it redraws the screen, or dismisses a warning.
+    fn on_other_key(&mut self, _at: Instant) {}
 
     /// Text was pasted, or typed faster than anyone types.
     fn on_paste(self, _text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
@@ -115,9 +118,14 @@ pub(super) trait PageBehavior: Sized {
         false
     }
 
+    /// The number that the page is about. A wide window shows its history beside the page.
+    fn number(&self) -> Option<PhoneNumberId> {
+        None
+    }
+
     /// True if the page shows the history of this number, so that a change of it must be loaded.
-    fn shows_history_of(&self, _id: &PhoneNumberId, _shared: &Shared) -> bool {
-        false
+    fn shows_history_of(&self, id: &PhoneNumberId, _shared: &Shared) -> bool {
+        self.number() == Some(*id)
     }
 
     /// False for an action that has no effect now, so that the footer leaves it out.
@@ -139,6 +147,12 @@ macro_rules! pages {
             pub(super) fn press(self, key: Key, shared: &mut Shared, now: TimePoint) -> Step<Self> {
                 match self {
                     $(Self::$name(page) => press(page, key, shared, now).map(Self::$name),)+
+                }
+            }
+
+            pub(super) fn on_other_key(&mut self, at: Instant) {
+                match self {
+                    $(Self::$name(page) => page.on_other_key(at),)+
                 }
             }
 
@@ -227,6 +241,12 @@ macro_rules! pages {
             pub(super) fn lets_rows_move(&self) -> bool {
                 match self {
                     $(Self::$name(page) => page.lets_rows_move(),)+
+                }
+            }
+
+            pub(super) fn number(&self) -> Option<PhoneNumberId> {
+                match self {
+                    $(Self::$name(page) => page.number(),)+
                 }
             }
 

@@ -1,7 +1,7 @@
 //! The PIN form: two fields of six digits, wiped on drop, and a note about them.
 //!
 //! It accepts only digits, and hides them unless the operator shows them. It returns a [`Pin`] only if the operator typed
-//! it twice and it is not easy to guess. It draws nothing and sends nothing.
+//! it twice and it is not easy to guess, or if it is random and the escrow keeps it. It draws nothing and sends nothing.
 
 mod digit_buffer;
 
@@ -17,6 +17,17 @@ pub enum PinField {
     New,
     /// The second field: the same PIN again.
     Repeat,
+}
+
+/// Where the PIN in the first field comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinOrigin {
+    /// The operator types it, twice.
+    Typed,
+    /// pindesk generated it and shows it for a while: the operator saves it, then types it again.
+    RandomRetyped,
+    /// pindesk generated it, and the escrow keeps it: no one has to see it or type it again.
+    RandomInEscrow,
 }
 
 /// How one cell of a field looks.
@@ -41,14 +52,14 @@ pub enum PinFormNote {
     DigitCount(usize),
     /// The key is not a digit.
     OnlyDigits,
-    /// The key is a capital letter, so Caps Lock may be on.
-    CapsLock,
     /// The first field is full, and the second one is empty.
     RepeatPin,
     /// The second field differed from the first one, and was cleared.
     Mismatch,
     /// Both fields are full and equal.
     Ready,
+    /// The first field has a random PIN that the escrow keeps.
+    RandomReady,
     /// pindesk refuses the PIN, because it is too easy to guess.
     Refused(Weakness),
     /// The PIN is easy to guess: a second Enter accepts it.
@@ -57,6 +68,8 @@ pub enum PinFormNote {
     RandomGenerated,
     /// The config never shows a PIN, because sessions are recorded.
     ShowingDisabled,
+    /// A random PIN would be neither shown nor kept by an escrow.
+    RandomUnreadable,
     /// A paste was accepted.
     Pasted,
     /// A paste was not six digits.
@@ -73,17 +86,16 @@ impl PinFormNote {
         match self {
             Self::TypeDigits => "Type 6 digits.".to_owned(),
             Self::DigitCount(count) => format!("{count} of {PIN_DIGITS} digits."),
-            Self::OnlyDigits => "Only digits 0 to 9.".to_owned(),
-            Self::CapsLock => "Caps Lock is on. Keys here are lower case.".to_owned(),
-            Self::RepeatPin => "Now retype the PIN.".to_owned(),
-            Self::Mismatch => "The two PINs differ. Retype the second one.".to_owned(),
+            Self::OnlyDigits => "Digits only.".to_owned(),
+            Self::RepeatPin => "Now type the same PIN again.".to_owned(),
+            Self::Mismatch => "The two PINs differ. Type the second one again.".to_owned(),
             Self::Ready => "Ready. Press Enter.".to_owned(),
+            Self::RandomReady => "Ready. Press Enter. Nothing is sent before you confirm.".to_owned(),
             Self::Refused(weakness) => format!("! {} Choose another PIN.", easy(weakness)),
             Self::ConfirmWeak(weakness) => format!("! {} Press Enter again to use it anyway.", easy(weakness)),
-            Self::RandomGenerated => {
-                "Random PIN. Save it in your vault, then retype it. Meta never shows a PIN.".to_owned()
-            }
-            Self::ShowingDisabled => "PINs are never shown here, so you could not save a random PIN.".to_owned(),
+            Self::RandomGenerated => "Random PIN. Save it in your vault, then retype it.".to_owned(),
+            Self::ShowingDisabled => "Showing PINs is off here.".to_owned(),
+            Self::RandomUnreadable => "Showing PINs is off here, so you could not save a random PIN.".to_owned(),
             Self::Pasted => "Pasted 6 digits.".to_owned(),
             Self::PasteRejected => "The pasted text is not 6 digits. Nothing was changed.".to_owned(),
             Self::NoRandomness => "The system provides no random numbers. Type your own PIN.".to_owned(),
@@ -101,8 +113,10 @@ pub struct PinForm {
     field: PinField,
     note: PinFormNote,
     shown_until: Option<Instant>,
-    is_random: bool,
+    origin: PinOrigin,
     is_weakness_confirmed: bool,
+    /// The second field differed, and no digit was typed since.
+    is_mismatched: bool,
 }
 
 impl std::fmt::Debug for PinForm {
@@ -123,8 +137,9 @@ impl PinForm {
             field: PinField::New,
             note: PinFormNote::TypeDigits,
             shown_until: None,
-            is_random: false,
+            origin: PinOrigin::Typed,
             is_weakness_confirmed: false,
+            is_mismatched: false,
         }
     }
 
@@ -145,10 +160,25 @@ impl PinForm {
         self.note
     }
 
-    /// True if the PIN in the first field is random.
+    /// Where the PIN in the first field comes from.
     #[must_use]
-    pub const fn is_random(&self) -> bool {
-        self.is_random
+    pub const fn origin(&self) -> PinOrigin {
+        self.origin
+    }
+
+    /// True if Enter continues, or asks whether to use a PIN that is easy to guess.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.new.is_full() && (!self.needs_repeat() || self.repeat.bytes == self.new.bytes)
+    }
+
+    /// True if the second field must be filled.
+    #[must_use]
+    pub const fn needs_repeat(&self) -> bool {
+        match self.origin {
+            PinOrigin::Typed | PinOrigin::RandomRetyped => true,
+            PinOrigin::RandomInEscrow => false,
+        }
     }
 
     /// The display number. A random PIN must differ from its end.
@@ -205,15 +235,18 @@ impl PinForm {
     /// Accepts a typed digit. Any other character changes nothing except the note.
     pub fn type_char(&mut self, c: char) {
         let Some(digit) = u8::try_from(c).ok().filter(u8::is_ascii_digit) else {
-            self.note = if c.is_uppercase() { PinFormNote::CapsLock } else { PinFormNote::OnlyDigits };
+            self.note = if self.is_mismatched { PinFormNote::Mismatch } else { PinFormNote::OnlyDigits };
             return;
         };
-        if self.field == PinField::New && self.is_random {
-            self.reset();
+        self.discard_random();
+        if self.field == PinField::New && self.refused_weakness().is_some() {
+            // Typing over a refused PIN starts over.
+            self.new.clear();
         }
         if self.active_digits().push(digit) {
             self.is_weakness_confirmed = false;
         }
+        self.is_mismatched = false;
         self.update_after_input();
     }
 
@@ -228,29 +261,34 @@ impl PinForm {
             self.note = PinFormNote::PasteRejected;
             return;
         }
-        if self.field == PinField::New && self.is_random {
-            self.reset();
-        }
+        self.discard_random();
         self.active_digits().set(bytes);
-        self.is_weakness_confirmed = false;
+        (self.is_weakness_confirmed, self.is_mismatched) = (false, false);
         self.update_after_input();
         if self.note == PinFormNote::RepeatPin {
             self.note = PinFormNote::Pasted;
         }
     }
 
-    /// Fills a random PIN into the first field and shows it. The operator must retype it.
-    pub fn fill_random(&mut self, pin: &Pin, now: Instant) {
-        self.repeat.clear();
+    /// Fills a random PIN into the first field. If the escrow keeps it, it is not shown, and the form is complete.
+    /// Otherwise it is shown, and the operator must retype it.
+    pub fn fill_random(&mut self, pin: &Pin, has_escrow: bool, now: Instant) {
+        self.reset();
         self.new.set(pin.expose());
-        self.is_random = true;
         self.is_weakness_confirmed = false;
-        self.shown_until = self.show_for.map(|show| now + show);
-        self.field = PinField::Repeat;
-        self.note = PinFormNote::RandomGenerated;
+        if has_escrow {
+            self.origin = PinOrigin::RandomInEscrow;
+            self.note = PinFormNote::RandomReady;
+        } else {
+            self.origin = PinOrigin::RandomRetyped;
+            self.shown_until = self.show_for.map(|show| now + show);
+            self.field = PinField::Repeat;
+            self.note = PinFormNote::RandomGenerated;
+        }
     }
 
-    /// True if the form can show a PIN. Without that it offers no random PIN, because the operator could not save it.
+    /// True if the form can show a PIN. Without that and without an escrow it offers no random PIN, because the operator
+    /// could not save it.
     #[must_use]
     pub const fn can_show(&self) -> bool {
         self.show_for.is_some()
@@ -278,16 +316,14 @@ impl PinForm {
 
     /// Deletes the last digit. In an empty second field, returns to the first.
     pub fn delete(&mut self) {
-        if self.field == PinField::New && self.is_random {
-            self.reset();
-        } else if !self.active_digits().pop() && self.field == PinField::Repeat {
+        if !self.discard_random() && !self.active_digits().pop() && self.field == PinField::Repeat {
             self.field = PinField::New;
-            if !self.is_random {
+            if self.origin == PinOrigin::Typed {
                 self.new.pop();
                 self.repeat.clear();
             }
         }
-        self.is_weakness_confirmed = false;
+        (self.is_weakness_confirmed, self.is_mismatched) = (false, false);
         self.update_note();
     }
 
@@ -297,27 +333,26 @@ impl PinForm {
             self.reset();
         }
         self.active_digits().clear();
-        self.is_weakness_confirmed = false;
+        (self.is_weakness_confirmed, self.is_mismatched) = (false, false);
         self.update_note();
     }
 
-    /// Moves to a field.
+    /// Moves to a field, unless there is only one.
     pub fn focus(&mut self, field: PinField) {
-        self.field = field;
+        // A refused PIN is never typed again.
+        if self.needs_repeat() && self.refused_weakness().is_none() {
+            self.field = field;
+        }
         self.update_note();
     }
 
-    /// Returns the PIN if it was typed twice and may be used. Otherwise the note says what is missing.
+    /// Returns the PIN if it is complete and may be used. Otherwise the note says what is missing.
     pub fn submit(&mut self) -> Option<Pin> {
-        let pin = self.new.pin();
-        let (Some(pin), true) = (pin, self.repeat.is_full()) else {
+        let pin = self.new.pin().filter(|_| self.is_complete());
+        let Some(pin) = pin else {
             self.update_note();
             return None;
         };
-        if self.repeat.bytes != *pin.expose() {
-            self.reject_mismatch();
-            return None;
-        }
         match pin.weakness(self.display_number.as_deref()) {
             Some(weakness) if weakness.is_refused() => {
                 self.note = PinFormNote::Refused(weakness);
@@ -335,51 +370,52 @@ impl PinForm {
     fn reset(&mut self) {
         self.new.clear();
         self.repeat.clear();
-        self.is_random = false;
+        self.origin = PinOrigin::Typed;
         self.shown_until = None;
         self.field = PinField::New;
+        self.is_mismatched = false;
     }
 
-    fn reject_mismatch(&mut self) {
-        self.repeat.clear();
-        self.field = PinField::Repeat;
-        self.note = PinFormNote::Mismatch;
-    }
-
-    /// After input: checks a full first field and moves to the second one, or compares a full second field.
-    fn update_after_input(&mut self) {
-        match self.field {
-            PinField::New if self.new.is_full() => {
-                let weakness = self.new.pin().and_then(|pin| pin.weakness(self.display_number.as_deref()));
-                if let Some(weakness) = weakness.filter(|weakness| weakness.is_refused()) {
-                    self.note = PinFormNote::Refused(weakness);
-                } else {
-                    self.field = PinField::Repeat;
-                    self.update_note();
-                }
-            }
-            PinField::Repeat if self.repeat.is_full() => {
-                if self.repeat.bytes == self.new.bytes {
-                    self.note = PinFormNote::Ready;
-                } else {
-                    self.reject_mismatch();
-                }
-            }
-            PinField::New | PinField::Repeat => self.update_note(),
+    /// A random PIN cannot be edited: input in its field starts over. True if there was one.
+    fn discard_random(&mut self) -> bool {
+        let is_random = self.field == PinField::New && self.origin != PinOrigin::Typed;
+        if is_random {
+            self.reset();
         }
+        is_random
+    }
+
+    /// Why pindesk refuses the PIN in the first field. It says so only after the sixth digit, so that no one who looks on
+    /// learns it early.
+    fn refused_weakness(&self) -> Option<Weakness> {
+        self.new.pin()?.weakness(self.display_number.as_deref()).filter(|weakness| weakness.is_refused())
+    }
+
+    /// After input: moves from a full first field to the second one, and compares the two if both are full.
+    fn update_after_input(&mut self) {
+        if self.new.is_full() && self.refused_weakness().is_none() {
+            self.field = PinField::Repeat;
+            if self.repeat.is_full() && self.repeat.bytes != self.new.bytes {
+                self.repeat.clear();
+                self.is_mismatched = true;
+            }
+        }
+        self.update_note();
     }
 
     /// Updates the note after a change of the digits or the field.
     fn update_note(&mut self) {
         let (new, repeat) = (self.new.len, self.repeat.len);
-        self.note = match self.field {
-            PinField::New if self.new.is_full() && self.repeat.is_full() => PinFormNote::Ready,
-            PinField::New if new == 0 => PinFormNote::TypeDigits,
-            PinField::New => PinFormNote::DigitCount(new),
-            PinField::Repeat if !self.new.is_full() && repeat == 0 => PinFormNote::TypeDigits,
-            PinField::Repeat if repeat == 0 => PinFormNote::RepeatPin,
-            PinField::Repeat if repeat == PIN_DIGITS => PinFormNote::Ready,
-            PinField::Repeat => PinFormNote::DigitCount(repeat),
+        self.note = match (self.field, self.refused_weakness()) {
+            (PinField::New, Some(weakness)) => PinFormNote::Refused(weakness),
+            (PinField::New | PinField::Repeat, _) if !self.needs_repeat() => PinFormNote::RandomReady,
+            (PinField::New | PinField::Repeat, None) if self.is_complete() => PinFormNote::Ready,
+            (PinField::New, None) if new == 0 => PinFormNote::TypeDigits,
+            (PinField::New, None) => PinFormNote::DigitCount(new),
+            (PinField::Repeat, _) if self.is_mismatched => PinFormNote::Mismatch,
+            (PinField::Repeat, _) if !self.new.is_full() && repeat == 0 => PinFormNote::TypeDigits,
+            (PinField::Repeat, _) if repeat == 0 => PinFormNote::RepeatPin,
+            (PinField::Repeat, _) => PinFormNote::DigitCount(repeat),
         };
     }
 }

@@ -1,51 +1,61 @@
 //! The rows of the number list: every number with the state of its change, sorted and filtered, with a cursor.
 //!
 //! Rows do not move while the operator looks at an open page: an update changes the content of a row at once, but rows
-//! are added, removed and moved only in [`Roster::apply_updates`], which the list calls before it is drawn. The cursor
-//! stays on a number, not on a position. This module does not know keys, columns or scroll offsets.
+//! are added, removed and moved only in [`Roster::apply_updates`], which the list calls before it is drawn. From the
+//! first row that it adds, the cursor is on a number and stays there until a key moves it. So there is no frame in which
+//! a key could hit another number than the one that the frame before showed.
+//!
+//! A list that is read puts each row into its place. After that a row keeps its place, whatever becomes of its number,
+//! until the operator sorts, refreshes or filters. This module does not know keys, columns or scroll offsets.
 
+mod completion;
+mod cursor;
 mod filter;
+mod filter_words;
 mod gallop;
+mod last_sets;
 mod order;
+mod request_counts;
 mod row_store;
+mod visible_rows;
 
-use std::iter;
 use std::mem;
+use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use crate::domain::change::ChangeState;
+use crate::domain::change::{ChangeState, LastSet};
+use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::policy::rotation::Rotation;
 
-pub use filter::{FilterError, FilterKey};
+pub use completion::FilterCompletion;
+pub use filter::FilterError;
+pub use filter_words::FilterKey;
 pub use order::{SortColumn, SortDirection, SortOrder};
+pub use request_counts::QuickCounts;
 pub use row_store::{StaleSummary, TwoStepCounts};
+pub use visible_rows::{Rearrangement, WindowStart};
 
-use filter::Filter;
-use order::SortContext;
+use filter::{Filter, FilterContext, FilterMatches};
+use order::RowOrder;
+use request_counts::RequestCounts;
 use row_store::{ChangeStates, RowStore, UpsertResult, priority};
-
-/// If more than one row in this many has moved, sorting all rows is not slower than merging the moved ones.
-const FULL_SORT_DIVISOR: usize = 2;
+use visible_rows::{RebuildCause, VisibleRows};
 
 /// All numbers, and which of them are visible.
 #[derive(Debug, Default)]
 pub struct Roster {
     store: RowStore,
     changes: ChangeStates,
-    sort: SortOrder,
+    /// The numbers with a running change or in doubt: few, whatever the journal has about the others.
+    open: HashSet<PhoneNumberId>,
+    /// Of the numbers in `store`.
+    request_counts: RequestCounts,
     filter: Filter,
-    /// All sorted slots, in ascending order.
-    order: Vec<u32>,
-    /// The visible slots, from the top.
-    visible: Vec<u32>,
-    /// The index of the cursor in `visible`.
-    cursor: usize,
-    /// The number that the operator moved the cursor to. `None` until the first move: the cursor is then on the first
-    /// row.
-    anchor: Option<PhoneNumberId>,
-    /// Slots that are new, or whose position in the order may have changed.
-    unsorted: Vec<u32>,
+    order: RowOrder,
+    visible: VisibleRows,
+    rearrangement: Rearrangement,
     /// Slots that the next [`Roster::apply_updates`] removes.
     pending_removal: HashSet<u32>,
     has_pending_updates: bool,
@@ -58,44 +68,82 @@ pub struct RosterRow<'a> {
     pub number: &'a Number,
     /// The state of its last change, if there was one.
     pub change: Option<&'a ChangeState>,
+    /// Its last change that Meta confirmed, if the journal has one.
+    pub last_set: Option<&'a LastSet>,
     /// True if only an earlier run has read the number, so that its two-step status may be out of date.
     pub is_stale: bool,
+    /// True if its PIN is due to be replaced.
+    pub is_due: bool,
+    /// True if the row does not match the filter, and is visible because the operator acted on it or the cursor was on
+    /// it.
+    pub is_kept: bool,
 }
 
 impl Roster {
-    /// Adds a number, or replaces its data. No row moves before [`Roster::apply_updates`].
+    /// Adds a number that a list has, or replaces its data. No row moves before [`Roster::apply_updates`].
     pub fn upsert(&mut self, number: &Number) {
-        let (slot, moves) = match self.store.upsert(number) {
-            UpsertResult::New(slot) => (slot, true),
+        let (slot, moves) = self.store_number(number);
+        if moves {
+            self.order.place(slot);
+            self.has_pending_updates = true;
+        }
+    }
+
+    /// Adds a number that was read by itself, or replaces its data. Its row keeps its place.
+    pub fn upsert_single(&mut self, number: &Number) {
+        let is_new = self.store.slot(&number.id).is_none();
+        let (slot, moves) = self.store_number(number);
+        if is_new {
+            self.order.place(slot);
+            self.has_pending_updates = true;
+        } else if moves {
+            self.order.displace(slot);
+            self.has_pending_updates = true;
+        }
+    }
+
+    /// Stores the data of a number. Returns its slot, and whether it may have another place in the order now.
+    fn store_number(&mut self, number: &Number) -> (u32, bool) {
+        match self.store.upsert(number) {
+            UpsertResult::New(slot) => {
+                self.count_new_row(&number.id);
+                (slot, true)
+            }
             UpsertResult::Existing { slot, changed } => {
                 self.pending_removal.remove(&slot);
                 self.has_pending_updates |= changed.waba || changed.two_step;
                 // Equal rows are sorted by number, so a changed text always moves them.
-                let moves = match self.sort.column {
+                let moves = match self.order.sort().column {
                     SortColumn::Number | SortColumn::Name | SortColumn::Request => changed.text,
                     SortColumn::Waba => changed.text || changed.waba,
                     SortColumn::TwoStep => changed.text || changed.two_step,
                 };
                 (slot, moves)
             }
-        };
-        if moves {
-            self.unsorted.push(slot);
-            self.has_pending_updates = true;
+        }
+    }
+
+    /// Counts the change of a number that came before its row.
+    fn count_new_row(&mut self, id: &PhoneNumberId) {
+        if let Some(state) = self.changes.get(id) {
+            self.request_counts.add(state);
         }
     }
 
     /// Adds a number from the cache of an earlier run, unless it is known already. It counts as not read.
     pub fn insert_cached(&mut self, number: &Number) {
         if let Some(slot) = self.store.insert_cached(number) {
-            self.unsorted.push(slot);
+            self.count_new_row(&number.id);
+            self.order.place(slot);
             self.has_pending_updates = true;
         }
     }
 
-    /// Starts a refresh: numbers that are not added or updated from now on count as missing.
+    /// Starts a refresh: numbers that are not added or updated from now on count as missing. The next
+    /// [`Roster::apply_updates`] moves each row to its place.
     pub fn begin_refresh(&mut self) {
         self.store.clear_seen();
+        self.has_pending_updates |= self.order.place_displaced();
     }
 
     /// Ends a refresh. Removes missing numbers of the WABAs whose lists were read completely, and missing numbers
@@ -126,30 +174,85 @@ impl Roster {
         self.change(id).is_some_and(|state| state.is_running() || state.is_in_doubt())
     }
 
-    /// Sets the state of a number's change. The number may be unknown: the row gets the state when the number arrives.
+    /// Sets the state of a number's change. Its row keeps its place. The number may be unknown: the row gets the state
+    /// when the number arrives.
     pub fn set_change(&mut self, id: PhoneNumberId, state: ChangeState) {
+        if state.is_running() || state.is_in_doubt() {
+            self.open.insert(id);
+        } else {
+            self.open.remove(&id);
+        }
+        let slot = self.store.slot(&id);
         let new = priority(Some(&state));
-        let old = priority(self.changes.insert(id, state).as_deref());
-        if new == old {
-            return;
+        if slot.is_some() {
+            self.request_counts.add(&state);
         }
-        if self.sort.column == SortColumn::Request {
-            self.unsorted.extend(self.store.slot(&id));
-            self.has_pending_updates = true;
+        let old = self.changes.insert(id, state);
+        if let Some(old) = old.as_ref().filter(|_| slot.is_some()) {
+            self.request_counts.remove(old);
         }
-        self.has_pending_updates |= self.filter.depends_on_requests();
+        // A PIN that is set again on another day has the same priority.
+        let is_moved = new != priority(old.as_deref());
+        self.has_pending_updates |= self.filter.depends_on_today() || (is_moved && self.filter.depends_on_requests());
+        if let Some(slot) = slot.filter(|_| is_moved && self.order.sort().column == SortColumn::Request) {
+            self.order.displace(slot);
+        }
+    }
+
+    /// Sets how old a PIN may get; `None` if no PIN is ever due.
+    pub fn set_rotation(&mut self, rotation: Option<Rotation>) {
+        self.store.set_rotation(rotation);
+    }
+
+    /// Says which day it is, for the numbers that were set today and for the PINs that are due.
+    pub fn set_today(&mut self, now: UtcTime) {
+        if self.store.set_today(now.day()) {
+            self.has_pending_updates |= self.filter.depends_on_today();
+        }
+    }
+
+    /// Records that the operator acted on a number: its row stays visible until the filter changes, also if it no
+    /// longer matches.
+    pub fn mark_acted_on(&mut self, id: &PhoneNumberId) {
+        if let Some(slot) = self.store.slot(id) {
+            self.visible.mark_acted_on(slot);
+        }
+    }
+
+    /// Sets when the PIN of a number was last set, unless a newer time is known. The number may be unknown.
+    pub fn set_last_set(&mut self, id: PhoneNumberId, last_set: LastSet) {
+        self.store.set_last_set(id, last_set);
+        self.has_pending_updates |= self.filter.depends_on_today();
     }
 
     /// Adds, removes and moves rows. Does nothing if there are no updates.
     pub fn apply_updates(&mut self) {
+        self.apply(RebuildCause::Updates);
+    }
+
+    fn apply(&mut self, cause: RebuildCause) {
         if !self.has_pending_updates {
             return;
         }
         self.has_pending_updates = false;
         self.remove_pending();
         self.store.rebuild_text();
-        self.update_order();
-        self.apply_filter();
+        self.order.update(&self.store, &self.changes);
+        let matches = if self.filter.is_empty() { None } else { Some(self.matching_rows(&self.filter)) };
+        let is_match = |slot| matches.as_ref().is_none_or(|matches| matches.contains(slot));
+        let order = || self.order.iter_from_top();
+        if let Some(matches) = matches.as_ref().filter(|matches| matches.ranks_rows()) {
+            let (first, others) = (order(), order());
+            let ranked = first.filter(|slot| matches.is_first(*slot));
+            let ranked = ranked.chain(others.filter(|slot| !matches.is_first(*slot)));
+            self.visible.rebuild(ranked, is_match, cause);
+        } else {
+            self.visible.rebuild(order(), is_match, cause);
+        }
+    }
+
+    fn matching_rows(&self, filter: &Filter) -> FilterMatches {
+        filter.matching_rows(&FilterContext { store: &self.store, changes: &self.changes })
     }
 
     fn remove_pending(&mut self) {
@@ -160,96 +263,114 @@ impl Roster {
             return;
         }
         removed.sort_unstable();
-        let stays = |slot: &u32| removed.binary_search(slot).is_err();
-        if let Some(anchor) = self.anchor.and_then(|id| self.store.slot(&id)) {
-            let slots: Vec<u32> = iter_directed(&self.order, self.sort.direction).collect();
-            // The cursor was never on a hidden number, so the anchor is always in the order.
-            let at = slots.iter().position(|slot| *slot == anchor).unwrap_or_default();
-            let nearest =
-                slots[at..].iter().find(|slot| stays(slot)).or_else(|| slots[..at].iter().rfind(|slot| stays(slot)));
-            self.anchor = nearest.map(|slot| self.store.row(*slot).id);
-        }
+        let new_slot = |slot: u32| {
+            let before = removed.binary_search(&slot).err()?;
+            Some(slot - u32::try_from(before).unwrap_or(u32::MAX))
+        };
         for slot in &removed {
-            self.changes.remove(&self.store.row(*slot).id);
+            if let Some(state) = self.changes.remove(&self.store.row(*slot).id) {
+                self.request_counts.remove(&state);
+            }
         }
-        self.order.retain(stays);
-        self.unsorted.retain(stays);
-        for slot in self.order.iter_mut().chain(&mut self.unsorted) {
-            let below = removed.partition_point(|removed| removed < slot);
-            *slot -= u32::try_from(below).unwrap_or(u32::MAX);
-        }
+        self.order.remove(new_slot);
+        self.visible.remove(new_slot);
         self.store.remove(&removed);
-    }
-
-    fn update_order(&mut self) {
-        let mut slots = mem::take(&mut self.unsorted);
-        slots.sort_unstable();
-        slots.dedup();
-        let sorter = SortContext { store: &self.store, changes: &self.changes, column: self.sort.column };
-        if slots.len() * FULL_SORT_DIVISOR > self.store.len() {
-            self.order.retain(|slot| slots.binary_search(slot).is_err());
-            self.order = sorter.sort_all(self.order.iter().copied().chain(slots));
-        } else if !slots.is_empty() {
-            self.order.retain(|slot| slots.binary_search(slot).is_err());
-            self.order = sorter.merge(&self.order, slots.into_iter());
-        }
-    }
-
-    fn apply_filter(&mut self) {
-        let matches =
-            if self.filter.is_empty() { None } else { Some(self.filter.matching_rows(&self.store, &self.changes)) };
-        let anchor = self.anchor.and_then(|id| self.store.slot(&id));
-        self.cursor = 0;
-        self.visible.clear();
-        for slot in iter_directed(&self.order, self.sort.direction) {
-            if Some(slot) == anchor {
-                // If the filter hides this row, the cursor is on the next visible row.
-                self.cursor = self.visible.len();
-            }
-            if matches.as_ref().is_none_or(|matches| matches[slot as usize]) {
-                self.visible.push(slot);
-            }
-        }
-        self.cursor = self.cursor.min(self.visible.len().saturating_sub(1));
     }
 
     /// Shows only the rows that match a filter; an empty text shows all rows. Applies the updates.
     ///
+    /// The cursor goes to the first row that matches. It stays on its number if that is one of the first
+    /// `rows_in_sight`, or if the text is empty. If a filter has moved it before, its number is the one from which the
+    /// filter moved it: so each key of a filter leaves the cursor where the same text in one paste does.
+    ///
     /// # Errors
     /// An invalid filter. The previous filter then stays active.
-    pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
-        let filter = Filter::parse(text)?;
-        if filter != self.filter {
-            self.filter = filter;
-            self.has_pending_updates = true;
-        }
-        self.apply_updates();
+    pub fn set_filter(&mut self, text: &str, rows_in_sight: usize) -> Result<(), FilterError> {
+        self.use_filter(Filter::parse(text)?, rows_in_sight);
         Ok(())
+    }
+
+    /// Like [`Roster::set_filter`], for a text that the operator is typing: the start of a key or of a state does not
+    /// empty the list.
+    ///
+    /// # Errors
+    /// An invalid filter, or one of which no row has the last word and the word is unfinished. The previous filter then
+    /// stays active.
+    pub fn type_filter(&mut self, text: &str, rows_in_sight: usize) -> Result<(), FilterError> {
+        let filter = Filter::parse(text)?;
+        self.apply_updates();
+        if self.total() > 0
+            && let Some(error) = completion::unfinished_word(text)
+            && self.matching_rows(&filter).is_empty()
+        {
+            return Err(error);
+        }
+        self.use_filter(filter, rows_in_sight);
+        Ok(())
+    }
+
+    /// What the word at the cursor of a filter can become. `cursor` counts characters.
+    #[must_use]
+    pub fn complete_filter(&self, text: &str, cursor: usize) -> FilterCompletion {
+        completion::complete(text, cursor, self.store.wabas().map(Arc::as_ref))
+    }
+
+    fn use_filter(&mut self, filter: Filter, rows_in_sight: usize) {
+        if filter == self.filter {
+            return self.apply_updates();
+        }
+        let rows_in_sight = if filter.is_empty() { usize::MAX } else { rows_in_sight };
+        self.filter = filter;
+        self.order.place_displaced();
+        self.rearranged(WindowStart::FirstRow);
+        self.has_pending_updates = true;
+        self.apply(RebuildCause::NewFilter { rows_in_sight });
     }
 
     /// The current sort order.
     #[must_use]
     pub const fn sort(&self) -> SortOrder {
-        self.sort
+        self.order.sort()
     }
 
-    /// Sorts the rows. Applies the updates.
+    /// Sorts the rows, also those that kept their place. Applies the updates.
     pub fn set_sort(&mut self, sort: SortOrder) {
         // A removed row passes the cursor to the next row of the old order, so rows are removed before the order
         // changes.
         self.apply_updates();
-        if sort.column != self.sort.column {
-            self.unsorted.extend(&self.order);
-        }
-        self.has_pending_updates |= sort != self.sort;
-        self.sort = sort;
+        self.order.set_sort(sort);
+        self.rearranged(WindowStart::CursorInMiddle);
+        self.has_pending_updates = true;
         self.apply_updates();
+    }
+
+    fn rearranged(&mut self, start: WindowStart) {
+        self.rearrangement = Rearrangement { count: self.rearrangement.count.wrapping_add(1), start };
+    }
+
+    /// The last new filter or sort order.
+    #[must_use]
+    pub const fn rearrangement(&self) -> Rearrangement {
+        self.rearrangement
     }
 
     /// How many numbers have which two-step status, including filtered ones.
     #[must_use]
     pub fn counts(&self) -> TwoStepCounts {
         self.store.counts()
+    }
+
+    /// How many numbers each quick filter finds.
+    #[must_use]
+    pub fn quick_counts(&self) -> QuickCounts {
+        let counts = &self.request_counts;
+        QuickCounts {
+            not_set: self.counts().not_set,
+            failed: counts.failed,
+            in_doubt: counts.in_doubt,
+            set_today: counts.set_on(self.store.today()),
+            due: self.store.due_count(),
+        }
     }
 
     /// How many numbers only an earlier run has read; `None` if there are none.
@@ -273,7 +394,7 @@ impl Roster {
     /// A visible row by its index.
     #[must_use]
     pub fn row(&self, index: usize) -> Option<RosterRow<'_>> {
-        self.visible.get(index).map(|slot| self.row_at_slot(*slot))
+        self.visible.slot(index).map(|slot| self.row_at_slot(slot))
     }
 
     /// A row by its phone number ID, visible or not.
@@ -293,64 +414,28 @@ impl Roster {
         self.changes.iter()
     }
 
+    /// True if Meta confirmed a change of a listed number on this day, as in [`UtcTime::day`].
+    #[must_use]
+    pub fn is_set_on(&self, day: u32) -> bool {
+        self.request_counts.set_on(day) > 0
+    }
+
+    /// The changes that are running or in doubt, in no order.
+    pub fn open_changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
+        self.open.iter().filter_map(|id| self.changes.get(id).map(|state| (id, state)))
+    }
+
     fn row_at_slot(&self, slot: u32) -> RosterRow<'_> {
         let number = self.store.row(slot);
-        RosterRow { number, change: self.changes.get(&number.id), is_stale: self.store.is_stale(slot) }
-    }
-
-    /// The index of the cursor; `None` if no row is visible.
-    #[must_use]
-    pub fn cursor_index(&self) -> Option<usize> {
-        (!self.visible.is_empty()).then_some(self.cursor)
-    }
-
-    /// The row under the cursor.
-    #[must_use]
-    pub fn cursor_row(&self) -> Option<RosterRow<'_>> {
-        self.row(self.cursor)
-    }
-
-    /// Moves the cursor down, or up where `rows` is negative, and stops at the ends.
-    pub fn move_by(&mut self, rows: isize) {
-        self.move_to(self.cursor.saturating_add_signed(rows));
-    }
-
-    /// Moves the cursor to the first row.
-    pub fn move_to_first(&mut self) {
-        self.move_to(0);
-    }
-
-    /// Moves the cursor to the last row.
-    pub fn move_to_last(&mut self) {
-        self.move_to(usize::MAX);
-    }
-
-    fn move_to(&mut self, index: usize) {
-        self.cursor = index.min(self.visible.len().saturating_sub(1));
-        if let Some(slot) = self.visible.get(self.cursor) {
-            self.anchor = Some(self.store.row(*slot).id);
+        RosterRow {
+            number,
+            change: self.changes.get(&number.id),
+            last_set: self.store.last_set(slot),
+            is_stale: self.store.is_stale(slot),
+            is_due: self.store.is_due(slot),
+            is_kept: self.visible.is_kept(slot),
         }
     }
-
-    /// Moves the cursor to a visible number. A page that opens for the row under the cursor selects it, so that the
-    /// cursor is still there when the page closes. Returns false if the number is not visible.
-    pub fn select(&mut self, id: &PhoneNumberId) -> bool {
-        let slot = self.store.slot(id);
-        let index = self.visible.iter().position(|visible| Some(*visible) == slot);
-        if let Some(index) = index {
-            self.move_to(index);
-        }
-        index.is_some()
-    }
-}
-
-/// The slots of an order, from the top of the list.
-fn iter_directed(order: &[u32], direction: SortDirection) -> impl Iterator<Item = u32> {
-    let (mut ascending, mut descending) = (order.iter(), order.iter().rev());
-    iter::from_fn(move || match direction {
-        SortDirection::Ascending => ascending.next().copied(),
-        SortDirection::Descending => descending.next().copied(),
-    })
 }
 
 #[cfg(test)]

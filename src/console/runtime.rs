@@ -79,7 +79,10 @@ pub struct ConsoleSetup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsoleExit {
     /// The operator quit.
-    Quit,
+    Quit {
+        /// How many numbers are in doubt, and will be at the next start.
+        in_doubt: usize,
+    },
     /// The operator quit, and the journal has not recorded everything, because it failed.
     QuitWithLostRecords,
     /// The operator asked for the demo.
@@ -169,10 +172,11 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
     // Before the terminal is restored: it may be dead, and the journal must be closed before a write to it.
     shutdown::close_worker(worker_cell.get());
     Ok(match ended {
-        ConsoleExit::Quit if console.has_lost_records => ConsoleExit::QuitWithLostRecords,
-        ConsoleExit::Quit | ConsoleExit::QuitWithLostRecords | ConsoleExit::OpenDemo | ConsoleExit::TerminalLost => {
-            ended
-        }
+        ConsoleExit::Quit { .. } if console.has_lost_records => ConsoleExit::QuitWithLostRecords,
+        ConsoleExit::Quit { .. }
+        | ConsoleExit::QuitWithLostRecords
+        | ConsoleExit::OpenDemo
+        | ConsoleExit::TerminalLost => ended,
     })
 }
 
@@ -238,14 +242,16 @@ impl ConsoleRuntime {
             }
             frame_due = self.next_frame(&round, frame_due, now);
             if frame_due.is_some_and(|due| due <= now) {
-                frame_due = None;
                 if round.has_updates && !round.is_immediate {
                     self.last_progress_frame = Some(now);
                 }
-                self.draw();
+                let painted_at = self.draw();
                 if let Some(ended) = self.exit {
                     return ended;
                 }
+                // What changed by itself while the frame was drawn has no timer any more.
+                let now = Instant::now();
+                frame_due = self.app.next_wake(painted_at).is_some_and(|change| change <= now).then_some(now);
             }
         }
     }
@@ -333,7 +339,8 @@ impl ConsoleRuntime {
         self.perform(effects);
     }
 
-    fn draw(&mut self) {
+    /// Draws a frame, and returns the time that it shows.
+    fn draw(&mut self) -> Instant {
         let size = terminal_size(&self.terminal);
         if size != self.app.size() {
             self.update(Msg::Resized(size), self.clock.now());
@@ -347,10 +354,11 @@ impl ConsoleRuntime {
         });
         if drawn.is_err() {
             self.exit = Some(ConsoleExit::TerminalLost);
-            return;
+            return now;
         }
         // Only now could the operator see what a confirmation asks.
         let shown = self.clock.now();
         self.update(Msg::FrameShown { max_scroll: painted.max_scroll }, shown);
+        now
     }
 }

@@ -3,36 +3,56 @@
 //! It knows no page. A page changes it, and the views read it.
 
 mod block_reason;
+mod change_message;
+mod escrow_command;
 mod idle_timer;
 mod in_doubt_list;
+mod messages;
 mod pane;
+mod quick_filter;
 mod reading;
 mod status;
 
 pub use block_reason::BlockReason;
+pub use escrow_command::EscrowCommand;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
+pub use messages::{Message, Messages};
 pub use status::{
-    Connection, Environment, Message, Messages, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
+    Connection, Environment, NAMES_WARNING, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
     next_countdown_change,
 };
 
+pub(super) use change_message::SendTimes;
 pub(super) use idle_timer::IdleTimer;
 pub(super) use pane::DetailsPane;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::console::effect::WorkCommand;
 use crate::console::input::key::Key;
-use crate::console::input::keymap::{Keymap, Motion};
-use crate::console::roster::Roster;
+use crate::console::input::keymap::{Keymap, Mode, Motion, TextInput};
+use crate::console::roster::{FilterError, Roster};
 use crate::domain::change::ChangeState;
+use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+use crate::domain::text::CleanText;
 use crate::journal::HistoryEntry;
 
 /// The smallest window that shows a page. A smaller one shows a notice instead.
 pub const MIN_SIZE: Size = Size { width: 40, height: 10 };
 
-/// The minimum width for showing details beside the list.
-pub const MIN_PANE_WIDTH: u16 = 100;
+/// The minimum width for showing details beside the list or a page.
+pub const MIN_PANE_WIDTH: u16 = 120;
+
+/// The width of the list beside the pane, with the blank between them, in windows below 179 columns.
+const LIST_WIDTH_BESIDE_PANE: u16 = 80;
+
+/// The widest pane beside the list. What it shows is not longer.
+const MAX_PANE_WIDTH: u16 = 59;
+
+/// The columns of a page beside the pane. The pane begins behind them, in every window.
+pub const PAGE_WIDTH_BESIDE_PANE: u16 = 80;
 
 /// The size of the window, in columns and rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +81,8 @@ pub enum TokenProblem {
     Refused {
         /// Graph's error code.
         code: i64,
-        /// Its meaning, in a sentence.
-        reason: &'static str,
+        /// Why, in a sentence; `None` if Meta said only that it is not valid.
+        reason: Option<&'static str>,
     },
 }
 
@@ -77,35 +97,45 @@ pub struct Shared {
     pub(super) new_token_problem: Option<TokenProblem>,
     pub(super) recording_status: RecordingStatus,
     pub(super) in_doubt_list: InDoubtList,
-    /// The history that was loaded last, of one number.
-    pub(super) history: Option<(PhoneNumberId, Vec<HistoryEntry>)>,
+    /// The histories that open pages show.
+    pub(super) histories: HashMap<PhoneNumberId, Vec<HistoryEntry>>,
     pub(super) pane: DetailsPane,
     pub(super) idle_timer: IdleTimer,
     pub(super) refresh: RefreshProgress,
     pub(super) messages: Messages,
+    pub(super) send_times: SendTimes,
     pub(super) layout: ListLayout,
     pub(super) size: Size,
     pub(super) filter: String,
+    /// What the key of the active quick filter restores.
+    filter_before_quick: String,
+    /// When the last message was handled; `None` before the first.
+    pub(super) last_update: Option<TimePoint>,
 }
 
 impl Shared {
     pub(super) fn new(session: Session, keymap: Keymap, size: Size) -> Self {
+        let mut roster = Roster::default();
+        roster.set_rotation(session.rotation);
         Self {
             messages: Messages::with_first(session.initial_message.clone()),
             session,
             keymap,
-            roster: Roster::default(),
+            roster,
             connection: Connection::Unknown,
             new_token_problem: None,
             recording_status: RecordingStatus::Opening,
             in_doubt_list: InDoubtList::default(),
-            history: None,
+            histories: HashMap::default(),
             pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),
             refresh: RefreshProgress::default(),
-            layout: ListLayout::ListOnly,
+            send_times: SendTimes::default(),
+            layout: ListLayout::ListAndDetails,
             size,
             filter: String::new(),
+            filter_before_quick: String::new(),
+            last_update: None,
         }
     }
 
@@ -113,6 +143,12 @@ impl Shared {
     #[must_use]
     pub fn has_no_numbers(&self) -> bool {
         self.roster.total() == 0 && self.is_refresh_finished()
+    }
+
+    /// True if the profile names no WABA and no number: then Meta is asked nothing.
+    #[must_use]
+    pub const fn names_no_numbers(&self) -> bool {
+        self.session.profile.is_some() && self.session.wabas.is_empty() && self.session.single_numbers == 0
     }
 
     /// True below [`MIN_SIZE`]: no page is shown, and nothing can be confirmed.
@@ -124,15 +160,32 @@ impl Shared {
     /// True if the list shows the details of the cursor row beside it.
     #[must_use]
     pub fn has_pane(&self) -> bool {
-        self.layout == ListLayout::ListAndDetails && self.size.width >= MIN_PANE_WIDTH
+        self.layout == ListLayout::ListAndDetails && self.size.width >= MIN_PANE_WIDTH && !self.is_compact()
+    }
+
+    /// The width of the pane beside the list, without the blank before it; 0 without a pane.
+    #[must_use]
+    pub fn pane_width(&self) -> u16 {
+        if self.has_pane() { (self.size.width - LIST_WIDTH_BESIDE_PANE).min(MAX_PANE_WIDTH) } else { 0 }
     }
 
     /// How many rows of numbers the window shows.
     #[must_use]
-    pub const fn list_rows(&self) -> u16 {
-        // Title, counts, heading; message, keys. A taller window also has the filter, a rule and the ids.
-        let frame = if self.is_compact() { 5 } else { 8 };
+    pub fn list_rows(&self) -> u16 {
+        // Title, counts, heading; name, keys. A taller window also has the filter, a rule, the IDs and a message; the
+        // pane shows the IDs, too.
+        let frame = match (self.is_compact(), self.has_pane()) {
+            (true, _) => 5,
+            (false, true) => 7,
+            (false, false) => 8,
+        };
         self.size.height.saturating_sub(frame)
+    }
+
+    /// True for windows so narrow that the title names only the environment and the profile.
+    #[must_use]
+    pub const fn is_narrow(&self) -> bool {
+        self.size.width < 60
     }
 
     /// True for small windows, which leave out what is not essential.
@@ -201,10 +254,16 @@ impl Shared {
         self.size
     }
 
+    /// The time in UTC when the last message was handled, for times on the screen.
+    #[must_use]
+    pub fn utc_now(&self) -> UtcTime {
+        self.last_update.map_or(UtcTime::from_unix_seconds(0), |now| now.utc)
+    }
+
     /// How many changes are in progress.
     #[must_use]
     pub fn running_count(&self) -> usize {
-        self.roster.changes().filter(|(_, state)| state.is_running()).count()
+        self.roster.open_changes().filter(|(_, state)| state.is_running()).count()
     }
 
     /// How many changes wait with nothing of them in force: they are queued, or paused without a doubt.
@@ -212,14 +271,19 @@ impl Shared {
     pub fn queued_count(&self) -> usize {
         let waits =
             |state: &ChangeState| matches!(state, ChangeState::Queued | ChangeState::Paused { in_doubt: false, .. });
-        self.roster.changes().filter(|(_, state)| waits(state)).count()
+        self.roster.open_changes().filter(|(_, state)| waits(state)).count()
+    }
+
+    /// True if pindesk saves each PIN to the escrow before it sends the PIN.
+    #[must_use]
+    pub fn has_escrow(&self) -> bool {
+        matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty())
     }
 
     /// Numbers whose PIN may be in force and is only in the memory of this process, in no order.
     #[must_use]
     pub fn pins_only_in_memory(&self) -> Vec<PhoneNumberId> {
-        let has_escrow =
-            matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty());
+        let has_escrow = self.has_escrow();
         let is_lost = |state: &ChangeState| match state {
             ChangeState::InDoubt(details) => details.is_pin_in_memory && !details.is_in_escrow,
             ChangeState::Waiting { in_doubt, .. } | ChangeState::Paused { in_doubt, .. } => *in_doubt && !has_escrow,
@@ -230,7 +294,7 @@ impl Shared {
             | ChangeState::NotSent(..)
             | ChangeState::Resolved(..) => false,
         };
-        self.roster.changes().filter(|(_, state)| is_lost(state)).map(|(id, _)| *id).collect()
+        self.roster.open_changes().filter(|(_, state)| is_lost(state)).map(|(id, _)| *id).collect()
     }
 
     /// True if the operator was warned about every number whose PIN would be lost.
@@ -266,11 +330,29 @@ impl Shared {
         self.roster.cursor_row().map(|row| row.number.id)
     }
 
-    /// The number under the cursor. The cursor stays on it while rows arrive, because a page opens for it.
+    /// The number under the cursor, for which a page opens. The cursor stays on it when the filter is cleared.
     pub(super) fn select_under_cursor(&mut self) -> Option<PhoneNumberId> {
         let id = self.cursor_id()?;
         self.roster.select(&id);
         Some(id)
+    }
+
+    /// Keeps the rows in the list that a command works on: those that a PIN is set for, and those that are read by
+    /// themselves. The operator waits for the outcome in the row, and a row that vanished with it would hide it.
+    pub(super) fn mark_acted_on(&mut self, command: &WorkCommand) {
+        match command {
+            WorkCommand::SetPins(plan) => plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id)),
+            WorkCommand::RefreshNumber(number) => self.roster.mark_acted_on(&number.id),
+            WorkCommand::ResendPin(number) | WorkCommand::ResolveManually { number, .. } => {
+                self.roster.mark_acted_on(number);
+            }
+            WorkCommand::RefreshAll { .. }
+            | WorkCommand::AcceptRecipients
+            | WorkCommand::ReadHistory(_)
+            | WorkCommand::DropSecrets
+            | WorkCommand::RecordScreenShown
+            | WorkCommand::StopSending => {}
+        }
     }
 
     pub(super) fn move_cursor(&mut self, motion: Motion) {
@@ -285,15 +367,38 @@ impl Shared {
         }
     }
 
-    pub(super) fn set_filter(&mut self, text: &str) {
-        if self.roster.set_filter(text).is_ok() {
+    /// Filters the list. The cursor goes to the first row that matches, unless its own row is in sight.
+    pub(super) fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
+        self.roster.set_filter(text, self.list_rows().into())?;
+        text.clone_into(&mut self.filter);
+        Ok(())
+    }
+
+    /// Filters the list by a text that is being typed: what is unfinished changes nothing yet.
+    pub(super) fn type_filter(&mut self, text: &str) -> Result<(), FilterError> {
+        self.roster.type_filter(text, self.list_rows().into())?;
+        text.trim().clone_into(&mut self.filter);
+        Ok(())
+    }
+
+    /// Goes back to an earlier filter, and to the number that the cursor was on before the filter moved it.
+    pub(super) fn restore_filter(&mut self, text: &str) {
+        if self.roster.set_filter(text, usize::MAX).is_ok() {
             text.clone_into(&mut self.filter);
         }
     }
 
-    /// The scroll position of a page of text after a motion.
-    pub(super) fn scroll_after(&self, scroll: u16, motion: Motion) -> u16 {
-        let rows = self.size.height.saturating_sub(4).max(1);
+    /// By how many rows a page of text scrolls: as many as it shows, less one, so that no line is skipped.
+    pub(super) const fn page_rows(&self) -> u16 {
+        // Title, heading, rule, keys. A taller window has a blank line above the text.
+        let frame = if self.is_compact() { 4 } else { 5 };
+        let rows = self.size.height.saturating_sub(frame + 1);
+        if rows == 0 { 1 } else { rows }
+    }
+
+    /// The scroll position of a page of text after a motion. The page limits it to what it has when it is drawn.
+    pub(super) const fn scroll_after(&self, scroll: u16, motion: Motion) -> u16 {
+        let rows = self.page_rows();
         match motion {
             Motion::Up => scroll.saturating_sub(1),
             Motion::Down => scroll.saturating_add(1),
@@ -304,14 +409,14 @@ impl Shared {
         }
     }
 
-    pub(super) fn hint_unbound_key(&mut self, key: Key) {
+    /// The response to a key without an action in a mode. A field ignores it: there, keys are text.
+    pub(super) fn hint_unbound_key(&mut self, key: Key, mode: Mode) {
         if let Key::Ctrl('s' | 'q') = key {
             self.messages.set_hint(format!("{key} does nothing here."));
-        }
-        if let Key::Char(c) = key
-            && c.is_uppercase()
-        {
-            self.messages.set_hint("Caps Lock is on. Keys here are lower case.");
+        } else if mode.text_input() == TextInput::None {
+            let help = self.keymap.help_key(mode).map(|help| format!(" {help} shows the keys.")).unwrap_or_default();
+            // A key can be any character, such as one that turns the direction of the text.
+            self.messages.set_hint(format!("No action on \"{}\".{help}", CleanText::new(&key.to_string())));
         }
     }
 

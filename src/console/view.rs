@@ -21,9 +21,12 @@ mod in_doubt;
 mod pin_form;
 mod help;
 mod hidden;
+mod list_columns;
+mod list_head;
 mod list;
 mod messages;
 mod number;
+mod question;
 mod quit;
 mod recording;
 mod sheet;
@@ -64,34 +67,44 @@ impl View {
         if app.is_too_small() {
             return paint_too_small(app, &mut canvas);
         }
+        canvas.draw_title(app);
+        let result = self.paint_page(app, now, &mut canvas);
+        canvas.draw_footer(app);
+        result
+    }
+
+    fn paint_page(&mut self, app: &App, now: Instant, canvas: &mut Canvas<'_>) -> PaintResult {
         let page = |canvas: &mut Canvas<'_>, sheet: &Sheet, scroll: u16| {
-            canvas.draw_frame(app, sheet.heading());
-            sheet.paint(canvas, scroll)
+            if let Some(id) = app.page_number().filter(|_| app.has_page_pane()) {
+                details::paint_page_pane(app, id, canvas);
+            }
+            sheet.paint(app, canvas, scroll)
         };
         match app.page() {
-            Page::List(_) if app.has_no_numbers() => page(&mut canvas, &empty_state::no_numbers(app), 0),
-            Page::List(_) | Page::Filter(_) | Page::Sort(_) => list::paint(app, now, &mut canvas, &mut self.list),
-            Page::Welcome(_) => page(&mut canvas, &empty_state::welcome(app), 0),
-            Page::Token(state) => page(&mut canvas, &empty_state::token(app, &state.problem), 0),
-            Page::Number(state) => page(&mut canvas, &number::sheet(app, state.id, now), state.scroll),
-            Page::PinForm(state) => page(&mut canvas, &pin_form::sheet(app, state, now), 0),
-            Page::Confirm(state) => page(&mut canvas, &confirm::sheet(app, state), 0),
-            Page::ResolutionNote(state) => page(&mut canvas, &in_doubt::resolution_note(app, state), 0),
-            Page::Unresolved(_) => page(&mut canvas, &unresolved::sheet(app, self.theme, now), 0),
-            Page::Recipients(state) => page(&mut canvas, &recording::recipients(app, state), state.scroll),
-            Page::Hidden(state) => page(&mut canvas, &hidden::sheet(app, state), 0),
-            Page::Copy(state) => page(&mut canvas, &copy::menu(app, state), 0),
-            Page::Copied(state) => page(&mut canvas, &copy::copied(app, state), 0),
+            Page::List(_) if app.names_no_numbers() => page(canvas, &empty_state::nothing_named(app), 0),
+            Page::List(_) if app.has_no_numbers() => page(canvas, &empty_state::no_numbers(app), 0),
+            Page::List(_) | Page::Filter(_) | Page::Sort(_) => list::paint(app, now, canvas, &mut self.list),
+            Page::Welcome(_) => page(canvas, &empty_state::welcome(app), 0),
+            Page::Token(state) => page(canvas, &empty_state::token(app, &state.problem), 0),
+            Page::Number(state) => page(canvas, &number::sheet(app, self.theme, state.id, now), state.scroll),
+            Page::PinForm(state) => page(canvas, &pin_form::sheet(app, state, self.theme, now), 0),
+            Page::Confirm(state) => page(canvas, &confirm::sheet(app, state, self.theme, now), 0),
+            Page::ResolutionNote(state) => page(canvas, &in_doubt::resolution_note(app, state), 0),
+            Page::Unresolved(_) => page(canvas, &unresolved::sheet(app, self.theme, now), 0),
+            Page::Recipients(state) => page(canvas, &recording::recipients(app, state), state.scroll),
+            Page::Hidden(state) => page(canvas, &hidden::sheet(app, state), 0),
+            Page::Copy(state) => page(canvas, &copy::menu(app, state), 0),
+            Page::Copied(state) => page(canvas, &copy::copied(app, state), state.scroll),
             Page::Text(state) => {
                 let sheet = match state.text {
-                    PageText::Help => help::sheet(app),
+                    PageText::Help => help::sheet(app, self.theme),
                     PageText::Messages => messages::sheet(app),
                     PageText::JournalUnavailable => recording::journal_unavailable(app),
                 };
-                page(&mut canvas, &sheet, state.scroll)
+                page(canvas, &sheet, state.scroll)
             }
-            Page::Quit(_) => page(&mut canvas, &quit::confirmation(app), 0),
-            Page::ShuttingDown(state) => page(&mut canvas, &quit::waiting(app, &state.reason), 0),
+            Page::Quit(_) => page(canvas, &quit::confirmation(app), 0),
+            Page::ShuttingDown(state) => page(canvas, &quit::waiting(app, &state.reason), 0),
         }
     }
 }

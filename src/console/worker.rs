@@ -20,7 +20,7 @@ use self::event_loop::Worker;
 use super::app::Msg;
 use super::effect::WorkCommand;
 use crate::config::endpoint::{Credentials, Endpoint};
-use crate::domain::change::Progress;
+use crate::domain::change::{Progress, ProgressSource};
 use crate::domain::clock::Clock;
 use crate::domain::number::PhoneNumberId;
 use crate::journal::PauseGuard;
@@ -73,22 +73,37 @@ pub struct BackpressurePermit {
 
 /// The latest state of each number, until the console takes it, so that no storm of progress can starve a key.
 #[derive(Debug, Clone, Default)]
-pub struct ProgressMailbox(Arc<Mutex<HashMap<PhoneNumberId, Progress>>>);
+pub struct ProgressMailbox(Arc<Mutex<WaitingProgress>>);
+
+#[derive(Debug, Default)]
+struct WaitingProgress {
+    own: HashMap<PhoneNumberId, Progress>,
+    /// What the journal says after that. It replaces no progress of this process, which the console announces.
+    recorded: HashMap<PhoneNumberId, Progress>,
+}
 
 impl ProgressMailbox {
     /// Adds progress, and replaces what the mailbox had of the same number. True if the mailbox was empty.
     pub fn put(&self, progress: Progress) -> bool {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_empty = waiting.is_empty();
-        waiting.insert(progress.number, progress);
+        let was_empty = waiting.own.is_empty() && waiting.recorded.is_empty();
+        match progress.source {
+            ProgressSource::Own => {
+                waiting.recorded.remove(&progress.number);
+                waiting.own.insert(progress.number, progress);
+            }
+            ProgressSource::Journal(_) => {
+                waiting.recorded.insert(progress.number, progress);
+            }
+        }
         was_empty
     }
 
     /// Takes everything.
     #[must_use]
     pub fn take(&self) -> Vec<Progress> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.drain().map(|(_, progress)| progress).collect()
+        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        waiting.own.into_values().chain(waiting.recorded.into_values()).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::domain::clock::{self, TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep, WabaId};
+use crate::domain::operator::OperatorName;
 use crate::domain::outcome::ApiError;
 use crate::domain::pin::Pin;
 use crate::domain::standing::{ChangeResult, Doubt, NotApplied, NotSentReason};
@@ -223,6 +224,17 @@ pub struct Completion {
     pub attempts: u8,
 }
 
+/// The newest change of a number that Meta confirmed, by any process that shares the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastSet {
+    /// When Meta confirmed it.
+    pub at: UtcTime,
+    /// Who set it.
+    pub by: OperatorName,
+    /// How many escrow keys can open its PIN; `None` if the escrow does not have it.
+    pub escrow_keys: Option<u16>,
+}
+
 impl SendHistory {
     /// Attempts that may have been made; 1 if it is not known.
     #[must_use]
@@ -331,4 +343,15 @@ pub struct Progress {
     pub number: PhoneNumberId,
     /// The new state.
     pub state: ChangeState,
+    /// Where it comes from.
+    pub source: ProgressSource,
+}
+
+/// Where a new state of a change comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProgressSource {
+    /// This process works or worked on the change.
+    Own,
+    /// The journal has it, whichever process made the change: with the number's newest confirmed change.
+    Journal(Option<LastSet>),
 }

@@ -53,6 +53,12 @@ impl UtcTime {
         self.0.get() - 1
     }
 
+    /// The day in UTC, counted from 1970-01-01.
+    #[must_use]
+    pub const fn day(self) -> u32 {
+        self.unix_seconds() / 86_400
+    }
+
     /// The time from `self` to `later`; zero if `later` is not later.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {
@@ -88,6 +94,55 @@ impl UtcTime {
         self.format("%-d %b %Y")
     }
 
+    /// `2026-11-22 14:03`, for a column whose heading says UTC.
+    #[must_use]
+    pub fn format_minute(self) -> String {
+        self.format("%Y-%m-%d %H:%M")
+    }
+
+    /// `02 Mar 2026`, for a column.
+    #[must_use]
+    pub fn format_padded_date(self) -> String {
+        self.format("%d %b %Y")
+    }
+
+    /// `02 Mar 26 10:41`, for a narrow column.
+    #[must_use]
+    pub fn format_short(self) -> String {
+        self.format("%d %b %y %H:%M")
+    }
+
+    /// `02 Mar 26`, for a narrow column.
+    #[must_use]
+    pub fn format_short_date(self) -> String {
+        self.format("%d %b %y")
+    }
+
+    /// `14:03:09`, for a narrow column.
+    #[must_use]
+    pub fn format_time(self) -> String {
+        self.format("%H:%M:%S")
+    }
+
+    /// `14:03` on the day of `now`, `02 Mar` in the same year, and otherwise `2025`, for a narrow column.
+    #[must_use]
+    pub fn format_since(self, now: Self) -> String {
+        let year = |time: Self| time.format("%Y");
+        if self.day() == now.day() {
+            self.format_hour_minute()
+        } else if year(self) == year(now) {
+            self.format("%d %b")
+        } else {
+            year(self)
+        }
+    }
+
+    /// How long until the next day begins in UTC.
+    #[must_use]
+    pub const fn until_next_day(self) -> Duration {
+        Duration::from_secs((86_400 - self.unix_seconds() % 86_400) as u64)
+    }
+
     /// `14:03`, for a narrow column.
     #[must_use]
     pub fn format_hour_minute(self) -> String {
@@ -98,7 +153,7 @@ impl UtcTime {
 impl fmt::Display for UtcTime {
     /// `14:03:09 UTC`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.format("%H:%M:%S UTC"))
+        f.pad(&format!("{} UTC", self.format_time()))
     }
 }
 
@@ -224,6 +279,26 @@ mod tests {
         assert_eq!(time.to_string(), "14:03:09 UTC");
         assert_eq!(time.format_hour_minute(), "14:03");
         assert_eq!(time.format_date_time(), "22 Nov 2026 14:03 UTC");
+    }
+
+    #[test]
+    fn a_time_is_shown_as_precisely_as_it_is_recent() {
+        let times = [
+            ("2026-11-30T00:00:00Z", "00:00"),
+            ("2026-11-30T23:59:59Z", "23:59"),
+            ("2026-11-29T23:59:59Z", "29 Nov"),
+            ("2026-01-01T00:00:00Z", "01 Jan"),
+            ("2025-12-31T23:59:59Z", "2025"),
+            ("2027-01-01T00:00:00Z", "2027"),
+        ];
+        let parse = |text| UtcTime::from_rfc3339(text).expect("a time");
+        let now = parse("2026-11-30T14:03:09Z");
+        for (time, expected) in times {
+            assert_eq!(parse(time).format_since(now), expected);
+        }
+        let midnight = now.plus(now.until_next_day());
+        assert_eq!(midnight, parse("2026-12-01T00:00:00Z"));
+        assert_eq!(midnight.until_next_day(), Duration::from_hours(24));
     }
 
     #[test]

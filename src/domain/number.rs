@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::UtcTime;
 use crate::domain::text::CleanText;
+use crate::domain::text_problem::TextProblem;
 
 /// The maximum number of digits in an id. Graph ids are 64-bit, so they have at most 20 digits. 23 digits and a length
 /// fill three machine words, which keeps 100,000 ids off the heap.
@@ -22,20 +23,26 @@ struct GraphId {
     len: u8,
 }
 
-/// The text is not an id.
+/// The text is not an id. The error does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an ID has 1 to {MAX_ID_DIGITS} digits and nothing else")]
-pub struct ParseIdError;
+pub enum ParseIdError {
+    /// It is something else than digits.
+    #[error("an ID has 1 to {MAX_ID_DIGITS} digits and nothing else")]
+    NotDigits,
+    /// Another program changed or wrapped the id.
+    #[error(transparent)]
+    Wrapped(TextProblem),
+}
 
 impl GraphId {
     fn parse(text: &str) -> Result<Self, ParseIdError> {
         let bytes = text.as_bytes();
         if bytes.is_empty() || bytes.len() > MAX_ID_DIGITS || !bytes.iter().all(u8::is_ascii_digit) {
-            return Err(ParseIdError);
+            return Err(TextProblem::of_id(text).map_or(ParseIdError::NotDigits, ParseIdError::Wrapped));
         }
         let mut digits = [0; MAX_ID_DIGITS];
         digits[..bytes.len()].copy_from_slice(bytes);
-        Ok(Self { digits, len: u8::try_from(bytes.len()).map_err(|_| ParseIdError)? })
+        Ok(Self { digits, len: u8::try_from(bytes.len()).map_err(|_| ParseIdError::NotDigits)? })
     }
 
     fn as_str(&self) -> &str {
@@ -228,6 +235,12 @@ impl Number {
         self.display_number.as_ref().map_or(self.id.as_str(), CleanText::as_str)
     }
 
+    /// The display number exactly as Meta sent it, for its digits. It may hold control characters, so it is never shown.
+    #[must_use]
+    pub fn original_display(&self) -> Option<&str> {
+        self.display_number.as_ref().map(CleanText::original)
+    }
+
     /// True if the display number or the name differs, so that an operator could mistake it for another number.
     #[must_use]
     pub fn is_renamed_from(&self, earlier: &Self) -> bool {
@@ -238,7 +251,7 @@ impl Number {
     /// number with four digits.
     #[must_use]
     pub fn last_four(&self) -> LastFour {
-        let display_digits = self.display_number.as_ref().and_then(|display| last_four_digits(display.as_str()));
+        let display_digits = self.original_display().and_then(last_four_digits);
         match display_digits {
             Some(digits) => LastFour { digits, is_from_id: false },
             None => LastFour {
@@ -277,8 +290,9 @@ mod tests {
     #[test]
     fn an_id_is_made_of_digits_only() {
         for text in ["", "12a", "+1555", " 1", "１２", "123456789012345678901234", "../1", "1/register"] {
-            assert_eq!(text.parse::<PhoneNumberId>(), Err(ParseIdError), "{text:?}");
+            assert_eq!(text.parse::<PhoneNumberId>(), Err(ParseIdError::NotDigits), "{text:?}");
         }
+        assert_eq!("2,00E+14".parse::<PhoneNumberId>(), Err(ParseIdError::Wrapped(TextProblem::Rounded)));
     }
 
     #[test]
@@ -297,6 +311,8 @@ mod tests {
         assert_eq!(number.last_four(), LastFour { digits: "0143".to_owned(), is_from_id: true });
         number.display_number = Some(CleanText::new("+1 555-010-01 5-1"));
         assert_eq!(number.last_four(), LastFour { digits: "0151".to_owned(), is_from_id: false });
+        number.display_number = Some(CleanText::new("\u{202a}+52 1 555 010 \u{2066}0143\u{202c}"));
+        assert_eq!(number.last_four(), LastFour { digits: "0143".to_owned(), is_from_id: false });
         number.display_number = Some(CleanText::new("n/a"));
         assert!(number.last_four().is_from_id);
     }

@@ -116,6 +116,8 @@ impl fmt::Debug for Pin {
 pub enum PinChoice {
     /// The same PIN for all.
     Fixed(Pin),
+    /// A random PIN of one number that no operator has to know, because the escrow keeps it.
+    Drawn(Pin),
     /// A random PIN for each.
     Random,
 }
@@ -127,7 +129,7 @@ impl PinChoice {
     /// If a PIN must be generated and the random source of the system fails.
     pub fn pin_for(&self, display_number: Option<&str>) -> Result<Pin, RandomSourceError> {
         match self {
-            Self::Fixed(pin) => Ok(pin.duplicate()),
+            Self::Fixed(pin) | Self::Drawn(pin) => Ok(pin.duplicate()),
             Self::Random => Pin::random(display_number),
         }
     }

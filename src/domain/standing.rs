@@ -181,8 +181,8 @@ impl fmt::Display for NotSentReason {
         match self {
             Self::Stopped => f.write_str("stopped before it was sent"),
             Self::TokenRefused => f.write_str("Meta refused the access token before this was sent"),
-            Self::WabaRefused(reason) => write!(f, "Meta refuses all numbers of this WABA: {reason}"),
             Self::AppRefused(reason) => write!(f, "Meta refuses all requests of this app: {reason}"),
+            Self::WabaRefused(reason) => write!(f, "Meta refused another number of this WABA: {reason}"),
             Self::TooManyInDoubt => f.write_str("too many requests in a row got no sure answer before this was sent"),
             Self::UnknownRefusals(code) => {
                 write!(f, "Meta refused too many requests in a row with the unknown code {code} before this was sent")

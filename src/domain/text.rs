@@ -2,11 +2,13 @@
 //!
 //! The type [`CleanText`] proves that a string is cleaned; pindesk draws, prints and logs no other text from outside.
 //! This module does not drop characters that could control a terminal or hide from the reader: it replaces them with
-//! visible escapes, so that an operator cannot mistake a forged name for a real one.
+//! visible escapes, so that an operator cannot mistake a forged name for a real one. The original is kept beside the
+//! cleaned text, for data: JSON, the cache, and the digits of a number.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -22,17 +24,18 @@ const MAX_CHARS: usize = 1_000;
 /// words, which keeps most texts of 100,000 numbers off the heap, where each would cost twice as much.
 const MAX_INLINE_BYTES: usize = 22;
 
-/// Text from outside that cannot control a terminal.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// Text from outside that cannot control a terminal. Two texts are equal if they look the same.
+#[derive(Clone)]
 pub struct CleanText(TextRepr);
 
-/// Each text has exactly one representation, so that equal texts compare equal.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 enum TextRepr {
     /// The bytes after `len` are zero.
     Inline { len: u8, bytes: [u8; MAX_INLINE_BYTES] },
     /// Any longer text.
     Boxed(Box<str>),
+    /// A text that was changed to make it clean, with the original.
+    Changed(Box<(String, String)>),
 }
 
 impl TextRepr {
@@ -56,24 +59,33 @@ impl CleanText {
         if raw.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) && raw.len() <= MAX_CHARS {
             return Self(TextRepr::new(raw));
         }
-        let mut out = String::with_capacity(raw.len());
-        let mut marks = 0;
-        for (index, c) in raw.chars().enumerate() {
-            if index == MAX_CHARS {
-                out.push('…');
-                break;
-            }
-            // A mark without a base character would combine with our own text beside it.
-            let is_mark = !needs_escape(c) && c.width() == Some(0);
-            marks = if is_mark { marks + 1 } else { 0 };
-            let is_stray = is_mark && (index == 0 || marks > MAX_COMBINING_MARKS);
-            if needs_escape(c) || is_stray {
-                push_escape(&mut out, c);
-            } else {
-                out.push(c);
-            }
+        let original = match raw.char_indices().nth(MAX_CHARS) {
+            Some((end, _)) => Cow::Owned(format!("{}…", &raw[..end])),
+            None => Cow::Borrowed(raw),
+        };
+        let clean = escaped(&original);
+        Self::from_parts(clean, original.into_owned())
+    }
+
+    fn from_parts(clean: String, original: String) -> Self {
+        if clean == original {
+            Self(TextRepr::new(&clean))
+        } else {
+            Self(TextRepr::Changed(Box::new((clean, original))))
         }
-        Self(TextRepr::new(&out))
+    }
+
+    /// Leaves out the marks of reading direction and the invisible characters at both ends. They are part of the
+    /// original still.
+    #[must_use]
+    pub fn without_outer_marks(self) -> Self {
+        match self.0 {
+            TextRepr::Changed(texts) => {
+                let (_, original) = *texts;
+                Self::from_parts(escaped(original.trim_matches(is_outer_mark)), original)
+            }
+            repr @ (TextRepr::Inline { .. } | TextRepr::Boxed(_)) => Self(repr),
+        }
     }
 
     /// The cleaned text.
@@ -83,7 +95,32 @@ impl CleanText {
             // Only `TextRepr::new` builds one, from a complete text.
             TextRepr::Inline { len, bytes } => std::str::from_utf8(&bytes[..usize::from(*len)]).unwrap_or_default(),
             TextRepr::Boxed(text) => text,
+            TextRepr::Changed(texts) => &texts.0,
         }
+    }
+
+    /// The text as it came from outside, at most 1,000 characters of it. It may control a terminal: it is data, and
+    /// never drawn or printed without an encoding that escapes it.
+    #[must_use]
+    pub fn original(&self) -> &str {
+        match &self.0 {
+            TextRepr::Inline { .. } | TextRepr::Boxed(_) => self.as_str(),
+            TextRepr::Changed(texts) => &texts.1,
+        }
+    }
+}
+
+impl PartialEq for CleanText {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for CleanText {}
+
+impl Hash for CleanText {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
@@ -112,13 +149,14 @@ impl fmt::Display for CleanText {
 }
 
 impl Serialize for CleanText {
+    /// Data keeps the original.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+        serializer.serialize_str(self.original())
     }
 }
 
 impl<'de> Deserialize<'de> for CleanText {
-    /// Someone may have altered the file, so this cleans its text again.
+    /// This cleans the text again.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self::new(&text))
     }
@@ -128,6 +166,24 @@ impl fmt::Debug for CleanText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
     }
+}
+
+/// Replaces each character that needs it by its escape.
+fn escaped(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut marks = 0;
+    for (index, c) in raw.chars().enumerate() {
+        // A mark without a base character would combine with our own text beside it.
+        let is_mark = !needs_escape(c) && c.width() == Some(0);
+        marks = if is_mark { marks + 1 } else { 0 };
+        let is_stray = is_mark && (index == 0 || marks > MAX_COMBINING_MARKS);
+        if needs_escape(c) || is_stray {
+            push_escape(&mut out, c);
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn push_escape(out: &mut String, c: char) {
@@ -140,8 +196,14 @@ fn push_escape(out: &mut String, c: char) {
     }
 }
 
+/// True for the invisible characters that programs put around a number so that it reads from left to right.
+fn is_outer_mark(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// True for characters that control the terminal, change the reading direction, or are invisible.
-fn needs_escape(c: char) -> bool {
+#[must_use]
+pub fn needs_escape(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -197,13 +259,24 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
 /// Formats an error, followed by its sources: `cannot open the journal: disk I/O error`.
 #[must_use]
 pub fn error_chain(error: &dyn std::error::Error) -> CleanText {
+    CleanText::new(&error_chain_text(error))
+}
+
+/// Formats an error whose text has several lines, followed by its sources. Each line is cleaned.
+#[must_use]
+pub fn error_lines(error: &dyn std::error::Error) -> String {
+    let lines: Vec<_> = error_chain_text(error).lines().map(|line| CleanText::new(line).to_string()).collect();
+    lines.join("\n")
+}
+
+fn error_chain_text(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
         text = format!("{text}: {source}");
         next = source.source();
     }
-    CleanText::new(&text)
+    text
 }
 
 /// Formats a count with a comma between thousands: `12,408`.
@@ -240,6 +313,22 @@ mod tests {
         for (raw, expected) in cases {
             assert_eq!(CleanText::new(raw).as_str(), expected);
         }
+    }
+
+    #[test]
+    fn the_original_stays_beside_the_clean_text() {
+        let raw = "\u{202a}+52 1 555 010 0143\u{202c}";
+        let text = CleanText::new(raw);
+        assert_eq!((text.as_str(), text.original()), ("\\u{202a}+52 1 555 010 0143\\u{202c}", raw));
+        let text = text.without_outer_marks();
+        assert_eq!((text.as_str(), text.original()), ("+52 1 555 010 0143", raw));
+        let inner = CleanText::new("+52\u{202c}1").without_outer_marks();
+        assert_eq!((inner.as_str(), inner.original()), ("+52\\u{202c}1", "+52\u{202c}1"));
+        let plain = CleanText::new("Bäckerei").without_outer_marks();
+        assert_eq!((plain.as_str(), plain.original()), ("Bäckerei", "Bäckerei"));
+        let json = serde_json::to_string(&CleanText::new(raw)).expect("a string");
+        let read: CleanText = serde_json::from_str(&json).expect("a text");
+        assert_eq!((read.as_str(), read.original()), ("\\u{202a}+52 1 555 010 0143\\u{202c}", raw));
     }
 
     #[test]

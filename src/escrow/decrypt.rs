@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::domain::pin::Pin;
 use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
+use crate::domain::text_problem;
 use crate::secure_file::{self, FileError};
 
 use super::entry::{EscrowEntry, PinContext};
@@ -141,7 +142,7 @@ impl Identities {
         let name = redacted_path(path);
         let bytes = secure_file::read_bytes(&secure_file::KEY_FILE, path)?;
         let ask_passphrase = || ask(&format!("Passphrase of {name}: ")).ok_or(KeyFileProblem::NoPassphrase);
-        parse_identities(&bytes, &ask_passphrase)
+        parse_identities(text_problem::without_bom(&bytes), &ask_passphrase)
             .map(|keys| Self { keys })
             .map_err(|problem| IdentityError::InvalidKeyFile { path: name.clone(), problem })
     }

@@ -11,6 +11,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::text::{CleanText, truncate};
+use crate::domain::text_problem::TextProblem;
 
 /// The maximum width of a comment: it names the key, and shares its row with the fingerprint.
 const MAX_COMMENT_COLUMNS: usize = 40;
@@ -127,6 +128,9 @@ pub enum RecipientKeyError {
     /// A PEM file, whose lines are not keys.
     #[error("this is a PEM file. Give an SSH public key on one line, as `ssh-keygen -i` and `ssh-keygen -y` print it")]
     Pem,
+    /// The key is wrapped into something else.
+    #[error(transparent)]
+    Wrapped(TextProblem),
     /// An unknown format.
     #[error("this is not a public key that PINs can be encrypted to. {SUPPORTED_KEYS}")]
     UnknownFormat,
@@ -158,6 +162,19 @@ impl RecipientKey {
     /// Parses one line: a key, and an optional comment after it.
     pub(super) fn parse(line: &str) -> Result<Self, RecipientKeyError> {
         let line = line.trim();
+        Self::parse_line(line).map_err(|error| {
+            let problem = if error == RecipientKeyError::UnknownFormat {
+                TextProblem::of_word(line)
+            } else if matches!(error, RecipientKeyError::BadChecksum | RecipientKeyError::MalformedSsh) {
+                TextProblem::invisible_in(line)
+            } else {
+                None
+            };
+            problem.map_or(error, RecipientKeyError::Wrapped)
+        })
+    }
+
+    fn parse_line(line: &str) -> Result<Self, RecipientKeyError> {
         if contains_private_key(line) {
             return Err(RecipientKeyError::PrivateKey);
         }

@@ -87,6 +87,14 @@ impl Recipients {
         Ok((!keys.is_empty()).then_some(Self { keys }))
     }
 
+    /// Checks one entry of the config.
+    ///
+    /// # Errors
+    /// If it is not a usable public key.
+    pub fn check_entry(entry: &str) -> Result<(), RecipientKeyError> {
+        RecipientKey::parse(entry).map(|_| ())
+    }
+
     /// The fingerprints of the keys, sorted, without duplicates.
     #[must_use]
     pub fn fingerprints(&self) -> Vec<Fingerprint> {

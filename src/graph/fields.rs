@@ -152,7 +152,7 @@ impl<'a, F: Fn(&str) -> CleanText> NumberParser<'a, F> {
         Some(Number {
             id,
             waba: self.waba.cloned(),
-            display_number: self.text_field(row, "display_phone_number"),
+            display_number: self.text_field(row, "display_phone_number").map(CleanText::without_outer_marks),
             name: self.text_field(row, "verified_name"),
             two_step: TwoStep::from_is_pin_enabled(row.get("is_pin_enabled").and_then(Json::as_bool)),
             details: self.intern_details(row),

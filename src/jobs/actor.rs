@@ -5,6 +5,7 @@
 mod cancellation;
 mod resolution;
 mod starting;
+mod updates;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -190,6 +191,7 @@ impl JobsActor {
                     self.resolve(read.number, Resolution::NoPinInForce, None);
                 }
             }
+            ActorCommand::HandleUpdates(updates) => updates.into_iter().for_each(|update| self.handle_update(update)),
             ActorCommand::SelectIdle(mut numbers, reply) => {
                 numbers.retain(|number| !self.has_open_change(*number));
                 // The caller may be gone.

@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, JobId, Progress, SendHistory};
+use crate::domain::change::{
+    Change, ChangeId, ChangeState, InDoubtDetails, JobId, Progress, ProgressSource, SendHistory,
+};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{PhoneNumberId, TwoStep};
 use crate::domain::standing::{Doubt, NotApplied};
@@ -43,22 +45,50 @@ impl InDoubtChanges {
     pub(super) fn from_unresolved(unresolved: Vec<UnresolvedChange>, now: TimePoint) -> Self {
         let mut in_doubt = Self::default();
         for change in unresolved {
-            let (sent, arrival_deadline) = (change.send_history(), change.new_pin_allowed_from(now));
-            in_doubt.add(
-                change.number,
-                InDoubtChange {
-                    change: change.change,
-                    job: change.job,
-                    change_with_pin: None,
-                    before: change.two_step_before,
-                    is_in_escrow: change.is_in_escrow,
-                    doubt: change.doubt,
-                    sent,
-                    arrival_deadline,
-                },
-            );
+            in_doubt.add_unresolved(change, now);
         }
         in_doubt
+    }
+
+    fn add_unresolved(&mut self, change: UnresolvedChange, now: TimePoint) {
+        let (sent, arrival_deadline) = (change.send_history(), change.new_pin_allowed_from(now));
+        self.add(
+            change.number,
+            InDoubtChange {
+                change: change.change,
+                job: change.job,
+                change_with_pin: None,
+                before: change.two_step_before,
+                is_in_escrow: change.is_in_escrow,
+                doubt: change.doubt,
+                sent,
+                arrival_deadline,
+            },
+        );
+    }
+
+    /// Adds the changes of a number that another process left in doubt, and removes those that are no longer in doubt.
+    /// True if this adds or removes one.
+    pub(super) fn reconcile(
+        &mut self,
+        number: PhoneNumberId,
+        unresolved: Vec<UnresolvedChange>,
+        closed: &[ChangeId],
+        now: TimePoint,
+    ) -> bool {
+        let known = self.change_ids(number);
+        if let Some(changes) = self.by_number.get_mut(&number) {
+            changes.retain(|change| !closed.contains(&change.change));
+            if changes.is_empty() {
+                self.by_number.remove(&number);
+            }
+        }
+        for change in unresolved {
+            if !known.contains(&change.change) {
+                self.add_unresolved(change, now);
+            }
+        }
+        self.change_ids(number) != known
     }
 
     /// Adds the newest change.
@@ -141,7 +171,7 @@ impl InDoubtChanges {
     pub(super) fn progress(&self, number: PhoneNumberId) -> Option<Progress> {
         let state = ChangeState::InDoubt(Box::new(self.state(number)?));
         let InDoubtChange { change, job, .. } = self.newest(number)?;
-        Some(Progress { job: *job, change: Some(*change), number, state })
+        Some(Progress { job: *job, change: Some(*change), number, state, source: ProgressSource::Own })
     }
 
     /// The state of every number in doubt.

@@ -11,6 +11,7 @@ use crate::domain::change::JobId;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::NotSentReason;
+use crate::domain::text::CleanText;
 use crate::journal::RecordError;
 
 /// A confirmed job.
@@ -18,6 +19,8 @@ pub(super) struct JobStart {
     pub(super) plan: PinPlan,
     /// The job to resume; `None` for a new one.
     pub(super) resumed: Option<JobId>,
+    /// What the operator noted about a new one.
+    pub(super) note: Option<CleanText>,
     /// Why nothing of it is sent, if it was stopped before its record was written.
     pub(super) cancelled: Option<NotSentReason>,
     /// Gets the ID of the job, or why there is none.

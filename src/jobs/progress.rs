@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::domain::change::{Change, ChangeId, ChangeState, Completion, JobId, Progress};
+use crate::domain::change::{Change, ChangeId, ChangeState, Completion, JobId, Progress, ProgressSource};
 use crate::domain::clock::{Clock, TimePoint};
 use crate::domain::number::PhoneNumberId;
 
@@ -26,7 +26,7 @@ impl ProgressSender {
         number: PhoneNumberId,
         state: ChangeState,
     ) {
-        self.send(Progress { job: job.into(), change: change.into(), number, state });
+        self.send(Progress { job: job.into(), change: change.into(), number, state, source: ProgressSource::Own });
     }
 
     /// Sends the new state of a change that was created.

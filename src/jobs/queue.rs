@@ -14,7 +14,6 @@ use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::pin::RandomSourceError;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::{NotSentReason, Standing};
-use crate::domain::text::CleanText;
 use crate::journal::OutcomeRecord;
 use crate::pace::Refusal;
 
@@ -156,7 +155,7 @@ impl PlannedNumber {
             status_before: target.into(),
             number: target.id,
             waba: target.waba_id(),
-            pin: self.job.plan.pins.pin_for(target.display_number.as_ref().map(CleanText::as_str))?,
+            pin: self.job.plan.pins.pin_for(target.original_display())?,
         })))
     }
 }

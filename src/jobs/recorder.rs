@@ -9,12 +9,12 @@ use futures_util::future;
 use tokio::runtime::Handle;
 
 use super::Recorder;
+use super::job_starts::JobStart;
 use crate::domain::change::{Change, ChangeId, Completion, JobId, Resolution};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::outcome::SendFailure;
 use crate::domain::pin::PinChoice;
-use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::{NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::journal::{Intent, JobPlan, OutcomeRecord, PinSource, RecordError};
@@ -51,18 +51,19 @@ pub(super) enum JobRecord {
 }
 
 impl Recorder {
-    /// The record of a job with this plan, or of its resumption.
-    pub(super) fn job_record(&self, plan: &PinPlan, resumed: Option<JobId>) -> JobRecord {
+    /// The record of a job that starts, or of its resumption.
+    pub(super) fn job_record(&self, start: &JobStart) -> JobRecord {
+        let plan = &start.plan;
         let targets = plan.targets.iter();
-        if let Some(job) = resumed {
+        if let Some(job) = start.resumed {
             return JobRecord::Resumed(job, targets.map(|target| target.id).collect());
         }
         let pin_source = match plan.pins {
             PinChoice::Fixed(_) => PinSource::Given,
-            PinChoice::Random => PinSource::Random,
+            PinChoice::Drawn(_) | PinChoice::Random => PinSource::Random,
         };
         let numbers = targets.map(|target| (target.id, target.waba_id())).collect();
-        JobRecord::New(JobPlan { profile: self.profile.clone(), pin_source, numbers })
+        JobRecord::New(JobPlan { profile: self.profile.clone(), pin_source, note: start.note.clone(), numbers })
     }
 
     /// Records durably that these jobs start, and returns their IDs in the same order.

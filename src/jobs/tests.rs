@@ -57,7 +57,8 @@ struct ActorFixture {
 async fn actor_fixture(uptime: fn() -> Duration) -> ActorFixture {
     let dir = TempDir::new().expect("a directory");
     let journal = journal(&dir);
-    let plan = JobPlan { profile: CleanText::new("acme"), pin_source: PinSource::Given, numbers: Vec::new() };
+    let plan =
+        JobPlan { profile: CleanText::new("acme"), pin_source: PinSource::Given, note: None, numbers: Vec::new() };
     let job = journal.start_job(plan).await.expect("a job");
     let (sender, progress) = mpsc::unbounded_channel();
     let paused = Arc::new(watch::Sender::new(false));

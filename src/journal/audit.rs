@@ -14,7 +14,9 @@ use sha2::{Digest as _, Sha256};
 use super::model::{Operator, ReplySummary};
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
+use crate::domain::json_text::json_text;
 use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::operator::OperatorName;
 use crate::domain::text::CleanText;
 use crate::state_dir::{OpenMode, StateDir};
 
@@ -119,6 +121,27 @@ pub struct ClaimedIdentity {
     pub ssh_connection: Option<CleanText>,
 }
 
+/// Who wrote a row: the fields of [`AuditRow`] that name the operator, without the others.
+#[derive(Debug, Deserialize)]
+pub(super) struct RowOperator {
+    host: CleanText,
+    uid: u32,
+    claimed: ClaimedNames,
+}
+
+#[derive(Debug, Deserialize)]
+struct ClaimedNames {
+    user: Option<CleanText>,
+    sudo_user: Option<CleanText>,
+}
+
+impl RowOperator {
+    /// The short name of the operator.
+    pub(super) fn name(&self) -> OperatorName {
+        OperatorName::new(self.uid, self.claimed.user.as_ref(), self.claimed.sudo_user.as_ref(), &self.host)
+    }
+}
+
 /// The fields of a row that depend on the action.
 #[derive(Debug, Default)]
 pub(super) struct AuditEntry<'a> {
@@ -198,6 +221,12 @@ impl AuditRow {
         CleanText::new(&format!("uid {}{name}", self.uid))
     }
 
+    /// The short name of the operator.
+    #[must_use]
+    pub fn operator_name(&self) -> OperatorName {
+        OperatorName::new(self.uid, self.claimed.user.as_ref(), self.claimed.sudo_user.as_ref(), &self.host)
+    }
+
     /// The loss of earlier rows, if this row reports one. Later rows do not repair it.
     fn reported_loss(self) -> Option<AuditProblem> {
         let is_loss = self.action == AuditAction::Finding
@@ -211,7 +240,7 @@ impl AuditRow {
     /// # Errors
     /// If JSON cannot represent a field. No current field causes this.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
+        json_text(self)
     }
 }
 

@@ -3,6 +3,7 @@
 //! This module does not read or write the database. No value holds a readable PIN.
 
 mod job;
+mod record;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,8 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
-pub use job::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
+pub use job::{JobDetail, JobNumber, JobOperator, JobStatus, JobSummary, LastRequest, RecordedState};
+pub use record::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 
 /// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the
 /// request starts, and the request times out after 30 s.
@@ -110,6 +112,8 @@ pub(super) struct OpenChange {
     pub(super) unresolved: UnresolvedChange,
     /// The run that last sent it; `None` if only the escrow file had the change.
     pub(super) run_id: Option<String>,
+    /// True if its last attempt has an outcome.
+    pub(super) has_outcome: bool,
     /// No request of it can have been sent after this time, unless that run is alive.
     pub(super) last_send: RecordedTime,
 }
@@ -136,6 +140,8 @@ pub struct JobPlan {
     pub profile: CleanText,
     /// How its PINs are chosen.
     pub pin_source: PinSource,
+    /// What the operator noted about it.
+    pub note: Option<CleanText>,
     /// Every confirmed number, in order.
     pub numbers: Vec<(PhoneNumberId, Option<WabaId>)>,
 }
@@ -231,12 +237,25 @@ pub struct EncryptedPin {
     pub last_attempt_at: Option<UtcTime>,
 }
 
+/// A change of the journal, whether its PIN is encrypted there or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentChange {
+    /// The ID of the change.
+    pub change: ChangeId,
+    /// The ID of the number.
+    pub number: PhoneNumberId,
+    /// The state of the change.
+    pub state: RecordedState,
+    /// When pindesk was about to send its last request; `None` if only the escrow file had it.
+    pub last_attempt_at: Option<UtcTime>,
+}
+
 /// One entry in the history of a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {
     /// When it happened.
     pub at: UtcTime,
-    /// The operator: the user ID, and in parentheses the name that the environment claims.
+    /// The short name of the operator, as [`OperatorName`](crate::domain::operator::OperatorName) has it.
     pub operator_label: CleanText,
     /// True for the outcome of a request; false if an operator only decrypted a PIN from the escrow.
     pub is_request: bool,

@@ -12,7 +12,8 @@ use rustix::io::Errno;
 
 use crate::state_dir::{OpenMode, StateDir, StateDirError};
 
-const LOCK_FILE_PREFIX: &str = "running.";
+/// The file of a run has this prefix before its ID.
+pub(super) const LOCK_FILE_PREFIX: &str = "running.";
 
 /// The locked file of this run. Dropping it removes the file.
 #[derive(Debug)]

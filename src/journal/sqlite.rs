@@ -11,6 +11,8 @@ mod open_changes;
 mod job_queries;
 mod encrypted_pins;
 mod history;
+mod last_requests;
+mod number_records;
 pub(super) mod cache;
 pub(super) mod reader;
 pub(super) mod inspection;

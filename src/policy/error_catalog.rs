@@ -195,6 +195,12 @@ mod tests {
             ),
             (api_error(401, 190, Some(463), "Session has expired"), "the access token has expired"),
             (api_error(401, 190, Some(1), ""), "Meta refused the access token"),
+            (api_error(400, 190, None, "Malformed access token [token]"), "Meta cannot read the access token"),
+            (
+                api_error(401, 190, None, "Invalid OAuth access token - Cannot parse access token"),
+                "Meta cannot read the access token",
+            ),
+            (api_error(401, 190, None, "The access token could not be decrypted"), "Meta cannot read the access token"),
             (api_error(400, 200, None, "(#200) Provide valid app ID"), "no access token was sent"),
             (api_error(403, 200, None, "(#200) Permissions error"), "the access token may not manage this number"),
         ];

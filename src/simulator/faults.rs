@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 
+use super::demo_rows::{DemoFault, demo_row};
 use super::splitmix::splitmix64;
 use crate::domain::number::{PhoneNumberId, WabaId};
 
@@ -59,11 +60,17 @@ impl FaultPlan {
         Ok(Self { rules: file.fault, is_demo: false })
     }
 
-    /// The plan of the demo: 1 number in 100 fails, each with the next code, and 1 in 200 gives no answer. A number
-    /// behaves the same in every run. Temporary errors disappear after a retry.
+    /// The plan of the demo: its first numbers behave as their names say. Of the others, 1 in 100 fails, each with the
+    /// next code, and 1 in 200 gives no answer. A number behaves the same in every run. Temporary errors disappear after
+    /// a retry. A world with this plan has the numbers of the demo.
     #[must_use]
     pub fn demo() -> Self {
         Self { rules: Vec::new(), is_demo: true }
+    }
+
+    /// True for the plan of the demo.
+    pub(super) const fn is_demo(&self) -> bool {
+        self.is_demo
     }
 }
 
@@ -309,7 +316,11 @@ const DEMO_CODES: [(i64, u16, Option<i64>, Option<u32>); 12] = [
 /// by the operator succeeds.
 const DEMO_SILENT_ATTEMPTS: u32 = 4;
 
+/// The fault of a number of the demo, and how many attempts have it.
 fn demo_fault(index: usize) -> Option<(FaultResponse, u32)> {
+    if let Some(row) = demo_row(index) {
+        return named_fault(row.fault);
+    }
     let draw = splitmix64(index as u64);
     let nth = draw / 200;
     match draw % 200 {
@@ -328,6 +339,21 @@ fn demo_fault(index: usize) -> Option<(FaultResponse, u32)> {
             Some((responses[(nth % 4) as usize].clone(), DEMO_SILENT_ATTEMPTS))
         }
         _ => None,
+    }
+}
+
+fn named_fault(fault: DemoFault) -> Option<(FaultResponse, u32)> {
+    match fault {
+        DemoFault::None => None,
+        DemoFault::Refused { code, status } => {
+            Some((FaultResponse::Error(ErrorResponse { code, status, ..ErrorResponse::default() }), u32::MAX))
+        }
+        DemoFault::Throttled { times, retry_after } => {
+            let (code, status, retry_after) = (80_008, 400, Some(retry_after));
+            Some((FaultResponse::Error(ErrorResponse { code, status, retry_after, ..ErrorResponse::default() }), times))
+        }
+        DemoFault::NoAnswer => Some((FaultResponse::ResetAfter, DEMO_SILENT_ATTEMPTS)),
+        DemoFault::BadGateway => Some((FaultResponse::Html, DEMO_SILENT_ATTEMPTS)),
     }
 }
 
@@ -415,13 +441,32 @@ mod tests {
         let errors = responses.iter().filter(|response| matches!(response, FaultResponse::Error(_))).count();
         let silent = responses.len() - errors;
         assert!((900..1_100).contains(&errors) && (430..570).contains(&silent), "{errors} errors, {silent} silent");
-        let codes: std::collections::HashSet<i64> = (0..12_408)
+        let codes: std::collections::HashSet<i64> = (8..12_408)
             .filter_map(|index| match demo_fault(index) {
                 Some((FaultResponse::Error(error), _)) => Some(error.code),
                 _ => None,
             })
             .collect();
         assert_eq!(codes.len(), 11, "each code occurs among the numbers of the demo");
+    }
+
+    #[test]
+    fn the_first_numbers_of_the_demo_behave_as_named() {
+        let faults: Vec<_> = (0..8).map(|index| demo_fault(index).map(|(response, _)| response)).collect();
+        let error = |code, status, retry_after| {
+            Some(FaultResponse::Error(ErrorResponse { code, status, retry_after, ..ErrorResponse::default() }))
+        };
+        let expected = [
+            None,
+            None,
+            error(133_010, 400, None),
+            error(200, 403, None),
+            Some(FaultResponse::ResetAfter),
+            error(80_008, 400, Some(5)),
+            Some(FaultResponse::Html),
+            error(131_031, 403, None),
+        ];
+        assert_eq!(faults, expected);
     }
 
     #[test]

@@ -179,9 +179,10 @@ impl World {
     /// Creates a world. It costs the same for one number and for 100,000.
     #[must_use]
     pub fn new(spec: WorldSpec, faults: FaultPlan) -> Self {
+        let generator = WorldGenerator::new(spec.seed, spec.numbers).with_demo_rows(faults.is_demo());
         let generator = match spec.waba_sizes {
-            Some(sizes) => WorldGenerator::with_waba_sizes(spec.seed, sizes),
-            None => WorldGenerator::new(spec.seed, spec.numbers),
+            Some(sizes) => generator.with_waba_sizes(sizes),
+            None => generator,
         };
         Self {
             generator,

@@ -3,6 +3,7 @@
 mod credentials;
 mod loading;
 mod secrets;
+mod show;
 mod structure;
 mod values;
 

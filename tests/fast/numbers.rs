@@ -82,6 +82,17 @@ fn waba_results(events: &[(Duration, NumbersEvent)]) -> HashMap<&str, &Result<()
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_page_of_the_first_waba_comes_first() {
+    for round in 0..20 {
+        let simulator = start_simulator(1_000, ONE_SECOND, "").await;
+        let single = (id(1_000), None);
+        let events = read_numbers(&simulator, NumberSources { wabas: all_wabas(), numbers: vec![single] }).await;
+        let first = received_numbers(&events).next().expect("a number");
+        assert_eq!(first.waba.as_deref().map(|waba| waba.id), wabas().first().map(|waba| waba.id), "round {round}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn wabas_are_read_at_once_and_numbers_come_page_by_page() {
     let simulator = start_simulator(1_000, ONE_SECOND, "").await;
     let events = read_numbers(&simulator, NumberSources { wabas: all_wabas(), numbers: Vec::new() }).await;

@@ -4,12 +4,24 @@
 
 mod actions;
 mod cached_numbers;
+mod copying;
 mod counts;
+mod due;
+mod going_back;
+mod cursor;
+mod filter;
 mod hiding;
 mod history;
 mod in_doubt;
+mod keys;
+mod messages;
+mod nothing_named;
+mod journal_updates;
+mod locale;
 mod number_changes;
 mod open_issues;
+mod pin_form;
+mod questions;
 mod quitting;
 mod recording;
 mod refreshing;

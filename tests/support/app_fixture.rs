@@ -10,19 +10,22 @@ use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
-use pindesk::console::shared::{Environment, RecordingStatus, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, NAMES_WARNING, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, Completion, InDoubtDetails, JobId, Progress, SendHistory};
+use pindesk::domain::change::{
+    ChangeId, ChangeState, Completion, InDoubtDetails, JobId, Progress, ProgressSource, SendHistory,
+};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::outcome::DoubtReason;
-use pindesk::domain::pin::Pin;
-use pindesk::domain::pin_plan::PinPlan;
+use pindesk::domain::pin::{Pin, PinChoice};
+use pindesk::domain::pin_plan::{PinPlan, Targets};
 use pindesk::domain::standing::DoubtCause;
 use pindesk::domain::text::CleanText;
+use pindesk::policy::rotation::Rotation;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 pub(crate) const PIN: &str = "409726";
 
@@ -84,7 +87,7 @@ pub(crate) fn recording_with_changed_keys() -> RecordingStatus {
     }
 }
 
-fn session(show_pin_for: Duration) -> Session {
+fn session(show_pin_for: Option<Duration>) -> Session {
     Session {
         profile: Some("acme-prod".to_owned()),
         environment: Environment::Live,
@@ -94,11 +97,16 @@ fn session(show_pin_for: Duration) -> Session {
         config_paths: Vec::new(),
         token_source: "/etc/pindesk/token".to_owned(),
         wabas: vec![waba()],
-        show_pin_for: Some(show_pin_for),
+        show_pin_for,
         may_suspend: true,
+        rotation: None,
         bell: false,
+        names_warning: None,
         hide_after: Some(HIDE_AFTER),
+        single_numbers: 0,
+        escrow_command: EscrowCommand::default(),
         initial_message: None,
+        refresh_note: None,
     }
 }
 
@@ -106,6 +114,13 @@ fn session(show_pin_for: Duration) -> Session {
 pub(crate) fn set_pin_effect(index: usize) -> Effect {
     let pin = Pin::parse(PIN.as_bytes()).expect("a valid PIN");
     WorkCommand::SetPins(PinPlan::for_one(number(index), pin)).into()
+}
+
+/// The effect that sets the same PIN, which the console has drawn and the escrow keeps.
+pub(crate) fn set_drawn_pin_effect(index: usize) -> Effect {
+    let pin = Pin::parse(PIN.as_bytes()).expect("a valid PIN");
+    let targets = Targets::one(number(index));
+    WorkCommand::SetPins(PinPlan { targets, pins: PinChoice::Drawn(pin) }).into()
 }
 
 /// Puts one space between words, so that line breaks do not matter.
@@ -118,6 +133,8 @@ pub(crate) struct AppFixture {
     pub(crate) app: App,
     view: View,
     pub(crate) buffer: Buffer,
+    /// Where the terminal's cursor is.
+    pub(crate) cursor: Option<Position>,
     pub(crate) now: TimePoint,
     /// The effects of the last message.
     pub(crate) effects: Vec<Effect>,
@@ -131,25 +148,58 @@ impl AppFixture {
     }
 
     pub(crate) fn with_terminal_env(size: (u16, u16), terminal_env: &TerminalEnv) -> Self {
-        Self::with_options(size, terminal_env, Duration::from_secs(10))
+        Self::with_options(size, terminal_env, Some(Duration::from_secs(10)))
     }
 
-    /// `show_pin_for` is how long the form shows a PIN.
-    pub(crate) fn with_options(size: (u16, u16), terminal_env: &TerminalEnv, show_pin_for: Duration) -> Self {
-        Self::start(session(show_pin_for), size, terminal_env)
+    /// `show_pin_for` is how long the form shows a PIN; `None` for never.
+    pub(crate) fn with_options(size: (u16, u16), terminal_env: &TerminalEnv, show_pin_for: Option<Duration>) -> Self {
+        Self::start(session(show_pin_for), Ok(()), size, terminal_env)
+    }
+
+    /// The console in a locale that is not UTF-8.
+    pub(crate) fn in_c_locale(size: (u16, u16)) -> Self {
+        let session = Session { names_warning: Some(NAMES_WARNING), ..session(Some(Duration::from_secs(10))) };
+        Self::start(session, Ok(()), size, &TerminalEnv::default())
     }
 
     /// The console without a config file.
     pub(crate) fn without_config(size: (u16, u16)) -> Self {
-        let session = Session { profile: None, ..session(Duration::from_secs(10)) };
-        Self::start(session, size, &TerminalEnv::default())
+        let session = Session { profile: None, ..session(Some(Duration::from_secs(10))) };
+        Self::start(session, Ok(()), size, &TerminalEnv::default())
     }
 
-    fn start(session: Session, (width, height): (u16, u16), terminal_env: &TerminalEnv) -> Self {
-        let (app, effects) = App::start(session, Ok(()), Keymap::default(), Size { width, height });
+    /// The console of a profile that names no WABA and no number.
+    pub(crate) fn with_empty_profile(size: (u16, u16)) -> Self {
+        let session = Session {
+            wabas: Vec::new(),
+            config_paths: vec!["/etc/pindesk/config.toml".into()],
+            ..session(Some(Duration::from_secs(10)))
+        };
+        Self::start(session, Ok(()), size, &TerminalEnv::default())
+    }
+
+    /// The console of a config in which PINs are due after this many days.
+    pub(crate) fn with_rotation(size: (u16, u16), days: u32) -> Self {
+        let session = Session { rotation: Some(Rotation { days }), ..session(Some(Duration::from_secs(10))) };
+        Self::start(session, Ok(()), size, &TerminalEnv::default())
+    }
+
+    /// The console without an access token.
+    pub(crate) fn without_token(size: (u16, u16)) -> Self {
+        let why = Err("The file is gone.".to_owned());
+        Self::start(session(Some(Duration::from_secs(10))), why, size, &TerminalEnv::default())
+    }
+
+    fn start(
+        session: Session,
+        token: Result<(), String>,
+        (width, height): (u16, u16),
+        terminal_env: &TerminalEnv,
+    ) -> Self {
+        let (app, effects) = App::start(session, token, Keymap::default(), Size { width, height });
         let now = TimePoint { instant: Instant::now(), utc: START_TIME };
         let view = View::new(Theme::new(terminal_env, Some(Glyphs::Ascii)));
-        let mut console = Self { app, view, buffer: Buffer::default(), now, effects };
+        let mut console = Self { app, view, buffer: Buffer::default(), cursor: None, now, effects };
         console.paint();
         console
     }
@@ -187,8 +237,13 @@ impl AppFixture {
     }
 
     pub(crate) fn set_change_state(&mut self, index: usize, state: ChangeState) -> &mut Self {
-        let progress =
-            Progress { job: Some(JobId::new(1)), change: Some(ChangeId::new()), number: number_id(index), state };
+        let progress = Progress {
+            job: Some(JobId::new(1)),
+            change: Some(ChangeId::new()),
+            number: number_id(index),
+            state,
+            source: ProgressSource::Own,
+        };
         self.update(Msg::ProgressReceived(vec![progress]))
     }
 
@@ -231,6 +286,7 @@ impl AppFixture {
         let area = Rect { x: 0, y: 0, width, height };
         self.buffer = Buffer::empty(area);
         let painted = self.view.paint(&self.app, self.now.instant, &mut self.buffer, area);
+        self.cursor = painted.cursor;
         assert_eq!(self.app.update(Msg::FrameShown { max_scroll: painted.max_scroll }, self.now), []);
     }
 
@@ -307,7 +363,13 @@ impl AppFixture {
             ..self.in_doubt_state()
         };
         let state = ChangeState::InDoubt(Box::new(details));
-        Progress { job: Some(JobId::new(1)), change: Some(ChangeId::new()), number: number_id(index), state }
+        Progress {
+            job: Some(JobId::new(1)),
+            change: Some(ChangeId::new()),
+            number: number_id(index),
+            state,
+            source: ProgressSource::Own,
+        }
     }
 
     /// Reports a change in doubt, with its details adjusted.

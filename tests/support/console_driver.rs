@@ -5,6 +5,8 @@
 
 #[path = "console_driver/operator.rs"]
 mod operator;
+#[path = "console_driver/other_process.rs"]
+mod other_process;
 #[path = "console_driver/screen.rs"]
 mod screen;
 
@@ -18,7 +20,7 @@ use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, ScreenCommand, WorkCommand};
 use pindesk::console::input::decoder::{Decoder, ESC_TIMEOUT, InputEvent};
 use pindesk::console::input::keymap::Keymap;
-use pindesk::console::shared::{Environment, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::console::worker::{WorkerConfig, WorkerHandle, WorkerReport};
@@ -153,9 +155,14 @@ fn session(options: &DriverOptions, wabas: Vec<Arc<Waba>>) -> Session {
         wabas,
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
+        rotation: None,
         bell: false,
+        names_warning: None,
         hide_after: None,
+        single_numbers: usize::from(options.configured_number.is_some()),
+        escrow_command: EscrowCommand::default(),
         initial_message: None,
+        refresh_note: None,
     }
 }
 

@@ -125,6 +125,7 @@ pub(crate) fn job_plan(numbers: &[u32]) -> JobPlan {
     JobPlan {
         profile: CleanText::new("acme"),
         pin_source: PinSource::Given,
+        note: None,
         numbers: numbers.iter().map(|n| (number_id(*n), None)).collect(),
     }
 }

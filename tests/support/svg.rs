@@ -1,7 +1,7 @@
 //! Renders a terminal screen as an SVG of its grid.
 //!
 //! Each character has an explicit x, so no font and no wide character can shift a row. Rules are paths, because fonts
-//! leave gaps between box-drawing characters. The SVG never depends on the clock: dates and times have fixed values.
+//! leave gaps between box-drawing characters, and circles too. The SVG never depends on the clock: dates and times have fixed values.
 
 use std::fmt::Write as _;
 
@@ -13,15 +13,58 @@ const CELL_HEIGHT: usize = 20;
 const BASELINE: usize = 15;
 const PADDING: usize = 14;
 
-const BACKGROUND: &str = "#1c1f26";
-const STYLE: &str = "text{font:15px 'JetBrains Mono',monospace;fill:#d5d9e0}\
-                     .good{fill:#8fce7e}.bad{fill:#ff8a80}.doubt{fill:#dda0f5}.turned{fill:#1c1f26}\
-                     .bold{font-weight:700}.rule{stroke:#d5d9e0;fill:none}.turned-rule{stroke:#1c1f26;fill:none}\
-                     .back{fill:#d5d9e0}";
+/// The colors of the screen.
+#[derive(Clone, Copy)]
+pub(crate) struct Palette {
+    background: &'static str,
+    text: &'static str,
+    dim: &'static str,
+    good: &'static str,
+    bad: &'static str,
+    doubt: &'static str,
+}
+
+/// Light text on a dark background.
+pub(crate) const DARK: Palette = Palette {
+    background: "#1c1f26",
+    text: "#d5d9e0",
+    dim: "#6b7280",
+    good: "#8fce7e",
+    bad: "#ff8a80",
+    doubt: "#dda0f5",
+};
+
+/// Dark text on a light background.
+pub(crate) const LIGHT: Palette = Palette {
+    background: "#fbfbf9",
+    text: "#24292f",
+    dim: "#a3a9b1",
+    good: "#2f8a1f",
+    bad: "#b3261e",
+    doubt: "#8e2fb0",
+};
+
+impl Palette {
+    fn style(&self) -> String {
+        let Self { background, text, dim, good, bad, doubt } = self;
+        format!(
+            "text{{font:15px 'JetBrains Mono',monospace;fill:{text}}}\
+             .good{{fill:{good}}}.bad{{fill:{bad}}}.doubt{{fill:{doubt}}}.turned{{fill:{background}}}\
+             .bold{{font-weight:700}}.rule{{stroke:{text};fill:none}}.dim-rule{{stroke:{dim};fill:none}}\
+             .turned-rule{{stroke:{background};fill:none}}.back{{fill:{text}}}"
+        )
+    }
+}
 
 /// The shapes of dates and times (0 is a digit, A and a are letters), and the fixed value for each.
-const TIME_PATTERNS: [(&str, &str); 4] =
-    [("00 Aaa 0000", "22 Nov 2026"), ("0 Aaa 0000", "22 Nov 2026"), ("00:00:00", "14:03:09"), ("00:00", "14:03")];
+const TIME_PATTERNS: [(&str, &str); 6] = [
+    ("0 min 00 s", "1 min 59 s"),
+    ("00 Aaa 00 00:00", "22 Nov 26 14:03"),
+    ("00 Aaa 0000", "22 Nov 2026"),
+    ("0 Aaa 0000", "22 Nov 2026"),
+    ("00:00:00", "14:03:09"),
+    ("00:00", "14:03"),
+];
 
 /// One cell of the grid.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,8 +74,8 @@ struct SvgCell {
     is_inverse: bool,
 }
 
-/// Renders the screen as an SVG document.
-pub(crate) fn render_svg(screen: &Screen) -> String {
+/// Renders the screen as an SVG document in these colors.
+pub(crate) fn render_svg(screen: &Screen, palette: Palette) -> String {
     let (rows, columns) = screen.size();
     let (rows, columns) = (rows.get(), columns.get());
     let grid: Vec<Vec<SvgCell>> = (0..rows).map(|row| read_row(screen, row, columns)).collect();
@@ -40,8 +83,10 @@ pub(crate) fn render_svg(screen: &Screen) -> String {
     let height = usize::from(rows) * CELL_HEIGHT + 2 * PADDING;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
-         <style>{STYLE}</style>\n\
-         <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"{BACKGROUND}\"/>\n"
+         <style>{}</style>\n\
+         <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"{}\"/>\n",
+        palette.style(),
+        palette.background
     );
     for (row, cells) in grid.iter().enumerate() {
         draw_row(&mut out, row, cells);
@@ -54,12 +99,13 @@ fn read_row(screen: &Screen, row: u16, columns: u16) -> Vec<SvgCell> {
     let cell = |column| {
         let cell = screen.cell(row, column).expect("within the screen");
         let mut class = match (cell.inverse(), cell.fgcolor()) {
-            (true, _) => "turned",
+            (true, Color::Default) => "turned",
             (false, Color::Idx(2)) => "good",
             (false, Color::Idx(1)) => "bad",
             (false, Color::Idx(5)) => "doubt",
+            (false, Color::Default) if cell.dim() => "dim",
             (false, Color::Default) => "",
-            (false, other) => panic!("the console never uses {other:?}"),
+            (_, other) => panic!("the demo never shows {other:?}"),
         }
         .to_owned();
         if cell.bold() {
@@ -116,12 +162,26 @@ fn draw_row(out: &mut String, row: usize, cells: &[SvgCell]) {
             format_args!("<rect class=\"back\" x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{CELL_HEIGHT}\"/>"),
         );
     }
-    for (start, run) in group_runs(cells, |cell| (cell.text.clone(), cell.is_inverse)) {
-        let class = if run[0].is_inverse { "turned-rule" } else { "rule" };
+    for (start, run) in group_runs(cells, |cell| (cell.text.clone(), cell.class.clone())) {
+        let class = match (run[0].is_inverse, run[0].class.as_str()) {
+            (true, _) => "turned-rule",
+            (false, "dim") => "dim-rule",
+            // A rule, or a circle beside bold words.
+            (false, _) => "rule",
+        };
         let (left, right) = (PADDING + start * CELL_WIDTH, PADDING + (start + run.len()) * CELL_WIDTH);
         let middle = top + CELL_HEIGHT / 2;
         match run[0].text.as_str() {
             "─" => push_line(out, format_args!("<path class=\"{class}\" d=\"M{left} {middle}.5H{right}\"/>")),
+            "━" => push_line(
+                out,
+                format_args!("<path class=\"{class}\" stroke-width=\"3\" d=\"M{left} {middle}.5H{right}\"/>"),
+            ),
+            // The font does not have it.
+            "○" => (0..run.len()).for_each(|n| {
+                let x = left + n * CELL_WIDTH + CELL_WIDTH / 2;
+                push_line(out, format_args!("<circle class=\"{class}\" cx=\"{x}.5\" cy=\"{middle}\" r=\"3.5\"/>"));
+            }),
             "│" => (0..run.len()).for_each(|n| {
                 let (x, bottom) = (left + n * CELL_WIDTH + CELL_WIDTH / 2, top + CELL_HEIGHT);
                 push_line(out, format_args!("<path class=\"{class}\" d=\"M{x}.5 {top}V{bottom}\"/>"));
@@ -129,7 +189,7 @@ fn draw_row(out: &mut String, row: usize, cells: &[SvgCell]) {
             _ => {}
         }
     }
-    let is_text = |cell: &SvgCell| !matches!(cell.text.as_str(), "" | " " | "─" | "│");
+    let is_text = |cell: &SvgCell| !matches!(cell.text.as_str(), "" | " " | "─" | "━" | "│" | "○");
     for (start, run) in
         group_runs(cells, |cell| (is_text(cell), cell.class.clone())).filter(|(_, run)| is_text(&run[0]))
     {

@@ -6,6 +6,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
@@ -19,6 +20,9 @@ pub(crate) const NUMBERS: usize = 200;
 
 /// The PIN that tests type.
 pub(crate) const PIN: &str = "409726";
+
+/// What only the question about a number without a PIN shows.
+pub(crate) const QUESTION: &str = "y  send it";
 
 /// Longer than the pause in typing that a confirmation needs.
 const QUIET_TIME: Duration = Duration::from_millis(500);
@@ -90,6 +94,12 @@ impl TerminalFixture {
         fs::write(self.path("config.toml"), config).expect("the file is written");
     }
 
+    /// Adds lines to the end of the config.
+    pub(crate) fn append_to_config(&self, lines: &str) {
+        let config = fs::read_to_string(self.path("config.toml")).expect("a config");
+        fs::write(self.path("config.toml"), config + lines).expect("the file is written");
+    }
+
     /// How many PIN requests arrived.
     pub(crate) fn pin_requests(&self) -> usize {
         self.simulator.pin_request_count()
@@ -122,7 +132,12 @@ impl TerminalFixture {
 
     /// Waits for the numbers on this screen, and until the journal was opened more than `before` times.
     pub(crate) fn wait_until_ready(&self, screen: &PtySession, before: i64) {
-        screen.wait_for(&format!("Read {NUMBERS} numbers."));
+        self.wait_until_ready_with(screen, before, &format!("Read {NUMBERS} numbers."));
+    }
+
+    /// Like [`Self::wait_until_ready`], where the message about the numbers is this one.
+    pub(crate) fn wait_until_ready_with(&self, screen: &PtySession, before: i64, message: &str) {
+        screen.wait_for(message);
         // Until the journal is open, no PIN can be set. The list does not show when it is open.
         let deadline = Instant::now() + JOURNAL_OPEN_TIMEOUT;
         while self.journal_open_count() == before && Instant::now() < deadline {
@@ -169,6 +184,19 @@ impl TerminalFixture {
         let journal = self.open_journal_read_only();
         let runs = |journal: rusqlite::Connection| journal.query_row("SELECT count(*) FROM runs", [], |row| row.get(0));
         journal.and_then(runs).unwrap_or_default()
+    }
+
+    /// Sets [`PIN`] on a number with a command, in another process, for the user `ana`.
+    pub(crate) fn set_pin_by_command(&self, id: &str, last_four: &str) {
+        let pin_file = self.path("pin");
+        fs::write(&pin_file, PIN).expect("the file is written");
+        fs::set_permissions(&pin_file, fs::Permissions::from_mode(0o600)).expect("the mode is set");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pindesk"));
+        command.arg("--config").arg(self.path("config.toml")).args(["pin", "set", id, "--pin-file"]).arg(&pin_file);
+        command.args(["--confirm", last_four]).env_clear().env("HOME", self.path("")).env("USER", "ana");
+        let output = command.output().expect("the command runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::remove_file(pin_file).expect("it was there");
     }
 
     /// Starts the console and does not wait for anything.
@@ -223,14 +251,14 @@ impl ConsolePage {
             Self::Filter => type_filter(session, "55"),
             Self::Form => {
                 session.send("p");
-                session.wait_for("Retype PIN");
+                session.wait_for("PIN again");
                 session.send(&PIN[..4]);
                 session.wait_for("[*] [*] [*] [*] [_]");
             }
             Self::Confirm => open_confirmation(session),
             Self::Number => {
                 session.send("\r");
-                session.wait_for("Details: ");
+                session.wait_for("Last request");
             }
             Self::Help => {
                 session.send("?");
@@ -240,6 +268,10 @@ impl ConsolePage {
                 open_confirmation(session);
                 confirm(session);
                 session.wait_for("no answer");
+                // The fault blames the access token, so its page is in front of the list.
+                session.wait_for("Access token refused");
+                session.send("q");
+                session.wait_until_gone("Access token refused");
                 session.send("q");
                 session.wait_for("Quit while a PIN is in doubt?");
             }
@@ -252,21 +284,21 @@ pub(crate) fn type_filter(session: &mut PtySession, text: &str) {
     session.send("/");
     session.wait_for("Enter apply");
     session.send(text);
-    session.wait_for(&format!("Filter: {text}"));
+    session.wait_for(&format!("/ {text}"));
 }
 
 /// Moves the cursor to a number without a PIN.
 pub(crate) fn select_unset_number(session: &mut PtySession) {
     type_filter(session, "two-step:not-set");
     session.send("\r");
-    session.wait_for("Sort: ");
+    session.wait_for("p set PIN");
 }
 
 /// Opens the form for a number without a PIN.
 pub(crate) fn open_form(session: &mut PtySession) {
     select_unset_number(session);
     session.send("p");
-    session.wait_for("Retype PIN");
+    session.wait_for("PIN again");
 }
 
 /// Types a PIN for a number without one, up to the question.
@@ -275,12 +307,12 @@ pub(crate) fn open_confirmation(session: &mut PtySession) {
     session.send(format!("{PIN}{PIN}"));
     session.wait_for("Ready. Press Enter.");
     session.send("\r");
-    session.wait_for("Set the PIN for 1 number?");
+    session.wait_for(QUESTION);
 }
 
 /// Answers the question with yes, after a pause.
 pub(crate) fn confirm(session: &mut PtySession) {
     session.wait_until_quiet(QUIET_TIME);
     session.send("y");
-    session.wait_until_gone("Set the PIN for 1 number?");
+    session.wait_until_gone(QUESTION);
 }

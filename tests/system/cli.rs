@@ -2,9 +2,12 @@
 
 mod arguments;
 mod audit;
+mod config;
 mod dry_run;
 mod escrow;
+mod job_reports;
 mod jobs;
+mod meta_texts;
 mod numbers;
 mod outcomes;
 mod pin_set;
@@ -13,6 +16,7 @@ mod signals;
 mod simulator;
 mod startup;
 mod suspend;
+mod terminal;
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -24,6 +28,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::cli_fixture::{CliFixture, CommandOutput, PIN};
+use crate::support::pty::PtySession;
 use crate::support::signals::reset_ignored_signals;
 
 /// A URL that refuses every connection.
@@ -144,6 +149,30 @@ fn assert_refused(cli: &CliFixture, arguments: &[&str], code: i32, message: &str
     assert!(output.stderr.contains(message), "{arguments:?}: {}", output.stderr);
     assert!(!output.stderr.contains(PIN), "{}", output.stderr);
     assert_eq!(cli.simulator.pin_request_count(), requests);
+}
+
+/// The display number and the name of a number, as the simulator reports them.
+fn names_of(cli: &CliFixture, id: &str) -> [String; 2] {
+    let shown = cli.run(&["numbers", "show", id, "--json"]).json_lines().remove(0);
+    ["display_phone_number", "verified_name"].map(|key| shown[key].as_str().expect("a string").to_owned())
+}
+
+/// A result of a number with these fields, and null in those of Meta's words that are not among them.
+fn expected_result(cli: &CliFixture, id: &str, fields: &Value) -> Value {
+    let [display, name] = names_of(cli, id);
+    let mut result = json!({"schema": 1, "event": "result", "phone_number_id": id, "display_phone_number": display,
+                            "verified_name": name, "message": null, "details": null, "subcode": null});
+    result.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+    result
+}
+
+/// Runs a command on a terminal of this many columns to its end, and returns its output, wrapped by no line.
+fn run_in_terminal(cli: &CliFixture, arguments: &[&str], columns: u16, env: &[(&str, &str)]) -> String {
+    let home = cli.path("");
+    let env = [&[("HOME", home.to_str().expect("UTF-8")), ("USER", "ana"), ("TERM", "xterm")][..], env].concat();
+    let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), arguments, (columns, 50), &env);
+    session.wait_exit();
+    String::from_utf8(session.bytes()).expect("UTF-8").replace("\r\n", "\n")
 }
 
 /// A result without the fields that differ in each run.

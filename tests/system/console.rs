@@ -4,6 +4,7 @@
 
 mod failures;
 mod list;
+mod other_processes;
 mod pages;
 mod recovery;
 mod set_pin;

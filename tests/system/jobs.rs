@@ -18,6 +18,7 @@ mod resolving;
 mod starting;
 mod stopping;
 mod throttles;
+mod updates;
 
 use std::collections::HashMap;
 use std::path::Path;

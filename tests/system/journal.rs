@@ -6,10 +6,13 @@ mod changes;
 mod clocks;
 mod full_disk;
 mod late_arrival;
+mod number_records;
 mod processes;
 mod recovery;
+mod requests;
 mod state_dir;
 mod syncs;
+mod watch;
 mod write_failures;
 mod writer_lock;
 

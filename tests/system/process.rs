@@ -96,7 +96,7 @@ fn a_token_command_gets_only_arguments_and_environment() {
     let (environ, arguments) = (path("environ"), path("cmdline"));
     let config = path("config.toml");
     let copy = ["cp", "/proc/self/environ", "/proc/self/cmdline", dir.path().to_str().expect("a plain path")];
-    fs::write(&config, format!("[profile.acme]\ntoken_command = {copy:?}\ngraph_url = \"http://127.0.0.1:1\"\n"))
+    fs::write(&config, format!("[profile.acme]\ntoken_command = {copy:?}\ngraph_url = \"http://127.0.0.1:1\"\n[[profile.acme.waba]]\nid = \"1\"\n"))
         .expect("a config file");
     fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).expect("the mode is set");
 

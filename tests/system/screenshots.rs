@@ -12,38 +12,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pindesk::console::pages::guard::QUIET_TIME;
-use tempfile::TempDir;
 
 use crate::support::pty::PtySession;
-use crate::support::svg::render_svg;
+use crate::support::svg::{DARK, LIGHT, render_svg};
 
-/// How long a confirmation ignores keys. Nothing on the screen shows when this time is over.
+/// How long a `y` is ignored. Nothing on the screen shows when this time is over.
 const KEYS_ACCEPTED_AFTER: Duration = QUIET_TIME.saturating_add(Duration::from_millis(100));
 
-/// Faults for three numbers that the demo lists first and that have no PIN yet: one fails, one gets no answer, and one
-/// stays in flight.
-const FAULTS: &str = r#"
-# +1 201-555-0140
-[[fault]]
-number = "200000000011732"
-answer = { code = 133010, status = 400 }
+/// The rows of the demo, from 0: a number without a PIN that works, one with a PIN, and two that fail as their names say.
+const SET_ROW: usize = 0;
+const REPLACE_ROW: usize = 1;
+const FAILED_ROW: usize = 2;
+const NO_ANSWER_ROW: usize = 4;
 
-# +1 202-555-0100
-[[fault]]
-number = "200000000000762"
-answer = "reset-after"
-
-# +1 202-555-0102
-[[fault]]
-number = "200000000003030"
-answer = "timeout"
-"#;
-
-/// The rows in the list, from 0, of a number without a fault and of the three numbers above.
-const SET_ROW: usize = 3;
-const FAILED_ROW: usize = 5;
-const NO_ANSWER_ROW: usize = 12;
-const SENDING_ROW: usize = 13;
+/// The footer of the list.
+const LIST_KEYS: &str = "Enter details";
 
 const PIN: &str = "409726";
 
@@ -51,75 +34,93 @@ const PIN: &str = "409726";
 fn pages_match_their_screenshots() {
     let mut demo = DemoTerminal::start((80, 24));
     demo.check_after_keys("help", "?", "Help: number list");
-    demo.session.send("\x1b");
-    demo.session.wait_for("Sort:");
+    demo.leave_page();
 
-    demo.session.send("p");
-    demo.session.wait_for("New PIN");
+    demo.open_form(REPLACE_ROW);
     demo.type_digits(&PIN[..3], 1);
     demo.check_screenshot("form");
     demo.type_digits(&PIN[3..], 4);
-    demo.session.wait_for("Now retype the PIN.");
+    demo.session.wait_for("Now type the same PIN again.");
     demo.type_digits(PIN, 1);
     demo.session.wait_for("Ready. Press Enter.");
     demo.session.send("\r");
-    demo.session.wait_for("Replace the PIN");
-    demo.session.wait_until_quiet(KEYS_ACCEPTED_AFTER);
+    demo.session.wait_for("[____]");
     demo.check_after_keys("confirmation", "01", "[01__]");
     demo.session.send("\x1b");
-    demo.session.wait_for("Sort:");
+    demo.session.wait_for("PIN again");
+    demo.leave_page();
 
-    demo.set_pin(SET_ROW, "✓ set");
-    demo.set_pin(FAILED_ROW, "✗ failed");
-    demo.check_after_keys("failed", "\r", "Failed: ");
-    demo.session.send("\x1b");
-    demo.session.wait_for("Sort:");
-    demo.set_pin(NO_ANSWER_ROW, "! no answer");
-    demo.check_after_keys("no-answer", "\r", "No answer: ");
-    demo.session.send("\x1b");
-    demo.session.wait_for("Sort:");
-    demo.set_pin(SENDING_ROW, "~ sending");
-    // When the list opens, the cursor is on the first row.
-    demo.check_after_keys("list", "\x1b[H", "phone number ID 200000000001139");
+    demo.set_random_pin(SET_ROW, "✓ set");
+    demo.set_random_pin(FAILED_ROW, "✗ failed");
+    demo.check_after_keys("failed", "\r", "more below");
+    demo.leave_page();
+    demo.set_random_pin(NO_ANSWER_ROW, "! no answer");
+    // The countdown starts with a shorter text.
+    demo.check_after_keys("no-answer", "\r", "in 1 min 5");
+    demo.leave_page();
+    demo.session.send("\x1b[H");
+    demo.session.wait_for(" 1 of 12,408");
+    demo.check_in_both_palettes("list");
+}
+
+#[test]
+fn a_wide_list_matches_its_screenshot() {
+    let mut demo = DemoTerminal::start((120, 36));
+    demo.set_random_pin(SET_ROW, "✓ set");
+    demo.set_random_pin(FAILED_ROW, "✗ failed");
+    demo.move_to(REPLACE_ROW);
+    demo.session.wait_for("phone number ID 200000000000002");
+    demo.check_in_both_palettes("list-wide");
 }
 
 #[test]
 fn a_small_window_matches_its_screenshot() {
-    let demo = DemoTerminal::start((40, 12));
+    let demo = DemoTerminal::start((40, 10));
     demo.check_screenshot("small");
 }
 
 /// The demo on a terminal, after it read all numbers.
 struct DemoTerminal {
     session: PtySession,
-    _fault_dir: TempDir,
 }
 
 impl DemoTerminal {
     fn start(size: (u16, u16)) -> Self {
-        let dir = TempDir::new().expect("a temporary directory");
-        let faults = dir.path().join("faults.toml");
-        fs::write(&faults, FAULTS).expect("the fault file is written");
-        let faults = faults.to_str().expect("a UTF-8 path");
-        let args = ["--demo", "--demo-seed", "1", "--demo-latency", "0", "--demo-faults", faults];
+        let args = ["--demo", "--demo-seed", "1", "--demo-latency", "0"];
         let env = [("LANG", "C.UTF-8"), ("TERM", "xterm-256color"), ("USER", "ana")];
-        let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &args, size, &env);
+        let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &args, size, &env);
         session.wait_for("Read 12,408 numbers.");
-        Self { session, _fault_dir: dir }
+        // A small window shows a message until the next key.
+        session.send("\x1b[H");
+        session.wait_for("1 of 12,408");
+        Self { session }
     }
 
-    /// Sets a PIN on the number in this row, and waits until the list shows this outcome.
-    fn set_pin(&mut self, row: usize, outcome: &str) {
+    fn move_to(&mut self, row: usize) {
         self.session.send("\x1b[H");
         self.session.send("\x1b[B".repeat(row));
+        self.session.wait_for(&format!(" {} of 12,408", row + 1));
+    }
+
+    fn open_form(&mut self, row: usize) {
+        self.move_to(row);
         self.session.send("p");
         self.session.wait_for("New PIN");
-        self.type_digits(PIN, 1);
-        self.session.wait_for("Now retype the PIN.");
-        self.type_digits(PIN, 1);
-        self.session.wait_for("Ready. Press Enter.");
+        self.session.wait_for("Last set here");
+    }
+
+    fn leave_page(&mut self) {
+        self.session.send("\x1b");
+        self.session.wait_for(LIST_KEYS);
+    }
+
+    /// Sets a random PIN on the number in this row, and waits until the list shows this outcome.
+    fn set_random_pin(&mut self, row: usize, outcome: &str) {
+        self.open_form(row);
+        self.session.send("g");
+        self.session.wait_for("random");
         self.session.send("\r");
-        self.session.wait_for("Set the PIN for 1 number?");
+        self.session.wait_for("y  send it");
         self.session.wait_until_quiet(KEYS_ACCEPTED_AFTER);
         self.session.send("y");
         self.session.wait_for(outcome);
@@ -144,20 +145,28 @@ impl DemoTerminal {
     }
 
     fn check_screenshot(&self, name: &str) {
-        let svg = self.session.with_screen(render_svg);
-        let file =
-            |extension| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("screenshots/{name}.{extension}"));
-        if std::env::var_os("UPDATE_SCREENSHOTS").is_some() {
-            fs::write(file("svg"), svg).expect("the SVG is written");
-            return;
-        }
-        let expected = fs::read_to_string(file("svg")).unwrap_or_default();
-        assert!(
-            expected == svg,
-            "screenshots/{name}.svg differs from the screen. If the screen is right:\n\
-             UPDATE_SCREENSHOTS=1 cargo test --test system screenshots && cargo run --release -p pindesk-screenshots\n{}",
-            self.session.screen()
-        );
-        assert!(file("png").exists(), "screenshots/{name}.png is missing");
+        check(name, &self.session.with_screen(|screen| render_svg(screen, DARK)), &self.session.screen());
     }
+
+    /// The README shows the picture that fits the reader's background.
+    fn check_in_both_palettes(&self, name: &str) {
+        self.check_screenshot(name);
+        let svg = self.session.with_screen(|screen| render_svg(screen, LIGHT));
+        check(&format!("{name}-light"), &svg, &self.session.screen());
+    }
+}
+
+fn check(name: &str, svg: &str, screen: &str) {
+    let file = |extension| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("screenshots/{name}.{extension}"));
+    if std::env::var_os("UPDATE_SCREENSHOTS").is_some() {
+        fs::write(file("svg"), svg).expect("the SVG is written");
+        return;
+    }
+    let expected = fs::read_to_string(file("svg")).unwrap_or_default();
+    assert!(
+        expected == svg,
+        "screenshots/{name}.svg differs from the screen. If the screen is right:\n\
+         UPDATE_SCREENSHOTS=1 cargo test --test system screenshots && cargo run --release -p pindesk-screenshots\n{screen}",
+    );
+    assert!(file("png").exists(), "screenshots/{name}.png is missing");
 }

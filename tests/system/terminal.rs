@@ -3,5 +3,6 @@
 mod demo;
 mod exits;
 mod keys;
+mod other_processes;
 mod output;
 mod small_console;

@@ -1,10 +1,10 @@
-//! Whether the README says what the program does.
+//! Whether the README and the pages beside it say what the program does.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use pindesk::cli::exit_code;
-use pindesk::config::{Env, Overrides};
+use pindesk::cli::{commands_markdown, exit_code};
+use pindesk::config::{Env, Overrides, keys};
 use pindesk::console::input::keymap;
 use pindesk::preflight;
 use tempfile::TempDir;
@@ -41,10 +41,10 @@ fn assert_readme_part(marker: &str, expected: &str) {
     let readme = read("README.md");
     let (before, rest) = readme.split_once(&start).expect("the start marker");
     let (listed, after) = rest.split_once(&end).expect("the end marker");
-    if std::env::var_os("UPDATE_README").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(root().join("README.md"), format!("{before}{start}{expected}{end}{after}")).expect("written");
     } else {
-        assert!(listed == expected, "{marker} have changed: UPDATE_README=1 cargo test --test tidy\n{expected}");
+        assert!(listed == expected, "{marker} have changed: UPDATE_DOCS=1 cargo test --test tidy\n{expected}");
     }
 }
 
@@ -56,12 +56,39 @@ fn the_readme_lists_all_keys_and_exit_codes() {
 }
 
 #[test]
+fn the_pages_made_from_code_are_up_to_date() {
+    let pages = [
+        ("docs/config.md", keys::config_markdown()),
+        ("docs/keys.md", keymap::keys_markdown()),
+        ("docs/commands.md", commands_markdown()),
+    ];
+    for (path, expected) in pages {
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::create_dir_all(root().join("docs")).expect("a directory");
+            fs::write(root().join(path), expected).expect("written");
+        } else {
+            assert!(read(path) == expected, "{path} has changed: UPDATE_DOCS=1 cargo test --test tidy");
+        }
+    }
+}
+
+#[test]
+fn the_example_of_the_config_page_loads() {
+    load_config(&keys::example());
+}
+
+#[test]
 fn the_config_of_the_readme_loads() {
     let readme = read("README.md");
     let block = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a config");
+    load_config(block);
+}
+
+#[track_caller]
+fn load_config(text: &str) {
     let dir = TempDir::new().expect("a temporary directory");
     let file = dir.path().join("config.toml");
-    fs::write(&file, block).expect("the file");
+    fs::write(&file, text).expect("the file");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
     let overrides = Overrides { config: Some(file), ..Overrides::default() };
     if let Err(error) = preflight::load_config(&overrides, &Env::default()) {

@@ -3,87 +3,172 @@
 //! It needs the state directory alone, and changes nothing in it.
 
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
-use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
+use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::known_numbers::KnownNumbers;
+use crate::cli::number_arg::NumberArg;
+use crate::cli::output::audit_row::AuditTable;
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_print};
-use crate::cli::output::table;
-use crate::cli::records::open_reader;
+use crate::cli::output::table::{self, TableStyle};
+use crate::cli::records;
+use crate::cli::when::{self, When};
 use crate::config::{self, Env, Overrides};
 use crate::domain::clock::{Clock, UtcTime};
+use crate::domain::number::PhoneNumberId;
 use crate::domain::text::CleanText;
 use crate::journal::{AuditRow, JournalError, JournalReader};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// Show the entries, oldest first
-    Show {
-        /// Only entries newer than this: 90s, 15m, 24h, 7d
-        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-        since: Option<Duration>,
-        /// One JSON object
-        #[arg(long)]
-        json: bool,
-    },
+    Show(AuditShowArgs),
     /// Verify the hash chain
     Verify,
 }
 
-pub(crate) fn run(command: &AuditCommand, overrides: &Overrides, env: &Env) -> Result<ExitCode, CliError> {
+#[derive(Debug, Args)]
+pub(crate) struct AuditShowArgs {
+    /// Only entries since then: 24h, 7d, today, yesterday, 2026-11-29
+    #[arg(long, value_name = "WHEN", value_parser = when::parse)]
+    since: Option<When>,
+    /// Only entries until then; a day is included
+    #[arg(long, value_name = "WHEN", value_parser = when::parse)]
+    until: Option<When>,
+    /// Only entries about this number
+    #[arg(long, value_name = "NUMBER")]
+    number: Option<NumberArg>,
+    /// Only entries of this operator
+    #[arg(long, value_name = "NAME")]
+    who: Option<String>,
+    /// More columns, and no cell is cut
+    #[arg(long, conflicts_with = "json")]
+    wide: bool,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(
+    command: &AuditCommand,
+    overrides: &Overrides,
+    env: &Env,
+    global: &GlobalArgs,
+) -> Result<ExitCode, CliError> {
     let state_dir = config::resolve_state_dir(overrides, env)?;
-    match command {
-        AuditCommand::Show { since, json } => show(&state_dir, *since, *json),
-        AuditCommand::Verify => verify(&state_dir),
+    let is_explicit = config::explicit_state_dir(overrides, env).is_some();
+    let journal = records::open_existing(&state_dir, is_explicit)?;
+    match (command, journal) {
+        (AuditCommand::Show(args), Some(journal)) => show(args, &journal, global),
+        (AuditCommand::Show(AuditShowArgs { json: true, .. }), None) => {
+            exit_code_after_print(writeln!(io::stdout(), "{{\"schema\":{SCHEMA_VERSION},\"rows\":[]}}"), ExitCode::Done)
+        }
+        (AuditCommand::Verify, Some(journal)) => verify(&journal),
+        (AuditCommand::Show(_) | AuditCommand::Verify, None) => {
+            exit_code_after_print(writeln!(io::stdout(), "No audit entries yet."), ExitCode::Done)
+        }
     }
 }
 
-fn show(state_dir: &Path, since: Option<Duration>, is_json: bool) -> Result<ExitCode, CliError> {
-    let now = Clock::System.now().utc;
-    let since = since.map(|since| now.minus(since));
-    let reader = open_reader(state_dir)?;
+/// Which entries are shown.
+struct AuditFilter {
+    since: Option<UtcTime>,
+    /// The first second that is too late.
+    until: Option<UtcTime>,
+    number: Option<PhoneNumberId>,
+    who: Option<String>,
+}
+
+impl AuditFilter {
+    fn new(args: &AuditShowArgs, known: &KnownNumbers, now: UtcTime) -> Result<Self, CliError> {
+        Ok(Self {
+            since: args.since.map(|since| since.start(now)),
+            until: args.until.map(|until| until.end(now)),
+            number: args.number.as_ref().map(|number| known.resolve(number)).transpose()?,
+            who: args.who.as_ref().map(|who| who.to_lowercase()),
+        })
+    }
+
+    fn includes(&self, row: &AuditRow) -> bool {
+        let is_early_enough = self.until.is_none_or(|until| row.time().is_none_or(|at| at < until));
+        let names_number =
+            |number: PhoneNumberId| row.phone_number_id.as_ref().is_some_and(|id| id.as_str() == number.as_str());
+        is_early_enough && self.number.is_none_or(names_number) && self.who.as_ref().is_none_or(|who| is_by(row, who))
+    }
+}
+
+/// True if the entry is of this operator: a claimed name, a user ID, or the name that the table shows.
+fn is_by(row: &AuditRow, who: &str) -> bool {
+    let claimed = [&row.claimed.user, &row.claimed.sudo_user].into_iter().flatten();
+    claimed.map(CleanText::to_string).chain([row.uid.to_string(), row.operator_name().to_string()]).any(|name| {
+        let name = name.to_lowercase();
+        name == who
+    })
+}
+
+fn show(args: &AuditShowArgs, journal: &JournalReader, global: &GlobalArgs) -> Result<ExitCode, CliError> {
+    let known = KnownNumbers::read(journal);
+    let filter = AuditFilter::new(args, &known, Clock::System.now().utc)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let printed = if is_json {
-        print_json(&reader, since, &mut out)?
+    let printed = if args.json {
+        print_json(journal, &filter, &mut out)?
     } else {
-        reader.for_each_audit_row(since, |row| writeln!(out, "{}", table_row(&row)))?
+        let table = AuditTable::new(&known, args.wide, TableStyle::for_stdout(global.no_color, args.wide));
+        print_table(journal, &filter, &table, &mut out)?
     };
     exit_code_after_print(printed.and_then(|()| out.flush()), ExitCode::Done)
 }
 
+/// Prints the rows as they are read: the log may not fit in memory.
+fn print_table(
+    journal: &JournalReader,
+    filter: &AuditFilter,
+    table: &AuditTable<'_>,
+    out: &mut impl Write,
+) -> Result<io::Result<()>, JournalError> {
+    let mut count = 0;
+    let printed = journal.for_each_audit_row(filter.since, |row| {
+        if !filter.includes(&row) {
+            return Ok(());
+        }
+        if count == 0 {
+            writeln!(out, "{}", table.headings())?;
+        }
+        count += 1;
+        writeln!(out, "{}", table.row(&row))
+    })?;
+    let total = match count {
+        0 => "No entry matches.".to_owned(),
+        1 => "1 entry.".to_owned(),
+        _ => format!("{count} entries."),
+    };
+    Ok(printed.and_then(|()| writeln!(out, "{total}")))
+}
+
 /// Prints one object. Only one row at a time is in memory.
 fn print_json(
-    reader: &JournalReader,
-    since: Option<UtcTime>,
+    journal: &JournalReader,
+    filter: &AuditFilter,
     out: &mut impl Write,
 ) -> Result<io::Result<()>, JournalError> {
     let mut comma = "";
     if let Err(error) = write!(out, "{{\"schema\":{SCHEMA_VERSION},\"rows\":[") {
         return Ok(Err(error));
     }
-    let printed = reader
-        .for_each_audit_row(since, |row| write!(out, "{}{}", std::mem::replace(&mut comma, ","), row.to_json()?))?;
+    let printed = journal.for_each_audit_row(filter.since, |row| {
+        if !filter.includes(&row) {
+            return Ok(());
+        }
+        write!(out, "{}{}", std::mem::replace(&mut comma, ","), row.to_json()?)
+    })?;
     Ok(printed.and_then(|()| writeln!(out, "]}}")))
 }
 
-/// Sequence, time, operator, action, and the number or the note.
-fn table_row(row: &AuditRow) -> String {
-    let action = serde_json::to_value(row.action).ok();
-    let action = action.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
-    let what = match &row.outcome {
-        Some(outcome) => format!("{action}: {outcome}"),
-        None => action.to_owned(),
-    };
-    let subject = row.phone_number_id.as_ref().or(row.note.as_ref()).map_or("", CleanText::as_str);
-    let (sequence, operator) = (row.sequence.to_string(), row.operator_label());
-    table::row(&[(&sequence, 5), (row.at.as_str(), 20), (operator.as_str(), 14), (&what, 18)], subject)
-}
-
-fn verify(state_dir: &Path) -> Result<ExitCode, CliError> {
-    match open_reader(state_dir)?.verify_audit()? {
+fn verify(journal: &JournalReader) -> Result<ExitCode, CliError> {
+    match journal.verify_audit()? {
         Ok(verified) => {
             let rows = table::pluralize(usize::try_from(verified.rows).unwrap_or_default(), "row");
             exit_code_after_print(writeln!(io::stdout(), "Audit log intact ({rows})."), ExitCode::Done)
@@ -93,31 +178,6 @@ fn verify(state_dir: &Path) -> Result<ExitCode, CliError> {
                 eprint_line(&format!("pindesk: audit row {}: {}.", problem.sequence, problem.description));
             }
             Ok(ExitCode::NotReady)
-        }
-    }
-}
-
-/// Parses a number and a unit.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    const UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
-    let unit = text.chars().last().and_then(|last| UNITS.iter().find(|(unit, _)| *unit == last));
-    let seconds = unit.and_then(|(unit, seconds)| {
-        let count: u64 = text.strip_suffix(*unit)?.parse().ok()?;
-        count.checked_mul(*seconds)
-    });
-    seconds.map(Duration::from_secs).ok_or_else(|| "expected a number and s, m, h or d, such as 24h".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_is_a_number_and_a_unit() {
-        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_duration("7d"), Ok(Duration::from_hours(7 * 24)));
-        for text in ["", "h", "24", "-1h", "1 h", "1w", "99999999999999999999d", "1é"] {
-            assert!(parse_duration(text).is_err(), "{text:?}");
         }
     }
 }

@@ -3,22 +3,23 @@
 use std::path::PathBuf;
 
 use crate::cli::args::GlobalArgs;
+use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::{
-    base_setup, exit_code, has_terminal, recording_config, require_terminal, run_console, user_name,
+    base_setup, exit_code, has_terminal, names_warning, recording_config, require_terminal, run_console, user_name,
 };
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::records::config_not_found;
 use crate::cli::runtime::build_runtime;
 use crate::config::endpoint::Credentials;
-use crate::config::{self, Config, ConfigError, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource};
-use crate::console::input::keymap::{Keymap, RebindError};
+use crate::config::{self, Config, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource};
 use crate::console::runtime::{ConsoleExit, ConsoleSetup, TokenReader};
-use crate::console::shared::{Environment, Session};
+use crate::console::shared::{Environment, EscrowCommand, Session};
 use crate::console::worker::WorkerConfig;
 use crate::domain::text::CleanText;
 use crate::journal::JournalKind;
 use crate::numbers::NumberSources;
+use crate::policy::rotation::Rotation;
 use crate::preflight;
 use crate::process;
 
@@ -33,14 +34,17 @@ pub(crate) fn run(overrides: &Overrides, env: &Env, global: &GlobalArgs) -> Resu
     };
     require_terminal("pindesk")?;
     let setup = match config {
-        Some(config) => setup_from_config(config, config::resolve_state_dir(overrides, env)?, global.no_color)?,
+        Some(config) => {
+            let state_dir = config::resolve_state_dir(overrides, env)?;
+            setup_from_config(config, state_dir, escrow_command(overrides, env), global.no_color)?
+        }
         None => setup_without_config(config::search_paths(overrides, env), global.no_color)?,
     };
     #[cfg(debug_assertions)]
     let setup = ConsoleSetup { panics_after_start: global.panic_after_start, ..setup };
     match run_console(setup)? {
         ConsoleExit::OpenDemo => Ok(None),
-        exit @ (ConsoleExit::Quit | ConsoleExit::QuitWithLostRecords | ConsoleExit::TerminalLost) => {
+        exit @ (ConsoleExit::Quit { .. } | ConsoleExit::QuitWithLostRecords | ConsoleExit::TerminalLost) => {
             Ok(Some(exit_code(exit)))
         }
     }
@@ -56,33 +60,65 @@ fn setup_without_config(searched: Vec<PathBuf>, no_color: bool) -> Result<Consol
         config_paths: searched,
         token_source: String::new(),
         wabas: Vec::new(),
+        single_numbers: 0,
+        escrow_command: EscrowCommand::default(),
         show_pin_for: None,
         may_suspend: ConsoleSettings::default().suspend && process::can_suspend(),
+        rotation: None,
         bell: false,
+        names_warning: names_warning(GlyphChoice::Auto),
         hide_after: None,
         initial_message: None,
+        refresh_note: None,
     };
     Ok(base_setup(session, no_color, GlyphChoice::Auto, build_runtime()?))
 }
 
-fn setup_from_config(config: Config, state_dir: PathBuf, no_color: bool) -> Result<ConsoleSetup, CliError> {
-    let keymap = build_keymap(&config)?;
-    let Config { path, profile, console, escrow, .. } = config;
+/// The command that decrypts PINs from the state directory of this console, in any shell and any directory.
+fn escrow_command(overrides: &Overrides, env: &Env) -> EscrowCommand {
+    let path = |option: &Option<PathBuf>, variable: &Option<PathBuf>| {
+        let path = option.as_ref().or(variable.as_ref())?;
+        Some(std::path::absolute(path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned())
+    };
+    let options = [
+        ("--config", path(&overrides.config, &env.config)),
+        ("--state-dir", path(&overrides.state_dir, &env.state_dir)),
+        ("--profile", overrides.profile.clone().or_else(|| env.profile.clone())),
+    ];
+    let given = options.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    given.fold(EscrowCommand::default(), |command, (name, value)| command.with_option(name, &value))
+}
+
+fn setup_from_config(
+    config: Config,
+    state_dir: PathBuf,
+    escrow_command: EscrowCommand,
+    no_color: bool,
+) -> Result<ConsoleSetup, CliError> {
+    let keymap = keymap_from_config(&config)?;
+    // The screen would open, and could set nothing.
+    preflight::load_recipients(&config.escrow)?;
+    let Config { path, profile, console, escrow, policy, .. } = config;
     let is_live = profile.live && !profile.is_test();
     let session = Session {
         profile: Some(profile.name.as_str().to_owned()),
         environment: if is_live { Environment::Live } else { Environment::Test },
         read_only: profile.read_only,
         user: user_name(),
-        host: profile.endpoint.url.host().to_owned(),
+        host: profile.endpoint.url.host_and_port(),
         config_paths: vec![path],
         token_source: profile.token.as_ref().map(token_source_label).unwrap_or_default(),
         wabas: profile.wabas.clone(),
+        single_numbers: profile.numbers.len(),
+        escrow_command,
         show_pin_for: console.show_pin,
         may_suspend: console.suspend && process::can_suspend(),
+        rotation: policy.rotate_after.map(Rotation::after),
         bell: console.bell,
+        names_warning: names_warning(console.glyphs),
         hide_after: console.hide_after,
         initial_message: None,
+        refresh_note: None,
     };
     let worker_config = WorkerConfig {
         endpoint: profile.endpoint.clone(),
@@ -112,25 +148,4 @@ fn token_source_label(source: &TokenSource) -> String {
             format!("the command {}", CleanText::new(argv.first().map_or("", String::as_str)))
         }
     }
-}
-
-/// The default keys with those of the config.
-fn build_keymap(config: &Config) -> Result<Keymap, ConfigError> {
-    let mut keymap = Keymap::default();
-    for binding in &config.key_overrides {
-        keymap.rebind(&binding.action, &binding.key).map_err(|error| {
-            let what = error.to_string();
-            match error {
-                RebindError::UnknownAction { .. } | RebindError::FixedAction(_) => binding.action_error(&what, &[]),
-                RebindError::UnknownKey(_)
-                | RebindError::ReservedKey(_)
-                | RebindError::AlsoConfirms(_)
-                | RebindError::Conflict { .. }
-                | RebindError::TypedAsText { .. } => {
-                    binding.key_error(&what, "a key that is free on every page of this action")
-                }
-            }
-        })?;
-    }
-    Ok(keymap)
 }

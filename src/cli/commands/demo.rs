@@ -14,7 +14,9 @@ use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 use crate::cli::args::{DemoArgs, GlobalArgs};
-use crate::cli::console_setup::{base_setup, exit_code, recording_config, require_terminal, run_console, user_name};
+use crate::cli::console_setup::{
+    base_setup, exit_code, names_warning, recording_config, require_terminal, run_console, user_name,
+};
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::runtime::build_runtime;
@@ -22,14 +24,14 @@ use crate::cli::simulator_spec::{read_fault_plan, simulator_spec};
 use crate::config::endpoint::{AccessToken, Credentials, DEFAULT_GRAPH_VERSION, Endpoint};
 use crate::config::{self, ConsoleSettings, EscrowSettings, GlyphChoice};
 use crate::console::runtime::{ConsoleSetup, TokenReader};
-use crate::console::shared::{Environment, Message, Session};
+use crate::console::shared::{Environment, EscrowCommand, Message, Session};
 use crate::console::worker::WorkerConfig;
 use crate::domain::clock::Clock;
 use crate::domain::redact::{redacted_path, shell_quote};
 use crate::journal::JournalKind;
 use crate::numbers::NumberSources;
 use crate::process;
-use crate::simulator::{self, FaultPlan, Simulator};
+use crate::simulator::{self, FAILING_DEMO_ROWS, FaultPlan, Simulator};
 use crate::state_dir::{OpenMode, StateDir};
 
 /// The private key, in the state directory of the demo.
@@ -58,6 +60,7 @@ pub(crate) fn run(args: &DemoArgs, state_dir: Option<&Path>, global: &GlobalArgs
         Ok(Credentials { token, app_secret: None })
     };
     let settings = ConsoleSettings::default();
+    let failing = if args.faults.is_none() { failing_rows_message(args.numbers) } else { None };
     let session = Session {
         profile: Some("demo".to_owned()),
         environment: Environment::Demo,
@@ -67,11 +70,16 @@ pub(crate) fn run(args: &DemoArgs, state_dir: Option<&Path>, global: &GlobalArgs
         config_paths: Vec::new(),
         token_source: "the demo itself".to_owned(),
         wabas: wabas.clone(),
+        single_numbers: 0,
+        escrow_command: demo.escrow_command,
         show_pin_for: settings.show_pin,
         may_suspend: settings.suspend && process::can_suspend(),
+        rotation: None,
         bell: false,
+        names_warning: names_warning(GlyphChoice::Auto),
         hide_after: settings.hide_after,
         initial_message: Some(Message { at: Clock::System.now().utc, text: demo.key_message }),
+        refresh_note: failing,
     };
     let setup = ConsoleSetup {
         worker_config: Some(WorkerConfig {
@@ -96,6 +104,17 @@ struct DemoSetup {
     escrow: EscrowSettings,
     /// Says where the key is.
     key_message: String,
+    /// The command that decrypts the PINs of a number with that key.
+    escrow_command: EscrowCommand,
+}
+
+/// Says which rows of the list fail; `None` if there are too few numbers for one.
+fn failing_rows_message(numbers: usize) -> Option<String> {
+    let (first, last) = (*FAILING_DEMO_ROWS.start(), numbers.min(*FAILING_DEMO_ROWS.end()));
+    match last.checked_sub(first)? {
+        0 => Some(format!("Row {first} fails on purpose: its name says how.")),
+        _ => Some(format!("Rows {first} to {last} fail on purpose: their names say how.")),
+    }
 }
 
 impl DemoSetup {
@@ -117,8 +136,13 @@ impl DemoSetup {
             "PINs are encrypted to a throwaway key.{removal} To decrypt them, in another terminal: \
              pindesk escrow open --state-dir {quoted_dir} --identity {key}"
         );
+        // The operator may paste it into a shell in another directory.
+        let absolute_dir = std::path::absolute(&state_dir).unwrap_or_else(|_| state_dir.clone());
+        let escrow_command = EscrowCommand::default()
+            .with_option("--state-dir", &absolute_dir.to_string_lossy())
+            .with_identity(&absolute_dir.join(KEY_FILE));
         let escrow = EscrowSettings { recipients: vec![recipient], recipients_file: None };
-        Ok(Self { state_dir, temp_dir, escrow, key_message })
+        Ok(Self { state_dir, temp_dir, escrow, key_message, escrow_command })
     }
 }
 

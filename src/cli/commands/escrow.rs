@@ -3,7 +3,9 @@
 //! Listing and decrypting need the escrow file alone: no config, no journal, no network. Only `open` shows a PIN. If there
 //! is a journal, it records who decrypts a PIN before the PIN is shown.
 
+mod in_force;
 mod store;
+mod print;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,26 +13,22 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::output::result_fields::{recorded_label, recorded_result};
+use crate::cli::number_arg::NumberArg;
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_print, print_json};
-use crate::cli::output::table;
+use crate::cli::output::table::{self, TableStyle};
 use crate::cli::records::{self, require_config};
 use crate::cli::runtime::build_runtime;
 use crate::config::{self, Env, Overrides};
-use crate::domain::clock::UtcTime;
-use crate::domain::number::{PhoneNumberId, WabaId};
-use crate::domain::standing::ChangeResult;
-use crate::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities};
+use crate::escrow::decrypt::{DecryptPinError, Identities};
 use crate::escrow::{self, EscrowEntry, Fingerprint};
-use crate::journal::{AuditEvent, RecipientsStatus, RecordedState};
+use crate::journal::{AuditEvent, RecipientsStatus};
 use crate::state_dir::StateDir;
 
-use store::{Decryption, EscrowSource, EscrowStore, EscrowedChange, JournalStatus};
+use store::{Decryption, EscrowStore, EscrowedChange};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EscrowCommand {
@@ -51,8 +49,11 @@ pub(crate) enum EscrowCommand {
 #[derive(Debug, Args)]
 pub(crate) struct EscrowListArgs {
     /// Only these numbers
-    #[arg(value_name = "PHONE_NUMBER_ID")]
-    numbers: Vec<PhoneNumberId>,
+    #[arg(value_name = "NUMBER")]
+    numbers: Vec<NumberArg>,
+    /// More columns, and no cell is cut
+    #[arg(long, conflicts_with = "json")]
+    wide: bool,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -63,6 +64,9 @@ pub(crate) struct EscrowOpenArgs {
     /// Private key: an age key file, or an ssh-ed25519 key
     #[arg(long, value_name = "FILE")]
     identity: PathBuf,
+    /// Also the PINs that were refused or not sent
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     list: EscrowListArgs,
 }
@@ -74,9 +78,10 @@ pub(crate) fn run(
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
     let state_dir = config::resolve_state_dir(overrides, env)?;
+    let is_explicit = config::explicit_state_dir(overrides, env).is_some();
     match command {
-        EscrowCommand::List(args) => list(args, &state_dir),
-        EscrowCommand::Open(args) => decrypt_pins(args, &state_dir, global),
+        EscrowCommand::List(args) => list(args, &state_dir, is_explicit, global),
+        EscrowCommand::Open(args) => decrypt_pins(args, &state_dir, is_explicit, global),
         EscrowCommand::Ack { json } => accept_recipients(*json, &state_dir, overrides, env, global),
         EscrowCommand::Recipe => {
             exit_code_after_print(write!(io::stdout(), "{}", escrow::recipe(&state_dir)), ExitCode::Done)
@@ -84,94 +89,44 @@ pub(crate) fn run(
     }
 }
 
-/// An encrypted PIN as scripts see it.
-#[derive(Serialize)]
-struct EscrowRecord<'a> {
-    change: String,
-    phone_number_id: &'a str,
-    waba_id: Option<&'a str>,
-    at: String,
-    /// The outcome of its change, as in a result; null if the journal does not know the change.
-    request: Option<ChangeResult>,
-    /// True if the change had no answer and is no longer in doubt.
-    settled: bool,
-    /// Null if it is not known.
-    last_try_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pin: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<EscrowSource>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
-impl<'a> EscrowRecord<'a> {
-    fn new(entry: &'a EscrowEntry, status: Option<JournalStatus>) -> Self {
-        let state = status.map(|status| status.state);
-        Self {
-            change: entry.change.to_string(),
-            phone_number_id: entry.number.as_str(),
-            waba_id: entry.waba.as_ref().map(WabaId::as_str),
-            at: entry.at.to_rfc3339(),
-            request: state.map(recorded_result),
-            settled: state == Some(RecordedState::Resolved),
-            last_try_at: status.and_then(|status| status.last_attempt_at).map(UtcTime::to_rfc3339),
-            pin: None,
-            source: None,
-            reason: None,
-        }
-    }
-}
-
-fn list(args: &EscrowListArgs, state_dir: &Path) -> Result<ExitCode, CliError> {
-    #[derive(Serialize)]
-    struct EscrowListOutput<'a> {
-        schema: u8,
-        records: Vec<EscrowRecord<'a>>,
-        unreadable_lines: &'a [usize],
-        is_torn: bool,
-    }
-    let store = EscrowStore::read(state_dir, &args.numbers)?;
+fn list(args: &EscrowListArgs, state_dir: &Path, is_explicit: bool, global: &GlobalArgs) -> Result<ExitCode, CliError> {
+    let store = EscrowStore::read(state_dir, is_explicit, &args.numbers)?;
     store.changes.iter().for_each(EscrowedChange::warn_if_entries_differ);
-    if args.json {
-        let changes = store.changes.iter();
-        let records = changes.map(|change| EscrowRecord::new(change.first_entry(), change.journal_status)).collect();
-        let output = EscrowListOutput {
-            schema: SCHEMA_VERSION,
-            records,
-            unreadable_lines: &store.unreadable_lines,
-            is_torn: store.is_torn,
-        };
-        return exit_code_after_print(print_json(&output), store.exit_code());
-    }
-    let mut rows = vec![escrow_row("ENCRYPTED AT", "PHONE NUMBER ID", "CHANGE")];
-    rows.extend(
-        store
-            .changes
-            .iter()
-            .map(EscrowedChange::first_entry)
-            .map(|entry| escrow_row(&entry.at.to_rfc3339(), entry.number.as_str(), &entry.change.to_string())),
-    );
-    exit_code_after_print(writeln!(io::stdout(), "{}", rows.join("\n")), store.exit_code())
+    let printed = if args.json {
+        print::list_json(&store)
+    } else {
+        print::list_table(&store, args.wide, TableStyle::for_stdout(global.no_color, args.wide))
+    };
+    exit_code_after_print(printed, store.exit_code())
 }
 
-fn escrow_row(at: &str, number: &str, last: &str) -> String {
-    table::row(&[(at, 20), (number, 18)], last)
-}
-
-fn decrypt_pins(args: &EscrowOpenArgs, state_dir: &Path, global: &GlobalArgs) -> Result<ExitCode, CliError> {
+fn decrypt_pins(
+    args: &EscrowOpenArgs,
+    state_dir: &Path,
+    is_explicit: bool,
+    global: &GlobalArgs,
+) -> Result<ExitCode, CliError> {
     if !args.list.json && !io::stdout().is_terminal() {
         return Err(CliError::usage("refusing to print PINs to a pipe or file; use --json if you mean it"));
     }
-    let store = EscrowStore::read(state_dir, &args.list.numbers)?;
+    let store = EscrowStore::read(state_dir, is_explicit, &args.list.numbers)?;
     let ask = |prompt: &str| prompt_passphrase(prompt, global.no_input);
     let identities = Identities::read(&args.identity, &ask).map_err(|error| CliError::not_ready_because(&error))?;
-    let decryptions: Vec<_> = store.changes.iter().flat_map(|change| change.decrypt(&identities)).collect();
-    record_decryptions(
-        &store.dir,
-        decryptions.iter().filter(|decryption| decryption.result.is_ok()).map(|decryption| decryption.entry),
-    )?;
-    let printed = if args.list.json { print_pins_json(&store, &decryptions) } else { print_table(&decryptions) };
+    // A PIN that was never in force is not shown, and so not decrypted, unless it is asked for.
+    let (hidden, shown): (Vec<_>, Vec<_>) =
+        store.changes.iter().partition(|change| !args.all && change.was_never_set());
+    let decryptions: Vec<_> = shown.iter().flat_map(|change| change.decrypt(&identities)).collect();
+    let decrypted = decryptions.iter().filter(|decryption| decryption.result.is_ok());
+    record_decryptions(store.dir.as_ref(), decrypted.map(|decryption| decryption.entry))?;
+    if !hidden.is_empty() && !global.quiet {
+        let pins = table::pluralize(hidden.len(), "PIN");
+        eprint_line(&format!("pindesk: {pins} refused or not sent, and left out here. To see all: --all"));
+    }
+    let printed = if args.list.json {
+        print::pins_json(&store, &decryptions)
+    } else {
+        print::pins_table(&store, &decryptions, args.list.wide, TableStyle::for_stdout(global.no_color, args.list.wide))
+    };
     let codes = decryptions.iter().map(decryption_exit_code).chain([store.exit_code()]);
     exit_code_after_print(printed, worst_record_code(codes))
 }
@@ -186,11 +141,12 @@ fn prompt_passphrase(prompt: &str, no_input: bool) -> Option<SecretString> {
 
 /// Records what is about to be shown, with one sync for all of it. If that fails, the PINs are shown all the same: they
 /// may be needed, and the owner of the key can decrypt them without this program.
-fn record_decryptions<'a>(dir: &StateDir, entries: impl Iterator<Item = &'a EscrowEntry>) -> Result<(), CliError> {
+fn record_decryptions<'a>(
+    dir: Option<&StateDir>,
+    entries: impl Iterator<Item = &'a EscrowEntry>,
+) -> Result<(), CliError> {
     let mut entries = entries.peekable();
-    if entries.peek().is_none() {
-        return Ok(());
-    }
+    let Some(dir) = dir.filter(|_| entries.peek().is_some()) else { return Ok(()) };
     let journal = match records::open_for_audit(dir) {
         Ok(journal) => journal,
         Err(error) => {
@@ -223,73 +179,6 @@ const fn decryption_exit_code(decryption: &Decryption<'_>) -> ExitCode {
 /// only if no row below names the reason.
 fn worst_record_code(codes: impl Iterator<Item = ExitCode>) -> ExitCode {
     codes.max().unwrap_or(ExitCode::Done)
-}
-
-fn print_pins_json(store: &EscrowStore, decryptions: &[Decryption<'_>]) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct EscrowOpenOutput<'a> {
-        schema: u8,
-        records: Vec<EscrowRecord<'a>>,
-        unopened: Vec<EscrowRecord<'a>>,
-        unreadable_lines: &'a [usize],
-        is_torn: bool,
-    }
-    /// Longer than any record: the buffer never grows, which would leave a copy of PINs behind.
-    const MAX_RECORD_BYTES: usize = 1 << 10;
-    let (mut records, mut unopened) = (Vec::new(), Vec::new());
-    for Decryption { entry, journal_status, source, result, .. } in decryptions {
-        let record = EscrowRecord { source: Some(*source), ..EscrowRecord::new(entry, *journal_status) };
-        match result {
-            Ok(decrypted) => records.push(EscrowRecord { pin: Some(pin_digits(decrypted)), ..record }),
-            Err(error) => unopened.push(EscrowRecord { reason: Some(error.to_string()), ..record }),
-        }
-    }
-    let (unreadable_lines, is_torn) = (&store.unreadable_lines[..], store.is_torn);
-    let output = EscrowOpenOutput { schema: SCHEMA_VERSION, records, unopened, unreadable_lines, is_torn };
-    let capacity = MAX_RECORD_BYTES * (decryptions.len() + store.unreadable_lines.len() + 1);
-    let mut text = Zeroizing::new(Vec::with_capacity(capacity));
-    serde_json::to_writer(&mut *text, &output)?;
-    text.push(b'\n');
-    io::stdout().write_all(&text)
-}
-
-fn print_table(decryptions: &[Decryption<'_>]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    let row = |at: &str, number: &str, pin: &str, last: &str| table::row(&[(at, 20), (number, 18), (pin, 6)], last);
-    writeln!(out, "{}", row("ENCRYPTED AT", "PHONE NUMBER ID", "PIN", "REQUEST"))?;
-    for Decryption { entry, journal_status, source, result, is_disputed } in decryptions {
-        let (at, number) = (entry.at.to_rfc3339(), entry.number.as_str());
-        let decrypted = match result {
-            Ok(decrypted) => decrypted,
-            Err(error) => {
-                eprint_line(&format!("pindesk: change {} of number {number}: {error}.", entry.change));
-                continue;
-            }
-        };
-        let request = if *is_disputed { source.label().to_owned() } else { status_label(*journal_status) };
-        writeln!(out, "{}", row(&at, number, pin_digits(decrypted), &request))?;
-    }
-    let is_order_known = decryptions
-        .iter()
-        .all(|decryption| decryption.journal_status.is_some_and(|status| status.last_attempt_at.is_some()));
-    writeln!(out, "{}", if is_order_known { ORDER_KNOWN_NOTE } else { ORDER_UNKNOWN_NOTE })
-}
-
-const ORDER_KNOWN_NOTE: &str =
-    "In the order in which they were sent. If a later PIN failed, an earlier one may be in force.";
-
-const ORDER_UNKNOWN_NOTE: &str = "Not all send times are known: the last PIN need not be the one in force.";
-
-/// The state of a change in the journal, for people.
-fn status_label(status: Option<JournalStatus>) -> String {
-    let Some(JournalStatus { state, last_attempt_at, .. }) = status else { return "not known".to_owned() };
-    let label = recorded_label(state);
-    if last_attempt_at.is_some() { label.to_owned() } else { format!("{label}, time not known") }
-}
-
-/// The PIN, for the terminal and for `--json`.
-fn pin_digits(decrypted: &DecryptedPin) -> &str {
-    std::str::from_utf8(decrypted.pin.expose()).unwrap_or_default()
 }
 
 fn accept_recipients(

@@ -1,25 +1,34 @@
 //! `pindesk numbers`: the configured numbers, for people and for scripts. It changes nothing.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::{self, Write};
-use std::sync::mpsc;
+use std::path::Path;
+use std::slice;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::lookup;
+use crate::cli::number_arg::NumberArg;
+use crate::cli::ordered_reads::OrderedReads;
+use crate::cli::output::number_table::{self, LastRequests, TableOptions};
 use crate::cli::output::numbers::{NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
+use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
-use crate::cli::pauses::{self, OutputOptions};
+use crate::cli::output::table::TableStyle;
+use crate::cli::pauses;
 use crate::cli::read_failure::{self, waba_label};
-use crate::cli::records::require_config;
+use crate::cli::records::{self, require_config, require_numbers};
 use crate::cli::runtime::{build_runtime, open_graph};
-use crate::config::{Config, Env, Overrides, Profile};
-use crate::domain::number::{Number, PhoneNumberId, TwoStep, WabaId};
+use crate::config::{self, Config, Env, Overrides, Profile};
+use crate::domain::clock::Clock;
+use crate::domain::number::{Number, TwoStep, WabaId};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::numbers::{self, NumberSources, NumbersEvent};
+use crate::pace::Pace;
 use crate::policy::error_catalog::Explanation;
 
 #[derive(Debug, Subcommand)]
@@ -28,9 +37,9 @@ pub(crate) enum NumbersCommand {
     List(NumbersListArgs),
     /// One number, listed or not
     Show {
-        /// Phone number ID
-        #[arg(value_name = "PHONE_NUMBER_ID")]
-        id: PhoneNumberId,
+        /// Phone number ID, or the number itself: +44 7700 900001
+        #[arg(value_name = "NUMBER")]
+        number: NumberArg,
         /// One JSON object
         #[arg(long)]
         json: bool,
@@ -45,6 +54,9 @@ pub(crate) struct NumbersListArgs {
     /// Only numbers whose two-step verification is in this state
     #[arg(long, value_name = "STATE")]
     two_step: Option<TwoStepArg>,
+    /// More columns, and no cell is cut
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    wide: bool,
     /// JSON Lines, ending with a summary
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -67,7 +79,7 @@ impl NumbersListArgs {
         } else if self.csv {
             NumberWriter::csv()
         } else {
-            NumberWriter::table()
+            NumberWriter::Table(Vec::new())
         }
     }
 }
@@ -88,35 +100,37 @@ pub(crate) fn run(
     env: &Env,
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
-    let Config { path, profile, .. } = require_config(overrides, env)?;
+    let config = require_config(overrides, env)?;
+    if matches!(command, NumbersCommand::List(_)) {
+        require_numbers(&config)?;
+    }
+    let Config { path, profile, .. } = config;
     if global.verbose {
         let path = CleanText::new(&path.display().to_string());
         eprint_line(&format!("pindesk: config {path}, profile {}, {}", profile.name, profile.endpoint.url));
     }
     let graph = open_graph(&profile)?;
     match command {
-        NumbersCommand::List(args) => list(args, &profile, graph, global.quiet),
-        NumbersCommand::Show { id, json } => show(*id, *json, &profile, &graph, global.quiet),
+        NumbersCommand::List(args) => list(args, &profile, graph, &config::resolve_state_dir(overrides, env)?, global),
+        NumbersCommand::Show { number, json } => show(number, *json, &profile, &graph, global),
     }
 }
 
-fn list(args: &NumbersListArgs, profile: &Profile, graph: Graph, is_quiet: bool) -> Result<ExitCode, CliError> {
+fn list(
+    args: &NumbersListArgs,
+    profile: &Profile,
+    graph: Graph,
+    state_dir: &Path,
+    global: &GlobalArgs,
+) -> Result<ExitCode, CliError> {
     let sources = number_sources(args, profile)?;
-    // Without a list there is nothing to wait for.
-    let individual_ids: HashSet<_> =
-        if sources.wabas.is_empty() { HashSet::new() } else { sources.numbers.iter().map(|(id, _)| *id).collect() };
-    let (sender, events) = mpsc::channel();
-    let runtime = build_runtime()?;
-    let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions { is_json: false, is_quiet });
-    let reader = std::thread::spawn(move || {
-        runtime.block_on(numbers::read_numbers(&graph, &pace, sources, &|event| {
-            // The receiver is dropped when the pipe is closed.
-            sender.send(event).ok();
-        }));
-    });
+    let individual_ids = sources.numbers.iter().map(|(id, _)| *id).collect();
     let mut output = NumberPrinter::new(args.number_writer(), args.two_step.map(TwoStep::from), individual_ids);
     let (mut unread_wabas, mut codes) = (Vec::new(), Vec::new());
-    for event in events {
+    let is_quiet = global.quiet;
+    let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
+    let mut ordered = OrderedReads::start(graph, pace, sources)?;
+    while let Some(event) = ordered.next_event() {
         let printed = match event {
             NumbersEvent::Page(numbers) => output.print_page(numbers),
             NumbersEvent::WabaFinished(_, Ok(())) => Ok(()),
@@ -142,21 +156,54 @@ fn list(args: &NumbersListArgs, profile: &Profile, graph: Graph, is_quiet: bool)
             return exit_code_after_print(Err(error), ExitCode::Done);
         }
     }
-    if reader.join().is_err() {
+    if !ordered.has_ended_well() {
         return Err(CliError::new(ExitCode::Bug, "reading ended by a bug, so the list is incomplete"));
     }
-    exit_code_after_print(output.finish(unread_wabas), ExitCode::first_that_applies(codes))
+    let printed = output.finish(unread_wabas).and_then(|mut numbers| {
+        if args.json || args.csv {
+            return Ok(());
+        }
+        use_config_names(&mut numbers, profile);
+        let options = TableOptions {
+            is_wide: args.wide,
+            is_complete: codes.is_empty(),
+            style: TableStyle::for_stdout(global.no_color, args.wide),
+            now: Clock::System.now().utc,
+        };
+        number_table::print(numbers, &last_requests(state_dir), options)
+    });
+    exit_code_after_print(printed, ExitCode::first_that_applies(codes))
+}
+
+/// Gives the numbers the names that people gave them in the config.
+fn use_config_names(numbers: &mut [Number], profile: &Profile) {
+    let names: HashMap<_, _> = profile.numbers.iter().filter_map(|(id, name)| Some((*id, name.as_ref()?))).collect();
+    for number in numbers {
+        if let Some(name) = names.get(&number.id) {
+            number.name = Some((*name).clone());
+        }
+    }
+}
+
+/// The last request of each number, if there is a journal.
+fn last_requests(state_dir: &Path) -> LastRequests {
+    let requests = records::open_existing(state_dir, false).and_then(|journal| match journal {
+        Some(journal) => Ok(journal.last_requests()?),
+        None => Ok(Vec::new()),
+    });
+    match requests {
+        Ok(requests) => requests.into_iter().map(|request| (request.number, request)).collect(),
+        Err(error) => {
+            eprint_line(&format!("pindesk: the column REQUEST is empty. {error}"));
+            LastRequests::new()
+        }
+    }
 }
 
 fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSources, CliError> {
     let Some(wanted) = args.waba else {
-        let mut numbers = profile.numbers.clone();
-        if args.json || args.csv {
-            // `verified_name` is Meta's word. A name of the config is not.
-            for (_, name) in &mut numbers {
-                *name = None;
-            }
-        }
+        // `verified_name` is Meta's word. A name of the config is not.
+        let numbers = profile.numbers.iter().map(|(id, _)| (*id, None)).collect();
         return Ok(NumberSources { wabas: profile.wabas.clone(), numbers });
     };
     let wabas: Vec<_> = profile.wabas.iter().filter(|waba| waba.id == wanted).cloned().collect();
@@ -167,26 +214,40 @@ fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSou
 }
 
 fn show(
-    id: PhoneNumberId,
+    arg: &NumberArg,
     is_json: bool,
     profile: &Profile,
     graph: &Graph,
-    is_quiet: bool,
+    global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
-    let pace = pauses::new_pace(profile, 1, OutputOptions { is_json: false, is_quiet });
-    let number = build_runtime()?.block_on(numbers::read_one(graph, &pace, id)).map_err(|failure| {
-        let explanation = Explanation::for_read_failure(&failure);
-        let what = format!("number {id} could not be read. {}", explanation.reason);
-        CliError::new(read_failure::exit_code(&failure), what).remedies(explanation.advice)
-    })?;
-    let config_name =
-        profile.numbers.iter().find(|(configured, _)| *configured == id).and_then(|(_, name)| name.clone());
+    let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
+    let mut number = read_shown_number(arg, profile, graph, &pace)?;
     let printed = if is_json {
-        print_json(&NumberRecord::from(&number))
+        print_json(&NumberRecord::exact(&number))
     } else {
-        print_fields(&Number { name: config_name.or(number.name.clone()), ..number })
+        use_config_names(slice::from_mut(&mut number), profile);
+        print_fields(&number)
     };
     exit_code_after_print(printed, ExitCode::Done)
+}
+
+/// Reads a number, listed or not. What Meta does not know as an ID may be a display number of the profile.
+fn read_shown_number(arg: &NumberArg, profile: &Profile, graph: &Graph, pace: &Pace) -> Result<Number, CliError> {
+    let runtime = build_runtime()?;
+    let Some(id) = arg.id() else { return lookup::find_number(&runtime, graph, pace, profile, arg) };
+    let failure = match runtime.block_on(numbers::read_one(graph, pace, id)) {
+        Ok(number) => return Ok(number),
+        Err(failure) => failure,
+    };
+    let code = read_failure::exit_code(&failure);
+    if code == ExitCode::Failed
+        && let Ok(number) = lookup::find_number(&runtime, graph, pace, profile, arg)
+    {
+        return Ok(number);
+    }
+    let explanation = Explanation::for_read_failure(&failure);
+    let what = format!("number {} could not be read. {}", arg.label(), explanation.reason);
+    Err(CliError::new(code, what).remedies(explanation.advice))
 }
 
 fn print_fields(number: &Number) -> io::Result<()> {
@@ -196,7 +257,7 @@ fn print_fields(number: &Number) -> io::Result<()> {
     for (label, value) in [
         ("Number", record.display_phone_number),
         ("Name", record.verified_name),
-        ("phone number ID", Some(record.phone_number_id)),
+        ("Phone number ID", Some(record.phone_number_id)),
         ("WABA", Some(waba)),
         ("Two-step", Some(number.two_step.label())),
         ("Status", record.status),

@@ -1,35 +1,38 @@
 //! `pindesk pin set`: sets the PIN of one number or of many. It checks everything before it sends anything.
 //!
 //! The order is fixed: arguments, list of numbers, PIN, config, state directory, recipients, journal, the numbers at
-//! Meta, what would be replaced, and the confirmation. It asks nothing.
+//! Meta, what would be replaced, and the confirmation.
 
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{ArgGroup, Args, Subcommand};
 use tokio::runtime::Runtime;
 
 use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
-use crate::cli::checks::{self, ConfirmFlags, Selection};
+use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
+use crate::cli::confirm::Selection;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::id_list::IdList;
-use crate::cli::lookup;
-use crate::cli::output::job::ResultPrinter;
+use crate::cli::lookup::{self, LookupResult};
+use crate::cli::number_arg::NumberArg;
+use crate::cli::number_list::NumberList;
+use crate::cli::output::dry_run;
+use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
-use crate::cli::pauses::{self, OutputOptions};
+use crate::cli::pauses;
 use crate::cli::pin_file::{self, STDIN_PATH};
 use crate::cli::records::{self, require_config};
 use crate::cli::run_job::{self, ConfirmedJob};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Config, Env, Overrides, Profile};
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number::Number;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::redact::redacted_path;
+use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::pace::Pace;
 use crate::preflight;
@@ -45,7 +48,7 @@ pub(crate) enum PinCommand {
 
 /// Both forms, each within 80 columns.
 const USAGE: &str = "\
-pindesk pin set PHONE_NUMBER_ID (--pin-file FILE | --random) [OPTIONS]
+pindesk pin set NUMBER (--pin-file FILE | --random) [OPTIONS]
        pindesk pin set --from FILE (--pin-file FILE | --random) [OPTIONS]";
 
 #[derive(Debug, Args)]
@@ -56,10 +59,10 @@ pindesk pin set PHONE_NUMBER_ID (--pin-file FILE | --random) [OPTIONS]
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct PinSetArgs {
-    /// Phone number ID
-    #[arg(value_name = "PHONE_NUMBER_ID", group = "numbers")]
-    number: Option<PhoneNumberId>,
-    /// File of phone number IDs, one a line; - is standard input
+    /// Phone number ID, or the number itself: +44 7700 900001
+    #[arg(value_name = "NUMBER", group = "numbers")]
+    number: Option<NumberArg>,
+    /// File of phone number IDs or numbers, one a line; - is standard input
     #[arg(long, value_name = "FILE", group = "numbers")]
     from: Option<PathBuf>,
     /// File of mode 0600 with the PIN; - is standard input
@@ -68,7 +71,8 @@ pub(crate) struct PinSetArgs {
     /// A random PIN for each number, stored only in the escrow
     #[arg(long, group = "pins")]
     random: bool,
-    /// Last 4 digits of the number; with --from, the count of numbers
+    /// Last 4 digits of the number; with --from, the count of numbers.
+    /// Without it, pindesk asks on a terminal
     #[arg(long, value_name = "DIGITS")]
     confirm: Option<String>,
     /// Replace the PIN where two-step verification is on
@@ -80,6 +84,9 @@ pub(crate) struct PinSetArgs {
     /// Maximum concurrent requests, instead of the config's
     #[arg(long, value_name = "N", conflicts_with = "number", value_parser = arg_parsers::parse_concurrency)]
     concurrency: Option<usize>,
+    /// What this is for, such as a ticket: kept with the job
+    #[arg(long, value_name = "TEXT", value_parser = arg_parsers::parse_note)]
+    note: Option<CleanText>,
     /// Check everything, print what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
@@ -100,13 +107,14 @@ pub(crate) fn run(
 ) -> Result<ExitCode, CliError> {
     let PinCommand::Set(args) = command;
     let mut requested = RequestedNumbers::from_args(args)?;
-    if !requested.id_list.is_usable() {
+    if !requested.is_usable() {
         // The list is checked before the config, which only adds what is unknown in it.
-        requested.reject_invalid(require_config(overrides, env).ok().as_ref())?;
+        requested.reject_invalid(require_config(overrides, env).ok().as_ref(), global)?;
     }
     let pins = pin_file::choose_pins(args.pin_file.as_deref())?;
     let state_dir = config::resolve_state_dir(overrides, env)?;
     let config = require_config(overrides, env)?;
+    records::require_numbers(&config)?;
     checks::require_writable(&config.profile, global)?;
     let (session, has_escrow) = if args.dry_run {
         let (report, recipients) = preflight::inspect_records(&state_dir, &config.escrow)?;
@@ -123,18 +131,25 @@ pub(crate) fn run(
     checks::require_escrow_for_random(&pins, selection, has_escrow)?;
     let graph = open_graph(&config.profile)?;
     let runtime = build_runtime()?;
-    let options = OutputOptions { is_json: args.json, is_quiet: global.quiet };
+    let options = OutputOptions::new(args.json, global);
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let pace = pauses::new_pace(&config.profile, concurrency, options);
     let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile)?;
     let numbers = requested.take_first(numbers, args.first, global.quiet);
-    let flags = ConfirmFlags { may_replace: args.replace, confirm: args.confirm.as_deref() };
-    checks::check_numbers(&pins, &numbers, selection, flags)?;
-    let Some(session) = session else { return Ok(print_dry_run(numbers, options)) };
+    let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
+    let flags = ConfirmFlags { may_replace: args.replace, confirm: args.confirm.as_deref(), unconfirmed };
+    checks::check_numbers(&config.profile, &pins, &numbers, selection, flags)?;
+    let Some(session) = session else {
+        let confirmation = checks::expected_confirmation(selection, &numbers);
+        return dry_run::print(&numbers, &confirmation, options);
+    };
+    // Later commands name the numbers of this job, without asking Meta.
+    session.cache_numbers(&config.profile.name, &numbers);
     records::warn_unresolved(&session.report, global.quiet);
     let profile = config.profile.name;
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
-    let confirmed = ConfirmedJob { profile, resumed_job: None, plan, graph, pace, session, concurrency };
+    let note = args.note.clone();
+    let confirmed = ConfirmedJob { profile, resumed_job: None, note, plan, graph, pace, session, concurrency };
     run_job::run(confirmed, runtime, options)
 }
 
@@ -148,21 +163,12 @@ fn syncs_writes(_args: &PinSetArgs) -> bool {
     true
 }
 
-fn print_dry_run(numbers: Vec<Number>, options: OutputOptions) -> ExitCode {
-    let numbers = Arc::new(numbers);
-    let mut results = ResultPrinter::new(options.is_json, Arc::clone(&numbers));
-    for number in numbers.iter() {
-        results.print_dry_run(number);
-    }
-    results.print_summary(None);
-    results.finish(ExitCode::Done, "Nothing was sent.")
-}
-
 /// The numbers on the command line or in the file.
 struct RequestedNumbers {
     selection: Selection,
-    /// One number is a list of one.
-    id_list: IdList,
+    /// The number on the command line.
+    single: Option<NumberArg>,
+    number_list: NumberList,
     /// The name of the file for messages.
     source_name: String,
 }
@@ -170,8 +176,8 @@ struct RequestedNumbers {
 impl RequestedNumbers {
     fn from_args(args: &PinSetArgs) -> Result<Self, CliError> {
         let Some(file) = &args.from else {
-            let id_list = IdList::parse(args.number.iter().map(ToString::to_string).collect::<String>().as_bytes());
-            return Ok(Self { selection: Selection::One, id_list, source_name: String::new() });
+            let (single, number_list) = (args.number.clone(), NumberList::default());
+            return Ok(Self { selection: Selection::One, single, number_list, source_name: String::new() });
         };
         let is_stdin = file.as_os_str() == STDIN_PATH;
         if is_stdin && args.pin_file.as_ref().is_some_and(|file| file.as_os_str() == STDIN_PATH) {
@@ -181,7 +187,11 @@ impl RequestedNumbers {
         let bytes = if is_stdin { read_limited(io::stdin()) } else { fs::File::open(file).and_then(read_limited) };
         let bytes =
             bytes.map_err(|error| CliError::usage(format!("cannot read {source_name}: {error}")).nothing_sent())?;
-        Ok(Self { selection: Selection::Many, id_list: IdList::parse(&bytes), source_name })
+        Ok(Self { selection: Selection::Many, single: None, number_list: NumberList::parse(&bytes), source_name })
+    }
+
+    fn is_usable(&self) -> bool {
+        self.single.is_some() || self.number_list.is_usable()
     }
 
     /// Reads the numbers at Meta, in the order of the list.
@@ -192,25 +202,31 @@ impl RequestedNumbers {
         pace: &Pace,
         profile: &Profile,
     ) -> Result<Vec<Number>, CliError> {
-        let result = lookup::look_up(runtime, graph, pace, profile, self.id_list.ids());
-        if self.selection == Selection::Many {
-            self.id_list.flag_unknown(profile.name.as_str(), |id| result.may_contain(id));
-            self.id_list.check(&self.source_name)?;
+        if let Some(number) = &self.single {
+            return Ok(vec![lookup::find_number(runtime, graph, pace, profile, number)?]);
         }
+        let result = lookup::look_up(runtime, graph, pace, profile, self.number_list.requests());
+        self.flag(profile, &result);
+        self.number_list.check(&self.source_name)?;
         result.into_numbers(profile.name.as_str())
     }
 
     /// Refuses a list with errors. Lists unknown numbers as well, if Meta can be asked.
-    fn reject_invalid(&mut self, config: Option<&Config>) -> Result<(), CliError> {
+    fn reject_invalid(&mut self, config: Option<&Config>, global: &GlobalArgs) -> Result<(), CliError> {
         if let Some(Config { profile, .. }) = config
             && let (Ok(graph), Ok(runtime)) = (open_graph(profile), build_runtime())
         {
-            let options = OutputOptions { is_json: false, is_quiet: true };
-            let pace = pauses::new_pace(profile, profile.concurrency, options);
-            let result = lookup::look_up(&runtime, &graph, &pace, profile, self.id_list.ids());
-            self.id_list.flag_unknown(profile.name.as_str(), |id| result.may_contain(id));
+            let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
+            let result = lookup::look_up(&runtime, &graph, &pace, profile, self.number_list.requests());
+            self.flag(profile, &result);
         }
-        self.id_list.check(&self.source_name)
+        self.number_list.check(&self.source_name)
+    }
+
+    /// Adds what is wrong with lines of the list, as far as Meta could be asked.
+    fn flag(&mut self, profile: &Profile, result: &LookupResult) {
+        let candidates = |position| result.candidates(position);
+        self.number_list.flag(profile.name.as_str(), candidates, result.has_unread());
     }
 
     /// The first numbers, if the operator limited them.

@@ -11,11 +11,14 @@ use signal_hook::iterator::Signals;
 use crate::cli::arg_parsers;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::output::stdio::eprint_line;
 use crate::cli::runtime::build_runtime;
-use crate::cli::simulator_spec::{DEFAULT_NUMBERS, DEFAULT_SEED, read_fault_plan, simulator_spec};
+use crate::cli::simulator_config::write_config;
+use crate::cli::simulator_spec::{DEFAULT_NUMBERS, DEFAULT_SEED, FAULT_FILE_HELP, read_fault_plan, simulator_spec};
 use crate::simulator::{FaultPlan, Simulator, WabaSizes};
 
 #[derive(Debug, Args)]
+#[command(after_help = FAULT_FILE_HELP)]
 pub(crate) struct SimulatorArgs {
     /// Loopback address to listen on; port 0 picks a free port
     #[arg(
@@ -54,9 +57,12 @@ pub(crate) struct SimulatorArgs {
     /// Do not count refused calls among those of the hour
     #[arg(long, requires = "calls_per_hour")]
     refused_calls_are_free: bool,
-    /// Fault file
+    /// Fault file (see below)
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
+    /// Write a config, an access token and an escrow key for it into this directory
+    #[arg(long, value_name = "DIR")]
+    write_config: Option<PathBuf>,
 }
 
 /// The sizes of all WABAs; those that are not given are empty.
@@ -81,9 +87,14 @@ pub(crate) fn run(args: &SimulatorArgs) -> Result<ExitCode, CliError> {
         let simulator = Simulator::start(args.listen, spec).await.map_err(cannot_listen)?;
         let mut signals =
             Signals::new([SIGTERM, SIGINT]).map_err(|error| CliError::machine("cannot watch for signals", &error))?;
+        let base_url = simulator.base_url();
+        let hint = args.write_config.as_deref().map(|dir| write_config(dir, &base_url)).transpose()?;
         // The reader may have closed the pipe. The simulator serves all the same.
-        writeln!(io::stdout(), "listening on {}", simulator.base_url()).ok();
+        writeln!(io::stdout(), "listening on {base_url}").ok();
         io::stdout().flush().ok();
+        if let Some(hint) = hint {
+            eprint_line(&hint);
+        }
         let stop = simulator.stop_token();
         std::thread::spawn(move || {
             signals.forever().next();

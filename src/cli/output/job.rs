@@ -4,34 +4,45 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Stdout, Write as _};
+use std::mem;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::cli::error::plain_io_error;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
-use crate::cli::output::result_fields::{attempts, changed, http_status, local_refusal};
+use crate::cli::output::names::{exact_names, name_cells};
+use crate::cli::output::result_fields::{attempts, changed, http_status, local_refusal, recorded_cell};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line};
-use crate::cli::output::table;
+use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::output::tally::Tally;
 use crate::domain::change::{JobId, Progress};
+use crate::domain::json_text::json_text;
 use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::outcome::ApiError;
 use crate::domain::standing::ChangeResult;
-use crate::domain::text::CleanText;
+use crate::domain::text::{CleanText, width};
+use crate::journal::RecordedState;
 use crate::policy::error_catalog::{Applied, Explanation};
 
-/// A result as scripts see it.
+/// A result as scripts see it, with Meta's texts exactly: for JSON only.
 #[derive(Debug, Serialize)]
 pub(crate) struct ResultRecord<'a> {
     pub(crate) schema: u8,
     pub(crate) event: &'static str,
     pub(crate) phone_number_id: &'a str,
+    pub(crate) display_phone_number: Option<&'a str>,
+    pub(crate) verified_name: Option<&'a str>,
     pub(crate) request: ChangeResult,
     pub(crate) changed: Option<bool>,
     pub(crate) code: Option<i64>,
     pub(crate) subcode: Option<i64>,
     pub(crate) http_status: Option<u16>,
     pub(crate) trace_id: Option<&'a str>,
+    /// Meta's words.
+    pub(crate) message: Option<&'a str>,
+    pub(crate) details: Option<&'a str>,
     pub(crate) tries: u8,
     pub(crate) change: Option<String>,
     pub(crate) reason: &'a str,
@@ -45,12 +56,16 @@ impl<'a> ResultRecord<'a> {
             schema: SCHEMA_VERSION,
             event: "result",
             phone_number_id: number.as_str(),
+            display_phone_number: None,
+            verified_name: None,
             request: result,
             changed: changed(result, Applied::Maybe),
             code: None,
             subcode: None,
             http_status: None,
             trace_id: None,
+            message: None,
+            details: None,
             tries: 0,
             change: None,
             reason,
@@ -59,8 +74,77 @@ impl<'a> ResultRecord<'a> {
     }
 }
 
+impl<'a> ResultRecord<'a> {
+    /// The record with the names of its number, as far as they are known.
+    pub(crate) fn with_names(self, number: Option<&'a Number>) -> Self {
+        let [display_phone_number, verified_name] = exact_names(number);
+        Self { display_phone_number, verified_name, ..self }
+    }
+
+    /// The record with what Meta reported, if it reported an error.
+    pub(crate) fn with_error(self, error: Option<&'a ApiError>) -> Self {
+        let Some(error) = error else { return self };
+        Self {
+            code: Some(error.code),
+            subcode: error.subcode,
+            trace_id: error.trace_id.as_ref().map(CleanText::original),
+            message: Some(error.message.original()),
+            details: error.details.as_ref().map(CleanText::original),
+            ..self
+        }
+    }
+}
+
+/// The columns of results. The reason follows the last one.
+const COLUMNS: [Column; 4] = [
+    Column::fixed("NUMBER", 17),
+    Column::flexible("NAME", 20, 6),
+    Column::fixed("REQUEST", 11),
+    Column::fixed("ID", 17),
+];
+
+/// The table of results of these numbers. Its rows are printed as they arrive.
+pub(crate) fn result_layout<'a>(style: TableStyle, numbers: impl Iterator<Item = &'a Number>) -> Layout {
+    let widest = numbers.fold([0, 0], |widest: [usize; 2], number| {
+        let cells = name_cells(Some(number)).map(width);
+        [widest[0].max(cells[0]), widest[1].max(cells[1])]
+    });
+    Layout::for_content(style, &COLUMNS, &widest)
+}
+
+/// The row of a result. `number` is the number as it was read, if it was.
+pub(crate) fn result_row(
+    layout: &Layout,
+    id: PhoneNumberId,
+    number: Option<&Number>,
+    request: Cell<'_>,
+    reason: &str,
+) -> String {
+    let [display, name] = name_cells(number);
+    layout.row(&[display.into(), name.into(), request, id.as_str().into()], reason)
+}
+
 /// How many reasons of local refusals are printed: those of many numbers can differ by a second each.
 const MAX_REFUSAL_REASONS: usize = 5;
+
+/// Numbers with the same kind of result.
+struct AdviceGroup {
+    count: usize,
+    steps: &'static [&'static str],
+    /// Meta's words about the first of them, to which the steps can refer.
+    said: Option<String>,
+}
+
+/// Meta's words, for a person and for a ticket.
+fn meta_words(error: &ApiError) -> String {
+    let sentence = |name: &str, text: &CleanText| {
+        let end = if text.as_str().ends_with(['.', '!', '?']) { "" } else { "." };
+        format!("{name}: {text}{end}")
+    };
+    let details = error.details.as_ref().map(|details| sentence(" Details", details)).unwrap_or_default();
+    let trace = error.trace_id.as_ref().map(|trace| format!(" Trace ID: {trace}")).unwrap_or_default();
+    format!("{}{details}{trace}", sentence("Meta said", &error.message))
+}
 
 /// Prints results as they arrive.
 pub(crate) struct ResultPrinter {
@@ -68,22 +152,23 @@ pub(crate) struct ResultPrinter {
     /// Why results could not be printed.
     write_error: Option<io::Error>,
     is_json: bool,
+    layout: Layout,
+    has_headings: bool,
     numbers: Arc<Vec<Number>>,
-    /// Empty for JSON, which has no labels.
     index: NumberIndex,
     pub(crate) tally: Tally,
     /// What to do for each kind of result, and for how many numbers.
-    advice: BTreeMap<(&'static str, String), (usize, &'static [&'static str])>,
+    advice: BTreeMap<(&'static str, String), AdviceGroup>,
     /// Why numbers were refused locally, and how many for each reason.
     refusals: BTreeMap<CleanText, usize>,
 }
 
 impl ResultPrinter {
-    pub(crate) fn new(is_json: bool, numbers: Arc<Vec<Number>>) -> Self {
-        let index = if is_json { NumberIndex::default() } else { NumberIndex::new(&numbers) };
-        let (out, tally) = (Some(io::stdout()), Tally::default());
-        let (advice, refusals) = (BTreeMap::new(), BTreeMap::new());
-        Self { out, write_error: None, is_json, numbers, index, tally, advice, refusals }
+    pub(crate) fn new(is_json: bool, style: TableStyle, numbers: Arc<Vec<Number>>) -> Self {
+        let (out, tally, index) = (Some(io::stdout()), Tally::default(), NumberIndex::new(&numbers));
+        let (advice, refusals, layout) = (BTreeMap::new(), BTreeMap::new(), result_layout(style, numbers.iter()));
+        let has_headings = false;
+        Self { out, write_error: None, is_json, layout, has_headings, numbers, index, tally, advice, refusals }
     }
 
     /// Handles progress. Returns true if the change has a result.
@@ -98,7 +183,9 @@ impl ResultPrinter {
         }
         if !explanation.advice.is_empty() {
             let kind = (result.label(), explanation.summary.into_owned());
-            self.advice.entry(kind).or_insert((0, explanation.advice)).0 += 1;
+            let said = progress.state.api_error().map(meta_words);
+            let group = AdviceGroup { count: 0, steps: explanation.advice, said };
+            self.advice.entry(kind).or_insert(group).count += 1;
         }
         if let Some(reason) = local_refusal(&progress.state) {
             *self.refusals.entry(reason.clone()).or_default() += 1;
@@ -107,57 +194,46 @@ impl ResultPrinter {
     }
 
     fn print_result_json(&mut self, progress: &Progress, result: ChangeResult, explanation: &Explanation) {
-        let error = progress.state.api_error();
+        let numbers = Arc::clone(&self.numbers);
+        let number = self.index.position(&numbers, progress.number).map(|position| &numbers[position]);
         self.print_json(&ResultRecord {
             changed: changed(result, explanation.applied),
-            code: error.map(|error| error.code),
-            subcode: error.and_then(|error| error.subcode),
             http_status: http_status(&progress.state),
-            trace_id: error.and_then(|error| error.trace_id.as_ref()).map(CleanText::as_str),
             tries: attempts(&progress.state),
             change: progress.change.map(|change| change.to_string()),
             advice: explanation.advice,
             ..ResultRecord::new(&progress.number, result, &explanation.reason)
+                .with_names(number)
+                .with_error(progress.state.api_error())
         });
     }
 
     fn print_result_row(&mut self, number: PhoneNumberId, result: ChangeResult, summary: &str) {
+        if !mem::replace(&mut self.has_headings, true) {
+            self.print_line(&self.layout.headings());
+        }
         let position = self.index.position(&self.numbers, number);
-        let label = position.map_or("", |position| self.numbers[position].label());
-        let row = table::row(&[(result.label(), 9), (label, 18), (number.as_str(), 18)], summary);
+        let known = position.map(|position| &self.numbers[position]);
+        // The table says it already.
+        let reason = if result == ChangeResult::Set { "" } else { summary };
+        let row = result_row(&self.layout, number, known, recorded_cell(RecordedState::Ended(result)), reason);
         self.print_line(&row);
     }
 
-    /// Prints what would be sent.
-    pub(crate) fn print_dry_run(&mut self, number: &Number) {
-        let reason = "Dry run: the PIN would be sent, and was not.";
-        self.tally.add(ChangeResult::NotSent, 1);
+    /// Prints the summary.
+    pub(crate) fn print_summary(&mut self, job: JobId) {
         if self.is_json {
-            self.print_json(&ResultRecord::new(&number.id, ChangeResult::NotSent, reason));
+            self.print_json(&self.tally.summary_record(Some(job)));
         } else {
-            let two_step = format!("two-step {}", number.two_step.label());
-            let cells = [("would send", 10), (number.label(), 18), (number.id.as_str(), 18)];
-            self.print_line(&table::row(&cells, &two_step));
-        }
-    }
-
-    /// Prints the summary; of a dry run if there is no job.
-    pub(crate) fn print_summary(&mut self, job: Option<JobId>) {
-        if self.is_json {
-            self.print_json(&self.tally.summary_record(job));
-        } else if let Some(job) = job {
             self.print_line(&self.tally.summary_text(job));
-        } else {
-            let numbers = table::numbers_label(self.tally.total());
-            self.print_line(&format!("Dry run: a PIN would be sent to {numbers}. Nothing was sent."));
         }
     }
 
     /// Prints to standard error what to do about numbers that were not set.
     pub(crate) fn print_advice(&self, job: JobId) {
-        for ((label, summary), (count, steps)) in &self.advice {
+        for ((label, summary), AdviceGroup { count, steps, said }) in &self.advice {
             eprint_line(&format!("\npindesk: {}: {label}: {summary}. What to do:", table::numbers_label(*count)));
-            for step in *steps {
+            for step in steps.iter().copied().chain(said.as_deref()) {
                 eprint_line(&format!("  {step}"));
             }
         }
@@ -184,7 +260,7 @@ impl ResultPrinter {
     }
 
     fn print_json(&mut self, record: &impl Serialize) {
-        match serde_json::to_string(record) {
+        match json_text(record) {
             Ok(line) => self.print_line(&line),
             Err(error) => eprint_line(&format!("pindesk: cannot print a result: {error}")),
         }
@@ -195,6 +271,7 @@ impl ResultPrinter {
     pub(crate) fn finish(self, code: ExitCode, where_else: &str) -> ExitCode {
         match self.write_error {
             Some(error) => {
+                let error = plain_io_error(&error);
                 eprint_line(&format!(
                     "pindesk: cannot write the output: {error}. Results are missing there. {where_else}"
                 ));

@@ -2,6 +2,7 @@
 //!
 //! It prints nothing.
 
+use crate::cli::output::table::{Cell, Tone};
 use crate::domain::change::ChangeState;
 use crate::domain::outcome::SendFailure;
 use crate::domain::standing::{ChangeResult, NotApplied, NotSentReason};
@@ -26,6 +27,19 @@ pub(crate) const fn recorded_label(state: RecordedState) -> &'static str {
         RecordedState::Ended(result) => result.label(),
         RecordedState::Resolved => "resolved",
     }
+}
+
+/// The recorded state of a number, as a cell.
+pub(crate) fn recorded_cell(state: RecordedState) -> Cell<'static> {
+    let tone = match state {
+        RecordedState::Ended(ChangeResult::Failed) => Tone::Failure,
+        RecordedState::Ended(ChangeResult::NoAnswer) => Tone::Uncertain,
+        RecordedState::Ended(ChangeResult::Set | ChangeResult::NotSent)
+        | RecordedState::NotStarted
+        | RecordedState::Running
+        | RecordedState::Resolved => Tone::Plain,
+    };
+    Cell::new(recorded_label(state), tone)
 }
 
 /// Whether the request changed anything. One that failed or was not sent did not, whatever an older one may do.

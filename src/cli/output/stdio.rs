@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
+use crate::domain::json_text::json_text;
 
 /// The version of every JSON object that commands print.
 pub(crate) const SCHEMA_VERSION: u8 = 1;
@@ -17,7 +18,7 @@ pub(crate) fn eprint_line(text: &str) {
 
 /// Prints a JSON object on a line of its own.
 pub(crate) fn print_json(object: &impl Serialize) -> io::Result<()> {
-    let line = serde_json::to_string(object)?;
+    let line = json_text(object)?;
     writeln!(io::stdout(), "{line}")
 }
 

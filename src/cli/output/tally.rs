@@ -131,9 +131,9 @@ impl Tally {
         (left > 0).then(|| format!("To send the rest: pindesk jobs resume {job} --confirm {left}"))
     }
 
-    /// True if a PIN may have been sent.
-    pub(crate) const fn was_sent(&self) -> bool {
-        self.set + self.failed + self.no_answer > 0
+    /// True if a PIN of this job may be in force.
+    pub(crate) const fn may_have_set(&self) -> bool {
+        self.set + self.no_answer > 0
     }
 
     pub(crate) fn total(&self) -> usize {

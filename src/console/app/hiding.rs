@@ -1,6 +1,7 @@
 //! Hides the screen after a time without keys: it shows no number, and drops secrets from memory. Changes in progress
 //! continue.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use super::App;
@@ -45,7 +46,7 @@ impl App {
                 shared.roster.set_change(*id, ChangeState::InDoubt(Box::new(details.clone())));
             }
         }
-        (shared.history, shared.pane) = (None, DetailsPane::default());
+        (shared.histories, shared.pane) = (HashMap::default(), DetailsPane::default());
         WorkCommand::DropSecrets.into()
     }
 

@@ -17,6 +17,7 @@ const DOUBLE_INTERRUPT_WINDOW: Duration = Duration::from_secs(2);
 impl App {
     pub(super) fn key_pressed(&mut self, key: Key, now: TimePoint) -> Vec<Effect> {
         if self.shared.idle_timer.record_activity(now.instant) {
+            self.page.on_other_key(now.instant);
             return Vec::new();
         }
         let global_action = self.keymap.global_action(key);
@@ -26,14 +27,15 @@ impl App {
         }
         match global_action {
             Some(GlobalAction::Interrupt) => self.interrupt(now),
-            Some(GlobalAction::Redraw) => vec![ScreenCommand::Redraw.into()],
+            Some(GlobalAction::Redraw) => {
+                self.page.on_other_key(now.instant);
+                vec![ScreenCommand::Redraw.into()]
+            }
             Some(GlobalAction::Suspend) => self.suspend(),
             None if self.is_too_small() => match self.keymap.action(&table::TOO_SMALL, key) {
                 Some(TooSmallAction::Quit) => self.ask_to_quit(now),
-                None => {
-                    self.shared.hint_unbound_key(key);
-                    Vec::new()
-                }
+                // The notice has no line for a hint.
+                None => Vec::new(),
             },
             None => self.step(now, |page, shared| page.press(key, shared, now)),
         }
@@ -41,6 +43,7 @@ impl App {
 
     pub(super) fn pasted(&mut self, paste: &PastedText, now: TimePoint) -> Vec<Effect> {
         if self.shared.idle_timer.record_activity(now.instant) {
+            self.page.on_other_key(now.instant);
             return Vec::new();
         }
         self.shared.messages.clear_hint();

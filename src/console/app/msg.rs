@@ -10,7 +10,7 @@ use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
-use crate::journal::HistoryEntry;
+use crate::journal::{HistoryEntry, NumberRecord};
 use crate::pace::Pause;
 
 /// Something that happened: a key, a report of the worker, a signal or a timer.
@@ -80,6 +80,10 @@ pub enum Msg {
     RecipientsAccepted(Result<RecordingStatus, CleanText>),
     /// Numbers that an earlier process read. Their `read_at` says when.
     CachedNumbersLoaded(Vec<Number>),
+    /// What the journal has about numbers, as it was when the journal opened.
+    NumberRecordsLoaded(Vec<NumberRecord>),
+    /// New rows of other processes are not reported. The text says why.
+    JournalWatchFailed(CleanText),
     /// The history of a number was read.
     HistoryRead {
         /// The number.

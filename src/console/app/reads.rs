@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::App;
-use super::progress::set_pin_done_text;
 use crate::console::effect::Effect;
 use crate::console::go::{Destination, Step};
 use crate::console::pages::{Page, PageEvent};
@@ -34,6 +33,10 @@ impl App {
 
     /// Numbers from an earlier run: shown, and never counted as read.
     pub(super) fn cached_numbers_loaded(&mut self, mut numbers: Vec<Number>) {
+        // They would look like numbers that the profile still names.
+        if self.names_no_numbers() {
+            return;
+        }
         for number in &mut numbers {
             let waba_id = number.waba_id();
             let waba = self.shared.session.wabas.iter().find(|waba| Some(waba.id) == waba_id).cloned();
@@ -86,17 +89,24 @@ impl App {
             return;
         }
         self.shared.refresh.is_running = false;
+        self.shared.refresh.finished_at = Some(now.utc);
         let waba_ids = self.shared.session.wabas.iter().map(|waba| waba.id);
         let complete: Vec<_> = waba_ids.filter(|id| self.is_fully_read(*id)).collect();
         let unread = self.shared.refresh.unread_wabas.len();
         self.shared.roster.finish_refresh(&complete);
         let noun = if self.shared.refresh.numbers_read == 1 { "number" } else { "numbers" };
         let read = format!("Read {} {noun}", format_count(self.shared.refresh.numbers_read));
-        if unread == 0 {
-            self.shared.messages.push(now.utc, format!("{read}."));
+        let sentence = if unread == 0 {
+            format!("{read}.")
         } else {
             let all = self.shared.session.wabas.len();
-            self.shared.messages.push(now.utc, format!("{read}; {unread} of {all} WABAs could not be read."));
+            format!("{read}; {unread} of {all} WABAs could not be read.")
+        };
+        let note = self.shared.session.refresh_note.take().map_or(String::new(), |note| format!(" {note}"));
+        self.shared.messages.push(now.utc, format!("{sentence}{note}"));
+        if let Some(warning) = self.shared.session.names_warning.filter(|_| self.shared.refresh.has_name_outside_ascii)
+        {
+            self.shared.messages.push_once(now.utc, warning);
         }
         self.notify(&PageEvent::ListsRead);
     }
@@ -113,13 +123,14 @@ impl App {
                 self.shared.connection = Connection::Online;
                 self.number_refreshed(number, now);
                 if was_offline && !self.shared.refresh.unread_wabas.is_empty() {
-                    return vec![self.shared.refresh_all().into()];
+                    return self.shared.refresh_all().into_iter().map(Into::into).collect();
                 }
                 Vec::new()
             }
             Err(failure) => {
                 let summary = Explanation::for_read_failure(&failure).summary;
                 let label = self.label(&id);
+                self.shared.messages.forget_status(id);
                 self.shared.messages.push(now.utc, format!("{label} could not be read: {summary}."));
                 self.shared.note_read_failure(&failure, now);
                 Vec::new()
@@ -134,19 +145,13 @@ impl App {
             number.name = number.name.or_else(|| known.name.clone());
         }
         let (label, two_step) = (number.label(), number.two_step.label());
-        let done = set_pin_done_text(label);
-        // Only the refresh that the request caused joins its message. A later one gets a message of its own.
-        let follows = self.shared.messages.newest_first().next().is_some_and(|message| message.text == done);
-        self.shared.messages.push(
-            now.utc,
-            if follows {
-                format!("{done} Two-step verification is {two_step}.")
-            } else {
-                format!("{label}: two-step verification is {two_step}.")
-            },
-        );
+        // Only the refresh that the change caused joins its message. A later one gets a message of its own.
+        let status = format!("Two-step verification is {two_step}.");
+        if !self.shared.messages.add_status(number.id, now.utc, &status) {
+            self.shared.messages.push(now.utc, format!("{label}: two-step verification is {two_step}."));
+        }
         self.notify(&PageEvent::Refreshed(&number));
-        self.shared.roster.upsert(&number);
+        self.shared.roster.upsert_single(&number);
     }
 
     pub(super) fn token_read(&mut self, result: Result<(), String>, now: TimePoint) -> Vec<Effect> {
@@ -158,15 +163,17 @@ impl App {
             Ok(()) => {
                 self.shared.connection = Connection::Unknown;
                 self.shared.messages.push(now.utc, "The access token was read again.");
-                let mut effects = vec![self.shared.refresh_all().into()];
-                if let Page::Token(_) | Page::Hidden(_) = self.page {
+                let mut effects: Vec<_> = self.shared.refresh_all().into_iter().map(Into::into).collect();
+                if matches!(&self.page, Page::Token(page) if !page.is_first) {
+                    effects.extend(self.apply(Step::back(), now));
+                } else if let Page::Token(_) | Page::Hidden(_) = self.page {
                     effects.extend(self.apply(Step::reset(Destination::List), now));
                 }
                 effects
             }
             Err(why) => {
-                self.shared.messages.push(now.utc, "There is still no access token.");
-                self.apply(Step::reset(Destination::Token(TokenProblem::Missing(why))), now)
+                self.shared.messages.push(now.utc, "The access token could not be read.");
+                self.show_token_problem(TokenProblem::Missing(why), now)
             }
         }
     }

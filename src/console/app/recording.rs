@@ -57,7 +57,7 @@ impl App {
         match result {
             Ok(status) if matches!(self.shared.recording_status, RecordingStatus::RecipientsChanged { .. }) => {
                 self.shared.recording_status = status;
-                self.shared.messages.push(now.utc, "Escrow keys accepted. PINs can be set.");
+                self.shared.messages.push(now.utc, "Escrow keys accepted.");
             }
             // The journal has failed meanwhile, and stays failed.
             Ok(_) => {}

@@ -23,14 +23,22 @@ impl App {
             if let Connection::Offline { retry_at, .. } = &self.connection { Some(retry_at.instant) } else { None };
         let countdown = self
             .roster
-            .changes()
+            .open_changes()
             .filter_map(|(_, state)| {
                 if let ChangeState::Waiting { until, .. } = state { next_countdown_change(*until, now) } else { None }
             })
             .min();
         let page = self.page.next_wake(&self.shared, now);
+        let count = self.next_count(now).filter(|_| self.shows_newest_message());
         let details = self.pane_follows_at().filter(|_| self.shows_list());
-        [page, details, retry, countdown, self.next_hide_event()].into_iter().flatten().min()
+        let timers = [page, details, retry, countdown, count, self.next_hide_event(), self.next_day()];
+        timers.into_iter().flatten().min()
+    }
+
+    /// When a time on the screen is no longer of today; `None` if none is.
+    fn next_day(&self) -> Option<Instant> {
+        let now = self.last_update.filter(|now| self.roster.is_set_on(now.utc.day()))?;
+        Some(now.instant + now.utc.until_next_day())
     }
 
     /// The time of [`App::next_wake`] has come: hides the screen, updates the pane and retries the connection if due.
@@ -46,8 +54,15 @@ impl App {
     /// Lets the pane beside the list follow the cursor, if that rests.
     fn update_pane_when_due(&mut self, now: Instant) -> Option<Effect> {
         self.pane_follows_at().filter(|due| self.shows_list() && *due <= now)?;
-        let id = self.shared.show_cursor_row_in_pane().filter(|id| self.history(id).is_none())?;
-        Some(WorkCommand::ReadHistory(id).into())
+        self.shared.follow_cursor_with_pane().map(|id| WorkCommand::ReadHistory(id).into())
+    }
+
+    /// True if the screen shows the newest message, so that its seconds count: a message line does, and every other page
+    /// until the next key.
+    fn shows_newest_message(&self) -> bool {
+        let is_covered = self.is_too_small() || self.asks() || self.hide_warning().is_some();
+        let has_line = matches!(self.page, Page::List(_) | Page::Sort(_)) && !self.is_compact();
+        !is_covered && self.messages.current_hint().is_none() && (has_line || self.messages.has_news())
     }
 
     fn shows_list(&self) -> bool {
@@ -62,9 +77,9 @@ impl App {
         self.shared.connection = Connection::Offline { since: *since, retry_at: now.plus(RETRY_INTERVAL) };
         // One call checks whether the connection is back. The lists follow only if they could not be read before.
         let command = match self.cursor_id() {
-            Some(id) => self.refresh_number(id),
+            Some(id) => Some(self.refresh_number(id)),
             None => self.shared.refresh_all(),
         };
-        Some(command.into())
+        command.map(Into::into)
     }
 }

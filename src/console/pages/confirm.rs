@@ -8,13 +8,14 @@ use std::time::Instant;
 use super::guard::{Guard, TYPED_AHEAD};
 use super::{PageBehavior, PageEvent};
 use crate::console::effect::WorkCommand;
-use crate::console::go::{ConfirmRequest, Destination, Step};
+use crate::console::go::{ConfirmRequest, Destination, PinDraft, Step};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{ConfirmAction, KeyTable, table};
+use crate::console::pin_form::PinForm;
 use crate::console::shared::{BlockReason, Shared};
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
-use crate::domain::number::{LastFour, Number, TwoStep};
+use crate::domain::number::{LastFour, Number, PhoneNumberId, TwoStep};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::{PinPlan, Targets};
 use crate::domain::text::CleanText;
@@ -32,20 +33,31 @@ pub struct ConfirmPage {
     pub targets: Targets,
     /// What is confirmed.
     pub question: Question,
-    /// The response to the last key, for the line under the question.
-    pub note: Option<&'static str>,
+    /// What the operator must know about the numbers.
+    pub notice: Option<&'static str>,
+    /// The answer to the last key.
+    answer: Option<&'static str>,
     guard: Guard,
+}
+
+/// New PINs, and the form that they come from.
+#[derive(Debug)]
+pub struct NewPins {
+    /// The PINs.
+    pub pins: PinChoice,
+    /// The form, to return to.
+    pub form: PinForm,
 }
 
 /// What a confirmation asks.
 #[derive(Debug)]
 pub enum Question {
     /// Two-step verification is not set: `y` turns it on.
-    Set(PinChoice),
+    Set(NewPins),
     /// A PIN is set, or may be: the last four digits of the number confirm that it is replaced.
     Replace {
         /// The new PINs.
-        pins: PinChoice,
+        new: NewPins,
         /// The expected digits.
         expected: LastFour,
         /// The digits typed so far.
@@ -71,9 +83,9 @@ impl ConfirmPage {
     /// Asks for a confirmation.
     #[must_use]
     pub fn new(request: ConfirmRequest) -> Self {
-        let (targets, question, note) = match request {
-            ConfirmRequest::SetPins { plan: PinPlan { targets, pins }, notice } => {
-                let question = Question::about_pins(&targets, pins);
+        let (targets, question, notice) = match request {
+            ConfirmRequest::SetPins { pins, draft: PinDraft { targets, form, notice } } => {
+                let question = Question::about_pins(&targets, NewPins { pins, form });
                 (targets, question, notice)
             }
             ConfirmRequest::ResendPin(number) => (Targets::one(number), Question::ResendPin, None),
@@ -81,13 +93,34 @@ impl ConfirmPage {
                 (Targets::one(number), Question::ResolveManually(note), None)
             }
         };
-        Self { targets, question, note, guard: Guard::default() }
+        Self { targets, question, notice, answer: None, guard: Guard::default() }
     }
 
     /// The number that the page names.
     #[must_use]
     pub fn target(&self) -> &Number {
         self.targets.first()
+    }
+
+    /// True while the field accepts no digits yet.
+    #[must_use]
+    pub fn is_pausing(&self, now: Instant) -> bool {
+        self.guard.is_pausing(now)
+    }
+
+    /// The line under the question: the answer to the last key, or how far the digits are.
+    #[must_use]
+    pub fn answer(&self, now: Instant) -> Option<String> {
+        let hint = match &self.question {
+            Question::Replace { .. } if self.is_pausing(now) => Some(TYPED_AHEAD.to_owned()),
+            Question::Replace { expected, typed, .. } => {
+                (!typed.is_empty()).then(|| format!("{} of {} digits.", typed.len(), expected.digits.len()))
+            }
+            Question::Set(_) | Question::ResendPin | Question::ResolveManually(_) => {
+                Some("Enter does nothing here.".to_owned())
+            }
+        };
+        self.answer.map(str::to_owned).or(hint)
     }
 
     /// Updates a number. If that makes the question stronger, or the number was renamed, the page starts over.
@@ -115,31 +148,33 @@ impl ConfirmPage {
     }
 
     /// Asks again about the numbers as they are now: no earlier key counts.
-    fn restart(&mut self, note: &'static str) {
+    fn restart(&mut self, notice: &'static str) {
         self.guard = Guard::default();
-        self.note = Some(note);
+        self.notice = Some(notice);
+        self.answer = None;
         // A placeholder without a PIN while the question is rebuilt.
         self.question = match std::mem::replace(&mut self.question, Question::ResendPin) {
-            Question::Set(pins) | Question::Replace { pins, .. } => Question::about_pins(&self.targets, pins),
+            Question::Set(new) | Question::Replace { new, .. } => Question::about_pins(&self.targets, new),
             question @ (Question::ResendPin | Question::ResolveManually(_)) => question,
         };
     }
 
+    /// Whether a key counts that confirms nothing by itself.
     fn accepts_key(&mut self, arrived: Instant) -> bool {
         let is_accepted = self.guard.accepts_key(arrived);
-        if !is_accepted {
-            self.note = Some(TYPED_AHEAD);
-        }
+        self.answer = (!is_accepted).then_some(TYPED_AHEAD);
         is_accepted
     }
 
     fn press_yes(mut self, arrived: Instant) -> KeyResult {
-        if !self.accepts_key(arrived) {
-            return KeyResult::Stay(self);
-        }
+        self.answer = self.guard.check_yes(arrived).err();
         match self.question {
-            Question::Set(_) | Question::ResendPin | Question::ResolveManually(_) => KeyResult::Confirmed(self),
-            Question::Replace { .. } => KeyResult::Stay(self),
+            Question::Set(_) | Question::ResendPin | Question::ResolveManually(_) if self.answer.is_none() => {
+                KeyResult::Confirmed(self)
+            }
+            Question::Set(_) | Question::ResendPin | Question::ResolveManually(_) | Question::Replace { .. } => {
+                KeyResult::Stay(self)
+            }
         }
     }
 
@@ -147,11 +182,10 @@ impl ConfirmPage {
         if !self.accepts_key(arrived) {
             return;
         }
-        if let Question::Replace { expected, typed, .. } = &mut self.question {
-            self.note = None;
-            if typed.len() < expected.digits.len() {
-                typed.push(digit);
-            }
+        if let Question::Replace { expected, typed, .. } = &mut self.question
+            && typed.len() < expected.digits.len()
+        {
+            typed.push(digit);
         }
     }
 
@@ -168,7 +202,7 @@ impl ConfirmPage {
         }
     }
 
-    /// Submits the digits, and does nothing for other questions.
+    /// Submits the digits.
     fn press_enter(mut self, arrived: Instant) -> KeyResult {
         if !self.accepts_key(arrived) {
             return KeyResult::Stay(self);
@@ -177,7 +211,7 @@ impl ConfirmPage {
             return KeyResult::Stay(self);
         };
         if typed.len() < expected.digits.len() {
-            self.note = Some("Type the last 4 digits first.");
+            self.answer = Some("Type the last 4 digits first.");
             return KeyResult::Stay(self);
         }
         if *typed == expected.digits {
@@ -188,7 +222,7 @@ impl ConfirmPage {
         if *wrong_tries >= MAX_WRONG_TRIES {
             return KeyResult::TooManyWrongTries;
         }
-        self.note = Some(if expected.is_from_id {
+        self.answer = Some(if expected.is_from_id {
             "Those are not the last 4 digits of the ID. Try again."
         } else {
             "Those are not the last 4 digits. Try again."
@@ -196,13 +230,13 @@ impl ConfirmPage {
         KeyResult::Stay(self)
     }
 
-    /// Any other key was pressed: the note says which keys count.
+    /// Any other key was pressed: the answer says which keys count.
     fn press_other(&mut self, arrived: Instant) {
         if self.accepts_key(arrived) {
-            self.note = Some(match self.question {
+            self.answer = Some(match self.question {
                 Question::Set(_) | Question::ResendPin => "Press y to send, n to cancel.",
                 Question::ResolveManually(_) => "Press y to record it, n to cancel.",
-                Question::Replace { .. } => "Type the 4 digits and Enter, or Esc to cancel.",
+                Question::Replace { .. } => "Type the 4 digits and Enter, or Esc to go back.",
             });
         }
     }
@@ -214,6 +248,20 @@ impl ConfirmPage {
         };
         shared.messages.push(now.utc, format!("Cancelled. Nothing was {nothing}."));
         Step::back()
+    }
+
+    /// Returns to the page that led here, with what was typed there.
+    fn go_back(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        let id = self.target().id;
+        match self.question {
+            Question::Set(new) | Question::Replace { new, .. } => Step::replace(Destination::EditPin(PinDraft {
+                targets: self.targets,
+                form: new.form,
+                notice: self.notice,
+            })),
+            Question::ResolveManually(note) => Step::replace(Destination::EditResolutionNote(id, note)),
+            Question::ResendPin => self.cancel(shared, now),
+        }
     }
 
     /// Asks for what was confirmed, unless it is no longer possible because something changed since the question.
@@ -237,7 +285,8 @@ impl ConfirmPage {
                 }
                 Some(reason) => refuse(reason, shared, now),
             },
-            Question::Set(pins) | Question::Replace { pins, .. } => {
+            Question::Set(new) | Question::Replace { new, .. } => {
+                let pins = new.pins;
                 let (targets, keys) = (self.targets, shared.resend_keys_in_list());
                 match targets.iter().find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now)) {
                     None => {
@@ -253,10 +302,10 @@ impl ConfirmPage {
 
 impl Question {
     /// The question about setting PINs. A number that is on, or unknown, gets the stronger one.
-    fn about_pins(targets: &Targets, pins: PinChoice) -> Self {
+    fn about_pins(targets: &Targets, new: NewPins) -> Self {
         match targets.iter().find(|target| target.two_step != TwoStep::NotSet) {
-            None => Self::Set(pins),
-            Some(target) => Self::Replace { pins, expected: target.last_four(), typed: String::new(), wrong_tries: 0 },
+            None => Self::Set(new),
+            Some(target) => Self::Replace { new, expected: target.last_four(), typed: String::new(), wrong_tries: 0 },
         }
     }
 }
@@ -264,9 +313,8 @@ impl Question {
 /// Shows the numbers as queued.
 fn mark_queued(targets: &Targets, shared: &mut Shared, now: TimePoint) {
     for target in targets.iter() {
+        shared.report_change(target.id, &ChangeState::Queued, now);
         shared.roster.set_change(target.id, ChangeState::Queued);
-        let label = shared.label(&target.id);
-        shared.messages.push(now.utc, format!("Set PIN for {label}: recording, then sending."));
     }
 }
 
@@ -283,19 +331,25 @@ fn refuse<P>(reason: BlockReason, shared: &mut Shared, now: TimePoint) -> Step<P
 
 impl PageBehavior for ConfirmPage {
     type Action = ConfirmAction;
-    const ON_INTERRUPT: ConfirmAction = ConfirmAction::Cancel;
+    const ON_INTERRUPT: ConfirmAction = ConfirmAction::Back;
 
     fn keys(&self, _shared: &Shared) -> &'static KeyTable<ConfirmAction> {
         match self.question {
-            Question::Set(_) | Question::ResendPin => &table::CONFIRM,
+            Question::Set(_) => &table::CONFIRM,
+            Question::ResendPin => &table::CONFIRM_RESEND,
             Question::ResolveManually(_) => &table::CONFIRM_RESOLUTION,
             Question::Replace { .. } => &table::CONFIRM_REPLACE,
         }
     }
 
+    fn number(&self) -> Option<PhoneNumberId> {
+        Some(self.target().id)
+    }
+
     fn on_action(mut self, action: ConfirmAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         let result = match action {
             ConfirmAction::Cancel => return self.cancel(shared, now),
+            ConfirmAction::Back => return self.go_back(shared, now),
             ConfirmAction::Yes => self.press_yes(now.instant),
             ConfirmAction::Submit => self.press_enter(now.instant),
             ConfirmAction::DeleteDigit | ConfirmAction::ClearField => {
@@ -321,10 +375,13 @@ impl PageBehavior for ConfirmPage {
         Step::stay(self)
     }
 
-    fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+    fn on_other_key(&mut self, at: Instant) {
+        self.guard.accepts_key(at);
+    }
+
+    fn on_paste(mut self, _text: &str, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
         self.guard.restart(now.instant);
-        self.note = None;
-        shared.messages.set_hint("A paste confirms nothing.");
+        self.answer = Some("A paste confirms nothing.");
         Step::stay(self)
     }
 
@@ -332,9 +389,10 @@ impl PageBehavior for ConfirmPage {
         self.guard.mark_shown(at);
     }
 
-    /// When it is shown again, the quiet time and the digits start over.
+    /// When it is shown again, the pause and the digits start over.
     fn on_covered(&mut self) {
         self.guard = Guard::default();
+        self.answer = None;
         if let Question::Replace { typed, .. } = &mut self.question {
             typed.clear();
         }
@@ -352,6 +410,14 @@ impl PageBehavior for ConfirmPage {
 
     fn on_hide(&mut self, shared: &mut Shared, now: TimePoint) {
         shared.messages.push(now.utc, "The screen was hidden. Your input was discarded. Nothing was sent.");
+    }
+
+    /// When the pause ends, the field looks different.
+    fn next_wake(&self, _shared: &Shared, now: Instant) -> Option<Instant> {
+        match self.question {
+            Question::Replace { .. } => self.guard.pause_end().filter(|end| now < *end),
+            Question::Set(_) | Question::ResendPin | Question::ResolveManually(_) => None,
+        }
     }
 
     fn asks(&self) -> bool {
@@ -378,8 +444,8 @@ mod tests {
     }
 
     fn ask(two_step: TwoStep) -> ConfirmPage {
-        let plan = PinPlan { targets: Targets::one(number(two_step)), pins: PinChoice::Fixed(pin()) };
-        ConfirmPage::new(ConfirmRequest::SetPins { plan, notice: None })
+        let draft = PinDraft { targets: Targets::one(number(two_step)), form: PinForm::new(None, None), notice: None };
+        ConfirmPage::new(ConfirmRequest::SetPins { pins: PinChoice::Fixed(pin()), draft })
     }
 
     fn shown(two_step: TwoStep) -> (ConfirmPage, Instant) {
@@ -402,7 +468,9 @@ mod tests {
     fn y_sets_a_pin_if_none_is_set_and_enter_does_nothing() {
         let (page, later) = shown(TwoStep::NotSet);
         let page = expect_stay(page.press_enter(later));
-        let result = page.press_yes(later);
+        let page = expect_stay(page.press_yes(later + Duration::from_millis(399)));
+        assert_eq!(page.answer, Some("Release the keys, then press y."));
+        let result = page.press_yes(later + Duration::from_millis(799));
         assert!(matches!(result, KeyResult::Confirmed(_)));
     }
 
@@ -421,13 +489,13 @@ mod tests {
         let (mut page, later) = shown(TwoStep::On);
         for _ in 0..4 {
             page = expect_stay(type_and_enter(page, "0144", later));
-            assert_eq!(page.note, Some("Those are not the last 4 digits. Try again."));
+            assert_eq!(page.answer, Some("Those are not the last 4 digits. Try again."));
         }
         assert!(matches!(type_and_enter(page, "0144", later), KeyResult::TooManyWrongTries));
     }
 
     #[test]
-    fn keys_before_the_quiet_time_has_passed_send_nothing() {
+    fn keys_within_the_pause_send_nothing() {
         let (page, at) = (ask(TwoStep::NotSet), Instant::now());
         let mut page = expect_stay(page.press_yes(at));
         page.guard.mark_shown(at);
@@ -449,7 +517,7 @@ mod tests {
         page.on_covered();
         page.guard.mark_shown(later);
         let page = expect_stay(type_and_enter(page, "43", later + Duration::from_secs(1)));
-        assert_eq!(page.note, Some("Type the last 4 digits first."));
+        assert_eq!(page.answer, Some("Type the last 4 digits first."));
     }
 
     #[test]
@@ -457,7 +525,7 @@ mod tests {
         let (mut page, later) = shown(TwoStep::NotSet);
         page.targets.for_each_mut(|target| target.two_step = TwoStep::Unknown);
         page.restart(UNLISTED_NOTE);
-        assert_eq!((page.target().two_step, page.note), (TwoStep::Unknown, Some(UNLISTED_NOTE)));
+        assert_eq!((page.target().two_step, page.notice), (TwoStep::Unknown, Some(UNLISTED_NOTE)));
         let page = expect_stay(type_and_enter(expect_stay(page.press_yes(later)), "0143", later));
         assert!(matches!(&page.question, Question::Replace { typed, .. } if typed.is_empty()));
     }
@@ -468,7 +536,7 @@ mod tests {
         let mut page = expect_stay(type_and_enter(page, "014", later));
         let other = Number { display_number: Some(CleanText::new("+1 555-010-0199")), ..number(TwoStep::On) };
         page.update_target(&other);
-        assert_eq!((page.target(), page.note.is_some()), (&other, true));
+        assert_eq!((page.target(), page.notice.is_some()), (&other, true));
         let page = expect_stay(type_and_enter(page, "3", later));
         assert!(
             matches!(&page.question, Question::Replace { typed, expected, .. } if typed.is_empty() && expected.digits == "0199")

@@ -1,7 +1,9 @@
 //! The copied text, in case the terminal has no clipboard.
 
+use std::time::Instant;
+
 use super::PageBehavior;
-use crate::console::go::{Destination, Step};
+use crate::console::go::{CopiedText, Destination, Step};
 use crate::console::input::keymap::{CopiedAction, KeyTable, table};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
@@ -9,8 +11,10 @@ use crate::domain::clock::TimePoint;
 /// The copied text.
 #[derive(Debug)]
 pub struct CopiedPage {
-    /// The text; it may have several lines.
-    pub text: String,
+    /// The text.
+    pub copied: CopiedText,
+    /// The first line shown, if the window is smaller than the page.
+    pub scroll: u16,
 }
 
 impl PageBehavior for CopiedPage {
@@ -21,10 +25,18 @@ impl PageBehavior for CopiedPage {
         &table::COPIED
     }
 
-    fn on_action(self, action: CopiedAction, _shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+    fn on_action(mut self, action: CopiedAction, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         match action {
+            CopiedAction::Move(motion) => {
+                self.scroll = shared.scroll_after(self.scroll, motion);
+                Step::stay(self)
+            }
             CopiedAction::Back => Step::back(),
             CopiedAction::HideScreen => Step::reset(Destination::Hidden(None)),
         }
+    }
+
+    fn on_shown(&mut self, max_scroll: u16, _at: Instant, _shared: &Shared) {
+        self.scroll = self.scroll.min(max_scroll);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::PageBehavior;
 use crate::console::effect::ScreenCommand;
-use crate::console::go::{Destination, Step};
+use crate::console::go::{CopiedText, Destination, Step};
 use crate::console::input::keymap::{CopyAction, KeyTable, table};
 use crate::console::shared::Shared;
 use crate::domain::change::ChangeState;
@@ -29,22 +29,42 @@ impl PageBehavior for CopyPage {
     }
 
     fn on_action(self, action: CopyAction, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+        match action {
+            CopyAction::Back => return Step::back(),
+            CopyAction::HideScreen => return Step::reset(Destination::Hidden(None)),
+            CopyAction::Number | CopyAction::Id | CopyAction::Waba | CopyAction::All | CopyAction::EscrowCommand => {}
+        }
+        let value = |text| CopiedText { text, is_command: false, note: None };
         let number = shared.number(&self.id);
-        let text = number.and_then(|number| match action {
-            CopyAction::Number => number.display_number.as_ref().map(|display| display.as_str().to_owned()),
-            CopyAction::Id => Some(number.id.to_string()),
-            CopyAction::Waba => number.waba.as_ref().map(|waba| waba.id.to_string()),
-            CopyAction::All => Some(ticket_text(&number, shared.roster.change(&self.id))),
-            CopyAction::Back => None,
+        let copied = number.and_then(|number| match action {
+            CopyAction::Number => number.display_number.as_ref().map(|display| value(display.as_str().to_owned())),
+            CopyAction::Id => Some(value(number.id.to_string())),
+            CopyAction::Waba => number.waba.as_ref().map(|waba| value(waba.id.to_string())),
+            CopyAction::All => Some(value(ticket_text(&number, shared.roster.change(&self.id)))),
+            CopyAction::EscrowCommand => shared.has_escrow().then(|| escrow_command(&number, shared)),
+            CopyAction::HideScreen | CopyAction::Back => None,
         });
-        if let Some(text) = text {
-            return Step::replace(Destination::Copied(text.clone())).with(ScreenCommand::Copy(text));
+        if let Some(copied) = copied {
+            let text = copied.text.clone();
+            return Step::open(self, Destination::Copied(copied)).with(ScreenCommand::Copy(text));
         }
-        if action != CopyAction::Back {
-            shared.messages.set_hint("Meta returned no such value for this number.");
-        }
-        Step::back()
+        shared.messages.set_hint(if action == CopyAction::EscrowCommand {
+            "PINs are not saved to an escrow now, so there is no command."
+        } else {
+            "pindesk does not know this value of the number."
+        });
+        Step::stay(self)
     }
+
+    fn is_available(&self, action: &CopyAction, shared: &Shared) -> bool {
+        *action != CopyAction::EscrowCommand || shared.has_escrow()
+    }
+}
+
+/// The command that decrypts the PINs of a number.
+fn escrow_command(number: &Number, shared: &Shared) -> CopiedText {
+    let command = &shared.session.escrow_command;
+    CopiedText { text: command.line(&number.id), is_command: true, note: command.placeholder_note() }
 }
 
 /// The text for a support ticket about a number. It never contains a PIN or the access token.

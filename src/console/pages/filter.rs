@@ -1,4 +1,7 @@
 //! The list while its filter is typed: each change shows the rows that match.
+//!
+//! What is unfinished or invalid keeps the rows of the text before it, and cannot be applied: operators act on the rows
+//! they see.
 
 use tui_input::Input;
 
@@ -7,6 +10,7 @@ use super::text_field::{edit_text, insert_text};
 use crate::console::go::Step;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{FilterAction, KeyTable, table};
+use crate::console::roster::{FilterCompletion, FilterError, Roster};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
 
@@ -17,25 +21,47 @@ pub struct FilterPage {
     pub input: Input,
     /// The filter that was active before.
     previous: String,
-    /// Why the text so far is not a valid filter.
-    pub error: Option<String>,
+    /// Why the rows are not those of the text.
+    error: Option<FilterError>,
+    /// The last key tried to apply the text in spite of the error.
+    was_refused: bool,
+}
+
+/// What the message line says while a filter is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilterMessage {
+    /// Why the text cannot be applied.
+    Error(String),
+    /// What the word at the cursor can become.
+    Completion(FilterCompletion),
 }
 
 impl FilterPage {
     /// The line, with the active filter.
     #[must_use]
     pub fn new(filter: &str) -> Self {
-        Self { input: Input::new(filter.to_owned()), previous: filter.to_owned(), error: None }
+        // What is typed next is a word of its own.
+        let gap = if filter.is_empty() { "" } else { " " };
+        let (input, previous) = (Input::new(format!("{filter}{gap}")), filter.to_owned());
+        Self { input, previous, error: None, was_refused: false }
+    }
+
+    /// What the message line says. An error that the next key may end is told only when it prevents something.
+    #[must_use]
+    pub fn message(&self, roster: &Roster) -> FilterMessage {
+        match &self.error {
+            Some(error) if self.was_refused || !error.is_unfinished() => FilterMessage::Error(error.to_string()),
+            Some(_) | None => FilterMessage::Completion(self.completion(roster)),
+        }
+    }
+
+    fn completion(&self, roster: &Roster) -> FilterCompletion {
+        roster.complete_filter(self.input.value(), self.input.cursor())
     }
 
     fn apply_text(&mut self, shared: &mut Shared) {
-        match shared.roster.set_filter(self.input.value()) {
-            Ok(()) => {
-                self.input.value().clone_into(&mut shared.filter);
-                self.error = None;
-            }
-            Err(error) => self.error = Some(error.to_string()),
-        }
+        self.was_refused = false;
+        self.error = shared.type_filter(self.input.value()).err();
     }
 }
 
@@ -49,10 +75,25 @@ impl PageBehavior for FilterPage {
 
     fn on_action(mut self, action: FilterAction, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         match action {
-            FilterAction::Apply if self.error.is_some() => Step::stay(self),
-            FilterAction::Apply => Step::back(),
+            FilterAction::Apply => {
+                // Rows that came since the last key may match.
+                self.apply_text(shared);
+                if self.error.is_some() {
+                    self.was_refused = true;
+                    return Step::stay(self);
+                }
+                shared.select_under_cursor();
+                Step::back()
+            }
+            FilterAction::Complete => {
+                if let Some((text, cursor)) = self.completion(&shared.roster).completed {
+                    self.input = Input::new(text).with_cursor(cursor);
+                    self.apply_text(shared);
+                }
+                Step::stay(self)
+            }
             FilterAction::Restore => {
-                shared.set_filter(&self.previous);
+                shared.restore_filter(&self.previous);
                 Step::back()
             }
             FilterAction::Clear => {
@@ -79,10 +120,6 @@ impl PageBehavior for FilterPage {
         insert_text(&mut self.input, text);
         self.apply_text(shared);
         Step::stay(self)
-    }
-
-    fn on_hide(&mut self, shared: &mut Shared, _now: TimePoint) {
-        shared.set_filter(&self.previous);
     }
 
     fn lets_rows_move(&self) -> bool {

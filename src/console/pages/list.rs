@@ -31,7 +31,13 @@ impl PageBehavior for ListPage {
     const ON_INTERRUPT: ListAction = ListAction::Quit;
 
     fn keys(&self, shared: &Shared) -> &'static KeyTable<ListAction> {
-        if shared.has_no_numbers() { &table::NO_NUMBERS } else { &table::LIST }
+        if shared.names_no_numbers() {
+            &table::NOTHING_NAMED
+        } else if shared.has_no_numbers() {
+            &table::NO_NUMBERS
+        } else {
+            &table::LIST
+        }
     }
 
     fn on_action(mut self, action: ListAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
@@ -42,7 +48,11 @@ impl PageBehavior for ListPage {
             ListAction::RefreshAll => self.refresh_all(asked_to_refresh_all, shared),
             ListAction::ReadToken => Step::stay(self).with(ScreenCommand::ReadToken),
             ListAction::Quit => Step::ask_to_quit(self, shared),
-            ListAction::EditFilter => Step::open(self, Destination::Filter),
+            ListAction::EditFilter => {
+                // Where a canceled filter puts the cursor back.
+                shared.select_under_cursor();
+                Step::open(self, Destination::Filter)
+            }
             ListAction::PickSort => Step::open(self, Destination::Sort),
             ListAction::Open => self.open_selected(shared, Destination::Number),
             ListAction::PickCopy => self.open_selected(shared, Destination::Copy),
@@ -51,7 +61,11 @@ impl PageBehavior for ListPage {
             ListAction::Help => Step::open(self, Destination::Help),
             ListAction::HideScreen => Step::reset(Destination::Hidden(None)),
             ListAction::ClearFilter => {
-                shared.set_filter("");
+                shared.restore_filter("");
+                Step::stay(self)
+            }
+            ListAction::QuickFilter(quick) => {
+                shared.toggle_quick_filter(quick);
                 Step::stay(self)
             }
             ListAction::ShowInDoubt => {
@@ -70,17 +84,15 @@ impl PageBehavior for ListPage {
 
     fn on_unbound_key(mut self, key: Key, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         self.asked_to_refresh_all = false;
-        shared.hint_unbound_key(key);
+        shared.hint_unbound_key(key, self.keys(shared).mode);
         Step::stay(self)
     }
 
     fn on_paste(mut self, text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         self.asked_to_refresh_all = false;
-        if shared.has_no_numbers() {
+        if shared.names_no_numbers() || shared.has_no_numbers() {
             shared.messages.set_hint("Paste ignored.");
-        } else if let Some(digits) = extract_number_digits(text) {
-            shared.set_filter(&digits);
-        } else {
+        } else if extract_number_digits(text).is_none_or(|digits| shared.set_filter(&digits).is_err()) {
             shared.messages.set_hint("Paste ignored. Open a field first.");
         }
         Step::stay(self)
@@ -99,7 +111,7 @@ impl PageBehavior for ListPage {
     }
 
     fn shows_history_of(&self, id: &PhoneNumberId, shared: &Shared) -> bool {
-        shared.has_pane() && shared.history(id).is_some()
+        shared.has_pane() && shared.pane_number() == Some(*id)
     }
 }
 
@@ -137,6 +149,9 @@ impl ListPage {
     }
 
     fn refresh_all(mut self, has_asked: bool, shared: &mut Shared) -> Step<Self> {
+        if let Connection::TokenRefused { .. } = shared.connection {
+            return Step::stay(self).with(ScreenCommand::ReadToken);
+        }
         let total = shared.roster.total();
         if shared.refresh.is_running {
             shared.messages.set_hint("A refresh is already running.");
@@ -149,8 +164,10 @@ impl ListPage {
             shared.messages.set_hint(format!("Refreshing all takes {calls} calls of Meta's quota. Press {key} again."));
             return Step::stay(self);
         }
-        let refresh = shared.refresh_all();
-        Step::stay(self).with(refresh)
+        match shared.refresh_all() {
+            Some(refresh) => Step::stay(self).with(refresh),
+            None => Step::stay(self),
+        }
     }
 
     fn toggle_pane(self, shared: &mut Shared) -> Step<Self> {

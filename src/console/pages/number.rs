@@ -70,8 +70,8 @@ impl PageBehavior for NumberPage {
         next_countdown_change(details.new_pin_allowed_from.instant, now)
     }
 
-    fn shows_history_of(&self, id: &PhoneNumberId, _shared: &Shared) -> bool {
-        self.id == *id
+    fn number(&self) -> Option<PhoneNumberId> {
+        Some(self.id)
     }
 
     fn is_available(&self, action: &NumberAction, shared: &Shared) -> bool {
@@ -86,7 +86,7 @@ impl NumberPage {
     fn open_form(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         let resend_key = shared.keymap.key_label(&table::NO_ANSWER, &NumberAction::SendSamePin);
         match shared.new_pin_targets(&self.id, &resend_key, now) {
-            Ok(targets) => Step::replace(Destination::PinForm(targets)),
+            Ok(targets) => Step::open(self, Destination::PinForm(targets)),
             Err(reason) => Step::blocked(self, reason, shared),
         }
     }
@@ -104,7 +104,7 @@ impl NumberPage {
             return Step::blocked(self, reason, shared);
         }
         match shared.number(&self.id) {
-            Some(number) => Step::replace(Destination::Confirm(ConfirmRequest::ResendPin(number))),
+            Some(number) => Step::open(self, Destination::Confirm(ConfirmRequest::ResendPin(number))),
             None => Step::stay(self),
         }
     }

@@ -6,16 +6,15 @@ use std::time::Instant;
 
 use super::{PageBehavior, PageEvent};
 use crate::console::effect::ScreenCommand;
-use crate::console::go::{ConfirmRequest, Destination, Step};
+use crate::console::go::{ConfirmRequest, Destination, PinDraft, Step};
 use crate::console::input::key::Key;
-use crate::console::input::keymap::{KeyTable, PinFormAction, table};
-use crate::console::pin_form::{PinField, PinForm, PinFormNote};
+use crate::console::input::keymap::{KeyTable, Mode, PinFormAction, table};
+use crate::console::pin_form::{PinField, PinForm, PinFormNote, PinOrigin};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
-use crate::domain::number::{Number, TwoStep};
+use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::pin::{Pin, PinChoice};
-use crate::domain::pin_plan::{PinPlan, Targets};
-use crate::domain::text::CleanText;
+use crate::domain::pin_plan::Targets;
 
 /// The PIN form and its numbers.
 #[derive(Debug)]
@@ -36,6 +35,13 @@ impl PinFormPage {
         Self { targets, form, notice: None }
     }
 
+    /// The form as it was left, for the numbers as they are known now.
+    #[must_use]
+    pub fn reopen(PinDraft { targets, mut form, notice }: PinDraft) -> Self {
+        form.set_display_number(display_number(targets.first()));
+        Self { targets, form, notice }
+    }
+
     fn update_target(&mut self, number: &Number) {
         let Some(target) = self.targets.get_mut(&number.id) else { return };
         if number.is_renamed_from(target) {
@@ -49,33 +55,37 @@ impl PinFormPage {
     fn submit(mut self) -> Step<Self> {
         match self.form.submit() {
             Some(pin) => {
-                let plan = PinPlan { targets: self.targets, pins: PinChoice::Fixed(pin) };
-                let notice = self.notice;
-                Step::replace(Destination::Confirm(ConfirmRequest::SetPins { plan, notice }))
+                self.form.hide();
+                let draft = PinDraft { targets: self.targets, form: self.form, notice: self.notice };
+                let pins = match draft.form.origin() {
+                    PinOrigin::Typed | PinOrigin::RandomRetyped => PinChoice::Fixed(pin),
+                    PinOrigin::RandomInEscrow => PinChoice::Drawn(pin),
+                };
+                Step::replace(Destination::Confirm(ConfirmRequest::SetPins { pins, draft }))
             }
             None => Step::stay(self),
         }
     }
 
-    fn generate(mut self) -> Step<Self> {
-        if self.form.can_show() {
+    fn generate(mut self, shared: &Shared) -> Step<Self> {
+        if self.form.can_show() || shared.has_escrow() {
             let display_number = self.form.display_number().map(str::to_owned);
             return Step::stay(self).with(ScreenCommand::GeneratePin { display_number });
         }
-        self.form.set_note(PinFormNote::ShowingDisabled);
+        self.form.set_note(PinFormNote::RandomUnreadable);
         Step::stay(self)
     }
 
-    fn pin_generated(&mut self, pin: Option<&Pin>, now: Instant) {
+    fn pin_generated(&mut self, pin: Option<&Pin>, has_escrow: bool, now: Instant) {
         match pin {
-            Some(pin) => self.form.fill_random(pin, now),
+            Some(pin) => self.form.fill_random(pin, has_escrow, now),
             None => self.form.set_note(PinFormNote::NoRandomness),
         }
     }
 }
 
 fn display_number(number: &Number) -> Option<String> {
-    number.display_number.as_ref().map(CleanText::to_string)
+    number.original_display().map(str::to_owned)
 }
 
 impl PageBehavior for PinFormPage {
@@ -86,10 +96,14 @@ impl PageBehavior for PinFormPage {
         &table::PIN_FORM
     }
 
+    fn number(&self) -> Option<PhoneNumberId> {
+        Some(self.targets.first().id)
+    }
+
     fn on_action(mut self, action: PinFormAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         match action {
             PinFormAction::Continue => return self.submit(),
-            PinFormAction::RandomPin => return self.generate(),
+            PinFormAction::RandomPin => return self.generate(shared),
             PinFormAction::Cancel => {
                 shared.messages.push(now.utc, "Cancelled. Nothing was sent.");
                 return Step::back();
@@ -111,7 +125,7 @@ impl PageBehavior for PinFormPage {
         if let Key::Char(c) = key {
             self.form.type_char(c);
         } else {
-            shared.hint_unbound_key(key);
+            shared.hint_unbound_key(key, Mode::PinForm);
         }
         Step::stay(self)
     }
@@ -127,7 +141,7 @@ impl PageBehavior for PinFormPage {
 
     fn on_event(&mut self, event: &PageEvent<'_>, shared: &Shared) {
         match event {
-            PageEvent::PinGenerated(pin, now) => self.pin_generated(*pin, *now),
+            PageEvent::PinGenerated(pin, now) => self.pin_generated(*pin, shared.has_escrow(), *now),
             PageEvent::Refreshed(number) => self.update_target(number),
             // A single read may be later than the page of a list.
             PageEvent::Listed(number) if self.targets.is_outdated_by(number) => self.update_target(number),
@@ -150,5 +164,19 @@ impl PageBehavior for PinFormPage {
 
     fn asks(&self) -> bool {
         true
+    }
+
+    fn is_available(&self, action: &PinFormAction, _shared: &Shared) -> bool {
+        match action {
+            PinFormAction::Continue => self.form.is_complete(),
+            PinFormAction::NextField | PinFormAction::PreviousField | PinFormAction::ClearField => {
+                self.form.needs_repeat()
+            }
+            PinFormAction::RandomPin
+            | PinFormAction::ShowPin
+            | PinFormAction::DeleteDigit
+            | PinFormAction::Cancel
+            | PinFormAction::Help => true,
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::PageBehavior;
 use super::guard::Guard;
 use crate::console::effect::{Effect, ScreenCommand, WorkCommand};
 use crate::console::go::{Destination, QuitReason, Step};
+use crate::console::input::key::Key;
 use crate::console::input::keymap::{KeyTable, QuitAction, table};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
@@ -26,7 +27,7 @@ pub struct QuitPage {
 pub(in crate::console) fn begin_quit<P>(warned_numbers: Vec<PhoneNumberId>, shared: &Shared) -> Step<P> {
     let effect: Effect =
         if shared.running_count() == 0 { ScreenCommand::Quit.into() } else { WorkCommand::StopSending.into() };
-    Step::reset(Destination::ShuttingDown(QuitReason::Operator { warned_numbers })).with(effect)
+    Step::replace(Destination::ShuttingDown(QuitReason::Operator { warned_numbers })).with(effect)
 }
 
 impl PageBehavior for QuitPage {
@@ -40,13 +41,26 @@ impl PageBehavior for QuitPage {
     fn on_action(mut self, action: QuitAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         match action {
             QuitAction::Cancel => Step::back(),
-            QuitAction::Confirm if !self.guard.accepts_key(now.instant) => Step::stay(self),
-            QuitAction::Confirm if shared.has_warned_about_all(&self.warned_numbers) => {
-                begin_quit(self.warned_numbers, shared)
-            }
-            // Other PINs would be lost now, so the page asks again.
-            QuitAction::Confirm => Step::stay(Self::default()),
+            QuitAction::Confirm => match self.guard.check_yes(now.instant) {
+                Err(answer) => {
+                    shared.messages.set_hint(answer);
+                    Step::stay(self)
+                }
+                Ok(()) if shared.has_warned_about_all(&self.warned_numbers) => begin_quit(self.warned_numbers, shared),
+                // Other PINs would be lost now, so the page asks again.
+                Ok(()) => Step::stay(Self::default()),
+            },
         }
+    }
+
+    fn on_unbound_key(mut self, _key: Key, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        self.guard.accepts_key(now.instant);
+        shared.messages.set_hint("Press y to quit, n to stay.");
+        Step::stay(self)
+    }
+
+    fn on_other_key(&mut self, at: Instant) {
+        self.guard.accepts_key(at);
     }
 
     fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {

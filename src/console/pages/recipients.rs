@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use super::PageBehavior;
-use super::guard::{Guard, TYPED_AHEAD};
+use super::guard::Guard;
 use crate::console::effect::WorkCommand;
 use crate::console::go::Step;
 use crate::console::input::key::Key;
@@ -29,14 +29,14 @@ pub struct RecipientsPage {
 impl RecipientsPage {
     fn accept(mut self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         let RecordingStatus::RecipientsChanged { .. } = shared.recording_status else { return Step::back() };
-        self.note = if !self.guard.accepts_key(now.instant) {
-            Some(TYPED_AHEAD)
-        } else if !self.was_scrolled_to_end {
-            Some("There is more below. Press Down.")
-        } else {
-            shared.messages.push(now.utc, "Accepting the escrow keys.");
-            return Step::back().with(WorkCommand::AcceptRecipients);
-        };
+        self.note = Some(match self.guard.check_yes(now.instant) {
+            Err(answer) => answer,
+            Ok(()) if !self.was_scrolled_to_end => "There is more below. Press Down.",
+            Ok(()) => {
+                shared.messages.push(now.utc, "Accepting the escrow keys.");
+                return Step::back().with(WorkCommand::AcceptRecipients);
+            }
+        });
         Step::stay(self)
     }
 }
@@ -54,6 +54,7 @@ impl PageBehavior for RecipientsPage {
             RecipientsAction::Accept => self.accept(shared, now),
             RecipientsAction::Cancel => Step::back(),
             RecipientsAction::Move(motion) => {
+                self.guard.accepts_key(now.instant);
                 self.note = None;
                 self.scroll = shared.scroll_after(self.scroll, motion);
                 Step::stay(self)
@@ -65,6 +66,10 @@ impl PageBehavior for RecipientsPage {
         self.guard.accepts_key(now.instant);
         self.note = Some("Press y if these keys are right, n to go back.");
         Step::stay(self)
+    }
+
+    fn on_other_key(&mut self, at: Instant) {
+        self.guard.accepts_key(at);
     }
 
     fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {

@@ -35,6 +35,12 @@ impl ResolutionNotePage {
     pub fn new(id: PhoneNumberId) -> Self {
         Self { id, input: Input::default(), note: None }
     }
+
+    /// The note again, as it was left.
+    #[must_use]
+    pub fn reopen(id: PhoneNumberId, note: &CleanText) -> Self {
+        Self { input: Input::new(note.to_string()), ..Self::new(id) }
+    }
 }
 
 impl PageBehavior for ResolutionNotePage {
@@ -43,6 +49,10 @@ impl PageBehavior for ResolutionNotePage {
 
     fn keys(&self, _shared: &Shared) -> &'static KeyTable<ResolutionNoteAction> {
         &table::RESOLUTION_NOTE
+    }
+
+    fn number(&self) -> Option<PhoneNumberId> {
+        Some(self.id)
     }
 
     fn on_action(mut self, action: ResolutionNoteAction, shared: &mut Shared, _now: TimePoint) -> Step<Self> {

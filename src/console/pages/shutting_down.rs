@@ -3,7 +3,7 @@
 //! It cancels nothing.
 
 use super::PageBehavior;
-use crate::console::go::{Destination, QuitReason, Step};
+use crate::console::go::{QuitReason, Step};
 use crate::console::input::keymap::{KeyTable, ShuttingDownAction, table};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
@@ -26,8 +26,10 @@ impl PageBehavior for ShuttingDownPage {
     fn on_action(self, action: ShuttingDownAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         match (action, &self.reason) {
             (ShuttingDownAction::Cancel, QuitReason::Operator { .. }) => {
-                shared.messages.push(now.utc, "Still running. Stopped requests were not sent.");
-                Step::reset(Destination::Home)
+                shared
+                    .messages
+                    .push(now.utc, "You did not quit. What was stopped was not sent; the rest is still awaited.");
+                Step::back()
             }
             (ShuttingDownAction::Cancel, QuitReason::Signal) => Step::stay(self),
         }

@@ -14,14 +14,16 @@ use crate::domain::clock::TimePoint;
 pub struct TokenPage {
     /// Why there is none.
     pub problem: TokenProblem,
+    /// True if no page is below it.
+    pub is_first: bool,
 }
 
 impl PageBehavior for TokenPage {
     type Action = TokenAction;
-    const ON_INTERRUPT: TokenAction = TokenAction::Quit;
+    const ON_INTERRUPT: TokenAction = TokenAction::Leave;
 
     fn keys(&self, _shared: &Shared) -> &'static KeyTable<TokenAction> {
-        &table::TOKEN
+        if self.is_first { &table::TOKEN } else { &table::TOKEN_OVER_PAGE }
     }
 
     fn on_action(self, action: TokenAction, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
@@ -37,7 +39,8 @@ impl PageBehavior for TokenPage {
             TokenAction::Messages if shared.idle_timer.is_hiding_recorded => Step::stay(self),
             TokenAction::Messages => Step::open(self, Destination::Messages),
             TokenAction::HideScreen => Step::reset(Destination::Hidden(None)),
-            TokenAction::Quit => Step::ask_to_quit(self, shared),
+            TokenAction::Leave if self.is_first => Step::ask_to_quit(self, shared),
+            TokenAction::Leave => Step::back(),
         }
     }
 
@@ -47,6 +50,6 @@ impl PageBehavior for TokenPage {
     }
 
     fn may_be_interrupted(&self) -> bool {
-        true
+        self.is_first
     }
 }

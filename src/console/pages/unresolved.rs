@@ -34,12 +34,9 @@ impl PageBehavior for UnresolvedPage {
                 list.cursor = item;
                 Step::open(self, Destination::Number(id))
             }
-            UnresolvedAction::Up => {
-                list.move_by(-1);
-                Step::stay(self)
-            }
-            UnresolvedAction::Down => {
-                list.move_by(1);
+            UnresolvedAction::Move(motion) => {
+                let page = shared.page_rows().into();
+                shared.in_doubt_list.move_cursor(motion, page);
                 Step::stay(self)
             }
             UnresolvedAction::Messages => Step::open(self, Destination::Messages),

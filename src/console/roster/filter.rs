@@ -1,77 +1,22 @@
 //! The language of the filter line, and which rows match a filter.
 //!
-//! A row must match every word, ignoring case. Digits match with or without spaces, `+` and `-` between them; `!`
-//! before a word negates it. A filter with one invalid word is refused completely, because operators act on the rows
-//! they see. This module does not sort rows.
+//! A row must match every word, ignoring case. Digits match with or without spaces, `+` and `-` between them; `!` or `-`
+//! before a word negates it. The start of a key and of a value is enough. A filter with one invalid word is refused
+//! completely, because operators act on the rows they see. This module does not sort rows.
 
 use std::sync::Arc;
 
 use hashbrown::HashSet;
 use memchr::memmem;
 
+use super::filter_words::{
+    FilterKey, NumberState, SplitWord, closest_key, request_keyword, split_word, state_of_phrase, state_of_word,
+    strip_negation,
+};
 use super::row_store::{ChangeStates, RowStore, to_lower};
+use crate::domain::change::ChangeState;
 use crate::domain::number::{PhoneNumberId, TwoStep, Waba};
-use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
-
-const REQUEST_NONE: &str = "none";
-
-/// The word before a colon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FilterKey {
-    /// `two-step:`
-    TwoStep,
-    /// `waba:`
-    Waba,
-    /// `request:`
-    Request,
-    /// `id:`
-    Id,
-}
-
-impl FilterKey {
-    const ALL: [Self; 4] = [Self::TwoStep, Self::Waba, Self::Request, Self::Id];
-
-    /// The key as the operator types it, with its colon.
-    #[must_use]
-    pub const fn prefix(self) -> &'static str {
-        match self {
-            Self::TwoStep => "two-step:",
-            Self::Waba => "waba:",
-            Self::Request => "request:",
-            Self::Id => "id:",
-        }
-    }
-
-    /// The values of the key, for an error message.
-    #[must_use]
-    pub const fn expected_values(self) -> &'static str {
-        match self {
-            Self::TwoStep => "on, not-set or unknown",
-            Self::Waba => "part of a name or ID",
-            Self::Request => "failed, no-answer, queued, sending, retry, paused, set, not-sent, resolved or none",
-            Self::Id => "digits of a phone number ID",
-        }
-    }
-}
-
-/// Other words that operators type for a key. A mistyped word is compared with these too.
-const KEY_ALIASES: [(&str, FilterKey); 14] = [
-    ("twostep:", FilterKey::TwoStep),
-    ("two:", FilterKey::TwoStep),
-    ("step:", FilterKey::TwoStep),
-    ("2fa:", FilterKey::TwoStep),
-    ("2sv:", FilterKey::TwoStep),
-    ("pin:", FilterKey::TwoStep),
-    ("account:", FilterKey::Waba),
-    ("business:", FilterKey::Waba),
-    ("status:", FilterKey::Request),
-    ("state:", FilterKey::Request),
-    ("job:", FilterKey::Request),
-    ("result:", FilterKey::Request),
-    ("phone:", FilterKey::Id),
-    ("number:", FilterKey::Id),
-];
 
 /// Why a filter is invalid. The screen shows its text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +35,31 @@ pub enum FilterError {
         /// The key.
         key: FilterKey,
     },
+    /// The key has no value yet.
+    #[error("{} takes {}.", .key.prefix(), .key.expected_values())]
+    NoValue {
+        /// The key.
+        key: FilterKey,
+    },
+    /// No row has the last word, which is the start of a key or of a state.
+    #[error("No number matches \"{word}\". Tab completes {completed}")]
+    Unfinished {
+        /// The word.
+        word: CleanText,
+        /// What it can become.
+        completed: String,
+    },
+}
+
+impl FilterError {
+    /// True if the next key may make the filter valid.
+    #[must_use]
+    pub const fn is_unfinished(&self) -> bool {
+        match self {
+            Self::NoValue { .. } | Self::Unfinished { .. } => true,
+            Self::UnknownKey { .. } | Self::BadValue { .. } => false,
+        }
+    }
 }
 
 fn suggestion_text(suggestion: Option<FilterKey>) -> String {
@@ -113,32 +83,83 @@ struct Term {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Predicate {
-    /// Part of the name, of the WABA's name or of the number's digits, or a complete phone number ID.
+    /// Part of the name, of the WABA's name or of the number's digits, a complete phone number ID, or a state.
     Word {
         lower: String,
         digits: Option<String>,
+        state: Option<NumberState>,
     },
-    TwoStep(TwoStep),
+    State(NumberState),
+    /// The digits that the number starts with.
+    NumberStart(String),
     /// Part of the WABA's name or ID.
     Waba(String),
-    /// The word of a change's state; `None` for numbers without a change.
-    Request(Option<&'static str>),
+    /// One of these keywords of a change's state; `None` for numbers without a change.
+    Requests(Vec<Option<&'static str>>),
+    SetToday,
+    /// The PIN is due, or is not.
+    Due(bool),
     /// Part of the phone number ID.
     Id(String),
 }
 
+/// The data that rows are matched with.
+pub(super) struct FilterContext<'a> {
+    pub(super) store: &'a RowStore,
+    pub(super) changes: &'a ChangeStates,
+}
+
+/// The rows that match, by their slots.
+pub(super) struct FilterMatches {
+    matches: Vec<bool>,
+    /// Those that come before all others, if the filter is a number.
+    first: Option<Vec<bool>>,
+}
+
+impl FilterMatches {
+    pub(super) fn contains(&self, slot: u32) -> bool {
+        self.matches[slot as usize]
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        !self.matches.contains(&true)
+    }
+
+    /// True if the filter puts some rows before all others.
+    pub(super) fn ranks_rows(&self) -> bool {
+        self.first.is_some()
+    }
+
+    pub(super) fn is_first(&self, slot: u32) -> bool {
+        self.first.as_ref().is_some_and(|first| first[slot as usize])
+    }
+}
+
 impl Filter {
     pub(super) fn parse(text: &str) -> Result<Self, FilterError> {
+        let lower = to_lower(text);
+        let mut words = lower.split_whitespace().peekable();
         let mut terms = Vec::new();
-        for word in text.split_whitespace() {
-            let (is_negated, word) = match word.strip_prefix('!') {
-                Some(rest) => (true, rest),
-                None => (false, word),
+        while let Some(word) = words.next() {
+            let (is_negated, word) = strip_negation(word);
+            let phrase = words.peek().and_then(|next| state_of_phrase(word, next));
+            let predicate = if let Some(state) = phrase {
+                words.next();
+                Some(Predicate::State(state))
+            } else if let Some(mut digits) = number_start(word, words.peek().copied()) {
+                // A number that starts with its country is one number, with its blanks.
+                while let Some(more) = words.peek().and_then(|next| search_digits(next)) {
+                    digits.push_str(&more);
+                    words.next();
+                }
+                Some(Predicate::NumberStart(digits))
+            } else if let Some(value) = words.peek().and_then(|next| value_of_phrase(word, next)) {
+                words.next();
+                Predicate::parse(&value)?
+            } else {
+                Predicate::parse(word)?
             };
-            // A lone `!` is the start of a word that is still being typed.
-            if !word.is_empty() {
-                terms.push(Term { is_negated, predicate: Predicate::parse(&to_lower(word))? });
-            }
+            terms.extend(predicate.map(|predicate| Term { is_negated, predicate }));
         }
         Ok(Self { terms })
     }
@@ -149,63 +170,117 @@ impl Filter {
 
     /// True if a new state of a change can add or remove a row.
     pub(super) fn depends_on_requests(&self) -> bool {
-        self.terms.iter().any(|term| matches!(term.predicate, Predicate::Request(_)))
+        self.terms.iter().any(|term| match term.predicate {
+            Predicate::Word { state, .. } => matches!(state, Some(NumberState::Request(_))),
+            Predicate::State(state) => matches!(state, NumberState::Request(_)),
+            Predicate::Requests(_) | Predicate::SetToday | Predicate::Due(_) => true,
+            Predicate::NumberStart(_) | Predicate::Waba(_) | Predicate::Id(_) => false,
+        })
     }
 
-    /// For each slot, true if its row matches.
-    pub(super) fn matching_rows(&self, store: &RowStore, changes: &ChangeStates) -> Vec<bool> {
-        let mut matches = vec![true; store.len()];
+    /// True if a new day can add or remove a row.
+    pub(super) fn depends_on_today(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term.predicate, Predicate::SetToday | Predicate::Due(_)))
+    }
+
+    pub(super) fn matching_rows(&self, context: &FilterContext<'_>) -> FilterMatches {
+        let rows = context.store.len();
+        let mut matches = vec![true; rows];
         let mut hits = Vec::new();
         for term in &self.terms {
             hits.clear();
-            hits.resize(store.len(), false);
-            term.predicate.mark_matches(store, changes, &mut hits);
+            hits.resize(rows, false);
+            term.predicate.mark_matches(context, &mut hits);
             for (is_match, hit) in matches.iter_mut().zip(&hits) {
                 *is_match &= *hit != term.is_negated;
             }
         }
-        matches
+        let first = self.number_digits().map(|digits| {
+            let slots = matches.iter().zip(0..);
+            slots.map(|(is_match, slot)| *is_match && context.store.number_ends_with(slot, &digits)).collect()
+        });
+        FilterMatches { matches, first }
+    }
+
+    /// The digits of the filter if it is a number or part of one: operators know a number by its last digits.
+    fn number_digits(&self) -> Option<String> {
+        let digits = self.terms.iter().map(|term| match &term.predicate {
+            Predicate::Word { digits: Some(digits), .. } | Predicate::NumberStart(digits) if !term.is_negated => {
+                Some(digits.as_str())
+            }
+            Predicate::Word { .. }
+            | Predicate::NumberStart(_)
+            | Predicate::State(_)
+            | Predicate::Waba(_)
+            | Predicate::Requests(_)
+            | Predicate::SetToday
+            | Predicate::Due(_)
+            | Predicate::Id(_) => None,
+        });
+        digits.collect::<Option<String>>().filter(|digits| !digits.is_empty())
     }
 }
 
 impl Predicate {
-    fn parse(word: &str) -> Result<Self, FilterError> {
-        let Some((key, value)) = split_key(word)? else {
-            return Ok(Self::Word { lower: word.to_owned(), digits: search_digits(word) });
+    /// What a word in lower case means. `None` for what is still no condition: a sign, or a WABA without a name.
+    fn parse(word: &str) -> Result<Option<Self>, FilterError> {
+        let (key, value) = match split_word(word) {
+            SplitWord::Plain if word.is_empty() || word == "+" => return Ok(None),
+            SplitWord::Plain => {
+                let (lower, digits, state) = (word.to_owned(), search_digits(word), state_of_word(word));
+                return Ok(Some(Self::Word { lower, digits, state }));
+            }
+            SplitWord::UnknownKey(key) => {
+                return Err(FilterError::UnknownKey { word: CleanText::new(key), suggestion: closest_key(key) });
+            }
+            SplitWord::Keyed(FilterKey::Waba, "") => return Ok(None),
+            SplitWord::Keyed(key, "") => return Err(FilterError::NoValue { key }),
+            SplitWord::Keyed(key, value) => (key, value),
         };
+        let values = key.matching_values(value);
         let predicate = match key {
             FilterKey::TwoStep => [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown]
                 .into_iter()
-                .find(|two_step| two_step.filter_value() == value)
-                .map(Self::TwoStep),
-            FilterKey::Waba => (!value.is_empty()).then(|| Self::Waba(value.to_owned())),
-            FilterKey::Request if value == REQUEST_NONE => Some(Self::Request(None)),
-            FilterKey::Request => request_keyword(value).map(|keyword| Self::Request(Some(keyword))),
-            FilterKey::Id => {
-                let is_digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-                is_digits.then(|| Self::Id(value.to_owned()))
+                .find(|two_step| values.contains(&two_step.filter_value()))
+                .map(|two_step| Self::State(NumberState::TwoStep(two_step))),
+            FilterKey::Waba => Some(Self::Waba(value.to_owned())),
+            FilterKey::Request => {
+                let keywords: Vec<_> = values.into_iter().map(request_keyword).collect();
+                (!keywords.is_empty()).then_some(Self::Requests(keywords))
             }
+            FilterKey::Set => (!values.is_empty()).then_some(Self::SetToday),
+            FilterKey::Due => values.first().map(|value| Self::Due(*value == "yes")),
+            FilterKey::Id => value.bytes().all(|byte| byte.is_ascii_digit()).then(|| Self::Id(value.to_owned())),
         };
-        predicate.ok_or(FilterError::BadValue { key })
+        predicate.map(Some).ok_or(FilterError::BadValue { key })
     }
 
-    fn mark_matches(&self, store: &RowStore, changes: &ChangeStates, hits: &mut [bool]) {
+    fn mark_matches(&self, context: &FilterContext<'_>, hits: &mut [bool]) {
+        let store = context.store;
         match self {
-            Self::Word { lower, digits } => {
+            Self::Word { lower, digits, state } => {
                 mark_text(store, lower, hits);
                 mark_wabas(store, hits, |waba| to_lower(waba.label()).contains(lower));
                 if let Some(digits) = digits {
                     if digits != lower {
                         mark_text(store, digits, hits);
                     }
+                    // As people write a number in its own country.
+                    if let Some(national) = digits.strip_prefix('0').filter(|rest| rest.len() >= MIN_NATIONAL_DIGITS) {
+                        mark_text(store, national, hits);
+                    }
                     if let Some(slot) = digits.parse::<PhoneNumberId>().ok().and_then(|id| store.slot(&id)) {
                         hits[slot as usize] = true;
                     }
                 }
+                if let Some(state) = state {
+                    mark_state(context, *state, hits);
+                }
             }
-            Self::TwoStep(two_step) => {
+            Self::State(state) => mark_state(context, *state, hits),
+            Self::NumberStart(digits) => {
                 for (hit, slot) in hits.iter_mut().zip(0..) {
-                    *hit = store.two_step(slot) == *two_step;
+                    *hit = store.number_starts_with(slot, digits);
                 }
             }
             Self::Waba(part) => {
@@ -213,7 +288,24 @@ impl Predicate {
                     to_lower(waba.label()).contains(part) || waba.id.as_str().contains(part)
                 });
             }
-            Self::Request(request) => mark_requests(store, changes, *request, hits),
+            Self::Requests(keywords) => {
+                hits.fill(keywords.contains(&None));
+                for (id, state) in context.changes.iter() {
+                    if let Some(slot) = store.slot(id) {
+                        hits[slot as usize] = keywords.contains(&Some(state.keyword()));
+                    }
+                }
+            }
+            Self::SetToday => mark_changes(
+                context,
+                hits,
+                |state| matches!(state, ChangeState::Set(completion) if completion.at.day() == store.today()),
+            ),
+            Self::Due(is_due) => {
+                for (hit, slot) in hits.iter_mut().zip(0..) {
+                    *hit = store.is_due(slot) == *is_due;
+                }
+            }
             Self::Id(part) => {
                 let finder = memmem::Finder::new(part);
                 for (hit, row) in hits.iter_mut().zip(store.rows()) {
@@ -224,19 +316,22 @@ impl Predicate {
     }
 }
 
-/// The keyword (see [`ChangeState`](crate::domain::change::ChangeState)) that a value of `request:` selects. Earlier
-/// versions wrote `settled`.
-fn request_keyword(value: &str) -> Option<&'static str> {
-    if let Some(result) = ChangeResult::parse(value) {
-        return Some(result.keyword());
+fn mark_state(context: &FilterContext<'_>, state: NumberState, hits: &mut [bool]) {
+    match state {
+        NumberState::TwoStep(two_step) => {
+            for (hit, slot) in hits.iter_mut().zip(0..) {
+                *hit |= context.store.two_step(slot) == two_step;
+            }
+        }
+        NumberState::Request(keyword) => mark_changes(context, hits, |state| state.keyword() == keyword),
     }
-    match value {
-        "queued" => Some("queued"),
-        "sending" => Some("sending"),
-        "retry" => Some("retry"),
-        "paused" => Some("paused"),
-        "resolved" | "settled" => Some("settled"),
-        _ => None,
+}
+
+fn mark_changes(context: &FilterContext<'_>, hits: &mut [bool], is_match: impl Fn(&ChangeState) -> bool) {
+    for (id, _) in context.changes.iter().filter(|(_, state)| is_match(state)) {
+        if let Some(slot) = context.store.slot(id) {
+            hits[slot as usize] = true;
+        }
     }
 }
 
@@ -263,40 +358,28 @@ fn mark_wabas(store: &RowStore, hits: &mut [bool], is_match: impl Fn(&Waba) -> b
     }
 }
 
-fn mark_requests(store: &RowStore, changes: &ChangeStates, request: Option<&str>, hits: &mut [bool]) {
-    hits.fill(request.is_none());
-    for (id, state) in changes.iter() {
-        if let Some(slot) = store.slot(id) {
-            hits[slot as usize] = request == Some(state.keyword());
-        }
+/// Fewer digits after a 0 may be the end of a number.
+const MIN_NATIONAL_DIGITS: usize = 4;
+
+/// The most digits that operators type of the end of a number.
+const MAX_NUMBER_END: usize = 6;
+
+/// The digits of a word that looks like the start of a number with its country: `+44`, or `0044` before more of it. Fewer
+/// digits after `00` may be the end of a number.
+fn number_start(word: &str, next: Option<&str>) -> Option<String> {
+    let digits = search_digits(word)?;
+    if word.starts_with('+') {
+        return Some(digits);
     }
+    let is_long = digits.len() > MAX_NUMBER_END || next.and_then(search_digits).is_some();
+    digits.strip_prefix("00").filter(|_| is_long).map(str::to_owned)
 }
 
-/// The key and the value of a word, or `None` for a word without a key. A colon without a letter before it, as in
-/// `10:30`, does not make a key.
-fn split_key(word: &str) -> Result<Option<(FilterKey, &str)>, FilterError> {
-    let Some(colon) = word.find(':') else {
-        return Ok(None);
-    };
-    let (key, value) = (&word[..=colon], &word[colon + 1..]);
-    if let Some(known) = FilterKey::ALL.into_iter().find(|known| known.prefix() == key) {
-        return Ok(Some((known, value)));
-    }
-    if key.bytes().any(|byte| byte.is_ascii_alphabetic()) {
-        return Err(FilterError::UnknownKey { word: CleanText::new(key), suggestion: closest_key(key) });
-    }
-    Ok(None)
-}
-
-/// The key that the operator probably meant.
-fn closest_key(word: &str) -> Option<FilterKey> {
-    // Two typos turn a short word into a different one.
-    const MAX_TYPOS: usize = 2;
-    let known = FilterKey::ALL.map(|key| (key.prefix(), key));
-    let distances =
-        known.into_iter().chain(KEY_ALIASES).map(|(other, key)| (strsim::damerau_levenshtein(word, other), key));
-    let (typos, key) = distances.min_by_key(|(typos, _)| *typos)?;
-    (typos <= MAX_TYPOS && typos + 2 < word.chars().count()).then_some(key)
+/// A word with a key and the word after it, if they are one value as people write it: `two-step:not set`.
+fn value_of_phrase(word: &str, next: &str) -> Option<String> {
+    let SplitWord::Keyed(key, value) = split_word(word) else { return None };
+    let whole = format!("{value}-{next}");
+    key.values().contains(&whole.as_str()).then(|| format!("{}{whole}", key.prefix()))
 }
 
 /// The digits of a word that looks like a number or part of one.
@@ -319,33 +402,57 @@ mod tests {
         assert_eq!(error_text("acme statsu:failed"), "Unknown word \"statsu:\". Did you mean request: ?");
         assert_eq!(error_text("Two-Stpe:on"), "Unknown word \"two-stpe:\". Did you mean two-step: ?");
         assert_eq!(error_text("!wabba:uk"), "Unknown word \"wabba:\". Did you mean waba: ?");
-        assert_eq!(error_text("colour:red"), "Unknown word \"colour:\". Use two-step: waba: request: id:");
+        assert_eq!(error_text("colour:red"), "Unknown word \"colour:\". Use two-step: waba: request: set: due: id:");
     }
 
     #[test]
     fn a_bad_value_is_refused_with_the_valid_ones() {
-        assert_eq!(error_text("two-step:off"), "two-step: takes on, not-set or unknown.");
+        assert_eq!(error_text("two:off"), "two-step: takes on, not-set or unknown.");
         assert_eq!(
             error_text("request:"),
-            "request: takes failed, no-answer, queued, sending, retry, paused, set, not-sent, resolved or none."
+            "request: takes failed, no-answer, not-sent, queued, set, sending, retry, paused, resolved or none."
         );
-        assert_eq!(error_text("waba:"), "waba: takes part of a name or ID.");
+        assert_eq!(error_text("set:yesterday"), "set: takes today.");
         assert_eq!(error_text("id:12a"), "id: takes digits of a phone number ID.");
     }
 
     #[test]
-    fn every_value_in_the_message_is_accepted() {
-        for key in [FilterKey::TwoStep, FilterKey::Request] {
-            for value in key.expected_values().replace(" or ", ", ").split(", ") {
-                assert!(Filter::parse(&format!("{}{value}", key.prefix())).is_ok(), "{value}");
+    fn only_what_can_become_valid_is_unfinished() {
+        let is_unfinished = |text| Filter::parse(text).expect_err("an invalid filter").is_unfinished();
+        assert_eq!(["two-step:", "req:", "set:", "id:"].map(is_unfinished), [true; 4]);
+        assert_eq!(["two-step:off", "req:x", "id:a", "colour:"].map(is_unfinished), [false; 4]);
+    }
+
+    #[test]
+    fn every_value_is_accepted_and_so_is_its_start() {
+        for key in FilterKey::ALL {
+            for value in key.values() {
+                for end in 1..=value.len() {
+                    assert!(Filter::parse(&format!("{}{}", key.prefix(), &value[..end])).is_ok(), "{value}");
+                }
             }
         }
     }
 
     #[test]
-    fn a_colon_among_digits_and_a_lone_sign_are_valid() {
+    fn what_is_still_no_condition_is_valid() {
         assert!(Filter::parse("10:30").is_ok());
-        assert_eq!(Filter::parse(" ! "), Ok(Filter::default()));
+        for text in [" ! ", "-", "waba:", "!wab:"] {
+            assert_eq!(Filter::parse(text), Ok(Filter::default()), "{text}");
+        }
+    }
+
+    #[test]
+    fn both_signs_negate_a_word_or_a_phrase() {
+        assert_eq!(Filter::parse("-acme !not set"), Filter::parse("!acme -two-step:not-set"));
+        assert_ne!(Filter::parse("-acme"), Filter::parse("acme"));
+    }
+
+    #[test]
+    fn only_a_filter_of_digits_ranks_rows() {
+        let digits = |text| Filter::parse(text).expect("a valid filter").number_digits();
+        assert_eq!(digits("+44 7700-900 112"), Some("447700900112".to_owned()));
+        assert_eq!(["acme 112", "-112", "id:112", ""].map(digits), [None, None, None, None]);
     }
 
     #[test]

@@ -1,10 +1,15 @@
-//! Sorts the rows: by which column, and how new slots are merged into an existing order.
+//! Sorts the rows: by which column, how new slots are merged into an existing order, and which rows keep a place that
+//! is no longer theirs.
 //!
 //! An order is stored as slots only: sort keys exist only while a sort runs. Equal rows are sorted by number, then by
 //! ID, so that the order is always the same. This module does not filter.
 
 use std::cmp::Ordering;
+use std::iter;
+use std::mem;
 use std::sync::Arc;
+
+use hashbrown::HashSet;
 
 use super::gallop::gallop;
 use super::row_store::{ChangeStates, RowStore, priority, to_lower};
@@ -45,11 +50,96 @@ pub struct SortOrder {
     pub direction: SortDirection,
 }
 
+/// If more than one row in this many has moved, sorting all rows is not slower than merging the moved ones.
+const FULL_SORT_DIVISOR: usize = 2;
+
+/// All slots in the order of the list. Nothing moves before [`RowOrder::update`].
+#[derive(Debug, Default)]
+pub(super) struct RowOrder {
+    sort: SortOrder,
+    /// In ascending order.
+    slots: Vec<u32>,
+    /// Slots that are new, or that move to their place.
+    unsorted: Vec<u32>,
+    /// Slots whose rows have changed, and that keep the place that they had.
+    displaced: HashSet<u32>,
+}
+
+impl RowOrder {
+    pub(super) const fn sort(&self) -> SortOrder {
+        self.sort
+    }
+
+    /// Adds a slot, or moves it to its place.
+    pub(super) fn place(&mut self, slot: u32) {
+        self.unsorted.push(slot);
+    }
+
+    /// Keeps the place of a slot whose row has changed.
+    pub(super) fn displace(&mut self, slot: u32) {
+        self.displaced.insert(slot);
+    }
+
+    /// Moves all slots that kept their place to where they belong. True if there are any.
+    pub(super) fn place_displaced(&mut self) -> bool {
+        let has_displaced = !self.displaced.is_empty();
+        self.unsorted.extend(self.displaced.drain());
+        has_displaced
+    }
+
+    /// Sorts all slots, also those that kept their place.
+    pub(super) fn set_sort(&mut self, sort: SortOrder) {
+        self.place_displaced();
+        if sort.column != self.sort.column {
+            self.unsorted.extend(&self.slots);
+        }
+        self.sort = sort;
+    }
+
+    /// Removes slots; `new_slot` is the slot that a row gets, `None` for a removed one.
+    pub(super) fn remove(&mut self, new_slot: impl Fn(u32) -> Option<u32>) {
+        for slots in [&mut self.slots, &mut self.unsorted] {
+            *slots = slots.iter().filter_map(|slot| new_slot(*slot)).collect();
+        }
+        self.displaced = self.displaced.iter().filter_map(|slot| new_slot(*slot)).collect();
+    }
+
+    /// Adds and moves slots.
+    pub(super) fn update(&mut self, store: &RowStore, changes: &ChangeStates) {
+        let mut slots = mem::take(&mut self.unsorted);
+        if slots.is_empty() {
+            return;
+        }
+        slots.sort_unstable();
+        slots.dedup();
+        self.slots.retain(|slot| slots.binary_search(slot).is_err());
+        self.displaced.retain(|slot| slots.binary_search(slot).is_err());
+        let sorter = SortContext { store, changes, column: self.sort.column };
+        self.slots = if !self.displaced.is_empty() {
+            sorter.merge_around(&self.slots, &self.displaced, slots.into_iter())
+        } else if slots.len() * FULL_SORT_DIVISOR > store.len() {
+            sorter.sort_all(self.slots.iter().copied().chain(slots))
+        } else {
+            sorter.merge(&self.slots, slots.into_iter())
+        };
+    }
+
+    /// The slots from the top of the list.
+    pub(super) fn iter_from_top(&self) -> impl Iterator<Item = u32> {
+        let (mut ascending, mut descending) = (self.slots.iter(), self.slots.iter().rev());
+        let direction = self.sort.direction;
+        iter::from_fn(move || match direction {
+            SortDirection::Ascending => ascending.next().copied(),
+            SortDirection::Descending => descending.next().copied(),
+        })
+    }
+}
+
 /// The data that slots are compared by.
-pub(super) struct SortContext<'a> {
-    pub(super) store: &'a RowStore,
-    pub(super) changes: &'a ChangeStates,
-    pub(super) column: SortColumn,
+struct SortContext<'a> {
+    store: &'a RowStore,
+    changes: &'a ChangeStates,
+    column: SortColumn,
 }
 
 /// One slot with its sort keys. If the first eight bytes of two texts are equal, the whole texts are compared.
@@ -99,13 +189,13 @@ impl SortContext<'_> {
     }
 
     /// Sorts all slots.
-    pub(super) fn sort_all(&self, slots: impl Iterator<Item = u32>) -> Vec<u32> {
+    fn sort_all(&self, slots: impl Iterator<Item = u32>) -> Vec<u32> {
         self.sorted_entries(slots).into_iter().map(|entry| entry.slot).collect()
     }
 
     /// Merges slots into an order that does not contain them. The search for each slot starts after the previous one:
     /// a page of 100 numbers among 100,000 needs about 2,000 comparisons, and half of all rows a few each.
-    pub(super) fn merge(&self, order: &[u32], slots: impl Iterator<Item = u32>) -> Vec<u32> {
+    fn merge(&self, order: &[u32], slots: impl Iterator<Item = u32>) -> Vec<u32> {
         let new = self.sorted_entries(slots);
         let mut merged = Vec::with_capacity(order.len() + new.len());
         let mut rest = order;
@@ -117,6 +207,21 @@ impl SortContext<'_> {
             rest = tail;
         }
         merged.extend_from_slice(rest);
+        merged
+    }
+
+    /// Merges slots into an order of which some slots are not in their place. Each of those stays behind the slot that
+    /// it follows.
+    fn merge_around(&self, order: &[u32], displaced: &HashSet<u32>, slots: impl Iterator<Item = u32>) -> Vec<u32> {
+        let in_place: Vec<u32> = order.iter().copied().filter(|slot| !displaced.contains(slot)).collect();
+        let mut rest = order.iter().copied().peekable();
+        let mut merged = Vec::with_capacity(order.len());
+        for slot in self.merge(&in_place, slots) {
+            merged.extend(iter::from_fn(|| rest.next_if(|next| displaced.contains(next))));
+            merged.push(slot);
+            rest.next_if_eq(&slot);
+        }
+        merged.extend(rest);
         merged
     }
 }

@@ -4,6 +4,7 @@
 //! once, and the text that a filter searches is one string, so that a search is one pass. This module does not know the
 //! sort order or the cursor.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::hash::BuildHasher;
@@ -13,10 +14,12 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use super::gallop::gallop;
-use crate::domain::change::ChangeState;
+use super::last_sets::LastSets;
+use crate::domain::change::{ChangeState, LastSet};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
 use crate::domain::text::CleanText;
+use crate::policy::rotation::Rotation;
 
 /// The state of the last change of each number. Equal states are stored once: in a job of all numbers most are queued,
 /// or were set within the same second.
@@ -42,8 +45,8 @@ impl ChangeStates {
         self.states.insert(id, shared)
     }
 
-    pub(super) fn remove(&mut self, id: &PhoneNumberId) {
-        self.states.remove(id);
+    pub(super) fn remove(&mut self, id: &PhoneNumberId) -> Option<Arc<ChangeState>> {
+        self.states.remove(id)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
@@ -137,6 +140,12 @@ pub(super) struct RowStore {
     stale_read_times: BTreeMap<UtcTime, usize>,
     wabas: HashSet<Arc<Waba>>,
     details: HashSet<Arc<NumberDetails>>,
+    last_sets: LastSets,
+    rotation: Option<Rotation>,
+    /// As in [`UtcTime::day`].
+    today: u32,
+    /// Counted when a frame needs it; `None` if something has changed since.
+    due_count: Cell<Option<usize>>,
     counts: TwoStepCounts,
 }
 
@@ -165,7 +174,45 @@ impl RowStore {
         self.index.find(self.hasher.hash_one(id), |slot| self.row(*slot).id == *id).copied()
     }
 
+    /// Sets how old a PIN may get; `None` if no PIN is ever due.
+    pub(super) fn set_rotation(&mut self, rotation: Option<Rotation>) {
+        self.rotation = rotation;
+        self.due_count.take();
+    }
+
+    /// As in [`UtcTime::day`].
+    pub(super) const fn today(&self) -> u32 {
+        self.today
+    }
+
+    /// Sets the day, and returns true if it is a new one.
+    pub(super) fn set_today(&mut self, today: u32) -> bool {
+        let is_new = mem::replace(&mut self.today, today) != today;
+        if is_new {
+            self.due_count.take();
+        }
+        is_new
+    }
+
+    /// True if the PIN of a row is due to be replaced.
+    pub(super) fn is_due(&self, slot: u32) -> bool {
+        let last_set = self.last_sets.get(slot).map(|last_set| last_set.at);
+        self.rotation.is_some_and(|rotation| rotation.is_due(self.two_step(slot), last_set, self.today))
+    }
+
+    /// How many PINs are due; `None` if none ever is.
+    pub(super) fn due_count(&self) -> Option<usize> {
+        self.rotation?;
+        let count = self.due_count.get().unwrap_or_else(|| {
+            let slots = 0..to_u32(self.rows.len());
+            slots.filter(|slot| self.is_due(*slot)).count()
+        });
+        self.due_count.set(Some(count));
+        Some(count)
+    }
+
     pub(super) fn upsert(&mut self, number: &Number) -> UpsertResult {
+        self.due_count.take();
         let slot = self.slot(&number.id);
         if let (None, Some(slot)) = (number.read_at, slot) {
             // A failed read keeps the data of an earlier one.
@@ -199,6 +246,7 @@ impl RowStore {
     /// Adds a number from the cache of an earlier run, unless it is known already. It counts as unknown and as not
     /// seen.
     pub(super) fn insert_cached(&mut self, number: &Number) -> Option<u32> {
+        self.due_count.take();
         if self.slot(&number.id).is_some() {
             return None;
         }
@@ -210,6 +258,18 @@ impl RowStore {
             *self.stale_read_times.entry(at).or_default() += 1;
         }
         Some(slot)
+    }
+
+    /// When the PIN of a row was last set.
+    pub(super) fn last_set(&self, slot: u32) -> Option<&LastSet> {
+        self.last_sets.get(slot)
+    }
+
+    /// Sets when the PIN of a number was last set, unless a newer time is known.
+    pub(super) fn set_last_set(&mut self, id: PhoneNumberId, last_set: LastSet) {
+        self.due_count.take();
+        let slot = self.slot(&id);
+        self.last_sets.insert(id, slot, last_set);
     }
 
     /// Marks a row as read by this run.
@@ -255,6 +315,7 @@ impl RowStore {
         self.text_ends.push(to_u32(self.search_text.len()));
         self.seen.push(true);
         self.stale.push(false);
+        self.last_sets.add_row(&number.id, slot);
         self.rows.push(Number { waba, details, ..number.clone() });
         self.index_row(slot);
         slot
@@ -282,6 +343,7 @@ impl RowStore {
 
     /// Removes rows. The slot of each later row decreases by the number of removed rows before it.
     pub(super) fn remove(&mut self, sorted_slots: &[u32]) {
+        self.due_count.take();
         for slot in sorted_slots {
             let two_step = self.two_step(*slot);
             *self.counts.count_mut(two_step) -= 1;
@@ -290,6 +352,7 @@ impl RowStore {
         remove_slots(&mut self.rows, sorted_slots);
         remove_slots(&mut self.seen, sorted_slots);
         remove_slots(&mut self.stale, sorted_slots);
+        remove_slots(&mut self.last_sets.by_slot, sorted_slots);
         self.wabas.retain(|waba| Arc::strong_count(waba) > 1);
         self.details.retain(|details| Arc::strong_count(details) > 1);
         self.is_text_stale = true;
@@ -318,6 +381,7 @@ impl RowStore {
         self.rows.shrink_to_fit();
         self.search_text.shrink_to_fit();
         self.text_ends.shrink_to_fit();
+        self.last_sets.shrink();
     }
 
     pub(super) fn search_text(&self) -> &str {
@@ -332,6 +396,20 @@ impl RowStore {
             .get(from..self.text_ends[slot] as usize)
             .and_then(|text| text.split('\n').next())
             .unwrap_or_default()
+    }
+
+    /// True if the digits of the row's number end with these.
+    pub(super) fn number_ends_with(&self, slot: u32, digits: &str) -> bool {
+        let text = self.search_text.get(..self.text_ends[slot as usize] as usize);
+        text.and_then(|text| text.strip_suffix('\n')).is_some_and(|text| text.ends_with(digits))
+    }
+
+    /// True if the digits of the row's number start with these.
+    pub(super) fn number_starts_with(&self, slot: u32, digits: &str) -> bool {
+        let slot = slot as usize;
+        let from = if slot == 0 { 0 } else { self.text_ends[slot - 1] as usize };
+        let text = self.search_text.get(from..self.text_ends[slot] as usize);
+        text.and_then(|text| text.split_once('\n')).is_some_and(|(_, number)| number.starts_with(digits))
     }
 
     /// The slot whose text contains a byte offset, and the end of that text. The search starts at the slot `from`.

@@ -1,5 +1,7 @@
-//! Unit tests of the roster: filter, sort order, cursor and refresh.
+//! Unit tests of the roster: what it stores, counts and removes; in the modules its cursor and its filter.
 
+mod cursor;
+mod filter;
 mod model;
 
 use std::sync::{Arc, LazyLock};
@@ -11,6 +13,9 @@ use crate::domain::number::{TwoStep, Waba};
 use crate::domain::outcome::DoubtReason;
 use crate::domain::standing::NotSentReason;
 use crate::domain::text::CleanText;
+
+/// A window that shows only the first row, so that each filter moves the cursor.
+const ROWS_IN_SIGHT: usize = 1;
 
 const FINISHED: Completion = Completion { at: UtcTime::from_unix_seconds(0), attempts: 1 };
 
@@ -46,7 +51,7 @@ fn ids(roster: &Roster) -> Vec<String> {
 }
 
 fn filtered(roster: &mut Roster, text: &str) -> Vec<String> {
-    roster.set_filter(text).expect("a valid filter");
+    roster.set_filter(text, ROWS_IN_SIGHT).expect("a valid filter");
     ids(roster)
 }
 
@@ -81,7 +86,7 @@ fn a_cached_number_counts_as_unknown_until_it_is_read() {
         (roster.get(&old.id).map(|row| row.is_stale), roster.stale_summary()),
         (Some(true), Some(StaleSummary { numbers: 1, oldest: FINISHED.at }))
     );
-    roster.set_filter("two-step:on id:1009").expect("a filter");
+    roster.set_filter("two-step:on id:1009", ROWS_IN_SIGHT).expect("a filter");
     assert_eq!(roster.visible_len(), 0, "the status of an earlier run is not the current one");
     roster.upsert(&old);
     roster.apply_updates();
@@ -132,18 +137,6 @@ fn an_empty_roster_has_no_cursor_and_ignores_moves() {
     roster.move_to_last();
     roster.apply_updates();
     assert_eq!((roster.cursor_index(), roster.cursor_row(), roster.row(0)), (None, None, None));
-}
-
-#[test]
-fn the_cursor_stays_on_the_first_row_until_it_is_moved() {
-    let mut roster = three();
-    roster.upsert(&number("1004", "+1 200", "First", TwoStep::On));
-    roster.apply_updates();
-    assert_eq!(under_cursor(&roster), Some("1004"));
-    roster.move_by(1);
-    roster.upsert(&number("1005", "+1 100", "Before all", TwoStep::On));
-    roster.apply_updates();
-    assert_eq!((under_cursor(&roster), roster.cursor_index()), (Some("1002"), Some(2)));
 }
 
 #[test]
@@ -210,119 +203,6 @@ fn a_missing_number_that_returns_before_apply_stays() {
     roster.upsert(&number("1001", "+1 555-010-0151", "Acme Support", TwoStep::On));
     roster.apply_updates();
     assert_eq!(ids(&roster), ["1001"]);
-}
-
-#[test]
-fn a_removed_row_passes_the_cursor_to_the_nearest_one() {
-    for (listed, expected) in [(["1002", "1003"], "1003"), (["1002", "1001"], "1001")] {
-        let mut roster = three();
-        let rows = if expected == "1003" { 1 } else { 2 };
-        roster.move_by(rows);
-        roster.begin_refresh();
-        for digits in listed {
-            let number = roster.get(&id(digits)).expect("listed").number.clone();
-            roster.upsert(&number);
-        }
-        roster.finish_refresh(&["900".parse().expect("an id")]);
-        roster.apply_updates();
-        assert_eq!(under_cursor(&roster), Some(expected));
-    }
-}
-
-#[test]
-fn clearing_a_filter_restores_the_cursor() {
-    let mut roster = three();
-    roster.move_by(1);
-    assert_eq!(filtered(&mut roster, "stores"), ["1003"]);
-    assert_eq!(under_cursor(&roster), Some("1003"));
-    roster.set_filter("").expect("an empty filter");
-    assert_eq!(under_cursor(&roster), Some("1001"));
-}
-
-#[test]
-fn a_move_under_a_filter_keeps_the_cursor_there() {
-    let mut roster = three();
-    roster.set_filter("acme").expect("a valid filter");
-    roster.move_to_last();
-    roster.set_filter("").expect("an empty filter");
-    assert_eq!(under_cursor(&roster), Some("1001"));
-    assert!(roster.select(&id("1003")));
-    assert!(!roster.select(&id("1009")));
-    assert_eq!(roster.cursor_index(), Some(2));
-}
-
-#[test]
-fn a_filter_finds_words_of_every_kind() {
-    let mut roster = three();
-    roster.set_change(id("1001"), in_doubt());
-    roster.set_change(id("1002"), ChangeState::NotSent(FINISHED, NotSentReason::Stopped));
-    let cases: [(&str, &[&str]); 22] = [
-        ("ACME", &["1002", "1001"]),
-        ("acme support", &["1001"]),
-        ("ωM", &["1003"]),
-        ("5550100143", &["1002"]),
-        ("+1 555-010 01", &["1002", "1001"]),
-        ("+44-7700", &["1003"]),
-        ("uk-ret", &["1002", "1001", "1003"]),
-        ("waba:UK !acme", &["1003"]),
-        ("waba:900", &["1002", "1001", "1003"]),
-        ("waba:eu", &[]),
-        ("two-step:not-set", &["1002"]),
-        ("!two-step:on", &["1002", "1003"]),
-        ("request:no-answer", &["1001"]),
-        ("request:no_answer", &["1001"]),
-        ("request:not-sent", &["1002"]),
-        ("request:none", &["1003"]),
-        ("request:queued", &[]),
-        ("id:003", &["1003"]),
-        ("1003", &["1003"]),
-        ("003", &[]),
-        ("support retail", &["1001"]),
-        ("!", &["1002", "1001", "1003"]),
-    ];
-    for (text, expected) in cases {
-        assert_eq!(filtered(&mut roster, text), expected, "{text}");
-    }
-}
-
-#[test]
-fn a_resolved_change_is_found_by_its_new_and_its_old_word() {
-    let mut roster = three();
-    roster.set_change(id("1003"), ChangeState::Resolved(FINISHED, Resolution::Manual));
-    for text in ["request:resolved", "request:settled"] {
-        assert_eq!(filtered(&mut roster, text), ["1003"], "{text}");
-    }
-}
-
-#[test]
-fn an_invalid_filter_keeps_the_previous_one() {
-    let mut roster = three();
-    assert_eq!(filtered(&mut roster, "acme"), ["1002", "1001"]);
-    assert_eq!(roster.set_filter("acme two-step:"), Err(FilterError::BadValue { key: FilterKey::TwoStep }));
-    assert_eq!(ids(&roster), ["1002", "1001"]);
-}
-
-#[test]
-fn a_new_state_moves_its_row_in_and_out_of_a_filter() {
-    let mut roster = three();
-    roster.set_filter("request:queued").expect("a valid filter");
-    roster.set_change(id("1001"), ChangeState::Queued);
-    roster.set_change(id("1003"), ChangeState::Queued);
-    assert_eq!(roster.visible_len(), 0);
-    roster.apply_updates();
-    assert_eq!(ids(&roster), ["1001", "1003"]);
-    roster.move_to_last();
-    roster.set_change(id("1001"), ChangeState::Sending { attempt: 1 });
-    roster.apply_updates();
-    assert_eq!((ids(&roster), under_cursor(&roster)), (vec!["1003".to_owned()], Some("1003")));
-}
-
-#[test]
-fn a_changed_name_is_found_only_by_its_new_letters() {
-    let mut roster = three();
-    roster.upsert(&number("1001", "+1 555-010-0151", "Beta", TwoStep::On));
-    assert_eq!(filtered(&mut roster, "beta"), ["1001"]);
-    assert_eq!(filtered(&mut roster, "support"), Vec::<String>::new());
 }
 
 #[test]

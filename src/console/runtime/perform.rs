@@ -9,11 +9,9 @@ use base64::Engine as _;
 
 use super::{ConsoleExit, ConsoleRuntime};
 use crate::console::app::Msg;
-use crate::console::effect::{Effect, ScreenCommand, WorkCommand};
+use crate::console::effect::{Effect, MAX_CLIPBOARD_BYTES, ScreenCommand, WorkCommand};
+use crate::console::shared::Environment;
 use crate::domain::pin::Pin;
-
-/// Terminals drop longer clipboard texts, some with what follows.
-const MAX_CLIPBOARD_BYTES: usize = 4 * 1024;
 
 /// How long a suspend waits for a write of the journal: the operator waits for their shell.
 const JOURNAL_PAUSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,7 +40,12 @@ impl ConsoleRuntime {
             ScreenCommand::OpenDemo => self.exit = Some(ConsoleExit::OpenDemo),
             // After a signal, the watcher ends the process with the signal's exit code.
             ScreenCommand::Quit if self.is_shutting_down => {}
-            ScreenCommand::Quit => self.exit = Some(ConsoleExit::Quit),
+            ScreenCommand::Quit => {
+                // What a demo left behind is gone.
+                let is_kept = self.app.session().environment != Environment::Demo;
+                let in_doubt = if is_kept { self.app.in_doubt_list().number_count() } else { 0 };
+                self.exit = Some(ConsoleExit::Quit { in_doubt });
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::domain::number::PhoneNumberId;
 use crate::domain::pin_plan::Targets;
 use crate::domain::text::format_duration;
 
-const READ_ONLY: &str = "This profile is read-only: nothing can be changed.";
+const READ_ONLY: &str = "pindesk is read-only here: nothing can be changed.";
 const JOURNAL_OPENING: &str = "The journal is still being opened. Try again in a moment.";
 const IN_PROGRESS: &str = "A request for this number is already in progress.";
 const NOT_LISTED: &str = "This number is no longer listed.";
@@ -155,7 +155,9 @@ impl Shared {
             Connection::Offline { .. } => {
                 let key = self.keymap.key_label(&table::LIST, &ListAction::RefreshNumber);
                 let host = &self.session.host;
-                Some(BlockReason::Message(format!("No connection to {host}. Press {key} to retry now.")))
+                Some(BlockReason::Message(format!(
+                    "Offline: {host} does not answer. Nothing was sent. Press {key} to retry now."
+                )))
             }
             Connection::Unknown | Connection::Online => None,
         }

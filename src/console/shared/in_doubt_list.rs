@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::console::input::keymap::Motion;
 use crate::domain::change::{ChangeState, InDoubtDetails};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
@@ -82,11 +83,20 @@ impl InDoubtList {
         !self.findings.is_empty() || !self.numbers.is_empty()
     }
 
-    pub(in crate::console) fn move_by(&mut self, rows: isize) {
+    /// Moves the cursor, and stops at the ends. A page has this many rows, of which an item takes one or two.
+    pub(in crate::console) fn move_cursor(&mut self, motion: Motion, page_rows: usize) {
         let items = self.items();
+        let page = (page_rows / 2).max(1);
         self.cursor = self.cursor_index(&items).and_then(|index| {
-            let target = index.saturating_add_signed(rows).min(items.len().saturating_sub(1));
-            items.get(target).copied()
+            let target = match motion {
+                Motion::Up => index.saturating_sub(1),
+                Motion::Down => index.saturating_add(1),
+                Motion::PageUp => index.saturating_sub(page),
+                Motion::PageDown => index.saturating_add(page),
+                Motion::First => 0,
+                Motion::Last => usize::MAX,
+            };
+            items.get(target.min(items.len().saturating_sub(1))).copied()
         });
     }
 
@@ -120,6 +130,25 @@ impl InDoubtList {
         };
         details.newer_pin = Some(newer_pin);
         ChangeState::InDoubt(Box::new(details.clone()))
+    }
+
+    /// Applies the state of a number as the journal has it: that knows whether an older PIN is in doubt.
+    pub(in crate::console) fn apply_recorded(&mut self, id: PhoneNumberId, state: &ChangeState) {
+        match state {
+            ChangeState::InDoubt(details) => {
+                self.numbers.insert(id, (**details).clone());
+            }
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
+            | ChangeState::Set(_)
+            | ChangeState::Failed(..)
+            | ChangeState::NotSent(..)
+            | ChangeState::Resolved(..) => {
+                self.numbers.remove(&id);
+            }
+        }
     }
 
     /// Marks the PINs that the escrow has as no longer in memory.

@@ -17,8 +17,10 @@ const REST_TIME: Duration = Duration::from_millis(100);
 pub(in crate::console) struct DetailsPane {
     /// The number that is shown.
     number: Option<PhoneNumberId>,
-    /// The row to which the cursor moved, and when its number is shown.
+    /// The row to which the cursor moved, and when the pane follows it.
     next: Option<(Option<PhoneNumberId>, Instant)>,
+    /// The number whose history is being read for the pane.
+    awaited: Option<PhoneNumberId>,
 }
 
 impl Shared {
@@ -31,7 +33,7 @@ impl Shared {
     /// The history of a number, newest entry first; `None` if it is not loaded.
     #[must_use]
     pub fn history(&self, id: &PhoneNumberId) -> Option<&[HistoryEntry]> {
-        self.history.as_ref().filter(|(loaded_id, _)| loaded_id == id).map(|(_, lines)| lines.as_slice())
+        self.histories.get(id).map(Vec::as_slice)
     }
 
     /// When the pane follows the cursor; `None` if it shows the cursor row already.
@@ -47,15 +49,36 @@ impl Shared {
         }
         let cursor = self.cursor_id();
         if cursor == self.pane.number {
+            (self.pane.next, self.pane.awaited) = (None, None);
+        } else if cursor.is_some() && cursor == self.pane.awaited {
             self.pane.next = None;
         } else if self.pane.next.is_none_or(|(number, _)| number != cursor) {
-            self.pane.next = Some((cursor, now + REST_TIME));
+            (self.pane.next, self.pane.awaited) = (Some((cursor, now + REST_TIME)), None);
         }
     }
 
     /// Lets the pane show the cursor row now, and returns its number.
     pub(in crate::console) fn show_cursor_row_in_pane(&mut self) -> Option<PhoneNumberId> {
-        self.pane = DetailsPane { number: self.cursor_id(), next: None };
+        self.pane = DetailsPane { number: self.cursor_id(), next: None, awaited: None };
         self.pane.number
+    }
+
+    /// Lets the pane follow the cursor. Returns the number whose history must be read first: the pane then changes once,
+    /// when it arrives, and its lines do not move twice.
+    pub(in crate::console) fn follow_cursor_with_pane(&mut self) -> Option<PhoneNumberId> {
+        let cursor = self.cursor_id();
+        let Some(id) = cursor.filter(|id| self.history(id).is_none()) else {
+            self.show_cursor_row_in_pane();
+            return None;
+        };
+        (self.pane.next, self.pane.awaited) = (None, Some(id));
+        Some(id)
+    }
+
+    /// The history of this number was read: the pane shows it if it waited for it.
+    pub(in crate::console) fn show_awaited_history(&mut self, id: PhoneNumberId) {
+        if self.pane.awaited == Some(id) && self.cursor_id() == Some(id) {
+            self.show_cursor_row_in_pane();
+        }
     }
 }

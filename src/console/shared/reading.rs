@@ -9,14 +9,19 @@ use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::outcome::{ApiError, ReadFailure, SendFailure};
 use crate::domain::standing::NotSentReason;
+use crate::domain::text::CleanText;
 use crate::policy::error_catalog::{self, ErrorScope};
 
 impl Shared {
-    /// Starts to refresh every list. Numbers that were read before stay in the list, marked with their time.
-    pub(in crate::console) fn refresh_all(&mut self) -> WorkCommand {
+    /// Starts to refresh every list. Numbers that were read before stay in the list, marked with their time. `None` if
+    /// the profile names nothing to read.
+    pub(in crate::console) fn refresh_all(&mut self) -> Option<WorkCommand> {
+        if self.names_no_numbers() {
+            return None;
+        }
         self.refresh = RefreshProgress { id: self.refresh.id + 1, is_running: true, ..RefreshProgress::default() };
         self.roster.begin_refresh();
-        WorkCommand::RefreshAll { refresh_id: self.refresh.id }
+        Some(WorkCommand::RefreshAll { refresh_id: self.refresh.id })
     }
 
     /// True for a number that was missing when its WABA was last read completely.
@@ -63,7 +68,7 @@ impl Shared {
     pub(in crate::console) fn note_api_error(&mut self, error: &ApiError) {
         let entry = error_catalog::lookup(error);
         if entry.scope == ErrorScope::Token {
-            let (code, reason) = (error.code, entry.reason);
+            let (code, reason) = (error.code, explains_refusal(error).then_some(entry.reason));
             self.connection = Connection::TokenRefused { code, reason };
             self.new_token_problem = Some(TokenProblem::Refused { code, reason });
         }
@@ -83,6 +88,15 @@ impl Shared {
         };
         let retry_at = now.plus(RETRY_INTERVAL);
         self.connection = Connection::Offline { since, retry_at };
-        self.messages.push(now.utc, format!("No connection to {}. Next try at {}.", self.session.host, retry_at.utc));
+        self.messages
+            .push(now.utc, format!("Offline: {} does not answer. Next try at {}.", self.session.host, retry_at.utc));
     }
+}
+
+/// False if Meta said only that the access token is not valid. It may then be mistyped, expired or revoked.
+fn explains_refusal(error: &ApiError) -> bool {
+    const INVALID_TOKEN_CODES: [i64; 3] = [0, 102, 190];
+    let bare = ApiError { subcode: None, message: CleanText::new(""), details: None, ..error.clone() };
+    !INVALID_TOKEN_CODES.contains(&error.code)
+        || error_catalog::lookup(&bare).reason != error_catalog::lookup(error).reason
 }

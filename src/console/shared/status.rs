@@ -1,22 +1,24 @@
-//! The state of the console besides the numbers: session, connection, refresh, messages.
+//! The state of the console besides the numbers: session, connection, refresh.
 //!
 //! It decides nothing: the rest of the app reads and updates it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::domain::ascii::is_readable_in_ascii;
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::CleanText;
+use crate::policy::rotation::Rotation;
+
+use super::escrow_command::EscrowCommand;
+use super::messages::Message;
 
 /// How long pindesk waits after a lost connection before the next try.
 pub const RETRY_INTERVAL: Duration = Duration::from_secs(20);
-
-/// The maximum number of messages. A new one replaces the oldest.
-const MAX_MESSAGES: usize = 500;
 
 /// Which numbers the requests reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,9 @@ impl Environment {
     }
 }
 
+/// Why names look alike in a locale that is not UTF-8, and what to do.
+pub const NAMES_WARNING: &str = "Names are shown as ? because LANG is not UTF-8 (set LC_ALL=C.UTF-8).";
+
 /// The settings of this run of the console: operator, profile, environment. They never change while it runs.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -52,7 +57,7 @@ pub struct Session {
     pub read_only: bool,
     /// The user name of the operating system.
     pub user: String,
-    /// The Graph host.
+    /// The Graph host, with the port if it is not the usual one.
     pub host: String,
     /// The config file in use; without one, the paths that were searched.
     pub config_paths: Vec<PathBuf>,
@@ -60,16 +65,26 @@ pub struct Session {
     pub token_source: String,
     /// The WABAs whose lists are read.
     pub wabas: Vec<Arc<Waba>>,
+    /// How many numbers the profile names one by one.
+    pub single_numbers: usize,
+    /// The command that decrypts the PINs of a number.
+    pub escrow_command: EscrowCommand,
     /// How long a PIN may be shown; `None` for never.
     pub show_pin_for: Option<Duration>,
     /// True if Ctrl-Z suspends the program.
     pub may_suspend: bool,
+    /// How old a PIN may get; `None` if no PIN is ever due.
+    pub rotation: Option<Rotation>,
     /// True if a failure rings the bell.
     pub bell: bool,
     /// How long without a key before the screen hides; `None` for never.
     pub hide_after: Option<Duration>,
+    /// What to say if a name was read that cannot be shown; `None` if names are shown, or nothing can be done about it.
+    pub names_warning: Option<&'static str>,
     /// The first message; in the demo it says where the escrow key is.
     pub initial_message: Option<Message>,
+    /// What the message of the first refresh adds.
+    pub refresh_note: Option<String>,
 }
 
 /// The connection to Meta, as the last reply showed.
@@ -90,8 +105,8 @@ pub enum Connection {
     TokenRefused {
         /// Graph's error code.
         code: i64,
-        /// Its meaning, in a sentence.
-        reason: &'static str,
+        /// Why, in a sentence; `None` if Meta said only that it is not valid.
+        reason: Option<&'static str>,
     },
 }
 
@@ -126,10 +141,14 @@ pub struct RefreshProgress {
     pub id: u32,
     /// True until every list has ended.
     pub is_running: bool,
+    /// When the last list ended; `None` while the refresh is running.
+    pub finished_at: Option<UtcTime>,
     /// How many numbers were read.
     pub numbers_read: usize,
     /// The numbers that were read one by one. A WABA may list them as well.
     pub single_numbers: HashSet<PhoneNumberId>,
+    /// True if a name that was read cannot be shown in ASCII.
+    pub has_name_outside_ascii: bool,
     /// How many WABAs were read or failed.
     pub wabas_done: usize,
     /// WABAs whose list could not be read, and why.
@@ -144,67 +163,7 @@ impl RefreshProgress {
             None => self.single_numbers.insert(number.id),
         };
         self.numbers_read += usize::from(is_new);
-    }
-}
-
-/// A message to the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// When it was added.
-    pub at: UtcTime,
-    /// One or more sentences, without a PIN.
-    pub text: String,
-}
-
-/// The messages so far, newest last.
-#[derive(Debug, Default)]
-pub struct Messages {
-    entries: VecDeque<Message>,
-    hint: Option<String>,
-}
-
-impl Messages {
-    /// The messages at the start: `first`, or none.
-    #[must_use]
-    pub fn with_first(first: Option<Message>) -> Self {
-        Self { entries: first.into_iter().collect(), hint: None }
-    }
-
-    /// Adds a message that stays on the messages page.
-    pub fn push(&mut self, at: UtcTime, text: impl Into<String>) {
-        if self.entries.len() == MAX_MESSAGES {
-            self.entries.pop_front();
-        }
-        self.entries.push_back(Message { at, text: text.into() });
-        self.hint = None;
-    }
-
-    /// Sets the response to a key. The next key clears it, and the messages page does not show it.
-    pub fn set_hint(&mut self, text: impl Into<String>) {
-        self.hint = Some(text.into());
-    }
-
-    /// Clears the response to the last key.
-    pub fn clear_hint(&mut self) {
-        self.hint = None;
-    }
-
-    /// The text of the message line: the response to the last key, or the newest message.
-    #[must_use]
-    pub fn line(&self) -> Option<&str> {
-        self.hint.as_deref().or_else(|| self.entries.back().map(|message| message.text.as_str()))
-    }
-
-    /// The response to the last key, if there is one.
-    #[must_use]
-    pub fn current_hint(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
-
-    /// All messages, newest first.
-    #[must_use]
-    pub fn newest_first(&self) -> impl ExactSizeIterator<Item = &Message> {
-        self.entries.iter().rev()
+        self.has_name_outside_ascii |= number.name.as_ref().is_some_and(|name| !is_readable_in_ascii(name.as_str()));
     }
 }
 

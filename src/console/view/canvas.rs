@@ -11,11 +11,19 @@ use unicode_width::UnicodeWidthChar;
 
 use super::status;
 use crate::console::app::App;
+use crate::console::input::keymap::FooterKey;
 use crate::console::theme::{Role, Theme};
+use crate::domain::ascii::nearest_ascii;
 use crate::domain::text;
 
 /// The number of columns between two keys of the footer.
 const FOOTER_GAP: usize = 2;
+
+/// The number of columns between two parts of the title.
+const TITLE_GAP: usize = 2;
+
+/// The number of columns of a rule before its first text, and after its last one.
+const RULE_END: usize = 2;
 
 /// A frame that is being drawn.
 pub(super) struct Canvas<'a> {
@@ -50,7 +58,8 @@ impl<'a> Canvas<'a> {
         let max_columns = columns.min(usize::from(self.area.width - x));
         let text = self.to_glyphs(text);
         let text = text::truncate(&text, max_columns);
-        let style = self.theme.style(role);
+        // Text on a rule is not dim.
+        let style = Style::reset().patch(self.theme.style(role));
         let (left, row) = (self.area.x + x, self.area.y + y);
         if !text.is_ascii() {
             let (end, _) = self.buffer.set_stringn(left, row, &text, max_columns, style);
@@ -76,18 +85,15 @@ impl<'a> Canvas<'a> {
         self.put(0, y, &" ".repeat(usize::from(self.area.width)), Role::Plain);
     }
 
-    /// Sets the style of a whole row, including its blanks.
-    pub(super) fn style_row(&mut self, y: u16, role: Role) {
-        if y < self.area.height {
-            let row = Rect { x: self.area.x, y: self.area.y + y, width: self.area.width, height: 1 };
-            self.buffer.set_style(row, self.theme.style(role));
-        }
-    }
-
     /// Highlights a row from its first cell to the end of its text, as one run: the blanks between its columns too, and
     /// without the colors and weights of its parts, which would show as patches in a reversed row.
     pub(super) fn highlight_row(&mut self, y: u16) {
-        let mut cells = (0..self.area.width).map(|x| (self.area.x + x, self.area.y + y));
+        self.highlight_row_before(y, self.area.width);
+    }
+
+    /// The same, for the part of a row before a column.
+    pub(super) fn highlight_row_before(&mut self, y: u16, end: u16) {
+        let mut cells = (0..end.min(self.area.width)).map(|x| (self.area.x + x, self.area.y + y));
         let Some(end) = cells.rposition(|at| self.buffer[at].symbol() != " ") else { return };
         let style = Style::reset().patch(self.theme.style(Role::Cursor));
         for x in (0..=end).filter_map(|x| u16::try_from(x).ok()) {
@@ -95,74 +101,93 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Draws a horizontal rule across the window.
-    pub(super) fn draw_rule(&mut self, y: u16) {
-        let rule = self.theme.horizontal_line().repeat(usize::from(self.area.width));
-        self.put(0, y, &rule, Role::Plain);
+    /// Draws a horizontal rule across the window, with a text near its left end and one near its right end.
+    pub(super) fn draw_rule(&mut self, y: u16, left: &[(&str, Role)], right: &str) {
+        let width = usize::from(self.area.width);
+        let rule = self.theme.horizontal_line().repeat(width);
+        self.put(0, y, &rule, Role::Quiet);
+        let room = width.saturating_sub(2 * RULE_END);
+        let right_columns = if right.is_empty() { 0 } else { text::width(right) + 2 };
+        if right_columns > 0 && right_columns <= room {
+            let x = u16::try_from(width - RULE_END - right_columns).unwrap_or(u16::MAX);
+            self.put(x, y, &format!(" {right} "), Role::Plain);
+        }
+        let mut x = u16::try_from(RULE_END).unwrap_or(u16::MAX);
+        for (part, role) in left.iter().filter(|(part, _)| !part.is_empty()) {
+            let max_columns = width.saturating_sub(usize::from(x) + RULE_END + right_columns);
+            if max_columns < 3 {
+                break;
+            }
+            self.put(x, y, " ", Role::Plain);
+            x = self.put_within(x + 1, y, max_columns - 2, part, *role);
+            self.put(x, y, " ", Role::Plain);
+        }
     }
 
-    /// Draws what surrounds every page: the title, the heading if there is one, the message line and the keys.
-    pub(super) fn draw_frame(&mut self, app: &App, heading: Option<&str>) {
-        let compact = app.is_compact();
-        let mut row = 0;
-        if !compact || heading.is_none() {
-            self.draw_title(app);
-            row = 1;
-        }
-        if let Some(heading) = heading {
-            // Without the title, the heading must say which numbers the requests reach.
-            let environment = if compact { compact_environment(app) } else { String::new() };
-            let mut line = format!("{0}{0} {environment}{heading} ", self.theme.horizontal_line());
-            let missing = usize::from(self.area.width).saturating_sub(text::width(&line));
-            line.push_str(&self.theme.horizontal_line().repeat(missing));
-            self.put(0, row, &line, Role::Title);
-        }
-        self.draw_message_line(app);
-        self.draw_footer(app);
-    }
-
-    /// Draws the message line. On a page that asks something, an old message would look like an answer, so only a new
-    /// one is shown.
-    fn draw_message_line(&mut self, app: &App) {
+    /// Draws the newest message of the list, or the response to the last key.
+    pub(super) fn draw_message_line(&mut self, app: &App) {
+        let y = self.area.height.saturating_sub(2);
         if let Some(warning) = app.hide_warning() {
-            self.put(0, self.area.height.saturating_sub(2), &warning, Role::Strong);
-            return;
-        }
-        // Messages contain numbers.
-        if app.hides_numbers() {
-            return;
-        }
-        let is_question = app.asks();
-        let message = if is_question { app.messages().current_hint() } else { app.messages().line() };
-        let progress = status::refresh_label(app).filter(|_| app.messages().current_hint().is_none() && !is_question);
-        if let Some(text) = progress.as_deref().or(message) {
-            self.put(0, self.area.height.saturating_sub(2), text, Role::Plain);
+            self.put(0, y, &warning, Role::Strong);
+        } else if let Some(text) = app.messages().line().filter(|_| !app.hides_numbers()) {
+            self.put(0, y, text, Role::Plain);
         }
     }
 
-    fn draw_title(&mut self, app: &App) {
-        let right = status::connection_label(app);
-        let max_columns = usize::from(self.area.width).saturating_sub(text::width(&right) + 2);
-        self.style_row(0, Role::Title);
-        let mut x = self.put_within(0, 0, max_columns, "pindesk", Role::Title);
+    /// Draws the rule below a page: how many lines are out of sight, and the text that must be read now, if there is
+    /// one.
+    pub(super) fn draw_page_end(&mut self, app: &App, out_of_sight: (usize, usize), notice: Option<(&str, Role)>) {
+        let y = self.area.height.saturating_sub(2);
+        let (above, below) = out_of_sight;
+        let more = [(self.theme.up_mark(), above, "above"), (self.theme.down_mark(), below, "below")]
+            .into_iter()
+            .filter(|(_, lines, _)| *lines > 0)
+            .map(|(mark, lines, place)| format!("{mark} {lines} more {place}"))
+            .collect::<Vec<_>>()
+            .join("  ");
+        let warning = app.hide_warning();
+        // On a page that asks something, a message would look like an answer.
+        let news = if app.asks() { app.messages().current_hint() } else { app.messages().news() };
+        let news = news.filter(|_| !app.hides_numbers()).map(|text| (text, Role::Plain));
+        let content = warning.as_deref().map(|warning| (warning, Role::Strong)).or(news).or(notice);
+        let Some((content, role)) = content else {
+            self.draw_rule(y, &[], &more);
+            return;
+        };
+        // The text takes the place of the rule, and that of the counts if there is no room for both.
+        self.put(0, y, content, role);
+        if text::width(content) + TITLE_GAP + text::width(&more) <= usize::from(self.area.width) {
+            self.put_right(y, &more, Role::Plain);
+        }
+    }
+
+    /// Draws the title: on the left what the requests reach, on the right the connection.
+    pub(super) fn draw_title(&mut self, app: &App) {
+        let (right, role) = status::connection_label(app, &self.theme);
+        let max_columns = usize::from(self.area.width).saturating_sub(text::width(&right) + TITLE_GAP);
+        let mut x = 0;
         for (part, role) in status::title_parts(app) {
-            let left = max_columns.saturating_sub(usize::from(x) + 2);
+            let start = if x == 0 { 0 } else { usize::from(x) + TITLE_GAP };
+            let left = max_columns.saturating_sub(start);
             if text::width(&part) > left {
                 break;
             }
-            x = self.put_within(x + 2, 0, left, &part, role);
+            x = self.put_within(u16::try_from(start).unwrap_or(u16::MAX), 0, left, &part, role);
         }
-        self.style_row(0, Role::Title);
-        self.put_right(0, &right, Role::Title);
+        self.put_right(0, &right, role);
     }
 
-    /// Draws the keys of the page, as many as fit. The key that closes the page always has room.
-    fn draw_footer(&mut self, app: &App) {
+    /// Draws the keys of the page, as many as fit. The key that closes the page always has room. In a compact window
+    /// many keys also take the row of the rule, if it has no text.
+    pub(super) fn draw_footer(&mut self, app: &App) {
         let keys = app.footer();
         let width = keys.iter().map(|key| key.width() + FOOTER_GAP).sum::<usize>().saturating_sub(FOOTER_GAP);
         let is_long = width > usize::from(self.area.width);
-        let has_free_line = is_long && app.is_compact() && self.is_row_blank(self.area.height.saturating_sub(2));
+        let has_free_line = is_long && app.is_compact() && self.is_row_free(self.area.height.saturating_sub(2));
         let mut y = self.area.height.saturating_sub(if has_free_line { 2 } else { 1 });
+        if has_free_line {
+            self.clear_row(y);
+        }
         let (mut x, mut is_shown) = (0, vec![false; keys.len()]);
         while y < self.area.height {
             let is_last = y + 1 == self.area.height;
@@ -170,21 +195,27 @@ impl<'a> Canvas<'a> {
             let reserved = closing_key.map_or(0, |(_, key)| key.width() + FOOTER_GAP);
             for (at, key) in keys.iter().enumerate().filter(|(_, key)| !key.closes_page) {
                 if !is_shown[at] && x + key.width() + reserved <= usize::from(self.area.width) {
-                    self.put(u16::try_from(x).unwrap_or(u16::MAX), y, &key.text, Role::Plain);
+                    self.put_footer_key(x, y, key);
                     x += key.width() + FOOTER_GAP;
                     is_shown[at] = true;
                 }
             }
             if let Some((at, key)) = closing_key {
-                self.put(u16::try_from(x).unwrap_or(u16::MAX), y, &key.text, Role::Plain);
+                self.put_footer_key(x, y, key);
                 is_shown[at] = true;
             }
             (x, y) = (0, y + 1);
         }
     }
 
-    fn is_row_blank(&self, y: u16) -> bool {
-        (0..self.area.width).all(|x| self.buffer[(self.area.x + x, self.area.y + y)].symbol() == " ")
+    fn put_footer_key(&mut self, x: usize, y: u16, key: &FooterKey) {
+        let x = self.put(u16::try_from(x).unwrap_or(u16::MAX), y, &key.key, Role::Strong);
+        self.put(x + 1, y, key.label, Role::Plain);
+    }
+
+    fn is_row_free(&self, y: u16) -> bool {
+        let symbols = (0..self.area.width).map(|x| self.buffer[(self.area.x + x, self.area.y + y)].symbol());
+        symbols.into_iter().all(|symbol| symbol == " " || symbol == self.theme.horizontal_line())
     }
 
     fn to_glyphs<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -194,18 +225,21 @@ impl<'a> Canvas<'a> {
         let ascii = |c: char| match c {
             // The mark of truncated text has its own ASCII character.
             '…' => '~',
-            c if c.is_ascii() => c,
-            _ => '?',
+            c => nearest_ascii(c).unwrap_or('?'),
         };
         Cow::Owned(text.chars().flat_map(|c| std::iter::repeat_n(ascii(c), c.width().unwrap_or(0))).collect())
     }
 }
 
-/// The environment for the heading of a small window, which has no title.
-fn compact_environment(app: &App) -> String {
-    if app.hides_numbers() {
-        return String::new();
-    }
-    let recording = status::recording_label(app).map(|label| format!("{label} ")).unwrap_or_default();
-    format!("{} {recording}", app.session().environment.label())
+/// The text without its first columns.
+pub(super) fn skip_columns(content: &str, columns: usize) -> String {
+    let mut skipped = 0;
+    content
+        .chars()
+        .skip_while(|c| {
+            let is_skipped = skipped < columns;
+            skipped += text::width(c.encode_utf8(&mut [0; 4]));
+            is_skipped
+        })
+        .collect()
 }

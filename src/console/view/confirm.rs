@@ -2,126 +2,176 @@
 //!
 //! It does not decide whether a key confirms: the app does.
 
-use super::details::add_target;
+use std::time::Instant;
+
+use super::in_doubt::{pin_location, pin_location_short};
+use super::question::{add_environment, add_last_set, add_replace_warning, add_two_step, escrow_keys, sheet_about};
 use super::sheet::Sheet;
-use super::{in_doubt, recording, status};
 use crate::console::app::App;
-use crate::console::pages::confirm::{ConfirmPage, Question};
-use crate::console::shared::Environment;
-use crate::console::theme::Role;
+use crate::console::pages::confirm::{ConfirmPage, NewPins, Question};
+use crate::console::pin_form::PinOrigin;
+use crate::console::theme::{Role, Theme};
 use crate::domain::change::ChangeState;
 use crate::domain::number::{LastFour, TwoStep};
 
-pub(super) fn sheet(app: &App, page: &ConfirmPage) -> Sheet {
-    let heading = match page.question {
-        Question::Set(_) => "Set the PIN for 1 number?",
-        Question::Replace { .. } => "Replace the PIN of 1 number?",
-        Question::ResendPin => "Send the same PIN to 1 number again?",
-        Question::ResolveManually(_) => "Mark 1 number as resolved?",
-    };
-    let mut sheet = Sheet::new(app, heading);
-    add_target(&mut sheet, page.target());
-    let (_, label, role) = status::two_step_cell(page.target().two_step);
-    let two_step = match page.target().two_step {
-        TwoStep::On => "on (a PIN is already set)",
-        TwoStep::Unknown if app.is_unlisted(page.target()) => "unknown (no longer listed by its WABA)",
-        TwoStep::Unknown => "unknown (a PIN may be set)",
-        TwoStep::NotSet => label,
-    };
-    sheet.styled_field("Two-step now", two_step, role);
-    if let Question::Set(_) | Question::Replace { .. } = page.question {
-        recording::add_escrow_notice(&mut sheet, app);
+pub(super) fn sheet(app: &App, page: &ConfirmPage, theme: Theme, now: Instant) -> Sheet {
+    let target = page.target();
+    let mut sheet = sheet_about(app, target, heading(app, page));
+    match &page.question {
+        Question::Replace { .. } => add_replace_warning(&mut sheet, app, target),
+        Question::Set(_) | Question::ResendPin | Question::ResolveManually(_) => {
+            add_two_step(&mut sheet, app, target, theme);
+        }
     }
+    add_last_set(&mut sheet, app, &target.id);
     sheet.optional_blank_line();
     match &page.question {
-        Question::Set(_) => add_set_pin_notice(&mut sheet, app),
-        Question::Replace { expected, typed, .. } => add_replace_pin_notice(&mut sheet, app, page, expected, typed),
-        Question::ResendPin => add_resend_notice(&mut sheet, app, page),
+        Question::Set(new) => add_set_question(&mut sheet, app, new),
+        Question::Replace { new, expected, typed, .. } => {
+            add_replace_question(&mut sheet, app, page, new);
+            add_digits_field(&mut sheet, page, expected, typed, now);
+        }
+        Question::ResendPin => add_resend_question(&mut sheet, app, page),
         Question::ResolveManually(note) => {
             sheet.field("Note", note.as_str());
             sheet.optional_blank_line();
-            sheet.text("The number is then resolved. Nothing is sent, and nothing changes at Meta.");
+            sheet.text(if sheet.is_compact() {
+                "It is then resolved. Nothing is sent."
+            } else {
+                "The number is then resolved. Nothing is sent, and nothing changes at Meta."
+            });
             sheet.optional_text(
                 "If a PIN from pindesk is in force after all, the escrow (if you use one) still has it.",
             );
+            sheet.optional_blank_line();
+            add_answers(&mut sheet, "mark as resolved", "cancel, nothing is recorded");
         }
     }
-    match &page.question {
-        Question::Set(_) | Question::ResendPin => {
-            sheet.optional_blank_line();
-            sheet.key_hint("y", "send it");
-            sheet.key_hint("n or Esc", "cancel, nothing is sent");
-            sheet.optional_text("Enter does nothing here.");
-        }
-        Question::ResolveManually(_) => {
-            sheet.optional_blank_line();
-            sheet.key_hint("y", "mark as resolved");
-            sheet.key_hint("n or Esc", "cancel, nothing is recorded");
-        }
-        Question::Replace { .. } => {
-            sheet.optional_blank_line();
-            sheet.key_hint("Esc", "cancel, nothing is sent");
-        }
+    sheet.optional_blank_line();
+    sheet.text(&page.answer(now).unwrap_or_default());
+    if let Question::Replace { .. } = page.question
+        && !sheet.is_compact()
+    {
+        sheet.blank_line();
+        sheet.text("Esc goes back to the form. Nothing is sent.");
     }
-    if let Some(note) = page.note.filter(|_| app.hide_warning().is_none()) {
-        sheet.set_notice(note, Role::Strong);
+    if let Some(notice) = page.notice.filter(|_| app.hide_warning().is_none()) {
+        sheet.set_notice(notice, Role::Strong);
     }
     sheet
 }
 
-fn add_resend_notice(sheet: &mut Sheet, app: &App, page: &ConfirmPage) {
-    let change = app.roster().change(&page.target().id);
-    if let Some(ChangeState::InDoubt(details)) = change
-        && details.newer_pin.is_some()
-    {
-        sheet.text("This sends the older PIN, which is in doubt, once more. It does not send the last typed PIN.");
-    } else {
-        sheet.text("This sends the PIN of the last request once more, unchanged.");
-    }
-    sheet.optional_text("Either way, the number ends up with this PIN.");
-    if let Some(location) = change.and_then(in_doubt::pin_location_of) {
-        sheet.field("PIN stored", location);
+fn heading(app: &App, page: &ConfirmPage) -> String {
+    let number = page.target().label();
+    match (&page.question, app.is_compact()) {
+        (Question::Set(_), _) => format!("Set the PIN of {number}?"),
+        (Question::Replace { .. }, false) => format!("Replace the PIN of {number}?"),
+        (Question::Replace { .. }, true) => format!("Replace PIN of {number}?"),
+        (Question::ResendPin, false) => format!("Send the same PIN to {number} again?"),
+        (Question::ResendPin, true) => format!("Resend PIN to {number}?"),
+        (Question::ResolveManually(_), false) => format!("Mark {number} as resolved?"),
+        (Question::ResolveManually(_), true) => format!("Resolve {number}?"),
     }
 }
 
-fn add_environment_notice(sheet: &mut Sheet, app: &App) {
-    let text = match app.session().environment {
-        Environment::Live => "LIVE: this reaches a real number.",
-        Environment::Test => "TEST: this reaches the Graph API named in the config.",
-        Environment::Demo => "DEMO: a made-up number, nothing leaves this machine.",
+/// Adds the keys that answer. In a small window the footer has them.
+fn add_answers(sheet: &mut Sheet, yes: &str, no: &str) {
+    if !sheet.is_compact() {
+        sheet.key_hint("y", yes);
+        sheet.key_hint("n", no);
+    }
+}
+
+/// Adds where the PIN comes from and where it is saved.
+fn add_pin(sheet: &mut Sheet, app: &App, new: &NewPins) {
+    let origin = match new.form.origin() {
+        PinOrigin::Typed => "typed",
+        PinOrigin::RandomRetyped | PinOrigin::RandomInEscrow => "random",
     };
-    sheet.optional_text(text);
-    sheet.optional_blank_line();
-}
-
-fn add_set_pin_notice(sheet: &mut Sheet, app: &App) {
-    sheet.text("This turns two-step verification on for this number.");
-    sheet.optional_text(
-        "pindesk cannot turn it off again. Only WhatsApp Manager can, with a link sent by email. After this, \
-         registering the number needs this PIN.",
-    );
-    sheet.optional_blank_line();
-    add_environment_notice(sheet, app);
-}
-
-fn add_replace_pin_notice(sheet: &mut Sheet, app: &App, page: &ConfirmPage, expected: &LastFour, typed: &str) {
-    sheet.text("The old PIN stops working at once.");
-    sheet.optional_text(
-        "People who know only the old PIN can no longer register this number. pindesk cannot undo this.",
-    );
-    sheet.optional_blank_line();
-    add_environment_notice(sheet, app);
-    if expected.is_from_id {
-        let id = page.target().id;
-        sheet.text(&format!("There is no display number, so use the digits of the phone number ID {id}."));
+    match escrow_keys(app) {
+        Some(keys) if sheet.is_compact() => sheet.text(&format!("Saved to the escrow first ({keys}).")),
+        Some(keys) => sheet.field("PIN", &format!("{origin}, saved to the escrow first ({keys})")),
+        None if sheet.is_compact() => sheet.styled_text("No escrow: save it before you quit.", Role::Strong),
+        None => {
+            let text = format!("{origin}. No escrow: this PIN is only in memory until you quit. Save it first.");
+            sheet.styled_field("PIN", &text, Role::Strong);
+        }
     }
-    let source = if expected.is_from_id { "of the phone number ID" } else { "of the number" };
+}
+
+fn add_set_question(sheet: &mut Sheet, app: &App, new: &NewPins) {
+    sheet.text(if sheet.is_compact() {
+        "This turns two-step verification on."
+    } else {
+        "This turns two-step verification on. From then on, registering this number needs this PIN. pindesk cannot turn it \
+         off: only WhatsApp Manager can, by a link sent by email."
+    });
+    sheet.optional_blank_line();
+    add_pin(sheet, app, new);
+    add_environment(sheet, app);
+    sheet.optional_blank_line();
+    add_answers(sheet, "send it", "cancel, nothing is sent");
+}
+
+fn add_replace_question(sheet: &mut Sheet, app: &App, page: &ConfirmPage, new: &NewPins) {
+    let (old, which) = match page.target().two_step {
+        TwoStep::On => ("The old PIN stops working at once.", "the old"),
+        TwoStep::Unknown | TwoStep::NotSet => ("If a PIN is set, it stops working at once.", "that"),
+    };
+    if sheet.is_compact() {
+        sheet.text(old);
+    } else {
+        sheet.text(&format!(
+            "{old} People who know only {which} PIN can no longer register this number. pindesk cannot undo this."
+        ));
+        sheet.blank_line();
+        add_pin(sheet, app, new);
+        add_environment(sheet, app);
+        sheet.blank_line();
+    }
+}
+
+/// Adds the field for the last four digits.
+fn add_digits_field(sheet: &mut Sheet, page: &ConfirmPage, expected: &LastFour, typed: &str, now: Instant) {
+    let id = page.target().id;
+    let label = match (expected.is_from_id, sheet.is_compact()) {
+        (false, false) => "Last 4 digits of the number, then Enter   [",
+        (true, false) => {
+            sheet.text(&format!("There is no display number, so use the digits of the phone number ID {id}."));
+            "Last 4 digits of the ID, then Enter   ["
+        }
+        (false, true) => {
+            sheet.blank_line();
+            "Last 4 digits, then Enter   ["
+        }
+        (true, true) => {
+            sheet.text(&format!("Last 4 digits of ID {id}."));
+            "Then Enter   ["
+        }
+    };
     let missing = "_".repeat(expected.digits.len().saturating_sub(typed.len()));
-    let mut label = format!("Type the last 4 digits {source}, then press Enter:  [");
-    if !sheet.fits(label.len() + expected.digits.len() + 1) {
-        sheet.text(&format!("Type the last 4 digits {source},"));
-        "then press Enter:  [".clone_into(&mut label);
-    }
+    let (content, rest) = if page.is_pausing(now) { ("wait", "]".to_owned()) } else { (typed, format!("{missing}]")) };
     sheet.cursor_on_next_line(label.len() + typed.len());
-    sheet.push_line(vec![(format!("{label}{typed}{missing}]"), Role::Plain)]);
+    sheet.push_line(vec![(label.to_owned(), Role::Plain), (content.to_owned(), Role::Strong), (rest, Role::Plain)]);
+}
+
+fn add_resend_question(sheet: &mut Sheet, app: &App, page: &ConfirmPage) {
+    let change = app.roster().change(&page.target().id);
+    let details = if let Some(ChangeState::InDoubt(details)) = change { Some(details) } else { None };
+    let is_older = details.is_some_and(|details| details.newer_pin.is_some());
+    sheet.text(match (is_older, sheet.is_compact()) {
+        (true, false) => "This sends the older PIN, which is in doubt, once more. It does not send the last typed PIN.",
+        (true, true) => "Sends the older PIN, in doubt, again.",
+        (false, false) => "This sends the PIN of the last request once more, unchanged.",
+        (false, true) => "Sends the last PIN again, unchanged.",
+    });
+    sheet.optional_text("If Meta accepts it, the number has this PIN, whatever became of the last try.");
+    if let Some(details) = details {
+        let is_compact = sheet.is_compact();
+        sheet.optional_blank_line();
+        sheet.field("PIN stored", if is_compact { pin_location_short(details) } else { pin_location(details) });
+    }
+    add_environment(sheet, app);
+    sheet.optional_blank_line();
+    add_answers(sheet, "send it", "cancel, nothing is sent");
 }

@@ -6,9 +6,11 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::canvas::Canvas;
+use super::question::add_last_set;
 use super::sheet::Sheet;
 use super::status;
 use crate::console::app::App;
+use crate::console::shared::PAGE_WIDTH_BESIDE_PANE;
 use crate::console::theme::Role;
 use crate::domain::change::ChangeState;
 use crate::domain::clock::UtcTime;
@@ -16,55 +18,124 @@ use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
 use crate::policy::error_catalog::Explanation;
 
+/// The number of columns between the separator of a pane and its text.
+const PANE_INDENT: u16 = 2;
+
+/// The widest pane beside a page. What it shows is not longer.
+const MAX_PAGE_PANE_WIDTH: u16 = 100;
+
 /// Draws the pane beside the list, with the details of a number, into the columns from `left` on.
-pub(super) fn paint_pane(
+pub(super) fn paint_list_pane(
     app: &App,
     number: Option<PhoneNumberId>,
-    now: Instant,
     canvas: &mut Canvas<'_>,
     left: u16,
     rows: Range<u16>,
 ) {
-    let separator = canvas.theme.vertical_line();
-    for y in rows.clone() {
-        canvas.put(left, y, separator, Role::Plain);
-    }
-    canvas.put(left + 2, rows.start, "DETAILS", Role::Plain);
+    draw_separator(canvas, left, rows.clone());
     let Some(number) = number.and_then(|id| app.number(&id)) else { return };
-    let mut sheet = Sheet::for_column(canvas.width().saturating_sub(left + 2));
-    add_details(&mut sheet, app, &number, now);
+    let mut sheet = Sheet::for_column(canvas.width().saturating_sub(left + PANE_INDENT));
+    sheet.styled_text(number.label(), Role::Strong);
+    sheet.styled_text(number.name.as_ref().map_or("", CleanText::as_str), Role::Strong);
+    sheet.push_blank_line();
+    add_two_step(&mut sheet, app, &number, UtcTime::format_time);
+    add_last_set(&mut sheet, app, &number.id);
+    add_due(&mut sheet, app, &number);
+    add_pin_location(&mut sheet, app, &number);
     add_history(&mut sheet, app, number.id);
-    sheet.paint_lines(canvas, left + 2, rows.start + 2..rows.end, 0);
+    add_whatsapp(&mut sheet, &number);
+    sheet.blank_line();
+    sheet.field("phone number ID", number.id.as_str());
+    sheet.field("WABA", &waba_label(&number));
+    sheet.paint_lines(canvas, left + PANE_INDENT, rows, 0);
+}
+
+/// Draws the pane beside the page of a number: who set it and when, while the operator decides.
+pub(super) fn paint_page_pane(app: &App, id: PhoneNumberId, canvas: &mut Canvas<'_>) {
+    let (left, rows) = (PAGE_WIDTH_BESIDE_PANE, 2..canvas.height().saturating_sub(2));
+    draw_separator(canvas, left, rows.clone());
+    let Some(number) = app.number(&id) else { return };
+    let width = canvas.width().saturating_sub(left).min(MAX_PAGE_PANE_WIDTH);
+    let mut sheet = Sheet::for_column(width.saturating_sub(PANE_INDENT));
+    add_history(&mut sheet, app, id);
+    add_whatsapp(&mut sheet, &number);
+    sheet.paint_lines(canvas, left + PANE_INDENT, rows.start + 1..rows.end, 0);
+}
+
+fn draw_separator(canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
+    let separator = canvas.theme.vertical_line();
+    for y in rows {
+        canvas.put(left, y, separator, Role::Quiet);
+    }
 }
 
 /// Adds the details of a number.
 pub(super) fn add_details(sheet: &mut Sheet, app: &App, number: &Number, now: Instant) {
-    let or_unknown = |value: &Option<CleanText>| value.as_ref().map_or("unknown", CleanText::as_str).to_owned();
-    add_identity(sheet, number);
-    sheet.optional_blank_line();
+    // A small window has no room for the time zone, which is always UTC.
+    let is_compact = sheet.is_compact();
+    add_two_step(sheet, app, number, |at| if is_compact { at.format_time() } else { at.to_string() });
+    match app.roster().change(&number.id) {
+        None => add_last_recorded(sheet, app, &number.id),
+        Some(change) => add_last_request(sheet, change, now, app.utc_now()),
+    }
+    add_due(sheet, app, number);
+    add_pin_location(sheet, app, number);
+    if !app.has_page_pane() {
+        add_history(sheet, app, number.id);
+        add_whatsapp(sheet, number);
+    }
+    sheet.blank_line();
+    sheet.styled_text("IDs", Role::Strong);
+    sheet.field("phone number ID", number.id.as_str());
+    sheet.field("WABA", &waba_label(number));
+}
+
+/// Adds what Meta last reported, and when.
+pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, format: impl Fn(UtcTime) -> String) {
     let (_, two_step, role) = status::two_step_cell(number.two_step);
     let row = app.roster().get(&number.id);
     if let Some(stale) = row.filter(|row| row.is_stale) {
         let (_, previous, _) = status::two_step_cell(stale.number.two_step);
-        sheet.styled_field("Two-step now", &format!("{two_step}; it was {previous}"), role);
         let at = number.read_at.map_or_else(|| "never".to_owned(), UtcTime::format_date_time);
-        sheet.field("Refreshed", &format!("{at}, not since"));
+        sheet.state_field("Two-step", two_step, role, &format!("; {previous} on {at}"));
     } else {
-        sheet.styled_field("Two-step now", two_step, role);
-        sheet.field("Refreshed", &number.read_at.map_or_else(|| "not yet".to_owned(), |at| at.to_string()));
+        let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {}", format(at)));
+        sheet.state_field("Two-step", two_step, role, &format!(", {read}"));
     }
-    sheet.optional_blank_line();
+}
+
+/// Adds where the PIN is that was last set here: the commonest question.
+fn add_pin_location(sheet: &mut Sheet, app: &App, number: &Number) {
+    let last_set = app.roster().get(&number.id).and_then(|row| row.last_set);
+    match last_set.and_then(|last_set| last_set.escrow_keys) {
+        None => {}
+        Some(1) => sheet.field("PIN", "in the escrow, 1 key"),
+        Some(keys) => sheet.field("PIN", &format!("in the escrow, {keys} keys")),
+    }
+}
+
+/// Adds whether the PIN is due to be replaced, if the config says when it is.
+fn add_due(sheet: &mut Sheet, app: &App, number: &Number) {
+    let (Some(rotation), Some(row)) = (app.session().rotation, app.roster().get(&number.id)) else { return };
+    let days = rotation.days;
+    match (row.is_due, row.last_set) {
+        (true, Some(_)) => sheet.styled_field("Due", &format!("yes, older than {days} days"), Role::Strong),
+        (true, None) => sheet.styled_field("Due", "yes, never set here", Role::Strong),
+        (false, _) => sheet.field("Due", "no"),
+    }
+}
+
+/// Adds what WhatsApp reports of the number besides two-step verification.
+fn add_whatsapp(sheet: &mut Sheet, number: &Number) {
+    let or_unknown = |value: &Option<CleanText>| value.as_ref().map_or("unknown", CleanText::as_str).to_owned();
+    sheet.blank_line();
+    sheet.styled_text("WhatsApp", Role::Strong);
     sheet.field("Status", &or_unknown(&number.details.status));
+    sheet.field("Quality", &or_unknown(&number.details.quality_rating));
     sheet.field("Ownership code", &or_unknown(&number.details.code_verification_status));
     sheet.field("Platform", &or_unknown(&number.details.platform_type));
-    sheet.field("Quality", &or_unknown(&number.details.quality_rating));
     sheet.field("Name status", &or_unknown(&number.details.name_status));
     sheet.field("Account mode", &or_unknown(&number.details.account_mode));
-    sheet.optional_blank_line();
-    match app.roster().change(&number.id) {
-        None => add_last_recorded(sheet, app, &number.id),
-        Some(change) => add_last_request(sheet, change, now),
-    }
 }
 
 /// Adds the last request of an earlier run or of another process with the same journal, if the history was read.
@@ -74,13 +145,15 @@ fn add_last_recorded(sheet: &mut Sheet, app: &App, id: &PhoneNumberId) {
     sheet.field("Last request", text.as_deref().unwrap_or("none in this session"));
 }
 
-fn add_last_request(sheet: &mut Sheet, change: &ChangeState, now: Instant) {
-    let (_, text, role) = status::request_cell(change, now);
+fn add_last_request(sheet: &mut Sheet, change: &ChangeState, now: Instant, utc_now: UtcTime) {
+    let (_, text, role) = status::request_cell(change, now, utc_now);
     match change {
         ChangeState::Set(completion) => {
             let tries =
                 if completion.attempts == 1 { "1 try".to_owned() } else { format!("{} tries", completion.attempts) };
-            sheet.styled_field("Last request", &format!("set at {}, {tries}", completion.at), role);
+            let is_today = completion.at.day() == utc_now.day();
+            let at = if is_today { completion.at.to_string() } else { completion.at.format_date_time() };
+            sheet.styled_field("Last request", &format!("set at {at}, {tries}"), role);
             sheet.optional_text("Last set here. Meta does not reveal whether it was changed elsewhere since.");
         }
         ChangeState::Resolved(completion, _) => {
@@ -101,28 +174,21 @@ fn add_last_request(sheet: &mut Sheet, change: &ChangeState, now: Instant) {
 pub(super) fn add_history(sheet: &mut Sheet, app: &App, id: PhoneNumberId) {
     let Some(history) = app.history(&id) else { return };
     sheet.blank_line();
-    sheet.styled_text("History", Role::Strong);
     if history.is_empty() {
+        sheet.styled_text("History", Role::Strong);
         sheet.text("No changes recorded here.");
+        return;
     }
+    sheet.push_line(vec![("History".to_owned(), Role::Strong), (", newest first, UTC".to_owned(), Role::Plain)]);
     for entry in history {
-        sheet.text(&format!("{}  {}  {}", entry.at.format_date_time(), entry.operator_label, entry.description));
+        sheet.text(&format!("{}  {}  {}", entry.at.format_short(), entry.description, entry.operator_label));
     }
 }
 
-/// Adds the number that a question is about. These lines stay visible when the page scrolls.
-pub(super) fn add_target(sheet: &mut Sheet, number: &Number) {
-    sheet.add_sticky(|sheet| if sheet.is_compact() { sheet.text(number.label()) } else { add_identity(sheet, number) });
-}
-
-/// Adds the number, its name, its ID and its WABA.
-fn add_identity(sheet: &mut Sheet, number: &Number) {
-    sheet.field("Number", number.label());
-    sheet.field("Name", number.name.as_ref().map_or("unknown", CleanText::as_str));
-    sheet.field("phone number ID", number.id.as_str());
-    let waba = number.waba.as_ref().map_or_else(
+/// The WABA of a number, in words.
+pub(super) fn waba_label(number: &Number) -> String {
+    number.waba.as_ref().map_or_else(
         || "not listed by a WABA".to_owned(),
         |waba| waba.name.as_ref().map_or_else(|| waba.id.to_string(), |name| format!("{name}  {}", waba.id)),
-    );
-    sheet.field("WABA", &waba);
+    )
 }

@@ -4,6 +4,7 @@
 
 use super::sheet::Sheet;
 use crate::console::app::App;
+use crate::console::input::keymap::{ListAction, TokenAction, WelcomeAction, table};
 use crate::console::shared::TokenProblem;
 use crate::console::theme::Role;
 
@@ -18,8 +19,9 @@ pub(super) fn welcome(app: &App) -> Sheet {
     sheet.optional_blank_line();
     sheet.optional_text("The README shows a config file to start from: a profile, its WABAs, and a token file.");
     sheet.optional_blank_line();
-    sheet.key_hint("t", "try the demo: made-up numbers, nothing is sent");
-    sheet.key_hint("q", "quit");
+    let key = |action| app.keymap().key_label(&table::WELCOME, &action);
+    sheet.key_hint(&key(WelcomeAction::StartDemo), "try the demo: made-up numbers, nothing is sent");
+    sheet.key_hint(&key(WelcomeAction::Quit), "quit");
     sheet.optional_blank_line();
     sheet.text("Nothing has been sent to Meta.");
     sheet
@@ -28,7 +30,7 @@ pub(super) fn welcome(app: &App) -> Sheet {
 pub(super) fn token(app: &App, problem: &TokenProblem) -> Sheet {
     match problem {
         TokenProblem::Missing(reason) => missing_token(app, reason),
-        TokenProblem::Refused { code, reason } => refused_token(app, *code, reason),
+        TokenProblem::Refused { code, reason } => refused_token(app, *code, *reason),
     }
 }
 
@@ -41,8 +43,7 @@ fn missing_token(app: &App, reason: &str) -> Sheet {
     }
     if session.token_source.is_empty() {
         sheet.optional_blank_line();
-        let profile = session.profile.as_deref().unwrap_or_default();
-        sheet.text(&format!("Add one of these lines under [profile.{profile}]:"));
+        sheet.text(&format!("Add one of these lines under [{}]:", profile_table(app)));
         sheet.text("  token_file    = \"/etc/pindesk/token\"        # file mode 0600");
         sheet.text("  token_command = [\"vault\", \"read\", \"-field=t\", \"ops/wa\"]");
         sheet.optional_blank_line();
@@ -52,21 +53,68 @@ fn missing_token(app: &App, reason: &str) -> Sheet {
     } else {
         sheet.field("Token source", &session.token_source);
         sheet.optional_blank_line();
-        sheet.key_hint("r", "try again");
+        sheet.key_hint(&retry_key(app), "try again");
     }
     sheet.optional_text("To try pindesk without one:  pindesk --demo");
     sheet
 }
 
-fn refused_token(app: &App, code: i64, reason: &str) -> Sheet {
-    let mut sheet = Sheet::new(app, "Access token refused");
-    sheet.styled_text(&format!("{reason} ({code})"), Role::Strong);
+fn retry_key(app: &App) -> String {
+    app.keymap().key_label(&table::TOKEN, &TokenAction::Retry)
+}
+
+/// The name of the profile's table in the config.
+fn profile_table(app: &App) -> String {
+    let name = app.session().profile.as_deref().unwrap_or_default();
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.chars().all(is_bare) {
+        format!("profile.{name}")
+    } else {
+        format!("profile.\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    }
+}
+
+pub(super) fn nothing_named(app: &App) -> Sheet {
+    let session = app.session();
+    let mut sheet = Sheet::new(app, "No WABA and no number");
+    let profile = session.profile.as_deref().unwrap_or_default();
+    let what = format!("Profile {profile} names no WABA and no number. Nothing was asked.");
+    sheet.styled_text(&what, Role::Strong);
+    for path in session.config_paths.iter().take(1) {
+        sheet.field("Config", &path.display().to_string());
+    }
     sheet.optional_blank_line();
-    let save_step = format!("Save it where the config says: {}", app.session().token_source);
-    sheet.numbered_steps(
-        "To do",
-        ["Create a new access token for the system user in Meta Business settings.", save_step.as_str(), "Press r."],
-    );
+    sheet.text("Add a WABA, a single number, or both, each with its ID:");
+    sheet.optional_blank_line();
+    let table = profile_table(app);
+    for (kind, what) in [("waba", "every number of this WABA"), ("number", "this number")] {
+        sheet.text(&format!("[[{table}.{kind}]]"));
+        sheet.text(&format!("id = \"100000000000001\"   # {what}"));
+        sheet.optional_blank_line();
+    }
+    sheet.text("Then restart pindesk.");
+    sheet
+}
+
+fn refused_token(app: &App, code: i64, reason: Option<&str>) -> Sheet {
+    let mut sheet = Sheet::new(app, "Access token refused");
+    sheet.styled_text(&format!("Meta does not accept this access token ({code})."), Role::Strong);
+    sheet.text(reason.unwrap_or("It may be mistyped, expired or revoked."));
+    sheet.optional_blank_line();
+    let source = &app.session().token_source;
+    let [first_step, second_step] = if reason.is_some() {
+        [
+            "Create a new access token for the system user in Meta Business settings.".to_owned(),
+            format!("Save it where the config says: {source}"),
+        ]
+    } else {
+        [
+            format!("Check that the whole access token is there: {source}"),
+            "If it is, create a new one for the system user in Meta Business settings, and save it there.".to_owned(),
+        ]
+    };
+    let press_step = format!("Press {}.", retry_key(app));
+    sheet.numbered_steps("To do", [first_step.as_str(), &second_step, &press_step]);
     sheet.optional_blank_line();
     sheet.text("pindesk sends nothing more with the old one.");
     sheet
@@ -74,9 +122,10 @@ fn refused_token(app: &App, code: i64, reason: &str) -> Sheet {
 
 pub(super) fn no_numbers(app: &App) -> Sheet {
     let progress = app.refresh_progress();
+    let retry = app.keymap().key_label(&table::NO_NUMBERS, &ListAction::ReadToken);
     if progress.unread_wabas.is_empty() {
         let mut sheet = Sheet::new(app, "No numbers");
-        sheet.text("The access token works, but has access to no phone numbers.");
+        sheet.text("Meta listed no phone number for these WABAs.");
         sheet.optional_blank_line();
         let mut label = "WABAs read";
         for waba in &app.session().wabas {
@@ -89,7 +138,7 @@ pub(super) fn no_numbers(app: &App) -> Sheet {
             [
                 "Check the WABA ID in Meta Business settings.",
                 "Check that the system user has this WABA as an asset.",
-                "Press r to try again.",
+                &format!("Press {retry} to try again."),
             ],
         );
         return sheet;
@@ -102,6 +151,6 @@ pub(super) fn no_numbers(app: &App) -> Sheet {
         sheet.numbered_steps("To do", explanation.advice.iter().copied());
         sheet.optional_blank_line();
     }
-    sheet.key_hint("r", "try again");
+    sheet.key_hint(&retry, "try again");
     sheet
 }

@@ -4,25 +4,52 @@
 
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::input::keymap::HelpGroup;
-use crate::console::theme::Role;
+use crate::console::input::keymap::{HelpGroup, ListAction, table};
+use crate::console::theme::{Role, StatusSymbol, Theme};
 use crate::policy::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 
 /// The width of a group's heading and its keys, in columns.
-const KEYS_WIDTH: usize = 20;
+const KEYS_WIDTH: usize = 24;
 
-pub(super) fn sheet(app: &App) -> Sheet {
+/// A state as the list shows it.
+type StateSample = (StatusSymbol, &'static str, Role);
+
+/// What the columns show, as the list shows it.
+const LEGEND: [(&str, &[StateSample]); 2] = [
+    (
+        "TWO-STEP",
+        &[
+            (StatusSymbol::Yes, "on", Role::Plain),
+            (StatusSymbol::NotSet, "not set", Role::Strong),
+            (StatusSymbol::Unknown, "unknown", Role::Plain),
+        ],
+    ),
+    (
+        "REQUEST",
+        &[
+            (StatusSymbol::Queued, "queued", Role::Plain),
+            (StatusSymbol::InProgress, "sending", Role::Plain),
+            (StatusSymbol::Yes, "set", Role::Plain),
+            (StatusSymbol::Failed, "failed", Role::Failure),
+            (StatusSymbol::NoAnswer, "no answer", Role::Uncertain),
+            (StatusSymbol::NotSent, "not sent", Role::Plain),
+        ],
+    ),
+];
+
+pub(super) fn sheet(app: &App, theme: Theme) -> Sheet {
     let mode = app.mode_below();
     let mut sheet = Sheet::new(app, format!("Help: {}", mode.title()));
+    let rows = app.keymap().help_rows(mode);
     for group in [HelpGroup::Move, HelpGroup::Find, HelpGroup::Act, HelpGroup::Look, HelpGroup::Tool] {
         let mut heading = group.heading();
-        for (keys, row) in app.keymap().rows(mode).filter(|(_, row)| row.group == group) {
-            sheet.table_row(&format!("{heading:<6}{keys}"), KEYS_WIDTH, row.description);
+        for row in rows.iter().filter(|row| row.group == group) {
+            sheet.table_row(&format!("{heading:<6}{}", row.keys), KEYS_WIDTH, &row.description);
             heading = "";
         }
     }
     sheet.blank_line();
-    sheet.styled_text("The columns", Role::Strong);
+    add_legend(&mut sheet, theme);
     sheet.text("TWO-STEP is what Meta last reported: on, not set, or unknown (not read yet, or not reported).");
     sheet.text(
         "REQUEST is the last change by pindesk: queued, sending, retry; set (Meta confirmed it), failed (Meta refused \
@@ -34,7 +61,10 @@ pub(super) fn sheet(app: &App) -> Sheet {
     );
     sheet.blank_line();
     sheet.styled_text("A lost PIN", Role::Strong);
-    sheet.text("Meta never shows a PIN. To set a new one you do not need the old one: press p on the number.");
+    let set_pin = app.keymap().key_label(&table::LIST, &ListAction::SetPin);
+    sheet.text(&format!(
+        "Meta never shows a PIN. To set a new one you do not need the old one: press {set_pin} on the number."
+    ));
     sheet.text("Without a working access token, reset it in WhatsApp Manager:");
     sheet.numbered_steps("", RESET_LOST_PIN_STEPS);
     sheet.blank_line();
@@ -51,4 +81,18 @@ pub(super) fn sheet(app: &App) -> Sheet {
         sheet.text(&format!("config {}", path.display()));
     }
     sheet
+}
+
+/// Adds the symbols of the list, in its styles.
+fn add_legend(sheet: &mut Sheet, theme: Theme) {
+    for (column, states) in LEGEND {
+        let mut parts = vec![(format!("{column:<10}"), Role::Strong)];
+        for (symbol, word, role) in states {
+            parts.push((format!("{} {word}", theme.symbol(*symbol)), *role));
+            parts.push(("  ".to_owned(), Role::Plain));
+        }
+        sheet.push_line(parts);
+    }
+    let marks = "> cursor   = no longer matches the filter".to_owned();
+    sheet.push_line(vec![(format!("{:<10}", "MARKS"), Role::Strong), (marks, Role::Plain)]);
 }

@@ -4,14 +4,16 @@ use super::quit::requests_label;
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::pages::hidden::HiddenPage;
+use crate::console::theme::Role;
 use crate::domain::text::{format_count, format_duration};
 
 pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
-    let mut sheet = Sheet::new(app, "Screen hidden");
-    match page.idle_time {
-        Some(idle_time) => sheet.text(&format!("Hidden after {} without a key.", format_duration(idle_time))),
-        None => sheet.text("Hidden with a key."),
-    }
+    let mut sheet = Sheet::new(app, "");
+    let how = match page.idle_time {
+        Some(idle_time) => format!("Hidden after {} without a key.", format_duration(idle_time)),
+        None => "You hid the screen.".to_owned(),
+    };
+    sheet.styled_text(&format!("{how} This is not a lock."), Role::Strong);
     sheet.optional_blank_line();
     let (in_doubt, only_in_memory) = (app.in_doubt_list().number_count(), app.pins_only_in_memory().len());
     if app.running_count() > 0 {

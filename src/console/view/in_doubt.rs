@@ -4,51 +4,68 @@
 
 use std::time::Instant;
 
-use super::details::add_target;
+use super::question::sheet_about;
 use super::sheet::Sheet;
 use super::status;
 use crate::console::app::App;
-use crate::console::input::keymap::{NumberAction, table};
+use crate::console::input::keymap::{CopyAction, NumberAction, table};
 use crate::console::pages::resolution_note::ResolutionNotePage;
-use crate::console::theme::Role;
-use crate::domain::change::{ChangeState, Completion, InDoubtDetails, SendHistory};
+use crate::console::theme::{Role, StatusSymbol, Theme};
+use crate::domain::change::{Completion, InDoubtDetails, SendHistory};
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::text::{format_count, format_duration};
 use crate::policy::error_catalog::Explanation;
 
 /// Adds the status of the number and what to do. The lines that end every page about a number follow.
-pub(super) fn add_status(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtDetails, now: Instant) {
+pub(super) fn add_status(
+    sheet: &mut Sheet,
+    app: &App,
+    theme: Theme,
+    number: &Number,
+    details: &InDoubtDetails,
+    now: Instant,
+) {
     let explanation = Explanation::for_number_in_doubt(details);
     let which_pin = if details.newer_pin.is_some() { "older PIN" } else { "PIN" };
-    sheet.styled_text(&format!("The {which_pin} may or may not be set."), Role::Strong);
+    let symbol = theme.symbol(StatusSymbol::NoAnswer);
+    sheet.styled_text(&format!("{symbol} The {which_pin} may or may not be set."), Role::Uncertain);
     sheet.text(&explanation.reason);
     sheet.optional_blank_line();
     sheet.styled_field("PIN stored", pin_location(details), pin_location_role(details));
+    sheet.optional_blank_line();
+    add_actions(sheet, app, number, details, now);
+    sheet.optional_blank_line();
     sheet.field("May be in force", &candidates_label(details));
-    let (_, before, _) = status::two_step_cell(details.two_step_before);
-    let (_, current, role) = status::two_step_cell(number.two_step);
-    let is_stale = app.roster().get(&number.id).is_some_and(|row| row.is_stale);
-    let refreshed = match number.read_at {
-        // The status shown here is not the one that was read then.
-        Some(_) if app.is_unlisted(number) => "no longer listed by its WABA".to_owned(),
-        None => "not read yet".to_owned(),
-        Some(_) if is_stale => "not refreshed in this session".to_owned(),
-        Some(at) => format!("refreshed {at}"),
-    };
-    sheet.styled_field("Two-step", &format!("{before} before; now {current}, {refreshed}"), role);
+    add_two_step(sheet, app, number, details);
     match details.send_history {
         SendHistory::Recorded(completion) => add_tries(sheet, completion),
         SendHistory::EscrowOnly { encrypted_at } => {
             sheet.field("Last try", &format!("unknown: the PIN was encrypted at {}", encrypted_at.format_date_time()));
         }
     }
-    sheet.optional_blank_line();
-    add_actions(sheet, app, number, details, now);
     if details.is_in_escrow {
+        let copy = app.keymap().key_label(&table::NO_ANSWER, &NumberAction::PickCopy);
+        let command = app.keymap().key_label(&table::COPY_MENU, &CopyAction::EscrowCommand);
         sheet.optional_blank_line();
-        sheet.text("To decrypt the PIN from the escrow, on any machine with a key:");
-        sheet.text(&format!("pindesk escrow open --identity FILE {}", number.id));
+        sheet.text(&format!(
+            "To see the PIN, press {copy}, then {command}: the command that decrypts it with your key."
+        ));
+        sheet.optional_blank_line();
     }
+}
+
+fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtDetails) {
+    let (_, before, _) = status::two_step_cell(details.two_step_before);
+    let (_, current, role) = status::two_step_cell(number.two_step);
+    let is_stale = app.roster().get(&number.id).is_some_and(|row| row.is_stale);
+    let read = match number.read_at {
+        // The status shown here is not the one that was read then.
+        Some(_) if app.is_unlisted(number) => "no longer listed by its WABA".to_owned(),
+        None => "not read yet".to_owned(),
+        Some(_) if is_stale => "not refreshed in this session".to_owned(),
+        Some(at) => format!("read {at}"),
+    };
+    sheet.state_field("Two-step now", current, role, &format!(", {read}; {before} before"));
 }
 
 /// Adds the keys, the recommended one first.
@@ -64,7 +81,7 @@ fn add_actions(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtD
         }
     };
     if details.is_pin_in_memory {
-        let text = format!("Send the {which_pin} again. This is safe: the number ends up with the {which_pin}.");
+        let text = format!("Send the {which_pin} again. If Meta accepts it, the number has this PIN.");
         sheet.key_hint(&key(NumberAction::SendSamePin), &text);
         sheet.key_hint(&key(NumberAction::SetPin), &new_pin);
     } else {
@@ -102,7 +119,7 @@ fn candidates_label(details: &InDoubtDetails) -> String {
 }
 
 /// Where the PINs in doubt are stored.
-const fn pin_location(details: &InDoubtDetails) -> &'static str {
+pub(super) const fn pin_location(details: &InDoubtDetails) -> &'static str {
     match (details.is_pin_in_memory, details.is_in_escrow) {
         (true, true) => "in memory, and encrypted in escrow.jsonl",
         (true, false) => "in memory only, until you quit: write it down",
@@ -125,37 +142,36 @@ pub(super) const fn pin_location_short(details: &InDoubtDetails) -> &'static str
     }
 }
 
-/// How many PINs may be in force, in few columns for a table.
+/// Which PINs may be in force, in few columns for a table. The count includes a PIN that was set before.
 pub(super) fn candidates_short(details: &InDoubtDetails) -> String {
-    if details.candidate_count == 1 { "1 PIN".to_owned() } else { format!("{} PINs", details.candidate_count) }
+    match (details.two_step_before, details.candidate_count) {
+        (TwoStep::NotSet, 1) => "this one or none".to_owned(),
+        (TwoStep::On, 2) => "this one or the old".to_owned(),
+        (TwoStep::Unknown, 2) => "this one, old or none".to_owned(),
+        (TwoStep::On, count) => format!("{count} PINs"),
+        (TwoStep::NotSet | TwoStep::Unknown, count) => format!("{count} PINs or none"),
+    }
 }
 
 /// The page where the operator writes the note of a manual check.
 pub(super) fn resolution_note(app: &App, page: &ResolutionNotePage) -> Sheet {
-    let mut sheet = Sheet::new(app, "Checked manually");
-    if let Some(number) = app.number(&page.id) {
-        add_target(&mut sheet, &number);
-        sheet.optional_blank_line();
-    }
+    let mut sheet = match app.number(&page.id) {
+        Some(number) => sheet_about(app, &number, format!("Checked manually: {}", number.label())),
+        None => Sheet::for_question(app, "Checked manually"),
+    };
     sheet.text("What did you find, and who knows the PIN now? Leave out the PIN.");
     sheet.optional_text("The journal stores the note unencrypted, with your name and the time.");
     sheet.optional_blank_line();
     let label = "Note: ";
-    let max_columns = usize::from(app.size().width).saturating_sub(label.len() + 4);
+    let max_columns = sheet.text_width().saturating_sub(label.len() + 1);
     let scroll = page.input.visual_scroll(max_columns.saturating_sub(1));
-    let visible = super::list::skip_columns(page.input.value(), scroll);
+    let visible = super::canvas::skip_columns(page.input.value(), scroll);
     sheet.cursor_on_next_line(label.len() + page.input.visual_cursor().saturating_sub(scroll));
     sheet.push_line(vec![(format!("{label}{visible}"), Role::Plain)]);
     if let Some(note) = page.note.filter(|_| app.hide_warning().is_none()) {
         sheet.set_notice(note, Role::Strong);
     }
     sheet
-}
-
-/// Where the PINs of a number in doubt are stored; `None` for a number that is not in doubt.
-pub(super) fn pin_location_of(state: &ChangeState) -> Option<&'static str> {
-    let ChangeState::InDoubt(details) = state else { return None };
-    Some(pin_location(details))
 }
 
 /// Adds the number of tries, and when the last one ended.

@@ -2,38 +2,20 @@
 //!
 //! It does not sort or filter: the roster does.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use ratatui::layout::Position;
 
 use super::canvas::Canvas;
-use super::{PaintResult, details, status};
+use super::list_columns::{Column, Columns, GUTTER_WIDTH};
+use super::{PaintResult, details, list_columns, list_head, status};
 use crate::console::app::App;
-use crate::console::pages::Page;
-use crate::console::roster::{RosterRow, SortColumn, SortDirection};
-use crate::console::theme::Role;
+use crate::console::roster::{Rearrangement, RosterRow, SortDirection, WindowStart};
+use crate::console::theme::{Role, StatusSymbol};
+use crate::domain::change::ChangeState;
+use crate::domain::clock::UtcTime;
 use crate::domain::text::{CleanText, format_count, width};
-
-/// The width of the marker before the number.
-const MARKER_WIDTH: u16 = 4;
-
-/// The distance from the start of one column to the start of the next.
-const NUMBER_WIDTH: u16 = 18;
-const TWO_STEP_WIDTH: u16 = 11;
-const REQUEST_WIDTH: u16 = 13;
-const WABA_WIDTH: u16 = 13;
-
-/// A narrower name column is not useful.
-const MIN_NAME_WIDTH: u16 = 12;
-
-/// A wider WABA column is not useful.
-const MAX_WABA_WIDTH: u16 = 24;
-
-/// The width of the details beside the list.
-const PANE_WIDTH: u16 = 44;
-
-/// In narrower windows only the details beside the list show the WABA.
-const MIN_WIDTH_FOR_WABA_AND_PANE: u16 = 140;
 
 /// What the list remembers between frames.
 #[derive(Debug)]
@@ -42,12 +24,15 @@ pub(super) struct ListScroll {
     offset: usize,
     /// The same when the pane last showed the cursor row.
     pane_offset: usize,
+    /// The last new filter or sort order that the window followed.
+    rearrangement: Rearrangement,
 }
 
 impl ListScroll {
     /// The start of the list.
     pub(super) const fn new() -> Self {
-        Self { offset: 0, pane_offset: 0 }
+        let rearrangement = Rearrangement { count: 0, start: WindowStart::FirstRow };
+        Self { offset: 0, pane_offset: 0, rearrangement }
     }
 
     /// True if the pane shows its number. When the list scrolls, the pane is empty until it follows the cursor: the
@@ -60,190 +45,100 @@ impl ListScroll {
     }
 }
 
-/// The start (and width) of each column; `None` if the window is too narrow for it.
-struct Columns {
-    name: Option<(u16, u16)>,
-    waba: Option<(u16, u16)>,
-    two_step: u16,
-    /// `None` if one STATUS column shows two-step and request.
-    request: Option<u16>,
-}
-
-impl Columns {
-    /// The columns for a width. In narrow windows the WABA is dropped first, then the name, then TWO-STEP and REQUEST
-    /// share one column.
-    fn for_width(total: u16, is_compact: bool, has_waba: bool) -> Self {
-        let after_number = MARKER_WIDTH + NUMBER_WIDTH;
-        if is_compact && total < 60 {
-            let available = total.saturating_sub(after_number + REQUEST_WIDTH + 1);
-            let name = (available >= MIN_NAME_WIDTH).then_some((after_number, available.saturating_sub(1)));
-            let two_step = name.map_or(after_number, |(x, width)| x + width + 1);
-            return Self { name, waba: None, two_step, request: None };
-        }
-        let available = total.saturating_sub(after_number + TWO_STEP_WIDTH + REQUEST_WIDTH);
-        let waba = if has_waba && available >= MIN_NAME_WIDTH + WABA_WIDTH {
-            (available / 3).clamp(WABA_WIDTH, MAX_WABA_WIDTH)
-        } else {
-            0
-        };
-        let name = available - waba;
-        let two_step = after_number + available;
-        Self {
-            name: (name >= MIN_NAME_WIDTH).then(|| (after_number, name - 1)),
-            waba: (waba > 0).then(|| (after_number + name, waba - 2)),
-            two_step,
-            request: Some(two_step + TWO_STEP_WIDTH),
-        }
-    }
-}
-
 pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, scroll: &mut ListScroll) -> PaintResult {
-    canvas.draw_frame(app, None);
     let is_compact = app.is_compact();
-    let pane = if app.has_pane() { PANE_WIDTH } else { 0 };
-    let has_waba = pane == 0 || canvas.width() >= MIN_WIDTH_FOR_WABA_AND_PANE;
-    let columns = Columns::for_width(canvas.width() - pane, is_compact, has_waba);
-    let mut row = 1;
-    paint_counts(app, canvas, row);
-    row += 1;
-    let mut cursor = None;
-    if !is_compact {
-        cursor = paint_filter(app, canvas, row);
-        row += 1;
-    } else if matches!(app.page(), Page::Filter(_)) {
-        // A compact window has no spare line: while the operator types a filter, it replaces the counts.
-        cursor = paint_filter(app, canvas, 1);
-    }
-    paint_heading(canvas, row, &columns);
-    row += 1;
+    let pane = app.pane_width();
+    let columns = Columns::for_width(if pane > 0 { canvas.width() - pane - 1 } else { canvas.width() });
+    let cursor = list_head::paint(app, canvas);
+    let top = if is_compact { 3 } else { 4 };
+    paint_heading(app, canvas, top - 1, &columns);
     let rows = app.list_rows();
-    scroll_to_cursor(app, usize::from(rows), &mut scroll.offset);
-    let selected = paint_rows(app, now, canvas, row, rows, scroll.offset, &columns);
+    scroll_to_cursor(app, usize::from(rows), scroll);
+    let selected = paint_rows(app, now, canvas, top..top + rows, scroll.offset, &columns);
     if pane > 0 {
         let number = app.pane_number().filter(|_| scroll.shows_pane(app));
-        details::paint_pane(app, number, now, canvas, canvas.width() - pane, row - 1..row + rows);
+        details::paint_list_pane(app, number, canvas, canvas.width() - pane, top - 1..top + rows);
     }
-    if !is_compact {
-        canvas.draw_rule(row + rows);
-        if let Some(stale) = status::stale_numbers(app) {
-            let noun = if stale.numbers == 1 { "number" } else { "numbers" };
-            let text = format!(" {} {noun} as of {} ", format_count(stale.numbers), stale.oldest.format_date_time());
-            canvas.put(2, row + rows, &text, Role::Plain);
+    if is_compact {
+        if !list_head::paint_filter_error(app, canvas) {
+            paint_name_and_position(app, canvas);
         }
-        paint_ids(app, canvas, row + rows + 1);
+    } else {
+        let sort = hidden_sort_label(app, canvas, &columns);
+        // A filter takes the line of the progress.
+        let is_reading = app.refresh_progress().is_running && !app.filter().is_empty();
+        let stale = if is_reading { status::refresh_label(app) } else { status::stale_label(app) };
+        let left = [(stale.as_str(), Role::Plain), (sort.as_str(), Role::Plain)];
+        canvas.draw_rule(top + rows, &left, &position_label(app));
+        if pane == 0 {
+            paint_ids(app, canvas, top + rows + 1);
+        }
+        list_head::paint_message(app, canvas);
     }
     PaintResult { cursor: cursor.or(selected), max_scroll: 0 }
 }
 
-fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
-    let (counts, total) = (app.roster().counts(), app.roster().total());
-    let in_doubt = app.in_doubt_list().number_count();
-    let mut x = 0;
-    if in_doubt > 0 {
-        // First, so that every window has room for it.
-        x = canvas.put(x, y, &format!("in doubt {}", format_count(in_doubt)), Role::Uncertain);
-        x = canvas.put(x, y, " | ", Role::Plain);
+/// The sort column, if the window has no room for its heading, whose mark would name it.
+fn hidden_sort_label(app: &App, canvas: &Canvas<'_>, columns: &Columns) -> String {
+    let sort = app.roster().sort();
+    if columns.iter().any(|(column, ..)| column.sort_column() == Some(sort.column)) {
+        return String::new();
     }
-    let text = match status::stale_numbers(app) {
-        // A compact window has no spare line, and if all numbers are stale every status is unknown.
-        Some(stale) if app.is_compact() && stale.numbers == total => {
-            format!("as of {}", stale.oldest.format_date_time())
-        }
-        Some(_) | None => {
-            format!(
-                "on {} | not set {} | unknown {}",
-                format_count(counts.on),
-                format_count(counts.not_set),
-                format_count(counts.unknown)
-            )
-        }
-    };
-    let x = canvas.put(x, y, &text, Role::Plain);
-    let showing = format!("Showing {} of {}", format_count(app.roster().visible_len()), format_count(total));
-    if usize::from(x) + 2 + width(&showing) <= usize::from(canvas.width()) {
-        canvas.put_right(y, &showing, Role::Plain);
+    format!("sorted by {} {}", list_columns::column_of(sort.column).heading(), sort_mark(canvas, sort.direction))
+}
+
+fn sort_mark(canvas: &Canvas<'_>, direction: SortDirection) -> &'static str {
+    match direction {
+        SortDirection::Ascending => canvas.theme.up_mark(),
+        SortDirection::Descending => canvas.theme.down_mark(),
     }
 }
 
-/// Draws the filter line. Returns the position of the cursor while the operator types a filter.
-fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) -> Option<Position> {
-    canvas.clear_row(y);
-    let x = canvas.put(0, y, "Filter: ", Role::Plain);
-    let right = if let Page::Filter(_) = app.page() {
-        "Enter apply  Esc cancel".to_owned()
-    } else {
-        let sort = app.roster().sort();
-        let direction = if sort.direction == SortDirection::Ascending { "up" } else { "down" };
-        format!("Sort: {}, {direction}", column_name(sort.column))
-    };
-    let max_columns = usize::from(canvas.width()).saturating_sub(usize::from(x) + width(&right) + 2);
-    let cursor = if let Page::Filter(line) = app.page() {
-        let scroll = line.input.visual_scroll(max_columns.saturating_sub(1));
-        let visible: String = skip_columns(line.input.value(), scroll);
-        canvas.put_within(x, y, max_columns, &visible, Role::Plain);
-        let column = line.input.visual_cursor().saturating_sub(scroll);
-        if let Some(error) = &line.error {
-            let message_row = canvas.height().saturating_sub(2);
-            canvas.clear_row(message_row);
-            canvas.put(0, message_row, error, Role::Plain);
-        } else if !app.is_compact() && app.hide_warning().is_none() {
-            let message_row = canvas.height().saturating_sub(2);
-            canvas.clear_row(message_row);
-            canvas.put(0, message_row, "Also: two-step: waba: request: id:    ! before a word means not", Role::Plain);
-        }
-        Some(Position { x: x + u16::try_from(column).unwrap_or(0), y })
-    } else {
-        let filter = if app.filter().is_empty() { "none" } else { app.filter() };
-        canvas.put_within(x, y, max_columns, CleanText::new(filter).as_str(), Role::Plain);
-        None
-    };
-    canvas.put_right(y, &right, Role::Plain);
-    cursor
-}
-
-/// The text without its first columns.
-pub(super) fn skip_columns(text: &str, columns: usize) -> String {
-    let mut skipped = 0;
-    text.chars()
-        .skip_while(|c| {
-            let is_skipped = skipped < columns;
-            skipped += width(c.encode_utf8(&mut [0; 4]));
-            is_skipped
-        })
-        .collect()
-}
-
-fn column_name(column: SortColumn) -> &'static str {
-    match column {
-        SortColumn::Number => "number",
-        SortColumn::Name => "name",
-        SortColumn::Waba => "WABA",
-        SortColumn::TwoStep => "two-step",
-        SortColumn::Request => "request",
+/// Which of the shown rows has the cursor.
+fn position_label(app: &App) -> String {
+    let shown = app.roster().visible_len();
+    match app.roster().cursor_index() {
+        Some(index) => format!("{} of {}", format_count(index + 1), format_count(shown)),
+        None => String::new(),
     }
 }
 
-fn paint_heading(canvas: &mut Canvas<'_>, y: u16, columns: &Columns) {
-    canvas.put(MARKER_WIDTH, y, "NUMBER", Role::Plain);
-    if let Some((x, _)) = columns.name {
-        canvas.put(x, y, "NAME", Role::Plain);
+fn paint_name_and_position(app: &App, canvas: &mut Canvas<'_>) {
+    let y = canvas.height().saturating_sub(2);
+    let position = position_label(app);
+    let columns = usize::from(canvas.width()).saturating_sub(width(&position) + 1);
+    if let Some(name) = app.roster().cursor_row().and_then(|row| row.number.name.as_ref()) {
+        canvas.put_within(0, y, columns, name.as_str(), Role::Plain);
     }
-    if let Some((x, _)) = columns.waba {
-        canvas.put(x, y, "WABA", Role::Plain);
-    }
-    let two_step = if columns.request.is_some() { "TWO-STEP" } else { "STATUS" };
-    canvas.put(columns.two_step, y, two_step, Role::Plain);
-    if let Some(x) = columns.request {
-        canvas.put(x, y, "REQUEST", Role::Plain);
+    canvas.put_right(y, &position, Role::Plain);
+}
+
+fn paint_heading(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: &Columns) {
+    let sort = app.roster().sort();
+    for (column, x, columns) in columns.iter() {
+        let heading = column.heading();
+        let mark = sort_mark(canvas, sort.direction);
+        let is_sorted = column.sort_column() == Some(sort.column);
+        let text = if is_sorted { format!("{heading} {mark}") } else { heading.to_owned() };
+        // The mark of a narrow column takes a blank after it.
+        canvas.put_within(x, y, columns.max(width(&text)), &text, Role::Strong);
     }
 }
 
-/// Scrolls as little as needed to keep the row of the cursor visible.
-fn scroll_to_cursor(app: &App, rows: usize, offset: &mut usize) {
+/// Scrolls as little as needed to keep the row of the cursor visible, unless the operator rearranged the list.
+fn scroll_to_cursor(app: &App, rows: usize, scroll: &mut ListScroll) {
     let cursor = app.roster().cursor_index().unwrap_or(0);
+    let rearrangement = app.roster().rearrangement();
+    if scroll.rearrangement != rearrangement {
+        scroll.rearrangement = rearrangement;
+        scroll.offset = match rearrangement.start {
+            WindowStart::FirstRow if cursor < rows => 0,
+            WindowStart::FirstRow | WindowStart::CursorInMiddle => cursor.saturating_sub(rows / 2),
+        };
+    }
     let last_start = app.roster().visible_len().saturating_sub(rows);
     let min_offset = (cursor + 1).saturating_sub(rows);
-    *offset = (*offset).clamp(min_offset, cursor.max(min_offset)).min(last_start.max(min_offset));
+    scroll.offset = scroll.offset.clamp(min_offset, cursor.max(min_offset)).min(last_start.max(min_offset));
 }
 
 /// Draws the visible rows. Returns the position of the row with the cursor.
@@ -251,67 +146,108 @@ fn paint_rows(
     app: &App,
     now: Instant,
     canvas: &mut Canvas<'_>,
-    top: u16,
-    rows: u16,
+    lines: std::ops::Range<u16>,
     offset: usize,
     columns: &Columns,
 ) -> Option<Position> {
     let roster = app.roster();
     if roster.visible_len() == 0 && roster.total() > 0 {
-        canvas.put(MARKER_WIDTH, top, "No number matches. Esc clears the filter.", Role::Plain);
+        canvas.put(GUTTER_WIDTH, lines.start, "No number matches. Esc clears the filter.", Role::Plain);
         return None;
     }
     let selected = roster.cursor_index();
     let mut cursor = None;
-    for (y, (index, row)) in (top..top + rows).zip((offset..).map_while(|index| Some((index, roster.row(index)?)))) {
-        let is_selected = selected == Some(index);
-        paint_row(canvas, y, &row, columns, now);
-        if is_selected {
+    for (y, (index, row)) in lines.zip((offset..).map_while(|index| Some((index, roster.row(index)?)))) {
+        paint_row(canvas, y, &row, columns, (now, app.utc_now()));
+        if row.is_kept {
+            canvas.put(2, y, "=", Role::Plain);
+        }
+        if selected == Some(index) {
             canvas.put(0, y, ">", Role::Plain);
-            canvas.highlight_row(y);
+            canvas.highlight_row_before(y, columns.total());
             cursor = Some(Position { x: 0, y });
         }
     }
     cursor
 }
 
-fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Columns, now: Instant) {
+fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Columns, times: (Instant, UtcTime)) {
     let number = row.number;
-    canvas.put_within(MARKER_WIDTH, y, usize::from(NUMBER_WIDTH - 1), number.label(), Role::Plain);
-    if let (Some((x, columns)), Some(name)) = (columns.name, &number.name) {
-        canvas.put_within(x, y, usize::from(columns), name.as_str(), Role::Plain);
-    }
-    if let (Some((x, columns)), Some(waba)) = (columns.waba, &number.waba) {
-        canvas.put_within(x, y, usize::from(columns), waba.label(), Role::Plain);
-    }
-    let put_cell = |canvas: &mut Canvas<'_>, x: u16, symbol, text: &str, role| {
-        let symbol = canvas.theme.symbol(symbol);
-        let x = canvas.put(x, y, symbol, role);
-        canvas.put(x + 1, y, text, role);
-    };
-    let two_step_cell = if row.is_stale { status::stale_two_step_cell } else { status::two_step_cell };
-    let (symbol, text, role) = two_step_cell(number.two_step);
-    match (columns.request, row.change) {
-        (None, Some(change)) => {
-            let (symbol, text, role) = status::request_cell(change, now);
-            put_cell(canvas, columns.two_step, symbol, &text, role);
-        }
-        (None, None) => put_cell(canvas, columns.two_step, symbol, text, role),
-        (Some(x), change) => {
-            put_cell(canvas, columns.two_step, symbol, text, role);
-            if let Some(change) = change {
-                let (symbol, text, role) = status::request_cell(change, now);
-                put_cell(canvas, x, symbol, &text, role);
+    let text = |value: Option<&CleanText>| value.map_or(String::new(), |value| value.as_str().to_owned());
+    for (column, x, columns) in columns.iter() {
+        match column {
+            Column::Number => {
+                canvas.put_within(x, y, columns, &number_label(number.label(), columns), Role::Plain);
+            }
+            Column::Name => {
+                canvas.put_within(x, y, columns, &text(number.name.as_ref()), Role::Plain);
+            }
+            Column::TwoStep => paint_two_step(canvas, (x, y), row),
+            Column::Request => {
+                if let Some(change) = row.change {
+                    paint_request(canvas, (x, y), columns, change, times);
+                }
+            }
+            // What needs an operator comes before what Meta reports.
+            Column::Status => match row.change.filter(|change| status::is_news(change)) {
+                Some(change) => paint_request(canvas, (x, y), columns, change, times),
+                None => paint_two_step(canvas, (x, y), row),
+            },
+            Column::Waba => {
+                let label = number.waba.as_ref().map_or("", |waba| waba.label());
+                canvas.put_within(x, y, columns, label, Role::Plain);
+            }
+            Column::LastSet => {
+                let date = row.last_set.map_or(String::new(), |last| last.at.format_padded_date());
+                canvas.put_within(x, y, columns, &date, Role::Plain);
+            }
+            Column::By => {
+                let by = row.last_set.map_or(String::new(), |last| last.by.to_string());
+                canvas.put_within(x, y, columns, &by, Role::Plain);
+            }
+            Column::Quality => {
+                canvas.put_within(x, y, columns, &text(number.details.quality_rating.as_ref()), Role::Plain);
+            }
+            Column::Id => {
+                canvas.put_within(x, y, columns, number.id.as_str(), Role::Plain);
             }
         }
     }
 }
 
+/// A number is never cut: one that is longer than its column loses its blanks and dashes.
+fn number_label(label: &str, columns: usize) -> Cow<'_, str> {
+    if width(label) <= columns { label.into() } else { label.replace([' ', '-'], "").into() }
+}
+
+fn paint_two_step(canvas: &mut Canvas<'_>, (x, y): (u16, u16), row: &RosterRow<'_>) {
+    let is_outdated = row.is_stale || status::is_two_step_outdated(row);
+    let cell = if is_outdated { status::stale_two_step_cell } else { status::two_step_cell };
+    let (symbol, text, role) = cell(row.number.two_step);
+    let symbol = canvas.theme.symbol(symbol);
+    let x = canvas.put(x, y, symbol, role);
+    let x = canvas.put(x + 1, y, text, role);
+    if row.is_due {
+        canvas.put(x + 1, y, "due", Role::Strong);
+    }
+}
+
+fn paint_request(
+    canvas: &mut Canvas<'_>,
+    (x, y): (u16, u16),
+    columns: usize,
+    change: &ChangeState,
+    (now, utc_now): (Instant, UtcTime),
+) {
+    let (symbol, text, role) = status::request_cell(change, now, utc_now);
+    // The words of a PIN that was set stay plain.
+    let words = if symbol == StatusSymbol::Yes { Role::Plain } else { role };
+    let symbol = canvas.theme.symbol(symbol);
+    let x = canvas.put(x, y, symbol, role);
+    canvas.put_within(x + 1, y, columns.saturating_sub(2), &text, words);
+}
+
 fn paint_ids(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     let Some(number) = app.roster().cursor_row().map(|row| row.number) else { return };
-    let x = canvas.put(0, y, &format!("phone number ID {}", number.id), Role::Plain);
-    if let Some(waba) = &number.waba {
-        let name = waba.name.as_ref().map_or(String::new(), |name| format!("{name} "));
-        canvas.put(x + 3, y, &format!("WABA {name}{}", waba.id), Role::Plain);
-    }
+    canvas.put(0, y, &status::ids_label(number), Role::Plain);
 }

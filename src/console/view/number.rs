@@ -1,6 +1,7 @@
 //! The page of one number: its details, or the outcome of its last change and what to do.
 //!
-//! It does not explain errors itself: the error catalog does.
+//! It does not explain errors itself: the error catalog does. What decides comes first: what happened, whether anything
+//! was changed, what to do. In a wide window the history is beside the page.
 
 use std::time::Instant;
 
@@ -8,13 +9,13 @@ use super::sheet::Sheet;
 use super::{details, in_doubt};
 use crate::console::app::App;
 use crate::console::input::keymap::{KeyTable, NumberAction, table};
-use crate::console::theme::Role;
+use crate::console::theme::{Role, StatusSymbol, Theme};
 use crate::domain::change::ChangeState;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::text::CleanText;
 use crate::policy::error_catalog::Explanation;
 
-pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
+pub(super) fn sheet(app: &App, theme: Theme, id: PhoneNumberId, now: Instant) -> Sheet {
     let change = app.roster().change(&id);
     let Some(number) = &app.number(&id) else {
         let mut sheet = Sheet::new(app, "Not listed");
@@ -22,17 +23,17 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
         return sheet;
     };
     let name = number.name.as_ref().map_or("", CleanText::as_str);
-    let with_heading = |state: &str| Sheet::new(app, format!("{state}: {}  {name}", number.label()));
+    let with_heading = |state: &str| Sheet::new(app, format!("{state}{}  {name}", number.label()));
     let (mut sheet, completion) = match change {
         Some(state @ ChangeState::Failed(completion, _)) => {
-            (with_outcome(with_heading("Failed"), state), Some(*completion))
+            (with_outcome(with_heading("Failed: "), theme, state), Some(*completion))
         }
         Some(state @ ChangeState::NotSent(completion, _)) => {
-            (with_outcome(with_heading("Not sent"), state), Some(*completion))
+            (with_outcome(with_heading("Not sent: "), theme, state), Some(*completion))
         }
         Some(ChangeState::InDoubt(details)) => {
-            let mut sheet = with_heading("No answer");
-            in_doubt::add_status(&mut sheet, app, number, details, now);
+            let mut sheet = with_heading("No answer: ");
+            in_doubt::add_status(&mut sheet, app, theme, number, details, now);
             (sheet, None)
         }
         Some(
@@ -44,43 +45,45 @@ pub(super) fn sheet(app: &App, id: PhoneNumberId, now: Instant) -> Sheet {
             | ChangeState::Resolved(..),
         )
         | None => {
-            let mut sheet = with_heading("Details");
+            let mut sheet = with_heading("");
             details::add_details(&mut sheet, app, number, now);
             add_keys(&mut sheet, app, &table::DETAILS);
-            details::add_history(&mut sheet, app, id);
             return sheet;
         }
     };
-    sheet.blank_line();
-    sheet.field("phone number ID", id.as_str());
-    if let Some(waba) = &number.waba {
-        sheet.field("WABA", &format!("{}  {}", waba.label(), waba.id));
-    }
     add_meta_error(&mut sheet, change);
-    match completion {
-        Some(completion) => {
-            in_doubt::add_tries(&mut sheet, completion);
-            add_keys(&mut sheet, app, &table::FAILED);
-        }
-        // The keys are above, each with its advice.
-        None => sheet.optional_blank_line(),
+    if let Some(completion) = completion {
+        in_doubt::add_tries(&mut sheet, completion);
+        sheet.blank_line();
+        details::add_two_step(&mut sheet, app, number, |at| at.to_string());
     }
-    details::add_history(&mut sheet, app, id);
+    sheet.field("phone number ID", id.as_str());
+    sheet.field("WABA", &details::waba_label(number));
+    if completion.is_some() {
+        add_keys(&mut sheet, app, &table::FAILED);
+    }
+    if !app.has_page_pane() {
+        details::add_history(&mut sheet, app, id);
+    }
     sheet
 }
 
 /// Adds the outcome of a request that failed or was not sent: nothing was changed.
-fn with_outcome(mut sheet: Sheet, state: &ChangeState) -> Sheet {
+fn with_outcome(mut sheet: Sheet, theme: Theme, state: &ChangeState) -> Sheet {
     let Some(explanation) = Explanation::for_change(state) else { return sheet };
-    let is_refused = matches!(state, ChangeState::Failed(..));
-    let outcome = if is_refused { "Meta refused the request." } else { "The request was not sent." };
-    sheet.styled_text(&format!("{outcome} {}", explanation.applied.sentence()), Role::Strong);
+    let (symbol, outcome, role) = if matches!(state, ChangeState::Failed(..)) {
+        (StatusSymbol::Failed, "Meta refused the PIN.", Role::Failure)
+    } else {
+        (StatusSymbol::NotSent, "The PIN was not sent.", Role::Strong)
+    };
+    sheet.headline(&format!("{} {outcome}", theme.symbol(symbol)), role, explanation.applied.sentence());
     sheet.optional_blank_line();
     sheet.field("Reason", &explanation.reason);
     if !explanation.advice.is_empty() {
         sheet.optional_blank_line();
         sheet.numbered_steps("To do", explanation.advice.iter().copied());
     }
+    sheet.blank_line();
     sheet
 }
 
@@ -106,6 +109,6 @@ fn add_keys(sheet: &mut Sheet, app: &App, table: &KeyTable<NumberAction>) {
     }
     let is_shown = |action| matches!(action, NumberAction::SetPin | NumberAction::Refresh | NumberAction::PickCopy);
     for binding in table.bindings.iter().filter(|binding| is_shown(binding.action)) {
-        sheet.key_hint(&app.keymap().keys_label(&binding.row), binding.row.description);
+        sheet.key_hint(&app.keymap().keys_label(table.mode, &binding.row), binding.row.description);
     }
 }

@@ -4,88 +4,88 @@
 
 use std::time::Instant;
 
-use super::details::add_target;
+use super::question::{add_last_set, add_two_step, escrow_keys, sheet_about};
 use super::sheet::Sheet;
-use super::{recording, status};
 use crate::console::app::App;
-use crate::console::input::keymap::{PinFormAction, table};
 use crate::console::pages::confirm::UNLISTED_NOTE;
 use crate::console::pages::pin_form::PinFormPage;
-use crate::console::pin_form::{PinCell, PinField, PinFormNote};
-use crate::console::theme::Role;
+use crate::console::pin_form::{PinCell, PinField, PinFormNote, PinOrigin};
+use crate::console::theme::{Role, Theme};
 
-pub(super) fn sheet(app: &App, page: &PinFormPage, now: Instant) -> Sheet {
-    let mut sheet = Sheet::new(app, "Set PIN");
-    let (_, two_step, role) = status::two_step_cell(page.targets.first().two_step);
-    add_target(&mut sheet, page.targets.first());
-    if sheet.is_compact() {
-        sheet.styled_text(&format!("Two-step now: {two_step}"), role);
-    } else {
-        sheet.styled_field("Two-step now", two_step, role);
-    }
+pub(super) fn sheet(app: &App, page: &PinFormPage, theme: Theme, now: Instant) -> Sheet {
+    let target = page.targets.first();
+    let mut sheet = sheet_about(app, target, format!("Set the PIN of {}", target.label()));
+    add_two_step(&mut sheet, app, target, theme);
+    add_last_set(&mut sheet, app, &target.id);
     sheet.optional_blank_line();
     add_pin_field(&mut sheet, page, PinField::New, now);
-    sheet.optional_blank_line();
     add_pin_field(&mut sheet, page, PinField::Repeat, now);
-    sheet.optional_blank_line();
-    if let Some((text, role)) = recording::escrow_notice(app) {
-        sheet.styled_text(&text, role);
-    }
-    let note = page.form.note();
-    let is_warning = matches!(note, PinFormNote::Refused(_) | PinFormNote::ConfirmWeak(_));
-    let role = if is_warning { Role::Strong } else { Role::Plain };
-    sheet.styled_text(&note.text(), role);
-    let notice = if app.is_unlisted(page.targets.first()) { Some(UNLISTED_NOTE) } else { page.notice };
+    sheet.blank_line();
+    add_note(&mut sheet, page.form.note());
+    add_escrow_notice(&mut sheet, app);
+    let notice = if app.is_unlisted(target) { Some(UNLISTED_NOTE) } else { page.notice };
     if let Some(notice) = notice.filter(|_| app.messages().current_hint().is_none() && app.hide_warning().is_none()) {
         sheet.set_notice(notice, Role::Strong);
-    }
-    sheet.optional_blank_line();
-    if !sheet.is_compact() {
-        let key = |action| app.keymap().key_label(&table::PIN_FORM, &action);
-        let generate = if page.form.is_random() { "generate another PIN" } else { "generate a random PIN" };
-        let is_shown = page.form.seconds_until_hidden(now).is_some();
-        let show = match app.session().show_pin_for {
-            None => "PINs are never shown here".to_owned(),
-            Some(_) if is_shown => "hide the PIN now".to_owned(),
-            Some(time) if time.as_secs() == 1 => "show the PIN for 1 second".to_owned(),
-            Some(time) => format!("show the PIN for {} seconds", time.as_secs()),
-        };
-        add_key_pair(
-            &mut sheet,
-            &format!("{}  {generate}", key(PinFormAction::RandomPin)),
-            &format!("{}  {show}", key(PinFormAction::ShowPin)),
-        );
-        add_key_pair(&mut sheet, "Tab  next field", "Backspace  delete a digit");
-        add_key_pair(&mut sheet, "Enter  continue", "Esc  cancel, nothing is sent");
     }
     sheet
 }
 
-fn add_key_pair(sheet: &mut Sheet, left: &str, right: &str) {
-    sheet.push_line(vec![(format!("{left:<31}{right}"), Role::Plain)]);
+/// Adds the line that changes with each key. It is always in the same place.
+fn add_note(sheet: &mut Sheet, note: PinFormNote) {
+    let is_warning = matches!(note, PinFormNote::Refused(_) | PinFormNote::ConfirmWeak(_));
+    sheet.styled_text(&note.text(), if is_warning { Role::Strong } else { Role::Plain });
+}
+
+/// Adds where the PIN will be saved. Nothing is encrypted yet when the operator reads it.
+fn add_escrow_notice(sheet: &mut Sheet, app: &App) {
+    match escrow_keys(app) {
+        Some(keys) => sheet.optional_text(&format!("Saved to the escrow first ({keys} can open it).")),
+        None if sheet.is_compact() => sheet.styled_text("No escrow: save it before you quit.", Role::Strong),
+        None => sheet.styled_text("No escrow: this PIN is only in memory until you quit. Save it first.", Role::Strong),
+    }
 }
 
 fn add_pin_field(sheet: &mut Sheet, page: &PinFormPage, field: PinField, now: Instant) {
     let label = match field {
         PinField::New => "New PIN",
-        PinField::Repeat => "Retype PIN",
+        PinField::Repeat => "PIN again",
     };
-    let (label_width, gap) = if sheet.is_compact() { (11, "") } else { (18, " ") };
-    let boxes = page.form.cells(field, now).map(|cell| match cell {
-        PinCell::Empty => "[ ]".to_owned(),
-        PinCell::Next => "[_]".to_owned(),
-        PinCell::Hidden => "[*]".to_owned(),
-        PinCell::Shown(digit) => format!("[{digit}]"),
-    });
-    let step = 3 + gap.len();
-    if field == page.form.field() {
-        let typed = boxes.iter().position(|cell| cell == "[_]").unwrap_or(boxes.len() - 1);
-        sheet.cursor_on_next_line(label_width + typed * step + 1);
+    let is_compact = sheet.is_compact();
+    let label_width = if is_compact { 11 } else { 18 };
+    if field == PinField::Repeat && !page.form.needs_repeat() {
+        let text = if is_compact { "not needed" } else { "not needed: the escrow keeps it" };
+        return sheet.push_line(vec![(format!("{label:<label_width$}{text}"), Role::Plain)]);
     }
-    let countdown = match page.form.seconds_until_hidden(now).filter(|_| field == PinField::New) {
-        Some(seconds) if sheet.is_compact() => format!(" hides {seconds}s"),
-        Some(seconds) => format!("   shown, hides in {seconds} s"),
-        None => String::new(),
-    };
-    sheet.push_line(vec![(format!("{label:<label_width$}{}{countdown}", boxes.join(gap)), Role::Plain)]);
+    let remark = remark(page, field, is_compact, now);
+    // A small window has no room for both the blanks and the remark.
+    let gap = if is_compact && !remark.is_empty() { "" } else { " " };
+    let cells = page.form.cells(field, now);
+    if field == page.form.field() {
+        let active = cells.iter().position(|cell| *cell == PinCell::Next).unwrap_or(cells.len() - 1);
+        sheet.cursor_on_next_line(label_width + active * (3 + gap.len()) + 1);
+    }
+    let mut parts = vec![(format!("{label:<label_width$}"), Role::Plain)];
+    for (index, cell) in cells.into_iter().enumerate() {
+        let (content, role) = match cell {
+            PinCell::Empty => (' ', Role::Plain),
+            PinCell::Next => ('_', Role::Plain),
+            PinCell::Hidden => ('*', Role::Strong),
+            PinCell::Shown(digit) => (digit, Role::Strong),
+        };
+        let start = if index == 0 { "[".to_owned() } else { format!("{gap}[") };
+        parts.extend([(start, Role::Plain), (content.to_string(), role), ("]".to_owned(), Role::Plain)]);
+    }
+    parts.push((remark, Role::Plain));
+    sheet.push_line(parts);
+}
+
+/// What stands beside the first field: how long its PIN is shown, or that it is random.
+fn remark(page: &PinFormPage, field: PinField, is_compact: bool, now: Instant) -> String {
+    match (field, page.form.seconds_until_hidden(now), page.form.origin()) {
+        (PinField::Repeat, _, _) | (PinField::New, None, PinOrigin::Typed) => String::new(),
+        (PinField::New, Some(seconds), _) if is_compact => format!(" hides {seconds}s"),
+        (PinField::New, Some(seconds), _) => format!("   hides in {seconds} s"),
+        (PinField::New, None, _) if is_compact => " random".to_owned(),
+        (PinField::New, None, _) => "   random".to_owned(),
+    }
 }

@@ -5,6 +5,7 @@
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::go::QuitReason;
+use crate::console::shared::Environment;
 use crate::console::theme::Role;
 use crate::domain::text::format_count;
 
@@ -44,11 +45,6 @@ pub(super) fn confirmation(app: &App) -> Sheet {
         "Quit while a PIN is in doubt?"
     };
     let mut sheet = Sheet::new(app, heading);
-    if running > 0 {
-        sheet.text(&requests_label(app));
-        sheet.optional_text("If you quit now, pindesk waits for sent requests (up to 35 s) and sends nothing new.");
-        sheet.optional_blank_line();
-    }
     if !labels.is_empty() {
         // The loss comes first, because a small window shows only the first lines.
         sheet.styled_text("If you quit, the PINs of these numbers are lost:", Role::Strong);
@@ -67,10 +63,20 @@ pub(super) fn confirmation(app: &App) -> Sheet {
         sheet.optional_text("Write them down first, or send them again.");
         sheet.optional_blank_line();
     }
+    if running > 0 {
+        sheet.text(&requests_label(app));
+        sheet.optional_text("If you quit now, pindesk waits for sent requests (up to 35 s) and sends nothing new.");
+        sheet.optional_blank_line();
+    }
     let shown_again = app.in_doubt_list().number_count().saturating_sub(labels.len());
     if shown_again > 0 {
         let noun = if shown_again == 1 { "number in doubt is" } else { "numbers in doubt are" };
-        sheet.text(&format!("{} {noun} shown again at the next start.", format_count(shown_again)));
+        sheet.text(&match app.session().environment {
+            Environment::Demo => format!("{} {noun} forgotten: the demo keeps nothing.", format_count(shown_again)),
+            Environment::Live | Environment::Test => {
+                format!("{} {noun} shown again at the next start.", format_count(shown_again))
+            }
+        });
         sheet.optional_blank_line();
     }
     sheet.key_hint("y", "quit");

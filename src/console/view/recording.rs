@@ -5,12 +5,9 @@
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::pages::recipients::RecipientsPage;
-use crate::console::shared::{Environment, RecordingStatus};
+use crate::console::shared::RecordingStatus;
 use crate::console::theme::Role;
-use crate::domain::text::{CleanText, format_count};
-
-/// How many keys a page lists before it only counts the rest.
-const MAX_LISTED_KEYS: usize = 3;
+use crate::domain::text::CleanText;
 
 pub(super) fn recipients(app: &App, page: &RecipientsPage) -> Sheet {
     let mut sheet = Sheet::new(app, "Escrow keys have changed");
@@ -26,7 +23,7 @@ pub(super) fn recipients(app: &App, page: &RecipientsPage) -> Sheet {
     let counts = format!("{} added, {} removed, {} unchanged.", added.len(), removed.len(), unchanged.len());
     sheet.styled_text(&counts, Role::Strong);
     sheet.optional_text(
-        "Anyone who has one of these keys can decrypt every PIN that is set from now on. No PIN can be set until \
+        "Anyone who has the private part of one of these keys can decrypt every PIN that is set from now on. No PIN can be set until \
          someone accepts them.",
     );
     for (label, keys) in [("Added", added), ("Removed", removed), ("Unchanged", unchanged)] {
@@ -70,36 +67,4 @@ pub(super) fn journal_unavailable(app: &App) -> Sheet {
         }
     }
     sheet
-}
-
-/// One line that says where a new PIN will be saved. Nothing is encrypted yet when the operator reads it.
-pub(super) fn escrow_notice(app: &App) -> Option<(String, Role)> {
-    let RecordingStatus::Ready { recipients } = app.recording_status() else { return None };
-    Some(match recipients.len() {
-        0 if app.is_compact() => ("No escrow: only your vault has it.".to_owned(), Role::Strong),
-        0 => ("No escrow: this PIN is only in your vault, and in memory until you quit.".to_owned(), Role::Strong),
-        keys => {
-            let keys = if keys == 1 { "1 key".to_owned() } else { format!("{} keys", format_count(keys)) };
-            let who = if app.is_compact() { keys } else { format!("{keys} can open it") };
-            (format!("Saved to the escrow first ({who})."), Role::Plain)
-        }
-    })
-}
-
-/// Adds the same line, and the keys that the PIN is encrypted to.
-pub(super) fn add_escrow_notice(sheet: &mut Sheet, app: &App) {
-    let Some((text, role)) = escrow_notice(app) else { return };
-    sheet.styled_text(&text, role);
-    // The demo creates a new key at each start, so its fingerprint says nothing.
-    if sheet.is_compact() || app.session().environment == Environment::Demo {
-        return;
-    }
-    if let RecordingStatus::Ready { recipients } = app.recording_status() {
-        for key in recipients.iter().take(MAX_LISTED_KEYS) {
-            sheet.push_line(vec![(format!("  {key}"), Role::Plain)]);
-        }
-        if recipients.len() > MAX_LISTED_KEYS {
-            sheet.text(&format!("  and {} more", recipients.len() - MAX_LISTED_KEYS));
-        }
-    }
 }

@@ -11,17 +11,21 @@ use ratatui::layout::Position;
 use super::PaintResult;
 use super::canvas::Canvas;
 use crate::console::app::App;
+use crate::console::shared::PAGE_WIDTH_BESIDE_PANE;
 use crate::console::theme::Role;
 use crate::domain::text;
 
 /// The number of columns before the text, except in a compact window.
 const INDENT: usize = 2;
 
+/// The columns of a form or a question: where the eye looks for them, a wide window moves nothing.
+const MAX_QUESTION_WIDTH: usize = 72;
+
 /// The width of a label with the gap after it.
 const LABEL_WIDTH: usize = 18;
 
-/// The same in a compact window.
-const COMPACT_LABEL_WIDTH: usize = 16;
+/// The same in a compact window and in a pane.
+const NARROW_LABEL_WIDTH: usize = 16;
 
 /// A line: parts of text, each with its role.
 type StyledLine = Vec<(String, Role)>;
@@ -32,6 +36,7 @@ pub(super) struct Sheet {
     width: usize,
     is_compact: bool,
     indent: usize,
+    label_width: usize,
     lines: Vec<StyledLine>,
     /// The indexes of the lines that stay visible if the page is longer than the window.
     sticky_lines: Vec<usize>,
@@ -46,9 +51,10 @@ impl Sheet {
     pub(super) fn new(app: &App, heading: impl Into<String>) -> Self {
         Self {
             heading: Some(heading.into()),
-            width: usize::from(app.size().width),
+            width: usize::from(if app.has_page_pane() { PAGE_WIDTH_BESIDE_PANE - 1 } else { app.size().width }),
             is_compact: app.is_compact(),
             indent: if app.is_compact() { 0 } else { INDENT },
+            label_width: if app.is_compact() { NARROW_LABEL_WIDTH } else { LABEL_WIDTH },
             lines: Vec::new(),
             sticky_lines: Vec::new(),
             cursor: None,
@@ -57,32 +63,35 @@ impl Sheet {
         }
     }
 
-    /// An empty column of this width, without a heading or an indent.
+    /// An empty form or question: its text stays at the left, however wide the window is.
+    pub(super) fn for_question(app: &App, heading: impl Into<String>) -> Self {
+        let sheet = Self::new(app, heading);
+        Self { width: sheet.width.min(MAX_QUESTION_WIDTH), ..sheet }
+    }
+
+    /// An empty column of this width, without a heading or an indent. Its text may touch the right edge.
     pub(super) fn for_column(width: u16) -> Self {
         Self {
             heading: None,
-            width: usize::from(width),
+            width: usize::from(width) + 1,
             is_compact: false,
             indent: 0,
+            label_width: NARROW_LABEL_WIDTH,
             lines: Vec::new(),
             sticky_lines: Vec::new(),
             cursor: None,
             highlighted_lines: 0..0,
             notice: None,
         }
-    }
-
-    pub(super) fn heading(&self) -> Option<&str> {
-        self.heading.as_deref()
     }
 
     pub(super) fn is_compact(&self) -> bool {
         self.is_compact
     }
 
-    /// True if a line of this many columns is not clipped.
-    pub(super) fn fits(&self, columns: usize) -> bool {
-        self.indent + columns <= self.width
+    /// The columns of a line between its indent and the right margin.
+    pub(super) fn text_width(&self) -> usize {
+        self.width.saturating_sub(self.indent + 1)
     }
 
     /// Adds a blank line, unless the last line is blank.
@@ -90,6 +99,11 @@ impl Sheet {
         if self.lines.last().is_some_and(|line| !line.is_empty()) {
             self.lines.push(StyledLine::new());
         }
+    }
+
+    /// Adds a blank line, also after another one.
+    pub(super) fn push_blank_line(&mut self) {
+        self.lines.push(StyledLine::new());
     }
 
     /// Adds a blank line, except in a compact window.
@@ -116,6 +130,16 @@ impl Sheet {
         self.push_wrapped(self.indent, &[], text, role);
     }
 
+    /// Adds what happened, in a role, and in bold whether anything was changed.
+    pub(super) fn headline(&mut self, outcome: &str, role: Role, consequence: &str) {
+        if text::width(outcome) + 1 + text::width(consequence) <= self.text_width() {
+            self.push_line(vec![(format!("{outcome} "), role), (consequence.to_owned(), Role::Strong)]);
+        } else {
+            self.styled_text(outcome, role);
+            self.styled_text(consequence, Role::Strong);
+        }
+    }
+
     /// Adds a paragraph, except in a compact window.
     pub(super) fn optional_text(&mut self, text: &str) {
         if !self.is_compact {
@@ -130,31 +154,48 @@ impl Sheet {
 
     /// Adds a label and a value with a role.
     pub(super) fn styled_field(&mut self, label: &str, value: &str, role: Role) {
-        let columns = if self.is_compact { COMPACT_LABEL_WIDTH } else { LABEL_WIDTH }.max(text::width(label) + 1);
+        let columns = self.label_width.max(text::width(label) + 1);
         let label = format!("{}{label:<columns$}", " ".repeat(self.indent));
         self.push_wrapped(text::width(&label), &[(label, Role::Plain)], value, role);
+    }
+
+    /// Adds a label and a state with a role, and what else there is to say of the state.
+    pub(super) fn state_field(&mut self, label: &str, state: &str, role: Role, rest: &str) {
+        let columns = self.label_width;
+        let start = format!("{}{label:<columns$}", " ".repeat(self.indent));
+        let columns = text::width(&start);
+        let first = self.lines.len();
+        self.push_wrapped(columns, &[(start, Role::Plain)], &format!("{state}{rest}"), Role::Plain);
+        // The state is the start of the first line of the value.
+        if let Some(value) = self.lines[first].last_mut().filter(|(value, _)| value.starts_with(state)) {
+            let rest = value.0.split_off(state.len());
+            value.1 = role;
+            self.lines[first].push((rest, Role::Plain));
+        }
     }
 
     /// Adds numbered steps beside a label.
     pub(super) fn numbered_steps<'s>(&mut self, label: &str, steps: impl IntoIterator<Item = &'s str>) {
         let indent = " ".repeat(self.indent);
+        let columns = if self.is_compact { text::width(label) + 1 } else { self.label_width };
         for (number, step) in (1..).zip(steps) {
             let label = if number == 1 { label } else { "" };
-            let start = format!("{indent}{label:<7}{number}  ");
+            let start = format!("{indent}{label:<columns$}{number}  ");
             self.push_wrapped(text::width(&start), &[(start, Role::Plain)], step, Role::Plain);
         }
     }
 
-    /// Adds a row of a table: a first column of this width, and text beside it.
+    /// Adds a row of a table: a first column of this width in bold, and text beside it.
     pub(super) fn table_row(&mut self, first: &str, columns: usize, text: &str) {
         let start = format!("{}{first:<columns$} ", " ".repeat(self.indent));
-        self.push_wrapped(text::width(&start), &[(start, Role::Plain)], text, Role::Plain);
+        self.push_wrapped(text::width(&start), &[(start, Role::Strong)], text, Role::Plain);
     }
 
     /// Adds a key and what it does.
     pub(super) fn key_hint(&mut self, key: &str, text: &str) {
-        let start = format!("{}{key}  ", " ".repeat(self.indent));
-        self.push_wrapped(text::width(&start), &[(start, Role::Plain)], text, Role::Plain);
+        let start =
+            [(" ".repeat(self.indent), Role::Plain), (key.to_owned(), Role::Strong), ("  ".to_owned(), Role::Plain)];
+        self.push_wrapped(self.indent + text::width(key) + 2, &start, text, Role::Plain);
     }
 
     /// Adds an item of a list, of one or more lines. The item under the cursor is highlighted as a whole.
@@ -185,7 +226,7 @@ impl Sheet {
         self.cursor = Some((self.lines.len(), self.indent + column));
     }
 
-    /// Sets a notice that the message line shows instead of the newest message.
+    /// Sets a text that must be read now. The rule below the page shows it.
     pub(super) fn set_notice(&mut self, text: impl Into<String>, role: Role) {
         self.notice = Some((text.into(), role));
     }
@@ -225,18 +266,26 @@ impl Sheet {
         self.lines.push(line);
     }
 
-    /// Draws the page under its heading, from a line on, and the notice. The canvas draws the keys.
-    pub(super) fn paint(&self, canvas: &mut Canvas<'_>, scroll: u16) -> PaintResult {
-        let top = if self.is_compact { 1 } else { 3 };
-        let bottom = canvas.height().saturating_sub(if self.is_compact { 2 } else { 3 });
-        let mut result = self.paint_lines(canvas, 0, top..bottom, scroll);
-        if let Some((text, role)) = &self.notice {
-            let row = canvas.height().saturating_sub(2);
-            canvas.clear_row(row);
-            canvas.put(0, row, text, *role);
-        }
+    /// Draws the page below its heading, and the rule below the page.
+    pub(super) fn paint(&self, app: &App, canvas: &mut Canvas<'_>, scroll: u16) -> PaintResult {
+        canvas.draw_rule(1, &[(self.heading.as_deref().unwrap_or_default(), Role::Strong)], "");
+        let top = if self.is_compact { 2 } else { 3 };
+        let rows = top..canvas.height().saturating_sub(2);
+        let mut result = self.paint_lines(canvas, 0, rows.clone(), scroll);
+        let above = self.first_line(rows.len(), scroll);
+        let out_of_sight = (above, usize::from(result.max_scroll).saturating_sub(above));
+        canvas.draw_page_end(app, out_of_sight, self.notice.as_ref().map(|(text, role)| (text.as_str(), *role)));
         result.cursor = result.cursor.or(Some(Position { x: 0, y: top }));
         result
+    }
+
+    /// How many lines are above the window. The field with the focus, or the whole item under the cursor, is always
+    /// visible.
+    fn first_line(&self, height: usize, scroll: u16) -> usize {
+        let max_scroll = self.lines.len().saturating_sub(height);
+        let focus_end = self.cursor.map_or(0, |(line, _)| self.highlighted_lines.end.max(line + 1));
+        let min_scroll = focus_end.saturating_sub(height);
+        usize::from(scroll).max(min_scroll).min(max_scroll)
     }
 
     /// The lines without the first `count` ones, but with the sticky ones. If there are sticky lines, blank lines are
@@ -258,10 +307,7 @@ impl Sheet {
     pub(super) fn paint_lines(&self, canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>, scroll: u16) -> PaintResult {
         let height = rows.len();
         let max_scroll = self.lines.len().saturating_sub(height);
-        // The field with the focus, or the whole item under the cursor, is always visible.
-        let focus_end = self.cursor.map_or(0, |(line, _)| self.highlighted_lines.end.max(line + 1));
-        let min_scroll = focus_end.saturating_sub(height);
-        let first = usize::from(scroll).max(min_scroll).min(max_scroll);
+        let first = self.first_line(height, scroll);
         let visible = self.visible_lines(first, &self.sticky_lines[..self.sticky_lines.len().min(height / 2)]);
         let mut result = PaintResult { cursor: None, max_scroll: u16::try_from(max_scroll).unwrap_or(u16::MAX) };
         for (row, (index, line)) in rows.zip(visible) {

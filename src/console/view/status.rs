@@ -5,28 +5,52 @@
 use std::time::Instant;
 
 use crate::console::app::App;
-use crate::console::roster::StaleSummary;
-use crate::console::shared::{Connection, RecordingStatus};
-use crate::console::theme::{Role, StatusSymbol};
-use crate::domain::change::ChangeState;
-use crate::domain::number::TwoStep;
+use crate::console::input::keymap::{ListAction, Mode, QuickFilter, table};
+use crate::console::roster::RosterRow;
+use crate::console::shared::{Connection, Environment, RecordingStatus};
+use crate::console::theme::{Role, StatusSymbol, Theme};
+use crate::domain::change::{ChangeState, SendHistory};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, TwoStep};
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::format_count;
 
-/// The parts of the title after the program's name: the environment, problems, the profile and the operator.
+/// A narrower window has no room for counts without a key.
+const MIN_WIDTH_FOR_ALL_COUNTS: u16 = 100;
+
+/// The parts of the title: the program's name, the environment, problems, the profile and the operator. Filled, square
+/// and round: the environments differ without colors, too.
 pub(super) fn title_parts(app: &App) -> Vec<(String, Role)> {
     let session = app.session();
-    let Some(profile) = session.profile.as_ref().filter(|_| !app.hides_numbers()) else { return Vec::new() };
-    let mut parts = vec![(session.environment.label().to_owned(), Role::Strong)];
+    let is_narrow = app.is_narrow();
+    let Some(profile) = session.profile.as_ref().filter(|_| !app.hides_numbers()) else {
+        return vec![("pindesk".to_owned(), Role::Strong)];
+    };
+    let mut parts = Vec::new();
+    if !is_narrow {
+        parts.push(("pindesk".to_owned(), Role::Strong));
+    }
+    let label = session.environment.label();
+    parts.push(match session.environment {
+        Environment::Live => (format!(" {label} "), Role::LiveBadge),
+        Environment::Test => (format!("[{label}]"), Role::Strong),
+        Environment::Demo => (format!("({label})"), Role::Strong),
+    });
     parts.extend(recording_label(app).map(|label| (label.to_owned(), Role::Strong)));
     if session.read_only {
         parts.push(("READ-ONLY".to_owned(), Role::Strong));
     }
-    if app.is_compact() {
-        parts.push((profile.clone(), Role::Plain));
-    } else {
-        parts.push((format!("profile {profile}"), Role::Plain));
-        parts.push((format!("user {}", session.user), Role::Plain));
+    match session.environment {
+        Environment::Demo => parts.push(("made-up numbers, nothing is sent to Meta".to_owned(), Role::Plain)),
+        Environment::Live | Environment::Test => {
+            parts.push((profile.clone(), Role::Strong));
+            if session.environment == Environment::Test && !is_narrow {
+                parts.push((session.host.clone(), Role::Plain));
+            }
+            if !is_narrow {
+                parts.push((session.user.clone(), Role::Plain));
+            }
+        }
     }
     parts
 }
@@ -41,64 +65,200 @@ pub(super) fn recording_label(app: &App) -> Option<&'static str> {
     }
 }
 
-/// The state of the connection to Meta.
-pub(super) fn connection_label(app: &App) -> String {
+/// The state of the connection to Meta. What is wrong replaces what is right.
+pub(super) fn connection_label(app: &App, theme: &Theme) -> (String, Role) {
+    let plain = |text: &str| (text.to_owned(), Role::Plain);
+    let wrong = |text: &str| (format!("{} {text}", theme.symbol(StatusSymbol::Failed)), Role::Failure);
     if app.hides_numbers() {
-        return "hidden".to_owned();
+        return plain("hidden");
     }
     if app.session().profile.is_none() {
-        return "no config".to_owned();
+        return plain("no config");
     }
     match app.connection() {
-        Connection::Unknown if app.refresh_progress().id == 0 => "no access token".to_owned(),
-        Connection::Unknown => "connecting".to_owned(),
-        Connection::Online => "online".to_owned(),
-        Connection::Offline { since, .. } => format!("OFFLINE since {}", since.format_hour_minute()),
-        Connection::TokenRefused { .. } => "access token refused".to_owned(),
+        Connection::Unknown if app.mode() == Mode::NothingNamed => plain("nothing asked"),
+        Connection::Unknown if app.refresh_progress().id == 0 => wrong("no access token"),
+        Connection::Unknown => plain("connecting"),
+        Connection::Online => plain("online"),
+        Connection::Offline { since, .. } => wrong(&format!("OFFLINE since {}", since.format_hour_minute())),
+        Connection::TokenRefused { .. } => wrong("access token refused"),
     }
 }
 
-/// The progress of a refresh; `None` if none is running.
-pub(super) fn refresh_label(app: &App) -> Option<String> {
-    let progress = app.refresh_progress();
-    let wabas = app.session().wabas.len();
-    progress.is_running.then(|| {
-        let so_far = format_count(progress.numbers_read);
-        if let Some(stale) = app.roster().stale_summary() {
-            let date = stale.oldest.format_date_time();
-            return format!("Showing numbers as of {date}. Refreshing: {so_far} so far.");
-        }
-        let start = if app.roster().total() > 0 { " You can start now." } else { "" };
-        let waba = (progress.wabas_done + 1).min(wabas.max(1));
-        if wabas > 1 {
-            format!("Reading numbers: {so_far} so far, WABA {waba} of {wabas}.{start}")
-        } else {
-            format!("Reading numbers: {so_far} so far.{start}")
-        }
-    })
+/// One count above the list.
+pub(super) struct Count {
+    /// The key that filters by it; empty if there is none.
+    pub(super) key: String,
+    pub(super) label: &'static str,
+    /// The label in a narrow window.
+    pub(super) short_label: &'static str,
+    pub(super) value: usize,
+    /// How a value above 0 looks.
+    pub(super) role: Role,
+    /// True if the list shows only these numbers.
+    pub(super) is_active: bool,
 }
 
-/// How many numbers only an earlier run has read; `None` while a refresh is running.
-pub(super) fn stale_numbers(app: &App) -> Option<StaleSummary> {
-    app.roster().stale_summary().filter(|_| !app.refresh_progress().is_running)
+/// The counts above the list, those with a key first: the others have room in a wide window only.
+pub(super) fn counts(app: &App) -> Vec<Count> {
+    let (quick, two_step) = (app.roster().quick_counts(), app.roster().counts());
+    // A number in doubt may be in no list.
+    let in_doubt = app.in_doubt_list().number_count().max(quick.in_doubt);
+    let active = app.quick_filter();
+    let with_key = |filter, label, short_label, value, role| Count {
+        key: app.keymap().key_label(&table::LIST, &ListAction::QuickFilter(filter)),
+        label,
+        short_label,
+        value,
+        role,
+        is_active: active == Some(filter),
+    };
+    let mut counts = vec![
+        with_key(QuickFilter::NotSet, "not set", "not set", quick.not_set, Role::Plain),
+        with_key(QuickFilter::Failed, "failed", "failed", quick.failed, Role::Failure),
+        with_key(QuickFilter::InDoubt, "in doubt", "doubt", in_doubt, Role::Uncertain),
+        with_key(QuickFilter::SetToday, "set today", "today", quick.set_today, Role::Plain),
+    ];
+    if let Some(due) = quick.due {
+        counts.push(with_key(QuickFilter::Due, "due", "due", due, Role::Plain));
+    }
+    if app.size().width >= MIN_WIDTH_FOR_ALL_COUNTS {
+        counts.extend([("on", two_step.on), ("unknown", two_step.unknown)].map(|(label, value)| Count {
+            key: String::new(),
+            label,
+            short_label: label,
+            value,
+            role: Role::Plain,
+            is_active: false,
+        }));
+    }
+    counts
+}
+
+/// A count of numbers.
+fn numbers(count: usize) -> String {
+    format!("{} {}", format_count(count), if count == 1 { "number" } else { "numbers" })
+}
+
+/// Which numbers only an earlier run has read; empty if there are none, or while a refresh is running.
+pub(super) fn stale_label(app: &App) -> String {
+    let stale = app.roster().stale_summary().filter(|_| !app.refresh_progress().is_running);
+    stale.map_or(String::new(), |stale| format!("{} as of {}", numbers(stale.numbers), stale.oldest.format_date_time()))
+}
+
+/// What the list shows without a filter, and how old it is.
+pub(super) fn list_label(app: &App) -> String {
+    let (progress, total) = (app.refresh_progress(), app.roster().total());
+    let (unread, wabas) = (progress.unread_wabas.len(), app.session().wabas.len());
+    if unread > 0 {
+        let which = if wabas > 1 { format!("{unread} of {wabas} WABAs") } else { "the WABA".to_owned() };
+        return format!("{}; {which} could not be read", numbers(total));
+    }
+    let what = if total == 1 { "The only number".to_owned() } else { format!("All {}", numbers(total)) };
+    let place = match wabas {
+        0 => String::new(),
+        1 => " in 1 WABA".to_owned(),
+        _ => format!(" in {wabas} WABAs"),
+    };
+    let when = progress.finished_at.map_or(String::new(), |at| {
+        let verb = if matches!(app.connection(), Connection::Offline { .. }) { "as of" } else { "refreshed" };
+        format!(", {verb} {} UTC", at.format_hour_minute())
+    });
+    format!("{what}{place}{when}")
+}
+
+/// How much of the lists was read, as two numbers; `None` if their length is not known.
+pub(super) fn refresh_share(app: &App) -> Option<(usize, usize)> {
+    let (progress, total) = (app.refresh_progress(), app.roster().total());
+    let wabas = app.session().wabas.len();
+    if progress.numbers_read < total {
+        Some((progress.numbers_read, total))
+    } else {
+        (wabas > 1).then_some((progress.wabas_done, wabas))
+    }
+}
+
+/// The progress of a refresh.
+pub(super) fn refresh_label(app: &App) -> String {
+    let progress = app.refresh_progress();
+    let (so_far, wabas) = (format_count(progress.numbers_read), app.session().wabas.len());
+    if let Some(stale) = app.roster().stale_summary() {
+        return format!("{so_far} refreshed so far. Others as of {}.", stale.oldest.format_date_time());
+    }
+    let start = if app.roster().total() > 0 { " You can start now." } else { "" };
+    let waba = (progress.wabas_done + 1).min(wabas.max(1));
+    if wabas > 1 {
+        format!("{so_far} numbers so far, WABA {waba} of {wabas}.{start}")
+    } else {
+        format!("{so_far} numbers so far.{start}")
+    }
+}
+
+/// The IDs of a number in one line.
+pub(super) fn ids_label(number: &Number) -> String {
+    let waba = match number.waba.as_deref() {
+        None => "not listed by a WABA".to_owned(),
+        Some(waba) => match &waba.name {
+            Some(name) => format!("WABA {name} {}", waba.id),
+            None => format!("WABA {}", waba.id),
+        },
+    };
+    format!("phone number ID {}   {waba}", number.id)
+}
+
+/// True if the two-step status was read before a change that may have changed it.
+pub(super) fn is_two_step_outdated(row: &RosterRow<'_>) -> bool {
+    let sent_at = match row.change {
+        Some(ChangeState::Set(completion)) => Some(completion.at),
+        Some(ChangeState::InDoubt(details)) => match details.send_history {
+            SendHistory::Recorded(completion) => Some(completion.at),
+            SendHistory::EscrowOnly { .. } => None,
+        },
+        Some(
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
+            | ChangeState::Failed(..)
+            | ChangeState::NotSent(..)
+            | ChangeState::Resolved(..),
+        )
+        | None => None,
+    };
+    sent_at.is_some_and(|sent_at| row.number.read_at.is_some_and(|read_at| read_at < sent_at))
+}
+
+/// True if the state of a change must be seen before what Meta reports of the number.
+pub(super) const fn is_news(state: &ChangeState) -> bool {
+    match state {
+        ChangeState::Queued
+        | ChangeState::Sending { .. }
+        | ChangeState::Waiting { .. }
+        | ChangeState::Paused { .. }
+        | ChangeState::Set(_)
+        | ChangeState::Failed(..)
+        | ChangeState::NotSent(..)
+        | ChangeState::InDoubt(..) => true,
+        ChangeState::Resolved(..) => false,
+    }
 }
 
 /// The cell of the column TWO-STEP.
 pub(super) fn two_step_cell(two_step: TwoStep) -> (StatusSymbol, &'static str, Role) {
     match two_step {
-        TwoStep::On => (StatusSymbol::Yes, two_step.label(), Role::Success),
-        TwoStep::NotSet => (StatusSymbol::No, two_step.label(), Role::Plain),
-        TwoStep::Unknown => (StatusSymbol::Unknown, two_step.label(), Role::Uncertain),
+        TwoStep::On => (StatusSymbol::Yes, two_step.label(), Role::Plain),
+        TwoStep::NotSet => (StatusSymbol::NotSet, two_step.label(), Role::Strong),
+        TwoStep::Unknown => (StatusSymbol::Unknown, two_step.label(), Role::Plain),
     }
 }
 
 /// The cell of the column TWO-STEP for a number that only an earlier run has read: the status may be out of date.
 pub(super) fn stale_two_step_cell(two_step: TwoStep) -> (StatusSymbol, &'static str, Role) {
-    (StatusSymbol::Unknown, two_step.label(), Role::Uncertain)
+    (StatusSymbol::Unknown, two_step.label(), Role::Plain)
 }
 
-/// The cell of the column REQUEST.
-pub(super) fn request_cell(state: &ChangeState, now: Instant) -> (StatusSymbol, String, Role) {
+/// The cell of the column REQUEST. `utc_now` decides whether a confirmed change is of today.
+pub(super) fn request_cell(state: &ChangeState, now: Instant, utc_now: UtcTime) -> (StatusSymbol, String, Role) {
     match state {
         ChangeState::Queued => (StatusSymbol::Queued, "queued".to_owned(), Role::Plain),
         ChangeState::Sending { attempt: 1 } => (StatusSymbol::InProgress, "sending".to_owned(), Role::Plain),
@@ -108,14 +268,15 @@ pub(super) fn request_cell(state: &ChangeState, now: Instant) -> (StatusSymbol, 
             (StatusSymbol::InProgress, format!("retry {attempt} {seconds}s"), Role::Plain)
         }
         ChangeState::Paused { until, .. } => {
-            (StatusSymbol::Queued, format!("paused {}", until.utc.format_hour_minute()), Role::Strong)
+            (StatusSymbol::Queued, format!("paused {}", until.utc.format_hour_minute()), Role::Plain)
         }
         ChangeState::Set(completion) => {
-            (StatusSymbol::Yes, format!("set {}", completion.at.format_hour_minute()), Role::Success)
+            let role = if completion.at.day() == utc_now.day() { Role::Success } else { Role::Plain };
+            (StatusSymbol::Yes, format!("set {}", completion.at.format_since(utc_now)), role)
         }
         ChangeState::Failed(..) => (StatusSymbol::Failed, ChangeResult::Failed.label().to_owned(), Role::Failure),
-        ChangeState::NotSent(..) => (StatusSymbol::No, ChangeResult::NotSent.label().to_owned(), Role::Plain),
-        ChangeState::Resolved(..) => (StatusSymbol::No, "resolved".to_owned(), Role::Plain),
+        ChangeState::NotSent(..) => (StatusSymbol::NotSent, ChangeResult::NotSent.label().to_owned(), Role::Plain),
+        ChangeState::Resolved(..) => (StatusSymbol::NotSent, "resolved".to_owned(), Role::Plain),
         ChangeState::InDoubt(..) => {
             (StatusSymbol::NoAnswer, ChangeResult::NoAnswer.label().to_owned(), Role::Uncertain)
         }

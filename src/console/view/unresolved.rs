@@ -16,9 +16,9 @@ use crate::domain::text::{format_count, truncate, width};
 use std::time::Instant;
 
 /// The widths of the columns.
-const NUMBER_WIDTH: usize = 18;
-const SINCE_WIDTH: usize = 23;
-const PINS_WIDTH: usize = 8;
+const NUMBER_WIDTH: usize = 19;
+const SINCE_WIDTH: usize = 21;
+const PINS_WIDTH: usize = 22;
 
 pub(super) fn sheet(app: &App, theme: Theme, now: Instant) -> Sheet {
     let list = app.in_doubt_list();
@@ -66,9 +66,11 @@ fn add_header(sheet: &mut Sheet, app: &App) {
          stays here until Meta confirms a PIN or the doubt is resolved. Press {key} in the list to return here."
     ));
     sheet.blank_line();
-    let heading =
-        format!("    {:<NUMBER_WIDTH$}{:<SINCE_WIDTH$}{:<PINS_WIDTH$}PIN STORED IN", "NUMBER", "LAST TRY", "MAY BE");
-    sheet.push_line(vec![(heading, Role::Plain)]);
+    let heading = format!(
+        "    {:<NUMBER_WIDTH$}{:<SINCE_WIDTH$}{:<PINS_WIDTH$}STORED IN",
+        "NUMBER", "LAST TRY, UTC", "POSSIBLE PINS"
+    );
+    sheet.push_line(vec![(heading, Role::Strong)]);
 }
 
 fn add_number(
@@ -90,17 +92,17 @@ fn add_number(
     ];
     let pins = candidates_short(details);
     let since = match details.send_history {
-        SendHistory::Recorded(completion) => completion.at.format_date_time(),
-        SendHistory::EscrowOnly { encrypted_at } => format!("encrypted {}", encrypted_at.format_date()),
+        SendHistory::Recorded(completion) => completion.at.format_short(),
+        SendHistory::EscrowOnly { encrypted_at } => format!("encrypted {}", encrypted_at.format_short_date()),
     };
     // A running change is shown here: the number stays in the list until it ends.
     let location = match app.roster().change(&id) {
-        Some(change) if change.is_running() => status::request_cell(change, now).1,
+        Some(change) if change.is_running() => status::request_cell(change, now, app.utc_now()).1,
         Some(_) | None => pin_location_short(details).to_owned(),
     };
     if sheet.is_compact() {
         sheet.push_line(start.into_iter().chain([(format!("{gap}{location}"), Role::Plain)]).collect());
-        sheet.push_line(vec![(format!("    {pins}, {since}"), Role::Plain)]);
+        sheet.push_line(vec![(format!("    {since}, {pins}"), Role::Plain)]);
     } else {
         let rest = format!("{gap}{since:<SINCE_WIDTH$}{pins:<PINS_WIDTH$}{location}");
         sheet.push_line(start.into_iter().chain([(rest, Role::Plain)]).collect());

@@ -4,11 +4,13 @@
 //! here as events.
 
 mod fetch;
+mod follow;
 
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::AbortHandle;
 
 use super::number_cache::{NumberCache, WaitingReads};
 use super::open_records::{self, OpenedRecords};
@@ -17,7 +19,7 @@ use crate::config::endpoint::Credentials;
 use crate::console::app::Msg;
 use crate::console::effect::WorkCommand;
 use crate::console::shared::RecordingStatus;
-use crate::domain::change::{ChangeState, Completion, Progress};
+use crate::domain::change::{ChangeState, Completion, Progress, ProgressSource};
 use crate::domain::clock::Clock;
 use crate::domain::outcome::SendFailure;
 use crate::domain::pin_plan::PinPlan;
@@ -40,6 +42,10 @@ pub(super) struct Worker<R> {
     /// What was read before the journal opened.
     waiting_reads: Option<WaitingReads>,
     has_reported_failure: bool,
+    /// The task that follows the journal, while it is open.
+    follower: Option<AbortHandle>,
+    /// Lets that task read without a change.
+    reread_journal: Arc<Notify>,
     mailbox: ProgressMailbox,
     report: Arc<R>,
     read_permits: Arc<Semaphore>,
@@ -86,6 +92,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             number_cache,
             waiting_reads: Some(waiting_reads),
             has_reported_failure: false,
+            follower: None,
+            reread_journal: Arc::default(),
             mailbox,
             report,
             read_permits: Arc::new(Semaphore::new(fetch::MAX_PAGES_IN_FLIGHT)),
@@ -127,7 +135,10 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
 
     fn handle_command(&mut self, command: WorkCommand) {
         match command {
-            WorkCommand::RefreshAll { refresh_id } => self.refresh_all(refresh_id),
+            WorkCommand::RefreshAll { refresh_id } => {
+                self.reread_journal.notify_one();
+                self.refresh_all(refresh_id);
+            }
             WorkCommand::RefreshNumber(known) => self.refresh_number(known),
             WorkCommand::SetPins(plan) => self.set_pins(plan),
             WorkCommand::ResolveManually { number, note } => {
@@ -193,7 +204,13 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let jobs_handle = jobs.clone();
         let former = std::mem::replace(&mut self.records_state, RecordsState::Open { recorder, jobs });
         self.send_msg(Msg::RecordsOpened { status, unresolved, findings });
-        self.load_cached_numbers(journal.clone());
+        let (numbers, records) = (self.load_cached_numbers(journal.clone()), self.load_number_records(journal.clone()));
+        tokio::spawn(async move {
+            numbers.await;
+            // The rows are there, so that each record finds its own.
+            records.await;
+        });
+        self.follow_journal(journal.clone(), jobs_handle.clone());
         if let Some(reads) = waiting_reads {
             tokio::spawn(reads.cache(journal, jobs_handle, self.config.recording.profile.clone()));
         }
@@ -255,7 +272,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let finished = Completion { at: self.clock.now().utc, attempts: 0 };
         for target in targets.iter() {
             let state = ChangeState::NotSent(finished, why.clone());
-            if self.mailbox.put(Progress { job: None, change: None, number: target.id, state }) {
+            let progress = Progress { job: None, change: None, number: target.id, state, source: ProgressSource::Own };
+            if self.mailbox.put(progress) {
                 (self.report)(WorkerReport::ProgressReady);
             }
         }
@@ -300,7 +318,11 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         }
     }
 
-    fn close(&self, closed: blocking::Sender<()>) {
+    fn close(&mut self, closed: blocking::Sender<()>) {
+        // A reader that opens the closed journal would leave files behind.
+        if let Some(follower) = self.follower.take() {
+            follower.abort();
+        }
         // Without an actor nothing is in flight. Dropping the sender reports it as well.
         let RecordsState::Open { recorder, jobs } = &self.records_state else { return };
         let (in_flight, journal) = (jobs.shut_down(), recorder.journal.clone());

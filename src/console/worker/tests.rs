@@ -13,7 +13,7 @@ use super::*;
 use crate::config;
 use crate::config::endpoint::AccessToken;
 use crate::console::shared::RecordingStatus;
-use crate::domain::change::ChangeState;
+use crate::domain::change::{ChangeState, ProgressSource};
 use crate::domain::number::{Number, TwoStep, Waba};
 use crate::domain::outcome::{ReadFailure, SendFailure};
 use crate::domain::pin::Pin;
@@ -113,8 +113,9 @@ fn wait_for_state(
 ) -> ChangeState {
     loop {
         wait_for(reports, |report| matches!(report, WorkerReport::ProgressReady).then_some(()));
-        let progress = work.take_progress().pop().expect("progress of one number");
-        if accepts(&progress.state) {
+        // The journal repeats what this process did.
+        let own = work.take_progress().into_iter().find(|progress| progress.source == ProgressSource::Own);
+        if let Some(progress) = own.filter(|progress| accepts(&progress.state)) {
             return progress.state;
         }
     }

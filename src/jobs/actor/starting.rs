@@ -23,7 +23,7 @@ impl JobsActor {
             return;
         }
         let count = starts.len();
-        let records = starts.iter().map(|start| self.recorder.job_record(&start.plan, start.resumed)).collect();
+        let records = starts.iter().map(|start| self.recorder.job_record(start)).collect();
         let write = self.recorder.clone().record_jobs(records);
         self.spawn_recording(Recording::Jobs(count), async move { TaskOutput::JobsRecorded(write.await) });
     }

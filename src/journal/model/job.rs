@@ -8,6 +8,7 @@ use super::{PinSource, ReplySummary};
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::operator::OperatorName;
 use crate::domain::standing::{ChangeResult, Standing};
 use crate::domain::text::CleanText;
 use crate::policy::error_catalog;
@@ -23,6 +24,10 @@ pub struct JobSummary {
     pub profile: CleanText,
     /// How the PINs were chosen.
     pub pin_source: PinSource,
+    /// Who confirmed it.
+    pub operator: JobOperator,
+    /// What the operator noted about it, such as the number of a ticket.
+    pub note: Option<CleanText>,
     /// How many numbers are in each state, without zero counts. The sum is the number of confirmed numbers.
     pub counts: HashMap<RecordedState, usize>,
     /// How many numbers a resumed job sends, as [`JobNumber::is_resumable`] says.
@@ -37,6 +42,17 @@ impl JobSummary {
     pub fn count(&self, state: RecordedState) -> usize {
         self.counts.get(&state).copied().unwrap_or_default()
     }
+}
+
+/// Who confirmed a job, as the environment of its process claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobOperator {
+    /// The short name for lists.
+    pub name: OperatorName,
+    /// The claimed `USER`.
+    pub user: Option<CleanText>,
+    /// The claimed `SUDO_USER`.
+    pub claimed_user: Option<CleanText>,
 }
 
 /// Whether a job still runs.
@@ -107,6 +123,17 @@ impl RecordedState {
             Self::Running | Self::Ended(ChangeResult::Set | ChangeResult::NoAnswer) | Self::Resolved => false,
         }
     }
+}
+
+/// The newest request of a number, in any job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastRequest {
+    /// The ID of the number.
+    pub number: PhoneNumberId,
+    /// What became of the request.
+    pub state: RecordedState,
+    /// When it ended, or if it has not ended, when pindesk was about to send it.
+    pub at: UtcTime,
 }
 
 impl JobNumber {

@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 
-use crate::domain::change::ChangeId;
-use crate::domain::standing::{ChangeResult, Doubt, DoubtCause, Standing};
+use crate::domain::change::{ChangeId, ChangeState, Completion, Resolution};
+use crate::domain::clock::UtcTime;
+use crate::domain::standing::{ChangeResult, Doubt, DoubtCause, NotSentReason, Standing};
 use crate::journal::model::{JobStatus, RecordedState};
 
 /// What the rows say about a change, as far as its state depends on it.
@@ -100,6 +101,43 @@ pub(in crate::journal) fn deduced_standing(state: RecordedState, recorded: Optio
         RecordedState::Ended(_) | RecordedState::Resolved => {
             Some(recorded.unwrap_or_else(|| Standing::in_doubt(DoubtCause::ProcessEnded)))
         }
+    }
+}
+
+/// What the rows say about the end of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::journal) struct EndedChange {
+    /// When its last attempt ended; `None` without an outcome.
+    pub(in crate::journal) completion: Option<Completion>,
+    /// What its last attempt left, as recorded.
+    pub(in crate::journal) standing: Option<Standing>,
+    /// When and how a doubt about it was resolved.
+    pub(in crate::journal) resolution: Option<(UtcTime, Resolution)>,
+    /// When Meta last confirmed a PIN of its number, this one or another.
+    pub(in crate::journal) last_set: Option<Completion>,
+}
+
+/// The state of a change for the operator; `None` if it has not ended, or is in doubt.
+pub(in crate::journal) fn ended_state(state: RecordedState, ended: EndedChange) -> Option<ChangeState> {
+    let EndedChange { completion, standing, resolution, last_set } = ended;
+    match (state, standing) {
+        (RecordedState::Ended(ChangeResult::Set), _) => completion.map(ChangeState::Set),
+        (RecordedState::Ended(ChangeResult::Failed), Some(Standing::Failed(error))) => {
+            Some(ChangeState::Failed(completion?, error))
+        }
+        (RecordedState::Ended(ChangeResult::NotSent), Some(Standing::NotSent(why))) => {
+            Some(ChangeState::NotSent(completion?, why))
+        }
+        // Its process ended while it waited to retry.
+        (RecordedState::Ended(ChangeResult::NotSent), Some(_)) => {
+            Some(ChangeState::NotSent(completion?, NotSentReason::Stopped))
+        }
+        (RecordedState::Resolved, _) => match resolution {
+            Some((at, how)) => Some(ChangeState::Resolved(Completion { at, ..completion? }, how)),
+            // Another PIN was confirmed before the outcome of this one was recorded.
+            None => last_set.map(ChangeState::Set),
+        },
+        (RecordedState::Ended(_) | RecordedState::NotStarted | RecordedState::Running, _) => None,
     }
 }
 
@@ -223,6 +261,37 @@ mod tests {
         assert_eq!(deduced_standing(set, Some(Standing::Set)), Some(Standing::Set));
         let no_answer = RecordedState::Ended(ChangeResult::NoAnswer);
         assert_eq!(deduced_standing(no_answer, None), Some(Standing::in_doubt(ended())));
+    }
+
+    #[test]
+    fn an_ended_change_shows_its_outcome_or_what_ended_its_doubt() {
+        let once = |seconds| Completion { at: UtcTime::from_unix_seconds(seconds), attempts: 1 };
+        let stopped = || Standing::NotSent(NotSentReason::Stopped);
+        let not_sent = || Some(ChangeState::NotSent(once(1), NotSentReason::Stopped));
+        let ended =
+            |standing, resolution, last_set| EndedChange { completion: Some(once(1)), standing, resolution, last_set };
+        let resolution = || Some((UtcTime::from_unix_seconds(2), Resolution::Manual));
+        let doubt = || Some(Standing::in_doubt(DoubtReason::SuccessNotTrue));
+        let cases = [
+            (RecordedState::Running, ended(Some(stopped()), None, None), None),
+            (RecordedState::Ended(ChangeResult::Set), ended(None, None, None), Some(ChangeState::Set(once(1)))),
+            (RecordedState::Ended(ChangeResult::NotSent), ended(Some(stopped()), None, None), not_sent()),
+            // It waited to retry something else than a PIN that was not sent.
+            (RecordedState::Ended(ChangeResult::NotSent), ended(doubt(), None, None), not_sent()),
+            (RecordedState::Ended(ChangeResult::NoAnswer), ended(doubt(), None, Some(once(0))), None),
+            // Its outcome cannot be parsed.
+            (RecordedState::Ended(ChangeResult::Failed), ended(None, None, None), None),
+            (
+                RecordedState::Resolved,
+                ended(doubt(), resolution(), Some(once(0))),
+                Some(ChangeState::Resolved(once(2), Resolution::Manual)),
+            ),
+            (RecordedState::Resolved, ended(doubt(), None, Some(once(3))), Some(ChangeState::Set(once(3)))),
+            (RecordedState::Resolved, ended(None, None, None), None),
+        ];
+        for (state, change, expected) in cases {
+            assert_eq!(ended_state(state, change.clone()), expected, "{state:?} {change:?}");
+        }
     }
 
     #[test]

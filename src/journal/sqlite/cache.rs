@@ -62,7 +62,7 @@ fn upsert_numbers(db: &Connection, profile: &str, numbers: &[Number]) -> rusqlit
             quality_rating, code_verification_status, name_status, platform_type, account_mode, read_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
-    let text = |text: &Option<CleanText>| text.as_ref().map(|text| text.as_str().to_owned());
+    let text = |text: &Option<CleanText>| text.as_ref().map(|text| text.original().to_owned());
     for number in numbers {
         let (waba, details) = (number.waba.as_ref(), &number.details);
         statement.execute(params![
@@ -91,16 +91,43 @@ pub(super) fn cached_numbers(
     profile: &str,
     after: Option<PhoneNumberId>,
 ) -> rusqlite::Result<Vec<Number>> {
-    let mut statement = db.prepare_cached(
-        "SELECT number, waba, waba_name, display, name, two_step, status, quality_rating, code_verification_status,
-            name_status, platform_type, account_mode, read_at
-        FROM numbers WHERE profile = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
-    )?;
-    let (mut wabas, mut shared_details) = (Interner::default(), Interner::default());
+    let sql = format!("SELECT {COLUMNS} FROM numbers WHERE profile = ?1 AND number > ?2 ORDER BY number LIMIT ?3");
+    let mut statement = db.prepare_cached(&sql)?;
     // No ID is empty, so each ID sorts after the empty text.
     let mut rows = statement.query(params![profile, after.as_ref().map_or("", PhoneNumberId::as_str), PAGE_SIZE])?;
-    let mut numbers = Vec::new();
+    let (mut reader, mut numbers) = (NumberRows::default(), Vec::new());
     while let Some(row) = rows.next()? {
+        numbers.push(reader.read(row)?);
+    }
+    Ok(numbers)
+}
+
+/// Every number of every profile, sorted by ID, each once as it was read last.
+pub(super) fn all_numbers(db: &Connection) -> rusqlite::Result<Vec<Number>> {
+    let mut statement = db.prepare(&format!("SELECT {COLUMNS} FROM numbers ORDER BY number, read_at"))?;
+    let mut rows = statement.query([])?;
+    let (mut reader, mut numbers) = (NumberRows::default(), Vec::<Number>::new());
+    while let Some(row) = rows.next()? {
+        let number = reader.read(row)?;
+        numbers.pop_if(|earlier| earlier.id == number.id);
+        numbers.push(number);
+    }
+    Ok(numbers)
+}
+
+/// The columns that [`NumberRows`] reads.
+const COLUMNS: &str = "number, waba, waba_name, display, name, two_step, status, quality_rating,
+    code_verification_status, name_status, platform_type, account_mode, read_at";
+
+/// Reads rows. Equal values share memory.
+#[derive(Debug, Default)]
+struct NumberRows {
+    wabas: Interner<Waba>,
+    details: Interner<NumberDetails>,
+}
+
+impl NumberRows {
+    fn read(&mut self, row: &Row<'_>) -> rusqlite::Result<Number> {
         let has_waba = row.get_ref(1)? != rusqlite::types::ValueRef::Null;
         let waba = if has_waba { Some(Waba { id: parse_column(row, 1)?, name: clean_column(row, 2)? }) } else { None };
         let details = NumberDetails {
@@ -111,17 +138,16 @@ pub(super) fn cached_numbers(
             platform_type: clean_column(row, 10)?,
             account_mode: clean_column(row, 11)?,
         };
-        numbers.push(Number {
+        Ok(Number {
             id: parse_column(row, 0)?,
-            waba: waba.map(|waba| wabas.intern(waba)),
-            display_number: clean_column(row, 3)?,
+            waba: waba.map(|waba| self.wabas.intern(waba)),
+            display_number: clean_column(row, 3)?.map(CleanText::without_outer_marks),
             name: clean_column(row, 4)?,
             two_step: parse_two_step(row.get_ref(5)?.as_str().unwrap_or_default()),
-            details: shared_details.intern(details),
+            details: self.details.intern(details),
             read_at: row.get::<_, Option<u32>>(12)?.map(UtcTime::from_unix_seconds),
-        });
+        })
     }
-    Ok(numbers)
 }
 
 /// Calls `visit` with the ID and the WABA of each number of a profile that a WABA listed, if it was read at this time

@@ -24,6 +24,11 @@ pub(super) const fn outcome_keyword(record: &OutcomeRecord) -> &'static str {
     }
 }
 
+/// Parses the output of [`resolution_kind`].
+pub(super) fn parse_resolution(text: &str) -> Option<Resolution> {
+    [Resolution::NoPinInForce, Resolution::Manual].into_iter().find(|resolution| resolution_kind(*resolution) == text)
+}
+
 /// The reason for an outcome, in words. A confirmed change has none.
 pub(super) fn outcome_reason(standing: &Standing) -> Option<CleanText> {
     match standing {

@@ -9,7 +9,7 @@ use crate::domain::clock::UtcTime;
 use crate::domain::standing::ChangeResult;
 use crate::escrow::{Ciphertext, EscrowEntry};
 use crate::journal::error::StorageError;
-use crate::journal::model::{EncryptedPin, RecordedState};
+use crate::journal::model::{EncryptedPin, RecordedState, SentChange};
 use crate::journal::run_lock::LiveRuns;
 use crate::state_dir::StateDir;
 
@@ -23,6 +23,25 @@ pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<EncryptedPin>, 
         pins.push(EncryptedPin { escrow_entry, state, last_attempt_at });
     })?;
     Ok(pins)
+}
+
+/// All changes, in the order in which they were last sent.
+pub(super) fn sent_changes(db: &Connection, dir: &StateDir) -> Result<Vec<SentChange>, StorageError> {
+    let states = change_facts::states(db, &mut LiveRuns::new(dir))?;
+    let mut statement = db.prepare(
+        "SELECT c.change, c.number, t.at FROM changes c
+        LEFT JOIN tries t ON t.seq = (SELECT max(seq) FROM tries WHERE change = c.change)
+        ORDER BY coalesce(t.seq, c.seq)",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut changes = Vec::new();
+    while let Some(row) = rows.next()? {
+        let change = parse_column(row, 0)?;
+        let state = states.get(&change).copied().unwrap_or(RecordedState::Ended(ChangeResult::NoAnswer));
+        let last_attempt_at = row.get::<_, Option<u32>>(2)?.map(UtcTime::from_unix_seconds);
+        changes.push(SentChange { change, number: parse_column(row, 1)?, state, last_attempt_at });
+    }
+    Ok(changes)
 }
 
 /// Calls `visit` for each encrypted PIN with the time of its last attempt, in the order in which the last attempts were

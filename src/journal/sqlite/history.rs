@@ -32,7 +32,7 @@ pub(super) fn number_history(
             let is_request = row.action != AuditAction::PinDecrypted;
             entries.push(HistoryEntry {
                 at,
-                operator_label: row.operator_label(),
+                operator_label: CleanText::new(row.operator_name().as_str()),
                 is_request,
                 description: CleanText::new(&description),
             });

@@ -11,9 +11,11 @@ use super::columns::{parse_column, waba_column};
 use super::encoding::{outcome_reason, reply_summary};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
+use crate::domain::operator::OperatorName;
 use crate::domain::text::CleanText;
+use crate::journal::audit::AuditRow;
 use crate::journal::error::StorageError;
-use crate::journal::model::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
+use crate::journal::model::{JobDetail, JobNumber, JobOperator, JobStatus, JobSummary, PinSource, RecordedState};
 use crate::journal::rules::change_state;
 use crate::journal::run_lock::LiveRuns;
 use crate::state_dir::StateDir;
@@ -80,7 +82,8 @@ const REFUSAL_COLUMN: &str =
 
 /// The columns of a job `j`, and the runs that resumed it.
 const JOB_COLUMNS: &str =
-    "j.job, j.at, j.profile, j.pins, j.run, (SELECT group_concat(run) FROM resumptions WHERE job = j.job)";
+    "j.job, j.at, j.profile, j.pins, j.run, (SELECT group_concat(run) FROM resumptions WHERE job = j.job),
+    j.note, (SELECT row FROM audit WHERE seq = j.seq)";
 
 /// The planned numbers `n`, each with the change `r` that has the latest record of the number in the job. With a job,
 /// each table is searched by its index.
@@ -138,12 +141,27 @@ fn read_job(row: &Row<'_>, start: usize, runs: &mut LiveRuns<'_>) -> Result<JobT
         at: UtcTime::from_unix_seconds(row.get(start + 1)?),
         profile: CleanText::new(&profile),
         pin_source: if pins == "random" { PinSource::Random } else { PinSource::Given },
+        operator: job_operator(&row.get::<_, String>(start + 7)?),
+        note: row.get::<_, Option<String>>(start + 6)?.map(|note| CleanText::new(&note)),
         counts: HashMap::new(),
         resumable: 0,
         // Known when all of its numbers are counted.
         status: JobStatus::Interrupted,
     };
     Ok(JobTally { summary, is_active: runs.is_alive(&run)?, is_resumed })
+}
+
+/// Who confirmed a job, by its row in the audit log. An altered row may name no operator.
+fn job_operator(audit_row: &str) -> JobOperator {
+    let Ok(row) = serde_json::from_str::<AuditRow>(audit_row) else {
+        let unknown = CleanText::new("unknown");
+        return JobOperator {
+            name: OperatorName::new(0, Some(&unknown), None, &unknown),
+            user: None,
+            claimed_user: None,
+        };
+    };
+    JobOperator { name: row.operator_name(), user: row.claimed.user, claimed_user: row.claimed.sudo_user }
 }
 
 /// Reads a number of a job. `is_alive` tells whether a live process works on it.

@@ -24,18 +24,22 @@ impl JournalTx<'_> {
             PinSource::Given => "given",
             PinSource::Random => "random",
         };
-        let note = format!("{}, profile {}, PINs {pins}", number_count_label(plan.numbers.len()), plan.profile);
+        let noted = plan.note.as_ref().map(|note| format!(", note: {note}")).unwrap_or_default();
+        let note = format!("{}, profile {}, PINs {pins}{noted}", number_count_label(plan.numbers.len()), plan.profile);
         let entry = AuditEntry { job: Some(job), note: Some(CleanText::new(&note)), ..AuditEntry::default() };
         let seq = self.add_audit_row(AuditAction::JobStarted, self.now.utc, entry)?;
         self.db
-            .prepare_cached("INSERT INTO jobs (job, seq, run, at, profile, pins) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .prepare_cached(
+                "INSERT INTO jobs (job, seq, run, at, profile, pins, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
             .execute(params![
                 job.get(),
                 seq,
                 self.run_id(),
                 self.now.utc.unix_seconds(),
                 plan.profile.as_str(),
-                pins
+                pins,
+                plan.note.as_ref().map(CleanText::as_str)
             ])?;
         let mut insert_number =
             self.db.prepare_cached("INSERT INTO job_numbers (job, place, number, waba) VALUES (?1, ?2, ?3, ?4)")?;

@@ -159,6 +159,7 @@ fn read_change(row: &Row<'_>, facts: ChangeFacts) -> rusqlite::Result<OpenChange
             is_in_escrow: row.get(START + 5)?,
         },
         run_id,
+        has_outcome: outcome_at.is_some(),
         last_send,
     })
 }

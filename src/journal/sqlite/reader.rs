@@ -2,20 +2,26 @@
 //!
 //! It never changes a row, takes a lock that a writer waits for, or creates a file.
 
+use std::sync::Arc;
+
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
 use super::schema::{self, LATEST_VERSION};
-use super::{audit_log, cache, encrypted_pins, history, job_queries};
+use super::{audit_log, cache, encrypted_pins, history, job_queries, last_requests, number_records};
 use crate::domain::change::JobId;
-use crate::domain::clock::UtcTime;
+use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
 use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
-use crate::journal::model::{EncryptedPin, HistoryEntry, JobDetail, JobSummary};
+use crate::journal::model::{
+    EncryptedPin, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord, NumberUpdate, RecordCursor,
+    SentChange,
+};
+use crate::journal::run_lock::LiveRuns;
 use crate::state_dir::StateDir;
 
 /// A journal that is open for reading.
@@ -23,6 +29,8 @@ use crate::state_dir::StateDir;
 pub struct JournalReader {
     db: Connection,
     dir: StateDir,
+    /// The run of the writer in this process; empty without one.
+    own_run: Arc<str>,
 }
 
 /// The result of verifying an intact audit log.
@@ -52,15 +60,15 @@ impl JournalReader {
         if info.version < LATEST_VERSION {
             return Err(JournalError::OlderSchema { path: database_path(dir.path()) });
         }
-        Ok(Self { db, dir: dir.clone() })
+        Ok(Self { db, dir: dir.clone(), own_run: Arc::default() })
     }
 
     /// Opens the journal beside its writer in the same process. If this reader is closed last, it leaves the write-ahead
     /// log as it is, because after a failed sync only the next start may read it.
-    pub(in crate::journal) fn open_beside_writer(dir: &StateDir) -> Result<Self, JournalError> {
+    pub(in crate::journal) fn open_beside_writer(dir: &StateDir, own_run: Arc<str>) -> Result<Self, JournalError> {
         /// In KiB. It reads each page of the database once, so a cache of SQLite's usual size is only memory.
         const CACHE_SIZE: i64 = 256;
-        let reader = Self::open(dir)?;
+        let reader = Self { own_run, ..Self::open(dir)? };
         let db = &reader.db;
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
             .and_then(|_| db.pragma_update(None, "cache_size", -CACHE_SIZE))
@@ -76,6 +84,40 @@ impl JournalReader {
         self.read(|db| Ok(history::number_history(db, number, limit)?))
     }
 
+    /// Up to where the journal can be read now, to read from there later: [`Self::number_updates`].
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn record_cursor(&self) -> Result<RecordCursor, JournalError> {
+        self.read(|db| Ok(number_records::cursor(db)?))
+    }
+
+    /// The newest row of every number that ended a change, newest first: eight bytes for each number, for
+    /// [`Self::number_records`].
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn newest_ends(&self) -> Result<Vec<i64>, JournalError> {
+        self.read(|db| Ok(number_records::newest_ends(db)?))
+    }
+
+    /// What the journal has about the numbers with these rows, in the same order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn number_records(&self, ends: &[i64]) -> Result<Vec<NumberRecord>, JournalError> {
+        self.read(|db| number_records::records(db, &mut LiveRuns::new(&self.dir), ends))
+    }
+
+    /// What rows after the cursor say about their numbers, and what became of the numbers that another process works on.
+    /// Advances the cursor, at most by some 1,000 rows: [`RecordCursor::has_more`] tells whether there are more.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn number_updates(&self, cursor: &mut RecordCursor, clock: Clock) -> Result<Vec<NumberUpdate>, JournalError> {
+        self.read(|db| number_records::updates(db, &self.dir, clock, &self.own_run, cursor))
+    }
+
     /// The cached numbers of a profile, sorted by ID: the first page, or the page after an ID. Empty after the last
     /// page.
     ///
@@ -83,6 +125,22 @@ impl JournalReader {
     /// If the database cannot be read.
     pub fn cached_numbers(&self, profile: &str, after: Option<PhoneNumberId>) -> Result<Vec<Number>, JournalError> {
         self.read(|db| Ok(cache::cached_numbers(db, profile, after)?))
+    }
+
+    /// Every cached number of every profile, sorted by ID, each once as it was read last.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn all_cached_numbers(&self) -> Result<Vec<Number>, JournalError> {
+        self.read(|db| Ok(cache::all_numbers(db)?))
+    }
+
+    /// The newest request of every number that has one, in no order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn last_requests(&self) -> Result<Vec<LastRequest>, JournalError> {
+        self.read(|db| last_requests::all(db, &self.dir))
     }
 
     /// Calls `visit` with the ID and the WABA of each cached number of a profile that a WABA listed, if it was read at
@@ -172,6 +230,14 @@ impl JournalReader {
     /// If the database cannot be read.
     pub fn encrypted_pins(&self) -> Result<Vec<EncryptedPin>, JournalError> {
         self.read(|db| encrypted_pins::all(db, &self.dir))
+    }
+
+    /// Every change of the journal, in the order in which they were last sent.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn sent_changes(&self) -> Result<Vec<SentChange>, JournalError> {
+        self.read(|db| encrypted_pins::sent_changes(db, &self.dir))
     }
 
     /// Runs `query` in one transaction, so that all it reads is consistent.

@@ -51,6 +51,11 @@ pub(in crate::journal) struct WriterContext {
 }
 
 impl WriterContext {
+    /// The ID of this run.
+    pub(in crate::journal) fn run_id(&self) -> &str {
+        self.run_lock.run_id()
+    }
+
     /// Whole seconds since the machine started.
     fn uptime_seconds(&self) -> Option<i64> {
         self.clock.uptime().map(|uptime| uptime.as_secs().cast_signed())
@@ -303,6 +308,6 @@ impl JournalTx<'_> {
     }
 
     pub(super) fn run_id(&self) -> &str {
-        self.context.run_lock.run_id()
+        self.context.run_id()
     }
 }

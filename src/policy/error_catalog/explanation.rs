@@ -118,7 +118,12 @@ impl Explanation {
                 ),
                 DoubtReason::ConnectionLost { after } => (
                     "sent, then the connection was lost".into(),
-                    format!("The request was sent, then the connection was lost after {} s.", after.as_secs()).into(),
+                    match after.as_secs() {
+                        0 => "The request was sent, then the connection was lost at once.".into(),
+                        seconds => {
+                            format!("The request was sent, then the connection was lost after {seconds} s.").into()
+                        }
+                    },
                 ),
                 DoubtReason::ServerError(error) => {
                     let entry = lookup(error);

@@ -95,8 +95,14 @@ const WHATSAPP_MANAGER_STEPS: &[&str] = &["Open the number in WhatsApp Manager a
 
 const TOKEN_REFUSED: CatalogEntry = token_entry(
     "Meta refused the access token",
-    "Meta refused the access token. It has expired, or someone cancelled it.",
+    "Meta refused the access token. It may be mistyped, expired or revoked.",
     REPLACE_TOKEN_STEPS,
+);
+
+const TOKEN_UNREADABLE: CatalogEntry = token_entry(
+    "Meta cannot read the access token",
+    "Meta cannot read the access token: it is mistyped, cut off, or not a token of Meta's.",
+    &["Look at the token file or command: it gives the token and nothing else.", "Then try again."],
 );
 
 const TOKEN_MISSING: CatalogEntry =
@@ -224,6 +230,9 @@ static ROWS: &[CatalogRow] = &[
             &["In Meta Business settings, give the user its role back.", "Then make a new access token."],
         ),
     ),
+    row(&[190..=190], MatchCondition::Phrase("malformed access token"), TOKEN_UNREADABLE),
+    row(&[190..=190], MatchCondition::Phrase("cannot parse access token"), TOKEN_UNREADABLE),
+    row(&[190..=190], MatchCondition::Phrase("could not be decrypted"), TOKEN_UNREADABLE),
     row(&[0..=0, 102..=102, 190..=190], MatchCondition::CodeOnly, TOKEN_REFUSED),
     row(&[104..=104, 2500..=2500], MatchCondition::CodeOnly, TOKEN_MISSING),
     row(&[200..=200], MatchCondition::Phrase("provide valid app id"), TOKEN_MISSING),

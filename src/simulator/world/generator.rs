@@ -10,10 +10,15 @@ use super::number_ranges::Region;
 use crate::domain::number::Waba;
 use crate::domain::pin::PIN_DIGITS;
 use crate::domain::text::CleanText;
+use crate::simulator::demo_rows::{DemoRow, demo_row};
 use crate::simulator::splitmix::splitmix64;
 
 const FIRST_WABA_ID: u64 = 100_000_000_000_001;
 const FIRST_NUMBER_ID: u64 = 200_000_000_000_001;
+
+/// The lowest area code of the generated numbers, and one that none of them has.
+const LOWEST_AREA: &str = "+1 201-";
+const SPARE_AREA: &str = "+1 369-";
 
 /// Every number whose position is a multiple of this is not registered: rare, and easy to name in a test.
 const UNREGISTERED_EVERY: usize = 250;
@@ -109,16 +114,27 @@ pub(super) struct WorldGenerator {
     numbers: usize,
     /// How many numbers each WABA has; `None` for its share of all numbers.
     waba_sizes: Option<WabaSizes>,
+    /// True if the first numbers are those of the demo.
+    has_demo_rows: bool,
 }
 
 impl WorldGenerator {
     pub(super) const fn new(seed: u64, numbers: usize) -> Self {
-        Self { seed, numbers, waba_sizes: None }
+        Self { seed, numbers, waba_sizes: None, has_demo_rows: false }
     }
 
-    /// A generator whose WABAs have these sizes.
-    pub(super) fn with_waba_sizes(seed: u64, sizes: WabaSizes) -> Self {
-        Self { seed, numbers: sizes.iter().sum(), waba_sizes: Some(sizes) }
+    /// A world whose WABAs have these sizes.
+    pub(super) fn with_waba_sizes(self, sizes: WabaSizes) -> Self {
+        Self { numbers: sizes.iter().sum(), waba_sizes: Some(sizes), ..self }
+    }
+
+    /// The same world, with the numbers of the demo in place of its first ones.
+    pub(super) const fn with_demo_rows(self, has_demo_rows: bool) -> Self {
+        Self { has_demo_rows, ..self }
+    }
+
+    fn demo_row(self, index: usize) -> Option<&'static DemoRow> {
+        demo_row(index).filter(|_| self.has_demo_rows)
     }
 
     /// The index of the number with this ID.
@@ -155,6 +171,9 @@ impl WorldGenerator {
 
     /// The value of `is_pin_enabled` at the start of the world; `None` for one number in 20.
     pub(super) fn initial_two_step(self, index: usize) -> Option<bool> {
+        if let Some(row) = self.demo_row(index) {
+            return Some(row.is_on);
+        }
         if !is_initially_registered(index) {
             return Some(false);
         }
@@ -166,13 +185,25 @@ impl WorldGenerator {
         let same_region = (0..waba).filter(|other| WABAS[*other].region == region);
         let before: usize = same_region.map(|other| self.numbers_of(other).len()).sum();
         let slot = before + index - self.numbers_of(waba).start;
-        region.display_number(slot, (self.seed % 1_000) as usize)
+        let number = region.display_number(slot, (self.seed % 1_000) as usize);
+        if !self.has_demo_rows {
+            return number;
+        }
+        // The list is sorted by number, and the numbers of the demo come first: they have the lowest area code alone.
+        match self.demo_row(index) {
+            Some(_) => format!("{LOWEST_AREA}555-01{index:02}"),
+            None => number.replacen(LOWEST_AREA, SPARE_AREA, 1),
+        }
     }
 
     /// A simulated business name. One in 25 is not plain ASCII, and one in 300 contains terminal control sequences or
     /// similar attacks.
     pub(super) fn verified_name(self, index: usize) -> Cow<'static, str> {
-        let draw = self.draw(index, Attribute::UnusualName);
+        let demo_row = self.demo_row(index);
+        if let Some(name) = demo_row.and_then(|row| row.name) {
+            return Cow::Borrowed(name);
+        }
+        let draw = if demo_row.is_some() { 1 } else { self.draw(index, Attribute::UnusualName) };
         if draw.is_multiple_of(300) {
             return Cow::Borrowed(one_of(&HOSTILE_NAMES, draw / 300));
         }
@@ -185,7 +216,11 @@ impl WorldGenerator {
     }
 
     /// Picks one of the choices, with a probability in proportion to its weight.
+    /// The numbers of the demo get the first choice.
     pub(super) fn pick<T: Copy>(self, index: usize, attribute: Attribute, choices: &[(u64, T)]) -> T {
+        if self.demo_row(index).is_some() {
+            return choices[0].1;
+        }
         let total: u64 = choices.iter().map(|(weight, _)| weight).sum();
         let mut draw = self.draw(index, attribute) % total;
         for (weight, choice) in choices {
@@ -306,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_waba_has_the_size_that_is_asked_for() {
-        let generator = WorldGenerator::with_waba_sizes(1, [9_000, 0, 5, 0, 0, 0, 1]);
+        let generator = WorldGenerator::new(1, 0).with_waba_sizes([9_000, 0, 5, 0, 0, 0, 1]);
         let sizes: Vec<_> = (0..WABAS.len()).map(|waba| generator.numbers_of(waba)).collect();
         let end = 9_005;
         assert_eq!(sizes, [0..9_000, 9_000..9_000, 9_000..end, end..end, end..end, end..end, end..9_006]);
@@ -343,6 +378,23 @@ mod tests {
             assert!(names.contains(*name), "{name:?}");
         }
         assert!(!is_initially_registered(249));
+    }
+
+    #[test]
+    fn the_rows_of_the_demo_come_first_and_keep_numbers_unique() {
+        for numbers in [0, 2, 5, 60, 12_408] {
+            let generator = WorldGenerator::new(1, numbers).with_demo_rows(true);
+            let displayed = |index| generator.display_number(index, generator.waba_of(index));
+            let mut sorted: Vec<(String, usize)> = (0..numbers).map(|index| (displayed(index), index)).collect();
+            sorted.sort_unstable();
+            let first: Vec<usize> = sorted.iter().map(|(_, index)| *index).take(8).collect();
+            assert_eq!(first, (0..numbers.min(8)).collect::<Vec<_>>(), "{numbers} numbers");
+            sorted.dedup_by(|(number, _), (other, _)| number == other);
+            assert_eq!(sorted.len(), numbers);
+        }
+        let generator = WorldGenerator::new(1, 12_408).with_demo_rows(true);
+        assert_eq!((generator.initial_two_step(0), generator.verified_name(0).is_ascii()), (Some(false), true));
+        assert_eq!(generator.verified_name(4), "Silent Ltd (no answer)");
     }
 
     #[test]

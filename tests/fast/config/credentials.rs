@@ -67,6 +67,36 @@ fn an_unsafe_token_file_is_refused_with_the_chmod() {
 }
 
 #[test]
+fn a_byte_order_mark_is_not_a_part_of_a_secret() {
+    let home = ConfigHome::new();
+    let source = TokenSource::File(home.write_file("token", 0o600, "\u{feff}EAAJfake\r\n"));
+    assert_eq!(token_source::read_token(&source).expect("a token").expose(), "EAAJfake");
+    let command = ["printf", r"\357\273\277EAAJfake"].map(str::to_owned).to_vec();
+    assert_eq!(token_source::read_token(&TokenSource::Command(command)).expect("a token").expose(), "EAAJfake");
+}
+
+#[test]
+fn a_wrapped_token_is_named_for_what_it_is() {
+    let home = ConfigHome::new();
+    let wide: Vec<u8> = "EAAJfake\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let message = |content: &[u8]| {
+        let source = TokenSource::File(home.write_file("token", 0o600, content));
+        let message = home.without_temp_path(token_source::read_token(&source).expect_err("a wrapped token"));
+        assert!(!message.contains("EAAJ"), "{message}");
+        message
+    };
+    assert_snapshot!(message(b"\"EAAJfake\"\n"), @"~/token contains more than the access token: it is in quotation marks. Remove them");
+    assert_snapshot!(message("“EAAJfake”\n".as_bytes()), @"~/token contains more than the access token: it is in quotation marks. Remove them");
+    assert_snapshot!(message(b"META_TOKEN=EAAJfake\n"), @"~/token contains more than the access token: there is a name before the value (NAME=value). Keep only the value");
+    assert_snapshot!(message(b"{\"access_token\":\"EAAJfake\"}\n"), @"~/token contains more than the access token: it is JSON. Keep only the value");
+    assert_snapshot!(message(b"Bearer EAAJfake\n"), @"~/token contains more than the access token: there is the word Bearer before the value. Keep only the value");
+    assert_snapshot!(message("EAAJ\u{200b}fake".as_bytes()), @"~/token contains more than the access token: there is an invisible character (U+200B) inside it. Remove it");
+    assert_snapshot!(message(&wide), @"access token file ~/token: it is UTF-16 text. Save it as UTF-8");
+    let command = TokenSource::Command(vec!["echo".to_owned(), "TOKEN=EAAJfake".to_owned()]);
+    assert_snapshot!(token_source::read_token(&command).expect_err("a wrapped token"), @"the output of echo contains more than the access token: there is a name before the value (NAME=value). Keep only the value");
+}
+
+#[test]
 fn a_token_is_read_from_a_command() {
     let command = |script: &str| {
         TokenSource::Command(vec!["sh".to_owned(), "-c".to_owned(), script.to_owned(), "EAAJargument".to_owned()])

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use pindesk::config::endpoint::Endpoint;
-use pindesk::config::{ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource, search_paths};
+use pindesk::config::{
+    ConsoleSettings, Env, GlyphChoice, Overrides, PolicySettings, Profile, TokenSource, search_paths,
+};
 use pindesk::domain::number::Waba;
 use pindesk::domain::text::CleanText;
 use pindesk::preflight;
@@ -51,8 +53,14 @@ token_command = ["pass", "show", "meta/acme"]
 graph_url = "http://127.0.0.1:8080"
 
 [escrow]
-recipients = ["age1qqqq", "ssh-ed25519 AAAA ana@acme"]
+recipients = [
+    "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBHvp7aptwxjOph/aTAlMGntAfYMxZHmBu1Hf95T52m3 ana@acme",
+]
 recipients_file = "/etc/pindesk/recipients"
+
+[policy]
+rotate_after = "180d"
 
 [console]
 glyphs = "ascii"
@@ -99,6 +107,7 @@ fn every_setting_of_a_config_is_read() {
             hide_after: Some(Duration::from_mins(2)),
         }
     );
+    assert_eq!(config.policy, PolicySettings { rotate_after: Some(Duration::from_hours(24 * 180)) });
     let keys: Vec<_> = config.key_overrides.iter().map(|key| (key.action.as_str(), key.key.as_str())).collect();
     assert_eq!(keys, [("set_pin", "S"), ("back", "backspace")]);
 }
@@ -122,6 +131,7 @@ fn an_absent_setting_has_its_default() {
     );
     assert!(config.profile.is_empty());
     assert_eq!((config.console, config.key_overrides), (ConsoleSettings::default(), vec![]));
+    assert_eq!(config.policy, PolicySettings { rotate_after: None });
 }
 
 #[test]
@@ -199,7 +209,21 @@ fn only_a_regular_text_file_is_accepted() {
     };
     assert_snapshot!(load(home.0.path().to_owned()), @"config file ~: it is not a regular file");
     assert_snapshot!(load("/dev/null".into()), @"config file /dev/null: it is not a regular file");
-    assert_snapshot!(load(home.write_file("binary", 0o600, b"\xff\xfe")), @"config file ~/binary: it is not UTF-8 text");
+    assert_snapshot!(load(home.write_file("binary", 0o600, b"\xff\xfa")), @"config file ~/binary: it is not UTF-8 text");
+    assert_snapshot!(load(home.write_file("wide", 0o600, b"\xff\xfe[\0")), @"config file ~/wide: it is UTF-16 text. Save it as UTF-8");
+}
+
+#[test]
+fn a_byte_order_mark_is_not_a_part_of_the_config() {
+    assert_eq!(parse_config("\u{feff}[profile.a]\r\n").profile.name.as_str(), "a");
+    assert_snapshot!(config_error("\u{feff}[profil.a]\n"), @r#"
+    config.toml:1:2: unknown key "profil"
+      |
+    1 | [profil.a]
+      |  ^^^^^^
+      = expected one of: default_profile, profile, escrow, policy, console, keys
+      = did you mean "profile"?
+    "#);
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn an_unknown_key_is_reported_with_a_suggestion() {
       |
     1 | [profil.acme]
       |  ^^^^^^
-      = expected one of: default_profile, profile, escrow, console, keys
+      = expected one of: default_profile, profile, escrow, policy, console, keys
       = did you mean "profile"?
     "#);
     assert_snapshot!(config_error("[profile.a]\n[console]\nBell = true\n"), @r#"
@@ -113,6 +113,28 @@ fn invalid_toml_is_reported_with_its_position() {
     2 | read_only
       |          ^
       = expected `=`
+    "#);
+}
+
+#[test]
+fn an_unusable_recipient_is_reported_with_its_line() {
+    let config = "[profile.a]\n[escrow]\nrecipients = [\n  \"age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa\",\n  \"age1qqqq\",\n]\n";
+    assert_snapshot!(config_error(config), @r#"
+    config.toml:5:3: this age key is mistyped or truncated: its checksum is wrong
+      |
+    5 |   …
+      |   ^
+      = expected one public key in each entry
+    "#);
+    let secret = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+    let error = config_error(&format!("[profile.a]\n[escrow]\nrecipients = [\"{secret}\"]\n"));
+    assert!(!error.contains("1GQ9778"), "{error}");
+    assert_snapshot!(error, @r#"
+    config.toml:3:15: this is a private key, but a public key belongs here. Consider it leaked: anyone who could read it can decrypt what is encrypted to it. Remove it, create a new key, and stop using this one
+      |
+    3 | recipients = …
+      |              ^
+      = expected one public key in each entry
     "#);
 }
 

@@ -53,7 +53,7 @@ fn a_value_of_the_wrong_type_is_reported() {
       |
     3 | show_pin = 10
       |            ^^
-      = expected "never", or a duration from "1s" to "5m", such as "10s", "2m" or "1h"
+      = expected "never", or a duration from "1s" to "5m", such as "10s" or "2m"
     "#);
 }
 
@@ -125,7 +125,28 @@ fn an_invalid_choice_time_or_path_is_reported() {
       |
     3 | show_pin = "6m"
       |            ^^^^
-      = expected "never", or a duration from "1s" to "5m", such as "10s", "2m" or "1h"
+      = expected "never", or a duration from "1s" to "5m", such as "10s" or "2m"
+    "#);
+    assert_snapshot!(config_error("[profile.a]\n[policy]\nrotate_after = \"6m\"\n"), @r#"
+    config.toml:3:16: this is not a duration
+      |
+    3 | rotate_after = "6m"
+      |                ^^^^
+      = expected a duration from "1d" to "3650d", such as "180d" or "26w"
+    "#);
+    assert_snapshot!(config_error("[profile.a]\n[policy]\nrotate_after = \"522w\"\n"), @r#"
+    config.toml:3:16: this is out of range
+      |
+    3 | rotate_after = "522w"
+      |                ^^^^^^
+      = expected a duration from "1d" to "3650d", such as "180d" or "26w"
+    "#);
+    assert_snapshot!(config_error("[profile.a]\n[[profile.a.waba]]\nid = \"2,00E+14\"\n"), @r#"
+    config.toml:3:6: a spreadsheet rounded this ID, and its last digits are lost. Format the column as text, and copy the IDs again
+      |
+    3 | id = "2,00E+14"
+      |      ^^^^^^^^^^
+      = expected the ID as Meta shows it, digits only
     "#);
     assert_snapshot!(config_error("[profile.a]\nca_file = \"\"\n"), @r#"
     config.toml:2:11: this is empty

@@ -30,6 +30,13 @@ fn console_in(mode: Mode) -> AppFixture {
     let mut console = match mode {
         Mode::Welcome => return AppFixture::without_config(SMALL),
         Mode::NoNumbers => AppFixture::new(SMALL),
+        Mode::Token => return AppFixture::without_token(SMALL),
+        Mode::NothingNamed => {
+            let mut console = AppFixture::with_empty_profile(SMALL);
+            console.open_recording(recording_with_escrow(), Vec::new(), &["The journal was missing."]);
+            console.key(Key::Esc);
+            return console;
+        }
         Mode::JournalUnavailable => {
             let why = CleanText::new(&"the state directory cannot be written to ".repeat(20));
             AppFixture::loaded(SMALL, RecordingStatus::Unusable(why))
@@ -54,19 +61,20 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::Hidden
         | Mode::Confirm
         | Mode::ConfirmReplace
+        | Mode::ConfirmResend
         | Mode::Copy
         | Mode::Copied
         | Mode::Messages
         | Mode::Help
         | Mode::Quit
         | Mode::ShuttingDown
-        | Mode::Token
+        | Mode::TokenOverPage
         | Mode::TooSmall => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
     console.key(Key::Down);
     match mode {
-        Mode::Welcome | Mode::List => {}
+        Mode::Welcome | Mode::Token | Mode::NothingNamed | Mode::List => {}
         Mode::NoNumbers => {
             console.update(Msg::RefreshFinished { refresh_id: 1 });
         }
@@ -106,11 +114,15 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::ConfirmReplace => {
             console.press('p').enter_pin();
         }
+        Mode::ConfirmResend => {
+            console.set_in_doubt(1, |_| {}).key(Key::Enter).press('s');
+        }
         Mode::Copy => {
             console.press('c');
         }
         Mode::Copied => {
-            console.press('c').press('1');
+            // More lines than the window shows.
+            console.press('c').press('4');
         }
         Mode::Messages => {
             for _ in 0..20 {
@@ -127,7 +139,7 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::ShuttingDown => {
             console.set_change_state(1, ChangeState::Sending { attempt: 1 }).press('q').wait(READING_TIME).press('y');
         }
-        Mode::Token => {
+        Mode::TokenOverPage => {
             console.update(Msg::TokenRead(Err("The file is gone.".to_owned())));
         }
         Mode::TooSmall => {
@@ -146,6 +158,9 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
         }
         (Mode::Filter | Mode::ResolutionNote, "clear-field") => {
             console.type_text("Acme");
+        }
+        (Mode::Filter, "complete-word") => {
+            console.type_text("re");
         }
         (Mode::PinForm, "clear-field" | "delete-digit" | "show-pin") => {
             console.type_text("40");
@@ -167,8 +182,9 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::Recipients
             | Mode::JournalUnavailable
             | Mode::Messages
-            | Mode::Help,
-            "up" | "page-up",
+            | Mode::Help
+            | Mode::Copied,
+            "up" | "page-up" | "first",
         ) => {
             console.key(Key::Down);
         }
@@ -190,7 +206,7 @@ fn each_action_of_each_mode_does_something() {
             prepare(&mut console, mode, row.name);
             assert_eq!(console.app.mode(), mode, "before {}", row.name);
             // Redraws, and is the last key: the time of a key alone must not count as a change.
-            console.key(Key::Ctrl('l'));
+            console.key(Key::Ctrl('l')).wait(READING_TIME);
             let before = visible_state(&console, row.name);
             console.key(row.keys[0]);
             let after = visible_state(&console, row.name);

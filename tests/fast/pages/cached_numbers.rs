@@ -22,9 +22,9 @@ fn cached_numbers_are_marked_as_old_until_refreshed() {
     console
         .open_recording(recording_with_escrow(), Vec::new(), &[])
         .update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5)]));
-    console.sees("Showing numbers as of 21 Nov 2026 14:03 UTC. Refreshing: 0 so far.");
-    console.sees("? on").sees("on 0 | not set 0 | unknown 2");
-    console.read_list().sees("Read 4 numbers.").sees("Showing 4 of 4").sees("on 1 | not set 3 | unknown 0");
+    console.sees("0 refreshed so far. Others as of 21 Nov 2026 14:03 UTC.");
+    console.sees("? on").sees("set today 0");
+    console.read_list().sees("Read 4 numbers.").sees("All 4 numbers");
     console.sees("+ on").does_not_see("? on").does_not_see("0145");
 }
 
@@ -34,8 +34,9 @@ fn cached_numbers_that_load_late_never_replace_fresh_ones() {
     let on = Number { two_step: TwoStep::On, ..cached_number(0) };
     console
         .update(Msg::CachedNumbersLoaded(vec![on, cached_number(5)]))
-        .sees("on 1 | not set 3 | unknown 0")
-        .sees("4 of 4");
+        .sees("All 4 numbers")
+        .sees("+ on")
+        .does_not_see("? on");
 }
 
 #[test]
@@ -45,10 +46,14 @@ fn a_cached_status_counts_as_unknown_in_the_confirmation() {
         .open_recording(recording_with_escrow(), Vec::new(), &[])
         .update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
     let known = Number { two_step: TwoStep::Unknown, ..cached_number(0) };
-    console.press('p').assert_effects([WorkCommand::RefreshNumber(known)]).sees("Two-step now unknown");
-    console.enter_pin().sees("Replace the PIN of 1 number?").key(Key::Esc);
-    console.press('p').update(Msg::NumberRead { id: number_id(0), result: Ok(number(0)) }).sees("Two-step now not set");
-    console.enter_pin().sees("Set the PIN for 1 number?");
+    console.press('p').assert_effects([WorkCommand::RefreshNumber(known), WorkCommand::ReadHistory(number_id(0))]);
+    console.sees("Two-step now ? unknown, not read yet");
+    console.enter_pin().sees("Replace the PIN of +1 555-010-0140?").key(Key::Esc).key(Key::Esc);
+    console
+        .press('p')
+        .update(Msg::NumberRead { id: number_id(0), result: Ok(number(0)) })
+        .sees("Two-step now - not set, read 14:03:09 UTC");
+    console.enter_pin().sees("Set the PIN of +1 555-010-0140?");
 }
 
 #[test]
@@ -57,9 +62,11 @@ fn only_newer_data_makes_the_confirmation_ask_again() {
     let on = || Number { two_step: TwoStep::On, ..number(0) };
     let mut console = AppFixture::new((80, 24));
     console.open_recording(recording_with_escrow(), Vec::new(), &[]).update(page(number(0))).press('p');
-    console.enter_pin().sees("Set the PIN for 1 number?");
-    console.update(page(Number { read_at: Some(UtcTime::from_unix_seconds(1)), ..on() })).sees("Set the PIN for 1");
-    console.update(page(on())).sees("Replace the PIN of 1 number?").sees("This is its status now");
+    console.enter_pin().sees("Set the PIN of +1 555-010-0140?");
+    console
+        .update(page(Number { read_at: Some(UtcTime::from_unix_seconds(1)), ..on() }))
+        .sees("Set the PIN of +1 555-010-0140?");
+    console.update(page(on())).sees("Replace the PIN of +1 555-010-0140?").sees("This is its status now");
     console
         .update(page(Number { display_number: Some(CleanText::new("+1 555-010-0199")), ..on() }))
         .sees("+1 555-010-0199");
@@ -73,10 +80,10 @@ fn numbers_that_cannot_be_refreshed_keep_their_old_read_time() {
             .open_recording(recording_with_escrow(), Vec::new(), &[])
             .update(Msg::CachedNumbersLoaded(vec![cached_number(0), cached_number(1)]));
         console.update(waba_read(1, Err(ReadFailure::NoAnswer))).update(Msg::RefreshFinished { refresh_id: 1 });
-        console.sees("as of 21 Nov 2026 14:03 UTC").key(Key::Down).sees("as of 21 Nov 2026 14:03 UTC");
+        console.key(Key::Up).sees("as of 21 Nov 2026 14:03 UTC").key(Key::Down).sees("as of 21 Nov 2026 14:03 UTC");
         console.press('u').update(Msg::PageReceived { refresh_id: 2, numbers: vec![number(0)] });
         console.update(waba_read(2, Err(ReadFailure::NoAnswer))).update(Msg::RefreshFinished { refresh_id: 2 });
-        console.sees("on 0 | not set 1 | unknown 1");
+        console.key(Key::Down).sees("not set 1");
         console.update(Msg::NumberRead { id: number_id(1), result: Ok(number(1)) }).does_not_see("as of");
     }
 }
@@ -106,10 +113,10 @@ fn cached_numbers_no_longer_configured_are_not_shown() {
     let other = Arc::new(Waba { id: "7".parse().expect("a valid ID"), name: None });
     let elsewhere = Number { waba: Some(other), ..cached_number(2) };
     let single = Number { waba: None, ..cached_number(3) };
-    console.update(Msg::CachedNumbersLoaded(vec![elsewhere, single])).sees("Showing 1 of 1");
+    console.update(Msg::CachedNumbersLoaded(vec![elsewhere, single])).sees("1 of 1");
     let numbers = vec![number(0)];
     console.update(Msg::PageReceived { refresh_id: 1, numbers }).update(Msg::RefreshFinished { refresh_id: 1 });
-    console.sees("Showing 1 of 1").sees("0140").does_not_see("0143");
+    console.sees("The only number").sees("0140").does_not_see("0143");
 }
 
 #[test]
@@ -118,7 +125,7 @@ fn the_list_drops_only_numbers_missing_from_a_complete_waba() {
     let unresolved = vec![console.recovered_change(8)];
     console.open_recording(recording_with_escrow(), unresolved, &[]).key(Key::Esc);
     console.update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5), cached_number(8)]));
-    console.read_list().sees("Showing 5 of 5").sees("0148").does_not_see("0145");
+    console.read_list().sees("All 5 numbers").sees("0148").does_not_see("0145");
 }
 
 #[test]
@@ -129,8 +136,8 @@ fn an_incomplete_refresh_keeps_every_cached_number() {
         .update(Msg::CachedNumbersLoaded(vec![cached_number(1), cached_number(5)]));
     console.update(Msg::PageReceived { refresh_id: 1, numbers: vec![number(0)] });
     console.update(waba_read(1, Err(ReadFailure::NoAnswer)));
-    console.update(Msg::RefreshFinished { refresh_id: 1 }).sees("Showing 3 of 3");
-    console.update(Msg::CachedNumbersLoaded(vec![cached_number(6)])).sees("Showing 4 of 4");
+    console.update(Msg::RefreshFinished { refresh_id: 1 }).sees("3 numbers; the WABA could not be read");
+    console.update(Msg::CachedNumbersLoaded(vec![cached_number(6)])).sees("4 numbers; the WABA");
 }
 
 #[test]

@@ -1,9 +1,6 @@
 //! Counts in messages and hints: singular for one, plural otherwise.
 
-use std::time::Duration;
-
 use pindesk::console::app::Msg;
-use pindesk::console::theme::TerminalEnv;
 use pindesk::domain::change::{ChangeState, Completion};
 use pindesk::domain::outcome::ReadFailure;
 
@@ -28,17 +25,5 @@ fn one_try_is_counted_in_the_singular() {
         let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
         console.set_change_state(0, ChangeState::Set(Completion { at: START_TIME, attempts }));
         console.open_number(0).sees(text);
-    }
-}
-
-#[test]
-fn one_second_is_counted_in_the_singular() {
-    for (seconds, description) in [(1, "show the PIN for 1 second"), (2, "show the PIN for 2 seconds")] {
-        let terminal_env = TerminalEnv::default();
-        let mut console = AppFixture::with_options((80, 24), &terminal_env, Duration::from_secs(seconds));
-        console.read_list().open_recording(recording_with_escrow(), Vec::new(), &[]).press('p');
-        let screen = console.screen();
-        let shown = screen.lines().find_map(|line| line.split_once("v  ").map(|(_, shown)| shown));
-        assert_eq!(shown, Some(description));
     }
 }

@@ -25,7 +25,10 @@ fn the_screen_hides_after_the_timeout_and_warns_30_s_before() {
     );
     console.wait(until_warning).sees("Hiding the screen in 30 s. Press any key.");
     console.wait(Duration::from_millis(29_999)).sees("0143").wait(Duration::from_millis(1));
-    console.assert_effects([WorkCommand::DropSecrets]).sees("Screen hidden").sees("Hidden after 10 min without a key.");
+    console
+        .assert_effects([WorkCommand::DropSecrets])
+        .sees("This is not a lock.")
+        .sees("Hidden after 10 min without a key.");
     for word in ["0140", "0143", "Acme", "acme", "2000000", "Read 4"] {
         console.does_not_see(word);
     }
@@ -41,7 +44,8 @@ fn the_key_that_dismisses_the_warning_does_nothing_else() {
         .press('y')
         .assert_no_effects()
         .does_not_see("Hiding")
-        .sees("Set the PIN for 1 number?");
+        .sees("Set the PIN of +1 555-010-0140?");
+    console.press('y').assert_no_effects().sees("Release the keys, then press y.").wait(READING_TIME);
     console.press('y').assert_effects([set_pin_effect(0)]);
 }
 
@@ -49,12 +53,12 @@ fn the_key_that_dismisses_the_warning_does_nothing_else() {
 fn hiding_discards_typed_input_and_sends_nothing() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.press('p').enter_pin();
-    console.wait(HIDE_AFTER).sees("Screen hidden").press('y').assert_no_effects().key(Key::Enter);
+    console.wait(HIDE_AFTER).sees("This is not a lock.").press('y').assert_no_effects().key(Key::Enter);
     console
         .assert_effects([ScreenCommand::ReadToken])
         .update(Msg::TokenRead(Ok(())))
         .assert_effects([WorkCommand::RecordScreenShown]);
-    console.sees("Showing 4 of 4").press('m').sees("Your input was discarded. Nothing was sent.");
+    console.sees("All 4 numbers").press('m').sees("Your input was discarded. Nothing was sent.");
 }
 
 #[test]
@@ -75,7 +79,7 @@ fn without_a_token_the_numbers_stay_hidden() {
     console.press('z').assert_effects([WorkCommand::DropSecrets]).key(Key::Enter);
     console.update(Msg::TokenRead(Err("The file is gone.".to_owned()))).assert_no_effects().sees("No access token");
     console.does_not_see("0140").press('m').sees("No access token").press('?').does_not_see("0140").key(Key::Esc);
-    console.sees("No access token").key(Key::Esc).assert_no_effects().sees("Screen hidden").does_not_see("0140");
+    console.sees("No access token").key(Key::Esc).assert_no_effects().sees("This is not a lock.").does_not_see("0140");
 }
 
 #[test]
@@ -91,7 +95,7 @@ fn cancelling_quit_keeps_the_numbers_hidden() {
         .assert_effects([WorkCommand::StopSending])
         .does_not_see("0140")
         .press('n')
-        .sees("Screen hidden")
+        .sees("This is not a lock.")
         .does_not_see("0140");
 }
 
@@ -103,7 +107,7 @@ fn quitting_a_hidden_screen_names_no_number() {
     console.key(Key::Ctrl('c')).sees("Quit while a PIN is in doubt?").does_not_see("0140").does_not_see("2000000");
     console
         .press('n')
-        .sees("Screen hidden")
+        .sees("This is not a lock.")
         .key(Key::Ctrl('c'))
         .wait(READING_TIME)
         .press('y')

@@ -15,6 +15,9 @@ use crate::support::app_fixture::{
     recording_with_escrow,
 };
 
+/// The cursor must rest for this long before the pane follows.
+const REST_TIME: Duration = Duration::from_millis(100);
+
 fn history_entries() -> Vec<HistoryEntry> {
     let entry = |at, description| HistoryEntry {
         at,
@@ -30,7 +33,9 @@ fn the_details_show_the_history_newest_first() {
     let mut console = AppFixture::loaded((80, 36), recording_with_escrow());
     console.open_number(0).assert_effects([WorkCommand::ReadHistory(number_id(0))]).does_not_see("History");
     console.update(Msg::HistoryRead { id: number_id(0), lines: history_entries() });
-    console.sees("History 22 Nov 2026 14:03 UTC ana set 21 Nov 2026 14:03 UTC ana checked manually: phoned the shop");
+    console.sees(
+        "History, newest first, UTC 22 Nov 26 14:03 set ana 21 Nov 26 14:03 checked manually: phoned the shop ana",
+    );
     console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT));
     console.assert_effects([WorkCommand::RefreshNumber(number(0)), WorkCommand::ReadHistory(number_id(0))]);
 }
@@ -68,11 +73,12 @@ fn hiding_drops_the_history_and_showing_reads_it_again() {
 #[test]
 fn the_pane_reads_the_history_once_the_cursor_stops() {
     let mut console = AppFixture::loaded((120, 36), recording_with_escrow());
-    console.key(Key::Down).press('d').assert_effects([WorkCommand::ReadHistory(number_id(1))]);
+    console.key(Key::Down).wait(REST_TIME).assert_effects([WorkCommand::ReadHistory(number_id(1))]);
     console.update(Msg::HistoryRead { id: number_id(1), lines: history_entries() }).sees("phoned the");
     console.key(Key::Down).assert_no_effects().wait(Duration::from_millis(99)).key(Key::Down).assert_no_effects();
     console.wait(Duration::from_millis(99)).assert_no_effects();
     console.wait(Duration::from_millis(1)).assert_effects([WorkCommand::ReadHistory(number_id(3))]);
+    console.sees("phoned the").update(Msg::HistoryRead { id: number_id(3), lines: Vec::new() });
     console.does_not_see("phoned the");
     console.wait(Duration::from_mins(1)).press('d').key(Key::Up).wait(READING_TIME);
     assert_eq!(console.effects, [], "a closed pane reads nothing");
@@ -86,22 +92,29 @@ fn the_pane_follows_the_cursor_only_when_it_rests() {
         let text = collapse_whitespace(&console.screen());
         text.matches(&shown(index)).count()
     };
-    // The line below the list and the pane each show a number.
-    console.press('d');
-    assert_eq!(in_pane(&mut console, 0), 2);
-    console.key(Key::Down).wait(Duration::from_millis(99));
-    assert_eq!((in_pane(&mut console, 0), in_pane(&mut console, 1)), (1, 1), "{}", console.screen());
-    console.wait(Duration::from_millis(1));
-    assert_eq!(in_pane(&mut console, 1), 2, "{}", console.screen());
+    let read_history = |console: &mut AppFixture, index| {
+        console.update(Msg::HistoryRead { id: number_id(index), lines: Vec::new() });
+    };
+    console.wait(REST_TIME).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
+    read_history(&mut console, 0);
+    assert_eq!(in_pane(&mut console, 0), 1);
+    console.key(Key::Down).wait(Duration::from_millis(99)).assert_no_effects();
+    console.wait(Duration::from_millis(1)).assert_effects([WorkCommand::ReadHistory(number_id(1))]);
+    read_history(&mut console, 3);
+    assert_eq!((in_pane(&mut console, 0), in_pane(&mut console, 1)), (1, 0), "{}", console.screen());
+    read_history(&mut console, 1);
+    assert_eq!((in_pane(&mut console, 0), in_pane(&mut console, 1)), (0, 1), "{}", console.screen());
     let next_wake = console.app.next_wake(console.now.instant);
     assert!(next_wake.is_none_or(|at| at > console.now.instant + READING_TIME), "the pane wakes the console again");
-    console.press('/').type_text("0142").wait(Duration::from_millis(100));
-    assert_eq!(in_pane(&mut console, 2), 2, "{}", console.screen());
+    console.press('/').type_text("0142").wait(REST_TIME);
+    read_history(&mut console, 2);
+    assert_eq!(in_pane(&mut console, 2), 1, "{}", console.screen());
 }
 
 #[test]
 fn keys_act_on_the_cursor_row_before_the_pane_follows() {
     let mut console = AppFixture::loaded((120, 36), recording_with_escrow());
-    console.press('d').key(Key::Down).key(Key::Enter).assert_effects([WorkCommand::ReadHistory(number_id(1))]);
-    console.key(Key::Esc).key(Key::Down).press('p').assert_effects([WorkCommand::RefreshNumber(number(2))]);
+    console.wait(REST_TIME).key(Key::Down).key(Key::Enter).assert_effects([WorkCommand::ReadHistory(number_id(1))]);
+    console.key(Key::Esc).key(Key::Down).press('p');
+    console.assert_effects([WorkCommand::RefreshNumber(number(2)), WorkCommand::ReadHistory(number_id(2))]);
 }

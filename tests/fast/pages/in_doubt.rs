@@ -19,7 +19,7 @@ use crate::support::app_fixture::{AppFixture, HIDE_AFTER, READING_TIME, number, 
 fn the_page_says_where_the_pin_is_and_how_many_may_be_in_force() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).open_number(0).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
-    console.sees("not set before; now not set").sees("May be in force 1 PIN, or none");
+    console.sees("not set, read 14:03:09 UTC; not set before").sees("May be in force 1 PIN, or none");
     console.sees("in memory, and encrypted in escrow.jsonl").sees("No answer: +1 555-010-0140");
     console.set_in_doubt(0, |details| (details.is_in_escrow, details.candidate_count) = (false, 3));
     console.sees("in memory only, until you quit: write it down").sees("3 PINs, or none").sees("s same PIN");
@@ -39,7 +39,7 @@ fn the_page_says_where_the_pin_is_and_how_many_may_be_in_force() {
 #[test]
 fn the_same_pin_is_sent_again_after_a_confirmation() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.set_in_doubt(0, |_| {}).open_number(0).press('s').sees("Send the same PIN to 1 number again?");
+    console.set_in_doubt(0, |_| {}).open_number(0).press('s').sees("Send the same PIN to +1 555-010-0140 again?");
     console.press('y').assert_no_effects().wait(READING_TIME).press('y');
     console.assert_effects([WorkCommand::ResendPin(number_id(0))]);
 }
@@ -51,8 +51,8 @@ fn a_different_pin_waits_until_the_last_try_cannot_arrive() {
     console.press('p').sees("New PIN in 1 min 35 s. Until then only the same PIN can be sent: s.");
     console.wait(Duration::from_millis(34_500)).sees("A new PIN can be set in 1 min 1 s");
     console.wait(Duration::from_millis(60_499)).press('p').sees("New PIN in 1 s.").assert_no_effects();
-    console.wait(Duration::from_millis(1)).sees("p Set a new PIN.").press('p').sees("Set PIN");
-    console.assert_effects([WorkCommand::RefreshNumber(number(0))]);
+    console.wait(Duration::from_millis(1)).sees("p Set a new PIN.").press('p').sees("Set the PIN of +1 555-010-0140");
+    console.assert_effects([WorkCommand::RefreshNumber(number(0)), WorkCommand::ReadHistory(number_id(0))]);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_recovered_change_offers_a_new_pin_first() {
     console.wait(Duration::from_secs(95));
     let screen = console.screen();
     assert!(screen.find("p  Set a new PIN. This is the way") < screen.find("s  The same PIN"), "{screen}");
-    console.sees("pindesk escrow open --identity FILE 200000000000001");
+    console.sees("To see the PIN, press c, then 5");
 }
 
 #[test]
@@ -96,9 +96,9 @@ fn a_manual_check_needs_a_note_without_a_pin_and_a_yes() {
         .key(Key::Ctrl('u'))
         .type_text("asked +1 555 555 0100 on 23.11.2026 at 14:05, ticket 47114711")
         .key(Key::Enter);
-    console.sees("Mark 1 number as resolved?").press('n').press('h');
-    console.type_text("registered with the old PIN").key(Key::Enter);
-    console.sees("Mark 1 number as resolved?").sees("registered with the old PIN");
+    console.sees("Mark +1 555-010-0140 as resolved?").key(Key::Esc).sees("ticket 47114711");
+    console.key(Key::Ctrl('u')).type_text("registered with the old PIN").key(Key::Enter);
+    console.sees("Mark +1 555-010-0140 as resolved?").sees("registered with the old PIN");
     console.press('y').assert_no_effects().key(Key::Enter).assert_no_effects().wait(READING_TIME).press('y');
     let note = CleanText::new("registered with the old PIN");
     console.assert_effects([WorkCommand::ResolveManually { number: number_id(0), note }]);
@@ -106,7 +106,7 @@ fn a_manual_check_needs_a_note_without_a_pin_and_a_yes() {
     console
         .set_change_state(0, ChangeState::Resolved(finished, Resolution::Manual))
         .sees("resolved: checked manually.");
-    console.press('/').type_text("request:settled").key(Key::Enter).sees("Showing 1 of 4").sees("- resolved");
+    console.press('/').type_text("request:settled").key(Key::Enter).sees("1 of 4").sees("- resolved");
     console.key(Key::Enter).sees("Last request resolved: checked manually");
 }
 
@@ -116,6 +116,8 @@ fn leaving_the_note_or_its_confirmation_records_nothing() {
     console.set_in_doubt(0, |_| {}).open_number(0).press('h').type_text("abc").key(Key::Esc).sees("No answer:");
     console.press('h').sees("Note:").does_not_see("abc").type_text("abc").key(Key::Enter).wait(READING_TIME).press('n');
     console.sees("Cancelled. Nothing was recorded.").sees("No answer:").assert_no_effects();
+    console.press('h').type_text("abc").key(Key::Enter).key(Key::Esc).sees("Note:").sees("abc").assert_no_effects();
+    console.key(Key::Esc).sees("No answer:").assert_no_effects();
 }
 
 #[test]

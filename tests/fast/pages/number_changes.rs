@@ -32,9 +32,14 @@ fn start_refresh(size: (u16, u16)) -> AppFixture {
 fn an_unlisted_number_needs_a_stronger_confirmation() {
     for size in [(80, 24), (40, 10)] {
         let mut console = start_refresh(size);
-        console.press('p').enter_pin().wait(READING_TIME).sees("Set the PIN for 1 number?");
+        console.press('p').enter_pin().wait(READING_TIME).sees("Set the PIN of +1 555-010-0140?");
         finish_refresh(&mut console, vec![number(1)], Ok(())).sees(UNLISTED).press('y').assert_no_effects();
-        console.sees("Replace the PIN of 1 number?").sees("unknown (no longer listed by its WABA)").wait(READING_TIME);
+        let (heading, status) = if size.0 == 80 {
+            ("Replace the PIN of +1 555-010-0140?", "! A PIN may be set unknown, no longer listed by its WABA")
+        } else {
+            ("Replace PIN of +1 555-010-0140?", "! A PIN may be set")
+        };
+        console.sees(heading).sees(status).wait(READING_TIME);
         console.type_text("0140").key(Key::Enter);
         let Effect::Work(WorkCommand::SetPins(plan)) = &console.effects[0] else { panic!("{:?}", console.effects) };
         assert_eq!(plan.targets.first().two_step, TwoStep::Unknown);
@@ -49,7 +54,7 @@ fn resending_to_an_unlisted_number_asks_again() {
         .open_number(0)
         .press('s')
         .wait(READING_TIME)
-        .sees("Send the same PIN to 1 number again?");
+        .sees("Send the same PIN to +1 555-010-0140 again?");
     finish_refresh(&mut console, vec![number(1)], Ok(())).sees(UNLISTED).press('y').assert_no_effects();
     console.wait(READING_TIME).press('y').assert_effects([WorkCommand::ResendPin(number_id(0))]);
 }
@@ -59,7 +64,7 @@ fn an_unlisted_number_in_doubt_is_unknown_not_still_unset() {
     let mut console = start_refresh((80, 24));
     console.set_in_doubt(0, |details| details.two_step_before = TwoStep::On);
     finish_refresh(&mut console, vec![number(1)], Ok(())).open_number(0);
-    console.sees("on before; now unknown, no longer listed by its WABA").does_not_see("Still not set");
+    console.sees("unknown, no longer listed by its WABA; on before").does_not_see("Still not set");
     console.sees("If it is not set 2 minutes after the last try, nothing was");
 }
 
@@ -70,7 +75,7 @@ fn a_confirmation_stays_if_the_number_may_still_be_listed() {
     {
         let mut console = start_refresh((80, 24));
         console.press('p').enter_pin().wait(READING_TIME);
-        finish_refresh(&mut console, numbers, result).does_not_see(UNLISTED).sees("Set the PIN for 1 number?");
+        finish_refresh(&mut console, numbers, result).does_not_see(UNLISTED).sees("Set the PIN of +1 555-010-0140?");
         console.press('y').assert_effects([set_pin_effect(0)]);
     }
 }
@@ -79,13 +84,20 @@ fn a_confirmation_stays_if_the_number_may_still_be_listed() {
 fn a_form_says_its_number_is_unlisted_until_it_is_refreshed() {
     let mut console = start_refresh((80, 24));
     console.press('p').type_text(PIN).press('?').sees("Help");
-    finish_refresh(&mut console, vec![number(1)], Ok(())).key(Key::Esc).sees(UNLISTED).sees("Two-step now unknown");
+    finish_refresh(&mut console, vec![number(1)], Ok(()))
+        .key(Key::Esc)
+        .sees(UNLISTED)
+        .sees("Two-step now ? unknown, no longer listed by its WABA");
     console
         .type_text(PIN)
         .sees(UNLISTED)
         .update(Msg::NumberRead { id: number_id(0), result: Ok(number(0)) })
         .does_not_see(UNLISTED);
-    console.sees("Two-step now not set").key(Key::Enter).sees("Set the PIN for 1 number?").does_not_see(UNLISTED);
+    console
+        .sees("Two-step now - not set, read")
+        .key(Key::Enter)
+        .sees("Set the PIN of +1 555-010-0140?")
+        .does_not_see(UNLISTED);
 }
 
 #[test]
@@ -93,7 +105,7 @@ fn a_form_opened_for_an_unlisted_number_says_so() {
     let mut console = start_refresh((80, 24));
     console.key(Key::Enter);
     finish_refresh(&mut console, vec![number(1)], Ok(())).press('p').sees(UNLISTED);
-    console.enter_pin().sees("Replace the PIN of 1 number?").sees("unknown (no longer listed by its WABA)");
+    console.enter_pin().sees("Replace the PIN of +1 555-010-0140?").sees("unknown, no longer listed by its WABA");
 }
 
 #[test]
@@ -112,7 +124,11 @@ fn a_form_says_that_the_name_of_its_number_has_changed() {
                 .update(Msg::NumberRead { id: number_id(0), result: Ok(number(0)) })
                 .does_not_see(RENAMED);
             console.type_text("60").update(msg).sees(RENAMED).type_text("5814").sees(RENAMED);
-            console.type_text("605814").key(Key::Enter).sees("Set the PIN for 1 number?").sees(RENAMED);
+            console
+                .type_text("605814")
+                .key(Key::Enter)
+                .sees(&format!("Set the PIN of {}?", other.label()))
+                .sees(RENAMED);
         }
     }
 }
@@ -122,6 +138,6 @@ fn a_pin_that_ends_a_changed_display_number_is_refused() {
     let other = Number { display_number: Some(CleanText::new("+1 555-040-9726")), ..number(0) };
     let mut console = start_refresh((80, 24));
     console.press('p').type_text(PIN).type_text(PIN).update(Msg::NumberRead { id: number_id(0), result: Ok(other) });
-    console.key(Key::Enter).does_not_see("Set the PIN for 1 number?");
+    console.key(Key::Enter).does_not_see("Set the PIN of +1 555-010-0140?");
     assert_eq!(console.app.mode(), Mode::PinForm);
 }

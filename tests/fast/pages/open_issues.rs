@@ -27,9 +27,9 @@ fn console_with_two_in_doubt(size: (u16, u16)) -> AppFixture {
 fn the_page_comes_before_the_list_and_esc_closes_it() {
     let mut console = console_with_two_in_doubt((80, 24));
     console.sees("2 numbers are in doubt").sees("The journal is older").sees("200000000000001");
-    console.read_list().sees("2 numbers are in doubt").sees("+1 555-010-0141").sees("2 PINs");
-    console.key(Key::Esc).sees("Showing 4 of 4").sees("in doubt 2 | on 1").press('w').sees("2 numbers are in doubt");
-    console.press('q').sees("Showing 4 of 4");
+    console.read_list().sees("2 numbers are in doubt").sees("+1 555-010-0141").sees("this one or the old");
+    console.key(Key::Esc).sees("All 4 numbers").sees("in doubt 2").press('w').sees("2 numbers are in doubt");
+    console.press('q').sees("All 4 numbers");
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn an_escrow_only_doubt_shows_its_encryption_time_and_no_tries() {
             (SendHistory::EscrowOnly { encrypted_at: YESTERDAY }, DoubtCause::EscrowOnly.into());
         let unresolved = vec![change, console.recovered_change(7)];
         console.read_list().open_recording(recording_with_escrow(), unresolved, &[]);
-        console.sees("encrypted 21 Nov 2026").does_not_see("21 Nov 2026 14:03").key(Key::Enter);
+        console.sees("encrypted 21 Nov 26").does_not_see("21 Nov 26 14:03").key(Key::Enter);
         console.sees("Only the escrow file has this PIN. It is unknown whether it was sent.").does_not_see("Tries");
         let last_try = "Last try unknown: the PIN was encrypted at 21 Nov 2026 14:03 UTC";
         for _ in 0..20 {
@@ -61,7 +61,7 @@ fn the_page_waits_until_the_operator_finishes_typing() {
     let unresolved = vec![console.recovered_change(1)];
     console
         .open_recording(recording_with_escrow(), unresolved, &[])
-        .sees("Filter: 555")
+        .sees("/ 555")
         .key(Key::Enter)
         .sees("1 number is in doubt");
 }
@@ -88,7 +88,7 @@ fn only_a_set_or_resolved_change_removes_its_row() {
     }
     console.set_change_state(1, ChangeState::Set(ONE_ATTEMPT)).sees("1 number is in doubt");
     console.set_change_state(7, ChangeState::Resolved(ONE_ATTEMPT, Resolution::NoPinInForce)).sees("Open issues");
-    console.key(Key::Esc).does_not_see("in doubt").press('w').sees("The journal is older");
+    console.key(Key::Esc).sees("in doubt 0").press('w').sees("The journal is older");
 }
 
 #[test]
@@ -109,5 +109,5 @@ fn the_cursor_follows_its_number_and_enter_opens_it() {
 #[test]
 fn w_says_so_if_there_are_no_open_issues() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.press('w').sees("No number is in doubt.").sees("Showing 4 of 4");
+    console.press('w').sees("No number is in doubt.").sees("All 4 numbers");
 }

@@ -32,7 +32,7 @@ fn an_unusable_journal_keeps_the_list_and_blocks_changes() {
         .press('p')
         .sees("No PIN can be set")
         .sees(why);
-    console.key(Key::Esc).sees("Showing 4 of 4").press('r').assert_effects([WorkCommand::RefreshNumber(number(0))]);
+    console.key(Key::Esc).sees("All 4 numbers").press('r').assert_effects([WorkCommand::RefreshNumber(number(0))]);
 }
 
 #[test]
@@ -56,7 +56,12 @@ fn changed_keys_are_accepted_with_y_after_a_quiet_time() {
     let mut console = AppFixture::loaded((80, 24), recording_with_changed_keys());
     console.sees("KEYS CHANGED").sees("Escrow keys have changed.").press('p');
     console.sees("1 added, 1 removed, 1 unchanged.").sees("Added ssh-ed25519 SHA256:new").sees("Removed ssh-ed25519");
-    console.press('y').assert_no_effects().sees("Read this first").press('x').wait(READING_TIME);
+    console
+        .press('y')
+        .assert_no_effects()
+        .sees("Keys typed before this question are ignored.")
+        .press('x')
+        .wait(READING_TIME);
     console
         .update(Msg::Pasted(PastedText::new("y".to_owned())))
         .assert_no_effects()
@@ -78,7 +83,8 @@ fn keys_can_be_accepted_only_after_scrolling_to_the_end() {
     for _ in 0..9 {
         console.key(Key::PageDown);
     }
-    console.press('y').assert_effects([WorkCommand::AcceptRecipients]);
+    console.press('y').assert_no_effects().sees("Release the keys, then press y.");
+    console.wait(READING_TIME).press('y').assert_effects([WorkCommand::AcceptRecipients]);
 }
 
 #[test]
@@ -92,10 +98,10 @@ fn keys_that_cannot_be_accepted_still_block_all_changes() {
 fn the_form_and_the_confirmation_say_where_the_pin_is_saved() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.press('p').sees("Saved to the escrow first (2 keys can open it).").enter_pin();
-    console.sees("Saved to the escrow first (2 keys can open it). ops-vault age1qjkbnnxfj ana@acme SHA256:x7Vq2cTg");
+    console.sees("PIN typed, saved to the escrow first (2 keys)");
     console.sees("Enter does nothing here.");
     let mut console = AppFixture::loaded((80, 24), recording_without_escrow());
-    console.press('p').sees("No escrow: this PIN is only in your vault").enter_pin();
-    console.sees("No escrow: this PIN is only in your vault, and in memory until you quit.");
+    console.press('p').sees("No escrow: this PIN is only in memory until you quit.").enter_pin();
+    console.sees("PIN typed. No escrow: this PIN is only in memory until you quit. Save it first.");
     console.wait(READING_TIME).press('y').assert_effects([set_pin_effect(0)]);
 }

@@ -45,7 +45,7 @@ fn pages_match_their_snapshots() {
         snap("check-note", &console);
         console.key(Key::Enter);
         snap("check-question", &console);
-        console.key(Key::Esc).key(Key::Esc).press('q');
+        console.key(Key::Esc).key(Key::Esc).key(Key::Esc).press('q');
         snap("quit-in-doubt", &console);
         console.key(Key::Esc).press('z');
         snap("hidden", &console);
@@ -70,7 +70,7 @@ fn recording_pages_match_their_snapshots() {
         console.enter_pin();
         snap("confirm-escrow", &console);
         let why = "A sync of /srv/pindesk/journal.db failed: no space left on device. 0 bytes are free there.";
-        console.key(Key::Esc).update(Msg::JournalFailed(CleanText::new(why))).press('p');
+        console.key(Key::Esc).key(Key::Esc).update(Msg::JournalFailed(CleanText::new(why))).press('p');
         snap("journal-failed", &console);
         console.key(Key::Esc);
         snap("list-journal-failed", &console);

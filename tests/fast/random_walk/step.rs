@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::samples::{
-    CHANGE_STATE_COUNT, IN_DOUBT, LABELS, PAUSE_COUNT, PINS, READ_FAILURE_COUNT, RECORDING_STATUS_COUNT, RESOLVED,
+    CHANGE_STATE_COUNT, ENDED, IN_DOUBT, LABELS, PAUSE_COUNT, PINS, READ_FAILURE_COUNT, RECORDING_STATUS_COUNT,
+    RESOLVED, SET,
 };
 
 /// What happens next. Numbers, failures and states are indices into the samples.
@@ -17,6 +18,8 @@ pub(super) enum WalkStep {
     Press(Key),
     /// Types the same digits twice and presses Enter, if the form is open.
     TypePin(&'static str),
+    /// Generates a PIN and presses Enter, if the form is open.
+    RandomPin,
     /// Types the digits that the confirmation asks for and presses Enter.
     TypeLastFour,
     /// Types from the list to the answer at once, before anything is drawn.
@@ -35,6 +38,9 @@ pub(super) enum WalkStep {
     NumberRead(usize, Result<TwoStep, usize>),
     ChangeMoved(usize, usize),
     CallsPaused(usize),
+    /// The journal has a change of another process.
+    ChangeRecorded(usize, usize),
+    NumberRecordsLoaded(Vec<(usize, usize)>),
     TokenRead(bool),
     RecordsOpened(usize, Vec<(usize, usize)>, bool),
     JournalFailed,
@@ -89,9 +95,10 @@ fn step() -> impl Strategy<Value = WalkStep> {
     prop_oneof![
         24 => key().prop_map(WalkStep::Press),
         8 => select(PINS.to_vec()).prop_map(WalkStep::TypePin),
+        4 => Just(WalkStep::RandomPin),
         6 => Just(WalkStep::TypeLastFour),
         2 => Just(WalkStep::TypeAhead),
-        4 => select(vec![PINS[0], "409726\n", "y\r", "+1 555-010-0143", "two-step:on", "\u{202e}x\u{7}", ""])
+        4 => select(vec![PINS[0], "409726\n", "y\r", "+1 555-010-0143", "two-step:on", "-not set", "\u{202e}x\u{7}", ""])
             .prop_map(WalkStep::Paste),
         3 => (1u16..200, 1u16..60).prop_map(|(width, height)| WalkStep::Resize(width, height)),
         2 => Just(WalkStep::Resize(80, 24)),
@@ -104,6 +111,9 @@ fn step() -> impl Strategy<Value = WalkStep> {
         4 => (number.clone(), prop_oneof![3 => two_step().prop_map(Ok), 1 => (0..READ_FAILURE_COUNT).prop_map(Err)])
             .prop_map(|(number, result)| WalkStep::NumberRead(number, result)),
         6 => (number.clone(), 0..CHANGE_STATE_COUNT).prop_map(|(number, state)| WalkStep::ChangeMoved(number, state)),
+        3 => (number.clone(), ENDED..CHANGE_STATE_COUNT).prop_map(|(number, state)| WalkStep::ChangeRecorded(number, state)),
+        1 => proptest::collection::vec((number.clone(), select(vec![ENDED, RESOLVED, SET])), 0..3)
+            .prop_map(WalkStep::NumberRecordsLoaded),
         2 => (0..RECORDING_STATUS_COUNT, unresolved, any::<bool>())
             .prop_map(|(status, unresolved, has_finding)| WalkStep::RecordsOpened(status, unresolved, has_finding)),
         1 => (0..PAUSE_COUNT).prop_map(WalkStep::CallsPaused),

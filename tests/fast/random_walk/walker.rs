@@ -1,6 +1,7 @@
 //! Applies a walk to the console and checks the invariants after each message, effect and frame.
 
 mod invariants;
+mod journal;
 mod pending_question;
 
 use std::collections::{HashMap, HashSet};
@@ -11,17 +12,18 @@ use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, ScreenCommand, WorkCommand};
 use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
-use pindesk::console::input::keymap::{Keymap, Mode, Risk};
+use pindesk::console::input::keymap::{Keymap, Mode};
 use pindesk::console::pages::Page;
-use pindesk::console::shared::{Environment, RecordingStatus, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress};
+use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress, ProgressSource};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::HistoryEntry;
+use pindesk::policy::rotation::Rotation;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -33,13 +35,15 @@ use super::samples::{
 };
 use super::step::WalkStep;
 
-/// How long a confirmation must be shown without a key before a key counts. Repeated here, not taken from the code.
+/// How long no key must arrive before a `y` counts, and for digits to count. Repeated here, not taken from the code.
 pub(super) const QUIET_TIME: Duration = Duration::from_millis(400);
+
+/// After this time digits count even if keys keep coming.
+const MAX_PAUSE: Duration = Duration::from_millis(700);
 
 /// How long the form shows a PIN.
 const PIN_SHOWN_FOR: Duration = Duration::from_secs(10);
 
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and most can be true together")]
 pub(super) struct Walker {
     pub(super) app: App,
     view: View,
@@ -57,9 +61,6 @@ pub(super) struct Walker {
     has_journal_failed: bool,
     /// When the last key or paste arrived.
     last_input: Instant,
-    cursor_was_moved: bool,
-    /// The rows of the list after its last update.
-    listed: Vec<PhoneNumberId>,
     pub(super) has_quit: bool,
 }
 
@@ -78,9 +79,14 @@ impl Walker {
             wabas: wabas.clone(),
             show_pin_for: Some(PIN_SHOWN_FOR),
             may_suspend: true,
+            rotation: Some(Rotation { days: 30 }),
             bell: true,
+            names_warning: None,
             hide_after: Some(Duration::from_mins(10)),
+            single_numbers: 0,
+            escrow_command: EscrowCommand::default(),
             initial_message: None,
+            refresh_note: None,
         };
         let (mut app, _) = App::start(session, Ok(()), Keymap::default(), Size { width: 80, height: 24 });
         let now = TimePoint { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_795_356_189) };
@@ -103,8 +109,6 @@ impl Walker {
             is_hidden: false,
             has_journal_failed: false,
             last_input: now.instant,
-            cursor_was_moved: false,
-            listed: Vec::new(),
             has_quit: false,
         };
         walker.paint(true);
@@ -117,6 +121,7 @@ impl Walker {
         let msg = match step {
             WalkStep::Press(key) => return self.press(*key),
             WalkStep::TypePin(digits) => return self.type_pin(digits),
+            WalkStep::RandomPin => return self.use_random_pin(),
             WalkStep::TypeLastFour => return self.type_last_four(),
             WalkStep::TypeAhead => {
                 self.press(Key::Char('p'));
@@ -150,9 +155,15 @@ impl Walker {
                     change: Some(ChangeId::new()),
                     number: number_id(*index),
                     state,
+                    source: ProgressSource::Own,
                 };
                 Msg::ProgressReceived(vec![progress])
             }
+            WalkStep::ChangeRecorded(index, state) => match self.recorded_change(*index, *state) {
+                Some(msg) => msg,
+                None => return,
+            },
+            WalkStep::NumberRecordsLoaded(numbers) => self.loaded_records(numbers),
             WalkStep::TokenRead(ok) => Msg::TokenRead(if *ok { Ok(()) } else { Err("The file is gone.".to_owned()) }),
             WalkStep::RecordsOpened(index, unresolved, has_finding) => {
                 let progress = |(index, state): &(usize, usize)| Progress {
@@ -160,6 +171,7 @@ impl Walker {
                     change: Some(ChangeId::new()),
                     number: number_id(*index),
                     state: change_state(*state, self.now),
+                    source: ProgressSource::Own,
                 };
                 Msg::RecordsOpened {
                     status: recording_status(*index),
@@ -204,6 +216,13 @@ impl Walker {
         }
     }
 
+    fn use_random_pin(&mut self) {
+        if self.app.mode() == Mode::PinForm {
+            self.press(Key::Char('g'));
+            self.press(Key::Enter);
+        }
+    }
+
     fn type_last_four(&mut self) {
         if let Page::Confirm(page) = self.app.page() {
             let digits = page.target().last_four().digits;
@@ -218,13 +237,7 @@ impl Walker {
         let mode = self.app.mode();
         // The key that dismisses the warning does nothing else.
         let is_handled = self.app.hide_warning().is_none();
-        if is_handled
-            && mode == Mode::List
-            && self.app.keymap().row(mode, key).is_some_and(|row| row.risk == Risk::Moves)
-        {
-            self.cursor_was_moved |= self.app.roster().visible_len() > 0;
-        }
-        if is_handled && mode == Mode::PinForm && matches!(key, Key::Char('v' | 'g')) {
+        if is_handled && mode == Mode::PinForm && key == Key::Char('v') {
             self.pin_shown_until = Some(self.now.instant + PIN_SHOWN_FOR);
         }
         self.record_input(Some(key));
@@ -252,12 +265,11 @@ impl Walker {
     #[expect(clippy::too_many_lines, reason = "one arm for each effect there is")]
     fn update(&mut self, msg: Msg, key: Option<Key>) {
         let is_input = matches!(msg, Msg::KeyPressed(_) | Msg::Pasted(_));
+        let was_quiet = self.now.instant >= self.last_input + QUIET_TIME;
         if is_input {
             self.last_input = self.now.instant;
         }
-        // Leaving a filter moves the cursor back to its row before the filter.
-        let is_unfiltered = self.app.filter().is_empty();
-        let row = self.app.roster().cursor_row().map(|row| row.number.id).filter(|_| is_unfiltered);
+        let cursor_before = self.number_under_cursor();
         let confirmation = if let Page::Confirm(page) = self.app.page() {
             Some((page.target().last_four().digits, page.target().two_step))
         } else {
@@ -269,12 +281,16 @@ impl Walker {
         }
         let has_token = matches!(msg, Msg::TokenRead(Ok(())));
         let is_refresh_end = matches!(msg, Msg::RefreshFinished { .. });
+        let journal = self.before_journal_msg(&msg);
         let effects = self.app.update(msg, self.now);
+        let cursor = if is_input { self.number_under_cursor() } else { cursor_before };
+        self.check_nothing_announced(journal, &effects);
         for effect in effects {
             match effect {
                 Effect::Work(WorkCommand::SetPins(plan)) => {
                     let [target] = &plan.targets[..] else { panic!("sent to other numbers than asked: {plan:?}") };
                     self.check_send(target.id, key, confirmation.as_ref(), false);
+                    self.check_unseen_pin(&plan);
                     self.check_no_concurrent_pin(target.id, &changes);
                 }
                 Effect::Work(WorkCommand::ResendPin(number)) => {
@@ -283,17 +299,24 @@ impl Walker {
                 Effect::Work(WorkCommand::ResolveManually { number, .. }) => {
                     assert!(key == Some(Key::Char('y')) && !self.has_journal_failed, "resolved without a yes");
                     let question = self.question.take().expect("a confirmation is open");
-                    assert!(question.is_read && question.number == number && question.mode == Mode::ConfirmResolution);
+                    assert!(question.was_quiet && question.number == number);
+                    assert!(question.is_read && question.mode == Mode::ConfirmResolution);
                 }
-                Effect::Work(WorkCommand::AcceptRecipients) => assert_eq!(key, Some(Key::Char('y'))),
+                Effect::Work(WorkCommand::AcceptRecipients) => {
+                    assert_eq!((key, was_quiet), (Some(Key::Char('y')), true), "not y after a quiet time");
+                }
                 Effect::Work(WorkCommand::DropSecrets) => self.is_hidden = true,
                 Effect::Work(WorkCommand::RecordScreenShown) => {
                     assert!(std::mem::take(&mut self.is_hidden), "recorded as shown, but it was not hidden");
                     assert!(has_token, "shown without an access token");
                 }
-                Effect::Screen(ScreenCommand::Quit) => self.check_quit(key),
+                Effect::Screen(ScreenCommand::Quit) => {
+                    assert!(was_quiet || key != Some(Key::Char('y')), "a held y quits");
+                    self.check_quit(key);
+                }
                 Effect::Screen(ScreenCommand::GeneratePin { .. }) => {
                     let pin = Pin::parse(GENERATED_PIN.as_bytes()).expect("a valid PIN");
+                    self.pin_generated();
                     self.update(Msg::PinGenerated(Some(pin)), None);
                 }
                 Effect::Screen(ScreenCommand::Suspend) => {
@@ -319,17 +342,16 @@ impl Walker {
             self.pin_shown_until = None;
         }
         self.track_question(is_refresh_end);
-        if !is_input {
-            self.check_cursor(row);
-        }
+        self.check_cursor(cursor);
         self.check_wake();
         self.check_in_doubt_list();
     }
 
-    /// Tracks which numbers are in doubt. Only a set or a resolved change ends a doubt.
+    /// Tracks which numbers are in doubt. Only a set or a resolved change ends a doubt, or the journal, which knows whether
+    /// an older PIN is in doubt.
     fn track_in_doubt(&mut self, msg: &Msg) {
         let (Msg::ProgressReceived(changes) | Msg::RecordsOpened { unresolved: changes, .. }) = msg else { return };
-        for Progress { number, state, .. } in changes {
+        for Progress { number, state, source, .. } in changes {
             match state {
                 ChangeState::InDoubt(_) => {
                     self.in_doubt.insert(*number);
@@ -342,14 +364,18 @@ impl Walker {
                 | ChangeState::Waiting { .. }
                 | ChangeState::Paused { .. }
                 | ChangeState::Failed(..)
-                | ChangeState::NotSent(..) => {}
+                | ChangeState::NotSent(..) => {
+                    if *source != ProgressSource::Own {
+                        self.in_doubt.remove(number);
+                    }
+                }
             }
         }
     }
 
     /// Draws the screen and checks it; `is_shown` if the frame reaches the terminal.
     pub(super) fn paint(&mut self, is_shown: bool) {
-        self.apply_list_updates();
+        self.app.apply_list_updates();
         let Size { width, height } = self.app.size();
         let area = Rect { x: 0, y: 0, width, height };
         let mut buffer = Buffer::empty(area);
@@ -360,12 +386,13 @@ impl Walker {
         self.check_no_pin_shown(&buffer);
         self.check_hidden_screen(&buffer);
         self.check_new_pin_offer(&buffer);
+        self.check_pause(&buffer);
         if !is_shown {
             return;
         }
         if !self.app.is_too_small() {
             if let Some(question) = &mut self.question {
-                question.quiet_since.get_or_insert(self.now.instant);
+                question.mark_shown(self.now.instant);
             }
             if let Page::Quit(_) = self.app.page() {
                 let only_in_memory = self.app.roster().changes().filter(|(_, state)| is_only_in_memory(state));
@@ -375,15 +402,5 @@ impl Walker {
             }
         }
         self.update(Msg::FrameShown { max_scroll: painted.max_scroll }, None);
-    }
-
-    /// Applies the updates of the list. In an empty or completely replaced list, no key has moved the cursor yet.
-    fn apply_list_updates(&mut self) {
-        self.app.apply_list_updates();
-        let roster = self.app.roster();
-        let is_replaced = !self.listed.is_empty() && self.listed.iter().all(|id| roster.get(id).is_none());
-        self.cursor_was_moved &= roster.visible_len() > 0 && !is_replaced;
-        self.listed =
-            (0..roster.visible_len()).filter_map(|index| roster.row(index)).map(|row| row.number.id).collect();
     }
 }

@@ -63,7 +63,7 @@ impl ConsoleDriver {
 
     /// Puts the cursor on a number with the filter.
     pub(crate) fn select(&mut self, number: &str) -> &mut Self {
-        self.filter(number).sees("Showing 1 of 60")
+        self.filter(number).sees("1 of 60")
     }
 
     /// Replaces the filter.
@@ -83,7 +83,7 @@ impl ConsoleDriver {
 
     /// Sets a PIN on a number whose two-step verification is not set.
     pub(crate) fn set_pin(&mut self, number: &str, pin: &str) -> &mut Self {
-        self.select(number).press('p').sees("Two-step now not set").type_pin(pin).enter().confirm()
+        self.select(number).press('p').sees("not set, read").type_pin(pin).enter().confirm()
     }
 
     pub(crate) fn resize(&mut self, width: u16, height: u16) -> &mut Self {

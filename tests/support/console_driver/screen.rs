@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use pindesk::console::app::App;
 use pindesk::console::pages::Page;
 use pindesk::console::shared::RecordingStatus;
 use ratatui::buffer::Buffer;
@@ -53,6 +54,29 @@ impl ConsoleDriver {
     pub(crate) fn wait_until_journal_opens(&mut self) -> &mut Self {
         while *self.app.recording_status() == RecordingStatus::Opening {
             let report = self.worker_events.recv_timeout(TIMEOUT).expect("the journal opens");
+            self.handle_worker_event(report);
+        }
+        self
+    }
+
+    /// Waits until the newest message has this text, even if a form covers it.
+    #[track_caller]
+    pub(crate) fn wait_for_message(&mut self, text: &str) -> &mut Self {
+        while !self.app.messages().newest_first().next().is_some_and(|message| message.text.contains(text)) {
+            let report = self.worker_events.recv_timeout(TIMEOUT).expect("the message");
+            self.handle_worker_event(report);
+        }
+        self
+    }
+
+    /// Waits until the page or the pane beside the list has the history of its number.
+    pub(crate) fn wait_for_history(&mut self) -> &mut Self {
+        let is_missing = |app: &App| match app.page_number() {
+            Some(id) => app.history(&id).is_none(),
+            None => app.has_pane() && app.pane_number() != app.roster().cursor_row().map(|row| row.number.id),
+        };
+        while is_missing(&self.app) {
+            let report = self.worker_events.recv_timeout(TIMEOUT).expect("the history");
             self.handle_worker_event(report);
         }
         self
@@ -112,7 +136,7 @@ impl ConsoleDriver {
     pub(crate) fn shown_pin(&self) -> String {
         assert!(matches!(self.app.page(), Page::PinForm(_)), "no form:\n{}", self.screen());
         let row = self.row("New PIN");
-        let boxes = row.split("shown").next().unwrap_or_default();
+        let boxes = row.split("hides").next().unwrap_or_default();
         boxes.chars().filter(char::is_ascii_digit).collect()
     }
 }

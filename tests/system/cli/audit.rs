@@ -5,7 +5,7 @@ use std::fs;
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{assert_refused, set_first_pin};
+use super::{assert_refused, names_of, set_first_pin, set_one_pin};
 use crate::support::cli_fixture::CliFixture;
 
 #[test]
@@ -19,12 +19,52 @@ fn the_audit_shows_who_did_what_in_order() {
     assert!(actions.contains(&"job") && actions.contains(&"intent"), "{actions:?}");
     let last = rows.last().expect("a row");
     assert_eq!((&last["outcome"], &last["claimed"]["user"], &last["tries"]), (&json!("set"), &json!("ana"), &json!(1)));
-    let text = cli.run(&["audit", "show", "--since", "1h"]);
-    assert_eq!((text.code, text.stdout.lines().count()), (Some(0), rows.len()));
-    assert!(text.stdout.lines().all(|line| line.contains(" (ana) ")), "{text:?}");
-    let outcome_row = text.stdout.lines().last().expect("a row");
-    assert!(outcome_row.len() <= 80 && outcome_row.contains("  outcome: set  "), "{text:?}");
-    assert_refused(&cli, &["audit", "show", "--since", "soon"], 2, "expected a number and s, m, h or d");
+    assert_refused(&cli, &["audit", "show", "--since", "soon"], 2, "--since WHEN: expected 24h, 7d, today, ");
+}
+
+#[test]
+fn the_audit_table_has_words_for_people() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&cli, &id, &["--note", "TICKET-123"]).code, Some(0));
+    let key = cli.path("key.txt");
+    let open = ["escrow", "open", "--json", "--identity", key.to_str().expect("UTF-8")];
+    assert_eq!(cli.run(&open).code, Some(0));
+    let [display, name] = names_of(&cli, &id);
+    let rows = cli.run(&["audit", "show", "--json"]).summary()["rows"].as_array().expect("rows").clone();
+    let line = |n: usize, what: &str, subject: &str| {
+        let row = |key: &str| rows[n][key].as_str().expect("a string");
+        let when = row("at")[..16].replace('T', " ");
+        format!(
+            "{when}  {:<12}  {what:<15}  {subject}",
+            format!("ana@{}", row("host").split('.').next().expect("a host"))
+        )
+    };
+    let number = format!("{display:<17}  {name}");
+    let expected = [
+        "WHEN (UTC)        WHO           WHAT             NUMBER AND NAME".to_owned(),
+        line(0, "job 1 started", "1 number, profile acme, PINs given, note: TICKET-123"),
+        line(1, "keys stored", cli.recipient()),
+        line(2, "sending", &number),
+        line(3, "set", &number),
+        line(4, "PIN decrypted", &number),
+        "5 entries.".to_owned(),
+    ];
+    let shown = |more: &[&str]| -> Vec<String> {
+        let output = cli.run(&[&["audit", "show"], more].concat());
+        assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{more:?}");
+        output.stdout.lines().map(str::to_owned).collect()
+    };
+    assert_eq!(shown(&[]), expected);
+    assert_eq!(shown(&["--who", "ANA", "--since", "yesterday", "--until", "today"]), expected);
+    assert_eq!(shown(&["--number", &display])[1..4], expected[3..6]);
+    assert_eq!(shown(&["--number", &id])[1..4], expected[3..6]);
+    for none in [&["--who", "bob"][..], &["--until", "yesterday"], &["--number", "200000000009999"]] {
+        assert_eq!(shown(none), ["No entry matches."], "{none:?}");
+    }
+    let wide = shown(&["--wide"]);
+    assert!(wide[4].ends_with(&id) && wide[4].starts_with("     4  "), "{wide:?}");
+    assert_refused(&cli, &["audit", "show", "--number", "+44 20 7946 0000"], 2, "has no number +442079460000\n");
 }
 
 #[test]

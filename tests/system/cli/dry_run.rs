@@ -7,8 +7,12 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{set_one_pin, without_volatile_fields};
+use super::{expected_result, names_of, set_one_pin, without_volatile_fields};
 use crate::support::cli_fixture::{CliFixture, CommandOutput};
+
+fn home(cli: &CliFixture) -> String {
+    cli.path("").to_str().expect("UTF-8").trim_end_matches('/').to_owned()
+}
 
 #[test]
 fn a_dry_run_checks_everything_and_writes_nothing() {
@@ -17,24 +21,37 @@ fn a_dry_run_checks_everything_and_writes_nothing() {
     let list = cli.write_id_list(&ids);
     let arguments = ["pin", "set", "--from", &list, "--random", "--dry-run", "--confirm", "2"];
     let text = cli.run(&arguments);
-    assert!(
-        text.stdout.starts_with("would send  +") && text.stdout.contains(&format!("{}     two-step not set\n", ids[0]))
+    let row = |id: &String| {
+        let [display, name] = names_of(&cli, id);
+        format!("{display:<17}  {name:<30}  not set   {id}\n")
+    };
+    let heading = "NUMBER             NAME                            TWO-STEP  ID\n";
+    let rows: String = ids.iter().map(row).collect();
+    let command = format!("pindesk pin set --from {} --random --confirm 2", list.replace(&home(&cli), "~"));
+    assert_eq!(
+        text.stdout,
+        format!("{heading}{rows}Dry run: a PIN would be sent to 2 numbers. Nothing was sent.\nTo send it: {command}\n")
     );
-    assert!(text.stdout.ends_with("Dry run: a PIN would be sent to 2 numbers. Nothing was sent.\n"), "{text:?}");
     let one = cli.run(&["pin", "set", "--from", &list, "--random", "--dry-run", "--confirm", "1", "--first", "1"]);
-    assert!(one.stdout.ends_with("Dry run: a PIN would be sent to 1 number. Nothing was sent.\n"), "{one:?}");
+    assert!(one.stdout.contains("Dry run: a PIN would be sent to 1 number. Nothing was sent.\n"), "{one:?}");
     let json = cli.run(&[&arguments[..], &["--json"]].concat());
     let objects = json.json_lines();
     assert_eq!(
         without_volatile_fields(&objects[0]),
-        json!({"schema": 1, "event": "result", "phone_number_id": ids[0], "request": "not_sent", "changed": false,
-               "code": null, "subcode": null, "http_status": null, "tries": 0})
+        expected_result(
+            &cli,
+            &ids[0],
+            &json!({"request": "not_sent", "changed": false, "code": null,
+                                               "http_status": null, "tries": 0})
+        )
     );
     let summary = json!({"schema": 1, "event": "summary", "job": null, "total": 2, "set": 0, "failed": 0, "not_sent": 2,
-                     "no_answer": 0});
+                     "no_answer": 0, "command": command.replace(" --confirm", " --json --confirm")});
     assert_eq!((text.code, json.code, &objects[2]), (Some(0), Some(0), &summary));
     let unconfirmed = cli.run(&arguments[..arguments.len() - 2]);
-    assert_eq!(unconfirmed.code, Some(5));
+    assert_eq!((unconfirmed.code, unconfirmed.stdout), (Some(0), text.stdout), "it confirms itself");
+    let wrong = cli.run(&[&arguments[..arguments.len() - 1], &["3"]].concat());
+    assert_eq!((wrong.code, wrong.stdout.as_str()), (Some(5), ""));
     assert!(!cli.state_path("").exists() && cli.simulator.pin_request_count() == 0);
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
-use super::set_one_pin;
+use super::{names_of, set_one_pin};
 use crate::support::cli_fixture::{CliFixture, CommandOutput, PIN};
 use crate::support::pty::PtySession;
 use crate::support::skip;
@@ -40,13 +40,21 @@ fn a_list_names_encrypted_pins_and_shows_none() {
     let (cli, id) = fixture_with_one_pin();
     let other = set_pin(&cli, 1);
     let text = cli.run(&["escrow", "list"]);
-    let lines: Vec<&str> = text.stdout.lines().collect();
-    assert_eq!(lines[0], "ENCRYPTED AT          PHONE NUMBER ID     CHANGE");
-    assert!(lines.len() == 3 && lines[1].contains(&id) && lines.iter().all(|line| line.len() <= 80), "{text:?}");
+    let row = |id: &String| {
+        let [display, name] = names_of(&cli, id);
+        let at = cli.run(&["escrow", "list", "--json", id]).summary()["records"][0]["at"].as_str().expect("a time")
+            [..16]
+            .replace('T', " ");
+        format!("{display:<17}  {name:<24}  {at}  {id}\n")
+    };
+    let mut rows = [row(&id), row(&other)];
+    rows.sort();
+    let heading = "NUMBER             NAME                      ENCRYPTED (UTC)   ID\n";
+    assert_eq!(text.stdout, format!("{heading}{}2 encrypted PINs of 2 numbers.\n", rows.concat()));
     let summary = cli.run(&["escrow", "list", "--json", &other]).summary();
     let record = &summary["records"][0];
     assert_eq!(record["phone_number_id"], other);
-    assert_eq!(record.as_object().expect("an object").len(), 7);
+    assert_eq!(record.as_object().expect("an object").len(), 9);
     assert_eq!(summary, json!({"schema": 1, "records": [record], "unreadable_lines": [], "is_torn": false}));
     let nothing = cli.run(&["escrow", "list", "200000000009999"]);
     assert_eq!(nothing.stderr, "pindesk: no encrypted PIN for number 200000000009999.\n");
@@ -158,8 +166,8 @@ fn the_recipe_names_the_file_and_works_without_a_config() {
     let recipe = cli.run(&["escrow", "recipe"]);
     assert!(recipe.code == Some(0) && recipe.stdout.contains("~/.local/state/pindesk/escrow.jsonl"), "{recipe:?}");
     assert!(recipe.stdout.contains("age -d -i KEY"));
-    let missing = cli.run(&["escrow", "list"]);
-    assert_eq!((missing.code, missing.stdout.as_str()), (Some(6), ""));
+    let fresh = cli.run(&["escrow", "list"]);
+    assert_eq!((fresh.code, fresh.stdout.as_str()), (Some(0), "No encrypted PINs yet.\n"));
 }
 
 /// Rewrites the escrow file, and then runs `escrow open` for this number.
@@ -271,44 +279,54 @@ fn a_truncated_last_line_may_have_been_sent() {
 }
 
 /// The screen of `escrow open` on a terminal of 80 columns.
-fn open_escrow_in_terminal(cli: &CliFixture, state_dir: &Path) -> String {
+fn open_escrow_in_terminal(cli: &CliFixture, state_dir: &Path, more: &[&str]) -> String {
     let (home, key) = (cli.path(""), cli.path("key.txt"));
     let utf8 = |path: &Path| path.to_str().expect("UTF-8").to_owned();
-    let args = ["escrow", "open", "--identity", &utf8(&key), "--state-dir", &utf8(state_dir)];
+    let (key, state_dir) = (utf8(&key), utf8(state_dir));
+    let args = [&["escrow", "open", "--identity", &key, "--state-dir", &state_dir][..], more].concat();
     let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &args, (80, 24), &[("HOME", &utf8(&home))]);
     session.wait_exit();
     session.screen()
 }
 
 #[test]
-fn decrypted_pins_show_their_outcome_if_it_is_known() {
+fn decrypted_pins_show_whether_they_are_in_force() {
     let cli = CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 2\nanswer = { code = 100, status = 400 }");
     set_pin(&cli, 0);
     let id = cli.number_ids("not-set", 1).remove(0);
     let (pin, digits) = (cli.write_file("other", 0o600, "135790"), cli.last_four_digits(&id));
     let failed = cli.run(&["pin", "set", &id, "--pin-file", &pin, "--confirm", &digits]);
     assert_eq!(failed.code, Some(3), "{failed:?}");
-    let records = open_escrow(&cli, "key.txt", &["--json"]).summary()["records"].clone();
-    let fields = |n: usize| ["pin", "request", "settled"].map(|name| records[n][name].clone());
-    assert_eq!(fields(0), [json!(PIN), json!("set"), json!(false)]);
-    assert_eq!(fields(1), [json!("135790"), json!("failed"), json!(false)]);
+    assert!(!failed.stderr.contains("escrow"), "nothing was set: {failed:?}");
+    let records = open_escrow(&cli, "key.txt", &["--json", "--all"]).summary()["records"].clone();
+    let fields = |n: usize| ["pin", "request", "settled", "in_force"].map(|name| records[n][name].clone());
+    assert_eq!(fields(0), [json!(PIN), json!("set"), json!(false), json!("yes")]);
+    assert_eq!(fields(1), [json!("135790"), json!("failed"), json!(false), json!("no")]);
     assert!(records[1]["last_try_at"].is_string(), "{records}");
-    let screen = open_escrow_in_terminal(&cli, &cli.state_path(""));
-    let ends = |part: &str| screen.lines().any(|line| line.trim_end().ends_with(part));
-    assert!(ends(&format!("{PIN}  set")) && ends("135790  failed"), "{screen}");
-    assert!(screen.contains("In the order in which they were sent. If a later PIN failed, an earlier one"), "{screen}");
+    let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &["--all"]);
+    assert!(screen.contains(&format!("{PIN}  yes            2")), "{screen}");
+    assert!(screen.contains("135790  no, refused    2"), "{screen}");
+    assert!(screen.contains("2 PINs of 2 numbers.\nMeta confirmed those marked \"yes\" last.\n"), "{screen}");
+    // A refused PIN is left out, and not decrypted, unless it is asked for.
+    let audit_rows = || cli.run(&["audit", "show", "--json"]).summary()["rows"].as_array().expect("rows").len();
+    let before = audit_rows();
+    let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &[]);
+    assert!(screen.contains(PIN) && !screen.contains("135790"), "{screen}");
+    assert!(screen.contains("pindesk: 1 PIN refused or not sent, and left out here. To see all: --all"), "{screen}");
+    assert_eq!(audit_rows(), before + 1);
 
     fs::create_dir(cli.path("copy")).expect("the directory is created");
     fs::set_permissions(cli.path("copy"), Permissions::from_mode(0o700)).expect("the mode is set");
     fs::copy(cli.state_path("escrow.jsonl"), cli.path("copy/escrow.jsonl")).expect("the file is copied");
-    let screen = open_escrow_in_terminal(&cli, &cli.path("copy"));
-    let ends = |part: &str| screen.lines().any(|line| line.trim_end().ends_with(part));
-    assert!(ends(&format!("{PIN}  not known")) && ends("135790  not known"), "{screen}");
-    assert!(screen.contains("Not all send times are known"), "{screen}");
+    let screen = open_escrow_in_terminal(&cli, &cli.path("copy"), &[]);
+    assert!(screen.contains(&format!("{PIN}  maybe")) && screen.contains("135790  maybe"), "{screen}");
     let copy = cli.path("copy");
     let alone = open_escrow(&cli, "key.txt", &["--json", "--state-dir", copy.to_str().expect("UTF-8")]);
     let record = alone.summary()["records"][1].clone();
-    assert_eq!((&record["request"], &record["last_try_at"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&record["request"], &record["last_try_at"], &record["in_force"]),
+        (&Value::Null, &Value::Null, &json!("maybe"))
+    );
 }
 
 /// The escrow file with another PIN encrypted into its first line, as anyone can write it who may write the file.
@@ -341,9 +359,13 @@ fn two_pins_for_one_change_are_both_shown_as_a_failure() {
     let again = open_escrow(&cli, "key.txt", &["--json"]);
     assert_eq!(again.code, Some(6), "{again:?}");
     assert_eq!(shown(&again), [(json!("135790"), json!("escrow_file")), (json!(PIN), json!("both"))]);
-    let screen = open_escrow_in_terminal(&cli, &cli.state_path(""));
-    assert!(screen.contains("135790  in the escrow file only"), "{screen}");
-    assert!(screen.contains(&format!("{PIN}  in both file and journal")), "{screen}");
+    let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &[]);
+    let note_of = |pin: &str| {
+        let mut lines = screen.lines().skip_while(|line| !line.contains(&format!("{pin}  maybe")));
+        lines.nth(1).map(|line| line.trim().to_owned())
+    };
+    assert_eq!(note_of("135790").as_deref(), Some("in the escrow file only"), "{screen}");
+    assert_eq!(note_of(PIN).as_deref(), Some("in both file and journal"), "{screen}");
 }
 
 #[test]

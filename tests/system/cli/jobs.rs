@@ -96,13 +96,45 @@ fn resolve_manually(cli: &CliFixture, result: &Value) {
 fn a_resolved_number_is_counted_separately() {
     let cli = CliFixture::without_faults();
     start_and_kill_job(&cli, &cli.number_ids("not-set", 4), &["--random"]);
-    let list = || cli.run(&["jobs", "list"]).stdout.lines().last().expect("a job").to_owned();
-    assert!(list().ends_with("cut short  4       1       0       2         1"), "{}", list());
+    let list = || cli.run(&["jobs", "list"]).stdout.lines().nth(1).expect("a job").to_owned();
+    assert!(list().ends_with("        4  cut short, 1 no answer, 2 not sent"), "{}", list());
     resolve_manually(&cli, &cli.run(&["jobs", "show", "1", "--json"]).json_lines()[1]);
     let job = first_job(&cli);
     assert_eq!((&job["no_answer"], &job["settled"], &job["open"]), (&json!(1), &json!(1), &json!(2)), "{job}");
-    assert!(list().ends_with("cut short  4       1       0       2         1 (1 resolved)"), "{}", list());
-    assert!(cli.run(&["jobs", "show", "1"]).stdout.contains("\nresolved       "));
+    assert!(list().ends_with("        4  cut short, 1 resolved, 2 not sent"), "{}", list());
+    assert!(cli.run(&["jobs", "show", "1"]).stdout.contains("  resolved     2"));
+}
+
+#[test]
+fn show_names_who_when_and_what_is_left() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 4);
+    start_and_kill_job(&cli, &ids, &["--pin-file", &pin_path(&cli)]);
+    let shown = cli.run(&["jobs", "show", "1"]);
+    let lines: Vec<&str> = shown.stdout.lines().collect();
+    assert_eq!((lines[0], lines[2]), ("Job      1, cut short, 1 no answer, 2 not sent", "Profile  acme, PINs given"));
+    assert!(lines[1].starts_with("Started  ") && lines[1].contains(" UTC by ana@"), "{shown:?}");
+    assert!(lines[5..9].is_sorted(), "by number: {shown:?}");
+    for (id, state) in ids.iter().zip(["set", "no answer", "not started", "not started"]) {
+        assert!(lines.iter().any(|row| row.contains(&format!("  {state:<11}  {id}"))), "{shown:?}");
+    }
+    assert_eq!(
+        lines[10..],
+        [
+            "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.",
+            "To send the rest: pindesk jobs resume 1 --confirm 2"
+        ]
+    );
+    for (state, expected) in [("set", &ids[..1]), ("no-answer", &ids[1..2]), ("not_sent", &ids[2..]), ("failed", &[])] {
+        let listed = cli.run(&["jobs", "show", "1", "--state", state, "--ids"]);
+        assert_eq!(
+            (listed.code, listed.stdout.lines().map(str::to_owned).collect()),
+            (Some(0), expected.to_vec()),
+            "{state}"
+        );
+    }
+    let filtered = cli.run(&["jobs", "show", "1", "--state", "set", "--json"]).json_lines();
+    assert_eq!((filtered.len(), &filtered[1]["total"]), (2, &json!(4)), "the summary is that of the job");
 }
 
 #[test]
@@ -115,20 +147,8 @@ fn resume_sends_what_a_killed_job_never_sent() {
     assert_eq!(
         jobs,
         [json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given",
-                "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0,
+                "who": jobs[0]["who"], "user": "ana", "claimed_user": null, "note": null, "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0,
                 "open": 2})]
-    );
-    let shown = cli.run(&["jobs", "show", "1"]);
-    let lines: Vec<&str> = shown.stdout.lines().collect();
-    assert!(lines[0].starts_with(&format!("set            {}", ids[0])), "{shown:?}");
-    assert!(lines[1].starts_with(&format!("no answer      {}", ids[1])), "{shown:?}");
-    assert_eq!(lines[3], format!("not started    {}", ids[3]));
-    assert_eq!(
-        lines[4..],
-        [
-            "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.",
-            "To send the rest: pindesk jobs resume 1 --confirm 2"
-        ]
     );
     let resume = ["jobs", "resume", "1", "--json"];
     let pin = pin_path(&cli);
@@ -139,8 +159,8 @@ fn resume_sends_what_a_killed_job_never_sent() {
         2,
         "pindesk does not store the PIN of job 1 in readable form\n  Give the PIN again: --pin-file FILE",
     );
-    assert_refused(&cli, &with_pin, 5, "--confirm 2\n");
-    assert_refused(&cli, &[&with_pin[..], &["--confirm", "4"]].concat(), 5, "--confirm 2\n");
+    assert_refused(&cli, &with_pin, 5, "To send them, add --confirm with the count of numbers.\n");
+    assert_refused(&cli, &[&with_pin[..], &["--confirm", "4"]].concat(), 5, "--confirm does not match. ");
     assert_refused(&cli, &[&with_pin[..], &["--confirm", "2", "--read-only"]].concat(), 6, "read-only");
     let resumed = cli.run(&[&with_pin[..], &["--confirm", "2"]].concat());
     let summary = json!({"schema": 1, "event": "summary", "job": 1, "total": 2, "set": 2, "failed": 0, "not_sent": 0,
@@ -149,7 +169,8 @@ fn resume_sends_what_a_killed_job_never_sent() {
     assert_eq!(cli.pin_in_force(&ids[3]).as_deref(), Some(PIN));
     assert_eq!(
         first_job(&cli),
-        json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given", "state": "finished",
+        json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "who": jobs[0]["who"], "user": "ana",
+               "claimed_user": null, "note": null, "pins": "given", "state": "finished",
                "total": 4, "set": 3, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0, "open": 0})
     );
     let shown = cli.run(&["jobs", "show", "1", "--json"]);
@@ -390,10 +411,23 @@ fn two_resumes_at_once_send_each_number_once() {
 }
 
 #[test]
-fn a_missing_job_and_a_missing_state_dir_differ() {
+fn a_fresh_machine_and_a_missing_state_dir_differ() {
     let cli = CliFixture::without_faults();
-    assert_refused(&cli, &["jobs", "list"], 6, "there is no such");
-    assert_refused(&cli, &["audit", "verify"], 6, "there is no such");
+    for (arguments, text) in [
+        (&["jobs", "list"][..], "No jobs yet.\n"),
+        (&["jobs", "list", "--json"], ""),
+        (&["audit", "show"], "No audit entries yet.\n"),
+        (&["audit", "show", "--json"], "{\"schema\":1,\"rows\":[]}\n"),
+        (&["audit", "verify"], "No audit entries yet.\n"),
+        (&["escrow", "list"], "No encrypted PINs yet.\n"),
+    ] {
+        let output = cli.run(arguments);
+        assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (Some(0), text, ""), "{arguments:?}");
+    }
+    assert_refused(&cli, &["jobs", "show", "1"], 2, "no job 1: there are no jobs yet\n");
+    for command in [&["jobs", "list"][..], &["audit", "verify"], &["escrow", "list"]] {
+        assert_refused(&cli, &[command, &["--state-dir", "/no/such/place"]].concat(), 6, "there is no such");
+    }
     set_first_pin(&cli);
     assert_refused(&cli, &["jobs", "show", "7"], 2, "no job 7 in this state directory\n  See pindesk jobs list.");
     assert_refused(&cli, &["jobs", "resume", "7", "--confirm", "1"], 2, "no job 7 in this state directory\n ");

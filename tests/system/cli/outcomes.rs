@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{expected_summary, set_one_pin, without_volatile_fields};
+use super::{expected_result, expected_summary, names_of, set_one_pin, without_volatile_fields};
 use crate::support::cli_fixture::{CliFixture, PIN, wait_until_held};
 
 #[test]
@@ -29,8 +29,12 @@ fn a_refusal_exits_3_and_a_missing_answer_exits_4() {
     let result = objects.iter().find(|object| object["request"] == "failed").expect("a failed one");
     assert_eq!(
         without_volatile_fields(result),
-        json!({"schema": 1, "event": "result", "phone_number_id": ids[0], "request": "failed", "changed": false,
-               "code": 133_010, "subcode": null, "http_status": 400, "tries": 1})
+        expected_result(
+            &cli,
+            &ids[0],
+            &json!({"request": "failed", "changed": false, "code": 133_010, "http_status": 400,
+                                               "tries": 1, "message": "(#133010) Phone number Not Registered"})
+        )
     );
     assert!(
         result["trace_id"].is_string() && result["advice"].as_array().is_some_and(|steps| !steps.is_empty()),
@@ -40,13 +44,20 @@ fn a_refusal_exits_3_and_a_missing_answer_exits_4() {
         failed.stderr.contains("pindesk: 1 number: failed: ") && failed.stderr.contains("What to do:"),
         "{failed:?}"
     );
+    let trace = result["trace_id"].as_str().expect("a trace ID");
+    let said = format!("\n  Meta said: (#133010) Phone number Not Registered. Trace ID: {trace}\n");
+    assert!(failed.stderr.contains(&said), "{failed:?}");
     let doubt = set(1, &ids[1..2]);
     assert_eq!((doubt.code, doubt.summary()), (Some(4), expected_summary(2, 0, 0, 0, 1)), "{doubt:?}");
     let result = doubt.json_lines().remove(0);
     assert_eq!(
         without_volatile_fields(&result),
-        json!({"schema": 1, "event": "result", "phone_number_id": ids[1], "request": "no_answer", "changed": null,
-               "code": 190, "subcode": null, "http_status": 500, "tries": result["tries"]})
+        expected_result(
+            &cli,
+            &ids[1],
+            &json!({"request": "no_answer", "changed": null, "code": 190, "http_status": 500,
+                                               "tries": result["tries"], "message": result["message"]})
+        )
     );
     assert!(doubt.stderr.contains("Set a PIN again ") || doubt.stderr.contains("access token"), "{doubt:?}");
 }
@@ -67,8 +78,13 @@ fn a_doubt_keeps_its_trace_id_when_its_retry_stops() {
     let result = set.iter().find(|object| object["phone_number_id"] == *ids[0]).expect("its result");
     assert_eq!(
         without_volatile_fields(result),
-        json!({"schema": 1, "event": "result", "phone_number_id": ids[0], "request": "no_answer", "changed": null,
-               "code": 2, "subcode": null, "http_status": 503, "tries": result["tries"]})
+        expected_result(
+            &cli,
+            &ids[0],
+            &json!({"request": "no_answer", "changed": null, "code": 2, "http_status": 503,
+                                               "tries": result["tries"],
+                                               "message": "(#2) Service temporarily unavailable"})
+        )
     );
     assert!(result["trace_id"].is_string(), "{result}");
     let shown = cli.run(&["jobs", "show", "1", "--json"]).json_lines().remove(0);
@@ -140,7 +156,9 @@ fn a_local_refusal_is_reported_with_its_reason() {
     let third = set(&ids);
     assert!(third.code == Some(4) && third.stderr.contains("the PINs are in the escrow"), "{third:?}");
     let shown = cli.run(&["jobs", "show", "2"]);
-    assert_eq!(shown.stdout.lines().next(), Some(&*format!("not sent       {}     {reason}", ids[0])));
+    let [display, name] = names_of(&cli, &ids[0]);
+    let row = format!("{display:<17}  {name:<20}  not sent     {:<17}  {reason}", ids[0]);
+    assert!(shown.stdout.lines().any(|line| line == row), "{shown:?}");
     let states = cli.run(&["jobs", "list", "--json"]).json_lines();
     let states: Vec<_> = states.iter().map(|job| (&job["job"], &job["state"], &job["not_sent"])).collect();
     let job = |job: u32, state: &str, not_sent: usize| (json!(job), json!(state), json!(not_sent));
@@ -176,22 +194,22 @@ fn lost_output_is_reported_and_the_job_continues() {
         (cli.write_id_list(&ids), || File::options().write(true).open("/dev/full").expect("/dev/full opens"));
     let dry = ["pin", "set", "--from", &list, "--random", "--confirm", "2", "--json", "-q", "--dry-run"];
     let set = &dry[..dry.len() - 1];
-    for (arguments, advice) in
-        [(&dry[..], "Nothing was sent."), (set, "The journal has all of them: pindesk jobs show 1")]
-    {
+    for (arguments, advice) in [
+        (&dry[..], "Nothing was sent."),
+        (set, "Results are missing there. The journal has all of them: pindesk jobs show 1"),
+    ] {
         let output = cli.wait_for_output(
             cli.command(arguments).stdout(full()).stderr(Stdio::piped()).spawn().expect("the process starts"),
         );
         assert_eq!(output.code, Some(9), "{output:?}");
-        let message =
-            "pindesk: cannot write the output: No space left on device (os error 28). Results are missing there. ";
-        assert_eq!(output.stderr, format!("{message}{advice}\n"));
+        assert_eq!(output.stderr, format!("pindesk: cannot write the output: No space left on device. {advice}\n"));
     }
     assert!(ids.iter().all(|id| cli.pin_in_force(id).is_some()), "the job is complete");
     let again = cli.run(&["jobs", "show", "1", "--json"]).summary();
     let mut expected = expected_summary(1, 2, 0, 0, 0);
-    let job_fields = json!({"at": again["at"], "profile": "acme", "pins": "random", "state": "finished", "settled": 0,
-                        "open": 0});
+    let job_fields = json!({"at": again["at"], "profile": "acme", "who": again["who"], "user": "ana",
+                            "claimed_user": null, "note": null, "pins": "random", "state": "finished", "settled": 0,
+                            "open": 0});
     expected.as_object_mut().expect("an object").extend(job_fields.as_object().expect("an object").clone());
     assert_eq!(again, expected);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{expected_summary, set_one_pin, without_volatile_fields};
+use super::{expected_result, expected_summary, names_of, set_one_pin, without_volatile_fields};
 use crate::support::cli_fixture::{CliFixture, PIN};
 use crate::support::skip;
 
@@ -18,8 +18,10 @@ fn one_number_gets_the_pin_of_the_file() {
     let id = cli.number_ids("not-set", 1).remove(0);
     let output = set_one_pin(&cli, &id, &[]);
     let mut lines = output.stdout.lines();
-    let row = lines.next().expect("a row");
-    assert!(row.starts_with("set        +") && row.ends_with(&format!("{id}     set")), "{output:?}");
+    let [display, name] = names_of(&cli, &id);
+    let columns = name.len().max(20);
+    assert_eq!(lines.next(), Some(&*format!("NUMBER             {:<columns$}  REQUEST      ID", "NAME")));
+    assert_eq!(lines.next(), Some(&*format!("{display:<17}  {name:<columns$}  set          {id}")));
     assert_eq!(lines.next(), Some("Job 1, 1 number: 1 set, 0 failed, 0 not sent, 0 no answer."));
     assert_eq!((output.code, lines.next(), output.stderr.as_str()), (Some(0), None, ""));
     assert_eq!((cli.pin_in_force(&id).as_deref(), cli.simulator.pin_request_count()), (Some(PIN), 1));
@@ -33,8 +35,11 @@ fn json_output_has_results_and_a_summary() {
     let objects = output.json_lines();
     assert_eq!(
         without_volatile_fields(&objects[0]),
-        json!({"schema": 1, "event": "result", "phone_number_id": id, "request": "set", "changed": true, "code": null,
-               "subcode": null, "http_status": 200, "tries": 1})
+        expected_result(
+            &cli,
+            &id,
+            &json!({"request": "set", "changed": true, "code": null, "http_status": 200, "tries": 1})
+        )
     );
     assert_eq!((objects.len(), &objects[1], output.code), (2, &expected_summary(1, 1, 0, 0, 0), Some(0)));
 }
@@ -85,15 +90,23 @@ fn a_list_is_sent_in_its_own_order() {
     let list = cli.write_id_list(&ids);
     let set = ["pin", "set", "--from", &list, "--random", "--confirm", "5", "--concurrency", "1", "-q"];
     let output = cli.run(&set);
-    let row = |id: &String| {
-        let shown = cli.run(&["numbers", "show", id, "--json"]).json_lines().remove(0);
-        format!("set        {:<18}  {id:<18}  set", shown["display_phone_number"].as_str().expect("a display number"))
-    };
-    let rows: Vec<String> = ids.iter().map(row).collect();
-    assert_eq!(
-        (output.code, output.stdout.lines().take(5).collect::<Vec<_>>()),
-        (Some(0), rows.iter().map(String::as_str).collect())
-    );
+    let rows = output.stdout.lines().skip(1).take(5);
+    let order: Vec<_> = rows.map(|row| row.split_whitespace().last().expect("an ID").to_owned()).collect();
+    assert_eq!((output.code, order), (Some(0), ids));
+}
+
+#[test]
+fn a_list_may_name_numbers_as_people_write_them() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 3);
+    let [display, _] = names_of(&cli, &ids[0]);
+    let digits: String = names_of(&cli, &ids[2])[0].chars().filter(char::is_ascii_digit).collect();
+    let list = cli.write_id_list(&[display, ids[1].clone(), digits]);
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "3", "--concurrency", "1", "-q"];
+    let output = cli.run(&set);
+    let rows = output.stdout.lines().skip(1).take(3);
+    let order: Vec<_> = rows.map(|row| row.split_whitespace().last().expect("an ID").to_owned()).collect();
+    assert_eq!((output.code, order), (Some(0), ids));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::assert_refused;
+use super::{assert_refused, names_of};
 use crate::support::cli_fixture::{CliFixture, PIN};
 
 #[test]
@@ -109,15 +109,21 @@ fn every_bad_line_of_a_list_is_named() {
         let arguments = [&["pin", "set", "--from", &list, "--confirm", "1"][..], pins].concat();
         let message = format!(
             "pindesk: ~/ids.txt has errors. Nothing was sent.\n  line 4: {good}: duplicate of line 2\n  \
-             line 5: not a phone number ID\n  line 6: no number 200000000009999 in profile acme\n"
+             line 5: neither a phone number ID nor a phone number\n  line 6: no number 200000000009999 in profile acme\n"
         );
         assert_refused(&cli, &arguments, 2, &message);
     }
     let unknown = cli.write_id_list(&[good.clone(), "200000000009999".to_owned()]);
     let message = "  line 2: no number 200000000009999 in profile acme\n";
     assert_refused(&cli, &["pin", "set", "--from", &unknown, "--random", "--confirm", "2"], 2, message);
+    let [display, _] = names_of(&cli, &good);
+    let digits: String = display.chars().filter(char::is_ascii_digit).collect();
+    let named = cli.write_id_list(&[good.clone(), display, "+44 7700 900009".to_owned()]);
+    let message =
+        format!("  line 2: +{digits}: duplicate of line 1\n  line 3: no number +447700900009 in profile acme\n");
+    assert_refused(&cli, &["pin", "set", "--from", &named, "--random", "--confirm", "3"], 2, &message);
     let empty = cli.write_file("ids.txt", 0o644, "# nothing\n");
-    assert_refused(&cli, &["pin", "set", "--from", &empty, "--random"], 2, "no phone number ID in ~/ids.txt");
+    assert_refused(&cli, &["pin", "set", "--from", &empty, "--random"], 2, "no number in ~/ids.txt");
     assert_refused(&cli, &["pin", "set", "--from", "/no/such", "--random"], 2, "cannot read /no/such: ");
     assert_refused(
         &cli,
@@ -131,15 +137,42 @@ fn every_bad_line_of_a_list_is_named() {
 fn an_unconfirmed_run_says_what_would_confirm_it() {
     let cli = CliFixture::without_faults();
     let ids = cli.number_ids("not-set", 3);
+    let list = cli.write_id_list(&ids);
+    let one = ["pin", "set", &ids[0], "--random"];
+    let many = ["pin", "set", "--from", &list, "--random"];
+    let hint = "To see what would be sent, and the command that sends it, add --dry-run.\n";
+    for (arguments, message) in [
+        (
+            &one[..],
+            "not confirmed. Nothing was sent.\n  To send it, add --confirm with the last 4 digits of the number.\n  ",
+        ),
+        (&[&one[..], &["--no-input"]].concat(), "not confirmed. Nothing was sent.\n  To send it, add --confirm with "),
+        (&[&one[..], &["--confirm", "1"]].concat(), "--confirm does not match. Nothing was sent.\n  "),
+        (&many[..], "not confirmed. Nothing was sent.\n  To send them, add --confirm with the count of numbers.\n  "),
+        (&[&many[..], &["--confirm", "2"]].concat(), "--confirm does not match. Nothing was sent.\n  "),
+        (&[&many[..], &["--first", "2", "--confirm", "3"]].concat(), "--confirm does not match. Nothing was sent.\n  "),
+    ] {
+        assert_refused(&cli, arguments, 5, message);
+        assert_refused(&cli, arguments, 5, hint);
+    }
+}
+
+#[test]
+fn a_refusal_does_not_print_what_would_confirm() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 3);
     let (list, digits) = (cli.write_id_list(&ids), cli.last_four_digits(&ids[0]));
     let one = ["pin", "set", &ids[0], "--random"];
     let many = ["pin", "set", "--from", &list, "--random"];
-    assert_refused(&cli, &one, 5, "add the last digits of +");
-    assert_refused(&cli, &one, 5, &format!(": --confirm {digits}\n"));
-    assert_refused(&cli, &[&one[..], &["--confirm", "1"]].concat(), 5, "--confirm does not match. Nothing was sent.");
-    assert_refused(&cli, &many, 5, "A PIN would be sent to 3 numbers. To send it, add: --confirm 3\n");
-    assert_refused(&cli, &[&many[..], &["--confirm", "2"]].concat(), 5, "--confirm 3\n");
-    assert_refused(&cli, &[&many[..], &["--first", "2", "--confirm", "3"]].concat(), 5, "--confirm 2\n");
+    for (arguments, right) in [
+        (&one[..], &*digits),
+        (&[&one[..], &["--confirm", "1"]].concat(), &digits),
+        (&many[..], "3"),
+        (&[&many[..], &["--confirm", "2"]].concat(), "3"),
+    ] {
+        let refused = cli.run(arguments);
+        assert!(refused.code == Some(5) && !refused.stderr.contains(right), "{refused:?}");
+    }
 }
 
 #[test]
@@ -179,7 +212,7 @@ fn an_incomplete_setup_is_refused_with_exit_code_6() {
     cli.write_config("", &[]);
     assert_refused(&cli, &set, 6, "without escrow recipients a random PIN would be lost");
     cli.write_config("", &["age1nonsense"]);
-    assert_refused(&cli, &set, 6, "entry 1");
+    assert_refused(&cli, &set, 6, "config.toml:2:15: this age key is mistyped or truncated");
     cli.write_config("", &[cli.recipient()]);
     assert_refused(&cli, &[&set[..], &["--state-dir", "/proc/nowhere"]].concat(), 6, "");
     fs::create_dir_all(cli.state_path("")).expect("the directory is created");

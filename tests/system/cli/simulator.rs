@@ -1,5 +1,8 @@
 //! `pindesk simulator`: what it prints, how it ends, and where it listens.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use rustix::process::Signal;
 
 use super::{CliHome, SimulatorProcess, waba_table};
@@ -24,6 +27,47 @@ fn the_wabas_have_the_sizes_that_are_asked_for() {
     assert_eq!(["100000000000001", "100000000000002", "100000000000003"].map(count), [3, 0, 2]);
     let output = CliHome::empty().run(&["simulator", "--waba-sizes", "1,1,1,1,1,1,1,1"]);
     assert!(output.code == Some(2) && output.stderr.contains("there are only 7 WABAs"), "{output:?}");
+}
+
+#[test]
+fn the_simulator_writes_a_config_that_fits_it() {
+    let home = CliHome::empty();
+    let dir = home.0.path().join("sim");
+    let simulator = SimulatorProcess::start(&["--numbers", "10", "--write-config", dir.to_str().expect("UTF-8")]);
+    let mode = |path: &str| fs::metadata(dir.join(path)).expect("it exists").permissions().mode() & 0o7777;
+    assert_eq!([mode(""), mode("config.toml"), mode("token"), mode("key.txt")], [0o700, 0o600, 0o600, 0o600]);
+    let text = |name: &str| dir.join(name).to_str().expect("UTF-8").to_owned();
+    let options = [text("config.toml"), text("state"), text("key.txt")];
+    let run =
+        |arguments: &[&str]| home.run(&[&["--config", &options[0], "--state-dir", &options[1]], arguments].concat());
+    let listed = run(&["numbers", "list", "--json", "--two-step", "not-set"]);
+    let id = listed.json_lines()[0]["phone_number_id"].as_str().expect("an ID").to_owned();
+    home.write_file("ids", 0o600, &id);
+    let ids = home.0.path().join("ids");
+    let set = run(&["pin", "set", "--from", ids.to_str().expect("UTF-8"), "--random", "--confirm", "1"]);
+    assert_eq!(set.code, Some(0), "{set:?}");
+    let opened = run(&["escrow", "open", "--identity", &options[2], &id]);
+    assert!(opened.code == Some(0) || opened.stderr.contains("--json"), "{opened:?}");
+    drop(simulator);
+}
+
+#[test]
+fn the_simulator_writes_over_no_file() {
+    let home = CliHome::empty();
+    home.write_file("sim/token", 0o644, "mine");
+    let dir = home.0.path().join("sim");
+    let output = home.run(&["simulator", "--write-config", dir.to_str().expect("UTF-8")]);
+    assert_eq!(
+        (output.code, output.stdout.as_str(), output.stderr.as_str()),
+        (
+            Some(2),
+            "",
+            "pindesk: ~/sim/token exists, and is not written over\n  \
+             Name another directory, or leave out --write-config.\n"
+        )
+    );
+    assert_eq!(fs::read_to_string(dir.join("token")).expect("a file"), "mine");
+    assert!(!dir.join("config.toml").exists());
 }
 
 #[test]

@@ -20,8 +20,19 @@ fn a_readable_token_file_is_refused_with_a_chmod() {
     let output = CliHome::with_token(UNREACHABLE_URL, "SIMULATOR", 0o644, &waba_table(1)).run(&["numbers", "list"]);
     assert_eq!(output.code, Some(6));
     assert!(output.stderr.contains("(mode 0644)") && output.stderr.contains("chmod 600 ~/token"), "{output:?}");
+}
+
+#[test]
+fn a_config_error_is_printed_line_by_line() {
     let broken = CliHome::new(UNREACHABLE_URL, "conccurency = 3\n").run(&["numbers", "list"]);
-    assert!(broken.code == Some(6) && broken.stderr.contains("conccurency"), "{broken:?}");
+    let expected = "pindesk: ~/.config/pindesk/config.toml:4:1: unknown key \"conccurency\"\n  \
+                    |\n\
+                    4 | conccurency = …\n  \
+                    | ^^^^^^^^^^^\n  \
+                    = expected one of: live, token_file, token_command, app_secret_file, graph_url, graph_version, \
+                    ca_file, read_only, concurrency, waba, number\n  \
+                    = did you mean \"concurrency\"?\n";
+    assert_eq!((broken.code, broken.stderr.as_str()), (Some(6), expected));
 }
 
 #[test]

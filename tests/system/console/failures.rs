@@ -19,7 +19,7 @@ fn a_failed_change_says_why_what_to_do_and_quotes_meta() {
     console.set_pin(NOT_SET_NUMBER, PIN).sees("x failed").sees("failed: the number is not registered").enter();
     console.sees_all(&[
         "Failed: +1 415-555-0114",
-        "Meta refused the request. Nothing was changed.",
+        "Meta refused the PIN. Nothing was changed.",
         "The number is not registered with WhatsApp.",
         "Register the number with WhatsApp first.",
         "133010, 400",
@@ -27,7 +27,16 @@ fn a_failed_change_says_why_what_to_do_and_quotes_meta() {
         "Tries 1, last at",
     ]);
     assert!(console.row("Meta said").contains("133010"), "{}", console.screen());
-    console.press('c').press('4').sees("Copied").esc().sees("Failed:").press('p').sees("Set PIN").esc();
+    console
+        .press('c')
+        .press('4')
+        .sees("Copied")
+        .esc()
+        .esc()
+        .sees("Failed:")
+        .press('p')
+        .sees("Set the PIN of +1 415-555-0114")
+        .esc();
     let ticket = console.copied().first().cloned().unwrap_or_default();
     assert!(ticket.contains("Trace ID: A") && !ticket.contains(PIN), "{ticket}");
 }
@@ -37,9 +46,9 @@ fn no_answer_keeps_the_pin_and_s_resends_it() {
     let mut console = ConsoleDriver::with_faults(APPLIED_NO_ANSWER_FOUR_TIMES_FAULT);
     console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").sees("PIN in escrow.").enter();
     console.sees_all(&["No answer: +1 415-555-0114", "The PIN may or may not be set.", "Tries 4"]);
-    console.press('s').sees("Send the same PIN to 1 number again?").press('y').sees("Read this first");
+    console.press('s').sees("Send the same PIN to +1 415-555-0114 again?").press('y').sees("Keys typed before this");
     assert_eq!(console.pin_commands(), 1);
-    console.enter().confirm().sees("+ set ").enter().sees("Last request set at").sees("5 tries").esc();
+    console.enter().confirm().sees("Last request set at").sees("5 tries").esc().sees("+ set ");
     assert_eq!(console.pins_sent(NOT_SET_ID), vec![PIN.to_owned(); usize::from(MAX_ATTEMPTS) + 1]);
 }
 
@@ -75,7 +84,7 @@ fn quitting_during_a_request_asks_and_waits() {
     assert!(!console.has_quit(), "too early: the quiet time has not passed");
     console.press('n').sees("~ sending").press('q').wait(Duration::from_secs(1)).press('y').sees("Quitting");
     console.sees("1 request is in flight. Waiting for the answers").press('n');
-    console.sees("Still running. Stopped requests were not sent.");
+    console.sees("You did not quit. What was stopped was not sent; the rest is still awaited.");
     assert!(!console.has_quit(), "requests in flight are awaited");
 }
 
@@ -99,7 +108,7 @@ fn quitting_with_a_pin_in_doubt_needs_a_quiet_time() {
         .press('y')
         .enter();
     assert!(!console.has_quit());
-    console.esc().sees("Showing 1 of 60").ctrl('c').ctrl('c').wait(Duration::from_secs(1)).ctrl('c');
+    console.esc().sees("1 of 60").ctrl('c').ctrl('c').wait(Duration::from_secs(1)).ctrl('c');
     assert!(!console.has_quit(), "Ctrl-C alone never drops a PIN in doubt");
     console.esc().press('q').wait(Duration::from_secs(1)).press('y');
     assert!(console.has_quit());
@@ -117,7 +126,7 @@ fn after_a_refused_token_r_with_a_good_one_loads_the_list() {
     let mut console = DriverOptions { token: Ok("SIMULATOR-EXPIRED"), ..DriverOptions::default() }.start();
     console.sees_all(&["Access token refused", "Create a new access token", "/etc/pindesk/token"]);
     console.press('r').wait(Duration::from_secs(1)).sees("Access token refused");
-    console.set_token("SIMULATOR").press('r').sees_all(&["Showing 60 of 60", "online", "Read 60 numbers."]);
+    console.set_token("SIMULATOR").press('r').sees_all(&["All 60 numbers", "online", "Read 60 numbers."]);
 }
 
 #[test]
@@ -132,7 +141,7 @@ fn a_read_only_token_fails_with_a_clear_reason() {
 fn a_missing_token_says_where_it_is_expected() {
     let mut console = DriverOptions { token: Err("The file is empty."), ..DriverOptions::default() }.start();
     console.sees_all(&["No access token", "The file is empty.", "/etc/pindesk/token"]).press('r');
-    console.sees("There is still no access token.");
+    console.sees("The access token could not be read.");
     console.set_token("SIMULATOR").press('r').sees("Read 60 numbers.");
 }
 
@@ -150,7 +159,7 @@ fn offline_is_shown_and_the_console_reconnects_by_itself() {
 fn a_lost_connection_keeps_the_list_and_refuses_p() {
     let mut console = ConsoleDriver::demo();
     console.select(NOT_SET_NUMBER).stop_server().press('r').sees("OFFLINE since").sees(NOT_SET_NUMBER);
-    console.press('p').sees("No connection to graph.example. Press r to retry now.");
+    console.press('p').sees("No answer from graph.example. Press r to retry now.");
     assert_eq!((console.app().mode(), console.pin_commands()), (Mode::List, 0));
 }
 

@@ -6,15 +6,20 @@ use pindesk::console::input::keymap::Mode;
 
 use super::{NOT_SET_ID, NOT_SET_NUMBER, ON_ID, ON_NUMBER, OTHER_PIN, PIN, UNKNOWN_NUMBER};
 use crate::support::console_driver::{ConsoleDriver, DriverOptions};
+use crate::support::state_fixture::StateFixture;
 
 #[test]
 fn setting_a_first_pin_turns_two_step_on() {
     let mut console = ConsoleDriver::demo();
-    console.select(NOT_SET_NUMBER).press('p').sees_all(&["Set PIN", "Two-step now not set", "Type 6 digits."]);
+    console.select(NOT_SET_NUMBER).press('p').sees_all(&[
+        "Set the PIN of +1 415-555-0114",
+        "Two-step now - not set",
+        "Type 6 digits.",
+    ]);
     console.type_pin(PIN).sees("Ready. Press Enter.").enter();
     console.sees_all(&[
-        "Set the PIN for 1 number?",
-        NOT_SET_NUMBER,
+        "Set the PIN of +1 415-555-0114?",
+        "+1 415-555-0114 Acme Repairs Deliveries",
         "DEMO: a made-up number",
         "Enter does nothing here.",
     ]);
@@ -30,9 +35,10 @@ fn setting_a_first_pin_turns_two_step_on() {
 fn enter_never_sends_and_n_and_esc_cancel() {
     let mut console = ConsoleDriver::demo();
     console.select(NOT_SET_NUMBER).press('p').type_pin(PIN).enter().wait(Duration::from_secs(2));
-    console.enter().enter().sees("Set the PIN for 1 number?").press('x').sees("Press y to send, n to cancel.");
+    console.enter().enter().sees("Set the PIN of +1 415-555-0114?").press('x').sees("Press y to send, n to cancel.");
     console.press('n').sees("Cancelled. Nothing was sent.");
-    console.press('p').type_pin(PIN).enter().wait(Duration::from_secs(2)).esc().sees("Cancelled. Nothing was sent.");
+    console.press('p').type_pin(PIN).enter().wait(Duration::from_secs(2)).esc().sees("Ready. Press Enter.");
+    console.esc().sees("Cancelled. Nothing was sent.");
     console.press('p').type_pin(PIN).esc().sees("Cancelled. Nothing was sent.");
     assert_eq!(console.pin_commands(), 0);
 }
@@ -40,8 +46,8 @@ fn enter_never_sends_and_n_and_esc_cancel() {
 #[test]
 fn replacing_a_pin_needs_the_last_four_digits() {
     let mut console = ConsoleDriver::demo();
-    console.select(ON_NUMBER).press('p').sees("Two-step now on").type_pin(PIN).enter();
-    console.sees_all(&["Replace the PIN of 1 number?", "The old PIN stops working at once."]);
+    console.select(ON_NUMBER).press('p').sees("Two-step now + on").type_pin(PIN).enter();
+    console.sees_all(&["Replace the PIN of +1 212-555-0101?", "The old PIN stops working at once."]);
     console.confirm().sees("Replace the PIN").enter().sees("Type the last 4 digits first.");
     console.confirm_with_digits("0102").sees("Those are not the last 4 digits. Try again.");
     assert_eq!(console.pin_commands(), 0);
@@ -59,13 +65,13 @@ fn the_keypad_types_and_a_line_feed_never_confirms() {
     };
     console.select(ON_NUMBER).send_bytes("\n").sees("Two-step").press('p');
     type_on_keypad(&mut console, &PIN.repeat(2));
-    console.sees("Ready. Press Enter.").send_bytes("\n").sees("Replace the PIN of 1 number?");
+    console.sees("Ready. Press Enter.").send_bytes("\n").sees("Replace the PIN of");
     console.wait(Duration::from_secs(2));
     type_on_keypad(&mut console, "0101");
     console.send_bytes("\n").sees("Type the 4 digits and Enter").type_in_one_read("\n\n").sees("Replace the PIN of");
-    console.wait(Duration::from_secs(2)).send_bytes("\n").sees("Replace the PIN of 1 number?");
+    console.wait(Duration::from_secs(2)).send_bytes("\n").sees("Replace the PIN of");
     assert_eq!(console.pin_commands(), 0);
-    console.send_bytes("\x1bOM").sees("+ set ");
+    console.send_bytes("\x1bOM").sees("Last request set at");
     assert_eq!(console.pin_in_force(ON_ID).as_deref(), Some(PIN));
 }
 
@@ -83,16 +89,36 @@ fn five_wrong_entries_cancel_the_replacement() {
 #[test]
 fn an_unknown_two_step_status_counts_as_on() {
     let mut console = ConsoleDriver::demo();
-    console.select(UNKNOWN_NUMBER).press('p').sees("Two-step now unknown").type_pin(PIN).enter();
-    console.sees_all(&["Replace the PIN of 1 number?", "unknown (a PIN may be set)"]).confirm().sees("Replace");
+    console.select(UNKNOWN_NUMBER).press('p').sees("Two-step now ? unknown").type_pin(PIN).enter();
+    console.sees_all(&["Replace the PIN of", "! A PIN may be set unknown, read"]).confirm().sees("Replace");
     assert_eq!(console.pin_commands(), 0);
     console.confirm_with_digits("0127").sees("+ set ");
 }
 
 #[test]
-fn a_random_pin_is_shown_for_ten_seconds_and_retyped() {
+fn four_keys_set_a_random_pin_that_the_escrow_keeps() {
     let mut console = ConsoleDriver::demo();
-    console.select(NOT_SET_NUMBER).press('p').press('g').sees_all(&["Random PIN.", "shown, hides in 10 s"]);
+    console.select(NOT_SET_NUMBER).press('p').press('g').sees("Ready. Press Enter.").enter().confirm().sees("+ set ");
+    let pin = console.pin_in_force(NOT_SET_ID).expect("a PIN is in force");
+    assert!(pin.len() == 6 && pin.bytes().all(|digit| digit.is_ascii_digit()), "{pin}");
+}
+
+#[test]
+fn digits_typed_at_a_calm_pace_replace_a_pin() {
+    let mut console = ConsoleDriver::demo();
+    console.select(ON_NUMBER).press('p').sees("Two-step now + on");
+    console.type_at_interval(Duration::from_millis(250), "409726409726\r").sees("Replace the PIN of").sees("[wait]");
+    // Two digits within the pause, then the four that are asked for.
+    console.type_at_interval(Duration::from_millis(250), "990101").sees("4 of 4 digits.").enter().sees("+ set ");
+    assert_eq!(console.pin_in_force(ON_ID).as_deref(), Some(PIN));
+}
+
+#[test]
+fn a_random_pin_is_shown_for_ten_seconds_and_retyped() {
+    let state = Some(StateFixture::without_recipients());
+    let mut console = DriverOptions { state, ..DriverOptions::default() }.start();
+    console.sees("Read 60 numbers.").wait_until_journal_opens();
+    console.select(NOT_SET_NUMBER).press('p').press('g').sees_all(&["Random PIN.", "hides in 10 s"]);
     let pin = console.shown_pin();
     assert_eq!(pin.len(), 6);
     console.wait(Duration::from_secs(3)).sees("hides in 7 s").wait(Duration::from_secs(7)).does_not_see("hides in");
@@ -123,7 +149,7 @@ fn weak_pins_are_refused_and_repeating_ones_need_enter_twice() {
     }
     console.select(NOT_SET_NUMBER).press('p').type_pin("121212").sees("Ready.").enter();
     console.sees("! Easy to guess: the digits repeat. Press Enter again to use it anyway.").enter();
-    console.sees("Set the PIN for 1 number?").esc();
+    console.sees("Set the PIN of +1 415-555-0114?").esc();
     assert_eq!(console.pin_commands(), 0);
 }
 
@@ -131,9 +157,9 @@ fn weak_pins_are_refused_and_repeating_ones_need_enter_twice() {
 fn differing_pins_are_retyped_and_backspace_works() {
     let mut console = ConsoleDriver::demo();
     console.select(NOT_SET_NUMBER).press('p').type_text(PIN).type_text(OTHER_PIN);
-    console.sees("The two PINs differ. Retype the second one.").type_text("40972").send_bytes("\x7f");
+    console.sees("The two PINs differ. Type the second one again.").type_text("40972").send_bytes("\x7f");
     console.sees("4 of 6 digits.").ctrl('h').sees("3 of 6 digits.").type_text("726").sees("Ready.");
-    console.esc().press('p').press('x').sees("Only digits 0 to 9.").press('X').sees("Caps Lock is on.");
+    console.esc().press('p').press('x').sees("Digits only.").press('4').press('X').sees("Digits only.");
 }
 
 #[test]
@@ -145,7 +171,7 @@ fn the_form_accepts_a_paste_of_six_digits_only() {
         .paste("PIN: 409726")
         .sees("The pasted text is not 6 digits. Nothing was changed.");
     console.paste("409726\n").sees("Pasted 6 digits.").paste(PIN).sees("Ready. Press Enter.").does_not_see(PIN);
-    console.enter().sees("Set the PIN for 1 number?").wait(Duration::from_secs(2)).paste("y\r");
+    console.enter().sees("Set the PIN of +1 415-555-0114?").wait(Duration::from_secs(2)).paste("y\r");
     console.sees("A paste confirms nothing.");
     assert_eq!(console.pin_commands(), 0);
     console.confirm().sees("+ set ");
@@ -155,8 +181,8 @@ fn the_form_accepts_a_paste_of_six_digits_only() {
 fn a_number_pasted_into_the_list_becomes_the_filter() {
     let mut console = ConsoleDriver::demo();
     console.paste("p409726\ry").sees("Paste ignored. Open a field first.");
-    console.paste("+1 (415) 555-0114\n").sees_all(&["Showing 1 of 60", NOT_SET_NUMBER]);
-    console.enter().sees("Details").paste("p").sees("Paste ignored.");
+    console.paste("+1 (415) 555-0114\n").sees_all(&["1 of 60", NOT_SET_NUMBER]);
+    console.enter().sees("Last request").paste("p").sees("Paste ignored.");
     assert_eq!(console.pin_commands(), 0);
 }
 
@@ -171,8 +197,8 @@ fn keys_typed_ahead_send_nothing() {
     console.select(NOT_SET_NUMBER).type_in_one_read("p409726409726\ry").sees("Paste ignored.");
     assert_eq!(console.app().mode(), Mode::List);
     console.type_at_interval(Duration::from_millis(30), "p409726409726\ryyyyyyyyyyyyyyyyyyyyyyy");
-    console.sees_all(&["Set the PIN for 1 number?", "Read this first: keys typed ahead were dropped."]);
-    console.wait(Duration::from_millis(200)).press('y').sees("Read this first");
+    console.sees_all(&["Set the PIN of +1 415-555-0114?", "Keys typed before this question are ignored."]);
+    console.wait(Duration::from_millis(200)).press('y').sees("Release the keys, then press y.");
     assert_eq!(console.pin_commands(), 0);
     console.wait(Duration::from_millis(400)).press('y').sees("+ set ");
 }
@@ -181,7 +207,7 @@ fn keys_typed_ahead_send_nothing() {
 fn digits_typed_ahead_do_not_confirm_a_replacement() {
     let mut console = ConsoleDriver::demo();
     console.select(ON_NUMBER).type_at_interval(Duration::from_millis(30), "p409726409726\r0101\r");
-    console.sees("Replace the PIN of 1 number?").wait(Duration::from_secs(1)).enter();
+    console.sees("Replace the PIN of").sees("[wait]").wait(Duration::from_secs(1)).sees("[____]").enter();
     console.sees("Type the last 4 digits first.");
     assert_eq!(console.pin_commands(), 0);
 }
@@ -195,7 +221,11 @@ fn a_window_that_is_too_small_confirms_nothing() {
         .does_not_see("send it")
         .press('y')
         .wait(Duration::from_secs(2));
-    console.resize(80, 24).sees("Set the PIN for 1 number?").press('y').sees("Read this first");
+    console
+        .resize(80, 24)
+        .sees("Set the PIN of +1 415-555-0114?")
+        .press('y')
+        .sees("Keys typed before this question are ignored.");
     assert_eq!(console.pin_commands(), 0);
     console.confirm().sees("+ set ");
 }
@@ -204,6 +234,6 @@ fn a_window_that_is_too_small_confirms_nothing() {
 fn a_read_only_profile_opens_no_form() {
     let mut console = DriverOptions { read_only: true, ..DriverOptions::default() }.start();
     console.sees("Read 60 numbers.").wait_until_journal_opens().sees("READ-ONLY").select(NOT_SET_NUMBER).press('p');
-    console.sees("This profile is read-only: nothing can be changed.");
+    console.sees("pindesk is read-only here: nothing can be changed.");
     assert_eq!(console.app().mode(), Mode::List);
 }

@@ -128,6 +128,16 @@ fn an_unusable_key_file_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_key_file_may_begin_with_a_byte_order_mark() {
+    let fixture = EscrowFixture::new();
+    let (key, public) = fixture.age_key("key.txt");
+    let text = fs::read_to_string(&key).expect("the key file");
+    let marked = fixture.write_file("marked.txt", format!("\u{feff}{text}"), 0o600);
+    let entry = encrypt(&recipients(&[&public]), NUMBER, "012345");
+    assert_eq!(read_identities(&marked).decrypt(&entry), Ok(expected_decrypted(&entry, "012345")));
+}
+
+#[test]
 fn an_rsa_key_encrypts_and_is_refused_for_decryption() {
     let fixture = EscrowFixture::new();
     for (name, options, passphrase) in [

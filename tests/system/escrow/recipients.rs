@@ -5,6 +5,7 @@ use std::path::Path;
 use age::x25519;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use pindesk::config::EscrowSettings;
+use pindesk::domain::text_problem::TextProblem;
 use pindesk::escrow::{Fingerprint, RecipientKeyError, Recipients, RecipientsError};
 
 use super::{AGE, EscrowFixture, find_tool, load_recipients, recipients};
@@ -65,6 +66,27 @@ fn repeats_a_part(text: &str, line: &str) -> bool {
     line.to_lowercase().as_bytes().windows(17).any(|part| lower_case.contains(&*String::from_utf8_lossy(part)))
 }
 
+/// Asserts that each line, among good keys, refuses a recipients file and a config, with this reason and without repeating it.
+fn assert_refused(cases: &[(String, RecipientKeyError)]) {
+    let fixture = EscrowFixture::new();
+    for (line, expected) in cases {
+        let path =
+            fixture.write_file("recipients", format!("# the team\r\n\n{AGE} ana@acme\n  {line}\r\n{ED25519}\n"), 0o644);
+        let file_error = load_recipients_file(&path).map(|_| ()).expect_err("the whole list is refused");
+        let config_error = load_recipients(&[AGE, line, ED25519]).map(|_| ()).expect_err("the whole list is refused");
+        let file = format!("recipients file {}, line 4", path.display());
+        for (error, location) in [(file_error, file.as_str()), (config_error, "recipients of the config, entry 2")] {
+            let message = format!("{error} {error:?}");
+            assert!(
+                matches!(error, RecipientsError::InvalidKey { reason, .. } if reason == *expected),
+                "{line}: {message}"
+            );
+            assert!(message.starts_with(&format!("{location}: {expected}. ")), "{message}");
+            assert!(!repeats_a_part(&message, line), "{line} is repeated: {message}");
+        }
+    }
+}
+
 #[test]
 fn one_unusable_key_refuses_the_whole_list_with_the_reason() {
     use RecipientKeyError as E;
@@ -105,25 +127,23 @@ fn one_unusable_key_refuses_the_whole_list_with_the_reason() {
         (key_with_point("ssh-ed25519", &[0; 32]), E::SmallOrderPoint),
         ("github:ana".to_owned(), E::UnknownFormat),
         ("ana@acme.example".to_owned(), E::UnknownFormat),
-        ("\u{1b}[2J\u{0}".to_owned(), E::UnknownFormat),
     ];
-    let fixture = EscrowFixture::new();
-    for (line, expected) in cases {
-        let path =
-            fixture.write_file("recipients", format!("# the team\r\n\n{AGE} ana@acme\n  {line}\r\n{ED25519}\n"), 0o644);
-        let file_error = load_recipients_file(&path).map(|_| ()).expect_err("the whole list is refused");
-        let config_error = load_recipients(&[AGE, line, ED25519]).map(|_| ()).expect_err("the whole list is refused");
-        let file = format!("recipients file {}, line 4", path.display());
-        for (error, location) in [(file_error, file.as_str()), (config_error, "recipients of the config, entry 2")] {
-            let message = format!("{error} {error:?}");
-            assert!(
-                matches!(error, RecipientsError::InvalidKey { reason, .. } if reason == *expected),
-                "{line}: {message}"
-            );
-            assert!(message.starts_with(&format!("{location}: {expected}. ")), "{message}");
-            assert!(!repeats_a_part(&message, line), "{line} is repeated: {message}");
-        }
-    }
+    assert_refused(cases);
+}
+
+#[test]
+fn a_wrapped_key_is_named_for_what_it_is() {
+    use RecipientKeyError as E;
+    let invisible = |character, place| E::Wrapped(TextProblem::Invisible { character, place });
+    assert_refused(&[
+        ("\u{1b}[2J\u{0}".to_owned(), invisible('\u{1b}', "before")),
+        (format!("\"{AGE}\","), E::Wrapped(TextProblem::Quoted)),
+        (format!("“{ED25519}”"), E::Wrapped(TextProblem::Quoted)),
+        (format!("recipient={AGE}"), E::Wrapped(TextProblem::Assignment)),
+        (format!("[\"{AGE}\"]"), E::Wrapped(TextProblem::Json)),
+        (format!("{AGE}\u{200b}"), invisible('\u{200b}', "behind")),
+        (format!("\u{feff}{AGE}"), invisible('\u{feff}', "before")),
+    ]);
 }
 
 #[test]
@@ -142,6 +162,12 @@ fn a_recipients_file_without_keys_or_with_a_bad_mode_fails() {
     );
     let error = load_recipients_file(&fixture.path("none")).map(|_| ()).expect_err("a missing file");
     assert_eq!(error.to_string(), format!("recipients file {}: there is no such file", fixture.path("none").display()));
+    let wide: Vec<u8> = AGE.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let path = fixture.write_file("recipients", wide, 0o644);
+    let error = load_recipients_file(&path).map(|_| ()).expect_err("UTF-16");
+    assert_eq!(error.to_string(), format!("recipients file {}: it is UTF-16 text. Save it as UTF-8", path.display()));
+    let path = fixture.write_file("recipients", format!("\u{feff}{AGE}\r\n"), 0o644);
+    assert!(load_recipients_file(&path).expect("a byte order mark is skipped").is_some());
     assert!(load_recipients(&[]).expect("no error").is_none());
     assert!(matches!(
         load_recipients(&[""]),

@@ -148,14 +148,14 @@ async fn a_manual_resolution_keeps_its_note() {
     let descriptions = |lines: Vec<HistoryEntry>| {
         lines.iter().map(|line| format!("{} {}", line.operator_label, line.description)).collect::<Vec<_>>()
     };
-    let doubt = "uid 1000 (ana) no answer: sent, no answer in 30 s";
+    let doubt = "ana@desk-1 no answer: sent, no answer in 30 s";
     assert_eq!(
         descriptions(open_reader(&journal).history(number_id(1), 9).expect("readable")),
-        ["uid 1000 (ana) checked manually: asked the shop", doubt]
+        ["ana@desk-1 checked manually: asked the shop", doubt]
     );
     assert_eq!(
         descriptions(open_reader(&journal).history(number_id(2), 1).expect("readable")),
-        ["uid 1000 (ana) no PIN in force: still not set after two minutes"]
+        ["ana@desk-1 no PIN in force: still not set after two minutes"]
     );
     journal.close();
     let open: Vec<_> = fixture.open().1.unresolved.into_iter().map(|open| open.number).collect();

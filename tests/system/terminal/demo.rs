@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::support::pty::{ProcessExit, PtySession};
 
 /// Wide enough for a command with paths in it.
-const WIDE_SIZE: (u16, u16) = (300, 24);
+const WIDE_SIZE: (u16, u16) = (400, 24);
 
 /// Starts the demo with its temporary directories below `home`.
 fn start_demo(home: &Path, flags: &[&str]) -> PtySession {
@@ -19,8 +19,9 @@ fn start_demo(home: &Path, flags: &[&str]) -> PtySession {
         [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("HOME", home), ("TMPDIR", home)];
     let arguments = [&["--demo", "--demo-numbers", "50", "--demo-latency", "0"][..], flags].concat();
     let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &arguments, WIDE_SIZE, &env);
-    session.wait_for("Showing 50 of 50");
-    session.wait_for("Read 50 numbers.");
+    session.wait_for("All 50 numbers");
+    session.wait_for("Read 50 numbers. Rows 3 to 8 fail on purpose: their names say how.");
+    session.wait_for("Silent Ltd (no answer)");
     session
 }
 

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::support::pty::{ProcessExit, PtySession, assert_terminal_restored};
 use crate::support::terminal_fixture::{
-    AMBIGUOUS_ERROR_FAULT, ConsolePage, TIMEOUT_FAULT, TerminalFixture, confirm, open_confirmation,
+    AMBIGUOUS_ERROR_FAULT, ConsolePage, QUESTION, TIMEOUT_FAULT, TerminalFixture, confirm, open_confirmation,
 };
 
 /// Far below the time for which the console waits for answers (35 s). With no request in flight, an exit takes far less,
@@ -55,7 +55,7 @@ fn q_or_ctrl_c_twice_exits_from_every_page() {
         ConsolePage::List => session.send("q"),
         ConsolePage::Number => {
             session.send("q");
-            session.wait_until_gone("Details: ");
+            session.wait_until_gone("Last request");
             session.send("q");
         }
         ConsolePage::Filter | ConsolePage::Form | ConsolePage::Confirm | ConsolePage::Help => session.send("\x03\x03"),
@@ -100,7 +100,7 @@ fn a_hang_up_without_sighup_ends_it_on_every_page() {
 fn failing_output_ends_the_console() {
     let fixture = TerminalFixture::without_faults();
     for (keys, shown) in
-        [("", "Read 200"), ("/", "Enter apply"), ("p", "Retype PIN"), ("\r", "Details: "), ("?", "Help: ")]
+        [("", "Read 200"), ("/", "Enter apply"), ("p", "PIN again"), ("\r", "Last request"), ("?", "Help: ")]
     {
         // The keys come from one terminal. The screen is another one, which is closed, so that only writing fails.
         let mut screen = PtySession::spawn("/bin/sh", &["-c", "read -r line"], (80, 24), &[]);
@@ -193,7 +193,7 @@ fn quitting_waits_for_requests_and_can_be_canceled() {
     session.send("y");
     session.wait_for("Waiting for the answers");
     session.send("n");
-    session.wait_for("Showing");
+    session.wait_for("set PIN");
     assert!(!session.exits_within(QUIET_TIME), "the console quits");
     session.kill(Signal::TERM);
     session.wait_for("Waiting for the answers");
@@ -236,7 +236,7 @@ fn sigtstp_restores_the_terminal_and_releases_locks() {
     // A suspended console does not block other writers.
     fixture.assert_journal_writable();
     session.send("\n");
-    session.wait_for("Set the PIN for 1 number?");
+    session.wait_for(QUESTION);
     confirm(&mut session);
     session.wait_for(SENDING_STATUS);
     program.kill(Signal::TSTP);
@@ -280,6 +280,15 @@ fn a_console_whose_journal_failed_exits_6() {
     session.wait_for("not sent");
     assert_eq!(fixture.pin_requests(), 0);
     session.send("\x03\x03");
+    assert_eq!(session.wait_exit(), ProcessExit::with_code(6));
+}
+
+#[test]
+fn recipients_that_cannot_be_used_are_told_before_the_screen() {
+    let fixture = TerminalFixture::without_faults();
+    fixture.append_to_config("[escrow]\nrecipients_file = \"/nonexistent/recipients\"\n");
+    let session = fixture.spawn(None, &[], &[]);
+    session.wait_for("pindesk: recipients file /nonexistent/recipients: there is no such file");
     assert_eq!(session.wait_exit(), ProcessExit::with_code(6));
 }
 

@@ -9,21 +9,30 @@ use serde::Serialize;
 
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::id_list;
+use crate::cli::known_numbers::KnownNumbers;
+use crate::cli::number_arg::{self, NumberArg};
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::records;
 use crate::domain::change::ChangeId;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
+use crate::domain::standing::ChangeResult;
 use crate::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities};
 use crate::escrow::{EscrowContents, EscrowEntry, EscrowFile};
 use crate::journal::{EncryptedPin, RecordedState};
 use crate::state_dir::StateDir;
 
+use super::in_force::{self, InForce};
+
 /// The contents of the escrow file and of the journal.
 pub(crate) struct EscrowStore {
-    pub(crate) dir: StateDir,
+    /// `None` on a machine where nothing was recorded yet.
+    pub(crate) dir: Option<StateDir>,
     pub(crate) changes: Vec<EscrowedChange>,
+    /// The numbers that the journal knows.
+    pub(crate) known: KnownNumbers,
+    in_force: HashMap<ChangeId, InForce>,
+    is_journal_complete: bool,
     pub(crate) unreadable_lines: Vec<usize>,
     pub(crate) is_torn: bool,
     /// True if a requested number has no entry, or a PIN that was sent may be missing.
@@ -108,6 +117,12 @@ impl EscrowedChange {
         &self.entries[0].0
     }
 
+    /// True if Meta refused the PIN, or it was not sent.
+    pub(crate) fn was_never_set(&self) -> bool {
+        let state = self.journal_status.map(|status| status.state);
+        matches!(state, Some(RecordedState::Ended(ChangeResult::Failed | ChangeResult::NotSent)))
+    }
+
     /// Warns if entries differ, so that the listed one may be wrong.
     pub(crate) fn warn_if_entries_differ(&self) {
         let count = self.entries.len();
@@ -171,13 +186,15 @@ impl EscrowedChange {
 
 impl EscrowStore {
     /// Reads both files; only these numbers, if any are named. Warns of what cannot be read.
-    pub(crate) fn read(state_dir: &Path, numbers: &[PhoneNumberId]) -> Result<Self, CliError> {
-        let dir = StateDir::open(state_dir)?;
-        let EscrowContents { entries, unreadable_lines, is_torn } = EscrowFile::read(&dir)?;
+    pub(crate) fn read(state_dir: &Path, is_explicit: bool, numbers: &[NumberArg]) -> Result<Self, CliError> {
+        let dir = records::open_existing_dir(state_dir, is_explicit)?;
+        let contents = dir.as_ref().map(EscrowFile::read).transpose()?.unwrap_or_default();
+        let EscrowContents { entries, unreadable_lines, is_torn } = contents;
         for line in &unreadable_lines {
             eprint_line(&format!("pindesk: line {line} of the escrow file cannot be read."));
         }
-        let journal = records::journal_pins(&dir);
+        let journal = dir.as_ref().map(records::journal_pins).unwrap_or_default();
+        let numbers = journal.known.resolve_all(numbers)?;
         if is_torn {
             eprint_line(if journal.is_complete {
                 "pindesk: the last line of the escrow file is truncated, or is being written. No PIN that was sent is lost: the \
@@ -194,10 +211,21 @@ impl EscrowStore {
         let is_missing = |number: &&PhoneNumberId| changes.iter().all(|change| change.first_entry().number != **number);
         let missing: Vec<_> = numbers.iter().filter(is_missing).collect();
         for number in &missing {
-            eprint_line(&format!("pindesk: no encrypted PIN for number {}.", id_list::id_label(**number)));
+            eprint_line(&format!("pindesk: no encrypted PIN for number {}.", number_arg::id_label(**number)));
         }
         let is_incomplete = !missing.is_empty() || (is_torn && !journal.is_complete);
-        Ok(Self { dir, changes, unreadable_lines, is_torn, is_incomplete })
+        let in_force = in_force::decide(&journal.changes, |number| journal.known.get(number));
+        let (known, is_journal_complete) = (journal.known, journal.is_complete);
+        Ok(Self { dir, changes, known, in_force, is_journal_complete, unreadable_lines, is_torn, is_incomplete })
+    }
+
+    /// Whether the PIN of this change is in force. A journal that may lack changes proves nothing.
+    pub(crate) fn in_force(&self, change: ChangeId) -> InForce {
+        match self.in_force.get(&change) {
+            Some(InForce::Yes) if !self.is_journal_complete => InForce::Maybe,
+            Some(decision) => *decision,
+            None => InForce::Maybe,
+        }
     }
 
     /// The exit code of a command that shows everything.

@@ -27,6 +27,18 @@ fn names() -> impl Iterator<Item = &'static str> {
     Mode::ALL.into_iter().flat_map(table::all_rows).map(|row| row.name)
 }
 
+/// The actions whose keys the config can change, in the order of the pages, each once.
+#[must_use]
+pub fn rebindable_names() -> Vec<&'static str> {
+    let mut found = Vec::new();
+    for row in Mode::ALL.into_iter().flat_map(table::all_rows).filter(|row| !row.is_fixed) {
+        if !found.contains(&row.name) {
+            found.push(row.name);
+        }
+    }
+    found
+}
+
 /// The current name of the action with this name, or with this old name.
 pub(super) fn find_name(text: &str) -> Option<&'static str> {
     let text = OLD_NAMES.iter().find(|(old, _)| *old == text).map_or(text, |(_, current)| current);

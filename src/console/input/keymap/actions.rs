@@ -14,6 +14,17 @@ pub enum Motion {
     Last,
 }
 
+/// What a number key of the list filters by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum QuickFilter {
+    NotSet,
+    Failed,
+    InDoubt,
+    SetToday,
+    Due,
+}
+
 /// The actions of the number list, also while it is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table describes each one")]
@@ -21,6 +32,7 @@ pub enum ListAction {
     Move(Motion),
     EditFilter,
     ClearFilter,
+    QuickFilter(QuickFilter),
     PickSort,
     SetPin,
     RefreshNumber,
@@ -42,6 +54,7 @@ pub enum ListAction {
 pub enum FilterAction {
     Apply,
     Restore,
+    Complete,
     Clear,
     Move(Motion),
 }
@@ -107,6 +120,7 @@ pub enum ConfirmAction {
     DeleteDigit,
     ClearField,
     Cancel,
+    Back,
 }
 
 /// The actions of the list of open issues.
@@ -114,8 +128,7 @@ pub enum ConfirmAction {
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum UnresolvedAction {
     Open,
-    Up,
-    Down,
+    Move(Motion),
     Messages,
     Help,
     HideScreen,
@@ -147,6 +160,8 @@ pub enum CopyAction {
     Id,
     Waba,
     All,
+    EscrowCommand,
+    HideScreen,
     Back,
 }
 
@@ -154,8 +169,9 @@ pub enum CopyAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum CopiedAction {
-    Back,
+    Move(Motion),
     HideScreen,
+    Back,
 }
 
 /// The actions of a page of text: help, messages, and why no PIN can be set.
@@ -200,7 +216,7 @@ pub enum TokenAction {
     Help,
     Messages,
     HideScreen,
-    Quit,
+    Leave,
 }
 
 /// The actions of a window that is too small.

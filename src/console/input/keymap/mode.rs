@@ -35,6 +35,8 @@ pub enum Mode {
     Confirm,
     /// Confirming with the last four digits.
     ConfirmReplace,
+    /// Confirming with `y` that the same PIN is sent again.
+    ConfirmResend,
     /// Picking what to copy.
     Copy,
     /// The copied text.
@@ -49,10 +51,14 @@ pub enum Mode {
     ShuttingDown,
     /// The page without a config file.
     Welcome,
-    /// No access token, or Meta refused it.
+    /// No working access token, and no page below to go back to.
     Token,
+    /// The access token was refused or could not be read, while another page was open.
+    TokenOverPage,
     /// The access token works, but there are no numbers.
     NoNumbers,
+    /// The profile names no WABA and no number.
+    NothingNamed,
     /// A window smaller than 40x10.
     TooSmall,
 }
@@ -62,15 +68,15 @@ pub enum Mode {
 pub enum TextInput {
     /// It ignores them.
     None,
-    /// It accepts digits.
-    Digits,
+    /// It accepts digits. The footer says what for.
+    Digits(&'static str),
     /// It accepts any text.
     Text,
 }
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -86,6 +92,7 @@ impl Mode {
         Self::Hidden,
         Self::Confirm,
         Self::ConfirmReplace,
+        Self::ConfirmResend,
         Self::Copy,
         Self::Copied,
         Self::Messages,
@@ -94,7 +101,9 @@ impl Mode {
         Self::ShuttingDown,
         Self::Welcome,
         Self::Token,
+        Self::TokenOverPage,
         Self::NoNumbers,
+        Self::NothingNamed,
         Self::TooSmall,
     ];
 }

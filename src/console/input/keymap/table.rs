@@ -13,6 +13,8 @@ pub use notices::*;
 pub use number::*;
 pub use prompts::*;
 
+pub(super) use common::HELP_ACTION;
+
 use super::actions::GlobalAction;
 use super::mode::{Mode, TextInput};
 use super::row::{AnyTable, Binding, HelpGroup::Tool, KeyRow, Risk, bind};
@@ -49,6 +51,7 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::Hidden => &HIDDEN,
         Mode::Confirm => &CONFIRM,
         Mode::ConfirmReplace => &CONFIRM_REPLACE,
+        Mode::ConfirmResend => &CONFIRM_RESEND,
         Mode::Copy => &COPY_MENU,
         Mode::Copied => &COPIED,
         Mode::Messages => &MESSAGES_PAGE,
@@ -57,7 +60,9 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::ShuttingDown => &SHUTTING_DOWN,
         Mode::Welcome => &WELCOME,
         Mode::Token => &TOKEN,
+        Mode::TokenOverPage => &TOKEN_OVER_PAGE,
         Mode::NoNumbers => &NO_NUMBERS,
+        Mode::NothingNamed => &NOTHING_NAMED,
         Mode::TooSmall => &TOO_SMALL,
     }
 }

@@ -1,23 +1,26 @@
 //! A slow model of the roster's rules, compared with the roster after random events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::time::Instant;
 
 use proptest::prelude::*;
 
 use super::super::row_store::{TwoStepCounts, priority};
-use super::super::{Roster, SortColumn, SortDirection, SortOrder};
+use super::super::{QuickCounts, Roster, SortColumn, SortDirection, SortOrder};
 use super::{FINISHED, id, ids, in_doubt, number, under_cursor, waba};
-use crate::domain::change::ChangeState;
+use crate::domain::change::{ChangeState, Completion};
+use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, TwoStep, WabaId};
 use crate::domain::standing::NotSentReason;
 
 #[derive(Debug, Clone)]
 enum Event {
-    Upsert { id: u8, display: u8, name: u8, waba: u8, two_step: TwoStep },
+    Upsert { id: u8, display: u8, name: u8, waba: u8, two_step: TwoStep, is_listed: bool },
     Change { id: u8, kind: u8 },
     Refresh { listed: Vec<u8>, complete: u8 },
-    Filter(usize),
+    Filter { index: usize, rows_in_sight: usize },
+    ActOn { id: u8 },
     Sort(SortColumn, SortDirection),
     Move(isize),
     MoveToLast,
@@ -31,10 +34,16 @@ struct Model {
     removed: Vec<String>,
     filter: usize,
     sort: SortOrder,
+    /// The rows that were placed, from the top.
     order: Vec<String>,
+    /// Those that the next update places, and those that keep a place that is not theirs.
+    unsorted: BTreeSet<String>,
+    displaced: BTreeSet<String>,
     visible: Vec<String>,
-    cursor: usize,
-    anchor: Option<String>,
+    acted_on: BTreeSet<String>,
+    kept: BTreeSet<String>,
+    cursor: Option<String>,
+    before_filters: Option<String>,
 }
 
 type Matches = fn(&Number, Option<&ChangeState>) -> bool;
@@ -47,7 +56,7 @@ fn digits_of(number: &Number) -> String {
     number.label().chars().filter(char::is_ascii_digit).collect()
 }
 
-const FILTERS: [(&str, Matches); 8] = [
+const FILTERS: [(&str, Matches); 11] = [
     ("", |_, _| true),
     ("b", |number, _| {
         name_of(number).contains('b') || number.waba.as_ref().is_some_and(|waba| waba.label().contains('b'))
@@ -60,7 +69,13 @@ const FILTERS: [(&str, Matches); 8] = [
     }),
     ("waba:91", |number, _| number.waba.as_ref().is_some_and(|waba| waba.id.as_str().contains("91"))),
     ("id:1", |number, _| number.id.as_str().contains('1')),
+    ("not set", |number, _| number.two_step == TwoStep::NotSet),
+    ("-req:no", |_, change| change.is_some_and(|state| !matches!(state.keyword(), "no-answer" | "not-sent"))),
+    ("set:today", |_, change| matches!(change, Some(ChangeState::Set(completion)) if completion.at == FINISHED.at)),
 ];
+
+/// The filter of digits, which ranks numbers that end with them first.
+const DIGITS_FILTER: usize = 2;
 
 fn change_state(kind: u8) -> ChangeState {
     match kind {
@@ -68,49 +83,135 @@ fn change_state(kind: u8) -> ChangeState {
         1 => ChangeState::Sending { attempt: 1 },
         2 => ChangeState::Waiting { attempt: 2, until: Instant::now(), in_doubt: true },
         3 => ChangeState::Set(FINISHED),
-        4 => ChangeState::NotSent(FINISHED, NotSentReason::Stopped),
+        4 => ChangeState::Set(Completion { at: UtcTime::from_unix_seconds(86_400), attempts: 1 }),
+        5 => ChangeState::NotSent(FINISHED, NotSentReason::Stopped),
         _ => in_doubt(),
     }
 }
 
 impl Model {
     fn apply_updates(&mut self) {
+        self.remove_rows();
+        let unsorted: Vec<String> = mem::take(&mut self.unsorted).into_iter().collect();
+        self.order.retain(|id| !unsorted.contains(id));
+        self.displaced.retain(|id| !unsorted.contains(id));
+        for id in unsorted {
+            self.place(id);
+        }
+        let matches = |id: &String| FILTERS[self.filter].1(&self.rows[id], self.changes.get(id));
+        let stays = |id: &&String| {
+            let is_kept = self.acted_on.contains(*id) || self.kept.contains(*id) || self.cursor.as_ref() == Some(*id);
+            is_kept && !matches(id)
+        };
+        self.kept = self.visible.iter().filter(stays).cloned().collect();
+        self.visible = self.order.iter().filter(|id| matches(id) || self.kept.contains(*id)).cloned().collect();
+        if self.filter == DIGITS_FILTER {
+            self.visible.sort_by_key(|id| !(matches(id) && digits_of(&self.rows[id]).ends_with("12")));
+        }
+        self.cursor = self.cursor.take().or(self.visible.first().cloned());
+    }
+
+    /// Inserts a row before the first one in its place that is after it.
+    fn place(&mut self, id: String) {
+        let key = self.sort_key(&id);
+        let is_after = |other: &String| !self.displaced.contains(other) && self.sort_key(other) > key;
+        let at = match self.sort.direction {
+            SortDirection::Ascending => self.order.iter().position(is_after).unwrap_or(self.order.len()),
+            // The order starts at the bottom.
+            SortDirection::Descending => self.order.iter().rposition(is_after).map_or(0, |at| at + 1),
+        };
+        self.order.insert(at, id);
+    }
+
+    fn sort_key(&self, id: &str) -> (String, String, String) {
+        let row = &self.rows[id];
+        let column = match self.sort.column {
+            SortColumn::Number => String::new(),
+            SortColumn::Name => row.name.as_ref().map_or("\u{ff}".to_owned(), |_| name_of(row)),
+            SortColumn::Waba => row.waba.as_ref().map_or("\u{ff}".to_owned(), |waba| waba.label().to_lowercase()),
+            SortColumn::TwoStep => format!("{}", row.two_step as u8),
+            SortColumn::Request => priority(self.changes.get(row.id.as_str())).to_string(),
+        };
+        (column, digits_of(row), row.id.to_string())
+    }
+
+    fn remove_rows(&mut self) {
         let is_open = |id: &String| self.changes.get(id).is_some_and(|state| state.is_running() || state.is_in_doubt());
         let removed: Vec<String> = self.removed.drain(..).filter(|id| !is_open(id)).collect();
-        if let Some(at) = self.order.iter().position(|id| Some(id) == self.anchor.as_ref()) {
-            let following = self.order[at..].iter().chain(self.order[..at].iter().rev());
-            self.anchor = following.clone().find(|id| !removed.contains(id)).cloned();
+        if let Some(at) = self.visible.iter().position(|id| Some(id) == self.cursor.as_ref()) {
+            let mut nearest = self.visible[at..].iter().chain(self.visible[..at].iter().rev());
+            self.cursor = nearest.find(|id| !removed.contains(id)).cloned();
         }
         for id in removed {
             self.rows.remove(&id);
             self.changes.remove(&id);
+            for ids in [&mut self.order, &mut self.visible] {
+                ids.retain(|other| *other != id);
+            }
+            for ids in [&mut self.unsorted, &mut self.displaced, &mut self.acted_on, &mut self.kept] {
+                ids.remove(&id);
+            }
+            self.before_filters.take_if(|before| *before == id);
         }
-        let mut rows: Vec<&Number> = self.rows.values().collect();
-        rows.sort_by_key(|row| {
-            let column = match self.sort.column {
-                SortColumn::Number => String::new(),
-                SortColumn::Name => row.name.as_ref().map_or("\u{ff}".to_owned(), |_| name_of(row)),
-                SortColumn::Waba => row.waba.as_ref().map_or("\u{ff}".to_owned(), |waba| waba.label().to_lowercase()),
-                SortColumn::TwoStep => format!("{}", row.two_step as u8),
-                SortColumn::Request => priority(self.changes.get(row.id.as_str())).to_string(),
-            };
-            (column, digits_of(row), row.id.to_string())
-        });
-        if self.sort.direction == SortDirection::Descending {
-            rows.reverse();
+    }
+
+    fn set_filter(&mut self, index: usize, rows_in_sight: usize) {
+        if index == self.filter {
+            return self.apply_updates();
         }
-        self.order = rows.iter().map(|row| row.id.to_string()).collect();
-        let matches = FILTERS[self.filter].1;
-        rows.retain(|row| matches(row, self.changes.get(row.id.as_str())));
-        self.visible = rows.iter().map(|row| row.id.to_string()).collect();
-        let at = self.anchor.as_ref().and_then(|anchor| self.order.iter().position(|id| id == anchor)).unwrap_or(0);
-        let next = self.order[at..].iter().find_map(|id| self.visible.iter().position(|visible| visible == id));
-        self.cursor = next.unwrap_or(self.visible.len().saturating_sub(1));
+        self.filter = index;
+        self.unsorted.append(&mut self.displaced);
+        self.remove_rows();
+        self.before_filters = self.before_filters.take().or(self.cursor.take());
+        self.visible.clear();
+        self.kept.clear();
+        self.apply_updates();
+        let at = self.visible.iter().position(|id| Some(id) == self.before_filters.as_ref());
+        let is_in_sight = |at: &usize| index == 0 || *at < rows_in_sight;
+        self.cursor = self.visible.get(at.filter(is_in_sight).unwrap_or(0)).cloned();
+    }
+
+    fn set_sort(&mut self, sort: SortOrder) {
+        self.apply_updates();
+        if sort.column != self.sort.column {
+            self.unsorted.extend(self.order.drain(..));
+        }
+        if sort.direction != self.sort.direction {
+            self.order.reverse();
+        }
+        self.unsorted.append(&mut self.displaced);
+        self.sort = sort;
+        self.apply_updates();
+    }
+
+    fn cursor_index(&self) -> usize {
+        self.visible.iter().position(|id| Some(id) == self.cursor.as_ref()).unwrap_or(0)
     }
 
     fn move_to(&mut self, index: usize) {
-        self.cursor = index.min(self.visible.len().saturating_sub(1));
-        self.anchor = self.visible.get(self.cursor).cloned().or(self.anchor.take());
+        if let Some(last) = self.visible.len().checked_sub(1) {
+            self.cursor = Some(self.visible[index.min(last)].clone());
+            self.before_filters = None;
+        }
+    }
+
+    /// Stores a number, and notes that its row may have another place now.
+    fn store(&mut self, number: &Number, is_listed: bool) {
+        let id = number.id.to_string();
+        self.removed.retain(|removed| *removed != id);
+        // A changed name or display number may move a row in every order.
+        let key = |model: &Self| {
+            let row = model.rows.get(&id)?;
+            Some((row.name.clone(), row.display_number.clone(), model.sort_key(&id)))
+        };
+        let before = key(self);
+        self.rows.insert(id.clone(), number.clone());
+        match before {
+            None => self.unsorted.insert(id),
+            Some(_) if before == key(self) => false,
+            Some(_) if is_listed => self.unsorted.insert(id),
+            Some(_) => self.displaced.insert(id),
+        };
     }
 }
 
@@ -130,20 +231,25 @@ fn any_number(id: u8, display: u8, name: u8, waba: u8, two_step: TwoStep) -> Num
 
 fn apply(event: &Event, roster: &mut Roster, model: &mut Model) {
     match event {
-        Event::Upsert { id, display, name, waba, two_step } => {
+        Event::Upsert { id, display, name, waba, two_step, is_listed } => {
             let number = any_number(*id, *display, *name, *waba, *two_step);
-            model.removed.retain(|removed| *removed != id.to_string());
-            model.rows.insert(id.to_string(), number.clone());
-            roster.upsert(&number);
+            model.store(&number, *is_listed);
+            if *is_listed { roster.upsert(&number) } else { roster.upsert_single(&number) }
         }
         Event::Change { id, kind } => {
             let state = change_state(*kind);
             roster.set_change(self::id(&id.to_string()), state.clone());
-            model.changes.insert(id.to_string(), state);
+            let id = id.to_string();
+            let before = model.rows.contains_key(&id).then(|| model.sort_key(&id));
+            model.changes.insert(id.clone(), state);
+            if before.is_some_and(|before| before != model.sort_key(&id)) {
+                model.displaced.insert(id);
+            }
         }
         Event::Refresh { listed, complete } => {
             let complete: WabaId = ["910", "900"][usize::from(*complete)].parse().expect("an id");
             roster.begin_refresh();
+            model.unsorted.append(&mut model.displaced);
             let is_listed = |row: &Number| listed.iter().any(|id| id.to_string() == row.id.as_str());
             for row in model.rows.values().filter(|row| is_listed(row)) {
                 model.removed.retain(|removed| *removed != row.id.as_str());
@@ -154,20 +260,22 @@ fn apply(event: &Event, roster: &mut Roster, model: &mut Model) {
                 |row: &&Number| row.waba.as_ref().is_some_and(|waba| waba.id == complete) && !is_listed(row);
             model.removed.extend(model.rows.values().filter(is_removed).map(|row| row.id.to_string()));
         }
-        Event::Filter(index) => {
-            roster.set_filter(FILTERS[*index].0).expect("a valid filter");
-            model.filter = *index;
-            model.apply_updates();
+        Event::Filter { index, rows_in_sight } => {
+            roster.set_filter(FILTERS[*index].0, *rows_in_sight).expect("a valid filter");
+            model.set_filter(*index, *rows_in_sight);
+        }
+        Event::ActOn { id } => {
+            roster.mark_acted_on(&self::id(&id.to_string()));
+            model.acted_on.extend(model.rows.contains_key(&id.to_string()).then(|| id.to_string()));
         }
         Event::Sort(column, direction) => {
             let sort = SortOrder { column: *column, direction: *direction };
             roster.set_sort(sort);
-            model.sort = sort;
-            model.apply_updates();
+            model.set_sort(sort);
         }
         Event::Move(rows) => {
             roster.move_by(*rows);
-            model.move_to(model.cursor.saturating_add_signed(*rows));
+            model.move_to(model.cursor_index().saturating_add_signed(*rows));
         }
         Event::MoveToLast => {
             roster.move_to_last();
@@ -191,12 +299,17 @@ fn events() -> impl Strategy<Value = Event> {
     ];
     let direction = prop_oneof![Just(SortDirection::Ascending), Just(SortDirection::Descending)];
     prop_oneof![
-        8 => (1u8..40, 0u8..5, 0u8..5, 0u8..3, two_step)
-            .prop_map(|(id, display, name, waba, two_step)| Event::Upsert { id, display, name, waba, two_step }),
-        3 => (1u8..40, 0u8..6).prop_map(|(id, kind)| Event::Change { id, kind }),
+        8 => (1u8..40, 0u8..5, 0u8..5, 0u8..3, two_step, prop::bool::weighted(0.7)).prop_map(
+            |(id, display, name, waba, two_step, is_listed)| {
+                Event::Upsert { id, display, name, waba, two_step, is_listed }
+            }
+        ),
+        3 => (1u8..40, 0u8..7).prop_map(|(id, kind)| Event::Change { id, kind }),
         1 => (prop::collection::vec(1u8..40, 0..40), 0u8..2)
             .prop_map(|(listed, complete)| Event::Refresh { listed, complete }),
-        1 => (0..FILTERS.len()).prop_map(Event::Filter),
+        2 => (0..FILTERS.len(), 0usize..10)
+            .prop_map(|(index, rows_in_sight)| Event::Filter { index, rows_in_sight }),
+        1 => (1u8..40).prop_map(|id| Event::ActOn { id }),
         1 => (column, direction).prop_map(|(column, direction)| Event::Sort(column, direction)),
         2 => (-4isize..5).prop_map(Event::Move),
         1 => Just(Event::MoveToLast),
@@ -211,13 +324,15 @@ proptest! {
         for event in &events {
             apply(event, &mut roster, &mut model);
             prop_assert_eq!(roster.total(), model.rows.len());
-            prop_assert_eq!(roster.visible_len(), model.visible.len());
-            prop_assert_eq!(under_cursor(&roster), model.visible.get(model.cursor).map(String::as_str), "{:?}", event);
+            prop_assert_eq!(ids(&roster), &model.visible[..], "{:?}", event);
+            prop_assert_eq!(under_cursor(&roster), model.cursor.as_deref(), "{:?}", event);
         }
         roster.apply_updates();
         model.apply_updates();
         prop_assert_eq!(ids(&roster), &model.visible[..]);
-        prop_assert_eq!(under_cursor(&roster), model.visible.get(model.cursor).map(String::as_str));
+        prop_assert_eq!(under_cursor(&roster), model.cursor.as_deref());
+        let kept = |id: &String| roster.get(&self::id(id)).is_some_and(|row| row.is_kept);
+        prop_assert_eq!(model.rows.keys().filter(|id| kept(id)).collect::<Vec<_>>(), Vec::from_iter(&model.kept));
         let mut counts = TwoStepCounts::default();
         for row in model.rows.values() {
             *match row.two_step {
@@ -227,5 +342,15 @@ proptest! {
             } += 1;
         }
         prop_assert_eq!(roster.counts(), counts);
+        let changes = model.rows.keys().filter_map(|id| model.changes.get(id));
+        let count = |is_counted: fn(&ChangeState) -> bool| changes.clone().filter(|state| is_counted(state)).count();
+        let quick_counts = QuickCounts {
+            not_set: counts.not_set,
+            failed: 0,
+            in_doubt: count(|state| matches!(state, ChangeState::InDoubt(_))),
+            set_today: count(|state| *state == ChangeState::Set(FINISHED)),
+            due: None,
+        };
+        prop_assert_eq!(roster.quick_counts(), quick_counts);
     }
 }

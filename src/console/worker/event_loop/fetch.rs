@@ -30,9 +30,9 @@ type SendMsg = Box<dyn FnOnce(Msg) + Send>;
 
 impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     /// Sends the cached numbers, page by page.
-    pub(super) fn load_cached_numbers(&self, journal: Journal) {
+    pub(super) fn load_cached_numbers(&self, journal: Journal) -> impl Future<Output = ()> + Send + use<R> {
         let (profile, wait_for_permit) = (self.config.recording.profile.clone(), self.throttled_sender());
-        tokio::spawn(async move {
+        async move {
             let Ok(Ok(mut reader)) = tokio::task::spawn_blocking(move || journal.open_reader()).await else { return };
             let mut last = None;
             loop {
@@ -49,7 +49,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 last = Some(number.id);
                 send(Msg::CachedNumbersLoaded(numbers));
             }
-        });
+        }
     }
 
     /// Reads the history of a number, with everything that was recorded before.
@@ -94,7 +94,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     /// Waits until the console has handled enough of the earlier reads.
-    fn throttled_sender(&self) -> impl Fn() -> BoxFuture<'static, SendMsg> + Send + Sync + use<R> {
+    pub(super) fn throttled_sender(&self) -> impl Fn() -> BoxFuture<'static, SendMsg> + Send + Sync + use<R> {
         let (permits, report) = (Arc::clone(&self.read_permits), Arc::clone(&self.report));
         move || {
             let (permits, report) = (Arc::clone(&permits), Arc::clone(&report));

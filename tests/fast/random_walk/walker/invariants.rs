@@ -11,10 +11,15 @@ use pindesk::console::pages::Page;
 use pindesk::console::shared::{Connection, RecordingStatus, Size};
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::{PhoneNumberId, TwoStep};
+use pindesk::domain::pin::{Pin, PinChoice};
+use pindesk::domain::pin_plan::PinPlan;
 use ratatui::buffer::{Buffer, Cell};
 
-use super::{QUIET_TIME, Walker};
+use super::{PIN_SHOWN_FOR, QUIET_TIME, Walker};
 use crate::random_walk::samples::{GENERATED_PIN, LABELS, NAMES, PINS};
+
+/// More pages than a walk can open on top of each other.
+const MAX_OPEN_PAGES: usize = 16;
 
 /// The PIN of this change exists nowhere but in the memory of the console.
 pub(super) fn is_only_in_memory(state: &ChangeState) -> bool {
@@ -50,16 +55,43 @@ impl Walker {
         let question = self.question.take().expect("a confirmation is open");
         let asked = question.number;
         assert!(!self.app.is_too_small() && asked == number, "asked about {asked}, sent to {number}");
-        assert!(question.is_read, "sent before the quiet time passed");
+        assert!(question.is_read, "sent within the pause");
         let (last_four, two_step) = confirmation.expect("a page asks for confirmation");
         if question.mode == Mode::ConfirmReplace {
             assert_eq!((key, &question.typed), (Some(Key::Enter), last_four), "not the last four digits and Enter");
         } else {
-            assert_eq!(key, Some(Key::Char('y')), "not y");
+            assert_eq!((key, question.was_quiet), (Some(Key::Char('y')), true), "not y after a quiet time");
         }
         let is_replacement = question.mode == Mode::ConfirmReplace;
         assert!(is_resend || is_replacement || *two_step == TwoStep::NotSet, "a PIN was replaced without its digits");
         assert!(!is_resend || self.in_doubt.contains(&number), "only a PIN in doubt is sent again");
+    }
+
+    /// The walker types no generated PIN: if one is sent, the operator has not seen it, and the escrow has it first.
+    pub(super) fn check_unseen_pin(&self, plan: &PinPlan) {
+        let generated = Pin::parse(GENERATED_PIN.as_bytes()).expect("a valid PIN");
+        let is_unseen = plan.pins == PinChoice::Drawn(generated);
+        assert!(!is_unseen || self.has_escrow(), "a random PIN was sent that is saved nowhere");
+    }
+
+    fn has_escrow(&self) -> bool {
+        matches!(self.app.recording_status(), RecordingStatus::Ready { recipients } if !recipients.is_empty())
+    }
+
+    /// A generated PIN is shown only if the escrow does not keep it.
+    pub(super) fn pin_generated(&mut self) {
+        if !self.has_escrow() {
+            self.pin_shown_until = Some(self.now.instant + PIN_SHOWN_FOR);
+        }
+    }
+
+    /// The field for the last four digits waits as long as they do not count, and changes by itself after that.
+    pub(super) fn check_pause(&self, buffer: &Buffer) {
+        let Some(question) = self.question.as_ref().filter(|question| question.mode == Mode::ConfirmReplace) else {
+            return;
+        };
+        let is_waiting = text_of(buffer).contains("[wait]");
+        assert_eq!(is_waiting, question.is_pausing(self.now.instant), "{}", text_of(buffer));
     }
 
     /// The console never sends a second PIN while the first may still arrive.
@@ -125,13 +157,17 @@ impl Walker {
         was_asked_for && page.form.seconds_until_hidden(self.now.instant).is_some()
     }
 
-    /// Only a key moves the cursor to another number. `before` is the number under the cursor before the message.
+    pub(super) fn number_under_cursor(&self) -> Option<PhoneNumberId> {
+        self.app.roster().cursor_row().map(|row| row.number.id)
+    }
+
+    /// No message but a key or a paste changes the number under the cursor, and neither does a row that moves, appears
+    /// or stops matching the filter. Only a removed number passes the cursor on. `before` is the number under it after
+    /// the key, or before the message.
     pub(super) fn check_cursor(&mut self, before: Option<PhoneNumberId>) {
-        self.apply_list_updates();
-        let roster = self.app.roster();
-        let remaining = before.filter(|id| roster.get(id).is_some() && self.app.filter().is_empty());
-        if let Some(before) = remaining.filter(|_| self.cursor_was_moved) {
-            assert_eq!(roster.cursor_row().map(|row| row.number.id), Some(before), "the cursor moved by itself");
+        self.app.apply_list_updates();
+        if let Some(before) = before.filter(|id| self.app.roster().get(id).is_some()) {
+            assert_eq!(self.number_under_cursor(), Some(before), "the cursor moved by itself");
         }
     }
 
@@ -145,7 +181,24 @@ impl Walker {
         // The pane beside the list reads the history once the cursor stops, whatever moved it.
         let is_soon = wake.is_some_and(|wake| wake <= self.now.instant + Duration::from_secs(1));
         let reads_history = self.app.has_pane() && is_soon;
-        let has_reason = self.shows_a_pin() || has_waiting || is_offline || is_number_page || reads_history;
+        let is_pausing = self
+            .question
+            .as_ref()
+            .is_some_and(|question| question.mode == Mode::ConfirmReplace && question.is_pausing(self.now.instant));
+        // The seconds of a change count only where the message line shows them.
+        let messages = self.app.messages();
+        let counts = messages.counted_change().is_some() && messages.current_hint().is_none() && !self.app.asks();
+        // A time of today becomes a date.
+        let midnight = self.now.plus(self.now.utc.until_next_day()).instant;
+        let is_midnight = wake == Some(midnight) && self.app.roster().is_set_on(self.now.utc.day());
+        let has_reason = is_midnight
+            || self.shows_a_pin()
+            || is_pausing
+            || has_waiting
+            || is_offline
+            || is_number_page
+            || reads_history
+            || counts;
         let hides = wake.is_some_and(|wake| {
             let idle = wake.saturating_duration_since(self.last_input);
             idle == Duration::from_secs(570) || idle == Duration::from_mins(10)
@@ -157,7 +210,7 @@ impl Walker {
     /// Each page can be left, at least with Ctrl-C, until the program ends or asks whether to quit.
     pub(in crate::random_walk) fn check_every_page_can_be_left(&mut self) {
         self.update(Msg::Resized(Size { width: 80, height: 24 }), None);
-        for _ in 0..8 {
+        for _ in 0..MAX_OPEN_PAGES {
             self.paint(true);
             let before = self.app.mode();
             // After a signal, keys no longer count: the process ends by itself.

@@ -9,7 +9,7 @@ use pindesk::console::pages::confirm::Question;
 use pindesk::domain::number::{Number, PhoneNumberId};
 use pindesk::domain::text::CleanText;
 
-use super::{QUIET_TIME, Walker};
+use super::{MAX_PAUSE, QUIET_TIME, Walker};
 
 /// An open confirmation.
 #[derive(Debug)]
@@ -18,31 +18,62 @@ pub(super) struct PendingQuestion {
     /// The display number and the name on the page: if either changes, it is another question.
     names: [Option<CleanText>; 2],
     pub(super) mode: Mode,
-    /// Since when the page was shown without a key; `None` before its first frame.
-    pub(super) quiet_since: Option<Instant>,
-    /// The quiet time has passed: keys count from now on.
+    /// When the page was shown, or the last paste arrived; `None` before its first frame.
+    shown_at: Option<Instant>,
+    /// The last key within the pause, or `shown_at`.
+    quiet_since: Instant,
+    /// The last key or paste, or `shown_at`.
+    last_input: Instant,
+    /// The pause is over: digits count from now on.
     pub(super) is_read: bool,
+    /// No key and no paste arrived within the quiet time before the last key: it counts if it is a `y`.
+    pub(super) was_quiet: bool,
     /// The digits typed since then.
     pub(super) typed: String,
     /// Enter was pressed after four digits: if they were wrong, the field is empty again.
     is_submitted: bool,
 }
 
+impl PendingQuestion {
+    /// A frame with the page reached the terminal.
+    pub(super) fn mark_shown(&mut self, at: Instant) {
+        if self.shown_at.is_none() {
+            (self.shown_at, self.quiet_since, self.last_input) = (Some(at), at, at);
+        }
+    }
+
+    /// True until the pause after the first frame is over.
+    pub(super) fn is_pausing(&self, now: Instant) -> bool {
+        self.shown_at.is_none_or(|shown| now < (self.quiet_since + QUIET_TIME).min(shown + MAX_PAUSE))
+    }
+}
+
 impl Walker {
-    /// Records a key, or a paste if `key` is `None`, on the confirmation. Ctrl-L only redraws it.
+    /// Records a key, or a paste if `key` is `None`, on the confirmation.
     pub(super) fn record_input(&mut self, key: Option<Key>) {
-        // The key that dismisses the warning does nothing else.
-        let is_handled = self.app.hide_warning().is_none();
-        let reaches_question = is_handled && !self.app.is_too_small() && key != Some(Key::Ctrl('l'));
-        let Some(question) = self.question.as_mut().filter(|_| reaches_question) else { return };
-        let Some(since) = question.quiet_since else { return };
-        // A paste always starts the quiet time over: its end may follow as keys.
-        if key.is_none() || (!question.is_read && self.now.instant < since + QUIET_TIME) {
-            question.quiet_since = Some(self.now.instant);
-            question.is_read = false;
+        let dismisses_warning = self.app.hide_warning().is_some();
+        let is_shown = !self.app.is_too_small();
+        let Some(question) = self.question.as_mut().filter(|_| is_shown) else { return };
+        let now = self.now.instant;
+        if question.shown_at.is_none() {
+            return;
+        }
+        question.was_quiet = now >= question.last_input + QUIET_TIME;
+        question.last_input = now;
+        if key.is_none() && !dismisses_warning {
+            // A paste always starts the pause over: its end may follow as keys.
+            (question.shown_at, question.quiet_since, question.is_read) = (Some(now), now, false);
+            return;
+        }
+        if !question.is_read && question.is_pausing(now) {
+            question.quiet_since = now;
             return;
         }
         question.is_read = true;
+        // These keys count against a quiet time, and do nothing else on the page.
+        if dismisses_warning || key == Some(Key::Ctrl('l')) {
+            return;
+        }
         if std::mem::take(&mut question.is_submitted) {
             question.typed.clear();
         }
@@ -71,12 +102,16 @@ impl Walker {
         };
         let known = self.question.as_ref().map(|question| (question.number, question.names.clone(), question.mode));
         if asks_again || page != known || self.app.is_too_small() {
+            let now = self.now.instant;
             self.question = page.map(|(number, names, mode)| PendingQuestion {
                 number,
                 names,
                 mode,
-                quiet_since: None,
+                shown_at: None,
+                quiet_since: now,
+                last_input: now,
                 is_read: false,
+                was_quiet: false,
                 typed: String::new(),
                 is_submitted: false,
             });

@@ -7,13 +7,20 @@ use HelpGroup::{Act, Look, Move, Tool};
 use Key::{Char, Ctrl};
 use Risk::{Prompts, ReadsMeta};
 
+/// The name of the action that opens the help of a page.
+pub(in crate::console::input::keymap) const HELP_ACTION: &str = "help";
+
 pub(super) const UP: KeyRow = KeyRow::new("up", &[Key::Up, Char('k')], "one row up", Move).moves();
 pub(super) const DOWN: KeyRow = KeyRow::new("down", &[Key::Down, Char('j')], "one row down", Move).moves();
 pub(super) const PAGE_UP: KeyRow = KeyRow::new("page-up", &[Key::PageUp, Ctrl('u')], "one page up", Move).moves();
 pub(super) const PAGE_DOWN: KeyRow =
-    KeyRow::new("page-down", &[Key::PageDown, Ctrl('d')], "one page down", Move).moves();
-pub(super) const HELP: KeyRow = KeyRow::new("help", &[Char('?')], "help for this page", Look).footer("help");
-pub(super) const MESSAGES: KeyRow = KeyRow::new("messages", &[Char('m')], "messages, newest first", Look);
+    KeyRow::new("page-down", &[Key::PageDown, Ctrl('d'), Ctrl('f')], "one page down", Move).moves();
+pub(super) const FIRST: KeyRow =
+    KeyRow::new("first", &[Char('g'), Key::Home, Char('<')], "to the first row", Move).moves();
+pub(super) const LAST: KeyRow = KeyRow::new("last", &[Char('G'), Key::End, Char('>')], "to the last row", Move).moves();
+pub(super) const HELP: KeyRow = KeyRow::new(HELP_ACTION, &[Char('?')], "help for this page", Look).footer("help");
+pub(super) const MESSAGES: KeyRow =
+    KeyRow::new("messages", &[Char('m')], "messages, newest first", Look).footer("messages");
 pub(super) const SET_PIN: KeyRow =
     KeyRow::new("set-pin", &[Char('p')], "set the PIN of this number", Act).footer("set PIN").risk(Prompts);
 pub(super) const REFRESH_NUMBER: KeyRow =
@@ -32,6 +39,23 @@ pub(super) const DELETE_DIGIT: KeyRow =
     KeyRow::new("delete-digit", &[Key::Backspace, Key::Delete], "delete a digit", Act);
 pub(super) const CLEAR_DIGITS: KeyRow = KeyRow::new("clear-field", &[Ctrl('u')], "clear the field", Act);
 pub(super) const HIDE_SCREEN: KeyRow =
-    KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop the access token", Tool);
+    KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop the access token", Tool).footer("hide");
 pub(super) const SHOW_IN_DOUBT: KeyRow =
-    KeyRow::new("in-doubt", &[Char('w')], "numbers in doubt and other open issues", Look);
+    KeyRow::new("in-doubt", &[Char('w')], "numbers in doubt and other open issues", Look).footer("in doubt");
+
+/// The bindings of a page, then every motion of a list or a long page, each as the page's action.
+macro_rules! with_motions {
+    ($move:path; $($binding:expr),* $(,)?) => {
+        &[
+            $($binding,)*
+            bind($move(Motion::Up), UP),
+            bind($move(Motion::Down), DOWN),
+            bind($move(Motion::PageUp), PAGE_UP),
+            bind($move(Motion::PageDown), PAGE_DOWN),
+            bind($move(Motion::First), FIRST),
+            bind($move(Motion::Last), LAST),
+        ]
+    };
+}
+
+pub(super) use with_motions;

@@ -1,11 +1,13 @@
 //! The keys of the number list, its filter and sort lines, and the list of open issues.
 
 use super::common::{
-    BACK, COPY, DOWN, HELP, HIDE_SCREEN, MESSAGES, PAGE_DOWN, PAGE_UP, QUIT, REFRESH_NUMBER, RETRY, SET_PIN,
-    SHOW_IN_DOUBT, UP,
+    BACK, COPY, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, QUIT, REFRESH_NUMBER, RETRY,
+    SET_PIN, SHOW_IN_DOUBT, UP, with_motions,
 };
 use crate::console::input::key::Key;
-use crate::console::input::keymap::actions::{FilterAction, ListAction, Motion, SortAction, UnresolvedAction};
+use crate::console::input::keymap::actions::{
+    FilterAction, ListAction, Motion, QuickFilter, SortAction, UnresolvedAction,
+};
 use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
@@ -18,7 +20,8 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
     mode: Mode::List,
     title: "number list",
     text_input: TextInput::None,
-    bindings: &[
+    bindings: with_motions![
+        ListAction::Move;
         bind(ListAction::Help, HELP),
         bind(ListAction::EditFilter, KeyRow::new("filter", &[Char('/'), Char('f')], "filter", Find).footer("filter")),
         bind(ListAction::SetPin, SET_PIN),
@@ -35,20 +38,44 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
         ),
         bind(ListAction::PickSort, KeyRow::new("pick-sort", &[Char('o')], "sort", Find).footer("sort")),
         bind(ListAction::ClearFilter, KeyRow::new("clear-filter", &[Key::Esc], "clear the filter", Find)),
+        bind(
+            ListAction::QuickFilter(QuickFilter::NotSet),
+            KeyRow::new("quick-not-set", &[Char('1')], "quick filter, again to go back: not set", Find),
+        ),
+        bind(
+            ListAction::QuickFilter(QuickFilter::Failed),
+            KeyRow::new("quick-failed", &[Char('2')], "quick filter, again to go back: failed", Find),
+        ),
+        bind(
+            ListAction::QuickFilter(QuickFilter::InDoubt),
+            KeyRow::new("quick-in-doubt", &[Char('3')], "quick filter, again to go back: in doubt", Find),
+        ),
+        bind(
+            ListAction::QuickFilter(QuickFilter::SetToday),
+            KeyRow::new(
+                "quick-set-today",
+                &[Char('4')],
+                "quick filter, again to go back: set today (since 00:00 UTC)",
+                Find,
+            ),
+        ),
+        bind(
+            ListAction::QuickFilter(QuickFilter::Due),
+            KeyRow::new(
+                "quick-due",
+                &[Char('5')],
+                "quick filter, again to go back: due (see rotate_after in the config)",
+                Find,
+            ),
+        ),
         bind(ListAction::PickCopy, COPY),
         bind(
             ListAction::TogglePane,
-            KeyRow::new("details-pane", &[Char('d')], "details beside the list (from 100 columns)", Look),
+            KeyRow::new("details-pane", &[Char('d')], "details beside the list (from 120 columns)", Look).footer("details pane"),
         ),
         bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
         bind(ListAction::Messages, MESSAGES),
         bind(ListAction::HideScreen, HIDE_SCREEN),
-        bind(ListAction::Move(Motion::Up), UP),
-        bind(ListAction::Move(Motion::Down), DOWN),
-        bind(ListAction::Move(Motion::PageUp), PAGE_UP),
-        bind(ListAction::Move(Motion::PageDown), PAGE_DOWN),
-        bind(ListAction::Move(Motion::First), KeyRow::new("first", &[Key::Home, Char('<')], "first row", Move).moves()),
-        bind(ListAction::Move(Motion::Last), KeyRow::new("last", &[Key::End, Char('>')], "last row", Move).moves()),
     ],
 };
 
@@ -59,6 +86,20 @@ pub static NO_NUMBERS: KeyTable<ListAction> = KeyTable {
     text_input: TextInput::None,
     bindings: &[
         bind(ListAction::ReadToken, RETRY),
+        bind(ListAction::Help, HELP),
+        bind(ListAction::Messages, MESSAGES),
+        bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
+        bind(ListAction::HideScreen, HIDE_SCREEN),
+        bind(ListAction::Quit, QUIT),
+    ],
+};
+
+/// The keys of [`Mode::NothingNamed`].
+pub static NOTHING_NAMED: KeyTable<ListAction> = KeyTable {
+    mode: Mode::NothingNamed,
+    title: "no WABA and no number",
+    text_input: TextInput::None,
+    bindings: &[
         bind(ListAction::Help, HELP),
         bind(ListAction::Messages, MESSAGES),
         bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
@@ -81,6 +122,10 @@ pub static FILTER: KeyTable<FilterAction> = KeyTable {
                 .closes_page(),
         ),
         bind(
+            FilterAction::Complete,
+            KeyRow::new("complete-word", &[Key::Tab], "complete the word", Find).footer("complete"),
+        ),
+        bind(
             FilterAction::Clear,
             KeyRow::new("clear-field", &[Ctrl('u')], "clear the line", Find).footer("clear the line"),
         ),
@@ -97,15 +142,25 @@ pub static SORT: KeyTable<SortAction> = KeyTable {
     bindings: &[
         bind(
             SortAction::ByNumber,
-            KeyRow::new("sort-by-number", &[Char('n')], "by number; again to reverse", Find).footer("number"),
+            KeyRow::new("sort-by-number", &[Char('n')], "sort, again to reverse: by number", Find).footer("number"),
         ),
-        bind(SortAction::ByName, KeyRow::new("sort-by-name", &[Char('m')], "by name", Find).footer("name")),
-        bind(SortAction::ByWaba, KeyRow::new("sort-by-waba", &[Char('w')], "by WABA", Find).footer("WABA")),
+        bind(
+            SortAction::ByName,
+            KeyRow::new("sort-by-name", &[Char('m')], "sort, again to reverse: by name", Find).footer("name"),
+        ),
+        bind(
+            SortAction::ByWaba,
+            KeyRow::new("sort-by-waba", &[Char('w')], "sort, again to reverse: by WABA", Find).footer("WABA"),
+        ),
         bind(
             SortAction::ByTwoStep,
-            KeyRow::new("sort-by-two-step", &[Char('t')], "by two-step", Find).footer("two-step"),
+            KeyRow::new("sort-by-two-step", &[Char('t')], "sort, again to reverse: by two-step", Find)
+                .footer("two-step"),
         ),
-        bind(SortAction::ByRequest, KeyRow::new("sort-by-request", &[Char('r')], "by request", Find).footer("request")),
+        bind(
+            SortAction::ByRequest,
+            KeyRow::new("sort-by-request", &[Char('r')], "sort, again to reverse: by request", Find).footer("request"),
+        ),
         bind(SortAction::Back, BACK),
     ],
 };
@@ -115,7 +170,8 @@ pub static UNRESOLVED: KeyTable<UnresolvedAction> = KeyTable {
     mode: Mode::Unresolved,
     title: "numbers in doubt",
     text_input: TextInput::None,
-    bindings: &[
+    bindings: with_motions![
+        UnresolvedAction::Move;
         bind(
             UnresolvedAction::Open,
             KeyRow::new("details", &[Key::Enter], "details and next steps", Look).footer("open"),
@@ -129,7 +185,5 @@ pub static UNRESOLVED: KeyTable<UnresolvedAction> = KeyTable {
         ),
         bind(UnresolvedAction::Messages, MESSAGES),
         bind(UnresolvedAction::HideScreen, HIDE_SCREEN),
-        bind(UnresolvedAction::Up, UP),
-        bind(UnresolvedAction::Down, DOWN),
     ],
 };

@@ -1,6 +1,8 @@
 //! The keys of the pages that tell something: text that scrolls, no config, no access token, the hidden screen.
 
-use super::common::{BACK, DOWN, HELP, HIDE_SCREEN, MESSAGES, PAGE_DOWN, PAGE_UP, QUIT, RETRY, UP};
+use super::common::{
+    BACK, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, QUIT, RETRY, UP, with_motions,
+};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{
     HiddenAction, Motion, ScrollAction, ShuttingDownAction, TokenAction, TooSmallAction, WelcomeAction,
@@ -31,7 +33,7 @@ pub static WELCOME: KeyTable<WelcomeAction> = KeyTable {
 /// The keys of [`Mode::Token`].
 pub static TOKEN: KeyTable<TokenAction> = KeyTable {
     mode: Mode::Token,
-    title: "no access token, or refused",
+    title: "no access token",
     text_input: TextInput::None,
     bindings: &[
         bind(TokenAction::Retry, RETRY),
@@ -42,16 +44,27 @@ pub static TOKEN: KeyTable<TokenAction> = KeyTable {
         bind(TokenAction::Help, HELP),
         bind(TokenAction::Messages, MESSAGES),
         bind(TokenAction::HideScreen, HIDE_SCREEN),
-        bind(TokenAction::Quit, QUIT),
+        bind(TokenAction::Leave, QUIT),
+    ],
+};
+
+/// The keys of [`Mode::TokenOverPage`].
+pub static TOKEN_OVER_PAGE: KeyTable<TokenAction> = KeyTable {
+    mode: Mode::TokenOverPage,
+    title: "access token refused or missing",
+    text_input: TextInput::None,
+    bindings: &[
+        bind(TokenAction::Retry, RETRY),
+        bind(TokenAction::Help, HELP),
+        bind(TokenAction::Messages, MESSAGES),
+        bind(TokenAction::HideScreen, HIDE_SCREEN),
+        bind(TokenAction::Leave, BACK),
     ],
 };
 
 /// The keys of every page of text that scrolls.
-const SCROLL: &[Binding<ScrollAction>] = &[
-    bind(ScrollAction::Move(Motion::Up), UP),
-    bind(ScrollAction::Move(Motion::Down), DOWN),
-    bind(ScrollAction::Move(Motion::PageUp), PAGE_UP),
-    bind(ScrollAction::Move(Motion::PageDown), PAGE_DOWN),
+const SCROLL: &[Binding<ScrollAction>] = with_motions![
+    ScrollAction::Move;
     bind(ScrollAction::HideScreen, HIDE_SCREEN),
     bind(ScrollAction::Back, BACK),
 ];

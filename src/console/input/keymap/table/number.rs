@@ -1,6 +1,9 @@
 //! The keys of the page of one number, and of copying its values.
 
-use super::common::{BACK, COPY, DOWN, HELP, HIDE_SCREEN, MESSAGES, REFRESH_NUMBER, SET_PIN, UP};
+use super::common::{
+    BACK, COPY, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, REFRESH_NUMBER, SET_PIN, UP,
+    with_motions,
+};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{CopiedAction, CopyAction, Motion, NumberAction};
 use crate::console::input::keymap::mode::{Mode, TextInput};
@@ -15,13 +18,12 @@ pub static DETAILS: KeyTable<NumberAction> = KeyTable {
     mode: Mode::Details,
     title: "details",
     text_input: TextInput::None,
-    bindings: &[
+    bindings: with_motions![
+        NumberAction::Move;
         bind(NumberAction::Help, HELP),
         bind(NumberAction::SetPin, SET_PIN),
         bind(NumberAction::Refresh, REFRESH_NUMBER),
         bind(NumberAction::PickCopy, COPY),
-        bind(NumberAction::Move(Motion::Up), UP),
-        bind(NumberAction::Move(Motion::Down), DOWN),
         bind(NumberAction::Messages, MESSAGES),
         bind(NumberAction::HideScreen, HIDE_SCREEN),
         bind(NumberAction::Back, BACK),
@@ -33,7 +35,8 @@ pub static FAILED: KeyTable<NumberAction> = KeyTable {
     mode: Mode::Failed,
     title: "failed or not sent",
     text_input: TextInput::None,
-    bindings: &[
+    bindings: with_motions![
+        NumberAction::Move;
         bind(
             NumberAction::SetPin,
             KeyRow::new("set-pin", &[Char('p')], "set the PIN again", Act).footer("set PIN").risk(Prompts),
@@ -47,8 +50,6 @@ pub static FAILED: KeyTable<NumberAction> = KeyTable {
         bind(NumberAction::Help, HELP),
         bind(NumberAction::Messages, MESSAGES),
         bind(NumberAction::HideScreen, HIDE_SCREEN),
-        bind(NumberAction::Move(Motion::Up), UP),
-        bind(NumberAction::Move(Motion::Down), DOWN),
     ],
 };
 
@@ -57,7 +58,8 @@ pub static NO_ANSWER: KeyTable<NumberAction> = KeyTable {
     mode: Mode::NoAnswer,
     title: "no answer",
     text_input: TextInput::None,
-    bindings: &[
+    bindings: with_motions![
+        NumberAction::Move;
         bind(
             NumberAction::SendSamePin,
             KeyRow::new("send-same-pin", &[Char('s')], "send the same PIN again (asks)", Act)
@@ -66,7 +68,7 @@ pub static NO_ANSWER: KeyTable<NumberAction> = KeyTable {
         ),
         bind(
             NumberAction::Refresh,
-            KeyRow::new("refresh-status", &[Char('u'), Char('r')], "refresh the status of this number", Act)
+            KeyRow::new("refresh-status", &[Char('r'), Char('u')], "refresh the status of this number", Act)
                 .footer("refresh status")
                 .risk(ReadsMeta),
         ),
@@ -87,8 +89,6 @@ pub static NO_ANSWER: KeyTable<NumberAction> = KeyTable {
         bind(NumberAction::Help, HELP),
         bind(NumberAction::Messages, MESSAGES),
         bind(NumberAction::HideScreen, HIDE_SCREEN),
-        bind(NumberAction::Move(Motion::Up), UP),
-        bind(NumberAction::Move(Motion::Down), DOWN),
     ],
 };
 
@@ -108,6 +108,12 @@ pub static COPY_MENU: KeyTable<CopyAction> = KeyTable {
             CopyAction::All,
             KeyRow::new("copy-all", &[Char('4')], "everything, for a ticket", Act).footer("all for a ticket"),
         ),
+        bind(
+            CopyAction::EscrowCommand,
+            KeyRow::new("copy-escrow-command", &[Char('5')], "the command that decrypts its PIN", Act)
+                .footer("escrow command"),
+        ),
+        bind(CopyAction::HideScreen, HIDE_SCREEN),
         bind(CopyAction::Back, BACK),
     ],
 };
@@ -117,5 +123,9 @@ pub static COPIED: KeyTable<CopiedAction> = KeyTable {
     mode: Mode::Copied,
     title: "copied",
     text_input: TextInput::None,
-    bindings: &[bind(CopiedAction::Back, BACK), bind(CopiedAction::HideScreen, HIDE_SCREEN)],
+    bindings: with_motions![
+        CopiedAction::Move;
+        bind(CopiedAction::Back, BACK),
+        bind(CopiedAction::HideScreen, HIDE_SCREEN),
+    ],
 };

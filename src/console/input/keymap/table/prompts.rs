@@ -1,6 +1,6 @@
 //! The keys of the pages that ask: for a PIN, a note, a confirmation.
 
-use super::common::{CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, PAGE_DOWN, PAGE_UP, UP};
+use super::common::{CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FIRST, LAST, PAGE_DOWN, PAGE_UP, UP, with_motions};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{
     ConfirmAction, Motion, PinFormAction, QuitAction, RecipientsAction, ResolutionNoteAction,
@@ -12,30 +12,17 @@ use HelpGroup::{Act, Look, Move, Tool};
 use Key::{Char, Ctrl};
 use Risk::{Commits, Prompts, Submits};
 
+const SEND: KeyRow = KeyRow::new("send", &[Char('y')], "send it", Act).footer("send").risk(Commits);
+const GIVE_UP: KeyRow =
+    KeyRow::new("give-up", &[Char('n')], "cancel, nothing is sent or recorded", Tool).footer("cancel").fixed();
+const STEP_BACK: KeyRow = KeyRow::new("step-back", &[Key::Esc], "one step back, nothing is sent", Tool).closes_page();
+
 /// The keys of [`Mode::PinForm`].
 pub static PIN_FORM: KeyTable<PinFormAction> = KeyTable {
     mode: Mode::PinForm,
     title: "PIN form",
-    text_input: TextInput::Digits,
+    text_input: TextInput::Digits("type"),
     bindings: &[
-        bind(
-            PinFormAction::RandomPin,
-            KeyRow::new("random-pin", &[Char('g')], "generate a random PIN", Act).footer("random"),
-        ),
-        bind(
-            PinFormAction::ShowPin,
-            KeyRow::new("show-pin", &[Char('v')], "show the PIN for a while, or hide it", Look).footer("show"),
-        ),
-        bind(
-            PinFormAction::NextField,
-            KeyRow::new("next-field", &[Key::Tab, Key::Down], "next field", Move).footer("next"),
-        ),
-        bind(
-            PinFormAction::PreviousField,
-            KeyRow::new("previous-field", &[Key::BackTab, Key::Up], "previous field", Move),
-        ),
-        bind(PinFormAction::DeleteDigit, DELETE_DIGIT),
-        bind(PinFormAction::ClearField, CLEAR_DIGITS),
         bind(
             PinFormAction::Continue,
             KeyRow::new("continue", &[Key::Enter], "continue to the confirmation", Act)
@@ -43,6 +30,24 @@ pub static PIN_FORM: KeyTable<PinFormAction> = KeyTable {
                 .risk(Prompts)
                 .fixed(),
         ),
+        bind(
+            PinFormAction::RandomPin,
+            KeyRow::new("random-pin", &[Char('g')], "generate a random PIN", Act).footer("random PIN"),
+        ),
+        bind(
+            PinFormAction::ShowPin,
+            KeyRow::new("show-pin", &[Char('v')], "show the PIN for a while, or hide it", Look).footer("show"),
+        ),
+        bind(
+            PinFormAction::NextField,
+            KeyRow::new("next-field", &[Key::Tab, Key::Down], "next field", Move).footer("next field"),
+        ),
+        bind(
+            PinFormAction::PreviousField,
+            KeyRow::new("previous-field", &[Key::BackTab, Key::Up], "previous field", Move),
+        ),
+        bind(PinFormAction::DeleteDigit, DELETE_DIGIT),
+        bind(PinFormAction::ClearField, CLEAR_DIGITS.footer("clear")),
         bind(PinFormAction::Cancel, CANCEL),
         bind(PinFormAction::Help, KeyRow::new("help", &[Char('?')], "help for this page", Look)),
     ],
@@ -54,13 +59,9 @@ pub static CONFIRM: KeyTable<ConfirmAction> = KeyTable {
     title: "confirmation",
     text_input: TextInput::None,
     bindings: &[
-        bind(ConfirmAction::Yes, KeyRow::new("send", &[Char('y')], "send it", Act).footer("send").risk(Commits)),
-        bind(
-            ConfirmAction::Cancel,
-            KeyRow::new("cancel", &[Char('n'), Key::Esc], "cancel, nothing is sent", Tool)
-                .footer("cancel")
-                .closes_page(),
-        ),
+        bind(ConfirmAction::Yes, SEND),
+        bind(ConfirmAction::Cancel, GIVE_UP),
+        bind(ConfirmAction::Back, STEP_BACK.footer("back to the form")),
     ],
 };
 
@@ -68,7 +69,7 @@ pub static CONFIRM: KeyTable<ConfirmAction> = KeyTable {
 pub static CONFIRM_REPLACE: KeyTable<ConfirmAction> = KeyTable {
     mode: Mode::ConfirmReplace,
     title: "confirmation by digits",
-    text_input: TextInput::Digits,
+    text_input: TextInput::Digits("last 4 digits"),
     bindings: &[
         // Enter alone sends nothing: it submits the four digits, which must match.
         bind(
@@ -80,7 +81,19 @@ pub static CONFIRM_REPLACE: KeyTable<ConfirmAction> = KeyTable {
         ),
         bind(ConfirmAction::DeleteDigit, DELETE_DIGIT),
         bind(ConfirmAction::ClearField, CLEAR_DIGITS),
-        bind(ConfirmAction::Cancel, CANCEL),
+        bind(ConfirmAction::Back, STEP_BACK.footer("back to the form")),
+    ],
+};
+
+/// The keys of [`Mode::ConfirmResend`].
+pub static CONFIRM_RESEND: KeyTable<ConfirmAction> = KeyTable {
+    mode: Mode::ConfirmResend,
+    title: "confirmation of the same PIN",
+    text_input: TextInput::None,
+    bindings: &[
+        bind(ConfirmAction::Yes, SEND),
+        bind(ConfirmAction::Cancel, GIVE_UP),
+        bind(ConfirmAction::Back, STEP_BACK.footer("back")),
     ],
 };
 
@@ -118,12 +131,8 @@ pub static CONFIRM_RESOLUTION: KeyTable<ConfirmAction> = KeyTable {
             ConfirmAction::Yes,
             KeyRow::new("confirm-resolved", &[Char('y')], "mark as resolved", Act).footer("resolve").risk(Commits),
         ),
-        bind(
-            ConfirmAction::Cancel,
-            KeyRow::new("cancel", &[Char('n'), Key::Esc], "cancel, nothing is recorded", Tool)
-                .footer("cancel")
-                .closes_page(),
-        ),
+        bind(ConfirmAction::Cancel, GIVE_UP),
+        bind(ConfirmAction::Back, STEP_BACK.footer("back to the note")),
     ],
 };
 
@@ -132,15 +141,12 @@ pub static RECIPIENTS: KeyTable<RecipientsAction> = KeyTable {
     mode: Mode::Recipients,
     title: "changed escrow keys",
     text_input: TextInput::None,
-    bindings: &[
+    bindings: with_motions![
+        RecipientsAction::Move;
         bind(
             RecipientsAction::Accept,
             KeyRow::new("accept-recipients", &[Char('y')], "accept these keys", Act).footer("accept").risk(Commits),
         ),
-        bind(RecipientsAction::Move(Motion::Up), UP),
-        bind(RecipientsAction::Move(Motion::Down), DOWN),
-        bind(RecipientsAction::Move(Motion::PageUp), PAGE_UP),
-        bind(RecipientsAction::Move(Motion::PageDown), PAGE_DOWN),
         bind(
             RecipientsAction::Cancel,
             KeyRow::new("cancel", &[Char('n'), Key::Esc], "back, without accepting the keys", Tool)

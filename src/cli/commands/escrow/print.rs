@@ -1,0 +1,259 @@
+//! What `escrow list` and `escrow open` print: tables for people, JSON for scripts.
+//!
+//! Only `open` prints a PIN. This module decrypts nothing.
+
+use std::cmp::Reverse;
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::cli::output::names::exact_names;
+use crate::cli::output::result_fields::{recorded_label, recorded_result};
+use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, print_json};
+use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, Tone};
+use crate::domain::clock::UtcTime;
+use crate::domain::json_text::write_json;
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::domain::standing::ChangeResult;
+use crate::escrow::EscrowEntry;
+use crate::escrow::decrypt::DecryptedPin;
+use crate::journal::RecordedState;
+
+use super::in_force::InForce;
+use super::store::{Decryption, EscrowSource, EscrowStore, EscrowedChange, JournalStatus};
+
+const EMPTY_NOTE: &str = "No encrypted PINs yet.";
+
+/// An encrypted PIN as scripts see it.
+#[derive(Serialize)]
+struct EscrowRecord<'a> {
+    change: String,
+    phone_number_id: &'a str,
+    waba_id: Option<&'a str>,
+    display_phone_number: Option<&'a str>,
+    verified_name: Option<&'a str>,
+    at: String,
+    /// The outcome of its change, as in a result; null if the journal does not know the change.
+    request: Option<ChangeResult>,
+    /// True if the change had no answer and is no longer in doubt.
+    settled: bool,
+    /// Null if it is not known.
+    last_try_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pin: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_force: Option<InForce>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<EscrowSource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl<'a> EscrowRecord<'a> {
+    fn new(entry: &'a EscrowEntry, status: Option<JournalStatus>, number: Option<&'a Number>) -> Self {
+        let [display_phone_number, verified_name] = exact_names(number);
+        let state = status.map(|status| status.state);
+        Self {
+            change: entry.change.to_string(),
+            phone_number_id: entry.number.as_str(),
+            waba_id: entry.waba.as_ref().map(WabaId::as_str),
+            display_phone_number,
+            verified_name,
+            at: entry.at.to_rfc3339(),
+            request: state.map(recorded_result),
+            settled: state == Some(RecordedState::Resolved),
+            last_try_at: status.and_then(|status| status.last_attempt_at).map(UtcTime::to_rfc3339),
+            pin: None,
+            in_force: None,
+            source: None,
+            reason: None,
+        }
+    }
+}
+
+pub(super) fn list_json(store: &EscrowStore) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct EscrowListOutput<'a> {
+        schema: u8,
+        records: Vec<EscrowRecord<'a>>,
+        unreadable_lines: &'a [usize],
+        is_torn: bool,
+    }
+    let records = store.changes.iter().map(|change| {
+        let entry = change.first_entry();
+        EscrowRecord::new(entry, change.journal_status, store.known.get(entry.number))
+    });
+    print_json(&EscrowListOutput {
+        schema: SCHEMA_VERSION,
+        records: records.collect(),
+        unreadable_lines: &store.unreadable_lines,
+        is_torn: store.is_torn,
+    })
+}
+
+/// The columns of `escrow list` that fit 80 columns of a terminal.
+const LIST_COLUMNS: [Column; 4] = [
+    Column::fixed("NUMBER", 17),
+    Column::flexible("NAME", 24, 6),
+    Column::fixed("ENCRYPTED (UTC)", 16),
+    Column::fixed("ID", 17),
+];
+
+/// The column that `--wide` adds to it.
+const CHANGE_COLUMN: Column = Column::fixed("CHANGE", 36);
+
+pub(super) fn list_table(store: &EscrowStore, is_wide: bool, style: TableStyle) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if store.changes.is_empty() {
+        return writeln!(out, "{EMPTY_NOTE}");
+    }
+    let mut columns = LIST_COLUMNS.to_vec();
+    columns.extend(is_wide.then_some(CHANGE_COLUMN));
+    let mut table = Table::new(&columns);
+    let mut entries: Vec<_> = store.changes.iter().rev().map(EscrowedChange::first_entry).collect();
+    entries.sort_by_key(|entry| store.known.sort_key(entry.number));
+    for entry in &entries {
+        let [display, name] = store.known.cells(entry.number);
+        let mut cells: Vec<Cell<'_>> =
+            vec![display.into(), name.into(), entry.at.format_minute().into(), entry.number.as_str().into()];
+        cells.extend(is_wide.then(|| Cell::from(entry.change.to_string())));
+        table.push(cells);
+    }
+    table.print(style, &mut out)?;
+    writeln!(out, "{}", total_line("encrypted PIN", entries.iter().map(|entry| entry.number)))
+}
+
+/// `3 PINs of 2 numbers.`
+fn total_line(noun: &str, numbers: impl Iterator<Item = PhoneNumberId>) -> String {
+    // They are sorted, so that equal ones are neighbors.
+    let mut numbers: Vec<_> = numbers.collect();
+    let count = numbers.len();
+    numbers.dedup();
+    format!("{} of {}.", table::pluralize(count, noun), table::numbers_label(numbers.len()))
+}
+
+pub(super) fn pins_json(store: &EscrowStore, decryptions: &[Decryption<'_>]) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct EscrowOpenOutput<'a> {
+        schema: u8,
+        records: Vec<EscrowRecord<'a>>,
+        unopened: Vec<EscrowRecord<'a>>,
+        unreadable_lines: &'a [usize],
+        is_torn: bool,
+    }
+    /// More than any record without its names.
+    const MAX_RECORD_BYTES: usize = 1 << 10;
+    /// How much longer JSON can make a byte of a name.
+    const MAX_ESCAPE_BYTES: usize = 6;
+    let (mut records, mut unopened) = (Vec::new(), Vec::new());
+    let mut capacity = MAX_RECORD_BYTES * (store.unreadable_lines.len() + 1);
+    for decryption in decryptions {
+        let Decryption { entry, journal_status, source, result, .. } = decryption;
+        let known = store.known.get(entry.number);
+        let record = EscrowRecord { source: Some(*source), ..EscrowRecord::new(entry, *journal_status, known) };
+        let names = [record.display_phone_number, record.verified_name].into_iter().flatten();
+        // The buffer never grows, which would leave a copy of PINs behind.
+        capacity += MAX_RECORD_BYTES + names.map(|name| name.len() * MAX_ESCAPE_BYTES).sum::<usize>();
+        match result {
+            Ok(decrypted) => {
+                let in_force = Some(in_force(store, decryption));
+                records.push(EscrowRecord { pin: Some(pin_digits(decrypted)), in_force, ..record });
+            }
+            Err(error) => unopened.push(EscrowRecord { reason: Some(error.to_string()), ..record }),
+        }
+    }
+    let (unreadable_lines, is_torn) = (&store.unreadable_lines[..], store.is_torn);
+    let output = EscrowOpenOutput { schema: SCHEMA_VERSION, records, unopened, unreadable_lines, is_torn };
+    let mut text = Zeroizing::new(Vec::with_capacity(capacity));
+    write_json(&mut *text, &output)?;
+    text.push(b'\n');
+    io::stdout().write_all(&text)
+}
+
+/// Of several PINs of one change, none is known to be the one that was sent.
+fn in_force(store: &EscrowStore, decryption: &Decryption<'_>) -> InForce {
+    if decryption.is_disputed { InForce::Maybe } else { store.in_force(decryption.entry.change) }
+}
+
+/// The columns of `escrow open` that fit 80 columns of a terminal.
+const PIN_COLUMNS: [Column; 5] = [
+    Column::fixed("NUMBER", 17),
+    Column::flexible("NAME", 19, 6),
+    Column::fixed("PIN", 6),
+    Column::fixed("LAST SET HERE", 13),
+    Column::fixed("ID", 17),
+];
+
+/// The columns that `--wide` adds to them.
+const WIDE_PIN_COLUMNS: [Column; 3] =
+    [Column::fixed("ENCRYPTED (UTC)", 16), Column::fixed("REQUEST", 26), CHANGE_COLUMN];
+
+pub(super) fn pins_table(
+    store: &EscrowStore,
+    decryptions: &[Decryption<'_>],
+    is_wide: bool,
+    style: TableStyle,
+) -> io::Result<()> {
+    let mut columns = PIN_COLUMNS.to_vec();
+    if is_wide {
+        columns.extend(WIDE_PIN_COLUMNS);
+    }
+    // Of one number, the newest PIN comes first.
+    let mut newest_first: Vec<_> = decryptions.iter().enumerate().collect();
+    newest_first
+        .sort_by_key(|(position, decryption)| (store.known.sort_key(decryption.entry.number), Reverse(*position)));
+    let mut table = Table::new(&columns);
+    let mut numbers = Vec::new();
+    for (_, decryption) in newest_first {
+        let Decryption { entry, journal_status, source, result, is_disputed } = decryption;
+        let decrypted = match result {
+            Ok(decrypted) => decrypted,
+            Err(error) => {
+                eprint_line(&format!("pindesk: change {} of number {}: {error}.", entry.change, entry.number));
+                continue;
+            }
+        };
+        let [display, name] = store.known.cells(entry.number);
+        let set = in_force_cell(in_force(store, decryption), *journal_status);
+        let mut cells: Vec<Cell<'_>> =
+            vec![display.into(), name.into(), pin_digits(decrypted).into(), set, entry.number.as_str().into()];
+        if is_wide {
+            let request = status_label(*journal_status).into();
+            cells.extend([entry.at.format_minute().into(), request, entry.change.to_string().into()]);
+        }
+        table.push_with_note(cells, if *is_disputed { source.label() } else { "" });
+        numbers.push(entry.number);
+    }
+    let mut out = io::stdout().lock();
+    if numbers.is_empty() {
+        return writeln!(out, "{}", if store.changes.is_empty() { EMPTY_NOTE } else { "No PIN to show." });
+    }
+    table.print(style, &mut out)?;
+    writeln!(out, "{}\n{IN_FORCE_NOTE}", total_line("PIN", numbers.into_iter()))
+}
+
+const IN_FORCE_NOTE: &str = "Meta confirmed those marked \"yes\" last.\n\
+                             It does not reveal changes made elsewhere since.";
+
+fn in_force_cell(in_force: InForce, status: Option<JournalStatus>) -> Cell<'static> {
+    match (in_force, status.map(|status| status.state)) {
+        (InForce::Yes, _) => InForce::Yes.label().into(),
+        (InForce::Maybe, _) => Cell::new(InForce::Maybe.label(), Tone::Uncertain),
+        (InForce::No, Some(RecordedState::Ended(ChangeResult::Failed))) => "no, refused".into(),
+        (InForce::No, Some(RecordedState::Ended(ChangeResult::NotSent))) => "no, not sent".into(),
+        (InForce::No, _) => InForce::No.label().into(),
+    }
+}
+
+/// The state of a change in the journal, for people.
+fn status_label(status: Option<JournalStatus>) -> String {
+    let Some(JournalStatus { state, last_attempt_at, .. }) = status else { return "not known".to_owned() };
+    let label = recorded_label(state);
+    if last_attempt_at.is_some() { label.to_owned() } else { format!("{label}, time not known") }
+}
+
+/// The PIN, for the terminal and for `--json`.
+fn pin_digits(decrypted: &DecryptedPin) -> &str {
+    std::str::from_utf8(decrypted.pin.expose()).unwrap_or_default()
+}

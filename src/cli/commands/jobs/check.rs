@@ -1,0 +1,148 @@
+//! `pindesk jobs check`: reads the numbers of a job that are in doubt at Meta, and resolves those whose status proves what
+//! became of them.
+//!
+//! It sends no PIN. Only the rules of the actor resolve a doubt: two-step verification that is still not set two minutes
+//! after the last request. Where it is on, Meta does not say which PIN is in force.
+
+use std::io::{self, Write as _};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use clap::Args;
+use tokio::task;
+
+use crate::cli::arg_parsers;
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::known_numbers::KnownNumbers;
+use crate::cli::output::job::{result_layout, result_row};
+use crate::cli::output::options::OutputOptions;
+use crate::cli::output::result_fields::recorded_cell;
+use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
+use crate::cli::output::table;
+use crate::cli::read_failure;
+use crate::cli::records::JournalSession;
+use crate::cli::runtime::build_runtime;
+use crate::domain::clock::Clock;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::standing::ChangeResult;
+use crate::domain::text::CleanText;
+use crate::graph::Graph;
+use crate::jobs::{JobsHandle, Recorder, StatusRead};
+use crate::journal::{JobDetail, JobNumber, RecordedState};
+use crate::numbers::{self, NumberSources, NumbersEvent};
+use crate::pace::Pace;
+use crate::policy::error_catalog::Explanation;
+
+use super::show::print_records;
+
+#[derive(Debug, Args)]
+pub(crate) struct JobsCheckArgs {
+    /// Number of the job
+    #[arg(value_name = "JOB", value_parser = arg_parsers::integer_at_least(1_u32))]
+    pub(crate) job: u32,
+    /// JSON Lines, ending with a summary
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The numbers of a job that are in doubt.
+pub(crate) fn numbers_in_doubt(job: &JobDetail) -> Vec<PhoneNumberId> {
+    job.numbers.iter().filter(|number| is_in_doubt(number)).map(|number| number.number).collect()
+}
+
+fn is_in_doubt(number: &JobNumber) -> bool {
+    number.state == RecordedState::Ended(ChangeResult::NoAnswer)
+}
+
+/// Reads these numbers, and records which of them are resolved. Returns an exit code for each that could not be read.
+pub(crate) fn read_and_resolve(
+    ids: &[PhoneNumberId],
+    profile: CleanText,
+    graph: &Graph,
+    pace: Pace,
+    session: JournalSession,
+    options: OutputOptions,
+) -> Result<Vec<ExitCode>, CliError> {
+    let JournalSession { journal, report, recipients, suspend_handler } = session;
+    let runtime = build_runtime()?;
+    let codes = Mutex::new(Vec::new());
+    runtime.block_on(async {
+        let recorder = Recorder { journal: journal.clone(), recipients, profile };
+        // It sends nothing, so it needs no client.
+        let (jobs, _progress) = JobsHandle::start(None, recorder, report.unresolved, 1, pace.clone(), Clock::System);
+        suspend_handler.watch(jobs.clone());
+        // All reads are requested after this.
+        let asked_at = Clock::System.now();
+        let receive = |event| match event {
+            NumbersEvent::Page(page) => {
+                for number in page.into_iter().filter(|number| number.read_at.is_some()) {
+                    jobs.handle_status_read(StatusRead { number: number.id, two_step: number.two_step, asked_at });
+                }
+            }
+            NumbersEvent::NumberFailed(id, failure) => {
+                codes.lock().unwrap_or_else(PoisonError::into_inner).push(read_failure::exit_code(&failure));
+                if !options.is_quiet {
+                    let reason = Explanation::for_read_failure(&failure).reason;
+                    eprint_line(&format!("pindesk: number {id} could not be read. {reason}"));
+                }
+            }
+            NumbersEvent::WabaFinished(..) => {}
+        };
+        let sources = NumberSources { wabas: Vec::new(), numbers: ids.iter().map(|id| (*id, None)).collect() };
+        numbers::read_numbers(graph, &pace, sources, &receive).await;
+        let records = jobs.shut_down();
+        // The wait blocks, and the actor runs on this thread.
+        task::spawn_blocking(move || records.wait()).await.ok();
+    });
+    journal.close();
+    Ok(codes.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Prints what became of the numbers, and returns the exit code.
+pub(crate) fn print(
+    ids: &[PhoneNumberId],
+    codes: Vec<ExitCode>,
+    job: &JobDetail,
+    known: &KnownNumbers,
+    options: OutputOptions,
+) -> Result<ExitCode, CliError> {
+    let mut checked: Vec<&JobNumber> = job.numbers.iter().filter(|number| ids.contains(&number.number)).collect();
+    checked.sort_by_key(|number| known.sort_key(number.number));
+    let left = checked.iter().filter(|number| is_in_doubt(number)).count();
+    let printed = if options.is_json {
+        print_records(&mut io::stdout().lock(), &checked, &job.summary, known)
+    } else {
+        print_table(&checked, left, job, known, options)
+    };
+    if left > 0 && !options.is_quiet {
+        eprint_line(RESOLVE_HINT);
+    }
+    let in_doubt = if left > 0 { ExitCode::NoAnswer } else { ExitCode::Done };
+    exit_code_after_print(printed, ExitCode::first_that_applies(codes.into_iter().chain([in_doubt])))
+}
+
+const RESOLVE_HINT: &str = "pindesk: where two-step verification is on, Meta does not say which PIN is in force. To resolve \
+                            such numbers, open the console (pindesk) and press w.";
+
+fn print_table(
+    checked: &[&JobNumber],
+    left: usize,
+    job: &JobDetail,
+    known: &KnownNumbers,
+    options: OutputOptions,
+) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let layout = result_layout(options.style, checked.iter().filter_map(|number| known.get(number.number)));
+    if checked.is_empty() {
+        return writeln!(out, "No number of job {} is in doubt.", job.summary.id);
+    }
+    writeln!(out, "{}", layout.headings())?;
+    for number in checked {
+        let id = number.number;
+        writeln!(out, "{}", result_row(&layout, id, known.get(id), recorded_cell(number.state), ""))?;
+    }
+    let numbers = table::numbers_label(checked.len());
+    let resolved = checked.len() - left;
+    writeln!(out, "Job {}, {numbers} checked: {resolved} resolved, {left} in doubt.", job.summary.id)
+}

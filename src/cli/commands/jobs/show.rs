@@ -1,0 +1,191 @@
+//! `pindesk jobs list` and `show`: what the journal has about jobs. They change nothing.
+
+use std::io::{self, Write};
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::arg_parsers;
+use crate::cli::args::GlobalArgs;
+use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::known_numbers::KnownNumbers;
+use crate::cli::output::job::{result_layout, result_row};
+use crate::cli::output::result_fields::recorded_cell;
+use crate::cli::output::stdio::exit_code_after_print;
+use crate::cli::output::table::{self, Cell, Column, Table, TableStyle};
+use crate::domain::json_text::write_json;
+use crate::domain::standing::ChangeResult;
+use crate::domain::text::CleanText;
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, RecordedState};
+
+use super::record::{JobRecord, pins_label, print_fields, state_text, tally, with_result};
+
+#[derive(Debug, Args)]
+pub(crate) struct JobsListArgs {
+    /// More columns, and no cell is cut
+    #[arg(long, conflicts_with = "json")]
+    wide: bool,
+    /// JSON Lines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobsShowArgs {
+    /// Number of the job
+    #[arg(value_name = "JOB", value_parser = arg_parsers::integer_at_least(1_u32))]
+    pub(crate) job: u32,
+    /// Only numbers in this state
+    #[arg(long, value_name = "STATE")]
+    state: Option<NumberState>,
+    /// Only the phone number IDs, one a line, as --from reads them
+    #[arg(long, conflicts_with = "json")]
+    ids: bool,
+    /// JSON Lines, ending with a summary
+    #[arg(long)]
+    json: bool,
+}
+
+/// The state of a number in a job.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum NumberState {
+    Set,
+    Failed,
+    #[value(alias = "not_sent")]
+    NotSent,
+    #[value(alias = "no_answer")]
+    NoAnswer,
+    Resolved,
+    Sending,
+}
+
+impl NumberState {
+    const fn includes(self, state: RecordedState) -> bool {
+        match state {
+            RecordedState::Ended(ChangeResult::Set) => matches!(self, Self::Set),
+            RecordedState::Ended(ChangeResult::Failed) => matches!(self, Self::Failed),
+            RecordedState::Ended(ChangeResult::NotSent) | RecordedState::NotStarted => matches!(self, Self::NotSent),
+            RecordedState::Ended(ChangeResult::NoAnswer) => matches!(self, Self::NoAnswer),
+            RecordedState::Resolved => matches!(self, Self::Resolved),
+            RecordedState::Running => matches!(self, Self::Sending),
+        }
+    }
+}
+
+/// The columns that fit 80 columns of a terminal. The note of the job follows the last one.
+const COLUMNS: [Column; 5] = [
+    Column::count("JOB", 4),
+    Column::fixed("WHEN (UTC)", 16),
+    Column::flexible("WHO", 12, 6),
+    Column::count("NUMBERS", 7),
+    Column::flexible("STATE", 33, 10),
+];
+
+/// The columns that `--wide` adds.
+const WIDE_COLUMNS: [Column; 2] = [Column::fixed("PROFILE", 12), Column::fixed("PINS", 6)];
+
+/// Prints the jobs, newest first. There is no journal on a machine where nothing was set yet.
+pub(crate) fn list(
+    args: &JobsListArgs,
+    journal: Option<JournalReader>,
+    global: &GlobalArgs,
+) -> Result<ExitCode, CliError> {
+    let jobs = journal.map_or_else(|| Ok(Vec::new()), |journal| journal.jobs())?;
+    let mut out = io::stdout().lock();
+    let printed = if args.json {
+        jobs.iter().try_for_each(|job| {
+            write_json(&mut out, &JobRecord::new(job, "job"))?;
+            writeln!(out)
+        })
+    } else if jobs.is_empty() {
+        writeln!(out, "No jobs yet.")
+    } else {
+        let style = TableStyle::for_stdout(global.no_color, args.wide);
+        job_table(&jobs, args.wide)
+            .print(style, &mut out)
+            .and_then(|()| writeln!(out, "{}.", table::pluralize(jobs.len(), "job")))
+    };
+    exit_code_after_print(printed, ExitCode::Done)
+}
+
+fn job_table(jobs: &[JobSummary], is_wide: bool) -> Table<'_> {
+    let mut columns = COLUMNS.to_vec();
+    if is_wide {
+        columns.extend(WIDE_COLUMNS);
+    }
+    let mut table = Table::new(&columns);
+    for job in jobs {
+        let mut cells: Vec<Cell<'_>> = vec![
+            job.id.to_string().into(),
+            job.at.format_minute().into(),
+            job.operator.name.as_str().into(),
+            tally(job).total().to_string().into(),
+            state_text(job).into(),
+        ];
+        if is_wide {
+            cells.extend([job.profile.as_str().into(), pins_label(job.pin_source).into()]);
+        }
+        table.push_with_note(cells, job.note.as_ref().map_or("", CleanText::as_str));
+    }
+    table
+}
+
+pub(crate) fn show(
+    args: &JobsShowArgs,
+    job: &JobDetail,
+    known: &KnownNumbers,
+    global: &GlobalArgs,
+) -> Result<ExitCode, CliError> {
+    let mut numbers: Vec<&JobNumber> =
+        job.numbers.iter().filter(|number| args.state.is_none_or(|state| state.includes(number.state))).collect();
+    let mut out = io::stdout().lock();
+    let printed = if args.ids {
+        numbers.iter().try_for_each(|number| writeln!(out, "{}", number.number))
+    } else if args.json {
+        print_records(&mut out, &numbers, &job.summary, known)
+    } else {
+        numbers.sort_by_key(|number| known.sort_key(number.number));
+        print_job(&mut out, &numbers, &job.summary, known, TableStyle::for_stdout(global.no_color, false))
+    };
+    exit_code_after_print(printed, ExitCode::Done)
+}
+
+/// Prints numbers and the summary of their job.
+pub(crate) fn print_records(
+    out: &mut impl Write,
+    numbers: &[&JobNumber],
+    job: &JobSummary,
+    known: &KnownNumbers,
+) -> io::Result<()> {
+    for number in numbers {
+        with_result(number, known, |record| write_json(&mut *out, record))?;
+        writeln!(out)?;
+    }
+    write_json(&mut *out, &JobRecord::new(job, "summary"))?;
+    writeln!(out)
+}
+
+fn print_job(
+    out: &mut impl Write,
+    numbers: &[&JobNumber],
+    job: &JobSummary,
+    known: &KnownNumbers,
+    style: TableStyle,
+) -> io::Result<()> {
+    print_fields(out, job)?;
+    let layout = result_layout(style, numbers.iter().filter_map(|number| known.get(number.number)));
+    if !numbers.is_empty() {
+        writeln!(out, "\n{}", layout.headings())?;
+    }
+    for number in numbers {
+        let reason = number.reason.as_ref().map_or("", CleanText::as_str);
+        let id = number.number;
+        writeln!(out, "{}", result_row(&layout, id, known.get(id), recorded_cell(number.state), reason))?;
+    }
+    let tally = tally(job);
+    writeln!(out, "\n{}", tally.summary_text(job.id))?;
+    if job.status == JobStatus::Running {
+        return writeln!(out, "Another process is working on this job, so these counts can change.");
+    }
+    tally.resume_hint(job.id).iter().try_for_each(|hint| writeln!(out, "{hint}"))
+}

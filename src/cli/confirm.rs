@@ -1,0 +1,85 @@
+//! The question of a command that sends, on a terminal: what would be sent, and the answer of the operator.
+//!
+//! It does not judge the answer, and shows no PIN.
+
+use std::io::{self, BufRead as _, Write as _};
+
+use rustix::termios::{QueueSelector, tcflush};
+
+use crate::cli::error::CliError;
+use crate::cli::output::names::name_cells;
+use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
+use crate::config::Profile;
+use crate::domain::number::{Number, TwoStep};
+use crate::domain::pin::PinChoice;
+
+/// How many numbers a message names before it counts the rest.
+const MAX_LISTED_NUMBERS: usize = 5;
+
+/// The columns of the numbers in a message: NUMBER, NAME, TWO-STEP, ID.
+const COLUMNS: [Column; 4] =
+    [Column::fixed("", 17), Column::flexible("", 26, 6), Column::fixed("", 8), Column::fixed("", 17)];
+
+/// How the operator selected the numbers, which decides what confirms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Selection {
+    /// By its ID: the last four digits confirm.
+    One,
+    /// By a list: the count confirms.
+    Many,
+}
+
+/// The text before the answer.
+pub(crate) fn question(profile: &Profile, pins: &PinChoice, selection: Selection, numbers: &[Number]) -> String {
+    let pin = match (pins, selection) {
+        (PinChoice::Fixed(_), _) => "the PIN of the file",
+        (PinChoice::Drawn(_), _) | (PinChoice::Random, Selection::One) => "a random PIN, stored only in the escrow",
+        (PinChoice::Random, Selection::Many) => "a random PIN for each, stored only in the escrow",
+    };
+    let environment = if profile.live && !profile.is_test() { "LIVE" } else { "TEST" };
+    let count = table::numbers_label(numbers.len());
+    let mut lines = vec![format!("Set {pin}, on {count} of profile {} ({environment})?", profile.name)];
+    lines.extend(list_numbers(&numbers.iter().collect::<Vec<_>>()).into_iter().map(|line| format!("  {line}")));
+    let replaced = numbers.iter().filter(|number| may_have_pin(number)).count();
+    if replaced > 0 {
+        lines.push(format!("Two-step verification is on, or may be, on {replaced} of them: the PIN is replaced."));
+    }
+    let prompt = match selection {
+        Selection::One => "Type the last 4 digits of the number to send it, or press Enter to cancel: ",
+        Selection::Many => "Type the count of numbers to send them, or press Enter to cancel: ",
+    };
+    lines.push(prompt.to_owned());
+    lines.join("\n")
+}
+
+/// The first numbers, and how many there are besides.
+pub(crate) fn list_numbers(numbers: &[&Number]) -> Vec<String> {
+    let layout = Layout::new(TableStyle::MESSAGE, &COLUMNS);
+    let row = |number: &&Number| {
+        let [display, name] = name_cells(Some(number));
+        layout.row(&[display, name, number.two_step.label(), number.id.as_str()].map(Cell::from), "")
+    };
+    let mut lines: Vec<String> = numbers.iter().take(MAX_LISTED_NUMBERS).map(row).collect();
+    let rest = numbers.len().saturating_sub(MAX_LISTED_NUMBERS);
+    lines.extend((rest > 0).then(|| format!("and {rest} more")));
+    lines
+}
+
+/// True if a number may have a PIN. One whose status is unknown may.
+pub(crate) const fn may_have_pin(number: &Number) -> bool {
+    match number.two_step {
+        TwoStep::NotSet => false,
+        TwoStep::On | TwoStep::Unknown => true,
+    }
+}
+
+/// Asks on the terminal. Keys that were typed before the question are ignored.
+pub(crate) fn ask(question: &str) -> Result<String, CliError> {
+    let failed = |error: io::Error| CliError::machine("cannot ask on the terminal", &error).nothing_sent();
+    tcflush(rustix::stdio::stdin(), QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
+    let mut stderr = io::stderr();
+    stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(failed)?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
+    Ok(answer.trim().to_owned())
+}

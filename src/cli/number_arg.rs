@@ -1,0 +1,145 @@
+//! A number on the command line: a phone number ID, or the display number as people write it.
+//!
+//! It knows no numbers and guesses none: a part of a number is not a number.
+
+use std::str::FromStr;
+
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::pin::PIN_DIGITS;
+
+/// Characters that people write into a number.
+const SEPARATORS: [char; 9] = [' ', '\u{a0}', '\u{202f}', '-', '\u{2011}', '.', '/', '(', ')'];
+
+/// The prefix that stands for `+` where people dial.
+const INTERNATIONAL_PREFIX: &str = "00";
+
+/// A number as the operator names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum NumberArg {
+    /// A phone number ID, and nothing else.
+    Id(PhoneNumberId),
+    /// Digits alone: an ID, or the digits of a display number.
+    Digits(PhoneNumberId),
+    /// The digits of a display number.
+    Display(Box<str>),
+}
+
+/// The text is not a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a phone number ID, or a number such as +44 7700 900001")]
+pub(crate) struct ParseNumberError;
+
+impl FromStr for NumberArg {
+    type Err = ParseNumberError;
+
+    fn from_str(text: &str) -> Result<Self, ParseNumberError> {
+        let text = text.trim();
+        let written: String = text.chars().filter(|c| !SEPARATORS.contains(c)).collect();
+        let digits = written.strip_prefix('+').unwrap_or_else(|| without_international_prefix(&written));
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(ParseNumberError);
+        }
+        Ok(text.parse().map_or_else(|_| Self::Display(digits.into()), Self::Digits))
+    }
+}
+
+impl NumberArg {
+    /// The ID, if the text can be one.
+    pub(crate) const fn id(&self) -> Option<PhoneNumberId> {
+        match self {
+            Self::Id(id) | Self::Digits(id) => Some(*id),
+            Self::Display(_) => None,
+        }
+    }
+
+    /// The digits of the display number, if the text can be one.
+    pub(crate) fn display_digits(&self) -> Option<&str> {
+        match self {
+            Self::Id(_) => None,
+            Self::Digits(id) => Some(without_international_prefix(id.as_str())),
+            Self::Display(digits) => Some(digits),
+        }
+    }
+
+    /// True if the text names this number.
+    pub(crate) fn names(&self, number: &Number) -> bool {
+        self.id() == Some(number.id) || self.display_digits() == Some(&display_digits(number))
+    }
+
+    /// The number for a message. Six digits are no number of Meta's, and may be a PIN.
+    pub(crate) fn label(&self) -> String {
+        match self {
+            Self::Id(id) | Self::Digits(id) => id_label(*id),
+            Self::Display(digits) if digits.len() == PIN_DIGITS => SIX_DIGITS.to_owned(),
+            Self::Display(digits) => format!("+{digits}"),
+        }
+    }
+}
+
+fn without_international_prefix(digits: &str) -> &str {
+    digits.strip_prefix(INTERNATIONAL_PREFIX).unwrap_or(digits)
+}
+
+/// The digits of the display number; empty without a display number.
+pub(crate) fn display_digits(number: &Number) -> String {
+    number.original_display().unwrap_or_default().chars().filter(char::is_ascii_digit).collect()
+}
+
+/// What a message says in place of digits that may be a PIN.
+const SIX_DIGITS: &str = "(six digits)";
+
+/// An ID for a message. Six digits are not an ID of Meta's, and may be a PIN.
+pub(crate) fn id_label(id: PhoneNumberId) -> String {
+    if id.as_str().len() == PIN_DIGITS { SIX_DIGITS.to_owned() } else { id.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::text::CleanText;
+
+    fn number(id: &str, display: &str) -> Number {
+        let number = Number::from_config(id.parse().expect("an ID"), None);
+        Number { display_number: Some(CleanText::new(display)), ..number }
+    }
+
+    #[test]
+    fn a_number_is_found_as_people_write_it() {
+        let acme = number("200000000000001", "+44 7700 900001");
+        for text in [
+            "200000000000001",
+            "+44 7700 900001",
+            "447700900001",
+            " +44 (7700) 900-001 ",
+            "0044 7700.900001",
+            "+44\u{a0}7700\u{a0}900001",
+        ] {
+            assert!(text.parse::<NumberArg>().expect("a number").names(&acme), "{text:?}");
+        }
+        for text in ["900001", "7700900001", "200000000000002", "+200000000000001"] {
+            assert!(!text.parse::<NumberArg>().expect("a number").names(&acme), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_of_a_list_is_no_display_number() {
+        let id = "447700900001".parse().expect("an ID");
+        let acme = number("200000000000001", "+44 7700 900001");
+        assert!(NumberArg::Digits(id).names(&acme) && !NumberArg::Id(id).names(&acme));
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_refused() {
+        for text in ["", "+", " ", "Acme", "EAAJ409726", "+44 7700 90000x", "１２", "++44"] {
+            assert_eq!(text.parse::<NumberArg>(), Err(ParseNumberError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_repeats_no_possible_pin() {
+        for text in ["409726", "+409726", "409 726"] {
+            assert_eq!(text.parse::<NumberArg>().expect("a number").label(), "(six digits)", "{text:?}");
+        }
+        assert_eq!("+44 7700 900001".parse::<NumberArg>().expect("a number").label(), "+447700900001");
+    }
+}

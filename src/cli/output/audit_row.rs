@@ -1,0 +1,104 @@
+//! The table of the audit log for people: who did what, when, to which number.
+//!
+//! It shows no stored name of an action: each has words of its own.
+
+use crate::cli::known_numbers::KnownNumbers;
+use crate::cli::output::table::{Cell, Column, Layout, TableStyle, Tone, UNKNOWN};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::standing::ChangeResult;
+use crate::domain::text::{CleanText, width};
+use crate::journal::{AuditAction, AuditRow};
+
+/// The columns that fit 80 columns of a terminal. The number and its name, or the note, follow the last one.
+const COLUMNS: [Column; 4] = [
+    Column::fixed("WHEN (UTC)", 16),
+    Column::flexible("WHO", 12, 6),
+    Column::fixed("WHAT", 15),
+    Column::flexible("NUMBER AND NAME", 31, 10),
+];
+
+const WIDE_COLUMNS: [Column; 8] = [
+    Column::count("ROW", 6),
+    Column::fixed("WHEN (UTC)", 16),
+    Column::flexible("WHO", 12, 6),
+    Column::fixed("WHAT", 15),
+    Column::fixed("NUMBER", 17),
+    Column::flexible("NAME", 20, 6),
+    Column::fixed("ID", 17),
+    Column::fixed("NOTE", 4),
+];
+
+/// The columns of a number before its name.
+const NUMBER_COLUMNS: usize = 17;
+
+pub(crate) struct AuditTable<'a> {
+    known: &'a KnownNumbers,
+    is_wide: bool,
+    layout: Layout,
+}
+
+impl<'a> AuditTable<'a> {
+    pub(crate) fn new(known: &'a KnownNumbers, is_wide: bool, style: TableStyle) -> Self {
+        let layout = if is_wide { Layout::new(style, &WIDE_COLUMNS) } else { Layout::new(style, &COLUMNS) };
+        Self { known, is_wide, layout }
+    }
+
+    pub(crate) fn headings(&self) -> String {
+        self.layout.headings()
+    }
+
+    pub(crate) fn row(&self, row: &AuditRow) -> String {
+        let id = row.phone_number_id.as_ref().map_or("", CleanText::as_str);
+        let number = id.parse::<PhoneNumberId>().ok();
+        let note = row.note.as_ref().map_or("", CleanText::as_str);
+        let when = row.time().map_or_else(|| row.at.to_string(), UtcTime::format_minute);
+        let who = row.operator_name().to_string();
+        let names = number.map(|number| self.known.cells(number));
+        if self.is_wide {
+            let [display, name] = names.unwrap_or([UNKNOWN; 2]);
+            let id = if id.is_empty() { UNKNOWN } else { id };
+            let first = [row.sequence.to_string().into(), when.into(), who.into(), action_cell(row)];
+            return self.layout.row(&[&first[..], &[display, name, id, note].map(Cell::from)].concat(), "");
+        }
+        let subject = match names {
+            // A number that was never listed here has only an ID.
+            Some([UNKNOWN, name]) => format!("{id}  {name}"),
+            Some([display, name]) => {
+                format!("{display}{}  {name}", " ".repeat(NUMBER_COLUMNS.saturating_sub(width(display))))
+            }
+            None => note.to_owned(),
+        };
+        self.layout.row(&[when.into(), who.into(), action_cell(row), subject.into()], "")
+    }
+}
+
+/// What happened, in at most 15 characters.
+fn action_cell(row: &AuditRow) -> Cell<'static> {
+    let job = |what: &str| row.job.map_or_else(|| format!("job {what}"), |job| format!("job {job} {what}"));
+    let outcome = row.outcome.as_ref().map_or("", CleanText::as_str);
+    match row.action {
+        AuditAction::JobStarted => job("started").into(),
+        AuditAction::JobResumed => job("resumed").into(),
+        AuditAction::Intent => "sending".into(),
+        AuditAction::Retry => "sending again".into(),
+        AuditAction::Outcome => outcome_cell(row, outcome),
+        AuditAction::Resolved => if outcome == "by_hand" { "resolved" } else { "still not set" }.into(),
+        AuditAction::PinDecrypted => "PIN decrypted".into(),
+        AuditAction::RecipientsStored => "keys stored".into(),
+        AuditAction::RecipientsAccepted => "keys accepted".into(),
+        AuditAction::ScreenHidden => "screen hidden".into(),
+        AuditAction::ScreenShown => "screen shown".into(),
+        AuditAction::Finding => "problem found".into(),
+    }
+}
+
+fn outcome_cell(row: &AuditRow, outcome: &str) -> Cell<'static> {
+    let code = row.code.map_or_else(String::new, |code| format!(" ({code})"));
+    match ChangeResult::parse(outcome) {
+        Some(ChangeResult::Failed) => Cell::new(format!("{}{code}", ChangeResult::Failed.label()), Tone::Failure),
+        Some(ChangeResult::NoAnswer) => Cell::new(ChangeResult::NoAnswer.label(), Tone::Uncertain),
+        Some(result @ (ChangeResult::Set | ChangeResult::NotSent)) => result.label().into(),
+        None => "outcome".into(),
+    }
+}

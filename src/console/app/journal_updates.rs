@@ -1,0 +1,52 @@
+//! Handles what the journal has about numbers, whichever process made the changes.
+//!
+//! It announces nothing: only what this process does becomes a message.
+
+use super::App;
+use crate::console::effect::{Effect, WorkCommand};
+use crate::domain::change::{ChangeState, LastSet};
+use crate::domain::clock::TimePoint;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::text::CleanText;
+use crate::journal::NumberRecord;
+
+impl App {
+    /// The records of the start: older than every state that is known already.
+    pub(super) fn records_loaded(&mut self, records: Vec<NumberRecord>) {
+        for NumberRecord { number, latest, last_set } in records {
+            if let Some(latest) = latest.filter(|_| self.shared.roster.change(&number).is_none()) {
+                self.shared.roster.set_change(number, latest.state);
+            }
+            if let Some(last_set) = last_set {
+                self.shared.roster.set_last_set(number, last_set);
+            }
+        }
+    }
+
+    /// A new state of a number, as the journal has it.
+    pub(super) fn change_recorded(
+        &mut self,
+        id: PhoneNumberId,
+        state: ChangeState,
+        last_set: Option<LastSet>,
+    ) -> Option<Effect> {
+        self.shared.in_doubt_list.apply_recorded(id, &state);
+        self.shared.roster.set_change(id, state);
+        if let Some(last_set) = last_set {
+            self.shared.roster.set_last_set(id, last_set);
+        }
+        self.read_shown_history(id)
+    }
+
+    /// The command that reads the history of a number again, if a page shows it.
+    pub(super) fn read_shown_history(&self, id: PhoneNumberId) -> Option<Effect> {
+        let mut pages = self.pages();
+        pages.any(|page| page.shows_history_of(&id, &self.shared)).then(|| WorkCommand::ReadHistory(id).into())
+    }
+
+    pub(super) fn journal_watch_failed(&mut self, why: &CleanText, now: TimePoint) {
+        self.shared
+            .messages
+            .push(now.utc, format!("What other processes set appears only after a refresh of all numbers: {why}."));
+    }
+}

@@ -1,0 +1,162 @@
+//! The lines around the rows of the list: counts, what the list shows, the filter being typed, and the message line.
+//!
+//! It counts nothing itself: the roster does.
+
+use ratatui::layout::Position;
+
+use super::canvas::{Canvas, skip_columns};
+use super::status;
+use crate::console::app::App;
+use crate::console::pages::Page;
+use crate::console::pages::filter::{FilterMessage, FilterPage};
+use crate::console::roster::{FilterCompletion, FilterKey};
+use crate::console::theme::Role;
+use crate::domain::text::{CleanText, format_count, width};
+
+/// The number of cells of the bar while numbers are read.
+const BAR_CELLS: usize = 20;
+
+/// Draws the lines between the title and the headings. Returns the position of the cursor while the operator types a
+/// filter.
+pub(super) fn paint(app: &App, canvas: &mut Canvas<'_>) -> Option<Position> {
+    if app.is_compact() {
+        // A compact window has one line for the message, the filter or the counts.
+        if let Page::Filter(page) = app.page() {
+            return Some(paint_filter_input(app, page, canvas, 1));
+        }
+        let warning = app.hide_warning();
+        if let Some(text) = warning.as_deref().or(app.messages().news()) {
+            canvas.put(0, 1, text, if warning.is_some() { Role::Strong } else { Role::Plain });
+        } else if !app.filter().is_empty() {
+            paint_filter(app, canvas, 1);
+        } else if app.roster().stale_summary().is_some_and(|stale| stale.numbers == app.roster().total()) {
+            // If all numbers are stale, every status is unknown.
+            canvas.put(0, 1, &status::stale_label(app), Role::Plain);
+        } else {
+            paint_counts(app, canvas, 1);
+        }
+        return None;
+    }
+    paint_counts(app, canvas, 1);
+    if let Page::Filter(page) = app.page() {
+        return Some(paint_filter_input(app, page, canvas, 2));
+    }
+    if !app.filter().is_empty() {
+        paint_filter(app, canvas, 2);
+    } else if app.refresh_progress().is_running {
+        paint_progress(app, canvas, 2);
+    } else {
+        canvas.put(0, 2, &status::list_label(app), Role::Plain);
+    }
+    None
+}
+
+fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
+    let mut x = 0;
+    for count in status::counts(app) {
+        let (key, label) = match (app.is_narrow(), count.key.as_str()) {
+            (true, _) => (String::new(), count.short_label),
+            (false, "") => (String::new(), count.label),
+            (false, key) => (format!("{key}:"), count.label),
+        };
+        let (label, value) = (format!("{label} "), format_count(count.value));
+        let columns = width(&key) + width(&label) + width(&value);
+        if usize::from(x) + columns > usize::from(canvas.width()) {
+            return;
+        }
+        let words = if count.is_active { Role::Strong } else { Role::Plain };
+        x = canvas.put(x, y, &key, Role::Strong);
+        x = canvas.put(x, y, &label, words);
+        x = canvas.put(x, y, &value, if count.value > 0 && count.role != Role::Plain { count.role } else { words }) + 2;
+    }
+}
+
+/// Draws the active filter, and how many numbers it shows.
+fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) {
+    let columns = put_shown(app, canvas, y);
+    let x = canvas.put(0, y, "/", Role::Strong);
+    canvas.put_within(x + 1, y, columns.saturating_sub(2), CleanText::new(app.filter()).as_str(), Role::Plain);
+}
+
+/// Draws how many numbers are shown at the right end. Returns the columns that are free before it.
+fn put_shown(app: &App, canvas: &mut Canvas<'_>, y: u16) -> usize {
+    let roster = app.roster();
+    let shown = format!("{} of {}", format_count(roster.visible_len()), format_count(roster.total()));
+    canvas.put_right(y, &shown, Role::Plain);
+    usize::from(canvas.width()).saturating_sub(width(&shown) + 1)
+}
+
+/// Draws the filter being typed. Returns the position of the cursor.
+fn paint_filter_input(app: &App, page: &FilterPage, canvas: &mut Canvas<'_>, y: u16) -> Position {
+    let columns = put_shown(app, canvas, y).saturating_sub(2);
+    let x = canvas.put(0, y, "/", Role::Strong) + 1;
+    let scroll = page.input.visual_scroll(columns.saturating_sub(1));
+    canvas.put_within(x, y, columns, &skip_columns(page.input.value(), scroll), Role::Plain);
+    let column = page.input.visual_cursor().saturating_sub(scroll);
+    Position { x: x + u16::try_from(column).unwrap_or(0), y }
+}
+
+/// Draws how far the numbers were read.
+fn paint_progress(app: &App, canvas: &mut Canvas<'_>, y: u16) {
+    let mut x = 0;
+    if let Some((done, total)) = status::refresh_share(app) {
+        let filled = (done * BAR_CELLS / total).min(BAR_CELLS);
+        x = canvas.put(x, y, &canvas.theme.bar_cell().repeat(filled), Role::Plain);
+        x = canvas.put(x, y, &canvas.theme.horizontal_line().repeat(BAR_CELLS - filled), Role::Quiet) + 2;
+    }
+    canvas.put(x, y, &status::refresh_label(app), Role::Plain);
+}
+
+/// Draws the message line: while a filter is typed what the word at the cursor can become or what is wrong with it, else
+/// the newest message.
+pub(super) fn paint_message(app: &App, canvas: &mut Canvas<'_>) {
+    let y = canvas.height().saturating_sub(2);
+    let Page::Filter(page) = app.page() else { return canvas.draw_message_line(app) };
+    if app.hide_warning().is_some() {
+        return canvas.draw_message_line(app);
+    }
+    match page.message(app.roster()) {
+        FilterMessage::Error(error) => {
+            canvas.put(0, y, &error, Role::Plain);
+        }
+        FilterMessage::Completion(completion) => paint_completion(&completion, canvas, y),
+    }
+}
+
+/// Draws why the typed filter is not applied, in a compact window, which has no message line. False if it is.
+pub(super) fn paint_filter_error(app: &App, canvas: &mut Canvas<'_>) -> bool {
+    if let Page::Filter(page) = app.page()
+        && let FilterMessage::Error(error) = page.message(app.roster())
+    {
+        canvas.put(0, canvas.height().saturating_sub(2), &error, Role::Plain);
+        return true;
+    }
+    false
+}
+
+/// Draws what the word at the cursor can become.
+fn paint_completion(completion: &FilterCompletion, canvas: &mut Canvas<'_>, y: u16) {
+    const HINT: &str = "Tab completes";
+    let FilterCompletion { key, values, completed } = completion;
+    if key.is_none() && values.is_empty() {
+        let keys = FilterKey::ALL.map(FilterKey::prefix).join(" ");
+        canvas.put(0, y, &format!("Also: {keys}    ! or - before a word means not"), Role::Plain);
+        return;
+    }
+    let room = usize::from(canvas.width()).saturating_sub(if completed.is_some() { HINT.len() + 6 } else { 0 });
+    let mut x = 0;
+    if let Some(key) = key {
+        x = canvas.put(x, y, key.prefix(), Role::Strong) + 1;
+    }
+    for value in values {
+        if usize::from(x) + width(value) > room {
+            break;
+        }
+        x = canvas.put(x, y, value, Role::Plain) + 2;
+    }
+    if completed.is_some() {
+        let (first, rest) = HINT.split_at(3);
+        x = canvas.put(x + 4, y, first, Role::Strong);
+        canvas.put(x, y, rest, Role::Plain);
+    }
+}

@@ -1,0 +1,115 @@
+//! What the PIN form and the questions share: which number they are about, what Meta said of it, and who set it last.
+//!
+//! It asks nothing: the forms and questions do.
+
+use super::sheet::Sheet;
+use super::status;
+use crate::console::app::App;
+use crate::console::shared::{Environment, RecordingStatus};
+use crate::console::theme::{Role, Theme};
+use crate::domain::change::ChangeState;
+use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+use crate::domain::standing::ChangeResult;
+use crate::domain::text::{self, CleanText, format_count};
+
+/// The columns of a heading besides its text: the rule and the blanks around it.
+const HEADING_FRAME: usize = 6;
+
+/// The width of a label with the gap after it.
+const LABEL_WIDTH: usize = 18;
+
+/// A form or question about a number, under a heading that names it. The number stays visible if the page scrolls.
+pub(super) fn sheet_about(app: &App, number: &Number, heading: String) -> Sheet {
+    let heading_fits = text::width(&heading) + HEADING_FRAME <= usize::from(app.size().width);
+    let mut sheet = Sheet::for_question(app, heading);
+    let name = number.name.as_ref().map(CleanText::as_str).filter(|name| !name.is_empty());
+    let identity = match name {
+        Some(name) if sheet.is_compact() && heading_fits => name.to_owned(),
+        Some(name) => format!("{}  {name}", number.label()),
+        None => number.label().to_owned(),
+    };
+    sheet.add_sticky(|sheet| {
+        sheet.styled_text(&identity, Role::Strong);
+        sheet.optional_text(&status::ids_label(number));
+    });
+    sheet.optional_blank_line();
+    sheet
+}
+
+/// What Meta last said of two-step verification, without the sign: the status, and when it was read.
+fn two_step_now(app: &App, number: &Number) -> (&'static str, String) {
+    let is_stale = app.roster().get(&number.id).is_some_and(|row| row.is_stale);
+    let when = match number.read_at {
+        // The status shown here is not the one that was read then.
+        Some(_) if app.is_unlisted(number) => ", no longer listed by its WABA".to_owned(),
+        Some(at) if !is_stale || number.two_step != TwoStep::Unknown => format!(", read {at}"),
+        Some(_) | None => ", not read yet".to_owned(),
+    };
+    (number.two_step.label(), when)
+}
+
+/// Adds what Meta last said of two-step verification.
+pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, theme: Theme) {
+    let (symbol, _, _) = status::two_step_cell(number.two_step);
+    let (label, when) = two_step_now(app, number);
+    let state = (format!("{} {label}", theme.symbol(symbol)), Role::Strong);
+    let is_unlisted = app.is_unlisted(number);
+    let start = if sheet.is_compact() { String::new() } else { format!("{:<LABEL_WIDTH$}", "Two-step now") };
+    let end = if sheet.is_compact() && !is_unlisted { String::new() } else { when };
+    sheet.push_line(vec![(start, Role::Plain), state, (end, Role::Plain)]);
+}
+
+/// Adds the warning that a PIN is replaced.
+pub(super) fn add_replace_warning(sheet: &mut Sheet, app: &App, number: &Number) {
+    let badge = match number.two_step {
+        TwoStep::On => " ! A PIN is already set ",
+        TwoStep::Unknown | TwoStep::NotSet => " ! A PIN may be set ",
+    };
+    let (label, when) = two_step_now(app, number);
+    let status = if sheet.is_compact() { String::new() } else { format!("  {label}{when}") };
+    sheet.push_line(vec![(badge.to_owned(), Role::WarningBadge), (status, Role::Plain)]);
+}
+
+/// Adds when a PIN was last set here and by whom, if the history of the number was read.
+pub(super) fn add_last_set(sheet: &mut Sheet, app: &App, id: &PhoneNumberId) {
+    if let Some(text) = last_set(app, id).filter(|_| !sheet.is_compact()) {
+        sheet.styled_field("Last set here", &text, Role::Plain);
+    }
+}
+
+fn last_set(app: &App, id: &PhoneNumberId) -> Option<String> {
+    match app.roster().change(id) {
+        Some(ChangeState::Set(completion)) => {
+            return Some(format!("{} by {}", completion.at.format_date(), app.session().user));
+        }
+        // The history may be older than this change.
+        Some(_) => return None,
+        None => {}
+    }
+    let history = app.history(id)?;
+    let is_set = |description: &str| description == ChangeResult::Set.label();
+    match history.iter().find(|entry| entry.is_request && is_set(entry.description.as_str())) {
+        Some(entry) => Some(format!("{} by {}", entry.at.format_date(), entry.operator_label)),
+        // A long history is read only in part.
+        None => history.is_empty().then(|| "never".to_owned()),
+    }
+}
+
+/// How many keys can decrypt what the escrow has; `None` without an escrow.
+pub(super) fn escrow_keys(app: &App) -> Option<String> {
+    let RecordingStatus::Ready { recipients } = app.recording_status() else { return None };
+    match recipients.len() {
+        0 => None,
+        1 => Some("1 key".to_owned()),
+        keys => Some(format!("{} keys", format_count(keys))),
+    }
+}
+
+/// Adds which numbers the request reaches. This is the last page before it is sent, so it does not rely on the title.
+pub(super) fn add_environment(sheet: &mut Sheet, app: &App) {
+    sheet.optional_text(match app.session().environment {
+        Environment::Live => "LIVE: this reaches a real number.",
+        Environment::Test => "TEST: this reaches the Graph API named in the config.",
+        Environment::Demo => "DEMO: a made-up number, nothing leaves this machine.",
+    });
+}

@@ -1,0 +1,43 @@
+//! Copying a value of a number, or the command that decrypts its PIN.
+
+use pindesk::console::effect::ScreenCommand;
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::Mode;
+
+use crate::support::app_fixture::{AppFixture, recording_with_escrow, recording_without_escrow};
+
+#[test]
+fn five_copies_the_command_that_decrypts_the_pin() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('c').sees("5 the command that decrypts its PIN").press('5');
+    let command = "pindesk escrow open --identity FILE 200000000000000";
+    console.assert_effects([ScreenCommand::Copy(command.to_owned())]);
+    assert!(console.screen().lines().any(|line| line.trim() == command), "{}", console.screen());
+    console.sees("Replace FILE with the path of your private key.");
+}
+
+#[test]
+fn a_command_wider_than_the_window_can_be_pasted_from_it() {
+    let mut console = AppFixture::loaded((40, 10), recording_with_escrow());
+    console.press('c').press('5');
+    let screen = console.screen();
+    let lines: Vec<_> = screen.lines().filter(|line| line.contains("escrow open") || line.contains("--id")).collect();
+    assert_eq!(lines, ["pindesk escrow open \\", "--identity FILE 200000000000000"], "{screen}");
+}
+
+#[test]
+fn without_an_escrow_no_command_is_offered() {
+    let mut console = AppFixture::loaded((80, 24), recording_without_escrow());
+    console.press('c').does_not_see("decrypts its PIN").press('5').assert_no_effects();
+    console.sees("PINs are not saved to an escrow now, so there is no command.");
+    assert_eq!(console.app.mode(), Mode::Copy);
+}
+
+#[test]
+fn a_value_that_is_missing_leaves_the_menu_open() {
+    let mut console = AppFixture::new((80, 24));
+    let unresolved = vec![console.recovered_change(7)];
+    console.open_recording(recording_with_escrow(), unresolved, &[]).key(Key::Enter).press('c').press('3');
+    console.sees("pindesk does not know this value of the number.").assert_no_effects();
+    assert_eq!(console.app.mode(), Mode::Copy);
+}

@@ -1,0 +1,88 @@
+//! The messages: one for each change, updated until it ends.
+
+use std::time::Duration;
+
+use pindesk::console::app::Msg;
+use pindesk::console::input::key::Key;
+use pindesk::domain::change::ChangeState;
+use pindesk::domain::number::{Number, TwoStep};
+use pindesk::domain::outcome::ReadFailure;
+
+use crate::support::app_fixture::{AppFixture, HIDE_AFTER, ONE_ATTEMPT, number, number_id, recording_with_escrow};
+
+const SENDING: ChangeState = ChangeState::Sending { attempt: 1 };
+
+fn sending() -> AppFixture {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.set_pin().sees("Setting +1 555-010-0140: recording, then sending.").set_change_state(0, SENDING);
+    console
+}
+
+fn texts(console: &AppFixture) -> Vec<&str> {
+    console.app.messages().newest_first().map(|message| message.text.as_str()).collect()
+}
+
+/// How long until the console wakes, unless it only waits to hide the screen.
+fn wakes_in(console: &AppFixture) -> Option<Duration> {
+    let wake = console.app.next_wake(console.now.instant)?.saturating_duration_since(console.now.instant);
+    (wake < HIDE_AFTER / 2).then_some(wake)
+}
+
+#[test]
+fn a_change_is_one_message_until_it_is_set() {
+    let mut console = sending();
+    let before = texts(&console).len();
+    console.sees("Setting +1 555-010-0140: sending.").wait(Duration::from_secs(12)).sees("sending 12 s.");
+    console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT)).sees("+1 555-010-0140 set at 14:03:09 UTC.");
+    let status = Number { two_step: TwoStep::On, ..number(0) };
+    console.update(Msg::NumberRead { id: number_id(0), result: Ok(status) });
+    let set = "+1 555-010-0140 set at 14:03:09 UTC. Two-step verification is on.";
+    assert_eq!((texts(&console).first().copied(), texts(&console).len()), (Some(set), before));
+    // A later refresh is not part of the change.
+    console.press('r').update(Msg::NumberRead { id: number_id(0), result: Ok(number(0)) });
+    assert_eq!(texts(&console)[..2], ["+1 555-010-0140: two-step verification is not set.", set]);
+}
+
+#[test]
+fn a_failed_refresh_after_a_change_ends_its_message() {
+    let mut console = sending();
+    console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT));
+    console.update(Msg::NumberRead { id: number_id(0), result: Err(ReadFailure::NoAnswer) });
+    console.update(Msg::NumberRead { id: number_id(0), result: Ok(number(0)) });
+    console.sees("+1 555-010-0140: two-step verification is not set.");
+}
+
+#[test]
+fn a_change_that_ends_is_the_newest_message() {
+    let mut console = sending();
+    console.set_change_state(2, SENDING).sees("Setting +1 555-010-0142: sending.");
+    console.set_in_doubt(0, |_| {});
+    let texts = texts(&console);
+    assert!(texts[0].starts_with("+1 555-010-0140 no answer: "), "{texts:?}");
+    assert_eq!(texts[1], "Setting +1 555-010-0142: sending.");
+}
+
+#[test]
+fn a_retry_counts_down() {
+    let mut console = sending();
+    let until = console.now.instant + Duration::from_millis(7_500);
+    console.set_change_state(0, ChangeState::Waiting { attempt: 2, until, in_doubt: true });
+    console.sees("Setting +1 555-010-0140: no answer yet, try 2 in 8 s.").wait(Duration::from_secs(6));
+    console.sees("try 2 in 2 s.").set_change_state(0, ChangeState::Sending { attempt: 2 });
+    console.sees("Setting +1 555-010-0140: sending, try 2.").wait(Duration::from_secs(3)).sees("sending 3 s, try 2.");
+}
+
+#[test]
+fn seconds_count_only_where_the_message_line_shows_them() {
+    let mut console = sending();
+    let second = Some(Duration::from_secs(1));
+    assert_eq!(wakes_in(&console), second, "the list shows it");
+    console.press('x').sees("No action");
+    assert_eq!(wakes_in(&console), None, "a hint covers it");
+    console.press('q').sees("Quit while work is unfinished?");
+    assert_eq!(wakes_in(&console), None, "a question covers it");
+    console.wait(Duration::from_secs(20)).key(Key::Esc).sees("sending 20 s.");
+    assert_eq!(wakes_in(&console), second);
+    console.set_change_state(2, ChangeState::Set(ONE_ATTEMPT));
+    assert_eq!(wakes_in(&console), None, "another message is newer");
+}

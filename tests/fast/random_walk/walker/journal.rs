@@ -1,0 +1,74 @@
+//! What the journal says about numbers, whichever process made the changes, as messages; and what it may not do.
+
+use pindesk::console::app::Msg;
+use pindesk::console::effect::{Effect, WorkCommand};
+use pindesk::console::shared::Message;
+use pindesk::domain::change::{ChangeId, ChangeState, JobId, LastSet, Progress, ProgressSource};
+use pindesk::domain::clock::UtcTime;
+use pindesk::domain::operator::OperatorName;
+use pindesk::domain::text::CleanText;
+use pindesk::journal::{NumberRecord, RecordedChange};
+
+use super::Walker;
+use crate::random_walk::samples::{change_state, number_id};
+
+fn operator() -> OperatorName {
+    OperatorName::new(1000, None, Some(&CleanText::new("bo")), &CleanText::new("web2"))
+}
+
+const fn last_set(at: UtcTime, by: OperatorName) -> LastSet {
+    LastSet { at, by, escrow_keys: Some(2) }
+}
+
+impl Walker {
+    /// A state that the journal has. The worker never reports a number that it works on itself.
+    pub(super) fn recorded_change(&self, index: usize, state: usize) -> Option<Msg> {
+        let number = number_id(index);
+        if self.app.roster().change(&number).is_some_and(ChangeState::is_running) {
+            return None;
+        }
+        let progress = Progress {
+            job: Some(JobId::new(1)),
+            change: Some(ChangeId::new()),
+            number,
+            state: change_state(state, self.now),
+            source: ProgressSource::Journal(Some(last_set(self.now.utc, operator()))),
+        };
+        Some(Msg::ProgressReceived(vec![progress]))
+    }
+
+    /// What the journal had at the start.
+    pub(super) fn loaded_records(&self, numbers: &[(usize, usize)]) -> Msg {
+        let record = |(index, state): &(usize, usize)| NumberRecord {
+            number: number_id(*index),
+            latest: Some(RecordedChange {
+                job: Some(JobId::new(1)),
+                operator: operator(),
+                state: change_state(*state, self.now),
+            }),
+            last_set: Some(last_set(UtcTime::from_unix_seconds(1_700_000_000), operator())),
+        };
+        Msg::NumberRecordsLoaded(numbers.iter().map(record).collect())
+    }
+
+    /// The newest message, and every state, before a message of the journal; `None` for another message.
+    pub(super) fn before_journal_msg(&self, msg: &Msg) -> Option<(Option<Message>, usize)> {
+        let is_of_journal = if let Msg::ProgressReceived(progress) = msg {
+            progress.iter().any(|progress| progress.source != ProgressSource::Own)
+        } else {
+            matches!(msg, Msg::NumberRecordsLoaded(_))
+        };
+        let newest = || (self.app.messages().newest_first().next().cloned(), self.app.running_count());
+        is_of_journal.then(newest)
+    }
+
+    /// What others did is shown, but not announced: no message, no bell, no request. It neither starts nor ends a change
+    /// of this process.
+    pub(super) fn check_nothing_announced(&self, before: Option<(Option<Message>, usize)>, effects: &[Effect]) {
+        let Some((message, running)) = before else { return };
+        assert_eq!(self.app.messages().newest_first().next(), message.as_ref(), "announced what others did");
+        assert_eq!(self.app.running_count(), running);
+        let is_read = |effect: &Effect| matches!(effect, Effect::Work(WorkCommand::ReadHistory(_)));
+        assert!(effects.iter().all(is_read), "{effects:?}");
+    }
+}

@@ -1,0 +1,91 @@
+//! `jobs report` and `jobs check`: one job for a ticket, and what a status read resolves.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::{names_of, set_one_pin};
+use crate::support::cli_fixture::CliFixture;
+use crate::support::skip;
+
+#[test]
+fn a_report_groups_the_numbers_and_has_a_csv() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&cli, &id, &["--note", "TICKET-123"]).code, Some(0));
+    let [display, name] = names_of(&cli, &id);
+    let report = cli.run(&["jobs", "report", "1"]).stdout;
+    let lines: Vec<_> = report.lines().collect();
+    assert_eq!(
+        (lines[0], &lines[2..]),
+        (
+            "Job      1, finished",
+            &[
+                "Profile  acme, PINs given",
+                "Note     TICKET-123",
+                "Job 1, 1 number: 1 set, 0 failed, 0 not sent, 0 no answer.",
+                "",
+                "1 number: set",
+                &*format!("  {id}  {display}  {name}"),
+            ][..]
+        )
+    );
+    let result = cli.run(&["jobs", "show", "1", "--json"]).json_lines().remove(0);
+    let waba = cli.run(&["numbers", "list", "--json"]).json_lines().into_iter();
+    let waba = waba.filter(|number| number["phone_number_id"] == *id).map(|number| number["waba_id"].clone()).next();
+    let csv = cli.run(&["jobs", "report", "1", "--csv"]).stdout;
+    let (header, row) = csv.split_once('\n').expect("two lines");
+    assert_eq!(
+        header,
+        "job,phone_number_id,display_phone_number,verified_name,waba_id,request,at,tries,code,subcode,http_status,trace_id,\
+         reason"
+    );
+    let start = format!("1,{id},{display},{name},{},set,", waba.as_ref().and_then(Value::as_str).expect("a WABA"));
+    assert!(row.starts_with(&start) && row.ends_with(",1,,,200,,\n"), "{row} {result}");
+}
+
+#[test]
+fn a_check_resolves_what_its_status_proves() {
+    if skip::if_uptime_below(200) {
+        return;
+    }
+    let ids = CliFixture::without_faults().number_ids("not-set", 3);
+    let fault = |id: &str, answer: &str| format!("[[fault]]\nnumber = \"{id}\"\nanswer = \"{answer}\"\n");
+    // The first number never gets its PIN, the second does.
+    let faults = fault(&ids[0], "reset-before") + &fault(&ids[1], "reset-after");
+    let cli = CliFixture::new(Duration::ZERO, &faults);
+    let list = cli.write_id_list(&ids);
+    assert_eq!(cli.run(&["pin", "set", "--from", &list, "--random", "--confirm", "3"]).code, Some(4));
+    let in_doubt = |expected: &[String]| {
+        let listed = cli.run(&["jobs", "show", "1", "--state", "no-answer", "--ids"]);
+        assert_eq!(listed.stdout.lines().collect::<Vec<_>>(), expected);
+    };
+    in_doubt(&ids[..2]);
+    let requests = cli.simulator.pin_request_count();
+    let early = cli.run(&["jobs", "check", "1"]);
+    let last_line = |text: &str| text.lines().last().map(str::to_owned);
+    assert_eq!(early.code, Some(4), "{early:?}");
+    assert_eq!(last_line(&early.stdout).as_deref(), Some("Job 1, 2 numbers checked: 0 resolved, 2 in doubt."));
+    in_doubt(&ids[..2]);
+    // Three minutes pass.
+    let later = ["tries", "outcomes"]
+        .map(|table| format!("DROP TRIGGER {table}_stay; UPDATE {table} SET at = at - 180, up = up - 180;"));
+    Connection::open(cli.state_path("journal.db"))
+        .expect("the journal")
+        .execute_batch(&later.concat())
+        .expect("the rows are altered");
+    let checked = cli.run(&["jobs", "check", "1"]);
+    assert_eq!(checked.code, Some(4), "{checked:?}");
+    assert_eq!(last_line(&checked.stdout).as_deref(), Some("Job 1, 2 numbers checked: 1 resolved, 1 in doubt."));
+    assert!(checked.stdout.contains(&format!("  resolved     {}\n", ids[0])), "{checked:?}");
+    assert!(checked.stderr.contains("Meta does not say which PIN is in force."), "{checked:?}");
+    in_doubt(&ids[1..2]);
+    let json = cli.run(&["jobs", "check", "1", "--json"]).json_lines();
+    assert_eq!((json.len(), &json[0]["phone_number_id"], &json[1]["settled"]), (2, &json!(ids[1]), &json!(1)));
+    assert_eq!(cli.simulator.pin_request_count(), requests, "no PIN is sent");
+    let fine = cli.run(&["pin", "set", &ids[2], "--random", "--replace", "--confirm", &cli.last_four_digits(&ids[2])]);
+    assert_eq!(fine.code, Some(0), "{fine:?}");
+    let nothing = cli.run(&["jobs", "check", "2"]);
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(0), "No number of job 2 is in doubt.\n"), "{nothing:?}");
+}

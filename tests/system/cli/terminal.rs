@@ -1,0 +1,120 @@
+//! Commands on a terminal: tables that fit it, colors, and the question of a command that sends.
+
+use std::time::Duration;
+
+use super::{run_in_terminal, set_one_pin};
+use crate::support::cli_fixture::CliFixture;
+use crate::support::pty::PtySession;
+
+/// A fixture with a job in which one number was set, one failed, and one has no answer.
+fn fixture_with_a_job() -> CliFixture {
+    let ids = CliFixture::without_faults().number_ids("not-set", 3);
+    let fault = |id: &str, answer: &str| format!("[[fault]]\nnumber = \"{id}\"\nanswer = {answer}\n");
+    let faults = fault(&ids[1], "{ code = 133010, status = 400 }") + &fault(&ids[2], "\"success-false\"");
+    let cli = CliFixture::new(Duration::ZERO, &faults);
+    let list = cli.write_id_list(&ids);
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "3", "--note", "TICKET-123 株式会社テスト"];
+    assert_eq!(cli.run(&set).code, Some(4));
+    cli
+}
+
+#[test]
+fn no_table_is_wider_than_the_terminal() {
+    let cli = fixture_with_a_job();
+    let key = cli.path("key.txt");
+    let key = key.to_str().expect("UTF-8");
+    for arguments in [
+        &["numbers", "list"][..],
+        &["jobs", "list"],
+        &["jobs", "show", "1"],
+        &["audit", "show"],
+        &["escrow", "list"],
+        &["escrow", "open", "--identity", key],
+    ] {
+        for columns in [60, 80, 120] {
+            let output = run_in_terminal(&cli, arguments, columns, &[("NO_COLOR", "1")]);
+            let too_wide = |line: &&str| unicode_width::UnicodeWidthStr::width(*line) > usize::from(columns);
+            // Messages are not tables: the terminal wraps them.
+            let long: Vec<_> = output.lines().filter(|line| !line.starts_with("pindesk: ")).filter(too_wide).collect();
+            assert!(long.is_empty(), "{arguments:?} {columns}: {long:#?}");
+        }
+    }
+    let wide = run_in_terminal(&cli, &["numbers", "list", "--wide"], 80, &[]);
+    assert!(wide.lines().next().is_some_and(|line| line.ends_with("QUALITY")), "{wide}");
+    assert!(!wide.contains('~'), "nothing is cut: {wide}");
+}
+
+#[test]
+fn only_a_terminal_gets_colors_unless_they_are_refused() {
+    let cli = fixture_with_a_job();
+    let show = ["jobs", "show", "1"];
+    let colored = run_in_terminal(&cli, &show, 120, &[]);
+    assert!(colored.contains("\x1b[31mfailed\x1b[0m") && colored.contains("\x1b[35mno answer\x1b[0m"), "{colored}");
+    for plain in [
+        run_in_terminal(&cli, &show, 120, &[("NO_COLOR", "1")]),
+        run_in_terminal(&cli, &show, 120, &[("TERM", "dumb")]),
+        run_in_terminal(&cli, &[&show[..], &["--no-color"]].concat(), 120, &[]),
+        cli.run(&show).stdout,
+    ] {
+        assert!(plain.contains("failed") && !plain.contains('\x1b'), "{plain}");
+    }
+}
+
+/// Starts `pin set` without `--confirm` on a terminal, and waits for its question.
+fn ask(cli: &CliFixture, arguments: &[&str]) -> PtySession {
+    let home = cli.path("");
+    let env = [("HOME", home.to_str().expect("UTF-8")), ("USER", "ana"), ("TERM", "xterm")];
+    let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), arguments, (80, 24), &env);
+    session.wait_for("or press Enter to cancel:");
+    session
+}
+
+#[test]
+fn the_operator_is_asked_on_a_terminal() {
+    let cli = CliFixture::without_faults();
+    let mut ids = cli.number_ids("not-set", 2);
+    ids.extend(cli.number_ids("on", 1));
+    let list = cli.write_id_list(&ids[1..]);
+    let [one, many] = [&["pin", "set", &ids[0], "--random"][..], &["pin", "set", "--from", &list, "--random"]];
+    let many = [many, &["--replace"]].concat();
+    for (arguments, answer) in [(one, "\r"), (one, "1234\r"), (one, "2\r"), (&many, "\r"), (&many, "1\r")] {
+        let mut session = ask(&cli, arguments);
+        session.send(answer);
+        assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
+        session.wait_for("does not match. Nothing was sent.");
+    }
+    assert_eq!(cli.simulator.pin_request_count(), 0);
+    let mut session = ask(&cli, one);
+    let screen = session.screen();
+    assert!(
+        screen.contains("Set a random PIN, stored only in the escrow, on 1 number of profile acme (TEST)?"),
+        "{screen}"
+    );
+    session.send(cli.last_four_digits(&ids[0]) + "\r");
+    assert_eq!(session.wait_exit().code, 0, "{}", session.screen());
+    let mut session = ask(&cli, &many);
+    let screen = session.screen();
+    assert!(screen.contains("Two-step verification is on, or may be, on 1 of them: the PIN is replaced."), "{screen}");
+    session.send("2\r");
+    assert_eq!(session.wait_exit().code, 0, "{}", session.screen());
+    assert_eq!(cli.simulator.pin_request_count(), 3);
+}
+
+#[test]
+fn nobody_is_asked_with_no_input() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    let output = run_in_terminal(&cli, &["pin", "set", &id, "--random", "--no-input"], 80, &[]);
+    assert!(output.starts_with("pindesk: not confirmed. Nothing was sent.\n"), "{output}");
+    assert_eq!(cli.simulator.pin_request_count(), 0);
+}
+
+#[test]
+fn the_table_of_numbers_names_the_last_request() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&cli, &id, &[]).code, Some(0));
+    let table = cli.run(&["numbers", "list"]).stdout;
+    let rows: Vec<_> = table.lines().filter(|line| line.contains("  set ")).collect();
+    assert!(rows.len() == 1 && rows[0].ends_with(&id) && rows[0].contains("  on        set "), "{rows:?}");
+}
