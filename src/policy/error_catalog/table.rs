@@ -60,11 +60,6 @@ fn contains_phrase(text: &str, phrase: &str) -> bool {
     })
 }
 
-/// The entry of an error whose code the table does not have.
-pub(super) fn unknown_code() -> &'static CatalogEntry {
-    &UNKNOWN_CODE
-}
-
 #[cfg(test)]
 pub(super) fn all_entries() -> impl Iterator<Item = &'static CatalogEntry> {
     ROWS.iter().map(|row| &row.entry).chain([&UNKNOWN_CODE])
@@ -136,13 +131,12 @@ const REGISTRATION_INCOMPLETE: CatalogEntry = number_entry(
     REGISTER_NUMBER_STEPS,
 );
 
-static UNKNOWN_CODE: CatalogEntry = CatalogEntry {
-    scope: ErrorScope::Number,
-    summary: "Meta refused the request",
-    reason: "Meta refused the request with a code that this tool does not know.",
-    advice: REPORT_TO_SUPPORT_STEPS,
-    min_wait_seconds: 0,
-};
+/// The entry of an error whose code the table does not have.
+pub(super) static UNKNOWN_CODE: CatalogEntry = number_entry(
+    "Meta refused the request",
+    "Meta refused the request with a code that this tool does not know.",
+    REPORT_TO_SUPPORT_STEPS,
+);
 
 /// The entry of an error that affects only this number.
 const fn number_entry(summary: &'static str, reason: &'static str, advice: &'static [&'static str]) -> CatalogEntry {
