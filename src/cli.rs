@@ -28,6 +28,7 @@ mod confirm;
 mod ordered_reads;
 mod checks;
 mod pin_file;
+mod pauses;
 mod lookup;
 mod run_job;
 mod console_setup;

@@ -25,13 +25,14 @@ use url::Url;
 use crate::config::endpoint::{Credentials, Endpoint, GraphUrl};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
-use crate::domain::outcome::{Outcome, ReadFailure};
+use crate::domain::outcome::{ObjectKind, Outcome, ReadFailure};
 use crate::domain::pin::Pin;
-use crate::graph::fields::{FieldSet, KnownFields, NumberParser};
+use crate::graph::fields::{FieldRefusal, FieldSet, KnownFields, NumberParser};
 use crate::graph::json::Json;
 use crate::graph::reply::HttpReply;
 use crate::graph::secrets::RequestSecrets;
 use crate::graph::transport_error::TransportError;
+use crate::policy::quota::Usage;
 
 /// For DNS, TCP and TLS together. Shorter than [`TOTAL_TIMEOUT`], so that a connection that is never established is
 /// reported as "not sent" and not as in doubt.
@@ -48,9 +49,9 @@ pub const MAX_REPLY_BYTES: usize = 1024 * 1024;
 /// would put that PIN in doubt. Load balancers close idle connections after 60 s or more.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many numbers one page holds: Graph's maximum.
+/// How many numbers one page holds at most.
 /// Source: github.com/facebook/openapi, `business-messaging-api_v23.0.yaml`.
-const PAGE_LIMIT: &str = "100";
+pub const MAX_PAGE_SIZE: u8 = 100;
 
 /// A client of one Graph API. A clone shares its connections.
 #[derive(Clone)]
@@ -93,14 +94,11 @@ pub enum GraphSetupError {
     HttpClient(#[source] reqwest::Error),
 }
 
-/// Where a list continues, as Graph encodes it.
+/// Where a list continues, as Graph encodes it: the parameter of the next page, and its value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PageCursor(Box<str>);
-
-impl PageCursor {
-    fn new(after: &str) -> Self {
-        Self(after.into())
-    }
+pub struct PageCursor {
+    parameter: &'static str,
+    value: Box<str>,
 }
 
 /// The result of setting a PIN.
@@ -108,8 +106,24 @@ impl PageCursor {
 pub struct SetPinAnswer {
     /// Whether Meta set the PIN, refused it, or left it in doubt.
     pub outcome: Outcome,
-    /// How long Graph asks to wait before the next call, at most 72 hours.
-    pub retry_after: Option<Duration>,
+    /// What the reply told about the limits; nothing if there was none.
+    pub usage: Usage,
+}
+
+/// The result of a read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadAnswer<T> {
+    /// What was read, or why it was not.
+    pub result: Result<T, ReadFailure>,
+    /// What the last reply told about the limits; nothing if there was none.
+    pub usage: Usage,
+}
+
+impl<T> ReadAnswer<T> {
+    /// The answer with a value for each value that was read.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> ReadAnswer<U> {
+        ReadAnswer { result: self.result.map(convert), usage: self.usage }
+    }
 }
 
 /// One page of the numbers of a WABA.
@@ -121,6 +135,8 @@ pub struct GraphPage {
     pub skipped: usize,
     /// Where the list continues; `None` on the last page.
     pub next: Option<PageCursor>,
+    /// True if Graph says that the list continues, but not how to request the next page.
+    pub is_cut_off: bool,
 }
 
 impl Graph {
@@ -159,21 +175,18 @@ impl Graph {
         match self.send_request(request).await {
             Ok(reply) => {
                 let outcome = reply::set_pin_outcome(&reply, |text| self.inner.secrets.redact(text, Some(pin)));
-                SetPinAnswer { outcome, retry_after: reply.retry_after }
+                SetPinAnswer { outcome, usage: reply.usage }
             }
-            Err(error) => SetPinAnswer { outcome: error.into(), retry_after: None },
+            Err(error) => SetPinAnswer { outcome: error.into(), usage: Usage::default() },
         }
     }
 
-    /// Reads one number; its `waba` stays `None`.
-    ///
-    /// # Errors
-    /// If Graph did not report exactly this number.
+    /// Reads one number; its `waba` stays `None`. Fails if Graph did not report exactly this number.
     ///
     /// Source:
     /// developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-account-phone-number-api.
-    pub async fn read_number(&self, number: PhoneNumberId) -> Result<Number, ReadFailure> {
-        self.read_with_known_fields(&[number.as_str()], &[], |json| {
+    pub async fn read_number(&self, number: PhoneNumberId) -> ReadAnswer<Number> {
+        self.read_with_known_fields(ObjectKind::PhoneNumber, &[number.as_str()], &[], |json| {
             let parsed = NumberParser::new(None, self.now(), |text: &str| self.inner.secrets.redact(text, None))
                 .parse_number(json);
             parsed.filter(|parsed| parsed.id == number)
@@ -181,20 +194,20 @@ impl Graph {
         .await
     }
 
-    /// Reads one page of the numbers of a WABA: the first, or the one at `after`.
-    ///
-    /// # Errors
-    /// If Graph did not report the page, or if the page links to itself, because then the list would never end.
+    /// Reads one page of the numbers of a WABA, with at most `limit` numbers: the first page, or the one at `after`. Fails
+    /// if Graph did not report the page, or if the page links to itself, because then the list would never end.
     ///
     /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers.
     pub async fn read_numbers_page(
         &self,
         waba: &Arc<Waba>,
         after: Option<&PageCursor>,
-    ) -> Result<GraphPage, ReadFailure> {
-        let mut query = vec![("limit", PAGE_LIMIT)];
-        query.extend(after.map(|cursor| ("after", &*cursor.0)));
-        self.read_with_known_fields(&[waba.id.as_str(), "phone_numbers"], &query, |json| {
+        limit: u8,
+    ) -> ReadAnswer<GraphPage> {
+        let limit = limit.to_string();
+        let mut query = vec![("limit", limit.as_str())];
+        query.extend(after.map(|cursor| (cursor.parameter, &*cursor.value)));
+        self.read_with_known_fields(ObjectKind::Waba, &[waba.id.as_str(), "phone_numbers"], &query, |json| {
             let redact = |text: &str| self.inner.secrets.redact(text, None);
             let page = NumberParser::new(Some(waba), self.now(), redact).parse_page(json)?;
             (page.next.is_none() || page.next.as_ref() != after).then_some(page)
@@ -202,24 +215,29 @@ impl Graph {
         .await
     }
 
-    /// Reads numbers. Repeats the read only while Graph refuses the name of a field: at most once for each field.
+    /// Reads numbers. Repeats the read only while Graph refuses the name of a field: at most once for each field. What an
+    /// object lacks is remembered for this object alone.
     async fn read_with_known_fields<T>(
         &self,
+        kind: ObjectKind,
         path: &[&str],
         query: &[(&str, &str)],
         parse: impl Fn(&Json<'_>) -> Option<T>,
-    ) -> Result<T, ReadFailure> {
-        let mut fields = self.inner.known_fields.get();
+    ) -> ReadAnswer<T> {
+        let node = path.first().copied().unwrap_or_default();
+        let mut fields = self.inner.known_fields.of_node(node);
         loop {
-            match self.read_once(path, query, fields, &parse).await {
-                Err(ReadFailure::Api(error)) => match fields.without_refused(&error) {
-                    Some(fewer) => {
-                        self.inner.known_fields.retain(fewer);
-                        fields = fewer;
-                    }
-                    None => return Err(ReadFailure::Api(error)),
-                },
-                result => return result,
+            let answer = self.read_once(path, query, fields, &parse).await;
+            let Err(ReadFailure::Api(error)) = &answer.result else { return answer };
+            match fields.after_refusal(error, kind) {
+                FieldRefusal::Fewer(fewer) => {
+                    self.inner.known_fields.remember(node, fewer);
+                    fields = fewer;
+                }
+                FieldRefusal::WrongKind(node_type) => {
+                    return ReadAnswer { result: Err(ReadFailure::WrongKind { expected: kind, node_type }), ..answer };
+                }
+                FieldRefusal::Final => return answer,
             }
         }
     }
@@ -230,13 +248,18 @@ impl Graph {
         query: &[(&str, &str)],
         fields: FieldSet,
         parse: impl Fn(&Json<'_>) -> Option<T>,
-    ) -> Result<T, ReadFailure> {
+    ) -> ReadAnswer<T> {
         let fields = fields.query_value();
         let mut pairs = vec![("fields", fields.as_str())];
         pairs.extend_from_slice(query);
-        let reply = self.send_request(self.inner.client.get(self.url(path, &pairs))).await?;
-        let json = reply::read_result(&reply, |text| self.inner.secrets.redact(text, None))?;
-        parse(&json).ok_or(ReadFailure::UnexpectedReply { http_status: reply.http_status })
+        let reply = match self.send_request(self.inner.client.get(self.url(path, &pairs))).await {
+            Ok(reply) => reply,
+            Err(error) => return ReadAnswer { result: Err(error.into()), usage: Usage::default() },
+        };
+        let json = reply::read_result(&reply, |text| self.inner.secrets.redact(text, None));
+        let unexpected = ReadFailure::UnexpectedReply { http_status: reply.http_status };
+        let result = json.and_then(|json| parse(&json).ok_or(unexpected));
+        ReadAnswer { result, usage: reply.usage }
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
@@ -257,18 +280,22 @@ impl Graph {
     async fn send_request(&self, request: RequestBuilder) -> Result<HttpReply, TransportError> {
         let start = Instant::now();
         let request = request.header(AUTHORIZATION, self.inner.secrets.authorization());
-        match timeout(TOTAL_TIMEOUT, send_and_read_body(request, start)).await {
+        match timeout(TOTAL_TIMEOUT, send_and_read_body(request, start, self.now())).await {
             Ok(result) => result,
             Err(_) => Err(TransportError::Timeout { waited: start.elapsed() }),
         }
     }
 }
 
-async fn send_and_read_body(request: RequestBuilder, start: Instant) -> Result<HttpReply, TransportError> {
+async fn send_and_read_body(
+    request: RequestBuilder,
+    start: Instant,
+    now: UtcTime,
+) -> Result<HttpReply, TransportError> {
     let to_error = |error: reqwest::Error| TransportError::from_reqwest(&error, start.elapsed(), CONNECT_TIMEOUT);
     let mut response = request.send().await.map_err(to_error)?;
     let http_status = response.status().as_u16();
-    let retry_after = rate_limit::retry_after(response.headers());
+    let usage = rate_limit::usage(response.headers(), now);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(to_error)? {
         if body.len() + chunk.len() > MAX_REPLY_BYTES {
@@ -276,7 +303,7 @@ async fn send_and_read_body(request: RequestBuilder, start: Instant) -> Result<H
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(HttpReply { http_status, retry_after, body })
+    Ok(HttpReply { http_status, usage, body })
 }
 
 fn build_client(endpoint: &Endpoint, max_in_flight: usize) -> Result<Client, GraphSetupError> {

@@ -32,6 +32,7 @@ use crate::domain::text::CleanText;
 use crate::escrow::Recipients;
 use crate::graph::Graph;
 use crate::journal::{Journal, NumberUpdate, RecordError, UnresolvedChange};
+use crate::pace::Pace;
 
 pub use self::stopping::{IN_FLIGHT_TIMEOUT, InFlight};
 
@@ -84,8 +85,8 @@ enum ActorCommand {
 }
 
 impl JobsHandle {
-    /// Starts the actor on the current tokio runtime, with at most `concurrency` requests in flight. The receiver gets
-    /// every new state, in order for each number.
+    /// Starts the actor on the current tokio runtime, with at most `concurrency` requests in flight, fewer if `pace`
+    /// says so. The receiver gets every new state, in order for each number.
     ///
     /// `graph` may be set later with [`JobsHandle::use_graph`]: until then, changes end as not sent. Before it returns,
     /// this reports each `unresolved` change as in doubt; the PIN of such a change is not in memory.
@@ -95,6 +96,7 @@ impl JobsHandle {
         recorder: Recorder,
         unresolved: Vec<UnresolvedChange>,
         concurrency: usize,
+        pace: Pace,
         clock: Clock,
     ) -> (Self, mpsc::UnboundedReceiver<Progress>) {
         let (commands, inbox) = mpsc::unbounded_channel();
@@ -111,6 +113,7 @@ impl JobsHandle {
             recorder,
             in_doubt,
             concurrency,
+            pace,
             progress,
             Arc::clone(&paused),
             failure_sender,

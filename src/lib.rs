@@ -18,7 +18,7 @@
 //! | Values | [`domain`], [`policy`], [`config`] | types and decisions, without input or output |
 //! | System | [`secure_file`], [`token_source`], [`state_dir`], [`process`] | files, tokens, locks and signals |
 //! | Services | [`graph`], [`escrow`], [`journal`] | the API client and the two durable records |
-//! | Use cases | [`preflight`], [`jobs`], [`numbers`] | checks before a start, setting PINs, reading numbers |
+//! | Use cases | [`preflight`], [`pace`], [`jobs`], [`numbers`] | checks before a start, limits, setting PINs, reading numbers |
 //! | Front ends | [`console`], [`simulator`], [`cli`] | the screen, the local Graph API, the command line |
 
 pub mod domain;
@@ -32,6 +32,7 @@ pub mod graph;
 pub mod escrow;
 pub mod journal;
 pub mod preflight;
+pub mod pace;
 pub mod jobs;
 pub mod numbers;
 pub mod console;

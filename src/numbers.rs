@@ -12,13 +12,20 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::domain::number::{Number, PhoneNumberId, Waba};
-use crate::domain::outcome::ReadFailure;
+use crate::domain::outcome::{ListDefect, ReadFailure};
 use crate::domain::text::CleanText;
-use crate::graph::Graph;
+use crate::graph::{Graph, GraphPage, MAX_PAGE_SIZE, PageCursor, ReadAnswer};
+use crate::pace::Pace;
+use crate::policy::quota::{CallEnd, CallTarget, Throttle};
 use crate::policy::retry;
 
 /// How many WABAs, and how many single numbers, are read concurrently. More would only use up Meta's quota in bursts.
 const MAX_CONCURRENT_READS: usize = 8;
+
+/// After this many pages in a row without a new number, a list counts as endless.
+const MAX_PAGES_WITHOUT_NEWS: usize = 100;
+/// A list with more numbers than this counts as endless: no business has as many.
+const MAX_NUMBERS_OF_WABA: usize = 200_000;
 
 /// How long everything else waits for the first page of the first WABA. A slow WABA delays the others by no more.
 const FIRST_PAGE_LEAD: Duration = Duration::from_millis(300);
@@ -39,7 +46,7 @@ pub enum NumbersEvent {
     Page(Vec<Number>),
     /// The list of a WABA was read to its end, or the read failed.
     WabaFinished(Arc<Waba>, Result<(), ReadFailure>),
-    /// A single number could not be read. It is still listed, as unknown.
+    /// A single number could not be read. It is still listed, as unknown, unless its ID names something else.
     NumberFailed(PhoneNumberId, ReadFailure),
 }
 
@@ -47,20 +54,27 @@ pub enum NumbersEvent {
 ///
 /// A single number that a WABA also lists may be sent twice. The last event has the number as the WABA lists it, with
 /// more details. Both events have the name from the config.
-pub async fn read_numbers(graph: &Graph, sources: NumberSources, on_event: &(dyn Fn(NumbersEvent) + Send + Sync)) {
+pub async fn read_numbers(
+    graph: &Graph,
+    pace: &Pace,
+    sources: NumberSources,
+    on_event: &(dyn Fn(NumbersEvent) + Send + Sync),
+) {
     let reserve = || future::ready(Box::new(on_event) as SendPermit<'_>).boxed();
-    read_with_backpressure(graph, sources, &reserve).await;
+    read_with_backpressure(graph, pace, sources, &reserve).await;
 }
 
 /// As [`read_numbers`], but requests the next page of a list only after the last event could be sent.
 pub async fn read_with_backpressure<'a>(
     graph: &'a Graph,
+    pace: &'a Pace,
     sources: NumberSources,
     reserve_permit: &'a ReservePermit<'a>,
 ) {
     let single_numbers: HashMap<_, _> = sources.numbers.iter().cloned().collect();
     let has_started = watch::Sender::new(sources.wabas.is_empty());
-    let reader = NumbersReader { graph, single_numbers, listed_by_waba: Mutex::default(), has_started, reserve_permit };
+    let reader =
+        NumbersReader { graph, pace, single_numbers, listed_by_waba: Mutex::default(), has_started, reserve_permit };
     let wabas = sources.wabas.into_iter().enumerate().map(|(index, waba)| {
         let reader = &reader;
         async move {
@@ -89,6 +103,7 @@ pub type ReservePermit<'a> = dyn Fn() -> BoxFuture<'a, SendPermit<'a>> + Send + 
 /// The state that the reads share.
 struct NumbersReader<'a> {
     graph: &'a Graph,
+    pace: &'a Pace,
     single_numbers: HashMap<PhoneNumberId, Option<CleanText>>,
     /// The single numbers that a WABA has listed so far.
     listed_by_waba: Mutex<HashSet<PhoneNumberId>>,
@@ -111,20 +126,45 @@ impl<'a> NumbersReader<'a> {
 
     async fn read_waba(&self, waba: &Arc<Waba>, is_first_waba: bool) -> Result<(), ReadFailure> {
         let mut after = None;
-        let mut seen = HashSet::new();
+        let (mut seen_cursors, mut seen_numbers) = (HashSet::new(), HashSet::new());
+        let (mut unusable_rows, mut pages_without_news) = (0, 0);
         loop {
-            let page = with_retries(|| self.graph.read_numbers_page(waba, after.as_ref())).await?;
+            let mut page = self.read_page(waba, after.as_ref()).await?;
+            // Pages can overlap, because the list may change between two reads.
+            page.numbers.retain(|number| seen_numbers.insert(number.id));
+            unusable_rows += page.skipped;
+            pages_without_news = if page.numbers.is_empty() { pages_without_news + 1 } else { 0 };
             let send = self.reserve_permit(is_first_waba).await;
             send(NumbersEvent::Page(page.numbers.into_iter().map(|number| self.with_config_name(number)).collect()));
             if is_first_waba {
                 self.has_started.send_replace(true);
             }
-            let Some(next) = page.next else { return Ok(()) };
-            if !seen.insert(next.clone()) {
-                // The pages form a loop: the list would never end, and it is not known which numbers are missing.
-                return Err(ReadFailure::UnexpectedReply { http_status: 200 });
+            let Some(next) = page.next else {
+                return match (page.is_cut_off, unusable_rows) {
+                    (true, _) => Err(ReadFailure::IncompleteList(ListDefect::NoContinuation)),
+                    (false, 0) => Ok(()),
+                    (false, rows) => Err(ReadFailure::IncompleteList(ListDefect::UnusableRows(rows))),
+                };
+            };
+            if !seen_cursors.insert(next.clone()) {
+                return Err(ReadFailure::IncompleteList(ListDefect::Loop));
+            }
+            if pages_without_news > MAX_PAGES_WITHOUT_NEWS || seen_numbers.len() > MAX_NUMBERS_OF_WABA {
+                return Err(ReadFailure::IncompleteList(ListDefect::Endless));
             }
             after = Some(next);
+        }
+    }
+
+    /// Reads one page, and a smaller one if Meta asks for that.
+    async fn read_page(&self, waba: &Arc<Waba>, after: Option<&PageCursor>) -> Result<GraphPage, ReadFailure> {
+        let target = CallTarget { waba: Some(waba.id), number: None };
+        let mut limit = MAX_PAGE_SIZE;
+        loop {
+            match read_paced(self.pace, target, || self.graph.read_numbers_page(waba, after, limit)).await {
+                Err(failure) if limit > 1 && retry::wants_smaller_page(&failure) => limit /= 2,
+                result => return result,
+            }
         }
     }
 
@@ -138,7 +178,7 @@ impl<'a> NumbersReader<'a> {
     }
 
     async fn read_single(&self, id: PhoneNumberId, name: Option<CleanText>) {
-        let result = with_retries(|| self.graph.read_number(id)).await;
+        let result = read_one(self.graph, self.pace, id).await;
         let send = self.reserve_permit(false).await;
         if self.listed_by_waba.lock().unwrap_or_else(PoisonError::into_inner).contains(&id) {
             return;
@@ -148,6 +188,8 @@ impl<'a> NumbersReader<'a> {
                 number.name = name.or(number.name);
                 send(NumbersEvent::Page(vec![number]));
             }
+            // It is no number, so it has no row.
+            Err(failure @ ReadFailure::WrongKind { .. }) => send(NumbersEvent::NumberFailed(id, failure)),
             Err(failure) => {
                 send(NumbersEvent::Page(vec![Number::from_config(id, name)]));
                 let send = self.reserve_permit(false).await;
@@ -157,12 +199,45 @@ impl<'a> NumbersReader<'a> {
     }
 }
 
-/// Retries a read that may succeed the next time.
-async fn with_retries<T, R: Future<Output = Result<T, ReadFailure>>>(read: impl Fn() -> R) -> Result<T, ReadFailure> {
+/// Reads one number. Waits as long as Meta limits the calls, and retries a read that may succeed the next time.
+///
+/// # Errors
+/// Why it could not be read.
+pub async fn read_one(graph: &Graph, pace: &Pace, id: PhoneNumberId) -> Result<Number, ReadFailure> {
+    read_paced(pace, CallTarget { waba: None, number: Some(id) }, || graph.read_number(id)).await
+}
+
+/// Reads when the limits allow it, and again if that may help. A throttled read is no attempt.
+async fn read_paced<T, R: Future<Output = ReadAnswer<T>>>(
+    pace: &Pace,
+    target: CallTarget,
+    read: impl Fn() -> R,
+) -> Result<T, ReadFailure> {
     let mut attempt = 1;
     loop {
-        let failure = match read().await {
+        let call = pace.admit(target).await;
+        let ReadAnswer { result, usage } = read().await;
+        let throttle = match &result {
+            Err(ReadFailure::Api(error)) => Throttle::from_error(error),
+            Err(
+                ReadFailure::NotSent(_)
+                | ReadFailure::NoAnswer
+                | ReadFailure::UnexpectedReply { .. }
+                | ReadFailure::WrongKind { .. }
+                | ReadFailure::IncompleteList(_),
+            )
+            | Ok(_) => None,
+        };
+        call.finish(match &result {
+            Err(ReadFailure::NotSent(_)) => CallEnd::NotSent,
+            Err(ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. }) => CallEnd::NoReply,
+            Err(ReadFailure::Api(_) | ReadFailure::WrongKind { .. } | ReadFailure::IncompleteList(_)) | Ok(_) => {
+                CallEnd::Replied { usage: &usage, throttle }
+            }
+        });
+        let failure = match result {
             Ok(value) => return Ok(value),
+            Err(_) if throttle.is_some() => continue,
             Err(failure) => failure,
         };
         let chance = getrandom::u32().unwrap_or(u32::MAX);

@@ -33,7 +33,7 @@ pub use self::faults::{FaultPlan, FaultPlanError};
 pub use self::response_gate::HoldGuard;
 pub use self::world::{
     Delivery, EXPIRED_TOKEN, FULL_ACCESS_TOKEN, READ_ONLY_TOKEN, RequestBody, SimulatedRequest, SimulatedResponse,
-    World, WorldSpec, wabas,
+    WabaSizes, World, WorldSpec, wabas,
 };
 
 use self::connection::{ResetHandle, ResettableListener};
@@ -55,6 +55,7 @@ It follows Meta's public documentation. Meta may behave differently where its do
   - a PIN that is a JSON number, or empty (here: refused with 100);
   - the same PIN set twice (here: success), and weak PINs (here: accepted);
   - the HTTP status of 104, 190 and 80008, and the key of the usage header;
+  - whether refused calls count (here: as an option), and the limits of an app;
   - the default fields, and some values of rarely used fields.
 It ignores sorting and filtering of lists. It does not have request_code, verify_code and the business edges.";
 

@@ -20,6 +20,7 @@ use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::graph::Graph;
 use crate::numbers::{self, NumberSources, NumbersEvent};
+use crate::pace::Pace;
 use crate::policy::error_catalog::Explanation;
 
 /// What was read.
@@ -42,7 +43,13 @@ pub(crate) struct LookupResult {
 /// Reads these numbers, each request once, and stops when an ID has found each of them: each alone if the config names all
 /// of them, otherwise the lists of the profile's WABAs. A display number does not end the reading, because another number
 /// may have the same one.
-pub(crate) fn look_up(runtime: &Runtime, graph: &Graph, profile: &Profile, requests: Vec<NumberArg>) -> LookupResult {
+pub(crate) fn look_up(
+    runtime: &Runtime,
+    graph: &Graph,
+    pace: &Pace,
+    profile: &Profile,
+    requests: Vec<NumberArg>,
+) -> LookupResult {
     let result = LookupResult::new(requests);
     let shared = Mutex::new(result);
     let sources = lock(&shared).sources(profile);
@@ -56,7 +63,7 @@ pub(crate) fn look_up(runtime: &Runtime, graph: &Graph, profile: &Profile, reque
     };
     runtime.block_on(async {
         tokio::select! {
-            () = numbers::read_numbers(graph, sources, &receive) => {}
+            () = numbers::read_numbers(graph, pace, sources, &receive) => {}
             () = all_found.notified() => {}
         }
     });
@@ -70,11 +77,12 @@ pub(crate) fn look_up(runtime: &Runtime, graph: &Graph, profile: &Profile, reque
 pub(crate) fn find_number(
     runtime: &Runtime,
     graph: &Graph,
+    pace: &Pace,
     profile: &Profile,
     arg: &NumberArg,
 ) -> Result<Number, CliError> {
     let name = profile.name.as_str();
-    let mut numbers = look_up(runtime, graph, profile, vec![arg.clone()]).into_numbers(name)?;
+    let mut numbers = look_up(runtime, graph, pace, profile, vec![arg.clone()]).into_numbers(name)?;
     numbers.pop().ok_or_else(|| unknown_error(arg, name))
 }
 

@@ -13,6 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::runtime::build_runtime;
 use crate::graph::Graph;
 use crate::numbers::{self, NumberSources, NumbersEvent, SendPermit};
+use crate::pace::Pace;
 
 /// How many pages of a WABA wait for its turn.
 const PAGES_AHEAD: usize = 10;
@@ -29,7 +30,7 @@ pub(crate) struct OrderedReads {
 
 impl OrderedReads {
     /// Starts to read, on a thread of its own.
-    pub(crate) fn start(graph: Graph, sources: NumberSources) -> Result<Self, CliError> {
+    pub(crate) fn start(graph: Graph, pace: Pace, sources: NumberSources) -> Result<Self, CliError> {
         let NumberSources { wabas, numbers } = sources;
         let mut parts: Vec<_> =
             wabas.into_iter().map(|waba| NumberSources { wabas: vec![waba], numbers: Vec::new() }).collect();
@@ -39,7 +40,7 @@ impl OrderedReads {
         receivers.reverse();
         let runtime = build_runtime()?;
         let reader = std::thread::spawn(move || {
-            let graph = &graph;
+            let (graph, pace) = (&graph, &pace);
             let reads = parts.into_iter().zip(senders).map(|(part, sender)| async move {
                 let reserve = || {
                     let reserved = sender.clone().reserve_owned();
@@ -50,7 +51,7 @@ impl OrderedReads {
                     }
                     .boxed()
                 };
-                numbers::read_with_backpressure(graph, part, &reserve).await;
+                numbers::read_with_backpressure(graph, pace, part, &reserve).await;
             });
             runtime.block_on(stream::iter(reads).buffer_unordered(MAX_CONCURRENT_WABAS).collect::<()>());
         });

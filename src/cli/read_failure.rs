@@ -2,21 +2,27 @@
 
 use crate::cli::exit_code::ExitCode;
 use crate::domain::number::Waba;
-use crate::domain::outcome::{ApiError, ReadFailure};
+use crate::domain::outcome::{ApiError, ListDefect, ReadFailure};
 use crate::policy::error_catalog::{self, ErrorScope};
 
 /// The exit code of a read that failed.
 pub(crate) fn exit_code(failure: &ReadFailure) -> ExitCode {
     match failure {
         ReadFailure::Api(error) => api_error_exit_code(error),
-        ReadFailure::NotSent(_) | ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. } => ExitCode::NoConnection,
+        ReadFailure::NotSent(_)
+        | ReadFailure::NoAnswer
+        | ReadFailure::UnexpectedReply { .. }
+        | ReadFailure::IncompleteList(ListDefect::NoContinuation | ListDefect::Loop | ListDefect::Endless) => {
+            ExitCode::NoConnection
+        }
+        ReadFailure::WrongKind { .. } | ReadFailure::IncompleteList(ListDefect::UnusableRows(_)) => ExitCode::Failed,
     }
 }
 
 /// The exit code of an error that Meta reported.
 pub(crate) fn api_error_exit_code(error: &ApiError) -> ExitCode {
     let scope = error_catalog::lookup(error).scope;
-    if scope == ErrorScope::Token || is_missing_permission(error) {
+    if matches!(scope, ErrorScope::Token | ErrorScope::App) || is_missing_permission(error) {
         ExitCode::NoAccess
     } else if scope == ErrorScope::ServerError {
         ExitCode::NoConnection

@@ -25,6 +25,7 @@ use crate::domain::pin_plan::{PinPlan, Targets};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
+use crate::pace::Pace;
 
 /// A job that was checked and confirmed, and everything that runs it.
 pub(crate) struct ConfirmedJob {
@@ -36,13 +37,14 @@ pub(crate) struct ConfirmedJob {
     pub(crate) note: Option<CleanText>,
     pub(crate) plan: PinPlan,
     pub(crate) graph: Graph,
+    pub(crate) pace: Pace,
     pub(crate) session: JournalSession,
     pub(crate) concurrency: usize,
 }
 
 /// Records the job, sends the PINs, and returns the exit code when every number has a result.
 pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOptions) -> Result<ExitCode, CliError> {
-    let ConfirmedJob { profile, resumed_job, note, plan, graph, session, concurrency } = confirmed;
+    let ConfirmedJob { profile, resumed_job, note, plan, graph, pace, session, concurrency } = confirmed;
     let JournalSession { journal, report, recipients, suspend_handler } = session;
     let mut results = ResultPrinter::new(options.is_json, options.style, plan.targets.shared());
     let escrow_hint = match (&plan.pins, &recipients) {
@@ -58,7 +60,7 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     let (jobs, mut progress) = {
         let _guard = runtime.enter();
         let recorder = Recorder { journal: journal.clone(), recipients, profile };
-        JobsHandle::start(Some(graph), recorder, report.unresolved, concurrency, Clock::System)
+        JobsHandle::start(Some(graph), recorder, report.unresolved, concurrency, pace, Clock::System)
     };
     // The actor reports what an earlier run left in doubt before it does anything else.
     while progress.try_recv().is_ok() {}

@@ -129,6 +129,7 @@ impl App {
             }
             Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
             Msg::HistoryRead { id, lines } => self.history_read(id, lines),
+            Msg::CallsPaused(pause) => self.calls_paused(&pause, now),
             Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
         Vec::new()

@@ -266,10 +266,12 @@ impl Shared {
         self.roster.open_changes().filter(|(_, state)| state.is_running()).count()
     }
 
-    /// How many changes are queued: pindesk has sent nothing for them.
+    /// How many changes wait with nothing of them in force: they are queued, or paused without a doubt.
     #[must_use]
     pub fn queued_count(&self) -> usize {
-        self.roster.open_changes().filter(|(_, state)| **state == ChangeState::Queued).count()
+        let waits =
+            |state: &ChangeState| matches!(state, ChangeState::Queued | ChangeState::Paused { in_doubt: false, .. });
+        self.roster.open_changes().filter(|(_, state)| waits(state)).count()
     }
 
     /// True if pindesk saves each PIN to the escrow before it sends the PIN.
@@ -284,7 +286,7 @@ impl Shared {
         let has_escrow = self.has_escrow();
         let is_lost = |state: &ChangeState| match state {
             ChangeState::InDoubt(details) => details.is_pin_in_memory && !details.is_in_escrow,
-            ChangeState::Waiting { in_doubt, .. } => *in_doubt && !has_escrow,
+            ChangeState::Waiting { in_doubt, .. } | ChangeState::Paused { in_doubt, .. } => *in_doubt && !has_escrow,
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Set(_)

@@ -131,6 +131,13 @@ pub enum ChangeState {
         /// True if an earlier attempt may have been applied.
         in_doubt: bool,
     },
+    /// The change waits because Meta limits the calls of its WABA, its token or the app.
+    Paused {
+        /// When the pause ends. One change probes then, and the others follow.
+        until: TimePoint,
+        /// True if an earlier attempt may have been applied.
+        in_doubt: bool,
+    },
     /// Meta confirmed the PIN.
     Set(Completion),
     /// Meta refused the PIN; nothing was changed.
@@ -253,7 +260,7 @@ impl ChangeState {
     #[must_use]
     pub const fn is_running(&self) -> bool {
         match self {
-            Self::Queued | Self::Sending { .. } | Self::Waiting { .. } => true,
+            Self::Queued | Self::Sending { .. } | Self::Waiting { .. } | Self::Paused { .. } => true,
             Self::Set(_) | Self::Failed(..) | Self::NotSent(..) | Self::InDoubt(_) | Self::Resolved(..) => false,
         }
     }
@@ -263,7 +270,7 @@ impl ChangeState {
     pub const fn is_in_doubt(&self) -> bool {
         match self {
             Self::InDoubt(_) => true,
-            Self::Waiting { in_doubt, .. } => *in_doubt,
+            Self::Waiting { in_doubt, .. } | Self::Paused { in_doubt, .. } => *in_doubt,
             Self::Queued
             | Self::Sending { .. }
             | Self::Set(_)
@@ -282,6 +289,7 @@ impl ChangeState {
             Self::Queued
             | Self::Sending { .. }
             | Self::Waiting { .. }
+            | Self::Paused { .. }
             | Self::Set(_)
             | Self::NotSent(..)
             | Self::Resolved(..) => None,
@@ -293,7 +301,7 @@ impl ChangeState {
     #[must_use]
     pub const fn result(&self) -> Option<ChangeResult> {
         match self {
-            Self::Queued | Self::Sending { .. } | Self::Waiting { .. } => None,
+            Self::Queued | Self::Sending { .. } | Self::Waiting { .. } | Self::Paused { .. } => None,
             Self::Set(_) => Some(ChangeResult::Set),
             Self::Failed(..) => Some(ChangeResult::Failed),
             Self::NotSent(..) => Some(ChangeResult::NotSent),
@@ -306,7 +314,7 @@ impl ChangeState {
         }
     }
 
-    /// The keyword in the filter: `queued`, `sending`, `retry`, `settled`, or that of a result. Every number in doubt
+    /// The keyword in the filter: `queued`, `sending`, `retry`, `paused`, `settled`, or that of a result. Every number in doubt
     /// has `no-answer`.
     #[must_use]
     pub const fn keyword(&self) -> &'static str {
@@ -314,6 +322,7 @@ impl ChangeState {
             Self::Queued => "queued",
             Self::Sending { .. } => "sending",
             Self::Waiting { .. } => "retry",
+            Self::Paused { .. } => "paused",
             Self::Set(_) => ChangeResult::Set.keyword(),
             Self::Failed(..) => ChangeResult::Failed.keyword(),
             Self::NotSent(..) => ChangeResult::NotSent.keyword(),

@@ -3,8 +3,9 @@
 //! This module decides what is *true* about one request. It does not know what a change is left with after several
 //! (`standing` does), and never decides the words (`error_catalog` does) or whether to retry (`retry` does). The list:
 //! CONFIRMED needs HTTP 200, the whole body, and a JSON object whose `success` is the boolean `true`. Certainly not
-//! applied: never connected, refused here, or a well-formed Graph error with a 4xx status whose code is not 1 or 2 and
-//! whose `is_transient` is not true. Everything else is IN DOUBT.
+//! applied: never connected, refused here, a well-formed Graph error with a 4xx status and a throttle code or the status
+//! 429, or any other well-formed Graph error with a 4xx status whose code is not 1 or 2 and whose `is_transient` is not
+//! true. Everything else is IN DOUBT.
 //!
 //! The journal stores most of these types as JSON, so `serde` attributes keep the stored names stable.
 
@@ -38,9 +39,21 @@ pub struct ApiError {
 
 impl ApiError {
     /// True if this error proves that nothing was changed.
+    ///
+    /// A throttle proves it whatever `is_transient` says: Meta sends throttles with `is_transient: true`, and refuses
+    /// the call before it carries it out. That is an inference, because Meta does not document it.
     #[must_use]
     pub const fn is_definite_refusal(&self) -> bool {
-        self.http_status >= 400 && self.http_status < 500 && self.code != 1 && self.code != 2 && !self.is_transient
+        let is_client_error = self.http_status >= 400 && self.http_status < 500;
+        is_client_error && (self.is_throttle() || self.code != 1 && self.code != 2 && !self.is_transient)
+    }
+
+    /// True if Meta refused the call because there were too many, by its code or by the HTTP status 429.
+    ///
+    /// Source: developers.facebook.com/docs/graph-api/overview/rate-limiting.
+    #[must_use]
+    pub const fn is_throttle(&self) -> bool {
+        matches!(self.code, 4 | 17 | 32 | 341 | 613 | 80_007 | 80_008 | 130_429) || self.http_status == 429
     }
 }
 
@@ -167,6 +180,69 @@ pub enum ReadFailure {
         /// Its HTTP status.
         http_status: u16,
     },
+    /// The ID names something else than was expected.
+    WrongKind {
+        /// What was expected.
+        expected: ObjectKind,
+        /// What Graph calls it, if it says so.
+        node_type: Option<CleanText>,
+    },
+    /// A list was read, but not all of it.
+    IncompleteList(ListDefect),
+}
+
+/// What an ID can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectKind {
+    /// A business phone number.
+    PhoneNumber,
+    /// A WhatsApp Business Account.
+    Waba,
+}
+
+impl ObjectKind {
+    /// The name with its article, for a sentence.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::PhoneNumber => "a phone number",
+            Self::Waba => "a WABA",
+        }
+    }
+
+    /// The kind that Graph calls by this name, if pindesk knows it.
+    #[must_use]
+    pub fn of_node_type(node_type: &str) -> Option<Self> {
+        if node_type == "WhatsAppBusinessAccount" {
+            return Some(Self::Waba);
+        }
+        node_type.to_ascii_lowercase().contains("number").then_some(Self::PhoneNumber)
+    }
+}
+
+/// Why a list was not read completely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListDefect {
+    /// Graph says that there is another page, but not how to request it.
+    NoContinuation,
+    /// The pages form a loop.
+    Loop,
+    /// Page after page arrives without an end.
+    Endless,
+    /// This many rows have no usable ID.
+    UnusableRows(usize),
+}
+
+impl fmt::Display for ListDefect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoContinuation => f.write_str("the list goes on, but Meta does not say where"),
+            Self::Loop => f.write_str("the pages of the list form a loop"),
+            Self::Endless => f.write_str("the list does not end"),
+            Self::UnusableRows(1) => f.write_str("1 row of the list has no usable ID"),
+            Self::UnusableRows(count) => write!(f, "{count} rows of the list have no usable ID"),
+        }
+    }
 }
 
 impl fmt::Display for ReadFailure {
@@ -176,6 +252,8 @@ impl fmt::Display for ReadFailure {
             Self::NotSent(failure) => write!(f, "{failure}"),
             Self::NoAnswer => f.write_str("no answer"),
             Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
+            Self::WrongKind { expected, .. } => write!(f, "this ID is not {}", expected.label()),
+            Self::IncompleteList(defect) => write!(f, "{defect}"),
         }
     }
 }

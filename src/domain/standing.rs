@@ -132,15 +132,42 @@ pub enum NotSentReason {
     Stopped,
     /// Meta refused the access token in an earlier request of the same job.
     TokenRefused,
+    /// Meta refused another number of the same job for a reason that applies to every request of the app. The text is
+    /// the reason in a few words.
+    AppRefused(CleanText),
     /// Meta refused another number of the same WABA for a reason that applies to all of them. The text is the reason in
     /// a few words.
     WabaRefused(CleanText),
     /// Too many earlier requests of the same job in a row ended in doubt.
     #[serde(rename = "NoSureAnswers")]
     TooManyInDoubt,
+    /// Meta refused too many earlier requests of the same job in a row with this code, which pindesk does not know.
+    UnknownRefusals(i64),
+    /// Meta refused it because there were too many calls. pindesk waits and sends it again.
+    Throttled(Box<ApiError>),
+    /// Its scope was paused just before it was sent, because there were too many calls.
+    Paused,
     /// The request could not be sent, or earlier requests of the same job failed for a reason that applies to it too.
     #[serde(untagged)]
     Failure(SendFailure),
+}
+
+impl NotSentReason {
+    /// The error that Graph reported for this number, if it did.
+    #[must_use]
+    pub const fn api_error(&self) -> Option<&ApiError> {
+        match self {
+            Self::Throttled(error) => Some(error),
+            Self::Stopped
+            | Self::TokenRefused
+            | Self::AppRefused(_)
+            | Self::WabaRefused(_)
+            | Self::TooManyInDoubt
+            | Self::UnknownRefusals(_)
+            | Self::Paused
+            | Self::Failure(_) => None,
+        }
+    }
 }
 
 impl From<SendFailure> for NotSentReason {
@@ -154,8 +181,14 @@ impl fmt::Display for NotSentReason {
         match self {
             Self::Stopped => f.write_str("stopped before it was sent"),
             Self::TokenRefused => f.write_str("Meta refused the access token before this was sent"),
+            Self::AppRefused(reason) => write!(f, "Meta refuses all requests of this app: {reason}"),
             Self::WabaRefused(reason) => write!(f, "Meta refused another number of this WABA: {reason}"),
             Self::TooManyInDoubt => f.write_str("too many requests in a row got no sure answer before this was sent"),
+            Self::UnknownRefusals(code) => {
+                write!(f, "Meta refused too many requests in a row with the unknown code {code} before this was sent")
+            }
+            Self::Throttled(error) => write!(f, "throttled: {}", error.message),
+            Self::Paused => f.write_str("paused before it was sent, because the calls for this hour are used up"),
             Self::Failure(failure) => write!(f, "{failure}"),
         }
     }
@@ -176,7 +209,7 @@ impl NotApplied {
     pub const fn api_error(&self) -> Option<&ApiError> {
         match self {
             Self::Refused(error) => Some(error),
-            Self::NotSent(_) => None,
+            Self::NotSent(why) => why.api_error(),
         }
     }
 }
@@ -342,6 +375,13 @@ mod tests {
             (Standing::NotSent(NotSentReason::TokenRefused), r#"{"NotSent":"TokenRefused"}"#),
             (Standing::NotSent(NotSentReason::WabaRefused(text())), r#"{"NotSent":{"WabaRefused":"why"}}"#),
             (Standing::NotSent(NotSentReason::TooManyInDoubt), r#"{"NotSent":"NoSureAnswers"}"#),
+            (Standing::NotSent(NotSentReason::AppRefused(text())), r#"{"NotSent":{"AppRefused":"why"}}"#),
+            (Standing::NotSent(NotSentReason::UnknownRefusals(987)), r#"{"NotSent":{"UnknownRefusals":987}}"#),
+            (
+                Standing::NotSent(NotSentReason::Throttled(Box::new(api_error()))),
+                r#"{"NotSent":{"Throttled":<error>}}"#,
+            ),
+            (Standing::NotSent(NotSentReason::Paused), r#"{"NotSent":"Paused"}"#),
         ];
         let doubts = [
             (DoubtReason::TimedOut { waited: wait }.into(), r#"{"NoAnswer":{"waited":{"secs":30,"nanos":5}}}"#),

@@ -3,17 +3,16 @@
 //! Only this module applies the closed list of evidence (see [`crate::domain::outcome`]). A reply that does not match
 //! the list exactly leaves the request in doubt. This module does not guess from the status alone, and does not retry.
 
-use std::time::Duration;
-
 use crate::domain::outcome::{ApiError, DoubtReason, Outcome, ReadFailure};
 use crate::domain::text::CleanText;
 use crate::graph::json::Json;
+use crate::policy::quota::Usage;
 
 /// A reply whose body was read completely.
 #[derive(Debug)]
 pub(super) struct HttpReply {
     pub(super) http_status: u16,
-    pub(super) retry_after: Option<Duration>,
+    pub(super) usage: Usage,
     pub(super) body: Vec<u8>,
 }
 
@@ -118,6 +117,7 @@ mod tests {
             "\"success\":true",
             "\"error\":{\"message\":\"m\",\"code\":100}",
             "\"error\":{\"message\":\"m\",\"code\":1}",
+            "\"error\":{\"message\":\"m\",\"code\":80008,\"is_transient\":true}",
         ]);
         prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
     }
@@ -130,7 +130,7 @@ mod tests {
             http_status in prop::sample::select(vec![100u16, 200, 200, 200, 201, 204, 302, 400, 400, 404, 429, 500, 503]),
             body in body(),
         ) {
-            let reply = HttpReply { http_status, retry_after: None, body: body.clone().into_bytes() };
+            let reply = HttpReply { http_status, usage: Usage::default(), body: body.clone().into_bytes() };
             let json: Value = serde_json::from_str(&body).unwrap_or_default();
             match set_pin_outcome(&reply, CleanText::new) {
                 Outcome::Confirmed => {
@@ -139,7 +139,8 @@ mod tests {
                 Outcome::Refused(error) => {
                     prop_assert!((400..500).contains(&http_status) && json["success"] != true);
                     prop_assert_eq!(Some(error.code), json["error"]["code"].as_i64());
-                    prop_assert!(error.code != 1 && error.code != 2 && json["error"]["is_transient"] != true);
+                    let is_ambiguous = error.code == 1 || error.code == 2 || json["error"]["is_transient"] == true;
+                    prop_assert!(!is_ambiguous || error.code == 80_008 || http_status == 429);
                 }
                 Outcome::NotSent(why) => prop_assert!(false, "a reply arrived, but: {}", why),
                 Outcome::InDoubt(_) => {}

@@ -2,11 +2,12 @@
 //!
 //! It never waits for the disk or the network: its tasks do.
 
+mod cancellation;
 mod resolution;
 mod starting;
 mod updates;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::time::Duration;
@@ -18,19 +19,19 @@ use tokio::task::{self, JoinSet};
 use super::in_doubt::{InDoubtChange, InDoubtChanges};
 use super::job_starts::{JobStart, JobStarts};
 use super::progress::ProgressSender;
-use super::queue::QueueItem;
-use super::send_task::{Client, Notice, PendingChange, RunningTask, SendTask, TaskResult, standing_if_not_sent};
+use super::queue::{NextItem, QueueItem, SendQueue};
+use super::send_task::{Client, Notice, PendingChange, RunningTask, SendTask, TaskResult};
 use super::{ActorCommand, Recorder};
 use crate::domain::change::{ChangeState, JobId, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
-use crate::domain::outcome::{DoubtReason, Outcome, SendFailure};
+use crate::domain::outcome::{DoubtReason, SendFailure};
 use crate::domain::standing::{NotApplied, NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::journal::RecordError;
+use crate::pace::{self, Pace, Refusal};
 use crate::policy::breaker::Breaker;
-use crate::policy::error_catalog;
-use crate::policy::retry::StopScope;
+use crate::policy::quota::CallTarget;
 
 /// The result of a task that ended.
 pub(super) enum TaskOutput {
@@ -39,15 +40,27 @@ pub(super) enum TaskOutput {
     Resolved { number: PhoneNumberId, resolution: Resolution, result: Result<(), CleanText> },
 }
 
+/// What a task records that sends nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Recording {
+    /// The start of this many jobs.
+    Jobs(usize),
+    /// That the doubt about a number is resolved.
+    Resolution(PhoneNumberId, Resolution),
+}
+
 pub(super) struct JobsActor {
     client: watch::Sender<Client>,
     recorder: Recorder,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
     starts: JobStarts,
-    queue: VecDeque<QueueItem>,
+    queue: SendQueue,
+    pace: Pace,
     tasks: JoinSet<TaskOutput>,
     running: HashMap<task::Id, RunningTask>,
+    /// The tasks that only write records.
+    recordings: HashMap<task::Id, Recording>,
     /// Numbers with a change that is queued, in flight or being resolved. Two changes of one number at the same time
     /// would arrive in an unknown order.
     pub(super) busy: HashSet<PhoneNumberId>,
@@ -72,6 +85,7 @@ impl JobsActor {
         recorder: Recorder,
         in_doubt: InDoubtChanges,
         concurrency: usize,
+        pace: Pace,
         progress: ProgressSender,
         paused: Arc<watch::Sender<bool>>,
         journal_failure: watch::Sender<Option<CleanText>>,
@@ -83,9 +97,11 @@ impl JobsActor {
             progress,
             permits: Arc::new(Semaphore::new(concurrency)),
             starts: JobStarts::default(),
-            queue: VecDeque::new(),
+            queue: SendQueue::default(),
+            pace,
             tasks: JoinSet::new(),
             running: HashMap::new(),
+            recordings: HashMap::new(),
             busy: HashSet::new(),
             in_doubt,
             breaker: Breaker::new(concurrency),
@@ -102,10 +118,12 @@ impl JobsActor {
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<ActorCommand>) {
         let mut is_open = true;
         let mut paused = self.paused.subscribe();
+        let mut pace_changes = self.pace.subscribe();
         while is_open || self.has_work() {
             self.record_waiting_jobs();
             let permits = Arc::clone(&self.permits);
-            let may_send = !*paused.borrow_and_update() && !self.queue.is_empty();
+            pace_changes.mark_unchanged();
+            let next = self.next_item(*paused.borrow_and_update());
             tokio::select! {
                 // Commands come first, so that a stop takes effect before anything new is sent.
                 biased;
@@ -121,15 +139,29 @@ impl JobsActor {
                 Some(joined) = self.tasks.join_next_with_id() => match joined {
                     Ok((task, output)) => {
                         self.running.remove(&task);
+                        self.recordings.remove(&task);
                         self.handle_task_output(output);
                     }
                     Err(error) => self.handle_panicked_task(error.id()),
                 },
                 _ = paused.changed() => {}
-                Ok(permit) = permits.acquire_owned(), if may_send => self.send_next(permit),
+                () = wait_while_held(&next, &mut pace_changes) => {}
+                Ok(permit) = permits.acquire_owned(), if matches!(next, NextItem::OfWaba(_)) => {
+                    if let NextItem::OfWaba(waba) = next {
+                        self.send_next(waba, permit);
+                    }
+                }
             }
             self.on_idle();
         }
+    }
+
+    /// The next number to send, if one may be sent now.
+    fn next_item(&self, is_paused: bool) -> NextItem {
+        if is_paused {
+            return NextItem::None;
+        }
+        self.queue.next(|waba| self.pace.refusal(CallTarget { waba, number: None }))
     }
 
     fn handle_command(&mut self, command: ActorCommand) {
@@ -140,6 +172,7 @@ impl JobsActor {
             ActorCommand::Resend(number) => self.enqueue_resend(number),
             ActorCommand::UseGraph(graph) => {
                 self.should_drop_secrets = false;
+                self.pace.replace_token();
                 self.client.send_modify(|client| {
                     *client = Client { graph: Some(graph), generation: client.generation.saturating_add(1) };
                 });
@@ -191,16 +224,20 @@ impl JobsActor {
             .clone()
             .map(|failure| NotSentReason::from(SendFailure::RefusedLocally(failure)));
         if let Some(why) = failure.or(self.is_shutting_down.then_some(NotSentReason::Stopped)) {
-            self.drop_queued(QueueItem::Resend(Box::new(pending)), why);
+            self.drop_queued(QueueItem::Resend(Box::new((0, pending))), why);
         } else {
             self.progress.send_change_state(&pending.change, ChangeState::Queued);
-            self.queue.push_back(QueueItem::Resend(Box::new(pending)));
+            let place = self.queue.reserve_places(1);
+            self.queue.push(QueueItem::Resend(Box::new((place, pending))));
         }
     }
 
-    fn send_next(&mut self, permit: OwnedSemaphorePermit) {
-        let Some(item) = self.queue.pop_front() else { return };
+    fn send_next(&mut self, waba: Option<WabaId>, permit: OwnedSemaphorePermit) {
+        // The WABA may have been paused while this waited for the permit.
+        let Ok(call) = self.pace.try_admit(CallTarget { waba, number: None }) else { return };
+        let Some(item) = self.queue.pop(waba) else { return };
         let (job, number) = (item.job(), item.number());
+        let call = call.for_number(number);
         let pending = match item.into_pending() {
             Ok(pending) => pending,
             Err(error) => {
@@ -212,7 +249,10 @@ impl JobsActor {
         let task = self.new_send_task(cancelled);
         let (change, doubt) = (Arc::clone(&pending.change), pending.doubt.clone());
         let running = RunningTask { change, attempts_before: pending.attempts_before, doubt, cancel };
-        self.spawn_watched(running, task.run(pending, permit).map(|result| TaskOutput::Completed(Box::new(result))));
+        self.spawn_watched(
+            running,
+            task.run(pending, permit, call).map(|result| TaskOutput::Completed(Box::new(result))),
+        );
     }
 
     pub(super) fn new_send_task(&self, cancelled: watch::Receiver<Option<NotSentReason>>) -> SendTask {
@@ -221,6 +261,7 @@ impl JobsActor {
             recorder: self.recorder.clone(),
             progress: self.progress.clone(),
             permits: Arc::clone(&self.permits),
+            pace: self.pace.clone(),
             cancelled,
             paused: self.paused.subscribe(),
             notices: self.notices.0.clone(),
@@ -235,84 +276,6 @@ impl JobsActor {
     ) {
         let id = self.tasks.spawn(task).id();
         self.running.insert(id, running);
-    }
-
-    /// Cancels everything that was confirmed so far. Requests in flight continue.
-    fn cancel_all(&mut self, why: &NotSentReason) {
-        self.starts.cancel(why);
-        self.cancel(why, |_| true);
-    }
-
-    /// Cancels the queued numbers and pending retries of the WABAs that `matches` selects. Requests in flight continue.
-    fn cancel(&mut self, why: &NotSentReason, matches: impl Fn(Option<WabaId>) -> bool) {
-        for running in self.running.values().filter(|running| matches(running.change.waba)) {
-            running.cancel.send_replace(Some(why.clone()));
-        }
-        let (canceled, remaining): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.queue).into_iter().partition(|item| matches(item.waba()));
-        self.queue = remaining;
-        for item in canceled {
-            self.drop_queued(item, why.clone());
-        }
-    }
-
-    /// Ends a queued number that was never started.
-    fn drop_queued(&mut self, item: QueueItem, why: NotSentReason) {
-        match item {
-            QueueItem::Resend(pending) => {
-                let standing = standing_if_not_sent(pending.doubt.as_ref(), None, why);
-                let total_attempts = pending.attempts_before;
-                self.handle_task_result(TaskResult { pending: *pending, total_attempts, standing });
-            }
-            QueueItem::Planned(planned) => {
-                // Dropping the last number of a job wipes its PIN, before the end is reported.
-                let (job, number) = (planned.job(), planned.target().id);
-                drop(planned);
-                self.report_unstarted(job, number, why);
-            }
-        }
-    }
-
-    /// Reports a queued number as not sent that has no change yet.
-    fn report_unstarted(&mut self, job: JobId, number: PhoneNumberId, why: NotSentReason) {
-        self.busy.remove(&number);
-        let state = self.not_sent_state(number, self.progress.finished_now(0), why);
-        self.progress.send_state(job, None, number, state);
-    }
-
-    fn handle_notice(&mut self, notice: Notice) {
-        match notice {
-            Notice::Answered { outcome, waba, stop_scope, generation } => {
-                self.cancel_stop_scope(&outcome, waba, stop_scope, generation);
-                if let Some(why) = self.breaker.record_outcome(&outcome) {
-                    self.cancel_all(&why);
-                }
-            }
-            Notice::JournalFailed(reason) => self.handle_journal_failure(reason),
-        }
-    }
-
-    fn cancel_stop_scope(&mut self, outcome: &Outcome, waba: Option<WabaId>, scope: StopScope, generation: u32) {
-        match scope {
-            StopScope::Nothing => {}
-            StopScope::Waba => {
-                let why = outcome.api_error().map_or(NotSentReason::Stopped, |error| {
-                    NotSentReason::WabaRefused(CleanText::new(error_catalog::lookup(error).summary))
-                });
-                self.cancel(&why, |other| other.is_some() && other == waba);
-            }
-            // The refusal of an old access token says nothing about the token that replaced it.
-            StopScope::All if generation != self.client.borrow().generation => {}
-            StopScope::All => self.cancel_all(&NotSentReason::TokenRefused),
-        }
-    }
-
-    /// Publishes the first failure of the journal, and then cancels everything because of it. Ignores later failures.
-    fn handle_journal_failure(&mut self, reason: CleanText) {
-        if self.journal_failure.borrow().is_none() {
-            self.journal_failure.send_replace(Some(reason.clone()));
-            self.cancel_all(&SendFailure::RefusedLocally(reason).into());
-        }
     }
 
     fn handle_task_output(&mut self, output: TaskOutput) {
@@ -373,8 +336,29 @@ impl JobsActor {
         self.progress.send_state(job, id, number, state);
     }
 
-    /// Handles a task that panicked. It is not known whether its request was applied, so its number is in doubt.
+    pub(super) fn spawn_recording(
+        &mut self,
+        recording: Recording,
+        write: impl Future<Output = TaskOutput> + Send + 'static,
+    ) {
+        let id = self.tasks.spawn(write).id();
+        self.recordings.insert(id, recording);
+    }
+
+    /// Handles a task that panicked. It is not known whether its request was applied, so its number is in doubt. What a
+    /// task was to record counts as not recorded.
     fn handle_panicked_task(&mut self, task: task::Id) {
+        let failure = || CleanText::new("the journal failed: its task panicked");
+        match self.recordings.remove(&task) {
+            Some(Recording::Jobs(count)) => {
+                let failed = std::iter::repeat_with(|| Err(RecordError::JournalFailed(failure())));
+                return self.handle_jobs_recorded(failed.take(count).collect());
+            }
+            Some(Recording::Resolution(number, resolution)) => {
+                return self.handle_resolved(number, resolution, Err(failure()));
+            }
+            None => {}
+        }
         let Some(RunningTask { change, attempts_before, doubt, .. }) = self.running.remove(&task) else { return };
         let doubt = doubt.unwrap_or(DoubtReason::ConnectionLost { after: Duration::ZERO }.into());
         self.handle_task_result(TaskResult {
@@ -404,6 +388,17 @@ impl JobsActor {
         }
         if self.should_drop_secrets {
             self.client.send_if_modified(|client| client.graph.take().is_some());
+        }
+    }
+}
+
+/// Waits until a number that is held may go on; for ever if none is held.
+async fn wait_while_held(next: &NextItem, changes: &mut watch::Receiver<()>) {
+    match next {
+        NextItem::None | NextItem::OfWaba(_) => std::future::pending().await,
+        NextItem::Held(until) => {
+            let refusal = until.map_or(Refusal::Busy, Refusal::Paused);
+            pace::wait_for_change(refusal, changes).await;
         }
     }
 }

@@ -1,23 +1,98 @@
-//! The queue of numbers that wait for a free slot.
+//! The queue of numbers that wait for a free slot, by WABA: a WABA that is paused holds up no other.
 //!
-//! It decides neither which number is next nor what is canceled. A queued number takes two machine words: its change is
+//! It does not decide which WABA is paused or what is canceled. A queued number takes two machine words: its change is
 //! created, and its random PIN generated, only when it is started.
 
+use std::collections::{HashMap, VecDeque};
 use std::iter;
 use std::sync::Arc;
 
 use super::send_task::PendingChange;
 use crate::domain::change::{Change, ChangeId, Completion, JobId};
+use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::pin::RandomSourceError;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::{NotSentReason, Standing};
 use crate::journal::OutcomeRecord;
+use crate::pace::Refusal;
 
 /// A job that is recorded, shared by its queued numbers.
 pub(super) struct RecordedJob {
     pub(super) id: JobId,
     pub(super) plan: PinPlan,
+    /// The place of its first number in the order of all queued numbers.
+    pub(super) first_place: u64,
+}
+
+/// The queued numbers.
+#[derive(Default)]
+pub(super) struct SendQueue {
+    /// In order; never an empty queue.
+    by_waba: HashMap<Option<WabaId>, VecDeque<QueueItem>>,
+    places_taken: u64,
+}
+
+/// Which number is next.
+pub(super) enum NextItem {
+    /// None is queued.
+    None,
+    /// The first of this WABA.
+    OfWaba(Option<WabaId>),
+    /// Every WABA must wait, some of them until a time.
+    Held(Option<TimePoint>),
+}
+
+impl SendQueue {
+    /// Reserves this many places in the order, and returns the first one.
+    pub(super) fn reserve_places(&mut self, count: usize) -> u64 {
+        let first = self.places_taken;
+        self.places_taken += count as u64;
+        first
+    }
+
+    pub(super) fn push(&mut self, item: QueueItem) {
+        self.by_waba.entry(item.waba()).or_default().push_back(item);
+    }
+
+    /// The first number in the order whose WABA is not refused now.
+    pub(super) fn next(&self, refusal: impl Fn(Option<WabaId>) -> Option<Refusal>) -> NextItem {
+        if self.by_waba.is_empty() {
+            return NextItem::None;
+        }
+        let (mut first, mut until) = (None, None::<TimePoint>);
+        for (waba, items) in &self.by_waba {
+            match refusal(*waba) {
+                None => {
+                    let candidate = items.front().map(|item| (item.place(), *waba));
+                    first = [first, candidate].into_iter().flatten().min_by_key(|(place, _)| *place);
+                }
+                Some(Refusal::Paused(pause)) => {
+                    until = until.into_iter().chain([pause]).min_by_key(|until| until.instant);
+                }
+                Some(Refusal::Busy) => {}
+            }
+        }
+        first.map_or(NextItem::Held(until), |(_, waba)| NextItem::OfWaba(waba))
+    }
+
+    /// Takes the first number of a WABA.
+    pub(super) fn pop(&mut self, waba: Option<WabaId>) -> Option<QueueItem> {
+        let items = self.by_waba.get_mut(&waba)?;
+        let item = items.pop_front();
+        if items.is_empty() {
+            self.by_waba.remove(&waba);
+        }
+        item
+    }
+
+    /// Takes all numbers of the WABAs that `matches` selects, in order.
+    pub(super) fn take(&mut self, matches: impl Fn(Option<WabaId>) -> bool) -> Vec<QueueItem> {
+        let mut taken: Vec<_> =
+            self.by_waba.extract_if(|waba, _| matches(*waba)).flat_map(|(_, items)| items).collect();
+        taken.sort_by_key(QueueItem::place);
+        taken
+    }
 }
 
 impl RecordedJob {
@@ -30,8 +105,8 @@ impl RecordedJob {
 
 /// A queued number.
 pub(super) enum QueueItem {
-    /// A change whose PIN is in doubt, to be sent again.
-    Resend(Box<PendingChange>),
+    /// A change whose PIN is in doubt, to be sent again, and its place in the order.
+    Resend(Box<(u64, PendingChange)>),
     /// A number whose change is created when it is started.
     Planned(PlannedNumber),
 }
@@ -86,23 +161,30 @@ impl PlannedNumber {
 }
 
 impl QueueItem {
+    fn place(&self) -> u64 {
+        match self {
+            Self::Resend(resend) => resend.0,
+            Self::Planned(planned) => planned.job.first_place + planned.index as u64,
+        }
+    }
+
     pub(super) fn number(&self) -> PhoneNumberId {
         match self {
-            Self::Resend(pending) => pending.change.number,
+            Self::Resend(resend) => resend.1.change.number,
             Self::Planned(planned) => planned.target().id,
         }
     }
 
     pub(super) fn waba(&self) -> Option<WabaId> {
         match self {
-            Self::Resend(pending) => pending.change.waba,
+            Self::Resend(resend) => resend.1.change.waba,
             Self::Planned(planned) => planned.target().waba_id(),
         }
     }
 
     pub(super) fn job(&self) -> JobId {
         match self {
-            Self::Resend(pending) => pending.change.job,
+            Self::Resend(resend) => resend.1.change.job,
             Self::Planned(planned) => planned.job(),
         }
     }
@@ -110,7 +192,7 @@ impl QueueItem {
     /// The change of a number that is started.
     pub(super) fn into_pending(self) -> Result<PendingChange, RandomSourceError> {
         match self {
-            Self::Resend(pending) => Ok(*pending),
+            Self::Resend(resend) => Ok(resend.1),
             Self::Planned(planned) => planned.into_pending(),
         }
     }

@@ -1,8 +1,9 @@
 //! Carries out one change in a task: records, sends, evaluates the outcome, waits, retries; then records the outcome.
 //!
 //! The task holds a permit from before its record until after its outcome is recorded, and while it waits to retry a
-//! request in doubt. So a crash leaves no more numbers in doubt than there are permits. While it waits to retry a
-//! request that changed nothing, it gives the permit to another task. It does not know about other changes.
+//! request in doubt. So a crash leaves no more numbers newly in doubt than there are permits. While it waits to retry a
+//! request that changed nothing, or for the end of a pause, it gives the permit to another task, after what it knows is
+//! recorded. It does not know about other changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +17,16 @@ use super::recorder::{MAX_RECORD_AGE, RecordIntentError, outcome_record};
 use crate::domain::change::{Change, ChangeState, LATE_ARRIVAL_WINDOW};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::WabaId;
-use crate::domain::outcome::{Outcome, SendFailure};
+use crate::domain::outcome::{DoubtReason, Outcome, SendFailure};
 use crate::domain::standing::{DoubtCause, NotApplied, NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::graph::{Graph, SetPinAnswer};
+use crate::pace::{self, Pace, PacedCall, Refusal};
+use crate::policy::quota::{CallEnd, CallTarget, Throttle};
 use crate::policy::retry::{self, NextStep, StopScope};
+
+/// A free slot for a request in flight.
+type Permit = OwnedSemaphorePermit;
 
 /// The most records of one attempt. If each is too old by the time its request could be sent, the disk is too slow to
 /// set a PIN safely.
@@ -49,6 +55,15 @@ impl PendingChange {
             is_in_escrow: false,
             arrival_deadline: None,
         }
+    }
+
+    fn call_target(&self) -> CallTarget {
+        CallTarget { waba: self.change.waba, number: Some(self.change.number) }
+    }
+
+    /// What the change is left with for now, if its last request was not carried out for this reason.
+    fn not_applied(&self, why: NotSentReason) -> Standing {
+        Standing::not_applied(NotApplied::NotSent(why), self.doubt.as_ref())
     }
 }
 
@@ -82,6 +97,20 @@ pub(super) enum Notice {
     JournalFailed(CleanText),
 }
 
+/// Why a request may not be sent now.
+enum Unprepared {
+    /// A scope of it was throttled meanwhile.
+    Throttled,
+    /// It may not be sent at all.
+    NotSent(NotSentReason),
+}
+
+impl From<NotSentReason> for Unprepared {
+    fn from(why: NotSentReason) -> Self {
+        Self::NotSent(why)
+    }
+}
+
 /// A client, and how many clients there were so far.
 #[derive(Clone)]
 pub(super) struct Client {
@@ -95,6 +124,7 @@ pub(super) struct SendTask {
     pub(super) recorder: Recorder,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
+    pub(super) pace: Pace,
     pub(super) cancelled: watch::Receiver<Option<NotSentReason>>,
     pub(super) paused: watch::Receiver<bool>,
     pub(super) notices: mpsc::UnboundedSender<Notice>,
@@ -105,47 +135,63 @@ pub(super) struct SendTask {
 impl SendTask {
     /// Sends until the change ends and its outcome is recorded.
     ///
-    /// The parts between the waits are boxed: if Meta asks every request to wait, thousands of tasks wait to retry, and
-    /// none of them should use the memory of a request in flight.
-    pub(super) async fn run(mut self, mut pending: PendingChange, permit: OwnedSemaphorePermit) -> TaskResult {
-        let mut permit = Some(permit);
+    /// The parts between the waits are boxed, because a task that waits should not use the memory of a request in flight.
+    pub(super) async fn run(mut self, mut pending: PendingChange, permit: Permit, call: PacedCall) -> TaskResult {
+        let (mut permit, mut call) = (Some(permit), Some(call));
         let (mut attempt, mut last, mut is_newly_recorded) = (0_u8, None, false);
         let standing = loop {
             let attempt_number = pending.attempts_before.saturating_add(attempt).saturating_add(1);
             let (graph, generation) =
                 match Box::pin(self.prepare_request(&mut pending, attempt_number, &mut is_newly_recorded)).await {
                     Ok(client) => client,
-                    Err(why) => break standing_if_not_sent(pending.doubt.as_ref(), last, why),
+                    Err(Unprepared::Throttled) => {
+                        drop(call.take());
+                        let standing = pending.not_applied(NotSentReason::Paused);
+                        (permit, call) = self.wait_out_pause(&pending, attempt, standing, permit.take()).await;
+                        continue;
+                    }
+                    Err(Unprepared::NotSent(why)) => break standing_if_not_sent(pending.doubt.as_ref(), last, why),
                 };
             attempt += 1;
             self.progress.send_change_state(&pending.change, ChangeState::Sending { attempt });
-            let SetPinAnswer { outcome, retry_after } =
-                Box::pin(graph.set_pin(pending.change.number, &pending.change.pin)).await;
+            let answer = Box::pin(graph.set_pin(pending.change.number, &pending.change.pin)).await;
             drop(graph);
+            if let Some(call) = call.take() {
+                finish_call(call, &answer);
+            }
+            let SetPinAnswer { outcome, usage } = answer;
             let chance = getrandom::u32().unwrap_or(u32::MAX);
-            let step = retry::next_step(outcome.clone(), attempt, pending.doubt.as_ref(), retry_after, chance);
-            last = self.track_outcome(&mut pending, &outcome);
-            let (waba, stop_scope) = (pending.change.waba, step.stop_scope());
-            self.notices.send(Notice::Answered { outcome: outcome.clone(), waba, stop_scope, generation }).ok();
+            let step = retry::next_step(outcome.clone(), attempt, pending.doubt.as_ref(), usage.retry_after, chance);
+            self.send_notice(&pending, &outcome, step.stop_scope(), generation);
             match step {
-                NextStep::Finish { standing, .. } => break standing,
+                NextStep::Finish { standing, .. } => {
+                    self.track_outcome(&mut pending, &outcome);
+                    break standing;
+                }
+                NextStep::AwaitQuota => {
+                    // Meta did not carry it out, so it is no attempt.
+                    attempt -= 1;
+                    let standing = pending.not_applied(throttled_reason(outcome));
+                    (permit, call) = self.wait_out_pause(&pending, attempt, standing, permit.take()).await;
+                }
                 NextStep::Retry { after } => {
-                    if pending.doubt.is_none() {
-                        // Nothing is in doubt while it waits. If this process dies, the next process must know that.
-                        let standing = Standing::after_attempt(outcome, None);
-                        Box::pin(self.record_outcome(&pending, attempt, standing, true)).await;
-                        drop(permit.take());
-                    }
-                    permit = self.wait_for_retry(&pending, attempt + 1, after, permit.take()).await;
+                    last = self.track_outcome(&mut pending, &outcome);
+                    let standing = Standing::after_attempt(outcome, pending.doubt.as_ref());
+                    (permit, call) = self.wait_for_retry(&pending, attempt, after, standing, permit.take()).await;
                 }
             }
         };
         if is_newly_recorded {
             Box::pin(self.record_outcome(&pending, attempt, standing.clone(), false)).await;
         }
-        drop(permit);
+        drop((permit, call));
         let total_attempts = pending.attempts_before.saturating_add(attempt);
         TaskResult { pending, total_attempts, standing }
+    }
+
+    fn send_notice(&self, pending: &PendingChange, outcome: &Outcome, stop_scope: StopScope, generation: u32) {
+        let (outcome, waba) = (outcome.clone(), pending.change.waba);
+        self.notices.send(Notice::Answered { outcome, waba, stop_scope, generation }).ok();
     }
 
     /// Records the outcome. If that fails, no task sends anything again, and only this process knows the outcome.
@@ -172,13 +218,13 @@ impl SendTask {
     }
 
     /// Waits until the record of this attempt is durable and still fresh. Returns the client to send with, or why
-    /// nothing may be sent.
+    /// nothing may be sent now.
     async fn prepare_request(
         &mut self,
         pending: &mut PendingChange,
         attempt_number: u8,
         is_newly_recorded: &mut bool,
-    ) -> Result<(Graph, u32), NotSentReason> {
+    ) -> Result<(Graph, u32), Unprepared> {
         for _ in 0..MAX_RECORDS_PER_ATTEMPT {
             self.wait_while_paused().await?;
             let since = (self.uptime)();
@@ -186,6 +232,10 @@ impl SendTask {
             *is_newly_recorded = true;
             // An operator may have stopped or paused the job during the write.
             let client = self.wait_while_paused().await?;
+            // So may another request have been throttled.
+            if self.pace.is_throttled(pending.call_target()) {
+                return Err(Unprepared::Throttled);
+            }
             if (self.uptime)().saturating_sub(since) <= MAX_RECORD_AGE {
                 return Ok(client);
             }
@@ -194,7 +244,7 @@ impl SendTask {
             "writing its record took longer than {} s, {MAX_RECORDS_PER_ATTEMPT} times",
             MAX_RECORD_AGE.as_secs()
         );
-        Err(SendFailure::RefusedLocally(CleanText::new(&why)).into())
+        Err(NotSentReason::from(SendFailure::RefusedLocally(CleanText::new(&why))).into())
     }
 
     /// Waits while sending is paused. Returns the client to send with, or why nothing may be sent.
@@ -240,32 +290,132 @@ impl SendTask {
         })
     }
 
-    /// Waits until the retry is due and, if the task has no permit, for a permit. Returns early, without a permit, if
-    /// the task is canceled.
+    /// Waits until a retry is due, and for its turn. A change that is not in doubt gives its permit to another one.
     async fn wait_for_retry(
         &mut self,
         pending: &PendingChange,
         attempt: u8,
         after: Duration,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> Option<OwnedSemaphorePermit> {
-        let until = Instant::now() + after;
-        let in_doubt = pending.doubt.is_some();
-        let state = ChangeState::Waiting { attempt, until: until.into_std(), in_doubt };
-        self.progress.send_change_state(&pending.change, state);
-        let permits = Arc::clone(&self.permits);
-        let due = async {
-            tokio::time::sleep_until(until).await;
-            match permit {
-                Some(permit) => Some(permit),
-                None => permits.acquire_owned().await.ok(),
+        standing: Standing,
+        permit: Option<Permit>,
+    ) -> (Option<Permit>, Option<PacedCall>) {
+        let due = Instant::now() + after;
+        if pending.doubt.is_some() {
+            return self.wait_for_turn(pending, attempt, due, Some(standing), permit).await;
+        }
+        // Nothing is in doubt while it waits. If this process dies, the next process must know that.
+        Box::pin(self.record_outcome(pending, attempt, standing, true)).await;
+        drop(permit);
+        self.wait_for_turn(pending, attempt, due, None, None).await
+    }
+
+    /// Waits while a scope of the change is paused, and for its turn. `standing` is recorded before the permit goes to
+    /// another change, so that a crash during the pause leaves no number in doubt because of it.
+    async fn wait_out_pause(
+        &mut self,
+        pending: &PendingChange,
+        attempt: u8,
+        standing: Standing,
+        permit: Option<Permit>,
+    ) -> (Option<Permit>, Option<PacedCall>) {
+        Box::pin(self.record_outcome(pending, attempt, standing, true)).await;
+        drop(permit);
+        self.wait_for_turn(pending, attempt, Instant::now(), None, None).await
+    }
+
+    /// Waits until this time, until the pace admits the call, and for a permit if there is none. Returns nothing if the
+    /// task is canceled. In a pause, it records `unrecorded` and gives the permit to another change.
+    async fn wait_for_turn(
+        &mut self,
+        pending: &PendingChange,
+        attempt: u8,
+        due: Instant,
+        mut unrecorded: Option<Standing>,
+        mut permit: Option<Permit>,
+    ) -> (Option<Permit>, Option<PacedCall>) {
+        let target = pending.call_target();
+        let mut changes = self.pace.subscribe();
+        let mut reported = None;
+        loop {
+            let pause = self.pace.paused_until(target);
+            if pause.is_some() && permit.is_some() {
+                if let Some(standing) = unrecorded.take() {
+                    Box::pin(self.record_outcome(pending, attempt, standing, true)).await;
+                }
+                drop(permit.take());
             }
-        };
+            let end = pause.map_or(due.into_std(), |pause| pause.instant.max(due.into_std()));
+            if end > Instant::now().into_std() && reported != Some(end) {
+                reported = Some(end);
+                let state = waiting_state(pending, attempt.saturating_add(1), due, pause);
+                self.progress.send_change_state(&pending.change, state);
+            }
+            let is_due = Instant::now() >= due;
+            let refusal = match is_due.then(|| self.pace.refusal(target)) {
+                None => Refusal::Busy,
+                Some(Some(refusal)) => refusal,
+                // The permit comes first: a task that waits for one must not keep a call from a task that has one.
+                Some(None) => {
+                    let was_held = permit.is_some();
+                    let Some(held) = self.wait_for_permit(permit.take()).await else { return (None, None) };
+                    match self.pace.try_admit(target) {
+                        Ok(call) => return (Some(held), Some(call)),
+                        Err(refusal) => {
+                            permit = was_held.then_some(held);
+                            refusal
+                        }
+                    }
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = self.cancelled.wait_for(Option::is_some) => return (None, None),
+                () = tokio::time::sleep_until(due), if !is_due => {}
+                () = pace::wait_for_change(refusal, &mut changes) => {}
+            }
+        }
+    }
+
+    /// The permit, or a new one; `None` if the task is canceled.
+    async fn wait_for_permit(&mut self, permit: Option<Permit>) -> Option<Permit> {
+        if permit.is_some() {
+            return permit;
+        }
+        let permits = Arc::clone(&self.permits);
         tokio::select! {
             biased;
             _ = self.cancelled.wait_for(Option::is_some) => None,
-            permit = due => permit,
+            permit = permits.acquire_owned() => permit.ok(),
         }
+    }
+}
+
+/// The state of a change that waits until this time, or until the end of a pause if that is later.
+fn waiting_state(pending: &PendingChange, attempt: u8, due: Instant, pause: Option<TimePoint>) -> ChangeState {
+    let in_doubt = pending.doubt.is_some();
+    match pause.filter(|pause| pause.instant > due.into_std()) {
+        Some(until) => ChangeState::Paused { until, in_doubt },
+        None => ChangeState::Waiting { attempt, until: due.into_std(), in_doubt },
+    }
+}
+
+/// Tells the pace how a request ended.
+fn finish_call(call: PacedCall, SetPinAnswer { outcome, usage }: &SetPinAnswer) {
+    let throttle = outcome.api_error().and_then(Throttle::from_error);
+    call.finish(match outcome {
+        Outcome::NotSent(_) => CallEnd::NotSent,
+        Outcome::InDoubt(
+            DoubtReason::TimedOut { .. } | DoubtReason::ConnectionLost { .. } | DoubtReason::UnexpectedReply { .. },
+        ) => CallEnd::NoReply,
+        Outcome::Confirmed | Outcome::Refused(_) | Outcome::InDoubt(_) => CallEnd::Replied { usage, throttle },
+    });
+}
+
+/// The record of a request that Meta refused because there were too many.
+fn throttled_reason(outcome: Outcome) -> NotSentReason {
+    match outcome {
+        Outcome::Refused(error) => NotSentReason::Throttled(Box::new(error)),
+        Outcome::Confirmed | Outcome::NotSent(_) | Outcome::InDoubt(_) => NotSentReason::Paused,
     }
 }
 

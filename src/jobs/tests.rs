@@ -6,16 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::actor::TaskOutput;
+use super::actor::{Recording, TaskOutput};
 use super::send_task::{PendingChange, RunningTask, SendTask, TaskResult};
 use super::*;
 use crate::config::endpoint::{AccessToken, Credentials, Endpoint};
-use crate::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, JobId, StatusBefore};
+use crate::domain::change::{Change, ChangeId, ChangeState, InDoubtDetails, JobId, Resolution, StatusBefore};
 use crate::domain::outcome::{DoubtReason, SendFailure};
 use crate::domain::pin::Pin;
 use crate::domain::standing::{NotSentReason, Standing};
 use crate::journal::{JobPlan, JournalKind, JournalOptions, PinSource};
+use crate::pace::PacedCall;
+use crate::policy::quota::CallTarget;
 use crate::state_dir::StateDir;
 
 /// A client for an address where no server listens.
@@ -64,6 +67,7 @@ async fn actor_fixture(uptime: fn() -> Duration) -> ActorFixture {
         Recorder { journal, recipients: None, profile: CleanText::new("acme") },
         InDoubtChanges::default(),
         2,
+        Pace::new(2, Clock::System, |_| {}),
         ProgressSender::new(sender, Clock::System),
         Arc::clone(&paused),
         watch::Sender::new(None),
@@ -82,6 +86,12 @@ impl ActorFixture {
             waba: None,
             pin: Pin::parse(b"409726").expect("a PIN"),
         })
+    }
+
+    /// What a task needs to send.
+    async fn slot(&self) -> (OwnedSemaphorePermit, PacedCall) {
+        let permit = Arc::clone(&self.actor.permits).acquire_owned().await.expect("a permit");
+        (permit, self.actor.new_send_task(watch::channel(None).1).pace.admit(CallTarget::default()).await)
     }
 
     /// A task that is not started, and what cancels it.
@@ -119,13 +129,26 @@ async fn a_task_that_panics_leaves_only_its_number_in_doubt() {
 }
 
 #[tokio::test]
+async fn a_recording_that_panics_does_not_wedge_the_actor() {
+    let mut fixture = actor_fixture(clock::uptime).await;
+    let number = "200000000000001".parse().expect("an id");
+    fixture.actor.busy.insert(number);
+    let recording = Recording::Resolution(number, Resolution::Manual);
+    fixture.actor.spawn_recording(recording, async { panic!("as planned") });
+    let (commands, inbox) = mpsc::unbounded_channel();
+    drop(commands);
+    let actor = tokio::spawn(fixture.actor.run(inbox));
+    tokio::time::timeout(Duration::from_secs(30), actor).await.expect("it ends").expect("without a panic of its own");
+}
+
+#[tokio::test]
 async fn a_stop_before_the_first_step_sends_nothing() {
     let mut fixture = actor_fixture(clock::uptime).await;
     let (cancel, task) = fixture.send_task();
     let pending = PendingChange::new(fixture.change("200000000000001"));
-    let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
+    let (permit, call) = fixture.slot().await;
     cancel.send_replace(Some(NotSentReason::TokenRefused));
-    let result = task.run(pending, permit).await;
+    let result = task.run(pending, permit, call).await;
     assert_eq!((result.total_attempts, result.standing), (0, Standing::NotSent(NotSentReason::TokenRefused)));
     assert!(!result.pending.is_recorded && fixture.progress.try_recv().is_err(), "it is not reported as sending");
     assert_eq!(fixture.actor.permits.available_permits(), 2);
@@ -151,8 +174,8 @@ async fn a_stop_while_the_record_is_written_sends_nothing() {
         cancel.send_replace(Some(NotSentReason::Stopped));
     }));
     let pending = PendingChange::new(fixture.change("200000000000001"));
-    let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
-    let result = task.run(pending, permit).await;
+    let (permit, call) = fixture.slot().await;
+    let result = task.run(pending, permit, call).await;
     assert_eq!((result.total_attempts, result.standing), (0, Standing::NotSent(NotSentReason::Stopped)));
     assert!(result.pending.is_recorded && fixture.progress.try_recv().is_err(), "it was recorded, and not sent");
 }
@@ -168,8 +191,8 @@ async fn a_pause_while_the_record_is_written_delays_sending() {
         paused.send_replace(true);
     }));
     let pending = PendingChange::new(fixture.change("200000000000001"));
-    let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
-    let mut task = tokio::spawn(task.run(pending, permit));
+    let (permit, call) = fixture.slot().await;
+    let mut task = tokio::spawn(task.run(pending, permit, call));
     assert!(tokio::time::timeout(Duration::from_mins(5), &mut task).await.is_err(), "it waits");
     assert!(fixture.progress.try_recv().is_err(), "it is not reported as sending");
     fixture.paused.send_replace(false);
@@ -185,8 +208,8 @@ async fn nothing_is_sent_after_records_that_are_too_old() {
     let mut fixture = actor_fixture(|| Duration::from_secs(11 * UPTIME_READS.fetch_add(1, Ordering::Relaxed))).await;
     let (_cancel, task) = fixture.send_task();
     let pending = PendingChange::new(fixture.change("200000000000001"));
-    let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
-    let result = task.run(pending, permit).await;
+    let (permit, call) = fixture.slot().await;
+    let result = task.run(pending, permit, call).await;
     let why = CleanText::new("writing its record took longer than 10 s, 3 times");
     assert_eq!(
         (result.total_attempts, result.standing),
@@ -205,8 +228,8 @@ async fn an_old_record_is_repeated_before_the_request_is_sent() {
         actor_fixture(|| Duration::from_secs(11 * SUSPENDED_ONCE.fetch_add(1, Ordering::Relaxed).min(1))).await;
     let (_cancel, task) = fixture.send_task();
     let pending = PendingChange::new(fixture.change("200000000000001"));
-    let permit = Arc::clone(&fixture.actor.permits).acquire_owned().await.expect("a permit");
-    let result = task.run(pending, permit).await;
+    let (permit, call) = fixture.slot().await;
+    let result = task.run(pending, permit, call).await;
     // No server listens, but every attempt was made.
     assert!(
         result.total_attempts == 4

@@ -1,15 +1,25 @@
 //! The circuit breaker of a job: it decides when so many requests in a row failed that the next ones would fail too.
+//! A throttle is no failure: its scope waits.
 //!
 //! It counts outcomes. It never stops a job itself, and it does not know numbers or WABAs: `retry` decides which
 //! refusals apply to other numbers.
 
 use crate::domain::change::MAX_ATTEMPTS;
-use crate::domain::outcome::{Outcome, SendFailure};
+use crate::domain::outcome::{ApiError, Outcome, SendFailure};
 use crate::domain::standing::NotSentReason;
+use crate::policy::error_catalog;
 
 /// This many failed TLS handshakes in a row stop the job, because the machine that replies instead of Meta replies to
 /// the next request too.
 const MAX_TLS_FAILURES: usize = 3;
+
+/// This many requests in a row that found no connection stop the job: the network is down, and each further number would
+/// make its attempts in vain.
+const MAX_UNCONNECTED: usize = 10;
+
+/// This many refusals in a row with the same code stop the job if the catalog does not have the code: nobody knows
+/// whether it is about the number.
+const MAX_UNKNOWN_REFUSALS: usize = 5;
 
 /// How many times in a row all requests that can be in flight may end in doubt, with all their attempts.
 ///
@@ -24,6 +34,10 @@ const MIN_NUMBERS_IN_DOUBT: usize = 5;
 pub(crate) struct Breaker {
     /// TLS handshakes in a row that failed.
     tls_failures: usize,
+    /// Requests in a row that found no connection.
+    unconnected: usize,
+    /// Refusals in a row with the same unknown code, and the code.
+    unknown_refusals: (usize, i64),
     /// Attempts in a row that ended in doubt.
     in_doubt: usize,
     max_in_doubt: usize,
@@ -33,32 +47,58 @@ impl Breaker {
     /// Creates the breaker of a job with at most `concurrency` requests in flight.
     pub(crate) fn new(concurrency: usize) -> Self {
         let numbers = (MAX_ROUNDS_IN_DOUBT * concurrency).max(MIN_NUMBERS_IN_DOUBT);
-        Self { tls_failures: 0, in_doubt: 0, max_in_doubt: numbers * usize::from(MAX_ATTEMPTS) }
+        let max_in_doubt = numbers * usize::from(MAX_ATTEMPTS);
+        Self { tls_failures: 0, unconnected: 0, unknown_refusals: (0, 0), in_doubt: 0, max_in_doubt }
     }
 
     /// Records the outcome of one attempt. Returns the reason if the job must stop sending. The count then restarts, so
     /// that later jobs can send.
     pub(crate) fn record_outcome(&mut self, outcome: &Outcome) -> Option<NotSentReason> {
         match outcome {
-            Outcome::Confirmed | Outcome::Refused(_) => {
-                (self.tls_failures, self.in_doubt) = (0, 0);
+            Outcome::Confirmed => {
+                self.count_sure_answer();
+                self.unknown_refusals.0 = 0;
                 None
             }
+            Outcome::Refused(error) => {
+                self.count_sure_answer();
+                if error.is_throttle() {
+                    return None;
+                }
+                if !error_catalog::is_unknown_code(error) {
+                    self.unknown_refusals.0 = 0;
+                    return None;
+                }
+                if self.unknown_refusals.1 != error.code {
+                    self.unknown_refusals = (0, error.code);
+                }
+                reaches_limit(MAX_UNKNOWN_REFUSALS, &mut self.unknown_refusals.0)
+                    .then_some(NotSentReason::UnknownRefusals(error.code))
+            }
+            // Its scope waits, so it says nothing about the next request.
+            Outcome::InDoubt(reason) if reason.api_error().is_some_and(ApiError::is_throttle) => None,
             Outcome::InDoubt(_) => {
-                self.tls_failures = 0;
+                (self.tls_failures, self.unconnected) = (0, 0);
                 reaches_limit(self.max_in_doubt, &mut self.in_doubt).then_some(NotSentReason::TooManyInDoubt)
             }
             Outcome::NotSent(failure @ SendFailure::Tls(_)) => {
                 reaches_limit(MAX_TLS_FAILURES, &mut self.tls_failures).then(|| failure.clone().into())
             }
+            Outcome::NotSent(failure @ SendFailure::NoConnection(_)) => {
+                reaches_limit(MAX_UNCONNECTED, &mut self.unconnected).then(|| failure.clone().into())
+            }
             // The request did not get far enough to test the connection.
-            Outcome::NotSent(SendFailure::NoConnection(_) | SendFailure::RefusedLocally(_)) => None,
+            Outcome::NotSent(SendFailure::RefusedLocally(_)) => None,
         }
+    }
+
+    const fn count_sure_answer(&mut self) {
+        (self.tls_failures, self.unconnected, self.in_doubt) = (0, 0, 0);
     }
 
     /// Resets the count when no request is in flight or waiting: single numbers in doubt, hours apart, are no outage.
     pub(crate) const fn on_idle(&mut self) {
-        self.in_doubt = 0;
+        (self.unconnected, self.in_doubt) = (0, 0);
     }
 }
 
@@ -79,23 +119,35 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::outcome::{ApiError, DoubtReason};
+    use crate::domain::outcome::DoubtReason;
     use crate::domain::text::CleanText;
 
-    fn outcome() -> impl Strategy<Value = Outcome> {
-        let error = ApiError {
+    fn api_error(code: i64) -> ApiError {
+        ApiError {
             http_status: 400,
-            code: 100,
+            code,
             subcode: None,
             message: CleanText::new("?"),
             details: None,
             trace_id: None,
             is_transient: false,
-        };
+        }
+    }
+
+    fn refused(code: i64) -> Outcome {
+        Outcome::Refused(api_error(code))
+    }
+
+    fn no_connection() -> Outcome {
+        Outcome::NotSent(SendFailure::NoConnection(CleanText::new("refused")))
+    }
+
+    fn outcome() -> impl Strategy<Value = Outcome> {
         prop_oneof![
             1 => Just(Outcome::Confirmed),
-            1 => Just(Outcome::Refused(error)),
-            2 => Just(Outcome::NotSent(SendFailure::NoConnection(CleanText::new("refused")))),
+            1 => Just(refused(100)),
+            1 => Just(refused(80_008)),
+            2 => Just(no_connection()),
             8 => Just(Outcome::NotSent(SendFailure::Tls(CleanText::new("expired")))),
             150 => Just(Outcome::InDoubt(DoubtReason::ConnectionLost { after: Duration::ZERO })),
         ]
@@ -106,24 +158,79 @@ mod tests {
         outcomes.iter().rev().filter(|outcome| is_relevant(outcome)).take_while(|outcome| matches(outcome)).count()
     }
 
+    #[test]
+    fn five_equal_refusals_with_an_unknown_code_stop_a_job() {
+        let (unknown, other, known, throttle) = (refused(987_654), refused(987_655), refused(100), refused(80_008));
+        let doubt = Outcome::InDoubt(DoubtReason::SuccessNotTrue);
+        let stop = |code| Some(NotSentReason::UnknownRefusals(code));
+        let stops = |between: &Outcome| {
+            let mut breaker = Breaker::new(1);
+            let outcomes = [&unknown, &unknown, &unknown, &unknown, between, &unknown];
+            outcomes.map(|outcome| breaker.record_outcome(outcome)).into_iter().flatten().next()
+        };
+        // What comes between the fourth and the fifth.
+        for (between, expected) in [
+            (&no_connection(), stop(987_654)),
+            (&throttle, stop(987_654)),
+            (&doubt, stop(987_654)),
+            (&unknown, stop(987_654)),
+            (&other, None),
+            (&known, None),
+            (&Outcome::Confirmed, None),
+        ] {
+            assert_eq!(stops(between), expected, "{between:?}");
+        }
+    }
+
+    #[test]
+    fn ten_requests_without_a_connection_stop_a_job() {
+        let failure = SendFailure::NoConnection(CleanText::new("refused"));
+        let mut breaker = Breaker::new(1);
+        for _ in 0..2 {
+            for _ in 0..9 {
+                assert_eq!(breaker.record_outcome(&no_connection()), None);
+            }
+            assert_eq!(breaker.record_outcome(&no_connection()), Some(failure.clone().into()));
+        }
+        let throttled = DoubtReason::ServerError(ApiError { http_status: 503, ..api_error(80_008) });
+        for _ in 0..100 {
+            assert_eq!(breaker.record_outcome(&Outcome::InDoubt(throttled.clone())), None, "its scope waits");
+        }
+        for answer in [Outcome::Confirmed, refused(100), Outcome::InDoubt(DoubtReason::SuccessNotTrue)] {
+            for _ in 0..9 {
+                assert_eq!(breaker.record_outcome(&no_connection()), None, "{answer:?}");
+            }
+            assert_eq!(breaker.record_outcome(&answer), None, "{answer:?}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn only_doubts_or_tls_failures_in_a_row_stop_a_job(
+        fn only_failures_in_a_row_stop_a_job(
             concurrency in 1_usize..=8,
             outcomes in prop::collection::vec(outcome(), 0..400),
         ) {
             let mut breaker = Breaker::new(concurrency);
             // The outcomes since the last stop of either kind.
-            let (mut since_doubts, mut since_tls) = (0, 0);
+            let (mut since_doubts, mut since_tls, mut since_unconnected) = (0, 0, 0);
             for (index, outcome) in outcomes.iter().enumerate() {
                 let is_doubt = |outcome: &Outcome| matches!(outcome, Outcome::InDoubt(_));
                 let is_tls = |outcome: &Outcome| matches!(outcome, Outcome::NotSent(SendFailure::Tls(_)));
                 let was_sent = |outcome: &Outcome| !matches!(outcome, Outcome::NotSent(_));
+                let is_unconnected =
+                    |outcome: &Outcome| matches!(outcome, Outcome::NotSent(SendFailure::NoConnection(_)));
+                let is_answer_or_unconnected =
+                    |outcome: &Outcome| !matches!(outcome, Outcome::NotSent(SendFailure::Tls(_)));
                 let reached_tls =
                     |outcome: &Outcome| !matches!(outcome, Outcome::NotSent(SendFailure::NoConnection(_)));
                 let doubts = in_a_row(&outcomes[since_doubts..=index], was_sent, is_doubt);
                 let failures = in_a_row(&outcomes[since_tls..=index], reached_tls, is_tls);
-                let expected = if is_doubt(outcome) && doubts == 4 * (2 * concurrency).max(5) {
+                let unconnected =
+                    in_a_row(&outcomes[since_unconnected..=index], is_answer_or_unconnected, is_unconnected);
+                let expected = if is_unconnected(outcome) && unconnected == 10 {
+                    since_unconnected = index + 1;
+                    Some(SendFailure::NoConnection(CleanText::new("refused")).into())
+                } else if is_doubt(outcome) && doubts == 4 * (2 * concurrency).max(5) {
                     since_doubts = index + 1;
                     Some(NotSentReason::TooManyInDoubt)
                 } else if is_tls(outcome) && failures == 3 {

@@ -14,6 +14,8 @@ pub use self::explanation::{Applied, Explanation};
 /// How far a failure reaches: what else will fail for the same reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorScope {
+    /// Every request of this app.
+    App,
     /// Every request with this access token.
     Token,
     /// Every number of the same WhatsApp Business Account.
@@ -21,9 +23,53 @@ pub enum ErrorScope {
     /// Only this number, or this request.
     Number,
     /// Requests that arrive too soon. Meta asks to slow down.
-    Throttle,
+    Throttle(ThrottleScope),
     /// Unknown, because Meta has an internal error.
     ServerError,
+}
+
+/// How far a throttle reaches: what must wait.
+///
+/// Source: developers.facebook.com/docs/graph-api/overview/rate-limiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ThrottleScope {
+    /// Every request of the app.
+    App,
+    /// Every request with the access token.
+    Token,
+    /// Every request that concerns the same WABA.
+    Waba,
+    /// Every request that concerns the same number.
+    Number,
+}
+
+impl ThrottleScope {
+    /// How far the throttle in an error reaches; `None` if the error is no throttle.
+    #[must_use]
+    pub fn of(error: &ApiError) -> Option<Self> {
+        match lookup(error).scope {
+            ErrorScope::Throttle(scope) => Some(scope),
+            ErrorScope::App | ErrorScope::Token | ErrorScope::Waba | ErrorScope::Number | ErrorScope::ServerError => {
+                None
+            }
+        }
+    }
+}
+
+/// True if the cause of a refusal lies outside the number, so that the same request can succeed later: the app, the
+/// access token, a permission, or too many requests.
+#[must_use]
+pub fn is_cause_outside_number(error: &ApiError) -> bool {
+    match lookup(error).scope {
+        ErrorScope::App | ErrorScope::Token | ErrorScope::Waba | ErrorScope::Throttle(_) => true,
+        ErrorScope::Number | ErrorScope::ServerError => false,
+    }
+}
+
+/// True if the catalog does not have the code of this error, and the HTTP status does not tell its meaning either.
+#[must_use]
+pub fn is_unknown_code(error: &ApiError) -> bool {
+    std::ptr::eq(lookup(error), &table::UNKNOWN_CODE)
 }
 
 /// What one kind of error means.
@@ -104,8 +150,12 @@ mod tests {
     fn every_documented_code_has_its_scope() {
         let cases = [
             (ErrorScope::Token, &[0, 102, 104, 190, 2500][..]),
-            (ErrorScope::Waba, &[3, 10, 200, 250, 299, 368, 131_005, 131_031]),
-            (ErrorScope::Throttle, &[4, 17, 32, 341, 613, 80_007, 80_008, 130_429]),
+            (ErrorScope::App, &[3, 12]),
+            (ErrorScope::Waba, &[10, 200, 250, 299, 368, 131_005, 131_031]),
+            (ErrorScope::Throttle(ThrottleScope::App), &[4, 341]),
+            (ErrorScope::Throttle(ThrottleScope::Token), &[17, 32, 613]),
+            (ErrorScope::Throttle(ThrottleScope::Waba), &[80_007, 80_008]),
+            (ErrorScope::Throttle(ThrottleScope::Number), &[130_429]),
             (ErrorScope::ServerError, &[1, 2, 131_000, 131_016, 131_057, 133_004, 2_494_100]),
             (
                 ErrorScope::Number,
@@ -174,12 +224,30 @@ mod tests {
             [
                 ErrorScope::Number,
                 ErrorScope::Token,
-                ErrorScope::Throttle,
+                ErrorScope::Throttle(ThrottleScope::Token),
                 ErrorScope::ServerError,
                 ErrorScope::ServerError
             ]
         );
         assert_eq!(lookup(&api_error(0, i64::MIN, Some(i64::MAX), "")).scope, ErrorScope::Number);
+    }
+
+    #[test]
+    fn every_throttle_proves_that_nothing_was_changed() {
+        for code in (0..1_000).chain(80_000..80_100).chain(130_000..137_000) {
+            let error = ApiError { is_transient: true, ..api_error(400, code, None, "") };
+            assert_eq!(error.is_throttle(), ThrottleScope::of(&error).is_some(), "{code}");
+        }
+    }
+
+    #[test]
+    fn only_some_refusals_are_due_to_the_number() {
+        for (code, is_outside) in [(190, true), (3, true), (200, true), (80_008, true), (100, false), (2, false)] {
+            assert_eq!(is_cause_outside_number(&api_error(400, code, None, "")), is_outside, "{code}");
+        }
+        for (status, code, is_unknown) in [(400, 987_654, true), (401, 987_654, false), (400, 100, false)] {
+            assert_eq!(is_unknown_code(&api_error(status, code, None, "")), is_unknown, "{status} {code}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU64;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -37,11 +38,13 @@ impl FaultPlan {
     ///
     /// - exactly one target: `number = "ID"`, `waba = "ID"` or `every = N` (each N-th call of its kind);
     /// - `answer`: `"timeout"`, `"reset-before"`, `"reset-after"`, `"truncate"`, `"html"`, `"success-false"`,
-    ///   `"redirect"`, `"slow"`, or `{ code, status }` with the optional keys `subcode`, `details`, `transient`,
-    ///   `retry_after` (seconds) and `regain_minutes`; the PIN is in force after `reset-after`, `truncate`,
+    ///   `"redirect"`, `"slow"`, or `{ code, status }` with the optional keys `subcode`, `details`, `transient` (default:
+    ///   true for throttles, as Meta sends them), `retry_after` (seconds), `regain_minutes` and `usage` (the value of
+    ///   `X-Business-Use-Case-Usage`, instead of the counted one); the PIN is in force after `reset-after`, `truncate`,
     ///   `timeout` and `slow`;
-    /// - optionally `times` (default: no limit), `after` (how many matching calls succeed first), and `call`:
-    ///   `"set-pin"` (default), `"list"` or `"read"`. For a list, `answer` may also be `"empty-page"`.
+    /// - optionally `times` (default: no limit), `for` (how long after its first use, such as `"3m"` or `"90s"`), `after`
+    ///   (how many matching calls succeed first), and `call`: `"set-pin"` (default), `"list"` or `"read"`. For a list,
+    ///   `answer` may also be `"empty-page"`.
     ///
     /// # Errors
     /// If the text is not TOML, a key or an answer is unknown, a value is out of range, or a fault does not have
@@ -79,6 +82,7 @@ struct FaultRule {
     call: CallKind,
     after: u64,
     times: Option<u64>,
+    duration: Option<Duration>,
     answer: FaultResponse,
 }
 
@@ -126,12 +130,14 @@ pub(super) struct ErrorResponse {
     pub status: u16,
     pub subcode: Option<i64>,
     pub details: Option<String>,
-    #[serde(default)]
-    pub transient: bool,
+    /// The value of `is_transient`; `None` for that of Meta.
+    pub transient: Option<bool>,
     /// The value of the `Retry-After` header, in seconds.
     pub retry_after: Option<u32>,
     /// The value of `estimated_time_to_regain_access`, in minutes.
     pub regain_minutes: Option<u32>,
+    /// The value of `X-Business-Use-Case-Usage`; `None` for the counted one.
+    pub usage: Option<String>,
 }
 
 const RESPONSE_NAMES: [(&str, FaultResponse); 9] = [
@@ -185,6 +191,7 @@ struct RawFaultRule {
     #[serde(default)]
     after: u64,
     times: Option<u64>,
+    r#for: Option<String>,
     answer: FaultResponse,
 }
 
@@ -213,8 +220,18 @@ impl TryFrom<RawFaultRule> for FaultRule {
         {
             return Err(format!("status = {}: give 200 to 599", error.status));
         }
-        Ok(Self { target, call: raw.call, after: raw.after, times: raw.times, answer: raw.answer })
+        let duration = raw.r#for.as_deref().map(parse_duration).transpose()?;
+        Ok(Self { target, call: raw.call, after: raw.after, times: raw.times, duration, answer: raw.answer })
     }
+}
+
+/// Parses whole seconds, minutes or hours, such as `90s`, `3m` or `1h`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let units = [('s', 1), ('m', 60), ('h', 3_600)];
+    let seconds = units.into_iter().find_map(|(unit, seconds)| {
+        text.strip_suffix(unit)?.parse::<u32>().ok().map(|count| u64::from(count) * seconds)
+    });
+    seconds.map(Duration::from_secs).ok_or_else(|| format!("for = \"{text}\": give a duration such as 90s, 3m or 1h"))
 }
 
 /// The properties of a request that a plan matches.
@@ -232,6 +249,8 @@ pub(super) struct FaultInjector {
     plan: FaultPlan,
     /// How many requests matched each rule.
     match_counts: Vec<u64>,
+    /// When each rule applied first.
+    first_uses: Vec<Option<Instant>>,
     /// How many calls of each kind arrived.
     call_counts: HashMap<CallKind, u64>,
     /// How many times each number with a demo fault was called.
@@ -240,15 +259,16 @@ pub(super) struct FaultInjector {
 
 impl FaultInjector {
     pub(super) fn new(plan: FaultPlan) -> Self {
-        let match_counts = vec![0; plan.rules.len()];
-        Self { plan, match_counts, call_counts: HashMap::new(), demo_attempts: HashMap::new() }
+        let (match_counts, first_uses) = (vec![0; plan.rules.len()], vec![None; plan.rules.len()]);
+        Self { plan, match_counts, first_uses, call_counts: HashMap::new(), demo_attempts: HashMap::new() }
     }
 
     /// The fault for this request, if any. Must be called once for each request, because it counts the calls.
-    pub(super) fn next_fault(&mut self, call_info: CallInfo<'_>) -> Option<FaultResponse> {
+    pub(super) fn next_fault(&mut self, call_info: CallInfo<'_>, now: Instant) -> Option<FaultResponse> {
         let calls = self.call_counts.entry(call_info.call).or_default();
         *calls += 1;
-        for (rule, match_count) in self.plan.rules.iter().zip(&mut self.match_counts) {
+        let counters = self.match_counts.iter_mut().zip(&mut self.first_uses);
+        for (rule, (match_count, first_use)) in self.plan.rules.iter().zip(counters) {
             let matches = rule.call == call_info.call
                 && match &rule.target {
                     FaultTarget::Number(id) => call_info.number.is_some_and(|(number, _)| number == id.as_str()),
@@ -259,7 +279,11 @@ impl FaultInjector {
                 continue;
             }
             *match_count += 1;
-            if *match_count > rule.after && rule.times.is_none_or(|times| *match_count - rule.after <= times) {
+            if *match_count <= rule.after || rule.times.is_some_and(|times| *match_count - rule.after > times) {
+                continue;
+            }
+            let age = now.saturating_duration_since(*first_use.get_or_insert(now));
+            if rule.duration.is_none_or(|duration| age < duration) {
                 return Some(rule.answer.clone());
             }
         }
@@ -302,7 +326,7 @@ fn demo_fault(index: usize) -> Option<(FaultResponse, u32)> {
     match draw % 200 {
         0 | 1 => {
             let (code, status, subcode, times) = DEMO_CODES[(nth % DEMO_CODES.len() as u64) as usize];
-            let error = ErrorResponse { code, status, subcode, transient: code == 2, ..ErrorResponse::default() };
+            let error = ErrorResponse { code, status, subcode, transient: Some(code == 2), ..ErrorResponse::default() };
             Some((FaultResponse::Error(error), times.unwrap_or(u32::MAX)))
         }
         2 => {
@@ -341,6 +365,10 @@ mod tests {
         CallInfo { call: CallKind::SetPin, number: Some(number), waba: "100000000000001" }
     }
 
+    fn now() -> Instant {
+        Instant::now()
+    }
+
     fn injector(text: &str) -> FaultInjector {
         FaultInjector::new(FaultPlan::parse(text).expect("a valid plan"))
     }
@@ -351,27 +379,37 @@ mod tests {
             "[[fault]]\nnumber = \"200000000000003\"\ntimes = 2\nafter = 1\nanswer = { code = 131016, status = 500 }",
         );
         let error = FaultResponse::Error(ErrorResponse { code: 131_016, status: 500, ..ErrorResponse::default() });
-        assert_eq!(injector.next_fault(set_pin(("200000000000004", 3))), None);
-        let responses: Vec<_> = (0..4).map(|_| injector.next_fault(set_pin(("200000000000003", 2)))).collect();
+        assert_eq!(injector.next_fault(set_pin(("200000000000004", 3)), now()), None);
+        let responses: Vec<_> = (0..4).map(|_| injector.next_fault(set_pin(("200000000000003", 2)), now())).collect();
         assert_eq!(responses, [None, Some(error.clone()), Some(error), None]);
+    }
+
+    #[test]
+    fn a_fault_with_a_duration_ends_after_its_first_use() {
+        let mut injector = injector("[[fault]]\nevery = 1\nafter = 1\nfor = \"3m\"\nanswer = \"html\"");
+        let start = now();
+        let responses = [0, 0, 179, 180].map(|seconds| {
+            injector.next_fault(set_pin(("200000000000001", 0)), start + Duration::from_secs(seconds)).is_some()
+        });
+        assert_eq!(responses, [false, true, true, false]);
     }
 
     #[test]
     fn every_counts_only_calls_of_its_kind() {
         let mut injector = injector("[[fault]]\nevery = 3\nanswer = \"html\"");
         let list = CallInfo { call: CallKind::List, number: None, waba: "100000000000001" };
-        assert_eq!(injector.next_fault(list), None);
+        assert_eq!(injector.next_fault(list, now()), None);
         let are_faulty: Vec<_> =
-            (0..6).map(|_| injector.next_fault(set_pin(("200000000000001", 0))).is_some()).collect();
+            (0..6).map(|_| injector.next_fault(set_pin(("200000000000001", 0)), now()).is_some()).collect();
         assert_eq!(are_faulty, [false, false, true, false, false, true]);
     }
 
     #[test]
     fn a_list_fault_does_not_affect_pin_requests() {
         let mut injector = injector("[[fault]]\nwaba = \"100000000000001\"\ncall = \"list\"\nanswer = \"empty-page\"");
-        assert_eq!(injector.next_fault(set_pin(("200000000000001", 0))), None);
+        assert_eq!(injector.next_fault(set_pin(("200000000000001", 0)), now()), None);
         let list = CallInfo { call: CallKind::List, number: None, waba: "100000000000001" };
-        assert_eq!(injector.next_fault(list), Some(FaultResponse::EmptyPage));
+        assert_eq!(injector.next_fault(list, now()), Some(FaultResponse::EmptyPage));
     }
 
     #[test]
@@ -385,6 +423,7 @@ mod tests {
             ("[[fault]]\nevery = 1\nanswer = \"empty-page\"", "needs call = \"list\""),
             ("[[fault]]\nevery = 1\nanswer = { code = 1, status = 99 }", "status = 99"),
             ("[[fault]]\nevery = 1\nanswer = { code = 1, status = 500, stauts = 1 }", "stauts"),
+            ("[[fault]]\nevery = 1\nfor = \"3\"\nanswer = \"html\"", "a duration such as 90s"),
             ("[[fault]]\nevery = 1\ntime = 2\nanswer = \"html\"", "time"),
             ("[[faults]]\nevery = 1\nanswer = \"html\"", "faults"),
             ("[[fault]]\nevery = 1", "answer"),
@@ -435,7 +474,7 @@ mod tests {
         let index =
             (0..12_408).find(|index| matches!(demo_fault(*index), Some((FaultResponse::Error(_), 1)))).expect("one");
         let mut injector = FaultInjector::new(FaultPlan::demo());
-        assert!(injector.next_fault(set_pin(("x", index))).is_some());
-        assert_eq!(injector.next_fault(set_pin(("x", index))), None);
+        assert!(injector.next_fault(set_pin(("x", index)), now()).is_some());
+        assert_eq!(injector.next_fault(set_pin(("x", index)), now()), None);
     }
 }

@@ -4,6 +4,7 @@
 //! follows from the seed. If Meta's behavior is unknown, it gives the strictest response (see [`ABOUT`](super::ABOUT)).
 
 mod access;
+mod call_limits;
 mod fields;
 mod paging;
 mod params;
@@ -13,15 +14,16 @@ mod trace_id;
 mod generator;
 mod pin_history;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 pub use self::access::{EXPIRED_TOKEN, FULL_ACCESS_TOKEN, READ_ONLY_TOKEN};
-pub use self::generator::wabas;
+pub use self::generator::{WabaSizes, wabas};
 pub use self::params::RequestBody;
 pub use self::response::{Delivery, SimulatedResponse};
 
 use self::access::{Access, TokenRights};
+use self::call_limits::CallLimits;
 use self::fields::{NumberView, WabaView};
 use self::generator::WorldGenerator;
 use self::params::Params;
@@ -31,19 +33,24 @@ use crate::config::endpoint::{AppSecret, GraphVersion};
 use crate::domain::clock::TimePoint;
 use crate::domain::pin::PIN_DIGITS;
 
-const HOUR: Duration = Duration::from_hours(1);
-
 /// Meta's limit for `register`, and for `deregister`: 10 calls for each number in any 72 hours.
 const REGISTER_LIMIT: usize = 10;
 const REGISTER_WINDOW: Duration = Duration::from_hours(72);
+
+/// The major number of the newest version.
+/// Source: developers.facebook.com/docs/graph-api/changelog.
+const NEWEST_VERSION: u32 = 27;
 
 type PinBytes = [u8; PIN_DIGITS];
 
 /// The settings of a world.
 #[derive(Debug, Clone)]
 pub struct WorldSpec {
-    /// How many phone numbers the world has. Up to 100,000 numbers have unique display numbers.
+    /// How many phone numbers the world has, unless `waba_sizes` says so. Up to 100,000 numbers have unique display
+    /// numbers.
     pub numbers: usize,
+    /// How many numbers each WABA has; `None` for different shares of `numbers`.
+    pub waba_sizes: Option<WabaSizes>,
     /// The seed. The same seed gives the same world.
     pub seed: u64,
     /// The app secret with which the world checks `appsecret_proof`; `None` to accept any proof.
@@ -52,8 +59,10 @@ pub struct WorldSpec {
     pub requires_proof: bool,
     /// True to accept a PIN for an unregistered number. Meta's behavior is unknown.
     pub unregistered_may_set_pin: bool,
-    /// How many calls a WABA accepts in an hour; `None` for no limit, and low values in the usage headers.
+    /// How many calls a WABA accepts in any hour; `None` for no limit, and low values in the usage headers.
     pub calls_per_hour: Option<usize>,
+    /// True if refused calls count too, as Meta's documentation says.
+    pub counts_refused_calls: bool,
 }
 
 impl WorldSpec {
@@ -62,11 +71,13 @@ impl WorldSpec {
     pub const fn new(numbers: usize, seed: u64) -> Self {
         Self {
             numbers,
+            waba_sizes: None,
             seed,
             app_secret: None,
             requires_proof: false,
             unregistered_may_set_pin: false,
             calls_per_hour: None,
+            counts_refused_calls: true,
         }
     }
 }
@@ -126,8 +137,7 @@ pub struct World {
     generator: WorldGenerator,
     faults: FaultInjector,
     changes: HashMap<usize, NumberChanges>,
-    /// When each WABA was called within the last hour.
-    call_times: Vec<VecDeque<Instant>>,
+    call_limits: CallLimits,
     response_count: u64,
     pin_request_count: usize,
 }
@@ -170,11 +180,15 @@ impl World {
     #[must_use]
     pub fn new(spec: WorldSpec, faults: FaultPlan) -> Self {
         let generator = WorldGenerator::new(spec.seed, spec.numbers).with_demo_rows(faults.is_demo());
+        let generator = match spec.waba_sizes {
+            Some(sizes) => generator.with_waba_sizes(sizes),
+            None => generator,
+        };
         Self {
             generator,
             faults: FaultInjector::new(faults),
             changes: HashMap::new(),
-            call_times: vec![VecDeque::new(); generator::waba_count()],
+            call_limits: CallLimits::new(spec.calls_per_hour, spec.counts_refused_calls),
             response_count: 0,
             pin_request_count: 0,
             spec,
@@ -190,22 +204,24 @@ impl World {
         let node = path.next().unwrap_or_default();
         let edge = path.next();
         let target = if path.next().is_some() { None } else { Route::resolve(self.generator, node, edge) };
-        let mut regain_minutes = None;
-        let mut reply = if version.parse::<GraphVersion>().is_ok() {
+        let (mut regain_minutes, mut usage) = (None, None);
+        let has_version = version_exists(version);
+        let mut reply = if has_version {
             self.dispatch(request, node, target, now).unwrap_or_else(|error| {
                 regain_minutes = error.regain_minutes;
+                usage.clone_from(&error.usage);
                 error.to_response(&trace_id)
             })
         } else {
             GraphError::new(400, 2_500, format!("Unknown path components: {}", request.path)).to_response(&trace_id)
         };
-        if version.parse::<GraphVersion>().is_ok() {
+        if has_version {
             reply.headers.push(("facebook-api-version", version.to_owned()));
         }
         reply.headers.push(("x-fb-request-id", trace_id.chars().rev().collect()));
         reply.headers.push(("x-fb-trace-id", trace_id));
         if let Some(waba) = target.and_then(|target| target.waba(self.generator)) {
-            self.push_usage_headers(&mut reply, waba, regain_minutes);
+            self.call_limits.push_headers(&mut reply, waba, regain_minutes, usage);
         }
         reply
     }
@@ -225,32 +241,32 @@ impl World {
         let access = Access::check(&self.spec, request.authorization.as_deref(), &params, now)?;
         let target = target.ok_or_else(|| GraphError::no_such_object(&request.method, node))?;
         if let Some(waba) = target.waba(self.generator) {
-            self.count_call(waba, now.instant)?;
+            self.call_limits.count(waba, now.instant)?;
         }
         match (request.method.as_str(), target) {
-            ("GET", Route::Number(index)) => self.read_number(index, &params),
-            ("GET", Route::Waba(waba)) => self.read_waba(waba, &params),
-            ("GET", Route::Numbers(waba)) => self.list(waba, &params, request),
+            ("GET", Route::Number(index)) => self.read_number(index, &params, now.instant),
+            ("GET", Route::Waba(waba)) => self.read_waba(waba, &params, now.instant),
+            ("GET", Route::Numbers(waba)) => self.list(waba, &params, request, now.instant),
             ("GET", Route::DebugToken) => Ok(access::debug_token(&params)),
-            ("POST", Route::Number(index)) => self.set_pin(index, &params, &access, request),
+            ("POST", Route::Number(index)) => self.set_pin(index, &params, &access, request, now.instant),
             ("POST", Route::Register(index)) => self.register(index, &params, &access, now.instant),
             ("POST", Route::Deregister(index)) => self.deregister(index, &access, now.instant),
             _ => Err(GraphError::no_such_object(&request.method, node)),
         }
     }
 
-    fn read_number(&mut self, index: usize, params: &Params) -> Result<SimulatedResponse, GraphError> {
+    fn read_number(&mut self, index: usize, params: &Params, now: Instant) -> Result<SimulatedResponse, GraphError> {
         let fields = fields::select_fields::<NumberView>(params.text("fields"))?;
         let view = self.number_view(index, self.generator.waba_of(index));
-        let fault = self.next_fault(CallKind::Read, Some(index), view.waba);
+        let fault = self.next_fault(CallKind::Read, Some(index), view.waba, now);
         let mut body = Vec::new();
         fields::write_node(&mut body, &fields, &view);
         self.apply_read_fault(fault, SimulatedResponse::json(body))
     }
 
-    fn read_waba(&mut self, waba: usize, params: &Params) -> Result<SimulatedResponse, GraphError> {
+    fn read_waba(&mut self, waba: usize, params: &Params, now: Instant) -> Result<SimulatedResponse, GraphError> {
         let fields = fields::select_fields::<WabaView>(params.text("fields"))?;
-        let fault = self.next_fault(CallKind::Read, None, waba);
+        let fault = self.next_fault(CallKind::Read, None, waba, now);
         let mut body = Vec::new();
         fields::write_node(&mut body, &fields, &WabaView { waba });
         self.apply_read_fault(fault, SimulatedResponse::json(body))
@@ -261,10 +277,11 @@ impl World {
         waba: usize,
         params: &Params,
         request: &SimulatedRequest,
+        now: Instant,
     ) -> Result<SimulatedResponse, GraphError> {
         let fields = fields::select_fields::<NumberView>(params.text("fields"))?;
         let mut page = paging::PageRange::from_params(params, self.generator.numbers_of(waba).len())?;
-        let fault = self.next_fault(CallKind::List, None, waba);
+        let fault = self.next_fault(CallKind::List, None, waba, now);
         if fault == Some(FaultResponse::EmptyPage) {
             page = page.into_empty();
         }
@@ -324,11 +341,12 @@ impl World {
         params: &Params,
         access: &Access,
         request: &SimulatedRequest,
+        now: Instant,
     ) -> Result<SimulatedResponse, GraphError> {
         access.require(TokenRights::Change)?;
         let pin = parse_pin(params)?;
         self.changes.entry(index).or_default().pins_sent.push(pin);
-        let Some(fault) = self.next_fault(CallKind::SetPin, Some(index), self.generator.waba_of(index)) else {
+        let Some(fault) = self.next_fault(CallKind::SetPin, Some(index), self.generator.waba_of(index), now) else {
             return self.apply_pin(index, pin);
         };
         let is_applied = matches!(
@@ -394,45 +412,18 @@ impl World {
         self.changes.get(&index).and_then(|changes| changes.pin).or_else(|| self.generator.initial_pin(index))
     }
 
-    fn next_fault(&mut self, call: CallKind, index: Option<usize>, waba: usize) -> Option<FaultResponse> {
+    fn next_fault(&mut self, call: CallKind, index: Option<usize>, waba: usize, now: Instant) -> Option<FaultResponse> {
         let number = index.map(|index| (generator::number_id(index), index));
         let number = number.as_ref().map(|(id, index)| (id.as_str(), *index));
-        self.faults.next_fault(CallInfo { call, number, waba: &generator::waba_id(waba) })
+        self.faults.next_fault(CallInfo { call, number, waba: &generator::waba_id(waba) }, now)
     }
+}
 
-    fn count_call(&mut self, waba: usize, now: Instant) -> Result<(), GraphError> {
-        let Some(limit) = self.spec.calls_per_hour else { return Ok(()) };
-        let calls = &mut self.call_times[waba];
-        while calls.front().is_some_and(|at| now.saturating_duration_since(*at) >= HOUR) {
-            calls.pop_front();
-        }
-        // Counts refused calls too, because calls during a throttle extend it.
-        calls.push_back(now);
-        if calls.len() <= limit {
-            return Ok(());
-        }
-        // The next call is accepted when all but `limit - 1` of these calls are an hour old.
-        let wait = calls.get(calls.len() - limit).map_or(HOUR, |at| (*at + HOUR).saturating_duration_since(now));
-        let regain_minutes = u32::try_from(wait.as_secs().div_ceil(60)).ok();
-        Err(GraphError { regain_minutes, ..GraphError::titled(400, 80_008) })
-    }
-
-    fn push_usage_headers(&self, reply: &mut SimulatedResponse, waba: usize, regain_minutes: Option<u32>) {
-        let calls = self.call_times[waba].len();
-        let percent = match (regain_minutes, self.spec.calls_per_hour) {
-            (Some(_), _) => 100,
-            (None, Some(limit)) => (calls * 100 / limit.max(1)).min(100),
-            (None, None) => 1,
-        };
-        let usage = format!(r#""call_count":{percent},"total_cputime":1,"total_time":1"#);
-        let business = format!(
-            r#"{{"{}":[{{"type":"whatsapp_business_management",{usage},"estimated_time_to_regain_access":{}}}]}}"#,
-            generator::waba_id(waba),
-            regain_minutes.unwrap_or(0)
-        );
-        reply.headers.push(("x-app-usage", r#"{"call_count":1,"total_cputime":1,"total_time":1}"#.to_owned()));
-        reply.headers.push(("x-business-use-case-usage", business));
-    }
+/// True for a version up to the newest.
+fn version_exists(version: &str) -> bool {
+    let major = version.strip_prefix('v').and_then(|rest| rest.split_once('.')).map(|(major, _)| major.parse::<u32>());
+    version.parse::<GraphVersion>().is_ok()
+        && major.is_some_and(|major| major.is_ok_and(|major| major <= NEWEST_VERSION))
 }
 
 fn parse_pin(params: &Params) -> Result<PinBytes, GraphError> {

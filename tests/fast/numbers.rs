@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
+use pindesk::domain::clock::Clock;
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::domain::outcome::ReadFailure;
+use pindesk::domain::outcome::{ListDefect, ReadFailure};
 use pindesk::domain::text::CleanText;
 use pindesk::graph::Graph;
 use pindesk::numbers::{self, NumberSources, NumbersEvent, SendPermit};
+use pindesk::pace::Pace;
 use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec, wabas};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -46,10 +48,14 @@ fn graph(url: &str) -> Graph {
     Graph::new(&endpoint, Credentials { token, app_secret: None }, 16).expect("a client")
 }
 
+fn pace() -> Pace {
+    Pace::new(16, Clock::System, |_| {})
+}
+
 async fn read_numbers_at(url: &str, sources: NumberSources) -> Vec<(Duration, NumbersEvent)> {
     let graph = graph(url);
     let (start, events) = (Instant::now(), Mutex::default());
-    numbers::read_numbers(&graph, sources, &|event| {
+    numbers::read_numbers(&graph, &pace(), sources, &|event| {
         let events: &Mutex<Vec<_>> = &events;
         events.lock().expect("not poisoned").push((start.elapsed(), event));
     })
@@ -116,7 +122,7 @@ async fn the_next_page_is_requested_when_the_last_was_accepted() {
         .boxed()
     };
     let sources = NumberSources { wabas: all_wabas()[..1].to_vec(), numbers: Vec::new() };
-    numbers::read_with_backpressure(&graph(&simulator.base_url()), sources, &reserve).await;
+    numbers::read_with_backpressure(&graph(&simulator.base_url()), &pace(), sources, &reserve).await;
     assert_eq!(reported.load(SeqCst), 4, "three pages and the result of the WABA");
 }
 
@@ -209,6 +215,7 @@ async fn a_waiting_single_number_is_skipped_if_a_waba_lists_it() {
     let wabas = vec![Arc::new(wabas().swap_remove(0))];
     numbers::read_with_backpressure(
         &graph(&simulator.base_url()),
+        &pace(),
         NumberSources { wabas, numbers: vec![(id(7), None)] },
         &reserve,
     )
@@ -232,6 +239,87 @@ async fn a_list_that_repeats_a_cursor_fails() {
     let server = ScriptedServer::start_with_stopped_clock(cursors.into_iter().map(page).collect()).await;
     let wabas = vec![Arc::new(wabas().swap_remove(0))];
     let events = read_numbers_at(&server.url(), NumberSources { wabas, numbers: Vec::new() }).await;
-    assert_eq!(waba_results(&events)["us-retail"], &Err(ReadFailure::UnexpectedReply { http_status: 200 }));
+    assert_eq!(waba_results(&events)["us-retail"], &Err(ReadFailure::IncompleteList(ListDefect::Loop)));
     assert_eq!(server.requests().len(), 4);
+}
+
+/// A page of a list; `paging` is JSON.
+fn page(rows: &str, paging: &str) -> Vec<ScriptStep> {
+    reply("200 OK", "", &format!(r#"{{"data":[{rows}],"paging":{paging}}}"#))
+}
+
+fn reply(status: &str, headers: &str, body: &str) -> Vec<ScriptStep> {
+    let reply = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len());
+    vec![ScriptStep::Bytes(reply.into_bytes())]
+}
+
+/// Reads the list of one WABA from a server with this script: the IDs, in order, and the result.
+async fn read_scripted_list(script: Vec<Vec<ScriptStep>>) -> (Vec<String>, Result<(), ReadFailure>, Vec<String>) {
+    let server = ScriptedServer::start(script).await;
+    let sources = NumberSources { wabas: vec![Arc::new(wabas().swap_remove(0))], numbers: Vec::new() };
+    let events = read_numbers_at(&server.url(), sources).await;
+    let ids = received_numbers(&events).map(|number| number.id.to_string()).collect();
+    (ids, waba_results(&events)["us-retail"].clone(), server.requests())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_on_two_pages_is_one_row() {
+    let (ids, result, _) = read_scripted_list(vec![
+        page(r#"{"id":"1"},{"id":"2"}"#, r#"{"cursors":{"after":"A"},"next":"https://x/"}"#),
+        page(r#"{"id":"2"},{"id":"3"}"#, r#"{"cursors":{"after":"B"}}"#),
+    ])
+    .await;
+    assert_eq!((ids, result), (["1", "2", "3"].map(str::to_owned).to_vec(), Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_a_list_is_never_called_the_whole() {
+    let incomplete = |defect| Err(ReadFailure::IncompleteList(defect));
+    let cases = [
+        (page(r#"{"id":"1"}"#, r#"{"cursors":{},"next":"https://x/"}"#), incomplete(ListDefect::NoContinuation)),
+        (page(r#"{"id":"1"},{"id":""},{}"#, "{}"), incomplete(ListDefect::UnusableRows(2))),
+    ];
+    for (script, expected) in cases {
+        let (ids, result, _) = read_scripted_list(vec![script]).await;
+        assert_eq!((ids, result), (vec!["1".to_owned()], expected));
+    }
+    let endless =
+        (0..150).map(|n| page(r#"{"id":"1"}"#, &format!(r#"{{"cursors":{{"after":"c{n}"}},"next":"https://x/"}}"#)));
+    let (ids, result, requests) = read_scripted_list(endless.collect()).await;
+    assert_eq!((ids.len(), result, requests.len()), (1, incomplete(ListDefect::Endless), 102));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_with_too_much_data_is_read_in_smaller_ones() {
+    let error = r#"{"error":{"message":"Please reduce the amount of data you're asking for, then retry","code":1}}"#;
+    let (ids, result, requests) =
+        read_scripted_list(vec![reply("500 X", "", error), reply("500 X", "", error), page(r#"{"id":"1"}"#, "{}")])
+            .await;
+    assert_eq!((ids, result), (vec!["1".to_owned()], Ok(())));
+    let limits = ["&limit=100 ", "&limit=50 ", "&limit=25 "];
+    assert!(requests.iter().zip(limits).all(|(request, limit)| request.contains(limit)), "{requests:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_list_goes_on_by_itself() {
+    let error = r#"{"error":{"message":"m","code":80008,"is_transient":true}}"#;
+    let throttled = || reply("400 X", "", error);
+    let start = Instant::now();
+    let script = vec![throttled(), throttled(), throttled(), throttled(), page(r#"{"id":"1"}"#, "{}")];
+    let (ids, result, requests) = read_scripted_list(script).await;
+    assert_eq!((ids, result, requests.len()), (vec!["1".to_owned()], Ok(()), 5));
+    assert!(start.elapsed() >= Duration::from_mins(1 + 2 + 4 + 8), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_of_another_kind_has_no_row() {
+    let simulator = start_simulator(10, Duration::ZERO, "").await;
+    let waba_id = "100000000000001".parse().expect("an ID");
+    let sources = NumberSources { wabas: all_wabas(), numbers: vec![(waba_id, None)] };
+    let events = read_numbers(&simulator, sources).await;
+    assert!(received_numbers(&events).all(|number| number.id != waba_id && number.display_number.is_some()));
+    assert_eq!(received_numbers(&events).count(), 10);
+    assert!(events.iter().any(|(_, event)| {
+        matches!(event, NumbersEvent::NumberFailed(id, ReadFailure::WrongKind { .. }) if *id == waba_id)
+    }));
 }

@@ -17,11 +17,12 @@ mod refusals;
 mod resolving;
 mod starting;
 mod stopping;
+mod throttles;
 mod updates;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
@@ -34,6 +35,7 @@ use pindesk::domain::standing::NotSentReason;
 use pindesk::graph::Graph;
 use pindesk::jobs::{JobsHandle, Recorder};
 use pindesk::journal::RecoveryReport;
+use pindesk::pace::{Pace, Pause};
 use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -105,6 +107,8 @@ struct JobsFixture {
     jobs: JobsHandle,
     progress: UnboundedReceiver<Progress>,
     states: HashMap<PhoneNumberId, Vec<ChangeState>>,
+    /// Every pause that was told.
+    pauses: Arc<Mutex<Vec<Pause>>>,
     recorder: Recorder,
     state: StateFixture,
 }
@@ -120,8 +124,11 @@ impl JobsFixture {
 
     fn with_parts(state: StateFixture, clock: Clock, graph: Option<Graph>, concurrency: usize) -> Self {
         let (recorder, RecoveryReport { unresolved, .. }) = state.open_journal(clock);
-        let (jobs, progress) = JobsHandle::start(graph, recorder.clone(), unresolved, concurrency, clock);
-        Self { jobs, progress, states: HashMap::new(), recorder, state }
+        let pauses = Arc::<Mutex<Vec<Pause>>>::default();
+        let told = Arc::clone(&pauses);
+        let pace = Pace::new(concurrency, clock, move |pause| told.lock().expect("no panic").push(pause));
+        let (jobs, progress) = JobsHandle::start(graph, recorder.clone(), unresolved, concurrency, pace, clock);
+        Self { jobs, progress, states: HashMap::new(), pauses, recorder, state }
     }
 
     /// The doubts of an earlier run, which the actor reports before anything else.
@@ -198,8 +205,11 @@ impl JobsFixture {
 
 fn state_label(state: &ChangeState) -> String {
     match state {
-        ChangeState::Queued | ChangeState::Waiting { in_doubt: false, .. } => state.keyword().to_owned(),
+        ChangeState::Queued
+        | ChangeState::Waiting { in_doubt: false, .. }
+        | ChangeState::Paused { in_doubt: false, .. } => state.keyword().to_owned(),
         ChangeState::Waiting { in_doubt: true, .. } => "retry?".to_owned(),
+        ChangeState::Paused { in_doubt: true, .. } => "paused?".to_owned(),
         ChangeState::Sending { attempt } => format!("sending-{attempt}"),
         ChangeState::Set(finished)
         | ChangeState::Failed(finished, _)

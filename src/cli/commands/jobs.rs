@@ -1,7 +1,8 @@
 //! `pindesk jobs`: lists, shows, checks and reports jobs, and resumes one.
 //!
-//! A job is what an operator confirmed at once. Resuming sends the numbers that were never sent. It never resends a number
-//! that failed or is in doubt, because an operator has to look at it first.
+//! A job is what an operator confirmed at once. Resuming sends the numbers that were not sent, and those that Meta refused
+//! for a reason outside them; on request, all that Meta refused. It never resends a number that is in doubt, because an
+//! operator has to look at it first.
 
 mod check;
 mod record;
@@ -25,6 +26,7 @@ use crate::cli::number_arg::NumberArg;
 use crate::cli::output::job::ResultPrinter;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
+use crate::cli::pauses;
 use crate::cli::pin_file;
 use crate::cli::records::{self, require_config};
 use crate::cli::run_job::{self, ConfirmedJob};
@@ -50,7 +52,7 @@ pub(crate) enum JobsCommand {
     Check(JobsCheckArgs),
     /// Report a job for a ticket or a spreadsheet
     Report(JobsReportArgs),
-    /// Send the numbers of a job that were never sent
+    /// Send what a job left: numbers not sent, or refused for the token, a permission or the pace
     Resume(JobsResumeArgs),
 }
 
@@ -62,6 +64,9 @@ pub(crate) struct JobsResumeArgs {
     /// File with the PIN of the job, unless its PINs are random
     #[arg(long, value_name = "FILE")]
     pin_file: Option<PathBuf>,
+    /// Also the numbers that Meta refused for their own reasons, each with a new change
+    #[arg(long)]
+    failed: bool,
     /// The count of numbers
     #[arg(long, value_name = "COUNT")]
     confirm: Option<String>,
@@ -132,8 +137,9 @@ fn check(
         Vec::new()
     } else {
         let graph = open_graph(&config.profile)?;
+        let pace = pauses::new_pace(&config.profile, config.profile.concurrency, options);
         let session = records::open_journal(state_dir, &config, true)?;
-        check::read_and_resolve(&ids, config.profile.name, &graph, session, options)?
+        check::read_and_resolve(&ids, config.profile.name, &graph, pace, session, options)?
     };
     let (job, known) = find_job_with_names(state_dir, false, id)?;
     check::print(&ids, codes, &job, &known, options)
@@ -149,9 +155,10 @@ fn require_profile(job: &JobSummary, profile: &Profile) -> Result<(), CliError> 
         .remedy(format!("Add: --profile {}", job.profile)))
 }
 
-/// The numbers of a job that were never sent.
-fn unsent_numbers(numbers: &[JobNumber]) -> Vec<PhoneNumberId> {
-    numbers.iter().filter(|number| number.is_resumable()).map(|number| number.number).collect()
+/// The numbers that resuming sends; with `failed`, all that Meta refused are among them.
+fn numbers_left(numbers: &[JobNumber], failed: bool) -> Vec<PhoneNumberId> {
+    let is_left = |number: &&JobNumber| number.is_resumable() || failed && number.has_failed();
+    numbers.iter().filter(is_left).map(|number| number.number).collect()
 }
 
 fn resume(
@@ -166,7 +173,7 @@ fn resume(
     if job.status == JobStatus::Running {
         return Err(CliError::not_ready(format!("another process is working on job {id}")).nothing_sent());
     }
-    if unsent_numbers(&numbers).is_empty() {
+    if numbers_left(&numbers, args.failed).is_empty() {
         return Ok(report_nothing_left(id, OutputOptions::new(args.json, global)));
     }
     // The recorded outcomes are not needed while the rest is sent.
@@ -178,7 +185,7 @@ fn resume(
     checks::require_writable(&config.profile, global)?;
     let session = records::open_journal(state_dir, &config, true)?;
     // Read again: opening the journal imports changes that only the escrow file had.
-    let ids = unsent_numbers(&find_job(state_dir, id)?.numbers);
+    let ids = numbers_left(&find_job(state_dir, id)?.numbers, args.failed);
     if ids.is_empty() {
         return Ok(report_nothing_left(id, OutputOptions::new(args.json, global)));
     }
@@ -186,18 +193,21 @@ fn resume(
     checks::require_escrow_for_random(&pins, Selection::Many, session.recipients.is_some())?;
     let graph = open_graph(&config.profile)?;
     let runtime = build_runtime()?;
-    let result = lookup::look_up(&runtime, &graph, &config.profile, ids.into_iter().map(NumberArg::Id).collect());
+    let options = OutputOptions::new(args.json, global);
+    let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
+    let pace = pauses::new_pace(&config.profile, concurrency, options);
+    let requests = ids.into_iter().map(NumberArg::Id).collect();
+    let result = lookup::look_up(&runtime, &graph, &pace, &config.profile, requests);
     let numbers = result.into_numbers(config.profile.name.as_str())?;
     let unconfirmed = Unconfirmed::for_send(global);
     let flags = ConfirmFlags { may_replace: args.replace, confirm: args.confirm.as_deref(), unconfirmed };
     checks::check_numbers(&config.profile, &pins, &numbers, Selection::Many, flags)?;
     session.cache_numbers(&config.profile.name, &numbers);
     records::warn_unresolved(&session.report, global.quiet);
-    let options = OutputOptions::new(args.json, global);
-    let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let profile = config.profile.name;
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
-    let confirmed = ConfirmedJob { profile, resumed_job: Some(id), note: None, plan, graph, session, concurrency };
+    let confirmed =
+        ConfirmedJob { profile, resumed_job: Some(id), note: None, plan, graph, pace, session, concurrency };
     run_job::run(confirmed, runtime, options)
 }
 

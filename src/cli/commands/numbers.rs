@@ -15,8 +15,10 @@ use crate::cli::number_arg::NumberArg;
 use crate::cli::ordered_reads::OrderedReads;
 use crate::cli::output::number_table::{self, LastRequests, TableOptions};
 use crate::cli::output::numbers::{NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
+use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
+use crate::cli::pauses;
 use crate::cli::read_failure::{self, waba_label};
 use crate::cli::records::{self, require_config, require_numbers};
 use crate::cli::runtime::{build_runtime, open_graph};
@@ -25,7 +27,8 @@ use crate::domain::clock::Clock;
 use crate::domain::number::{Number, TwoStep, WabaId};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
-use crate::numbers::{NumberSources, NumbersEvent};
+use crate::numbers::{self, NumberSources, NumbersEvent};
+use crate::pace::Pace;
 use crate::policy::error_catalog::Explanation;
 
 #[derive(Debug, Subcommand)]
@@ -109,7 +112,7 @@ pub(crate) fn run(
     let graph = open_graph(&profile)?;
     match command {
         NumbersCommand::List(args) => list(args, &profile, graph, &config::resolve_state_dir(overrides, env)?, global),
-        NumbersCommand::Show { number, json } => show(number, *json, &profile, &graph),
+        NumbersCommand::Show { number, json } => show(number, *json, &profile, &graph, global),
     }
 }
 
@@ -125,7 +128,8 @@ fn list(
     let mut output = NumberPrinter::new(args.number_writer(), args.two_step.map(TwoStep::from), individual_ids);
     let (mut unread_wabas, mut codes) = (Vec::new(), Vec::new());
     let is_quiet = global.quiet;
-    let mut ordered = OrderedReads::start(graph, sources)?;
+    let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
+    let mut ordered = OrderedReads::start(graph, pace, sources)?;
     while let Some(event) = ordered.next_event() {
         let printed = match event {
             NumbersEvent::Page(numbers) => output.print_page(numbers),
@@ -209,8 +213,15 @@ fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSou
     Ok(NumberSources { wabas, numbers: Vec::new() })
 }
 
-fn show(arg: &NumberArg, is_json: bool, profile: &Profile, graph: &Graph) -> Result<ExitCode, CliError> {
-    let mut number = read_shown_number(arg, profile, graph)?;
+fn show(
+    arg: &NumberArg,
+    is_json: bool,
+    profile: &Profile,
+    graph: &Graph,
+    global: &GlobalArgs,
+) -> Result<ExitCode, CliError> {
+    let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
+    let mut number = read_shown_number(arg, profile, graph, &pace)?;
     let printed = if is_json {
         print_json(&NumberRecord::exact(&number))
     } else {
@@ -221,16 +232,16 @@ fn show(arg: &NumberArg, is_json: bool, profile: &Profile, graph: &Graph) -> Res
 }
 
 /// Reads a number, listed or not. What Meta does not know as an ID may be a display number of the profile.
-fn read_shown_number(arg: &NumberArg, profile: &Profile, graph: &Graph) -> Result<Number, CliError> {
+fn read_shown_number(arg: &NumberArg, profile: &Profile, graph: &Graph, pace: &Pace) -> Result<Number, CliError> {
     let runtime = build_runtime()?;
-    let Some(id) = arg.id() else { return lookup::find_number(&runtime, graph, profile, arg) };
-    let failure = match runtime.block_on(graph.read_number(id)) {
+    let Some(id) = arg.id() else { return lookup::find_number(&runtime, graph, pace, profile, arg) };
+    let failure = match runtime.block_on(numbers::read_one(graph, pace, id)) {
         Ok(number) => return Ok(number),
         Err(failure) => failure,
     };
     let code = read_failure::exit_code(&failure);
     if code == ExitCode::Failed
-        && let Ok(number) = lookup::find_number(&runtime, graph, profile, arg)
+        && let Ok(number) = lookup::find_number(&runtime, graph, pace, profile, arg)
     {
         return Ok(number);
     }

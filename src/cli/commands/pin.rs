@@ -23,6 +23,7 @@ use crate::cli::output::dry_run;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
+use crate::cli::pauses;
 use crate::cli::pin_file::{self, STDIN_PATH};
 use crate::cli::records::{self, require_config};
 use crate::cli::run_job::{self, ConfirmedJob};
@@ -33,6 +34,7 @@ use crate::domain::pin_plan::PinPlan;
 use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
+use crate::pace::Pace;
 use crate::preflight;
 
 /// Enough for 100,000 IDs with comments.
@@ -107,7 +109,7 @@ pub(crate) fn run(
     let mut requested = RequestedNumbers::from_args(args)?;
     if !requested.is_usable() {
         // The list is checked before the config, which only adds what is unknown in it.
-        requested.reject_invalid(require_config(overrides, env).ok().as_ref())?;
+        requested.reject_invalid(require_config(overrides, env).ok().as_ref(), global)?;
     }
     let pins = pin_file::choose_pins(args.pin_file.as_deref())?;
     let state_dir = config::resolve_state_dir(overrides, env)?;
@@ -129,12 +131,14 @@ pub(crate) fn run(
     checks::require_escrow_for_random(&pins, selection, has_escrow)?;
     let graph = open_graph(&config.profile)?;
     let runtime = build_runtime()?;
-    let numbers = requested.look_up(&runtime, &graph, &config.profile)?;
+    let options = OutputOptions::new(args.json, global);
+    let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
+    let pace = pauses::new_pace(&config.profile, concurrency, options);
+    let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile)?;
     let numbers = requested.take_first(numbers, args.first, global.quiet);
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
     let flags = ConfirmFlags { may_replace: args.replace, confirm: args.confirm.as_deref(), unconfirmed };
     checks::check_numbers(&config.profile, &pins, &numbers, selection, flags)?;
-    let options = OutputOptions::new(args.json, global);
     let Some(session) = session else {
         let confirmation = checks::expected_confirmation(selection, &numbers);
         return dry_run::print(&numbers, &confirmation, options);
@@ -142,11 +146,10 @@ pub(crate) fn run(
     // Later commands name the numbers of this job, without asking Meta.
     session.cache_numbers(&config.profile.name, &numbers);
     records::warn_unresolved(&session.report, global.quiet);
-    let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let profile = config.profile.name;
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
     let note = args.note.clone();
-    let confirmed = ConfirmedJob { profile, resumed_job: None, note, plan, graph, session, concurrency };
+    let confirmed = ConfirmedJob { profile, resumed_job: None, note, plan, graph, pace, session, concurrency };
     run_job::run(confirmed, runtime, options)
 }
 
@@ -192,22 +195,29 @@ impl RequestedNumbers {
     }
 
     /// Reads the numbers at Meta, in the order of the list.
-    fn look_up(&mut self, runtime: &Runtime, graph: &Graph, profile: &Profile) -> Result<Vec<Number>, CliError> {
+    fn look_up(
+        &mut self,
+        runtime: &Runtime,
+        graph: &Graph,
+        pace: &Pace,
+        profile: &Profile,
+    ) -> Result<Vec<Number>, CliError> {
         if let Some(number) = &self.single {
-            return Ok(vec![lookup::find_number(runtime, graph, profile, number)?]);
+            return Ok(vec![lookup::find_number(runtime, graph, pace, profile, number)?]);
         }
-        let result = lookup::look_up(runtime, graph, profile, self.number_list.requests());
+        let result = lookup::look_up(runtime, graph, pace, profile, self.number_list.requests());
         self.flag(profile, &result);
         self.number_list.check(&self.source_name)?;
         result.into_numbers(profile.name.as_str())
     }
 
     /// Refuses a list with errors. Lists unknown numbers as well, if Meta can be asked.
-    fn reject_invalid(&mut self, config: Option<&Config>) -> Result<(), CliError> {
+    fn reject_invalid(&mut self, config: Option<&Config>, global: &GlobalArgs) -> Result<(), CliError> {
         if let Some(Config { profile, .. }) = config
             && let (Ok(graph), Ok(runtime)) = (open_graph(profile), build_runtime())
         {
-            let result = lookup::look_up(&runtime, &graph, profile, self.number_list.requests());
+            let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
+            let result = lookup::look_up(&runtime, &graph, &pace, profile, self.number_list.requests());
             self.flag(profile, &result);
         }
         self.number_list.check(&self.source_name)

@@ -15,7 +15,7 @@ use crate::cli::output::stdio::eprint_line;
 use crate::cli::runtime::build_runtime;
 use crate::cli::simulator_config::write_config;
 use crate::cli::simulator_spec::{DEFAULT_NUMBERS, DEFAULT_SEED, FAULT_FILE_HELP, read_fault_plan, simulator_spec};
-use crate::simulator::{FaultPlan, Simulator};
+use crate::simulator::{FaultPlan, Simulator, WabaSizes};
 
 #[derive(Debug, Args)]
 #[command(after_help = FAULT_FILE_HELP)]
@@ -42,6 +42,21 @@ pub(crate) struct SimulatorArgs {
     /// Response latency, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0, value_parser = arg_parsers::integer_at_least(0_u64))]
     latency: u64,
+    /// How many numbers each WABA has, instead of a share of all numbers, such as 9000,500
+    #[arg(
+        long,
+        value_name = "N,...",
+        conflicts_with = "numbers",
+        value_delimiter = ',',
+        value_parser = arg_parsers::integer_at_least(0_usize)
+    )]
+    waba_sizes: Vec<usize>,
+    /// How many calls each WABA accepts in any hour
+    #[arg(long, value_name = "N", value_parser = arg_parsers::integer_at_least(1_usize))]
+    calls_per_hour: Option<usize>,
+    /// Do not count refused calls among those of the hour
+    #[arg(long, requires = "calls_per_hour")]
+    refused_calls_are_free: bool,
     /// Fault file (see below)
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
@@ -50,10 +65,23 @@ pub(crate) struct SimulatorArgs {
     write_config: Option<PathBuf>,
 }
 
+/// The sizes of all WABAs; those that are not given are empty.
+fn waba_sizes(given: &[usize]) -> Result<Option<WabaSizes>, CliError> {
+    let mut sizes = WabaSizes::default();
+    if given.len() > sizes.len() {
+        return Err(CliError::usage(format!("--waba-sizes: there are only {} WABAs", sizes.len())));
+    }
+    sizes[..given.len()].copy_from_slice(given);
+    Ok((!given.is_empty()).then_some(sizes))
+}
+
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(args: &SimulatorArgs) -> Result<ExitCode, CliError> {
     let plan = args.faults.as_deref().map(read_fault_plan).transpose()?.unwrap_or_else(FaultPlan::none);
-    let spec = simulator_spec(args.numbers, args.seed, args.latency, plan);
+    let mut spec = simulator_spec(args.numbers, args.seed, args.latency, plan);
+    spec.world.waba_sizes = waba_sizes(&args.waba_sizes)?;
+    spec.world.calls_per_hour = args.calls_per_hour;
+    spec.world.counts_refused_calls = !args.refused_calls_are_free;
     build_runtime()?.block_on(async {
         let cannot_listen = |error: io::Error| CliError::usage(format!("cannot listen on {}: {error}", args.listen));
         let simulator = Simulator::start(args.listen, spec).await.map_err(cannot_listen)?;

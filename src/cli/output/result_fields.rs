@@ -60,6 +60,7 @@ pub(crate) fn http_status(state: &ChangeState) -> Option<u16> {
         ChangeState::Queued
         | ChangeState::Sending { .. }
         | ChangeState::Waiting { .. }
+        | ChangeState::Paused { .. }
         | ChangeState::NotSent(..)
         | ChangeState::Resolved(..) => None,
     }
@@ -68,7 +69,7 @@ pub(crate) fn http_status(state: &ChangeState) -> Option<u16> {
 /// Attempts of this change. Those of an older PIN are not counted.
 pub(crate) fn attempts(state: &ChangeState) -> u8 {
     match state {
-        ChangeState::Queued => 0,
+        ChangeState::Queued | ChangeState::Paused { .. } => 0,
         ChangeState::Sending { attempt } | ChangeState::Waiting { attempt, .. } => *attempt,
         ChangeState::Set(completion)
         | ChangeState::Failed(completion, _)
@@ -93,6 +94,7 @@ pub(crate) fn local_refusal(state: &ChangeState) -> Option<&CleanText> {
         ChangeState::Queued
         | ChangeState::Sending { .. }
         | ChangeState::Waiting { .. }
+        | ChangeState::Paused { .. }
         | ChangeState::Set(_)
         | ChangeState::Failed(..)
         | ChangeState::Resolved(..) => None,

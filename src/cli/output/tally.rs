@@ -10,7 +10,8 @@ use crate::cli::output::table;
 use crate::cli::read_failure::api_error_exit_code;
 use crate::domain::change::{ChangeState, JobId};
 use crate::domain::outcome::SendFailure;
-use crate::domain::standing::{ChangeResult, NotSentReason};
+use crate::domain::standing::{ChangeResult, NotApplied, NotSentReason};
+use crate::policy::error_catalog;
 
 #[derive(Serialize)]
 struct JobSummaryRecord {
@@ -31,6 +32,8 @@ pub(crate) struct Tally {
     pub(crate) failed: usize,
     pub(crate) not_sent: usize,
     pub(crate) no_answer: usize,
+    /// Numbers that a resumed job sends: those that were not sent, and those that Meta refused for a reason outside them.
+    pub(crate) resumable: usize,
     /// Numbers among those that failed or were not sent whose older PIN is in doubt.
     pub(crate) older_pin_in_doubt: usize,
     /// The exit code of the failures so far.
@@ -46,6 +49,7 @@ impl Default for Tally {
             failed: 0,
             not_sent: 0,
             no_answer: 0,
+            resumable: 0,
             older_pin_in_doubt: 0,
             failure_code: ExitCode::Done,
             stopped: 0,
@@ -69,13 +73,28 @@ impl Tally {
         match state {
             ChangeState::InDoubt(details) => {
                 self.older_pin_in_doubt += usize::from(details.newer_pin.is_some());
+                self.resumable += usize::from(match &details.newer_pin {
+                    Some(NotApplied::Refused(error)) => error_catalog::is_cause_outside_number(error),
+                    Some(NotApplied::NotSent(_)) => true,
+                    None => false,
+                });
             }
-            ChangeState::Failed(_, error) => self.add_failure(api_error_exit_code(error)),
-            ChangeState::NotSent(_, NotSentReason::Stopped) => self.stopped += 1,
-            ChangeState::NotSent(_, reason) => self.add_failure(not_sent_exit_code(reason)),
+            ChangeState::Failed(_, error) => {
+                self.resumable += usize::from(error_catalog::is_cause_outside_number(error));
+                self.add_failure(api_error_exit_code(error));
+            }
+            ChangeState::NotSent(_, reason) => {
+                self.resumable += 1;
+                if *reason == NotSentReason::Stopped {
+                    self.stopped += 1;
+                } else {
+                    self.add_failure(not_sent_exit_code(reason));
+                }
+            }
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
             | ChangeState::Set(_)
             | ChangeState::Resolved(..) => {}
         }
@@ -106,9 +125,9 @@ impl Tally {
         format!("Job {job}, {numbers}: {set} set, {failed} failed, {not_sent} not sent, {no_answer} no answer.")
     }
 
-    /// How to send what was not sent, if anything is left.
+    /// How to send the rest, if anything is left.
     pub(crate) fn resume_hint(&self, job: JobId) -> Option<String> {
-        let left = self.not_sent;
+        let left = self.resumable;
         (left > 0).then(|| format!("To send the rest: pindesk jobs resume {job} --confirm {left}"))
     }
 
@@ -143,8 +162,11 @@ const fn not_sent_exit_code(reason: &NotSentReason) -> ExitCode {
         NotSentReason::Failure(SendFailure::NoConnection(_) | SendFailure::Tls(_)) | NotSentReason::TooManyInDoubt => {
             ExitCode::NoConnection
         }
-        NotSentReason::TokenRefused => ExitCode::NoAccess,
+        NotSentReason::TokenRefused | NotSentReason::AppRefused(_) => ExitCode::NoAccess,
         NotSentReason::Stopped
+        | NotSentReason::UnknownRefusals(_)
+        | NotSentReason::Throttled(_)
+        | NotSentReason::Paused
         | NotSentReason::WabaRefused(_)
         | NotSentReason::Failure(SendFailure::RefusedLocally(_)) => ExitCode::Failed,
     }

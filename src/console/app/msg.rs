@@ -11,6 +11,7 @@ use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
 use crate::journal::{HistoryEntry, NumberRecord};
+use crate::pace::Pause;
 
 /// Something that happened: a key, a report of the worker, a signal or a timer.
 #[derive(Debug)]
@@ -56,6 +57,8 @@ pub enum Msg {
         /// The number as Meta reports it, or why it was not read.
         result: Result<Number, ReadFailure>,
     },
+    /// Calls to Meta are paused, because it limits them.
+    CallsPaused(Pause),
     /// Changes have new states: the latest of each number.
     ProgressReceived(Vec<Progress>),
     /// A random PIN was generated; `None` if the system has no random numbers.

@@ -45,7 +45,10 @@ impl App {
     fn change_progressed(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> Vec<Effect> {
         self.shared.report_change(id, state, now);
         let is_bad = match state {
-            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => return Vec::new(),
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. } => return Vec::new(),
             ChangeState::Set(_) => {
                 self.shared.connection = Connection::Online;
                 false

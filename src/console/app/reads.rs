@@ -11,7 +11,9 @@ use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::format_count;
+use crate::pace::Pause;
 use crate::policy::error_catalog::Explanation;
+use crate::policy::quota::QuotaScope;
 
 impl App {
     pub(super) fn page_received(&mut self, refresh_id: u32, numbers: &[Number]) {
@@ -68,6 +70,18 @@ impl App {
                 self.shared.refresh.unread_wabas.push((waba, failure));
             }
         }
+    }
+
+    pub(super) fn calls_paused(&mut self, pause: &Pause, now: TimePoint) {
+        let label = match pause.scope {
+            QuotaScope::Waba(waba) => {
+                let known = self.shared.session.wabas.iter().find(|known| Some(known.id) == waba);
+                known.map(|known| known.label().to_owned())
+            }
+            QuotaScope::Number(number) => Some(self.label(&number)),
+            QuotaScope::App | QuotaScope::Token => None,
+        };
+        self.shared.messages.push(now.utc, pause.sentence(label.as_deref(), now.utc));
     }
 
     pub(super) fn refresh_finished(&mut self, refresh_id: u32, now: TimePoint) {

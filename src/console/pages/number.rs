@@ -32,6 +32,7 @@ impl PageBehavior for NumberPage {
                 ChangeState::Queued
                 | ChangeState::Sending { .. }
                 | ChangeState::Waiting { .. }
+                | ChangeState::Paused { .. }
                 | ChangeState::Set(_)
                 | ChangeState::Resolved(..),
             )

@@ -410,7 +410,7 @@ mod tests {
         assert_eq!(error_text("two:off"), "two-step: takes on, not-set or unknown.");
         assert_eq!(
             error_text("request:"),
-            "request: takes failed, no-answer, not-sent, queued, set, sending, retry, resolved or none."
+            "request: takes failed, no-answer, not-sent, queued, set, sending, retry, paused, resolved or none."
         );
         assert_eq!(error_text("set:yesterday"), "set: takes today.");
         assert_eq!(error_text("id:12a"), "id: takes digits of a phone number ID.");

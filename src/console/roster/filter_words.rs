@@ -47,9 +47,18 @@ impl FilterKey {
     pub const fn values(self) -> &'static [&'static str] {
         match self {
             Self::TwoStep => &["on", "not-set", "unknown"],
-            Self::Request => {
-                &["failed", "no-answer", "not-sent", "queued", "set", "sending", "retry", "resolved", REQUEST_NONE]
-            }
+            Self::Request => &[
+                "failed",
+                "no-answer",
+                "not-sent",
+                "queued",
+                "set",
+                "sending",
+                "retry",
+                "paused",
+                "resolved",
+                REQUEST_NONE,
+            ],
             Self::Set => &["today"],
             Self::Due => &["yes", "no"],
             Self::Waba | Self::Id => &[],
@@ -103,7 +112,7 @@ pub(super) enum NumberState {
 
 /// The states that a filter finds without a key. `set` is what became of a request, and never a two-step status; `on`
 /// is part of too many names.
-pub(super) const STATES: [(&str, NumberState); 11] = [
+pub(super) const STATES: [(&str, NumberState); 12] = [
     ("not set", NumberState::TwoStep(TwoStep::NotSet)),
     ("no answer", NumberState::Request(ChangeResult::NoAnswer.keyword())),
     ("in doubt", NumberState::Request(ChangeResult::NoAnswer.keyword())),
@@ -113,6 +122,7 @@ pub(super) const STATES: [(&str, NumberState); 11] = [
     ("queued", NumberState::Request("queued")),
     ("sending", NumberState::Request("sending")),
     ("retry", NumberState::Request("retry")),
+    ("paused", NumberState::Request("paused")),
     ("resolved", NumberState::Request("settled")),
     ("unknown", NumberState::TwoStep(TwoStep::Unknown)),
 ];

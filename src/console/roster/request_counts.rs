@@ -42,6 +42,7 @@ impl RequestCounts {
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
             | ChangeState::NotSent(..)
             | ChangeState::Resolved(..) => {}
         }
@@ -62,6 +63,7 @@ impl RequestCounts {
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
             | ChangeState::NotSent(..)
             | ChangeState::Resolved(..) => {}
         }

@@ -63,7 +63,7 @@ pub(super) fn priority(change: Option<&ChangeState>) -> usize {
         Some(ChangeState::InDoubt(..)) => 0,
         Some(ChangeState::Failed(..)) => 1,
         Some(ChangeState::NotSent(..)) => 2,
-        Some(ChangeState::Waiting { .. }) => 3,
+        Some(ChangeState::Waiting { .. } | ChangeState::Paused { .. }) => 3,
         Some(ChangeState::Sending { .. }) => 4,
         Some(ChangeState::Queued) => 5,
         Some(ChangeState::Set(_) | ChangeState::Resolved(..)) => 6,
@@ -386,28 +386,27 @@ impl RowStore {
         &self.search_text
     }
 
-    /// The name in lower case, from the search text.
-    pub(super) fn lower_name(&self, slot: u32) -> &str {
+    /// The search text of a row: the name in lower case, and the digits of the number.
+    fn row_text(&self, slot: u32) -> (&str, &str) {
         let slot = slot as usize;
         let from = if slot == 0 { 0 } else { self.text_ends[slot - 1] as usize };
-        self.search_text
-            .get(from..self.text_ends[slot] as usize)
-            .and_then(|text| text.split('\n').next())
-            .unwrap_or_default()
+        let text = self.search_text.get(from..self.text_ends[slot] as usize);
+        text.and_then(|text| text.strip_suffix('\n')?.split_once('\n')).unwrap_or_default()
+    }
+
+    /// The name in lower case.
+    pub(super) fn lower_name(&self, slot: u32) -> &str {
+        self.row_text(slot).0
     }
 
     /// True if the digits of the row's number end with these.
     pub(super) fn number_ends_with(&self, slot: u32, digits: &str) -> bool {
-        let text = self.search_text.get(..self.text_ends[slot as usize] as usize);
-        text.and_then(|text| text.strip_suffix('\n')).is_some_and(|text| text.ends_with(digits))
+        self.row_text(slot).1.ends_with(digits)
     }
 
     /// True if the digits of the row's number start with these.
     pub(super) fn number_starts_with(&self, slot: u32, digits: &str) -> bool {
-        let slot = slot as usize;
-        let from = if slot == 0 { 0 } else { self.text_ends[slot - 1] as usize };
-        let text = self.search_text.get(from..self.text_ends[slot] as usize);
-        text.and_then(|text| text.split_once('\n')).is_some_and(|(_, number)| number.starts_with(digits))
+        self.row_text(slot).1.starts_with(digits)
     }
 
     /// The slot whose text contains a byte offset, and the end of that text. The search starts at the slot `from`.

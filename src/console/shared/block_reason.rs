@@ -86,7 +86,10 @@ impl Shared {
             return Some(reason);
         }
         let details = match self.roster.change(id)? {
-            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => {
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. } => {
                 return Some(BlockReason::Message(IN_PROGRESS.to_owned()));
             }
             ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::Resolved(..) => {
@@ -113,9 +116,12 @@ impl Shared {
             return Some(reason);
         }
         let text = match self.roster.change(id) {
-            Some(ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. }) => {
-                IN_PROGRESS.to_owned()
-            }
+            Some(
+                ChangeState::Queued
+                | ChangeState::Sending { .. }
+                | ChangeState::Waiting { .. }
+                | ChangeState::Paused { .. },
+            ) => IN_PROGRESS.to_owned(),
             Some(ChangeState::InDoubt(details)) if details.is_pin_in_memory => return None,
             Some(ChangeState::InDoubt(_)) => {
                 let key = self.keymap.key_label(&table::NO_ANSWER, &NumberAction::SetPin);

@@ -31,6 +31,7 @@ impl SendTimes {
             }
             ChangeState::Queued
             | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
             | ChangeState::Set(_)
             | ChangeState::Failed(..)
             | ChangeState::NotSent(..)
@@ -54,7 +55,10 @@ impl Shared {
         self.send_times.track(id, state, now.instant);
         let label = self.label(&id);
         let text = match state {
-            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => {
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. } => {
                 let text = format!("Setting {label}: {}.", progress_text(state, None));
                 return self.messages.update_change(id, now.utc, text);
             }
@@ -98,6 +102,7 @@ impl Shared {
             }
             ChangeState::Waiting { until, .. } => next_countdown_change(*until, now),
             ChangeState::Queued
+            | ChangeState::Paused { .. }
             | ChangeState::Set(_)
             | ChangeState::Failed(..)
             | ChangeState::NotSent(..)
@@ -115,6 +120,7 @@ impl Shared {
                 u64::try_from(left).unwrap_or(u64::MAX)
             }
             ChangeState::Queued
+            | ChangeState::Paused { .. }
             | ChangeState::Set(_)
             | ChangeState::Failed(..)
             | ChangeState::NotSent(..)
@@ -133,11 +139,14 @@ fn progress_text(state: &ChangeState, seconds: Option<u64>) -> String {
         (ChangeState::Sending { attempt }, None) => format!("sending, try {attempt}"),
         (ChangeState::Sending { attempt }, Some(seconds)) => format!("sending {seconds} s, try {attempt}"),
         (ChangeState::Waiting { attempt, in_doubt, .. }, seconds) => {
-            let so_far = if *in_doubt { "no answer yet, " } else { "" };
+            let so_far = so_far_text(*in_doubt);
             match seconds {
                 Some(seconds) => format!("{so_far}try {attempt} in {seconds} s"),
                 None => format!("{so_far}waiting for try {attempt}"),
             }
+        }
+        (ChangeState::Paused { until, in_doubt }, _) => {
+            format!("{}paused until {}", so_far_text(*in_doubt), until.utc.format_hour_minute())
         }
         (
             ChangeState::Queued
@@ -149,6 +158,11 @@ fn progress_text(state: &ChangeState, seconds: Option<u64>) -> String {
             _,
         ) => "recording, then sending".to_owned(),
     }
+}
+
+/// What is known of a change that waits.
+const fn so_far_text(is_in_doubt: bool) -> &'static str {
+    if is_in_doubt { "no answer yet, " } else { "" }
 }
 
 /// Where the PIN of a number in doubt is. Short, because a window of 80 columns cuts the end.

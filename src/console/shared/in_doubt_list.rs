@@ -121,6 +121,7 @@ impl InDoubtList {
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
             | ChangeState::InDoubt(_) => {
                 return state;
             }
@@ -140,6 +141,7 @@ impl InDoubtList {
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
             | ChangeState::Set(_)
             | ChangeState::Failed(..)
             | ChangeState::NotSent(..)

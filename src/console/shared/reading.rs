@@ -57,7 +57,10 @@ impl Shared {
             ReadFailure::NotSent(SendFailure::NoConnection(_) | SendFailure::Tls(_)) | ReadFailure::NoAnswer => {
                 self.set_offline(now);
             }
-            ReadFailure::NotSent(_) | ReadFailure::UnexpectedReply { .. } => {}
+            ReadFailure::NotSent(_)
+            | ReadFailure::UnexpectedReply { .. }
+            | ReadFailure::WrongKind { .. }
+            | ReadFailure::IncompleteList(_) => {}
         }
     }
 

@@ -163,6 +163,7 @@ fn add_last_request(sheet: &mut Sheet, change: &ChangeState, now: Instant, utc_n
         ChangeState::Queued
         | ChangeState::Sending { .. }
         | ChangeState::Waiting { .. }
+        | ChangeState::Paused { .. }
         | ChangeState::Failed(..)
         | ChangeState::NotSent(..)
         | ChangeState::InDoubt(_) => sheet.styled_field("Last request", &text, role),

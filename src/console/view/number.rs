@@ -40,6 +40,7 @@ pub(super) fn sheet(app: &App, theme: Theme, id: PhoneNumberId, now: Instant) ->
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
             | ChangeState::Set(_)
             | ChangeState::Resolved(..),
         )

@@ -218,6 +218,7 @@ pub(super) fn is_two_step_outdated(row: &RosterRow<'_>) -> bool {
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
             | ChangeState::Failed(..)
             | ChangeState::NotSent(..)
             | ChangeState::Resolved(..),
@@ -233,6 +234,7 @@ pub(super) const fn is_news(state: &ChangeState) -> bool {
         ChangeState::Queued
         | ChangeState::Sending { .. }
         | ChangeState::Waiting { .. }
+        | ChangeState::Paused { .. }
         | ChangeState::Set(_)
         | ChangeState::Failed(..)
         | ChangeState::NotSent(..)
@@ -264,6 +266,9 @@ pub(super) fn request_cell(state: &ChangeState, now: Instant, utc_now: UtcTime) 
         ChangeState::Waiting { attempt, until, .. } => {
             let seconds = until.saturating_duration_since(now).as_millis().div_ceil(1_000);
             (StatusSymbol::InProgress, format!("retry {attempt} {seconds}s"), Role::Plain)
+        }
+        ChangeState::Paused { until, .. } => {
+            (StatusSymbol::Queued, format!("paused {}", until.utc.format_hour_minute()), Role::Plain)
         }
         ChangeState::Set(completion) => {
             let role = if completion.at.day() == utc_now.day() { Role::Success } else { Role::Plain };

@@ -28,6 +28,7 @@ use crate::domain::text::{CleanText, error_chain};
 use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder};
 use crate::journal::{AuditEvent, PauseGuard, RecordError};
+use crate::pace::Pace;
 
 /// The state of the thread.
 pub(super) struct Worker<R> {
@@ -35,6 +36,7 @@ pub(super) struct Worker<R> {
     clock: Clock,
     /// The client, or why there is none: then nothing can be read or sent.
     graph: Result<Graph, SendFailure>,
+    pace: Pace,
     records_state: RecordsState,
     number_cache: NumberCache,
     /// What was read before the journal opened.
@@ -77,7 +79,12 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     pub(super) fn new(config: WorkerConfig, clock: Clock, mailbox: ProgressMailbox, report: Arc<R>) -> Self {
         let (event_sender, event_receiver) = mpsc::unbounded_channel();
         let (number_cache, waiting_reads) = NumberCache::new();
+        let report_pause = Arc::clone(&report);
+        let pace = Pace::new(config.concurrency, clock, move |pause| {
+            report_pause(WorkerReport::Msg(Msg::CallsPaused(pause)));
+        });
         Self {
+            pace,
             config,
             clock,
             graph: Err(refused_locally("there is no access token yet")),
@@ -188,7 +195,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let OpenedRecords { recorder, unresolved, findings, status } = opened;
         let graph = self.graph.as_ref().ok().cloned();
         let (concurrency, journal) = (self.config.concurrency, recorder.journal.clone());
-        let (jobs, mut progress) = JobsHandle::start(graph, recorder.clone(), unresolved, concurrency, self.clock);
+        let (jobs, mut progress) =
+            JobsHandle::start(graph, recorder.clone(), unresolved, concurrency, self.pace.clone(), self.clock);
         // The actor reports what is unresolved before it does anything else.
         let unresolved = std::iter::from_fn(|| progress.try_recv().ok()).collect();
         self.forward_progress(progress);

@@ -2,7 +2,7 @@
 //!
 //! It does not decide when a doubt is resolved: an operator or a status read does.
 
-use super::{JobsActor, TaskOutput};
+use super::{JobsActor, Recording, TaskOutput};
 use crate::domain::change::{ChangeState, Completion, Resolution};
 use crate::domain::number::PhoneNumberId;
 use crate::domain::standing::{NotApplied, NotSentReason};
@@ -37,7 +37,8 @@ impl JobsActor {
             return;
         }
         let write = self.recorder.clone().record_resolution(number, changes, resolution, note);
-        self.tasks.spawn(async move { TaskOutput::Resolved { number, resolution, result: write.await } });
+        let task = async move { TaskOutput::Resolved { number, resolution, result: write.await } };
+        self.spawn_recording(Recording::Resolution(number, resolution), task);
     }
 
     /// Reports that a number is resolved, once that is recorded.

@@ -2,7 +2,7 @@
 //!
 //! It sends nothing itself, and no number of a job is queued before the job is recorded.
 
-use super::{JobsActor, TaskOutput};
+use super::{JobsActor, Recording, TaskOutput};
 use crate::domain::change::{ChangeId, ChangeState, Completion, JobId};
 use crate::domain::number::PhoneNumberId;
 use crate::domain::outcome::SendFailure;
@@ -13,6 +13,7 @@ use crate::jobs::job_starts::JobStart;
 use crate::jobs::queue::{PlannedNumber, QueueItem, RecordedJob};
 use crate::jobs::send_task::no_access_token;
 use crate::journal::RecordError;
+use crate::policy::quota::CallTarget;
 
 impl JobsActor {
     /// Starts to record the jobs that wait, unless others are being recorded.
@@ -21,9 +22,10 @@ impl JobsActor {
         if starts.is_empty() {
             return;
         }
+        let count = starts.len();
         let records = starts.iter().map(|start| self.recorder.job_record(start)).collect();
         let write = self.recorder.clone().record_jobs(records);
-        self.tasks.spawn(async move { TaskOutput::JobsRecorded(write.await) });
+        self.spawn_recording(Recording::Jobs(count), async move { TaskOutput::JobsRecorded(write.await) });
     }
 
     /// Queues the numbers of the jobs that are recorded now, and reports those of the others as not sent.
@@ -31,7 +33,10 @@ impl JobsActor {
         for (start, result) in self.starts.end_recording().into_iter().zip(results) {
             let JobStart { plan, cancelled, reply, .. } = start;
             match (&result, cancelled) {
-                (Ok(job), None) => self.enqueue_job(RecordedJob { id: *job, plan }),
+                (Ok(job), None) => {
+                    let first_place = self.queue.reserve_places(plan.targets.len());
+                    self.enqueue_job(RecordedJob { id: *job, plan, first_place });
+                }
                 (Ok(job), Some(why)) => self.report_unqueued(Some(*job), plan, &why),
                 (Err(error), _) => {
                     if let RecordError::JournalFailed(reason) = error {
@@ -49,7 +54,6 @@ impl JobsActor {
     fn enqueue_job(&mut self, job: RecordedJob) {
         let numbers = job.into_numbers();
         self.busy.reserve(numbers.len());
-        self.queue.reserve(numbers.len());
         numbers.for_each(|number| self.enqueue(number));
     }
 
@@ -66,9 +70,11 @@ impl JobsActor {
         self.busy.insert(number);
         // Thousands of equal reports would wait in memory: the numbers of a longer job count as queued without one.
         if is_alone {
-            self.progress.send_state(job, None, number, ChangeState::Queued);
+            let pause = self.pace.paused_until(CallTarget::from(planned.target()));
+            let state = pause.map_or(ChangeState::Queued, |until| ChangeState::Paused { until, in_doubt: false });
+            self.progress.send_state(job, None, number, state);
         }
-        self.queue.push_back(QueueItem::Planned(planned));
+        self.queue.push(QueueItem::Planned(planned));
     }
 
     /// Why no new PIN may be sent to this number now.

@@ -11,6 +11,7 @@ use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::operator::OperatorName;
 use crate::domain::standing::{ChangeResult, Standing};
 use crate::domain::text::CleanText;
+use crate::policy::error_catalog;
 
 /// A job with its counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct JobSummary {
     pub note: Option<CleanText>,
     /// How many numbers are in each state, without zero counts. The sum is the number of confirmed numbers.
     pub counts: HashMap<RecordedState, usize>,
+    /// How many numbers a resumed job sends, as [`JobNumber::is_resumable`] says.
+    pub resumable: usize,
     /// Whether the job still runs.
     pub status: JobStatus,
 }
@@ -57,9 +60,9 @@ pub struct JobOperator {
 pub enum JobStatus {
     /// A live process works on it.
     Running,
-    /// Every number has an outcome.
+    /// Every number has an outcome, and none is left to send.
     Finished,
-    /// The process ended before it started every number.
+    /// Numbers are left to send: they were not sent, or Meta refused them for a reason outside them.
     Interrupted,
 }
 
@@ -108,6 +111,20 @@ pub enum RecordedState {
     Resolved,
 }
 
+impl RecordedState {
+    /// True if a resumed job sends a PIN to a number in this state, with this standing.
+    pub(in crate::journal) fn is_resumable(self, standing: Option<&Standing>) -> bool {
+        match self {
+            Self::NotStarted | Self::Ended(ChangeResult::NotSent) => true,
+            Self::Ended(ChangeResult::Failed) => match standing {
+                Some(Standing::Failed(error)) => error_catalog::is_cause_outside_number(error),
+                Some(Standing::Set | Standing::NotSent(_) | Standing::InDoubt(_)) | None => false,
+            },
+            Self::Running | Self::Ended(ChangeResult::Set | ChangeResult::NoAnswer) | Self::Resolved => false,
+        }
+    }
+}
+
 /// The newest request of a number, in any job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastRequest {
@@ -120,16 +137,18 @@ pub struct LastRequest {
 }
 
 impl JobNumber {
-    /// True if no PIN was sent to it, so that a resumed job sends one. False for numbers that failed or are in doubt,
-    /// because an operator must check them first.
+    /// True if a resumed job sends a PIN to it: if none was sent, or if Meta refused the last one because of the access
+    /// token, a permission or too many calls. False for other numbers that failed or are in doubt, because an operator
+    /// must check them first.
     #[must_use]
-    pub const fn is_resumable(&self) -> bool {
-        match self.state {
-            RecordedState::NotStarted | RecordedState::Ended(ChangeResult::NotSent) => true,
-            RecordedState::Running
-            | RecordedState::Ended(ChangeResult::Set | ChangeResult::Failed | ChangeResult::NoAnswer)
-            | RecordedState::Resolved => false,
-        }
+    pub fn is_resumable(&self) -> bool {
+        self.state.is_resumable(self.standing.as_ref())
+    }
+
+    /// True if Meta refused its last PIN, for whatever reason. A resumed job may send a new one if the operator asks for it.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.state == RecordedState::Ended(ChangeResult::Failed)
     }
 
     /// A number for which the job has recorded nothing yet.

@@ -29,7 +29,7 @@ pub(in crate::journal) struct ChangeFacts {
 pub(in crate::journal) enum LastRecord {
     /// An attempt without an outcome.
     Attempt,
-    /// The outcome of an attempt that changed nothing, and that its process waits to retry.
+    /// The outcome of an attempt that its process waits to retry: it changed nothing, or is in doubt during a pause.
     Retry,
     /// Meta confirmed it.
     Confirmed,
@@ -60,13 +60,18 @@ impl ChangeFacts {
     pub(in crate::journal) const fn state(self, is_alive: bool) -> RecordedState {
         match self.last {
             LastRecord::Retry if is_alive => RecordedState::Running,
-            // The process that waited to retry has ended, and nothing is in doubt.
-            LastRecord::Retry => RecordedState::Ended(ChangeResult::NotSent),
             LastRecord::Confirmed => RecordedState::Ended(ChangeResult::Set),
             LastRecord::Refused if !self.was_in_doubt => RecordedState::Ended(ChangeResult::Failed),
-            LastRecord::NotSent if !self.was_in_doubt => RecordedState::Ended(ChangeResult::NotSent),
+            // If it was to be retried, the process that waited has ended, and nothing is in doubt.
+            LastRecord::Retry | LastRecord::NotSent if !self.was_in_doubt => {
+                RecordedState::Ended(ChangeResult::NotSent)
+            }
             LastRecord::Attempt if self.is_open() && is_alive => RecordedState::Running,
-            LastRecord::Attempt | LastRecord::Refused | LastRecord::NotSent | LastRecord::InDoubt => {
+            LastRecord::Attempt
+            | LastRecord::Retry
+            | LastRecord::Refused
+            | LastRecord::NotSent
+            | LastRecord::InDoubt => {
                 if self.is_open() {
                     RecordedState::Ended(ChangeResult::NoAnswer)
                 } else {
@@ -142,10 +147,11 @@ pub(in crate::journal) fn note_resolves(change: ChangeId, saw: &[ChangeId], is_o
     !is_of_other_live_process && saw.contains(&change)
 }
 
-/// Whether a job still runs. `is_active` tells whether a live process started it or works on one of its numbers, and
-/// `is_resumed` whether a process that resumed it is alive.
+/// Whether a job still runs. `resumable` is how many numbers are left to send. `is_active` tells whether a live process
+/// started it or works on one of its numbers, and `is_resumed` whether a process that resumed it is alive.
 pub(in crate::journal) fn job_status(
     counts: &HashMap<RecordedState, usize>,
+    resumable: usize,
     is_active: bool,
     is_resumed: bool,
 ) -> JobStatus {
@@ -153,8 +159,8 @@ pub(in crate::journal) fn job_status(
     match (is_resumed, is_done, is_active) {
         // The process sends the remaining numbers now, even if every number has an outcome.
         (true, _, _) | (false, false, true) => JobStatus::Running,
-        (false, true, _) => JobStatus::Finished,
-        (false, false, false) => JobStatus::Interrupted,
+        (false, true, _) if resumable == 0 => JobStatus::Finished,
+        (false, true, _) | (false, false, false) => JobStatus::Interrupted,
     }
 }
 
@@ -175,6 +181,7 @@ mod tests {
             (Attempt, false, true),
             (Attempt, true, true),
             (Retry, false, false),
+            (Retry, true, true),
             (Refused, false, false),
             (Refused, true, true),
             (NotSent, false, false),
@@ -205,6 +212,7 @@ mod tests {
             (Attempt, false, [State::Running, State::Ended(ChangeResult::NoAnswer), State::Resolved]),
             (Attempt, true, [State::Running, State::Ended(ChangeResult::NoAnswer), State::Resolved]),
             (Retry, false, [State::Running, State::Ended(ChangeResult::NotSent), State::Ended(ChangeResult::NotSent)]),
+            (Retry, true, [State::Running, State::Ended(ChangeResult::NoAnswer), State::Resolved]),
             (Confirmed, false, [State::Ended(ChangeResult::Set); 3]),
             (Confirmed, true, [State::Ended(ChangeResult::Set); 3]),
             (Refused, false, [State::Ended(ChangeResult::Failed); 3]),
@@ -300,19 +308,23 @@ mod tests {
         use JobStatus::{Finished, Interrupted, Running};
         let (done, unstarted, sending) =
             (RecordedState::Ended(ChangeResult::Set), RecordedState::NotStarted, RecordedState::Running);
-        // Another state in the job, whether a process is active, whether one resumed it.
+        // Another state in the job, how many numbers are left to send, whether a process is active, whether one resumed it.
         let cases = [
-            (done, false, false, Finished),
-            (done, true, false, Finished),
-            (done, false, true, Running),
-            (unstarted, false, false, Interrupted),
-            (unstarted, true, false, Running),
-            (unstarted, false, true, Running),
-            (sending, true, false, Running),
+            (done, 0, false, false, Finished),
+            (done, 0, true, false, Finished),
+            (done, 0, false, true, Running),
+            (done, 1, false, false, Interrupted),
+            (done, 1, true, false, Interrupted),
+            (done, 1, false, true, Running),
+            (unstarted, 1, false, false, Interrupted),
+            (unstarted, 1, true, false, Running),
+            (unstarted, 1, false, true, Running),
+            (sending, 0, true, false, Running),
         ];
-        for (other, is_active, is_resumed, expected) in cases {
+        for (other, resumable, is_active, is_resumed, expected) in cases {
             let counts = HashMap::from([(RecordedState::Ended(ChangeResult::Failed), 1), (other, 1)]);
-            assert_eq!(job_status(&counts, is_active, is_resumed), expected, "{other:?} {is_active} {is_resumed}");
+            let status = job_status(&counts, resumable, is_active, is_resumed);
+            assert_eq!(status, expected, "{other:?} {resumable} {is_active} {is_resumed}");
         }
     }
 }

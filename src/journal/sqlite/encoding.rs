@@ -2,15 +2,25 @@
 
 use crate::domain::change::Resolution;
 use crate::domain::outcome::ApiError;
-use crate::domain::standing::Standing;
+use crate::domain::standing::{NotSentReason, Standing};
 use crate::domain::text::CleanText;
-use crate::journal::model::ReplySummary;
+use crate::journal::model::{OutcomeRecord, ReplySummary};
 
 /// The keyword of a resolution, in the rows and in the audit log.
 pub(super) const fn resolution_kind(resolution: Resolution) -> &'static str {
     match resolution {
         Resolution::NoPinInForce => "nothing_in_force",
         Resolution::Manual => "by_hand",
+    }
+}
+
+/// The keyword of an outcome in the audit log. A throttled request has its own, because it is no attempt.
+pub(super) const fn outcome_keyword(record: &OutcomeRecord) -> &'static str {
+    match &record.standing {
+        Standing::NotSent(NotSentReason::Throttled(_)) if record.will_retry => "throttled",
+        Standing::Set | Standing::Failed(_) | Standing::NotSent(_) | Standing::InDoubt(_) => {
+            record.standing.result().as_str()
+        }
     }
 }
 
@@ -40,7 +50,7 @@ pub(super) fn reply_summary(standing: &Standing) -> ReplySummary {
     match standing {
         Standing::Set => ReplySummary { http_status: Some(200), ..ReplySummary::default() },
         Standing::Failed(error) => error_summary(error),
-        Standing::NotSent(_) => ReplySummary::default(),
+        Standing::NotSent(why) => why.api_error().map_or_else(ReplySummary::default, error_summary),
         Standing::InDoubt(doubt) => {
             let status_summary = || ReplySummary { http_status: doubt.http_status(), ..ReplySummary::default() };
             doubt.api_error().map_or_else(status_summary, error_summary)

@@ -23,13 +23,13 @@ use crate::state_dir::StateDir;
 /// Every job, newest first. One statement counts the numbers with equal facts, and a rule decides the state of each
 /// group.
 pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummary>, StorageError> {
-    const START: usize = FACTS_COLUMN_COUNT + 2;
+    const START: usize = FACTS_COLUMN_COUNT + 3;
     let mut runs = LiveRuns::new(dir);
     let mut statement = db.prepare(&format!(
-        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run, f.is_started, count(f.job), {JOB_COLUMNS}
+        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run, f.is_started, count(f.job), f.refusal, {JOB_COLUMNS}
         FROM jobs j LEFT JOIN (
-            SELECT n.job, r.change IS NOT NULL AS is_started, {FACTS_COLUMNS} {}) f ON f.job = j.job
-        GROUP BY j.job, f.is_started, f.last, f.doubted, f.confirmed, f.settled, f.run
+            SELECT n.job, r.change IS NOT NULL AS is_started, {FACTS_COLUMNS}, {REFUSAL_COLUMN} {}) f ON f.job = j.job
+        GROUP BY j.job, f.is_started, f.last, f.doubted, f.confirmed, f.settled, f.run, f.refusal
         ORDER BY j.job DESC",
         numbers_sql(None)
     ))?;
@@ -45,7 +45,10 @@ pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummar
             let is_alive = is_run_alive(row, 0, &mut runs)?;
             let state = if is_started { read_facts(row, 0)?.state(is_alive) } else { RecordedState::NotStarted };
             let count: u32 = row.get(FACTS_COLUMN_COUNT + 1)?;
-            tally.add(state, usize::try_from(count).unwrap_or(usize::MAX), is_alive);
+            let refusal: Option<String> = row.get(FACTS_COLUMN_COUNT + 2)?;
+            let standing = refusal.and_then(|refusal| serde_json::from_str(&refusal).ok());
+            let is_resumable = state.is_resumable(standing.as_ref());
+            tally.add(state, usize::try_from(count).unwrap_or(usize::MAX), is_resumable, is_alive);
         }
     }
     Ok(jobs.into_iter().map(JobTally::finish).collect())
@@ -67,11 +70,15 @@ pub(super) fn detail(db: &Connection, dir: &StateDir, id: JobId) -> Result<Optio
     while let Some(row) = rows.next()? {
         let is_alive = is_run_alive(row, 0, &mut runs)?;
         let number = read_number(row, is_alive)?;
-        tally.add(number.state, 1, is_alive);
+        tally.add(number.state, 1, number.is_resumable(), is_alive);
         numbers.push(number);
     }
     Ok(Some(JobDetail { summary: tally.finish(), numbers }))
 }
+
+/// What Meta refused, without the trace ID, which is different for each number; `NULL` for other outcomes.
+const REFUSAL_COLUMN: &str =
+    "iif(o.kind = 'failed' AND json_valid(o.detail), json_remove(o.detail, '$.Refused.trace_id'), NULL) AS refusal";
 
 /// The columns of a job `j`, and the runs that resumed it.
 const JOB_COLUMNS: &str =
@@ -107,13 +114,15 @@ struct JobTally {
 
 impl JobTally {
     /// Counts numbers in this state. `is_alive` tells whether a live process works on them.
-    fn add(&mut self, state: RecordedState, count: usize, is_alive: bool) {
+    fn add(&mut self, state: RecordedState, count: usize, is_resumable: bool, is_alive: bool) {
         *self.summary.counts.entry(state).or_default() += count;
+        self.summary.resumable += if is_resumable { count } else { 0 };
         self.is_active |= is_alive;
     }
 
     fn finish(self) -> JobSummary {
-        let status = change_state::job_status(&self.summary.counts, self.is_active, self.is_resumed);
+        let status =
+            change_state::job_status(&self.summary.counts, self.summary.resumable, self.is_active, self.is_resumed);
         JobSummary { status, ..self.summary }
     }
 }
@@ -135,6 +144,7 @@ fn read_job(row: &Row<'_>, start: usize, runs: &mut LiveRuns<'_>) -> Result<JobT
         operator: job_operator(&row.get::<_, String>(start + 7)?),
         note: row.get::<_, Option<String>>(start + 6)?.map(|note| CleanText::new(&note)),
         counts: HashMap::new(),
+        resumable: 0,
         // Known when all of its numbers are counted.
         status: JobStatus::Interrupted,
     };

@@ -65,7 +65,7 @@ impl JournalTx<'_> {
         let resumable: HashSet<_> = detail
             .numbers
             .iter()
-            .filter(|number| number.is_resumable())
+            .filter(|number| number.is_resumable() || number.has_failed())
             .map(|JobNumber { number, .. }| number)
             .collect();
         if numbers.iter().any(|number| !resumable.contains(number)) {

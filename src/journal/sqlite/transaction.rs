@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::encoding::{outcome_reason, reply_summary, resolution_kind};
+use super::encoding::{outcome_keyword, outcome_reason, reply_summary, resolution_kind};
 use super::open_changes;
 use crate::domain::change::{ChangeId, JobId, Resolution};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
@@ -191,7 +191,7 @@ impl JournalTx<'_> {
 
     /// Records the outcome of a change. Updates no other row: what it ends is derived from the rows.
     pub(super) fn record_outcome(&mut self, record: &OutcomeRecord) -> Result<(), StorageError> {
-        let kind = record.standing.result().as_str();
+        let kind = outcome_keyword(record);
         let entry = AuditEntry {
             number: Some(record.number),
             waba: record.waba,

@@ -5,8 +5,9 @@
 use std::borrow::Cow;
 
 use crate::domain::change::{ChangeState, InDoubtDetails, Resolution};
-use crate::domain::outcome::{ApiError, DoubtReason, ReadFailure, SendFailure};
+use crate::domain::outcome::{ApiError, DoubtReason, ObjectKind, ReadFailure, SendFailure};
 use crate::domain::standing::{Doubt, DoubtCause, NotApplied, NotSentReason};
+use crate::domain::text::CleanText;
 use crate::policy::error_catalog::{CatalogEntry, ErrorScope, lookup, table};
 
 /// Whether a request changed anything.
@@ -199,6 +200,26 @@ impl Explanation {
                 "Meta refused the access token before this number's turn came.".into(),
                 table::REPLACE_TOKEN_STEPS,
             ),
+            NotSentReason::AppRefused(detail) => (
+                "stopped: Meta refuses all requests of this app",
+                format!("Meta refused another number for a reason that holds for the whole app: {detail}.").into(),
+                FIX_APP_STEPS,
+            ),
+            NotSentReason::UnknownRefusals(code) => (
+                "stopped: Meta refuses one number after another",
+                format!("Meta refused several numbers in a row with code {code}, which this tool does not know.")
+                    .into(),
+                FIX_UNKNOWN_STEPS,
+            ),
+            NotSentReason::Throttled(error) => {
+                let CatalogEntry { summary, reason, .. } = lookup(error);
+                (summary, (*reason).into(), RESUME_JOB_STEPS)
+            }
+            NotSentReason::Paused => (
+                "paused before it was sent",
+                "The calls that Meta allows in an hour were used up before this number's turn came.".into(),
+                RESUME_JOB_STEPS,
+            ),
             NotSentReason::WabaRefused(detail) => (
                 "stopped: Meta refuses all numbers of this WABA",
                 format!("Meta refused another number of this WABA for a reason that holds for all of them: {detail}.")
@@ -232,6 +253,18 @@ impl Explanation {
                 applied: Applied::No,
                 advice: CHECK_NETWORK_STEPS,
             },
+            ReadFailure::WrongKind { expected, node_type } => Self {
+                summary: failure.to_string().into(),
+                reason: wrong_kind_sentence(*expected, node_type.as_ref().map(CleanText::as_str)).into(),
+                applied: Applied::No,
+                advice: FIX_ID_STEPS,
+            },
+            ReadFailure::IncompleteList(defect) => Self {
+                summary: failure.to_string().into(),
+                reason: format!("The list is incomplete: {defect}.").into(),
+                applied: Applied::No,
+                advice: REFRESH_LATER_STEPS,
+            },
         }
     }
 
@@ -239,7 +272,10 @@ impl Explanation {
     #[must_use]
     pub fn for_change(state: &ChangeState) -> Option<Self> {
         match state {
-            ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Waiting { .. } => None,
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. } => None,
             ChangeState::Set(_) => Some(Self {
                 summary: "set".into(),
                 reason: "Meta confirmed the new PIN.".into(),
@@ -265,6 +301,21 @@ impl Explanation {
     }
 }
 
+/// Says what an ID names instead of what was expected.
+fn wrong_kind_sentence(expected: ObjectKind, node_type: Option<&str>) -> String {
+    let expected = expected.label();
+    match node_type.map(|node_type| (node_type, ObjectKind::of_node_type(node_type))) {
+        Some((node_type, Some(kind))) => format!("This ID is {} ({node_type}), not {expected}.", kind.label()),
+        Some((node_type, None)) => format!("This ID is not {expected}, but a {node_type}."),
+        None => format!("This ID is not {expected}."),
+    }
+}
+
+const FIX_ID_STEPS: &[&str] = &[
+    "WhatsApp Manager shows the ID of each phone number and of the WABA.",
+    "Correct the ID, in the config if it stands there.",
+];
+
 const RESOLVE_DOUBT_STEPS: &[&str] = &[
     "Keep the PIN.",
     "Set a PIN again 2 minutes after the last try: then it is known.",
@@ -287,6 +338,16 @@ const FIX_TLS_STEPS: &[&str] = &[
 
 const RESUME_JOB_STEPS: &[&str] = &["Resume the job, or set the PIN of this number again."];
 
+const FIX_APP_STEPS: &[&str] = &[
+    "Open a number that failed: its page says what to do.",
+    "Then resume the job, or set the PIN of this number again.",
+];
+
+const FIX_UNKNOWN_STEPS: &[&str] = &[
+    "Open a number that failed. Give Meta's words and the trace ID to support.",
+    "Then resume the job, or set the PIN of this number again.",
+];
+
 const FIX_WABA_STEPS: &[&str] = &[
     "Open the number of this WABA that failed: its page says what to do.",
     "Then resume the job, or set the PIN of this number again.",
@@ -306,7 +367,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::text::{CleanText, width};
+    use crate::domain::text::width;
 
     fn api_error(http_status: u16, code: i64) -> ApiError {
         ApiError {
@@ -328,6 +389,9 @@ mod tests {
             CHECK_NETWORK_STEPS,
             FIX_TLS_STEPS,
             RESUME_JOB_STEPS,
+            FIX_ID_STEPS,
+            FIX_APP_STEPS,
+            FIX_UNKNOWN_STEPS,
             FIX_WABA_STEPS,
             FIX_CONNECTION_STEPS,
             REFRESH_LATER_STEPS,

@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 
 use crate::domain::outcome::ApiError;
-use crate::policy::error_catalog::{CatalogEntry, ErrorScope};
+use crate::policy::error_catalog::{CatalogEntry, ErrorScope, ThrottleScope};
 
 struct CatalogRow {
     codes: &'static [RangeInclusive<i64>],
@@ -22,8 +22,6 @@ enum MatchCondition {
     Phrase(&'static str),
 }
 
-/// The minimum wait after a throttle, because a retry at once makes the throttle longer.
-const THROTTLE_WAIT_SECONDS: u64 = 5;
 /// The minimum wait for a number in maintenance. Meta says "up to about one minute".
 const MAINTENANCE_WAIT_SECONDS: u64 = 60;
 
@@ -72,8 +70,10 @@ pub(super) const REPLACE_TOKEN_STEPS: &[&str] =
 
 const PROVIDE_TOKEN_STEPS: &[&str] = &["Put an access token where the config says.", "Read it again."];
 
-const THROTTLED_STEPS: &[&str] =
-    &["Nothing. The tool slows down and tries again.", "If other programs use the same app, pause them for an hour."];
+const THROTTLED_STEPS: &[&str] = &[
+    "Wait: calls that are made meanwhile make Meta's pause longer.",
+    "If other programs use the same app, pause them for an hour.",
+];
 
 const SERVER_ERROR_STEPS: &[&str] =
     &["Nothing. The tool tries again with the same PIN.", "If it stays, look at metastatus.com/whatsapp-business-api."];
@@ -88,37 +88,22 @@ const PIN_LOCKOUT_STEPS: &[&str] =
 
 const WHATSAPP_MANAGER_STEPS: &[&str] = &["Open the number in WhatsApp Manager and follow what it asks for."];
 
-const TOKEN_REFUSED: CatalogEntry = CatalogEntry {
-    scope: ErrorScope::Token,
-    summary: "Meta refused the access token",
-    reason: "Meta refused the access token. It may be mistyped, expired or revoked.",
-    advice: REPLACE_TOKEN_STEPS,
-    min_wait_seconds: 0,
-};
+const TOKEN_REFUSED: CatalogEntry = token_entry(
+    "Meta refused the access token",
+    "Meta refused the access token. It may be mistyped, expired or revoked.",
+    REPLACE_TOKEN_STEPS,
+);
 
-const TOKEN_UNREADABLE: CatalogEntry = CatalogEntry {
-    scope: ErrorScope::Token,
-    summary: "Meta cannot read the access token",
-    reason: "Meta cannot read the access token: it is mistyped, cut off, or not a token of Meta's.",
-    advice: &["Look at the token file or command: it gives the token and nothing else.", "Then try again."],
-    min_wait_seconds: 0,
-};
+const TOKEN_UNREADABLE: CatalogEntry = token_entry(
+    "Meta cannot read the access token",
+    "Meta cannot read the access token: it is mistyped, cut off, or not a token of Meta's.",
+    &["Look at the token file or command: it gives the token and nothing else.", "Then try again."],
+);
 
-const TOKEN_MISSING: CatalogEntry = CatalogEntry {
-    scope: ErrorScope::Token,
-    summary: "no access token was sent",
-    reason: "Meta found no access token with the request.",
-    advice: PROVIDE_TOKEN_STEPS,
-    min_wait_seconds: 0,
-};
+const TOKEN_MISSING: CatalogEntry =
+    token_entry("no access token was sent", "Meta found no access token with the request.", PROVIDE_TOKEN_STEPS);
 
-const THROTTLED: CatalogEntry = CatalogEntry {
-    scope: ErrorScope::Throttle,
-    summary: "Meta asks to go slower",
-    reason: "Meta asks to go slower.",
-    advice: THROTTLED_STEPS,
-    min_wait_seconds: THROTTLE_WAIT_SECONDS,
-};
+static THROTTLED: CatalogEntry = throttle_entry(ThrottleScope::Token, "Meta asks to go slower.");
 
 const SERVER_ERROR: CatalogEntry = CatalogEntry {
     scope: ErrorScope::ServerError,
@@ -146,13 +131,12 @@ const REGISTRATION_INCOMPLETE: CatalogEntry = number_entry(
     REGISTER_NUMBER_STEPS,
 );
 
-static UNKNOWN_CODE: CatalogEntry = CatalogEntry {
-    scope: ErrorScope::Number,
-    summary: "Meta refused the request",
-    reason: "Meta refused the request with a code that this tool does not know.",
-    advice: REPORT_TO_SUPPORT_STEPS,
-    min_wait_seconds: 0,
-};
+/// The entry of an error whose code the table does not have.
+pub(super) static UNKNOWN_CODE: CatalogEntry = number_entry(
+    "Meta refused the request",
+    "Meta refused the request with a code that this tool does not know.",
+    REPORT_TO_SUPPORT_STEPS,
+);
 
 /// The entry of an error that affects only this number.
 const fn number_entry(summary: &'static str, reason: &'static str, advice: &'static [&'static str]) -> CatalogEntry {
@@ -167,8 +151,18 @@ const fn waba_entry(summary: &'static str, reason: &'static str, advice: &'stati
     CatalogEntry { scope: ErrorScope::Waba, summary, reason, advice, min_wait_seconds: 0 }
 }
 
-const fn throttle_entry(reason: &'static str) -> CatalogEntry {
-    CatalogEntry { reason, ..THROTTLED }
+const fn app_entry(summary: &'static str, reason: &'static str, advice: &'static [&'static str]) -> CatalogEntry {
+    CatalogEntry { scope: ErrorScope::App, summary, reason, advice, min_wait_seconds: 0 }
+}
+
+const fn throttle_entry(scope: ThrottleScope, reason: &'static str) -> CatalogEntry {
+    CatalogEntry {
+        scope: ErrorScope::Throttle(scope),
+        summary: "Meta asks to go slower",
+        reason,
+        advice: THROTTLED_STEPS,
+        min_wait_seconds: 0,
+    }
 }
 
 const fn row(codes: &'static [RangeInclusive<i64>], condition: MatchCondition, entry: CatalogEntry) -> CatalogRow {
@@ -257,9 +251,31 @@ static ROWS: &[CatalogRow] = &[
             ],
         ),
     ),
+    // The app.
+    row(
+        &[3..=3],
+        MatchCondition::CodeOnly,
+        app_entry(
+            "the app may not make this call",
+            "The app of the access token does not have the capability to make this call.",
+            &[
+                "In the App Dashboard, add the product WhatsApp to the app.",
+                "Or make an access token with an app that has it.",
+            ],
+        ),
+    ),
+    row(
+        &[12..=12],
+        MatchCondition::CodeOnly,
+        app_entry(
+            "this version of the API lacks the call",
+            "The version of the Graph API in the config does not have this call.",
+            &["Set graph_version in the config to a newer version, then try again."],
+        ),
+    ),
     // One WhatsApp Business Account.
     row(
-        &[3..=3, 10..=10, 200..=299, 131_005..=131_005],
+        &[10..=10, 200..=299, 131_005..=131_005],
         MatchCondition::CodeOnly,
         waba_entry(
             "the access token may not manage this number",
@@ -297,19 +313,31 @@ static ROWS: &[CatalogRow] = &[
     row(
         &[4..=4, 341..=341],
         MatchCondition::CodeOnly,
-        throttle_entry("Meta asks to go slower: the app has used up its calls for this hour."),
+        throttle_entry(ThrottleScope::App, "Meta asks to go slower: the app has used up its calls for this hour."),
     ),
     row(
         &[17..=17, 32..=32],
         MatchCondition::CodeOnly,
-        throttle_entry("Meta asks to go slower: the user has used up its calls for this hour."),
+        throttle_entry(ThrottleScope::Token, "Meta asks to go slower: the user has used up its calls for this hour."),
     ),
     row(
         &[80_007..=80_008],
         MatchCondition::CodeOnly,
-        throttle_entry("Meta asks to go slower: the calls for this WABA are used up for this hour."),
+        throttle_entry(
+            ThrottleScope::Waba,
+            "Meta asks to go slower: the calls for this WABA are used up for this hour.",
+        ),
     ),
-    row(&[613..=613, 130_429..=130_429], MatchCondition::CodeOnly, THROTTLED),
+    row(
+        &[613..=613],
+        MatchCondition::CodeOnly,
+        throttle_entry(ThrottleScope::Token, "Meta asks to go slower: the calls came too fast."),
+    ),
+    row(
+        &[130_429..=130_429],
+        MatchCondition::CodeOnly,
+        throttle_entry(ThrottleScope::Number, "Meta asks to go slower with this number."),
+    ),
     // Meta's own errors.
     row(
         &[131_057..=131_057, 2_494_100..=2_494_100],

@@ -139,10 +139,11 @@ pub(super) fn scripted_error(fault: ErrorResponse, method: &str) -> GraphError {
     GraphError {
         status: fault.status,
         subcode: fault.subcode,
-        details: fault.details,
-        is_transient: fault.transient,
+        details: fault.details.map(Into::into),
+        is_transient: fault.transient.unwrap_or(base.is_transient),
         retry_after: fault.retry_after,
         regain_minutes: fault.regain_minutes,
+        usage: fault.usage.map(Into::into),
         ..base
     }
 }

@@ -43,6 +43,8 @@ pub(super) type NodeField<Node> = (&'static str, fn(&Node) -> FieldValue);
 pub(super) trait Node: Sized + 'static {
     const FIELDS: &'static [NodeField<Self>];
     const DEFAULT_FIELDS: &'static str;
+    /// What Graph calls this kind of node.
+    const TYPE: &'static str;
 }
 
 /// Selects the fields of a response: each requested field once, and always `id`.
@@ -50,7 +52,8 @@ pub(super) fn select_fields<N: Node>(requested: Option<&str>) -> Result<Vec<&'st
     let requested = requested.filter(|fields| !fields.trim().is_empty()).unwrap_or(N::DEFAULT_FIELDS);
     let mut selected: Vec<&'static NodeField<N>> = Vec::new();
     for name in requested.split(',').map(str::trim).chain(["id"]) {
-        let field = N::FIELDS.iter().find(|field| field.0 == name).ok_or_else(|| GraphError::no_such_field(name))?;
+        let field =
+            N::FIELDS.iter().find(|field| field.0 == name).ok_or_else(|| GraphError::no_such_field(name, N::TYPE))?;
         if !selected.iter().any(|existing| existing.0 == name) {
             selected.push(field);
         }
@@ -194,6 +197,7 @@ impl NumberView {
 }
 
 impl Node for NumberView {
+    const TYPE: &'static str = "WhatsAppBusinessPhoneNumber";
     const DEFAULT_FIELDS: &'static str =
         "verified_name,code_verification_status,display_phone_number,quality_rating,platform_type,throughput,id";
 
@@ -234,6 +238,7 @@ impl Node for NumberView {
 }
 
 impl Node for WabaView {
+    const TYPE: &'static str = "WhatsAppBusinessAccount";
     const DEFAULT_FIELDS: &'static str = "id,name,currency,timezone_id";
 
     const FIELDS: &'static [NodeField<Self>] = &[
@@ -283,7 +288,10 @@ mod tests {
     #[test]
     fn one_unknown_field_fails_the_whole_read() {
         let error = select_fields::<NumberView>(Some("id,shoe_size")).expect_err("an unknown field");
-        assert_eq!(error.message, "(#100) Tried accessing nonexisting field (shoe_size)");
+        assert_eq!(
+            error.message,
+            "(#100) Tried accessing nonexisting field (shoe_size) on node type (WhatsAppBusinessPhoneNumber)"
+        );
         assert_eq!((error.status, error.code), (400, 100));
     }
 

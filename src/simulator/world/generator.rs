@@ -41,6 +41,9 @@ const WABAS: [WabaRow; 7] = [
     WabaRow { short_name: "uk-franchise", name: "Acme Franchise Trust", region: Region::Britain, percent: 1 },
 ];
 
+/// How many numbers each WABA of a world has.
+pub type WabaSizes = [usize; WABAS.len()];
+
 /// The WABAs of every simulated world, with short names for a config.
 #[must_use]
 pub fn wabas() -> Vec<Waba> {
@@ -109,13 +112,20 @@ pub(super) enum Attribute {
 pub(super) struct WorldGenerator {
     seed: u64,
     numbers: usize,
+    /// How many numbers each WABA has; `None` for its share of all numbers.
+    waba_sizes: Option<WabaSizes>,
     /// True if the first numbers are those of the demo.
     has_demo_rows: bool,
 }
 
 impl WorldGenerator {
     pub(super) const fn new(seed: u64, numbers: usize) -> Self {
-        Self { seed, numbers, has_demo_rows: false }
+        Self { seed, numbers, waba_sizes: None, has_demo_rows: false }
+    }
+
+    /// A world whose WABAs have these sizes.
+    pub(super) fn with_waba_sizes(self, sizes: WabaSizes) -> Self {
+        Self { numbers: sizes.iter().sum(), waba_sizes: Some(sizes), ..self }
     }
 
     /// The same world, with the numbers of the demo in place of its first ones.
@@ -134,6 +144,10 @@ impl WorldGenerator {
 
     /// The indexes of the numbers of a WABA.
     pub(super) fn numbers_of(self, waba: usize) -> Range<usize> {
+        if let Some(sizes) = self.waba_sizes {
+            let start: usize = sizes[..waba].iter().sum();
+            return start..start + sizes[waba];
+        }
         let before: usize = WABAS[..waba].iter().map(|row| row.percent).sum();
         let end = |percent: usize| (self.numbers * percent).div_ceil(100);
         end(before)..end(before + WABAS[waba].percent)
@@ -323,6 +337,15 @@ mod tests {
             assert_eq!(generator.numbers_of(WABAS.len() - 1).end, numbers);
         }
         assert_eq!(WorldGenerator::new(1, 1).numbers_of(0), 0..1);
+    }
+
+    #[test]
+    fn a_waba_has_the_size_that_is_asked_for() {
+        let generator = WorldGenerator::new(1, 0).with_waba_sizes([9_000, 0, 5, 0, 0, 0, 1]);
+        let sizes: Vec<_> = (0..WABAS.len()).map(|waba| generator.numbers_of(waba)).collect();
+        let end = 9_005;
+        assert_eq!(sizes, [0..9_000, 9_000..9_000, 9_000..end, end..end, end..end, end..end, end..9_006]);
+        assert_eq!([0, 8_999, 9_000, 9_005].map(|index| generator.waba_of(index)), [0, 0, 2, 6]);
     }
 
     #[test]

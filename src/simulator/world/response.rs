@@ -68,12 +68,14 @@ pub(super) struct GraphError {
     pub subcode: Option<i64>,
     pub kind: &'static str,
     pub message: Cow<'static, str>,
-    pub details: Option<String>,
+    pub details: Option<Box<str>>,
     pub is_transient: bool,
     /// The value of the `Retry-After` header, in seconds.
     pub retry_after: Option<u32>,
     /// The value of `estimated_time_to_regain_access`, in minutes.
     pub regain_minutes: Option<u32>,
+    /// The value of `X-Business-Use-Case-Usage`; `None` for the counted one.
+    pub usage: Option<Box<str>>,
 }
 
 /// The type of nearly every error, whatever its cause.
@@ -89,9 +91,11 @@ impl GraphError {
             kind: OAUTH_EXCEPTION,
             message: message.into(),
             details: None,
-            is_transient: false,
+            // As users of Meta's API have recorded throttles.
+            is_transient: matches!(code, 4 | 17 | 32 | 341 | 613 | 80_007 | 80_008 | 130_429),
             retry_after: None,
             regain_minutes: None,
+            usage: None,
         }
     }
 
@@ -108,8 +112,8 @@ impl GraphError {
         Self { kind: METHOD_EXCEPTION, ..Self::new(400, 100, message) }.with_subcode(33)
     }
 
-    pub(super) fn no_such_field(name: &str) -> Self {
-        Self::new(400, 100, format!("(#100) Tried accessing nonexisting field ({name})"))
+    pub(super) fn no_such_field(name: &str, node_type: &str) -> Self {
+        Self::new(400, 100, format!("(#100) Tried accessing nonexisting field ({name}) on node type ({node_type})"))
     }
 
     pub(super) fn bad_pin() -> Self {
@@ -222,7 +226,7 @@ mod tests {
             r#"{"error":{"message":"(#100) Param pin must be 6 characters long.","type":"OAuthException","code":100,"fbtrace_id":"Atrace"}}"#
         );
         let full = GraphError {
-            details: Some("Wait \"a bit\"".to_owned()),
+            details: Some("Wait \"a bit\"".into()),
             is_transient: true,
             retry_after: Some(7),
             ..GraphError::titled(500, 131_016).with_subcode(5)

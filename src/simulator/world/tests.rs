@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::clock::Clock;
 use crate::domain::number::PhoneNumberId;
 
+const HOUR: Duration = Duration::from_hours(1);
 const NUMBER: &str = "/v24.0/200000000000001";
 const SUCCESS: &str = r#"{"success":true}"#;
 

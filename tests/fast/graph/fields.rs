@@ -1,6 +1,9 @@
 //! Fields that this version of Graph does not have: the client stops requesting them.
 
-use pindesk::domain::outcome::{ApiError, ReadFailure};
+use std::sync::Arc;
+
+use pindesk::domain::number::Waba;
+use pindesk::domain::outcome::{ApiError, ObjectKind, ReadFailure};
 use pindesk::domain::text::CleanText;
 
 use super::{api_error, graph, id, json_response, number_with_id_only};
@@ -31,16 +34,16 @@ const REQUIRED_FIELDS: &str = "id,display_phone_number,verified_name,is_pin_enab
 async fn a_field_that_graph_lacks_is_requested_once() {
     let server = ScriptedServer::start_with_stopped_clock(vec![
         vec![unknown_field_error(" (account_mode) on node type (WhatsAppBusinessPhoneNumber)")],
-        vec![unknown_field_error(" (is_pin_enabled)")],
+        vec![unknown_field_error(" (name_status)")],
         vec![json_response(200, r#"{"id":"1"}"#)],
     ])
     .await;
     let graph = graph(&server.url());
     for _ in 0..2 {
-        assert_eq!(graph.clone().read_number(id("1")).await, Ok(number_with_id_only("1", None)));
+        assert_eq!(graph.clone().read_number(id("1")).await.result, Ok(number_with_id_only("1", None)));
     }
     let without_mode = ALL_FIELDS.replace(",account_mode", "");
-    let without_both = without_mode.replace(",is_pin_enabled", "");
+    let without_both = without_mode.replace(",name_status", "");
     assert_eq!(requested_fields(&server), [ALL_FIELDS, &without_mode, &without_both, &without_both]);
 }
 
@@ -52,9 +55,57 @@ async fn an_unclear_field_error_leaves_only_the_required_fields() {
             vec![json_response(200, r#"{"id":"1"}"#)],
         ])
         .await;
-        assert_eq!(graph(&server.url()).read_number(id("1")).await, Ok(number_with_id_only("1", None)));
+        assert_eq!(graph(&server.url()).read_number(id("1")).await.result, Ok(number_with_id_only("1", None)));
         assert_eq!(requested_fields(&server), [ALL_FIELDS, REQUIRED_FIELDS], "{suffix}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_object_lacks_says_nothing_about_others() {
+    let server = ScriptedServer::start_with_stopped_clock(vec![
+        vec![unknown_field_error(" (account_mode)")],
+        vec![json_response(200, r#"{"id":"1"}"#)],
+        vec![json_response(200, r#"{"id":"2"}"#)],
+    ])
+    .await;
+    let graph = graph(&server.url());
+    for number in ["1", "2"] {
+        assert_eq!(graph.read_number(id(number)).await.result, Ok(number_with_id_only(number, None)));
+    }
+    assert_eq!(requested_fields(&server), [ALL_FIELDS, &ALL_FIELDS.replace(",account_mode", ""), ALL_FIELDS]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_is_never_read_without_its_two_step_status() {
+    let server = ScriptedServer::start_with_stopped_clock(vec![vec![unknown_field_error(" (is_pin_enabled)")]]).await;
+    let message = CleanText::new("(#100) Tried accessing nonexisting field (is_pin_enabled)");
+    let failure = ReadFailure::Api(ApiError { message, ..api_error(400, 100) });
+    assert_eq!(graph(&server.url()).read_number(id("1")).await.result, Err(failure));
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_of_another_kind_is_named_as_such() {
+    let wrong = |expected, node_type: Option<&str>| ReadFailure::WrongKind {
+        expected,
+        node_type: node_type.map(CleanText::new),
+    };
+    let cases = [
+        (" (display_phone_number) on node type (WhatsAppBusinessAccount)", Some("WhatsAppBusinessAccount")),
+        (" (verified_name) on node type (Business)", Some("Business")),
+        (" (display_phone_number)", None),
+    ];
+    for (suffix, node_type) in cases {
+        let server = ScriptedServer::start_with_stopped_clock(vec![vec![unknown_field_error(suffix)]]).await;
+        let failure = Err(wrong(ObjectKind::PhoneNumber, node_type));
+        assert_eq!(graph(&server.url()).read_number(id("1")).await.result, failure, "{suffix}");
+        assert_eq!(server.requests().len(), 1, "{suffix}");
+    }
+    let error = unknown_field_error(" (phone_numbers) on node type (WhatsAppBusinessPhoneNumber)");
+    let server = ScriptedServer::start_with_stopped_clock(vec![vec![error]]).await;
+    let waba = Arc::new(Waba { id: "1".parse().expect("an ID"), name: None });
+    let page = graph(&server.url()).read_numbers_page(&waba, None, 100).await.result;
+    assert_eq!(page, Err(wrong(ObjectKind::Waba, Some("WhatsAppBusinessPhoneNumber"))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,6 +113,6 @@ async fn field_errors_that_never_end_are_reported() {
     let server = ScriptedServer::start_with_stopped_clock(vec![vec![unknown_field_error(" (x)")]]).await;
     let message = CleanText::new("(#100) Tried accessing nonexisting field (x)");
     let failure = ReadFailure::Api(ApiError { message, ..api_error(400, 100) });
-    assert_eq!(graph(&server.url()).read_number(id("1")).await, Err(failure));
+    assert_eq!(graph(&server.url()).read_number(id("1")).await.result, Err(failure));
     assert_eq!(requested_fields(&server), [ALL_FIELDS, REQUIRED_FIELDS]);
 }

@@ -16,7 +16,7 @@ fn waba() -> Arc<Waba> {
 
 async fn read_number(number: &str, body: &str) -> Result<Number, ReadFailure> {
     let server = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, body)]]).await;
-    graph(&server.url()).read_number(id(number)).await
+    graph(&server.url()).read_number(id(number)).await.result
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,7 +62,16 @@ async fn an_absent_or_wrongly_typed_field_is_unknown() {
 #[tokio::test(start_paused = true)]
 async fn a_reply_about_another_number_is_refused() {
     let failure = Err(ReadFailure::UnexpectedReply { http_status: 200 });
-    for body in [r#"{"id":"2"}"#, r#"{"id":1}"#, r#"{"id":"01"}"#, "{}", "[]", r#"{"id":"1","id":"1"}"#] {
+    for body in [
+        r#"{"id":"2"}"#,
+        r#"{"id":2}"#,
+        r#"{"id":1.0}"#,
+        r#"{"id":-1}"#,
+        r#"{"id":"01"}"#,
+        "{}",
+        "[]",
+        r#"{"id":"1","id":"1"}"#,
+    ] {
         assert_eq!(read_number("1", body).await, failure, "{body}");
     }
 }
@@ -81,14 +90,14 @@ async fn a_failed_read_reports_the_reason() {
     ];
     for (script, expected) in cases {
         let server = ScriptedServer::start_with_stopped_clock(vec![script]).await;
-        assert_eq!(graph(&server.url()).read_number(id("1")).await, Err(expected));
+        assert_eq!(graph(&server.url()).read_number(id("1")).await.result, Err(expected));
         assert_eq!(server.requests().len(), 1, "the client does not retry a read");
     }
 }
 
 async fn read_page(body: &str) -> Result<GraphPage, ReadFailure> {
     let server = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, body)]]).await;
-    graph(&server.url()).read_numbers_page(&waba(), None).await
+    graph(&server.url()).read_numbers_page(&waba(), None, 100).await.result
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,10 +106,12 @@ async fn a_row_without_an_id_is_counted_and_skipped() {
     let page = GraphPage {
         numbers: vec![
             number_with_id_only("1", Some(waba())),
+            number_with_id_only("2", Some(waba())),
             Number { two_step: TwoStep::NotSet, ..number_with_id_only("4", Some(waba())) },
         ],
-        skipped: 6,
+        skipped: 5,
         next: None,
+        is_cut_off: false,
     };
     assert_eq!(read_page(body).await, Ok(page));
     for body in ["{}", r#"{"data":null}"#, r#"{"data":{}}"#, "[]", "{\"data\":["] {
@@ -126,8 +137,12 @@ async fn half_a_character_in_a_name_is_replaced() {
         (r"\ud83d\\ude00", "\u{fffd}\\ude00"),
         (r"\\ud800 \ud83d\u0041", "\\ud800 \u{fffd}A"),
     ] {
-        let page =
-            GraphPage { numbers: vec![named_number("1", shown), named_number("2", "café")], skipped: 0, next: None };
+        let page = GraphPage {
+            numbers: vec![named_number("1", shown), named_number("2", "café")],
+            skipped: 0,
+            next: None,
+            is_cut_off: false,
+        };
         assert_eq!(read_page(&body_with_name(name)).await, Ok(page), "{name}");
     }
     for name in [r"\ud8", r"\ud800\", r"\ud800\x", "\\ud800\n"] {
@@ -161,24 +176,53 @@ async fn a_list_continues_by_cursor_and_never_by_link() {
     ])
     .await;
     let graph = graph(&server.url());
-    let first = graph.read_numbers_page(&waba(), None).await.expect("a page");
+    let first = graph.read_numbers_page(&waba(), None, 100).await.result.expect("a page");
     assert_eq!((first.numbers, first.skipped), (vec![], 0));
     let cursor = first.next.expect("a next page");
-    let second = graph.read_numbers_page(&waba(), Some(&cursor)).await;
-    assert_eq!(second, Ok(GraphPage { numbers: vec![number_with_id_only("1", Some(waba()))], skipped: 0, next: None }));
+    let second = graph.read_numbers_page(&waba(), Some(&cursor), 100).await.result;
+    assert_eq!(
+        second,
+        Ok(GraphPage {
+            numbers: vec![number_with_id_only("1", Some(waba()))],
+            skipped: 0,
+            next: None,
+            is_cut_off: false
+        })
+    );
     assert!(server.requests()[1].contains("&limit=100&after=b%26limit%3D1+%C3%BC HTTP/1.1\r\n"));
     assert_eq!(elsewhere.connections(), 0);
+}
 
-    for paging in [
-        "null",
-        r#"{"next":"x"}"#,
-        r#"{"cursors":{},"next":"x"}"#,
-        r#"{"cursors":{"after":""},"next":"x"}"#,
-        r#"{"cursors":{"after":7},"next":"x"}"#,
-        r#"{"cursors":{"after":"b"},"next":null}"#,
+#[tokio::test(start_paused = true)]
+async fn a_next_page_that_cannot_be_requested_is_no_end() {
+    for (paging, is_cut_off) in [
+        ("null", false),
+        (r#"{"cursors":{"after":"b"},"next":null}"#, false),
+        (r#"{"cursors":{"after":"b"},"next":""}"#, false),
+        (r#"{"next":"x"}"#, true),
+        (r#"{"cursors":{},"next":"x"}"#, true),
+        (r#"{"cursors":{"after":""},"next":"https://x/?limit=1&after="}"#, true),
+        (r#"{"cursors":{"after":7},"next":"x"}"#, true),
     ] {
         let page = read_page(&format!(r#"{{"data":[],"paging":{paging}}}"#)).await;
-        assert_eq!(page, Ok(GraphPage { numbers: vec![], skipped: 0, next: None }), "{paging}");
+        assert_eq!(page, Ok(GraphPage { numbers: vec![], skipped: 0, next: None, is_cut_off }), "{paging}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_without_cursors_continues_with_the_link() {
+    for (query, parameter) in [
+        ("limit=1&after=QVFI", "after=QVFI"),
+        ("offset=25&limit=25&access_token=x", "offset=25"),
+        ("__after_id=7", "__after_id=7"),
+    ] {
+        let body =
+            format!(r#"{{"data":[],"paging":{{"next":"https://graph.facebook.com/v24.0/1/phone_numbers?{query}"}}}}"#);
+        let server = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, &body)]]).await;
+        let graph = graph(&server.url());
+        let cursor = graph.read_numbers_page(&waba(), None, 100).await.result.expect("a page").next;
+        graph.read_numbers_page(&waba(), cursor.as_ref(), 50).await.result.expect_err("the same cursor again");
+        assert!(server.requests()[1].contains(&format!("&limit=50&{parameter} HTTP/1.1\r\n")), "{query}");
     }
 }
 
@@ -187,7 +231,7 @@ async fn a_page_that_repeats_its_cursor_fails() {
     let body = r#"{"data":[],"paging":{"cursors":{"after":"b"},"next":"x"}}"#;
     let server = ScriptedServer::start_with_stopped_clock(vec![vec![json_response(200, body)]]).await;
     let graph = graph(&server.url());
-    let cursor: Option<PageCursor> = graph.read_numbers_page(&waba(), None).await.expect("a page").next;
-    let again = graph.read_numbers_page(&waba(), cursor.as_ref()).await;
+    let cursor: Option<PageCursor> = graph.read_numbers_page(&waba(), None, 100).await.result.expect("a page").next;
+    let again = graph.read_numbers_page(&waba(), cursor.as_ref(), 100).await.result;
     assert_eq!(again, Err(ReadFailure::UnexpectedReply { http_status: 200 }));
 }

@@ -89,6 +89,29 @@ async fn an_error_proves_a_refusal_only_if_it_is_well_formed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_throttle_proves_a_refusal_even_if_it_is_transient() {
+    let transient = |http_status, code| ApiError { is_transient: true, ..api_error(http_status, code) };
+    // The status, the code, and whether the error proves that nothing was changed.
+    let codes = [4, 17, 32, 341, 613, 80_007, 80_008, 130_429];
+    let throttles = [400, 403, 429].into_iter().flat_map(|status| codes.map(|code| (status, code, true)));
+    let others = [
+        (429, 987_654, true),
+        (429, 2, true),
+        (400, 987_654, false),
+        (400, 2, false),
+        (500, 4, false),
+        (503, 80_008, false),
+        (200, 80_008, false),
+    ];
+    for (status, code, is_proof) in throttles.chain(others) {
+        let body = format!(r#"{{"error":{{"message":"m","code":{code},"is_transient":true}}}}"#);
+        let error = transient(status, code);
+        let expected = if is_proof { Outcome::Refused(error) } else { server_error(error) };
+        assert_eq!(run_script(vec![json_response(status, &body)]).await.0, expected, "{status} {code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_other_status_proves_anything() {
     for status in [201, 202, 203, 206, 226, 300] {
         assert_eq!(run_script(vec![json_response(status, SUCCESS_BODY)]).await.0, unexpected_reply(status), "{status}");

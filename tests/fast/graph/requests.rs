@@ -6,6 +6,7 @@ use std::time::Duration;
 use pindesk::domain::number::Waba;
 use pindesk::domain::outcome::{Outcome, ReadFailure};
 use pindesk::graph::{Graph, SetPinAnswer};
+use pindesk::policy::quota::Usage;
 
 use super::{
     SUCCESS_BODY, api_error, credentials, endpoint, error_body, graph, id, json_response, pin, send_text, set_pin,
@@ -24,8 +25,8 @@ async fn exactly_these_bytes_are_sent() {
     assert_eq!(set_pin(&graph).await, Outcome::Confirmed);
     let waba = Arc::new(Waba { id: "102290129340398".parse().expect("an id"), name: None });
     let failure = Err(ReadFailure::UnexpectedReply { http_status: 200 });
-    assert_eq!(graph.read_number(id("106540352100143")).await.map(drop), failure);
-    assert_eq!(graph.read_numbers_page(&waba, None).await.map(drop), failure);
+    assert_eq!(graph.read_number(id("106540352100143")).await.result.map(drop), failure);
+    assert_eq!(graph.read_numbers_page(&waba, None, 100).await.result.map(drop), failure);
 
     let proof = "appsecret_proof=69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e";
     let agent = concat!("user-agent: pindesk/", env!("CARGO_PKG_VERSION"));
@@ -64,14 +65,14 @@ async fn a_second_reply_is_never_taken_for_the_next_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_outcome_includes_the_requested_delay() {
+async fn the_outcome_includes_what_is_told_about_limits() {
     let head = "HTTP/1.1 400 Bad Request\r\nX-App-Usage: {\"call_count\":100}\r\nRetry-After: 60\r\n";
     let body = error_body(4);
     let script = vec![send_text(&format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()))];
     let server = ScriptedServer::start_with_stopped_clock(vec![script]).await;
     let answer = graph(&server.url()).set_pin(id("1"), &pin()).await;
-    let retry_after = Some(Duration::from_mins(1));
-    assert_eq!(answer, SetPinAnswer { outcome: Outcome::Refused(api_error(400, 4)), retry_after });
+    let usage = Usage { app_percent: Some(100), entries: Vec::new(), retry_after: Some(Duration::from_mins(1)) };
+    assert_eq!(answer, SetPinAnswer { outcome: Outcome::Refused(api_error(400, 4)), usage });
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,9 +7,11 @@ use pindesk::console::shared::RecordingStatus;
 use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
-use pindesk::domain::outcome::{ApiError, DoubtReason, ReadFailure, SendFailure};
+use pindesk::domain::outcome::{ApiError, DoubtReason, ListDefect, ObjectKind, ReadFailure, SendFailure};
 use pindesk::domain::standing::{DoubtCause, NotApplied, NotSentReason};
 use pindesk::domain::text::CleanText;
+use pindesk::pace::Pause;
+use pindesk::policy::quota::{PauseCause, QuotaScope};
 
 /// No other text on the screen contains these digits.
 pub(super) const PINS: [&str; 2] = ["409726", "838271"];
@@ -52,7 +54,7 @@ fn api_error(code: i64, http_status: u16) -> ApiError {
     ApiError { http_status, code, subcode: None, message, details: None, trace_id: None, is_transient: false }
 }
 
-pub(super) const READ_FAILURE_COUNT: usize = 5;
+pub(super) const READ_FAILURE_COUNT: usize = 7;
 
 pub(super) fn read_failure(index: usize) -> ReadFailure {
     match index {
@@ -60,6 +62,8 @@ pub(super) fn read_failure(index: usize) -> ReadFailure {
         1 => ReadFailure::NotSent(SendFailure::NoConnection(CleanText::new("refused"))),
         2 => ReadFailure::UnexpectedReply { http_status: 502 },
         3 => ReadFailure::Api(api_error(190, 401)),
+        4 => ReadFailure::WrongKind { expected: ObjectKind::PhoneNumber, node_type: None },
+        5 => ReadFailure::IncompleteList(ListDefect::UnusableRows(2)),
         _ => ReadFailure::Api(api_error(100, 400)),
     }
 }
@@ -80,14 +84,14 @@ pub(super) fn recording_status(index: usize) -> RecordingStatus {
     }
 }
 
-pub(super) const CHANGE_STATE_COUNT: usize = 14;
+pub(super) const CHANGE_STATE_COUNT: usize = 16;
 
 // Indices of `change_state`. Each from `ENDED` on is not running. Each from `IN_DOUBT` up to `RESOLVED` (exclusive) is in doubt.
 pub(super) const SENDING: usize = 1;
-pub(super) const ENDED: usize = 4;
-pub(super) const IN_DOUBT: usize = 7;
-pub(super) const RESOLVED: usize = 12;
-pub(super) const SET: usize = 13;
+pub(super) const ENDED: usize = 6;
+pub(super) const IN_DOUBT: usize = 9;
+pub(super) const RESOLVED: usize = 14;
+pub(super) const SET: usize = 15;
 
 pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
     let completion = Completion { at: now.utc, attempts: 1 };
@@ -97,26 +101,41 @@ pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
         SENDING => ChangeState::Sending { attempt: 1 },
         2 => ChangeState::Waiting { attempt: 2, until, in_doubt: false },
         3 => ChangeState::Waiting { attempt: 2, until, in_doubt: true },
+        4 => ChangeState::Paused { until: now.plus(Duration::from_mins(20)), in_doubt: false },
+        5 => ChangeState::Paused { until: now.plus(Duration::from_mins(20)), in_doubt: true },
         ENDED => ChangeState::Failed(completion, api_error(100, 400)),
-        5 => ChangeState::Failed(completion, api_error(190, 401)),
-        6 => ChangeState::NotSent(
+        7 => ChangeState::Failed(completion, api_error(190, 401)),
+        8 => ChangeState::NotSent(
             completion,
             NotSentReason::Failure(SendFailure::NoConnection(CleanText::new("refused"))),
         ),
         IN_DOUBT => in_doubt_state(DoubtReason::SuccessNotTrue, None, now, (true, false)),
-        8 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, None, now, (true, true)),
-        9 => {
+        10 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, None, now, (true, true)),
+        11 => {
             let newer_pin = NotApplied::Refused(api_error(100, 400));
             in_doubt_state(DoubtReason::SuccessNotTrue, Some(newer_pin), now, (true, false))
         }
-        10 => {
+        12 => {
             let newer_pin = NotApplied::NotSent(NotSentReason::Stopped);
             in_doubt_state(DoubtReason::SuccessNotTrue, Some(newer_pin), now, (false, false))
         }
-        11 => in_doubt_state(DoubtCause::EscrowOnly, None, now, (false, true)),
+        13 => in_doubt_state(DoubtCause::EscrowOnly, None, now, (false, true)),
         RESOLVED => ChangeState::Resolved(completion, Resolution::NoPinInForce),
         _ => ChangeState::Set(completion),
     }
+}
+
+pub(super) const PAUSE_COUNT: usize = 4;
+
+pub(super) fn pause(index: usize, now: TimePoint) -> Pause {
+    let scope = match index {
+        0 => QuotaScope::App,
+        1 => QuotaScope::Token,
+        2 => QuotaScope::Waba(Some("100000000000001".parse().expect("an ID"))),
+        _ => QuotaScope::Number(number_id(0)),
+    };
+    let cause = if index == 2 { PauseCause::QuotaUsedUp } else { PauseCause::Throttled(80_008) };
+    Pause { scope, cause, until: now.plus(Duration::from_mins(20)) }
 }
 
 fn in_doubt_state(

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::samples::{
-    CHANGE_STATE_COUNT, ENDED, IN_DOUBT, LABELS, PINS, READ_FAILURE_COUNT, RECORDING_STATUS_COUNT, RESOLVED, SET,
+    CHANGE_STATE_COUNT, ENDED, IN_DOUBT, LABELS, PAUSE_COUNT, PINS, READ_FAILURE_COUNT, RECORDING_STATUS_COUNT,
+    RESOLVED, SET,
 };
 
 /// What happens next. Numbers, failures and states are indices into the samples.
@@ -36,6 +37,7 @@ pub(super) enum WalkStep {
     ListRead,
     NumberRead(usize, Result<TwoStep, usize>),
     ChangeMoved(usize, usize),
+    CallsPaused(usize),
     /// The journal has a change of another process.
     ChangeRecorded(usize, usize),
     NumberRecordsLoaded(Vec<(usize, usize)>),
@@ -114,6 +116,7 @@ fn step() -> impl Strategy<Value = WalkStep> {
             .prop_map(WalkStep::NumberRecordsLoaded),
         2 => (0..RECORDING_STATUS_COUNT, unresolved, any::<bool>())
             .prop_map(|(status, unresolved, has_finding)| WalkStep::RecordsOpened(status, unresolved, has_finding)),
+        1 => (0..PAUSE_COUNT).prop_map(WalkStep::CallsPaused),
         1 => Just(WalkStep::JournalFailed),
         1 => any::<bool>().prop_map(WalkStep::RecipientsAccepted),
         1 => proptest::collection::vec((number.clone(), two_step()), 0..3).prop_map(WalkStep::NumbersCached),

@@ -30,7 +30,8 @@ use ratatui::layout::Rect;
 use self::invariants::is_only_in_memory;
 use self::pending_question::PendingQuestion;
 use super::samples::{
-    GENERATED_PIN, PINS, RECORDING_STATUS_COUNT, change_state, number, number_id, read_failure, recording_status, wabas,
+    GENERATED_PIN, PINS, RECORDING_STATUS_COUNT, change_state, number, number_id, pause, read_failure,
+    recording_status, wabas,
 };
 use super::step::WalkStep;
 
@@ -141,6 +142,7 @@ impl Walker {
                 waba: Arc::clone(&self.wabas[*waba]),
                 result: if *is_complete { Ok(()) } else { Err(read_failure(*failure)) },
             },
+            WalkStep::CallsPaused(index) => Msg::CallsPaused(pause(*index, self.now)),
             WalkStep::ListRead => Msg::RefreshFinished { refresh_id },
             WalkStep::NumberRead(index, result) => Msg::NumberRead {
                 id: number_id(*index),
@@ -360,6 +362,7 @@ impl Walker {
                 ChangeState::Queued
                 | ChangeState::Sending { .. }
                 | ChangeState::Waiting { .. }
+                | ChangeState::Paused { .. }
                 | ChangeState::Failed(..)
                 | ChangeState::NotSent(..) => {
                     if *source != ProgressSource::Own {

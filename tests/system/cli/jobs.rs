@@ -289,6 +289,69 @@ fn a_resumed_job_stops_at_a_lost_connection_too() {
 }
 
 #[test]
+fn resume_takes_in_the_numbers_that_met_a_refused_token() {
+    let token_fault =
+        "[[fault]]\nevery = 1\nafter = 2\ntimes = 1\nanswer = { code = 190, subcode = 463, status = 401 }";
+    let cli = CliFixture::new(Duration::ZERO, token_fault);
+    let list = cli.write_id_list(&cli.number_ids("not-set", 6));
+    let stopped = cli.run(&["pin", "set", "--from", &list, "--random", "--confirm", "6", "--concurrency", "1"]);
+    assert_eq!(stopped.code, Some(8), "{stopped:?}");
+    assert!(stopped.stdout.ends_with("Job 1, 6 numbers: 2 set, 1 failed, 3 not sent, 0 no answer.\n"), "{stopped:?}");
+    let resume = "pindesk jobs resume 1 --confirm 4";
+    assert!(stopped.stderr.contains(&format!("\nTo send the rest: {resume}\n")), "{stopped:?}");
+    assert_eq!(first_job(&cli)["state"], "cut_short");
+    let shown = cli.run(&["jobs", "show", "1"]);
+    assert!(shown.stdout.ends_with(&format!("To send the rest: {resume}\n")), "{shown:?}");
+    let resumed = cli.run(&resume.split(' ').skip(1).collect::<Vec<_>>());
+    assert_eq!(
+        (resumed.code, resumed.stdout.lines().last()),
+        (Some(0), Some("Job 1, 4 numbers: 4 set, 0 failed, 0 not sent, 0 no answer.")),
+        "{resumed:?}"
+    );
+    let job = first_job(&cli);
+    assert_eq!((&job["state"], &job["set"]), (&json!("finished"), &json!(6)), "{job}");
+}
+
+#[test]
+fn a_pause_is_told_once_and_fails_nothing() {
+    let fault = "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 4, status = 400, retry_after = 1 }";
+    for is_json in [false, true] {
+        let cli = CliFixture::new(Duration::ZERO, fault);
+        let list = cli.write_id_list(&cli.number_ids("not-set", 6));
+        let set = ["pin", "set", "--from", &list, "--random", "--confirm", "6", "--concurrency", "1"];
+        let set = cli.run(&[&set[..], if is_json { &["--json"] } else { &[] }].concat());
+        assert_eq!(set.code, Some(0), "{set:?}");
+        let lines = set.stderr.lines().filter(|line| line.contains("paused"));
+        let lines: Vec<_> = lines.collect();
+        let [line] = lines[..] else { panic!("{set:?}") };
+        assert!(line.starts_with("pindesk: Calls of this app are paused until "), "{line}");
+        assert!(line.ends_with(" UTC (1 min): Meta asks to go slower (code 4)."), "{line}");
+        if is_json {
+            let pauses: Vec<_> = set.json_lines().into_iter().filter(|object| object["event"] == "paused").collect();
+            let until = &pauses[0]["until"];
+            let expected =
+                json!({"schema": 1, "event": "paused", "scope": "app", "id": null, "code": 4, "until": until});
+            assert_eq!(pauses, [expected]);
+        }
+    }
+}
+
+#[test]
+fn failed_numbers_are_sent_again_only_on_request() {
+    let cli =
+        CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 131009, status = 400 }");
+    let list = cli.write_id_list(&cli.number_ids("not-set", 3));
+    let set = cli.run(&["pin", "set", "--from", &list, "--random", "--confirm", "3", "--concurrency", "1"]);
+    assert_eq!(set.code, Some(3), "{set:?}");
+    assert!(!set.stderr.contains("jobs resume"), "{set:?}");
+    assert_eq!(first_job(&cli)["state"], "finished");
+    assert!(cli.run(&["jobs", "resume", "1", "--confirm", "1"]).stderr.contains("every number of job 1 was sent"));
+    let resumed = cli.run(&["jobs", "resume", "1", "--failed", "--confirm", "1", "--json"]);
+    assert_eq!((resumed.code, &resumed.summary()["set"]), (Some(0), &json!(1)), "{resumed:?}");
+    assert_eq!(first_job(&cli)["set"], 3);
+}
+
+#[test]
 fn a_job_running_elsewhere_is_not_resumed() {
     let cli = CliFixture::without_faults();
     let ids = cli.number_ids("not-set", 4);

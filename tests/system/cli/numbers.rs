@@ -23,6 +23,24 @@ fn simulator_with_faults(faults: &str) -> (TempDir, SimulatorProcess) {
 }
 
 #[test]
+fn a_waba_id_in_the_place_of_a_number_is_named_as_such() {
+    let simulator = SimulatorProcess::start(&["--numbers", "10"]);
+    let sentence = "This ID is a WABA (WhatsAppBusinessAccount), not a phone number.";
+    let home = CliHome::new(&simulator.url, &(waba_table(1) + &number_table("100000000000002")));
+    let shown = home.run(&["numbers", "show", "100000000000002"]);
+    assert!(shown.code == Some(3) && shown.stdout.is_empty() && shown.stderr.contains(sentence), "{shown:?}");
+    let listed = home.run(&["numbers", "list", "--json"]);
+    let numbers = listed.json_lines();
+    assert!(listed.code == Some(3) && listed.stderr.contains(sentence), "{listed:?}");
+    assert_eq!((numbers.len(), &numbers[3]["total"]), (4, &json!(3)), "it has no row");
+    for number in &numbers[..3] {
+        assert!(number["display_phone_number"].is_string() && number["status"].is_string(), "{number}");
+    }
+    let set = home.run(&["pin", "set", "100000000000002", "--pin-file", "pin", "--confirm", "0002", "--dry-run"]);
+    assert!(set.code != Some(0) && set.stdout.is_empty(), "{set:?}");
+}
+
+#[test]
 fn a_list_is_printed_as_a_table() {
     let simulator = SimulatorProcess::start(&["--numbers", "10"]);
     let home = CliHome::new(&simulator.url, &waba_table(1));

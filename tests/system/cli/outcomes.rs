@@ -161,8 +161,8 @@ fn a_local_refusal_is_reported_with_its_reason() {
     assert!(shown.stdout.lines().any(|line| line == row), "{shown:?}");
     let states = cli.run(&["jobs", "list", "--json"]).json_lines();
     let states: Vec<_> = states.iter().map(|job| (&job["job"], &job["state"], &job["not_sent"])).collect();
-    let job = |job: u32, not_sent: usize| (json!(job), json!("finished"), json!(not_sent));
-    let expected = [job(3, 1), job(2, 1), job(1, 0)];
+    let job = |job: u32, state: &str, not_sent: usize| (json!(job), json!(state), json!(not_sent));
+    let expected = [job(3, "cut_short", 1), job(2, "cut_short", 1), job(1, "finished", 0)];
     assert!(states.into_iter().eq(expected.iter().map(|(job, state, count)| (job, state, count))), "{shown:?}");
     assert_eq!(cli.run(&["audit", "verify"]).code, Some(0));
 }

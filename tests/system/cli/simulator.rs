@@ -18,6 +18,18 @@ fn the_simulator_prints_one_line_and_exits_0_on_a_signal() {
 }
 
 #[test]
+fn the_wabas_have_the_sizes_that_are_asked_for() {
+    let simulator = SimulatorProcess::start(&["--waba-sizes", "3,0,2", "--calls-per-hour", "50"]);
+    let wabas: String = (1..=3).map(waba_table).collect();
+    let home = CliHome::new(&simulator.url, &wabas);
+    let waba_ids: Vec<_> = home.run(&["numbers", "list", "--json"]).json_lines();
+    let count = |waba: &str| waba_ids.iter().filter(|number| number["waba_id"] == waba).count();
+    assert_eq!(["100000000000001", "100000000000002", "100000000000003"].map(count), [3, 0, 2]);
+    let output = CliHome::empty().run(&["simulator", "--waba-sizes", "1,1,1,1,1,1,1,1"]);
+    assert!(output.code == Some(2) && output.stderr.contains("there are only 7 WABAs"), "{output:?}");
+}
+
+#[test]
 fn the_simulator_writes_a_config_that_fits_it() {
     let home = CliHome::empty();
     let dir = home.0.path().join("sim");

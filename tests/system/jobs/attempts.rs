@@ -1,14 +1,17 @@
 //! How many attempts a change gets, how many requests are in flight at once, and one change per number at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
+use pindesk::domain::number::{Number, Waba};
 use pindesk::domain::outcome::{DoubtReason, SendFailure};
+use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::standing::{DoubtCause, NotSentReason};
 use pindesk::domain::text::CleanText;
 use pindesk::simulator::FULL_ACCESS_TOKEN;
 
-use super::{JobsFixture, id, pass_time, plan, plans, start_simulator};
+use super::{JobsFixture, id, pass_time, pin, plan, plans, start_simulator, target, waba};
 use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 
 #[tokio::test(start_paused = true)]
@@ -23,7 +26,7 @@ async fn a_change_gets_four_attempts_and_stays_in_doubt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_number_is_retried_and_a_refused_one_is_not() {
+async fn a_throttle_is_no_attempt_and_a_refusal_is_final() {
     let faults = format!(
         "[[fault]]\nnumber = \"{}\"\ntimes = 2\nanswer = {{ code = 80008, status = 400 }}\n\
          [[fault]]\nnumber = \"{}\"\nanswer = {{ code = 100, status = 400 }}",
@@ -33,11 +36,14 @@ async fn a_throttled_number_is_retried_and_a_refused_one_is_not() {
     let simulator = start_simulator(10, Duration::ZERO, &faults).await;
     let mut fixture = JobsFixture::for_simulator(&simulator, 2);
     let start = tokio::time::Instant::now();
-    fixture.set_pins(plans(2)).await;
+    // Another WABA, which the throttle does not pause.
+    let waba = Arc::new(Waba { id: waba(2), name: None });
+    let second = PinPlan::for_one(Number { waba: Some(waba), ..target(2) }, pin(2));
+    fixture.set_pins(vec![plan(1), second]).await;
     fixture.wait_until_finished(2).await;
-    assert_eq!(fixture.state_history(1), "queued sending-1 retry sending-2 retry sending-3 set after 3");
+    assert_eq!(fixture.state_history(1), "queued sending-1 paused sending-1 paused sending-1 set after 1");
     assert_eq!(fixture.state_history(2), "queued sending-1 failed after 1");
-    assert!(start.elapsed() >= Duration::from_secs(10), "at least 5 s before each retry");
+    assert!(start.elapsed() >= Duration::from_mins(3), "a pause of 1 minute, then one of 2");
 }
 
 #[tokio::test(start_paused = true)]

@@ -87,7 +87,7 @@ async fn any_sure_answer_resets_the_breaker() {
     const CONFIRMED: &[&str] = &["\"html\""];
     const REFUSED: &[&str] = &["\"html\"", "{ code = 100, status = 400 }"];
     const THROTTLED: &[&str] = &["\"html\"", "{ code = 80008, status = 400 }", "\"html\"", "\"html\""];
-    for (answers, in_doubt) in [(CONFIRMED, 80), (REFUSED, 100), (THROTTLED, 100)] {
+    for (answers, in_doubt) in [(CONFIRMED, 80), (REFUSED, 100), (THROTTLED, 80)] {
         let faults_of_five = |n: u64| {
             let fault = |answer| format!("[[fault]]\nnumber = \"{}\"\ntimes = 1\nanswer = {answer}\n", id(5 * n));
             let others = (1..=4).map(|k| four_faults(5 * n - k, "html"));
@@ -120,7 +120,7 @@ async fn after_an_idle_period_the_breaker_starts_again() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_stopped_by_the_breaker_stays_in_doubt() {
     let faults = format!(
-        "[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 4, status = 500, regain_minutes = 60 }}\n\
+        "[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 131057, status = 500 }}\n\
          [[fault]]\nevery = 1\nanswer = \"html\"",
         id(1)
     );

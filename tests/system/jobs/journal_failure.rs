@@ -43,7 +43,7 @@ async fn a_failed_journal_stops_everything_and_is_reported_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_journal_ends_waiting_for_a_retry() {
-    let faults = format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 80008, status = 400 }}", id(1));
+    let faults = format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 131057, status = 400 }}", id(1));
     let simulator = start_simulator(10, Duration::ZERO, &faults).await;
     let mut fixture = JobsFixture::for_simulator(&simulator, 2);
     fixture.set_pins(plans(1)).await;

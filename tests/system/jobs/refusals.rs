@@ -29,7 +29,7 @@ async fn a_refused_access_token_stops_the_rest() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_access_token_ends_waiting_for_a_retry() {
     let faults = format!(
-        "[[fault]]\nnumber = \"{}\"\nanswer = \"html\"\n[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 80008, status = 400 }}\n\
+        "[[fault]]\nnumber = \"{}\"\nanswer = \"html\"\n[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 131057, status = 400 }}\n\
          [[fault]]\nnumber = \"{}\"\nanswer = {{ code = 190, status = 401 }}",
         id(1),
         id(2),
@@ -57,7 +57,7 @@ async fn a_refused_access_token_ends_waiting_for_a_retry() {
 async fn a_missing_permission_stops_only_its_waba() {
     let faults = format!(
         "[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 200, status = 403 }}\n\
-         [[fault]]\nnumber = \"{}\"\nanswer = {{ code = 80008, status = 400 }}",
+         [[fault]]\nnumber = \"{}\"\nanswer = {{ code = 131057, status = 400 }}",
         id(2),
         id(1)
     );

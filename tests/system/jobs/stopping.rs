@@ -44,7 +44,7 @@ async fn a_stop_before_the_first_attempt_sends_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_ends_waiting_changes_with_their_known_outcome() {
     let faults = format!(
-        "[[fault]]\nnumber = \"{}\"\nanswer = \"reset-after\"\n[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 80008, status = 400 }}",
+        "[[fault]]\nnumber = \"{}\"\nanswer = \"reset-after\"\n[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 131057, status = 400 }}",
         id(1),
         id(2)
     );

@@ -168,6 +168,6 @@ async fn a_change_waiting_to_retry_is_busy_until_closed() {
     let reason = busy_reason(other.record_intent(fixture.intent(others_job, 1, START_TIME)).await);
     assert!(reason.starts_with("another pindesk is working on this number"), "{reason}");
     journal.close();
-    assert_eq!(state(), (JobStatus::Finished, RecordedState::Ended(ChangeResult::NotSent)));
+    assert_eq!(state(), (JobStatus::Interrupted, RecordedState::Ended(ChangeResult::NotSent)));
     record_intent(&fixture, &other, others_job, 1, START_TIME).await;
 }

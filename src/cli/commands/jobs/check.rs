@@ -31,6 +31,7 @@ use crate::graph::Graph;
 use crate::jobs::{JobsHandle, Recorder, StatusRead};
 use crate::journal::{JobDetail, JobNumber, RecordedState};
 use crate::numbers::{self, NumberSources, NumbersEvent};
+use crate::pace::Pace;
 use crate::policy::error_catalog::Explanation;
 
 use super::show::print_records;
@@ -59,6 +60,7 @@ pub(crate) fn read_and_resolve(
     ids: &[PhoneNumberId],
     profile: CleanText,
     graph: &Graph,
+    pace: Pace,
     session: JournalSession,
     options: OutputOptions,
 ) -> Result<Vec<ExitCode>, CliError> {
@@ -68,7 +70,7 @@ pub(crate) fn read_and_resolve(
     runtime.block_on(async {
         let recorder = Recorder { journal: journal.clone(), recipients, profile };
         // It sends nothing, so it needs no client.
-        let (jobs, _progress) = JobsHandle::start(None, recorder, report.unresolved, 1, Clock::System);
+        let (jobs, _progress) = JobsHandle::start(None, recorder, report.unresolved, 1, pace.clone(), Clock::System);
         suspend_handler.watch(jobs.clone());
         // All reads are requested after this.
         let asked_at = Clock::System.now();
@@ -88,7 +90,7 @@ pub(crate) fn read_and_resolve(
             NumbersEvent::WabaFinished(..) => {}
         };
         let sources = NumberSources { wabas: Vec::new(), numbers: ids.iter().map(|id| (*id, None)).collect() };
-        numbers::read_numbers(graph, sources, &receive).await;
+        numbers::read_numbers(graph, &pace, sources, &receive).await;
         let records = jobs.shut_down();
         // The wait blocks, and the actor runs on this thread.
         task::spawn_blocking(move || records.wait()).await.ok();

@@ -82,6 +82,7 @@ pub(crate) const fn pins_label(source: PinSource) -> &'static str {
 
 pub(crate) fn tally(job: &JobSummary) -> Tally {
     let mut tally = Tally::default();
+    tally.resumable = job.resumable;
     for (state, count) in &job.counts {
         tally.add(recorded_result(*state), *count);
     }
@@ -129,8 +130,9 @@ pub(crate) fn explanation(number: &JobNumber) -> Option<Explanation> {
 pub(crate) fn api_error(number: &JobNumber) -> Option<&ApiError> {
     match number.standing.as_ref()? {
         Standing::Failed(error) => Some(error),
+        Standing::NotSent(why) => why.api_error(),
         Standing::InDoubt(doubt) => doubt.api_error(),
-        Standing::Set | Standing::NotSent(_) => None,
+        Standing::Set => None,
     }
 }
 

@@ -73,7 +73,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             Err(why) => return self.report_all_unread(refresh_id, &ReadFailure::NotSent(why.clone())),
         };
         let (sources, wait_for_permit) = (self.config.sources.clone(), self.throttled_sender());
-        let (cache, clock) = (self.number_cache.clone(), self.clock);
+        let (cache, pace, clock) = (self.number_cache.clone(), self.pace.clone(), self.clock);
         tokio::spawn(async move {
             let result = Mutex::<RefreshResult>::default();
             let reserve = || {
@@ -85,7 +85,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 }
                 .boxed()
             };
-            numbers::read_with_backpressure(&graph, sources, &reserve).await;
+            numbers::read_with_backpressure(&graph, &pace, sources, &reserve).await;
             let send = wait_for_permit().await;
             send(Msg::RefreshFinished { refresh_id });
             let result = result.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -137,8 +137,10 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let name = single.and_then(|(_, name)| name.clone());
         // A reply proves nothing about what arrived after its request was sent.
         let (asked_at, report, cache) = (self.clock.now(), Arc::clone(&self.report), self.number_cache.clone());
+        let pace = self.pace.clone();
         tokio::spawn(async move {
-            let result = graph.read_number(id).await.map(|number| Number { name: name.or(number.name), ..number });
+            let result = numbers::read_one(&graph, &pace, id).await;
+            let result = result.map(|number| Number { name: name.or(number.name), ..number });
             let read = result.as_ref().ok().cloned();
             report(WorkerReport::Msg(Msg::NumberRead { id, result }));
             let Some(read) = read else { return };

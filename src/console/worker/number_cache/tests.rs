@@ -12,6 +12,7 @@ use crate::domain::number::{TwoStep, Waba};
 use crate::domain::standing::DoubtCause;
 use crate::jobs::Recorder;
 use crate::journal::{JournalKind, JournalOptions, Operator, UnresolvedChange};
+use crate::pace::Pace;
 use crate::state_dir::StateDir;
 
 const YESTERDAY: UtcTime = UtcTime::from_unix_seconds(1_795_269_789);
@@ -75,7 +76,8 @@ impl CacheFixture {
     async fn cached(self) -> Vec<Number> {
         let Self { journal, cache, reads, unresolved, _dir } = self;
         let recorder = Recorder { journal: journal.clone(), recipients: None, profile: CleanText::new("acme") };
-        let (jobs, _progress) = JobsHandle::start(None, recorder, unresolved, 1, Clock::System);
+        let pace = Pace::new(1, Clock::System, |_| {});
+        let (jobs, _progress) = JobsHandle::start(None, recorder, unresolved, 1, pace, Clock::System);
         drop(cache);
         reads.cache(journal.clone(), jobs, CleanText::new("acme")).await;
         all_cached(&journal).await

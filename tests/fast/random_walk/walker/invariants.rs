@@ -25,7 +25,7 @@ const MAX_OPEN_PAGES: usize = 16;
 pub(super) fn is_only_in_memory(state: &ChangeState) -> bool {
     match state {
         ChangeState::InDoubt(details) => details.is_pin_in_memory && !details.is_in_escrow,
-        ChangeState::Waiting { in_doubt, .. } => *in_doubt,
+        ChangeState::Waiting { in_doubt, .. } | ChangeState::Paused { in_doubt, .. } => *in_doubt,
         ChangeState::Queued
         | ChangeState::Sending { .. }
         | ChangeState::Set(_)
@@ -171,7 +171,8 @@ impl Walker {
         }
     }
 
-    /// A timer is set only if something on the screen counts, waits or hides.
+    /// A timer is set only if something on the screen counts, waits or hides. A paused change shows a time of day, which
+    /// does not count.
     pub(super) fn check_wake(&self) {
         let has_waiting = self.app.roster().changes().any(|(_, state)| matches!(state, ChangeState::Waiting { .. }));
         let is_offline = matches!(self.app.connection(), Connection::Offline { .. });

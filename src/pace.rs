@@ -1,0 +1,253 @@
+//! Paces the calls to Meta: a call waits here until the limits of its app, token, WABA and number allow it.
+//!
+//! Reads and jobs share one pace, so that a pause holds both. It makes no call, and does not decide what is allowed
+//! (`quota` does).
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::domain::clock::{Clock, TimePoint, UtcTime};
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::policy::quota::{Budgets, CallEnd, CallTarget, CallTicket, Hold, PauseCause, QuotaScope, ScopePause};
+
+/// The pace of all calls with one access token. A clone shares the budgets.
+#[derive(Clone)]
+pub struct Pace(Arc<SharedPace>);
+
+struct SharedPace {
+    budgets: Mutex<Budgets>,
+    /// Changes whenever a call may be admitted that was not before.
+    changes: watch::Sender<()>,
+    clock: Clock,
+    on_pause: Box<dyn Fn(Pause) + Send + Sync>,
+}
+
+/// A pause of one scope, for an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// What is paused.
+    pub scope: QuotaScope,
+    /// Why.
+    pub cause: PauseCause,
+    /// When the calls go on.
+    pub until: TimePoint,
+}
+
+/// Why a call may not be made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A scope of it is paused until this time.
+    Paused(TimePoint),
+    /// Too many calls are in flight.
+    Busy,
+}
+
+/// A call that may be made now. If it is dropped before [`PacedCall::finish`], it counts as not sent.
+#[must_use = "dropping it gives the call up"]
+pub struct PacedCall {
+    pace: Pace,
+    ticket: Option<CallTicket>,
+}
+
+impl fmt::Debug for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pace").field(&*self.budgets()).finish()
+    }
+}
+
+impl Pause {
+    /// What is paused, until when and why, for an operator. `label` is the name of the WABA or number.
+    #[must_use]
+    pub fn sentence(&self, label: Option<&str>, now: UtcTime) -> String {
+        let what = match (label, self.scope) {
+            (_, QuotaScope::App) => "Calls of this app are paused".to_owned(),
+            (_, QuotaScope::Token) => "Calls with this access token are paused".to_owned(),
+            (_, QuotaScope::Waba(None)) => "Numbers without a known WABA are paused".to_owned(),
+            (Some(label), QuotaScope::Waba(_) | QuotaScope::Number(_)) => format!("{label} is paused"),
+            (None, QuotaScope::Waba(Some(waba))) => format!("WABA {waba} is paused"),
+            (None, QuotaScope::Number(number)) => format!("Number {number} is paused"),
+        };
+        let why = match self.cause {
+            PauseCause::Throttled(code) => format!("Meta asks to go slower (code {code})"),
+            PauseCause::QuotaUsedUp => "the calls for this hour are used up".to_owned(),
+        };
+        let minutes = now.until(self.until.utc).as_secs().div_ceil(60).max(1);
+        format!("{what} until {} UTC ({minutes} min): {why}.", self.until.utc.format_hour_minute())
+    }
+}
+
+impl From<&Number> for CallTarget {
+    fn from(number: &Number) -> Self {
+        Self { waba: number.waba_id(), number: Some(number.id) }
+    }
+}
+
+impl Pace {
+    /// A pace without calls, for at most `max_in_flight` changes at once. Calls `on_pause` for each pause that starts or
+    /// becomes longer.
+    #[must_use]
+    pub fn new(max_in_flight: usize, clock: Clock, on_pause: impl Fn(Pause) + Send + Sync + 'static) -> Self {
+        let budgets = Mutex::new(Budgets::new(max_in_flight));
+        Self(Arc::new(SharedPace { budgets, changes: watch::Sender::new(()), clock, on_pause: Box::new(on_pause) }))
+    }
+
+    /// Waits until the call may be made.
+    pub async fn admit(&self, target: CallTarget) -> PacedCall {
+        let mut changes = self.subscribe();
+        loop {
+            match self.try_admit(target) {
+                Ok(call) => return call,
+                Err(refusal) => wait_for_change(refusal, &mut changes).await,
+            }
+        }
+    }
+
+    /// Admits a call.
+    ///
+    /// # Errors
+    /// Why it may not be made now.
+    pub fn try_admit(&self, target: CallTarget) -> Result<PacedCall, Refusal> {
+        let ticket =
+            self.with_budgets(|budgets, now| budgets.admit(target, now)).map_err(|why| self.refusal_of(why))?;
+        Ok(PacedCall { pace: self.clone(), ticket: Some(ticket) })
+    }
+
+    /// Why a call may not be made now; `None` if it may.
+    #[must_use]
+    pub fn refusal(&self, target: CallTarget) -> Option<Refusal> {
+        self.with_budgets(|budgets, now| budgets.hold(target, now)).map(|hold| self.refusal_of(hold))
+    }
+
+    /// Until when a scope of the call is paused; `None` if none is.
+    #[must_use]
+    pub fn paused_until(&self, target: CallTarget) -> Option<TimePoint> {
+        self.with_budgets(|budgets, now| budgets.pause(target, now)).map(|pause| self.time_point(pause.until))
+    }
+
+    /// True if Meta throttles a scope of the call now.
+    #[must_use]
+    pub fn is_throttled(&self, target: CallTarget) -> bool {
+        let pause = self.with_budgets(|budgets, now| budgets.pause(target, now));
+        pause.is_some_and(|pause| pause.cause != PauseCause::QuotaUsedUp)
+    }
+
+    /// Forgets the pause of the access token, because it was replaced.
+    pub fn replace_token(&self) {
+        self.with_budgets(|budgets, _| budgets.replace_token());
+        self.0.changes.send_replace(());
+    }
+
+    /// Changes whenever a call may be admitted that was not before, except by the mere passing of time.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.0.changes.subscribe()
+    }
+
+    fn finish(&self, ticket: CallTicket, end: CallEnd<'_>) {
+        self.with_budgets(|budgets, now| budgets.finish(ticket, end, now));
+        self.0.changes.send_replace(());
+    }
+
+    /// Uses the budgets, and tells the pauses that start.
+    fn with_budgets<T>(&self, act: impl FnOnce(&mut Budgets, std::time::Instant) -> T) -> T {
+        let (result, started) = {
+            let mut budgets = self.budgets();
+            (act(&mut budgets, Instant::now().into_std()), budgets.take_started_pauses())
+        };
+        for ScopePause { scope, cause, until } in started {
+            (self.0.on_pause)(Pause { scope, cause, until: self.time_point(until) });
+        }
+        result
+    }
+
+    fn refusal_of(&self, hold: Hold) -> Refusal {
+        match hold {
+            Hold::Paused(pause) => Refusal::Paused(self.time_point(pause.until)),
+            Hold::Busy => Refusal::Busy,
+        }
+    }
+
+    fn time_point(&self, at: std::time::Instant) -> TimePoint {
+        let now = Instant::now().into_std();
+        let left = at.saturating_duration_since(now);
+        // Rounded up: the calls do not go on before the time that is shown.
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        TimePoint { instant: at, utc: self.0.clock.at(now).utc.plus(Duration::from_secs(seconds)) }
+    }
+
+    fn budgets(&self) -> MutexGuard<'_, Budgets> {
+        self.0.budgets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until a refused call may be tried again.
+pub async fn wait_for_change(refusal: Refusal, changes: &mut watch::Receiver<()>) {
+    let due = async {
+        match refusal {
+            Refusal::Paused(until) => tokio::time::sleep_until(until.instant.into()).await,
+            Refusal::Busy => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = due => {}
+        // The sender lives as long as its pace.
+        _ = changes.changed() => {}
+    }
+}
+
+impl PacedCall {
+    /// The call, for this number. It may be paused all the same: see [`Pace::is_throttled`].
+    pub fn for_number(mut self, number: PhoneNumberId) -> Self {
+        self.ticket = self.ticket.map(|ticket| ticket.for_number(number));
+        self
+    }
+
+    /// Reports how the call ended.
+    pub fn finish(mut self, end: CallEnd<'_>) {
+        if let Some(ticket) = self.ticket.take() {
+            self.pace.finish(ticket, end);
+        }
+    }
+}
+
+impl Drop for PacedCall {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.pace.finish(ticket, CallEnd::NotSent);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_names_scope_cause_end_and_minutes() {
+        let now = UtcTime::from_unix_seconds(1_795_356_000);
+        let pause = |scope, cause| {
+            let until = TimePoint { instant: std::time::Instant::now(), utc: now.plus(Duration::from_secs(1_201)) };
+            Pause { scope, cause, until }
+        };
+        let waba = QuotaScope::Waba(Some("100000000000001".parse().expect("an ID")));
+        let number = QuotaScope::Number("200000000000001".parse().expect("an ID"));
+        let (throttled, used_up) = (PauseCause::Throttled(80_008), PauseCause::QuotaUsedUp);
+        let slower = "Meta asks to go slower (code 80008).";
+        let cases = [
+            (QuotaScope::App, None, throttled, "Calls of this app are paused", slower),
+            (QuotaScope::Token, None, throttled, "Calls with this access token are paused", slower),
+            (waba, Some("uk-retail"), used_up, "uk-retail is paused", "the calls for this hour are used up."),
+            (waba, None, throttled, "WABA 100000000000001 is paused", slower),
+            (QuotaScope::Waba(None), None, throttled, "Numbers without a known WABA are paused", slower),
+            (number, Some("+1 555-010-0143"), throttled, "+1 555-010-0143 is paused", slower),
+        ];
+        for (scope, label, cause, what, why) in cases {
+            let expected = format!("{what} until 14:20 UTC (21 min): {why}");
+            assert_eq!(pause(scope, cause).sentence(label, now), expected);
+        }
+    }
+}
