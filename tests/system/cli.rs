@@ -3,6 +3,7 @@
 mod arguments;
 mod audit;
 mod config;
+mod daily_work;
 mod dry_run;
 mod escrow;
 mod job_reports;

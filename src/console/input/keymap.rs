@@ -1,5 +1,5 @@
 //! The key table: for each mode its keys, with action, description and risk. The dispatcher, the footer, the help and
-//! the README use the same table, whose rows are typed by the actions of their page.
+//! `docs/keys.md` use the same table, whose rows are typed by the actions of their page.
 //!
 //! It maps a key to an action and does not perform it. It does not contain digits and free text: [`Mode::text_input`]
 //! says that a mode accepts them, and the table then binds none of those keys there (the PIN form accepts only digits,
@@ -12,14 +12,14 @@ use crate::console::input::key::Key;
 mod action_names;
 mod actions;
 mod mode;
-mod readme;
+mod markdown;
 mod row;
 pub mod table;
 
 pub use action_names::rebindable_names;
 pub use actions::*;
+pub use markdown::keys_markdown;
 pub use mode::{Mode, TextInput};
-pub use readme::{keys_markdown, readme_table};
 pub use row::{Binding, HelpGroup, KeyRow, KeyTable, Risk};
 
 /// The key table in use: the built-in one, with the keys of the config.
@@ -184,12 +184,8 @@ impl Keymap {
     /// The rows of a mode for the help. Rows that start with the same words before a colon are one row.
     #[must_use]
     pub fn help_rows(&self, mode: Mode) -> Vec<HelpRow> {
-        self.merged_rows(mode, table::all_rows(mode))
-    }
-
-    fn merged_rows(&self, mode: Mode, rows: impl Iterator<Item = &'static KeyRow>) -> Vec<HelpRow> {
         let mut merged: Vec<HelpRow> = Vec::new();
-        for row in rows {
+        for row in table::all_rows(mode) {
             let keys = self.keys_label(mode, row);
             if let Some(last) = merged.last_mut()
                 && let Some((start, rest)) = row.description.split_once(": ")
